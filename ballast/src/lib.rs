@@ -10,4 +10,7 @@
 #![warn(missing_docs)]
 
 pub mod digest;
+pub mod disk;
+pub mod index;
 pub mod lock;
+pub mod store;
