@@ -11,6 +11,9 @@
 
 pub mod digest;
 pub mod disk;
+pub mod firmness;
+pub mod heal;
 pub mod index;
 pub mod lock;
+pub mod plan;
 pub mod store;

@@ -454,6 +454,15 @@ fn set_aside<D: Disk>(disk: &D, dir: &D::Dir, path: &RelPath, found: &Found) -> 
     }
 }
 
+/// Takes a wrong file's name away when nothing right can take its place: absent is honest.
+pub fn quarantine<D: Disk>(disk: &D, wanted: &Wanted, found: &Found) {
+    if let (Found::Damaged(_) | Found::Stale, Ok(dir)) = (found, disk.open_dir(wanted.weight.path.parent())) {
+        let aside = format!("{ASIDE_PREFIX}{}", wanted.weight.path.file_name());
+        let moved = disk.rename(&dir, wanted.weight.path.file_name(), &aside);
+        let _ = moved.and_then(|()| disk.sync_dir(&dir));
+    }
+}
+
 /// Opens a weight's directory, making what is missing and moving aside what is no directory
 /// or can't be written.
 fn ensure_dir<D: Disk>(disk: &D, path: &RelPath) -> Result<D::Dir, PlaceFault> {

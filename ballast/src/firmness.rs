@@ -1,0 +1,164 @@
+//! How firmly a verified weight is kept from the app that reads it: a pure judgement.
+
+use std::fmt;
+
+use serde::Serialize;
+
+use crate::disk::Stat;
+use crate::plan::Ids;
+
+/// From the firmest to the loosest.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Firmness {
+    /// The mount is read-only, or the app can write neither the file nor any ancestor.
+    ImageLayer,
+    /// Root's file in root's sticky directories.
+    Sticky,
+    /// Sealed for this process tree only.
+    Landlock,
+    /// The app could change it after the check.
+    Owned,
+}
+
+impl fmt::Display for Firmness {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::ImageLayer => "image-layer",
+            Self::Sticky => "sticky",
+            Self::Landlock => "landlock (this process tree only)",
+            Self::Owned => "owned",
+        })
+    }
+}
+
+/// What may be done to one inode by the app.
+fn writable(stat: &Stat, app: Ids, groups: &[u32]) -> bool {
+    let group = stat.gid == app.gid || groups.contains(&stat.gid);
+    stat.uid == app.uid || stat.mode & 0o002 != 0 || (group && stat.mode & 0o020 != 0)
+}
+
+/// Judges a file and its directories, from the one that holds it up to `/`.
+pub fn judge(file: &Stat, ancestors: &[Stat], read_only: bool, app: Ids, groups: &[u32]) -> Firmness {
+    if read_only {
+        return Firmness::ImageLayer;
+    }
+    if app.uid == 0 || writable(file, app, groups) {
+        return Firmness::Owned;
+    }
+    if ancestors.iter().all(|dir| !writable(dir, app, groups)) {
+        return Firmness::ImageLayer;
+    }
+    // In a sticky directory of root's the app can make names, and remove only its own.
+    let kept = |dir: &Stat| dir.uid == 0 && (dir.mode & 0o1000 != 0 || !writable(dir, app, groups));
+    if ancestors.iter().all(kept) {
+        Firmness::Sticky
+    } else {
+        Firmness::Owned
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::disk::Kind;
+
+    fn inode(uid: u32, gid: u32, mode: u32) -> Stat {
+        Stat {
+            kind: Kind::File,
+            size: 1,
+            uid,
+            gid,
+            mode,
+            links: 1,
+            id: (0, 0),
+        }
+    }
+
+    #[test]
+    fn firmness_is_the_loosest_link_of_the_chain() {
+        let app = Ids { uid: 100, gid: 101 };
+        let root = inode(0, 0, 0o755);
+        let rows = [
+            (
+                "root's file, root's tree",
+                inode(0, 0, 0o444),
+                vec![root, root],
+                false,
+                Firmness::ImageLayer,
+            ),
+            (
+                "app's file, read-only mount",
+                inode(100, 101, 0o644),
+                vec![inode(100, 101, 0o755)],
+                true,
+                Firmness::ImageLayer,
+            ),
+            ("app's file", inode(100, 101, 0o444), vec![root], false, Firmness::Owned),
+            (
+                "root's file in app's directory",
+                inode(0, 0, 0o444),
+                vec![inode(100, 101, 0o755), root],
+                false,
+                Firmness::Owned,
+            ),
+            (
+                "root's tree below app's directory",
+                inode(0, 0, 0o444),
+                vec![root, inode(100, 101, 0o755), root],
+                false,
+                Firmness::Owned,
+            ),
+            (
+                "sticky all the way",
+                inode(0, 0, 0o444),
+                vec![inode(0, 101, 0o1775), inode(0, 0, 0o1777)],
+                false,
+                Firmness::Sticky,
+            ),
+            (
+                "sticky leaf only",
+                inode(0, 0, 0o444),
+                vec![inode(0, 101, 0o1775), inode(0, 101, 0o775)],
+                false,
+                Firmness::Owned,
+            ),
+            (
+                "app's own sticky directory",
+                inode(0, 0, 0o444),
+                vec![inode(100, 101, 0o1775)],
+                false,
+                Firmness::Owned,
+            ),
+            (
+                "file writable by everybody",
+                inode(0, 0, 0o666),
+                vec![root],
+                false,
+                Firmness::Owned,
+            ),
+            (
+                "file writable by the app's other group",
+                inode(0, 50, 0o664),
+                vec![root],
+                false,
+                Firmness::Owned,
+            ),
+        ];
+        let wrong: Vec<_> = rows
+            .iter()
+            .map(|(name, file, up, ro, expected)| (name, expected, judge(file, up, *ro, app, &[50])))
+            .filter(|(_, expected, found)| *expected != found)
+            .collect();
+        assert!(wrong.is_empty(), "{wrong:#?}");
+    }
+
+    #[test]
+    fn a_root_app_can_change_anything_that_is_not_read_only() {
+        let app = Ids { uid: 0, gid: 0 };
+        assert_eq!(
+            judge(&inode(0, 0, 0o444), &[inode(0, 0, 0o755)], false, app, &[]),
+            Firmness::Owned
+        );
+    }
+}

@@ -1,0 +1,125 @@
+//! Heals one store: verify, and where something is wrong, lock, look again, place.
+//!
+//! Idempotent: a healthy store is only read. Correctness never rests on the lock; it only
+//! saves replicas from doing the same work twice.
+
+use std::num::NonZeroUsize;
+use std::time::{Duration, Instant};
+
+use crate::disk::Disk;
+use crate::store::{self, Found, Origin, PlaceFault, Placed, Strictness, Wanted};
+
+/// How a heal is carried out.
+#[derive(Debug, Clone, Copy)]
+pub struct Options {
+    /// Hashing threads at most.
+    pub threads: NonZeroUsize,
+    /// How long to wait for another replica's heal.
+    pub lock_wait: Duration,
+    /// Permission bits of a healed file.
+    pub mode: u32,
+    /// Find and tell, change nothing.
+    pub dry_run: bool,
+}
+
+/// What became of one weight.
+#[derive(Debug)]
+pub struct Outcome {
+    /// What was under its name at first.
+    pub found: Found,
+    /// What was done about it.
+    pub done: Done,
+    /// Time spent on this weight's placing, or on the verification of all.
+    pub took: Duration,
+}
+
+/// What was done about a weight.
+#[derive(Debug)]
+pub enum Done {
+    /// Right already.
+    Kept,
+    /// Another replica mended it meanwhile.
+    MendedByAnother,
+    /// Copied from an origin.
+    Copied,
+    /// Made anew from its own good chunks and an origin's.
+    Repaired(Placed),
+    /// A dry run: this would be mended.
+    WouldHeal,
+    /// Still not right.
+    Failed(PlaceFault),
+}
+
+impl Outcome {
+    /// Whether the weight's name now holds verified bytes.
+    pub fn is_right(&self) -> bool {
+        matches!(
+            self.done,
+            Done::Kept | Done::MendedByAnother | Done::Copied | Done::Repaired(_)
+        )
+    }
+}
+
+/// Verifies a store without touching it.
+pub fn verify<D: Disk>(disk: &D, wanted: &[Wanted], strict: Strictness, threads: NonZeroUsize) -> Vec<Outcome> {
+    let start = Instant::now();
+    let found = store::verify(disk, wanted, strict, threads);
+    let took = start.elapsed();
+    found.into_iter().map(|found| judged(found, took)).collect()
+}
+
+fn judged(found: Found, took: Duration) -> Outcome {
+    let done = if found == Found::Right {
+        Done::Kept
+    } else {
+        Done::Failed(PlaceFault::NoSource)
+    };
+    Outcome { found, done, took }
+}
+
+/// Makes every weight of a volume right, or says which call stood in the way.
+pub fn heal<D: Disk, O: Disk>(disk: &D, wanted: &[Wanted], origins: &[Origin<O>], options: &Options) -> Vec<Outcome> {
+    let mut outcomes = verify(disk, wanted, Strictness::Volume, options.threads);
+    if outcomes.iter().all(Outcome::is_right) {
+        return outcomes;
+    }
+    if options.dry_run {
+        for outcome in outcomes.iter_mut().filter(|outcome| !outcome.is_right()) {
+            outcome.done = Done::WouldHeal;
+        }
+        return outcomes;
+    }
+    let locked = disk.lock(options.lock_wait);
+    for (outcome, wanted) in outcomes.iter_mut().zip(wanted) {
+        if !outcome.is_right() {
+            mend(disk, wanted, outcome, origins, options);
+        }
+    }
+    if locked {
+        disk.unlock();
+    }
+    outcomes
+}
+
+fn mend<D: Disk, O: Disk>(disk: &D, wanted: &Wanted, outcome: &mut Outcome, origins: &[Origin<O>], options: &Options) {
+    let start = Instant::now();
+    let now = store::verify(disk, std::slice::from_ref(wanted), Strictness::Volume, options.threads);
+    let now = now.into_iter().next().unwrap_or(Found::Missing);
+    outcome.done = if now == Found::Right {
+        Done::MendedByAnother
+    } else {
+        match store::place(disk, wanted, &now, origins, options.mode, options.threads) {
+            Ok(placed) if placed.kept > 0 => Done::Repaired(placed),
+            Ok(_) => Done::Copied,
+            Err(fault) => {
+                store::quarantine(disk, wanted, &now);
+                Done::Failed(fault)
+            }
+        }
+    };
+    outcome.took = start.elapsed();
+}
+
+#[cfg(test)]
+#[path = "heal_tests.rs"]
+mod tests;

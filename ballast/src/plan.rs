@@ -1,0 +1,264 @@
+//! From facts to a plan: one pure function, no call to the kernel.
+//!
+//! A plan is an order of attempts, not a promise: the kernel may still refuse what the facts
+//! said to be possible, and then the next attempt is made and the report names the refusal.
+
+use serde::Serialize;
+
+/// A user and a group, by number.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct Ids {
+    /// User.
+    pub uid: u32,
+    /// Group.
+    pub gid: u32,
+}
+
+/// The capabilities that matter here, as held in the effective set.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "one bit per capability, as the kernel has it"
+)]
+pub struct Caps {
+    /// CAP_CHOWN.
+    pub chown: bool,
+    /// CAP_DAC_OVERRIDE.
+    pub dac_override: bool,
+    /// CAP_FOWNER.
+    pub fowner: bool,
+    /// CAP_SETUID.
+    pub setuid: bool,
+    /// CAP_SETGID.
+    pub setgid: bool,
+}
+
+/// Who this process is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Who {
+    /// Effective user and group.
+    pub ids: Ids,
+    /// Supplementary groups.
+    pub groups: Vec<u32>,
+    /// Effective capabilities.
+    pub caps: Caps,
+    /// Whether `no_new_privs` is set.
+    pub no_new_privs: bool,
+}
+
+/// The app that the command will run as.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct App {
+    /// Its user and group.
+    pub ids: Ids,
+    /// Asked for on the command line: another identity is then no answer.
+    pub explicit: bool,
+}
+
+/// How long content on a file system lives.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Fs {
+    /// On a disk, or somebody's network.
+    Durable,
+    /// In memory: tmpfs and ramfs.
+    Memory,
+    /// A container's writable layer, gone with the container.
+    Overlay,
+}
+
+/// The cache that the app would read first.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case", tag = "state")]
+pub enum Volume {
+    /// No such directory; its nearest ancestor is on this kind of file system.
+    Absent {
+        /// The ancestor's file system.
+        fs: Fs,
+    },
+    /// Something that is no directory, or that can't be opened: the errno.
+    Unusable {
+        /// The kernel's answer.
+        errno: i32,
+    },
+    /// A directory.
+    Present(VolumeFacts),
+}
+
+/// Facts of a cache that exists.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct VolumeFacts {
+    /// Owner of its root.
+    pub owner: Ids,
+    /// Permission bits of its root.
+    pub mode: u32,
+    /// What it lives on.
+    pub fs: Fs,
+    /// Whether it is mounted read-only.
+    pub read_only: bool,
+    /// Whether something is mounted at its root.
+    pub mount_point: bool,
+    /// Free bytes, where known.
+    pub free: Option<u64>,
+}
+
+/// Everything that a plan follows from.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Facts {
+    /// This process.
+    pub who: Who,
+    /// The app, where one is named.
+    pub app: Option<App>,
+    /// The cache.
+    pub volume: Volume,
+    /// Whether the image has a layer of baked weights.
+    pub baked: bool,
+    /// Whether a variable can point the app at the baked layer.
+    pub can_repoint: bool,
+    /// Bytes of all weights, where sizes are known.
+    pub bytes: u64,
+    /// The memory limit of this container.
+    pub memory_limit: Option<u64>,
+}
+
+/// How healed weights are kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Hold {
+    /// They belong to the app, as does the volume's root.
+    Owned,
+    /// Root keeps them, in root-owned sticky directories.
+    Sticky,
+}
+
+/// The order of attempts.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Plan {
+    /// The one thing that root does in the volume before it steps down.
+    pub hand_over: Option<Ids>,
+    /// Whether root heals the volume before it steps down.
+    pub heal_as_root: bool,
+    /// Whom to become; `None` is to stay.
+    pub drop_to: Option<Ids>,
+    /// Where to serve from, in order.
+    pub serve: Vec<Serve>,
+}
+
+/// One way to have the weights.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Serve {
+    /// Verify the cache and mend what is wrong.
+    HealVolume,
+    /// Verify the cache and leave it as it is.
+    VerifyVolume,
+    /// Point the app at the image's own layer.
+    Baked,
+}
+
+/// Why no correct start exists.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Refusal {
+    /// Root without the capabilities to become anybody else.
+    CannotDrop {
+        /// Whom to become.
+        to: Ids,
+    },
+    /// A plain user asked to become another one.
+    CannotBecome {
+        /// Whom to become.
+        to: Ids,
+    },
+}
+
+/// Decides. The truth table is in `plan_tests.rs`.
+///
+/// # Errors
+/// [`Refusal`] where every start would be wrong: the command must not run as root instead.
+pub fn plan(facts: &Facts, hold: Hold) -> Result<Plan, Refusal> {
+    let drop_to = identity(facts)?;
+    let hand = drop_to.unwrap_or(facts.who.ids);
+    let sticky = hold == Hold::Sticky && drop_to.is_some() && writable_volume(facts).is_some();
+    Ok(Plan {
+        hand_over: if sticky {
+            None
+        } else {
+            drop_to.and(hand_over(facts, hand))
+        },
+        heal_as_root: sticky,
+        drop_to,
+        serve: serve(facts),
+    })
+}
+
+fn identity(facts: &Facts) -> Result<Option<Ids>, Refusal> {
+    let Some(app) = facts.app.filter(|app| app.ids != facts.who.ids) else {
+        return Ok(None);
+    };
+    let caps = facts.who.caps;
+    match (facts.who.ids.uid == 0, caps.setuid && caps.setgid) {
+        (_, true) => Ok(Some(app.ids)),
+        (true, false) => Err(Refusal::CannotDrop { to: app.ids }),
+        (false, false) if app.explicit => Err(Refusal::CannotBecome { to: app.ids }),
+        // An arbitrary uid was chosen by the platform: the lock file's owner gives way.
+        (false, false) => Ok(None),
+    }
+}
+
+fn writable_volume(facts: &Facts) -> Option<&VolumeFacts> {
+    match &facts.volume {
+        Volume::Present(volume) if !volume.read_only => Some(volume),
+        _ => None,
+    }
+}
+
+fn hand_over(facts: &Facts, hand: Ids) -> Option<Ids> {
+    let volume = writable_volume(facts)?;
+    (lasting(volume, facts) && !may_write(volume, hand)).then_some(hand)
+}
+
+/// By permission bits alone; ACLs and the kernel may say more.
+fn may_write(volume: &VolumeFacts, hand: Ids) -> bool {
+    let shift = if volume.owner.uid == hand.uid {
+        6
+    } else if volume.owner.gid == hand.gid {
+        3
+    } else {
+        0
+    };
+    volume.mode >> shift & 0o3 == 0o3
+}
+
+/// A copy is worth making only where it outlives this container and fits.
+fn lasting(volume: &VolumeFacts, facts: &Facts) -> bool {
+    match volume.fs {
+        Fs::Durable => true,
+        Fs::Overlay => volume.mount_point,
+        Fs::Memory => volume.mount_point && fits(facts),
+    }
+}
+
+/// Half the limit: the app wants memory of its own.
+fn fits(facts: &Facts) -> bool {
+    facts.memory_limit.is_none_or(|limit| facts.bytes <= limit / 2)
+}
+
+fn serve(facts: &Facts) -> Vec<Serve> {
+    let baked = (facts.baked && facts.can_repoint).then_some(Serve::Baked);
+    let (first, baked_first) = match &facts.volume {
+        Volume::Present(volume) if volume.read_only => (Some(Serve::VerifyVolume), false),
+        Volume::Present(volume) if lasting(volume, facts) => (Some(Serve::HealVolume), false),
+        Volume::Present(volume) if volume.fs == Fs::Memory && !fits(facts) => (Some(Serve::VerifyVolume), true),
+        Volume::Absent { fs: Fs::Durable } => (Some(Serve::HealVolume), false),
+        Volume::Absent { fs: Fs::Memory } if !fits(facts) => (None, true),
+        Volume::Present(_) | Volume::Absent { .. } => (Some(Serve::HealVolume), true),
+        Volume::Unusable { .. } => (None, true),
+    };
+    let order = if baked_first { [baked, first] } else { [first, baked] };
+    order.into_iter().flatten().collect()
+}
+
+#[cfg(test)]
+#[path = "plan_tests.rs"]
+mod tests;
