@@ -15,6 +15,8 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
+use rustix::fs::OFlags;
+
 /// The longest account file that is read.
 pub const MAX_BYTES: u64 = 1 << 20;
 
@@ -39,14 +41,8 @@ pub struct Problem {
 
 impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self {
-            what,
-            which,
-            expected,
-            found,
-            ..
-        } = self;
-        write!(f, "{what} {which}: expected {expected}, found {found}")
+        write!(f, "{} {}: ", self.what, self.which)?;
+        write!(f, "expected {}, found {}", self.expected, self.found)
     }
 }
 
@@ -130,11 +126,7 @@ fn bad_spec(text: &str) -> Problem {
         what: "cannot read the user".into(),
         which: format!("{text:?}"),
         expected: GRAMMAR.into(),
-        found: if text.is_empty() {
-            "nothing".into()
-        } else {
-            format!("{text:?}")
-        },
+        found: "neither".into(),
         hint: "write it as in --user 100:101".into(),
     }
 }
@@ -232,10 +224,15 @@ impl Accounts {
     }
 }
 
+/// Lines that start with `+` or `-` are orders to a name service, not accounts.
+fn is_account(name: &str) -> bool {
+    !name.is_empty() && !name.starts_with(['+', '-'])
+}
+
 impl User {
     fn parse(line: &str) -> Option<Self> {
         let mut fields = line.trim().split(':');
-        let name = fields.next().filter(|name| !name.is_empty())?;
+        let name = fields.next().filter(|name| is_account(name))?;
         let (uid, gid) = (id(fields.nth(1)?)?, id(fields.next()?)?);
         let home = fields.nth(1).unwrap_or_default();
         Some(Self {
@@ -250,7 +247,7 @@ impl User {
 impl Group {
     fn parse(line: &str) -> Option<Self> {
         let mut fields = line.trim().split(':');
-        let name = fields.next().filter(|name| !name.is_empty())?;
+        let name = fields.next().filter(|name| is_account(name))?;
         let gid = id(fields.nth(1)?)?;
         let members = fields.next().unwrap_or_default().split(',').map(str::trim);
         Some(Self {
@@ -270,18 +267,17 @@ fn read_bounded(path: &Path) -> Result<String, Problem> {
         found,
         hint: "repair the file in the image".into(),
     };
+    let failed = |error: io::Error| refused(error.to_string());
     let file = match open_plain(path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(String::new()),
-        other => other.map_err(|error| refused(error.to_string()))?,
+        other => other.map_err(failed)?,
     };
-    let regular = file.metadata().is_ok_and(|found| found.is_file());
-    if !regular {
+    if !file.metadata().is_ok_and(|found| found.is_file()) {
         return Err(refused("something else".into()));
     }
     let mut bytes = Vec::new();
-    let read = file.take(MAX_BYTES + 1).read_to_end(&mut bytes);
-    let length = read.map_err(|error| refused(error.to_string()))?;
-    if length as u64 > MAX_BYTES {
+    file.take(MAX_BYTES + 1).read_to_end(&mut bytes).map_err(failed)?;
+    if bytes.len() as u64 > MAX_BYTES {
         return Err(refused("more".into()));
     }
     Ok(String::from_utf8_lossy(&bytes).into_owned())
@@ -289,11 +285,9 @@ fn read_bounded(path: &Path) -> Result<String, Problem> {
 
 /// Opens without waiting for a writer, should the path be a FIFO.
 fn open_plain(path: &Path) -> io::Result<File> {
-    let flags = rustix::fs::OFlags::NONBLOCK | rustix::fs::OFlags::NOCTTY;
-    OpenOptions::new()
-        .read(true)
-        .custom_flags(flags.bits() as i32)
-        .open(path)
+    let flags = OFlags::NONBLOCK | OFlags::NOCTTY;
+    let mut options = OpenOptions::new();
+    options.read(true).custom_flags(flags.bits() as i32).open(path)
 }
 
 #[cfg(test)]
