@@ -1,0 +1,252 @@
+//! Dropping privilege, proving that it is gone, and becoming the command.
+//!
+//! The types force the order: [`exec`] takes a [`Dropped`], and only [`drop_to`] and [`stay`]
+//! make one, after the proof: the ids and groups are the wanted ones, uid 0 can't be had
+//! back, and the permitted, effective, inheritable and ambient capability sets are empty (the
+//! bounding set too, where SETPCAP was held). Root that was asked for stays root, with its
+//! capabilities, and [`Dropped::is_root`] says so. Ids change in every thread of the process;
+//! capabilities in the calling one, which is the one to call [`exec`].
+//!
+//! Touches this process's credentials, descriptors and signal state, and `/proc/self` to read.
+
+use std::fmt;
+use std::io;
+use std::path::PathBuf;
+
+use nix::errno::Errno;
+use nix::unistd::{self, Gid, Uid};
+
+use crate::user::Identity;
+
+mod caps;
+mod error;
+mod exec;
+mod received;
+
+pub use caps::{Caps, capabilities};
+pub use error::{Kind, LaunchError};
+pub use exec::{ExecOptions, exec};
+
+/// How to drop.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct DropOptions {
+    /// Set no_new_privs; otherwise it is kept as found.
+    pub no_new_privs: bool,
+}
+
+/// The proof that the process is who it should be. Only this module makes one.
+#[must_use = "privilege was dropped in order to exec"]
+#[derive(Debug)]
+pub struct Dropped {
+    uid: u32,
+    home: Option<PathBuf>,
+}
+
+impl Dropped {
+    /// Whether the command will run as root, because that is what was asked for.
+    pub fn is_root(&self) -> bool {
+        self.uid == 0
+    }
+}
+
+/// Whether exec can no longer give privilege to this thread.
+pub fn no_new_privs() -> bool {
+    rustix::thread::no_new_privs().unwrap_or(false)
+}
+
+/// Becomes the target in every thread, and proves it. HOME will be the target's.
+pub fn drop_to(target: &Identity, options: &DropOptions) -> Result<Dropped, LaunchError> {
+    let caps = capabilities();
+    let ids = Ids::now(target)?;
+    if !ids.are(target) || !same_groups(target, &ids.groups) {
+        refuse_the_impossible(target, &ids, &caps)?;
+    }
+    if target.uid != 0 && caps.has(Caps::SETPCAP) {
+        caps::clear_bounding(&caps).map_err(|errno| not_proven(target, "an empty bounding set", &errno))?;
+    }
+    if !ids.are(target) || ids.groups != target.groups {
+        become_target(target, &ids, &caps)?;
+    }
+    finish(target, options)?;
+    Ok(Dropped {
+        uid: target.uid,
+        home: Some(target.home.clone()),
+    })
+}
+
+/// Stays who the process is, with the same proof. HOME is left as found.
+pub fn stay(options: &DropOptions) -> Result<Dropped, LaunchError> {
+    let groups = unistd::getgroups().unwrap_or_default();
+    let identity = Identity {
+        uid: unistd::geteuid().as_raw(),
+        gid: unistd::getegid().as_raw(),
+        groups: groups.into_iter().map(Gid::as_raw).collect(),
+        home: PathBuf::new(),
+        name: None,
+    };
+    let dropped = drop_to(&identity, options)?;
+    Ok(Dropped { home: None, ..dropped })
+}
+
+/// The six ids and the groups of this process.
+struct Ids {
+    uids: [u32; 3],
+    gids: [u32; 3],
+    groups: Vec<u32>,
+}
+
+impl Ids {
+    fn read() -> nix::Result<Self> {
+        let (user, group) = (unistd::getresuid()?, unistd::getresgid()?);
+        let groups = unistd::getgroups()?;
+        Ok(Self {
+            uids: [user.real, user.effective, user.saved].map(Uid::as_raw),
+            gids: [group.real, group.effective, group.saved].map(Gid::as_raw),
+            groups: groups.into_iter().map(Gid::as_raw).collect(),
+        })
+    }
+
+    fn now(target: &Identity) -> Result<Self, LaunchError> {
+        Self::read().map_err(|errno| not_proven(target, "ids that can be read", &errno))
+    }
+
+    fn are(&self, target: &Identity) -> bool {
+        self.uids == [target.uid; 3] && self.gids == [target.gid; 3]
+    }
+}
+
+/// Whether these groups are the target's; the primary one counts whether or not it is listed.
+fn same_groups(target: &Identity, groups: &[u32]) -> bool {
+    let with_primary = |groups: &[u32]| {
+        let mut all = [groups, &[target.gid]].concat();
+        all.sort_unstable();
+        all.dedup();
+        all
+    };
+    with_primary(groups) == with_primary(&target.groups)
+}
+
+/// Fails before anything was changed when a needed capability is absent.
+fn refuse_the_impossible(target: &Identity, ids: &Ids, caps: &Caps) -> Result<(), LaunchError> {
+    let uid_possible = ids.uids == [target.uid; 3] || caps.has(Caps::SETUID);
+    let groups_right = ids.gids == [target.gid; 3] && same_groups(target, &ids.groups);
+    if uid_possible && (groups_right || caps.has(Caps::SETGID)) {
+        return Ok(());
+    }
+    let [_, uid, _] = ids.uids;
+    let [_, gid, _] = ids.gids;
+    let found = format!(
+        "uid {uid}, gid {gid}, groups {:?}, {}",
+        ids.groups,
+        held(caps.has(Caps::SETUID), caps.has(Caps::SETGID))
+    );
+    Err(cannot_drop(target, caps, found))
+}
+
+fn held(setuid: bool, setgid: bool) -> &'static str {
+    match (setuid, setgid) {
+        (true, true) => "with SETUID and SETGID",
+        (true, false) => "with SETUID, without SETGID",
+        (false, true) => "with SETGID, without SETUID",
+        (false, false) => "without SETUID and SETGID",
+    }
+}
+
+/// Groups first and the user last: each step needs what the next one gives away.
+fn become_target(target: &Identity, ids: &Ids, caps: &Caps) -> Result<(), LaunchError> {
+    let refused = |call: &str, errno: Errno| cannot_drop(target, caps, format!("{call}: {}", io::Error::from(errno)));
+    let groups: Vec<Gid> = target.groups.iter().copied().map(Gid::from_raw).collect();
+    match unistd::setgroups(&groups) {
+        Ok(()) => {}
+        Err(Errno::EPERM) if same_groups(target, &ids.groups) => {}
+        Err(Errno::EPERM) if groups_denied() => return Err(denied(target, &ids.groups)),
+        Err(errno) => return Err(refused("setgroups", errno)),
+    }
+    let (uid, gid) = (Uid::from_raw(target.uid), Gid::from_raw(target.gid));
+    unistd::setresgid(gid, gid, gid).map_err(|errno| refused("setresgid", errno))?;
+    unistd::setresuid(uid, uid, uid).map_err(|errno| refused("setresuid", errno))
+}
+
+fn groups_denied() -> bool {
+    std::fs::read("/proc/self/setgroups").is_ok_and(|word| word.starts_with(b"deny"))
+}
+
+fn finish(target: &Identity, options: &DropOptions) -> Result<(), LaunchError> {
+    if target.uid != 0 {
+        caps::clear().map_err(|errno| not_proven(target, "no capability left", &errno))?;
+    }
+    if options.no_new_privs {
+        rustix::thread::set_no_new_privs(true).map_err(|errno| no_new_privs_refused(&errno))?;
+    }
+    prove(target)
+}
+
+fn prove(target: &Identity) -> Result<(), LaunchError> {
+    let ids = Ids::now(target)?;
+    if !ids.are(target) || !same_groups(target, &ids.groups) {
+        let found = format!("uids {:?}, gids {:?}, groups {:?}", ids.uids, ids.gids, ids.groups);
+        return Err(not_proven(target, "its ids and groups", &found));
+    }
+    if target.uid == 0 {
+        return Ok(());
+    }
+    let root = Uid::from_raw(0);
+    if unistd::setresuid(root, root, root).is_ok() {
+        return Err(not_proven(target, "no way back to uid 0", &"uid 0 again"));
+    }
+    match Caps::read() {
+        Ok(caps) if caps.none() => Ok(()),
+        Ok(caps) => Err(not_proven(target, "no capability left", &format!("{caps:x?}"))),
+        Err(errno) => Err(not_proven(target, "no capability left", &errno)),
+    }
+}
+
+fn label(target: &Identity) -> String {
+    format!("{}:{}", target.uid, target.gid)
+}
+
+fn cannot_drop(target: &Identity, caps: &Caps, found: String) -> LaunchError {
+    let kind = Kind::CannotDrop {
+        have_setuid: caps.has(Caps::SETUID),
+        have_setgid: caps.has(Caps::SETGID),
+    };
+    let who = label(target);
+    let hint = format!("start as the user itself with user: \"{who}\", or add cap_add: [CHOWN, SETUID, SETGID]");
+    let expected = format!("to be it already, groups {:?}, or SETUID and SETGID", target.groups);
+    LaunchError::new(kind, "cannot become", who, &expected, found, hint)
+}
+
+fn denied(target: &Identity, groups: &[u32]) -> LaunchError {
+    let hint = "map the groups into the namespace with newgidmap, or start as the user itself";
+    LaunchError::new(
+        Kind::GroupsDenied,
+        "cannot set the groups of",
+        label(target),
+        &format!("groups {:?}, or a user namespace that allows setgroups", target.groups),
+        format!("groups {groups:?} and setgroups denied"),
+        hint.into(),
+    )
+}
+
+fn not_proven(target: &Identity, expected: &str, found: &dyn fmt::Display) -> LaunchError {
+    let hint = "nothing was started; report this with the kernel's version".into();
+    LaunchError::new(
+        Kind::NotProven,
+        "cannot prove the drop to",
+        label(target),
+        expected,
+        found.to_string(),
+        hint,
+    )
+}
+
+fn no_new_privs_refused(errno: &dyn fmt::Display) -> LaunchError {
+    LaunchError::new(
+        Kind::NoNewPrivs,
+        "cannot set",
+        "no_new_privs".into(),
+        "a kernel that allows it",
+        errno.to_string(),
+        "leave --no-new-privs out, or set security_opt: [no-new-privileges:true]".into(),
+    )
+}

@@ -1,0 +1,103 @@
+//! The five capability sets of this thread: read, emptied, and shown to be empty.
+//!
+//! Capabilities belong to a thread; exec ends every other thread, so what holds for the
+//! caller of exec holds for the command. Touches this thread's own sets and nothing else.
+
+use rustix::io::{self, Errno};
+use rustix::thread as os;
+use rustix::thread::{CapabilitySet, CapabilitySets};
+
+/// The capability sets, a bit for each capability by its number.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Caps {
+    /// What may be made effective.
+    pub permitted: u64,
+    /// What the kernel asks for now.
+    pub effective: u64,
+    /// The most that an exec could ever give.
+    pub bounding: u64,
+    /// What an exec of a plain program keeps.
+    pub ambient: u64,
+    /// What an exec of a program with file capabilities could keep.
+    pub inheritable: u64,
+}
+
+impl Caps {
+    /// Change any file's owner.
+    pub const CHOWN: u64 = CapabilitySet::CHOWN.bits();
+    /// Pass over permission bits.
+    pub const DAC_OVERRIDE: u64 = CapabilitySet::DAC_OVERRIDE.bits();
+    /// Act as any file's owner.
+    pub const FOWNER: u64 = CapabilitySet::FOWNER.bits();
+    /// Change group ids and groups.
+    pub const SETGID: u64 = CapabilitySet::SETGID.bits();
+    /// Change user ids.
+    pub const SETUID: u64 = CapabilitySet::SETUID.bits();
+    /// Lower the bounding set.
+    pub const SETPCAP: u64 = CapabilitySet::SETPCAP.bits();
+
+    /// Whether every one of these bits is effective.
+    pub fn has(&self, bits: u64) -> bool {
+        self.effective & bits == bits
+    }
+
+    /// Whether the command would start with no capability and none to come by inheritance.
+    pub fn none(&self) -> bool {
+        self.permitted | self.effective | self.inheritable | self.ambient == 0
+    }
+
+    pub(super) fn read() -> io::Result<Self> {
+        let sets = os::capabilities(None)?;
+        Ok(Self {
+            permitted: sets.permitted.bits(),
+            effective: sets.effective.bits(),
+            bounding: collect(os::capability_is_in_bounding_set)?,
+            ambient: collect(os::capability_is_in_ambient_set)?,
+            inheritable: sets.inheritable.bits(),
+        })
+    }
+}
+
+/// This thread's sets; all empty where the kernel refuses to tell, so that nothing is
+/// attempted on the strength of a guess.
+pub fn capabilities() -> Caps {
+    Caps::read().unwrap_or_default()
+}
+
+/// Asks for each capability in turn until the kernel knows no further number.
+fn collect(is_in: impl Fn(CapabilitySet) -> io::Result<bool>) -> io::Result<u64> {
+    let mut found = 0;
+    for one in (0..64).map(|number| 1 << number) {
+        match is_in(CapabilitySet::from_bits_retain(one)) {
+            Ok(true) => found |= one,
+            Ok(false) => {}
+            Err(Errno::INVAL) => break,
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(found)
+}
+
+/// Empties the bounding set. Needs SETPCAP.
+pub(super) fn clear_bounding(caps: &Caps) -> io::Result<()> {
+    (0..64)
+        .map(|number| 1 << number)
+        .filter(|one| caps.bounding & one != 0)
+        .try_for_each(|one| os::remove_capability_from_bounding_set(CapabilitySet::from_bits_retain(one)))
+}
+
+/// Empties the other four.
+pub(super) fn clear() -> io::Result<()> {
+    match os::clear_ambient_capability_set() {
+        // A kernel without an ambient set has none to empty.
+        Ok(()) | Err(Errno::INVAL) => {}
+        Err(error) => return Err(error),
+    }
+    let empty = CapabilitySet::empty();
+    let sets = CapabilitySets {
+        effective: empty,
+        permitted: empty,
+        inheritable: empty,
+    };
+    os::set_capabilities(None, sets)
+}

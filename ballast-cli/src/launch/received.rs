@@ -1,0 +1,97 @@
+//! The signal state that this process was started with, and the way back to it.
+//!
+//! Rust's runtime ignores SIGPIPE before `main`, and an ignored signal survives exec. So the
+//! state is recorded by a constructor that the loader runs before the runtime, and put back
+//! just before exec. Handlers need no care: exec resets them. Touches signal dispositions and
+//! the caller's mask.
+
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+
+use nix::libc;
+
+static IGNORED: AtomicU64 = AtomicU64::new(0);
+static BLOCKED: AtomicU64 = AtomicU64::new(0);
+
+#[used]
+#[expect(unsafe_code, reason = "the only hook on stable that runs before the runtime")]
+// SAFETY: the loader calls each entry of .init_array as a C function, once, before any other
+// thread exists; `record` ignores the arguments it is passed and can't unwind.
+#[unsafe(link_section = ".init_array")]
+static BEFORE_MAIN: extern "C" fn() = record;
+
+extern "C" fn record() {
+    let ignored = signals().filter(|&signal| disposition(signal) == Some(libc::SIG_IGN));
+    IGNORED.store(ignored.fold(0, |set, signal| set | bit(signal)), Relaxed);
+    BLOCKED.store(blocked(), Relaxed);
+}
+
+/// Makes dispositions and mask those that were received.
+pub(super) fn restore() {
+    for signal in signals() {
+        let ignored = disposition(signal) == Some(libc::SIG_IGN);
+        match IGNORED.load(Relaxed) & bit(signal) != 0 {
+            true if !ignored => set_disposition(signal, libc::SIG_IGN),
+            false if ignored => set_disposition(signal, libc::SIG_DFL),
+            _ => {}
+        }
+    }
+    set_blocked(BLOCKED.load(Relaxed));
+}
+
+/// Ignores SIGPIPE again, so that telling why an exec failed can't kill the teller.
+pub(super) fn keep_writing() {
+    set_disposition(libc::SIGPIPE, libc::SIG_IGN);
+}
+
+fn signals() -> std::ops::RangeInclusive<i32> {
+    1..=64
+}
+
+fn bit(signal: i32) -> u64 {
+    1 << (signal - 1)
+}
+
+/// What a signal does now; `None` for those that the C library keeps to itself.
+#[expect(unsafe_code, reason = "no safe call reads a disposition")]
+fn disposition(signal: i32) -> Option<libc::sighandler_t> {
+    // SAFETY: a sigaction is plain data, all zero is a valid one; with a null action the call
+    // only writes to the one it is given, and refuses a bad number.
+    let (code, found) = unsafe {
+        let mut found: libc::sigaction = std::mem::zeroed();
+        (libc::sigaction(signal, std::ptr::null(), &mut found), found)
+    };
+    (code == 0).then_some(found.sa_sigaction)
+}
+
+/// Only ever SIG_IGN or SIG_DFL: no handler is installed. KILL and STOP refuse, rightly.
+#[expect(unsafe_code, reason = "no safe call sets a disposition")]
+fn set_disposition(signal: i32, to: libc::sighandler_t) {
+    // SAFETY: SIG_IGN and SIG_DFL run no code of ours.
+    unsafe { libc::signal(signal, to) };
+}
+
+#[expect(unsafe_code, reason = "the set's layout is the C library's own")]
+fn blocked() -> u64 {
+    // SAFETY: sigemptyset makes the set valid before it is read; a null new set changes nothing.
+    unsafe {
+        let mut set: libc::sigset_t = std::mem::zeroed();
+        libc::sigemptyset(&mut set);
+        libc::sigprocmask(libc::SIG_BLOCK, std::ptr::null(), &mut set);
+        let held = signals().filter(|&signal| libc::sigismember(&set, signal) == 1);
+        held.fold(0, |bits, signal| bits | bit(signal))
+    }
+}
+
+#[expect(unsafe_code, reason = "the set's layout is the C library's own")]
+fn set_blocked(bits: u64) {
+    // SAFETY: sigemptyset makes the set valid; sigaddset refuses a bad number; the mask is
+    // the calling thread's own.
+    unsafe {
+        let mut set: libc::sigset_t = std::mem::zeroed();
+        libc::sigemptyset(&mut set);
+        for signal in signals().filter(|&signal| bits & bit(signal) != 0) {
+            libc::sigaddset(&mut set, signal);
+        }
+        libc::pthread_sigmask(libc::SIG_SETMASK, &set, std::ptr::null_mut());
+    }
+}

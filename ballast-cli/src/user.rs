@@ -1,0 +1,295 @@
+//! Who the command will run as: the `user[:group]` grammar and the two account files.
+//!
+//! Promises: the answer comes from `/etc/passwd` and `/etc/group` alone, read here, each at
+//! most [`MAX_BYTES`]; no name service is asked and no shared object is opened. An all-digit
+//! part is an id, as with gosu and `docker --user`, never a name. Lines that make no sense are
+//! passed over, never read as root. Touches those two files and nothing else.
+//!
+//! Two choices differ from gosu: the primary group is always listed among the groups (a
+//! set-group-id program then can't shed it), and ids reach 4294967294 instead of 2147483647.
+
+use std::fmt;
+use std::fs::{File, OpenOptions};
+use std::io::{self, Read};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+
+use rustix::fs::OFlags;
+
+/// The longest account file that is read.
+pub const MAX_BYTES: u64 = 1 << 20;
+
+const PASSWD: &str = "/etc/passwd";
+const GROUP: &str = "/etc/group";
+const GRAMMAR: &str = "user or user:group, each a name or a number up to 4294967294";
+
+/// What went wrong, with which thing, what was expected and found, and what to do about it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Problem {
+    /// What could not be done.
+    pub what: String,
+    /// The user, file or command it happened to.
+    pub which: String,
+    /// What would have been right.
+    pub expected: String,
+    /// What was there instead.
+    pub found: String,
+    /// The next step for a person; empty when there is none to name.
+    pub hint: String,
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}: ", self.what, self.which)?;
+        write!(f, "expected {}, found {}", self.expected, self.found)
+    }
+}
+
+impl std::error::Error for Problem {}
+
+/// Everything the kernel needs to become somebody, and the home that goes with it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Identity {
+    /// The user id, for real, effective and saved alike.
+    pub uid: u32,
+    /// The primary group id, likewise.
+    pub gid: u32,
+    /// All groups, the primary one included, ascending, each once.
+    pub groups: Vec<u32>,
+    /// The home directory; `/` when the account files know none.
+    pub home: PathBuf,
+    /// The account's name; `None` for a number without an entry.
+    pub name: Option<String>,
+}
+
+/// A checked `user[:group]`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UserSpec {
+    user: Part,
+    group: Option<Part>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Part {
+    Id(u32),
+    Name(String),
+}
+
+impl FromStr for UserSpec {
+    type Err = Problem;
+
+    fn from_str(text: &str) -> Result<Self, Problem> {
+        let halves = text.split_once(':');
+        let (user, group) = halves.map_or((text, None), |(user, group)| (user, Some(group)));
+        let part = |part: &str| Part::parse(part).ok_or_else(|| bad_spec(text));
+        Ok(Self {
+            user: part(user)?,
+            group: group.map(part).transpose()?,
+        })
+    }
+}
+
+impl Part {
+    fn parse(text: &str) -> Option<Self> {
+        if !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit()) {
+            return id(text).map(Self::Id);
+        }
+        let odd = |c: char| c == ':' || c.is_control() || c.is_whitespace();
+        let plain = !text.is_empty() && text.len() <= 256 && !text.contains(odd);
+        plain.then(|| Self::Name(text.to_owned()))
+    }
+
+    fn is(&self, id: u32, name: &str) -> bool {
+        match self {
+            Self::Id(own) => *own == id,
+            Self::Name(own) => own == name,
+        }
+    }
+
+    fn id_or(&self, missing: impl FnOnce(&str) -> Problem) -> Result<u32, Problem> {
+        match self {
+            Self::Id(id) => Ok(*id),
+            Self::Name(name) => Err(missing(name)),
+        }
+    }
+}
+
+/// An id as both files write it: digits only, and not the kernel's "leave unchanged".
+fn id(text: &str) -> Option<u32> {
+    let digits = !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
+    text.parse().ok().filter(|id| digits && *id != u32::MAX)
+}
+
+fn bad_spec(text: &str) -> Problem {
+    Problem {
+        what: "cannot read the user".into(),
+        which: format!("{text:?}"),
+        expected: GRAMMAR.into(),
+        found: "neither".into(),
+        hint: "write it as in --user 100:101".into(),
+    }
+}
+
+fn unknown(kind: &str, name: &str, file: &str) -> Problem {
+    Problem {
+        what: format!("cannot find the {kind}"),
+        which: format!("{name:?}"),
+        expected: format!("a line for it in {file}"),
+        found: "none".into(),
+        hint: format!("add the {kind} to the image, or give its number"),
+    }
+}
+
+/// The two account files, parsed.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Accounts {
+    users: Vec<User>,
+    groups: Vec<Group>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct User {
+    name: String,
+    uid: u32,
+    gid: u32,
+    home: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Group {
+    name: String,
+    gid: u32,
+    members: Vec<String>,
+}
+
+impl Accounts {
+    /// Reads both files; an absent one counts as empty, as in an image made from scratch.
+    pub fn read() -> Result<Self, Problem> {
+        let passwd = read_bounded(Path::new(PASSWD))?;
+        let group = read_bounded(Path::new(GROUP))?;
+        Ok(Self::parse(&passwd, &group))
+    }
+
+    /// Parses the text of `passwd` and `group`. Never fails: a line that is no entry is none.
+    pub fn parse(passwd: &str, group: &str) -> Self {
+        Self {
+            users: passwd.lines().filter_map(User::parse).collect(),
+            groups: group.lines().filter_map(Group::parse).collect(),
+        }
+    }
+
+    /// The identity that a spec names. A user without an entry and without a group in the
+    /// spec gets `default_gid`, the caller's own, as with gosu and docker.
+    pub fn resolve(&self, spec: &UserSpec, default_gid: u32) -> Result<Identity, Problem> {
+        let user = self.users.iter().find(|user| spec.user.is(user.uid, &user.name));
+        let uid = match user {
+            Some(user) => user.uid,
+            None => spec.user.id_or(|name| unknown("user", name, PASSWD))?,
+        };
+        let name = user.map(|user| user.name.clone());
+        let (gid, mut groups) = match &spec.group {
+            Some(group) => (self.group_id(group)?, Vec::new()),
+            None => (
+                user.map_or(default_gid, |user| user.gid),
+                self.listing(name.as_deref()).collect(),
+            ),
+        };
+        groups.push(gid);
+        groups.sort_unstable();
+        groups.dedup();
+        let home = user.map(|user| user.home.as_str()).filter(|home| !home.is_empty());
+        Ok(Identity {
+            uid,
+            gid,
+            groups,
+            home: PathBuf::from(home.unwrap_or("/")),
+            name,
+        })
+    }
+
+    fn group_id(&self, part: &Part) -> Result<u32, Problem> {
+        let group = self.groups.iter().find(|group| part.is(group.gid, &group.name));
+        match group {
+            Some(group) => Ok(group.gid),
+            None => part.id_or(|name| unknown("group", name, GROUP)),
+        }
+    }
+
+    fn listing(&self, name: Option<&str>) -> impl Iterator<Item = u32> {
+        self.groups
+            .iter()
+            .filter(move |group| group.members.iter().any(|member| Some(member.as_str()) == name))
+            .map(|group| group.gid)
+    }
+}
+
+/// Lines that start with `+` or `-` are orders to a name service, not accounts.
+fn is_account(name: &str) -> bool {
+    !name.is_empty() && !name.starts_with(['+', '-'])
+}
+
+impl User {
+    fn parse(line: &str) -> Option<Self> {
+        let mut fields = line.trim().split(':');
+        let name = fields.next().filter(|name| is_account(name))?;
+        let (uid, gid) = (id(fields.nth(1)?)?, id(fields.next()?)?);
+        let home = fields.nth(1).unwrap_or_default();
+        Some(Self {
+            name: name.into(),
+            uid,
+            gid,
+            home: home.into(),
+        })
+    }
+}
+
+impl Group {
+    fn parse(line: &str) -> Option<Self> {
+        let mut fields = line.trim().split(':');
+        let name = fields.next().filter(|name| is_account(name))?;
+        let gid = id(fields.nth(1)?)?;
+        let members = fields.next().unwrap_or_default().split(',').map(str::trim);
+        Some(Self {
+            name: name.into(),
+            gid,
+            members: members.filter(|name| !name.is_empty()).map(str::to_owned).collect(),
+        })
+    }
+}
+
+/// The text of a regular file of at most [`MAX_BYTES`]; empty when there is no such file.
+fn read_bounded(path: &Path) -> Result<String, Problem> {
+    let refused = |found: String| Problem {
+        what: "cannot read".into(),
+        which: path.display().to_string(),
+        expected: format!("a regular file of at most {MAX_BYTES} bytes"),
+        found,
+        hint: "repair the file in the image".into(),
+    };
+    let failed = |error: io::Error| refused(error.to_string());
+    let file = match open_plain(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(String::new()),
+        other => other.map_err(failed)?,
+    };
+    if !file.metadata().is_ok_and(|found| found.is_file()) {
+        return Err(refused("something else".into()));
+    }
+    let mut bytes = Vec::new();
+    file.take(MAX_BYTES + 1).read_to_end(&mut bytes).map_err(failed)?;
+    if bytes.len() as u64 > MAX_BYTES {
+        return Err(refused("more".into()));
+    }
+    Ok(String::from_utf8_lossy(&bytes).into_owned())
+}
+
+/// Opens without waiting for a writer, should the path be a FIFO.
+fn open_plain(path: &Path) -> io::Result<File> {
+    let flags = OFlags::NONBLOCK | OFlags::NOCTTY;
+    let mut options = OpenOptions::new();
+    options.read(true).custom_flags(flags.bits() as i32).open(path)
+}
+
+#[cfg(test)]
+#[path = "user_tests.rs"]
+mod tests;
