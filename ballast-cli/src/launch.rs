@@ -68,10 +68,7 @@ pub fn drop_to(target: &Identity, options: &DropOptions) -> Result<Dropped, Laun
         become_target(target, &ids, &caps)?;
     }
     finish(target, options)?;
-    Ok(Dropped {
-        uid: target.uid,
-        home: Some(target.home.clone()),
-    })
+    Ok(Dropped { uid: target.uid, home: Some(target.home.clone()) })
 }
 
 /// Stays who the process is, with the same proof. HOME is left as found.
@@ -206,10 +203,7 @@ fn label(target: &Identity) -> String {
 }
 
 fn cannot_drop(target: &Identity, caps: &Caps, found: String) -> LaunchError {
-    let kind = Kind::CannotDrop {
-        have_setuid: caps.has(Caps::SETUID),
-        have_setgid: caps.has(Caps::SETGID),
-    };
+    let kind = Kind::CannotDrop { have_setuid: caps.has(Caps::SETUID), have_setgid: caps.has(Caps::SETGID) };
     let who = label(target);
     let hint = format!("start as the user itself with user: \"{who}\", or add cap_add: [CHOWN, SETUID, SETGID]");
     let expected = format!("to be it already, groups {:?}, or SETUID and SETGID", target.groups);
@@ -230,14 +224,7 @@ fn denied(target: &Identity, groups: &[u32]) -> LaunchError {
 
 fn not_proven(target: &Identity, expected: &str, found: &dyn fmt::Display) -> LaunchError {
     let hint = "nothing was started; report this with the kernel's version".into();
-    LaunchError::new(
-        Kind::NotProven,
-        "cannot prove the drop to",
-        label(target),
-        expected,
-        found.to_string(),
-        hint,
-    )
+    LaunchError::new(Kind::NotProven, "cannot prove the drop to", label(target), expected, found.to_string(), hint)
 }
 
 fn no_new_privs_refused(errno: &dyn fmt::Display) -> LaunchError {

@@ -83,10 +83,7 @@ impl FromStr for UserSpec {
         let halves = text.split_once(':');
         let (user, group) = halves.map_or((text, None), |(user, group)| (user, Some(group)));
         let part = |part: &str| Part::parse(part).ok_or_else(|| bad_spec(text));
-        Ok(Self {
-            user: part(user)?,
-            group: group.map(part).transpose()?,
-        })
+        Ok(Self { user: part(user)?, group: group.map(part).transpose()? })
     }
 }
 
@@ -190,22 +187,13 @@ impl Accounts {
         let name = user.map(|user| user.name.clone());
         let (gid, mut groups) = match &spec.group {
             Some(group) => (self.group_id(group)?, Vec::new()),
-            None => (
-                user.map_or(default_gid, |user| user.gid),
-                self.listing(name.as_deref()).collect(),
-            ),
+            None => (user.map_or(default_gid, |user| user.gid), self.listing(name.as_deref()).collect()),
         };
         groups.push(gid);
         groups.sort_unstable();
         groups.dedup();
         let home = user.map(|user| user.home.as_str()).filter(|home| !home.is_empty());
-        Ok(Identity {
-            uid,
-            gid,
-            groups,
-            home: PathBuf::from(home.unwrap_or("/")),
-            name,
-        })
+        Ok(Identity { uid, gid, groups, home: PathBuf::from(home.unwrap_or("/")), name })
     }
 
     fn group_id(&self, part: &Part) -> Result<u32, Problem> {
@@ -235,12 +223,7 @@ impl User {
         let name = fields.next().filter(|name| is_account(name))?;
         let (uid, gid) = (id(fields.nth(1)?)?, id(fields.next()?)?);
         let home = fields.nth(1).unwrap_or_default();
-        Some(Self {
-            name: name.into(),
-            uid,
-            gid,
-            home: home.into(),
-        })
+        Some(Self { name: name.into(), uid, gid, home: home.into() })
     }
 }
 

@@ -65,39 +65,15 @@ fn specs_become_identities() {
         ("nohome", Ok((300, 301, &[301], "/"))),
         ("1234", Ok((1234, 7, &[7], "/"))),
         ("1234:1235", Ok((1234, 1235, &[1235], "/"))),
-        (
-            "4294967294:4294967294",
-            Ok((u32::MAX - 1, u32::MAX - 1, &[u32::MAX - 1], "/")),
-        ),
+        ("4294967294:4294967294", Ok((u32::MAX - 1, u32::MAX - 1, &[u32::MAX - 1], "/"))),
     ]);
 }
 
 #[test]
 fn odd_specs_are_refused() {
-    let grammar = [
-        "",
-        ":",
-        "100:",
-        ":101",
-        "app:",
-        "1:2:3",
-        "4294967295",
-        "0:4294967295",
-        "4294967296",
-    ];
-    let odd = [
-        "99999999999999999999",
-        " 100",
-        "100 ",
-        "a b",
-        "a\nb",
-        "a\0b",
-        "app:g\tp",
-    ];
-    let rows = grammar
-        .iter()
-        .chain(&odd)
-        .map(|spec| (*spec, Err("cannot read the user")));
+    let grammar = ["", ":", "100:", ":101", "app:", "1:2:3", "4294967295", "0:4294967295", "4294967296"];
+    let odd = ["99999999999999999999", " 100", "100 ", "a b", "a\nb", "a\0b", "app:g\tp"];
+    let rows = grammar.iter().chain(&odd).map(|spec| (*spec, Err("cannot read the user")));
     check(&rows.collect::<Vec<_>>());
     check(&[
         ("nosuch", Err("cannot find the user")),

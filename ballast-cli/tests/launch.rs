@@ -89,10 +89,7 @@ fn skip(test: &str, why: &str) {
 }
 
 fn output(line: &[&str]) -> Output {
-    Command::new(line[0])
-        .args(&line[1..])
-        .output()
-        .unwrap_or_else(|error| panic!("{line:?}: {error}"))
+    Command::new(line[0]).args(&line[1..]).output().unwrap_or_else(|error| panic!("{line:?}: {error}"))
 }
 
 fn out(output: &Output) -> String {
@@ -129,10 +126,7 @@ fn root_is_gone() {
     assert_eq!(found["Uid"], "100 100 100 100");
     assert_eq!(found["Gid"], "101 101 101 101");
     assert_eq!(found["Groups"], "101");
-    let kept: Vec<_> = found
-        .iter()
-        .filter(|(name, set)| name.starts_with("Cap") && !zero(set))
-        .collect();
+    let kept: Vec<_> = found.iter().filter(|(name, set)| name.starts_with("Cap") && !zero(set)).collect();
     assert!(kept.is_empty(), "{kept:?}");
 }
 
@@ -152,20 +146,12 @@ fn inherited_and_ambient_capabilities_are_cleared() {
     let Some(stage) = Stage::root("inherited_and_ambient_capabilities_are_cleared") else {
         return;
     };
-    let asked = [
-        "setpriv",
-        "--inh-caps",
-        "+chown,+kill",
-        "--ambient-caps",
-        "+chown,+kill",
-    ];
+    let asked = ["setpriv", "--inh-caps", "+chown,+kill", "--ambient-caps", "+chown,+kill"];
     let plain = [&asked[..], &["--reuid", "100", "--regid", "101", "--clear-groups"]].concat();
     let mut wrong = Vec::new();
-    for (starter, options) in [
-        (&asked[..], &["--user", "100:101"][..]),
-        (&plain, &["--user", "100:101"]),
-        (&plain, &[]),
-    ] {
+    for (starter, options) in
+        [(&asked[..], &["--user", "100:101"][..]), (&plain, &["--user", "100:101"]), (&plain, &[])]
+    {
         let found = status(&stage.under(starter, options, "cat /proc/self/status"));
         let left = ["CapInh", "CapPrm", "CapEff", "CapAmb"].map(|name| found[name].clone());
         if found["Uid"] != "100 100 100 100" || !left.iter().all(|set| zero(set)) {
@@ -182,14 +168,8 @@ fn two_capabilities_are_enough() {
     };
     let starter = ["setpriv", "--bounding-set", "-all,+setuid,+setgid"];
     let found = status(&stage.under(&starter, &["--user", "100:101"], "cat /proc/self/status"));
-    assert_eq!(
-        (found["Uid"].as_str(), found["Groups"].as_str()),
-        ("100 100 100 100", "101")
-    );
-    assert!(
-        !zero(&found["CapBnd"]),
-        "without SETPCAP the bounding set stays: {found:?}"
-    );
+    assert_eq!((found["Uid"].as_str(), found["Groups"].as_str()), ("100 100 100 100", "101"));
+    assert!(!zero(&found["CapBnd"]), "without SETPCAP the bounding set stays: {found:?}");
 }
 
 #[test]
@@ -203,14 +183,8 @@ fn an_impossible_drop_is_refused_with_the_line_to_change() {
     for (starter, facts) in [
         (&other[..], "without SETUID and SETGID"),
         (&same, "groups [44]"),
-        (
-            &["setpriv", "--bounding-set", "-all,+setuid"],
-            "with SETUID, without SETGID",
-        ),
-        (
-            &["setpriv", "--bounding-set", "-all,+setgid"],
-            "with SETGID, without SETUID",
-        ),
+        (&["setpriv", "--bounding-set", "-all,+setuid"], "with SETUID, without SETGID"),
+        (&["setpriv", "--bounding-set", "-all,+setgid"], "with SETGID, without SETUID"),
     ] {
         let output = stage.under(starter, &["--user", "100:101"], "echo started");
         let said = err(&output);
@@ -260,10 +234,7 @@ fn extra_descriptors_are_closed() {
     };
     let shell = |setup: &str, options: &str| {
         let list = "ls /proc/self/fd | sort -n | tr '\\n' ' '";
-        let exec = format!(
-            "{setup} exec {} run {options} -- /bin/sh -c \"{list}\"",
-            stage.ballast()
-        );
+        let exec = format!("{setup} exec {} run {options} -- /bin/sh -c \"{list}\"", stage.ballast());
         out(&output(&["/bin/sh", "-c", &exec]))
     };
     let open = "exec 3</dev/null 4</dev/null 5</dev/null 9</dev/null;";
@@ -298,11 +269,7 @@ fn descriptors_are_closed_without_close_range() {
     let script = format!(
         "exec 3</dev/null 7</dev/null; exec strace -f -o /dev/null -e trace=close_range -e inject=close_range:error=ENOSYS {program} run -- ls /proc/self/fd"
     );
-    if Command::new("strace")
-        .args(["-o", "/dev/null", "true"])
-        .status()
-        .is_err()
-    {
+    if Command::new("strace").args(["-o", "/dev/null", "true"]).status().is_err() {
         return skip("descriptors_are_closed_without_close_range", "no strace");
     }
     assert_eq!(out(&output(&["/bin/sh", "-c", &script])), "0\n1\n2\n3");
@@ -320,11 +287,7 @@ fn signals_are_as_received() {
         "import signal; signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGPIPE, signal.SIGTERM, 64})",
     ] {
         let exec = |line: &[&str]| {
-            let line = line
-                .iter()
-                .map(|word| format!("{word:?}"))
-                .collect::<Vec<_>>()
-                .join(", ");
+            let line = line.iter().map(|word| format!("{word:?}")).collect::<Vec<_>>().join(", ");
             let script = format!("{setup}\nimport os; os.execv([{line}][0], [{line}])");
             status(&output(&["python3", "-c", &script]))
         };
@@ -341,16 +304,11 @@ fn signals_are_as_received() {
 fn no_new_privs_is_kept_as_found_unless_asked() {
     let stage = Stage::new();
     let mut wrong = Vec::new();
-    for (starter, options, wanted) in [
-        (&[][..], &[][..], "0"),
-        (&[], &["--no-new-privs"], "1"),
-        (&["setpriv", "--no-new-privs"], &[], "1"),
-    ] {
+    for (starter, options, wanted) in
+        [(&[][..], &[][..], "0"), (&[], &["--no-new-privs"], "1"), (&["setpriv", "--no-new-privs"], &[], "1")]
+    {
         let found = status(&stage.under(starter, options, "cat /proc/self/status"));
-        if found["NoNewPrivs"] != wanted
-            && fs::read_to_string("/proc/self/status")
-                .unwrap()
-                .contains("NoNewPrivs:\t0")
+        if found["NoNewPrivs"] != wanted && fs::read_to_string("/proc/self/status").unwrap().contains("NoNewPrivs:\t0")
         {
             wrong.push(format!("{starter:?} {options:?}: {found:?}"));
         }
@@ -361,10 +319,7 @@ fn no_new_privs_is_kept_as_found_unless_asked() {
 #[test]
 fn exec_keeps_the_process() {
     let stage = Stage::new();
-    let script = format!(
-        "echo $$; exec {} run -- /bin/sh -c 'echo $$; ls /proc/self/task | wc -l'",
-        stage.ballast()
-    );
+    let script = format!("echo $$; exec {} run -- /bin/sh -c 'echo $$; ls /proc/self/task | wc -l'", stage.ballast());
     let text = out(&output(&["/bin/sh", "-c", &script]));
     let lines: Vec<&str> = text.lines().collect();
     assert_eq!(lines[0], lines[1]);
@@ -526,10 +481,7 @@ fn gosu_takes_these_and_ballast_refuses_them() {
     };
     for spec in ["", ":", ":101", "100:", "100:101:102", "+5"] {
         let output = stage.run(&["--user", spec], "echo started");
-        assert!(
-            !output.status.success() && output.stdout.is_empty(),
-            "{spec:?}: {output:?}"
-        );
+        assert!(!output.status.success() && output.stdout.is_empty(), "{spec:?}: {output:?}");
     }
 }
 
@@ -542,12 +494,9 @@ fn home_is_the_users() {
         return skip("home_is_the_users", "no mount namespace");
     }
     let mut wrong = Vec::new();
-    for (spec, wanted) in [
-        (Some("app"), "/home/app"),
-        (Some("100:44"), "/home/app"),
-        (Some("1234"), "/"),
-        (None, "/as/found"),
-    ] {
+    for (spec, wanted) in
+        [(Some("app"), "/home/app"), (Some("100:44"), "/home/app"), (Some("1234"), "/"), (None, "/as/found")]
+    {
         let program = stage.ballast();
         let user = spec.map(|spec| ["--user", spec]);
         let mut line = vec!["env", "HOME=/as/found", &program, "run"];
@@ -578,28 +527,14 @@ fn no_name_service_is_asked() {
     }
     let trace = stage.path("trace");
     let program = stage.ballast();
-    let traced = [
-        "strace",
-        "-f",
-        "-e",
-        "trace=%file,%network",
-        "-o",
-        trace.to_str().unwrap(),
-        &program,
-    ];
+    let traced = ["strace", "-f", "-e", "trace=%file,%network", "-o", trace.to_str().unwrap(), &program];
     // The command can't be found, so every line of the trace is Ballast's own.
     let line = [&traced[..], &["run", "--user", "app", "--", "/nosuch/command"]].concat();
     assert_eq!(stage.with_accounts(&line).status.code(), Some(127));
     let text = fs::read_to_string(&trace).unwrap();
     assert!(text.contains("/etc/passwd") && text.contains("/etc/group"), "{text}");
     let linked = is_static(&stage.path("ballast"));
-    let own = [
-        "ld.so.cache",
-        "ld.so.preload",
-        "libc.so.6",
-        "libgcc_s.so.1",
-        "libm.so.6",
-    ];
+    let own = ["ld.so.cache", "ld.so.preload", "libc.so.6", "libgcc_s.so.1", "libm.so.6"];
     let foreign: Vec<&str> = text
         .lines()
         .filter(|line| line.contains(".so") || line.contains("nss") || line.contains("socket("))

@@ -105,10 +105,7 @@ mod tests {
             ("é", BadDigest::NotHex('é')),
             (" 00", BadDigest::NotHex(' ')),
         ];
-        let wrong: Vec<_> = cases
-            .iter()
-            .filter(|(text, expected)| Digest::parse(text) != Err(*expected))
-            .collect();
+        let wrong: Vec<_> = cases.iter().filter(|(text, expected)| Digest::parse(text) != Err(*expected)).collect();
         assert!(wrong.is_empty(), "{wrong:?}");
     }
 }

@@ -122,9 +122,7 @@ pub struct LinuxFile {
 }
 
 const DIR: OFlags = OFlags::DIRECTORY.union(OFlags::NOFOLLOW).union(OFlags::CLOEXEC);
-const BENEATH: ResolveFlags = ResolveFlags::BENEATH
-    .union(ResolveFlags::NO_SYMLINKS)
-    .union(ResolveFlags::NO_MAGICLINKS);
+const BENEATH: ResolveFlags = ResolveFlags::BENEATH.union(ResolveFlags::NO_SYMLINKS).union(ResolveFlags::NO_MAGICLINKS);
 /// How names of staged and set-aside files begin; the rest is the weight's own name.
 pub const STAGED_PREFIX: &str = ".ballast-staged.";
 
@@ -135,10 +133,7 @@ impl LinuxDisk {
     /// Those of `openat(2)`: `ENOENT`, `ENOTDIR`, `ELOOP`, `EACCES`.
     pub fn open(root: &Path) -> io::Result<Self> {
         let root = fs::openat(CWD, root, DIR | OFlags::RDONLY, Mode::empty())?;
-        Ok(Self {
-            root,
-            staging: Staging::TmpfileEmptyPath,
-        })
+        Ok(Self { root, staging: Staging::TmpfileEmptyPath })
     }
 
     /// Forces one way of staging.
@@ -326,12 +321,10 @@ impl Disk for LinuxDisk {
     }
 
     fn rename(&self, dir: &OwnedFd, from: &str, to: &str) -> io::Result<()> {
-        Ok(
-            fs::renameat_with(dir, from, dir, to, RenameFlags::empty()).or_else(|error| match error {
-                Errno::NOSYS | Errno::INVAL => fs::renameat(dir, from, dir, to),
-                _ => Err(error),
-            })?,
-        )
+        Ok(fs::renameat_with(dir, from, dir, to, RenameFlags::empty()).or_else(|error| match error {
+            Errno::NOSYS | Errno::INVAL => fs::renameat(dir, from, dir, to),
+            _ => Err(error),
+        })?)
     }
 
     fn remove(&self, dir: &OwnedFd, name: &str) -> io::Result<()> {
@@ -385,10 +378,7 @@ fn discard(dir: &OwnedFd, file: LinuxFile) {
     }
 }
 
-#[expect(
-    unsafe_code,
-    reason = "no safe wrapper of sync_file_range exists in the crates used here"
-)]
+#[expect(unsafe_code, reason = "no safe wrapper of sync_file_range exists in the crates used here")]
 fn start_write_back(fd: &OwnedFd, at: u64, len: u64) {
     let (Ok(at), Ok(len)) = (i64::try_from(at), i64::try_from(len)) else {
         return;

@@ -51,11 +51,7 @@ pub fn judge(file: &Stat, ancestors: &[Stat], read_only: bool, app: Ids, groups:
     }
     // In a sticky directory of root's the app can make names, and remove only its own.
     let kept = |dir: &Stat| dir.uid == 0 && (dir.mode & 0o1000 != 0 || !writable(dir, app, groups));
-    if ancestors.iter().all(kept) {
-        Firmness::Sticky
-    } else {
-        Firmness::Owned
-    }
+    if ancestors.iter().all(kept) { Firmness::Sticky } else { Firmness::Owned }
 }
 
 #[cfg(test)]
@@ -64,15 +60,7 @@ mod tests {
     use crate::disk::Kind;
 
     fn inode(uid: u32, gid: u32, mode: u32) -> Stat {
-        Stat {
-            kind: Kind::File,
-            size: 1,
-            uid,
-            gid,
-            mode,
-            links: 1,
-            id: (0, 0),
-        }
+        Stat { kind: Kind::File, size: 1, uid, gid, mode, links: 1, id: (0, 0) }
     }
 
     #[test]
@@ -80,13 +68,7 @@ mod tests {
         let app = Ids { uid: 100, gid: 101 };
         let root = inode(0, 0, 0o755);
         let rows = [
-            (
-                "root's file, root's tree",
-                inode(0, 0, 0o444),
-                vec![root, root],
-                false,
-                Firmness::ImageLayer,
-            ),
+            ("root's file, root's tree", inode(0, 0, 0o444), vec![root, root], false, Firmness::ImageLayer),
             (
                 "app's file, read-only mount",
                 inode(100, 101, 0o644),
@@ -123,27 +105,9 @@ mod tests {
                 false,
                 Firmness::Owned,
             ),
-            (
-                "app's own sticky directory",
-                inode(0, 0, 0o444),
-                vec![inode(100, 101, 0o1775)],
-                false,
-                Firmness::Owned,
-            ),
-            (
-                "file writable by everybody",
-                inode(0, 0, 0o666),
-                vec![root],
-                false,
-                Firmness::Owned,
-            ),
-            (
-                "file writable by the app's other group",
-                inode(0, 50, 0o664),
-                vec![root],
-                false,
-                Firmness::Owned,
-            ),
+            ("app's own sticky directory", inode(0, 0, 0o444), vec![inode(100, 101, 0o1775)], false, Firmness::Owned),
+            ("file writable by everybody", inode(0, 0, 0o666), vec![root], false, Firmness::Owned),
+            ("file writable by the app's other group", inode(0, 50, 0o664), vec![root], false, Firmness::Owned),
         ];
         let wrong: Vec<_> = rows
             .iter()
@@ -156,9 +120,6 @@ mod tests {
     #[test]
     fn a_root_app_can_change_anything_that_is_not_read_only() {
         let app = Ids { uid: 0, gid: 0 };
-        assert_eq!(
-            judge(&inode(0, 0, 0o444), &[inode(0, 0, 0o755)], false, app, &[]),
-            Firmness::Owned
-        );
+        assert_eq!(judge(&inode(0, 0, 0o444), &[inode(0, 0, 0o755)], false, app, &[]), Firmness::Owned);
     }
 }

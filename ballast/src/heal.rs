@@ -51,12 +51,14 @@ pub enum Done {
 }
 
 impl Outcome {
+    /// The outcome of a store that can't be opened.
+    pub fn missing() -> Self {
+        Self { found: Found::Missing, done: Done::Failed(PlaceFault::NoSource), took: Duration::ZERO }
+    }
+
     /// Whether the weight's name now holds verified bytes.
     pub fn is_right(&self) -> bool {
-        matches!(
-            self.done,
-            Done::Kept | Done::MendedByAnother | Done::Copied | Done::Repaired(_)
-        )
+        matches!(self.done, Done::Kept | Done::MendedByAnother | Done::Copied | Done::Repaired(_))
     }
 }
 
@@ -69,11 +71,7 @@ pub fn verify<D: Disk>(disk: &D, wanted: &[Wanted], strict: Strictness, threads:
 }
 
 fn judged(found: Found, took: Duration) -> Outcome {
-    let done = if found == Found::Right {
-        Done::Kept
-    } else {
-        Done::Failed(PlaceFault::NoSource)
-    };
+    let done = if found == Found::Right { Done::Kept } else { Done::Failed(PlaceFault::NoSource) };
     Outcome { found, done, took }
 }
 

@@ -34,16 +34,8 @@ impl World {
             fs::create_dir_all(dir.path().join(root)).expect("mkdir");
         }
         fs::write(dir.path().join("baked").join(NAME), &bytes).expect("bake");
-        let mut world = Self {
-            dir,
-            lock,
-            index: Index::default(),
-            bytes,
-        };
-        let wanted = Wanted {
-            weight: &world.lock.weights[0],
-            tree: None,
-        };
+        let mut world = Self { dir, lock, index: Index::default(), bytes };
+        let wanted = Wanted { weight: &world.lock.weights[0], tree: None };
         let tree = store::tree_of(&world.disk("baked"), &wanted).expect("tree");
         world.index.add(world.lock.weights[0].sha256, tree);
         world
@@ -57,10 +49,7 @@ impl World {
         let weight = &self.lock.weights[0];
         let tree = indexed.then(|| self.index.tree(&weight.sha256)).flatten();
         let baked = self.disk("baked");
-        let origins = [Origin {
-            disk: &baked,
-            strict: Strictness::Layer,
-        }];
+        let origins = [Origin { disk: &baked, strict: Strictness::Layer }];
         let disk = self.disk("cache").with_staging(staging);
         heal(&disk, &[Wanted { weight, tree }], &origins, &options()).remove(0)
     }
@@ -91,19 +80,11 @@ fn a_wiped_volume_is_healed_by_every_way_of_staging_with_and_without_an_index() 
             for indexed in [true, false] {
                 let world = World::new(size);
                 let first = world.heal_with(staging, indexed);
-                assert!(
-                    first.is_right() && first.found == Found::Missing,
-                    "{size} {staging:?} {indexed}: {first:?}"
-                );
+                assert!(first.is_right() && first.found == Found::Missing, "{size} {staging:?} {indexed}: {first:?}");
                 assert_eq!(fs::read(world.target()).expect("read"), world.bytes);
                 let again = world.heal_with(staging, indexed);
-                assert!(
-                    matches!(again.done, Done::Kept),
-                    "{size} {staging:?} {indexed}: {again:?}"
-                );
-                let names = fs::read_dir(world.target().parent().expect("parent"))
-                    .expect("list")
-                    .count();
+                assert!(matches!(again.done, Done::Kept), "{size} {staging:?} {indexed}: {again:?}");
+                let names = fs::read_dir(world.target().parent().expect("parent")).expect("list").count();
                 assert_eq!(names, 1, "something was left beside the weight");
             }
         }
@@ -167,9 +148,7 @@ fn whatever_stands_under_the_weights_name_the_outcome_is_the_right_file() {
             fs::create_dir(w.dir.path().join("victim")).expect("mkdir");
             symlink(w.dir.path().join("victim"), w.dir.path().join("cache/.deepface")).expect("ln");
         }),
-        ("file-for-a-directory", |w, _| {
-            fs::write(w.dir.path().join("cache/.deepface"), b"x").expect("write")
-        }),
+        ("file-for-a-directory", |w, _| fs::write(w.dir.path().join("cache/.deepface"), b"x").expect("write")),
     ];
     let mut wrong = Vec::new();
     for (name, plant) in rows {
@@ -200,17 +179,10 @@ fn a_repair_takes_good_chunks_from_the_damaged_file_and_makes_a_new_inode() {
     world.plant(&bytes);
     let before = fs::metadata(world.target()).expect("stat").ino();
     let outcome = world.heal_with(Staging::TmpfileEmptyPath, true);
-    assert!(
-        matches!(outcome.done, Done::Repaired(Placed { kept: 4, copied: 1 })),
-        "{outcome:?}"
-    );
+    assert!(matches!(outcome.done, Done::Repaired(Placed { kept: 4, copied: 1 })), "{outcome:?}");
     assert_ne!(fs::metadata(world.target()).expect("stat").ino(), before);
     let aside = world.target().with_file_name(".ballast-aside.model.bin");
-    assert_eq!(
-        fs::read(aside).expect("aside"),
-        bytes,
-        "the one bad copy is kept for the operator"
-    );
+    assert_eq!(fs::read(aside).expect("aside"), bytes, "the one bad copy is kept for the operator");
 }
 
 #[test]
@@ -220,10 +192,7 @@ fn without_any_right_source_a_wrong_file_loses_its_name() {
     fs::write(world.dir.path().join("baked").join(NAME), vec![2; 2 << 20]).expect("spoil");
     for indexed in [true, false] {
         let outcome = world.heal_with(Staging::TmpfileEmptyPath, indexed);
-        assert!(
-            matches!(outcome.done, Done::Failed(PlaceFault::NoSource)),
-            "{outcome:?}"
-        );
+        assert!(matches!(outcome.done, Done::Failed(PlaceFault::NoSource)), "{outcome:?}");
         assert!(!world.target().exists());
     }
 }
@@ -236,12 +205,7 @@ fn a_former_pin_is_stale_and_leaves_no_copy_aside() {
     world.plant(&old);
     let outcome = world.heal_with(Staging::TmpfileEmptyPath, true);
     assert!(outcome.is_right() && outcome.found == Found::Stale, "{outcome:?}");
-    assert_eq!(
-        fs::read_dir(world.target().parent().expect("parent"))
-            .expect("list")
-            .count(),
-        1
-    );
+    assert_eq!(fs::read_dir(world.target().parent().expect("parent")).expect("list").count(), 1);
 }
 
 #[test]
@@ -249,14 +213,8 @@ fn a_dry_run_changes_nothing() {
     let world = World::new(1 << 20);
     let weight = &world.lock.weights[0];
     let baked = world.disk("baked");
-    let origins = [Origin {
-        disk: &baked,
-        strict: Strictness::Layer,
-    }];
-    let dry = Options {
-        dry_run: true,
-        ..options()
-    };
+    let origins = [Origin { disk: &baked, strict: Strictness::Layer }];
+    let dry = Options { dry_run: true, ..options() };
     let outcome = heal(&world.disk("cache"), &[Wanted { weight, tree: None }], &origins, &dry).remove(0);
     assert!(matches!(outcome.done, Done::WouldHeal));
     assert_eq!(fs::read_dir(world.dir.path().join("cache")).expect("list").count(), 0);

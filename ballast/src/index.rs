@@ -31,11 +31,7 @@ impl Tree {
     /// # Errors
     /// [`BadIndex::Leaves`] when their number does not follow from the size.
     pub fn new(size: u64, leaves: Vec<[u8; 32]>) -> Result<Self, BadIndex> {
-        if leaves.len() as u64 == chunks(size) {
-            Ok(Self { size, leaves })
-        } else {
-            Err(BadIndex::Leaves)
-        }
+        if leaves.len() as u64 == chunks(size) { Ok(Self { size, leaves }) } else { Err(BadIndex::Leaves) }
     }
 
     /// The file's length in bytes.
@@ -85,10 +81,7 @@ pub struct Index {
 impl Index {
     /// The tree of the weight with this pin.
     pub fn tree(&self, pin: &Digest) -> Option<&Tree> {
-        self.entries
-            .iter()
-            .find(|(known, _)| known == pin)
-            .map(|(_, tree)| tree)
+        self.entries.iter().find(|(known, _)| known == pin).map(|(_, tree)| tree)
     }
 
     /// Adds the tree of bytes that matched this pin.
@@ -134,11 +127,7 @@ impl Index {
             let leaves = (0..wanted).map(|_| take(&mut rest)).collect::<Result<_, _>>()?;
             index.add(pin, Tree::new(size, leaves)?);
         }
-        if rest.is_empty() {
-            Ok(index)
-        } else {
-            Err(BadIndex::Leaves)
-        }
+        if rest.is_empty() { Ok(index) } else { Err(BadIndex::Leaves) }
     }
 }
 
@@ -193,14 +182,7 @@ mod tests {
 
     fn sample() -> Index {
         let mut index = Index::default();
-        for (seed, size) in [
-            (1u8, 0usize),
-            (2, 1),
-            (3, 1024),
-            (4, 1 << 20),
-            (5, (1 << 20) + 1),
-            (6, (5 << 20) + 77),
-        ] {
+        for (seed, size) in [(1u8, 0usize), (2, 1), (3, 1024), (4, 1 << 20), (5, (1 << 20) + 1), (6, (5 << 20) + 77)] {
             index.add(Digest::from_bytes([seed; 32]), tree_of(&vec![seed; size]));
         }
         index
@@ -257,10 +239,7 @@ mod tests {
             bytes.extend(tail);
             let sum = blake3::hash(&bytes);
             bytes.extend(sum.as_bytes());
-            assert!(matches!(
-                Index::from_bytes(&bytes),
-                Err(BadIndex::Short | BadIndex::Leaves)
-            ));
+            assert!(matches!(Index::from_bytes(&bytes), Err(BadIndex::Short | BadIndex::Leaves)));
         }
     }
 }

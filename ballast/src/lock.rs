@@ -190,17 +190,14 @@ impl TryFrom<String> for RelPath {
         if text.len() <= 1024 && text.split('/').all(plain) {
             Ok(Self(text))
         } else {
-            Err(format!(
-                "expected a relative path of plain names (no `..`, no leading `/`), found {text:?}"
-            ))
+            Err(format!("expected a relative path of plain names (no `..`, no leading `/`), found {text:?}"))
         }
     }
 }
 
 /// Roots that no store or directory may have: to own them is to own the system.
-const FORBIDDEN: [&str; 14] = [
-    "/", "/bin", "/boot", "/dev", "/etc", "/lib", "/lib64", "/proc", "/root", "/run", "/sbin", "/sys", "/usr", "/var",
-];
+const FORBIDDEN: [&str; 14] =
+    ["/", "/bin", "/boot", "/dev", "/etc", "/lib", "/lib64", "/proc", "/root", "/run", "/sbin", "/sys", "/usr", "/var"];
 /// Trees below which nothing may be a root either.
 const FORBIDDEN_TREES: [&str; 6] = ["/dev", "/etc", "/proc", "/sys", "/usr/bin", "/usr/lib"];
 
@@ -223,9 +220,7 @@ impl TryFrom<String> for RootPath {
         let path = PathBuf::from(&text);
         let plain = path.is_absolute()
             && !text.contains(char::is_control)
-            && path
-                .components()
-                .all(|c| matches!(c, Component::RootDir | Component::Normal(_)));
+            && path.components().all(|c| matches!(c, Component::RootDir | Component::Normal(_)));
         if !plain {
             return Err(format!("expected an absolute path without `..`, found {text:?}"));
         }
@@ -233,9 +228,7 @@ impl TryFrom<String> for RootPath {
         let system = FORBIDDEN.iter().any(|root| clean == Path::new(root))
             || FORBIDDEN_TREES.iter().any(|root| clean.starts_with(root));
         if system {
-            return Err(format!(
-                "{text:?} belongs to the system and can't be a store or a cache"
-            ));
+            return Err(format!("{text:?} belongs to the system and can't be a store or a cache"));
         }
         Ok(Self(clean))
     }
@@ -260,13 +253,9 @@ impl TryFrom<String> for EnvName {
         let word = |c: char| c.is_ascii_alphanumeric() || c == '_';
         let loader = text.starts_with("LD_") || text == "PATH";
         if text.is_empty() || text.starts_with(|c: char| c.is_ascii_digit()) || !text.chars().all(word) {
-            Err(format!(
-                "expected a variable's name (letters, digits, `_`), found {text:?}"
-            ))
+            Err(format!("expected a variable's name (letters, digits, `_`), found {text:?}"))
         } else if loader {
-            Err(format!(
-                "{text} decides which programs run and can't be set from a lock file"
-            ))
+            Err(format!("{text} decides which programs run and can't be set from a lock file"))
         } else {
             Ok(Self(text))
         }
@@ -318,11 +307,7 @@ fn pip(rest: &str) -> Option<Source> {
             && text.chars().all(|c| c.is_ascii_alphanumeric() || "._-+".contains(c))
     };
     let member = RelPath::try_from(member.to_owned()).ok()?;
-    (word(name) && word(version)).then(|| Source::Pip {
-        name: name.into(),
-        version: version.into(),
-        member: member.0,
-    })
+    (word(name) && word(version)).then(|| Source::Pip { name: name.into(), version: version.into(), member: member.0 })
 }
 
 impl fmt::Display for Source {
@@ -342,10 +327,7 @@ fn digest<'de, D: serde::Deserializer<'de>>(from: D) -> Result<Digest, D::Error>
 
 fn digests<'de, D: serde::Deserializer<'de>>(from: D) -> Result<Vec<Digest>, D::Error> {
     let texts = Vec::<String>::deserialize(from)?;
-    texts
-        .iter()
-        .map(|text| Digest::parse(text).map_err(serde::de::Error::custom))
-        .collect()
+    texts.iter().map(|text| Digest::parse(text).map_err(serde::de::Error::custom)).collect()
 }
 
 /// Why a lock file was refused, with line and column where the parser knows them.
@@ -404,9 +386,7 @@ pub fn truth(word: &str) -> Result<bool, String> {
     match word.trim().to_ascii_lowercase().as_str() {
         "true" | "1" | "yes" | "on" => Ok(true),
         "" | "false" | "0" | "no" | "off" => Ok(false),
-        _ => Err(format!(
-            "expected true, 1, yes, on, false, 0, no or off, found {word:?}"
-        )),
+        _ => Err(format!("expected true, 1, yes, on, false, 0, no or off, found {word:?}")),
     }
 }
 
@@ -429,11 +409,7 @@ impl Lock {
     pub fn check_pins(&self, env: impl Fn(&str) -> Option<String>) -> Result<(), Vec<PinFault>> {
         let set = |name: &EnvName| env(name.as_str()).filter(|value| !value.trim().is_empty());
         let mut faults = Vec::new();
-        let required = match self
-            .pins
-            .required_when
-            .as_ref()
-            .map(|name| (name, truth(&set(name).unwrap_or_default())))
+        let required = match self.pins.required_when.as_ref().map(|name| (name, truth(&set(name).unwrap_or_default())))
         {
             None => false,
             Some((_, Ok(required))) => required,

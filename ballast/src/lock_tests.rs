@@ -10,98 +10,40 @@ fn lock_with(extra: &str) -> String {
 fn the_projects_own_lock_file_holds_the_four_pins_of_the_mission() {
     let lock = Lock::parse(include_str!("../../weights.lock")).expect("weights.lock");
     assert_eq!(lock.weights.len(), 4);
-    assert!(
-        lock.weights
-            .iter()
-            .all(|w| w.need == Need::Required && w.pin_env.is_some())
-    );
+    assert!(lock.weights.iter().all(|w| w.need == Need::Required && w.pin_env.is_some()));
     assert_eq!(lock.weights[1].sha256.to_string(), PIN);
 }
 
 #[test]
 fn a_bad_lock_file_is_refused_with_the_reason() {
     let two = format!("{}[[weight]]\npath = \"a/b.bin\"\nsha256 = \"{PIN}\"\n", lock_with(""));
-    let under = format!(
-        "{}[[weight]]\npath = \"a/b.bin/c\"\nsha256 = \"{PIN}\"\n",
-        lock_with("")
-    );
+    let under = format!("{}[[weight]]\npath = \"a/b.bin/c\"\nsha256 = \"{PIN}\"\n", lock_with(""));
     let cases: &[(&str, String, &str)] = &[
         ("unknown key", lock_with("colour = 1\n"), "unknown field"),
         ("unknown need", lock_with("need = \"maybe\"\n"), "unknown variant"),
-        (
-            "version",
-            lock_with("").replace("version = 1", "version = 2"),
-            "expected version 1",
-        ),
-        (
-            "climbing path",
-            lock_with("").replace("a/b.bin", "../etc/passwd"),
-            "plain names",
-        ),
-        (
-            "absolute path",
-            lock_with("").replace("a/b.bin", "/etc/passwd"),
-            "plain names",
-        ),
+        ("version", lock_with("").replace("version = 1", "version = 2"), "expected version 1"),
+        ("climbing path", lock_with("").replace("a/b.bin", "../etc/passwd"), "plain names"),
+        ("absolute path", lock_with("").replace("a/b.bin", "/etc/passwd"), "plain names"),
         ("empty name", lock_with("").replace("a/b.bin", "a//b"), "plain names"),
-        (
-            "newline in name",
-            lock_with("").replace("a/b.bin", "a\\nb"),
-            "plain names",
-        ),
+        ("newline in name", lock_with("").replace("a/b.bin", "a\\nb"), "plain names"),
         ("short digest", lock_with("").replace(PIN, "77e3"), "64 hex digits"),
         ("digest with a sign", lock_with("").replace(PIN, "+7"), "64 hex digits"),
-        (
-            "root is /etc",
-            lock_with("").replace("/tmp/cache", "/etc"),
-            "belongs to the system",
-        ),
-        (
-            "root below /proc",
-            lock_with("").replace("/tmp/cache", "/proc/self"),
-            "belongs to the system",
-        ),
-        (
-            "root is /",
-            lock_with("").replace("/tmp/cache", "/"),
-            "belongs to the system",
-        ),
-        (
-            "root climbs",
-            lock_with("").replace("/tmp/cache", "/tmp/../etc"),
-            "without `..`",
-        ),
+        ("root is /etc", lock_with("").replace("/tmp/cache", "/etc"), "belongs to the system"),
+        ("root below /proc", lock_with("").replace("/tmp/cache", "/proc/self"), "belongs to the system"),
+        ("root is /", lock_with("").replace("/tmp/cache", "/"), "belongs to the system"),
+        ("root climbs", lock_with("").replace("/tmp/cache", "/tmp/../etc"), "without `..`"),
         ("relative root", lock_with("").replace("/tmp/cache", "tmp"), "absolute"),
-        (
-            "LD_PRELOAD",
-            lock_with("pin_env = \"LD_PRELOAD\"\n"),
-            "decides which programs",
-        ),
+        ("LD_PRELOAD", lock_with("pin_env = \"LD_PRELOAD\"\n"), "decides which programs"),
         ("odd variable", lock_with("pin_env = \"A=B\"\n"), "variable's name"),
-        (
-            "odd source",
-            lock_with("sources = [\"ftp://x/y\"]\n"),
-            "expected https://",
-        ),
+        ("odd source", lock_with("sources = [\"ftp://x/y\"]\n"), "expected https://"),
         ("loose pip", lock_with("sources = [\"pip:x>=1!m\"]\n"), "NAME==VERSION"),
-        (
-            "pip option",
-            lock_with("sources = [\"pip:-r==1!m\"]\n"),
-            "NAME==VERSION",
-        ),
+        ("pip option", lock_with("sources = [\"pip:-r==1!m\"]\n"), "NAME==VERSION"),
         ("two of one path", two, "two weights"),
         ("file as directory", under, "also the directory"),
-        (
-            "no weight",
-            "version = 1\n[store]\npath = \"/tmp/cache\"\n".into(),
-            "at least one",
-        ),
+        ("no weight", "version = 1\n[store]\npath = \"/tmp/cache\"\n".into(), "at least one"),
         (
             "baked onto itself",
-            lock_with("").replace(
-                "path = \"/tmp/cache\"",
-                "path = \"/tmp/cache\"\nbaked = \"/tmp/cache/\"",
-            ),
+            lock_with("").replace("path = \"/tmp/cache\"", "path = \"/tmp/cache\"\nbaked = \"/tmp/cache/\""),
             "same directory",
         ),
     ];
@@ -120,9 +62,7 @@ fn a_bad_lock_file_is_refused_with_the_reason() {
 fn a_syntax_error_names_its_line_and_column() {
     let error = Lock::parse("version = 1\n[store\n").expect_err("accepted").to_string();
     assert!(error.contains("line 2, column"), "{error}");
-    let error = Lock::parse(&lock_with("").replace(PIN, "zz"))
-        .expect_err("accepted")
-        .to_string();
+    let error = Lock::parse(&lock_with("").replace(PIN, "zz")).expect_err("accepted").to_string();
     assert!(error.contains("line 6, column"), "{error}");
 }
 

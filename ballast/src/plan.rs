@@ -16,10 +16,7 @@ pub struct Ids {
 
 /// The capabilities that matter here, as held in the effective set.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
-#[expect(
-    clippy::struct_excessive_bools,
-    reason = "one bit per capability, as the kernel has it"
-)]
+#[expect(clippy::struct_excessive_bools, reason = "one bit per capability, as the kernel has it")]
 pub struct Caps {
     /// CAP_CHOWN.
     pub chown: bool,
@@ -181,11 +178,7 @@ pub fn plan(facts: &Facts, hold: Hold) -> Result<Plan, Refusal> {
     let hand = drop_to.unwrap_or(facts.who.ids);
     let sticky = hold == Hold::Sticky && drop_to.is_some() && writable_volume(facts).is_some();
     Ok(Plan {
-        hand_over: if sticky {
-            None
-        } else {
-            drop_to.and(hand_over(facts, hand))
-        },
+        hand_over: if sticky { None } else { drop_to.and(hand_over(facts, hand)) },
         heal_as_root: sticky,
         drop_to,
         serve: serve(facts),

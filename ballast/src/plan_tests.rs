@@ -2,44 +2,15 @@ use super::*;
 
 const APP: Ids = Ids { uid: 100, gid: 101 };
 const ROOT: Ids = Ids { uid: 0, gid: 0 };
-const ALL: Caps = Caps {
-    chown: true,
-    dac_override: true,
-    fowner: true,
-    setuid: true,
-    setgid: true,
-};
-const NONE: Caps = Caps {
-    chown: false,
-    dac_override: false,
-    fowner: false,
-    setuid: false,
-    setgid: false,
-};
-const THREE: Caps = Caps {
-    chown: true,
-    setuid: true,
-    setgid: true,
-    ..NONE
-};
-const TWO: Caps = Caps {
-    setuid: true,
-    setgid: true,
-    ..NONE
-};
+const ALL: Caps = Caps { chown: true, dac_override: true, fowner: true, setuid: true, setgid: true };
+const NONE: Caps = Caps { chown: false, dac_override: false, fowner: false, setuid: false, setgid: false };
+const THREE: Caps = Caps { chown: true, setuid: true, setgid: true, ..NONE };
+const TWO: Caps = Caps { setuid: true, setgid: true, ..NONE };
 
 fn facts(ids: Ids, caps: Caps, volume: Volume) -> Facts {
     Facts {
-        who: Who {
-            ids,
-            groups: vec![],
-            caps,
-            no_new_privs: true,
-        },
-        app: Some(App {
-            ids: APP,
-            explicit: false,
-        }),
+        who: Who { ids, groups: vec![], caps, no_new_privs: true },
+        app: Some(App { ids: APP, explicit: false }),
         volume,
         baked: true,
         can_repoint: true,
@@ -49,25 +20,11 @@ fn facts(ids: Ids, caps: Caps, volume: Volume) -> Facts {
 }
 
 fn disk(owner: Ids, mode: u32) -> Volume {
-    Volume::Present(VolumeFacts {
-        owner,
-        mode,
-        fs: Fs::Durable,
-        read_only: false,
-        mount_point: true,
-        free: None,
-    })
+    Volume::Present(VolumeFacts { owner, mode, fs: Fs::Durable, read_only: false, mount_point: true, free: None })
 }
 
 fn on(fs: Fs, mount_point: bool) -> Volume {
-    Volume::Present(VolumeFacts {
-        owner: ROOT,
-        mode: 0o755,
-        fs,
-        read_only: false,
-        mount_point,
-        free: None,
-    })
+    Volume::Present(VolumeFacts { owner: ROOT, mode: 0o755, fs, read_only: false, mount_point, free: None })
 }
 
 fn read_only() -> Volume {
@@ -99,37 +56,17 @@ fn shape(plan: Result<Plan, Refusal>) -> String {
 /// The rows are those of the scenario table; the letters are its own.
 #[test]
 fn every_privilege_and_every_volume_has_one_defined_order_of_attempts() {
-    let plain = Ids {
-        uid: 1_000_650_000,
-        gid: 0,
-    };
-    let small = |volume| Facts {
-        memory_limit: Some(64 << 20),
-        ..facts(ROOT, THREE, volume)
-    };
-    let explicit = |f: Facts| Facts {
-        app: Some(App {
-            ids: APP,
-            explicit: true,
-        }),
-        ..f
-    };
+    let plain = Ids { uid: 1_000_650_000, gid: 0 };
+    let small = |volume| Facts { memory_limit: Some(64 << 20), ..facts(ROOT, THREE, volume) };
+    let explicit = |f: Facts| Facts { app: Some(App { ids: APP, explicit: true }), ..f };
     let rows: Vec<(&str, Facts, &str)> = vec![
         (
             "a all capabilities, root's volume",
             facts(ROOT, ALL, disk(ROOT, 0o755)),
             "hand-over, drop 100:101, HealVolume, Baked",
         ),
-        (
-            "b root, no capability",
-            facts(ROOT, NONE, disk(ROOT, 0o755)),
-            "cannot-drop",
-        ),
-        (
-            "b root, only SETUID",
-            facts(ROOT, Caps { setuid: true, ..NONE }, disk(ROOT, 0o755)),
-            "cannot-drop",
-        ),
+        ("b root, no capability", facts(ROOT, NONE, disk(ROOT, 0o755)), "cannot-drop"),
+        ("b root, only SETUID", facts(ROOT, Caps { setuid: true, ..NONE }, disk(ROOT, 0o755)), "cannot-drop"),
         (
             "c three capabilities, root's volume",
             facts(ROOT, THREE, disk(ROOT, 0o755)),
@@ -140,41 +77,17 @@ fn every_privilege_and_every_volume_has_one_defined_order_of_attempts() {
             facts(ROOT, THREE, disk(Ids { uid: 7, gid: 7 }, 0o700)),
             "hand-over, drop 100:101, HealVolume, Baked",
         ),
-        (
-            "c2 two capabilities, app's volume",
-            facts(ROOT, TWO, disk(APP, 0o755)),
-            "drop 100:101, HealVolume, Baked",
-        ),
+        ("c2 two capabilities, app's volume", facts(ROOT, TWO, disk(APP, 0o755)), "drop 100:101, HealVolume, Baked"),
         (
             "c2 two capabilities, root's volume: the kernel will refuse",
             facts(ROOT, TWO, disk(ROOT, 0o755)),
             "hand-over, drop 100:101, HealVolume, Baked",
         ),
-        (
-            "d the app itself, its volume",
-            facts(APP, NONE, disk(APP, 0o755)),
-            "HealVolume, Baked",
-        ),
-        (
-            "d the app itself, root's volume",
-            facts(APP, NONE, disk(ROOT, 0o755)),
-            "HealVolume, Baked",
-        ),
-        (
-            "e arbitrary uid",
-            facts(plain, NONE, disk(ROOT, 0o775)),
-            "HealVolume, Baked",
-        ),
-        (
-            "e arbitrary uid, another one asked for",
-            explicit(facts(plain, NONE, disk(ROOT, 0o775))),
-            "cannot-become",
-        ),
-        (
-            "f read-only cache",
-            facts(ROOT, THREE, read_only()),
-            "drop 100:101, VerifyVolume, Baked",
-        ),
+        ("d the app itself, its volume", facts(APP, NONE, disk(APP, 0o755)), "HealVolume, Baked"),
+        ("d the app itself, root's volume", facts(APP, NONE, disk(ROOT, 0o755)), "HealVolume, Baked"),
+        ("e arbitrary uid", facts(plain, NONE, disk(ROOT, 0o775)), "HealVolume, Baked"),
+        ("e arbitrary uid, another one asked for", explicit(facts(plain, NONE, disk(ROOT, 0o775))), "cannot-become"),
+        ("f read-only cache", facts(ROOT, THREE, read_only()), "drop 100:101, VerifyVolume, Baked"),
         (
             "g tmpfs mounted as the cache",
             facts(ROOT, THREE, on(Fs::Memory, true)),
@@ -185,60 +98,15 @@ fn every_privilege_and_every_volume_has_one_defined_order_of_attempts() {
             facts(ROOT, THREE, Volume::Absent { fs: Fs::Memory }),
             "drop 100:101, Baked, HealVolume",
         ),
-        (
-            "n no volume, 64 MB of memory",
-            small(Volume::Absent { fs: Fs::Memory }),
-            "drop 100:101, Baked",
-        ),
-        (
-            "n a plain directory in tmpfs",
-            facts(ROOT, THREE, on(Fs::Memory, false)),
-            "drop 100:101, Baked, HealVolume",
-        ),
-        (
-            "n tmpfs as cache, 64 MB of memory",
-            small(on(Fs::Memory, true)),
-            "drop 100:101, Baked, VerifyVolume",
-        ),
-        (
-            "n the container's own layer",
-            facts(ROOT, THREE, on(Fs::Overlay, false)),
-            "drop 100:101, Baked, HealVolume",
-        ),
-        (
-            "a directory to be made on a disk",
-            facts(APP, NONE, Volume::Absent { fs: Fs::Durable }),
-            "HealVolume, Baked",
-        ),
-        (
-            "a file in the cache's place",
-            facts(APP, NONE, Volume::Unusable { errno: 20 }),
-            "Baked",
-        ),
-        (
-            "no app named: stay root",
-            Facts {
-                app: None,
-                ..facts(ROOT, ALL, disk(ROOT, 0o755))
-            },
-            "HealVolume, Baked",
-        ),
-        (
-            "no baked layer",
-            Facts {
-                baked: false,
-                ..facts(APP, NONE, disk(APP, 0o755))
-            },
-            "HealVolume",
-        ),
-        (
-            "no variable to point with",
-            Facts {
-                can_repoint: false,
-                ..facts(APP, NONE, disk(APP, 0o755))
-            },
-            "HealVolume",
-        ),
+        ("n no volume, 64 MB of memory", small(Volume::Absent { fs: Fs::Memory }), "drop 100:101, Baked"),
+        ("n a plain directory in tmpfs", facts(ROOT, THREE, on(Fs::Memory, false)), "drop 100:101, Baked, HealVolume"),
+        ("n tmpfs as cache, 64 MB of memory", small(on(Fs::Memory, true)), "drop 100:101, Baked, VerifyVolume"),
+        ("n the container's own layer", facts(ROOT, THREE, on(Fs::Overlay, false)), "drop 100:101, Baked, HealVolume"),
+        ("a directory to be made on a disk", facts(APP, NONE, Volume::Absent { fs: Fs::Durable }), "HealVolume, Baked"),
+        ("a file in the cache's place", facts(APP, NONE, Volume::Unusable { errno: 20 }), "Baked"),
+        ("no app named: stay root", Facts { app: None, ..facts(ROOT, ALL, disk(ROOT, 0o755)) }, "HealVolume, Baked"),
+        ("no baked layer", Facts { baked: false, ..facts(APP, NONE, disk(APP, 0o755)) }, "HealVolume"),
+        ("no variable to point with", Facts { can_repoint: false, ..facts(APP, NONE, disk(APP, 0o755)) }, "HealVolume"),
     ];
     let wrong: Vec<_> = rows
         .iter()
@@ -251,18 +119,12 @@ fn every_privilege_and_every_volume_has_one_defined_order_of_attempts() {
 #[test]
 fn sticky_lets_root_heal_and_hands_nothing_over() {
     let rows = [
-        (
-            facts(ROOT, ALL, disk(ROOT, 0o755)),
-            "root-heals, drop 100:101, HealVolume, Baked",
-        ),
+        (facts(ROOT, ALL, disk(ROOT, 0o755)), "root-heals, drop 100:101, HealVolume, Baked"),
         (facts(ROOT, THREE, read_only()), "drop 100:101, VerifyVolume, Baked"),
         (facts(APP, NONE, disk(APP, 0o755)), "HealVolume, Baked"),
     ];
-    let wrong: Vec<_> = rows
-        .iter()
-        .map(|(f, expected)| (expected, shape(plan(f, Hold::Sticky))))
-        .filter(|(e, f)| **e != f)
-        .collect();
+    let wrong: Vec<_> =
+        rows.iter().map(|(f, expected)| (expected, shape(plan(f, Hold::Sticky)))).filter(|(e, f)| **e != f).collect();
     assert!(wrong.is_empty(), "{wrong:#?}");
 }
 
@@ -277,9 +139,6 @@ fn no_plan_ever_runs_the_command_as_root_when_an_app_is_named() {
             setgid: bits & 16 != 0,
         };
         let outcome = plan(&facts(ROOT, caps, disk(ROOT, 0o755)), Hold::Owned);
-        assert!(
-            outcome.is_err() || outcome.is_ok_and(|plan| plan.drop_to == Some(APP)),
-            "{caps:?}"
-        );
+        assert!(outcome.is_err() || outcome.is_ok_and(|plan| plan.drop_to == Some(APP)), "{caps:?}");
     }
 }

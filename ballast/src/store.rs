@@ -97,10 +97,20 @@ impl Wanted<'_> {
 /// [`Found`] says what is there instead of a readable regular file of the right length.
 fn open<D: Disk>(disk: &D, wanted: &Wanted, strict: Strictness) -> Result<(D::File, Stat), Found> {
     let path = &wanted.weight.path;
-    let dir = disk.open_dir(path.parent()).map_err(|error| unopened(&error))?;
-    let before = disk.stat(&dir, path.file_name()).map_err(|error| unopened(&error))?;
+    open_at(disk, path.parent(), path.file_name(), wanted, strict)
+}
+
+fn open_at<D: Disk>(
+    disk: &D,
+    parent: &str,
+    name: &str,
+    wanted: &Wanted,
+    strict: Strictness,
+) -> Result<(D::File, Stat), Found> {
+    let dir = disk.open_dir(parent).map_err(|error| unopened(&error))?;
+    let before = disk.stat(&dir, name).map_err(|error| unopened(&error))?;
     judge(&before, wanted, strict)?;
-    let (file, stat) = disk.open(&dir, path.file_name()).map_err(|error| unopened(&error))?;
+    let (file, stat) = disk.open(&dir, name).map_err(|error| unopened(&error))?;
     // Judged again on the descriptor: the name may have changed hands since.
     judge(&stat, wanted, strict)?;
     Ok((file, stat))
@@ -122,10 +132,9 @@ fn judge(stat: &Stat, wanted: &Wanted, strict: Strictness) -> Result<(), Found> 
         (Kind::File, Strictness::Volume) if stat.mode & 0o6000 != 0 => Damage::Mode(stat.mode),
         (Kind::File, _) => match wanted.size() {
             // A former pin may have any length: only its digest tells stale from damaged.
-            Some(expected) if expected != stat.size && wanted.weight.previous.is_empty() => Damage::Size {
-                expected,
-                found: stat.size,
-            },
+            Some(expected) if expected != stat.size && wanted.weight.previous.is_empty() => {
+                Damage::Size { expected, found: stat.size }
+            }
             _ => return Ok(()),
         },
         (kind, _) => Damage::Kind(kind),
@@ -144,20 +153,12 @@ pub fn verify<D: Disk>(disk: &D, wanted: &[Wanted], strict: Strictness, threads:
         .filter_map(|(at, (open, wanted))| {
             let (file, stat) = open.as_ref().ok()?;
             let tree = wanted.tree.filter(|tree| tree.size() == stat.size);
-            Some(Job {
-                at,
-                file,
-                tree,
-                steps: tree.map_or(1, |tree| chunks(tree.size())),
-                size: stat.size,
-            })
+            Some(Job { at, file, tree, steps: tree.map_or(1, |tree| chunks(tree.size())), size: stat.size })
         })
         .collect();
     let answers = run(disk, &jobs, threads);
-    let mut found: Vec<Found> = opened
-        .iter()
-        .map(|open| open.as_ref().err().cloned().unwrap_or(Found::Right))
-        .collect();
+    let mut found: Vec<Found> =
+        opened.iter().map(|open| open.as_ref().err().cloned().unwrap_or(Found::Right)).collect();
     for (at, answer) in answers {
         found[at] = sentence(disk, answer, &wanted[at], opened[at].as_ref().ok());
     }
@@ -202,16 +203,11 @@ fn run<D: Disk>(disk: &D, jobs: &[Job<D>], threads: NonZeroUsize) -> Vec<(usize,
     std::thread::scope(|scope| {
         for _ in 0..helpers {
             // A refused thread costs speed, never an answer.
-            let _ = std::thread::Builder::new()
-                .stack_size(64 << 10)
-                .spawn_scoped(scope, work);
+            let _ = std::thread::Builder::new().stack_size(64 << 10).spawn_scoped(scope, work);
         }
         work();
     });
-    answers
-        .into_iter()
-        .map(|answer| answer.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner))
-        .collect()
+    answers.into_iter().map(|answer| answer.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner)).collect()
 }
 
 /// Whole-file steps first and longest first, since they can't be shared.
@@ -237,22 +233,11 @@ fn step<D: Disk>(disk: &D, job: &Job<D>, chunk: u64, buffer: &mut [u8]) -> io::R
     };
     let mut leaf = Leaf::start(chunk);
     let start = chunk * CHUNK;
-    let whole = each_piece(
-        disk,
-        job.file,
-        start,
-        (start + CHUNK).min(job.size),
-        buffer,
-        |piece, _| {
-            leaf.update(piece);
-            Ok(())
-        },
-    )?;
-    Ok(if whole && tree.holds(chunk, &leaf.finish()) {
-        Step::Good
-    } else {
-        Step::Bad
-    })
+    let whole = each_piece(disk, job.file, start, (start + CHUNK).min(job.size), buffer, |piece, _| {
+        leaf.update(piece);
+        Ok(())
+    })?;
+    Ok(if whole && tree.holds(chunk, &leaf.finish()) { Step::Good } else { Step::Bad })
 }
 
 /// The SHA-256 of a file that must be exactly `size` long; `None` when it is shorter.
@@ -310,10 +295,7 @@ fn sentence<D: Disk>(disk: &D, answer: Answer, wanted: &Wanted, open: Option<&(D
         return Found::Stale;
     }
     match wanted.size() {
-        Some(expected) if expected != stat.size => Found::Damaged(Damage::Size {
-            expected,
-            found: stat.size,
-        }),
+        Some(expected) if expected != stat.size => Found::Damaged(Damage::Size { expected, found: stat.size }),
         _ => Found::Damaged(Damage::Bytes { bad: answer.bad, found }),
     }
 }
@@ -337,6 +319,17 @@ pub struct Origin<'a, D: Disk> {
     pub disk: &'a D,
     /// How its entries are judged.
     pub strict: Strictness,
+}
+
+impl<D: Disk> Origin<'_, D> {
+    /// Opens the weight at its own path, else by its bare name, else by its digest.
+    fn open(&self, wanted: &Wanted) -> Option<(D::File, Stat)> {
+        let bare = |name: &str| open_at(self.disk, "", name, wanted, self.strict).ok();
+        open(self.disk, wanted, self.strict)
+            .ok()
+            .or_else(|| bare(wanted.weight.path.file_name()))
+            .or_else(|| bare(&wanted.weight.sha256.to_string()))
+    }
 }
 
 /// How a weight was placed.
@@ -370,27 +363,14 @@ pub fn place<D: Disk, O: Disk>(
         .then(|| disk.open(&dir, path.file_name()).ok())
         .flatten()
         .filter(|(_, stat)| stat.kind == Kind::File);
-    let opened: Vec<_> = origins
-        .iter()
-        .filter_map(|o| Some((o.disk, open(o.disk, wanted, o.strict).ok()?)))
-        .collect();
-    let size = wanted
-        .size()
-        .or_else(|| opened.first().map(|(_, (_, stat))| stat.size))
-        .ok_or(PlaceFault::NoSource)?;
+    let opened: Vec<_> = origins.iter().filter_map(|o| Some((o.disk, o.open(wanted)?))).collect();
+    let size = wanted.size().or_else(|| opened.first().map(|(_, (_, stat))| stat.size)).ok_or(PlaceFault::NoSource)?;
     if opened.is_empty() && own.is_none() {
         return Err(PlaceFault::NoSource);
     }
     let staged = stage_with_room(disk, &dir, path, size)?;
     let placed = match wanted.tree.filter(|tree| tree.size() == size) {
-        Some(tree) => copy_chunks(
-            disk,
-            &staged,
-            tree,
-            own.as_ref().map(|(file, _)| file),
-            &opened,
-            threads,
-        ),
+        Some(tree) => copy_chunks(disk, &staged, tree, own.as_ref().map(|(file, _)| file), &opened, threads),
         None => copy_whole(disk, &staged, wanted.weight.sha256, &opened),
     };
     let placed = match placed {
@@ -469,18 +449,13 @@ fn ensure_dir<D: Disk>(disk: &D, path: &RelPath) -> Result<D::Dir, PlaceFault> {
     let mut rel = String::new();
     let mut here = disk.open_dir("").map_err(at("S1 open the root"))?;
     for name in path.parent().split('/').filter(|name| !name.is_empty()) {
-        rel = if rel.is_empty() {
-            name.to_owned()
-        } else {
-            format!("{rel}/{name}")
-        };
+        rel = if rel.is_empty() { name.to_owned() } else { format!("{rel}/{name}") };
         here = match disk.open_dir(&rel) {
             Ok(dir) if disk.writable(&dir) => dir,
             Err(error) if error.raw_os_error() == Some(libc::ENOENT) => make_dir(disk, &here, name, &rel)?,
             Ok(_) | Err(_) => {
                 let aside = format!("{ASIDE_PREFIX}{name}");
-                disk.rename(&here, name, &aside)
-                    .map_err(at("S7 set a directory aside"))?;
+                disk.rename(&here, name, &aside).map_err(at("S7 set a directory aside"))?;
                 make_dir(disk, &here, name, &rel)?
             }
         };
@@ -531,10 +506,7 @@ fn copy_chunks<D: Disk, O: Disk>(
             match written {
                 Ok(()) => (if from_own { &kept } else { &copied }).fetch_add(1, Ordering::Relaxed),
                 Err(error) => {
-                    fault
-                        .lock()
-                        .unwrap_or_else(std::sync::PoisonError::into_inner)
-                        .get_or_insert(error);
+                    fault.lock().unwrap_or_else(std::sync::PoisonError::into_inner).get_or_insert(error);
                     return;
                 }
             };
@@ -545,18 +517,13 @@ fn copy_chunks<D: Disk, O: Disk>(
     };
     std::thread::scope(|scope| {
         for _ in 1..threads.get().min(2) {
-            let _ = std::thread::Builder::new()
-                .stack_size(64 << 10)
-                .spawn_scoped(scope, work);
+            let _ = std::thread::Builder::new().stack_size(64 << 10).spawn_scoped(scope, work);
         }
         work();
     });
     match fault.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner) {
         Some(fault) => Err(fault),
-        None => Ok(Placed {
-            kept: kept.into_inner(),
-            copied: copied.into_inner(),
-        }),
+        None => Ok(Placed { kept: kept.into_inner(), copied: copied.into_inner() }),
     }
 }
 
@@ -592,18 +559,11 @@ fn copy_whole<D: Disk, O: Disk>(
             if end / PUSH != offset / PUSH {
                 let _ = disk.push(staged, (end / PUSH - 1) * PUSH, PUSH);
             }
-            if write.is_ok() {
-                Ok(())
-            } else {
-                Err(io::ErrorKind::Other.into())
-            }
+            if write.is_ok() { Ok(()) } else { Err(io::ErrorKind::Other.into()) }
         });
         write?;
         if whole.unwrap_or(false) && Digest::from_bytes(hasher.finalize().into()) == pin {
-            return Ok(Placed {
-                kept: 0,
-                copied: chunks(stat.size),
-            });
+            return Ok(Placed { kept: 0, copied: chunks(stat.size) });
         }
     }
     Err(PlaceFault::NoSource)
@@ -619,32 +579,19 @@ pub fn tree_of<D: Disk>(disk: &D, wanted: &Wanted) -> Result<Tree, Found> {
     let unread = |error: io::Error| Found::Unreadable(error.raw_os_error().unwrap_or(libc::EIO));
     for number in 0..chunks(stat.size) {
         let (start, mut leaf) = (number * CHUNK, Leaf::start(number));
-        let whole = each_piece(
-            disk,
-            &file,
-            start,
-            (start + CHUNK).min(stat.size),
-            &mut buffer,
-            |piece, _| {
-                hasher.update(piece);
-                leaf.update(piece);
-                Ok(())
-            },
-        );
+        let whole = each_piece(disk, &file, start, (start + CHUNK).min(stat.size), &mut buffer, |piece, _| {
+            hasher.update(piece);
+            leaf.update(piece);
+            Ok(())
+        });
         if !whole.map_err(unread)? {
-            return Err(Found::Damaged(Damage::Bytes {
-                bad: vec![number],
-                found: None,
-            }));
+            return Err(Found::Damaged(Damage::Bytes { bad: vec![number], found: None }));
         }
         leaves.push(leaf.finish());
     }
     let found = Digest::from_bytes(hasher.finalize().into());
     if found != wanted.weight.sha256 {
-        return Err(Found::Damaged(Damage::Bytes {
-            bad: Vec::new(),
-            found: Some(found),
-        }));
+        return Err(Found::Damaged(Damage::Bytes { bad: Vec::new(), found: Some(found) }));
     }
     Tree::new(stat.size, leaves).map_err(|_| Found::Unreadable(libc::EFBIG))
 }

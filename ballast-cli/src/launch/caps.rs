@@ -94,10 +94,6 @@ pub(super) fn clear() -> io::Result<()> {
         Err(error) => return Err(error),
     }
     let empty = CapabilitySet::empty();
-    let sets = CapabilitySets {
-        effective: empty,
-        permitted: empty,
-        inheritable: empty,
-    };
+    let sets = CapabilitySets { effective: empty, permitted: empty, inheritable: empty };
     os::set_capabilities(None, sets)
 }

@@ -39,13 +39,7 @@ pub struct LaunchError {
 
 impl LaunchError {
     pub(super) fn new(kind: Kind, what: &str, which: String, expected: &str, found: String, hint: String) -> Self {
-        let problem = Box::new(Problem {
-            what: what.into(),
-            which,
-            expected: expected.into(),
-            found,
-            hint,
-        });
+        let problem = Box::new(Problem { what: what.into(), which, expected: expected.into(), found, hint });
         Self { kind, problem }
     }
 

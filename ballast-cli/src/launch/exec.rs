@@ -115,9 +115,7 @@ impl Environment {
     }
 
     fn lines(&self) -> impl Iterator<Item = Vec<u8>> {
-        self.0
-            .iter()
-            .map(|(name, value)| [name.as_bytes(), b"=", value.as_bytes()].concat())
+        self.0.iter().map(|(name, value)| [name.as_bytes(), b"=", value.as_bytes()].concat())
     }
 }
 
@@ -167,40 +165,20 @@ fn failed(program: &OsStr, errno: Errno, path: Option<&OsStr>) -> LaunchError {
     let found = io::Error::from(errno).to_string();
     if errno != Errno::ENOENT && errno != Errno::ENOTDIR {
         let hint = "it must be a program or script that this user may execute";
-        return LaunchError::new(
-            Kind::NotExecutable,
-            "cannot execute",
-            which,
-            "a program",
-            found,
-            hint.into(),
-        );
+        return LaunchError::new(Kind::NotExecutable, "cannot execute", which, "a program", found, hint.into());
     }
     let slash = program.as_bytes().contains(&b'/');
     let (expected, hint) = if slash {
-        (
-            "a program".into(),
-            "check the path, and the interpreter that it names".into(),
-        )
+        ("a program".into(), "check the path, and the interpreter that it names".into())
     } else {
-        (
-            format!("a program in PATH {place:?}"),
-            "give its full path, or set PATH".into(),
-        )
+        (format!("a program in PATH {place:?}"), "give its full path, or set PATH".into())
     };
     LaunchError::new(Kind::NotFound, "cannot find", which, &expected, found, hint)
 }
 
 fn no_command() -> LaunchError {
     let hint = "put it after --, as in ballast run -- CMD".into();
-    LaunchError::new(
-        Kind::NotFound,
-        "cannot find",
-        "the command".into(),
-        "a program's name",
-        "nothing".into(),
-        hint,
-    )
+    LaunchError::new(Kind::NotFound, "cannot find", "the command".into(), "a program's name", "nothing".into(), hint)
 }
 
 fn zero_byte(text: Vec<u8>) -> LaunchError {

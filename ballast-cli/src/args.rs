@@ -1,0 +1,160 @@
+//! The command line, as types.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+/// Model weights that are always there, always the right bytes, under any privilege.
+#[derive(Debug, Parser)]
+#[command(name = "ballast", version, max_term_width = 100)]
+pub struct Cli {
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Heal the weights, drop privilege and exec a command: the entrypoint
+    Run(Run),
+    /// Make every weight of the cache right: facts, plan, apply, report
+    Heal(Heal),
+    /// Check every file, every byte, against the pins
+    Verify(Verify),
+    /// For probes: exit 0 only if all required weights were verified in this boot
+    Status(Status),
+    /// Lay out the image layer from a folder of weights, with its index
+    Bake(Bake),
+}
+
+/// Where things are; each has a default in the lock file.
+#[derive(Debug, Clone, Args)]
+pub struct Place {
+    /// The lock file [default: /etc/ballast/weights.lock, else ./weights.lock]
+    #[arg(long, value_name = "FILE", env = "BALLAST_LOCK")]
+    pub lock: Option<PathBuf>,
+    /// The cache's root, instead of the lock file's
+    #[arg(long, value_name = "DIR", env = "BALLAST_STORE")]
+    pub store: Option<PathBuf>,
+    /// The baked layer's root, instead of the lock file's
+    #[arg(long, value_name = "DIR", env = "BALLAST_BAKED")]
+    pub baked: Option<PathBuf>,
+}
+
+#[derive(Debug, Clone, Args)]
+pub struct Healing {
+    #[command(flatten)]
+    pub place: Place,
+    /// Whom to become: user[:group], by name or number [default: the lock file's owner]
+    #[arg(long, value_name = "USER")]
+    pub user: Option<String>,
+    /// How healed weights are kept
+    #[arg(long, value_enum, default_value_t = HoldArg::Owned)]
+    pub hold: HoldArg,
+    /// A directory that weights may be taken from, besides the baked layer
+    #[arg(long, value_name = "DIR")]
+    pub mirror: Vec<PathBuf>,
+    /// Where the JSON report goes [default: the first writable of /run/ballast, /var/log/ballast, /tmp/ballast-UID]
+    #[arg(long, value_name = "FILE")]
+    pub report: Option<PathBuf>,
+    /// How the boot is told on stderr
+    #[arg(long, value_enum, default_value_t = LogArg::Text)]
+    pub log: LogArg,
+    /// Seconds to wait for another replica's heal
+    #[arg(long, value_name = "SECONDS", default_value_t = 20)]
+    pub lock_wait: u64,
+}
+
+#[derive(Debug, Args)]
+pub struct Run {
+    #[command(flatten)]
+    pub healing: Healing,
+    /// What to do when a required weight can't be had
+    #[arg(long, value_enum, default_value_t = FailureArg::Stop, env = "BALLAST_ON_FAILURE")]
+    pub on_failure: FailureArg,
+    /// Leave descriptors 3 and above open
+    #[arg(long)]
+    pub keep_fds: bool,
+    /// Set no_new_privs before the command
+    #[arg(long)]
+    pub no_new_privs: bool,
+    /// The command and its arguments
+    #[arg(last = true, required = true, value_name = "CMD")]
+    pub command: Vec<OsString>,
+}
+
+#[derive(Debug, Args)]
+pub struct Heal {
+    #[command(flatten)]
+    pub healing: Healing,
+    /// Find and tell; change nothing
+    #[arg(long)]
+    pub dry_run: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct Verify {
+    #[command(flatten)]
+    pub place: Place,
+    /// The tree to verify [default: the cache, else the baked layer]
+    pub dir: Option<PathBuf>,
+    /// Add owner, mode and sha256
+    #[arg(long)]
+    pub long: bool,
+    /// One JSON document
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct Status {
+    #[command(flatten)]
+    pub place: Place,
+    /// Where the report was written
+    #[arg(long, value_name = "FILE")]
+    pub report: Option<PathBuf>,
+    /// One JSON document
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct Bake {
+    #[command(flatten)]
+    pub place: Place,
+    /// The image layer's root
+    pub dir: PathBuf,
+    /// Where the weights are now: a fetched store, or a plain folder of files
+    #[arg(long, value_name = "DIR", required = true)]
+    pub from: Vec<PathBuf>,
+    /// Who owns the files, in numbers [default: the lock file's owner, where this process may]
+    #[arg(long, value_name = "UID:GID")]
+    pub owner: Option<String>,
+    /// Where the index goes [default: DIR/.ballast/weights.index]
+    #[arg(long, value_name = "FILE")]
+    pub index: Option<PathBuf>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum HoldArg {
+    /// Healed files belong to the app
+    Owned,
+    /// Root keeps them in sticky directories
+    Sticky,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum LogArg {
+    /// A line per weight
+    Text,
+    /// One JSON document
+    Json,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum FailureArg {
+    /// Do not start the command
+    Stop,
+    /// Start it all the same: it answers for itself
+    Start,
+}

@@ -1,0 +1,197 @@
+//! A boot: facts, plan, apply, report. `heal` and `run` differ only in what comes after.
+//!
+//! As root this does one thing in the volume, an `fchown` of its root by descriptor; everything
+//! else happens as the app.
+
+use std::fs;
+use std::num::NonZeroUsize;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use ballast::disk::{self, LinuxDisk};
+use ballast::firmness::{self, Firmness};
+use ballast::heal::{self, Outcome};
+use ballast::lock::Need;
+use ballast::plan::{self, App, Facts, Hold, Ids, Plan, Refusal, Serve};
+use ballast::store::{Origin, Strictness};
+
+use crate::args::{Healing, HoldArg};
+use crate::exit::{Exit, Failure};
+use crate::facts;
+use crate::report::{self, Report, Served, WeightLine};
+use crate::setting::Setting;
+
+/// How a boot is carried out.
+pub struct Boot<'a> {
+    /// What must be where.
+    pub setting: Setting,
+    /// The command line.
+    pub healing: &'a Healing,
+    /// Whom the command runs as.
+    pub app: Option<App>,
+    /// Find and tell, change nothing.
+    pub dry_run: bool,
+    /// When the boot began.
+    pub start: Instant,
+}
+
+/// One attempt to serve, and what came of it.
+struct Attempt {
+    served: Served,
+    outcomes: Vec<Outcome>,
+}
+
+impl Boot<'_> {
+    /// Facts and plan.
+    ///
+    /// # Errors
+    /// [`Exit::CannotDrop`], with the line to change.
+    pub fn plan(&self) -> Result<(Facts, Plan), Failure> {
+        let facts = facts::gather(&self.setting, self.app);
+        let hold = match self.healing.hold {
+            HoldArg::Owned => Hold::Owned,
+            HoldArg::Sticky => Hold::Sticky,
+        };
+        let plan = plan::plan(&facts, hold).map_err(refused)?;
+        Ok((facts, plan))
+    }
+
+    /// The one thing that root does in the volume. A refusal is told, and the boot goes on.
+    pub fn hand_over(&self, plan: &Plan, refused: &mut Vec<String>) {
+        let Some(to) = plan.hand_over.filter(|_| !self.dry_run) else {
+            return;
+        };
+        let done = LinuxDisk::open(&self.setting.store).and_then(|root| disk::hand_over(&root, to.uid, to.gid));
+        if let Err(error) = done {
+            let root = self.setting.store.display();
+            refused.push(format!("chown of {root} to {}:{}: {error} (add CHOWN to cap_add)", to.uid, to.gid));
+        }
+    }
+
+    /// Tries the plan's ways to serve until one holds every weight; else takes the best.
+    pub fn serve(&self, plan: Plan, mut refused: Vec<String>) -> Report {
+        let mut best: Option<Attempt> = None;
+        for way in &plan.serve {
+            match self.attempt(*way) {
+                Err(why) => refused.push(why),
+                Ok(attempt) => {
+                    if best.as_ref().is_none_or(|known| self.rank(&attempt) > self.rank(known)) {
+                        if let Some(worse) = best.replace(attempt) {
+                            refused.extend(self.complaints(&worse));
+                        }
+                    } else {
+                        refused.extend(self.complaints(&attempt));
+                    }
+                }
+            }
+            if best.as_ref().is_some_and(|attempt| attempt.outcomes.iter().all(Outcome::is_right)) {
+                break;
+            }
+        }
+        self.report(plan, refused, best)
+    }
+
+    /// Required weights first, then all others.
+    fn rank(&self, attempt: &Attempt) -> (usize, usize) {
+        let right = attempt.outcomes.iter().zip(&self.setting.lock.weights).filter(|(outcome, _)| outcome.is_right());
+        let required = right.clone().filter(|(_, weight)| weight.need == Need::Required).count();
+        (required, right.count())
+    }
+
+    fn complaints(&self, attempt: &Attempt) -> Vec<String> {
+        let root = attempt.served.root.display();
+        let wrong = attempt.outcomes.iter().zip(&self.setting.lock.weights).filter(|(outcome, _)| !outcome.is_right());
+        wrong
+            .map(|(outcome, weight)| {
+                let (found, done) = (report::found_words(&outcome.found), report::done_words(&outcome.done));
+                format!("{root}: {}: {found}, {done}", weight.path.file_name())
+            })
+            .collect()
+    }
+
+    fn attempt(&self, way: Serve) -> Result<Attempt, String> {
+        let baked = self.setting.baked.as_deref();
+        let root = match (way, baked) {
+            (Serve::Baked, Some(baked)) => baked.to_owned(),
+            _ => self.setting.store.clone(),
+        };
+        if way == Serve::HealVolume && !self.dry_run && !root.exists() {
+            fs::create_dir_all(&root).map_err(|error| format!("{}: {error}", root.display()))?;
+        }
+        let disk = LinuxDisk::open(&root).map_err(|error| format!("{}: {error}", root.display()))?;
+        let (wanted, threads) = (self.setting.all_wanted(), facts::threads());
+        let outcomes = match way {
+            Serve::Baked => heal::verify(&disk, &wanted, Strictness::Layer, threads),
+            Serve::VerifyVolume => heal::verify(&disk, &wanted, Strictness::Volume, threads),
+            Serve::HealVolume => self.heal(&disk, threads),
+        };
+        Ok(Attempt { served: Served { from: way, root }, outcomes })
+    }
+
+    fn heal(&self, disk: &LinuxDisk, threads: NonZeroUsize) -> Vec<Outcome> {
+        let roots = self.setting.baked.iter().chain(&self.healing.mirror);
+        let disks: Vec<LinuxDisk> = roots.filter_map(|root| LinuxDisk::open(root).ok()).collect();
+        let origins: Vec<_> = disks.iter().map(|disk| Origin { disk, strict: Strictness::Layer }).collect();
+        let options = heal::Options {
+            threads,
+            lock_wait: Duration::from_secs(self.healing.lock_wait),
+            mode: 0o644,
+            dry_run: self.dry_run,
+        };
+        heal::heal(disk, &self.setting.all_wanted(), &origins, &options)
+    }
+
+    fn report(&self, plan: Plan, refused: Vec<String>, best: Option<Attempt>) -> Report {
+        let app = self.app.map_or_else(facts::ids, |app| if plan.drop_to.is_some() { app.ids } else { facts::ids() });
+        let weights = self.setting.lock.weights.iter().enumerate().map(|(at, weight)| match &best {
+            Some(Attempt { served, outcomes }) => {
+                let path = served.root.join(weight.path.as_str());
+                let kept = outcomes[at].is_right().then(|| firmness_of(&path, app)).flatten();
+                WeightLine::new(weight, &outcomes[at], kept)
+            }
+            None => WeightLine::new(weight, &Outcome::missing(), None),
+        });
+        let weights: Vec<_> = weights.collect();
+        Report {
+            version: report::VERSION,
+            boot: report::boot_id(),
+            ready: weights.iter().all(|line| line.right || line.need != Need::Required),
+            ids: facts::ids(),
+            plan,
+            refused,
+            served: best.map(|attempt| attempt.served),
+            weights,
+            dirs: Vec::new(),
+            notes: self.setting.notes.clone(),
+            ms: self.start.elapsed().as_secs_f64() * 1e3,
+        }
+    }
+}
+
+/// How firmly a served file is kept from the app.
+pub fn firmness_of(path: &Path, app: Ids) -> Option<Firmness> {
+    let groups = facts::who().groups;
+    let file = facts::stat(path)?;
+    Some(firmness::judge(&file, &facts::ancestors(path), facts::read_only(path), app, &groups))
+}
+
+/// The root that the app must read, as the variable's value.
+pub fn pointed(report: &Report, setting: &Setting) -> Option<(String, PathBuf)> {
+    let name = setting.lock.store.env.as_ref()?;
+    Some((name.as_str().to_owned(), report.served.as_ref()?.root.clone()))
+}
+
+fn refused(refusal: Refusal) -> Failure {
+    let (what, to) = match refusal {
+        Refusal::CannotDrop { to } => {
+            (format!("started as root, but without the capabilities to become {}:{}", to.uid, to.gid), to)
+        }
+        Refusal::CannotBecome { to } => {
+            (format!("started as a plain user, who can't become {}:{}", to.uid, to.gid), to)
+        }
+    };
+    Failure::new(Exit::CannotDrop, what).hint(format!(
+        "either `user: \"{}:{}\"`, or `cap_add: [CHOWN, SETUID, SETGID]` beside `cap_drop: [ALL]`",
+        to.uid, to.gid
+    ))
+}

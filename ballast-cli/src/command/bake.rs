@@ -1,0 +1,136 @@
+//! `bake`: lays out the image layer, and writes the index of what matched its pin.
+//!
+//! Deterministic: the same weights and lock file give the same bytes, modes, owners and times.
+
+use std::fs::{self, File, FileTimes};
+use std::io::{self, Write};
+use std::os::unix::fs::{PermissionsExt, chown};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
+
+use ballast::disk::LinuxDisk;
+use ballast::heal::{self, Options};
+use ballast::index::Index;
+use ballast::lock::{Need, Weight};
+use ballast::plan::Ids;
+use ballast::store::{self, Origin, Strictness, Wanted};
+
+use crate::args::Bake;
+use crate::exit::{Exit, Failure};
+use crate::report::{done_words, found_words};
+use crate::setting::{INDEX, Setting};
+use crate::{facts, print};
+
+/// Bakes a layer.
+///
+/// # Errors
+/// [`Exit::WeightsMissing`] when a required weight is in no source; nothing unverified is left.
+pub fn bake(args: &Bake) -> Result<(), Failure> {
+    let setting = Setting::read(&args.place)?;
+    let failed = |what: &str, error: io::Error| Failure::new(Exit::FetchFailed, format!("{what}: {error}"));
+    let owner = owner(args, &setting)?;
+    fs::create_dir_all(&args.dir).map_err(|error| failed("the layer's root", error))?;
+    let disk = LinuxDisk::open(&args.dir).map_err(|error| failed("the layer's root", error))?;
+    let from = sources(args)?;
+    for weight in &setting.lock.weights {
+        lay(&disk, &from, weight)?;
+    }
+    let mut index = Index::default();
+    for weight in &setting.lock.weights {
+        if let Ok(tree) = store::tree_of(&disk, &Wanted { weight, tree: None }) {
+            index.add(weight.sha256, tree);
+        }
+    }
+    let path = args.index.clone().unwrap_or_else(|| args.dir.join(INDEX));
+    write_index(&path, &index).map_err(|error| failed("the index", error))?;
+    finish(&args.dir, &setting, owner).map_err(|error| failed("owners, modes and times", error))?;
+    print::answer(&format!("baked {} weights into {}", setting.lock.weights.len(), args.dir.display()));
+    Ok(())
+}
+
+fn sources(args: &Bake) -> Result<Vec<LinuxDisk>, Failure> {
+    let open = |dir: &PathBuf| {
+        LinuxDisk::open(dir)
+            .map_err(|error| Failure::new(Exit::FetchFailed, format!("--from {}: {error}", dir.display())))
+    };
+    args.from.iter().map(open).collect()
+}
+
+fn owner(args: &Bake, setting: &Setting) -> Result<Option<Ids>, Failure> {
+    let Some(text) = args.owner.as_ref().or(setting.lock.store.owner.as_ref()) else {
+        return Ok(None);
+    };
+    let ids = text.split_once(':').and_then(|(uid, gid)| Some(Ids { uid: uid.parse().ok()?, gid: gid.parse().ok()? }));
+    match ids {
+        Some(ids) if facts::who().caps.chown => Ok(Some(ids)),
+        Some(ids) if args.owner.is_some() && ids != facts::ids() => {
+            Err(Failure::new(Exit::CannotDrop, format!("can't give files to {text} without CAP_CHOWN")))
+        }
+        Some(_) => Ok(None),
+        None => Err(Failure::new(Exit::Usage, format!("expected --owner UID:GID in numbers, found {text:?}"))),
+    }
+}
+
+/// Copies one weight while it is verified, from the first source that has it.
+fn lay(into: &LinuxDisk, from: &[LinuxDisk], weight: &Weight) -> Result<(), Failure> {
+    let options = Options { threads: facts::threads(), lock_wait: Duration::ZERO, mode: 0o644, dry_run: false };
+    let origins: Vec<_> = from.iter().map(|disk| Origin { disk, strict: Strictness::Layer }).collect();
+    let outcome = heal::heal(into, &[Wanted { weight, tree: None }], &origins, &options).remove(0);
+    if outcome.is_right() {
+        print::answer(&format!("{}: {}", weight.path, done_words(&outcome.done)));
+        return Ok(());
+    }
+    if weight.need != Need::Required {
+        print::answer(&format!("{}: left out, {}", weight.path, done_words(&outcome.done)));
+        return Ok(());
+    }
+    let (found, done) = (found_words(&outcome.found), done_words(&outcome.done));
+    Err(Failure::new(Exit::WeightsMissing, format!("{}: {found}, {done}", weight.path))
+        .hint(format!("bring a file with this sha256 and name its folder with --from\n  {}", weight.sha256)))
+}
+
+fn write_index(path: &Path, index: &Index) -> io::Result<()> {
+    if let Some(dir) = path.parent() {
+        fs::create_dir_all(dir)?;
+    }
+    let staged = path.with_extension("staged");
+    let mut file = File::create(&staged)?;
+    file.write_all(&index.to_bytes())?;
+    file.set_permissions(fs::Permissions::from_mode(0o444))?;
+    file.sync_all()?;
+    fs::rename(staged, path)
+}
+
+/// Owners, modes and times that do not depend on who baked, or when.
+fn finish(root: &Path, setting: &Setting, owner: Option<Ids>) -> io::Result<()> {
+    let mut dirs: Vec<PathBuf> = Vec::new();
+    for weight in &setting.lock.weights {
+        let path = root.join(weight.path.as_str());
+        let above = path.ancestors().skip(1).take_while(|dir| *dir != root).map(Path::to_owned);
+        dirs.extend(above);
+        if path.is_file() {
+            settle(&path, 0o444, owner)?;
+        }
+    }
+    // Children before parents: making a name moves its directory's time.
+    dirs.sort_by_key(|dir| std::cmp::Reverse(dir.components().count()));
+    dirs.dedup();
+    for dir in dirs {
+        settle(&dir, 0o755, owner)?;
+    }
+    let index = root.join(INDEX);
+    for path in [index.as_path(), index.parent().unwrap_or(root), root] {
+        if path.exists() {
+            settle(path, if path.is_dir() { 0o755 } else { 0o444 }, None)?;
+        }
+    }
+    Ok(())
+}
+
+fn settle(path: &Path, mode: u32, owner: Option<Ids>) -> io::Result<()> {
+    if let Some(ids) = owner {
+        chown(path, Some(ids.uid), Some(ids.gid))?;
+    }
+    fs::set_permissions(path, fs::Permissions::from_mode(mode))?;
+    File::open(path)?.set_times(FileTimes::new().set_modified(SystemTime::UNIX_EPOCH))
+}

@@ -1,0 +1,200 @@
+//! `heal` and `run`: a boot, with or without a command after it.
+
+use std::fs;
+use std::os::unix::fs::DirBuilderExt;
+use std::path::Path;
+use std::time::Instant;
+
+use ballast::lock::DirSpec;
+use ballast::plan::{App, Ids};
+
+use crate::args::{FailureArg, Heal, Healing, LogArg, Run};
+use crate::boot::{self, Boot};
+use crate::exit::{Exit, Failure};
+use crate::facts;
+use crate::launch::{self, DropOptions, Dropped, ExecOptions, LaunchError};
+use crate::print;
+use crate::report::{Report, ReportFile};
+use crate::setting::Setting;
+use crate::user::{Accounts, Identity, Problem, UserSpec};
+
+/// Heals, reports, and ends.
+///
+/// # Errors
+/// A named refusal, or [`Exit::WeightsMissing`].
+pub fn heal(args: &Heal) -> Result<(), Failure> {
+    let booted = start(&args.healing, args.dry_run, &DropOptions::default())?;
+    if booted.report.ready || args.dry_run { Ok(()) } else { Err(missing(&booted)) }
+}
+
+/// Heals, drops, and becomes the command. Returns only when that was not to be.
+///
+/// # Errors
+/// A named refusal; a pin mismatch and an impossible drop stop whatever `--on-failure` says.
+pub fn run(args: &Run) -> Result<(), Failure> {
+    let booted = start(&args.healing, false, &DropOptions { no_new_privs: args.no_new_privs })?;
+    let stop = args.on_failure == FailureArg::Stop;
+    if !booted.report.ready {
+        let failure = missing(&booted);
+        if stop {
+            return Err(failure);
+        }
+        print::remark(&format!("starting all the same: {}", failure.what));
+    }
+    let mut environment = Vec::new();
+    if let Some((name, root)) = boot::pointed(&booted.report, &booted.setting) {
+        environment.push((name, root.display().to_string()));
+    }
+    environment.extend(booted.dirs.iter().filter_map(|dir| dir.variable.clone()));
+    if let (true, Some(failure)) = (stop, booted.dirs.iter().find_map(Directory::failure)) {
+        return Err(failure);
+    }
+    if booted.dropped.is_root() {
+        print::remark(
+            "the command runs as root: no user was named by --user or by the lock file's owner, or it is root",
+        );
+    }
+    let error = launch::exec(booted.dropped, &args.command, &environment, &ExecOptions { keep_fds: args.keep_fds });
+    Err(not_launched(&error))
+}
+
+/// A finished boot, privilege dropped.
+struct Booted {
+    setting: Setting,
+    report: Report,
+    dropped: Dropped,
+    dirs: Vec<Directory>,
+}
+
+fn start(healing: &Healing, dry_run: bool, drop: &DropOptions) -> Result<Booted, Failure> {
+    let start = Instant::now();
+    let mut setting = Setting::read(&healing.place)?;
+    check_pins(&setting)?;
+    let target = target(healing, &setting)?;
+    let app = target
+        .as_ref()
+        .map(|(identity, explicit)| App { ids: Ids { uid: identity.uid, gid: identity.gid }, explicit: *explicit });
+    let guarded = app.map_or_else(facts::ids, |app| app.ids);
+    let groups = target.as_ref().map_or_else(|| facts::who().groups, |(identity, _)| identity.groups.clone());
+    if facts::ids().uid == 0 && guarded.uid != 0 && !dry_run {
+        setting.must_be_out_of_reach(guarded, &groups)?;
+    }
+    setting.believe_index(guarded, &groups);
+    let boot = Boot { setting, healing, app, dry_run, start };
+    let (_, plan) = boot.plan()?;
+    let mut refused = Vec::new();
+    boot.hand_over(&plan, &mut refused);
+    let file = if dry_run { None } else { open_report(healing.report.as_deref(), &mut refused) };
+    let dropped = match (&target, plan.drop_to) {
+        (Some((identity, _)), Some(_)) => launch::drop_to(identity, drop),
+        _ => launch::stay(drop),
+    };
+    let dropped = dropped.map_err(|error| not_launched(&error))?;
+    let mut report = boot.serve(plan, refused);
+    let dirs: Vec<_> = if dry_run { vec![] } else { boot.setting.lock.dirs.iter().map(Directory::prepare).collect() };
+    report.dirs = dirs.iter().map(|dir| dir.line.clone()).collect();
+    tell(&report, healing.log, file);
+    Ok(Booted { setting: boot.setting, report, dropped, dirs })
+}
+
+/// Whom the command runs as, and whether that was asked for on the command line.
+fn target(healing: &Healing, setting: &Setting) -> Result<Option<(Identity, bool)>, Failure> {
+    let explicit = healing.user.is_some();
+    let Some(text) = healing.user.as_ref().or(setting.lock.store.owner.as_ref()) else {
+        return Ok(None);
+    };
+    let resolve =
+        || -> Result<Identity, Problem> { Accounts::read()?.resolve(&text.parse::<UserSpec>()?, facts::ids().gid) };
+    let identity = resolve().map_err(|problem| {
+        let failure = Failure::new(Exit::Usage, problem.to_string());
+        if problem.hint.is_empty() { failure } else { failure.hint(problem.hint) }
+    })?;
+    Ok(Some((identity, explicit)))
+}
+
+fn check_pins(setting: &Setting) -> Result<(), Failure> {
+    let Err(faults) = setting.lock.check_pins(|name| std::env::var(name).ok()) else {
+        return Ok(());
+    };
+    let lines = faults
+        .iter()
+        .map(|fault| format!("{}\n  expected {}\n  found    {}", fault.variable, fault.expected, fault.found));
+    let lines: Vec<_> = lines.collect();
+    Err(Failure::new(Exit::PinMismatch, format!("a pin of the environment does not hold: {}", lines.join("\n")))
+        .hint(format!("the pins are in {}; correct the variable or leave it out", setting.lock_path.display())))
+}
+
+fn open_report(asked: Option<&Path>, refused: &mut Vec<String>) -> Option<ReportFile> {
+    ReportFile::open(asked).map_err(|error| refused.push(format!("report: {error}; `status` will verify afresh"))).ok()
+}
+
+fn tell(report: &Report, log: LogArg, file: Option<ReportFile>) {
+    match log {
+        LogArg::Text => print::boot(report),
+        LogArg::Json => print::boot_json(report),
+    }
+    if let Some(Err(error)) = file.map(|file| file.write(report)) {
+        print::remark(&format!("the report could not be written: {error}"));
+    }
+}
+
+fn missing(booted: &Booted) -> Failure {
+    let wrong = booted.report.weights.iter().filter(|line| !line.right);
+    let names: Vec<_> = wrong.map(|line| format!("{} ({}, {})", line.path, line.found, line.done)).collect();
+    Failure::new(Exit::WeightsMissing, format!("a required weight can't be had: {}", names.join("; "))).hint(
+        "bake it into the image (`ballast bake`), or name a folder that has it: --mirror DIR; \
+         --on-failure start runs the command all the same",
+    )
+}
+
+fn not_launched(error: &LaunchError) -> Failure {
+    let exit = match error.kind() {
+        launch::Kind::NotFound => Exit::NotFound,
+        launch::Kind::NotExecutable => Exit::NotExecutable,
+        _ => Exit::CannotDrop,
+    };
+    let failure = Failure::new(exit, error.to_string());
+    let hint = &error.problem().hint;
+    if hint.is_empty() { failure } else { failure.hint(hint.clone()) }
+}
+
+/// A directory of the lock file after it was seen to.
+struct Directory {
+    line: String,
+    variable: Option<(String, String)>,
+    writable: bool,
+}
+
+impl Directory {
+    /// Makes the directory, or points its variable at the fallback.
+    fn prepare(spec: &DirSpec) -> Self {
+        let tries = std::iter::once(&spec.path).chain(&spec.fallback);
+        for root in tries {
+            if usable(root.as_path(), spec.mode.0) {
+                let place = root.as_path().display().to_string();
+                let fallback = root != &spec.path;
+                return Self {
+                    line: format!("{place} is writable{}", if fallback { ", as the fallback" } else { "" }),
+                    variable: spec.env.as_ref().map(|name| (name.as_str().to_owned(), place.clone())),
+                    writable: true,
+                };
+            }
+        }
+        let line = format!("{} can't be written", spec.path.as_path().display());
+        Self { line, variable: None, writable: false }
+    }
+
+    fn failure(&self) -> Option<Failure> {
+        let hint = "mount a tmpfs or a volume there, or give the lock file's [[dir]] a writable `fallback`";
+        (!self.writable).then(|| Failure::new(Exit::DirUnwritable, self.line.clone()).hint(hint))
+    }
+}
+
+/// Makes a directory where there is none and asks the kernel whether it can be written.
+fn usable(path: &Path, mode: u32) -> bool {
+    if fs::symlink_metadata(path).is_err() && fs::DirBuilder::new().recursive(true).mode(mode).create(path).is_err() {
+        return false;
+    }
+    let access = rustix::fs::Access::WRITE_OK | rustix::fs::Access::EXEC_OK;
+    path.is_dir() && rustix::fs::accessat(rustix::fs::CWD, path, access, rustix::fs::AtFlags::EACCESS).is_ok()
+}

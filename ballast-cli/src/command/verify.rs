@@ -1,0 +1,93 @@
+//! `verify`: every file, every byte, against the pins.
+
+use std::path::{Path, PathBuf};
+
+use ballast::disk::LinuxDisk;
+use ballast::firmness::Firmness;
+use ballast::heal::{self, Outcome};
+use ballast::lock::Need;
+use ballast::store::{Strictness, Wanted};
+use serde::Serialize;
+
+use crate::args::Verify;
+use crate::exit::{Exit, Failure};
+use crate::report::WeightLine;
+use crate::setting::Setting;
+use crate::{boot, facts, print};
+
+#[derive(Serialize)]
+struct Answer {
+    root: PathBuf,
+    ready: bool,
+    weights: Vec<Line>,
+}
+
+#[derive(Serialize)]
+struct Line {
+    #[serde(flatten)]
+    line: WeightLine,
+    owner: Option<String>,
+    mode: Option<String>,
+}
+
+/// Verifies one tree and tells it.
+///
+/// # Errors
+/// [`Exit::WeightsMissing`] when a required weight is not right.
+pub fn verify(args: &Verify) -> Result<(), Failure> {
+    let setting = Setting::read(&args.place)?;
+    let root = args.dir.clone().unwrap_or_else(|| default_root(&setting));
+    let answer = examine(&setting, &root);
+    if args.json {
+        print::answer_json(&answer)
+    } else {
+        tell(&answer, args.long)
+    }
+    if answer.ready {
+        return Ok(());
+    }
+    Err(Failure::new(Exit::WeightsMissing, format!("a required weight is not right in {}", root.display()))
+        .hint("`ballast heal` mends a cache; `ballast bake` makes the layer that it is mended from"))
+}
+
+fn default_root(setting: &Setting) -> PathBuf {
+    match &setting.baked {
+        Some(baked) if !setting.store.is_dir() => baked.clone(),
+        _ => setting.store.clone(),
+    }
+}
+
+/// By SHA-256 alone: this answer rests on the pins and on nothing else.
+fn examine(setting: &Setting, root: &Path) -> Answer {
+    let wanted: Vec<_> = setting.lock.weights.iter().map(|weight| Wanted { weight, tree: None }).collect();
+    let outcomes = match LinuxDisk::open(root) {
+        Ok(disk) => heal::verify(&disk, &wanted, Strictness::Layer, facts::threads()),
+        Err(_) => wanted.iter().map(|_| Outcome::missing()).collect(),
+    };
+    let lines = setting.lock.weights.iter().zip(&outcomes).map(|(weight, outcome)| {
+        let path = root.join(weight.path.as_str());
+        let stat = facts::stat(&path);
+        let kept: Option<Firmness> = outcome.is_right().then(|| boot::firmness_of(&path, facts::ids())).flatten();
+        Line {
+            line: WeightLine::new(weight, outcome, kept),
+            owner: stat.map(|stat| format!("{}:{}", stat.uid, stat.gid)),
+            mode: stat.map(|stat| format!("{:04o}", stat.mode)),
+        }
+    });
+    let weights: Vec<_> = lines.collect();
+    let ready = weights.iter().all(|entry| entry.line.right || entry.line.need != Need::Required);
+    Answer { root: root.to_owned(), ready, weights }
+}
+
+fn tell(answer: &Answer, long: bool) {
+    for entry in &answer.weights {
+        let verdict = if entry.line.right { "ok" } else { "WRONG" };
+        let path = answer.root.join(&entry.line.path);
+        match (long, &entry.owner, &entry.mode) {
+            (true, Some(owner), Some(mode)) => {
+                print::answer(&format!("{verdict:5}  {owner:9} {mode}  {}  {}", entry.line.sha256, path.display()));
+            }
+            _ => print::answer(&format!("{verdict:5}  {}  {}", path.display(), entry.line.found)),
+        }
+    }
+}

@@ -1,0 +1,67 @@
+//! Exit codes: named, documented in `docs/exit-codes.md`, stable.
+
+use std::process::ExitCode;
+
+/// Why the program ended without running the command.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Exit {
+    /// Everything asked for was done.
+    Success = 0,
+    /// The command line makes no sense.
+    Usage = 2,
+    /// The lock file is absent, unreadable or wrong.
+    BadLock = 10,
+    /// The app could rewrite the lock file that root would obey.
+    LockUntrusted = 11,
+    /// A pin of the environment differs from the lock file's.
+    PinMismatch = 12,
+    /// No way to become the user that was asked for.
+    CannotDrop = 13,
+    /// A required weight is not there, or not right.
+    WeightsMissing = 14,
+    /// A directory that the app needs can't be written.
+    DirUnwritable = 15,
+    /// A seal was required and can't be had.
+    SealRefused = 16,
+    /// A source, a mirror or a target failed.
+    FetchFailed = 17,
+    /// `doctor` found an error.
+    DoctorFound = 18,
+    /// This build has no such command.
+    NotInThisBuild = 19,
+    /// The command was found and can't be executed.
+    NotExecutable = 126,
+    /// The command was not found.
+    NotFound = 127,
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> Self {
+        Self::from(exit as u8)
+    }
+}
+
+/// A refusal as a person reads it: what happened, and the way out.
+#[derive(Debug)]
+pub struct Failure {
+    /// The code.
+    pub exit: Exit,
+    /// What, which, expected, found.
+    pub what: String,
+    /// The line to change or the command to run.
+    pub hint: Option<String>,
+}
+
+impl Failure {
+    /// A failure without a hint.
+    pub fn new(exit: Exit, what: impl Into<String>) -> Self {
+        Self { exit, what: what.into(), hint: None }
+    }
+
+    /// Adds the way out.
+    pub fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.hint = Some(hint.into());
+        self
+    }
+}

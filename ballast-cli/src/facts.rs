@@ -1,0 +1,144 @@
+//! Facts about this process and its file systems, read once and only read.
+
+use std::fs;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+
+use ballast::disk::{Kind, Stat};
+use ballast::plan::{App, Caps, Facts, Fs, Ids, Volume, VolumeFacts, Who};
+use rustix::fs::{AtFlags, CWD, StatVfsMountFlags, StatxAttributes, StatxFlags};
+
+use crate::launch;
+use crate::setting::Setting;
+
+const TMPFS: u64 = 0x0102_1994;
+const RAMFS: u64 = 0x8584_58f6;
+const OVERLAY: u64 = 0x794c_7630;
+
+/// Gathers what a plan follows from.
+pub fn gather(setting: &Setting, app: Option<App>) -> Facts {
+    Facts {
+        who: who(),
+        app,
+        volume: volume(&setting.store),
+        baked: setting.baked.as_deref().is_some_and(Path::is_dir),
+        can_repoint: setting.lock.store.env.is_some(),
+        bytes: setting.lock.weights.iter().filter_map(|weight| setting.wanted(weight).size()).sum(),
+        memory_limit: memory_limit(),
+    }
+}
+
+/// Who this process is now.
+pub fn who() -> Who {
+    let held = launch::capabilities();
+    Who {
+        ids: ids(),
+        groups: rustix::process::getgroups()
+            .unwrap_or_default()
+            .into_iter()
+            .map(rustix::process::Gid::as_raw)
+            .collect(),
+        caps: Caps {
+            chown: held.has(launch::Caps::CHOWN),
+            dac_override: held.has(launch::Caps::DAC_OVERRIDE),
+            fowner: held.has(launch::Caps::FOWNER),
+            setuid: held.has(launch::Caps::SETUID),
+            setgid: held.has(launch::Caps::SETGID),
+        },
+        no_new_privs: launch::no_new_privs(),
+    }
+}
+
+/// The effective user and group.
+pub fn ids() -> Ids {
+    Ids { uid: rustix::process::geteuid().as_raw(), gid: rustix::process::getegid().as_raw() }
+}
+
+fn volume(root: &Path) -> Volume {
+    match fs::symlink_metadata(root) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+            Volume::Absent { fs: nearest(root).map_or(Fs::Durable, |dir| file_system(&dir)) }
+        }
+        Err(error) => Volume::Unusable { errno: error.raw_os_error().unwrap_or(0) },
+        Ok(meta) if !meta.is_dir() => Volume::Unusable { errno: rustix::io::Errno::NOTDIR.raw_os_error() },
+        Ok(meta) => Volume::Present(VolumeFacts {
+            owner: Ids { uid: meta.uid(), gid: meta.gid() },
+            mode: meta.mode() & 0o7777,
+            fs: file_system(root),
+            read_only: read_only(root),
+            mount_point: mount_point(root),
+            free: rustix::fs::statvfs(root).ok().map(|facts| facts.f_bavail.saturating_mul(facts.f_frsize)),
+        }),
+    }
+}
+
+fn nearest(path: &Path) -> Option<PathBuf> {
+    path.ancestors().skip(1).find(|dir| dir.is_dir()).map(Path::to_owned)
+}
+
+fn file_system(path: &Path) -> Fs {
+    match rustix::fs::statfs(path).map(|facts| facts.f_type.cast_unsigned()) {
+        Ok(TMPFS | RAMFS) => Fs::Memory,
+        Ok(OVERLAY) => Fs::Overlay,
+        _ => Fs::Durable,
+    }
+}
+
+/// Whether the path lies on a read-only mount.
+pub fn read_only(path: &Path) -> bool {
+    rustix::fs::statvfs(path).is_ok_and(|facts| facts.f_flag.contains(StatVfsMountFlags::RDONLY))
+}
+
+fn mount_point(path: &Path) -> bool {
+    let flags = AtFlags::SYMLINK_NOFOLLOW;
+    let Ok(facts) = rustix::fs::statx(CWD, path, flags, StatxFlags::BASIC_STATS) else {
+        return false;
+    };
+    let bit = StatxAttributes::MOUNT_ROOT;
+    if facts.stx_attributes_mask.contains(bit) {
+        return facts.stx_attributes.contains(bit);
+    }
+    // Before Linux 5.8 another device is the sign of a mount; a bind mount of the same one is missed.
+    let device = |path: &Path| fs::symlink_metadata(path).map(|meta| meta.dev()).ok();
+    path.parent().is_some_and(|parent| device(parent) != device(path))
+}
+
+/// The memory limit of this container's control group, version 2 or 1.
+fn memory_limit() -> Option<u64> {
+    ["/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes"]
+        .iter()
+        .find_map(|file| fs::read_to_string(file).ok()?.trim().parse::<u64>().ok())
+        .filter(|limit| *limit < 1 << 60)
+}
+
+/// Facts of a path itself, for judging custody.
+pub fn stat(path: &Path) -> Option<Stat> {
+    let meta = fs::symlink_metadata(path).ok()?;
+    let kind = match meta.file_type() {
+        kind if kind.is_file() => Kind::File,
+        kind if kind.is_dir() => Kind::Directory,
+        kind if kind.is_symlink() => Kind::Symlink,
+        _ => Kind::Special,
+    };
+    Some(Stat {
+        kind,
+        size: meta.size(),
+        uid: meta.uid(),
+        gid: meta.gid(),
+        mode: meta.mode() & 0o7777,
+        links: meta.nlink(),
+        id: (meta.dev(), meta.ino()),
+    })
+}
+
+/// The directories above a path, from the nearest to `/`.
+pub fn ancestors(path: &Path) -> Vec<Stat> {
+    path.ancestors().skip(1).filter_map(stat).collect()
+}
+
+/// Cores that this container may use, at most eight.
+pub fn threads() -> std::num::NonZeroUsize {
+    let one = std::num::NonZeroUsize::MIN;
+    let cores = std::thread::available_parallelism().unwrap_or(one);
+    cores.min(one.saturating_add(7))
+}

@@ -1,0 +1,212 @@
+//! The report of a boot: one value, told as lines for a person and as JSON for a machine.
+//!
+//! The file is created exclusively in a directory of our own, before privilege is dropped, so
+//! that who could have written it is known. It stays empty until the boot is over, and an empty
+//! report is no report.
+
+use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::io::{self, Write};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+
+use ballast::firmness::Firmness;
+use ballast::heal::{Done, Outcome};
+use ballast::lock::Need;
+use ballast::plan::{Ids, Plan, Serve};
+use ballast::store::{Damage, Found, PlaceFault};
+use serde::{Deserialize, Serialize};
+
+/// The version of the JSON layout.
+pub const VERSION: u32 = 1;
+
+/// What a boot found and did.
+#[derive(Debug, Serialize)]
+pub struct Report {
+    /// Layout version.
+    pub version: u32,
+    /// Which boot this was.
+    pub boot: String,
+    /// Whether every required weight is right.
+    pub ready: bool,
+    /// Who serves: after the drop.
+    pub ids: Ids,
+    /// The order of attempts.
+    pub plan: Plan,
+    /// What was tried and refused, in order.
+    pub refused: Vec<String>,
+    /// Where the weights are served from.
+    pub served: Option<Served>,
+    /// One entry per weight.
+    pub weights: Vec<WeightLine>,
+    /// One entry per directory of the lock file.
+    pub dirs: Vec<String>,
+    /// What was left aside, and why.
+    pub notes: Vec<String>,
+    /// Milliseconds from start to report.
+    pub ms: f64,
+}
+
+/// Where the weights are served from.
+#[derive(Debug, Clone, Serialize)]
+pub struct Served {
+    /// Which attempt held.
+    pub from: Serve,
+    /// The root that the app's variable points at.
+    pub root: PathBuf,
+}
+
+/// One weight of a boot.
+#[derive(Debug, Serialize)]
+pub struct WeightLine {
+    /// Its path below the root.
+    pub path: String,
+    /// What its absence means.
+    pub need: Need,
+    /// The pin.
+    pub sha256: String,
+    /// What was found.
+    pub found: String,
+    /// What was done.
+    pub done: String,
+    /// Whether it is right now.
+    pub right: bool,
+    /// How firmly it is kept.
+    pub firmness: Option<Firmness>,
+    /// Milliseconds.
+    pub ms: f64,
+}
+
+/// The part of a report that `status` reads back.
+#[derive(Debug, Deserialize)]
+pub struct Written {
+    /// Layout version.
+    pub version: u32,
+    /// Which boot wrote it.
+    pub boot: String,
+    /// Whether every required weight was right.
+    pub ready: bool,
+}
+
+/// Names this boot: the kernel's, and the container's by the start of its first process.
+pub fn boot_id() -> String {
+    let kernel = fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default();
+    let first = fs::read_to_string("/proc/1/stat").unwrap_or_default();
+    // The name in parentheses may hold anything; the start time is field 22, 20 after it.
+    let started = first.rsplit_once(')').and_then(|(_, rest)| rest.split_whitespace().nth(19)).unwrap_or("?");
+    let namespace = fs::read_link("/proc/self/ns/pid").map(|link| link.display().to_string()).unwrap_or_default();
+    format!("{}/{namespace}/{started}", kernel.trim())
+}
+
+/// What was found, in words.
+pub fn found_words(found: &Found) -> String {
+    match found {
+        Found::Right => "right".into(),
+        Found::Missing => "missing".into(),
+        Found::Stale => "stale: a former pin".into(),
+        Found::Unreadable(errno) => format!("unreadable: {}", io::Error::from_raw_os_error(*errno)),
+        Found::Damaged(Damage::Kind(kind)) => format!("damaged: a {kind:?} stands there").to_lowercase(),
+        Found::Damaged(Damage::Links(links)) => format!("damaged: {links} hard links share it"),
+        Found::Damaged(Damage::Mode(mode)) => format!("damaged: mode {mode:04o}"),
+        Found::Damaged(Damage::Size { expected, found }) => {
+            format!("damaged: {found} bytes, expected {expected}")
+        }
+        Found::Damaged(Damage::Bytes { bad, .. }) if !bad.is_empty() => {
+            format!("damaged: {} wrong chunk{}", bad.len(), if bad.len() == 1 { "" } else { "s" })
+        }
+        Found::Damaged(Damage::Bytes { .. }) => "damaged: other bytes".into(),
+    }
+}
+
+/// What was done, in words.
+pub fn done_words(done: &Done) -> String {
+    match done {
+        Done::Kept => "kept".into(),
+        Done::MendedByAnother => "mended by another replica".into(),
+        Done::Copied => "copied".into(),
+        Done::Repaired(placed) => {
+            format!("repaired: {} of {} chunks copied", placed.copied, placed.copied + placed.kept)
+        }
+        Done::WouldHeal => "would be healed".into(),
+        Done::Failed(PlaceFault::NoSource) => "no source has it".into(),
+        Done::Failed(PlaceFault::Call(step, error)) => format!("failed at {step}: {error}"),
+    }
+}
+
+impl WeightLine {
+    /// A line for one outcome.
+    pub fn new(weight: &ballast::lock::Weight, outcome: &Outcome, firmness: Option<Firmness>) -> Self {
+        Self {
+            path: weight.path.to_string(),
+            need: weight.need,
+            sha256: weight.sha256.to_string(),
+            found: found_words(&outcome.found),
+            done: done_words(&outcome.done),
+            right: outcome.is_right(),
+            firmness,
+            ms: outcome.took.as_secs_f64() * 1e3,
+        }
+    }
+}
+
+/// A report file, open and still empty.
+pub struct ReportFile(File);
+
+impl ReportFile {
+    /// Opens the first place that takes it.
+    ///
+    /// # Errors
+    /// The answer of the last place tried.
+    pub fn open(asked: Option<&Path>) -> io::Result<Self> {
+        let mut last = io::Error::from(io::ErrorKind::NotFound);
+        for path in asked.map_or_else(candidates, |path| vec![path.to_owned()]) {
+            match Self::create(&path, asked.is_none()) {
+                Ok(report) => return Ok(report),
+                Err(error) => last = error,
+            }
+        }
+        Err(last)
+    }
+
+    fn create(path: &Path, own_dir: bool) -> io::Result<Self> {
+        if let (true, Some(dir)) = (own_dir, path.parent()) {
+            own_directory(dir)?;
+        }
+        match fs::remove_file(path) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+            _ => {}
+        }
+        let file = OpenOptions::new().write(true).create_new(true).mode(0o444).open(path)?;
+        Ok(Self(file))
+    }
+
+    /// Writes the report, once.
+    ///
+    /// # Errors
+    /// Those of `write(2)`.
+    pub fn write(mut self, report: &Report) -> io::Result<()> {
+        let mut text = serde_json::to_vec_pretty(report)?;
+        text.push(b'\n');
+        self.0.set_permissions(fs::Permissions::from_mode(0o444)).ok();
+        self.0.write_all(&text)
+    }
+}
+
+/// Makes or accepts a directory that only this user can write.
+fn own_directory(dir: &Path) -> io::Result<()> {
+    match DirBuilder::new().mode(0o755).create(dir) {
+        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),
+        _ => {}
+    }
+    let meta = fs::symlink_metadata(dir)?;
+    let ours = meta.is_dir() && meta.uid() == crate::facts::ids().uid && meta.mode() & 0o022 == 0;
+    if ours { Ok(()) } else { Err(io::ErrorKind::PermissionDenied.into()) }
+}
+
+/// Where a report may be, in order.
+pub fn candidates() -> Vec<PathBuf> {
+    let uid = crate::facts::ids().uid;
+    ["/run/ballast".to_owned(), "/var/log/ballast".to_owned(), format!("/tmp/ballast-{uid}")]
+        .iter()
+        .map(|dir| Path::new(dir).join("report.json"))
+        .collect()
+}

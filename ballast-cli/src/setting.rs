@@ -1,0 +1,136 @@
+//! The setting of one call: lock file, index, and where the stores are. Read once, then fixed.
+//!
+//! A lock file or an index that the app could rewrite is not believed: root refuses such a lock
+//! file, and anybody leaves such an index aside and hashes SHA-256 instead.
+
+use std::fs::{self, File};
+use std::io::Read;
+use std::path::{Path, PathBuf};
+
+use ballast::firmness::{self, Firmness};
+use ballast::index::{self, Index};
+use ballast::lock::{self, Lock, Weight};
+use ballast::plan::Ids;
+use ballast::store::Wanted;
+
+use crate::args::Place;
+use crate::exit::{Exit, Failure};
+use crate::facts;
+
+const LOCKS: [&str; 2] = ["/etc/ballast/weights.lock", "weights.lock"];
+
+/// Where an index lies in a baked layer, apart from the weights.
+pub const INDEX: &str = ".ballast/weights.index";
+
+/// Everything that stays the same during one call.
+pub struct Setting {
+    /// The lock file's own path.
+    pub lock_path: PathBuf,
+    /// What must be there.
+    pub lock: Lock,
+    /// The trees that are believed; empty where none is.
+    pub index: Index,
+    /// The cache's root.
+    pub store: PathBuf,
+    /// The baked layer's root.
+    pub baked: Option<PathBuf>,
+    /// What is left aside, and why: for the report.
+    pub notes: Vec<String>,
+}
+
+impl Setting {
+    /// Reads the lock file and the index.
+    ///
+    /// # Errors
+    /// [`Exit::BadLock`] when there is no lock file or it is wrong.
+    pub fn read(place: &Place) -> Result<Self, Failure> {
+        let lock_path = lock_path(place)?;
+        let text = read_bounded(&lock_path, lock::MAX_BYTES)
+            .and_then(|bytes| String::from_utf8(bytes).map_err(|_| "it is not UTF-8".to_owned()))
+            .map_err(|why| Failure::new(Exit::BadLock, format!("can't read {}: {why}", lock_path.display())))?;
+        let lock = Lock::parse(&text)
+            .map_err(|error| Failure::new(Exit::BadLock, format!("{}: {error}", lock_path.display())))?;
+        let store = place.store.clone().unwrap_or_else(|| lock.store.path.as_path().to_owned());
+        let baked = place.baked.clone().or_else(|| lock.store.baked.as_ref().map(|root| root.as_path().to_owned()));
+        Ok(Self { lock_path, lock, index: Index::default(), store, baked, notes: Vec::new() })
+    }
+
+    /// Takes the baked layer's index, unless this app could have written it.
+    pub fn believe_index(&mut self, app: Ids, groups: &[u32]) {
+        let Some(path) = self.baked.as_ref().map(|root| root.join(INDEX)) else {
+            return;
+        };
+        if fs::symlink_metadata(&path).is_err() {
+            return;
+        }
+        let read =
+            || read_bounded(&path, index::MAX_BYTES).and_then(|b| Index::from_bytes(&b).map_err(|e| e.to_string()));
+        for trusted in [&path, &self.lock_path] {
+            if !out_of_reach(trusted, app, groups) {
+                let who = format!("uid {} could rewrite {}", app.uid, trusted.display());
+                self.notes.push(format!("index left aside, SHA-256 used: {who}"));
+                return;
+            }
+        }
+        match read() {
+            Ok(index) => self.index = index,
+            Err(why) => self.notes.push(format!("index left aside, SHA-256 used: {}: {why}", path.display())),
+        }
+    }
+
+    /// Refuses to obey, as root, a lock file that the app could rewrite.
+    ///
+    /// # Errors
+    /// [`Exit::LockUntrusted`].
+    pub fn must_be_out_of_reach(&self, app: Ids, groups: &[u32]) -> Result<(), Failure> {
+        if out_of_reach(&self.lock_path, app, groups) {
+            return Ok(());
+        }
+        let path = self.lock_path.display();
+        let what = format!("uid {} could rewrite {path}, and root would obey it", app.uid);
+        Err(Failure::new(Exit::LockUntrusted, what).hint(format!(
+            "keep it root:root 0444 in root-owned directories: COPY --chmod=0444 weights.lock {}",
+            LOCKS[0]
+        )))
+    }
+
+    /// A weight with its tree, if one is believed.
+    pub fn wanted<'a>(&'a self, weight: &'a Weight) -> Wanted<'a> {
+        Wanted { weight, tree: self.index.tree(&weight.sha256) }
+    }
+
+    /// All weights with their trees.
+    pub fn all_wanted(&self) -> Vec<Wanted<'_>> {
+        self.lock.weights.iter().map(|weight| self.wanted(weight)).collect()
+    }
+}
+
+fn lock_path(place: &Place) -> Result<PathBuf, Failure> {
+    if let Some(path) = &place.lock {
+        return absolute(path);
+    }
+    match LOCKS.iter().find(|path| Path::new(path).exists()) {
+        Some(path) => absolute(Path::new(path)),
+        None => Err(Failure::new(Exit::BadLock, format!("no lock file: expected {} or ./{}", LOCKS[0], LOCKS[1]))
+            .hint("name it with --lock FILE or BALLAST_LOCK")),
+    }
+}
+
+fn absolute(path: &Path) -> Result<PathBuf, Failure> {
+    fs::canonicalize(path)
+        .map_err(|error| Failure::new(Exit::BadLock, format!("can't read {}: {error}", path.display())))
+}
+
+/// Whether the app can neither write, replace nor rename the file through any ancestor.
+fn out_of_reach(path: &Path, app: Ids, groups: &[u32]) -> bool {
+    let Some(file) = facts::stat(path) else { return false };
+    let kept = firmness::judge(&file, &facts::ancestors(path), facts::read_only(path), app, groups);
+    matches!(kept, Firmness::ImageLayer | Firmness::Sticky)
+}
+
+fn read_bounded(path: &Path, most: u64) -> Result<Vec<u8>, String> {
+    let mut bytes = Vec::new();
+    let mut file = File::open(path).map_err(|error| error.to_string())?.take(most + 1);
+    file.read_to_end(&mut bytes).map_err(|error| error.to_string())?;
+    if bytes.len() as u64 > most { Err(format!("it is longer than {most} bytes")) } else { Ok(bytes) }
+}
