@@ -259,12 +259,12 @@ fn extra_descriptors_are_closed() {
         return;
     };
     let shell = |setup: &str, options: &str| {
-        let list = "ls /proc/self/fd | sort -n | tr '\\n' ' '";
-        let exec = format!(
-            "{setup} exec {} run {options} -- /bin/sh -c \"{list}\"",
-            stage.ballast()
-        );
-        out(&output(&["/bin/sh", "-c", &exec]))
+        let list = "/bin/sh -c \"ls /proc/self/fd | sort -n | tr '\\n' ' '\"";
+        let launcher = match options {
+            "no ballast" => String::new(),
+            _ => format!("{} run {options} --", stage.ballast()),
+        };
+        out(&output(&["/bin/sh", "-c", &format!("{setup} exec {launcher} {list}")]))
     };
     let open = "exec 3</dev/null 4</dev/null 5</dev/null 9</dev/null;";
     let ours = format!("{open} export LISTEN_PID=$$ LISTEN_FDS=2;");
