@@ -223,6 +223,37 @@ fn an_impossible_drop_is_refused_with_the_line_to_change() {
 }
 
 #[test]
+fn a_kernel_that_only_says_yes_is_not_believed() {
+    let name = "a_kernel_that_only_says_yes_is_not_believed";
+    let Some(stage) = Stage::root(name) else { return };
+    if output(&["sh", "-c", "command -v strace"]).stdout.is_empty() {
+        return skip(name, "no strace");
+    }
+    let mut wrong = Vec::new();
+    for lie in [
+        "setgroups:retval=0",
+        "setresgid:retval=0",
+        "setresuid:retval=0:when=1",
+        "setresuid:retval=0:when=2",
+        "capset:retval=0",
+    ] {
+        let inject = format!("inject={lie}");
+        let inherited = ["setpriv", "--inh-caps", "+chown"];
+        let liar = ["strace", "-f", "-o", "/dev/null", "-e", &inject];
+        let found = stage.under(
+            &[&inherited[..], &liar].concat(),
+            &["--user", "100:101"],
+            "echo started",
+        );
+        let refused = err(&found).contains("cannot prove the drop to 100:101");
+        if found.status.success() || !found.stdout.is_empty() || !refused {
+            wrong.push(format!("{lie}: {found:?}"));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
 fn who_is_the_user_already_needs_nothing() {
     let Some(stage) = Stage::root("who_is_the_user_already_needs_nothing") else {
         return;
@@ -570,7 +601,7 @@ fn is_static(program: &Path) -> bool {
 fn no_name_service_is_asked() {
     let name = "no_name_service_is_asked";
     let Some(stage) = Stage::root(name) else { return };
-    if Command::new("strace").arg("--version").output().is_err() {
+    if output(&["sh", "-c", "command -v strace"]).stdout.is_empty() {
         return skip(name, "no strace");
     }
     if !stage.with_accounts(&["true"]).status.success() {
