@@ -238,7 +238,7 @@ fn a_kernel_that_only_says_yes_is_not_believed() {
         "capset:retval=0",
     ] {
         let inject = format!("inject={lie}");
-        let inherited = ["setpriv", "--inh-caps", "+chown"];
+        let inherited = ["setpriv", "--inh-caps", "+chown", "--groups", "0,27"];
         let liar = ["strace", "-f", "-o", "/dev/null", "-e", &inject];
         let found = stage.under(
             &[&inherited[..], &liar].concat(),
