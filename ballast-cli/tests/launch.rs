@@ -10,6 +10,7 @@ use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use tempfile::TempDir;
@@ -197,6 +198,33 @@ fn an_impossible_drop_is_refused_with_the_line_to_change() {
 }
 
 #[test]
+fn a_kernel_that_only_says_yes_is_not_believed() {
+    let name = "a_kernel_that_only_says_yes_is_not_believed";
+    let Some(stage) = Stage::root(name) else { return };
+    if output(&["sh", "-c", "command -v strace"]).stdout.is_empty() {
+        return skip(name, "no strace");
+    }
+    let mut wrong = Vec::new();
+    for lie in [
+        "setgroups:retval=0",
+        "setresgid:retval=0",
+        "setresuid:retval=0:when=1",
+        "setresuid:retval=0:when=2",
+        "capset:retval=0",
+    ] {
+        let inject = format!("inject={lie}");
+        let inherited = ["setpriv", "--inh-caps", "+chown", "--groups", "0,27"];
+        let liar = ["strace", "-f", "-o", "/dev/null", "-e", &inject];
+        let found = stage.under(&[&inherited[..], &liar].concat(), &["--user", "100:101"], "echo started");
+        let refused = err(&found).contains("cannot prove the drop to 100:101");
+        if found.status.success() || !found.stdout.is_empty() || !refused {
+            wrong.push(format!("{lie}: {found:?}"));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
 fn who_is_the_user_already_needs_nothing() {
     let Some(stage) = Stage::root("who_is_the_user_already_needs_nothing") else {
         return;
@@ -233,9 +261,12 @@ fn extra_descriptors_are_closed() {
         return;
     };
     let shell = |setup: &str, options: &str| {
-        let list = "ls /proc/self/fd | sort -n | tr '\\n' ' '";
-        let exec = format!("{setup} exec {} run {options} -- /bin/sh -c \"{list}\"", stage.ballast());
-        out(&output(&["/bin/sh", "-c", &exec]))
+        let list = "/bin/sh -c \"ls /proc/self/fd | sort -n | tr '\\n' ' '\"";
+        let launcher = match options {
+            "no ballast" => String::new(),
+            _ => format!("{} run {options} --", stage.ballast()),
+        };
+        out(&output(&["/bin/sh", "-c", &format!("{setup} exec {launcher} {list}")]))
     };
     let open = "exec 3</dev/null 4</dev/null 5</dev/null 9</dev/null;";
     let ours = format!("{open} export LISTEN_PID=$$ LISTEN_FDS=2;");
@@ -519,7 +550,7 @@ fn is_static(program: &Path) -> bool {
 fn no_name_service_is_asked() {
     let name = "no_name_service_is_asked";
     let Some(stage) = Stage::root(name) else { return };
-    if Command::new("strace").arg("--version").output().is_err() {
+    if output(&["sh", "-c", "command -v strace"]).stdout.is_empty() {
         return skip(name, "no strace");
     }
     if !stage.with_accounts(&["true"]).status.success() {

@@ -93,65 +93,67 @@ fn a_wiped_volume_is_healed_by_every_way_of_staging_with_and_without_an_index() 
 
 type Plant = fn(&World, &Path);
 
+/// Fixtures, named for what an attacker, an accident or an operator leaves there.
+const ENTRIES: &[(&str, Plant)] = &[
+    ("truncated", |w, _| w.plant(&w.bytes[..w.bytes.len() / 2])),
+    ("empty", |w, _| w.plant(b"")),
+    ("one-bit-flipped", |w, _| {
+        let mut bytes = w.bytes.clone();
+        bytes[2_000_000] ^= 4;
+        w.plant(&bytes);
+    }),
+    ("too-long", |w, _| w.plant(&[w.bytes.as_slice(), b"x"].concat())),
+    ("foreign-file", |w, _| w.plant(&vec![9; w.bytes.len()])),
+    ("symlink-to-a-right-file", |w, t| {
+        w.plant(b"");
+        fs::remove_file(t).expect("rm");
+        symlink(w.dir.path().join("baked").join(NAME), t).expect("ln");
+    }),
+    ("dangling-symlink", |w, t| {
+        w.plant(b"");
+        fs::remove_file(t).expect("rm");
+        symlink("/nonexistent", t).expect("ln");
+    }),
+    ("symlink-loop", |w, t| {
+        w.plant(b"");
+        fs::remove_file(t).expect("rm");
+        symlink(t, t).expect("ln");
+    }),
+    ("fifo", |w, t| {
+        w.plant(b"");
+        fs::remove_file(t).expect("rm");
+        rustix::fs::mknodat(rustix::fs::CWD, t, rustix::fs::FileType::Fifo, 0o644.into(), 0).expect("mkfifo");
+    }),
+    ("socket", |w, t| {
+        w.plant(b"");
+        fs::remove_file(t).expect("rm");
+        drop(std::os::unix::net::UnixListener::bind(t).expect("bind"));
+        assert!(fs::symlink_metadata(t).expect("stat").file_type().is_socket());
+    }),
+    ("directory", |w, t| {
+        w.plant(b"");
+        fs::remove_file(t).expect("rm");
+        fs::create_dir(t).expect("mkdir");
+    }),
+    ("hard-link", |w, t| {
+        w.plant(&w.bytes);
+        fs::hard_link(t, w.dir.path().join("other-name")).expect("ln");
+    }),
+    ("setuid", |w, t| {
+        w.plant(&w.bytes);
+        fs::set_permissions(t, fs::Permissions::from_mode(0o4755)).expect("chmod");
+    }),
+    ("directory-symlink", |w, _| {
+        fs::create_dir(w.dir.path().join("victim")).expect("mkdir");
+        symlink(w.dir.path().join("victim"), w.dir.path().join("cache/.deepface")).expect("ln");
+    }),
+    ("file-for-a-directory", |w, _| fs::write(w.dir.path().join("cache/.deepface"), b"x").expect("write")),
+];
+
 #[test]
 fn whatever_stands_under_the_weights_name_the_outcome_is_the_right_file() {
-    let rows: &[(&str, Plant)] = &[
-        ("truncated", |w, _| w.plant(&w.bytes[..w.bytes.len() / 2])),
-        ("empty", |w, _| w.plant(b"")),
-        ("one-bit-flipped", |w, _| {
-            let mut bytes = w.bytes.clone();
-            bytes[2_000_000] ^= 4;
-            w.plant(&bytes);
-        }),
-        ("too-long", |w, _| w.plant(&[w.bytes.as_slice(), b"x"].concat())),
-        ("foreign-file", |w, _| w.plant(&vec![9; w.bytes.len()])),
-        ("symlink-to-a-right-file", |w, t| {
-            w.plant(b"");
-            fs::remove_file(t).expect("rm");
-            symlink(w.dir.path().join("baked").join(NAME), t).expect("ln");
-        }),
-        ("dangling-symlink", |w, t| {
-            w.plant(b"");
-            fs::remove_file(t).expect("rm");
-            symlink("/nonexistent", t).expect("ln");
-        }),
-        ("symlink-loop", |w, t| {
-            w.plant(b"");
-            fs::remove_file(t).expect("rm");
-            symlink(t, t).expect("ln");
-        }),
-        ("fifo", |w, t| {
-            w.plant(b"");
-            fs::remove_file(t).expect("rm");
-            rustix::fs::mknodat(rustix::fs::CWD, t, rustix::fs::FileType::Fifo, 0o644.into(), 0).expect("mkfifo");
-        }),
-        ("socket", |w, t| {
-            w.plant(b"");
-            fs::remove_file(t).expect("rm");
-            drop(std::os::unix::net::UnixListener::bind(t).expect("bind"));
-            assert!(fs::symlink_metadata(t).expect("stat").file_type().is_socket());
-        }),
-        ("directory", |w, t| {
-            w.plant(b"");
-            fs::remove_file(t).expect("rm");
-            fs::create_dir(t).expect("mkdir");
-        }),
-        ("hard-link", |w, t| {
-            w.plant(&w.bytes);
-            fs::hard_link(t, w.dir.path().join("other-name")).expect("ln");
-        }),
-        ("setuid", |w, t| {
-            w.plant(&w.bytes);
-            fs::set_permissions(t, fs::Permissions::from_mode(0o4755)).expect("chmod");
-        }),
-        ("directory-symlink", |w, _| {
-            fs::create_dir(w.dir.path().join("victim")).expect("mkdir");
-            symlink(w.dir.path().join("victim"), w.dir.path().join("cache/.deepface")).expect("ln");
-        }),
-        ("file-for-a-directory", |w, _| fs::write(w.dir.path().join("cache/.deepface"), b"x").expect("write")),
-    ];
     let mut wrong = Vec::new();
-    for (name, plant) in rows {
+    for (name, plant) in ENTRIES {
         for indexed in [true, false] {
             let world = World::new((3 << 20) + 5);
             plant(&world, &world.target());
