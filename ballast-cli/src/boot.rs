@@ -12,7 +12,7 @@ use ballast::disk::{self, LinuxDisk};
 use ballast::firmness::{self, Firmness};
 use ballast::heal::{self, Outcome};
 use ballast::lock::Need;
-use ballast::plan::{self, App, Facts, Hold, Ids, Plan, Refusal, Serve};
+use ballast::plan::{self, App, Caps, Facts, Hold, Ids, Plan, Refusal, Serve};
 use ballast::store::{Origin, Strictness};
 
 use crate::args::{Healing, HoldArg};
@@ -52,7 +52,7 @@ impl Boot<'_> {
             HoldArg::Owned => Hold::Owned,
             HoldArg::Sticky => Hold::Sticky,
         };
-        let plan = plan::plan(&facts, hold).map_err(refused)?;
+        let plan = plan::plan(&facts, hold).map_err(|refusal| refused(refusal, facts.who.caps))?;
         Ok((facts, plan))
     }
 
@@ -181,17 +181,14 @@ pub fn pointed(report: &Report, setting: &Setting) -> Option<(String, PathBuf)> 
     Some((name.as_str().to_owned(), report.served.as_ref()?.root.clone()))
 }
 
-fn refused(refusal: Refusal) -> Failure {
-    let (what, to) = match refusal {
-        Refusal::CannotDrop { to } => {
-            (format!("started as root, but without the capabilities to become {}:{}", to.uid, to.gid), to)
-        }
-        Refusal::CannotBecome { to } => {
-            (format!("started as a plain user, who can't become {}:{}", to.uid, to.gid), to)
-        }
+fn refused(refusal: Refusal, caps: Caps) -> Failure {
+    let has = |held: bool| if held { "with" } else { "without" };
+    let held = format!("{} SETUID, {} SETGID", has(caps.setuid), has(caps.setgid));
+    let (who, to) = match refusal {
+        Refusal::CannotDrop { to } => ("root", to),
+        Refusal::CannotBecome { to } => ("a plain user", to),
     };
-    Failure::new(Exit::CannotDrop, what).hint(format!(
-        "either `user: \"{}:{}\"`, or `cap_add: [CHOWN, SETUID, SETGID]` beside `cap_drop: [ALL]`",
-        to.uid, to.gid
-    ))
+    let (uid, gid) = (to.uid, to.gid);
+    Failure::new(Exit::CannotDrop, format!("can't become {uid}:{gid}: started as {who} {held}"))
+        .hint(format!("either `user: \"{uid}:{gid}\"`, or `cap_add: [CHOWN, SETUID, SETGID]` beside `cap_drop: [ALL]`"))
 }

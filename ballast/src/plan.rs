@@ -186,10 +186,12 @@ pub fn plan(facts: &Facts, hold: Hold) -> Result<Plan, Refusal> {
 }
 
 fn identity(facts: &Facts) -> Result<Option<Ids>, Refusal> {
-    let Some(app) = facts.app.filter(|app| app.ids != facts.who.ids) else {
-        return Ok(None);
-    };
+    let Some(app) = facts.app else { return Ok(None) };
     let caps = facts.who.caps;
+    if app.ids == facts.who.ids {
+        // The same ids may still carry other groups; those that the platform gave stay when they must.
+        return Ok((app.explicit && caps.setuid && caps.setgid).then_some(app.ids));
+    }
     match (facts.who.ids.uid == 0, caps.setuid && caps.setgid) {
         (_, true) => Ok(Some(app.ids)),
         (true, false) => Err(Refusal::CannotDrop { to: app.ids }),

@@ -85,6 +85,12 @@ fn every_privilege_and_every_volume_has_one_defined_order_of_attempts() {
         ),
         ("d the app itself, its volume", facts(APP, NONE, disk(APP, 0o755)), "HealVolume, Baked"),
         ("d the app itself, root's volume", facts(APP, NONE, disk(ROOT, 0o755)), "HealVolume, Baked"),
+        ("d the app itself, asked for", explicit(facts(APP, NONE, disk(APP, 0o755))), "HealVolume, Baked"),
+        (
+            "root, asked for: its groups are set anew",
+            Facts { app: Some(App { ids: ROOT, explicit: true }), ..facts(ROOT, ALL, disk(ROOT, 0o755)) },
+            "drop 0:0, HealVolume, Baked",
+        ),
         ("e arbitrary uid", facts(plain, NONE, disk(ROOT, 0o775)), "HealVolume, Baked"),
         ("e arbitrary uid, another one asked for", explicit(facts(plain, NONE, disk(ROOT, 0o775))), "cannot-become"),
         ("f read-only cache", facts(ROOT, THREE, read_only()), "drop 100:101, VerifyVolume, Baked"),
