@@ -4,7 +4,6 @@
 //! else happens as the app.
 
 use std::fs;
-use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -12,8 +11,9 @@ use ballast::disk::{self, LinuxDisk};
 use ballast::firmness::{self, Firmness};
 use ballast::heal::{self, Outcome};
 use ballast::lock::Need;
+use ballast::place::Origin;
 use ballast::plan::{self, App, Caps, Facts, Hold, Ids, Plan, Refusal, Serve};
-use ballast::store::{Origin, Strictness};
+use ballast::store::Strictness;
 
 use crate::args::{Healing, HoldArg};
 use crate::exit::{Exit, Failure};
@@ -61,7 +61,7 @@ impl Boot<'_> {
         let Some(to) = plan.hand_over.filter(|_| !self.dry_run) else {
             return;
         };
-        let done = LinuxDisk::open(&self.setting.store).and_then(|root| disk::hand_over(&root, to.uid, to.gid));
+        let done = disk::hand_over(&self.setting.store, to.uid, to.gid);
         if let Err(error) = done {
             let root = self.setting.store.display();
             refused.push(format!("chown of {root} to {}:{}: {error} (add CHOWN to cap_add)", to.uid, to.gid));
@@ -123,19 +123,19 @@ impl Boot<'_> {
         let outcomes = match way {
             Serve::Baked => heal::verify(&disk, &wanted, Strictness::Layer, threads),
             Serve::VerifyVolume => heal::verify(&disk, &wanted, Strictness::Volume, threads),
-            Serve::HealVolume => self.heal(&disk, threads),
+            Serve::HealVolume => self.heal(&disk, Strictness::Volume),
         };
         Ok(Attempt { served: Served { from: way, root }, outcomes })
     }
 
-    fn heal(&self, disk: &LinuxDisk, threads: NonZeroUsize) -> Vec<Outcome> {
+    fn heal(&self, disk: &LinuxDisk, strict: Strictness) -> Vec<Outcome> {
         let roots = self.setting.baked.iter().chain(&self.healing.mirror);
         let disks: Vec<LinuxDisk> = roots.filter_map(|root| LinuxDisk::open(root).ok()).collect();
         let origins: Vec<_> = disks.iter().map(|disk| Origin { disk, strict: Strictness::Layer }).collect();
         let options = heal::Options {
-            threads,
+            threads: facts::threads(),
             lock_wait: Duration::from_secs(self.healing.lock_wait),
-            mode: 0o644,
+            strict,
             dry_run: self.dry_run,
         };
         heal::heal(disk, &self.setting.all_wanted(), &origins, &options)

@@ -12,8 +12,9 @@ use std::path::{Path, PathBuf};
 use ballast::firmness::Firmness;
 use ballast::heal::{Done, Outcome};
 use ballast::lock::Need;
+use ballast::place::PlaceFault;
 use ballast::plan::{Ids, Plan, Serve};
-use ballast::store::{Damage, Found, PlaceFault};
+use ballast::store::{Damage, Found};
 use serde::{Deserialize, Serialize};
 
 /// The version of the JSON layout.
@@ -106,6 +107,7 @@ pub fn found_words(found: &Found) -> String {
         Found::Unreadable(errno) => format!("unreadable: {}", io::Error::from_raw_os_error(*errno)),
         Found::Damaged(Damage::Kind(kind)) => format!("damaged: a {kind:?} stands there").to_lowercase(),
         Found::Damaged(Damage::Links(links)) => format!("damaged: {links} hard links share it"),
+        Found::Damaged(Damage::Owner(uid)) => format!("loose: uid {uid} could change it"),
         Found::Damaged(Damage::Mode(mode)) => format!("damaged: mode {mode:04o}"),
         Found::Damaged(Damage::Size { expected, found }) => {
             format!("damaged: {found} bytes, expected {expected}")

@@ -8,7 +8,7 @@
 //! close-on-exec; a name is made visible only by link or rename of a finished file.
 
 use std::io;
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsRawFd, OwnedFd};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -68,8 +68,8 @@ pub trait Disk: Sync {
 
     /// Opens a directory below the root; never through a symlink.
     fn open_dir(&self, rel: &str) -> io::Result<Self::Dir>;
-    /// Makes a directory with these permission bits.
-    fn make_dir(&self, parent: &Self::Dir, name: &str, mode: u32) -> io::Result<()>;
+    /// Makes a directory with these permission bits, for another group where one is named.
+    fn make_dir(&self, parent: &Self::Dir, name: &str, mode: u32, group: Option<u32>) -> io::Result<()>;
     /// Facts of an entry, itself and not what it links to.
     fn stat(&self, dir: &Self::Dir, name: &str) -> io::Result<Stat>;
     /// Facts of an open directory.
@@ -140,11 +140,6 @@ impl LinuxDisk {
     pub fn with_staging(mut self, staging: Staging) -> Self {
         self.staging = staging;
         self
-    }
-
-    /// The root's descriptor, for the one `fchown` of a hand-over.
-    pub fn root(&self) -> BorrowedFd<'_> {
-        self.root.as_fd()
     }
 
     fn walk(&self, rel: &str) -> io::Result<OwnedFd> {
@@ -219,9 +214,12 @@ impl Disk for LinuxDisk {
         }
     }
 
-    fn make_dir(&self, parent: &OwnedFd, name: &str, mode: u32) -> io::Result<()> {
+    fn make_dir(&self, parent: &OwnedFd, name: &str, mode: u32, group: Option<u32>) -> io::Result<()> {
         fs::mkdirat(parent, name, Mode::from_raw_mode(0o700))?;
         let made = fs::openat(parent, name, DIR | OFlags::RDONLY, Mode::empty())?;
+        if let Some(group) = group {
+            fs::fchown(&made, None, Some(rustix::process::Gid::from_raw(group)))?;
+        }
         // The umask must not decide who can read the weights.
         fs::fchmod(&made, Mode::from_raw_mode(mode))?;
         fs::fsync(parent)?;
@@ -415,11 +413,38 @@ fn stat_of(stat: &fs::Stat) -> Stat {
     }
 }
 
-/// Hands the store's root to the app: one `fchown`, on the descriptor.
+/// Hands a store's root to the app: one `fchownat`, on a descriptor that needs no right to read.
 ///
 /// # Errors
-/// `EPERM` without `CAP_CHOWN`, `EROFS` on a read-only mount.
-pub fn hand_over(disk: &LinuxDisk, uid: u32, gid: u32) -> io::Result<()> {
+/// `EPERM` without `CAP_CHOWN`, `EROFS` on a read-only mount, `ELOOP` or `ENOTDIR` where the
+/// root is no directory.
+pub fn hand_over(root: &Path, uid: u32, gid: u32) -> io::Result<()> {
+    chown(&pin(root)?, uid, gid)
+}
+
+/// Takes a store's root for root: `root:gid`, sticky, so that the app makes files beside the
+/// weights and can't move them.
+///
+/// # Errors
+/// As [`hand_over`].
+pub fn take(root: &Path, gid: u32) -> io::Result<()> {
+    let pinned = pin(root)?;
+    let stat = stat_of(&fs::fstat(&pinned)?);
+    if (stat.uid, stat.gid) != (0, gid) {
+        chown(&pinned, 0, gid)?;
+    }
+    if stat.mode != 0o1775 {
+        let opened = fs::openat(&pinned, ".", DIR | OFlags::RDONLY, Mode::empty())?;
+        fs::fchmod(&opened, Mode::from_raw_mode(0o1775))?;
+    }
+    Ok(())
+}
+
+fn pin(root: &Path) -> io::Result<OwnedFd> {
+    Ok(fs::openat(CWD, root, DIR | OFlags::PATH, Mode::empty())?)
+}
+
+fn chown(pinned: &OwnedFd, uid: u32, gid: u32) -> io::Result<()> {
     let (uid, gid) = (rustix::process::Uid::from_raw(uid), rustix::process::Gid::from_raw(gid));
-    Ok(fs::fchown(disk.root(), Some(uid), Some(gid))?)
+    Ok(fs::chownat(pinned, "", Some(uid), Some(gid), AtFlags::EMPTY_PATH)?)
 }

@@ -7,7 +7,8 @@ use std::num::NonZeroUsize;
 use std::time::{Duration, Instant};
 
 use crate::disk::Disk;
-use crate::store::{self, Found, Origin, PlaceFault, Placed, Strictness, Wanted};
+use crate::place::{self, Origin, PlaceFault, Placed};
+use crate::store::{self, Found, Strictness, Wanted};
 
 /// How a heal is carried out.
 #[derive(Debug, Clone, Copy)]
@@ -16,8 +17,8 @@ pub struct Options {
     pub threads: NonZeroUsize,
     /// How long to wait for another replica's heal.
     pub lock_wait: Duration,
-    /// Permission bits of a healed file.
-    pub mode: u32,
+    /// How the volume's entries are judged, and made.
+    pub strict: Strictness,
     /// Find and tell, change nothing.
     pub dry_run: bool,
 }
@@ -77,7 +78,7 @@ fn judged(found: Found, took: Duration) -> Outcome {
 
 /// Makes every weight of a volume right, or says which call stood in the way.
 pub fn heal<D: Disk, O: Disk>(disk: &D, wanted: &[Wanted], origins: &[Origin<O>], options: &Options) -> Vec<Outcome> {
-    let mut outcomes = verify(disk, wanted, Strictness::Volume, options.threads);
+    let mut outcomes = verify(disk, wanted, options.strict, options.threads);
     if outcomes.iter().all(Outcome::is_right) {
         return outcomes;
     }
@@ -101,16 +102,16 @@ pub fn heal<D: Disk, O: Disk>(disk: &D, wanted: &[Wanted], origins: &[Origin<O>]
 
 fn mend<D: Disk, O: Disk>(disk: &D, wanted: &Wanted, outcome: &mut Outcome, origins: &[Origin<O>], options: &Options) {
     let start = Instant::now();
-    let now = store::verify(disk, std::slice::from_ref(wanted), Strictness::Volume, options.threads);
+    let now = store::verify(disk, std::slice::from_ref(wanted), options.strict, options.threads);
     let now = now.into_iter().next().unwrap_or(Found::Missing);
     outcome.done = if now == Found::Right {
         Done::MendedByAnother
     } else {
-        match store::place(disk, wanted, &now, origins, options.mode, options.threads) {
+        match place::place(disk, wanted, &now, origins, options.strict, options.threads) {
             Ok(placed) if placed.kept > 0 => Done::Repaired(placed),
             Ok(_) => Done::Copied,
             Err(fault) => {
-                store::quarantine(disk, wanted, &now);
+                place::quarantine(disk, wanted, &now);
                 Done::Failed(fault)
             }
         }

@@ -68,7 +68,7 @@ fn options() -> Options {
     Options {
         threads: NonZeroUsize::new(2).expect("two"),
         lock_wait: Duration::from_millis(200),
-        mode: 0o644,
+        strict: Strictness::Volume,
         dry_run: false,
     }
 }

@@ -15,5 +15,6 @@ pub mod firmness;
 pub mod heal;
 pub mod index;
 pub mod lock;
+pub mod place;
 pub mod plan;
 pub mod store;

@@ -12,8 +12,9 @@ use ballast::disk::LinuxDisk;
 use ballast::heal::{self, Options};
 use ballast::index::Index;
 use ballast::lock::{Need, Weight};
+use ballast::place::Origin;
 use ballast::plan::Ids;
-use ballast::store::{self, Origin, Strictness, Wanted};
+use ballast::store::{self, Strictness, Wanted};
 
 use crate::args::Bake;
 use crate::exit::{Exit, Failure};
@@ -73,7 +74,8 @@ fn owner(args: &Bake, setting: &Setting) -> Result<Option<Ids>, Failure> {
 
 /// Copies one weight while it is verified, from the first source that has it.
 fn lay(into: &LinuxDisk, from: &[LinuxDisk], weight: &Weight) -> Result<(), Failure> {
-    let options = Options { threads: facts::threads(), lock_wait: Duration::ZERO, mode: 0o644, dry_run: false };
+    let options =
+        Options { threads: facts::threads(), lock_wait: Duration::ZERO, strict: Strictness::Volume, dry_run: false };
     let origins: Vec<_> = from.iter().map(|disk| Origin { disk, strict: Strictness::Layer }).collect();
     let outcome = heal::heal(into, &[Wanted { weight, tree: None }], &origins, &options).remove(0);
     if outcome.is_right() {
