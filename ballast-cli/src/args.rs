@@ -51,6 +51,12 @@ pub struct Healing {
     /// How healed weights are kept
     #[arg(long, value_enum, default_value_t = HoldArg::Owned)]
     pub hold: HoldArg,
+    /// What a boot may rest on instead of reading every byte
+    #[arg(long, value_enum, default_value_t = TrustArg::Bytes)]
+    pub trust: TrustArg,
+    /// Where receipts are kept [default: .ballast/receipts.json in a cache held sticky, else /var/lib/ballast]
+    #[arg(long, value_name = "FILE")]
+    pub receipts: Option<PathBuf>,
     /// A directory that weights may be taken from, besides the baked layer
     #[arg(long, value_name = "DIR")]
     pub mirror: Vec<PathBuf>,
@@ -72,6 +78,9 @@ pub struct Run {
     /// What to do when a required weight can't be had
     #[arg(long, value_enum, default_value_t = FailureArg::Stop, env = "BALLAST_ON_FAILURE")]
     pub on_failure: FailureArg,
+    /// Landlock the verified weights before the command
+    #[arg(long, value_enum, default_value_t = SealArg::Auto, env = "BALLAST_SEAL")]
+    pub seal: SealArg,
     /// Leave descriptors 3 and above open
     #[arg(long)]
     pub keep_fds: bool,
@@ -141,6 +150,24 @@ pub enum HoldArg {
     Owned,
     /// Root keeps them in sticky directories
     Sticky,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum TrustArg {
+    /// Nothing: every byte is verified
+    Bytes,
+    /// Receipts, for weights held sticky or in an image layer
+    Receipt,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum SealArg {
+    /// Where it can do no harm; else the report says why not
+    Auto,
+    /// Or refuse to start
+    Require,
+    /// Never
+    Off,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]

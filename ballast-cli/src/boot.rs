@@ -7,13 +7,15 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
+use ballast::digest::Digest;
 use ballast::disk::{self, LinuxDisk};
 use ballast::firmness::{self, Firmness};
 use ballast::heal::{self, Outcome};
 use ballast::lock::Need;
 use ballast::place::Origin;
 use ballast::plan::{self, App, Caps, Facts, Hold, Ids, Plan, Refusal, Serve};
-use ballast::store::Strictness;
+use ballast::receipt::Receipts;
+use ballast::store::{Strictness, Wanted};
 
 use crate::args::{Healing, HoldArg};
 use crate::exit::{Exit, Failure};
@@ -29,6 +31,12 @@ pub struct Boot<'a> {
     pub healing: &'a Healing,
     /// Whom the command runs as.
     pub app: Option<App>,
+    /// Whom the weights are kept from: the app, or whoever this process is.
+    pub guarded: Ids,
+    /// That user's groups.
+    pub groups: &'a [u32],
+    /// What may be believed without reading bytes.
+    pub receipts: Option<&'a Receipts>,
     /// Find and tell, change nothing.
     pub dry_run: bool,
     /// When the boot began.
@@ -36,7 +44,7 @@ pub struct Boot<'a> {
 }
 
 /// One attempt to serve, and what came of it.
-struct Attempt {
+pub struct Attempt {
     served: Served,
     outcomes: Vec<Outcome>,
 }
@@ -68,11 +76,23 @@ impl Boot<'_> {
         }
     }
 
+    /// Where the weights are held sticky, root takes the cache's root for itself.
+    pub fn take(&self, plan: &Plan) -> Option<Result<(), String>> {
+        let root = &self.setting.store;
+        let told = |error| format!("taking {} for root: {error} (sticky needs CHOWN)", root.display());
+        let taken = || if self.dry_run { Ok(()) } else { disk::take(root, self.guarded.gid).map_err(told) };
+        plan.serve.contains(&Serve::KeepVolume).then(taken)
+    }
+
     /// Tries the plan's ways to serve until one holds every weight; else takes the best.
-    pub fn serve(&self, plan: Plan, mut refused: Vec<String>) -> Report {
+    pub fn serve(&self, plan: Plan, mut refused: Vec<String>, mut kept: Option<Result<Attempt, String>>) -> Report {
         let mut best: Option<Attempt> = None;
         for way in &plan.serve {
-            match self.attempt(*way) {
+            let attempt = match way {
+                Serve::KeepVolume => kept.take().unwrap_or_else(|| Err("root did not keep the cache".into())),
+                _ => self.attempt(*way),
+            };
+            match attempt {
                 Err(why) => refused.push(why),
                 Ok(attempt) => {
                     if best.as_ref().is_none_or(|known| self.rank(&attempt) > self.rank(known)) {
@@ -89,6 +109,14 @@ impl Boot<'_> {
             }
         }
         self.report(plan, refused, best)
+    }
+
+    /// What was verified where the app could not have changed it: worth a receipt.
+    pub fn firm(&self, report: &Report) -> Vec<(Digest, PathBuf)> {
+        let Some(served) = &report.served else { return Vec::new() };
+        let firm = |line: &WeightLine| matches!(line.firmness, Some(Firmness::ImageLayer | Firmness::Sticky));
+        let lines = self.setting.lock.weights.iter().zip(&report.weights).filter(|(_, line)| line.right && firm(line));
+        lines.map(|(weight, _)| (weight.sha256, served.root.join(weight.path.as_str()))).collect()
     }
 
     /// Required weights first, then all others.
@@ -109,7 +137,8 @@ impl Boot<'_> {
             .collect()
     }
 
-    fn attempt(&self, way: Serve) -> Result<Attempt, String> {
+    /// Verifies, and heals where the way says so.
+    pub fn attempt(&self, way: Serve) -> Result<Attempt, String> {
         let baked = self.setting.baked.as_deref();
         let root = match (way, baked) {
             (Serve::Baked, Some(baked)) => baked.to_owned(),
@@ -119,16 +148,32 @@ impl Boot<'_> {
             fs::create_dir_all(&root).map_err(|error| format!("{}: {error}", root.display()))?;
         }
         let disk = LinuxDisk::open(&root).map_err(|error| format!("{}: {error}", root.display()))?;
-        let (wanted, threads) = (self.setting.all_wanted(), facts::threads());
+        let (wanted, threads) = (self.wanted(&root), facts::threads());
         let outcomes = match way {
             Serve::Baked => heal::verify(&disk, &wanted, Strictness::Layer, threads),
             Serve::VerifyVolume => heal::verify(&disk, &wanted, Strictness::Volume, threads),
-            Serve::HealVolume => self.heal(&disk, Strictness::Volume),
+            Serve::HealVolume => self.heal(&disk, &wanted, Strictness::Volume),
+            Serve::KeepVolume => self.heal(&disk, &wanted, Strictness::Kept { gid: self.guarded.gid }),
         };
         Ok(Attempt { served: Served { from: way, root }, outcomes })
     }
 
-    fn heal(&self, disk: &LinuxDisk, strict: Strictness) -> Vec<Outcome> {
+    /// The weights, with receipts where the place is firm enough for them.
+    fn wanted(&self, root: &Path) -> Vec<Wanted<'_>> {
+        let firm = |wanted: &Wanted| {
+            let path = root.join(wanted.weight.path.as_str());
+            matches!(firmness_of(&path, self.guarded, self.groups), Some(Firmness::ImageLayer | Firmness::Sticky))
+        };
+        let mut all = self.setting.all_wanted();
+        if let Some(receipts) = self.receipts {
+            for wanted in all.iter_mut().filter(|wanted| firm(wanted)) {
+                wanted.receipt = receipts.of(&wanted.weight.sha256);
+            }
+        }
+        all
+    }
+
+    fn heal(&self, disk: &LinuxDisk, wanted: &[Wanted], strict: Strictness) -> Vec<Outcome> {
         let roots = self.setting.baked.iter().chain(&self.healing.mirror);
         let disks: Vec<LinuxDisk> = roots.filter_map(|root| LinuxDisk::open(root).ok()).collect();
         let origins: Vec<_> = disks.iter().map(|disk| Origin { disk, strict: Strictness::Layer }).collect();
@@ -138,15 +183,14 @@ impl Boot<'_> {
             strict,
             dry_run: self.dry_run,
         };
-        heal::heal(disk, &self.setting.all_wanted(), &origins, &options)
+        heal::heal(disk, wanted, &origins, &options)
     }
 
     fn report(&self, plan: Plan, refused: Vec<String>, best: Option<Attempt>) -> Report {
-        let app = self.app.map_or_else(facts::ids, |app| if plan.drop_to.is_some() { app.ids } else { facts::ids() });
         let weights = self.setting.lock.weights.iter().enumerate().map(|(at, weight)| match &best {
             Some(Attempt { served, outcomes }) => {
                 let path = served.root.join(weight.path.as_str());
-                let kept = outcomes[at].is_right().then(|| firmness_of(&path, app)).flatten();
+                let kept = outcomes[at].is_right().then(|| firmness_of(&path, self.guarded, self.groups)).flatten();
                 WeightLine::new(weight, &outcomes[at], kept)
             }
             None => WeightLine::new(weight, &Outcome::missing(), None),
@@ -169,10 +213,9 @@ impl Boot<'_> {
 }
 
 /// How firmly a served file is kept from the app.
-pub fn firmness_of(path: &Path, app: Ids) -> Option<Firmness> {
-    let groups = facts::who().groups;
+pub fn firmness_of(path: &Path, app: Ids, groups: &[u32]) -> Option<Firmness> {
     let file = facts::stat(path)?;
-    Some(firmness::judge(&file, &facts::ancestors(path), facts::read_only(path), app, &groups))
+    Some(firmness::judge(&file, &facts::ancestors(path), facts::read_only(path), app, groups))
 }
 
 /// The root that the app must read, as the variable's value.

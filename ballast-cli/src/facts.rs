@@ -128,6 +128,8 @@ pub fn stat(path: &Path) -> Option<Stat> {
         mode: meta.mode() & 0o7777,
         links: meta.nlink(),
         id: (meta.dev(), meta.ino()),
+        mtime_ns: meta.mtime().saturating_mul(1_000_000_000).saturating_add(meta.mtime_nsec()),
+        ctime_ns: meta.ctime().saturating_mul(1_000_000_000).saturating_add(meta.ctime_nsec()),
     })
 }
 

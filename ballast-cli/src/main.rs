@@ -9,7 +9,9 @@ mod exit;
 mod facts;
 mod launch;
 mod print;
+mod receipts;
 mod report;
+mod seal;
 mod setting;
 mod user;
 

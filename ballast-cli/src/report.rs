@@ -102,6 +102,7 @@ pub fn boot_id() -> String {
 pub fn found_words(found: &Found) -> String {
     match found {
         Found::Right => "right".into(),
+        Found::Vouched => "vouched".into(),
         Found::Missing => "missing".into(),
         Found::Stale => "stale: a former pin".into(),
         Found::Unreadable(errno) => format!("unreadable: {}", io::Error::from_raw_os_error(*errno)),

@@ -96,7 +96,7 @@ impl Setting {
 
     /// A weight with its tree, if one is believed.
     pub fn wanted<'a>(&'a self, weight: &'a Weight) -> Wanted<'a> {
-        Wanted { weight, tree: self.index.tree(&weight.sha256) }
+        Wanted { tree: self.index.tree(&weight.sha256), ..Wanted::by_pin(weight) }
     }
 
     /// All weights with their trees.
@@ -122,7 +122,7 @@ fn absolute(path: &Path) -> Result<PathBuf, Failure> {
 }
 
 /// Whether the app can neither write, replace nor rename the file through any ancestor.
-fn out_of_reach(path: &Path, app: Ids, groups: &[u32]) -> bool {
+pub fn out_of_reach(path: &Path, app: Ids, groups: &[u32]) -> bool {
     let Some(file) = facts::stat(path) else { return false };
     let kept = firmness::judge(&file, &facts::ancestors(path), facts::read_only(path), app, groups);
     matches!(kept, Firmness::ImageLayer | Firmness::Sticky)

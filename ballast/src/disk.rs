@@ -46,6 +46,10 @@ pub struct Stat {
     pub links: u64,
     /// Device and inode.
     pub id: (u64, u64),
+    /// Last change of content, nanoseconds since 1970.
+    pub mtime_ns: i64,
+    /// Last change of the inode, nanoseconds since 1970.
+    pub ctime_ns: i64,
 }
 
 /// How a new file gets its name. One kernel exercises only the first; tests force the others.
@@ -410,7 +414,13 @@ fn stat_of(stat: &fs::Stat) -> Stat {
         mode: stat.st_mode & 0o7777,
         links: stat.st_nlink,
         id: (stat.st_dev, stat.st_ino),
+        mtime_ns: nanoseconds(stat.st_mtime, stat.st_mtime_nsec),
+        ctime_ns: nanoseconds(stat.st_ctime, stat.st_ctime_nsec),
     }
+}
+
+fn nanoseconds(seconds: i64, rest: u64) -> i64 {
+    seconds.saturating_mul(1_000_000_000).saturating_add_unsigned(rest)
 }
 
 /// Hands a store's root to the app: one `fchownat`, on a descriptor that needs no right to read.

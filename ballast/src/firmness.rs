@@ -32,8 +32,8 @@ impl fmt::Display for Firmness {
     }
 }
 
-/// What may be done to one inode by the app.
-fn writable(stat: &Stat, app: Ids, groups: &[u32]) -> bool {
+/// Whether the app may write this inode, or give itself the right to.
+pub fn writable(stat: &Stat, app: Ids, groups: &[u32]) -> bool {
     let group = stat.gid == app.gid || groups.contains(&stat.gid);
     stat.uid == app.uid || stat.mode & 0o002 != 0 || (group && stat.mode & 0o020 != 0)
 }
@@ -60,7 +60,7 @@ mod tests {
     use crate::disk::Kind;
 
     fn inode(uid: u32, gid: u32, mode: u32) -> Stat {
-        Stat { kind: Kind::File, size: 1, uid, gid, mode, links: 1, id: (0, 0) }
+        Stat { kind: Kind::File, size: 1, uid, gid, mode, links: 1, id: (0, 0), mtime_ns: 0, ctime_ns: 0 }
     }
 
     #[test]

@@ -72,7 +72,8 @@ pub fn verify<D: Disk>(disk: &D, wanted: &[Wanted], strict: Strictness, threads:
 }
 
 fn judged(found: Found, took: Duration) -> Outcome {
-    let done = if found == Found::Right { Done::Kept } else { Done::Failed(PlaceFault::NoSource) };
+    let done =
+        if matches!(found, Found::Right | Found::Vouched) { Done::Kept } else { Done::Failed(PlaceFault::NoSource) };
     Outcome { found, done, took }
 }
 
@@ -104,7 +105,7 @@ fn mend<D: Disk, O: Disk>(disk: &D, wanted: &Wanted, outcome: &mut Outcome, orig
     let start = Instant::now();
     let now = store::verify(disk, std::slice::from_ref(wanted), options.strict, options.threads);
     let now = now.into_iter().next().unwrap_or(Found::Missing);
-    outcome.done = if now == Found::Right {
+    outcome.done = if matches!(now, Found::Right | Found::Vouched) {
         Done::MendedByAnother
     } else {
         match place::place(disk, wanted, &now, origins, options.strict, options.threads) {

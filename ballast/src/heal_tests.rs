@@ -35,7 +35,7 @@ impl World {
         }
         fs::write(dir.path().join("baked").join(NAME), &bytes).expect("bake");
         let mut world = Self { dir, lock, index: Index::default(), bytes };
-        let wanted = Wanted { weight: &world.lock.weights[0], tree: None };
+        let wanted = Wanted::by_pin(&world.lock.weights[0]);
         let tree = store::tree_of(&world.disk("baked"), &wanted).expect("tree");
         world.index.add(world.lock.weights[0].sha256, tree);
         world
@@ -51,7 +51,7 @@ impl World {
         let baked = self.disk("baked");
         let origins = [Origin { disk: &baked, strict: Strictness::Layer }];
         let disk = self.disk("cache").with_staging(staging);
-        heal(&disk, &[Wanted { weight, tree }], &origins, &options()).remove(0)
+        heal(&disk, &[Wanted { tree, ..Wanted::by_pin(weight) }], &origins, &options()).remove(0)
     }
 
     fn target(&self) -> std::path::PathBuf {
@@ -217,7 +217,7 @@ fn a_dry_run_changes_nothing() {
     let baked = world.disk("baked");
     let origins = [Origin { disk: &baked, strict: Strictness::Layer }];
     let dry = Options { dry_run: true, ..options() };
-    let outcome = heal(&world.disk("cache"), &[Wanted { weight, tree: None }], &origins, &dry).remove(0);
+    let outcome = heal(&world.disk("cache"), &[Wanted::by_pin(weight)], &origins, &dry).remove(0);
     assert!(matches!(outcome.done, Done::WouldHeal));
     assert_eq!(fs::read_dir(world.dir.path().join("cache")).expect("list").count(), 0);
 }

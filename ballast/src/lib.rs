@@ -17,4 +17,5 @@ pub mod index;
 pub mod lock;
 pub mod place;
 pub mod plan;
+pub mod receipt;
 pub mod store;

@@ -145,7 +145,7 @@ fn full(error: &io::Error) -> bool {
 /// S7: keeps at most one bad copy; a stale one is no evidence of anything.
 fn set_aside<D: Disk>(disk: &D, dir: &D::Dir, path: &RelPath, found: &Found) -> Result<(), PlaceFault> {
     match found {
-        Found::Missing | Found::Stale | Found::Right => Ok(()),
+        Found::Missing | Found::Stale | Found::Right | Found::Vouched => Ok(()),
         Found::Damaged(_) | Found::Unreadable(_) => {
             let aside = format!("{ASIDE_PREFIX}{}", path.file_name());
             match disk.rename(dir, path.file_name(), &aside) {

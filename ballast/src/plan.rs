@@ -133,8 +133,6 @@ pub enum Hold {
 pub struct Plan {
     /// The one thing that root does in the volume before it steps down.
     pub hand_over: Option<Ids>,
-    /// Whether root heals the volume before it steps down.
-    pub heal_as_root: bool,
     /// Whom to become; `None` is to stay.
     pub drop_to: Option<Ids>,
     /// Where to serve from, in order.
@@ -145,6 +143,8 @@ pub struct Plan {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Serve {
+    /// As root, before it steps down: take the cache's root, then verify and mend.
+    KeepVolume,
     /// Verify the cache and mend what is wrong.
     HealVolume,
     /// Verify the cache and leave it as it is.
@@ -176,12 +176,13 @@ pub enum Refusal {
 pub fn plan(facts: &Facts, hold: Hold) -> Result<Plan, Refusal> {
     let drop_to = identity(facts)?;
     let hand = drop_to.unwrap_or(facts.who.ids);
-    let sticky = hold == Hold::Sticky && drop_to.is_some() && writable_volume(facts).is_some();
+    let lasting = writable_volume(facts).is_some_and(|volume| lasting(volume, facts));
+    let sticky = hold == Hold::Sticky && facts.who.ids.uid == 0 && drop_to.is_some() && lasting;
+    let keep = sticky.then_some(Serve::KeepVolume);
     Ok(Plan {
         hand_over: if sticky { None } else { drop_to.and(hand_over(facts, hand)) },
-        heal_as_root: sticky,
         drop_to,
-        serve: serve(facts),
+        serve: keep.into_iter().chain(serve(facts)).collect(),
     })
 }
 

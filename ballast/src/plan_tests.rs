@@ -45,7 +45,6 @@ fn shape(plan: Result<Plan, Refusal>) -> String {
         Ok(plan) => {
             let mut words = Vec::new();
             words.extend(plan.hand_over.map(|_| "hand-over".to_owned()));
-            words.extend(plan.heal_as_root.then(|| "root-heals".to_owned()));
             words.extend(plan.drop_to.map(|ids| format!("drop {}:{}", ids.uid, ids.gid)));
             words.extend(plan.serve.iter().map(|serve| format!("{serve:?}")));
             words.join(", ")
@@ -125,7 +124,7 @@ fn every_privilege_and_every_volume_has_one_defined_order_of_attempts() {
 #[test]
 fn sticky_lets_root_heal_and_hands_nothing_over() {
     let rows = [
-        (facts(ROOT, ALL, disk(ROOT, 0o755)), "root-heals, drop 100:101, HealVolume, Baked"),
+        (facts(ROOT, ALL, disk(ROOT, 0o755)), "drop 100:101, KeepVolume, HealVolume, Baked"),
         (facts(ROOT, THREE, read_only()), "drop 100:101, VerifyVolume, Baked"),
         (facts(APP, NONE, disk(APP, 0o755)), "HealVolume, Baked"),
     ];

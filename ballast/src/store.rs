@@ -16,6 +16,7 @@ use crate::digest::Digest;
 use crate::disk::{Disk, Kind, Stat};
 use crate::index::{CHUNK, Leaf, Tree, chunks};
 use crate::lock::Weight;
+use crate::receipt::Receipt;
 
 /// Bytes read at a time; each hashing thread owns one buffer of this size.
 pub(crate) const BUFFER: usize = 256 << 10;
@@ -25,6 +26,8 @@ pub(crate) const BUFFER: usize = 256 << 10;
 pub enum Found {
     /// Every byte checked, and right.
     Right,
+    /// Not read: a receipt says that this very inode was right, and nothing has changed since.
+    Vouched,
     /// Nothing of that name.
     Missing,
     /// The content of a former pin.
@@ -109,9 +112,20 @@ pub struct Wanted<'a> {
     pub weight: &'a Weight,
     /// Its tree, where a trusted index has it.
     pub tree: Option<&'a Tree>,
+    /// What vouches for its bytes, where the operator asked for that and the file is kept firmly.
+    pub receipt: Option<&'a Receipt>,
 }
 
-impl Wanted<'_> {
+impl<'a> Wanted<'a> {
+    /// A weight that only its SHA-256 speaks for.
+    pub fn by_pin(weight: &'a Weight) -> Self {
+        Self { weight, tree: None, receipt: None }
+    }
+
+    fn vouched(&self, stat: &Stat) -> bool {
+        self.receipt.is_some_and(|receipt| receipt.vouches(&self.weight.sha256, stat))
+    }
+
     /// The length, where the lock file or the index knows it.
     pub fn size(&self) -> Option<u64> {
         self.weight.size.or(self.tree.map(Tree::size))
@@ -177,23 +191,31 @@ fn judge(stat: &Stat, wanted: &Wanted, strict: Strictness) -> Result<(), Found> 
 /// The answers are in the order of the weights.
 pub fn verify<D: Disk>(disk: &D, wanted: &[Wanted], strict: Strictness, threads: NonZeroUsize) -> Vec<Found> {
     let opened: Vec<_> = wanted.iter().map(|w| open(disk, w, strict)).collect();
-    let jobs: Vec<Job<D>> = opened
-        .iter()
-        .zip(wanted)
-        .enumerate()
-        .filter_map(|(at, (open, wanted))| {
-            let (file, stat) = open.as_ref().ok()?;
-            let tree = wanted.tree.filter(|tree| tree.size() == stat.size);
-            Some(Job { at, file, tree, steps: tree.map_or(1, |tree| chunks(tree.size())), size: stat.size })
-        })
-        .collect();
+    let vouched = |at: usize| opened[at].as_ref().is_ok_and(|(_, stat)| wanted[at].vouched(stat));
+    let jobs = jobs(&opened, wanted, vouched);
     let answers = run(disk, &jobs, threads);
-    let mut found: Vec<Found> =
-        opened.iter().map(|open| open.as_ref().err().cloned().unwrap_or(Found::Right)).collect();
+    let judged = |at: usize| match &opened[at] {
+        Err(found) => found.clone(),
+        Ok(_) => Found::Vouched,
+    };
+    let mut found: Vec<Found> = (0..wanted.len()).map(judged).collect();
     for (at, answer) in answers {
         found[at] = sentence(disk, answer, &wanted[at], opened[at].as_ref().ok());
     }
     found
+}
+
+type Opened<D> = Result<(<D as Disk>::File, Stat), Found>;
+
+fn jobs<'a, D: Disk>(opened: &'a [Opened<D>], wanted: &[Wanted<'a>], done: impl Fn(usize) -> bool) -> Vec<Job<'a, D>> {
+    let unread = (0..wanted.len()).filter(|at| !done(*at));
+    unread
+        .filter_map(|at| {
+            let (file, stat) = opened[at].as_ref().ok()?;
+            let tree = wanted[at].tree.filter(|tree| tree.size() == stat.size);
+            Some(Job { at, file, tree, steps: tree.map_or(1, |tree| chunks(tree.size())), size: stat.size })
+        })
+        .collect()
 }
 
 /// One file to hash: a tree's chunks one by one, or the whole file against its pin.

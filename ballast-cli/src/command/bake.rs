@@ -38,7 +38,7 @@ pub fn bake(args: &Bake) -> Result<(), Failure> {
     }
     let mut index = Index::default();
     for weight in &setting.lock.weights {
-        if let Ok(tree) = store::tree_of(&disk, &Wanted { weight, tree: None }) {
+        if let Ok(tree) = store::tree_of(&disk, &Wanted::by_pin(weight)) {
             index.add(weight.sha256, tree);
         }
     }
@@ -77,7 +77,7 @@ fn lay(into: &LinuxDisk, from: &[LinuxDisk], weight: &Weight) -> Result<(), Fail
     let options =
         Options { threads: facts::threads(), lock_wait: Duration::ZERO, strict: Strictness::Volume, dry_run: false };
     let origins: Vec<_> = from.iter().map(|disk| Origin { disk, strict: Strictness::Layer }).collect();
-    let outcome = heal::heal(into, &[Wanted { weight, tree: None }], &origins, &options).remove(0);
+    let outcome = heal::heal(into, &[Wanted::by_pin(weight)], &origins, &options).remove(0);
     if outcome.is_right() {
         print::answer(&format!("{}: {}", weight.path, done_words(&outcome.done)));
         return Ok(());
@@ -118,7 +118,8 @@ fn finish(root: &Path, setting: &Setting, owner: Option<Ids>) -> io::Result<()> 
     dirs.sort_by_key(|dir| std::cmp::Reverse(dir.components().count()));
     dirs.dedup();
     for dir in dirs {
-        settle(&dir, 0o755, owner)?;
+        // Not the app's: who owns a directory can rename what lies in it.
+        settle(&dir, 0o755, None)?;
     }
     let index = root.join(INDEX);
     for path in [index.as_path(), index.parent().unwrap_or(root), root] {

@@ -2,19 +2,22 @@
 
 use std::fs;
 use std::os::unix::fs::DirBuilderExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Instant;
 
+use ballast::firmness::Firmness;
 use ballast::lock::DirSpec;
-use ballast::plan::{App, Ids};
+use ballast::plan::{App, Ids, Serve};
 
-use crate::args::{FailureArg, Heal, Healing, LogArg, Run};
+use crate::args::{FailureArg, Heal, Healing, HoldArg, LogArg, Run, SealArg, TrustArg};
 use crate::boot::{self, Boot};
 use crate::exit::{Exit, Failure};
 use crate::facts;
 use crate::launch::{self, DropOptions, Dropped, ExecOptions, LaunchError};
 use crate::print;
+use crate::receipts::ReceiptFile;
 use crate::report::{Report, ReportFile};
+use crate::seal;
 use crate::setting::Setting;
 use crate::user::{Accounts, Identity, Problem, UserSpec};
 
@@ -23,7 +26,8 @@ use crate::user::{Accounts, Identity, Problem, UserSpec};
 /// # Errors
 /// A named refusal, or [`Exit::WeightsMissing`].
 pub fn heal(args: &Heal) -> Result<(), Failure> {
-    let booted = start(&args.healing, args.dry_run, &DropOptions::default())?;
+    let mut booted = start(&args.healing, args.dry_run, &DropOptions::default())?;
+    tell(&booted.report, args.healing.log, booted.file.take());
     if booted.report.ready || args.dry_run { Ok(()) } else { Err(missing(&booted)) }
 }
 
@@ -32,7 +36,10 @@ pub fn heal(args: &Heal) -> Result<(), Failure> {
 /// # Errors
 /// A named refusal; a pin mismatch and an impossible drop stop whatever `--on-failure` says.
 pub fn run(args: &Run) -> Result<(), Failure> {
-    let booted = start(&args.healing, false, &DropOptions { no_new_privs: args.no_new_privs })?;
+    let mut booted = start(&args.healing, false, &DropOptions { no_new_privs: args.no_new_privs })?;
+    let sealed = seal(args.seal, &mut booted);
+    tell(&booted.report, args.healing.log, booted.file.take());
+    sealed?;
     let stop = args.on_failure == FailureArg::Stop;
     if !booted.report.ready {
         let failure = missing(&booted);
@@ -58,12 +65,39 @@ pub fn run(args: &Run) -> Result<(), Failure> {
     Err(not_launched(&error))
 }
 
+/// Seals what was verified; `auto` says why not, `require` refuses.
+fn seal(asked: SealArg, booted: &mut Booted) -> Result<(), Failure> {
+    let Some(served) = booted.report.served.as_ref().filter(|_| asked != SealArg::Off) else { return Ok(()) };
+    let owned = booted.report.weights.iter_mut().filter(|line| line.firmness == Some(Firmness::Owned));
+    let mut owned: Vec<_> = owned.collect();
+    if owned.is_empty() {
+        return Ok(());
+    }
+    let paths: Vec<_> = owned.iter().map(|line| served.root.join(&line.path)).collect();
+    match seal::seal(&paths, booted.guarded, &booted.groups) {
+        Ok(()) => {
+            owned.iter_mut().for_each(|line| line.firmness = Some(Firmness::Landlock));
+            Ok(())
+        }
+        Err(why) if asked == SealArg::Require => {
+            Err(Failure::new(Exit::SealRefused, format!("no seal: {why}")).hint("--seal auto starts without one"))
+        }
+        Err(why) => {
+            booted.report.notes.push(format!("no seal: {why}"));
+            Ok(())
+        }
+    }
+}
+
 /// A finished boot, privilege dropped.
 struct Booted {
     setting: Setting,
     report: Report,
     dropped: Dropped,
     dirs: Vec<Directory>,
+    file: Option<ReportFile>,
+    guarded: Ids,
+    groups: Vec<u32>,
 }
 
 fn start(healing: &Healing, dry_run: bool, drop: &DropOptions) -> Result<Booted, Failure> {
@@ -80,21 +114,41 @@ fn start(healing: &Healing, dry_run: bool, drop: &DropOptions) -> Result<Booted,
         setting.must_be_out_of_reach(guarded, &groups)?;
     }
     setting.believe_index(guarded, &groups);
-    let boot = Boot { setting, healing, app, dry_run, start };
+    let mut boot = Boot { receipts: None, groups: &groups, setting, healing, app, guarded, dry_run, start };
     let (_, plan) = boot.plan()?;
     let mut refused = Vec::new();
     boot.hand_over(&plan, &mut refused);
     let file = if dry_run { None } else { open_report(healing.report.as_deref(), &mut refused) };
+    let taken = boot.take(&plan);
+    let held = receipts(healing, &mut boot.setting, guarded, &groups, dry_run);
+    boot.receipts = held.as_ref().map(|file| &file.receipts);
+    let kept = taken.map(|taken| taken.and_then(|()| boot.attempt(Serve::KeepVolume)));
     let dropped = match (&target, plan.drop_to) {
         (Some((identity, _)), Some(_)) => launch::drop_to(identity, drop),
         _ => launch::stay(drop),
     };
     let dropped = dropped.map_err(|error| not_launched(&error))?;
-    let mut report = boot.serve(plan, refused);
+    let mut report = boot.serve(plan, refused, kept);
     let dirs: Vec<_> = if dry_run { vec![] } else { boot.setting.lock.dirs.iter().map(Directory::prepare).collect() };
     report.dirs = dirs.iter().map(|dir| dir.line.clone()).collect();
-    tell(&report, healing.log, file);
-    Ok(Booted { setting: boot.setting, report, dropped, dirs })
+    let verified = boot.firm(&report);
+    let setting = boot.setting;
+    if let Some(Err(error)) = held.map(|file| file.write(&verified)) {
+        report.notes.push(format!("receipts: {error}; the next boot verifies every byte"));
+    }
+    Ok(Booted { setting, report, dropped, dirs, file, guarded, groups })
+}
+
+/// Opens the receipts that the operator asked for; a remark where they can't be used.
+fn receipts(healing: &Healing, setting: &mut Setting, app: Ids, groups: &[u32], dry_run: bool) -> Option<ReceiptFile> {
+    if healing.trust == TrustArg::Bytes || dry_run {
+        return None;
+    }
+    let path = healing.receipts.clone().unwrap_or_else(|| match healing.hold {
+        HoldArg::Sticky => setting.store.join(".ballast/receipts.json"),
+        HoldArg::Owned => PathBuf::from("/var/lib/ballast/receipts.json"),
+    });
+    ReceiptFile::open(&path, app, groups).map_err(|why| setting.notes.push(format!("receipts: {why}"))).ok()
 }
 
 /// Whom the command runs as, and whether that was asked for on the command line.

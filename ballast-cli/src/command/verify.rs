@@ -6,6 +6,7 @@ use ballast::disk::LinuxDisk;
 use ballast::firmness::Firmness;
 use ballast::heal::{self, Outcome};
 use ballast::lock::Need;
+use ballast::plan::Ids;
 use ballast::store::{Strictness, Wanted};
 use serde::Serialize;
 
@@ -59,15 +60,16 @@ fn default_root(setting: &Setting) -> PathBuf {
 
 /// By SHA-256 alone: this answer rests on the pins and on nothing else.
 fn examine(setting: &Setting, root: &Path) -> Answer {
-    let wanted: Vec<_> = setting.lock.weights.iter().map(|weight| Wanted { weight, tree: None }).collect();
+    let wanted: Vec<_> = setting.lock.weights.iter().map(|weight| Wanted::by_pin(weight)).collect();
     let outcomes = match LinuxDisk::open(root) {
         Ok(disk) => heal::verify(&disk, &wanted, Strictness::Layer, facts::threads()),
         Err(_) => wanted.iter().map(|_| Outcome::missing()).collect(),
     };
+    let (app, groups) = (reader(setting), facts::who().groups);
     let lines = setting.lock.weights.iter().zip(&outcomes).map(|(weight, outcome)| {
         let path = root.join(weight.path.as_str());
         let stat = facts::stat(&path);
-        let kept: Option<Firmness> = outcome.is_right().then(|| boot::firmness_of(&path, facts::ids())).flatten();
+        let kept: Option<Firmness> = outcome.is_right().then(|| boot::firmness_of(&path, app, &groups)).flatten();
         Line {
             line: WeightLine::new(weight, outcome, kept),
             owner: stat.map(|stat| format!("{}:{}", stat.uid, stat.gid)),
@@ -77,6 +79,13 @@ fn examine(setting: &Setting, root: &Path) -> Answer {
     let weights: Vec<_> = lines.collect();
     let ready = weights.iter().all(|entry| entry.line.right || entry.line.need != Need::Required);
     Answer { root: root.to_owned(), ready, weights }
+}
+
+/// Who will read the weights: the lock file's owner where it is given in numbers.
+fn reader(setting: &Setting) -> Ids {
+    let owner = setting.lock.store.owner.as_deref().and_then(|owner| owner.split_once(':'));
+    let ids = owner.and_then(|(uid, gid)| Some(Ids { uid: uid.parse().ok()?, gid: gid.parse().ok()? }));
+    ids.unwrap_or_else(facts::ids)
 }
 
 fn tell(answer: &Answer, long: bool) {

@@ -1,0 +1,76 @@
+//! The seal: Landlock, so that not even the owner of a verified weight can change it before it
+//! is loaded.
+//!
+//! Landlock only adds rights, so everything beside the path to the weights is granted, and the
+//! path itself is not. That is harmless only where the app could not write those directories
+//! anyway. It binds this process tree, not another replica, and covers neither chmod nor chown.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use ballast::disk::Stat;
+use ballast::firmness;
+use ballast::plan::Ids;
+use landlock::{
+    ABI, AccessFs, BitFlags, CompatLevel, Compatible, PathBeneath, PathFd, Ruleset, RulesetAttr, RulesetCreatedAttr,
+};
+
+use crate::{facts, launch};
+
+/// The oldest Landlock that also stops truncation.
+const NEEDED: ABI = ABI::V3;
+
+/// Why there is no seal.
+pub type Unsealed = String;
+
+/// Seals these weights for this process and all that it becomes.
+///
+/// # Errors
+/// Why not, and what it would take.
+pub fn seal(weights: &[PathBuf], app: Ids, groups: &[u32]) -> Result<(), Unsealed> {
+    if weights.is_empty() {
+        return Err("no weight to seal".into());
+    }
+    if !launch::no_new_privs() {
+        return Err("it needs no_new_privs (`security_opt: [no-new-privileges:true]`, or --no-new-privs)".into());
+    }
+    if let Some(dir) = weights.iter().find_map(|weight| loose_ancestor(weight, app, groups)) {
+        return Err(format!(
+            "uid {} can write {}, and a seal there would stop the app's own work",
+            app.uid,
+            dir.display()
+        ));
+    }
+    restrict(weights).map_err(|error| format!("the kernel's Landlock is too old or off ({error})"))
+}
+
+fn loose_ancestor(weight: &Path, app: Ids, groups: &[u32]) -> Option<PathBuf> {
+    let loose = |dir: &&Path| facts::stat(dir).is_none_or(|stat: Stat| firmness::writable(&stat, app, groups));
+    weight.ancestors().skip(1).find(loose).map(Path::to_owned)
+}
+
+fn restrict(weights: &[PathBuf]) -> Result<(), Box<dyn std::error::Error>> {
+    let writes = AccessFs::from_write(NEEDED);
+    let mut ruleset =
+        Ruleset::default().set_compatibility(CompatLevel::HardRequirement).handle_access(writes)?.create()?;
+    for path in beside(weights) {
+        // A name that is gone, or that the app can't even open, needs no grant.
+        let Ok(opened) = PathFd::new(&path) else { continue };
+        let rights = if path.is_dir() { writes } else { writes & AccessFs::from_file(NEEDED) };
+        if rights != BitFlags::EMPTY {
+            ruleset = ruleset.add_rule(PathBeneath::new(opened, rights))?;
+        }
+    }
+    ruleset.restrict_self()?;
+    Ok(())
+}
+
+/// Every entry beside the paths to the weights, from `/` down.
+fn beside(weights: &[PathBuf]) -> Vec<PathBuf> {
+    let mut on_path: Vec<&Path> = weights.iter().flat_map(|weight| weight.ancestors()).collect();
+    on_path.sort_unstable();
+    on_path.dedup();
+    let dirs = on_path.iter().filter(|path| !weights.iter().any(|weight| weight == **path));
+    let entries = dirs.flat_map(|dir| fs::read_dir(dir).into_iter().flatten().flatten());
+    entries.map(|entry| entry.path()).filter(|path| on_path.binary_search(&path.as_path()).is_err()).collect()
+}

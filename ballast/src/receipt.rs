@@ -1,0 +1,134 @@
+//! Receipts: what lets a boot skip the bytes of a file that was verified before.
+//!
+//! A receipt vouches for one inode, by device, number, size, mtime and ctime in nanoseconds, and
+//! for one pin. It is worth something only where the app could never have opened the file for
+//! writing and can't reach the receipt: the caller decides that, from firmness. A store through
+//! an old shared mapping moves neither time, which is why the operator must ask for receipts.
+//! Pure: reads and writes nothing.
+
+use serde::{Deserialize, Serialize};
+
+use crate::digest::Digest;
+use crate::disk::Stat;
+
+/// A file younger than this may still change within the clock's grain.
+pub const SETTLED_NS: i128 = 2_000_000_000;
+/// Receipts of another layout, or another program version, vouch for nothing.
+pub const VERSION: &str = concat!("ballast-receipts-1/", env!("CARGO_PKG_VERSION"));
+/// The longest receipts file that is read.
+pub const MAX_BYTES: u64 = 8 << 20;
+
+/// All receipts of a place.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Receipts {
+    version: String,
+    entries: Vec<Receipt>,
+}
+
+/// One inode, verified against one pin.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Receipt {
+    pin: String,
+    device: u64,
+    inode: u64,
+    size: u64,
+    mtime_ns: i64,
+    ctime_ns: i64,
+}
+
+impl Default for Receipts {
+    fn default() -> Self {
+        Self { version: VERSION.into(), entries: Vec::new() }
+    }
+}
+
+impl Receipts {
+    /// Whether these receipts were written by this version.
+    pub fn current(&self) -> bool {
+        self.version == VERSION
+    }
+
+    /// The receipt of a pin.
+    pub fn of(&self, pin: &Digest) -> Option<&Receipt> {
+        let pin = pin.to_string();
+        self.entries.iter().find(|receipt| self.current() && receipt.pin == pin)
+    }
+
+    /// Notes a file whose every byte matched the pin, unless it is too young. `now` is the wall
+    /// clock in nanoseconds; a file from the future is not noted either.
+    pub fn note(&mut self, pin: &Digest, stat: &Stat, now: i128) {
+        self.entries.retain(|receipt| receipt.pin != pin.to_string());
+        if now - i128::from(stat.ctime_ns) >= SETTLED_NS {
+            self.entries.push(Receipt::new(pin, stat));
+        }
+    }
+}
+
+impl Receipt {
+    fn new(pin: &Digest, stat: &Stat) -> Self {
+        Self {
+            pin: pin.to_string(),
+            device: stat.id.0,
+            inode: stat.id.1,
+            size: stat.size,
+            mtime_ns: stat.mtime_ns,
+            ctime_ns: stat.ctime_ns,
+        }
+    }
+
+    /// Whether this receipt is about exactly this pin and this inode, unchanged.
+    pub fn vouches(&self, pin: &Digest, stat: &Stat) -> bool {
+        *self == Self::new(pin, stat)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::disk::Kind;
+
+    const PIN: Digest = Digest::from_bytes([7; 32]);
+
+    fn stat() -> Stat {
+        Stat { kind: Kind::File, size: 9, uid: 0, gid: 0, mode: 0o444, links: 1, id: (1, 2), mtime_ns: 3, ctime_ns: 4 }
+    }
+
+    #[test]
+    fn a_receipt_vouches_for_one_unchanged_inode_and_one_pin() {
+        let mut receipts = Receipts::default();
+        receipts.note(&PIN, &stat(), 10_000_000_000);
+        let receipt = receipts.of(&PIN).expect("noted");
+        assert!(receipt.vouches(&PIN, &stat()));
+        let changed = [
+            Stat { size: 8, ..stat() },
+            Stat { id: (9, 2), ..stat() },
+            Stat { id: (1, 9), ..stat() },
+            Stat { mtime_ns: 0, ..stat() },
+            Stat { ctime_ns: 0, ..stat() },
+        ];
+        let wrong: Vec<_> = changed.iter().filter(|stat| receipt.vouches(&PIN, stat)).collect();
+        assert!(wrong.is_empty(), "{wrong:?}");
+        assert!(!receipt.vouches(&Digest::from_bytes([8; 32]), &stat()));
+        assert!(receipts.of(&Digest::from_bytes([8; 32])).is_none());
+    }
+
+    #[test]
+    fn a_young_file_and_one_from_the_future_get_no_receipt_and_lose_an_old_one() {
+        for now in [1_000_000_000, -5_000_000_000] {
+            let mut receipts = Receipts::default();
+            receipts.note(&PIN, &stat(), 10_000_000_000);
+            receipts.note(&PIN, &stat(), now);
+            assert!(receipts.of(&PIN).is_none(), "{now}");
+        }
+    }
+
+    #[test]
+    fn receipts_of_another_version_vouch_for_nothing() {
+        let mut receipts = Receipts::default();
+        receipts.note(&PIN, &stat(), 10_000_000_000);
+        receipts.version = "ballast-receipts-0/9".into();
+        assert!(receipts.of(&PIN).is_none());
+    }
+}
