@@ -208,6 +208,7 @@ impl Boot<'_> {
             dirs: Vec::new(),
             notes: self.setting.notes.clone(),
             ms: self.start.elapsed().as_secs_f64() * 1e3,
+            peak_kib: facts::peak_kib(),
         }
     }
 }

@@ -111,6 +111,13 @@ fn memory_limit() -> Option<u64> {
         .filter(|limit| *limit < 1 << 60)
 }
 
+/// The most memory that this process ever held, in KiB.
+pub fn peak_kib() -> Option<u64> {
+    let status = fs::read_to_string("/proc/self/status").ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+    line.trim().strip_suffix(" kB")?.parse().ok()
+}
+
 /// Facts of a path itself, for judging custody.
 pub fn stat(path: &Path) -> Option<Stat> {
     let meta = fs::symlink_metadata(path).ok()?;

@@ -45,6 +45,8 @@ pub struct Report {
     pub notes: Vec<String>,
     /// Milliseconds from start to report.
     pub ms: f64,
+    /// Peak memory of this process until now, in KiB.
+    pub peak_kib: Option<u64>,
 }
 
 /// Where the weights are served from.

@@ -207,7 +207,7 @@ fn make_dir<D: Disk>(
 
 type Opened<'a, D> = (&'a D, (<D as Disk>::File, Stat));
 
-/// S5 with a tree: chunk by chunk, each verified before it is written.
+/// S5 with a tree: every chunk hashed as it is copied, and taken from elsewhere when it is bad.
 fn copy_chunks<D: Disk, O: Disk>(
     disk: &D,
     staged: &D::File,
@@ -216,62 +216,97 @@ fn copy_chunks<D: Disk, O: Disk>(
     origins: &[Opened<O>],
     threads: NonZeroUsize,
 ) -> Result<Placed, PlaceFault> {
-    let (next, kept, copied) = (AtomicU64::new(0), AtomicU64::new(0), AtomicU64::new(0));
-    let total = chunks(tree.size());
-    let fault = Mutex::new(None);
-    let work = || {
-        let mut chunk = vec![0; usize::try_from(CHUNK.min(tree.size())).unwrap_or(0)];
-        loop {
-            let number = next.fetch_add(1, Ordering::Relaxed);
-            if number >= total {
-                return;
-            }
-            let start = number * CHUNK;
-            let len = usize::try_from(CHUNK.min(tree.size() - start)).unwrap_or(0);
-            let piece = &mut chunk[..len];
-            let from_own = own.is_some_and(|file| good(disk, file, tree, number, piece));
-            let good = from_own || origins.iter().any(|(o, (file, _))| good(*o, file, tree, number, piece));
-            let written = if good {
-                disk.write_at(staged, piece, start).map_err(at("S5 write"))
-            } else {
-                Err(PlaceFault::NoSource)
-            };
-            match written {
-                Ok(()) => (if from_own { &kept } else { &copied }).fetch_add(1, Ordering::Relaxed),
-                Err(error) => {
-                    fault.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(error);
-                    return;
-                }
-            };
-            if number % (PUSH / CHUNK) == PUSH / CHUNK - 1 {
-                let _ = disk.push(staged, start + CHUNK - PUSH, PUSH);
-            }
-        }
+    let copy = Copying {
+        disk,
+        staged,
+        tree,
+        own,
+        origins,
+        next: AtomicU64::new(0),
+        kept: AtomicU64::new(0),
+        copied: AtomicU64::new(0),
+        fault: Mutex::new(None),
     };
     std::thread::scope(|scope| {
         for _ in 1..threads.get().min(2) {
-            let _ = std::thread::Builder::new().stack_size(64 << 10).spawn_scoped(scope, work);
+            let _ = std::thread::Builder::new().stack_size(64 << 10).spawn_scoped(scope, || copy.work());
         }
-        work();
+        copy.work();
     });
-    match fault.into_inner().unwrap_or_else(PoisonError::into_inner) {
+    match copy.fault.into_inner().unwrap_or_else(PoisonError::into_inner) {
         Some(fault) => Err(fault),
-        None => Ok(Placed { kept: kept.into_inner(), copied: copied.into_inner() }),
+        None => Ok(Placed { kept: copy.kept.into_inner(), copied: copy.copied.into_inner() }),
     }
 }
 
-/// Reads one chunk and checks it against the tree.
-fn good<D: Disk>(disk: &D, file: &D::File, tree: &Tree, number: u64, piece: &mut [u8]) -> bool {
-    let mut filled = 0;
-    while filled < piece.len() {
-        match disk.read_at(file, &mut piece[filled..], number * CHUNK + filled as u64) {
-            Ok(0) | Err(_) => return false,
-            Ok(got) => filled += got,
+/// One copy by chunks, shared among threads.
+struct Copying<'a, D: Disk, O: Disk> {
+    disk: &'a D,
+    staged: &'a D::File,
+    tree: &'a Tree,
+    own: Option<&'a D::File>,
+    origins: &'a [Opened<'a, O>],
+    next: AtomicU64,
+    kept: AtomicU64,
+    copied: AtomicU64,
+    fault: Mutex<Option<PlaceFault>>,
+}
+
+impl<D: Disk, O: Disk> Copying<'_, D, O> {
+    fn work(&self) {
+        let mut buffer = vec![0; BUFFER];
+        loop {
+            let number = self.next.fetch_add(1, Ordering::Relaxed);
+            if number >= chunks(self.tree.size()) {
+                return;
+            }
+            if let Err(fault) = self.chunk(number, &mut buffer) {
+                // The other threads stop at their next chunk.
+                self.next.store(u64::MAX / 2, Ordering::Relaxed);
+                self.fault.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(fault);
+                return;
+            }
+            if number % (PUSH / CHUNK) == PUSH / CHUNK - 1 {
+                let _ = self.disk.push(self.staged, (number + 1) * CHUNK - PUSH, PUSH);
+            }
         }
     }
-    let mut leaf = Leaf::start(number);
-    leaf.update(piece);
-    tree.holds(number, &leaf.finish())
+
+    /// Copies one chunk from the first file that has it right: the damaged one, then the origins.
+    fn chunk(&self, number: u64, buffer: &mut [u8]) -> Result<(), PlaceFault> {
+        if let Some(file) = self.own
+            && self.chunk_from(self.disk, file, number, buffer)?
+        {
+            self.kept.fetch_add(1, Ordering::Relaxed);
+            return Ok(());
+        }
+        for (origin, (file, _)) in self.origins {
+            if self.chunk_from(*origin, file, number, buffer)? {
+                self.copied.fetch_add(1, Ordering::Relaxed);
+                return Ok(());
+            }
+        }
+        Err(PlaceFault::NoSource)
+    }
+
+    /// Copies and hashes; `false` when the bytes were wrong or unreadable, to be written over.
+    fn chunk_from<F: Disk>(
+        &self,
+        from: &F,
+        file: &F::File,
+        at_chunk: u64,
+        buffer: &mut [u8],
+    ) -> Result<bool, PlaceFault> {
+        let (start, mut leaf, mut written) = (at_chunk * CHUNK, Leaf::start(at_chunk), Ok(()));
+        let end = (start + CHUNK).min(self.tree.size());
+        let whole = each_piece(from, file, start, end, buffer, |piece, offset| {
+            leaf.update(piece);
+            written = self.disk.write_at(self.staged, piece, offset).map_err(at("S5 write"));
+            if written.is_ok() { Ok(()) } else { Err(io::ErrorKind::Other.into()) }
+        });
+        written?;
+        Ok(whole.unwrap_or(false) && self.tree.holds(at_chunk, &leaf.finish()))
+    }
 }
 
 /// S5 without a tree: the first origin whose SHA-256 is the pin.

@@ -60,7 +60,7 @@ fn default_root(setting: &Setting) -> PathBuf {
 
 /// By SHA-256 alone: this answer rests on the pins and on nothing else.
 fn examine(setting: &Setting, root: &Path) -> Answer {
-    let wanted: Vec<_> = setting.lock.weights.iter().map(|weight| Wanted::by_pin(weight)).collect();
+    let wanted: Vec<_> = setting.lock.weights.iter().map(Wanted::by_pin).collect();
     let outcomes = match LinuxDisk::open(root) {
         Ok(disk) => heal::verify(&disk, &wanted, Strictness::Layer, facts::threads()),
         Err(_) => wanted.iter().map(|_| Outcome::missing()).collect(),
