@@ -9,6 +9,7 @@
 //! but scoped hashing threads.
 #![warn(missing_docs)]
 
+pub mod buffer;
 pub mod digest;
 pub mod disk;
 pub mod firmness;

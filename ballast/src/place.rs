@@ -11,6 +11,7 @@ use std::sync::{Mutex, PoisonError};
 
 use sha2::{Digest as _, Sha256};
 
+use crate::buffer::Buffer;
 use crate::digest::Digest;
 use crate::disk::{Disk, Kind, STAGED_PREFIX, Stat};
 use crate::index::{CHUNK, Leaf, Tree, chunks};
@@ -254,7 +255,7 @@ struct Copying<'a, D: Disk, O: Disk> {
 
 impl<D: Disk, O: Disk> Copying<'_, D, O> {
     fn work(&self) {
-        let mut buffer = vec![0; BUFFER];
+        let mut buffer = Buffer::new(BUFFER);
         loop {
             let number = self.next.fetch_add(1, Ordering::Relaxed);
             if number >= chunks(self.tree.size()) {
@@ -316,7 +317,7 @@ fn copy_whole<D: Disk, O: Disk>(
     pin: Digest,
     origins: &[Opened<O>],
 ) -> Result<Placed, PlaceFault> {
-    let mut buffer = vec![0; BUFFER];
+    let mut buffer = Buffer::new(BUFFER);
     for (origin, (file, stat)) in origins {
         let mut hasher = Sha256::new();
         let mut write = Ok(());

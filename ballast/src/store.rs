@@ -12,6 +12,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use sha2::{Digest as _, Sha256};
 
+use crate::buffer::Buffer;
 use crate::digest::Digest;
 use crate::disk::{Disk, Kind, Stat};
 use crate::index::{CHUNK, Leaf, Tree, chunks};
@@ -19,7 +20,7 @@ use crate::lock::Weight;
 use crate::receipt::Receipt;
 
 /// Bytes read at a time; each hashing thread owns one buffer of this size.
-pub(crate) const BUFFER: usize = 256 << 10;
+pub(crate) const BUFFER: usize = 128 << 10;
 
 /// What the bytes under a weight's name turned out to be.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -240,7 +241,7 @@ fn run<D: Disk>(disk: &D, jobs: &[Job<D>], threads: NonZeroUsize) -> Vec<(usize,
     let next = AtomicUsize::new(0);
     let steps: Vec<(usize, u64)> = order(jobs);
     let work = || {
-        let mut buffer = vec![0; BUFFER];
+        let mut buffer = Buffer::new(BUFFER);
         while let Some(&(job, chunk)) = steps.get(next.fetch_add(1, Ordering::Relaxed)) {
             let result = step(disk, &jobs[job], chunk, &mut buffer);
             let mut answer = answers[job].lock().unwrap_or_else(std::sync::PoisonError::into_inner);
@@ -340,7 +341,7 @@ fn sentence<D: Disk>(disk: &D, answer: Answer, wanted: &Wanted, open: Option<&(D
     }
     let found = match answer.digest {
         None if !wanted.weight.previous.is_empty() => {
-            sha256(disk, file, stat.size, &mut vec![0; BUFFER]).ok().flatten()
+            sha256(disk, file, stat.size, &mut Buffer::new(BUFFER)).ok().flatten()
         }
         known => known,
     };
@@ -359,7 +360,7 @@ fn sentence<D: Disk>(disk: &D, answer: Answer, wanted: &Wanted, open: Option<&(D
 /// What was found instead of the weight.
 pub fn tree_of<D: Disk>(disk: &D, wanted: &Wanted) -> Result<Tree, Found> {
     let (file, stat) = open(disk, wanted, Strictness::Layer)?;
-    let (mut hasher, mut leaves, mut buffer) = (Sha256::new(), Vec::new(), vec![0; BUFFER]);
+    let (mut hasher, mut leaves, mut buffer) = (Sha256::new(), Vec::new(), Buffer::new(BUFFER));
     let unread = |error: io::Error| Found::Unreadable(error.raw_os_error().unwrap_or(libc::EIO));
     for number in 0..chunks(stat.size) {
         let (start, mut leaf) = (number * CHUNK, Leaf::start(number));
