@@ -12,38 +12,38 @@ use crate::report::{Report, WeightLine};
 
 /// Tells a failure and its way out.
 pub fn failure(failure: &Failure) {
-    eprintln!("error: {}", failure.what);
-    if let Some(hint) = &failure.hint {
-        eprintln!("hint: {hint}");
-    }
+    let hint = failure.hint.as_ref().map(|hint| format!("hint: {hint}\n")).unwrap_or_default();
+    aloud(&format!("error: {}\n{hint}", failure.what));
 }
 
 /// A boot, line by line.
 pub fn boot(report: &Report) {
-    for refused in &report.refused {
-        eprintln!("ballast: refused: {refused}");
+    let mut text = String::new();
+    let remarks = report.refused.iter().map(|line| format!("refused: {line}"));
+    let remarks = remarks.chain(report.notes.iter().map(|line| format!("note: {line}")));
+    let weights = weight_lines(&report.weights);
+    for line in remarks.chain(weights).chain(report.dirs.iter().cloned()).chain([summary(report)]) {
+        text += &format!("ballast: {line}\n");
     }
-    for note in &report.notes {
-        eprintln!("ballast: note: {note}");
-    }
-    let width = report.weights.iter().map(|line| file_name(line).len()).max().unwrap_or(0);
-    for line in &report.weights {
+    aloud(&text);
+}
+
+fn weight_lines(weights: &[WeightLine]) -> Vec<String> {
+    let widest = |of: fn(&WeightLine) -> &str| weights.iter().map(|line| of(line).len()).max().unwrap_or(0);
+    let (names, found, done) = (widest(file_name), widest(|line| &line.found), widest(|line| &line.done));
+    let line = |line: &WeightLine| {
         let kept = line.firmness.map(|kept| kept.to_string()).unwrap_or_default();
-        eprintln!(
-            "ballast: {:width$}  {:9} -> {:9} {kept:12} {:6.1} ms",
-            file_name(line),
-            line.found,
-            line.done,
-            line.ms
-        );
-    }
-    for dir in &report.dirs {
-        eprintln!("ballast: {dir}");
-    }
+        let name = file_name(line);
+        format!("{name:names$}  {:found$} -> {:done$}  {kept:11} {:7.1} ms", line.found, line.done, line.ms)
+    };
+    weights.iter().map(line).collect()
+}
+
+fn summary(report: &Report) -> String {
     let right = report.weights.iter().filter(|line| line.right).count();
     let place = report.served.as_ref().map_or("nowhere".into(), |served| served.root.display().to_string());
-    let (uid, gid) = (report.ids.uid, report.ids.gid);
-    eprintln!("ballast: {right} of {} right in {place}, as {uid}:{gid}, {:.1} ms", report.weights.len(), report.ms);
+    let (all, uid, gid) = (report.weights.len(), report.ids.uid, report.ids.gid);
+    format!("{right} of {all} right in {place}, as {uid}:{gid}, {:.1} ms", report.ms)
 }
 
 fn file_name(line: &WeightLine) -> &str {
@@ -53,13 +53,18 @@ fn file_name(line: &WeightLine) -> &str {
 /// A boot as one JSON document on stderr.
 pub fn boot_json(report: &Report) {
     if let Ok(text) = serde_json::to_string(report) {
-        eprintln!("{text}");
+        aloud(&format!("{text}\n"));
     }
 }
 
 /// One remark of a boot.
 pub fn remark(text: &str) {
-    eprintln!("ballast: {text}");
+    aloud(&format!("ballast: {text}\n"));
+}
+
+/// One write, so that lines of replicas that share a terminal stay whole.
+fn aloud(text: &str) {
+    eprint!("{text}");
 }
 
 /// An answer that was asked for.

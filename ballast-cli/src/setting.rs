@@ -129,7 +129,7 @@ pub fn out_of_reach(path: &Path, app: Ids, groups: &[u32]) -> bool {
 }
 
 fn read_bounded(path: &Path, most: u64) -> Result<Vec<u8>, String> {
-    let mut bytes = Vec::new();
+    let mut bytes = Vec::with_capacity(8 << 10);
     let mut file = File::open(path).map_err(|error| error.to_string())?.take(most + 1);
     file.read_to_end(&mut bytes).map_err(|error| error.to_string())?;
     if bytes.len() as u64 > most { Err(format!("it is longer than {most} bytes")) } else { Ok(bytes) }

@@ -258,7 +258,7 @@ fn read_bounded(path: &Path) -> Result<String, Problem> {
     if !file.metadata().is_ok_and(|found| found.is_file()) {
         return Err(refused("something else".into()));
     }
-    let mut bytes = Vec::new();
+    let mut bytes = Vec::with_capacity(8 << 10);
     file.take(MAX_BYTES + 1).read_to_end(&mut bytes).map_err(failed)?;
     if bytes.len() as u64 > MAX_BYTES {
         return Err(refused("more".into()));
