@@ -1,54 +1,59 @@
 #!/bin/sh
-# A wiped volume heals: bake what is at hand, wipe the cache, boot twice, damage a byte, boot.
+# A wiped volume heals: bake what is at hand, wipe the cache, boot, boot again, damage a byte, boot.
 #   examples/journey.sh BALLAST [FOLDER-OF-WEIGHTS]
-# Works in a folder of its own below /var/tmp and removes it. Uses weights from FOLDER (default
-# ./mirror, else made-up files of the same sizes under pins of their own).
+# Works in a folder of its own below /var/tmp and removes it. Weights come from FOLDER (default
+# ./mirror); one that is not there is replaced by a made-up file under a pin of its own, and named.
 set -eu
 ballast=$(realpath "$1")
-from=${2:-mirror}
+from=$(realpath "${2:-mirror}" 2>/dev/null || echo /nonexistent)
 work=$(mktemp -d /var/tmp/ballast-journey.XXXXXX)
 trap 'rm -rf "$work"' EXIT
 chmod 755 "$work"
+source=$work/source
+lock=$work/weights.lock
+cache=$work/cache
+mkdir "$source" "$cache"
+cp weights.lock "$lock"
+
+# One line a weight: file name and pin.
+pins=$(awk -F'"' '/^path = "\.deepface/ { n = $2; sub(".*/", "", n) } /^sha256 = / { print n, $2 }' weights.lock)
+lacking=""
+while read -r name pin; do
+    if [ -f "$from/$name" ] && echo "$pin  $from/$name" | sha256sum --check --status; then
+        cp "$from/$name" "$source/$name"
+    else
+        lacking="$lacking $name"
+        head -c 20000000 /dev/urandom > "$source/$name"
+        made=$(sha256sum "$source/$name" | cut -d' ' -f1)
+        awk -v pin="$pin" -v made="$made" '
+            index($0, pin) { sub(pin, made); print; getline; if ($0 !~ /^size/) print; next } { print }
+        ' "$lock" > "$lock.new"
+        mv "$lock.new" "$lock"
+    fi
+done <<EOF
+$pins
+EOF
+chmod 444 "$lock"
+if [ -n "$lacking" ]; then
+    echo "not at hand, so made-up bytes under pins of their own stand in for them:"
+    for name in $lacking; do echo "  $name"; done
+    echo "bring the real ones into ./mirror (\`ballast fetch --into mirror\`, or by hand) and run again"
+fi
+
+export BALLAST_LOCK="$lock" BALLAST_STORE="$cache" BALLAST_BAKED="$work/baked"
 user=""
 [ "$(id -u)" = 0 ] && user="--user 100:101"
 say() { printf '\n$ %s\n' "$*"; }
+boot() { "$ballast" run $user --report "$work/report.json" -- "$@" 2>&1 | sed "s#$work#/tmp#g"; }
 
-lock=$work/weights.lock
-names=$(sed -n 's/^path = "\.deepface\/weights\/\(.*\)"$/\1/p' weights.lock)
-lacking=""
-for name in $names; do [ -f "$from/$name" ] || lacking="$lacking $name"; done
-if [ -z "$lacking" ]; then
-    cp weights.lock "$lock"
-    source=$(realpath "$from")
-else
-    echo "not at hand:"
-    for name in $lacking; do echo "  $name"; done
-    echo "bring them into ./mirror (their addresses are in weights.lock) and run again;"
-    echo "meanwhile the journey is shown with made-up files under pins of their own"
-    source=$work/made-up
-    mkdir "$source"
-    printf 'version = 1\n[store]\npath = "%s/cache"\nbaked = "%s/baked"\nenv = "DEEPFACE_HOME"\n' "$work" "$work" > "$lock"
-    for name in $names; do
-        head -c $((4 * 1024 * 1024 + $(printf %s "$name" | wc -c))) /dev/urandom > "$source/$name"
-        sum=$(sha256sum "$source/$name" | cut -d' ' -f1)
-        printf '[[weight]]\npath = ".deepface/weights/%s"\nsha256 = "%s"\n' "$name" "$sum" >> "$lock"
-    done
-fi
-chmod 444 "$lock"
-cache=$work/cache
-mkdir "$cache"
-export BALLAST_LOCK=$lock BALLAST_STORE=$cache BALLAST_BAKED=$work/baked
-boot() { "$ballast" run $user --report "$work/report.json" -- "$@"; }
-
-say ballast bake
-"$ballast" bake --from "$source" "$work/baked"
-say "ballast run -- ls    (the volume is empty)"
+say "ballast bake --from mirror /opt/baked-models"
+"$ballast" bake --from "$source" "$work/baked" | sed "s#$work/baked#/opt/baked-models#"
+say "docker volume rm; ballast run -- ls -ln"
 boot ls -ln "$cache/.deepface/weights"
-say "ballast run -- true    (the volume is healthy)"
+say "ballast run -- true    # again: nothing to do"
 boot true
-first=$(echo "$names" | head -n 1)
-say "printf X | dd of=$first    (one byte is damaged)"
-printf X | dd of="$cache/.deepface/weights/$first" bs=1 seek=1000000 conv=notrunc status=none
+say "printf X | dd of=facenet512_weights.h5 bs=1 seek=1000000 conv=notrunc; ballast run -- true"
+printf X | dd of="$cache/.deepface/weights/facenet512_weights.h5" bs=1 seek=1000000 conv=notrunc status=none
 boot true
 say "ballast verify --long"
-"$ballast" verify --long "$cache"
+"$ballast" verify --long "$cache" | sed "s#$work#/tmp#g"
