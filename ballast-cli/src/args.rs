@@ -45,7 +45,7 @@ pub struct Place {
 pub struct Healing {
     #[command(flatten)]
     pub place: Place,
-    /// Whom to become: user[:group], by name or number [default: the lock file's owner]
+    /// Whom to become: `user` or `user:group`, by name or number [default: the lock file's owner]
     #[arg(long, value_name = "USER")]
     pub user: Option<String>,
     /// How healed weights are kept

@@ -1,11 +1,11 @@
 //! Dropping privilege, proving that it is gone, and becoming the command.
 //!
-//! The types force the order: [`exec`] takes a [`Dropped`], and only [`drop_to`] and [`stay`]
+//! The types force the order: [`exec()`] takes a [`Dropped`], and only [`drop_to`] and [`stay`]
 //! make one, after the proof: the ids and groups are the wanted ones, uid 0 can't be had
 //! back, and the permitted, effective, inheritable and ambient capability sets are empty (the
 //! bounding set too, where SETPCAP was held). Root that was asked for stays root, with its
 //! capabilities, and [`Dropped::is_root`] says so. Ids change in every thread of the process;
-//! capabilities in the calling one, which is the one to call [`exec`].
+//! capabilities in the calling one, which is the one to call [`exec()`].
 //!
 //! Touches this process's credentials, descriptors and signal state, and `/proc/self` to read.
 
