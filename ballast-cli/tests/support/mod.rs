@@ -1,0 +1,179 @@
+//! A small world for tests of whole boots: a lock file, a baked layer, a cache, in a folder whose
+//! every ancestor belongs to root.
+#![allow(dead_code, reason = "each test file uses its own part of this")]
+#![expect(clippy::unwrap_used, reason = "a test's helpers may fail where they stand")]
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+use sha2::{Digest, Sha256};
+use tempfile::TempDir;
+
+/// The directory of the weights below a root.
+pub const TREE: &str = ".deepface/weights";
+
+/// One boot's surroundings.
+pub struct World {
+    /// Where everything lies.
+    pub dir: TempDir,
+}
+
+/// One weight of a world: name, need, whether it is baked, whether it is in the cache.
+pub struct Weight {
+    pub name: &'static str,
+    pub need: &'static str,
+    pub size: usize,
+    pub baked: bool,
+}
+
+/// Two required weights, both baked.
+pub const PAIR: [Weight; 2] = [
+    Weight { name: "large.bin", need: "required", size: (2 << 20) + 77, baked: true },
+    Weight { name: "small.bin", need: "required", size: 5000, baked: true },
+];
+
+pub fn bytes_of(weight: &Weight) -> Vec<u8> {
+    let seed = weight.name.len();
+    (0..weight.size).map(|at| (at * 31 % 251 + at / 65_536 + seed) as u8).collect()
+}
+
+pub fn pin_of(bytes: &[u8]) -> String {
+    Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+impl World {
+    pub fn new(weights: &[Weight]) -> Self {
+        Self::with(weights, "")
+    }
+
+    /// A world whose lock file ends with more lines.
+    pub fn with(weights: &[Weight], more: &str) -> Self {
+        let dir = tempfile::Builder::new().prefix("world.").tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
+        fs::set_permissions(dir.path(), fs::Permissions::from_mode(0o755)).unwrap();
+        let world = Self { dir };
+        let mut lock = format!(
+            "version = 1\n[store]\npath = \"{}\"\nbaked = \"{}\"\nenv = \"MODEL_HOME\"\nowner = \"100:101\"\n[pins]\nrequired_when = \"PINS_REQUIRED\"\n",
+            world.cache().display(),
+            world.baked().display()
+        );
+        let source = world.path("source");
+        fs::create_dir_all(&source).unwrap();
+        fs::create_dir(world.cache()).unwrap();
+        let mut all_baked = true;
+        for weight in weights {
+            let bytes = bytes_of(weight);
+            let name = weight.name;
+            lock += &format!(
+                "[[weight]]\npath = \"{TREE}/{name}\"\nsha256 = \"{}\"\nsize = {}\nneed = \"{}\"\npin_env = \"PIN_{}\"\npin_env_required = true\n",
+                pin_of(&bytes),
+                weight.size,
+                weight.need,
+                name.replace('.', "_").to_uppercase()
+            );
+            all_baked &= weight.baked;
+            if weight.baked {
+                fs::write(source.join(name), bytes).unwrap();
+            }
+        }
+        fs::write(world.lock(), lock + more).unwrap();
+        let baked = world.ballast(&["bake", "--from", source.to_str().unwrap(), world.baked().to_str().unwrap()]);
+        if !all_baked && !baked.status.success() {
+            world.copy_baked(weights);
+        }
+        world
+    }
+
+    /// What `bake` refuses to make: a layer that lacks a required weight.
+    fn copy_baked(&self, weights: &[Weight]) {
+        let dir = self.baked().join(TREE);
+        fs::create_dir_all(&dir).unwrap();
+        for weight in weights.iter().filter(|weight| weight.baked) {
+            fs::write(dir.join(weight.name), bytes_of(weight)).unwrap();
+        }
+    }
+
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.dir.path().join(name)
+    }
+
+    pub fn cache(&self) -> PathBuf {
+        self.path("cache")
+    }
+
+    pub fn baked(&self) -> PathBuf {
+        self.path("baked")
+    }
+
+    pub fn lock(&self) -> PathBuf {
+        self.path("weights.lock")
+    }
+
+    pub fn report(&self) -> PathBuf {
+        self.path("report.json")
+    }
+
+    /// The program with this world's lock file.
+    pub fn ballast(&self, args: &[&str]) -> Output {
+        self.command(args).output().unwrap()
+    }
+
+    pub fn command(&self, args: &[&str]) -> Command {
+        let mut command = Command::new(program());
+        command.env("BALLAST_LOCK", self.lock()).args(args);
+        command
+    }
+
+    /// `run` with these options; the command prints where its weights are.
+    pub fn run(&self, options: &[&str]) -> Output {
+        self.run_with(options, &[])
+    }
+
+    pub fn run_with(&self, options: &[&str], env: &[(&str, &str)]) -> Output {
+        let report = self.report();
+        let mut args = vec!["run", "--report", report.to_str().unwrap()];
+        args.extend(options);
+        args.extend(["--", "/bin/sh", "-c", "echo \"started $(id -u):$(id -g) $MODEL_HOME\""]);
+        self.command(&args).envs(env.iter().copied()).output().unwrap()
+    }
+
+    /// Whether every weight below a root has the right bytes.
+    pub fn all_right(&self, root: &Path, weights: &[Weight]) -> bool {
+        weights.iter().all(|w| fs::read(root.join(TREE).join(w.name)).is_ok_and(|bytes| bytes == bytes_of(w)))
+    }
+
+    /// The report of the last boot.
+    pub fn told(&self) -> serde_json::Value {
+        serde_json::from_slice(&fs::read(self.report()).unwrap()).unwrap()
+    }
+}
+
+/// The program under test.
+pub fn program() -> PathBuf {
+    std::env::var_os("BALLAST_BIN").map_or_else(|| env!("CARGO_BIN_EXE_ballast").into(), PathBuf::from)
+}
+
+pub fn stdout(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stdout).trim().to_owned()
+}
+
+pub fn stderr(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
+/// Whether this process is root; otherwise the test is skipped, said and counted.
+pub fn is_root(test: &str) -> bool {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+    static SKIPPED: AtomicUsize = AtomicUsize::new(0);
+    if rustix::process::geteuid().is_root() {
+        return true;
+    }
+    let count = SKIPPED.fetch_add(1, Ordering::Relaxed) + 1;
+    assert!(std::env::var_os("BALLAST_ALLOW_SKIP").is_some(), "{test} needs root, or BALLAST_ALLOW_SKIP=1");
+    #[expect(clippy::print_stderr, reason = "a skipped test says so")]
+    {
+        eprintln!("SKIP {test}: not root (skipped so far: {count})");
+    }
+    false
+}
