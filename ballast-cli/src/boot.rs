@@ -18,6 +18,7 @@ use ballast::receipt::Receipts;
 use ballast::store::{Strictness, Wanted};
 
 use crate::args::{Healing, HoldArg};
+use crate::dirs::{self, RootStep};
 use crate::exit::{Exit, Failure};
 use crate::facts;
 use crate::report::{self, Report, Served, WeightLine};
@@ -74,6 +75,12 @@ impl Boot<'_> {
             let root = self.setting.store.display();
             refused.push(format!("chown of {root} to {}:{}: {error} (add CHOWN to cap_add)", to.uid, to.gid));
         }
+    }
+
+    /// The mounts of `[[dir]]` entries that root must give to the app before it steps down.
+    pub fn hand_over_dirs(&self, plan: &Plan) -> Vec<RootStep> {
+        let to = plan.drop_to.filter(|to| !self.dry_run && facts::ids().uid == 0 && to.uid != 0);
+        to.map_or_else(Vec::new, |to| dirs::as_root(&self.setting.lock.dirs, to, self.groups))
     }
 
     /// Where the weights are held sticky, root takes the cache's root for itself.

@@ -5,6 +5,7 @@
 mod args;
 mod boot;
 mod command;
+mod dirs;
 mod exit;
 mod facts;
 mod launch;

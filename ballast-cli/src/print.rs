@@ -7,6 +7,7 @@
 
 use serde::Serialize;
 
+use crate::dirs::DirLine;
 use crate::exit::Failure;
 use crate::report::{Report, WeightLine};
 
@@ -22,7 +23,7 @@ pub fn boot(report: &Report) {
     let remarks = report.refused.iter().map(|line| format!("refused: {line}"));
     let remarks = remarks.chain(report.notes.iter().map(|line| format!("note: {line}")));
     let weights = weight_lines(&report.weights);
-    for line in remarks.chain(weights).chain(report.dirs.iter().cloned()).chain([summary(report)]) {
+    for line in remarks.chain(weights).chain(report.dirs.iter().map(DirLine::words)).chain([summary(report)]) {
         text += &format!("ballast: {line}\n");
     }
     aloud(&text);

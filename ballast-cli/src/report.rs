@@ -17,6 +17,8 @@ use ballast::plan::{Ids, Plan, Serve};
 use ballast::store::{Damage, Found};
 use serde::{Deserialize, Serialize};
 
+use crate::dirs::DirLine;
+
 /// The version of the JSON layout.
 pub const VERSION: u32 = 1;
 
@@ -40,7 +42,7 @@ pub struct Report {
     /// One entry per weight.
     pub weights: Vec<WeightLine>,
     /// One entry per directory of the lock file.
-    pub dirs: Vec<String>,
+    pub dirs: Vec<DirLine>,
     /// What was left aside, and why.
     pub notes: Vec<String>,
     /// Milliseconds from start to report.

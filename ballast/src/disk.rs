@@ -454,7 +454,19 @@ fn pin(root: &Path) -> io::Result<OwnedFd> {
     Ok(fs::openat(CWD, root, DIR | OFlags::PATH, Mode::empty())?)
 }
 
-fn chown(pinned: &OwnedFd, uid: u32, gid: u32) -> io::Result<()> {
+/// Facts of an open directory or file, which may be open as a path only.
+///
+/// # Errors
+/// Those of `fstat(2)`.
+pub fn stat_fd(fd: &OwnedFd) -> io::Result<Stat> {
+    Ok(stat_of(&fs::fstat(fd)?))
+}
+
+/// Changes the owner of what this descriptor, perhaps a path only, stands for.
+///
+/// # Errors
+/// `EPERM` without `CAP_CHOWN`, `EROFS` on a read-only mount.
+pub fn chown(pinned: &OwnedFd, uid: u32, gid: u32) -> io::Result<()> {
     let (uid, gid) = (rustix::process::Uid::from_raw(uid), rustix::process::Gid::from_raw(gid));
     Ok(fs::chownat(pinned, "", Some(uid), Some(gid), AtFlags::EMPTY_PATH)?)
 }

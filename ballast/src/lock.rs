@@ -371,10 +371,31 @@ impl Lock {
                 return Err(format!("{path:?} is a weight and also the directory of {child:?}"));
             }
         }
+        self.check_dirs()?;
         match &self.store.baked {
             Some(baked) if baked == &self.store.path => Err("store.path and store.baked are the same directory".into()),
             _ => Ok(()),
         }
+    }
+}
+
+impl Lock {
+    /// A fallback needs a variable to say so, and a variable can point at one place only.
+    fn check_dirs(&self) -> Result<(), String> {
+        let mut taken: Vec<_> = self.store.env.iter().collect();
+        for dir in &self.dirs {
+            let path = dir.path.as_path().display();
+            match &dir.env {
+                None if dir.fallback.is_some() => {
+                    return Err(format!("[[dir]] {path}: expected `env` beside `fallback`, found none"));
+                }
+                Some(name) if taken.contains(&name) => {
+                    return Err(format!("[[dir]] {path}: {} is already set by another entry", name.as_str()));
+                }
+                name => taken.extend(name),
+            }
+        }
+        Ok(())
     }
 }
 

@@ -18,7 +18,12 @@ fn the_projects_own_lock_file_holds_the_four_pins_of_the_mission() {
 fn a_bad_lock_file_is_refused_with_the_reason() {
     let two = format!("{}[[weight]]\npath = \"a/b.bin\"\nsha256 = \"{PIN}\"\n", lock_with(""));
     let under = format!("{}[[weight]]\npath = \"a/b.bin/c\"\nsha256 = \"{PIN}\"\n", lock_with(""));
+    let dir = |more: &str| lock_with(&format!("[[dir]]\npath = \"/tmp/d\"\n{more}"));
+    let twice = dir("env = \"D\"\n[[dir]]\npath = \"/tmp/e\"\nenv = \"D\"\n");
     let cases: &[(&str, String, &str)] = &[
+        ("fallback that no variable tells", dir("fallback = \"/tmp/e\"\n"), "expected `env` beside"),
+        ("two directories in one variable", twice, "already set"),
+        ("directory mode", dir("mode = \"4755\"\n"), "octal mode"),
         ("unknown key", lock_with("colour = 1\n"), "unknown field"),
         ("unknown need", lock_with("need = \"maybe\"\n"), "unknown variant"),
         ("version", lock_with("").replace("version = 1", "version = 2"), "expected version 1"),

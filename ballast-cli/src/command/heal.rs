@@ -1,16 +1,14 @@
 //! `heal` and `run`: a boot, with or without a command after it.
 
-use std::fs;
-use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use ballast::firmness::Firmness;
-use ballast::lock::DirSpec;
 use ballast::plan::{App, Ids, Serve};
 
 use crate::args::{FailureArg, Heal, Healing, HoldArg, LogArg, Run, SealArg, TrustArg};
 use crate::boot::{self, Boot};
+use crate::dirs::{self, DirLine};
 use crate::exit::{Exit, Failure};
 use crate::facts;
 use crate::launch::{self, DropOptions, Dropped, ExecOptions, LaunchError};
@@ -28,7 +26,13 @@ use crate::user::{Accounts, Identity, Problem, UserSpec};
 pub fn heal(args: &Heal) -> Result<(), Failure> {
     let mut booted = start(&args.healing, args.dry_run, &DropOptions::default())?;
     tell(&booted.report, args.healing.log, booted.file.take());
-    if booted.report.ready || args.dry_run { Ok(()) } else { Err(missing(&booted)) }
+    if args.dry_run {
+        return Ok(());
+    }
+    if !booted.report.ready {
+        return Err(missing(&booted));
+    }
+    dirs::failure(&booted.report.dirs).map_or(Ok(()), Err)
 }
 
 /// Heals, drops, and becomes the command. Returns only when that was not to be.
@@ -52,8 +56,8 @@ pub fn run(args: &Run) -> Result<(), Failure> {
     if let Some((name, root)) = boot::pointed(&booted.report, &booted.setting) {
         environment.push((name, root.display().to_string()));
     }
-    environment.extend(booted.dirs.iter().filter_map(|dir| dir.variable.clone()));
-    if let (true, Some(failure)) = (stop, booted.dirs.iter().find_map(Directory::failure)) {
+    environment.extend(booted.report.dirs.iter().filter_map(DirLine::assignment));
+    if let (true, Some(failure)) = (stop, dirs::failure(&booted.report.dirs)) {
         return Err(failure);
     }
     if booted.dropped.is_root() {
@@ -94,7 +98,6 @@ struct Booted {
     setting: Setting,
     report: Report,
     dropped: Dropped,
-    dirs: Vec<Directory>,
     file: Option<ReportFile>,
     guarded: Ids,
     groups: Vec<u32>,
@@ -118,6 +121,7 @@ fn start(healing: &Healing, dry_run: bool, drop: &DropOptions) -> Result<Booted,
     let (_, plan) = boot.plan()?;
     let mut refused = Vec::new();
     boot.hand_over(&plan, &mut refused);
+    let given = boot.hand_over_dirs(&plan);
     let file = if dry_run { None } else { open_report(healing.report.as_deref(), &mut refused) };
     let taken = boot.take(&plan);
     let held = receipts(healing, &mut boot.setting, guarded, &groups, dry_run);
@@ -129,14 +133,15 @@ fn start(healing: &Healing, dry_run: bool, drop: &DropOptions) -> Result<Booted,
     };
     let dropped = dropped.map_err(|error| not_launched(&error))?;
     let mut report = boot.serve(plan, refused, kept);
-    let dirs: Vec<_> = if dry_run { vec![] } else { boot.setting.lock.dirs.iter().map(Directory::prepare).collect() };
-    report.dirs = dirs.iter().map(|dir| dir.line.clone()).collect();
+    if !dry_run {
+        report.dirs = dirs::as_app(&boot.setting.lock.dirs, &given);
+    }
     let verified = boot.firm(&report);
     let setting = boot.setting;
     if let Some(Err(error)) = held.map(|file| file.write(&verified)) {
         report.notes.push(format!("receipts: {error}; the next boot verifies every byte"));
     }
-    Ok(Booted { setting, report, dropped, dirs, file, guarded, groups })
+    Ok(Booted { setting, report, dropped, file, guarded, groups })
 }
 
 /// Opens the receipts that the operator asked for; a remark where they can't be used.
@@ -210,45 +215,4 @@ fn not_launched(error: &LaunchError) -> Failure {
     let failure = Failure::new(exit, error.to_string());
     let hint = &error.problem().hint;
     if hint.is_empty() { failure } else { failure.hint(hint.clone()) }
-}
-
-/// A directory of the lock file after it was seen to.
-struct Directory {
-    line: String,
-    variable: Option<(String, String)>,
-    writable: bool,
-}
-
-impl Directory {
-    /// Makes the directory, or points its variable at the fallback.
-    fn prepare(spec: &DirSpec) -> Self {
-        let tries = std::iter::once(&spec.path).chain(&spec.fallback);
-        for root in tries {
-            if usable(root.as_path(), spec.mode.0) {
-                let place = root.as_path().display().to_string();
-                let fallback = root != &spec.path;
-                return Self {
-                    line: format!("{place} is writable{}", if fallback { ", as the fallback" } else { "" }),
-                    variable: spec.env.as_ref().map(|name| (name.as_str().to_owned(), place.clone())),
-                    writable: true,
-                };
-            }
-        }
-        let line = format!("{} can't be written", spec.path.as_path().display());
-        Self { line, variable: None, writable: false }
-    }
-
-    fn failure(&self) -> Option<Failure> {
-        let hint = "mount a tmpfs or a volume there, or give the lock file's [[dir]] a writable `fallback`";
-        (!self.writable).then(|| Failure::new(Exit::DirUnwritable, self.line.clone()).hint(hint))
-    }
-}
-
-/// Makes a directory where there is none and asks the kernel whether it can be written.
-fn usable(path: &Path, mode: u32) -> bool {
-    if fs::symlink_metadata(path).is_err() && fs::DirBuilder::new().recursive(true).mode(mode).create(path).is_err() {
-        return false;
-    }
-    let access = rustix::fs::Access::WRITE_OK | rustix::fs::Access::EXEC_OK;
-    path.is_dir() && rustix::fs::accessat(rustix::fs::CWD, path, access, rustix::fs::AtFlags::EACCESS).is_ok()
 }

@@ -1,0 +1,298 @@
+//! `[[dir]]`: cache and upload directories that the app must be able to write.
+//!
+//! Each is made, or its variable is pointed at the fallback, or it is a named failure. That it
+//! can be written is never concluded from permission bits: a file without a name is written in
+//! it, so a read-only mount, a full disk and a spent quota speak here and not in the app.
+//!
+//! As root, before the drop, one thing may happen: an `fchown`, by descriptor, of the root of a
+//! mount that belongs to root and that the app can't write. All else is done as the app. No
+//! component of a path is followed when it is a symlink.
+
+use std::io;
+use std::os::fd::OwnedFd;
+use std::path::{Component, Path, PathBuf};
+
+use ballast::disk;
+use ballast::firmness;
+use ballast::lock::DirSpec;
+use ballast::plan::Ids;
+use rustix::fs::{self, AtFlags, CWD, Mode, OFlags, StatxAttributes, StatxFlags};
+use rustix::io::Errno;
+use serde::Serialize;
+
+use crate::exit::{Exit, Failure};
+
+/// What came of one entry.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct DirLine {
+    /// Where the lock file wants it.
+    pub path: PathBuf,
+    /// The variable that the app reads.
+    pub variable: Option<String>,
+    /// What was found or done.
+    pub outcome: DirOutcome,
+    /// The directory that the app can write: what the variable is set to.
+    pub place: Option<PathBuf>,
+    /// Whether that is the fallback.
+    pub fallback: bool,
+    /// What was refused on the way, in order.
+    pub refused: Vec<String>,
+}
+
+/// What was found or done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum DirOutcome {
+    /// It was there, and a file was written in it.
+    Writable,
+    /// It was made.
+    Made,
+    /// Root gave it to the app, which then wrote in it.
+    HandedOver,
+    /// Neither it nor a fallback can be written.
+    Unwritable,
+}
+
+/// What root did for one entry.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum RootStep {
+    /// Nothing was called for.
+    Nothing,
+    /// The mount's root is now the app's.
+    HandedOver,
+    /// It was called for, and refused.
+    Refused(String),
+}
+
+/// As root, before the drop: gives the app the mounts that are its to write.
+pub fn as_root(specs: &[DirSpec], app: Ids, groups: &[u32]) -> Vec<RootStep> {
+    specs.iter().map(|spec| root_step(spec.path.as_path(), app, groups)).collect()
+}
+
+fn root_step(path: &Path, app: Ids, groups: &[u32]) -> RootStep {
+    let Ok((dir, parent)) = walk(path) else { return RootStep::Nothing };
+    if !is_mount_of_root(&dir, &parent, app, groups) {
+        return RootStep::Nothing;
+    }
+    match disk::chown(&dir, app.uid, app.gid) {
+        Ok(()) => RootStep::HandedOver,
+        Err(error) => {
+            let what = format!("chown of {} to {}:{}", path.display(), app.uid, app.gid);
+            RootStep::Refused(format!("{what}: {} (add CHOWN to cap_add)", named(&error)))
+        }
+    }
+}
+
+/// The root of a writable mount, root's own, where the app may not make files.
+fn is_mount_of_root(dir: &OwnedFd, parent: &OwnedFd, app: Ids, groups: &[u32]) -> bool {
+    let Ok(stat) = disk::stat_fd(dir) else { return false };
+    let read_only = fs::fstatvfs(dir).is_ok_and(|facts| facts.f_flag.contains(fs::StatVfsMountFlags::RDONLY));
+    stat.uid == 0 && !firmness::writable(&stat, app, groups) && !read_only && mount_root(dir, parent)
+}
+
+fn mount_root(dir: &OwnedFd, parent: &OwnedFd) -> bool {
+    let facts = |fd: &OwnedFd| fs::statx(fd, "", AtFlags::EMPTY_PATH, StatxFlags::BASIC_STATS);
+    let (Ok(own), Ok(above)) = (facts(dir), facts(parent)) else { return false };
+    if own.stx_attributes_mask.contains(StatxAttributes::MOUNT_ROOT) {
+        return own.stx_attributes.contains(StatxAttributes::MOUNT_ROOT);
+    }
+    // Before Linux 5.8 another device is the sign of a mount.
+    (own.stx_dev_major, own.stx_dev_minor) != (above.stx_dev_major, above.stx_dev_minor)
+}
+
+/// As the app: makes each directory and writes in it, or turns to its fallback.
+pub fn as_app(specs: &[DirSpec], steps: &[RootStep]) -> Vec<DirLine> {
+    let steps = steps.iter().chain(std::iter::repeat(&RootStep::Nothing));
+    specs.iter().zip(steps).map(|(spec, step)| prepare(spec, step)).collect()
+}
+
+fn prepare(spec: &DirSpec, step: &RootStep) -> DirLine {
+    let mut line = DirLine {
+        path: spec.path.as_path().to_owned(),
+        variable: spec.env.as_ref().map(|name| name.as_str().to_owned()),
+        outcome: DirOutcome::Unwritable,
+        place: None,
+        fallback: false,
+        refused: Vec::new(),
+    };
+    if let RootStep::Refused(why) = step {
+        line.refused.push(why.clone());
+    }
+    for root in std::iter::once(&spec.path).chain(&spec.fallback) {
+        let fallback = root != &spec.path;
+        match make_and_probe(root.as_path(), spec.mode.0) {
+            Ok(true) => return DirLine { outcome: DirOutcome::Made, ..line.placed(root.as_path(), fallback) },
+            Ok(false) if !fallback && *step == RootStep::HandedOver => {
+                return DirLine { outcome: DirOutcome::HandedOver, ..line.placed(root.as_path(), fallback) };
+            }
+            Ok(false) => return DirLine { outcome: DirOutcome::Writable, ..line.placed(root.as_path(), fallback) },
+            Err(why) => line.refused.push(why),
+        }
+    }
+    line
+}
+
+impl DirLine {
+    fn placed(self, place: &Path, fallback: bool) -> Self {
+        Self { place: Some(place.to_owned()), fallback, ..self }
+    }
+
+    /// The variable to set, and its value.
+    pub fn assignment(&self) -> Option<(String, String)> {
+        Some((self.variable.clone()?, self.place.as_ref()?.display().to_string()))
+    }
+
+    /// The entry in words.
+    pub fn words(&self) -> String {
+        let because = || self.refused.join("; ");
+        let Some(place) = &self.place else {
+            return format!("{} can't be written: {}", self.path.display(), because());
+        };
+        let done = match self.outcome {
+            DirOutcome::Made => "made",
+            DirOutcome::HandedOver => "handed over",
+            DirOutcome::Writable | DirOutcome::Unwritable => "writable",
+        };
+        let variable = self.variable.as_ref().map(|name| format!("{name}=")).unwrap_or_default();
+        match self.fallback {
+            true => format!("{variable}{}: {done}, as the fallback ({})", place.display(), because()),
+            false => format!("{variable}{}: {done}", place.display()),
+        }
+    }
+}
+
+/// The failure of all entries that can't be written, if any.
+pub fn failure(lines: &[DirLine]) -> Option<Failure> {
+    let wrong: Vec<_> = lines.iter().filter(|line| line.place.is_none()).map(DirLine::words).collect();
+    let hint = "mount a tmpfs or a volume there that the app can write, or give the lock file's [[dir]] \
+                a writable `fallback`";
+    (!wrong.is_empty()).then(|| Failure::new(Exit::DirUnwritable, wrong.join("\n")).hint(hint))
+}
+
+/// Whether the directory had to be made; it can be written now.
+fn make_and_probe(path: &Path, mode: u32) -> Result<bool, String> {
+    let told = |step: &str, error: io::Error| format!("{}: {step}: {}", path.display(), named(&error));
+    let (dir, made) = match walk(path) {
+        Ok((dir, _)) => (dir, false),
+        Err(fault) if fault.errno == Errno::NOENT => (make(path, mode).map_err(|fault| fault.told("making"))?, true),
+        Err(fault) => return Err(fault.told("opening")),
+    };
+    probe(&dir).map_err(|error| told("writing", error))?;
+    Ok(made)
+}
+
+/// Where a walk ended, and the kernel's answer there.
+struct Fault {
+    at: PathBuf,
+    errno: Errno,
+    symlink: bool,
+}
+
+impl Fault {
+    fn told(&self, step: &str) -> String {
+        if self.symlink {
+            return format!("{}: a symlink, which is not followed", self.at.display());
+        }
+        format!("{}: {step}: {}", self.at.display(), named(&self.errno.into()))
+    }
+}
+
+const DIR: OFlags = OFlags::DIRECTORY.union(OFlags::NOFOLLOW).union(OFlags::CLOEXEC);
+
+/// The directory and the one that holds it, reached a component at a time.
+fn walk(path: &Path) -> Result<(OwnedFd, OwnedFd), Fault> {
+    let (mut here, mut above) = (root()?, root()?);
+    let mut at = PathBuf::from("/");
+    for name in names(path) {
+        at.push(name);
+        let next = step(&here, name, &at)?;
+        above = std::mem::replace(&mut here, next);
+    }
+    Ok((here, above))
+}
+
+fn root() -> Result<OwnedFd, Fault> {
+    let opened = fs::openat(CWD, "/", DIR | OFlags::PATH, Mode::empty());
+    opened.map_err(|errno| Fault { at: "/".into(), errno, symlink: false })
+}
+
+fn names(path: &Path) -> impl Iterator<Item = &std::ffi::OsStr> {
+    path.components().filter_map(|part| match part {
+        Component::Normal(name) => Some(name),
+        _ => None,
+    })
+}
+
+fn step(here: &OwnedFd, name: &std::ffi::OsStr, at: &Path) -> Result<OwnedFd, Fault> {
+    fs::openat(here, name, DIR | OFlags::PATH, Mode::empty()).map_err(|errno| {
+        let stat = fs::statat(here, name, AtFlags::SYMLINK_NOFOLLOW);
+        let symlink = stat.is_ok_and(|stat| fs::FileType::from_raw_mode(stat.st_mode) == fs::FileType::Symlink);
+        Fault { at: at.to_owned(), errno, symlink }
+    })
+}
+
+/// Makes what is missing; the last directory gets exactly this mode, whatever the umask is.
+fn make(path: &Path, mode: u32) -> Result<OwnedFd, Fault> {
+    let mut here = root()?;
+    let mut at = PathBuf::from("/");
+    let mut left = names(path).peekable();
+    while let Some(name) = left.next() {
+        at.push(name);
+        here = match (step(&here, name, &at), left.peek()) {
+            (Err(fault), last) if fault.errno == Errno::NOENT => {
+                let mode = if last.is_none() { mode } else { 0o755 };
+                make_one(&here, name, mode).map_err(|errno| Fault { at: at.clone(), errno, symlink: false })?;
+                step(&here, name, &at)?
+            }
+            (next, _) => next?,
+        };
+    }
+    Ok(here)
+}
+
+fn make_one(parent: &OwnedFd, name: &std::ffi::OsStr, mode: u32) -> Result<(), Errno> {
+    // An umask may even take from us the right to open what we made.
+    let umask = rustix::process::umask(Mode::from_raw_mode(0o077));
+    let made = fs::mkdirat(parent, name, Mode::from_raw_mode(0o700));
+    rustix::process::umask(umask);
+    match made {
+        // Another process made it meanwhile, and its mode is that one's affair.
+        Err(Errno::EXIST) => return Ok(()),
+        made => made?,
+    }
+    let made = fs::openat(parent, name, DIR | OFlags::RDONLY, Mode::empty())?;
+    fs::fchmod(&made, Mode::from_raw_mode(mode))
+}
+
+/// Writes a page to a file without a name; where there are none, to one that is removed at once.
+fn probe(dir: &OwnedFd) -> io::Result<()> {
+    let flags = OFlags::RDWR | OFlags::CLOEXEC;
+    let mode = Mode::from_raw_mode(0o600);
+    let file = match fs::openat(dir, ".", flags | OFlags::TMPFILE, mode) {
+        Err(Errno::OPNOTSUPP | Errno::ISDIR | Errno::NOENT | Errno::INVAL) => {
+            let name = format!(".ballast-probe.{}", std::process::id());
+            let file = fs::openat(dir, &name, flags | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW, mode)?;
+            fs::unlinkat(dir, &name, AtFlags::empty())?;
+            file
+        }
+        opened => opened?,
+    };
+    let written = rustix::io::pwrite(&file, &[b'b'; 4096], 0)?;
+    if written == 4096 { Ok(()) } else { Err(Errno::NOSPC.into()) }
+}
+
+/// The kernel's answer with the name that people search for.
+pub fn named(error: &io::Error) -> String {
+    let name = match error.raw_os_error().map(Errno::from_raw_os_error) {
+        Some(Errno::ROFS) => "EROFS",
+        Some(Errno::NOSPC) => "ENOSPC",
+        Some(Errno::DQUOT) => "EDQUOT",
+        Some(Errno::ACCESS) => "EACCES",
+        Some(Errno::PERM) => "EPERM",
+        Some(Errno::NOTDIR) => "ENOTDIR",
+        _ => return error.to_string(),
+    };
+    let text = error.to_string();
+    let words = text.split(" (os error").next().unwrap_or_default().to_lowercase();
+    format!("{words} ({name})")
+}
