@@ -2,3 +2,5 @@
 //!
 //! Bytes in, verdict out: `image -> detect -> align -> embed / spoof -> verdict`. This library
 //! knows no path, socket, clock or thread, and prints nothing.
+
+pub mod engine;

@@ -1,0 +1,98 @@
+//! The kernel sets: which inner loops this processor can run.
+//!
+//! A [`KernelSet`] can only be had where the processor and the operating system support it, so
+//! holding one is the argument for every call into its `unsafe` functions.
+
+use std::fmt;
+
+/// One family of inner loops.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct KernelSet(Kind);
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Kind {
+    Avx512,
+    Avx2,
+    Neon,
+    Portable,
+}
+
+const ALL: [Kind; 4] = [Kind::Avx512, Kind::Avx2, Kind::Neon, Kind::Portable];
+
+impl Kind {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Avx512 => "avx512",
+            Self::Avx2 => "avx2",
+            Self::Neon => "neon",
+            Self::Portable => "portable",
+        }
+    }
+
+    #[cfg(target_arch = "x86_64")]
+    fn supported(self) -> bool {
+        use std::arch::is_x86_feature_detected as has;
+        match self {
+            Self::Avx512 => has!("avx512f") && has!("avx512vl") && has!("avx512bw") && has!("avx512dq"),
+            Self::Avx2 => has!("avx2") && has!("fma"),
+            Self::Neon => false,
+            Self::Portable => true,
+        }
+    }
+
+    #[cfg(target_arch = "aarch64")]
+    fn supported(self) -> bool {
+        matches!(self, Self::Neon | Self::Portable)
+    }
+
+    #[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
+    fn supported(self) -> bool {
+        self == Self::Portable
+    }
+}
+
+impl KernelSet {
+    /// The fastest that this machine supports.
+    pub fn best() -> Self {
+        Self(ALL.into_iter().find(|kind| kind.supported()).unwrap_or(Kind::Portable))
+    }
+
+    /// All that this machine supports, fastest first.
+    pub fn available() -> Vec<Self> {
+        ALL.into_iter().filter(|kind| kind.supported()).map(Self).collect()
+    }
+
+    /// The set of this name (`avx512`, `avx2`, `neon`, `portable`), if this machine supports it.
+    pub fn named(name: &str) -> Option<Self> {
+        Self::available().into_iter().find(|set| set.name() == name)
+    }
+
+    /// Its name.
+    pub fn name(self) -> &'static str {
+        self.0.name()
+    }
+
+    /// Numbers of a vector.
+    pub(crate) fn lanes(self) -> usize {
+        match self.0 {
+            Kind::Avx512 => 16,
+            Kind::Avx2 | Kind::Portable => 8,
+            Kind::Neon => 4,
+        }
+    }
+
+    /// Output channels of a full panel.
+    pub(crate) fn panel(self) -> usize {
+        match self.0 {
+            Kind::Avx512 => 32,
+            Kind::Avx2 | Kind::Neon => 16,
+            Kind::Portable => 8,
+        }
+    }
+}
+
+impl fmt::Display for KernelSet {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}

@@ -1,0 +1,22 @@
+//! The inference engine: ten operators, f32, NHWC, one thread.
+//!
+//! A network is described once with [`Builder`]; each filter is packed for the chosen
+//! [`KernelSet`] as it is named, straight from the file's bytes. [`Network::forward`] then runs it
+//! in buffers that the caller keeps ([`Scratch`]). What is not finite never becomes an answer.
+//!
+//! Touches memory only. `unsafe` lives in `kernel/` alone.
+
+#![allow(dead_code, reason = "the fast executor that uses it all is on its way")]
+
+mod aligned;
+mod error;
+mod graph;
+pub mod kernel;
+mod network;
+mod packed;
+mod reference;
+
+pub use error::{LoadError, RunError};
+pub use graph::{Activation, Builder, Dims, Filter, Fold, Padding, Shape, Value};
+pub use kernel::KernelSet;
+pub use network::{Network, Scratch, Tensor};

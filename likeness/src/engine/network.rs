@@ -1,0 +1,163 @@
+//! A loaded network, and one forward pass of it.
+
+use super::graph::{Simple, Value, Window};
+use super::packed::Packed;
+use super::{KernelSet, RunError, Shape, reference};
+
+/// One operation.
+pub(crate) struct Node {
+    pub(crate) op: Op,
+    pub(crate) channels: usize,
+}
+
+/// What an operation does, and with what.
+pub(crate) enum Op {
+    Input,
+    Conv { x: Value, packed: Packed, window: Window, activation: Simple },
+    Depthwise { x: Value, packed: Packed, window: Window, activation: Simple },
+    ConvTranspose { x: Value, quarters: Vec<Packed>, activation: Simple },
+    Add { a: Value, b: Value, scale: f32, activation: Simple },
+    MulChannels { x: Value, s: Value },
+    Sigmoid { x: Value },
+    Relu { x: Value },
+    Concat { parts: Vec<Value> },
+    MaxPool { x: Value },
+    GlobalAverage { x: Value },
+}
+
+impl Op {
+    /// The values that it reads.
+    pub(crate) fn inputs(&self) -> Vec<Value> {
+        match self {
+            Self::Input => Vec::new(),
+            Self::Conv { x, .. } | Self::Depthwise { x, .. } | Self::ConvTranspose { x, .. } => vec![*x],
+            Self::Sigmoid { x } | Self::Relu { x } | Self::MaxPool { x } | Self::GlobalAverage { x } => vec![*x],
+            Self::Add { a, b, .. } => vec![*a, *b],
+            Self::MulChannels { x, s } => vec![*x, *s],
+            Self::Concat { parts } => parts.clone(),
+        }
+    }
+
+    /// Its name in errors.
+    pub(crate) fn name(&self) -> &'static str {
+        match self {
+            Self::Input => "input",
+            Self::Conv { .. } => "conv",
+            Self::Depthwise { .. } => "depthwise",
+            Self::ConvTranspose { .. } => "conv_transpose",
+            Self::Add { .. } => "add",
+            Self::MulChannels { .. } => "mul_channels",
+            Self::Sigmoid { .. } => "sigmoid",
+            Self::Relu { .. } => "relu",
+            Self::Concat { .. } => "concat",
+            Self::MaxPool { .. } => "max_pool",
+            Self::GlobalAverage { .. } => "global_average",
+        }
+    }
+
+    /// The shape of the result.
+    pub(crate) fn shape(&self, channels: usize, of: &dyn Fn(Value) -> Shape) -> Result<Shape, RunError> {
+        let refuse = |expected: &str, found: Shape| RunError::shape(self.name(), expected, found);
+        match self {
+            Self::Input => Err(refuse("one input", Shape::default())),
+            Self::Conv { x, window, .. } | Self::Depthwise { x, window, .. } => {
+                let from = of(*x);
+                let (h, w) = window.output(from.h, from.w).ok_or_else(|| refuse("room for the window", from))?;
+                Ok(Shape { h, w, c: channels, ..from })
+            }
+            Self::ConvTranspose { x, .. } => {
+                let from = of(*x);
+                Ok(Shape { h: 2 * from.h, w: 2 * from.w, c: channels, ..from })
+            }
+            Self::Sigmoid { x } | Self::Relu { x } => Ok(of(*x)),
+            Self::Add { a, b, .. } if of(*a) == of(*b) => Ok(of(*a)),
+            Self::Add { a, b, .. } => Err(refuse(&of(*a).to_string(), of(*b))),
+            Self::MulChannels { x, s } => match of(*s) {
+                Shape { h: 1, w: 1, .. } => Ok(of(*x)),
+                other => Err(refuse("a 1x1 factor", other)),
+            },
+            Self::Concat { parts } => {
+                let first = of(parts[0]);
+                match parts.iter().map(|part| of(*part)).find(|part| (part.h, part.w) != (first.h, first.w)) {
+                    Some(other) => Err(refuse(&format!("parts of {}x{}", first.h, first.w), other)),
+                    None => Ok(Shape { c: channels, ..first }),
+                }
+            }
+            Self::MaxPool { x } => match of(*x) {
+                from if from.h < 3 || from.w < 3 => Err(refuse("at least 3x3", from)),
+                from => Ok(Shape { h: (from.h - 3) / 2 + 1, w: (from.w - 3) / 2 + 1, ..from }),
+            },
+            Self::GlobalAverage { x } => Ok(Shape { h: 1, w: 1, ..of(*x) }),
+        }
+    }
+}
+
+/// One output.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Tensor {
+    /// Its shape.
+    pub shape: Shape,
+    /// Its numbers, NHWC.
+    pub data: Vec<f32>,
+}
+
+/// The memory of a forward pass: kept by the caller, one per thread, reused by any network.
+#[derive(Default)]
+pub struct Scratch {
+    pub(crate) outputs: Vec<Tensor>,
+}
+
+/// A network, ready to run; never changes.
+pub struct Network {
+    pub(crate) set: KernelSet,
+    pub(crate) nodes: Vec<Node>,
+    pub(crate) outputs: Vec<Value>,
+}
+
+impl Network {
+    pub(crate) fn new(set: KernelSet, nodes: Vec<Node>, outputs: Vec<Value>) -> Self {
+        Self { set, nodes, outputs }
+    }
+
+    /// The kernels that it was packed for.
+    pub fn kernels(&self) -> KernelSet {
+        self.set
+    }
+
+    /// Runs the network on `input` (NHWC, of this shape). The outputs stay in `scratch` until its
+    /// next use.
+    ///
+    /// # Errors
+    /// [`RunError::Shape`] where the input does not fit; [`RunError::NotFinite`] where an output
+    /// holds a NaN or an infinity: then there is no answer.
+    pub fn forward<'s>(&self, scratch: &'s mut Scratch, shape: Shape, input: &[f32]) -> Result<&'s [Tensor], RunError> {
+        scratch.outputs = reference::run(self, shape, input)?;
+        finite(&scratch.outputs)?;
+        Ok(&scratch.outputs)
+    }
+
+    /// The shape of each value for an input.
+    pub(crate) fn shapes(&self, shape: Shape, input: &[f32]) -> Result<Vec<Shape>, RunError> {
+        let wanted = self.nodes[0].channels;
+        if shape.c != wanted || shape.len() != input.len() || shape.is_empty() {
+            let expected = format!("{wanted} channels and as many numbers as the shape says, got {}", input.len());
+            return Err(RunError::shape("input", expected, shape));
+        }
+        let mut shapes = vec![shape];
+        for node in &self.nodes[1..] {
+            let next = node.op.shape(node.channels, &|value: Value| shapes[value.0])?;
+            shapes.push(next);
+        }
+        Ok(shapes)
+    }
+}
+
+fn finite(outputs: &[Tensor]) -> Result<(), RunError> {
+    for (output, tensor) in outputs.iter().enumerate() {
+        let count = tensor.data.iter().filter(|number| !number.is_finite()).count();
+        if count > 0 {
+            return Err(RunError::NotFinite { output, count });
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,155 @@
+//! Filters in the order in which the kernels read them: `[panel][tap][input][width]`.
+//!
+//! A panel is the output channels that one kernel call computes. All panels are as wide as the
+//! kernel set likes; the last is only as wide as its channels need, in whole vectors.
+//! BatchNorm's scale is multiplied in here, so each weight is read from the file once.
+
+use super::aligned::Aligned;
+use super::graph::{Filter, Fold};
+use super::{KernelSet, LoadError};
+
+/// One filter bank, packed.
+pub(crate) struct Packed {
+    weights: Aligned,
+    /// The shift of each output channel, zeros up to a whole vector.
+    pub(crate) bias: Aligned,
+    /// PReLU's slopes, the same way; empty for other activations.
+    pub(crate) slope: Aligned,
+    pub(crate) taps: usize,
+    pub(crate) input: usize,
+    pub(crate) output: usize,
+    width: usize,
+    lanes: usize,
+}
+
+/// The output channels of one kernel call.
+#[derive(Clone, Copy)]
+pub(crate) struct Panel<'a> {
+    /// `[tap][input][width]`.
+    pub(crate) weights: &'a [f32],
+    /// `width` numbers.
+    pub(crate) bias: &'a [f32],
+    /// `width` numbers, or none.
+    pub(crate) slope: &'a [f32],
+    /// Whole vectors.
+    pub(crate) width: usize,
+    /// The first output channel.
+    pub(crate) first: usize,
+    /// How many of them are real.
+    pub(crate) channels: usize,
+}
+
+impl Packed {
+    /// Packs a dense filter.
+    pub(crate) fn dense(set: KernelSet, filter: &Filter, fold: &Fold, slope: &[f32]) -> Result<Self, LoadError> {
+        let (dims, taps) = (filter.dims, filter.dims.h * filter.dims.w);
+        let mut packed = Self::shell(set, filter.name, taps, dims.input, dims.out, fold, slope)?;
+        for out in 0..dims.out {
+            let (at, step) = packed.place(out);
+            for tap in 0..taps {
+                for input in 0..dims.input {
+                    let weight = filter.at(out, input, tap / dims.w, tap % dims.w);
+                    packed.weights[at + (tap * dims.input + input) * step] = checked(filter, out, weight, fold)?;
+                }
+            }
+        }
+        Ok(packed)
+    }
+
+    /// Packs one filter per channel: the same order, with one input.
+    pub(crate) fn depthwise(set: KernelSet, filter: &Filter, fold: &Fold, slope: &[f32]) -> Result<Self, LoadError> {
+        let one = Filter { dims: super::Dims { input: 1, ..filter.dims }, ..*filter };
+        Self::dense(set, &one, fold, slope)
+    }
+
+    fn shell(
+        set: KernelSet,
+        name: &str,
+        taps: usize,
+        input: usize,
+        output: usize,
+        fold: &Fold,
+        slope: &[f32],
+    ) -> Result<Self, LoadError> {
+        finite(name, "scale", &fold.scale)?;
+        finite(name, "shift", &fold.shift)?;
+        finite(name, "slope", slope)?;
+        let padded = output.next_multiple_of(set.lanes());
+        Ok(Self {
+            weights: Aligned::zeros(padded * taps * input),
+            bias: padded_copy(&fold.shift, padded),
+            slope: padded_copy(slope, if slope.is_empty() { 0 } else { padded }),
+            taps,
+            input,
+            output,
+            width: set.panel(),
+            lanes: set.lanes(),
+        })
+    }
+
+    /// Where the weights of an output channel start, and the distance from one to the next.
+    fn place(&self, out: usize) -> (usize, usize) {
+        let first = out / self.width * self.width;
+        (first * self.taps * self.input + out - first, self.width_from(first))
+    }
+
+    fn width_from(&self, first: usize) -> usize {
+        (self.output - first).next_multiple_of(self.lanes).min(self.width)
+    }
+
+    /// A weight, scale included.
+    pub(crate) fn at(&self, out: usize, tap: usize, input: usize) -> f32 {
+        let (at, step) = self.place(out);
+        self.weights[at + (tap * self.input + input) * step]
+    }
+
+    /// The panels, in the order of their channels.
+    pub(crate) fn panels(&self) -> impl Iterator<Item = Panel<'_>> {
+        (0..self.output).step_by(self.width).map(move |first| {
+            let width = self.width_from(first);
+            let span = self.taps * self.input;
+            Panel {
+                weights: &self.weights[first * span..(first + width) * span],
+                bias: &self.bias[first..first + width],
+                slope: if self.slope.is_empty() { &[] } else { &self.slope[first..first + width] },
+                width,
+                first,
+                channels: width.min(self.output - first),
+            }
+        })
+    }
+
+    /// Multiplies the whole filter, bias included: `a + scale * conv(x)` becomes `a + conv(x)`.
+    pub(crate) fn multiply(&mut self, scale: f32) {
+        self.weights.iter_mut().chain(self.bias.iter_mut()).for_each(|number| *number *= scale);
+    }
+
+    /// Bytes held.
+    pub(crate) fn bytes(&self) -> usize {
+        (self.weights.len() + self.bias.len() + self.slope.len()) * size_of::<f32>()
+    }
+}
+
+fn padded_copy(numbers: &[f32], len: usize) -> Aligned {
+    let mut copy = Aligned::zeros(len);
+    copy[..numbers.len()].copy_from_slice(numbers);
+    copy
+}
+
+fn checked(filter: &Filter, out: usize, weight: f32, fold: &Fold) -> Result<f32, LoadError> {
+    let folded = weight * fold.scale[out];
+    if folded.is_finite() && weight.is_finite() {
+        return Ok(folded);
+    }
+    let found = format!("weight {weight} (times {}) in output channel {out}", fold.scale[out]);
+    Err(LoadError::NotFinite { tensor: filter.name.to_owned(), found })
+}
+
+fn finite(name: &str, what: &str, numbers: &[f32]) -> Result<(), LoadError> {
+    match numbers.iter().position(|number| !number.is_finite()) {
+        None => Ok(()),
+        Some(at) => {
+            Err(LoadError::NotFinite { tensor: name.to_owned(), found: format!("{what} {} at {at}", numbers[at]) })
+        }
+    }
+}
