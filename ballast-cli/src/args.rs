@@ -23,6 +23,8 @@ pub enum Command {
     Verify(Verify),
     /// For probes: exit 0 only if all required weights were verified in this boot
     Status(Status),
+    /// What this environment, or a compose or Kubernetes file, will do to the weights
+    Doctor(Doctor),
     /// Lay out the image layer from a folder of weights, with its index
     Bake(Bake),
 }
@@ -122,6 +124,21 @@ pub struct Status {
     /// Where the report was written
     #[arg(long, value_name = "FILE")]
     pub report: Option<PathBuf>,
+    /// One JSON document
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct Doctor {
+    #[command(flatten)]
+    pub place: Place,
+    /// Whom the command would become: `user` or `user:group` [default: the lock file's owner]
+    #[arg(long, value_name = "USER")]
+    pub user: Option<String>,
+    /// How healed weights would be kept
+    #[arg(long, value_enum, default_value_t = HoldArg::Owned)]
+    pub hold: HoldArg,
     /// One JSON document
     #[arg(long)]
     pub json: bool,

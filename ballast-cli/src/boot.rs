@@ -232,7 +232,8 @@ pub fn pointed(report: &Report, setting: &Setting) -> Option<(String, PathBuf)> 
     Some((name.as_str().to_owned(), report.served.as_ref()?.root.clone()))
 }
 
-fn refused(refusal: Refusal, caps: Caps) -> Failure {
+/// No correct start exists: why, and the line to change.
+pub fn refused(refusal: Refusal, caps: Caps) -> Failure {
     let has = |held: bool| if held { "with" } else { "without" };
     let held = format!("{} SETUID, {} SETGID", has(caps.setuid), has(caps.setgid));
     let (who, to) = match refusal {

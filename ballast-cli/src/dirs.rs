@@ -69,6 +69,11 @@ pub fn as_root(specs: &[DirSpec], app: Ids, groups: &[u32]) -> Vec<RootStep> {
     specs.iter().map(|spec| root_step(spec.path.as_path(), app, groups)).collect()
 }
 
+/// Whether root would give this directory to the app.
+pub fn is_due(path: &Path, app: Ids, groups: &[u32]) -> bool {
+    walk(path).is_ok_and(|(dir, parent)| is_mount_of_root(&dir, &parent, app, groups))
+}
+
 fn root_step(path: &Path, app: Ids, groups: &[u32]) -> RootStep {
     let Ok((dir, parent)) = walk(path) else { return RootStep::Nothing };
     if !is_mount_of_root(&dir, &parent, app, groups) {

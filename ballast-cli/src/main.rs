@@ -6,6 +6,7 @@ mod args;
 mod boot;
 mod command;
 mod dirs;
+mod doctor;
 mod exit;
 mod facts;
 mod launch;
@@ -29,6 +30,7 @@ fn main() -> ExitCode {
         Command::Heal(args) => command::heal(&args),
         Command::Verify(args) => command::verify(&args),
         Command::Status(args) => command::status(&args),
+        Command::Doctor(args) => command::doctor(&args),
         Command::Bake(args) => command::bake(&args),
     };
     match done {

@@ -174,7 +174,7 @@ pub enum Refusal {
 /// # Errors
 /// [`Refusal`] where every start would be wrong: the command must not run as root instead.
 pub fn plan(facts: &Facts, hold: Hold) -> Result<Plan, Refusal> {
-    let drop_to = identity(facts)?;
+    let drop_to = becomes(&facts.who, facts.app)?;
     let hand = drop_to.unwrap_or(facts.who.ids);
     let lasting = writable_volume(facts).is_some_and(|volume| lasting(volume, facts));
     let sticky = hold == Hold::Sticky && facts.who.ids.uid == 0 && drop_to.is_some() && lasting;
@@ -186,14 +186,18 @@ pub fn plan(facts: &Facts, hold: Hold) -> Result<Plan, Refusal> {
     })
 }
 
-fn identity(facts: &Facts) -> Result<Option<Ids>, Refusal> {
-    let Some(app) = facts.app else { return Ok(None) };
-    let caps = facts.who.caps;
-    if app.ids == facts.who.ids {
+/// Whom this process becomes; `None` is to stay.
+///
+/// # Errors
+/// [`Refusal`] where every start would be wrong.
+pub fn becomes(who: &Who, app: Option<App>) -> Result<Option<Ids>, Refusal> {
+    let Some(app) = app else { return Ok(None) };
+    let caps = who.caps;
+    if app.ids == who.ids {
         // The same ids may still carry other groups; those that the platform gave stay when they must.
         return Ok((app.explicit && caps.setuid && caps.setgid).then_some(app.ids));
     }
-    match (facts.who.ids.uid == 0, caps.setuid && caps.setgid) {
+    match (who.ids.uid == 0, caps.setuid && caps.setgid) {
         (_, true) => Ok(Some(app.ids)),
         (true, false) => Err(Refusal::CannotDrop { to: app.ids }),
         (false, false) if app.explicit => Err(Refusal::CannotBecome { to: app.ids }),

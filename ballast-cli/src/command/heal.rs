@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use ballast::firmness::Firmness;
-use ballast::plan::{App, Ids, Serve};
+use ballast::plan::{self, App, Ids, Serve};
 
 use crate::args::{FailureArg, Heal, Healing, HoldArg, LogArg, Run, SealArg, TrustArg};
 use crate::boot::{self, Boot};
@@ -107,12 +107,11 @@ fn start(healing: &Healing, dry_run: bool, drop: &DropOptions) -> Result<Booted,
     let start = Instant::now();
     let mut setting = Setting::read(&healing.place)?;
     check_pins(&setting)?;
-    let target = target(healing, &setting)?;
+    let target = target(healing.user.as_deref(), &setting)?;
     let app = target
         .as_ref()
         .map(|(identity, explicit)| App { ids: Ids { uid: identity.uid, gid: identity.gid }, explicit: *explicit });
-    let guarded = app.map_or_else(facts::ids, |app| app.ids);
-    let groups = target.as_ref().map_or_else(|| facts::who().groups, |(identity, _)| identity.groups.clone());
+    let (guarded, groups) = guarded(target.as_ref().map(|(identity, _)| identity), app);
     if facts::ids().uid == 0 && guarded.uid != 0 && !dry_run {
         setting.must_be_out_of_reach(guarded, &groups)?;
     }
@@ -144,6 +143,17 @@ fn start(healing: &Healing, dry_run: bool, drop: &DropOptions) -> Result<Booted,
     Ok(Booted { setting, report, dropped, file, guarded, groups })
 }
 
+/// Whom the weights are kept from, and that user's groups: the app, or this process where the
+/// platform chose another user than the lock file's owner.
+pub fn guarded(identity: Option<&Identity>, app: Option<App>) -> (Ids, Vec<u32>) {
+    let who = facts::who();
+    let becomes = plan::becomes(&who, app).unwrap_or(app.map(|app| app.ids));
+    match (becomes.or_else(|| app.map(|app| app.ids).filter(|ids| *ids == who.ids)), identity) {
+        (Some(ids), Some(identity)) => (ids, identity.groups.clone()),
+        _ => (who.ids, who.groups),
+    }
+}
+
 /// Opens the receipts that the operator asked for; a remark where they can't be used.
 fn receipts(healing: &Healing, setting: &mut Setting, app: Ids, groups: &[u32], dry_run: bool) -> Option<ReceiptFile> {
     if healing.trust == TrustArg::Bytes || dry_run {
@@ -157,9 +167,12 @@ fn receipts(healing: &Healing, setting: &mut Setting, app: Ids, groups: &[u32], 
 }
 
 /// Whom the command runs as, and whether that was asked for on the command line.
-fn target(healing: &Healing, setting: &Setting) -> Result<Option<(Identity, bool)>, Failure> {
-    let explicit = healing.user.is_some();
-    let Some(text) = healing.user.as_ref().or(setting.lock.store.owner.as_ref()) else {
+///
+/// # Errors
+/// [`Exit::Usage`] when the user makes no sense or is in no account file.
+pub fn target(asked: Option<&str>, setting: &Setting) -> Result<Option<(Identity, bool)>, Failure> {
+    let explicit = asked.is_some();
+    let Some(text) = asked.or(setting.lock.store.owner.as_deref()) else {
         return Ok(None);
     };
     let resolve =
@@ -171,7 +184,11 @@ fn target(healing: &Healing, setting: &Setting) -> Result<Option<(Identity, bool
     Ok(Some((identity, explicit)))
 }
 
-fn check_pins(setting: &Setting) -> Result<(), Failure> {
+/// Compares the pins that the environment repeats.
+///
+/// # Errors
+/// [`Exit::PinMismatch`], with every fault.
+pub fn check_pins(setting: &Setting) -> Result<(), Failure> {
     let Err(faults) = setting.lock.check_pins(|name| std::env::var(name).ok()) else {
         return Ok(());
     };

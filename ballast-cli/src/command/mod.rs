@@ -1,11 +1,13 @@
 //! One file per command.
 
 mod bake;
+mod doctor;
 mod heal;
 mod status;
 mod verify;
 
 pub use bake::bake;
-pub use heal::{heal, run};
+pub use doctor::doctor;
+pub use heal::{check_pins, guarded, heal, run, target};
 pub use status::status;
 pub use verify::verify;

@@ -1,0 +1,416 @@
+//! `doctor` without a file: the facts of this environment, the plan that follows, what would be
+//! refused, and every cache variable that leads where the app can't write.
+//!
+//! Reads only; it may become the app, so that the kernel itself says what the app can write.
+
+use std::path::{Path, PathBuf};
+
+use ballast::disk::LinuxDisk;
+use ballast::firmness::Firmness;
+use ballast::heal;
+use ballast::lock::Need;
+use ballast::plan::{self, App, Facts, Hold, Ids, Plan, Serve, Volume};
+use ballast::store::Strictness;
+use serde::Serialize;
+
+use super::finding::{Code, Finding, Severity};
+use super::reach::Reach;
+use super::variables::{self, Use};
+use crate::args::{Doctor, HoldArg};
+use crate::exit::Failure;
+use crate::launch::{self, DropOptions};
+use crate::setting::Setting;
+use crate::user::Identity;
+use crate::{boot, command, dirs, facts, report};
+
+/// Everything that was seen.
+#[derive(Debug, Serialize)]
+pub struct Environment {
+    /// What a plan follows from; `None` without a lock file.
+    pub facts: Option<Facts>,
+    /// Whom the command would run as.
+    pub app: Ids,
+    /// The lock file, and whether it is believed.
+    pub lock: Belief,
+    /// The index, and whether it is believed.
+    pub index: Belief,
+    /// The order of attempts; `None` where no correct start exists.
+    pub plan: Option<Plan>,
+    /// Which attempt would hold every required weight.
+    pub serve: Option<Serve>,
+    /// One entry per weight.
+    pub weights: Vec<WeightLook>,
+    /// One entry per `[[dir]]`.
+    pub dirs: Vec<DirLook>,
+    /// One entry per cache variable that leads somewhere.
+    pub variables: Vec<VariableLook>,
+    /// What is wrong, worst first.
+    pub findings: Vec<Finding>,
+}
+
+/// A file of trust.
+#[derive(Debug, Default, Serialize)]
+pub struct Belief {
+    /// Where it lies.
+    pub path: Option<PathBuf>,
+    /// Whether it would be used.
+    pub believed: bool,
+    /// Why not.
+    pub why: Option<String>,
+}
+
+/// A weight as it is now, and what a boot would make of it.
+#[derive(Debug, Serialize)]
+pub struct WeightLook {
+    /// Below the root.
+    pub path: String,
+    /// What its absence means.
+    pub need: Need,
+    /// As found in the cache.
+    pub cache: String,
+    /// As found in the baked layer.
+    pub baked: String,
+    /// Whether a boot would leave it right.
+    pub right: bool,
+    /// How firmly it would be kept.
+    pub firmness: Option<Firmness>,
+    #[serde(skip)]
+    state: State,
+}
+
+#[derive(Debug, Clone)]
+struct State {
+    in_cache: bool,
+    in_layer: bool,
+    mendable: Result<(), String>,
+}
+
+/// A directory of the lock file.
+#[derive(Debug, Serialize)]
+pub struct DirLook {
+    /// The variable.
+    pub variable: Option<String>,
+    /// Where it would lead; `None` is a failure.
+    pub place: Option<PathBuf>,
+    /// What would be refused.
+    pub refused: Vec<String>,
+}
+
+/// A cache variable.
+#[derive(Debug, Serialize)]
+pub struct VariableLook {
+    /// Its name.
+    pub name: &'static str,
+    /// Where it leads.
+    pub path: PathBuf,
+    /// Whether it is set, or this is its default.
+    pub set: bool,
+    /// Why the app can't write there.
+    pub refused: Option<String>,
+}
+
+/// Looks, and changes nothing.
+pub fn examine(args: &Doctor) -> Environment {
+    let mut seen = Environment {
+        facts: None,
+        app: facts::ids(),
+        lock: Belief::default(),
+        index: Belief::default(),
+        plan: None,
+        serve: None,
+        weights: Vec::new(),
+        dirs: Vec::new(),
+        variables: Vec::new(),
+        findings: Vec::new(),
+    };
+    match Setting::read(&args.place) {
+        Ok(setting) => seen.look(setting, args),
+        Err(failure) => {
+            seen.refuse(Code::BadLock, "weights.lock", &failure);
+            let reach = Reach { app: seen.app, groups: facts::who().groups, ask: true };
+            seen.look_at_variables(None, None, &reach);
+        }
+    }
+    seen.findings.sort_by_key(|finding| finding.severity);
+    seen
+}
+
+impl Environment {
+    fn find(&mut self, severity: Severity, code: Code, place: &str, what: &str, fix: &str) {
+        self.findings.push(Finding::new(severity, code, place, what, fix));
+    }
+
+    fn refuse(&mut self, code: Code, place: &str, failure: &Failure) {
+        self.find(Severity::Error, code, place, &failure.what, failure.hint.as_deref().unwrap_or_default());
+    }
+
+    fn look(&mut self, mut setting: Setting, args: &Doctor) {
+        if let Err(failure) = command::check_pins(&setting) {
+            self.refuse(Code::PinMismatch, "environment", &failure);
+        }
+        let target = command::target(args.user.as_deref(), &setting).unwrap_or_else(|failure| {
+            self.refuse(Code::UnknownUser, "environment", &failure);
+            None
+        });
+        let app = target.as_ref().map(|(identity, explicit)| App { ids: ids(identity), explicit: *explicit });
+        let found = facts::gather(&setting, app);
+        let hold = if args.hold == HoldArg::Sticky { Hold::Sticky } else { Hold::Owned };
+        let plan = plan::plan(&found, hold).map_err(|refusal| boot::refused(refusal, found.who.caps));
+        let identity = target.map(|(identity, _)| identity);
+        let (app, groups) = command::guarded(identity.as_ref(), app);
+        self.app = app;
+        self.look_at_trust(&mut setting, &groups);
+        let given = self.look_at_given(&setting, &plan, &groups, &found);
+        let ask = match &plan {
+            Ok(plan) => self.become_app(plan, identity.as_ref()),
+            Err(failure) => {
+                self.refuse(Code::CannotDrop, "environment", failure);
+                false
+            }
+        };
+        let reach = Reach { app: self.app, groups, ask };
+        self.plan = plan.ok();
+        self.look_at_weights(&setting, &found, &reach);
+        self.look_at_dirs(&setting, &given, &reach);
+        self.look_at_variables(Some(&setting), identity.as_ref(), &reach);
+        self.facts = Some(found);
+    }
+
+    /// Lock file and index, as root would judge them.
+    fn look_at_trust(&mut self, setting: &mut Setting, groups: &[u32]) {
+        let trusted = facts::ids().uid != 0 || self.app.uid == 0;
+        let judged = if trusted { Ok(()) } else { setting.must_be_out_of_reach(self.app, groups) };
+        let why = judged.as_ref().err().map(|failure| failure.what.clone());
+        self.lock = Belief { path: Some(setting.lock_path.clone()), believed: why.is_none(), why };
+        if let Err(failure) = judged {
+            self.refuse(Code::LockUntrusted, &setting.lock_path.display().to_string(), &failure);
+        }
+        let index = setting.baked.as_ref().map(|root| root.join(crate::setting::INDEX));
+        let there = index.as_ref().is_some_and(|path| path.exists());
+        setting.believe_index(self.app, groups);
+        let why = match setting.notes.pop() {
+            Some(why) => Some(why),
+            None => (!there).then(|| "there is none: SHA-256 is used, at a tenth of the speed".to_owned()),
+        };
+        if let (Some(why), Some(path)) = (&why, &index) {
+            let fix = "bake it in a layer of root's: RUN [\"ballast\", \"bake\", \"--from\", \"/mirror\", \"/opt/baked-models\"]";
+            let severity = if there { Severity::Warning } else { Severity::Note };
+            self.find(severity, Code::IndexLeftAside, &path.display().to_string(), why, fix);
+        }
+        self.index = Belief { path: index, believed: why.is_none(), why };
+    }
+
+    /// Which `[[dir]]` entries root would give away.
+    fn look_at_given(
+        &self,
+        setting: &Setting,
+        plan: &Result<Plan, Failure>,
+        groups: &[u32],
+        found: &Facts,
+    ) -> Vec<bool> {
+        let drops = plan.as_ref().is_ok_and(|plan| plan.drop_to.is_some());
+        let root = found.who.ids.uid == 0 && found.who.caps.chown && drops && self.app.uid != 0;
+        let due = |path: &Path| root && dirs::is_due(path, self.app, groups);
+        setting.lock.dirs.iter().map(|spec| due(spec.path.as_path())).collect()
+    }
+
+    /// Whether the kernel can be asked as the app from here on.
+    fn become_app(&mut self, plan: &Plan, identity: Option<&Identity>) -> bool {
+        let options = DropOptions::default();
+        let dropped = match identity.filter(|_| plan.drop_to.is_some()) {
+            Some(identity) => launch::drop_to(identity, &options),
+            None => launch::stay(&options),
+        };
+        match dropped {
+            Ok(_) => true,
+            Err(error) => {
+                self.find(Severity::Error, Code::CannotDrop, "environment", &error.to_string(), &error.problem().hint);
+                false
+            }
+        }
+    }
+
+    fn look_at_weights(&mut self, setting: &Setting, found: &Facts, reach: &Reach) {
+        let wanted = setting.all_wanted();
+        let outcomes = |root: Option<&Path>, strict| {
+            let disk = root.and_then(|root| LinuxDisk::open(root).ok());
+            disk.map(|disk| heal::verify(&disk, &wanted, strict, facts::threads()))
+        };
+        let cache = outcomes(Some(&setting.store), Strictness::Volume);
+        let layer = outcomes(setting.baked.as_deref(), Strictness::Layer);
+        let looks = setting.lock.weights.iter().enumerate().map(|(at, weight)| {
+            let words = |all: &Option<Vec<heal::Outcome>>| {
+                all.as_ref().map_or("missing".into(), |all| report::found_words(&all[at].found))
+            };
+            let right = |all: &Option<Vec<heal::Outcome>>| all.as_ref().is_some_and(|all| all[at].is_right());
+            WeightLook {
+                path: weight.path.to_string(),
+                need: weight.need,
+                cache: words(&cache),
+                baked: words(&layer),
+                right: false,
+                firmness: None,
+                state: State {
+                    in_cache: right(&cache),
+                    in_layer: right(&layer),
+                    mendable: self.mendable(setting, found, reach, weight.path.as_str()),
+                },
+            }
+        });
+        self.weights = looks.collect();
+        self.foresee(setting, found, reach);
+    }
+
+    /// Whether the app, with what root hands over first, could put a weight into the cache.
+    fn mendable(&self, setting: &Setting, found: &Facts, reach: &Reach, path: &str) -> Result<(), String> {
+        let given =
+            self.plan.as_ref().is_some_and(|plan| plan.serve.contains(&Serve::KeepVolume) || plan.hand_over.is_some());
+        if given && found.who.caps.chown {
+            return Ok(());
+        }
+        let target = setting.store.join(path);
+        let inside = target.ancestors().skip(1).filter(|at| at.starts_with(&setting.store));
+        // Whoever can write a directory can set aside what stands in the way below it.
+        let answers = inside.filter(|at| at.exists()).map(|at| reach.can_write(at));
+        let root = answers.reduce(|best, next| best.or(next));
+        root.unwrap_or_else(|| reach.can_write(&setting.store)).map_err(|why| match given {
+            true => format!("{why}; root has no CHOWN to hand it over"),
+            false => why,
+        })
+    }
+
+    /// Which attempt of the plan would hold, and what of each weight.
+    fn foresee(&mut self, setting: &Setting, found: &Facts, reach: &Reach) {
+        let Some(plan) = self.plan.clone() else { return };
+        let short = short_of_space(setting, found, &self.weights);
+        let would = |way: Serve, look: &WeightLook| match way {
+            Serve::Baked => look.state.in_layer,
+            Serve::VerifyVolume => look.state.in_cache,
+            Serve::HealVolume | Serve::KeepVolume => {
+                look.state.in_cache || (look.state.in_layer && look.state.mendable.is_ok() && short.is_none())
+            }
+        };
+        let holds = |way: &Serve| self.weights.iter().all(|look| look.need != Need::Required || would(*way, look));
+        self.serve = plan.serve.iter().copied().find(holds);
+        if let Some(way) = self.serve {
+            for look in &mut self.weights {
+                look.right = would(way, look);
+                look.firmness = look.right.then(|| firmness(way, setting, look, reach)).flatten();
+            }
+        }
+        self.judge_weights(setting, &plan, short);
+    }
+
+    fn judge_weights(&mut self, setting: &Setting, plan: &Plan, short: Option<String>) {
+        let cache = setting.store.display().to_string();
+        let unmended = self.weights.iter().filter(|look| !look.state.in_cache);
+        let why = short.or_else(|| unmended.filter_map(|look| look.state.mendable.clone().err()).next());
+        let wanted = plan.serve.first().is_some_and(|way| *way != Serve::Baked);
+        if self.serve.is_none() {
+            let missing = self.weights.iter().filter(|look| look.need == Need::Required && !look.state.in_layer);
+            let names: Vec<_> = missing.map(|look| format!("{} (baked layer: {})", look.path, look.baked)).collect();
+            let because = why.map(|why| format!("; {why}")).unwrap_or_default();
+            let what = format!("no way to have every required weight: {}{because}", names.join(", "));
+            let fix = "bake the image's own layer: RUN [\"ballast\", \"bake\", \"--from\", \"/mirror\", \"/opt/baked-models\"]";
+            self.find(Severity::Error, Code::WeightsMissing, &cache, &what, fix);
+        } else if let (true, Some(Serve::Baked), Some(why)) = (wanted, self.serve, why) {
+            let (uid, gid) = (self.app.uid, self.app.gid);
+            let fix = format!(
+                "make it writable for {uid}:{gid} (chown {uid}:{gid} on the volume, or cap_add: [CHOWN, SETUID, SETGID] and a start as root), or drop the mount"
+            );
+            self.find(
+                Severity::Warning,
+                Code::NotHealed,
+                &cache,
+                &format!("can't be mended, so the baked layer serves: {why}"),
+                &fix,
+            );
+        }
+        if self.weights.iter().any(|look| look.need == Need::Required && !look.state.in_layer) && self.serve.is_some() {
+            let what = "the cache is right now, and nothing in this image could mend it";
+            let fix = "bake the image's own layer and name it in weights.lock: [store] baked = \"/opt/baked-models\"";
+            self.find(Severity::Warning, Code::NoLayer, &cache, what, fix);
+        }
+    }
+
+    fn look_at_dirs(&mut self, setting: &Setting, given: &[bool], reach: &Reach) {
+        for (spec, given) in setting.lock.dirs.iter().zip(given) {
+            let mut refused = Vec::new();
+            let tries = std::iter::once(&spec.path).chain(&spec.fallback);
+            let place = tries.map(|root| root.as_path()).find(|root| {
+                let answer = if *given && *root == spec.path.as_path() { Ok(()) } else { reach.can_write(root) };
+                answer.map_err(|why| refused.push(why)).is_ok()
+            });
+            let place = place.map(Path::to_owned);
+            if place.is_none() {
+                let path = spec.path.as_path().display().to_string();
+                let fix = format!("tmpfs: [\"{path}:uid={},gid={},mode=0755\"]", reach.app.uid, reach.app.gid);
+                self.find(Severity::Error, Code::DirUnwritable, &path, &refused.join("; "), &fix);
+            }
+            let variable = spec.env.as_ref().map(|name| name.as_str().to_owned());
+            self.dirs.push(DirLook { variable, place, refused });
+        }
+    }
+
+    fn look_at_variables(&mut self, setting: Option<&Setting>, identity: Option<&Identity>, reach: &Reach) {
+        let kept = kept_variables(setting, &self.dirs);
+        let home = identity.filter(|identity| ids(identity) == reach.app).map(|identity| identity.home.clone());
+        let env = |name: &str| match (kept.iter().find(|(kept, _)| kept == name), &home) {
+            (Some((_, place)), _) => Some(place.display().to_string()),
+            (None, Some(home)) if name == "HOME" => Some(home.display().to_string()),
+            _ => std::env::var(name).ok(),
+        };
+        let room = ["/tmp", "/var/tmp", "/dev/shm"].into_iter().find(|dir| reach.can_write(Path::new(dir)).is_ok());
+        for variable in variables::ALL.iter().filter(|variable| !kept.iter().any(|(name, _)| name == variable.name)) {
+            let Some((path, set)) = variables::leads_to(variable, &env) else { continue };
+            let refused = reach.can_write(&path).err();
+            if let Some(why) = &refused {
+                let severity = if set && variable.usage == Use::Writes { Severity::Error } else { Severity::Warning };
+                let by = if set { "set to" } else { "not set, leads to" };
+                let what = format!("{by} {}, where uid {} can't write: {why}", path.display(), reach.app.uid);
+                self.find(severity, Code::VariableUnwritable, variable.name, &what, &fix(variable.name, room));
+            }
+            self.variables.push(VariableLook { name: variable.name, path, set, refused });
+        }
+    }
+}
+
+fn ids(identity: &Identity) -> Ids {
+    Ids { uid: identity.uid, gid: identity.gid }
+}
+
+/// The variables that a boot sets itself, and where they would lead.
+fn kept_variables(setting: Option<&Setting>, dirs: &[DirLook]) -> Vec<(String, PathBuf)> {
+    let store = setting.and_then(|setting| Some((setting.lock.store.env.as_ref()?.as_str(), &setting.store)));
+    let dirs = dirs.iter().filter_map(|dir| Some((dir.variable.as_deref()?, dir.place.as_ref()?)));
+    store.into_iter().chain(dirs).map(|(name, place)| (name.to_owned(), place.clone())).collect()
+}
+
+/// HOME is set at the drop, so only the lock file can lead it elsewhere.
+fn fix(name: &str, room: Option<&str>) -> String {
+    let place = format!("{}/{}", room.unwrap_or("/tmp"), name.to_lowercase());
+    let first = if room.is_none() { "tmpfs: [\"/tmp:mode=1777\"] and " } else { "" };
+    match name {
+        "HOME" => format!("{first}[[dir]] path = \"{place}\", env = \"HOME\" in weights.lock"),
+        _ => format!("{first}{name}={place}"),
+    }
+}
+
+/// Half a copy is none: what is missing must fit.
+fn short_of_space(setting: &Setting, found: &Facts, looks: &[WeightLook]) -> Option<String> {
+    let Volume::Present(volume) = &found.volume else { return None };
+    let missing = setting.lock.weights.iter().zip(looks).filter(|(_, look)| !look.state.in_cache);
+    let needed: u64 = missing.filter_map(|(weight, _)| setting.wanted(weight).size()).sum();
+    let free = volume.free.filter(|free| *free < needed)?;
+    Some(format!("{} has {free} bytes free, and {needed} are to be copied (ENOSPC)", setting.store.display()))
+}
+
+fn firmness(way: Serve, setting: &Setting, look: &WeightLook, reach: &Reach) -> Option<Firmness> {
+    let judged = |root: &Path| boot::firmness_of(&root.join(&look.path), reach.app, &reach.groups);
+    match way {
+        Serve::Baked => setting.baked.as_deref().and_then(judged),
+        Serve::KeepVolume => Some(Firmness::Sticky),
+        Serve::HealVolume if !look.state.in_cache => Some(Firmness::Owned),
+        Serve::HealVolume | Serve::VerifyVolume => judged(&setting.store),
+    }
+}

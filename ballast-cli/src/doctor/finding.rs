@@ -1,0 +1,104 @@
+//! What `doctor` finds: a stable code, where, what, and the exact line to write. Pure values;
+//! `docs/doctor.md` has a row for each code, and a test sees to that.
+
+use serde::Serialize;
+
+/// How bad it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Severity {
+    /// The weights, or the app, would fail.
+    Error,
+    /// It works, in some cases or not as well as it should.
+    Warning,
+    /// Worth knowing.
+    Note,
+}
+
+impl Severity {
+    /// The word that is printed.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Error => "error",
+            Self::Warning => "warning",
+            Self::Note => "note",
+        }
+    }
+}
+
+/// One thing found.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Finding {
+    /// How bad.
+    pub severity: Severity,
+    /// Which rule, for ever the same word.
+    pub code: Code,
+    /// `FILE:LINE`, a variable, or `environment`.
+    pub place: String,
+    /// What would happen.
+    pub what: String,
+    /// The line to write.
+    pub fix: String,
+}
+
+impl Finding {
+    /// A finding of one severity.
+    pub fn new(
+        severity: Severity,
+        code: Code,
+        place: impl Into<String>,
+        what: impl Into<String>,
+        fix: impl Into<String>,
+    ) -> Self {
+        Self { severity, code, place: place.into(), what: what.into(), fix: fix.into() }
+    }
+}
+
+/// Declares the codes once: the type, its words, and the list that the document is held to.
+macro_rules! codes {
+    ($($name:ident $word:literal $meaning:literal),* $(,)?) => {
+        /// The rules, by name.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+        pub enum Code {
+            $(#[doc = $meaning] #[serde(rename = $word)] $name,)*
+        }
+
+        impl Code {
+            /// Every code.
+            #[cfg(test)]
+            pub const ALL: &[Self] = &[$(Self::$name),*];
+
+            /// The stable word.
+            pub fn word(self) -> &'static str {
+                match self { $(Self::$name => $word),* }
+            }
+        }
+    };
+}
+
+codes! {
+    BadLock "bad-lock" "The lock file is absent or wrong.",
+    LockUntrusted "lock-untrusted" "The app could rewrite the lock file.",
+    IndexLeftAside "index-left-aside" "The index is not believed.",
+    PinMismatch "pin-mismatch" "A pin of the environment differs from the lock file's.",
+    UnknownUser "unknown-user" "The user can't be read or is in no account file.",
+    CannotDrop "cannot-drop" "Root without the capabilities to become the app.",
+    WeightsMissing "weights-missing" "A required weight is nowhere to be had.",
+    NotHealed "not-healed" "The cache can't be mended; the baked layer serves.",
+    NoLayer "no-layer" "The image has no baked layer to heal from.",
+    DirUnwritable "dir-unwritable" "A [[dir]] and its fallback can't be written.",
+    VariableUnwritable "variable-unwritable" "A cache variable leads to an unwritable path.",
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_code_has_a_row_in_the_document() {
+        let document = include_str!("../../../docs/doctor.md");
+        let missing: Vec<_> =
+            Code::ALL.iter().map(|code| code.word()).filter(|word| !document.contains(&format!("`{word}`"))).collect();
+        assert!(missing.is_empty(), "docs/doctor.md lacks {missing:?}");
+    }
+}
