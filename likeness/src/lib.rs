@@ -4,3 +4,4 @@
 //! knows no path, socket, clock or thread, and prints nothing.
 
 pub mod engine;
+pub mod weights;

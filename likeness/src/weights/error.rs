@@ -1,0 +1,122 @@
+//! Why a weight file is refused: which tensor or byte, what was expected, what was found.
+
+use std::fmt;
+
+/// Why a weight file is refused. Every variant names the place.
+#[derive(Debug, Clone, PartialEq)]
+pub enum WeightError {
+    /// The container breaks its own format at this byte of the file.
+    Malformed {
+        /// Offset in the file.
+        at: usize,
+        /// What the format wants there.
+        expected: String,
+        /// What is there.
+        found: String,
+    },
+    /// A pickle opcode outside the allow-list.
+    Opcode {
+        /// The opcode.
+        code: u8,
+        /// Its offset in the file.
+        at: usize,
+    },
+    /// A pickle asks for a Python object outside the allow-list.
+    Global {
+        /// Module and name, as written in the file.
+        name: String,
+        /// Offset of the opcode in the file.
+        at: usize,
+    },
+    /// The HDF5 library refuses the file, or one of its objects.
+    Hdf5 {
+        /// The object's path.
+        object: String,
+        /// The library's own words.
+        why: String,
+    },
+    /// A tensor or layer that the network needs is not in the file.
+    Missing {
+        /// Its name, or its place in the order.
+        tensor: String,
+    },
+    /// A tensor that no layer of the network takes.
+    Unused {
+        /// Its name.
+        tensor: String,
+    },
+    /// A tensor of another shape.
+    Shape {
+        /// Its name.
+        tensor: String,
+        /// The shape that the network needs.
+        expected: Vec<usize>,
+        /// The shape in the file.
+        found: Vec<usize>,
+    },
+    /// A tensor whose elements or storage are of another kind: expected is always little-endian
+    /// f32, one contiguous run.
+    Kind {
+        /// Its name.
+        tensor: String,
+        /// What was found.
+        found: String,
+    },
+    /// A tensor with an element that is NaN or infinite.
+    NotFinite {
+        /// Its name.
+        tensor: String,
+        /// Which element, in file order.
+        index: usize,
+        /// The element.
+        found: f32,
+    },
+    /// A variance below zero.
+    NegativeVariance {
+        /// Its name.
+        tensor: String,
+        /// Which element, in file order.
+        index: usize,
+        /// The element.
+        found: f32,
+    },
+    /// An operator of the file's graph that the network does not have at that place.
+    Operator {
+        /// Its place in the graph and its output's name.
+        node: String,
+        /// What the network has there.
+        expected: String,
+        /// What the file has there.
+        found: String,
+    },
+}
+
+impl fmt::Display for WeightError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Malformed { at, expected, found } => write!(f, "at byte {at}: expected {expected}, found {found}"),
+            Self::Opcode { code, at } => {
+                write!(f, "at byte {at}: expected an opcode that builds tensors, found the pickle opcode 0x{code:02x}")
+            }
+            Self::Global { name, at } => {
+                write!(f, "at byte {at}: expected a name that builds tensors, found the Python name {name:?}")
+            }
+            Self::Hdf5 { object, why } => write!(f, "{object}: {why}"),
+            Self::Missing { tensor } => write!(f, "{tensor}: expected in the file, found nothing"),
+            Self::Unused { tensor } => write!(f, "{tensor}: expected no such tensor, found one that no layer takes"),
+            Self::Shape { tensor, expected, found } => write!(f, "{tensor}: expected shape {expected:?}, found {found:?}"),
+            Self::Kind { tensor, found } => {
+                write!(f, "{tensor}: expected contiguous little-endian f32, found {found}")
+            }
+            Self::NotFinite { tensor, index, found } => {
+                write!(f, "{tensor}: expected finite numbers, found {found} at element {index}")
+            }
+            Self::NegativeVariance { tensor, index, found } => {
+                write!(f, "{tensor}: expected variances of zero or more, found {found} at element {index}")
+            }
+            Self::Operator { node, expected, found } => write!(f, "{node}: expected {expected}, found {found}"),
+        }
+    }
+}
+
+impl std::error::Error for WeightError {}

@@ -1,0 +1,152 @@
+//! Keras weight files: legacy HDF5, bound by order.
+//!
+//! The attribute `layer_names` lists the layers, each layer's `weight_names` its tensors; Keras
+//! assigns by these orders and never by name, and so do we. Both lists may be split into numbered
+//! attributes, hold fixed or variable strings, and stand at the root or, in a saved model, in
+//! `/model_weights`. Tensors are returned as views: only contiguous storage is accepted.
+//!
+//! The HDF5 structures themselves are read by the crate `hdf5-pure`, which copies no data here.
+
+use std::collections::HashMap;
+
+use hdf5_pure::{AttrValue, Datatype, DatatypeByteOrder, FloatingPointLayout, Group, Layout};
+
+use super::{Tensor, WeightError};
+
+/// Layers, or tensors of one layer, that a file may list.
+const MOST: usize = 4096;
+
+const F32: Datatype = Datatype::FloatingPoint {
+    size: 4,
+    byte_order: DatatypeByteOrder::LittleEndian,
+    layout: FloatingPointLayout::IEEE754_BINARY32,
+};
+
+/// An open file, which owns its bytes.
+pub struct File {
+    file: hdf5_pure::File,
+}
+
+/// A layer that has weights.
+#[derive(Debug)]
+pub struct Layer<'a> {
+    /// The layer's name: for errors only, nothing is bound by it.
+    pub name: String,
+    /// Its tensors, in the file's order.
+    pub weights: Vec<Tensor<'a>>,
+}
+
+impl File {
+    /// Opens a file's bytes.
+    ///
+    /// # Errors
+    /// [`WeightError::Hdf5`].
+    pub fn open(bytes: Vec<u8>) -> Result<Self, WeightError> {
+        let file = hdf5_pure::File::from_bytes(bytes).map_err(hdf5("/"))?;
+        Ok(Self { file })
+    }
+
+    /// The layers that have weights, in the file's order.
+    ///
+    /// # Errors
+    /// [`WeightError::Missing`] where there is no list of layers, [`WeightError::Hdf5`] and
+    /// [`WeightError::Kind`] otherwise.
+    pub fn layers(&self) -> Result<Vec<Layer<'_>>, WeightError> {
+        let (root, names) = self.root()?;
+        let mut groups = members(&root)?;
+        let mut layers = Vec::new();
+        for name in names {
+            let Some(group) = groups.remove(&name) else {
+                return Err(WeightError::Missing { tensor: format!("layer {name}") });
+            };
+            let weights = self.weights(&group, &name)?;
+            if !weights.is_empty() {
+                layers.push(Layer { name, weights });
+            }
+        }
+        Ok(layers)
+    }
+
+    /// The group that lists the layers, with its list.
+    fn root(&self) -> Result<(Group, Vec<String>), WeightError> {
+        let root = self.file.root();
+        if let Some(names) = list(&root, "layer_names", "/")? {
+            return Ok((root, names));
+        }
+        let missing = || WeightError::Missing { tensor: "attribute layer_names of / or /model_weights".to_owned() };
+        let inner = root.group("model_weights").map_err(|_| missing())?;
+        let names = list(&inner, "layer_names", "/model_weights")?.ok_or_else(missing)?;
+        Ok((inner, names))
+    }
+
+    fn weights(&self, group: &Group, layer: &str) -> Result<Vec<Tensor<'_>>, WeightError> {
+        let names = list(group, "weight_names", layer)?;
+        let names = names.ok_or_else(|| WeightError::Missing { tensor: format!("attribute weight_names of {layer}") })?;
+        names.iter().map(|name| self.tensor(group, layer, name)).collect()
+    }
+
+    fn tensor(&self, group: &Group, layer: &str, name: &str) -> Result<Tensor<'_>, WeightError> {
+        let full = format!("{layer}/{name}");
+        let dataset = group.dataset(name).map_err(hdf5(&full))?;
+        let kind = |found: String| WeightError::Kind { tensor: full.clone(), found };
+        let element = dataset.datatype().map_err(hdf5(&full))?;
+        if element != F32 {
+            return Err(kind(format!("{element:?}")));
+        }
+        let shape = dataset.shape().map_err(hdf5(&full))?;
+        let shape = shape.iter().map(|&n| usize::try_from(n).ok()).collect::<Option<Vec<_>>>();
+        let (address, size) = match dataset.layout().map_err(hdf5(&full))? {
+            Layout::Contiguous { address: Some(address), size } => (address, size),
+            other => return Err(kind(format!("{other:?}"))),
+        };
+        let start = usize::try_from(address).unwrap_or(usize::MAX);
+        let bytes = usize::try_from(size).ok().and_then(|size| self.file.as_bytes().get(start..)?.get(..size));
+        match (bytes, shape) {
+            (Some(bytes), Some(shape)) => Tensor::new(&full, shape, bytes, start),
+            _ => Err(kind(format!("{size} bytes at {address}, outside the file"))),
+        }
+    }
+}
+
+/// The groups directly below one, by name.
+fn members(root: &Group) -> Result<HashMap<String, Group>, WeightError> {
+    Ok(root.iter_groups().map_err(hdf5("/"))?.collect())
+}
+
+/// A list of names: one attribute, or `name0`, `name1`, … in a row.
+fn list(group: &Group, name: &str, object: &str) -> Result<Option<Vec<String>>, WeightError> {
+    let attributes = group.attrs().map_err(hdf5(object))?;
+    let strings = |key: &str| attributes.get(key).map(|value| texts(value, object, key));
+    if let Some(names) = strings(name) {
+        return names.map(Some);
+    }
+    let mut all = Vec::new();
+    for number in 0.. {
+        match strings(&format!("{name}{number}")) {
+            Some(more) => all.extend(more?),
+            None if number == 0 => return Ok(None),
+            None => break,
+        }
+    }
+    Ok(Some(all))
+}
+
+/// The strings of an attribute. Keras writes an empty list as an empty array of f64.
+fn texts(value: &AttrValue, object: &str, key: &str) -> Result<Vec<String>, WeightError> {
+    let wrong = |found: String| WeightError::Hdf5 {
+        object: format!("attribute {key} of {object}"),
+        why: format!("expected a list of at most {MOST} names, found {found}"),
+    };
+    if matches!(value, AttrValue::F64Array(none) if none.is_empty()) {
+        return Ok(Vec::new());
+    }
+    match value.as_strings() {
+        Some(names) if names.len() <= MOST => Ok(names.iter().map(|name| name.to_string()).collect()),
+        Some(names) => Err(wrong(names.len().to_string())),
+        None => Err(wrong("another kind of value".to_owned())),
+    }
+}
+
+fn hdf5<E: std::fmt::Display>(object: &str) -> impl FnOnce(E) -> WeightError {
+    move |why| WeightError::Hdf5 { object: object.to_owned(), why: why.to_string() }
+}

@@ -1,0 +1,173 @@
+//! PyTorch state dicts in the legacy, non-zip format.
+//!
+//! Five pickles (magic, protocol, system facts, the state dict with its storages by key, the keys),
+//! then for each key an int64 count and the raw elements. Tensors are returned as views of the
+//! file's bytes, each checked to lie inside its storage.
+
+use std::collections::HashMap;
+
+use super::pickle::{Element, Machine, Value, View, short};
+use super::tensor::byte_length;
+use super::{Tensor, WeightError};
+
+const MAGIC: i128 = 0x1950_a86a_20f9_469c_fc6c;
+const PROTOCOL: i128 = 1001;
+
+/// A state dict: tensors of f32 by key, taken one after the other until none is left.
+#[derive(Debug)]
+pub struct StateDict<'a> {
+    tensors: HashMap<&'a str, Tensor<'a>>,
+}
+
+impl<'a> StateDict<'a> {
+    /// Reads a whole file. Integer tensors, such as `num_batches_tracked`, are checked and left out.
+    ///
+    /// # Errors
+    /// [`WeightError::Opcode`] and [`WeightError::Global`] for what is outside the allow-list,
+    /// [`WeightError::Malformed`] and [`WeightError::Kind`] otherwise.
+    pub fn read(file: &'a [u8]) -> Result<Self, WeightError> {
+        let mut machine = Machine::new(file);
+        expect_int(&mut machine, MAGIC, "the magic number of PyTorch's legacy format")?;
+        expect_int(&mut machine, PROTOCOL, "PyTorch's protocol 1001")?;
+        expect_little_endian(&mut machine)?;
+        let state = machine.run()?;
+        let keys = machine.run()?;
+        let bytes = storages(&mut machine, keys)?;
+        Ok(Self { tensors: tensors(&machine, state, &bytes)? })
+    }
+
+    /// Removes and returns the tensor of that key.
+    ///
+    /// # Errors
+    /// [`WeightError::Missing`].
+    pub fn take(&mut self, key: &str) -> Result<Tensor<'a>, WeightError> {
+        self.tensors.remove(key).ok_or_else(|| WeightError::Missing { tensor: key.to_owned() })
+    }
+
+    /// Checks that every tensor has been taken.
+    ///
+    /// # Errors
+    /// [`WeightError::Unused`] names the first one left, in order of key.
+    pub fn finish(self) -> Result<(), WeightError> {
+        match self.tensors.keys().min() {
+            None => Ok(()),
+            Some(&key) => Err(WeightError::Unused { tensor: key.to_owned() }),
+        }
+    }
+
+    /// How many tensors are left.
+    pub fn len(&self) -> usize {
+        self.tensors.len()
+    }
+
+    /// Whether no tensor is left.
+    pub fn is_empty(&self) -> bool {
+        self.tensors.is_empty()
+    }
+}
+
+fn expect_int(machine: &mut Machine<'_>, expected: i128, what: &str) -> Result<(), WeightError> {
+    match machine.run()? {
+        Value::Int(number) if number == expected => Ok(()),
+        other => Err(machine.wrong(what, format!("{other:?}"))),
+    }
+}
+
+fn expect_little_endian(machine: &mut Machine<'_>) -> Result<(), WeightError> {
+    let facts = machine.run()?;
+    let order = machine.dict(facts).and_then(|facts| facts.iter().find(|(k, _)| *k == Value::Text("little_endian")));
+    match order {
+        Some((_, Value::Bool(true))) => Ok(()),
+        other => Err(machine.wrong("system facts that say little_endian", format!("{other:?}"))),
+    }
+}
+
+/// The bytes of each storage, by its index, with their offset in the file.
+fn storages<'a>(machine: &mut Machine<'a>, keys: Value<'a>) -> Result<Vec<(&'a [u8], usize)>, WeightError> {
+    let Some(keys) = machine.list(keys).map(<[_]>::to_vec) else {
+        return Err(machine.wrong("a list of storage keys", format!("{keys:?}")));
+    };
+    let by_key: HashMap<&str, usize> = machine.storages.iter().enumerate().map(|(i, s)| (s.key, i)).collect();
+    let mut found = vec![None; machine.storages.len()];
+    for key in keys {
+        let Value::Text(key) = key else {
+            return Err(machine.wrong("a storage key", format!("{key:?}")));
+        };
+        let Some(&index) = by_key.get(key) else {
+            return Err(machine.wrong("a key of the state dict's storages", format!("{key:?}")));
+        };
+        let bytes = storage_bytes(machine, index)?;
+        if found[index].replace(bytes).is_some() {
+            return Err(machine.wrong("each storage once", format!("{key:?} twice")));
+        }
+    }
+    if machine.position() != machine.length() {
+        return Err(machine.wrong("the end of the file", format!("{} more bytes", machine.length() - machine.position())));
+    }
+    let absent = |index: usize| WeightError::Missing { tensor: format!("storage {:?}", machine.storages[index].key) };
+    found.into_iter().enumerate().map(|(index, bytes)| bytes.ok_or_else(|| absent(index))).collect()
+}
+
+fn storage_bytes<'a>(machine: &mut Machine<'a>, index: usize) -> Result<(&'a [u8], usize), WeightError> {
+    let storage = machine.storages[index];
+    let count = machine.array().map(i64::from_le_bytes)?;
+    if usize::try_from(count) != Ok(storage.length) {
+        return Err(machine.wrong(&format!("a storage of {} elements", storage.length), format!("{count}")));
+    }
+    let at = machine.position();
+    Ok((machine.take(storage.length * storage.element.size())?, at))
+}
+
+fn tensors<'a>(
+    machine: &Machine<'a>,
+    state: Value<'a>,
+    bytes: &[(&'a [u8], usize)],
+) -> Result<HashMap<&'a str, Tensor<'a>>, WeightError> {
+    let Some(entries) = machine.dict(state) else {
+        return Err(machine.wrong("a state dict", format!("{state:?}")));
+    };
+    let mut tensors = HashMap::new();
+    for &(key, value) in entries {
+        let (Value::Text(key), Value::Tensor(index)) = (key, value) else {
+            return Err(machine.wrong("a tensor under a text key", format!("{value:?} under {key:?}")));
+        };
+        let view = &machine.views[index];
+        let Some(tensor) = tensor(machine, key, view, bytes[view.storage])? else { continue };
+        if tensors.insert(key, tensor).is_some() {
+            return Err(machine.wrong("each key once", format!("{key:?} twice")));
+        }
+    }
+    Ok(tensors)
+}
+
+/// The view as a tensor of f32; none where it holds integers.
+fn tensor<'a>(
+    machine: &Machine<'a>,
+    key: &str,
+    view: &View,
+    (bytes, at): (&'a [u8], usize),
+) -> Result<Option<Tensor<'a>>, WeightError> {
+    let element = machine.storages[view.storage].element;
+    let kind = |found: String| WeightError::Kind { tensor: short(key).to_owned(), found };
+    if !row_major(&view.shape, &view.stride) {
+        return Err(kind(format!("strides {:?} for shape {:?}", view.stride, view.shape)));
+    }
+    let length = byte_length(&view.shape).map(|n| n / 4).and_then(|n| n.checked_mul(element.size()));
+    let start = view.offset.checked_mul(element.size());
+    let range = start.zip(length).and_then(|(start, length)| bytes.get(start..)?.get(..length));
+    match (range, element) {
+        (None, _) => Err(kind(format!("shape {:?} at {} outside its storage", view.shape, view.offset))),
+        (Some(_), Element::I64) => Ok(None),
+        (Some(range), Element::F32) => Tensor::new(key, view.shape.clone(), range, at).map(Some),
+    }
+}
+
+/// Whether the strides are those of a contiguous tensor; the stride of a dimension of one does not matter.
+fn row_major(shape: &[usize], stride: &[usize]) -> bool {
+    let mut wanted = 1usize;
+    shape.iter().zip(stride).rev().all(|(&n, &stride)| {
+        let right = n == 1 || stride == wanted;
+        wanted = wanted.saturating_mul(n);
+        right
+    })
+}
