@@ -4,4 +4,6 @@
 //! knows no path, socket, clock or thread, and prints nothing.
 
 pub mod engine;
+pub mod net;
+pub mod selftest;
 pub mod weights;

@@ -80,10 +80,10 @@ pub enum WeightError {
         /// The element.
         found: f32,
     },
-    /// An operator of the file's graph that the network does not have at that place.
-    Operator {
-        /// Its place in the graph and its output's name.
-        node: String,
+    /// A layer or operator that is not the one that the network has at that place.
+    Layer {
+        /// Its name, or its place.
+        layer: String,
         /// What the network has there.
         expected: String,
         /// What the file has there.
@@ -104,7 +104,9 @@ impl fmt::Display for WeightError {
             Self::Hdf5 { object, why } => write!(f, "{object}: {why}"),
             Self::Missing { tensor } => write!(f, "{tensor}: expected in the file, found nothing"),
             Self::Unused { tensor } => write!(f, "{tensor}: expected no such tensor, found one that no layer takes"),
-            Self::Shape { tensor, expected, found } => write!(f, "{tensor}: expected shape {expected:?}, found {found:?}"),
+            Self::Shape { tensor, expected, found } => {
+                write!(f, "{tensor}: expected shape {expected:?}, found {found:?}")
+            }
             Self::Kind { tensor, found } => {
                 write!(f, "{tensor}: expected contiguous little-endian f32, found {found}")
             }
@@ -114,7 +116,7 @@ impl fmt::Display for WeightError {
             Self::NegativeVariance { tensor, index, found } => {
                 write!(f, "{tensor}: expected variances of zero or more, found {found} at element {index}")
             }
-            Self::Operator { node, expected, found } => write!(f, "{node}: expected {expected}, found {found}"),
+            Self::Layer { layer, expected, found } => write!(f, "{layer}: expected {expected}, found {found}"),
         }
     }
 }

@@ -81,7 +81,8 @@ impl File {
 
     fn weights(&self, group: &Group, layer: &str) -> Result<Vec<Tensor<'_>>, WeightError> {
         let names = list(group, "weight_names", layer)?;
-        let names = names.ok_or_else(|| WeightError::Missing { tensor: format!("attribute weight_names of {layer}") })?;
+        let names =
+            names.ok_or_else(|| WeightError::Missing { tensor: format!("attribute weight_names of {layer}") })?;
         names.iter().map(|name| self.tensor(group, layer, name)).collect()
     }
 

@@ -154,7 +154,8 @@ impl Model {
             }
         }
         let nodes = graph.node.iter().map(|bytes| node(&file, bytes)).collect::<Result<_, _>>()?;
-        let outputs = graph.output.iter().take(MOST_PARTS).map(|bytes| output(&file, bytes)).collect::<Result<_, _>>()?;
+        let outputs =
+            graph.output.iter().take(MOST_PARTS).map(|bytes| output(&file, bytes)).collect::<Result<_, _>>()?;
         Ok(Self { opset, nodes, outputs, initializers: initializers(&file, &graph.initializer)? })
     }
 
@@ -187,7 +188,11 @@ fn node(file: &Bytes, bytes: &Bytes) -> Result<Node, WeightError> {
     let longest = message.attribute.iter().map(|attribute| attribute.ints.len()).max().unwrap_or(0);
     let parts = [message.input.len(), message.output.len(), message.attribute.len(), longest];
     if let Some(count) = parts.into_iter().find(|&count| count > MOST_PARTS) {
-        return Err(malformed(offset(file, bytes), &format!("at most {MOST_PARTS} parts of a node"), &count.to_string()));
+        return Err(malformed(
+            offset(file, bytes),
+            &format!("at most {MOST_PARTS} parts of a node"),
+            &count.to_string(),
+        ));
     }
     Ok(Node {
         operator: message.op_type,

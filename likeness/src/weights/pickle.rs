@@ -19,7 +19,10 @@ pub(super) enum Value<'a> {
     Text(&'a str),
     Name(Name),
     /// A run of the arena of items.
-    Tuple { start: usize, length: usize },
+    Tuple {
+        start: usize,
+        length: usize,
+    },
     List(usize),
     Dict(usize),
     Storage(usize),

@@ -49,11 +49,7 @@ impl<'a> Tensor<'a> {
         if self.shape == expected {
             return Ok(self);
         }
-        Err(WeightError::Shape {
-            tensor: self.name.clone(),
-            expected: expected.to_vec(),
-            found: self.shape.clone(),
-        })
+        Err(WeightError::Shape { tensor: self.name.clone(), expected: expected.to_vec(), found: self.shape.clone() })
     }
 
     /// A copy of a one-dimensional tensor of `length` finite elements.

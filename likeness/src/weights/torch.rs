@@ -102,7 +102,9 @@ fn storages<'a>(machine: &mut Machine<'a>, keys: Value<'a>) -> Result<Vec<(&'a [
         }
     }
     if machine.position() != machine.length() {
-        return Err(machine.wrong("the end of the file", format!("{} more bytes", machine.length() - machine.position())));
+        return Err(
+            machine.wrong("the end of the file", format!("{} more bytes", machine.length() - machine.position()))
+        );
     }
     let absent = |index: usize| WeightError::Missing { tensor: format!("storage {:?}", machine.storages[index].key) };
     found.into_iter().enumerate().map(|(index, bytes)| bytes.ok_or_else(|| absent(index))).collect()

@@ -1,0 +1,365 @@
+//! CenterFace, the face detector: MobileNetV2 with a pyramid of three steps, in an ONNX file.
+//!
+//! The file's graph is followed operator by operator: each must be the expected one, on the
+//! expected values, with the expected attributes and shapes, and at the end no weight is left.
+//! The sizes that the file's exporter wrote down (batch 10, 32 x 32) are not used.
+
+use std::collections::HashSet;
+
+use super::fold::{BatchNorm, oihw};
+use super::{Refusal, WeightFile};
+use crate::engine::{Activation, Builder, Dims, Fold, KernelSet, Network, Padding, RunError, Scratch, Shape, Value};
+use crate::selftest::{self, SelfTest};
+use crate::weights::WeightError;
+use crate::weights::onnx::{Model, Node};
+
+/// Pixels of the input per cell of the outputs.
+pub const STRIDE: usize = 4;
+/// Rows and columns of the input must be multiples of this.
+pub const MULTIPLE: usize = 32;
+
+const BACKBONE_EPSILON: f32 = 1e-5;
+const NECK_EPSILON: f32 = 1e-3;
+/// Channels of the pyramid.
+const PYRAMID: usize = 24;
+
+/// CenterFace.
+pub struct Detector {
+    network: Network,
+    tested: SelfTest,
+}
+
+/// The detector's answer: for each cell of `rows` x `columns`, row by row.
+#[derive(Debug, Clone, Copy)]
+pub struct Maps<'s> {
+    /// Rows of cells: a quarter of the input's.
+    pub rows: usize,
+    /// Columns of cells: a quarter of the input's.
+    pub columns: usize,
+    /// One number per cell, 0 to 1: how surely a face is centred there.
+    pub heat: &'s [f32],
+    /// Two numbers per cell: logarithms of height and width, in cells.
+    pub scale: &'s [f32],
+    /// Two numbers per cell: where in the cell the centre is, down and right.
+    pub offset: &'s [f32],
+    /// Ten numbers per cell: five landmarks, each down and right, as parts of the box.
+    pub landmarks: &'s [f32],
+}
+
+impl Detector {
+    /// Loads `centerface.onnx` and tests it.
+    ///
+    /// # Errors
+    /// [`Refusal`] names the operator or tensor, or the answer that is wrong.
+    pub fn load(file: WeightFile, kernels: KernelSet) -> Result<Self, Refusal> {
+        let digest = file.digest();
+        let network = describe(&Model::read(file.into_bytes())?, kernels)?;
+        let input = selftest::picture(selftest::CANVAS, selftest::CANVAS);
+        let tested = selftest::judge(digest, || {
+            let mut scratch = Scratch::default();
+            Ok(sample(run(&network, &mut scratch, selftest::CANVAS, selftest::CANVAS, &input)?))
+        })?;
+        Ok(Self { network, tested })
+    }
+
+    /// The maps of one image: `height` x `width` (multiples of 32) RGB pixels, row by row, each
+    /// number 0 to 255.
+    ///
+    /// # Errors
+    /// [`RunError`]: sizes that do not fit, or an answer that is not finite.
+    pub fn maps<'s>(
+        &self,
+        scratch: &'s mut Scratch,
+        height: usize,
+        width: usize,
+        rgb: &[f32],
+    ) -> Result<Maps<'s>, RunError> {
+        run(&self.network, scratch, height, width, rgb)
+    }
+
+    /// What the self-test found when the file was loaded.
+    pub fn tested(&self) -> &SelfTest {
+        &self.tested
+    }
+}
+
+fn run<'s>(
+    network: &Network,
+    scratch: &'s mut Scratch,
+    height: usize,
+    width: usize,
+    rgb: &[f32],
+) -> Result<Maps<'s>, RunError> {
+    let shape = Shape { n: 1, h: height, w: width, c: 3 };
+    if !height.is_multiple_of(MULTIPLE) || !width.is_multiple_of(MULTIPLE) {
+        return Err(RunError::shape("input", format!("height and width in multiples of {MULTIPLE}"), shape));
+    }
+    let outputs = network.forward(scratch, shape, rgb)?;
+    let map = |index: usize| outputs[index].data.as_slice();
+    let (rows, columns) = (height / STRIDE, width / STRIDE);
+    Ok(Maps { rows, columns, heat: map(0), scale: map(1), offset: map(2), landmarks: map(3) })
+}
+
+/// What the self-test looks at: all 15 numbers of every 64th cell.
+fn sample(maps: Maps<'_>) -> Vec<f32> {
+    let cells = (0..maps.heat.len()).step_by(64);
+    let numbers = |cell: usize| {
+        let parts = [(maps.heat, 1), (maps.scale, 2), (maps.offset, 2), (maps.landmarks, 10)];
+        parts.map(|(map, n)| &map[n * cell..n * (cell + 1)]).concat()
+    };
+    cells.flat_map(numbers).collect()
+}
+
+fn describe(model: &Model, kernels: KernelSet) -> Result<Network, Refusal> {
+    if model.opset != 9 {
+        return Err(operator("the model".to_owned(), "operator set 9", &model.opset.to_string()).into());
+    }
+    let mut walk = Walk { model, next: 0, used: HashSet::new(), builder: Builder::new(kernels, 3) };
+    let steps = walk.backbone()?;
+    let x = walk.neck(&steps)?;
+    let outputs = walk.head(&x)?;
+    walk.finish(&outputs)
+}
+
+/// A value: its name in the file's graph, and in ours.
+#[derive(Clone)]
+struct Edge {
+    name: String,
+    value: Value,
+}
+
+/// The numbers of a convolution.
+struct Conv {
+    out: usize,
+    side: usize,
+    stride: usize,
+}
+
+/// A walk along the file's operators, in file order.
+struct Walk<'m> {
+    model: &'m Model,
+    next: usize,
+    used: HashSet<&'m str>,
+    builder: Builder,
+}
+
+impl<'m> Walk<'m> {
+    /// MobileNetV2; its results at strides 4, 8, 16 and 32.
+    fn backbone(&mut self) -> Result<[Edge; 4], Refusal> {
+        let input = Edge { name: "input.1".to_owned(), value: self.builder.input() };
+        let x = self.conv(&input, Conv { out: 32, side: 3, stride: 2 }, BACKBONE_EPSILON, &Activation::Relu)?;
+        let x = self.depthwise(&x, 1)?;
+        let x = self.project(&x, 16)?;
+        let x = self.widen(&x, 24, 2)?;
+        let at_4 = self.residual(&x)?;
+        let x = self.widen(&at_4, 32, 2)?;
+        let x = self.residual(&x)?;
+        let at_8 = self.residual(&x)?;
+        let mut x = self.widen(&at_8, 64, 2)?;
+        for _ in 0..3 {
+            x = self.residual(&x)?;
+        }
+        x = self.widen(&x, 96, 1)?;
+        x = self.residual(&x)?;
+        let at_16 = self.residual(&x)?;
+        let mut x = self.widen(&at_16, 160, 2)?;
+        for _ in 0..2 {
+            x = self.residual(&x)?;
+        }
+        let at_32 = self.widen(&x, 320, 1)?;
+        Ok([at_4, at_8, at_16, at_32])
+    }
+
+    /// From the coarsest step to the finest: narrow, double, add the next step.
+    fn neck(&mut self, [at_4, at_8, at_16, at_32]: &[Edge; 4]) -> Result<Edge, Refusal> {
+        let mut x = self.lateral(at_32)?;
+        for step in [at_16, at_8, at_4] {
+            let up = self.double(&x)?;
+            let side = self.lateral(step)?;
+            x = self.add(&up, &side)?;
+        }
+        Ok(x)
+    }
+
+    fn head(&mut self, x: &Edge) -> Result<[Edge; 4], Refusal> {
+        let x = self.conv(x, Conv { out: PYRAMID, side: 3, stride: 1 }, BACKBONE_EPSILON, &Activation::Relu)?;
+        let heat = self.biased(&x, 1)?;
+        let heat = self.sigmoid(&heat)?;
+        Ok([heat, self.biased(&x, 2)?, self.biased(&x, 2)?, self.biased(&x, 10)?])
+    }
+
+    fn finish(self, outputs: &[Edge; 4]) -> Result<Network, Refusal> {
+        if let Some(node) = self.model.nodes.get(self.next) {
+            return Err(operator(self.place(), "the end of the graph", &node.operator).into());
+        }
+        let names: Vec<&str> = outputs.iter().map(|edge| edge.name.as_str()).collect();
+        if self.model.outputs != names {
+            return Err(
+                operator("outputs".to_owned(), &format!("{names:?}"), &format!("{:?}", self.model.outputs)).into()
+            );
+        }
+        if let Some(left) = self.model.floats().filter(|name| !self.used.contains(name)).min() {
+            return Err(WeightError::Unused { tensor: left.to_owned() }.into());
+        }
+        let values = outputs.each_ref().map(|edge| edge.value);
+        Ok(self.builder.finish(&values)?)
+    }
+
+    /// Six times wider, 3x3 per channel, narrow again.
+    fn widen(&mut self, x: &Edge, out: usize, stride: usize) -> Result<Edge, Refusal> {
+        let wide = 6 * self.builder.channels(x.value);
+        let y = self.conv(x, Conv { out: wide, side: 1, stride: 1 }, BACKBONE_EPSILON, &Activation::Relu)?;
+        let y = self.depthwise(&y, stride)?;
+        self.project(&y, out)
+    }
+
+    fn residual(&mut self, x: &Edge) -> Result<Edge, Refusal> {
+        let y = self.widen(x, self.builder.channels(x.value), 1)?;
+        self.add(x, &y)
+    }
+
+    fn project(&mut self, x: &Edge, out: usize) -> Result<Edge, Refusal> {
+        self.conv(x, Conv { out, side: 1, stride: 1 }, BACKBONE_EPSILON, &Activation::None)
+    }
+
+    fn lateral(&mut self, x: &Edge) -> Result<Edge, Refusal> {
+        self.conv(x, Conv { out: PYRAMID, side: 1, stride: 1 }, NECK_EPSILON, &Activation::Relu)
+    }
+
+    fn conv(&mut self, x: &Edge, conv: Conv, epsilon: f32, activation: &Activation) -> Result<Edge, Refusal> {
+        let node = self.convolution("Conv", x, &Window { side: conv.side, stride: conv.stride, group: 1 }, 2)?;
+        let (name, fold) = self.norm(node, conv.out, epsilon, *activation == Activation::Relu)?;
+        let tensor = self.model.tensor(&node.inputs[1])?;
+        let dims = Dims { out: conv.out, input: self.builder.channels(x.value), h: conv.side, w: conv.side };
+        let padding = Padding::all(conv.side / 2);
+        let value = self.builder.conv(x.value, &oihw(&tensor, dims)?, &fold, conv.stride, padding, activation)?;
+        Ok(Edge { name, value })
+    }
+
+    fn depthwise(&mut self, x: &Edge, stride: usize) -> Result<Edge, Refusal> {
+        let channels = self.builder.channels(x.value);
+        let node = self.convolution("Conv", x, &Window { side: 3, stride, group: channels }, 2)?;
+        let (name, fold) = self.norm(node, channels, BACKBONE_EPSILON, true)?;
+        let tensor = self.model.tensor(&node.inputs[1])?;
+        let filter = oihw(&tensor, Dims { out: channels, input: 1, h: 3, w: 3 })?;
+        let value = self.builder.depthwise(x.value, &filter, &fold, stride, Padding::all(1), &Activation::Relu)?;
+        Ok(Edge { name, value })
+    }
+
+    /// Transposed 2x2 convolution; ONNX stores its filter input first.
+    fn double(&mut self, x: &Edge) -> Result<Edge, Refusal> {
+        let node = self.convolution("ConvTranspose", x, &Window { side: 2, stride: 2, group: 1 }, 2)?;
+        let (name, fold) = self.norm(node, PYRAMID, NECK_EPSILON, true)?;
+        let tensor = self.model.tensor(&node.inputs[1])?;
+        let dims = Dims { out: PYRAMID, input: PYRAMID, h: 2, w: 2 };
+        let mut filter = oihw(&tensor, dims)?;
+        std::mem::swap(&mut filter.strides.out, &mut filter.strides.input);
+        let value = self.builder.conv_transpose_2x2(x.value, &filter, &fold, &Activation::Relu)?;
+        Ok(Edge { name, value })
+    }
+
+    /// A 1x1 convolution with a bias and no batch norm.
+    fn biased(&mut self, x: &Edge, out: usize) -> Result<Edge, Refusal> {
+        let node = self.convolution("Conv", x, &Window { side: 1, stride: 1, group: 1 }, 3)?;
+        self.used.insert(&node.inputs[2]);
+        let fold = Fold::bias(self.model.tensor(&node.inputs[2])?.vector(out)?);
+        let tensor = self.model.tensor(&node.inputs[1])?;
+        let filter = oihw(&tensor, Dims { out, input: PYRAMID, h: 1, w: 1 })?;
+        let value = self.builder.conv(x.value, &filter, &fold, 1, Padding::default(), &Activation::None)?;
+        Ok(Edge { name: node.outputs[0].clone(), value })
+    }
+
+    fn add(&mut self, a: &Edge, b: &Edge) -> Result<Edge, Refusal> {
+        let node = self.node("Add", &[&a.name, &b.name], 2, &[])?;
+        let value = self.builder.add(a.value, b.value, &Activation::None);
+        Ok(Edge { name: node.outputs[0].clone(), value })
+    }
+
+    fn sigmoid(&mut self, x: &Edge) -> Result<Edge, Refusal> {
+        let node = self.node("Sigmoid", &[&x.name], 1, &[])?;
+        let value = self.builder.sigmoid(x.value);
+        Ok(Edge { name: node.outputs[0].clone(), value })
+    }
+
+    /// The batch norm that follows, and the ReLU if there is to be one; the name of the result.
+    fn norm(&mut self, conv: &Node, channels: usize, epsilon: f32, relu: bool) -> Result<(String, Fold), Refusal> {
+        let model = self.model;
+        let node = self.node("BatchNormalization", &[&conv.outputs[0]], 5, &["epsilon", "momentum"])?;
+        if node.float("epsilon") != Some(epsilon) {
+            let found = format!("{:?}", node.float("epsilon"));
+            return Err(operator(self.last(), &format!("epsilon {epsilon}"), &found).into());
+        }
+        let part = |index: usize| model.tensor(&node.inputs[index]);
+        let (gamma, beta, mean, variance) = (part(1)?, part(2)?, part(3)?, part(4)?);
+        self.used.extend(node.inputs[1..].iter().map(String::as_str));
+        let norm = BatchNorm {
+            gamma: Some(&gamma),
+            beta: &beta,
+            mean: &mean,
+            variance: &variance,
+            epsilon: f64::from(epsilon),
+        };
+        let fold = norm.fold(channels)?;
+        let name = &node.outputs[0];
+        let last = if relu { &self.node("Relu", &[name], 1, &[])?.outputs[0] } else { name };
+        Ok((last.clone(), fold))
+    }
+
+    fn convolution(&mut self, kind: &str, x: &Edge, window: &Window, inputs: usize) -> Result<&'m Node, WeightError> {
+        let names = ["dilations", "group", "kernel_shape", "pads", "strides"];
+        let node = self.node(kind, &[&x.name], inputs, &names)?;
+        let pad = if kind == "Conv" { window.side / 2 } else { 0 };
+        let expected = (vec![1; 2], window.group, vec![window.side; 2], vec![pad; 4], vec![window.stride; 2]);
+        let numbers =
+            |name: &str| node.integers(name).iter().map(|&n| usize::try_from(n).unwrap_or(usize::MAX)).collect();
+        let group = node.integer("group").and_then(|n| usize::try_from(n).ok()).unwrap_or(1);
+        let found = (numbers("dilations"), group, numbers("kernel_shape"), numbers("pads"), numbers("strides"));
+        if found != expected {
+            let names = names.join(", ");
+            return Err(operator(self.last(), &format!("{names} {expected:?}"), &format!("{found:?}")));
+        }
+        self.used.insert(&node.inputs[1]);
+        Ok(node)
+    }
+
+    /// The next operator, if it is the expected one on the expected values, with one output and no
+    /// attributes but these.
+    fn node(&mut self, kind: &str, x: &[&str], inputs: usize, allowed: &[&str]) -> Result<&'m Node, WeightError> {
+        let place = self.place();
+        let expected = format!("{kind} of {} and {} weights", x.join(" and "), inputs - x.len());
+        let Some(node) = self.model.nodes.get(self.next) else {
+            return Err(operator(place, &expected, "the end of the graph"));
+        };
+        self.next += 1;
+        let right = node.operator == kind
+            && node.inputs.len() == inputs
+            && node.inputs.iter().zip(x).all(|(found, expected)| found == expected)
+            && node.outputs.len() == 1
+            && node.attribute_names().all(|name| allowed.contains(&name));
+        if right {
+            return Ok(node);
+        }
+        let attributes: Vec<&str> = node.attribute_names().collect();
+        let found = format!("{} of {:?} with attributes {attributes:?}", node.operator, node.inputs);
+        Err(operator(place, &expected, &found))
+    }
+
+    fn place(&self) -> String {
+        format!("operator {} of the graph", self.next)
+    }
+
+    fn last(&self) -> String {
+        format!("operator {} of the graph", self.next.saturating_sub(1))
+    }
+}
+
+/// What a convolution's attributes must say.
+struct Window {
+    side: usize,
+    stride: usize,
+    group: usize,
+}
+
+fn operator(layer: String, expected: &str, found: &str) -> WeightError {
+    WeightError::Layer { layer, expected: expected.to_owned(), found: found.to_owned() }
+}

@@ -1,0 +1,111 @@
+//! A weight file in memory, with the digest of exactly these bytes.
+
+use std::fmt;
+
+use sha2::{Digest as _, Sha256};
+
+/// A SHA-256 digest.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Digest(pub [u8; 32]);
+
+impl Digest {
+    /// The digest of some bytes.
+    pub fn of(bytes: &[u8]) -> Self {
+        Self(Sha256::digest(bytes).into())
+    }
+
+    /// Reads 64 lower-case hex digits; for constants.
+    ///
+    /// # Panics
+    /// On anything else.
+    pub const fn hex(text: &str) -> Self {
+        let text = text.as_bytes();
+        assert!(text.len() == 64, "a SHA-256 digest has 64 hex digits");
+        let mut bytes = [0; 32];
+        let mut at = 0;
+        while at < 32 {
+            bytes[at] = nibble(text[2 * at]) << 4 | nibble(text[2 * at + 1]);
+            at += 1;
+        }
+        Self(bytes)
+    }
+}
+
+const fn nibble(hex: u8) -> u8 {
+    match hex {
+        b'0'..=b'9' => hex - b'0',
+        b'a'..=b'f' => hex - b'a' + 10,
+        _ => panic!("a lower-case hex digit"),
+    }
+}
+
+impl fmt::Display for Digest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+    }
+}
+
+impl fmt::Debug for Digest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+/// The bytes of a weight file and their SHA-256. Loading a network consumes it, so that the bytes
+/// are freed before the next file comes.
+pub struct WeightFile {
+    bytes: Vec<u8>,
+    digest: Digest,
+}
+
+impl WeightFile {
+    /// Hashes the bytes.
+    pub fn new(bytes: Vec<u8>) -> Self {
+        Self { digest: Digest::of(&bytes), bytes }
+    }
+
+    /// Hashes the bytes, which must have this digest.
+    ///
+    /// # Errors
+    /// [`WrongDigest`] has both digests.
+    pub fn pinned(bytes: Vec<u8>, expected: Digest) -> Result<Self, WrongDigest> {
+        let file = Self::new(bytes);
+        if file.digest == expected {
+            return Ok(file);
+        }
+        Err(WrongDigest { expected, found: file.digest })
+    }
+
+    /// Bytes that the caller has hashed himself: `digest` must be the SHA-256 of these very bytes,
+    /// not of a file that they were once read from.
+    pub fn verified(bytes: Vec<u8>, digest: Digest) -> Self {
+        Self { bytes, digest }
+    }
+
+    /// The digest.
+    pub fn digest(&self) -> Digest {
+        self.digest
+    }
+
+    /// The bytes.
+    pub fn into_bytes(self) -> Vec<u8> {
+        self.bytes
+    }
+}
+
+/// Bytes that are not what the pin says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct WrongDigest {
+    /// The pin.
+    pub expected: Digest,
+    /// What the bytes hash to.
+    pub found: Digest,
+}
+
+impl fmt::Display for WrongDigest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "wrong digest\n  expected {}\n  found    {}", self.expected, self.found)
+    }
+}
+
+impl std::error::Error for WrongDigest {}

@@ -1,0 +1,107 @@
+//! The self-test: a loaded network answers a known question before it may answer others.
+//!
+//! For each known file, by its SHA-256, the answers to a picture made by a formula are recorded in
+//! [`answers`]; they come from an independent computation in double precision
+//! (`tools/selftest-answers.py`), never from this engine. A network that differs by more than
+//! [`TOLERANCE`] in any number is refused. For an unknown file only the structure is proved: every
+//! tensor had its place and shape, and the answer to the picture is finite.
+
+mod answers;
+
+use std::fmt;
+
+use crate::net::{Digest, Refusal};
+
+/// How far an answer may be from the recorded one.
+pub const TOLERANCE: f32 = 1e-4;
+/// Rows and columns of the detector's picture.
+pub(crate) const CANVAS: usize = 64;
+
+/// What a self-test found.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum SelfTest {
+    /// All recorded answers were reproduced.
+    Exact {
+        /// The file.
+        digest: Digest,
+        /// The greatest difference from a recorded number.
+        max_error: f32,
+        /// How many numbers were compared.
+        numbers: usize,
+    },
+    /// No answer is recorded for this file: tensors and shapes are right and the answer is finite,
+    /// but that the numbers are the published ones is known from the digest alone.
+    Structural {
+        /// The file.
+        digest: Digest,
+    },
+}
+
+impl SelfTest {
+    /// The digest of the file that was tested.
+    pub fn digest(&self) -> Digest {
+        match self {
+            Self::Exact { digest, .. } | Self::Structural { digest } => *digest,
+        }
+    }
+}
+
+impl fmt::Display for SelfTest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Exact { max_error, numbers, .. } => {
+                write!(f, "exact ({numbers} recorded numbers reproduced within {max_error:.1e})")
+            }
+            Self::Structural { .. } => f.write_str("structural (no answer is recorded for this file)"),
+        }
+    }
+}
+
+/// An answer that is not the recorded one.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct WrongAnswer {
+    /// Which number of the answer is farthest off.
+    pub index: usize,
+    /// The recorded number.
+    pub expected: f32,
+    /// The network's.
+    pub found: f32,
+}
+
+impl fmt::Display for WrongAnswer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { index, expected, found } = self;
+        write!(f, "number {index} of the answer: expected {expected} within {TOLERANCE}, found {found}")
+    }
+}
+
+impl std::error::Error for WrongAnswer {}
+
+/// The picture: `height` x `width` pixels of three integers from 0 to 254, row by row; slanted
+/// waves under fine noise, so that every layer has something to do.
+pub(crate) fn picture(height: usize, width: usize) -> Vec<f32> {
+    let number = |index: usize| {
+        let (pixel, channel) = (index / 3, index % 3);
+        let wave = (3 * (pixel / width) + 5 * (pixel % width) + 40 * channel) % 224;
+        let noise = (index as u32).wrapping_mul(2_654_435_761) >> 27;
+        wave as f32 + noise as f32
+    };
+    (0..height * width * 3).map(number).collect()
+}
+
+/// Compares an answer with the recorded one.
+///
+/// # Errors
+/// [`WrongAnswer`] has the number that is farthest off.
+pub(crate) fn judge(digest: Digest, answer: impl FnOnce() -> Result<Vec<f32>, Refusal>) -> Result<SelfTest, Refusal> {
+    let found = answer()?;
+    let Some(expected) = answers::recorded(digest) else {
+        return Ok(SelfTest::Structural { digest });
+    };
+    let errors = expected.iter().zip(&found).map(|(e, f)| (e - f).abs());
+    let (index, max_error) = errors.enumerate().max_by(|a, b| a.1.total_cmp(&b.1)).unwrap_or((0, f32::INFINITY));
+    if max_error <= TOLERANCE && expected.len() == found.len() {
+        return Ok(SelfTest::Exact { digest, max_error, numbers: expected.len() });
+    }
+    Err(WrongAnswer { index, expected: expected[index], found: found[index] }.into())
+}
