@@ -1,8 +1,12 @@
 //! A loaded network, and one forward pass of it.
 
+use super::aligned::Aligned;
 use super::graph::{Simple, Value, Window};
 use super::packed::Packed;
-use super::{KernelSet, RunError, Shape, reference};
+use super::plan::Plan;
+use super::ring::RingMemory;
+use super::run::Run;
+use super::{KernelSet, RunError, Shape};
 
 /// One operation.
 pub(crate) struct Node {
@@ -104,6 +108,8 @@ pub struct Tensor {
 /// The memory of a forward pass: kept by the caller, one per thread, reused by any network.
 #[derive(Default)]
 pub struct Scratch {
+    pub(crate) buffers: Vec<Aligned>,
+    pub(crate) ring: RingMemory,
     pub(crate) outputs: Vec<Tensor>,
 }
 
@@ -112,11 +118,16 @@ pub struct Network {
     pub(crate) set: KernelSet,
     pub(crate) nodes: Vec<Node>,
     pub(crate) outputs: Vec<Value>,
+    pub(crate) plan: Plan,
+    /// As many as the widest pixel.
+    pub(crate) zeros: Vec<f32>,
 }
 
 impl Network {
     pub(crate) fn new(set: KernelSet, nodes: Vec<Node>, outputs: Vec<Value>) -> Self {
-        Self { set, nodes, outputs }
+        let plan = Plan::new(&nodes, &outputs);
+        let widest = nodes.iter().map(|node| node.channels).max().unwrap_or(0);
+        Self { set, nodes, outputs, plan, zeros: vec![0.0; widest] }
     }
 
     /// The kernels that it was packed for.
@@ -131,7 +142,8 @@ impl Network {
     /// [`RunError::Shape`] where the input does not fit; [`RunError::NotFinite`] where an output
     /// holds a NaN or an infinity: then there is no answer.
     pub fn forward<'s>(&self, scratch: &'s mut Scratch, shape: Shape, input: &[f32]) -> Result<&'s [Tensor], RunError> {
-        scratch.outputs = reference::run(self, shape, input)?;
+        let shapes = self.shapes(shape, input)?;
+        Run { network: self, shapes: &shapes, input }.all(scratch)?;
         finite(&scratch.outputs)?;
         Ok(&scratch.outputs)
     }

@@ -42,8 +42,12 @@ pub(crate) struct Panel<'a> {
 impl Packed {
     /// Packs a dense filter.
     pub(crate) fn dense(set: KernelSet, filter: &Filter, fold: &Fold, slope: &[f32]) -> Result<Self, LoadError> {
+        Self::fill(set, filter, fold, slope, set.panel())
+    }
+
+    fn fill(set: KernelSet, filter: &Filter, fold: &Fold, slope: &[f32], width: usize) -> Result<Self, LoadError> {
         let (dims, taps) = (filter.dims, filter.dims.h * filter.dims.w);
-        let mut packed = Self::shell(set, filter.name, taps, dims.input, dims.out, fold, slope)?;
+        let mut packed = Self::shell(filter, set.lanes(), width, fold, slope)?;
         for out in 0..dims.out {
             let (at, step) = packed.place(out);
             for tap in 0..taps {
@@ -56,34 +60,26 @@ impl Packed {
         Ok(packed)
     }
 
-    /// Packs one filter per channel: the same order, with one input.
+    /// Packs one filter per channel, as one panel.
     pub(crate) fn depthwise(set: KernelSet, filter: &Filter, fold: &Fold, slope: &[f32]) -> Result<Self, LoadError> {
-        let one = Filter { dims: super::Dims { input: 1, ..filter.dims }, ..*filter };
-        Self::dense(set, &one, fold, slope)
+        Self::fill(set, filter, fold, slope, filter.dims.out.next_multiple_of(set.lanes()))
     }
 
-    fn shell(
-        set: KernelSet,
-        name: &str,
-        taps: usize,
-        input: usize,
-        output: usize,
-        fold: &Fold,
-        slope: &[f32],
-    ) -> Result<Self, LoadError> {
-        finite(name, "scale", &fold.scale)?;
-        finite(name, "shift", &fold.shift)?;
-        finite(name, "slope", slope)?;
-        let padded = output.next_multiple_of(set.lanes());
+    fn shell(filter: &Filter, lanes: usize, width: usize, fold: &Fold, slope: &[f32]) -> Result<Self, LoadError> {
+        finite(filter.name, "scale", &fold.scale)?;
+        finite(filter.name, "shift", &fold.shift)?;
+        finite(filter.name, "slope", slope)?;
+        let (dims, taps) = (filter.dims, filter.dims.h * filter.dims.w);
+        let padded = dims.out.next_multiple_of(lanes);
         Ok(Self {
-            weights: Aligned::zeros(padded * taps * input),
+            weights: Aligned::zeros(padded * taps * dims.input),
             bias: padded_copy(&fold.shift, padded),
             slope: padded_copy(slope, if slope.is_empty() { 0 } else { padded }),
             taps,
-            input,
-            output,
-            width: set.panel(),
-            lanes: set.lanes(),
+            input: dims.input,
+            output: dims.out,
+            width,
+            lanes,
         })
     }
 
@@ -98,6 +94,7 @@ impl Packed {
     }
 
     /// A weight, scale included.
+    #[cfg(test)]
     pub(crate) fn at(&self, out: usize, tap: usize, input: usize) -> f32 {
         let (at, step) = self.place(out);
         self.weights[at + (tap * self.input + input) * step]
@@ -119,11 +116,6 @@ impl Packed {
         })
     }
 
-    /// Multiplies the whole filter, bias included: `a + scale * conv(x)` becomes `a + conv(x)`.
-    pub(crate) fn multiply(&mut self, scale: f32) {
-        self.weights.iter_mut().chain(self.bias.iter_mut()).for_each(|number| *number *= scale);
-    }
-
     /// Bytes held.
     pub(crate) fn bytes(&self) -> usize {
         (self.weights.len() + self.bias.len() + self.slope.len()) * size_of::<f32>()
@@ -141,7 +133,7 @@ fn checked(filter: &Filter, out: usize, weight: f32, fold: &Fold) -> Result<f32,
     if folded.is_finite() && weight.is_finite() {
         return Ok(folded);
     }
-    let found = format!("weight {weight} (times {}) in output channel {out}", fold.scale[out]);
+    let found = format!("weight {weight:e} (times {:e}) in output channel {out}", fold.scale[out]);
     Err(LoadError::NotFinite { tensor: filter.name.to_owned(), found })
 }
 
@@ -149,7 +141,7 @@ fn finite(name: &str, what: &str, numbers: &[f32]) -> Result<(), LoadError> {
     match numbers.iter().position(|number| !number.is_finite()) {
         None => Ok(()),
         Some(at) => {
-            Err(LoadError::NotFinite { tensor: name.to_owned(), found: format!("{what} {} at {at}", numbers[at]) })
+            Err(LoadError::NotFinite { tensor: name.to_owned(), found: format!("{what} {:e} at {at}", numbers[at]) })
         }
     }
 }

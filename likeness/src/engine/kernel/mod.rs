@@ -3,7 +3,22 @@
 //! A [`KernelSet`] can only be had where the processor and the operating system support it, so
 //! holding one is the argument for every call into its `unsafe` functions.
 
+#![allow(unsafe_code, reason = "calls into the set that this machine supports")]
+
+#[cfg(target_arch = "x86_64")]
+mod avx2;
+#[cfg(target_arch = "x86_64")]
+mod avx512;
+#[cfg(target_arch = "aarch64")]
+mod neon;
+mod portable;
+#[cfg_attr(not(any(target_arch = "x86_64", target_arch = "aarch64")), allow(dead_code, reason = "no vectors here"))]
+mod simd;
+pub(crate) mod task;
+
 use std::fmt;
+
+use task::{Conv, Depthwise};
 
 /// One family of inner loops.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -76,7 +91,8 @@ impl KernelSet {
     pub(crate) fn lanes(self) -> usize {
         match self.0 {
             Kind::Avx512 => 16,
-            Kind::Avx2 | Kind::Portable => 8,
+            Kind::Avx2 => 8,
+            Kind::Portable => portable::LANES,
             Kind::Neon => 4,
         }
     }
@@ -86,7 +102,47 @@ impl KernelSet {
         match self.0 {
             Kind::Avx512 => 32,
             Kind::Avx2 | Kind::Neon => 16,
-            Kind::Portable => 8,
+            Kind::Portable => portable::LANES,
+        }
+    }
+
+    /// One panel of a dense convolution.
+    ///
+    /// # Panics
+    /// Where the task would read or write outside of what it was given.
+    pub(crate) fn conv(self, task: &Conv, out: &mut [f32]) {
+        task.check(self.lanes(), self.panel(), out);
+        match self.0 {
+            // SAFETY: the set is supported (only such a `KernelSet` can be had); the check passed.
+            #[cfg(target_arch = "x86_64")]
+            Kind::Avx512 => unsafe { avx512::conv(task, out) },
+            // SAFETY: the same.
+            #[cfg(target_arch = "x86_64")]
+            Kind::Avx2 => unsafe { avx2::conv(task, out) },
+            // SAFETY: the same.
+            #[cfg(target_arch = "aarch64")]
+            Kind::Neon => unsafe { neon::conv(task, out) },
+            _ => portable::conv(task, out),
+        }
+    }
+
+    /// A row of a depthwise convolution.
+    ///
+    /// # Panics
+    /// Where the task would read or write outside of what it was given.
+    pub(crate) fn depthwise(self, task: &Depthwise, out: &mut [f32]) {
+        let _pixels = task.check(self.lanes(), out);
+        match self.0 {
+            // SAFETY: the set is supported (only such a `KernelSet` can be had); the check passed.
+            #[cfg(target_arch = "x86_64")]
+            Kind::Avx512 => unsafe { avx512::depthwise(task, _pixels, out) },
+            // SAFETY: the same.
+            #[cfg(target_arch = "x86_64")]
+            Kind::Avx2 => unsafe { avx2::depthwise(task, _pixels, out) },
+            // SAFETY: the same.
+            #[cfg(target_arch = "aarch64")]
+            Kind::Neon => unsafe { neon::depthwise(task, _pixels, out) },
+            _ => portable::depthwise(task, out),
         }
     }
 }

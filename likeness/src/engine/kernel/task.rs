@@ -1,0 +1,167 @@
+//! What a kernel is told: where to read, where to write, what to do at the end.
+//!
+//! These types carry the argument for the kernels' pointers. [`Rows`] only holds pointers that
+//! were slices of enough numbers when they were pushed, and lives no longer than they do;
+//! [`Places`] knows its greatest offset, so one comparison covers a whole call.
+
+#![allow(unsafe_code, reason = "slices from the pointers that were made of slices")]
+
+use std::marker::PhantomData;
+
+use crate::engine::graph::Simple;
+use crate::engine::packed::Panel;
+
+/// Pointers to input pixels, tap by tap: `[tap][pixel]`, each good for `input` numbers.
+pub(crate) struct Rows<'a> {
+    pointers: Vec<*const f32>,
+    input: usize,
+    life: PhantomData<&'a [f32]>,
+}
+
+impl<'a> Rows<'a> {
+    /// None yet; each pixel has `input` numbers.
+    pub(crate) fn new(input: usize) -> Self {
+        Self { pointers: Vec::new(), input, life: PhantomData }
+    }
+
+    /// The same memory for other pixels of as many numbers.
+    pub(crate) fn recycled<'b>(mut self) -> Rows<'b> {
+        self.pointers.clear();
+        Rows { pointers: self.pointers, input: self.input, life: PhantomData }
+    }
+
+    /// `count` pixels that start at `start` in `data`, `step` apart.
+    pub(crate) fn push_run(&mut self, data: &'a [f32], start: usize, step: usize, count: usize) {
+        if count == 0 {
+            return;
+        }
+        let end = start + (count - 1) * step + self.input;
+        assert!(end <= data.len(), "pixels reach {end} of {}", data.len());
+        let first = data[start..].as_ptr();
+        self.pointers.extend((0..count).map(|pixel| first.wrapping_add(pixel * step)));
+    }
+
+    pub(super) fn pointers(&self) -> &[*const f32] {
+        &self.pointers
+    }
+
+    /// The pixel under a tap.
+    pub(super) fn pixel(&self, tap: usize, pixel: usize, task: &Conv) -> &'a [f32] {
+        let pointer = self.pointers[tap * task.places.len() + pixel];
+        // SAFETY: `push_run` made it of a slice that is alive for 'a, `input` numbers before its end.
+        unsafe { std::slice::from_raw_parts(pointer, self.input) }
+    }
+
+    /// Numbers of a pixel.
+    pub(super) fn input(&self) -> usize {
+        self.input
+    }
+}
+
+/// Offsets of pixels in a tensor.
+#[derive(Default)]
+pub(crate) struct Places {
+    offsets: Vec<usize>,
+    greatest: usize,
+}
+
+impl Places {
+    /// Forgets all.
+    pub(crate) fn clear(&mut self) {
+        self.offsets.clear();
+        self.greatest = 0;
+    }
+
+    /// `count` pixels, the first at `start`, `step` apart.
+    pub(crate) fn push_run(&mut self, start: usize, step: usize, count: usize) {
+        if count > 0 {
+            self.greatest = self.greatest.max(start + (count - 1) * step);
+            self.offsets.extend((0..count).map(|pixel| start + pixel * step));
+        }
+    }
+
+    /// How many pixels.
+    pub(crate) fn len(&self) -> usize {
+        self.offsets.len()
+    }
+
+    pub(super) fn offsets(&self) -> &[usize] {
+        &self.offsets
+    }
+
+    fn fit(&self, channels: usize, len: usize) -> bool {
+        self.offsets.is_empty() || self.greatest + channels <= len
+    }
+}
+
+/// A tensor that is added at the end: `then(data + scale * result)`.
+#[derive(Clone, Copy)]
+pub(crate) struct Residual<'a> {
+    pub(crate) data: &'a [f32],
+    pub(crate) places: &'a Places,
+    pub(crate) scale: f32,
+    pub(crate) then: Simple,
+}
+
+/// One panel of a dense convolution, for all pixels of `rows`.
+#[derive(Clone, Copy)]
+pub(crate) struct Conv<'a> {
+    pub(crate) rows: &'a Rows<'a>,
+    pub(crate) panel: Panel<'a>,
+    pub(crate) activation: Simple,
+    pub(crate) residual: Option<Residual<'a>>,
+    pub(crate) places: &'a Places,
+}
+
+impl Conv<'_> {
+    /// Taps of the filter.
+    pub(super) fn taps(&self) -> usize {
+        self.rows.pointers.len() / self.places.len().max(1)
+    }
+
+    /// Panics unless every access of a kernel is inside what it was given.
+    pub(super) fn check(&self, lanes: usize, widest: usize, out: &[f32]) {
+        let Panel { weights, bias, slope, width, first, channels } = self.panel;
+        let (pixels, taps) = (self.places.len(), self.taps());
+        assert_eq!(self.rows.pointers.len(), taps * pixels, "pointers for every tap and pixel");
+        assert_eq!(weights.len(), taps * self.rows.input * width, "weights of the panel");
+        assert!(width.is_multiple_of(lanes) && width <= widest && channels <= width, "whole vectors");
+        assert!(channels + lanes > width, "one partial vector at most");
+        assert_eq!(bias.len(), width, "biases of the panel");
+        assert!(self.activation != Simple::Prelu || slope.len() == width, "slopes of the panel");
+        assert!(self.places.fit(first + channels, out.len()), "room for the result");
+        if let Some(residual) = &self.residual {
+            assert!(residual.then != Simple::Prelu, "no slopes after the sum");
+            assert_eq!(residual.places.len(), pixels, "a residual for every pixel");
+            assert!(residual.places.fit(first + channels, residual.data.len()), "a residual for every channel");
+        }
+    }
+}
+
+/// One row of a depthwise convolution over padded rows whose pixels are whole vectors.
+#[derive(Clone, Copy)]
+pub(crate) struct Depthwise<'a> {
+    /// The rows under the window, first to last.
+    pub(crate) rows: &'a [&'a [f32]],
+    /// One panel as wide as a pixel: `[tap][width]`.
+    pub(crate) panel: Panel<'a>,
+    /// Columns of the window.
+    pub(crate) columns: usize,
+    pub(crate) stride: usize,
+    pub(crate) activation: Simple,
+}
+
+impl Depthwise<'_> {
+    /// Pixels of the result; panics unless every access of a kernel is inside what it was given.
+    pub(super) fn check(&self, lanes: usize, out: &[f32]) -> usize {
+        let Panel { weights, bias, slope, width, .. } = self.panel;
+        assert!(width > 0 && width.is_multiple_of(lanes) && out.len().is_multiple_of(width), "whole vectors");
+        assert_eq!(weights.len(), self.rows.len() * self.columns * width, "weights of the window");
+        assert_eq!(bias.len(), width, "biases");
+        assert!(self.activation != Simple::Prelu || slope.len() == width, "slopes");
+        let pixels = out.len() / width;
+        let needed = ((pixels.max(1) - 1) * self.stride + self.columns) * width;
+        assert!(self.rows.iter().all(|row| row.len() >= needed), "rows of {needed} numbers");
+        pixels
+    }
+}

@@ -1,0 +1,193 @@
+//! One forward pass: the steps of the plan, in buffers that are kept.
+
+use super::conv::{Dense, Join};
+use super::graph::{Value, Window};
+use super::kernel::task::Places;
+use super::network::{Network, Op, Scratch, Tensor};
+use super::packed::Packed;
+use super::plan::{self, Kind, Place, Step};
+use super::ring::{Feed, Project, Ring};
+use super::view::{Outside, Target, View};
+use super::{Padding, RunError, Shape, simple};
+
+/// What one forward pass is given.
+pub(crate) struct Run<'r> {
+    pub(crate) network: &'r Network,
+    pub(crate) shapes: &'r [Shape],
+    pub(crate) input: &'r [f32],
+}
+
+impl Run<'_> {
+    /// Runs all steps and copies the outputs out.
+    pub(crate) fn all(&self, scratch: &mut Scratch) -> Result<(), RunError> {
+        let plan = &self.network.plan;
+        scratch.buffers.resize_with(plan.buffers.max(scratch.buffers.len()), Default::default);
+        for step in &plan.steps {
+            let Some(place) = plan.places[step.out.0] else { continue };
+            let shape = self.shapes[step.out.0];
+            let mut buffer = std::mem::take(&mut scratch.buffers[place.buffer]);
+            buffer.resize(shape.n * shape.h * shape.w * place.pixel);
+            self.step(step, scratch, &mut Target { data: &mut buffer, shape, place });
+            scratch.buffers[place.buffer] = buffer;
+        }
+        self.outputs(scratch);
+        Ok(())
+    }
+
+    fn outputs(&self, scratch: &mut Scratch) {
+        let mut outputs = std::mem::take(&mut scratch.outputs);
+        outputs.resize_with(self.network.outputs.len(), Tensor::default);
+        for (tensor, value) in outputs.iter_mut().zip(&self.network.outputs) {
+            let view = self.view(*value, scratch);
+            tensor.shape = view.shape;
+            tensor.data.clear();
+            if view.pixel == view.shape.c {
+                tensor.data.extend_from_slice(&view.data[view.offset..][..view.shape.len()]);
+            } else {
+                view.pixels().for_each(|pixel| tensor.data.extend_from_slice(pixel));
+            }
+        }
+        scratch.outputs = outputs;
+    }
+
+    fn view<'s>(&'s self, value: Value, scratch: &'s Scratch) -> View<'s> {
+        let shape = self.shapes[value.0];
+        match self.network.plan.places[value.0] {
+            Some(Place { buffer, offset, pixel }) => View { data: &scratch.buffers[buffer], shape, offset, pixel },
+            None => View { data: self.input, shape, offset: 0, pixel: shape.c },
+        }
+    }
+
+    fn step(&self, step: &Step, scratch: &mut Scratch, out: &mut Target) {
+        match &step.kind {
+            Kind::Conv { node, join } => {
+                let join = join.map(|join| self.join(&join, scratch));
+                let place = out.place;
+                self.dense(*node, scratch).run(
+                    0..out.shape.n * out.shape.h * out.shape.w,
+                    out.data,
+                    join,
+                    &|places: &mut Places, range| {
+                        places.push_run(place.offset + range.start * place.pixel, place.pixel, range.len());
+                    },
+                );
+            }
+            Kind::Ring { .. } => self.ring(&step.kind, scratch, out),
+            Kind::Other { node } => self.other(&self.network.nodes[*node].op, scratch, out),
+        }
+    }
+
+    fn join<'s>(&'s self, join: &plan::Join, scratch: &'s Scratch) -> Join<'s> {
+        Join { with: self.view(join.with, scratch), scale: join.scale, then: join.then }
+    }
+
+    fn dense<'s>(&'s self, node: usize, scratch: &'s Scratch) -> Dense<'s> {
+        let Op::Conv { x, packed, window, activation } = &self.network.nodes[node].op else {
+            unreachable!("the plan names a convolution")
+        };
+        let Shape { h, w, .. } = self.shapes[node];
+        Dense {
+            set: self.network.set,
+            packed,
+            window: *window,
+            activation: *activation,
+            x: self.view(*x, scratch),
+            outside: self.outside(node),
+            size: (h, w),
+            whole: false,
+        }
+    }
+
+    fn outside(&self, _node: usize) -> Outside<'_> {
+        Outside::Zero(&self.network.zeros)
+    }
+
+    fn ring(&self, kind: &Kind, scratch: &mut Scratch, out: &mut Target) {
+        let Kind::Ring { producer, depthwise, project, join } = kind else { return };
+        let Op::Depthwise { x, packed, window, activation } = &self.network.nodes[*depthwise].op else {
+            unreachable!("the plan names a depthwise convolution")
+        };
+        let mut memory = std::mem::take(&mut scratch.ring);
+        let feed = match producer {
+            Some(node) => Feed::Conv(Dense { whole: true, ..self.dense(*node, scratch) }),
+            None => Feed::Tensor(self.view(*x, scratch)),
+        };
+        let project = project.and_then(|node| match &self.network.nodes[node].op {
+            Op::Conv { packed, activation, .. } => {
+                let join = join.map(|join| self.join(&join, scratch));
+                Some(Project { packed, activation: *activation, join })
+            }
+            _ => None,
+        });
+        let ring = Ring {
+            set: self.network.set,
+            feed,
+            shape: self.shapes[x.0],
+            packed,
+            window: *window,
+            activation: *activation,
+            outside: self.outside(*depthwise),
+            project,
+        };
+        ring.run(&mut memory, out, None);
+        scratch.ring = memory;
+    }
+
+    fn other(&self, op: &Op, scratch: &Scratch, out: &mut Target) {
+        let view = |value: &Value| self.view(*value, scratch);
+        match op {
+            Op::ConvTranspose { x, quarters, activation } => {
+                for (quarter, packed) in quarters.iter().enumerate() {
+                    self.quarter(packed, *activation, view(x), quarter, out);
+                }
+            }
+            Op::Add { a, b, scale, activation } => simple::add(view(a), view(b), *scale, *activation, out),
+            Op::MulChannels { x, s } => simple::mul_channels(view(x), view(s), out),
+            Op::Sigmoid { x } => simple::map(view(x), out, simple::sigmoid),
+            Op::Relu { x } => simple::map(view(x), out, simple::positive),
+            Op::MaxPool { x } => simple::max_pool(view(x), out),
+            Op::GlobalAverage { x } => simple::global_average(view(x), out),
+            Op::Concat { parts } => self.concat(parts, scratch, out),
+            Op::Input | Op::Conv { .. } | Op::Depthwise { .. } => unreachable!("never planned as such"),
+        }
+    }
+
+    /// One of the four pixels that each pixel becomes.
+    fn quarter(&self, packed: &Packed, activation: super::graph::Simple, x: View, quarter: usize, out: &mut Target) {
+        let (Shape { n, h, w, .. }, place) = (x.shape, out.place);
+        let dense = Dense {
+            set: self.network.set,
+            packed,
+            window: Window { h: 1, w: 1, stride: 1, padding: Padding::default() },
+            activation,
+            x,
+            outside: Outside::Zero(&self.network.zeros),
+            size: (h, w),
+            whole: false,
+        };
+        dense.run(0..n * h * w, out.data, None, &|places: &mut Places, range: std::ops::Range<usize>| {
+            let mut at = range.start;
+            while at < range.end {
+                let (row, column) = (at / w, at % w);
+                let count = (w - column).min(range.end - at);
+                let pixel = (2 * row + quarter / 2) * 2 * w + 2 * column + quarter % 2;
+                places.push_run(place.offset + pixel * place.pixel, 2 * place.pixel, count);
+                at += count;
+            }
+        });
+    }
+
+    /// Copies the parts that are not written in place.
+    fn concat(&self, parts: &[Value], scratch: &Scratch, out: &mut Target) {
+        let mut channel = 0;
+        for part in parts {
+            let c = self.shapes[part.0].c;
+            let here = Place { offset: out.place.offset + channel, ..out.place };
+            if self.network.plan.places[part.0] != Some(here) {
+                let shape = Shape { c, ..out.shape };
+                simple::copy(self.view(*part, scratch), &mut Target { data: out.data, shape, place: here });
+            }
+            channel += c;
+        }
+    }
+}

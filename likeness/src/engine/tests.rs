@@ -1,0 +1,370 @@
+//! The fast executor against the obvious one, on random networks, for every kernel set here.
+
+use super::network::Op;
+use super::{Activation, Builder, Dims, Filter, Fold, KernelSet, LoadError, Network, Padding, RunError};
+use super::{Scratch, Shape, Tensor, Value, reference};
+
+/// A generator that a printed seed reproduces (SplitMix64).
+struct Dice(u64);
+
+impl Dice {
+    fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut z = self.0;
+        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        z ^ (z >> 31)
+    }
+
+    fn below(&mut self, n: usize) -> usize {
+        (self.next() % n as u64) as usize
+    }
+
+    /// One of a range.
+    fn from(&mut self, range: std::ops::RangeInclusive<usize>) -> usize {
+        range.start() + self.below(range.end() - range.start() + 1)
+    }
+
+    fn real(&mut self) -> f32 {
+        (self.next() >> 40) as f32 / (1 << 23) as f32 - 1.0
+    }
+
+    fn reals(&mut self, n: usize) -> Vec<f32> {
+        (0..n).map(|_| self.real()).collect()
+    }
+
+    fn activation(&mut self, channels: usize) -> Activation {
+        match self.below(3) {
+            0 => Activation::None,
+            1 => Activation::Relu,
+            _ => Activation::Prelu(self.reals(channels)),
+        }
+    }
+}
+
+/// A network under construction, with what is known about each value's size.
+struct Maker {
+    dice: Dice,
+    builder: Builder,
+    values: Vec<(Value, usize, usize)>,
+}
+
+impl Maker {
+    fn filter(&mut self, dims: Dims) -> (Vec<u8>, Fold) {
+        let spread = (dims.input * dims.h * dims.w) as f32;
+        let numbers = self.dice.reals(dims.out * dims.input * dims.h * dims.w);
+        let bytes = numbers.iter().flat_map(|number| (number / spread.sqrt()).to_le_bytes()).collect();
+        let scale = self.dice.reals(dims.out).iter().map(|number| number + 1.5).collect();
+        (bytes, Fold { scale, shift: self.dice.reals(dims.out) })
+    }
+
+    fn channels(&mut self) -> usize {
+        match self.dice.below(4) {
+            0 => self.dice.from(1..=7),
+            1 => 8 * self.dice.from(1..=9),
+            _ => self.dice.from(1..=75),
+        }
+    }
+
+    /// A random value that was made already, the last more often.
+    fn any(&mut self) -> (Value, usize, usize) {
+        let n = self.values.len();
+        let at = if self.dice.below(3) > 0 { n - 1 } else { self.dice.below(n) };
+        self.values[at]
+    }
+
+    fn conv(&mut self, (x, h, w): (Value, usize, usize), out: usize) -> Option<(Value, usize, usize)> {
+        let (kh, kw, stride) = [(1, 1, 1), (3, 3, 1), (3, 3, 2), (1, 7, 1), (7, 1, 1), (3, 1, 1), (1, 1, 2), (2, 5, 3)]
+            [self.dice.below(8)];
+        let dims = Dims { out, input: self.builder.channels(x), h: kh, w: kw };
+        let padding = match self.dice.below(3) {
+            0 => Padding::default(),
+            1 => Padding::same(dims),
+            _ => Padding { top: 1, left: 0, bottom: 0, right: self.dice.below(2) },
+        };
+        let (h, w) = (h + padding.top + padding.bottom, w + padding.left + padding.right);
+        let size = (h.checked_sub(kh)? / stride + 1, w.checked_sub(kw)? / stride + 1);
+        let (bytes, fold) = self.filter(dims);
+        let activation = self.dice.activation(out);
+        let filter = Filter::oihw("dense", &bytes, dims);
+        Some((self.builder.conv(x, &filter, &fold, stride, padding, &activation).unwrap(), size.0, size.1))
+    }
+
+    fn depthwise(&mut self, (x, h, w): (Value, usize, usize)) -> Option<(Value, usize, usize)> {
+        let (k, stride, pad) = [(3, 1, 1), (3, 2, 1), (5, 1, 0), (3, 1, 0), (2, 3, 1)][self.dice.below(5)];
+        let out = self.builder.channels(x);
+        let dims = Dims { out, input: 1, h: k, w: k };
+        let size = ((h + 2 * pad).checked_sub(k)? / stride + 1, (w + 2 * pad).checked_sub(k)? / stride + 1);
+        let (bytes, fold) = self.filter(dims);
+        let activation = self.dice.activation(out);
+        let filter = Filter::oihw("depthwise", &bytes, dims);
+        let padding = Padding::all(pad);
+        Some((self.builder.depthwise(x, &filter, &fold, stride, padding, &activation).unwrap(), size.0, size.1))
+    }
+
+    fn point(&mut self, from: (Value, usize, usize), out: usize) -> (Value, usize, usize) {
+        let dims = Dims { out, input: self.builder.channels(from.0), h: 1, w: 1 };
+        let (bytes, fold) = self.filter(dims);
+        let activation = self.dice.activation(out);
+        let filter = Filter::oihw("point", &bytes, dims);
+        (self.builder.dense(from.0, &filter, &fold, &activation).unwrap(), from.1, from.2)
+    }
+
+    /// Expand, depthwise, project, and now and then a sum.
+    fn block(&mut self, from: (Value, usize, usize)) -> Option<(Value, usize, usize)> {
+        let wide = self.channels();
+        let wide = self.point(from, wide);
+        let deep = self.depthwise(wide)?;
+        let thin = self.builder.channels(from.0);
+        let thin = self.point(deep, thin);
+        if (thin.1, thin.2) == (from.1, from.2) && self.dice.below(2) > 0 {
+            return Some((self.builder.add(thin.0, from.0, &Activation::Relu), thin.1, thin.2));
+        }
+        Some(thin)
+    }
+
+    fn join(&mut self, from: (Value, usize, usize)) -> (Value, usize, usize) {
+        let (x, h, w) = from;
+        let c = self.builder.channels(x);
+        let (other, _, _) = self.point(from, c);
+        let activation = if self.dice.below(2) > 0 { Activation::Relu } else { Activation::None };
+        (self.builder.add_scaled(x, other, self.dice.0 as u8 as f32 / 64.0, &activation), h, w)
+    }
+
+    fn concat(&mut self, from: (Value, usize, usize)) -> (Value, usize, usize) {
+        let (first, second) = (self.channels(), self.channels());
+        let (a, b) = (self.point(from, first).0, self.point(from, second).0);
+        let (c, _, _) = self.point((a, from.1, from.2), first);
+        let parts = [[a, b, c], [from.0, a, a], [c, a, b]][self.dice.below(3)];
+        (self.builder.concat(&parts), from.1, from.2)
+    }
+
+    fn simple(&mut self, (x, h, w): (Value, usize, usize)) -> Option<(Value, usize, usize)> {
+        match self.dice.below(4) {
+            0 => Some((self.builder.sigmoid(x), h, w)),
+            1 => Some((self.builder.relu(x), h, w)),
+            2 => {
+                let mean = self.builder.global_average(x);
+                Some((self.builder.mul_channels(x, mean), h, w))
+            }
+            _ if h >= 3 && w >= 3 => Some((self.builder.max_pool_3x3_s2(x), (h - 1) / 2, (w - 1) / 2)),
+            _ => None,
+        }
+    }
+
+    fn transpose(&mut self, (x, h, w): (Value, usize, usize)) -> Option<(Value, usize, usize)> {
+        let out = self.dice.from(1..=40);
+        let dims = Dims { out, input: self.builder.channels(x), h: 2, w: 2 };
+        let (bytes, fold) = self.filter(dims);
+        let activation = self.dice.activation(out);
+        let filter = Filter::oihw("transpose", &bytes, dims);
+        let value = self.builder.conv_transpose_2x2(x, &filter, &fold, &activation).unwrap();
+        (h * w < 600).then_some((value, 2 * h, 2 * w))
+    }
+
+    fn grow(&mut self) {
+        let from = self.any();
+        let out = self.channels();
+        let made = match self.dice.below(8) {
+            0 | 1 => self.conv(from, out),
+            2 => self.depthwise(from),
+            3 => self.block(from),
+            4 => Some(self.join(from)),
+            5 => Some(self.concat(from)),
+            6 => self.simple(from),
+            _ => self.transpose(from),
+        };
+        self.values.extend(made);
+    }
+}
+
+/// A random network and an input for it.
+fn network(set: KernelSet, seed: u64) -> (Network, Shape, Vec<f32>) {
+    let mut dice = Dice(seed);
+    let shape = Shape { n: dice.from(1..=3), h: dice.from(1..=19), w: dice.from(1..=23), c: dice.from(1..=40) };
+    let input = dice.reals(shape.len());
+    let builder = Builder::new(set, shape.c);
+    let values = vec![(builder.input(), shape.h, shape.w)];
+    let mut maker = Maker { dice, builder, values };
+    for _ in 0..maker.dice.from(1..=9) {
+        maker.grow();
+    }
+    let last = maker.any();
+    maker.values.push(last);
+    let outputs: Vec<Value> = maker.values.iter().rev().take(2).map(|(value, _, _)| *value).collect();
+    (maker.builder.finish(&outputs).unwrap(), shape, input)
+}
+
+/// The greatest difference, relative to the greatest number of the tensor (at least 1).
+fn difference(a: &Tensor, b: &Tensor) -> f32 {
+    assert_eq!((a.shape, a.data.len()), (b.shape, b.data.len()));
+    let greatest = b.data.iter().fold(1.0f32, |greatest, x| greatest.max(x.abs()));
+    a.data.iter().zip(&b.data).fold(0.0f32, |worst, (a, b)| worst.max((a - b).abs())) / greatest
+}
+
+#[test]
+fn every_kernel_set_agrees_with_the_obvious_executor_on_random_networks() {
+    let mut failures = Vec::new();
+    for set in KernelSet::available() {
+        let mut scratch = Scratch::default();
+        for seed in 0..60 {
+            let (network, shape, input) = network(set, seed);
+            let wanted = reference::run(&network, shape, &input).unwrap();
+            let worst = match network.forward(&mut scratch, shape, &input) {
+                Ok(found) => found.iter().zip(&wanted).map(|(a, b)| difference(a, b)).fold(0.0, f32::max),
+                Err(_) => f32::INFINITY,
+            };
+            if worst.is_nan() || worst > 1e-5 {
+                failures.push(format!("{set}, seed {seed}, {shape}: {worst:e}"));
+            }
+        }
+    }
+    assert!(failures.is_empty(), "{} differ:\n{}", failures.len(), failures.join("\n"));
+}
+
+/// All ten operators, each on the way to the output.
+fn every_operator(set: KernelSet) -> (Network, Shape, Vec<f32>) {
+    let shape = Shape { n: 1, h: 13, w: 11, c: 5 };
+    let mut dice = Dice(7);
+    let input = dice.reals(shape.len());
+    let builder = Builder::new(set, shape.c);
+    let first = (builder.input(), shape.h, shape.w);
+    let mut maker = Maker { dice, builder, values: vec![first] };
+    let wide = maker.point(first, 37);
+    let dims = Dims { out: 37, input: 1, h: 3, w: 3 };
+    let (bytes, fold) = maker.filter(dims);
+    let (filter, slopes) = (Filter::oihw("deep", &bytes, dims), Activation::Prelu(maker.dice.reals(37)));
+    let deep = maker.builder.depthwise(wide.0, &filter, &fold, 1, Padding::all(1), &slopes).unwrap();
+    let thin = maker.point((deep, 13, 11), 5);
+    let sum = maker.builder.add_scaled(first.0, thin.0, 0.5, &Activation::Relu);
+    let up = maker.transpose((sum, 13, 11)).unwrap();
+    let pooled = maker.builder.max_pool_3x3_s2(up.0);
+    let parts = [maker.point((pooled, 12, 10), 20).0, maker.point((pooled, 12, 10), 3).0];
+    let joined = maker.builder.concat(&parts);
+    let mean = maker.builder.global_average(joined);
+    let factor = maker.builder.sigmoid(mean);
+    let scaled = maker.builder.mul_channels(joined, factor);
+    let clipped = maker.builder.relu(scaled);
+    let dims = Dims { out: 9, input: 23, h: 3, w: 3 };
+    let (bytes, fold) = maker.filter(dims);
+    let filter = Filter::oihw("last", &bytes, dims);
+    let last = maker.builder.conv(clipped, &filter, &fold, 2, Padding::all(1), &Activation::Relu).unwrap();
+    (maker.builder.finish(&[last]).unwrap(), shape, input)
+}
+
+/// The biases of a layer: what is planted there is in every pixel that the layer makes.
+fn biases(network: &mut Network, node: usize) -> Vec<&mut f32> {
+    match &mut network.nodes[node].op {
+        Op::Conv { packed, .. } | Op::Depthwise { packed, .. } => vec![&mut packed.bias[0]],
+        Op::ConvTranspose { quarters, .. } => quarters.iter_mut().map(|packed| &mut packed.bias[0]).collect(),
+        _ => Vec::new(),
+    }
+}
+
+#[test]
+fn a_nan_after_any_layer_is_an_error_and_never_an_answer() {
+    let mut failures = Vec::new();
+    for set in KernelSet::available() {
+        let (mut network, shape, mut input) = every_operator(set);
+        let mut scratch = Scratch::default();
+        network.forward(&mut scratch, shape, &input).unwrap();
+        let mut planted = 0;
+        for node in 0..network.nodes.len() {
+            let before: Vec<f32> = biases(&mut network, node).iter().map(|bias| **bias).collect();
+            biases(&mut network, node).into_iter().for_each(|bias| *bias = f32::NAN);
+            planted += usize::from(!before.is_empty());
+            if !before.is_empty() && network.forward(&mut scratch, shape, &input).is_ok() {
+                failures.push(format!("{set}: {} (node {node})", network.nodes[node].op.name()));
+            }
+            biases(&mut network, node).into_iter().zip(before).for_each(|(bias, before)| *bias = before);
+        }
+        assert_eq!(planted, 7, "layers with weights");
+        network.forward(&mut scratch, shape, &input).unwrap();
+        input[shape.len() / 2] = f32::NAN;
+        if network.forward(&mut scratch, shape, &input).is_ok() {
+            failures.push(format!("{set}: the input"));
+        }
+    }
+    assert!(failures.is_empty(), "became answers:\n{}", failures.join("\n"));
+}
+
+#[test]
+fn a_nan_in_a_random_network_is_an_error_wherever_the_obvious_executor_sees_it() {
+    let mut failures = Vec::new();
+    for set in KernelSet::available() {
+        let mut scratch = Scratch::default();
+        for seed in 1000..1010 {
+            let (mut network, shape, input) = network(set, seed);
+            for node in 0..network.nodes.len() {
+                let before: Vec<f32> = biases(&mut network, node).iter().map(|bias| **bias).collect();
+                biases(&mut network, node).into_iter().for_each(|bias| *bias = f32::NAN);
+                let outputs = reference::run(&network, shape, &input).unwrap();
+                let seen = outputs.iter().any(|output| output.data.iter().any(|number| number.is_nan()));
+                if network.forward(&mut scratch, shape, &input).is_ok() == seen {
+                    failures.push(format!("{set}, seed {seed}, node {node}: seen {seen}"));
+                }
+                biases(&mut network, node).into_iter().zip(before).for_each(|(bias, before)| *bias = before);
+            }
+        }
+    }
+    assert!(failures.is_empty(), "{}", failures.join("\n"));
+}
+
+/// A network of one 1x1 convolution with these numbers.
+fn single(weight: f32, scale: f32, shift: f32, activation: &Activation) -> Result<Network, LoadError> {
+    let bytes = weight.to_le_bytes();
+    let filter = Filter::oihw("the filter", &bytes, Dims { out: 1, input: 1, h: 1, w: 1 });
+    let fold = Fold { scale: vec![scale], shift: vec![shift] };
+    let mut builder = Builder::new(KernelSet::best(), 1);
+    let output = builder.dense(builder.input(), &filter, &fold, activation)?;
+    builder.finish(&[output])
+}
+
+#[test]
+fn weights_and_constants_that_are_not_finite_are_refused_by_name() {
+    let rows = [
+        ("weight NaN", single(f32::NAN, 1.0, 0.0, &Activation::None)),
+        ("weight inf", single(f32::INFINITY, 0.0, 0.0, &Activation::None)),
+        ("weight 3e38 (times 3e38)", single(3e38, 3e38, 0.0, &Activation::None)),
+        ("scale inf at 0", single(1.0, f32::INFINITY, 0.0, &Activation::None)),
+        ("shift NaN at 0", single(1.0, 1.0, f32::NAN, &Activation::None)),
+        ("slope -inf at 0", single(1.0, 1.0, 0.0, &Activation::Prelu(vec![f32::NEG_INFINITY]))),
+    ];
+    for (what, result) in rows {
+        let error = result.err().map(|error| error.to_string()).unwrap_or_default();
+        let named = error.starts_with("the filter: expected finite numbers, found");
+        assert!(named && error.contains(what), "{what}: {error}");
+    }
+    assert!(single(1.0, 1.0, 0.0, &Activation::None).is_ok());
+}
+
+#[test]
+fn shapes_that_do_not_fit_are_refused() {
+    let bytes = [0; 4 * 18];
+    let filter = |out, input, len: usize| Filter::oihw("f", &bytes[..len], Dims { out, input, h: 3, w: 3 });
+    let mut builder = Builder::new(KernelSet::best(), 2);
+    let x = builder.input();
+    let (pad, none) = (Padding::all(1), Activation::None);
+    for (what, filter, channels) in [
+        ("channels", filter(1, 1, 72), 1),
+        ("bytes", filter(1, 2, 71), 1),
+        ("folds", filter(1, 2, 72), 2),
+        ("empty", filter(0, 2, 72), 0),
+    ] {
+        assert!(builder.conv(x, &filter, &Fold::none(channels), 1, pad, &none).is_err(), "{what}");
+    }
+    assert!(builder.depthwise(x, &filter(1, 1, 72), &Fold::none(1), 1, pad, &none).is_err());
+    assert!(builder.conv_transpose_2x2(x, &filter(1, 2, 72), &Fold::none(1), &none).is_err());
+    let three = builder.conv(x, &filter(1, 2, 72), &Fold::none(1), 1, Padding::default(), &none).unwrap();
+    let sum = builder.add(x, three, &none);
+    assert!(builder.finish(&[sum]).is_err(), "a sum of 2 and 1 channels");
+
+    let mut builder = Builder::new(KernelSet::best(), 2);
+    let three = builder.conv(x, &filter(1, 2, 72), &Fold::none(1), 1, Padding::default(), &none).unwrap();
+    let network = builder.finish(&[three]).unwrap();
+    for (h, w, len) in [(2, 9, 36), (9, 2, 36), (4, 4, 31), (0, 4, 0)] {
+        let (mut scratch, shape) = (Scratch::default(), Shape { n: 1, h, w, c: 2 });
+        let result = network.forward(&mut scratch, shape, &vec![0.0; len]);
+        assert!(matches!(result, Err(RunError::Shape { .. })), "{h}x{w} with {len} numbers");
+    }
+}

@@ -1,0 +1,65 @@
+//! Tensors where they lie, and what lies around them.
+
+use super::Shape;
+use super::border::Frame;
+use super::plan::Place;
+
+/// A tensor inside a buffer.
+#[derive(Clone, Copy)]
+pub(crate) struct View<'a> {
+    pub(crate) data: &'a [f32],
+    pub(crate) shape: Shape,
+    pub(crate) offset: usize,
+    /// The distance between pixels.
+    pub(crate) pixel: usize,
+}
+
+impl<'a> View<'a> {
+    /// Where a pixel starts in `data`.
+    pub(crate) fn at(&self, n: usize, y: usize, x: usize) -> usize {
+        let Shape { h, w, .. } = self.shape;
+        self.offset + ((n * h + y) * w + x) * self.pixel
+    }
+
+    /// The pixels, in order.
+    pub(crate) fn pixels(&self) -> impl Iterator<Item = &'a [f32]> + use<'a> {
+        let Shape { n, h, w, c } = self.shape;
+        let (data, offset, pixel) = (self.data, self.offset, self.pixel);
+        (0..n * h * w).map(move |at| &data[offset + at * pixel..][..c])
+    }
+}
+
+/// A tensor to be written inside a buffer.
+pub(crate) struct Target<'a> {
+    pub(crate) data: &'a mut [f32],
+    pub(crate) shape: Shape,
+    pub(crate) place: Place,
+}
+
+impl Target<'_> {
+    /// The pixels, in order.
+    pub(crate) fn pixels(&mut self) -> impl Iterator<Item = &mut [f32]> {
+        let (offset, c) = (self.place.offset, self.shape.c);
+        self.data.chunks_mut(self.place.pixel).map(move |pixel| &mut pixel[offset..offset + c])
+    }
+}
+
+/// What a window finds outside of a tensor.
+#[derive(Clone, Copy)]
+#[allow(dead_code, reason = "recorded by the next commit")]
+pub(crate) enum Outside<'a> {
+    /// Zeros; at least one pixel of them.
+    Zero(&'a [f32]),
+    /// The response of a background at that place.
+    Frame(&'a Frame),
+}
+
+impl<'a> Outside<'a> {
+    /// The pixel at a place outside of the tensor, in the tensor's coordinates.
+    pub(crate) fn at(&self, y: isize, x: isize) -> &'a [f32] {
+        match self {
+            Self::Zero(zeros) => zeros,
+            Self::Frame(frame) => frame.at(y, x),
+        }
+    }
+}
