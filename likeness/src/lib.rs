@@ -3,6 +3,7 @@
 //! Bytes in, verdict out: `image -> detect -> align -> embed / spoof -> verdict`. This library
 //! knows no path, socket, clock or thread, and prints nothing.
 
+pub mod contract;
 pub mod engine;
 pub mod net;
 pub mod selftest;

@@ -7,6 +7,7 @@ mod support;
 use likeness::engine::{KernelSet, Scratch};
 use likeness::net::minifasnet::softmax;
 use likeness::net::{Detector, Embedder, SpoofV1Se, SpoofV2, WeightFile};
+use likeness::selftest::SelfTest;
 use serde_json::Value;
 use support::{
     Array, CENTERFACE, FACENET512, SPOOF_V1SE, SPOOF_V2, array, farthest, golden, numbers, testdata, weights,
@@ -108,4 +109,21 @@ fn no_network_loads_another_networks_file() {
         }
     }
     assert!(failures.is_empty(), "{failures:#?}");
+}
+
+#[test]
+fn each_known_file_reproduces_its_recorded_answer_on_every_kernel_set() {
+    let Some(folder) = testdata("self-tests") else { return };
+    for kernels in KernelSet::available() {
+        let tested = [
+            *Detector::load(weights(&folder, CENTERFACE), kernels).unwrap().tested(),
+            *SpoofV2::load(weights(&folder, SPOOF_V2), kernels).unwrap().tested(),
+            *SpoofV1Se::load(weights(&folder, SPOOF_V1SE), kernels).unwrap().tested(),
+            *Embedder::load(weights(&folder, FACENET512), kernels).unwrap().tested(),
+        ];
+        for (tested, numbers) in tested.into_iter().zip([90, 3, 3, 512]) {
+            println!("{:9} {} {tested}", kernels.name(), tested.digest());
+            assert!(matches!(tested, SelfTest::Exact { numbers: n, .. } if n == numbers), "{tested:?}");
+        }
+    }
 }

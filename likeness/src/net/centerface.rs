@@ -100,9 +100,9 @@ fn run<'s>(
     Ok(Maps { rows, columns, heat: map(0), scale: map(1), offset: map(2), landmarks: map(3) })
 }
 
-/// What the self-test looks at: all 15 numbers of every 64th cell.
+/// What the self-test looks at: all 15 numbers of every 51st cell, which lie on a diagonal.
 fn sample(maps: Maps<'_>) -> Vec<f32> {
-    let cells = (0..maps.heat.len()).step_by(64);
+    let cells = (0..maps.heat.len()).step_by(51);
     let numbers = |cell: usize| {
         let parts = [(maps.heat, 1), (maps.scale, 2), (maps.offset, 2), (maps.landmarks, 10)];
         parts.map(|(map, n)| &map[n * cell..n * (cell + 1)]).concat()

@@ -6,6 +6,7 @@
 //! a file of n bytes makes at most n values.
 
 use std::collections::HashMap;
+use std::fmt;
 
 use super::WeightError;
 use super::tensor::byte_length;
@@ -27,6 +28,24 @@ pub(super) enum Value<'a> {
     Dict(usize),
     Storage(usize),
     Tensor(usize),
+}
+
+/// A value in an error, shortened.
+impl fmt::Display for Value<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::None => f.write_str("None"),
+            Self::Bool(value) => write!(f, "{value}"),
+            Self::Int(number) => write!(f, "{number}"),
+            Self::Text(text) => write!(f, "the text {:?}", short(text)),
+            Self::Name(name) => write!(f, "the name {name:?}"),
+            Self::Tuple { length, .. } => write!(f, "a tuple of {length}"),
+            Self::List(_) => f.write_str("a list"),
+            Self::Dict(_) => f.write_str("a dict"),
+            Self::Storage(_) => f.write_str("a storage"),
+            Self::Tensor(_) => f.write_str("a tensor"),
+        }
+    }
 }
 
 /// The only Python names that a state dict needs.
@@ -239,7 +258,7 @@ impl<'a> Machine<'a> {
         }
         match self.top()? {
             Value::Dict(index) => self.dicts[index].extend(pairs.iter().map(|&[key, value]| (key, value))),
-            other => return Err(self.wrong("a dict to fill", format!("{other:?}"))),
+            other => return Err(self.wrong("a dict to fill", format!("{other}"))),
         }
         Ok(())
     }
@@ -249,7 +268,7 @@ impl<'a> Machine<'a> {
         let values = self.stack.split_off(mark);
         match self.top()? {
             Value::List(index) => self.lists[index].extend(values),
-            other => return Err(self.wrong("a list to extend", format!("{other:?}"))),
+            other => return Err(self.wrong("a list to extend", format!("{other}"))),
         }
         Ok(())
     }
@@ -295,7 +314,7 @@ impl<'a> Machine<'a> {
                 self.views.push(view);
                 self.push(Value::Tensor(self.views.len() - 1));
             }
-            _ => return Err(self.wrong("a call that builds a dict or a tensor", format!("{callee:?}"))),
+            _ => return Err(self.wrong("a call that builds a dict or a tensor", callee.to_string())),
         }
         Ok(())
     }
@@ -319,7 +338,7 @@ impl<'a> Machine<'a> {
     fn build(&mut self) -> Result<(), WeightError> {
         match (self.pop()?, self.top()?) {
             (Value::Dict(_), Value::Dict(_)) => Ok(()),
-            (_, other) => Err(self.wrong("a dict with a dict of attributes", format!("{other:?}"))),
+            (_, other) => Err(self.wrong("a dict with a dict of attributes", format!("{other}"))),
         }
     }
 

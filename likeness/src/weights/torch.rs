@@ -69,7 +69,7 @@ impl<'a> StateDict<'a> {
 fn expect_int(machine: &mut Machine<'_>, expected: i128, what: &str) -> Result<(), WeightError> {
     match machine.run()? {
         Value::Int(number) if number == expected => Ok(()),
-        other => Err(machine.wrong(what, format!("{other:?}"))),
+        other => Err(machine.wrong(what, format!("{other}"))),
     }
 }
 
@@ -78,20 +78,21 @@ fn expect_little_endian(machine: &mut Machine<'_>) -> Result<(), WeightError> {
     let order = machine.dict(facts).and_then(|facts| facts.iter().find(|(k, _)| *k == Value::Text("little_endian")));
     match order {
         Some((_, Value::Bool(true))) => Ok(()),
-        other => Err(machine.wrong("system facts that say little_endian", format!("{other:?}"))),
+        Some((_, other)) => Err(machine.wrong("little_endian true in the system facts", other.to_string())),
+        None => Err(machine.wrong("little_endian in the system facts", "no such key".to_owned())),
     }
 }
 
 /// The bytes of each storage, by its index, with their offset in the file.
 fn storages<'a>(machine: &mut Machine<'a>, keys: Value<'a>) -> Result<Vec<(&'a [u8], usize)>, WeightError> {
     let Some(keys) = machine.list(keys).map(<[_]>::to_vec) else {
-        return Err(machine.wrong("a list of storage keys", format!("{keys:?}")));
+        return Err(machine.wrong("a list of storage keys", format!("{keys}")));
     };
     let by_key: HashMap<&str, usize> = machine.storages.iter().enumerate().map(|(i, s)| (s.key, i)).collect();
     let mut found = vec![None; machine.storages.len()];
     for key in keys {
         let Value::Text(key) = key else {
-            return Err(machine.wrong("a storage key", format!("{key:?}")));
+            return Err(machine.wrong("a storage key", format!("{key}")));
         };
         let Some(&index) = by_key.get(key) else {
             return Err(machine.wrong("a key of the state dict's storages", format!("{key:?}")));
@@ -126,12 +127,12 @@ fn tensors<'a>(
     bytes: &[(&'a [u8], usize)],
 ) -> Result<HashMap<&'a str, Tensor<'a>>, WeightError> {
     let Some(entries) = machine.dict(state) else {
-        return Err(machine.wrong("a state dict", format!("{state:?}")));
+        return Err(machine.wrong("a state dict", state.to_string()));
     };
     let mut tensors = HashMap::new();
     for &(key, value) in entries {
         let (Value::Text(key), Value::Tensor(index)) = (key, value) else {
-            return Err(machine.wrong("a tensor under a text key", format!("{value:?} under {key:?}")));
+            return Err(machine.wrong("a tensor under a text key", format!("{value} under {key}")));
         };
         let view = &machine.views[index];
         let Some(tensor) = tensor(machine, key, view, bytes[view.storage])? else { continue };
