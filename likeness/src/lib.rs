@@ -5,6 +5,7 @@
 
 pub mod contract;
 pub mod engine;
+pub mod image;
 pub mod net;
 pub mod selftest;
 pub mod weights;

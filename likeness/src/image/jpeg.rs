@@ -1,0 +1,69 @@
+//! JPEG to libjpeg-turbo's bytes (islow IDCT, fancy upsampling). The only file that names the
+//! crate, so that it can be replaced. Touches nothing.
+
+use libjpeg_turbo_rs::{ColorSpace, DecodeLimits, Decoder, JpegError, PixelFormat};
+
+use super::decode::{DecodeError, Format, Limits};
+use super::pixels::Bgr;
+
+/// Scans of a progressive file; real ones have about ten.
+const MAX_SCANS: usize = 64;
+
+/// Bytes of working memory that a pixel may cost: coefficients and planes of a progressive file
+/// without subsampling, with room.
+const BYTES_PER_PIXEL: u64 = 24;
+
+/// The pixels as stored, and the EXIF block.
+pub(super) fn decode(bytes: &[u8], limits: &Limits) -> Result<(Bgr, Option<Vec<u8>>), DecodeError> {
+    let mut decoder = Decoder::new_with_limits(bytes, decode_limits(limits)).map_err(damaged)?;
+    let header = decoder.header();
+    let (width, height) = (usize::from(header.width), usize::from(header.height));
+    limits.check(width, height)?;
+    refuse_other_precisions(header.precision, header.is_lossless)?;
+    let cmyk = matches!(decoder.jpeg_color_space(), ColorSpace::Cmyk | ColorSpace::Ycck);
+    decoder.set_output_format(if cmyk { PixelFormat::Cmyk } else { PixelFormat::Bgr });
+    let image = decoder.decode_image().map_err(damaged)?;
+    let data = if cmyk { from_cmyk(&image.data) } else { image.data };
+    let pixels = Bgr::new(image.width, image.height, data);
+    let pixels = pixels.ok_or_else(|| fault("sizes of header and pixels differ".into()))?;
+    Ok((pixels, image.exif_data))
+}
+
+fn decode_limits(limits: &Limits) -> DecodeLimits {
+    DecodeLimits {
+        max_width: limits.side,
+        max_height: limits.side,
+        max_pixels: limits.pixels as u64,
+        max_scans: MAX_SCANS,
+        max_memory: Some((limits.pixels as u64).saturating_mul(BYTES_PER_PIXEL)),
+    }
+}
+
+fn refuse_other_precisions(precision: u8, lossless: bool) -> Result<(), DecodeError> {
+    match (precision, lossless) {
+        (8, false) => Ok(()),
+        (8, true) => Err(unsupported("lossless".into())),
+        (bits, _) => Err(unsupported(format!("{bits} bits a sample"))),
+    }
+}
+
+/// As OpenCV does, from the inverted values that Adobe's files store.
+fn from_cmyk(data: &[u8]) -> Vec<u8> {
+    let ink = |value: u8, black: u8| (i32::from(black) - (((255 - i32::from(value)) * i32::from(black)) >> 8)) as u8;
+    data.chunks_exact(4).flat_map(|p| [ink(p[2], p[3]), ink(p[1], p[3]), ink(p[0], p[3])]).collect()
+}
+
+fn damaged(error: JpegError) -> DecodeError {
+    match error {
+        JpegError::Unsupported(what) => unsupported(what),
+        other => fault(other.to_string()),
+    }
+}
+
+fn fault(what: String) -> DecodeError {
+    DecodeError::Damaged { format: Format::Jpeg, what }
+}
+
+fn unsupported(what: String) -> DecodeError {
+    DecodeError::Unsupported { format: Format::Jpeg, what }
+}

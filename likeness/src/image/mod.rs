@@ -1,0 +1,18 @@
+//! Image bytes to 8-bit pixels, and the two resamplings that the networks were trained behind.
+//!
+//! [`decode`](decode::decode) is the only way in. [`resize`] and [`warp`] equal OpenCV 5's results byte for byte,
+//! since one grey level of rounding moves a spoof score by hundredths.
+
+pub mod decode;
+pub mod exif;
+pub mod frame;
+mod jpeg;
+pub mod pixels;
+mod png;
+pub mod resize;
+pub mod warp;
+mod webp;
+
+pub use decode::{DecodeError, Format, Limits, decode};
+pub use frame::Framed;
+pub use pixels::Bgr;

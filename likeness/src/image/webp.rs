@@ -1,0 +1,38 @@
+//! WebP to 8-bit BGR. Touches nothing.
+
+use std::io::Cursor;
+
+use image_webp::{DecodingError, WebPDecoder};
+
+use super::decode::{DecodeError, Format, Limits};
+use super::pixels::Bgr;
+
+/// The pixels as stored, and the EXIF block.
+pub(super) fn decode(bytes: &[u8], limits: &Limits) -> Result<(Bgr, Option<Vec<u8>>), DecodeError> {
+    let mut decoder = WebPDecoder::new(Cursor::new(bytes)).map_err(damaged)?;
+    // Chunks beside the pixels, such as EXIF, can't be longer than the file.
+    decoder.set_memory_limit(bytes.len());
+    let (width, height) = decoder.dimensions();
+    let (width, height) = (width as usize, height as usize);
+    limits.check(width, height)?;
+    if decoder.is_animated() {
+        return Err(DecodeError::Animated(Format::Webp));
+    }
+    let step = if decoder.has_alpha() { 4 } else { 3 };
+    let mut data = vec![0; width * height * step];
+    decoder.read_image(&mut data).map_err(damaged)?;
+    let data = data.chunks_exact(step).flat_map(|p| [p[2], p[1], p[0]]).collect();
+    let pixels = Bgr::new(width, height, data).ok_or_else(|| fault("it has no pixels".into()))?;
+    Ok((pixels, decoder.exif_metadata().ok().flatten()))
+}
+
+fn damaged(error: DecodingError) -> DecodeError {
+    match error {
+        DecodingError::UnsupportedFeature(what) => DecodeError::Unsupported { format: Format::Webp, what },
+        other => fault(other.to_string()),
+    }
+}
+
+fn fault(what: String) -> DecodeError {
+    DecodeError::Damaged { format: Format::Webp, what }
+}
