@@ -29,9 +29,9 @@ fn eight_bits_equal_opencv_to_the_byte() {
         (79, 81, 80, 80, "bbd56bf68b0a3546"),
         (1229, 1352, 80, 80, "fa5bd1cfbae1360a"),
     ];
-    let wrong = table.iter().filter(|(w, h, to_w, to_h, expected)| {
-        sum(resize(&pattern(*w, *h), *to_w, *to_h).data()) != *expected
-    });
+    let wrong = table
+        .iter()
+        .filter(|(w, h, to_w, to_h, expected)| sum(resize(&pattern(*w, *h), *to_w, *to_h).data()) != *expected);
     assert_eq!(wrong.collect::<Vec<_>>(), Vec::<&(usize, usize, usize, usize, &str)>::new());
 }
 

@@ -24,10 +24,8 @@ pub fn rotate(image: &Bgr, degrees: f64) -> Bgr {
 /// The map from a target pixel to its source: computed in f64, used in f32.
 fn inverse(degrees: f64, centre_x: f64, centre_y: f64) -> [[f32; 3]; 2] {
     let (sin, cos) = degrees.to_radians().sin_cos();
-    let forth = [
-        [cos, sin, (1.0 - cos) * centre_x - sin * centre_y],
-        [-sin, cos, sin * centre_x + (1.0 - cos) * centre_y],
-    ];
+    let forth =
+        [[cos, sin, (1.0 - cos) * centre_x - sin * centre_y], [-sin, cos, sin * centre_x + (1.0 - cos) * centre_y]];
     let [[a, b, c], [d, e, f]] = forth;
     let scale = 1.0 / (a * e - b * d);
     let (a, b, d, e) = (e * scale, -b * scale, -d * scale, a * scale);

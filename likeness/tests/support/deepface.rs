@@ -122,15 +122,40 @@ pub struct Embedding {
     pub input_nhwc_f32_sha256: String,
 }
 
+/// One row of comparing two photographs: by a metric, or by cosine with anti-spoofing.
+#[derive(Deserialize)]
+#[serde(untagged)]
+pub enum Pair {
+    Plain(Plain),
+    AntiSpoofing(AntiSpoofing),
+}
+
 /// One comparison.
 #[derive(Deserialize)]
-pub struct Pair {
+pub struct Plain {
     pub img1: String,
     pub img2: String,
     pub verified: bool,
-    pub distance: f64,
+    /// `None` for infinity.
+    pub distance: Option<f64>,
     pub threshold: f64,
     pub confidence: f64,
     pub detector_backend: String,
     pub similarity_metric: String,
+}
+
+/// One comparison with anti-spoofing.
+#[derive(Deserialize)]
+pub struct AntiSpoofing {
+    pub img1: String,
+    pub img2: String,
+    pub cosine_result: Outcome,
+}
+
+/// An answer, or the exception in its place.
+#[derive(Deserialize)]
+#[serde(untagged)]
+pub enum Outcome {
+    Answered { verified: bool, distance: f64 },
+    Raised { message: String, cause: String },
 }
