@@ -20,7 +20,7 @@ use crate::lock::Weight;
 use crate::receipt::Receipt;
 
 /// Bytes read at a time; each hashing thread owns one buffer of this size.
-pub(crate) const BUFFER: usize = 128 << 10;
+pub(crate) const BUFFER: usize = 256 << 10;
 
 /// What the bytes under a weight's name turned out to be.
 #[derive(Debug, Clone, PartialEq, Eq)]
