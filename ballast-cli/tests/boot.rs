@@ -326,6 +326,10 @@ fn verify_tells_owner_mode_and_digest_and_fails_on_one_wrong_byte() {
     let mut bytes = fs::read(&weight).unwrap();
     bytes[17] ^= 1;
     fs::write(&weight, bytes).unwrap();
+    let damaged = pin_of(&fs::read(cache.join(TREE).join("small.bin")).unwrap());
+    let long = stdout(&world.ballast(&["verify", "--long", cache.to_str().unwrap()]));
+    let lines = format!("       expected {}\n       found    {damaged}", pin_of(&bytes_of(&PAIR[1])));
+    assert!(long.contains(&lines), "{long}");
     let output = world.ballast(&["verify", "--json", cache.to_str().unwrap()]);
     let told: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
     assert_eq!((output.status.code(), &told["ready"]), (Some(14), &serde_json::Value::Bool(false)), "{output:?}");

@@ -2,12 +2,13 @@
 
 use std::path::{Path, PathBuf};
 
+use ballast::digest::Digest;
 use ballast::disk::LinuxDisk;
 use ballast::firmness::Firmness;
 use ballast::heal::{self, Outcome};
-use ballast::lock::Need;
+use ballast::lock::{Need, Weight};
 use ballast::plan::Ids;
-use ballast::store::{Strictness, Wanted};
+use ballast::store::{Damage, Found, Strictness, Wanted};
 use serde::Serialize;
 
 use crate::args::Verify;
@@ -29,6 +30,8 @@ struct Line {
     line: WeightLine,
     owner: Option<String>,
     mode: Option<String>,
+    /// What the bytes hash to, where they were read.
+    found_sha256: Option<String>,
 }
 
 /// Verifies one tree and tells it.
@@ -74,6 +77,7 @@ fn examine(setting: &Setting, root: &Path) -> Answer {
             line: WeightLine::new(weight, outcome, kept),
             owner: stat.map(|stat| format!("{}:{}", stat.uid, stat.gid)),
             mode: stat.map(|stat| format!("{:04o}", stat.mode)),
+            found_sha256: digest_of(&outcome.found, weight).map(|digest| digest.to_string()),
         }
     });
     let weights: Vec<_> = lines.collect();
@@ -88,15 +92,35 @@ fn reader(setting: &Setting) -> Ids {
     ids.unwrap_or_else(facts::ids)
 }
 
+fn digest_of(found: &Found, weight: &Weight) -> Option<Digest> {
+    match found {
+        Found::Right => Some(weight.sha256),
+        Found::Damaged(Damage::Bytes { found, .. }) => *found,
+        _ => None,
+    }
+}
+
 fn tell(answer: &Answer, long: bool) {
     for entry in &answer.weights {
         let verdict = if entry.line.right { "ok" } else { "WRONG" };
         let path = answer.root.join(&entry.line.path);
-        match (long, &entry.owner, &entry.mode) {
+        match (long && entry.line.right, &entry.owner, &entry.mode) {
             (true, Some(owner), Some(mode)) => {
                 print::answer(&format!("{verdict:5}  {owner:9} {mode}  {}  {}", entry.line.sha256, path.display()));
             }
             _ => print::answer(&format!("{verdict:5}  {}  {}", path.display(), entry.line.found)),
         }
+        if long && !entry.line.right {
+            tell_wrong(entry);
+        }
     }
+}
+
+/// Digests stand whole, on aligned lines of their own.
+fn tell_wrong(entry: &Line) {
+    let unknown = || "none".to_owned();
+    let (owner, mode) = (entry.owner.clone().unwrap_or_else(unknown), entry.mode.clone().unwrap_or_else(unknown));
+    let found = entry.found_sha256.clone().unwrap_or_else(|| "not read".into());
+    print::answer(&format!("       owner    {owner}, mode {mode}"));
+    print::answer(&format!("       expected {}\n       found    {found}", entry.line.sha256));
 }
