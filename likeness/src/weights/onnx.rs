@@ -134,6 +134,7 @@ pub struct Model {
     /// The names of the graph's outputs, in file order.
     pub outputs: Vec<String>,
     initializers: HashMap<String, TensorMessage>,
+    file: Bytes,
 }
 
 impl Model {
@@ -156,7 +157,8 @@ impl Model {
         let nodes = graph.node.iter().map(|bytes| node(&file, bytes)).collect::<Result<_, _>>()?;
         let outputs =
             graph.output.iter().take(MOST_PARTS).map(|bytes| output(&file, bytes)).collect::<Result<_, _>>()?;
-        Ok(Self { opset, nodes, outputs, initializers: initializers(&file, &graph.initializer)? })
+        let initializers = initializers(&file, &graph.initializer)?;
+        Ok(Self { opset, nodes, outputs, initializers, file })
     }
 
     /// The initializer of that name as f32.
@@ -174,7 +176,7 @@ impl Model {
         let shape = message.dims.iter().map(|&n| usize::try_from(n).ok()).collect::<Option<Vec<_>>>();
         let shape = shape.ok_or_else(|| kind(format!("dimensions {:?}", message.dims)))?;
         let wrong = |_| kind(format!("{} raw bytes for shape {:?}", message.raw_data.len(), message.dims));
-        Tensor::new(name, shape, &message.raw_data, 0).map_err(wrong)
+        Tensor::new(name, shape, &message.raw_data, offset(&self.file, &message.raw_data)).map_err(wrong)
     }
 
     /// The names of all initializers of f32.

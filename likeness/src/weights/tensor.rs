@@ -8,16 +8,18 @@ pub struct Tensor<'a> {
     name: String,
     shape: Vec<usize>,
     bytes: &'a [u8],
+    offset: usize,
 }
 
 impl<'a> Tensor<'a> {
-    /// A view of `bytes`, which must hold exactly as many f32 as `shape` says.
+    /// A view of `bytes`, which lie at `offset` in the file and must hold exactly as many f32 as
+    /// `shape` says.
     ///
     /// # Errors
-    /// [`WeightError::Malformed`] at `offset` where the lengths differ.
+    /// [`WeightError::Malformed`] where the lengths differ.
     pub(crate) fn new(name: &str, shape: Vec<usize>, bytes: &'a [u8], offset: usize) -> Result<Self, WeightError> {
         if byte_length(&shape) == Some(bytes.len()) {
-            return Ok(Self { name: name.to_owned(), shape, bytes });
+            return Ok(Self { name: name.to_owned(), shape, bytes, offset });
         }
         Err(WeightError::Malformed {
             at: offset,
@@ -39,6 +41,11 @@ impl<'a> Tensor<'a> {
     /// The elements' bytes, in place.
     pub fn bytes(&self) -> &'a [u8] {
         self.bytes
+    }
+
+    /// Where they begin in the file.
+    pub fn offset(&self) -> usize {
+        self.offset
     }
 
     /// The same tensor, if its shape is the expected one.

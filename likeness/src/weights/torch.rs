@@ -55,6 +55,13 @@ impl<'a> StateDict<'a> {
         }
     }
 
+    /// The tensors that are left, in order of key.
+    pub fn tensors(&self) -> Vec<&Tensor<'a>> {
+        let mut tensors: Vec<_> = self.tensors.values().collect();
+        tensors.sort_by_key(|tensor| tensor.name());
+        tensors
+    }
+
     /// How many tensors are left.
     pub fn len(&self) -> usize {
         self.tensors.len()
@@ -161,7 +168,7 @@ fn tensor<'a>(
     match (range, element) {
         (None, _) => Err(kind(format!("shape {:?} at {} outside its storage", view.shape, view.offset))),
         (Some(_), Element::I64) => Ok(None),
-        (Some(range), Element::F32) => Tensor::new(key, view.shape.clone(), range, at).map(Some),
+        (Some(range), Element::F32) => Tensor::new(key, view.shape.clone(), range, at + 4 * view.offset).map(Some),
     }
 }
 

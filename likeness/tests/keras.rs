@@ -1,0 +1,95 @@
+//! Rewritten copies of the Keras file: what Keras itself may write is read, all else is refused by name.
+
+#![allow(clippy::unwrap_used, clippy::print_stdout, reason = "tests")]
+
+mod support;
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use likeness::engine::KernelSet;
+use likeness::net::{Digest, Embedder, Refusal, WeightFile};
+use likeness::selftest::SelfTest;
+use support::{FACENET512, skip, testdata};
+
+/// A Python that has h5py: `./test` makes it.
+fn python(test: &str) -> Option<PathBuf> {
+    let venv = Path::new(env!("CARGO_TARGET_TMPDIR")).join("../test-venv/bin/python");
+    let has = Command::new(&venv).args(["-c", "import h5py"]).status().is_ok_and(|status| status.success());
+    if !has {
+        skip(test, &format!("no h5py in {}", venv.display()));
+    }
+    has.then_some(venv)
+}
+
+/// Loads a rewritten copy under the original's digest, so that the self-test has an answer to check.
+fn load(python: &Path, folder: &Path, variant: &str, digest: Digest) -> Result<SelfTest, Refusal> {
+    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/keras_copies.py");
+    let copy = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("{}.h5", variant.replace(' ', "-")));
+    let source = folder.join("weights").join(FACENET512);
+    let status = Command::new(python).arg(script).arg(source).arg(variant).arg(&copy).status().unwrap();
+    assert!(status.success(), "{variant}: {status}");
+    let bytes = std::fs::read(&copy).unwrap();
+    std::fs::remove_file(&copy).unwrap();
+    Embedder::load(WeightFile::verified(bytes, digest), KernelSet::best()).map(|embedder| *embedder.tested())
+}
+
+#[test]
+fn what_keras_may_write_is_read() {
+    let Some(folder) = testdata("rewritten Keras files") else { return };
+    let Some(python) = python("rewritten Keras files") else { return };
+    let digest = Digest::of(&support::bytes(&folder, FACENET512));
+    let variants = [
+        "as it was",
+        "layers renamed",
+        "fixed strings",
+        "under model_weights",
+        "lists in pieces",
+        "everything at once",
+        "latest HDF5 structures",
+    ];
+    let mut failures = Vec::new();
+    for variant in variants {
+        match load(&python, &folder, variant, digest) {
+            Ok(SelfTest::Exact { max_error, .. }) => println!("{variant}: {max_error:.1e}"),
+            wrong => failures.push(format!("{variant}: {wrong:?}")),
+        }
+    }
+    assert!(failures.is_empty(), "{failures:#?}");
+}
+
+#[test]
+fn what_no_reader_should_take_is_refused_by_name() {
+    let Some(folder) = testdata("broken Keras files") else { return };
+    let Some(python) = python("broken Keras files") else { return };
+    let digest = Digest::of(&support::bytes(&folder, FACENET512));
+    let kernel = "Conv2d_2a_3x3/Conv2d_2a_3x3/kernel:0";
+    let variants = [
+        ("a layer left out", "expected 245 layers with weights, found 244"),
+        ("two layers swapped", "Conv2d_2b_3x3/kernel:0: expected shape [3, 3, 32, 32], found [3, 3, 32, 64]"),
+        ("a layer listed twice", "layer Conv2d_2a_3x3: expected in the file"),
+        ("five thousand layers", "expected a list of at most 4096 names, found 5000"),
+        ("no list of layers", "attribute layer_names of / or /model_weights: expected"),
+        ("doubles", kernel),
+        ("halves", kernel),
+        ("big-endian", "BigEndian"),
+        ("integers", kernel),
+        ("compressed", "Chunked"),
+        ("transposed", "expected shape [3, 3, 32, 32], found [16, 32, 3, 3]"),
+        ("bytes in another file", kernel),
+        ("a link to another file", kernel),
+        ("a link to itself", kernel),
+        ("a tensor gone", kernel),
+        ("not a number", "kernel:0: expected finite numbers, found"),
+        ("infinite", "kernel:0: expected finite numbers, found"),
+        ("negative variance", "moving_variance:0: expected variances of zero or more, found -0.000001 at element 0"),
+    ];
+    let mut failures = Vec::new();
+    for (variant, expected) in variants {
+        match load(&python, &folder, variant, digest) {
+            Err(why) if why.to_string().contains(expected) => println!("{variant}: {why}"),
+            wrong => failures.push(format!("{variant}: {:?}", wrong.map_err(|why| why.to_string()))),
+        }
+    }
+    assert!(failures.is_empty(), "{failures:#?}");
+}
