@@ -73,7 +73,7 @@ impl Boot<'_> {
         let done = disk::hand_over(&self.setting.store, to.uid, to.gid);
         if let Err(error) = done {
             let root = self.setting.store.display();
-            refused.push(format!("chown of {root} to {}:{}: {error} (add CHOWN to cap_add)", to.uid, to.gid));
+            refused.push(format!("chown of {root} to {}:{}: {error} ({})", to.uid, to.gid, way_out(&error)));
         }
     }
 
@@ -84,11 +84,16 @@ impl Boot<'_> {
     }
 
     /// Where the weights are held sticky, root takes the cache's root for itself.
-    pub fn take(&self, plan: &Plan) -> Option<Result<(), String>> {
+    pub fn take(&self, plan: &Plan) -> Option<Result<LinuxDisk, String>> {
         let root = &self.setting.store;
-        let told = |error| format!("taking {} for root: {error} (sticky needs CHOWN)", root.display());
-        let taken = || if self.dry_run { Ok(()) } else { disk::take(root, self.guarded.gid).map_err(told) };
-        plan.serve.contains(&Serve::KeepVolume).then(taken)
+        let told = |error| format!("taking {} for root: {error} ({})", root.display(), way_out(&error));
+        let take = || if self.dry_run { LinuxDisk::open(root) } else { disk::take(root, self.guarded.gid) };
+        plan.serve.contains(&Serve::KeepVolume).then(|| take().map_err(told))
+    }
+
+    /// Verifies and mends what root took, on that same descriptor, whatever becomes of the path.
+    pub fn keep(&self, taken: &LinuxDisk) -> Attempt {
+        self.on(taken, Serve::KeepVolume, self.setting.store.clone())
     }
 
     /// Tries the plan's ways to serve until one holds every weight; else takes the best.
@@ -145,7 +150,7 @@ impl Boot<'_> {
     }
 
     /// Verifies, and heals where the way says so.
-    pub fn attempt(&self, way: Serve) -> Result<Attempt, String> {
+    fn attempt(&self, way: Serve) -> Result<Attempt, String> {
         let baked = self.setting.baked.as_deref();
         let root = match (way, baked) {
             (Serve::Baked, Some(baked)) => baked.to_owned(),
@@ -155,14 +160,18 @@ impl Boot<'_> {
             fs::create_dir_all(&root).map_err(|error| format!("{}: {error}", root.display()))?;
         }
         let disk = LinuxDisk::open(&root).map_err(|error| format!("{}: {error}", root.display()))?;
+        Ok(self.on(&disk, way, root))
+    }
+
+    fn on(&self, disk: &LinuxDisk, way: Serve, root: PathBuf) -> Attempt {
         let (wanted, threads) = (self.wanted(&root), facts::threads());
         let outcomes = match way {
-            Serve::Baked => heal::verify(&disk, &wanted, Strictness::Layer, threads),
-            Serve::VerifyVolume => heal::verify(&disk, &wanted, Strictness::Volume, threads),
-            Serve::HealVolume => self.heal(&disk, &wanted, Strictness::Volume),
-            Serve::KeepVolume => self.heal(&disk, &wanted, Strictness::Kept { gid: self.guarded.gid }),
+            Serve::Baked => heal::verify(disk, &wanted, Strictness::Layer, threads),
+            Serve::VerifyVolume => heal::verify(disk, &wanted, Strictness::Volume, threads),
+            Serve::HealVolume => self.heal(disk, &wanted, Strictness::Volume),
+            Serve::KeepVolume => self.heal(disk, &wanted, Strictness::Kept { gid: self.guarded.gid }),
         };
-        Ok(Attempt { served: Served { from: way, root }, outcomes })
+        Attempt { served: Served { from: way, root }, outcomes }
     }
 
     /// The weights, with receipts where the place is firm enough for them.
@@ -230,6 +239,14 @@ pub fn firmness_of(path: &Path, app: Ids, groups: &[u32]) -> Option<Firmness> {
 pub fn pointed(report: &Report, setting: &Setting) -> Option<(String, PathBuf)> {
     let name = setting.lock.store.env.as_ref()?;
     Some((name.as_str().to_owned(), report.served.as_ref()?.root.clone()))
+}
+
+fn way_out(error: &std::io::Error) -> &'static str {
+    match error.raw_os_error() {
+        // ELOOP
+        Some(40) => "a symlink is in its path, and root follows none: name the real path",
+        _ => "add CHOWN to cap_add",
+    }
 }
 
 /// No correct start exists: why, and the line to change.

@@ -9,7 +9,9 @@
 //! but scoped hashing threads.
 #![warn(missing_docs)]
 
+mod aside;
 pub mod buffer;
+mod copy;
 pub mod digest;
 pub mod disk;
 pub mod firmness;

@@ -6,22 +6,14 @@
 
 use std::io;
 use std::num::NonZeroUsize;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Mutex, PoisonError};
 
-use sha2::{Digest as _, Sha256};
-
-use crate::buffer::Buffer;
+use crate::aside::{ASIDE_PREFIX, set_aside, sweep};
+use crate::copy::{Opened, copy_chunks, copy_whole};
 use crate::digest::Digest;
-use crate::disk::{Disk, Kind, STAGED_PREFIX, Stat};
-use crate::index::{CHUNK, Leaf, Tree, chunks};
+use crate::disk::{Disk, Kind, Stat};
+use crate::index::{Tree, chunks};
 use crate::lock::RelPath;
-use crate::store::{BUFFER, Damage, Found, Strictness, Wanted, each_piece, open, open_at};
-
-/// Bytes after which write-back of a copy is started.
-const PUSH: u64 = 4 << 20;
-/// How the one bad copy of a weight that is kept is named.
-pub const ASIDE_PREFIX: &str = ".ballast-aside.";
+use crate::store::{Damage, Found, Strictness, Wanted, open, open_at};
 
 /// Why a weight could not be placed.
 #[derive(Debug)]
@@ -32,7 +24,7 @@ pub enum PlaceFault {
     Call(&'static str, io::Error),
 }
 
-fn at(step: &'static str) -> impl FnOnce(io::Error) -> PlaceFault {
+pub(crate) fn at(step: &'static str) -> impl FnOnce(io::Error) -> PlaceFault {
     move |error| PlaceFault::Call(step, error)
 }
 
@@ -82,47 +74,50 @@ pub fn place<D: Disk, O: Disk>(
 ) -> Result<Placed, PlaceFault> {
     let path = &wanted.weight.path;
     let dir = ensure_dir(disk, path, strict)?;
+    sweep(disk, &dir);
     let own = matches!(found, Found::Damaged(Damage::Bytes { .. } | Damage::Size { .. } | Damage::Owner(_)))
         .then(|| disk.open(&dir, path.file_name()).ok())
         .flatten()
         .filter(|(_, stat)| stat.kind == Kind::File);
-    let opened: Vec<_> = origins.iter().filter_map(|o| Some((o.disk, o.open(wanted)?))).collect();
-    let size = wanted.size().or_else(|| opened.first().map(|(_, (_, stat))| stat.size)).ok_or(PlaceFault::NoSource)?;
-    if opened.is_empty() && own.is_none() {
-        return Err(PlaceFault::NoSource);
-    }
-    let staged = stage_with_room(disk, &dir, path, size)?;
-    let placed = match wanted.tree.filter(|tree| tree.size() == size) {
-        Some(tree) => copy_chunks(disk, &staged, tree, own.as_ref().map(|(file, _)| file), &opened, threads),
-        None => copy_whole(disk, &staged, wanted.weight.sha256, &opened),
+    let fits = |stat: &Stat| wanted.size().is_none_or(|size| size == stat.size);
+    let opened = origins.iter().filter_map(|o| Some((o.disk, o.open(wanted)?)));
+    let opened: Vec<_> = opened.filter(|(_, (_, stat))| fits(stat)).collect();
+    let room = Room { disk, dir: &dir, path };
+    let (staged, placed) = match wanted.tree.filter(|tree| wanted.size() == Some(tree.size())) {
+        Some(tree) => by_chunks(&room, tree, own.as_ref().map(|(file, _)| file), &opened, threads)?,
+        None => by_digest(&room, wanted.weight.sha256, &opened)?,
     };
-    let placed = match placed {
-        Ok(placed) => placed,
-        Err(fault) => {
-            abandon(disk, &dir, staged);
-            return Err(fault);
-        }
-    };
-    disk.settle(&staged, strict.file_mode()).map_err(at("S6 settle"))?;
     drop(own);
-    set_aside(disk, &dir, path, found)?;
-    disk.publish(staged, &dir, path.file_name()).map_err(at("S8 publish"))?;
+    if let Err(error) = disk.settle(&staged, strict.file_mode()) {
+        room.abandon(staged);
+        return Err(PlaceFault::Call("S6 settle", error));
+    }
+    let aside = if wrong(found) { set_aside(disk, &dir, path.file_name()) } else { Ok(()) };
+    // Publishing replaces whatever is no directory, so a copy that can't be kept stops nothing.
+    disk.publish(staged, &dir, path.file_name()).map_err(|error| match aside {
+        Err(first) => PlaceFault::Call("S7 set aside", first),
+        Ok(()) => PlaceFault::Call("S8 publish", error),
+    })?;
     disk.sync_dir(&dir).map_err(at("S8 sync the directory"))?;
     Ok(placed)
 }
 
-/// A staged file that came to nothing vanishes; one with a temporary name is swept here.
-fn abandon<D: Disk>(disk: &D, dir: &D::Dir, staged: D::File) {
-    drop(staged);
-    sweep(disk, dir);
+/// Where a weight is being staged.
+struct Room<'a, D: Disk> {
+    disk: &'a D,
+    dir: &'a D::Dir,
+    path: &'a RelPath,
 }
 
-/// Removes staged names that no living process holds. A failure costs space, never correctness.
-pub fn sweep<D: Disk>(disk: &D, dir: &D::Dir) {
-    for name in disk.names(dir).unwrap_or_default() {
-        if name.starts_with(STAGED_PREFIX) {
-            let _ = disk.remove_abandoned(dir, &name);
-        }
+impl<D: Disk> Room<'_, D> {
+    fn stage(&self, size: u64) -> Result<D::File, PlaceFault> {
+        stage_with_room(self.disk, self.dir, self.path, size)
+    }
+
+    /// A staged file that came to nothing vanishes; one with a temporary name is swept here.
+    fn abandon(&self, staged: D::File) {
+        drop(staged);
+        sweep(self.disk, self.dir);
     }
 }
 
@@ -143,27 +138,9 @@ fn full(error: &io::Error) -> bool {
     matches!(error.raw_os_error(), Some(libc::ENOSPC | libc::EDQUOT))
 }
 
-/// S7: keeps at most one bad copy; a stale one is no evidence of anything.
-fn set_aside<D: Disk>(disk: &D, dir: &D::Dir, path: &RelPath, found: &Found) -> Result<(), PlaceFault> {
-    match found {
-        Found::Missing | Found::Stale | Found::Right | Found::Vouched => Ok(()),
-        Found::Damaged(_) | Found::Unreadable(_) => {
-            let aside = format!("{ASIDE_PREFIX}{}", path.file_name());
-            match disk.rename(dir, path.file_name(), &aside) {
-                Err(error) if error.raw_os_error() == Some(libc::ENOENT) => Ok(()),
-                done => done.map_err(at("S7 set aside")),
-            }
-        }
-    }
-}
-
-/// Takes a wrong file's name away when nothing right can take its place: absent is honest.
-pub fn quarantine<D: Disk>(disk: &D, wanted: &Wanted, found: &Found) {
-    if let (Found::Damaged(_) | Found::Stale, Ok(dir)) = (found, disk.open_dir(wanted.weight.path.parent())) {
-        let aside = format!("{ASIDE_PREFIX}{}", wanted.weight.path.file_name());
-        let moved = disk.rename(&dir, wanted.weight.path.file_name(), &aside);
-        let _ = moved.and_then(|()| disk.sync_dir(&dir));
-    }
+/// What is kept for the operator. A former pin's content is no evidence of anything.
+fn wrong(found: &Found) -> bool {
+    matches!(found, Found::Damaged(_) | Found::Unreadable(_))
 }
 
 /// Opens a weight's directory, making what is missing and moving aside what is no directory
@@ -177,8 +154,7 @@ fn ensure_dir<D: Disk>(disk: &D, path: &RelPath, strict: Strictness) -> Result<D
             Ok(dir) if accepted(disk, &dir, strict) => dir,
             Err(error) if error.raw_os_error() == Some(libc::ENOENT) => make_dir(disk, &here, name, &rel, strict)?,
             Ok(_) | Err(_) => {
-                let aside = format!("{ASIDE_PREFIX}{name}");
-                disk.rename(&here, name, &aside).map_err(at("S7 set a directory aside"))?;
+                set_aside(disk, &here, name).map_err(at("S7 set a directory aside"))?;
                 make_dir(disk, &here, name, &rel, strict)?
             }
         };
@@ -206,134 +182,49 @@ fn make_dir<D: Disk>(
     disk.open_dir(rel).map_err(at("S1 open a directory"))
 }
 
-type Opened<'a, D> = (&'a D, (<D as Disk>::File, Stat));
-
-/// S5 with a tree: every chunk hashed as it is copied, and taken from elsewhere when it is bad.
-fn copy_chunks<D: Disk, O: Disk>(
-    disk: &D,
-    staged: &D::File,
+/// S4 and S5 with a tree: every chunk hashed as it is copied, and taken from elsewhere when it is bad.
+fn by_chunks<D: Disk, O: Disk>(
+    room: &Room<D>,
     tree: &Tree,
     own: Option<&D::File>,
     origins: &[Opened<O>],
     threads: NonZeroUsize,
-) -> Result<Placed, PlaceFault> {
-    let copy = Copying {
-        disk,
-        staged,
-        tree,
-        own,
-        origins,
-        next: AtomicU64::new(0),
-        kept: AtomicU64::new(0),
-        copied: AtomicU64::new(0),
-        fault: Mutex::new(None),
-    };
-    std::thread::scope(|scope| {
-        for _ in 1..threads.get().min(2) {
-            let _ = std::thread::Builder::new().stack_size(64 << 10).spawn_scoped(scope, || copy.work());
+) -> Result<(D::File, Placed), PlaceFault> {
+    if origins.is_empty() && own.is_none() {
+        return Err(PlaceFault::NoSource);
+    }
+    let staged = room.stage(tree.size())?;
+    match copy_chunks(room.disk, &staged, tree, own, origins, threads) {
+        Ok(placed) => Ok((staged, placed)),
+        Err(fault) => {
+            room.abandon(staged);
+            Err(fault)
         }
-        copy.work();
-    });
-    match copy.fault.into_inner().unwrap_or_else(PoisonError::into_inner) {
-        Some(fault) => Err(fault),
-        None => Ok(Placed { kept: copy.kept.into_inner(), copied: copy.copied.into_inner() }),
     }
 }
 
-/// One copy by chunks, shared among threads.
-struct Copying<'a, D: Disk, O: Disk> {
-    disk: &'a D,
-    staged: &'a D::File,
-    tree: &'a Tree,
-    own: Option<&'a D::File>,
-    origins: &'a [Opened<'a, O>],
-    next: AtomicU64,
-    kept: AtomicU64,
-    copied: AtomicU64,
-    fault: Mutex<Option<PlaceFault>>,
-}
-
-impl<D: Disk, O: Disk> Copying<'_, D, O> {
-    fn work(&self) {
-        let mut buffer = Buffer::new(BUFFER);
-        loop {
-            let number = self.next.fetch_add(1, Ordering::Relaxed);
-            if number >= chunks(self.tree.size()) {
-                return;
-            }
-            if let Err(fault) = self.chunk(number, &mut buffer) {
-                // The other threads stop at their next chunk.
-                self.next.store(u64::MAX / 2, Ordering::Relaxed);
-                self.fault.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(fault);
-                return;
-            }
-            if number % (PUSH / CHUNK) == PUSH / CHUNK - 1 {
-                let _ = self.disk.push(self.staged, (number + 1) * CHUNK - PUSH, PUSH);
-            }
-        }
-    }
-
-    /// Copies one chunk from the first file that has it right: the damaged one, then the origins.
-    fn chunk(&self, number: u64, buffer: &mut [u8]) -> Result<(), PlaceFault> {
-        if let Some(file) = self.own
-            && self.chunk_from(self.disk, file, number, buffer)?
-        {
-            self.kept.fetch_add(1, Ordering::Relaxed);
-            return Ok(());
-        }
-        for (origin, (file, _)) in self.origins {
-            if self.chunk_from(*origin, file, number, buffer)? {
-                self.copied.fetch_add(1, Ordering::Relaxed);
-                return Ok(());
-            }
-        }
-        Err(PlaceFault::NoSource)
-    }
-
-    /// Copies and hashes; `false` when the bytes were wrong or unreadable, to be written over.
-    fn chunk_from<F: Disk>(
-        &self,
-        from: &F,
-        file: &F::File,
-        at_chunk: u64,
-        buffer: &mut [u8],
-    ) -> Result<bool, PlaceFault> {
-        let (start, mut leaf, mut written) = (at_chunk * CHUNK, Leaf::start(at_chunk), Ok(()));
-        let end = (start + CHUNK).min(self.tree.size());
-        let whole = each_piece(from, file, start, end, buffer, |piece, offset| {
-            leaf.update(piece);
-            written = self.disk.write_at(self.staged, piece, offset).map_err(at("S5 write"));
-            if written.is_ok() { Ok(()) } else { Err(io::ErrorKind::Other.into()) }
-        });
-        written?;
-        Ok(whole.unwrap_or(false) && self.tree.holds(at_chunk, &leaf.finish()))
-    }
-}
-
-/// S5 without a tree: the first origin whose SHA-256 is the pin.
-fn copy_whole<D: Disk, O: Disk>(
-    disk: &D,
-    staged: &D::File,
+/// S4 and S5 without a tree: the first origin whose SHA-256 is the pin. Each is copied into a file
+/// of its own, so that nothing of a wrong one remains below a shorter right one.
+fn by_digest<D: Disk, O: Disk>(
+    room: &Room<D>,
     pin: Digest,
     origins: &[Opened<O>],
-) -> Result<Placed, PlaceFault> {
-    let mut buffer = Buffer::new(BUFFER);
+) -> Result<(D::File, Placed), PlaceFault> {
+    let mut fault = PlaceFault::NoSource;
     for (origin, (file, stat)) in origins {
-        let mut hasher = Sha256::new();
-        let mut write = Ok(());
-        let whole = each_piece(*origin, file, 0, stat.size, &mut buffer, |piece, offset| {
-            hasher.update(piece);
-            write = disk.write_at(staged, piece, offset).map_err(at("S5 write"));
-            let end = offset + piece.len() as u64;
-            if end / PUSH != offset / PUSH {
-                let _ = disk.push(staged, (end / PUSH - 1) * PUSH, PUSH);
+        let copied = room.stage(stat.size).and_then(|staged| {
+            let copied = copy_whole(room.disk, &staged, *origin, file, stat.size);
+            if copied.as_ref().is_ok_and(|digest| *digest == Some(pin)) {
+                return Ok(Some(staged));
             }
-            if write.is_ok() { Ok(()) } else { Err(io::ErrorKind::Other.into()) }
+            room.abandon(staged);
+            copied.map(|_| None)
         });
-        write?;
-        if whole.unwrap_or(false) && Digest::from_bytes(hasher.finalize().into()) == pin {
-            return Ok(Placed { kept: 0, copied: chunks(stat.size) });
+        match copied {
+            Ok(Some(staged)) => return Ok((staged, Placed { kept: 0, copied: chunks(stat.size) })),
+            Ok(None) => {}
+            Err(call) => fault = call,
         }
     }
-    Err(PlaceFault::NoSource)
+    Err(fault)
 }

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use ballast::firmness::Firmness;
-use ballast::plan::{self, App, Ids, Serve};
+use ballast::plan::{self, App, Ids};
 
 use crate::args::{FailureArg, Heal, Healing, HoldArg, LogArg, Run, SealArg, TrustArg};
 use crate::boot::{self, Boot};
@@ -125,7 +125,7 @@ fn start(healing: &Healing, dry_run: bool, drop: &DropOptions) -> Result<Booted,
     let taken = boot.take(&plan);
     let held = receipts(healing, &mut boot.setting, guarded, &groups, dry_run);
     boot.receipts = held.as_ref().map(|file| &file.receipts);
-    let kept = taken.map(|taken| taken.and_then(|()| boot.attempt(Serve::KeepVolume)));
+    let kept = taken.map(|taken| taken.map(|disk| boot.keep(&disk)));
     let dropped = match (&target, plan.drop_to) {
         (Some((identity, _)), Some(_)) => launch::drop_to(identity, drop),
         _ => launch::stay(drop),

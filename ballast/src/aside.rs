@@ -1,0 +1,64 @@
+//! What is put out of the way: wrong entries, set aside for the operator, and staged files that
+//! somebody who died left behind.
+
+use std::io;
+
+use crate::disk::{Disk, STAGED_PREFIX};
+use crate::store::{Found, Wanted};
+
+/// How the one bad copy of a weight that is kept is named.
+pub const ASIDE_PREFIX: &str = ".ballast-aside.";
+/// Names tried when a directory already lies under the first one.
+const MORE_ASIDE: u32 = 9;
+
+/// S7: renames an entry to its aside name, where it replaces the last one. More names are used
+/// only where a directory stands in the way, which no rename replaces.
+pub(crate) fn set_aside<D: Disk>(disk: &D, dir: &D::Dir, name: &str) -> io::Result<()> {
+    let mut refused = None;
+    for turn in 0..=MORE_ASIDE {
+        let aside = match turn {
+            0 => format!("{ASIDE_PREFIX}{name}"),
+            _ => format!("{ASIDE_PREFIX}{name}.{turn}"),
+        };
+        let mut moved = disk.rename(dir, name, &aside);
+        if moved.as_ref().is_err_and(|error| error.raw_os_error() == Some(libc::ENOTDIR)) {
+            // The entry is a directory, the last one was not.
+            moved = disk.remove(dir, &aside).and_then(|()| disk.rename(dir, name, &aside));
+        }
+        match moved {
+            Err(error) if error.raw_os_error() == Some(libc::ENOENT) => return Ok(()),
+            Err(error) if occupied(&error) => refused = Some(error),
+            done => return done,
+        }
+    }
+    refused.map_or(Ok(()), Err)
+}
+
+fn occupied(error: &io::Error) -> bool {
+    matches!(error.raw_os_error(), Some(libc::EISDIR | libc::ENOTEMPTY | libc::EEXIST | libc::EBUSY))
+}
+
+/// Takes a wrong file's name away when nothing right can take its place: absent is honest. What
+/// could not be read for want of memory or rights keeps its name; what the disk can't give back
+/// does not.
+pub(crate) fn quarantine<D: Disk>(disk: &D, wanted: &Wanted, found: &Found) {
+    let name = wanted.weight.path.file_name();
+    let Ok(dir) = disk.open_dir(wanted.weight.path.parent()) else { return };
+    let gone = match found {
+        Found::Stale => disk.remove(&dir, name),
+        Found::Damaged(_) | Found::Unreadable(libc::EIO) => {
+            set_aside(disk, &dir, name).or_else(|_| disk.remove(&dir, name))
+        }
+        Found::Right | Found::Vouched | Found::Missing | Found::Unreadable(_) => return,
+    };
+    let _ = gone.and_then(|()| disk.sync_dir(&dir));
+}
+
+/// Removes staged names that no living process holds. A failure costs space, never correctness.
+pub(crate) fn sweep<D: Disk>(disk: &D, dir: &D::Dir) {
+    for name in disk.names(dir).unwrap_or_default() {
+        if name.starts_with(STAGED_PREFIX) {
+            let _ = disk.remove_abandoned(dir, &name);
+        }
+    }
+}

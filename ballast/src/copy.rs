@@ -1,0 +1,143 @@
+//! S5: bytes are hashed as they are copied, from the buffer that is written.
+
+use std::io;
+use std::num::NonZeroUsize;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
+
+use sha2::{Digest as _, Sha256};
+
+use crate::buffer::Buffer;
+use crate::digest::Digest;
+use crate::disk::{Disk, Stat};
+use crate::index::{CHUNK, Leaf, Tree, chunks};
+use crate::place::{PlaceFault, Placed, at};
+use crate::store::{BUFFER, each_piece};
+
+/// Bytes after which write-back of a whole copy is started.
+const PUSH: u64 = 4 << 20;
+/// A store and a weight that is open in it.
+pub(crate) type Opened<'a, D> = (&'a D, (<D as Disk>::File, Stat));
+
+/// Every chunk from the first file that has it right: the damaged one, then the origins.
+pub(crate) fn copy_chunks<D: Disk, O: Disk>(
+    disk: &D,
+    staged: &D::File,
+    tree: &Tree,
+    own: Option<&D::File>,
+    origins: &[Opened<O>],
+    threads: NonZeroUsize,
+) -> Result<Placed, PlaceFault> {
+    let copy = Copying {
+        disk,
+        staged,
+        tree,
+        own,
+        origins,
+        next: AtomicU64::new(0),
+        kept: AtomicU64::new(0),
+        copied: AtomicU64::new(0),
+        fault: Mutex::new(None),
+    };
+    std::thread::scope(|scope| {
+        for _ in 1..threads.get().min(2) {
+            let _ = std::thread::Builder::new().stack_size(64 << 10).spawn_scoped(scope, || copy.work());
+        }
+        copy.work();
+    });
+    match copy.fault.into_inner().unwrap_or_else(PoisonError::into_inner) {
+        Some(fault) => Err(fault),
+        None => Ok(Placed { kept: copy.kept.into_inner(), copied: copy.copied.into_inner() }),
+    }
+}
+
+/// One copy by chunks, shared among threads.
+struct Copying<'a, D: Disk, O: Disk> {
+    disk: &'a D,
+    staged: &'a D::File,
+    tree: &'a Tree,
+    own: Option<&'a D::File>,
+    origins: &'a [Opened<'a, O>],
+    next: AtomicU64,
+    kept: AtomicU64,
+    copied: AtomicU64,
+    fault: Mutex<Option<PlaceFault>>,
+}
+
+impl<D: Disk, O: Disk> Copying<'_, D, O> {
+    fn work(&self) {
+        let mut buffer = Buffer::new(BUFFER);
+        loop {
+            let number = self.next.fetch_add(1, Ordering::Relaxed);
+            if number >= chunks(self.tree.size()) {
+                return;
+            }
+            if let Err(fault) = self.chunk(number, &mut buffer) {
+                // The other threads stop at their next chunk.
+                self.next.store(u64::MAX / 2, Ordering::Relaxed);
+                self.fault.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(fault);
+                return;
+            }
+            // By the thread that wrote it: chunks of others may not be written yet.
+            let _ = self.disk.push(self.staged, number * CHUNK, CHUNK);
+        }
+    }
+
+    /// Copies one chunk from the first file that has it right: the damaged one, then the origins.
+    fn chunk(&self, number: u64, buffer: &mut [u8]) -> Result<(), PlaceFault> {
+        if let Some(file) = self.own
+            && self.chunk_from(self.disk, file, number, buffer)?
+        {
+            self.kept.fetch_add(1, Ordering::Relaxed);
+            return Ok(());
+        }
+        for (origin, (file, _)) in self.origins {
+            if self.chunk_from(*origin, file, number, buffer)? {
+                self.copied.fetch_add(1, Ordering::Relaxed);
+                return Ok(());
+            }
+        }
+        Err(PlaceFault::NoSource)
+    }
+
+    /// Copies and hashes; `false` when the bytes were wrong or unreadable, to be written over.
+    fn chunk_from<F: Disk>(
+        &self,
+        from: &F,
+        file: &F::File,
+        at_chunk: u64,
+        buffer: &mut [u8],
+    ) -> Result<bool, PlaceFault> {
+        let (start, mut leaf, mut written) = (at_chunk * CHUNK, Leaf::start(at_chunk), Ok(()));
+        let end = (start + CHUNK).min(self.tree.size());
+        let whole = each_piece(from, file, start, end, buffer, |piece, offset| {
+            leaf.update(piece);
+            written = self.disk.write_at(self.staged, piece, offset).map_err(at("S5 write"));
+            if written.is_ok() { Ok(()) } else { Err(io::ErrorKind::Other.into()) }
+        });
+        written?;
+        Ok(whole.unwrap_or(false) && self.tree.holds(at_chunk, &leaf.finish()))
+    }
+}
+
+/// Copies a file and takes its SHA-256; `None` where it could not be read to its end.
+pub(crate) fn copy_whole<D: Disk, O: Disk>(
+    disk: &D,
+    staged: &D::File,
+    origin: &O,
+    file: &O::File,
+    size: u64,
+) -> Result<Option<Digest>, PlaceFault> {
+    let (mut hasher, mut write) = (Sha256::new(), Ok(()));
+    let whole = each_piece(origin, file, 0, size, &mut Buffer::new(BUFFER), |piece, offset| {
+        hasher.update(piece);
+        write = disk.write_at(staged, piece, offset).map_err(at("S5 write"));
+        let end = offset + piece.len() as u64;
+        if end / PUSH != offset / PUSH {
+            let _ = disk.push(staged, (end / PUSH - 1) * PUSH, PUSH);
+        }
+        if write.is_ok() { Ok(()) } else { Err(io::ErrorKind::Other.into()) }
+    });
+    write?;
+    Ok(whole.unwrap_or(false).then(|| Digest::from_bytes(hasher.finalize().into())))
+}

@@ -1,0 +1,412 @@
+//! The calls of a store as Linux system calls, and the one thing that root does to a store's root.
+
+use std::io;
+use std::os::fd::{AsRawFd, OwnedFd};
+use std::path::{Component, Path};
+use std::time::{Duration, Instant};
+
+use rustix::fs::{self, AtFlags, CWD, FileType, FlockOperation, Mode, OFlags, RenameFlags, ResolveFlags};
+use rustix::io::Errno;
+
+use super::{Disk, Kind, STAGED_PREFIX, Staging, Stat};
+
+/// A store's root on a real Linux file system.
+pub struct LinuxDisk {
+    root: OwnedFd,
+    staging: Staging,
+}
+
+/// An open or staged file of a [`LinuxDisk`].
+pub struct LinuxFile {
+    fd: OwnedFd,
+    /// The temporary name, where the file system has no unnamed files.
+    name: Option<String>,
+}
+
+const DIR: OFlags = OFlags::DIRECTORY.union(OFlags::NOFOLLOW).union(OFlags::CLOEXEC);
+const BENEATH: ResolveFlags = ResolveFlags::BENEATH.union(ResolveFlags::NO_SYMLINKS).union(ResolveFlags::NO_MAGICLINKS);
+
+impl LinuxDisk {
+    /// Opens a store's root. The last component may not be a symlink.
+    ///
+    /// # Errors
+    /// Those of `openat(2)`: `ENOENT`, `ENOTDIR`, `ELOOP`, `EACCES`.
+    pub fn open(root: &Path) -> io::Result<Self> {
+        let root = fs::openat(CWD, root, DIR | OFlags::RDONLY, Mode::empty())?;
+        Ok(Self { root, staging: Staging::TmpfileEmptyPath })
+    }
+
+    /// Forces one way of staging.
+    pub fn with_staging(mut self, staging: Staging) -> Self {
+        self.staging = staging;
+        self
+    }
+
+    fn walk(&self, rel: &str) -> io::Result<OwnedFd> {
+        let mut here = fs::openat(&self.root, ".", DIR | OFlags::RDONLY, Mode::empty())?;
+        for name in rel.split('/').filter(|name| !name.is_empty()) {
+            here = fs::openat(&here, name, DIR | OFlags::RDONLY, Mode::empty())?;
+        }
+        Ok(here)
+    }
+
+    fn stage_named(&self, dir: &OwnedFd) -> io::Result<LinuxFile> {
+        let flags = OFlags::CREATE | OFlags::EXCL | OFlags::RDWR | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        for turn in 0..64u32 {
+            let name = format!("{STAGED_PREFIX}{}", random_name(turn));
+            match fs::openat(dir, &name, flags, Mode::from_raw_mode(0o600)) {
+                Ok(fd) if held(&fd, dir, &name) => return Ok(LinuxFile { fd, name: Some(name) }),
+                // A sweep took it in the moment before it was held.
+                Ok(_) => {}
+                Err(Errno::EXIST) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Err(Errno::EXIST.into())
+    }
+
+    fn stage_unnamed(dir: &OwnedFd) -> Result<LinuxFile, Errno> {
+        let flags = OFlags::TMPFILE | OFlags::RDWR | OFlags::CLOEXEC;
+        let fd = fs::openat(dir, ".", flags, Mode::from_raw_mode(0o600))?;
+        Ok(LinuxFile { fd, name: None })
+    }
+
+    /// Links an unnamed file under a name that must be free.
+    fn link(&self, file: &LinuxFile, dir: &OwnedFd, name: &str) -> Result<(), Errno> {
+        let by_proc = || {
+            let path = format!("/proc/self/fd/{}", file.fd.as_raw_fd());
+            fs::linkat(CWD, path, dir, name, AtFlags::SYMLINK_FOLLOW)
+        };
+        if self.staging == Staging::TmpfileProc {
+            return by_proc();
+        }
+        match fs::linkat(&file.fd, "", dir, name, AtFlags::EMPTY_PATH) {
+            Err(Errno::NOENT | Errno::PERM | Errno::INVAL) => by_proc(),
+            done => done,
+        }
+    }
+
+    /// Makes an unnamed file visible under a temporary name, to be renamed over an entry.
+    fn link_temporarily(&self, file: &LinuxFile, dir: &OwnedFd) -> io::Result<String> {
+        // Held before it has a name: a sweep may take only what nobody holds.
+        let _ = fs::flock(&file.fd, FlockOperation::NonBlockingLockExclusive);
+        for turn in 0..64u32 {
+            let name = format!("{STAGED_PREFIX}{}", random_name(turn));
+            match self.link(file, dir, &name) {
+                Ok(()) => return Ok(name),
+                Err(Errno::EXIST) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Err(Errno::EXIST.into())
+    }
+}
+
+impl Disk for LinuxDisk {
+    type Dir = OwnedFd;
+    type File = LinuxFile;
+
+    fn open_dir(&self, rel: &str) -> io::Result<OwnedFd> {
+        let path = if rel.is_empty() { "." } else { rel };
+        match fs::openat2(&self.root, path, DIR | OFlags::RDONLY, Mode::empty(), BENEATH) {
+            Err(Errno::NOSYS | Errno::PERM | Errno::INVAL) => self.walk(rel),
+            opened => Ok(opened?),
+        }
+    }
+
+    fn make_dir(&self, parent: &OwnedFd, name: &str, mode: u32, group: Option<u32>) -> io::Result<()> {
+        fs::mkdirat(parent, name, Mode::from_raw_mode(0o700))?;
+        let made = fs::openat(parent, name, DIR | OFlags::RDONLY, Mode::empty())?;
+        if let Some(group) = group {
+            fs::fchown(&made, None, Some(rustix::process::Gid::from_raw(group)))?;
+        }
+        // Neither the umask nor the parent's access list decides who can read the weights.
+        strip_acl(&made);
+        fs::fchmod(&made, Mode::from_raw_mode(mode))?;
+        fs::fsync(parent)?;
+        Ok(())
+    }
+
+    fn stat(&self, dir: &OwnedFd, name: &str) -> io::Result<Stat> {
+        Ok(stat_of(&fs::statat(dir, name, AtFlags::SYMLINK_NOFOLLOW)?))
+    }
+
+    fn stat_dir(&self, dir: &OwnedFd) -> io::Result<Stat> {
+        Ok(stat_of(&fs::fstat(dir)?))
+    }
+
+    fn writable(&self, dir: &OwnedFd) -> bool {
+        fs::accessat(dir, ".", fs::Access::WRITE_OK | fs::Access::EXEC_OK, AtFlags::EACCESS).is_ok()
+    }
+
+    fn open(&self, dir: &OwnedFd, name: &str) -> io::Result<(LinuxFile, Stat)> {
+        let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
+        let fd = fs::openat(dir, name, flags, Mode::empty())?;
+        let stat = stat_of(&fs::fstat(&fd)?);
+        Ok((LinuxFile { fd, name: None }, stat))
+    }
+
+    fn read_at(&self, file: &LinuxFile, buffer: &mut [u8], at: u64) -> io::Result<usize> {
+        loop {
+            match rustix::io::pread(&file.fd, &mut *buffer, at) {
+                Err(Errno::INTR) => {}
+                done => return Ok(done?),
+            }
+        }
+    }
+
+    fn stage(&self, dir: &OwnedFd, size: u64) -> io::Result<LinuxFile> {
+        let file = match self.staging {
+            Staging::Named => self.stage_named(dir)?,
+            _ => match Self::stage_unnamed(dir) {
+                Ok(file) => file,
+                Err(Errno::OPNOTSUPP | Errno::ISDIR | Errno::NOENT | Errno::INVAL) => self.stage_named(dir)?,
+                Err(error) => return Err(error.into()),
+            },
+        };
+        // A full disk speaks before the copy, not in the middle of it.
+        match reserve(&file.fd, size) {
+            Ok(()) => Ok(file),
+            Err(error) => {
+                discard(dir, file);
+                Err(error.into())
+            }
+        }
+    }
+
+    fn write_at(&self, file: &LinuxFile, mut bytes: &[u8], mut at: u64) -> io::Result<()> {
+        while !bytes.is_empty() {
+            match rustix::io::pwrite(&file.fd, bytes, at) {
+                Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
+                Ok(done) => {
+                    bytes = &bytes[done..];
+                    at += done as u64;
+                }
+                Err(Errno::INTR) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Ok(())
+    }
+
+    fn push(&self, file: &LinuxFile, at: u64, len: u64) -> io::Result<()> {
+        // Advice only: `settle` is what makes bytes durable.
+        start_write_back(&file.fd, at, len);
+        Ok(())
+    }
+
+    fn settle(&self, file: &LinuxFile, mode: u32) -> io::Result<()> {
+        strip_acl(&file.fd);
+        fs::fchmod(&file.fd, Mode::from_raw_mode(mode))?;
+        fs::fdatasync(&file.fd)?;
+        Ok(())
+    }
+
+    fn publish(&self, file: LinuxFile, dir: &OwnedFd, name: &str) -> io::Result<()> {
+        let staged = match &file.name {
+            Some(staged) => staged.clone(),
+            None => match self.link(&file, dir, name) {
+                Ok(()) => return Ok(()),
+                Err(Errno::EXIST) => self.link_temporarily(&file, dir)?,
+                Err(error) => return Err(error.into()),
+            },
+        };
+        fs::renameat(dir, &staged, dir, name).map_err(|error| {
+            let _ = fs::unlinkat(dir, &staged, AtFlags::empty());
+            error.into()
+        })
+    }
+
+    fn rename(&self, dir: &OwnedFd, from: &str, to: &str) -> io::Result<()> {
+        Ok(fs::renameat_with(dir, from, dir, to, RenameFlags::empty()).or_else(|error| match error {
+            Errno::NOSYS | Errno::INVAL => fs::renameat(dir, from, dir, to),
+            _ => Err(error),
+        })?)
+    }
+
+    fn remove(&self, dir: &OwnedFd, name: &str) -> io::Result<()> {
+        Ok(fs::unlinkat(dir, name, AtFlags::empty())?)
+    }
+
+    fn remove_abandoned(&self, dir: &OwnedFd, name: &str) -> io::Result<()> {
+        let (file, _) = self.open(dir, name)?;
+        fs::flock(&file.fd, FlockOperation::NonBlockingLockExclusive)?;
+        self.remove(dir, name)
+    }
+
+    fn names(&self, dir: &OwnedFd) -> io::Result<Vec<String>> {
+        let mut names = Vec::new();
+        for entry in fs::Dir::read_from(dir)? {
+            if let Ok(name) = entry?.file_name().to_str() {
+                names.push(name.to_owned());
+            }
+        }
+        Ok(names)
+    }
+
+    fn sync_dir(&self, dir: &OwnedFd) -> io::Result<()> {
+        Ok(fs::fsync(dir)?)
+    }
+
+    fn lock(&self, wait: Duration) -> bool {
+        let start = Instant::now();
+        loop {
+            match fs::flock(&self.root, FlockOperation::NonBlockingLockExclusive) {
+                Ok(()) => return true,
+                Err(Errno::WOULDBLOCK) if start.elapsed() < wait => std::thread::sleep(Duration::from_millis(5)),
+                Err(_) => return false,
+            }
+        }
+    }
+
+    fn unlock(&self) {
+        let _ = fs::flock(&self.root, FlockOperation::Unlock);
+    }
+}
+
+/// Reserves room; where the file system can't, asks whether there is any.
+fn reserve(fd: &OwnedFd, size: u64) -> Result<(), Errno> {
+    if size == 0 {
+        return Ok(());
+    }
+    match fs::fallocate(fd, fs::FallocateFlags::empty(), 0, size) {
+        Err(Errno::OPNOTSUPP | Errno::NOSYS | Errno::INVAL) => {
+            let free = fs::fstatvfs(fd).map(|facts| facts.f_bavail.saturating_mul(facts.f_frsize));
+            if free.is_ok_and(|free| free < size) { Err(Errno::NOSPC) } else { Ok(()) }
+        }
+        done => done,
+    }
+}
+
+/// Locks a file that already has a temporary name, and says whether it still has it. Where locks
+/// don't work nobody can sweep either.
+fn held(fd: &OwnedFd, dir: &OwnedFd, name: &str) -> bool {
+    let same = |one: &fs::Stat, other: &fs::Stat| (one.st_dev, one.st_ino) == (other.st_dev, other.st_ino);
+    match fs::flock(fd, FlockOperation::NonBlockingLockExclusive) {
+        Err(Errno::WOULDBLOCK) => false,
+        Err(_) => true,
+        Ok(()) => match (fs::fstat(fd), fs::statat(dir, name, AtFlags::SYMLINK_NOFOLLOW)) {
+            (Ok(ours), Ok(named)) => same(&ours, &named),
+            _ => false,
+        },
+    }
+}
+
+/// Takes inherited access lists off something just made: its mode alone decides.
+fn strip_acl(fd: &OwnedFd) {
+    for name in ["system.posix_acl_access", "system.posix_acl_default"] {
+        let _ = fs::fremovexattr(fd, name);
+    }
+}
+
+fn discard(dir: &OwnedFd, file: LinuxFile) {
+    if let Some(name) = file.name {
+        let _ = fs::unlinkat(dir, &name, AtFlags::empty());
+    }
+}
+
+#[expect(unsafe_code, reason = "no safe wrapper of sync_file_range exists in the crates used here")]
+fn start_write_back(fd: &OwnedFd, at: u64, len: u64) {
+    let (Ok(at), Ok(len)) = (i64::try_from(at), i64::try_from(len)) else {
+        return;
+    };
+    // SAFETY: the call takes a live descriptor and three integers, and touches no memory of ours.
+    let _ = unsafe { libc::sync_file_range(fd.as_raw_fd(), at, len, libc::SYNC_FILE_RANGE_WRITE) };
+}
+
+fn random_name(turn: u32) -> String {
+    let mut bytes = [0u8; 8];
+    if rustix::rand::getrandom(&mut bytes, rustix::rand::GetRandomFlags::NONBLOCK).is_err() {
+        // O_EXCL keeps a collision harmless; uniqueness only saves a turn.
+        let seed = (u64::from(std::process::id()) << 32) | u64::from(turn);
+        bytes = seed.to_le_bytes();
+    }
+    format!("{:016x}", u64::from_le_bytes(bytes))
+}
+
+fn stat_of(stat: &fs::Stat) -> Stat {
+    let kind = match FileType::from_raw_mode(stat.st_mode) {
+        FileType::RegularFile => Kind::File,
+        FileType::Directory => Kind::Directory,
+        FileType::Symlink => Kind::Symlink,
+        _ => Kind::Special,
+    };
+    Stat {
+        kind,
+        size: stat.st_size.unsigned_abs(),
+        uid: stat.st_uid,
+        gid: stat.st_gid,
+        mode: stat.st_mode & 0o7777,
+        links: stat.st_nlink,
+        id: (stat.st_dev, stat.st_ino),
+        mtime_ns: nanoseconds(stat.st_mtime, stat.st_mtime_nsec),
+        ctime_ns: nanoseconds(stat.st_ctime, stat.st_ctime_nsec),
+    }
+}
+
+fn nanoseconds(seconds: i64, rest: u64) -> i64 {
+    seconds.saturating_mul(1_000_000_000).saturating_add_unsigned(rest)
+}
+
+/// Hands a store's root to the app: one `fchownat`, on a descriptor that needs no right to read.
+///
+/// # Errors
+/// `EPERM` without `CAP_CHOWN`, `EROFS` on a read-only mount, `ENOTDIR` where the root is no
+/// directory, `ELOOP` where any part of its path is a symlink: root follows none.
+pub fn hand_over(root: &Path, uid: u32, gid: u32) -> io::Result<()> {
+    chown(&pin(root)?, uid, gid)
+}
+
+/// Takes a store's root for root: `root:gid`, sticky, so that the app makes files beside the
+/// weights and can't move them. Returns the store on the same descriptor: root works there and
+/// nowhere else, whatever becomes of the path.
+///
+/// # Errors
+/// As [`hand_over`].
+pub fn take(root: &Path, gid: u32) -> io::Result<LinuxDisk> {
+    let pinned = pin(root)?;
+    let stat = stat_of(&fs::fstat(&pinned)?);
+    if (stat.uid, stat.gid) != (0, gid) {
+        chown(&pinned, 0, gid)?;
+    }
+    let opened = fs::openat(&pinned, ".", DIR | OFlags::RDONLY, Mode::empty())?;
+    strip_acl(&opened);
+    if stat_of(&fs::fstat(&opened)?).mode != 0o1775 {
+        fs::fchmod(&opened, Mode::from_raw_mode(0o1775))?;
+    }
+    Ok(LinuxDisk { root: opened, staging: Staging::TmpfileEmptyPath })
+}
+
+/// Opens a directory through no symlink at all, by a descriptor that only names it.
+fn pin(root: &Path) -> io::Result<OwnedFd> {
+    let flags = DIR | OFlags::PATH;
+    let resolve = ResolveFlags::NO_SYMLINKS | ResolveFlags::NO_MAGICLINKS;
+    match fs::openat2(CWD, root, flags, Mode::empty(), resolve) {
+        Err(Errno::NOSYS | Errno::PERM | Errno::INVAL) => {
+            let from = if root.is_absolute() { "/" } else { "." };
+            let mut here = fs::openat(CWD, from, flags, Mode::empty())?;
+            for part in root.components().filter(|part| !matches!(part, Component::RootDir | Component::CurDir)) {
+                here = fs::openat(&here, part.as_os_str(), flags, Mode::empty())?;
+            }
+            Ok(here)
+        }
+        opened => Ok(opened?),
+    }
+}
+
+/// Facts of an open directory or file, which may be open as a path only.
+///
+/// # Errors
+/// Those of `fstat(2)`.
+pub fn stat_fd(fd: &OwnedFd) -> io::Result<Stat> {
+    Ok(stat_of(&fs::fstat(fd)?))
+}
+
+/// Changes the owner of what this descriptor, perhaps a path only, stands for.
+///
+/// # Errors
+/// `EPERM` without `CAP_CHOWN`, `EROFS` on a read-only mount.
+pub fn chown(pinned: &OwnedFd, uid: u32, gid: u32) -> io::Result<()> {
+    let (uid, gid) = (rustix::process::Uid::from_raw(uid), rustix::process::Gid::from_raw(gid));
+    Ok(fs::chownat(pinned, "", Some(uid), Some(gid), AtFlags::EMPTY_PATH)?)
+}

@@ -1,0 +1,204 @@
+//! The world ends before every call of a heal, for every starting entry and every way of staging.
+//! At all times the weight's name is absent, right, or what it was; the next heal converges and
+//! leaves nothing but the copy kept aside.
+
+mod support;
+
+use std::fs;
+use std::os::unix::fs::MetadataExt;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::sync::OnceLock;
+use std::sync::atomic::Ordering;
+
+use ballast::disk::Staging;
+use ballast::heal::Options;
+use support::lying::{Call, CrashAt, End, Killed, Lying, Refuses};
+use support::model::{Cut, ModelDisk};
+use support::{ENTRIES, NAME, World, aside, options, pattern};
+
+/// Two chunks: the second is a stump.
+const SIZE: usize = (1 << 20) + 5;
+
+/// A world of that size, its bytes made once.
+fn fresh() -> World {
+    static BYTES: OnceLock<Vec<u8>> = OnceLock::new();
+    World::of(BYTES.get_or_init(|| pattern(SIZE)).clone())
+}
+
+/// Heals with a disk that ends the world at a call; the number of calls until then.
+fn heal_until(world: &World, staging: Staging, indexed: bool, crash: CrashAt) -> usize {
+    let disk = Lying { disk: world.disk("cache").with_staging(staging), lie: crash };
+    // One thread: the calls come in one order.
+    let one = options(1);
+    let healed = catch_unwind(AssertUnwindSafe(|| world.heal_from(&disk, &world.disk("baked"), indexed, &one)));
+    if let Err(cause) = healed
+        && !cause.is::<Killed>()
+    {
+        resume_unwind(cause);
+    }
+    disk.lie.count.load(Ordering::Relaxed)
+}
+
+/// The identity and content of whatever is under the weight's name.
+fn entry(world: &World) -> Option<(u64, u64, Option<Vec<u8>>)> {
+    let meta = fs::symlink_metadata(world.target()).ok()?;
+    let content = meta.is_file().then(|| fs::read(world.target()).ok()).flatten();
+    Some((meta.dev(), meta.ino(), content))
+}
+
+fn crash_everywhere(staging: Staging, indexed: bool, end: End) {
+    let mut wrong = Vec::new();
+    let mut crashes = 0;
+    for (name, plant) in ENTRIES {
+        let counted = fresh();
+        plant(&counted, &counted.target());
+        let calls = heal_until(&counted, staging, indexed, CrashAt::never());
+        assert!(calls > 10 && counted.is_right(), "{name}: {calls} calls");
+        for at in 0..=calls {
+            let world = fresh();
+            plant(&world, &world.target());
+            let before = entry(&world);
+            heal_until(&world, staging, indexed, CrashAt::new(at, end));
+            crashes += 1;
+            let after = entry(&world);
+            if after.is_some() && after != before && !world.is_right() {
+                wrong.push(format!("{name}, crash before call {at}: a wrong file is visible"));
+            }
+            let outcome = world.heal_with(staging, indexed);
+            if !outcome.is_right() || !world.is_right() || !world.litter().is_empty() {
+                wrong.push(format!("{name}, crash before call {at}: then {outcome:?}, left {:?}", world.litter()));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{staging:?}, indexed {indexed}, {end:?}\n{}", wrong.join("\n"));
+    assert!(crashes > 500, "only {crashes} crashes");
+}
+
+#[test]
+fn killed_before_every_call_with_unnamed_staging() {
+    crash_everywhere(Staging::TmpfileEmptyPath, true, End::Killed);
+    crash_everywhere(Staging::TmpfileEmptyPath, false, End::Killed);
+}
+
+#[test]
+fn killed_before_every_call_with_staging_by_proc() {
+    crash_everywhere(Staging::TmpfileProc, true, End::Killed);
+}
+
+#[test]
+fn killed_before_every_call_with_named_staging() {
+    crash_everywhere(Staging::Named, true, End::Killed);
+    crash_everywhere(Staging::Named, false, End::Killed);
+}
+
+#[test]
+fn a_disk_that_dies_at_every_call_shows_nothing_wrong() {
+    crash_everywhere(Staging::TmpfileEmptyPath, true, End::DiskDied);
+    crash_everywhere(Staging::Named, false, End::DiskDied);
+}
+
+/// What no source can mend, ended at every call: the wrong entry stays, or goes; it never changes.
+#[test]
+fn killed_before_every_call_without_a_source() {
+    let mut wrong = Vec::new();
+    for (name, plant) in ENTRIES {
+        let make = || {
+            let world = fresh();
+            plant(&world, &world.target());
+            fs::write(world.dir.path().join("baked").join(NAME), b"spoiled").expect("spoil");
+            world
+        };
+        let calls = heal_until(&make(), Staging::Named, true, CrashAt::never());
+        for at in 0..=calls {
+            let world = make();
+            let before = entry(&world);
+            heal_until(&world, Staging::Named, true, CrashAt::new(at, End::Killed));
+            let after = entry(&world);
+            if after.is_some() && after != before && !world.is_right() {
+                wrong.push(format!("{name}, crash before call {at}"));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+const FORMER: &[u8] = b"what was there before";
+
+/// The power goes before every call, and takes whatever was not synced.
+#[test]
+fn a_power_cut_before_every_call_leaves_old_new_or_none() {
+    let right = pattern(SIZE);
+    let world = World::of(right.clone());
+    let mut wrong = Vec::new();
+    let starts: [(&str, Option<&[u8]>); 3] =
+        [("missing", None), ("damaged", Some(FORMER)), ("flipped", Some(&right[1..]))];
+    for (name, start) in starts {
+        for indexed in [true, false] {
+            for cut in [Cut::TakesAll, Cut::LeavesNames] {
+                let mut at = 0;
+                loop {
+                    let (disk, baked) = models(start, &right);
+                    let disk = Lying { disk, lie: CrashAt::new(at, End::Killed) };
+                    let run = catch_unwind(AssertUnwindSafe(|| world.heal_from(&disk, &baked, indexed, &options(1))));
+                    let survivor = disk.disk.after(cut);
+                    let found = survivor.get(NAME);
+                    let honest = found.is_none() || found.as_deref() == start || found.as_ref() == Some(&right);
+                    let again = world.heal_from(&survivor, &baked, indexed, &options(1));
+                    let done = run.is_ok();
+                    if !honest || !again.is_right() || (done && found.as_ref() != Some(&right)) {
+                        wrong.push(format!("{name}, indexed {indexed}, {cut:?}, before call {at}: {again:?}"));
+                    }
+                    if done {
+                        break;
+                    }
+                    at += 1;
+                }
+                assert!(at > 20, "only {at} calls");
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+fn models(start: Option<&[u8]>, right: &[u8]) -> (ModelDisk, ModelDisk) {
+    let (disk, baked) = (ModelDisk::new(), ModelDisk::new());
+    baked.put(NAME, right);
+    if let Some(bytes) = start {
+        disk.put(NAME, bytes);
+    }
+    (disk, baked)
+}
+
+#[test]
+fn the_model_notices_a_disk_that_never_settles() {
+    let right = pattern(SIZE);
+    let world = World::of(right.clone());
+    let (mut disk, baked) = models(None, &right);
+    disk.never_settles = true;
+    assert!(world.heal_from(&disk, &baked, true, &options(1)).is_right());
+    assert_ne!(disk.after(Cut::LeavesNames).get(NAME), Some(right), "names without content went unnoticed");
+}
+
+#[test]
+fn the_model_notices_a_name_that_was_never_synced() {
+    let right = pattern(SIZE);
+    let world = World::of(right.clone());
+    let (disk, baked) = models(None, &right);
+    let disk = Lying { disk, lie: Refuses::always(Call::SyncDir, libc::EIO) };
+    let outcome = world.heal_from(&disk, &baked, true, &options(1));
+    assert!(disk.disk.after(Cut::TakesAll).get(NAME).is_none(), "{outcome:?}");
+}
+
+/// A dry run has no calls that change anything, so it can be ended anywhere.
+#[test]
+fn a_dry_run_killed_anywhere_changed_nothing() {
+    for (name, plant) in ENTRIES {
+        let world = fresh();
+        plant(&world, &world.target());
+        let before = world.tree();
+        let dry = Options { dry_run: true, ..options(1) };
+        let outcome = world.heal_from(&world.disk("cache"), &world.disk("baked"), true, &dry);
+        assert_eq!(before, world.tree(), "{name}: {outcome:?}");
+        assert!(!aside(&world.target()).exists() || name.contains("aside"), "{name}");
+    }
+}

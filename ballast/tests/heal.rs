@@ -1,0 +1,110 @@
+//! Healing on a real file system, with real inodes: what is found, what is done, what is left.
+
+mod support;
+
+use std::fs;
+use std::time::Duration;
+
+use ballast::disk::{Disk, Staging};
+use ballast::heal::{Done, Options, heal};
+use ballast::place::{Origin, PlaceFault, Placed};
+use ballast::store::{Found, Strictness, Wanted};
+use sha2::{Digest as _, Sha256};
+use support::{ENTRIES, NAME, STAGINGS, World, options};
+
+#[test]
+fn a_wiped_volume_is_healed_by_every_way_of_staging_with_and_without_an_index() {
+    for size in [0, 1, 1 << 20, (3 << 20) + 5] {
+        for staging in STAGINGS {
+            for indexed in [true, false] {
+                let world = World::new(size);
+                let first = world.heal_with(staging, indexed);
+                assert!(first.is_right() && first.found == Found::Missing, "{size} {staging:?} {indexed}: {first:?}");
+                assert_eq!(fs::read(world.target()).expect("read"), world.bytes);
+                let again = world.heal_with(staging, indexed);
+                assert!(matches!(again.done, Done::Kept), "{size} {staging:?} {indexed}: {again:?}");
+                let names = fs::read_dir(world.target().parent().expect("parent")).expect("list").count();
+                assert_eq!(names, 1, "something was left beside the weight");
+            }
+        }
+    }
+}
+
+#[test]
+fn whatever_stands_under_the_weights_name_the_outcome_is_the_right_file() {
+    let mut wrong = Vec::new();
+    for (name, plant) in ENTRIES {
+        for indexed in [true, false] {
+            let world = World::new((3 << 20) + 5);
+            plant(&world, &world.target());
+            let outcome = world.heal_with(Staging::TmpfileEmptyPath, indexed);
+            let (right, litter) = (world.is_right(), world.litter());
+            if !outcome.is_right() || !right || !litter.is_empty() {
+                wrong.push(format!("{name}, indexed {indexed}: {outcome:?}, right bytes: {right}, left: {litter:?}"));
+            }
+            let victim = world.dir.path().join("victim");
+            if victim.exists() && fs::read_dir(&victim).expect("list").count() != 0 {
+                wrong.push(format!("{name}: written outside the volume"));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn a_repair_takes_good_chunks_from_the_damaged_file_and_makes_a_new_inode() {
+    use std::os::unix::fs::MetadataExt;
+    let world = World::new(5 << 20);
+    let mut bytes = world.bytes.clone();
+    bytes[(2 << 20) + 7] ^= 1;
+    world.plant(&bytes);
+    let before = fs::metadata(world.target()).expect("stat").ino();
+    let outcome = world.heal_with(Staging::TmpfileEmptyPath, true);
+    assert!(matches!(outcome.done, Done::Repaired(Placed { kept: 4, copied: 1 })), "{outcome:?}");
+    assert_ne!(fs::metadata(world.target()).expect("stat").ino(), before);
+    let aside = world.target().with_file_name(".ballast-aside.model.bin");
+    assert_eq!(fs::read(aside).expect("aside"), bytes, "the one bad copy is kept for the operator");
+}
+
+#[test]
+fn without_any_right_source_a_wrong_file_loses_its_name() {
+    let world = World::new(2 << 20);
+    world.plant(&vec![1; 2 << 20]);
+    fs::write(world.dir.path().join("baked").join(NAME), vec![2; 2 << 20]).expect("spoil");
+    for indexed in [true, false] {
+        let outcome = world.heal_with(Staging::TmpfileEmptyPath, indexed);
+        assert!(matches!(outcome.done, Done::Failed(PlaceFault::NoSource)), "{outcome:?}");
+        assert!(!world.target().exists());
+    }
+}
+
+#[test]
+fn a_former_pin_is_stale_and_leaves_no_copy_aside() {
+    let mut world = World::new(2 << 20);
+    let old = vec![7; 3 << 20];
+    world.lock.weights[0].previous = vec![ballast::digest::Digest::from_bytes(Sha256::digest(&old).into())];
+    world.plant(&old);
+    let outcome = world.heal_with(Staging::TmpfileEmptyPath, true);
+    assert!(outcome.is_right() && outcome.found == Found::Stale, "{outcome:?}");
+    assert_eq!(fs::read_dir(world.target().parent().expect("parent")).expect("list").count(), 1);
+}
+
+#[test]
+fn a_dry_run_changes_nothing() {
+    let world = World::new(1 << 20);
+    let weight = &world.lock.weights[0];
+    let baked = world.disk("baked");
+    let origins = [Origin { disk: &baked, strict: Strictness::Layer }];
+    let dry = Options { dry_run: true, ..options(2) };
+    let outcome = heal(&world.disk("cache"), &[Wanted::by_pin(weight)], &origins, &dry).remove(0);
+    assert!(matches!(outcome.done, Done::WouldHeal));
+    assert_eq!(fs::read_dir(world.dir.path().join("cache")).expect("list").count(), 0);
+}
+
+#[test]
+fn a_held_lock_delays_but_never_stops_a_heal() {
+    let world = World::new(1 << 20);
+    let holder = world.disk("cache");
+    assert!(holder.lock(Duration::ZERO));
+    assert!(world.heal_with(Staging::TmpfileEmptyPath, true).is_right());
+}

@@ -1,0 +1,282 @@
+//! Disks that lie, named for their lie. One wrapper forwards every call; a [`Lie`] may refuse
+//! calls, twist what was read, or change the facts.
+
+use std::io;
+use std::panic::resume_unwind;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use ballast::disk::{Disk, Stat};
+
+/// The calls of a disk.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Call {
+    OpenDir,
+    MakeDir,
+    Stat,
+    StatDir,
+    Writable,
+    Open,
+    Read,
+    Stage,
+    Write,
+    Push,
+    Settle,
+    Publish,
+    Rename,
+    Remove,
+    RemoveAbandoned,
+    Names,
+    SyncDir,
+    Lock,
+    Unlock,
+}
+
+/// One way of not telling the truth.
+pub trait Lie: Sync {
+    /// Asked before every call; an error is what the caller gets instead.
+    fn before(&self, _call: Call) -> io::Result<()> {
+        Ok(())
+    }
+
+    /// May shorten or change what was read at an offset.
+    fn twist(&self, bytes: &mut [u8], _at: u64) -> usize {
+        bytes.len()
+    }
+
+    /// May change the facts of an entry.
+    fn tell(&self, stat: Stat) -> Stat {
+        stat
+    }
+}
+
+/// A disk and its lie.
+pub struct Lying<D, L> {
+    pub disk: D,
+    pub lie: L,
+}
+
+impl<D: Disk, L: Lie> Disk for Lying<D, L> {
+    type Dir = D::Dir;
+    type File = D::File;
+
+    fn open_dir(&self, rel: &str) -> io::Result<D::Dir> {
+        self.lie.before(Call::OpenDir)?;
+        self.disk.open_dir(rel)
+    }
+
+    fn make_dir(&self, parent: &D::Dir, name: &str, mode: u32, group: Option<u32>) -> io::Result<()> {
+        self.lie.before(Call::MakeDir)?;
+        self.disk.make_dir(parent, name, mode, group)
+    }
+
+    fn stat(&self, dir: &D::Dir, name: &str) -> io::Result<Stat> {
+        self.lie.before(Call::Stat)?;
+        Ok(self.lie.tell(self.disk.stat(dir, name)?))
+    }
+
+    fn stat_dir(&self, dir: &D::Dir) -> io::Result<Stat> {
+        self.lie.before(Call::StatDir)?;
+        self.disk.stat_dir(dir)
+    }
+
+    fn writable(&self, dir: &D::Dir) -> bool {
+        self.lie.before(Call::Writable).is_ok() && self.disk.writable(dir)
+    }
+
+    fn open(&self, dir: &D::Dir, name: &str) -> io::Result<(D::File, Stat)> {
+        self.lie.before(Call::Open)?;
+        let (file, stat) = self.disk.open(dir, name)?;
+        Ok((file, self.lie.tell(stat)))
+    }
+
+    fn read_at(&self, file: &D::File, buffer: &mut [u8], at: u64) -> io::Result<usize> {
+        self.lie.before(Call::Read)?;
+        let got = self.disk.read_at(file, buffer, at)?;
+        Ok(self.lie.twist(&mut buffer[..got], at))
+    }
+
+    fn stage(&self, dir: &D::Dir, size: u64) -> io::Result<D::File> {
+        self.lie.before(Call::Stage)?;
+        self.disk.stage(dir, size)
+    }
+
+    fn write_at(&self, file: &D::File, bytes: &[u8], at: u64) -> io::Result<()> {
+        self.lie.before(Call::Write)?;
+        self.disk.write_at(file, bytes, at)
+    }
+
+    fn push(&self, file: &D::File, at: u64, len: u64) -> io::Result<()> {
+        self.lie.before(Call::Push)?;
+        self.disk.push(file, at, len)
+    }
+
+    fn settle(&self, file: &D::File, mode: u32) -> io::Result<()> {
+        self.lie.before(Call::Settle)?;
+        self.disk.settle(file, mode)
+    }
+
+    fn publish(&self, file: D::File, dir: &D::Dir, name: &str) -> io::Result<()> {
+        self.lie.before(Call::Publish)?;
+        self.disk.publish(file, dir, name)
+    }
+
+    fn rename(&self, dir: &D::Dir, from: &str, to: &str) -> io::Result<()> {
+        self.lie.before(Call::Rename)?;
+        self.disk.rename(dir, from, to)
+    }
+
+    fn remove(&self, dir: &D::Dir, name: &str) -> io::Result<()> {
+        self.lie.before(Call::Remove)?;
+        self.disk.remove(dir, name)
+    }
+
+    fn remove_abandoned(&self, dir: &D::Dir, name: &str) -> io::Result<()> {
+        self.lie.before(Call::RemoveAbandoned)?;
+        self.disk.remove_abandoned(dir, name)
+    }
+
+    fn names(&self, dir: &D::Dir) -> io::Result<Vec<String>> {
+        self.lie.before(Call::Names)?;
+        self.disk.names(dir)
+    }
+
+    fn sync_dir(&self, dir: &D::Dir) -> io::Result<()> {
+        self.lie.before(Call::SyncDir)?;
+        self.disk.sync_dir(dir)
+    }
+
+    fn lock(&self, wait: Duration) -> bool {
+        self.lie.before(Call::Lock).is_ok() && self.disk.lock(wait)
+    }
+
+    fn unlock(&self) {
+        if self.lie.before(Call::Unlock).is_ok() {
+            self.disk.unlock();
+        }
+    }
+}
+
+/// How the world ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum End {
+    /// The process is killed: nothing more of it runs.
+    Killed,
+    /// The disk dies: every call fails from then on, and the process goes on.
+    DiskDied,
+}
+
+/// Counts calls, and ends the world before call number `at`: after the one before it.
+pub struct CrashAt {
+    pub at: usize,
+    pub end: End,
+    pub count: AtomicUsize,
+}
+
+/// What unwinds instead of a kill.
+pub struct Killed;
+
+impl CrashAt {
+    pub fn new(at: usize, end: End) -> Self {
+        Self { at, end, count: AtomicUsize::new(0) }
+    }
+
+    /// Counts and never crashes.
+    pub fn never() -> Self {
+        Self::new(usize::MAX, End::Killed)
+    }
+}
+
+impl Lie for CrashAt {
+    fn before(&self, _call: Call) -> io::Result<()> {
+        let number = self.count.fetch_add(1, Ordering::Relaxed);
+        match self.end {
+            End::Killed if number == self.at => resume_unwind(Box::new(Killed)),
+            End::DiskDied if number >= self.at => Err(io::Error::from_raw_os_error(libc::EIO)),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// Refuses one kind of call with one errno, from its `from`-th time (counted from 0) on, `times` times.
+pub struct Refuses {
+    pub call: Call,
+    pub errno: i32,
+    pub from: usize,
+    pub times: usize,
+    pub count: AtomicUsize,
+}
+
+impl Refuses {
+    pub fn always(call: Call, errno: i32) -> Self {
+        Self { call, errno, from: 0, times: usize::MAX, count: AtomicUsize::new(0) }
+    }
+
+    pub fn once_at(call: Call, errno: i32, from: usize) -> Self {
+        Self { from, times: 1, ..Self::always(call, errno) }
+    }
+}
+
+impl Lie for Refuses {
+    fn before(&self, call: Call) -> io::Result<()> {
+        if call != self.call {
+            return Ok(());
+        }
+        let number = self.count.fetch_add(1, Ordering::Relaxed);
+        if number >= self.from && number - self.from < self.times {
+            return Err(io::Error::from_raw_os_error(self.errno));
+        }
+        Ok(())
+    }
+}
+
+/// Reads at most 4099 bytes at a time: allowed, and often forgotten.
+pub struct ReadsShort;
+
+impl Lie for ReadsShort {
+    fn twist(&self, bytes: &mut [u8], _at: u64) -> usize {
+        bytes.len().min(4099)
+    }
+}
+
+/// Gives right bytes until `verified` reads have passed, other bytes afterwards.
+pub struct ChangesAfterVerifying {
+    pub verified: usize,
+    pub count: AtomicUsize,
+}
+
+impl Lie for ChangesAfterVerifying {
+    fn twist(&self, bytes: &mut [u8], _at: u64) -> usize {
+        if self.count.fetch_add(1, Ordering::Relaxed) >= self.verified
+            && let Some(first) = bytes.first_mut()
+        {
+            *first ^= 0x80;
+        }
+        bytes.len()
+    }
+}
+
+/// Says a length that the file does not have.
+pub struct LiesAboutTheSize {
+    pub more: i64,
+}
+
+impl Lie for LiesAboutTheSize {
+    fn tell(&self, stat: Stat) -> Stat {
+        Stat { size: stat.size.saturating_add_signed(self.more), ..stat }
+    }
+}
+
+impl Lie for Box<dyn Lie> {
+    fn before(&self, call: Call) -> io::Result<()> {
+        (**self).before(call)
+    }
+
+    fn twist(&self, bytes: &mut [u8], at: u64) -> usize {
+        (**self).twist(bytes, at)
+    }
+
+    fn tell(&self, stat: Stat) -> Stat {
+        (**self).tell(stat)
+    }
+}
