@@ -16,11 +16,14 @@ use ballast::place::Origin;
 use ballast::plan::{self, App, Caps, Facts, Hold, Ids, Plan, Refusal, Serve};
 use ballast::receipt::Receipts;
 use ballast::store::{Strictness, Wanted};
+use rustix::io::Errno;
 
+use crate::apply;
 use crate::args::{Healing, HoldArg};
 use crate::dirs::{self, RootStep};
 use crate::exit::{Exit, Failure};
 use crate::facts;
+use crate::launch;
 use crate::report::{self, Report, Served, WeightLine};
 use crate::setting::Setting;
 
@@ -56,7 +59,7 @@ impl Boot<'_> {
     /// # Errors
     /// [`Exit::CannotDrop`], with the line to change.
     pub fn plan(&self) -> Result<(Facts, Plan), Failure> {
-        let facts = facts::gather(&self.setting, self.app);
+        let facts = facts::gather(&self.setting, self.app, self.groups);
         let hold = match self.healing.hold {
             HoldArg::Owned => Hold::Owned,
             HoldArg::Sticky => Hold::Sticky,
@@ -98,28 +101,10 @@ impl Boot<'_> {
 
     /// Tries the plan's ways to serve until one holds every weight; else takes the best.
     pub fn serve(&self, plan: Plan, mut refused: Vec<String>, mut kept: Option<Result<Attempt, String>>) -> Report {
-        let mut best: Option<Attempt> = None;
-        for way in &plan.serve {
-            let attempt = match way {
-                Serve::KeepVolume => kept.take().unwrap_or_else(|| Err("root did not keep the cache".into())),
-                _ => self.attempt(*way),
-            };
-            match attempt {
-                Err(why) => refused.push(why),
-                Ok(attempt) => {
-                    if best.as_ref().is_none_or(|known| self.rank(&attempt) > self.rank(known)) {
-                        if let Some(worse) = best.replace(attempt) {
-                            refused.extend(self.complaints(&worse));
-                        }
-                    } else {
-                        refused.extend(self.complaints(&attempt));
-                    }
-                }
-            }
-            if best.as_ref().is_some_and(|attempt| attempt.outcomes.iter().all(Outcome::is_right)) {
-                break;
-            }
-        }
+        let best = apply::in_order(&plan.serve, &mut refused, self, |way| match way {
+            Serve::KeepVolume => kept.take().unwrap_or_else(|| Err("root did not keep the cache".into())),
+            _ => self.attempt(way),
+        });
         self.report(plan, refused, best)
     }
 
@@ -129,24 +114,6 @@ impl Boot<'_> {
         let firm = |line: &WeightLine| matches!(line.firmness, Some(Firmness::ImageLayer | Firmness::Sticky));
         let lines = self.setting.lock.weights.iter().zip(&report.weights).filter(|(_, line)| line.right && firm(line));
         lines.map(|(weight, _)| (weight.sha256, served.root.join(weight.path.as_str()))).collect()
-    }
-
-    /// Required weights first, then all others.
-    fn rank(&self, attempt: &Attempt) -> (usize, usize) {
-        let right = attempt.outcomes.iter().zip(&self.setting.lock.weights).filter(|(outcome, _)| outcome.is_right());
-        let required = right.clone().filter(|(_, weight)| weight.need == Need::Required).count();
-        (required, right.count())
-    }
-
-    fn complaints(&self, attempt: &Attempt) -> Vec<String> {
-        let root = attempt.served.root.display();
-        let wrong = attempt.outcomes.iter().zip(&self.setting.lock.weights).filter(|(outcome, _)| !outcome.is_right());
-        wrong
-            .map(|(outcome, weight)| {
-                let (found, done) = (report::found_words(&outcome.found), report::done_words(&outcome.done));
-                format!("{root}: {}: {found}, {done}", weight.path.file_name())
-            })
-            .collect()
     }
 
     /// Verifies, and heals where the way says so.
@@ -229,9 +196,33 @@ impl Boot<'_> {
     }
 }
 
+impl apply::Judge<Attempt> for Boot<'_> {
+    fn whole(&self, attempt: &Attempt) -> bool {
+        attempt.outcomes.iter().all(Outcome::is_right)
+    }
+
+    /// Required weights first, then all others.
+    fn rank(&self, attempt: &Attempt) -> (usize, usize) {
+        let right = attempt.outcomes.iter().zip(&self.setting.lock.weights).filter(|(outcome, _)| outcome.is_right());
+        let required = right.clone().filter(|(_, weight)| weight.need == Need::Required).count();
+        (required, right.count())
+    }
+
+    fn complaints(&self, attempt: &Attempt) -> Vec<String> {
+        let root = attempt.served.root.display();
+        let wrong = attempt.outcomes.iter().zip(&self.setting.lock.weights).filter(|(outcome, _)| !outcome.is_right());
+        wrong
+            .map(|(outcome, weight)| {
+                let (found, done) = (report::found_words(&outcome.found), report::done_words(&outcome.done));
+                format!("{root}: {}: {found}, {done}", weight.path.file_name())
+            })
+            .collect()
+    }
+}
+
 /// How firmly a served file is kept from the app.
 pub fn firmness_of(path: &Path, app: Ids, groups: &[u32]) -> Option<Firmness> {
-    let file = facts::stat(path)?;
+    let file = facts::reach(path)?;
     Some(firmness::judge(&file, &facts::ancestors(path), facts::read_only(path), app, groups))
 }
 
@@ -242,9 +233,11 @@ pub fn pointed(report: &Report, setting: &Setting) -> Option<(String, PathBuf)> 
 }
 
 fn way_out(error: &std::io::Error) -> &'static str {
-    match error.raw_os_error() {
-        // ELOOP
-        Some(40) => "a symlink is in its path, and root follows none: name the real path",
+    let held = launch::capabilities().has(launch::Caps::CHOWN);
+    match rustix::io::Errno::from_io_error(error) {
+        Some(Errno::LOOP) => "a symlink is in its path, and root follows none: name the real path",
+        Some(Errno::ROFS) => "it is mounted read-only",
+        Some(Errno::PERM) if held => "its owner is outside this user namespace, or its file system has no owners",
         _ => "add CHOWN to cap_add",
     }
 }
@@ -256,8 +249,15 @@ pub fn refused(refusal: Refusal, caps: Caps) -> Failure {
     let (who, to) = match refusal {
         Refusal::CannotDrop { to } => ("root", to),
         Refusal::CannotBecome { to } => ("a plain user", to),
+        Refusal::NotMapped { to } => return not_mapped(to),
     };
     let (uid, gid) = (to.uid, to.gid);
     Failure::new(Exit::CannotDrop, format!("can't become {uid}:{gid}: started as {who} {held}"))
         .hint(format!("either `user: \"{uid}:{gid}\"`, or `cap_add: [CHOWN, SETUID, SETGID]` beside `cap_drop: [ALL]`"))
+}
+
+fn not_mapped(to: Ids) -> Failure {
+    let (uid, gid) = (to.uid, to.gid);
+    Failure::new(Exit::CannotDrop, format!("can't become {uid}:{gid}: this user namespace does not have them"))
+        .hint("give the namespace more ids (/etc/subuid and /etc/subgid, podman --uidmap), or start as the user itself")
 }

@@ -16,10 +16,11 @@ const RAMFS: u64 = 0x8584_58f6;
 const OVERLAY: u64 = 0x794c_7630;
 
 /// Gathers what a plan follows from.
-pub fn gather(setting: &Setting, app: Option<App>) -> Facts {
+pub fn gather(setting: &Setting, app: Option<App>, groups: &[u32]) -> Facts {
     Facts {
         who: who(),
         app,
+        app_groups: groups.to_vec(),
         volume: volume(&setting.store),
         baked: setting.baked.as_deref().is_some_and(Path::is_dir),
         can_repoint: setting.lock.store.env.is_some(),
@@ -47,6 +48,18 @@ pub fn who() -> Who {
         },
         no_new_privs: launch::no_new_privs(),
     }
+}
+
+/// Whether this user namespace has these ids. Without a readable map the kernel has the word.
+pub fn mapped(ids: Ids) -> bool {
+    let has = |map: &str, id: u32| {
+        let Ok(text) = fs::read_to_string(map) else { return true };
+        text.lines().any(|line| {
+            let numbers: Vec<u64> = line.split_whitespace().filter_map(|word| word.parse().ok()).collect();
+            matches!(numbers[..], [first, _, count] if (first..first + count).contains(&u64::from(id)))
+        })
+    };
+    has("/proc/self/uid_map", ids.uid) && has("/proc/self/gid_map", ids.gid)
 }
 
 /// The effective user and group.
@@ -140,9 +153,18 @@ pub fn stat(path: &Path) -> Option<Stat> {
     })
 }
 
-/// The directories above a path, from the nearest to `/`.
+/// Facts of a path for judging who could change it. Where an access list names more users, the
+/// mode's group bits are the most that any of them is given: then they count for everybody.
+pub fn reach(path: &Path) -> Option<Stat> {
+    let stat = stat(path)?;
+    let listed =
+        rustix::fs::lgetxattr(path, "system.posix_acl_access", &mut [0u8; 0][..]).is_ok_and(|length| length > 0);
+    Some(if listed { Stat { mode: stat.mode | (stat.mode & 0o070) >> 3, ..stat } } else { stat })
+}
+
+/// The directories above a path, from the nearest to `/`, for judging who could change them.
 pub fn ancestors(path: &Path) -> Vec<Stat> {
-    path.ancestors().skip(1).filter_map(stat).collect()
+    path.ancestors().skip(1).filter_map(reach).collect()
 }
 
 /// Cores that this container may use, at most eight.

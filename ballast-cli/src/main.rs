@@ -2,6 +2,7 @@
 //!
 //! `args -> command -> report -> exit`. Only `print` prints, only `launch` changes who we are.
 
+mod apply;
 mod args;
 mod boot;
 mod command;

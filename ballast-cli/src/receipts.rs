@@ -3,16 +3,17 @@
 //! It is written in place, last of all: a boot cut short leaves no valid JSON, which vouches for
 //! nothing. Nobody but root can read or write it.
 
-use std::fs::{DirBuilder, File};
+use std::fs::File;
 use std::io::{self, Read, Seek, Write};
-use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use ballast::disk;
 use ballast::plan::Ids;
 use ballast::receipt::{MAX_BYTES, Receipts};
 
-use rustix::fs::{self, CWD, Mode, OFlags};
+use rustix::fs::{self, Mode, OFlags};
+use rustix::io::Errno;
 
 use crate::facts;
 use crate::setting::out_of_reach;
@@ -73,12 +74,16 @@ fn open_beneath(path: &Path) -> io::Result<File> {
     let (Some(parent), Some(name)) = (path.parent(), path.file_name()) else {
         return Err(io::ErrorKind::InvalidInput.into());
     };
-    match DirBuilder::new().mode(0o700).create(parent) {
-        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),
-        _ => {}
+    let (Some(above), Some(own)) = (parent.parent(), parent.file_name()) else {
+        return Err(io::ErrorKind::InvalidInput.into());
+    };
+    let above = disk::pin(above)?;
+    match fs::mkdirat(&above, own, Mode::from_raw_mode(0o700)) {
+        Ok(()) | Err(Errno::EXIST) => {}
+        Err(error) => return Err(error.into()),
     }
     let flags = OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-    let dir = fs::openat(CWD, parent, flags, Mode::empty())?;
+    let dir = fs::openat(&above, own, flags, Mode::empty())?;
     let stat = fs::fstat(&dir)?;
     if stat.st_uid != 0 || stat.st_mode & 0o022 != 0 {
         return Err(io::ErrorKind::PermissionDenied.into());

@@ -4,17 +4,21 @@
 //! that who could have written it is known. It stays empty until the boot is over, and an empty
 //! report is no report.
 
-use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::fs::{self, DirBuilder, File};
 use std::io::{self, Write};
-use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
+use std::os::fd::OwnedFd;
+use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
+use ballast::disk;
 use ballast::firmness::Firmness;
 use ballast::heal::{Done, Outcome};
 use ballast::lock::Need;
 use ballast::place::PlaceFault;
 use ballast::plan::{Ids, Plan, Serve};
 use ballast::store::{Damage, Found};
+use rustix::fs::{AtFlags, CWD, Mode, OFlags};
+use rustix::io::Errno;
 use serde::{Deserialize, Serialize};
 
 use crate::dirs::DirLine;
@@ -174,16 +178,28 @@ impl ReportFile {
         Err(last)
     }
 
+    /// By descriptor: what the directory was found to be is what the file is made in.
     fn create(path: &Path, own_dir: bool) -> io::Result<Self> {
-        if let (true, Some(dir)) = (own_dir, path.parent()) {
-            own_directory(dir)?;
+        let (Some(parent), Some(name)) = (path.parent(), path.file_name()) else {
+            return Err(io::ErrorKind::InvalidInput.into());
+        };
+        let parent = if parent.as_os_str().is_empty() { Path::new(".") } else { parent };
+        if own_dir {
+            match DirBuilder::new().mode(0o755).create(parent) {
+                Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),
+                _ => {}
+            }
         }
-        match fs::remove_file(path) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-            _ => {}
+        let dir = directory(parent)?;
+        if own_dir && !ours(&disk::stat_fd(&dir)?) {
+            return Err(io::ErrorKind::PermissionDenied.into());
         }
-        let file = OpenOptions::new().write(true).create_new(true).mode(0o444).open(path)?;
-        Ok(Self(file))
+        match rustix::fs::unlinkat(&dir, name, AtFlags::empty()) {
+            Ok(()) | Err(Errno::NOENT) => {}
+            Err(error) => return Err(error.into()),
+        }
+        let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        Ok(Self(rustix::fs::openat(&dir, name, flags, Mode::from_raw_mode(0o444))?.into()))
     }
 
     /// Writes the report, once.
@@ -198,15 +214,18 @@ impl ReportFile {
     }
 }
 
-/// Makes or accepts a directory that only this user can write.
-fn own_directory(dir: &Path) -> io::Result<()> {
-    match DirBuilder::new().mode(0o755).create(dir) {
-        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),
-        _ => {}
+/// Root follows no symlink to where it writes; others may, with no more than their own rights.
+fn directory(path: &Path) -> io::Result<OwnedFd> {
+    if crate::facts::ids().uid == 0 {
+        return disk::pin(&std::path::absolute(path)?);
     }
-    let meta = fs::symlink_metadata(dir)?;
-    let ours = meta.is_dir() && meta.uid() == crate::facts::ids().uid && meta.mode() & 0o022 == 0;
-    if ours { Ok(()) } else { Err(io::ErrorKind::PermissionDenied.into()) }
+    let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    Ok(rustix::fs::openat(CWD, path, flags, Mode::empty())?)
+}
+
+/// Whether only this user can write there.
+fn ours(dir: &disk::Stat) -> bool {
+    dir.uid == crate::facts::ids().uid && dir.mode & 0o022 == 0
 }
 
 /// Where a report may be, in order.

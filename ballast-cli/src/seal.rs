@@ -45,7 +45,7 @@ pub fn seal(weights: &[PathBuf], app: Ids, groups: &[u32]) -> Result<(), Unseale
 }
 
 fn loose_ancestor(weight: &Path, app: Ids, groups: &[u32]) -> Option<PathBuf> {
-    let loose = |dir: &&Path| facts::stat(dir).is_none_or(|stat: Stat| firmness::writable(&stat, app, groups));
+    let loose = |dir: &&Path| facts::reach(dir).is_none_or(|stat: Stat| firmness::writable(&stat, app, groups));
     weight.ancestors().skip(1).find(loose).map(Path::to_owned)
 }
 

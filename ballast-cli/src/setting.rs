@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 
 use ballast::firmness::{self, Firmness};
 use ballast::index::{self, Index};
-use ballast::lock::{self, Lock, Weight};
+use ballast::lock::{self, Lock, RootPath, Weight};
 use ballast::plan::Ids;
 use ballast::store::Wanted;
 
@@ -50,7 +50,10 @@ impl Setting {
             .map_err(|why| Failure::new(Exit::BadLock, format!("can't read {}: {why}", lock_path.display())))?;
         let lock = Lock::parse(&text)
             .map_err(|error| Failure::new(Exit::BadLock, format!("{}: {error}", lock_path.display())))?;
-        let store = place.store.clone().unwrap_or_else(|| lock.store.path.as_path().to_owned());
+        let store = match &place.store {
+            Some(path) => root_of(path)?,
+            None => lock.store.path.as_path().to_owned(),
+        };
         let baked = place.baked.clone().or_else(|| lock.store.baked.as_ref().map(|root| root.as_path().to_owned()));
         Ok(Self { lock_path, lock, index: Index::default(), store, baked, notes: Vec::new() })
     }
@@ -116,6 +119,17 @@ fn lock_path(place: &Place) -> Result<PathBuf, Failure> {
     }
 }
 
+/// A root from the command line or the environment, under the lock file's own rules: root acts there.
+fn root_of(path: &Path) -> Result<PathBuf, Failure> {
+    let absolute = std::path::absolute(path).map_err(|error| error.to_string());
+    let text = absolute.and_then(|path| path.into_os_string().into_string().map_err(|_| "it is not UTF-8".into()));
+    let root = text.and_then(RootPath::try_from).map_err(|why| {
+        Failure::new(Exit::Usage, format!("--store (BALLAST_STORE) {}: {why}", path.display()))
+            .hint("name the directory where the cache is mounted")
+    })?;
+    Ok(root.as_path().to_owned())
+}
+
 fn absolute(path: &Path) -> Result<PathBuf, Failure> {
     fs::canonicalize(path)
         .map_err(|error| Failure::new(Exit::BadLock, format!("can't read {}: {error}", path.display())))
@@ -123,7 +137,7 @@ fn absolute(path: &Path) -> Result<PathBuf, Failure> {
 
 /// Whether the app can neither write, replace nor rename the file through any ancestor.
 pub fn out_of_reach(path: &Path, app: Ids, groups: &[u32]) -> bool {
-    let Some(file) = facts::stat(path) else { return false };
+    let Some(file) = facts::reach(path) else { return false };
     let kept = firmness::judge(&file, &facts::ancestors(path), facts::read_only(path), app, groups);
     matches!(kept, Firmness::ImageLayer | Firmness::Sticky)
 }

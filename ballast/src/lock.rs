@@ -196,10 +196,27 @@ impl TryFrom<String> for RelPath {
 }
 
 /// Roots that no store or directory may have: to own them is to own the system.
-const FORBIDDEN: [&str; 14] =
-    ["/", "/bin", "/boot", "/dev", "/etc", "/lib", "/lib64", "/proc", "/root", "/run", "/sbin", "/sys", "/usr", "/var"];
+const FORBIDDEN: [&str; 11] =
+    ["/", "/home", "/opt", "/root", "/run", "/usr", "/usr/local", "/usr/share", "/var", "/var/lib", "/var/run"];
 /// Trees below which nothing may be a root either.
-const FORBIDDEN_TREES: [&str; 6] = ["/dev", "/etc", "/proc", "/sys", "/usr/bin", "/usr/lib"];
+const FORBIDDEN_TREES: [&str; 16] = [
+    "/bin",
+    "/boot",
+    "/dev",
+    "/etc",
+    "/lib",
+    "/lib32",
+    "/lib64",
+    "/proc",
+    "/run/secrets",
+    "/sbin",
+    "/sys",
+    "/usr/bin",
+    "/usr/lib",
+    "/usr/libexec",
+    "/usr/local/bin",
+    "/usr/sbin",
+];
 
 /// An absolute path that may be a store's root.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]

@@ -50,6 +50,8 @@ pub struct App {
     pub ids: Ids,
     /// Asked for on the command line: another identity is then no answer.
     pub explicit: bool,
+    /// Whether its user and group exist in this user namespace.
+    pub mapped: bool,
 }
 
 /// How long content on a file system lives.
@@ -106,6 +108,8 @@ pub struct Facts {
     pub who: Who,
     /// The app, where one is named.
     pub app: Option<App>,
+    /// The app's supplementary groups.
+    pub app_groups: Vec<u32>,
     /// The cache.
     pub volume: Volume,
     /// Whether the image has a layer of baked weights.
@@ -167,6 +171,11 @@ pub enum Refusal {
         /// Whom to become.
         to: Ids,
     },
+    /// The user namespace that this process is in knows no such user or group.
+    NotMapped {
+        /// Whom to become.
+        to: Ids,
+    },
 }
 
 /// Decides. The truth table is in `plan_tests.rs`.
@@ -197,7 +206,11 @@ pub fn becomes(who: &Who, app: Option<App>) -> Result<Option<Ids>, Refusal> {
         // The same ids may still carry other groups; those that the platform gave stay when they must.
         return Ok((app.explicit && caps.setuid && caps.setgid).then_some(app.ids));
     }
-    match (who.ids.uid == 0, caps.setuid && caps.setgid) {
+    let root = who.ids.uid == 0;
+    if !app.mapped && (root || app.explicit) {
+        return Err(Refusal::NotMapped { to: app.ids });
+    }
+    match (root, caps.setuid && caps.setgid && app.mapped) {
         (_, true) => Ok(Some(app.ids)),
         (true, false) => Err(Refusal::CannotDrop { to: app.ids }),
         (false, false) if app.explicit => Err(Refusal::CannotBecome { to: app.ids }),
@@ -215,14 +228,15 @@ fn writable_volume(facts: &Facts) -> Option<&VolumeFacts> {
 
 fn hand_over(facts: &Facts, hand: Ids) -> Option<Ids> {
     let volume = writable_volume(facts)?;
-    (lasting(volume, facts) && !may_write(volume, hand)).then_some(hand)
+    (lasting(volume, facts) && !may_write(volume, hand, &facts.app_groups)).then_some(hand)
 }
 
-/// By permission bits alone; ACLs and the kernel may say more.
-fn may_write(volume: &VolumeFacts, hand: Ids) -> bool {
+/// By permission bits alone; access lists and the kernel may say more. Another group's volume is
+/// the app's to write where it is in that group (Kubernetes' fsGroup): it stays as it is.
+fn may_write(volume: &VolumeFacts, hand: Ids, groups: &[u32]) -> bool {
     let shift = if volume.owner.uid == hand.uid {
         6
-    } else if volume.owner.gid == hand.gid {
+    } else if volume.owner.gid == hand.gid || groups.contains(&volume.owner.gid) {
         3
     } else {
         0

@@ -10,7 +10,8 @@ const TWO: Caps = Caps { setuid: true, setgid: true, ..NONE };
 fn facts(ids: Ids, caps: Caps, volume: Volume) -> Facts {
     Facts {
         who: Who { ids, groups: vec![], caps, no_new_privs: true },
-        app: Some(App { ids: APP, explicit: false }),
+        app: Some(App { ids: APP, explicit: false, mapped: true }),
+        app_groups: vec![],
         volume,
         baked: true,
         can_repoint: true,
@@ -42,6 +43,7 @@ fn shape(plan: Result<Plan, Refusal>) -> String {
     match plan {
         Err(Refusal::CannotDrop { .. }) => "cannot-drop".into(),
         Err(Refusal::CannotBecome { .. }) => "cannot-become".into(),
+        Err(Refusal::NotMapped { .. }) => "not-mapped".into(),
         Ok(plan) => {
             let mut words = Vec::new();
             words.extend(plan.hand_over.map(|_| "hand-over".to_owned()));
@@ -54,10 +56,18 @@ fn shape(plan: Result<Plan, Refusal>) -> String {
 
 /// The rows are those of the scenario table; the letters are its own.
 #[test]
+#[expect(clippy::too_many_lines, reason = "a table: one row for each case")]
 fn every_privilege_and_every_volume_has_one_defined_order_of_attempts() {
     let plain = Ids { uid: 1_000_650_000, gid: 0 };
     let small = |volume| Facts { memory_limit: Some(64 << 20), ..facts(ROOT, THREE, volume) };
-    let explicit = |f: Facts| Facts { app: Some(App { ids: APP, explicit: true }), ..f };
+    let gid = |gid| Ids { uid: 0, gid };
+    let unmapped = |f: Facts| Facts { app: f.app.map(|app| App { mapped: false, ..app }), ..f };
+    let in_groups = |groups: &[u32], f: Facts| Facts { app_groups: groups.to_vec(), ..f };
+    let with_free = |free, caps| {
+        let Volume::Present(volume) = disk(ROOT, 0o755) else { unreachable!() };
+        facts(ROOT, caps, Volume::Present(VolumeFacts { free: Some(free), ..volume }))
+    };
+    let explicit = |f: Facts| Facts { app: Some(App { ids: APP, explicit: true, mapped: true }), ..f };
     let rows: Vec<(&str, Facts, &str)> = vec![
         (
             "a all capabilities, root's volume",
@@ -87,7 +97,7 @@ fn every_privilege_and_every_volume_has_one_defined_order_of_attempts() {
         ("d the app itself, asked for", explicit(facts(APP, NONE, disk(APP, 0o755))), "HealVolume, Baked"),
         (
             "root, asked for: its groups are set anew",
-            Facts { app: Some(App { ids: ROOT, explicit: true }), ..facts(ROOT, ALL, disk(ROOT, 0o755)) },
+            Facts { app: Some(App { ids: ROOT, explicit: true, mapped: true }), ..facts(ROOT, ALL, disk(ROOT, 0o755)) },
             "drop 0:0, HealVolume, Baked",
         ),
         ("e arbitrary uid", facts(plain, NONE, disk(ROOT, 0o775)), "HealVolume, Baked"),
@@ -109,6 +119,77 @@ fn every_privilege_and_every_volume_has_one_defined_order_of_attempts() {
         ("n the container's own layer", facts(ROOT, THREE, on(Fs::Overlay, false)), "drop 100:101, Baked, HealVolume"),
         ("a directory to be made on a disk", facts(APP, NONE, Volume::Absent { fs: Fs::Durable }), "HealVolume, Baked"),
         ("a file in the cache's place", facts(APP, NONE, Volume::Unusable { errno: 20 }), "Baked"),
+        (
+            "a, again: the app's volume stays as it is",
+            facts(ROOT, ALL, disk(APP, 0o755)),
+            "drop 100:101, HealVolume, Baked",
+        ),
+        ("b root, only SETGID", facts(ROOT, Caps { setgid: true, ..NONE }, disk(APP, 0o755)), "cannot-drop"),
+        ("b root, only CHOWN", facts(ROOT, Caps { chown: true, ..NONE }, disk(APP, 0o755)), "cannot-drop"),
+        ("b root, no capability, no volume", facts(ROOT, NONE, Volume::Absent { fs: Fs::Memory }), "cannot-drop"),
+        ("b root, no capability, read-only cache", facts(ROOT, NONE, read_only()), "cannot-drop"),
+        ("c the volume is everybody's", facts(ROOT, THREE, disk(ROOT, 0o1777)), "drop 100:101, HealVolume, Baked"),
+        ("c the volume is its group's", facts(ROOT, THREE, disk(gid(101), 0o775)), "drop 100:101, HealVolume, Baked"),
+        (
+            "c the volume is a group's that the app is in (fsGroup)",
+            in_groups(&[2000], facts(ROOT, THREE, disk(gid(2000), 0o2775))),
+            "drop 100:101, HealVolume, Baked",
+        ),
+        (
+            "c the volume is a group's that the app is not in",
+            in_groups(&[2001], facts(ROOT, THREE, disk(gid(2000), 0o2775))),
+            "hand-over, drop 100:101, HealVolume, Baked",
+        ),
+        (
+            "c the app's own volume, which it made unwritable to itself",
+            facts(ROOT, THREE, disk(APP, 0o577)),
+            "hand-over, drop 100:101, HealVolume, Baked",
+        ),
+        ("e arbitrary uid, volume 0755", facts(plain, NONE, disk(ROOT, 0o755)), "HealVolume, Baked"),
+        ("f read-only cache, the app itself", facts(APP, NONE, read_only()), "VerifyVolume, Baked"),
+        ("f read-only cache, no baked layer", Facts { baked: false, ..facts(APP, NONE, read_only()) }, "VerifyVolume"),
+        (
+            "g less free space than weights: tried, then the layer",
+            with_free(50 << 20, THREE),
+            "hand-over, drop 100:101, HealVolume, Baked",
+        ),
+        (
+            "g no free space at all: what is there may still be right",
+            with_free(0, THREE),
+            "hand-over, drop 100:101, HealVolume, Baked",
+        ),
+        ("l rootless, the app's ids not in the namespace", unmapped(facts(ROOT, ALL, disk(ROOT, 0o755))), "not-mapped"),
+        (
+            "l keep-id: a plain user, the lock file's owner not in the namespace",
+            unmapped(facts(Ids { uid: 1000, gid: 1000 }, NONE, disk(ROOT, 0o755))),
+            "HealVolume, Baked",
+        ),
+        (
+            "l a user asked for that is not in the namespace",
+            unmapped(explicit(facts(plain, TWO, disk(ROOT, 0o755)))),
+            "not-mapped",
+        ),
+        ("m the image's own owner on the volume", facts(APP, NONE, disk(APP, 0o755)), "HealVolume, Baked"),
+        (
+            "n no volume, 64 MB of memory, the app itself",
+            Facts { memory_limit: Some(64 << 20), ..facts(APP, NONE, Volume::Absent { fs: Fs::Memory }) },
+            "Baked",
+        ),
+        (
+            "n no volume, memory to spare, no baked layer",
+            Facts { baked: false, ..facts(APP, NONE, Volume::Absent { fs: Fs::Memory }) },
+            "HealVolume",
+        ),
+        (
+            "n the container's own layer, the cache absent",
+            facts(APP, NONE, Volume::Absent { fs: Fs::Overlay }),
+            "Baked, HealVolume",
+        ),
+        (
+            "q a mount root that is root's and sticky",
+            facts(ROOT, THREE, disk(gid(101), 0o1775)),
+            "drop 100:101, HealVolume, Baked",
+        ),
         ("no app named: stay root", Facts { app: None, ..facts(ROOT, ALL, disk(ROOT, 0o755)) }, "HealVolume, Baked"),
         ("no baked layer", Facts { baked: false, ..facts(APP, NONE, disk(APP, 0o755)) }, "HealVolume"),
         ("no variable to point with", Facts { can_repoint: false, ..facts(APP, NONE, disk(APP, 0o755)) }, "HealVolume"),

@@ -105,12 +105,11 @@ struct Booted {
 
 fn start(healing: &Healing, dry_run: bool, drop: &DropOptions) -> Result<Booted, Failure> {
     let start = Instant::now();
+    launch::prepare();
     let mut setting = Setting::read(&healing.place)?;
     check_pins(&setting)?;
     let target = target(healing.user.as_deref(), &setting)?;
-    let app = target
-        .as_ref()
-        .map(|(identity, explicit)| App { ids: Ids { uid: identity.uid, gid: identity.gid }, explicit: *explicit });
+    let app = target.as_ref().map(|(identity, explicit)| app(identity, *explicit));
     let (guarded, groups) = guarded(target.as_ref().map(|(identity, _)| identity), app);
     if facts::ids().uid == 0 && guarded.uid != 0 && !dry_run {
         setting.must_be_out_of_reach(guarded, &groups)?;
@@ -141,6 +140,12 @@ fn start(healing: &Healing, dry_run: bool, drop: &DropOptions) -> Result<Booted,
         report.notes.push(format!("receipts: {error}; the next boot verifies every byte"));
     }
     Ok(Booted { setting, report, dropped, file, guarded, groups })
+}
+
+/// An identity as a plan sees it.
+pub fn app(identity: &Identity, explicit: bool) -> App {
+    let ids = Ids { uid: identity.uid, gid: identity.gid };
+    App { ids, explicit, mapped: facts::mapped(ids) }
 }
 
 /// Whom the weights are kept from, and that user's groups: the app, or this process where the

@@ -8,6 +8,6 @@ mod verify;
 
 pub use bake::bake;
 pub use doctor::doctor;
-pub use heal::{check_pins, guarded, heal, run, target};
+pub use heal::{app, check_pins, guarded, heal, run, target};
 pub use status::status;
 pub use verify::verify;

@@ -9,7 +9,7 @@ use ballast::disk::LinuxDisk;
 use ballast::firmness::Firmness;
 use ballast::heal;
 use ballast::lock::Need;
-use ballast::plan::{self, App, Facts, Hold, Ids, Plan, Serve, Volume};
+use ballast::plan::{self, Facts, Hold, Ids, Plan, Serve, Volume};
 use ballast::store::Strictness;
 use serde::Serialize;
 
@@ -152,8 +152,9 @@ impl Environment {
             self.refuse(Code::UnknownUser, "environment", &failure);
             None
         });
-        let app = target.as_ref().map(|(identity, explicit)| App { ids: ids(identity), explicit: *explicit });
-        let found = facts::gather(&setting, app);
+        let app = target.as_ref().map(|(identity, explicit)| command::app(identity, *explicit));
+        let app_groups = target.as_ref().map_or(&[][..], |(identity, _)| &identity.groups);
+        let found = facts::gather(&setting, app, app_groups);
         let hold = if args.hold == HoldArg::Sticky { Hold::Sticky } else { Hold::Owned };
         let plan = plan::plan(&found, hold).map_err(|refusal| boot::refused(refusal, found.who.caps));
         let identity = target.map(|(identity, _)| identity);

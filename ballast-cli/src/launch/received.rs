@@ -5,12 +5,43 @@
 //! just before exec. Handlers need no care: exec resets them. Touches signal dispositions and
 //! the caller's mask.
 
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed};
 
 use nix::libc;
 
 static IGNORED: AtomicU64 = AtomicU64::new(0);
 static BLOCKED: AtomicU64 = AtomicU64::new(0);
+/// No umask yet.
+const UNSET: u32 = u32::MAX;
+static UMASK: AtomicU32 = AtomicU32::new(UNSET);
+
+/// Makes this process fit for a boot: an umask that hides nothing from the app, and, for the
+/// first process of a container, signals that end it. The kernel drops those that have no
+/// handler there, and a stop would wait for its grace to run out.
+pub fn prepare() {
+    let found = rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o022));
+    UMASK.store(found.as_raw_mode(), Relaxed);
+    if std::process::id() == 1 {
+        for signal in [libc::SIGTERM, libc::SIGINT, libc::SIGHUP, libc::SIGQUIT] {
+            if disposition(signal) == Some(libc::SIG_DFL) {
+                end_on(signal);
+            }
+        }
+    }
+}
+
+#[expect(unsafe_code, reason = "no safe call sets a handler")]
+fn end_on(signal: i32) {
+    // SAFETY: the handler makes one call, which is safe in a handler.
+    unsafe { libc::signal(signal, end as extern "C" fn(i32) as libc::sighandler_t) };
+}
+
+/// As a shell tells it: 128 and the signal. Whatever was being written has no name yet.
+#[expect(unsafe_code, reason = "the one way out of a handler")]
+extern "C" fn end(signal: i32) {
+    // SAFETY: _exit is safe in a handler.
+    unsafe { libc::_exit(128 + signal) }
+}
 
 #[used]
 #[expect(unsafe_code, reason = "the only hook on stable that runs before the runtime")]
@@ -25,7 +56,7 @@ extern "C" fn record() {
     BLOCKED.store(blocked(), Relaxed);
 }
 
-/// Makes dispositions and mask those that were received.
+/// Makes dispositions, mask and umask those that were received.
 pub(super) fn restore() {
     for signal in signals() {
         let ignored = disposition(signal) == Some(libc::SIG_IGN);
@@ -36,6 +67,10 @@ pub(super) fn restore() {
         }
     }
     set_blocked(BLOCKED.load(Relaxed));
+    let umask = UMASK.load(Relaxed);
+    if umask != UNSET {
+        rustix::process::umask(rustix::fs::Mode::from_raw_mode(umask));
+    }
 }
 
 /// Ignores SIGPIPE again, so that telling why an exec failed can't kill the teller.
@@ -63,7 +98,7 @@ fn disposition(signal: i32) -> Option<libc::sighandler_t> {
     (code == 0).then_some(found.sa_sigaction)
 }
 
-/// Only ever SIG_IGN or SIG_DFL: no handler is installed. KILL and STOP refuse, rightly.
+/// Only ever SIG_IGN or SIG_DFL. KILL and STOP refuse, rightly.
 #[expect(unsafe_code, reason = "no safe call sets a disposition")]
 fn set_disposition(signal: i32, to: libc::sighandler_t) {
     // SAFETY: SIG_IGN and SIG_DFL run no code of ours.

@@ -378,7 +378,10 @@ pub fn take(root: &Path, gid: u32) -> io::Result<LinuxDisk> {
 }
 
 /// Opens a directory through no symlink at all, by a descriptor that only names it.
-fn pin(root: &Path) -> io::Result<OwnedFd> {
+///
+/// # Errors
+/// `ELOOP` where any part of the path is a symlink, `ENOTDIR` where one is no directory.
+pub fn pin(root: &Path) -> io::Result<OwnedFd> {
     let flags = DIR | OFlags::PATH;
     let resolve = ResolveFlags::NO_SYMLINKS | ResolveFlags::NO_MAGICLINKS;
     match fs::openat2(CWD, root, flags, Mode::empty(), resolve) {
