@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use crate::aside;
 use crate::disk::Disk;
-use crate::place::{self, Origin, PlaceFault, Placed};
+use crate::place::{self, Named, Origin, PlaceFault, Placed, Staged};
 use crate::store::{self, Found, Strictness, Wanted};
 
 /// How a heal is carried out.
@@ -52,6 +52,15 @@ pub enum Done {
     Failed(PlaceFault),
 }
 
+/// Files settled at the same time.
+const AT_ONCE: usize = 4;
+
+impl Done {
+    fn wants_room(&self) -> bool {
+        matches!(self, Self::Failed(fault) if fault.is_full())
+    }
+}
+
 impl Outcome {
     /// The outcome of a store that can't be opened.
     pub fn missing() -> Self {
@@ -90,30 +99,118 @@ pub fn heal<D: Disk, O: Disk>(disk: &D, wanted: &[Wanted], origins: &[Origin<O>]
         return outcomes;
     }
     let locked = disk.lock(options.lock_wait);
-    for (outcome, wanted) in outcomes.iter_mut().zip(wanted) {
-        if !outcome.is_right() {
-            mend(disk, wanted, outcome, origins, options);
-        }
-    }
+    mend_all(disk, wanted, &mut outcomes, origins, options);
     if locked {
         disk.unlock();
     }
     outcomes
 }
 
-fn mend<D: Disk, O: Disk>(disk: &D, wanted: &Wanted, outcome: &mut Outcome, origins: &[Origin<O>], options: &Options) {
-    let start = Instant::now();
-    let now = look(disk, wanted, options);
-    outcome.done = if right(&now) {
-        Done::MendedByAnother
-    } else {
-        match place::place(disk, wanted, &now, origins, options.strict, options.threads) {
-            Ok(placed) if placed.kept > 0 => Done::Repaired(placed),
-            Ok(_) => Done::Copied,
-            Err(fault) => give_up(disk, wanted, fault, options),
+/// Stages all, then settles and publishes them together: the disk then has one long queue to
+/// write and few moments to wait for.
+fn mend_all<D: Disk, O: Disk>(
+    disk: &D,
+    wanted: &[Wanted],
+    outcomes: &mut [Outcome],
+    origins: &[Origin<O>],
+    options: &Options,
+) {
+    let mut pending = Vec::new();
+    for (at, wanted) in wanted.iter().enumerate() {
+        if outcomes[at].is_right() {
+            continue;
         }
-    };
-    outcome.took = start.elapsed();
+        let start = Instant::now();
+        let mut begun = begin(disk, wanted, origins, options);
+        if !pending.is_empty() && begun.as_ref().is_err_and(Done::wants_room) {
+            // What is published may free what it replaces.
+            finish(disk, std::mem::take(&mut pending), outcomes, options);
+            begun = begin(disk, wanted, origins, options);
+        }
+        match begun {
+            Ok((now, staged)) => pending.push(Pending { at, wanted, now, staged }),
+            Err(done) => outcomes[at].done = done,
+        }
+        outcomes[at].took = start.elapsed();
+    }
+    finish(disk, pending, outcomes, options);
+}
+
+/// A weight between its staging and its name.
+struct Pending<'a, D: Disk> {
+    at: usize,
+    wanted: &'a Wanted<'a>,
+    now: Found,
+    staged: Staged<D>,
+}
+
+/// Looks again under the lock, and stages what is still wrong.
+fn begin<D: Disk, O: Disk>(
+    disk: &D,
+    wanted: &Wanted,
+    origins: &[Origin<O>],
+    options: &Options,
+) -> Result<(Found, Staged<D>), Done> {
+    let now = look(disk, wanted, options);
+    if right(&now) {
+        return Err(Done::MendedByAnother);
+    }
+    match place::stage(disk, wanted, &now, origins, options.strict, options.threads) {
+        Ok(staged) => Ok((now, staged)),
+        Err(fault) => Err(give_up(disk, wanted, fault, options)),
+    }
+}
+
+fn finish<D: Disk>(disk: &D, pending: Vec<Pending<D>>, outcomes: &mut [Outcome], options: &Options) {
+    let start = Instant::now();
+    let settled = settle_all(disk, &pending, options);
+    let mut named: Vec<(usize, Named<D>)> = Vec::new();
+    for (one, settled) in pending.into_iter().zip(settled) {
+        let published = match settled {
+            Ok(()) => one.staged.publish(disk, one.wanted, &one.now),
+            Err(fault) => {
+                one.staged.abandon(disk);
+                Err(fault)
+            }
+        };
+        match published {
+            Ok(name) => named.push((one.at, name)),
+            Err(fault) => outcomes[one.at].done = give_up(disk, one.wanted, fault, options),
+        }
+    }
+    let mut synced: Option<&Named<D>> = None;
+    for (at, name) in &named {
+        let durable = match synced {
+            Some(last) if last.beside(name, disk) => Ok(()),
+            _ => name.sync(disk),
+        };
+        outcomes[*at].done = match durable {
+            Ok(()) if name.placed.kept > 0 => Done::Repaired(name.placed),
+            Ok(()) => Done::Copied,
+            Err(fault) => Done::Failed(fault),
+        };
+        synced = outcomes[*at].is_right().then_some(name);
+        outcomes[*at].took += start.elapsed();
+    }
+}
+
+/// S6 for all at once: each waits for the disk and not for a core.
+fn settle_all<D: Disk>(disk: &D, pending: &[Pending<D>], options: &Options) -> Vec<Result<(), PlaceFault>> {
+    let settle = |one: &Pending<D>| one.staged.settle(disk, options.strict);
+    let mut settled = Vec::new();
+    for few in pending.chunks(AT_ONCE) {
+        std::thread::scope(|scope| {
+            let spawn = |one| std::thread::Builder::new().stack_size(64 << 10).spawn_scoped(scope, move || settle(one));
+            let helped: Vec<_> = few.iter().skip(1).map(|one| (one, spawn(one).ok())).collect();
+            settled.extend(few.first().map(settle));
+            // A refused thread costs time, never an answer; a panic is the caller's too.
+            settled.extend(helped.into_iter().map(|(one, helper)| match helper {
+                Some(helper) => helper.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)),
+                None => settle(one),
+            }));
+        });
+    }
+    settled
 }
 
 /// Where locks mean nothing a replica may have mended it meanwhile; else a wrong entry loses its name.

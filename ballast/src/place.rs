@@ -24,6 +24,13 @@ pub enum PlaceFault {
     Call(&'static str, io::Error),
 }
 
+impl PlaceFault {
+    /// Whether room was lacking.
+    pub fn is_full(&self) -> bool {
+        matches!(self, Self::Call(_, error) if full(error))
+    }
+}
+
 pub(crate) fn at(step: &'static str) -> impl FnOnce(io::Error) -> PlaceFault {
     move |error| PlaceFault::Call(step, error)
 }
@@ -56,24 +63,33 @@ pub struct Placed {
     pub copied: u64,
 }
 
-/// Puts right bytes under a weight's name (S4 to S8), whatever is there now.
+/// Right bytes without a name yet, and the directories whose names are to be made durable.
+pub struct Staged<D: Disk> {
+    dir: D::Dir,
+    file: D::File,
+    placed: Placed,
+    /// Parents of directories made on the way.
+    made_in: Vec<D::Dir>,
+}
+
+/// Stages right bytes for a weight's name (S4, S5), whatever is there now.
 ///
 /// With a tree, good chunks of the damaged file are reused and only bad ones are read from the
 /// origins; every chunk is verified as it is copied. Without one, a whole origin is copied while
 /// its SHA-256 is taken.
 ///
 /// # Errors
-/// [`PlaceFault`]; the name is then as before, or absent, never half written.
-pub fn place<D: Disk, O: Disk>(
+/// [`PlaceFault`]; the name is then as before.
+pub fn stage<D: Disk, O: Disk>(
     disk: &D,
     wanted: &Wanted,
     found: &Found,
     origins: &[Origin<O>],
     strict: Strictness,
     threads: NonZeroUsize,
-) -> Result<Placed, PlaceFault> {
+) -> Result<Staged<D>, PlaceFault> {
     let path = &wanted.weight.path;
-    let dir = ensure_dir(disk, path, strict)?;
+    let (dir, made_in) = ensure_dir(disk, path, strict)?;
     sweep(disk, &dir);
     let own = matches!(found, Found::Damaged(Damage::Bytes { .. } | Damage::Size { .. } | Damage::Owner(_)))
         .then(|| disk.open(&dir, path.file_name()).ok())
@@ -83,23 +99,71 @@ pub fn place<D: Disk, O: Disk>(
     let opened = origins.iter().filter_map(|o| Some((o.disk, o.open(wanted)?)));
     let opened: Vec<_> = opened.filter(|(_, (_, stat))| fits(stat)).collect();
     let room = Room { disk, dir: &dir, path };
-    let (staged, placed) = match wanted.tree.filter(|tree| wanted.size() == Some(tree.size())) {
+    let (file, placed) = match wanted.tree.filter(|tree| wanted.size() == Some(tree.size())) {
         Some(tree) => by_chunks(&room, tree, own.as_ref().map(|(file, _)| file), &opened, threads)?,
         None => by_digest(&room, wanted.weight.sha256, &opened)?,
     };
-    drop(own);
-    if let Err(error) = disk.settle(&staged, strict.file_mode()) {
-        room.abandon(staged);
-        return Err(PlaceFault::Call("S6 settle", error));
+    Ok(Staged { dir, file, placed, made_in })
+}
+
+impl<D: Disk> Staged<D> {
+    /// S6: final mode, durable content.
+    ///
+    /// # Errors
+    /// [`PlaceFault::Call`]; the staged file is then to be dropped.
+    pub fn settle(&self, disk: &D, strict: Strictness) -> Result<(), PlaceFault> {
+        disk.settle(&self.file, strict.file_mode()).map_err(at("S6 settle"))
     }
-    let aside = if wrong(found) { set_aside(disk, &dir, path.file_name()) } else { Ok(()) };
-    // Publishing replaces whatever is no directory, so a copy that can't be kept stops nothing.
-    disk.publish(staged, &dir, path.file_name()).map_err(|error| match aside {
-        Err(first) => PlaceFault::Call("S7 set aside", first),
-        Ok(()) => PlaceFault::Call("S8 publish", error),
-    })?;
-    disk.sync_dir(&dir).map_err(at("S8 sync the directory"))?;
-    Ok(placed)
+
+    /// Lets the staged file vanish.
+    pub fn abandon(self, disk: &D) {
+        drop(self.file);
+        sweep(disk, &self.dir);
+    }
+
+    /// S7 and the first half of S8: the settled file gets its name, which [`Named::sync`] then
+    /// makes durable.
+    ///
+    /// # Errors
+    /// [`PlaceFault::Call`]; the name is then as before, or absent.
+    pub fn publish(self, disk: &D, wanted: &Wanted, found: &Found) -> Result<Named<D>, PlaceFault> {
+        let name = wanted.weight.path.file_name();
+        let aside = if wrong(found) { set_aside(disk, &self.dir, name) } else { Ok(()) };
+        // Publishing replaces whatever is no directory, so a copy that can't be kept stops nothing.
+        disk.publish(self.file, &self.dir, name).map_err(|error| match aside {
+            Err(first) => PlaceFault::Call("S7 set aside", first),
+            Ok(()) => PlaceFault::Call("S8 publish", error),
+        })?;
+        Ok(Named { dir: self.dir, placed: self.placed, made_in: self.made_in })
+    }
+}
+
+/// A published weight whose name is not yet durable.
+pub struct Named<D: Disk> {
+    dir: D::Dir,
+    /// How it came about.
+    pub placed: Placed,
+    made_in: Vec<D::Dir>,
+}
+
+impl<D: Disk> Named<D> {
+    /// The second half of S8: the name survives a power cut, and each new directory's too.
+    ///
+    /// # Errors
+    /// [`PlaceFault::Call`].
+    pub fn sync(&self, disk: &D) -> Result<(), PlaceFault> {
+        let dirs = std::iter::once(&self.dir).chain(self.made_in.iter().rev());
+        for dir in dirs {
+            disk.sync_dir(dir).map_err(at("S8 sync the directory"))?;
+        }
+        Ok(())
+    }
+
+    /// Whether one sync makes both names durable.
+    pub fn beside(&self, other: &Self, disk: &D) -> bool {
+        let id = |named: &Self| disk.stat_dir(&named.dir).ok().map(|stat| stat.id);
+        other.made_in.is_empty() && id(self).is_some() && id(self) == id(other)
+    }
 }
 
 /// Where a weight is being staged.
@@ -145,21 +209,28 @@ fn wrong(found: &Found) -> bool {
 
 /// Opens a weight's directory, making what is missing and moving aside what is no directory
 /// or can't be written.
-fn ensure_dir<D: Disk>(disk: &D, path: &RelPath, strict: Strictness) -> Result<D::Dir, PlaceFault> {
+///
+/// Also gives the parents of what it made: their names are not durable yet.
+fn ensure_dir<D: Disk>(disk: &D, path: &RelPath, strict: Strictness) -> Result<(D::Dir, Vec<D::Dir>), PlaceFault> {
     let mut rel = String::new();
+    let mut made_in = Vec::new();
     let mut here = disk.open_dir("").map_err(at("S1 open the root"))?;
     for name in path.parent().split('/').filter(|name| !name.is_empty()) {
         rel = if rel.is_empty() { name.to_owned() } else { format!("{rel}/{name}") };
-        here = match disk.open_dir(&rel) {
-            Ok(dir) if accepted(disk, &dir, strict) => dir,
+        let below = match disk.open_dir(&rel) {
+            Ok(dir) if accepted(disk, &dir, strict) => {
+                here = dir;
+                continue;
+            }
             Err(error) if error.raw_os_error() == Some(libc::ENOENT) => make_dir(disk, &here, name, &rel, strict)?,
             Ok(_) | Err(_) => {
                 set_aside(disk, &here, name).map_err(at("S7 set a directory aside"))?;
                 make_dir(disk, &here, name, &rel, strict)?
             }
         };
+        made_in.push(std::mem::replace(&mut here, below));
     }
-    Ok(here)
+    Ok((here, made_in))
 }
 
 fn accepted<D: Disk>(disk: &D, dir: &D::Dir, strict: Strictness) -> bool {

@@ -11,10 +11,13 @@ use std::sync::OnceLock;
 use std::sync::atomic::Ordering;
 
 use ballast::disk::Staging;
-use ballast::heal::Options;
+use ballast::heal::{Options, Outcome, heal};
+use ballast::lock::Lock;
+use ballast::place::Origin;
+use ballast::store::{Strictness, Wanted};
 use support::lying::{Call, CrashAt, End, Killed, Lying, Refuses};
 use support::model::{Cut, ModelDisk};
-use support::{ENTRIES, NAME, World, aside, options, pattern};
+use support::{ENTRIES, NAME, World, aside, options, pattern, pin_of};
 
 /// Two chunks: the second is a stump.
 const SIZE: usize = (1 << 20) + 5;
@@ -154,6 +157,51 @@ fn a_power_cut_before_every_call_leaves_old_new_or_none() {
                     at += 1;
                 }
                 assert!(at > 20, "only {at} calls");
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// Weights that share a directory and one that does not, published together: each is old, new or
+/// none after a cut at any call, and all are there once the heal has said so.
+#[test]
+fn a_power_cut_while_several_are_published_together_leaves_each_old_new_or_none() {
+    let files = [("a/one", pattern(9)), ("a/two", pattern(70_000)), ("b/c/three", pattern(33))];
+    let weight = |(path, bytes): &(&str, Vec<u8>)| {
+        format!("[[weight]]\npath = \"{path}\"\nsha256 = \"{}\"\nsize = {}\n", pin_of(bytes), bytes.len())
+    };
+    let text = "version = 1\n[store]\npath = \"/srv/cache\"\n".to_owned() + &files.each_ref().map(weight).concat();
+    let lock = Lock::parse(&text).expect("lock");
+    let wanted: Vec<_> = lock.weights.iter().map(Wanted::by_pin).collect();
+    let mut wrong = Vec::new();
+    for (cut, damaged) in [(Cut::TakesAll, false), (Cut::LeavesNames, false), (Cut::TakesAll, true)] {
+        for at in 0.. {
+            let (disk, baked) = (ModelDisk::new(), ModelDisk::new());
+            files.iter().for_each(|(path, bytes)| baked.put(path, bytes));
+            if damaged {
+                disk.put(files[1].0, FORMER);
+            }
+            let origins = [Origin { disk: &baked, strict: Strictness::Layer }];
+            let disk = Lying { disk, lie: CrashAt::new(at, End::Killed) };
+            let run = catch_unwind(AssertUnwindSafe(|| heal(&disk, &wanted, &origins, &options(1))));
+            let survivor = disk.disk.after(cut);
+            for (path, bytes) in &files {
+                let found = survivor.get(path);
+                let right = found.as_ref() == Some(bytes);
+                if !(right || found.is_none() || found.as_deref() == Some(FORMER)) || (run.is_ok() && !right) {
+                    wrong.push(format!(
+                        "{path}, {cut:?}, damaged {damaged}, before call {at}: {:?}",
+                        found.map(|f| f.len())
+                    ));
+                }
+            }
+            if !heal(&survivor, &wanted, &origins, &options(1)).iter().all(Outcome::is_right) {
+                wrong.push(format!("{cut:?}, damaged {damaged}, before call {at}: the next heal does not converge"));
+            }
+            if run.is_ok() {
+                assert!(at > 40, "only {at} calls");
+                break;
             }
         }
     }

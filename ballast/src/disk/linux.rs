@@ -122,9 +122,7 @@ impl Disk for LinuxDisk {
         }
         // Neither the umask nor the parent's access list decides who can read the weights.
         strip_acl(&made);
-        fs::fchmod(&made, Mode::from_raw_mode(mode))?;
-        fs::fsync(parent)?;
-        Ok(())
+        Ok(fs::fchmod(&made, Mode::from_raw_mode(mode))?)
     }
 
     fn stat(&self, dir: &OwnedFd, name: &str) -> io::Result<Stat> {

@@ -145,7 +145,10 @@ impl Disk for ModelDisk {
         if lookup(&nodes, *parent, name).is_ok() {
             return Err(errno(libc::EEXIST));
         }
-        add(&mut nodes, *parent, name, directory());
+        // Not durable: only a sync of the parent makes it so.
+        nodes.push(directory());
+        let number = nodes.len() - 1;
+        names_mut(&mut nodes, *parent)?.insert(name.into(), number);
         Ok(())
     }
 
