@@ -1,0 +1,189 @@
+//! The image under test: busybox, gosu, Ballast, both entrypoints, the mission's lock file and its
+//! baked layer. One root file system, used by every tier.
+
+use std::fs;
+use std::os::unix::fs::{PermissionsExt, symlink};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::OnceLock;
+
+use crate::support::{pin_of, program, stderr};
+
+/// The mission's four weights, with their sizes in bytes.
+pub const WEIGHTS: [(&str, usize); 4] = [
+    ("facenet512_weights.h5", 94_971_152),
+    ("centerface.onnx", 7_532_772),
+    ("2.7_80x80_MiniFASNetV2.pth", 1_849_453),
+    ("4_0_0_80x80_MiniFASNetV1SE.pth", 1_856_130),
+];
+/// Where the weights lie below a root.
+pub const TREE: &str = ".deepface/weights";
+/// The baked layer's root in the image.
+pub const BAKED: &str = "opt/baked-models";
+
+const LOCK: &str = include_str!("../../../weights.lock");
+const ENTRYPOINT: &str = include_str!("entrypoint.sh");
+const READER: &str = include_str!("reader.sh");
+const APPLETS: [&str; 14] =
+    ["sh", "cat", "chown", "cp", "date", "id", "ls", "mkdir", "mv", "rm", "sleep", "stat", "tr", "true"];
+
+/// A root file system.
+pub struct Image {
+    /// Its root on this machine.
+    pub root: PathBuf,
+}
+
+/// Weights at a tenth of their size: nothing in most situations depends on it but the time.
+pub fn tenth() -> &'static Image {
+    static IMAGE: OnceLock<Image> = OnceLock::new();
+    IMAGE.get_or_init(|| Image::new("tenth", |name, size| made_up(name, size / 10)))
+}
+
+/// Weights at their real size, and the real ones where they are at hand.
+pub fn whole() -> &'static Image {
+    static IMAGE: OnceLock<Image> = OnceLock::new();
+    IMAGE.get_or_init(|| Image::new("whole", real_or_made_up))
+}
+
+/// Weights of a few bytes, for a thousand boots.
+pub fn tiny() -> &'static Image {
+    static IMAGE: OnceLock<Image> = OnceLock::new();
+    IMAGE.get_or_init(|| Image::new("tiny", |name, size| made_up(name, size / 10_000)))
+}
+
+/// The folder of real weights, where it is.
+pub fn real_weights() -> Option<PathBuf> {
+    let beside = || Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared");
+    let dir = std::env::var_os("LIKENESS_TESTDATA").map_or_else(beside, PathBuf::from).join("weights");
+    dir.is_dir().then_some(dir)
+}
+
+fn real_or_made_up(name: &str, size: usize) -> Vec<u8> {
+    let file = if name == WEIGHTS[0].0 { "facenet512_synthetic.h5" } else { name };
+    let read = || fs::read(real_weights()?.join(file)).ok();
+    read().unwrap_or_else(|| made_up(name, size))
+}
+
+/// Bytes that no two names, and no two chunks, share.
+fn made_up(name: &str, size: usize) -> Vec<u8> {
+    let mut state = name
+        .bytes()
+        .fold(0x9e37_79b9_7f4a_7c15_u64, |state, byte| (state ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3));
+    let mut bytes = Vec::with_capacity(size + 8);
+    while bytes.len() < size {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        bytes.extend(state.to_le_bytes());
+    }
+    bytes.truncate(size);
+    bytes
+}
+
+impl Image {
+    fn new(name: &str, weight: impl Fn(&str, usize) -> Vec<u8>) -> Self {
+        let root = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("scenarios.{name}"));
+        if root.exists() {
+            fs::remove_dir_all(&root).unwrap();
+        }
+        let image = Self { root };
+        for dir in
+            ["bin", "usr/local/bin", "etc/ballast", "opt", "tmp", "var/log", "proc", "sys", "dev", "run", "outside"]
+        {
+            fs::create_dir_all(image.path(dir)).unwrap();
+        }
+        fs::set_permissions(image.path("tmp"), fs::Permissions::from_mode(0o1777)).unwrap();
+        image.programs();
+        image.file("etc/passwd", "root:x:0:0:root:/:/bin/sh\napp:x:100:101::/tmp:/bin/sh\n", 0o444);
+        image.file("etc/group", "root:x:0:\napp:x:101:\n", 0o444);
+        image.file("entrypoint.sh", ENTRYPOINT, 0o755);
+        image.file("reader.sh", READER, 0o755);
+        image.bake(weight);
+        image
+    }
+
+    /// A path of the image, on this machine.
+    pub fn path(&self, rel: &str) -> PathBuf {
+        self.root.join(rel)
+    }
+
+    /// A baked weight, on this machine.
+    pub fn baked(&self, name: &str) -> PathBuf {
+        self.root.join(BAKED).join(TREE).join(name)
+    }
+
+    fn file(&self, rel: &str, text: &str, mode: u32) {
+        fs::write(self.path(rel), text).unwrap();
+        fs::set_permissions(self.path(rel), fs::Permissions::from_mode(mode)).unwrap();
+    }
+
+    fn programs(&self) {
+        fs::copy(find("busybox"), self.path("bin/busybox")).unwrap();
+        for applet in APPLETS {
+            symlink("busybox", self.path("bin").join(applet)).unwrap();
+        }
+        fs::copy(find("gosu"), self.path("usr/local/bin/gosu")).unwrap();
+        // busybox's own `cmp` takes a second for 106 MB.
+        for (program, to) in [(find("cmp"), "bin/cmp"), (program(), "usr/local/bin/ballast")] {
+            fs::copy(&program, self.path(to)).unwrap();
+            libraries(&program).iter().for_each(|library| self.library(library));
+        }
+    }
+
+    fn library(&self, library: &Path) {
+        let to = self.path(library.strip_prefix("/").unwrap().to_str().unwrap());
+        fs::create_dir_all(to.parent().unwrap()).unwrap();
+        fs::copy(library, to).unwrap();
+    }
+
+    /// The mission's lock file with the pins of these bytes, and the layer that `bake` makes of them.
+    fn bake(&self, weight: impl Fn(&str, usize) -> Vec<u8>) {
+        let source = self.path("source");
+        fs::create_dir(&source).unwrap();
+        let mut lock = LOCK.to_owned();
+        for (name, size) in WEIGHTS {
+            let bytes = weight(name, size);
+            lock = with_pin(&lock, name, &pin_of(&bytes), bytes.len());
+            fs::write(source.join(name), bytes).unwrap();
+        }
+        self.file("etc/ballast/weights.lock", &lock, 0o444);
+        let mut bake = Command::new(env!("CARGO_BIN_EXE_ballast"));
+        bake.arg("bake").arg("--lock").arg(self.path("etc/ballast/weights.lock"));
+        let baked = bake.arg("--from").arg(&source).arg(self.path(BAKED)).output().unwrap();
+        assert!(baked.status.success(), "{}", stderr(&baked));
+        fs::remove_dir_all(source).unwrap();
+    }
+}
+
+/// The lock file with another pin and size for one weight.
+fn with_pin(lock: &str, name: &str, pin: &str, size: usize) -> String {
+    let mut inside = false;
+    let mut lines = Vec::new();
+    for line in lock.lines() {
+        if line.starts_with("path = ") {
+            inside = line.contains(&format!("/{name}\""));
+        }
+        match line {
+            _ if inside && line.starts_with("sha256 = ") => lines.push(format!("sha256 = \"{pin}\"\nsize = {size}")),
+            _ if inside && line.starts_with("size = ") => {}
+            _ => lines.push(line.to_owned()),
+        }
+    }
+    lines.join("\n") + "\n"
+}
+
+/// A program of this machine. `./test` installs those that are needed.
+pub fn find(name: &str) -> PathBuf {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let more = ["/usr/sbin", "/sbin"].map(PathBuf::from);
+    let mut found = std::env::split_paths(&path).chain(more).map(|dir| dir.join(name));
+    found.find(|path| path.is_file()).unwrap_or_else(|| panic!("{name} is not installed: see ./test"))
+}
+
+/// What a program needs from the loader; nothing for a static one.
+fn libraries(program: &Path) -> Vec<PathBuf> {
+    let listed = Command::new("ldd").arg(program).output().unwrap();
+    let text = String::from_utf8_lossy(&listed.stdout).into_owned();
+    let words = text.lines().flat_map(str::split_whitespace);
+    words.filter(|word| word.starts_with('/')).map(PathBuf::from).collect()
+}

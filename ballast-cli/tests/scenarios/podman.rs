@@ -1,0 +1,157 @@
+//! The third tier: rootless podman, as a made-up user with subordinate ids of its own.
+
+use std::fs;
+use std::os::unix::fs::chown;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use tempfile::TempDir;
+
+use crate::ground::{mode, must};
+use crate::image;
+use crate::plain::ENVIRONMENT;
+use crate::seen::{Entry, Seen};
+use crate::support::is_root;
+use crate::table::{Line, settle};
+
+const UID: u32 = 54_321;
+/// The account files of this machine, as podman and newuidmap see them, then the made-up user.
+const ENTER: &str = r#"
+home=$1 uid=$2
+shift 2
+for file in passwd group subuid subgid; do mount --bind "$home/$file" "/etc/$file"; done
+cd "$home"
+exec setpriv --reuid "$uid" --regid "$uid" --clear-groups --inh-caps=-all "$@"
+"#;
+const CONTAINERS: &str = "\
+[containers]
+default_ulimits = [\"nofile=20000:20000\", \"nproc=9000:9000\"]
+netns = \"none\"
+[engine]
+runtime = \"runc\"
+cgroup_manager = \"cgroupfs\"
+events_logger = \"none\"
+";
+const FLAGS: [&str; 8] = [
+    "--rm",
+    "--read-only",
+    "--network=none",
+    "--log-driver=none",
+    "--tmpfs=/tmp:rw,mode=1777",
+    "--tmpfs=/var/log:rw,mode=1777",
+    "--env=DEEPFACE_HOME=/tmp/.deepface",
+    "--volume",
+];
+
+/// A home of the made-up user. Its containers and volumes end with it.
+struct Home {
+    dir: TempDir,
+}
+
+impl Home {
+    fn new() -> Self {
+        // Below a path that everybody may walk, wherever the checkout is.
+        let dir = tempfile::Builder::new().prefix("ballast-podman.").tempdir_in("/var/tmp").unwrap();
+        let home = Self { dir };
+        mode(home.dir.path(), 0o755);
+        home.file(
+            "passwd",
+            &format!("root:x:0:0:root:/root:/bin/sh\nmade-up:x:{UID}:{UID}::{}:/bin/sh\n", home.dir.path().display()),
+        );
+        home.file("group", &format!("root:x:0:\nmade-up:x:{UID}:\n"));
+        for name in ["subuid", "subgid"] {
+            home.file(name, "made-up:3000000:65536\n");
+        }
+        fs::create_dir_all(home.path(".config/containers")).unwrap();
+        home.file(".config/containers/containers.conf", CONTAINERS);
+        home.file(".config/containers/storage.conf", "[storage]\ndriver = \"vfs\"\n");
+        fs::create_dir(home.path("run")).unwrap();
+        for dir in ["", ".config", ".config/containers", "run"] {
+            chown(home.path(dir), Some(UID), Some(UID)).unwrap();
+        }
+        mode(&home.path("run"), 0o700);
+        let archive = home.path("image.tar");
+        must(Command::new("tar").arg("-C").arg(&image::tenth().root).arg("-cf").arg(&archive).arg("."));
+        must(home.podman(["import", "--quiet"]).arg(archive).arg("scenario"));
+        home
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.dir.path().join(name)
+    }
+
+    fn file(&self, name: &str, text: &str) {
+        fs::write(self.path(name), text).unwrap();
+        mode(&self.path(name), 0o644);
+    }
+
+    fn podman<const N: usize>(&self, args: [&str; N]) -> Command {
+        let mut command = Command::new("unshare");
+        command.args(["--mount", "--propagation", "private", "--", "/bin/sh", "-euc", ENTER, "enter"]);
+        command.arg(self.dir.path()).arg(UID.to_string()).arg("podman").args(args);
+        let run = self.path("run");
+        command.env_clear().env("HOME", self.dir.path()).env("XDG_RUNTIME_DIR", run).env("PATH", ENVIRONMENT[0].1);
+        command
+    }
+
+    fn boot(&self, flags: &[&str], volume: &str, entry: Entry) -> Seen {
+        let mut command = self.podman(["run"]);
+        command.args(FLAGS).arg(format!("{volume}:/tmp/.deepface")).args(flags).arg("scenario");
+        Seen::of(command.args(entry.line(&["/reader.sh"])))
+    }
+}
+
+impl Drop for Home {
+    fn drop(&mut self) {
+        // The process that holds the user's namespace open: podman tells where its id is.
+        if let Some(pid) = read_pid(&self.path("run/libpod/tmp/pause.pid")) {
+            let _ = rustix::process::kill_process(pid, rustix::process::Signal::KILL);
+        }
+    }
+}
+
+fn read_pid(path: &Path) -> Option<rustix::process::Pid> {
+    rustix::process::Pid::from_raw(fs::read_to_string(path).ok()?.trim().parse().ok()?)
+}
+
+#[test]
+fn rootless_podman() {
+    if !is_root("rootless_podman") {
+        return;
+    }
+    let home = Home::new();
+    let keep = "--userns=keep-id:uid=100,gid=101";
+    let cache = "4 right in the cache, as 100:101";
+    let rows: [(&str, &[&str], &str); 4] = [
+        ("rootless, default capabilities", &[], cache),
+        (
+            "rootless, cap_drop ALL and no-new-privileges",
+            &["--cap-drop=ALL", "--security-opt=no-new-privileges"],
+            "exit 13, no app",
+        ),
+        (
+            "rootless, CHOWN, SETUID, SETGID only",
+            &["--cap-drop=ALL", "--cap-add=CHOWN,SETUID,SETGID", "--security-opt=no-new-privileges"],
+            cache,
+        ),
+        ("rootless, keep-id as 100:101", &[keep, "--cap-drop=ALL"], cache),
+    ];
+    let mut wrong = Vec::new();
+    let mut lines = Vec::new();
+    for (at, (name, flags, expected)) in rows.into_iter().enumerate() {
+        let shell = home.boot(flags, &format!("shell{at}"), Entry::Shell);
+        let ours = home.boot(flags, &format!("ours{at}"), Entry::Ballast);
+        if ours.verdict() != expected {
+            wrong.push(format!("{name}: expected {expected:?}, found {:?}: {ours:?}", ours.verdict()));
+        }
+        lines.push(Line {
+            row: "l",
+            name,
+            tier: "podman",
+            shell: (shell.verdict(), shell.ms),
+            ours: (ours.verdict(), ours.ms),
+        });
+    }
+    wrong.extend(settle(&lines));
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
