@@ -157,8 +157,9 @@ pub fn stat(path: &Path) -> Option<Stat> {
 /// mode's group bits are the most that any of them is given: then they count for everybody.
 pub fn reach(path: &Path) -> Option<Stat> {
     let stat = stat(path)?;
-    let listed =
-        rustix::fs::lgetxattr(path, "system.posix_acl_access", &mut [0u8; 0][..]).is_ok_and(|length| length > 0);
+    // A list is longer than this: its length is not asked for, only whether there is one.
+    let listed = rustix::fs::lgetxattr(path, "system.posix_acl_access", &mut [0u8; 4][..]);
+    let listed = matches!(listed, Ok(_) | Err(rustix::io::Errno::RANGE));
     Some(if listed { Stat { mode: stat.mode | (stat.mode & 0o070) >> 3, ..stat } } else { stat })
 }
 

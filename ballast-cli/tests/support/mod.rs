@@ -3,6 +3,8 @@
 #![allow(dead_code, reason = "each test file uses its own part of this")]
 #![expect(clippy::unwrap_used, reason = "a test's helpers may fail where they stand")]
 
+pub mod canary;
+
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
@@ -164,16 +166,22 @@ pub fn stderr(output: &Output) -> String {
 
 /// Whether this process is root; otherwise the test is skipped, said and counted.
 pub fn is_root(test: &str) -> bool {
+    rustix::process::geteuid().is_root() || skip(test, "root")
+}
+
+/// Whether a tool or file is there; otherwise the test is skipped, said and counted.
+pub fn is_there(path: &Path, test: &str, whence: &str) -> bool {
+    path.exists() || skip(test, &format!("{} ({whence})", path.display()))
+}
+
+fn skip(test: &str, needs: &str) -> bool {
     use std::sync::atomic::{AtomicUsize, Ordering};
     static SKIPPED: AtomicUsize = AtomicUsize::new(0);
-    if rustix::process::geteuid().is_root() {
-        return true;
-    }
     let count = SKIPPED.fetch_add(1, Ordering::Relaxed) + 1;
-    assert!(std::env::var_os("BALLAST_ALLOW_SKIP").is_some(), "{test} needs root, or BALLAST_ALLOW_SKIP=1");
+    assert!(std::env::var_os("BALLAST_ALLOW_SKIP").is_some(), "{test} needs {needs}, or BALLAST_ALLOW_SKIP=1");
     #[expect(clippy::print_stderr, reason = "a skipped test says so")]
     {
-        eprintln!("SKIP {test}: not root (skipped so far: {count})");
+        eprintln!("SKIP {test}: needs {needs} (skipped so far: {count})");
     }
     false
 }
