@@ -11,6 +11,7 @@ mod aligned;
 mod border;
 mod conv;
 mod error;
+mod export;
 mod graph;
 pub mod kernel;
 mod network;
@@ -26,6 +27,7 @@ mod tests;
 mod view;
 
 pub use error::{LoadError, RunError};
+pub use export::Layer;
 pub use graph::{Activation, Builder, Dims, Filter, Fold, Padding, Shape, Value};
 pub use kernel::KernelSet;
 pub use network::{Network, Scratch, Tensor};

@@ -135,6 +135,31 @@ impl Network {
         self.set
     }
 
+    /// Multiplications of one forward pass on an input of this shape (a sum of products counts one
+    /// for each).
+    ///
+    /// # Errors
+    /// [`RunError::Shape`] where the input does not fit.
+    pub fn multiplications(&self, shape: Shape) -> Result<u64, RunError> {
+        let shapes = self.shapes(shape)?;
+        let work = self.nodes.iter().zip(&shapes).map(|(node, shape)| match &node.op {
+            Op::Conv { packed, .. } | Op::Depthwise { packed, .. } => shape.len() * packed.taps * packed.input,
+            Op::ConvTranspose { quarters, .. } => shape.len() * quarters[0].input,
+            _ => 0,
+        });
+        Ok(work.sum::<usize>() as u64)
+    }
+
+    /// Bytes of packed weights.
+    pub fn bytes(&self) -> usize {
+        let packed = self.nodes.iter().map(|node| match &node.op {
+            Op::Conv { packed, .. } | Op::Depthwise { packed, .. } => packed.bytes(),
+            Op::ConvTranspose { quarters, .. } => quarters.iter().map(Packed::bytes).sum(),
+            _ => 0,
+        });
+        packed.sum()
+    }
+
     /// Runs the network on `input` (NHWC, of this shape). The outputs stay in `scratch` until its
     /// next use.
     ///
@@ -142,18 +167,20 @@ impl Network {
     /// [`RunError::Shape`] where the input does not fit; [`RunError::NotFinite`] where an output
     /// holds a NaN or an infinity: then there is no answer.
     pub fn forward<'s>(&self, scratch: &'s mut Scratch, shape: Shape, input: &[f32]) -> Result<&'s [Tensor], RunError> {
-        let shapes = self.shapes(shape, input)?;
+        let shapes = self.shapes(shape)?;
+        if shape.len() != input.len() {
+            return Err(RunError::shape("input", format!("a shape of {} numbers", input.len()), shape));
+        }
         Run { network: self, shapes: &shapes, input }.all(scratch)?;
         finite(&scratch.outputs)?;
         Ok(&scratch.outputs)
     }
 
     /// The shape of each value for an input.
-    pub(crate) fn shapes(&self, shape: Shape, input: &[f32]) -> Result<Vec<Shape>, RunError> {
+    pub(crate) fn shapes(&self, shape: Shape) -> Result<Vec<Shape>, RunError> {
         let wanted = self.nodes[0].channels;
-        if shape.c != wanted || shape.len() != input.len() || shape.is_empty() {
-            let expected = format!("{wanted} channels and as many numbers as the shape says, got {}", input.len());
-            return Err(RunError::shape("input", expected, shape));
+        if shape.c != wanted || shape.is_empty() {
+            return Err(RunError::shape("input", format!("{wanted} channels, and no size of zero"), shape));
         }
         let mut shapes = vec![shape];
         for node in &self.nodes[1..] {

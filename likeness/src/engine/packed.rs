@@ -94,7 +94,6 @@ impl Packed {
     }
 
     /// A weight, scale included.
-    #[cfg(test)]
     pub(crate) fn at(&self, out: usize, tap: usize, input: usize) -> f32 {
         let (at, step) = self.place(out);
         self.weights[at + (tap * self.input + input) * step]

@@ -10,7 +10,7 @@ use super::{RunError, Shape};
 
 /// Runs a network; whether the outputs are finite is the caller's to see.
 pub(crate) fn run(network: &Network, shape: Shape, input: &[f32]) -> Result<Vec<Tensor>, RunError> {
-    let shapes = network.shapes(shape, input)?;
+    let shapes = network.shapes(shape)?;
     let mut values = vec![Tensor { shape, data: input.to_vec() }];
     for (node, shape) in network.nodes[1..].iter().zip(&shapes[1..]) {
         let value = apply(&node.op, *shape, &values);

@@ -77,6 +77,11 @@ impl Detector {
         run(&self.network, scratch, height, width, rgb)
     }
 
+    /// The network itself: its work and its layers.
+    pub fn network(&self) -> &Network {
+        &self.network
+    }
+
     /// What the self-test found when the file was loaded.
     pub fn tested(&self) -> &SelfTest {
         &self.tested

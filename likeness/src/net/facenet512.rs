@@ -50,6 +50,11 @@ impl Embedder {
         run(&self.network, scratch, bgr)
     }
 
+    /// The network itself: its work and its layers.
+    pub fn network(&self) -> &Network {
+        &self.network
+    }
+
     /// What the self-test found when the file was loaded.
     pub fn tested(&self) -> &SelfTest {
         &self.tested

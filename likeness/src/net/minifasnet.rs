@@ -63,6 +63,11 @@ macro_rules! spoof {
                 logits(&self.0.network, scratch, bgr)
             }
 
+            /// The network itself: its work and its layers.
+            pub fn network(&self) -> &Network {
+                &self.0.network
+            }
+
             /// What the self-test found when the file was loaded.
             pub fn tested(&self) -> &SelfTest {
                 &self.0.tested

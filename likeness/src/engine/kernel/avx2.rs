@@ -4,7 +4,7 @@
 
 use std::arch::x86_64::*;
 
-use super::simd::{Simd, conv_for, depthwise as any_depthwise, tile, tiles};
+use super::simd::{self, Simd, conv_for, depthwise as any_depthwise, tile, tiles};
 use super::task::{Conv, Depthwise};
 
 struct Avx2;
@@ -93,4 +93,12 @@ pub(super) unsafe fn depthwise(task: &Depthwise, pixels: usize, out: &mut [f32])
             _ => any_depthwise::<Avx2, 0, 0>(task, pixels, out),
         }
     }
+}
+
+/// # Safety
+/// The set is supported.
+#[target_feature(enable = "avx2,fma")]
+pub(super) unsafe fn saturate(rounds: usize) {
+    // SAFETY: the caller's.
+    unsafe { simd::saturate::<Avx2>(rounds) }
 }

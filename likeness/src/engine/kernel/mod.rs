@@ -145,6 +145,25 @@ impl KernelSet {
             _ => portable::depthwise(task, out),
         }
     }
+
+    /// Multiplies and adds in registers alone, `rounds` times; how many floating-point operations
+    /// that was. Timed by the caller, it gives this core's peak.
+    pub fn saturate(self, rounds: usize) -> u64 {
+        match self.0 {
+            // SAFETY: the set is supported: only such a `KernelSet` can be had.
+            #[cfg(target_arch = "x86_64")]
+            Kind::Avx512 => unsafe { avx512::saturate(rounds) },
+            // SAFETY: the same.
+            #[cfg(target_arch = "x86_64")]
+            Kind::Avx2 => unsafe { avx2::saturate(rounds) },
+            // SAFETY: the same.
+            #[cfg(target_arch = "aarch64")]
+            Kind::Neon => unsafe { neon::saturate(rounds) },
+            _ => portable::saturate(rounds),
+        }
+        let chains = if self.0 == Kind::Portable { portable::PIXELS } else { simd::CHAINS };
+        (2 * rounds * chains * self.lanes()) as u64
+    }
 }
 
 impl fmt::Display for KernelSet {

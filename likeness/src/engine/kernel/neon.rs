@@ -4,7 +4,7 @@
 
 use std::arch::aarch64::*;
 
-use super::simd::{Simd, conv_for, depthwise as any_depthwise, tile, tiles};
+use super::simd::{self, Simd, conv_for, depthwise as any_depthwise, tile, tiles};
 use super::task::{Conv, Depthwise};
 
 struct Neon;
@@ -92,4 +92,12 @@ pub(super) unsafe fn depthwise(task: &Depthwise, pixels: usize, out: &mut [f32])
             _ => any_depthwise::<Neon, 0, 0>(task, pixels, out),
         }
     }
+}
+
+/// # Safety
+/// The set is supported.
+#[target_feature(enable = "neon")]
+pub(super) unsafe fn saturate(rounds: usize) {
+    // SAFETY: the caller's.
+    unsafe { simd::saturate::<Neon>(rounds) }
 }

@@ -7,7 +7,7 @@ use crate::engine::graph::Simple;
 
 /// Numbers of a vector, and channels of a panel.
 pub(super) const LANES: usize = 8;
-const PIXELS: usize = 4;
+pub(super) const PIXELS: usize = 4;
 
 type Sums = [f32; LANES];
 
@@ -94,4 +94,14 @@ pub(super) fn depthwise(task: &Depthwise, out: &mut [f32]) {
             out[channel..channel + LANES].copy_from_slice(&sums);
         }
     }
+}
+
+/// Products and sums in registers alone.
+pub(super) fn saturate(rounds: usize) {
+    let factor = std::hint::black_box([0.999f32; LANES]);
+    let mut sums = [factor; PIXELS];
+    for _ in 0..rounds {
+        sums.iter_mut().for_each(|sum| add_product(sum, 0.5, factor));
+    }
+    std::hint::black_box(sums);
 }

@@ -263,6 +263,28 @@ unsafe fn depthwise_tile<S: Simd, const M: usize, const K: usize, const T: usize
     }
 }
 
+/// Multiply-adds in registers alone, enough chains to fill the pipes: the core's peak.
+///
+/// # Safety
+/// The set's instructions are supported.
+#[inline(always)]
+pub(super) unsafe fn saturate<S: Simd>(rounds: usize) {
+    // SAFETY: the caller's; nothing is read or written.
+    unsafe {
+        let factor = std::hint::black_box(S::splat(0.999));
+        let mut sums = [factor; CHAINS];
+        for _ in 0..rounds {
+            for sum in &mut sums {
+                *sum = S::fma(factor, *sum, factor);
+            }
+        }
+        std::hint::black_box(sums);
+    }
+}
+
+/// Independent chains of [`saturate`].
+pub(super) const CHAINS: usize = 12;
+
 /// Runs `tile` for a number of pixels and vectors that is known at run time.
 macro_rules! conv_for {
     ($simd:ty, $task:expr, $out:expr, vectors: [$($vs:literal)*], pixels: $pixels:tt) => {

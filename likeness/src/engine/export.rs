@@ -1,0 +1,91 @@
+//! The network as plain layers, so that another engine can run it as a peer and be compared.
+
+use super::graph::{Simple, Window};
+use super::network::{Network, Op};
+use super::packed::Packed;
+use super::{Activation, Padding};
+
+/// One operation with its numbers, unpacked.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Layer {
+    /// Its name: `input`, `conv`, `depthwise`, `conv_transpose`, `add`, `mul_channels`, `sigmoid`,
+    /// `relu`, `concat`, `max_pool`, `global_average`.
+    pub operator: &'static str,
+    /// The layers that it reads, by number.
+    pub inputs: Vec<usize>,
+    /// Channels of its result.
+    pub channels: usize,
+    /// Rows and columns of the filter.
+    pub window: (usize, usize),
+    /// Distance between windows.
+    pub stride: usize,
+    /// Zeros around the input.
+    pub padding: Padding,
+    /// What follows.
+    pub activation: Activation,
+    /// The factor of the second operand of a sum.
+    pub scale: f32,
+    /// Output, input, rows, columns; the fold's scale included.
+    pub weights: Vec<f32>,
+    /// One for each output channel.
+    pub bias: Vec<f32>,
+}
+
+impl Network {
+    /// All layers, each after those that it reads.
+    pub fn layers(&self) -> Vec<Layer> {
+        self.nodes.iter().map(|node| layer(&node.op, node.channels)).collect()
+    }
+
+    /// The numbers of the layers that are outputs.
+    pub fn outputs(&self) -> Vec<usize> {
+        self.outputs.iter().map(|value| value.0).collect()
+    }
+}
+
+fn layer(op: &Op, channels: usize) -> Layer {
+    let plain = Layer {
+        operator: op.name(),
+        inputs: op.inputs().iter().map(|value| value.0).collect(),
+        channels,
+        window: (1, 1),
+        stride: 1,
+        padding: Padding::default(),
+        activation: Activation::None,
+        scale: 1.0,
+        weights: Vec::new(),
+        bias: Vec::new(),
+    };
+    match op {
+        Op::Conv { packed, window, activation, .. } | Op::Depthwise { packed, window, activation, .. } => {
+            let Window { h, w, stride, padding } = *window;
+            let taps: Vec<(&Packed, usize)> = (0..packed.taps).map(|tap| (packed, tap)).collect();
+            Layer { stride, padding, ..filled(plain, &taps, (h, w), *activation) }
+        }
+        Op::ConvTranspose { quarters, activation, .. } => {
+            let taps: Vec<(&Packed, usize)> = quarters.iter().map(|packed| (packed, 0)).collect();
+            Layer { stride: 2, ..filled(plain, &taps, (2, 2), *activation) }
+        }
+        Op::Add { scale, activation, .. } => {
+            let activation = if *activation == Simple::Relu { Activation::Relu } else { Activation::None };
+            Layer { scale: *scale, activation, ..plain }
+        }
+        _ => plain,
+    }
+}
+
+fn filled(plain: Layer, taps: &[(&Packed, usize)], window: (usize, usize), activation: Simple) -> Layer {
+    let (packed, channels) = (taps[0].0, plain.channels);
+    let mut weights = Vec::with_capacity(channels * packed.input * taps.len());
+    for out in 0..channels {
+        for input in 0..packed.input {
+            weights.extend(taps.iter().map(|(packed, tap)| packed.at(out, *tap, input)));
+        }
+    }
+    let activation = match activation {
+        Simple::None => Activation::None,
+        Simple::Relu => Activation::Relu,
+        Simple::Prelu => Activation::Prelu(packed.slope[..channels].to_vec()),
+    };
+    Layer { window, activation, weights, bias: packed.bias[..channels].to_vec(), ..plain }
+}
