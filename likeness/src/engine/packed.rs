@@ -60,9 +60,9 @@ impl Packed {
         Ok(packed)
     }
 
-    /// Packs one filter per channel, as one panel.
+    /// Packs one filter per channel, in panels of one vector.
     pub(crate) fn depthwise(set: KernelSet, filter: &Filter, fold: &Fold, slope: &[f32]) -> Result<Self, LoadError> {
-        Self::fill(set, filter, fold, slope, filter.dims.out.next_multiple_of(set.lanes()))
+        Self::fill(set, filter, fold, slope, set.lanes())
     }
 
     fn shell(filter: &Filter, lanes: usize, width: usize, fold: &Fold, slope: &[f32]) -> Result<Self, LoadError> {
@@ -113,6 +113,11 @@ impl Packed {
                 channels: width.min(self.output - first),
             }
         })
+    }
+
+    /// All panels, one after the other.
+    pub(crate) fn weights(&self) -> &[f32] {
+        &self.weights
     }
 
     /// Bytes held.

@@ -197,11 +197,16 @@ impl Ring<'_> {
         let under = |y: usize| &ring[(start + y) % sizes.rows * sizes.row..][..sizes.row];
         let rows: Vec<&[f32]> = (0..self.window.h).map(under).collect();
         let len = sizes.out.1 * sizes.pixel;
-        for panel in self.packed.panels() {
-            let (columns, stride) = (self.window.w, self.window.stride);
-            let task = Depthwise { rows: &rows, panel, columns, stride, activation: self.activation };
-            self.set.depthwise(&task, &mut memory.line[row * len..(row + 1) * len]);
-        }
+        let task = Depthwise {
+            rows: &rows,
+            weights: self.packed.weights(),
+            bias: &self.packed.bias,
+            slope: &self.packed.slope,
+            columns: self.window.w,
+            stride: self.window.stride,
+            activation: self.activation,
+        };
+        self.set.depthwise(&task, &mut memory.line[row * len..(row + 1) * len]);
     }
 
     /// From the line buffer to the result.

@@ -77,19 +77,19 @@ fn activate(activation: Simple, slopes: &[f32], sums: &mut Sums) {
 }
 
 pub(super) fn depthwise(task: &Depthwise, out: &mut [f32]) {
-    let width = task.panel.width;
+    let (width, taps) = (task.bias.len(), task.rows.len() * task.columns);
     for (pixel, out) in out.chunks_exact_mut(width).enumerate() {
         let start = pixel * task.stride * width;
         for channel in (0..width).step_by(LANES) {
-            let mut sums = array(&task.panel.bias[channel..]);
-            for (y, row) in task.rows.iter().enumerate() {
-                for x in 0..task.columns {
-                    let weights = array(&task.panel.weights[(y * task.columns + x) * width + channel..]);
-                    let from = array(&row[start + x * width + channel..]);
+            let mut sums = array(&task.bias[channel..]);
+            let mut weights = task.weights[channel * taps..].chunks_exact(LANES);
+            for row in task.rows {
+                for (x, weights) in (0..task.columns).zip(weights.by_ref()) {
+                    let (from, weights) = (array(&row[start + x * width + channel..]), array(weights));
                     sums.iter_mut().zip(from).zip(weights).for_each(|((sum, from), weight)| *sum += from * weight);
                 }
             }
-            let slopes = task.panel.slope.get(channel..).unwrap_or_default();
+            let slopes = task.slope.get(channel..).unwrap_or_default();
             activate(task.activation, slopes, &mut sums);
             out[channel..channel + LANES].copy_from_slice(&sums);
         }

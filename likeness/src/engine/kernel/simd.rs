@@ -5,6 +5,7 @@
 //! as many vectors as the set has registers for.
 
 #![allow(unsafe_code, reason = "vector loads and stores through checked pointers")]
+#![allow(clippy::needless_range_loop, reason = "iterators over accumulators put them on the stack")]
 
 use super::task::{Conv, Depthwise, Residual};
 use crate::engine::graph::Simple;
@@ -70,8 +71,8 @@ pub(super) unsafe fn tile<S: Simd, const M: usize, const VS: usize>(task: &Conv,
         let mut sums = [[S::splat(0.0); VS]; M];
         for v in 0..VS {
             let bias = S::load(task.panel.bias.as_ptr().add(v * S::LANES));
-            for sum in &mut sums {
-                sum[v] = bias;
+            for i in 0..M {
+                sums[i][v] = bias;
             }
         }
         for _ in 0..taps {
@@ -136,13 +137,13 @@ unsafe fn finish<S: Simd, const M: usize, const VS: usize>(
             join::<S, M, VS>(task, residual, pixel, &mut sums);
         }
         let rest = panel.channels - (VS - 1) * S::LANES;
-        for (i, sum) in sums.iter().enumerate() {
+        for i in 0..M {
             let at = out.add(*places.add(i) + panel.first);
-            for (v, sum) in sum.iter().enumerate() {
+            for v in 0..VS {
                 if v + 1 < VS || rest == S::LANES {
-                    S::store(at.add(v * S::LANES), *sum);
+                    S::store(at.add(v * S::LANES), sums[i][v]);
                 } else {
-                    S::store_part(at.add(v * S::LANES), *sum, rest);
+                    S::store_part(at.add(v * S::LANES), sums[i][v], rest);
                 }
             }
         }
@@ -162,15 +163,17 @@ unsafe fn activate<S: Simd, const M: usize, const VS: usize>(
         match activation {
             Simple::None => {}
             Simple::Relu => {
-                for sum in sums.iter_mut().flatten() {
-                    *sum = S::positive(*sum);
+                for i in 0..M {
+                    for v in 0..VS {
+                        sums[i][v] = S::positive(sums[i][v]);
+                    }
                 }
             }
             Simple::Prelu => {
                 for v in 0..VS {
                     let slope = S::load(slope.add(v * S::LANES));
-                    for sum in sums.iter_mut() {
-                        sum[v] = S::fma(slope, S::negative(sum[v]), S::positive(sum[v]));
+                    for i in 0..M {
+                        sums[i][v] = S::fma(slope, S::negative(sums[i][v]), S::positive(sums[i][v]));
                     }
                 }
             }
@@ -192,13 +195,13 @@ unsafe fn join<S: Simd, const M: usize, const VS: usize>(
     // SAFETY: the check says that every place of the residual has first + channels numbers.
     unsafe {
         let scale = S::splat(residual.scale);
-        for (i, sum) in sums.iter_mut().enumerate() {
+        for i in 0..M {
             let at = residual.data.as_ptr().add(*places.add(i) + task.panel.first);
-            for (v, sum) in sum.iter_mut().enumerate() {
+            for v in 0..VS {
                 let whole = v + 1 < VS || rest == S::LANES;
                 let at = at.add(v * S::LANES);
                 let other = if whole { S::load(at) } else { S::load_part(at, rest) };
-                *sum = S::fma(scale, *sum, other);
+                sums[i][v] = S::fma(scale, sums[i][v], other);
             }
         }
         activate::<S, M, VS>(residual.then, std::ptr::null(), sums);
@@ -237,27 +240,28 @@ unsafe fn depthwise_tile<S: Simd, const M: usize, const K: usize, const T: usize
     pixel: usize,
     out: *mut f32,
 ) {
-    let width = task.panel.width;
+    let width = task.bias.len();
     let (height, columns) = if K == 0 { (task.rows.len(), task.columns) } else { (K, K) };
     let stride = if T == 0 { task.stride } else { T };
+    let mut weights = task.weights.as_ptr();
     // SAFETY: the check says that each row holds the last pixel's window, and that weights, bias,
     // slope and output are whole vectors of `width`.
     unsafe {
         for channel in (0..width).step_by(S::LANES) {
-            let mut sums = [[S::load(task.panel.bias.as_ptr().add(channel))]; M];
+            let mut sums = [[S::load(task.bias.as_ptr().add(channel))]; M];
             for y in 0..height {
                 let row = task.rows.as_ptr().add(y).read().as_ptr().add(pixel * stride * width + channel);
                 for x in 0..columns {
-                    let weight = S::load(task.panel.weights.as_ptr().add((y * columns + x) * width + channel));
-                    for (i, sum) in sums.iter_mut().enumerate() {
-                        sum[0] = S::fma(weight, S::load(row.add((i * stride + x) * width)), sum[0]);
+                    let weight = S::load(weights.add((y * columns + x) * S::LANES));
+                    for i in 0..M {
+                        sums[i][0] = S::fma(weight, S::load(row.add((i * stride + x) * width)), sums[i][0]);
                     }
                 }
             }
-            let slope = task.panel.slope.as_ptr().wrapping_add(channel);
-            activate::<S, M, 1>(task.activation, slope, &mut sums);
-            for (i, sum) in sums.iter().enumerate() {
-                S::store(out.add((pixel + i) * width + channel), sum[0]);
+            weights = weights.add(height * columns * S::LANES);
+            activate::<S, M, 1>(task.activation, task.slope.as_ptr().wrapping_add(channel), &mut sums);
+            for i in 0..M {
+                S::store(out.add((pixel + i) * width + channel), sums[i][0]);
             }
         }
     }

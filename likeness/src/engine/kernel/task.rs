@@ -143,8 +143,12 @@ impl Conv<'_> {
 pub(crate) struct Depthwise<'a> {
     /// The rows under the window, first to last.
     pub(crate) rows: &'a [&'a [f32]],
-    /// One panel as wide as a pixel: `[tap][width]`.
-    pub(crate) panel: Panel<'a>,
+    /// `[vector of channels][tap][lane]`.
+    pub(crate) weights: &'a [f32],
+    /// As wide as a pixel.
+    pub(crate) bias: &'a [f32],
+    /// As wide as a pixel, or none.
+    pub(crate) slope: &'a [f32],
     /// Columns of the window.
     pub(crate) columns: usize,
     pub(crate) stride: usize,
@@ -154,11 +158,10 @@ pub(crate) struct Depthwise<'a> {
 impl Depthwise<'_> {
     /// Pixels of the result; panics unless every access of a kernel is inside what it was given.
     pub(super) fn check(&self, lanes: usize, out: &[f32]) -> usize {
-        let Panel { weights, bias, slope, width, .. } = self.panel;
+        let width = self.bias.len();
         assert!(width > 0 && width.is_multiple_of(lanes) && out.len().is_multiple_of(width), "whole vectors");
-        assert_eq!(weights.len(), self.rows.len() * self.columns * width, "weights of the window");
-        assert_eq!(bias.len(), width, "biases");
-        assert!(self.activation != Simple::Prelu || slope.len() == width, "slopes");
+        assert_eq!(self.weights.len(), self.rows.len() * self.columns * width, "weights of the window");
+        assert!(self.activation != Simple::Prelu || self.slope.len() == width, "slopes");
         let pixels = out.len() / width;
         let needed = ((pixels.max(1) - 1) * self.stride + self.columns) * width;
         assert!(self.rows.iter().all(|row| row.len() >= needed), "rows of {needed} numbers");
