@@ -133,6 +133,8 @@ pub struct Status {
 pub struct Doctor {
     #[command(flatten)]
     pub place: Place,
+    /// A compose file or Kubernetes manifests, instead of this environment (full build)
+    pub file: Option<PathBuf>,
     /// Whom the command would become: `user` or `user:group` [default: the lock file's owner]
     #[arg(long, value_name = "USER")]
     pub user: Option<String>,

@@ -142,7 +142,11 @@ pub fn out_of_reach(path: &Path, app: Ids, groups: &[u32]) -> bool {
     matches!(kept, Firmness::ImageLayer | Firmness::Sticky)
 }
 
-fn read_bounded(path: &Path, most: u64) -> Result<Vec<u8>, String> {
+/// The bytes of a file of at most this length.
+///
+/// # Errors
+/// Why not, in words.
+pub fn read_bounded(path: &Path, most: u64) -> Result<Vec<u8>, String> {
     let mut bytes = Vec::with_capacity(8 << 10);
     let mut file = File::open(path).map_err(|error| error.to_string())?.take(most + 1);
     file.read_to_end(&mut bytes).map_err(|error| error.to_string())?;

@@ -1,17 +1,27 @@
 //! `doctor`: what this environment, or a deployment file, will do to the weights.
 
+use std::path::Path;
+
+use ballast::plan::{Facts, Plan, Volume, VolumeFacts};
+
 use crate::args::Doctor;
+#[cfg(feature = "full")]
+use crate::doctor::deployment;
 use crate::doctor::environment::{self, Environment};
 use crate::doctor::finding::{Finding, Severity};
 use crate::exit::{Exit, Failure};
 use crate::print;
-use ballast::plan::{Facts, Plan, Volume, VolumeFacts};
+#[cfg(feature = "full")]
+use crate::setting::{self, Setting};
 
 /// Looks, tells, and changes nothing.
 ///
 /// # Errors
 /// [`Exit::DoctorFound`] when something is an error.
 pub fn doctor(args: &Doctor) -> Result<(), Failure> {
+    if let Some(file) = &args.file {
+        return examine(file, args);
+    }
     let seen = environment::examine(args);
     if args.json {
         print::answer_json(&seen);
@@ -19,6 +29,29 @@ pub fn doctor(args: &Doctor) -> Result<(), Failure> {
         print::answer(&lines(&seen).join("\n"));
     }
     verdict(&seen.findings)
+}
+
+#[cfg(feature = "full")]
+fn examine(file: &Path, args: &Doctor) -> Result<(), Failure> {
+    let setting = Setting::read(&args.place)?;
+    let refused = |why: String| Failure::new(Exit::Usage, format!("can't read {}: {why}", file.display()));
+    let bytes = setting::read_bounded(file, deployment::MAX_BYTES).map_err(refused)?;
+    let text = String::from_utf8(bytes).map_err(|_| refused("it is not UTF-8".into()))?;
+    let findings = deployment::examine(&file.display().to_string(), &text, &setting.lock);
+    if args.json {
+        print::answer_json(&serde_json::json!({ "file": file, "findings": findings }));
+    } else if findings.is_empty() {
+        print::answer(&format!("{}: nothing found", file.display()));
+    } else {
+        print::answer(&findings.iter().map(told).collect::<Vec<_>>().join("\n"));
+    }
+    verdict(&findings)
+}
+
+#[cfg(not(feature = "full"))]
+fn examine(file: &Path, _: &Doctor) -> Result<(), Failure> {
+    let what = format!("this is the entrypoint build, which can't read {}", file.display());
+    Err(Failure::new(Exit::NotInThisBuild, what).hint("`ballast doctor FILE` is in the full build"))
 }
 
 fn verdict(findings: &[Finding]) -> Result<(), Failure> {

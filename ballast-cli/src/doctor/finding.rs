@@ -59,6 +59,7 @@ macro_rules! codes {
     ($($name:ident $word:literal $meaning:literal),* $(,)?) => {
         /// The rules, by name.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+        #[cfg_attr(not(feature = "full"), expect(dead_code, reason = "the rules of files are in the full build"))]
         pub enum Code {
             $(#[doc = $meaning] #[serde(rename = $word)] $name,)*
         }
@@ -88,6 +89,31 @@ codes! {
     NoLayer "no-layer" "The image has no baked layer to heal from.",
     DirUnwritable "dir-unwritable" "A [[dir]] and its fallback can't be written.",
     VariableUnwritable "variable-unwritable" "A cache variable leads to an unwritable path.",
+    BadFile "bad-file" "The file is no compose file and no manifest.",
+    NothingExamined "nothing-examined" "No service has to do with the weights.",
+    NotFollowed "not-followed" "A key names another file.",
+    CannotChown "cannot-chown" "Root can't give a new volume to the app.",
+    TooManyCapabilities "too-many-capabilities" "More capabilities than three.",
+    UserDiffers "user-differs" "The user is not the owner of the weights.",
+    UserByName "user-by-name" "The user is a name.",
+    RunAsNonRoot "run-as-non-root" "A start that the kubelet refuses.",
+    FsGroupAbsent "fs-group-absent" "No group is given the volume.",
+    NoNewPrivileges "no-new-privileges" "Without it there is no seal.",
+    LayerHidden "layer-hidden" "A mount over the image's own weights.",
+    CacheReadOnly "cache-read-only" "The cache can't be mended.",
+    TmpfsTooSmall "tmpfs-too-small" "The weights don't fit.",
+    MemoryTooSmall "memory-too-small" "Weights in memory leave too little.",
+    EmptyDirTooSmall "emptydir-too-small" "The pod would be evicted.",
+    TmpfsNotForApp "tmpfs-not-for-app" "The app can't write a tmpfs.",
+    VolumeNoCopy "volume-nocopy" "A new volume is root's.",
+    SubPath "sub-path" "A directory that the kubelet makes as root.",
+    PinNotPassed "pin-not-passed" "A required pin never reaches the container.",
+    PinEmpty "pin-empty" "A pin that may arrive empty.",
+    BypassesBallast "bypasses-ballast" "Nothing is verified.",
+    ImageByTag "image-by-tag" "The image may change.",
+    HealthAbsent "health-absent" "Nothing asks for the weights.",
+    HealthBlind "health-blind" "A health check that always passes.",
+    HealthOfAppAlone "health-of-app-alone" "A health check that may not know of the weights.",
 }
 
 #[cfg(test)]

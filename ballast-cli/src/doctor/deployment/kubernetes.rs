@@ -1,0 +1,141 @@
+//! Containers of Kubernetes manifests: Pod, Deployment, StatefulSet, DaemonSet, ReplicaSet, Job,
+//! CronJob, and lists of them.
+
+use super::compose::capability;
+use super::service::{At, Capabilities, Health, Mount, MountKind, Platform, Service, User, Variable};
+use super::text::size;
+use super::yaml::{Node, Value};
+
+/// All containers of a document; `None` where it is no Kubernetes object.
+pub fn services(document: &Node) -> Option<Vec<Service>> {
+    let kind = document.get("kind").and_then(Node::text)?;
+    document.get("apiVersion")?;
+    if kind.ends_with("List") {
+        let items = document.get("items").map(Node::items).unwrap_or_default();
+        return Some(items.iter().filter_map(services).flatten().collect());
+    }
+    let path: &[&str] = match kind {
+        "Pod" => &["spec"],
+        "CronJob" => &["spec", "jobTemplate", "spec", "template", "spec"],
+        _ => &["spec", "template", "spec"],
+    };
+    let Some(pod) = document.at(path) else { return Some(Vec::new()) };
+    let containers = pod.get("containers").map(Node::items).unwrap_or_default();
+    let claims = document.at(&["spec", "volumeClaimTemplates"]).map(Node::items).unwrap_or_default();
+    Some(containers.iter().map(|container| service(pod, container, claims)).collect())
+}
+
+fn service(pod: &Node, container: &Node, claims: &[Node]) -> Service {
+    let own = |key: &str| container.at(&["securityContext", key]);
+    let either = |key: &str| own(key).or_else(|| pod.at(&["securityContext", key]));
+    let name = container.get("name").and_then(Node::text).unwrap_or("container");
+    let no_new_privs = own("allowPrivilegeEscalation").and_then(Node::truth) == Some(false);
+    let root = either("runAsUser").is_none_or(|user| number(user) == Some(0));
+    let non_root = either("runAsNonRoot").filter(|node| node.truth() == Some(true) && root);
+    Service {
+        platform: Platform::Kubernetes,
+        name: name.to_owned(),
+        line: container.line,
+        image: container.get("image").and_then(text),
+        user: either("runAsUser").map(|node| At {
+            line: node.line,
+            value: User { uid: number(node), gid: either("runAsGroup").and_then(number), named: false },
+        }),
+        read_only_root: own("readOnlyRootFilesystem").and_then(Node::truth) == Some(true),
+        caps: capabilities(container),
+        no_new_privs,
+        mounts: mounts(pod, container, claims),
+        memory: container.at(&["resources", "limits", "memory"]).and_then(bytes),
+        env: container.get("env").map(Node::items).unwrap_or_default().iter().filter_map(variable).collect(),
+        env_elsewhere: container.get("envFrom").is_some_and(|node| !node.items().is_empty()),
+        entry: container.get("command").map(words),
+        args: container.get("args").map(words),
+        health: container.entry("readinessProbe").map(|(key, node)| At { line: key.line, value: health(node) }),
+        fs_group: pod.at(&["securityContext", "fsGroup"]).and_then(number),
+        non_root: non_root.map(|node| node.line),
+        elsewhere: Vec::new(),
+    }
+}
+
+fn number(node: &Node) -> Option<u32> {
+    node.text()?.parse().ok()
+}
+
+fn text(node: &Node) -> Option<At<String>> {
+    Some(At { line: node.line, value: node.text()?.to_owned() })
+}
+
+fn bytes(node: &Node) -> Option<At<u64>> {
+    Some(At { line: node.line, value: size(node.text()?, false)? })
+}
+
+fn words(node: &Node) -> At<Vec<String>> {
+    let one = node.text().into_iter();
+    let value = one.chain(node.items().iter().filter_map(Node::text)).map(str::to_owned).collect();
+    At { line: node.line, value }
+}
+
+fn capabilities(container: &Node) -> Capabilities {
+    let list = |key: &str| {
+        let items = container.at(&["securityContext", "capabilities", key]).map(Node::items).unwrap_or_default();
+        items.iter().filter_map(text).map(|cap| At { line: cap.line, value: capability(&cap.value) }).collect()
+    };
+    let privileged = container.at(&["securityContext", "privileged"]).filter(|node| node.truth() == Some(true));
+    Capabilities { drop: list("drop"), add: list("add"), privileged: privileged.map(|node| node.line) }
+}
+
+fn variable(item: &Node) -> Option<Variable> {
+    let name = item.get("name").and_then(Node::text)?.to_owned();
+    let value = match (item.get("value"), item.get("valueFrom")) {
+        (Some(value), _) => Some(value.text().unwrap_or_default().to_owned()),
+        (None, Some(_)) => None,
+        (None, None) => Some(String::new()),
+    };
+    Some(Variable { line: item.line, name, value, empty_without: None })
+}
+
+fn health(node: &Node) -> Health {
+    let command = node.at(&["exec", "command"]).map(words);
+    command.map_or(Health::Request, |command| Health::Command(command.value.join(" ")))
+}
+
+fn mounts(pod: &Node, container: &Node, claims: &[Node]) -> Vec<Mount> {
+    let volumes = pod.get("volumes").map(Node::items).unwrap_or_default();
+    let mounts = container.get("volumeMounts").map(Node::items).unwrap_or_default();
+    let named = |list: &[Node], name: &str| -> Option<usize> {
+        list.iter().position(|item| item.get("name").and_then(Node::text) == Some(name))
+    };
+    let mount = |item: &Node| {
+        let name = item.get("name").and_then(Node::text)?;
+        let sub_path = ["subPath", "subPathExpr"].iter().any(|key| item.get(key).is_some());
+        let claimed = claims.iter().any(|claim| claim.at(&["metadata", "name"]).and_then(Node::text) == Some(name));
+        let kind = match named(volumes, name) {
+            Some(at) => kind(&volumes[at], sub_path),
+            None if claimed => MountKind::Claim { sub_path },
+            None => MountKind::Config,
+        };
+        Some(Mount {
+            line: item.line,
+            target: item.get("mountPath").and_then(Node::text)?.to_owned(),
+            read_only: item.get("readOnly").and_then(Node::truth) == Some(true) || kind == MountKind::Config,
+            kind,
+        })
+    };
+    mounts.iter().filter_map(mount).collect()
+}
+
+fn kind(volume: &Node, sub_path: bool) -> MountKind {
+    if let Some(scratch) = volume.get("emptyDir") {
+        let limit = scratch.get("sizeLimit").and_then(Node::text).and_then(|text| size(text, false));
+        return match scratch.get("medium").and_then(Node::text) {
+            Some("Memory") => MountKind::Memory { size: limit, mode: Some(0o1777), uid: None },
+            _ => MountKind::Scratch { limit },
+        };
+    }
+    let config = ["configMap", "secret", "projected", "downwardAPI", "image"];
+    if config.iter().any(|key| volume.get(key).is_some()) {
+        return MountKind::Config;
+    }
+    let host = volume.get("hostPath").is_some_and(|node| matches!(node.value, Value::Map(_)));
+    if host { MountKind::Host } else { MountKind::Claim { sub_path } }
+}

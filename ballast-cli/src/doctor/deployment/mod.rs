@@ -1,0 +1,48 @@
+//! `doctor FILE`: YAML -> services with facts -> pure rules -> findings.
+//!
+//! Reads no file and no environment: text in, findings out. Bounded against hostile files by
+//! `yaml.rs`.
+
+mod compose;
+mod kubernetes;
+mod rules;
+mod service;
+mod text;
+mod yaml;
+
+use ballast::lock::Lock;
+
+use super::finding::{Code, Finding, Severity};
+use service::Service;
+
+pub use yaml::MAX_BYTES;
+
+/// Examines a compose file or Kubernetes manifests, named as in findings.
+pub fn examine(name: &str, text: &str, lock: &Lock) -> Vec<Finding> {
+    let bad = |line: usize, what: String| {
+        let fix = "a compose file, or manifests with apiVersion and kind, that their own tools accept";
+        vec![Finding::new(Severity::Error, Code::BadFile, format!("{name}:{line}"), what, fix)]
+    };
+    let documents = match yaml::read(text) {
+        Ok(documents) => documents,
+        Err(error) => return bad(error.line, error.what),
+    };
+    let mut services = Vec::new();
+    let mut known = false;
+    for document in &documents {
+        known |= document.get("services").is_some() || document.get("kind").is_some();
+        services.extend(kubernetes::services(document).unwrap_or_else(|| compose::services(document)));
+    }
+    if !known {
+        return bad(1, "neither `services` nor `kind` is in it".into());
+    }
+    let judged = rules::Judge { file: name, lock };
+    let ours: Vec<&Service> = services.iter().filter(|service| judged.is_ours(service)).collect();
+    let mut findings: Vec<_> = match (ours.as_slice(), services.as_slice()) {
+        ([], [only]) => judged.examine(only),
+        ([], _) => vec![judged.nobody()],
+        (ours, _) => ours.iter().flat_map(|service| judged.examine(service)).collect(),
+    };
+    findings.sort_by_key(|finding| finding.severity);
+    findings
+}

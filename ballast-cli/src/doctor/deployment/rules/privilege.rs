@@ -1,0 +1,153 @@
+//! Who starts, with which capabilities, and whether it can become the app.
+
+use super::Judge;
+use crate::doctor::deployment::service::{MountKind, Platform, Service};
+use crate::doctor::finding::{Code, Finding, Severity};
+
+const NEEDED: [&str; 3] = ["CHOWN", "SETUID", "SETGID"];
+
+impl Judge<'_> {
+    /// Rules of privilege.
+    pub(super) fn privilege(&self, service: &Service, found: &mut Vec<Finding>) {
+        if service.starts_as_root() {
+            found.extend(self.cannot_drop(service).or_else(|| self.cannot_chown(service)));
+        } else {
+            self.user(service, found);
+        }
+        self.capabilities(service, found);
+        found.extend(self.non_root(service));
+        found.extend(self.fs_group(service));
+        found.extend(self.no_new_privs(service));
+    }
+
+    /// Row b of the baseline.
+    fn cannot_drop(&self, service: &Service) -> Option<Finding> {
+        let app = self.owner().filter(|app| app.uid != 0)?;
+        let lacking: Vec<_> = ["SETUID", "SETGID"].into_iter().filter(|cap| !service.caps.holds(cap)).collect();
+        if lacking.is_empty() {
+            return None;
+        }
+        let line = service.caps.drops_all().or(service.user.as_ref().map(|user| user.line)).unwrap_or(service.line);
+        let as_root = if service.user.is_some() { "as root" } else { "as root (no user is set)" };
+        let what = format!(
+            "{} starts {as_root} without {}: it can't become {}:{} and ends with 13 at every start",
+            service.name,
+            lacking.join(" and "),
+            app.uid,
+            app.gid
+        );
+        Some(self.at(line, Severity::Error, Code::CannotDrop, what, self.user_line(service)))
+    }
+
+    /// Row c2: a new volume is root's, and stays so.
+    fn cannot_chown(&self, service: &Service) -> Option<Finding> {
+        let mount = service.over(&self.weights_dir()).filter(|mount| !mount.read_only)?;
+        let lasting = matches!(mount.kind, MountKind::Volume { .. } | MountKind::Claim { .. } | MountKind::Host);
+        if service.caps.holds("CHOWN") || !lasting {
+            return None;
+        }
+        let line = service.caps.drops_all().unwrap_or(service.line);
+        let what = format!("root without CHOWN can't give a new volume at {} to {}", mount.target, self.owner_text());
+        let fix = add_line(service);
+        Some(self.at(line, self.unless_layer(), Code::CannotChown, what, fix))
+    }
+
+    fn user(&self, service: &Service, found: &mut Vec<Finding>) {
+        let (Some(user), Some(app)) = (&service.user, self.owner()) else { return };
+        if user.value.named {
+            let what = "a name is looked up in the image, and another image may number it otherwise";
+            found.push(self.at(user.line, Severity::Warning, Code::UserByName, what, self.user_line(service)));
+        }
+        let uid = user.value.uid.filter(|uid| *uid != app.uid);
+        let gid = user.value.gid.filter(|gid| *gid != app.gid);
+        if uid.is_none() && gid.is_none() {
+            return;
+        }
+        let written = service.over(&self.weights_dir()).is_some_and(|mount| !mount.read_only);
+        let severity = if uid.is_some() && written { self.unless_layer() } else { Severity::Warning };
+        let number = |id: Option<u32>| id.map_or("its default".into(), |id| id.to_string());
+        let what = format!(
+            "{} runs as {}:{}, and the weights belong to {}:{}: what the one healed the other can't mend",
+            service.name,
+            number(user.value.uid),
+            number(user.value.gid),
+            app.uid,
+            app.gid
+        );
+        found.push(self.at(user.line, severity, Code::UserDiffers, what, self.user_line(service)));
+    }
+
+    fn capabilities(&self, service: &Service, found: &mut Vec<Finding>) {
+        let root = service.starts_as_root();
+        if let Some(line) = service.caps.privileged {
+            let what = "privileged: every capability, every device";
+            found.push(self.at(line, Severity::Warning, Code::TooManyCapabilities, what, "privileged: false"));
+            return;
+        }
+        for cap in service.caps.add.iter().filter(|cap| !root || !NEEDED.contains(&cap.value.as_str())) {
+            let why =
+                if root { "Ballast drops it before the command" } else { "a user that is not root never holds it" };
+            let what = format!("{} is added for nothing: {why}", cap.value);
+            let fix = if root { add_line(service).to_owned() } else { format!("leave {} out", cap.value) };
+            found.push(self.at(cap.line, Severity::Warning, Code::TooManyCapabilities, what, fix));
+        }
+        if root && service.caps.drops_all().is_none() {
+            let line = service.user.as_ref().map_or(service.line, |user| user.line);
+            let what = "starts as root with every default capability, and three are enough";
+            let fix = match service.platform {
+                Platform::Compose => "cap_drop: [ALL] and cap_add: [CHOWN, SETUID, SETGID]",
+                Platform::Kubernetes => "capabilities: {drop: [ALL], add: [CHOWN, SETUID, SETGID]}",
+            };
+            found.push(self.at(line, Severity::Warning, Code::TooManyCapabilities, what, fix));
+        }
+    }
+
+    fn non_root(&self, service: &Service) -> Option<Finding> {
+        let what = "runAsNonRoot without a runAsUser: the kubelet refuses an image that starts as root, or as a name";
+        let fix = self.user_line(service);
+        service.non_root.map(|line| self.at(line, Severity::Error, Code::RunAsNonRoot, what, fix))
+    }
+
+    /// Row e: a claim is root's unless the kubelet gives it to a group.
+    fn fs_group(&self, service: &Service) -> Option<Finding> {
+        let mount = service.over(&self.weights_dir()).filter(|mount| !mount.read_only)?;
+        let claim = matches!(mount.kind, MountKind::Claim { .. });
+        if !claim || service.starts_as_root() || service.fs_group.is_some() {
+            return None;
+        }
+        let what = format!("a new volume at {} is root:root 0755, and no fsGroup gives it to the app", mount.target);
+        let gid =
+            service.user.as_ref().and_then(|user| user.value.gid).or(self.owner().map(|app| app.gid)).unwrap_or(101);
+        let fix = format!("fsGroup: {gid}");
+        Some(self.at(mount.line, self.unless_layer(), Code::FsGroupAbsent, what, fix))
+    }
+
+    fn no_new_privs(&self, service: &Service) -> Option<Finding> {
+        if service.no_new_privs || service.words().any(|word| word == "--no-new-privs") {
+            return None;
+        }
+        let asked = service.variable("BALLAST_SEAL").and_then(|seal| seal.value.as_deref());
+        let words: Vec<_> = service.words().collect();
+        let option = words.windows(2).any(|pair| pair == ["--seal", "require"]) || words.contains(&"--seal=require");
+        let off =
+            asked == Some("off") || words.contains(&"--seal=off") || words.windows(2).any(|p| p == ["--seal", "off"]);
+        if off {
+            return None;
+        }
+        let required = asked == Some("require") || option;
+        let severity = if required { Severity::Error } else { Severity::Note };
+        let then = if required { "--seal require ends with 16" } else { "no seal can be had" };
+        let fix = match service.platform {
+            Platform::Compose => "security_opt: [\"no-new-privileges:true\"]",
+            Platform::Kubernetes => "allowPrivilegeEscalation: false",
+        };
+        Some(self.at(service.line, severity, Code::NoNewPrivileges, format!("without no_new_privs {then}"), fix))
+    }
+}
+
+fn add_line(service: &Service) -> &'static str {
+    match service.platform {
+        Platform::Compose => "cap_add: [CHOWN, SETUID, SETGID]",
+        Platform::Kubernetes => "capabilities: {add: [CHOWN, SETUID, SETGID]}",
+    }
+}

@@ -1,0 +1,85 @@
+//! What is started, from which image, and how its health is asked for.
+
+use super::{Judge, is_ballast};
+use crate::doctor::deployment::service::{Health, Platform, Service};
+use crate::doctor::finding::{Code, Finding, Severity};
+
+impl Judge<'_> {
+    /// Rules of the start.
+    pub(super) fn start(&self, service: &Service, found: &mut Vec<Finding>) {
+        found.extend(self.bypassed(service));
+        found.extend(self.by_tag(service));
+        found.extend(self.health(service));
+    }
+
+    fn bypassed(&self, service: &Service) -> Option<Finding> {
+        let entry = service.entry.as_ref().filter(|_| !service.words().any(is_ballast))?;
+        let (key, fix) = match service.platform {
+            Platform::Compose => ("entrypoint", "entrypoint: [\"ballast\", \"run\", \"--\"]"),
+            Platform::Kubernetes => ("command", "command: [\"ballast\", \"run\", \"--\"]"),
+        };
+        let what = format!("`{key}` replaces the image's entrypoint and does not run ballast: nothing is verified");
+        Some(self.at(entry.line, Severity::Error, Code::BypassesBallast, what, fix))
+    }
+
+    fn by_tag(&self, service: &Service) -> Option<Finding> {
+        let image = service.image.as_ref().filter(|image| !image.value.contains("@sha256:"))?;
+        let tag = image.value.rfind(':').filter(|at| !image.value[*at..].contains('/'));
+        let name = &image.value[..tag.unwrap_or(image.value.len())];
+        let what = format!("{} may be another image tomorrow, and with it another lock file", image.value);
+        let fix =
+            format!("image: {name}@sha256:DIGEST, as `docker image inspect --format '{{{{.RepoDigests}}}}'` shows it");
+        Some(self.at(image.line, Severity::Warning, Code::ImageByTag, what, fix))
+    }
+
+    fn health(&self, service: &Service) -> Option<Finding> {
+        let fix = match service.platform {
+            Platform::Compose => "healthcheck: {test: [\"CMD\", \"ballast\", \"status\"]}",
+            Platform::Kubernetes => "readinessProbe: {exec: {command: [\"ballast\", \"status\"]}}",
+        };
+        let Some(health) = &service.health else {
+            let what = "nothing asks whether the weights were verified";
+            return Some(self.at(service.line, Severity::Note, Code::HealthAbsent, what, fix));
+        };
+        let (severity, code, what) = match &health.value {
+            Health::Disabled => (Severity::Warning, Code::HealthBlind, "health is switched off".to_owned()),
+            Health::Command(test) if test.split_whitespace().any(is_ballast) => return None,
+            Health::Command(test) => match blind(test) {
+                Some(why) => (Severity::Warning, Code::HealthBlind, why),
+                None => (
+                    Severity::Note,
+                    Code::HealthOfAppAlone,
+                    format!("`{test}` knows of the weights only if the app itself does"),
+                ),
+            },
+            Health::Request => (
+                Severity::Note,
+                Code::HealthOfAppAlone,
+                "the request knows of the weights only if the app itself does".to_owned(),
+            ),
+        };
+        Some(self.at(health.line, severity, code, what, fix))
+    }
+}
+
+/// Why a test passes whatever happens.
+fn blind(test: &str) -> Option<String> {
+    let test = test.trim();
+    let bare = ["CMD-SHELL", "CMD"].iter().find_map(|form| test.strip_prefix(form)).unwrap_or(test).trim();
+    let words: Vec<_> = bare.split_whitespace().collect();
+    let program = words.first().map(|word| word.rsplit('/').next().unwrap_or(word)).unwrap_or_default();
+    let swallowed = ["|| true", "|| exit 0", "|| :", "; true", "; exit 0"].iter().find(|tail| bare.ends_with(**tail));
+    if let Some(tail) = swallowed {
+        return Some(format!("`{tail}` makes every answer a good one"));
+    }
+    let quiet = |word: &&str| {
+        word.starts_with("--fail") || (word.starts_with('-') && !word.starts_with("--") && word.contains('f'))
+    };
+    match program {
+        "" => Some("there is no test".into()),
+        "true" | ":" | "echo" | "exit" => Some(format!("`{bare}` always passes")),
+        "pgrep" | "ps" | "pidof" | "test" | "[" | "ls" | "stat" => Some(format!("`{bare}` asks nothing of the app")),
+        "curl" if !words.iter().any(quiet) => Some("curl without -f passes on an error of the server too".into()),
+        _ => None,
+    }
+}
