@@ -1,9 +1,14 @@
 //! The command line, as types.
 
+#[cfg(feature = "full")]
+mod fetch;
+
 use std::ffi::OsString;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+#[cfg(feature = "full")]
+pub use fetch::{FETCHED, Fetch, Fetching, Pin};
 
 /// Model weights that are always there, always the right bytes, under any privilege.
 #[derive(Debug, Parser)]
@@ -25,8 +30,35 @@ pub enum Command {
     Status(Status),
     /// What this environment, or a compose or Kubernetes file, will do to the weights
     Doctor(Doctor),
+    /// Write a weight into the lock file: a first trust
+    #[cfg(feature = "full")]
+    Pin(Pin),
+    /// Bring every pinned file into a store, from mirrors and sources
+    #[cfg(feature = "full")]
+    Fetch(Fetch),
     /// Lay out the image layer from a folder of weights, with its index
+    #[cfg(feature = "full")]
     Bake(Bake),
+    /// In the full build only: write a weight into the lock file
+    #[cfg(not(feature = "full"))]
+    #[command(disable_help_flag = true)]
+    Pin(Elsewhere),
+    /// In the full build only: bring every pinned file into a store
+    #[cfg(not(feature = "full"))]
+    #[command(disable_help_flag = true)]
+    Fetch(Elsewhere),
+    /// In the full build only: lay out the image layer
+    #[cfg(not(feature = "full"))]
+    #[command(disable_help_flag = true)]
+    Bake(Elsewhere),
+}
+
+/// A command of the full build, whatever its arguments.
+#[cfg(not(feature = "full"))]
+#[derive(Debug, Args)]
+pub struct Elsewhere {
+    #[arg(trailing_var_arg = true, allow_hyphen_values = true, hide = true)]
+    pub rest: Vec<OsString>,
 }
 
 /// Where things are; each has a default in the lock file.
@@ -129,6 +161,7 @@ pub struct Status {
     pub json: bool,
 }
 
+#[cfg(feature = "full")]
 #[derive(Debug, Args)]
 pub struct Doctor {
     #[command(flatten)]
@@ -153,7 +186,7 @@ pub struct Bake {
     /// The image layer's root
     pub dir: PathBuf,
     /// Where the weights are now: a fetched store, or a plain folder of files
-    #[arg(long, value_name = "DIR", required = true)]
+    #[arg(long, value_name = "DIR", default_value = FETCHED)]
     pub from: Vec<PathBuf>,
     /// Who owns the files, in numbers [default: the lock file's owner, where this process may]
     #[arg(long, value_name = "UID:GID")]

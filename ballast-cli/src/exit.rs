@@ -53,6 +53,13 @@ pub struct Failure {
     pub hint: Option<String>,
 }
 
+/// The answer of the entrypoint build to a command of the full one.
+#[cfg(not(feature = "full"))]
+pub fn not_in_this_build() -> Failure {
+    Failure::new(Exit::NotInThisBuild, "this is the entrypoint build: it has run, heal, verify, status and doctor")
+        .hint("pin, fetch and bake are in the full build (`cargo build --release -p ballast-cli`), for build machines")
+}
+
 impl Failure {
     /// A failure without a hint.
     pub fn new(exit: Exit, what: impl Into<String>) -> Self {

@@ -16,6 +16,8 @@ mod receipts;
 mod report;
 mod seal;
 mod setting;
+#[cfg(feature = "full")]
+mod source;
 mod user;
 
 use std::process::ExitCode;
@@ -32,7 +34,14 @@ fn main() -> ExitCode {
         Command::Verify(args) => command::verify(&args),
         Command::Status(args) => command::status(&args),
         Command::Doctor(args) => command::doctor(&args),
+        #[cfg(feature = "full")]
+        Command::Pin(args) => command::pin(&args),
+        #[cfg(feature = "full")]
+        Command::Fetch(args) => command::fetch(&args),
+        #[cfg(feature = "full")]
         Command::Bake(args) => command::bake(&args),
+        #[cfg(not(feature = "full"))]
+        Command::Pin(_) | Command::Fetch(_) | Command::Bake(_) => Err(exit::not_in_this_build()),
     };
     match done {
         Ok(()) => Exit::Success.into(),

@@ -5,11 +5,16 @@
 //! A failure is `error:`, then `hint:`. Digests stand whole, on lines of their own.
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "this is the one place that prints")]
 
+#[cfg(feature = "full")]
+mod progress;
+
 use serde::Serialize;
 
 use crate::dirs::DirLine;
 use crate::exit::Failure;
 use crate::report::{Report, WeightLine};
+#[cfg(feature = "full")]
+pub use progress::{Line, Progress};
 
 /// Tells a failure and its way out.
 pub fn failure(failure: &Failure) {

@@ -44,7 +44,7 @@ impl Setting {
     /// # Errors
     /// [`Exit::BadLock`] when there is no lock file or it is wrong.
     pub fn read(place: &Place) -> Result<Self, Failure> {
-        let lock_path = lock_path(place)?;
+        let lock_path = lock_path(place.lock.as_deref())?;
         let text = read_bounded(&lock_path, lock::MAX_BYTES)
             .and_then(|bytes| String::from_utf8(bytes).map_err(|_| "it is not UTF-8".to_owned()))
             .map_err(|why| Failure::new(Exit::BadLock, format!("can't read {}: {why}", lock_path.display())))?;
@@ -108,8 +108,12 @@ impl Setting {
     }
 }
 
-fn lock_path(place: &Place) -> Result<PathBuf, Failure> {
-    if let Some(path) = &place.lock {
+/// The lock file that was named, else the first of its places that has one.
+///
+/// # Errors
+/// [`Exit::BadLock`] when there is none.
+pub fn lock_path(named: Option<&Path>) -> Result<PathBuf, Failure> {
+    if let Some(path) = named {
         return absolute(path);
     }
     match LOCKS.iter().find(|path| Path::new(path).exists()) {

@@ -15,7 +15,7 @@ use crate::place::{PlaceFault, Placed, at};
 use crate::store::{BUFFER, each_piece};
 
 /// Bytes after which write-back of a whole copy is started.
-const PUSH: u64 = 4 << 20;
+pub(crate) const PUSH: u64 = 4 << 20;
 /// A store and a weight that is open in it.
 pub(crate) type Opened<'a, D> = (&'a D, (<D as Disk>::File, Stat));
 

@@ -86,6 +86,22 @@ pub trait Disk: Sync {
     fn read_at(&self, file: &Self::File, buffer: &mut [u8], at: u64) -> io::Result<usize>;
     /// Starts a file without a visible name, with room for `size` bytes.
     fn stage(&self, dir: &Self::Dir, size: u64) -> io::Result<Self::File>;
+    /// Opens, or makes, a file that keeps unfinished bytes beyond this process under this name,
+    /// held by this process alone, with room for `size` bytes; and says how much is there. It is
+    /// written, settled and published as a staged file. A disk that keeps no parts stages a file.
+    ///
+    /// # Errors
+    /// `EWOULDBLOCK` while another process holds it; those of `stage`.
+    fn part(&self, dir: &Self::Dir, _name: &str, size: u64) -> io::Result<(Self::File, u64)> {
+        Ok((self.stage(dir, size)?, 0))
+    }
+    /// Empties a staged file or a part, with room for `size` bytes again.
+    ///
+    /// # Errors
+    /// `Unsupported` by a disk that keeps no parts.
+    fn empty(&self, _file: &Self::File, _size: u64) -> io::Result<()> {
+        Err(io::ErrorKind::Unsupported.into())
+    }
     /// Writes all bytes at an offset of a staged file.
     fn write_at(&self, file: &Self::File, bytes: &[u8], at: u64) -> io::Result<()>;
     /// Starts write-back of a range, so that no single sync is long.

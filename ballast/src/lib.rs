@@ -3,7 +3,7 @@
 //! The modules are in reading order: a [`lock`] says what must be there, [`digest`] names
 //! bytes, an [`index`] lets every boot check every byte at memory speed, a [`disk`] is the one
 //! place that touches a file system, a [`store`] verifies, stages and publishes on it, [`plan`]
-//! decides from facts alone, and [`heal`] carries the decision out.
+//! decides from facts alone, and [`heal`] carries the decision out. [`receive`] takes bytes that arrive from elsewhere.
 //!
 //! This library opens no socket, knows no user database, prints nothing and spawns nothing
 //! but scoped hashing threads.
@@ -21,4 +21,5 @@ pub mod lock;
 pub mod place;
 pub mod plan;
 pub mod receipt;
+pub mod receive;
 pub mod store;

@@ -198,12 +198,12 @@ fn stage_with_room<D: Disk>(disk: &D, dir: &D::Dir, path: &RelPath, size: u64) -
     }
 }
 
-fn full(error: &io::Error) -> bool {
+pub(crate) fn full(error: &io::Error) -> bool {
     matches!(error.raw_os_error(), Some(libc::ENOSPC | libc::EDQUOT))
 }
 
 /// What is kept for the operator. A former pin's content is no evidence of anything.
-fn wrong(found: &Found) -> bool {
+pub(crate) fn wrong(found: &Found) -> bool {
     matches!(found, Found::Damaged(_) | Found::Unreadable(_))
 }
 
@@ -211,7 +211,11 @@ fn wrong(found: &Found) -> bool {
 /// or can't be written.
 ///
 /// Also gives the parents of what it made: their names are not durable yet.
-fn ensure_dir<D: Disk>(disk: &D, path: &RelPath, strict: Strictness) -> Result<(D::Dir, Vec<D::Dir>), PlaceFault> {
+pub(crate) fn ensure_dir<D: Disk>(
+    disk: &D,
+    path: &RelPath,
+    strict: Strictness,
+) -> Result<(D::Dir, Vec<D::Dir>), PlaceFault> {
     let mut rel = String::new();
     let mut made_in = Vec::new();
     let mut here = disk.open_dir("").map_err(at("S1 open the root"))?;

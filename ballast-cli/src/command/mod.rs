@@ -1,13 +1,23 @@
 //! One file per command.
 
+#[cfg(feature = "full")]
 mod bake;
 mod doctor;
+#[cfg(feature = "full")]
+mod fetch;
 mod heal;
+#[cfg(feature = "full")]
+mod pin;
 mod status;
 mod verify;
 
+#[cfg(feature = "full")]
 pub use bake::bake;
 pub use doctor::doctor;
+#[cfg(feature = "full")]
+pub use fetch::fetch;
 pub use heal::{app, check_pins, guarded, heal, run, target};
+#[cfg(feature = "full")]
+pub use pin::pin;
 pub use status::status;
 pub use verify::verify;

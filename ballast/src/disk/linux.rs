@@ -8,6 +8,8 @@ use std::time::{Duration, Instant};
 use rustix::fs::{self, AtFlags, CWD, FileType, FlockOperation, Mode, OFlags, RenameFlags, ResolveFlags};
 use rustix::io::Errno;
 
+mod part;
+
 use super::{Disk, Kind, STAGED_PREFIX, Staging, Stat};
 
 /// A store's root on a real Linux file system.
@@ -170,6 +172,14 @@ impl Disk for LinuxDisk {
                 Err(error.into())
             }
         }
+    }
+
+    fn part(&self, dir: &OwnedFd, name: &str, size: u64) -> io::Result<(LinuxFile, u64)> {
+        part::open(dir, name, size)
+    }
+
+    fn empty(&self, file: &LinuxFile, size: u64) -> io::Result<()> {
+        part::empty(file, size)
     }
 
     fn write_at(&self, file: &LinuxFile, mut bytes: &[u8], mut at: u64) -> io::Result<()> {

@@ -1,0 +1,79 @@
+//! The command lines of `pin` and `fetch`.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::Args;
+
+/// Where fetched weights are kept, unless `--into` says otherwise; `bake` takes them from there.
+pub const FETCHED: &str = "mirror";
+
+#[derive(Debug, Args)]
+pub struct Fetch {
+    /// The lock file [default: /etc/ballast/weights.lock, else ./weights.lock]
+    #[arg(long, value_name = "FILE", env = "BALLAST_LOCK")]
+    pub lock: Option<PathBuf>,
+    #[command(flatten)]
+    pub fetching: Fetching,
+    /// Asked before the lock file's sources, in order; BALLAST_MIRRORS holds more of them
+    #[arg(long, value_name = "URL|DIR")]
+    pub mirror: Vec<String>,
+    /// Files at a time
+    #[arg(long, value_name = "N", default_value_t = 4)]
+    pub jobs: usize,
+}
+
+#[derive(Debug, Args)]
+pub struct Pin {
+    /// What to pin: a URL, a file, or pip:NAME==VERSION!MEMBER
+    #[arg(required = true, value_name = "URL|FILE")]
+    pub sources: Vec<String>,
+    /// The lock file [default: /etc/ballast/weights.lock, else ./weights.lock]
+    #[arg(long, value_name = "FILE", env = "BALLAST_LOCK")]
+    pub lock: Option<PathBuf>,
+    /// The weight's path below the store's root [default: beside the other weights]
+    #[arg(long, value_name = "PATH")]
+    pub path: Option<String>,
+    /// SPDX expression of the file's licence
+    #[arg(long, value_name = "SPDX")]
+    pub license: Option<String>,
+    /// The store's root, where a new lock file is begun
+    #[arg(long, value_name = "DIR")]
+    pub store: Option<PathBuf>,
+    #[command(flatten)]
+    pub fetching: Fetching,
+}
+
+/// What `pin` and `fetch` have in common: where to, and how long.
+#[derive(Debug, Args)]
+pub struct Fetching {
+    /// The store that is filled
+    #[arg(long, value_name = "DIR", default_value = FETCHED)]
+    pub into: PathBuf,
+    /// Seconds for one file from one source, retries included
+    #[arg(long, value_name = "SECONDS", default_value = "3600", value_parser = seconds)]
+    pub timeout: Duration,
+    /// Seconds without a byte after which a peer has stalled
+    #[arg(long, value_name = "SECONDS", default_value = "30", value_parser = seconds)]
+    pub idle_timeout: Duration,
+    /// Seconds until a connection must stand
+    #[arg(long, value_name = "SECONDS", default_value = "10", value_parser = seconds)]
+    pub connect_timeout: Duration,
+    /// How often a source is asked again after a fault that may pass
+    #[arg(long, value_name = "N", default_value_t = 3)]
+    pub retries: u32,
+    /// Bytes at most of a file whose size is not pinned
+    #[arg(long, value_name = "BYTES", default_value_t = 16 << 30)]
+    pub max_size: u64,
+    /// PEM certificates to trust instead of the built-in ones
+    #[arg(long, value_name = "FILE", env = "SSL_CERT_FILE")]
+    pub ca_file: Option<PathBuf>,
+}
+
+fn seconds(text: &str) -> Result<Duration, String> {
+    let number: f64 = text.parse().map_err(|_| format!("expected seconds, found {text:?}"))?;
+    match Duration::try_from_secs_f64(number) {
+        Ok(time) if !time.is_zero() && time < Duration::from_secs(1 << 30) => Ok(time),
+        _ => Err(format!("expected more than 0 seconds, found {text}")),
+    }
+}

@@ -1,0 +1,130 @@
+//! `fetch`: every pinned file into a store, several at a time; nothing unverified gets its name.
+
+use std::fmt::Write as _;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Instant;
+
+use ballast::disk::LinuxDisk;
+use ballast::heal;
+use ballast::lock::{Need, Weight};
+use ballast::store::{Found, Strictness, Wanted};
+
+use crate::args::{Fetch, Fetching, Place};
+use crate::exit::{Exit, Failure};
+use crate::print::Progress;
+use crate::setting::Setting;
+use crate::source::{self, Fault, Limits, Obtained, Sources, Tokens};
+use crate::{facts, print};
+
+/// Fetches what is missing or wrong.
+///
+/// # Errors
+/// [`Exit::FetchFailed`] with each source's fault for each required file that can't be had.
+pub fn fetch(args: &Fetch) -> Result<(), Failure> {
+    let start = Instant::now();
+    let place = Place { lock: args.lock.clone(), store: None, baked: None };
+    let setting = Setting::read(&place)?;
+    let sources = sources(&args.fetching, &args.mirror)?;
+    let (disk, root) = source::open_store(&args.fetching.into).map_err(|error| {
+        Failure::new(Exit::FetchFailed, format!("the store {}: {error}", args.fetching.into.display()))
+    })?;
+    let weights = &setting.lock.weights;
+    let wanted: Vec<_> = weights.iter().map(Wanted::by_pin).collect();
+    let there = heal::verify(&disk, &wanted, Strictness::Volume, facts::threads());
+    let jobs: Vec<Job> = weights
+        .iter()
+        .zip(&there)
+        .filter(|(_, outcome)| !outcome.is_right())
+        .map(|(weight, outcome)| Job { weight, found: &outcome.found })
+        .collect();
+    let failed = run(&disk, &sources, jobs, args.jobs.max(1));
+    let right = weights.len() - failed.len();
+    let ms = start.elapsed().as_millis();
+    print::answer(&format!("{right} of {} right in {}, {ms} ms", weights.len(), root.display()));
+    verdict(&failed)
+}
+
+/// What both `pin` and `fetch` ask.
+///
+/// # Errors
+/// [`Exit::Usage`] for mirrors, tokens or certificates that make no sense.
+pub fn sources(fetching: &Fetching, mirrors: &[String]) -> Result<Sources, Failure> {
+    let env = |name: &str| std::env::var(name).ok();
+    let limits = Limits {
+        overall: fetching.timeout,
+        idle: fetching.idle_timeout,
+        connect: fetching.connect_timeout,
+        retries: fetching.retries,
+        max_size: fetching.max_size,
+    };
+    let ca_file = fetching.ca_file.as_deref().filter(|path| !path.as_os_str().is_empty());
+    Tokens::from_env(env)
+        .and_then(|tokens| Sources::new(limits, tokens, ca_file, source::mirrors(mirrors, env("BALLAST_MIRRORS"))))
+        .map_err(|why| Failure::new(Exit::Usage, why))
+}
+
+struct Job<'a> {
+    weight: &'a Weight,
+    found: &'a Found,
+}
+
+/// A weight that no source gave.
+struct Failed<'a> {
+    weight: &'a Weight,
+    faults: Vec<(String, Fault)>,
+}
+
+/// The largest files first, so that the last one to end is not the last to begin.
+fn run<'a>(disk: &LinuxDisk, sources: &Sources, mut jobs: Vec<Job<'a>>, threads: usize) -> Vec<Failed<'a>> {
+    jobs.sort_by_key(|job| std::cmp::Reverse(job.weight.size.unwrap_or(u64::MAX)));
+    let (next, failed, progress) = (AtomicUsize::new(0), Mutex::new(Vec::new()), Progress::new());
+    let work = || {
+        while let Some(job) = jobs.get(next.fetch_add(1, Ordering::Relaxed)) {
+            if let Err(faults) = one(disk, sources, job, &progress) {
+                let failure = Failed { weight: job.weight, faults };
+                failed.lock().unwrap_or_else(std::sync::PoisonError::into_inner).push(failure);
+            }
+        }
+    };
+    std::thread::scope(|scope| {
+        for _ in 1..threads.min(jobs.len()) {
+            // A refused thread costs speed, never a file.
+            let _ = std::thread::Builder::new().spawn_scoped(scope, work);
+        }
+        work();
+    });
+    let mut failed = failed.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
+    failed.sort_by(|one, other| one.weight.path.cmp(&other.weight.path));
+    failed
+}
+
+fn one(disk: &LinuxDisk, sources: &Sources, job: &Job, progress: &Progress) -> Obtained {
+    let start = Instant::now();
+    let line = progress.line(job.weight.path.file_name(), job.weight.size);
+    let obtained = sources.obtain(disk, job.weight, job.found, &line);
+    match &obtained {
+        Ok(from) => line.end(&format!("right, from {from}, {} ms", start.elapsed().as_millis())),
+        Err(_) => line.end("not to be had"),
+    }
+    obtained
+}
+
+fn verdict(failed: &[Failed]) -> Result<(), Failure> {
+    let required = failed.iter().filter(|failed| failed.weight.need == Need::Required).count();
+    if required == 0 {
+        return Ok(());
+    }
+    let mut what = format!("{required} required of {} files could not be had", failed.len());
+    for Failed { weight, faults } in failed {
+        let _ = write!(what, "\n  {}\n    {}", weight.path, weight.sha256);
+        if faults.is_empty() {
+            what += "\n    no-source: the lock file names none, and there is no mirror";
+        }
+        for (source, fault) in faults {
+            let _ = write!(what, "\n    {source}\n      {fault}");
+        }
+    }
+    Err(Failure::new(Exit::FetchFailed, what)
+        .hint("name a mirror that has files of these digests with --mirror URL|DIR or BALLAST_MIRRORS"))
+}

@@ -1,0 +1,66 @@
+//! Progress of a fetch on stderr: bars on a terminal, a plain line per event elsewhere.
+
+use std::io::{IsTerminal, stderr};
+
+use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
+
+/// All lines of one fetch.
+pub struct Progress {
+    bars: Option<MultiProgress>,
+}
+
+/// One file's line.
+pub struct Line {
+    name: String,
+    bar: ProgressBar,
+    bars: Option<MultiProgress>,
+}
+
+impl Progress {
+    /// Bars if stderr is a terminal.
+    pub fn new() -> Self {
+        Self { bars: stderr().is_terminal().then(MultiProgress::new) }
+    }
+
+    /// Begins one file's line.
+    pub fn line(&self, name: &str, size: Option<u64>) -> Line {
+        let bar = self.bars.as_ref().map_or_else(ProgressBar::hidden, |bars| bars.add(bar(size)));
+        bar.set_prefix(name.to_owned());
+        Line { name: name.to_owned(), bar, bars: self.bars.clone() }
+    }
+}
+
+fn bar(size: Option<u64>) -> ProgressBar {
+    let (template, bar) = match size {
+        Some(size) => ("{prefix:32!} {bar:24} {bytes}/{total_bytes} {bytes_per_sec} {eta}", ProgressBar::new(size)),
+        None => ("{prefix:32!} {spinner} {bytes} {bytes_per_sec}", ProgressBar::no_length()),
+    };
+    match ProgressStyle::with_template(template) {
+        Ok(style) => bar.with_style(style),
+        Err(_) => bar,
+    }
+}
+
+impl Line {
+    /// So many bytes are there.
+    pub fn at(&self, bytes: u64) {
+        if self.bars.is_some() {
+            self.bar.set_position(bytes);
+        }
+    }
+
+    /// Something worth telling happened to this file.
+    pub fn remark(&self, text: &str) {
+        let told = format!("ballast: {}: {text}", self.name);
+        match &self.bars {
+            Some(bars) => bars.suspend(|| super::aloud(&format!("{told}\n"))),
+            None => super::aloud(&format!("{told}\n")),
+        }
+    }
+
+    /// The file's end, whatever it was.
+    pub fn end(&self, text: &str) {
+        self.bar.finish_and_clear();
+        self.remark(text);
+    }
+}

@@ -1,0 +1,152 @@
+//! Why a source did not give a file: each fault has a name that is stable, and words.
+
+use std::fmt;
+use std::io;
+
+use ballast::digest::Digest;
+use ballast::place::PlaceFault;
+
+/// One source's fault.
+#[derive(Debug)]
+pub enum Fault {
+    /// The host's name is not known here.
+    NoHost,
+    /// No connection.
+    Unreachable(String),
+    /// No trusted TLS.
+    Tls(String),
+    /// 404, 410, or no such file.
+    NotFound(String),
+    /// 401, 403, 407, or no right to read.
+    Denied(String),
+    /// Another status than a file has.
+    Status(u16),
+    /// More redirects than anybody needs.
+    Redirects(u32),
+    /// The peer went silent.
+    Stalled { got: u64, of: Option<u64> },
+    /// The overall time is up.
+    TooSlow { got: u64, of: Option<u64> },
+    /// The connection or the file ended early.
+    Cut { got: u64, of: Option<u64> },
+    /// Another length than the pinned one, announced or found.
+    WrongLength { found: u64, expected: u64 },
+    /// More bytes than the pinned size, or than `--max-size`.
+    TooLong { most: u64 },
+    /// A page was sent in the weight's place.
+    Html,
+    /// A Git LFS pointer was sent in the weight's place.
+    LfsPointer,
+    /// Other bytes.
+    WrongBytes { found: Digest },
+    /// No room in the store.
+    DiskFull,
+    /// The store could not be written.
+    Store(&'static str, io::Error),
+    /// The source could not be read.
+    Unreadable(String),
+    /// There is no pip.
+    NoPip,
+    /// pip brought no wheel of that version for this machine; a source package is never taken.
+    NoWheel(String),
+    /// The wheel has no such member.
+    NoMember(String),
+    /// The answer is no HTTP.
+    BadAnswer(String),
+}
+
+impl Fault {
+    /// The fault's name.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::NoHost => "no-such-host",
+            Self::Unreachable(_) => "unreachable",
+            Self::Tls(_) => "tls",
+            Self::NotFound(_) => "not-found",
+            Self::Denied(_) => "denied",
+            Self::Status(_) => "status",
+            Self::Redirects(_) => "redirects",
+            Self::Stalled { .. } => "stalled",
+            Self::TooSlow { .. } => "too-slow",
+            Self::Cut { .. } => "cut",
+            Self::WrongLength { .. } => "wrong-length",
+            Self::TooLong { .. } => "too-long",
+            Self::Html => "html",
+            Self::LfsPointer => "lfs-pointer",
+            Self::WrongBytes { .. } => "wrong-bytes",
+            Self::DiskFull => "disk-full",
+            Self::Store(..) => "store",
+            Self::Unreadable(_) => "unreadable",
+            Self::NoPip => "no-pip",
+            Self::NoWheel(_) => "no-wheel",
+            Self::NoMember(_) => "no-member",
+            Self::BadAnswer(_) => "bad-answer",
+        }
+    }
+
+    /// Whether asking the same source again may help.
+    pub fn may_pass(&self) -> bool {
+        match self {
+            Self::Stalled { .. } | Self::Cut { .. } => true,
+            Self::Status(code) => matches!(code, 408 | 425 | 429 | 500..=599),
+            _ => false,
+        }
+    }
+
+    /// Whether the bytes that came are known to be wrong, or can't be kept.
+    pub fn spoils(&self) -> bool {
+        matches!(
+            self,
+            Self::WrongLength { .. }
+                | Self::TooLong { .. }
+                | Self::Html
+                | Self::LfsPointer
+                | Self::WrongBytes { .. }
+                | Self::DiskFull
+                | Self::Store(..)
+        )
+    }
+}
+
+impl From<PlaceFault> for Fault {
+    fn from(fault: PlaceFault) -> Self {
+        match fault {
+            PlaceFault::Call(_, error) if is_full(&error) => Self::DiskFull,
+            PlaceFault::Call(step, error) => Self::Store(step, error),
+            PlaceFault::NoSource => Self::Unreadable("no source".into()),
+        }
+    }
+}
+
+fn is_full(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
+}
+
+fn part(got: u64, of: Option<u64>) -> String {
+    of.map_or_else(|| format!("{got} bytes"), |all| format!("{got} of {all} bytes"))
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: ", self.name())?;
+        match self {
+            Self::NoHost => write!(f, "the host's name is not known here"),
+            Self::Unreachable(why) | Self::Tls(why) | Self::NotFound(why) | Self::Denied(why) => f.write_str(why),
+            Self::Unreadable(why) | Self::BadAnswer(why) | Self::NoMember(why) => f.write_str(why),
+            Self::Status(code) => write!(f, "status {code}"),
+            Self::Redirects(most) => write!(f, "more than {most} redirects, in circles or without end"),
+            Self::Stalled { got, of } => write!(f, "the peer went silent after {}", part(*got, *of)),
+            Self::TooSlow { got, of } => write!(f, "time was up after {}", part(*got, *of)),
+            Self::Cut { got, of } => write!(f, "ended after {}", part(*got, *of)),
+            Self::WrongLength { found, expected } => write!(f, "expected {expected} bytes, found {found}"),
+            Self::TooLong { most } => write!(f, "expected at most {most} bytes, found more"),
+            Self::Html => write!(f, "this looks like an HTML page, not like a weight"),
+            Self::LfsPointer => write!(f, "this is a Git LFS pointer, not the file that it stands for"),
+            Self::WrongBytes { found } => write!(f, "other bytes, whose sha256 is\n      {found}"),
+            Self::DiskFull => write!(f, "no room left in the store"),
+            Self::Store(step, error) => write!(f, "{step}: {error}"),
+            Self::NoPip => write!(f, "none of pip, pip3, python3 -m pip is installed"),
+            Self::NoWheel(why) => write!(f, "pip found no wheel (source packages are never taken): {why}"),
+        }
+    }
+}

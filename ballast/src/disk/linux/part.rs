@@ -1,0 +1,90 @@
+//! Files that arrive in parts: they outlive their process under a name of their own, so that a
+//! fetch that was cut can go on.
+//!
+//! A part is believed only as far as its bytes: whoever goes on from it hashes what is there. It
+//! is written only under its lock, by its owner, and only while it still has its name: a peer
+//! that waited for the lock may hold an inode that was published meanwhile.
+
+use std::io;
+use std::os::fd::OwnedFd;
+
+use rustix::fs::{self, AtFlags, FallocateFlags, FileType, FlockOperation, Mode, OFlags};
+use rustix::io::Errno;
+
+use super::LinuxFile;
+
+const FLAGS: OFlags = OFlags::CREATE
+    .union(OFlags::RDWR)
+    .union(OFlags::NOFOLLOW)
+    .union(OFlags::NONBLOCK)
+    .union(OFlags::NOCTTY)
+    .union(OFlags::CLOEXEC);
+
+/// Opens or makes a part, alone, with room for `size` bytes; and says how long it is.
+pub(super) fn open(dir: &OwnedFd, name: &str, size: u64) -> io::Result<(LinuxFile, u64)> {
+    for _ in 0..8 {
+        let fd = match fs::openat(dir, name, FLAGS, Mode::from_raw_mode(0o600)) {
+            Ok(fd) => fd,
+            // A symlink, a FIFO, a socket, or a file of somebody else's.
+            Err(Errno::LOOP | Errno::NXIO | Errno::ACCESS) => {
+                fs::unlinkat(dir, name, AtFlags::empty())?;
+                continue;
+            }
+            Err(error) => return Err(error.into()),
+        };
+        fs::flock(&fd, FlockOperation::NonBlockingLockExclusive)?;
+        match judge(&fd, dir, name)? {
+            Judged::Ours(len) => {
+                if let Err(error) = reserve(&fd, size) {
+                    if len == 0 {
+                        let _ = fs::unlinkat(dir, name, AtFlags::empty());
+                    }
+                    return Err(error.into());
+                }
+                return Ok((LinuxFile { fd, name: Some(name.to_owned()) }, len));
+            }
+            Judged::Foreign => fs::unlinkat(dir, name, AtFlags::empty())?,
+            Judged::Moved => {}
+        }
+    }
+    Err(Errno::EXIST.into())
+}
+
+enum Judged {
+    /// A plain file that nobody else can write, of this length.
+    Ours(u64),
+    /// Something else: its name goes, itself is left alone.
+    Foreign,
+    /// The name stands for another inode by now.
+    Moved,
+}
+
+fn judge(fd: &OwnedFd, dir: &OwnedFd, name: &str) -> io::Result<Judged> {
+    let stat = fs::fstat(fd)?;
+    match fs::statat(dir, name, AtFlags::SYMLINK_NOFOLLOW) {
+        Ok(named) if (named.st_dev, named.st_ino) == (stat.st_dev, stat.st_ino) => {}
+        Ok(_) | Err(Errno::NOENT) => return Ok(Judged::Moved),
+        Err(error) => return Err(error.into()),
+    }
+    let plain = FileType::from_raw_mode(stat.st_mode) == FileType::RegularFile;
+    let alone = stat.st_nlink == 1 && stat.st_mode & 0o022 == 0;
+    let own = stat.st_uid == rustix::process::geteuid().as_raw();
+    Ok(if plain && alone && own { Judged::Ours(stat.st_size.unsigned_abs()) } else { Judged::Foreign })
+}
+
+/// Nothing in it any more, and room again.
+pub(super) fn empty(file: &LinuxFile, size: u64) -> io::Result<()> {
+    fs::ftruncate(&file.fd, 0)?;
+    Ok(reserve(&file.fd, size)?)
+}
+
+/// Room without length: the length of a part is what has arrived.
+fn reserve(fd: &OwnedFd, size: u64) -> Result<(), Errno> {
+    if size == 0 {
+        return Ok(());
+    }
+    match fs::fallocate(fd, FallocateFlags::KEEP_SIZE, 0, size) {
+        Err(Errno::OPNOTSUPP | Errno::NOSYS | Errno::INVAL) => Ok(()),
+        done => done,
+    }
+}

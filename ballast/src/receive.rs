@@ -1,0 +1,200 @@
+//! Receiving: bytes that arrive in order from outside a store, hashed in the pass that writes
+//! them (S4 to S8 of `docs/store.md`).
+//!
+//! Promise: a weight's name is given to bytes of one SHA-256, the one that the caller names, and
+//! to nothing else. What was received and not finished stays in a part named for its pin; whoever
+//! goes on from it hashes it first, so that the digest is always that of all the bytes.
+
+use std::io;
+
+use sha2::{Digest as _, Sha256};
+
+use crate::aside::{ASIDE_PREFIX, set_aside, sweep};
+use crate::buffer::Buffer;
+use crate::copy::PUSH;
+use crate::digest::Digest;
+use crate::disk::Disk;
+use crate::lock::RelPath;
+use crate::place::{PlaceFault, at, ensure_dir, full, wrong};
+use crate::store::{BUFFER, Found, Strictness, each_piece};
+
+/// How parts are named; the rest is the pin.
+pub const PART_PREFIX: &str = ".ballast-part.";
+
+/// Why received bytes got no name.
+#[derive(Debug)]
+pub enum ReceiveFault {
+    /// They are others: their digest.
+    Bytes(Digest),
+    /// A call failed.
+    Place(PlaceFault),
+}
+
+impl From<PlaceFault> for ReceiveFault {
+    fn from(fault: PlaceFault) -> Self {
+        Self::Place(fault)
+    }
+}
+
+/// One weight on its way into a store.
+pub struct Receiver<'a, D: Disk> {
+    disk: &'a D,
+    path: &'a RelPath,
+    dir: D::Dir,
+    /// Parents of directories made on the way: their names are not durable yet.
+    made_in: Vec<D::Dir>,
+    /// The name of the part that is held, where unfinished bytes are kept.
+    part: Option<String>,
+    /// Room to reserve; 0 where the length is not known.
+    room: u64,
+    file: D::File,
+    hasher: Sha256,
+    len: u64,
+    /// The file may hold other bytes than those that were hashed.
+    torn: bool,
+}
+
+impl<'a, D: Disk> Receiver<'a, D> {
+    /// Begins, or goes on from the part that an earlier call left. `len` says how much is there.
+    /// Without a pin nothing is kept for another call.
+    ///
+    /// # Errors
+    /// Those of the directory, and of staging: a full disk speaks here if the length is known.
+    pub fn open(disk: &'a D, path: &'a RelPath, pin: Option<Digest>, size: Option<u64>) -> Result<Self, PlaceFault> {
+        let (dir, made_in) = ensure_dir(disk, path, Strictness::Volume)?;
+        let part = pin.map(|pin| format!("{PART_PREFIX}{pin}"));
+        let room = size.unwrap_or(0);
+        let (file, len, part) = with_room(disk, &dir, path, || open_file(disk, &dir, part.as_deref(), room))?;
+        let mut receiver =
+            Self { disk, path, dir, made_in, part, room, file, hasher: Sha256::new(), len: 0, torn: len > 0 };
+        if len > 0 && (size.is_some_and(|size| len > size) || !receiver.go_on(len)) {
+            receiver.restart()?;
+        }
+        Ok(receiver)
+    }
+
+    /// Hashes what an earlier call wrote; `false` where it can't be read.
+    fn go_on(&mut self, len: u64) -> bool {
+        let mut buffer = Buffer::new(BUFFER);
+        let hasher = &mut self.hasher;
+        let whole = each_piece(self.disk, &self.file, 0, len, &mut buffer, |piece, _| {
+            hasher.update(piece);
+            Ok(())
+        });
+        self.len = len;
+        self.torn = !whole.unwrap_or(false);
+        !self.torn
+    }
+
+    /// Bytes so far.
+    pub fn len(&self) -> u64 {
+        self.len
+    }
+
+    /// Whether nothing is there yet.
+    pub fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+
+    /// Forgets all bytes.
+    ///
+    /// # Errors
+    /// Those of emptying the file and of reserving its room again.
+    pub fn restart(&mut self) -> Result<(), PlaceFault> {
+        if self.len > 0 || self.torn {
+            self.torn = true;
+            self.disk.empty(&self.file, self.room).map_err(at("S4 empty"))?;
+        }
+        (self.hasher, self.len, self.torn) = (Sha256::new(), 0, false);
+        Ok(())
+    }
+
+    /// S5: takes the next bytes.
+    ///
+    /// # Errors
+    /// Those of the write; nothing is taken any more until `restart`.
+    pub fn write(&mut self, bytes: &[u8]) -> Result<(), PlaceFault> {
+        if self.torn {
+            return Err(PlaceFault::Call("S5 write", io::ErrorKind::BrokenPipe.into()));
+        }
+        self.torn = true;
+        self.disk.write_at(&self.file, bytes, self.len).map_err(at("S5 write"))?;
+        self.torn = false;
+        self.hasher.update(bytes);
+        let end = self.len + bytes.len() as u64;
+        if end / PUSH != self.len / PUSH {
+            let from = self.len / PUSH * PUSH;
+            let _ = self.disk.push(&self.file, from, end / PUSH * PUSH - from);
+        }
+        self.len = end;
+        Ok(())
+    }
+
+    /// Gives up. Bytes that came stay in their part; of a file that never began nothing stays.
+    pub fn give_up(self) {
+        let (disk, dir, part) = (self.disk, self.dir, self.part.filter(|_| self.len == 0));
+        // The name first: once the file is let go, another process may have taken it up.
+        if let Some(part) = part {
+            let _ = disk.remove(&dir, &part);
+        }
+        drop(self.file);
+        sweep(disk, &dir);
+    }
+
+    /// The digest of all the bytes so far.
+    pub fn digest(&self) -> Digest {
+        Digest::from_bytes(self.hasher.clone().finalize().into())
+    }
+
+    /// S6 to S8: gives the weight's name to bytes of this digest. `found` is what has it now.
+    ///
+    /// # Errors
+    /// [`ReceiveFault::Bytes`] when the bytes are others; the name is as before.
+    pub fn publish(self, pin: Digest, found: &Found) -> Result<(), ReceiveFault> {
+        let digest = self.digest();
+        if digest != pin || self.torn {
+            return Err(ReceiveFault::Bytes(digest));
+        }
+        self.disk.settle(&self.file, Strictness::Volume.file_mode()).map_err(at("S6 settle"))?;
+        let name = self.path.file_name();
+        if wrong(found) {
+            set_aside(self.disk, &self.dir, name).map_err(at("S7 set aside"))?;
+        }
+        self.disk.publish(self.file, &self.dir, name).map_err(at("S8 publish"))?;
+        for dir in std::iter::once(&self.dir).chain(self.made_in.iter().rev()) {
+            self.disk.sync_dir(dir).map_err(at("S8 sync the directory"))?;
+        }
+        Ok(())
+    }
+}
+
+/// A part and its name, unless another process holds it: then a file that nobody else sees.
+fn open_file<D: Disk>(
+    disk: &D,
+    dir: &D::Dir,
+    part: Option<&str>,
+    room: u64,
+) -> io::Result<(D::File, u64, Option<String>)> {
+    match part.map(|part| (part, disk.part(dir, part, room))) {
+        Some((part, Ok((file, len)))) => Ok((file, len, Some(part.to_owned()))),
+        Some((_, Err(error))) if error.kind() != io::ErrorKind::WouldBlock => Err(error),
+        _ => Ok((disk.stage(dir, room)?, 0, None)),
+    }
+}
+
+/// The copy kept aside is the first to go when there is no room.
+fn with_room<D: Disk, T>(
+    disk: &D,
+    dir: &D::Dir,
+    path: &RelPath,
+    open: impl Fn() -> io::Result<T>,
+) -> Result<T, PlaceFault> {
+    match open() {
+        Err(error) if full(&error) => {
+            sweep(disk, dir);
+            let _ = disk.remove(dir, &format!("{ASIDE_PREFIX}{}", path.file_name()));
+            open().map_err(at("S4 stage"))
+        }
+        opened => opened.map_err(at("S4 stage")),
+    }
+}
