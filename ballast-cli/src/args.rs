@@ -161,7 +161,6 @@ pub struct Status {
     pub json: bool,
 }
 
-#[cfg(feature = "full")]
 #[derive(Debug, Args)]
 pub struct Doctor {
     #[command(flatten)]
@@ -179,6 +178,7 @@ pub struct Doctor {
     pub json: bool,
 }
 
+#[cfg(feature = "full")]
 #[derive(Debug, Args)]
 pub struct Bake {
     #[command(flatten)]
