@@ -338,7 +338,7 @@ impl<'a> Machine<'a> {
     fn build(&mut self) -> Result<(), WeightError> {
         match (self.pop()?, self.top()?) {
             (Value::Dict(_), Value::Dict(_)) => Ok(()),
-            (_, other) => Err(self.wrong("a dict with a dict of attributes", format!("{other}"))),
+            (state, object) => Err(self.wrong("a dict to attach to a dict", format!("{state} for {object}"))),
         }
     }
 
