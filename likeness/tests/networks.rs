@@ -5,8 +5,11 @@
 mod support;
 
 use likeness::engine::{KernelSet, Scratch};
+use likeness::image::resize::{Window, resize, resize_window};
+use likeness::image::{Bgr, Framed};
+use likeness::net::centerface::Maps;
 use likeness::net::minifasnet::softmax;
-use likeness::net::{Detector, Embedder, SpoofV1Se, SpoofV2, WeightFile};
+use likeness::net::{Detector, Digest, Embedder, SpoofV1Se, SpoofV2, WeightFile};
 use likeness::selftest::SelfTest;
 use serde_json::Value;
 use support::{
@@ -85,6 +88,110 @@ fn facenet512_gives_deepfaces_embeddings_for_the_stored_faces() {
         }
     }
     assert!(failures.is_empty(), "{failures:#?}");
+}
+
+/// Resizes a canvas as DeepFace does for CenterFace: RGB, height, width.
+fn canvas(image: &Bgr, bordered: bool) -> (Vec<f32>, usize, usize) {
+    let framed = if bordered { Framed::half(image) } else { Framed::bare(image) };
+    let (height, width) = (framed.height().next_multiple_of(32), framed.width().next_multiple_of(32));
+    let whole = Window { left: 0, top: 0, width, height };
+    let resized = resize_window(framed, width, height, whole);
+    let rgb = resized.data().chunks_exact(3).flat_map(|bgr| [bgr[2], bgr[1], bgr[0]]).map(f32::from);
+    (rgb.collect(), height, width)
+}
+
+/// The box (x1, y1, x2, y2) and ten landmarks that a cell of the maps says, in pixels of the canvas.
+fn decode_cell(maps: &Maps, cell: usize, height: f32, width: f32) -> ([f32; 4], [f32; 10]) {
+    let (row, column) = ((cell / maps.columns) as f32, (cell % maps.columns) as f32);
+    let (h, w) = (maps.scale[2 * cell].exp() * 4.0, maps.scale[2 * cell + 1].exp() * 4.0);
+    let x = ((column + maps.offset[2 * cell + 1] + 0.5) * 4.0 - w / 2.0).clamp(0.0, width);
+    let y = ((row + maps.offset[2 * cell] + 0.5) * 4.0 - h / 2.0).clamp(0.0, height);
+    let landmark = |i: usize| {
+        let part = maps.landmarks[10 * cell + (i ^ 1)];
+        if i.is_multiple_of(2) { part * w + x } else { part * h + y }
+    };
+    ([x, y, (x + w).min(width), (y + h).min(height)], std::array::from_fn(landmark))
+}
+
+#[test]
+fn the_detectors_maps_hold_every_golden_box_with_its_landmarks() {
+    let Some(folder) = testdata("detections") else { return };
+    let detector = Detector::load(weights(&folder, CENTERFACE), KernelSet::best()).unwrap();
+    let mut scratch = Scratch::default();
+    let (mut failures, mut boxes, mut worst) = (Vec::new(), 0, 0f32);
+    for (photo, image) in support::deepface::answers(&folder).images {
+        let pixels = support::deepface::photo(&folder, &photo);
+        for (bordered, run) in [(true, image.aligned), (false, image.unaligned)] {
+            if bordered && pixels.width() * pixels.height() > 300_000 {
+                continue; // four times the pixels; the pipeline's own tests look at them
+            }
+            let (rgb, height, width) = canvas(&pixels, bordered);
+            let raw = run.raw_detector;
+            assert_eq!([height, width], raw.net_hw, "{photo}");
+            let maps = detector.maps(&mut scratch, height, width, &rgb).unwrap();
+            let [ratio_y, ratio_x] = [0, 1].map(|i| raw.net_hw[i] as f32 / raw.input_hw[i] as f32);
+            for (golden, marks) in raw.detections_x1y1x2y2score.iter().zip(&raw.landmarks_xy5) {
+                let far = |cell: usize| {
+                    let (corners, landmarks) = decode_cell(&maps, cell, height as f32, width as f32);
+                    let found = corners.iter().chain(&landmarks).enumerate();
+                    let ratio = |i: usize| if i.is_multiple_of(2) { ratio_x } else { ratio_y };
+                    let wanted = golden[..4].iter().chain(marks);
+                    found.zip(wanted).map(|((i, f), w)| (f / ratio(i) - w).abs()).fold(0.0, f32::max)
+                };
+                let cells = (0..maps.heat.len()).filter(|&cell| (maps.heat[cell] - golden[4]).abs() < 1e-5);
+                let nearest = cells.map(far).fold(f32::INFINITY, f32::min);
+                (boxes, worst) = (boxes + 1, worst.max(nearest));
+                if nearest > 1e-3 {
+                    failures.push(format!("{photo}, bordered {bordered}, {golden:?}: {nearest} px"));
+                }
+            }
+        }
+    }
+    println!("{boxes} boxes with landmarks, at most {worst:.1e} px off");
+    assert!(boxes >= 25, "{boxes}");
+    assert!(failures.is_empty(), "{failures:#?}");
+}
+
+#[test]
+fn each_spoof_network_gives_silent_faces_own_numbers() {
+    let Some(folder) = testdata("Silent-Face") else { return };
+    let golden = golden(&folder, "silent_face.json");
+    let v2 = SpoofV2::load(weights(&folder, SPOOF_V2), KernelSet::best()).unwrap();
+    let v1se = SpoofV1Se::load(weights(&folder, SPOOF_V1SE), KernelSet::best()).unwrap();
+    let mut scratch = Scratch::default();
+    let mut failures = Vec::new();
+    for (photo, sample) in golden.as_object().unwrap() {
+        let image = support::deepface::photo(&folder, photo);
+        for boxes in ["retinaface", "centerface"] {
+            for name in ["MiniFASNetV2", "MiniFASNetV1SE"] {
+                let answer = &sample[boxes]["per_model"][name];
+                let [left, top, right, bottom] =
+                    [0, 1, 2, 3].map(|i| answer["crop_xyxy_inclusive"][i].as_u64().unwrap() as usize);
+                let crop = image.window(left as i64, top as i64, right - left + 1, bottom - top + 1);
+                let input: Vec<f32> = resize(&crop, 80, 80).data().iter().map(|&byte| f32::from(byte)).collect();
+                let logits = match name {
+                    "MiniFASNetV2" => v2.logits(&mut scratch, &input).unwrap(),
+                    _ => v1se.logits(&mut scratch, &input).unwrap(),
+                };
+                let error = farthest(&softmax(logits), &numbers(&answer["softmax"]));
+                println!("{photo:14} {boxes:10} {name:14} softmax {error:.1e}");
+                if error > 1e-5 {
+                    failures.push(format!("{photo} {boxes} {name}: off by {error}"));
+                }
+            }
+        }
+    }
+    assert!(failures.is_empty(), "{failures:#?}");
+}
+
+#[test]
+fn a_file_without_a_recorded_answer_is_tested_in_structure_only() {
+    let Some(folder) = testdata("structural self-test") else { return };
+    let unknown = Digest([7; 32]);
+    let file = WeightFile::verified(support::bytes(&folder, SPOOF_V2), unknown);
+    let network = SpoofV2::load(file, KernelSet::best()).unwrap();
+    assert_eq!(*network.tested(), SelfTest::Structural { digest: unknown });
+    assert!(network.tested().to_string().contains("no answer is recorded"));
 }
 
 #[test]

@@ -131,7 +131,7 @@ fn every_opcode_outside_the_list_is_named_with_its_offset() {
 #[test]
 fn attacks_on_the_stack_the_memo_and_the_memory_are_refused() {
     let deep = [vec![b')'], vec![0x85; 3_000_000]].concat();
-    let attacks: [(&str, Vec<u8>); 14] = [
+    let attacks: [(&str, Vec<u8>); 16] = [
         ("a tuple of tuples, three million deep", deep),
         ("three million dicts", b"}".repeat(3_000_000)),
         ("three million marks", b"(".repeat(3_000_000)),
@@ -140,7 +140,9 @@ fn attacks_on_the_stack_the_memo_and_the_memory_are_refused() {
         ("an integer of 255 bytes", [&b"\x8a\xff"[..], &[0; 255]].concat()),
         ("a pop from nothing", b"R".to_vec()),
         ("a tuple across a mark", b"N(N\x86".to_vec()),
-        ("a mark that was popped below", b"NN(sN".to_vec()),
+        ("an item set below a mark", b"}NN(sN".to_vec()),
+        ("a value popped below a mark", b"N)(RN".to_vec()),
+        ("a tuple after a pop below its mark", b"}NN(s\x85".to_vec()),
         ("a memo slot never filled", b"j\xff\xff\xff\xff".to_vec()),
         ("a memo of nothing", b"q\0".to_vec()),
         ("a dict of odd length", b"}(NNNu".to_vec()),

@@ -234,26 +234,27 @@ impl<'a> Machine<'a> {
 
     /// Moves the top `length` values into the arena as one tuple.
     fn tuple(&mut self, length: usize) -> Result<(), WeightError> {
-        let floor = self.marks.last().copied().unwrap_or(0);
-        let Some(start) = self.stack.len().checked_sub(length).filter(|&start| start >= floor) else {
-            return Err(self.wrong("enough values for a tuple", format!("{}", self.stack.len() - floor)));
-        };
-        let begin = self.items.len();
-        self.items.extend(self.stack.drain(start..));
-        self.push(Value::Tuple { start: begin, length });
+        let values = self.split(length)?;
+        self.push_tuple(values);
         Ok(())
     }
 
+    fn push_tuple(&mut self, values: Vec<Value<'a>>) {
+        let (start, length) = (self.items.len(), values.len());
+        self.items.extend(values);
+        self.push(Value::Tuple { start, length });
+    }
+
     fn marked_tuple(&mut self) -> Result<(), WeightError> {
-        let mark = self.mark()?;
-        self.tuple(self.stack.len() - mark)
+        let values = self.marked()?;
+        self.push_tuple(values);
+        Ok(())
     }
 
     fn set_items(&mut self, single: bool) -> Result<(), WeightError> {
-        let from = if single { self.stack.len().saturating_sub(2) } else { self.mark()? };
-        let pairs = self.stack.split_off(from.min(self.stack.len()));
+        let pairs = if single { self.split(2)? } else { self.marked()? };
         let (pairs, rest) = pairs.as_chunks::<2>();
-        if !rest.is_empty() || (single && pairs.is_empty()) {
+        if !rest.is_empty() {
             return Err(self.wrong("pairs of key and value", "an odd number of values".to_owned()));
         }
         match self.top()? {
@@ -264,8 +265,7 @@ impl<'a> Machine<'a> {
     }
 
     fn append(&mut self) -> Result<(), WeightError> {
-        let mark = self.mark()?;
-        let values = self.stack.split_off(mark);
+        let values = self.marked()?;
         match self.top()? {
             Value::List(index) => self.lists[index].extend(values),
             other => return Err(self.wrong("a list to extend", format!("{other}"))),
@@ -388,16 +388,36 @@ impl<'a> Machine<'a> {
     }
 
     fn pop(&mut self) -> Result<Value<'a>, WeightError> {
-        self.stack.pop().ok_or_else(|| self.wrong("a value on the stack", "an empty stack".to_owned()))
+        Ok(self.split(1)?[0])
     }
 
     fn top(&self) -> Result<Value<'a>, WeightError> {
-        self.stack.last().copied().ok_or_else(|| self.wrong("a value on the stack", "an empty stack".to_owned()))
+        match self.stack.last() {
+            Some(&value) if self.stack.len() > self.floor() => Ok(value),
+            _ => Err(self.wrong("a value on the stack", "none".to_owned())),
+        }
     }
 
-    fn mark(&mut self) -> Result<usize, WeightError> {
-        let mark = self.marks.pop().filter(|&mark| mark <= self.stack.len());
-        mark.ok_or_else(|| self.wrong("a mark on the stack", "none".to_owned()))
+    /// Values below the last mark are out of reach, so that a mark is never above the stack.
+    fn floor(&self) -> usize {
+        self.marks.last().copied().unwrap_or(0)
+    }
+
+    /// Takes the top `length` values.
+    fn split(&mut self, length: usize) -> Result<Vec<Value<'a>>, WeightError> {
+        let there = self.stack.len() - self.floor();
+        if there < length {
+            return Err(self.wrong(&format!("{length} values on the stack"), there.to_string()));
+        }
+        Ok(self.stack.split_off(self.stack.len() - length))
+    }
+
+    /// Takes all values above the last mark, and the mark.
+    fn marked(&mut self) -> Result<Vec<Value<'a>>, WeightError> {
+        let Some(mark) = self.marks.pop() else {
+            return Err(self.wrong("a mark on the stack", "none".to_owned()));
+        };
+        Ok(self.stack.split_off(mark))
     }
 
     fn byte(&mut self) -> Result<u8, WeightError> {
