@@ -155,6 +155,11 @@ impl Image {
     }
 }
 
+/// The SHA-256 of a file.
+pub fn pin(path: &Path) -> String {
+    pin_of(&fs::read(path).unwrap())
+}
+
 /// The lock file with another pin and size for one weight.
 fn with_pin(lock: &str, name: &str, pin: &str, size: usize) -> String {
     let mut inside = false;

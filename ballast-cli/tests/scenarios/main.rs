@@ -7,6 +7,7 @@
 #![expect(clippy::unwrap_used, reason = "a test's helpers may fail where they stand")]
 
 mod cases;
+mod docker;
 mod ground;
 mod image;
 mod kills;
