@@ -1,0 +1,400 @@
+//! Real processes that die, real file systems that fill up or lose power. At all times a weight's
+//! name is absent, right, or what it was before; the next boot converges.
+#![expect(clippy::unwrap_used, reason = "a test's helpers may fail where they stand")]
+#![expect(clippy::print_stderr, reason = "seeds and durations are for the reader of a failure")]
+
+mod support;
+
+use std::fs::{self, File};
+use std::os::unix::fs::{FileExt, chown};
+use std::os::unix::process::ExitStatusExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use support::{PAIR, TREE, Weight, World, bytes_of, is_root, program, stderr, stdout};
+
+/// Seeded dice: the seed is printed, and BALLAST_SEED repeats it.
+struct Dice(u64);
+
+impl Dice {
+    fn new(test: &str) -> Self {
+        let given = std::env::var("BALLAST_SEED").ok().and_then(|seed| seed.parse().ok());
+        let now = || std::time::UNIX_EPOCH.elapsed().unwrap().as_nanos() as u64;
+        let seed = given.unwrap_or_else(now);
+        eprintln!("{test}: BALLAST_SEED={seed}");
+        Self(seed)
+    }
+
+    /// A number from 0 to 1.
+    fn roll(&mut self) -> f64 {
+        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (self.0 >> 11) as f64 / (1u64 << 53) as f64
+    }
+}
+
+const STARTS: [&str; 3] = ["missing", "one bit flipped", "truncated"];
+
+/// What is under the large weight's name before a boot; the small one is missing.
+fn plant(world: &World, start: &str) -> Option<Vec<u8>> {
+    fs::remove_dir_all(world.cache().join(".deepface")).ok();
+    let mut bytes = bytes_of(&PAIR[0]);
+    match start {
+        "one bit flipped" => bytes[1_500_000] ^= 1,
+        "truncated" => bytes.truncate(77_777),
+        _ => return None,
+    }
+    let dir = world.cache().join(TREE);
+    fs::create_dir_all(&dir).unwrap();
+    fs::write(dir.join("large.bin"), &bytes).unwrap();
+    for path in ["", ".deepface", TREE, ".deepface/weights/large.bin"] {
+        chown(world.cache().join(path), Some(100), Some(101)).unwrap();
+    }
+    Some(bytes)
+}
+
+/// A weight that is neither absent, nor right, nor what was there before.
+fn lies(cache: &Path, before: Option<&Vec<u8>>) -> Vec<String> {
+    let mut wrong = Vec::new();
+    for weight in &PAIR {
+        let Ok(found) = fs::read(cache.join(TREE).join(weight.name)) else { continue };
+        let as_before = weight.name == "large.bin" && before == Some(&found);
+        if found != bytes_of(weight) && !as_before {
+            wrong.push(format!("{} has {} wrong bytes", weight.name, found.len()));
+        }
+    }
+    wrong
+}
+
+/// Names that a finished boot must not leave.
+fn litter(cache: &Path) -> Vec<String> {
+    let Ok(entries) = fs::read_dir(cache.join(TREE)) else { return Vec::new() };
+    let names = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap());
+    names.filter(|name| name.starts_with(".ballast-staged.")).collect()
+}
+
+fn converges(world: &World) -> Result<(), String> {
+    let output = world.run(&[]);
+    let right = world.all_right(&world.cache(), &PAIR);
+    let left = litter(&world.cache());
+    match output.status.success() && right && left.is_empty() && stdout(&output).starts_with("started 100:101") {
+        true => Ok(()),
+        false => Err(format!("the next boot does not converge: right {right}, left {left:?}\n{}", stderr(&output))),
+    }
+}
+
+fn start(world: &World) -> Child {
+    let report = world.path("killed.json");
+    let args = ["run", "--report", report.to_str().unwrap(), "--", "/bin/true"];
+    world.command(&args).stderr(Stdio::null()).spawn().unwrap()
+}
+
+/// The time of one boot on a wiped volume, the longest of three.
+fn boot_time(world: &World) -> Duration {
+    let boot = |_| {
+        plant(world, "one bit flipped");
+        let begin = Instant::now();
+        assert!(start(world).wait().unwrap().success());
+        begin.elapsed()
+    };
+    (0..3).map(boot).max().unwrap()
+}
+
+#[test]
+fn killed_at_two_hundred_seeded_moments() {
+    if !is_root("killed_at_two_hundred_seeded_moments") {
+        return;
+    }
+    let (world, mut dice) = (World::new(&PAIR), Dice::new("killed_at_two_hundred_seeded_moments"));
+    let span = boot_time(&world);
+    let (mut wrong, mut killed) = (Vec::new(), 0);
+    for round in 0..200 {
+        let state = STARTS[round % STARTS.len()];
+        let before = plant(&world, state);
+        let mut child = start(&world);
+        let moment = span.mul_f64(dice.roll() * 1.1);
+        // The moment is the test: nothing is waited for.
+        std::thread::sleep(moment);
+        child.kill().unwrap();
+        killed += usize::from(child.wait().unwrap().signal() == Some(9));
+        wrong
+            .extend(lies(&world.cache(), before.as_ref()).into_iter().map(|why| format!("{state}, {moment:?}: {why}")));
+        if let Err(why) = converges(&world) {
+            wrong.push(format!("{state}, {moment:?}: {why}"));
+        }
+    }
+    eprintln!("{killed} of 200 were killed before their end; a boot takes {span:?}");
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    assert!(killed >= 50, "only {killed} boots were still running");
+}
+
+/// Calls that change something, or after which something was changed.
+const CALLS: [&str; 15] = [
+    "mkdirat",
+    "openat2",
+    "flock",
+    "fallocate",
+    "pwrite64",
+    "sync_file_range",
+    "fremovexattr",
+    "fchmod",
+    "fdatasync",
+    "linkat",
+    "renameat2",
+    "renameat",
+    "fsync",
+    "unlinkat",
+    "fchownat",
+];
+
+#[test]
+fn killed_at_every_system_call_that_changes_something() {
+    if !is_root("killed_at_every_system_call") {
+        return;
+    }
+    let world = World::new(&PAIR);
+    let (mut wrong, mut killed) = (Vec::new(), 0);
+    for call in CALLS {
+        for number in 1.. {
+            let before = plant(&world, "one bit flipped");
+            let output = strace(&world, &format!("{call}:signal=SIGKILL:when={number}"));
+            if output.status.signal().is_none() && output.status.code() != Some(137) {
+                break;
+            }
+            killed += 1;
+            wrong
+                .extend(lies(&world.cache(), before.as_ref()).into_iter().map(|why| format!("{call} {number}: {why}")));
+            if let Err(why) = converges(&world) {
+                wrong.push(format!("{call} {number}: {why}"));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    assert!(killed >= 30, "only {killed} calls were met");
+}
+
+fn strace(world: &World, inject: &str) -> std::process::Output {
+    let call = inject.split(':').next().unwrap();
+    let mut strace = Command::new("strace");
+    strace.args(["-f", "-qqq", "-o", "/dev/null", "-e", &format!("trace={call}"), "-e"]);
+    strace.arg(format!("inject={inject}")).arg(program());
+    strace.args(["run", "--report", world.report().to_str().unwrap(), "--", "/bin/true"]);
+    strace.env("BALLAST_LOCK", world.lock()).output().unwrap()
+}
+
+/// A file system of its own, unmounted when dropped.
+struct Mount(PathBuf);
+
+impl Mount {
+    fn tmpfs(at: &Path, options: &str) -> Self {
+        run("mount", &["-t", "tmpfs", "-o", options, "tmpfs", at.to_str().unwrap()]);
+        Self(at.to_owned())
+    }
+
+    fn image(image: &Path, at: &Path) -> Self {
+        run("mount", &["-o", "loop", image.to_str().unwrap(), at.to_str().unwrap()]);
+        Self(at.to_owned())
+    }
+
+    fn remount(&self, options: &str) {
+        run("mount", &["-o", &format!("remount,{options}"), self.0.to_str().unwrap()]);
+    }
+}
+
+impl Drop for Mount {
+    fn drop(&mut self) {
+        run("umount", &[self.0.to_str().unwrap()]);
+    }
+}
+
+fn run(program: &str, args: &[&str]) {
+    let output = Command::new(program).args(args).output().unwrap();
+    assert!(output.status.success(), "{program} {args:?}: {output:?}");
+}
+
+fn ext4(image: &Path, bytes: u64, more: &[&str]) {
+    File::create(image).unwrap().set_len(bytes).unwrap();
+    let mut args = vec!["-q", "-F"];
+    args.extend(more);
+    args.push(image.to_str().unwrap());
+    run("mkfs.ext4", &args);
+}
+
+/// The boot is stopped at a seeded moment, and what had reached the device by then is copied:
+/// that is the disk that a machine finds when the power is back.
+#[test]
+fn the_power_goes_at_seeded_moments_on_ext4() {
+    if !is_root("the_power_goes_at_seeded_moments_on_ext4") {
+        return;
+    }
+    let (world, mut dice) = (World::new(&PAIR), Dice::new("the_power_goes_at_seeded_moments_on_ext4"));
+    let (image, copy, after) = (world.path("disk.ext4"), world.path("copy.ext4"), world.path("after"));
+    fs::create_dir(&after).unwrap();
+    ext4(&image, 24 << 20, &[]);
+    let _mounted = Mount::image(&image, &world.cache());
+    let span = boot_time(&world);
+    let (mut wrong, mut cut) = (Vec::new(), 0);
+    for round in 0..24 {
+        let state = STARTS[round % STARTS.len()];
+        let before = plant(&world, state);
+        run("sync", &["-f", world.cache().to_str().unwrap()]);
+        let mut child = start(&world);
+        // The last two rounds cut after the end: what was reported must last.
+        let moment = if round < 22 { span.mul_f64(dice.roll()) } else { span * 3 };
+        std::thread::sleep(moment);
+        let ended = child.try_wait().unwrap().is_some();
+        if !ended {
+            run("kill", &["-STOP", &child.id().to_string()]);
+            cut += 1;
+        }
+        fs::copy(&image, &copy).unwrap();
+        child.kill().unwrap();
+        child.wait().unwrap();
+        let mounted = Mount::image(&copy, &after);
+        wrong.extend(lies(&after, before.as_ref()).into_iter().map(|why| format!("{state}, {moment:?}: {why}")));
+        if ended && !world.all_right(&after, &PAIR) {
+            wrong.push(format!("{state}: the boot had ended, and what it said did not last"));
+        }
+        let output = world.run(&["--store", after.to_str().unwrap()]);
+        if !output.status.success() || !world.all_right(&after, &PAIR) {
+            wrong.push(format!("{state}, {moment:?}: the next boot: {output:?}"));
+        }
+        drop(mounted);
+    }
+    eprintln!("{cut} of 24 boots were cut; a boot takes {span:?}");
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    assert!(cut >= 5, "only {cut} boots were still running");
+}
+
+/// Nothing partial is visible and the layer serves; once there is room, the cache heals by itself.
+fn full_then_enlarged(world: &World, name: &str, enlarge: impl FnOnce(), wrong: &mut Vec<String>) {
+    let output = world.run(&[]);
+    let (layer, partial) = (world.baked(), lies(&world.cache(), None));
+    if !stdout(&output).ends_with(layer.to_str().unwrap()) || !partial.is_empty() {
+        wrong.push(format!("{name}, full: {partial:?}\n{output:?}"));
+    }
+    enlarge();
+    let output = world.run(&[]);
+    if !stdout(&output).ends_with(world.cache().to_str().unwrap()) || !world.all_right(&world.cache(), &PAIR) {
+        wrong.push(format!("{name}, enlarged: {output:?}"));
+    }
+}
+
+#[test]
+fn without_space_or_inodes_nothing_partial_is_visible_and_with_room_it_heals() {
+    if !is_root("without_space_or_inodes") {
+        return;
+    }
+    let mut wrong = Vec::new();
+    for (name, small, large) in [
+        ("tmpfs without space", "size=1m,mode=755", "size=16m"),
+        ("tmpfs without inodes", "nr_inodes=2,mode=755", "nr_inodes=100"),
+        ("tmpfs with inodes for the directories alone", "nr_inodes=3,mode=755", "nr_inodes=100"),
+    ] {
+        let world = World::new(&PAIR);
+        let mounted = Mount::tmpfs(&world.cache(), small);
+        full_then_enlarged(&world, name, || mounted.remount(large), &mut wrong);
+    }
+    let filler = |world: &World| world.cache().join("filler");
+    let fill = |world: &World| {
+        let file = File::create(filler(world)).unwrap();
+        for at in 0u64.. {
+            if file.write_all_at(&[7; 65536], at << 16).is_err() {
+                break;
+            }
+        }
+    };
+    let world = World::new(&PAIR);
+    let image = world.path("disk.ext4");
+    ext4(&image, 8 << 20, &["-m", "0"]);
+    let mounted = Mount::image(&image, &world.cache());
+    fill(&world);
+    full_then_enlarged(&world, "ext4 without space", || fs::remove_file(filler(&world)).unwrap(), &mut wrong);
+    drop(mounted);
+    let world = World::new(&PAIR);
+    let image = world.path("disk.ext4");
+    ext4(&image, 8 << 20, &["-N", "16"]);
+    let mounted = Mount::image(&image, &world.cache());
+    let names: Vec<_> =
+        (0..).map(|number| world.cache().join(format!("f{number}"))).take_while(|f| File::create(f).is_ok()).collect();
+    assert!(!names.is_empty());
+    let free = || names.iter().for_each(|name| fs::remove_file(name).unwrap());
+    full_then_enlarged(&world, "ext4 without inodes", free, &mut wrong);
+    drop(mounted);
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn a_stop_signal_ends_a_boot_also_as_process_1() {
+    if !is_root("a_stop_signal_ends_a_boot") {
+        return;
+    }
+    for wrapper in [&["env"][..], &["unshare", "--pid", "--fork", "--kill-child"]] {
+        let world = World::new(&PAIR);
+        let held = File::open(world.cache()).unwrap();
+        rustix::fs::flock(&held, rustix::fs::FlockOperation::LockExclusive).unwrap();
+        let report = world.report();
+        let args = ["run", "--lock-wait", "60", "--report", report.to_str().unwrap(), "--", "/bin/true"];
+        let mut command = Command::new(wrapper[0]);
+        command.args(&wrapper[1..]).arg(program()).args(args).env("BALLAST_LOCK", world.lock()).stderr(Stdio::null());
+        let mut child = command.spawn().unwrap();
+        let boot = waiting(&world, &mut child);
+        let begin = Instant::now();
+        run("kill", &["-TERM", &boot.to_string()]);
+        let status = child.wait().unwrap();
+        eprintln!("{}: SIGTERM to end {:?}", wrapper[0], begin.elapsed());
+        let told = status.code().unwrap_or_else(|| 128 + status.signal().unwrap());
+        assert_eq!(told, 143, "{}: {status:?}", wrapper[0]);
+        assert_eq!(lies(&world.cache(), None), Vec::<String>::new());
+    }
+}
+
+/// The process that waits for the lock of this world's cache, once it does.
+fn waiting(world: &World, child: &mut Child) -> u32 {
+    let cache = fs::canonicalize(world.cache()).unwrap();
+    loop {
+        assert!(child.try_wait().unwrap().is_none(), "the boot ended by itself");
+        for pid in fs::read_dir("/proc").unwrap().filter_map(|entry| entry.unwrap().file_name().to_str()?.parse().ok())
+        {
+            let holds = |fd: fs::DirEntry| fs::read_link(fd.path()).is_ok_and(|to| to == cache);
+            let ours = fs::read_dir(format!("/proc/{pid}/fd")).is_ok_and(|fds| fds.flatten().any(holds));
+            let sleeps = fs::read_to_string(format!("/proc/{pid}/syscall")).is_ok_and(|call| call.starts_with("230 "));
+            if ours && sleeps && pid != std::process::id() {
+                return pid;
+            }
+        }
+        std::thread::sleep(Duration::from_millis(2));
+    }
+}
+
+/// How long the last sync takes once write-back was started as the copy went: told, not judged.
+#[test]
+fn a_large_heal_is_ended_in_the_middle_and_its_syncs_are_told() {
+    if !is_root("a_large_heal_is_ended") {
+        return;
+    }
+    let large = [Weight { name: "huge.bin", need: "required", size: 48 << 20, baked: true }];
+    let world = World::new(&large);
+    let trace = world.path("trace");
+    let mut strace = Command::new("strace");
+    strace.args(["-f", "--seccomp-bpf", "-qqq", "-T", "-e", "trace=fdatasync", "-o"]).arg(&trace).arg(program());
+    strace.args(["run", "--report", world.report().to_str().unwrap(), "--", "/bin/true"]);
+    assert!(strace.env("BALLAST_LOCK", world.lock()).output().unwrap().status.success());
+    eprintln!("fdatasync of 48 MiB: {}", fs::read_to_string(&trace).unwrap().trim());
+    fs::remove_dir_all(world.cache().join(".deepface")).unwrap();
+    let mut child = start(&world);
+    let staged = || {
+        let fds = fs::read_dir(format!("/proc/{}/fd", child.id())).into_iter().flatten().flatten();
+        fds.filter_map(|fd| fs::metadata(fd.path()).ok())
+            .any(|meta| meta.len() == 48 << 20 && std::os::unix::fs::MetadataExt::nlink(&meta) == 0)
+    };
+    while !staged() && fs::metadata(world.cache().join(TREE).join("huge.bin")).is_err() {
+        std::thread::yield_now();
+    }
+    let begin = Instant::now();
+    run("kill", &["-TERM", &child.id().to_string()]);
+    let status = child.wait().unwrap();
+    eprintln!("SIGTERM in the middle of 48 MiB: {:?} to the end, {status:?}", begin.elapsed());
+    let name = world.cache().join(TREE).join("huge.bin");
+    assert!(fs::read(name).map_or(true, |bytes| bytes == bytes_of(&large[0])), "a wrong file is visible");
+}
