@@ -4,8 +4,21 @@
 //! knows no path, socket, clock or thread, and prints nothing.
 
 pub mod contract;
+pub mod align;
+pub mod contract;
+pub mod crop;
+pub mod deepface;
+pub mod detect;
+pub mod distance;
+pub mod embed;
 pub mod engine;
+pub mod find;
 pub mod image;
+pub mod liveness;
 pub mod net;
+pub mod pipeline;
+pub mod quality;
 pub mod selftest;
+pub mod spoof;
+pub mod verdict;
 pub mod weights;

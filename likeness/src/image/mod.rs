@@ -10,6 +10,7 @@ mod jpeg;
 pub mod pixels;
 mod png;
 pub mod resize;
+pub mod shrink;
 pub mod warp;
 mod webp;
 

@@ -1,0 +1,227 @@
+//! Two ways to look for faces, and the choice between them.
+//!
+//! `exact` is DeepFace's: the photograph amid a black border of half its size, never reduced. `fast`
+//! looks at the photograph alone, its longer side reduced to a bound. What is found is always told
+//! in the photograph's own pixels, with the way it was found. Touches nothing.
+
+use std::fmt;
+
+use crate::detect::{self, Face, Placed, Raw, Size, View};
+use crate::engine::{RunError, Scratch};
+use crate::image::resize::{Window, resize_window};
+use crate::image::shrink::shrink;
+use crate::image::{Bgr, Framed};
+use crate::net::Detector;
+use crate::net::centerface::MULTIPLE;
+
+/// `exact` takes at most this many pixels.
+pub const EXACT_PIXELS: usize = 4_500_000;
+/// `auto` is `exact` up to this many pixels.
+pub const AUTO_PIXELS: usize = 1_300_000;
+/// The longer side that `fast` reduces to, unless told otherwise.
+pub const FAST_SIDE: usize = 640;
+
+/// How to look.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mode {
+    /// `exact` up to [`AUTO_PIXELS`], `fast` beyond.
+    Auto,
+    /// DeepFace's border, at the photograph's own size.
+    Exact,
+    /// No border; the longer side at most this long.
+    Fast {
+        /// Pixels.
+        side: usize,
+    },
+}
+
+/// How it was looked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Look {
+    /// Whether there was a border.
+    pub exact: bool,
+    /// Blocks of this many pixels a side were averaged first.
+    pub block: usize,
+    /// Pixels of the border, in the network's input, that were computed; `None` where all was.
+    pub margin: Option<usize>,
+    /// What the network saw.
+    pub view: View,
+}
+
+impl Look {
+    /// `exact` or `fast`.
+    pub fn name(&self) -> &'static str {
+        if self.exact { "exact" } else { "fast" }
+    }
+
+    /// Pixels of the network's input per pixel of the photograph: across, down.
+    pub fn scale(&self) -> [f64; 2] {
+        let View { net, canvas, .. } = self.view;
+        [net.x as f64 / canvas.x as f64, net.y as f64 / canvas.y as f64]
+    }
+}
+
+/// A photograph's faces.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Detected {
+    /// How it was looked.
+    pub look: Look,
+    /// All detections, best first, before truncation.
+    pub raw: Vec<Raw>,
+    /// The faces, best first.
+    pub faces: Vec<Face>,
+    /// Detections of which nothing lies in the photograph.
+    pub outside: Vec<Raw>,
+}
+
+/// Why nothing was looked for.
+#[derive(Debug, Clone, PartialEq)]
+pub enum FindError {
+    /// `exact` was asked for and the photograph is too large for it.
+    TooLargeForExact {
+        /// Width and height found.
+        found: Size,
+    },
+    /// A longer side that `fast` can't reduce to.
+    BadSide {
+        /// What was asked for.
+        found: usize,
+    },
+    /// The network gave no answer.
+    Run(RunError),
+}
+
+impl fmt::Display for FindError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::TooLargeForExact { found: Size { x, y } } => {
+                write!(f, "exact detection: expected at most {EXACT_PIXELS} pixels, found {x}x{y}")
+            }
+            Self::BadSide { found } => {
+                write!(f, "fast detection: expected a longer side of {MULTIPLE} to 4096 pixels, found {found}")
+            }
+            Self::Run(why) => write!(f, "detector: {why}"),
+        }
+    }
+}
+
+impl std::error::Error for FindError {}
+
+impl From<RunError> for FindError {
+    fn from(why: RunError) -> Self {
+        Self::Run(why)
+    }
+}
+
+/// Decides how to look at a photograph of this size.
+///
+/// # Errors
+/// [`FindError::TooLargeForExact`] and [`FindError::BadSide`].
+pub fn plan(mode: Mode, image: Size) -> Result<Look, FindError> {
+    let pixels = image.x * image.y;
+    match mode {
+        Mode::Auto if pixels <= AUTO_PIXELS => Ok(exact(image)),
+        Mode::Auto => Ok(fast(image, FAST_SIDE)),
+        Mode::Exact if pixels <= EXACT_PIXELS => Ok(exact(image)),
+        Mode::Exact => Err(FindError::TooLargeForExact { found: image }),
+        Mode::Fast { side } if (MULTIPLE..=4096).contains(&side) => Ok(fast(image, side)),
+        Mode::Fast { side } => Err(FindError::BadSide { found: side }),
+    }
+}
+
+fn up(length: usize) -> usize {
+    length.next_multiple_of(MULTIPLE)
+}
+
+fn exact(image: Size) -> Look {
+    let border = Size { x: image.x / 2, y: image.y / 2 };
+    let canvas = Size { x: image.x + 2 * border.x, y: image.y + 2 * border.y };
+    let net = Size { x: up(canvas.x), y: up(canvas.y) };
+    Look { exact: true, block: 1, margin: None, view: View { image, border, canvas, net, first_cell: Size::default() } }
+}
+
+fn fast(image: Size, side: usize) -> Look {
+    let longer = image.x.max(image.y);
+    let reduced = |length: usize| if longer <= side { length } else { (length * side).div_ceil(longer) };
+    let net = Size { x: up(reduced(image.x)), y: up(reduced(image.y)) };
+    // A thread of a photograph keeps its one pixel.
+    let block = (longer / side).clamp(1, image.x.min(image.y).min(256));
+    let canvas = Size { x: image.x / block * block, y: image.y / block * block };
+    let view = View { image, border: Size::default(), canvas, net, first_cell: Size::default() };
+    Look { exact: false, block, margin: None, view }
+}
+
+/// Looks for faces.
+///
+/// # Errors
+/// [`FindError`]
+pub fn find(detector: &Detector, scratch: &mut Scratch, image: &Bgr, mode: Mode) -> Result<Detected, FindError> {
+    let look = plan(mode, Size { x: image.width(), y: image.height() })?;
+    let input = input(image, &look);
+    let View { net, .. } = look.view;
+    let maps = detector.maps(scratch, net.y, net.x, &input)?;
+    Ok(detected(look, detect::read(&maps, &look.view, detect::THRESHOLD)))
+}
+
+fn detected(look: Look, raw: Vec<Raw>) -> Detected {
+    let (mut faces, mut outside) = (Vec::new(), Vec::new());
+    for detection in &raw {
+        match detection.placed(&look.view) {
+            Placed::Inside(face) => faces.push(face),
+            Placed::Outside(raw) => outside.push(raw),
+        }
+    }
+    Detected { look, raw, faces, outside }
+}
+
+/// The network's input: RGB, 0 to 255.
+fn input(image: &Bgr, look: &Look) -> Vec<f32> {
+    let Size { x: width, y: height } = look.view.net;
+    let window = Window { left: 0, top: 0, width, height };
+    let seen = match (look.exact, look.block) {
+        (true, _) => resize_window(Framed::half(image), width, height, window),
+        (false, 1) => resize_window(Framed::bare(image), width, height, window),
+        (false, block) => resize_window(Framed::bare(&shrink(image, block)), width, height, window),
+    };
+    seen.data().chunks_exact(3).flat_map(|pixel| [pixel[2], pixel[1], pixel[0]].map(f32::from)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_plan_for_every_mode_and_size() {
+        let fast = |side| Mode::Fast { side };
+        // (mode, photograph, exact, border, canvas, net, block)
+        type Row = (Mode, [usize; 2], bool, [usize; 2], [usize; 2], [usize; 2], usize);
+        let table: [Row; 10] = [
+            (Mode::Auto, [480, 640], true, [240, 320], [960, 1280], [960, 1280], 1),
+            (Mode::Auto, [1300, 1000], true, [650, 500], [2600, 2000], [2624, 2016], 1),
+            (Mode::Auto, [1301, 1000], false, [0, 0], [1300, 1000], [640, 512], 2),
+            (Mode::Exact, [330, 511], true, [165, 255], [660, 1021], [672, 1024], 1),
+            (Mode::Exact, [1, 1], true, [0, 0], [1, 1], [32, 32], 1),
+            (fast(640), [330, 512], false, [0, 0], [330, 512], [352, 512], 1),
+            (fast(640), [641, 10], false, [0, 0], [641, 10], [640, 32], 1),
+            (fast(640), [4000, 3000], false, [0, 0], [3996, 3000], [640, 480], 6),
+            (fast(640), [10_000, 1], false, [0, 0], [10_000, 1], [640, 32], 1),
+            (fast(4096), [4000, 3000], false, [0, 0], [4000, 3000], [4000, 3008], 1),
+        ];
+        let pair = |size: Size| [size.x, size.y];
+        for (mode, [x, y], exact, border, canvas, net, block) in table {
+            let look = plan(mode, Size { x, y }).unwrap();
+            let found = (look.exact, pair(look.view.border), pair(look.view.canvas), pair(look.view.net), look.block);
+            assert_eq!(found, (exact, border, canvas, net, block), "{mode:?} {x}x{y}");
+        }
+    }
+
+    #[test]
+    fn what_is_refused_is_refused_by_name() {
+        let size = Size { x: 4501, y: 1000 };
+        assert_eq!(plan(Mode::Exact, size), Err(FindError::TooLargeForExact { found: size }));
+        assert!(plan(Mode::Exact, Size { x: 4500, y: 1000 }).is_ok());
+        for side in [0, 31, 4097, usize::MAX] {
+            assert_eq!(plan(Mode::Fast { side }, size), Err(FindError::BadSide { found: side }));
+        }
+    }
+}

@@ -1,0 +1,241 @@
+//! Live, spoof, or neither: what two spoof networks together may say about a face.
+//!
+//! A [`Live`] can only come out of [`judge`]: nothing else can claim that a face is live, and what
+//! is not surely one or the other is [`Liveness::Indeterminate`], with the reason. Touches nothing.
+
+use std::fmt;
+
+use crate::crop::Crop;
+
+/// Where the lines are drawn. **Not calibrated**: no labelled collection was at hand. They only
+/// hold what the golden faces show: no face that DeepFace calls fake is live.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Thresholds {
+    /// A live face's live probability is at least this.
+    pub live: f64,
+    /// A spoof's live probability is at most this.
+    pub spoof: f64,
+    /// Neither network alone gives a live face less than this.
+    pub each: f64,
+    /// The crop for the network of scale 2.7 is at least this many times the face's box; otherwise
+    /// the frame shows too little around the face to tell.
+    pub context: f64,
+}
+
+impl Default for Thresholds {
+    fn default() -> Self {
+        Self { live: 0.70, spoof: 0.30, each: 0.30, context: 1.5 }
+    }
+}
+
+/// The class that means a real face; 0 and 2 are kinds of fakes.
+pub const REAL: usize = 1;
+
+/// What the two spoof networks saw. Only running them makes one ([`crate::spoof::SpoofPair::look`]).
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Sight {
+    crops: [Crop; 2],
+    softmax: [[f32; 3]; 2],
+}
+
+impl Sight {
+    pub(crate) fn new(crops: [Crop; 2], softmax: [[f32; 3]; 2]) -> Self {
+        Self { crops, softmax }
+    }
+
+    /// The crops at scale 2.7 and 4.0.
+    pub fn crops(&self) -> &[Crop; 2] {
+        &self.crops
+    }
+
+    /// Each network's probabilities of the three classes: V2's, then V1SE's.
+    pub fn softmax(&self) -> &[[f32; 3]; 2] {
+        &self.softmax
+    }
+
+    fn sums(&self) -> [f64; 3] {
+        let [a, b] = self.softmax;
+        std::array::from_fn(|class| f64::from(a[class]) + f64::from(b[class]))
+    }
+
+    /// The winning class; the first of equals.
+    pub fn label(&self) -> usize {
+        let sums = self.sums();
+        (1..3).fold(0, |best, class| if sums[class] > sums[best] { class } else { best })
+    }
+
+    /// DeepFace's `is_real`: whether the winning class is [`REAL`], however narrowly.
+    pub fn is_real(&self) -> bool {
+        self.label() == REAL
+    }
+
+    /// DeepFace's `antispoof_score`: the winning class's mean probability, not that of a real face.
+    pub fn antispoof_score(&self) -> f64 {
+        self.sums()[self.label()] / 2.0
+    }
+
+    /// The mean probability of a real face.
+    pub fn live_probability(&self) -> f64 {
+        self.sums()[REAL] / 2.0
+    }
+
+    /// The lower of the two networks' probabilities of a real face.
+    pub fn least(&self) -> f64 {
+        let [a, b] = self.softmax;
+        f64::from(a[REAL].min(b[REAL]))
+    }
+
+    /// How many times the face's box the crop of scale 2.7 really was.
+    pub fn context(&self) -> f64 {
+        self.crops[0].scale
+    }
+}
+
+/// The proof that a face was judged live.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Live(Sight);
+
+impl Live {
+    /// What was seen.
+    pub fn sight(&self) -> &Sight {
+        &self.0
+    }
+}
+
+/// Why neither live nor spoof.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Doubt {
+    /// The frame shows too little around the face.
+    ContextTooSmall,
+    /// One network alone is against a live face.
+    NetworksDisagree,
+    /// The probabilities lie between the lines.
+    Unsure,
+}
+
+impl Doubt {
+    /// A stable word for reports.
+    pub fn code(self) -> &'static str {
+        match self {
+            Self::ContextTooSmall => "context_too_small",
+            Self::NetworksDisagree => "networks_disagree",
+            Self::Unsure => "unsure",
+        }
+    }
+}
+
+impl fmt::Display for Doubt {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.code())
+    }
+}
+
+/// The judgement.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Liveness {
+    /// A live face.
+    Live(Live),
+    /// A picture of a face.
+    Spoof(Sight),
+    /// It can't be told.
+    Indeterminate(Doubt, Sight),
+}
+
+impl Liveness {
+    /// `live`, `spoof` or `indeterminate`.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Live(_) => "live",
+            Self::Spoof(_) => "spoof",
+            Self::Indeterminate(..) => "indeterminate",
+        }
+    }
+
+    /// What was seen.
+    pub fn sight(&self) -> &Sight {
+        match self {
+            Self::Live(Live(sight)) | Self::Spoof(sight) | Self::Indeterminate(_, sight) => sight,
+        }
+    }
+
+    /// Why it can't be told.
+    pub fn doubt(&self) -> Option<Doubt> {
+        match self {
+            Self::Indeterminate(doubt, _) => Some(*doubt),
+            _ => None,
+        }
+    }
+}
+
+/// Judges what was seen. A comparison with NaN holds for neither side, so it ends in doubt.
+pub fn judge(sight: Sight, lines: &Thresholds) -> Liveness {
+    let (probability, least) = (sight.live_probability(), sight.least());
+    let enough = sight.context() >= lines.context;
+    if !enough {
+        return Liveness::Indeterminate(Doubt::ContextTooSmall, sight);
+    }
+    if sight.is_real() && probability >= lines.live && least >= lines.each {
+        return Liveness::Live(Live(sight));
+    }
+    if !sight.is_real() && probability <= lines.spoof {
+        return Liveness::Spoof(sight);
+    }
+    let doubt = if least < lines.each { Doubt::NetworksDisagree } else { Doubt::Unsure };
+    Liveness::Indeterminate(doubt, sight)
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+
+    /// Two networks that give a real face these probabilities, with this context; what is left
+    /// goes to class 2.
+    pub(crate) fn sight(first: f32, second: f32, context: f64) -> Sight {
+        let crop = Crop { first: [0, 0], last: [9, 9], scale: context };
+        Sight::new([crop; 2], [[0.0, first, 1.0 - first], [0.0, second, 1.0 - second]])
+    }
+
+    #[test]
+    fn every_cell_of_the_table() {
+        const LINES: Thresholds = Thresholds { live: 0.75, spoof: 0.25, each: 0.5, context: 1.5 };
+        let table = [
+            (0.75, 0.75, 2.7, "live", None),
+            (1.0, 0.5, 2.7, "live", None),
+            (1.0, 0.49, 2.7, "indeterminate", Some(Doubt::NetworksDisagree)),
+            (0.49, 1.0, 2.7, "indeterminate", Some(Doubt::NetworksDisagree)),
+            (0.74, 0.74, 2.7, "indeterminate", Some(Doubt::Unsure)),
+            (0.55, 0.5, 2.7, "indeterminate", Some(Doubt::Unsure)),
+            (0.25, 0.25, 2.7, "spoof", None),
+            (0.0, 0.5, 2.7, "spoof", None),
+            (0.26, 0.26, 2.7, "indeterminate", Some(Doubt::NetworksDisagree)),
+            (0.0, 0.0, 1.5, "spoof", None),
+            (0.0, 0.0, 1.49, "indeterminate", Some(Doubt::ContextTooSmall)),
+            (1.0, 1.0, 1.49, "indeterminate", Some(Doubt::ContextTooSmall)),
+            (1.0, 1.0, 1.5, "live", None),
+            (f32::NAN, 1.0, 2.7, "indeterminate", Some(Doubt::Unsure)),
+            (1.0, f32::NAN, 2.7, "indeterminate", Some(Doubt::Unsure)),
+            (1.0, 1.0, f64::NAN, "indeterminate", Some(Doubt::ContextTooSmall)),
+        ];
+        let judged = table.map(|(a, b, context, ..)| judge(sight(a, b, context), &LINES));
+        let found: Vec<_> = judged.iter().map(|judged| (judged.name(), judged.doubt())).collect();
+        let expected: Vec<_> = table.iter().map(|row| (row.3, row.4)).collect();
+        assert_eq!(found, expected);
+    }
+
+    #[test]
+    fn a_winner_by_a_hair_is_real_for_deepface_and_not_live() {
+        let crop = Crop { first: [0, 0], last: [9, 9], scale: 2.7 };
+        let sight = Sight::new([crop; 2], [[0.3, 0.4, 0.3], [0.3, 0.45, 0.25]]);
+        assert!(sight.is_real());
+        assert!((sight.antispoof_score() - 0.425).abs() < 1e-7 && (sight.live_probability() - 0.425).abs() < 1e-7);
+        assert_eq!(judge(sight, &Thresholds::default()).name(), "indeterminate");
+    }
+
+    #[test]
+    fn of_equal_classes_the_first_wins() {
+        let crop = Crop { first: [0, 0], last: [9, 9], scale: 2.7 };
+        let half = Sight::new([crop; 2], [[0.5, 0.5, 0.0]; 2]);
+        assert_eq!((half.label(), half.is_real()), (0, false));
+        assert_eq!(Sight::new([crop; 2], [[0.0, 0.5, 0.5]; 2]).label(), 1);
+    }
+}

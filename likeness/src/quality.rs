@@ -1,0 +1,201 @@
+//! Whether a face is fit to be judged: large enough, sharp enough, wholly in the photograph.
+//! Touches nothing.
+
+use std::fmt;
+
+use crate::detect::{Area, Face, Size, inside};
+use crate::image::Bgr;
+
+/// The least that a face must offer.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Limits {
+    /// Pixels of the shorter side of its box.
+    pub side: i64,
+    /// Variance of the Laplacian of its grey values.
+    pub sharpness: f64,
+    /// Part of its box that lies in the photograph.
+    pub inside: f64,
+}
+
+impl Default for Limits {
+    /// 48 pixels, a variance of 5, nine tenths: below, the networks see mostly interpolation or
+    /// black.
+    fn default() -> Self {
+        Self { side: 48, sharpness: 5.0, inside: 0.9 }
+    }
+}
+
+/// What is wrong with a photograph or its face.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Unfit {
+    /// No face in the photograph.
+    NoFace,
+    /// Several faces, and no leave to take the largest.
+    SeveralFaces {
+        /// How many.
+        found: usize,
+    },
+    /// The face is too small.
+    TooSmall {
+        /// Pixels of the shorter side at least.
+        expected: i64,
+        /// Pixels found.
+        found: i64,
+    },
+    /// The face is blurred.
+    Blurred {
+        /// Variance of the Laplacian at least.
+        expected: f64,
+        /// Variance found.
+        found: f64,
+    },
+    /// The edge of the photograph cuts the face.
+    Cut {
+        /// Part of the box in the photograph at least, with all five landmarks.
+        expected: f64,
+        /// Part found.
+        found: f64,
+    },
+}
+
+impl Unfit {
+    /// A stable word for reports.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::NoFace => "no_face",
+            Self::SeveralFaces { .. } => "several_faces",
+            Self::TooSmall { .. } => "face_too_small",
+            Self::Blurred { .. } => "face_blurred",
+            Self::Cut { .. } => "face_cut",
+        }
+    }
+}
+
+impl fmt::Display for Unfit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NoFace => f.write_str("no face found"),
+            Self::SeveralFaces { found } => write!(f, "expected one face, found {found}"),
+            Self::TooSmall { expected, found } => {
+                write!(f, "the face is too small: expected a shorter side of {expected} pixels, found {found}")
+            }
+            Self::Blurred { expected, found } => {
+                write!(f, "the face is blurred: expected a sharpness of {expected}, found {found:.1}")
+            }
+            Self::Cut { expected, found } => write!(
+                f,
+                "the photograph's edge cuts the face: expected {:.0} % of it and all landmarks inside, found {:.0} %",
+                expected * 100.0,
+                found * 100.0
+            ),
+        }
+    }
+}
+
+impl std::error::Error for Unfit {}
+
+/// Checks a face.
+///
+/// # Errors
+/// The first thing that is wrong: cut, too small, blurred.
+pub fn check(image: &Bgr, face: &Face, limits: &Limits) -> Result<(), Unfit> {
+    let share = share_inside(face, Size { x: image.width(), y: image.height() });
+    if share < limits.inside {
+        return Err(Unfit::Cut { expected: limits.inside, found: share });
+    }
+    let side = face.area.w.min(face.area.h);
+    if side < limits.side {
+        return Err(Unfit::TooSmall { expected: limits.side, found: side });
+    }
+    let found = sharpness(image, &face.area);
+    if found < limits.sharpness { Err(Unfit::Blurred { expected: limits.sharpness, found }) } else { Ok(()) }
+}
+
+/// The part of the box in the photograph; 0 where a landmark is outside.
+fn share_inside(face: &Face, image: Size) -> f64 {
+    if face.landmarks.iter().any(|point| inside(*point, image).is_none()) {
+        return 0.0;
+    }
+    let Area { x, y, w, h } = face.unclipped;
+    let overlap = |start: i64, length: i64, end: usize| ((start + length).min(end as i64) - start.max(0)).max(0);
+    (overlap(x, w, image.x) * overlap(y, h, image.y)) as f64 / (w * h).max(1) as f64
+}
+
+/// The variance of the Laplacian (4 neighbours less 4 times the middle) of the grey values in the
+/// box; edges are mirrored, as OpenCV does.
+pub fn sharpness(image: &Bgr, area: &Area) -> f64 {
+    let (Ok(width), Ok(height)) = (usize::try_from(area.w), usize::try_from(area.h)) else { return 0.0 };
+    if width < 2 || height < 2 {
+        return 0.0;
+    }
+    let grey = grey(&image.window(area.x, area.y, width, height));
+    let at = |x: usize, y: usize| i32::from(grey[y * width + x]);
+    let (mut sum, mut squares) = (0_i64, 0_i64);
+    for y in 0..height {
+        let (above, below) = beside(y, height);
+        for x in 0..width {
+            let (left, right) = beside(x, width);
+            let value = i64::from(at(left, y) + at(right, y) + at(x, above) + at(x, below) - 4 * at(x, y));
+            sum += value;
+            squares += value * value;
+        }
+    }
+    let count = (width * height) as f64;
+    squares as f64 / count - (sum as f64 / count).powi(2)
+}
+
+/// Both neighbours along a side; the edge itself is not repeated.
+fn beside(at: usize, end: usize) -> (usize, usize) {
+    (if at == 0 { 1 } else { at - 1 }, if at + 1 == end { end - 2 } else { at + 1 })
+}
+
+/// Grey as OpenCV weighs it: 0.299 red, 0.587 green, 0.114 blue, in 1/16384.
+fn grey(image: &Bgr) -> Vec<u8> {
+    let weighed = |p: &[u8]| (u32::from(p[0]) * 1868 + u32::from(p[1]) * 9617 + u32::from(p[2]) * 4899 + 8192) >> 14;
+    image.data().chunks_exact(3).map(|pixel| weighed(pixel) as u8).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn face(area: Area, landmark: [i64; 2]) -> Face {
+        Face { area, unclipped: area, landmarks: [landmark; 5], score: 0.9 }
+    }
+
+    fn chequered(side: usize) -> Bgr {
+        let value = |at: usize| if (at % side + at / side).is_multiple_of(2) { 255 } else { 0 };
+        Bgr::new(side, side, (0..side * side).flat_map(|at| [value(at); 3]).collect()).unwrap()
+    }
+
+    #[test]
+    fn each_fault_has_its_name() {
+        let image = chequered(200);
+        let area = |x, y, w, h| Area { x, y, w, h };
+        let table = [
+            (face(area(10, 10, 100, 100), [50, 50]), None),
+            (face(area(10, 10, 47, 100), [50, 50]), Some("face_too_small")),
+            (face(area(10, 10, 100, 47), [50, 50]), Some("face_too_small")),
+            (face(area(10, 10, 100, 100), [-1, 50]), Some("face_cut")),
+            (face(area(10, 10, 100, 100), [50, 200]), Some("face_cut")),
+            (face(area(-11, 10, 100, 100), [50, 50]), Some("face_cut")),
+            (face(area(-9, 10, 100, 100), [50, 50]), None),
+        ];
+        for (face, expected) in table {
+            let found = check(&image, &face, &Limits::default()).err();
+            assert_eq!(found.map(|unfit| unfit.code()), expected, "{face:?}");
+        }
+        let flat = Bgr::black(200, 200);
+        let found = check(&flat, &face(area(10, 10, 100, 100), [50, 50]), &Limits::default());
+        assert_eq!(found.err().map(|unfit| unfit.code()), Some("face_blurred"));
+    }
+
+    #[test]
+    fn sharpness_of_a_chequered_board_and_of_nothing() {
+        let area = Area { x: 0, y: 0, w: 64, h: 64 };
+        // Each pixel differs from all four neighbours by 255: the Laplacian is +-1020.
+        assert_eq!(sharpness(&chequered(64), &area), 1020.0 * 1020.0);
+        assert_eq!(sharpness(&Bgr::black(64, 64), &area), 0.0);
+        assert_eq!(sharpness(&Bgr::black(64, 64), &Area { x: 0, y: 0, w: 1, h: 64 }), 0.0);
+    }
+}

@@ -1,0 +1,44 @@
+//! The two spoof networks, always together. Touches nothing.
+
+use crate::crop::{crop, input};
+use crate::detect::Area;
+use crate::engine::{RunError, Scratch};
+use crate::image::Bgr;
+use crate::liveness::Sight;
+use crate::net::minifasnet::softmax;
+use crate::net::{SpoofV1Se, SpoofV2};
+
+/// Both spoof networks. One alone judges nothing.
+pub struct SpoofPair {
+    v2: SpoofV2,
+    v1se: SpoofV1Se,
+}
+
+impl SpoofPair {
+    /// Takes both.
+    pub fn new(v2: SpoofV2, v1se: SpoofV1Se) -> Self {
+        Self { v2, v1se }
+    }
+
+    /// The network of scale 2.7.
+    pub fn v2(&self) -> &SpoofV2 {
+        &self.v2
+    }
+
+    /// The network of scale 4.0.
+    pub fn v1se(&self) -> &SpoofV1Se {
+        &self.v1se
+    }
+
+    /// Looks at a face: each network at its own crop of the photograph, from the reported area.
+    ///
+    /// # Errors
+    /// [`RunError`]: a network gave no answer.
+    pub fn look(&self, scratch: &mut Scratch, image: &Bgr, area: &Area) -> Result<Sight, RunError> {
+        let crops = [SpoofV2::SCALE, SpoofV1Se::SCALE].map(|scale| crop(image.width(), image.height(), area, scale));
+        let [near, far] = crops.map(|crop| input(&crop.pixels(image)));
+        let v2 = softmax(self.v2.logits(scratch, &near)?);
+        let v1se = softmax(self.v1se.logits(scratch, &far)?);
+        Ok(Sight::new(crops, [v2, v1se]))
+    }
+}
