@@ -18,6 +18,10 @@ lint:
     cargo clippy --workspace --all-targets --locked -- -D warnings
     RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --locked --document-private-items --quiet
 
+# likeness beside DeepFace and Silent-Face, as one table (needs the test data)
+parity:
+    cargo test -p likeness --locked --test parity --test modes -- --nocapture --test-threads 1
+
 # the static entrypoint, with its size
 static:
     tools/static

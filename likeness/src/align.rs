@@ -104,7 +104,8 @@ mod tests {
     #[test]
     fn a_box_without_pixels_gives_no_face() {
         let image = numbered(50, 40);
-        for area in [Area { x: 3, y: 3, w: 0, h: 5 }, Area { x: 3, y: 3, w: 5, h: 0 }, Area { x: 60, y: 3, w: 5, h: 5 }] {
+        for area in [Area { x: 3, y: 3, w: 0, h: 5 }, Area { x: 3, y: 3, w: 5, h: 0 }, Area { x: 60, y: 3, w: 5, h: 5 }]
+        {
             assert!(unaligned(&image, &face(area, [1, 1], [2, 1])).is_none(), "{area:?}");
         }
         assert!(aligned(&image, &face(Area { x: 3, y: 3, w: 0, h: 5 }, [1, 1], [2, 1])).is_none());

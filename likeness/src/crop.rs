@@ -91,7 +91,10 @@ mod tests {
                         let fits = |axis: usize, side: usize| {
                             first[axis] >= 0 && last[axis] >= first[axis] && last[axis] < side as i64
                         };
-                        assert!(fits(0, width) && fits(1, height), "{width}x{height} {area:?} x{scale}: {first:?} {last:?}");
+                        assert!(
+                            fits(0, width) && fits(1, height),
+                            "{width}x{height} {area:?} x{scale}: {first:?} {last:?}"
+                        );
                     }
                 }
             }

@@ -106,6 +106,9 @@ mod tests {
     fn a_distance_that_is_no_number_is_never_a_match() {
         let nan = [subject(1, [f64::NAN, 0.0], None)];
         let answer = verify(&nan, &nan, Metric::Angular).unwrap();
-        assert_eq!((answer.verified, answer.distance, answer.confidence, answer.areas), (false, f64::INFINITY, 0.0, None));
+        assert_eq!(
+            (answer.verified, answer.distance, answer.confidence, answer.areas),
+            (false, f64::INFINITY, 0.0, None)
+        );
     }
 }

@@ -184,8 +184,7 @@ impl Raw {
     pub fn placed(self, view: &View) -> Placed {
         let [x1, y1, x2, y2] = self.corners;
         let (left, top) = (view.border.x as i64, view.border.y as i64);
-        let unclipped =
-            Area { x: x1 as i64 - left, y: y1 as i64 - top, w: (x2 - x1) as i64, h: (y2 - y1) as i64 };
+        let unclipped = Area { x: x1 as i64 - left, y: y1 as i64 - top, w: (x2 - x1) as i64, h: (y2 - y1) as i64 };
         let Some(area) = unclipped.reported(view.image) else { return Placed::Outside(self) };
         let landmarks = self.landmarks.map(|[x, y]| [x as i64 - left, y as i64 - top]);
         Placed::Inside(Face { area, unclipped, landmarks, score: self.score })

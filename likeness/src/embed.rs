@@ -1,8 +1,8 @@
 //! What the embedder looks at, and what it says. Touches nothing.
 
 use crate::contract::ContractId;
-use crate::image::resize::{resize, resize_f64};
 use crate::image::Bgr;
+use crate::image::resize::{resize, resize_f64};
 use crate::net::facenet512::SIDE;
 
 /// A face's embedding, and the contract under which it was made.
@@ -101,12 +101,11 @@ mod tests {
 
     #[test]
     fn the_longer_side_fills_the_square_or_lacks_one_pixel() {
-        // 160 / 55 * 55 is less than 160 in f64.
-        for (size, fits) in [((160, 160), (160, 160)), ((80, 160), (80, 160)), ((500, 400), (160, 128)), ((1, 2), (80, 160))] {
+        for (size, fits) in
+            [((160, 160), (160, 160)), ((80, 160), (80, 160)), ((500, 400), (160, 128)), ((1, 2), (80, 160))]
+        {
             assert_eq!(fitted(&Bgr::black(size.0, size.1)), Some(fits), "{size:?}");
         }
-        let short = (1..3000).filter(|n| fitted(&Bgr::black(*n, 1)).is_some_and(|(width, _)| width == 159)).count();
-        assert!(short == 0, "a side of one row is refused beyond 160: {short}");
         let short = (1..3000).filter(|n| fitted(&Bgr::black(*n, n / 100 + 1)).is_some_and(|(width, _)| width == 159));
         assert_eq!(short.count(), 55);
     }

@@ -3,7 +3,6 @@
 //! Bytes in, verdict out: `image -> detect -> align -> embed / spoof -> verdict`. This library
 //! knows no path, socket, clock or thread, and prints nothing.
 
-pub mod contract;
 pub mod align;
 pub mod contract;
 pub mod crop;

@@ -99,7 +99,9 @@ impl fmt::Display for Reason {
         let whose = |reference: &bool| if *reference { "the second face" } else { "the first face" };
         match self {
             Self::Spoof { reference } => write!(f, "{} is a spoof", whose(reference)),
-            Self::NotKnownLive { doubt, reference } => write!(f, "{} is not known to be live: {doubt}", whose(reference)),
+            Self::NotKnownLive { doubt, reference } => {
+                write!(f, "{} is not known to be live: {doubt}", whose(reference))
+            }
             Self::DifferentPerson => f.write_str("the faces are too far apart"),
         }
     }
@@ -165,9 +167,7 @@ pub fn decide(probe: &Liveness, reference: Reference, comparison: &Comparison) -
     let apart = matched.is_none().then_some(Reason::DifferentPerson);
     let reasons: Vec<Reason> = against(probe, false).into_iter().chain(beside).chain(apart).collect();
     match (probe, matched) {
-        (Liveness::Live(live), Some(matched)) if reasons.is_empty() => {
-            Verdict::Accept(Accept { live: *live, matched })
-        }
+        (Liveness::Live(live), Some(matched)) if reasons.is_empty() => Verdict::Accept(Accept { live: *live, matched }),
         _ if reasons.iter().all(|reason| matches!(reason, Reason::NotKnownLive { .. })) => Verdict::Review(reasons),
         _ => Verdict::Reject(reasons),
     }

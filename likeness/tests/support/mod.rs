@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, reason = "tests")]
 
 pub mod deepface;
+pub mod world;
 
 use std::fs;
 use std::path::PathBuf;
