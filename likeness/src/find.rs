@@ -1,7 +1,8 @@
 //! Two ways to look for faces, and the choice between them.
 //!
 //! `exact` is DeepFace's: the photograph amid a black border of half its size, never reduced. `fast`
-//! looks at the photograph alone, its longer side reduced to a bound. What is found is always told
+//! looks at the photograph alone, its longer side reduced to a bound, and then once more at each
+//! face that is small enough (`second_look`). What is found is always told
 //! in the photograph's own pixels, with the way it was found. Touches nothing.
 
 use std::fmt;
@@ -13,6 +14,7 @@ use crate::image::shrink::shrink;
 use crate::image::{Bgr, Framed};
 use crate::net::Detector;
 use crate::net::centerface::MULTIPLE;
+use crate::second_look;
 
 /// `exact` takes at most this many pixels.
 pub const EXACT_PIXELS: usize = 4_500_000;
@@ -54,6 +56,11 @@ impl Look {
         if self.exact { "exact" } else { "fast" }
     }
 
+    /// Whether the network saw less than the photograph has.
+    pub fn reduced(&self) -> bool {
+        self.view.net.x < self.view.canvas.x || self.view.net.y < self.view.canvas.y
+    }
+
     /// Pixels of the network's input per pixel of the photograph: across, down.
     pub fn scale(&self) -> [f64; 2] {
         let View { net, canvas, .. } = self.view;
@@ -72,6 +79,8 @@ pub struct Detected {
     pub faces: Vec<Face>,
     /// Detections of which nothing lies in the photograph.
     pub outside: Vec<Raw>,
+    /// How many faces come from a second look in a reduced photograph.
+    pub second_looks: usize,
 }
 
 /// Why nothing was looked for.
@@ -133,7 +142,8 @@ fn up(length: usize) -> usize {
     length.next_multiple_of(MULTIPLE)
 }
 
-fn exact(image: Size) -> Look {
+/// The whole canvas of `exact`.
+pub(crate) fn exact(image: Size) -> Look {
     let border = Size { x: image.x / 2, y: image.y / 2 };
     let canvas = Size { x: image.x + 2 * border.x, y: image.y + 2 * border.y };
     let net = Size { x: up(canvas.x), y: up(canvas.y) };
@@ -157,10 +167,14 @@ fn fast(image: Size, side: usize) -> Look {
 /// [`FindError`]
 pub fn find(detector: &Detector, scratch: &mut Scratch, image: &Bgr, mode: Mode) -> Result<Detected, FindError> {
     let look = plan(mode, Size { x: image.width(), y: image.height() })?;
-    let input = input(image, &look);
     let View { net, .. } = look.view;
-    let maps = detector.maps(scratch, net.y, net.x, &input)?;
-    Ok(detected(look, detect::read(&maps, &look.view, detect::THRESHOLD)))
+    let maps = detector.maps(scratch, net.y, net.x, &seen(image, &look).to_rgb())?;
+    let mut found = detected(look, detect::read(&maps, &look.view, detect::THRESHOLD));
+    if look.reduced() {
+        found.second_looks = second_look::refine(detector, scratch, image, &mut found.faces)?;
+        found.faces.sort_by(|a, b| b.score.total_cmp(&a.score));
+    }
+    Ok(found)
 }
 
 fn detected(look: Look, raw: Vec<Raw>) -> Detected {
@@ -171,19 +185,18 @@ fn detected(look: Look, raw: Vec<Raw>) -> Detected {
             Placed::Outside(raw) => outside.push(raw),
         }
     }
-    Detected { look, raw, faces, outside }
+    Detected { look, raw, faces, outside, second_looks: 0 }
 }
 
-/// The network's input: RGB, 0 to 255.
-fn input(image: &Bgr, look: &Look) -> Vec<f32> {
+/// What the network sees.
+fn seen(image: &Bgr, look: &Look) -> Bgr {
     let Size { x: width, y: height } = look.view.net;
     let window = Window { left: 0, top: 0, width, height };
-    let seen = match (look.exact, look.block) {
+    match (look.exact, look.block) {
         (true, _) => resize_window(Framed::half(image), width, height, window),
         (false, 1) => resize_window(Framed::bare(image), width, height, window),
         (false, block) => resize_window(Framed::bare(&shrink(image, block)), width, height, window),
-    };
-    seen.data().chunks_exact(3).flat_map(|pixel| [pixel[2], pixel[1], pixel[0]].map(f32::from)).collect()
+    }
 }
 
 #[cfg(test)]

@@ -17,6 +17,7 @@ pub mod liveness;
 pub mod net;
 pub mod pipeline;
 pub mod quality;
+mod second_look;
 pub mod selftest;
 pub mod spoof;
 pub mod verdict;

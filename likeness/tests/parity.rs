@@ -44,10 +44,9 @@ impl Table {
         line.checked += 1;
         line.limit = limit;
         // What is no number is worse than any number.
-        if !(error <= line.worst) {
-            line.worst = error;
-        }
-        if !(error <= limit) {
+        let error = if error.is_nan() { f64::INFINITY } else { error };
+        line.worst = line.worst.max(error);
+        if error > limit {
             self.failed.push(format!("{what}: {row}: {error:e}, at most {limit:e}"));
         }
     }

@@ -86,6 +86,13 @@ impl Bgr {
         out
     }
 
+    /// The pixels as the detector takes them: red first, 0 to 255.
+    pub fn to_rgb(&self) -> Vec<f32> {
+        let mut out = Vec::with_capacity(self.data.len());
+        out.extend(self.data.chunks_exact(3).flat_map(|pixel| [pixel[2], pixel[1], pixel[0]].map(f32::from)));
+        out
+    }
+
     /// The same pixels seen upright, for an EXIF orientation of 1 to 8; others change nothing.
     pub fn oriented(self, orientation: u8) -> Self {
         let (w, h) = (self.width, self.height);
