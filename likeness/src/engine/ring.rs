@@ -95,9 +95,7 @@ impl Ring<'_> {
                     (start..end).for_each(|at| witness(at as isize - top as isize, row(at), sizes.pixel));
                 }
                 next = end;
-                for row in 0..turn {
-                    self.depthwise((y + row) * stride, row, memory, &sizes);
-                }
+                self.depthwise(y * stride..end, turn, memory, &sizes);
                 self.deliver(n, y, turn, &memory.line, &sizes, out);
             }
         }
@@ -191,22 +189,20 @@ impl Ring<'_> {
         dense.run(first..first + rows.len() * w, ring, None, &place);
     }
 
-    /// Result row whose window starts at ring row `start`, into row `row` of the line buffer.
-    fn depthwise(&self, start: usize, row: usize, memory: &mut RingMemory, sizes: &Sizes) {
+    /// The rows of the line buffer, from those rows of the ring.
+    fn depthwise(&self, rows: std::ops::Range<usize>, turn: usize, memory: &mut RingMemory, sizes: &Sizes) {
         let ring = &memory.ring;
-        let under = |y: usize| &ring[(start + y) % sizes.rows * sizes.row..][..sizes.row];
-        let rows: Vec<&[f32]> = (0..self.window.h).map(under).collect();
-        let len = sizes.out.1 * sizes.pixel;
+        let rows: Vec<&[f32]> = rows.map(|row| &ring[row % sizes.rows * sizes.row..][..sizes.row]).collect();
         let task = Depthwise {
             rows: &rows,
             weights: self.packed.weights(),
             bias: &self.packed.bias,
             slope: &self.packed.slope,
-            columns: self.window.w,
+            window: (self.window.h, self.window.w),
             stride: self.window.stride,
             activation: self.activation,
         };
-        self.set.depthwise(&task, &mut memory.line[row * len..(row + 1) * len]);
+        self.set.depthwise(&task, &mut memory.line[..turn * sizes.out.1 * sizes.pixel]);
     }
 
     /// From the line buffer to the result.

@@ -5,7 +5,7 @@
 use std::arch::x86_64::*;
 
 use super::simd::{self, Simd, conv_for, depthwise as any_depthwise, tile, tiles};
-use super::task::{Conv, Depthwise};
+use super::task::{Conv, Depthwise, Extent};
 
 struct Avx2;
 
@@ -22,6 +22,7 @@ impl Simd for Avx2 {
     type V = __m256;
     const LANES: usize = 8;
     const PIXELS: usize = 6;
+    const WIDE: bool = false;
 
     #[inline(always)]
     unsafe fn load(at: *const f32) -> __m256 {
@@ -81,16 +82,16 @@ pub(super) unsafe fn conv(task: &Conv, out: &mut [f32]) {
 }
 
 /// # Safety
-/// AVX2 and FMA are supported; `task.check` passed for `out` and gave `pixels`.
+/// AVX2 and FMA are supported; `task.check` passed for `out` and gave `extent`.
 #[target_feature(enable = "avx2,fma")]
-pub(super) unsafe fn depthwise(task: &Depthwise, pixels: usize, out: &mut [f32]) {
-    let (shape, out) = ((task.rows.len(), task.columns, task.stride), out.as_mut_ptr());
+pub(super) unsafe fn depthwise(task: &Depthwise, extent: Extent, out: &mut [f32]) {
+    let (shape, out) = ((task.window, task.stride), out.as_mut_ptr());
     // SAFETY: the caller's.
     unsafe {
         match shape {
-            (3, 3, 1) => any_depthwise::<Avx2, 3, 1>(task, pixels, out),
-            (3, 3, 2) => any_depthwise::<Avx2, 3, 2>(task, pixels, out),
-            _ => any_depthwise::<Avx2, 0, 0>(task, pixels, out),
+            ((3, 3), 1) => any_depthwise::<Avx2, 3, 1>(task, extent, out),
+            ((3, 3), 2) => any_depthwise::<Avx2, 3, 2>(task, extent, out),
+            _ => any_depthwise::<Avx2, 0, 0>(task, extent, out),
         }
     }
 }

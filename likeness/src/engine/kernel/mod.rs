@@ -126,23 +126,23 @@ impl KernelSet {
         }
     }
 
-    /// A row of a depthwise convolution.
+    /// Rows of a depthwise convolution.
     ///
     /// # Panics
     /// Where the task would read or write outside of what it was given.
     pub(crate) fn depthwise(self, task: &Depthwise, out: &mut [f32]) {
-        let _pixels = task.check(self.lanes(), out);
+        let extent = task.check(self.lanes(), out);
         match self.0 {
             // SAFETY: the set is supported (only such a `KernelSet` can be had); the check passed.
             #[cfg(target_arch = "x86_64")]
-            Kind::Avx512 => unsafe { avx512::depthwise(task, _pixels, out) },
+            Kind::Avx512 => unsafe { avx512::depthwise(task, extent, out) },
             // SAFETY: the same.
             #[cfg(target_arch = "x86_64")]
-            Kind::Avx2 => unsafe { avx2::depthwise(task, _pixels, out) },
+            Kind::Avx2 => unsafe { avx2::depthwise(task, extent, out) },
             // SAFETY: the same.
             #[cfg(target_arch = "aarch64")]
-            Kind::Neon => unsafe { neon::depthwise(task, _pixels, out) },
-            _ => portable::depthwise(task, out),
+            Kind::Neon => unsafe { neon::depthwise(task, extent, out) },
+            _ => portable::depthwise(task, extent, out),
         }
     }
 

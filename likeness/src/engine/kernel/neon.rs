@@ -5,7 +5,7 @@
 use std::arch::aarch64::*;
 
 use super::simd::{self, Simd, conv_for, depthwise as any_depthwise, tile, tiles};
-use super::task::{Conv, Depthwise};
+use super::task::{Conv, Depthwise, Extent};
 
 struct Neon;
 
@@ -13,6 +13,7 @@ impl Simd for Neon {
     type V = float32x4_t;
     const LANES: usize = 4;
     const PIXELS: usize = 6;
+    const WIDE: bool = true;
 
     #[inline(always)]
     unsafe fn load(at: *const f32) -> float32x4_t {
@@ -80,16 +81,16 @@ pub(super) unsafe fn conv(task: &Conv, out: &mut [f32]) {
 }
 
 /// # Safety
-/// `task.check` passed for `out` and gave `pixels`.
+/// `task.check` passed for `out` and gave `extent`.
 #[target_feature(enable = "neon")]
-pub(super) unsafe fn depthwise(task: &Depthwise, pixels: usize, out: &mut [f32]) {
-    let (shape, out) = ((task.rows.len(), task.columns, task.stride), out.as_mut_ptr());
+pub(super) unsafe fn depthwise(task: &Depthwise, extent: Extent, out: &mut [f32]) {
+    let (shape, out) = ((task.window, task.stride), out.as_mut_ptr());
     // SAFETY: the caller's.
     unsafe {
         match shape {
-            (3, 3, 1) => any_depthwise::<Neon, 3, 1>(task, pixels, out),
-            (3, 3, 2) => any_depthwise::<Neon, 3, 2>(task, pixels, out),
-            _ => any_depthwise::<Neon, 0, 0>(task, pixels, out),
+            ((3, 3), 1) => any_depthwise::<Neon, 3, 1>(task, extent, out),
+            ((3, 3), 2) => any_depthwise::<Neon, 3, 2>(task, extent, out),
+            _ => any_depthwise::<Neon, 0, 0>(task, extent, out),
         }
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! Tiles of 4 pixels x 8 channels; products are rounded before they are added.
 
-use super::task::{Conv, Depthwise};
+use super::task::{Conv, Depthwise, Extent};
 use crate::engine::graph::Simple;
 
 /// Numbers of a vector, and channels of a panel.
@@ -76,24 +76,30 @@ fn activate(activation: Simple, slopes: &[f32], sums: &mut Sums) {
     }
 }
 
-pub(super) fn depthwise(task: &Depthwise, out: &mut [f32]) {
-    let (width, taps) = (task.bias.len(), task.rows.len() * task.columns);
-    for (pixel, out) in out.chunks_exact_mut(width).enumerate() {
-        let start = pixel * task.stride * width;
+pub(super) fn depthwise(task: &Depthwise, extent: Extent, out: &mut [f32]) {
+    let width = task.bias.len();
+    for (at, out) in out.chunks_exact_mut(width).enumerate() {
+        let (row, start) = (at / extent.pixels * task.stride, at % extent.pixels * task.stride * width);
+        let rows = &task.rows[row..row + task.window.0];
         for channel in (0..width).step_by(LANES) {
-            let mut sums = array(&task.bias[channel..]);
-            let mut weights = task.weights[channel * taps..].chunks_exact(LANES);
-            for row in task.rows {
-                for (x, weights) in (0..task.columns).zip(weights.by_ref()) {
-                    let (from, weights) = (array(&row[start + x * width + channel..]), array(weights));
-                    sums.iter_mut().zip(from).zip(weights).for_each(|((sum, from), weight)| *sum += from * weight);
-                }
-            }
-            let slopes = task.slope.get(channel..).unwrap_or_default();
-            activate(task.activation, slopes, &mut sums);
+            let mut sums = window(task, rows, start, channel);
+            activate(task.activation, task.slope.get(channel..).unwrap_or_default(), &mut sums);
             out[channel..channel + LANES].copy_from_slice(&sums);
         }
     }
+}
+
+fn window(task: &Depthwise, rows: &[&[f32]], start: usize, channel: usize) -> Sums {
+    let (width, (height, columns)) = (task.bias.len(), task.window);
+    let mut sums = array(&task.bias[channel..]);
+    let mut weights = task.weights[channel * height * columns..].chunks_exact(LANES);
+    for row in rows {
+        for (x, weights) in (0..columns).zip(weights.by_ref()) {
+            let (from, weights) = (array(&row[start + x * width + channel..]), array(weights));
+            sums.iter_mut().zip(from).zip(weights).for_each(|((sum, from), weight)| *sum += from * weight);
+        }
+    }
+    sums
 }
 
 /// Products and sums in registers alone.

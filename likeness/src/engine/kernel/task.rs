@@ -138,10 +138,10 @@ impl Conv<'_> {
     }
 }
 
-/// One row of a depthwise convolution over padded rows whose pixels are whole vectors.
+/// Some rows of a depthwise convolution over padded rows whose pixels are whole vectors.
 #[derive(Clone, Copy)]
 pub(crate) struct Depthwise<'a> {
-    /// The rows under the window, first to last.
+    /// The rows under the windows, first to last: `stride` more for each row of the result.
     pub(crate) rows: &'a [&'a [f32]],
     /// `[vector of channels][tap][lane]`.
     pub(crate) weights: &'a [f32],
@@ -149,22 +149,32 @@ pub(crate) struct Depthwise<'a> {
     pub(crate) bias: &'a [f32],
     /// As wide as a pixel, or none.
     pub(crate) slope: &'a [f32],
-    /// Columns of the window.
-    pub(crate) columns: usize,
+    /// Rows and columns of the window.
+    pub(crate) window: (usize, usize),
     pub(crate) stride: usize,
     pub(crate) activation: Simple,
 }
 
+/// The size of a depthwise result.
+#[derive(Clone, Copy)]
+pub(super) struct Extent {
+    pub(super) rows: usize,
+    pub(super) pixels: usize,
+}
+
 impl Depthwise<'_> {
-    /// Pixels of the result; panics unless every access of a kernel is inside what it was given.
-    pub(super) fn check(&self, lanes: usize, out: &[f32]) -> usize {
-        let width = self.bias.len();
-        assert!(width > 0 && width.is_multiple_of(lanes) && out.len().is_multiple_of(width), "whole vectors");
-        assert_eq!(self.weights.len(), self.rows.len() * self.columns * width, "weights of the window");
+    /// The size of the result; panics unless every access of a kernel is inside what it was given.
+    pub(super) fn check(&self, lanes: usize, out: &[f32]) -> Extent {
+        let (width, (height, columns)) = (self.bias.len(), self.window);
+        assert!(width > 0 && width.is_multiple_of(lanes), "whole vectors");
+        assert_eq!(self.weights.len(), height * columns * width, "weights of the window");
         assert!(self.activation != Simple::Prelu || self.slope.len() == width, "slopes");
-        let pixels = out.len() / width;
-        let needed = ((pixels.max(1) - 1) * self.stride + self.columns) * width;
+        assert!(self.rows.len() >= height && (self.rows.len() - height).is_multiple_of(self.stride), "whole windows");
+        let rows = (self.rows.len() - height) / self.stride + 1;
+        assert!(out.len().is_multiple_of(rows * width), "whole rows");
+        let pixels = out.len() / (rows * width);
+        let needed = ((pixels.max(1) - 1) * self.stride + columns) * width;
         assert!(self.rows.iter().all(|row| row.len() >= needed), "rows of {needed} numbers");
-        pixels
+        Extent { rows, pixels }
     }
 }
