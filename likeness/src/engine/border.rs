@@ -8,6 +8,55 @@
 
 use super::graph::Padding;
 
+/// A part of a canvas, in pixels. Bounds and sizes are multiples of the network's total stride.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Region {
+    /// Rows and columns of the whole canvas.
+    pub canvas: (usize, usize),
+    /// The first row and column of the part.
+    pub start: (usize, usize),
+    /// Rows and columns of the part.
+    pub size: (usize, usize),
+}
+
+impl Region {
+    /// Whether the part lies in the canvas, and all bounds are multiples of `stride`.
+    fn fits(&self, stride: usize) -> bool {
+        let axes = [
+            (self.canvas.0, self.start.0, self.size.0), //
+            (self.canvas.1, self.start.1, self.size.1),
+        ];
+        axes.iter().all(|(canvas, start, size)| {
+            let inside = *size > 0 && start.checked_add(*size).is_some_and(|end| end <= *canvas);
+            inside && [canvas, start, size].iter().all(|number| number.is_multiple_of(stride))
+        })
+    }
+}
+
+/// What every window of a network finds around a region: made once for a geometry and a
+/// background, good for any picture in that region.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Border {
+    region: Region,
+    frames: Vec<Option<Frame>>,
+}
+
+impl Border {
+    /// The region that it is for.
+    pub fn region(&self) -> Region {
+        self.region
+    }
+
+    /// Bytes held.
+    pub fn bytes(&self) -> usize {
+        self.frames.iter().flatten().map(|frame| frame.data.len() * size_of::<f32>()).sum()
+    }
+
+    pub(crate) fn frame(&self, node: usize) -> Option<&Frame> {
+        self.frames.get(node)?.as_ref()
+    }
+}
+
 /// What lies around one tensor: the pixels that a padded window reads outside of it.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct Frame {
@@ -52,4 +101,92 @@ impl Frame {
         let (cell, c) = (self.cell(y, x), self.c);
         self.data[cell..cell + c].copy_from_slice(&pixel[..c]);
     }
+}
+
+/// One axis of a canvas whose middle is left out: there an empty canvas repeats itself.
+#[derive(Clone, Copy, Debug)]
+struct Axis {
+    canvas: usize,
+    /// How far from an edge that edge is felt.
+    reach: usize,
+    /// After how many pixels the middle repeats itself.
+    period: usize,
+}
+
+impl Axis {
+    fn collapsed(&self) -> usize {
+        self.canvas.min(2 * self.reach)
+    }
+
+    /// Where the response at cell `at` is found, for cells of `scale` pixels; none outside.
+    fn map(&self, at: isize, scale: usize) -> Option<usize> {
+        let (cells, kept) = (self.canvas / scale, self.collapsed() / scale);
+        let (reach, period) = (self.reach / scale, self.period / scale);
+        let at = usize::try_from(at).ok().filter(|at| *at < cells)?;
+        Some(if cells == kept || at < reach {
+            at
+        } else if at >= cells - reach {
+            at - (cells - kept)
+        } else {
+            reach - period + (at - reach) % period
+        })
+    }
+}
+
+/// Takes down what an empty canvas gives around a region, while it runs.
+pub(crate) struct Recorder {
+    border: Border,
+    axes: (Axis, Axis),
+}
+
+impl Recorder {
+    /// For a network of `nodes` operations whose total stride is `stride`; `reach` is how far the
+    /// canvas's edge is felt, in pixels.
+    pub(crate) fn new(region: Region, nodes: usize, stride: usize, reach: usize) -> Option<Self> {
+        let reach = reach.next_multiple_of(stride).max(stride);
+        let axis = |canvas| Axis { canvas, reach, period: stride };
+        let axes = (axis(region.canvas.0), axis(region.canvas.1));
+        region.fits(stride).then(|| Self { border: Border { region, frames: vec![None; nodes] }, axes })
+    }
+
+    /// Rows and columns of the canvas that is run.
+    pub(crate) fn canvas(&self) -> (usize, usize) {
+        (self.axes.0.collapsed(), self.axes.1.collapsed())
+    }
+
+    pub(crate) fn finish(self) -> Border {
+        self.border
+    }
+
+    /// One row of what the window of `node` reads: row `y`, its pixels `step` numbers apart, the
+    /// first real one at `first`. `size` is that of the whole tensor.
+    pub(crate) fn row(&mut self, node: usize, padding: Padding, size: (usize, usize), y: usize, row: Row) {
+        let scale = (self.canvas().0 / size.0, self.canvas().1 / size.1);
+        let Region { start, size: part, .. } = self.border.region;
+        let (h, w) = (part.0 / scale.0, part.1 / scale.1);
+        let origin = ((start.0 / scale.0) as isize, (start.1 / scale.1) as isize);
+        let frame = self.border.frames[node].get_or_insert_with(|| Frame::new(h, w, row.channels, padding));
+        let (above, left) = (padding.top as isize, padding.left as isize);
+        let rows = -above..(h + padding.bottom) as isize;
+        for at in rows.filter(|at| self.axes.0.map(origin.0 + at, scale.0) == Some(y)) {
+            let within = at >= 0 && at < h as isize;
+            for x in -left..(w + padding.right) as isize {
+                if within && x >= 0 && x < w as isize {
+                    continue;
+                }
+                if let Some(column) = self.axes.1.map(origin.1 + x, scale.1) {
+                    frame.set(at, x, &row.data[row.first + column * row.step..]);
+                }
+            }
+        }
+    }
+}
+
+/// A row of a tensor.
+#[derive(Clone, Copy)]
+pub(crate) struct Row<'a> {
+    pub(crate) data: &'a [f32],
+    pub(crate) first: usize,
+    pub(crate) step: usize,
+    pub(crate) channels: usize,
 }

@@ -1,6 +1,7 @@
 //! A loaded network, and one forward pass of it.
 
 use super::aligned::Aligned;
+use super::border::{Border, Recorder, Region};
 use super::graph::{Simple, Value, Window};
 use super::packed::Packed;
 use super::plan::Plan;
@@ -167,11 +168,73 @@ impl Network {
     /// [`RunError::Shape`] where the input does not fit; [`RunError::NotFinite`] where an output
     /// holds a NaN or an infinity: then there is no answer.
     pub fn forward<'s>(&self, scratch: &'s mut Scratch, shape: Shape, input: &[f32]) -> Result<&'s [Tensor], RunError> {
+        self.run(scratch, shape, input, None, None)
+    }
+
+    /// Runs the network on the part of a canvas that `border` was made for, as if the whole canvas
+    /// had been run, the rest of it being background: the outputs are those of the part. For fully
+    /// convolutional networks. `input` is the part.
+    ///
+    /// # Errors
+    /// As [`Network::forward`].
+    pub fn forward_bordered<'s>(
+        &self,
+        scratch: &'s mut Scratch,
+        border: &Border,
+        input: &[f32],
+    ) -> Result<&'s [Tensor], RunError> {
+        let (h, w) = border.region().size;
+        let shape = Shape { n: 1, h, w, c: self.nodes[0].channels };
+        self.run(scratch, shape, input, Some(border), None)
+    }
+
+    /// What lies around a region of a canvas that is `background` (the numbers of one pixel) all
+    /// around it. It takes a forward pass over an empty canvas, whose middle, farther than `reach`
+    /// pixels from every edge, is left out; keep the result for the next picture of this geometry.
+    ///
+    /// # Errors
+    /// [`RunError::Shape`] where the bounds of the region are not multiples of the network's total
+    /// stride, or not in the canvas.
+    pub fn border(
+        &self,
+        scratch: &mut Scratch,
+        region: Region,
+        background: &[f32],
+        reach: usize,
+    ) -> Result<Border, RunError> {
+        let c = self.nodes[0].channels;
+        let whole = Shape { n: 1, h: region.canvas.0, w: region.canvas.1, c };
+        let stride = self.total_stride(whole)?;
+        let recorder = Recorder::new(region, self.nodes.len(), stride, reach).filter(|_| background.len() == c);
+        let Some(mut recorder) = recorder else {
+            let expected = format!("{c} numbers of background, a region inside, in multiples of {stride}: {region:?}");
+            return Err(RunError::shape("border", expected, whole));
+        };
+        let (h, w) = recorder.canvas();
+        let empty = background.repeat(h * w);
+        self.run(scratch, Shape { h, w, ..whole }, &empty, None, Some(&mut recorder))?;
+        Ok(recorder.finish())
+    }
+
+    /// How many pixels of the input one cell of the coarsest value covers.
+    fn total_stride(&self, shape: Shape) -> Result<usize, RunError> {
+        let shapes = self.shapes(shape)?;
+        Ok(shapes.iter().map(|cells| shape.h.div_ceil(cells.h).max(shape.w.div_ceil(cells.w))).max().unwrap_or(1))
+    }
+
+    fn run<'s>(
+        &self,
+        scratch: &'s mut Scratch,
+        shape: Shape,
+        input: &[f32],
+        border: Option<&Border>,
+        recorder: Option<&mut Recorder>,
+    ) -> Result<&'s [Tensor], RunError> {
         let shapes = self.shapes(shape)?;
         if shape.len() != input.len() {
             return Err(RunError::shape("input", format!("a shape of {} numbers", input.len()), shape));
         }
-        Run { network: self, shapes: &shapes, input }.all(scratch)?;
+        Run { network: self, shapes: &shapes, input, border }.all(scratch, recorder);
         finite(&scratch.outputs)?;
         Ok(&scratch.outputs)
     }

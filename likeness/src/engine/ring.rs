@@ -63,9 +63,9 @@ struct Sizes {
     turn: usize,
 }
 
-/// Is told of every row under the window: its number (negative above the tensor) and its pixels,
-/// padding columns included.
-pub(crate) type Witness<'w> = Option<&'w mut dyn FnMut(isize, &[f32], usize)>;
+/// Is told of every row of the tensor under the window: its number, its numbers (padding columns
+/// included), the distance between pixels.
+pub(crate) type Witness<'w> = Option<&'w mut dyn FnMut(usize, &[f32], usize)>;
 
 impl Ring<'_> {
     fn sizes(&self, out: (usize, usize)) -> Sizes {
@@ -92,7 +92,8 @@ impl Ring<'_> {
                 self.fill(n, start..end, &mut memory.ring, &sizes);
                 if let Some(witness) = &mut witness {
                     let row = |row: usize| &memory.ring[row % sizes.rows * sizes.row..][..sizes.row];
-                    (start..end).for_each(|at| witness(at as isize - top as isize, row(at), sizes.pixel));
+                    let real = start.max(top)..end.min(top + self.shape.h);
+                    real.for_each(|at| witness(at - top, row(at), sizes.pixel));
                 }
                 next = end;
                 self.depthwise(y * stride..end, turn, memory, &sizes);

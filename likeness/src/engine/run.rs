@@ -1,5 +1,6 @@
 //! One forward pass: the steps of the plan, in buffers that are kept.
 
+use super::border::{Border, Recorder, Row};
 use super::conv::{Dense, Join};
 use super::graph::{Value, Window};
 use super::kernel::task::Places;
@@ -8,18 +9,20 @@ use super::packed::Packed;
 use super::plan::{self, Kind, Place, Step};
 use super::ring::{Feed, Project, Ring};
 use super::view::{Outside, Target, View};
-use super::{Padding, RunError, Shape, simple};
+use super::{Padding, Shape, simple};
 
 /// What one forward pass is given.
 pub(crate) struct Run<'r> {
     pub(crate) network: &'r Network,
     pub(crate) shapes: &'r [Shape],
     pub(crate) input: &'r [f32],
+    /// What lies around the input; zeros if none.
+    pub(crate) border: Option<&'r Border>,
 }
 
 impl Run<'_> {
-    /// Runs all steps and copies the outputs out.
-    pub(crate) fn all(&self, scratch: &mut Scratch) -> Result<(), RunError> {
+    /// Runs all steps, told to `recorder` if there is one, and copies the outputs out.
+    pub(crate) fn all(&self, scratch: &mut Scratch, mut recorder: Option<&mut Recorder>) {
         let plan = &self.network.plan;
         scratch.buffers.resize_with(plan.buffers.max(scratch.buffers.len()), Default::default);
         for step in &plan.steps {
@@ -27,11 +30,10 @@ impl Run<'_> {
             let shape = self.shapes[step.out.0];
             let mut buffer = std::mem::take(&mut scratch.buffers[place.buffer]);
             buffer.resize(shape.n * shape.h * shape.w * place.pixel);
-            self.step(step, scratch, &mut Target { data: &mut buffer, shape, place });
+            self.step(step, scratch, &mut Target { data: &mut buffer, shape, place }, recorder.as_deref_mut());
             scratch.buffers[place.buffer] = buffer;
         }
         self.outputs(scratch);
-        Ok(())
     }
 
     fn outputs(&self, scratch: &mut Scratch) {
@@ -58,9 +60,10 @@ impl Run<'_> {
         }
     }
 
-    fn step(&self, step: &Step, scratch: &mut Scratch, out: &mut Target) {
+    fn step(&self, step: &Step, scratch: &mut Scratch, out: &mut Target, recorder: Option<&mut Recorder>) {
         match &step.kind {
             Kind::Conv { node, join } => {
+                self.record(*node, scratch, recorder);
                 let join = join.map(|join| self.join(&join, scratch));
                 let place = out.place;
                 self.dense(*node, scratch).run(
@@ -72,7 +75,7 @@ impl Run<'_> {
                     },
                 );
             }
-            Kind::Ring { .. } => self.ring(&step.kind, scratch, out),
+            Kind::Ring { .. } => self.ring(&step.kind, scratch, out, recorder),
             Kind::Other { node } => self.other(&self.network.nodes[*node].op, scratch, out),
         }
     }
@@ -98,15 +101,35 @@ impl Run<'_> {
         }
     }
 
-    fn outside(&self, _node: usize) -> Outside<'_> {
-        Outside::Zero(&self.network.zeros)
+    fn outside(&self, node: usize) -> Outside<'_> {
+        match self.border.and_then(|border| border.frame(node)) {
+            Some(frame) => Outside::Frame(frame),
+            None => Outside::Zero(&self.network.zeros),
+        }
     }
 
-    fn ring(&self, kind: &Kind, scratch: &mut Scratch, out: &mut Target) {
+    /// Shows the recorder what a padded dense convolution reads.
+    fn record(&self, node: usize, scratch: &Scratch, recorder: Option<&mut Recorder>) {
+        let (Some(recorder), Op::Conv { x, window, .. }) = (recorder, &self.network.nodes[node].op) else { return };
+        if window.padding == Padding::default() {
+            return;
+        }
+        let view = self.view(*x, scratch);
+        let Shape { h, w, c, .. } = view.shape;
+        for y in 0..h {
+            let row = Row { data: view.data, first: view.at(0, y, 0), step: view.pixel, channels: c };
+            recorder.row(node, window.padding, (h, w), y, row);
+        }
+    }
+
+    fn ring(&self, kind: &Kind, scratch: &mut Scratch, out: &mut Target, mut recorder: Option<&mut Recorder>) {
         let Kind::Ring { producer, depthwise, project, join } = kind else { return };
         let Op::Depthwise { x, packed, window, activation } = &self.network.nodes[*depthwise].op else {
             unreachable!("the plan names a depthwise convolution")
         };
+        if let Some(node) = producer {
+            self.record(*node, scratch, recorder.as_deref_mut());
+        }
         let mut memory = std::mem::take(&mut scratch.ring);
         let feed = match producer {
             Some(node) => Feed::Conv(Dense { whole: true, ..self.dense(*node, scratch) }),
@@ -129,7 +152,14 @@ impl Run<'_> {
             outside: self.outside(*depthwise),
             project,
         };
-        ring.run(&mut memory, out, None);
+        let (Shape { h, w, c, .. }, padding) = (ring.shape, window.padding);
+        let mut witness = recorder.map(|recorder| {
+            move |y: usize, data: &[f32], pixel: usize| {
+                let row = Row { data, first: padding.left * pixel, step: pixel, channels: c };
+                recorder.row(*depthwise, padding, (h, w), y, row);
+            }
+        });
+        ring.run(&mut memory, out, witness.as_mut().map(|witness| witness as _));
         scratch.ring = memory;
     }
 

@@ -2,7 +2,7 @@
 
 use super::network::Op;
 use super::{Activation, Builder, Dims, Filter, Fold, KernelSet, LoadError, Network, Padding, RunError};
-use super::{Scratch, Shape, Tensor, Value, reference};
+use super::{Region, Scratch, Shape, Tensor, Value, reference};
 
 /// A generator that a printed seed reproduces (SplitMix64).
 struct Dice(u64);
@@ -367,4 +367,93 @@ fn shapes_that_do_not_fit_are_refused() {
         let result = network.forward(&mut scratch, shape, &vec![0.0; len]);
         assert!(matches!(result, Err(RunError::Shape { .. })), "{h}x{w} with {len} numbers");
     }
+}
+
+/// A small detector: stride 2, a ring of stride 1, one of stride 2, up again, a padded 3x3.
+fn convolutional(set: KernelSet) -> Network {
+    let builder = Builder::new(set, 3);
+    let mut maker = Maker { dice: Dice(11), builder, values: Vec::new() };
+    let conv = |maker: &mut Maker, x: Value, out: usize, stride: usize| {
+        let dims = Dims { out, input: maker.builder.channels(x), h: 3, w: 3 };
+        let (bytes, fold) = maker.filter(dims);
+        let filter = Filter::oihw("dense", &bytes, dims);
+        maker.builder.conv(x, &filter, &fold, stride, Padding::all(1), &Activation::Relu).unwrap()
+    };
+    let depthwise = |maker: &mut Maker, x: Value, stride: usize| {
+        let dims = Dims { out: maker.builder.channels(x), input: 1, h: 3, w: 3 };
+        let (bytes, fold) = maker.filter(dims);
+        let filter = Filter::oihw("depthwise", &bytes, dims);
+        maker.builder.depthwise(x, &filter, &fold, stride, Padding::all(1), &Activation::Relu).unwrap()
+    };
+    let x = conv(&mut maker, Value(0), 9, 2);
+    let deep = depthwise(&mut maker, x, 1);
+    let half = maker.point((deep, 0, 0), 21).0;
+    let wide = maker.point((half, 0, 0), 40).0;
+    let deep = depthwise(&mut maker, wide, 2);
+    let quarter = maker.point((deep, 0, 0), 10).0;
+    let up = maker.transpose((quarter, 0, 0)).unwrap().0;
+    let side = maker.builder.channels(up);
+    let side = maker.point((half, 0, 0), side).0;
+    let sum = maker.builder.add(up, side, &Activation::None);
+    let last = conv(&mut maker, sum, 5, 1);
+    maker.builder.finish(&[last]).unwrap()
+}
+
+#[test]
+fn a_region_run_alone_gives_what_the_whole_canvas_gives() {
+    let background = [0.3, -0.7, 0.1];
+    let mut failures = Vec::new();
+    // The canvas, where the region starts and ends, where the picture in it starts and ends.
+    let rows = [
+        ((96, 128), (36, 40), (60, 76), (52, 56), (44, 60)),
+        ((96, 128), (0, 0), (40, 44), (4, 4), (24, 28)),
+        ((96, 128), (52, 80), (96, 128), (70, 100), (94, 126)),
+        ((64, 96), (0, 12), (64, 60), (0, 28), (64, 44)),
+        ((40, 40), (8, 8), (32, 32), (20, 20), (21, 21)),
+    ];
+    for set in KernelSet::available() {
+        let (network, mut scratch) = (convolutional(set), Scratch::default());
+        for (canvas, start, end, from, to) in rows {
+            let picture = |y: usize, x: usize, c: usize| {
+                let inside = y >= from.0 && y < to.0.max(from.0 + 1) && x >= from.1 && x < to.1.max(from.1 + 1);
+                if inside { ((y * 31 + x * 17 + c * 7) % 13) as f32 / 6.0 - 1.0 } else { background[c] }
+            };
+            let part = |start: (usize, usize), end: (usize, usize)| -> Vec<f32> {
+                let pixels = (start.0..end.0).flat_map(|y| (start.1..end.1).map(move |x| (y, x)));
+                pixels.flat_map(|(y, x)| [0, 1, 2].map(|c| picture(y, x, c))).collect()
+            };
+            let whole = Shape { n: 1, h: canvas.0, w: canvas.1, c: 3 };
+            let wanted = network.forward(&mut scratch, whole, &part((0, 0), canvas)).unwrap()[0].clone();
+            let region = Region { canvas, start, size: (end.0 - start.0, end.1 - start.1) };
+            let border = network.border(&mut scratch, region, &background, 28).unwrap();
+            let found = &network.forward_bordered(&mut scratch, &border, &part(start, end)).unwrap()[0];
+            let mut worst = 0.0f32;
+            for y in 0..found.shape.h {
+                for x in 0..found.shape.w {
+                    for c in 0..5 {
+                        let there = wanted.at([0, start.0 / 2 + y, start.1 / 2 + x, c]);
+                        worst = worst.max((found.at([0, y, x, c]) - there).abs());
+                    }
+                }
+            }
+            if worst > 1e-5 {
+                failures.push(format!("{set}: {region:?} is off by {worst}"));
+            }
+        }
+    }
+    assert!(failures.is_empty(), "{}", failures.join("\n"));
+}
+
+#[test]
+fn a_region_off_the_grid_or_off_the_canvas_is_refused() {
+    let (network, mut scratch) = (convolutional(KernelSet::best()), Scratch::default());
+    let rows = [((64, 64), (2, 0), (32, 32)), ((64, 64), (40, 0), (32, 32)), ((64, 64), (0, 0), (0, 32))];
+    for (canvas, start, size) in rows {
+        let refused = network.border(&mut scratch, Region { canvas, start, size }, &[0.0; 3], 28);
+        assert!(matches!(refused, Err(RunError::Shape { .. })), "{canvas:?} {start:?} {size:?}");
+    }
+    let region = Region { canvas: (64, 64), start: (0, 0), size: (32, 32) };
+    assert!(network.border(&mut scratch, region, &[0.0; 2], 28).is_err(), "two numbers of background");
+    let border = network.border(&mut scratch, region, &[0.0; 3], 28).unwrap();
+    assert!(network.forward_bordered(&mut scratch, &border, &[0.0; 3]).is_err(), "a picture of one pixel");
 }

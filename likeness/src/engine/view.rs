@@ -46,7 +46,6 @@ impl Target<'_> {
 
 /// What a window finds outside of a tensor.
 #[derive(Clone, Copy)]
-#[allow(dead_code, reason = "recorded by the next commit")]
 pub(crate) enum Outside<'a> {
     /// Zeros; at least one pixel of them.
     Zero(&'a [f32]),
