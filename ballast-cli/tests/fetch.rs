@@ -1,0 +1,459 @@
+//! `fetch` against sources that lie, stall, cut and send pages; parts, tokens, proxies, TLS, full
+//! disks, kills, and wheels. All on loopback.
+#![cfg(feature = "full")]
+#![expect(clippy::unwrap_used, reason = "a test's helpers may fail where they stand")]
+
+#[path = "support/server.rs"]
+mod server;
+mod support;
+
+use std::fs;
+use std::io::Write as _;
+use std::net::TcpListener;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use server::{Server, bounded};
+use support::{is_root, pin_of, program, stderr, stdout};
+use tempfile::TempDir;
+
+/// Short enough for a test, long enough for a busy machine.
+const QUICK: [&str; 6] = ["--idle-timeout", "5", "--timeout", "30", "--retries", "1"];
+
+fn bytes() -> Vec<u8> {
+    (0..300_000u32).map(|at| (at * 31 % 251 + at / 65_536) as u8).collect()
+}
+
+/// A lock file and the store that is filled.
+struct World {
+    dir: TempDir,
+}
+
+impl World {
+    fn new(sources: &[String], size: Option<usize>, bytes: &[u8]) -> Self {
+        let dir = tempfile::Builder::new().prefix("fetch.").tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
+        let size = size.map(|size| format!("size = {size}\n")).unwrap_or_default();
+        let lock = format!(
+            "version = 1\n[store]\npath = \"/srv/models\"\n[[weight]]\npath = \"m/w.bin\"\nsha256 = \"{}\"\n{size}sources = {sources:?}\n",
+            pin_of(bytes)
+        );
+        fs::write(dir.path().join("weights.lock"), lock).unwrap();
+        Self { dir }
+    }
+
+    /// A weight of a pinned size.
+    fn sized(sources: &[String], bytes: &[u8]) -> Self {
+        Self::new(sources, Some(bytes.len()), bytes)
+    }
+
+    fn command(&self, args: &[&str]) -> Command {
+        let mut command = Command::new(program());
+        for variable in ["BALLAST_MIRRORS", "BALLAST_TOKENS", "BALLAST_LOCK", "SSL_CERT_FILE", "HF_TOKEN"] {
+            command.env_remove(variable);
+        }
+        for variable in ["ALL_PROXY", "HTTPS_PROXY", "HTTP_PROXY", "NO_PROXY"] {
+            command.env_remove(variable).env_remove(variable.to_lowercase());
+        }
+        command.current_dir(self.dir.path()).arg("fetch").args(QUICK).args(args);
+        command
+    }
+
+    fn fetch(&self, args: &[&str]) -> Output {
+        self.command(args).output().unwrap()
+    }
+
+    fn target(&self) -> PathBuf {
+        self.dir.path().join("mirror/m/w.bin")
+    }
+
+    fn part(&self, bytes: &[u8]) -> PathBuf {
+        self.target().with_file_name(format!(".ballast-part.{}", pin_of(bytes)))
+    }
+
+    fn right(&self, bytes: &[u8]) -> bool {
+        fs::read(self.target()).is_ok_and(|found| found == bytes)
+    }
+
+    fn names(&self) -> usize {
+        fs::read_dir(self.target().parent().unwrap()).unwrap().count()
+    }
+}
+
+/// A behaviour, the fault that it must be called by, and options.
+type Row = (&'static str, Option<&'static str>, &'static [&'static str]);
+
+const ROWS: &[Row] = &[
+    ("right", None, &[]),
+    ("cut-always", Some("cut"), &[]),
+    ("cut-once", None, &[]),
+    ("whole-to-range", None, &[]),
+    ("wrong-range", None, &[]),
+    ("refuses-range", None, &[]),
+    ("closes-at-once", Some("cut"), &[]),
+    ("stalls", Some("stalled"), &["--idle-timeout", "0.7", "--retries", "0"]),
+    ("never-answers", Some("stalled"), &["--idle-timeout", "0.7", "--retries", "0"]),
+    ("trickles", Some("too-slow"), &["--timeout", "2"]),
+    ("announces-more", Some("wrong-length"), &[]),
+    ("announces-less", Some("wrong-length"), &[]),
+    ("chunked-short", Some("wrong-length"), &[]),
+    ("chunked-endless", Some("too-long"), &[]),
+    ("circle", Some("redirects"), &[]),
+    ("endless-redirects", Some("redirects"), &[]),
+    ("hops", None, &[]),
+    ("wrong-bytes", Some("wrong-bytes"), &[]),
+    ("html", Some("html"), &[]),
+    ("html-of-that-length", Some("html"), &[]),
+    ("lfs", Some("lfs-pointer"), &[]),
+    ("missing", Some("not-found"), &[]),
+    ("denied", Some("denied"), &[]),
+    ("teapot", Some("status"), &[]),
+    ("busy", Some("status"), &[]),
+    ("busy-once", None, &[]),
+    ("garbage", Some("bad-answer"), &[]),
+];
+
+/// Later options win over earlier ones only if given once: the row's replace the quick ones.
+fn run_row(world: &World, options: &[&str]) -> Output {
+    let kept = QUICK.chunks(2).filter(|pair| !options.contains(&pair[0])).flatten();
+    let mut command = Command::new(program());
+    for variable in ["ALL_PROXY", "HTTPS_PROXY", "HTTP_PROXY"] {
+        command.env_remove(variable).env_remove(variable.to_lowercase());
+    }
+    command.current_dir(world.dir.path()).arg("fetch").args(kept).args(options).output().unwrap()
+}
+
+fn judge(row: &Row, server: &Server, all: &[u8]) -> Vec<String> {
+    let (behaviour, fault, options) = row;
+    let mut wrong = Vec::new();
+    let bad = server.url(&format!("{behaviour}/w.bin"));
+    let named = |output: &Output| fault.is_none_or(|fault| stderr(output).contains(&format!("{fault}: ")));
+    let world = World::sized(&[bad.clone(), server.url("right/next.bin")], all);
+    let output = run_row(&world, options);
+    let from = if fault.is_none() { &bad } else { &server.url("right/next.bin") };
+    if !output.status.success() || !named(&output) || !stderr(&output).contains(&format!("right, from {from}")) {
+        wrong.push(format!("{behaviour}, then a right source: {output:?}"));
+    }
+    if !world.right(all) || world.names() != 1 {
+        wrong.push(format!("{behaviour}: the store holds something else than the weight"));
+    }
+    if fault.is_some() {
+        let alone = World::sized(&[bad], all);
+        let output = run_row(&alone, options);
+        let told = stderr(&output).contains("m/w.bin") && stderr(&output).contains("hint: ");
+        if output.status.code() != Some(17) || !named(&output) || !told || alone.target().exists() {
+            wrong.push(format!("{behaviour}, alone: {output:?}"));
+        }
+    }
+    wrong
+}
+
+#[test]
+fn each_lie_of_a_source_has_its_name_and_the_next_source_gives_the_file() {
+    let all = bytes();
+    // Each row has a server of its own, since some behave otherwise at the second request.
+    let wrong: Vec<String> = std::thread::scope(|scope| {
+        let rows: Vec<_> = ROWS.iter().map(|row| scope.spawn(|| judge(row, &Server::start(&all), &all))).collect();
+        rows.into_iter().flat_map(|row| row.join().unwrap()).collect()
+    });
+    assert!(wrong.is_empty(), "{}", wrong.join("\n\n"));
+}
+
+#[test]
+fn nobody_there_and_no_such_host_and_no_source_have_names() {
+    let all = bytes();
+    let closed = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let mut wrong = Vec::new();
+    for (source, fault) in [
+        (Some(format!("http://127.0.0.1:{closed}/w.bin")), "unreachable: "),
+        (Some("http://models.invalid/w.bin".to_owned()), "no-such-host: "),
+        (Some("/nonexistent/w.bin".to_owned()), "not-found: "),
+        (Some("/dev/zero".to_owned()), "unreadable: "),
+        (None, "no-source: "),
+    ] {
+        let output = World::sized(source.as_slice(), &all).fetch(&[]);
+        if output.status.code() != Some(17) || !stderr(&output).contains(fault) {
+            wrong.push(format!("{source:?}: {output:?}"));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn a_cut_is_gone_on_from_and_a_right_file_is_not_asked_for_again() {
+    let all = bytes();
+    let server = Server::start(&all);
+    let world = World::sized(&[server.url("cut-once/w.bin")], &all);
+    assert!(world.fetch(&[]).status.success());
+    let ranges: Vec<_> = server.asked().iter().map(|asked| asked.range).collect();
+    assert_eq!(ranges, [None, Some(150_000)]);
+    let again = world.fetch(&[]);
+    assert!(again.status.success() && stdout(&again).starts_with("1 of 1 right in "), "{again:?}");
+    assert_eq!(server.asked().len(), 2, "asked again");
+}
+
+#[test]
+fn a_part_that_was_tampered_with_costs_a_second_download_and_nothing_else() {
+    let all = bytes();
+    let server = Server::start(&all);
+    let mut rows = Vec::new();
+    let mut flipped = all[..200_000].to_vec();
+    flipped[77] ^= 1;
+    for (name, part, ranges) in [
+        ("flipped", flipped, vec![Some(200_000), None]),
+        ("right", all[..200_000].to_vec(), vec![Some(200_000)]),
+        ("complete", all.clone(), vec![]),
+        ("complete and flipped", all.iter().map(|byte| !byte).collect(), vec![None, None]),
+        ("too long", [&all[..], b"x"].concat(), vec![None]),
+    ] {
+        let path = format!("right/{}", name.replace(' ', "-"));
+        let world = World::sized(&[server.url(&path)], &all);
+        fs::create_dir_all(world.target().parent().unwrap()).unwrap();
+        fs::write(world.part(&all), part).unwrap();
+        let output = world.fetch(&[]);
+        let asked: Vec<_> = server.asked().iter().filter(|asked| asked.path == path).map(|asked| asked.range).collect();
+        // Of a complete part that is wrong, the Range that can't be had may be asked for first.
+        let fits = asked == ranges || name == "complete and flipped";
+        if !output.status.success() || !world.right(&all) || world.names() != 1 || !fits {
+            rows.push(format!("{name}: asked {asked:?}, {output:?}"));
+        }
+    }
+    assert!(rows.is_empty(), "{}", rows.join("\n"));
+}
+
+#[test]
+fn a_fetch_that_is_killed_goes_on_where_it_was() {
+    let all: Vec<u8> = (0..6_000_000u32).map(|at| (at * 31 % 251 + at / 65_536) as u8).collect();
+    let server = Server::start(&all);
+    let world = World::sized(&[server.url("slow/w.bin")], &all);
+    let mut child = world.command(&[]).spawn().unwrap();
+    let until = Instant::now() + Duration::from_secs(20);
+    while fs::metadata(world.part(&all)).map_or(0, |part| part.len()) < 500_000 {
+        assert!(Instant::now() < until, "no part came");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    child.kill().unwrap();
+    child.wait().unwrap();
+    assert!(!world.target().exists(), "a part has the weight's name");
+    let output = world.fetch(&[]);
+    assert!(output.status.success() && world.right(&all) && world.names() == 1, "{output:?}");
+    let resumed = server.asked()[1].range.unwrap_or(0);
+    assert!(resumed >= 500_000, "resumed at {resumed}");
+}
+
+#[test]
+fn mirrors_are_asked_first_in_order_and_by_path_name_and_digest() {
+    let all = bytes();
+    let server = Server::start(&all);
+    let mirrors = tempfile::tempdir().unwrap();
+    let mut wrong = Vec::new();
+    for (form, path) in [("path", "m/w.bin".to_owned()), ("name", "w.bin".to_owned()), ("digest", pin_of(&all))] {
+        let dir = mirrors.path().join(form);
+        fs::create_dir_all(dir.join("m")).unwrap();
+        fs::write(dir.join(path), &all).unwrap();
+        let world = World::sized(&[server.url("right/never.bin")], &all);
+        let output = world.fetch(&["--mirror", "/nonexistent", "--mirror", dir.to_str().unwrap()]);
+        let told = stderr(&output).contains(&format!("right, from {}", dir.display()));
+        if !output.status.success() || !world.right(&all) || !told {
+            wrong.push(format!("{form}: {output:?}"));
+        }
+    }
+    fs::write(mirrors.path().join("w.bin"), vec![0; all.len()]).unwrap();
+    let world = World::sized(&[], &all);
+    let variable = format!("{} {}", mirrors.path().display(), server.url("right"));
+    let output = world.command(&[]).env("BALLAST_MIRRORS", variable).output().unwrap();
+    if !output.status.success() || !stderr(&output).contains("wrong-bytes: ") || !world.right(&all) {
+        wrong.push(format!("BALLAST_MIRRORS: {output:?}"));
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    assert_eq!(server.asked().iter().map(|asked| asked.path.as_str()).collect::<Vec<_>>(), ["right/m/w.bin"]);
+}
+
+#[test]
+fn a_token_goes_to_its_host_and_no_further_and_is_not_told() {
+    let all = bytes();
+    let server = Server::start(&all);
+    let world = World::sized(&[server.url("to-localhost/w.bin")], &all);
+    let output = world.command(&[]).env("BALLAST_TOKENS", "127.0.0.1=s3cret").output().unwrap();
+    assert!(output.status.success() && world.right(&all), "{output:?}");
+    let sent: Vec<_> = server.asked().iter().map(|asked| asked.authorization.clone()).collect();
+    assert_eq!(sent, [Some("Bearer s3cret".to_owned()), None]);
+    let user = server.url("missing/w.bin?sig=s3cret").replace("127.0.0.1", "user:s3cret@127.0.0.1");
+    let failed = World::sized(&[user], &all).command(&[]).env("BALLAST_TOKENS", "127.0.0.1=s3cret").output().unwrap();
+    assert_eq!(failed.status.code(), Some(17));
+    for output in [output, failed] {
+        assert!(!format!("{output:?}").contains("s3cret"), "{output:?}");
+    }
+}
+
+#[test]
+fn a_proxy_of_the_environment_is_used_unless_no_proxy_names_the_host() {
+    let all = bytes();
+    let server = Server::start(&all);
+    let world = World::sized(&["http://models.invalid/right/w.bin".to_owned()], &all);
+    let proxy = format!("http://127.0.0.1:{}", server.port);
+    let through = |no: &str| world.command(&[]).env("HTTP_PROXY", &proxy).env("NO_PROXY", no).output().unwrap();
+    let refused = through("models.invalid");
+    assert!(stderr(&refused).contains("no-such-host: ") && server.asked().is_empty(), "{refused:?}");
+    let output = through("");
+    assert!(output.status.success() && world.right(&all), "{output:?}");
+    assert_eq!(server.asked()[0].line.trim_end(), "CONNECT models.invalid:80 HTTP/1.1");
+}
+
+#[test]
+fn tls_is_trusted_by_the_file_of_certificates_and_not_without() {
+    let all = bytes();
+    let made = rcgen::generate_simple_self_signed(["localhost".to_owned(), "127.0.0.1".to_owned()]).unwrap();
+    let key = rustls::pki_types::PrivateKeyDer::Pkcs8(made.signing_key.serialize_der().into());
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let config = rustls::ServerConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_no_client_auth()
+        .with_single_cert(vec![made.cert.der().clone()], key)
+        .unwrap();
+    let config = Arc::new(config);
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let server = Server::of(&listener, &all);
+    let served = server.clone();
+    std::thread::spawn(move || {
+        for stream in listener.incoming().flatten() {
+            let tls = rustls::ServerConnection::new(config.clone()).unwrap();
+            served.serve(rustls::StreamOwned::new(tls, bounded(stream)));
+        }
+    });
+    let world = World::sized(&[server.url("right/w.bin").replace("http:", "https:")], &all);
+    let refused = world.fetch(&[]);
+    assert!(refused.status.code() == Some(17) && stderr(&refused).contains("tls: "), "{refused:?}");
+    let pem = world.dir.path().join("ca.pem");
+    fs::write(&pem, made.cert.pem()).unwrap();
+    let output = world.fetch(&["--ca-file", pem.to_str().unwrap()]);
+    assert!(output.status.success() && world.right(&all), "{output:?}");
+    fs::remove_dir_all(world.dir.path().join("mirror")).unwrap();
+    let output = world.command(&[]).env("SSL_CERT_FILE", &pem).output().unwrap();
+    assert!(output.status.success() && world.right(&all), "{output:?}");
+}
+
+#[test]
+fn a_full_disk_has_a_name_and_a_source_that_never_ends_leaves_room_for_the_next() {
+    if !is_root("a_full_disk_has_a_name") {
+        return;
+    }
+    let all = bytes();
+    let server = Server::start(&all);
+    let large = World::new(&[server.url("right/w.bin")], Some(3 << 20), &all);
+    let endless = World::new(&[server.url("chunked-endless/w.bin"), server.url("right/w.bin")], None, &all);
+    for world in [&large, &endless] {
+        let mirror = world.dir.path().join("mirror");
+        fs::create_dir(&mirror).unwrap();
+        let mounted = Command::new("mount").args(["-t", "tmpfs", "-o", "size=1m", "tmpfs"]).arg(&mirror).status();
+        assert!(mounted.unwrap().success());
+    }
+    let outputs = [large.fetch(&[]), endless.fetch(&[])];
+    let right = endless.right(&all);
+    for world in [&large, &endless] {
+        assert!(Command::new("umount").arg(world.dir.path().join("mirror")).status().unwrap().success());
+    }
+    assert!(outputs[0].status.code() == Some(17) && stderr(&outputs[0]).contains("disk-full: "), "{:?}", outputs[0]);
+    assert!(outputs[1].status.success() && stderr(&outputs[1]).contains("disk-full: "), "{:?}", outputs[1]);
+    assert!(right);
+}
+
+#[test]
+fn what_was_fetched_is_baked_without_naming_it() {
+    let all = bytes();
+    let server = Server::start(&all);
+    let world = World::sized(&[server.url("right/w.bin")], &all);
+    assert!(world.fetch(&[]).status.success());
+    let mut bake = Command::new(program());
+    let output =
+        bake.current_dir(world.dir.path()).env_remove("BALLAST_LOCK").args(["bake", "layer"]).output().unwrap();
+    assert!(output.status.success(), "{output:?}");
+    assert!(fs::read(world.dir.path().join("layer/m/w.bin")).unwrap() == all);
+}
+
+/// A wheel of one member, made here.
+fn wheel(links: &Path, member: &str, bytes: &[u8]) {
+    let file = fs::File::create(links.join("tiny_weights-1.0-py3-none-any.whl")).unwrap();
+    let mut zip = zip::ZipWriter::new(file);
+    let info = "tiny_weights-1.0.dist-info";
+    let metadata = "Metadata-Version: 2.1\nName: tiny-weights\nVersion: 1.0\n";
+    let tag = "Wheel-Version: 1.0\nGenerator: test\nRoot-Is-Purelib: true\nTag: py3-none-any\n";
+    for (name, content) in [
+        (member.to_owned(), bytes),
+        (format!("{info}/METADATA"), metadata.as_bytes()),
+        (format!("{info}/WHEEL"), tag.as_bytes()),
+        (format!("{info}/RECORD"), b"".as_slice()),
+    ] {
+        zip.start_file(name, zip::write::SimpleFileOptions::default()).unwrap();
+        zip.write_all(content).unwrap();
+    }
+    zip.finish().unwrap();
+}
+
+fn pip_is_there(test: &str) -> bool {
+    if Command::new("pip").arg("--version").output().is_ok_and(|output| output.status.success()) {
+        return true;
+    }
+    assert!(std::env::var_os("BALLAST_ALLOW_SKIP").is_some(), "{test} needs pip, or BALLAST_ALLOW_SKIP=1");
+    #[expect(clippy::print_stderr, reason = "a skipped test says so")]
+    {
+        eprintln!("SKIP {test}: no pip");
+    }
+    false
+}
+
+fn from_links(world: &World, links: &Path) -> Output {
+    let mut command = world.command(&[]);
+    command.env("PIP_NO_INDEX", "1").env("PIP_FIND_LINKS", links).env_remove("PIP_CONFIG_FILE");
+    command.output().unwrap()
+}
+
+#[test]
+fn a_member_of_a_wheel_is_taken_and_a_wrong_or_missing_one_is_named() {
+    if !pip_is_there("a_member_of_a_wheel") {
+        return;
+    }
+    let (all, links) = (bytes(), tempfile::tempdir().unwrap());
+    wheel(links.path(), "tiny/w.bin", &all);
+    let mut wrong = Vec::new();
+    for (source, size, fault) in [
+        ("pip:tiny-weights==1.0!tiny/w.bin", all.len(), None),
+        ("pip:tiny-weights==1.0!tiny/other.bin", all.len(), Some("no-member: ")),
+        ("pip:tiny-weights==1.0!tiny/w.bin", all.len() + 1, Some("wrong-length: ")),
+        ("pip:tiny-weights==2.0!tiny/w.bin", all.len(), Some("no-wheel: ")),
+    ] {
+        let world = World::new(&[source.to_owned()], Some(size), &all);
+        let output = from_links(&world, links.path());
+        let code = if fault.is_none() { 0 } else { 17 };
+        let named = fault.is_none_or(|fault| stderr(&output).contains(fault));
+        if output.status.code() != Some(code) || !named || world.right(&all) != fault.is_none() {
+            wrong.push(format!("{source}, {size}: {output:?}"));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn a_source_package_is_refused_and_its_code_is_not_run() {
+    if !pip_is_there("a_source_package_is_refused") {
+        return;
+    }
+    let (all, links) = (bytes(), tempfile::tempdir().unwrap());
+    let source = links.path().join("tiny_weights-1.0");
+    fs::create_dir(&source).unwrap();
+    let ran = links.path().join("ran");
+    fs::write(source.join("setup.py"), format!("open({:?}, 'w')\n", ran.to_str().unwrap())).unwrap();
+    fs::write(source.join("PKG-INFO"), "Metadata-Version: 2.1\nName: tiny-weights\nVersion: 1.0\n").unwrap();
+    fs::write(source.join("w.bin"), &all).unwrap();
+    let packed = Command::new("tar")
+        .current_dir(links.path())
+        .args(["czf", "tiny_weights-1.0.tar.gz", "tiny_weights-1.0"])
+        .status();
+    assert!(packed.unwrap().success());
+    let world = World::sized(&["pip:tiny-weights==1.0!w.bin".to_owned()], &all);
+    let output = from_links(&world, links.path());
+    assert!(output.status.code() == Some(17) && stderr(&output).contains("no-wheel: "), "{output:?}");
+    assert!(!ran.exists(), "a source package's code was run");
+}

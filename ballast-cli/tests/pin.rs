@@ -1,0 +1,154 @@
+//! `pin`: a first trust that is told, a lock file that keeps its comments, a digest that is not
+//! replaced. And what the two builds link.
+#![cfg(feature = "full")]
+#![expect(clippy::unwrap_used, reason = "a test's helpers may fail where they stand")]
+
+mod support;
+
+use std::fs;
+use std::path::PathBuf;
+use std::process::{Command, Output};
+
+use support::{pin_of, program, stderr, stdout};
+use tempfile::TempDir;
+
+const OTHER: &str = "3f76b5117a9ca574d536af8199e6720089eb4ad3dc7e93534496d88265de864f";
+
+struct World {
+    dir: TempDir,
+}
+
+impl World {
+    fn new() -> Self {
+        let world = Self { dir: tempfile::tempdir().unwrap() };
+        fs::write(world.dir.path().join("b.onnx"), b"weights of b").unwrap();
+        world
+    }
+
+    fn with_lock(text: &str) -> Self {
+        let world = Self::new();
+        fs::write(world.lock(), text).unwrap();
+        world
+    }
+
+    fn lock(&self) -> PathBuf {
+        self.dir.path().join("weights.lock")
+    }
+
+    fn text(&self) -> String {
+        fs::read_to_string(self.lock()).unwrap()
+    }
+
+    fn ballast(&self, args: &[&str]) -> Output {
+        let mut command = Command::new(program());
+        command.current_dir(self.dir.path()).env_remove("BALLAST_LOCK").env_remove("BALLAST_MIRRORS");
+        command.args(args).output().unwrap()
+    }
+}
+
+fn lock(more: &str) -> String {
+    format!(
+        "# kept: the head\nversion = 1\n\n[store]\npath = \"/srv/models\" # kept: the root\n\n[[weight]]\n# kept: about a\npath = \"m/a.h5\"\nsha256 = \"{OTHER}\"\n{more}\n[[dir]] # kept: the end\npath = \"/srv/scratch\"\n"
+    )
+}
+
+#[test]
+fn a_new_entry_stands_beside_the_others_and_everything_else_is_kept() {
+    let before = lock("");
+    let world = World::with_lock(&before);
+    let output = world.ballast(&["pin", "b.onnx", "--license", "MIT"]);
+    let pin = pin_of(b"weights of b");
+    let entry = format!(
+        "\n[[weight]]\npath = \"m/b.onnx\"\nsha256 = \"{pin}\"\nsize = 12\nsources = [\"b.onnx\"]\nlicense = \"MIT\"\n"
+    );
+    assert!(output.status.success() && stdout(&output).contains("first trust"), "{output:?}");
+    assert!(stdout(&output).contains(&pin), "{output:?}");
+    assert_eq!(world.text(), before.replace("\n[[dir]]", &format!("{entry}\n[[dir]]")));
+    let kept = fs::read(world.dir.path().join("mirror/m/b.onnx")).unwrap();
+    assert_eq!(kept, b"weights of b", "fetch would ask for it again");
+}
+
+#[test]
+fn an_entry_of_another_digest_is_refused_both_are_shown_and_nothing_is_written() {
+    let world = World::with_lock(&lock("size = 5\n"));
+    let before = world.text();
+    let output = world.ballast(&["pin", "b.onnx", "--path", "m/a.h5"]);
+    let (told, found) = (stderr(&output), pin_of(b"weights of b"));
+    assert_eq!(output.status.code(), Some(12), "{output:?}");
+    assert!(told.contains(OTHER) && told.contains(&found) && told.contains("hint: "), "{told}");
+    assert_eq!(world.text(), before);
+    assert!(!world.dir.path().join("mirror/m/a.h5").exists());
+}
+
+#[test]
+fn an_entry_of_the_same_digest_gets_its_size_and_another_source() {
+    let pin = pin_of(b"weights of b");
+    let world = World::with_lock(&lock("").replace(OTHER, &pin).replace("a.h5", "b.onnx"));
+    fs::create_dir(world.dir.path().join("other")).unwrap();
+    fs::copy(world.dir.path().join("b.onnx"), world.dir.path().join("other/b.onnx")).unwrap();
+    for source in ["b.onnx", "other/b.onnx", "b.onnx"] {
+        let output = world.ballast(&["pin", source]);
+        assert!(output.status.success() && stdout(&output).contains("pinned already"), "{output:?}");
+    }
+    let text = world.text();
+    assert!(text.contains("size = 12\nsources = [\"b.onnx\", \"other/b.onnx\"]"), "{text}");
+    for comment in ["# kept: the head", "# kept: the root", "# kept: about a", "# kept: the end"] {
+        assert!(text.contains(comment), "{comment} was lost: {text}");
+    }
+}
+
+#[test]
+fn what_is_no_weight_is_not_pinned() {
+    let mut wrong = Vec::new();
+    for (name, content, args, code) in [
+        ("page", "<!doctype html><p>Sign in", vec!["pin", "page"], 17),
+        ("pointer", "version https://git-lfs.github.com/spec/v1\n", vec!["pin", "pointer"], 17),
+        ("nowhere", "", vec!["pin", "absent.bin"], 17),
+        ("odd source", "", vec!["pin", "ftp://host/w.bin"], 2),
+        ("leads out", "", vec!["pin", "b.onnx", "--path", "../w.bin"], 2),
+        ("two for one path", "", vec!["pin", "b.onnx", "page", "--path", "w.bin"], 2),
+        ("no name", "", vec!["pin", "https://host/"], 2),
+        ("a directory of another", "", vec!["pin", "b.onnx", "--path", "m/a.h5/x"], 2),
+        ("too long", "", vec!["pin", "b.onnx", "--max-size", "11"], 17),
+    ] {
+        let world = World::with_lock(&lock(""));
+        fs::write(world.dir.path().join(name), content).unwrap();
+        let output = world.ballast(&args);
+        if output.status.code() != Some(code) || world.text() != lock("") {
+            wrong.push(format!("{name}: {output:?}"));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn the_first_pin_begins_a_lock_file_that_fetch_and_bake_obey() {
+    let world = World::new();
+    let refused = world.ballast(&["pin", "b.onnx"]);
+    assert!(refused.status.code() == Some(10) && stderr(&refused).contains("--store DIR"), "{refused:?}");
+    for args in [vec!["pin", "b.onnx", "--store", "/srv/models"], vec!["fetch"], vec!["bake", "layer"]] {
+        let output = world.ballast(&args);
+        assert!(output.status.success(), "{args:?}: {output:?}");
+    }
+    assert_eq!(fs::read(world.dir.path().join("layer/b.onnx")).unwrap(), b"weights of b");
+}
+
+/// What an entrypoint must not link: network, TLS, YAML, archives, progress bars.
+#[test]
+fn the_entrypoint_build_links_no_network() {
+    let tree = |features: &[&str]| {
+        let mut command = Command::new(env!("CARGO"));
+        command.current_dir(env!("CARGO_MANIFEST_DIR"));
+        command.args(["tree", "--locked", "--offline", "-e", "normal", "--prefix", "none", "-p", "ballast-cli"]);
+        let output = command.args(features).output().unwrap();
+        assert!(output.status.success(), "{output:?}");
+        stdout(&output)
+    };
+    let foreign = ["rustls", "ring", "ureq", "webpki", "zip", "indicatif", "saphyr", "yaml", "toml_edit", "tempfile"];
+    let found = |tree: &str| -> Vec<&str> {
+        foreign.into_iter().filter(|name| tree.lines().any(|line| line.starts_with(name))).collect()
+    };
+    assert_eq!(found(&tree(&["--no-default-features"])), Vec::<&str>::new());
+    let full = found(&tree(&[]));
+    assert!(full.contains(&"ureq") && full.contains(&"rustls"), "this test would find nothing: {full:?}");
+}

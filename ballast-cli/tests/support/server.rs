@@ -1,0 +1,228 @@
+//! A scripted server on loopback, bounded in time: each behaviour is the first part of the path,
+//! named for its lie. It serves one file, and remembers what it was asked.
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+/// No connection lives longer without a byte.
+const BOUND: Duration = Duration::from_secs(20);
+
+/// What was asked: path, Range, Authorization.
+#[derive(Debug, Clone)]
+pub struct Asked {
+    pub line: String,
+    pub path: String,
+    pub range: Option<u64>,
+    pub authorization: Option<String>,
+}
+
+#[derive(Clone)]
+pub struct Server {
+    pub port: u16,
+    bytes: Arc<Vec<u8>>,
+    asked: Arc<Mutex<Vec<Asked>>>,
+}
+
+/// A stream of either kind.
+pub trait Wire: Read + Write {}
+impl<T: Read + Write> Wire for T {}
+
+impl Server {
+    pub fn start(bytes: &[u8]) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let server = Self::of(&listener, bytes);
+        let served = server.clone();
+        std::thread::spawn(move || {
+            for stream in listener.incoming().flatten() {
+                let server = served.clone();
+                std::thread::spawn(move || server.serve(bounded(stream)));
+            }
+        });
+        server
+    }
+
+    pub fn of(listener: &TcpListener, bytes: &[u8]) -> Self {
+        let port = listener.local_addr().unwrap().port();
+        Self { port, bytes: Arc::new(bytes.to_vec()), asked: Arc::default() }
+    }
+
+    pub fn url(&self, path: &str) -> String {
+        format!("http://127.0.0.1:{}/{path}", self.port)
+    }
+
+    pub fn asked(&self) -> Vec<Asked> {
+        self.asked.lock().unwrap().clone()
+    }
+
+    /// One connection, one answer. A peer that has gone is none of our business.
+    pub fn serve(&self, stream: impl Wire) {
+        let mut stream = BufReader::new(stream);
+        if let Some(mut asked) = read_request(&mut stream) {
+            if asked.line.starts_with("CONNECT ") {
+                self.asked.lock().unwrap().push(asked);
+                let _ = stream.get_mut().write_all(b"HTTP/1.1 200 Connection established\r\n\r\n");
+                match read_request(&mut stream) {
+                    Some(inner) => asked = inner,
+                    None => return,
+                }
+            }
+            let before = self.asked().iter().filter(|other| other.path == asked.path).count();
+            self.asked.lock().unwrap().push(asked.clone());
+            let _ = self.answer(stream.get_mut(), &asked, before);
+        }
+    }
+
+    fn answer(&self, to: &mut dyn Wire, asked: &Asked, before: usize) -> std::io::Result<()> {
+        let (all, first) = (&self.bytes[..], before == 0);
+        let half = all.len() / 2;
+        let (behaviour, rest) = asked.path.split_once('/').unwrap_or((&asked.path, ""));
+        match behaviour {
+            "right" => self.whole_or_range(to, asked),
+            "cut-always" => body(to, "200 OK", all.len(), "", &all[..half / 2]),
+            "cut-once" if first => body(to, "200 OK", all.len(), "", &all[..half]),
+            "cut-once" => self.whole_or_range(to, asked),
+            "whole-to-range" if first => body(to, "200 OK", all.len(), "", &all[..half]),
+            "whole-to-range" => body(to, "200 OK", all.len(), "", all),
+            "wrong-range" if first => body(to, "200 OK", all.len(), "", &all[..half]),
+            "wrong-range" if asked.range.is_some() => {
+                let range = format!("Content-Range: bytes 0-{}/{}\r\n", all.len() - 1, all.len());
+                body(to, "206 Partial Content", all.len(), &range, all)
+            }
+            "wrong-range" => body(to, "200 OK", all.len(), "", all),
+            "refuses-range" if first => body(to, "200 OK", all.len(), "", &all[..half]),
+            "refuses-range" if asked.range.is_some() => body(to, "416 Range Not Satisfiable", 0, "", b""),
+            "refuses-range" => body(to, "200 OK", all.len(), "", all),
+            "closes-at-once" => Ok(()),
+            "stalls" => body(to, "200 OK", all.len(), "", &all[..half]).and_then(|()| hold(to)),
+            "never-answers" => hold(to),
+            "trickles" => trickle(to, all),
+            "slow" => slow(to, all, asked.range.unwrap_or(0)),
+            "announces-more" => body(to, "200 OK", all.len() + 100, "", all),
+            "announces-less" => body(to, "200 OK", all.len() - 100, "", &all[..all.len() - 100]),
+            "chunked-short" => chunked(to, &all[..half], true),
+            "chunked-endless" => loop {
+                chunked(to, all, false)?;
+            },
+            "circle" => redirect(to, &asked.path),
+            "endless-redirects" => redirect(to, &format!("endless-redirects/x{rest}")),
+            "hops" if rest.len() < 4 => redirect(to, &format!("hops/x{rest}")),
+            "hops" => body(to, "200 OK", all.len(), "", all),
+            "to-localhost" => {
+                let location = format!("Location: http://localhost:{}/right/w.bin\r\n", self.port);
+                body(to, "302 Found", 0, &location, b"")
+            }
+            "wrong-bytes" => body(to, "200 OK", all.len(), "", &all.iter().map(|byte| !byte).collect::<Vec<_>>()),
+            "html" => body(to, "200 OK", 60, "", &page(60)),
+            "html-of-that-length" => body(to, "200 OK", all.len(), "", &page(all.len())),
+            "lfs" => {
+                let pointer = b"version https://git-lfs.github.com/spec/v1\noid sha256:0\n";
+                body(to, "200 OK", pointer.len(), "", pointer)
+            }
+            "denied" => body(to, "403 Forbidden", 0, "", b""),
+            "teapot" => body(to, "418 I'm a teapot", 0, "", b""),
+            "busy" => body(to, "503 Service Unavailable", 0, "", b""),
+            "busy-once" if first => body(to, "500 Internal Server Error", 0, "", b""),
+            "busy-once" => body(to, "200 OK", all.len(), "", all),
+            "garbage" => to.write_all(b"\x00\x01\x02 this is no HTTP\r\n\r\n"),
+            _ => body(to, "404 Not Found", 60, "", &page(60)),
+        }
+    }
+
+    fn whole_or_range(&self, to: &mut dyn Wire, asked: &Asked) -> std::io::Result<()> {
+        let all = &self.bytes[..];
+        match asked.range {
+            Some(from) if from < all.len() as u64 => {
+                let range = format!("Content-Range: bytes {from}-{}/{}\r\n", all.len() - 1, all.len());
+                let rest = &all[usize::try_from(from).unwrap()..];
+                body(to, "206 Partial Content", rest.len(), &range, rest)
+            }
+            _ => body(to, "200 OK", all.len(), "", all),
+        }
+    }
+}
+
+pub fn bounded(stream: TcpStream) -> TcpStream {
+    stream.set_read_timeout(Some(BOUND)).unwrap();
+    stream.set_write_timeout(Some(BOUND)).unwrap();
+    stream
+}
+
+fn read_request(stream: &mut BufReader<impl Wire>) -> Option<Asked> {
+    let mut asked = Asked { line: String::new(), path: String::new(), range: None, authorization: None };
+    stream.read_line(&mut asked.line).ok().filter(|got| *got > 0)?;
+    asked.path = asked.line.split(' ').nth(1)?.trim_start_matches('/').to_owned();
+    loop {
+        let mut line = String::new();
+        stream.read_line(&mut line).ok().filter(|got| *got > 0)?;
+        match line.trim_end().split_once(": ") {
+            None => return Some(asked),
+            Some((name, value)) if name.eq_ignore_ascii_case("range") => {
+                asked.range = value.trim_start_matches("bytes=").trim_end_matches('-').parse().ok();
+            }
+            Some((name, value)) if name.eq_ignore_ascii_case("authorization") => {
+                asked.authorization = Some(value.to_owned());
+            }
+            Some(_) => {}
+        }
+    }
+}
+
+fn body(to: &mut dyn Wire, status: &str, announced: usize, more: &str, bytes: &[u8]) -> std::io::Result<()> {
+    let head = format!("HTTP/1.1 {status}\r\nContent-Length: {announced}\r\nConnection: close\r\n{more}\r\n");
+    to.write_all(head.as_bytes())?;
+    to.write_all(bytes)?;
+    to.flush()
+}
+
+fn redirect(to: &mut dyn Wire, path: &str) -> std::io::Result<()> {
+    body(to, "302 Found", 0, &format!("Location: /{path}\r\n"), b"")
+}
+
+fn chunked(to: &mut dyn Wire, bytes: &[u8], whole: bool) -> std::io::Result<()> {
+    to.write_all(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nConnection: close\r\n\r\n")?;
+    loop {
+        to.write_all(format!("{:x}\r\n", bytes.len()).as_bytes())?;
+        to.write_all(bytes)?;
+        to.write_all(b"\r\n")?;
+        if whole {
+            return to.write_all(b"0\r\n\r\n");
+        }
+    }
+}
+
+/// Says nothing until the peer has gone, or the bound is reached.
+fn hold(to: &mut dyn Wire) -> std::io::Result<()> {
+    to.read(&mut [0]).map(|_| ())
+}
+
+/// A byte now and then, so that only the overall time can end it.
+fn trickle(to: &mut dyn Wire, all: &[u8]) -> std::io::Result<()> {
+    body(to, "200 OK", all.len(), "", b"")?;
+    for byte in all {
+        to.write_all(&[*byte])?;
+        to.flush()?;
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    Ok(())
+}
+
+/// The rest of the file in pieces, slowly enough to be killed in the middle.
+fn slow(to: &mut dyn Wire, all: &[u8], from: u64) -> std::io::Result<()> {
+    let rest = &all[usize::try_from(from).unwrap()..];
+    let range = format!("Content-Range: bytes {from}-{}/{}\r\n", all.len() - 1, all.len());
+    body(to, if from > 0 { "206 Partial Content" } else { "200 OK" }, rest.len(), &range, b"")?;
+    for piece in rest.chunks(64 << 10) {
+        to.write_all(piece)?;
+        to.flush()?;
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    Ok(())
+}
+
+fn page(len: usize) -> Vec<u8> {
+    let mut page = b"<!DOCTYPE html><html><title>Sign in</title></html>".to_vec();
+    page.resize(len, b' ');
+    page
+}
