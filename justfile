@@ -38,10 +38,6 @@ bench:
 corruption:
     cargo test --locked -p likeness --test corruption -- --nocapture --test-threads=1
 
-# fuzz a reader of weight files (onnx, keras, torch) for some minutes
-fuzz reader minutes="5":
-    cd fuzz && cargo fuzz run -s none {{reader}} -- -max_total_time=$(({{minutes}} * 60)) -max_len=20000
-
 # what CI runs
 ci:
     .ci/run

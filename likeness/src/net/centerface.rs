@@ -291,7 +291,7 @@ impl<'m> Walk<'m> {
         let model = self.model;
         let node = self.node("BatchNormalization", &[&conv.outputs[0]], 5, &["epsilon", "momentum"])?;
         if node.float("epsilon") != Some(epsilon) {
-            let found = format!("{:?}", node.float("epsilon"));
+            let found = node.float("epsilon").map_or("none".to_owned(), |epsilon| epsilon.to_string());
             return Err(operator(self.last(), &format!("epsilon {epsilon}"), &found).into());
         }
         let part = |index: usize| model.tensor(&node.inputs[index]);
