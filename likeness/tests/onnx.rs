@@ -124,7 +124,9 @@ fn an_altered_graph_is_refused_at_its_operator() {
     let original = support::bytes(&folder, CENTERFACE);
     let half = 1e-5f32.to_le_bytes();
     let stem: &[u8] = b"backbone.features.0.0.weight";
-    let cases: [(&str, &[u8], &[u8], &[u8], &str); 11] = [
+    // What it is, a text before it, the old bytes, the new ones, the refusal.
+    type Case<'a> = (&'a str, &'a [u8], &'a [u8], &'a [u8], &'a str);
+    let cases: [Case; 11] = [
         ("another operator", b"Relu", b"Relu", b"Tanh", "operator 2 of the graph: expected Relu"),
         ("no sigmoid", b"Sigmoid", b"Sigmoid", b"Softmax", "expected Sigmoid of 536"),
         ("another epsilon", b"epsilon", &half, &1e-2f32.to_le_bytes(), "expected epsilon 0.00001, found"),

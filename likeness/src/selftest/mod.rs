@@ -13,7 +13,7 @@ use std::fmt;
 use crate::net::{Digest, Refusal};
 
 /// Rows and columns of the detector's picture.
-pub(crate) const CANVAS: usize = 64;
+pub(crate) const CANVAS: usize = 128;
 
 /// A recorded answer.
 struct Answer {
@@ -111,5 +111,39 @@ pub(crate) fn judge(digest: Digest, answer: impl FnOnce() -> Result<Vec<f32>, Re
     if max_error <= tolerance && expected.len() == found.len() {
         return Ok(SelfTest::Exact { digest, max_error, numbers: expected.len() });
     }
-    Err(WrongAnswer { index, expected: expected[index], tolerance, found: found[index] }.into())
+    let found = found.get(index).copied().unwrap_or(f32::NAN);
+    Err(WrongAnswer { index, expected: expected[index], tolerance, found }.into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_picture_is_made_of_bytes_and_never_changes() {
+        let picture = picture(80, 80);
+        assert!(picture.iter().all(|number| (0.0..=255.0).contains(number) && number.fract() == 0.0));
+        assert_eq!(picture[..6], [0.0, 59.0, 87.0, 32.0, 60.0, 87.0]);
+    }
+
+    #[test]
+    fn only_the_recorded_numbers_pass() {
+        for answer in &answers::ALL {
+            let judged = |numbers: Vec<f32>| judge(answer.digest, || Ok(numbers));
+            let with = |value: f32| {
+                let mut numbers = answer.numbers.to_vec();
+                numbers[1] = value;
+                judged(numbers)
+            };
+            let (right, tolerance) = (answer.numbers[1], answer.tolerance);
+            assert!(matches!(judged(answer.numbers.to_vec()), Ok(SelfTest::Exact { max_error: 0.0, .. })));
+            assert!(with(right + 0.5 * tolerance).is_ok());
+            for wrong in [right + 2.0 * tolerance, right - 2.0 * tolerance, f32::NAN, f32::INFINITY] {
+                assert!(matches!(with(wrong), Err(Refusal::Answer(WrongAnswer { index: 1, .. }))), "{wrong}");
+            }
+            for length in 0..answer.numbers.len() {
+                assert!(judged(answer.numbers[..length].to_vec()).is_err(), "{length} numbers");
+            }
+        }
+    }
 }

@@ -76,7 +76,7 @@ impl<'a> StateDict<'a> {
 fn expect_int(machine: &mut Machine<'_>, expected: i128, what: &str) -> Result<(), WeightError> {
     match machine.run()? {
         Value::Int(number) if number == expected => Ok(()),
-        other => Err(machine.wrong(what, format!("{other}"))),
+        other => Err(machine.cursor.wrong(what, format!("{other}"))),
     }
 }
 
@@ -85,34 +85,32 @@ fn expect_little_endian(machine: &mut Machine<'_>) -> Result<(), WeightError> {
     let order = machine.dict(facts).and_then(|facts| facts.iter().find(|(k, _)| *k == Value::Text("little_endian")));
     match order {
         Some((_, Value::Bool(true))) => Ok(()),
-        Some((_, other)) => Err(machine.wrong("little_endian true in the system facts", other.to_string())),
-        None => Err(machine.wrong("little_endian in the system facts", "no such key".to_owned())),
+        Some((_, other)) => Err(machine.cursor.wrong("little_endian true in the system facts", other.to_string())),
+        None => Err(machine.cursor.wrong("little_endian in the system facts", "no such key".to_owned())),
     }
 }
 
 /// The bytes of each storage, by its index, with their offset in the file.
 fn storages<'a>(machine: &mut Machine<'a>, keys: Value<'a>) -> Result<Vec<(&'a [u8], usize)>, WeightError> {
     let Some(keys) = machine.list(keys).map(<[_]>::to_vec) else {
-        return Err(machine.wrong("a list of storage keys", format!("{keys}")));
+        return Err(machine.cursor.wrong("a list of storage keys", format!("{keys}")));
     };
     let by_key: HashMap<&str, usize> = machine.storages.iter().enumerate().map(|(i, s)| (s.key, i)).collect();
     let mut found = vec![None; machine.storages.len()];
     for key in keys {
         let Value::Text(key) = key else {
-            return Err(machine.wrong("a storage key", format!("{key}")));
+            return Err(machine.cursor.wrong("a storage key", format!("{key}")));
         };
         let Some(&index) = by_key.get(key) else {
-            return Err(machine.wrong("a key of the state dict's storages", format!("{key:?}")));
+            return Err(machine.cursor.wrong("a key of the state dict's storages", format!("{key:?}")));
         };
         let bytes = storage_bytes(machine, index)?;
         if found[index].replace(bytes).is_some() {
-            return Err(machine.wrong("each storage once", format!("{key:?} twice")));
+            return Err(machine.cursor.wrong("each storage once", format!("{key:?} twice")));
         }
     }
-    if machine.position() != machine.length() {
-        return Err(
-            machine.wrong("the end of the file", format!("{} more bytes", machine.length() - machine.position()))
-        );
+    if machine.cursor.left() > 0 {
+        return Err(machine.cursor.wrong("the end of the file", format!("{} more bytes", machine.cursor.left())));
     }
     let absent = |index: usize| WeightError::Missing { tensor: format!("storage {:?}", machine.storages[index].key) };
     found.into_iter().enumerate().map(|(index, bytes)| bytes.ok_or_else(|| absent(index))).collect()
@@ -120,12 +118,12 @@ fn storages<'a>(machine: &mut Machine<'a>, keys: Value<'a>) -> Result<Vec<(&'a [
 
 fn storage_bytes<'a>(machine: &mut Machine<'a>, index: usize) -> Result<(&'a [u8], usize), WeightError> {
     let storage = machine.storages[index];
-    let count = machine.array().map(i64::from_le_bytes)?;
+    let count = machine.cursor.array().map(i64::from_le_bytes)?;
     if usize::try_from(count) != Ok(storage.length) {
-        return Err(machine.wrong(&format!("a storage of {} elements", storage.length), format!("{count}")));
+        return Err(machine.cursor.wrong(&format!("a storage of {} elements", storage.length), format!("{count}")));
     }
-    let at = machine.position();
-    Ok((machine.take(storage.length * storage.element.size())?, at))
+    let at = machine.cursor.position();
+    Ok((machine.cursor.take(storage.length * storage.element.size())?, at))
 }
 
 fn tensors<'a>(
@@ -134,17 +132,17 @@ fn tensors<'a>(
     bytes: &[(&'a [u8], usize)],
 ) -> Result<HashMap<&'a str, Tensor<'a>>, WeightError> {
     let Some(entries) = machine.dict(state) else {
-        return Err(machine.wrong("a state dict", state.to_string()));
+        return Err(machine.cursor.wrong("a state dict", state.to_string()));
     };
     let mut tensors = HashMap::new();
     for &(key, value) in entries {
         let (Value::Text(key), Value::Tensor(index)) = (key, value) else {
-            return Err(machine.wrong("a tensor under a text key", format!("{value} under {key}")));
+            return Err(machine.cursor.wrong("a tensor under a text key", format!("{value} under {key}")));
         };
         let view = &machine.views[index];
         let Some(tensor) = tensor(machine, key, view, bytes[view.storage])? else { continue };
         if tensors.insert(key, tensor).is_some() {
-            return Err(machine.wrong("each key once", format!("{key:?} twice")));
+            return Err(machine.cursor.wrong("each key once", format!("{key:?} twice")));
         }
     }
     Ok(tensors)

@@ -1,121 +1,21 @@
-//! CenterFace, the face detector: MobileNetV2 with a pyramid of three steps, in an ONNX file.
-//!
-//! The file's graph is followed operator by operator: each must be the expected one, on the
-//! expected values, with the expected attributes and shapes, and at the end no weight is left.
-//! The sizes that the file's exporter wrote down (batch 10, 32 x 32) are not used.
+//! The walk along CenterFace's graph: each operator must be the expected one, on the expected values,
+//! with the expected attributes and shapes, and at the end no operator and no weight is left.
 
 use std::collections::HashSet;
 
-use super::fold::{BatchNorm, oihw};
-use super::{Refusal, WeightFile};
-use crate::engine::{Activation, Builder, Dims, Fold, KernelSet, Network, Padding, RunError, Scratch, Shape, Value};
-use crate::selftest::{self, SelfTest};
+use crate::engine::{Activation, Builder, Dims, Fold, KernelSet, Network, Padding, Value};
+use crate::net::Refusal;
+use crate::net::fold::{BatchNorm, oihw};
 use crate::weights::WeightError;
 use crate::weights::onnx::{Model, Node};
-
-/// Pixels of the input per cell of the outputs.
-pub const STRIDE: usize = 4;
-/// Rows and columns of the input must be multiples of this.
-pub const MULTIPLE: usize = 32;
 
 const BACKBONE_EPSILON: f32 = 1e-5;
 const NECK_EPSILON: f32 = 1e-3;
 /// Channels of the pyramid.
 const PYRAMID: usize = 24;
 
-/// CenterFace.
-pub struct Detector {
-    network: Network,
-    tested: SelfTest,
-}
-
-/// The detector's answer: for each cell of `rows` x `columns`, row by row.
-#[derive(Debug, Clone, Copy)]
-pub struct Maps<'s> {
-    /// Rows of cells: a quarter of the input's.
-    pub rows: usize,
-    /// Columns of cells: a quarter of the input's.
-    pub columns: usize,
-    /// One number per cell, 0 to 1: how surely a face is centred there.
-    pub heat: &'s [f32],
-    /// Two numbers per cell: logarithms of height and width, in cells.
-    pub scale: &'s [f32],
-    /// Two numbers per cell: where in the cell the centre is, down and right.
-    pub offset: &'s [f32],
-    /// Ten numbers per cell: five landmarks, each down and right, as parts of the box.
-    pub landmarks: &'s [f32],
-}
-
-impl Detector {
-    /// Loads `centerface.onnx` and tests it.
-    ///
-    /// # Errors
-    /// [`Refusal`] names the operator or tensor, or the answer that is wrong.
-    pub fn load(file: WeightFile, kernels: KernelSet) -> Result<Self, Refusal> {
-        let digest = file.digest();
-        let network = describe(&Model::read(file.into_bytes())?, kernels)?;
-        let input = selftest::picture(selftest::CANVAS, selftest::CANVAS);
-        let tested = selftest::judge(digest, || {
-            let mut scratch = Scratch::default();
-            Ok(sample(run(&network, &mut scratch, selftest::CANVAS, selftest::CANVAS, &input)?))
-        })?;
-        Ok(Self { network, tested })
-    }
-
-    /// The maps of one image: `height` x `width` (multiples of 32) RGB pixels, row by row, each
-    /// number 0 to 255.
-    ///
-    /// # Errors
-    /// [`RunError`]: sizes that do not fit, or an answer that is not finite.
-    pub fn maps<'s>(
-        &self,
-        scratch: &'s mut Scratch,
-        height: usize,
-        width: usize,
-        rgb: &[f32],
-    ) -> Result<Maps<'s>, RunError> {
-        run(&self.network, scratch, height, width, rgb)
-    }
-
-    /// The network itself: its work and its layers.
-    pub fn network(&self) -> &Network {
-        &self.network
-    }
-
-    /// What the self-test found when the file was loaded.
-    pub fn tested(&self) -> &SelfTest {
-        &self.tested
-    }
-}
-
-fn run<'s>(
-    network: &Network,
-    scratch: &'s mut Scratch,
-    height: usize,
-    width: usize,
-    rgb: &[f32],
-) -> Result<Maps<'s>, RunError> {
-    let shape = Shape { n: 1, h: height, w: width, c: 3 };
-    if !height.is_multiple_of(MULTIPLE) || !width.is_multiple_of(MULTIPLE) {
-        return Err(RunError::shape("input", format!("height and width in multiples of {MULTIPLE}"), shape));
-    }
-    let outputs = network.forward(scratch, shape, rgb)?;
-    let map = |index: usize| outputs[index].data.as_slice();
-    let (rows, columns) = (height / STRIDE, width / STRIDE);
-    Ok(Maps { rows, columns, heat: map(0), scale: map(1), offset: map(2), landmarks: map(3) })
-}
-
-/// What the self-test looks at: all 15 numbers of every 51st cell, which lie on a diagonal.
-fn sample(maps: Maps<'_>) -> Vec<f32> {
-    let cells = (0..maps.heat.len()).step_by(51);
-    let numbers = |cell: usize| {
-        let parts = [(maps.heat, 1), (maps.scale, 2), (maps.offset, 2), (maps.landmarks, 10)];
-        parts.map(|(map, n)| &map[n * cell..n * (cell + 1)]).concat()
-    };
-    cells.flat_map(numbers).collect()
-}
-
-fn describe(model: &Model, kernels: KernelSet) -> Result<Network, Refusal> {
+/// The network that the file's graph describes.
+pub(super) fn describe(model: &Model, kernels: KernelSet) -> Result<Network, Refusal> {
     if model.opset != 9 {
         return Err(operator("the model".to_owned(), "operator set 9", &model.opset.to_string()).into());
     }

@@ -5,94 +5,22 @@
 //! into arenas, so nothing recurses, and memory grows only with opcodes that were really read:
 //! a file of n bytes makes at most n values.
 
+mod cursor;
+mod stack;
+mod value;
+
 use std::collections::HashMap;
-use std::fmt;
 
 use super::WeightError;
 use super::tensor::byte_length;
-
-/// A value on the machine's stack. Compound values are indices into [`Machine`]'s arenas.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub(super) enum Value<'a> {
-    None,
-    Bool(bool),
-    Int(i128),
-    Text(&'a str),
-    Name(Name),
-    /// A run of the arena of items.
-    Tuple {
-        start: usize,
-        length: usize,
-    },
-    List(usize),
-    Dict(usize),
-    Storage(usize),
-    Tensor(usize),
-}
-
-/// A value in an error, shortened.
-impl fmt::Display for Value<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::None => f.write_str("None"),
-            Self::Bool(value) => write!(f, "{value}"),
-            Self::Int(number) => write!(f, "{number}"),
-            Self::Text(text) => write!(f, "the text {:?}", short(text)),
-            Self::Name(name) => write!(f, "the name {name:?}"),
-            Self::Tuple { length, .. } => write!(f, "a tuple of {length}"),
-            Self::List(_) => f.write_str("a list"),
-            Self::Dict(_) => f.write_str("a dict"),
-            Self::Storage(_) => f.write_str("a storage"),
-            Self::Tensor(_) => f.write_str("a tensor"),
-        }
-    }
-}
-
-/// The only Python names that a state dict needs.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub(super) enum Name {
-    OrderedDict,
-    RebuildTensor,
-    Storage(Element),
-}
-
-/// What a storage holds.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub(super) enum Element {
-    F32,
-    I64,
-}
-
-impl Element {
-    pub(super) fn size(self) -> usize {
-        match self {
-            Self::F32 => 4,
-            Self::I64 => 8,
-        }
-    }
-}
-
-/// A storage that the pickle refers to by key; its bytes follow the pickles.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Storage<'a> {
-    pub(super) key: &'a str,
-    pub(super) element: Element,
-    pub(super) length: usize,
-}
-
-/// A tensor as the pickle describes it: a view of a storage.
-#[derive(Debug, Clone)]
-pub(super) struct View {
-    pub(super) storage: usize,
-    pub(super) offset: usize,
-    pub(super) shape: Vec<usize>,
-    pub(super) stride: Vec<usize>,
-}
+use cursor::Cursor;
+pub(super) use cursor::short;
+use value::size;
+pub(super) use value::{Element, Name, Storage, Value, View};
 
 /// The machine: one stack, one memo, arenas. It runs one pickle at a time.
 pub(super) struct Machine<'a> {
-    file: &'a [u8],
-    at: usize,
+    pub(super) cursor: Cursor<'a>,
     stack: Vec<Value<'a>>,
     marks: Vec<usize>,
     memo: HashMap<u32, Value<'a>>,
@@ -113,8 +41,7 @@ enum Step {
 impl<'a> Machine<'a> {
     pub(super) fn new(file: &'a [u8]) -> Self {
         Self {
-            file,
-            at: 0,
+            cursor: Cursor::new(file),
             stack: Vec::new(),
             marks: Vec::new(),
             memo: HashMap::new(),
@@ -127,19 +54,14 @@ impl<'a> Machine<'a> {
         }
     }
 
-    /// The offset of the next byte to be read.
-    pub(super) fn position(&self) -> usize {
-        self.at
-    }
-
     /// Runs one pickle to its end and returns its value.
     pub(super) fn run(&mut self) -> Result<Value<'a>, WeightError> {
         self.stack.clear();
         self.marks.clear();
         self.memo.clear();
         loop {
-            let at = self.at;
-            let code = self.byte()?;
+            let at = self.cursor.position();
+            let code = self.cursor.byte()?;
             if let Step::Stop = self.step(code, at)? {
                 return self.pop();
             }
@@ -191,17 +113,17 @@ impl<'a> Machine<'a> {
     }
 
     fn protocol(&mut self) -> Result<(), WeightError> {
-        match self.byte()? {
+        match self.cursor.byte()? {
             2 => Ok(()),
-            other => Err(self.wrong("pickle protocol 2", format!("{other}"))),
+            other => Err(self.cursor.wrong("pickle protocol 2", format!("{other}"))),
         }
     }
 
     fn number(&mut self, code: u8) -> Result<(), WeightError> {
         let value = match code {
-            b'K' => i128::from(self.byte()?),
-            b'M' => i128::from(u16::from_le_bytes(self.array()?)),
-            b'J' => i128::from(i32::from_le_bytes(self.array()?)),
+            b'K' => i128::from(self.cursor.byte()?),
+            b'M' => i128::from(u16::from_le_bytes(self.cursor.array()?)),
+            b'J' => i128::from(i32::from_le_bytes(self.cursor.array()?)),
             _ => self.long()?,
         };
         self.push(Value::Int(value));
@@ -209,20 +131,20 @@ impl<'a> Machine<'a> {
     }
 
     fn long(&mut self) -> Result<i128, WeightError> {
-        let length = usize::from(self.byte()?);
-        let digits = self.take(length)?;
+        let length = usize::from(self.cursor.byte()?);
+        let digits = self.cursor.take(length)?;
         let mut wide = [if digits.last().is_some_and(|top| top & 0x80 != 0) { 0xff } else { 0 }; 16];
         match wide.get_mut(..length) {
             Some(low) => low.copy_from_slice(digits),
-            None => return Err(self.wrong("an integer of at most 16 bytes", format!("{length} bytes"))),
+            None => return Err(self.cursor.wrong("an integer of at most 16 bytes", format!("{length} bytes"))),
         }
         Ok(i128::from_le_bytes(wide))
     }
 
     fn text(&mut self) -> Result<(), WeightError> {
-        let length = u32::from_le_bytes(self.array()?) as usize;
-        let bytes = self.take(length)?;
-        let text = str::from_utf8(bytes).map_err(|_| self.wrong("UTF-8 text", "other bytes".to_owned()))?;
+        let length = u32::from_le_bytes(self.cursor.array()?) as usize;
+        let bytes = self.cursor.take(length)?;
+        let text = str::from_utf8(bytes).map_err(|_| self.cursor.wrong("UTF-8 text", "other bytes".to_owned()))?;
         self.push(Value::Text(text));
         Ok(())
     }
@@ -255,11 +177,11 @@ impl<'a> Machine<'a> {
         let pairs = if single { self.split(2)? } else { self.marked()? };
         let (pairs, rest) = pairs.as_chunks::<2>();
         if !rest.is_empty() {
-            return Err(self.wrong("pairs of key and value", "an odd number of values".to_owned()));
+            return Err(self.cursor.wrong("pairs of key and value", "an odd number of values".to_owned()));
         }
         match self.top()? {
             Value::Dict(index) => self.dicts[index].extend(pairs.iter().map(|&[key, value]| (key, value))),
-            other => return Err(self.wrong("a dict to fill", format!("{other}"))),
+            other => return Err(self.cursor.wrong("a dict to fill", format!("{other}"))),
         }
         Ok(())
     }
@@ -268,15 +190,15 @@ impl<'a> Machine<'a> {
         let values = self.marked()?;
         match self.top()? {
             Value::List(index) => self.lists[index].extend(values),
-            other => return Err(self.wrong("a list to extend", format!("{other}"))),
+            other => return Err(self.cursor.wrong("a list to extend", format!("{other}"))),
         }
         Ok(())
     }
 
     fn memory(&mut self, code: u8) -> Result<(), WeightError> {
         let slot = match code {
-            b'q' | b'h' => u32::from(self.byte()?),
-            _ => u32::from_le_bytes(self.array()?),
+            b'q' | b'h' => u32::from(self.cursor.byte()?),
+            _ => u32::from_le_bytes(self.cursor.array()?),
         };
         if matches!(code, b'q' | b'r') {
             let value = self.top()?;
@@ -285,13 +207,13 @@ impl<'a> Machine<'a> {
         }
         match self.memo.get(&slot) {
             Some(&value) => self.push(value),
-            None => return Err(self.wrong("a remembered value", format!("nothing in memo slot {slot}"))),
+            None => return Err(self.cursor.wrong("a remembered value", format!("nothing in memo slot {slot}"))),
         }
         Ok(())
     }
 
     fn global(&mut self, at: usize) -> Result<(), WeightError> {
-        let (module, name) = (self.line()?, self.line()?);
+        let (module, name) = (self.cursor.line()?, self.cursor.line()?);
         self.push(Value::Name(match (module, name) {
             (b"collections", b"OrderedDict") => Name::OrderedDict,
             (b"torch._utils", b"_rebuild_tensor_v2") => Name::RebuildTensor,
@@ -314,7 +236,7 @@ impl<'a> Machine<'a> {
                 self.views.push(view);
                 self.push(Value::Tensor(self.views.len() - 1));
             }
-            _ => return Err(self.wrong("a call that builds a dict or a tensor", callee.to_string())),
+            _ => return Err(self.cursor.wrong("a call that builds a dict or a tensor", callee.to_string())),
         }
         Ok(())
     }
@@ -330,7 +252,7 @@ impl<'a> Machine<'a> {
             (Value::Storage(storage), Some(offset), Some(shape), Some(stride)) if shape.len() == stride.len() => {
                 Ok(View { storage, offset, shape, stride })
             }
-            _ => Err(self.wrong("storage, offset, shape and strides of a tensor", "other arguments".to_owned())),
+            _ => Err(self.cursor.wrong("storage, offset, shape and strides of a tensor", "other arguments".to_owned())),
         }
     }
 
@@ -338,7 +260,7 @@ impl<'a> Machine<'a> {
     fn build(&mut self) -> Result<(), WeightError> {
         match (self.pop()?, self.top()?) {
             (Value::Dict(_), Value::Dict(_)) => Ok(()),
-            (state, object) => Err(self.wrong("a dict to attach to a dict", format!("{state} for {object}"))),
+            (state, object) => Err(self.cursor.wrong("a dict to attach to a dict", format!("{state} for {object}"))),
         }
     }
 
@@ -355,16 +277,16 @@ impl<'a> Machine<'a> {
                     Value::None,
                 ],
             ) => (key, element, size(length)),
-            _ => return Err(self.wrong("a reference to a whole storage", "another reference".to_owned())),
+            _ => return Err(self.cursor.wrong("a reference to a whole storage", "another reference".to_owned())),
         };
         let Some(length) = length.filter(|&n| byte_length(&[n, 2]).is_some()) else {
-            return Err(self.wrong("a storage's length", "a number out of range".to_owned()));
+            return Err(self.cursor.wrong("a storage's length", "a number out of range".to_owned()));
         };
         let index = *self.by_key.entry(key).or_insert(self.storages.len());
         match self.storages.get(index) {
             None => self.storages.push(Storage { key, element, length }),
             Some(known) if (known.element, known.length) == (element, length) => {}
-            Some(_) => return Err(self.wrong("one description for each storage", format!("two for {key}"))),
+            Some(_) => return Err(self.cursor.wrong("one description for each storage", format!("two for {key}"))),
         }
         self.push(Value::Storage(index));
         Ok(())
@@ -381,92 +303,5 @@ impl<'a> Machine<'a> {
     fn sizes(&self, value: Value<'a>) -> Option<Vec<usize>> {
         let items = self.tuple_items(value).filter(|items| items.len() <= 4)?;
         items.iter().map(|&item| size(item)).collect()
-    }
-
-    fn push(&mut self, value: Value<'a>) {
-        self.stack.push(value);
-    }
-
-    fn pop(&mut self) -> Result<Value<'a>, WeightError> {
-        Ok(self.split(1)?[0])
-    }
-
-    fn top(&self) -> Result<Value<'a>, WeightError> {
-        match self.stack.last() {
-            Some(&value) if self.stack.len() > self.floor() => Ok(value),
-            _ => Err(self.wrong("a value on the stack", "none".to_owned())),
-        }
-    }
-
-    /// Values below the last mark are out of reach, so that a mark is never above the stack.
-    fn floor(&self) -> usize {
-        self.marks.last().copied().unwrap_or(0)
-    }
-
-    /// Takes the top `length` values.
-    fn split(&mut self, length: usize) -> Result<Vec<Value<'a>>, WeightError> {
-        let there = self.stack.len() - self.floor();
-        if there < length {
-            return Err(self.wrong(&format!("{length} values on the stack"), there.to_string()));
-        }
-        Ok(self.stack.split_off(self.stack.len() - length))
-    }
-
-    /// Takes all values above the last mark, and the mark.
-    fn marked(&mut self) -> Result<Vec<Value<'a>>, WeightError> {
-        let Some(mark) = self.marks.pop() else {
-            return Err(self.wrong("a mark on the stack", "none".to_owned()));
-        };
-        Ok(self.stack.split_off(mark))
-    }
-
-    fn byte(&mut self) -> Result<u8, WeightError> {
-        Ok(self.array::<1>()?[0])
-    }
-
-    /// The next `N` bytes.
-    pub(super) fn array<const N: usize>(&mut self) -> Result<[u8; N], WeightError> {
-        let bytes = self.take(N)?;
-        Ok(std::array::from_fn(|i| bytes[i]))
-    }
-
-    fn line(&mut self) -> Result<&'a [u8], WeightError> {
-        let rest = &self.file[self.at..];
-        let Some(length) = rest.iter().position(|&byte| byte == b'\n') else {
-            return Err(self.wrong("a line", "the end of the file".to_owned()));
-        };
-        self.at += length + 1;
-        Ok(&rest[..length])
-    }
-
-    /// The next `length` bytes.
-    pub(super) fn take(&mut self, length: usize) -> Result<&'a [u8], WeightError> {
-        let rest = &self.file[self.at..];
-        let Some(bytes) = rest.get(..length) else {
-            return Err(self.wrong(&format!("{length} more bytes"), format!("the end after {}", rest.len())));
-        };
-        self.at += length;
-        Ok(bytes)
-    }
-
-    /// The length of the file.
-    pub(super) fn length(&self) -> usize {
-        self.file.len()
-    }
-
-    pub(super) fn wrong(&self, expected: &str, found: String) -> WeightError {
-        WeightError::Malformed { at: self.at, expected: expected.to_owned(), found: short(&found).to_owned() }
-    }
-}
-
-/// The beginning of a text from the file, for an error.
-pub(super) fn short(text: &str) -> &str {
-    &text[..text.floor_char_boundary(100)]
-}
-
-fn size(value: Value<'_>) -> Option<usize> {
-    match value {
-        Value::Int(number) => usize::try_from(number).ok(),
-        _ => None,
     }
 }
