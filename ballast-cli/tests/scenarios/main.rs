@@ -14,6 +14,7 @@ mod kills;
 mod plain;
 mod podman;
 mod races;
+mod reader;
 mod runc;
 mod seen;
 #[path = "../support/mod.rs"]

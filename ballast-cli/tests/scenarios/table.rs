@@ -15,12 +15,14 @@ const HEAD: &str = "\
 
 Written by `BALLAST_WRITE_SCENARIOS=1 cargo test -p ballast-cli --test scenarios`; without the
 variable the same tests fail where a line no longer says what they see. Milliseconds are from the
-engine's start to the app's first words (or to the end), of one run on the machine that wrote this.
+engine's start to the app's first words (or to the end), of one run of an unoptimised build on a busy
+machine; `just bench` measures.
 
 The shell entrypoint is `ballast-cli/tests/scenarios/entrypoint.sh`. Four weights under the real
 lock file with pins of their own, at a tenth of their size (10.6 MB) where nothing else is said.
 *plain*: a process in a mount namespace; *runc*: a container with exactly these capabilities;
-*podman*: rootless; *docker*: Docker 20.10 and docker-compose. Roots are read-only everywhere.
+*podman*: rootless; *docker*: the mission's compose file with docker-compose. Roots are read-only
+everywhere. Row *plan* is the mission's test plan, row *reader* Python with h5py and onnxruntime.
 
 | row | situation | tier | shell: what the app finds | ms | Ballast: what the app finds | ms |
 |---|---|---|---|---|---|---|

@@ -1,0 +1,160 @@
+//! A real reader: Python with h5py and onnxruntime opens the mission's own files as uid 100, under
+//! `ballast run`, its root read-only and without a network. Files with one bit flipped never
+//! reach it.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::OnceLock;
+
+use crate::ground::{Ground, must};
+use crate::image::{self, WEIGHTS};
+use crate::seen::Seen;
+use crate::support::{is_root, is_there};
+use crate::table::{Line, settle};
+
+const READER: &str = include_str!("reader.py");
+/// The cache, the baked layer, the program and the reader on top of this machine's own root.
+const ENTER: &str = r#"
+root=$1 image=$2 venv=$3 volume=$4
+shift 4
+mount --bind / "$root"
+mount -t tmpfs -o mode=755 tmpfs "$root/opt"
+mkdir "$root/opt/baked-models" "$root/opt/image" "$root/opt/reader"
+mount --bind "$image/opt/baked-models" "$root/opt/baked-models"
+mount --bind "$image" "$root/opt/image"
+mount --bind "$venv" "$root/opt/reader"
+mount -t tmpfs -o mode=1777 tmpfs "$root/tmp"
+mkdir "$root/tmp/.deepface"
+mount --bind "$volume" "$root/tmp/.deepface"
+mount --rbind /proc "$root/proc"
+mount --rbind /dev "$root/dev"
+mount -o remount,bind,ro "$root"
+exec chroot "$root" "$@"
+"#;
+/// What both libraries find in the real files: arrays and values of the one, outputs of the other.
+const READ: &str = "root: Read-only file system\nuid 100:101, 490 arrays of 23497424 values, 4 outputs";
+const FLIPS: u64 = 40;
+
+/// The reader's own Python, made once and kept with the build.
+fn venv() -> &'static Path {
+    static VENV: OnceLock<PathBuf> = OnceLock::new();
+    VENV.get_or_init(|| {
+        let venv = Path::new(env!("CARGO_TARGET_TMPDIR")).join("reader");
+        let ready = venv.join("ready-1");
+        if !ready.exists() {
+            let _ = fs::remove_dir_all(&venv);
+            must(Command::new("/usr/bin/python3").args(["-m", "venv"]).arg(&venv));
+            let mut pip = Command::new(venv.join("bin/pip"));
+            let installed = pip.args(["install", "--quiet", "h5py==3.16.0", "onnxruntime==1.32.0"]).status().unwrap();
+            if installed.success() {
+                fs::write(&ready, "").unwrap();
+            }
+        }
+        fs::write(venv.join("reader.py"), READER).unwrap();
+        venv
+    })
+}
+
+/// Whether everything that this needs is there; otherwise the test is skipped, said and counted.
+fn possible(test: &str) -> bool {
+    let weights = image::real_weights().unwrap_or_else(|| PathBuf::from("../shared/weights"));
+    is_root(test)
+        && is_there(&weights, test, "the real weights: LIKENESS_TESTDATA")
+        && is_there(&venv().join("ready-1"), test, "h5py and onnxruntime, by pip")
+}
+
+const BALLAST: &[&str] = &["/opt/image/usr/local/bin/ballast", "run", "--lock", "/opt/image/etc/ballast/weights.lock"];
+const WITHOUT_A_SOURCE: &[&str] = &["--baked", "/opt/nothing"];
+const PYTHON: &[&str] = &["/opt/reader/bin/python", "-B", "/opt/reader/reader.py"];
+/// Says that it was started, and no more: a reader takes a second.
+const SAYS_SO: &[&str] = &["/bin/echo", "started"];
+
+/// One boot on a root that can't be written.
+fn boot(ground: &Ground, words: &[&[&str]]) -> Seen {
+    let root = ground.path("root");
+    fs::create_dir_all(&root).unwrap();
+    let mut command = Command::new("unshare");
+    command.args(["--mount", "--net", "--propagation", "private", "--", "/bin/sh", "-euc", ENTER, "enter"]);
+    command.arg(root).arg(&image::whole().root).arg(venv()).arg(ground.volume()).args(words.concat());
+    let path = "/opt/image/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+    Seen::of_long(command.env_clear().env("PATH", path).env("DEEPFACE_HOME", "/tmp/.deepface"))
+}
+
+#[test]
+fn a_real_reader_opens_what_was_healed() {
+    if !possible("a_real_reader_opens_what_was_healed") {
+        return;
+    }
+    let ground = Ground::new();
+    for turn in ["an empty volume", "a healthy volume"] {
+        let seen = boot(&ground, &[BALLAST, &["--"], PYTHON]);
+        let right = seen.code == Some(0) && seen.out.trim() == format!("started\n{READ}");
+        assert!(right && seen.err.contains("4 of 4 right in /tmp/.deepface"), "{turn}: {seen:?}");
+    }
+}
+
+/// The flip of one turn: a weight, and a bit of it. The same in every run.
+fn flip(turn: u64) -> (&'static str, usize, u8) {
+    let (name, size) = WEIGHTS[turn as usize % 4];
+    let drawn = (turn + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    (name, (drawn >> 8) as usize % size, 1 << (drawn % 8))
+}
+
+/// A volume that is right but for one bit.
+fn plant(ground: &Ground, turn: u64) {
+    let (name, at, bit) = flip(turn);
+    let mut bytes = fs::read(image::whole().baked(name)).unwrap();
+    bytes[at] ^= bit;
+    fs::write(ground.weight(name), bytes).unwrap();
+    ground.settle(name, 0o644);
+}
+
+/// How many of the flips each way of starting got past, and into the reader's hands.
+#[derive(Default)]
+struct Tally {
+    handed_on: usize,
+    refused: usize,
+    healed: usize,
+}
+
+#[test]
+fn one_flipped_bit_is_refused_or_healed_and_never_read() {
+    if !possible("one_flipped_bit_is_refused_or_healed_and_never_read") {
+        return;
+    }
+    let ground = Ground::new();
+    ground.fill(image::whole());
+    let (mut wrong, mut tally) = (Vec::new(), Tally::default());
+    for turn in 0..FLIPS {
+        let (name, at, bit) = flip(turn);
+        let same = || fs::read(ground.weight(name)).ok() == fs::read(image::whole().baked(name)).ok();
+        plant(&ground, turn);
+        let shell = boot(&ground, &[&["/opt/image/entrypoint.sh"], SAYS_SO]);
+        tally.handed_on += usize::from(shell.out.starts_with("started") && !same());
+        let without = boot(&ground, &[BALLAST, WITHOUT_A_SOURCE, &["--"], PYTHON]);
+        if without.code == Some(14) && without.out.is_empty() && without.err.contains(name) {
+            tally.refused += 1;
+        } else {
+            wrong.push(format!("{name}, byte {at}, bit {bit:#x}, no source: {without:?}"));
+        }
+        plant(&ground, turn);
+        // Python for one flip of each weight.
+        let (app, said) = if turn < 4 { (PYTHON, format!("started\n{READ}\n")) } else { (SAYS_SO, "started\n".into()) };
+        let with = boot(&ground, &[BALLAST, &["--"], app]);
+        if with.code == Some(0) && with.out == said && same() {
+            tally.healed += 1;
+        } else {
+            wrong.push(format!("{name}, byte {at}, bit {bit:#x}, baked: {with:?}"));
+        }
+    }
+    let Tally { handed_on, refused, healed } = tally;
+    wrong.extend(settle(&[Line {
+        row: "reader",
+        name: "40 real files with one bit flipped",
+        tier: "plain",
+        shell: (format!("{handed_on} handed to the app"), 0.0),
+        ours: (format!("{refused} refused without a source, {healed} healed with the baked layer"), 0.0),
+    }]));
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
