@@ -38,6 +38,14 @@ bench:
 corruption:
     cargo test --locked -p likeness --test corruption -- --nocapture --test-threads=1
 
+# fuzz every reader of foreign bytes, or the named ones, for some seconds each
+fuzz seconds="300" *targets:
+    tools/fuzz {{seconds}} {{targets}}
+
+# the same for ten seconds each, as CI does
+fuzz-short:
+    tools/fuzz 10
+
 # what CI runs
 ci:
     .ci/run

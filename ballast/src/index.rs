@@ -119,13 +119,16 @@ impl Index {
         let mut index = Self::default();
         for _ in 0..count {
             let pin = Digest::from_bytes(take(&mut rest)?);
+            if index.entries.last().is_some_and(|(last, _)| *last >= pin) {
+                return Err(BadIndex::Order);
+            }
             let size = u64::from_le_bytes(take(&mut rest)?);
             let wanted = usize::try_from(chunks(size)).map_err(|_| BadIndex::Leaves)?;
             if wanted > rest.len() / 32 {
                 return Err(BadIndex::Short);
             }
             let leaves = (0..wanted).map(|_| take(&mut rest)).collect::<Result<_, _>>()?;
-            index.add(pin, Tree::new(size, leaves)?);
+            index.entries.push((pin, Tree::new(size, leaves)?));
         }
         if rest.is_empty() { Ok(index) } else { Err(BadIndex::Leaves) }
     }
@@ -148,6 +151,8 @@ pub enum BadIndex {
     Checksum,
     /// The number of leaves does not follow from the sizes.
     Leaves,
+    /// The entries are not in the order of their pins, each once.
+    Order,
 }
 
 impl fmt::Display for BadIndex {
@@ -157,6 +162,7 @@ impl fmt::Display for BadIndex {
             Self::Magic => "it does not start with `ballast-index-1`",
             Self::Checksum => "its checksum differs",
             Self::Leaves => "its leaves do not follow from its sizes",
+            Self::Order => "its entries are not in the order of their pins, each once",
         })
     }
 }
@@ -240,6 +246,19 @@ mod tests {
             let sum = blake3::hash(&bytes);
             bytes.extend(sum.as_bytes());
             assert!(matches!(Index::from_bytes(&bytes), Err(BadIndex::Short | BadIndex::Leaves)));
+        }
+    }
+    #[test]
+    fn entries_out_of_order_or_twice_are_refused() {
+        let entry = |seed: u8| [&[seed; 32][..], &0u64.to_le_bytes()].concat();
+        for (seeds, expected) in
+            [(vec![1, 2], None), (vec![2, 1], Some(BadIndex::Order)), (vec![1, 1], Some(BadIndex::Order))]
+        {
+            let mut bytes = [&MAGIC[..], &(seeds.len() as u64).to_le_bytes()].concat();
+            seeds.iter().for_each(|seed| bytes.extend(entry(*seed)));
+            let sum = blake3::hash(&bytes);
+            bytes.extend(sum.as_bytes());
+            assert_eq!(Index::from_bytes(&bytes).err(), expected, "{seeds:?}");
         }
     }
 }
