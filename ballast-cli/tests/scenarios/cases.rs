@@ -338,7 +338,7 @@ fn roots_own_directories_below_the_app() {
         boot();
         let mut app = Command::new("setpriv");
         app.args(["--reuid", "100", "--regid", "101", "--clear-groups", "mv"]);
-        must(app.arg(ground.volume().join(".deepface")).arg(ground.volume().join("moved")));
+        must(app.args([".deepface", "moved"]).current_dir(ground.volume()));
     };
     let sticky = |ground: &Ground, boot: Boot| {
         roots_directories(ground, boot);
