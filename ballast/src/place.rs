@@ -88,22 +88,45 @@ pub fn stage<D: Disk, O: Disk>(
     strict: Strictness,
     threads: NonZeroUsize,
 ) -> Result<Staged<D>, PlaceFault> {
+    let (dir, made_in) = ensure_dir(disk, &wanted.weight.path, strict)?;
+    match fill(disk, &dir, wanted, found, origins, threads) {
+        Ok((file, placed)) => Ok(Staged { dir, file, placed, made_in }),
+        Err(fault) => {
+            keep_made(disk, &made_in);
+            Err(fault)
+        }
+    }
+}
+
+fn fill<D: Disk, O: Disk>(
+    disk: &D,
+    dir: &D::Dir,
+    wanted: &Wanted,
+    found: &Found,
+    origins: &[Origin<O>],
+    threads: NonZeroUsize,
+) -> Result<(D::File, Placed), PlaceFault> {
     let path = &wanted.weight.path;
-    let (dir, made_in) = ensure_dir(disk, path, strict)?;
-    sweep(disk, &dir);
+    sweep(disk, dir);
     let own = matches!(found, Found::Damaged(Damage::Bytes { .. } | Damage::Size { .. } | Damage::Owner(_)))
-        .then(|| disk.open(&dir, path.file_name()).ok())
+        .then(|| disk.open(dir, path.file_name()).ok())
         .flatten()
         .filter(|(_, stat)| stat.kind == Kind::File);
     let fits = |stat: &Stat| wanted.size().is_none_or(|size| size == stat.size);
     let opened = origins.iter().filter_map(|o| Some((o.disk, o.open(wanted)?)));
     let opened: Vec<_> = opened.filter(|(_, (_, stat))| fits(stat)).collect();
-    let room = Room { disk, dir: &dir, path };
-    let (file, placed) = match wanted.tree.filter(|tree| wanted.size() == Some(tree.size())) {
-        Some(tree) => by_chunks(&room, tree, own.as_ref().map(|(file, _)| file), &opened, threads)?,
-        None => by_digest(&room, wanted.weight.sha256, &opened)?,
-    };
-    Ok(Staged { dir, file, placed, made_in })
+    let room = Room { disk, dir, path };
+    match wanted.tree.filter(|tree| wanted.size() == Some(tree.size())) {
+        Some(tree) => by_chunks(&room, tree, own.as_ref().map(|(file, _)| file), &opened, threads),
+        None => by_digest(&room, wanted.weight.sha256, &opened),
+    }
+}
+
+/// A weight that came to nothing leaves directories that others of the same boot may lie in.
+fn keep_made<D: Disk>(disk: &D, made_in: &[D::Dir]) {
+    for dir in made_in.iter().rev() {
+        let _ = disk.sync_dir(dir);
+    }
 }
 
 impl<D: Disk> Staged<D> {
@@ -119,6 +142,7 @@ impl<D: Disk> Staged<D> {
     pub fn abandon(self, disk: &D) {
         drop(self.file);
         sweep(disk, &self.dir);
+        keep_made(disk, &self.made_in);
     }
 
     /// S7 and the first half of S8: the settled file gets its name, which [`Named::sync`] then
@@ -130,9 +154,12 @@ impl<D: Disk> Staged<D> {
         let name = wanted.weight.path.file_name();
         let aside = if wrong(found) { set_aside(disk, &self.dir, name) } else { Ok(()) };
         // Publishing replaces whatever is no directory, so a copy that can't be kept stops nothing.
-        disk.publish(self.file, &self.dir, name).map_err(|error| match aside {
-            Err(first) => PlaceFault::Call("S7 set aside", first),
-            Ok(()) => PlaceFault::Call("S8 publish", error),
+        disk.publish(self.file, &self.dir, name).map_err(|error| {
+            keep_made(disk, &self.made_in);
+            match aside {
+                Err(first) => PlaceFault::Call("S7 set aside", first),
+                Ok(()) => PlaceFault::Call("S8 publish", error),
+            }
         })?;
         Ok(Named { dir: self.dir, placed: self.placed, made_in: self.made_in })
     }

@@ -208,6 +208,43 @@ fn a_power_cut_while_several_are_published_together_leaves_each_old_new_or_none(
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
+/// The first weight makes the directories and then comes to nothing; what the second one says must
+/// last all the same.
+#[test]
+fn a_weight_that_fails_does_not_take_the_durability_of_the_next_one_with_it() {
+    let bytes = pattern(70_000);
+    let weight = |path: &str, bytes: &[u8]| {
+        format!("[[weight]]\npath = \"{path}\"\nsha256 = \"{}\"\nsize = {}\n", pin_of(bytes), bytes.len())
+    };
+    let head = "version = 1\n[store]\npath = \"/srv/cache\"\n".to_owned();
+    let lock = Lock::parse(&(head + &weight("a/b/one", b"nowhere") + &weight("a/b/two", &bytes))).expect("lock");
+    let wanted: Vec<_> = lock.weights.iter().map(Wanted::by_pin).collect();
+    let mut wrong = Vec::new();
+    for (what, lie) in [
+        ("no source", Refuses::once_at(Call::Unlock, libc::EIO, 9)),
+        ("no room", Refuses::once_at(Call::Stage, libc::EIO, 0)),
+        ("not settled", Refuses::once_at(Call::Settle, libc::EIO, 0)),
+        ("not published", Refuses::once_at(Call::Publish, libc::EIO, 0)),
+    ] {
+        let (disk, baked) = (ModelDisk::new(), ModelDisk::new());
+        if what != "no source" {
+            baked.put("a/b/one", b"nowhere");
+        }
+        baked.put("a/b/two", &bytes);
+        let origins = [Origin { disk: &baked, strict: Strictness::Layer }];
+        let disk = Lying { disk, lie };
+        let outcomes = heal(&disk, &wanted, &origins, &options(1));
+        let lasts = disk.disk.after(Cut::TakesAll).get("a/b/two").as_ref() == Some(&bytes);
+        let right: Vec<bool> = outcomes.iter().map(Outcome::is_right).collect();
+        // Settling is shared among threads: either may meet the fault.
+        let one_failed = right.iter().filter(|right| !**right).count() == 1;
+        if !one_failed || (right[1] && !lasts) {
+            wrong.push(format!("{what}: {outcomes:?}, lasts: {lasts}"));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
 fn models(start: Option<&[u8]>, right: &[u8]) -> (ModelDisk, ModelDisk) {
     let (disk, baked) = (ModelDisk::new(), ModelDisk::new());
     baked.put(NAME, right);
