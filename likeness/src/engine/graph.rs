@@ -74,12 +74,15 @@ impl<'a> Filter<'a> {
         Self { name, bytes, dims, strides }
     }
 
+    /// One weight.
     pub(crate) fn at(&self, out: usize, input: usize, y: usize, x: usize) -> f32 {
+        self.row(out, input, y, x).first_chunk().map_or(f32::NAN, |bytes| f32::from_le_bytes(*bytes))
+    }
+
+    /// The bytes from one weight on.
+    pub(crate) fn row(&self, out: usize, input: usize, y: usize, x: usize) -> &'a [u8] {
         let strides = self.strides;
-        let at = 4 * (out * strides.out + input * strides.input + y * strides.h + x * strides.w);
-        let mut bytes = [0; 4];
-        bytes.copy_from_slice(&self.bytes[at..at + 4]);
-        f32::from_le_bytes(bytes)
+        &self.bytes[4 * (out * strides.out + input * strides.input + y * strides.h + x * strides.w)..]
     }
 
     fn check(&self, depthwise: bool, channels: usize, fold: &Fold, activation: &Activation) -> Result<(), LoadError> {

@@ -48,12 +48,17 @@ impl Packed {
     fn fill(set: KernelSet, filter: &Filter, fold: &Fold, slope: &[f32], width: usize) -> Result<Self, LoadError> {
         let (dims, taps) = (filter.dims, filter.dims.h * filter.dims.w);
         let mut packed = Self::shell(filter, set.lanes(), width, fold, slope)?;
-        for out in 0..dims.out {
-            let (at, step) = packed.place(out);
-            for tap in 0..taps {
-                for input in 0..dims.input {
-                    let weight = filter.at(out, input, tap / dims.w, tap % dims.w);
-                    packed.weights[at + (tap * dims.input + input) * step] = checked(filter, out, weight, fold)?;
+        for first in (0..dims.out).step_by(width) {
+            let step = packed.width_from(first);
+            let scale = &fold.scale[first..dims.out.min(first + width)];
+            let rows = packed.weights[first * taps * dims.input..].chunks_exact_mut(step);
+            // In the order of the panel: written in one go, and from Keras' files read in one go.
+            for (index, row) in rows.take(taps * dims.input).enumerate() {
+                let (tap, input) = (index / dims.input, index % dims.input);
+                let row = &mut row[..scale.len()];
+                scaled(filter.row(first, input, tap / dims.w, tap % dims.w), filter.strides.out, scale, row);
+                if !row.iter().fold(true, |finite, weight| finite & weight.is_finite()) {
+                    return Err(refusal(filter, first, input, tap, scale));
                 }
             }
         }
@@ -132,13 +137,28 @@ fn padded_copy(numbers: &[f32], len: usize) -> Aligned {
     copy
 }
 
-fn checked(filter: &Filter, out: usize, weight: f32, fold: &Fold) -> Result<f32, LoadError> {
-    let folded = weight * fold.scale[out];
-    if folded.is_finite() && weight.is_finite() {
-        return Ok(folded);
+/// Weights at this distance (in elements) in the bytes, times their scales.
+fn scaled(bytes: &[u8], stride: usize, scale: &[f32], row: &mut [f32]) {
+    let weights = bytes.as_chunks::<4>().0;
+    if stride == 1 {
+        for ((packed, weight), scale) in row.iter_mut().zip(weights).zip(scale) {
+            *packed = f32::from_le_bytes(*weight) * scale;
+        }
+    } else {
+        for (lane, (packed, scale)) in row.iter_mut().zip(scale).enumerate() {
+            *packed = f32::from_le_bytes(weights[lane * stride]) * scale;
+        }
     }
-    let found = format!("weight {weight:e} (times {:e}) in output channel {out}", fold.scale[out]);
-    Err(LoadError::NotFinite { tensor: filter.name.to_owned(), found })
+}
+
+/// Names the first weight of a row that is not finite, scale included.
+fn refusal(filter: &Filter, first: usize, input: usize, tap: usize, scale: &[f32]) -> LoadError {
+    let weights = (first..).map(|out| filter.at(out, input, tap / filter.dims.w, tap % filter.dims.w));
+    let wrong = weights.zip(scale).enumerate().find(|(_, (weight, scale))| !(weight * **scale).is_finite());
+    let found = wrong.map_or_else(String::new, |(lane, (weight, scale))| {
+        format!("weight {weight:e} (times {scale:e}) in output channel {}", first + lane)
+    });
+    LoadError::NotFinite { tensor: filter.name.to_owned(), found }
 }
 
 fn finite(name: &str, what: &str, numbers: &[f32]) -> Result<(), LoadError> {
