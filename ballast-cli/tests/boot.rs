@@ -354,3 +354,24 @@ fn a_layer_is_baked_the_same_way_twice() {
     };
     assert_eq!(listing(world.baked()), listing(again));
 }
+
+#[test]
+fn a_mirror_directory_gives_the_chunk_that_cache_and_layer_have_wrong() {
+    if !is_root("a_mirror_directory_gives_the_chunk") {
+        return;
+    }
+    let world = World::new(&PAIR);
+    assert!(world.run(&[]).status.success());
+    for root in [world.cache(), world.baked()] {
+        let weight = root.join(TREE).join("large.bin");
+        let mut bytes = fs::read(&weight).unwrap();
+        bytes[1_500_000] ^= 1;
+        fs::set_permissions(&weight, fs::Permissions::from_mode(0o644)).unwrap();
+        fs::write(&weight, bytes).unwrap();
+    }
+    let without = world.run(&[]);
+    assert_eq!(without.status.code(), Some(14), "{without:?}");
+    assert!(!world.cache().join(TREE).join("large.bin").exists(), "absent is honest");
+    let output = world.run(&["--mirror", world.path("source").to_str().unwrap()]);
+    assert!(output.status.success() && world.all_right(&world.cache(), &PAIR), "{output:?}");
+}

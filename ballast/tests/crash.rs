@@ -7,7 +7,6 @@ mod support;
 use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
-use std::sync::OnceLock;
 use std::sync::atomic::Ordering;
 
 use ballast::disk::Staging;
@@ -21,12 +20,6 @@ use support::{ENTRIES, NAME, World, aside, options, pattern, pin_of};
 
 /// Two chunks: the second is a stump.
 const SIZE: usize = (1 << 20) + 5;
-
-/// A world of that size, its bytes made once.
-fn fresh() -> World {
-    static BYTES: OnceLock<Vec<u8>> = OnceLock::new();
-    World::of(BYTES.get_or_init(|| pattern(SIZE)).clone())
-}
 
 /// Heals with a disk that ends the world at a call; the number of calls until then.
 fn heal_until(world: &World, staging: Staging, indexed: bool, crash: CrashAt) -> usize {
@@ -53,12 +46,12 @@ fn crash_everywhere(staging: Staging, indexed: bool, end: End) {
     let mut wrong = Vec::new();
     let mut crashes = 0;
     for (name, plant) in ENTRIES {
-        let counted = fresh();
+        let counted = World::new(SIZE);
         plant(&counted, &counted.target());
         let calls = heal_until(&counted, staging, indexed, CrashAt::never());
         assert!(calls > 10 && counted.is_right(), "{name}: {calls} calls");
         for at in 0..=calls {
-            let world = fresh();
+            let world = World::new(SIZE);
             plant(&world, &world.target());
             let before = entry(&world);
             heal_until(&world, staging, indexed, CrashAt::new(at, end));
@@ -106,7 +99,7 @@ fn killed_before_every_call_without_a_source() {
     let mut wrong = Vec::new();
     for (name, plant) in ENTRIES {
         let make = || {
-            let world = fresh();
+            let world = World::new(SIZE);
             plant(&world, &world.target());
             fs::write(world.dir.path().join("baked").join(NAME), b"spoiled").expect("spoil");
             world
@@ -278,7 +271,7 @@ fn the_model_notices_a_name_that_was_never_synced() {
 #[test]
 fn a_dry_run_killed_anywhere_changed_nothing() {
     for (name, plant) in ENTRIES {
-        let world = fresh();
+        let world = World::new(SIZE);
         plant(&world, &world.target());
         let before = world.tree();
         let dry = Options { dry_run: true, ..options(1) };

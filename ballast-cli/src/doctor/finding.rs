@@ -87,7 +87,7 @@ codes! {
     WeightsMissing "weights-missing" "A required weight is nowhere to be had.",
     NotHealed "not-healed" "The cache can't be mended; the baked layer serves.",
     NoLayer "no-layer" "The image has no baked layer to heal from.",
-    DirUnwritable "dir-unwritable" "A [[dir]] and its fallback can't be written.",
+    DirUnwritable "dir-unwritable" "A `[[dir]]` and its fallback can't be written.",
     VariableUnwritable "variable-unwritable" "A cache variable leads to an unwritable path.",
     BadFile "bad-file" "The file is no compose file and no manifest.",
     NothingExamined "nothing-examined" "No service has to do with the weights.",

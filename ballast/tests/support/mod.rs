@@ -10,6 +10,7 @@ use std::fs;
 use std::num::NonZeroUsize;
 use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
+use std::sync::Mutex;
 use std::time::Duration;
 
 use ballast::disk::{Disk, LinuxDisk, Staging};
@@ -33,9 +34,11 @@ pub struct World {
     pub bytes: Vec<u8>,
 }
 
-/// Bytes that differ from megabyte to megabyte.
+/// Bytes that differ from megabyte to megabyte; made once for each size.
 pub fn pattern(size: usize) -> Vec<u8> {
-    (0..size).map(|i| (i * 31 % 251 + i / 65_536) as u8).collect()
+    static MADE: Mutex<BTreeMap<usize, Vec<u8>>> = Mutex::new(BTreeMap::new());
+    let mut made = MADE.lock().expect("no thread died holding it");
+    made.entry(size).or_insert_with(|| (0..size).map(|i| (i * 31 % 251 + i / 65_536) as u8).collect()).clone()
 }
 
 pub fn pin_of(bytes: &[u8]) -> String {
