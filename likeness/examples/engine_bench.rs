@@ -1,7 +1,8 @@
 //! How fast the engine is: CPU milliseconds, GFLOP/s, percent of this core's measured peak.
 //!
 //! `engine_bench WEIGHTS [KERNELS]` prints a table, `engine_bench kernels` names the best set. `engine_bench WEIGHTS KERNELS serve` answers
-//! lines `NAME H W ROUNDS` on standard input with the CPU seconds of each round, so that a peer
+//! lines `NAME H W N ROUNDS FILE` (input: NHWC, little-endian f32) with the CPU seconds of each
+//! round, so that a peer
 //! can take turns with it in one run; `engine_bench WEIGHTS KERNELS export FOLDER` writes each
 //! network as plain layers (JSON and f32), for that peer to build (both: `tools/bench-likeness`).
 
@@ -67,12 +68,11 @@ fn shape(h: usize, w: usize, n: usize) -> Shape {
 }
 
 /// CPU seconds of each of `rounds` forward passes.
-fn time(network: &Network, scratch: &mut Scratch, shape: Shape, rounds: usize) -> Outcome<Vec<f64>> {
-    let input: Vec<f32> = (0..shape.len()).map(|at| (at * 7919 % 251) as f32 / 251.0).collect();
+fn time(network: &Network, scratch: &mut Scratch, shape: Shape, rounds: usize, input: &[f32]) -> Outcome<Vec<f64>> {
     let mut seconds = Vec::new();
     for _ in 0..rounds {
         let start = cpu();
-        network.forward(scratch, shape, &input)?;
+        network.forward(scratch, shape, input)?;
         seconds.push(cpu() - start);
     }
     Ok(seconds)
@@ -94,7 +94,8 @@ fn table(networks: &Networks, set: KernelSet, out: &mut impl Write) -> Outcome<(
     let mut scratch = Scratch::default();
     for (name, shape, rounds) in rows {
         let network = networks.named(name)?;
-        let mut seconds = time(network, &mut scratch, shape, rounds)?;
+        let input: Vec<f32> = (0..shape.len()).map(|at| (at * 7919 % 251) as f32 / 251.0).collect();
+        let mut seconds = time(network, &mut scratch, shape, rounds, &input)?;
         seconds.sort_by(f64::total_cmp);
         let (least, median) = (seconds[0], seconds[seconds.len() / 2]);
         let rate = 2e-9 * network.multiplications(shape)? as f64 / least;
@@ -110,9 +111,12 @@ fn serve(networks: &Networks, out: &mut impl Write) -> Outcome<()> {
     for line in std::io::stdin().lock().lines() {
         let line = line?;
         let words: Vec<&str> = line.split_whitespace().collect();
-        let [name, h, w, n, rounds] = words[..] else { return Err(format!("not a request: {line}").into()) };
+        let [name, h, w, n, rounds, file] = words[..] else { return Err(format!("not a request: {line}").into()) };
         let shape = shape(h.parse()?, w.parse()?, n.parse()?);
-        let seconds = time(networks.named(name)?, &mut scratch, shape, rounds.parse()?)?;
+        let bytes = std::fs::read(file)?;
+        let input: Vec<f32> =
+            bytes.chunks_exact(4).map(|bytes| f32::from_le_bytes([bytes[0], bytes[1], bytes[2], bytes[3]])).collect();
+        let seconds = time(networks.named(name)?, &mut scratch, shape, rounds.parse()?, &input)?;
         let words: Vec<String> = seconds.iter().map(|seconds| format!("{seconds:.9}")).collect();
         writeln!(out, "{}", words.join(" "))?;
         out.flush()?;
