@@ -9,7 +9,9 @@
 mod avx2;
 #[cfg(target_arch = "x86_64")]
 mod avx512;
-#[cfg(target_arch = "aarch64")]
+#[cfg(all(test, not(target_arch = "aarch64")))]
+mod emulated;
+#[cfg(any(test, target_arch = "aarch64"))]
 mod neon;
 mod portable;
 #[cfg_attr(not(any(target_arch = "x86_64", target_arch = "aarch64")), allow(dead_code, reason = "no vectors here"))]
@@ -50,7 +52,8 @@ impl Kind {
         match self {
             Self::Avx512 => has!("avx512f") && has!("avx512vl") && has!("avx512bw") && has!("avx512dq"),
             Self::Avx2 => has!("avx2") && has!("fma"),
-            Self::Neon => false,
+            // Emulated, so that its tiles are judged on this machine too.
+            Self::Neon => cfg!(test),
             Self::Portable => true,
         }
     }
@@ -120,7 +123,7 @@ impl KernelSet {
             #[cfg(target_arch = "x86_64")]
             Kind::Avx2 => unsafe { avx2::conv(task, out) },
             // SAFETY: the same.
-            #[cfg(target_arch = "aarch64")]
+            #[cfg(any(test, target_arch = "aarch64"))]
             Kind::Neon => unsafe { neon::conv(task, out) },
             _ => portable::conv(task, out),
         }
@@ -140,7 +143,7 @@ impl KernelSet {
             #[cfg(target_arch = "x86_64")]
             Kind::Avx2 => unsafe { avx2::depthwise(task, extent, out) },
             // SAFETY: the same.
-            #[cfg(target_arch = "aarch64")]
+            #[cfg(any(test, target_arch = "aarch64"))]
             Kind::Neon => unsafe { neon::depthwise(task, extent, out) },
             _ => portable::depthwise(task, extent, out),
         }
@@ -157,7 +160,7 @@ impl KernelSet {
             #[cfg(target_arch = "x86_64")]
             Kind::Avx2 => unsafe { avx2::saturate(rounds) },
             // SAFETY: the same.
-            #[cfg(target_arch = "aarch64")]
+            #[cfg(any(test, target_arch = "aarch64"))]
             Kind::Neon => unsafe { neon::saturate(rounds) },
             _ => portable::saturate(rounds),
         }

@@ -1,9 +1,15 @@
 //! NEON, which every aarch64 has: tiles of 6 pixels x 4 vectors of 4.
+//!
+//! Tests on other processors run it on `emulated`, so its tiles are judged everywhere.
 
 #![allow(unsafe_code, reason = "intrinsics; the kernel set is the proof that they exist")]
+#![allow(unused_unsafe, reason = "where NEON is always there, some of its intrinsics are safe")]
 
+#[cfg(target_arch = "aarch64")]
 use std::arch::aarch64::*;
 
+#[cfg(not(target_arch = "aarch64"))]
+use super::emulated::*;
 use super::simd::{self, Simd, conv_for, depthwise as any_depthwise, tile, tiles};
 use super::task::{Conv, Depthwise, Extent};
 
@@ -74,7 +80,7 @@ impl Simd for Neon {
 
 /// # Safety
 /// `task.check` passed for `out`.
-#[target_feature(enable = "neon")]
+#[cfg_attr(target_arch = "aarch64", target_feature(enable = "neon"))]
 pub(super) unsafe fn conv(task: &Conv, out: &mut [f32]) {
     let out = out.as_mut_ptr();
     conv_for!(Neon, task, out, vectors: [1 2 3 4], pixels: [1 2 3 4 5 6]);
@@ -82,7 +88,7 @@ pub(super) unsafe fn conv(task: &Conv, out: &mut [f32]) {
 
 /// # Safety
 /// `task.check` passed for `out` and gave `extent`.
-#[target_feature(enable = "neon")]
+#[cfg_attr(target_arch = "aarch64", target_feature(enable = "neon"))]
 pub(super) unsafe fn depthwise(task: &Depthwise, extent: Extent, out: &mut [f32]) {
     let (shape, out) = ((task.window, task.stride), out.as_mut_ptr());
     // SAFETY: the caller's.
@@ -97,7 +103,7 @@ pub(super) unsafe fn depthwise(task: &Depthwise, extent: Extent, out: &mut [f32]
 
 /// # Safety
 /// The set is supported.
-#[target_feature(enable = "neon")]
+#[cfg_attr(target_arch = "aarch64", target_feature(enable = "neon"))]
 pub(super) unsafe fn saturate(rounds: usize) {
     // SAFETY: the caller's.
     unsafe { simd::saturate::<Neon>(rounds) }

@@ -1,0 +1,79 @@
+//! Every kernel set proved on processors that this machine is not: the networks pass their
+//! self-tests under QEMU.
+
+#![allow(clippy::unwrap_used, clippy::print_stdout, clippy::print_stderr, reason = "tests; the outer reads the inner")]
+
+mod support;
+
+use std::path::Path;
+use std::process::Command;
+
+use likeness::engine::KernelSet;
+use likeness::net::{Detector, SpoofV1Se, SpoofV2};
+use support::{CENTERFACE, SPOOF_V1SE, SPOOF_V2, testdata, weights};
+
+/// Run by the others, and by itself on this machine.
+#[test]
+fn networks_pass_their_self_tests_on_the_best_kernels() {
+    let Some(folder) = testdata("self-tests") else { return };
+    let set = KernelSet::best();
+    let detector = Detector::load(weights(&folder, CENTERFACE), set).unwrap();
+    let v2 = SpoofV2::load(weights(&folder, SPOOF_V2), set).unwrap();
+    let v1se = SpoofV1Se::load(weights(&folder, SPOOF_V1SE), set).unwrap();
+    for tested in [detector.tested(), v2.tested(), v1se.tested()] {
+        println!("kernels {set}: {tested}");
+    }
+}
+
+/// This test file again, on a processor that QEMU plays.
+fn under(emulator: &str, processor: &str, kernels: &str) {
+    let test = format!("self-tests on {processor}");
+    if testdata(&test).is_none() {
+        return;
+    }
+    let Some(emulator) =
+        ["/usr/bin", "/usr/local/bin"].iter().map(|bin| Path::new(bin).join(emulator)).find(|p| p.exists())
+    else {
+        return support::skip(&test, &format!("no {emulator} (Debian: qemu-user)"));
+    };
+    let inner = "networks_pass_their_self_tests_on_the_best_kernels";
+    let output = Command::new(emulator)
+        .args(["-cpu", processor])
+        .arg(std::env::current_exe().unwrap())
+        .args(["--exact", inner, "--nocapture", "--test-threads=1"])
+        .output()
+        .unwrap();
+    let (out, err) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    println!("{out}");
+    assert!(output.status.success(), "{processor}: {:?}\n{out}\n{err}", output.status);
+    assert_eq!(out.matches(&format!("kernels {kernels}: ")).count(), 3, "{processor}: {out}");
+}
+
+#[cfg(target_arch = "x86_64")]
+#[test]
+fn a_processor_without_avx_runs_the_portable_kernels() {
+    under("qemu-x86_64", "Nehalem", "portable");
+}
+
+#[cfg(target_arch = "x86_64")]
+#[test]
+fn a_processor_without_avx512_runs_the_avx2_kernels() {
+    under("qemu-x86_64", "Haswell", "avx2");
+}
+
+/// Only where the target is installed, so its absence is told and is no failure.
+#[cfg(target_arch = "x86_64")]
+#[test]
+fn the_neon_kernels_compile_where_the_target_is_installed() {
+    let target = "aarch64-unknown-linux-gnu";
+    let rustc = std::env::var_os("RUSTC").unwrap_or_else(|| "rustc".into());
+    let listed = Command::new(rustc).args(["--print", "target-libdir", "--target", target]).output().unwrap();
+    let folder = String::from_utf8_lossy(&listed.stdout).trim().to_owned();
+    if !Path::new(&folder).is_dir() {
+        eprintln!("SKIP neon kernels: {target} is not installed (skipped so far: 1)");
+        return;
+    }
+    let manifest = concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml");
+    let check = ["check", "--quiet", "--locked", "--lib", "--target", target, "--manifest-path", manifest];
+    assert!(Command::new(env!("CARGO")).args(check).status().unwrap().success());
+}
