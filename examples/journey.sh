@@ -2,7 +2,8 @@
 # A wiped volume heals: bake what is at hand, wipe the cache, boot, boot again, damage a byte, boot.
 #   examples/journey.sh BALLAST [FOLDER-OF-WEIGHTS]
 # Works in a folder of its own below /var/tmp and removes it. Weights come from FOLDER (default
-# ./mirror); one that is not there is replaced by a made-up file under a pin of its own, and named.
+# ./mirror, as `ballast fetch` fills it, or plain files); one that is not there is replaced by a
+# made-up file under a pin of its own, and named.
 set -eu
 ballast=$(realpath "$1")
 from=$(realpath "${2:-mirror}" 2>/dev/null || echo /nonexistent)
@@ -15,12 +16,15 @@ cache=$work/cache
 mkdir "$source" "$cache"
 cp weights.lock "$lock"
 
-# One line a weight: file name and pin.
-pins=$(awk -F'"' '/^path = "\.deepface/ { n = $2; sub(".*/", "", n) } /^sha256 = / { print n, $2 }' weights.lock)
+# One line a weight: path and pin.
+pins=$(awk -F'"' '/^path = "\.deepface/ { n = $2 } /^sha256 = / { print n, $2 }' weights.lock)
 lacking=""
-while read -r name pin; do
-    if [ -f "$from/$name" ] && echo "$pin  $from/$name" | sha256sum --check --status; then
-        cp "$from/$name" "$source/$name"
+while read -r path pin; do
+    name=${path##*/}
+    at="$from/$path"
+    [ -f "$at" ] || at="$from/$name"
+    if [ -f "$at" ] && echo "$pin  $at" | sha256sum --check --status; then
+        cp "$at" "$source/$name"
     else
         lacking="$lacking $name"
         head -c 20000000 /dev/urandom > "$source/$name"
