@@ -68,6 +68,7 @@ fn what_no_reader_should_take_is_refused_by_name() {
         ("a layer left out", "expected 245 layers with weights, found 244"),
         ("two layers swapped", "Conv2d_2b_3x3/kernel:0: expected shape [3, 3, 32, 32], found [3, 3, 32, 64]"),
         ("a layer listed twice", "layer Conv2d_2a_3x3: expected in the file"),
+        ("one long name four thousand times", "bytes of structure to read, found more"),
         ("five thousand layers", "expected a list of at most 4096 names, found 5000"),
         ("no list of layers", "attribute layer_names of / or /model_weights: expected"),
         ("doubles", kernel),

@@ -5,11 +5,14 @@
 //! attributes, hold fixed or variable strings, and stand at the root or, in a saved model, in
 //! `/model_weights`. Tensors are returned as views: only contiguous storage is accepted.
 //!
-//! The HDF5 structures themselves are read by the crate `hdf5-pure`, which copies no data here.
+//! The HDF5 structures themselves are read by the crate `hdf5-pure`, through a source that gives out
+//! a bounded number of bytes: in HDF5 a thousand short references may name one long string.
 
 use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
-use hdf5_pure::{AttrValue, Datatype, DatatypeByteOrder, FloatingPointLayout, Group, Layout};
+use hdf5_pure::{AttrValue, Datatype, DatatypeByteOrder, FloatingPointLayout, FormatError, Group, Layout, Source};
 
 use super::{Tensor, WeightError};
 
@@ -22,9 +25,53 @@ const F32: Datatype = Datatype::FloatingPoint {
     layout: FloatingPointLayout::IEEE754_BINARY32,
 };
 
+/// Bytes of structure that may be read of a file, counting each read as [`READ`] more: some ten times
+/// what Facenet512's file needs.
+const BUDGET: u64 = 64 << 20;
+const READ: u64 = 64;
+
 /// An open file, which owns its bytes.
 pub struct File {
     file: hdf5_pure::File,
+    ration: Arc<Ration>,
+}
+
+/// The file's bytes, and how many of them may still be given out to the HDF5 library.
+struct Ration {
+    bytes: Vec<u8>,
+    left: AtomicU64,
+}
+
+impl Ration {
+    fn take(&self, offset: u64, length: usize) -> Result<&[u8], FormatError> {
+        let cost = READ.saturating_add(length as u64);
+        let enough = self.left.try_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(cost));
+        if enough.is_err() {
+            self.left.store(0, Ordering::Relaxed);
+            return Err(FormatError::Source("too much structure".to_owned()));
+        }
+        let start = usize::try_from(offset).unwrap_or(usize::MAX);
+        let end = FormatError::UnexpectedEof { expected: start.saturating_add(length), available: self.bytes.len() };
+        self.bytes.get(start..).and_then(|rest| rest.get(..length)).ok_or(end)
+    }
+}
+
+/// What the HDF5 library holds of it.
+struct Shared(Arc<Ration>);
+
+impl Source for Shared {
+    fn len(&self) -> u64 {
+        self.0.bytes.len() as u64
+    }
+
+    fn read_at(&self, offset: u64, buffer: &mut [u8]) -> Result<(), FormatError> {
+        buffer.copy_from_slice(self.0.take(offset, buffer.len())?);
+        Ok(())
+    }
+
+    fn read_exact_at(&self, offset: u64, length: usize) -> Result<Vec<u8>, FormatError> {
+        self.0.take(offset, length).map(<[u8]>::to_vec)
+    }
 }
 
 /// A layer that has weights.
@@ -42,8 +89,9 @@ impl File {
     /// # Errors
     /// [`WeightError::Hdf5`].
     pub fn open(bytes: Vec<u8>) -> Result<Self, WeightError> {
-        let file = hdf5_pure::File::from_bytes(bytes).map_err(hdf5("/"))?;
-        Ok(Self { file })
+        let ration = Arc::new(Ration { bytes, left: AtomicU64::new(BUDGET) });
+        let file = hdf5_pure::File::from_source(Shared(Arc::clone(&ration))).map_err(hdf5("/"))?;
+        Ok(Self { file, ration })
     }
 
     /// The layers that have weights, in the file's order.
@@ -52,6 +100,11 @@ impl File {
     /// [`WeightError::Missing`] where there is no list of layers, [`WeightError::Hdf5`] and
     /// [`WeightError::Kind`] otherwise.
     pub fn layers(&self) -> Result<Vec<Layer<'_>>, WeightError> {
+        // What was not read for want of bytes may look as if it were absent.
+        self.listed().map_err(|why| if self.ration.left.load(Ordering::Relaxed) > 0 { why } else { too_much("/") })
+    }
+
+    fn listed(&self) -> Result<Vec<Layer<'_>>, WeightError> {
         let (root, names) = self.root()?;
         let mut groups = members(&root)?;
         let mut layers = Vec::new();
@@ -101,7 +154,7 @@ impl File {
             other => return Err(kind(format!("{other:?}"))),
         };
         let start = usize::try_from(address).unwrap_or(usize::MAX);
-        let bytes = usize::try_from(size).ok().and_then(|size| self.file.as_bytes().get(start..)?.get(..size));
+        let bytes = usize::try_from(size).ok().and_then(|size| self.ration.bytes.get(start..)?.get(..size));
         match (bytes, shape) {
             (Some(bytes), Some(shape)) => Tensor::new(&full, shape, bytes, start),
             _ => Err(kind(format!("{size} bytes at {address}, outside the file"))),
@@ -146,6 +199,11 @@ fn texts(value: &AttrValue, object: &str, key: &str) -> Result<Vec<String>, Weig
         Some(names) => Err(wrong(names.len().to_string())),
         None => Err(wrong("another kind of value".to_owned())),
     }
+}
+
+fn too_much(object: &str) -> WeightError {
+    let why = format!("expected at most {BUDGET} bytes of structure to read, found more");
+    WeightError::Hdf5 { object: object.to_owned(), why }
 }
 
 fn hdf5<E: std::fmt::Display>(object: &str) -> impl FnOnce(E) -> WeightError {

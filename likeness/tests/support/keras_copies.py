@@ -101,6 +101,20 @@ def many(file):
     file.attrs["layer_names"] = np.array([b"x"] * 5000)
 
 
+def laughs(copy):
+    """Four thousand references to one long string: 1.2 MB that unfold to 4 GB."""
+    long, count = 1 << 20, 4000
+    with h5py.File(copy, "w") as file:
+        write_names(file, "layer_names", ["x" * long] + ["%05d" % n for n in range(count - 1)], fixed=False)
+    data = bytearray(open(copy, "rb").read())
+    first, second = long.to_bytes(4, "little"), (5).to_bytes(4, "little")
+    at = data.find(first)
+    while data[at + 16 : at + 20] != second:
+        at = data.find(first, at + 1)
+    data[at : at + 16 * count] = data[at : at + 16] * count
+    open(copy, "wb").write(data)
+
+
 GOOD = {
     "as it was": {},
     "layers renamed": {"rename": True},
@@ -115,6 +129,7 @@ BAD = {
     "a layer left out": lambda s, c: rewrite(s, c, drop="Block8_3_Conv2d_1x1"),
     "two layers swapped": lambda s, c: rewrite(s, c, swap=("Conv2d_2a_3x3", "Conv2d_2b_3x3")),
     "a layer listed twice": lambda s, c: edit(s, c, twice),
+    "one long name four thousand times": lambda s, c: laughs(c),
     "five thousand layers": lambda s, c: edit(s, c, many),
     "no list of layers": lambda s, c: edit(s, c, lambda f: f.attrs.__delitem__("layer_names")),
     "doubles": lambda s, c: edit(s, c, replace(KERNEL, lambda d: d.astype("<f8"))),

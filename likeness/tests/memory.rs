@@ -1,0 +1,29 @@
+//! Loading the largest file takes the file and its packed copy, and leaves one copy.
+
+#![allow(clippy::unwrap_used, clippy::print_stdout, reason = "tests")]
+#![cfg(target_os = "linux")]
+
+mod support;
+
+use likeness::engine::KernelSet;
+use likeness::net::Embedder;
+use support::{FACENET512, testdata, weights};
+
+/// A figure of this process in MiB: `VmHWM`, the peak, or `VmRSS`.
+fn memory(what: &str) -> usize {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap();
+    let line = status.lines().find(|line| line.starts_with(what)).unwrap();
+    line.split_whitespace().nth(1).unwrap().parse::<usize>().unwrap() / 1024
+}
+
+#[test]
+fn a_file_is_held_twice_while_it_is_loaded_and_once_afterwards() {
+    let Some(folder) = testdata("memory of a load") else { return };
+    let before = memory("VmRSS");
+    let file = weights(&folder, FACENET512);
+    let embedder = Embedder::load(file, KernelSet::best()).unwrap();
+    let (peak, after) = (memory("VmHWM") - before, memory("VmRSS") - before);
+    println!("90.6 MiB of weights: peak {peak} MiB, afterwards {after} MiB; {}", embedder.tested());
+    assert!(peak < 2 * 91 + 24, "peak {peak} MiB");
+    assert!(after < 91 + 24, "afterwards {after} MiB");
+}
