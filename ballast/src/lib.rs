@@ -23,3 +23,4 @@ pub mod plan;
 pub mod receipt;
 pub mod receive;
 pub mod store;
+pub mod verified;

@@ -1,0 +1,167 @@
+//! The command line, as types.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use likeness::find::{FAST_SIDE, Mode};
+use likeness::pipeline::Options;
+
+/// Face verification on CPU: a missing or wrong model is never a verdict, and never a surprise.
+#[derive(Debug, Parser)]
+#[command(name = "likeness", version, max_term_width = 100)]
+pub struct Cli {
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Find faces: boxes, confidence, five landmarks
+    Detect(Detect),
+    /// Judge whether the face is live, a spoof, or can't be told
+    Live(Live),
+    /// Embed the face
+    Embed(Embed),
+    /// Compare two photographs: verdict with reasons, distance, timings, which weights answered
+    Compare(Compare),
+    /// Load every network and tell what is held
+    Models(Models),
+}
+
+/// Where the weights come from.
+#[derive(Debug, Clone, Args)]
+pub struct Weights {
+    /// The lock file that pins them [default: /etc/ballast/weights.lock, else ./weights.lock]
+    #[arg(long, value_name = "FILE", env = "BALLAST_LOCK")]
+    pub lock: Option<PathBuf>,
+    /// A folder that holds the files, instead of the lock file's store and baked layer
+    #[arg(long, value_name = "DIR")]
+    pub weights: Option<PathBuf>,
+    /// Which kernels to use: avx512, avx2, neon or portable [default: the fastest here]
+    #[arg(long, value_name = "NAME", env = "LIKENESS_KERNEL")]
+    pub kernel: Option<String>,
+}
+
+/// How a photograph is looked at.
+#[derive(Debug, Clone, Copy, Args)]
+pub struct Look {
+    /// How faces are looked for
+    #[arg(long, value_enum, default_value_t = ModeArg::Auto)]
+    pub mode: ModeArg,
+    /// The longer side that `fast` reduces to
+    #[arg(long, value_name = "PIXELS", default_value_t = FAST_SIDE)]
+    pub fast_side: usize,
+}
+
+/// The ways to look.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum ModeArg {
+    /// `exact` up to 1.3 megapixels, `fast` beyond
+    Auto,
+    /// With a black border, never reduced, as DeepFace looks; up to 4.5 megapixels
+    Exact,
+    /// Without a border, reduced
+    Fast,
+}
+
+impl Look {
+    /// The library's word for it.
+    pub fn mode(self) -> Mode {
+        match self.mode {
+            ModeArg::Auto => Mode::Auto,
+            ModeArg::Exact => Mode::Exact,
+            ModeArg::Fast => Mode::Fast { side: self.fast_side },
+        }
+    }
+}
+
+/// Which face of a photograph counts.
+#[derive(Debug, Clone, Copy, Args)]
+pub struct Face {
+    #[command(flatten)]
+    pub look: Look,
+    /// Of several faces take the largest, instead of refusing
+    #[arg(long)]
+    pub largest: bool,
+}
+
+impl Face {
+    /// The library's options.
+    pub fn options(self) -> Options {
+        Options { mode: self.look.mode(), largest: self.largest, ..Options::default() }
+    }
+}
+
+#[derive(Debug, Args)]
+pub struct Detect {
+    #[command(flatten)]
+    pub weights: Weights,
+    #[command(flatten)]
+    pub look: Look,
+    /// Answer in JSON
+    #[arg(long)]
+    pub json: bool,
+    /// Write the photograph with its faces drawn, as PNG; for one photograph
+    #[arg(long, value_name = "OUT.png")]
+    pub draw: Option<PathBuf>,
+    /// JPEG, PNG or WebP files
+    #[arg(required = true, value_name = "IMG")]
+    pub images: Vec<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub struct Live {
+    #[command(flatten)]
+    pub weights: Weights,
+    #[command(flatten)]
+    pub face: Face,
+    /// Answer in JSON
+    #[arg(long)]
+    pub json: bool,
+    /// A JPEG, PNG or WebP file
+    #[arg(value_name = "IMG")]
+    pub image: PathBuf,
+}
+
+#[derive(Debug, Args)]
+pub struct Embed {
+    #[command(flatten)]
+    pub weights: Weights,
+    #[command(flatten)]
+    pub face: Face,
+    /// Answer in JSON, with all 512 numbers
+    #[arg(long)]
+    pub json: bool,
+    /// A JPEG, PNG or WebP file
+    #[arg(value_name = "IMG")]
+    pub image: PathBuf,
+}
+
+#[derive(Debug, Args)]
+pub struct Compare {
+    #[command(flatten)]
+    pub weights: Weights,
+    #[command(flatten)]
+    pub face: Face,
+    /// Answer in JSON
+    #[arg(long)]
+    pub json: bool,
+    /// The greatest cosine distance of a match
+    #[arg(long, value_name = "DISTANCE", default_value_t = Options::default().distance)]
+    pub threshold: f64,
+    /// A JPEG, PNG or WebP file
+    #[arg(value_name = "A")]
+    pub first: PathBuf,
+    /// Another one
+    #[arg(value_name = "B")]
+    pub second: PathBuf,
+}
+
+#[derive(Debug, Args)]
+pub struct Models {
+    #[command(flatten)]
+    pub weights: Weights,
+    /// Answer in JSON
+    #[arg(long)]
+    pub json: bool,
+}

@@ -1,0 +1,50 @@
+//! One file per command. Each loads what it needs, answers, and says how to end.
+
+mod compare;
+mod detect;
+mod embed;
+mod live;
+mod models;
+mod stopwatch;
+
+pub use compare::run as compare;
+pub use detect::run as detect;
+pub use embed::run as embed;
+pub use live::run as live;
+pub use models::run as models;
+
+use std::fs::File;
+use std::io::Read;
+use std::path::Path;
+
+use likeness::image::Limits;
+use likeness::pipeline::NoAnswer;
+
+use crate::exit::{Exit, Failure};
+
+/// Reads a photograph's bytes, never more than one beyond what is decoded.
+fn photograph(path: &Path) -> Result<Vec<u8>, Failure> {
+    let failed = |error: std::io::Error| Failure::new(Exit::FileFailed, format!("{}: {error}", path.display()));
+    let mut bytes = Vec::new();
+    let file = File::open(path).map_err(failed)?;
+    file.take(Limits::default().bytes as u64 + 1).read_to_end(&mut bytes).map_err(failed)?;
+    Ok(bytes)
+}
+
+/// A photograph that gave no answer.
+fn no_answer(path: &Path, why: &NoAnswer) -> Failure {
+    let (exit, hint) = match why {
+        NoAnswer::Decode(_) => (Exit::BadImage, None),
+        NoAnswer::Find(likeness::find::FindError::TooLargeForExact { .. }) => {
+            (Exit::BadImage, Some("--mode fast, or --mode auto"))
+        }
+        NoAnswer::Find(likeness::find::FindError::BadSide { .. }) => (Exit::Usage, Some("--fast-side PIXELS")),
+        NoAnswer::Find(_) | NoAnswer::Run(_) | NoAnswer::Contract(_) => (Exit::NetworkFailed, None),
+        NoAnswer::Unfit(likeness::quality::Unfit::SeveralFaces { .. }) => {
+            (Exit::Unfit, Some("--largest takes the largest"))
+        }
+        NoAnswer::Unfit(_) => (Exit::Unfit, None),
+    };
+    let failure = Failure::new(exit, format!("{}: {}: {why}", path.display(), why.code()));
+    Failure { hint: hint.map(str::to_owned), ..failure }
+}

@@ -1,0 +1,60 @@
+//! Exit codes: named, documented in `docs/exit-codes.md`, stable. Those that Ballast has mean the
+//! same here.
+
+use std::process::ExitCode;
+
+/// How the program ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Exit {
+    /// What was asked for was done; of `compare`, accepted; of `live`, live.
+    Success = 0,
+    /// The command line makes no sense.
+    Usage = 2,
+    /// The lock file is absent, unreadable or wrong.
+    BadLock = 10,
+    /// A weight that this command needs is not there, or not right.
+    WeightsMissing = 14,
+    /// A file can't be read or written.
+    FileFailed = 20,
+    /// The bytes are no photograph, or beyond a limit.
+    BadImage = 21,
+    /// No face, several faces, or a face that is too small, blurred or cut.
+    Unfit = 22,
+    /// A network gave no answer.
+    NetworkFailed = 23,
+    /// A spoof, or another person.
+    Rejected = 30,
+    /// Whether it is live can't be told.
+    Undecided = 31,
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> Self {
+        Self::from(exit as u8)
+    }
+}
+
+/// A refusal as a person reads it: what happened, and the way out.
+#[derive(Debug)]
+pub struct Failure {
+    /// The code.
+    pub exit: Exit,
+    /// What, which, expected, found.
+    pub what: String,
+    /// The line to change or the command to run.
+    pub hint: Option<String>,
+}
+
+impl Failure {
+    /// A failure without a hint.
+    pub fn new(exit: Exit, what: impl Into<String>) -> Self {
+        Self { exit, what: what.into(), hint: None }
+    }
+
+    /// Adds the way out.
+    pub fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.hint = Some(hint.into());
+        self
+    }
+}

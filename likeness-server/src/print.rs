@@ -1,0 +1,24 @@
+//! The one place that prints.
+//!
+//! Rules: an answer goes to stdout, a failure to stderr. Lines begin lower case and end without a
+//! period. A failure is `error:`, then `hint:`. Digests stand whole, on lines of their own.
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "this is the one place that prints")]
+
+use serde::Serialize;
+
+use crate::exit::Failure;
+
+/// Tells a failure and its way out.
+pub fn failure(failure: &Failure) {
+    let hint = failure.hint.as_ref().map(|hint| format!("hint: {hint}\n")).unwrap_or_default();
+    eprint!("error: {}\n{hint}", failure.what);
+}
+
+/// An answer: as JSON, or as the lines that a person reads.
+pub fn answer<T: Serialize>(answer: &T, json: bool, lines: impl FnOnce(&T) -> String) {
+    if !json {
+        print!("{}", lines(answer));
+    } else if let Ok(text) = serde_json::to_string_pretty(answer) {
+        println!("{text}");
+    }
+}

@@ -1,0 +1,325 @@
+//! Answers, as they are told: one type for JSON and for a person.
+
+use std::collections::BTreeMap;
+
+use likeness::detect::{Area, Face, Size, inside};
+use likeness::find::{Detected, Look};
+use likeness::liveness::Liveness;
+use likeness::pipeline::{Compared, Examined};
+use likeness::verdict::Reason;
+use serde::Serialize;
+
+use crate::models::Held;
+
+/// Milliseconds of each stage.
+pub type Timings = BTreeMap<&'static str, f64>;
+
+/// How a photograph was looked at.
+#[derive(Debug, Serialize)]
+pub struct LookTold {
+    /// `exact` or `fast`.
+    pub mode: &'static str,
+    /// Pixels of the network's input per pixel of the photograph: across, down.
+    pub scale: [f64; 2],
+    /// Pixels of the border that were computed; null where all of it was, or there was none.
+    pub margin: Option<usize>,
+}
+
+impl From<&Look> for LookTold {
+    fn from(look: &Look) -> Self {
+        Self { mode: look.name(), scale: look.scale(), margin: look.margin }
+    }
+}
+
+/// One face. Left and right are the person's own.
+#[derive(Debug, Serialize)]
+pub struct FaceTold {
+    /// Left, top, width, height.
+    pub r#box: [i64; 4],
+    /// How surely it is a face, two decimals.
+    pub confidence: f64,
+    /// Right eye, left eye, nose, right and left corner of the mouth; null outside.
+    pub landmarks: [Option<[i64; 2]>; 5],
+}
+
+impl FaceTold {
+    fn new(face: &Face, image: Size) -> Self {
+        let Area { x, y, w, h } = face.area;
+        let landmarks = face.landmarks.map(|point| inside(point, image));
+        Self { r#box: [x, y, w, h], confidence: face.confidence(), landmarks }
+    }
+
+    fn line(&self) -> String {
+        let [x, y, w, h] = self.r#box;
+        let point = |point: &Option<[i64; 2]>| point.map_or("outside".into(), |[x, y]| format!("{x},{y}"));
+        let points: Vec<String> = self.landmarks.iter().map(point).collect();
+        format!("{w}x{h} at {x},{y}  confidence {:.2}  landmarks {}", self.confidence, points.join(" "))
+    }
+}
+
+/// The faces of one photograph.
+#[derive(Debug, Serialize)]
+pub struct DetectTold {
+    /// The file.
+    pub image: String,
+    /// Its width and height, upright.
+    pub size: [usize; 2],
+    /// How it was looked at.
+    pub look: LookTold,
+    /// The faces, best first.
+    pub faces: Vec<FaceTold>,
+    /// Detections that lay wholly in the border.
+    pub outside: usize,
+    /// Milliseconds.
+    pub timing_ms: Timings,
+}
+
+impl DetectTold {
+    /// Tells what was found.
+    pub fn new(image: String, found: &Detected, timing_ms: Timings) -> Self {
+        let size = found.look.view.image;
+        Self {
+            image,
+            size: [size.x, size.y],
+            look: (&found.look).into(),
+            faces: found.faces.iter().map(|face| FaceTold::new(face, size)).collect(),
+            outside: found.outside.len(),
+            timing_ms,
+        }
+    }
+
+    /// For a person.
+    pub fn lines(&self) -> String {
+        let ([width, height], faces) = (self.size, self.faces.len());
+        let mut text = format!("{}  {width}x{height}  {}  {faces} faces\n", self.image, look_line(&self.look));
+        for (number, face) in self.faces.iter().enumerate() {
+            text += &format!("  {}  {}\n", number + 1, face.line());
+        }
+        if self.outside > 0 {
+            text += &format!("  {} more wholly in the border\n", self.outside);
+        }
+        text
+    }
+}
+
+fn look_line(look: &LookTold) -> String {
+    format!("{} at {:.3} x {:.3}", look.mode, look.scale[0], look.scale[1])
+}
+
+/// A judgement of liveness.
+#[derive(Debug, Serialize)]
+pub struct LivenessTold {
+    /// `live`, `spoof` or `indeterminate`.
+    pub verdict: &'static str,
+    /// Why it can't be told.
+    pub reason: Option<&'static str>,
+    /// The mean probability of a real face.
+    pub live_probability: f64,
+    /// Each network's probabilities of its three classes; class 1 is a real face.
+    pub networks: BTreeMap<&'static str, [f32; 3]>,
+    /// How many times the face's box the nearer crop shows.
+    pub context: f64,
+}
+
+impl From<&Liveness> for LivenessTold {
+    fn from(judged: &Liveness) -> Self {
+        let sight = judged.sight();
+        let [near, far] = *sight.softmax();
+        Self {
+            verdict: judged.name(),
+            reason: judged.doubt().map(|doubt| doubt.code()),
+            live_probability: sight.live_probability(),
+            networks: BTreeMap::from([("MiniFASNetV2", near), ("MiniFASNetV1SE", far)]),
+            context: sight.context(),
+        }
+    }
+}
+
+impl LivenessTold {
+    fn line(&self) -> String {
+        let reason = self.reason.map(|reason| format!(" ({reason})")).unwrap_or_default();
+        format!("{}{reason}  live probability {:.4}", self.verdict, self.live_probability)
+    }
+}
+
+/// One photograph's face, judged.
+#[derive(Debug, Serialize)]
+pub struct LiveTold {
+    /// The file.
+    pub image: String,
+    /// How it was looked at.
+    pub look: LookTold,
+    /// The face.
+    pub face: FaceTold,
+    /// The judgement.
+    pub liveness: LivenessTold,
+    /// Which weights answered.
+    pub models: Vec<Held>,
+    /// Milliseconds.
+    pub timing_ms: Timings,
+}
+
+impl LiveTold {
+    /// Tells of one examined face.
+    pub fn new(
+        image: String,
+        look: &Look,
+        face: &Face,
+        judged: &Liveness,
+        models: Vec<Held>,
+        timing_ms: Timings,
+    ) -> Self {
+        let face = FaceTold::new(face, look.view.image);
+        Self { image, look: look.into(), face, liveness: judged.into(), models, timing_ms }
+    }
+
+    /// For a person.
+    pub fn lines(&self) -> String {
+        let mut text = format!("{}  {}\n", self.image, self.liveness.line());
+        for (network, [a, b, c]) in &self.liveness.networks {
+            text += &format!("  {network:14}  {a:.4} {b:.4} {c:.4}\n");
+        }
+        text + &format!("  {}  {}\n", look_line(&self.look), self.face.line())
+    }
+}
+
+/// An embedding.
+#[derive(Debug, Serialize)]
+pub struct EmbedTold {
+    /// The file.
+    pub image: String,
+    /// How it was looked at.
+    pub look: LookTold,
+    /// The face.
+    pub face: FaceTold,
+    /// The contract: embeddings of two contracts are not comparable.
+    pub contract_id: String,
+    /// The numbers, not normalised.
+    pub embedding: Vec<f32>,
+    /// Which weights answered.
+    pub models: Vec<Held>,
+    /// Milliseconds.
+    pub timing_ms: Timings,
+}
+
+impl EmbedTold {
+    /// The face of a report.
+    pub fn face(face: &Face, image: Size) -> FaceTold {
+        FaceTold::new(face, image)
+    }
+
+    /// For a person.
+    pub fn lines(&self) -> String {
+        let length = self.embedding.iter().map(|v| f64::from(*v).powi(2)).sum::<f64>().sqrt();
+        let head = self.embedding.iter().take(4).map(|v| format!("{v:.4}")).collect::<Vec<_>>().join(" ");
+        let count = self.embedding.len();
+        format!(
+            "{}  {count} numbers of length {length:.3}: {head} …\n  contract {}\n  {}\n",
+            self.image,
+            self.contract_id,
+            self.face.line()
+        )
+    }
+}
+
+/// One side of a comparison.
+#[derive(Debug, Serialize)]
+pub struct SideTold {
+    /// The file.
+    pub image: String,
+    /// How it was looked at.
+    pub look: LookTold,
+    /// The face.
+    pub face: FaceTold,
+    /// The judgement.
+    pub liveness: LivenessTold,
+}
+
+/// A comparison.
+#[derive(Debug, Serialize)]
+pub struct CompareTold {
+    /// `accept`, `review` or `reject`.
+    pub verdict: &'static str,
+    /// Why not accepted.
+    pub reasons: Vec<&'static str>,
+    /// Cosine distance.
+    pub distance: f64,
+    /// The greatest distance of a match.
+    pub threshold: f64,
+    /// Both photographs.
+    pub photographs: [SideTold; 2],
+    /// The bundle of networks.
+    pub bundle: String,
+    /// The contract of the embeddings.
+    pub contract_id: String,
+    /// Which weights answered.
+    pub models: Vec<Held>,
+    /// Milliseconds, both photographs together.
+    pub timing_ms: Timings,
+}
+
+impl CompareTold {
+    /// Tells of a comparison.
+    pub fn new(images: [String; 2], compared: &Compared) -> Self {
+        let [first, second] = images;
+        let side = |image: String, examined: &Examined| SideTold {
+            image,
+            look: (&examined.look).into(),
+            face: FaceTold::new(&examined.face, examined.look.view.image),
+            liveness: (&examined.liveness).into(),
+        };
+        Self {
+            verdict: compared.verdict.name(),
+            reasons: compared.verdict.reasons().iter().map(Reason::code).collect(),
+            distance: compared.comparison.distance,
+            threshold: compared.comparison.threshold,
+            photographs: [side(first, &compared.examined[0]), side(second, &compared.examined[1])],
+            bundle: String::new(),
+            contract_id: String::new(),
+            models: Vec::new(),
+            timing_ms: Timings::new(),
+        }
+    }
+
+    /// For a person.
+    pub fn lines(&self) -> String {
+        let reasons = if self.reasons.is_empty() { String::new() } else { format!(": {}", self.reasons.join(", ")) };
+        let mut text = format!("{}{reasons}\n", self.verdict);
+        text += &format!("  distance {:.6}, at most {}\n", self.distance, self.threshold);
+        for side in &self.photographs {
+            text += &format!("  {}  {}  {}\n", side.image, side.liveness.line(), look_line(&side.look));
+        }
+        for held in &self.models {
+            text += &format!("  {:9}  {}\n", held.role, held.sha256);
+        }
+        let stages = self.timing_ms.iter().map(|(stage, ms)| format!("{stage} {ms:.1}"));
+        text + &format!("  ms: {}\n", stages.collect::<Vec<_>>().join(", "))
+    }
+}
+
+/// What is held.
+#[derive(Debug, Serialize)]
+pub struct ModelsTold {
+    /// The kernels in use.
+    pub kernels: &'static str,
+    /// The networks that are held.
+    pub models: Vec<Held>,
+    /// What is missing or wrong, role by role.
+    pub missing: BTreeMap<&'static str, String>,
+    /// The contract of the embeddings, where detector and embedder are held.
+    pub contract_id: Option<String>,
+}
+
+impl ModelsTold {
+    /// For a person.
+    pub fn lines(&self) -> String {
+        let mut text = format!("kernels {}\n", self.kernels);
+        for Held { role, origin, sha256, self_test } in &self.models {
+            text += &format!("{role:9}  {}\n  sha256     {sha256}\n  self-test  {self_test}\n", origin.display());
+        }
+        for (role, why) in &self.missing {
+            text += &format!("{role:9}  missing\n  {}\n", why.replace('\n', "\n  "));
+        }
+        text + &self.contract_id.as_ref().map(|id| format!("contract   {id}\n")).unwrap_or_default()
+    }
+}

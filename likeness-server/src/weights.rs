@@ -1,0 +1,162 @@
+//! Weight files: pinned by the lock file, read and hashed by Ballast, handed over as bytes.
+//!
+//! A file is looked for in the folder that the command line names, else in the lock file's store,
+//! then in its baked layer. It is never opened by path a second time.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use ballast::disk::LinuxDisk;
+use ballast::lock::{Lock, MAX_BYTES, Weight};
+use ballast::store::{Damage, Found, Strictness, Wanted};
+use ballast::verified::{self, Verified};
+
+use crate::args;
+use crate::exit::{Exit, Failure};
+
+const LOCKS: [&str; 2] = ["/etc/ballast/weights.lock", "weights.lock"];
+
+/// The longest weight file that is read.
+const LONGEST: u64 = 1 << 30;
+
+/// The pins, and where to look.
+pub struct Custody {
+    lock: Lock,
+    lock_path: PathBuf,
+    places: Vec<Place>,
+}
+
+/// A root that may hold weights.
+struct Place {
+    root: PathBuf,
+    /// Whether the files lie in the root itself.
+    flat: bool,
+    strict: Strictness,
+}
+
+/// A weight that was found right.
+pub struct Held {
+    /// Its bytes.
+    pub verified: Verified,
+    /// The file that they were read from.
+    pub origin: PathBuf,
+}
+
+impl Custody {
+    /// Reads the lock file.
+    ///
+    /// # Errors
+    /// [`Exit::BadLock`]
+    pub fn read(args: &args::Weights) -> Result<Self, Failure> {
+        let lock_path = lock_path(args.lock.as_deref())?;
+        let bad = |why: String| Failure::new(Exit::BadLock, format!("{}: {why}", lock_path.display()));
+        let size = fs::metadata(&lock_path).map_err(|error| bad(error.to_string()))?.len();
+        if size > MAX_BYTES {
+            return Err(bad(format!("expected at most {MAX_BYTES} bytes, found {size}")));
+        }
+        let text = fs::read_to_string(&lock_path).map_err(|error| bad(error.to_string()))?;
+        let lock = Lock::parse(&text).map_err(|error| bad(error.to_string()))?;
+        let places = places(args.weights.as_deref(), &lock);
+        Ok(Self { lock, lock_path, places })
+    }
+
+    /// The weight whose file's name begins so.
+    ///
+    /// # Errors
+    /// [`Exit::BadLock`]: the lock file pins none.
+    pub fn weight(&self, prefix: &str) -> Result<&Weight, Failure> {
+        let named = |weight: &&Weight| weight.path.file_name().starts_with(prefix);
+        self.lock.weights.iter().find(named).ok_or_else(|| {
+            let path = self.lock_path.display();
+            Failure::new(Exit::BadLock, format!("{path}: expected a [[weight]] named {prefix}…, found none"))
+                .hint("docs/lock.md has the pins of all four files")
+        })
+    }
+
+    /// Reads a weight from the first place that has it right.
+    ///
+    /// # Errors
+    /// What was found in each place.
+    pub fn take(&self, weight: &Weight) -> Result<Held, String> {
+        let mut found = Vec::new();
+        for place in &self.places {
+            let origin = place.file(weight);
+            match place.read(weight) {
+                Ok(verified) => return Ok(Held { verified, origin }),
+                Err(why) => found.push(format!("{}: {}", origin.display(), sentence(&why, weight))),
+            }
+        }
+        Err(found.join("\n"))
+    }
+}
+
+impl Place {
+    fn file(&self, weight: &Weight) -> PathBuf {
+        self.root.join(if self.flat { weight.path.file_name() } else { weight.path.as_str() })
+    }
+
+    fn read(&self, weight: &Weight) -> Result<Verified, Found> {
+        let unopened = |error: std::io::Error| match error.raw_os_error() {
+            Some(code) if error.kind() != std::io::ErrorKind::NotFound => Found::Unreadable(code),
+            _ => Found::Missing,
+        };
+        let disk = LinuxDisk::open(&self.root).map_err(unopened)?;
+        let read = if self.flat { verified::read_named } else { verified::read };
+        read(&disk, &Wanted::by_pin(weight), self.strict, LONGEST)
+    }
+}
+
+fn places(folder: Option<&Path>, lock: &Lock) -> Vec<Place> {
+    if let Some(folder) = folder {
+        return vec![Place { root: folder.to_owned(), flat: true, strict: Strictness::Layer }];
+    }
+    let place = |root: &Path, strict| Place { root: root.to_owned(), flat: false, strict };
+    let baked = lock.store.baked.as_ref().map(|root| place(root.as_path(), Strictness::Layer));
+    [place(lock.store.path.as_path(), Strictness::Volume)].into_iter().chain(baked).collect()
+}
+
+fn lock_path(named: Option<&Path>) -> Result<PathBuf, Failure> {
+    if let Some(path) = named {
+        return Ok(path.to_owned());
+    }
+    LOCKS.iter().map(PathBuf::from).find(|path| path.exists()).ok_or_else(|| {
+        Failure::new(Exit::BadLock, format!("no lock file: neither {} nor {}", LOCKS[0], LOCKS[1]))
+            .hint("--lock FILE, or BALLAST_LOCK")
+    })
+}
+
+/// What was found, in words.
+fn sentence(found: &Found, weight: &Weight) -> String {
+    match found {
+        Found::Missing => "missing".into(),
+        Found::Stale => "the content of a former pin".into(),
+        Found::Unreadable(code) => std::io::Error::from_raw_os_error(*code).to_string(),
+        Found::Damaged(Damage::Size { expected, found }) => format!("expected {expected} bytes, found {found}"),
+        Found::Damaged(Damage::Bytes { found: Some(found), .. }) => {
+            format!("other bytes\n  expected {}\n  found    {found}", weight.sha256)
+        }
+        Found::Damaged(Damage::Kind(_)) => "not a regular file".into(),
+        Found::Damaged(Damage::Links(links)) => format!("expected one hard link, found {links}"),
+        other => format!("{other:?}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_folder_replaces_store_and_layer_and_else_the_store_comes_first() {
+        let lock = Lock::parse(&format!(
+            "version = 1\n[store]\npath = \"/srv/store\"\nbaked = \"/srv/baked\"\n[[weight]]\npath = \"a/b.bin\"\nsha256 = \"{}\"\n",
+            "0".repeat(64)
+        ));
+        let lock = lock.unwrap();
+        let files = |folder: Option<&str>| -> Vec<String> {
+            let places = places(folder.map(Path::new), &lock);
+            places.iter().map(|place| place.file(&lock.weights[0]).display().to_string()).collect()
+        };
+        assert_eq!(files(None), ["/srv/store/a/b.bin", "/srv/baked/a/b.bin"]);
+        assert_eq!(files(Some("/mnt")), ["/mnt/b.bin"]);
+    }
+}

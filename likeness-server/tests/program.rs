@@ -1,0 +1,243 @@
+//! The program `likeness` as a person calls it.
+
+#![allow(clippy::unwrap_used, reason = "tests")]
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use serde_json::Value;
+use tempfile::TempDir;
+
+/// The pin of the untrained embedder that the test data has in the real one's place.
+const SYNTHETIC: &str = "585a2c45ce5115734d758a64a777d528e70c505f18e926ee9874e01ddcdc8cb9";
+
+/// The test data, and a lock file that pins its weights.
+struct Bench {
+    shared: PathBuf,
+    dir: TempDir,
+}
+
+impl Bench {
+    /// A bench, or a counted SKIP.
+    fn new(test: &str) -> Option<Self> {
+        static SKIPPED: AtomicUsize = AtomicUsize::new(0);
+        let beside = concat!(env!("CARGO_MANIFEST_DIR"), "/../../shared");
+        let shared = std::env::var_os("LIKENESS_TESTDATA").map_or_else(|| PathBuf::from(beside), PathBuf::from);
+        if !shared.join("weights").is_dir() {
+            let count = SKIPPED.fetch_add(1, Ordering::Relaxed) + 1;
+            let place = shared.display();
+            assert!(std::env::var_os("BALLAST_ALLOW_SKIP").is_some(), "{test} needs {place}, or BALLAST_ALLOW_SKIP=1");
+            #[expect(clippy::print_stderr, reason = "a skipped test says so")]
+            {
+                eprintln!("SKIP {test}: no test data in {place} (skipped so far: {count})");
+            }
+            return None;
+        }
+        let bench = Self { shared, dir: tempfile::tempdir().unwrap() };
+        bench.write_lock(&bench.dir.path().join("store"));
+        Some(bench)
+    }
+
+    /// The repository's own lock file, with the synthetic embedder and this store.
+    fn write_lock(&self, store: &Path) {
+        let lock = fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../weights.lock")).unwrap();
+        let real = "3f76b5117a9ca574d536af8199e6720089eb4ad3dc7e93534496d88265de864f";
+        assert!(lock.contains(real), "the lock file pins the real embedder");
+        let lock = lock
+            .replace(real, SYNTHETIC)
+            .replace("facenet512_weights.h5\"\nsha256", "facenet512_synthetic.h5\"\nsha256")
+            .replace("\"/tmp/.deepface\"", &format!("{:?}", store.display().to_string()))
+            .replace("\"/opt/baked-models\"", &format!("{:?}", self.dir.path().join("baked").display().to_string()));
+        fs::write(self.lock(), lock).unwrap();
+    }
+
+    fn lock(&self) -> PathBuf {
+        self.dir.path().join("weights.lock")
+    }
+
+    fn image(&self, name: &str) -> String {
+        self.shared.join("images").join(name).display().to_string()
+    }
+
+    /// A folder with links to the test data's weights, except those that are named.
+    fn weights_without(&self, missing: &[&str]) -> PathBuf {
+        let folder = self.dir.path().join("weights");
+        fs::create_dir_all(&folder).unwrap();
+        for entry in fs::read_dir(self.shared.join("weights")).unwrap() {
+            let path = entry.unwrap().path();
+            let name = path.file_name().unwrap().to_str().unwrap();
+            if !missing.contains(&name) {
+                fs::copy(&path, folder.join(name)).unwrap();
+            }
+        }
+        folder
+    }
+
+    fn likeness(&self, command: &str, args: &[&str]) -> Output {
+        self.with(&self.shared.join("weights"), command, args)
+    }
+
+    fn with(&self, weights: &Path, command: &str, args: &[&str]) -> Output {
+        self.command(command).arg("--weights").arg(weights).args(args).output().unwrap()
+    }
+
+    fn command(&self, command: &str) -> Command {
+        let mut program = Command::new(env!("CARGO_BIN_EXE_likeness"));
+        program.arg(command).arg("--lock").arg(self.lock()).env_remove("LIKENESS_KERNEL");
+        program
+    }
+}
+
+fn json(output: &Output) -> Value {
+    serde_json::from_slice(&output.stdout).unwrap_or_else(|error| panic!("{error}: {output:?}"))
+}
+
+fn stderr(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
+fn code(output: &Output) -> i32 {
+    output.status.code().unwrap()
+}
+
+#[test]
+fn detect_tells_boxes_and_draws_them() {
+    let Some(bench) = Bench::new("detect") else { return };
+    let out = bench.dir.path().join("out.png");
+    let image = bench.image("image_T1.jpg");
+    let output = bench.likeness("detect", &[&image, "--json", "--draw", out.to_str().unwrap()]);
+    assert_eq!(code(&output), 0, "{}", stderr(&output));
+    let told = json(&output);
+    let face = &told[0]["faces"][0];
+    assert_eq!(face["box"], serde_json::json!([117, 106, 184, 255]));
+    assert_eq!(face["landmarks"][0], serde_json::json!([195, 207]));
+    assert_eq!((told[0]["look"]["mode"].as_str(), face["confidence"].as_f64()), (Some("exact"), Some(0.91)));
+    assert_eq!(&fs::read(out).unwrap()[..4], b"\x89PNG");
+    let text = bench.likeness("detect", &[&image]);
+    let text = String::from_utf8_lossy(&text.stdout).into_owned();
+    assert!(text.contains("184x255 at 117,106  confidence 0.91"), "{text}");
+}
+
+#[test]
+fn live_ends_by_its_judgement() {
+    let Some(bench) = Bench::new("live") else { return };
+    let table = [("image_T1.jpg", 0, "live"), ("image_F1.jpg", 30, "spoof"), ("img5.jpg", 31, "indeterminate")];
+    for (image, exit, verdict) in table {
+        let output = bench.likeness("live", &[&bench.image(image), "--json"]);
+        assert_eq!((code(&output), json(&output)["liveness"]["verdict"].as_str()), (exit, Some(verdict)), "{image}");
+    }
+}
+
+#[test]
+fn compare_accepts_rejects_and_says_why() {
+    let Some(bench) = Bench::new("compare") else { return };
+    let table = [
+        ("image_T1.jpg", "img29.jpg", 30, "reject", vec!["different_person"]),
+        ("image_T1.jpg", "image_T1.jpg", 0, "accept", vec![]),
+        ("image_T1.jpg", "image_F1.jpg", 30, "reject", vec!["spoof", "different_person"]),
+        ("image_T1.jpg", "img51.jpg", 31, "review", vec!["context_too_small"]),
+    ];
+    for (first, second, exit, verdict, reasons) in table {
+        let output = bench.likeness("compare", &[&bench.image(first), &bench.image(second), "--json"]);
+        let told = json(&output);
+        let row = format!("{first} {second}: {told}");
+        assert_eq!((code(&output), told["verdict"].as_str()), (exit, Some(verdict)), "{row}");
+        assert_eq!(told["reasons"], serde_json::json!(reasons), "{row}");
+        assert_eq!(told["models"].as_array().unwrap().len(), 4, "{row}");
+    }
+}
+
+#[test]
+fn embed_gives_512_numbers_under_a_contract() {
+    let Some(bench) = Bench::new("embed") else { return };
+    let output = bench.likeness("embed", &[&bench.image("image_T1.jpg"), "--json"]);
+    let told = json(&output);
+    assert_eq!(told["embedding"].as_array().unwrap().len(), 512);
+    assert_eq!(told["contract_id"].as_str().unwrap().len(), 64);
+    let models = bench.likeness("models", &["--json"]);
+    assert_eq!((code(&models), &json(&models)["contract_id"]), (0, &told["contract_id"]));
+}
+
+#[test]
+fn a_missing_weight_is_named_and_never_a_verdict_and_other_commands_still_work() {
+    let Some(bench) = Bench::new("missing weight") else { return };
+    let image = bench.image("image_T1.jpg");
+    let weights = bench.weights_without(&["2.7_80x80_MiniFASNetV2.pth", "facenet512_synthetic.h5"]);
+    for command in ["live", "compare", "embed"] {
+        let twice = [image.as_str(), image.as_str()];
+        let output = bench.with(&weights, command, if command == "compare" { &twice } else { &twice[..1] });
+        let said = stderr(&output);
+        let file = if command == "embed" { "facenet512_synthetic.h5" } else { "2.7_80x80_MiniFASNetV2.pth" };
+        assert_eq!((code(&output), output.stdout.len()), (14, 0), "{command}: {said}");
+        assert!(said.contains(file) && said.contains("without it: no") && said.contains("hint:"), "{command}: {said}");
+        assert!(!said.contains("reject") && !said.to_lowercase().contains("spoof detected"), "{command}: {said}");
+    }
+    assert_eq!(code(&bench.with(&weights, "detect", &[&image])), 0);
+    let models = bench.with(&weights, "models", &["--json"]);
+    let told = json(&models);
+    assert_eq!((code(&models), told["models"].as_array().unwrap().len()), (14, 2));
+    assert_eq!(told["missing"].as_object().unwrap().keys().collect::<Vec<_>>(), ["embedder", "spoof 2.7"]);
+}
+
+#[test]
+fn one_flipped_bit_of_a_weight_is_refused_with_both_digests() {
+    let Some(bench) = Bench::new("flipped bit") else { return };
+    let weights = bench.weights_without(&["facenet512_synthetic.h5"]);
+    let file = weights.join("centerface.onnx");
+    let mut bytes = fs::read(&file).unwrap();
+    bytes[5_000_000] ^= 1;
+    fs::remove_file(&file).unwrap();
+    fs::write(&file, bytes).unwrap();
+    let output = bench.with(&weights, "detect", &[&bench.image("image_T1.jpg")]);
+    let said = stderr(&output);
+    assert_eq!(code(&output), 14, "{said}");
+    assert!(said.contains("expected 77e394b51108381b4c4f7b4baf1c64ca9f4aba73e5e803b2636419578913b5fe"), "{said}");
+}
+
+#[test]
+fn the_store_is_read_before_the_baked_layer_and_a_wrong_store_does_not_stop_the_layer() {
+    let Some(bench) = Bench::new("store and layer") else { return };
+    let tree = ".deepface/weights";
+    let (store, baked) = (bench.dir.path().join("store").join(tree), bench.dir.path().join("baked").join(tree));
+    for root in [&store, &baked] {
+        fs::create_dir_all(root).unwrap();
+        fs::copy(bench.shared.join("weights/centerface.onnx"), root.join("centerface.onnx")).unwrap();
+    }
+    let origin = || {
+        let output = bench.command("models").arg("--json").output().unwrap();
+        json(&output)["models"][0]["origin"].as_str().unwrap().to_owned()
+    };
+    assert_eq!(origin(), store.join("centerface.onnx").display().to_string());
+    fs::remove_file(store.join("centerface.onnx")).unwrap();
+    fs::write(store.join("centerface.onnx"), "an error page").unwrap();
+    assert_eq!(origin(), baked.join("centerface.onnx").display().to_string());
+}
+
+#[test]
+fn every_refusal_has_its_code() {
+    let Some(bench) = Bench::new("refusals") else { return };
+    let (text, none) = (bench.dir.path().join("text.jpg"), bench.dir.path().join("none.jpg"));
+    fs::write(&text, "not a photograph").unwrap();
+    let (text, none, couple) = (text.to_str().unwrap(), none.to_str().unwrap(), bench.image("couple.jpg"));
+    let one = bench.image("image_T1.jpg");
+    let table: [(&[&str], i32, &str); 8] = [
+        (&["live", text], 21, "image_format_unknown"),
+        (&["live", none], 20, "none.jpg"),
+        (&["live", &couple], 22, "several_faces"),
+        (&["live", &one, "--kernel", "abacus"], 2, "expected one of"),
+        (&["detect", &one, "--mode", "fast", "--fast-side", "9"], 2, "bad_side"),
+        (&["detect", &one, &one, "--draw", "x.png"], 2, "--draw"),
+        (&["compare", &one, &one, "--threshold", "3"], 2, "--threshold"),
+        (&["compare", &one, text], 21, "text.jpg"),
+    ];
+    for (args, exit, word) in table {
+        let output = bench.likeness(args[0], &args[1..]);
+        let said = stderr(&output);
+        assert_eq!((code(&output), output.stdout.len()), (exit, 0), "{args:?}: {said}");
+        assert!(said.starts_with("error: ") && said.contains(word), "{args:?}: {said}");
+    }
+    let output = bench.command("models").env("BALLAST_LOCK", "").arg("--lock").arg(none).output();
+    assert_eq!(code(&output.unwrap()), 2, "two lock files");
+}
