@@ -46,6 +46,9 @@ fn counted(bytes: &[u8], limits: &Limits) -> (Result<Bgr, DecodeError>, usize) {
     (outcome, MOST.load(Ordering::Relaxed).saturating_sub(before))
 }
 
+/// A size, or the error's code.
+type Outcome = Result<[usize; 2], &'static str>;
+
 /// Small, so that a bomb is a bomb.
 const LIMITS: Limits = Limits { bytes: 1 << 20, pixels: 1_000_000, side: 4096 };
 /// Decoded pixels, a turned copy, and the codec's own buffers.
@@ -153,7 +156,7 @@ fn every_attack_has_its_outcome_and_no_more_memory_than_its_share() {
     let animated = with_chunk(&small_png, b"acTL", &[0, 0, 0, 1, 0, 0, 0, 0]);
     let vp8x = |width: u32, height: u32| riff(b"VP8X", &vp8x(width, height, 0));
     // (attack, bytes, size or the error's code)
-    let table: Vec<(&str, Vec<u8>, Result<[usize; 2], &str>)> = vec![
+    let table: Vec<(&str, Vec<u8>, Outcome)> = vec![
         ("no bytes", vec![], Err("image_empty")),
         ("a GIF", b"GIF89a\x01\0\x01\0".to_vec(), Err("image_format_unknown")),
         ("a page", b"<!doctype html>".to_vec(), Err("image_format_unknown")),
