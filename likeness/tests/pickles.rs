@@ -131,11 +131,12 @@ fn every_opcode_outside_the_list_is_named_with_its_offset() {
 #[test]
 fn attacks_on_the_stack_the_memo_and_the_memory_are_refused() {
     let deep = [vec![b')'], vec![0x85; 3_000_000]].concat();
-    let attacks: [(&str, Vec<u8>); 16] = [
+    let attacks: [(&str, Vec<u8>); 17] = [
         ("a tuple of tuples, three million deep", deep),
         ("three million dicts", b"}".repeat(3_000_000)),
         ("three million marks", b"(".repeat(3_000_000)),
         ("text of four gigabytes", b"X\xff\xff\xff\xff".to_vec()),
+        ("text that is hashed a million times", text(&"x".repeat(2000))),
         ("text that is no UTF-8", b"X\x01\0\0\0\xff".to_vec()),
         ("an integer of 255 bytes", [&b"\x8a\xff"[..], &[0; 255]].concat()),
         ("a pop from nothing", b"R".to_vec()),

@@ -18,6 +18,9 @@ pub(super) use cursor::short;
 use value::size;
 pub(super) use value::{Element, Name, Storage, Value, View};
 
+/// Bytes of a text. Texts become keys, which are hashed as often as the file names them.
+const LONGEST: usize = 1024;
+
 /// The machine: one stack, one memo, arenas. It runs one pickle at a time.
 pub(super) struct Machine<'a> {
     pub(super) cursor: Cursor<'a>,
@@ -143,6 +146,9 @@ impl<'a> Machine<'a> {
 
     fn text(&mut self) -> Result<(), WeightError> {
         let length = u32::from_le_bytes(self.cursor.array()?) as usize;
+        if length > LONGEST {
+            return Err(self.cursor.wrong(&format!("text of at most {LONGEST} bytes"), length.to_string()));
+        }
         let bytes = self.cursor.take(length)?;
         let text = str::from_utf8(bytes).map_err(|_| self.cursor.wrong("UTF-8 text", "other bytes".to_owned()))?;
         self.push(Value::Text(text));
