@@ -1,7 +1,7 @@
 //! The self-test: a loaded network answers a known question before it may answer others.
 //!
 //! For each known file, by its SHA-256, the answers to a picture made by a formula are recorded in
-//! [`answers`]; they come from an independent computation in double precision
+//! `answers`; they come from an independent computation in double precision
 //! (`tools/selftest-answers`), never from this engine. A network that differs in any number by more
 //! than the answer's tolerance is refused. For an unknown file only the structure is proved: every
 //! tensor had its place and shape, and the answer to the picture is finite.

@@ -1,6 +1,6 @@
 //! CenterFace, the face detector: MobileNetV2 with a pyramid of three steps, in an ONNX file.
 //!
-//! The file's graph is followed operator by operator ([`walk`]). The sizes that the file's exporter
+//! The file's graph is followed operator by operator (`walk`). The sizes that the file's exporter
 //! wrote down (batch 10, 32 x 32) are not used: any multiples of 32 will do.
 
 mod walk;

@@ -4,7 +4,7 @@ use std::fmt;
 
 use super::cursor::short;
 
-/// A value on the machine's stack. Compound values are indices into [`Machine`]'s arenas.
+/// A value on the machine's stack. Compound values are indices into the machine's arenas.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(in crate::weights) enum Value<'a> {
     None,
