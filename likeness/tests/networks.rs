@@ -4,7 +4,7 @@
 
 mod support;
 
-use likeness::engine::{KernelSet, Scratch};
+use likeness::engine::{KernelSet, RunError, Scratch};
 use likeness::image::resize::{Window, resize, resize_window};
 use likeness::image::{Bgr, Framed};
 use likeness::net::centerface::Maps;
@@ -192,6 +192,34 @@ fn a_file_without_a_recorded_answer_is_tested_in_structure_only() {
     let network = SpoofV2::load(file, KernelSet::best()).unwrap();
     assert_eq!(*network.tested(), SelfTest::Structural { digest: unknown });
     assert!(network.tested().to_string().contains("no answer is recorded"));
+}
+
+#[test]
+fn inputs_of_another_size_are_refused_and_batches_are_their_faces() {
+    let Some(folder) = testdata("sizes of inputs") else { return };
+    let kernels = KernelSet::best();
+    let mut scratch = Scratch::default();
+    let detector = Detector::load(weights(&folder, CENTERFACE), kernels).unwrap();
+    for (height, width, numbers) in [(64, 64, 64 * 64 * 3 - 1), (64, 63, 64 * 63 * 3), (0, 64, 0), (32, 32, 0)] {
+        let refused = detector.maps(&mut scratch, height, width, &vec![0.0; numbers]);
+        assert!(matches!(refused, Err(RunError::Shape { .. })), "{height}x{width}, {numbers}: {refused:?}");
+    }
+    let spoof = SpoofV2::load(weights(&folder, SPOOF_V2), kernels).unwrap();
+    for numbers in [0, 80 * 80, 80 * 80 * 3 + 1, 2 * 80 * 80 * 3] {
+        let refused = spoof.logits(&mut scratch, &vec![0.0; numbers]);
+        assert!(matches!(refused, Err(RunError::Shape { .. })), "{numbers}: {refused:?}");
+    }
+    let nan = spoof.logits(&mut scratch, &[f32::NAN; 80 * 80 * 3]);
+    assert!(matches!(nan, Err(RunError::NotFinite { .. })), "{nan:?}");
+    let embedder = Embedder::load(weights(&folder, FACENET512), kernels).unwrap();
+    let face = 160 * 160 * 3;
+    for numbers in [0, face - 1, face + 1] {
+        assert!(embedder.embed(&mut scratch, &vec![0.0; numbers]).is_err(), "{numbers}");
+    }
+    let faces: Vec<f32> = (0..2 * face).map(|i| (i % 251) as f32 / 250.0).collect();
+    let both = embedder.embed(&mut scratch, &faces).unwrap().to_vec();
+    let second = embedder.embed(&mut scratch, &faces[face..]).unwrap();
+    assert_eq!((both.len(), second), (1024, &both[512..]));
 }
 
 #[test]
