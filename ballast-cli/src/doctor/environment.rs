@@ -5,15 +5,13 @@
 
 use std::path::{Path, PathBuf};
 
-use ballast::disk::LinuxDisk;
 use ballast::firmness::Firmness;
-use ballast::heal;
 use ballast::lock::Need;
-use ballast::plan::{self, Facts, Hold, Ids, Plan, Serve, Volume};
-use ballast::store::Strictness;
+use ballast::plan::{self, Facts, Hold, Ids, Plan, Serve};
 use serde::Serialize;
 
 use super::finding::{Code, Finding, Severity};
+use super::prospect::State;
 use super::reach::Reach;
 use super::variables::{self, Use};
 use crate::args::{Doctor, HoldArg};
@@ -21,7 +19,7 @@ use crate::exit::Failure;
 use crate::launch::{self, DropOptions};
 use crate::setting::Setting;
 use crate::user::Identity;
-use crate::{boot, command, dirs, facts, report};
+use crate::{boot, command, dirs, facts};
 
 /// Everything that was seen.
 #[derive(Debug, Serialize)]
@@ -75,14 +73,7 @@ pub struct WeightLook {
     /// How firmly it would be kept.
     pub firmness: Option<Firmness>,
     #[serde(skip)]
-    state: State,
-}
-
-#[derive(Debug, Clone)]
-struct State {
-    in_cache: bool,
-    in_layer: bool,
-    mendable: Result<(), String>,
+    pub(super) state: State,
 }
 
 /// A directory of the lock file.
@@ -136,7 +127,7 @@ pub fn examine(args: &Doctor) -> Environment {
 }
 
 impl Environment {
-    fn find(&mut self, severity: Severity, code: Code, place: &str, what: &str, fix: &str) {
+    pub(super) fn find(&mut self, severity: Severity, code: Code, place: &str, what: &str, fix: &str) {
         self.findings.push(Finding::new(severity, code, place, what, fix));
     }
 
@@ -231,109 +222,6 @@ impl Environment {
         }
     }
 
-    fn look_at_weights(&mut self, setting: &Setting, found: &Facts, reach: &Reach) {
-        let wanted = setting.all_wanted();
-        let outcomes = |root: Option<&Path>, strict| {
-            let disk = root.and_then(|root| LinuxDisk::open(root).ok());
-            disk.map(|disk| heal::verify(&disk, &wanted, strict, facts::threads()))
-        };
-        let cache = outcomes(Some(&setting.store), Strictness::Volume);
-        let layer = outcomes(setting.baked.as_deref(), Strictness::Layer);
-        let looks = setting.lock.weights.iter().enumerate().map(|(at, weight)| {
-            let words = |all: &Option<Vec<heal::Outcome>>| {
-                all.as_ref().map_or("missing".into(), |all| report::found_words(&all[at].found))
-            };
-            let right = |all: &Option<Vec<heal::Outcome>>| all.as_ref().is_some_and(|all| all[at].is_right());
-            WeightLook {
-                path: weight.path.to_string(),
-                need: weight.need,
-                cache: words(&cache),
-                baked: words(&layer),
-                right: false,
-                firmness: None,
-                state: State {
-                    in_cache: right(&cache),
-                    in_layer: right(&layer),
-                    mendable: self.mendable(setting, found, reach, weight.path.as_str()),
-                },
-            }
-        });
-        self.weights = looks.collect();
-        self.foresee(setting, found, reach);
-    }
-
-    /// Whether the app, with what root hands over first, could put a weight into the cache.
-    fn mendable(&self, setting: &Setting, found: &Facts, reach: &Reach, path: &str) -> Result<(), String> {
-        let given =
-            self.plan.as_ref().is_some_and(|plan| plan.serve.contains(&Serve::KeepVolume) || plan.hand_over.is_some());
-        if given && found.who.caps.chown {
-            return Ok(());
-        }
-        let target = setting.store.join(path);
-        let inside = target.ancestors().skip(1).filter(|at| at.starts_with(&setting.store));
-        // Whoever can write a directory can set aside what stands in the way below it.
-        let answers = inside.filter(|at| at.exists()).map(|at| reach.can_write(at));
-        let root = answers.reduce(|best, next| best.or(next));
-        root.unwrap_or_else(|| reach.can_write(&setting.store)).map_err(|why| match given {
-            true => format!("{why}; root has no CHOWN to hand it over"),
-            false => why,
-        })
-    }
-
-    /// Which attempt of the plan would hold, and what of each weight.
-    fn foresee(&mut self, setting: &Setting, found: &Facts, reach: &Reach) {
-        let Some(plan) = self.plan.clone() else { return };
-        let short = short_of_space(setting, found, &self.weights);
-        let would = |way: Serve, look: &WeightLook| match way {
-            Serve::Baked => look.state.in_layer,
-            Serve::VerifyVolume => look.state.in_cache,
-            Serve::HealVolume | Serve::KeepVolume => {
-                look.state.in_cache || (look.state.in_layer && look.state.mendable.is_ok() && short.is_none())
-            }
-        };
-        let holds = |way: &Serve| self.weights.iter().all(|look| look.need != Need::Required || would(*way, look));
-        self.serve = plan.serve.iter().copied().find(holds);
-        if let Some(way) = self.serve {
-            for look in &mut self.weights {
-                look.right = would(way, look);
-                look.firmness = look.right.then(|| firmness(way, setting, look, reach)).flatten();
-            }
-        }
-        self.judge_weights(setting, &plan, short);
-    }
-
-    fn judge_weights(&mut self, setting: &Setting, plan: &Plan, short: Option<String>) {
-        let cache = setting.store.display().to_string();
-        let unmended = self.weights.iter().filter(|look| !look.state.in_cache);
-        let why = short.or_else(|| unmended.filter_map(|look| look.state.mendable.clone().err()).next());
-        let wanted = plan.serve.first().is_some_and(|way| *way != Serve::Baked);
-        if self.serve.is_none() {
-            let missing = self.weights.iter().filter(|look| look.need == Need::Required && !look.state.in_layer);
-            let names: Vec<_> = missing.map(|look| format!("{} (baked layer: {})", look.path, look.baked)).collect();
-            let because = why.map(|why| format!("; {why}")).unwrap_or_default();
-            let what = format!("no way to have every required weight: {}{because}", names.join(", "));
-            let fix = "bake the image's own layer: RUN [\"ballast\", \"bake\", \"--from\", \"/mirror\", \"/opt/baked-models\"]";
-            self.find(Severity::Error, Code::WeightsMissing, &cache, &what, fix);
-        } else if let (true, Some(Serve::Baked), Some(why)) = (wanted, self.serve, why) {
-            let (uid, gid) = (self.app.uid, self.app.gid);
-            let fix = format!(
-                "make it writable for {uid}:{gid} (chown {uid}:{gid} on the volume, or cap_add: [CHOWN, SETUID, SETGID] and a start as root), or drop the mount"
-            );
-            self.find(
-                Severity::Warning,
-                Code::NotHealed,
-                &cache,
-                &format!("can't be mended, so the baked layer serves: {why}"),
-                &fix,
-            );
-        }
-        if self.weights.iter().any(|look| look.need == Need::Required && !look.state.in_layer) && self.serve.is_some() {
-            let what = "the cache is right now, and nothing in this image could mend it";
-            let fix = "bake the image's own layer and name it in weights.lock: [store] baked = \"/opt/baked-models\"";
-            self.find(Severity::Warning, Code::NoLayer, &cache, what, fix);
-        }
-    }
-
     fn look_at_dirs(&mut self, setting: &Setting, given: &[bool], reach: &Reach) {
         for (spec, given) in setting.lock.dirs.iter().zip(given) {
             let mut refused = Vec::new();
@@ -394,24 +282,5 @@ fn fix(name: &str, room: Option<&str>) -> String {
     match name {
         "HOME" => format!("{first}[[dir]] path = \"{place}\", env = \"HOME\" in weights.lock"),
         _ => format!("{first}{name}={place}"),
-    }
-}
-
-/// Half a copy is none: what is missing must fit.
-fn short_of_space(setting: &Setting, found: &Facts, looks: &[WeightLook]) -> Option<String> {
-    let Volume::Present(volume) = &found.volume else { return None };
-    let missing = setting.lock.weights.iter().zip(looks).filter(|(_, look)| !look.state.in_cache);
-    let needed: u64 = missing.filter_map(|(weight, _)| setting.wanted(weight).size()).sum();
-    let free = volume.free.filter(|free| *free < needed)?;
-    Some(format!("{} has {free} bytes free, and {needed} are to be copied (ENOSPC)", setting.store.display()))
-}
-
-fn firmness(way: Serve, setting: &Setting, look: &WeightLook, reach: &Reach) -> Option<Firmness> {
-    let judged = |root: &Path| boot::firmness_of(&root.join(&look.path), reach.app, &reach.groups);
-    match way {
-        Serve::Baked => setting.baked.as_deref().and_then(judged),
-        Serve::KeepVolume => Some(Firmness::Sticky),
-        Serve::HealVolume if !look.state.in_cache => Some(Firmness::Owned),
-        Serve::HealVolume | Serve::VerifyVolume => judged(&setting.store),
     }
 }

@@ -4,5 +4,6 @@
 pub mod deployment;
 pub mod environment;
 pub mod finding;
+mod prospect;
 mod reach;
 mod variables;
