@@ -5,7 +5,9 @@
 
 use super::fold::{BatchNorm, dims, oihw};
 use super::{Refusal, WeightFile};
-use crate::engine::{Activation, Builder, Dims, Fold, KernelSet, Network, Padding, RunError, Scratch, Shape, Value};
+use crate::engine::{
+    Activation, Builder, Dims, Filter, Fold, KernelSet, Network, Padding, RunError, Scratch, Shape, Value,
+};
 use crate::selftest::{self, SelfTest};
 use crate::weights::WeightError;
 use crate::weights::torch::StateDict;
@@ -218,7 +220,7 @@ impl Maker<'_> {
         let input = self.builder.channels(x);
         let tensor = self.state.take(&key(at))?;
         tensor.shaped(&[out, input])?;
-        let filter = crate::engine::Filter::oihw(tensor.name(), tensor.bytes(), Dims { out, input, h: 1, w: 1 });
+        let filter = Filter::oihw(tensor.name(), tensor.bytes(), Dims { out, input, h: 1, w: 1 });
         Ok(self.builder.dense(x, &filter, fold, &Activation::None)?)
     }
 
