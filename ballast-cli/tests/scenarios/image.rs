@@ -128,6 +128,8 @@ impl Image {
             fs::copy(&program, self.path(to)).unwrap();
             libraries(&program).iter().for_each(|library| self.library(library));
         }
+        // What bakes an image is the full build, whichever is under test.
+        libraries(env!("CARGO_BIN_EXE_ballast").as_ref()).iter().for_each(|library| self.library(library));
     }
 
     fn library(&self, library: &Path) {

@@ -68,29 +68,43 @@ fn wrong_names(ground: &Ground) -> Vec<&'static str> {
 
 /// Kills a boot in the middle of its copy; the verdict is the next boot's.
 fn killed_in_mid_copy(entry: Entry) -> (String, f64) {
+    caught(|| kill_in_mid_copy(entry))
+}
+
+/// A busy machine may look too late: tried again on new ground, a few times.
+fn caught(attempt: impl FnMut() -> Option<(String, f64)>) -> (String, f64) {
+    std::iter::repeat_with(attempt).take(5).flatten().next().expect("no boot was caught in mid copy")
+}
+
+fn kill_in_mid_copy(entry: Entry) -> Option<(String, f64)> {
     let ground = Ground::new();
     let mut child = spawn(&mut boot(&ground, entry));
     let pid = child.id();
-    assert!(until(&mut child, || copying(&ground, entry, pid)), "{entry:?} ended before it copied");
+    if !until(&mut child, || copying(&ground, entry, pid)) {
+        return None;
+    }
     kill_group(&child);
     child.wait().unwrap();
     let visible = wrong_names(&ground);
     assert!(entry == Entry::Shell || visible.is_empty(), "visible after a kill: {visible:?}");
     let next = Seen::of(&mut boot(&ground, entry));
-    (next.verdict(), next.ms)
+    Some((next.verdict(), next.ms))
 }
 
 /// Stops a container in the middle of its copy: the verdict, and how long the end took.
 fn stopped_in_mid_copy(entry: Entry) -> (String, f64) {
+    caught(|| stop_in_mid_copy(entry))
+}
+
+fn stop_in_mid_copy(entry: Entry) -> Option<(String, f64)> {
     let ground = Ground::new();
-    let app = ["/bin/sleep", "60"];
+    let app = ["/bin/sleep", "10"];
     let container = runc::container(&image::whole().root, &ground, &rights(entry), entry, &app);
     let mut child = spawn(&mut { container.command });
     let first = |ground: &Ground| runc::first_process(ground, &container.id);
-    assert!(
-        until(&mut child, || first(&ground).is_some_and(|pid| copying(&ground, entry, pid))),
-        "{entry:?} never copied"
-    );
+    if !until(&mut child, || first(&ground).is_some_and(|pid| copying(&ground, entry, pid))) {
+        return None;
+    }
     let pid = Pid::from_raw(first(&ground).unwrap().cast_signed()).unwrap();
     let start = Instant::now();
     kill_process(pid, Signal::TERM).unwrap();
@@ -102,12 +116,16 @@ fn stopped_in_mid_copy(entry: Entry) -> (String, f64) {
         None => {
             let _ = kill_process(pid, Signal::KILL);
             child.wait().unwrap();
+            if entry == Entry::Ballast {
+                // The signal came after the heal, or was ignored: then five attempts end here.
+                return None;
+            }
             "goes on, and is killed when the engine's patience ends".into()
         }
     };
     let visible = wrong_names(&ground);
     assert!(entry == Entry::Shell || visible.is_empty(), "visible after a stop: {visible:?}");
-    (verdict, ms)
+    Some((verdict, ms))
 }
 
 #[test]

@@ -6,7 +6,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 /// A boot that takes longer than this hangs.
-const PATIENCE: Duration = Duration::from_secs(5);
+const PATIENCE: Duration = Duration::from_secs(15);
 
 /// Which entrypoint is in front of the app.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -60,7 +60,7 @@ impl Seen {
 
     /// Runs what takes minutes.
     pub fn of_long(command: &mut Command) -> Self {
-        Self::within(command, 60 * PATIENCE)
+        Self::within(command, 20 * PATIENCE)
     }
 
     fn within(command: &mut Command, patience: Duration) -> Self {

@@ -15,8 +15,8 @@ const HEAD: &str = "\
 
 Written by `BALLAST_WRITE_SCENARIOS=1 cargo test -p ballast-cli --test scenarios`; without the
 variable the same tests fail where a line no longer says what they see. Milliseconds are from the
-engine's start to the app's first words (or to the end), of one run of an unoptimised build on a busy
-machine; `just bench` measures.
+engine's start to the app's first words (or to the end), of one run on a busy machine; `just bench`
+measures. `BALLAST_BIN` names the program under test, such as the static entrypoint.
 
 The shell entrypoint is `ballast-cli/tests/scenarios/entrypoint.sh`. Four weights under the real
 lock file with pins of their own, at a tenth of their size (10.6 MB) where nothing else is said.
