@@ -152,3 +152,24 @@ fn the_entrypoint_build_links_no_network() {
     let full = found(&tree(&[]));
     assert!(full.contains(&"ureq") && full.contains(&"rustls"), "this test would find nothing: {full:?}");
 }
+
+/// Sockets are one folder's business; the library has none at all.
+#[test]
+fn only_the_sources_open_sockets() {
+    let root = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
+    let mut left = vec![root.join("src"), root.join("../ballast/src")];
+    let (mut found, mut seen) = (Vec::new(), 0);
+    while let Some(path) = left.pop() {
+        if path.is_dir() {
+            left.extend(fs::read_dir(path).unwrap().map(|entry| entry.unwrap().path()));
+            continue;
+        }
+        let text = fs::read_to_string(&path).unwrap();
+        seen += 1;
+        let opens = ["std::net", "TcpStream", "UdpSocket", "UnixStream", "ureq"].iter().any(|word| text.contains(word));
+        if opens && !path.starts_with(root.join("src/source")) {
+            found.push(path);
+        }
+    }
+    assert!(seen > 30 && found.is_empty(), "of {seen} files, these open sockets too: {found:?}");
+}
