@@ -8,12 +8,12 @@
 use std::fmt;
 
 use crate::detect::{self, Face, Placed, Raw, Size, View};
-use crate::engine::{RunError, Scratch};
+use crate::engine::{Region, RunError, Scratch};
 use crate::image::resize::{Window, resize_window};
 use crate::image::shrink::shrink;
 use crate::image::{Bgr, Framed};
 use crate::net::Detector;
-use crate::net::centerface::MULTIPLE;
+use crate::net::centerface::{MARGIN, MULTIPLE, Maps, REACH, STRIDE};
 use crate::second_look;
 
 /// `exact` takes at most this many pixels.
@@ -129,9 +129,9 @@ impl From<RunError> for FindError {
 pub fn plan(mode: Mode, image: Size) -> Result<Look, FindError> {
     let pixels = image.x * image.y;
     match mode {
-        Mode::Auto if pixels <= AUTO_PIXELS => Ok(exact(image)),
+        Mode::Auto if pixels <= AUTO_PIXELS => Ok(narrowed(exact(image))),
         Mode::Auto => Ok(fast(image, FAST_SIDE)),
-        Mode::Exact if pixels <= EXACT_PIXELS => Ok(exact(image)),
+        Mode::Exact if pixels <= EXACT_PIXELS => Ok(narrowed(exact(image))),
         Mode::Exact => Err(FindError::TooLargeForExact { found: image }),
         Mode::Fast { side } if (MULTIPLE..=4096).contains(&side) => Ok(fast(image, side)),
         Mode::Fast { side } => Err(FindError::BadSide { found: side }),
@@ -161,20 +161,56 @@ fn fast(image: Size, side: usize) -> Look {
     Look { exact: false, block, margin: None, view }
 }
 
+/// The same look, but only at the part of the canvas that can tell.
+fn narrowed(look: Look) -> Look {
+    let Some(Region { start: (y, x), .. }) = region(&look.view) else { return look };
+    let first_cell = Size { x: x / STRIDE, y: y / STRIDE };
+    Look { margin: Some(MARGIN), view: View { first_cell, ..look.view }, ..look }
+}
+
+/// The part of the canvas of `exact` that is computed: the photograph and [`MARGIN`] around it.
+/// None where finding out what lies around it would cost more than the rest of the canvas.
+fn region(view: &View) -> Option<Region> {
+    let span = |border: usize, image: usize, canvas: usize, net: usize| {
+        let scale = net as f64 / canvas as f64;
+        let (first, last) = ((border as f64 * scale) as usize, ((border + image) as f64 * scale).ceil() as usize);
+        let start = first.saturating_sub(MARGIN) / MULTIPLE * MULTIPLE;
+        (start, up(last + MARGIN).min(net) - start)
+    };
+    let (y, height) = span(view.border.y, view.image.y, view.canvas.y, view.net.y);
+    let (x, width) = span(view.border.x, view.image.x, view.canvas.x, view.net.x);
+    let once = view.net.x.min(2 * REACH) * view.net.y.min(2 * REACH);
+    (width * height + once <= view.net.x * view.net.y).then_some(Region {
+        canvas: (view.net.y, view.net.x),
+        start: (y, x),
+        size: (height, width),
+    })
+}
+
 /// Looks for faces.
 ///
 /// # Errors
 /// [`FindError`]
 pub fn find(detector: &Detector, scratch: &mut Scratch, image: &Bgr, mode: Mode) -> Result<Detected, FindError> {
     let look = plan(mode, Size { x: image.width(), y: image.height() })?;
-    let View { net, .. } = look.view;
-    let maps = detector.maps(scratch, net.y, net.x, &seen(image, &look).to_rgb())?;
+    let maps = maps(detector, scratch, image, &look)?;
     let mut found = detected(look, detect::read(&maps, &look.view, detect::THRESHOLD));
     if look.reduced() {
         found.second_looks = second_look::refine(detector, scratch, image, &mut found.faces)?;
         found.faces.sort_by(|a, b| b.score.total_cmp(&a.score));
     }
     Ok(found)
+}
+
+fn maps<'s>(detector: &Detector, scratch: &'s mut Scratch, image: &Bgr, look: &Look) -> Result<Maps<'s>, RunError> {
+    let Size { x: width, y: height } = look.view.net;
+    let Some(region) = look.margin.and_then(|_| region(&look.view)) else {
+        return detector.maps(scratch, height, width, &seen(image, look).to_rgb());
+    };
+    let (top, left) = region.start;
+    let window = Window { left, top, width: region.size.1, height: region.size.0 };
+    let part = resize_window(Framed::half(image), width, height, window);
+    detector.maps_within(scratch, region, &part.to_rgb())
 }
 
 fn detected(look: Look, raw: Vec<Raw>) -> Detected {
@@ -202,6 +238,28 @@ fn seen(image: &Bgr, look: &Look) -> Bgr {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_part_that_is_computed_holds_the_photograph_and_its_margin_on_the_grid() {
+        for (x, y) in [(400, 500), (640, 480), (1000, 1300), (333, 2000), (2000, 333), (100, 100)] {
+            let whole = exact(Size { x, y });
+            let Some(Region { canvas, start, size }) = region(&whole.view) else {
+                assert!(x * y < 400 * 400, "{x}x{y} is computed whole");
+                continue;
+            };
+            let view = narrowed(whole).view;
+            assert_eq!((view.first_cell.y * STRIDE, view.first_cell.x * STRIDE), start, "{x}x{y}");
+            assert!([start.0, start.1, size.0, size.1].iter().all(|number| number.is_multiple_of(MULTIPLE)));
+            let down = (view.border.y, y, view.canvas.y, view.net.y, start.0, size.0);
+            let across = (view.border.x, x, view.canvas.x, view.net.x, start.1, size.1);
+            for (border, length, whole, net, start, size) in [down, across] {
+                let (first, last) = (border * net / whole, ((border + length) * net).div_ceil(whole));
+                assert!(start + MARGIN <= first || start == 0, "{x}x{y}: {start} before {first}");
+                assert!(start + size >= (last + MARGIN).min(net), "{x}x{y}: ends at {start} + {size}, not {last}");
+            }
+            assert_eq!(canvas, (view.net.y, view.net.x));
+        }
+    }
 
     #[test]
     fn the_plan_for_every_mode_and_size() {

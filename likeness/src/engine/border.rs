@@ -19,6 +19,15 @@ pub struct Region {
     pub size: (usize, usize),
 }
 
+/// What a canvas is where there is no picture.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Canvas<'a> {
+    /// The numbers of one pixel.
+    pub background: &'a [f32],
+    /// How many pixels from an edge of the empty canvas that edge is felt.
+    pub reach: usize,
+}
+
 impl Region {
     /// Whether the part lies in the canvas, and all bounds are multiples of `stride`.
     fn fits(&self, stride: usize) -> bool {
@@ -36,20 +45,15 @@ impl Region {
 /// What every window of a network finds around a region: made once for a geometry and a
 /// background, good for any picture in that region.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Border {
+pub(crate) struct Border {
     region: Region,
     frames: Vec<Option<Frame>>,
 }
 
 impl Border {
     /// The region that it is for.
-    pub fn region(&self) -> Region {
+    pub(crate) fn region(&self) -> Region {
         self.region
-    }
-
-    /// Bytes held.
-    pub fn bytes(&self) -> usize {
-        self.frames.iter().flatten().map(|frame| frame.data.len() * size_of::<f32>()).sum()
     }
 
     pub(crate) fn frame(&self, node: usize) -> Option<&Frame> {

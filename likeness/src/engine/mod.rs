@@ -25,7 +25,7 @@ mod simple;
 mod tests;
 mod view;
 
-pub use border::{Border, Region};
+pub use border::{Canvas, Region};
 pub use error::{LoadError, RunError};
 pub use export::Layer;
 pub use graph::{Activation, Builder, Dims, Filter, Fold, Padding, Shape, Value};

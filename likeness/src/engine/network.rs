@@ -1,7 +1,9 @@
 //! A loaded network, and one forward pass of it.
 
+use std::sync::atomic::{AtomicU64, Ordering};
+
 use super::aligned::Aligned;
-use super::border::{Border, Recorder, Region};
+use super::border::{Border, Canvas, Recorder, Region};
 use super::graph::{Simple, Value, Window};
 use super::packed::Packed;
 use super::plan::Plan;
@@ -112,6 +114,31 @@ pub struct Scratch {
     pub(crate) buffers: Vec<Aligned>,
     pub(crate) ring: RingMemory,
     pub(crate) outputs: Vec<Tensor>,
+    /// The last borders, latest first, with the network that each is for.
+    pub(crate) borders: Vec<(u64, Border)>,
+}
+
+/// Borders kept in a scratch: for two pictures of two sizes, again and again.
+const BORDERS: usize = 2;
+
+impl Scratch {
+    /// Whether a region's border is at hand for this network.
+    pub(crate) fn has_border(&self, network: u64, region: Region) -> bool {
+        self.borders.first().is_some_and(|(id, border)| (*id, border.region()) == (network, region))
+    }
+
+    /// Brings a kept border to the front, if it is there.
+    fn recall_border(&mut self, network: u64, region: Region) {
+        let same = |(id, border): &(u64, Border)| (*id, border.region()) == (network, region);
+        if let Some(at) = self.borders.iter().position(same) {
+            self.borders[..=at].rotate_right(1);
+        }
+    }
+
+    fn keep_border(&mut self, network: u64, border: Border) {
+        self.borders.insert(0, (network, border));
+        self.borders.truncate(BORDERS);
+    }
 }
 
 /// A network, ready to run; never changes.
@@ -122,13 +149,17 @@ pub struct Network {
     pub(crate) plan: Plan,
     /// As many as the widest pixel.
     pub(crate) zeros: Vec<f32>,
+    /// Unlike any other network's in this process.
+    id: u64,
 }
+
+static NETWORKS: AtomicU64 = AtomicU64::new(0);
 
 impl Network {
     pub(crate) fn new(set: KernelSet, nodes: Vec<Node>, outputs: Vec<Value>) -> Self {
         let plan = Plan::new(&nodes, &outputs);
         let widest = nodes.iter().map(|node| node.channels).max().unwrap_or(0);
-        Self { set, nodes, outputs, plan, zeros: vec![0.0; widest] }
+        Self { set, nodes, outputs, plan, zeros: vec![0.0; widest], id: NETWORKS.fetch_add(1, Ordering::Relaxed) }
     }
 
     /// The kernels that it was packed for.
@@ -171,47 +202,48 @@ impl Network {
         self.run(scratch, shape, input, None, None)
     }
 
-    /// Runs the network on the part of a canvas that `border` was made for, as if the whole canvas
-    /// had been run, the rest of it being background: the outputs are those of the part. For fully
-    /// convolutional networks. `input` is the part.
+    /// Runs the network on a region of a canvas, as if the whole canvas had been run: the outputs
+    /// are those of the region. `input` is the region; around it the canvas is `background` (the
+    /// numbers of one pixel) up to its edges, which are felt at most `reach` pixels away.
+    ///
+    /// What lies around the region comes from a forward pass over an empty canvas, whose middle is
+    /// left out. It is kept in `scratch` for the next picture of this geometry. For fully
+    /// convolutional networks.
     ///
     /// # Errors
-    /// As [`Network::forward`].
-    pub fn forward_bordered<'s>(
+    /// As [`Network::forward`]; [`RunError::Shape`] also where the bounds of the region are not
+    /// multiples of the network's total stride, or not in the canvas.
+    pub fn forward_within<'s>(
         &self,
         scratch: &'s mut Scratch,
-        border: &Border,
+        canvas: &Canvas,
+        region: Region,
         input: &[f32],
     ) -> Result<&'s [Tensor], RunError> {
-        let (h, w) = border.region().size;
-        let shape = Shape { n: 1, h, w, c: self.nodes[0].channels };
-        self.run(scratch, shape, input, Some(border), None)
+        scratch.recall_border(self.id, region);
+        if !scratch.has_border(self.id, region) {
+            let border = self.border(scratch, canvas, region)?;
+            scratch.keep_border(self.id, border);
+        }
+        let borders = std::mem::take(&mut scratch.borders);
+        let shape = Shape { n: 1, h: region.size.0, w: region.size.1, c: self.nodes[0].channels };
+        let result = self.run(scratch, shape, input, Some(&borders[0].1), None).map(|_| ());
+        scratch.borders = borders;
+        result.map(|()| scratch.outputs.as_slice())
     }
 
-    /// What lies around a region of a canvas that is `background` (the numbers of one pixel) all
-    /// around it. It takes a forward pass over an empty canvas, whose middle, farther than `reach`
-    /// pixels from every edge, is left out; keep the result for the next picture of this geometry.
-    ///
-    /// # Errors
-    /// [`RunError::Shape`] where the bounds of the region are not multiples of the network's total
-    /// stride, or not in the canvas.
-    pub fn border(
-        &self,
-        scratch: &mut Scratch,
-        region: Region,
-        background: &[f32],
-        reach: usize,
-    ) -> Result<Border, RunError> {
+    /// What lies around a region.
+    fn border(&self, scratch: &mut Scratch, canvas: &Canvas, region: Region) -> Result<Border, RunError> {
         let c = self.nodes[0].channels;
         let whole = Shape { n: 1, h: region.canvas.0, w: region.canvas.1, c };
         let stride = self.total_stride(whole)?;
-        let recorder = Recorder::new(region, self.nodes.len(), stride, reach).filter(|_| background.len() == c);
-        let Some(mut recorder) = recorder else {
+        let recorder = Recorder::new(region, self.nodes.len(), stride, canvas.reach);
+        let Some(mut recorder) = recorder.filter(|_| canvas.background.len() == c) else {
             let expected = format!("{c} numbers of background, a region inside, in multiples of {stride}: {region:?}");
             return Err(RunError::shape("border", expected, whole));
         };
         let (h, w) = recorder.canvas();
-        let empty = background.repeat(h * w);
+        let empty = canvas.background.repeat(h * w);
         self.run(scratch, Shape { h, w, ..whole }, &empty, None, Some(&mut recorder))?;
         Ok(recorder.finish())
     }

@@ -1,7 +1,7 @@
 //! The fast executor against the obvious one, on random networks, for every kernel set here.
 
 use super::network::Op;
-use super::{Activation, Builder, Dims, Filter, Fold, KernelSet, LoadError, Network, Padding, RunError};
+use super::{Activation, Builder, Canvas, Dims, Filter, Fold, KernelSet, LoadError, Network, Padding, RunError};
 use super::{Region, Scratch, Shape, Tensor, Value, reference};
 
 /// A generator that a printed seed reproduces (SplitMix64).
@@ -425,8 +425,8 @@ fn a_region_run_alone_gives_what_the_whole_canvas_gives() {
             let whole = Shape { n: 1, h: canvas.0, w: canvas.1, c: 3 };
             let wanted = network.forward(&mut scratch, whole, &part((0, 0), canvas)).unwrap()[0].clone();
             let region = Region { canvas, start, size: (end.0 - start.0, end.1 - start.1) };
-            let border = network.border(&mut scratch, region, &background, 28).unwrap();
-            let found = &network.forward_bordered(&mut scratch, &border, &part(start, end)).unwrap()[0];
+            let canvas = Canvas { background: &background, reach: 28 };
+            let found = &network.forward_within(&mut scratch, &canvas, region, &part(start, end)).unwrap()[0];
             let mut worst = 0.0f32;
             for y in 0..found.shape.h {
                 for x in 0..found.shape.w {
@@ -447,13 +447,32 @@ fn a_region_run_alone_gives_what_the_whole_canvas_gives() {
 #[test]
 fn a_region_off_the_grid_or_off_the_canvas_is_refused() {
     let (network, mut scratch) = (convolutional(KernelSet::best()), Scratch::default());
+    let black = Canvas { background: &[0.0; 3], reach: 28 };
     let rows = [((64, 64), (2, 0), (32, 32)), ((64, 64), (40, 0), (32, 32)), ((64, 64), (0, 0), (0, 32))];
     for (canvas, start, size) in rows {
-        let refused = network.border(&mut scratch, Region { canvas, start, size }, &[0.0; 3], 28);
+        let refused = network.forward_within(&mut scratch, &black, Region { canvas, start, size }, &[0.0; 3 * 1024]);
         assert!(matches!(refused, Err(RunError::Shape { .. })), "{canvas:?} {start:?} {size:?}");
     }
     let region = Region { canvas: (64, 64), start: (0, 0), size: (32, 32) };
-    assert!(network.border(&mut scratch, region, &[0.0; 2], 28).is_err(), "two numbers of background");
-    let border = network.border(&mut scratch, region, &[0.0; 3], 28).unwrap();
-    assert!(network.forward_bordered(&mut scratch, &border, &[0.0; 3]).is_err(), "a picture of one pixel");
+    let pale = Canvas { background: &[0.0; 2], ..black };
+    assert!(network.forward_within(&mut scratch, &pale, region, &[0.0; 3 * 1024]).is_err(), "two numbers");
+    assert!(network.forward_within(&mut scratch, &black, region, &[0.0; 3]).is_err(), "a picture of one pixel");
+}
+
+#[test]
+fn a_border_that_is_kept_serves_its_own_network_and_region_only() {
+    let (first, second) = (convolutional(KernelSet::best()), convolutional(KernelSet::named("portable").unwrap()));
+    let black = Canvas { background: &[0.0; 3], reach: 28 };
+    let region = |start: usize| Region { canvas: (96, 96), start: (start, 32), size: (32, 32) };
+    let picture = Dice(3).reals(3 * 1024);
+    let alone = |network: &Network, at: usize| {
+        network.forward_within(&mut Scratch::default(), &black, region(at), &picture).unwrap()[0].clone()
+    };
+    let mut scratch = Scratch::default();
+    for (network, at) in [(&first, 0), (&first, 8), (&second, 8), (&first, 0), (&first, 8), (&first, 16), (&second, 0)]
+    {
+        let found = network.forward_within(&mut scratch, &black, region(at), &picture).unwrap()[0].clone();
+        assert_eq!(found, alone(network, at), "region at {at}");
+    }
+    assert_ne!(alone(&first, 0), alone(&first, 8), "places differ");
 }

@@ -6,7 +6,7 @@
 mod walk;
 
 use super::{Refusal, WeightFile};
-use crate::engine::{Border, KernelSet, Network, Region, RunError, Scratch, Shape, Tensor};
+use crate::engine::{Canvas, KernelSet, Network, Region, RunError, Scratch, Shape, Tensor};
 use crate::selftest::{self, SelfTest};
 use crate::weights::onnx::Model;
 
@@ -75,29 +75,20 @@ impl Detector {
         run(&self.network, scratch, height, width, rgb)
     }
 
-    /// What lies around a region of a black canvas (bounds in multiples of 32): good for every
-    /// picture in that region that stays at least [`MARGIN`] from its sides. It costs a forward
-    /// pass over at most 2 x [`REACH`] squared; keep it.
+    /// The maps of a region of a black canvas (bounds in multiples of 32), without computing the
+    /// rest: `rgb` is the region, as for [`Detector::maps`]; rows and columns are the region's. They
+    /// are those of the whole canvas, to the bit, where [`MARGIN`] pixels around the picture are in
+    /// the region, or all that there are.
+    ///
+    /// The first call for a geometry also costs a pass over at most 2 x [`REACH`] squared; what it
+    /// found is kept in `scratch`.
     ///
     /// # Errors
-    /// [`RunError`]: bounds off the grid or off the canvas.
-    pub fn border(&self, scratch: &mut Scratch, region: Region) -> Result<Border, RunError> {
-        self.network.border(scratch, region, &[0.0; 3], REACH)
-    }
-
-    /// The maps of a region of a black canvas, without computing the rest: `rgb` is the region, as
-    /// for [`Detector::maps`]; rows and columns are the region's.
-    ///
-    /// # Errors
-    /// [`RunError`]: another size than the border's, or an answer that is not finite.
-    pub fn maps_bordered<'s>(
-        &self,
-        scratch: &'s mut Scratch,
-        border: &Border,
-        rgb: &[f32],
-    ) -> Result<Maps<'s>, RunError> {
-        let (height, width) = border.region().size;
-        Ok(maps(self.network.forward_bordered(scratch, border, rgb)?, height, width))
+    /// [`RunError`]: sizes that do not fit, or an answer that is not finite.
+    pub fn maps_within<'s>(&self, scratch: &'s mut Scratch, region: Region, rgb: &[f32]) -> Result<Maps<'s>, RunError> {
+        let black = Canvas { background: &[0.0; 3], reach: REACH };
+        let (height, width) = region.size;
+        Ok(maps(self.network.forward_within(scratch, &black, region, rgb)?, height, width))
     }
 
     /// The network itself: its work and its layers.
