@@ -4,23 +4,13 @@
 
 mod support;
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
 
 use likeness::engine::KernelSet;
 use likeness::net::{Digest, Embedder, Refusal, WeightFile};
 use likeness::selftest::SelfTest;
-use support::{FACENET512, skip, testdata};
-
-/// A Python that has h5py: `./test` makes it.
-fn python(test: &str) -> Option<PathBuf> {
-    let venv = Path::new(env!("CARGO_TARGET_TMPDIR")).join("../test-venv/bin/python");
-    let has = Command::new(&venv).args(["-c", "import h5py"]).status().is_ok_and(|status| status.success());
-    if !has {
-        skip(test, &format!("no h5py in {}", venv.display()));
-    }
-    has.then_some(venv)
-}
+use support::{FACENET512, python, testdata};
 
 /// Loads a rewritten copy under the original's digest, so that the self-test has an answer to check.
 fn load(python: &Path, folder: &Path, variant: &str, digest: Digest) -> Result<SelfTest, Refusal> {
@@ -37,7 +27,7 @@ fn load(python: &Path, folder: &Path, variant: &str, digest: Digest) -> Result<S
 #[test]
 fn what_keras_may_write_is_read() {
     let Some(folder) = testdata("rewritten Keras files") else { return };
-    let Some(python) = python("rewritten Keras files") else { return };
+    let Some(python) = python("rewritten Keras files", "h5py") else { return };
     let digest = Digest::of(&support::bytes(&folder, FACENET512));
     let variants = [
         "as it was",
@@ -61,7 +51,7 @@ fn what_keras_may_write_is_read() {
 #[test]
 fn what_no_reader_should_take_is_refused_by_name() {
     let Some(folder) = testdata("broken Keras files") else { return };
-    let Some(python) = python("broken Keras files") else { return };
+    let Some(python) = python("broken Keras files", "h5py") else { return };
     let digest = Digest::of(&support::bytes(&folder, FACENET512));
     let kernel = "Conv2d_2a_3x3/Conv2d_2a_3x3/kernel:0";
     let variants = [

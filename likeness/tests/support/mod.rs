@@ -104,3 +104,14 @@ pub fn farthest(left: &[f32], right: &[f64]) -> f64 {
     assert_eq!(left.len(), right.len());
     left.iter().zip(right).map(|(l, r)| (f64::from(*l) - r).abs()).fold(0.0, f64::max)
 }
+
+/// The Python that `./test` makes, if it has these modules; otherwise the test is skipped.
+pub fn python(test: &str, modules: &str) -> Option<PathBuf> {
+    let venv = std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join("../test-venv/bin/python");
+    let import = std::process::Command::new(&venv).args(["-c", &format!("import {modules}")]).status();
+    let has = import.is_ok_and(|status| status.success());
+    if !has {
+        skip(test, &format!("no {modules} in {}", venv.display()));
+    }
+    has.then_some(venv)
+}

@@ -1,0 +1,40 @@
+//! The self-test's recorded answers are what their independent computation gives today.
+
+#![allow(clippy::unwrap_used, clippy::print_stdout, reason = "tests")]
+
+mod support;
+
+use std::process::Command;
+
+use support::{python, testdata};
+
+/// The text without its numbers, and its numbers.
+fn apart(source: &str) -> (String, Vec<f64>) {
+    let (head, tables) = source.split_once("];").unwrap();
+    let mut words: Vec<&str> = head.split_whitespace().collect();
+    let mut numbers = Vec::new();
+    for word in tables.split_whitespace() {
+        match word.trim_end_matches(',').parse::<f64>() {
+            Ok(number) => numbers.push(number),
+            Err(_) => words.push(word),
+        }
+    }
+    (words.join(" "), numbers)
+}
+
+#[test]
+fn the_recorded_answers_are_the_peers() {
+    let test = "recorded answers computed anew";
+    let Some(folder) = testdata(test) else { return };
+    let Some(python) = python(test, "h5py, onnx") else { return };
+    let tool = concat!(env!("CARGO_MANIFEST_DIR"), "/../tools/selftest-answers");
+    let output = Command::new(python).arg(tool).arg(folder.join("weights")).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let (text, computed) = apart(&String::from_utf8(output.stdout).unwrap());
+    let (recorded_text, recorded) = apart(include_str!("../src/selftest/answers.rs"));
+    assert_eq!(text, recorded_text);
+    assert_eq!((computed.len(), recorded.len()), (160, 160));
+    let worst = computed.iter().zip(&recorded).map(|(c, r)| (c - r).abs()).fold(0.0, f64::max);
+    println!("160 numbers, at most {worst:.1e} apart");
+    assert!(worst <= 1e-6, "{worst}");
+}
