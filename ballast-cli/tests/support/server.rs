@@ -107,7 +107,7 @@ impl Server {
             },
             "circle" => redirect(to, &asked.path),
             "endless-redirects" => redirect(to, &format!("endless-redirects/x{rest}")),
-            "hops" if rest.len() < 4 => redirect(to, &format!("hops/x{rest}")),
+            "hops" if rest.len() < "xxxxw.bin".len() => redirect(to, &format!("hops/x{rest}")),
             "hops" => body(to, "200 OK", all.len(), "", all),
             "to-localhost" => {
                 let location = format!("Location: http://localhost:{}/right/w.bin\r\n", self.port);
