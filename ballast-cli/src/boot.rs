@@ -59,7 +59,7 @@ impl Boot<'_> {
     /// # Errors
     /// [`Exit::CannotDrop`], with the line to change.
     pub fn plan(&self) -> Result<(Facts, Plan), Failure> {
-        let facts = facts::gather(&self.setting, self.app, self.groups);
+        let facts = self.setting.facts(self.app, self.groups);
         let hold = match self.healing.hold {
             HoldArg::Owned => Hold::Owned,
             HoldArg::Sticky => Hold::Sticky,

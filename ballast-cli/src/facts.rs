@@ -5,29 +5,14 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use ballast::disk::{Kind, Stat};
-use ballast::plan::{App, Caps, Facts, Fs, Ids, Volume, VolumeFacts, Who};
+use ballast::plan::{Caps, Fs, Ids, Volume, VolumeFacts, Who};
 use rustix::fs::{AtFlags, CWD, StatVfsMountFlags, StatxAttributes, StatxFlags};
 
 use crate::launch;
-use crate::setting::Setting;
 
 const TMPFS: u64 = 0x0102_1994;
 const RAMFS: u64 = 0x8584_58f6;
 const OVERLAY: u64 = 0x794c_7630;
-
-/// Gathers what a plan follows from.
-pub fn gather(setting: &Setting, app: Option<App>, groups: &[u32]) -> Facts {
-    Facts {
-        who: who(),
-        app,
-        app_groups: groups.to_vec(),
-        volume: volume(&setting.store),
-        baked: setting.baked.as_deref().is_some_and(Path::is_dir),
-        can_repoint: setting.lock.store.env.is_some(),
-        bytes: setting.lock.weights.iter().filter_map(|weight| setting.wanted(weight).size()).sum(),
-        memory_limit: memory_limit(),
-    }
-}
 
 /// Who this process is now.
 pub fn who() -> Who {
@@ -67,7 +52,8 @@ pub fn ids() -> Ids {
     Ids { uid: rustix::process::geteuid().as_raw(), gid: rustix::process::getegid().as_raw() }
 }
 
-fn volume(root: &Path) -> Volume {
+/// What stands at a cache's root.
+pub fn volume(root: &Path) -> Volume {
     match fs::symlink_metadata(root) {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
             Volume::Absent { fs: nearest(root).map_or(Fs::Durable, |dir| file_system(&dir)) }
@@ -117,7 +103,7 @@ fn mount_point(path: &Path) -> bool {
 }
 
 /// The memory limit of this container's control group, version 2 or 1.
-fn memory_limit() -> Option<u64> {
+pub fn memory_limit() -> Option<u64> {
     ["/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes"]
         .iter()
         .find_map(|file| fs::read_to_string(file).ok()?.trim().parse::<u64>().ok())

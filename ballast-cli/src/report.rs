@@ -11,10 +11,10 @@ use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use ballast::disk;
+use ballast::fault::PlaceFault;
 use ballast::firmness::Firmness;
 use ballast::heal::{Done, Outcome};
 use ballast::lock::Need;
-use ballast::place::PlaceFault;
 use ballast::plan::{Ids, Plan, Serve};
 use ballast::store::{Damage, Found};
 use rustix::fs::{AtFlags, CWD, Mode, OFlags};

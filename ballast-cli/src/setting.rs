@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use ballast::firmness::{self, Firmness};
 use ballast::index::{self, Index};
 use ballast::lock::{self, Lock, RootPath, Weight};
-use ballast::plan::Ids;
+use ballast::plan::{App, Facts, Ids};
 use ballast::store::Wanted;
 
 use crate::args::Place;
@@ -95,6 +95,20 @@ impl Setting {
             "keep it root:root 0444 in root-owned directories: COPY --chmod=0444 weights.lock {}",
             LOCKS[0]
         )))
+    }
+
+    /// What a plan follows from.
+    pub fn facts(&self, app: Option<App>, groups: &[u32]) -> Facts {
+        Facts {
+            who: facts::who(),
+            app,
+            app_groups: groups.to_vec(),
+            volume: facts::volume(&self.store),
+            baked: self.baked.as_deref().is_some_and(Path::is_dir),
+            can_repoint: self.lock.store.env.is_some(),
+            bytes: self.all_wanted().iter().filter_map(Wanted::size).sum(),
+            memory_limit: facts::memory_limit(),
+        }
     }
 
     /// A weight with its tree, if one is believed.

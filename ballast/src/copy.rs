@@ -10,9 +10,18 @@ use sha2::{Digest as _, Sha256};
 use crate::buffer::Buffer;
 use crate::digest::Digest;
 use crate::disk::{Disk, Stat};
+use crate::fault::{PlaceFault, at};
 use crate::index::{CHUNK, Leaf, Tree, chunks};
-use crate::place::{PlaceFault, Placed, at};
 use crate::store::{BUFFER, each_piece};
+
+/// How a weight was placed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Placed {
+    /// Chunks that came from the damaged file itself.
+    pub kept: u64,
+    /// Chunks that came from an origin.
+    pub copied: u64,
+}
 
 /// Bytes after which write-back of a whole copy is started.
 pub(crate) const PUSH: u64 = 4 << 20;

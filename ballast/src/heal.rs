@@ -7,8 +7,10 @@ use std::num::NonZeroUsize;
 use std::time::{Duration, Instant};
 
 use crate::aside;
+use crate::copy::Placed;
 use crate::disk::Disk;
-use crate::place::{self, Named, Origin, PlaceFault, Placed, Staged};
+use crate::fault::PlaceFault;
+use crate::place::{self, Named, Origin, Staged};
 use crate::store::{self, Found, Strictness, Wanted};
 
 /// How a heal is carried out.

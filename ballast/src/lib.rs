@@ -11,9 +11,10 @@
 
 mod aside;
 pub mod buffer;
-mod copy;
+pub mod copy;
 pub mod digest;
 pub mod disk;
+pub mod fault;
 pub mod firmness;
 pub mod heal;
 pub mod index;

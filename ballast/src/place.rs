@@ -4,36 +4,16 @@
 //! S8 publish and sync the names. `docs/store.md` explains each. A crash at any call leaves the
 //! entry that was there, no entry, or the right one.
 
-use std::io;
 use std::num::NonZeroUsize;
 
 use crate::aside::{ASIDE_PREFIX, set_aside, sweep};
-use crate::copy::{Opened, copy_chunks, copy_whole};
+use crate::copy::{Opened, Placed, copy_chunks, copy_whole};
 use crate::digest::Digest;
 use crate::disk::{Disk, Kind, Stat};
+use crate::fault::{PlaceFault, at, full};
 use crate::index::{Tree, chunks};
 use crate::lock::RelPath;
 use crate::store::{Damage, Found, Strictness, Wanted, open, open_at};
-
-/// Why a weight could not be placed.
-#[derive(Debug)]
-pub enum PlaceFault {
-    /// No source had the right bytes.
-    NoSource,
-    /// A call failed: the step of `docs/store.md`, and the kernel's answer.
-    Call(&'static str, io::Error),
-}
-
-impl PlaceFault {
-    /// Whether room was lacking.
-    pub fn is_full(&self) -> bool {
-        matches!(self, Self::Call(_, error) if full(error))
-    }
-}
-
-pub(crate) fn at(step: &'static str) -> impl FnOnce(io::Error) -> PlaceFault {
-    move |error| PlaceFault::Call(step, error)
-}
 
 /// Where right bytes may come from: a store and how it is judged.
 pub struct Origin<'a, D: Disk> {
@@ -52,15 +32,6 @@ impl<D: Disk> Origin<'_, D> {
             .or_else(|| bare(wanted.weight.path.file_name()))
             .or_else(|| bare(&wanted.weight.sha256.to_string()))
     }
-}
-
-/// How a weight was placed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Placed {
-    /// Chunks that came from the damaged file itself.
-    pub kept: u64,
-    /// Chunks that came from an origin.
-    pub copied: u64,
 }
 
 /// Right bytes without a name yet, and the directories whose names are to be made durable.
@@ -223,10 +194,6 @@ fn stage_with_room<D: Disk>(disk: &D, dir: &D::Dir, path: &RelPath, size: u64) -
         }
         staged => staged.map_err(at("S4 stage")),
     }
-}
-
-pub(crate) fn full(error: &io::Error) -> bool {
-    matches!(error.raw_os_error(), Some(libc::ENOSPC | libc::EDQUOT))
 }
 
 /// What is kept for the operator. A former pin's content is no evidence of anything.

@@ -14,8 +14,9 @@ use crate::buffer::Buffer;
 use crate::copy::PUSH;
 use crate::digest::Digest;
 use crate::disk::Disk;
+use crate::fault::{PlaceFault, at, full};
 use crate::lock::RelPath;
-use crate::place::{PlaceFault, at, ensure_dir, full, wrong};
+use crate::place::{ensure_dir, wrong};
 use crate::store::{BUFFER, Found, Strictness, each_piece};
 
 /// How parts are named; the rest is the pin.

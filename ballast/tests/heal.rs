@@ -5,9 +5,11 @@ mod support;
 use std::fs;
 use std::time::Duration;
 
+use ballast::copy::Placed;
 use ballast::disk::{Disk, Staging};
+use ballast::fault::PlaceFault;
 use ballast::heal::{Done, Options, heal};
-use ballast::place::{Origin, PlaceFault, Placed};
+use ballast::place::Origin;
 use ballast::store::{Found, Strictness, Wanted};
 use sha2::{Digest as _, Sha256};
 use support::{ENTRIES, NAME, STAGINGS, World, options};

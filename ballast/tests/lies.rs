@@ -9,8 +9,9 @@ use std::sync::Mutex;
 use std::sync::atomic::AtomicUsize;
 
 use ballast::disk::{Disk, LinuxDisk, Staging};
+use ballast::fault::PlaceFault;
 use ballast::heal::{Done, Outcome, heal};
-use ballast::place::{Origin, PlaceFault};
+use ballast::place::Origin;
 use ballast::store::{Found, Strictness, Wanted};
 use support::lying::{Call, ChangesAfterVerifying, Lie, LiesAboutTheSize, Lying, ReadsShort, Refuses};
 use support::{NAME, STAGINGS, World, aside, lock_of, options, pattern, pin_of};

@@ -4,7 +4,7 @@ use std::fmt;
 use std::io;
 
 use ballast::digest::Digest;
-use ballast::place::PlaceFault;
+use ballast::fault::PlaceFault;
 
 /// One source's fault.
 #[derive(Debug)]
