@@ -95,10 +95,10 @@ impl Frame {
         cell * self.c
     }
 
-    /// The pixel at a place outside of the tensor.
-    pub(crate) fn at(&self, y: isize, x: isize) -> &[f32] {
-        let cell = self.cell(y, x);
-        &self.data[cell..cell + self.c]
+    /// The pixels from a place outside of the tensor: at least one, and where the row is outside,
+    /// all to its end.
+    pub(crate) fn from(&self, y: isize, x: isize) -> &[f32] {
+        &self.data[self.cell(y, x)..]
     }
 
     pub(crate) fn set(&mut self, y: isize, x: isize, pixel: &[f32]) {

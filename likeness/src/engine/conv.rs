@@ -1,5 +1,7 @@
 //! Dense convolution: pointers to the pixels under each tap, then panel by panel.
 
+use std::ops::Range;
+
 use super::graph::{Simple, Window};
 use super::kernel::task::{Conv, Places, Residual, Rows};
 use super::packed::Packed;
@@ -47,27 +49,33 @@ impl<'a> Dense<'a> {
     /// says where each goes.
     pub(crate) fn run(
         &self,
-        pixels: std::ops::Range<usize>,
+        pixels: Range<usize>,
         out: &mut [f32],
         join: Option<Join>,
-        place: &dyn Fn(&mut Places, std::ops::Range<usize>),
+        place: &dyn Fn(&mut Places, Range<usize>),
     ) {
-        let mut rows = Rows::new(self.packed.input);
         let (mut places, mut joined) = (Places::default(), Places::default());
+        let (mut inner, mut edges) = (Vec::new(), Vec::new());
         let chunk = self.chunk(pixels.len());
         for from in pixels.clone().step_by(chunk) {
-            let range = from..pixels.end.min(from + chunk);
-            rows = rows.recycled();
-            self.gather(&mut rows, range.clone());
-            places.clear();
-            place(&mut places, range.clone());
-            joined.clear();
-            if let Some(join) = &join {
-                joined.push_run(join.with.offset + range.start * join.with.pixel, join.with.pixel, range.len());
+            self.split(from..pixels.end.min(from + chunk), &mut inner, &mut edges);
+            for (runs, whole_rows) in [(&mut inner, true), (&mut edges, false)] {
+                let runs: Vec<Range<usize>> = std::mem::take(runs);
+                if runs.is_empty() {
+                    continue;
+                }
+                places.clear();
+                joined.clear();
+                for run in &runs {
+                    place(&mut places, run.clone());
+                    if let Some(Join { with, .. }) = &join {
+                        joined.push_run(with.offset + run.start * with.pixel, with.pixel, run.len());
+                    }
+                }
+                let residual =
+                    join.map(|Join { with, scale, then }| Residual { data: with.data, places: &joined, scale, then });
+                self.panels(&self.gather(&runs, whole_rows), &places, residual, out);
             }
-            let residual =
-                join.map(|join| Residual { data: join.with.data, places: &joined, scale: join.scale, then: join.then });
-            self.panels(&rows, &places, residual, out);
         }
     }
 
@@ -80,17 +88,40 @@ impl<'a> Dense<'a> {
         }
     }
 
-    fn gather(&self, rows: &mut Rows<'a>, pixels: std::ops::Range<usize>) {
-        for tap in 0..self.packed.taps {
-            let (dy, dx) = (tap / self.window.w, tap % self.window.w);
-            let mut at = pixels.start;
-            while at < pixels.end {
-                let (row, x) = (at / self.size.1, at % self.size.1);
-                let count = (self.size.1 - x).min(pixels.end - at);
-                self.gather_row(rows, (row / self.size.0, row % self.size.0, dy, dx), x, count);
-                at += count;
+    /// Splits pixels into runs along rows: `inner`, where a row of the window is one piece of
+    /// memory and so can be one long tap, and the `edges`.
+    fn split(&self, pixels: Range<usize>, inner: &mut Vec<Range<usize>>, edges: &mut Vec<Range<usize>>) {
+        let Window { w, stride, padding, .. } = self.window;
+        let x = &self.x.shape;
+        let first = padding.left.div_ceil(stride);
+        let last = (x.w + padding.left).checked_sub(w).map_or(0, |room| room / stride + 1);
+        let solid = w > 1 && self.x.pixel == x.c;
+        let mut at = pixels.start;
+        while at < pixels.end {
+            let column = at % self.size.1;
+            let end = (at + self.size.1 - column).min(pixels.end);
+            let row = at - column;
+            let (from, to) = if solid { (row + first, row + last) } else { (end, end) };
+            let (from, to) = (from.clamp(at, end), to.clamp(at, end).max(from.clamp(at, end)));
+            edges.extend([at..from, to..end].into_iter().filter(|run| !run.is_empty()));
+            inner.extend(Some(from..to).filter(|run| !run.is_empty()));
+            at = end;
+        }
+    }
+
+    /// Pointers to what lies under each tap, or under each whole row of the window.
+    fn gather(&self, runs: &[Range<usize>], whole_rows: bool) -> Rows<'a> {
+        let Window { h, w, .. } = self.window;
+        let across = if whole_rows { 1 } else { w };
+        let mut rows = Rows::new(self.packed.input * (w / across));
+        for tap in 0..h * across {
+            for run in runs {
+                let (row, x) = (run.start / self.size.1, run.start % self.size.1);
+                let place = (row / self.size.0, row % self.size.0, tap / across, tap % across);
+                self.gather_row(&mut rows, place, x, run.len());
             }
         }
+        rows
     }
 
     /// `count` pixels of result row `y` from column `first`, under the tap (dy, dx).
@@ -101,16 +132,16 @@ impl<'a> Dense<'a> {
         let row = (y * stride + dy) as isize - padding.top as isize;
         let column = |x: usize| (x * stride + dx) as isize - padding.left as isize;
         if row < 0 || row >= h as isize {
-            return (first..first + count).for_each(|x| rows.push_run(self.outside.at(row, column(x)), 0, 0, 1));
+            return (first..first + count).for_each(|x| rows.push_run(self.outside.from(row, column(x)), 0, 0, 1));
         }
         let inside = |limit: usize| (limit + padding.left).saturating_sub(dx).div_ceil(stride);
         let start = inside(0).clamp(first, first + count);
         let end = inside(w).clamp(start, first + count);
-        (first..start).for_each(|x| rows.push_run(self.outside.at(row, column(x)), 0, 0, 1));
+        (first..start).for_each(|x| rows.push_run(self.outside.from(row, column(x)), 0, 0, 1));
         if start < end {
             let from = self.x.at(n, row as usize, column(start) as usize);
             rows.push_run(self.x.data, from, stride * self.x.pixel, end - start);
         }
-        (end..first + count).for_each(|x| rows.push_run(self.outside.at(row, column(x)), 0, 0, 1));
+        (end..first + count).for_each(|x| rows.push_run(self.outside.from(row, column(x)), 0, 0, 1));
     }
 }

@@ -45,6 +45,16 @@ impl Op {
         }
     }
 
+    /// Numbers of a row of its window.
+    fn window_row(&self) -> usize {
+        match self {
+            Self::Conv { packed, window, .. } => packed.input * window.w,
+            Self::Depthwise { packed, .. } => packed.output,
+            Self::ConvTranspose { quarters, .. } => quarters[0].input,
+            _ => 0,
+        }
+    }
+
     /// Its name in errors.
     pub(crate) fn name(&self) -> &'static str {
         match self {
@@ -147,7 +157,7 @@ pub struct Network {
     pub(crate) nodes: Vec<Node>,
     pub(crate) outputs: Vec<Value>,
     pub(crate) plan: Plan,
-    /// As many as the widest pixel.
+    /// As many as the widest row of a window needs.
     pub(crate) zeros: Vec<f32>,
     /// Unlike any other network's in this process.
     id: u64,
@@ -158,7 +168,7 @@ static NETWORKS: AtomicU64 = AtomicU64::new(0);
 impl Network {
     pub(crate) fn new(set: KernelSet, nodes: Vec<Node>, outputs: Vec<Value>) -> Self {
         let plan = Plan::new(&nodes, &outputs);
-        let widest = nodes.iter().map(|node| node.channels).max().unwrap_or(0);
+        let widest = nodes.iter().map(|node| node.op.window_row()).max().unwrap_or(0);
         Self { set, nodes, outputs, plan, zeros: vec![0.0; widest], id: NETWORKS.fetch_add(1, Ordering::Relaxed) }
     }
 

@@ -149,7 +149,7 @@ impl Ring<'_> {
             Outside::Frame(_) => {
                 let left = self.window.padding.left as isize;
                 for (x, pixel) in row.chunks_exact_mut(sizes.pixel).enumerate() {
-                    put(pixel, self.outside.at(y, x as isize - left));
+                    put(pixel, &self.outside.from(y, x as isize - left)[..self.shape.c]);
                 }
             }
         }
@@ -159,7 +159,7 @@ impl Ring<'_> {
         let (left, w) = (self.window.padding.left, self.shape.w);
         for (x, pixel) in row.chunks_exact_mut(sizes.pixel).enumerate() {
             if x < left || x >= left + w {
-                put(pixel, self.outside.at(y, x as isize - left as isize));
+                put(pixel, &self.outside.from(y, x as isize - left as isize)[..self.shape.c]);
             }
         }
     }

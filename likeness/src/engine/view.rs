@@ -47,18 +47,19 @@ impl Target<'_> {
 /// What a window finds outside of a tensor.
 #[derive(Clone, Copy)]
 pub(crate) enum Outside<'a> {
-    /// Zeros; at least one pixel of them.
+    /// Zeros; at least a row of a window of them.
     Zero(&'a [f32]),
     /// The response of a background at that place.
     Frame(&'a Frame),
 }
 
 impl<'a> Outside<'a> {
-    /// The pixel at a place outside of the tensor, in the tensor's coordinates.
-    pub(crate) fn at(&self, y: isize, x: isize) -> &'a [f32] {
+    /// The pixels from a place outside of the tensor, in the tensor's coordinates: at least one,
+    /// and where the row is outside, all to its end.
+    pub(crate) fn from(&self, y: isize, x: isize) -> &'a [f32] {
         match self {
             Self::Zero(zeros) => zeros,
-            Self::Frame(frame) => frame.at(y, x),
+            Self::Frame(frame) => frame.from(y, x),
         }
     }
 }

@@ -24,12 +24,6 @@ impl<'a> Rows<'a> {
         Self { pointers: Vec::new(), input, life: PhantomData }
     }
 
-    /// The same memory for other pixels of as many numbers.
-    pub(crate) fn recycled<'b>(mut self) -> Rows<'b> {
-        self.pointers.clear();
-        Rows { pointers: self.pointers, input: self.input, life: PhantomData }
-    }
-
     /// `count` pixels that start at `start` in `data`, `step` apart.
     pub(crate) fn push_run(&mut self, data: &'a [f32], start: usize, step: usize, count: usize) {
         if count == 0 {
