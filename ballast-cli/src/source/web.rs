@@ -7,6 +7,7 @@
 use std::io::Read;
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::time::{Duration, Instant};
 
 use ballast::buffer::Buffer;
@@ -20,6 +21,8 @@ use super::{Fault, Limits, Sink};
 
 const REDIRECTS: u32 = 10;
 const PIECE: usize = 256 << 10;
+/// Pieces read ahead of the hash.
+const AHEAD: usize = 4;
 /// An attempt that brought so much does not count as a retry.
 const GAIN: u64 = 1 << 20;
 const FIRST_PAUSE: Duration = Duration::from_millis(200);
@@ -117,28 +120,54 @@ impl Web {
     }
 }
 
+/// Takes the body, which is read ahead by a thread of its own: the network does not wait for the
+/// hash, nor the hash for the network.
 fn take(response: Response<Body>, sink: &mut Sink) -> Result<(), Fault> {
     let announced = number(&response, header::CONTENT_LENGTH.as_str()).map(|len| sink.len() + len);
     let mut body = response.into_body();
     let mut reader = body.as_reader();
-    let mut buffer = Buffer::new(PIECE);
-    let mut got = read(&mut reader, &mut buffer, sink)?;
-    if let Some(announced) = announced {
-        let head = if sink.len() == 0 { &buffer[..got.min(512)] } else { &[] };
-        sink.announced(announced, head)?;
-    }
-    while got > 0 {
-        sink.write(&buffer[..got])?;
-        got = read(&mut reader, &mut buffer, sink)?;
-    }
+    std::thread::scope(|scope| -> Result<(), Fault> {
+        let (empty, empties) = sync_channel(AHEAD);
+        let (piece, pieces) = sync_channel(AHEAD);
+        for _ in 0..AHEAD {
+            let _ = empty.send(Buffer::new(PIECE));
+        }
+        std::thread::Builder::new()
+            .spawn_scoped(scope, move || read_ahead(&mut reader, &empties, &piece))
+            .map_err(|error| Fault::Unreachable(format!("no thread to read with: {error}")))?;
+        let mut begun = false;
+        for read in pieces {
+            let (buffer, got) = read.map_err(|error: std::io::Error| fault(error.into(), sink))?;
+            if let Some(announced) = announced.filter(|_| !begun) {
+                let head = if sink.len() == 0 { &buffer[..got.min(512)] } else { &[] };
+                sink.announced(announced, head)?;
+            }
+            begun = true;
+            if got == 0 {
+                break;
+            }
+            sink.write(&buffer[..got])?;
+            let _ = empty.send(buffer);
+        }
+        Ok(())
+    })?;
     match announced {
         Some(all) if all != sink.len() => Err(Fault::Cut { got: sink.len(), of: Some(all) }),
         _ => sink.ended(),
     }
 }
 
-fn read(from: &mut impl Read, buffer: &mut [u8], sink: &Sink) -> Result<usize, Fault> {
-    from.read(buffer).map_err(|error| fault(error.into(), sink))
+type Piece = std::io::Result<(Buffer, usize)>;
+
+/// Reads until the end, a fault, or until nobody takes what was read.
+fn read_ahead(from: &mut impl Read, empties: &Receiver<Buffer>, pieces: &SyncSender<Piece>) {
+    for mut buffer in empties {
+        let got = from.read(&mut buffer);
+        let more = matches!(got, Ok(1..));
+        if pieces.send(got.map(|got| (buffer, got))).is_err() || !more {
+            return;
+        }
+    }
 }
 
 /// Whether a 206 begins where we stopped.
