@@ -20,7 +20,7 @@ lint:
 
 # likeness beside DeepFace and Silent-Face, as one table (needs the test data)
 parity:
-    cargo test -p likeness --locked --test parity --test modes -- --nocapture --test-threads 1
+    LIKENESS_SIZES=all cargo test -p likeness --locked --test parity --test modes -- --nocapture --test-threads 1
 
 # the static entrypoint, with its size
 static:

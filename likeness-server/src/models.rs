@@ -3,8 +3,9 @@
 use std::path::PathBuf;
 
 use likeness::engine::KernelSet;
+use likeness::find::Finder;
 use likeness::net::{Detector, Digest, Embedder, Refusal, SpoofV1Se, SpoofV2, WeightFile};
-use likeness::pipeline::{Finder, Identity};
+use likeness::pipeline::Identity;
 use likeness::selftest::SelfTest;
 use likeness::spoof::SpoofPair;
 use serde::Serialize;

@@ -1,6 +1,7 @@
 //! A face turned so that its eyes lie level, cut out as DeepFace does it. Touches nothing.
 
 use crate::detect::{Area, Face, Point};
+use crate::image::resize::Window;
 use crate::image::{Bgr, warp};
 
 /// The face, upright: half its size is taken on each side (black beyond the photograph), turned
@@ -14,8 +15,13 @@ pub fn aligned(image: &Bgr, face: &Face) -> Option<Bgr> {
     let angle = angle(face.left_eye(), face.right_eye());
     let inner = [beside as f64, above as f64, (beside + w) as f64, (above + h) as f64];
     let [left, top, right, bottom] = projected(inner, angle, width as f64, height as f64);
-    let (across, down) = (positive(right - left)?, positive(bottom - top)?);
-    Some(warp::rotate(&around, angle).window(left, top, across, down))
+    let window = Window {
+        left: usize::try_from(left).ok()?,
+        top: usize::try_from(top).ok()?,
+        width: positive(right - left)?,
+        height: positive(bottom - top)?,
+    };
+    Some(warp::rotate(&around, angle, window))
 }
 
 /// The face as it stands: its box, cut where the photograph ends. `None` where no pixel is left.

@@ -1,6 +1,7 @@
 //! Two ways to look for faces, and the choice between them.
 //!
-//! `exact` is DeepFace's: the photograph amid a black border of half its size, never reduced. `fast`
+//! `exact` is DeepFace's: the photograph amid a black border of half its size, never reduced; of the
+//! border only a margin is computed, and the rest is known. `fast`
 //! looks at the photograph alone, its longer side reduced to a bound, and then once more at each
 //! face that is small enough (`second_look`). What is found is always told
 //! in the photograph's own pixels, with the way it was found. Touches nothing.
@@ -44,8 +45,11 @@ pub struct Look {
     pub exact: bool,
     /// Blocks of this many pixels a side were averaged first.
     pub block: usize,
-    /// Pixels of the border, in the network's input, that were computed; `None` where all was.
+    /// Pixels of the border, in the network's input, that were computed at least; `None` where all
+    /// was.
     pub margin: Option<usize>,
+    /// The part of the network's input that was computed.
+    pub window: Window,
     /// What the network saw.
     pub view: View,
 }
@@ -129,9 +133,9 @@ impl From<RunError> for FindError {
 pub fn plan(mode: Mode, image: Size) -> Result<Look, FindError> {
     let pixels = image.x * image.y;
     match mode {
-        Mode::Auto if pixels <= AUTO_PIXELS => Ok(narrowed(exact(image))),
+        Mode::Auto if pixels <= AUTO_PIXELS => Ok(whole(image).within(MARGIN)),
         Mode::Auto => Ok(fast(image, FAST_SIDE)),
-        Mode::Exact if pixels <= EXACT_PIXELS => Ok(narrowed(exact(image))),
+        Mode::Exact if pixels <= EXACT_PIXELS => Ok(whole(image).within(MARGIN)),
         Mode::Exact => Err(FindError::TooLargeForExact { found: image }),
         Mode::Fast { side } if (MULTIPLE..=4096).contains(&side) => Ok(fast(image, side)),
         Mode::Fast { side } => Err(FindError::BadSide { found: side }),
@@ -142,12 +146,42 @@ fn up(length: usize) -> usize {
     length.next_multiple_of(MULTIPLE)
 }
 
-/// The whole canvas of `exact`.
-pub(crate) fn exact(image: Size) -> Look {
+fn all(net: Size) -> Window {
+    Window { left: 0, top: 0, width: net.x, height: net.y }
+}
+
+/// `exact` with the whole canvas computed, as DeepFace does.
+pub fn whole(image: Size) -> Look {
     let border = Size { x: image.x / 2, y: image.y / 2 };
     let canvas = Size { x: image.x + 2 * border.x, y: image.y + 2 * border.y };
     let net = Size { x: up(canvas.x), y: up(canvas.y) };
-    Look { exact: true, block: 1, margin: None, view: View { image, border, canvas, net, first_cell: Size::default() } }
+    let view = View { image, border, canvas, net, first_cell: Size::default() };
+    Look { exact: true, block: 1, margin: None, window: all(net), view }
+}
+
+impl Look {
+    /// The same look, with no more of the border computed than this margin; the whole canvas where
+    /// finding out once what lies around the rest would cost more than it saves.
+    pub fn within(mut self, margin: usize) -> Self {
+        let View { image, border, canvas, net, .. } = self.view;
+        let (left, width) = span(border.x, image.x, canvas.x, net.x, margin);
+        let (top, height) = span(border.y, image.y, canvas.y, net.y, margin);
+        let once = net.x.min(2 * REACH) * net.y.min(2 * REACH);
+        if width * height + once <= net.x * net.y {
+            self.window = Window { left, top, width, height };
+            self.view.first_cell = Size { x: left / STRIDE, y: top / STRIDE };
+            self.margin = Some(margin);
+        }
+        self
+    }
+}
+
+/// First pixel and length of the photograph and its margin in the network's input, on its grid.
+fn span(border: usize, image: usize, canvas: usize, net: usize, margin: usize) -> (usize, usize) {
+    // The resampling reads a pixel beyond on each side.
+    let first = (border * net / canvas).saturating_sub(margin + 1) / MULTIPLE * MULTIPLE;
+    let end = up(((border + image) * net).div_ceil(canvas) + margin + 1).min(net);
+    (first, end - first)
 }
 
 fn fast(image: Size, side: usize) -> Look {
@@ -158,59 +192,53 @@ fn fast(image: Size, side: usize) -> Look {
     let block = (longer / side).clamp(1, image.x.min(image.y).min(256));
     let canvas = Size { x: image.x / block * block, y: image.y / block * block };
     let view = View { image, border: Size::default(), canvas, net, first_cell: Size::default() };
-    Look { exact: false, block, margin: None, view }
+    Look { exact: false, block, margin: None, window: all(net), view }
 }
 
-/// The same look, but only at the part of the canvas that can tell.
-fn narrowed(look: Look) -> Look {
-    let Some(Region { start: (y, x), .. }) = region(&look.view) else { return look };
-    let first_cell = Size { x: x / STRIDE, y: y / STRIDE };
-    Look { margin: Some(MARGIN), view: View { first_cell, ..look.view }, ..look }
-}
+/// The detector.
+pub struct Finder(Detector);
 
-/// The part of the canvas of `exact` that is computed: the photograph and [`MARGIN`] around it.
-/// None where finding out what lies around it would cost more than the rest of the canvas.
-fn region(view: &View) -> Option<Region> {
-    let span = |border: usize, image: usize, canvas: usize, net: usize| {
-        let scale = net as f64 / canvas as f64;
-        let (first, last) = ((border as f64 * scale) as usize, ((border + image) as f64 * scale).ceil() as usize);
-        let start = first.saturating_sub(MARGIN) / MULTIPLE * MULTIPLE;
-        (start, up(last + MARGIN).min(net) - start)
-    };
-    let (y, height) = span(view.border.y, view.image.y, view.canvas.y, view.net.y);
-    let (x, width) = span(view.border.x, view.image.x, view.canvas.x, view.net.x);
-    let once = view.net.x.min(2 * REACH) * view.net.y.min(2 * REACH);
-    (width * height + once <= view.net.x * view.net.y).then_some(Region {
-        canvas: (view.net.y, view.net.x),
-        start: (y, x),
-        size: (height, width),
-    })
-}
-
-/// Looks for faces.
-///
-/// # Errors
-/// [`FindError`]
-pub fn find(detector: &Detector, scratch: &mut Scratch, image: &Bgr, mode: Mode) -> Result<Detected, FindError> {
-    let look = plan(mode, Size { x: image.width(), y: image.height() })?;
-    let maps = maps(detector, scratch, image, &look)?;
-    let mut found = detected(look, detect::read(&maps, &look.view, detect::THRESHOLD));
-    if look.reduced() {
-        found.second_looks = second_look::refine(detector, scratch, image, &mut found.faces)?;
-        found.faces.sort_by(|a, b| b.score.total_cmp(&a.score));
+impl Finder {
+    /// Takes the detector.
+    pub fn new(detector: Detector) -> Self {
+        Self(detector)
     }
-    Ok(found)
+
+    /// The network.
+    pub fn detector(&self) -> &Detector {
+        &self.0
+    }
+
+    /// Looks for faces.
+    ///
+    /// # Errors
+    /// [`FindError`]
+    pub fn find(&self, scratch: &mut Scratch, image: &Bgr, mode: Mode) -> Result<Detected, FindError> {
+        self.look(scratch, image, plan(mode, Size { x: image.width(), y: image.height() })?)
+    }
+
+    /// Looks in a way that was planned for this size of photograph.
+    ///
+    /// # Errors
+    /// [`FindError::Run`]
+    pub fn look(&self, scratch: &mut Scratch, image: &Bgr, look: Look) -> Result<Detected, FindError> {
+        let maps = maps(&self.0, scratch, image, &look)?;
+        let mut found = detected(look, detect::read(&maps, &look.view, detect::THRESHOLD));
+        if look.reduced() {
+            found.second_looks = second_look::refine(&self.0, scratch, image, &mut found.faces)?;
+            found.faces.sort_by(|a, b| b.score.total_cmp(&a.score));
+        }
+        Ok(found)
+    }
 }
 
 fn maps<'s>(detector: &Detector, scratch: &'s mut Scratch, image: &Bgr, look: &Look) -> Result<Maps<'s>, RunError> {
-    let Size { x: width, y: height } = look.view.net;
-    let Some(region) = look.margin.and_then(|_| region(&look.view)) else {
-        return detector.maps(scratch, height, width, &seen(image, look).to_rgb());
-    };
-    let (top, left) = region.start;
-    let window = Window { left, top, width: region.size.1, height: region.size.0 };
-    let part = resize_window(Framed::half(image), width, height, window);
-    detector.maps_within(scratch, region, &part.to_rgb())
+    let (Look { window, view, .. }, rgb) = (look, seen(image, look).to_rgb());
+    if look.margin.is_none() {
+        return detector.maps(scratch, window.height, window.width, &rgb);
+    }
+    let (canvas, start) = ((view.net.y, view.net.x), (window.top, window.left));
+    detector.maps_within(scratch, Region { canvas, start, size: (window.height, window.width) }, &rgb)
 }
 
 fn detected(look: Look, raw: Vec<Raw>) -> Detected {
@@ -226,8 +254,7 @@ fn detected(look: Look, raw: Vec<Raw>) -> Detected {
 
 /// What the network sees.
 fn seen(image: &Bgr, look: &Look) -> Bgr {
-    let Size { x: width, y: height } = look.view.net;
-    let window = Window { left: 0, top: 0, width, height };
+    let (Size { x: width, y: height }, window) = (look.view.net, look.window);
     match (look.exact, look.block) {
         (true, _) => resize_window(Framed::half(image), width, height, window),
         (false, 1) => resize_window(Framed::bare(image), width, height, window),
@@ -238,28 +265,6 @@ fn seen(image: &Bgr, look: &Look) -> Bgr {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn the_part_that_is_computed_holds_the_photograph_and_its_margin_on_the_grid() {
-        for (x, y) in [(400, 500), (640, 480), (1000, 1300), (333, 2000), (2000, 333), (100, 100)] {
-            let whole = exact(Size { x, y });
-            let Some(Region { canvas, start, size }) = region(&whole.view) else {
-                assert!(x * y < 400 * 400, "{x}x{y} is computed whole");
-                continue;
-            };
-            let view = narrowed(whole).view;
-            assert_eq!((view.first_cell.y * STRIDE, view.first_cell.x * STRIDE), start, "{x}x{y}");
-            assert!([start.0, start.1, size.0, size.1].iter().all(|number| number.is_multiple_of(MULTIPLE)));
-            let down = (view.border.y, y, view.canvas.y, view.net.y, start.0, size.0);
-            let across = (view.border.x, x, view.canvas.x, view.net.x, start.1, size.1);
-            for (border, length, whole, net, start, size) in [down, across] {
-                let (first, last) = (border * net / whole, ((border + length) * net).div_ceil(whole));
-                assert!(start + MARGIN <= first || start == 0, "{x}x{y}: {start} before {first}");
-                assert!(start + size >= (last + MARGIN).min(net), "{x}x{y}: ends at {start} + {size}, not {last}");
-            }
-            assert_eq!(canvas, (view.net.y, view.net.x));
-        }
-    }
 
     #[test]
     fn the_plan_for_every_mode_and_size() {
@@ -284,6 +289,26 @@ mod tests {
             let found = (look.exact, pair(look.view.border), pair(look.view.canvas), pair(look.view.net), look.block);
             assert_eq!(found, (exact, border, canvas, net, block), "{mode:?} {x}x{y}");
         }
+    }
+
+    #[test]
+    fn the_window_holds_the_photograph_and_its_margin_on_the_grid() {
+        for (x, y) in [(480, 640), (400, 500), (641, 479), (2280, 1588), (1000, 330)] {
+            let look = whole(Size { x, y }).within(128);
+            let View { border, canvas, net, .. } = look.view;
+            let Window { left, top, width, height } = look.window;
+            assert_eq!([left, top, width, height].map(|v| v % MULTIPLE), [0; 4], "{x}x{y}");
+            let scaled = |pixel: usize, net: usize, canvas: usize| pixel as f64 * net as f64 / canvas as f64;
+            for (first, length, border, image, net, canvas) in
+                [(left, width, border.x, x, net.x, canvas.x), (top, height, border.y, y, net.y, canvas.y)]
+            {
+                let (start, end) = (scaled(border, net, canvas), scaled(border + image, net, canvas));
+                assert!(first == 0 || start - first as f64 >= 128.0, "{x}x{y}");
+                assert!(first + length == net || (first + length) as f64 - end >= 128.0, "{x}x{y}");
+            }
+        }
+        let small = whole(Size { x: 100, y: 100 }).within(128);
+        assert_eq!((small.margin, small.window.width), (None, 224));
     }
 
     #[test]

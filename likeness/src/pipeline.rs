@@ -12,37 +12,14 @@ use crate::contract::ContractId;
 use crate::detect::Face;
 use crate::embed::{self, Embedding, OtherContract};
 use crate::engine::{RunError, Scratch};
-use crate::find::{self, Detected, FindError, Look, Mode};
+use crate::find::{Detected, FindError, Finder, Look, Mode};
 use crate::image::{self, Bgr, DecodeError};
 use crate::liveness::{self, Liveness};
-use crate::net::{Detector, Digest, Embedder};
+use crate::net::{Digest, Embedder};
 use crate::quality::{self, Unfit};
 use crate::selftest::SelfTest;
 use crate::spoof::SpoofPair;
 use crate::verdict::{Comparison, Reference, Verdict, decide};
-
-/// The detector.
-pub struct Finder(Detector);
-
-impl Finder {
-    /// Takes the detector.
-    pub fn new(detector: Detector) -> Self {
-        Self(detector)
-    }
-
-    /// The network.
-    pub fn detector(&self) -> &Detector {
-        &self.0
-    }
-
-    /// Looks for faces.
-    ///
-    /// # Errors
-    /// [`FindError`]
-    pub fn find(&self, scratch: &mut Scratch, image: &Bgr, mode: Mode) -> Result<Detected, FindError> {
-        find::find(&self.0, scratch, image, mode)
-    }
-}
 
 /// The embedder, and the contract that its embeddings are made under.
 pub struct Identity {
@@ -53,7 +30,7 @@ pub struct Identity {
 impl Identity {
     /// Takes the embedder; its faces come from this finder.
     pub fn new(embedder: Embedder, finder: &Finder) -> Self {
-        let contract = ContractId::of(&finder.0, &embedder);
+        let contract = ContractId::of(finder.detector(), &embedder);
         Self { embedder, contract }
     }
 
@@ -343,7 +320,7 @@ impl Judge {
     /// # Errors
     /// [`OtherContract`]: the identity was made for another detector.
     pub fn new(name: &str, finder: Finder, pair: SpoofPair, identity: Identity) -> Result<Self, OtherContract> {
-        let expected = ContractId::of(&finder.0, &identity.embedder);
+        let expected = ContractId::of(finder.detector(), &identity.embedder);
         if identity.contract != expected {
             return Err(OtherContract { expected, found: identity.contract });
         }
@@ -366,7 +343,7 @@ impl Judge {
             Member { role, network, digest: tested.digest(), tested }
         }
         [
-            member("detector", "CenterFace", self.finder.0.tested()),
+            member("detector", "CenterFace", self.finder.detector().tested()),
             member("spoof 2.7", "MiniFASNetV2", self.pair.v2().tested()),
             member("spoof 4.0", "MiniFASNetV1SE", self.pair.v1se().tested()),
             member("embedder", "Facenet512", self.identity.embedder.tested()),

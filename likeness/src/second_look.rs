@@ -7,7 +7,7 @@
 
 use crate::detect::{self, Area, Face, Placed, Size};
 use crate::engine::{RunError, Scratch};
-use crate::find::{Look, exact};
+use crate::find::{Look, whole};
 use crate::image::resize::{Window, resize_window};
 use crate::image::{Bgr, Framed};
 use crate::net::Detector;
@@ -33,7 +33,7 @@ pub(crate) fn refine(
     image: &Bgr,
     faces: &mut [Face],
 ) -> Result<usize, RunError> {
-    let look = exact(Size { x: image.width(), y: image.height() });
+    let look = whole(Size { x: image.width(), y: image.height() });
     let (mut left, mut again) = (BUDGET, 0);
     for face in faces.iter_mut() {
         let window = around(&face.area, &look);
@@ -93,7 +93,7 @@ mod tests {
     #[test]
     fn the_window_lies_on_the_grid_within_the_canvas_and_holds_the_face() {
         for (width, height) in [(600, 800), (2280, 1588), (33, 1000), (4000, 3000)] {
-            let look = exact(Size { x: width, y: height });
+            let look = whole(Size { x: width, y: height });
             for area in [
                 Area { x: 0, y: 0, w: 30, h: 40 },
                 Area { x: width as i64 - 32, y: height as i64 - 42, w: 31, h: 41 },

@@ -5,11 +5,13 @@
 mod support;
 
 use likeness::align::aligned;
-use likeness::detect::{Area, Face};
+use likeness::detect::{Area, Face, Raw, Size};
 use likeness::distance::Metric;
 use likeness::engine::Scratch;
-use likeness::find::{FAST_SIDE, Mode};
+use likeness::find::{AUTO_PIXELS, Detected, FAST_SIDE, Mode, whole};
 use likeness::image::Bgr;
+use likeness::image::resize::resize;
+use likeness::net::centerface::MARGIN;
 use support::deepface::{answers, assert_none, photo};
 use support::world::{World, world};
 
@@ -17,7 +19,7 @@ use support::world::{World, world};
 /// one fake with its border (0.4989) and real without (0.5502).
 const LISTED: [&str; 1] = ["img5.jpg"];
 
-/// A face of 600 x 900 pixels, too large for the detector at full size: `exact` (as DeepFace) sees
+/// A face of some 680 x 940 pixels, too large for the detector at full size: `exact` (as DeepFace) sees
 /// a part of it, from brow to mouth. The reduced look sees it whole, and is surer of it.
 const TOO_LARGE_FOR_EXACT: [&str; 1] = ["img3.jpg"];
 
@@ -71,4 +73,74 @@ fn fast_finds_the_faces_that_exact_finds() {
     println!("median cosine distance {median:.4}");
     assert_none(&wrong, "fast beside exact");
     assert!(median <= 0.05, "{median}");
+}
+
+/// A photograph at another size: its shorter side becomes this long, or stays.
+fn sized(image: &Bgr, short: Option<usize>) -> Bgr {
+    let Some(short) = short else { return image.clone() };
+    let (w, h) = (image.width(), image.height());
+    resize(image, w * short / w.min(h), h * short / w.min(h))
+}
+
+/// Short sides, and the own size of a photograph that is not large. `LIKENESS_SIZES=all` looks at
+/// eight sizes of each.
+fn sizes(image: &Bgr) -> Vec<Option<usize>> {
+    let all = std::env::var_os("LIKENESS_SIZES").is_some_and(|sizes| sizes == "all");
+    let short: &[usize] = if all { &[160, 192, 256, 320, 384, 448, 512] } else { &[192, 320] };
+    let own = (all || image.width() * image.height() <= AUTO_PIXELS).then_some(None);
+    let fitting = short.iter().filter(|short| **short <= image.width().min(image.height()));
+    fitting.copied().map(Some).chain(own).collect()
+}
+
+/// What a margin changes: the worst raw coordinate, and how many faces have another integer.
+#[derive(Default, Debug)]
+struct Effect {
+    worst: f32,
+    changed: usize,
+    other_number: usize,
+}
+
+impl Effect {
+    fn add(&mut self, whole: &Detected, part: &Detected, row: &str) {
+        self.other_number += usize::from(whole.raw.len() != part.raw.len());
+        for ((a, b), (x, y)) in whole.raw.iter().zip(&part.raw).zip(whole.faces.iter().zip(&part.faces)) {
+            let numbers = |raw: &Raw| raw.corners.into_iter().chain(raw.landmarks.into_iter().flatten());
+            let worst = numbers(a).zip(numbers(b)).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
+            let changed = (x.area, x.landmarks) != (y.area, y.landmarks);
+            if worst > 0.0 {
+                println!("  {row}: {worst:.1e} pixels{}", if changed { ", an integer changes" } else { "" });
+            }
+            self.worst = self.worst.max(worst);
+            self.changed += usize::from(changed);
+        }
+    }
+}
+
+#[test]
+fn a_margin_of_the_border_shows_what_the_whole_border_shows() {
+    let Some(world) = world("a_margin_of_the_border_shows_what_the_whole_border_shows") else { return };
+    let mut scratch = Scratch::default();
+    let mut effects = [(64, Effect::default()), (96, Effect::default()), (MARGIN, Effect::default())];
+    let (mut faces, mut pixels) = (0, [0; 2]);
+    for name in answers(&world.folder).images.into_keys() {
+        let image = photo(&world.folder, &name);
+        for image in sizes(&image).into_iter().map(|short| sized(&image, short)) {
+            let look = whole(Size { x: image.width(), y: image.height() });
+            let all = world.finder.look(&mut scratch, &image, look).unwrap();
+            faces += all.faces.len();
+            for (margin, effect) in &mut effects {
+                let part = look.within(*margin);
+                let row = format!("{name} {}x{} margin {margin}", image.width(), image.height());
+                effect.add(&all, &world.finder.look(&mut scratch, &image, part).unwrap(), &row);
+                if *margin == MARGIN && image.width().min(image.height()) >= 320 {
+                    pixels[0] += part.window.width * part.window.height;
+                    pixels[1] += look.window.width * look.window.height;
+                }
+            }
+        }
+    }
+    effects.iter().for_each(|(margin, effect)| println!("margin {margin}: {effect:?} of {faces} faces"));
+    println!("margin {MARGIN}, short sides from 320: {:.2} of the canvas", pixels[0] as f64 / pixels[1] as f64);
+    let chosen = &effects[2].1;
+    assert!(faces > 40 && chosen.worst == 0.0 && chosen.changed == 0 && chosen.other_number == 0, "{chosen:?}");
 }

@@ -4,9 +4,9 @@ use std::fs;
 use std::path::Path;
 
 use likeness::engine::Scratch;
-use likeness::find::Detected;
+use likeness::find::{Detected, Finder};
 use likeness::image::{Bgr, Limits, decode};
-use likeness::pipeline::{Finder, NoAnswer, Stage};
+use likeness::pipeline::{NoAnswer, Stage};
 
 use super::stopwatch::Stopwatch;
 use super::{no_answer, photograph};

@@ -5,16 +5,20 @@
 //! changes a tenth of the pixels. Which one is meant belongs to the contract of the embeddings.
 
 use super::pixels::Bgr;
+use super::resize::Window;
 
 /// Rotates by `degrees`, counter-clockwise in the picture, about `(width / 2, height / 2)` rounded
-/// down; the size stays, and black comes in from outside.
-pub fn rotate(image: &Bgr, degrees: f64) -> Bgr {
+/// down, black coming in from outside; the part of the result that the window shows.
+///
+/// # Panics
+/// Where the window has no pixels.
+pub fn rotate(image: &Bgr, degrees: f64, window: Window) -> Bgr {
     let map = inverse(degrees, (image.width() / 2) as f64, (image.height() / 2) as f64);
-    let mut out = Bgr::black(image.width(), image.height());
-    for y in 0..out.height() {
-        let [row_x, row_y] = map.map(|line| y as f32 * line[1] + line[2]);
+    let mut out = Bgr::black(window.width, window.height);
+    for y in 0..window.height {
+        let [row_x, row_y] = map.map(|line| (window.top + y) as f32 * line[1] + line[2]);
         for (x, pixel) in out.row_mut(y).chunks_exact_mut(3).enumerate() {
-            let along = x as f32;
+            let along = (window.left + x) as f32;
             pixel.copy_from_slice(&cubic(image, along * map[0][0] + row_x, along * map[1][0] + row_y));
         }
     }
@@ -48,7 +52,7 @@ fn cubic(image: &Bgr, x: f32, y: f32) -> [u8; 3] {
     let (left, top) = (left as i64 - 1, top as i64 - 1);
     let mut sum = [0.0_f32; 3];
     for (row, down) in (top..).zip(down) {
-        let line = line(image, left, row, &across);
+        let line = weighed(&neighbours(image, left, row), &across);
         for c in 0..3 {
             sum[c] += line[c] * down;
         }
@@ -56,27 +60,41 @@ fn cubic(image: &Bgr, x: f32, y: f32) -> [u8; 3] {
     sum.map(|value| value.round_ties_even() as u8)
 }
 
-/// Four neighbours of a row, weighted; black where they lie outside.
-fn line(image: &Bgr, left: i64, row: i64, across: &[f32; 4]) -> [f32; 3] {
+fn weighed(pixels: &[u8; 12], across: &[f32; 4]) -> [f32; 3] {
     let mut sum = [0.0_f32; 3];
-    if !(0..image.height() as i64).contains(&row) {
-        return sum;
-    }
-    let bytes = image.row(row as usize);
-    for (column, weight) in (left..).zip(across) {
-        if (0..image.width() as i64).contains(&column) {
-            let at = column as usize * 3;
-            for c in 0..3 {
-                sum[c] += f32::from(bytes[at + c]) * weight;
-            }
+    for (pixel, weight) in pixels.as_chunks::<3>().0.iter().zip(across) {
+        for c in 0..3 {
+            sum[c] += f32::from(pixel[c]) * weight;
         }
     }
     sum
 }
 
+/// Four pixels of a row; black where they lie outside.
+fn neighbours(image: &Bgr, left: i64, row: i64) -> [u8; 12] {
+    let mut out = [0; 12];
+    if !(0..image.height() as i64).contains(&row) {
+        return out;
+    }
+    let bytes = image.row(row as usize);
+    if let Some(pixels) = usize::try_from(left).ok().and_then(|left| bytes.get(left * 3..)?.first_chunk::<12>()) {
+        return *pixels;
+    }
+    for (column, pixel) in (left..).zip(out.as_chunks_mut::<3>().0) {
+        if (0..image.width() as i64).contains(&column) {
+            *pixel = image.pixel(column as usize, row as usize);
+        }
+    }
+    out
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn all(image: &Bgr) -> Window {
+        Window { left: 0, top: 0, width: image.width(), height: image.height() }
+    }
 
     fn pattern(width: usize, height: usize) -> Bgr {
         let value = |at: usize| (at.wrapping_mul(2_654_435_761) >> 7) as u8;
@@ -87,14 +105,14 @@ mod tests {
     fn no_angle_changes_nothing() {
         for (width, height) in [(1, 1), (2, 3), (31, 17), (64, 64)] {
             let image = pattern(width, height);
-            assert_eq!(rotate(&image, 0.0), image, "{width}x{height}");
+            assert_eq!(rotate(&image, 0.0, all(&image)), image, "{width}x{height}");
         }
     }
 
     #[test]
     fn a_quarter_turn_moves_pixels_whole() {
         let image = pattern(32, 32);
-        let turned = rotate(&image, 90.0);
+        let turned = rotate(&image, 90.0, all(&image));
         for (x, y) in [(1, 1), (5, 9), (16, 16), (31, 30)] {
             assert_eq!(turned.pixel(x, y), image.pixel(32 - y, x), "at {x},{y}");
         }
@@ -114,8 +132,10 @@ mod tests {
     fn any_angle_and_size_stays_within_bounds() {
         for degrees in [f64::MIN_POSITIVE, 1e-9, 45.0, 179.999, -179.999, 360.0, 1e6] {
             for (width, height) in [(1, 1), (1, 9), (9, 1), (8, 5)] {
-                let turned = rotate(&pattern(width, height), degrees);
-                assert_eq!((turned.width(), turned.height()), (width, height));
+                let image = pattern(width, height);
+                let turned = rotate(&image, degrees, all(&image));
+                let part = Window { left: width / 2, top: height / 2, width: 1, height: 1 };
+                assert_eq!(rotate(&image, degrees, part).pixel(0, 0), turned.pixel(part.left, part.top));
             }
         }
     }

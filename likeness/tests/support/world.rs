@@ -4,8 +4,9 @@ use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
 use likeness::engine::KernelSet;
+use likeness::find::Finder;
 use likeness::net::{Detector, Embedder, SpoofV1Se, SpoofV2};
-use likeness::pipeline::{Finder, Identity};
+use likeness::pipeline::Identity;
 use likeness::spoof::SpoofPair;
 
 use super::{CENTERFACE, FACENET512, SPOOF_V1SE, SPOOF_V2, testdata, weights};
