@@ -34,6 +34,10 @@ demo:
 bench:
     tools/bench
 
+# the engine in turns with ONNX Runtime: CPU time and ratios
+bench-engine *options:
+    tools/bench-likeness {{options}}
+
 # damaged weight files: who refuses them, and the smallest change that the self-test sees
 corruption:
     cargo test --locked -p likeness --test corruption -- --nocapture --test-threads=1
