@@ -1,7 +1,8 @@
 //! The network as plain layers, so that another engine can run it as a peer and be compared.
 
 use super::graph::{Simple, Window};
-use super::network::{Network, Op};
+use super::network::Network;
+use super::op::Op;
 use super::packed::Packed;
 use super::{Activation, Padding};
 

@@ -8,12 +8,14 @@
 
 mod aligned;
 mod border;
+mod builder;
 mod conv;
 mod error;
 mod export;
 mod graph;
 pub mod kernel;
 mod network;
+mod op;
 mod packed;
 mod plan;
 #[cfg(test)]
@@ -26,8 +28,9 @@ mod tests;
 mod view;
 
 pub use border::{Canvas, Region};
+pub use builder::Builder;
 pub use error::{LoadError, RunError};
 pub use export::Layer;
-pub use graph::{Activation, Builder, Dims, Filter, Fold, Padding, Shape, Value};
+pub use graph::{Activation, Dims, Filter, Fold, Padding, Shape, Value};
 pub use kernel::KernelSet;
 pub use network::{Network, Scratch, Tensor};

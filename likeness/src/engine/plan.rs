@@ -5,7 +5,7 @@
 //! Parts of a concatenation are written in place. Buffers are shared by what never lives together.
 
 use super::graph::{Simple, Value};
-use super::network::{Node, Op};
+use super::op::{Node, Op};
 
 /// A sum fused into a convolution: `then(with + scale * result)`.
 #[derive(Clone, Copy, Debug, PartialEq)]

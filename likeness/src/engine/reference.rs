@@ -4,7 +4,8 @@
 //! zero, the bias added last; a product is rounded before it is added.
 
 use super::graph::{Simple, Value, Window};
-use super::network::{Network, Op, Tensor};
+use super::network::{Network, Tensor};
+use super::op::Op;
 use super::packed::Packed;
 use super::{RunError, Shape};
 

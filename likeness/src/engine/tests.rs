@@ -1,6 +1,6 @@
 //! The fast executor against the obvious one, on random networks, for every kernel set here.
 
-use super::network::Op;
+use super::op::Op;
 use super::{Activation, Builder, Canvas, Dims, Filter, Fold, KernelSet, LoadError, Network, Padding, RunError};
 use super::{Region, Scratch, Shape, Tensor, Value, reference};
 

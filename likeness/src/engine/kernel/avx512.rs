@@ -4,7 +4,8 @@
 
 use std::arch::x86_64::*;
 
-use super::simd::{self, Simd, conv_for, depthwise as any_depthwise, tile, tiles};
+use super::deep;
+use super::simd::{self, Simd, conv_for, tile, tiles};
 use super::task::{Conv, Depthwise, Extent};
 
 struct Avx512;
@@ -80,9 +81,9 @@ pub(super) unsafe fn depthwise(task: &Depthwise, extent: Extent, out: &mut [f32]
     // SAFETY: the caller's.
     unsafe {
         match shape {
-            ((3, 3), 1) => any_depthwise::<Avx512, 3, 1>(task, extent, out),
-            ((3, 3), 2) => any_depthwise::<Avx512, 3, 2>(task, extent, out),
-            _ => any_depthwise::<Avx512, 0, 0>(task, extent, out),
+            ((3, 3), 1) => deep::depthwise::<Avx512, 3, 1>(task, extent, out),
+            ((3, 3), 2) => deep::depthwise::<Avx512, 3, 2>(task, extent, out),
+            _ => deep::depthwise::<Avx512, 0, 0>(task, extent, out),
         }
     }
 }

@@ -9,6 +9,8 @@
 mod avx2;
 #[cfg(target_arch = "x86_64")]
 mod avx512;
+#[cfg_attr(not(any(target_arch = "x86_64", target_arch = "aarch64")), allow(dead_code, reason = "no vectors here"))]
+mod deep;
 #[cfg(all(test, not(target_arch = "aarch64")))]
 mod emulated;
 #[cfg(any(test, target_arch = "aarch64"))]

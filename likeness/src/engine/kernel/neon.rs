@@ -8,9 +8,10 @@
 #[cfg(target_arch = "aarch64")]
 use std::arch::aarch64::*;
 
+use super::deep;
 #[cfg(not(target_arch = "aarch64"))]
 use super::emulated::*;
-use super::simd::{self, Simd, conv_for, depthwise as any_depthwise, tile, tiles};
+use super::simd::{self, Simd, conv_for, tile, tiles};
 use super::task::{Conv, Depthwise, Extent};
 
 struct Neon;
@@ -94,9 +95,9 @@ pub(super) unsafe fn depthwise(task: &Depthwise, extent: Extent, out: &mut [f32]
     // SAFETY: the caller's.
     unsafe {
         match shape {
-            ((3, 3), 1) => any_depthwise::<Neon, 3, 1>(task, extent, out),
-            ((3, 3), 2) => any_depthwise::<Neon, 3, 2>(task, extent, out),
-            _ => any_depthwise::<Neon, 0, 0>(task, extent, out),
+            ((3, 3), 1) => deep::depthwise::<Neon, 3, 1>(task, extent, out),
+            ((3, 3), 2) => deep::depthwise::<Neon, 3, 2>(task, extent, out),
+            _ => deep::depthwise::<Neon, 0, 0>(task, extent, out),
         }
     }
 }
