@@ -54,9 +54,9 @@ impl Role {
     /// The commands that can't answer without it.
     fn lost(self) -> &'static str {
         match self {
-            Self::Detector => "detect, live, embed and compare",
-            Self::SpoofNear | Self::SpoofFar => "live and compare",
-            Self::Embedder => "embed and compare",
+            Self::Detector => "`detect`, `live`, `embed` and `compare`",
+            Self::SpoofNear | Self::SpoofFar => "`live` and `compare`",
+            Self::Embedder => "`embed` and `compare`",
         }
     }
 }
@@ -154,7 +154,7 @@ impl Loader {
 }
 
 fn missing(role: Role, path: &str, why: &str) -> Failure {
-    let what = format!("no {}: {path} is not held\n{why}\nwithout it: no {}", role.name(), role.lost());
+    let what = format!("no {}: {path} is not held\n{why}\nwithout it {} can't answer", role.name(), role.lost());
     Failure::new(Exit::WeightsMissing, what)
         .hint("`ballast heal` or `ballast fetch` brings it; --weights DIR names a folder that has it")
 }

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use likeness::detect::{Area, Face, Size, inside};
 use likeness::find::{Detected, Look};
+use likeness::judge::{Compared, Examined};
 use likeness::liveness::Liveness;
-use likeness::pipeline::{Compared, Examined};
 use likeness::verdict::Reason;
 use serde::Serialize;
 

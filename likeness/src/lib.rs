@@ -13,6 +13,7 @@ pub mod embed;
 pub mod engine;
 pub mod find;
 pub mod image;
+pub mod judge;
 pub mod liveness;
 pub mod net;
 pub mod pipeline;

@@ -1,13 +1,13 @@
-//! From photographs to a verdict. Knows no HTTP, path, clock or thread.
+//! The steps from a photograph to what a verdict is made of. Knows no HTTP, path, clock or thread.
 //!
 //! Each part takes its networks by value: [`Finder`] the detector, [`SpoofPair`] both spoof
-//! networks, [`Identity`] the embedder. Only a [`Judge`], which owns all three, reaches a
-//! [`Verdict`]: a judge without spoof detection can't be built. The caller keeps the buffers
-//! ([`Scratch`], one per thread), and may watch the stages go by, with a clock of his own.
+//! networks, [`Identity`] the embedder; only a [`Judge`](crate::judge::Judge), which owns all three,
+//! reaches a verdict. The caller keeps the buffers ([`Scratch`], one per thread), and may watch the
+//! stages go by, with a clock of his own.
 
 use std::fmt;
 
-use crate::align::{aligned, unaligned};
+use crate::align::aligned;
 use crate::contract::ContractId;
 use crate::detect::Face;
 use crate::embed::{self, Embedding, OtherContract};
@@ -15,11 +15,9 @@ use crate::engine::{RunError, Scratch};
 use crate::find::{Detected, FindError, Finder, Look, Mode};
 use crate::image::{self, Bgr, DecodeError};
 use crate::liveness::{self, Liveness};
-use crate::net::{Digest, Embedder};
+use crate::net::Embedder;
 use crate::quality::{self, Unfit};
-use crate::selftest::SelfTest;
 use crate::spoof::SpoofPair;
-use crate::verdict::{Comparison, Reference, Verdict, decide};
 
 /// The embedder, and the contract that its embeddings are made under.
 pub struct Identity {
@@ -252,144 +250,6 @@ pub fn embedding(
     let embedding = identity.embed(scratch, &face)?.ok_or(nothing)?;
     watch(Stage::Embed);
     Ok(embedding)
-}
-
-/// A face cut out as it stands, for callers that do without alignment.
-pub fn cut(subject: &Subject) -> Option<Bgr> {
-    unaligned(&subject.image, &subject.face)
-}
-
-/// One examined photograph.
-#[derive(Debug, Clone)]
-pub struct Examined {
-    /// How it was looked.
-    pub look: Look,
-    /// The face.
-    pub face: Face,
-    /// Live, spoof or neither.
-    pub liveness: Liveness,
-    /// Who.
-    pub embedding: Embedding,
-}
-
-/// Two photographs, compared.
-#[derive(Debug, Clone)]
-pub struct Compared {
-    /// Both photographs.
-    pub examined: [Examined; 2],
-    /// How far apart.
-    pub comparison: Comparison,
-    /// The verdict.
-    pub verdict: Verdict,
-}
-
-/// A photograph that gave no answer: the first or the second.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Stopped {
-    /// 0 or 1.
-    pub photograph: usize,
-    /// Why.
-    pub why: NoAnswer,
-}
-
-/// All four networks. The only one who reaches a verdict.
-pub struct Judge {
-    name: String,
-    finder: Finder,
-    pair: SpoofPair,
-    identity: Identity,
-}
-
-/// A network of a bundle.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Member<'a> {
-    /// What it is for.
-    pub role: &'static str,
-    /// Its architecture.
-    pub network: &'static str,
-    /// The file that it was loaded from.
-    pub digest: Digest,
-    /// What the self-test found.
-    pub tested: &'a SelfTest,
-}
-
-impl Judge {
-    /// Takes all networks, under a name for the bundle. The embedder's faces must come from this
-    /// finder, or its contract would be another.
-    ///
-    /// # Errors
-    /// [`OtherContract`]: the identity was made for another detector.
-    pub fn new(name: &str, finder: Finder, pair: SpoofPair, identity: Identity) -> Result<Self, OtherContract> {
-        let expected = ContractId::of(finder.detector(), &identity.embedder);
-        if identity.contract != expected {
-            return Err(OtherContract { expected, found: identity.contract });
-        }
-        Ok(Self { name: name.to_owned(), finder, pair, identity })
-    }
-
-    /// The bundle's name.
-    pub fn name(&self) -> &str {
-        &self.name
-    }
-
-    /// The contract of its embeddings.
-    pub fn contract(&self) -> ContractId {
-        self.identity.contract
-    }
-
-    /// Its networks, by role.
-    pub fn members(&self) -> [Member<'_>; 4] {
-        fn member<'a>(role: &'static str, network: &'static str, tested: &'a SelfTest) -> Member<'a> {
-            Member { role, network, digest: tested.digest(), tested }
-        }
-        [
-            member("detector", "CenterFace", self.finder.detector().tested()),
-            member("spoof 2.7", "MiniFASNetV2", self.pair.v2().tested()),
-            member("spoof 4.0", "MiniFASNetV1SE", self.pair.v1se().tested()),
-            member("embedder", "Facenet512", self.identity.embedder.tested()),
-        ]
-    }
-
-    /// Examines one photograph.
-    ///
-    /// # Errors
-    /// [`NoAnswer`]
-    pub fn examine(
-        &self,
-        scratch: &mut Scratch,
-        bytes: &[u8],
-        options: &Options,
-        watch: Watch,
-    ) -> Result<Examined, NoAnswer> {
-        let subject = subject(&self.finder, scratch, bytes, options, watch)?;
-        let liveness = liveness(&self.pair, scratch, &subject, options, watch)?;
-        let embedding = embedding(&self.identity, scratch, &subject, watch)?;
-        Ok(Examined { look: subject.look, face: subject.face, liveness, embedding })
-    }
-
-    /// Compares two photographs; both must be live to be accepted.
-    ///
-    /// # Errors
-    /// [`Stopped`] says which photograph gave no answer, and why.
-    pub fn compare(
-        &self,
-        scratch: &mut Scratch,
-        photographs: [&[u8]; 2],
-        options: &Options,
-        mut watch: impl FnMut(usize, Stage),
-    ) -> Result<Compared, Stopped> {
-        let mut examine = |photograph: usize| {
-            let mut watch = |stage| watch(photograph, stage);
-            let examined = self.examine(scratch, photographs[photograph], options, &mut watch);
-            examined.map_err(|why| Stopped { photograph, why })
-        };
-        let examined = [examine(0)?, examine(1)?];
-        let [a, b] = &examined;
-        let comparison = Comparison::of(&a.embedding, &b.embedding, options.distance);
-        let comparison = comparison.map_err(|why| Stopped { photograph: 1, why: why.into() })?;
-        let verdict = decide(&a.liveness, Reference::Photograph(&b.liveness), &comparison);
-        Ok(Compared { examined, comparison, verdict })
-    }
 }
 
 #[cfg(test)]

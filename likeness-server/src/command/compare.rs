@@ -1,7 +1,8 @@
 //! `likeness compare`: the verdict on two photographs.
 
 use likeness::engine::Scratch;
-use likeness::pipeline::{Judge, NoAnswer, Options};
+use likeness::judge::Judge;
+use likeness::pipeline::{NoAnswer, Options};
 use likeness::verdict::Verdict;
 
 use super::stopwatch::Stopwatch;

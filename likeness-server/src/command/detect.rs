@@ -20,7 +20,7 @@ use crate::report::DetectTold;
 /// Runs it.
 ///
 /// # Errors
-/// A weight, a file or a photograph that is not right; photographs before it are answered.
+/// A weight, a file or a photograph that is not right: then none is answered.
 pub fn run(args: &Detect) -> Result<Exit, Failure> {
     if args.draw.is_some() && args.images.len() > 1 {
         let found = args.images.len();
