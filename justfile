@@ -22,6 +22,10 @@ lint:
 parity:
     LIKENESS_SIZES=all cargo test -p likeness --locked --test parity --test modes -- --nocapture --test-threads 1
 
+# CPU time of each stage of comparing two photographs of the test data
+stages shared="../shared":
+    cargo run -q --release -p likeness --example stages -- {{shared}}/weights facenet512_synthetic.h5 {{shared}}/images/image_T1.jpg {{shared}}/images/img51.jpg
+
 # the static entrypoint, with its size
 static:
     tools/static

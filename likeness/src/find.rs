@@ -178,9 +178,8 @@ impl Look {
 
 /// First pixel and length of the photograph and its margin in the network's input, on its grid.
 fn span(border: usize, image: usize, canvas: usize, net: usize, margin: usize) -> (usize, usize) {
-    // The resampling reads a pixel beyond on each side.
-    let first = (border * net / canvas).saturating_sub(margin + 1) / MULTIPLE * MULTIPLE;
-    let end = up(((border + image) * net).div_ceil(canvas) + margin + 1).min(net);
+    let first = (border * net / canvas).saturating_sub(margin) / MULTIPLE * MULTIPLE;
+    let end = up(((border + image) * net).div_ceil(canvas) + margin).min(net);
     (first, end - first)
 }
 

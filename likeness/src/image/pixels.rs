@@ -88,8 +88,10 @@ impl Bgr {
 
     /// The pixels as the detector takes them: red first, 0 to 255.
     pub fn to_rgb(&self) -> Vec<f32> {
-        let mut out = Vec::with_capacity(self.data.len());
-        out.extend(self.data.chunks_exact(3).flat_map(|pixel| [pixel[2], pixel[1], pixel[0]].map(f32::from)));
+        let mut out = vec![0.0; self.data.len()];
+        for (rgb, bgr) in out.as_chunks_mut::<3>().0.iter_mut().zip(self.data.as_chunks::<3>().0) {
+            *rgb = [f32::from(bgr[2]), f32::from(bgr[1]), f32::from(bgr[0])];
+        }
         out
     }
 

@@ -135,13 +135,12 @@ impl Lines<'_> {
 
 fn across(source: Option<&[u8]>, columns: &[Tap], out: &mut Vec<i32>) {
     out.clear();
-    let Some(source) = source else {
-        out.resize(columns.len() * 3, 0);
-        return;
-    };
-    for Tap { at: [a, b], weight } in columns {
-        let (a, b) = (&source[*a..*a + 3], &source[*b..*b + 3]);
-        out.extend((0..3).map(|c| i32::from(a[c]) * weight[0] + i32::from(b[c]) * weight[1]));
+    out.resize(columns.len() * 3, 0);
+    let Some(source) = source else { return };
+    for (out, Tap { at: [a, b], weight }) in out.as_chunks_mut::<3>().0.iter_mut().zip(columns) {
+        let pixel = |at: usize| source[at..].first_chunk::<3>().map_or([0; 3], |pixel| pixel.map(i32::from));
+        let (a, b) = (pixel(*a), pixel(*b));
+        *out = std::array::from_fn(|c| a[c] * weight[0] + b[c] * weight[1]);
     }
 }
 
