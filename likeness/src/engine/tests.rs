@@ -222,6 +222,38 @@ fn every_kernel_set_agrees_with_the_obvious_executor_on_random_networks() {
     assert!(failures.is_empty(), "{} differ:\n{}", failures.len(), failures.join("\n"));
 }
 
+#[test]
+fn every_number_of_channels_and_pixels_that_a_tile_can_have() {
+    let mut failures = Vec::new();
+    for set in KernelSet::available() {
+        let mut scratch = Scratch::default();
+        for out in 1..=66 {
+            let shape = Shape { n: 1, h: 1, w: 1 + out % 29, c: 5 };
+            let builder = Builder::new(set, shape.c);
+            let mut maker = Maker { dice: Dice(out as u64), builder, values: Vec::new() };
+            let input = maker.dice.reals(shape.len());
+            let dims = Dims { out, input: 5, h: 1, w: 3 };
+            let (bytes, fold) = maker.filter(dims);
+            let filter = Filter::oihw("dense", &bytes, dims);
+            let mut outputs = Vec::new();
+            for activation in [Activation::None, Activation::Relu, Activation::Prelu(maker.dice.reals(out))] {
+                let x = Value(0);
+                let conv = |b: &mut Builder| b.conv(x, &filter, &fold, 1, Padding::same(dims), &activation).unwrap();
+                let (first, second) = (conv(&mut maker.builder), conv(&mut maker.builder));
+                outputs.extend([first, maker.builder.add_scaled(first, second, 0.5, &Activation::Relu)]);
+            }
+            let network = maker.builder.finish(&outputs).unwrap();
+            let wanted = reference::run(&network, shape, &input).unwrap();
+            let found = network.forward(&mut scratch, shape, &input).unwrap();
+            let worst = found.iter().zip(&wanted).map(|(a, b)| difference(a, b)).fold(0.0, f32::max);
+            if worst > 1e-5 {
+                failures.push(format!("{set}: {out} channels of {} pixels: {worst:e}", shape.w));
+            }
+        }
+    }
+    assert!(failures.is_empty(), "{}", failures.join("\n"));
+}
+
 /// All ten operators, each on the way to the output.
 fn every_operator(set: KernelSet) -> (Network, Shape, Vec<f32>) {
     let shape = Shape { n: 1, h: 13, w: 11, c: 5 };
