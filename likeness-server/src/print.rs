@@ -2,7 +2,9 @@
 //!
 //! Rules: an answer goes to stdout, a failure to stderr. Lines begin lower case and end without a
 //! period. A failure is `error:`, then `hint:`. Digests stand whole, on lines of their own.
-#![expect(clippy::print_stdout, clippy::print_stderr, reason = "this is the one place that prints")]
+#![expect(clippy::print_stderr, reason = "this is the one place that prints")]
+
+use std::io::Write;
 
 use serde::Serialize;
 
@@ -16,9 +18,10 @@ pub fn failure(failure: &Failure) {
 
 /// An answer: as JSON, or as the lines that a person reads.
 pub fn answer<T: Serialize>(answer: &T, json: bool, lines: impl FnOnce(&T) -> String) {
-    if !json {
-        print!("{}", lines(answer));
-    } else if let Ok(text) = serde_json::to_string_pretty(answer) {
-        println!("{text}");
-    }
+    let text = match json {
+        false => lines(answer),
+        true => serde_json::to_string_pretty(answer).map(|text| text + "\n").unwrap_or_default(),
+    };
+    // A reader that went away (`| head`) is no failure.
+    let _ = std::io::stdout().write_all(text.as_bytes());
 }

@@ -7,7 +7,7 @@ use super::decode::{DecodeError, Format, Limits};
 use super::pixels::Bgr;
 
 /// Scans of a progressive file; real ones have about ten.
-const MAX_SCANS: usize = 64;
+const MAX_SCANS: usize = 32;
 
 /// Bytes of working memory that a pixel may cost: coefficients and planes of a progressive file
 /// without subsampling, with room.
