@@ -1,8 +1,10 @@
 //! Facts about this process and its file systems, read once and only read.
 
 use std::fs;
+use std::num::NonZeroUsize;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 
 use ballast::disk::{Kind, Stat};
 use ballast::plan::{Caps, Fs, Ids, Volume, VolumeFacts, Who};
@@ -154,9 +156,9 @@ pub fn ancestors(path: &Path) -> Vec<Stat> {
     path.ancestors().skip(1).filter_map(reach).collect()
 }
 
-/// Cores that this container may use, at most eight.
-pub fn threads() -> std::num::NonZeroUsize {
-    let one = std::num::NonZeroUsize::MIN;
-    let cores = std::thread::available_parallelism().unwrap_or(one);
-    cores.min(one.saturating_add(7))
+/// Cores that this container may use, at most eight. Asked once: the answer takes several files.
+pub fn threads() -> NonZeroUsize {
+    static THREADS: OnceLock<NonZeroUsize> = OnceLock::new();
+    const MOST: NonZeroUsize = NonZeroUsize::new(8).expect("not zero");
+    *THREADS.get_or_init(|| std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN).min(MOST))
 }

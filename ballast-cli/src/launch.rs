@@ -63,7 +63,7 @@ pub fn drop_to(target: &Identity, options: &DropOptions) -> Result<Dropped, Laun
         refuse_the_impossible(target, &ids, &caps)?;
     }
     if target.uid != 0 && caps.has(Caps::SETPCAP) {
-        caps::clear_bounding(&caps).map_err(|errno| not_proven(target, "an empty bounding set", &errno))?;
+        caps::clear_bounding().map_err(|errno| not_proven(target, "an empty bounding set", &errno))?;
     }
     if !ids.are(target) || ids.groups != target.groups {
         become_target(target, &ids, &caps)?;
@@ -74,11 +74,11 @@ pub fn drop_to(target: &Identity, options: &DropOptions) -> Result<Dropped, Laun
 
 /// Stays who the process is, with the same proof. HOME is left as found.
 pub fn stay(options: &DropOptions) -> Result<Dropped, LaunchError> {
-    let groups = unistd::getgroups().unwrap_or_default();
+    let groups = rustix::process::getgroups().unwrap_or_default();
     let identity = Identity {
         uid: unistd::geteuid().as_raw(),
         gid: unistd::getegid().as_raw(),
-        groups: groups.into_iter().map(Gid::as_raw).collect(),
+        groups: groups.into_iter().map(rustix::process::Gid::as_raw).collect(),
         home: PathBuf::new(),
         name: None,
     };
@@ -96,11 +96,11 @@ struct Ids {
 impl Ids {
     fn read() -> nix::Result<Self> {
         let (user, group) = (unistd::getresuid()?, unistd::getresgid()?);
-        let groups = unistd::getgroups()?;
+        let groups = rustix::process::getgroups().map_err(|errno| Errno::from_raw(errno.raw_os_error()))?;
         Ok(Self {
             uids: [user.real, user.effective, user.saved].map(Uid::as_raw),
             gids: [group.real, group.effective, group.saved].map(Gid::as_raw),
-            groups: groups.into_iter().map(Gid::as_raw).collect(),
+            groups: groups.into_iter().map(rustix::process::Gid::as_raw).collect(),
         })
     }
 

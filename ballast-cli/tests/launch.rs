@@ -36,7 +36,8 @@ impl Stage {
         let dir = TempDir::new().unwrap();
         fs::set_permissions(dir.path(), PermissionsExt::from_mode(0o755)).unwrap();
         let program = std::env::var_os("BALLAST_BIN").unwrap_or(env!("CARGO_BIN_EXE_ballast").into());
-        fs::copy(program, dir.path().join("ballast")).unwrap();
+        // By a process of its own: what another test forks meanwhile must not hold it open for writing.
+        assert!(Command::new("cp").arg(program).arg(dir.path().join("ballast")).status().unwrap().success());
         fs::write(dir.path().join("passwd"), PASSWD).unwrap();
         fs::write(dir.path().join("group"), GROUP).unwrap();
         Self { dir }

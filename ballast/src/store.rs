@@ -240,6 +240,9 @@ fn run<D: Disk>(disk: &D, jobs: &[Job<D>], threads: NonZeroUsize) -> Vec<(usize,
     let answers: Vec<_> = jobs.iter().map(|job| Mutex::new((job.at, Answer::default()))).collect();
     let next = AtomicUsize::new(0);
     let steps: Vec<(usize, u64)> = order(jobs);
+    if steps.is_empty() {
+        return answers.into_iter().map(settled).collect();
+    }
     let work = || {
         let mut buffer = Buffer::new(BUFFER);
         while let Some(&(job, chunk)) = steps.get(next.fetch_add(1, Ordering::Relaxed)) {
@@ -261,7 +264,11 @@ fn run<D: Disk>(disk: &D, jobs: &[Job<D>], threads: NonZeroUsize) -> Vec<(usize,
         }
         work();
     });
-    answers.into_iter().map(|answer| answer.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner)).collect()
+    answers.into_iter().map(settled).collect()
+}
+
+fn settled<T>(answer: Mutex<T>) -> T {
+    answer.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner)
 }
 
 /// Whole-file steps first and longest first, since they can't be shared.

@@ -1,4 +1,4 @@
-//! The five capability sets of this thread: read, emptied, and shown to be empty.
+//! The capability sets of this thread: read, emptied, and shown to be empty.
 //!
 //! Capabilities belong to a thread; exec ends every other thread, so what holds for the
 //! caller of exec holds for the command. Touches this thread's own sets and nothing else.
@@ -14,8 +14,6 @@ pub struct Caps {
     pub permitted: u64,
     /// What the kernel asks for now.
     pub effective: u64,
-    /// The most that an exec could ever give.
-    pub bounding: u64,
     /// What an exec of a plain program keeps.
     pub ambient: u64,
     /// What an exec of a program with file capabilities could keep.
@@ -46,22 +44,23 @@ impl Caps {
         self.permitted | self.effective | self.inheritable | self.ambient == 0
     }
 
+    /// All but the bounding set, which takes no part in whether root is gone.
     pub(super) fn read() -> io::Result<Self> {
         let sets = os::capabilities(None)?;
         Ok(Self {
             permitted: sets.permitted.bits(),
             effective: sets.effective.bits(),
-            bounding: collect(os::capability_is_in_bounding_set)?,
             ambient: collect(os::capability_is_in_ambient_set)?,
             inheritable: sets.inheritable.bits(),
         })
     }
 }
 
-/// This thread's sets; all empty where the kernel refuses to tell, so that nothing is
+/// The effective set alone: one call. Empty where the kernel refuses to tell, so that nothing is
 /// attempted on the strength of a guess.
 pub fn capabilities() -> Caps {
-    Caps::read().unwrap_or_default()
+    let effective = os::capabilities(None).map_or(0, |sets| sets.effective.bits());
+    Caps { effective, ..Caps::default() }
 }
 
 /// Asks for each capability in turn until the kernel knows no further number.
@@ -78,12 +77,16 @@ fn collect(is_in: impl Fn(CapabilitySet) -> io::Result<bool>) -> io::Result<u64>
     Ok(found)
 }
 
-/// Empties the bounding set. Needs SETPCAP.
-pub(super) fn clear_bounding(caps: &Caps) -> io::Result<()> {
-    (0..64)
-        .map(|number| 1 << number)
-        .filter(|one| caps.bounding & one != 0)
-        .try_for_each(|one| os::remove_capability_from_bounding_set(CapabilitySet::from_bits_retain(one)))
+/// Empties the bounding set, until the kernel knows no further number. Needs SETPCAP.
+pub(super) fn clear_bounding() -> io::Result<()> {
+    for number in 0..64 {
+        match os::remove_capability_from_bounding_set(CapabilitySet::from_bits_retain(1 << number)) {
+            Ok(()) => {}
+            Err(Errno::INVAL) => break,
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(())
 }
 
 /// Empties the other four.

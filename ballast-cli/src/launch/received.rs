@@ -1,15 +1,15 @@
 //! The signal state that this process was started with, and the way back to it.
 //!
-//! Rust's runtime ignores SIGPIPE before `main`, and an ignored signal survives exec. So the
-//! state is recorded by a constructor that the loader runs before the runtime, and put back
-//! just before exec. Handlers need no care: exec resets them. Touches signal dispositions and
-//! the caller's mask.
+//! Rust's runtime ignores SIGPIPE before `main`, and an ignored signal survives exec. So what
+//! SIGPIPE did is recorded by a constructor that the loader runs before the runtime, and put back
+//! just before exec. No other signal is ever ignored here, and handlers need no care: exec resets
+//! them. Touches signal dispositions and the caller's mask.
 
-use std::sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering::Relaxed};
 
 use nix::libc;
 
-static IGNORED: AtomicU64 = AtomicU64::new(0);
+static PIPE_IGNORED: AtomicBool = AtomicBool::new(false);
 static BLOCKED: AtomicU64 = AtomicU64::new(0);
 /// No umask yet.
 const UNSET: u32 = u32::MAX;
@@ -51,21 +51,14 @@ extern "C" fn end(signal: i32) {
 static BEFORE_MAIN: extern "C" fn() = record;
 
 extern "C" fn record() {
-    let ignored = signals().filter(|&signal| disposition(signal) == Some(libc::SIG_IGN));
-    IGNORED.store(ignored.fold(0, |set, signal| set | bit(signal)), Relaxed);
+    PIPE_IGNORED.store(disposition(libc::SIGPIPE) == Some(libc::SIG_IGN), Relaxed);
     BLOCKED.store(blocked(), Relaxed);
 }
 
 /// Makes dispositions, mask and umask those that were received.
 pub(super) fn restore() {
-    for signal in signals() {
-        let ignored = disposition(signal) == Some(libc::SIG_IGN);
-        match IGNORED.load(Relaxed) & bit(signal) != 0 {
-            true if !ignored => set_disposition(signal, libc::SIG_IGN),
-            false if ignored => set_disposition(signal, libc::SIG_DFL),
-            _ => {}
-        }
-    }
+    let pipe = if PIPE_IGNORED.load(Relaxed) { libc::SIG_IGN } else { libc::SIG_DFL };
+    set_disposition(libc::SIGPIPE, pipe);
     set_blocked(BLOCKED.load(Relaxed));
     let umask = UMASK.load(Relaxed);
     if umask != UNSET {
