@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use ballast::digest::Digest;
 use ballast::disk::{self, LinuxDisk};
-use ballast::firmness::{self, Firmness};
+use ballast::firmness::Firmness;
 use ballast::heal::{self, Outcome};
 use ballast::lock::Need;
 use ballast::place::Origin;
@@ -20,6 +20,7 @@ use rustix::io::Errno;
 
 use crate::apply;
 use crate::args::{Healing, HoldArg};
+use crate::custody::Custody;
 use crate::dirs::{self, RootStep};
 use crate::exit::{Exit, Failure};
 use crate::facts;
@@ -143,10 +144,8 @@ impl Boot<'_> {
 
     /// The weights, with receipts where the place is firm enough for them.
     fn wanted(&self, root: &Path) -> Vec<Wanted<'_>> {
-        let firm = |wanted: &Wanted| {
-            let path = root.join(wanted.weight.path.as_str());
-            matches!(firmness_of(&path, self.guarded, self.groups), Some(Firmness::ImageLayer | Firmness::Sticky))
-        };
+        let custody = Custody::new(self.guarded, self.groups);
+        let firm = |wanted: &Wanted| custody.is_firm(&root.join(wanted.weight.path.as_str()));
         let mut all = self.setting.all_wanted();
         if let Some(receipts) = self.receipts {
             for wanted in all.iter_mut().filter(|wanted| firm(wanted)) {
@@ -170,10 +169,11 @@ impl Boot<'_> {
     }
 
     fn report(&self, plan: Plan, refused: Vec<String>, best: Option<Attempt>) -> Report {
+        let custody = Custody::new(self.guarded, self.groups);
         let weights = self.setting.lock.weights.iter().enumerate().map(|(at, weight)| match &best {
             Some(Attempt { served, outcomes }) => {
                 let path = served.root.join(weight.path.as_str());
-                let kept = outcomes[at].is_right().then(|| firmness_of(&path, self.guarded, self.groups)).flatten();
+                let kept = outcomes[at].is_right().then(|| custody.firmness(&path)).flatten();
                 WeightLine::new(weight, &outcomes[at], kept)
             }
             None => WeightLine::new(weight, &Outcome::missing(), None),
@@ -218,12 +218,6 @@ impl apply::Judge<Attempt> for Boot<'_> {
             })
             .collect()
     }
-}
-
-/// How firmly a served file is kept from the app.
-pub fn firmness_of(path: &Path, app: Ids, groups: &[u32]) -> Option<Firmness> {
-    let file = facts::reach(path)?;
-    Some(firmness::judge(&file, &facts::ancestors(path), facts::read_only(path), app, groups))
 }
 
 /// The root that the app must read, as the variable's value.

@@ -1,6 +1,7 @@
 //! Facts about this process and its file systems, read once and only read.
 
 use std::fs;
+use std::io::Read as _;
 use std::num::NonZeroUsize;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
@@ -40,7 +41,7 @@ pub fn who() -> Who {
 /// Whether this user namespace has these ids. Without a readable map the kernel has the word.
 pub fn mapped(ids: Ids) -> bool {
     let has = |map: &str, id: u32| {
-        let Ok(text) = fs::read_to_string(map) else { return true };
+        let Ok(text) = text(map) else { return true };
         text.lines().any(|line| {
             let numbers: Vec<u64> = line.split_whitespace().filter_map(|word| word.parse().ok()).collect();
             matches!(numbers[..], [first, _, count] if (first..first + count).contains(&u64::from(id)))
@@ -104,17 +105,24 @@ fn mount_point(path: &Path) -> bool {
     path.parent().is_some_and(|parent| device(parent) != device(path))
 }
 
+/// A small file of the kernel's, whose length nobody knows before it is read: in one read.
+pub fn text(path: impl AsRef<Path>) -> std::io::Result<String> {
+    let mut text = String::with_capacity(4096);
+    fs::File::open(path)?.take(1 << 20).read_to_string(&mut text)?;
+    Ok(text)
+}
+
 /// The memory limit of this container's control group, version 2 or 1.
 pub fn memory_limit() -> Option<u64> {
     ["/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes"]
         .iter()
-        .find_map(|file| fs::read_to_string(file).ok()?.trim().parse::<u64>().ok())
+        .find_map(|file| text(file).ok()?.trim().parse::<u64>().ok())
         .filter(|limit| *limit < 1 << 60)
 }
 
 /// The most memory that this process ever held, in KiB.
 pub fn peak_kib() -> Option<u64> {
-    let status = fs::read_to_string("/proc/self/status").ok()?;
+    let status = text("/proc/self/status").ok()?;
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
     line.trim().strip_suffix(" kB")?.parse().ok()
 }

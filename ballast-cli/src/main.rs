@@ -6,6 +6,7 @@ mod apply;
 mod args;
 mod boot;
 mod command;
+mod custody;
 mod dirs;
 mod doctor;
 mod exit;

@@ -98,8 +98,8 @@ pub struct Written {
 
 /// Names this boot: the kernel's, and the container's by the start of its first process.
 pub fn boot_id() -> String {
-    let kernel = fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default();
-    let first = fs::read_to_string("/proc/1/stat").unwrap_or_default();
+    let kernel = crate::facts::text("/proc/sys/kernel/random/boot_id").unwrap_or_default();
+    let first = crate::facts::text("/proc/1/stat").unwrap_or_default();
     // The name in parentheses may hold anything; the start time is field 22, 20 after it.
     let started = first.rsplit_once(')').and_then(|(_, rest)| rest.split_whitespace().nth(19)).unwrap_or("?");
     let namespace = fs::read_link("/proc/self/ns/pid").map(|link| link.display().to_string()).unwrap_or_default();

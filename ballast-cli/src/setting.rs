@@ -7,13 +7,13 @@ use std::fs::{self, File};
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
-use ballast::firmness::{self, Firmness};
 use ballast::index::{self, Index};
 use ballast::lock::{self, Lock, RootPath, Weight};
 use ballast::plan::{App, Facts, Ids};
 use ballast::store::Wanted;
 
 use crate::args::Place;
+use crate::custody::Custody;
 use crate::exit::{Exit, Failure};
 use crate::facts;
 
@@ -155,9 +155,7 @@ fn absolute(path: &Path) -> Result<PathBuf, Failure> {
 
 /// Whether the app can neither write, replace nor rename the file through any ancestor.
 pub fn out_of_reach(path: &Path, app: Ids, groups: &[u32]) -> bool {
-    let Some(file) = facts::reach(path) else { return false };
-    let kept = firmness::judge(&file, &facts::ancestors(path), facts::read_only(path), app, groups);
-    matches!(kept, Firmness::ImageLayer | Firmness::Sticky)
+    Custody::new(app, groups).is_firm(path)
 }
 
 /// The bytes of a file of at most this length.

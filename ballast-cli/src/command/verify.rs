@@ -12,10 +12,11 @@ use ballast::store::{Damage, Found, Strictness, Wanted};
 use serde::Serialize;
 
 use crate::args::Verify;
+use crate::custody::Custody;
 use crate::exit::{Exit, Failure};
 use crate::report::WeightLine;
 use crate::setting::Setting;
-use crate::{boot, facts, print};
+use crate::{facts, print};
 
 #[derive(Serialize)]
 struct Answer {
@@ -68,11 +69,12 @@ fn examine(setting: &Setting, root: &Path) -> Answer {
         Ok(disk) => heal::verify(&disk, &wanted, Strictness::Layer, facts::threads()),
         Err(_) => wanted.iter().map(|_| Outcome::missing()).collect(),
     };
-    let (app, groups) = (reader(setting), facts::who().groups);
+    let groups = facts::who().groups;
+    let custody = Custody::new(reader(setting), &groups);
     let lines = setting.lock.weights.iter().zip(&outcomes).map(|(weight, outcome)| {
         let path = root.join(weight.path.as_str());
         let stat = facts::stat(&path);
-        let kept: Option<Firmness> = outcome.is_right().then(|| boot::firmness_of(&path, app, &groups)).flatten();
+        let kept: Option<Firmness> = outcome.is_right().then(|| custody.firmness(&path)).flatten();
         Line {
             line: WeightLine::new(weight, outcome, kept),
             owner: stat.map(|stat| format!("{}:{}", stat.uid, stat.gid)),

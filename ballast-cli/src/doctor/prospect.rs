@@ -13,8 +13,9 @@ use ballast::store::Strictness;
 use super::environment::{Environment, WeightLook};
 use super::finding::{Code, Severity};
 use super::reach::Reach;
+use crate::custody::Custody;
 use crate::setting::Setting;
-use crate::{boot, facts, report};
+use crate::{facts, report};
 
 /// What is known of a weight before a boot.
 #[derive(Debug, Clone)]
@@ -140,7 +141,8 @@ fn short_of_space(setting: &Setting, found: &Facts, looks: &[WeightLook]) -> Opt
 }
 
 fn firmness(way: Serve, setting: &Setting, look: &WeightLook, reach: &Reach) -> Option<Firmness> {
-    let judged = |root: &Path| boot::firmness_of(&root.join(&look.path), reach.app, &reach.groups);
+    let custody = Custody::new(reach.app, &reach.groups);
+    let judged = |root: &Path| custody.firmness(&root.join(&look.path));
     match way {
         Serve::Baked => setting.baked.as_deref().and_then(judged),
         Serve::KeepVolume => Some(Firmness::Sticky),
