@@ -113,7 +113,8 @@ impl<'a> Dense<'a> {
     fn gather(&self, runs: &[Range<usize>], whole_rows: bool) -> Rows<'a> {
         let Window { h, w, .. } = self.window;
         let across = if whole_rows { 1 } else { w };
-        let mut rows = Rows::new(self.packed.input * (w / across));
+        let pixels: usize = runs.iter().map(Range::len).sum();
+        let mut rows = Rows::new(self.packed.input * (w / across), h * across * pixels);
         for tap in 0..h * across {
             for run in runs {
                 let (row, x) = (run.start / self.size.1, run.start % self.size.1);

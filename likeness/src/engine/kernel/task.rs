@@ -19,9 +19,9 @@ pub(crate) struct Rows<'a> {
 }
 
 impl<'a> Rows<'a> {
-    /// None yet; each pixel has `input` numbers.
-    pub(crate) fn new(input: usize) -> Self {
-        Self { pointers: Vec::new(), input, life: PhantomData }
+    /// None yet, but room for `count`; each pixel has `input` numbers.
+    pub(crate) fn new(input: usize, count: usize) -> Self {
+        Self { pointers: Vec::with_capacity(count), input, life: PhantomData }
     }
 
     /// `count` pixels that start at `start` in `data`, `step` apart.
