@@ -42,6 +42,10 @@ bench:
 bench-engine *options:
     tools/bench-likeness {{options}}
 
+# whole jobs of `likeness` as processes, in units of ONNX Runtime's detector
+bench-jobs *options:
+    tools/bench-jobs {{options}}
+
 # damaged weight files: who refuses them, and the smallest change that the self-test sees
 corruption:
     cargo test --locked -p likeness --test corruption -- --nocapture --test-threads=1

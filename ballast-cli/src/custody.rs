@@ -4,7 +4,7 @@
 //! Reads inodes, changes nothing.
 
 use std::cell::RefCell;
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
@@ -18,7 +18,8 @@ use crate::facts;
 pub struct Custody<'a> {
     app: Ids,
     groups: &'a [u32],
-    above: RefCell<HashMap<PathBuf, Rc<[Stat]>>>,
+    /// No hash map: one asks the kernel for random bytes, which may be refused.
+    above: RefCell<BTreeMap<PathBuf, Rc<[Stat]>>>,
 }
 
 impl<'a> Custody<'a> {
