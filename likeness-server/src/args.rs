@@ -26,6 +26,8 @@ pub enum Command {
     Compare(Compare),
     /// Load every network and tell what is held
     Models(Models),
+    /// Measure each network, and each stage of comparing two photographs
+    Bench(Bench),
 }
 
 /// Where the weights come from.
@@ -164,4 +166,22 @@ pub struct Models {
     /// Answer in JSON
     #[arg(long)]
     pub json: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct Bench {
+    #[command(flatten)]
+    pub weights: Weights,
+    /// Answer in JSON
+    #[arg(long)]
+    pub json: bool,
+    /// How often each is measured, at least
+    #[arg(long, value_name = "N", default_value_t = 10, value_parser = clap::value_parser!(u16).range(1..))]
+    pub rounds: u16,
+    /// A JPEG, PNG or WebP file: with two of them the stages of their comparison are measured
+    #[arg(value_name = "A", requires = "second")]
+    pub first: Option<PathBuf>,
+    /// Another one
+    #[arg(value_name = "B")]
+    pub second: Option<PathBuf>,
 }

@@ -4,6 +4,7 @@
 //! only through Ballast's library.
 
 mod args;
+mod bench_report;
 mod command;
 mod draw;
 mod exit;
@@ -25,6 +26,7 @@ fn main() -> ExitCode {
         Command::Embed(args) => command::embed(&args),
         Command::Compare(args) => command::compare(&args),
         Command::Models(args) => command::models(&args),
+        Command::Bench(args) => command::bench(&args),
     };
     match done {
         Ok(exit) => exit.into(),

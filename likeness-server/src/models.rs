@@ -91,47 +91,78 @@ impl Loader {
         Ok(Self { custody: Custody::read(args)?, kernels: kernels(args.kernel.as_deref())?, held: Vec::new() })
     }
 
-    /// The name of the kernels in use.
-    pub fn kernels(&self) -> &'static str {
-        self.kernels.name()
+    /// The kernels in use.
+    pub fn kernels(&self) -> KernelSet {
+        self.kernels
     }
 
     /// The detector.
     ///
     /// # Errors
     /// [`Exit::WeightsMissing`] says which file, what is lost without it, and how to bring it.
+    pub fn detector(&mut self) -> Result<Detector, Failure> {
+        self.load(Role::Detector, Detector::load, Detector::tested)
+    }
+
+    /// The spoof network at scale 2.7.
+    ///
+    /// # Errors
+    /// As [`Loader::detector`].
+    pub fn near(&mut self) -> Result<SpoofV2, Failure> {
+        self.load(Role::SpoofNear, SpoofV2::load, SpoofV2::tested)
+    }
+
+    /// The spoof network at scale 4.0.
+    ///
+    /// # Errors
+    /// As [`Loader::detector`].
+    pub fn far(&mut self) -> Result<SpoofV1Se, Failure> {
+        self.load(Role::SpoofFar, SpoofV1Se::load, SpoofV1Se::tested)
+    }
+
+    /// The embedder.
+    ///
+    /// # Errors
+    /// As [`Loader::detector`].
+    pub fn embedder(&mut self) -> Result<Embedder, Failure> {
+        self.load(Role::Embedder, Embedder::load, Embedder::tested)
+    }
+
+    /// The detector, ready to find faces.
+    ///
+    /// # Errors
+    /// As [`Loader::detector`].
     pub fn finder(&mut self) -> Result<Finder, Failure> {
-        Ok(Finder::new(self.load(Role::Detector, Detector::load, Detector::tested)?))
+        Ok(Finder::new(self.detector()?))
     }
 
     /// Both spoof networks.
     ///
     /// # Errors
-    /// As [`Loader::finder`].
+    /// As [`Loader::detector`].
     pub fn pair(&mut self) -> Result<SpoofPair, Failure> {
-        let v2 = self.load(Role::SpoofNear, SpoofV2::load, SpoofV2::tested)?;
-        let v1se = self.load(Role::SpoofFar, SpoofV1Se::load, SpoofV1Se::tested)?;
-        Ok(SpoofPair::new(v2, v1se))
+        let near = self.near()?;
+        Ok(SpoofPair::new(near, self.far()?))
     }
 
     /// The embedder, for faces of this finder.
     ///
     /// # Errors
-    /// As [`Loader::finder`].
+    /// As [`Loader::detector`].
     pub fn identity(&mut self, finder: &Finder) -> Result<Identity, Failure> {
-        Ok(Identity::new(self.load(Role::Embedder, Embedder::load, Embedder::tested)?, finder))
+        Ok(Identity::new(self.embedder()?, finder))
     }
 
     /// Loads one role only to tell of it.
     ///
     /// # Errors
-    /// As [`Loader::finder`].
+    /// As [`Loader::detector`].
     pub fn probe(&mut self, role: Role) -> Result<(), Failure> {
         match role {
-            Role::Detector => self.load(role, Detector::load, Detector::tested).map(drop),
-            Role::SpoofNear => self.load(role, SpoofV2::load, SpoofV2::tested).map(drop),
-            Role::SpoofFar => self.load(role, SpoofV1Se::load, SpoofV1Se::tested).map(drop),
-            Role::Embedder => self.load(role, Embedder::load, Embedder::tested).map(drop),
+            Role::Detector => self.detector().map(drop),
+            Role::SpoofNear => self.near().map(drop),
+            Role::SpoofFar => self.far().map(drop),
+            Role::Embedder => self.embedder().map(drop),
         }
     }
 

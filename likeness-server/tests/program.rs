@@ -241,3 +241,68 @@ fn every_refusal_has_its_code() {
     let output = bench.command("models").env("BALLAST_LOCK", "").arg("--lock").arg(none).output();
     assert_eq!(code(&output.unwrap()), 2, "two lock files");
 }
+
+#[test]
+fn bench_has_a_finite_row_for_each_network_and_each_stage_of_both_modes() {
+    let Some(bench) = Bench::new("bench") else { return };
+    let (one, couple) = (bench.image("image_T1.jpg"), bench.image("couple.jpg"));
+    let output = bench.likeness("bench", &["--json", "--rounds", "1", &one, &couple]);
+    assert_eq!(code(&output), 0, "{}", stderr(&output));
+    let told = json(&output);
+    let networks: Vec<_> =
+        told["networks"].as_array().unwrap().iter().map(|row| (&row["role"], &row["input"])).collect();
+    let expected = serde_json::json!([
+        ["detector", [640, 640]],
+        ["detector", [640, 480]],
+        ["detector", [1024, 768]],
+        ["spoof 2.7", [80, 80]],
+        ["spoof 4.0", [80, 80]],
+        ["embedder", [160, 160]]
+    ]);
+    assert_eq!(serde_json::json!(networks), expected);
+    for row in told["networks"].as_array().unwrap() {
+        positive(row, &["min_ms", "median_ms", "gflops", "percent_of_peak", "rounds"]);
+    }
+    positive(&told, &["peak_gflops"]);
+    let comparisons = told["comparisons"].as_array().unwrap();
+    assert_eq!(comparisons.iter().map(|row| row["mode"].as_str().unwrap()).collect::<Vec<_>>(), ["exact", "fast"]);
+    for comparison in comparisons {
+        positive(comparison, &["min_ms", "median_ms", "rounds"]);
+        let stages = comparison["stages"].as_array().unwrap();
+        let names: Vec<_> = stages.iter().map(|row| row["stage"].as_str().unwrap()).collect();
+        assert_eq!(names, ["decode", "detect", "quality", "spoof", "align", "embed"]);
+        stages.iter().for_each(|stage| positive(stage, &["min_ms", "median_ms"]));
+    }
+    assert_eq!((&told["not_compared"], told["models"].as_array().unwrap().len()), (&Value::Null, 4));
+}
+
+/// These keys of a report hold numbers beyond nought; what is not finite would be null.
+fn positive(row: &Value, keys: &[&str]) {
+    for key in keys {
+        assert!(row[key].as_f64().is_some_and(|number| number > 0.0), "{key}: {row}");
+    }
+}
+
+#[test]
+fn bench_measures_what_is_held_names_what_is_missing_and_never_leaves_stages_out_silently() {
+    let Some(bench) = Bench::new("bench without weights") else { return };
+    let image = bench.image("image_T1.jpg");
+    let weights = bench.weights_without(&["4_0_0_80x80_MiniFASNetV1SE.pth", "facenet512_synthetic.h5"]);
+    let output = bench.with(&weights, "bench", &["--json", "--rounds", "1", &image, &image]);
+    let told = json(&output);
+    assert_eq!((code(&output), told["networks"].as_array().unwrap().len()), (14, 4), "{told}");
+    assert_eq!(told["missing"].as_object().unwrap().keys().collect::<Vec<_>>(), ["embedder", "spoof 4.0"]);
+    assert_eq!(told["not_compared"], "they need all four networks");
+    let text = bench.with(&weights, "bench", &["--rounds", "1"]);
+    let (exit, text) = (code(&text), String::from_utf8_lossy(&text.stdout).into_owned());
+    assert_eq!(exit, 14, "{text}");
+    for words in ["stages not measured: they need two photographs", "embedder   missing", "detector 640x640", "% peak"]
+    {
+        assert!(text.contains(words), "{words}: {text}");
+    }
+    let table: [(&[&str], i32); 3] = [(&[&image], 2), (&["--rounds", "0"], 2), (&[&image, "/nowhere.jpg"], 20)];
+    for (args, exit) in table {
+        let output = bench.likeness("bench", args);
+        assert_eq!((code(&output), output.stdout.len()), (exit, 0), "{args:?}: {}", stderr(&output));
+    }
+}

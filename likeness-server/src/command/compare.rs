@@ -14,7 +14,7 @@ use crate::print;
 use crate::report::CompareTold;
 
 /// The name of these four networks together.
-const BUNDLE: &str = "centerface-minifasnet-facenet512";
+pub(super) const BUNDLE: &str = "centerface-minifasnet-facenet512";
 
 /// Runs it.
 ///

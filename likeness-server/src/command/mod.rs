@@ -1,5 +1,6 @@
 //! One file per command. Each loads what it needs, answers, and says how to end.
 
+mod bench;
 mod compare;
 mod detect;
 mod embed;
@@ -7,6 +8,7 @@ mod live;
 mod models;
 mod stopwatch;
 
+pub use bench::run as bench;
 pub use compare::run as compare;
 pub use detect::run as detect;
 pub use embed::run as embed;

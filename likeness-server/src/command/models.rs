@@ -26,7 +26,7 @@ pub fn run(args: &Models) -> Result<Exit, Failure> {
     };
     let contract_id = contract_id.map_err(|failure| note(Role::Embedder, failure)).ok().flatten();
     let exit = if missing.is_empty() { Exit::Success } else { Exit::WeightsMissing };
-    let told = ModelsTold { kernels: loader.kernels(), models: loader.held, missing, contract_id };
+    let told = ModelsTold { kernels: loader.kernels().name(), models: loader.held, missing, contract_id };
     print::answer(&told, args.json, ModelsTold::lines);
     Ok(exit)
 }
