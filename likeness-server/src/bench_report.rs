@@ -28,7 +28,7 @@ impl Times {
 pub struct NetworkTold {
     /// What it is for.
     pub role: &'static str,
-    /// The input's width and height.
+    /// The input's height and width.
     pub input: [usize; 2],
     /// How many rounds were measured.
     pub rounds: usize,
@@ -102,8 +102,8 @@ impl BenchTold {
 
 impl NetworkTold {
     fn line(&self) -> String {
-        let [width, height] = self.input;
-        let title = format!("{} {width}x{height}", self.role);
+        let [height, width] = self.input;
+        let title = format!("{} {height}x{width}", self.role);
         let rate = format!("{:>9.0}{:>8.0}", self.gflops, self.percent_of_peak);
         format!("{title:<20}{}{rate}\n", columns(self.times))
     }

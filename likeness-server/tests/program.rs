@@ -253,8 +253,8 @@ fn bench_has_a_finite_row_for_each_network_and_each_stage_of_both_modes() {
         told["networks"].as_array().unwrap().iter().map(|row| (&row["role"], &row["input"])).collect();
     let expected = serde_json::json!([
         ["detector", [640, 640]],
-        ["detector", [640, 480]],
-        ["detector", [1024, 768]],
+        ["detector", [480, 640]],
+        ["detector", [768, 1024]],
         ["spoof 2.7", [80, 80]],
         ["spoof 4.0", [80, 80]],
         ["embedder", [160, 160]]

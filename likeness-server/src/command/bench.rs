@@ -21,11 +21,11 @@ use crate::exit::{Exit, Failure};
 use crate::models::{Loader, Role};
 use crate::print;
 
-/// The inputs of the networks: width, height.
+/// The inputs of the networks: height, width.
 const ROWS: [(Role, [usize; 2]); 6] = [
     (Role::Detector, [640, 640]),
-    (Role::Detector, [640, 480]),
-    (Role::Detector, [1024, 768]),
+    (Role::Detector, [480, 640]),
+    (Role::Detector, [768, 1024]),
     (Role::SpoofNear, [80, 80]),
     (Role::SpoofFar, [80, 80]),
     (Role::Embedder, [160, 160]),
@@ -121,7 +121,7 @@ impl Networks {
 fn time(
     network: &Network,
     scratch: &mut Scratch,
-    [w, h]: [usize; 2],
+    [h, w]: [usize; 2],
     rounds: usize,
 ) -> Result<(usize, Times, f64), RunError> {
     let shape = Shape { n: 1, h, w, c: 3 };
