@@ -91,7 +91,8 @@ impl DetectTold {
     /// For a person.
     pub fn lines(&self) -> String {
         let ([width, height], faces) = (self.size, self.faces.len());
-        let mut text = format!("{}  {width}x{height}  {}  {faces} faces\n", self.image, look_line(&self.look));
+        let faces = if faces == 1 { "1 face".to_owned() } else { format!("{faces} faces") };
+        let mut text = format!("{}  {width}x{height}  {}  {faces}\n", self.image, look_line(&self.look));
         for (number, face) in self.faces.iter().enumerate() {
             text += &format!("  {}  {}\n", number + 1, face.line());
         }
