@@ -393,15 +393,8 @@ fn wheel(links: &Path, member: &str, bytes: &[u8]) {
 }
 
 fn pip_is_there(test: &str) -> bool {
-    if Command::new("pip").arg("--version").output().is_ok_and(|output| output.status.success()) {
-        return true;
-    }
-    assert!(std::env::var_os("BALLAST_ALLOW_SKIP").is_some(), "{test} needs pip, or BALLAST_ALLOW_SKIP=1");
-    #[expect(clippy::print_stderr, reason = "a skipped test says so")]
-    {
-        eprintln!("SKIP {test}: no pip");
-    }
-    false
+    Command::new("pip").arg("--version").output().is_ok_and(|output| output.status.success())
+        || support::skip(test, "pip")
 }
 
 fn from_links(world: &World, links: &Path) -> Output {

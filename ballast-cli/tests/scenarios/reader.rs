@@ -10,7 +10,7 @@ use std::sync::OnceLock;
 use crate::ground::{Ground, must};
 use crate::image::{self, WEIGHTS};
 use crate::seen::Seen;
-use crate::support::{is_root, is_there};
+use crate::support::{has_data, is_root, is_there};
 use crate::table::{Line, settle};
 
 const READER: &str = include_str!("reader.py");
@@ -59,9 +59,7 @@ fn venv() -> &'static Path {
 /// Whether everything that this needs is there; otherwise the test is skipped, said and counted.
 fn possible(test: &str) -> bool {
     let weights = image::real_weights().unwrap_or_else(|| PathBuf::from("../shared/weights"));
-    is_root(test)
-        && is_there(&weights, test, "the real weights: LIKENESS_TESTDATA")
-        && is_there(&venv().join("ready-1"), test, "h5py and onnxruntime, by pip")
+    is_root(test) && has_data(&weights, test) && is_there(&venv().join("ready-1"), test, "h5py and onnxruntime, by pip")
 }
 
 const BALLAST: &[&str] = &["/opt/image/usr/local/bin/ballast", "run", "--lock", "/opt/image/etc/ballast/weights.lock"];
