@@ -30,6 +30,10 @@ pub enum Exit {
     DoctorFound = 18,
     /// This build has no such command.
     NotInThisBuild = 19,
+    /// The lock file is not signed by the key that was required.
+    SignatureRefused = 40,
+    /// The signed lock file is older than one that was obeyed before.
+    SerialBack = 41,
     /// The command was found and can't be executed.
     NotExecutable = 126,
     /// The command was not found.

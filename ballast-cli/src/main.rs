@@ -16,7 +16,9 @@ mod print;
 mod receipts;
 mod report;
 mod seal;
+mod serial;
 mod setting;
+mod signature;
 #[cfg(feature = "full")]
 mod source;
 mod user;

@@ -15,7 +15,7 @@ use ballast::store::Wanted;
 use crate::args::Place;
 use crate::custody::Custody;
 use crate::exit::{Exit, Failure};
-use crate::facts;
+use crate::{facts, serial, signature};
 
 const LOCKS: [&str; 2] = ["/etc/ballast/weights.lock", "weights.lock"];
 
@@ -34,6 +34,10 @@ pub struct Setting {
     pub store: PathBuf,
     /// The baked layer's root.
     pub baked: Option<PathBuf>,
+    /// What the belief in the lock file rests on besides itself: its signature, the file of the key.
+    pub proofs: Vec<PathBuf>,
+    /// Where its serial is remembered.
+    pub serial_file: Option<PathBuf>,
     /// What is left aside, and why: for the report.
     pub notes: Vec<String>,
 }
@@ -42,12 +46,16 @@ impl Setting {
     /// Reads the lock file and the index.
     ///
     /// # Errors
-    /// [`Exit::BadLock`] when there is no lock file or it is wrong.
+    /// [`Exit::BadLock`] when there is no lock file or it is wrong; [`Exit::SignatureRefused`] and
+    /// [`Exit::SerialBack`] where a signature is required.
     pub fn read(place: &Place) -> Result<Self, Failure> {
-        let lock_path = lock_path(place.lock.as_deref())?;
-        let text = read_bounded(&lock_path, lock::MAX_BYTES)
-            .and_then(|bytes| String::from_utf8(bytes).map_err(|_| "it is not UTF-8".to_owned()))
-            .map_err(|why| Failure::new(Exit::BadLock, format!("can't read {}: {why}", lock_path.display())))?;
+        let lock_path = lock_path(place.file.lock.as_deref())?;
+        let bad = |why| Failure::new(Exit::BadLock, format!("can't read {}: {why}", lock_path.display()));
+        let bytes = read_bounded(&lock_path, lock::MAX_BYTES).map_err(bad)?;
+        // Before anything is made of the bytes.
+        let key = place.file.require_signature.as_deref();
+        let proofs = key.map_or(Ok(Vec::new()), |key| signature::require(key, &lock_path, &bytes))?;
+        let text = String::from_utf8(bytes).map_err(|_| bad("it is not UTF-8".to_owned()))?;
         let lock = Lock::parse(&text)
             .map_err(|error| Failure::new(Exit::BadLock, format!("{}: {error}", lock_path.display())))?;
         let store = match &place.store {
@@ -55,7 +63,47 @@ impl Setting {
             None => lock.store.path.as_path().to_owned(),
         };
         let baked = place.baked.clone().or_else(|| lock.store.baked.as_ref().map(|root| root.as_path().to_owned()));
-        Ok(Self { lock_path, lock, index: Index::default(), store, baked, notes: Vec::new() })
+        let serial_file = place.file.serial_file.clone();
+        let setting =
+            Self { lock_path, lock, index: Index::default(), store, baked, proofs, serial_file, notes: Vec::new() };
+        let layer = setting.baked.as_ref().map(|root| root.join(serial::BAKED));
+        layer.iter().chain(&setting.serial_file).try_for_each(|path| setting.check_serial(path))?;
+        Ok(setting)
+    }
+
+    /// Refuses a signed lock file that is older than what is remembered there.
+    ///
+    /// # Errors
+    /// [`Exit::SerialBack`].
+    pub fn check_serial(&self, remembered: &Path) -> Result<(), Failure> {
+        if self.proofs.is_empty() { Ok(()) } else { serial::check(self.lock.serial, remembered, &self.lock_path) }
+    }
+
+    /// Remembers the serial where that was asked for.
+    ///
+    /// # Errors
+    /// [`Exit::SerialBack`] where it can't be.
+    pub fn remember_serial(&mut self) -> Result<(), Failure> {
+        if let Some(path) = &self.serial_file {
+            self.notes.extend(serial::remember(self.lock.serial, path, &self.lock_path)?);
+        }
+        Ok(())
+    }
+
+    /// What the app could rewrite, or make, remembers nothing.
+    ///
+    /// # Errors
+    /// [`Exit::LockUntrusted`].
+    pub fn serial_out_of_reach(&self, app: Ids, groups: &[u32]) -> Result<(), Failure> {
+        let Some(path) = self.serial_file.as_deref().and_then(|path| std::path::absolute(path).ok()) else {
+            return Ok(());
+        };
+        let there = fs::symlink_metadata(&path).is_ok();
+        if out_of_reach(if there { &path } else { path.parent().unwrap_or(&path) }, app, groups) {
+            return Ok(());
+        }
+        let what = format!("uid {} could rewrite {}, and with it the remembered serial", app.uid, path.display());
+        Err(Failure::new(Exit::LockUntrusted, what).hint("keep it root:root 0644 in root-owned directories"))
     }
 
     /// Takes the baked layer's index, unless this app could have written it.
@@ -86,11 +134,9 @@ impl Setting {
     /// # Errors
     /// [`Exit::LockUntrusted`].
     pub fn must_be_out_of_reach(&self, app: Ids, groups: &[u32]) -> Result<(), Failure> {
-        if out_of_reach(&self.lock_path, app, groups) {
-            return Ok(());
-        }
-        let path = self.lock_path.display();
-        let what = format!("uid {} could rewrite {path}, and root would obey it", app.uid);
+        let mut obeyed = std::iter::once(&self.lock_path).chain(&self.proofs);
+        let Some(path) = obeyed.find(|path| !out_of_reach(path, app, groups)) else { return Ok(()) };
+        let what = format!("uid {} could rewrite {}, and root would obey it", app.uid, path.display());
         Err(Failure::new(Exit::LockUntrusted, what).hint(format!(
             "keep it root:root 0444 in root-owned directories: COPY --chmod=0444 weights.lock {}",
             LOCKS[0]

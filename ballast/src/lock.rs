@@ -19,6 +19,8 @@ pub const MAX_BYTES: u64 = 8 << 20;
 #[serde(deny_unknown_fields)]
 pub struct Lock {
     version: Version,
+    /// Counts up with each signed edition, so that an older one can be told.
+    pub serial: Option<u64>,
     /// Where the weights live and who reads them.
     pub store: StoreSpec,
     /// When pins must also be given by the environment.

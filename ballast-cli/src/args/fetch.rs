@@ -5,14 +5,15 @@ use std::time::Duration;
 
 use clap::Args;
 
+use super::LockFile;
+
 /// Where fetched weights are kept, unless `--into` says otherwise; `bake` takes them from there.
 pub const FETCHED: &str = "mirror";
 
 #[derive(Debug, Args)]
 pub struct Fetch {
-    /// The lock file [default: /etc/ballast/weights.lock, else ./weights.lock]
-    #[arg(long, value_name = "FILE", env = "BALLAST_LOCK")]
-    pub lock: Option<PathBuf>,
+    #[command(flatten)]
+    pub file: LockFile,
     #[command(flatten)]
     pub fetching: Fetching,
     /// Asked before the lock file's sources, in order; BALLAST_MIRRORS holds more of them

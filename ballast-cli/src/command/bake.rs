@@ -20,14 +20,16 @@ use crate::args::Bake;
 use crate::exit::{Exit, Failure};
 use crate::report::{done_words, found_words};
 use crate::setting::{INDEX, Setting};
-use crate::{facts, print};
+use crate::{facts, print, serial};
 
 /// Bakes a layer.
 ///
 /// # Errors
 /// [`Exit::WeightsMissing`] when a required weight is in no source; nothing unverified is left.
 pub fn bake(args: &Bake) -> Result<(), Failure> {
-    let setting = Setting::read(&args.place)?;
+    let mut setting = Setting::read(&args.place)?;
+    setting.check_serial(&args.dir.join(serial::BAKED))?;
+    setting.remember_serial()?;
     let failed = |what: &str, error: io::Error| Failure::new(Exit::FetchFailed, format!("{what}: {error}"));
     let owner = owner(args, &setting)?;
     fs::create_dir_all(&args.dir).map_err(|error| failed("the layer's root", error))?;
@@ -43,7 +45,8 @@ pub fn bake(args: &Bake) -> Result<(), Failure> {
         }
     }
     let path = args.index.clone().unwrap_or_else(|| args.dir.join(INDEX));
-    write_index(&path, &index).map_err(|error| failed("the index", error))?;
+    write(&path, &index.to_bytes()).map_err(|error| failed("the index", error))?;
+    write_serial(&args.dir.join(serial::BAKED), setting.lock.serial).map_err(|error| failed("the serial", error))?;
     finish(&args.dir, &setting, owner).map_err(|error| failed("owners, modes and times", error))?;
     print::answer(&format!("baked {} weights into {}", setting.lock.weights.len(), args.dir.display()));
     Ok(())
@@ -91,13 +94,22 @@ fn lay(into: &LinuxDisk, from: &[LinuxDisk], weight: &Weight) -> Result<(), Fail
         .hint(format!("bring a file with this sha256 and name its folder with --from\n  {}", weight.sha256)))
 }
 
-fn write_index(path: &Path, index: &Index) -> io::Result<()> {
+/// A layer without a serial has none of an earlier bake.
+fn write_serial(path: &Path, serial: Option<u64>) -> io::Result<()> {
+    match serial {
+        Some(serial) => write(path, serial::line(serial).as_bytes()),
+        None if path.exists() => fs::remove_file(path),
+        None => Ok(()),
+    }
+}
+
+fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
     if let Some(dir) = path.parent() {
         fs::create_dir_all(dir)?;
     }
     let staged = path.with_extension("staged");
     let mut file = File::create(&staged)?;
-    file.write_all(&index.to_bytes())?;
+    file.write_all(bytes)?;
     file.set_permissions(fs::Permissions::from_mode(0o444))?;
     file.sync_all()?;
     fs::rename(staged, path)
@@ -121,8 +133,8 @@ fn finish(root: &Path, setting: &Setting, owner: Option<Ids>) -> io::Result<()> 
         // Not the app's: who owns a directory can rename what lies in it.
         settle(&dir, 0o755, None)?;
     }
-    let index = root.join(INDEX);
-    for path in [index.as_path(), index.parent().unwrap_or(root), root] {
+    let (index, serial) = (root.join(INDEX), root.join(serial::BAKED));
+    for path in [index.as_path(), &serial, index.parent().unwrap_or(root), root] {
         if path.exists() {
             settle(path, if path.is_dir() { 0o755 } else { 0o444 }, None)?;
         }

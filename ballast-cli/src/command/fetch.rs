@@ -23,8 +23,9 @@ use crate::{facts, print};
 /// [`Exit::FetchFailed`] with each source's fault for each required file that can't be had.
 pub fn fetch(args: &Fetch) -> Result<(), Failure> {
     let start = Instant::now();
-    let place = Place { lock: args.lock.clone(), store: None, baked: None };
-    let setting = Setting::read(&place)?;
+    let place = Place { file: args.file.clone(), store: None, baked: None };
+    let mut setting = Setting::read(&place)?;
+    setting.remember_serial()?;
     let sources = sources(&args.fetching, &args.mirror)?;
     let (disk, root) = source::open_store(&args.fetching.into).map_err(|error| {
         Failure::new(Exit::FetchFailed, format!("the store {}: {error}", args.fetching.into.display()))

@@ -114,6 +114,10 @@ fn start(healing: &Healing, dry_run: bool, drop: &DropOptions) -> Result<Booted,
     if facts::ids().uid == 0 && guarded.uid != 0 && !dry_run {
         setting.must_be_out_of_reach(guarded, &groups)?;
     }
+    if !dry_run {
+        setting.serial_out_of_reach(guarded, &groups)?;
+        setting.remember_serial()?;
+    }
     setting.believe_index(guarded, &groups);
     let mut boot = Boot { receipts: None, groups: &groups, setting, healing, app, guarded, dry_run, start };
     let (_, plan) = boot.plan()?;

@@ -1,0 +1,122 @@
+//! The serial of a signed lock file never goes back: below the one of the baked layer, or below the
+//! one in the file of `--serial-file`, it is refused.
+//!
+//! The file is one number in decimal, written in place as 21 bytes at once under a lock on itself:
+//! it holds the old number or the new one. Through no symlink. What can't be read as a number is
+//! refused, never taken for none.
+
+use std::fs::File;
+use std::io::{self, Read as _};
+use std::os::unix::fs::FileExt as _;
+use std::path::Path;
+use std::time::Duration;
+
+use ballast::disk;
+use rustix::fs::{self, FlockOperation, Mode, OFlags};
+use rustix::io::Errno;
+
+use crate::exit::{Exit, Failure};
+
+/// Where `bake` leaves the serial in a layer.
+pub const BAKED: &str = ".ballast/serial";
+
+/// How long another process may hold the file.
+const PATIENCE: (u32, Duration) = (20, Duration::from_millis(100));
+
+/// A number as its file has it.
+pub fn line(serial: u64) -> String {
+    format!("{serial:020}\n")
+}
+
+/// Refuses a serial below the one that is remembered there; nothing there forbids nothing.
+///
+/// # Errors
+/// [`Exit::SerialBack`], also where the file can't be read as a number.
+pub fn check(serial: Option<u64>, path: &Path, lock_path: &Path) -> Result<(), Failure> {
+    let file = match open(path, OFlags::RDONLY) {
+        Ok(file) => file,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        Err(error) => return Err(unreadable(path, &error.to_string())),
+    };
+    let remembered = read(&file).map_err(|why| unreadable(path, &why))?;
+    compare(serial, remembered, path, lock_path)
+}
+
+/// Remembers a serial; says so where the file is there and can only be read.
+///
+/// # Errors
+/// [`Exit::SerialBack`] for a lower serial, and where nothing can be remembered.
+pub fn remember(serial: Option<u64>, path: &Path, lock_path: &Path) -> Result<Option<String>, Failure> {
+    let refused = |error: &io::Error| {
+        let what = format!("no serial can be remembered in {}: {error}", path.display());
+        Failure::new(Exit::SerialBack, what).hint("a file in a root-owned directory that outlives the container")
+    };
+    let file = match open(path, OFlags::RDWR | OFlags::CREATE) {
+        Ok(file) => file,
+        Err(error) if only_readable(&error) && open(path, OFlags::RDONLY).is_ok() => {
+            check(serial, path, lock_path)?;
+            return Ok(Some(format!("{} can only be read: it is a floor, and stays as it is", path.display())));
+        }
+        Err(error) => return Err(refused(&error)),
+    };
+    hold(&file).map_err(|error| refused(&error))?;
+    let remembered = read(&file).map_err(|why| unreadable(path, &why))?;
+    compare(serial, remembered, path, lock_path)?;
+    if serial > remembered {
+        let line = line(serial.unwrap_or_default());
+        file.write_all_at(line.as_bytes(), 0).and_then(|()| file.sync_all()).map_err(|error| refused(&error))?;
+    }
+    Ok(None)
+}
+
+fn compare(serial: Option<u64>, remembered: Option<u64>, path: &Path, lock_path: &Path) -> Result<(), Failure> {
+    if serial >= remembered {
+        return Ok(());
+    }
+    let words = |serial: Option<u64>| serial.map_or("none".to_owned(), |serial| serial.to_string());
+    let (lock, path) = (lock_path.display(), path.display());
+    let what = format!("{lock} is older than one that was obeyed before ({path})");
+    let told = format!("{what}\n  expected serial {} or more\n  found    {}", words(remembered), words(serial));
+    Err(Failure::new(Exit::SerialBack, told)
+        .hint("to return to older weights, sign a lock file that has them and a higher serial"))
+}
+
+fn unreadable(path: &Path, why: &str) -> Failure {
+    Failure::new(Exit::SerialBack, format!("the remembered serial in {} can't be read: {why}", path.display()))
+        .hint("one number in decimal; to forget it on purpose, remove the file")
+}
+
+fn only_readable(error: &io::Error) -> bool {
+    matches!(Errno::from_io_error(error), Some(Errno::ROFS | Errno::ACCESS | Errno::PERM))
+}
+
+/// By descriptor: no component of the path may be a symlink.
+fn open(path: &Path, flags: OFlags) -> io::Result<File> {
+    let path = std::path::absolute(path)?;
+    let (Some(parent), Some(name)) = (path.parent(), path.file_name()) else {
+        return Err(io::ErrorKind::InvalidInput.into());
+    };
+    let flags = flags | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+    Ok(fs::openat(disk::pin(parent)?, name, flags, Mode::from_raw_mode(0o644))?.into())
+}
+
+/// Empty is a file that was just made.
+fn read(file: &File) -> Result<Option<u64>, String> {
+    let mut text = String::new();
+    file.take(64).read_to_string(&mut text).map_err(|error| error.to_string())?;
+    match text.trim() {
+        "" => Ok(None),
+        number => number.parse().map(Some).map_err(|_| format!("expected a number, found {number:?}")),
+    }
+}
+
+/// Others hold it for the length of one write.
+fn hold(file: &File) -> io::Result<()> {
+    for _ in 0..PATIENCE.0 {
+        match fs::flock(file, FlockOperation::NonBlockingLockExclusive) {
+            Err(Errno::WOULDBLOCK) => std::thread::sleep(PATIENCE.1),
+            held => return Ok(held?),
+        }
+    }
+    Err(io::Error::other("another process holds it"))
+}

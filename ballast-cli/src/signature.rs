@@ -1,0 +1,75 @@
+//! A lock file that must be signed: minisign's format, one key, the very bytes that are obeyed.
+//!
+//! The signature stands beside the lock file as `NAME.minisig`. Both of minisign's modes are taken
+//! (prehashed, and the older one that signs the file itself); the trusted comment is part of what
+//! is verified. Reads two small files, changes nothing.
+
+use std::path::{Path, PathBuf};
+
+use minisign_verify::{Error, PublicKey, Signature};
+
+use crate::exit::{Exit, Failure};
+use crate::setting::read_bounded;
+
+/// No signature and no key is longer.
+const MAX_BYTES: u64 = 8 << 10;
+
+/// Proves that the key signed these bytes; says which other files that rests on.
+///
+/// # Errors
+/// [`Exit::Usage`] for what is no key, [`Exit::SignatureRefused`] for everything else.
+pub fn require(key: &str, lock_path: &Path, bytes: &[u8]) -> Result<Vec<PathBuf>, Failure> {
+    let (key, key_file) = public_key(key)?;
+    let path = beside(lock_path);
+    let text = read_text(&path).map_err(|why| unsigned(&path, lock_path, &why))?;
+    let signature =
+        Signature::decode(&text).map_err(|_| unsigned(&path, lock_path, "it is no signature of minisign"))?;
+    key.verify(bytes, &signature, true).map_err(|error| refused(lock_path, &error))?;
+    Ok(std::iter::once(path).chain(key_file).collect())
+}
+
+/// Where the signature of a lock file stands.
+fn beside(lock_path: &Path) -> PathBuf {
+    let mut name = lock_path.as_os_str().to_owned();
+    name.push(".minisig");
+    name.into()
+}
+
+/// A key as text, else the file that holds one.
+fn public_key(named: &str) -> Result<(PublicKey, Option<PathBuf>), Failure> {
+    if let Ok(key) = PublicKey::from_base64(named.trim()) {
+        return Ok((key, None));
+    }
+    let no_key = |why: &str| {
+        let what = format!("--require-signature (BALLAST_REQUIRE_SIGNATURE) {named:?}: {why}");
+        Failure::new(Exit::Usage, what).hint("a minisign public key (`RW…`, 56 characters), or the file of one")
+    };
+    let path = std::path::absolute(named).map_err(|error| no_key(&error.to_string()))?;
+    let text = read_text(&path).map_err(|why| no_key(&format!("it is no key, and no file: {why}")))?;
+    let key = PublicKey::decode(&text).map_err(|_| no_key("the file holds no public key of minisign"))?;
+    Ok((key, Some(path)))
+}
+
+fn read_text(path: &Path) -> Result<String, String> {
+    read_bounded(path, MAX_BYTES).and_then(|bytes| String::from_utf8(bytes).map_err(|_| "it is not UTF-8".into()))
+}
+
+fn unsigned(path: &Path, lock_path: &Path, why: &str) -> Failure {
+    let what = format!("a signature is required, and {} can't be used: {why}", path.display());
+    Failure::new(Exit::SignatureRefused, what)
+        .hint(format!("minisign -S -s SECRET_KEY -m {}, and ship both files", lock_path.display()))
+}
+
+fn refused(lock_path: &Path, error: &Error) -> Failure {
+    let (why, hint) = match error {
+        Error::UnexpectedKeyId => (
+            "is signed by another key than the required one",
+            "have it signed by the key of --require-signature, or require the key that signed it",
+        ),
+        _ => (
+            "is not what was signed: it, its signature or the trusted comment was changed",
+            "ship the lock file and its .minisig of one signing, byte for byte",
+        ),
+    };
+    Failure::new(Exit::SignatureRefused, format!("{} {why}", lock_path.display())).hint(hint)
+}
