@@ -11,6 +11,7 @@ mod exit;
 mod models;
 mod print;
 mod report;
+mod store;
 mod weights;
 
 use std::process::ExitCode;

@@ -1,0 +1,295 @@
+//! Enrolling, loading and erasing persons; answers that are remembered for whoever asks twice.
+
+use super::error::{Kind, Result, StoreError};
+use super::person::{DIMENSION, Fresh, MOST_TEMPLATES, Person, Subject, Template, Tenant, length};
+use super::record::{Opened, content, lay};
+use super::seal::{Context, name, open, seal};
+use super::sql::{Erasure, Rows, Value};
+use super::{Store, columns};
+
+/// How long an answer is remembered.
+const REMEMBERED: i64 = 24 * 3600;
+
+/// How many revisions back a replica can follow erasures.
+pub(super) const FOLLOWED: i64 = 1_000_000;
+
+/// What an enrolment does with the templates that are there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mode {
+    /// Adds to them; refused as [`Outcome::Moved`] unless the person's version is still the one that
+    /// the caller has seen (none: there was no such person).
+    Add {
+        /// The version.
+        seen: Option<i64>,
+    },
+    /// Replaces them all.
+    Replace,
+}
+
+/// What makes two requests the same one.
+#[derive(Debug, Clone)]
+pub struct Idempotency {
+    /// The caller's key.
+    pub key: String,
+    /// The route.
+    pub route: String,
+    /// A digest of all that the request says.
+    pub request: [u8; 32],
+}
+
+/// Something to enrol.
+#[derive(Debug, Clone)]
+pub struct Enrollment<'a> {
+    /// Whose.
+    pub tenant: &'a Tenant,
+    /// Who.
+    pub subject: &'a Subject,
+    /// One to five, of one contract.
+    pub fresh: Vec<Fresh>,
+    /// What becomes of those that are there.
+    pub mode: Mode,
+    /// The request's identity, if it has one, and the answer to remember with it.
+    pub remember: Option<(&'a Idempotency, &'a [u8])>,
+    /// Seconds since 1970.
+    pub now: i64,
+}
+
+/// How an enrolment ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Outcome {
+    /// It is stored, and lasts.
+    Stored {
+        /// How many templates the person has now.
+        templates: usize,
+    },
+    /// The same request was answered before, with this.
+    Replayed(Vec<u8>),
+    /// The same key came with another request.
+    Conflict,
+    /// The person is no longer the one that the caller has seen: look again.
+    Moved,
+}
+
+/// What is remembered of a request.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Answered {
+    /// This answer.
+    Before(Vec<u8>),
+    /// An answer to another request with the same key.
+    Otherwise,
+}
+
+impl Store {
+    /// Whether this person is enrolled.
+    ///
+    /// # Errors
+    /// The database's refusal.
+    pub fn exists(&self, tenant: &Tenant, subject: &Subject) -> Result<bool> {
+        let name = self.name(tenant, subject);
+        self.read(|rows| Ok(rows.row("SELECT id FROM person WHERE name = ?1", &[(&name).into()])?.is_some()))
+    }
+
+    /// A person, opened.
+    ///
+    /// # Errors
+    /// The database's refusal; what is stored is not what was written.
+    pub fn load(&self, tenant: &Tenant, subject: &Subject) -> Result<Option<Person>> {
+        let opened = self.read(|rows| self.find(rows, tenant, subject))?;
+        Ok(opened.map(|opened| opened.person))
+    }
+
+    /// The remembered answer to a request, to be asked for before any work is done for it.
+    ///
+    /// # Errors
+    /// The database's refusal.
+    pub fn answered(&self, tenant: &Tenant, request: &Idempotency, now: i64) -> Result<Option<Answered>> {
+        self.read(|rows| self.remembered(rows, tenant, request, now))
+    }
+
+    /// Enrols, in one transaction: all of it lasts, or nothing was written.
+    ///
+    /// # Errors
+    /// The database's refusal. Where the connection was lost during the commit, whether it was stored
+    /// is open: the same request with the same key tells.
+    pub fn enroll(&self, enrollment: &Enrollment<'_>) -> Result<Outcome> {
+        sound(&enrollment.fresh)?;
+        self.write(|rows| self.enroll_in(rows, enrollment))
+    }
+
+    fn enroll_in(&self, rows: &mut dyn Rows, enrollment: &Enrollment<'_>) -> Result<Outcome> {
+        let Enrollment { tenant, subject, mode, remember, now, .. } = enrollment;
+        if let Some((request, _)) = remember {
+            match self.remembered(rows, tenant, request, *now)? {
+                Some(Answered::Before(answer)) => return Ok(Outcome::Replayed(answer)),
+                Some(Answered::Otherwise) => return Ok(Outcome::Conflict),
+                None => {}
+            }
+        }
+        let found = self.find(rows, tenant, subject)?;
+        let version = found.as_ref().map(|opened| opened.person.version);
+        if matches!(mode, Mode::Add { seen } if *seen != version) {
+            return Ok(Outcome::Moved);
+        }
+        let revision = next_revision(rows)?;
+        let mut opened = match found {
+            Some(opened) if matches!(mode, Mode::Add { .. }) => opened,
+            // A new data key: what was sealed before can't be opened by what is stored from now on.
+            Some(opened) => Opened::fresh(opened.person.id, revision, tenant, subject)?,
+            None => Opened::fresh(revision, revision, tenant, subject)?,
+        };
+        add(&mut opened.person.templates, &enrollment.fresh, revision);
+        self.put(rows, &opened, version.is_none(), revision)?;
+        if let Some((request, answer)) = remember {
+            self.remember(rows, tenant, request, opened.person.id, answer, *now)?;
+        }
+        Ok(Outcome::Stored { templates: opened.person.templates.len() })
+    }
+
+    /// Erases a person and all that was remembered of their enrolments; `None`: there was none.
+    ///
+    /// # Errors
+    /// The database's refusal; then nothing was erased.
+    pub fn erase(&self, tenant: &Tenant, subject: &Subject) -> Result<Option<Erasure>> {
+        let name = self.name(tenant, subject);
+        let erased = self.write(|rows| {
+            let Some(mut row) = rows.row("SELECT id FROM person WHERE name = ?1", &[(&name).into()])? else {
+                return Ok(false);
+            };
+            let person = Value::Int(row.int()?);
+            let revision = next_revision(rows)?;
+            rows.run("DELETE FROM person WHERE id = ?1", std::slice::from_ref(&person))?;
+            rows.run("DELETE FROM answer WHERE person = ?1", std::slice::from_ref(&person))?;
+            rows.run("DELETE FROM failure WHERE name = ?1", &[(&self.failing(tenant, subject)).into()])?;
+            rows.run("INSERT INTO gone (revision, person) VALUES (?1, ?2)", &[revision.into(), person])?;
+            rows.run("DELETE FROM gone WHERE revision <= ?1", &[(revision - FOLLOWED).into()])?;
+            Ok(true)
+        })?;
+        Ok(erased.then(|| {
+            self.unscrubbed.store(true, std::sync::atomic::Ordering::Release);
+            self.scrub()
+        }))
+    }
+
+    fn find(&self, rows: &mut dyn Rows, tenant: &Tenant, subject: &Subject) -> Result<Option<Opened>> {
+        let name = self.name(tenant, subject);
+        let row = rows.row(concat!("SELECT ", columns!(), " FROM person WHERE name = ?1"), &[(&name).into()])?;
+        row.map(|row| self.opened(row)).transpose()
+    }
+
+    fn put(&self, rows: &mut dyn Rows, opened: &Opened, new: bool, revision: i64) -> Result<()> {
+        let Person { id, tenant, subject, .. } = &opened.person;
+        let mut meta = rows.row("SELECT master FROM meta", &[])?.ok_or_else(no_meta)?;
+        let master = self.master(&meta.bytes()?)?;
+        let name = self.name(tenant, subject);
+        let data = opened.data(&name, &master)?;
+        let values = [(*id).into(), (&name).into(), revision.into(), (&master.id()).into(), data.into()];
+        rows.run(
+            match new {
+                true => "INSERT INTO person (id, name, version, master, data) VALUES (?1, ?2, ?3, ?4, ?5)",
+                false => "UPDATE person SET version = ?3, master = ?4, data = ?5 WHERE id = ?1 AND name = ?2",
+            },
+            &values,
+        )?;
+        Ok(())
+    }
+
+    fn request_id(&self, tenant: &Tenant, request: &Idempotency) -> ([u8; 32], i64) {
+        let fields = [request.key.as_bytes(), tenant.as_str().as_bytes(), request.route.as_bytes()];
+        let id = name(&self.secrets.answers, &fields);
+        // 63 bits of the hash are the row's number; the seal holds to all of it.
+        let number = id.first_chunk().map_or(0, |bytes| i64::from_le_bytes(*bytes) & i64::MAX);
+        (id, number)
+    }
+
+    fn remembered(
+        &self,
+        rows: &mut dyn Rows,
+        tenant: &Tenant,
+        request: &Idempotency,
+        now: i64,
+    ) -> Result<Option<Answered>> {
+        let (id, number) = self.request_id(tenant, request);
+        let values = [number.into(), (now - REMEMBERED).into()];
+        let Some(mut row) = rows.row("SELECT data FROM answer WHERE id = ?1 AND made_at > ?2", &values)? else {
+            return Ok(None);
+        };
+        let data = row.bytes()?;
+        let opened = content(&data).and_then(|sealed| open(&self.secrets.answers, &remembering(&id), sealed));
+        let Some((digest, answer)) = opened.as_deref().and_then(|plain| plain.split_first_chunk::<32>()) else {
+            return Err(StoreError::new(Kind::Corrupt, "a remembered answer is not what was sealed"));
+        };
+        Ok(Some(match *digest == self.digest(request) {
+            true => Answered::Before(answer.to_vec()),
+            false => Answered::Otherwise,
+        }))
+    }
+
+    fn remember(
+        &self,
+        rows: &mut dyn Rows,
+        tenant: &Tenant,
+        request: &Idempotency,
+        person: i64,
+        answer: &[u8],
+        now: i64,
+    ) -> Result<()> {
+        rows.run("DELETE FROM answer WHERE made_at <= ?1", &[(now - REMEMBERED).into()])?;
+        let (id, number) = self.request_id(tenant, request);
+        let plain = [&self.digest(request), answer].concat();
+        let data = lay(&seal(&self.secrets.answers, &remembering(&id), &plain)?);
+        let values = [number.into(), person.into(), now.into(), data.into()];
+        rows.run("INSERT INTO answer (id, person, made_at, data) VALUES (?1, ?2, ?3, ?4)", &values)?;
+        Ok(())
+    }
+
+    fn digest(&self, request: &Idempotency) -> [u8; 32] {
+        name(&self.secrets.answers, &[b"request", &request.request])
+    }
+}
+
+fn remembering(id: &[u8; 32]) -> Context {
+    Context::new("answer").field(id)
+}
+
+pub(super) fn no_meta() -> StoreError {
+    StoreError::new(Kind::Corrupt, "the table meta is empty")
+}
+
+/// Every change has a number of its own, in the order of commits.
+fn next_revision(rows: &mut dyn Rows) -> Result<i64> {
+    rows.run("UPDATE meta SET revision = revision + 1", &[])?;
+    rows.row("SELECT revision FROM meta", &[])?.ok_or_else(no_meta)?.int()
+}
+
+fn sound(fresh: &[Fresh]) -> Result<()> {
+    let wrong = |what: String| Err(StoreError::new(Kind::BadSetting, what));
+    if !(1..=MOST_TEMPLATES).contains(&fresh.len()) {
+        return wrong(format!("templates: expected 1 to {MOST_TEMPLATES}, found {}", fresh.len()));
+    }
+    for template in fresh {
+        let length = length(&template.embedding);
+        let unit = (0.999..1.001).contains(&length);
+        if template.embedding.len() != DIMENSION || !unit || !template.quality.is_finite() {
+            return wrong(format!("template: expected {DIMENSION} numbers of length one and a finite quality"));
+        }
+        if template.contract != fresh[0].contract {
+            return wrong("templates of two contracts at once".into());
+        }
+    }
+    Ok(())
+}
+
+/// Adds, and lets go what is beyond five: first of another contract, then of the lowest quality, then
+/// the oldest.
+fn add(templates: &mut Vec<Template>, fresh: &[Fresh], revision: i64) {
+    let contract = fresh[0].contract;
+    let numbered = fresh.iter().zip(0..);
+    // A revision is one enrolment of at most five: eight numbers each are enough.
+    templates.extend(numbered.map(|(fresh, at)| Template { id: revision * 8 + at, fresh: fresh.clone() }));
+    let worth = |template: &Template| (template.fresh.contract == contract, template.fresh.quality, template.id);
+    templates.sort_by(|a, b| {
+        let ((same_a, quality_a, id_a), (same_b, quality_b, id_b)) = (worth(a), worth(b));
+        same_b.cmp(&same_a).then(quality_b.total_cmp(&quality_a)).then(id_b.cmp(&id_a))
+    });
+    templates.truncate(MOST_TEMPLATES);
+}

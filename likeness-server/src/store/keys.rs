@@ -1,0 +1,201 @@
+//! The master keys: a file that holds one, or two while a rotation goes on, newest first.
+//!
+//! Promises: the file is made with mode 0600 and never over another; a change of it is a rename of a
+//! whole, synced file. Keys are wiped when dropped and never printed.
+
+use std::fmt;
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Write as _};
+use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
+use std::path::{Path, PathBuf};
+use std::sync::{PoisonError, RwLock};
+
+use zeroize::Zeroizing;
+
+use super::error::{Kind, Result, StoreError};
+use super::seal::{Key, random_key};
+
+const HEAD: &str = "# likeness: master keys of a store, newest first. Without them nothing in it can be read.\n\
+                    # Keep a copy, apart from the database and its backups.\n";
+
+/// A longer key file is none.
+const LONGEST: u64 = 4096;
+
+/// Tells which master key wrapped something, without telling the key.
+pub type KeyId = [u8; 8];
+
+/// A master key.
+#[derive(Clone)]
+pub struct MasterKey(pub Key);
+
+impl MasterKey {
+    /// Its id.
+    pub fn id(&self) -> KeyId {
+        let hash = Zeroizing::new(blake3::derive_key("likeness store 1 master key id", &*self.0));
+        let mut id = KeyId::default();
+        id.copy_from_slice(&hash[..8]);
+        id
+    }
+}
+
+impl fmt::Debug for MasterKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "MasterKey({})", hex(&self.id()))
+    }
+}
+
+/// The keys of a file; read again when a key is asked for that it did not hold.
+pub struct Keyring {
+    path: PathBuf,
+    keys: RwLock<Vec<MasterKey>>,
+}
+
+impl Keyring {
+    /// Reads a key file.
+    ///
+    /// # Errors
+    /// It is absent, unreadable, writable by others, or no key file.
+    pub fn read(path: &Path) -> Result<Self> {
+        Ok(Self { path: path.to_owned(), keys: RwLock::new(read(path)?) })
+    }
+
+    /// Makes a key file with one random key.
+    ///
+    /// # Errors
+    /// There is a file of that name, or it can't be written.
+    pub fn create(path: &Path) -> Result<Self> {
+        let keys = vec![MasterKey(random_key()?)];
+        write_new(path, &keys).map_err(|error| match error.kind() {
+            io::ErrorKind::AlreadyExists => refused(path, "is there already").hint("a key is never written over"),
+            _ => refused(path, &error.to_string()),
+        })?;
+        Ok(Self { path: path.to_owned(), keys: RwLock::new(keys) })
+    }
+
+    /// The newest key.
+    pub fn newest(&self) -> MasterKey {
+        self.keys()[0].clone()
+    }
+
+    /// The key of this id. Where it is not held, the file is read again: a rotation may have begun.
+    pub fn find(&self, id: &[u8]) -> Option<MasterKey> {
+        let held = |keys: &[MasterKey]| keys.iter().find(|key| key.id() == id).cloned();
+        held(&self.keys()).or_else(|| {
+            let keys = read(&self.path).ok()?;
+            let found = held(&keys);
+            *self.keys.write().unwrap_or_else(PoisonError::into_inner) = keys;
+            found
+        })
+    }
+
+    /// How many keys are held.
+    pub fn count(&self) -> usize {
+        self.keys().len()
+    }
+
+    /// Puts a random key before the one that is held.
+    ///
+    /// # Errors
+    /// The file can't be replaced.
+    pub fn add(&self) -> Result<()> {
+        let mut keys = self.keys().clone();
+        keys.insert(0, MasterKey(random_key()?));
+        self.replace(keys)
+    }
+
+    /// Leaves the newest key alone.
+    ///
+    /// # Errors
+    /// The file can't be replaced.
+    pub fn forget_former(&self) -> Result<()> {
+        self.replace(vec![self.newest()])
+    }
+
+    fn replace(&self, keys: Vec<MasterKey>) -> Result<()> {
+        let mut name = self.path.file_name().unwrap_or_default().to_owned();
+        name.push(".new");
+        let staged = self.path.with_file_name(name);
+        let swap = || {
+            match fs::remove_file(&staged) {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+                _ => {}
+            }
+            write_new(&staged, &keys)?;
+            let held = fs::metadata(&self.path)?;
+            std::os::unix::fs::chown(&staged, Some(held.uid()), Some(held.gid()))?;
+            fs::rename(&staged, &self.path)?;
+            sync_parent(&self.path)
+        };
+        swap().map_err(|error: io::Error| refused(&self.path, &format!("can't be replaced: {error}")))?;
+        *self.keys.write().unwrap_or_else(PoisonError::into_inner) = keys;
+        Ok(())
+    }
+
+    fn keys(&self) -> std::sync::RwLockReadGuard<'_, Vec<MasterKey>> {
+        self.keys.read().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn refused(path: &Path, why: &str) -> StoreError {
+    StoreError::new(Kind::KeyFile, format!("key file {}: {why}", path.display()))
+}
+
+fn read(path: &Path) -> Result<Vec<MasterKey>> {
+    let unread = |error: io::Error| {
+        refused(path, &error.to_string()).hint("--key-file FILE, or LIKENESS_KEY_FILE; `likeness store init` makes one")
+    };
+    let meta = fs::metadata(path).map_err(unread)?;
+    if meta.mode() & 0o022 != 0 {
+        let hint = format!("chmod 600 {}", path.display());
+        return Err(refused(path, &format!("others may write it (mode {:o})", meta.mode() & 0o777)).hint(hint));
+    }
+    if meta.len() > LONGEST {
+        return Err(refused(path, &format!("expected at most {LONGEST} bytes, found {}", meta.len())));
+    }
+    let text = Zeroizing::new(fs::read_to_string(path).map_err(unread)?);
+    let lines = text.lines().filter(|line| !line.starts_with('#') && !line.is_empty());
+    let keys: Option<Vec<_>> = lines.map(|line| unhex(line).map(MasterKey)).collect();
+    match keys {
+        Some(keys) if (1..=2).contains(&keys.len()) => Ok(keys),
+        _ => Err(refused(path, "expected one or two lines of 64 hexadecimal digits")),
+    }
+}
+
+fn write_new(path: &Path, keys: &[MasterKey]) -> io::Result<()> {
+    let mut text = Zeroizing::new(String::with_capacity(512));
+    text.push_str(HEAD);
+    for key in keys {
+        text.push_str(&Zeroizing::new(hex(&*key.0)));
+        text.push('\n');
+    }
+    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
+    file.write_all(text.as_bytes())?;
+    file.sync_all()?;
+    sync_parent(path)
+}
+
+/// Makes a name in this file's directory last.
+///
+/// # Errors
+/// The directory can't be opened or synced.
+pub fn sync_parent(path: &Path) -> io::Result<()> {
+    let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty());
+    File::open(parent.unwrap_or(Path::new(".")))?.sync_all()
+}
+
+/// Bytes as lower-case hexadecimal digits.
+pub fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// 64 hexadecimal digits as a key.
+pub fn unhex(text: &str) -> Option<Key> {
+    let mut key = Key::default();
+    if text.len() != 64 || !text.is_ascii() {
+        return None;
+    }
+    for (byte, at) in key.iter_mut().zip((0..).step_by(2)) {
+        *byte = u8::from_str_radix(text.get(at..at + 2)?, 16).ok()?;
+    }
+    text.bytes().all(|digit| digit.is_ascii_hexdigit()).then_some(key)
+}

@@ -1,0 +1,90 @@
+//! Where a store lies: a file of SQLite's, or a PostgreSQL database.
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+
+use super::Purpose;
+use super::error::{Kind, Result, StoreError};
+use super::sql::Database;
+use super::sqlite::Sqlite;
+
+/// Where a store lies.
+#[derive(Clone, PartialEq, Eq)]
+pub enum Location {
+    /// A file of SQLite's.
+    Sqlite(PathBuf),
+    /// A PostgreSQL database, as a URL that may hold a password.
+    Postgres(String),
+}
+
+impl fmt::Debug for Location {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{self}")
+    }
+}
+
+impl fmt::Display for Location {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Sqlite(path) => write!(f, "sqlite:{}", path.display()),
+            // Never the URL: it may hold a password.
+            Self::Postgres(_) => f.write_str("postgres://…"),
+        }
+    }
+}
+
+impl FromStr for Location {
+    type Err = StoreError;
+
+    /// `sqlite:PATH`, `sqlite://PATH`, `postgres://…`, `postgresql://…`, or a path.
+    fn from_str(text: &str) -> Result<Self> {
+        if text.starts_with("postgres://") || text.starts_with("postgresql://") {
+            return Ok(Self::Postgres(text.to_owned()));
+        }
+        let path = text.strip_prefix("sqlite://").or_else(|| text.strip_prefix("sqlite:")).unwrap_or(text);
+        let named = path.split_once("://").is_none() && !path.is_empty() && !path.ends_with('/');
+        match named && path != ":memory:" && !path.contains('?') {
+            true => Ok(Self::Sqlite(PathBuf::from(path))),
+            false => Err(StoreError::new(
+                Kind::BadSetting,
+                "a store: expected sqlite:PATH or postgres://…, found another form",
+            )
+            .hint("--store sqlite:PATH, --store postgres://USER@HOST/DATABASE, or DATABASE_URL")),
+        }
+    }
+}
+
+impl Location {
+    /// Opens the database there.
+    ///
+    /// # Errors
+    /// The database's refusal.
+    pub(super) fn open(&self, purpose: Purpose) -> Result<Box<dyn Database>> {
+        match self {
+            Self::Sqlite(path) => Ok(Box::new(Sqlite::open(path, purpose)?)),
+            Self::Postgres(_) => Err(StoreError::new(Kind::Unavailable, "PostgreSQL is not supported yet")),
+        }
+    }
+
+    /// Refuses a key file that would lie in the database's directory or below it: who copies the data
+    /// would copy the key.
+    ///
+    /// # Errors
+    /// It would.
+    pub(super) fn refuse_beside(&self, key_file: &Path) -> Result<()> {
+        let Self::Sqlite(path) = self else { return Ok(()) };
+        let (data, key) = (real_parent(path)?, real_parent(key_file)?);
+        if !key.starts_with(&data) {
+            return Ok(());
+        }
+        let what = format!("key file {}: lies with the data, in {}", key_file.display(), data.display());
+        Err(StoreError::new(Kind::KeyFile, what).hint("put it where no backup of the data takes it along"))
+    }
+}
+
+fn real_parent(path: &Path) -> Result<PathBuf> {
+    let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let failed = |error| StoreError::new(Kind::Unavailable, format!("directory {}: {error}", parent.display()));
+    std::fs::canonicalize(parent).map_err(failed)
+}

@@ -1,0 +1,248 @@
+//! The store of templates: who was enrolled, sealed in a database that holds ciphertext only.
+//!
+//! One interface, blocking, over two databases (`sqlite`, `postgres`); `docs/templates.md` has the
+//! layout and what is guaranteed. Calls come from many threads. Touches the database, the key file,
+//! and the system's randomness.
+
+#![allow(dead_code, reason = "the service that calls all of this is being built beside it")]
+
+mod enroll;
+mod error;
+mod failures;
+mod keys;
+mod location;
+mod person;
+mod record;
+mod seal;
+mod sql;
+mod sqlite;
+
+#[allow(unused_imports, reason = "as above")]
+pub use enroll::{Answered, Enrollment, Idempotency, Mode, Outcome};
+pub use error::{Kind, Result, StoreError};
+pub use location::Location;
+#[allow(unused_imports, reason = "as above")]
+pub use person::{BadId, Contract, DIMENSION, Fresh, MOST_TEMPLATES, Person, Subject, Template, Tenant};
+pub use sql::Erasure;
+
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use keys::{Keyring, MasterKey};
+use record::{Opened, Stored};
+use seal::{Context, Key, derive, name, open, random_key, seal};
+use sql::{Database, Row, Rows, TABLES};
+
+/// The layout of the tables.
+const LAYOUT: i64 = 1;
+
+/// How often an erasure that could not be finished is tried again.
+const AGAIN: Duration = Duration::from_secs(1);
+
+/// What a store is opened for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Purpose {
+    /// To be made.
+    Create,
+    /// To answer requests: alone, where the database is a file.
+    Serve,
+    /// To manage it, beside whoever serves.
+    Manage,
+}
+
+/// An open store.
+pub struct Store {
+    database: Box<dyn Database>,
+    keyring: Keyring,
+    secrets: Secrets,
+    /// Something deleted may still lie in the database's files.
+    unscrubbed: AtomicBool,
+}
+
+/// Keys for names and small things, of one random root that the master key wraps.
+struct Secrets {
+    names: Key,
+    failures: Key,
+    answers: Key,
+    access: Key,
+}
+
+impl Secrets {
+    fn of(root: &Key) -> Self {
+        let [names, failures, answers, access] =
+            ["names", "failures", "answers", "access"].map(|purpose| derive(root, purpose));
+        Self { names, failures, answers, access }
+    }
+}
+
+fn rooted(master: &MasterKey) -> Context {
+    Context::new("root").number(LAYOUT).field(&master.id())
+}
+
+impl Store {
+    /// Makes a store, and the key file that opens it.
+    ///
+    /// # Errors
+    /// One of them is there already or can't be made; the key file would lie with the database.
+    pub fn init(location: &Location, key_file: &Path) -> Result<Self> {
+        location.refuse_beside(key_file)?;
+        let keyring = Keyring::create(key_file)?;
+        let made = Self::fill(location, keyring);
+        if made.is_err() {
+            // Nothing was sealed with it.
+            let _ = std::fs::remove_file(key_file);
+        }
+        made
+    }
+
+    fn fill(location: &Location, keyring: Keyring) -> Result<Self> {
+        let database = location.open(Purpose::Create)?;
+        let (root, master) = (random_key()?, keyring.newest());
+        let wrapped = seal(&master.0, &rooted(&master), &*root)?;
+        database.write(&mut |rows| {
+            TABLES.iter().try_for_each(|table| rows.run(table, &[]).map(|_| ()))?;
+            let values = [LAYOUT.into(), (&master.id()).into(), wrapped.clone().into()];
+            rows.run("INSERT INTO meta (one, layout, master, root, revision) VALUES (1, ?1, ?2, ?3, 0)", &values)?;
+            Ok(())
+        })?;
+        database.settle()?;
+        Ok(Self { database, keyring, secrets: Secrets::of(&root), unscrubbed: AtomicBool::new(true) })
+    }
+
+    /// Opens a store. Where the master key is wrong, nothing was written.
+    ///
+    /// # Errors
+    /// Its kind says which: `KeyFile`, `Absent`, `Locked`, `WrongKey`, `Corrupt`, `Unavailable`, …
+    pub fn open(location: &Location, key_file: &Path, purpose: Purpose) -> Result<Arc<Self>> {
+        let keyring = Keyring::read(key_file)?;
+        let database = location.open(purpose)?;
+        let root = root(&*database, &keyring, key_file)?;
+        database.settle()?;
+        let secrets = Secrets::of(&root);
+        let store = Arc::new(Self { database, keyring, secrets, unscrubbed: AtomicBool::new(true) });
+        if purpose == Purpose::Serve {
+            store.keep_scrubbing();
+        }
+        Ok(store)
+    }
+
+    /// Whether the database answers.
+    ///
+    /// # Errors
+    /// It does not.
+    pub fn ping(&self) -> Result<()> {
+        self.read(|rows| rows.row("SELECT revision FROM meta", &[]).map(|_| ()))
+    }
+
+    /// A thread that finishes what erasures left, until the store is dropped.
+    fn keep_scrubbing(self: &Arc<Self>) {
+        let store = Arc::downgrade(self);
+        std::thread::spawn(move || {
+            while let Some(store) = store.upgrade() {
+                store.scrub();
+                drop(store);
+                std::thread::sleep(AGAIN);
+            }
+        });
+    }
+
+    /// Removes what deleted rows left in the files; what can't be done now is tried again.
+    fn scrub(&self) -> Erasure {
+        if !self.unscrubbed.swap(false, Ordering::AcqRel) {
+            return Erasure::Done;
+        }
+        let scrubbed = self.database.scrub().unwrap_or(Erasure::Pending);
+        if scrubbed == Erasure::Pending {
+            self.unscrubbed.store(true, Ordering::Release);
+        }
+        scrubbed
+    }
+
+    fn read<T>(&self, mut work: impl FnMut(&mut dyn Rows) -> Result<T>) -> Result<T> {
+        let mut done = None;
+        self.database.read(&mut |rows| work(rows).map(|value| done = Some(value)))?;
+        done.ok_or_else(unworked)
+    }
+
+    fn write<T>(&self, mut work: impl FnMut(&mut dyn Rows) -> Result<T>) -> Result<T> {
+        let mut done = None;
+        self.database.write(&mut |rows| work(rows).map(|value| done = Some(value)))?;
+        done.ok_or_else(unworked)
+    }
+
+    fn name(&self, tenant: &Tenant, subject: &Subject) -> [u8; 32] {
+        name(&self.secrets.names, &[tenant.as_str().as_bytes(), subject.as_str().as_bytes()])
+    }
+
+    /// The master key of this id.
+    fn master(&self, id: &[u8]) -> Result<MasterKey> {
+        self.keyring.find(id).ok_or_else(|| {
+            let what = format!("the key file has no master key {}, which wrapped some of this store", keys::hex(id));
+            StoreError::new(Kind::WrongKey, what).hint("a rotation needs the same key file in every place")
+        })
+    }
+
+    /// Opens a row of [`COLUMNS`].
+    fn opened(&self, row: Row) -> Result<Opened> {
+        let (stored, master) = stored(row)?;
+        Opened::open(&stored, &self.master(&master)?)
+    }
+}
+
+fn unworked() -> StoreError {
+    StoreError::new(Kind::Unavailable, "the database did not do its work")
+}
+
+/// The columns that [`stored`] takes.
+macro_rules! columns {
+    () => {
+        "id, version, name, master, data"
+    };
+}
+use columns;
+
+/// A person's row, and the id of the master key that wrapped it.
+fn stored(mut row: Row) -> Result<(Stored, Vec<u8>)> {
+    let (id, version, name, master, data) = (row.int()?, row.int()?, row.bytes()?, row.bytes()?, row.bytes()?);
+    let name =
+        name.try_into().map_err(|_| StoreError::new(Kind::Corrupt, format!("person {id}: a name of odd length")))?;
+    Ok((Stored { id, version, name, data }, master))
+}
+
+fn root(database: &dyn Database, keyring: &Keyring, key_file: &Path) -> Result<Key> {
+    let mut meta = None;
+    database.read(&mut |rows| {
+        meta = rows.row("SELECT layout, master, root FROM meta", &[])?;
+        Ok(())
+    })?;
+    let mut meta =
+        meta.ok_or_else(|| StoreError::new(Kind::Absent, "the database is no store: its table meta is empty"))?;
+    let (layout, id, wrapped) = (meta.int()?, meta.bytes()?, meta.bytes()?);
+    if layout != LAYOUT {
+        return Err(StoreError::new(Kind::Corrupt, format!("layout of the tables: expected {LAYOUT}, found {layout}")));
+    }
+    let wrong = || {
+        let what = format!(
+            "key file {}: expected master key {}, found {}",
+            key_file.display(),
+            keys::hex(&id),
+            keys::hex(&keyring.newest().id())
+        );
+        StoreError::new(Kind::WrongKey, what).hint("--key-file FILE, or LIKENESS_KEY_FILE")
+    };
+    let master = keyring.find(&id).ok_or_else(wrong)?;
+    let root = open(&master.0, &rooted(&master), &wrapped).ok_or_else(|| {
+        StoreError::new(Kind::Corrupt, "the store's root is not what was sealed").hint("a backup has what was there")
+    })?;
+    root.as_slice()
+        .try_into()
+        .map(Key::new)
+        .map_err(|_| StoreError::new(Kind::Corrupt, "the store's root has no 32 bytes"))
+}
+
+#[cfg(test)]
+mod sqlite_tests;
+#[cfg(test)]
+mod suite;

@@ -1,0 +1,191 @@
+//! Who is stored, and what of them: checked ids, templates, the mean that is compared. Touches nothing.
+
+use std::fmt;
+
+/// How many numbers an embedding has.
+pub const DIMENSION: usize = 512;
+
+/// How many templates a person has at most.
+pub const MOST_TEMPLATES: usize = 5;
+
+/// The 32 bytes of a contract's identity.
+pub type Contract = [u8; 32];
+
+/// Not an id: something other than 1 to 255 of `a-z A-Z 0-9 _ -`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct BadId;
+
+impl fmt::Display for BadId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("expected 1 to 255 of a-z, A-Z, 0-9, _ and -")
+    }
+}
+
+fn checked(text: &str) -> Result<String, BadId> {
+    let fits = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-';
+    match (1..=255).contains(&text.len()) && text.bytes().all(fits) {
+        true => Ok(text.to_owned()),
+        false => Err(BadId),
+    }
+}
+
+/// Whose persons they are.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Tenant(String);
+
+/// A person's id within a tenant.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Subject(String);
+
+impl Tenant {
+    /// Checks an id.
+    ///
+    /// # Errors
+    /// It is none.
+    pub fn new(text: &str) -> Result<Self, BadId> {
+        checked(text).map(Self)
+    }
+
+    /// Its text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl Subject {
+    /// Checks an id.
+    ///
+    /// # Errors
+    /// It is none.
+    pub fn new(text: &str) -> Result<Self, BadId> {
+        checked(text).map(Self)
+    }
+
+    /// Its text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// A template before it is stored.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Fresh {
+    /// What the embedding was made with.
+    pub contract: Contract,
+    /// When, in seconds since 1970.
+    pub made_at: i64,
+    /// 0 to 100.
+    pub quality: f64,
+    /// [`DIMENSION`] numbers of length one.
+    pub embedding: Vec<f32>,
+}
+
+/// A stored template.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Template {
+    /// Its number in this store, never used twice.
+    pub id: i64,
+    /// What was stored.
+    pub fresh: Fresh,
+}
+
+/// A stored person.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Person {
+    /// The number of this enrolment, never used twice: who is erased and enrolled again has another.
+    pub id: i64,
+    /// Rises with each change of this person.
+    pub version: i64,
+    /// Whose.
+    pub tenant: Tenant,
+    /// Who.
+    pub subject: Subject,
+    /// At most [`MOST_TEMPLATES`].
+    pub templates: Vec<Template>,
+}
+
+impl Person {
+    /// What is compared: the normalised mean of this contract's templates, or nothing.
+    pub fn mean(&self, contract: &Contract) -> Option<Vec<f32>> {
+        let mut sum = vec![0.0_f64; DIMENSION];
+        for template in self.of(contract) {
+            let length = length(&template.fresh.embedding);
+            template.fresh.embedding.iter().zip(&mut sum).for_each(|(v, sum)| *sum += f64::from(*v) / length);
+        }
+        let length = sum.iter().map(|v| v * v).sum::<f64>().sqrt();
+        // A mean of opposites has no direction; neither has one of no templates.
+        (length > 1e-6).then(|| sum.iter().map(|v| narrow(v / length)).collect())
+    }
+
+    /// When the newest template of this contract was made.
+    pub fn newest(&self, contract: &Contract) -> Option<i64> {
+        self.of(contract).map(|template| template.fresh.made_at).max()
+    }
+
+    fn of<'a>(&'a self, contract: &'a Contract) -> impl Iterator<Item = &'a Template> {
+        self.templates.iter().filter(move |template| template.fresh.contract == *contract)
+    }
+}
+
+pub(super) fn length(embedding: &[f32]) -> f64 {
+    embedding.iter().map(|v| f64::from(*v) * f64::from(*v)).sum::<f64>().sqrt()
+}
+
+#[expect(clippy::cast_possible_truncation, reason = "embeddings are f32: this is rounding")]
+fn narrow(value: f64) -> f32 {
+    value as f32
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_no_id_is_refused() {
+        let long = "x".repeat(255);
+        let longer = "x".repeat(256);
+        let table = [
+            ("a", true),
+            ("A-b_9", true),
+            (long.as_str(), true),
+            (longer.as_str(), false),
+            ("", false),
+            ("a b", false),
+            ("../x", false),
+            ("ä", false),
+            ("a\0", false),
+            ("a\n", false),
+        ];
+        let wrong: Vec<_> = table.iter().filter(|(id, fits)| Subject::new(id).is_ok() != *fits).collect();
+        assert!(wrong.is_empty(), "{wrong:?}");
+        let wrong: Vec<_> = table.iter().filter(|(id, fits)| Tenant::new(id).is_ok() != *fits).collect();
+        assert!(wrong.is_empty(), "{wrong:?}");
+    }
+
+    #[test]
+    fn the_mean_counts_each_template_of_the_contract_once_whatever_its_length() {
+        let template = |contract: u8, axis: usize, length: f32| {
+            let mut embedding = vec![0.0; DIMENSION];
+            embedding[axis] = length;
+            Template {
+                id: 1,
+                fresh: Fresh { contract: [contract; 32], made_at: axis as i64, quality: 80.0, embedding },
+            }
+        };
+        let person = |templates| Person {
+            id: 1,
+            version: 1,
+            tenant: Tenant::new("t").unwrap(),
+            subject: Subject::new("s").unwrap(),
+            templates,
+        };
+        let some = person(vec![template(1, 0, 1.0), template(1, 1, 9.0), template(2, 2, 1.0)]);
+        let mean = some.mean(&[1; 32]).unwrap();
+        let half = std::f32::consts::FRAC_1_SQRT_2;
+        assert!((mean[0] - half).abs() < 1e-6 && (mean[1] - half).abs() < 1e-6 && mean[2] == 0.0, "{:?}", &mean[..3]);
+        assert_eq!((some.newest(&[1; 32]), some.newest(&[2; 32])), (Some(1), Some(2)));
+        assert_eq!((some.mean(&[3; 32]), some.newest(&[3; 32])), (None, None));
+        let opposites = person(vec![template(1, 0, 1.0), template(1, 0, -1.0)]);
+        assert_eq!(opposites.mean(&[1; 32]), None);
+    }
+}

@@ -1,0 +1,225 @@
+//! A person as a row's bytes: the data key and both ids wrapped by the master key, then each template
+//! sealed by the data key. Touches nothing.
+//!
+//! ```text
+//! filler  489 zeros
+//! length  of what follows but the last zeros, 8 bytes
+//! wrapped 2 bytes of length, then data key, its version, tenant, subject
+//! each    id 8, contract 32, made at 8, sealed (quality, embedding)
+//! zeros   up to whole pages
+//! ```
+//! The filler and the zeros are for SQLite, whose `secure_delete` zeroes what it frees but not what it
+//! leaves when it moves a row between pages. It moves at most the first 489 bytes of a row of this
+//! length (pages of 4096 bytes); all that follows lies in pages of its own, which are zeroed whole.
+
+use zeroize::Zeroizing;
+
+use super::error::{Kind, Result, StoreError};
+use super::keys::MasterKey;
+use super::person::{Contract, DIMENSION, Fresh, Person, Subject, Template, Tenant};
+use super::seal::{Context, Key, OVERHEAD, open, random_key, seal};
+
+/// What SQLite keeps of a long row beside others, at most, in pages of 4096 bytes.
+const FILLER: usize = 489;
+
+/// What a page of 4096 bytes takes of a row's further bytes.
+const PAGE: usize = 4092;
+
+/// Columns before the bytes take less of the filler than this.
+const COLUMNS: usize = 128;
+
+const PLAIN: usize = 8 + 4 * DIMENSION;
+const SEALED: usize = PLAIN + OVERHEAD;
+const EACH: usize = 8 + 32 + 8 + SEALED;
+
+/// A person, with the key that opens their templates.
+pub struct Opened {
+    /// Who, and their templates.
+    pub person: Person,
+    key: DataKey,
+}
+
+/// The key of one person's templates, and the revision at which it was made.
+struct DataKey {
+    key: Key,
+    version: i64,
+}
+
+/// A person's row.
+pub struct Stored {
+    /// The number of the enrolment.
+    pub id: i64,
+    /// Rises with each change.
+    pub version: i64,
+    /// The keyed hash of tenant and subject.
+    pub name: [u8; 32],
+    /// The bytes.
+    pub data: Vec<u8>,
+}
+
+/// Puts content where SQLite leaves no copy of it.
+pub fn lay(content: &[u8]) -> Vec<u8> {
+    let least = FILLER + 8 + content.len();
+    let pages = (least + COLUMNS - FILLER).div_ceil(PAGE);
+    let mut data = Vec::with_capacity(FILLER + pages * PAGE);
+    data.resize(FILLER, 0);
+    data.extend((content.len() as u64).to_le_bytes());
+    data.extend(content);
+    data.resize(FILLER + pages * PAGE - COLUMNS, 0);
+    data
+}
+
+/// What was laid.
+pub fn content(data: &[u8]) -> Option<&[u8]> {
+    let (length, rest) = data.get(FILLER..)?.split_first_chunk::<8>()?;
+    rest.get(..usize::try_from(u64::from_le_bytes(*length)).ok()?)
+}
+
+fn wrapping(name: &[u8; 32], id: i64, master: &MasterKey) -> Context {
+    Context::new("person").field(name).number(id).field(&master.id())
+}
+
+fn sealing(person: (&Tenant, &Subject), key: i64, id: i64, contract: &Contract, made_at: i64) -> Context {
+    let (tenant, subject) = person;
+    let context = Context::new("template").field(tenant.as_str().as_bytes()).field(subject.as_str().as_bytes());
+    context.number(id).field(contract).number(made_at).number(key)
+}
+
+impl Opened {
+    /// A person without templates, with a random data key.
+    ///
+    /// # Errors
+    /// The system has no randomness.
+    pub fn fresh(id: i64, revision: i64, tenant: &Tenant, subject: &Subject) -> Result<Self> {
+        let person =
+            Person { id, version: revision, tenant: tenant.clone(), subject: subject.clone(), templates: Vec::new() };
+        Ok(Self { person, key: DataKey { key: random_key()?, version: revision } })
+    }
+
+    /// Opens a row.
+    ///
+    /// # Errors
+    /// It is not what was written.
+    pub fn open(stored: &Stored, master: &MasterKey) -> Result<Self> {
+        let (ids, mut rest) = unwrap(stored, master)?;
+        let broken = || corrupt(stored.id);
+        let (key, ids) = ids.split_first_chunk::<32>().ok_or_else(broken)?;
+        let (version, ids) = ids.split_first_chunk::<8>().ok_or_else(broken)?;
+        let key = DataKey { key: Zeroizing::new(*key), version: i64::from_le_bytes(*version) };
+        let (tenant, subject) = std::str::from_utf8(ids).ok().and_then(|ids| ids.split_once('/')).ok_or_else(broken)?;
+        let tenant = Tenant::new(tenant).map_err(|_| broken())?;
+        let subject = Subject::new(subject).map_err(|_| broken())?;
+        let mut templates = Vec::new();
+        while !rest.is_empty() {
+            let (each, others) = rest.split_at_checked(EACH).ok_or_else(broken)?;
+            templates.push(template(each, &key, (&tenant, &subject)).ok_or_else(broken)?);
+            rest = others;
+        }
+        Ok(Self { person: Person { id: stored.id, version: stored.version, tenant, subject, templates }, key })
+    }
+
+    /// The row's bytes, under this master key.
+    ///
+    /// # Errors
+    /// The system has no randomness.
+    pub fn data(&self, name: &[u8; 32], master: &MasterKey) -> Result<Vec<u8>> {
+        let Person { id, tenant, subject, templates, .. } = &self.person;
+        let mut ids = Zeroizing::new(Vec::with_capacity(1024));
+        ids.extend(*self.key.key);
+        ids.extend(self.key.version.to_le_bytes());
+        ids.extend(format!("{}/{}", tenant.as_str(), subject.as_str()).bytes());
+        let mut content = Vec::new();
+        push_wrapped(&mut content, &seal(&master.0, &wrapping(name, *id, master), &ids)?);
+        for Template { id: number, fresh } in templates {
+            content.extend(number.to_le_bytes());
+            content.extend(fresh.contract);
+            content.extend(fresh.made_at.to_le_bytes());
+            let context = sealing((tenant, subject), self.key.version, *number, &fresh.contract, fresh.made_at);
+            content.extend(seal(&self.key.key, &context, &plain(fresh))?);
+        }
+        Ok(lay(&content))
+    }
+}
+
+/// The same row under another master key; its templates stay as they are.
+///
+/// # Errors
+/// It is not what was written.
+pub fn rewrap(stored: &Stored, from: &MasterKey, to: &MasterKey) -> Result<Vec<u8>> {
+    let (ids, templates) = unwrap(stored, from)?;
+    let mut content = Vec::new();
+    push_wrapped(&mut content, &seal(&to.0, &wrapping(&stored.name, stored.id, to), &ids)?);
+    content.extend(templates);
+    Ok(lay(&content))
+}
+
+fn push_wrapped(content: &mut Vec<u8>, wrapped: &[u8]) {
+    let length = u16::try_from(wrapped.len()).expect("a key and two ids are below 64 KiB");
+    content.extend(length.to_le_bytes());
+    content.extend(wrapped);
+}
+
+/// What the master key wrapped, and the templates' bytes.
+fn unwrap<'a>(stored: &'a Stored, master: &MasterKey) -> Result<(Zeroizing<Vec<u8>>, &'a [u8])> {
+    let parts = || {
+        let (length, rest) = content(&stored.data)?.split_first_chunk::<2>()?;
+        let (wrapped, templates) = rest.split_at_checked(u16::from_le_bytes(*length).into())?;
+        Some((open(&master.0, &wrapping(&stored.name, stored.id, master), wrapped)?, templates))
+    };
+    parts().ok_or_else(|| corrupt(stored.id))
+}
+
+fn corrupt(person: i64) -> StoreError {
+    StoreError::new(Kind::Corrupt, format!("person {person}: what is stored is not what was sealed"))
+        .hint("`likeness store check` names every such person; a backup has what was there")
+}
+
+fn plain(fresh: &Fresh) -> Zeroizing<Vec<u8>> {
+    let mut plain = Zeroizing::new(Vec::with_capacity(PLAIN));
+    plain.extend(fresh.quality.to_le_bytes());
+    fresh.embedding.iter().for_each(|number| plain.extend(number.to_le_bytes()));
+    plain
+}
+
+fn template(each: &[u8], key: &DataKey, person: (&Tenant, &Subject)) -> Option<Template> {
+    let (id, rest) = each.split_first_chunk::<8>()?;
+    let (contract, rest) = rest.split_first_chunk::<32>()?;
+    let (made_at, sealed) = rest.split_first_chunk::<8>()?;
+    let (id, made_at) = (i64::from_le_bytes(*id), i64::from_le_bytes(*made_at));
+    let plain = open(&key.key, &sealing(person, key.version, id, contract, made_at), sealed)?;
+    let (quality, numbers) = plain.split_first_chunk::<8>()?;
+    let embedding = numbers.as_chunks::<4>().0.iter().map(|bytes| f32::from_le_bytes(*bytes)).collect();
+    let fresh = Fresh { contract: *contract, made_at, quality: f64::from_le_bytes(*quality), embedding };
+    Some(Template { id, fresh })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whatever_its_length_all_but_the_filler_lies_in_pages_of_its_own() {
+        // What SQLite keeps of a table's row within the tree, by its file format, for 4096-byte pages.
+        let local = |payload: usize| {
+            let (most, least) = (4096 - 35, (4096 - 12) * 32 / 255 - 23);
+            let rest = least + (payload - least) % (4096 - 4);
+            match (payload <= most, rest <= most) {
+                (true, _) => payload,
+                (false, true) => rest,
+                (false, false) => least,
+            }
+        };
+        let mut wrong = Vec::new();
+        for length in (0..12_000).step_by(7) {
+            let laid = lay(&vec![9; length]);
+            assert_eq!(content(&laid), Some(vec![9; length].as_slice()));
+            for columns in 4..COLUMNS {
+                let within = local(columns + laid.len());
+                if within > columns + FILLER {
+                    wrong.push((length, columns, within));
+                }
+            }
+        }
+        assert!(wrong.is_empty(), "{wrong:?}");
+    }
+}

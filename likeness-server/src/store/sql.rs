@@ -1,0 +1,167 @@
+//! What the store asks of a database: statements with numbers and bytes, in one transaction at a
+//! time. The statements are the same for both databases; parameters are `?1`, `?2`, …
+
+use super::error::{Kind, Result, StoreError};
+
+/// A value in a row, or a parameter.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Value {
+    /// A number.
+    Int(i64),
+    /// Bytes.
+    Bytes(Vec<u8>),
+}
+
+impl From<i64> for Value {
+    fn from(number: i64) -> Self {
+        Self::Int(number)
+    }
+}
+
+impl From<&[u8]> for Value {
+    fn from(bytes: &[u8]) -> Self {
+        Self::Bytes(bytes.to_vec())
+    }
+}
+
+impl<const N: usize> From<&[u8; N]> for Value {
+    fn from(bytes: &[u8; N]) -> Self {
+        Self::Bytes(bytes.to_vec())
+    }
+}
+
+impl From<Vec<u8>> for Value {
+    fn from(bytes: Vec<u8>) -> Self {
+        Self::Bytes(bytes)
+    }
+}
+
+/// A row that was read, taken column by column.
+pub struct Row(std::vec::IntoIter<Value>);
+
+impl Row {
+    /// A row of these.
+    pub fn new(values: Vec<Value>) -> Self {
+        Self(values.into_iter())
+    }
+
+    /// The next column, a number.
+    ///
+    /// # Errors
+    /// It is none: the database is not what was written.
+    pub fn int(&mut self) -> Result<i64> {
+        match self.0.next() {
+            Some(Value::Int(number)) => Ok(number),
+            other => Err(unexpected("a number", other.as_ref())),
+        }
+    }
+
+    /// The next column, bytes.
+    ///
+    /// # Errors
+    /// It is none: the database is not what was written.
+    pub fn bytes(&mut self) -> Result<Vec<u8>> {
+        match self.0.next() {
+            Some(Value::Bytes(bytes)) => Ok(bytes),
+            other => Err(unexpected("bytes", other.as_ref())),
+        }
+    }
+}
+
+fn unexpected(expected: &str, found: Option<&Value>) -> StoreError {
+    let found = match found {
+        None => "no column",
+        Some(Value::Int(_)) => "a number",
+        Some(Value::Bytes(_)) => "bytes",
+    };
+    StoreError::new(Kind::Corrupt, format!("a column of the database: expected {expected}, found {found}"))
+}
+
+/// Statements on one connection.
+pub trait Rows {
+    /// Changes something; how many rows were changed.
+    ///
+    /// # Errors
+    /// The database's refusal.
+    fn run(&mut self, sql: &'static str, values: &[Value]) -> Result<u64>;
+
+    /// Asks; every row of the answer.
+    ///
+    /// # Errors
+    /// The database's refusal.
+    fn rows(&mut self, sql: &'static str, values: &[Value]) -> Result<Vec<Row>>;
+
+    /// Asks; the first row of the answer.
+    ///
+    /// # Errors
+    /// The database's refusal.
+    fn row(&mut self, sql: &'static str, values: &[Value]) -> Result<Option<Row>> {
+        Ok(self.rows(sql, values)?.into_iter().next())
+    }
+}
+
+/// Whether nothing of what was deleted is left in the database's files.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Erasure {
+    /// Nothing is.
+    Done,
+    /// Somebody still reads the former state; it goes when they end.
+    Pending,
+}
+
+/// Work on a connection.
+pub type Work<'a> = &'a mut dyn FnMut(&mut dyn Rows) -> Result<()>;
+
+/// A database. Tables are made by [`TABLES`] in a `write`.
+pub trait Database: Send + Sync {
+    /// Reads. Each statement sees one state; two may see two.
+    ///
+    /// # Errors
+    /// The work's, or the database's refusal.
+    fn read(&self, work: Work<'_>) -> Result<()>;
+
+    /// Reads and writes, alone: one writer at a time, of all processes, and all or nothing. Where it
+    /// returns `Ok`, what was written lasts beyond a power cut.
+    ///
+    /// # Errors
+    /// The work's, or the database's refusal; then nothing was written, except that a connection
+    /// lost during the commit leaves it open whether all or nothing was.
+    fn write(&self, work: Work<'_>) -> Result<()>;
+
+    /// Told once the master key is known to be right: from here on it may be written.
+    ///
+    /// # Errors
+    /// The database's refusal.
+    fn settle(&self) -> Result<()>;
+
+    /// Removes what is left of deleted rows, as far as this database can.
+    ///
+    /// # Errors
+    /// The database's refusal.
+    fn scrub(&self) -> Result<Erasure>;
+
+    /// The database's own check of itself.
+    ///
+    /// # Errors
+    /// What it found.
+    fn check(&self) -> Result<()>;
+}
+
+/// The tables. PostgreSQL's words differ for two types.
+pub const TABLES: [&str; 12] = [
+    "CREATE TABLE meta (one INTEGER PRIMARY KEY CHECK (one = 1), layout INTEGER NOT NULL, master BLOB NOT NULL, \
+     root BLOB NOT NULL, revision INTEGER NOT NULL)",
+    "CREATE TABLE person (id INTEGER PRIMARY KEY, name BLOB NOT NULL, version INTEGER NOT NULL, \
+     master BLOB NOT NULL, data BLOB NOT NULL)",
+    "CREATE UNIQUE INDEX person_name ON person (name)",
+    "CREATE INDEX person_version ON person (version)",
+    "CREATE TABLE gone (revision INTEGER PRIMARY KEY, person INTEGER NOT NULL)",
+    "CREATE TABLE answer (id INTEGER PRIMARY KEY, person INTEGER NOT NULL, made_at INTEGER NOT NULL, data BLOB NOT NULL)",
+    "CREATE INDEX answer_person ON answer (person)",
+    "CREATE INDEX answer_made_at ON answer (made_at)",
+    "CREATE TABLE failure (name BLOB NOT NULL, at INTEGER NOT NULL)",
+    "CREATE INDEX failure_name ON failure (name, at)",
+    "CREATE INDEX failure_at ON failure (at)",
+    "CREATE TABLE access (id BLOB PRIMARY KEY, hash BLOB NOT NULL, scopes INTEGER NOT NULL, made_at INTEGER NOT NULL, \
+     expires_at INTEGER NOT NULL, per_minute INTEGER NOT NULL, revoked_at INTEGER NOT NULL, data BLOB NOT NULL)",
+];

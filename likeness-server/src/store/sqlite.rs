@@ -1,0 +1,230 @@
+//! SQLite: one file, WAL, every commit synced, what is deleted overwritten.
+//!
+//! One connection writes and one reads. Whoever serves holds `FILE.lock`; commands that only manage
+//! (keys, rotation, check) work beside it, under SQLite's own locks.
+
+use std::fs::{self, File, OpenOptions};
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use rusqlite::config::DbConfig;
+use rusqlite::types::{ToSqlOutput, ValueRef};
+use rusqlite::{Connection, ErrorCode, OpenFlags, ToSql, TransactionBehavior, params_from_iter};
+use rustix::fs::FlockOperation;
+
+use super::Purpose;
+use super::error::{Kind, Result, StoreError};
+use super::sql::{Database, Erasure, Row, Rows, Value, Work};
+
+/// How long a lock is waited for.
+const WAIT: Duration = Duration::from_secs(5);
+
+/// How long readers are waited for when a deletion is finished.
+const SCRUB_WAIT: Duration = Duration::from_secs(2);
+
+/// A database in a file.
+pub struct Sqlite {
+    path: PathBuf,
+    writer: Mutex<Connection>,
+    reader: Mutex<Connection>,
+    /// Held as long as this process serves.
+    _lock: Option<File>,
+}
+
+impl Sqlite {
+    /// Opens a file.
+    ///
+    /// # Errors
+    /// It is absent, or another process serves from it.
+    pub fn open(path: &Path, purpose: Purpose) -> Result<Self> {
+        if purpose == Purpose::Create {
+            create_file(path)?;
+        } else if fs::metadata(path).map_or(true, |meta| meta.len() == 0) {
+            return Err(StoreError::new(Kind::Absent, format!("no database {}", path.display()))
+                .hint("`likeness store init --key-file FILE` makes one"));
+        }
+        let lock = if purpose == Purpose::Serve { Some(lock(path)?) } else { None };
+        let writer = connect(path, false)?;
+        if purpose == Purpose::Create {
+            // The layout of a record counts on this page size.
+            let set = |name, value: &str| writer.pragma_update(None, name, value).map_err(|error| fault(path, &error));
+            set("page_size", "4096").and_then(|()| set("journal_mode", "WAL"))?;
+        }
+        let reader = connect(path, true)?;
+        Ok(Self { path: path.to_owned(), writer: Mutex::new(writer), reader: Mutex::new(reader), _lock: lock })
+    }
+
+    fn writer(&self) -> MutexGuard<'_, Connection> {
+        self.writer.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn fault(&self) -> impl Fn(rusqlite::Error) -> StoreError {
+        let path = self.path.clone();
+        move |error| fault(&path, &error)
+    }
+}
+
+/// Makes a file with mode 0600; one that is there is refused.
+///
+/// # Errors
+/// It is there, or can't be made.
+fn create_file(path: &Path) -> Result<()> {
+    let made = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path);
+    made.and_then(|file| file.sync_all()).and_then(|()| super::keys::sync_parent(path)).map_err(|error| {
+        let kind = match error.kind() {
+            std::io::ErrorKind::StorageFull => Kind::Full,
+            std::io::ErrorKind::ReadOnlyFilesystem | std::io::ErrorKind::PermissionDenied => Kind::ReadOnly,
+            std::io::ErrorKind::AlreadyExists => Kind::BadSetting,
+            _ => Kind::Unavailable,
+        };
+        StoreError::new(kind, format!("database {}: {error}", path.display()))
+    })
+}
+
+fn lock(path: &Path) -> Result<File> {
+    let mut name = path.as_os_str().to_owned();
+    name.push(".lock");
+    let failed = |error: std::io::Error| StoreError::new(Kind::ReadOnly, format!("{}: {error}", name.display()));
+    let file = OpenOptions::new().create(true).truncate(false).write(true).mode(0o600).open(&name).map_err(failed)?;
+    match rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive) {
+        Ok(()) => Ok(file),
+        Err(rustix::io::Errno::WOULDBLOCK) => {
+            let what =
+                format!("database {}: another process serves from it (it holds {})", path.display(), name.display());
+            Err(StoreError::new(Kind::Locked, what).hint("end that one, or give this one a database of its own"))
+        }
+        Err(error) => Err(failed(error.into())),
+    }
+}
+
+fn connect(path: &Path, read_only: bool) -> Result<Connection> {
+    let open = || {
+        let connection = Connection::open_with_flags(
+            path,
+            OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX | OpenFlags::SQLITE_OPEN_EXRESCODE,
+        )?;
+        connection.busy_timeout(WAIT)?;
+        // Until the master key is known to be right, not even the end of this process writes.
+        connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
+        connection.pragma_update(None, "synchronous", "FULL")?;
+        connection.pragma_update(None, "secure_delete", "ON")?;
+        connection.pragma_update(None, "temp_store", "MEMORY")?;
+        connection.pragma_update(None, "cache_size", -16_384)?;
+        connection.pragma_update(None, "query_only", read_only)?;
+        connection.set_prepared_statement_cache_capacity(64);
+        Ok(connection)
+    };
+    open().map_err(|error| fault(path, &error))
+}
+
+fn fault(path: &Path, error: &rusqlite::Error) -> StoreError {
+    let code = error.sqlite_error().map(|error| error.code);
+    let (kind, hint) = match code {
+        Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => {
+            (Kind::Corrupt, Some("`likeness store check` tells more; a backup has what was there"))
+        }
+        Some(ErrorCode::DiskFull) => (Kind::Full, Some("make room where the database lies")),
+        Some(ErrorCode::ReadOnly | ErrorCode::PermissionDenied) => {
+            (Kind::ReadOnly, Some("the file, its directory and its file system must be writable"))
+        }
+        Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => (Kind::Busy, None),
+        None => (Kind::Corrupt, None),
+        _ => (Kind::Unavailable, None),
+    };
+    let failure = StoreError::new(kind, format!("database {}: {error}", path.display()));
+    StoreError { hint: hint.map(str::to_owned), ..failure }
+}
+
+impl Database for Sqlite {
+    fn read(&self, work: Work<'_>) -> Result<()> {
+        let reader = self.reader.lock().unwrap_or_else(PoisonError::into_inner);
+        work(&mut On { connection: &reader, path: &self.path })
+    }
+
+    fn write(&self, work: Work<'_>) -> Result<()> {
+        let mut writer = self.writer();
+        let transaction = writer.transaction_with_behavior(TransactionBehavior::Immediate).map_err(self.fault())?;
+        work(&mut On { connection: &transaction, path: &self.path })?;
+        transaction.commit().map_err(self.fault())
+    }
+
+    fn settle(&self) -> Result<()> {
+        for connection in [&self.writer, &self.reader] {
+            let connection = connection.lock().unwrap_or_else(PoisonError::into_inner);
+            connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, false).map_err(self.fault())?;
+        }
+        Ok(())
+    }
+
+    fn scrub(&self) -> Result<Erasure> {
+        let writer = self.writer();
+        let checkpoint = || {
+            writer.busy_timeout(SCRUB_WAIT)?;
+            writer.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get::<_, i64>(0))
+        };
+        let busy = checkpoint();
+        writer.busy_timeout(WAIT).map_err(self.fault())?;
+        match busy {
+            Ok(0) => Ok(Erasure::Done),
+            Ok(_) => Ok(Erasure::Pending),
+            Err(error) => Err(fault(&self.path, &error)),
+        }
+    }
+
+    fn check(&self) -> Result<()> {
+        let found: std::result::Result<Vec<String>, _> = self
+            .writer()
+            .prepare("PRAGMA integrity_check")
+            .and_then(|mut check| check.query_map([], |row| row.get(0))?.collect());
+        match found.map_err(self.fault())? {
+            found if found == ["ok"] => Ok(()),
+            found => {
+                Err(StoreError::new(Kind::Corrupt, format!("database {}: {}", self.path.display(), found.join("; "))))
+            }
+        }
+    }
+}
+
+/// Statements on a connection.
+struct On<'a> {
+    connection: &'a Connection,
+    path: &'a Path,
+}
+
+impl ToSql for Value {
+    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
+        Ok(ToSqlOutput::Borrowed(match self {
+            Self::Int(number) => ValueRef::Integer(*number),
+            Self::Bytes(bytes) => ValueRef::Blob(bytes),
+        }))
+    }
+}
+
+impl Rows for On<'_> {
+    fn run(&mut self, sql: &'static str, values: &[Value]) -> Result<u64> {
+        let run = || self.connection.prepare_cached(sql)?.execute(params_from_iter(values));
+        run().map(|rows| rows as u64).map_err(|error| fault(self.path, &error))
+    }
+
+    fn rows(&mut self, sql: &'static str, values: &[Value]) -> Result<Vec<Row>> {
+        let ask = || {
+            let mut statement = self.connection.prepare_cached(sql)?;
+            let columns = statement.column_count();
+            let mut rows = statement.query(params_from_iter(values))?;
+            let mut all = Vec::new();
+            while let Some(row) = rows.next()? {
+                let value = |column| {
+                    Ok(match row.get_ref(column)? {
+                        ValueRef::Integer(number) => Value::Int(number),
+                        other => Value::Bytes(other.as_bytes().unwrap_or_default().to_vec()),
+                    })
+                };
+                all.push(Row::new((0..columns).map(value).collect::<rusqlite::Result<_>>()?));
+            }
+            Ok(all)
+        };
+        ask().map_err(|error| fault(self.path, &error))
+    }
+}

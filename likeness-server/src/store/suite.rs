@@ -1,0 +1,243 @@
+//! What both databases must do: each test of `SUITE` gets an empty store of its own.
+
+use std::str::FromStr as _;
+use std::sync::Arc;
+
+use super::person::length;
+use super::*;
+
+/// A place for a store, made anew for each test.
+pub struct Place {
+    /// Where.
+    pub location: Location,
+    /// Its key file.
+    pub key_file: std::path::PathBuf,
+    /// What must outlive it.
+    pub dir: tempfile::TempDir,
+}
+
+impl Place {
+    /// A place for a database in a file.
+    pub fn sqlite() -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        std::fs::create_dir(dir.path().join("data")).unwrap();
+        let location = Location::from_str(&format!("sqlite:{}/data/store.db", dir.path().display())).unwrap();
+        Self { location, key_file: dir.path().join("master.key"), dir }
+    }
+
+    /// A store there, open to be managed (a second one may be).
+    pub fn store(&self) -> Arc<Store> {
+        if !self.key_file.exists() {
+            Store::init(&self.location, &self.key_file).unwrap();
+        }
+        Store::open(&self.location, &self.key_file, Purpose::Manage).unwrap()
+    }
+}
+
+pub const NOW: i64 = 1_800_000_000;
+pub const CONTRACT: Contract = [7; 32];
+
+pub fn tenant() -> Tenant {
+    Tenant::new("acme").unwrap()
+}
+
+pub fn subject(name: &str) -> Subject {
+    Subject::new(name).unwrap()
+}
+
+/// A template whose embedding is told by its seed.
+pub fn fresh(seed: u64, quality: f64) -> Fresh {
+    let mut state = seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1;
+    let mut next = || {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        f32::from(u16::try_from(state >> 48).unwrap()) / 32768.0 - 1.0
+    };
+    let raw: Vec<f32> = (0..DIMENSION).map(|_| next()).collect();
+    #[expect(clippy::cast_possible_truncation, reason = "rounding")]
+    let length = length(&raw) as f32;
+    Fresh { contract: CONTRACT, made_at: NOW, quality, embedding: raw.iter().map(|v| v / length).collect() }
+}
+
+pub fn enrollment<'a>(tenant: &'a Tenant, subject: &'a Subject, fresh: Vec<Fresh>, mode: Mode) -> Enrollment<'a> {
+    Enrollment { tenant, subject, fresh, mode, remember: None, now: NOW }
+}
+
+pub const NEW: Mode = Mode::Add { seen: None };
+
+/// Enrols with one template.
+pub fn enroll(store: &Store, name: &str, seed: u64) {
+    let (tenant, subject) = (tenant(), subject(name));
+    let done = store.enroll(&enrollment(&tenant, &subject, vec![fresh(seed, 80.0)], NEW)).unwrap();
+    assert_eq!(done, Outcome::Stored { templates: 1 }, "{name}");
+}
+
+/// What must be true, and how it is tried.
+pub type Test = (&'static str, fn(&Place));
+
+/// The suite.
+pub const SUITE: [Test; 7] = [
+    ("what is enrolled is there, to the bit, for its tenant alone", what_is_enrolled_is_there),
+    ("at most five templates, the lowest quality goes, another contract first", at_most_five),
+    ("an enrolment that has seen another state is refused", moved),
+    ("the same request gets the first answer, another with its key a conflict", idempotent),
+    ("concurrent duplicates store once and get one answer", duplicates),
+    ("erased is gone with its answers and failures, and nobody else's", erased),
+    ("failures count for a quarter of an hour, also of unknown subjects", failures),
+];
+
+fn what_is_enrolled_is_there(place: &Place) {
+    let store = place.store();
+    let (acme, other) = (tenant(), Tenant::new("other").unwrap());
+    let who = subject("ada");
+    assert_eq!((store.exists(&acme, &who).unwrap(), store.load(&acme, &who).unwrap()), (false, None));
+    let given = vec![fresh(1, 80.0), fresh(2, 70.5)];
+    store.enroll(&enrollment(&acme, &who, given.clone(), NEW)).unwrap();
+    // Another process finds it as well.
+    let person = place.store().load(&acme, &who).unwrap().unwrap();
+    assert_eq!(person.templates.iter().map(|template| template.fresh.clone()).collect::<Vec<_>>(), given);
+    assert_eq!((person.tenant, person.subject), (acme.clone(), who.clone()));
+    assert!(store.exists(&acme, &who).unwrap() && !store.exists(&other, &who).unwrap());
+    assert_eq!(store.load(&other, &who).unwrap(), None);
+    for wrong in [
+        vec![],
+        vec![fresh(1, 1.0); 6],
+        vec![fresh(1, f64::NAN)],
+        vec![Fresh { embedding: vec![0.1; 512], ..fresh(1, 1.0) }],
+    ] {
+        let refused = store.enroll(&enrollment(&acme, &subject("bob"), wrong, NEW)).unwrap_err();
+        assert_eq!(refused.kind, Kind::BadSetting);
+    }
+}
+
+fn at_most_five(place: &Place) {
+    let store = place.store();
+    let (acme, who) = (tenant(), subject("ada"));
+    let old = |quality| Fresh { contract: [1; 32], ..fresh(9, quality) };
+    store.enroll(&enrollment(&acme, &who, vec![old(99.0), old(98.0)], NEW)).unwrap();
+    let mut seen = store.load(&acme, &who).unwrap().unwrap().version;
+    let kept = |seen: &mut i64, quality: f64| {
+        let mode = Mode::Add { seen: Some(*seen) };
+        store.enroll(&enrollment(&acme, &who, vec![fresh(1, quality)], mode)).unwrap();
+        let person = store.load(&acme, &who).unwrap().unwrap();
+        assert!(person.version > *seen);
+        *seen = person.version;
+        person.templates.iter().map(|template| template.fresh.quality).collect::<Vec<_>>()
+    };
+    let mut last = Vec::new();
+    for quality in [70.0, 60.0, 90.0, 80.0, 75.0] {
+        last = kept(&mut seen, quality);
+    }
+    assert_eq!(last, [90.0, 80.0, 75.0, 70.0, 60.0]);
+    assert_eq!(kept(&mut seen, 65.0), [90.0, 80.0, 75.0, 70.0, 65.0]);
+    store.enroll(&enrollment(&acme, &who, vec![fresh(3, 50.0)], Mode::Replace)).unwrap();
+    assert_eq!(store.load(&acme, &who).unwrap().unwrap().templates.len(), 1);
+}
+
+fn moved(place: &Place) {
+    let store = place.store();
+    let (acme, who) = (tenant(), subject("ada"));
+    let add = |seen| store.enroll(&enrollment(&acme, &who, vec![fresh(2, 80.0)], Mode::Add { seen })).unwrap();
+    assert_eq!(add(Some(1)), Outcome::Moved, "there is nobody");
+    assert_eq!(add(None), Outcome::Stored { templates: 1 });
+    assert_eq!(add(None), Outcome::Moved, "there is somebody");
+    let first = store.load(&acme, &who).unwrap().unwrap();
+    assert_eq!(add(Some(first.version)), Outcome::Stored { templates: 2 });
+    assert_eq!(add(Some(first.version)), Outcome::Moved, "seen before the second");
+    store.erase(&acme, &who).unwrap();
+    assert_eq!(add(Some(first.version + 1)), Outcome::Moved, "erased");
+    assert_eq!(add(None), Outcome::Stored { templates: 1 });
+    assert!(store.load(&acme, &who).unwrap().unwrap().id > first.id, "another enrolment, another number");
+}
+
+pub fn request(key: &str, digest: u8) -> Idempotency {
+    Idempotency { key: key.into(), route: "enroll".into(), request: [digest; 32] }
+}
+
+fn idempotent(place: &Place) {
+    let store = place.store();
+    let (acme, other) = (tenant(), Tenant::new("other").unwrap());
+    let who = subject("ada");
+    let ask = |tenant: &Tenant, request: &Idempotency, now| {
+        let base = enrollment(tenant, &who, vec![fresh(1, 80.0)], Mode::Replace);
+        store.enroll(&Enrollment { remember: Some((request, b"first")), now, ..base }).unwrap()
+    };
+    let (key, stored) = (request("k", 1), Outcome::Stored { templates: 1 });
+    assert_eq!(store.answered(&acme, &key, NOW).unwrap(), None);
+    assert_eq!(ask(&acme, &key, NOW), stored);
+    let version = store.load(&acme, &who).unwrap().unwrap().version;
+    assert_eq!(ask(&acme, &key, NOW), Outcome::Replayed(b"first".to_vec()));
+    assert_eq!(store.answered(&acme, &key, NOW).unwrap(), Some(Answered::Before(b"first".to_vec())));
+    assert_eq!(ask(&acme, &request("k", 2), NOW), Outcome::Conflict);
+    assert_eq!(store.answered(&acme, &request("k", 2), NOW).unwrap(), Some(Answered::Otherwise));
+    assert_eq!(store.load(&acme, &who).unwrap().unwrap().version, version, "neither changed anything");
+    for (row, tenant, key) in [
+        ("tenant", &other, key.clone()),
+        ("route", &acme, Idempotency { route: "enroll/multi".into(), ..key.clone() }),
+        ("key", &acme, request("l", 1)),
+    ] {
+        assert_eq!(ask(tenant, &key, NOW), stored, "another {row} is another request");
+    }
+    assert_eq!(ask(&acme, &key, NOW + 24 * 3600 - 1), Outcome::Replayed(b"first".to_vec()));
+    assert_eq!(ask(&acme, &key, NOW + 24 * 3600), stored, "a day later it is forgotten");
+    // An enrolment that was refused is not remembered.
+    let missed = Enrollment {
+        remember: Some((&request("m", 1), b"never")),
+        ..enrollment(&acme, &who, vec![fresh(1, 80.0)], NEW)
+    };
+    assert_eq!(store.enroll(&missed).unwrap(), Outcome::Moved);
+    assert_eq!(store.answered(&acme, &request("m", 1), NOW).unwrap(), None);
+}
+
+fn duplicates(place: &Place) {
+    // Two replicas where the database allows it, fifty requests at once.
+    let replicas = [place.store(), place.store()];
+    let (acme, who) = (tenant(), subject("ada"));
+    let outcomes: Vec<Outcome> = std::thread::scope(|scope| {
+        let ask = |at: usize| {
+            let (store, acme, who) = (&replicas[at % 2], &acme, &who);
+            scope.spawn(move || {
+                let answer = format!("answer {at}");
+                let base = enrollment(acme, who, vec![fresh(1, 80.0)], NEW);
+                store.enroll(&Enrollment { remember: Some((&request("k", 1), answer.as_bytes())), ..base }).unwrap()
+            })
+        };
+        let asked: Vec<_> = (0..50).map(ask).collect();
+        asked.into_iter().map(|thread| thread.join().unwrap()).collect()
+    });
+    let stored = outcomes.iter().position(|outcome| matches!(outcome, Outcome::Stored { .. })).unwrap();
+    let replayed = Outcome::Replayed(format!("answer {stored}").into_bytes());
+    assert_eq!(outcomes.iter().filter(|outcome| **outcome == replayed).count(), 49, "{outcomes:?}");
+    assert_eq!(replicas[0].load(&acme, &who).unwrap().unwrap().templates.len(), 1);
+}
+
+fn erased(place: &Place) {
+    let store = place.store();
+    let acme = tenant();
+    let key = request("k", 1);
+    let who = subject("ada");
+    let base = enrollment(&acme, &who, vec![fresh(1, 80.0)], NEW);
+    store.enroll(&Enrollment { remember: Some((&key, b"answer")), ..base }).unwrap();
+    enroll(&store, "bob", 2);
+    store.note_failure(&acme, &who, NOW).unwrap();
+    assert_eq!(store.erase(&Tenant::new("other").unwrap(), &who).unwrap(), None);
+    assert!(store.erase(&acme, &who).unwrap().is_some());
+    assert_eq!(store.erase(&acme, &who).unwrap(), None);
+    assert_eq!((store.exists(&acme, &who).unwrap(), store.exists(&acme, &subject("bob")).unwrap()), (false, true));
+    assert_eq!((store.answered(&acme, &key, NOW).unwrap(), store.failures(&acme, &who, NOW).unwrap()), (None, vec![]));
+}
+
+fn failures(place: &Place) {
+    let store = place.store();
+    let (acme, nobody) = (tenant(), subject("nobody"));
+    for at in 0..12 {
+        store.note_failure(&acme, &nobody, NOW + at * 60).unwrap();
+    }
+    let count = |name: &str, now| store.failures(&acme, &subject(name), now).unwrap().len();
+    let table = [("nobody", 11, 12), ("nobody", 15, 11), ("nobody", 20, 6), ("nobody", 30, 0), ("somebody", 11, 0)];
+    let counted: Vec<_> = table.iter().map(|(name, minute, _)| count(name, NOW + minute * 60)).collect();
+    assert_eq!(counted, table.map(|(_, _, expected)| expected));
+    let other = Tenant::new("other").unwrap();
+    assert_eq!(store.failures(&other, &nobody, NOW).unwrap(), Vec::<i64>::new());
+}
