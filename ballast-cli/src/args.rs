@@ -8,7 +8,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 #[cfg(feature = "full")]
-pub use fetch::{FETCHED, Fetch, Fetching, Pin};
+pub use fetch::{Adopt, FETCHED, Fetch, Fetching, Pin};
 
 /// Model weights that are always there, always the right bytes, under any privilege.
 #[derive(Debug, Parser)]
@@ -33,6 +33,9 @@ pub enum Command {
     /// Write a weight into the lock file: a first trust
     #[cfg(feature = "full")]
     Pin(Pin),
+    /// Write every weight of an existing cache into the lock file: a first trust
+    #[cfg(feature = "full")]
+    Adopt(Adopt),
     /// Bring every pinned file into a store, from mirrors and sources
     #[cfg(feature = "full")]
     Fetch(Fetch),
@@ -43,6 +46,10 @@ pub enum Command {
     #[cfg(not(feature = "full"))]
     #[command(disable_help_flag = true)]
     Pin(Elsewhere),
+    /// In the full build only: write an existing cache into the lock file
+    #[cfg(not(feature = "full"))]
+    #[command(disable_help_flag = true)]
+    Adopt(Elsewhere),
     /// In the full build only: bring every pinned file into a store
     #[cfg(not(feature = "full"))]
     #[command(disable_help_flag = true)]

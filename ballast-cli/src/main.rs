@@ -2,6 +2,8 @@
 //!
 //! `args -> command -> report -> exit`. Only `print` prints, only `launch` changes who we are.
 
+#[cfg(feature = "full")]
+mod adopted;
 mod apply;
 mod args;
 mod boot;
@@ -40,11 +42,13 @@ fn main() -> ExitCode {
         #[cfg(feature = "full")]
         Command::Pin(args) => command::pin(&args),
         #[cfg(feature = "full")]
+        Command::Adopt(args) => command::adopt(&args),
+        #[cfg(feature = "full")]
         Command::Fetch(args) => command::fetch(&args),
         #[cfg(feature = "full")]
         Command::Bake(args) => command::bake(&args),
         #[cfg(not(feature = "full"))]
-        Command::Pin(_) | Command::Fetch(_) | Command::Bake(_) => Err(exit::not_in_this_build()),
+        Command::Pin(_) | Command::Adopt(_) | Command::Fetch(_) | Command::Bake(_) => Err(exit::not_in_this_build()),
     };
     match done {
         Ok(()) => Exit::Success.into(),

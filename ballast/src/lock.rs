@@ -298,6 +298,8 @@ pub enum Source {
         /// The file inside the wheel.
         member: String,
     },
+    /// `data:,TEXT`: the bytes themselves, a word of letters, digits and `-._~`.
+    Data(String),
 }
 
 impl TryFrom<String> for Source {
@@ -310,9 +312,15 @@ impl TryFrom<String> for Source {
         if let Some(rest) = text.strip_prefix("pip:") {
             return pip(rest).ok_or_else(|| format!("expected pip:NAME==VERSION!MEMBER, found {text:?}"));
         }
+        if let Some(word) = text.strip_prefix("data:,") {
+            let plain = |c: char| c.is_ascii_alphanumeric() || "-._~".contains(c);
+            let short = (1..=1024).contains(&word.len()) && word.chars().all(plain);
+            let expected = || format!("expected data:, and at most 1024 letters, digits and `-._~`, found {text:?}");
+            return if short { Ok(Self::Data(word.into())) } else { Err(expected()) };
+        }
         let path = text.strip_prefix("file://").unwrap_or(&text);
-        if path.is_empty() || path.contains("://") {
-            return Err(format!("expected https://, file:// or pip:, found {text:?}"));
+        if path.is_empty() || path.contains("://") || path.starts_with("data:") {
+            return Err(format!("expected https://, file://, pip: or data:,TEXT, found {text:?}"));
         }
         Ok(Self::File(path.into()))
     }
@@ -335,6 +343,7 @@ impl fmt::Display for Source {
             Self::Web(url) => f.write_str(url),
             Self::File(path) => write!(f, "{}", path.display()),
             Self::Pip { name, version, member } => write!(f, "pip:{name}=={version}!{member}"),
+            Self::Data(word) => write!(f, "data:,{word}"),
         }
     }
 }

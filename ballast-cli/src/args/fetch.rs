@@ -1,4 +1,4 @@
-//! The command lines of `pin` and `fetch`.
+//! The command lines of `pin`, `adopt` and `fetch`.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -43,6 +43,18 @@ pub struct Pin {
     pub store: Option<PathBuf>,
     #[command(flatten)]
     pub fetching: Fetching,
+}
+
+#[derive(Debug, Args)]
+pub struct Adopt {
+    /// The cache: a folder of DeepFace, a cache of Hugging Face, or any folder of weights
+    pub dir: PathBuf,
+    /// The lock file [default: /etc/ballast/weights.lock, else ./weights.lock]
+    #[arg(long, value_name = "FILE", env = "BALLAST_LOCK")]
+    pub lock: Option<PathBuf>,
+    /// The store's root in a new lock file [default: the cache's own]
+    #[arg(long, value_name = "DIR")]
+    pub store: Option<PathBuf>,
 }
 
 /// What `pin` and `fetch` have in common: where to, and how long.

@@ -1,7 +1,11 @@
 //! One file per command.
 
 #[cfg(feature = "full")]
+mod adopt;
+#[cfg(feature = "full")]
 mod bake;
+#[cfg(feature = "full")]
+mod book;
 mod doctor;
 #[cfg(feature = "full")]
 mod fetch;
@@ -11,6 +15,8 @@ mod pin;
 mod status;
 mod verify;
 
+#[cfg(feature = "full")]
+pub use adopt::adopt;
 #[cfg(feature = "full")]
 pub use bake::bake;
 pub use doctor::doctor;

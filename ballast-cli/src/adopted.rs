@@ -1,0 +1,210 @@
+//! An existing cache: its root, the variable that points at it, which of its files are weights, and
+//! what its layout says of where they came from.
+//!
+//! DeepFace keeps files in `.deepface/weights`. Hugging Face keeps bytes in `blobs` under the names
+//! of digests, and links to them from `snapshots/REVISION`; `refs/main` holds the revision. A reader
+//! asks `refs`, then opens the name in `snapshots`, and does not mind a plain file there: so those
+//! two are what is adopted, and a lock file needs no word for a cache's layout but its paths.
+//! Only reads.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use ballast::lock::{Lock, RelPath, Source};
+
+use crate::source::joined;
+
+const DEEPFACE: &str = ".deepface/weights";
+/// How Hugging Face begins the folder of a repository, and where its address begins.
+const REPOSITORIES: [(&str, &str); 3] = [("models--", ""), ("datasets--", "datasets/"), ("spaces--", "spaces/")];
+const HUB: &str = "https://huggingface.co/";
+const DEEPEST: usize = 32;
+/// The lock file of the face-verification service: four well-known names, with upstream's sources.
+const KNOWN: &str = include_str!("../../weights.lock");
+
+/// A cache, found.
+pub struct Cache {
+    /// What the variable points at.
+    pub root: PathBuf,
+    /// That variable, where the layout has one.
+    pub env: Option<&'static str>,
+    /// Where the weights are.
+    within: Vec<PathBuf>,
+}
+
+/// One file of it.
+pub struct Member {
+    /// Below the root.
+    pub path: RelPath,
+    /// Where its bytes are: the name itself, or the blob behind it.
+    pub file: PathBuf,
+    /// Where the layout says that it came from.
+    pub source: Option<String>,
+}
+
+/// Files, and what is no weight with the reason.
+#[derive(Default)]
+pub struct Members {
+    /// In order of their paths.
+    pub files: Vec<Member>,
+    /// In order of their paths.
+    pub left_out: Vec<(PathBuf, String)>,
+}
+
+/// Finds the cache that a directory is, or is part of.
+///
+/// # Errors
+/// Those of reading the directory.
+pub fn find(dir: &Path) -> std::io::Result<Cache> {
+    let dir = fs::canonicalize(dir)?;
+    let up = |steps: usize| dir.ancestors().nth(steps).map(Path::to_owned);
+    let deepface = |root: PathBuf| Cache { within: vec![root.join(DEEPFACE)], root, env: Some("DEEPFACE_HOME") };
+    if dir.join(DEEPFACE).is_dir() {
+        return Ok(deepface(dir));
+    }
+    let steps = if dir.ends_with(DEEPFACE) { 2 } else { 1 };
+    let below = dir.ends_with(DEEPFACE) || (dir.ends_with(".deepface") && dir.join("weights").is_dir());
+    if let Some(root) = up(steps).filter(|_| below) {
+        return Ok(deepface(root));
+    }
+    let (hub, asked) = match () {
+        () if !repositories(&dir.join("hub"))?.is_empty() => (dir.join("hub"), None),
+        () if !repositories(&dir)?.is_empty() => (dir.clone(), None),
+        () if repository(&dir).is_some() => (up(1).unwrap_or_else(|| dir.clone()), Some(dir.clone())),
+        () => return Ok(Cache { within: vec![dir.clone()], root: dir, env: None }),
+    };
+    let asked = asked.map_or_else(|| repositories(&hub), |one| Ok(vec![one]))?;
+    let within = asked.iter().flat_map(|dir| [dir.join("refs"), dir.join("snapshots")]).collect();
+    Ok(match hub.parent().filter(|_| hub.ends_with("hub")) {
+        Some(home) => Cache { root: home.to_owned(), env: Some("HF_HOME"), within },
+        None => Cache { root: hub, env: Some("HF_HUB_CACHE"), within },
+    })
+}
+
+fn repositories(dir: &Path) -> std::io::Result<Vec<PathBuf>> {
+    if !dir.is_dir() {
+        return Ok(Vec::new());
+    }
+    let mut all: Vec<_> = fs::read_dir(dir)?.map(|entry| entry.map(|entry| entry.path())).collect::<Result<_, _>>()?;
+    all.retain(|path| repository(path).is_some());
+    all.sort();
+    Ok(all)
+}
+
+/// Where a repository of this folder's name is on the hub.
+fn repository(dir: &Path) -> Option<String> {
+    let name = dir.file_name()?.to_str()?;
+    let (start, begins) = REPOSITORIES.iter().find(|(start, _)| name.starts_with(start))?;
+    let id = name.strip_prefix(start)?.replace("--", "/");
+    (!id.is_empty() && dir.is_dir()).then(|| format!("{HUB}{begins}{id}"))
+}
+
+impl Cache {
+    /// Every weight of the cache, and what was left out.
+    pub fn members(&self) -> Members {
+        let mut all = Members::default();
+        self.within.iter().for_each(|dir| self.walk(dir, 0, &mut all));
+        all.files.sort_by(|one, other| one.path.cmp(&other.path));
+        all.left_out.sort();
+        all
+    }
+
+    fn walk(&self, dir: &Path, depth: usize, all: &mut Members) {
+        if depth > DEEPEST {
+            return all.leave_out(dir, "deeper than 32 directories");
+        }
+        let entries = match fs::read_dir(dir).and_then(Iterator::collect::<Result<Vec<_>, _>>) {
+            Ok(entries) => entries,
+            // A repository that was never asked by name has no refs.
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return,
+            Err(error) => return all.leave_out(dir, &error.to_string()),
+        };
+        for path in entries.iter().map(fs::DirEntry::path) {
+            match fs::symlink_metadata(&path) {
+                Ok(facts) if facts.is_dir() => self.walk(&path, depth + 1, all),
+                Ok(facts) => match self.member(&path, &facts) {
+                    Ok(member) => all.files.push(member),
+                    Err(why) => all.leave_out(&path, &why),
+                },
+                Err(error) => all.leave_out(&path, &error.to_string()),
+            }
+        }
+    }
+
+    fn member(&self, path: &Path, facts: &fs::Metadata) -> Result<Member, String> {
+        let hub = self.env.is_some_and(|name| name.starts_with("HF_"));
+        let file = match facts.file_type() {
+            kind if kind.is_file() => path.to_owned(),
+            kind if kind.is_symlink() && hub => self.blob(path)?,
+            kind if kind.is_symlink() => return Err("a symlink".into()),
+            _ => return Err("no regular file".into()),
+        };
+        let relative = path.strip_prefix(&self.root).ok().and_then(Path::to_str).ok_or("its name is not UTF-8")?;
+        let name = relative.rsplit('/').next().unwrap_or(relative);
+        if name.starts_with(".ballast-") || name.ends_with(".incomplete") || name.ends_with(".lock") {
+            return Err("a file of work in progress".into());
+        }
+        if !hub && facts.len() == 0 {
+            return Err("empty, as a download that was cut leaves it".into());
+        }
+        let path = RelPath::try_from(relative.to_owned())?;
+        let source = if hub { hub_source(&path, &file) } else { None };
+        Ok(Member { path, file, source })
+    }
+
+    /// What a link of a snapshot leads to: a file of this cache, or nothing.
+    fn blob(&self, link: &Path) -> Result<PathBuf, String> {
+        let file = fs::canonicalize(link).map_err(|error| format!("a link that leads nowhere: {error}"))?;
+        if !file.starts_with(&self.root) {
+            return Err(format!("a link out of the cache, to {}", file.display()));
+        }
+        if file.is_file() { Ok(file) } else { Err("a link to what is no file".into()) }
+    }
+}
+
+impl Members {
+    fn leave_out(&mut self, path: &Path, why: &str) {
+        self.left_out.push((path.to_owned(), why.to_owned()));
+    }
+}
+
+/// The address of a file in `snapshots`; the word itself of one in `refs`.
+fn hub_source(path: &RelPath, file: &Path) -> Option<String> {
+    let names: Vec<&str> = path.names().collect();
+    let at = names.iter().position(|name| REPOSITORIES.iter().any(|(start, _)| name.starts_with(start)))?;
+    let repository = file.ancestors().find_map(repository)?;
+    match names.get(at + 1..)? {
+        ["refs", ..] => {
+            let word = fs::read_to_string(file).ok()?;
+            Source::try_from(format!("data:,{word}")).ok().map(|source| source.to_string())
+        }
+        ["snapshots", revision, rest @ ..] => {
+            Some(joined(&format!("{repository}/resolve/{revision}"), &rest.join("/")))
+        }
+        _ => None,
+    }
+}
+
+/// A well-known file of this name: its pin, licence and upstream's sources.
+pub fn known(name: &str) -> Option<ballast::lock::Weight> {
+    let lock = Lock::parse(KNOWN).ok()?;
+    lock.weights.into_iter().find(|weight| weight.path.file_name() == name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_four_well_known_files_are_known_by_name_with_upstreams_sources() {
+        let names = [
+            "facenet512_weights.h5",
+            "centerface.onnx",
+            "2.7_80x80_MiniFASNetV2.pth",
+            "4_0_0_80x80_MiniFASNetV1SE.pth",
+        ];
+        let unknown: Vec<_> =
+            names.iter().filter(|name| known(name).is_none_or(|weight| weight.sources.is_empty())).collect();
+        assert!(unknown.is_empty() && known("other.h5").is_none(), "{unknown:?}");
+    }
+}

@@ -1,0 +1,117 @@
+//! `adopt`: a lock file from a cache that is there. A first trust in every byte of it, and told as
+//! such.
+//!
+//! The cache is only read. A well-known name gets upstream's sources if it has upstream's bytes;
+//! what its layout does not tell is left for a person, and said.
+
+use std::fs::File;
+use std::io::{self, Read};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
+
+use ballast::digest::Digest;
+use ballast::lock::{RootPath, Source};
+use sha2::Digest as _;
+
+use super::book::{Book, Pinned};
+use crate::adopted::{self, Cache, Member};
+use crate::args::Adopt;
+use crate::exit::{Exit, Failure};
+use crate::print;
+
+/// Enters every weight of a cache.
+///
+/// # Errors
+/// [`Exit::WeightsMissing`] where there is none, [`Exit::PinMismatch`] where an entry has another
+/// digest: the lock file is then as before.
+pub fn adopt(args: &Adopt) -> Result<(), Failure> {
+    let unreadable = |path: &Path, error: &io::Error| {
+        Failure::new(Exit::WeightsMissing, format!("can't read {}: {error}", path.display()))
+    };
+    let cache = adopted::find(&args.dir).map_err(|error| unreadable(&args.dir, &error))?;
+    let mut book = begin(args, &cache)?;
+    let found = cache.members();
+    for (path, why) in &found.left_out {
+        print::answer(&format!("left out: {}: {why}", path.display()));
+    }
+    if found.files.is_empty() {
+        return Err(Failure::new(Exit::WeightsMissing, format!("no weight in {}", cache.root.display()))
+            .hint("name DEEPFACE_HOME, HF_HOME, or a folder of weights"));
+    }
+    let mut unknown = 0;
+    for member in &found.files {
+        let (sha256, size) = hash(&member.file).map_err(|error| unreadable(&member.file, &error))?;
+        unknown += usize::from(!enter(&mut book, member, sha256, size)?);
+    }
+    book.save()?;
+    tell(&book, &cache, found.files.len(), unknown);
+    Ok(())
+}
+
+/// The lock file, or a new one whose store is this cache.
+fn begin(args: &Adopt, cache: &Cache) -> Result<Book, Failure> {
+    let root = args.store.as_deref().unwrap_or(&cache.root);
+    RootPath::try_from(root.display().to_string())
+        .map_err(|why| Failure::new(Exit::Usage, why).hint("name the root that the app will read with --store DIR"))?;
+    let mut book = Book::open(args.lock.as_deref(), Some(root))?;
+    if let Some(name) = cache.env {
+        book.name_variable(name);
+    }
+    Ok(book)
+}
+
+/// Enters one file; whether it can be fetched again.
+fn enter(book: &mut Book, member: &Member, sha256: Digest, size: u64) -> Result<bool, Failure> {
+    let path = &member.path;
+    let known = adopted::known(path.file_name());
+    let (upstream, other) = known.map_or((None, None), |weight| {
+        if weight.sha256 == sha256 { (Some(weight), None) } else { (None, Some(weight.sha256)) }
+    });
+    let sources: Vec<_> = match &upstream {
+        Some(weight) => weight.sources.iter().map(Source::to_string).collect(),
+        None => member.source.clone().into_iter().collect(),
+    };
+    let license = upstream.as_ref().and_then(|weight| weight.license.as_deref());
+    let new = book.enter(&Pinned { path, sha256, size, sources: &sources, license })?;
+    let trust = match (new, &upstream) {
+        (false, _) => "pinned already, with the same digest",
+        (true, Some(_)) => "upstream's known digest",
+        (true, None) => "first trust: these bytes are believed because the cache has them now",
+    };
+    print::answer(&format!("{path}: {trust}\n  {sha256}, {size} bytes"));
+    if let Some(pin) = other {
+        print::answer(&format!("  warning: upstream's file of this name has another digest\n  {pin}"));
+    }
+    Ok(!sources.is_empty())
+}
+
+fn tell(book: &Book, cache: &Cache, count: usize, unknown: usize) {
+    let (lock, root) = (book.path().display(), cache.root.display());
+    let mut text = format!("{count} files of {root} are in {lock}");
+    if unknown > 0 {
+        text += &format!("; {unknown} without a source: fill in `sources`, or keep a mirror of them");
+    }
+    print::answer(&text);
+    print::answer("`owner` and `baked` of [store] are yours to write: docs/lock.md");
+}
+
+/// In pieces, whatever the size; nothing but a regular file, and no waiting on a FIFO.
+fn hash(path: &Path) -> io::Result<(Digest, u64)> {
+    let flags = rustix::fs::OFlags::NONBLOCK.bits().cast_signed();
+    let mut file = File::options().read(true).custom_flags(flags).open(path)?;
+    if !file.metadata()?.is_file() {
+        return Err(io::Error::other("no regular file"));
+    }
+    let (mut hasher, mut buffer, mut size) = (sha2::Sha256::new(), vec![0; 1 << 20], 0);
+    loop {
+        match file.read(&mut buffer) {
+            Ok(0) => return Ok((Digest::from_bytes(hasher.finalize().into()), size)),
+            Ok(got) => {
+                hasher.update(&buffer[..got]);
+                size += got as u64;
+            }
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+}

@@ -1,0 +1,178 @@
+//! The lock file as text that keeps its comments and order, for those commands that write into it.
+//!
+//! An entry's digest is never replaced. The file on disk is the old one or the new one, never half.
+
+use std::fs;
+use std::io::{self, Write};
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+
+use ballast::digest::Digest;
+use ballast::lock::{Lock, RelPath};
+use toml_edit::{Array, ArrayOfTables, DocumentMut, Item, Table, Value, value};
+
+use crate::exit::{Exit, Failure};
+use crate::setting;
+
+/// A file that is to have an entry.
+pub struct Pinned<'a> {
+    /// Below the store's root.
+    pub path: &'a RelPath,
+    /// What its bytes hash to now.
+    pub sha256: Digest,
+    /// Its length.
+    pub size: u64,
+    /// Where it can be had; empty is left for a person.
+    pub sources: &'a [String],
+    /// SPDX expression, where it is known.
+    pub license: Option<&'a str>,
+}
+
+/// A lock file, open for writing.
+pub struct Book {
+    path: PathBuf,
+    text: DocumentMut,
+}
+
+impl Book {
+    /// Reads the lock file, or begins one for the store with this root.
+    ///
+    /// # Errors
+    /// [`Exit::BadLock`] for a lock file that is wrong, or where there is none and none is begun.
+    pub fn open(named: Option<&Path>, store: Option<&Path>) -> Result<Self, Failure> {
+        let bad = |path: &Path, why: String| Failure::new(Exit::BadLock, format!("{}: {why}", path.display()));
+        match (setting::lock_path(named), store) {
+            (Ok(path), _) => {
+                let text = fs::read_to_string(&path).map_err(|error| bad(&path, error.to_string()))?;
+                Lock::parse(&text).map_err(|error| bad(&path, error.to_string()))?;
+                let text = text.parse().map_err(|error: toml_edit::TomlError| bad(&path, error.to_string()))?;
+                Ok(Self { path, text })
+            }
+            (Err(_), Some(store)) => {
+                let mut text = DocumentMut::new();
+                text["version"] = value(1);
+                text["store"] = Item::Table(Table::new());
+                text["store"]["path"] = value(store.display().to_string());
+                let path = named.map_or_else(|| "weights.lock".into(), Path::to_owned);
+                Ok(Self { path, text })
+            }
+            (Err(failure), None) => Err(failure),
+        }
+    }
+
+    /// Where it lies.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Names the variable of a store that has none.
+    pub fn name_variable(&mut self, name: &str) {
+        if self.text["store"].get("env").is_none() {
+            self.text["store"]["env"] = value(name);
+        }
+    }
+
+    fn weights(&self) -> impl Iterator<Item = &Table> {
+        self.text.get("weight").and_then(Item::as_array_of_tables).into_iter().flat_map(ArrayOfTables::iter)
+    }
+
+    /// The directory that all weights share, if they share one.
+    pub fn shared_dir(&self) -> Option<String> {
+        let paths: Vec<_> = self.weights().filter_map(|table| table.get("path")?.as_str()).collect();
+        let dir = |path: &&str| path.rsplit_once('/').map(|(dir, _)| dir.to_owned());
+        paths.first().and_then(dir).filter(|first| paths.iter().all(|path| dir(path).as_ref() == Some(first)))
+    }
+
+    /// Adds an entry, or completes the one of this path and digest; whether it is new.
+    ///
+    /// # Errors
+    /// [`Exit::PinMismatch`] where the entry of that path has another digest.
+    pub fn enter(&mut self, pinned: &Pinned) -> Result<bool, Failure> {
+        let tables = self.text.entry("weight").or_insert(Item::ArrayOfTables(ArrayOfTables::new()));
+        let not_a_list = || Failure::new(Exit::BadLock, "expected [[weight]] tables, found an inline list");
+        let tables = tables.as_array_of_tables_mut().ok_or_else(not_a_list)?;
+        let is_this = |table: &Table| table.get("path").and_then(Item::as_str) == Some(pinned.path.as_str());
+        let at = tables.iter().position(is_this);
+        match at.and_then(|at| tables.get_mut(at)) {
+            Some(table) => complete(table, pinned)?,
+            None => tables.push(entry_of(pinned)),
+        }
+        if let (Some(license), Some(table)) = (pinned.license, tables.iter_mut().find(|table| is_this(table))) {
+            table["license"] = value(license);
+        }
+        Ok(at.is_none())
+    }
+
+    /// Whether what was entered makes a lock file.
+    ///
+    /// # Errors
+    /// [`Exit::Usage`], with the parser's words.
+    pub fn check(&self) -> Result<(), Failure> {
+        let parsed = Lock::parse(&self.text.to_string());
+        parsed.map(drop).map_err(|error| Failure::new(Exit::Usage, error.to_string()))
+    }
+
+    /// Written beside, then renamed.
+    ///
+    /// # Errors
+    /// [`Exit::Usage`] where the text is no lock file any more, [`Exit::BadLock`] where it can't be
+    /// written.
+    pub fn save(&self) -> Result<(), Failure> {
+        self.check()?;
+        let write = || -> io::Result<()> {
+            let dir = self.path.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."));
+            let mut staged = tempfile::NamedTempFile::new_in(dir)?;
+            staged.write_all(self.text.to_string().as_bytes())?;
+            let mode = fs::metadata(&self.path).map_or(0o644, |facts| facts.permissions().mode() & 0o777);
+            staged.as_file().set_permissions(fs::Permissions::from_mode(mode))?;
+            staged.as_file().sync_all()?;
+            staged.persist(&self.path).map_err(|error| error.error)?;
+            Ok(())
+        };
+        write().map_err(|error| Failure::new(Exit::BadLock, format!("can't write {}: {error}", self.path.display())))
+    }
+
+    /// One entry as it stands in the file.
+    pub fn entry(&self, path: &str) -> String {
+        let table = self.weights().find(|table| table.get("path").and_then(Item::as_str) == Some(path));
+        table.map(|table| format!("[[weight]]\n{table}").trim_end().to_owned()).unwrap_or_default()
+    }
+}
+
+/// An entry of the same digest gets what it lacks: size and sources.
+fn complete(table: &mut Table, pinned: &Pinned) -> Result<(), Failure> {
+    let there = table.get("sha256").and_then(Item::as_str).and_then(|text| Digest::parse(text).ok());
+    if there != Some(pinned.sha256) {
+        let there = there.map(|digest| digest.to_string()).unwrap_or_default();
+        let what = format!(
+            "{} is pinned with another digest, and stays so\n  pinned  {there}\n  found   {}",
+            pinned.path, pinned.sha256
+        );
+        return Err(Failure::new(Exit::PinMismatch, what).hint(
+            "to rotate the pin, edit `sha256` and `size`, and move the old digest to `previous`; or give --path",
+        ));
+    }
+    table["size"] = value(i64::try_from(pinned.size).unwrap_or(i64::MAX));
+    let list = table.entry("sources").or_insert(value(Array::new()));
+    let Some(list) = list.as_array_mut() else { return Ok(()) };
+    for source in pinned.sources {
+        if !list.iter().any(|known| known.as_str() == Some(source)) {
+            list.push(source);
+        }
+    }
+    Ok(())
+}
+
+fn entry_of(pinned: &Pinned) -> Table {
+    let mut table = Table::new();
+    table.decor_mut().set_prefix("\n");
+    table["path"] = value(pinned.path.as_str());
+    table["sha256"] = value(pinned.sha256.to_string());
+    table["size"] = value(i64::try_from(pinned.size).unwrap_or(i64::MAX));
+    let mut sources = Value::Array(pinned.sources.iter().collect());
+    if pinned.sources.is_empty() {
+        sources.decor_mut().set_suffix(" # unknown: fill in where it can be fetched");
+    }
+    table["sources"] = Item::Value(sources);
+    table
+}
