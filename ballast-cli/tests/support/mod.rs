@@ -179,6 +179,11 @@ pub fn has_data(path: &Path, test: &str) -> bool {
     path.exists() || told(test, &format!("{} (LIKENESS_TESTDATA)", path.display()))
 }
 
+/// What only runs where it is asked for, said and counted.
+pub fn not_asked_for(test: &str, needs: &str) {
+    told(test, needs);
+}
+
 /// Skips for want of a tool, where that is allowed.
 pub fn skip(test: &str, needs: &str) -> bool {
     assert!(std::env::var_os("BALLAST_ALLOW_SKIP").is_some(), "{test} needs {needs}, or BALLAST_ALLOW_SKIP=1");

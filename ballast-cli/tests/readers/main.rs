@@ -1,0 +1,211 @@
+//! Readers of other people's: what Ballast healed is opened by Hugging Face's client and by
+//! DeepFace's own code, as uid 100, on a read-only root, without a network.
+//!
+//! Their packages come by pip, once, into the build's folder. DeepFace with TensorFlow and torch takes
+//! 8 GB: that test runs where `BALLAST_DEEPFACE=1` asks for it, and is skipped, said and counted
+//! elsewhere.
+#![cfg(feature = "full")]
+#![expect(clippy::unwrap_used, reason = "a test's helpers may fail where they stand")]
+
+#[path = "../support/mod.rs"]
+mod support;
+
+use std::fs;
+use std::os::unix::fs::{PermissionsExt, symlink};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+use serde_json::{Value, json};
+use support::{has_data, is_root, is_there, pin_of, program, stdout};
+use tempfile::TempDir;
+
+const ENTER: &str = include_str!("enter.sh");
+const REVISION: &str = "0123456789abcdef0123456789abcdef01234567";
+const NAMES: [&str; 4] =
+    ["2.7_80x80_MiniFASNetV2.pth", "4_0_0_80x80_MiniFASNetV1SE.pth", "centerface.onnx", "facenet512_weights.h5"];
+
+/// A Python with these packages, made once. `None` where pip can't have them: skipped, said, counted.
+fn venv(test: &str, name: &str, packages: &[&str]) -> Option<PathBuf> {
+    let venv = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
+    let ready = venv.join(format!("ready.{}", pin_of(packages.join(" ").as_bytes())));
+    if !ready.exists() {
+        let _ = fs::remove_dir_all(&venv);
+        assert!(Command::new("/usr/bin/python3").args(["-m", "venv"]).arg(&venv).status().unwrap().success());
+        let mut pip = Command::new(venv.join("bin/pip"));
+        if pip.args(["install", "--quiet", "--no-cache-dir"]).args(packages).status().unwrap().success() {
+            fs::write(&ready, "").unwrap();
+        }
+    }
+    is_there(&ready, test, &format!("pip install {}", packages.join(" "))).then_some(venv)
+}
+
+/// A lock file, the layer baked from it, an empty volume, and the reader's script.
+struct Ground {
+    dir: TempDir,
+}
+
+impl Ground {
+    /// `None` where this can't be run: said and counted.
+    fn new(test: &str) -> Option<Self> {
+        if !is_root(test) {
+            return None;
+        }
+        let dir = tempfile::Builder::new().prefix("readers.").tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
+        fs::set_permissions(dir.path(), fs::Permissions::from_mode(0o755)).unwrap();
+        let ground = Self { dir };
+        for name in ["root", "volume", "tools"] {
+            fs::create_dir(ground.path(name)).unwrap();
+        }
+        fs::copy(program(), ground.path("tools/ballast")).unwrap();
+        Some(ground)
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.dir.path().join(name)
+    }
+
+    fn put(&self, name: &str, bytes: &[u8]) {
+        let path = self.path(name);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, bytes).unwrap();
+    }
+
+    /// A command of a build stage.
+    fn build(&self, args: &[&str]) {
+        let mut command = Command::new(program());
+        command.current_dir(self.dir.path()).env_remove("BALLAST_LOCK").env_remove("BALLAST_MIRRORS");
+        let output = command.args(args).output().unwrap();
+        assert!(output.status.success(), "{args:?}: {output:?}");
+    }
+
+    /// Adopts a cache, bakes it, and keeps the lock file where the image has it.
+    fn bake(&self, cache: &str) {
+        self.build(&["adopt", "--store", "/opt/cache", cache]);
+        let lock = fs::read_to_string(self.path("weights.lock")).unwrap();
+        let more = "[store]\nbaked = \"/opt/baked-models\"\nowner = \"100:101\"\n";
+        fs::write(self.path("weights.lock"), lock.replacen("[store]\n", more, 1)).unwrap();
+        self.build(&["fetch", "--mirror", cache]);
+        self.build(&["bake", "layer"]);
+        fs::copy(self.path("weights.lock"), self.path("tools/weights.lock")).unwrap();
+    }
+
+    /// `ballast run` before a script of the reader's.
+    fn read(&self, venv: &Path, script: &str, options: &[&str], env: &[(&str, &str)]) -> Output {
+        self.put("tools/read.py", script.as_bytes());
+        let mut command = Command::new("unshare");
+        command.args(["--mount", "--net", "--propagation", "private", "--", "/bin/sh", "-euc", ENTER, "enter"]);
+        command.args(["root", "layer", "volume"].map(|name| self.path(name))).arg(venv).arg(self.path("tools"));
+        command.args(["/opt/tools/ballast", "run", "--lock", "/opt/tools/weights.lock"]).args(options);
+        command.args(["--", "/opt/reader/bin/python", "-B", "/opt/tools/read.py"]);
+        command.env_clear().env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin").env("HOME", "/tmp");
+        command.envs(env.iter().copied()).output().unwrap()
+    }
+}
+
+fn answer(output: &Output) -> Value {
+    serde_json::from_str(stdout(output).lines().last().unwrap_or_default()).unwrap_or_else(|_| panic!("{output:?}"))
+}
+
+/// A cache as Hugging Face's own client lays it out: blobs, and links to them.
+fn hub(ground: &Ground) {
+    let repository = "home/hub/models--org--tiny";
+    for (name, up, bytes) in [("config.json", "../../", "{}"), ("sub/model.bin", "../../../", "weights")] {
+        let digest = pin_of(bytes.as_bytes());
+        ground.put(&format!("{repository}/blobs/{digest}"), bytes.as_bytes());
+        let link = ground.path(&format!("{repository}/snapshots/{REVISION}/{name}"));
+        fs::create_dir_all(link.parent().unwrap()).unwrap();
+        symlink(format!("{up}blobs/{digest}"), link).unwrap();
+    }
+    ground.put(&format!("{repository}/refs/main"), REVISION.as_bytes());
+}
+
+/// The cache healed from nothing, found healthy, and absent: then the layer itself is read.
+const TURNS: [(&str, &[&str], &str); 3] = [
+    ("an empty volume", &[], "right in /opt/cache"),
+    ("a healthy volume", &[], "right in /opt/cache"),
+    ("no volume", &["--store", "/opt/nothing"], "right in /opt/baked-models"),
+];
+
+#[test]
+fn hugging_faces_client_reads_what_was_adopted_from_the_cache_and_from_the_layer() {
+    let test = "hugging_faces_client_reads_what_was_adopted_from_the_cache_and_from_the_layer";
+    let Some(ground) = Ground::new(test) else { return };
+    let Some(venv) = venv(test, "reader-hub", &["huggingface_hub==2.4.0"]) else { return };
+    hub(&ground);
+    ground.bake("home");
+    let expected = json!({
+        "root": "Read-only file system", "uid": 100, "config": "{}", "weights": "weights", "same": true,
+        "absent": "not here", "repositories": ["org/tiny"], "warnings": [],
+    });
+    let mut wrong = Vec::new();
+    for (turn, options, says) in TURNS {
+        let output = ground.read(&venv, include_str!("hub.py"), options, &[("HF_HUB_OFFLINE", "1")]);
+        if !support::stderr(&output).contains(&format!("3 of 3 {says}")) || answer(&output) != expected {
+            wrong.push(format!("{turn}: {output:?}"));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// A cache of DeepFace with the test data's files; `None` without them.
+fn deepface(ground: &Ground, test: &str) -> Option<()> {
+    let beside = || Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared");
+    let shared = std::env::var_os("LIKENESS_TESTDATA").map_or_else(beside, PathBuf::from).join("weights");
+    if !has_data(&shared, test) {
+        return None;
+    }
+    for name in NAMES {
+        // The embedder of the test data: the real one's layout, untrained.
+        let source = name.replace("facenet512_weights", "facenet512_synthetic");
+        ground.put(&format!("home/.deepface/weights/{name}"), &fs::read(shared.join(source)).unwrap());
+    }
+    ground.bake("home");
+    Some(())
+}
+
+/// Each turn, the script must open the four files below the root that was told, and no other.
+fn opens_the_four(ground: &Ground, venv: &Path, script: &str) {
+    let mut wrong = Vec::new();
+    for (turn, options, says) in TURNS {
+        let output = ground.read(venv, script, options, &[]);
+        let root = says.trim_start_matches("right in ");
+        let paths = NAMES.map(|name| format!("{root}/.deepface/weights/{name}"));
+        let right = support::stderr(&output).contains(&format!("4 of 4 {says}"));
+        if !right || answer(&output) != json!({ "uid": 100, "opened": paths }) {
+            wrong.push(format!("{turn}: {output:?}"));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// DeepFace's own code says which paths it opens; TensorFlow, torch and OpenCV are stand-ins.
+#[test]
+fn deepfaces_own_code_opens_the_four_healed_paths_and_downloads_nothing() {
+    let test = "deepfaces_own_code_opens_the_four_healed_paths_and_downloads_nothing";
+    let Some(ground) = Ground::new(test) else { return };
+    let Some(venv) = venv(test, "reader-deepface", &["--no-deps", "deepface==0.0.98"]) else { return };
+    if deepface(&ground, test).is_some() {
+        opens_the_four(&ground, &venv, include_str!("deepface_paths.py"));
+        // It would tell: without a weight, and without its start being refused, DeepFace downloads.
+        fs::remove_file(ground.path("layer/.deepface/weights/centerface.onnx")).unwrap();
+        let options = ["--store", "/opt/nothing", "--on-failure", "start"];
+        let output = ground.read(&venv, include_str!("deepface_paths.py"), &options, &[]);
+        let told = support::stderr(&output);
+        assert!(!output.status.success() && told.contains("DeepFace would download"), "{output:?}");
+    }
+}
+
+#[test]
+fn deepface_itself_loads_the_four_healed_networks() {
+    let test = "deepface_itself_loads_the_four_healed_networks";
+    let packages = ["deepface==0.0.98", "tf-keras", "torch"];
+    if std::env::var_os("BALLAST_DEEPFACE").is_none_or(|word| word != "1") {
+        support::not_asked_for(test, &format!("BALLAST_DEEPFACE=1 (pip install {}: 8 GB)", packages.join(" ")));
+        return;
+    }
+    let Some(ground) = Ground::new(test) else { return };
+    let Some(venv) = venv(test, "reader-deepface-whole", &packages) else { return };
+    if deepface(&ground, test).is_some() {
+        opens_the_four(&ground, &venv, include_str!("deepface_whole.py"));
+    }
+}
