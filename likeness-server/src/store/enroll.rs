@@ -116,7 +116,7 @@ impl Store {
         self.write(|rows| self.enroll_in(rows, enrollment))
     }
 
-    fn enroll_in(&self, rows: &mut dyn Rows, enrollment: &Enrollment<'_>) -> Result<Outcome> {
+    pub(super) fn enroll_in(&self, rows: &mut dyn Rows, enrollment: &Enrollment<'_>) -> Result<Outcome> {
         let Enrollment { tenant, subject, mode, remember, now, .. } = enrollment;
         if let Some((request, _)) = remember {
             match self.remembered(rows, tenant, request, *now)? {

@@ -6,6 +6,7 @@ use std::str::FromStr;
 
 use super::Purpose;
 use super::error::{Kind, Result, StoreError};
+use super::postgres::Postgres;
 use super::sql::Database;
 use super::sqlite::Sqlite;
 
@@ -63,7 +64,7 @@ impl Location {
     pub(super) fn open(&self, purpose: Purpose) -> Result<Box<dyn Database>> {
         match self {
             Self::Sqlite(path) => Ok(Box::new(Sqlite::open(path, purpose)?)),
-            Self::Postgres(_) => Err(StoreError::new(Kind::Unavailable, "PostgreSQL is not supported yet")),
+            Self::Postgres(url) => Ok(Box::new(Postgres::open(url)?)),
         }
     }
 

@@ -6,20 +6,28 @@
 
 #![allow(dead_code, reason = "the service that calls all of this is being built beside it")]
 
+mod access;
 mod enroll;
 mod error;
 mod failures;
+mod index;
 mod keys;
 mod location;
+mod means;
 mod person;
+mod postgres;
 mod record;
 mod seal;
 mod sql;
 mod sqlite;
 
 #[allow(unused_imports, reason = "as above")]
+pub use access::{ApiKey, Grant, Scope, Scopes};
+#[allow(unused_imports, reason = "as above")]
 pub use enroll::{Answered, Enrollment, Idempotency, Mode, Outcome};
 pub use error::{Kind, Result, StoreError};
+#[allow(unused_imports, reason = "as above")]
+pub use index::{Found, Index, IndexState};
 pub use location::Location;
 #[allow(unused_imports, reason = "as above")]
 pub use person::{BadId, Contract, DIMENSION, Fresh, MOST_TEMPLATES, Person, Subject, Template, Tenant};
@@ -30,6 +38,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use enroll::FOLLOWED;
 use keys::{Keyring, MasterKey};
 use record::{Opened, Stored};
 use seal::{Context, Key, derive, name, open, random_key, seal};
@@ -243,6 +252,12 @@ fn root(database: &dyn Database, keyring: &Keyring, key_file: &Path) -> Result<K
 }
 
 #[cfg(test)]
+mod bench;
+#[cfg(test)]
+mod postgres_tests;
+#[cfg(test)]
 mod sqlite_tests;
 #[cfg(test)]
 mod suite;
+#[cfg(test)]
+mod suite_index;

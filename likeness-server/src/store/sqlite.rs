@@ -130,6 +130,9 @@ fn fault(path: &Path, error: &rusqlite::Error) -> StoreError {
             (Kind::ReadOnly, Some("the file, its directory and its file system must be writable"))
         }
         Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => (Kind::Busy, None),
+        Some(ErrorCode::Unknown) if error.to_string().contains("no such table") => {
+            (Kind::Absent, Some("`likeness store init --key-file FILE` makes a store; this is none"))
+        }
         None => (Kind::Corrupt, None),
         _ => (Kind::Unavailable, None),
     };

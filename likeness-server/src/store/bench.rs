@@ -1,0 +1,60 @@
+//! Figures of the index: `just bench-index`. Nothing is judged here; the numbers are printed.
+
+use std::fs;
+use std::io::Write as _;
+use std::time::Instant;
+
+use super::suite::{CONTRACT, NEW, Place, enrollment, fresh, subject, tenant};
+use super::*;
+
+fn resident() -> u64 {
+    let status = fs::read_to_string("/proc/self/status").unwrap();
+    let line = status.lines().find(|line| line.starts_with("VmRSS")).unwrap();
+    line.split_whitespace().nth(1).unwrap().parse::<u64>().unwrap() / 1024
+}
+
+fn fill(store: &Store, persons: u64) {
+    const BATCH: u64 = 5000;
+    for start in (0..persons).step_by(5000) {
+        store
+            .write(|rows| {
+                for seed in start..(start + BATCH).min(persons) {
+                    let (tenant, subject) = (tenant(), subject(&format!("person-{seed}")));
+                    store.enroll_in(rows, &enrollment(&tenant, &subject, vec![fresh(seed, 80.0)], NEW))?;
+                }
+                Ok(())
+            })
+            .unwrap();
+    }
+}
+
+#[test]
+#[ignore = "measures: just bench-index"]
+fn figures() {
+    let mut out = std::io::stderr();
+    let sizes = std::env::var("LIKENESS_INDEX_SIZES").unwrap_or("100000,1000000".into());
+    for persons in sizes.split(',').map(|size| size.parse::<u64>().unwrap()) {
+        let place = Place::sqlite();
+        let store = place.store();
+        let begin = Instant::now();
+        fill(&store, persons);
+        writeln!(out, "{persons} persons stored in {:.1} s", begin.elapsed().as_secs_f64()).unwrap();
+        let (before, begin) = (resident(), Instant::now());
+        let index = Index::empty(store.clone(), CONTRACT);
+        index.follow().unwrap();
+        let (loaded, after) = (begin.elapsed().as_secs_f64(), resident());
+        writeln!(out, "  loaded in {loaded:.2} s, {} MiB more", after - before).unwrap();
+        let mut times: Vec<f64> = (0..21)
+            .map(|seed| {
+                let probe = fresh(seed * 37, 80.0).embedding;
+                let begin = Instant::now();
+                let found = index.search(&tenant(), &probe, 5, 0.4).unwrap();
+                assert_eq!(found.searched as u64, persons);
+                assert_eq!(found.matches[0].0.as_str(), format!("person-{}", seed * 37));
+                begin.elapsed().as_secs_f64() * 1e3
+            })
+            .collect();
+        times.sort_by(f64::total_cmp);
+        writeln!(out, "  a search: median {:.1} ms, worst of 21 {:.1} ms", times[10], times[20]).unwrap();
+    }
+}

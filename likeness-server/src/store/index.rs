@@ -1,0 +1,241 @@
+//! The index: one normalised mean per person, in memory, by tenant; searched whole, nothing is
+//! approximate.
+//!
+//! It is loaded by a thread of its own and follows the database's revision, before each search and
+//! once a second. Whoever it finds is looked up in the database before being named: the database is
+//! the authority. Touches the store; holds decrypted means as long as it lives.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::time::Duration;
+
+use likeness::distance::Metric;
+
+use super::error::{Kind, Result, StoreError};
+use super::means::Means;
+use super::person::{Contract, Person, Subject, Tenant};
+use super::{FOLLOWED, Store, columns};
+
+/// How often it looks for changes when nobody searches.
+const EVERY: Duration = Duration::from_secs(1);
+
+/// How many persons are read at once; no read of the database lasts longer.
+const PAGE: i64 = 500;
+
+/// How far f32 may stray from the distance that decides.
+const SLACK: f64 = 1e-4;
+
+/// The index of one contract.
+pub struct Index {
+    store: Arc<Store>,
+    contract: Contract,
+    means: RwLock<Means>,
+    /// The revision that the means stand at; held by whoever changes them.
+    follower: Mutex<Follower>,
+    ready: AtomicBool,
+}
+
+#[derive(Default)]
+struct Follower {
+    revision: i64,
+    /// Persons whose row could not be opened.
+    unreadable: u64,
+    /// Why the last attempt to load or follow failed.
+    fault: Option<StoreError>,
+}
+
+/// What an index tells of itself.
+#[derive(Debug, Clone)]
+pub struct IndexState {
+    /// Whether it can be searched.
+    pub ready: bool,
+    /// Persons in it.
+    pub persons: usize,
+    /// Persons left out because their row is not what was sealed.
+    pub unreadable: u64,
+    /// Why the last attempt to load or to follow failed.
+    pub fault: Option<StoreError>,
+}
+
+/// What a search found.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Found {
+    /// Who is nearer than the threshold, nearest first.
+    pub matches: Vec<(Subject, f64)>,
+    /// How many persons of the tenant were compared.
+    pub searched: usize,
+}
+
+impl Index {
+    /// An index that a thread loads and keeps, until it is dropped.
+    pub fn start(store: Arc<Store>, contract: Contract) -> Arc<Self> {
+        let index = Arc::new(Self::empty(store, contract));
+        let weak = Arc::downgrade(&index);
+        std::thread::spawn(move || {
+            while let Some(index) = weak.upgrade() {
+                // What went wrong is kept for `state`, and tried again.
+                let _ = index.follow();
+                drop(index);
+                std::thread::sleep(EVERY);
+            }
+        });
+        index
+    }
+
+    pub(super) fn empty(store: Arc<Store>, contract: Contract) -> Self {
+        let (means, follower) = (RwLock::default(), Mutex::default());
+        Self { store, contract, means, follower, ready: AtomicBool::new(false) }
+    }
+
+    /// What it holds.
+    pub fn state(&self) -> IndexState {
+        let persons = self.means.read().unwrap_or_else(PoisonError::into_inner).persons();
+        let ready = self.ready.load(Ordering::Acquire);
+        // While it loads, the follower is busy; then there is nothing to tell yet.
+        let told = self.follower.try_lock().ok();
+        let (unreadable, fault) = told.map_or((0, None), |f| (f.unreadable, f.fault.clone()));
+        IndexState { ready, persons, unreadable, fault }
+    }
+
+    /// Who of a tenant is nearer to this embedding than the threshold, at most `most`.
+    ///
+    /// # Errors
+    /// It is not loaded yet; the database's refusal.
+    pub fn search(&self, tenant: &Tenant, probe: &[f32], most: usize, threshold: f64) -> Result<Found> {
+        if !self.ready.load(Ordering::Acquire) {
+            return Err(StoreError::new(Kind::Loading, "the index is being loaded"));
+        }
+        self.follow()?;
+        let mut wanted = most.saturating_add(4);
+        loop {
+            let (candidates, searched) = {
+                let means = self.means.read().unwrap_or_else(PoisonError::into_inner);
+                (means.nearest(tenant, probe, wanted, threshold + SLACK), means.of(tenant))
+            };
+            let matches = self.checked(tenant, probe, &candidates, threshold)?;
+            // Enough, or nobody else was near: else some were gone, and more are asked for.
+            if matches.len() >= most || candidates.len() < wanted {
+                return Ok(Found { matches: matches.into_iter().take(most).collect(), searched });
+            }
+            wanted = wanted.saturating_mul(2);
+        }
+    }
+
+    /// Those of the candidates whom the database knows, with their distance to what it holds now.
+    pub(super) fn checked(
+        &self,
+        tenant: &Tenant,
+        probe: &[f32],
+        candidates: &[(i64, f32)],
+        threshold: f64,
+    ) -> Result<Vec<(Subject, f64)>> {
+        let probe = wide(probe);
+        let mut matches = Vec::new();
+        for (id, _) in candidates {
+            let Some(person) = self.store.person(*id)? else { continue };
+            let Some(mean) = person.mean(&self.contract) else { continue };
+            let distance = Metric::Cosine.distance(&probe, &wide(&mean));
+            if person.tenant == *tenant && distance < threshold {
+                matches.push((person.subject, distance));
+            }
+        }
+        matches.sort_by(|(_, a), (_, b)| a.total_cmp(b));
+        Ok(matches)
+    }
+
+    /// Loads, or takes over what changed since.
+    ///
+    /// # Errors
+    /// The database's refusal.
+    pub(super) fn follow(&self) -> Result<()> {
+        let ready = self.ready.load(Ordering::Acquire);
+        let revision = self.store.revision();
+        if ready && revision.as_ref().is_ok_and(|now| *now == self.follower().revision) {
+            return Ok(());
+        }
+        let mut follower = self.follower();
+        let outcome = revision.and_then(|_| self.catch_up(&mut follower));
+        follower.fault = outcome.as_ref().err().cloned();
+        outcome
+    }
+
+    fn follower(&self) -> std::sync::MutexGuard<'_, Follower> {
+        self.follower.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn catch_up(&self, follower: &mut Follower) -> Result<()> {
+        let (revision, since) = (self.store.revision()?, follower.revision);
+        let whole = !self.ready.load(Ordering::Acquire) || revision < since || revision - since > FOLLOWED;
+        if whole {
+            self.ready.store(false, Ordering::Release);
+            *self.means.write().unwrap_or_else(PoisonError::into_inner) = Means::default();
+            *follower = Follower::default();
+        }
+        let mut last = if whole { 0 } else { since };
+        loop {
+            let page = self.store.changed(last)?;
+            let Some((_, version)) = page.last() else { break };
+            last = *version;
+            self.take(page, follower);
+        }
+        if !whole {
+            let gone = self.store.gone(since)?;
+            let mut means = self.means.write().unwrap_or_else(PoisonError::into_inner);
+            gone.iter().for_each(|person| means.remove(*person));
+        }
+        // What was written meanwhile has a later revision, and is taken again.
+        follower.revision = revision;
+        self.ready.store(true, Ordering::Release);
+        Ok(())
+    }
+
+    fn take(&self, page: Vec<(Result<Person>, i64)>, follower: &mut Follower) {
+        let mut taken = Vec::with_capacity(page.len());
+        for (person, _) in page {
+            match person {
+                Ok(person) => taken.push((person.mean(&self.contract), person)),
+                Err(_) => follower.unreadable += 1,
+            }
+        }
+        let mut means = self.means.write().unwrap_or_else(PoisonError::into_inner);
+        for (mean, person) in taken {
+            means.put(&person.tenant, person.id, mean.as_deref());
+        }
+    }
+}
+
+fn wide(numbers: &[f32]) -> Vec<f64> {
+    numbers.iter().copied().map(f64::from).collect()
+}
+
+impl Store {
+    fn revision(&self) -> Result<i64> {
+        self.read(|rows| rows.row("SELECT revision FROM meta", &[])?.ok_or_else(super::enroll::no_meta)?.int())
+    }
+
+    /// A person by the number of the enrolment.
+    fn person(&self, id: i64) -> Result<Option<Person>> {
+        let sql = concat!("SELECT ", columns!(), " FROM person WHERE id = ?1");
+        let row = self.read(|rows| rows.row(sql, &[id.into()]))?;
+        row.map(|row| self.opened(row).map(|opened| opened.person)).transpose()
+    }
+
+    /// The next persons that changed after this version, each with its version.
+    fn changed(&self, after: i64) -> Result<Vec<(Result<Person>, i64)>> {
+        let sql = concat!("SELECT ", columns!(), " FROM person WHERE version > ?1 ORDER BY version LIMIT ?2");
+        let rows = self.read(|rows| rows.rows(sql, &[after.into(), PAGE.into()]))?;
+        let open = |row| {
+            let (stored, master) = super::stored(row)?;
+            let version = stored.version;
+            let opened = super::Opened::open(&stored, &self.master(&master)?);
+            Ok((opened.map(|opened| opened.person), version))
+        };
+        rows.into_iter().map(open).collect()
+    }
+
+    /// Who was erased after this revision.
+    fn gone(&self, after: i64) -> Result<Vec<i64>> {
+        let rows = self.read(|rows| rows.rows("SELECT person FROM gone WHERE revision > ?1", &[after.into()]))?;
+        rows.into_iter().map(|mut row| row.int()).collect()
+    }
+}

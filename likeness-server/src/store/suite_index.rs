@@ -1,0 +1,179 @@
+//! The part of the suite that is about the index and API keys.
+
+use std::time::Duration;
+
+use super::suite::{CONTRACT, NEW, NOW, Place, Test, enroll, enrollment, fresh, subject, tenant};
+use super::*;
+
+/// More of the suite.
+pub const MORE: [Test; 6] = [
+    ("the index finds whom it should, of the tenant alone, nearest first", found),
+    ("a person deleted elsewhere is not named, not even from a stale index", stale),
+    ("the index follows enrolments, changes and erasures of another replica", followed),
+    ("a person of another contract is not compared", another_contract),
+    ("many persons come and go, and the index holds what the database holds", churn),
+    ("keys are good until they expire or are revoked, and for nothing else", keys_are_good),
+];
+
+fn index(store: &Arc<Store>) -> Index {
+    let index = Index::empty(store.clone(), CONTRACT);
+    let early = index.search(&tenant(), &fresh(1, 1.0).embedding, 5, 2.0).unwrap_err();
+    assert_eq!(early.kind, Kind::Loading);
+    index.follow().unwrap();
+    index
+}
+
+fn names(index: &Index, seed: u64, most: usize, threshold: f64) -> Vec<String> {
+    let found = index.search(&tenant(), &fresh(seed, 1.0).embedding, most, threshold).unwrap();
+    found.matches.iter().map(|(who, _)| who.as_str().to_owned()).collect()
+}
+
+fn found(place: &Place) {
+    let store = place.store();
+    for seed in 0..40 {
+        enroll(&store, &format!("p{seed}"), seed);
+    }
+    let other = Tenant::new("other").unwrap();
+    store.enroll(&enrollment(&other, &subject("p7"), vec![fresh(7, 80.0)], NEW)).unwrap();
+    let index = index(&store);
+    let all = index.search(&tenant(), &fresh(7, 1.0).embedding, 50, 3.0).unwrap();
+    assert_eq!((all.searched, all.matches.len()), (40, 40));
+    assert!(all.matches.is_sorted_by(|(_, a), (_, b)| a <= b), "nearest first");
+    assert_eq!((all.matches[0].0.as_str(), all.matches[0].1), ("p7", 0.0));
+    // The same order as by comparing with each person's own mean.
+    let probe: Vec<f64> = fresh(7, 1.0).embedding.iter().copied().map(f64::from).collect();
+    for (who, told) in &all.matches {
+        let mean = store.load(&tenant(), who).unwrap().unwrap().mean(&CONTRACT).unwrap();
+        let mean: Vec<f64> = mean.into_iter().map(f64::from).collect();
+        assert_eq!(likeness::distance::Metric::Cosine.distance(&probe, &mean), *told, "{who:?}");
+    }
+    assert_eq!(names(&index, 7, 50, 0.5), ["p7"]);
+    assert_eq!(names(&index, 7, 3, 3.0).len(), 3);
+    assert_eq!(names(&index, 7, 0, 3.0).len(), 0);
+    assert_eq!(names(&index, 7, 5, 0.0), [""; 0], "nearer than nought is nobody");
+    let nobody = index.search(&Tenant::new("nobody").unwrap(), &fresh(7, 1.0).embedding, 5, 3.0).unwrap();
+    assert_eq!((nobody.searched, nobody.matches.len()), (0, 0));
+}
+
+fn stale(place: &Place) {
+    let (here, there) = (place.store(), place.store());
+    for seed in 0..20 {
+        enroll(&here, &format!("p{seed}"), seed);
+    }
+    let index = index(&there);
+    let gone = here.load(&tenant(), &subject("p3")).unwrap().unwrap();
+    let changed = here.load(&tenant(), &subject("p4")).unwrap().unwrap();
+    let probe = fresh(3, 1.0).embedding;
+    assert_eq!(index.checked(&tenant(), &probe, &[(gone.id, 0.0)], 0.3).unwrap().len(), 1);
+    here.erase(&tenant(), &subject("p3")).unwrap();
+    here.enroll(&enrollment(&tenant(), &subject("p4"), vec![fresh(99, 80.0)], Mode::Replace)).unwrap();
+    // What a search would have taken from an index that has not followed yet.
+    let named = index.checked(&tenant(), &probe, &[(gone.id, 0.0), (changed.id, 0.0)], 0.3).unwrap();
+    assert_eq!(named, []);
+    let foreign = index.checked(&Tenant::new("other").unwrap(), &fresh(5, 1.0).embedding, &[(changed.id, 0.0)], 3.0);
+    assert_eq!(foreign.unwrap(), [], "a tenant's person is never named to another");
+}
+
+fn followed(place: &Place) {
+    let (here, there) = (place.store(), place.store());
+    let index = index(&there);
+    enroll(&here, "ada", 1);
+    assert_eq!(names(&index, 1, 5, 0.3), ["ada"], "enrolled");
+    here.enroll(&enrollment(&tenant(), &subject("ada"), vec![fresh(2, 80.0)], Mode::Replace)).unwrap();
+    assert_eq!((names(&index, 1, 5, 0.3).len(), names(&index, 2, 5, 0.3)), (0, vec!["ada".to_owned()]), "replaced");
+    here.erase(&tenant(), &subject("ada")).unwrap();
+    assert_eq!((names(&index, 2, 5, 0.3).len(), index.state().persons), (0, 0), "erased");
+    enroll(&here, "ada", 3);
+    assert_eq!(names(&index, 3, 5, 0.3), ["ada"], "enrolled again");
+    // Without a search, the thread follows.
+    let kept = Index::start(there.clone(), CONTRACT);
+    let until = std::time::Instant::now() + Duration::from_secs(20);
+    let reaches = |persons| {
+        while kept.state().persons != persons || !kept.state().ready {
+            assert!(std::time::Instant::now() < until, "{:?}", kept.state());
+            std::thread::sleep(Duration::from_millis(10));
+        }
+    };
+    reaches(1);
+    here.erase(&tenant(), &subject("ada")).unwrap();
+    reaches(0);
+}
+
+fn another_contract(place: &Place) {
+    let store = place.store();
+    let old = Fresh { contract: [1; 32], ..fresh(1, 80.0) };
+    store.enroll(&enrollment(&tenant(), &subject("old"), vec![old], NEW)).unwrap();
+    enroll(&store, "new", 1);
+    let index = index(&store);
+    assert_eq!((names(&index, 1, 5, 3.0), index.state().persons), (vec!["new".to_owned()], 1));
+}
+
+fn churn(place: &Place) {
+    let store = place.store();
+    let index = index(&store);
+    let mut expected = std::collections::BTreeSet::new();
+    // Steps that visit every residue: whom they meet the first time is enrolled, the second erased.
+    for step in 0..90_u64 {
+        let who = format!("p{}", step * step % 31);
+        if expected.remove(&who) {
+            store.erase(&tenant(), &subject(&who)).unwrap();
+        } else {
+            enroll(&store, &who, step);
+            expected.insert(who);
+        }
+        if step % 9 == 0 {
+            let mut named = names(&index, 1, 100, 3.0);
+            named.sort();
+            assert_eq!(named, expected.iter().cloned().collect::<Vec<_>>(), "step {step}");
+        }
+    }
+    let again = Index::empty(store.clone(), CONTRACT);
+    again.follow().unwrap();
+    assert_eq!(names(&again, 1, 100, 3.0), names(&index, 1, 100, 3.0), "loaded or followed, it is the same");
+}
+
+fn keys_are_good(place: &Place) {
+    let store = place.store();
+    let grant = Grant {
+        tenant: Some(tenant()),
+        scopes: "verify,metrics".parse().unwrap(),
+        expires_at: Some(NOW + 10),
+        per_minute: Some(60),
+    };
+    let (key, text) = store.create_key(&grant, NOW).unwrap();
+    let (other, other_text) =
+        store.create_key(&Grant { tenant: None, expires_at: None, ..grant.clone() }, NOW).unwrap();
+    assert!(text.starts_with("lk_") && text.len() == 3 + 16 + 1 + 64, "{} characters", text.len());
+    assert_eq!(store.authenticate(&text, NOW).unwrap(), Some(key.clone()));
+    assert_eq!(store.authenticate(&other_text, NOW).unwrap(), Some(other.clone()));
+    let secret = |text: &str| text.rsplit_once('_').unwrap().1.to_owned();
+    let mut wrong = Vec::new();
+    for (name, text, now) in [
+        ("expired", text.to_string(), NOW + 10),
+        ("cut", text[..text.len() - 1].to_owned(), NOW),
+        ("longer", format!("{}0", *text), NOW),
+        ("another's secret", format!("lk_{}_{}", key.id, secret(&other_text)), NOW),
+        ("no secret", format!("lk_{}_", key.id), NOW),
+        ("the secret alone", secret(&text), NOW),
+        ("the id alone", key.id.clone(), NOW),
+        ("unknown id", format!("lk_{}_{}", "0".repeat(16), secret(&text)), NOW),
+        ("empty", String::new(), NOW),
+        ("nought", "lk_imported_".into(), NOW),
+    ] {
+        wrong.extend(store.authenticate(&text, now).unwrap().map(|_| name));
+    }
+    assert_eq!(wrong, [""; 0]);
+    assert!(!key.grant.scopes.has(Scope::Admin) && key.grant.scopes.has(Scope::Metrics));
+    assert_eq!(store.keys().unwrap().len(), 2);
+    assert_eq!((store.revoke_key(&other.id, NOW).unwrap(), store.revoke_key(&other.id, NOW).unwrap()), (true, false));
+    assert_eq!(store.authenticate(&other_text, NOW).unwrap(), None);
+    // One secret from outside, and only the last one.
+    let whole = Grant { tenant: None, scopes: Scopes::all(), expires_at: None, per_minute: None };
+    assert_eq!(store.import_key("too short", &whole, NOW).unwrap_err().kind, Kind::BadSetting);
+    for secret in ["lk_first-secret-from-outside", "second-secret-from-outside"] {
+        store.import_key(secret, &whole, NOW).unwrap();
+        assert_eq!(store.import_key(secret, &whole, NOW + 1).unwrap().made_at, NOW, "not made again");
+        assert_eq!(store.authenticate(secret, NOW).unwrap().map(|key| key.id).as_deref(), Some("imported"));
+    }
+    assert_eq!(store.authenticate("lk_first-secret-from-outside", NOW).unwrap(), None);
+}
