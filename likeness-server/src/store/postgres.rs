@@ -180,11 +180,14 @@ impl Connection {
 }
 
 fn parameters(values: &[Value]) -> Vec<&(dyn ToSql + Sync)> {
-    let parameter = |value| match value {
-        Value::Int(number) => number as &(dyn ToSql + Sync),
-        Value::Bytes(bytes) => bytes,
-    };
     values.iter().map(parameter).collect()
+}
+
+fn parameter(value: &Value) -> &(dyn ToSql + Sync) {
+    match value {
+        Value::Int(number) => number,
+        Value::Bytes(bytes) => bytes,
+    }
 }
 
 fn row(row: &postgres::Row) -> std::result::Result<Row, postgres::Error> {
