@@ -18,7 +18,9 @@ pub struct Cli {
     pub command: Command,
 }
 
+/// Each takes shape only when it is asked for.
 #[derive(Debug, Subcommand)]
+#[command(defer = true)]
 pub enum Command {
     /// Heal the weights, drop privilege and exec a command: the entrypoint
     Run(Run),
@@ -60,7 +62,8 @@ pub enum Command {
     Bake(Elsewhere),
 }
 
-/// A command of the full build, whatever its arguments.
+// A command of the full build, whatever its arguments. Doc comments of argument structs would
+// become a deferred command's help.
 #[cfg(not(feature = "full"))]
 #[derive(Debug, Args)]
 pub struct Elsewhere {
@@ -68,7 +71,7 @@ pub struct Elsewhere {
     pub rest: Vec<OsString>,
 }
 
-/// The lock file, and what it must prove before it is obeyed.
+// The lock file, and what it must prove before it is obeyed.
 #[derive(Debug, Clone, Args)]
 pub struct LockFile {
     /// The lock file [default: /etc/ballast/weights.lock, else ./weights.lock]

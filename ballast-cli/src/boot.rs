@@ -132,10 +132,10 @@ impl Boot<'_> {
     }
 
     fn on(&self, disk: &LinuxDisk, way: Serve, root: PathBuf) -> Attempt {
-        let (wanted, threads) = (self.wanted(&root), facts::threads());
+        let wanted = self.wanted(&root);
         let outcomes = match way {
-            Serve::Baked => heal::verify(disk, &wanted, Strictness::Layer, threads),
-            Serve::VerifyVolume => heal::verify(disk, &wanted, Strictness::Volume, threads),
+            Serve::Baked => heal::verify(disk, &wanted, Strictness::Layer, facts::threads),
+            Serve::VerifyVolume => heal::verify(disk, &wanted, Strictness::Volume, facts::threads),
             Serve::HealVolume => self.heal(disk, &wanted, Strictness::Volume),
             Serve::KeepVolume => self.heal(disk, &wanted, Strictness::Kept { gid: self.guarded.gid }),
         };
@@ -160,7 +160,7 @@ impl Boot<'_> {
         let disks: Vec<LinuxDisk> = roots.filter_map(|root| LinuxDisk::open(root).ok()).collect();
         let origins: Vec<_> = disks.iter().map(|disk| Origin { disk, strict: Strictness::Layer }).collect();
         let options = heal::Options {
-            threads: facts::threads(),
+            threads: facts::threads,
             lock_wait: Duration::from_secs(self.healing.lock_wait),
             strict,
             dry_run: self.dry_run,

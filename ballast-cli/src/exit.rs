@@ -1,7 +1,5 @@
 //! Exit codes: named, documented in `docs/exit-codes.md`, stable.
 
-use std::process::ExitCode;
-
 /// Why the program ended without running the command.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(u8)]
@@ -25,10 +23,12 @@ pub enum Exit {
     /// A seal was required and can't be had.
     SealRefused = 16,
     /// A source, a mirror or a target failed.
+    #[cfg_attr(not(feature = "full"), expect(dead_code, reason = "only the full build fetches"))]
     FetchFailed = 17,
     /// `doctor` found an error.
     DoctorFound = 18,
     /// This build has no such command.
+    #[cfg_attr(feature = "full", expect(dead_code, reason = "the full build has every command"))]
     NotInThisBuild = 19,
     /// The lock file is not signed by the key that was required.
     SignatureRefused = 40,
@@ -40,9 +40,10 @@ pub enum Exit {
     NotFound = 127,
 }
 
-impl From<Exit> for ExitCode {
-    fn from(exit: Exit) -> Self {
-        Self::from(exit as u8)
+impl Exit {
+    /// What the shell sees.
+    pub fn code(self) -> i32 {
+        i32::from(self as u8)
     }
 }
 

@@ -9,7 +9,7 @@ use std::sync::OnceLock;
 
 use ballast::disk::{Kind, Stat};
 use ballast::plan::{Caps, Fs, Ids, Volume, VolumeFacts, Who};
-use rustix::fs::{AtFlags, CWD, StatVfsMountFlags, StatxAttributes, StatxFlags};
+use rustix::fs::{AtFlags, CWD, StatFs, StatVfsMountFlags, StatxAttributes, StatxFlags};
 
 use crate::launch;
 
@@ -38,8 +38,14 @@ pub fn who() -> Who {
     }
 }
 
+/// The user namespace that has every id, as its link is named: the kernel's `USER_NS_INIT_INO`.
+const FIRST_NAMESPACE: &str = "user:[4026531837]";
+
 /// Whether this user namespace has these ids. Without a readable map the kernel has the word.
 pub fn mapped(ids: Ids) -> bool {
+    if fs::read_link("/proc/self/ns/user").is_ok_and(|link| link.as_os_str() == FIRST_NAMESPACE) {
+        return true;
+    }
     let has = |map: &str, id: u32| {
         let Ok(text) = text(map) else { return true };
         text.lines().any(|line| {
@@ -63,14 +69,19 @@ pub fn volume(root: &Path) -> Volume {
         }
         Err(error) => Volume::Unusable { errno: error.raw_os_error().unwrap_or(0) },
         Ok(meta) if !meta.is_dir() => Volume::Unusable { errno: rustix::io::Errno::NOTDIR.raw_os_error() },
-        Ok(meta) => Volume::Present(VolumeFacts {
-            owner: Ids { uid: meta.uid(), gid: meta.gid() },
-            mode: meta.mode() & 0o7777,
-            fs: file_system(root),
-            read_only: read_only(root),
-            mount_point: mount_point(root),
-            free: rustix::fs::statvfs(root).ok().map(|facts| facts.f_bavail.saturating_mul(facts.f_frsize)),
-        }),
+        Ok(meta) => Volume::Present(volume_facts(root, &meta)),
+    }
+}
+
+fn volume_facts(root: &Path, meta: &fs::Metadata) -> VolumeFacts {
+    let mounted = rustix::fs::statfs(root).ok();
+    VolumeFacts {
+        owner: Ids { uid: meta.uid(), gid: meta.gid() },
+        mode: meta.mode() & 0o7777,
+        fs: mounted.as_ref().map_or(Fs::Durable, kind),
+        read_only: mounted.as_ref().is_some_and(is_read_only),
+        mount_point: mount_point(root),
+        free: mounted.map(|facts| facts.f_bavail.saturating_mul(facts.f_frsize.cast_unsigned())),
     }
 }
 
@@ -79,16 +90,24 @@ fn nearest(path: &Path) -> Option<PathBuf> {
 }
 
 fn file_system(path: &Path) -> Fs {
-    match rustix::fs::statfs(path).map(|facts| facts.f_type.cast_unsigned()) {
-        Ok(TMPFS | RAMFS) => Fs::Memory,
-        Ok(OVERLAY) => Fs::Overlay,
+    rustix::fs::statfs(path).map_or(Fs::Durable, |facts| kind(&facts))
+}
+
+fn kind(facts: &StatFs) -> Fs {
+    match facts.f_type.cast_unsigned() {
+        TMPFS | RAMFS => Fs::Memory,
+        OVERLAY => Fs::Overlay,
         _ => Fs::Durable,
     }
 }
 
+fn is_read_only(facts: &StatFs) -> bool {
+    StatVfsMountFlags::from_bits_retain(facts.f_flags.cast_unsigned()).contains(StatVfsMountFlags::RDONLY)
+}
+
 /// Whether the path lies on a read-only mount.
 pub fn read_only(path: &Path) -> bool {
-    rustix::fs::statvfs(path).is_ok_and(|facts| facts.f_flag.contains(StatVfsMountFlags::RDONLY))
+    rustix::fs::statfs(path).is_ok_and(|facts| is_read_only(&facts))
 }
 
 fn mount_point(path: &Path) -> bool {

@@ -26,7 +26,7 @@ mod received;
 pub use caps::{Caps, capabilities};
 pub use error::{Kind, LaunchError};
 pub use exec::{ExecOptions, exec};
-pub use received::prepare;
+pub use received::{prepare, receive};
 
 /// How to drop.
 #[derive(Debug, Clone, Copy, Default)]

@@ -1,6 +1,10 @@
 //! The program `ballast`: keeps model weights right, drops privilege, becomes the command.
 //!
 //! `args -> command -> report -> exit`. Only `print` prints, only `launch` changes who we are.
+//!
+//! The C library calls [`entry`] itself: Rust's runtime would first change what the command must
+//! receive as it was, and make ready for threads that most boots don't start.
+#![cfg_attr(not(test), no_main)]
 
 #[cfg(feature = "full")]
 mod adopted;
@@ -25,15 +29,22 @@ mod signature;
 mod source;
 mod user;
 
-use std::process::ExitCode;
+use std::ffi::c_int;
+use std::mem::ManuallyDrop;
 
-use clap::Parser;
+use clap::{CommandFactory, FromArgMatches};
 
 use args::{Cli, Command};
 use exit::Exit;
 
-fn main() -> ExitCode {
-    let done = match Cli::parse().command {
+#[cfg_attr(not(test), expect(unsafe_code, reason = "the name that the C library calls"))]
+// SAFETY: nothing else has this name; the arguments, which the C library passes, are not used:
+// the standard library has them by itself.
+#[cfg_attr(not(test), unsafe(export_name = "main"))]
+#[cfg_attr(test, allow(dead_code, reason = "the tests have an entry of their own"))]
+extern "C" fn entry() -> c_int {
+    launch::receive();
+    let done = match parse().command {
         Command::Run(args) => command::run(&args),
         Command::Heal(args) => command::heal(&args),
         Command::Verify(args) => command::verify(&args),
@@ -50,11 +61,20 @@ fn main() -> ExitCode {
         #[cfg(not(feature = "full"))]
         Command::Pin(_) | Command::Adopt(_) | Command::Fetch(_) | Command::Bake(_) => Err(exit::not_in_this_build()),
     };
-    match done {
-        Ok(()) => Exit::Success.into(),
+    let exit = match done {
+        Ok(()) => Exit::Success,
         Err(failure) => {
             print::failure(&failure);
-            failure.exit.into()
+            failure.exit
         }
-    }
+    };
+    std::process::exit(exit.code())
+}
+
+/// The command line; a wrong one, or `--help`, is answered here. What it was parsed with is not
+/// taken apart: this process ends, or becomes another, before that could pay.
+fn parse() -> Cli {
+    let mut grammar = ManuallyDrop::new(Cli::command());
+    let mut matches = ManuallyDrop::new(grammar.get_matches_mut());
+    Cli::from_arg_matches_mut(&mut matches).unwrap_or_else(|error| error.exit())
 }

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 
 use ballast::index::{self, Index};
 use ballast::lock::{self, Lock, RootPath, Weight};
-use ballast::plan::{App, Facts, Ids};
+use ballast::plan::{App, Facts, Fs, Ids, Volume, VolumeFacts};
 use ballast::store::Wanted;
 
 use crate::args::Place;
@@ -145,15 +145,18 @@ impl Setting {
 
     /// What a plan follows from.
     pub fn facts(&self, app: Option<App>, groups: &[u32]) -> Facts {
+        let volume = facts::volume(&self.store);
+        let in_memory =
+            matches!(volume, Volume::Absent { fs: Fs::Memory } | Volume::Present(VolumeFacts { fs: Fs::Memory, .. }));
         Facts {
             who: facts::who(),
             app,
             app_groups: groups.to_vec(),
-            volume: facts::volume(&self.store),
+            volume,
             baked: self.baked.as_deref().is_some_and(Path::is_dir),
             can_repoint: self.lock.store.env.is_some(),
             bytes: self.all_wanted().iter().filter_map(Wanted::size).sum(),
-            memory_limit: facts::memory_limit(),
+            memory_limit: in_memory.then(facts::memory_limit).flatten(),
         }
     }
 

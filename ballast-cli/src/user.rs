@@ -1,9 +1,9 @@
 //! Who the command will run as: the `user[:group]` grammar and the two account files.
 //!
-//! Promises: the answer comes from `/etc/passwd` and `/etc/group` alone, read here, each at
-//! most [`MAX_BYTES`]; no name service is asked and no shared object is opened. An all-digit
-//! part is an id, as with gosu and `docker --user`, never a name. Lines that make no sense are
-//! passed over, never read as root. Touches those two files and nothing else.
+//! Promises: the answer comes from `/etc/passwd` and, unless the group is a number, `/etc/group`
+//! alone, read here, each at most [`MAX_BYTES`]; no name service is asked and no shared object is
+//! opened. An all-digit part is an id, as with gosu and `docker --user`, never a name. Lines that
+//! make no sense are passed over, never read as root. Touches those two files and nothing else.
 //!
 //! Two choices differ from gosu: the primary group is always listed among the groups (a
 //! set-group-id program then can't shed it), and ids reach 4294967294 instead of 2147483647.
@@ -138,66 +138,66 @@ fn unknown(kind: &str, name: &str, file: &str) -> Problem {
     }
 }
 
-/// The two account files, parsed.
+/// The text of the two account files. A line that is no entry is none.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Accounts {
-    users: Vec<User>,
-    groups: Vec<Group>,
+    passwd: String,
+    group: String,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq)]
-struct User {
-    name: String,
+struct User<'a> {
+    name: &'a str,
     uid: u32,
     gid: u32,
-    home: String,
+    home: &'a str,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq)]
-struct Group {
-    name: String,
+struct Group<'a> {
+    name: &'a str,
     gid: u32,
-    members: Vec<String>,
+    members: &'a str,
 }
 
 impl Accounts {
-    /// Reads both files; an absent one counts as empty, as in an image made from scratch.
-    pub fn read() -> Result<Self, Problem> {
+    /// Reads what this spec asks for: the second file has nothing to add to a group's number.
+    /// An absent file counts as empty, as in an image made from scratch.
+    pub fn read_for(spec: &UserSpec) -> Result<Self, Problem> {
         let passwd = read_bounded(Path::new(PASSWD))?;
-        let group = read_bounded(Path::new(GROUP))?;
-        Ok(Self::parse(&passwd, &group))
+        let numbered = matches!(spec.group, Some(Part::Id(_)));
+        let group = if numbered { String::new() } else { read_bounded(Path::new(GROUP))? };
+        Ok(Self { passwd, group })
     }
 
-    /// Parses the text of `passwd` and `group`. Never fails: a line that is no entry is none.
-    pub fn parse(passwd: &str, group: &str) -> Self {
-        Self {
-            users: passwd.lines().filter_map(User::parse).collect(),
-            groups: group.lines().filter_map(Group::parse).collect(),
-        }
+    fn users(&self) -> impl Iterator<Item = User<'_>> {
+        self.passwd.lines().filter_map(User::parse)
+    }
+
+    fn groups(&self) -> impl Iterator<Item = Group<'_>> {
+        self.group.lines().filter_map(Group::parse)
     }
 
     /// The identity that a spec names. A user without an entry and without a group in the
     /// spec gets `default_gid`, the caller's own, as with gosu and docker.
     pub fn resolve(&self, spec: &UserSpec, default_gid: u32) -> Result<Identity, Problem> {
-        let user = self.users.iter().find(|user| spec.user.is(user.uid, &user.name));
-        let uid = match user {
+        let user = self.users().find(|user| spec.user.is(user.uid, user.name));
+        let uid = match &user {
             Some(user) => user.uid,
             None => spec.user.id_or(|name| unknown("user", name, PASSWD))?,
         };
-        let name = user.map(|user| user.name.clone());
+        let name = user.as_ref().map(|user| user.name.to_owned());
         let (gid, mut groups) = match &spec.group {
             Some(group) => (self.group_id(group)?, Vec::new()),
-            None => (user.map_or(default_gid, |user| user.gid), self.listing(name.as_deref()).collect()),
+            None => (user.as_ref().map_or(default_gid, |user| user.gid), self.listing(name.as_deref()).collect()),
         };
         groups.push(gid);
         groups.sort_unstable();
         groups.dedup();
-        let home = user.map(|user| user.home.as_str()).filter(|home| !home.is_empty());
+        let home = user.map(|user| user.home).filter(|home| !home.is_empty());
         Ok(Identity { uid, gid, groups, home: PathBuf::from(home.unwrap_or("/")), name })
     }
 
     fn group_id(&self, part: &Part) -> Result<u32, Problem> {
-        let group = self.groups.iter().find(|group| part.is(group.gid, &group.name));
+        let group = self.groups().find(|group| part.is(group.gid, group.name));
         match group {
             Some(group) => Ok(group.gid),
             None => part.id_or(|name| unknown("group", name, GROUP)),
@@ -205,10 +205,8 @@ impl Accounts {
     }
 
     fn listing(&self, name: Option<&str>) -> impl Iterator<Item = u32> {
-        self.groups
-            .iter()
-            .filter(move |group| group.members.iter().any(|member| Some(member.as_str()) == name))
-            .map(|group| group.gid)
+        let lists = move |group: &Group| name.is_some_and(|name| group.members().any(|member| member == name));
+        self.groups().filter(lists).map(|group| group.gid)
     }
 }
 
@@ -217,27 +215,26 @@ fn is_account(name: &str) -> bool {
     !name.is_empty() && !name.starts_with(['+', '-'])
 }
 
-impl User {
-    fn parse(line: &str) -> Option<Self> {
+impl<'a> User<'a> {
+    fn parse(line: &'a str) -> Option<Self> {
         let mut fields = line.trim().split(':');
         let name = fields.next().filter(|name| is_account(name))?;
         let (uid, gid) = (id(fields.nth(1)?)?, id(fields.next()?)?);
         let home = fields.nth(1).unwrap_or_default();
-        Some(Self { name: name.into(), uid, gid, home: home.into() })
+        Some(Self { name, uid, gid, home })
     }
 }
 
-impl Group {
-    fn parse(line: &str) -> Option<Self> {
+impl<'a> Group<'a> {
+    fn parse(line: &'a str) -> Option<Self> {
         let mut fields = line.trim().split(':');
         let name = fields.next().filter(|name| is_account(name))?;
         let gid = id(fields.nth(1)?)?;
-        let members = fields.next().unwrap_or_default().split(',').map(str::trim);
-        Some(Self {
-            name: name.into(),
-            gid,
-            members: members.filter(|name| !name.is_empty()).map(str::to_owned).collect(),
-        })
+        Some(Self { name, gid, members: fields.next().unwrap_or_default() })
+    }
+
+    fn members(&self) -> impl Iterator<Item = &'a str> {
+        self.members.split(',').map(str::trim)
     }
 }
 
@@ -263,7 +260,7 @@ fn read_bounded(path: &Path) -> Result<String, Problem> {
     if bytes.len() as u64 > MAX_BYTES {
         return Err(refused("more".into()));
     }
-    Ok(String::from_utf8_lossy(&bytes).into_owned())
+    Ok(String::from_utf8(bytes).unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned()))
 }
 
 /// Opens without waiting for a writer, should the path be a FIFO.

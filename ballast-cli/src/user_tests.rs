@@ -26,7 +26,7 @@ bad:x:x:app
 ";
 
 fn accounts() -> Accounts {
-    Accounts::parse(PASSWD_TEXT, GROUP_TEXT)
+    Accounts { passwd: PASSWD_TEXT.into(), group: GROUP_TEXT.into() }
 }
 
 /// uid, gid, groups, home; or a word of the refusal.
@@ -99,6 +99,15 @@ fn names_are_kept_and_numbers_without_an_entry_have_none() {
 }
 
 #[test]
+fn a_group_given_by_number_asks_for_no_second_file() {
+    let read = |spec: &str| Accounts::read_for(&spec.parse().unwrap()).unwrap();
+    assert_eq!(read("0:5").group, "");
+    assert_eq!(read("0:5").passwd, read("0").passwd);
+    assert_eq!(read("0").group, read_bounded(Path::new(GROUP)).unwrap());
+    assert_eq!(read("0:root").group, read("0").group);
+}
+
+#[test]
 fn account_files_that_are_no_plain_bounded_files_are_refused() {
     let dir = tempfile::tempdir().unwrap();
     let long = dir.path().join("long");
@@ -118,6 +127,6 @@ fn bytes_that_are_not_text_are_passed_over() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("passwd");
     std::fs::write(&path, b"\xff\xfe:x:1:1::/:\napp:x:100:101:\xff:/a:/b\n").unwrap();
-    let accounts = Accounts::parse(&read_bounded(&path).unwrap(), "");
+    let accounts = Accounts { passwd: read_bounded(&path).unwrap(), group: String::new() };
     assert_eq!(accounts.resolve(&"app".parse().unwrap(), 7).unwrap().uid, 100);
 }

@@ -1,7 +1,6 @@
 //! S5: bytes are hashed as they are copied, from the buffer that is written.
 
 use std::io;
-use std::num::NonZeroUsize;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 
@@ -12,7 +11,7 @@ use crate::digest::Digest;
 use crate::disk::{Disk, Stat};
 use crate::fault::{PlaceFault, at};
 use crate::index::{CHUNK, Leaf, Tree, chunks};
-use crate::store::{BUFFER, each_piece};
+use crate::store::{BUFFER, Threads, each_piece};
 
 /// How a weight was placed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -35,7 +34,7 @@ pub(crate) fn copy_chunks<D: Disk, O: Disk>(
     tree: &Tree,
     own: Option<&D::File>,
     origins: &[Opened<O>],
-    threads: NonZeroUsize,
+    threads: Threads,
 ) -> Result<Placed, PlaceFault> {
     let copy = Copying {
         disk,
@@ -48,8 +47,9 @@ pub(crate) fn copy_chunks<D: Disk, O: Disk>(
         copied: AtomicU64::new(0),
         fault: Mutex::new(None),
     };
+    let workers = if chunks(tree.size()) > 1 { threads().get().min(2) } else { 1 };
     std::thread::scope(|scope| {
-        for _ in 1..threads.get().min(2) {
+        for _ in 1..workers {
             let _ = std::thread::Builder::new().stack_size(64 << 10).spawn_scoped(scope, || copy.work());
         }
         copy.work();

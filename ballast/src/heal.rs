@@ -3,7 +3,6 @@
 //! Idempotent: a healthy store is only read. Correctness never rests on the lock; it only
 //! saves replicas from doing the same work twice.
 
-use std::num::NonZeroUsize;
 use std::time::{Duration, Instant};
 
 use crate::aside;
@@ -11,13 +10,13 @@ use crate::copy::Placed;
 use crate::disk::Disk;
 use crate::fault::PlaceFault;
 use crate::place::{self, Named, Origin, Staged};
-use crate::store::{self, Found, Strictness, Wanted};
+use crate::store::{self, Found, Strictness, Threads, Wanted};
 
 /// How a heal is carried out.
 #[derive(Debug, Clone, Copy)]
 pub struct Options {
     /// Hashing threads at most.
-    pub threads: NonZeroUsize,
+    pub threads: Threads,
     /// How long to wait for another replica's heal.
     pub lock_wait: Duration,
     /// How the volume's entries are judged, and made.
@@ -76,7 +75,7 @@ impl Outcome {
 }
 
 /// Verifies a store without touching it.
-pub fn verify<D: Disk>(disk: &D, wanted: &[Wanted], strict: Strictness, threads: NonZeroUsize) -> Vec<Outcome> {
+pub fn verify<D: Disk>(disk: &D, wanted: &[Wanted], strict: Strictness, threads: Threads) -> Vec<Outcome> {
     let start = Instant::now();
     let found = store::verify(disk, wanted, strict, threads);
     let took = start.elapsed();

@@ -4,8 +4,6 @@
 //! S8 publish and sync the names. `docs/store.md` explains each. A crash at any call leaves the
 //! entry that was there, no entry, or the right one.
 
-use std::num::NonZeroUsize;
-
 use crate::aside::{ASIDE_PREFIX, set_aside, sweep};
 use crate::copy::{Opened, Placed, copy_chunks, copy_whole};
 use crate::digest::Digest;
@@ -13,7 +11,7 @@ use crate::disk::{Disk, Kind, Stat};
 use crate::fault::{PlaceFault, at, full};
 use crate::index::{Tree, chunks};
 use crate::lock::RelPath;
-use crate::store::{Damage, Found, Strictness, Wanted, open, open_at};
+use crate::store::{Damage, Found, Strictness, Threads, Wanted, open, open_at};
 
 /// Where right bytes may come from: a store and how it is judged.
 pub struct Origin<'a, D: Disk> {
@@ -57,7 +55,7 @@ pub fn stage<D: Disk, O: Disk>(
     found: &Found,
     origins: &[Origin<O>],
     strict: Strictness,
-    threads: NonZeroUsize,
+    threads: Threads,
 ) -> Result<Staged<D>, PlaceFault> {
     let (dir, made_in) = ensure_dir(disk, &wanted.weight.path, strict)?;
     match fill(disk, &dir, wanted, found, origins, threads) {
@@ -75,7 +73,7 @@ fn fill<D: Disk, O: Disk>(
     wanted: &Wanted,
     found: &Found,
     origins: &[Origin<O>],
-    threads: NonZeroUsize,
+    threads: Threads,
 ) -> Result<(D::File, Placed), PlaceFault> {
     let path = &wanted.weight.path;
     sweep(disk, dir);
@@ -257,7 +255,7 @@ fn by_chunks<D: Disk, O: Disk>(
     tree: &Tree,
     own: Option<&D::File>,
     origins: &[Opened<O>],
-    threads: NonZeroUsize,
+    threads: Threads,
 ) -> Result<(D::File, Placed), PlaceFault> {
     if origins.is_empty() && own.is_none() {
         return Err(PlaceFault::NoSource);

@@ -118,7 +118,7 @@ pub struct Facts {
     pub can_repoint: bool,
     /// Bytes of all weights, where sizes are known.
     pub bytes: u64,
-    /// The memory limit of this container.
+    /// The memory limit of this container: asked for where the cache lies in memory.
     pub memory_limit: Option<u64>,
 }
 

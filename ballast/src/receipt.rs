@@ -59,7 +59,8 @@ impl Receipts {
     /// Notes a file whose every byte matched the pin, unless it is too young. `now` is the wall
     /// clock in nanoseconds; a file from the future is not noted either.
     pub fn note(&mut self, pin: &Digest, stat: &Stat, now: i128) {
-        self.entries.retain(|receipt| receipt.pin != pin.to_string());
+        let text = pin.to_string();
+        self.entries.retain(|receipt| receipt.pin != text);
         if now - i128::from(stat.ctime_ns) >= SETTLED_NS {
             self.entries.push(Receipt::new(pin, stat));
         }

@@ -22,6 +22,10 @@ use crate::receipt::Receipt;
 /// Bytes read at a time; each hashing thread owns one buffer of this size.
 pub(crate) const BUFFER: usize = 256 << 10;
 
+/// How many threads may hash at once: asked only where there is work to share, since the answer
+/// may take several files of the kernel's.
+pub type Threads = fn() -> NonZeroUsize;
+
 /// What the bytes under a weight's name turned out to be.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Found {
@@ -190,7 +194,7 @@ fn judge(stat: &Stat, wanted: &Wanted, strict: Strictness) -> Result<(), Found> 
 
 /// Verifies every byte of these weights (S1 to S3), all chunks shared among the threads.
 /// The answers are in the order of the weights.
-pub fn verify<D: Disk>(disk: &D, wanted: &[Wanted], strict: Strictness, threads: NonZeroUsize) -> Vec<Found> {
+pub fn verify<D: Disk>(disk: &D, wanted: &[Wanted], strict: Strictness, threads: Threads) -> Vec<Found> {
     let opened: Vec<_> = wanted.iter().map(|w| open(disk, w, strict)).collect();
     let vouched = |at: usize| opened[at].as_ref().is_ok_and(|(_, stat)| wanted[at].vouched(stat));
     let jobs = jobs(&opened, wanted, vouched);
@@ -236,15 +240,16 @@ struct Answer {
     errno: Option<i32>,
 }
 
-fn run<D: Disk>(disk: &D, jobs: &[Job<D>], threads: NonZeroUsize) -> Vec<(usize, Answer)> {
+fn run<D: Disk>(disk: &D, jobs: &[Job<D>], threads: Threads) -> Vec<(usize, Answer)> {
     let answers: Vec<_> = jobs.iter().map(|job| Mutex::new((job.at, Answer::default()))).collect();
     let next = AtomicUsize::new(0);
     let steps: Vec<(usize, u64)> = order(jobs);
     if steps.is_empty() {
         return answers.into_iter().map(settled).collect();
     }
+    let longest = jobs.iter().map(|job| usize::try_from(job.size).unwrap_or(BUFFER)).max();
     let work = || {
-        let mut buffer = Buffer::new(BUFFER);
+        let mut buffer = Buffer::new(longest.unwrap_or(0).min(BUFFER));
         while let Some(&(job, chunk)) = steps.get(next.fetch_add(1, Ordering::Relaxed)) {
             let result = step(disk, &jobs[job], chunk, &mut buffer);
             let mut answer = answers[job].lock().unwrap_or_else(std::sync::PoisonError::into_inner);
@@ -256,7 +261,7 @@ fn run<D: Disk>(disk: &D, jobs: &[Job<D>], threads: NonZeroUsize) -> Vec<(usize,
             }
         }
     };
-    let helpers = threads.get().min(steps.len()).saturating_sub(1);
+    let helpers = if steps.len() > 1 { threads().get().min(steps.len()) - 1 } else { 0 };
     std::thread::scope(|scope| {
         for _ in 0..helpers {
             // A refused thread costs speed, never an answer.

@@ -57,7 +57,7 @@ pub struct Adopt {
     pub store: Option<PathBuf>,
 }
 
-/// What `pin` and `fetch` have in common: where to, and how long.
+// What `pin` and `fetch` have in common: where to, and how long.
 #[derive(Debug, Args)]
 pub struct Fetching {
     /// The store that is filled

@@ -78,7 +78,7 @@ fn owner(args: &Bake, setting: &Setting) -> Result<Option<Ids>, Failure> {
 /// Copies one weight while it is verified, from the first source that has it.
 fn lay(into: &LinuxDisk, from: &[LinuxDisk], weight: &Weight) -> Result<(), Failure> {
     let options =
-        Options { threads: facts::threads(), lock_wait: Duration::ZERO, strict: Strictness::Volume, dry_run: false };
+        Options { threads: facts::threads, lock_wait: Duration::ZERO, strict: Strictness::Volume, dry_run: false };
     let origins: Vec<_> = from.iter().map(|disk| Origin { disk, strict: Strictness::Layer }).collect();
     let outcome = heal::heal(into, &[Wanted::by_pin(weight)], &origins, &options).remove(0);
     if outcome.is_right() {

@@ -32,7 +32,7 @@ pub fn fetch(args: &Fetch) -> Result<(), Failure> {
     })?;
     let weights = &setting.lock.weights;
     let wanted: Vec<_> = weights.iter().map(Wanted::by_pin).collect();
-    let there = heal::verify(&disk, &wanted, Strictness::Volume, facts::threads());
+    let there = heal::verify(&disk, &wanted, Strictness::Volume, facts::threads);
     let jobs: Vec<Job> = weights
         .iter()
         .zip(&there)

@@ -184,8 +184,10 @@ pub fn target(asked: Option<&str>, setting: &Setting) -> Result<Option<(Identity
     let Some(text) = asked.or(setting.lock.store.owner.as_deref()) else {
         return Ok(None);
     };
-    let resolve =
-        || -> Result<Identity, Problem> { Accounts::read()?.resolve(&text.parse::<UserSpec>()?, facts::ids().gid) };
+    let resolve = || -> Result<Identity, Problem> {
+        let spec = text.parse::<UserSpec>()?;
+        Accounts::read_for(&spec)?.resolve(&spec, facts::ids().gid)
+    };
     let identity = resolve().map_err(|problem| {
         let failure = Failure::new(Exit::Usage, problem.to_string());
         if problem.hint.is_empty() { failure } else { failure.hint(problem.hint) }

@@ -68,7 +68,7 @@ fn afresh(args: &Status) -> Result<Answer, Failure> {
     let wanted = setting.all_wanted();
     for root in std::iter::once(&setting.store).chain(&setting.baked) {
         let Ok(disk) = LinuxDisk::open(root) else { continue };
-        let outcomes = heal::verify(&disk, &wanted, Strictness::Layer, facts::threads());
+        let outcomes = heal::verify(&disk, &wanted, Strictness::Layer, facts::threads);
         let right =
             |(outcome, weight): (&Outcome, &ballast::lock::Weight)| outcome.is_right() || weight.need != Need::Required;
         if outcomes.iter().zip(&setting.lock.weights).all(right) {

@@ -66,7 +66,7 @@ fn default_root(setting: &Setting) -> PathBuf {
 fn examine(setting: &Setting, root: &Path) -> Answer {
     let wanted: Vec<_> = setting.lock.weights.iter().map(Wanted::by_pin).collect();
     let outcomes = match LinuxDisk::open(root) {
-        Ok(disk) => heal::verify(&disk, &wanted, Strictness::Layer, facts::threads()),
+        Ok(disk) => heal::verify(&disk, &wanted, Strictness::Layer, facts::threads),
         Err(_) => wanted.iter().map(|_| Outcome::missing()).collect(),
     };
     let groups = facts::who().groups;

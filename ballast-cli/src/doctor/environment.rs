@@ -145,7 +145,7 @@ impl Environment {
         });
         let app = target.as_ref().map(|(identity, explicit)| command::app(identity, *explicit));
         let app_groups = target.as_ref().map_or(&[][..], |(identity, _)| &identity.groups);
-        let found = setting.facts(app, app_groups);
+        let found = Facts { memory_limit: facts::memory_limit(), ..setting.facts(app, app_groups) };
         let hold = if args.hold == HoldArg::Sticky { Hold::Sticky } else { Hold::Owned };
         let plan = plan::plan(&found, hold).map_err(|refusal| boot::refused(refusal, found.who.caps));
         let identity = target.map(|(identity, _)| identity);

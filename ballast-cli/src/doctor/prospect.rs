@@ -31,7 +31,7 @@ impl Environment {
         let wanted = setting.all_wanted();
         let outcomes = |root: Option<&Path>, strict| {
             let disk = root.and_then(|root| LinuxDisk::open(root).ok());
-            disk.map(|disk| heal::verify(&disk, &wanted, strict, facts::threads()))
+            disk.map(|disk| heal::verify(&disk, &wanted, strict, facts::threads))
         };
         let cache = outcomes(Some(&setting.store), Strictness::Volume);
         let layer = outcomes(setting.baked.as_deref(), Strictness::Layer);

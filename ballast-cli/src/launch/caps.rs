@@ -45,12 +45,16 @@ impl Caps {
     }
 
     /// All but the bounding set, which takes no part in whether root is gone.
+    ///
+    /// By the kernel's own rule what is ambient is permitted and inheritable too: where nothing
+    /// is both, there is nothing to ask for.
     pub(super) fn read() -> io::Result<Self> {
         let sets = os::capabilities(None)?;
+        let both = sets.permitted & sets.inheritable;
         Ok(Self {
             permitted: sets.permitted.bits(),
             effective: sets.effective.bits(),
-            ambient: collect(os::capability_is_in_ambient_set)?,
+            ambient: if both.is_empty() { 0 } else { collect(os::capability_is_in_ambient_set)? },
             inheritable: sets.inheritable.bits(),
         })
     }

@@ -1,13 +1,17 @@
-//! The signal state that this process was started with, and the way back to it.
+//! What this process was started with, and the way back to it.
 //!
-//! Rust's runtime ignores SIGPIPE before `main`, and an ignored signal survives exec. So what
-//! SIGPIPE did is recorded by a constructor that the loader runs before the runtime, and put back
-//! just before exec. No other signal is ever ignored here, and handlers need no care: exec resets
-//! them. Touches signal dispositions and the caller's mask.
+//! SIGPIPE is ignored here, and an ignored signal survives exec. So what it did before is recorded,
+//! and put back just before exec. No other signal is ever ignored here, and handlers need no care:
+//! exec resets them. Touches signal dispositions, the caller's mask, and descriptors 0 to 2 where
+//! they are closed.
 
+use std::os::fd::{IntoRawFd, OwnedFd};
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering::Relaxed};
 
 use nix::libc;
+use rustix::fs::{self, Mode, OFlags};
+use rustix::io::{Errno, fcntl_getfd};
+use rustix::stdio;
 
 static PIPE_IGNORED: AtomicBool = AtomicBool::new(false);
 static BLOCKED: AtomicU64 = AtomicU64::new(0);
@@ -15,11 +19,25 @@ static BLOCKED: AtomicU64 = AtomicU64::new(0);
 const UNSET: u32 = u32::MAX;
 static UMASK: AtomicU32 = AtomicU32::new(UNSET);
 
+/// The first thing that happens here. A reader that went away is an error of a write and not the
+/// end, and no file that is opened later takes the place of a standard stream.
+pub fn receive() {
+    PIPE_IGNORED.store(set_disposition(libc::SIGPIPE, libc::SIG_IGN) == libc::SIG_IGN, Relaxed);
+    BLOCKED.store(blocked(), Relaxed);
+    for stream in [stdio::stdin(), stdio::stdout(), stdio::stderr()] {
+        let closed = fcntl_getfd(stream) == Err(Errno::BADF);
+        // The lowest free number is this one.
+        if closed && fs::open("/dev/null", OFlags::RDWR, Mode::empty()).map(OwnedFd::into_raw_fd).is_err() {
+            std::process::abort();
+        }
+    }
+}
+
 /// Makes this process fit for a boot: an umask that hides nothing from the app, and, for the
 /// first process of a container, signals that end it. The kernel drops those that have no
 /// handler there, and a stop would wait for its grace to run out.
 pub fn prepare() {
-    let found = rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o022));
+    let found = rustix::process::umask(Mode::from_raw_mode(0o022));
     UMASK.store(found.as_raw_mode(), Relaxed);
     if std::process::id() == 1 {
         for signal in [libc::SIGTERM, libc::SIGINT, libc::SIGHUP, libc::SIGQUIT] {
@@ -43,18 +61,6 @@ extern "C" fn end(signal: i32) {
     unsafe { libc::_exit(128 + signal) }
 }
 
-#[used]
-#[expect(unsafe_code, reason = "the only hook on stable that runs before the runtime")]
-// SAFETY: the loader calls each entry of .init_array as a C function, once, before any other
-// thread exists; `record` ignores the arguments it is passed and can't unwind.
-#[unsafe(link_section = ".init_array")]
-static BEFORE_MAIN: extern "C" fn() = record;
-
-extern "C" fn record() {
-    PIPE_IGNORED.store(disposition(libc::SIGPIPE) == Some(libc::SIG_IGN), Relaxed);
-    BLOCKED.store(blocked(), Relaxed);
-}
-
 /// Makes dispositions, mask and umask those that were received.
 pub(super) fn restore() {
     let pipe = if PIPE_IGNORED.load(Relaxed) { libc::SIG_IGN } else { libc::SIG_DFL };
@@ -62,7 +68,7 @@ pub(super) fn restore() {
     set_blocked(BLOCKED.load(Relaxed));
     let umask = UMASK.load(Relaxed);
     if umask != UNSET {
-        rustix::process::umask(rustix::fs::Mode::from_raw_mode(umask));
+        rustix::process::umask(Mode::from_raw_mode(umask));
     }
 }
 
@@ -91,11 +97,11 @@ fn disposition(signal: i32) -> Option<libc::sighandler_t> {
     (code == 0).then_some(found.sa_sigaction)
 }
 
-/// Only ever SIG_IGN or SIG_DFL. KILL and STOP refuse, rightly.
+/// Only ever SIG_IGN or SIG_DFL. KILL and STOP refuse, rightly. Gives what it was before.
 #[expect(unsafe_code, reason = "no safe call sets a disposition")]
-fn set_disposition(signal: i32, to: libc::sighandler_t) {
+fn set_disposition(signal: i32, to: libc::sighandler_t) -> libc::sighandler_t {
     // SAFETY: SIG_IGN and SIG_DFL run no code of ours.
-    unsafe { libc::signal(signal, to) };
+    unsafe { libc::signal(signal, to) }
 }
 
 #[expect(unsafe_code, reason = "the set's layout is the C library's own")]
