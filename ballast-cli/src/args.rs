@@ -85,7 +85,7 @@ pub struct LockFile {
     pub serial_file: Option<PathBuf>,
 }
 
-/// Where things are; each has a default in the lock file.
+// Where things are; each has a default in the lock file.
 #[derive(Debug, Clone, Args)]
 pub struct Place {
     #[command(flatten)]
@@ -259,4 +259,25 @@ pub enum FailureArg {
     Stop,
     /// Start it all the same: it answers for itself
     Start,
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn a_commands_own_help_begins_as_the_list_of_commands_has_it() {
+        let about = |grammar: &clap::Command| {
+            let told = |command: &clap::Command| command.get_about().map(ToString::to_string);
+            let all = grammar.get_subcommands().filter(|command| command.get_name() != "help");
+            all.map(|command| (command.get_name().to_owned(), told(command))).collect::<Vec<_>>()
+        };
+        let mut grammar = Cli::command();
+        let listed = about(&grammar);
+        grammar.build();
+        assert_eq!(about(&grammar), listed);
+        assert!(listed.iter().all(|(_, about)| about.is_some()), "{listed:?}");
+    }
 }
