@@ -1,5 +1,6 @@
 //! The command line, as types.
 
+use std::net::IpAddr;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -28,6 +29,10 @@ pub enum Command {
     Models(Models),
     /// Measure each network, and each stage of comparing two photographs
     Bench(Bench),
+    /// Serve the HTTP interface
+    Serve(Serve),
+    /// Ask a running service whether it can answer; ends with 0 if it can
+    Probe(Probe),
 }
 
 /// Where the weights come from.
@@ -184,4 +189,43 @@ pub struct Bench {
     /// Another one
     #[arg(value_name = "B")]
     pub second: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub struct Serve {
+    #[command(flatten)]
+    pub weights: Weights,
+    #[command(flatten)]
+    pub look: Look,
+    /// The address to listen at; beyond loopback a key must have been made
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1")]
+    pub host: IpAddr,
+    /// The port to listen at; 0 takes a free one
+    #[arg(long, value_name = "PORT", default_value_t = 8001)]
+    pub port: u16,
+    /// Routes without which health is not good [default: all], for example verify,liveness
+    #[arg(long, value_name = "ROUTES", value_delimiter = ',')]
+    pub require: Vec<String>,
+    /// Where templates are kept: sqlite:PATH, postgres://…, or none [default: DATABASE_URL]
+    #[arg(long, value_name = "STORE")]
+    pub store: Option<String>,
+    /// The master key of the store [default: LIKENESS_KEY_FILE]
+    #[arg(long, value_name = "FILE")]
+    pub key_file: Option<PathBuf>,
+    /// A certificate chain in PEM: serve TLS
+    #[arg(long, value_name = "FILE", requires = "tls_key")]
+    pub tls_cert: Option<PathBuf>,
+    /// Its private key in PEM
+    #[arg(long, value_name = "FILE", requires = "tls_cert")]
+    pub tls_key: Option<PathBuf>,
+    /// Answer DeepFace's routes at the root too, not only under /deepface
+    #[arg(long)]
+    pub deepface_root: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct Probe {
+    /// The route to ask
+    #[arg(value_name = "URL", default_value = "http://127.0.0.1:8001/api/v1/health")]
+    pub url: String,
 }

@@ -23,6 +23,12 @@ pub enum Exit {
     Unfit = 22,
     /// A network gave no answer.
     NetworkFailed = 23,
+    /// A setting of the service makes no sense.
+    BadSetting = 24,
+    /// The service can't listen where it was told to.
+    CantListen = 25,
+    /// A running service did not answer well.
+    Unhealthy = 26,
     /// A spoof, or another person.
     Rejected = 30,
     /// Whether it is live can't be told.

@@ -1,18 +1,33 @@
-//! The program `likeness`: faces in photographs, from the command line.
+//! The program `likeness`: faces in photographs, from the command line and over HTTP.
 //!
-//! `args -> command -> report -> exit`. Only `print` prints; only `weights` reads weight files, and
+//! `args -> command -> report -> exit`; the service is `config -> app -> gate -> handler -> problem`. Only `print` prints; only `weights` reads weight files, and
 //! only through Ballast's library.
 
+#![allow(dead_code, reason = "the routes that read it follow")]
+
+mod app;
 mod args;
 mod bench_report;
 mod command;
+mod config;
 mod draw;
 mod exit;
+mod form;
+mod gate;
+mod handler;
+mod held;
+mod listen;
+mod look;
 mod models;
+mod openapi;
 mod print;
+mod problem;
 mod report;
+mod router;
+mod routes;
 mod store;
 mod weights;
+mod work;
 
 use std::process::ExitCode;
 
@@ -28,6 +43,8 @@ fn main() -> ExitCode {
         Command::Compare(args) => command::compare(&args),
         Command::Models(args) => command::models(&args),
         Command::Bench(args) => command::bench(&args),
+        Command::Serve(args) => command::serve(&args),
+        Command::Probe(args) => command::probe(&args),
     };
     match done {
         Ok(exit) => exit.into(),

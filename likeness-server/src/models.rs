@@ -41,14 +41,29 @@ impl Role {
         }
     }
 
+    /// Its name in answers of the service. Nothing that tells of a missing network names a verdict.
+    pub fn key(self) -> &'static str {
+        match self {
+            Self::Detector => "detector",
+            Self::SpoofNear => "liveness_2_7",
+            Self::SpoofFar => "liveness_4_0",
+            Self::Embedder => "embedder",
+        }
+    }
+
     /// How its file's name begins.
-    fn prefix(self) -> &'static str {
+    pub fn prefix(self) -> &'static str {
         match self {
             Self::Detector => "centerface",
             Self::SpoofNear => "2.7_80x80_MiniFASNetV2",
             Self::SpoofFar => "4_0_0_80x80_MiniFASNetV1SE",
             Self::Embedder => "facenet512",
         }
+    }
+
+    /// Its place in [`ROLES`].
+    pub fn at(self) -> usize {
+        self as usize
     }
 
     /// The commands that can't answer without it.
@@ -190,7 +205,11 @@ fn missing(role: Role, path: &str, why: &str) -> Failure {
         .hint("`ballast heal` or `ballast fetch` brings it; --weights DIR names a folder that has it")
 }
 
-fn kernels(named: Option<&str>) -> Result<KernelSet, Failure> {
+/// The kernels of this name, or the fastest here.
+///
+/// # Errors
+/// [`Exit::Usage`]
+pub fn kernels(named: Option<&str>) -> Result<KernelSet, Failure> {
     let Some(name) = named.filter(|name| !name.is_empty()) else { return Ok(KernelSet::best()) };
     KernelSet::named(name).ok_or_else(|| {
         let have: Vec<_> = KernelSet::available().into_iter().map(KernelSet::name).collect();

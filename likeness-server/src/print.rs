@@ -25,3 +25,13 @@ pub fn answer<T: Serialize>(answer: &T, json: bool, lines: impl FnOnce(&T) -> St
     // A reader that went away (`| head`) is no failure.
     let _ = std::io::stdout().write_all(text.as_bytes());
 }
+
+/// The service listens. Scripts read this line from stdout.
+pub fn listening(url: &str) {
+    let _ = writeln!(std::io::stdout(), "listening on {url}");
+}
+
+/// Logs go to stderr, one line an event, as JSON.
+pub fn logging() {
+    tracing_subscriber::fmt().json().flatten_event(true).with_target(false).with_writer(std::io::stderr).init();
+}

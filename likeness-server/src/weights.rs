@@ -4,6 +4,7 @@
 //! then in its baked layer. It is never opened by path a second time.
 
 use std::fs;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use ballast::disk::LinuxDisk;
@@ -73,6 +74,22 @@ impl Custody {
         })
     }
 
+    /// The places where a weight may lie, with the signature of what lies there now.
+    pub fn signatures(&self, weight: &Weight) -> Vec<(PathBuf, Option<Signature>)> {
+        let files = self.places.iter().map(|place| place.file(weight));
+        files.map(|file| (file.clone(), Signature::of(&file))).collect()
+    }
+
+    /// Reads a weight again where it was read before, only to tell whether it is still right.
+    ///
+    /// # Errors
+    /// What was found.
+    pub fn again(&self, weight: &Weight, origin: &Path) -> Result<(), String> {
+        let place = self.places.iter().find(|place| place.file(weight) == origin);
+        let read = place.ok_or(Found::Missing).and_then(|place| place.read(weight));
+        read.map(drop).map_err(|why| sentence(&why, weight))
+    }
+
     /// Reads a weight from the first place that has it right.
     ///
     /// # Errors
@@ -87,6 +104,19 @@ impl Custody {
             }
         }
         Err(found.join("\n"))
+    }
+}
+
+/// What changes when a file does: device, inode, size, times of change.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Signature([i64; 7]);
+
+impl Signature {
+    /// Of a file; `None` where there is none that can be seen.
+    fn of(path: &Path) -> Option<Self> {
+        let stat = fs::symlink_metadata(path).ok()?;
+        let ids = [stat.dev(), stat.ino(), stat.size()].map(u64::cast_signed);
+        Some(Self([ids[0], ids[1], ids[2], stat.mtime(), stat.mtime_nsec(), stat.ctime(), stat.ctime_nsec()]))
     }
 }
 

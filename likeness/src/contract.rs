@@ -7,6 +7,7 @@ use std::fmt;
 
 use sha2::{Digest as _, Sha256};
 
+use crate::find::Mode;
 use crate::net::{Detector, Digest, Embedder};
 
 /// The steps between photograph and embedder whose change would change embeddings, with their
@@ -26,6 +27,22 @@ impl ContractId {
     /// The contract of these two networks, with this library's [`STEPS`].
     pub fn of(detector: &Detector, embedder: &Embedder) -> Self {
         Self::from_digests(detector.tested().digest(), embedder.tested().digest(), &STEPS)
+    }
+
+    /// The same contract for faces that were looked for in one way only: their boxes, and so their
+    /// embeddings, differ a little from those of another way.
+    pub fn within(self, mode: Mode) -> Self {
+        Self(Digest(Sha256::digest(format!("{self}\ndetection {mode:?}\n")).into()))
+    }
+
+    /// From its bytes, as they were stored.
+    pub fn from_bytes(bytes: [u8; 32]) -> Self {
+        Self(Digest(bytes))
+    }
+
+    /// Its bytes, to be stored.
+    pub fn as_bytes(&self) -> &[u8; 32] {
+        &self.0.0
     }
 
     fn from_digests(detector: Digest, embedder: Digest, steps: &[(&str, u32)]) -> Self {
@@ -64,6 +81,10 @@ mod tests {
             ContractId::from_digests(a, b, &[("pre-processing", 2), STEPS[1]]),
             ContractId::from_digests(a, b, &[STEPS[0], ("alignment", 2)]),
         ];
-        assert!(others.iter().all(|other| *other != base), "{others:?}");
+        let modes = [Mode::Auto, Mode::Exact, Mode::Fast { side: 640 }, Mode::Fast { side: 320 }];
+        let all: Vec<_> = others.into_iter().chain(modes.map(|mode| base.within(mode))).chain([base]).collect();
+        let distinct: std::collections::HashSet<_> = all.iter().collect();
+        assert_eq!(distinct.len(), all.len(), "{all:?}");
+        assert_eq!(ContractId::from_bytes(*base.as_bytes()), base);
     }
 }

@@ -194,18 +194,26 @@ fn fast(image: Size, side: usize) -> Look {
     Look { exact: false, block, margin: None, window: all(net), view }
 }
 
-/// The detector.
-pub struct Finder(Detector);
+/// The detector, and how sure it must be.
+pub struct Finder {
+    detector: Detector,
+    threshold: f32,
+}
 
 impl Finder {
-    /// Takes the detector.
+    /// Takes the detector, with DeepFace's threshold.
     pub fn new(detector: Detector) -> Self {
-        Self(detector)
+        Self::with_threshold(detector, detect::THRESHOLD)
+    }
+
+    /// Takes the detector; a face's score must be above this.
+    pub fn with_threshold(detector: Detector, threshold: f32) -> Self {
+        Self { detector, threshold }
     }
 
     /// The network.
     pub fn detector(&self) -> &Detector {
-        &self.0
+        &self.detector
     }
 
     /// Looks for faces.
@@ -221,10 +229,10 @@ impl Finder {
     /// # Errors
     /// [`FindError::Run`]
     pub fn look(&self, scratch: &mut Scratch, image: &Bgr, look: Look) -> Result<Detected, FindError> {
-        let maps = maps(&self.0, scratch, image, &look)?;
-        let mut found = detected(look, detect::read(&maps, &look.view, detect::THRESHOLD));
+        let maps = maps(&self.detector, scratch, image, &look)?;
+        let mut found = detected(look, detect::read(&maps, &look.view, self.threshold));
         if look.reduced() {
-            found.second_looks = second_look::refine(&self.0, scratch, image, &mut found.faces)?;
+            found.second_looks = second_look::refine(&self.detector, scratch, image, &mut found.faces)?;
             found.faces.sort_by(|a, b| b.score.total_cmp(&a.score));
         }
         Ok(found)

@@ -32,6 +32,11 @@ impl Identity {
         Self { embedder, contract }
     }
 
+    /// The same, for faces that are always looked for in this way: a contract of their own.
+    pub fn within(self, mode: Mode) -> Self {
+        Self { contract: self.contract.within(mode), ..self }
+    }
+
     /// The network.
     pub fn embedder(&self) -> &Embedder {
         &self.embedder

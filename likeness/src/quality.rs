@@ -155,6 +155,56 @@ fn grey(image: &Bgr) -> Vec<u8> {
     image.data().chunks_exact(3).map(|pixel| weighed(pixel) as u8).collect()
 }
 
+/// How good a face's picture is: what was measured in its box.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Quality {
+    /// Variance of the Laplacian.
+    pub blur: f64,
+    /// Mean of the grey values, 0 to 255.
+    pub light: f64,
+    /// Pixels of the shorter side.
+    pub side: i64,
+}
+
+impl Quality {
+    /// Measures a face.
+    pub fn of(image: &Bgr, area: &Area) -> Self {
+        let (width, height) = (area.w.max(1) as usize, area.h.max(1) as usize);
+        let grey = grey(&image.window(area.x, area.y, width, height));
+        let light = grey.iter().map(|value| f64::from(*value)).sum::<f64>() / grey.len() as f64;
+        Self { blur: sharpness(image, area), light, side: area.w.min(area.h) }
+    }
+
+    /// 0 to 100: four parts sharpness, three parts light, three parts size.
+    pub fn score(&self) -> f64 {
+        0.4 * self.blur_score() + 0.3 * self.light_score() + 0.3 * self.side_score()
+    }
+
+    fn blur_score(&self) -> f64 {
+        let v = self.blur;
+        if v < 100.0 { v / 2.0 } else { 50.0 + (v.min(500.0) - 100.0) / 8.0 }
+    }
+
+    fn light_score(&self) -> f64 {
+        let m = self.light;
+        match m {
+            _ if m < 50.0 => m,
+            _ if m > 200.0 => (100.0 - (m - 200.0) * 50.0 / 55.0).max(0.0),
+            _ => 100.0 - (m - 130.0).abs() / 4.0,
+        }
+    }
+
+    fn side_score(&self) -> f64 {
+        let s = self.side as f64;
+        match s {
+            _ if s < 50.0 => s / 2.0,
+            _ if s < 80.0 => 25.0 + (s - 50.0) * 25.0 / 30.0,
+            _ if s < 150.0 => 50.0 + (s - 80.0) * 50.0 / 70.0,
+            _ => 100.0,
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -197,5 +247,24 @@ mod tests {
         assert_eq!(sharpness(&chequered(64), &area), 1020.0 * 1020.0);
         assert_eq!(sharpness(&Bgr::black(64, 64), &area), 0.0);
         assert_eq!(sharpness(&Bgr::black(64, 64), &Area { x: 0, y: 0, w: 1, h: 64 }), 0.0);
+    }
+
+    #[test]
+    fn each_part_of_the_score_has_its_corners() {
+        let of = |blur, light, side| Quality { blur, light, side };
+        let table = [
+            (of(0.0, 0.0, 0), [0.0, 0.0, 0.0]),
+            (of(100.0, 49.0, 49), [50.0, 49.0, 24.5]),
+            (of(99.0, 50.0, 50), [49.5, 80.0, 25.0]),
+            (of(500.0, 130.0, 80), [100.0, 100.0, 50.0]),
+            (of(9000.0, 200.0, 150), [100.0, 82.5, 100.0]),
+            (of(180.0, 255.0, 115), [60.0, 50.0, 75.0]),
+        ];
+        for (quality, parts) in table {
+            let found = [quality.blur_score(), quality.light_score(), quality.side_score()];
+            assert_eq!(found, parts, "{quality:?}");
+            let score = 0.4 * parts[0] + 0.3 * parts[1] + 0.3 * parts[2];
+            assert!((quality.score() - score).abs() < 1e-9, "{quality:?}");
+        }
     }
 }

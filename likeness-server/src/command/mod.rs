@@ -6,6 +6,8 @@ mod detect;
 mod embed;
 mod live;
 mod models;
+mod probe;
+mod serve;
 mod stopwatch;
 
 pub use bench::run as bench;
@@ -14,6 +16,8 @@ pub use detect::run as detect;
 pub use embed::run as embed;
 pub use live::run as live;
 pub use models::run as models;
+pub use probe::run as probe;
+pub use serve::run as serve;
 
 use std::fs::File;
 use std::io::Read;

@@ -1,0 +1,49 @@
+//! `likeness serve`: the HTTP service.
+
+use std::time::Instant;
+
+use metrics_exporter_prometheus::PrometheusBuilder;
+use tokio::net::TcpListener;
+
+use crate::app::{App, Shared};
+use crate::args::Serve;
+use crate::config::{Settings, unhonoured};
+use crate::exit::{Exit, Failure};
+use crate::held::{Held, How};
+use crate::weights::Custody;
+use crate::work::Work;
+use crate::{listen, models, print, router};
+
+/// Runs it until it is told to end.
+///
+/// # Errors
+/// A setting, the lock file or the address is not right.
+pub fn run(args: &Serve) -> Result<Exit, Failure> {
+    let settings = Settings::read(args, &|name| std::env::var(name).ok())?;
+    print::logging();
+    for name in unhonoured(std::env::vars_os().filter_map(|(name, _)| name.into_string().ok())) {
+        tracing::warn!(?name, "a setting without effect");
+    }
+    let kernels = models::kernels(args.weights.kernel.as_deref())?;
+    let how = How { kernels, mode: settings.mode, threshold: settings.detector_threshold };
+    let held = Held::begin(Custody::read(&args.weights)?, how)?;
+    let metrics = PrometheusBuilder::new().install_recorder();
+    let metrics = metrics.map_err(|why| Failure::new(Exit::BadSetting, format!("metrics: {why}")))?;
+    let work = Work::new(settings.limits.workers);
+    let app = App::new(Shared { settings, held, work, kernels, metrics, started: Instant::now() });
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().worker_threads(2).build();
+    let runtime = runtime.map_err(|why| Failure::new(Exit::CantListen, format!("threads: {why}")))?;
+    runtime.block_on(serve(app))?;
+    Ok(Exit::Success)
+}
+
+async fn serve(app: App) -> Result<(), Failure> {
+    let listen = app.settings.listen;
+    let cant = |why: std::io::Error| {
+        Failure::new(Exit::CantListen, format!("{listen}: {why}")).hint("--host ADDRESS --port PORT")
+    };
+    let listener = TcpListener::bind(listen).await.map_err(cant)?;
+    let address = listener.local_addr().map_err(cant)?;
+    print::listening(&format!("http://{address}"));
+    listen::serve(listener, router::router(&app)).await.map_err(cant)
+}

@@ -1,0 +1,88 @@
+//! Values of the environment, one by one; what is wrong is collected and told at once.
+
+use std::ops::RangeInclusive;
+
+use secrecy::SecretString;
+
+use super::{Environment, bad};
+use crate::exit::Failure;
+
+/// Reads settings and remembers what was wrong.
+pub struct Reader<'e> {
+    environment: Environment<'e>,
+    wrong: Vec<String>,
+}
+
+impl<'e> Reader<'e> {
+    /// Reads from here.
+    pub fn new(environment: Environment<'e>) -> Self {
+        Self { environment, wrong: Vec::new() }
+    }
+
+    /// Nothing was wrong.
+    ///
+    /// # Errors
+    /// Every setting that was.
+    pub fn end(self) -> Result<(), Failure> {
+        if self.wrong.is_empty() { Ok(()) } else { Err(bad(&self.wrong)) }
+    }
+
+    /// A setting can't be used; its value is told, since none of these is secret.
+    pub fn refuse(&mut self, name: &str, expected: &str) {
+        let found = self.text(name).map_or("nothing".into(), |text| format!("{text:?}"));
+        self.wrong.push(format!("{name}: expected {expected}, found {found}"));
+    }
+
+    /// A text; empty counts as unset.
+    pub fn text(&self, name: &str) -> Option<String> {
+        (self.environment)(name).map(|text| text.trim().to_owned()).filter(|text| !text.is_empty())
+    }
+
+    /// A secret: in the variable itself, or in the file that `NAME_FILE` names.
+    pub fn secret(&mut self, name: &str) -> Option<SecretString> {
+        let file_name = format!("{name}_FILE");
+        let from_file = self.text(&file_name).and_then(|path| match std::fs::read_to_string(&path) {
+            Ok(text) => Some(text.trim().to_owned()),
+            Err(error) => {
+                self.wrong.push(format!("{file_name}: {path}: {error}"));
+                None
+            }
+        });
+        let found = self.text(name).or(from_file)?;
+        if found.len() < 16 {
+            self.wrong.push(format!("{name}: expected a secret of at least 16 characters, found {}", found.len()));
+        }
+        Some(found.into())
+    }
+
+    /// A number in a range.
+    pub fn number(&mut self, name: &str, otherwise: f64, range: RangeInclusive<f64>) -> f64 {
+        let Some(text) = self.text(name) else { return otherwise };
+        match text.parse::<f64>() {
+            Ok(number) if range.contains(&number) => number,
+            _ => {
+                self.refuse(name, &format!("a number from {} to {}", range.start(), range.end()));
+                otherwise
+            }
+        }
+    }
+
+    /// A truth value.
+    pub fn truth(&mut self, name: &str, otherwise: bool) -> bool {
+        let Some(text) = self.text(name) else { return otherwise };
+        match text.to_ascii_lowercase().as_str() {
+            "1" | "true" | "yes" | "on" => true,
+            "0" | "false" | "no" | "off" => false,
+            _ => {
+                self.refuse(name, "true or false");
+                otherwise
+            }
+        }
+    }
+
+    /// Words separated by commas.
+    pub fn list(&self, name: &str) -> Vec<String> {
+        let text = self.text(name).unwrap_or_default();
+        text.split(',').map(str::trim).filter(|word| !word.is_empty()).map(str::to_owned).collect()
+    }
+}

@@ -1,0 +1,92 @@
+//! `POST /api/v1/faces/detect-all`: every face of a photograph.
+
+use axum::Json;
+use axum::extract::{Query, State};
+use likeness::detect::{Face, Size};
+use likeness::quality::Quality;
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
+
+use super::told::{BoxTold, LandmarksTold, SizeTold};
+use crate::app::App;
+use crate::form::{Form, parse};
+use crate::look::{Watch, round};
+use crate::problem::Problem;
+
+/// At most so many faces are told.
+const MOST: usize = 50;
+
+/// The query.
+#[derive(Debug, Deserialize, IntoParams)]
+pub struct DetectQuery {
+    /// At most so many faces, 1 to 50.
+    #[param(value_type = Option<u32>, minimum = 1, maximum = 50)]
+    max_faces: Option<String>,
+}
+
+/// One face.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct FaceAnswer {
+    /// From 0, the surest first.
+    face_id: usize,
+    /// Where.
+    bounding_box: BoxTold,
+    /// How surely it is a face, 0 to 1.
+    confidence: f64,
+    /// How good its picture is, 0 to 100.
+    quality_score: f64,
+    /// Five points.
+    landmarks: LandmarksTold,
+}
+
+/// The answer.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct DetectAnswer {
+    /// How many are told.
+    face_count: usize,
+    /// The faces.
+    faces: Vec<FaceAnswer>,
+    /// The photograph, upright.
+    image_dimensions: SizeTold,
+}
+
+/// Finds every face.
+///
+/// # Errors
+/// The photograph's own, or `MODEL_UNAVAILABLE`.
+#[utoipa::path(post, path = "/api/v1/faces/detect-all", tag = "faces", params(DetectQuery),
+    request_body(content = crate::openapi::OneFile, content_type = "multipart/form-data"),
+    responses((status = 200, body = DetectAnswer), crate::openapi::Problems))]
+pub async fn detect_all(
+    State(app): State<App>,
+    Query(query): Query<DetectQuery>,
+    form: Form,
+) -> Result<Json<DetectAnswer>, Problem> {
+    let bytes = form.file("file")?;
+    let most = most(query.max_faces.as_deref().or(form.text("max_faces")?))?;
+    let finder = app.held.now().detector()?;
+    let eye = app.eye();
+    let answer = app.work.run(move |scratch| {
+        let (image, found) = eye.find(&finder, scratch, &bytes, &mut Watch::default())?;
+        let size = Size { x: image.width(), y: image.height() };
+        let told = |(face_id, face): (usize, &Face)| FaceAnswer {
+            face_id,
+            bounding_box: face.area.into(),
+            confidence: face.confidence(),
+            quality_score: round(Quality::of(&image, &face.area).score(), 2),
+            landmarks: LandmarksTold::of(face, size),
+        };
+        let faces: Vec<_> = found.faces.iter().take(most).enumerate().map(told).collect();
+        let image_dimensions = SizeTold { width: size.x, height: size.y };
+        Ok(DetectAnswer { face_count: faces.len(), faces, image_dimensions })
+    });
+    answer.await.map(Json)
+}
+
+fn most(text: Option<&str>) -> Result<usize, Problem> {
+    let Some(text) = text else { return Ok(10) };
+    match parse("max_faces", text)? {
+        most @ 1..=MOST => Ok(most),
+        found => Err(Problem::input(format!("`max_faces`: expected 1 to {MOST}, found {found}"))),
+    }
+}

@@ -1,0 +1,21 @@
+//! `GET /metrics`: Prometheus' text. No label holds a tenant, a subject or a key.
+
+use axum::extract::State;
+use axum::http::header;
+use axum::response::IntoResponse;
+
+use crate::app::App;
+use crate::models::ROLES;
+
+/// All metrics.
+#[utoipa::path(get, path = "/metrics", tag = "operations", responses((status = 200, body = String, content_type = "text/plain")))]
+pub async fn metrics_route(State(app): State<App>) -> impl IntoResponse {
+    let networks = app.held.now();
+    for role in ROLES {
+        let held = if networks.roles[role.at()].held() { 1.0 } else { 0.0 };
+        metrics::gauge!("likeness_weights_held", "role" => role.key()).set(held);
+    }
+    metrics::gauge!("likeness_work_admitted").set(app.work.admitted() as f64);
+    metrics::gauge!("likeness_work_capacity").set(app.work.capacity() as f64);
+    ([(header::CONTENT_TYPE, "text/plain; version=0.0.4")], app.metrics.render())
+}

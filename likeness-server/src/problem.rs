@@ -1,0 +1,305 @@
+//! Everything that can go wrong for a caller, in one shape: `{"error_code", "message", "request_id", …}`.
+//!
+//! A problem carries no path, no traceback and no template. The gate writes it out, with the
+//! request's id; so do rejections of the framework, by their status.
+
+use std::time::Duration;
+
+use axum::http::{HeaderName, HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use likeness::pipeline::NoAnswer;
+use likeness::quality::Unfit;
+use serde_json::{Map, Value, json};
+
+use crate::held::{RoleState, State, Unavailable};
+
+/// The codes of `docs/service.md`, each with its status.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Code {
+    /// No face in the photograph.
+    FaceNotDetected,
+    /// Several faces, none of which stands out.
+    MultipleFaces,
+    /// Too small, blurred, dark or cut.
+    PoorImageQuality,
+    /// A field that is missing or makes no sense.
+    InvalidInput,
+    /// A photograph that is damaged or beyond a limit.
+    InvalidImage,
+    /// Enrolment of a face that is not known to be live.
+    LivenessFailed,
+    /// No key, or none that is known.
+    Unauthorized,
+    /// A key that may not do this.
+    Forbidden,
+    /// Verification of a spoof.
+    AntispoofBlocked,
+    /// No such route.
+    NotFound,
+    /// Nobody of this name is enrolled.
+    EmbeddingNotFound,
+    /// The route has another method.
+    MethodNotAllowed,
+    /// It took too long.
+    RequestTimeout,
+    /// Somebody else is enrolled under this name.
+    EmbeddingAlreadyExists,
+    /// Enrolled under another contract.
+    EmbeddingContractMismatch,
+    /// The idempotency key was used for another request.
+    IdempotencyConflict,
+    /// A photograph or body that is too long.
+    FileTooLarge,
+    /// Neither JPEG, PNG nor WebP.
+    UnsupportedMediaType,
+    /// Too many requests.
+    RateLimitExceeded,
+    /// More work than this machine has cores for.
+    Overloaded,
+    /// The store does not answer.
+    StoreUnavailable,
+    /// Templates are still being read.
+    IndexLoading,
+    /// A network that the route needs is not held.
+    ModelUnavailable,
+    /// Ours.
+    InternalServerError,
+}
+
+impl Code {
+    /// Every code.
+    pub const ALL: [(Self, &'static str, u16); 24] = [
+        (Self::FaceNotDetected, "FACE_NOT_DETECTED", 400),
+        (Self::MultipleFaces, "MULTIPLE_FACES", 400),
+        (Self::PoorImageQuality, "POOR_IMAGE_QUALITY", 400),
+        (Self::InvalidInput, "INVALID_INPUT", 400),
+        (Self::InvalidImage, "INVALID_IMAGE", 400),
+        (Self::LivenessFailed, "LIVENESS_FAILED", 400),
+        (Self::Unauthorized, "UNAUTHORIZED", 401),
+        (Self::Forbidden, "FORBIDDEN", 403),
+        (Self::AntispoofBlocked, "ANTISPOOF_BLOCKED", 403),
+        (Self::NotFound, "NOT_FOUND", 404),
+        (Self::EmbeddingNotFound, "EMBEDDING_NOT_FOUND", 404),
+        (Self::MethodNotAllowed, "METHOD_NOT_ALLOWED", 405),
+        (Self::RequestTimeout, "REQUEST_TIMEOUT", 408),
+        (Self::EmbeddingAlreadyExists, "EMBEDDING_ALREADY_EXISTS", 409),
+        (Self::EmbeddingContractMismatch, "EMBEDDING_CONTRACT_MISMATCH", 409),
+        (Self::IdempotencyConflict, "IDEMPOTENCY_CONFLICT", 409),
+        (Self::FileTooLarge, "FILE_TOO_LARGE", 413),
+        (Self::UnsupportedMediaType, "UNSUPPORTED_MEDIA_TYPE", 415),
+        (Self::RateLimitExceeded, "RATE_LIMIT_EXCEEDED", 429),
+        (Self::Overloaded, "OVERLOADED", 503),
+        (Self::StoreUnavailable, "STORE_UNAVAILABLE", 503),
+        (Self::IndexLoading, "INDEX_LOADING", 503),
+        (Self::ModelUnavailable, "MODEL_UNAVAILABLE", 503),
+        (Self::InternalServerError, "INTERNAL_SERVER_ERROR", 500),
+    ];
+
+    fn row(self) -> (&'static str, StatusCode) {
+        let (_, name, status) = Self::ALL[self as usize];
+        (name, StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR))
+    }
+
+    /// As callers read it.
+    pub fn name(self) -> &'static str {
+        self.row().0
+    }
+
+    /// Its status.
+    pub fn status(self) -> StatusCode {
+        self.row().1
+    }
+
+    /// Seconds after which asking again makes sense, for what passes by itself.
+    fn retry_after(self) -> Option<u64> {
+        match self {
+            Self::Overloaded => Some(1),
+            Self::IndexLoading | Self::ModelUnavailable => Some(2),
+            Self::StoreUnavailable => Some(5),
+            _ => None,
+        }
+    }
+}
+
+/// A problem, as it is told.
+#[derive(Debug, Clone)]
+pub struct Problem {
+    code: Code,
+    message: String,
+    more: Map<String, Value>,
+    headers: Vec<(HeaderName, HeaderValue)>,
+}
+
+impl Problem {
+    /// A problem without details.
+    pub fn new(code: Code, message: impl Into<String>) -> Self {
+        let headers = code.retry_after().map(|seconds| (header::RETRY_AFTER, seconds.into()));
+        Self { code, message: message.into(), more: Map::new(), headers: headers.into_iter().collect() }
+    }
+
+    /// A field that is missing or makes no sense.
+    pub fn input(message: impl Into<String>) -> Self {
+        Self::new(Code::InvalidInput, message)
+    }
+
+    /// Ours; what happened goes to the log, not to the caller.
+    pub fn internal(what: &dyn std::fmt::Display) -> Self {
+        tracing::error!(%what, "internal error");
+        Self::new(Code::InternalServerError, "this is our fault; the log has it under the request's id")
+    }
+
+    /// Adds a detail.
+    pub fn with(mut self, name: &str, value: impl Into<Value>) -> Self {
+        self.more.insert(name.to_owned(), value.into());
+        self
+    }
+
+    /// Adds a header.
+    pub fn header(mut self, name: HeaderName, value: HeaderValue) -> Self {
+        self.headers.push((name, value));
+        self
+    }
+
+    /// Too many requests of this kind; the first that may follow is so far away.
+    pub fn too_many(scope: &'static str, wait: Duration) -> Self {
+        let seconds = wait.as_secs_f64().ceil().max(1.0) as u64;
+        Self::new(Code::RateLimitExceeded, format!("too many requests; the next in {seconds} s"))
+            .with("retry_after_seconds", seconds)
+            .with("scope", scope)
+            .header(header::RETRY_AFTER, seconds.into())
+    }
+
+    /// Its code.
+    pub fn code(&self) -> Code {
+        self.code
+    }
+
+    /// The body, as the gate writes it.
+    pub fn body(&self, request_id: &str) -> Value {
+        let mut body = self.more.clone();
+        if matches!(self.code, Code::LivenessFailed | Code::AntispoofBlocked) {
+            // Where the original had it.
+            let mut detail = self.more.clone();
+            detail.insert("error_code".into(), self.code.name().into());
+            detail.insert("message".into(), self.message.clone().into());
+            body.insert("detail".into(), detail.into());
+        }
+        body.insert("error_code".into(), self.code.name().into());
+        body.insert("message".into(), self.message.clone().into());
+        body.insert("request_id".into(), request_id.into());
+        body.into()
+    }
+
+    /// What a rejection of the framework means, by its status.
+    pub fn of_status(status: StatusCode, limit: usize) -> Self {
+        match status {
+            StatusCode::NOT_FOUND => Self::new(Code::NotFound, "no such route; /docs has them all"),
+            StatusCode::METHOD_NOT_ALLOWED => {
+                Self::new(Code::MethodNotAllowed, "the route has another method; the header `allow` says which")
+            }
+            StatusCode::REQUEST_TIMEOUT => Self::new(Code::RequestTimeout, "the request took too long"),
+            StatusCode::PAYLOAD_TOO_LARGE => Self::too_large(limit),
+            StatusCode::UNSUPPORTED_MEDIA_TYPE => {
+                Self::new(Code::UnsupportedMediaType, "expected multipart/form-data or JSON, as the route says")
+            }
+            status if status.is_server_error() => Self::internal(&status),
+            _ => Self::input("the request can't be read"),
+        }
+    }
+
+    /// A photograph or body beyond the limit.
+    pub fn too_large(limit: usize) -> Self {
+        Self::new(Code::FileTooLarge, format!("expected at most {limit} bytes a photograph"))
+            .with("max_size_bytes", limit)
+    }
+}
+
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        let mut response = self.code.status().into_response();
+        for (name, value) in &self.headers {
+            response.headers_mut().insert(name.clone(), value.clone());
+        }
+        response.extensions_mut().insert(self);
+        response
+    }
+}
+
+impl From<NoAnswer> for Problem {
+    fn from(why: NoAnswer) -> Self {
+        use likeness::image::DecodeError as D;
+        let code = match &why {
+            NoAnswer::Decode(D::UnknownFormat { .. }) => Code::UnsupportedMediaType,
+            NoAnswer::Decode(D::TooManyBytes { limit, .. }) => return Self::too_large(*limit),
+            NoAnswer::Decode(_) | NoAnswer::Find(likeness::find::FindError::TooLargeForExact { .. }) => {
+                Code::InvalidImage
+            }
+            NoAnswer::Unfit(unfit) => return (*unfit).into(),
+            NoAnswer::Find(_) | NoAnswer::Run(_) | NoAnswer::Contract(_) => return Self::internal(&why),
+        };
+        Self::new(code, why.to_string()).with("reason", why.code())
+    }
+}
+
+impl From<Unfit> for Problem {
+    fn from(unfit: Unfit) -> Self {
+        match unfit {
+            Unfit::NoFace => Self::new(Code::FaceNotDetected, unfit.to_string()),
+            Unfit::SeveralFaces { found } => {
+                Self::new(Code::MultipleFaces, unfit.to_string()).with("face_count", found)
+            }
+            _ => Self::new(Code::PoorImageQuality, unfit.to_string()).with("issues", json!([unfit.code()])),
+        }
+    }
+}
+
+impl From<Unavailable> for Problem {
+    fn from(unavailable: Unavailable) -> Self {
+        let files: Vec<_> = unavailable.0.iter().map(|role| role.file.as_str()).collect();
+        let message = format!("can't answer without {}: not held here", files.join(", "));
+        let models: Vec<Value> = unavailable.0.iter().map(model).collect();
+        Self::new(Code::ModelUnavailable, message).with("models", models)
+    }
+}
+
+/// A role that is not held, for a caller: no path of this machine.
+fn model(role: &RoleState) -> Value {
+    let reason = if matches!(role.state, State::Loading) { "loading" } else { "missing_or_wrong" };
+    json!({
+        "role": role.role.key(),
+        "file": role.file,
+        "sha256": role.pin,
+        "reason": reason,
+        "hint": "`ballast heal` or `ballast fetch` brings it; no restart is needed",
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_code_stands_at_its_own_row_and_under_its_own_name() {
+        let misplaced: Vec<_> = Code::ALL.iter().enumerate().filter(|(at, row)| row.0 as usize != *at).collect();
+        assert!(misplaced.is_empty(), "{misplaced:?}");
+        let names: std::collections::BTreeSet<_> = Code::ALL.iter().map(|row| row.1).collect();
+        assert_eq!(names.len(), Code::ALL.len());
+    }
+
+    #[test]
+    fn the_original_s_place_for_details_is_kept_where_its_callers_look() {
+        let blocked = Problem::new(Code::AntispoofBlocked, "no").with("reason", "spoof").body("r1");
+        assert_eq!(blocked["detail"], json!({"error_code": "ANTISPOOF_BLOCKED", "message": "no", "reason": "spoof"}));
+        assert_eq!((&blocked["request_id"], &blocked["reason"]), (&json!("r1"), &json!("spoof")));
+        assert_eq!(Problem::input("x").body("r")["detail"], Value::Null);
+    }
+
+    #[test]
+    fn what_passes_by_itself_says_when_to_ask_again() {
+        for (code, _, status) in Code::ALL {
+            let response = Problem::new(code, "x").into_response();
+            let told = response.headers().contains_key(header::RETRY_AFTER);
+            assert_eq!(told, status == 503, "{code:?}");
+        }
+    }
+}

@@ -1,0 +1,63 @@
+//! Which handler answers where, and behind which gate.
+
+use std::convert::Infallible;
+
+use axum::extract::DefaultBodyLimit;
+use axum::{Router, middleware};
+use tower_http::catch_panic::CatchPanicLayer;
+use utoipa::OpenApi;
+use utoipa::openapi;
+use utoipa_axum::router::{OpenApiRouter, UtoipaMethodRouter};
+use utoipa_axum::routes;
+use utoipa_swagger_ui::SwaggerUi;
+
+use crate::app::App;
+use crate::gate;
+use crate::handler::{compare, detect, health, liveness, metrics};
+use crate::openapi::Document;
+use crate::problem::Problem;
+use crate::routes::{self as table, Route};
+
+/// What a form has beside its photographs.
+const MARGIN: usize = 64 << 10;
+
+/// The whole interface.
+pub fn router(app: &App) -> Router {
+    let (router, document) = described(app).split_for_parts();
+    let viewer = SwaggerUi::new("/docs").url("/openapi.json", document);
+    router
+        .merge(viewer)
+        .fallback(|| async { Problem::of_status(axum::http::StatusCode::NOT_FOUND, 0) })
+        .with_state(app.clone())
+        .layer(CatchPanicLayer::custom(panicked))
+        .layer(middleware::from_fn_with_state(app.clone(), gate::outer))
+}
+
+/// The routes with their descriptions.
+fn described(app: &App) -> OpenApiRouter<App> {
+    let behind = |route: Route, handler: UtoipaMethodRouter<App>| {
+        let (schemas, paths, handler) = handler;
+        let body = route.images * app.settings.limits.file / 3 * 4 + MARGIN;
+        let gate = middleware::from_fn_with_state((app.clone(), route), gate::enter);
+        (schemas, paths, handler.layer::<_, Infallible>(gate).layer::<_, Infallible>(DefaultBodyLimit::max(body)))
+    };
+    OpenApiRouter::with_openapi(Document::openapi())
+        .routes(behind(table::HEALTH, routes!(health::health)))
+        .routes(behind(table::HEALTH, routes!(health::live)))
+        .routes(behind(table::HEALTH, routes!(health::ready)))
+        .routes(behind(table::HEALTH, routes!(health::detailed)))
+        .routes(behind(table::METRICS, routes!(metrics::metrics_route)))
+        .routes(behind(table::LIVENESS, routes!(liveness::liveness_route)))
+        .routes(behind(table::DETECT, routes!(detect::detect_all)))
+        .routes(behind(table::COMPARE, routes!(compare::compare)))
+}
+
+/// The description alone.
+pub fn document(app: &App) -> openapi::OpenApi {
+    described(app).into_openapi()
+}
+
+fn panicked(_: Box<dyn std::any::Any + Send>) -> axum::response::Response {
+    use axum::response::IntoResponse;
+    Problem::internal(&"a handler panicked").into_response()
+}

@@ -1,0 +1,132 @@
+//! The table of routes: what each is called, which networks it needs, who may ask it, how much it
+//! may be sent. The gate, health and `--require` all read it here.
+
+use crate::held::{Networks, Unavailable};
+
+/// What a key may be allowed to do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Scope {
+    /// Verify, search, compare, detect, judge liveness.
+    Verify,
+    /// Enrol and delete.
+    Enroll,
+    /// Replace another enrolment.
+    Admin,
+    /// See the crops and numbers that the networks saw.
+    Inspect,
+    /// Take embeddings away.
+    Represent,
+    /// Read metrics.
+    Metrics,
+}
+
+impl Scope {
+    /// All, by name.
+    pub const ALL: [(&'static str, Self); 6] = [
+        ("verify", Self::Verify),
+        ("enroll", Self::Enroll),
+        ("admin", Self::Admin),
+        ("inspect", Self::Inspect),
+        ("represent", Self::Represent),
+        ("metrics", Self::Metrics),
+    ];
+
+    /// Its name.
+    pub fn name(self) -> &'static str {
+        Self::ALL[self as usize].0
+    }
+}
+
+/// Which networks a route can't answer without.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Needs {
+    /// None.
+    Nothing,
+    /// The detector.
+    Detector,
+    /// The detector and both spoof networks.
+    Liveness,
+    /// The detector and the embedder.
+    Embedding,
+    /// All four.
+    All,
+}
+
+impl Needs {
+    /// Whether they are held.
+    ///
+    /// # Errors
+    /// Which are not.
+    pub fn met(self, networks: &Networks) -> Result<(), Unavailable> {
+        match self {
+            Self::Nothing => Ok(()),
+            Self::Detector => networks.detector().map(drop),
+            Self::Liveness => networks.liveness().map(drop),
+            Self::Embedding => networks.embedding().map(drop),
+            Self::All => networks.all().map(drop),
+        }
+    }
+}
+
+/// A route.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Route {
+    /// Its name in settings, metrics and logs.
+    pub name: &'static str,
+    /// Its networks.
+    pub needs: Needs,
+    /// Whether it needs the store.
+    pub store: bool,
+    /// What a key must be allowed; `None` needs no key.
+    pub scope: Option<Scope>,
+    /// How many photographs may be sent.
+    pub images: usize,
+}
+
+const fn route(name: &'static str, needs: Needs, store: bool, scope: Option<Scope>, images: usize) -> Route {
+    Route { name, needs, store, scope, images }
+}
+
+/// Health, live, ready, detailed: never limited, never queued.
+pub const HEALTH: Route = route("health", Needs::Nothing, false, None, 0);
+/// Is it this person?
+pub const VERIFY: Route = route("verify", Needs::All, true, Some(Scope::Verify), 1);
+/// Enrol a person.
+pub const ENROLL: Route = route("enroll", Needs::All, true, Some(Scope::Enroll), 1);
+/// Enrol a person by several photographs.
+pub const ENROLL_MULTI: Route = route("enroll/multi", Needs::All, true, Some(Scope::Enroll), 5);
+/// Delete a person.
+pub const DELETE: Route = route("delete", Needs::Nothing, true, Some(Scope::Enroll), 0);
+/// Live or spoof?
+pub const LIVENESS: Route = route("liveness", Needs::Liveness, false, Some(Scope::Verify), 1);
+/// Who is it?
+pub const SEARCH: Route = route("search", Needs::All, true, Some(Scope::Verify), 1);
+/// Are two photographs of one person?
+pub const COMPARE: Route = route("compare", Needs::Embedding, false, Some(Scope::Verify), 2);
+/// All faces of a photograph.
+pub const DETECT: Route = route("faces/detect-all", Needs::Detector, false, Some(Scope::Verify), 1);
+/// What the networks saw.
+pub const INSPECT: Route = route("inspect", Needs::Detector, false, Some(Scope::Inspect), 2);
+/// Metrics.
+pub const METRICS: Route = route("metrics", Needs::Nothing, false, Some(Scope::Metrics), 0);
+/// DeepFace's verify.
+pub const DEEPFACE_VERIFY: Route = route("deepface/verify", Needs::Embedding, false, Some(Scope::Verify), 2);
+/// DeepFace's represent.
+pub const DEEPFACE_REPRESENT: Route = route("deepface/represent", Needs::Embedding, false, Some(Scope::Represent), 1);
+/// The page, and the interface's description.
+pub const PAGE: Route = route("page", Needs::Nothing, false, None, 0);
+
+/// The routes that `--require` may name and that health tells of.
+pub const ANSWERING: [Route; 8] = [VERIFY, ENROLL, ENROLL_MULTI, LIVENESS, SEARCH, COMPARE, DETECT, INSPECT];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn scopes_stand_at_their_own_row() {
+        for (at, (name, scope)) in Scope::ALL.into_iter().enumerate() {
+            assert_eq!((scope as usize, scope.name()), (at, name));
+        }
+    }
+}

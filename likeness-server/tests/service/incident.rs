@@ -1,0 +1,81 @@
+//! The incident: two spoof networks are missing, a live face asks, and health stays green. Here it
+//! is a named 503, and what doesn't need them answers.
+
+use std::fs;
+use std::io::Write as _;
+
+use serde_json::json;
+
+use crate::support::{DETECTOR, EMBEDDER, Ground, Request, SPOOF_FAR, SPOOF_NEAR, Service};
+
+fn liveness(service: &Service, image: &[u8]) -> crate::support::Answer {
+    service.ask(Request::post("/api/v1/liveness").file("file", image))
+}
+
+#[test]
+fn without_the_spoof_networks_a_live_face_is_unavailable_and_never_a_spoof() {
+    let Some(ground) = Ground::without("incident", &[SPOOF_NEAR, SPOOF_FAR]) else { return };
+    let service = ground.serve(&[], &[]);
+    let live = ground.image("image_T1.jpg");
+    service.until("/api/v1/health/live", 200);
+    let faces = service.when_held(|| Request::post("/api/v1/faces/detect-all").file("file", &live));
+    assert_eq!(faces.json()["face_count"], 1);
+    let refused = liveness(&service, &live);
+    assert_eq!(refused.problem(), (503, "MODEL_UNAVAILABLE".into()));
+    let told = refused.text();
+    assert!(told.contains(SPOOF_NEAR) && told.contains(SPOOF_FAR) && told.contains("ballast"), "{told}");
+    for word in ["spoof", "verdict", "is_live"] {
+        assert!(!told.to_lowercase().contains(word), "{word}: {told}");
+    }
+    let health = service.get("/api/v1/health");
+    assert_eq!((health.status, &health.json()["status"]), (503, &json!("unhealthy")));
+    let compare = || Request::post("/api/v1/compare").file("file1", &live).file("file2", &live);
+    assert_eq!(service.when_held(compare).json()["match"], true);
+}
+
+#[test]
+fn a_missing_file_that_arrives_right_is_loaded_without_a_restart_and_a_wrong_one_is_not() {
+    let Some(ground) = Ground::without("arrival", &[SPOOF_FAR]) else { return };
+    let service = ground.serve(&["--require", "faces/detect-all"], &[]);
+    let live = ground.image("image_T1.jpg");
+    let degraded = service.until("/api/v1/health", 200).json();
+    assert_eq!(degraded["status"], "degraded");
+    let mut wrong = fs::read(ground.shared.join("weights").join(SPOOF_FAR)).unwrap();
+    wrong[1000] ^= 1;
+    fs::write(ground.weights().join(SPOOF_FAR), wrong).unwrap();
+    std::thread::sleep(std::time::Duration::from_millis(1500));
+    assert_eq!(liveness(&service, &live).problem(), (503, "MODEL_UNAVAILABLE".into()));
+    ground.bring(SPOOF_FAR);
+    while service.get("/api/v1/health").json()["status"] != "healthy" {
+        std::thread::sleep(std::time::Duration::from_millis(50));
+    }
+    let answer = liveness(&service, &live);
+    assert_eq!((answer.status, &answer.json()["verdict"]), (200, &json!("live")));
+}
+
+#[test]
+fn a_held_file_that_changes_or_goes_is_served_from_verified_memory_and_told() {
+    let Some(ground) = Ground::new("change") else { return };
+    let service = ground.serve(&[], &[]).ready();
+    let on_disk = |role: usize| service.get("/api/v1/health").json()["models"][role]["on_disk"].clone();
+    let wait = |role: usize, word: &str| {
+        for _ in 0..200 {
+            if on_disk(role) == word {
+                return;
+            }
+            std::thread::sleep(std::time::Duration::from_millis(50));
+        }
+        panic!("expected {word}, found {}", on_disk(role));
+    };
+    wait(0, "right");
+    let mut file = fs::File::options().append(true).open(ground.weights().join(DETECTOR)).unwrap();
+    file.write_all(b"x").unwrap();
+    wait(0, "changed");
+    fs::remove_file(ground.weights().join(EMBEDDER)).unwrap();
+    wait(3, "missing");
+    assert_eq!(service.get("/api/v1/health").status, 200);
+    let live = ground.image("image_T1.jpg");
+    assert_eq!(liveness(&service, &live).json()["verdict"], "live");
+    ground.bring(DETECTOR);
+    wait(0, "right");
+}

@@ -1,0 +1,7 @@
+//! The service as its callers meet it, over loopback.
+
+#![allow(clippy::unwrap_used, reason = "tests")]
+
+mod incident;
+mod stateless;
+mod support;

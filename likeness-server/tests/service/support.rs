@@ -1,0 +1,291 @@
+//! A running service on loopback, and a caller that sends forms.
+#![allow(dead_code, reason = "each suite uses its part")]
+
+use std::fs;
+use std::io::{BufRead, BufReader, Read, Write as _};
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+use tempfile::TempDir;
+
+/// The pin of the untrained embedder that the test data has in the real one's place.
+const SYNTHETIC: &str = "585a2c45ce5115734d758a64a777d528e70c505f18e926ee9874e01ddcdc8cb9";
+const REAL: &str = "3f76b5117a9ca574d536af8199e6720089eb4ad3dc7e93534496d88265de864f";
+
+/// The files of the weights, by what they are for.
+pub const DETECTOR: &str = "centerface.onnx";
+pub const SPOOF_NEAR: &str = "2.7_80x80_MiniFASNetV2.pth";
+pub const SPOOF_FAR: &str = "4_0_0_80x80_MiniFASNetV1SE.pth";
+pub const EMBEDDER: &str = "facenet512_synthetic.h5";
+
+/// The folder of the test data, or a counted SKIP.
+pub fn shared(test: &str) -> Option<PathBuf> {
+    static SKIPPED: AtomicUsize = AtomicUsize::new(0);
+    let beside = concat!(env!("CARGO_MANIFEST_DIR"), "/../../shared");
+    let shared = std::env::var_os("LIKENESS_TESTDATA").map_or_else(|| PathBuf::from(beside), PathBuf::from);
+    if shared.join("weights").is_dir() {
+        return Some(shared);
+    }
+    let count = SKIPPED.fetch_add(1, Ordering::Relaxed) + 1;
+    let line = format!("SKIP {test}: no test data in {} (skipped so far: {count})\n", shared.display());
+    // Past the harness, which keeps what a passing test prints to itself.
+    std::io::stderr().write_all(line.as_bytes()).unwrap();
+    None
+}
+
+/// Weights, a lock file that pins them, and room for a store.
+pub struct Ground {
+    pub shared: PathBuf,
+    pub dir: TempDir,
+}
+
+impl Ground {
+    /// All four weights, or a counted SKIP.
+    pub fn new(test: &str) -> Option<Self> {
+        Self::without(test, &[])
+    }
+
+    /// The weights but these.
+    pub fn without(test: &str, missing: &[&str]) -> Option<Self> {
+        let ground = Self { shared: shared(test)?, dir: tempfile::tempdir().unwrap() };
+        let lock = fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../weights.lock")).unwrap();
+        assert!(lock.contains(REAL), "the lock file pins the real embedder");
+        let lock = lock
+            .replace(REAL, SYNTHETIC)
+            .replace("facenet512_weights.h5\"\nsha256", "facenet512_synthetic.h5\"\nsha256");
+        fs::write(ground.lock(), lock).unwrap();
+        fs::create_dir(ground.weights()).unwrap();
+        for file in [DETECTOR, SPOOF_NEAR, SPOOF_FAR, EMBEDDER] {
+            if !missing.contains(&file) {
+                ground.bring(file);
+            }
+        }
+        Some(ground)
+    }
+
+    pub fn lock(&self) -> PathBuf {
+        self.dir.path().join("weights.lock")
+    }
+
+    pub fn weights(&self) -> PathBuf {
+        self.dir.path().join("weights")
+    }
+
+    /// Puts a weight where the service looks, at once and whole.
+    pub fn bring(&self, file: &str) {
+        let part = self.dir.path().join(format!("{file}.part"));
+        fs::copy(self.shared.join("weights").join(file), &part).unwrap();
+        fs::rename(part, self.weights().join(file)).unwrap();
+    }
+
+    pub fn image(&self, name: &str) -> Vec<u8> {
+        fs::read(self.shared.join("images").join(name)).unwrap()
+    }
+
+    /// A command of the program with this lock file and these weights.
+    pub fn program(&self, command: &str) -> Command {
+        let mut program = Command::new(env!("CARGO_BIN_EXE_likeness"));
+        program.arg(command).arg("--lock").arg(self.lock()).arg("--weights").arg(self.weights());
+        program.env_remove("LIKENESS_KERNEL");
+        program
+    }
+
+    /// A running service; `--port 0` and whatever is added.
+    pub fn serve(&self, args: &[&str], variables: &[(&str, &str)]) -> Service {
+        let mut program = self.program("serve");
+        program.args(["--port", "0"]).args(args).envs(variables.iter().copied());
+        Service::start(program, self.dir.path().join("log"))
+    }
+}
+
+/// A running service, ended when dropped.
+pub struct Service {
+    pub url: String,
+    pub child: Child,
+    log: PathBuf,
+}
+
+impl Drop for Service {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+impl Service {
+    /// Starts a program that prints `listening on URL`.
+    pub fn start(mut program: Command, log: PathBuf) -> Self {
+        let errors = fs::File::options().create(true).append(true).open(&log).unwrap();
+        let mut child = program.stdout(Stdio::piped()).stderr(errors).spawn().unwrap();
+        let mut line = String::new();
+        BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
+        let url = line.trim().strip_prefix("listening on ");
+        let url = url.unwrap_or_else(|| panic!("{line:?}: {}", fs::read_to_string(&log).unwrap())).to_owned();
+        Self { url, child, log }
+    }
+
+    /// The log so far.
+    pub fn log(&self) -> String {
+        fs::read_to_string(&self.log).unwrap()
+    }
+
+    /// What is answered to a request.
+    pub fn ask(&self, request: Request) -> Answer {
+        request.send(&self.url)
+    }
+
+    pub fn get(&self, path: &str) -> Answer {
+        self.ask(Request::new("GET", path))
+    }
+
+    /// Asks until the answer has this status.
+    pub fn until(&self, path: &str, status: u16) -> Answer {
+        let start = Instant::now();
+        loop {
+            let answer = self.get(path);
+            if answer.status == status {
+                return answer;
+            }
+            assert!(start.elapsed() < Duration::from_secs(30), "{path}: {answer:?}: {}", self.log());
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+
+    /// The answer once the networks that it needs are held.
+    pub fn when_held(&self, request: impl Fn() -> Request) -> Answer {
+        for _ in 0..400 {
+            let answer = self.ask(request());
+            if answer.status == 200 {
+                return answer;
+            }
+            assert_eq!(answer.problem(), (503, "MODEL_UNAVAILABLE".into()), "{}", self.log());
+            std::thread::sleep(Duration::from_millis(50));
+        }
+        panic!("not held: {}", self.log());
+    }
+
+    /// Waits until all that is there is held.
+    pub fn ready(self) -> Self {
+        self.until("/api/v1/health/ready", 200);
+        self
+    }
+}
+
+/// A request in the making.
+pub struct Request {
+    method: &'static str,
+    path: String,
+    headers: Vec<(String, String)>,
+    body: Vec<u8>,
+}
+
+const BOUNDARY: &str = "----a-boundary-of-the-tests";
+
+impl Request {
+    pub fn new(method: &'static str, path: &str) -> Self {
+        Self { method, path: path.to_owned(), headers: Vec::new(), body: Vec::new() }
+    }
+
+    pub fn post(path: &str) -> Self {
+        Self::new("POST", path)
+    }
+
+    pub fn header(mut self, name: &str, value: &str) -> Self {
+        self.headers.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
+    pub fn body(mut self, kind: &str, body: impl Into<Vec<u8>>) -> Self {
+        self.body = body.into();
+        self.header("content-type", kind)
+    }
+
+    pub fn json(self, value: &Value) -> Self {
+        self.body("application/json", value.to_string())
+    }
+
+    /// A word in a form.
+    pub fn text(self, name: &str, value: &str) -> Self {
+        self.part(&format!("name=\"{name}\""), value.as_bytes())
+    }
+
+    /// A photograph in a form.
+    pub fn file(self, name: &str, bytes: &[u8]) -> Self {
+        self.part(&format!("name=\"{name}\"; filename=\"photo.jpg\""), bytes)
+    }
+
+    fn part(mut self, disposition: &str, bytes: &[u8]) -> Self {
+        let head = format!("--{BOUNDARY}\r\nContent-Disposition: form-data; {disposition}\r\n\r\n");
+        self.body.extend_from_slice(head.as_bytes());
+        self.body.extend_from_slice(bytes);
+        self.body.extend_from_slice(b"\r\n");
+        self
+    }
+
+    fn whole(mut self) -> Self {
+        let form = !self.body.is_empty() && !self.headers.iter().any(|(name, _)| name == "content-type");
+        if form {
+            self.body.extend_from_slice(format!("--{BOUNDARY}--\r\n").as_bytes());
+            self = self.header("content-type", &format!("multipart/form-data; boundary={BOUNDARY}"));
+        }
+        self
+    }
+
+    fn send(self, url: &str) -> Answer {
+        let request = self.whole();
+        let mut builder = ureq::http::Request::builder().method(request.method).uri(format!("{url}{}", request.path));
+        for (name, value) in &request.headers {
+            builder = builder.header(name, value);
+        }
+        let config =
+            ureq::Agent::config_builder().http_status_as_error(false).timeout_global(Some(Duration::from_secs(60)));
+        let agent = ureq::Agent::new_with_config(config.allow_non_standard_methods(true).max_redirects(0).build());
+        let answer = match request.body.is_empty() && request.method != "POST" {
+            true => agent.run(builder.body(()).unwrap()),
+            false => agent.run(builder.body(request.body).unwrap()),
+        };
+        let mut answer = answer.unwrap_or_else(|why| panic!("{} {}: {why}", request.method, request.path));
+        let headers = answer.headers().iter();
+        let headers =
+            headers.map(|(name, value)| (name.to_string(), value.to_str().unwrap_or("").to_owned())).collect();
+        let status = answer.status().as_u16();
+        let mut body = Vec::new();
+        answer.body_mut().as_reader().read_to_end(&mut body).unwrap();
+        Answer { status, headers, body }
+    }
+}
+
+/// What came back.
+pub struct Answer {
+    pub status: u16,
+    pub headers: Vec<(String, String)>,
+    pub body: Vec<u8>,
+}
+
+impl std::fmt::Debug for Answer {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} {}", self.status, self.text())
+    }
+}
+
+impl Answer {
+    pub fn text(&self) -> String {
+        String::from_utf8_lossy(&self.body).into_owned()
+    }
+
+    pub fn json(&self) -> Value {
+        serde_json::from_slice(&self.body).unwrap_or_else(|why| panic!("{why}: {self:?}"))
+    }
+
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.iter().find(|(found, _)| found == name).map(|(_, value)| value.as_str())
+    }
+
+    /// Its status and error code.
+    pub fn problem(&self) -> (u16, String) {
+        (self.status, self.json()["error_code"].as_str().unwrap_or("none").to_owned())
+    }
+}
