@@ -45,7 +45,7 @@ pub async fn outer(State(app): State<App>, mut request: Request, next: Next) -> 
 fn written(mut response: Response, id: &str, deepface: bool, limit: usize) -> Response {
     let status = response.status();
     let problem = response.extensions_mut().remove::<Problem>();
-    let foreign = || !response.headers().get(header::CONTENT_TYPE).is_some_and(|kind| kind == "application/json");
+    let foreign = || response.headers().get(header::CONTENT_TYPE).is_none_or(|kind| kind != "application/json");
     let problem = match problem {
         Some(problem) => problem,
         None if status.as_u16() >= 400 && foreign() => Problem::of_status(status, limit),
