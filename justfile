@@ -30,6 +30,10 @@ stages shared="../shared":
 static:
     tools/static
 
+# static programs, SBOM and checksums below target/release-NAME
+release *options:
+    tools/release {{options}}
+
 # a wiped cache heals
 demo:
     ./run
