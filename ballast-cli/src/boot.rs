@@ -96,8 +96,16 @@ impl Boot<'_> {
     }
 
     /// Verifies and mends what root took, on that same descriptor, whatever becomes of the path.
-    pub fn keep(&self, taken: &LinuxDisk) -> Attempt {
-        self.on(taken, Serve::KeepVolume, self.setting.store.clone())
+    pub fn keep(&self, taken: &LinuxDisk, look: &Custody) -> Attempt {
+        self.on(taken, Serve::KeepVolume, self.setting.store.clone(), look)
+    }
+
+    /// The same where receipts speak for every weight: then nothing is read, and no index needed.
+    pub fn vouched(&self, taken: &LinuxDisk, look: &Custody) -> Option<Attempt> {
+        let root = self.setting.store.clone();
+        let strict = Strictness::Kept { gid: self.guarded.gid };
+        let outcomes = heal::vouched(taken, &self.wanted(&root, look), strict)?;
+        Some(Attempt { served: Served { from: Serve::KeepVolume, root }, outcomes })
     }
 
     /// Tries the plan's ways to serve until one holds every weight; else takes the best.
@@ -128,11 +136,11 @@ impl Boot<'_> {
             fs::create_dir_all(&root).map_err(|error| format!("{}: {error}", root.display()))?;
         }
         let disk = LinuxDisk::open(&root).map_err(|error| format!("{}: {error}", root.display()))?;
-        Ok(self.on(&disk, way, root))
+        Ok(self.on(&disk, way, root, &Custody::new(self.guarded, self.groups)))
     }
 
-    fn on(&self, disk: &LinuxDisk, way: Serve, root: PathBuf) -> Attempt {
-        let wanted = self.wanted(&root);
+    fn on(&self, disk: &LinuxDisk, way: Serve, root: PathBuf, look: &Custody) -> Attempt {
+        let wanted = self.wanted(&root, look);
         let outcomes = match way {
             Serve::Baked => heal::verify(disk, &wanted, Strictness::Layer, facts::threads),
             Serve::VerifyVolume => heal::verify(disk, &wanted, Strictness::Volume, facts::threads),
@@ -143,9 +151,8 @@ impl Boot<'_> {
     }
 
     /// The weights, with receipts where the place is firm enough for them.
-    fn wanted(&self, root: &Path) -> Vec<Wanted<'_>> {
-        let custody = Custody::new(self.guarded, self.groups);
-        let firm = |wanted: &Wanted| custody.is_firm(&root.join(wanted.weight.path.as_str()));
+    fn wanted(&self, root: &Path, look: &Custody) -> Vec<Wanted<'_>> {
+        let firm = |wanted: &Wanted| look.is_firm(&root.join(wanted.weight.path.as_str()));
         let mut all = self.setting.all_wanted();
         if let Some(receipts) = self.receipts {
             for wanted in all.iter_mut().filter(|wanted| firm(wanted)) {

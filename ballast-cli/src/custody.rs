@@ -1,10 +1,10 @@
 //! How firmly files are kept from the app, each directory on the way looked at once.
 //!
-//! One of these lives for one look: what is found is true of that moment and no later one.
+//! One of these lives for one look, between which and its answers nobody here changes a directory:
+//! what is found is true of that moment and no later one.
 //! Reads inodes, changes nothing.
 
 use std::cell::RefCell;
-use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
@@ -16,22 +16,29 @@ use crate::facts;
 
 /// A look at who could change what.
 pub struct Custody<'a> {
-    app: Ids,
+    /// Who is to be kept out.
+    pub app: Ids,
     groups: &'a [u32],
-    /// No hash map: one asks the kernel for random bytes, which may be refused.
-    above: RefCell<BTreeMap<PathBuf, Rc<[Stat]>>>,
+    /// Few, and no hash map: one asks the kernel for random bytes, which may be refused.
+    known: RefCell<Vec<(PathBuf, Rc<[Stat]>)>>,
 }
 
 impl<'a> Custody<'a> {
     /// A fresh look, for the user that is to be kept out.
     pub fn new(app: Ids, groups: &'a [u32]) -> Self {
-        Self { app, groups, above: RefCell::default() }
+        Self { app, groups, known: RefCell::default() }
     }
 
     /// How firmly a file is kept; `None` where nothing is there.
     pub fn firmness(&self, path: &Path) -> Option<Firmness> {
         let file = facts::reach(path)?;
-        Some(firmness::judge(&file, &self.above(path), facts::read_only(path), self.app, self.groups))
+        let above = self.above(path);
+        let judge = |read_only| firmness::judge(&file, &above, read_only, self.app, self.groups);
+        // What nobody could write is as firm on a read-only mount: then that need not be asked.
+        Some(match judge(false) {
+            Firmness::ImageLayer => Firmness::ImageLayer,
+            _ => judge(facts::read_only(path)),
+        })
     }
 
     /// Whether the app can neither write, replace nor rename the file through any ancestor.
@@ -41,8 +48,13 @@ impl<'a> Custody<'a> {
 
     /// The directories above, from the nearest to `/`.
     fn above(&self, path: &Path) -> Rc<[Stat]> {
-        let dir = path.parent().unwrap_or(path);
-        let mut known = self.above.borrow_mut();
-        Rc::clone(known.entry(dir.to_owned()).or_insert_with(|| facts::ancestors(path).into()))
+        let Some(dir) = path.parent() else { return Rc::default() };
+        let same = |(known, _): &&(PathBuf, _)| known.as_os_str() == dir.as_os_str();
+        if let Some((_, known)) = self.known.borrow().iter().find(same) {
+            return Rc::clone(known);
+        }
+        let above: Rc<[Stat]> = facts::reach(dir).into_iter().chain(self.above(dir).iter().copied()).collect();
+        self.known.borrow_mut().push((dir.to_owned(), Rc::clone(&above)));
+        above
     }
 }

@@ -169,18 +169,17 @@ pub fn stat(path: &Path) -> Option<Stat> {
 }
 
 /// Facts of a path for judging who could change it. Where an access list names more users, the
-/// mode's group bits are the most that any of them is given: then they count for everybody.
+/// mode's group bits are the most that any of them is given: then they count for everybody. Where
+/// those bits give no right to write, no list does.
 pub fn reach(path: &Path) -> Option<Stat> {
     let stat = stat(path)?;
+    if stat.mode & 0o020 == 0 {
+        return Some(stat);
+    }
     // A list is longer than this: its length is not asked for, only whether there is one.
     let listed = rustix::fs::lgetxattr(path, "system.posix_acl_access", &mut [0u8; 4][..]);
     let listed = matches!(listed, Ok(_) | Err(rustix::io::Errno::RANGE));
     Some(if listed { Stat { mode: stat.mode | (stat.mode & 0o070) >> 3, ..stat } } else { stat })
-}
-
-/// The directories above a path, from the nearest to `/`, for judging who could change them.
-pub fn ancestors(path: &Path) -> Vec<Stat> {
-    path.ancestors().skip(1).filter_map(reach).collect()
 }
 
 /// Cores that this container may use, at most eight. Asked once: the answer takes several files.

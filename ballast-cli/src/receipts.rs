@@ -9,14 +9,13 @@ use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use ballast::disk;
-use ballast::plan::Ids;
 use ballast::receipt::{MAX_BYTES, Receipts};
 
 use rustix::fs::{self, Mode, OFlags};
 use rustix::io::Errno;
 
+use crate::custody::Custody;
 use crate::facts;
-use crate::setting::out_of_reach;
 
 /// An open receipts file and what it held.
 pub struct ReceiptFile {
@@ -30,14 +29,14 @@ impl ReceiptFile {
     ///
     /// # Errors
     /// Why receipts can't be used: a remark for the report, never a reason not to start.
-    pub fn open(path: &Path, app: Ids, groups: &[u32]) -> Result<Self, String> {
+    pub fn open(path: &Path, look: &Custody) -> Result<Self, String> {
         if facts::ids().uid != 0 {
             return Err("receipts need a start as root; every byte was verified".into());
         }
         let told = |error: io::Error| format!("{}: {error}; every byte was verified", path.display());
         let file = open_beneath(path).map_err(told)?;
-        if !out_of_reach(path, app, groups) {
-            return Err(format!("uid {} could reach {}; every byte was verified", app.uid, path.display()));
+        if !look.is_firm(path) {
+            return Err(format!("uid {} could reach {}; every byte was verified", look.app.uid, path.display()));
         }
         let mut text = Vec::new();
         (&file).take(MAX_BYTES).read_to_end(&mut text).map_err(told)?;

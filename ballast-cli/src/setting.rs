@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 
 use ballast::index::{self, Index};
 use ballast::lock::{self, Lock, RootPath, Weight};
-use ballast::plan::{App, Facts, Fs, Ids, Volume, VolumeFacts};
+use ballast::plan::{App, Facts, Fs, Volume, VolumeFacts};
 use ballast::store::Wanted;
 
 use crate::args::Place;
@@ -94,20 +94,20 @@ impl Setting {
     ///
     /// # Errors
     /// [`Exit::LockUntrusted`].
-    pub fn serial_out_of_reach(&self, app: Ids, groups: &[u32]) -> Result<(), Failure> {
+    pub fn serial_out_of_reach(&self, look: &Custody) -> Result<(), Failure> {
         let Some(path) = self.serial_file.as_deref().and_then(|path| std::path::absolute(path).ok()) else {
             return Ok(());
         };
         let there = fs::symlink_metadata(&path).is_ok();
-        if out_of_reach(if there { &path } else { path.parent().unwrap_or(&path) }, app, groups) {
+        if look.is_firm(if there { &path } else { path.parent().unwrap_or(&path) }) {
             return Ok(());
         }
-        let what = format!("uid {} could rewrite {}, and with it the remembered serial", app.uid, path.display());
+        let what = format!("uid {} could rewrite {}, and with it the remembered serial", look.app.uid, path.display());
         Err(Failure::new(Exit::LockUntrusted, what).hint("keep it root:root 0644 in root-owned directories"))
     }
 
     /// Takes the baked layer's index, unless this app could have written it.
-    pub fn believe_index(&mut self, app: Ids, groups: &[u32]) {
+    pub fn believe_index(&mut self, look: &Custody) {
         let Some(path) = self.baked.as_ref().map(|root| root.join(INDEX)) else {
             return;
         };
@@ -117,8 +117,8 @@ impl Setting {
         let read =
             || read_bounded(&path, index::MAX_BYTES).and_then(|b| Index::from_bytes(&b).map_err(|e| e.to_string()));
         for trusted in [&path, &self.lock_path] {
-            if !out_of_reach(trusted, app, groups) {
-                let who = format!("uid {} could rewrite {}", app.uid, trusted.display());
+            if !look.is_firm(trusted) {
+                let who = format!("uid {} could rewrite {}", look.app.uid, trusted.display());
                 self.notes.push(format!("index left aside, SHA-256 used: {who}"));
                 return;
             }
@@ -133,10 +133,10 @@ impl Setting {
     ///
     /// # Errors
     /// [`Exit::LockUntrusted`].
-    pub fn must_be_out_of_reach(&self, app: Ids, groups: &[u32]) -> Result<(), Failure> {
+    pub fn must_be_out_of_reach(&self, look: &Custody) -> Result<(), Failure> {
         let mut obeyed = std::iter::once(&self.lock_path).chain(&self.proofs);
-        let Some(path) = obeyed.find(|path| !out_of_reach(path, app, groups)) else { return Ok(()) };
-        let what = format!("uid {} could rewrite {}, and root would obey it", app.uid, path.display());
+        let Some(path) = obeyed.find(|path| !look.is_firm(path)) else { return Ok(()) };
+        let what = format!("uid {} could rewrite {}, and root would obey it", look.app.uid, path.display());
         Err(Failure::new(Exit::LockUntrusted, what).hint(format!(
             "keep it root:root 0444 in root-owned directories: COPY --chmod=0444 weights.lock {}",
             LOCKS[0]
@@ -200,11 +200,6 @@ fn root_of(path: &Path) -> Result<PathBuf, Failure> {
 fn absolute(path: &Path) -> Result<PathBuf, Failure> {
     fs::canonicalize(path)
         .map_err(|error| Failure::new(Exit::BadLock, format!("can't read {}: {error}", path.display())))
-}
-
-/// Whether the app can neither write, replace nor rename the file through any ancestor.
-pub fn out_of_reach(path: &Path, app: Ids, groups: &[u32]) -> bool {
-    Custody::new(app, groups).is_firm(path)
 }
 
 /// The bytes of a file of at most this length.

@@ -5,7 +5,7 @@
 mod support;
 
 use std::fs;
-use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
+use std::os::unix::fs::{FileExt, MetadataExt, PermissionsExt, chown};
 
 use support::{PAIR, TREE, Weight, World, bytes_of, is_root, pin_of, stderr, stdout};
 
@@ -231,6 +231,42 @@ fn receipts_shorten_a_boot_only_where_nothing_could_have_changed() {
     let output = world.run(&keep);
     assert!(stderr(&output).contains("every byte was verified"), "{output:?}");
     assert_eq!(found(&world), "right");
+}
+
+#[test]
+fn an_index_is_judged_only_where_receipts_do_not_speak_for_every_weight() {
+    if !is_root("an_index_is_judged") {
+        return;
+    }
+    let world = World::new(&PAIR);
+    let keep = ["--hold", "sticky", "--trust", "receipt"];
+    let found = |world: &World| world.told()["weights"][0]["found"].as_str().unwrap().to_owned();
+    assert!(world.run(&keep).status.success());
+    let weight = world.cache().join(TREE).join("large.bin");
+    let index = world.baked().join(".ballast/weights.index");
+    let right = fs::read(&index).unwrap();
+    let rows = [
+        ("a cut index, receipts", &right[..9], false, "vouched", false),
+        ("a cut index, damage", &right[..9], true, "damaged: other bytes", true),
+        ("the index, damage", &right[..], true, "damaged: 1 wrong chunk", false),
+    ];
+    let mut wrong = Vec::new();
+    for (row, bytes, damage, wanted, aside) in rows {
+        fs::write(&index, &right).unwrap();
+        wait_until_settled(&weight);
+        assert!(world.run(&keep).status.success());
+        fs::write(&index, bytes).unwrap();
+        if damage {
+            let file = fs::File::options().write(true).open(&weight).unwrap();
+            file.write_all_at(b"another", 1_500_000).unwrap();
+        }
+        let output = world.run(&keep);
+        let told = stderr(&output).contains("index left aside");
+        if (found(&world).as_str(), told) != (wanted, aside) || !world.all_right(&world.cache(), &PAIR) {
+            wrong.push(format!("{row}: {output:?}"));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
 /// A receipt is refused while the inode is younger than two seconds; nothing but the clock tells.

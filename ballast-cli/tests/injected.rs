@@ -6,7 +6,7 @@
 mod support;
 
 use std::fs;
-use std::os::unix::fs::chown;
+use std::os::unix::fs::{PermissionsExt, chown};
 use std::process::{Command, Output};
 
 use support::{PAIR, TREE, World, bytes_of, is_root, program, stderr, stdout};
@@ -87,8 +87,9 @@ const ROWS: &[(&str, &str, Must, Must)] = &[
 
 fn plant(world: &World, damaged: bool) -> Option<Vec<u8>> {
     fs::remove_dir_all(world.cache().join(".deepface")).ok();
-    // Root's, so that it must be handed over.
+    // Root's, so that it must be handed over; its group may write, so that its access list counts.
     chown(world.cache(), Some(0), Some(0)).unwrap();
+    fs::set_permissions(world.cache(), fs::Permissions::from_mode(0o775)).unwrap();
     if !damaged {
         return None;
     }

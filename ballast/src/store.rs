@@ -192,6 +192,12 @@ fn judge(stat: &Stat, wanted: &Wanted, strict: Strictness) -> Result<(), Found> 
     Err(Found::Damaged(damage))
 }
 
+/// Whether a receipt speaks for this weight as it is now, so that neither its bytes nor its tree are
+/// called for.
+pub(crate) fn vouched<D: Disk>(disk: &D, wanted: &Wanted, strict: Strictness) -> bool {
+    wanted.receipt.is_some() && open(disk, wanted, strict).is_ok_and(|(_, stat)| wanted.vouched(&stat))
+}
+
 /// Verifies every byte of these weights (S1 to S3), all chunks shared among the threads.
 /// The answers are in the order of the weights.
 pub fn verify<D: Disk>(disk: &D, wanted: &[Wanted], strict: Strictness, threads: Threads) -> Vec<Found> {

@@ -8,6 +8,7 @@ use ballast::plan::{self, App, Ids};
 
 use crate::args::{FailureArg, Heal, Healing, HoldArg, LogArg, Run, SealArg, TrustArg};
 use crate::boot::{self, Boot};
+use crate::custody::Custody;
 use crate::dirs::{self, DirLine};
 use crate::exit::{Exit, Failure};
 use crate::facts;
@@ -111,14 +112,19 @@ fn start(healing: &Healing, dry_run: bool, drop: &DropOptions) -> Result<Booted,
     let target = target(healing.user.as_deref(), &setting)?;
     let app = target.as_ref().map(|(identity, explicit)| app(identity, *explicit));
     let (guarded, groups) = guarded(target.as_ref().map(|(identity, _)| identity), app);
+    let look = Custody::new(guarded, &groups);
     if facts::ids().uid == 0 && guarded.uid != 0 && !dry_run {
-        setting.must_be_out_of_reach(guarded, &groups)?;
+        setting.must_be_out_of_reach(&look)?;
     }
     if !dry_run {
-        setting.serial_out_of_reach(guarded, &groups)?;
+        setting.serial_out_of_reach(&look)?;
         setting.remember_serial()?;
     }
-    setting.believe_index(guarded, &groups);
+    // Trees also tell lengths that the lock file does not know, and a plan asks for those.
+    let put_off = healing.trust == TrustArg::Receipt && setting.lock.weights.iter().all(|weight| weight.size.is_some());
+    if !put_off {
+        setting.believe_index(&look);
+    }
     let mut boot = Boot { receipts: None, groups: &groups, setting, healing, app, guarded, dry_run, start };
     let (_, plan) = boot.plan()?;
     let mut refused = Vec::new();
@@ -126,9 +132,15 @@ fn start(healing: &Healing, dry_run: bool, drop: &DropOptions) -> Result<Booted,
     let given = boot.hand_over_dirs(&plan);
     let file = if dry_run { None } else { open_report(healing.report.as_deref(), &mut refused) };
     let taken = boot.take(&plan);
-    let held = receipts(healing, &mut boot.setting, guarded, &groups, dry_run);
+    // Once more: the cache may be root's by now.
+    let look = Custody::new(guarded, &groups);
+    let held = receipts(healing, &mut boot.setting, &look, dry_run);
     boot.receipts = held.as_ref().map(|file| &file.receipts);
-    let kept = taken.map(|taken| taken.map(|disk| boot.keep(&disk)));
+    let vouched = taken.as_ref().and_then(|taken| boot.vouched(taken.as_ref().ok()?, &look));
+    if put_off && vouched.is_none() {
+        boot.setting.believe_index(&look);
+    }
+    let kept = vouched.map(Ok).or_else(|| Some(taken?.map(|disk| boot.keep(&disk, &look))));
     let dropped = match (&target, plan.drop_to) {
         (Some((identity, _)), Some(_)) => launch::drop_to(identity, drop),
         _ => launch::stay(drop),
@@ -164,7 +176,7 @@ pub fn guarded(identity: Option<&Identity>, app: Option<App>) -> (Ids, Vec<u32>)
 }
 
 /// Opens the receipts that the operator asked for; a remark where they can't be used.
-fn receipts(healing: &Healing, setting: &mut Setting, app: Ids, groups: &[u32], dry_run: bool) -> Option<ReceiptFile> {
+fn receipts(healing: &Healing, setting: &mut Setting, look: &Custody, dry_run: bool) -> Option<ReceiptFile> {
     if healing.trust == TrustArg::Bytes || dry_run {
         return None;
     }
@@ -172,7 +184,7 @@ fn receipts(healing: &Healing, setting: &mut Setting, app: Ids, groups: &[u32], 
         HoldArg::Sticky => setting.store.join(".ballast/receipts.json"),
         HoldArg::Owned => PathBuf::from("/var/lib/ballast/receipts.json"),
     });
-    ReceiptFile::open(&path, app, groups).map_err(|why| setting.notes.push(format!("receipts: {why}"))).ok()
+    ReceiptFile::open(&path, look).map_err(|why| setting.notes.push(format!("receipts: {why}"))).ok()
 }
 
 /// Whom the command runs as, and whether that was asked for on the command line.

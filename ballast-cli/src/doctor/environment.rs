@@ -15,6 +15,7 @@ use super::prospect::State;
 use super::reach::Reach;
 use super::variables::{self, Use};
 use crate::args::{Doctor, HoldArg};
+use crate::custody::Custody;
 use crate::exit::Failure;
 use crate::launch::{self, DropOptions};
 use crate::setting::Setting;
@@ -171,7 +172,8 @@ impl Environment {
     /// Lock file and index, as root would judge them.
     fn look_at_trust(&mut self, setting: &mut Setting, groups: &[u32]) {
         let trusted = facts::ids().uid != 0 || self.app.uid == 0;
-        let judged = if trusted { Ok(()) } else { setting.must_be_out_of_reach(self.app, groups) };
+        let look = Custody::new(self.app, groups);
+        let judged = if trusted { Ok(()) } else { setting.must_be_out_of_reach(&look) };
         let why = judged.as_ref().err().map(|failure| failure.what.clone());
         self.lock = Belief { path: Some(setting.lock_path.clone()), believed: why.is_none(), why };
         if let Err(failure) = judged {
@@ -179,7 +181,7 @@ impl Environment {
         }
         let index = setting.baked.as_ref().map(|root| root.join(crate::setting::INDEX));
         let there = index.as_ref().is_some_and(|path| path.exists());
-        setting.believe_index(self.app, groups);
+        setting.believe_index(&look);
         let why = match setting.notes.pop() {
             Some(why) => Some(why),
             None => (!there).then(|| "there is none: SHA-256 is used, at a tenth of the speed".to_owned()),
