@@ -11,6 +11,7 @@ use crate::config::Settings;
 use crate::held::{Held, State};
 use crate::look::Eye;
 use crate::models::Role;
+use crate::templates::Templates;
 use crate::work::Work;
 
 /// Shared by every request; cheap to clone.
@@ -23,6 +24,8 @@ pub struct Shared {
     pub settings: Settings,
     /// The networks.
     pub held: Held,
+    /// The store of templates, where there is one.
+    pub templates: Option<Arc<Templates>>,
     /// The workers.
     pub work: Work,
     /// The kernels in use.

@@ -26,6 +26,7 @@ mod report;
 mod router;
 mod routes;
 mod store;
+mod templates;
 mod weights;
 mod work;
 

@@ -174,6 +174,12 @@ impl Problem {
         self.code
     }
 
+    /// Its detail `reason`, where that is one of a store's kinds.
+    pub fn reason(&self) -> Option<&'static str> {
+        let reason = self.more.get("reason")?.as_str()?;
+        crate::store::Kind::ALL.into_iter().map(crate::store::Kind::name).find(|name| *name == reason)
+    }
+
     /// The body, as the gate writes it.
     pub fn body(&self, request_id: &str) -> Value {
         let mut body = self.more.clone();

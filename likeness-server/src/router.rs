@@ -13,7 +13,7 @@ use utoipa_swagger_ui::SwaggerUi;
 
 use crate::app::App;
 use crate::gate;
-use crate::handler::{compare, detect, health, liveness, metrics};
+use crate::handler::{compare, delete, detect, enroll, enroll_multi, health, liveness, metrics, search, verify};
 use crate::openapi::Document;
 use crate::problem::Problem;
 use crate::routes::{self as table, Route};
@@ -47,6 +47,11 @@ fn described(app: &App) -> OpenApiRouter<App> {
         .routes(behind(table::HEALTH, routes!(health::ready)))
         .routes(behind(table::HEALTH, routes!(health::detailed)))
         .routes(behind(table::METRICS, routes!(metrics::metrics_route)))
+        .routes(behind(table::VERIFY, routes!(verify::verify)))
+        .routes(behind(table::ENROLL, routes!(enroll::enroll)))
+        .routes(behind(table::ENROLL_MULTI, routes!(enroll_multi::enroll_multi)))
+        .routes(behind(table::DELETE, routes!(delete::delete)))
+        .routes(behind(table::SEARCH, routes!(search::search)))
         .routes(behind(table::LIVENESS, routes!(liveness::liveness_route)))
         .routes(behind(table::DETECT, routes!(detect::detect_all)))
         .routes(behind(table::COMPARE, routes!(compare::compare)))

@@ -10,6 +10,7 @@ use crate::args::Serve;
 use crate::config::{Settings, unhonoured};
 use crate::exit::{Exit, Failure};
 use crate::held::{Held, How};
+use crate::templates::Templates;
 use crate::weights::Custody;
 use crate::work::Work;
 use crate::{listen, models, print, router};
@@ -27,10 +28,14 @@ pub fn run(args: &Serve) -> Result<Exit, Failure> {
     let kernels = models::kernels(args.weights.kernel.as_deref())?;
     let how = How { kernels, mode: settings.mode, threshold: settings.detector_threshold };
     let held = Held::begin(Custody::read(&args.weights)?, how)?;
+    let templates = Templates::open(&settings.store)?;
+    if let Some(templates) = &templates {
+        templates.prepare(held.clone());
+    }
     let metrics = PrometheusBuilder::new().install_recorder();
     let metrics = metrics.map_err(|why| Failure::new(Exit::BadSetting, format!("metrics: {why}")))?;
     let work = Work::new(settings.limits.workers);
-    let app = App::new(Shared { settings, held, work, kernels, metrics, started: Instant::now() });
+    let app = App::new(Shared { settings, held, templates, work, kernels, metrics, started: Instant::now() });
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().worker_threads(2).build();
     let runtime = runtime.map_err(|why| Failure::new(Exit::CantListen, format!("threads: {why}")))?;
     runtime.block_on(serve(app))?;

@@ -14,6 +14,7 @@ use likeness::find::Mode;
 
 use crate::args::Serve;
 use crate::exit::{Exit, Failure};
+use crate::routes::ANSWERING;
 use number::Reader;
 
 #[cfg(test)]
@@ -127,7 +128,7 @@ impl Settings {
         let mut read = Reader::new(environment);
         let settings = Self {
             listen: SocketAddr::new(args.host, args.port),
-            require: args.require.clone(),
+            require: require(args, &mut read),
             mode: args.look.mode(),
             detector_threshold: read.number("CENTERFACE_THRESHOLD", 0.35, 0.0..=1.0) as f32,
             verdict: verdict(&mut read),
@@ -141,6 +142,14 @@ impl Settings {
         read.end()?;
         Ok(settings)
     }
+}
+
+fn require(args: &Serve, read: &mut Reader) -> Vec<String> {
+    let known: Vec<&str> = ANSWERING.iter().map(|route| route.name).collect();
+    for name in args.require.iter().filter(|name| !known.contains(&name.as_str())) {
+        read.wrong(format!("--require: expected some of {}, found {name:?}", known.join(", ")));
+    }
+    args.require.clone()
 }
 
 fn verdict(read: &mut Reader) -> Verdict {

@@ -33,6 +33,11 @@ impl<'e> Reader<'e> {
         self.wrong.push(format!("{name}: expected {expected}, found {found}"));
     }
 
+    /// Something else is wrong.
+    pub fn wrong(&mut self, line: String) {
+        self.wrong.push(line);
+    }
+
     /// A text; empty counts as unset.
     pub fn text(&self, name: &str) -> Option<String> {
         (self.environment)(name).map(|text| text.trim().to_owned()).filter(|text| !text.is_empty())

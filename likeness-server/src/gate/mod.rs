@@ -37,6 +37,9 @@ pub async fn outer(State(app): State<App>, mut request: Request, next: Next) -> 
     if let Ok(value) = HeaderValue::from_str(&id) {
         response.headers_mut().insert("x-request-id", value);
     }
+    if app.held.now().identity.as_ref().is_some_and(|identity| identity.embedder().untrained()) {
+        response.headers_mut().insert("x-likeness-untrained", HeaderValue::from_static("true"));
+    }
     log(&response, &id, start);
     response
 }

@@ -10,9 +10,13 @@ use serde::Serialize;
 use serde_json::{Value, json};
 use utoipa::ToSchema;
 
+use super::person::ask;
 use crate::app::{App, ModelTold};
 use crate::held::{OnDisk, RoleState, State as Known};
 use crate::routes::{ANSWERING, Route};
+
+/// A store that says nothing for so long is not there, as far as health can wait.
+const PATIENCE: std::time::Duration = std::time::Duration::from_secs(2);
 
 /// One network.
 #[derive(Debug, Serialize, ToSchema)]
@@ -66,6 +70,8 @@ pub struct HealthAnswer {
     models: Vec<ModelHealth>,
     /// What can't be answered now, with the files that it lacks.
     unmet: Vec<Value>,
+    /// `none`, `ready`, `index_loading` (search waits), or why it does not answer.
+    store: &'static str,
 }
 
 /// Health, ready and detailed.
@@ -74,12 +80,15 @@ pub struct HealthAnswer {
 pub async fn health(State(app): State<App>) -> (StatusCode, Json<HealthAnswer>) {
     let networks = app.held.now();
     let lacking = |route: &Route| route.needs.met(&networks).err().map(|lack| (*route, lack));
-    let lacking: Vec<_> = ANSWERING.iter().filter_map(lacking).collect();
+    let offered = ANSWERING.iter().filter(|route| !route.store || app.templates.is_some());
+    let lacking: Vec<_> = offered.filter_map(lacking).collect();
     let required = |route: &Route| {
         let require = &app.settings.require;
         require.is_empty() || require.iter().any(|name| name == route.name)
     };
-    let (status, code) = match lacking.iter().any(|(route, _)| required(route)) {
+    let store = store(&app).await;
+    let broken = !matches!(store, "none" | "ready" | "index_loading");
+    let (status, code) = match broken || lacking.iter().any(|(route, _)| required(route)) {
         true => ("unhealthy", StatusCode::SERVICE_UNAVAILABLE),
         false if !lacking.is_empty() => ("degraded", StatusCode::OK),
         false => ("healthy", StatusCode::OK),
@@ -95,8 +104,21 @@ pub async fn health(State(app): State<App>) -> (StatusCode, Json<HealthAnswer>) 
         detector: networks.finder.is_some().then_some("centerface"),
         models: networks.roles.iter().map(ModelHealth::from).collect(),
         unmet: unmet.collect(),
+        store,
     };
     (code, Json(answer))
+}
+
+/// How the store is.
+async fn store(app: &App) -> &'static str {
+    let Some(templates) = &app.templates else { return "none" };
+    let asked = tokio::time::timeout(PATIENCE, ask(app, |store| store.ping())).await;
+    match asked {
+        Ok(Ok(())) => {}
+        Ok(Err(problem)) => return problem.reason().unwrap_or("store_unavailable"),
+        Err(_) => return "store_unavailable",
+    }
+    if templates.index_state().is_some_and(|state| state.ready) { "ready" } else { "index_loading" }
 }
 
 /// The process answers.

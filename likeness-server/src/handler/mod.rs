@@ -2,8 +2,14 @@
 //! can answer without them.
 
 pub mod compare;
+pub mod delete;
 pub mod detect;
+pub mod enroll;
+pub mod enroll_multi;
 pub mod health;
 pub mod liveness;
 pub mod metrics;
+pub mod person;
+pub mod search;
 pub mod told;
+pub mod verify;

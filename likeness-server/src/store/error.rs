@@ -30,6 +30,21 @@ pub enum Kind {
 }
 
 impl Kind {
+    /// All of them.
+    pub const ALL: [Self; 11] = [
+        Self::Locked,
+        Self::WrongKey,
+        Self::Corrupt,
+        Self::Full,
+        Self::ReadOnly,
+        Self::Unavailable,
+        Self::Busy,
+        Self::Loading,
+        Self::Absent,
+        Self::BadSetting,
+        Self::KeyFile,
+    ];
+
     /// Its name, stable.
     pub fn name(self) -> &'static str {
         match self {

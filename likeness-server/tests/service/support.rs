@@ -93,6 +93,20 @@ impl Ground {
         program
     }
 
+    /// The same with a store in SQLite, made at the first call.
+    pub fn serve_with_store(&self, args: &[&str], variables: &[(&str, &str)]) -> Service {
+        let data = self.dir.path().join("data");
+        let (store, key) = (format!("sqlite:{}", data.join("templates.db").display()), self.dir.path().join("key"));
+        let place = ["--store", &store, "--key-file", key.to_str().unwrap()];
+        if !key.exists() {
+            fs::create_dir_all(&data).unwrap();
+            let made =
+                Command::new(env!("CARGO_BIN_EXE_likeness")).args(["store", "init"]).args(place).output().unwrap();
+            assert!(made.status.success(), "{made:?}");
+        }
+        self.serve(&[&place, args].concat(), variables)
+    }
+
     /// A running service; `--port 0` and whatever is added.
     pub fn serve(&self, args: &[&str], variables: &[(&str, &str)]) -> Service {
         let mut program = self.program("serve");

@@ -1,0 +1,55 @@
+//! `DELETE /api/v1/enroll/{user_id}`: gone, with all that was remembered of the person.
+
+use axum::extract::{Path, Query, State};
+use axum::{Extension, Json};
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
+
+use super::person::{Who, ask};
+use crate::app::App;
+use crate::gate::Caller;
+use crate::problem::Problem;
+use crate::store::Erasure;
+
+/// The query.
+#[derive(Debug, Deserialize, IntoParams)]
+pub struct DeleteQuery {
+    /// Whose person.
+    tenant_id: Option<String>,
+}
+
+/// The answer.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct DeleteAnswer {
+    /// Always true.
+    success: bool,
+    /// Who.
+    user_id: String,
+    /// For a person.
+    message: &'static str,
+    /// `done`, or `pending` while a reader holds the file's old pages; finished in the background.
+    erasure: &'static str,
+}
+
+/// Deletes a person.
+///
+/// # Errors
+/// `EMBEDDING_NOT_FOUND`
+#[utoipa::path(delete, path = "/api/v1/enroll/{user_id}", tag = "persons",
+    params(("user_id" = String, Path, description = "who"), DeleteQuery),
+    responses((status = 200, body = DeleteAnswer), crate::openapi::Problems, crate::openapi::Unknown))]
+pub async fn delete(
+    State(app): State<App>,
+    Extension(caller): Extension<Caller>,
+    Path(user): Path<String>,
+    Query(query): Query<DeleteQuery>,
+) -> Result<Json<DeleteAnswer>, Problem> {
+    let who = Who::named(&user, caller.tenant(query.tenant_id.as_deref())?)?;
+    let asked = who.clone();
+    let erased = ask(&app, move |store| store.erase(&asked.tenant, &asked.subject)).await?;
+    let (message, erasure) = match erased.ok_or_else(|| who.unknown())? {
+        Erasure::Done => ("gone", "done"),
+        Erasure::Pending => ("gone from every answer; the file's old pages follow", "pending"),
+    };
+    Ok(Json(DeleteAnswer { success: true, user_id: user, message, erasure }))
+}

@@ -1,0 +1,238 @@
+//! `POST /api/v1/enroll`: a person and one photograph. Nothing but a live face is stored, whatever
+//! is set; what is answered is on the disk.
+
+use axum::Extension;
+use axum::extract::State;
+use axum::http::{HeaderMap, HeaderValue, header};
+use axum::response::{IntoResponse, Response};
+use likeness::embed::Embedding;
+use likeness::liveness::Liveness;
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use super::liveness::message;
+use super::person::{Examined, Examiner, Who, ask, now, template};
+use super::verify::{compare, other_contract};
+use crate::app::{App, ModelTold};
+use crate::config;
+use crate::form::{Form, Truth};
+use crate::gate::Caller;
+use crate::look::{Watch, round};
+use crate::problem::{Code, Problem};
+use crate::routes::{ENROLL, Scope};
+use crate::store::{Answered, Contract, Enrollment, Fresh, Idempotency, Mode, Outcome, Person};
+
+/// How often an enrolment that met another one begins again.
+const TRIES: usize = 8;
+
+/// The longest `Idempotency-Key`.
+const LONGEST_KEY: usize = 255;
+
+/// The answer.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct EnrollAnswer {
+    /// Always true.
+    success: bool,
+    /// Who.
+    user_id: String,
+    /// 0 to 100.
+    quality_score: f64,
+    /// For a person.
+    message: String,
+    /// How many numbers a template has.
+    embedding_dimension: usize,
+    /// The live probability, 0 to 1.
+    liveness_score: f64,
+    /// Which weights answered.
+    model: ModelTold,
+}
+
+/// Enrols a person.
+///
+/// # Errors
+/// As documented; nothing was stored.
+#[utoipa::path(post, path = "/api/v1/enroll", tag = "persons",
+    params(("Idempotency-Key" = Option<String>, Header, description = "the same key and request are answered once")),
+    request_body(content = crate::openapi::Enrolment, content_type = "multipart/form-data"),
+    responses((status = 200, body = EnrollAnswer), crate::openapi::Problems, crate::openapi::Conflicts))]
+pub async fn enroll(
+    State(app): State<App>,
+    Extension(caller): Extension<Caller>,
+    headers: HeaderMap,
+    form: Form,
+) -> Result<Response, Problem> {
+    let (request, bytes) = (Request::of(&form, &caller, &headers, ENROLL.name)?, form.file("file")?);
+    let examiner = Examiner::of(&app)?;
+    let request = request.hashed([bytes.as_ref()]);
+    if let Some(replayed) = request.answered(&app).await? {
+        return Ok(replayed);
+    }
+    let (asked, limits) = (examiner.clone(), app.settings.quality);
+    let looked = app.work.run(move |scratch| {
+        let mut watch = Watch::default();
+        let examined =
+            asked.look(scratch, &bytes, &mut watch, |seen| seen.reach(limits.enroll, limits.blur, limits.side))?;
+        must_be_live(&examined)?;
+        Ok((asked.embed(scratch, &examined, &mut watch)?, examined))
+    });
+    let (embedding, examined) = looked.await?;
+    let quality = examined.seen.quality.score();
+    let answer = EnrollAnswer {
+        success: true,
+        user_id: request.who.subject.as_str().to_owned(),
+        quality_score: round(quality, 2),
+        message: "enrolled".into(),
+        embedding_dimension: embedding.numbers().len(),
+        liveness_score: round(examined.liveness.sight().live_probability(), 6),
+        model: app.model(),
+    };
+    request.store(&app, vec![template(&embedding, quality)], vec![embedding], &answer).await
+}
+
+/// Only a live face is stored.
+///
+/// # Errors
+/// `LIVENESS_FAILED`
+pub fn must_be_live(examined: &Examined) -> Result<(), Problem> {
+    let judged = &examined.liveness;
+    match judged {
+        Liveness::Live(_) => Ok(()),
+        _ => Err(Problem::new(Code::LivenessFailed, message(judged))
+            .with("score", round(100.0 * judged.sight().live_probability(), 2))
+            .with("verdict", judged.name())),
+    }
+}
+
+/// An enrolment as it was asked for.
+pub struct Request {
+    /// Who.
+    pub who: Who,
+    replace: bool,
+    idempotency: Option<Idempotency>,
+}
+
+impl Request {
+    /// From a form and its headers.
+    ///
+    /// # Errors
+    /// `INVALID_INPUT`, `FORBIDDEN`
+    pub fn of(form: &Form, caller: &Caller, headers: &HeaderMap, route: &str) -> Result<Self, Problem> {
+        let who = Who::of(form, caller)?;
+        let replace = form.value::<Truth>("replace")?.is_some_and(|truth| truth.0);
+        if replace {
+            caller.allow(Scope::Admin)?;
+        }
+        let key = headers.get("idempotency-key").map(key).transpose()?;
+        let idempotency = key.map(|key| Idempotency { key, route: route.to_owned(), request: [0; 32] });
+        Ok(Self { who, replace, idempotency })
+    }
+
+    /// With the digest of all that it says. The store keys it before it is written.
+    pub fn hashed<'b>(mut self, photographs: impl IntoIterator<Item = &'b [u8]>) -> Self {
+        let mut hasher = blake3::Hasher::new();
+        let mut part = |bytes: &[u8]| {
+            hasher.update(&(bytes.len() as u64).to_le_bytes());
+            hasher.update(bytes);
+        };
+        part(self.who.subject.as_str().as_bytes());
+        part(&[u8::from(self.replace)]);
+        photographs.into_iter().for_each(part);
+        if let Some(idempotency) = &mut self.idempotency {
+            idempotency.request = *hasher.finalize().as_bytes();
+        }
+        self
+    }
+
+    /// The answer that was given before, if there was one.
+    ///
+    /// # Errors
+    /// `IDEMPOTENCY_CONFLICT`
+    pub async fn answered(&self, app: &App) -> Result<Option<Response>, Problem> {
+        let Some(idempotency) = self.idempotency.clone() else { return Ok(None) };
+        let tenant = self.who.tenant.clone();
+        match ask(app, move |store| store.answered(&tenant, &idempotency, now())).await? {
+            None => Ok(None),
+            Some(Answered::Before(answer)) => Ok(Some(replayed(answer))),
+            Some(Answered::Otherwise) => Err(conflict()),
+        }
+    }
+
+    /// Stores templates, once it is clear that they are the person's own, and answers.
+    ///
+    /// # Errors
+    /// `EMBEDDING_ALREADY_EXISTS`, `EMBEDDING_CONTRACT_MISMATCH`, `IDEMPOTENCY_CONFLICT`
+    pub async fn store<A: Serialize>(
+        self,
+        app: &App,
+        fresh: Vec<Fresh>,
+        embeddings: Vec<Embedding>,
+        answer: &A,
+    ) -> Result<Response, Problem> {
+        let answer = serde_json::to_vec(answer).map_err(|why| Problem::internal(&why))?;
+        let (lines, remembered) = (app.settings.verdict, answer.clone());
+        let outcome = ask(app, move |store| {
+            for _ in 0..TRIES {
+                let person = store.load(&self.who.tenant, &self.who.subject)?;
+                let seen = person.as_ref().map(|person| person.version);
+                if let (Some(person), false) = (&person, self.replace)
+                    && let Err(problem) = own(&self.who, person, &embeddings, &lines)
+                {
+                    return Ok(Err(problem));
+                }
+                let outcome = store.enroll(&Enrollment {
+                    tenant: &self.who.tenant,
+                    subject: &self.who.subject,
+                    fresh: fresh.clone(),
+                    mode: if self.replace { Mode::Replace } else { Mode::Add { seen } },
+                    remember: self.idempotency.as_ref().map(|idempotency| (idempotency, remembered.as_slice())),
+                    now: now(),
+                })?;
+                if outcome != Outcome::Moved {
+                    return Ok(Ok(outcome));
+                }
+            }
+            Ok(Ok(Outcome::Moved))
+        });
+        match outcome.await?? {
+            Outcome::Stored { .. } => Ok(json(answer)),
+            Outcome::Replayed(before) => Ok(replayed(before)),
+            Outcome::Conflict => Err(conflict()),
+            Outcome::Moved => Err(Problem::new(Code::StoreUnavailable, "the person keeps changing; ask again")),
+        }
+    }
+}
+
+/// A new photograph of a known person is theirs, or nothing changes.
+fn own(who: &Who, person: &Person, embeddings: &[Embedding], lines: &config::Verdict) -> Result<(), Problem> {
+    let Some(first) = embeddings.first() else { return Ok(()) };
+    let contract: Contract = *first.contract().as_bytes();
+    let mean = person.mean(&contract).ok_or_else(|| other_contract(who))?;
+    let mean = Embedding::new(first.contract(), mean);
+    for embedding in embeddings {
+        if compare(embedding, &mean, lines.distance)?.distance >= lines.distance {
+            let message = "enrolled under this name is somebody whom this photograph does not resemble";
+            return Err(Problem::new(Code::EmbeddingAlreadyExists, message).with("user_id", who.subject.as_str()));
+        }
+    }
+    Ok(())
+}
+
+fn key(value: &HeaderValue) -> Result<String, Problem> {
+    let text = value.to_str().ok().filter(|text| (1..=LONGEST_KEY).contains(&text.len()));
+    text.map(str::to_owned)
+        .ok_or_else(|| Problem::input(format!("`Idempotency-Key`: expected 1 to {LONGEST_KEY} printable characters")))
+}
+
+fn conflict() -> Problem {
+    Problem::new(Code::IdempotencyConflict, "this Idempotency-Key was used for another request")
+}
+
+fn json(body: Vec<u8>) -> Response {
+    ([(header::CONTENT_TYPE, "application/json")], body).into_response()
+}
+
+fn replayed(answer: Vec<u8>) -> Response {
+    let mut response = json(answer);
+    response.headers_mut().insert("idempotent-replayed", HeaderValue::from_static("true"));
+    response
+}

@@ -1,0 +1,195 @@
+//! `POST /api/v1/enroll/multi`: a person and two to five photographs, stored together or not at all.
+//!
+//! One photograph that is not live refuses all; so does one of somebody else. One that can't be used
+//! (no face, blurred, …) is left out and told, as long as two are left.
+
+use axum::Extension;
+use axum::extract::State;
+use axum::http::HeaderMap;
+use axum::response::Response;
+use bytes::Bytes;
+use likeness::embed::Embedding;
+use likeness::engine::Scratch;
+use serde::Serialize;
+use serde_json::{Value, json};
+use utoipa::ToSchema;
+
+use super::enroll::{Request, must_be_live};
+use super::person::{Examiner, template};
+use super::verify::compare;
+use crate::app::{App, ModelTold};
+use crate::config;
+use crate::form::Form;
+use crate::gate::Caller;
+use crate::look::{Watch, round};
+use crate::problem::{Code, Problem};
+use crate::routes::ENROLL_MULTI;
+use crate::store::Fresh;
+
+/// So many photographs must be left.
+const LEAST: usize = 2;
+/// So many may be sent.
+const MOST: usize = 5;
+
+/// What became of one photograph.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct ImageTold {
+    /// From 0, as sent.
+    index: usize,
+    /// Whether it is a template now.
+    accepted: bool,
+    /// Why not.
+    error_code: Option<&'static str>,
+}
+
+/// The answer.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct MultiAnswer {
+    /// Always true.
+    success: bool,
+    /// Who.
+    user_id: String,
+    /// How many photographs are templates now.
+    images_processed: usize,
+    /// The mean quality of those that are templates now, 0 to 100.
+    fused_quality_score: f64,
+    /// The mean quality of all, 0 to 100.
+    average_quality_score: f64,
+    /// The quality of each as sent; 0 without a face.
+    individual_quality_scores: Vec<f64>,
+    /// How templates are compared.
+    fusion_strategy: &'static str,
+    /// For a person.
+    message: String,
+    /// How many numbers a template has.
+    embedding_dimension: usize,
+    /// What became of each.
+    images: Vec<ImageTold>,
+    /// Which weights answered.
+    model: ModelTold,
+}
+
+/// One photograph, looked at.
+struct Looked {
+    quality: f64,
+    kept: Result<(Fresh, Embedding), Problem>,
+}
+
+/// Enrols a person by several photographs.
+///
+/// # Errors
+/// As documented; nothing was stored.
+#[utoipa::path(post, path = "/api/v1/enroll/multi", tag = "persons",
+    params(("Idempotency-Key" = Option<String>, Header, description = "the same key and request are answered once")),
+    request_body(content = crate::openapi::SeveralFiles, content_type = "multipart/form-data"),
+    responses((status = 200, body = MultiAnswer), crate::openapi::Problems, crate::openapi::Conflicts))]
+pub async fn enroll_multi(
+    State(app): State<App>,
+    Extension(caller): Extension<Caller>,
+    headers: HeaderMap,
+    form: Form,
+) -> Result<Response, Problem> {
+    let (request, files) = (Request::of(&form, &caller, &headers, ENROLL_MULTI.name)?, form.files("files")?);
+    if !(LEAST..=MOST).contains(&files.len()) {
+        let found = files.len();
+        return Err(Problem::input(format!("`files`: expected {LEAST} to {MOST} photographs, found {found}")));
+    }
+    let examiner = Examiner::of(&app)?;
+    let request = request.hashed(files.iter().map(AsRef::as_ref));
+    if let Some(replayed) = request.answered(&app).await? {
+        return Ok(replayed);
+    }
+    let (limits, lines) = (app.settings.quality, app.settings.verdict);
+    let looked = app.work.run(move |scratch| all(&examiner, scratch, &files, &limits, &lines)).await?;
+    let mut answer = MultiAnswer {
+        success: true,
+        user_id: request.who.subject.as_str().to_owned(),
+        images_processed: 0,
+        fused_quality_score: 0.0,
+        average_quality_score: mean(looked.iter().map(|looked| looked.quality)),
+        individual_quality_scores: looked.iter().map(|looked| round(looked.quality, 2)).collect(),
+        fusion_strategy: "normalised mean of normalised templates",
+        message: "enrolled".into(),
+        embedding_dimension: 0,
+        images: told(&looked),
+        model: app.model(),
+    };
+    let (fresh, embeddings): (Vec<_>, Vec<_>) = looked.into_iter().filter_map(|looked| looked.kept.ok()).unzip();
+    answer.images_processed = fresh.len();
+    answer.fused_quality_score = mean(fresh.iter().map(|fresh| fresh.quality));
+    answer.embedding_dimension = fresh.first().map_or(0, |fresh| fresh.embedding.len());
+    request.store(&app, fresh, embeddings, &answer).await
+}
+
+fn told(looked: &[Looked]) -> Vec<ImageTold> {
+    let image = |(index, looked): (usize, &Looked)| {
+        let error_code = looked.kept.as_ref().err().map(|problem| problem.code().name());
+        ImageTold { index, accepted: error_code.is_none(), error_code }
+    };
+    looked.iter().enumerate().map(image).collect()
+}
+
+fn mean(values: impl ExactSizeIterator<Item = f64>) -> f64 {
+    let count = values.len().max(1) as f64;
+    round(values.sum::<f64>() / count, 2)
+}
+
+/// Looks at all of them.
+fn all(
+    examiner: &Examiner,
+    scratch: &mut Scratch,
+    files: &[Bytes],
+    limits: &config::Quality,
+    lines: &config::Verdict,
+) -> Result<Vec<Looked>, Problem> {
+    let mut looked = Vec::new();
+    for (index, bytes) in files.iter().enumerate() {
+        let one = one(examiner, scratch, bytes, limits);
+        match &one.kept {
+            Err(problem) if refuses_all(problem.code()) => return Err(problem.clone().with("index", index)),
+            _ => looked.push(one),
+        }
+    }
+    if looked.iter().filter(|looked| looked.kept.is_ok()).count() < LEAST {
+        let images: Value = json!(told(&looked));
+        return Err(Problem::new(Code::PoorImageQuality, format!("fewer than {LEAST} photographs can be used"))
+            .with("images", images)
+            .with("issues", json!(told(&looked).iter().filter_map(|image| image.error_code).collect::<Vec<_>>())));
+    }
+    of_one_person(&looked, lines.distance)?;
+    Ok(looked)
+}
+
+/// What one photograph may lack without refusing the others.
+fn refuses_all(code: Code) -> bool {
+    let left_out = [Code::FaceNotDetected, Code::MultipleFaces, Code::PoorImageQuality, Code::InvalidImage];
+    !left_out.contains(&code)
+}
+
+fn one(examiner: &Examiner, scratch: &mut Scratch, bytes: &[u8], limits: &config::Quality) -> Looked {
+    let (mut watch, mut quality) = (Watch::default(), 0.0);
+    let examined = examiner.look(scratch, bytes, &mut watch, |seen| {
+        quality = seen.quality.score();
+        seen.reach(limits.enroll, limits.blur, limits.side)
+    });
+    let kept = examined.and_then(|examined| {
+        must_be_live(&examined)?;
+        let embedding = examiner.embed(scratch, &examined, &mut watch)?;
+        Ok((template(&embedding, quality), embedding))
+    });
+    Looked { quality, kept }
+}
+
+/// All photographs resemble each other, or one of them is of somebody else.
+fn of_one_person(looked: &[Looked], below: f64) -> Result<(), Problem> {
+    let kept: Vec<_> =
+        looked.iter().enumerate().filter_map(|(at, one)| Some((at, &one.kept.as_ref().ok()?.1))).collect();
+    for (place, (a, first)) in kept.iter().enumerate() {
+        for (b, second) in &kept[place + 1..] {
+            if compare(first, second, below)?.distance >= below {
+                return Err(Problem::input("the photographs are not of one person").with("indices", json!([a, b])));
+            }
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,62 @@
+//! The store and its index, as the service holds them.
+
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use likeness::pipeline::Identity;
+
+use crate::config;
+use crate::exit::{Exit, Failure};
+use crate::held::Held;
+use crate::store::{Index, IndexState, Location, Purpose, Store, StoreError};
+
+/// The store, and the index of the embedder's contract once that is held.
+pub struct Templates {
+    /// The store.
+    pub store: Arc<Store>,
+    index: OnceLock<Arc<Index>>,
+}
+
+impl Templates {
+    /// Opens the store that was set; `None` where none was.
+    ///
+    /// # Errors
+    /// The store's own, by name, before anything was written.
+    pub fn open(settings: &config::Store) -> Result<Option<Arc<Self>>, Failure> {
+        let config::Store::At { url, key_file } = settings else { return Ok(None) };
+        let location: Location = url.parse().map_err(refused)?;
+        let store = Store::open(&location, key_file, Purpose::Serve).map_err(refused)?;
+        Ok(Some(Arc::new(Self { store, index: OnceLock::new() })))
+    }
+
+    /// The index for this embedder, whose loading begins at the first call.
+    pub fn index(&self, identity: &Identity) -> Arc<Index> {
+        let contract = *identity.contract().as_bytes();
+        self.index.get_or_init(|| Index::start(self.store.clone(), contract)).clone()
+    }
+
+    /// What the index tells of itself; `None` before an embedder is held.
+    pub fn index_state(&self) -> Option<IndexState> {
+        self.index.get().map(|index| index.state())
+    }
+
+    /// Begins to load the index as soon as an embedder is held.
+    pub fn prepare(self: &Arc<Self>, held: Held) {
+        let templates = Arc::downgrade(self);
+        std::thread::spawn(move || {
+            while let Some(templates) = templates.upgrade() {
+                if let Some(identity) = held.now().identity.clone() {
+                    templates.index(&identity);
+                    return;
+                }
+                drop(templates);
+                std::thread::sleep(Duration::from_millis(20));
+            }
+        });
+    }
+}
+
+fn refused(error: StoreError) -> Failure {
+    let failure = Failure::new(Exit::FileFailed, error.to_string());
+    Failure { hint: error.hint, ..failure }
+}
