@@ -2,13 +2,17 @@
 
 #[cfg(feature = "full")]
 mod fetch;
+#[cfg(feature = "full")]
+mod image;
 
 use std::ffi::OsString;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 #[cfg(feature = "full")]
-pub use fetch::{Adopt, FETCHED, Fetch, Fetching, Pin};
+pub use fetch::{Adopt, Bounds, FETCHED, Fetch, Fetching, Pin};
+#[cfg(feature = "full")]
+pub use image::{Pull, Push, Weights};
 
 /// Model weights that are always there, always the right bytes, under any privilege.
 #[derive(Debug, Parser)]
@@ -44,6 +48,12 @@ pub enum Command {
     /// Lay out the image layer from a folder of weights, with its index
     #[cfg(feature = "full")]
     Bake(Bake),
+    /// Upload the weights as an ordinary image, one layer each
+    #[cfg(feature = "full")]
+    Push(Push),
+    /// Bring every pinned file from an image into a store; mend damaged ones by chunks
+    #[cfg(feature = "full")]
+    Pull(Pull),
     /// In the full build only: write a weight into the lock file
     #[cfg(not(feature = "full"))]
     #[command(disable_help_flag = true)]
@@ -60,6 +70,14 @@ pub enum Command {
     #[cfg(not(feature = "full"))]
     #[command(disable_help_flag = true)]
     Bake(Elsewhere),
+    /// In the full build only: upload the weights as an image
+    #[cfg(not(feature = "full"))]
+    #[command(disable_help_flag = true)]
+    Push(Elsewhere),
+    /// In the full build only: bring the weights from an image
+    #[cfg(not(feature = "full"))]
+    #[command(disable_help_flag = true)]
+    Pull(Elsewhere),
 }
 
 // A command of the full build, whatever its arguments. Doc comments of argument structs would

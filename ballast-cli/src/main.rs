@@ -17,6 +17,8 @@ mod dirs;
 mod doctor;
 mod exit;
 mod facts;
+#[cfg(feature = "full")]
+mod image;
 mod launch;
 mod print;
 mod receipts;
@@ -58,8 +60,17 @@ extern "C" fn entry() -> c_int {
         Command::Fetch(args) => command::fetch(&args),
         #[cfg(feature = "full")]
         Command::Bake(args) => command::bake(&args),
+        #[cfg(feature = "full")]
+        Command::Push(args) => command::push(&args),
+        #[cfg(feature = "full")]
+        Command::Pull(args) => command::pull(&args),
         #[cfg(not(feature = "full"))]
-        Command::Pin(_) | Command::Adopt(_) | Command::Fetch(_) | Command::Bake(_) => Err(exit::not_in_this_build()),
+        Command::Pin(_)
+        | Command::Adopt(_)
+        | Command::Fetch(_)
+        | Command::Bake(_)
+        | Command::Push(_)
+        | Command::Pull(_) => Err(exit::not_in_this_build()),
     };
     let exit = match done {
         Ok(()) => Exit::Success,

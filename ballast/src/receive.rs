@@ -97,6 +97,21 @@ impl<'a, D: Disk> Receiver<'a, D> {
         self.len == 0
     }
 
+    /// Hands out all bytes so far once more, for whoever holds them against another digest.
+    ///
+    /// # Errors
+    /// Those of reading; a file that ends early.
+    pub fn again(&self, mut each: impl FnMut(&[u8])) -> Result<(), PlaceFault> {
+        let whole = each_piece(self.disk, &self.file, 0, self.len, &mut Buffer::new(BUFFER), |piece, _| {
+            each(piece);
+            Ok(())
+        });
+        match whole.map_err(at("S5 read back"))? {
+            true => Ok(()),
+            false => Err(PlaceFault::Call("S5 read back", io::ErrorKind::UnexpectedEof.into())),
+        }
+    }
+
     /// Forgets all bytes.
     ///
     /// # Errors

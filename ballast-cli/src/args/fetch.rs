@@ -57,12 +57,19 @@ pub struct Adopt {
     pub store: Option<PathBuf>,
 }
 
-// What `pin` and `fetch` have in common: where to, and how long.
+// What `pin`, `fetch` and `pull` have in common: where to, and how long.
 #[derive(Debug, Args)]
 pub struct Fetching {
     /// The store that is filled
     #[arg(long, value_name = "DIR", default_value = FETCHED)]
     pub into: PathBuf,
+    #[command(flatten)]
+    pub bounds: Bounds,
+}
+
+// How long a peer may take, and whom to trust.
+#[derive(Debug, Args)]
+pub struct Bounds {
     /// Seconds for one file from one source, retries included
     #[arg(long, value_name = "SECONDS", default_value = "3600", value_parser = seconds)]
     pub timeout: Duration,

@@ -1,6 +1,7 @@
 //! `fetch`: every pinned file into a store, several at a time; nothing unverified gets its name.
 
 use std::fmt::Write as _;
+use std::path::Path;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
@@ -10,7 +11,7 @@ use ballast::heal;
 use ballast::lock::{Need, Weight};
 use ballast::store::{Found, Strictness, Wanted};
 
-use crate::args::{Fetch, Fetching, Place};
+use crate::args::{Bounds, Fetch, Fetching, Place};
 use crate::exit::{Exit, Failure};
 use crate::print::Progress;
 use crate::setting::Setting;
@@ -27,19 +28,26 @@ pub fn fetch(args: &Fetch) -> Result<(), Failure> {
     let mut setting = Setting::read(&place)?;
     setting.remember_serial()?;
     let sources = sources(&args.fetching, &args.mirror)?;
-    let (disk, root) = source::open_store(&args.fetching.into).map_err(|error| {
-        Failure::new(Exit::FetchFailed, format!("the store {}: {error}", args.fetching.into.display()))
-    })?;
+    bring(&setting, &sources, &args.fetching.into, args.jobs, start)
+}
+
+/// Brings what is missing or wrong from these sources, and says how it went.
+///
+/// # Errors
+/// [`Exit::FetchFailed`] as above.
+pub fn bring(setting: &Setting, sources: &Sources, into: &Path, jobs: usize, start: Instant) -> Result<(), Failure> {
+    let (disk, root) = source::open_store(into)
+        .map_err(|error| Failure::new(Exit::FetchFailed, format!("the store {}: {error}", into.display())))?;
     let weights = &setting.lock.weights;
     let wanted: Vec<_> = weights.iter().map(Wanted::by_pin).collect();
     let there = heal::verify(&disk, &wanted, Strictness::Volume, facts::threads);
-    let jobs: Vec<Job> = weights
+    let wrong: Vec<Job> = weights
         .iter()
         .zip(&there)
         .filter(|(_, outcome)| !outcome.is_right())
         .map(|(weight, outcome)| Job { weight, found: &outcome.found })
         .collect();
-    let failed = run(&disk, &sources, jobs, args.jobs.max(1));
+    let failed = run(&disk, sources, wrong, jobs.max(1));
     let right = weights.len() - failed.len();
     let ms = start.elapsed().as_millis();
     print::answer(&format!("{right} of {} right in {}, {ms} ms", weights.len(), root.display()));
@@ -52,17 +60,27 @@ pub fn fetch(args: &Fetch) -> Result<(), Failure> {
 /// [`Exit::Usage`] for mirrors, tokens or certificates that make no sense.
 pub fn sources(fetching: &Fetching, mirrors: &[String]) -> Result<Sources, Failure> {
     let env = |name: &str| std::env::var(name).ok();
-    let limits = Limits {
-        overall: fetching.timeout,
-        idle: fetching.idle_timeout,
-        connect: fetching.connect_timeout,
-        retries: fetching.retries,
-        max_size: fetching.max_size,
-    };
-    let ca_file = fetching.ca_file.as_deref().filter(|path| !path.as_os_str().is_empty());
+    let limits = limits(&fetching.bounds);
+    let ca_file = ca_file(&fetching.bounds);
     Tokens::from_env(env)
         .and_then(|tokens| Sources::new(limits, tokens, ca_file, source::mirrors(mirrors, env("BALLAST_MIRRORS"))))
         .map_err(|why| Failure::new(Exit::Usage, why))
+}
+
+/// What a source may cost, as the command line says.
+pub fn limits(bounds: &Bounds) -> Limits {
+    Limits {
+        overall: bounds.timeout,
+        idle: bounds.idle_timeout,
+        connect: bounds.connect_timeout,
+        retries: bounds.retries,
+        max_size: bounds.max_size,
+    }
+}
+
+/// The certificates that were named; an empty variable names none.
+pub fn ca_file(bounds: &Bounds) -> Option<&Path> {
+    bounds.ca_file.as_deref().filter(|path| !path.as_os_str().is_empty())
 }
 
 struct Job<'a> {

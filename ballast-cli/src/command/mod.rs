@@ -12,6 +12,10 @@ mod fetch;
 mod heal;
 #[cfg(feature = "full")]
 mod pin;
+#[cfg(feature = "full")]
+mod pull;
+#[cfg(feature = "full")]
+mod push;
 mod status;
 mod verify;
 
@@ -25,5 +29,9 @@ pub use fetch::fetch;
 pub use heal::{app, check_pins, guarded, heal, run, target};
 #[cfg(feature = "full")]
 pub use pin::pin;
+#[cfg(feature = "full")]
+pub use pull::pull;
+#[cfg(feature = "full")]
+pub use push::push;
 pub use status::status;
 pub use verify::verify;

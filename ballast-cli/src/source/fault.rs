@@ -53,6 +53,10 @@ pub enum Fault {
     NoMember(String),
     /// The answer is no HTTP.
     BadAnswer(String),
+    /// What is stored there is no image of weights.
+    BadImage(String),
+    /// A blob of an image whose bytes are not those of its digest.
+    WrongBlob { expected: Digest, found: Digest },
 }
 
 impl Fault {
@@ -81,6 +85,8 @@ impl Fault {
             Self::NoWheel(_) => "no-wheel",
             Self::NoMember(_) => "no-member",
             Self::BadAnswer(_) => "bad-answer",
+            Self::BadImage(_) => "bad-image",
+            Self::WrongBlob { .. } => "wrong-blob",
         }
     }
 
@@ -102,6 +108,7 @@ impl Fault {
                 | Self::Html
                 | Self::LfsPointer
                 | Self::WrongBytes { .. }
+                | Self::WrongBlob { .. }
                 | Self::DiskFull
                 | Self::Store(..)
         )
@@ -132,7 +139,12 @@ impl fmt::Display for Fault {
         match self {
             Self::NoHost => write!(f, "the host's name is not known here"),
             Self::Unreachable(why) | Self::Tls(why) | Self::NotFound(why) | Self::Denied(why) => f.write_str(why),
-            Self::Unreadable(why) | Self::BadAnswer(why) | Self::NoMember(why) => f.write_str(why),
+            Self::Unreadable(why) | Self::BadAnswer(why) | Self::NoMember(why) | Self::BadImage(why) => {
+                f.write_str(why)
+            }
+            Self::WrongBlob { expected, found } => {
+                write!(f, "a blob of other bytes\n      expected {expected}\n      found    {found}")
+            }
             Self::Status(code) => write!(f, "status {code}"),
             Self::Redirects(most) => write!(f, "more than {most} redirects, in circles or without end"),
             Self::Stalled { got, of } => write!(f, "the peer went silent after {}", part(*got, *of)),

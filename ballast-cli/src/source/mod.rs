@@ -1,12 +1,16 @@
 //! Sources: where weights come from. **Content decides, not origin**: a source earns no trust, and
 //! the pin is the only judge.
 //!
-//! `web` is the only file that opens sockets; `local` reads this machine's files; `pip` runs the
+//! `web` and `registry` are the only files that open sockets; `local` reads this machine's files; `pip` runs the
 //! machine's own pip. Each source's fault is kept by name, and the next one is tried.
 
+mod credentials;
 mod fault;
 mod local;
+mod patience;
 mod pip;
+pub mod registry;
+mod registry_fault;
 mod sink;
 mod tokens;
 mod web;
@@ -20,6 +24,7 @@ use ballast::lock::{RelPath, Source, Weight};
 use ballast::receive::Receiver;
 use ballast::store::Found;
 
+use crate::image::Picture;
 use crate::print::Line;
 pub use fault::Fault;
 pub use sink::Sink;
@@ -47,6 +52,8 @@ enum Origin<'a> {
     /// Asked for the lock path, then the bare name, then the digest.
     MirrorUrl(&'a str),
     MirrorDir(&'a Path),
+    /// An image of weights: each in a layer of its own.
+    Image(&'a Picture),
 }
 
 /// Where it came from, or what each source's fault was.
@@ -57,6 +64,8 @@ pub struct Sources {
     web: Web,
     limits: Limits,
     mirrors: Vec<Source>,
+    /// Where this is given, nothing else is asked.
+    image: Option<Picture>,
 }
 
 impl Sources {
@@ -76,7 +85,16 @@ impl Sources {
             }
             mirror => Ok(mirror),
         });
-        Ok(Self { web: Web::new(limits, tokens, ca_file)?, limits, mirrors: mirrors.collect::<Result<_, String>>()? })
+        let mirrors = mirrors.collect::<Result<_, String>>()?;
+        Ok(Self { web: Web::new(limits, tokens, ca_file)?, limits, mirrors, image: None })
+    }
+
+    /// One image, and nothing else.
+    ///
+    /// # Errors
+    /// Those of the client, which is not used.
+    pub fn only(image: Picture, limits: Limits) -> Result<Self, String> {
+        Ok(Self { image: Some(image), ..Self::new(limits, Tokens::default(), None, [])? })
     }
 
     /// Brings one weight into the store from the first source that has the right bytes.
@@ -91,7 +109,7 @@ impl Sources {
         let mut faults = Vec::new();
         for origin in self.origins(weight) {
             let label = origin.label();
-            let fault = match self.right(&origin, weight, &mut sink) {
+            let fault = match self.right(&origin, disk, weight, found, &mut sink) {
                 Ok(()) => return named(&label, sink, weight, found),
                 Err(fault) => fault,
             };
@@ -113,16 +131,34 @@ impl Sources {
             Source::File(dir) => Origin::MirrorDir(dir),
             other => Origin::Source(other),
         });
-        mirrors.chain(weight.sources.iter().map(Origin::Source))
+        let others = mirrors.chain(weight.sources.iter().map(Origin::Source)).filter(|_| self.image.is_none());
+        self.image.iter().map(Origin::Image).chain(others)
     }
 
     /// Takes a file whose digest is the pin. Pieces that do not fit together are taken whole, once.
-    fn right(&self, origin: &Origin, weight: &Weight, sink: &mut Sink) -> Result<(), Fault> {
-        self.take(origin, &weight.path, weight.sha256, sink)?;
-        if sink.digest() != weight.sha256 && sink.pieced {
+    fn right(
+        &self,
+        origin: &Origin,
+        disk: &LinuxDisk,
+        weight: &Weight,
+        found: &Found,
+        sink: &mut Sink,
+    ) -> Result<(), Fault> {
+        let take = |found: &Found, sink: &mut Sink| match origin {
+            Origin::Image(image) => image.take(disk, weight, found, sink),
+            _ => self.take(origin, &weight.path, weight.sha256, sink),
+        };
+        let mut taken = take(found, sink);
+        let misfit = match &taken {
+            Ok(()) => sink.digest() != weight.sha256,
+            Err(fault) => matches!(fault, Fault::WrongBlob { .. }),
+        };
+        // An image's layer may have come in pieces that nobody here put together.
+        if misfit && (sink.pieced || matches!(origin, Origin::Image(_))) {
             sink.restart()?;
-            self.take(origin, &weight.path, weight.sha256, sink)?;
+            taken = take(&Found::Missing, sink);
         }
+        taken?;
         match sink.digest() {
             found if found == weight.sha256 => Ok(()),
             found => Err(sink.otherwise(Fault::WrongBytes { found })),
@@ -138,6 +174,7 @@ impl Sources {
             Origin::Source(source) => self.take_source(source, sink),
             Origin::MirrorDir(dir) => first_found(forms(), |form| local::file(&dir.join(form), sink)),
             Origin::MirrorUrl(base) => first_found(forms(), |form| self.web.get(&joined(base, form), sink)),
+            Origin::Image(_) => Err(Fault::NotFound("an image is asked for weights alone".into())),
         }
     }
 
@@ -172,7 +209,9 @@ impl Sources {
 }
 
 fn named(label: &str, sink: Sink, weight: &Weight, found: &Found) -> Obtained {
+    let kept = sink.kept;
     match sink.publish(weight.sha256, found) {
+        Ok(()) if kept > 0 => Ok(format!("{label}, {kept} chunks kept")),
         Ok(()) => Ok(label.to_owned()),
         Err(fault) => Err(vec![("the store".to_owned(), fault)]),
     }
@@ -196,6 +235,7 @@ impl Origin<'_> {
             Self::Source(source) => label_of(source),
             Self::MirrorUrl(base) => shown(base),
             Self::MirrorDir(dir) => dir.display().to_string(),
+            Self::Image(image) => image.label(),
         }
     }
 }

@@ -19,6 +19,8 @@ pub struct Sink<'a> {
     head: Vec<u8>,
     /// Whether the bytes came in more than one piece, perhaps from more than one source.
     pub pieced: bool,
+    /// Chunks that came from the file that was there.
+    pub kept: u64,
     /// Where what happens is told.
     pub line: &'a Line,
 }
@@ -27,7 +29,7 @@ impl<'a> Sink<'a> {
     /// A sink for a file of this size, or of at most so many bytes.
     pub fn new(receiver: Receiver<'a, LinuxDisk>, size: Option<u64>, most: u64, line: &'a Line) -> Self {
         let pieced = !receiver.is_empty();
-        Self { receiver, size, most: size.unwrap_or(most), head: Vec::new(), pieced, line }
+        Self { receiver, size, most: size.unwrap_or(most), head: Vec::new(), pieced, kept: 0, line }
     }
 
     /// Bytes so far.
@@ -48,7 +50,7 @@ impl<'a> Sink<'a> {
     /// Forgets all bytes.
     pub fn restart(&mut self) -> Result<(), Fault> {
         self.head.clear();
-        self.pieced = false;
+        (self.pieced, self.kept) = (false, 0);
         self.line.at(0);
         Ok(self.receiver.restart()?)
     }
@@ -62,6 +64,18 @@ impl<'a> Sink<'a> {
         self.receiver.write(bytes)?;
         self.line.at(self.len());
         Ok(())
+    }
+
+    /// Takes a chunk of the file that was there.
+    pub fn keep(&mut self, bytes: &[u8]) -> Result<(), Fault> {
+        self.pieced = true;
+        self.kept += 1;
+        self.write(bytes)
+    }
+
+    /// Hands out all bytes so far once more.
+    pub fn again(&self, each: impl FnMut(&[u8])) -> Result<(), Fault> {
+        Ok(self.receiver.again(each)?)
     }
 
     /// Remembers how the file begins.

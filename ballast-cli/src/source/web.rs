@@ -1,4 +1,4 @@
-//! https and http: the only file that opens sockets.
+//! https and http by `ureq`.
 //!
 //! Bounds: redirects, bytes, time without a byte, time in all, retries. A resumed answer must say
 //! that it begins where we stopped; a 200 to a Range starts again. A token goes to the host that
@@ -8,7 +8,7 @@ use std::io::Read;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use ballast::buffer::Buffer;
 use ureq::config::{AutoHeaderValue, RedirectAuthHeaders};
@@ -16,6 +16,7 @@ use ureq::http::{Response, header};
 use ureq::tls::{Certificate, PemItem, RootCerts, TlsConfig, parse_pem};
 use ureq::{Agent, Body, Timeout};
 
+use super::patience::Patience;
 use super::tokens::Tokens;
 use super::{Fault, Limits, Sink};
 
@@ -23,10 +24,6 @@ const REDIRECTS: u32 = 10;
 const PIECE: usize = 256 << 10;
 /// Pieces read ahead of the hash.
 const AHEAD: usize = 4;
-/// An attempt that brought so much does not count as a retry.
-const GAIN: u64 = 1 << 20;
-const FIRST_PAUSE: Duration = Duration::from_millis(200);
-const LONGEST_PAUSE: Duration = Duration::from_secs(10);
 
 /// A client with its bounds.
 pub struct Web {
@@ -60,25 +57,16 @@ impl Web {
 
     /// Takes one file, going on from what the sink has.
     pub fn get(&self, url: &str, sink: &mut Sink) -> Result<(), Fault> {
-        let until = Instant::now() + self.limits.overall;
-        let mut retries = 0;
+        let mut patience = Patience::new(self.limits);
         loop {
             let before = sink.len();
-            let fault = match self.once(url, sink, until) {
+            let fault = match self.once(url, sink, patience.until()) {
                 Ok(()) => return Ok(()),
                 Err(fault) => fault,
             };
-            if sink.len() >= before + GAIN {
-                retries = 0;
-            }
-            if !fault.may_pass() || retries == self.limits.retries {
+            let Some(pause) = patience.again(sink.len().saturating_sub(before), &fault) else {
                 return Err(fault);
-            }
-            let pause = (FIRST_PAUSE * 2u32.saturating_pow(retries)).min(LONGEST_PAUSE);
-            retries += 1;
-            if Instant::now() + pause >= until {
-                return Err(fault);
-            }
+            };
             sink.line.remark(&format!("{}: {fault}; asking again", super::shown(url)));
             std::thread::sleep(pause);
         }

@@ -1,0 +1,111 @@
+//! Images: weights as an ordinary OCI image, written and read.
+//!
+//! Promise: the same input gives the same manifest digest, on any day and machine. What is read
+//! is judged by digests; a weight's bytes by the lock file's pin alone. No sockets here.
+
+pub mod layer;
+pub mod picture;
+pub mod weights;
+
+use std::io;
+
+use ballast::digest::Digest;
+use oci_spec::image::{
+    Config, Descriptor, DescriptorBuilder, ImageConfigurationBuilder, ImageManifestBuilder, MediaType, RootFsBuilder,
+    Sha256Digest,
+};
+use serde::Serialize;
+use sha2::{Digest as _, Sha256};
+
+pub use layer::Layer;
+pub use picture::{Blob, Blobs, Picture};
+
+/// The annotation that names what a layer holds: a weight's lock path, or [`BALLAST`].
+pub const TITLE: &str = "org.opencontainers.image.title";
+/// The title of the layer of lock file and index.
+pub const BALLAST: &str = ".ballast";
+
+/// A blob that was measured: its digest and length.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Measured {
+    /// SHA-256 of all its bytes.
+    pub digest: Digest,
+    /// Length in bytes.
+    pub size: u64,
+}
+
+impl Measured {
+    /// Measures bytes in memory.
+    pub fn of(bytes: &[u8]) -> Self {
+        Self { digest: Digest::from_bytes(Sha256::digest(bytes).into()), size: bytes.len() as u64 }
+    }
+}
+
+/// An image that is ready to be pushed or written.
+pub struct Image {
+    /// Its layers, measured.
+    pub layers: Vec<(Layer, Measured)>,
+    /// The configuration's bytes.
+    pub config: Vec<u8>,
+    /// The manifest's bytes.
+    pub manifest: Vec<u8>,
+}
+
+impl Image {
+    /// Measures every layer and describes them all.
+    ///
+    /// # Errors
+    /// A file that can't be read, or is no longer what was measured.
+    pub fn new(layers: Vec<Layer>, architecture: &str, run: Config) -> io::Result<Self> {
+        let measured = |layer: Layer| Ok((layer.measure()?, layer)).map(|(measured, layer)| (layer, measured));
+        let layers: Vec<_> = layers.into_iter().map(measured).collect::<io::Result<_>>()?;
+        let diffs: Vec<_> = layers.iter().map(|(_, measured)| format!("sha256:{}", measured.digest)).collect();
+        let rootfs = RootFsBuilder::default().typ("layers").diff_ids(diffs).build().map_err(io::Error::other)?;
+        let config = ImageConfigurationBuilder::default()
+            .created("1970-01-01T00:00:00Z")
+            .architecture(architecture)
+            .os("linux")
+            .config(run)
+            .rootfs(rootfs)
+            .build()
+            .map_err(io::Error::other)?;
+        let config = json(&config)?;
+        let describe = |(layer, measured): &(Layer, Measured)| {
+            descriptor(MediaType::ImageLayer, *measured, Some((TITLE, layer.title.as_str())))
+        };
+        let manifest = ImageManifestBuilder::default()
+            .schema_version(2u32)
+            .media_type(MediaType::ImageManifest)
+            .config(descriptor(MediaType::ImageConfig, Measured::of(&config), None)?)
+            .layers(layers.iter().map(describe).collect::<io::Result<Vec<_>>>()?)
+            .build()
+            .map_err(io::Error::other)?;
+        Ok(Self { layers, config, manifest: json(&manifest)? })
+    }
+
+    /// The manifest's digest, which stands for the whole image.
+    pub fn digest(&self) -> Digest {
+        Measured::of(&self.manifest).digest
+    }
+}
+
+/// A descriptor with at most one annotation.
+pub(crate) fn descriptor(
+    kind: MediaType,
+    measured: Measured,
+    annotation: Option<(&str, &str)>,
+) -> io::Result<Descriptor> {
+    let digest: Sha256Digest = measured.digest.to_string().parse().map_err(io::Error::other)?;
+    let builder = DescriptorBuilder::default().media_type(kind).digest(digest).size(measured.size);
+    match annotation {
+        Some((key, text)) => builder.annotations([(key.to_owned(), text.to_owned())]),
+        None => builder,
+    }
+    .build()
+    .map_err(io::Error::other)
+}
+
+/// JSON with its keys in order, whatever map they were held in.
+pub(crate) fn json(value: &impl Serialize) -> io::Result<Vec<u8>> {
+    Ok(serde_json::to_vec(&serde_json::to_value(value)?)?)
+}

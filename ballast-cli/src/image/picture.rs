@@ -1,0 +1,332 @@
+//! Reading an image: which layer holds which weight, and a weight's bytes out of its layer.
+//!
+//! Promise: a weight is judged by its pin. A layer that was asked for, whole or in pieces, is also
+//! held against its own digest: what was not asked for follows from the bytes that are held. Lock
+//! file and index come from a blob that had the digest that the manifest says. An index only saves
+//! bytes: a false one makes a wrong file, which the pin refuses.
+
+use std::io::Read;
+
+use ballast::digest::Digest;
+use ballast::disk::{Disk, Kind, LinuxDisk, LinuxFile};
+use ballast::index::{CHUNK, Index, Leaf, Tree};
+use ballast::lock::Weight;
+use ballast::store::{Damage, Found};
+use oci_spec::image::{ImageManifest, MediaType};
+use sha2::{Digest as _, Sha256};
+
+use super::{BALLAST, Measured, TITLE};
+use crate::setting::INDEX;
+use crate::source::{Fault, Sink};
+
+/// Bytes of a layer that are looked through for its one file.
+const HEAD: u64 = 4 << 10;
+/// A head that is longer has more and longer names than a lock path can.
+const LONGEST_HEAD: u64 = 1 << 20;
+/// Zeros after a layer's one file at most: engines and tools end an archive each in their way.
+const LONGEST_TAIL: u64 = 1 << 20;
+/// Lock file and index at most.
+const SMALL: u64 = ballast::index::MAX_BYTES + (1 << 20);
+
+/// A blob of an image.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Blob {
+    /// What the manifest says of it.
+    pub title: String,
+    /// What its bytes must hash to, and their number.
+    pub measured: Measured,
+    /// Whether its bytes are a plain tar archive.
+    pub plain: bool,
+}
+
+/// What takes bytes in their order.
+pub type Take<'a> = &'a mut dyn FnMut(&[u8]) -> Result<(), Fault>;
+
+/// Where blobs can be read: a registry, or an archive.
+pub trait Blobs: Sync {
+    /// Hands out the bytes of a range, in order, none twice.
+    ///
+    /// # Errors
+    /// Why not; those of `take` as they are.
+    fn read(&self, blob: &Blob, from: u64, to: u64, take: Take) -> Result<(), Fault>;
+
+    /// How it is called.
+    fn label(&self) -> String;
+}
+
+/// An image that is stored somewhere.
+pub struct Picture {
+    blobs: Box<dyn Blobs>,
+    layers: Vec<Blob>,
+    index: Index,
+}
+
+impl Picture {
+    /// Reads what a manifest names, and the small layer.
+    ///
+    /// # Errors
+    /// No image of weights, or a blob that is not what its digest says.
+    pub fn open(blobs: Box<dyn Blobs>, manifest: &[u8]) -> Result<Self, Fault> {
+        let layers = layers_of(manifest)?;
+        let small = layers.iter().find(|layer| layer.title == BALLAST).ok_or_else(|| {
+            Fault::BadImage(format!("no layer is titled {BALLAST:?}: `ballast push` or `ballast export` makes one"))
+        })?;
+        let bytes = whole(&*blobs, small, SMALL)?;
+        let index = index_in(&bytes)?;
+        Ok(Self { blobs, layers, index })
+    }
+
+    /// How it is called.
+    pub fn label(&self) -> String {
+        self.blobs.label()
+    }
+
+    /// Takes a weight, going on from what the sink has, with what is good of the file that is there.
+    ///
+    /// # Errors
+    /// The source's fault, or the sink's.
+    pub fn take(&self, disk: &LinuxDisk, weight: &Weight, found: &Found, sink: &mut Sink) -> Result<(), Fault> {
+        let layer = self
+            .layers
+            .iter()
+            .find(|layer| layer.title == weight.path.as_str())
+            .ok_or_else(|| Fault::NotFound("the image has no layer of that title".into()))?;
+        let head = Head::read(&*self.blobs, layer, weight)?;
+        sink.announced(head.size, &[])?;
+        let tree = self.index.tree(&weight.sha256).filter(|tree| tree.size() == head.size);
+        let own = tree.and_then(|tree| Own::open(disk, weight, found, tree));
+        if sink.len() == 0 && own.is_none() {
+            return self.take_whole(layer, &head, sink);
+        }
+        self.take_pieces(layer, &head, own.as_ref(), sink)
+    }
+
+    /// The whole layer, every byte of it held against its digest.
+    fn take_whole(&self, layer: &Blob, head: &Head, sink: &mut Sink) -> Result<(), Fault> {
+        let (mut hasher, mut skip) = (Sha256::new(), head.bytes.len() as u64);
+        self.blobs.read(layer, 0, layer.measured.size, &mut |bytes| {
+            hasher.update(bytes);
+            let passed = usize::try_from(skip).unwrap_or(usize::MAX).min(bytes.len());
+            skip -= passed as u64;
+            let left = usize::try_from(head.size - sink.len()).unwrap_or(usize::MAX);
+            let mine = &bytes[passed..];
+            match &mine[..left.min(mine.len())] {
+                [] => Ok(()),
+                some => sink.write(some),
+            }
+        })?;
+        sink.ended()?;
+        let found = Digest::from_bytes(hasher.finalize().into());
+        if found == layer.measured.digest { Ok(()) } else { Err(wrong_blob(layer, found)) }
+    }
+
+    fn take_pieces(&self, layer: &Blob, head: &Head, own: Option<&Own>, sink: &mut Sink) -> Result<(), Fault> {
+        let mut hasher = Sha256::new();
+        hasher.update(&head.bytes);
+        sink.again(|piece| hasher.update(piece))?;
+        sink.pieced = true;
+        for piece in pieces(sink.len(), head.size, own) {
+            match piece {
+                Piece::Own(bytes) => {
+                    hasher.update(&bytes);
+                    sink.keep(&bytes)?;
+                }
+                Piece::Ask(from, to) => {
+                    let at = head.bytes.len() as u64;
+                    self.blobs.read(layer, at + from, at + to, &mut |bytes| {
+                        hasher.update(bytes);
+                        sink.write(bytes)
+                    })?;
+                }
+            }
+        }
+        sink.ended()?;
+        head.judge(hasher, layer)
+    }
+}
+
+/// The layers, their digests and sizes as checked values.
+fn layers_of(manifest: &[u8]) -> Result<Vec<Blob>, Fault> {
+    let manifest: ImageManifest =
+        serde_json::from_slice(manifest).map_err(|error| Fault::BadImage(format!("its manifest: {error}")))?;
+    let blob = |layer: &oci_spec::image::Descriptor| {
+        let text = layer.digest().to_string();
+        let digest = Digest::parse(&text).map_err(|_| Fault::BadImage(format!("expected sha256, found {text}")))?;
+        let title = layer.annotations().as_ref().and_then(|all| all.get(TITLE)).cloned().unwrap_or_default();
+        let plain = *layer.media_type() == MediaType::ImageLayer;
+        Ok(Blob { title, measured: Measured { digest, size: layer.size() }, plain })
+    };
+    manifest.layers().iter().map(blob).collect()
+}
+
+/// All bytes of a small blob that has its digest.
+fn whole(blobs: &dyn Blobs, blob: &Blob, most: u64) -> Result<Vec<u8>, Fault> {
+    plain(blob)?;
+    if blob.measured.size > most {
+        return Err(Fault::TooLong { most });
+    }
+    let mut bytes = Vec::new();
+    blobs.read(blob, 0, blob.measured.size, &mut |piece| {
+        bytes.extend_from_slice(piece);
+        Ok(())
+    })?;
+    let found = Measured::of(&bytes);
+    if found == blob.measured { Ok(bytes) } else { Err(wrong_blob(blob, found.digest)) }
+}
+
+fn plain(blob: &Blob) -> Result<(), Fault> {
+    if blob.plain {
+        return Ok(());
+    }
+    let why =
+        format!("the layer {} is compressed: an engine pushed it anew; `ballast push` pushes it plain", blob.title);
+    Err(Fault::BadImage(why))
+}
+
+fn wrong_blob(blob: &Blob, found: Digest) -> Fault {
+    Fault::WrongBlob { expected: blob.measured.digest, found }
+}
+
+/// The index out of the small layer's archive.
+fn index_in(bytes: &[u8]) -> Result<Index, Fault> {
+    let bad = |why: String| Fault::BadImage(format!("the layer {BALLAST}: {why}"));
+    let mut archive = tar::Archive::new(bytes);
+    for entry in archive.entries().map_err(|error| bad(error.to_string()))? {
+        let mut entry = entry.map_err(|error| bad(error.to_string()))?;
+        if entry.path_bytes().ends_with(INDEX.as_bytes()) {
+            let mut content = Vec::new();
+            entry.read_to_end(&mut content).map_err(|error| bad(error.to_string()))?;
+            return Index::from_bytes(&content).map_err(|why| bad(why.to_string()));
+        }
+    }
+    Err(bad("expected an index, found none".into()))
+}
+
+/// What comes before the one file of a layer.
+struct Head {
+    bytes: Vec<u8>,
+    /// The file's length.
+    size: u64,
+}
+
+impl Head {
+    fn read(blobs: &dyn Blobs, layer: &Blob, weight: &Weight) -> Result<Self, Fault> {
+        plain(layer)?;
+        let (mut bytes, mut want) = (Vec::new(), HEAD);
+        loop {
+            let end = want.min(layer.measured.size);
+            blobs.read(layer, bytes.len() as u64, end, &mut |piece| {
+                bytes.extend_from_slice(piece);
+                Ok(())
+            })?;
+            match first_file(&bytes, weight.path.as_str()) {
+                Some((at, size)) if at <= bytes.len() as u64 && fits(at, size, layer) => {
+                    bytes.truncate(usize::try_from(at).unwrap_or_default());
+                    return Ok(Self { bytes, size });
+                }
+                None if end < layer.measured.size && end < LONGEST_HEAD => want = end * 4,
+                _ => return Err(Fault::BadImage(format!("the layer {} does not begin with that file", layer.title))),
+            }
+        }
+    }
+
+    /// The rest of a layer of one file is zeros: so its digest follows from what is held.
+    fn judge(&self, mut hasher: Sha256, layer: &Blob) -> Result<(), Fault> {
+        let mut left = layer.measured.size - self.bytes.len() as u64 - self.size;
+        let zeros = [0; 4096];
+        while left > 0 {
+            let some = left.min(zeros.len() as u64);
+            hasher.update(&zeros[..usize::try_from(some).unwrap_or(zeros.len())]);
+            left -= some;
+        }
+        let found = Digest::from_bytes(hasher.finalize().into());
+        if found == layer.measured.digest { Ok(()) } else { Err(wrong_blob(layer, found)) }
+    }
+}
+
+/// Whether a layer ends soon after its one file.
+fn fits(at: u64, size: u64, layer: &Blob) -> bool {
+    let tail = at.checked_add(size).and_then(|end| layer.measured.size.checked_sub(end));
+    tail.is_some_and(|tail| tail <= LONGEST_TAIL)
+}
+
+/// Where the first regular file's bytes begin, and how many there are, if it is the weight.
+fn first_file(head: &[u8], path: &str) -> Option<(u64, u64)> {
+    let mut archive = tar::Archive::new(head);
+    let mut entries = archive.entries().ok()?.flatten();
+    let file = entries.find(|entry| entry.header().entry_type().is_file())?;
+    let name = String::from_utf8_lossy(&file.path_bytes()).into_owned();
+    let named = name == path || name.strip_suffix(path).is_some_and(|root| root.ends_with('/'));
+    named.then(|| (file.raw_file_position(), file.size()))
+}
+
+/// The file that is there now, whose good chunks need not be asked for.
+struct Own<'a> {
+    disk: &'a LinuxDisk,
+    file: LinuxFile,
+    tree: &'a Tree,
+}
+
+impl<'a> Own<'a> {
+    fn open(disk: &'a LinuxDisk, weight: &Weight, found: &Found, tree: &'a Tree) -> Option<Self> {
+        if !matches!(found, Found::Stale | Found::Damaged(Damage::Bytes { .. } | Damage::Size { .. })) {
+            return None;
+        }
+        let dir = disk.open_dir(weight.path.parent()).ok()?;
+        let (file, stat) = disk.open(&dir, weight.path.file_name()).ok()?;
+        (stat.kind == Kind::File).then_some(Self { disk, file, tree })
+    }
+
+    /// A chunk's bytes, if they are right.
+    fn chunk(&self, number: u64) -> Option<Vec<u8>> {
+        let start = number * CHUNK;
+        let len = usize::try_from(CHUNK.min(self.tree.size() - start)).ok()?;
+        let (mut bytes, mut got) = (vec![0; len], 0);
+        while got < len {
+            match self.disk.read_at(&self.file, &mut bytes[got..], start + got as u64) {
+                Ok(more @ 1..) => got += more,
+                _ => return None,
+            }
+        }
+        let mut leaf = Leaf::start(number);
+        leaf.update(&bytes);
+        self.tree.holds(number, &leaf.finish()).then_some(bytes)
+    }
+}
+
+/// A weight's next bytes: out of the file that is there, or to be asked for.
+enum Piece {
+    Own(Vec<u8>),
+    Ask(u64, u64),
+}
+
+/// The pieces from an offset on. Chunks that must be asked for and lie side by side are one.
+fn pieces<'a>(from: u64, size: u64, own: Option<&'a Own<'a>>) -> impl Iterator<Item = Piece> + 'a {
+    let (mut at, mut next) = (from, None);
+    std::iter::from_fn(move || {
+        if let Some(bytes) = next.take() {
+            return Some(Piece::Own(bytes));
+        }
+        let Some(own) = own else {
+            let rest = (at < size).then_some(Piece::Ask(at, size));
+            at = size;
+            return rest;
+        };
+        let start = at;
+        while at < size {
+            let number = at / CHUNK;
+            // A piece that begins within a chunk is asked for to the chunk's end.
+            let good = if at % CHUNK == 0 { own.chunk(number) } else { None };
+            let asked = at;
+            at = (at + 1).next_multiple_of(CHUNK).min(size);
+            if let Some(bytes) = good {
+                if asked == start {
+                    return Some(Piece::Own(bytes));
+                }
+                next = Some(bytes);
+                return Some(Piece::Ask(start, asked));
+            }
+        }
+        (start < at).then_some(Piece::Ask(start, at))
+    })
+}

@@ -1,0 +1,104 @@
+//! From a lock file and folders of weights to layers: one per weight, and a small one for the lock
+//! file and the index, laid out as `bake` does it.
+
+use std::fs;
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+
+use ballast::digest::Digest;
+use ballast::index::{CHUNK, Index, Leaf, Tree};
+use ballast::lock::{Need, Weight};
+use ballast::plan::Ids;
+use sha2::{Digest as _, Sha256};
+
+use super::layer::{Content, ROOT, open};
+use super::{BALLAST, Layer, Measured};
+use crate::exit::{Exit, Failure};
+use crate::print;
+use crate::setting::{INDEX, Setting};
+
+/// Where the lock file lies in an image of weights, beside the index.
+pub const LOCK: &str = ".ballast/weights.lock";
+
+/// Where things go in the image.
+pub struct Layout<'a> {
+    /// The root of the weights: a path that ends with `/`, or nothing.
+    pub root: &'a str,
+    /// Who owns the weights; directories, index and lock file are root's.
+    pub owner: Ids,
+    /// Where the lock file goes.
+    pub lock: &'a str,
+}
+
+/// The layers of every weight that is at hand, after that of lock file and index.
+///
+/// # Errors
+/// [`Exit::WeightsMissing`] when a required weight is in none of the folders.
+pub fn layers(setting: &Setting, from: &[PathBuf], layout: &Layout) -> Result<Vec<Layer>, Failure> {
+    let (mut index, mut layers) = (Index::default(), Vec::new());
+    for weight in &setting.lock.weights {
+        let Some((path, measured, tree)) = at_hand(weight, from) else {
+            missing(weight)?;
+            continue;
+        };
+        index.add(weight.sha256, tree);
+        let mut layer = Layer::new(weight.path.as_str());
+        let place = format!("{}{}", layout.root, weight.path);
+        layer.add(&place, 0o444, layout.owner, Content::File(path, measured)).map_err(usage)?;
+        layers.push(layer);
+    }
+    let lock = fs::read(&setting.lock_path)
+        .map_err(|error| Failure::new(Exit::BadLock, format!("{}: {error}", setting.lock_path.display())))?;
+    let mut small = Layer::new(BALLAST);
+    small.add(&format!("{}{INDEX}", layout.root), 0o444, ROOT, Content::Bytes(index.to_bytes())).map_err(usage)?;
+    small.add(layout.lock, 0o444, ROOT, Content::Bytes(lock)).map_err(usage)?;
+    layers.insert(0, small);
+    Ok(layers)
+}
+
+fn usage(why: String) -> Failure {
+    Failure::new(Exit::Usage, why)
+}
+
+fn missing(weight: &Weight) -> Result<(), Failure> {
+    if weight.need != Need::Required {
+        print::remark(&format!("{}: left out, not at hand", weight.path));
+        return Ok(());
+    }
+    Err(Failure::new(Exit::WeightsMissing, format!("{}: not at hand", weight.path)).hint(format!(
+        "bring a file with this sha256 (`ballast fetch`) and name its folder with --from\n  {}",
+        weight.sha256
+    )))
+}
+
+/// The first file that has the pin's bytes: at the lock path, by its bare name, by its digest.
+fn at_hand(weight: &Weight, from: &[PathBuf]) -> Option<(PathBuf, Measured, Tree)> {
+    let digest = weight.sha256.to_string();
+    let forms = [weight.path.as_str(), weight.path.file_name(), &digest];
+    let paths = from.iter().flat_map(|dir| forms.map(|form| dir.join(form)));
+    paths.into_iter().find_map(|path| {
+        let (measured, tree) = measure(&path).ok()?;
+        (measured.digest == weight.sha256).then_some((path, measured, tree))
+    })
+}
+
+/// SHA-256, length and tree of a file, in one reading.
+fn measure(path: &Path) -> io::Result<(Measured, Tree)> {
+    let mut file = open(path)?;
+    let (mut hasher, mut leaves, mut size) = (Sha256::new(), Vec::new(), 0);
+    let mut chunk = Vec::new();
+    loop {
+        chunk.clear();
+        let got = (&mut file).take(CHUNK).read_to_end(&mut chunk)? as u64;
+        if got == 0 {
+            break;
+        }
+        hasher.update(&chunk);
+        let mut leaf = Leaf::start(size / CHUNK);
+        leaf.update(&chunk);
+        leaves.push(leaf.finish());
+        size += got;
+    }
+    let tree = Tree::new(size, leaves).map_err(io::Error::other)?;
+    Ok((Measured { digest: Digest::from_bytes(hasher.finalize().into()), size }, tree))
+}

@@ -1,0 +1,223 @@
+//! What stands between the program and the registry: it forwards each request, counts the bytes of
+//! each answer, and does to some answers what it is told to. One request a connection, bounded.
+
+use std::collections::HashMap;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+const BOUND: Duration = Duration::from_secs(20);
+/// Answers with longer bodies are those that matter.
+const MUCH: usize = 100_000;
+
+/// What is done to the answers to a GET of a blob whose body is long.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Deed {
+    Nothing,
+    /// The connection ends in the middle of the body, this many times.
+    Cut(usize),
+    /// The body stops in its middle and nothing more comes.
+    Stall,
+    /// One byte is another, this many times.
+    Flip(usize),
+    /// The whole blob comes, whatever range was asked for.
+    WholeToRange,
+    /// A range of the right length and of other bytes.
+    OtherRange,
+    /// Another status, this many times.
+    Status(usize, u16),
+    /// More bytes than were asked for.
+    Longer,
+    /// A body that is announced shorter than it should be.
+    Shorter,
+}
+
+/// A request, and how many bytes of body answered it.
+#[derive(Debug, Clone)]
+pub struct Asked {
+    pub line: String,
+    pub range: Option<String>,
+    pub authorization: Option<String>,
+    pub body: usize,
+}
+
+type Hook = Arc<dyn Fn(&Asked) -> Option<Vec<u8>> + Send + Sync>;
+type Passed = Arc<dyn Fn(&Asked) + Send + Sync>;
+
+#[derive(Clone)]
+pub struct Between {
+    pub port: u16,
+    to: String,
+    deed: Arc<Mutex<Deed>>,
+    asked: Arc<Mutex<Vec<Asked>>>,
+    done: Arc<Mutex<HashMap<String, usize>>>,
+    before: Option<Hook>,
+    passed: Option<Passed>,
+}
+
+struct Answer {
+    head: Vec<String>,
+    body: Vec<u8>,
+}
+
+impl Between {
+    pub fn start(host: &str, to: &str, deed: Deed) -> Self {
+        Self::with(host, to, deed, None, None)
+    }
+
+    /// `before` may answer by itself; `passed` is called when an answer has come and nobody has it yet.
+    pub fn with(host: &str, to: &str, deed: Deed, before: Option<Hook>, passed: Option<Passed>) -> Self {
+        let listener = TcpListener::bind((host, 0)).unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let deed = Arc::new(Mutex::new(deed));
+        let between = Self { port, to: to.into(), deed, asked: Arc::default(), done: Arc::default(), before, passed };
+        let served = between.clone();
+        std::thread::spawn(move || {
+            for stream in listener.incoming().flatten() {
+                let between = served.clone();
+                std::thread::spawn(move || between.serve(&stream));
+            }
+        });
+        between
+    }
+
+    pub fn asked(&self) -> Vec<Asked> {
+        self.asked.lock().unwrap().clone()
+    }
+
+    /// Bytes of blobs that went through.
+    pub fn bytes(&self) -> usize {
+        self.asked().iter().filter(|asked| asked.is_blob()).map(|asked| asked.body).sum()
+    }
+
+    fn serve(&self, stream: &TcpStream) -> Option<()> {
+        stream.set_read_timeout(Some(BOUND)).ok()?;
+        stream.set_write_timeout(Some(BOUND)).ok()?;
+        let mut from = BufReader::new(stream);
+        let head = read_head(&mut from)?;
+        let mut body = vec![0; length(&head).unwrap_or(0)];
+        from.read_exact(&mut body).ok()?;
+        let mut asked = Asked {
+            line: head[0].clone(),
+            range: field(&head, "range"),
+            authorization: field(&head, "authorization"),
+            body: 0,
+        };
+        if let Some(answer) = self.before.as_ref().and_then(|before| before(&asked)) {
+            self.asked.lock().unwrap().push(asked);
+            return (&*stream).write_all(&answer).ok();
+        }
+        let mut answer = self.forward(&head, &body)?;
+        if let Some(passed) = &self.passed {
+            passed(&asked);
+        }
+        let deed = self.deed_for(&asked, &answer);
+        meddle(deed, &asked, &mut answer, || self.forward_whole(&head));
+        asked.body = answer.body.len();
+        let sent = match deed {
+            Deed::Cut(_) | Deed::Stall => answer.body.len() / 2,
+            _ => answer.body.len(),
+        };
+        asked.body = asked.body.min(sent);
+        self.asked.lock().unwrap().push(asked.clone());
+        let mut to = stream;
+        to.write_all((answer.head.join("\r\n") + "\r\n\r\n").as_bytes()).ok()?;
+        to.write_all(&answer.body[..sent]).ok()?;
+        if deed == Deed::Stall {
+            // Until the peer has gone, or the bound is reached.
+            let _ = from.read(&mut [0]);
+        }
+        Some(())
+    }
+
+    fn deed_for(&self, asked: &Asked, answer: &Answer) -> Deed {
+        if !asked.is_blob() || answer.body.len() < MUCH {
+            return Deed::Nothing;
+        }
+        let deed = *self.deed.lock().unwrap();
+        let path = asked.line.split(' ').nth(1).unwrap_or_default().to_owned();
+        let mut done = self.done.lock().unwrap();
+        let count = done.entry(path).or_default();
+        *count += 1;
+        match deed {
+            Deed::Cut(times) | Deed::Flip(times) | Deed::Status(times, _) if *count > times => Deed::Nothing,
+            deed => deed,
+        }
+    }
+
+    fn forward(&self, head: &[String], body: &[u8]) -> Option<Answer> {
+        let mut upstream = TcpStream::connect(&self.to).ok()?;
+        upstream.set_read_timeout(Some(BOUND)).ok()?;
+        // The name that the program used: the registry makes its own URLs from it.
+        let kept = head.iter().filter(|line| !line.to_ascii_lowercase().starts_with("connection:"));
+        let text: Vec<&str> = kept.map(String::as_str).chain(["Connection: close"]).collect();
+        upstream.write_all((text.join("\r\n") + "\r\n\r\n").as_bytes()).ok()?;
+        upstream.write_all(body).ok()?;
+        let mut from = BufReader::new(upstream);
+        let mut answer = Answer { head: read_head(&mut from)?, body: Vec::new() };
+        answer.head.retain(|line| !line.to_ascii_lowercase().starts_with("connection:"));
+        answer.head.push("Connection: close".into());
+        if !head[0].starts_with("HEAD ") {
+            from.read_to_end(&mut answer.body).ok()?;
+        }
+        Some(answer)
+    }
+
+    fn forward_whole(&self, head: &[String]) -> Option<Answer> {
+        let head: Vec<String> =
+            head.iter().filter(|l| !l.to_ascii_lowercase().starts_with("range:")).cloned().collect();
+        self.forward(&head, &[])
+    }
+}
+
+impl Asked {
+    pub fn is_blob(&self) -> bool {
+        self.line.starts_with("GET ") && self.line.contains("/blobs/sha256:")
+    }
+}
+
+fn meddle(deed: Deed, asked: &Asked, answer: &mut Answer, whole: impl Fn() -> Option<Answer>) {
+    let middle = answer.body.len() / 2;
+    match deed {
+        Deed::Nothing | Deed::Cut(_) | Deed::Stall => {}
+        Deed::Flip(_) => answer.body[middle] ^= 1,
+        Deed::WholeToRange => *answer = whole().unwrap(),
+        Deed::OtherRange if asked.range.is_some() => answer.body.rotate_left(1),
+        Deed::OtherRange => {}
+        Deed::Status(_, code) => {
+            let head = vec![format!("HTTP/1.1 {code} Odd"), "Content-Length: 0".into(), "Connection: close".into()];
+            *answer = Answer { head, body: Vec::new() };
+        }
+        Deed::Longer => announce(answer, answer.body.len() + 100),
+        Deed::Shorter => announce(answer, answer.body.len() - 100),
+    }
+}
+
+/// Another length, and a body that has it.
+fn announce(answer: &mut Answer, len: usize) {
+    answer.head.retain(|line| !line.to_ascii_lowercase().starts_with("content-length:"));
+    answer.head.push(format!("Content-Length: {len}"));
+    answer.body.resize(len, 0);
+}
+
+fn read_head(from: &mut impl BufRead) -> Option<Vec<String>> {
+    let mut head = Vec::new();
+    loop {
+        let mut line = String::new();
+        from.read_line(&mut line).ok().filter(|got| *got > 0)?;
+        match line.trim_end() {
+            "" => return Some(head).filter(|head| !head.is_empty()),
+            line => head.push(line.to_owned()),
+        }
+    }
+}
+
+fn field(head: &[String], name: &str) -> Option<String> {
+    let found = head.iter().filter_map(|line| line.split_once(':')).find(|(key, _)| key.eq_ignore_ascii_case(name));
+    found.map(|(_, value)| value.trim().to_owned())
+}
+
+fn length(head: &[String]) -> Option<usize> {
+    field(head, "content-length")?.parse().ok()
+}

@@ -1,0 +1,12 @@
+//! `push` and `pull` against Debian's own registry on loopback, with faults between; what is pushed
+//! is read by other tools; archives and whole images too.
+#![cfg(feature = "full")]
+#![expect(clippy::unwrap_used, reason = "a test's helpers may fail where they stand")]
+
+mod access;
+mod between;
+mod faults;
+mod ground;
+mod ordinary;
+#[path = "../support/mod.rs"]
+mod support;

@@ -1,0 +1,171 @@
+//! What is pushed is an ordinary image: the same each time, and the same bytes, modes and owners to
+//! other tools. The real weights go there and come back.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::path::Path;
+
+use crate::ground::{Registry, World, digest_in, large, made, ready, tool};
+use crate::support::{has_data, is_root, pin_of, stderr, stdout};
+
+#[test]
+fn two_pushes_give_one_digest_and_the_second_sends_nothing() {
+    if !ready("two_pushes_give_one_digest_and_the_second_sends_nothing") {
+        return;
+    }
+    let (registry, world, other) = (Registry::start(), World::pair(), World::pair());
+    let first = world.push(&registry.url("models:one"));
+    // Another folder, other times and modes, each weight under its digest.
+    for name in ["large.bin", "small.bin"] {
+        let from = other.path("from").join(name);
+        let named = other.path("from").join(pin_of(&fs::read(&from).unwrap()));
+        fs::rename(&from, &named).unwrap();
+        fs::set_permissions(&named, fs::Permissions::from_mode(0o600)).unwrap();
+    }
+    let output = other.ballast(&["push", &registry.url("models:two"), "--from", "from"]);
+    let told = stderr(&output);
+    assert!(output.status.success() && !told.contains(": pushed,"), "{told}");
+    assert_eq!(told.matches(": there already,").count(), 4, "{told}");
+    assert_eq!(digest_in(&stdout(&output)), first);
+    let seen = tool("skopeo", &["inspect", "--tls-verify=false", &registry.docker("models:two")]);
+    assert!(seen.contains(&first), "the registry knows it by another digest: {seen}");
+    // Other input is another image.
+    for args in [vec!["--owner", "0:0"], vec!["--architecture", "arm64"]] {
+        let mut all = vec!["push", "", "--from", "from"];
+        let target = registry.url("models:other");
+        all[1] = &target;
+        all.extend(args);
+        let output = world.ballast(&all);
+        assert!(output.status.success() && digest_in(&stdout(&output)) != first, "{output:?}");
+    }
+}
+
+/// Every entry below a root: kind, mode, owner, and content.
+fn tree(root: &Path) -> BTreeMap<String, (bool, u32, u32, u32, Vec<u8>)> {
+    let (mut all, mut left) = (BTreeMap::new(), vec![root.to_owned()]);
+    while let Some(path) = left.pop() {
+        let facts = fs::symlink_metadata(&path).unwrap();
+        let content = if facts.is_file() { fs::read(&path).unwrap() } else { Vec::new() };
+        if facts.is_dir() {
+            left.extend(fs::read_dir(&path).unwrap().map(|entry| entry.unwrap().path()));
+        }
+        let name = path.strip_prefix(root).unwrap().display().to_string();
+        if !name.is_empty() {
+            all.insert(name, (facts.is_dir(), facts.mode() & 0o7777, facts.uid(), facts.gid(), content));
+        }
+    }
+    all
+}
+
+#[test]
+fn other_tools_unpack_what_bake_lays_out_and_the_lock_file() {
+    let test = "other_tools_unpack_what_bake_lays_out_and_the_lock_file";
+    if !ready(test) || !is_root(test) {
+        return;
+    }
+    let (registry, world) = (Registry::start(), World::pair());
+    world.push(&registry.url("models:v1"));
+    let layout = format!("oci:{}:v1", world.path("layout").display());
+    tool("skopeo", &["copy", "-q", "--src-tls-verify=false", &registry.docker("models:v1"), &layout]);
+    let (image, bundle) = (layout.strip_prefix("oci:").unwrap(), world.path("bundle"));
+    tool("umoci", &["unpack", "--image", image, bundle.to_str().unwrap()]);
+    let baked = world.ballast(&["bake", "baked", "--from", "from"]);
+    assert!(baked.status.success(), "{baked:?}");
+    let mut unpacked = tree(&bundle.join("rootfs"));
+    let lock = unpacked.remove(".ballast/weights.lock");
+    let held = fs::read(world.path("weights.lock")).unwrap();
+    assert_eq!(lock, Some((false, 0o444, 0, 0, held)));
+    let (unpacked_names, baked) = (unpacked.keys().cloned().collect::<Vec<_>>(), tree(&world.path("baked")));
+    assert_eq!(unpacked_names, baked.keys().cloned().collect::<Vec<_>>());
+    let differ: Vec<_> =
+        baked.iter().filter(|(name, entry)| unpacked.get(*name) != Some(entry)).map(|(n, _)| n).collect();
+    assert!(differ.is_empty(), "{differ:?} differ between bake and the image");
+    // Ballast's own judgement of what an engine would mount.
+    let root = bundle.join("rootfs");
+    let verified = world.ballast(&["verify", root.to_str().unwrap()]);
+    assert!(verified.status.success(), "{verified:?}");
+}
+
+#[test]
+fn the_real_weights_go_there_and_come_back() {
+    let test = "the_real_weights_go_there_and_come_back";
+    let beside = || Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared");
+    let real = std::env::var_os("LIKENESS_TESTDATA").map_or_else(beside, Into::into).join("weights");
+    if !ready(test) || !has_data(&real, test) {
+        return;
+    }
+    let names = ["centerface.onnx", "2.7_80x80_MiniFASNetV2.pth", "4_0_0_80x80_MiniFASNetV1SE.pth"];
+    let mut weights: Vec<_> = names.iter().map(|name| (*name, fs::read(real.join(name)).unwrap())).collect();
+    weights.push(("facenet512_weights.h5", made(4, 94_971_152)));
+    let (registry, world) = (Registry::start(), World::new(&weights));
+    let digest = world.push(&registry.url("face/models:v1"));
+    let output = world.ballast(&["pull", &registry.url("face/models:v1")]);
+    assert!(output.status.success() && stdout(&output).starts_with("4 of 4 right"), "{output:?}");
+    assert!(stderr(&output).contains(&registry.url(&format!("face/models@{digest}"))), "{}", stderr(&output));
+    let wrong: Vec<_> = weights.iter().filter(|(name, _)| !world.right(name)).map(|(name, _)| name).collect();
+    assert!(wrong.is_empty(), "{wrong:?}");
+}
+
+#[test]
+fn what_can_not_be_an_image_is_refused_before_anything_is_sent() {
+    if !ready("what_can_not_be_an_image_is_refused_before_anything_is_sent") {
+        return;
+    }
+    let registry = Registry::start();
+    let url = registry.url("models:v1");
+    let pinned = registry.url(&format!("models@sha256:{}", "0".repeat(64)));
+    let mut wrong = Vec::new();
+    for (name, world, target, code, told) in [
+        ("a weight that is missing", World::pair(), &url, 14, "not at hand"),
+        ("a weight of other bytes", World::pair(), &url, 14, "not at hand"),
+        ("a name that deletes", World::new(&[(".wh.large.bin", large())]), &url, 2, ".wh."),
+        ("an owner by name", World::of(&[("large.bin", large())], "owner = \"app\"\n"), &url, 2, "--owner"),
+        ("a digest as a target", World::pair(), &pinned, 2, "expected a tag"),
+        ("another scheme", World::pair(), &"docker://x/y".to_owned(), 2, "oci://"),
+    ] {
+        match name {
+            "a weight that is missing" => fs::remove_file(world.path("from/large.bin")).unwrap(),
+            "a weight of other bytes" => fs::write(world.path("from/large.bin"), b"others").unwrap(),
+            _ => {}
+        }
+        let output = world.ballast(&["push", target, "--from", "from"]);
+        if output.status.code() != Some(code) || !stderr(&output).contains(told) {
+            wrong.push(format!("{name}: {output:?}"));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    assert!(!registry.dir.path().join("blobs").exists(), "something was sent");
+}
+
+#[test]
+fn an_image_that_others_made_is_named_and_leaves_nothing() {
+    if !ready("an_image_that_others_made_is_named_and_leaves_nothing") {
+        return;
+    }
+    let (registry, world) = (Registry::start(), World::pair());
+    world.push(&registry.url("models:v1"));
+    let (plain, packed) = (registry.docker("models:v1"), registry.docker("models:packed"));
+    let dir = format!("dir:{}", world.path("packed").display());
+    let insecure = ["copy", "-q", "--src-tls-verify=false", "--dest-tls-verify=false"];
+    tool("skopeo", &[&insecure[..], &["--dest-compress", &plain, &dir]].concat());
+    tool("skopeo", &[&insecure[..], &[&dir, &packed]].concat());
+    let other = World::new(&[("other.bin", made(3, 5000))]);
+    other.push(&registry.url("models:other"));
+    let mut wrong = Vec::new();
+    for (tag, told) in [("packed", "bad-image"), ("other", "not-found"), ("absent", "not-found")] {
+        let output = world.ballast(&["pull", &registry.url(&format!("models:{tag}"))]);
+        if output.status.code() != Some(17) || !stderr(&output).contains(&format!("{told}: ")) {
+            wrong.push(format!("{tag}: {output:?}"));
+        }
+        if world.pulled("large.bin").exists() {
+            wrong.push(format!("{tag}: a weight got its name"));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    assert!(
+        Path::new(&world.pulled("x"))
+            .parent()
+            .is_none_or(|dir| !dir.exists() || fs::read_dir(dir).unwrap().count() == 0)
+    );
+}
