@@ -113,6 +113,7 @@ codes! {
     ImageByTag "image-by-tag" "The image may change.",
     HealthAbsent "health-absent" "Nothing asks for the weights.",
     HealthBlind "health-blind" "A health check that always passes.",
+    LivenessOfWeights "liveness-of-weights" "A missing weight restarts the app for ever.",
     HealthOfAppAlone "health-of-app-alone" "A health check that may not know of the weights.",
 }
 

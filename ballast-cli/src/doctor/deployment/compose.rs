@@ -33,6 +33,8 @@ fn service(key: &Key, node: &Node) -> Service {
         entry: node.get("entrypoint").map(words),
         args: node.get("command").filter(|node| !is_nothing(node)).map(words),
         health: node.entry("healthcheck").map(|(key, node)| At { line: key.line, value: health(node) }),
+        liveness: None,
+        init: false,
         fs_group: None,
         non_root: None,
         elsewhere: node
@@ -148,7 +150,13 @@ fn mounts(node: &Node) -> Vec<Mount> {
     let config = ["configs", "secrets"].into_iter().filter_map(|key| node.get(key)).flat_map(Node::items);
     let config = config.filter_map(|item| {
         let target = filled(item.get("target")?)?;
-        target.starts_with('/').then_some(Mount { line: item.line, target, kind: MountKind::Config, read_only: true })
+        target.starts_with('/').then_some(Mount {
+            line: item.line,
+            target,
+            kind: MountKind::Config,
+            read_only: true,
+            filled: false,
+        })
     });
     volumes.chain(one.chain(many).filter_map(memory)).chain(config).collect()
 }
@@ -164,7 +172,7 @@ fn short(item: &Node) -> Option<Mount> {
     let host = source.starts_with(['/', '.', '~']);
     let volume = MountKind::Volume { no_copy: options.contains(&"nocopy") };
     let kind = if host { MountKind::Host } else { volume };
-    Some(Mount { line: item.line, target, kind, read_only: options.contains(&"ro") })
+    Some(Mount { line: item.line, target, kind, read_only: options.contains(&"ro"), filled: false })
 }
 
 fn long(item: &Node) -> Option<Mount> {
@@ -180,7 +188,7 @@ fn long(item: &Node) -> Option<Mount> {
         _ => MountKind::Volume { no_copy: item.at(&["volume", "nocopy"]).and_then(Node::truth) == Some(true) },
     };
     let read_only = item.get("read_only").and_then(Node::truth) == Some(true);
-    Some(Mount { line: item.line, target, kind, read_only })
+    Some(Mount { line: item.line, target, kind, read_only, filled: false })
 }
 
 /// In the long form a mode is a number of YAML: octal only with a zero before it.
@@ -205,5 +213,5 @@ fn memory(item: &Node) -> Option<Mount> {
         uid: option("uid").and_then(|text| text.parse().ok()),
     };
     let read_only = options.split(',').any(|option| option == "ro");
-    Some(Mount { line: item.line, target: target.to_owned(), kind, read_only })
+    Some(Mount { line: item.line, target: target.to_owned(), kind, read_only, filled: false })
 }

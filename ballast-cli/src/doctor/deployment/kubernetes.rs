@@ -1,7 +1,8 @@
 //! Containers of Kubernetes manifests: Pod, Deployment, StatefulSet, DaemonSet, ReplicaSet, Job,
-//! CronJob, and lists of them.
+//! CronJob, and lists of them. An init container counts where it runs ballast.
 
 use super::compose::capability;
+use super::rules::is_ballast;
 use super::service::{At, Capabilities, Health, Mount, MountKind, Platform, Service, User, Variable};
 use super::text::size;
 use super::yaml::{Node, Value};
@@ -22,10 +23,32 @@ pub fn services(document: &Node) -> Option<Vec<Service>> {
     let Some(pod) = document.at(path) else { return Some(Vec::new()) };
     let containers = pod.get("containers").map(Node::items).unwrap_or_default();
     let claims = document.at(&["spec", "volumeClaimTemplates"]).map(Node::items).unwrap_or_default();
-    Some(containers.iter().map(|container| service(pod, container, claims)).collect())
+    let before = pod.get("initContainers").map(Node::items).unwrap_or_default();
+    let before: Vec<&Node> = before.iter().filter(|container| runs_ballast(container)).collect();
+    let filled: Vec<&str> = before.iter().flat_map(|container| written(container)).collect();
+    let service = |container: &Node, init: bool| Service { init, ..service(pod, container, claims, &filled) };
+    Some(
+        before
+            .iter()
+            .map(|node| service(node, true))
+            .chain(containers.iter().map(|node| service(node, false)))
+            .collect(),
+    )
 }
 
-fn service(pod: &Node, container: &Node, claims: &[Node]) -> Service {
+fn runs_ballast(container: &Node) -> bool {
+    let words = ["command", "args"].iter().filter_map(|key| container.get(key)).flat_map(|node| words(node).value);
+    words.into_iter().any(|word| is_ballast(&word))
+}
+
+/// The volumes that a container may write, by name.
+fn written(container: &Node) -> impl Iterator<Item = &str> {
+    let mounts = container.get("volumeMounts").map(Node::items).unwrap_or_default().iter();
+    let mounts = mounts.filter(|mount| mount.get("readOnly").and_then(Node::truth) != Some(true));
+    mounts.filter_map(|mount| mount.get("name").and_then(Node::text))
+}
+
+fn service(pod: &Node, container: &Node, claims: &[Node], filled: &[&str]) -> Service {
     let own = |key: &str| container.at(&["securityContext", key]);
     let either = |key: &str| own(key).or_else(|| pod.at(&["securityContext", key]));
     let name = container.get("name").and_then(Node::text).unwrap_or("container");
@@ -44,13 +67,15 @@ fn service(pod: &Node, container: &Node, claims: &[Node]) -> Service {
         read_only_root: own("readOnlyRootFilesystem").and_then(Node::truth) == Some(true),
         caps: capabilities(container),
         no_new_privs,
-        mounts: mounts(pod, container, claims),
+        mounts: mounts(pod, container, claims, filled),
         memory: container.at(&["resources", "limits", "memory"]).and_then(bytes),
         env: container.get("env").map(Node::items).unwrap_or_default().iter().filter_map(variable).collect(),
         env_elsewhere: container.get("envFrom").is_some_and(|node| !node.items().is_empty()),
         entry: container.get("command").map(words),
         args: container.get("args").map(words),
-        health: container.entry("readinessProbe").map(|(key, node)| At { line: key.line, value: health(node) }),
+        health: probe(container, "readinessProbe"),
+        liveness: probe(container, "livenessProbe"),
+        init: false,
         fs_group: pod.at(&["securityContext", "fsGroup"]).and_then(number),
         non_root: non_root.map(|node| node.line),
         elsewhere: Vec::new(),
@@ -94,12 +119,17 @@ fn variable(item: &Node) -> Option<Variable> {
     Some(Variable { line: item.line, name, value, empty_without: None })
 }
 
-fn health(node: &Node) -> Health {
-    let command = node.at(&["exec", "command"]).map(words);
-    command.map_or(Health::Request, |command| Health::Command(command.value.join(" ")))
+fn probe(container: &Node, key: &str) -> Option<At<Health>> {
+    container.entry(key).map(|(key, node)| At { line: key.line, value: health(node) })
 }
 
-fn mounts(pod: &Node, container: &Node, claims: &[Node]) -> Vec<Mount> {
+fn health(node: &Node) -> Health {
+    let command = node.at(&["exec", "command"]).map(words);
+    let path = || node.at(&["httpGet", "path"]).and_then(Node::text).unwrap_or_default().to_owned();
+    command.map_or_else(|| Health::Request(path()), |command| Health::Command(command.value.join(" ")))
+}
+
+fn mounts(pod: &Node, container: &Node, claims: &[Node], filled: &[&str]) -> Vec<Mount> {
     let volumes = pod.get("volumes").map(Node::items).unwrap_or_default();
     let mounts = container.get("volumeMounts").map(Node::items).unwrap_or_default();
     let named = |list: &[Node], name: &str| -> Option<usize> {
@@ -114,10 +144,12 @@ fn mounts(pod: &Node, container: &Node, claims: &[Node]) -> Vec<Mount> {
             None if claimed => MountKind::Claim { sub_path },
             None => MountKind::Config,
         };
+        let fixed = matches!(kind, MountKind::Config | MountKind::Image { .. });
         Some(Mount {
             line: item.line,
             target: item.get("mountPath").and_then(Node::text)?.to_owned(),
-            read_only: item.get("readOnly").and_then(Node::truth) == Some(true) || kind == MountKind::Config,
+            read_only: item.get("readOnly").and_then(Node::truth) == Some(true) || fixed,
+            filled: filled.contains(&name),
             kind,
         })
     };
@@ -131,6 +163,9 @@ fn kind(volume: &Node, sub_path: bool) -> MountKind {
             Some("Memory") => MountKind::Memory { size: limit, mode: Some(0o1777), uid: None },
             _ => MountKind::Scratch { limit },
         };
+    }
+    if let Some(reference) = volume.at(&["image", "reference"]).and_then(text) {
+        return MountKind::Image { reference };
     }
     let config = ["configMap", "secret", "projected", "downwardAPI", "image"];
     if config.iter().any(|key| volume.get(key).is_some()) {

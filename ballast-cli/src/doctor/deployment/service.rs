@@ -52,6 +52,10 @@ pub struct Service {
     pub args: Option<At<Vec<String>>>,
     /// How health is asked for.
     pub health: Option<At<Health>>,
+    /// What decides that it is started anew.
+    pub liveness: Option<At<Health>>,
+    /// Whether it ends before the app starts.
+    pub init: bool,
     /// The group that volumes are given to.
     pub fs_group: Option<u32>,
     /// Where a start as root is forbidden.
@@ -125,6 +129,8 @@ pub struct Mount {
     pub kind: MountKind,
     /// Whether it is mounted read-only.
     pub read_only: bool,
+    /// Whether ballast fills it in an init container.
+    pub filled: bool,
 }
 
 /// What is mounted.
@@ -156,6 +162,11 @@ pub enum MountKind {
         /// Above this the pod is evicted.
         limit: Option<u64>,
     },
+    /// The files of an image, as a layer of weights is one.
+    Image {
+        /// Which image.
+        reference: At<String>,
+    },
     /// Configuration and secrets.
     Config,
 }
@@ -180,8 +191,8 @@ pub enum Health {
     Disabled,
     /// By a command.
     Command(String),
-    /// By a request or a connection.
-    Request,
+    /// By a request, with its path, or by a connection.
+    Request(String),
 }
 
 impl Service {

@@ -34,7 +34,9 @@ impl Judge<'_> {
             let fix = "docker compose config > flat.yml, and examine flat.yml";
             found.push(self.at(line.line, Severity::Note, Code::NotFollowed, what, fix));
         }
-        self.privilege(service, &mut found);
+        if !service.init || service.words().any(|word| ["run", "heal"].contains(&word)) {
+            self.privilege(service, &mut found);
+        }
         self.store(service, &mut found);
         self.pins(service, &mut found);
         self.start(service, &mut found);
@@ -132,7 +134,7 @@ impl Judge<'_> {
 }
 
 /// Whether a word runs this program.
-fn is_ballast(word: &str) -> bool {
+pub fn is_ballast(word: &str) -> bool {
     word.trim_matches(['"', '\'']).rsplit('/').next() == Some("ballast")
 }
 

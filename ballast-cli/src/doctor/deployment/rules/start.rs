@@ -1,15 +1,19 @@
 //! What is started, from which image, and how its health is asked for.
 
 use super::{Judge, is_ballast};
-use crate::doctor::deployment::service::{Health, Platform, Service};
+use crate::doctor::deployment::service::{At, Health, MountKind, Platform, Service};
 use crate::doctor::finding::{Code, Finding, Severity};
 
 impl Judge<'_> {
     /// Rules of the start.
     pub(super) fn start(&self, service: &Service, found: &mut Vec<Finding>) {
-        found.extend(self.bypassed(service));
         found.extend(self.by_tag(service));
+        if service.init {
+            return;
+        }
+        found.extend(self.bypassed(service));
         found.extend(self.health(service));
+        found.extend(self.liveness(service));
     }
 
     fn bypassed(&self, service: &Service) -> Option<Finding> {
@@ -22,14 +26,31 @@ impl Judge<'_> {
         Some(self.at(entry.line, Severity::Error, Code::BypassesBallast, what, fix))
     }
 
-    fn by_tag(&self, service: &Service) -> Option<Finding> {
-        let image = service.image.as_ref().filter(|image| !image.value.contains("@sha256:"))?;
+    /// The image that is started, and those whose files are mounted.
+    fn by_tag(&self, service: &Service) -> Vec<Finding> {
+        let mounted = service.mounts.iter().filter_map(|mount| match &mount.kind {
+            MountKind::Image { reference } => Some((reference, "reference")),
+            _ => None,
+        });
+        let all = service.image.iter().map(|image| (image, "image")).chain(mounted);
+        all.filter(|(image, _)| !image.value.contains("@sha256:")).map(|(image, key)| self.tag(image, key)).collect()
+    }
+
+    fn tag(&self, image: &At<String>, key: &str) -> Finding {
         let tag = image.value.rfind(':').filter(|at| !image.value[*at..].contains('/'));
         let name = &image.value[..tag.unwrap_or(image.value.len())];
         let what = format!("{} may be another image tomorrow, and with it another lock file", image.value);
         let fix =
-            format!("image: {name}@sha256:DIGEST, as `docker image inspect --format '{{{{.RepoDigests}}}}'` shows it");
-        Some(self.at(image.line, Severity::Warning, Code::ImageByTag, what, fix))
+            format!("{key}: {name}@sha256:DIGEST, as `docker image inspect --format '{{{{.RepoDigests}}}}'` shows it");
+        self.at(image.line, Severity::Warning, Code::ImageByTag, what, fix)
+    }
+
+    /// A start mends a cache; it brings no weight that can't be had.
+    fn liveness(&self, service: &Service) -> Option<Finding> {
+        let probe = service.liveness.as_ref().filter(|probe| knows_of_weights(&probe.value))?;
+        let what = "what asks for the weights decides on a restart: a weight that can't be had makes a restart loop";
+        let fix = "livenessProbe: {httpGet: {path: /api/v1/health/live, port: 8001}}";
+        Some(self.at(probe.line, Severity::Warning, Code::LivenessOfWeights, what, fix))
     }
 
     fn health(&self, service: &Service) -> Option<Finding> {
@@ -43,7 +64,7 @@ impl Judge<'_> {
         };
         let (severity, code, what) = match &health.value {
             Health::Disabled => (Severity::Warning, Code::HealthBlind, "health is switched off".to_owned()),
-            Health::Command(test) if test.split_whitespace().any(is_ballast) => return None,
+            known if knows_of_weights(known) => return None,
             Health::Command(test) => match blind(test) {
                 Some(why) => (Severity::Warning, Code::HealthBlind, why),
                 None => (
@@ -52,13 +73,26 @@ impl Judge<'_> {
                     format!("`{test}` knows of the weights only if the app itself does"),
                 ),
             },
-            Health::Request => (
+            Health::Request(_) => (
                 Severity::Note,
                 Code::HealthOfAppAlone,
                 "the request knows of the weights only if the app itself does".to_owned(),
             ),
         };
         Some(self.at(health.line, severity, code, what, fix))
+    }
+}
+
+/// Whether the answer depends on the weights: `ballast status`, or the service of this repository.
+fn knows_of_weights(health: &Health) -> bool {
+    match health {
+        Health::Disabled => false,
+        Health::Request(path) => path.ends_with("/api/v1/health/ready"),
+        Health::Command(test) => {
+            let words: Vec<_> = test.split_whitespace().collect();
+            words.iter().any(|word| is_ballast(word))
+                || words.windows(2).any(|pair| pair[0].rsplit('/').next() == Some("likeness") && pair[1] == "probe")
+        }
     }
 }
 

@@ -50,7 +50,8 @@ impl Judge<'_> {
     fn layer_hidden(&self, service: &Service) -> Option<Finding> {
         let baked = self.lock.store.baked.as_ref()?.as_path().display().to_string();
         let over = |mount: &&Mount| is_below(&baked, &mount.target) || is_below(&mount.target, &baked);
-        let mount = service.mounts.iter().find(over)?;
+        let layer = |mount: &&Mount| matches!(mount.kind, MountKind::Image { .. });
+        let mount = service.mounts.iter().filter(over).find(|mount| !layer(mount))?;
         let what = format!("a mount at {} hides the image's own weights in {baked}", mount.target);
         let fix = format!("mount it elsewhere: the cache is {}", self.store_path());
         Some(self.at(mount.line, Severity::Error, Code::LayerHidden, what, fix))
@@ -58,7 +59,7 @@ impl Judge<'_> {
 
     /// Row f.
     fn read_only(&self, service: &Service, mount: &Mount) -> Option<Finding> {
-        if !mount.read_only {
+        if !mount.read_only || mount.filled || matches!(mount.kind, MountKind::Image { .. }) {
             return None;
         }
         let what = format!("{} is mounted read-only: what is missing or wrong there can't be mended", mount.target);
