@@ -153,88 +153,83 @@ fn doctor_finds_nothing_in_any_variant() {
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
-/// The rows of the baseline that a manifest can show.
+const PIN: &str = "3f76b5117a9ca574d536af8199e6720089eb4ad3dc7e93534496d88265de864f";
+const OWNED: &str = "        runAsGroup: 101\n        runAsNonRoot: true\n        runAsUser: 100\n";
+const AS_ROOT: &str = "        runAsUser: 0\n";
+/// The rows of the baseline that a manifest can show: variant, what is changed, what it is then, the code.
+const BREAKS: &[(&str, &str, &str, &str, &str)] = &[
+    ("b: root that can't drop", "base", OWNED, AS_ROOT, "cannot-drop"),
+    ("e: another uid", "base", "runAsUser: 100", "runAsUser: 1000650000", "user-differs"),
+    ("no user, for a start that is not root's", "base", "        runAsUser: 100\n", "", "run-as-non-root"),
+    (
+        "f: read-only, filled by no ballast",
+        "overlays/init-container",
+        "        - ballast\n        - fetch\n",
+        "        - curl\n",
+        "cache-read-only",
+    ),
+    ("g: too small", "overlays/init-container", "sizeLimit: 512Mi", "sizeLimit: 64Mi", "emptydir-too-small"),
+    (
+        "g: too small in memory",
+        "overlays/init-container",
+        "sizeLimit: 512Mi",
+        "medium: Memory\n          sizeLimit: 64Mi",
+        "tmpfs-too-small",
+    ),
+    (
+        "n: little memory",
+        "overlays/init-container",
+        "          sizeLimit: 512Mi",
+        "          medium: Memory",
+        "memory-too-small",
+    ),
+    (
+        "m: the layer hidden",
+        "overlays/image-volume",
+        "      - image:\n",
+        "      - emptyDir: {}\n        ignored:\n",
+        "layer-hidden",
+    ),
+    ("an image by tag", "base", "biometric-api@sha256:", "biometric-api:", "image-by-tag"),
+    ("weights by tag", "overlays/image-volume", "models@sha256:", "models:", "image-by-tag"),
+    (
+        "a capability for nothing",
+        "base",
+        "            drop:\n            - ALL\n",
+        "            add:\n            - CHOWN\n            drop:\n            - ALL\n",
+        "too-many-capabilities",
+    ),
+    (
+        "privilege may be gained",
+        "base",
+        "allowPrivilegeEscalation: false",
+        "allowPrivilegeEscalation: true",
+        "no-new-privileges",
+    ),
+    ("no ballast", "base", "        - ballast\n        - run\n        - --\n", "        - env\n", "bypasses-ballast"),
+    (
+        "another weight's pin",
+        "base",
+        PIN,
+        "77e394b51108381b4c4f7b4baf1c64ca9f4aba73e5e803b2636419578913b5fe",
+        "pin-mismatch",
+    ),
+    ("no pin", "base", "DEEPFACE_FACENET512_SHA256", "FACENET512", "pin-not-passed"),
+    (
+        "a restart for a weight",
+        "base",
+        "path: /api/v1/health/live",
+        "path: /api/v1/health/ready",
+        "liveness-of-weights",
+    ),
+    ("readiness that knows nothing", "base", "path: /api/v1/health/ready", "path: /", "health-of-app-alone"),
+];
+
 #[test]
 fn doctor_names_each_change_that_would_break_a_start() {
     let test = "doctor_names_each_change_that_would_break_a_start";
-    let pin = "3f76b5117a9ca574d536af8199e6720089eb4ad3dc7e93534496d88265de864f";
-    let owned = "        runAsGroup: 101\n        runAsNonRoot: true\n        runAsUser: 100\n";
-    let as_root = "        runAsUser: 0\n";
-    let rows = [
-        ("b: root that can't drop", "base", owned, as_root, "cannot-drop"),
-        ("e: another uid", "base", "runAsUser: 100", "runAsUser: 1000650000", "user-differs"),
-        ("no user, for a start that is not root's", "base", "        runAsUser: 100\n", "", "run-as-non-root"),
-        (
-            "f: read-only, filled by no ballast",
-            "overlays/init-container",
-            "        - ballast\n        - fetch\n",
-            "        - curl\n",
-            "cache-read-only",
-        ),
-        ("g: too small", "overlays/init-container", "sizeLimit: 512Mi", "sizeLimit: 64Mi", "emptydir-too-small"),
-        (
-            "g: too small in memory",
-            "overlays/init-container",
-            "sizeLimit: 512Mi",
-            "medium: Memory\n          sizeLimit: 64Mi",
-            "tmpfs-too-small",
-        ),
-        (
-            "n: little memory",
-            "overlays/init-container",
-            "          sizeLimit: 512Mi",
-            "          medium: Memory",
-            "memory-too-small",
-        ),
-        (
-            "m: the layer hidden",
-            "overlays/image-volume",
-            "      - image:\n",
-            "      - emptyDir: {}\n        ignored:\n",
-            "layer-hidden",
-        ),
-        ("an image by tag", "base", "biometric-api@sha256:", "biometric-api:", "image-by-tag"),
-        ("weights by tag", "overlays/image-volume", "models@sha256:", "models:", "image-by-tag"),
-        (
-            "a capability for nothing",
-            "base",
-            "            drop:\n            - ALL\n",
-            "            add:\n            - CHOWN\n            drop:\n            - ALL\n",
-            "too-many-capabilities",
-        ),
-        (
-            "privilege may be gained",
-            "base",
-            "allowPrivilegeEscalation: false",
-            "allowPrivilegeEscalation: true",
-            "no-new-privileges",
-        ),
-        (
-            "no ballast",
-            "base",
-            "        - ballast\n        - run\n        - --\n",
-            "        - env\n",
-            "bypasses-ballast",
-        ),
-        (
-            "another weight's pin",
-            "base",
-            pin,
-            "77e394b51108381b4c4f7b4baf1c64ca9f4aba73e5e803b2636419578913b5fe",
-            "pin-mismatch",
-        ),
-        ("no pin", "base", "DEEPFACE_FACENET512_SHA256", "FACENET512", "pin-not-passed"),
-        (
-            "a restart for a weight",
-            "base",
-            "path: /api/v1/health/live",
-            "path: /api/v1/health/ready",
-            "liveness-of-weights",
-        ),
-        ("readiness that knows nothing", "base", "path: /api/v1/health/ready", "path: /", "health-of-app-alone"),
-    ];
     let mut wrong = Vec::new();
-    for (name, variant, from, to, code) in rows {
+    for (name, variant, from, to, code) in BREAKS {
         let Some(text) = rendered(variant, test) else { return };
         let told = stdout(&doctor(&changed(&text, from, to)));
         if !told.contains(&format!("[{code}]")) {
