@@ -1,4 +1,4 @@
-//! A photograph with its faces drawn, as PNG bytes.
+//! Pixels as PNG bytes; a photograph with its faces drawn.
 
 use likeness::detect::{Area, Face};
 use likeness::image::Bgr;
@@ -19,11 +19,19 @@ pub fn png(image: &Bgr, faces: &[Face]) -> Result<Vec<u8>, png::EncodingError> {
             fill(&mut drawn, [x - pen, y - pen], [x + pen, y + pen], POINT);
         }
     }
+    encode(&drawn)
+}
+
+/// Encodes.
+///
+/// # Errors
+/// What the encoder says.
+pub fn encode(image: &Bgr) -> Result<Vec<u8>, png::EncodingError> {
     let mut out = Vec::new();
-    let mut encoder = png::Encoder::new(&mut out, drawn.width() as u32, drawn.height() as u32);
+    let mut encoder = png::Encoder::new(&mut out, image.width() as u32, image.height() as u32);
     encoder.set_color(png::ColorType::Rgb);
     encoder.set_depth(png::BitDepth::Eight);
-    let rgb: Vec<u8> = drawn.data().chunks_exact(3).flat_map(|p| [p[2], p[1], p[0]]).collect();
+    let rgb: Vec<u8> = image.data().chunks_exact(3).flat_map(|p| [p[2], p[1], p[0]]).collect();
     let mut writer = encoder.write_header()?;
     writer.write_image_data(&rgb)?;
     writer.finish()?;

@@ -93,13 +93,7 @@ impl Eye {
         watch: &mut Watch,
     ) -> Result<Seen, Problem> {
         let (image, found) = self.find(finder, scratch, bytes, watch)?;
-        let face = choose(&found.faces)?;
-        // What the frame cuts is a matter for liveness, which says `context_too_small`.
-        let limits = quality::Limits { inside: 0.0, ..quality::Limits::default() };
-        quality::check(&image, &face, &limits)?;
-        let quality = Quality::of(&image, &face.area);
-        watch.lap(Stage::Quality);
-        Ok(Seen { subject: Subject { image, look: found.look, face }, quality })
+        Ok(Seen::of(image, &found, watch)?)
     }
 }
 
@@ -112,6 +106,20 @@ pub struct Seen {
 }
 
 impl Seen {
+    /// Takes the face that counts.
+    ///
+    /// # Errors
+    /// There is none, several could be meant, or no network can judge it.
+    pub fn of(image: Bgr, found: &Detected, watch: &mut Watch) -> Result<Self, Unfit> {
+        let face = choose(&found.faces)?;
+        // What the frame cuts is a matter for liveness, which says `context_too_small`.
+        let limits = quality::Limits { inside: 0.0, ..quality::Limits::default() };
+        quality::check(&image, &face, &limits)?;
+        let quality = Quality::of(&image, &face.area);
+        watch.lap(Stage::Quality);
+        Ok(Self { subject: Subject { image, look: found.look, face }, quality })
+    }
+
     /// The quality reaches this score, and whatever else is asked.
     ///
     /// # Errors

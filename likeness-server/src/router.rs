@@ -13,7 +13,9 @@ use utoipa_swagger_ui::SwaggerUi;
 
 use crate::app::App;
 use crate::gate;
-use crate::handler::{compare, delete, detect, enroll, enroll_multi, health, liveness, metrics, search, verify};
+use crate::handler::{
+    compare, delete, detect, enroll, enroll_multi, health, inspect, liveness, metrics, search, verify,
+};
 use crate::openapi::Document;
 use crate::problem::Problem;
 use crate::routes::{self as table, Route};
@@ -55,6 +57,7 @@ fn described(app: &App) -> OpenApiRouter<App> {
         .routes(behind(table::LIVENESS, routes!(liveness::liveness_route)))
         .routes(behind(table::DETECT, routes!(detect::detect_all)))
         .routes(behind(table::COMPARE, routes!(compare::compare)))
+        .routes(behind(table::INSPECT, routes!(inspect::inspect)))
 }
 
 /// The description alone.

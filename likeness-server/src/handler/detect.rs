@@ -3,6 +3,7 @@
 use axum::Json;
 use axum::extract::{Query, State};
 use likeness::detect::{Face, Size};
+use likeness::image::Bgr;
 use likeness::quality::Quality;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
@@ -14,7 +15,7 @@ use crate::look::{Watch, round};
 use crate::problem::Problem;
 
 /// At most so many faces are told.
-const MOST: usize = 50;
+pub const MOST: usize = 50;
 
 /// The query.
 #[derive(Debug, Deserialize, IntoParams)]
@@ -68,19 +69,24 @@ pub async fn detect_all(
     let eye = app.eye();
     let answer = app.work.run(move |scratch| {
         let (image, found) = eye.find(&finder, scratch, &bytes, &mut Watch::default())?;
-        let size = Size { x: image.width(), y: image.height() };
-        let told = |(face_id, face): (usize, &Face)| FaceAnswer {
-            face_id,
-            bounding_box: face.area.into(),
-            confidence: face.confidence(),
-            quality_score: round(Quality::of(&image, &face.area).score(), 2),
-            landmarks: LandmarksTold::of(face, size),
-        };
-        let faces: Vec<_> = found.faces.iter().take(most).enumerate().map(told).collect();
-        let image_dimensions = SizeTold { width: size.x, height: size.y };
+        let faces = faces(&image, &found.faces, most);
+        let image_dimensions = SizeTold::of(&image);
         Ok(DetectAnswer { face_count: faces.len(), faces, image_dimensions })
     });
     answer.await.map(Json)
+}
+
+/// The first faces, the surest first.
+pub fn faces(image: &Bgr, found: &[Face], most: usize) -> Vec<FaceAnswer> {
+    let size = Size { x: image.width(), y: image.height() };
+    let told = |(face_id, face): (usize, &Face)| FaceAnswer {
+        face_id,
+        bounding_box: face.area.into(),
+        confidence: face.confidence(),
+        quality_score: round(Quality::of(image, &face.area).score(), 2),
+        landmarks: LandmarksTold::of(face, size),
+    };
+    found.iter().take(most).enumerate().map(told).collect()
 }
 
 fn most(text: Option<&str>) -> Result<usize, Problem> {

@@ -7,6 +7,8 @@ pub mod detect;
 pub mod enroll;
 pub mod enroll_multi;
 pub mod health;
+pub mod inspect;
+pub mod inspect_told;
 pub mod liveness;
 pub mod metrics;
 pub mod person;

@@ -1,6 +1,7 @@
 //! Parts that several answers share.
 
 use likeness::detect::{Area, Face, Point, Size, inside};
+use likeness::image::Bgr;
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -58,4 +59,11 @@ pub struct SizeTold {
     pub width: usize,
     /// Pixels down.
     pub height: usize,
+}
+
+impl SizeTold {
+    /// Of a photograph.
+    pub fn of(image: &Bgr) -> Self {
+        Self { width: image.width(), height: image.height() }
+    }
 }

@@ -3,5 +3,6 @@
 #![allow(clippy::unwrap_used, reason = "tests")]
 
 mod incident;
+mod inspect;
 mod stateless;
 mod support;

@@ -1,0 +1,278 @@
+//! The parts of what `/inspect` answers.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use likeness::image::Bgr;
+use likeness::liveness::{Liveness, Thresholds};
+use likeness::net::{SpoofV1Se, SpoofV2, facenet512};
+use likeness::quality::{Quality, Unfit};
+use likeness::verdict::Verdict;
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use super::detect::FaceAnswer;
+use super::liveness::message;
+use super::told::{BoxTold, SizeTold};
+use crate::app::ModelTold;
+use crate::draw;
+use crate::held::{Networks, State};
+use crate::look::{Timings, round};
+use crate::models::ROLES;
+use crate::problem::Problem;
+
+/// The form.
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "only described")]
+pub struct InspectForm {
+    /// JPEG, PNG or WebP.
+    #[schema(value_type = String, format = Binary)]
+    file: Vec<u8>,
+    /// A second photograph, to be compared with the first.
+    #[schema(value_type = Option<String>, format = Binary)]
+    file2: Option<Vec<u8>>,
+}
+
+/// The answer.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct InspectAnswer {
+    /// One or two.
+    pub photographs: Vec<PhotographTold>,
+    /// Null with one photograph, without a face in both, or without the embedder.
+    pub comparison: Option<CompareTold>,
+    /// The networks that are not held: what they would have told is null.
+    pub missing: Vec<Missing>,
+    /// Which weights answered.
+    pub model: ModelTold,
+}
+
+/// One photograph.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct PhotographTold {
+    /// The field that it came in.
+    pub field: &'static str,
+    /// The photograph, upright.
+    pub image_dimensions: SizeTold,
+    /// `exact` or `fast`: how faces were looked for.
+    pub detection: &'static str,
+    /// Every face, the surest first; at most 50.
+    pub faces: Vec<FaceAnswer>,
+    /// The face that counts, as a place in `faces`.
+    pub subject: Option<usize>,
+    /// Why no face counts.
+    pub unfit: Option<UnfitTold>,
+    /// How good the face's picture is.
+    pub quality: Option<QualityTold>,
+    /// What both liveness networks saw and said; null where one is not held.
+    pub liveness: Option<LivenessTold>,
+    /// What the embedder saw; null where it is not held.
+    pub embedder: Option<EmbedderTold>,
+    /// Milliseconds by stage.
+    pub timing_ms: Timings,
+}
+
+/// Why no face counts: the code that another route would answer.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct UnfitTold {
+    error_code: &'static str,
+    message: String,
+}
+
+impl UnfitTold {
+    /// As other routes tell it.
+    pub fn of(unfit: Unfit) -> Self {
+        Self { error_code: Problem::from(unfit).code().name(), message: unfit.to_string() }
+    }
+}
+
+/// What was measured in a face's box.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct QualityTold {
+    /// 0 to 100.
+    score: f64,
+    /// Variance of the Laplacian.
+    blur: f64,
+    /// Mean of the grey values, 0 to 255.
+    light: f64,
+    /// Pixels of the shorter side.
+    side: i64,
+}
+
+impl QualityTold {
+    /// Rounded.
+    pub fn of(quality: &Quality) -> Self {
+        let Quality { blur, light, side } = *quality;
+        Self { score: round(quality.score(), 2), blur: round(blur, 2), light: round(light, 2), side }
+    }
+}
+
+/// Live, spoof or neither, with both networks' reasons.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct LivenessTold {
+    /// `live`, `spoof` or `indeterminate`.
+    verdict: &'static str,
+    /// Why indeterminate.
+    doubt: Option<&'static str>,
+    /// For a person.
+    message: String,
+    /// The mean probability of a real face.
+    live_probability: f64,
+    /// Where the lines are.
+    thresholds: LinesTold,
+    /// The networks of scale 2.7 and 4.0.
+    networks: [SightTold; 2],
+}
+
+/// Where the lines between live and spoof are.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct LinesTold {
+    /// Live from here on.
+    live: f64,
+    /// Spoof up to here.
+    spoof: f64,
+    /// Neither network alone gives a live face less.
+    each: f64,
+    /// The crop of scale 2.7 is at least this many times the box.
+    context: f64,
+}
+
+/// What one liveness network saw and said.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct SightTold {
+    /// Its weight file.
+    file: String,
+    /// How many times the face's box it is to see.
+    scale: f64,
+    /// How many times it saw: less where the photograph ends.
+    scale_seen: f64,
+    /// What it saw of the photograph.
+    area: BoxTold,
+    /// The 80 x 80 pixels that it saw: a PNG as a data URI.
+    crop: String,
+    /// Its probabilities: a fake, a real face, another fake.
+    probabilities: [f64; 3],
+}
+
+impl LivenessTold {
+    /// Of a judgement on a face of this photograph.
+    ///
+    /// # Errors
+    /// A crop can't be encoded.
+    pub fn of(judged: &Liveness, image: &Bgr, files: [String; 2], lines: &Thresholds) -> Result<Self, Problem> {
+        let sight = judged.sight();
+        let doubt = judged.doubt().map(|doubt| doubt.code());
+        let scales = [SpoofV2::SCALE, SpoofV1Se::SCALE];
+        let mut networks = Vec::new();
+        for (at, file) in files.into_iter().enumerate() {
+            let crop = &sight.crops()[at];
+            let ([x, y], [right, bottom]) = (crop.first, crop.last);
+            networks.push(SightTold {
+                file,
+                scale: scales[at],
+                scale_seen: round(crop.scale, 3),
+                area: BoxTold { x, y, width: right - x + 1, height: bottom - y + 1 },
+                crop: data_uri(&crop.pixels(image))?,
+                probabilities: sight.softmax()[at].map(|part| round(f64::from(part), 6)),
+            });
+        }
+        let Ok(networks) = networks.try_into() else { unreachable!("one for each file") };
+        let Thresholds { live, spoof, each, context } = *lines;
+        Ok(Self {
+            verdict: judged.name(),
+            doubt,
+            message: message(judged),
+            live_probability: round(sight.live_probability(), 6),
+            thresholds: LinesTold { live, spoof, each, context },
+            networks,
+        })
+    }
+}
+
+/// What the embedder saw.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct EmbedderTold {
+    /// Its weight file.
+    file: String,
+    /// The 160 x 160 pixels that it saw, rounded to 8 bits: a PNG as a data URI.
+    face: String,
+    /// How many numbers it gave. They stay here.
+    embedding_dimension: usize,
+}
+
+impl EmbedderTold {
+    /// Of what it took: pixels from 0 to 1.
+    ///
+    /// # Errors
+    /// They can't be encoded.
+    pub fn of(input: &[f32], file: String) -> Result<Self, Problem> {
+        let bytes = input.iter().map(|part| (part * 255.0).round() as u8).collect();
+        let face = Bgr::new(facenet512::SIDE, facenet512::SIDE, bytes);
+        let face = face.ok_or_else(|| Problem::internal(&"what the embedder saw is no square"))?;
+        Ok(Self { file, face: data_uri(&face)?, embedding_dimension: facenet512::LENGTH })
+    }
+}
+
+fn data_uri(image: &Bgr) -> Result<String, Problem> {
+    let png = draw::encode(image).map_err(|why| Problem::internal(&why))?;
+    Ok(format!("data:image/png;base64,{}", STANDARD.encode(png)))
+}
+
+/// Two photographs' faces, compared.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct CompareTold {
+    /// The cosine distance.
+    distance: f64,
+    /// A match is below it.
+    threshold: f64,
+    /// Whether it is.
+    matched: bool,
+    /// `accept`, `review` or `reject`; null where liveness was not judged.
+    verdict: Option<&'static str>,
+    /// Why not accepted.
+    reasons: Vec<ReasonTold>,
+}
+
+/// Why not accepted.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct ReasonTold {
+    /// A stable word.
+    code: &'static str,
+    /// For a person.
+    message: String,
+}
+
+impl CompareTold {
+    /// Of a distance and what was decided.
+    pub fn of(distance: f64, threshold: f64, verdict: Option<&Verdict>) -> Self {
+        let reasons = verdict.map_or(&[][..], Verdict::reasons).iter();
+        let reasons = reasons.map(|reason| ReasonTold { code: reason.code(), message: reason.to_string() });
+        let (matched, verdict) = (distance < threshold, verdict.map(Verdict::name));
+        Self { distance, threshold, matched, verdict, reasons: reasons.collect() }
+    }
+}
+
+/// A network that is not held.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct Missing {
+    /// `detector`, `liveness_2_7`, `liveness_4_0`, `embedder`.
+    role: &'static str,
+    /// Its weight file.
+    file: String,
+    /// `loading`, or `missing_or_wrong`.
+    reason: &'static str,
+}
+
+impl Missing {
+    /// All that are not held.
+    pub fn of(networks: &Networks) -> Vec<Self> {
+        let missing = |role: crate::models::Role| {
+            let known = &networks.roles[role.at()];
+            let reason = match known.state {
+                State::Held { .. } => return None,
+                State::Loading => "loading",
+                State::Missing(_) => "missing_or_wrong",
+            };
+            Some(Self { role: role.key(), file: known.file.clone(), reason })
+        };
+        ROLES.into_iter().filter_map(missing).collect()
+    }
+}
