@@ -12,7 +12,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 #[cfg(feature = "full")]
 pub use fetch::{Adopt, Bounds, FETCHED, Fetch, Fetching, Pin};
 #[cfg(feature = "full")]
-pub use image::{Pull, Push, Weights};
+pub use image::{Export, Import, Pull, Push, Trust, Weights};
 
 /// Model weights that are always there, always the right bytes, under any privilege.
 #[derive(Debug, Parser)]
@@ -54,6 +54,12 @@ pub enum Command {
     /// Bring every pinned file from an image into a store; mend damaged ones by chunks
     #[cfg(feature = "full")]
     Pull(Pull),
+    /// Write the weights, or a whole service, as one image archive
+    #[cfg(feature = "full")]
+    Export(Export),
+    /// Bring every pinned file from an image archive into a store
+    #[cfg(feature = "full")]
+    Import(Import),
     /// In the full build only: write a weight into the lock file
     #[cfg(not(feature = "full"))]
     #[command(disable_help_flag = true)]
@@ -78,6 +84,14 @@ pub enum Command {
     #[cfg(not(feature = "full"))]
     #[command(disable_help_flag = true)]
     Pull(Elsewhere),
+    /// In the full build only: write an image archive
+    #[cfg(not(feature = "full"))]
+    #[command(disable_help_flag = true)]
+    Export(Elsewhere),
+    /// In the full build only: bring the weights from an image archive
+    #[cfg(not(feature = "full"))]
+    #[command(disable_help_flag = true)]
+    Import(Elsewhere),
 }
 
 // A command of the full build, whatever its arguments. Doc comments of argument structs would

@@ -62,7 +62,7 @@ pub struct Failure {
 #[cfg(not(feature = "full"))]
 pub fn not_in_this_build() -> Failure {
     Failure::new(Exit::NotInThisBuild, "this is the entrypoint build: it has run, heal, verify, status and doctor")
-        .hint("pin, adopt, fetch, bake, push and pull are in the full build (`cargo build --release -p ballast-cli`), for build machines")
+        .hint("pin, adopt, fetch, bake, push, pull, export and import are in the full build, for build machines: `cargo build --release -p ballast-cli`")
 }
 
 impl Failure {

@@ -64,13 +64,19 @@ extern "C" fn entry() -> c_int {
         Command::Push(args) => command::push(&args),
         #[cfg(feature = "full")]
         Command::Pull(args) => command::pull(&args),
+        #[cfg(feature = "full")]
+        Command::Export(args) => command::export(&args),
+        #[cfg(feature = "full")]
+        Command::Import(args) => command::import(&args),
         #[cfg(not(feature = "full"))]
         Command::Pin(_)
         | Command::Adopt(_)
         | Command::Fetch(_)
         | Command::Bake(_)
         | Command::Push(_)
-        | Command::Pull(_) => Err(exit::not_in_this_build()),
+        | Command::Pull(_)
+        | Command::Export(_)
+        | Command::Import(_) => Err(exit::not_in_this_build()),
     };
     let exit = match done {
         Ok(()) => Exit::Success,

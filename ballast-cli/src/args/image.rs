@@ -20,6 +20,12 @@ pub struct Weights {
     /// The architecture that the image says it is for
     #[arg(long, value_name = "NAME", default_value = "amd64")]
     pub architecture: String,
+    /// The whole service image that this file describes, instead of the weights alone
+    #[arg(long, value_name = "FILE", num_args = 0..=1, require_equals = true, default_missing_value = "image.toml")]
+    pub image: Option<PathBuf>,
+    /// Take a file of the description from elsewhere, or add one that it does not have
+    #[arg(long = "file", value_name = "PATH=FROM", requires = "image")]
+    pub files: Vec<String>,
 }
 
 #[derive(Debug, Args)]
@@ -44,6 +50,8 @@ pub struct Pull {
     #[command(flatten)]
     pub file: LockFile,
     #[command(flatten)]
+    pub trust: Trust,
+    #[command(flatten)]
     pub fetching: Fetching,
     /// Files at a time
     #[arg(long, value_name = "N", default_value_t = 4)]
@@ -51,4 +59,39 @@ pub struct Pull {
     /// Speak http, unencrypted, to a host that is not this machine
     #[arg(long)]
     pub plain_http: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct Export {
+    /// The archive that is written
+    pub file: PathBuf,
+    #[command(flatten)]
+    pub weights: Weights,
+    /// What loaders call the image [default: models:latest, else as image.toml says]
+    #[arg(long, value_name = "NAME:TAG")]
+    pub name: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub struct Import {
+    /// The archive
+    pub archive: PathBuf,
+    #[command(flatten)]
+    pub file: LockFile,
+    #[command(flatten)]
+    pub trust: Trust,
+    /// The store that is filled
+    #[arg(long, value_name = "DIR", default_value = FETCHED)]
+    pub into: PathBuf,
+    /// Files at a time
+    #[arg(long, value_name = "N", default_value_t = 4)]
+    pub jobs: usize,
+}
+
+// What to believe where there is no lock file yet.
+#[derive(Debug, Args)]
+pub struct Trust {
+    /// Begin the lock file with the image's own: a first trust
+    #[arg(long)]
+    pub first_trust: bool,
 }

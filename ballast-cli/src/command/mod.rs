@@ -8,8 +8,12 @@ mod bake;
 mod book;
 mod doctor;
 #[cfg(feature = "full")]
+mod export;
+#[cfg(feature = "full")]
 mod fetch;
 mod heal;
+#[cfg(feature = "full")]
+mod import;
 #[cfg(feature = "full")]
 mod pin;
 #[cfg(feature = "full")]
@@ -25,8 +29,12 @@ pub use adopt::adopt;
 pub use bake::bake;
 pub use doctor::doctor;
 #[cfg(feature = "full")]
+pub use export::export;
+#[cfg(feature = "full")]
 pub use fetch::fetch;
 pub use heal::{app, check_pins, guarded, heal, run, target};
+#[cfg(feature = "full")]
+pub use import::import;
 #[cfg(feature = "full")]
 pub use pin::pin;
 #[cfg(feature = "full")]

@@ -1,14 +1,19 @@
 //! `pull`: every pinned file from an image into a store. The tag is resolved once; damaged files are
 //! mended by chunks.
 
+use std::fs::OpenOptions;
+use std::io::Write as _;
+use std::path::PathBuf;
 use std::time::Instant;
 
-use crate::args::{Place, Pull};
+use ballast::lock::Lock;
+
+use crate::args::{LockFile, Place, Pull, Trust};
 use crate::command::fetch::{bring, ca_file, limits};
 use crate::exit::{Exit, Failure};
-use crate::image::Picture;
+use crate::image::{Measured, Picture};
 use crate::print::{self, Progress};
-use crate::setting::Setting;
+use crate::setting::{self, Setting};
 use crate::source::Sources;
 use crate::source::registry::Registry;
 
@@ -18,8 +23,10 @@ use crate::source::registry::Registry;
 /// [`Exit::FetchFailed`] with the registry's fault, or that of each required file.
 pub fn pull(args: &Pull) -> Result<(), Failure> {
     let start = Instant::now();
-    let place = Place { file: args.file.clone(), store: None, baked: None };
-    let setting = Setting::read(&place)?;
+    if !args.trust.first_trust {
+        // Nothing is asked of anybody where there is no lock file.
+        held(&args.file)?;
+    }
     let bounds = &args.fetching.bounds;
     let usage = |why| Failure::new(Exit::Usage, why);
     let mut registry = Registry::new(&args.source, limits(bounds), ca_file(bounds), args.plain_http).map_err(usage)?;
@@ -29,6 +36,45 @@ pub fn pull(args: &Pull) -> Result<(), Failure> {
     let manifest = registry.resolve(&line).map_err(failed)?;
     print::remark(&format!("{} is\n  {}", args.source, registry.name()));
     let picture = Picture::open(Box::new(registry), &manifest).map_err(failed)?;
+    let setting = setting_for(&args.file, &args.trust, &picture, &manifest)?;
     let sources = Sources::only(picture, limits(bounds)).map_err(usage)?;
     bring(&setting, &sources, &args.fetching.into, args.jobs, start)
+}
+
+/// The lock file at hand; or, where a first trust was asked for, one that begins as the image's own.
+///
+/// # Errors
+/// Those of the lock file; a first trust where there is one already.
+pub fn setting_for(file: &LockFile, trust: &Trust, picture: &Picture, manifest: &[u8]) -> Result<Setting, Failure> {
+    if trust.first_trust {
+        begin_lock(file, picture, manifest)?;
+    }
+    held(file)
+}
+
+fn held(file: &LockFile) -> Result<Setting, Failure> {
+    let setting = Setting::read(&Place { file: file.clone(), store: None, baked: None });
+    setting.map_err(|failure| match (failure.exit, &failure.hint) {
+        (Exit::BadLock, Some(hint)) => {
+            let hint = format!("{hint}, or begin one with the image's own: --first-trust");
+            failure.hint(hint)
+        }
+        _ => failure,
+    })
+}
+
+fn begin_lock(file: &LockFile, picture: &Picture, manifest: &[u8]) -> Result<(), Failure> {
+    let path = file.lock.clone().unwrap_or_else(|| PathBuf::from("weights.lock"));
+    let refused = |why: String| Failure::new(Exit::BadLock, format!("--first-trust: {}: {why}", path.display()));
+    if let Ok(there) = setting::lock_path(file.lock.as_deref()) {
+        return Err(refused(format!("there is a lock file already: {}", there.display())));
+    }
+    let text = std::str::from_utf8(picture.lock()).map_err(|why| refused(why.to_string()))?;
+    Lock::parse(text).map_err(|why| refused(why.to_string()))?;
+    let failed = |error: std::io::Error| refused(error.to_string());
+    let mut new = OpenOptions::new().write(true).create_new(true).open(&path).map_err(failed)?;
+    new.write_all(picture.lock()).and_then(|()| new.sync_all()).map_err(failed)?;
+    let digest = Measured::of(manifest).digest;
+    print::remark(&format!("{}: a first trust, from the image\n  sha256:{digest}", path.display()));
+    Ok(())
 }

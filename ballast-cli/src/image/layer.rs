@@ -165,14 +165,15 @@ impl Write for Meter {
 }
 
 /// Bytes that must be those that were measured: its end is reached only if they were.
-struct Checked<R> {
+pub struct Checked<R> {
     from: R,
     expected: Measured,
     meter: Option<Meter>,
 }
 
 impl<R: Read> Checked<R> {
-    fn new(from: R, expected: Measured) -> Self {
+    /// Bytes that are not checked yet.
+    pub fn new(from: R, expected: Measured) -> Self {
         Self { from, expected, meter: Some(Meter::default()) }
     }
 }

@@ -3,8 +3,10 @@
 //! Promise: the same input gives the same manifest digest, on any day and machine. What is read
 //! is judged by digests; a weight's bytes by the lock file's pin alone. No sockets here.
 
+pub mod archive;
 pub mod layer;
 pub mod picture;
+pub mod service;
 pub mod weights;
 
 use std::io;

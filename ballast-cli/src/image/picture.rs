@@ -59,6 +59,7 @@ pub struct Picture {
     blobs: Box<dyn Blobs>,
     layers: Vec<Blob>,
     index: Index,
+    lock: Vec<u8>,
 }
 
 impl Picture {
@@ -72,13 +73,18 @@ impl Picture {
             Fault::BadImage(format!("no layer is titled {BALLAST:?}: `ballast push` or `ballast export` makes one"))
         })?;
         let bytes = whole(&*blobs, small, SMALL)?;
-        let index = index_in(&bytes)?;
-        Ok(Self { blobs, layers, index })
+        let (index, lock) = small_layer(&bytes)?;
+        Ok(Self { blobs, layers, index, lock })
     }
 
     /// How it is called.
     pub fn label(&self) -> String {
         self.blobs.label()
+    }
+
+    /// The lock file that it was made from.
+    pub fn lock(&self) -> &[u8] {
+        &self.lock
     }
 
     /// Takes a weight, going on from what the sink has, with what is good of the file that is there.
@@ -187,19 +193,23 @@ fn wrong_blob(blob: &Blob, found: Digest) -> Fault {
     Fault::WrongBlob { expected: blob.measured.digest, found }
 }
 
-/// The index out of the small layer's archive.
-fn index_in(bytes: &[u8]) -> Result<Index, Fault> {
-    let bad = |why: String| Fault::BadImage(format!("the layer {BALLAST}: {why}"));
+/// Index and lock file out of the small layer's archive.
+fn small_layer(bytes: &[u8]) -> Result<(Index, Vec<u8>), Fault> {
+    let bad = |why: &dyn std::fmt::Display| Fault::BadImage(format!("the layer {BALLAST}: {why}"));
+    let (mut index, mut lock) = (None, None);
     let mut archive = tar::Archive::new(bytes);
-    for entry in archive.entries().map_err(|error| bad(error.to_string()))? {
-        let mut entry = entry.map_err(|error| bad(error.to_string()))?;
-        if entry.path_bytes().ends_with(INDEX.as_bytes()) {
-            let mut content = Vec::new();
-            entry.read_to_end(&mut content).map_err(|error| bad(error.to_string()))?;
-            return Index::from_bytes(&content).map_err(|why| bad(why.to_string()));
+    for entry in archive.entries().map_err(|error| bad(&error))? {
+        let mut entry = entry.map_err(|error| bad(&error))?;
+        let path = String::from_utf8_lossy(&entry.path_bytes()).into_owned();
+        let mut content = Vec::new();
+        entry.read_to_end(&mut content).map_err(|error| bad(&error))?;
+        if path.ends_with(INDEX) {
+            index = Some(Index::from_bytes(&content).map_err(|why| bad(&why))?);
+        } else if path.ends_with("weights.lock") {
+            lock = Some(content);
         }
     }
-    Err(bad("expected an index, found none".into()))
+    index.zip(lock).ok_or_else(|| bad(&"expected an index and a lock file"))
 }
 
 /// What comes before the one file of a layer.

@@ -45,7 +45,7 @@ pub struct World {
 
 impl World {
     pub fn new(weights: &[(&str, Vec<u8>)]) -> Self {
-        Self::of(weights, "owner = \"100:101\"\n")
+        Self::of(weights, "owner = \"100:101\"\nenv = \"MODEL_HOME\"\n")
     }
 
     pub fn of(weights: &[(&str, Vec<u8>)], store: &str) -> Self {

@@ -1,0 +1,201 @@
+//! One file that holds an image: an OCI layout in a tar archive, with the lock file beside it, and
+//! the `manifest.json` that `docker load` looks for.
+//!
+//! Promise: the same image gives the same bytes. What is read is held against its digest before
+//! anything of it is used.
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::{self, BufWriter, Read as _, Write};
+use std::os::unix::fs::FileExt;
+use std::path::{Path, PathBuf};
+
+use ballast::digest::Digest;
+use oci_spec::image::{ImageIndex, ImageIndexBuilder, ImageManifest, MediaType};
+use serde_json::json;
+use tar::{Builder, EntryType};
+
+use super::layer::{Checked, Meter, ROOT, header, open};
+use super::picture::Take;
+use super::{Blob, Blobs, Image, Layer, Measured, descriptor, json};
+use crate::source::Fault;
+
+/// The annotation by which tools find an image in a layout.
+const REF_NAME: &str = "org.opencontainers.image.ref.name";
+/// The lock file's copy, for people.
+const LOCK: &str = "weights.lock";
+const PIECE: usize = 256 << 10;
+/// A description is no longer than this.
+const LONGEST: u64 = 4 << 20;
+/// An archive of more entries is none of ours.
+const MOST: usize = 4096;
+
+/// Writes an archive.
+///
+/// # Errors
+/// A file that can't be read or has changed since it was measured, and those of the target.
+pub fn write(image: &Image, name: &str, lock: &[u8], out: impl Write) -> io::Result<()> {
+    let mut tar = Builder::new(BufWriter::with_capacity(PIECE, out));
+    let tag = name.rsplit_once(':').map_or(name, |(_, tag)| tag);
+    let found = Measured::of(&image.manifest);
+    let index = ImageIndexBuilder::default()
+        .schema_version(2u32)
+        .media_type(MediaType::ImageIndex)
+        .manifests([descriptor(MediaType::ImageManifest, found, Some((REF_NAME, tag)))?])
+        .build()
+        .map_err(io::Error::other)?;
+    let config = Measured::of(&image.config);
+    let paths: Vec<_> = image.layers.iter().map(|(_, measured)| blob_path(measured.digest)).collect();
+    let docker = json!([{ "Config": blob_path(config.digest), "RepoTags": [name], "Layers": paths }]);
+    file(&mut tar, "oci-layout", &json(&json!({ "imageLayoutVersion": "1.0.0" }))?)?;
+    file(&mut tar, "index.json", &json(&index)?)?;
+    file(&mut tar, "manifest.json", &json(&docker)?)?;
+    file(&mut tar, LOCK, lock)?;
+    file(&mut tar, &blob_path(found.digest), &image.manifest)?;
+    file(&mut tar, &blob_path(config.digest), &image.config)?;
+    for (layer, measured) in &image.layers {
+        append_layer(&mut tar, layer, *measured)?;
+    }
+    tar.into_inner()?.flush()
+}
+
+fn blob_path(digest: Digest) -> String {
+    format!("blobs/sha256/{digest}")
+}
+
+fn file(tar: &mut Builder<impl Write>, path: &str, bytes: &[u8]) -> io::Result<()> {
+    tar.append_data(&mut header(EntryType::Regular, 0o644, ROOT, bytes.len() as u64), path, bytes)
+}
+
+/// The layer is written by a thread of its own, and held against its digest on the way.
+fn append_layer(tar: &mut Builder<impl Write>, layer: &Layer, measured: Measured) -> io::Result<()> {
+    let mut header = header(EntryType::Regular, 0o644, ROOT, measured.size);
+    let (reader, writer) = io::pipe()?;
+    std::thread::scope(|scope| {
+        let written = scope.spawn(move || layer.write(BufWriter::with_capacity(PIECE, writer))?.flush());
+        let appended = tar.append_data(&mut header, blob_path(measured.digest), Checked::new(reader, measured));
+        // What the layer met is the cause of what the archive met.
+        written.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)).and(appended)
+    })
+}
+
+/// An archive that was opened, every blob of its image verified.
+pub struct Archive {
+    path: PathBuf,
+    file: File,
+    places: BTreeMap<Digest, (u64, u64)>,
+    /// The manifest's bytes.
+    pub manifest: Vec<u8>,
+    /// The lock file that lies beside the layout.
+    pub lock: Option<Vec<u8>>,
+}
+
+impl Archive {
+    /// Opens an archive of one image, and verifies every blob that its manifest names.
+    ///
+    /// # Errors
+    /// No archive of one image, or a blob of other bytes than its digest says.
+    pub fn open(path: &Path) -> Result<Self, Fault> {
+        let file = open(path).map_err(unreadable)?;
+        let (places, mut small) = places(&file).map_err(|error| bad("the archive", &error))?;
+        let mut archive = Self { path: path.to_owned(), file, places, manifest: Vec::new(), lock: small.remove(LOCK) };
+        let index =
+            small.remove("index.json").ok_or_else(|| Fault::BadImage("expected index.json, found none".into()))?;
+        let index: ImageIndex = serde_json::from_slice(&index).map_err(|error| bad("index.json", &error))?;
+        let [only] = index.manifests().as_slice() else {
+            return Err(Fault::BadImage(format!("expected one image, found {}", index.manifests().len())));
+        };
+        let named = measured(only)?;
+        if named.size > LONGEST {
+            return Err(Fault::TooLong { most: LONGEST });
+        }
+        let blob = Blob { title: "the manifest".into(), measured: named, plain: true };
+        let mut bytes = Vec::new();
+        archive.verify(&blob, |piece| bytes.extend_from_slice(piece))?;
+        let manifest: ImageManifest = serde_json::from_slice(&bytes).map_err(|error| bad("the manifest", &error))?;
+        for part in manifest.layers().iter().chain([manifest.config()]) {
+            let blob = Blob { title: part.digest().to_string(), measured: measured(part)?, plain: true };
+            archive.verify(&blob, |_| {})?;
+        }
+        archive.manifest = bytes;
+        Ok(archive)
+    }
+
+    fn verify(&self, blob: &Blob, mut each: impl FnMut(&[u8])) -> Result<(), Fault> {
+        let mut meter = Meter::default();
+        self.read(blob, 0, blob.measured.size, &mut |piece| {
+            each(piece);
+            meter.write_all(piece).map_err(unreadable)
+        })?;
+        match meter.measured().digest {
+            found if found == blob.measured.digest => Ok(()),
+            found => Err(Fault::WrongBlob { expected: blob.measured.digest, found }),
+        }
+    }
+}
+
+impl Blobs for Archive {
+    fn read(&self, blob: &Blob, from: u64, to: u64, take: Take) -> Result<(), Fault> {
+        let digest = blob.measured.digest;
+        let place = self.places.get(&digest).filter(|(_, size)| *size == blob.measured.size);
+        let (start, _) = place.ok_or_else(|| Fault::NotFound(format!("no blob {digest} of that length")))?;
+        let (mut buffer, mut at) = (vec![0; PIECE], from);
+        while at < to {
+            let want = usize::try_from(to - at).unwrap_or(PIECE).min(PIECE);
+            match self.file.read_at(&mut buffer[..want], start + at).map_err(unreadable)? {
+                0 => return Err(Fault::Cut { got: at, of: Some(to) }),
+                got => {
+                    take(&buffer[..got])?;
+                    at += got as u64;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn label(&self) -> String {
+        self.path.display().to_string()
+    }
+}
+
+type Places = BTreeMap<Digest, (u64, u64)>;
+type Small = BTreeMap<String, Vec<u8>>;
+
+/// Where each blob lies, and the short files beside them.
+fn places(file: &File) -> io::Result<(Places, Small)> {
+    let (mut places, mut small) = (Places::new(), Small::new());
+    let mut tar = tar::Archive::new(file);
+    for (count, entry) in tar.entries_with_seek()?.enumerate() {
+        let mut entry = entry?;
+        if count == MOST {
+            return Err(io::Error::new(io::ErrorKind::InvalidData, format!("expected at most {MOST} entries")));
+        }
+        let path = String::from_utf8_lossy(&entry.path_bytes()).trim_start_matches("./").to_owned();
+        let digest = path.strip_prefix("blobs/sha256/").and_then(|hex| Digest::parse(hex).ok());
+        if let Some(digest) = digest {
+            places.insert(digest, (entry.raw_file_position(), entry.size()));
+        } else if entry.header().entry_type().is_file() && entry.size() <= LONGEST {
+            let mut bytes = Vec::new();
+            entry.read_to_end(&mut bytes)?;
+            small.insert(path, bytes);
+        }
+    }
+    Ok((places, small))
+}
+
+fn measured(of: &oci_spec::image::Descriptor) -> Result<Measured, Fault> {
+    let text = of.digest().to_string();
+    let digest = Digest::parse(&text).map_err(|_| Fault::BadImage(format!("expected sha256, found {text}")))?;
+    Ok(Measured { digest, size: of.size() })
+}
+
+fn bad(what: &str, why: &dyn std::fmt::Display) -> Fault {
+    Fault::BadImage(format!("{what}: {why}"))
+}
+
+fn unreadable(error: io::Error) -> Fault {
+    match error.kind() {
+        io::ErrorKind::NotFound => Fault::NotFound("no such file".into()),
+        _ => Fault::Unreadable(error.to_string()),
+    }
+}

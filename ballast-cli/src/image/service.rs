@@ -1,0 +1,192 @@
+//! `image.toml`: a whole service image in a few lines: its files and directories, how it starts, and
+//! the weights of the lock file where the lock file says that the baked layer is.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use ballast::plan::Ids;
+use oci_spec::image::{Config, ConfigBuilder};
+use serde::Deserialize;
+
+use super::layer::{Content, Meter, ROOT, open};
+use super::weights::{Layout, layers};
+use super::{Image, Layer};
+use crate::exit::{Exit, Failure};
+use crate::setting::Setting;
+
+/// Where the lock file lies in a service image: the first place where it is looked for.
+const LOCK: &str = "etc/ballast/weights.lock";
+/// The title of the layer of the service's own files.
+const TITLE: &str = "service";
+
+/// The description.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Service {
+    /// What loaders call it.
+    pub name: String,
+    user: String,
+    #[serde(default)]
+    entrypoint: Vec<String>,
+    #[serde(default)]
+    cmd: Vec<String>,
+    #[serde(default)]
+    env: BTreeMap<String, String>,
+    #[serde(default)]
+    expose: Vec<String>,
+    workdir: Option<String>,
+    #[serde(default)]
+    labels: BTreeMap<String, String>,
+    #[serde(default, rename = "dir")]
+    dirs: Vec<Dir>,
+    #[serde(default, rename = "file")]
+    files: Vec<Given>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Dir {
+    path: String,
+    #[serde(default = "shared")]
+    mode: String,
+    owner: Option<String>,
+}
+
+/// A file: taken from this machine, or written here.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Given {
+    path: String,
+    from: Option<PathBuf>,
+    text: Option<String>,
+    #[serde(default = "read_only")]
+    mode: String,
+    owner: Option<String>,
+}
+
+fn shared() -> String {
+    "0755".into()
+}
+
+fn read_only() -> String {
+    "0444".into()
+}
+
+impl Service {
+    /// Reads a description; the paths of its files begin where it lies.
+    ///
+    /// # Errors
+    /// [`Exit::Usage`] with line and column.
+    pub fn read(path: &Path) -> Result<Self, Failure> {
+        let failed = |why: String| Failure::new(Exit::Usage, format!("{}: {why}", path.display()));
+        let text = fs::read_to_string(path).map_err(|error| failed(error.to_string()))?;
+        let mut service: Self = toml::from_str(&text).map_err(|error| failed(error.to_string().trim_end().into()))?;
+        let root = path.parent().unwrap_or(Path::new("."));
+        for file in &mut service.files {
+            file.from = file.from.take().map(|from| root.join(from));
+        }
+        Ok(service)
+    }
+
+    /// Takes a file from elsewhere than the description says, or one that it does not have: root's,
+    /// 0444. Written `PATH=FROM`.
+    ///
+    /// # Errors
+    /// A word that is no such pair.
+    pub fn take(&mut self, given: &str) -> Result<(), Failure> {
+        let Some((path, from)) = given.split_once('=') else {
+            return Err(Failure::new(Exit::Usage, format!("expected --file PATH=FROM, found {given:?}")));
+        };
+        let there = self.files.iter().position(|file| file.path == path);
+        let mode = there.map_or_else(read_only, |at| self.files[at].mode.clone());
+        let owner = there.and_then(|at| self.files.remove(at).owner);
+        self.files.push(Given { path: path.into(), from: Some(from.into()), text: None, mode, owner });
+        Ok(())
+    }
+
+    /// The image: lock file and index, the weights, and last the service's own files, which change
+    /// most often.
+    ///
+    /// # Errors
+    /// [`Exit::WeightsMissing`], or a description that makes no sense.
+    pub fn image(&self, setting: &Setting, from: &[PathBuf], owner: Ids, arch: &str) -> Result<Image, Failure> {
+        let baked = setting.baked.as_deref().and_then(Path::to_str).ok_or_else(|| {
+            Failure::new(Exit::BadLock, "the lock file names no baked layer")
+                .hint("[store] baked = \"/opt/baked-models\" says where the weights lie in the image")
+        })?;
+        let root = format!("{}/", baked.trim_matches('/'));
+        let mut layers = layers(setting, from, &Layout { root: &root, owner, lock: LOCK })?;
+        layers.push(self.layer().map_err(|why| Failure::new(Exit::Usage, format!("the image: {why}")))?);
+        let image = Image::new(layers, arch, self.config().map_err(|why| Failure::new(Exit::Usage, why))?);
+        image.map_err(|error| Failure::new(Exit::FetchFailed, format!("the image: {error}")))
+    }
+
+    fn layer(&self) -> Result<Layer, String> {
+        let mut layer = Layer::new(TITLE);
+        let mut dirs: Vec<_> = self.dirs.iter().collect();
+        // A directory before what lies in it: else it would be there already, as any other.
+        dirs.sort_by(|one, other| one.path.cmp(&other.path));
+        for dir in dirs {
+            layer.add(inner(&dir.path)?, mode(&dir.mode)?, owner(dir.owner.as_ref())?, Content::Directory)?;
+        }
+        let mut files: Vec<_> = self.files.iter().collect();
+        files.sort_by(|one, other| one.path.cmp(&other.path));
+        for file in files {
+            let content = file.content().map_err(|why| format!("{}: {why}", file.path))?;
+            layer.add(inner(&file.path)?, mode(&file.mode)?, owner(file.owner.as_ref())?, content)?;
+        }
+        Ok(layer)
+    }
+
+    fn config(&self) -> Result<Config, String> {
+        let mut config = ConfigBuilder::default()
+            .user(self.user.clone())
+            .env(self.env.iter().map(|(name, value)| format!("{name}={value}")).collect::<Vec<_>>())
+            .working_dir(self.workdir.clone().unwrap_or_else(|| "/".into()));
+        if !self.entrypoint.is_empty() {
+            config = config.entrypoint(self.entrypoint.clone());
+        }
+        if !self.cmd.is_empty() {
+            config = config.cmd(self.cmd.clone());
+        }
+        if !self.expose.is_empty() {
+            config = config.exposed_ports(self.expose.clone());
+        }
+        if !self.labels.is_empty() {
+            config = config.labels(self.labels.clone().into_iter().collect::<std::collections::HashMap<_, _>>());
+        }
+        config.build().map_err(|error| error.to_string())
+    }
+}
+
+impl Given {
+    fn content(&self) -> Result<Content, String> {
+        match (&self.from, &self.text) {
+            (Some(from), None) => {
+                let told = |error: std::io::Error| error.to_string();
+                let mut meter = Meter::default();
+                std::io::copy(&mut open(from).map_err(told)?, &mut meter).map_err(told)?;
+                Ok(Content::File(from.clone(), meter.measured()))
+            }
+            (None, Some(text)) => Ok(Content::Bytes(text.clone().into_bytes())),
+            _ => Err("expected either `from` or `text`".into()),
+        }
+    }
+}
+
+/// A path as a layer writes it.
+fn inner(path: &str) -> Result<&str, String> {
+    path.strip_prefix('/').ok_or_else(|| format!("expected an absolute path, found {path:?}"))
+}
+
+fn mode(text: &str) -> Result<u32, String> {
+    let bits = u32::from_str_radix(text, 8).ok().filter(|bits| *bits <= 0o1777);
+    bits.ok_or_else(|| format!("expected an octal mode from 0000 to 1777, found {text:?}"))
+}
+
+fn owner(text: Option<&String>) -> Result<Ids, String> {
+    let Some(text) = text else { return Ok(ROOT) };
+    let ids = text.split_once(':').and_then(|(uid, gid)| Some(Ids { uid: uid.parse().ok()?, gid: gid.parse().ok()? }));
+    ids.ok_or_else(|| format!("expected UID:GID in numbers, found {text:?}"))
+}
