@@ -16,8 +16,8 @@ pub struct Fetch {
     pub file: LockFile,
     #[command(flatten)]
     pub fetching: Fetching,
-    /// Asked before the lock file's sources, in order; BALLAST_MIRRORS holds more of them
-    #[arg(long, value_name = "URL|DIR")]
+    /// Asked before the lock file's sources, in order, images first; BALLAST_MIRRORS holds more of them
+    #[arg(long, value_name = "URL|DIR|oci://…")]
     pub mirror: Vec<String>,
     /// Files at a time
     #[arg(long, value_name = "N", default_value_t = 4)]

@@ -13,8 +13,10 @@ use ballast::store::{Found, Strictness, Wanted};
 
 use crate::args::{Bounds, Fetch, Fetching, Place};
 use crate::exit::{Exit, Failure};
+use crate::image::Picture;
 use crate::print::Progress;
 use crate::setting::Setting;
+use crate::source::registry::{Registry, SCHEME};
 use crate::source::{self, Fault, Limits, Obtained, Sources, Tokens};
 use crate::{facts, print};
 
@@ -27,7 +29,7 @@ pub fn fetch(args: &Fetch) -> Result<(), Failure> {
     let place = Place { file: args.file.clone(), store: None, baked: None };
     let mut setting = Setting::read(&place)?;
     setting.remember_serial()?;
-    let sources = sources(&args.fetching, &args.mirror)?;
+    let sources = sources(&args.fetching, &args.mirror)?.before(images(args)?);
     bring(&setting, &sources, &args.fetching.into, args.jobs, start)
 }
 
@@ -54,6 +56,36 @@ pub fn bring(setting: &Setting, sources: &Sources, into: &Path, jobs: usize, sta
     verdict(&failed)
 }
 
+/// The images among the mirrors. One that can't be had is told, and the others are asked.
+fn images(args: &Fetch) -> Result<Vec<Picture>, Failure> {
+    let mirrors = source::mirrors(&args.mirror, std::env::var("BALLAST_MIRRORS").ok());
+    let mut images = Vec::new();
+    for name in mirrors.iter().filter(|mirror| mirror.starts_with(SCHEME)) {
+        match open_image(name, &args.fetching.bounds, false) {
+            Ok((picture, _)) => images.push(picture),
+            Err(failure) if failure.exit == Exit::FetchFailed => print::remark(&failure.what),
+            Err(failure) => return Err(failure),
+        }
+    }
+    Ok(images)
+}
+
+/// Resolves a name, tells what it is, and opens the image, with its manifest.
+///
+/// # Errors
+/// [`Exit::Usage`] for a name that makes no sense, [`Exit::FetchFailed`] with the registry's fault.
+pub fn open_image(name: &str, bounds: &Bounds, plain_http: bool) -> Result<(Picture, Vec<u8>), Failure> {
+    let usage = |why| Failure::new(Exit::Usage, why);
+    let mut registry = Registry::new(name, limits(bounds), ca_file(bounds), plain_http).map_err(usage)?;
+    let progress = Progress::new();
+    let line = progress.line(name, None);
+    let failed = |fault| Failure::new(Exit::FetchFailed, format!("{name}\n  {fault}"));
+    let manifest = registry.resolve(&line).map_err(failed)?;
+    print::remark(&format!("{name} is\n  {}", registry.name()));
+    let picture = Picture::open(Box::new(registry), &manifest).map_err(failed)?;
+    Ok((picture, manifest))
+}
+
 /// What both `pin` and `fetch` ask.
 ///
 /// # Errors
@@ -62,8 +94,10 @@ pub fn sources(fetching: &Fetching, mirrors: &[String]) -> Result<Sources, Failu
     let env = |name: &str| std::env::var(name).ok();
     let limits = limits(&fetching.bounds);
     let ca_file = ca_file(&fetching.bounds);
+    let mirrors: Vec<_> = source::mirrors(mirrors, env("BALLAST_MIRRORS"));
+    let mirrors = mirrors.into_iter().filter(|mirror| !mirror.starts_with(SCHEME));
     Tokens::from_env(env)
-        .and_then(|tokens| Sources::new(limits, tokens, ca_file, source::mirrors(mirrors, env("BALLAST_MIRRORS"))))
+        .and_then(|tokens| Sources::new(limits, tokens, ca_file, mirrors))
         .map_err(|why| Failure::new(Exit::Usage, why))
 }
 

@@ -9,13 +9,12 @@ use std::time::Instant;
 use ballast::lock::Lock;
 
 use crate::args::{LockFile, Place, Pull, Trust};
-use crate::command::fetch::{bring, ca_file, limits};
+use crate::command::fetch::{bring, limits, open_image};
 use crate::exit::{Exit, Failure};
 use crate::image::{Measured, Picture};
-use crate::print::{self, Progress};
+use crate::print;
 use crate::setting::{self, Setting};
 use crate::source::Sources;
-use crate::source::registry::Registry;
 
 /// Pulls.
 ///
@@ -28,16 +27,9 @@ pub fn pull(args: &Pull) -> Result<(), Failure> {
         held(&args.file)?;
     }
     let bounds = &args.fetching.bounds;
-    let usage = |why| Failure::new(Exit::Usage, why);
-    let mut registry = Registry::new(&args.source, limits(bounds), ca_file(bounds), args.plain_http).map_err(usage)?;
-    let progress = Progress::new();
-    let line = progress.line(&args.source, None);
-    let failed = |fault| Failure::new(Exit::FetchFailed, format!("{}\n  {fault}", args.source));
-    let manifest = registry.resolve(&line).map_err(failed)?;
-    print::remark(&format!("{} is\n  {}", args.source, registry.name()));
-    let picture = Picture::open(Box::new(registry), &manifest).map_err(failed)?;
+    let (picture, manifest) = open_image(&args.source, bounds, args.plain_http)?;
     let setting = setting_for(&args.file, &args.trust, &picture, &manifest)?;
-    let sources = Sources::only(picture, limits(bounds)).map_err(usage)?;
+    let sources = Sources::only(picture, limits(bounds)).map_err(|why| Failure::new(Exit::Usage, why))?;
     bring(&setting, &sources, &args.fetching.into, args.jobs, start)
 }
 

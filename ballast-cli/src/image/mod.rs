@@ -4,6 +4,7 @@
 //! is judged by digests; a weight's bytes by the lock file's pin alone. No sockets here.
 
 pub mod archive;
+mod chunks;
 pub mod layer;
 pub mod picture;
 pub mod service;

@@ -8,13 +8,14 @@
 use std::io::Read;
 
 use ballast::digest::Digest;
-use ballast::disk::{Disk, Kind, LinuxDisk, LinuxFile};
-use ballast::index::{CHUNK, Index, Leaf, Tree};
+use ballast::disk::LinuxDisk;
+use ballast::index::Index;
 use ballast::lock::Weight;
-use ballast::store::{Damage, Found};
+use ballast::store::Found;
 use oci_spec::image::{ImageManifest, MediaType};
 use sha2::{Digest as _, Sha256};
 
+use super::chunks::{Own, Piece, pieces};
 use super::{BALLAST, Measured, TITLE};
 use crate::setting::INDEX;
 use crate::source::{Fault, Sink};
@@ -268,75 +269,4 @@ fn first_file(head: &[u8], path: &str) -> Option<(u64, u64)> {
     let name = String::from_utf8_lossy(&file.path_bytes()).into_owned();
     let named = name == path || name.strip_suffix(path).is_some_and(|root| root.ends_with('/'));
     named.then(|| (file.raw_file_position(), file.size()))
-}
-
-/// The file that is there now, whose good chunks need not be asked for.
-struct Own<'a> {
-    disk: &'a LinuxDisk,
-    file: LinuxFile,
-    tree: &'a Tree,
-}
-
-impl<'a> Own<'a> {
-    fn open(disk: &'a LinuxDisk, weight: &Weight, found: &Found, tree: &'a Tree) -> Option<Self> {
-        if !matches!(found, Found::Stale | Found::Damaged(Damage::Bytes { .. } | Damage::Size { .. })) {
-            return None;
-        }
-        let dir = disk.open_dir(weight.path.parent()).ok()?;
-        let (file, stat) = disk.open(&dir, weight.path.file_name()).ok()?;
-        (stat.kind == Kind::File).then_some(Self { disk, file, tree })
-    }
-
-    /// A chunk's bytes, if they are right.
-    fn chunk(&self, number: u64) -> Option<Vec<u8>> {
-        let start = number * CHUNK;
-        let len = usize::try_from(CHUNK.min(self.tree.size() - start)).ok()?;
-        let (mut bytes, mut got) = (vec![0; len], 0);
-        while got < len {
-            match self.disk.read_at(&self.file, &mut bytes[got..], start + got as u64) {
-                Ok(more @ 1..) => got += more,
-                _ => return None,
-            }
-        }
-        let mut leaf = Leaf::start(number);
-        leaf.update(&bytes);
-        self.tree.holds(number, &leaf.finish()).then_some(bytes)
-    }
-}
-
-/// A weight's next bytes: out of the file that is there, or to be asked for.
-enum Piece {
-    Own(Vec<u8>),
-    Ask(u64, u64),
-}
-
-/// The pieces from an offset on. Chunks that must be asked for and lie side by side are one.
-fn pieces<'a>(from: u64, size: u64, own: Option<&'a Own<'a>>) -> impl Iterator<Item = Piece> + 'a {
-    let (mut at, mut next) = (from, None);
-    std::iter::from_fn(move || {
-        if let Some(bytes) = next.take() {
-            return Some(Piece::Own(bytes));
-        }
-        let Some(own) = own else {
-            let rest = (at < size).then_some(Piece::Ask(at, size));
-            at = size;
-            return rest;
-        };
-        let start = at;
-        while at < size {
-            let number = at / CHUNK;
-            // A piece that begins within a chunk is asked for to the chunk's end.
-            let good = if at % CHUNK == 0 { own.chunk(number) } else { None };
-            let asked = at;
-            at = (at + 1).next_multiple_of(CHUNK).min(size);
-            if let Some(bytes) = good {
-                if asked == start {
-                    return Some(Piece::Own(bytes));
-                }
-                next = Some(bytes);
-                return Some(Piece::Ask(start, asked));
-            }
-        }
-        (start < at).then_some(Piece::Ask(start, at))
-    })
 }

@@ -1,11 +1,14 @@
-//! Who we are to a registry: variables, tokens of `BALLAST_TOKENS`, Docker's own configuration.
+//! Who we are to a registry: variables, tokens of `BALLAST_TOKENS`, Docker's own configuration. And
+//! whose certificates are trusted.
 //!
 //! The first of these that speaks for the host is used. A password or token is never printed.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use docker_credential::{CredentialRetrievalError as Why, DockerCredential};
+use oci_client::client::{Certificate, CertificateEncoding};
 use oci_client::secrets::RegistryAuth;
+use ureq::tls::{PemItem, parse_pem};
 
 use super::tokens::Tokens;
 
@@ -51,6 +54,24 @@ fn of_docker(host: &str, file: Option<PathBuf>) -> Result<RegistryAuth, String> 
         Err(Why::HelperFailure { helper, .. }) => Err(told(&format!("the credential helper {helper} failed"))),
         Err(why) => Err(told(&why)),
     }
+}
+
+/// The certificates that are trusted: those of a PEM file, else Mozilla's.
+///
+/// # Errors
+/// A file that can't be read, or has none.
+pub fn roots(ca_file: Option<&Path>) -> Result<Vec<Certificate>, String> {
+    let der = |data: Vec<u8>| Certificate { encoding: CertificateEncoding::Der, data };
+    let Some(path) = ca_file else {
+        return Ok(webpki_root_certs::TLS_SERVER_ROOT_CERTS.iter().map(|root| der(root.to_vec())).collect());
+    };
+    let pem = std::fs::read(path).map_err(|error| format!("{}: {error}", path.display()))?;
+    let certificate = |item| match item {
+        Ok(PemItem::Certificate(certificate)) => Some(der(certificate.der().to_vec())),
+        _ => None,
+    };
+    let found: Vec<_> = parse_pem(&pem).filter_map(certificate).collect();
+    if found.is_empty() { Err(format!("{}: expected PEM certificates, found none", path.display())) } else { Ok(found) }
 }
 
 #[cfg(test)]

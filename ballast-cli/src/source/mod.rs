@@ -64,8 +64,10 @@ pub struct Sources {
     web: Web,
     limits: Limits,
     mirrors: Vec<Source>,
-    /// Where this is given, nothing else is asked.
-    image: Option<Picture>,
+    /// Asked before all others.
+    images: Vec<Picture>,
+    /// Nothing but the images is asked.
+    only_images: bool,
 }
 
 impl Sources {
@@ -86,7 +88,7 @@ impl Sources {
             mirror => Ok(mirror),
         });
         let mirrors = mirrors.collect::<Result<_, String>>()?;
-        Ok(Self { web: Web::new(limits, tokens, ca_file)?, limits, mirrors, image: None })
+        Ok(Self { web: Web::new(limits, tokens, ca_file)?, limits, mirrors, images: Vec::new(), only_images: false })
     }
 
     /// One image, and nothing else.
@@ -94,7 +96,13 @@ impl Sources {
     /// # Errors
     /// Those of the client, which is not used.
     pub fn only(image: Picture, limits: Limits) -> Result<Self, String> {
-        Ok(Self { image: Some(image), ..Self::new(limits, Tokens::default(), None, [])? })
+        Ok(Self { images: vec![image], only_images: true, ..Self::new(limits, Tokens::default(), None, [])? })
+    }
+
+    /// Images that are asked before all others.
+    pub fn before(mut self, images: Vec<Picture>) -> Self {
+        self.images = images;
+        self
     }
 
     /// Brings one weight into the store from the first source that has the right bytes.
@@ -131,8 +139,8 @@ impl Sources {
             Source::File(dir) => Origin::MirrorDir(dir),
             other => Origin::Source(other),
         });
-        let others = mirrors.chain(weight.sources.iter().map(Origin::Source)).filter(|_| self.image.is_none());
-        self.image.iter().map(Origin::Image).chain(others)
+        let others = mirrors.chain(weight.sources.iter().map(Origin::Source)).filter(|_| !self.only_images);
+        self.images.iter().map(Origin::Image).chain(others)
     }
 
     /// Takes a file whose digest is the pin. Pieces that do not fit together are taken whole, once.

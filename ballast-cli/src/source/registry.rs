@@ -12,14 +12,13 @@ use std::time::Instant;
 use ballast::digest::Digest;
 use bytes::Bytes;
 use futures_util::{Stream, StreamExt, stream};
-use oci_client::client::{BlobResponse, Certificate, CertificateEncoding, ClientConfig, ClientProtocol};
+use oci_client::client::{BlobResponse, ClientConfig, ClientProtocol};
 use oci_client::errors::OciDistributionError as Error;
 use oci_client::manifest::{OCI_IMAGE_MEDIA_TYPE, OciDescriptor};
 use oci_client::secrets::RegistryAuth;
 use oci_client::{Client, Reference, RegistryOperation};
 use tokio::runtime::Runtime;
 use tokio::time::timeout_at;
-use ureq::tls::{PemItem, parse_pem};
 
 use super::patience::Patience;
 use super::registry_fault::{fault, stream_fault};
@@ -50,6 +49,10 @@ impl Registry {
     pub fn new(text: &str, limits: Limits, ca_file: Option<&Path>, plain_http: bool) -> Result<Self, String> {
         let name =
             text.strip_prefix(SCHEME).ok_or_else(|| format!("expected {SCHEME}HOST/REPOSITORY, found {text:?}"))?;
+        if !names_a_host(name) {
+            // Without a host it would be Docker's hub, which is seldom meant.
+            return Err(format!("expected {SCHEME}HOST/REPOSITORY, found no host in {text:?}"));
+        }
         let reference: Reference = name.parse().map_err(|error| format!("{text}: {error}"))?;
         let host = reference.resolve_registry().to_owned();
         let plain = plain_http || is_this_machine(&host);
@@ -59,7 +62,7 @@ impl Registry {
         let config = ClientConfig {
             protocol: if plain { ClientProtocol::Http } else { ClientProtocol::Https },
             use_monolithic_push: true,
-            tls_certs_only: roots(ca_file)?,
+            tls_certs_only: credentials::roots(ca_file)?,
             platform_resolver: None,
             read_timeout: Some(limits.idle),
             connect_timeout: Some(limits.connect),
@@ -265,25 +268,16 @@ impl Write for Pipe {
     }
 }
 
+/// Whether the name begins with a host: one with a dot or a port, or this machine.
+fn names_a_host(name: &str) -> bool {
+    let host = name.split_once('/').map(|(host, _)| host);
+    host.is_some_and(|host| host == "localhost" || host.contains(['.', ':']))
+}
+
 /// Whether a registry's host, with its port, is this very machine.
 fn is_this_machine(host: &str) -> bool {
     let name = host.strip_prefix("[::1]").map_or_else(|| host.split(':').next().unwrap_or(host), |_| "[::1]");
     matches!(name, "localhost" | "127.0.0.1" | "[::1]")
-}
-
-/// The certificates that are trusted: those of a PEM file, else Mozilla's.
-fn roots(ca_file: Option<&Path>) -> Result<Vec<Certificate>, String> {
-    let der = |data: Vec<u8>| Certificate { encoding: CertificateEncoding::Der, data };
-    let Some(path) = ca_file else {
-        return Ok(webpki_root_certs::TLS_SERVER_ROOT_CERTS.iter().map(|root| der(root.to_vec())).collect());
-    };
-    let pem = std::fs::read(path).map_err(|error| format!("{}: {error}", path.display()))?;
-    let certificate = |item| match item {
-        Ok(PemItem::Certificate(certificate)) => Some(der(certificate.der().to_vec())),
-        _ => None,
-    };
-    let found: Vec<_> = parse_pem(&pem).filter_map(certificate).collect();
-    if found.is_empty() { Err(format!("{}: expected PEM certificates, found none", path.display())) } else { Ok(found) }
 }
 
 #[cfg(test)]

@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
 use crate::ground::{World, digest_in, large, made, ready, tool};
+use crate::ordinary::aged;
 use crate::support::{is_root, is_there, pin_of, stderr, stdout};
 
 /// What runs the image: Debian's, beside those of the other tests.
@@ -31,6 +32,7 @@ fn two_exports_are_the_same_bytes_and_other_tools_read_the_same_image_out_of_the
     let digest = export(&world, &["one.tar"]);
     // Another folder, another time zone and umask, other times.
     fs::rename(other.path("from/large.bin"), other.path("from").join(pin_of(&large()))).unwrap();
+    aged(&other.path("from/small.bin"));
     let line = format!("umask 077; exec {} export two.tar --from from", crate::support::program().display());
     let second = Command::new("sh").args(["-c", &line]).current_dir(other.dir.path()).env("TZ", "Asia/Tokyo").output();
     assert!(second.as_ref().is_ok_and(|output| output.status.success()), "{second:?}");
@@ -194,6 +196,7 @@ fn a_service_image_has_the_same_digest_on_another_day_and_each_mode_that_it_name
     let first = exported(&world, "one.tar", &[]);
     assert!(first.status.success(), "{first:?}");
     assert!(stdout(&first).contains("likeness:latest"), "{first:?}");
+    aged(&other.path("from/large.bin"));
     assert!(exported(&other, "two.tar", &[]).status.success());
     assert!(fs::read(world.path("one.tar")).unwrap() == fs::read(other.path("two.tar")).unwrap());
     let roots = "/etc/ssl/certs/ca-certificates.crt=weights.lock";

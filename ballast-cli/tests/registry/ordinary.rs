@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::Path;
+use std::time::{Duration, SystemTime};
 
 use crate::ground::{Registry, World, digest_in, large, made, ready, tool};
 use crate::support::{has_data, is_root, pin_of, stderr, stdout};
@@ -22,6 +23,7 @@ fn two_pushes_give_one_digest_and_the_second_sends_nothing() {
         let named = other.path("from").join(pin_of(&fs::read(&from).unwrap()));
         fs::rename(&from, &named).unwrap();
         fs::set_permissions(&named, fs::Permissions::from_mode(0o600)).unwrap();
+        aged(&named);
     }
     let output = other.ballast(&["push", &registry.url("models:two"), "--from", "from"]);
     let told = stderr(&output);
@@ -39,6 +41,12 @@ fn two_pushes_give_one_digest_and_the_second_sends_nothing() {
         let output = world.ballast(&all);
         assert!(output.status.success() && digest_in(&stdout(&output)) != first, "{output:?}");
     }
+}
+
+/// As if it had been brought on another day.
+pub fn aged(path: &Path) {
+    let day = SystemTime::UNIX_EPOCH + Duration::from_secs(1_000_000_000);
+    fs::File::options().write(true).open(path).unwrap().set_modified(day).unwrap();
 }
 
 /// Every entry below a root: kind, mode, owner, and content.
@@ -122,6 +130,7 @@ fn what_can_not_be_an_image_is_refused_before_anything_is_sent() {
         ("a name that deletes", World::new(&[(".wh.large.bin", large())]), &url, 2, ".wh."),
         ("an owner by name", World::of(&[("large.bin", large())], "owner = \"app\"\n"), &url, 2, "--owner"),
         ("a digest as a target", World::pair(), &pinned, 2, "expected a tag"),
+        ("no host", World::pair(), &"oci://models/face:v1".to_owned(), 2, "found no host"),
         ("another scheme", World::pair(), &"docker://x/y".to_owned(), 2, "oci://"),
     ] {
         match name {
@@ -168,4 +177,22 @@ fn an_image_that_others_made_is_named_and_leaves_nothing() {
             .parent()
             .is_none_or(|dir| !dir.exists() || fs::read_dir(dir).unwrap().count() == 0)
     );
+}
+
+#[test]
+fn an_image_is_a_mirror_of_fetch_and_one_that_is_gone_is_told_and_passed_over() {
+    if !ready("an_image_is_a_mirror_of_fetch_and_one_that_is_gone_is_told_and_passed_over") {
+        return;
+    }
+    let (registry, world) = (Registry::start(), World::pair());
+    let digest = world.push(&registry.url("models:v1"));
+    let (url, gone) = (registry.url("models:v1"), registry.url("absent:v1"));
+    let output = world.ballast(&["fetch", "--mirror", &gone, "--mirror", &url]);
+    let told = stderr(&output);
+    assert!(output.status.success() && world.right("large.bin") && world.right("small.bin"), "{output:?}");
+    assert!(told.contains(&digest) && told.contains(&gone) && told.contains("not-found: "), "{told}");
+    // Where the images have nothing, the other mirrors are asked.
+    fs::remove_dir_all(world.path("mirror")).unwrap();
+    let output = world.command(&["fetch", "--mirror", "from"]).env("BALLAST_MIRRORS", &gone).output().unwrap();
+    assert!(output.status.success() && world.right("large.bin"), "{output:?}");
 }
