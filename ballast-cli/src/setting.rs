@@ -79,15 +79,13 @@ impl Setting {
         if self.proofs.is_empty() { Ok(()) } else { serial::check(self.lock.serial, remembered, &self.lock_path) }
     }
 
-    /// Remembers the serial where that was asked for.
+    /// Remembers the serial where that was asked for; says so where the file can only be read.
     ///
     /// # Errors
     /// [`Exit::SerialBack`] where it can't be.
-    pub fn remember_serial(&mut self) -> Result<(), Failure> {
-        if let Some(path) = &self.serial_file {
-            self.notes.extend(serial::remember(self.lock.serial, path, &self.lock_path)?);
-        }
-        Ok(())
+    pub fn remember_serial(&self) -> Result<Option<String>, Failure> {
+        let path = self.serial_file.as_ref();
+        path.map_or(Ok(None), |path| serial::remember(self.lock.serial, path, &self.lock_path))
     }
 
     /// What the app could rewrite, or make, remembers nothing.

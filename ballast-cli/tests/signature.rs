@@ -340,3 +340,25 @@ fn a_signature_or_a_key_file_that_the_app_could_exchange_is_refused() {
         chown(&path, Some(0), Some(0)).unwrap();
     }
 }
+
+/// The program that goes into an image is the one that must ask.
+#[test]
+fn the_entrypoint_build_asks_for_the_signature_too() {
+    let test = "the_entrypoint_build_asks_for_the_signature_too";
+    let Some(signed) = Signed::new(test) else { return };
+    let built = format!("../target/{}-unknown-linux-gnu/entrypoint/ballast", std::env::consts::ARCH);
+    let built = Path::new(env!("CARGO_MANIFEST_DIR")).join(built);
+    if !is_there(&built, test, "tools/static") {
+        return;
+    }
+    let verify = || {
+        let mut command = Command::new(&built);
+        command.arg("verify").arg("--lock").arg(signed.world.lock()).arg("--require-signature");
+        command.arg(signed.key("ours")).arg(signed.world.baked()).output().unwrap()
+    };
+    let good = verify();
+    assert_eq!(good.status.code(), Some(0), "{good:?}");
+    signed.sign("other", &[]);
+    let bad = verify();
+    assert!(bad.status.code() == Some(40) && stderr(&bad).contains("another key"), "{bad:?}");
+}

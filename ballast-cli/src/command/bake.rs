@@ -27,9 +27,9 @@ use crate::{facts, print, serial};
 /// # Errors
 /// [`Exit::WeightsMissing`] when a required weight is in no source; nothing unverified is left.
 pub fn bake(args: &Bake) -> Result<(), Failure> {
-    let mut setting = Setting::read(&args.place)?;
+    let setting = Setting::read(&args.place)?;
     setting.check_serial(&args.dir.join(serial::BAKED))?;
-    setting.remember_serial()?;
+    setting.remember_serial()?.iter().for_each(|note| print::remark(note));
     let failed = |what: &str, error: io::Error| Failure::new(Exit::FetchFailed, format!("{what}: {error}"));
     let owner = owner(args, &setting)?;
     fs::create_dir_all(&args.dir).map_err(|error| failed("the layer's root", error))?;

@@ -27,8 +27,8 @@ use crate::{facts, print};
 pub fn fetch(args: &Fetch) -> Result<(), Failure> {
     let start = Instant::now();
     let place = Place { file: args.file.clone(), store: None, baked: None };
-    let mut setting = Setting::read(&place)?;
-    setting.remember_serial()?;
+    let setting = Setting::read(&place)?;
+    setting.remember_serial()?.iter().for_each(|note| print::remark(note));
     let sources = sources(&args.fetching, &args.mirror)?.before(images(args)?);
     bring(&setting, &sources, &args.fetching.into, args.jobs, start)
 }

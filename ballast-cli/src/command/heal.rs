@@ -118,7 +118,8 @@ fn start(healing: &Healing, dry_run: bool, drop: &DropOptions) -> Result<Booted,
     }
     if !dry_run {
         setting.serial_out_of_reach(&look)?;
-        setting.remember_serial()?;
+        let note = setting.remember_serial()?;
+        setting.notes.extend(note);
     }
     // Trees also tell lengths that the lock file does not know, and a plan asks for those.
     let put_off = healing.trust == TrustArg::Receipt && setting.lock.weights.iter().all(|weight| weight.size.is_some());

@@ -41,7 +41,9 @@ pub fn setting_for(file: &LockFile, trust: &Trust, picture: &Picture, manifest: 
     if trust.first_trust {
         begin_lock(file, picture, manifest)?;
     }
-    held(file)
+    let setting = held(file)?;
+    setting.remember_serial()?.iter().for_each(|note| print::remark(note));
+    Ok(setting)
 }
 
 fn held(file: &LockFile) -> Result<Setting, Failure> {
