@@ -8,6 +8,7 @@ use likeness::image;
 use metrics_exporter_prometheus::PrometheusHandle;
 
 use crate::config::Settings;
+use crate::gate::Gate;
 use crate::held::{Held, State};
 use crate::look::Eye;
 use crate::models::Role;
@@ -26,6 +27,8 @@ pub struct Shared {
     pub held: Held,
     /// The store of templates, where there is one.
     pub templates: Option<Arc<Templates>>,
+    /// Who may ask.
+    pub gate: Gate,
     /// The workers.
     pub work: Work,
     /// The kernels in use.

@@ -2,40 +2,7 @@
 //! may be sent. The gate, health and `--require` all read it here.
 
 use crate::held::{Networks, Unavailable};
-
-/// What a key may be allowed to do.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Scope {
-    /// Verify, search, compare, detect, judge liveness.
-    Verify,
-    /// Enrol and delete.
-    Enroll,
-    /// Replace another enrolment.
-    Admin,
-    /// See the crops and numbers that the networks saw.
-    Inspect,
-    /// Take embeddings away.
-    Represent,
-    /// Read metrics.
-    Metrics,
-}
-
-impl Scope {
-    /// All, by name.
-    pub const ALL: [(&'static str, Self); 6] = [
-        ("verify", Self::Verify),
-        ("enroll", Self::Enroll),
-        ("admin", Self::Admin),
-        ("inspect", Self::Inspect),
-        ("represent", Self::Represent),
-        ("metrics", Self::Metrics),
-    ];
-
-    /// Its name.
-    pub fn name(self) -> &'static str {
-        Self::ALL[self as usize].0
-    }
-}
+pub use crate::store::Scope;
 
 /// Which networks a route can't answer without.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -118,15 +85,3 @@ pub const PAGE: Route = route("page", Needs::Nothing, false, None, 0);
 
 /// The routes that `--require` may name and that health tells of.
 pub const ANSWERING: [Route; 8] = [VERIFY, ENROLL, ENROLL_MULTI, LIVENESS, SEARCH, COMPARE, DETECT, INSPECT];
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn scopes_stand_at_their_own_row() {
-        for (at, (name, scope)) in Scope::ALL.into_iter().enumerate() {
-            assert_eq!((scope as usize, scope.name()), (at, name));
-        }
-    }
-}

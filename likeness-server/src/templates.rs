@@ -56,7 +56,8 @@ impl Templates {
     }
 }
 
-fn refused(error: StoreError) -> Failure {
+/// A store's refusal ends the program.
+pub fn refused(error: StoreError) -> Failure {
     let failure = Failure::new(Exit::FileFailed, error.to_string());
     Failure { hint: error.hint, ..failure }
 }

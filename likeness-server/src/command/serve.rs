@@ -9,8 +9,9 @@ use crate::app::{App, Shared};
 use crate::args::Serve;
 use crate::config::{Settings, unhonoured};
 use crate::exit::{Exit, Failure};
+use crate::gate::Gate;
 use crate::held::{Held, How};
-use crate::templates::Templates;
+use crate::templates::{Templates, refused};
 use crate::weights::Custody;
 use crate::work::Work;
 use crate::{listen, models, print, router};
@@ -32,14 +33,29 @@ pub fn run(args: &Serve) -> Result<Exit, Failure> {
     if let Some(templates) = &templates {
         templates.prepare(held.clone());
     }
+    let gate = Gate::new(&settings, templates.as_ref().map(|templates| templates.store.clone()));
+    only_here_without_keys(&settings, &gate)?;
     let metrics = PrometheusBuilder::new().install_recorder();
     let metrics = metrics.map_err(|why| Failure::new(Exit::BadSetting, format!("metrics: {why}")))?;
     let work = Work::new(settings.limits.workers);
-    let app = App::new(Shared { settings, held, templates, work, kernels, metrics, started: Instant::now() });
+    let app = App::new(Shared { settings, held, templates, gate, work, kernels, metrics, started: Instant::now() });
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().worker_threads(2).build();
     let runtime = runtime.map_err(|why| Failure::new(Exit::CantListen, format!("threads: {why}")))?;
     runtime.block_on(serve(app))?;
     Ok(Exit::Success)
+}
+
+/// Without a key the service is for this machine alone.
+fn only_here_without_keys(settings: &Settings, gate: &Gate) -> Result<(), Failure> {
+    let listen = settings.listen.ip();
+    if gate.keys.any().map_err(refused)? || listen.to_canonical().is_loopback() {
+        return Ok(());
+    }
+    let what = format!("--host {listen}: expected 127.0.0.1 or ::1, since no API key was made");
+    Err(Failure::new(Exit::BadSetting, what).hint(
+        "`likeness key new --scopes verify,enroll --tenant ID` with the store's --store and --key-file, \
+         or API_KEY_SECRET_FILE=FILE",
+    ))
 }
 
 async fn serve(app: App) -> Result<(), Failure> {

@@ -10,6 +10,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
+use ipnet::IpNet;
 use likeness::find::Mode;
 
 use crate::args::Serve;
@@ -98,8 +99,8 @@ pub struct Access {
     pub header: String,
     /// Origins that browsers may call from.
     pub origins: Vec<String>,
-    /// Addresses of proxies whose `X-Forwarded-For` is believed.
-    pub trusted_proxies: Vec<IpAddr>,
+    /// Networks of proxies whose `X-Forwarded-For` is believed.
+    pub trusted_proxies: Vec<IpNet>,
 }
 
 /// Where templates are kept.
@@ -209,12 +210,17 @@ fn access(read: &mut Reader) -> Access {
     if header.parse::<axum::http::HeaderName>().is_err() {
         read.refuse("API_KEY_HEADER", "a header's name");
     }
-    let trusted_proxies = read.list("TRUSTED_PROXIES").iter().map(|word| word.parse()).collect::<Result<_, _>>();
-    let trusted_proxies = trusted_proxies.unwrap_or_else(|_| {
-        read.refuse("TRUSTED_PROXIES", "addresses, separated by commas");
+    let trusted_proxies = read.list("TRUSTED_PROXIES").iter().map(|word| network(word)).collect::<Option<_>>();
+    let trusted_proxies = trusted_proxies.unwrap_or_else(|| {
+        read.refuse("TRUSTED_PROXIES", "addresses or networks such as 10.0.0.0/8, separated by commas");
         Vec::new()
     });
     Access { secret, header, origins: read.list("CORS_ORIGINS"), trusted_proxies }
+}
+
+/// An address, or a network.
+fn network(word: &str) -> Option<IpNet> {
+    word.parse().ok().or_else(|| word.parse::<IpAddr>().ok().map(IpNet::from))
 }
 
 fn store(args: &Serve, read: &mut Reader) -> Store {

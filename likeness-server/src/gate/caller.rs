@@ -1,38 +1,134 @@
-//! Who asks, and what he may do.
+//! Who asks, and what he may do: told by his key once, then asked by whoever answers.
 
-use axum::extract::Request;
+use axum::http::{HeaderMap, HeaderValue, header};
 
-use crate::app::App;
-use crate::problem::Problem;
-use crate::routes::{Route, Scope};
-use crate::store::Tenant;
+use crate::problem::{Code, Problem};
+use crate::routes::Scope;
+use crate::store::{Grant, Scopes, Tenant};
 
-/// Whoever asks: without any key made, everybody on this machine, who may do everything.
+/// The tenant of requests that name none.
+const DEFAULT_TENANT: &str = "default";
+
+/// Whoever asks.
 #[derive(Debug, Clone)]
-pub struct Caller;
+pub struct Caller {
+    /// The only tenant that he may ask for.
+    tenant: Option<Tenant>,
+    scopes: Scopes,
+}
 
 impl Caller {
-    /// Tells who asks a route.
-    ///
-    /// # Errors
-    /// `UNAUTHORIZED`, `FORBIDDEN`
-    pub fn of(_app: &App, _route: &Route, _request: &Request) -> Result<Self, Problem> {
-        Ok(Self)
+    /// Without any key made: everybody on this machine, who may do everything.
+    pub fn anybody() -> Self {
+        Self { tenant: None, scopes: Scopes::all() }
     }
 
-    /// Whose persons are meant: the tenant asked for, else `default`.
+    /// Whoever has a key with this grant.
+    pub fn of(grant: &Grant) -> Self {
+        Self { tenant: grant.tenant.clone(), scopes: grant.scopes }
+    }
+
+    /// Whose persons are meant: the tenant that is asked for, else the only one that he may ask for,
+    /// else `default`.
     ///
     /// # Errors
-    /// `INVALID_INPUT`, `FORBIDDEN`
+    /// `INVALID_INPUT`: no id; `FORBIDDEN`: another tenant than his.
     pub fn tenant(&self, asked: Option<&str>) -> Result<Tenant, Problem> {
-        Tenant::new(asked.unwrap_or("default")).map_err(|why| Problem::input(format!("`tenant_id`: {why}")))
+        let id = |id| Tenant::new(id).map_err(|why| Problem::input(format!("`tenant_id`: {why}")));
+        match (asked.map(id).transpose()?, &self.tenant) {
+            (Some(asked), Some(own)) if asked != *own => {
+                Err(Problem::new(Code::Forbidden, "this key is bound to another tenant"))
+            }
+            (None, Some(own)) => Ok(own.clone()),
+            (Some(asked), _) => Ok(asked),
+            (None, None) => id(DEFAULT_TENANT),
+        }
     }
 
     /// He may do this.
     ///
     /// # Errors
     /// `FORBIDDEN`
-    pub fn allow(&self, _scope: Scope) -> Result<(), Problem> {
-        Ok(())
+    pub fn allow(&self, scope: Scope) -> Result<(), Problem> {
+        if self.scopes.has(scope) {
+            return Ok(());
+        }
+        let message = format!("this key lacks the scope `{}`", scope.name());
+        Err(Problem::new(Code::Forbidden, message).with("scope", scope.name()))
+    }
+}
+
+/// The key that a request brings: `Authorization: Bearer KEY`, else the header of this name.
+pub fn key_of<'r>(headers: &'r HeaderMap, name: &str) -> Option<&'r str> {
+    let bearer = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok()?.split_once(' '));
+    let bearer = bearer.filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer")).map(|(_, key)| key);
+    let own = || headers.get(name)?.to_str().ok();
+    bearer.or_else(own).map(str::trim).filter(|key| !key.is_empty())
+}
+
+/// No key, or none that is good.
+pub fn unknown(found: Option<&str>) -> Problem {
+    let message = match found {
+        None => "expected a key in `Authorization: Bearer KEY` or in the header for keys, found none",
+        Some(_) => "the key is unknown, revoked or expired",
+    };
+    Problem::new(Code::Unauthorized, message)
+        .header(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer realm=\"likeness\""))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_bound_key_means_its_own_tenant_and_no_other() {
+        let bound = |tenant: Option<&str>| {
+            let tenant = tenant.map(|id| Tenant::new(id).unwrap());
+            Caller::of(&Grant { tenant, scopes: Scopes::all(), expires_at: None, per_minute: None })
+        };
+        let table = [
+            (Some("a"), None, Ok("a")),
+            (Some("a"), Some("a"), Ok("a")),
+            (Some("a"), Some("b"), Err(Code::Forbidden)),
+            (Some("a"), Some("A"), Err(Code::Forbidden)),
+            (Some("a"), Some("a b"), Err(Code::InvalidInput)),
+            (None, None, Ok("default")),
+            (None, Some("b"), Ok("b")),
+            (None, Some(""), Err(Code::InvalidInput)),
+        ];
+        let wrong: Vec<_> = table
+            .into_iter()
+            .filter(|(own, asked, expected)| {
+                let found = bound(*own).tenant(*asked);
+                found.as_ref().map(Tenant::as_str).map_err(Problem::code) != *expected
+            })
+            .collect();
+        assert!(wrong.is_empty(), "{wrong:?}");
+    }
+
+    #[test]
+    fn a_scope_that_was_not_granted_is_refused() {
+        let scopes: Scopes = "verify,metrics".parse().unwrap();
+        let caller = Caller::of(&Grant { tenant: None, scopes, expires_at: None, per_minute: None });
+        let allowed = Scope::ALL.into_iter().filter(|(_, scope)| caller.allow(*scope).is_ok());
+        assert_eq!(allowed.map(|(name, _)| name).collect::<Vec<_>>(), ["verify", "metrics"]);
+        assert_eq!(caller.allow(Scope::Admin).unwrap_err().code(), Code::Forbidden);
+    }
+
+    #[test]
+    fn keys_are_found_in_both_headers_and_other_credentials_are_none() {
+        type Row = (&'static [(&'static str, &'static str)], Option<&'static str>);
+        let table: [Row; 6] = [
+            (&[("authorization", "Bearer lk_a_b")], Some("lk_a_b")),
+            (&[("authorization", "bearer  lk_a_b ")], Some("lk_a_b")),
+            (&[("authorization", "Basic eDp5"), ("x-api-key", "k")], Some("k")),
+            (&[("x-api-key", " k ")], Some("k")),
+            (&[("authorization", "Bearer "), ("x-api-key", "")], None),
+            (&[], None),
+        ];
+        for (headers, expected) in table {
+            let named = headers.iter().map(|(name, value)| (name.parse().unwrap(), value.parse().unwrap()));
+            assert_eq!(key_of(&named.collect(), "X-API-Key"), expected, "{headers:?}");
+        }
     }
 }

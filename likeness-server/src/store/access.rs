@@ -53,6 +53,12 @@ impl Scope {
         ("represent", Self::Represent),
         ("metrics", Self::Metrics),
     ];
+
+    /// Its name.
+    pub fn name(self) -> &'static str {
+        let named = |row: &&(&'static str, Self)| row.1 == self;
+        Self::ALL.iter().find(named).map_or("unnamed", |(name, _)| name)
+    }
 }
 
 /// A set of scopes.

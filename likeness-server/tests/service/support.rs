@@ -148,7 +148,7 @@ impl Service {
 
     /// What is answered to a request.
     pub fn ask(&self, request: Request) -> Answer {
-        request.send(&self.url)
+        request.to(&self.url)
     }
 
     pub fn get(&self, path: &str) -> Answer {
@@ -248,7 +248,8 @@ impl Request {
         self
     }
 
-    fn send(self, url: &str) -> Answer {
+    /// Sends it there.
+    pub fn to(self, url: &str) -> Answer {
         let request = self.whole();
         let mut builder = ureq::http::Request::builder().method(request.method).uri(format!("{url}{}", request.path));
         for (name, value) in &request.headers {

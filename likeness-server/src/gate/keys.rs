@@ -1,0 +1,122 @@
+//! The keys that are good: those of the store, and one from the environment.
+//!
+//! Promises: a key is asked for away from the event loop; one that was good is remembered for
+//! [`REMEMBERED`], so a revocation takes effect within that time; where the store can't tell, nobody
+//! passes. Nothing here is written, and no key is kept in clear.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use secrecy::{ExposeSecret as _, SecretString};
+
+use crate::handler::person::now;
+use crate::problem::Problem;
+use crate::store::{self, ApiKey, Grant, Scopes, Store};
+
+/// How long an answer of the store is believed.
+pub const REMEMBERED: Duration = Duration::from_secs(2);
+
+/// The keys.
+pub struct Keys {
+    store: Option<Arc<Store>>,
+    /// The hash of the environment's key; hashes compare in constant time.
+    imported: Option<(blake3::Hash, Arc<ApiKey>)>,
+    good: Mutex<HashMap<blake3::Hash, (Arc<ApiKey>, Instant)>>,
+    /// Whether the store has any key, and when it was asked.
+    any: Mutex<Option<(bool, Instant)>>,
+}
+
+impl Keys {
+    /// Those of the store, and this one.
+    pub fn new(store: Option<Arc<Store>>, secret: Option<&SecretString>) -> Self {
+        let imported = secret.map(|secret| {
+            let grant = Grant { tenant: None, scopes: Scopes::all(), expires_at: None, per_minute: None };
+            let key = ApiKey { id: "environment".into(), grant, made_at: 0, revoked_at: None };
+            (blake3::hash(secret.expose_secret().as_bytes()), Arc::new(key))
+        });
+        Self { store, imported, good: Mutex::default(), any: Mutex::new(None) }
+    }
+
+    /// Whether any key was ever made, good or not; asked once before serving.
+    ///
+    /// # Errors
+    /// The store's.
+    pub fn any(&self) -> store::Result<bool> {
+        let Some(store) = self.store.as_ref().filter(|_| self.imported.is_none()) else {
+            return Ok(self.imported.is_some());
+        };
+        let any = !store.keys()?.is_empty();
+        *self.any.lock().unwrap_or_else(PoisonError::into_inner) = Some((any, Instant::now()));
+        Ok(any)
+    }
+
+    /// Whether a key is needed: once one was made it always is.
+    ///
+    /// # Errors
+    /// `STORE_UNAVAILABLE`: it can't be told.
+    pub async fn needed(self: &Arc<Self>) -> Result<bool, Problem> {
+        if self.store.is_none() || self.imported.is_some() {
+            return Ok(self.imported.is_some());
+        }
+        match *self.any.lock().unwrap_or_else(PoisonError::into_inner) {
+            Some((true, _)) => return Ok(true),
+            Some((false, at)) if at.elapsed() < REMEMBERED => return Ok(false),
+            _ => {}
+        }
+        let keys = self.clone();
+        away(move || keys.any()).await
+    }
+
+    /// The good key that this text is, if it is one.
+    ///
+    /// # Errors
+    /// `STORE_UNAVAILABLE`
+    pub async fn find(&self, text: &str) -> Result<Option<Arc<ApiKey>>, Problem> {
+        let hash = blake3::hash(text.as_bytes());
+        if let Some((_, key)) = self.imported.as_ref().filter(|(imported, _)| *imported == hash) {
+            return Ok(Some(key.clone()));
+        }
+        if let Some(key) = self.remembered(&hash) {
+            return Ok(Some(key));
+        }
+        let Some(store) = self.store.clone() else { return Ok(None) };
+        let text = zeroize::Zeroizing::new(text.to_owned());
+        let found = away(move || store.authenticate(&text, now())).await?.map(Arc::new);
+        let mut good = self.good.lock().unwrap_or_else(PoisonError::into_inner);
+        match &found {
+            Some(key) => good.insert(hash, (key.clone(), Instant::now())),
+            None => good.remove(&hash),
+        };
+        Ok(found)
+    }
+
+    fn remembered(&self, hash: &blake3::Hash) -> Option<Arc<ApiKey>> {
+        let good = self.good.lock().unwrap_or_else(PoisonError::into_inner);
+        let (key, at) = good.get(hash)?;
+        (at.elapsed() < REMEMBERED && key.is_good(now())).then(|| key.clone())
+    }
+}
+
+/// Asks the store, away from the event loop.
+async fn away<T: Send + 'static>(ask: impl FnOnce() -> store::Result<T> + Send + 'static) -> Result<T, Problem> {
+    tokio::task::spawn_blocking(ask).await.map_err(|why| Problem::internal(&why))?.map_err(Problem::from)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn the_environments_key_is_good_as_a_whole_and_nothing_else_is() {
+        let keys = Arc::new(Keys::new(None, Some(&"0123456789abcdef".to_owned().into())));
+        assert!(keys.any().unwrap() && keys.needed().await.unwrap());
+        let table = [("0123456789abcdef", true), ("0123456789abcde", false), ("0123456789abcdefg", false), ("", false)];
+        for (text, good) in table {
+            assert_eq!(keys.find(text).await.unwrap().is_some(), good, "{text:?}");
+        }
+        let none = Arc::new(Keys::new(None, None));
+        assert!(!none.any().unwrap() && !none.needed().await.unwrap());
+        assert!(none.find("0123456789abcdef").await.unwrap().is_none());
+    }
+}

@@ -1,0 +1,83 @@
+//! A service without keys is for this machine alone: it answers only to its own names, and to no
+//! page of another origin. A name that is pointed at 127.0.0.1 (DNS rebinding) is none of its names.
+
+use axum::http::{HeaderMap, Uri, header};
+
+use crate::problem::{Code, Problem};
+
+/// The names of this machine for itself.
+const OWN: [&str; 3] = ["localhost", "127.0.0.1", "[::1]"];
+
+/// Refuses a foreign `Host`, and a foreign `Origin` that is not among these.
+///
+/// # Errors
+/// `FORBIDDEN`
+pub fn at_home(uri: &Uri, headers: &HeaderMap, origins: &[String]) -> Result<(), Problem> {
+    let refused = |what: &str| {
+        let message = format!("no API key was made, so only this machine may ask: {what}");
+        Err(Problem::new(Code::Forbidden, message))
+    };
+    let authority = uri.authority().map(axum::http::uri::Authority::as_str);
+    let host = authority.or_else(|| headers.get(header::HOST)?.to_str().ok());
+    let Some(host) = host.filter(|host| OWN.contains(&name(host)) && headers.get_all(header::HOST).iter().count() <= 1)
+    else {
+        return refused("expected the host localhost, 127.0.0.1 or [::1]");
+    };
+    let Some(origin) = headers.get(header::ORIGIN) else { return Ok(()) };
+    let origin = origin.to_str().unwrap_or("null");
+    let same = origin.split_once("://").is_some_and(|(_, authority)| authority == host);
+    if same || origins.iter().any(|allowed| allowed == origin) {
+        return Ok(());
+    }
+    refused("the page that asks is of another origin")
+}
+
+/// A host without its port.
+fn name(host: &str) -> &str {
+    match host.rsplit_once(':') {
+        Some((name, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => name,
+        _ => host,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_own_names_and_own_pages_are_at_home() {
+        let table: [(&[(&str, &str)], bool); 17] = [
+            (&[("host", "localhost")], true),
+            (&[("host", "localhost:8001")], true),
+            (&[("host", "127.0.0.1:1")], true),
+            (&[("host", "[::1]")], true),
+            (&[("host", "[::1]:8001")], true),
+            (&[], false),
+            (&[("host", "")], false),
+            (&[("host", "evil.example")], false),
+            (&[("host", "evil.example:8001")], false),
+            (&[("host", "localhost.evil.example")], false),
+            (&[("host", "127.0.0.1.evil.example")], false),
+            (&[("host", "localhost:8001"), ("host", "evil.example")], false),
+            (&[("host", "localhost:8001"), ("origin", "http://localhost:8001")], true),
+            (&[("host", "localhost:8001"), ("origin", "http://localhost:3000")], false),
+            (&[("host", "localhost:8001"), ("origin", "http://evil.example")], false),
+            (&[("host", "localhost:8001"), ("origin", "null")], false),
+            (&[("host", "localhost:8001"), ("origin", "https://allowed.example")], true),
+        ];
+        let mut wrong = Vec::new();
+        for (headers, expected) in table {
+            let mut map = HeaderMap::new();
+            for (name, value) in headers {
+                map.append(name.parse::<axum::http::HeaderName>().unwrap(), value.parse().unwrap());
+            }
+            if at_home(&Uri::from_static("/"), &map, &["https://allowed.example".into()]).is_ok() != expected {
+                wrong.push(headers);
+            }
+        }
+        assert!(wrong.is_empty(), "{wrong:?}");
+        let absolute = Uri::from_static("http://evil.example/");
+        let headers = [(header::HOST, "localhost".parse().unwrap())].into_iter().collect();
+        assert!(at_home(&absolute, &headers, &[]).is_err());
+    }
+}
