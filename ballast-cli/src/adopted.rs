@@ -121,6 +121,7 @@ impl Cache {
         };
         for path in entries.iter().map(fs::DirEntry::path) {
             match fs::symlink_metadata(&path) {
+                Ok(facts) if facts.is_dir() && path.ends_with(".ballast") => all.leave_out(&path, "Ballast's own"),
                 Ok(facts) if facts.is_dir() => self.walk(&path, depth + 1, all),
                 Ok(facts) => match self.member(&path, &facts) {
                     Ok(member) => all.files.push(member),

@@ -134,6 +134,21 @@ fn what_is_no_weight_is_left_out_and_said() {
     }
 }
 
+/// A folder in which Ballast itself has been at work, and the lock file stands.
+#[test]
+fn neither_the_lock_file_nor_what_is_ballasts_own_becomes_a_weight() {
+    let world = World::new();
+    world.put("w/sub/a.bin", b"weights of a");
+    world.put("w/.ballast/receipts.json", b"{}");
+    world.put("w/.ballast-part.0123", b"half");
+    for turn in ["a new lock file", "the same again"] {
+        let output = world.ballast(&["adopt", "--lock", "w/weights.lock", "w"]);
+        assert!(output.status.success(), "{turn}: {output:?}");
+        let text = fs::read_to_string(world.path("w/weights.lock")).unwrap();
+        assert!(text.matches("[[weight]]").count() == 1 && text.contains("\"sub/a.bin\""), "{turn}: {text}");
+    }
+}
+
 #[test]
 fn a_well_known_name_has_upstreams_sources_only_with_upstreams_bytes() {
     let test = "a_well_known_name_has_upstreams_sources_only_with_upstreams_bytes";

@@ -30,7 +30,10 @@ pub fn adopt(args: &Adopt) -> Result<(), Failure> {
     };
     let cache = adopted::find(&args.dir).map_err(|error| unreadable(&args.dir, &error))?;
     let mut book = begin(args, &cache)?;
-    let found = cache.members();
+    let mut found = cache.members();
+    // It is about to change.
+    let own = std::fs::canonicalize(book.path()).ok();
+    found.files.retain(|member| Some(&member.file) != own.as_ref());
     for (path, why) in &found.left_out {
         print::answer(&format!("left out: {}: {why}", path.display()));
     }
