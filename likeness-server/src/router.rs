@@ -14,7 +14,7 @@ use utoipa_swagger_ui::SwaggerUi;
 use crate::app::App;
 use crate::gate;
 use crate::handler::{
-    compare, delete, detect, enroll, enroll_multi, health, inspect, liveness, metrics, search, verify,
+    compare, delete, detect, enroll, enroll_multi, health, inspect, liveness, metrics, page, search, verify,
 };
 use crate::openapi::Document;
 use crate::problem::Problem;
@@ -29,10 +29,16 @@ pub fn router(app: &App) -> Router {
     let viewer = SwaggerUi::new("/docs").url("/openapi.json", document);
     router
         .merge(viewer)
+        .merge(page(app))
         .fallback(|| async { Problem::of_status(axum::http::StatusCode::NOT_FOUND, 0) })
         .with_state(app.clone())
         .layer(CatchPanicLayer::custom(panicked))
         .layer(middleware::from_fn_with_state(app.clone(), gate::outer))
+}
+
+/// The page's files, told in the log under one name.
+fn page(app: &App) -> Router<App> {
+    page::routes().route_layer(middleware::from_fn_with_state((app.clone(), table::PAGE), gate::enter))
 }
 
 /// The routes with their descriptions.

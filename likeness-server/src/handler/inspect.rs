@@ -19,7 +19,7 @@ use likeness::verdict::{Comparison, Reference, decide};
 
 use super::detect::{MOST, faces};
 use super::inspect_told::{
-    CompareTold, EmbedderTold, InspectAnswer, LivenessTold, Missing, PhotographTold, QualityTold, UnfitTold,
+    CompareTold, EmbedderTold, InspectAnswer, LivenessSeen, Missing, PhotographTold, QualityTold, UnfitTold,
 };
 use super::liveness::options;
 use super::told::SizeTold;
@@ -110,7 +110,7 @@ impl Lookers {
         let file = |role: Role| self.networks.roles[role.at()].file.clone();
         if let Some(judged) = &judged {
             let files = [file(Role::SpoofNear), file(Role::SpoofFar)];
-            told.liveness = Some(LivenessTold::of(judged, &seen.subject.image, files, &self.options.liveness)?);
+            told.liveness = Some(LivenessSeen::of(judged, &seen.subject.image, files, &self.options.liveness)?);
         }
         let (input, embedding) = embedded.unzip();
         if let Some(input) = input {

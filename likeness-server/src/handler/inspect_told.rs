@@ -63,7 +63,7 @@ pub struct PhotographTold {
     /// How good the face's picture is.
     pub quality: Option<QualityTold>,
     /// What both liveness networks saw and said; null where one is not held.
-    pub liveness: Option<LivenessTold>,
+    pub liveness: Option<LivenessSeen>,
     /// What the embedder saw; null where it is not held.
     pub embedder: Option<EmbedderTold>,
     /// Milliseconds by stage.
@@ -107,7 +107,7 @@ impl QualityTold {
 
 /// Live, spoof or neither, with both networks' reasons.
 #[derive(Debug, Serialize, ToSchema)]
-pub struct LivenessTold {
+pub struct LivenessSeen {
     /// `live`, `spoof` or `indeterminate`.
     verdict: &'static str,
     /// Why indeterminate.
@@ -152,7 +152,7 @@ pub struct SightTold {
     probabilities: [f64; 3],
 }
 
-impl LivenessTold {
+impl LivenessSeen {
     /// Of a judgement on a face of this photograph.
     ///
     /// # Errors

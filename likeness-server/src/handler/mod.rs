@@ -11,6 +11,7 @@ pub mod inspect;
 pub mod inspect_told;
 pub mod liveness;
 pub mod metrics;
+pub mod page;
 pub mod person;
 pub mod search;
 pub mod told;

@@ -1,0 +1,38 @@
+// Elements, and figures as text. Nothing here parses HTML: text stays text.
+
+/** An element with attributes and children; false, null and undefined are left out. */
+export function el(tag, attributes = {}, ...children) {
+  return fill(document.createElement(tag), attributes, children);
+}
+
+/** The same for SVG. */
+export function svg(tag, attributes = {}, ...children) {
+  return fill(document.createElementNS('http://www.w3.org/2000/svg', tag), attributes, children);
+}
+
+function fill(element, attributes, children) {
+  for (const [name, value] of Object.entries(attributes)) {
+    if (name.startsWith('on')) element.addEventListener(name.slice(2), value);
+    else if (value === true) element.setAttribute(name, '');
+    else if (value !== false && value != null) element.setAttribute(name, value);
+  }
+  element.append(...children.flat().filter((child) => child != null && child !== false));
+  return element;
+}
+
+export const byId = (id) => document.getElementById(id);
+
+/** Tells whoever can't see it. */
+export function announce(text) {
+  byId('live').textContent = text;
+}
+
+export const fixed = (number, decimals = 4) => Number(number).toFixed(decimals);
+
+export const milliseconds = (number) => `${number < 10 ? fixed(number, 2) : fixed(number, 1)} ms`;
+
+/** A place on a line, in per cent, set by script: the policy forbids style attributes. */
+export function at(element, property, part) {
+  element.style.setProperty(property, `${Math.min(100, Math.max(0, part * 100))}%`);
+  return element;
+}

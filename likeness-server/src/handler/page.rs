@@ -1,0 +1,82 @@
+//! The page at `/`: files of this program, under a policy that lets nothing in from elsewhere.
+
+use axum::Router;
+use axum::extract::Path;
+use axum::http::{HeaderName, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use rust_embed::Embed;
+
+use crate::app::App;
+use crate::problem::Problem;
+
+/// What a browser may do for the page: its own files, photographs from memory, nothing inline.
+const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; \
+    img-src 'self' data: blob:; media-src blob:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+
+const HEADERS: [(HeaderName, &str); 6] = [
+    (header::CONTENT_SECURITY_POLICY, POLICY),
+    (HeaderName::from_static("permissions-policy"), "camera=(self)"),
+    (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+    (header::REFERRER_POLICY, "no-referrer"),
+    (HeaderName::from_static("cross-origin-resource-policy"), "same-origin"),
+    (header::CACHE_CONTROL, "no-cache"),
+];
+
+#[derive(Embed)]
+#[folder = "page/"]
+struct Files;
+
+/// The page and its files.
+pub fn routes() -> Router<App> {
+    Router::new().route("/", get(index)).route("/page/{file}", get(file))
+}
+
+async fn index() -> Response {
+    answer("index.html")
+}
+
+async fn file(Path(name): Path<String>) -> Response {
+    answer(&name)
+}
+
+fn answer(name: &str) -> Response {
+    match (Files::get(name), kind(name)) {
+        (Some(found), Some(kind)) => (HEADERS, [(header::CONTENT_TYPE, kind)], found.data.into_owned()).into_response(),
+        _ => Problem::of_status(StatusCode::NOT_FOUND, 0).into_response(),
+    }
+}
+
+fn kind(name: &str) -> Option<&'static str> {
+    match name.rsplit_once('.')?.1 {
+        "html" => Some("text/html; charset=utf-8"),
+        "css" => Some("text/css; charset=utf-8"),
+        "js" => Some("text/javascript; charset=utf-8"),
+        "svg" => Some("image/svg+xml"),
+        "jpg" => Some("image/jpeg"),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_file_has_a_kind_and_none_reaches_beyond_this_service() {
+        let mut wrong = Vec::new();
+        for name in Files::iter().filter(|name| name != "SAMPLE.md") {
+            let bytes = Files::get(&name).unwrap_or_else(|| panic!("{name}")).data;
+            // The one address that is a name, not a place.
+            let text = String::from_utf8_lossy(&bytes).replace("http://www.w3.org/2000/svg", "");
+            let reaches = ["src=\"http", "href=\"http", "from 'http", "fetch('http", " url("]
+                .iter()
+                .any(|way| text.contains(way));
+            let inline = name.ends_with(".html") && (text.contains(" style=") || text.contains(" onclick="));
+            if kind(&name).is_none() || reaches || inline {
+                wrong.push(name.to_string());
+            }
+        }
+        assert!(wrong.is_empty() && Files::iter().count() > 5, "{wrong:?}");
+    }
+}
