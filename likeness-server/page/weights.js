@@ -12,6 +12,11 @@ const ROLES = {
 
 const DISK = { right: 'file unchanged', changed: 'the file has changed since; memory goes on answering', missing: 'the file is gone; memory goes on answering' };
 
+const STORES = {
+  none: 'This service was started without a store: it holds no templates, and nobody can be enrolled.',
+  index_loading: 'Templates are still being read; searching begins when they are.',
+};
+
 let before = null;
 
 /** Looks now, and again for ever: soon while something is missing. */
@@ -35,7 +40,7 @@ function status(state, text) {
 
 function show(told, changed) {
   const held = told.models.filter((model) => model.held);
-  const now = JSON.stringify([told.models, told.unmet]);
+  const now = JSON.stringify([told.models, told.unmet, told.store]);
   status(...summary(held.length, told.models));
   if (now === before) return;
   const arrived = before && told.models.filter((model, at) => model.held && !JSON.parse(before)[0][at].held);
@@ -45,6 +50,7 @@ function show(told, changed) {
   byId('weights').replaceChildren(...told.models.map(row));
   if (told.model.untrained) byId('weights').append(el('li', { class: 'warning' }, 'The embedder is the untrained one for tests: distances mean nothing.'));
   cards(told);
+  store(told.store);
   if (arrived?.length) {
     announce(`${arrived.map((model) => model.file).join(', ')} arrived and is held.`);
     changed();
@@ -63,6 +69,11 @@ function row(model) {
   return el('li', {},
     el('div', {}, el('strong', {}, ROLES[model.role][0]), el('span', { class: model.held ? 'chip good' : 'chip doubt' }, model.held ? 'held' : 'not held')),
     el('p', { class: 'file' }, model.file), el('p', { class: 'hint' }, ...how), el('p', { class: 'digest' }, el('span', {}, 'sha256 '), model.sha256));
+}
+
+function store(state) {
+  byId('people').hidden = state === 'none';
+  byId('store').textContent = state === 'ready' ? '' : STORES[state] ?? 'The store does not answer now.';
 }
 
 function cards({ models, unmet }) {
