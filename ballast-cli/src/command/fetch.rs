@@ -82,7 +82,7 @@ pub fn open_image(name: &str, bounds: &Bounds, plain_http: bool) -> Result<(Pict
     let failed = |fault| Failure::new(Exit::FetchFailed, format!("{name}\n  {fault}"));
     let manifest = registry.resolve(&line).map_err(failed)?;
     print::remark(&format!("{name} is\n  {}", registry.name()));
-    let picture = Picture::open(Box::new(registry), &manifest).map_err(failed)?;
+    let picture = Picture::open(Box::new(registry), &manifest, &line).map_err(failed)?;
     Ok((picture, manifest))
 }
 

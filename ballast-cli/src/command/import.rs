@@ -9,6 +9,7 @@ use crate::command::pull::setting_for;
 use crate::exit::{Exit, Failure};
 use crate::image::Picture;
 use crate::image::archive::Archive;
+use crate::print::Progress;
 use crate::source::{Fault, Limits, Sources};
 
 /// A file of this machine is not waited for; the sizes are the lock file's and the archive's own.
@@ -27,9 +28,11 @@ const LIMITS: Limits = Limits {
 pub fn import(args: &Import) -> Result<(), Failure> {
     let start = Instant::now();
     let failed = |fault: Fault| Failure::new(Exit::FetchFailed, format!("{}\n  {fault}", args.archive.display()));
-    let archive = Archive::open(&args.archive).map_err(failed)?;
+    let progress = Progress::new();
+    let line = progress.line(&args.archive.display().to_string(), None);
+    let archive = Archive::open(&args.archive, &line).map_err(failed)?;
     let (manifest, beside) = (archive.manifest.clone(), archive.lock.clone());
-    let picture = Picture::open(Box::new(archive), &manifest).map_err(failed)?;
+    let picture = Picture::open(Box::new(archive), &manifest, &line).map_err(failed)?;
     if beside.is_some_and(|lock| lock != picture.lock()) {
         return Err(failed(Fault::BadImage("the lock file beside the image is not the one in it".into())));
     }

@@ -18,10 +18,13 @@ use tar::{Builder, EntryType};
 use super::layer::{Checked, Meter, ROOT, header, open};
 use super::picture::Take;
 use super::{Blob, Blobs, Image, Layer, Measured, descriptor, json};
+use crate::print::Line;
 use crate::source::Fault;
 
 /// The annotation by which tools find an image in a layout.
 const REF_NAME: &str = "org.opencontainers.image.ref.name";
+/// containerd's annotation for the whole name.
+const FULL_NAME: &str = "io.containerd.image.name";
 /// The lock file's copy, for people.
 const LOCK: &str = "weights.lock";
 const PIECE: usize = 256 << 10;
@@ -41,7 +44,7 @@ pub fn write(image: &Image, name: &str, lock: &[u8], out: impl Write) -> io::Res
     let index = ImageIndexBuilder::default()
         .schema_version(2u32)
         .media_type(MediaType::ImageIndex)
-        .manifests([descriptor(MediaType::ImageManifest, found, Some((REF_NAME, tag)))?])
+        .manifests([descriptor(MediaType::ImageManifest, found, &[(REF_NAME, tag), (FULL_NAME, name)])?])
         .build()
         .map_err(io::Error::other)?;
     let config = Measured::of(&image.config);
@@ -95,7 +98,7 @@ impl Archive {
     ///
     /// # Errors
     /// No archive of one image, or a blob of other bytes than its digest says.
-    pub fn open(path: &Path) -> Result<Self, Fault> {
+    pub fn open(path: &Path, line: &Line) -> Result<Self, Fault> {
         let file = open(path).map_err(unreadable)?;
         let (places, mut small) = places(&file).map_err(|error| bad("the archive", &error))?;
         let mut archive = Self { path: path.to_owned(), file, places, manifest: Vec::new(), lock: small.remove(LOCK) };
@@ -111,19 +114,19 @@ impl Archive {
         }
         let blob = Blob { title: "the manifest".into(), measured: named, plain: true };
         let mut bytes = Vec::new();
-        archive.verify(&blob, |piece| bytes.extend_from_slice(piece))?;
+        archive.verify(&blob, line, |piece| bytes.extend_from_slice(piece))?;
         let manifest: ImageManifest = serde_json::from_slice(&bytes).map_err(|error| bad("the manifest", &error))?;
         for part in manifest.layers().iter().chain([manifest.config()]) {
             let blob = Blob { title: part.digest().to_string(), measured: measured(part)?, plain: true };
-            archive.verify(&blob, |_| {})?;
+            archive.verify(&blob, line, |_| {})?;
         }
         archive.manifest = bytes;
         Ok(archive)
     }
 
-    fn verify(&self, blob: &Blob, mut each: impl FnMut(&[u8])) -> Result<(), Fault> {
+    fn verify(&self, blob: &Blob, line: &Line, mut each: impl FnMut(&[u8])) -> Result<(), Fault> {
         let mut meter = Meter::default();
-        self.read(blob, 0, blob.measured.size, &mut |piece| {
+        self.read(blob, 0, blob.measured.size, line, &mut |piece| {
             each(piece);
             meter.write_all(piece).map_err(unreadable)
         })?;
@@ -135,7 +138,7 @@ impl Archive {
 }
 
 impl Blobs for Archive {
-    fn read(&self, blob: &Blob, from: u64, to: u64, take: Take) -> Result<(), Fault> {
+    fn read(&self, blob: &Blob, from: u64, to: u64, _: &Line, take: Take) -> Result<(), Fault> {
         let digest = blob.measured.digest;
         let place = self.places.get(&digest).filter(|(_, size)| *size == blob.measured.size);
         let (start, _) = place.ok_or_else(|| Fault::NotFound(format!("no blob {digest} of that length")))?;

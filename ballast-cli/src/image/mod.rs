@@ -10,6 +10,7 @@ pub mod picture;
 pub mod service;
 pub mod weights;
 
+use std::collections::HashMap;
 use std::io;
 
 use ballast::digest::Digest;
@@ -74,12 +75,12 @@ impl Image {
             .map_err(io::Error::other)?;
         let config = json(&config)?;
         let describe = |(layer, measured): &(Layer, Measured)| {
-            descriptor(MediaType::ImageLayer, *measured, Some((TITLE, layer.title.as_str())))
+            descriptor(MediaType::ImageLayer, *measured, &[(TITLE, layer.title.as_str())])
         };
         let manifest = ImageManifestBuilder::default()
             .schema_version(2u32)
             .media_type(MediaType::ImageManifest)
-            .config(descriptor(MediaType::ImageConfig, Measured::of(&config), None)?)
+            .config(descriptor(MediaType::ImageConfig, Measured::of(&config), &[])?)
             .layers(layers.iter().map(describe).collect::<io::Result<Vec<_>>>()?)
             .build()
             .map_err(io::Error::other)?;
@@ -92,20 +93,14 @@ impl Image {
     }
 }
 
-/// A descriptor with at most one annotation.
-pub(crate) fn descriptor(
-    kind: MediaType,
-    measured: Measured,
-    annotation: Option<(&str, &str)>,
-) -> io::Result<Descriptor> {
+/// A descriptor with its annotations.
+pub(crate) fn descriptor(kind: MediaType, measured: Measured, annotations: &[(&str, &str)]) -> io::Result<Descriptor> {
     let digest: Sha256Digest = measured.digest.to_string().parse().map_err(io::Error::other)?;
     let builder = DescriptorBuilder::default().media_type(kind).digest(digest).size(measured.size);
-    match annotation {
-        Some((key, text)) => builder.annotations([(key.to_owned(), text.to_owned())]),
-        None => builder,
-    }
-    .build()
-    .map_err(io::Error::other)
+    let annotations = annotations.iter().map(|(key, text)| ((*key).to_owned(), (*text).to_owned()));
+    let builder =
+        if annotations.len() == 0 { builder } else { builder.annotations(annotations.collect::<HashMap<_, _>>()) };
+    builder.build().map_err(io::Error::other)
 }
 
 /// JSON with its keys in order, whatever map they were held in.

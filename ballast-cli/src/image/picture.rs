@@ -17,6 +17,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::chunks::{Own, Piece, pieces};
 use super::{BALLAST, Measured, TITLE};
+use crate::print::Line;
 use crate::setting::INDEX;
 use crate::source::{Fault, Sink};
 
@@ -45,11 +46,11 @@ pub type Take<'a> = &'a mut dyn FnMut(&[u8]) -> Result<(), Fault>;
 
 /// Where blobs can be read: a registry, or an archive.
 pub trait Blobs: Sync {
-    /// Hands out the bytes of a range, in order, none twice.
+    /// Hands out the bytes of a range, in order, none twice. What is overcome on the way is told.
     ///
     /// # Errors
     /// Why not; those of `take` as they are.
-    fn read(&self, blob: &Blob, from: u64, to: u64, take: Take) -> Result<(), Fault>;
+    fn read(&self, blob: &Blob, from: u64, to: u64, line: &Line, take: Take) -> Result<(), Fault>;
 
     /// How it is called.
     fn label(&self) -> String;
@@ -68,12 +69,12 @@ impl Picture {
     ///
     /// # Errors
     /// No image of weights, or a blob that is not what its digest says.
-    pub fn open(blobs: Box<dyn Blobs>, manifest: &[u8]) -> Result<Self, Fault> {
+    pub fn open(blobs: Box<dyn Blobs>, manifest: &[u8], line: &Line) -> Result<Self, Fault> {
         let layers = layers_of(manifest)?;
         let small = layers.iter().find(|layer| layer.title == BALLAST).ok_or_else(|| {
             Fault::BadImage(format!("no layer is titled {BALLAST:?}: `ballast push` or `ballast export` makes one"))
         })?;
-        let bytes = whole(&*blobs, small, SMALL)?;
+        let bytes = whole(&*blobs, small, SMALL, line)?;
         let (index, lock) = small_layer(&bytes)?;
         Ok(Self { blobs, layers, index, lock })
     }
@@ -98,7 +99,7 @@ impl Picture {
             .iter()
             .find(|layer| layer.title == weight.path.as_str())
             .ok_or_else(|| Fault::NotFound("the image has no layer of that title".into()))?;
-        let head = Head::read(&*self.blobs, layer, weight)?;
+        let head = Head::read(&*self.blobs, layer, weight, sink.line)?;
         sink.announced(head.size, &[])?;
         let tree = self.index.tree(&weight.sha256).filter(|tree| tree.size() == head.size);
         let own = tree.and_then(|tree| Own::open(disk, weight, found, tree));
@@ -111,7 +112,7 @@ impl Picture {
     /// The whole layer, every byte of it held against its digest.
     fn take_whole(&self, layer: &Blob, head: &Head, sink: &mut Sink) -> Result<(), Fault> {
         let (mut hasher, mut skip) = (Sha256::new(), head.bytes.len() as u64);
-        self.blobs.read(layer, 0, layer.measured.size, &mut |bytes| {
+        self.blobs.read(layer, 0, layer.measured.size, sink.line, &mut |bytes| {
             hasher.update(bytes);
             let passed = usize::try_from(skip).unwrap_or(usize::MAX).min(bytes.len());
             skip -= passed as u64;
@@ -140,7 +141,7 @@ impl Picture {
                 }
                 Piece::Ask(from, to) => {
                     let at = head.bytes.len() as u64;
-                    self.blobs.read(layer, at + from, at + to, &mut |bytes| {
+                    self.blobs.read(layer, at + from, at + to, sink.line, &mut |bytes| {
                         hasher.update(bytes);
                         sink.write(bytes)
                     })?;
@@ -167,13 +168,13 @@ fn layers_of(manifest: &[u8]) -> Result<Vec<Blob>, Fault> {
 }
 
 /// All bytes of a small blob that has its digest.
-fn whole(blobs: &dyn Blobs, blob: &Blob, most: u64) -> Result<Vec<u8>, Fault> {
+fn whole(blobs: &dyn Blobs, blob: &Blob, most: u64, line: &Line) -> Result<Vec<u8>, Fault> {
     plain(blob)?;
     if blob.measured.size > most {
         return Err(Fault::TooLong { most });
     }
     let mut bytes = Vec::new();
-    blobs.read(blob, 0, blob.measured.size, &mut |piece| {
+    blobs.read(blob, 0, blob.measured.size, line, &mut |piece| {
         bytes.extend_from_slice(piece);
         Ok(())
     })?;
@@ -221,12 +222,12 @@ struct Head {
 }
 
 impl Head {
-    fn read(blobs: &dyn Blobs, layer: &Blob, weight: &Weight) -> Result<Self, Fault> {
+    fn read(blobs: &dyn Blobs, layer: &Blob, weight: &Weight, line: &Line) -> Result<Self, Fault> {
         plain(layer)?;
         let (mut bytes, mut want) = (Vec::new(), HEAD);
         loop {
             let end = want.min(layer.measured.size);
-            blobs.read(layer, bytes.len() as u64, end, &mut |piece| {
+            blobs.read(layer, bytes.len() as u64, end, line, &mut |piece| {
                 bytes.extend_from_slice(piece);
                 Ok(())
             })?;

@@ -224,7 +224,7 @@ impl Registry {
 }
 
 impl Blobs for Registry {
-    fn read(&self, blob: &Blob, from: u64, to: u64, take: Take) -> Result<(), Fault> {
+    fn read(&self, blob: &Blob, from: u64, to: u64, line: &Line, take: Take) -> Result<(), Fault> {
         let (mut at, mut patience) = (from, Patience::new(self.limits));
         loop {
             let before = at;
@@ -233,6 +233,7 @@ impl Blobs for Registry {
                 Err(fault) => fault,
             };
             let Some(pause) = patience.again(at - before, &fault) else { return Err(fault) };
+            line.remark(&format!("{}: {fault}; asking again", self.label()));
             std::thread::sleep(pause);
         }
     }

@@ -154,3 +154,33 @@ fn a_certificate_is_trusted_only_if_it_was_named() {
     }
     assert!(world.right("large.bin"));
 }
+
+#[test]
+fn a_proxy_of_the_environment_is_used_unless_no_proxy_names_the_host() {
+    if !ready("a_proxy_of_the_environment_is_used_unless_no_proxy_names_the_host") {
+        return;
+    }
+    let (registry, world) = (Registry::start(), World::pair());
+    let url = registry.url("models:v1");
+    world.push(&url);
+    let mut wrong = Vec::new();
+    for (variable, exempt, used) in [
+        ("HTTP_PROXY", "", true),
+        ("ALL_PROXY", "", true),
+        ("HTTPS_PROXY", "", false),
+        ("HTTP_PROXY", "127.0.0.1", false),
+        ("ALL_PROXY", "10.0.0.0/8,127.0.0.0/8", false),
+    ] {
+        let _ = fs::remove_dir_all(world.path("mirror"));
+        let between = Between::start("127.0.0.1", &format!("127.0.0.1:{}", registry.port), Deed::Nothing);
+        let proxy = format!("http://127.0.0.1:{}", between.port);
+        let mut command = world.command(&["pull", &url]);
+        // A name in capitals is for CGI programs only where the request method is set.
+        let output =
+            command.env_remove("REQUEST_METHOD").env(variable, &proxy).env("NO_PROXY", exempt).output().unwrap();
+        if !output.status.success() || !world.right("large.bin") || between.asked().is_empty() == used {
+            wrong.push(format!("{variable}, but not for {exempt:?}: {output:?}"));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}

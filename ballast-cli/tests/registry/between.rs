@@ -33,6 +33,13 @@ pub enum Deed {
     Shorter,
 }
 
+impl Deed {
+    /// Whether asking again is all that it takes.
+    pub fn is_overcome(self) -> bool {
+        matches!(self, Self::Cut(1) | Self::Status(1, 503))
+    }
+}
+
 /// A request, and how many bytes of body answered it.
 #[derive(Debug, Clone)]
 pub struct Asked {

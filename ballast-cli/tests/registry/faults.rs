@@ -103,6 +103,9 @@ fn each_fault_is_named_or_overcome_and_nothing_wrong_gets_the_name() {
             Some(_) if fs::read(stage.world.pulled("large.bin")).ok() != before => {
                 wrong.push(format!("{row}: something got the weight's name"));
             }
+            None if deed.is_overcome() && !stderr(&output).contains("; asking again") => {
+                wrong.push(format!("{row}: nothing was told"));
+            }
             Some(_) if !stage.world.right("small.bin") => wrong.push(format!("{row}: the small weight is not there")),
             _ => {}
         }

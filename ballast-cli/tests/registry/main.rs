@@ -8,6 +8,7 @@ mod archives;
 mod between;
 mod faults;
 mod ground;
+mod mounts;
 mod ordinary;
 #[path = "../support/mod.rs"]
 mod support;
