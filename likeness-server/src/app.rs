@@ -9,7 +9,7 @@ use metrics_exporter_prometheus::PrometheusHandle;
 
 use crate::config::Settings;
 use crate::gate::Gate;
-use crate::held::{Held, State};
+use crate::held::{Held, Networks, State};
 use crate::look::Eye;
 use crate::models::Role;
 use crate::templates::Templates;
@@ -61,15 +61,21 @@ impl App {
 
     /// Which weights answer, for every answer that they gave.
     pub fn model(&self) -> ModelTold {
-        let networks = self.held.now();
+        ModelTold::of(&self.held.now())
+    }
+}
+
+impl ModelTold {
+    /// Which weights answer by these networks.
+    pub fn of(networks: &Networks) -> Self {
         let digest = |role: Role| match &networks.roles[role.at()].state {
             State::Held { digest, .. } => Some((role.key(), digest.to_string())),
             _ => None,
         };
-        ModelTold {
+        Self {
             contract_id: networks.identity.as_ref().map(|identity| identity.contract().to_string()),
             sha256: crate::models::ROLES.into_iter().filter_map(digest).collect(),
-            untrained: networks.identity.as_ref().is_some_and(|identity| identity.embedder().untrained()),
+            untrained: networks.embedder.as_ref().is_some_and(|embedder| embedder.untrained()),
         }
     }
 }

@@ -55,7 +55,18 @@ fn unread(why: &MultipartError, limit: usize) -> Problem {
 }
 
 impl Form {
-    fn find(&self, name: &str) -> Option<&Bytes> {
+    /// Fields that came in another way than in a multipart form, with the most bytes of a photograph.
+    pub fn of(fields: Vec<(String, Bytes)>, limit: usize) -> Self {
+        Self { fields, limit }
+    }
+
+    /// The most bytes of a photograph.
+    pub fn limit(&self) -> usize {
+        self.limit
+    }
+
+    /// A field as it came.
+    pub fn bytes(&self, name: &str) -> Option<&Bytes> {
         self.fields.iter().find(|(field, _)| field == name).map(|(_, bytes)| bytes)
     }
 
@@ -72,7 +83,7 @@ impl Form {
     /// # Errors
     /// `FILE_TOO_LARGE`
     pub fn file_if_any(&self, name: &str) -> Result<Option<Bytes>, Problem> {
-        self.find(name).cloned().map(|bytes| self.within(bytes)).transpose()
+        self.bytes(name).cloned().map(|bytes| self.within(bytes)).transpose()
     }
 
     /// All photographs under one name.
@@ -93,7 +104,7 @@ impl Form {
     /// # Errors
     /// `INVALID_INPUT`: too long, or no UTF-8.
     pub fn text(&self, name: &str) -> Result<Option<&str>, Problem> {
-        let Some(bytes) = self.find(name) else { return Ok(None) };
+        let Some(bytes) = self.bytes(name) else { return Ok(None) };
         if bytes.len() > LONGEST_TEXT {
             let found = bytes.len();
             return Err(Problem::input(format!("`{name}`: expected at most {LONGEST_TEXT} bytes, found {found}")));

@@ -76,6 +76,8 @@ pub struct Networks {
     pub finder: Option<Arc<Finder>>,
     /// Both spoof networks.
     pub pair: Option<Arc<SpoofPair>>,
+    /// The embedder, which needs no detector where the whole photograph is the face.
+    pub embedder: Option<Arc<Embedder>>,
     /// The embedder, for faces of this finder.
     pub identity: Option<Arc<Identity>>,
     /// All four roles.
@@ -121,6 +123,22 @@ impl Networks {
     pub fn embedding(&self) -> Result<(Arc<Finder>, Arc<Identity>), Unavailable> {
         let needed = [Role::Detector, Role::Embedder];
         self.finder.clone().zip(self.identity.clone()).ok_or_else(|| self.unavailable(&needed))
+    }
+
+    /// What embeds a whole photograph.
+    ///
+    /// # Errors
+    /// [`Unavailable`]
+    pub fn embedder(&self) -> Result<Arc<Embedder>, Unavailable> {
+        self.embedder.clone().ok_or_else(|| self.unavailable(&[Role::Embedder]))
+    }
+
+    /// Both spoof networks, for a face that is known.
+    ///
+    /// # Errors
+    /// [`Unavailable`]
+    pub fn pair(&self) -> Result<Arc<SpoofPair>, Unavailable> {
+        self.pair.clone().ok_or_else(|| self.unavailable(&[Role::SpoofNear, Role::SpoofFar]))
     }
 
     /// All four.
@@ -182,7 +200,7 @@ impl Held {
             roles.push(RoleState { role, file, pin, state: State::Loading });
         }
         let Ok(roles) = roles.try_into() else { unreachable!("one state for each role") };
-        let networks = Networks { finder: None, pair: None, identity: None, roles };
+        let networks = Networks { finder: None, pair: None, embedder: None, identity: None, roles };
         let held = Self(Arc::new(RwLock::new(Arc::new(networks))));
         let keeper = Keeper { custody, how, held: held.clone(), waiting: Waiting::default(), seen: Default::default() };
         std::thread::Builder::new()
@@ -208,7 +226,6 @@ impl Held {
 struct Waiting {
     near: Option<SpoofV2>,
     far: Option<SpoofV1Se>,
-    embedder: Option<Embedder>,
 }
 
 /// A network that was just loaded.
@@ -313,7 +330,7 @@ fn place(
         }
         Some(Loaded::Near(near)) => waiting.near = Some(near),
         Some(Loaded::Far(far)) => waiting.far = Some(far),
-        Some(Loaded::Embedder(embedder)) => waiting.embedder = Some(embedder),
+        Some(Loaded::Embedder(embedder)) => networks.embedder = Some(Arc::new(embedder)),
         None => {}
     }
     match (waiting.near.take(), waiting.far.take()) {
@@ -321,10 +338,8 @@ fn place(
         // One alone waits for the other.
         (near, far) => (waiting.near, waiting.far) = (near, far),
     }
-    if let Some(finder) = &networks.finder
-        && let Some(embedder) = waiting.embedder.take()
-    {
-        networks.identity = Some(Arc::new(Identity::new(embedder, finder).within(how.mode)));
+    if let (Some(finder), Some(embedder), None) = (&networks.finder, &networks.embedder, &networks.identity) {
+        networks.identity = Some(Arc::new(Identity::new(embedder.clone(), finder).within(how.mode)));
     }
 }
 

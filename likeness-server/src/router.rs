@@ -3,6 +3,7 @@
 use std::convert::Infallible;
 
 use axum::extract::DefaultBodyLimit;
+use axum::routing::{MethodRouter, post};
 use axum::{Router, middleware};
 use tower_http::catch_panic::CatchPanicLayer;
 use utoipa::OpenApi;
@@ -14,7 +15,7 @@ use utoipa_swagger_ui::SwaggerUi;
 use crate::app::App;
 use crate::gate;
 use crate::handler::{
-    compare, delete, detect, enroll, enroll_multi, health, inspect, liveness, metrics, page, search, verify,
+    compare, deepface, delete, detect, enroll, enroll_multi, health, inspect, liveness, metrics, page, search, verify,
 };
 use crate::openapi::Document;
 use crate::problem::Problem;
@@ -27,9 +28,11 @@ const MARGIN: usize = 64 << 10;
 pub fn router(app: &App) -> Router {
     let (router, document) = described(app).split_for_parts();
     let viewer = SwaggerUi::new("/docs").url("/openapi.json", document);
+    let root = if app.settings.deepface_root { at_root(app) } else { Router::new() };
     router
         .merge(viewer)
         .merge(page(app))
+        .merge(root)
         .fallback(|| async { Problem::of_status(axum::http::StatusCode::NOT_FOUND, 0) })
         .with_state(app.clone())
         .layer(CatchPanicLayer::custom(panicked))
@@ -43,12 +46,8 @@ fn page(app: &App) -> Router<App> {
 
 /// The routes with their descriptions.
 fn described(app: &App) -> OpenApiRouter<App> {
-    let behind = |route: Route, handler: UtoipaMethodRouter<App>| {
-        let (schemas, paths, handler) = handler;
-        let body = route.images * app.settings.limits.file / 3 * 4 + MARGIN;
-        let gate = middleware::from_fn_with_state((app.clone(), route), gate::enter);
-        (schemas, paths, handler.layer::<_, Infallible>(gate).layer::<_, Infallible>(DefaultBodyLimit::max(body)))
-    };
+    let behind =
+        |route: Route, (schemas, paths, handler): UtoipaMethodRouter<App>| (schemas, paths, gated(app, route, handler));
     OpenApiRouter::with_openapi(Document::openapi())
         .routes(behind(table::HEALTH, routes!(health::health)))
         .routes(behind(table::HEALTH, routes!(health::live)))
@@ -64,6 +63,23 @@ fn described(app: &App) -> OpenApiRouter<App> {
         .routes(behind(table::DETECT, routes!(detect::detect_all)))
         .routes(behind(table::COMPARE, routes!(compare::compare)))
         .routes(behind(table::INSPECT, routes!(inspect::inspect)))
+        .routes(behind(table::PAGE, routes!(deepface::greet)))
+        .routes(behind(table::DEEPFACE_VERIFY, routes!(deepface::verify_route)))
+        .routes(behind(table::DEEPFACE_REPRESENT, routes!(deepface::represent_route)))
+}
+
+/// A handler behind its gate, with room for its photographs.
+fn gated(app: &App, route: Route, handler: MethodRouter<App>) -> MethodRouter<App> {
+    let body = route.images * app.settings.limits.file / 3 * 4 + MARGIN;
+    let gate = middleware::from_fn_with_state((app.clone(), route), gate::enter);
+    handler.layer::<_, Infallible>(gate).layer::<_, Infallible>(DefaultBodyLimit::max(body))
+}
+
+/// DeepFace's own paths, for clients that know only a host. `GET /` stays what it is.
+fn at_root(app: &App) -> Router<App> {
+    Router::new()
+        .route("/verify", gated(app, table::DEEPFACE_VERIFY, post(deepface::verify_route)))
+        .route("/represent", gated(app, table::DEEPFACE_REPRESENT, post(deepface::represent_route)))
 }
 
 /// The description alone.

@@ -6,6 +6,7 @@
 //! stages go by, with a clock of his own.
 
 use std::fmt;
+use std::sync::Arc;
 
 use crate::align::aligned;
 use crate::contract::ContractId;
@@ -21,13 +22,14 @@ use crate::spoof::SpoofPair;
 
 /// The embedder, and the contract that its embeddings are made under.
 pub struct Identity {
-    embedder: Embedder,
+    embedder: Arc<Embedder>,
     contract: ContractId,
 }
 
 impl Identity {
     /// Takes the embedder; its faces come from this finder.
-    pub fn new(embedder: Embedder, finder: &Finder) -> Self {
+    pub fn new(embedder: impl Into<Arc<Embedder>>, finder: &Finder) -> Self {
+        let embedder = embedder.into();
         let contract = ContractId::of(finder.detector(), &embedder);
         Self { embedder, contract }
     }

@@ -21,6 +21,7 @@ use axum::response::{IntoResponse, Response};
 
 use crate::app::App;
 use crate::config::Settings;
+use crate::handler::deepface;
 use crate::problem::Problem;
 use crate::routes::{Route, Scope};
 use crate::store::Store;
@@ -56,7 +57,7 @@ struct Entered(&'static str);
 /// The outermost: gives an id, writes problems out, logs.
 pub async fn outer(State(app): State<App>, mut request: Request, next: Next) -> Response {
     let (start, id) = (Instant::now(), uuid::Uuid::now_v7().to_string());
-    let deepface = request.uri().path().starts_with("/deepface") || app.settings.deepface_root;
+    let deepface = deepface::shaped(request.uri().path(), app.settings.deepface_root);
     request.extensions_mut().insert(RequestId(id.clone()));
     let answer = match at_home(&app, request.uri(), request.headers()).await {
         Ok(()) => next.run(request).await,
@@ -66,7 +67,7 @@ pub async fn outer(State(app): State<App>, mut request: Request, next: Next) -> 
     if let Ok(value) = HeaderValue::from_str(&id) {
         response.headers_mut().insert("x-request-id", value);
     }
-    if app.held.now().identity.as_ref().is_some_and(|identity| identity.embedder().untrained()) {
+    if app.held.now().embedder.as_ref().is_some_and(|embedder| embedder.untrained()) {
         response.headers_mut().insert("x-likeness-untrained", HeaderValue::from_static("true"));
     }
     log(&response, &id, start);

@@ -2,6 +2,7 @@
 //! can answer without them.
 
 pub mod compare;
+pub mod deepface;
 pub mod delete;
 pub mod detect;
 pub mod enroll;

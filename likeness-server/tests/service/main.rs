@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "tests")]
 
 mod access;
+mod deepface;
 mod incident;
 mod inspect;
 mod stateless;

@@ -1,0 +1,245 @@
+//! The faces of a photograph as DeepFace finds, cuts, judges and embeds them. Touches nothing.
+
+use std::sync::Arc;
+
+use likeness::align::{aligned, unaligned};
+use likeness::detect::{Area, Face, Point, Size, inside};
+use likeness::embed;
+use likeness::engine::Scratch;
+use likeness::find::{EXACT_PIXELS, FAST_SIDE, Finder, Mode};
+use likeness::image::{self, Bgr};
+use likeness::net::Embedder;
+use likeness::pipeline::{NoAnswer, Stage};
+use likeness::quality::Unfit;
+use likeness::spoof::SpoofPair;
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use super::asked::{Backend, Options};
+use crate::app::App;
+use crate::held::{Networks, Unavailable};
+use crate::look::{Eye, Watch};
+use crate::problem::Problem;
+
+/// The longest side that is looked at unreduced where there is no border.
+const UNREDUCED: usize = 4096;
+
+/// Where a face is, as DeepFace tells it. All null where no pair of faces could be compared.
+#[derive(Debug, Clone, Copy, Default, Serialize, ToSchema)]
+pub struct AreaTold {
+    x: Option<i64>,
+    y: Option<i64>,
+    w: Option<i64>,
+    h: Option<i64>,
+    /// The person's own left eye; null outside of the photograph and where nobody looked for it.
+    #[schema(value_type = Option<Vec<i64>>)]
+    left_eye: Option<Point>,
+    /// The person's own right eye.
+    #[schema(value_type = Option<Vec<i64>>)]
+    right_eye: Option<Point>,
+}
+
+impl AreaTold {
+    fn whole(w: usize, h: usize) -> Self {
+        let side = |length: usize| i64::try_from(length).ok();
+        Self { x: Some(0), y: Some(0), w: side(w), h: side(h), left_eye: None, right_eye: None }
+    }
+
+    fn of(face: &Face, size: Size) -> Self {
+        let Area { x, y, w, h } = face.area;
+        let (left_eye, right_eye) = (inside(face.left_eye(), size), inside(face.right_eye(), size));
+        Self { x: Some(x), y: Some(y), w: Some(w), h: Some(h), left_eye, right_eye }
+    }
+}
+
+/// What the embedder takes.
+enum Cut {
+    /// A face that was cut out.
+    Face(Bgr),
+    /// The whole photograph.
+    Whole,
+}
+
+/// A face before anybody has judged it.
+struct Candidate {
+    area: Area,
+    told: AreaTold,
+    confidence: f64,
+    cut: Cut,
+}
+
+/// A face with its embedding.
+pub struct Represented {
+    /// Where.
+    pub area: AreaTold,
+    /// How surely it is a face, two decimals; 0 where nobody looked.
+    pub confidence: f64,
+    /// 512 numbers, not normalised.
+    pub embedding: Vec<f32>,
+}
+
+/// What came of a photograph.
+pub enum Outcome {
+    /// All its faces.
+    Faces(Vec<Represented>),
+    /// One of them is not real: its live probability. Nothing was embedded after it.
+    Spoof(f64),
+}
+
+/// How the whole photograph is prepared where it is the face.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Route {
+    /// `verify` resamples numbers.
+    Verify,
+    /// `represent` with `skip` resamples bytes, and tells height and width in each other's place.
+    Represent,
+}
+
+/// The networks that a request needs, and how it wants faces.
+pub struct Seer {
+    finder: Option<Arc<Finder>>,
+    pair: Option<Arc<SpoofPair>>,
+    embedder: Arc<Embedder>,
+    eye: Eye,
+    options: Options,
+}
+
+impl Seer {
+    /// Takes the networks that these options need.
+    ///
+    /// # Errors
+    /// `MODEL_UNAVAILABLE` names all that are lacking.
+    pub fn of(app: &App, networks: &Networks, options: Options) -> Result<Self, Unavailable> {
+        let finder = (options.backend == Backend::Centerface).then(|| networks.detector()).transpose();
+        let pair = options.anti_spoofing.then(|| networks.pair()).transpose();
+        match (finder, pair, networks.embedder()) {
+            (Ok(finder), Ok(pair), Ok(embedder)) => Ok(Self { finder, pair, embedder, eye: app.eye(), options }),
+            (finder, pair, embedder) => {
+                let lacking = [finder.err(), pair.err(), embedder.err()];
+                Err(Unavailable(lacking.into_iter().flatten().flat_map(|lack| lack.0).collect()))
+            }
+        }
+    }
+
+    /// Every face of a photograph, embedded; the first that is not real ends it.
+    ///
+    /// # Errors
+    /// The photograph's own, and `FACE_NOT_DETECTED` where a face must be found.
+    pub fn faces(&self, scratch: &mut Scratch, bytes: &[u8], route: Route, most: usize) -> Result<Outcome, Problem> {
+        let mut watch = Watch::default();
+        let image = image::decode(bytes, &self.eye.limits).map_err(NoAnswer::Decode)?;
+        watch.lap(Stage::Decode);
+        let candidates = self.candidates(scratch, &image, route, most)?;
+        watch.lap(Stage::Detect);
+        let mut faces = Vec::new();
+        for Candidate { area, told, confidence, cut } in candidates {
+            if let Some(live) = self.fake(scratch, &image, &area)? {
+                return Ok(Outcome::Spoof(live));
+            }
+            watch.lap(Stage::Spoof);
+            let embedding = self.embed(scratch, &image, &cut, route)?;
+            faces.push(Represented { area: told, confidence, embedding });
+            watch.lap(Stage::Embed);
+        }
+        Ok(Outcome::Faces(faces))
+    }
+
+    /// In the detector's order, or the largest first where there are more than are wanted.
+    fn candidates(
+        &self,
+        scratch: &mut Scratch,
+        image: &Bgr,
+        route: Route,
+        most: usize,
+    ) -> Result<Vec<Candidate>, Problem> {
+        let Some(finder) = &self.finder else { return Ok(vec![whole(image, route)]) };
+        let size = Size { x: image.width(), y: image.height() };
+        let mode = mode(self.eye.mode, self.options.align, size);
+        let mut faces = finder.find(scratch, image, mode).map_err(NoAnswer::Find)?.faces;
+        if faces.is_empty() {
+            // The whole photograph is told as `verify` tells it, whoever asks.
+            let whole = || vec![whole(image, Route::Verify)];
+            return if self.options.enforce { Err(Unfit::NoFace.into()) } else { Ok(whole()) };
+        }
+        if most < faces.len() {
+            faces.sort_by_key(|face| std::cmp::Reverse(face.unclipped.pixels()));
+            faces.truncate(most);
+        }
+        let cut = if self.options.align { aligned } else { unaligned };
+        let candidate = |face: &Face| {
+            let (told, confidence) = (AreaTold::of(face, size), face.confidence());
+            Some(Candidate { area: face.area, told, confidence, cut: Cut::Face(cut(image, face)?) })
+        };
+        let candidates: Vec<_> = faces.iter().filter_map(candidate).collect();
+        if candidates.is_empty() && self.options.enforce { Err(Unfit::NoFace.into()) } else { Ok(candidates) }
+    }
+
+    /// The live probability of a face that is not real, where that was asked.
+    fn fake(&self, scratch: &mut Scratch, image: &Bgr, area: &Area) -> Result<Option<f64>, Problem> {
+        let Some(pair) = &self.pair else { return Ok(None) };
+        if area.w < 1 || area.h < 1 {
+            return Err(Unfit::TooSmall { expected: 1, found: 0 }.into());
+        }
+        let sight = pair.look(scratch, image, area).map_err(NoAnswer::Run)?;
+        Ok((!sight.is_real()).then(|| sight.live_probability()))
+    }
+
+    fn embed(&self, scratch: &mut Scratch, image: &Bgr, cut: &Cut, route: Route) -> Result<Vec<f32>, Problem> {
+        let input = match (cut, route) {
+            (Cut::Face(face), _) => embed::input(face),
+            (Cut::Whole, Route::Represent) if self.finder.is_none() => embed::input_skip(image),
+            (Cut::Whole, _) => embed::input(image),
+        };
+        let input = input.ok_or(Unfit::TooSmall { expected: 1, found: 0 })?;
+        Ok(self.embedder.embed(scratch, &input).map_err(NoAnswer::Run)?.to_vec())
+    }
+}
+
+/// The whole photograph as a face.
+fn whole(image: &Bgr, route: Route) -> Candidate {
+    let (width, height) = (image.width(), image.height());
+    let told = match route {
+        Route::Verify => AreaTold::whole(width - 1, height - 1),
+        Route::Represent => AreaTold::whole(height, width),
+    };
+    let area = Area { x: 0, y: 0, w: width as i64 - 1, h: height as i64 - 1 };
+    Candidate { area, told, confidence: 0.0, cut: Cut::Whole }
+}
+
+/// How DeepFace would look, within what the service was told: `auto` is exact as long as a
+/// photograph is not too large for that, and `fast` stays fast.
+fn mode(set: Mode, align: bool, size: Size) -> Mode {
+    let large = size.x * size.y > EXACT_PIXELS;
+    match (set, align) {
+        (Mode::Fast { .. }, _) => set,
+        (Mode::Auto, _) if large => Mode::Fast { side: FAST_SIDE },
+        (Mode::Exact, false) if large => Mode::Exact,
+        (_, true) => Mode::Exact,
+        (_, false) => Mode::Fast { side: UNREDUCED },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn parity_unless_the_service_was_told_to_be_fast_or_the_photograph_is_too_large() {
+        let (small, large) = (Size { x: 4500, y: 1000 }, Size { x: 4501, y: 1000 });
+        let (fast, unreduced) = (Mode::Fast { side: 320 }, Mode::Fast { side: UNREDUCED });
+        let table = [
+            (Mode::Auto, true, small, Mode::Exact),
+            (Mode::Auto, false, small, unreduced),
+            (Mode::Auto, true, large, Mode::Fast { side: FAST_SIDE }),
+            (Mode::Auto, false, large, Mode::Fast { side: FAST_SIDE }),
+            (Mode::Exact, true, large, Mode::Exact),
+            (Mode::Exact, false, large, Mode::Exact),
+            (Mode::Exact, false, small, unreduced),
+            (fast, true, small, fast),
+            (fast, false, large, fast),
+        ];
+        for (set, align, size, expected) in table {
+            assert_eq!(mode(set, align, size), expected, "{set:?} {align} {size:?}");
+        }
+    }
+}

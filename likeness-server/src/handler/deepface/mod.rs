@@ -1,0 +1,183 @@
+//! DeepFace's shape: `POST /deepface/verify`, `/deepface/represent`, `GET /deepface/`, and the two
+//! at the root where that was asked. Its clients move without being touched; `docs/deepface.md`
+//! says what is equal and what is not. A verdict of this shape is DeepFace's, not ours.
+
+mod asked;
+mod faces;
+mod told;
+
+use std::time::Instant;
+
+use axum::Json;
+use axum::extract::State;
+use likeness::deepface::{SpoofDetected, Subject, verify};
+use likeness::distance::Metric;
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use self::asked::{Asked, DETECTORS, MODEL};
+use self::faces::{AreaTold, Outcome, Represented, Route, Seer};
+use self::told::{RepresentForm, RepresentJson, VerifyForm, VerifyJson};
+use crate::app::{App, ModelTold};
+use crate::look::round;
+use crate::problem::{Code, Problem};
+
+/// Faces of a photograph that `verify` compares.
+const COMPARED: usize = 8;
+
+/// Whether problems of this path carry DeepFace's `error` too.
+pub fn shaped(path: &str, root: bool) -> bool {
+    path.starts_with("/deepface") || root && matches!(path, "/verify" | "/represent")
+}
+
+/// The greeting.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct Greeting {
+    /// For a person.
+    message: &'static str,
+    /// The program's.
+    version: &'static str,
+    /// What `model_name` may be.
+    model_name: [&'static str; 1],
+    /// What `detector_backend` may be.
+    detector_backend: [&'static str; 2],
+    /// What `distance_metric` may be.
+    distance_metric: [&'static str; 4],
+}
+
+/// Two areas: of the closest pair.
+#[derive(Debug, Clone, Copy, Default, Serialize, ToSchema)]
+pub struct FacialAreas {
+    img1: AreaTold,
+    img2: AreaTold,
+}
+
+/// The answer of `verify`.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct DeepfaceVerified {
+    /// The smallest distance is within the threshold.
+    verified: bool,
+    /// The smallest distance of any two faces; null where none is a number.
+    distance: Option<f64>,
+    /// The metric's own.
+    threshold: f64,
+    /// 0 to 100.
+    confidence: f64,
+    /// `Facenet512`.
+    model: &'static str,
+    /// `centerface` or `skip`.
+    detector_backend: &'static str,
+    /// As asked.
+    similarity_metric: &'static str,
+    /// The closest pair.
+    facial_areas: FacialAreas,
+    /// Seconds.
+    time: f64,
+    /// Which weights answered; ours, not DeepFace's.
+    weights: ModelTold,
+}
+
+/// A face with its embedding.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct DeepfaceFace {
+    /// 512 numbers.
+    embedding: Vec<f32>,
+    /// Where.
+    facial_area: AreaTold,
+    /// How surely it is a face, 0 to 1; 0 where nobody looked.
+    face_confidence: f64,
+}
+
+/// The answer of `represent`.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct DeepfaceRepresented {
+    /// Every face.
+    results: Vec<DeepfaceFace>,
+    /// Which weights answered; ours, not DeepFace's.
+    model: ModelTold,
+}
+
+/// Says who answers in DeepFace's shape.
+#[utoipa::path(get, path = "/deepface/", tag = "deepface", responses((status = 200, body = Greeting)))]
+pub async fn greet() -> Json<Greeting> {
+    Json(Greeting {
+        message: "Likeness, in DeepFace's shape",
+        version: env!("CARGO_PKG_VERSION"),
+        model_name: [MODEL],
+        detector_backend: DETECTORS.map(|(name, _)| name),
+        distance_metric: Metric::ALL.map(|(name, _)| name),
+    })
+}
+
+/// Compares two photographs by DeepFace's own rule: all pairs of faces, the smallest distance.
+///
+/// # Errors
+/// As documented. A network that is not held is `MODEL_UNAVAILABLE`.
+#[utoipa::path(post, path = "/deepface/verify", tag = "deepface",
+    request_body(content((VerifyJson = "application/json"), (VerifyForm = "multipart/form-data"))),
+    responses((status = 200, body = DeepfaceVerified), crate::openapi::Problems))]
+pub async fn verify_route(State(app): State<App>, asked: Asked) -> Result<Json<DeepfaceVerified>, Problem> {
+    let (options, (name, metric)) = (asked.options()?, asked.metric()?);
+    let images = [asked.image("img1")?, asked.image("img2")?];
+    let networks = app.held.now();
+    let (seer, weights) = (Seer::of(&app, &networks, options)?, ModelTold::of(&networks));
+    let answer = app.work.run(move |scratch| {
+        let start = Instant::now();
+        let mut subjects = |photograph: u8, bytes: &[u8]| {
+            let field = if photograph == 1 { "img1" } else { "img2" };
+            let outcome = seer.faces(scratch, bytes, Route::Verify, COMPARED);
+            match outcome.map_err(|problem| problem.with("field", field))? {
+                Outcome::Spoof(live) => Err(spoof(SpoofDetected { photograph }.to_string(), live)),
+                Outcome::Faces(faces) => Ok(faces.into_iter().map(subject).collect::<Vec<_>>()),
+            }
+        };
+        let [first, second] = [subjects(1, &images[0])?, subjects(2, &images[1])?];
+        // Who is not real has ended it already.
+        let answer = verify(&first, &second, metric).map_err(|why| Problem::internal(&why))?;
+        let (img1, img2) = answer.areas.unwrap_or_default();
+        Ok(DeepfaceVerified {
+            verified: answer.verified,
+            distance: answer.distance.is_finite().then_some(answer.distance),
+            threshold: answer.threshold,
+            confidence: answer.confidence,
+            model: MODEL,
+            detector_backend: options.backend.name(),
+            similarity_metric: name,
+            facial_areas: FacialAreas { img1, img2 },
+            time: round(start.elapsed().as_secs_f64(), 2),
+            weights,
+        })
+    });
+    answer.await.map(Json)
+}
+
+/// Embeds every face of a photograph.
+///
+/// # Errors
+/// As documented. A network that is not held is `MODEL_UNAVAILABLE`.
+#[utoipa::path(post, path = "/deepface/represent", tag = "deepface",
+    request_body(content((RepresentJson = "application/json"), (RepresentForm = "multipart/form-data"))),
+    responses((status = 200, body = DeepfaceRepresented), crate::openapi::Problems))]
+pub async fn represent_route(State(app): State<App>, asked: Asked) -> Result<Json<DeepfaceRepresented>, Problem> {
+    let (options, most, image) = (asked.options()?, asked.max_faces()?, asked.image("img")?);
+    let networks = app.held.now();
+    let (seer, model) = (Seer::of(&app, &networks, options)?, ModelTold::of(&networks));
+    let answer = app.work.run(move |scratch| match seer.faces(scratch, &image, Route::Represent, most)? {
+        Outcome::Spoof(live) => Err(spoof("Spoof detected in the given image.".into(), live)),
+        Outcome::Faces(faces) => Ok(DeepfaceRepresented { results: faces.into_iter().map(face).collect(), model }),
+    });
+    answer.await.map(Json)
+}
+
+fn face(Represented { area, confidence, embedding }: Represented) -> DeepfaceFace {
+    DeepfaceFace { embedding, facial_area: area, face_confidence: confidence }
+}
+
+fn subject(Represented { area, embedding, .. }: Represented) -> Subject<AreaTold> {
+    Subject { area, embedding: embedding.into_iter().map(f64::from).collect(), is_real: None }
+}
+
+/// A face that is not real: in DeepFace's words, with its status.
+fn spoof(message: String, live: f64) -> Problem {
+    Problem::new(Code::LivenessFailed, message).with("score", round(100.0 * live, 2)).with("verdict", "spoof")
+}
