@@ -50,6 +50,10 @@ bench-engine *options:
 bench-jobs *options:
     tools/bench-jobs {{options}}
 
+# the index of the store: loading, memory and searches of 100,000 and 1,000,000 persons
+bench-index sizes="100000,1000000":
+    LIKENESS_INDEX_SIZES={{sizes}} cargo test -q --release --locked -p likeness-server --bin likeness store::bench::figures -- --ignored --nocapture
+
 # damaged weight files: who refuses them, and the smallest change that the self-test sees
 corruption:
     cargo test --locked -p likeness --test corruption -- --nocapture --test-threads=1

@@ -7,6 +7,8 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use likeness::find::{FAST_SIDE, Mode};
 use likeness::pipeline::Options;
 
+use crate::store_args::{KeyCommand, StoreCommand};
+
 /// Face verification on CPU: a missing or wrong model is never a verdict, and never a surprise.
 #[derive(Debug, Parser)]
 #[command(name = "likeness", version, max_term_width = 100)]
@@ -33,6 +35,12 @@ pub enum Command {
     Serve(Serve),
     /// Ask a running service whether it can answer; ends with 0 if it can
     Probe(Probe),
+    /// Make, check or rewrap a store of templates
+    #[command(subcommand)]
+    Store(StoreCommand),
+    /// Make, tell and end API keys
+    #[command(subcommand)]
+    Key(KeyCommand),
 }
 
 /// Where the weights come from.

@@ -33,6 +33,20 @@ pub enum Exit {
     Rejected = 30,
     /// Whether it is live can't be told.
     Undecided = 31,
+    /// Another process serves from the store, or rotates its key.
+    StoreLocked = 40,
+    /// The master key is not the one that the store was made with.
+    WrongKey = 41,
+    /// The store is not what was written.
+    StoreCorrupt = 42,
+    /// The store is absent, can't be reached or is held by somebody else.
+    StoreUnavailable = 43,
+    /// No room is left where the store lies.
+    StoreFull = 44,
+    /// The store can be read and not written.
+    StoreReadOnly = 45,
+    /// The key file is absent, unreadable, in a bad place or no key file.
+    KeyFile = 46,
 }
 
 impl From<Exit> for ExitCode {

@@ -26,6 +26,7 @@ mod report;
 mod router;
 mod routes;
 mod store;
+mod store_args;
 mod templates;
 mod weights;
 mod work;
@@ -46,6 +47,8 @@ fn main() -> ExitCode {
         Command::Bench(args) => command::bench(&args),
         Command::Serve(args) => command::serve(&args),
         Command::Probe(args) => command::probe(&args),
+        Command::Store(command) => command::store(&command),
+        Command::Key(command) => command::key(&command),
     };
     match done {
         Ok(exit) => exit.into(),

@@ -40,8 +40,8 @@ const LEAST_MS: f64 = 100.0;
 /// The lock file or a photograph is not right, or a network gave no answer.
 pub fn run(args: &Bench) -> Result<Exit, Failure> {
     let paths = args.first.as_deref().zip(args.second.as_deref());
-    let read = |path| Ok((path, photograph(path)?));
-    let photographs = paths.map(|(a, b)| Ok([read(a)?, read(b)?])).transpose()?;
+    let read = |path| Ok::<_, Failure>((path, photograph(path)?));
+    let photographs = paths.map(|(a, b)| Ok::<_, Failure>([read(a)?, read(b)?])).transpose()?;
     let mut loader = Loader::new(&args.weights)?;
     let mut missing = BTreeMap::new();
     let networks = Networks::load(&mut loader, |role, failure| drop(missing.insert(role.name(), failure.what)));

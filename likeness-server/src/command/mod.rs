@@ -4,20 +4,24 @@ mod bench;
 mod compare;
 mod detect;
 mod embed;
+mod key;
 mod live;
 mod models;
 mod probe;
 mod serve;
 mod stopwatch;
+mod store;
 
 pub use bench::run as bench;
 pub use compare::run as compare;
 pub use detect::run as detect;
 pub use embed::run as embed;
+pub use key::run as key;
 pub use live::run as live;
 pub use models::run as models;
 pub use probe::run as probe;
 pub use serve::run as serve;
+pub use store::run as store;
 
 use std::fs::File;
 use std::io::Read;

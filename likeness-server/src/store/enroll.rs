@@ -164,10 +164,7 @@ impl Store {
             rows.run("DELETE FROM gone WHERE revision <= ?1", &[(revision - FOLLOWED).into()])?;
             Ok(true)
         })?;
-        Ok(erased.then(|| {
-            self.unscrubbed.store(true, std::sync::atomic::Ordering::Release);
-            self.scrub()
-        }))
+        Ok(erased.then(|| self.scrub()))
     }
 
     fn find(&self, rows: &mut dyn Rows, tenant: &Tenant, subject: &Subject) -> Result<Option<Opened>> {
@@ -193,7 +190,7 @@ impl Store {
         Ok(())
     }
 
-    fn request_id(&self, tenant: &Tenant, request: &Idempotency) -> ([u8; 32], i64) {
+    pub(super) fn request_id(&self, tenant: &Tenant, request: &Idempotency) -> ([u8; 32], i64) {
         let fields = [request.key.as_bytes(), tenant.as_str().as_bytes(), request.route.as_bytes()];
         let id = name(&self.secrets.answers, &fields);
         // 63 bits of the hash are the row's number; the seal holds to all of it.

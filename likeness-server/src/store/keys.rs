@@ -26,15 +26,23 @@ pub type KeyId = [u8; 8];
 
 /// A master key.
 #[derive(Clone)]
-pub struct MasterKey(pub Key);
+pub struct MasterKey {
+    /// The key.
+    pub key: Key,
+    id: KeyId,
+}
 
 impl MasterKey {
-    /// Its id.
-    pub fn id(&self) -> KeyId {
-        let hash = Zeroizing::new(blake3::derive_key("likeness store 1 master key id", &*self.0));
+    fn new(key: Key) -> Self {
+        let hash = Zeroizing::new(blake3::derive_key("likeness store 1 master key id", &*key));
         let mut id = KeyId::default();
         id.copy_from_slice(&hash[..8]);
-        id
+        Self { key, id }
+    }
+
+    /// Its id.
+    pub fn id(&self) -> KeyId {
+        self.id
     }
 }
 
@@ -64,12 +72,17 @@ impl Keyring {
     /// # Errors
     /// There is a file of that name, or it can't be written.
     pub fn create(path: &Path) -> Result<Self> {
-        let keys = vec![MasterKey(random_key()?)];
+        let keys = vec![MasterKey::new(random_key()?)];
         write_new(path, &keys).map_err(|error| match error.kind() {
             io::ErrorKind::AlreadyExists => refused(path, "is there already").hint("a key is never written over"),
             _ => refused(path, &error.to_string()),
         })?;
         Ok(Self { path: path.to_owned(), keys: RwLock::new(keys) })
+    }
+
+    /// The file.
+    pub fn path(&self) -> &Path {
+        &self.path
     }
 
     /// The newest key.
@@ -80,12 +93,21 @@ impl Keyring {
     /// The key of this id. Where it is not held, the file is read again: a rotation may have begun.
     pub fn find(&self, id: &[u8]) -> Option<MasterKey> {
         let held = |keys: &[MasterKey]| keys.iter().find(|key| key.id() == id).cloned();
-        held(&self.keys()).or_else(|| {
-            let keys = read(&self.path).ok()?;
-            let found = held(&keys);
-            *self.keys.write().unwrap_or_else(PoisonError::into_inner) = keys;
-            found
+        let known = held(&self.keys());
+        known.or_else(|| {
+            self.reread().ok()?;
+            held(&self.keys())
         })
+    }
+
+    /// Reads the file again.
+    ///
+    /// # Errors
+    /// It is no longer a key file.
+    pub fn reread(&self) -> Result<()> {
+        let keys = read(&self.path)?;
+        *self.keys.write().unwrap_or_else(PoisonError::into_inner) = keys;
+        Ok(())
     }
 
     /// How many keys are held.
@@ -99,7 +121,7 @@ impl Keyring {
     /// The file can't be replaced.
     pub fn add(&self) -> Result<()> {
         let mut keys = self.keys().clone();
-        keys.insert(0, MasterKey(random_key()?));
+        keys.insert(0, MasterKey::new(random_key()?));
         self.replace(keys)
     }
 
@@ -154,7 +176,7 @@ fn read(path: &Path) -> Result<Vec<MasterKey>> {
     }
     let text = Zeroizing::new(fs::read_to_string(path).map_err(unread)?);
     let lines = text.lines().filter(|line| !line.starts_with('#') && !line.is_empty());
-    let keys: Option<Vec<_>> = lines.map(|line| unhex(line).map(MasterKey)).collect();
+    let keys: Option<Vec<_>> = lines.map(|line| unhex(line).map(MasterKey::new)).collect();
     match keys {
         Some(keys) if (1..=2).contains(&keys.len()) => Ok(keys),
         _ => Err(refused(path, "expected one or two lines of 64 hexadecimal digits")),
@@ -165,7 +187,7 @@ fn write_new(path: &Path, keys: &[MasterKey]) -> io::Result<()> {
     let mut text = Zeroizing::new(String::with_capacity(512));
     text.push_str(HEAD);
     for key in keys {
-        text.push_str(&Zeroizing::new(hex(&*key.0)));
+        text.push_str(&Zeroizing::new(hex(&*key.key)));
         text.push('\n');
     }
     let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;

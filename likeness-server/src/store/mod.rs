@@ -7,6 +7,7 @@
 #![allow(dead_code, reason = "the service that calls all of this is being built beside it")]
 
 mod access;
+mod check;
 mod enroll;
 mod error;
 mod failures;
@@ -17,12 +18,14 @@ mod means;
 mod person;
 mod postgres;
 mod record;
+mod rotate;
 mod seal;
 mod sql;
 mod sqlite;
 
 #[allow(unused_imports, reason = "as above")]
 pub use access::{ApiKey, Grant, Scope, Scopes};
+pub use check::Checked;
 #[allow(unused_imports, reason = "as above")]
 pub use enroll::{Answered, Enrollment, Idempotency, Mode, Outcome};
 pub use error::{Kind, Result, StoreError};
@@ -109,7 +112,7 @@ impl Store {
     fn fill(location: &Location, keyring: Keyring) -> Result<Self> {
         let database = location.open(Purpose::Create)?;
         let (root, master) = (random_key()?, keyring.newest());
-        let wrapped = seal(&master.0, &rooted(&master), &*root)?;
+        let wrapped = seal(&master.key, &rooted(&master), &*root)?;
         database.write(&mut |rows| {
             TABLES.iter().try_for_each(|table| rows.run(table, &[]).map(|_| ()))?;
             let values = [LAYOUT.into(), (&master.id()).into(), wrapped.clone().into()];
@@ -127,7 +130,9 @@ impl Store {
     pub fn open(location: &Location, key_file: &Path, purpose: Purpose) -> Result<Arc<Self>> {
         let keyring = Keyring::read(key_file)?;
         let database = location.open(purpose)?;
-        let root = root(&*database, &keyring, key_file)?;
+        let mut opened = None;
+        database.read(&mut |rows| root(rows, &keyring).map(|root| opened = Some(root)))?;
+        let root = opened.ok_or_else(unworked)?;
         database.settle()?;
         let secrets = Secrets::of(&root);
         let store = Arc::new(Self { database, keyring, secrets, unscrubbed: AtomicBool::new(true) });
@@ -150,7 +155,9 @@ impl Store {
         let store = Arc::downgrade(self);
         std::thread::spawn(move || {
             while let Some(store) = store.upgrade() {
-                store.scrub();
+                if store.unscrubbed.load(Ordering::Acquire) {
+                    store.scrub();
+                }
                 drop(store);
                 std::thread::sleep(AGAIN);
             }
@@ -159,9 +166,8 @@ impl Store {
 
     /// Removes what deleted rows left in the files; what can't be done now is tried again.
     fn scrub(&self) -> Erasure {
-        if !self.unscrubbed.swap(false, Ordering::AcqRel) {
-            return Erasure::Done;
-        }
+        // Before, not after: who erases meanwhile sets it again.
+        self.unscrubbed.store(false, Ordering::Release);
         let scrubbed = self.database.scrub().unwrap_or(Erasure::Pending);
         if scrubbed == Erasure::Pending {
             self.unscrubbed.store(true, Ordering::Release);
@@ -220,12 +226,9 @@ fn stored(mut row: Row) -> Result<(Stored, Vec<u8>)> {
     Ok((Stored { id, version, name, data }, master))
 }
 
-fn root(database: &dyn Database, keyring: &Keyring, key_file: &Path) -> Result<Key> {
-    let mut meta = None;
-    database.read(&mut |rows| {
-        meta = rows.row("SELECT layout, master, root FROM meta", &[])?;
-        Ok(())
-    })?;
+/// The root that everything small is sealed by, unwrapped.
+fn root(rows: &mut dyn Rows, keyring: &Keyring) -> Result<Key> {
+    let meta = rows.row("SELECT layout, master, root FROM meta", &[])?;
     let mut meta =
         meta.ok_or_else(|| StoreError::new(Kind::Absent, "the database is no store: its table meta is empty"))?;
     let (layout, id, wrapped) = (meta.int()?, meta.bytes()?, meta.bytes()?);
@@ -235,14 +238,14 @@ fn root(database: &dyn Database, keyring: &Keyring, key_file: &Path) -> Result<K
     let wrong = || {
         let what = format!(
             "key file {}: expected master key {}, found {}",
-            key_file.display(),
+            keyring.path().display(),
             keys::hex(&id),
             keys::hex(&keyring.newest().id())
         );
         StoreError::new(Kind::WrongKey, what).hint("--key-file FILE, or LIKENESS_KEY_FILE")
     };
     let master = keyring.find(&id).ok_or_else(wrong)?;
-    let root = open(&master.0, &rooted(&master), &wrapped).ok_or_else(|| {
+    let root = open(&master.key, &rooted(&master), &wrapped).ok_or_else(|| {
         StoreError::new(Kind::Corrupt, "the store's root is not what was sealed").hint("a backup has what was there")
     })?;
     root.as_slice()
@@ -253,6 +256,8 @@ fn root(database: &dyn Database, keyring: &Keyring, key_file: &Path) -> Result<K
 
 #[cfg(test)]
 mod bench;
+#[cfg(test)]
+mod crash_tests;
 #[cfg(test)]
 mod postgres_tests;
 #[cfg(test)]

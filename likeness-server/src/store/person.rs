@@ -112,7 +112,11 @@ impl Person {
             let length = length(&template.fresh.embedding);
             template.fresh.embedding.iter().zip(&mut sum).for_each(|(v, sum)| *sum += f64::from(*v) / length);
         }
-        let length = sum.iter().map(|v| v * v).sum::<f64>().sqrt();
+        let mut sums = [0.0_f64; 8];
+        for eight in sum.chunks(8) {
+            eight.iter().zip(&mut sums).for_each(|(v, sum)| *sum += v * v);
+        }
+        let length = sums.iter().sum::<f64>().sqrt();
         // A mean of opposites has no direction; neither has one of no templates.
         (length > 1e-6).then(|| sum.iter().map(|v| narrow(v / length)).collect())
     }
@@ -128,7 +132,12 @@ impl Person {
 }
 
 pub(super) fn length(embedding: &[f32]) -> f64 {
-    embedding.iter().map(|v| f64::from(*v) * f64::from(*v)).sum::<f64>().sqrt()
+    // In lanes: one long sum would wait for itself at each number.
+    let mut sums = [0.0_f64; 8];
+    for eight in embedding.chunks(8) {
+        eight.iter().zip(&mut sums).for_each(|(v, sum)| *sum += f64::from(*v) * f64::from(*v));
+    }
+    sums.iter().sum::<f64>().sqrt()
 }
 
 #[expect(clippy::cast_possible_truncation, reason = "embeddings are f32: this is rounding")]

@@ -95,3 +95,64 @@ fn the_suite() {
         assert!(outcome.is_ok(), "PostgreSQL: {name}");
     }
 }
+
+#[test]
+fn stopped_and_started_in_mid_load_what_was_acknowledged_is_there() {
+    use super::suite::{NEW, enrollment, fresh, subject, tenant};
+    let cluster = Cluster::start();
+    let place = cluster.place();
+    let replicas = [place.store(), place.store()];
+    let (down, stop) = (AtomicUsize::new(0), std::sync::atomic::AtomicBool::new(false));
+    let stored = std::thread::scope(|scope| {
+        let load = |at: u64| {
+            let (store, down, stop) = (&replicas[usize::try_from(at % 2).unwrap()], &down, &stop);
+            scope.spawn(move || {
+                let (mut stored, mut open) = (Vec::new(), 0);
+                for number in 0.. {
+                    if stop.load(Ordering::Relaxed) {
+                        break;
+                    }
+                    let (tenant, subject) = (tenant(), subject(&format!("p{at}-{number}")));
+                    match store.enroll(&enrollment(&tenant, &subject, vec![fresh(number, 80.0)], NEW)) {
+                        Ok(outcome) => {
+                            assert_eq!(outcome, Outcome::Stored { templates: 1 });
+                            stored.push((subject, number));
+                        }
+                        Err(refusal) => {
+                            assert_eq!(refusal.kind, Kind::Unavailable, "{refusal}");
+                            open += 1;
+                            down.fetch_add(1, Ordering::Relaxed);
+                            std::thread::sleep(Duration::from_millis(5));
+                        }
+                    }
+                }
+                (stored, open)
+            })
+        };
+        let threads: Vec<_> = (0..4).map(load).collect();
+        for how in ["fast", "immediate"] {
+            std::thread::sleep(Duration::from_millis(500));
+            let before = down.load(Ordering::Relaxed);
+            cluster.down(how);
+            while down.load(Ordering::Relaxed) < before + 4 {
+                std::thread::sleep(Duration::from_millis(5));
+            }
+            cluster.up();
+        }
+        std::thread::sleep(Duration::from_millis(500));
+        stop.store(true, Ordering::Relaxed);
+        threads.into_iter().map(|thread| thread.join().unwrap()).collect::<Vec<_>>()
+    });
+    let open: usize = stored.iter().map(|(_, open)| open).sum();
+    let acknowledged: Vec<_> = stored.into_iter().flat_map(|(stored, _)| stored).collect();
+    let lost = acknowledged.iter().filter(|(subject, number)| {
+        let found = replicas[0].load(&tenant(), subject).unwrap();
+        found.is_none_or(|person| person.templates[0].fresh != fresh(*number, 80.0))
+    });
+    assert_eq!(lost.count(), 0, "of {}", acknowledged.len());
+    let checked = replicas[1].check().unwrap();
+    let told = format!("{} acknowledged, {open} refused, {} there\n", acknowledged.len(), checked.persons);
+    std::io::Write::write_all(&mut std::io::stderr(), told.as_bytes()).unwrap();
+    assert!(checked.unreadable.is_empty() && checked.persons >= acknowledged.len() as u64, "{checked:?}");
+    assert!(acknowledged.len() > 50 && open > 0, "{} stored, {open} refused", acknowledged.len());
+}

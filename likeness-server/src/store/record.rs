@@ -129,7 +129,7 @@ impl Opened {
         ids.extend(self.key.version.to_le_bytes());
         ids.extend(format!("{}/{}", tenant.as_str(), subject.as_str()).bytes());
         let mut content = Vec::new();
-        push_wrapped(&mut content, &seal(&master.0, &wrapping(name, *id, master), &ids)?);
+        push_wrapped(&mut content, &seal(&master.key, &wrapping(name, *id, master), &ids)?);
         for Template { id: number, fresh } in templates {
             content.extend(number.to_le_bytes());
             content.extend(fresh.contract);
@@ -148,7 +148,7 @@ impl Opened {
 pub fn rewrap(stored: &Stored, from: &MasterKey, to: &MasterKey) -> Result<Vec<u8>> {
     let (ids, templates) = unwrap(stored, from)?;
     let mut content = Vec::new();
-    push_wrapped(&mut content, &seal(&to.0, &wrapping(&stored.name, stored.id, to), &ids)?);
+    push_wrapped(&mut content, &seal(&to.key, &wrapping(&stored.name, stored.id, to), &ids)?);
     content.extend(templates);
     Ok(lay(&content))
 }
@@ -164,7 +164,7 @@ fn unwrap<'a>(stored: &'a Stored, master: &MasterKey) -> Result<(Zeroizing<Vec<u
     let parts = || {
         let (length, rest) = content(&stored.data)?.split_first_chunk::<2>()?;
         let (wrapped, templates) = rest.split_at_checked(u16::from_le_bytes(*length).into())?;
-        Some((open(&master.0, &wrapping(&stored.name, stored.id, master), wrapped)?, templates))
+        Some((open(&master.key, &wrapping(&stored.name, stored.id, master), wrapped)?, templates))
     };
     parts().ok_or_else(|| corrupt(stored.id))
 }
@@ -191,6 +191,14 @@ fn template(each: &[u8], key: &DataKey, person: (&Tenant, &Subject)) -> Option<T
     let embedding = numbers.as_chunks::<4>().0.iter().map(|bytes| f32::from_le_bytes(*bytes)).collect();
     let fresh = Fresh { contract: *contract, made_at, quality: f64::from_le_bytes(*quality), embedding };
     Some(Template { id, fresh })
+}
+
+/// The sealed parts of a row, without what stands in clear between them.
+#[cfg(test)]
+pub fn sealed(data: &[u8]) -> Vec<&[u8]> {
+    let (length, rest) = content(data).unwrap().split_first_chunk::<2>().unwrap();
+    let (wrapped, templates) = rest.split_at(u16::from_le_bytes(*length).into());
+    templates.chunks_exact(EACH).map(|each| &each[EACH - SEALED..]).chain([wrapped]).collect()
 }
 
 #[cfg(test)]

@@ -1,0 +1,86 @@
+//! `likeness key`: API keys made, told and ended.
+
+use std::time::SystemTime;
+
+use serde::Serialize;
+
+use super::store::open;
+use crate::exit::{Exit, Failure};
+use crate::print;
+use crate::store::ApiKey;
+use crate::store_args::{Check, KeyCommand, NewKey, Revoke};
+
+/// Runs it.
+///
+/// # Errors
+/// The store's refusal, by its kind.
+pub fn run(command: &KeyCommand) -> Result<Exit, Failure> {
+    match command {
+        KeyCommand::New(args) => new(args),
+        KeyCommand::List(args) => list(args),
+        KeyCommand::Revoke(args) => revoke(args),
+    }
+}
+
+fn now() -> i64 {
+    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(since.as_secs()).unwrap_or(i64::MAX)
+}
+
+fn new(args: &NewKey) -> Result<Exit, Failure> {
+    let now = now();
+    let (_, text) = open(&args.place)?.create_key(&args.grant(now), now)?;
+    print::secret(&text);
+    Ok(Exit::Success)
+}
+
+/// A key as it is told.
+#[derive(Serialize)]
+struct Told {
+    id: String,
+    tenant: String,
+    scopes: String,
+    good: bool,
+    made_at: i64,
+    expires_at: Option<i64>,
+    revoked_at: Option<i64>,
+    per_minute: Option<u32>,
+}
+
+impl Told {
+    fn of(key: ApiKey, now: i64) -> Self {
+        Self {
+            good: key.is_good(now),
+            tenant: key.grant.tenant.as_ref().map_or("*", |tenant| tenant.as_str()).to_owned(),
+            scopes: key.grant.scopes.to_string(),
+            made_at: key.made_at,
+            expires_at: key.grant.expires_at,
+            revoked_at: key.revoked_at,
+            per_minute: key.grant.per_minute,
+            id: key.id,
+        }
+    }
+
+    fn line(&self) -> String {
+        let state = match (self.good, self.revoked_at) {
+            (true, _) => "good",
+            (false, Some(_)) => "revoked",
+            (false, None) => "expired",
+        };
+        format!("{:16}  {:8} {:12} {}\n", self.id, state, self.tenant, self.scopes)
+    }
+}
+
+fn list(args: &Check) -> Result<Exit, Failure> {
+    let (keys, now) = (open(&args.place)?.keys()?, now());
+    let told: Vec<_> = keys.into_iter().map(|key| Told::of(key, now)).collect();
+    print::answer(&told, args.json, |told| told.iter().map(Told::line).collect());
+    Ok(Exit::Success)
+}
+
+fn revoke(args: &Revoke) -> Result<Exit, Failure> {
+    if open(&args.place)?.revoke_key(&args.id, now())? {
+        return Ok(Exit::Success);
+    }
+    Err(Failure::new(Exit::Usage, format!("no key {} that is not revoked yet", args.id)).hint("`likeness key list`"))
+}

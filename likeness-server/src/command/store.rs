@@ -1,0 +1,104 @@
+//! `likeness store`: made, wrapped by a new key, checked.
+
+use std::sync::Arc;
+
+use serde::Serialize;
+
+use crate::exit::{Exit, Failure};
+use crate::print;
+use crate::store::{Checked, Erasure, Kind, Location, Purpose, Store, StoreError};
+use crate::store_args::{Check, Rotate, StoreCommand, StorePlace};
+
+/// Runs it.
+///
+/// # Errors
+/// The store's refusal, by its kind.
+pub fn run(command: &StoreCommand) -> Result<Exit, Failure> {
+    match command {
+        StoreCommand::Init(place) => init(place),
+        StoreCommand::Rotate(args) => rotate(args),
+        StoreCommand::Check(args) => check(args),
+    }
+}
+
+/// Opens a store to manage it.
+///
+/// # Errors
+/// The store's refusal.
+pub fn open(place: &StorePlace) -> Result<Arc<Store>, Failure> {
+    let location: Location = place.store.parse()?;
+    Ok(Store::open(&location, &place.key_file, Purpose::Manage)?)
+}
+
+#[derive(Serialize)]
+struct Made {
+    store: String,
+    key_file: String,
+}
+
+fn init(place: &StorePlace) -> Result<Exit, Failure> {
+    let location: Location = place.store.parse()?;
+    Store::init(&location, &place.key_file)?;
+    let made = Made { store: location.to_string(), key_file: place.key_file.display().to_string() };
+    print::answer(&made, false, |made| {
+        let Made { store, key_file } = made;
+        format!("made {store}\nits master key is in {key_file}: keep a copy, apart from the data and its backups\n")
+    });
+    Ok(Exit::Success)
+}
+
+fn rotate(args: &Rotate) -> Result<Exit, Failure> {
+    let store = open(&args.place)?;
+    let key_file = &args.place.key_file;
+    if args.prepare {
+        store.prepare_rotation(key_file)?;
+        let told =
+            format!("{} holds two keys\ncopy it to every replica, then `likeness store rotate`\n", key_file.display());
+        print::answer(&told, false, String::clone);
+        return Ok(Exit::Success);
+    }
+    let rotated = store.rotate(key_file)?;
+    let left = match rotated.erasure {
+        Erasure::Done => "nothing wrapped by the old key is left in the database",
+        Erasure::Pending => {
+            "a reader holds on to the former state: what the old key wrapped goes with the next checkpoint"
+        }
+    };
+    let told = format!("{} data keys wrapped by master key {}\n{left}\n", rotated.persons, rotated.key);
+    print::answer(&told, false, String::clone);
+    Ok(Exit::Success)
+}
+
+fn check(args: &Check) -> Result<Exit, Failure> {
+    let checked = open(&args.place)?.check()?;
+    print::answer(&checked, args.json, lines);
+    Ok(if checked.unreadable.is_empty() { Exit::Success } else { Exit::StoreCorrupt })
+}
+
+fn lines(checked: &Checked) -> String {
+    let Checked { persons, templates, unreadable, former_key, key } = checked;
+    let mut lines = format!("{persons} persons, {templates} templates, master key {key}\n");
+    if *former_key > 0 {
+        lines += &format!("{former_key} persons under a former master key: `likeness store rotate` goes on\n");
+    }
+    for person in unreadable {
+        lines += &format!("person {person}: not what was sealed\n");
+    }
+    lines
+}
+
+impl From<StoreError> for Failure {
+    fn from(error: StoreError) -> Self {
+        let exit = match error.kind {
+            Kind::BadSetting => Exit::Usage,
+            Kind::Locked => Exit::StoreLocked,
+            Kind::WrongKey => Exit::WrongKey,
+            Kind::Corrupt => Exit::StoreCorrupt,
+            Kind::Unavailable | Kind::Busy | Kind::Absent | Kind::Loading => Exit::StoreUnavailable,
+            Kind::Full => Exit::StoreFull,
+            Kind::ReadOnly => Exit::StoreReadOnly,
+            Kind::KeyFile => Exit::KeyFile,
+        };
+        Self { exit, what: error.to_string(), hint: error.hint }
+    }
+}

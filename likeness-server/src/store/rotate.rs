@@ -1,0 +1,126 @@
+//! A new master key, while a server runs: every data key is wrapped anew, templates stay as they are.
+//!
+//! R1 the key file gets a new key before the old one; R2 the root is wrapped by it: from here on every
+//! writer uses it; R3 each person's data key is wrapped by it, some persons in a transaction; R4 what
+//! the old wraps left in the files is removed; R5 the key file forgets the old key. Killed anywhere,
+//! the next call goes on: two keys in the file say that a rotation has begun.
+
+use std::fs::{File, OpenOptions};
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::Path;
+
+use rustix::fs::FlockOperation;
+
+use super::error::{Kind, Result, StoreError};
+use super::keys::{MasterKey, hex};
+use super::record::rewrap;
+use super::seal::seal;
+use super::sql::{Erasure, Rows};
+use super::{Store, columns, enroll, root, rooted, stored};
+
+/// Persons in a transaction.
+const BATCH: i64 = 100;
+
+/// What a rotation did.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Rotated {
+    /// Whose data key was wrapped anew, by this call.
+    pub persons: u64,
+    /// The id of the key that wraps everything now.
+    pub key: String,
+    /// Whether nothing wrapped by the old key is left in the database's files.
+    pub erasure: Erasure,
+}
+
+impl Store {
+    /// R1 alone: the key file gets its second key, so that it can be copied to every replica before
+    /// anything is wrapped by it.
+    ///
+    /// # Errors
+    /// The key file can't be replaced; another rotation runs.
+    pub fn prepare_rotation(&self, key_file: &Path) -> Result<()> {
+        let _alone = alone(key_file)?;
+        self.begun()
+    }
+
+    /// R1 to R5.
+    ///
+    /// # Errors
+    /// The key file can't be replaced; another rotation runs; the database's refusal. What was done
+    /// stays done.
+    pub fn rotate(&self, key_file: &Path) -> Result<Rotated> {
+        let _alone = alone(key_file)?;
+        self.begun()?;
+        let newest = self.keyring.newest();
+        self.write(|rows| self.rewrap_root(rows, &newest))?;
+        let mut persons = 0;
+        loop {
+            let done = self.rewrap_all(&newest)?;
+            persons += done;
+            // A writer that was in the middle of its transaction at R2 may have added one.
+            if done == 0 {
+                break;
+            }
+        }
+        let erasure = self.scrub();
+        self.keyring.forget_former()?;
+        Ok(Rotated { persons, key: hex(&newest.id()), erasure })
+    }
+
+    fn begun(&self) -> Result<()> {
+        self.keyring.reread()?;
+        match self.keyring.count() {
+            1 => self.keyring.add(),
+            _ => Ok(()),
+        }
+    }
+
+    fn rewrap_root(&self, rows: &mut dyn Rows, newest: &MasterKey) -> Result<()> {
+        let mut meta = rows.row("SELECT master FROM meta", &[])?.ok_or_else(enroll::no_meta)?;
+        if meta.bytes()? == newest.id() {
+            return Ok(());
+        }
+        let root = root(rows, &self.keyring)?;
+        let wrapped = seal(&newest.key, &rooted(newest), &*root)?;
+        rows.run("UPDATE meta SET master = ?1, root = ?2", &[(&newest.id()).into(), wrapped.into()]).map(|_| ())
+    }
+
+    fn rewrap_all(&self, newest: &MasterKey) -> Result<u64> {
+        let (mut last, mut persons) = (0, 0);
+        loop {
+            let (to, done) = self.write(|rows| self.rewrap_some(rows, newest, last))?;
+            if done == 0 {
+                return Ok(persons);
+            }
+            (last, persons) = (to, persons + done);
+        }
+    }
+
+    /// The next persons after `last`: up to whom, and how many.
+    fn rewrap_some(&self, rows: &mut dyn Rows, newest: &MasterKey, last: i64) -> Result<(i64, u64)> {
+        let sql = concat!("SELECT ", columns!(), " FROM person WHERE id > ?1 AND master <> ?2 ORDER BY id LIMIT ?3");
+        let found = rows.rows(sql, &[last.into(), (&newest.id()).into(), BATCH.into()])?;
+        let (mut to, mut done) = (last, 0);
+        for row in found {
+            let (stored, master) = stored(row)?;
+            let data = rewrap(&stored, &self.master(&master)?, newest)?;
+            let values = [stored.id.into(), (&newest.id()).into(), data.into()];
+            rows.run("UPDATE person SET master = ?2, data = ?3 WHERE id = ?1", &values)?;
+            (to, done) = (stored.id, done + 1);
+        }
+        Ok((to, done))
+    }
+}
+
+/// Two rotations at once would each make a key, and one would be lost.
+fn alone(key_file: &Path) -> Result<File> {
+    let mut name = key_file.as_os_str().to_owned();
+    name.push(".lock");
+    let refused = |kind, why: &str| StoreError::new(kind, format!("{}: {why}", Path::new(&name).display()));
+    let file = OpenOptions::new().create(true).truncate(false).write(true).mode(0o600).open(&name);
+    let file = file.map_err(|error| refused(Kind::KeyFile, &error.to_string()))?;
+    match rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive) {
+        Ok(()) => Ok(file),
+        Err(_) => Err(refused(Kind::Locked, "another rotation runs")),
+    }
+}

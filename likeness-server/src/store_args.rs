@@ -1,0 +1,106 @@
+//! The command lines of `likeness store` and `likeness key`, as types.
+
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand};
+
+use crate::store::{Grant, Scopes, Tenant};
+
+/// Which store, and the file that opens it.
+#[derive(Debug, Clone, Args)]
+pub struct StorePlace {
+    /// sqlite:PATH or postgres://…
+    #[arg(long, value_name = "STORE", env = "DATABASE_URL", hide_env_values = true)]
+    pub store: String,
+    /// The file with the master key
+    #[arg(long, value_name = "FILE", env = "LIKENESS_KEY_FILE")]
+    pub key_file: PathBuf,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum StoreCommand {
+    /// Make an empty store and its key file
+    Init(StorePlace),
+    /// Wrap everything by a new master key, while a server runs; goes on where it was ended
+    Rotate(Rotate),
+    /// Look at everything: the database's own check, and every person opened
+    Check(Check),
+}
+
+#[derive(Debug, Args)]
+pub struct Rotate {
+    #[command(flatten)]
+    pub place: StorePlace,
+    /// Only put a new key into the key file, to be copied to every replica before the rotation
+    #[arg(long)]
+    pub prepare: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct Check {
+    #[command(flatten)]
+    pub place: StorePlace,
+    /// Answer in JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum KeyCommand {
+    /// Make a key; it is told once
+    New(NewKey),
+    /// Tell all keys, without secrets
+    List(Check),
+    /// End a key
+    Revoke(Revoke),
+}
+
+#[derive(Debug, Args)]
+pub struct NewKey {
+    #[command(flatten)]
+    pub place: StorePlace,
+    /// Of verify, enroll, admin, inspect, represent and metrics, with commas
+    #[arg(long, value_name = "SCOPES")]
+    pub scopes: Scopes,
+    /// The only tenant that it is good for, or `*`
+    #[arg(long, value_name = "ID", value_parser = tenant)]
+    pub tenant: TenantArg,
+    /// For how many days
+    #[arg(long, value_name = "DAYS", value_parser = clap::value_parser!(u16).range(1..))]
+    pub expires: Option<u16>,
+    /// How many requests a minute
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    pub per_minute: Option<u32>,
+}
+
+/// A tenant or `*`.
+#[derive(Debug, Clone)]
+pub struct TenantArg(Option<Tenant>);
+
+fn tenant(text: &str) -> Result<TenantArg, String> {
+    match text {
+        "*" => Ok(TenantArg(None)),
+        id => Tenant::new(id).map(|id| TenantArg(Some(id))).map_err(|why| format!("{why}, or *")),
+    }
+}
+
+impl NewKey {
+    /// What it is made with.
+    pub fn grant(&self, now: i64) -> Grant {
+        Grant {
+            tenant: self.tenant.0.clone(),
+            scopes: self.scopes,
+            expires_at: self.expires.map(|days| now + i64::from(days) * 86_400),
+            per_minute: self.per_minute,
+        }
+    }
+}
+
+#[derive(Debug, Args)]
+pub struct Revoke {
+    #[command(flatten)]
+    pub place: StorePlace,
+    /// Its id: what stands between `lk_` and the next `_`
+    #[arg(value_name = "ID")]
+    pub id: String,
+}

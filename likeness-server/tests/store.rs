@@ -1,0 +1,169 @@
+//! `likeness store` and `likeness key` as a person calls them.
+
+#![allow(clippy::unwrap_used, reason = "tests")]
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::PathBuf;
+use std::process::{Command, Output};
+
+use tempfile::TempDir;
+
+struct World {
+    dir: TempDir,
+}
+
+impl World {
+    fn new() -> Self {
+        let world = Self { dir: tempfile::tempdir().unwrap() };
+        fs::create_dir(world.path("data")).unwrap();
+        world
+    }
+
+    /// A world with a store in it.
+    fn made() -> Self {
+        let world = Self::new();
+        assert_eq!(code(&world.store("init", &[])), 0);
+        world
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.dir.path().join(name)
+    }
+
+    fn call(&self, command: &[&str], key_file: &str, more: &[&str]) -> Output {
+        let mut program = Command::new(env!("CARGO_BIN_EXE_likeness"));
+        program.args(command).env_remove("DATABASE_URL").env_remove("LIKENESS_KEY_FILE");
+        program.arg("--store").arg(format!("sqlite:{}", self.path("data/store.db").display()));
+        program.arg("--key-file").arg(self.path(key_file)).args(more).output().unwrap()
+    }
+
+    fn store(&self, command: &str, more: &[&str]) -> Output {
+        self.call(&["store", command], "master.key", more)
+    }
+
+    fn key(&self, command: &str, more: &[&str]) -> Output {
+        self.call(&["key", command], "master.key", more)
+    }
+}
+
+fn code(output: &Output) -> i32 {
+    output.status.code().unwrap()
+}
+
+fn stdout(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stdout).into_owned()
+}
+
+fn stderr(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
+#[test]
+fn init_makes_a_store_and_a_key_file_that_nobody_else_reads_and_never_a_second_time() {
+    let world = World::made();
+    for file in ["master.key", "data/store.db"] {
+        let mode = fs::metadata(world.path(file)).unwrap().permissions().mode() & 0o777;
+        assert_eq!(mode, 0o600, "{file}");
+    }
+    let (key, data) = (fs::read(world.path("master.key")).unwrap(), fs::read(world.path("data/store.db")).unwrap());
+    let again = world.store("init", &[]);
+    assert_eq!(code(&again), 46, "{}", stderr(&again));
+    let other = world.call(&["store", "init"], "other.key", &[]);
+    assert_eq!(code(&other), 2, "{}", stderr(&other));
+    assert!(!world.path("other.key").exists(), "a key that opens nothing stays behind");
+    assert_eq!(
+        (fs::read(world.path("master.key")).unwrap(), fs::read(world.path("data/store.db")).unwrap()),
+        (key, data)
+    );
+}
+
+#[test]
+fn every_refusal_has_its_code_and_writes_nothing() {
+    let world = World::made();
+    let foreign = World::made();
+    fs::copy(foreign.path("master.key"), world.path("foreign.key")).unwrap();
+    fs::write(world.path("text.key"), "no key").unwrap();
+    fs::copy(world.path("master.key"), world.path("open.key")).unwrap();
+    fs::set_permissions(world.path("open.key"), std::fs::Permissions::from_mode(0o666)).unwrap();
+    let state = || {
+        let mut files: Vec<_> = fs::read_dir(world.path("data"))
+            .unwrap()
+            .map(|entry| (entry.as_ref().unwrap().file_name(), fs::read(entry.unwrap().path()).unwrap()))
+            .filter(|(name, _)| name != "store.db-shm")
+            .collect();
+        files.sort();
+        files
+    };
+    let before = state();
+    let check = ["store", "check"];
+    let table: [(&[&str], &str, i32, &str); 8] = [
+        (&check, "foreign.key", 41, "wrong_key"),
+        (&["store", "rotate"], "foreign.key", 41, "wrong_key"),
+        (&["key", "list"], "foreign.key", 41, "wrong_key"),
+        (&check, "text.key", 46, "64 hexadecimal digits"),
+        (&check, "none.key", 46, "none.key"),
+        (&check, "open.key", 46, "chmod 600"),
+        (&["store", "init"], "data/master.key", 46, "lies with the data"),
+        (&["key", "revoke", "0123"], "master.key", 2, "0123"),
+    ];
+    for (command, key, exit, word) in table {
+        let output = world.call(command, key, &[]);
+        let said = stderr(&output);
+        assert_eq!((code(&output), output.stdout.len()), (exit, 0), "{command:?} {key}: {said}");
+        assert!(said.starts_with("error: ") && said.contains(word), "{command:?} {key}: {said}");
+        let files: Vec<_> =
+            state().into_iter().filter(|(name, bytes)| name != "store.db-wal" || !bytes.is_empty()).collect();
+        assert_eq!(files, before, "{command:?} {key} wrote");
+    }
+    fs::remove_file(world.path("data/store.db")).unwrap();
+    assert_eq!(code(&world.store("check", &[])), 43, "no database");
+    fs::write(world.path("data/store.db"), [7; 8192]).unwrap();
+    let broken = world.store("check", &[]);
+    assert_eq!(code(&broken), 42, "{}", stderr(&broken));
+}
+
+#[test]
+fn a_key_is_told_once_listed_without_its_secret_and_ended_by_its_id() {
+    let world = World::made();
+    let new =
+        world.key("new", &["--scopes", "verify,enroll", "--tenant", "acme", "--expires", "30", "--per-minute", "60"]);
+    let text = stdout(&new).trim().to_owned();
+    assert_eq!((code(&new), stderr(&new).as_str()), (0, ""));
+    let [lk, id, secret] = text.split('_').collect::<Vec<_>>()[..] else { panic!("{} parts", text.split('_').count()) };
+    assert_eq!((lk, id.len(), secret.len()), ("lk", 16, 64));
+    let listed = stdout(&world.key("list", &["--json"]));
+    let told: serde_json::Value = serde_json::from_str(&listed).unwrap();
+    assert_eq!((told[0]["id"].as_str(), told[0]["tenant"].as_str()), (Some(id), Some("acme")));
+    assert_eq!((told[0]["scopes"].as_str(), told[0]["good"].as_bool()), (Some("verify,enroll"), Some(true)));
+    assert!(!listed.contains(secret), "the list tells the secret");
+    for file in fs::read_dir(world.path("data")).unwrap() {
+        let bytes = fs::read(file.unwrap().path()).unwrap();
+        assert!(!bytes.windows(64).any(|window| window == secret.as_bytes()), "the database holds the secret");
+        assert!(!bytes.windows(4).any(|window| window == b"acme"), "the database holds a tenant in clear");
+    }
+    assert_eq!(code(&world.key("revoke", &[id])), 0);
+    assert_eq!(code(&world.key("revoke", &[id])), 2, "a second time");
+    assert!(stdout(&world.key("list", &[])).contains("revoked"));
+    for wrong in [
+        &["--scopes", "root", "--tenant", "*"][..],
+        &["--scopes", "verify", "--tenant", "a b"],
+        &["--scopes", "verify"],
+    ] {
+        assert_eq!(code(&world.key("new", wrong)), 2, "{wrong:?}");
+    }
+}
+
+#[test]
+fn a_rotation_makes_the_old_key_worthless_and_a_prepared_one_lets_both_open() {
+    let world = World::made();
+    let keys = || fs::read_to_string(world.path("master.key")).unwrap().lines().filter(|line| line.len() == 64).count();
+    fs::copy(world.path("master.key"), world.path("old.key")).unwrap();
+    assert_eq!((code(&world.store("rotate", &["--prepare"])), keys()), (0, 2));
+    assert_eq!(code(&world.call(&["store", "check"], "old.key", &[])), 0, "prepared, nothing is wrapped anew yet");
+    assert_eq!((code(&world.store("rotate", &[])), keys()), (0, 1));
+    assert_eq!(code(&world.call(&["store", "check"], "old.key", &[])), 41);
+    assert_eq!(code(&world.store("check", &["--json"])), 0);
+    let mode = fs::metadata(world.path("master.key")).unwrap().permissions().mode() & 0o777;
+    assert_eq!(mode, 0o600, "the new key file");
+}
