@@ -6,7 +6,7 @@ use std::time::Duration;
 use likeness::pipeline::Identity;
 
 use crate::config;
-use crate::exit::{Exit, Failure};
+use crate::exit::Failure;
 use crate::held::Held;
 use crate::store::{Index, IndexState, Location, Purpose, Store, StoreError};
 
@@ -56,8 +56,7 @@ impl Templates {
     }
 }
 
-/// A store's refusal ends the program.
+/// A store's refusal ends the program, by its own code.
 pub fn refused(error: StoreError) -> Failure {
-    let failure = Failure::new(Exit::FileFailed, error.to_string());
-    Failure { hint: error.hint, ..failure }
+    error.into()
 }
