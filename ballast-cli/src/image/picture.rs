@@ -21,6 +21,8 @@ use crate::print::Line;
 use crate::setting::INDEX;
 use crate::source::{Fault, Sink};
 
+/// What became of an image whose layers are not as they were pushed.
+const ANEW: &str = "something pushed it anew: `ballast push` and `skopeo copy --preserve-digests` keep it as it is";
 /// Bytes of a layer that are looked through for its one file.
 const HEAD: u64 = 4 << 10;
 /// A head that is longer has more and longer names than a lock path can.
@@ -72,7 +74,7 @@ impl Picture {
     pub fn open(blobs: Box<dyn Blobs>, manifest: &[u8], line: &Line) -> Result<Self, Fault> {
         let layers = layers_of(manifest)?;
         let small = layers.iter().find(|layer| layer.title == BALLAST).ok_or_else(|| {
-            Fault::BadImage(format!("no layer is titled {BALLAST:?}: `ballast push` or `ballast export` makes one"))
+            Fault::BadImage(format!("no layer is titled {BALLAST:?}: it is no image of weights, or {ANEW}"))
         })?;
         let bytes = whole(&*blobs, small, SMALL, line)?;
         let (index, lock) = small_layer(&bytes)?;
@@ -186,9 +188,7 @@ fn plain(blob: &Blob) -> Result<(), Fault> {
     if blob.plain {
         return Ok(());
     }
-    let why =
-        format!("the layer {} is compressed: an engine pushed it anew; `ballast push` pushes it plain", blob.title);
-    Err(Fault::BadImage(why))
+    Err(Fault::BadImage(format!("the layer {} is compressed: {ANEW}", blob.title)))
 }
 
 fn wrong_blob(blob: &Blob, found: Digest) -> Fault {

@@ -6,6 +6,7 @@
 mod access;
 mod archives;
 mod between;
+mod enemies;
 mod faults;
 mod ground;
 mod mounts;

@@ -161,9 +161,21 @@ fn an_image_that_others_made_is_named_and_leaves_nothing() {
     tool("skopeo", &[&insecure[..], &[&dir, &packed]].concat());
     let other = World::new(&[("other.bin", made(3, 5000))]);
     other.push(&registry.url("models:other"));
+    // A copy to another registry keeps the image only where that is asked for.
+    let second = Registry::start();
+    let (anew, kept) = (second.docker("models:anew"), second.docker("models:kept"));
+    tool("skopeo", &[&insecure[..], &[&plain, &anew]].concat());
+    tool("skopeo", &[&insecure[..], &["--preserve-digests", &plain, &kept]].concat());
+    let output = world.ballast(&["pull", &second.url("models:kept"), "--into", "kept"]);
+    assert!(output.status.success(), "{output:?}");
     let mut wrong = Vec::new();
-    for (tag, told) in [("packed", "bad-image"), ("other", "not-found"), ("absent", "not-found")] {
-        let output = world.ballast(&["pull", &registry.url(&format!("models:{tag}"))]);
+    for (from, tag, told) in [
+        (&registry, "packed", "bad-image"),
+        (&second, "anew", "bad-image"),
+        (&registry, "other", "not-found"),
+        (&registry, "absent", "not-found"),
+    ] {
+        let output = world.ballast(&["pull", &from.url(&format!("models:{tag}"))]);
         if output.status.code() != Some(17) || !stderr(&output).contains(&format!("{told}: ")) {
             wrong.push(format!("{tag}: {output:?}"));
         }
