@@ -26,6 +26,11 @@ parity:
 stages shared="../shared":
     cargo run -q --release -p likeness --example stages -- {{shared}}/weights facenet512_synthetic.h5 {{shared}}/images/image_T1.jpg {{shared}}/images/img51.jpg
 
+# the picture of the page in the documents, from the tests' own (needs pngquant)
+picture:
+    cargo test --locked -p likeness-server --test page
+    pngquant --force --strip --speed 1 --output docs/images/page.png target/tmp/page/page.png
+
 # the static entrypoint, with its size
 static:
     tools/static
