@@ -39,6 +39,10 @@ static:
 release *options:
     tools/release {{options}}
 
+# the service's image, from the static programs and the weights at hand (docs/image.md)
+image *options:
+    tools/image {{options}}
+
 # a wiped cache heals
 demo:
     ./run

@@ -4,14 +4,13 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Output, Stdio};
-use std::time::{Duration, Instant};
-
-use tempfile::TempDir;
+use std::process::{Command, Output};
+use std::time::Instant;
 
 use crate::ground::must;
-use crate::image::{self, BAKED, Image, TREE, WEIGHTS, find, pin};
+use crate::image::{self, BAKED, Image, TREE, WEIGHTS, pin};
 use crate::seen::{Entry, Seen};
+use crate::support::docker::{Docker, poll};
 use crate::support::{is_root, stderr, stdout};
 use crate::table::{Line, settle};
 
@@ -29,49 +28,7 @@ const HARDENED: [&str; 6] = [
     "--tmpfs=/var/log",
 ];
 
-/// A Docker daemon of our own, on its own socket, ended by its own id.
-struct Docker {
-    dir: TempDir,
-    daemon: Child,
-}
-
 impl Docker {
-    fn start() -> Self {
-        let dir = tempfile::Builder::new().prefix("ballast-docker.").tempdir_in("/var/tmp").unwrap();
-        let at = |name: &str| dir.path().join(name).display().to_string();
-        let mut daemon = Command::new(find("dockerd"));
-        daemon.args(["--data-root", &at("data"), "--exec-root", &at("exec"), "--pidfile", &at("pid")]);
-        daemon.args(["-H", &format!("unix://{}", at("socket")), "--storage-driver", "overlay2", "--bridge=none"]);
-        daemon.args(["--iptables=false", "--ip6tables=false", "--ip-forward=false", "--ip-masq=false"]);
-        let log = fs::File::create(at("log")).unwrap();
-        let daemon = daemon.stdin(Stdio::null()).stdout(log.try_clone().unwrap()).stderr(log).spawn().unwrap();
-        let docker = Self { dir, daemon };
-        poll("dockerd", || docker.docker(&["version"]).status.success());
-        docker
-    }
-
-    fn path(&self, name: &str) -> PathBuf {
-        self.dir.path().join(name)
-    }
-
-    fn command(&self, program: &str) -> Command {
-        let mut command = Command::new(find(program));
-        let socket = format!("unix://{}", self.path("socket").display());
-        command.env("DOCKER_HOST", socket).env("DOCKER_BUILDKIT", "0").env("DOCKER_CONFIG", self.path("config"));
-        command
-    }
-
-    fn docker(&self, args: &[&str]) -> Output {
-        self.command("docker").args(args).output().unwrap()
-    }
-
-    /// The words of a command that must not fail.
-    fn told(&self, args: &[&str]) -> String {
-        let output = self.docker(args);
-        assert!(output.status.success(), "docker {args:?}: {}", stderr(&output));
-        stdout(&output)
-    }
-
     fn build(&self, context: &Path, tag: &str) -> Output {
         self.docker(&["build", "--network", "none", "--quiet", "--tag", tag, context.to_str().unwrap()])
     }
@@ -108,25 +65,6 @@ impl Docker {
 
     fn run(&self, flags: &[&str], image: &str, line: &[String]) -> Seen {
         Seen::of_long(self.command("docker").arg("run").args(HARDENED).args(flags).arg(image).args(line))
-    }
-}
-
-impl Drop for Docker {
-    fn drop(&mut self) {
-        let _ = rustix::process::kill_process(
-            rustix::process::Pid::from_child(&self.daemon),
-            rustix::process::Signal::TERM,
-        );
-        let _ = self.daemon.wait();
-    }
-}
-
-/// Waits for a condition, at most the minute that the mission allows.
-fn poll(what: &str, holds: impl Fn() -> bool) {
-    let start = Instant::now();
-    while !holds() {
-        assert!(start.elapsed() < Duration::from_secs(60), "{what}: not within 60 s");
-        std::thread::sleep(Duration::from_millis(50));
     }
 }
 

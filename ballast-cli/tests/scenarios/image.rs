@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
 
+use crate::support::docker::find;
 use crate::support::{pin_of, program, stderr};
 
 /// The mission's four weights, with their sizes in bytes.
@@ -177,14 +178,6 @@ fn with_pin(lock: &str, name: &str, pin: &str, size: usize) -> String {
         }
     }
     lines.join("\n") + "\n"
-}
-
-/// A program of this machine. `./test` installs those that are needed.
-pub fn find(name: &str) -> PathBuf {
-    let path = std::env::var_os("PATH").unwrap_or_default();
-    let more = ["/usr/sbin", "/sbin"].map(PathBuf::from);
-    let mut found = std::env::split_paths(&path).chain(more).map(|dir| dir.join(name));
-    found.find(|path| path.is_file()).unwrap_or_else(|| panic!("{name} is not installed: see ./test"))
 }
 
 /// What a program needs from the loader; nothing for a static one.

@@ -4,6 +4,7 @@
 #![expect(clippy::unwrap_used, reason = "a test's helpers may fail where they stand")]
 
 pub mod canary;
+pub mod docker;
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;

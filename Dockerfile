@@ -1,0 +1,47 @@
+# The service, with its weights and nothing else. `tools/image` prepares the folder that this is built
+# from, and builds it; both builders of Docker take it.
+#   MIRRORS  where files can be had that weights.lock's sources can't give, "URL DIR …", no tokens
+#   LOCK     the lock file in that folder
+#   mirror/  in that folder: files that are at hand, by name or by path
+# Tokens are a secret of BuildKit: --secret id=tokens,src=FILE, with words HOST=TOKEN.
+FROM scratch AS fetcher
+COPY full/ballast /ballast
+ARG LOCK=weights.lock
+COPY ${LOCK} /etc/ballast/weights.lock
+COPY mirror /mirror
+ARG MIRRORS=
+ENV BALLAST_MIRRORS=$MIRRORS BALLAST_TOKENS_FILE=/run/secrets/tokens
+
+# The classic builder knows no secrets and leaves TARGETOS empty; BuildKit sets it.
+FROM fetcher AS fetcher-
+ONBUILD RUN ["/ballast", "fetch", "--mirror", "/mirror", "--into", "/fetched"]
+
+FROM fetcher AS fetcher-linux
+ONBUILD RUN --mount=type=secret,id=tokens ["/ballast", "fetch", "--mirror", "/mirror", "--into", "/fetched"]
+
+FROM fetcher-${TARGETOS} AS model-fetcher
+RUN ["/ballast", "bake", "--from", "/fetched", "/opt/baked-models"]
+
+FROM scratch
+ARG VERSION=unknown
+LABEL org.opencontainers.image.title="likeness" \
+      org.opencontainers.image.description="Face verification on weights that Ballast verified" \
+      org.opencontainers.image.licenses="MIT OR Apache-2.0" \
+      org.opencontainers.image.version="$VERSION"
+# Root's directories first: what COPY has to make, it gives to the owner of the file.
+COPY root /
+COPY --chown=100:101 app/cache /tmp/.deepface
+COPY --chown=100:101 app/data /var/lib/likeness
+COPY --from=model-fetcher --chown=100:101 /opt/baked-models/.deepface/weights/facenet512_weights.h5 /opt/baked-models/.deepface/weights/
+COPY --from=model-fetcher --chown=100:101 /opt/baked-models/.deepface/weights/centerface.onnx /opt/baked-models/.deepface/weights/
+COPY --from=model-fetcher --chown=100:101 /opt/baked-models/.deepface/weights/2.7_80x80_MiniFASNetV2.pth /opt/baked-models/.deepface/weights/
+COPY --from=model-fetcher --chown=100:101 /opt/baked-models/.deepface/weights/4_0_0_80x80_MiniFASNetV1SE.pth /opt/baked-models/.deepface/weights/
+COPY --from=model-fetcher /opt/baked-models/.ballast /opt/baked-models/.ballast
+COPY --from=model-fetcher /etc/ballast/weights.lock /etc/ballast/weights.lock
+COPY ballast likeness /usr/local/bin/
+ENV PATH=/usr/local/bin
+USER 100:101
+EXPOSE 8001
+HEALTHCHECK --interval=5s --timeout=5s --retries=2 CMD ["likeness", "probe"]
+ENTRYPOINT ["/usr/local/bin/ballast", "run", "--"]
+CMD ["likeness", "serve", "--host", "0.0.0.0"]

@@ -1,0 +1,144 @@
+//! Builds: what they hold, what they refuse, what they never keep.
+
+use std::fs;
+use std::io::Write as _;
+use std::path::Path;
+use std::process::Command;
+
+use crate::server::Server;
+use crate::ship::{Builder, Ship, TREE, WEIGHTS, data, top};
+use crate::support::{stderr, stdout};
+
+/// The Python service's image, and the part of it that ours may have.
+const THEIRS: u64 = 2_700_000_000;
+const PART: u64 = 20;
+
+const BOTH: [Builder; 2] = [Builder::Classic, Builder::BuildKit];
+
+fn said(output: &std::process::Output) -> String {
+    stdout(output) + &stderr(output)
+}
+
+/// Past the harness, which keeps what a passing test prints to itself.
+pub fn tell(line: &str) {
+    std::io::stderr().write_all(format!("{line}\n").as_bytes()).unwrap();
+}
+
+/// A mirror without this file, or with one wrong bit in it.
+fn mirror(ship: &Ship, name: &str, change: impl Fn(&Path)) -> std::path::PathBuf {
+    let to = ship.docker.path(name);
+    fs::create_dir(&to).unwrap();
+    for weight in WEIGHTS {
+        fs::hard_link(ship.mirror().join(weight), to.join(weight)).unwrap();
+    }
+    change(&to);
+    to
+}
+
+#[test]
+fn a_build_refuses_what_it_cannot_have_and_names_exactly_that_file() {
+    let Some(ship) = Ship::new("a_build_refuses_what_it_cannot_have_and_names_exactly_that_file") else { return };
+    let three = mirror(&ship, "three", |dir| fs::remove_file(dir.join(WEIGHTS[0])).unwrap());
+    let flipped = mirror(&ship, "flipped", |dir| {
+        let mut bytes = fs::read(dir.join(WEIGHTS[2])).unwrap();
+        bytes[1_000_000] ^= 1;
+        fs::remove_file(dir.join(WEIGHTS[2])).unwrap();
+        fs::write(dir.join(WEIGHTS[2]), bytes).unwrap();
+    });
+    let real = top().join("weights.lock");
+    let mut wrong = Vec::new();
+    for builder in BOTH {
+        for (tag, lock, mirror, lacks) in
+            [("real", &real, &three, WEIGHTS[0]), ("bad", &ship.lock(), &flipped, WEIGHTS[2])]
+        {
+            let built = ship.build(builder, tag, lock, mirror, &["--network", "none"]);
+            let text = said(&built);
+            let told = text.split("could not be had").nth(1).unwrap_or_default();
+            let named: Vec<_> = WEIGHTS.iter().filter(|name| told.contains(&format!("{TREE}/{name}\n"))).collect();
+            let digest = if tag == "bad" { "wrong-bytes" } else { "no-such-host" };
+            if built.status.success() || named != [&lacks] || !told.contains(digest) {
+                wrong.push(format!("{builder:?} {tag}: expected only {lacks} ({digest}), found {named:?}: {text}"));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// Kind and mode, owner, size, path of each entry.
+fn entries(ship: &Ship, tag: &str) -> Vec<String> {
+    let id = ship.docker.told(&["create", tag]);
+    let tar = ship.docker.path(&format!("{tag}.tar"));
+    ship.docker.told(&["export", "--output", tar.to_str().unwrap(), &id]);
+    let listed = Command::new("tar").args(["--numeric-owner", "-tvf"]).arg(&tar).output().unwrap();
+    fs::remove_file(tar).unwrap();
+    let line = |line: &str| {
+        let words: Vec<_> = line.split_whitespace().collect();
+        [words[0], words[1], words[2], words[5]].join(" ")
+    };
+    stdout(&listed).lines().map(line).collect()
+}
+
+#[test]
+fn both_builders_make_the_same_files_one_layer_per_weight() {
+    let Some(ship) = Ship::new("both_builders_make_the_same_files_one_layer_per_weight") else { return };
+    let [classic, buildkit] = [("classic", BOTH[0]), ("buildkit", BOTH[1])].map(|(tag, builder)| {
+        ship.image(builder, tag);
+        entries(&ship, tag)
+    });
+    assert_eq!(classic, buildkit);
+    let mut wrong = Vec::new();
+    for tag in ["classic", "buildkit"] {
+        let history = ship.docker.told(&["history", "--human=false", "--format", "{{.Size}}", tag]);
+        for name in WEIGHTS {
+            let size = fs::metadata(ship.mirror().join(name)).unwrap().len().to_string();
+            if history.lines().filter(|line| *line == size).count() != 1 {
+                wrong.push(format!("{tag}: no layer of {name} alone, {size} bytes: {history}"));
+            }
+        }
+        let size: u64 = ship.docker.told(&["image", "inspect", "--format", "{{.Size}}", tag]).parse().unwrap();
+        tell(&format!("image {tag}: {size} bytes, 1/{:.1} of {THEIRS}", THEIRS as f64 / size as f64));
+        if size > THEIRS / PART {
+            wrong.push(format!("{tag}: expected at most {} bytes, found {size}", THEIRS / PART));
+        }
+    }
+    let lock = fs::read_to_string(top().join("weights.lock")).unwrap();
+    let recipe = fs::read_to_string(top().join("Dockerfile")).unwrap();
+    let weights: Vec<_> = lock.lines().filter_map(|line| line.strip_prefix("path = \".")?.strip_suffix('"')).collect();
+    assert_eq!(weights.len(), WEIGHTS.len());
+    wrong.extend(weights.iter().filter(|path| !recipe.contains(**path)).map(|path| format!("no COPY of .{path}")));
+    if recipe.contains("syntax=") {
+        wrong.push("a syntax line asks a registry for a frontend".into());
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn a_token_reaches_the_mirror_and_is_in_no_layer_and_no_history() {
+    let Some(ship) = Ship::new("a_token_reaches_the_mirror_and_is_in_no_layer_and_no_history") else { return };
+    const TOKEN: &str = "t0ken-that-must-not-stay-59c1b7";
+    let server = Server::start(&fs::read(data().join("weights/facenet512_synthetic.h5")).unwrap());
+    let three = mirror(&ship, "three", |dir| fs::remove_file(dir.join(WEIGHTS[0])).unwrap());
+    let secret = ship.docker.path("tokens");
+    fs::write(&secret, format!("127.0.0.1={TOKEN}\n")).unwrap();
+    let mirrors = format!("MIRRORS={}", server.url("right"));
+    let option = format!("id=tokens,src={}", secret.display());
+    let options = ["--network", "host", "--progress", "plain", "--build-arg", &mirrors, "--secret", &option];
+    let built = ship.build(Builder::BuildKit, "secret", &ship.lock(), &three, &options);
+    assert!(built.status.success(), "{}", said(&built));
+    let bearer = Some(format!("Bearer {TOKEN}"));
+    assert!(server.asked().iter().any(|asked| asked.authorization == bearer), "{:?}", server.asked());
+    fs::remove_file(&secret).unwrap();
+    let saved = ship.docker.path("saved");
+    ship.docker.told(&["save", "--output", saved.to_str().unwrap(), "secret"]);
+    let history = ship.docker.told(&["history", "--no-trunc", "secret"]);
+    // Everything that the daemon keeps: layers of every stage, the builder's cache, its records.
+    let holds = |text: &str, path: &Path| {
+        Command::new("grep").args(["-r", "-q", "-F", "-e", text]).arg(path).status().unwrap().success()
+    };
+    let places = [("the saved image", saved.as_path()), ("the daemon's data", &ship.docker.path("data"))];
+    for (what, path) in places {
+        assert!(holds("Face verification on weights", path), "{what}: this search finds nothing");
+        assert!(!holds(TOKEN, path), "{what} holds the token");
+    }
+    assert!(!history.contains(TOKEN) && !said(&built).contains(TOKEN), "{history}");
+}

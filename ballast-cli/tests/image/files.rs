@@ -1,0 +1,93 @@
+//! The files that a person starts with: accepted by docker-compose, nothing for `doctor` to change but
+//! the tag, and `.env.example` has every variable with the lock file's own pins.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+
+use crate::ship::{pins, top};
+use crate::support::{is_there, program, stderr, stdout};
+use crate::up::sums;
+
+const FILES: [&str; 3] = ["compose.yaml", "compose.prod.yaml", "docker-compose.prod.yml"];
+
+/// `.env.example`, filled in: commented variables with their defaults, and a key.
+fn example() -> BTreeMap<String, String> {
+    let text = fs::read_to_string(top().join(".env.example")).unwrap();
+    let lines = text.lines().map(|line| line.strip_prefix('#').unwrap_or(line));
+    let named = |line: &str| {
+        line.split('=')
+            .next()
+            .is_some_and(|name| name.chars().all(|c| c == '_' || c.is_ascii_uppercase() || c.is_ascii_digit()))
+    };
+    let pairs = lines.filter(|line| named(line)).filter_map(|line| line.split_once('='));
+    let mut all: BTreeMap<_, _> = pairs.map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
+    assert_eq!(all.insert("API_KEY_SECRET".into(), "k".into()).as_deref(), Some(""), "a key has no default");
+    all
+}
+
+#[test]
+fn the_example_environment_has_the_lock_files_own_pins() {
+    let example = example();
+    let lock = fs::read_to_string(top().join("weights.lock")).unwrap();
+    let wrong: Vec<_> = sums(&pins(&lock)).into_iter().filter(|(name, sum)| example.get(*name) != Some(sum)).collect();
+    assert!(wrong.is_empty(), "{wrong:?}: {example:?}");
+    assert_eq!(example["DEEPFACE_SHA256_REQUIRED"], "true");
+}
+
+#[test]
+fn the_example_environment_has_every_variable_of_the_compose_files() {
+    let example = example();
+    let mut seen = 0;
+    for file in FILES {
+        let text = fs::read_to_string(top().join(file)).unwrap();
+        for part in text.split("${").skip(1) {
+            let name: String = part.chars().take_while(|c| *c == '_' || c.is_ascii_alphanumeric()).collect();
+            assert!(example.contains_key(&name), "{file}: .env.example lacks {name}");
+            seen += 1;
+        }
+    }
+    assert!(seen > 10, "only {seen} were found: this test would find nothing");
+}
+
+#[test]
+fn doctor_finds_nothing_to_change_but_the_tag() {
+    let mut wrong = Vec::new();
+    for file in FILES {
+        let mut doctor = Command::new(program());
+        doctor.arg("doctor").arg("--json").arg("--lock").arg(top().join("weights.lock")).arg(top().join(file));
+        let told = stdout(&doctor.envs(example()).output().unwrap());
+        let json: serde_json::Value = serde_json::from_str(&told).unwrap();
+        let codes: Vec<_> = json["findings"].as_array().unwrap().iter().map(|finding| &finding["code"]).collect();
+        if codes != ["image-by-tag"] {
+            wrong.push(format!("{file}: expected only image-by-tag, found {told}"));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn docker_compose_accepts_each_file_and_asks_for_what_has_no_default() {
+    let engine = Path::new("/usr/bin/docker-compose");
+    let test = "docker_compose_accepts_each_file_and_asks_for_what_has_no_default";
+    if !is_there(engine, test, "apt-get install docker-compose") {
+        return;
+    }
+    let empty = tempfile::NamedTempFile::new().unwrap();
+    let config = |file: &str, without: &str| {
+        let mut command = Command::new(engine);
+        command.env_clear().env("PATH", "/usr/bin:/bin").envs(example()).env_remove(without);
+        command.arg("--env-file").arg(empty.path()).arg("-f").arg(top().join(file)).arg("config").output().unwrap()
+    };
+    for file in FILES {
+        let output = config(file, "");
+        assert!(output.status.success() && stdout(&output).contains("no-new-privileges"), "{file}: {output:?}");
+        let output = config(file, "API_KEY_SECRET");
+        assert!(stderr(&output).contains("the key that callers send"), "{file}: {output:?}");
+    }
+    for (name, _) in sums(&pins(&fs::read_to_string(top().join("weights.lock")).unwrap())) {
+        let output = config("docker-compose.prod.yml", name);
+        assert!(!output.status.success() && stderr(&output).contains("see .env.example"), "{name}: {output:?}");
+    }
+}

@@ -1,0 +1,265 @@
+//! The mission's test plan on this image, under `compose.prod.yaml` itself; and the rows of the table.
+
+use std::fs;
+use std::os::unix::fs::{MetadataExt, chown};
+use std::path::PathBuf;
+use std::process::Command;
+
+use crate::build::tell;
+use crate::ship::{Builder, Ship, TREE, WEIGHTS, beside, data, likeness};
+use crate::support::{stderr, stdout};
+use crate::table::{Line, settle};
+use crate::up::{Part, Project};
+
+const CACHE: &str = "4 right in the cache, as 100:101; health 200";
+const LAYER: &str = "4 right in the baked layer, as 100:101; health 200";
+const ROOT: &str = "    user: \"0:0\"\n    cap_add: [CHOWN, SETUID, SETGID]\n";
+const SHELL: &str = "    entrypoint: [/bin/sh, /entrypoint.sh]\n    command: [likeness, serve, --host, 0.0.0.0]\n";
+const LACKED: usize = 2;
+
+fn image(name: &str) -> PathBuf {
+    data().join("images").join(name)
+}
+
+/// Answers that depend on all four networks: two networks tell live from spoof, two tell who.
+fn verify(project: &Project) -> Vec<String> {
+    let (live, other) = (image("image_T1.jpg"), image("image_F1.jpg"));
+    let rows: [(&str, &[Part], &str); 3] = [
+        ("/api/v1/liveness", &[("file", &live)], "\"verdict\":\"live\""),
+        ("/api/v1/liveness", &[("file", &other)], "\"verdict\":\"spoof\""),
+        ("/api/v1/compare", &[("file1", &live), ("file2", &live)], "\"match\":true"),
+    ];
+    let wrong = rows.iter().filter_map(|(route, form, word)| {
+        let (found, body) = project.ask(route, form);
+        let right = found == 200 && body.replace(": ", ":").contains(word);
+        (!right).then(|| format!("{route}: expected 200 with {word}, found {found}: {body}"))
+    });
+    wrong.collect()
+}
+
+/// `stat` in the container, as the plan has it.
+fn stat_inside(project: &Project) -> String {
+    let files = WEIGHTS.map(|name| format!("/tmp/.deepface/{TREE}/{name}"));
+    let container = project.container();
+    let mut args = vec!["exec", &container, "stat", "-c", "%u:%g"];
+    args.extend(files.iter().map(String::as_str));
+    project.ship.docker.told(&args)
+}
+
+/// What an image without `stat` offers instead: `ballast verify --long`, and `stat` on the volume's mountpoint.
+fn owners_of_scratch(project: &Project) -> String {
+    let container = project.container();
+    let told = project.ship.docker.told(&["exec", &container, "ballast", "verify", "--long"]);
+    let words = |line: &str| line.split_whitespace().take(2).map(str::to_owned).collect::<Vec<_>>();
+    for line in told.lines().map(words) {
+        assert_eq!(line, ["ok", "100:101"], "{told}");
+    }
+    assert!(told.lines().count() == 4 && told.contains("/tmp/.deepface/"), "{told}");
+    let dir = project.volume().join(TREE);
+    let owner = |name| fs::metadata(dir.join(name)).map(|meta| format!("{}:{}", meta.uid(), meta.gid())).unwrap();
+    WEIGHTS.map(owner).join("\n")
+}
+
+/// `compose down`, `volume rm`, `up -d`, health within 60 s, `stat`, `/verify`.
+fn test_plan(ship: &Ship, tag: &str, owners: fn(&Project) -> String) -> Vec<String> {
+    let mut wrong = Vec::new();
+    let project = Project::new(ship, &format!("plan{tag}"), tag, "");
+    for turn in ["the first start", "the volume removed", "the volume removed again"] {
+        let found = project.up();
+        if found.verdict != CACHE {
+            wrong.push(format!("{tag}, {turn}: expected {CACHE:?}, found {:?}: {}", found.verdict, project.logs()));
+            project.wipe();
+            continue;
+        }
+        let owners = owners(&project);
+        tell(&format!("{tag}, {turn}: health 200 after {:.0} ms, owners {}", found.ms, owners.replace('\n', " ")));
+        if owners != ["100:101"; 4].join("\n") {
+            wrong.push(format!("{tag}, {turn}: owners {owners:?}"));
+        }
+        wrong.extend(verify(&project));
+        project.wipe();
+    }
+    wrong
+}
+
+/// A second start of a volume that is right touches nothing in it.
+fn again(ship: &Ship) -> Vec<String> {
+    let project = Project::new(ship, "again", "likeness", "");
+    let state = || {
+        let dir = project.volume().join(TREE);
+        WEIGHTS.map(|name| fs::metadata(dir.join(name)).map(|meta| (meta.ino(), meta.ctime(), meta.ctime_nsec())).ok())
+    };
+    let first = (project.up().verdict, state());
+    project.down();
+    let second = (project.up().verdict, state());
+    project.wipe();
+    let right = first == second && first.0 == CACHE && first.1.iter().all(Option::is_some);
+    (!right).then(|| format!("a second start: {first:?}, {second:?}")).into_iter().collect()
+}
+
+#[test]
+fn the_missions_test_plan_on_this_image() {
+    let Some(ship) = Ship::new("the_missions_test_plan_on_this_image") else { return };
+    ship.image(Builder::Classic, "likeness");
+    ship.with_a_shell("likeness", "shelled");
+    let mut wrong = test_plan(&ship, "shelled", stat_inside);
+    wrong.extend(test_plan(&ship, "likeness", owners_of_scratch));
+    wrong.extend(again(&ship));
+    wrong.extend(probes(&ship));
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// Docker's own health turns good; what a probe costs.
+fn probes(ship: &Ship) -> Vec<String> {
+    let project = Project::new(ship, "probes", "likeness", "");
+    let found = project.up();
+    crate::support::docker::poll("Docker's health", || project.state("{{.State.Health.Status}}") == "healthy");
+    let probe = beside(&project.pid(), &likeness());
+    let words: Vec<_> = std::iter::once(probe.get_program()).chain(probe.get_args()).collect();
+    let script = "import resource, subprocess, sys\nfor _ in range(50): subprocess.run(sys.argv[1:] + ['probe'], check=True)\nu = resource.getrusage(resource.RUSAGE_CHILDREN)\nprint(f'{(u.ru_utime + u.ru_stime) * 20:.2f}')";
+    let cost = Command::new("python3").arg("-c").arg(script).args(words).output().unwrap();
+    tell(&format!("likeness probe, nsenter included: {} ms of CPU, mean of 50", stdout(&cost)));
+    project.wipe();
+    let right = cost.status.success() && found.verdict == CACHE;
+    (!right).then(|| format!("probes: {}: {}", found.verdict, stderr(&cost))).into_iter().collect()
+}
+
+/// One situation of the table.
+struct Row {
+    name: &'static str,
+    /// The image, and the same behind a shell.
+    images: [&'static str; 2],
+    lines: &'static str,
+    /// The volume was made by root, with a directory in it; or there is none.
+    volume: Volume,
+    expected: &'static str,
+}
+
+#[derive(PartialEq, Eq)]
+enum Volume {
+    New,
+    Roots,
+    None,
+}
+
+const IMAGES: [&str; 2] = ["likeness", "shelled"];
+const ROWS: [Row; 7] = [
+    Row {
+        name: "as it is: user 100:101, a new volume",
+        images: IMAGES,
+        lines: "",
+        volume: Volume::New,
+        expected: CACHE,
+    },
+    Row {
+        name: "as it is, a volume that an older image left root:root",
+        images: IMAGES,
+        lines: "",
+        volume: Volume::Roots,
+        expected: LAYER,
+    },
+    Row { name: "as it is, the mount dropped", images: IMAGES, lines: "", volume: Volume::None, expected: LAYER },
+    Row {
+        name: "root with the three cap_add, a volume of root's",
+        images: IMAGES,
+        lines: ROOT,
+        volume: Volume::Roots,
+        expected: CACHE,
+    },
+    Row {
+        name: "root with the three cap_add, the mount dropped",
+        images: IMAGES,
+        lines: ROOT,
+        volume: Volume::None,
+        expected: LAYER,
+    },
+    Row {
+        name: "root without cap_add: the compose file of the incident",
+        images: IMAGES,
+        lines: "    user: \"0:0\"\n",
+        volume: Volume::New,
+        expected: "exit 13, no app",
+    },
+    Row {
+        name: "root with the three cap_add; one spoof network is nowhere",
+        images: ["lacking", "lacking-shelled"],
+        lines: "    user: \"0:0\"\n    cap_add: [CHOWN, SETUID, SETGID]\n    environment: {BALLAST_ON_FAILURE: start}\n",
+        volume: Volume::New,
+        expected: "3 right, 1 missing in the cache, as 100:101; health 503",
+    },
+];
+
+impl Row {
+    fn project<'a>(&self, ship: &'a Ship, at: usize, shell: bool) -> Project<'a> {
+        let lines = format!("{}{}", self.lines, if shell { SHELL } else { "" });
+        let name = format!("row{at}{}", if shell { "shell" } else { "ours" });
+        let project = Project::new(ship, &name, self.images[usize::from(shell)], &lines);
+        match self.volume {
+            Volume::New => project,
+            Volume::None => project.without_volume(),
+            Volume::Roots => {
+                ship.docker.told(&["volume", "create", &format!("{name}_biometric_models")]);
+                // Not empty: Docker gives an empty one the image's owner.
+                fs::create_dir(project.volume().join(".deepface")).unwrap();
+                chown(project.volume(), Some(0), Some(0)).unwrap();
+                project
+            }
+        }
+    }
+
+    fn line(&self, ship: &Ship, at: usize, wrong: &mut Vec<String>) -> Line {
+        let [ours, shell] = [false, true].map(|shell| {
+            let project = self.project(ship, at, shell);
+            let found = project.up();
+            if !shell && found.verdict != self.expected {
+                wrong.push(format!(
+                    "{}: expected {:?}, found {:?}: {}",
+                    self.name,
+                    self.expected,
+                    found.verdict,
+                    project.logs()
+                ));
+            }
+            if !shell && found.verdict.ends_with("503") {
+                wrong.extend(unavailable(&project));
+            }
+            project.down();
+            (found.verdict, found.ms)
+        });
+        Line { row: "image", name: self.name, tier: "docker", shell, ours }
+    }
+}
+
+/// A live face asks while one spoof network is missing everywhere: a named 503, never a verdict.
+fn unavailable(project: &Project) -> Vec<String> {
+    let live = image("image_T1.jpg");
+    let (status, body) = project.ask("/api/v1/liveness", &[("file", &live)]);
+    let verdict = ["block", "spoof", "reject", "verdict"].iter().any(|word| body.contains(word));
+    let named = body.contains("MODEL_UNAVAILABLE") && body.contains(WEIGHTS[LACKED]);
+    let right = status == 503 && named && !verdict;
+    (!right).then(|| format!("one network missing: expected a named 503, found {status}: {body}")).into_iter().collect()
+}
+
+#[test]
+fn the_rows_of_the_table() {
+    let Some(ship) = Ship::new("the_rows_of_the_table") else { return };
+    ship.image(Builder::Classic, "likeness");
+    ship.with_a_shell("likeness", "shelled");
+    let gone = format!("/opt/baked-models/{TREE}/{}", WEIGHTS[LACKED]);
+    let busybox = crate::support::docker::find("busybox");
+    let lines = format!(
+        "FROM likeness\nUSER 0:0\nCOPY busybox /busybox\nRUN [\"/busybox\", \"rm\", \"{gone}\"]\nUSER 100:101\n"
+    );
+    ship.step("lacking", &lines, &[(&busybox, "busybox")]);
+    ship.with_a_shell("lacking", "lacking-shelled");
+    let mut wrong = Vec::new();
+    let lines: Vec<_> = ROWS.iter().enumerate().map(|(at, row)| row.line(&ship, at, &mut wrong)).collect();
+    for line in &lines {
+        tell(&format!(
+            "{}: {} ({:.0} ms); shell: {} ({:.0} ms)",
+            line.name, line.ours.0, line.ours.1, line.shell.0, line.shell.1
+        ));
+    }
+    wrong.extend(settle(&lines));
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}

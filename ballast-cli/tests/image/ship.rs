@@ -1,0 +1,148 @@
+//! What the image is built from, and the daemon that builds it.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+use crate::support::docker::{Docker, find};
+use crate::support::{has_data, is_root, is_there, pin_of, stderr, stdout};
+
+/// The four weights.
+pub const WEIGHTS: [&str; 4] =
+    ["facenet512_weights.h5", "centerface.onnx", "2.7_80x80_MiniFASNetV2.pth", "4_0_0_80x80_MiniFASNetV1SE.pth"];
+/// Where they lie below a root.
+pub const TREE: &str = ".deepface/weights";
+
+/// A daemon, and the folders that an image is built from.
+pub struct Ship {
+    pub docker: Docker,
+}
+
+/// A way to build.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Builder {
+    Classic,
+    BuildKit,
+}
+
+/// The repository.
+pub fn top() -> PathBuf {
+    fs::canonicalize(Path::new(env!("CARGO_MANIFEST_DIR")).join("..")).unwrap()
+}
+
+/// The folder of test data.
+pub fn data() -> PathBuf {
+    std::env::var_os("LIKENESS_TESTDATA").map_or_else(|| top().join("../shared"), PathBuf::from)
+}
+
+/// Where `tools/static` leaves its programs.
+fn programs() -> PathBuf {
+    let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| top().join("target"), PathBuf::from);
+    target.join(format!("{}-unknown-linux-gnu", std::env::consts::ARCH))
+}
+
+impl Ship {
+    /// Or a counted SKIP.
+    pub fn new(test: &str) -> Option<Self> {
+        let likeness = programs().join("release/likeness");
+        let whence = "tools/static entrypoint full likeness";
+        let all = is_root(test) && is_there(&likeness, test, whence) && has_data(&data().join("weights"), test);
+        all.then(|| {
+            let ship = Self { docker: Docker::start() };
+            ship.gather();
+            ship
+        })
+    }
+
+    /// A mirror of all four, where the embedder is made up, and the lock file that pins it so.
+    fn gather(&self) {
+        let mirror = self.mirror();
+        fs::create_dir(&mirror).unwrap();
+        for name in WEIGHTS {
+            let file = if name == WEIGHTS[0] { "facenet512_synthetic.h5" } else { name };
+            fs::copy(data().join("weights").join(file), mirror.join(name)).unwrap();
+        }
+        let real = fs::read_to_string(top().join("weights.lock")).unwrap();
+        let pins = pins(&real);
+        let ours = real.replace(&pins[0], &pin_of(&fs::read(mirror.join(WEIGHTS[0])).unwrap()));
+        assert_ne!(ours, real, "the lock file pins the real embedder");
+        fs::write(self.lock(), ours).unwrap();
+    }
+
+    pub fn mirror(&self) -> PathBuf {
+        self.docker.path("mirror")
+    }
+
+    /// The lock file that differs from the real one only in the embedder's pin.
+    pub fn lock(&self) -> PathBuf {
+        self.docker.path("weights.lock")
+    }
+
+    /// Its pins.
+    pub fn pins(&self) -> Vec<String> {
+        pins(&fs::read_to_string(self.lock()).unwrap())
+    }
+
+    /// `tools/image`, from these.
+    pub fn build(&self, builder: Builder, tag: &str, lock: &Path, mirror: &Path, options: &[&str]) -> Output {
+        let mut build = self.docker.command("sh");
+        build.arg("tools/image").args(options).current_dir(top());
+        // A docker without buildx can't speak to BuildKit: Debian's own can.
+        let path = std::env::var("PATH").unwrap_or_default();
+        build.env("PATH", format!("/usr/bin:{path}"));
+        build.env("DOCKER_BUILDKIT", if builder == Builder::BuildKit { "1" } else { "0" });
+        build.env("PROGRAMS", programs()).env("LOCK", lock).env("MIRROR", mirror);
+        build.env("TAG", tag).env("CONTEXT", self.docker.path(&format!("context-{tag}"))).output().unwrap()
+    }
+
+    /// The image, whole.
+    pub fn image(&self, builder: Builder, tag: &str) {
+        let built = self.build(builder, tag, &self.lock(), &self.mirror(), &["--network", "none"]);
+        assert!(built.status.success(), "{builder:?}: {}{}", stdout(&built), stderr(&built));
+    }
+
+    /// Builds one more step over an image: a Dockerfile's lines, and the programs of this machine that it copies.
+    pub fn step(&self, tag: &str, lines: &str, files: &[(&Path, &str)]) {
+        let context = self.docker.path(&format!("step-{tag}"));
+        fs::create_dir(&context).unwrap();
+        fs::write(context.join("Dockerfile"), lines).unwrap();
+        for (from, to) in files {
+            fs::copy(from, context.join(to)).unwrap();
+        }
+        self.docker.told(&["build", "--network", "none", "--quiet", "--tag", tag, context.to_str().unwrap()]);
+    }
+
+    /// The image with what the mission's test plan needs in it, and with the entrypoint that Ballast replaces.
+    pub fn with_a_shell(&self, from: &str, tag: &str) {
+        let applets = ["sh", "stat", "ls", "chown", "mkdir", "cp", "rm", "id", "cat"];
+        let links: String = applets
+            .iter()
+            .map(|a| format!("RUN [\"/bin/busybox\", \"ln\", \"-s\", \"busybox\", \"/bin/{a}\"]\n"))
+            .collect();
+        let lines = format!(
+            "FROM {from}\nUSER 0:0\nCOPY busybox /bin/busybox\nCOPY gosu /usr/local/bin/gosu\nCOPY entrypoint.sh /entrypoint.sh\n{links}ENV PATH=/usr/local/bin:/bin\nUSER 100:101\n"
+        );
+        let script = top().join("ballast-cli/tests/scenarios/entrypoint.sh");
+        self.step(tag, &lines, &[(&find("busybox"), "busybox"), (&find("gosu"), "gosu"), (&script, "entrypoint.sh")]);
+    }
+}
+
+/// The pins of a lock file, in its order.
+pub fn pins(lock: &str) -> Vec<String> {
+    let quoted = |line: &str| Some(line.strip_prefix("sha256 = \"")?.strip_suffix('"')?.to_owned());
+    let found: Vec<_> = lock.lines().filter_map(quoted).collect();
+    assert_eq!(found.len(), WEIGHTS.len());
+    found
+}
+
+/// Enters the network of a container, from outside of it.
+pub fn beside(pid: &str, program: &Path) -> Command {
+    let mut command = Command::new(find("nsenter"));
+    command.args(["--net", "--target", pid, "--"]).arg(program);
+    command
+}
+
+/// The static `likeness` of this machine.
+pub fn likeness() -> PathBuf {
+    programs().join("release/likeness")
+}

@@ -1,0 +1,205 @@
+//! `compose.prod.yaml` brought up by docker-compose, and what runs then, seen from outside of it.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use crate::ship::{Ship, TREE, WEIGHTS, beside, likeness, top};
+use crate::support::docker::{find, poll};
+use crate::support::{pin_of, stderr, stdout};
+
+/// The key that callers send.
+pub const KEY: &str = "a-key-of-the-tests-5e0f7a31c2d94b86";
+const SUMS: [&str; 4] = [
+    "DEEPFACE_FACENET512_SHA256",
+    "DEEPFACE_CENTERFACE_SHA256",
+    "DEEPFACE_MINIFASNET_V2_SHA256",
+    "DEEPFACE_MINIFASNET_V1SE_SHA256",
+];
+/// What this machine has not: a network of containers, and four processors.
+const HERE: &str = "    network_mode: none\n    restart: \"no\"\n";
+
+/// The variables of `.env.example`, with these pins.
+pub fn sums(pins: &[String]) -> Vec<(&'static str, String)> {
+    SUMS.into_iter().zip(pins.iter().cloned()).collect()
+}
+
+/// A field of a form, and the file that is sent in it.
+pub type Part<'a> = (&'a str, &'a Path);
+
+/// One project of docker-compose.
+pub struct Project<'a> {
+    pub ship: &'a Ship,
+    name: String,
+    more: PathBuf,
+    file: PathBuf,
+    env: PathBuf,
+}
+
+/// What came up.
+pub struct Found {
+    /// In the words of the table.
+    pub verdict: String,
+    /// From the container's start to the first 200, or to the end.
+    pub ms: f64,
+}
+
+impl<'a> Project<'a> {
+    /// The production file as it is, an image, and lines that the service gets besides.
+    pub fn new(ship: &'a Ship, name: &str, image: &str, lines: &str) -> Self {
+        let at = |what: &str| ship.docker.path(&format!("{name}.{what}"));
+        let project =
+            Self { ship, name: name.into(), more: at("yml"), file: top().join("compose.prod.yaml"), env: at("env") };
+        fs::write(&project.more, format!("services:\n  biometric-api:\n{HERE}{lines}")).unwrap();
+        project.environment(image, &sums(&ship.pins()));
+        project
+    }
+
+    /// Writes its `.env`.
+    pub fn environment(&self, image: &str, sums: &[(&str, String)]) {
+        let sums: String = sums.iter().map(|(name, sum)| format!("{name}={sum}\n")).collect();
+        fs::write(&self.env, format!("IMAGE={image}\nCPU_LIMIT=1\nAPI_KEY_SECRET={KEY}\n{sums}")).unwrap();
+    }
+
+    /// Drops the mount, as the file itself says that one may.
+    pub fn without_volume(mut self) -> Self {
+        let text = fs::read_to_string(&self.file).unwrap();
+        let without = text.replace("    volumes:\n      - biometric_models:/tmp/.deepface\n", "");
+        assert_ne!(text, without);
+        self.file = self.ship.docker.path(&format!("{}.file.yml", self.name));
+        fs::write(&self.file, without).unwrap();
+        self
+    }
+
+    pub fn compose(&self, args: &[&str]) -> Output {
+        let mut command = self.ship.docker.command("docker-compose");
+        for name in
+            SUMS.iter().chain(&["DEEPFACE_SHA256_REQUIRED", "API_KEY_SECRET", "IMAGE", "CPU_LIMIT", "MEMORY_LIMIT"])
+        {
+            command.env_remove(name);
+        }
+        command.args(["--project-name", &self.name, "--project-directory"]).arg(self.ship.docker.path(""));
+        command.arg("--env-file").arg(&self.env).arg("-f").arg(&self.file).arg("-f").arg(&self.more);
+        command.args(args).output().unwrap()
+    }
+
+    pub fn container(&self) -> String {
+        format!("{}_biometric-api_1", self.name)
+    }
+
+    pub fn state(&self, template: &str) -> String {
+        self.ship.docker.told(&["inspect", "--format", template, &self.container()])
+    }
+
+    pub fn pid(&self) -> String {
+        self.state("{{.State.Pid}}")
+    }
+
+    pub fn logs(&self) -> String {
+        let logs = self.ship.docker.docker(&["logs", &self.container()]);
+        stdout(&logs) + &stderr(&logs)
+    }
+
+    /// Where the volume lies on this machine.
+    pub fn volume(&self) -> PathBuf {
+        let name = format!("{}_biometric_models", self.name);
+        self.ship.docker.told(&["volume", "inspect", "--format", "{{.Mountpoint}}", &name]).into()
+    }
+
+    /// Brings it up, and polls health from outside until it is good, Docker calls it bad, or it is over.
+    pub fn up(&self) -> Found {
+        let up = self.compose(&["up", "-d"]);
+        assert!(up.status.success(), "{}", stderr(&up));
+        let over = || self.state("{{.State.Status}}") == "exited";
+        let bad = || self.state("{{.State.Health.Status}}") == "unhealthy";
+        poll("an answer of health", || over() || self.healthy() || bad());
+        let ms = self.since_start();
+        if over() {
+            return Found { verdict: format!("exit {}, no app", self.state("{{.State.ExitCode}}")), ms };
+        }
+        let health = self.ask("/api/v1/health", &[]).0;
+        Found { verdict: format!("{}; health {health}", self.holds()), ms }
+    }
+
+    fn healthy(&self) -> bool {
+        let pid = self.pid();
+        pid != "0" && beside(&pid, &likeness()).arg("probe").output().unwrap().status.success()
+    }
+
+    fn since_start(&self) -> f64 {
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
+        let date = Command::new("date").args(["+%s.%N", "-d", &self.state("{{.State.StartedAt}}")]).output().unwrap();
+        let started: f64 = stdout(&date).parse().unwrap();
+        (now.saturating_sub(Duration::from_secs_f64(started))).as_secs_f64() * 1e3
+    }
+
+    /// What lies where the app was pointed at, and as whom it runs.
+    fn holds(&self) -> String {
+        let pid = self.pid();
+        let home = variable(&pid, "DEEPFACE_HOME").unwrap_or_else(|| "/tmp/.deepface".into());
+        let dir = PathBuf::from(format!("/proc/{pid}/root{home}")).join(TREE);
+        let pins = self.ship.pins();
+        let (mut right, mut wrong, mut missing) = (0, 0, 0);
+        for (name, pin) in WEIGHTS.iter().zip(&pins) {
+            match fs::read(dir.join(name)) {
+                Ok(bytes) if pin_of(&bytes) == *pin => right += 1,
+                Ok(_) => wrong += 1,
+                Err(_) => missing += 1,
+            }
+        }
+        let kinds = [(right, "right"), (wrong, "wrong"), (missing, "missing")];
+        let found: Vec<_> = kinds.iter().filter(|(n, _)| *n > 0).map(|(n, word)| format!("{n} {word}")).collect();
+        let place = if home.starts_with("/opt/") { "baked layer" } else { "cache" };
+        format!("{} in the {place}, as {}", found.join(", "), who(&pid))
+    }
+
+    /// Status and body of an answer; photographs are sent as a form.
+    pub fn ask(&self, route: &str, form: &[Part]) -> (u16, String) {
+        let mut curl = beside(&self.pid(), &find("curl"));
+        curl.args([
+            "-s",
+            "--max-time",
+            "60",
+            "--noproxy",
+            "*",
+            "-w",
+            "\n%{http_code}",
+            "-H",
+            &format!("X-API-Key: {KEY}"),
+        ]);
+        for (name, file) in form {
+            curl.arg("-F").arg(format!("{name}=@{}", file.display()));
+        }
+        let answer = stdout(&curl.arg(format!("http://127.0.0.1:8001{route}")).output().unwrap());
+        let (body, status) = answer.rsplit_once('\n').unwrap_or(("", &answer));
+        (status.parse().unwrap_or(0), body.to_owned())
+    }
+
+    pub fn down(&self) {
+        let down = self.compose(&["down", "-t", "2"]);
+        assert!(down.status.success(), "{}", stderr(&down));
+    }
+
+    /// `compose down`, `volume rm`.
+    pub fn wipe(&self) {
+        self.down();
+        self.ship.docker.told(&["volume", "rm", &format!("{}_biometric_models", self.name)]);
+    }
+}
+
+/// A variable of a process.
+pub fn variable(pid: &str, name: &str) -> Option<String> {
+    let all = fs::read(format!("/proc/{pid}/environ")).unwrap_or_default();
+    let all = String::from_utf8_lossy(&all).into_owned();
+    all.split('\0').find_map(|word| Some(word.strip_prefix(name)?.strip_prefix('=')?.to_owned()))
+}
+
+/// Uid and gid of a process.
+fn who(pid: &str) -> String {
+    let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
+    let id = |key: &str| {
+        status.lines().find_map(|line| line.strip_prefix(key)?.split_whitespace().next()).unwrap().to_owned()
+    };
+    format!("{}:{}", id("Uid:"), id("Gid:"))
+}

@@ -1,0 +1,83 @@
+//! A Docker daemon of the test's own, on its own socket, ended by its own id.
+
+use std::fs;
+use std::path::PathBuf;
+use std::process::{Child, Command, Output, Stdio};
+use std::time::{Duration, Instant};
+
+use tempfile::TempDir;
+
+use super::{stderr, stdout};
+
+/// A running daemon, and a folder that goes with it.
+pub struct Docker {
+    dir: TempDir,
+    daemon: Child,
+}
+
+impl Docker {
+    pub fn start() -> Self {
+        let dir = tempfile::Builder::new().prefix("ballast-docker.").tempdir_in("/var/tmp").unwrap();
+        let at = |name: &str| dir.path().join(name).display().to_string();
+        let mut daemon = Command::new(find("dockerd"));
+        daemon.args(["--data-root", &at("data"), "--exec-root", &at("exec"), "--pidfile", &at("pid")]);
+        daemon.args(["-H", &format!("unix://{}", at("socket")), "--storage-driver", "overlay2", "--bridge=none"]);
+        daemon.args(["--iptables=false", "--ip6tables=false", "--ip-forward=false", "--ip-masq=false"]);
+        let log = fs::File::create(at("log")).unwrap();
+        let daemon = daemon.stdin(Stdio::null()).stdout(log.try_clone().unwrap()).stderr(log).spawn().unwrap();
+        let docker = Self { dir, daemon };
+        poll("dockerd", || docker.docker(&["version"]).status.success());
+        docker
+    }
+
+    /// A path beside the daemon's own.
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.dir.path().join(name)
+    }
+
+    /// A program that speaks to this daemon, with the classic builder.
+    pub fn command(&self, program: &str) -> Command {
+        let mut command = Command::new(find(program));
+        let socket = format!("unix://{}", self.path("socket").display());
+        command.env("DOCKER_HOST", socket).env("DOCKER_BUILDKIT", "0").env("DOCKER_CONFIG", self.path("config"));
+        command
+    }
+
+    pub fn docker(&self, args: &[&str]) -> Output {
+        self.command("docker").args(args).output().unwrap()
+    }
+
+    /// The words of a command that must not fail.
+    pub fn told(&self, args: &[&str]) -> String {
+        let output = self.docker(args);
+        assert!(output.status.success(), "docker {args:?}: {}", stderr(&output));
+        stdout(&output)
+    }
+}
+
+impl Drop for Docker {
+    fn drop(&mut self) {
+        let _ = rustix::process::kill_process(
+            rustix::process::Pid::from_child(&self.daemon),
+            rustix::process::Signal::TERM,
+        );
+        let _ = self.daemon.wait();
+    }
+}
+
+/// Waits for a condition, at most the minute that the mission allows.
+pub fn poll(what: &str, holds: impl Fn() -> bool) {
+    let start = Instant::now();
+    while !holds() {
+        assert!(start.elapsed() < Duration::from_secs(60), "{what}: not within 60 s");
+        std::thread::sleep(Duration::from_millis(50));
+    }
+}
+
+/// A program of this machine. `./test` installs those that are needed.
+pub fn find(name: &str) -> PathBuf {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let more = ["/usr/sbin", "/sbin"].map(PathBuf::from);
+    let mut found = std::env::split_paths(&path).chain(more).map(|dir| dir.join(name));
+    found.find(|path| path.is_file()).unwrap_or_else(|| panic!("{name} is not installed: see ./test"))
+}
