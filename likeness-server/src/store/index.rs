@@ -73,8 +73,9 @@ impl Index {
         let weak = Arc::downgrade(&index);
         std::thread::spawn(move || {
             while let Some(index) = weak.upgrade() {
-                // What went wrong is kept for `state`, and tried again.
-                let _ = index.follow();
+                if let Err(error) = index.follow() {
+                    tracing::warn!(%error, "the index does not follow; tried again");
+                }
                 drop(index);
                 std::thread::sleep(EVERY);
             }
@@ -194,7 +195,10 @@ impl Index {
         for (person, _) in page {
             match person {
                 Ok(person) => taken.push((person.mean(&self.contract), person)),
-                Err(_) => follower.unreadable += 1,
+                Err(error) => {
+                    follower.unreadable += 1;
+                    tracing::error!(%error, "left out of the index");
+                }
             }
         }
         let mut means = self.means.write().unwrap_or_else(PoisonError::into_inner);

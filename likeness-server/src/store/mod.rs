@@ -4,8 +4,6 @@
 //! layout and what is guaranteed. Calls come from many threads. Touches the database, the key file,
 //! and the system's randomness.
 
-#![allow(dead_code, reason = "the service that calls all of this is being built beside it")]
-
 mod access;
 mod check;
 mod enroll;
@@ -23,17 +21,15 @@ mod seal;
 mod sql;
 mod sqlite;
 
-#[allow(unused_imports, reason = "as above")]
 pub use access::{ApiKey, Grant, Scope, Scopes};
 pub use check::Checked;
-#[allow(unused_imports, reason = "as above")]
 pub use enroll::{Answered, Enrollment, Idempotency, Mode, Outcome};
 pub use error::{Kind, Result, StoreError};
-#[allow(unused_imports, reason = "as above")]
 pub use index::{Found, Index, IndexState};
 pub use location::Location;
-#[allow(unused_imports, reason = "as above")]
-pub use person::{BadId, Contract, DIMENSION, Fresh, MOST_TEMPLATES, Person, Subject, Template, Tenant};
+#[cfg(test)]
+use person::DIMENSION;
+pub use person::{Contract, Fresh, Person, Subject, Tenant};
 pub use sql::Erasure;
 
 use std::path::Path;

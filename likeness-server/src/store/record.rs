@@ -8,9 +8,9 @@
 //! each    id 8, contract 32, made at 8, sealed (quality, embedding)
 //! zeros   up to whole pages
 //! ```
-//! The filler and the zeros are for SQLite, whose `secure_delete` zeroes what it frees but not what it
-//! leaves when it moves a row between pages. It moves at most the first 489 bytes of a row of this
-//! length (pages of 4096 bytes); all that follows lies in pages of its own, which are zeroed whole.
+//! The filler and the zeros are for SQLite, whose `secure_delete` zeroes what it frees, but whose
+//! balancing rebuilds a page without clearing it. Of a row of this length at most the first 489 bytes
+//! lie in such a page (of 4096 bytes); all that follows lies in pages of its own, zeroed whole when freed.
 
 use zeroize::Zeroizing;
 
