@@ -27,7 +27,8 @@ export function announce(text) {
   byId('live').textContent = text;
 }
 
-export const fixed = (number, decimals = 4) => Number(number).toFixed(decimals);
+/** A number with so many decimals; what rounds to nothing has no sign. */
+export const fixed = (number, decimals = 4) => Number(number).toFixed(decimals).replace(/^-(0\.?0*)$/, '$1');
 
 export const milliseconds = (number) => `${number < 10 ? fixed(number, 2) : fixed(number, 1)} ms`;
 

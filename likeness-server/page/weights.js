@@ -25,11 +25,17 @@ export async function watch(changed) {
   try {
     told = await health();
   } catch {
-    status('bad', 'The service does not answer');
+    gone();
   }
   if (told?.models) show(told, changed);
   const soon = !told?.models?.every((model) => model.held);
   setTimeout(() => watch(changed), soon ? 1500 : 8000);
+}
+
+function gone() {
+  if (byId('status').dataset.state === 'bad') return;
+  status('bad', 'The service does not answer');
+  announce('The service does not answer.');
 }
 
 function status(state, text) {

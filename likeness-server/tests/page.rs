@@ -1,4 +1,4 @@
-//! The page in a real browser: starts services and lets `tests/page/flows.mjs` run every flow.
+//! The page in a real browser: starts services and lets `tests/page/suite.mjs` run every flow.
 
 #![allow(clippy::unwrap_used, reason = "tests")]
 
@@ -45,7 +45,7 @@ fn every_flow_in_a_real_browser() {
     let pictures = Path::new(env!("CARGO_TARGET_TMPDIR")).join("page");
     std::fs::create_dir_all(&pictures).unwrap();
     let output = Command::new("node")
-        .args(["--test", "--test-reporter", "spec", "flows.mjs"])
+        .args(["--test", "--test-reporter", "spec", "suite.mjs"])
         .current_dir(&suite)
         .env("PAGE_BROWSER", browser)
         .env("PAGE_WHOLE", &service.url)

@@ -3,29 +3,43 @@
 
 import assert from 'node:assert/strict';
 import fs from 'node:fs';
+import os from 'node:os';
 import path from 'node:path';
 import { createRequire } from 'node:module';
+import { after } from 'node:test';
 import { chromium } from 'playwright-core';
 
 const AXE = fs.readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
 
 /** Where pictures go; the suite's own folder is in `target`. */
 export const PICTURES = process.env.PAGE_PICTURES;
-export const IMAGES = process.env.PAGE_IMAGES;
+export const SAMPLE = new URL('../../page/sample.jpg', import.meta.url).pathname;
 
-const launched = [];
+/** A photograph of the test data. */
+export const image = (name) => path.join(process.env.PAGE_IMAGES, name);
 
-/** A browser; `camera` is the file that its camera films. */
-export async function launch(camera) {
-  const films = camera ? ['--use-fake-device-for-media-stream', `--use-file-for-fake-video-capture=${camera}`] : [];
-  const browser = await chromium.launch({ executablePath: process.env.PAGE_BROWSER, args: ['--no-sandbox', '--disable-gpu', ...films] });
-  launched.push(browser);
-  return browser;
+function launch(...more) {
+  return chromium.launch({ executablePath: process.env.PAGE_BROWSER, args: ['--no-sandbox', '--disable-gpu', ...more] });
 }
 
-export async function closeAll() {
-  for (const browser of launched) await browser.close();
+/** For files of this run alone. */
+export const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'page-'));
+
+/** A film of one photograph: JPEG after JPEG. */
+function film() {
+  const file = path.join(folder, 'film.mjpeg');
+  fs.writeFileSync(file, Buffer.concat(Array(30).fill(fs.readFileSync(SAMPLE))));
+  return file;
 }
+
+/** A browser without a camera, and one whose camera films the sample. */
+export const browser = await launch();
+export const filming = await launch('--use-fake-device-for-media-stream', `--use-file-for-fake-video-capture=${film()}`);
+
+after(async () => {
+  await Promise.all([browser.close(), filming.close()]);
+  fs.rmSync(folder, { recursive: true });
+});
 
 /** The page, opened; `expected` are patterns of error lines that the flow means to cause. */
 export async function open(browser, url, options = {}, expected = []) {

@@ -1,30 +1,13 @@
-// Every flow of the page, against running services that `tests/page.rs` started.
+// Photographs, the camera and the weights, against running services that `tests/page.rs` started.
 
 import assert from 'node:assert/strict';
 import fs from 'node:fs';
-import os from 'node:os';
 import path from 'node:path';
-import { after, before, test } from 'node:test';
-import { IMAGES, PICTURES, closeAll, launch, open, sample, slot, verdict } from './browser.mjs';
+import { test } from 'node:test';
+import { PICTURES, SAMPLE, browser, filming, folder, image, open, sample, slot, verdict } from './browser.mjs';
 
 const WHOLE = process.env.PAGE_WHOLE;
 const LACKING = process.env.PAGE_LACKING;
-const KEYED = process.env.PAGE_KEYED;
-const SAMPLE = new URL('../../page/sample.jpg', import.meta.url).pathname;
-
-const image = (name) => path.join(IMAGES, name);
-let browser;
-let filming;
-
-before(async () => {
-  // A film of one photograph: JPEG after JPEG.
-  const film = path.join(fs.mkdtempSync(path.join(os.tmpdir(), 'page-')), 'film.mjpeg');
-  fs.writeFileSync(film, Buffer.concat(Array(30).fill(fs.readFileSync(SAMPLE))));
-  browser = await launch();
-  filming = await launch(film);
-});
-
-after(closeAll);
 
 test('the headers let nothing in from elsewhere', async () => {
   const { headers } = await fetch(WHOLE);
@@ -47,7 +30,7 @@ test('an empty page says what it is for and that nothing is stored', async () =>
 });
 
 test('the sample: verdict, box, crops, bars, times, weights, and the curl line', async () => {
-  const { page, sound, close } = await open(browser, WHOLE);
+  const { page, sound, close } = await open(browser, WHOLE, { permissions: ['clipboard-read', 'clipboard-write'] });
   assert.match(await sample(page), /Live\s+Both networks see a real face\./);
   assert.equal(await slot(page, 'file').locator('svg .face').count(), 1);
   assert.equal(await slot(page, 'file').locator('svg .landmark').count(), 5);
@@ -62,6 +45,9 @@ test('the sample: verdict, box, crops, bars, times, weights, and the curl line',
   assert.deepEqual(await page.locator('.times tbody .number').evaluateAll((cells) => cells.every((cell) => / ms$/.test(cell.textContent))), true);
   assert.match(await page.locator('#live').innerText(), /^Live\. Both networks/);
   assert.equal(await page.locator('#curl').innerText(), `curl -F 'file=@sample.jpg' '${WHOLE}/api/v1/inspect'`);
+  await page.getByRole('button', { name: 'Copy' }).click();
+  await page.getByRole('button', { name: 'Copied' }).waitFor();
+  assert.equal(await page.evaluate(() => navigator.clipboard.readText()), await page.locator('#curl').innerText());
   assert.equal(await page.locator('#weights .chip.good').count(), 4);
   const kept = await page.evaluate(async () => [localStorage.length, sessionStorage.length, (await indexedDB.databases()).length, (await caches.keys()).length, document.cookie]);
   assert.deepEqual(kept, [0, 0, 0, 0, '']);
@@ -76,7 +62,7 @@ test('the sample: verdict, box, crops, bars, times, weights, and the curl line',
 test('uploads: spoof, doubt, two faces, none, and no photograph are told in words', async () => {
   const expected = [/400.*api\/v1\/inspect/, /415.*api\/v1\/inspect/];
   const { page, sound, close } = await open(browser, WHOLE, {}, expected);
-  const wrong = path.join(os.tmpdir(), 'cut.jpg');
+  const wrong = path.join(folder, 'cut.jpg');
   fs.writeFileSync(wrong, fs.readFileSync(image('image_T1.jpg')).subarray(0, 3000));
   const table = [
     [image('image_F1.jpg'), /^\S+\s+Spoof\s/],
@@ -180,80 +166,6 @@ async function deny(page) {
   await session.send('Browser.setPermission', { permission: { name: 'camera' }, setting: 'denied', origin: new URL(page.url()).origin });
 }
 
-test('enrol, verify, search, delete', async () => {
-  const expected = [/400.*enroll/, /403.*verify/, /404.*(verify|enroll)/];
-  const { page, sound, close } = await open(browser, WHOLE, {}, expected);
-  const answer = page.locator('#people-answer');
-  const act = async (name, told) => {
-    await page.getByRole('button', { name, exact: true }).click();
-    await answer.getByText(told).first().waitFor();
-  };
-  await act('Enrol', 'A user id is needed');
-  assert.equal(await page.getByLabel('User id').getAttribute('aria-invalid'), 'true');
-  await page.getByLabel('User id').fill('eileen');
-  await act('Enrol', 'No photograph');
-  await sample(page);
-  await act('Verify', 'Nobody is enrolled under this id');
-  await act('Enrol', 'eileen is enrolled');
-  await sound('enrolled');
-  await act('Verify', /^Verified$/);
-  assert.match(await answer.innerText(), /Cosine distance[^]*threshold/);
-  await sound('verified');
-  await act('Search', '1 person within the threshold');
-  assert.match(await answer.locator('tbody').innerText(), /eileen\s+-?0\.0000/);
-  await sound('found');
-  await slot(page, 'file').getByRole('button', { name: 'Remove' }).click();
-  await slot(page, 'file').locator('input[type=file]').setInputFiles(image('image_F1.jpg'));
-  assert.match(await verdict(page), /Spoof/);
-  await act('Verify', 'Blocked');
-  await act('Enrol', 'Not enrolled');
-  await sound('blocked');
-  await page.getByRole('button', { name: 'Delete …' }).click();
-  await page.getByRole('dialog').getByRole('button', { name: 'Keep' }).click();
-  await page.getByRole('button', { name: 'Delete …' }).click();
-  await sound('delete');
-  await page.getByRole('dialog').getByRole('button', { name: 'Delete' }).click();
-  await answer.getByText('eileen is deleted').waitFor();
-  assert.equal(await page.locator('#curl').innerText(), `curl -X DELETE '${WHOLE}/api/v1/enroll/eileen'`);
-  await act('Verify', 'Nobody is enrolled under this id');
-  await close();
-});
-
-test('by keyboard alone: sample, enrolment, deletion', async () => {
-  const { page, sound, close } = await open(browser, WHOLE);
-  const reach = async (name) => {
-    for (let step = 0; step < 60; step += 1) {
-      await page.keyboard.press('Tab');
-      const found = await page.evaluate(() => (document.activeElement.labels?.[0] ?? document.activeElement).textContent.trim());
-      if (found === name) {
-        const outline = await page.evaluate(() => [document.activeElement, document.activeElement.nextElementSibling].some((part) => part && getComputedStyle(part).outlineStyle !== 'none'));
-        assert.ok(outline, `${name}: the focus can be seen`);
-        return;
-      }
-    }
-    assert.fail(`${name} can't be reached`);
-  };
-  await reach('Skip to the photographs');
-  await page.keyboard.press('Enter');
-  await reach('Choose a file');
-  await reach('Try a sample');
-  await page.keyboard.press('Enter');
-  assert.match(await verdict(page), /Live/);
-  await reach('User id');
-  await page.keyboard.type('by-keys');
-  await reach('Enrol');
-  await page.keyboard.press('Space');
-  await page.getByText('by-keys is enrolled').waitFor();
-  await reach('Delete …');
-  await page.keyboard.press('Enter');
-  await page.getByRole('dialog').waitFor();
-  await reach('Delete');
-  await page.keyboard.press('Enter');
-  await page.getByText('by-keys is deleted').waitFor();
-  await sound('keyboard');
-  await close();
-});
-
 test('without a spoof network: one card, no verdict, detection goes on; the file arrives and the card goes', async () => {
   const file = '2.7_80x80_MiniFASNetV2.pth';
   // Health itself is a 503 then, which the browser notes each time that the page asks.
@@ -279,25 +191,6 @@ test('without a spoof network: one card, no verdict, detection goes on; the file
   await close();
 });
 
-test('with a key: it goes in its header, and nowhere else', async () => {
-  const { page, sound, close } = await open(browser, KEYED, {}, [/401.*inspect/]);
-  await page.getByRole('button', { name: 'Try a sample' }).click();
-  await page.getByText('This service asks for a key').waitFor();
-  await sound('no-key');
-  const secret = process.env.PAGE_KEY;
-  const asked = page.waitForRequest((request) => request.url().endsWith('/inspect'));
-  await page.getByLabel('Key', { exact: true }).fill(secret);
-  await page.getByRole('button', { name: 'Use', exact: true }).click();
-  const request = await asked;
-  assert.equal(request.headers()['x-api-key'], secret);
-  assert.match(await verdict(page), /Live/);
-  assert.match(await page.locator('#curl').innerText(), /-H "X-API-Key: \$LIKENESS_KEY"/);
-  assert.ok(!(await page.content()).includes(secret) && !page.url().includes(secret), 'the key is not in the page');
-  assert.equal(await page.getByLabel('Key', { exact: true }).inputValue(), '');
-  await sound('key');
-  await close();
-});
-
 test('320 pixels, dark, and reduced motion', async () => {
   const table = [
     ['narrow', { viewport: { width: 320, height: 700 } }],
@@ -313,4 +206,18 @@ test('320 pixels, dark, and reduced motion', async () => {
     assert.equal(moving === 0, name === 'still', `${name}: ${moving} parts move`);
     await close();
   }
+});
+
+test('a service that goes away is told, and so is its return', async () => {
+  const { page, context, sound, close } = await open(browser, WHOLE, {}, [/ERR_INTERNET_DISCONNECTED/]);
+  await page.getByText('All four networks held').first().waitFor();
+  await context.setOffline(true);
+  await slot(page, 'file').locator('input[type=file]').setInputFiles(SAMPLE);
+  assert.match(await verdict(page), /No answer\s+The service does not answer\. Is it running\?/);
+  await page.locator('#status').getByText('The service does not answer').waitFor();
+  assert.equal(await page.locator('#live').innerText(), 'The service does not answer.');
+  await sound('away');
+  await context.setOffline(false);
+  await page.locator('#status').getByText('All four networks held').waitFor();
+  await close();
 });

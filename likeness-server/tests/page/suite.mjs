@@ -1,0 +1,4 @@
+// All of it, in one process: the machine is small.
+
+import './flows.mjs';
+import './people.mjs';
