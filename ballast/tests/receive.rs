@@ -81,6 +81,30 @@ fn a_part_outlives_its_process_and_is_gone_on_from() {
 }
 
 #[test]
+fn what_was_received_is_handed_out_again_whole_and_changes_nothing() {
+    let world = World::new();
+    let disk = world.disk();
+    let again = |receiver: &Receiver<LinuxDisk>| {
+        let mut held = Vec::new();
+        receiver.again(|piece| held.extend_from_slice(piece)).unwrap();
+        held
+    };
+    let mut first = world.receiver(&disk);
+    assert!(again(&first).is_empty());
+    first.write(&world.bytes[..5_000_000]).unwrap();
+    assert!(again(&first) == world.bytes[..5_000_000]);
+    drop(first);
+    let second = world.receiver(&disk);
+    assert!(again(&second) == world.bytes[..5_000_000]);
+    // One that ends early is a fault, not less.
+    let file = fs::File::options().write(true).open(world.part()).unwrap();
+    file.set_len(4_000_000).unwrap();
+    assert!(second.again(|_| {}).is_err());
+    fs::write(world.part(), &world.bytes[..5_000_000]).unwrap();
+    world.finish(second);
+}
+
+#[test]
 fn a_part_with_other_bytes_gets_no_name_and_another_start_does() {
     let world = World::new();
     world.plant(&vec![7; 4096]);
