@@ -8,6 +8,7 @@
 mod app;
 mod args;
 mod bench_report;
+mod codes;
 mod command;
 mod config;
 mod draw;

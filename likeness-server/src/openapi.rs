@@ -1,10 +1,23 @@
 //! The description of the interface, made from the code, and what its parts share.
 
-use utoipa::{IntoResponses, OpenApi, ToSchema};
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+use utoipa::openapi::example::Example;
+use utoipa::openapi::path::{PathItem, Paths};
+use utoipa::openapi::{Content, Ref, RefOr, Response};
+use utoipa::{OpenApi, ToSchema};
+
+use crate::codes::codes;
+use crate::problem::{Code, Problem};
+use crate::routes::Route;
 
 /// The document's head.
 #[derive(OpenApi)]
-#[openapi(info(title = "Likeness", description = "Face verification that never takes a missing model for a verdict.",))]
+#[openapi(
+    components(schemas(ProblemBody)),
+    info(title = "Likeness", description = "Face verification that never takes a missing model for a verdict.",)
+)]
 pub struct Document;
 
 /// A form with one photograph.
@@ -36,7 +49,7 @@ pub struct OnePerson {
     #[schema(pattern = "^[a-zA-Z0-9_-]{1,255}$")]
     user_id: String,
     /// Whose person; `default` unless the key says otherwise.
-    #[schema(pattern = "^[a-zA-Z0-9_-]{1,255}$")]
+    #[schema(pattern = "^[a-zA-Z0-9_-]{0,255}$")]
     tenant_id: Option<String>,
     /// JPEG, PNG or WebP.
     #[schema(value_type = String, format = Binary)]
@@ -51,7 +64,7 @@ pub struct Enrolment {
     #[schema(pattern = "^[a-zA-Z0-9_-]{1,255}$")]
     user_id: String,
     /// Whose person.
-    #[schema(pattern = "^[a-zA-Z0-9_-]{1,255}$")]
+    #[schema(pattern = "^[a-zA-Z0-9_-]{0,255}$")]
     tenant_id: Option<String>,
     /// Replace whoever is enrolled under this name (scope `admin`).
     replace: Option<bool>,
@@ -68,7 +81,7 @@ pub struct SeveralFiles {
     #[schema(pattern = "^[a-zA-Z0-9_-]{1,255}$")]
     user_id: String,
     /// Whose person.
-    #[schema(pattern = "^[a-zA-Z0-9_-]{1,255}$")]
+    #[schema(pattern = "^[a-zA-Z0-9_-]{0,255}$")]
     tenant_id: Option<String>,
     /// Replace whoever is enrolled under this name (scope `admin`).
     replace: Option<bool>,
@@ -91,26 +104,8 @@ pub struct Search {
     #[schema(minimum = 0, maximum = 2)]
     threshold: Option<f64>,
     /// Whose persons.
-    #[schema(pattern = "^[a-zA-Z0-9_-]{1,255}$")]
+    #[schema(pattern = "^[a-zA-Z0-9_-]{0,255}$")]
     tenant_id: Option<String>,
-}
-
-/// Nobody of this name.
-#[derive(IntoResponses)]
-#[expect(dead_code, reason = "only described")]
-pub enum Unknown {
-    /// Nobody of this name is enrolled.
-    #[response(status = 404)]
-    Unknown(ProblemBody),
-}
-
-/// What is there already is otherwise.
-#[derive(IntoResponses)]
-#[expect(dead_code, reason = "only described")]
-pub enum Conflicts {
-    /// Somebody else, other networks, or another request.
-    #[response(status = 409)]
-    Conflict(ProblemBody),
 }
 
 /// A problem, as it is written.
@@ -125,32 +120,47 @@ pub struct ProblemBody {
     request_id: String,
 }
 
-/// What any route may answer instead.
-#[derive(IntoResponses)]
-#[expect(dead_code, reason = "only described")]
-pub enum Problems {
-    /// The request or its photograph.
-    #[response(status = 400)]
-    Bad(ProblemBody),
-    /// No key, or none that is known.
-    #[response(status = 401)]
-    Unauthorized(ProblemBody),
-    /// The key may not do this.
-    #[response(status = 403)]
-    Forbidden(ProblemBody),
-    /// It took too long.
-    #[response(status = 408)]
-    Late(ProblemBody),
-    /// A photograph or body that is too long.
-    #[response(status = 413)]
-    TooLarge(ProblemBody),
-    /// Neither JPEG, PNG nor WebP.
-    #[response(status = 415)]
-    OtherFormat(ProblemBody),
-    /// Too many requests.
-    #[response(status = 429)]
-    TooMany(ProblemBody),
-    /// A network, the store or a free core is lacking.
-    #[response(status = 503)]
-    Unavailable(ProblemBody),
+/// Answers that were given, by method and path. Numbers of an embedding and pictures are shortened.
+const EXAMPLES: &str = include_str!("examples.json");
+
+/// Adds what the route's table knows: every problem that it may answer, and an answer as an example.
+pub fn complete(paths: &mut Paths, route: &Route) {
+    let examples: BTreeMap<String, Value> = serde_json::from_str(EXAMPLES).unwrap_or_default();
+    for (path, item) in &mut paths.paths {
+        let PathItem { get, post, delete, .. } = item;
+        for (method, operation) in [("GET", get), ("POST", post), ("DELETE", delete)] {
+            let Some(operation) = operation else { continue };
+            let answers = &mut operation.responses.responses;
+            if let Some(RefOr::T(good)) = answers.get_mut("200") {
+                for content in good.content.values_mut() {
+                    if let RefOr::T(content) = content {
+                        content.example = examples.get(&format!("{method} {path}")).cloned();
+                    }
+                }
+            }
+            for (status, codes) in by_status(route) {
+                answers.entry(status.to_string()).or_insert_with(|| RefOr::T(problem(&codes)));
+            }
+        }
+    }
+}
+
+fn by_status(route: &Route) -> BTreeMap<u16, Vec<Code>> {
+    let mut found: BTreeMap<u16, Vec<Code>> = BTreeMap::new();
+    for code in codes(route) {
+        found.entry(code.status().as_u16()).or_default().push(code);
+    }
+    found
+}
+
+/// A response with each of these codes as an example.
+fn problem(codes: &[Code]) -> Response {
+    let example = |code: &Code| {
+        let value = Problem::new(*code, "for a person").body("01a2106e-8dcf-7637-8a0a-d4294c95aaf0");
+        (code.name(), Example::builder().value(Some(value)).build())
+    };
+    let schema = Ref::from_schema_name("ProblemBody");
+    let content = Content::builder().schema(Some(schema)).examples_from_iter(codes.iter().map(example)).build();
+    let names: Vec<_> = codes.iter().map(|code| code.name()).collect();
+    Response::builder().description(names.join(", ")).content("application/json", content).build()
 }

@@ -3,34 +3,37 @@
 use std::convert::Infallible;
 
 use axum::extract::DefaultBodyLimit;
+use axum::http::{HeaderValue, header};
 use axum::routing::{MethodRouter, post};
 use axum::{Router, middleware};
 use tower_http::catch_panic::CatchPanicLayer;
+use tower_http::set_header::SetResponseHeaderLayer;
 use utoipa::OpenApi;
-use utoipa::openapi;
 use utoipa_axum::router::{OpenApiRouter, UtoipaMethodRouter};
 use utoipa_axum::routes;
-use utoipa_swagger_ui::SwaggerUi;
+use utoipa_swagger_ui::{Config, SwaggerUi};
 
 use crate::app::App;
 use crate::gate;
 use crate::handler::{
     compare, deepface, delete, detect, enroll, enroll_multi, health, inspect, liveness, metrics, page, search, verify,
 };
-use crate::openapi::Document;
+use crate::openapi::{self, Document};
 use crate::problem::Problem;
 use crate::routes::{self as table, Route};
 
 /// What a form has beside its photographs.
 const MARGIN: usize = 64 << 10;
 
+/// The viewer writes styles into its page, and draws pictures that it carries in itself.
+const VIEWER_MAY: &str = "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:";
+
 /// The whole interface.
 pub fn router(app: &App) -> Router {
     let (router, document) = described(app).split_for_parts();
-    let viewer = SwaggerUi::new("/docs").url("/openapi.json", document);
     let root = if app.settings.deepface_root { at_root(app) } else { Router::new() };
     router
-        .merge(viewer)
+        .merge(viewer(document))
         .merge(page(app))
         .merge(root)
         .fallback(|| async { Problem::of_status(axum::http::StatusCode::NOT_FOUND, 0) })
@@ -44,10 +47,20 @@ fn page(app: &App) -> Router<App> {
     page::routes().route_layer(middleware::from_fn_with_state((app.clone(), table::PAGE), gate::enter))
 }
 
+/// The description, and a page that shows it. It loads nothing from elsewhere, and may not.
+fn viewer(document: utoipa::openapi::OpenApi) -> Router<App> {
+    let config = Config::new(["/openapi.json"]).validator_url("none");
+    let viewer: Router<App> = SwaggerUi::new("/docs").url("/openapi.json", document).config(config).into();
+    let policy = HeaderValue::from_static(VIEWER_MAY);
+    viewer.layer(SetResponseHeaderLayer::overriding(header::CONTENT_SECURITY_POLICY, policy))
+}
+
 /// The routes with their descriptions.
 fn described(app: &App) -> OpenApiRouter<App> {
-    let behind =
-        |route: Route, (schemas, paths, handler): UtoipaMethodRouter<App>| (schemas, paths, gated(app, route, handler));
+    let behind = |route: Route, (schemas, mut paths, handler): UtoipaMethodRouter<App>| {
+        openapi::complete(&mut paths, &route);
+        (schemas, paths, gated(app, route, handler))
+    };
     OpenApiRouter::with_openapi(Document::openapi())
         .routes(behind(table::HEALTH, routes!(health::health)))
         .routes(behind(table::HEALTH, routes!(health::live)))
@@ -80,11 +93,6 @@ fn at_root(app: &App) -> Router<App> {
     Router::new()
         .route("/verify", gated(app, table::DEEPFACE_VERIFY, post(deepface::verify_route)))
         .route("/represent", gated(app, table::DEEPFACE_REPRESENT, post(deepface::represent_route)))
-}
-
-/// The description alone.
-pub fn document(app: &App) -> openapi::OpenApi {
-    described(app).into_openapi()
 }
 
 fn panicked(_: Box<dyn std::any::Any + Send>) -> axum::response::Response {

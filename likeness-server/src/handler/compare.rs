@@ -17,6 +17,7 @@ use crate::problem::Problem;
 
 /// The query.
 #[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 pub struct CompareQuery {
     /// A match is closer than this distance, 0 to 1; 0.6 unless told.
     #[param(value_type = Option<f64>, minimum = 0, maximum = 1)]
@@ -63,7 +64,7 @@ pub struct CompareAnswer {
 /// A photograph's own, with its field, or `MODEL_UNAVAILABLE`.
 #[utoipa::path(post, path = "/api/v1/compare", tag = "faces", params(CompareQuery),
     request_body(content = crate::openapi::TwoFiles, content_type = "multipart/form-data"),
-    responses((status = 200, body = CompareAnswer), crate::openapi::Problems))]
+    responses((status = 200, body = CompareAnswer)))]
 pub async fn compare(
     State(app): State<App>,
     Query(query): Query<CompareQuery>,

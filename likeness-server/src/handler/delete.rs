@@ -13,6 +13,7 @@ use crate::store::Erasure;
 
 /// The query.
 #[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 pub struct DeleteQuery {
     /// Whose person.
     tenant_id: Option<String>,
@@ -37,7 +38,7 @@ pub struct DeleteAnswer {
 /// `EMBEDDING_NOT_FOUND`
 #[utoipa::path(delete, path = "/api/v1/enroll/{user_id}", tag = "persons",
     params(("user_id" = String, Path, description = "who"), DeleteQuery),
-    responses((status = 200, body = DeleteAnswer), crate::openapi::Problems, crate::openapi::Unknown))]
+    responses((status = 200, body = DeleteAnswer)))]
 pub async fn delete(
     State(app): State<App>,
     Extension(caller): Extension<Caller>,

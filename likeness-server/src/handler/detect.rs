@@ -19,6 +19,7 @@ pub const MOST: usize = 50;
 
 /// The query.
 #[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 pub struct DetectQuery {
     /// At most so many faces, 1 to 50.
     #[param(value_type = Option<u32>, minimum = 1, maximum = 50)]
@@ -57,7 +58,7 @@ pub struct DetectAnswer {
 /// The photograph's own, or `MODEL_UNAVAILABLE`.
 #[utoipa::path(post, path = "/api/v1/faces/detect-all", tag = "faces", params(DetectQuery),
     request_body(content = crate::openapi::OneFile, content_type = "multipart/form-data"),
-    responses((status = 200, body = DetectAnswer), crate::openapi::Problems))]
+    responses((status = 200, body = DetectAnswer)))]
 pub async fn detect_all(
     State(app): State<App>,
     Query(query): Query<DetectQuery>,

@@ -54,7 +54,7 @@ pub struct EnrollAnswer {
 #[utoipa::path(post, path = "/api/v1/enroll", tag = "persons",
     params(("Idempotency-Key" = Option<String>, Header, description = "the same key and request are answered once")),
     request_body(content = crate::openapi::Enrolment, content_type = "multipart/form-data"),
-    responses((status = 200, body = EnrollAnswer), crate::openapi::Problems, crate::openapi::Conflicts))]
+    responses((status = 200, body = EnrollAnswer)))]
 pub async fn enroll(
     State(app): State<App>,
     Extension(caller): Extension<Caller>,

@@ -82,7 +82,7 @@ struct Looked {
 #[utoipa::path(post, path = "/api/v1/enroll/multi", tag = "persons",
     params(("Idempotency-Key" = Option<String>, Header, description = "the same key and request are answered once")),
     request_body(content = crate::openapi::SeveralFiles, content_type = "multipart/form-data"),
-    responses((status = 200, body = MultiAnswer), crate::openapi::Problems, crate::openapi::Conflicts))]
+    responses((status = 200, body = MultiAnswer)))]
 pub async fn enroll_multi(
     State(app): State<App>,
     Extension(caller): Extension<Caller>,

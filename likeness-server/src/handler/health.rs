@@ -122,13 +122,14 @@ async fn store(app: &App) -> &'static str {
 }
 
 /// The process answers.
-#[utoipa::path(get, path = "/api/v1/health/live", tag = "health", responses((status = 200)))]
+#[utoipa::path(get, path = "/api/v1/health/live", tag = "health", responses((status = 200, body = Value)))]
 pub async fn live() -> Json<Value> {
     Json(json!({"status": "alive"}))
 }
 
 /// Whether traffic should be sent here: as health, in short.
-#[utoipa::path(get, path = "/api/v1/health/ready", tag = "health", responses((status = 200), (status = 503)))]
+#[utoipa::path(get, path = "/api/v1/health/ready", tag = "health",
+    responses((status = 200, body = Value), (status = 503, body = Value)))]
 pub async fn ready(state: State<App>) -> (StatusCode, Json<Value>) {
     let (code, Json(answer)) = health(state).await;
     (code, Json(json!({"ready": code == StatusCode::OK, "status": answer.status, "unmet": answer.unmet})))
@@ -136,7 +137,7 @@ pub async fn ready(state: State<App>) -> (StatusCode, Json<Value>) {
 
 /// Health, with what the machine is doing.
 #[utoipa::path(get, path = "/api/v1/health/detailed", tag = "health",
-    responses((status = 200), (status = 503)))]
+    responses((status = 200, body = Value), (status = 503, body = Value)))]
 pub async fn detailed(State(app): State<App>) -> (StatusCode, Json<Value>) {
     let (code, Json(answer)) = health(State(app.clone())).await;
     let mut told = serde_json::to_value(answer).unwrap_or_default();

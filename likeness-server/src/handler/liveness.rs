@@ -70,7 +70,7 @@ pub fn options(app: &App) -> Options {
 /// The photograph's own, or `MODEL_UNAVAILABLE`: never a verdict.
 #[utoipa::path(post, path = "/api/v1/liveness", tag = "faces",
     request_body(content = crate::openapi::OneFile, content_type = "multipart/form-data"),
-    responses((status = 200, body = LivenessAnswer), crate::openapi::Problems))]
+    responses((status = 200, body = LivenessAnswer)))]
 pub async fn liveness_route(State(app): State<App>, form: Form) -> Result<Json<LivenessAnswer>, Problem> {
     let bytes = form.file("file")?;
     let (finder, pair) = app.held.now().liveness()?;

@@ -57,7 +57,7 @@ pub struct SearchAnswer {
 /// As documented.
 #[utoipa::path(post, path = "/api/v1/search", tag = "persons",
     request_body(content = crate::openapi::Search, content_type = "multipart/form-data"),
-    responses((status = 200, body = SearchAnswer), crate::openapi::Problems))]
+    responses((status = 200, body = SearchAnswer)))]
 pub async fn search(
     State(app): State<App>,
     Extension(caller): Extension<Caller>,

@@ -101,7 +101,7 @@ struct Measured {
 /// As documented; a network that is not held is `MODEL_UNAVAILABLE`, never a verdict.
 #[utoipa::path(post, path = "/api/v1/verify", tag = "persons",
     request_body(content = crate::openapi::OnePerson, content_type = "multipart/form-data"),
-    responses((status = 200, body = VerifyAnswer), crate::openapi::Problems, crate::openapi::Unknown, crate::openapi::Conflicts))]
+    responses((status = 200, body = VerifyAnswer)))]
 pub async fn verify(
     State(app): State<App>,
     Extension(caller): Extension<Caller>,

@@ -3,8 +3,11 @@
 #![allow(clippy::unwrap_used, reason = "tests")]
 
 mod access;
+mod clients;
+mod contract;
 mod deepface;
 mod incident;
 mod inspect;
+mod openapi;
 mod stateless;
 mod support;

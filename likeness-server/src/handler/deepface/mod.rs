@@ -115,7 +115,7 @@ pub async fn greet() -> Json<Greeting> {
 /// As documented. A network that is not held is `MODEL_UNAVAILABLE`.
 #[utoipa::path(post, path = "/deepface/verify", tag = "deepface",
     request_body(content((VerifyJson = "application/json"), (VerifyForm = "multipart/form-data"))),
-    responses((status = 200, body = DeepfaceVerified), crate::openapi::Problems))]
+    responses((status = 200, body = DeepfaceVerified)))]
 pub async fn verify_route(State(app): State<App>, asked: Asked) -> Result<Json<DeepfaceVerified>, Problem> {
     let (options, (name, metric)) = (asked.options()?, asked.metric()?);
     let images = [asked.image("img1")?, asked.image("img2")?];
@@ -157,7 +157,7 @@ pub async fn verify_route(State(app): State<App>, asked: Asked) -> Result<Json<D
 /// As documented. A network that is not held is `MODEL_UNAVAILABLE`.
 #[utoipa::path(post, path = "/deepface/represent", tag = "deepface",
     request_body(content((RepresentJson = "application/json"), (RepresentForm = "multipart/form-data"))),
-    responses((status = 200, body = DeepfaceRepresented), crate::openapi::Problems))]
+    responses((status = 200, body = DeepfaceRepresented)))]
 pub async fn represent_route(State(app): State<App>, asked: Asked) -> Result<Json<DeepfaceRepresented>, Problem> {
     let (options, most, image) = (asked.options()?, asked.max_faces()?, asked.image("img")?);
     let networks = app.held.now();

@@ -1,28 +1,29 @@
-//! What DeepFace's routes take, described. The fields are read in `asked`.
+//! What DeepFace's routes take, described. The fields are read in `asked`. In a form every value is a
+//! word, and an empty one counts as absent.
 #![expect(dead_code, reason = "only described")]
 
 use utoipa::ToSchema;
 
 macro_rules! request {
-    ($(#[$doc:meta])* $name:ident { $($(#[$field_doc:meta])* $field:ident: $kind:ty,)* }) => {
+    ($(#[$doc:meta])* $name:ident, truth $truth:tt { $($(#[$field_doc:meta])* $field:ident: $kind:ty,)* }) => {
         $(#[$doc])*
         #[derive(ToSchema)]
         pub struct $name {
             $($(#[$field_doc])* $field: $kind,)*
             /// `Facenet512`, the only one that is held.
-            #[schema(default = "Facenet512", pattern = "^Facenet512$")]
+            #[schema(default = "Facenet512", pattern = "^(Facenet512)?$")]
             model_name: Option<String>,
             /// `centerface`, or `skip`: the whole photograph is the face.
-            #[schema(default = "centerface", pattern = "^(centerface|skip)$")]
+            #[schema(default = "centerface", pattern = "^(centerface|skip)?$")]
             detector_backend: Option<String>,
-            /// Whether a photograph without a face is refused; otherwise the whole of it is the face.
-            #[schema(default = true)]
+            /// Whether a photograph without a face is refused; otherwise the whole of it is the face. True unless told.
+            #[schema$truth]
             enforce_detection: Option<bool>,
-            /// Whether faces are turned upright.
-            #[schema(default = true)]
+            /// Whether faces are turned upright. True unless told.
+            #[schema$truth]
             align: Option<bool>,
-            /// Whether a face that is not real is refused.
-            #[schema(default = false)]
+            /// Whether a face that is not real is refused. False unless told.
+            #[schema$truth]
             anti_spoofing: Option<bool>,
         }
     };
@@ -30,20 +31,22 @@ macro_rules! request {
 
 request! {
     /// Two photographs in base64, with or without the head of a data URI.
-    VerifyJson {
+    VerifyJson, truth (value_type = Option<bool>) {
         /// Base64 of a JPEG, PNG or WebP. No path, no URL.
+        #[schema(format = Byte)]
         img1: String,
         /// The other one.
+        #[schema(format = Byte)]
         img2: String,
         /// `cosine`, `euclidean`, `euclidean_l2` or `angular`.
-        #[schema(default = "cosine", pattern = "^(cosine|euclidean|euclidean_l2|angular)$")]
+        #[schema(default = "cosine", pattern = "^(cosine|euclidean|euclidean_l2|angular)?$")]
         distance_metric: Option<String>,
     }
 }
 
 request! {
     /// Two photographs as files.
-    VerifyForm {
+    VerifyForm, truth (value_type = Option<String>, pattern = "^([Tt][Rr][Uu][Ee]|[Ff][Aa][Ll][Ss][Ee]|[Yy][Ee][Ss]|[Nn][Oo]|[Oo][Nn]|[Oo][Ff][Ff]|1|0)?$") {
         /// JPEG, PNG or WebP; base64 as text is read too.
         #[schema(value_type = String, format = Binary)]
         img1: Vec<u8>,
@@ -51,15 +54,16 @@ request! {
         #[schema(value_type = String, format = Binary)]
         img2: Vec<u8>,
         /// `cosine`, `euclidean`, `euclidean_l2` or `angular`.
-        #[schema(default = "cosine", pattern = "^(cosine|euclidean|euclidean_l2|angular)$")]
+        #[schema(default = "cosine", pattern = "^(cosine|euclidean|euclidean_l2|angular)?$")]
         distance_metric: Option<String>,
     }
 }
 
 request! {
     /// A photograph in base64.
-    RepresentJson {
+    RepresentJson, truth (value_type = Option<bool>) {
         /// Base64 of a JPEG, PNG or WebP. No path, no URL.
+        #[schema(format = Byte)]
         img: String,
         /// At most so many faces, the largest.
         #[schema(minimum = 1, maximum = 50)]
@@ -69,12 +73,12 @@ request! {
 
 request! {
     /// A photograph as a file.
-    RepresentForm {
+    RepresentForm, truth (value_type = Option<String>, pattern = "^([Tt][Rr][Uu][Ee]|[Ff][Aa][Ll][Ss][Ee]|[Yy][Ee][Ss]|[Nn][Oo]|[Oo][Nn]|[Oo][Ff][Ff]|1|0)?$") {
         /// JPEG, PNG or WebP; base64 as text is read too.
         #[schema(value_type = String, format = Binary)]
         img: Vec<u8>,
-        /// At most so many faces, the largest.
-        #[schema(minimum = 1, maximum = 50)]
+        /// At most so many faces, the largest; 1 to 50.
+        #[schema(value_type = Option<String>, pattern = "^([1-9]|[1-4][0-9]|50)?$")]
         max_faces: Option<u32>,
     }
 }

@@ -1,0 +1,54 @@
+//! Clients that people have: curl and Python's `requests`, against a running service.
+
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+use crate::support::Ground;
+
+const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
+
+/// A program of the environment that `./test` makes, or a counted SKIP.
+fn tool(test: &str, name: &str) -> Option<PathBuf> {
+    let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| Path::new(ROOT).join("target"), PathBuf::from);
+    let found = target.join("test-venv/bin").join(name);
+    if found.exists() {
+        return Some(found);
+    }
+    let line = format!("SKIP {test}: no {}: ./test makes it\n", found.display());
+    // Past the harness, which keeps what a passing test prints to itself.
+    std::io::stderr().write_all(line.as_bytes()).unwrap();
+    None
+}
+
+fn succeeded(output: &Output) -> String {
+    let told = format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    assert!(output.status.success(), "{told}");
+    told
+}
+
+#[test]
+fn the_calls_with_curl_are_answered_as_they_say() {
+    let Some(ground) = Ground::new("the_calls_with_curl_are_answered_as_they_say") else { return };
+    let service = ground.serve_with_store(&[], &[]).ready();
+    let photograph = ground.shared.join("images/image_T1.jpg");
+    let script = Path::new(ROOT).join("examples/http/calls.sh");
+    let output = Command::new(script).args([&photograph, &photograph]).arg(&service.url).output().unwrap();
+    let told = succeeded(&output);
+    assert_eq!(told.lines().count(), 23, "{told}");
+}
+
+#[test]
+fn a_deepface_user_with_requests_changes_only_the_host() {
+    let name = "a_deepface_user_with_requests_changes_only_the_host";
+    let (Some(ground), Some(python)) = (Ground::new(name), tool(name, "python")) else { return };
+    let service = ground.serve(&["--deepface-root"], &[]).ready();
+    let image = |file: &str| ground.shared.join("images").join(file);
+    for url in [service.url.clone(), format!("{}/deepface", service.url)] {
+        let mut client = Command::new(&python);
+        client.arg(Path::new(ROOT).join("examples/http/deepface_client.py"));
+        client.args([image("image_T1.jpg"), image("img29.jpg"), image("image_F1.jpg")]).arg(url);
+        let told = succeeded(&client.output().unwrap());
+        assert_eq!(told.lines().count(), 7, "{told}");
+    }
+}

@@ -1,0 +1,74 @@
+//! The description of the interface: the one in the repository is the one that is served, and its
+//! viewer loads nothing from elsewhere.
+
+use std::fs;
+
+use serde_json::Value;
+
+use crate::support::Ground;
+
+const GOLDEN: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/openapi.json");
+
+#[test]
+fn the_description_in_the_repository_is_the_one_that_is_served() {
+    let Some(ground) = Ground::without("the_description_in_the_repository_is_the_one_that_is_served", &[]) else {
+        return;
+    };
+    let service = ground.serve(&[], &[]);
+    let served = service.get("/openapi.json").json();
+    let text = serde_json::to_string_pretty(&served).unwrap() + "\n";
+    if std::env::var_os("LIKENESS_BLESS").is_some() {
+        fs::write(GOLDEN, &text).unwrap();
+    }
+    let update = "LIKENESS_BLESS=1 cargo test -p likeness-server --test service openapi";
+    assert!(fs::read_to_string(GOLDEN).unwrap_or_default() == text, "docs/openapi.json is another: {update}");
+}
+
+#[test]
+fn every_reference_of_the_description_leads_somewhere() {
+    let Some(ground) = Ground::new("every_reference_of_the_description_leads_somewhere") else { return };
+    let document = ground.serve(&[], &[]).get("/openapi.json").json();
+    let mut broken = Vec::new();
+    references(&document, &mut |reference| {
+        if document.pointer(reference.trim_start_matches('#')).is_none() {
+            broken.push(reference.to_owned());
+        }
+    });
+    assert!(broken.is_empty(), "{broken:?}");
+}
+
+fn references(value: &Value, found: &mut impl FnMut(&str)) {
+    match value {
+        Value::Object(object) => {
+            if let Some(reference) = object.get("$ref").and_then(Value::as_str) {
+                found(reference);
+            }
+            object.values().for_each(|value| references(value, found));
+        }
+        Value::Array(list) => list.iter().for_each(|value| references(value, found)),
+        _ => {}
+    }
+}
+
+#[test]
+fn the_viewer_loads_nothing_from_elsewhere_and_asks_no_validator() {
+    let Some(ground) = Ground::new("the_viewer_loads_nothing_from_elsewhere_and_asks_no_validator") else { return };
+    let service = ground.serve(&[], &[]);
+    let page = service.get("/docs/");
+    assert_eq!(page.status, 200);
+    let policy = page.header("content-security-policy").unwrap_or("none").to_owned();
+    assert!(policy.starts_with("default-src 'self';") && !policy.contains("http"), "{policy}");
+    let text = page.text();
+    assert!(!text.contains("//cdn") && !text.contains("https://") && !text.contains("http://"), "{text}");
+    let mut files = Vec::new();
+    for attribute in ["href=\"", "src=\""] {
+        files.extend(text.split(attribute).skip(1).map(|rest| rest.split('"').next().unwrap().to_owned()));
+    }
+    assert!(files.len() >= 6, "{files:?}");
+    for file in files {
+        let answer = service.get(&format!("/docs/{}", file.trim_start_matches("./")));
+        assert_eq!(answer.status, 200, "{file}");
+    }
+    let start = service.get("/docs/swagger-initializer.js").text();
+    assert!(start.contains("\"validatorUrl\": \"none\"") && start.contains("\"/openapi.json\""), "{start}");
+}
