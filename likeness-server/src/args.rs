@@ -1,6 +1,6 @@
 //! The command line, as types.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -220,6 +220,9 @@ pub struct Serve {
     /// The master key of the store [default: LIKENESS_KEY_FILE]
     #[arg(long, value_name = "FILE")]
     pub key_file: Option<PathBuf>,
+    /// Serve metrics at a loopback address of their own too, without a key, for example 127.0.0.1:9001
+    #[arg(long, value_name = "ADDRESS:PORT")]
+    pub metrics_listen: Option<SocketAddr>,
     /// A certificate chain in PEM: serve TLS
     #[arg(long, value_name = "FILE", requires = "tls_key")]
     pub tls_cert: Option<PathBuf>,
@@ -236,4 +239,7 @@ pub struct Probe {
     /// The route to ask
     #[arg(value_name = "URL", default_value = "http://127.0.0.1:8001/api/v1/health")]
     pub url: String,
+    /// A certificate in PEM to trust, for https; without it, on loopback, any is taken
+    #[arg(long, value_name = "FILE")]
+    pub ca: Option<PathBuf>,
 }

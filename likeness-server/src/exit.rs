@@ -13,6 +13,8 @@ pub enum Exit {
     Usage = 2,
     /// The lock file is absent, unreadable or wrong.
     BadLock = 10,
+    /// A variable that repeats a pin says another one.
+    PinMismatch = 12,
     /// A weight that this command needs is not there, or not right.
     WeightsMissing = 14,
     /// A file can't be read or written.

@@ -13,6 +13,9 @@ use crate::problem::{Code, Problem};
 /// The longest text of a field that is no photograph.
 const LONGEST_TEXT: usize = 4096;
 
+/// The most fields of a form.
+const MOST_FIELDS: usize = 32;
+
 /// Fields that the original's forms carry and that mean nothing here.
 const IGNORED: [&str; 5] =
     ["client_embedding", "client_embeddings", "client_model_version", "session_id", "device_platform"];
@@ -37,6 +40,9 @@ impl FromRequest<App> for Form {
         let mut parts = parts.map_err(|_| Problem::input("the multipart boundary can't be read"))?;
         let mut fields = Vec::new();
         while let Some(field) = parts.next_field().await.map_err(|why| unread(&why, limit))? {
+            if fields.len() == MOST_FIELDS {
+                return Err(Problem::input(format!("expected at most {MOST_FIELDS} fields")));
+            }
             let Some(name) = field.name().map(str::to_owned) else { continue };
             if IGNORED.contains(&name.as_str()) {
                 metrics::counter!("likeness_ignored_fields_total").increment(1);

@@ -31,8 +31,13 @@ pub fn listening(url: &str) {
     let _ = writeln!(std::io::stdout(), "listening on {url}");
 }
 
-/// Logs go to stderr, one line an event, as JSON.
+/// Logs go to stderr, one line an event, as JSON. A panic is one with its place and without its words,
+/// which might have a photograph's bytes.
 pub fn logging() {
+    std::panic::set_hook(Box::new(|panic| {
+        let place = panic.location().map(ToString::to_string);
+        tracing::error!(place, "a panic");
+    }));
     tracing_subscriber::fmt().json().flatten_event(true).with_target(false).with_writer(std::io::stderr).init();
 }
 

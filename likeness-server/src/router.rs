@@ -2,10 +2,13 @@
 
 use std::convert::Infallible;
 
-use axum::extract::DefaultBodyLimit;
-use axum::http::{HeaderValue, header};
+use axum::extract::{DefaultBodyLimit, Request};
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::middleware::Next;
+use axum::response::IntoResponse;
 use axum::routing::{MethodRouter, post};
 use axum::{Router, middleware};
+use tower::util::option_layer;
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::set_header::SetResponseHeaderLayer;
 use utoipa::OpenApi;
@@ -22,9 +25,6 @@ use crate::openapi::{self, Document};
 use crate::problem::Problem;
 use crate::routes::{self as table, Route};
 
-/// What a form has beside its photographs.
-const MARGIN: usize = 64 << 10;
-
 /// The viewer writes styles into its page, and draws pictures that it carries in itself.
 const VIEWER_MAY: &str = "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:";
 
@@ -36,9 +36,10 @@ pub fn router(app: &App) -> Router {
         .merge(viewer(document))
         .merge(page(app))
         .merge(root)
-        .fallback(|| async { Problem::of_status(axum::http::StatusCode::NOT_FOUND, 0) })
+        .fallback(|| async { Problem::of_status(StatusCode::NOT_FOUND, 0) })
         .with_state(app.clone())
         .layer(CatchPanicLayer::custom(panicked))
+        .layer(option_layer(gate::cors(&app.settings.access)))
         .layer(middleware::from_fn_with_state(app.clone(), gate::outer))
 }
 
@@ -53,6 +54,20 @@ fn viewer(document: utoipa::openapi::OpenApi) -> Router<App> {
     let viewer: Router<App> = SwaggerUi::new("/docs").url("/openapi.json", document).config(config).into();
     let policy = HeaderValue::from_static(VIEWER_MAY);
     viewer.layer(SetResponseHeaderLayer::overriding(header::CONTENT_SECURITY_POLICY, policy))
+}
+
+/// Metrics alone, for an address of their own on this machine, without a key.
+pub fn metrics_alone(app: &App) -> Router {
+    let own = |request: Request, next: Next| async move {
+        match gate::at_home(request.uri(), request.headers(), &[]) {
+            Ok(()) => next.run(request).await,
+            Err(_) => StatusCode::FORBIDDEN.into_response(),
+        }
+    };
+    Router::new()
+        .route("/metrics", axum::routing::get(metrics::metrics_route))
+        .with_state(app.clone())
+        .layer(middleware::from_fn(own))
 }
 
 /// The routes with their descriptions.
@@ -83,7 +98,7 @@ fn described(app: &App) -> OpenApiRouter<App> {
 
 /// A handler behind its gate, with room for its photographs.
 fn gated(app: &App, route: Route, handler: MethodRouter<App>) -> MethodRouter<App> {
-    let body = route.images * app.settings.limits.file / 3 * 4 + MARGIN;
+    let body = route.body(app.settings.limits.file);
     let gate = middleware::from_fn_with_state((app.clone(), route), gate::enter);
     handler.layer::<_, Infallible>(gate).layer::<_, Infallible>(DefaultBodyLimit::max(body))
 }
@@ -96,6 +111,28 @@ fn at_root(app: &App) -> Router<App> {
 }
 
 fn panicked(_: Box<dyn std::any::Any + Send>) -> axum::response::Response {
-    use axum::response::IntoResponse;
     Problem::internal(&"a handler panicked").into_response()
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::body::Body;
+    use tower::ServiceExt as _;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_handler_that_panics_ends_its_own_request_only() {
+        async fn broken() -> StatusCode {
+            panic!("a bad image")
+        }
+        let router = Router::new()
+            .route("/broken", axum::routing::get(broken))
+            .route("/whole", axum::routing::get(|| async { StatusCode::OK }))
+            .layer(CatchPanicLayer::custom(panicked));
+        for (path, status) in [("/broken", 500), ("/whole", 200), ("/broken", 500)] {
+            let request = Request::builder().uri(path).body(Body::empty()).unwrap();
+            assert_eq!(router.clone().oneshot(request).await.unwrap().status().as_u16(), status, "{path}");
+        }
+    }
 }

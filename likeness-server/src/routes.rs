@@ -50,6 +50,16 @@ pub struct Route {
     pub images: usize,
 }
 
+impl Route {
+    /// The longest body, with photographs of this many bytes, each perhaps in base64.
+    pub fn body(&self, file: usize) -> usize {
+        self.images * file / 3 * 4 + MARGIN
+    }
+}
+
+/// What a body has beside its photographs.
+const MARGIN: usize = 64 << 10;
+
 const fn route(name: &'static str, needs: Needs, store: bool, scope: Option<Scope>, images: usize) -> Route {
     Route { name, needs, store, scope, images }
 }

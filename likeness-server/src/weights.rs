@@ -8,7 +8,7 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use ballast::disk::LinuxDisk;
-use ballast::lock::{Lock, MAX_BYTES, Weight};
+use ballast::lock::{Lock, MAX_BYTES, PinFault, RootPath, Weight};
 use ballast::store::{Damage, Found, Strictness, Wanted};
 use ballast::verified::{self, Verified};
 
@@ -57,7 +57,10 @@ impl Custody {
         }
         let text = fs::read_to_string(&lock_path).map_err(|error| bad(error.to_string()))?;
         let lock = Lock::parse(&text).map_err(|error| bad(error.to_string()))?;
-        let places = places(args.weights.as_deref(), &lock);
+        let environment = |name: &str| std::env::var(name).ok();
+        lock.check_pins(environment).map_err(|faults| mismatch(&lock_path, &faults))?;
+        let root = moved_root(&lock, environment)?;
+        let places = places(args.weights.as_deref(), root.as_ref(), &lock);
         Ok(Self { lock, lock_path, places })
     }
 
@@ -136,13 +139,32 @@ impl Place {
     }
 }
 
-fn places(folder: Option<&Path>, lock: &Lock) -> Vec<Place> {
+/// The store's root, where the variable that the lock file names for it says another.
+fn moved_root(lock: &Lock, environment: impl Fn(&str) -> Option<String>) -> Result<Option<RootPath>, Failure> {
+    let Some(name) = &lock.store.env else { return Ok(None) };
+    let value = environment(name.as_str()).filter(|value| !value.trim().is_empty());
+    value.map(RootPath::try_from).transpose().map_err(|why| {
+        Failure::new(Exit::BadSetting, format!("{}: {why}", name.as_str())).hint("the directory that holds the weights")
+    })
+}
+
+/// A variable that repeats a pin says another one.
+fn mismatch(lock_path: &Path, faults: &[PinFault]) -> Failure {
+    let line = |fault: &PinFault| {
+        format!("{}: other than its pin\n  expected {}\n  found    {}", fault.variable, fault.expected, fault.found)
+    };
+    let lines: Vec<_> = faults.iter().map(line).collect();
+    Failure::new(Exit::PinMismatch, lines.join("\n"))
+        .hint(format!("correct the variables, or the pins in {}", lock_path.display()))
+}
+
+fn places(folder: Option<&Path>, moved: Option<&RootPath>, lock: &Lock) -> Vec<Place> {
     if let Some(folder) = folder {
         return vec![Place { root: folder.to_owned(), flat: true, strict: Strictness::Layer }];
     }
     let place = |root: &Path, strict| Place { root: root.to_owned(), flat: false, strict };
     let baked = lock.store.baked.as_ref().map(|root| place(root.as_path(), Strictness::Layer));
-    [place(lock.store.path.as_path(), Strictness::Volume)].into_iter().chain(baked).collect()
+    [place(moved.unwrap_or(&lock.store.path).as_path(), Strictness::Volume)].into_iter().chain(baked).collect()
 }
 
 fn lock_path(named: Option<&Path>) -> Result<PathBuf, Failure> {
@@ -183,10 +205,24 @@ mod tests {
         ));
         let lock = lock.unwrap();
         let files = |folder: Option<&str>| -> Vec<String> {
-            let places = places(folder.map(Path::new), &lock);
+            let places = places(folder.map(Path::new), None, &lock);
             places.iter().map(|place| place.file(&lock.weights[0]).display().to_string()).collect()
         };
         assert_eq!(files(None), ["/srv/store/a/b.bin", "/srv/baked/a/b.bin"]);
         assert_eq!(files(Some("/mnt")), ["/mnt/b.bin"]);
+    }
+    #[test]
+    fn the_variable_of_the_store_moves_it_under_the_rules_for_roots() {
+        let lock = Lock::parse(&format!(
+            "version = 1\n[store]\npath = \"/srv/store\"\nenv = \"HOME_OF_IT\"\n[[weight]]\npath = \"b.bin\"\nsha256 = \"{}\"\n",
+            "0".repeat(64)
+        ));
+        let lock = lock.unwrap();
+        let moved = |value: &str| moved_root(&lock, |name| (name == "HOME_OF_IT").then(|| value.to_owned()));
+        assert_eq!(moved("/mnt/other").unwrap().unwrap().as_path(), Path::new("/mnt/other"));
+        assert!(moved(" ").unwrap().is_none());
+        for refused in ["relative", "/etc", "/mnt/../etc"] {
+            assert_eq!(moved(refused).unwrap_err().exit, Exit::BadSetting, "{refused}");
+        }
     }
 }

@@ -1,6 +1,9 @@
 //! `likeness probe`: asks a running service, for images without a shell.
 
+use std::sync::Arc;
 use std::time::Duration;
+
+use ureq::tls::{Certificate, RootCerts, TlsConfig};
 
 use crate::args::Probe;
 use crate::exit::{Exit, Failure};
@@ -14,11 +17,26 @@ const PATIENCE: Duration = Duration::from_secs(3);
 /// [`Exit::Unhealthy`]: anything but 200.
 pub fn run(args: &Probe) -> Result<Exit, Failure> {
     let config = ureq::Agent::config_builder().timeout_global(Some(PATIENCE)).http_status_as_error(false);
-    let agent = ureq::Agent::new_with_config(config.max_redirects(0).build());
+    let config = config.max_redirects(0).tls_config(tls(args)?).build();
+    let agent = ureq::Agent::new_with_config(config);
     let unhealthy = |why: String| Failure::new(Exit::Unhealthy, format!("{}: {why}", args.url));
     let answer = agent.get(&args.url).call().map_err(|why| unhealthy(why.to_string()))?;
     match answer.status().as_u16() {
         200 => Ok(Exit::Success),
         status => Err(unhealthy(format!("expected 200, found {status}"))),
     }
+}
+
+/// Which certificate is taken: the named one; else, on this machine itself, any, as http has none.
+fn tls(args: &Probe) -> Result<TlsConfig, Failure> {
+    let Some(path) = &args.ca else {
+        let host = args.url.parse::<ureq::http::Uri>().ok().and_then(|uri| uri.host().map(str::to_owned));
+        let here = host.is_some_and(|host| ["localhost", "127.0.0.1", "[::1]"].contains(&host.as_str()));
+        return Ok(TlsConfig::builder().disable_verification(here).build());
+    };
+    let bad = |why: String| Failure::new(Exit::FileFailed, format!("{}: {why}", path.display()));
+    let pem = std::fs::read(path).map_err(|error| bad(error.to_string()))?;
+    let certificate = Certificate::from_pem(&pem).map_err(|error| bad(error.to_string()))?;
+    let roots = RootCerts::Specific(Arc::new(vec![certificate]));
+    Ok(TlsConfig::builder().root_certs(roots).build())
 }

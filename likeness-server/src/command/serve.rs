@@ -1,5 +1,6 @@
 //! `likeness serve`: the HTTP service.
 
+use std::net::SocketAddr;
 use std::time::Instant;
 
 use metrics_exporter_prometheus::PrometheusBuilder;
@@ -9,8 +10,9 @@ use crate::app::{App, Shared};
 use crate::args::Serve;
 use crate::config::{Settings, unhonoured};
 use crate::exit::{Exit, Failure};
-use crate::gate::Gate;
+use crate::gate::{Gate, SILENCE};
 use crate::held::{Held, How};
+use crate::listen::Door;
 use crate::templates::{Templates, refused};
 use crate::weights::Custody;
 use crate::work::Work;
@@ -33,11 +35,11 @@ pub fn run(args: &Serve) -> Result<Exit, Failure> {
     if let Some(templates) = &templates {
         templates.prepare(held.clone());
     }
-    let gate = Gate::new(&settings, templates.as_ref().map(|templates| templates.store.clone()));
+    let work = Work::new(settings.limits.workers);
+    let gate = Gate::new(&settings, &work, templates.as_ref().map(|templates| templates.store.clone()));
     only_here_without_keys(&settings, &gate)?;
     let metrics = PrometheusBuilder::new().install_recorder();
     let metrics = metrics.map_err(|why| Failure::new(Exit::BadSetting, format!("metrics: {why}")))?;
-    let work = Work::new(settings.limits.workers);
     let app = App::new(Shared { settings, held, templates, gate, work, kernels, metrics, started: Instant::now() });
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().worker_threads(2).build();
     let runtime = runtime.map_err(|why| Failure::new(Exit::CantListen, format!("threads: {why}")))?;
@@ -59,12 +61,34 @@ fn only_here_without_keys(settings: &Settings, gate: &Gate) -> Result<(), Failur
 }
 
 async fn serve(app: App) -> Result<(), Failure> {
-    let listen = app.settings.listen;
-    let cant = |why: std::io::Error| {
-        Failure::new(Exit::CantListen, format!("{listen}: {why}")).hint("--host ADDRESS --port PORT")
+    let settings = &app.settings;
+    let headers = SILENCE.min(settings.limits.time);
+    let tls = settings.tls.as_ref().map(|(certificates, key)| listen::tls(certificates, key)).transpose()?;
+    let scheme = if tls.is_some() { "https" } else { "http" };
+    let (listener, address) = bind(settings.listen).await?;
+    let own = match settings.metrics_listen {
+        Some(listen) => Some(bind(listen).await?),
+        None => None,
     };
-    let listener = TcpListener::bind(listen).await.map_err(cant)?;
-    let address = listener.local_addr().map_err(cant)?;
-    print::listening(&format!("http://{address}"));
-    listen::serve(listener, router::router(&app)).await.map_err(cant)
+    print::listening(&format!("{scheme}://{address}"));
+    let asked = listen::serve(listener, router::router(&app), Door { tls, headers });
+    let served = match own {
+        None => asked.await,
+        Some((listener, address)) => {
+            tracing::info!(port = address.port(), "metrics have a port of their own");
+            let metrics = listen::serve(listener, router::metrics_alone(&app), Door { tls: None, headers });
+            tokio::try_join!(asked, metrics).map(drop)
+        }
+    };
+    served.map_err(|why| cant(settings.listen, &why))
+}
+
+async fn bind(listen: SocketAddr) -> Result<(TcpListener, SocketAddr), Failure> {
+    let listener = TcpListener::bind(listen).await.map_err(|why| cant(listen, &why))?;
+    let address = listener.local_addr().map_err(|why| cant(listen, &why))?;
+    Ok((listener, address))
+}
+
+fn cant(listen: SocketAddr, why: &std::io::Error) -> Failure {
+    Failure::new(Exit::CantListen, format!("{listen}: {why}")).hint("--host ADDRESS --port PORT")
 }

@@ -18,9 +18,9 @@ use crate::exit::{Exit, Failure};
 use crate::routes::ANSWERING;
 use number::Reader;
 
-#[cfg(test)]
-pub use names::Unhonoured;
 pub use names::unhonoured;
+#[cfg(test)]
+pub use names::{HONOURED, Unhonoured};
 
 /// Everything that can be set.
 #[derive(Debug, Clone)]
@@ -43,6 +43,8 @@ pub struct Settings {
     pub access: Access,
     /// Where templates are kept.
     pub store: Store,
+    /// Where metrics have a loopback address of their own.
+    pub metrics_listen: Option<SocketAddr>,
     /// Certificate chain and private key, PEM files.
     pub tls: Option<(PathBuf, PathBuf)>,
     /// Whether DeepFace's routes are at the root as well as under `/deepface`.
@@ -137,6 +139,7 @@ impl Settings {
             limits: limits(&mut read),
             access: access(&mut read),
             store: store(args, &mut read),
+            metrics_listen: metrics_listen(args, &mut read),
             tls: args.tls_cert.clone().zip(args.tls_key.clone()),
             deepface_root: args.deepface_root,
         };
@@ -151,6 +154,13 @@ fn require(args: &Serve, read: &mut Reader) -> Vec<String> {
         read.wrong(format!("--require: expected some of {}, found {name:?}", known.join(", ")));
     }
     args.require.clone()
+}
+
+fn metrics_listen(args: &Serve, read: &mut Reader) -> Option<SocketAddr> {
+    if let Some(beyond) = args.metrics_listen.filter(|address| !address.ip().to_canonical().is_loopback()) {
+        read.wrong(format!("--metrics-listen: expected a loopback address, found {beyond}"));
+    }
+    args.metrics_listen
 }
 
 fn verdict(read: &mut Reader) -> Verdict {
@@ -215,7 +225,18 @@ fn access(read: &mut Reader) -> Access {
         read.refuse("TRUSTED_PROXIES", "addresses or networks such as 10.0.0.0/8, separated by commas");
         Vec::new()
     });
-    Access { secret, header, origins: read.list("CORS_ORIGINS"), trusted_proxies }
+    let origins = read.list("CORS_ORIGINS");
+    if !origins.iter().all(|origin| is_origin(origin)) {
+        read.refuse("CORS_ORIGINS", "origins such as https://app.example, each by name, separated by commas");
+    }
+    Access { secret, header, origins, trusted_proxies }
+}
+
+/// A scheme and an authority, no more.
+fn is_origin(text: &str) -> bool {
+    let uri = text.parse::<axum::http::Uri>().ok();
+    let web = |uri: &axum::http::Uri| matches!(uri.scheme_str(), Some("http" | "https")) && uri.authority().is_some();
+    uri.is_some_and(|uri| web(&uri)) && text.matches('/').count() == 2
 }
 
 /// An address, or a network.

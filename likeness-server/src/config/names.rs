@@ -1,4 +1,4 @@
-//! Names of the environment that are not honoured, each to be told once at the start.
+//! Names of the environment: those that are honoured, and those that are not and are told at the start.
 
 /// Settings of the service that this one replaces, without effect here.
 const ORIGINALS: [&str; 15] = [
@@ -19,8 +19,44 @@ const ORIGINALS: [&str; 15] = [
     "USE_PGVECTOR",
 ];
 
-/// The names that begin with `LIKENESS_` and mean something.
-const OURS: [&str; 4] = ["LIKENESS_KERNEL", "LIKENESS_KEY_FILE", "LIKENESS_LOG", "LIKENESS_TESTDATA"];
+/// Every name that `likeness serve` honours, as `.env.example` explains them.
+pub const HONOURED: [&str; 32] = [
+    "ANTISPOOF_BLOCK_ENFORCE",
+    "ANTI_SPOOFING_ENABLED",
+    "API_KEY_HEADER",
+    "API_KEY_SECRET",
+    "API_KEY_SECRET_FILE",
+    "BALLAST_LOCK",
+    "BLUR_THRESHOLD",
+    "CENTERFACE_THRESHOLD",
+    "CORS_ORIGINS",
+    "DATABASE_URL",
+    "DEEPFACE_AUTH_TOKEN",
+    "DEEPFACE_AUTH_TOKEN_FILE",
+    "DEEPFACE_CENTERFACE_SHA256",
+    "DEEPFACE_FACENET512_SHA256",
+    "DEEPFACE_HOME",
+    "DEEPFACE_MINIFASNET_V1SE_SHA256",
+    "DEEPFACE_MINIFASNET_V2_SHA256",
+    "DEEPFACE_SHA256_REQUIRED",
+    "LIKENESS_KERNEL",
+    "LIKENESS_KEY_FILE",
+    "LIVENESS_THRESHOLD",
+    "MAX_FILE_SIZE",
+    "MAX_UPLOAD_SIZE",
+    "MIN_FACE_SIZE",
+    "QUALITY_THRESHOLD",
+    "RATE_LIMIT_ENABLED",
+    "RATE_LIMIT_PER_MINUTE",
+    "REQUEST_TIMEOUT_SECONDS",
+    "TRUSTED_PROXIES",
+    "VERIFICATION_THRESHOLD",
+    "VERIFICATION_THRESHOLD_AGED",
+    "VERIFICATION_THRESHOLD_AGED_YEARS",
+];
+
+/// The beginning of the names that belong to this program.
+const OURS: &str = "LIKENESS_";
 
 /// A name without effect.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -49,9 +85,10 @@ fn one(name: String) -> Option<Unhonoured> {
     if ORIGINALS.contains(&name.as_str()) {
         return Some(Unhonoured::Original(name));
     }
-    if !name.starts_with("LIKENESS_") || OURS.contains(&name.as_str()) {
+    if !name.starts_with(OURS) || HONOURED.contains(&name.as_str()) {
         return None;
     }
-    let nearest = OURS.into_iter().min_by_key(|ours| strsim::levenshtein(ours, &name)).unwrap_or(OURS[0]);
+    let ours = HONOURED.into_iter().filter(|honoured| honoured.starts_with(OURS));
+    let nearest = ours.min_by_key(|ours| strsim::levenshtein(ours, &name))?;
     Some(Unhonoured::Unknown { name, nearest })
 }

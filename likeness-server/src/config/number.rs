@@ -85,9 +85,12 @@ impl<'e> Reader<'e> {
         }
     }
 
-    /// Words separated by commas.
+    /// Words separated by commas, or a JSON array of them, as the original had it.
     pub fn list(&self, name: &str) -> Vec<String> {
         let text = self.text(name).unwrap_or_default();
+        if let Ok(words) = serde_json::from_str(&text) {
+            return words;
+        }
         text.split(',').map(str::trim).filter(|word| !word.is_empty()).map(str::to_owned).collect()
     }
 }

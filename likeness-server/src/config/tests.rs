@@ -1,8 +1,8 @@
 //! Settings: defaults, words, and what refuses the start.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use clap::Parser;
+use clap::{CommandFactory, Parser};
 
 use super::*;
 use crate::args::{Cli, Command};
@@ -43,6 +43,9 @@ fn a_bad_value_refuses_the_start_and_is_named() {
         ("API_KEY_HEADER", "a header"),
         ("TRUSTED_PROXIES", "proxy.example"),
         ("DATABASE_URL", "sqlite:/tmp/x"),
+        ("CORS_ORIGINS", "*"),
+        ("CORS_ORIGINS", "https://app.example/path"),
+        ("CORS_ORIGINS", "app.example"),
     ];
     let mut quiet = Vec::new();
     for (name, value) in table {
@@ -78,4 +81,43 @@ fn names_without_effect_are_found() {
     let names = ["LIKENESS_KERNAL", "REDIS_URL", "PATH", "LIKENESS_KERNEL"].map(str::to_owned);
     let nearest = Unhonoured::Unknown { name: "LIKENESS_KERNAL".into(), nearest: "LIKENESS_KERNEL" };
     assert_eq!(unhonoured(names.into_iter()), [nearest, Unhonoured::Original("REDIS_URL".into())]);
+}
+
+#[test]
+fn lists_are_words_or_json_and_networks_are_understood() {
+    let both = read("", &[("CORS_ORIGINS", "[\"https://a.example\", \"http://b.example:3000\"]")]).unwrap();
+    assert_eq!(both.access.origins, ["https://a.example", "http://b.example:3000"]);
+    let proxies = read("", &[("TRUSTED_PROXIES", "10.0.0.0/8, ::1")]).unwrap().access.trusted_proxies;
+    assert_eq!(proxies.iter().map(ToString::to_string).collect::<Vec<_>>(), ["10.0.0.0/8", "::1/128"]);
+    let beyond = read("--metrics-listen 192.0.2.1:9001", &[]).unwrap_err();
+    assert!(beyond.what.contains("--metrics-listen"), "{}", beyond.what);
+}
+
+#[test]
+fn the_names_that_are_honoured_are_those_that_are_read_and_those_that_are_explained() {
+    let asked = std::cell::RefCell::new(BTreeSet::new());
+    let Command::Serve(args) = Cli::parse_from(["likeness", "serve"]).command else { panic!("serve") };
+    let recorded = |name: &str| {
+        asked.borrow_mut().insert(name.to_owned());
+        None
+    };
+    Settings::read(&args, &recorded).unwrap();
+    let mut read = asked.into_inner();
+    let mut cli = Cli::command();
+    let serve = cli.find_subcommand_mut("serve").unwrap();
+    read.extend(serve.get_arguments().filter_map(|arg| Some(arg.get_env()?.to_str()?.to_owned())));
+    let root = concat!(env!("CARGO_MANIFEST_DIR"), "/../");
+    let text = |name: &str| std::fs::read_to_string(format!("{root}{name}")).unwrap();
+    let lock = ballast::lock::Lock::parse(&text("weights.lock")).unwrap();
+    let pins = lock.weights.iter().filter_map(|weight| weight.pin_env.as_ref());
+    let by_lock = pins.chain(&lock.store.env).chain(&lock.pins.required_when);
+    read.extend(by_lock.map(|name| name.as_str().to_owned()));
+    let named = |line: &str| Some(line.trim_start_matches('#').split_once('=')?.0.to_owned());
+    let explained: BTreeSet<_> = text(".env.example").lines().filter_map(named).collect();
+    let honoured: BTreeSet<_> = HONOURED.into_iter().map(str::to_owned).collect();
+    assert_eq!(honoured, read, "names that are honoured, and that are read");
+    let compose = ["compose.yaml", "compose.prod.yaml", "docker-compose.prod.yml"].map(text).concat();
+    let word = |part: &str| part.split(|c: char| c != '_' && !c.is_ascii_alphanumeric()).next().map(str::to_owned);
+    let expected: BTreeSet<_> = compose.split("${").skip(1).filter_map(word).chain(honoured).collect();
+    assert_eq!(expected, explained, "names that are honoured or that compose reads, and that .env.example explains");
 }

@@ -1,9 +1,12 @@
-//! What every request passes: an id, a log line, one shape for whatever goes wrong; then, by route,
-//! who asks and whether there is room.
+//! What every request passes: an id, this machine's names where no key was made, a counted body; then,
+//! by route, who asks, how often, and whether there is room.
 //!
-//! Logs have the route's name, status and time; never an address, a key, a name or a photograph.
+//! Health needs no key, is never limited and never queues. Refusals are decided at the headers. Logs
+//! have no address, no key, no name and no photograph.
 
 mod address;
+mod answer;
+mod body;
 mod caller;
 mod keys;
 mod origin;
@@ -11,11 +14,10 @@ mod rate;
 
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-use axum::body::Body;
 use axum::extract::{ConnectInfo, Request, State};
-use axum::http::{HeaderMap, HeaderValue, Uri, header};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, Uri, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
@@ -25,83 +27,69 @@ use crate::handler::deepface;
 use crate::problem::Problem;
 use crate::routes::{Route, Scope};
 use crate::store::Store;
-use crate::work;
+use crate::work::{self, Work};
+use answer::Entered;
+use body::{Bodies, Intake};
 use keys::Keys;
 use rate::Rates;
 
 pub use caller::Caller;
+pub use origin::{at_home, cors};
+
+/// Headers come, and a body goes on, within this time.
+pub const SILENCE: Duration = Duration::from_secs(10);
+
+/// Photographs that each place in the queue may hold in bodies.
+const HELD: usize = 2;
 
 /// What the gate remembers between requests.
 pub struct Gate {
     /// The keys that are good.
     pub keys: Arc<Keys>,
+    /// The bodies on their way in.
+    pub bodies: Arc<Bodies>,
     rates: Rates,
 }
 
 impl Gate {
-    /// A gate for the keys of this store and of the settings.
-    pub fn new(settings: &Settings, store: Option<Arc<Store>>) -> Self {
+    /// A gate before this work, for the keys of this store and of the settings.
+    pub fn new(settings: &Settings, work: &Work, store: Option<Arc<Store>>) -> Self {
         let keys = Arc::new(Keys::new(store, settings.access.secret.as_ref()));
-        Self { keys, rates: Rates::new(settings.limits.per_minute) }
+        let most = (work.capacity() * HELD * settings.limits.file).max(largest(settings));
+        let bodies = Bodies::new(most, SILENCE.min(settings.limits.time));
+        Self { keys, bodies, rates: Rates::new(settings.limits.per_minute) }
     }
+}
+
+/// The largest body of any route.
+fn largest(settings: &Settings) -> usize {
+    crate::routes::ANSWERING.iter().map(|route| route.body(settings.limits.file)).max().unwrap_or(0)
 }
 
 /// The id of a request, in its answer, its header `X-Request-Id` and its log line.
 #[derive(Debug, Clone)]
 pub struct RequestId(pub String);
 
-/// The route that was entered, for the log.
-#[derive(Debug, Clone, Copy)]
-struct Entered(&'static str);
-
-/// The outermost: gives an id, writes problems out, logs.
-pub async fn outer(State(app): State<App>, mut request: Request, next: Next) -> Response {
+/// The outermost: gives an id, watches the body, writes problems out, logs.
+pub async fn outer(State(app): State<App>, request: Request, next: Next) -> Response {
     let (start, id) = (Instant::now(), uuid::Uuid::now_v7().to_string());
     let deepface = deepface::shaped(request.uri().path(), app.settings.deepface_root);
+    let mut request = app.gate.bodies.watch(request, largest(&app.settings));
     request.extensions_mut().insert(RequestId(id.clone()));
-    let answer = match at_home(&app, request.uri(), request.headers()).await {
+    let answer = match own(&app, request.uri(), request.headers()).await {
         Ok(()) => next.run(request).await,
         Err(problem) => problem.into_response(),
     };
-    let mut response = written(answer, &id, deepface, app.settings.limits.file);
+    let mut response = answer::written(answer, &id, deepface, app.settings.limits.file);
+    answer::strict(response.headers_mut());
     if let Ok(value) = HeaderValue::from_str(&id) {
         response.headers_mut().insert("x-request-id", value);
     }
     if app.held.now().embedder.as_ref().is_some_and(|embedder| embedder.untrained()) {
         response.headers_mut().insert("x-likeness-untrained", HeaderValue::from_static("true"));
     }
-    log(&response, &id, start);
+    answer::log(&response, &id, start);
     response
-}
-
-/// A problem as JSON; a rejection of the framework as a problem.
-fn written(mut response: Response, id: &str, deepface: bool, limit: usize) -> Response {
-    let status = response.status();
-    let problem = response.extensions_mut().remove::<Problem>();
-    let foreign = || response.headers().get(header::CONTENT_TYPE).is_none_or(|kind| kind != "application/json");
-    let problem = match problem {
-        Some(problem) => problem,
-        None if status.as_u16() >= 400 && foreign() => Problem::of_status(status, limit),
-        None => return response,
-    };
-    let mut body = problem.body(id);
-    if deepface {
-        body["error"] = body["message"].clone();
-    }
-    let json = axum::Json(body).into_response();
-    response.headers_mut().remove(header::CONTENT_LENGTH);
-    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
-    *response.status_mut() = problem.code().status();
-    *response.body_mut() = json.into_body();
-    response
-}
-
-fn log(response: &Response, id: &str, start: Instant) {
-    let (status, elapsed) = (response.status().as_u16(), start.elapsed());
-    let route = response.extensions().get::<Entered>().map_or("none", |entered| entered.0);
-    metrics::counter!("likeness_requests_total", "route" => route, "status" => status.to_string()).increment(1);
-    metrics::histogram!("likeness_request_seconds", "route" => route).record(elapsed.as_secs_f64());
-    tracing::info!(route, status, ms = elapsed.as_secs_f64() * 1e3, request_id = id, "answered");
 }
 
 /// By route: who asks, and whether there is room for the work. Health passes untouched.
@@ -113,17 +101,27 @@ pub async fn enter(State((app, route)): State<(App, Route)>, mut request: Reques
             Err(problem) => return entered(problem.into_response(), &route),
         };
     }
-    if route.images > 0 && app.work.full() {
-        drain(request.into_body(), route.images * app.settings.limits.file * 4 / 3).await;
-        return entered(work::overloaded().into_response(), &route);
+    if let Err(problem) = room(&app, &route, request.headers()) {
+        return entered(problem.into_response(), &route);
     }
+    let intake = request.extensions().get::<Intake>().cloned();
     let answer = tokio::time::timeout(app.settings.limits.time, next.run(request)).await;
-    let late = |_| Problem::of_status(axum::http::StatusCode::REQUEST_TIMEOUT, 0).into_response();
-    entered(answer.unwrap_or_else(late), &route)
+    let late = |_| Problem::of_status(StatusCode::REQUEST_TIMEOUT, 0).into_response();
+    let fault = intake.as_ref().and_then(Intake::fault).map(Problem::into_response);
+    entered(fault.unwrap_or_else(|| answer.unwrap_or_else(late)), &route)
+}
+
+/// Whether the body is not too long, as far as its headers say, and a core will come free.
+fn room(app: &App, route: &Route, headers: &HeaderMap) -> Result<(), Problem> {
+    let told = headers.get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse::<usize>().ok());
+    if told.is_some_and(|length| length > route.body(app.settings.limits.file)) {
+        return Err(Problem::too_large(app.settings.limits.file));
+    }
+    if route.images > 0 && app.work.full() { Err(work::overloaded()) } else { Ok(()) }
 }
 
 /// Without keys only this machine may ask.
-async fn at_home(app: &App, uri: &Uri, headers: &HeaderMap) -> Result<(), Problem> {
+async fn own(app: &App, uri: &Uri, headers: &HeaderMap) -> Result<(), Problem> {
     match app.gate.keys.needed().await? {
         true => Ok(()),
         false => origin::at_home(uri, headers, &app.settings.access.origins),
@@ -132,7 +130,7 @@ async fn at_home(app: &App, uri: &Uri, headers: &HeaderMap) -> Result<(), Proble
 
 /// Who asks, if he may.
 async fn caller(app: &App, scope: Scope, headers: &HeaderMap, from: IpAddr) -> Result<Caller, Problem> {
-    let Gate { keys, rates } = &app.gate;
+    let Gate { keys, rates, .. } = &app.gate;
     if !keys.needed().await? {
         return Ok(Caller::anybody());
     }
@@ -159,11 +157,4 @@ fn address(app: &App, request: &Request) -> IpAddr {
 fn entered(mut response: Response, route: &Route) -> Response {
     response.extensions_mut().insert(Entered(route.name));
     response
-}
-
-/// Reads a body away, up to a limit, so that the client reads its answer.
-async fn drain(body: Body, limit: usize) {
-    use http_body_util::BodyExt;
-    let mut body = http_body_util::Limited::new(body, limit);
-    while let Some(Ok(_)) = body.frame().await {}
 }

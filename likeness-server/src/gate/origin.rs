@@ -1,8 +1,13 @@
 //! A service without keys is for this machine alone: it answers only to its own names, and to no
 //! page of another origin. A name that is pointed at 127.0.0.1 (DNS rebinding) is none of its names.
+//! Pages of other origins may read answers only where these were set.
 
-use axum::http::{HeaderMap, Uri, header};
+use std::time::Duration;
 
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, Uri, header};
+use tower_http::cors::CorsLayer;
+
+use crate::config::Access;
 use crate::problem::{Code, Problem};
 
 /// The names of this machine for itself.
@@ -30,6 +35,19 @@ pub fn at_home(uri: &Uri, headers: &HeaderMap, origins: &[String]) -> Result<(),
         return Ok(());
     }
     refused("the page that asks is of another origin")
+}
+
+/// What pages of the origins that were set may send and read; `None` where none was.
+pub fn cors(access: &Access) -> Option<CorsLayer> {
+    let origins: Vec<HeaderValue> = access.origins.iter().filter_map(|origin| origin.parse().ok()).collect();
+    let key = access.header.parse().unwrap_or(HeaderName::from_static("x-api-key"));
+    let sent = [header::AUTHORIZATION, header::CONTENT_TYPE, HeaderName::from_static("idempotency-key"), key];
+    let layer = CorsLayer::new()
+        .allow_methods([Method::GET, Method::POST, Method::DELETE])
+        .allow_headers(sent)
+        .expose_headers([HeaderName::from_static("x-request-id"), header::RETRY_AFTER])
+        .max_age(Duration::from_secs(600));
+    (!origins.is_empty()).then(|| layer.allow_origin(origins))
 }
 
 /// A host without its port.

@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "tests")]
 
+mod abuse;
 mod access;
 mod clients;
 mod contract;
@@ -9,5 +10,7 @@ mod deepface;
 mod incident;
 mod inspect;
 mod openapi;
+mod operations;
+mod raw;
 mod stateless;
 mod support;

@@ -1,0 +1,205 @@
+//! Bodies on their way in: how many bytes all requests together may hold, how long one may be silent,
+//! and what becomes of the rest of one that nobody reads.
+//!
+//! Promises: the bytes held are counted from the first to the answer, and the request that would hold
+//! too many is refused; a body that falls silent ends its own request only; what is left unread is
+//! read away for a while, so that the client gets to read its answer.
+
+use std::future::Future as _;
+use std::pin::Pin;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock};
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use axum::body::{Body, HttpBody};
+use axum::extract::Request;
+use axum::http::header;
+use bytes::Bytes;
+use http_body_util::{BodyExt as _, Limited};
+use hyper::body::{Frame, SizeHint};
+use tokio::time::{Instant, Sleep, sleep, timeout};
+
+use crate::problem::{Code, Problem};
+use crate::work::overloaded;
+
+/// The rest of an unread body is read away for so long.
+const DRAIN: Duration = Duration::from_secs(5);
+
+/// What all requests together hold.
+pub struct Bodies {
+    held: AtomicUsize,
+    most: usize,
+    /// A body may be silent for so long.
+    silence: Duration,
+}
+
+/// What one request holds; given back when the last of its parts is dropped.
+#[derive(Clone)]
+pub struct Intake(Arc<Inner>);
+
+struct Inner {
+    bodies: Arc<Bodies>,
+    taken: AtomicUsize,
+    fault: OnceLock<Fault>,
+}
+
+/// Why a body was ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Fault {
+    Memory,
+    Silence,
+}
+
+impl Bodies {
+    /// At most so many bytes at once.
+    pub fn new(most: usize, silence: Duration) -> Arc<Self> {
+        Arc::new(Self { held: AtomicUsize::new(0), most, silence })
+    }
+
+    /// How many bytes are held.
+    pub fn held(&self) -> usize {
+        self.held.load(Ordering::Acquire)
+    }
+
+    /// Watches a request's body; of what nobody reads, this much is read away.
+    pub fn watch(self: &Arc<Self>, request: Request, drain: usize) -> Request {
+        let inner = Inner { bodies: self.clone(), taken: AtomicUsize::new(0), fault: OnceLock::new() };
+        let intake = Intake(Arc::new(inner));
+        // A client that asked first has sent nothing yet, and sends nothing after another answer.
+        let asks = request.headers().contains_key(header::EXPECT);
+        let mut request = request.map(|body| {
+            let ended = body.is_end_stream();
+            let silence = Box::pin(sleep(self.silence));
+            Body::new(Watched { body, intake: intake.clone(), silence, ended, drain: if asks { 0 } else { drain } })
+        });
+        request.extensions_mut().insert(intake);
+        request
+    }
+}
+
+impl Intake {
+    /// Whether the bytes may be held too.
+    fn take(&self, bytes: usize) -> bool {
+        self.0.taken.fetch_add(bytes, Ordering::AcqRel);
+        self.0.bodies.held.fetch_add(bytes, Ordering::AcqRel) + bytes <= self.0.bodies.most
+    }
+
+    fn fail(&self, fault: Fault) -> axum::Error {
+        let fault = self.0.fault.get_or_init(|| fault);
+        axum::Error::new(format!("{fault:?}"))
+    }
+
+    /// Why the body was ended, where it was.
+    pub fn fault(&self) -> Option<Problem> {
+        self.0.fault.get().map(|fault| match fault {
+            Fault::Memory => overloaded(),
+            Fault::Silence => Problem::new(Code::RequestTimeout, "the body fell silent"),
+        })
+    }
+}
+
+impl Drop for Inner {
+    fn drop(&mut self) {
+        self.bodies.held.fetch_sub(*self.taken.get_mut(), Ordering::AcqRel);
+    }
+}
+
+/// A body that is counted while it is read.
+struct Watched {
+    body: Body,
+    intake: Intake,
+    silence: Pin<Box<Sleep>>,
+    ended: bool,
+    drain: usize,
+}
+
+impl HttpBody for Watched {
+    type Data = Bytes;
+    type Error = axum::Error;
+
+    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
+        match Pin::new(&mut self.body).poll_frame(cx) {
+            Poll::Ready(Some(Ok(frame))) => {
+                let until = Instant::now() + self.intake.0.bodies.silence;
+                self.silence.as_mut().reset(until);
+                let fits = frame.data_ref().is_none_or(|data| self.intake.take(data.len()));
+                Poll::Ready(Some(if fits { Ok(frame) } else { Err(self.intake.fail(Fault::Memory)) }))
+            }
+            Poll::Ready(end) => {
+                self.ended = true;
+                Poll::Ready(end)
+            }
+            Poll::Pending if self.silence.as_mut().poll(cx).is_ready() => {
+                self.ended = true;
+                Poll::Ready(Some(Err(self.intake.fail(Fault::Silence))))
+            }
+            Poll::Pending => Poll::Pending,
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}
+
+impl Drop for Watched {
+    fn drop(&mut self) {
+        if self.ended || self.body.is_end_stream() || self.drain == 0 {
+            return;
+        }
+        let mut rest = Limited::new(std::mem::take(&mut self.body), self.drain);
+        if let Ok(runtime) = tokio::runtime::Handle::try_current() {
+            let away = async move { while let Some(Ok(_)) = rest.frame().await {} };
+            runtime.spawn(async move { timeout(DRAIN, away).await });
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    async fn read(request: Request) -> (Result<usize, ()>, Intake) {
+        let intake = request.extensions().get::<Intake>().unwrap().clone();
+        let read = request.into_body().collect().await;
+        (read.map(|body| body.to_bytes().len()).map_err(drop), intake)
+    }
+
+    #[tokio::test]
+    async fn what_all_hold_together_is_bounded_and_given_back_with_the_answer() {
+        let bodies = Bodies::new(100, Duration::from_secs(60));
+        let of = |bytes: usize| bodies.watch(Request::new(Body::from(vec![0; bytes])), 0);
+        let (first, held) = read(of(60)).await;
+        assert_eq!((first, held.fault().is_none(), bodies.held()), (Ok(60), true, 60));
+        let (second, refused) = read(of(60)).await;
+        assert_eq!((second, refused.fault().unwrap().code()), (Err(()), Code::Overloaded));
+        drop((held, refused));
+        assert_eq!(bodies.held(), 0);
+        assert_eq!(read(of(100)).await.0, Ok(100));
+    }
+
+    #[tokio::test]
+    async fn a_body_that_falls_silent_is_ended() {
+        let bodies = Bodies::new(100, Duration::from_millis(1));
+        let request = bodies.watch(Request::new(Body::new(Silent)), 0);
+        let (read, intake) = read(request).await;
+        assert_eq!((read, intake.fault().unwrap().code()), (Err(()), Code::RequestTimeout));
+    }
+
+    /// Never says anything.
+    struct Silent;
+
+    impl HttpBody for Silent {
+        type Data = Bytes;
+        type Error = axum::Error;
+
+        fn poll_frame(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
+            Poll::Pending
+        }
+    }
+}

@@ -1,0 +1,223 @@
+//! What a caller may try, each by its name. Whatever it is: a named refusal, nothing held, and the
+//! next request is answered.
+
+use std::thread;
+
+use crate::raw::Raw;
+use crate::support::{Answer, Ground, Request, Service};
+
+fn liveness(bytes: &[u8]) -> Request {
+    Request::post("/api/v1/liveness").file("file", bytes)
+}
+
+/// The largest memory so far, in KiB.
+fn peak(service: &Service) -> u64 {
+    let status = std::fs::read_to_string(format!("/proc/{}/status", service.child.id())).unwrap();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
+    line.trim().trim_end_matches(" kB").parse().unwrap()
+}
+
+/// A PNG of this size whose pixels are promised and not there.
+fn png(width: u32, height: u32) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    let mut encoder = png::Encoder::new(&mut bytes, width, height);
+    encoder.set_color(png::ColorType::Rgb);
+    drop(encoder.write_header().unwrap());
+    bytes
+}
+
+/// A photograph in PNG.
+fn photograph(width: u32, height: u32, pixels: &[u8]) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    let mut encoder = png::Encoder::new(&mut bytes, width, height);
+    encoder.set_color(png::ColorType::Rgb);
+    encoder.write_header().unwrap().write_image_data(pixels).unwrap();
+    bytes
+}
+
+/// A JPEG whose frame header says this size.
+fn jpeg_of_size(mut jpeg: Vec<u8>, side: u16) -> Vec<u8> {
+    let frame = jpeg.windows(2).position(|two| two == [0xff, 0xc0] || two == [0xff, 0xc2]).unwrap();
+    jpeg[frame + 5..frame + 7].copy_from_slice(&side.to_be_bytes());
+    jpeg[frame + 7..frame + 9].copy_from_slice(&side.to_be_bytes());
+    jpeg
+}
+
+#[test]
+fn image_bombs_are_refused_by_their_headers() {
+    let Some(ground) = Ground::new("bombs") else { return };
+    let service = ground.serve(&[], &[]).ready();
+    let live = ground.image("image_T1.jpg");
+    assert_eq!(service.ask(liveness(&live)).status, 200);
+    let before = peak(&service);
+    let zeros = photograph(12_000, 12_000, &vec![0; 12_000 * 12_000 * 3]);
+    assert!(zeros.len() < 1 << 20, "{} bytes that stand for 432 million", zeros.len());
+    let table = [
+        ("png 60000 x 60000", png(60_000, 60_000)),
+        ("png 2 billion wide", png(0x7fff_ffff, 1)),
+        ("png of zeros", zeros),
+        ("jpeg 65500 x 65500", jpeg_of_size(live.clone(), 65_500)),
+    ];
+    let wrong: Vec<_> = table
+        .into_iter()
+        .filter_map(|(row, bytes)| {
+            let answer = service.ask(liveness(&bytes));
+            (answer.problem() != (400, "INVALID_IMAGE".into())).then(|| format!("{row}: {answer:?}"))
+        })
+        .collect();
+    assert!(wrong.is_empty(), "{wrong:#?}");
+    let grown = peak(&service) - before;
+    assert!(grown < 64 << 10, "{grown} KiB more");
+    assert_eq!(service.ask(liveness(&live)).status, 200);
+}
+
+#[test]
+fn slow_headers_end_their_own_connection() {
+    let Some(ground) = Ground::new("slow headers") else { return };
+    let service = ground.serve(&[], &[("REQUEST_TIMEOUT_SECONDS", "0.5")]);
+    for beginning in ["", "G", "GET /api/v1/health/live HTTP/1.1\r\nhost: local"] {
+        let mut slow = Raw::to(&service);
+        slow.send(beginning.as_bytes());
+        assert_eq!(slow.read(), "", "{beginning:?}");
+    }
+    let mut idle = Raw::to(&service);
+    idle.send(b"GET /api/v1/health/live HTTP/1.1\r\nhost: localhost\r\n\r\n");
+    assert!(idle.read().starts_with("HTTP/1.1 200"), "an idle connection is ended after its answer");
+}
+
+#[test]
+fn slow_bodies_hold_no_place_and_are_ended() {
+    let Some(ground) = Ground::new("slow bodies") else { return };
+    let service = ground.serve(&[], &[("REQUEST_TIMEOUT_SECONDS", "2")]).ready();
+    let mut slow: Vec<_> = (0..40).map(|_| Raw::posting(&service, "/api/v1/liveness", Some(100_000))).collect();
+    for raw in &mut slow {
+        assert!(raw.send(b"--b\r\nContent-Disposition: form-data; name=\"file\"; filename=\"x\"\r\n\r\nxxxx"));
+    }
+    let answer = service.ask(liveness(&png(1, 1)));
+    assert_eq!(answer.problem(), (400, "INVALID_IMAGE".into()));
+    for raw in &mut slow {
+        let told = raw.read();
+        assert!(told.starts_with("HTTP/1.1 408") && told.contains("REQUEST_TIMEOUT"), "{told}");
+    }
+}
+
+#[test]
+fn chunked_floods_end_at_the_limit_and_their_answer_is_read() {
+    let Some(ground) = Ground::new("floods") else { return };
+    let service = ground.serve(&[], &[("MAX_FILE_SIZE", "100000")]).ready();
+    let head = b"--b\r\nContent-Disposition: form-data; name=\"file\"; filename=\"x\"\r\n\r\n";
+    let chunk = [b'x'; 50_000];
+    let mut over = Raw::posting(&service, "/api/v1/liveness", None);
+    assert!(over.chunk(head));
+    for _ in 0..6 {
+        over.chunk(&chunk);
+    }
+    over.send(b"0\r\n\r\n");
+    let told = over.read();
+    assert!(told.starts_with("HTTP/1.1 413") && told.contains("FILE_TOO_LARGE"), "{told}");
+    let mut endless = Raw::posting(&service, "/api/v1/liveness", None);
+    assert!(endless.chunk(head));
+    let taken = (0..100_000).take_while(|_| endless.chunk(&chunk)).count();
+    assert!(taken < 100_000, "a flood of 5 GB was taken");
+    assert_eq!(service.get("/api/v1/health").status, 200);
+}
+
+#[test]
+fn a_body_that_says_it_is_too_long_is_refused_before_it_is_sent() {
+    let Some(ground) = Ground::new("length") else { return };
+    let service = ground.serve(&[], &[]);
+    let mut long = Raw::posting(&service, "/api/v1/liveness", Some(1 << 40));
+    let told = long.read();
+    assert!(told.starts_with("HTTP/1.1 413") && told.contains("FILE_TOO_LARGE"), "{told}");
+}
+
+#[test]
+fn wrong_types_giant_forms_paths_and_urls_are_no_photographs() {
+    let Some(ground) = Ground::new("wrong types") else { return };
+    let service = ground.serve(&[], &[]).ready();
+    let post = || Request::post("/api/v1/liveness");
+    let fields = (0..10_000).fold(post(), |form, number| form.text(&format!("field{number}"), "x"));
+    let file = |text: &str| post().file("file", text.as_bytes());
+    let table = [
+        ("plain", post().body("text/plain", "x"), 415),
+        ("json", post().body("application/json", "{}"), 415),
+        ("urlencoded", post().body("application/x-www-form-urlencoded", "file=x"), 415),
+        ("giant form", fields, 400),
+        (
+            "giant text",
+            Request::post("/api/v1/faces/detect-all").file("file", &png(9, 9)).text("max_faces", &"9".repeat(99_999)),
+            400,
+        ),
+        ("a path", post().text("file", "/etc/passwd"), 415),
+        ("a relative path", post().text("file", "../../shared/images/image_T1.jpg"), 415),
+        ("a file URL", post().text("file", "file:///etc/passwd"), 415),
+        ("a URL", post().text("file", "http://169.254.169.254/latest/meta-data"), 415),
+        ("svg", file("<svg xmlns=\"http://www.w3.org/2000/svg\"><image href=\"/etc/passwd\"/></svg>"), 415),
+        ("pdf", file("%PDF-1.7"), 415),
+        ("empty", file(""), 400),
+    ];
+    let wrong: Vec<_> = table
+        .into_iter()
+        .filter_map(|(row, request, status)| {
+            let answer = service.ask(request);
+            let quiet = !answer.text().contains("root:");
+            (answer.status != status || !quiet).then(|| format!("{row}: {answer:?}"))
+        })
+        .collect();
+    assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
+#[test]
+fn beyond_the_queue_is_overloaded_and_read_and_health_never_waits() {
+    let Some(ground) = Ground::new("overload") else { return };
+    let service = ground.serve(&[], &[]).ready();
+    // Large, so that each takes long, and so that it is still being sent when it is refused.
+    let large = photograph(1100, 1100, &vec![90; 1100 * 1100 * 3]);
+    let form = || Request::post("/api/v1/faces/detect-all").text("session_id", &"x".repeat(4_000)).file("file", &large);
+    let answers: Vec<Answer> = thread::scope(|scope| {
+        let asked: Vec<_> = (0..60).map(|_| scope.spawn(|| service.ask(form()))).collect();
+        for _ in 0..20 {
+            assert_eq!(service.get("/api/v1/health/live").status, 200);
+        }
+        asked.into_iter().map(|asked| asked.join().unwrap()).collect()
+    });
+    let refused = answers.iter().filter(|answer| answer.status == 503).count();
+    let odd = answers.iter().find(|answer| {
+        let right = answer.status == 200 || answer.problem() == (503, "OVERLOADED".into());
+        !right || (answer.status == 503 && answer.header("retry-after").is_none())
+    });
+    assert!(odd.is_none(), "{odd:?}");
+    assert!(refused > 0 && refused < 60, "{refused} of 60 were refused");
+}
+
+#[test]
+fn a_photograph_cropped_to_its_face_is_never_called_a_spoof() {
+    let Some(ground) = Ground::new("crops") else { return };
+    let service = ground.serve(&[], &[]).ready();
+    let mut wrong = Vec::new();
+    let mut cropped = 0;
+    for entry in std::fs::read_dir(ground.shared.join("images")).unwrap() {
+        let name = entry.unwrap().file_name().into_string().unwrap();
+        let bytes = ground.image(&name);
+        let found = service.ask(Request::post("/api/v1/faces/detect-all").file("file", &bytes)).json();
+        let jpeg = likeness::image::decode(&bytes, &likeness::image::Limits::default()).unwrap();
+        for face in found["faces"].as_array().unwrap() {
+            let side = |key: &str| usize::try_from(face["bounding_box"][key].as_i64().unwrap().max(0)).unwrap();
+            let (x, y) = (side("x").min(jpeg.width() - 1), side("y").min(jpeg.height() - 1));
+            let (width, height) = (side("width").min(jpeg.width() - x), side("height").min(jpeg.height() - y));
+            let pixels: Vec<u8> = (y..y + height)
+                .flat_map(|row| &jpeg.data()[(row * jpeg.width() + x) * 3..][..width * 3])
+                .copied()
+                .collect();
+            let rgb: Vec<u8> = pixels.chunks_exact(3).flat_map(|bgr| [bgr[2], bgr[1], bgr[0]]).collect();
+            let crop = photograph(width as u32, height as u32, &rgb);
+            let answer = service.ask(liveness(&crop));
+            cropped += 1;
+            if answer.text().contains("\"spoof\"") {
+                wrong.push(format!("{name} {}: {answer:?}", face["bounding_box"]));
+            }
+        }
+    }
+    assert!(cropped >= 10, "only {cropped} faces were cropped");
+    assert!(wrong.is_empty(), "{wrong:#?}");
+}

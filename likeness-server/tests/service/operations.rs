@@ -1,0 +1,197 @@
+//! What who runs the service relies on: logs without secrets, an orderly end, TLS, metrics apart,
+//! strict headers, pins that must agree.
+
+use std::net::TcpStream;
+use std::process::{Command, Output};
+
+use serde_json::json;
+
+use crate::raw::Raw;
+use crate::support::{Ground, Request, Service};
+
+/// Ends the service as an orchestrator does.
+fn terminate(service: &Service) {
+    let end = Command::new("kill").arg("-TERM").arg(service.child.id().to_string()).status().unwrap();
+    assert!(end.success());
+}
+
+fn probe(arguments: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_likeness")).arg("probe").args(arguments).output().unwrap()
+}
+
+#[test]
+fn logs_have_nothing_of_what_was_sent() {
+    let Some(ground) = Ground::new("logs") else { return };
+    let secret = "MARKsecretMARKsecretMARK";
+    let service = ground.serve(&[], &[("API_KEY_SECRET", secret), ("TRUSTED_PROXIES", "127.0.0.1")]);
+    let live = ground.image("image_T1.jpg");
+    let form = |path: &str| {
+        let request = Request::post(path).text("user_id", "MARKuser").text("tenant_id", "MARKtenant");
+        request.text("session_id", "MARKsession").file("file", &live).file("file1", b"MARKimage").file("files", b"MARK")
+    };
+    let mut requests = Vec::new();
+    for path in ["verify", "enroll", "enroll/multi", "liveness", "search", "compare", "faces/detect-all", "inspect"] {
+        requests.extend([form(&format!("/api/v1/{path}")), form(&format!("/api/v1/{path}?threshold=MARKquery"))]);
+    }
+    for path in ["/deepface/verify", "/deepface/represent"] {
+        requests.push(
+            Request::post(path).json(&json!({"img": "MARKimg", "img1": "/MARK/path", "model_name": "MARKmodel"})),
+        );
+    }
+    requests.push(Request::new("DELETE", "/api/v1/enroll/MARKperson?tenant_id=MARKtenant"));
+    for path in ["/metrics", "/MARKpath", "/docs/MARK", "/api/v1/health?MARKquery", "/openapi.json"] {
+        requests.push(Request::new("GET", path));
+    }
+    let sent = requests.len();
+    for (number, request) in requests.into_iter().enumerate() {
+        let key = if number % 3 == 2 { "lk_MARKid_MARKguess" } else { secret };
+        let request = request.header("x-api-key", key).header("x-forwarded-for", "203.0.113.77");
+        service.ask(request.header("idempotency-key", "MARKidempotency").header("user-agent", "MARKagent"));
+    }
+    let log = service.log();
+    assert!(log.matches("\"answered\"").count() >= sent, "{sent} requests: {log}");
+    let found: Vec<_> = log.lines().filter(|line| line.contains("MARK") || line.contains("203.0.113")).collect();
+    assert!(found.is_empty(), "{found:#?}");
+    assert!(log.lines().all(|line| line.starts_with('{')), "a line that is no JSON: {log}");
+    let metrics = service.ask(Request::new("GET", "/metrics").header("x-api-key", secret)).text();
+    assert!(metrics.contains("likeness_requests_total") && !metrics.contains("MARK"), "{metrics}");
+}
+
+#[test]
+fn at_the_end_running_requests_are_answered_and_new_connections_refused() {
+    let Some(ground) = Ground::new("end") else { return };
+    let mut service = ground.serve(&[], &[]).ready();
+    let live = ground.image("image_T1.jpg");
+    let head = "--b\r\nContent-Disposition: form-data; name=\"file\"; filename=\"x\"\r\n\r\n";
+    let body = [head.as_bytes(), &live, b"\r\n--b--\r\n"].concat();
+    let mut running = Raw::posting(&service, "/api/v1/liveness", Some(body.len()));
+    assert!(running.send(&body[..1000]));
+    // The first half has arrived where a later request on another connection was answered.
+    assert_eq!(service.get("/api/v1/health/live").status, 200);
+    terminate(&service);
+    let address = service.url.rsplit('/').next().unwrap().to_owned();
+    while TcpStream::connect(&address).is_ok() {
+        std::thread::sleep(std::time::Duration::from_millis(10));
+    }
+    assert!(running.send(&body[1000..]));
+    let told = running.read();
+    assert!(told.starts_with("HTTP/1.1 200") && told.contains("\"verdict\":\"live\""), "{told}");
+    assert!(service.child.wait().unwrap().success());
+}
+
+#[test]
+fn tls_is_served_with_its_certificate_and_probed() {
+    let Some(ground) = Ground::new("tls") else { return };
+    let file = |name: &str| ground.dir.path().join(name).to_str().unwrap().to_owned();
+    let made = |name: &str| {
+        let made = rcgen::generate_simple_self_signed(["localhost".to_owned(), "127.0.0.1".to_owned()]).unwrap();
+        std::fs::write(file(&format!("{name}.pem")), made.cert.pem()).unwrap();
+        std::fs::write(file(&format!("{name}.key")), made.signing_key.serialize_pem()).unwrap();
+    };
+    made("own");
+    made("other");
+    let (certificate, key, other) = (file("own.pem"), file("own.key"), file("other.key"));
+    let service = ground.serve(&["--tls-cert", &certificate, "--tls-key", &key], &[]);
+    assert!(service.url.starts_with("https://127.0.0.1:"), "{}", service.url);
+    let live = format!("{}/api/v1/health/live", service.url);
+    let plain = live.replace("https", "http");
+    let table: [(&[&str], i32); 4] = [
+        (&[&live], 0),
+        (&[&live, "--ca", &certificate], 0),
+        (&[&live, "--ca", &file("other.pem")], 26),
+        (&[&plain], 26),
+    ];
+    for (arguments, code) in table {
+        let end = probe(arguments);
+        assert_eq!(end.status.code(), Some(code), "{arguments:?}: {end:?}");
+    }
+    let end = ground.program("serve").args(["--port", "0", "--tls-cert", &certificate, "--tls-key", &other]).output();
+    assert_eq!(end.unwrap().status.code(), Some(24), "a key of another certificate");
+}
+
+#[test]
+fn metrics_have_an_address_of_their_own_on_this_machine_without_a_key() {
+    let Some(ground) = Ground::new("metrics") else { return };
+    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let listen = port.to_string();
+    let key = [("API_KEY_SECRET", "a-key-of-the-tests-of-32-letters")];
+    let service = ground.serve(&["--metrics-listen", &listen], &key);
+    assert_eq!(service.get("/metrics").status, 401);
+    let own = format!("http://{listen}");
+    let told = Request::new("GET", "/metrics").to(&own);
+    assert!(told.status == 200 && told.text().contains("likeness_work_capacity"), "{told:?}");
+    assert_eq!(Request::new("GET", "/metrics").header("host", "rebound.example").to(&own).status, 403);
+    assert_eq!(Request::new("GET", "/api/v1/health").to(&own).status, 404);
+    let beyond = ground.program("serve").args(["--port", "0", "--metrics-listen", "0.0.0.0:0"]).output().unwrap();
+    assert_eq!(beyond.status.code(), Some(24));
+}
+
+#[test]
+fn every_answer_keeps_browsers_strict() {
+    let Some(ground) = Ground::new("headers") else { return };
+    let service = ground.serve(&[], &[]);
+    let mut lacking = Vec::new();
+    for (method, path) in [
+        ("GET", "/api/v1/health"),
+        ("GET", "/api/v1/nothing"),
+        ("GET", "/api/v1/liveness"),
+        ("POST", "/api/v1/liveness"),
+        ("GET", "/metrics"),
+        ("GET", "/docs/"),
+        ("GET", "/"),
+    ] {
+        let answer = service.ask(Request::new(method, path));
+        for (name, value) in [("x-content-type-options", "nosniff"), ("referrer-policy", "no-referrer")] {
+            if answer.header(name) != Some(value) {
+                lacking.push(format!("{method} {path}: {name}"));
+            }
+        }
+        if path.starts_with("/api") && answer.header("cache-control") != Some("no-store") {
+            lacking.push(format!("{method} {path}: no-store"));
+        }
+        if !answer.header("content-security-policy").is_some_and(|policy| policy.contains("default-src")) {
+            lacking.push(format!("{method} {path}: a policy"));
+        }
+        if answer.header("access-control-allow-origin").is_some() {
+            lacking.push(format!("{method} {path}: CORS that nobody set"));
+        }
+    }
+    assert!(lacking.is_empty(), "{lacking:#?}");
+}
+
+#[test]
+fn pages_of_the_origins_that_were_set_may_call_and_others_may_not() {
+    let Some(ground) = Ground::new("cors") else { return };
+    let variables = [("CORS_ORIGINS", "https://app.example"), ("API_KEY_SECRET", "a-key-of-the-tests-of-32-letters")];
+    let service = ground.serve(&[], &variables);
+    let preflight = |origin: &str| {
+        let request = Request::new("OPTIONS", "/api/v1/verify").header("origin", origin);
+        let request = request.header("access-control-request-method", "POST");
+        let answer = service.ask(request.header("access-control-request-headers", "x-api-key"));
+        answer.header("access-control-allow-origin").map(str::to_owned)
+    };
+    assert_eq!(preflight("https://app.example").as_deref(), Some("https://app.example"));
+    assert_eq!(preflight("https://evil.example"), None);
+}
+
+#[test]
+fn pins_of_the_environment_must_agree_and_the_stores_root_may_be_elsewhere() {
+    let Some(ground) = Ground::new("pins") else { return };
+    let zeros = "0".repeat(64);
+    for (name, value) in [("DEEPFACE_CENTERFACE_SHA256", zeros.as_str()), ("DEEPFACE_SHA256_REQUIRED", "true")] {
+        let end = ground.program("serve").args(["--port", "0"]).env(name, value).output().unwrap();
+        let told = String::from_utf8_lossy(&end.stderr);
+        assert_eq!(end.status.code(), Some(12), "{name}: {told}");
+        assert!(told.contains("SHA256"), "{told}");
+    }
+    let tree = ground.dir.path().join("elsewhere/.deepface/weights");
+    std::fs::create_dir_all(&tree).unwrap();
+    for entry in std::fs::read_dir(ground.weights()).unwrap() {
+        let entry = entry.unwrap();
+        std::fs::copy(entry.path(), tree.join(entry.file_name())).unwrap();
+    }
+    let mut program = Command::new(env!("CARGO_BIN_EXE_likeness"));
+    program.args(["serve", "--port", "0", "--lock"]).arg(ground.lock());
+    program.env("DEEPFACE_HOME", ground.dir.path().join("elsewhere"));
+    Service::start(program, ground.dir.path().join("log")).ready();
+}
