@@ -8,7 +8,7 @@ use likeness::pipeline::Identity;
 use crate::config;
 use crate::exit::Failure;
 use crate::held::Held;
-use crate::store::{Index, IndexState, Location, Purpose, Store, StoreError};
+use crate::store::{Index, IndexState, Location, Purpose, Store};
 
 /// The store, and the index of the embedder's contract once that is held.
 pub struct Templates {
@@ -24,8 +24,8 @@ impl Templates {
     /// The store's own, by name, before anything was written.
     pub fn open(settings: &config::Store) -> Result<Option<Arc<Self>>, Failure> {
         let config::Store::At { url, key_file } = settings else { return Ok(None) };
-        let location: Location = url.parse().map_err(refused)?;
-        let store = Store::open(&location, key_file, Purpose::Serve).map_err(refused)?;
+        let location: Location = url.parse()?;
+        let store = Store::open(&location, key_file, Purpose::Serve)?;
         Ok(Some(Arc::new(Self { store, index: OnceLock::new() })))
     }
 
@@ -54,9 +54,4 @@ impl Templates {
             }
         });
     }
-}
-
-/// A store's refusal ends the program, by its own code.
-pub fn refused(error: StoreError) -> Failure {
-    error.into()
 }

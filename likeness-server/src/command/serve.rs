@@ -13,7 +13,7 @@ use crate::exit::{Exit, Failure};
 use crate::gate::{Gate, SILENCE};
 use crate::held::{Held, How};
 use crate::listen::Door;
-use crate::templates::{Templates, refused};
+use crate::templates::Templates;
 use crate::weights::Custody;
 use crate::work::Work;
 use crate::{listen, models, print, router};
@@ -50,7 +50,7 @@ pub fn run(args: &Serve) -> Result<Exit, Failure> {
 /// Without a key the service is for this machine alone.
 fn only_here_without_keys(settings: &Settings, gate: &Gate) -> Result<(), Failure> {
     let listen = settings.listen.ip();
-    if gate.keys.any().map_err(refused)? || listen.to_canonical().is_loopback() {
+    if gate.keys.any()? || listen.to_canonical().is_loopback() {
         return Ok(());
     }
     let what = format!("--host {listen}: expected 127.0.0.1 or ::1, since no API key was made");

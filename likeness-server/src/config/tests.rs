@@ -112,7 +112,10 @@ fn the_names_that_are_honoured_are_those_that_are_read_and_those_that_are_explai
     let pins = lock.weights.iter().filter_map(|weight| weight.pin_env.as_ref());
     let by_lock = pins.chain(&lock.store.env).chain(&lock.pins.required_when);
     read.extend(by_lock.map(|name| name.as_str().to_owned()));
-    let named = |line: &str| Some(line.trim_start_matches('#').split_once('=')?.0.to_owned());
+    let named = |line: &str| {
+        let (name, _) = line.strip_prefix('#').unwrap_or(line).split_once('=')?;
+        name.bytes().all(|byte| byte == b'_' || byte.is_ascii_alphanumeric()).then(|| name.to_owned())
+    };
     let explained: BTreeSet<_> = text(".env.example").lines().filter_map(named).collect();
     let honoured: BTreeSet<_> = HONOURED.into_iter().map(str::to_owned).collect();
     assert_eq!(honoured, read, "names that are honoured, and that are read");

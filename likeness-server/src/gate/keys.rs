@@ -119,4 +119,26 @@ mod tests {
         assert!(!none.any().unwrap() && !none.needed().await.unwrap());
         assert!(none.find("0123456789abcdef").await.unwrap().is_none());
     }
+
+    #[tokio::test]
+    async fn a_key_of_the_store_is_good_until_it_is_revoked_or_expired() {
+        let (data, aside) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let location = format!("sqlite:{}", data.path().join("t.db").display()).parse().unwrap();
+        let store = Arc::new(Store::init(&location, &aside.path().join("key")).unwrap());
+        let made = |expires_at| {
+            let grant = Grant { tenant: None, scopes: Scopes::all(), expires_at, per_minute: None };
+            store.create_key(&grant, now()).unwrap()
+        };
+        let keys = Arc::new(Keys::new(Some(store.clone()), None));
+        assert!(!keys.any().unwrap());
+        let ((revoked, text), (_, lasting), (_, expired)) =
+            (made(None), made(Some(now() + 600)), made(Some(now() - 1)));
+        assert!(keys.any().unwrap() && keys.needed().await.unwrap());
+        store.revoke_key(&revoked.id, now()).unwrap();
+        for (text, good) in [(text, false), (lasting, true), (expired, false)] {
+            for time in ["asked", "remembered"] {
+                assert_eq!(keys.find(&text).await.unwrap().is_some(), good, "{time}");
+            }
+        }
+    }
 }

@@ -5,7 +5,7 @@ use crate::support::{Ground, Request, Service};
 const KEY: &str = "a-key-of-the-tests-of-32-letters";
 
 /// The routes that need a key, by method and path.
-const BEHIND_A_KEY: [(&str, &str); 9] = [
+pub const BEHIND_A_KEY: [(&str, &str); 12] = [
     ("POST", "/api/v1/verify"),
     ("POST", "/api/v1/enroll"),
     ("POST", "/api/v1/enroll/multi"),
@@ -14,11 +14,18 @@ const BEHIND_A_KEY: [(&str, &str); 9] = [
     ("POST", "/api/v1/search"),
     ("POST", "/api/v1/compare"),
     ("POST", "/api/v1/faces/detect-all"),
+    ("POST", "/api/v1/inspect"),
+    ("POST", "/deepface/verify"),
+    ("POST", "/deepface/represent"),
     ("GET", "/metrics"),
 ];
 
+/// The described routes that need none.
+const OPEN: [&str; 5] =
+    ["/api/v1/health", "/api/v1/health/live", "/api/v1/health/ready", "/api/v1/health/detailed", "/deepface/"];
+
 /// A request of this method to this path, with an empty form where there may be one.
-fn to(method: &'static str, path: &str) -> Request {
+pub fn to(method: &'static str, path: &str) -> Request {
     let request = Request::new(method, path);
     if method == "POST" { request.text("nothing", "x") } else { request }
 }
@@ -58,9 +65,14 @@ fn every_route_but_health_asks_for_a_key_and_says_how() {
         }
     }
     assert!(wrong.is_empty(), "{wrong:#?}");
-    for path in ["/api/v1/health", "/api/v1/health/live", "/api/v1/health/ready", "/api/v1/health/detailed"] {
+    for path in OPEN {
         assert_ne!(service.get(path).status, 401, "{path}");
     }
+    let described = service.get("/openapi.json").json();
+    let described = described["paths"].as_object().unwrap().keys().map(|path| path.replace("{user_id}", "somebody"));
+    let known = |path: &String| OPEN.contains(&path.as_str()) || BEHIND_A_KEY.iter().any(|(_, behind)| behind == path);
+    let forgotten: Vec<_> = described.filter(|path| !known(path)).collect();
+    assert!(forgotten.is_empty(), "described, and in neither table: {forgotten:?}");
 }
 
 #[test]

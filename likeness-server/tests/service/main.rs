@@ -14,3 +14,4 @@ mod operations;
 mod raw;
 mod stateless;
 mod support;
+mod tenants;
