@@ -22,18 +22,24 @@ const PAIRS = {
   reject: ['bad', 'Not accepted', ''],
 };
 
+/** Why liveness was not judged: which files are not held. */
+function unjudged(missing) {
+  const files = missing.filter(({ role }) => role.startsWith('liveness')).map(({ file }) => file);
+  return `Liveness was not judged: ${files.join(' and ')} ${files.length === 1 ? 'is' : 'are'} not held`;
+}
+
 /** The verdict's words for one photograph: kind, title, reasons. */
-function single(seen) {
+function single(seen, missing) {
   if (seen.unfit) return ['none', 'No verdict', [seen.unfit.message]];
-  if (!seen.liveness) return ['none', 'No verdict', ['Liveness was not judged: its networks are not all held.']];
+  if (!seen.liveness) return ['none', 'No verdict', [unjudged(missing)]];
   const [kind, title, reason] = LIVENESS[seen.liveness.verdict];
   return [kind, title, [reason || DOUBTS[seen.liveness.doubt] || seen.liveness.message]];
 }
 
-function pair(comparison) {
+function pair(comparison, missing) {
   if (!comparison.verdict) {
     const near = comparison.matched ? 'The faces are alike' : 'The faces are not alike';
-    return ['none', near, ['No verdict: liveness was not judged, its networks are not all held.']];
+    return ['none', near, [`No verdict. ${unjudged(missing)}`]];
   }
   const [kind, title, reason] = PAIRS[comparison.verdict];
   const reasons = comparison.reasons.map(({ code, message }) => (DOUBTS[code] ? `${sentence(message.split(':')[0])} ${DOUBTS[code]}` : sentence(message)));
@@ -44,7 +50,7 @@ export const sentence = (text) => `${text.charAt(0).toUpperCase()}${text.slice(1
 
 /** The overall verdict of an answer. */
 export function verdict(answer) {
-  return answer.comparison ? pair(answer.comparison) : single(answer.photographs[0]);
+  return answer.comparison ? pair(answer.comparison, answer.missing) : single(answer.photographs[0], answer.missing);
 }
 
 /** A verdict as an element. */
@@ -129,15 +135,15 @@ function timings({ timing_ms: stages }) {
     el('tbody', {}, all.map(row)), el('tfoot', {}, el('tr', {}, el('th', { scope: 'row' }, 'Together'), el('td'), el('td', { class: 'number' }, milliseconds(total))))));
 }
 
-function photograph(seen, index, several) {
+function photograph(seen, index, several, missing) {
   const title = several && el('h3', { class: 'which' }, index === 0 ? 'First photograph' : 'Second photograph');
-  const own = several && banner(single(seen));
+  const own = several && banner(single(seen, missing));
   return el('div', { class: 'photograph' }, title, own, liveness(seen), embedder(seen), timings(seen));
 }
 
 /** The whole answer. */
 export function report(answer) {
   const several = answer.photographs.length > 1;
-  const parts = answer.photographs.map((seen, index) => photograph(seen, index, several));
+  const parts = answer.photographs.map((seen, index) => photograph(seen, index, several, answer.missing));
   return [banner(verdict(answer)), answer.comparison && distance(answer.comparison, answer.model.untrained), ...parts].filter(Boolean);
 }

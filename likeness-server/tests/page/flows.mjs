@@ -176,7 +176,14 @@ test('without a spoof network: one card, no verdict, detection goes on; the file
   assert.ok(!(await page.locator('#people').isVisible()), 'no form that can do nothing');
   assert.equal(await page.locator('.card').count(), 1);
   assert.match(await card.innerText(), /Liveness can’t be judged[^]*Unavailable: [^.]*liveness[^]*ballast fetch && ballast heal --baked mirror[^]*This page will notice\./);
-  assert.match(await sample(page), /No verdict/);
+  assert.match(await sample(page), /No verdict\s+Liveness was not judged: 2\.7_80x80_MiniFASNetV2\.pth is not held\./);
+  await slot(page, 'file2').locator('input[type=file]').setInputFiles(SAMPLE);
+  await page.getByText('The faces are alike', { exact: true }).waitFor();
+  assert.match(await verdict(page), /No verdict\. Liveness was not judged/);
+  const again = page.waitForResponse((response) => response.url().endsWith('/inspect'));
+  await slot(page, 'file2').getByRole('button', { name: 'Remove' }).click();
+  await again;
+  assert.match(await verdict(page), /No verdict/);
   assert.equal(await slot(page, 'file').locator('svg .face').count(), 1);
   assert.doesNotMatch(await page.locator('main').innerText(), /spoof/i);
   await sound('missing');
