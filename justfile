@@ -63,6 +63,10 @@ bench-jobs *options:
 bench-index sizes="100000,1000000":
     LIKENESS_INDEX_SIZES={{sizes}} cargo test -q --release --locked -p likeness-server --bin likeness store::bench::figures -- --ignored --nocapture
 
+# the service under load, beside DeepFace's own figures (two cores, a quiet machine, the test data)
+load *options:
+    tools/load {{options}}
+
 # damaged weight files: who refuses them, and the smallest change that the self-test sees
 corruption:
     cargo test --locked -p likeness --test corruption -- --nocapture --test-threads=1

@@ -99,7 +99,7 @@ pub struct Search {
     file: Vec<u8>,
     /// At most so many are named; 5 unless told, 50 at most.
     #[schema(minimum = 1)]
-    max_results: Option<u32>,
+    max_results: Option<i64>,
     /// Who is nearer than this is named; at most 0.8.
     #[schema(minimum = 0, maximum = 2)]
     threshold: Option<f64>,

@@ -110,9 +110,9 @@ fn answer(found: Found, threshold: f64, message: String, model: ModelTold) -> Se
 }
 
 fn most(form: &Form) -> Result<usize, Problem> {
-    match form.value::<usize>("max_results")? {
-        Some(0) => Err(Problem::input("`max_results`: expected 1 or more, found 0")),
-        most => Ok(most.unwrap_or(5).min(MOST)),
+    match form.value::<i64>("max_results")?.unwrap_or(5) {
+        found if found < 1 => Err(Problem::input(format!("`max_results`: expected 1 or more, found {found}"))),
+        most => Ok(usize::try_from(most).map_or(MOST, |most| most.min(MOST))),
     }
 }
 

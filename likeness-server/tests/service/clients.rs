@@ -1,4 +1,4 @@
-//! Clients that people have: curl and Python's `requests`, against a running service.
+//! Clients that people have: curl, Python's `requests`, Schemathesis; against a running service.
 
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
@@ -51,4 +51,15 @@ fn a_deepface_user_with_requests_changes_only_the_host() {
         let told = succeeded(&client.output().unwrap());
         assert_eq!(told.lines().count(), 7, "{told}");
     }
+}
+
+#[test]
+fn schemathesis_finds_no_answer_beside_the_description() {
+    let name = "schemathesis_finds_no_answer_beside_the_description";
+    let (Some(ground), Some(tool)) = (Ground::new(name), tool(name, "schemathesis")) else { return };
+    let service = ground.serve_with_store(&[], &[]).ready();
+    let mut run = Command::new(Path::new(ROOT).join("tools/schemathesis/run"));
+    run.arg(tool).arg(&service.url).env("LIKENESS_TESTDATA", &ground.shared).current_dir(ground.dir.path());
+    let told = succeeded(&run.output().unwrap());
+    assert!(told.contains("No issues found"), "{told}");
 }
