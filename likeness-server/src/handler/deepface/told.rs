@@ -3,6 +3,19 @@
 #![expect(dead_code, reason = "only described")]
 
 use utoipa::ToSchema;
+use utoipa::openapi::{ObjectBuilder, OneOfBuilder, Schema, Type};
+
+/// A boolean as clients write it in JSON.
+fn truth() -> Schema {
+    let words = "^([Tt][Rr][Uu][Ee]|[Ff][Aa][Ll][Ss][Ee]|[Yy][Ee][Ss]|[Nn][Oo]|[Oo][Nn]|[Oo][Ff][Ff]|1|0)?$";
+    let number = ObjectBuilder::new().schema_type(Type::Integer).minimum(Some(0)).maximum(Some(1));
+    let any = OneOfBuilder::new()
+        .item(ObjectBuilder::new().schema_type(Type::Boolean))
+        .item(ObjectBuilder::new().schema_type(Type::String).pattern(Some(words)))
+        .item(number)
+        .item(ObjectBuilder::new().schema_type(Type::Null));
+    Schema::OneOf(any.build())
+}
 
 macro_rules! request {
     ($(#[$doc:meta])* $name:ident, truth $truth:tt { $($(#[$field_doc:meta])* $field:ident: $kind:ty,)* }) => {
@@ -31,7 +44,7 @@ macro_rules! request {
 
 request! {
     /// Two photographs in base64, with or without the head of a data URI.
-    VerifyJson, truth (value_type = Option<bool>) {
+    VerifyJson, truth (schema_with = truth) {
         /// Base64 of a JPEG, PNG or WebP. No path, no URL.
         #[schema(format = Byte)]
         img1: String,
@@ -61,7 +74,7 @@ request! {
 
 request! {
     /// A photograph in base64.
-    RepresentJson, truth (value_type = Option<bool>) {
+    RepresentJson, truth (schema_with = truth) {
         /// Base64 of a JPEG, PNG or WebP. No path, no URL.
         #[schema(format = Byte)]
         img: String,
