@@ -31,7 +31,7 @@ LABEL org.opencontainers.image.title="likeness" \
 # Root's directories first: what COPY has to make, it gives to the owner of the file.
 COPY root /
 COPY --chown=100:101 app/cache /tmp/.deepface
-COPY --chown=100:101 app/data /var/lib/likeness
+COPY --chown=100:101 app/lib /var/lib/
 COPY --from=model-fetcher --chown=100:101 /opt/baked-models/.deepface/weights/facenet512_weights.h5 /opt/baked-models/.deepface/weights/
 COPY --from=model-fetcher --chown=100:101 /opt/baked-models/.deepface/weights/centerface.onnx /opt/baked-models/.deepface/weights/
 COPY --from=model-fetcher --chown=100:101 /opt/baked-models/.deepface/weights/2.7_80x80_MiniFASNetV2.pth /opt/baked-models/.deepface/weights/

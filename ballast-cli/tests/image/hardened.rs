@@ -38,7 +38,9 @@ fn every_mode_and_owner_inside_the_hardened_container_is_as_written() {
         ("/usr/local/bin", "755 0:0"),
         ("/usr/local/bin/ballast", "755 0:0"),
         ("/usr/local/bin/likeness", "755 0:0"),
-        ("/var/lib/likeness", "755 100:101"),
+        ("/var/lib", "755 0:0"),
+        ("/var/lib/likeness", "700 100:101"),
+        ("/var/lib/likeness-key", "700 100:101"),
         ("/var/log", "755 100:101"),
     ]
     .map(|(path, mode)| (path.to_owned(), mode))

@@ -6,6 +6,7 @@
 mod build;
 mod files;
 mod hardened;
+mod names;
 mod pins;
 mod plan;
 #[path = "../support/server.rs"]

@@ -1,7 +1,7 @@
 //! `compose.prod.yaml` brought up by docker-compose, and what runs then, seen from outside of it.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Command, Output};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -17,6 +17,18 @@ const SUMS: [&str; 4] = [
     "DEEPFACE_MINIFASNET_V2_SHA256",
     "DEEPFACE_MINIFASNET_V1SE_SHA256",
 ];
+/// The other variables that the file asks for.
+const OTHERS: [&str; 7] = [
+    "DEEPFACE_SHA256_REQUIRED",
+    "API_KEY_SECRET",
+    "DATABASE_URL",
+    "LIKENESS_KEY_FILE",
+    "IMAGE",
+    "CPU_LIMIT",
+    "MEMORY_LIMIT",
+];
+/// A store of templates, as docs/image.md has it.
+const STORE: &str = "DATABASE_URL=sqlite:/var/lib/likeness/templates.db\nLIKENESS_KEY_FILE=/var/lib/likeness-key/key\n";
 /// What this machine has not: a network of containers, and four processors.
 const HERE: &str = "    network_mode: none\n    restart: \"no\"\n";
 
@@ -25,8 +37,8 @@ pub fn sums(pins: &[String]) -> Vec<(&'static str, String)> {
     SUMS.into_iter().zip(pins.iter().cloned()).collect()
 }
 
-/// A field of a form, and the file that is sent in it.
-pub type Part<'a> = (&'a str, &'a Path);
+/// A field of a form, and its value; `@FILE` sends a file.
+pub type Part<'a> = (&'a str, &'a str);
 
 /// One project of docker-compose.
 pub struct Project<'a> {
@@ -62,10 +74,18 @@ impl<'a> Project<'a> {
         fs::write(&self.env, format!("IMAGE={image}\nCPU_LIMIT=1\nAPI_KEY_SECRET={KEY}\n{sums}")).unwrap();
     }
 
+    /// Makes a store of templates.
+    pub fn make_store(&self) {
+        let known = fs::read_to_string(&self.env).unwrap();
+        fs::write(&self.env, known + STORE).unwrap();
+        let made = self.compose(&["run", "--rm", "biometric-api", "likeness", "store", "init"]);
+        assert!(made.status.success(), "{}{}", stdout(&made), stderr(&made));
+    }
+
     /// Drops the mount, as the file itself says that one may.
     pub fn without_volume(mut self) -> Self {
         let text = fs::read_to_string(&self.file).unwrap();
-        let without = text.replace("    volumes:\n      - biometric_models:/tmp/.deepface\n", "");
+        let without = text.replace("      - biometric_models:/tmp/.deepface\n", "");
         assert_ne!(text, without);
         self.file = self.ship.docker.path(&format!("{}.file.yml", self.name));
         fs::write(&self.file, without).unwrap();
@@ -74,9 +94,7 @@ impl<'a> Project<'a> {
 
     pub fn compose(&self, args: &[&str]) -> Output {
         let mut command = self.ship.docker.command("docker-compose");
-        for name in
-            SUMS.iter().chain(&["DEEPFACE_SHA256_REQUIRED", "API_KEY_SECRET", "IMAGE", "CPU_LIMIT", "MEMORY_LIMIT"])
-        {
+        for name in SUMS.iter().chain(&OTHERS) {
             command.env_remove(name);
         }
         command.args(["--project-name", &self.name, "--project-directory"]).arg(self.ship.docker.path(""));
@@ -168,8 +186,8 @@ impl<'a> Project<'a> {
             "-H",
             &format!("X-API-Key: {KEY}"),
         ]);
-        for (name, file) in form {
-            curl.arg("-F").arg(format!("{name}=@{}", file.display()));
+        for (name, value) in form {
+            curl.arg("-F").arg(format!("{name}={value}"));
         }
         let answer = stdout(&curl.arg(format!("http://127.0.0.1:8001{route}")).output().unwrap());
         let (body, status) = answer.rsplit_once('\n').unwrap_or(("", &answer));
