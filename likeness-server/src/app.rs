@@ -1,6 +1,7 @@
 //! What every request shares.
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::time::Instant;
 
 use likeness::engine::KernelSet;
@@ -35,6 +36,8 @@ pub struct Shared {
     pub kernels: KernelSet,
     /// Where metrics are read.
     pub metrics: PrometheusHandle,
+    /// Whether it was told to end: not ready any more.
+    pub ending: AtomicBool,
     /// When it began.
     pub started: Instant,
 }

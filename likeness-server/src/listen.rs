@@ -28,6 +28,8 @@ use crate::exit::{Exit, Failure};
 
 /// Running requests are waited for, at the end, so long.
 const GRACE: Duration = Duration::from_secs(20);
+/// Readiness is refused for so long before connections are.
+const NOTICE: Duration = Duration::from_secs(1);
 /// Connections at once, where the process may have as many descriptors.
 const CONNECTIONS: usize = 1024;
 /// Descriptors that are left for files and the database.
@@ -48,27 +50,24 @@ fn most() -> usize {
     descriptors.unwrap_or(usize::MAX).saturating_sub(SPARE).clamp(1, CONNECTIONS)
 }
 
-/// Serves until SIGTERM or SIGINT. Connections beyond the most wait to be taken.
+/// Serves until SIGTERM or SIGINT, then `ending` is called. Connections beyond the most wait to be
+/// taken; for [`NOTICE`] more are taken after the signal, so that whoever balances hears of it first.
 ///
 /// # Errors
 /// The signals can't be caught.
-pub async fn serve(listener: TcpListener, router: Router, door: Door) -> std::io::Result<()> {
+pub async fn serve(listener: TcpListener, router: Router, door: Door, ending: impl Fn()) -> std::io::Result<()> {
     let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
     let graceful = GracefulShutdown::new();
-    let places = Arc::new(Semaphore::new(most()));
-    let next = async || (places.clone().acquire_owned().await, listener.accept().await);
-    loop {
+    {
+        let mut taking = std::pin::pin!(take(&listener, &router, &door, &graceful));
         tokio::select! {
-            accepted = next() => match accepted {
-                (Ok(place), Ok((stream, peer))) => {
-                    tokio::spawn(connection(stream, peer, router.clone(), door.clone(), graceful.watcher(), place));
-                }
-                // Out of descriptors: those that are open go on.
-                _ => sleep(Duration::from_millis(50)).await,
-            },
-            _ = terminate.recv() => break,
-            _ = interrupt.recv() => break,
+            () = &mut taking => {}
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
         }
+        ending();
+        tracing::info!("not ready any more; the last connections are taken");
+        let _ = timeout(NOTICE, taking).await;
     }
     drop(listener);
     tracing::info!("no new connections; running requests end");
@@ -77,6 +76,20 @@ pub async fn serve(listener: TcpListener, router: Router, door: Door) -> std::io
         () = sleep(GRACE) => tracing::warn!("some requests were cut off"),
     }
     Ok(())
+}
+
+/// Takes connections, for ever.
+async fn take(listener: &TcpListener, router: &Router, door: &Door, graceful: &GracefulShutdown) {
+    let places = Arc::new(Semaphore::new(most()));
+    loop {
+        match (places.clone().acquire_owned().await, listener.accept().await) {
+            (Ok(place), Ok((stream, peer))) => {
+                tokio::spawn(connection(stream, peer, router.clone(), door.clone(), graceful.watcher(), place));
+            }
+            // Out of descriptors: those that are open go on.
+            _ => sleep(Duration::from_millis(50)).await,
+        }
+    }
 }
 
 async fn connection(

@@ -4,7 +4,7 @@
 //! period. A failure is `error:`, then `hint:`. Digests stand whole, on lines of their own.
 #![expect(clippy::print_stderr, reason = "this is the one place that prints")]
 
-use std::io::Write;
+use std::io::{IsTerminal, Write};
 
 use serde::Serialize;
 
@@ -31,14 +31,18 @@ pub fn listening(url: &str) {
     let _ = writeln!(std::io::stdout(), "listening on {url}");
 }
 
-/// Logs go to stderr, one line an event, as JSON. A panic is one with its place and without its words,
+/// Logs go to stderr, one line an event: JSON, or words where a person looks on. A panic is one with its place and without its words,
 /// which might have a photograph's bytes.
 pub fn logging() {
     std::panic::set_hook(Box::new(|panic| {
         let place = panic.location().map(ToString::to_string);
         tracing::error!(place, "a panic");
     }));
-    tracing_subscriber::fmt().json().flatten_event(true).with_target(false).with_writer(std::io::stderr).init();
+    let log = tracing_subscriber::fmt().with_target(false).with_writer(std::io::stderr);
+    match std::io::stderr().is_terminal() {
+        true => log.compact().init(),
+        false => log.json().flatten_event(true).init(),
+    }
 }
 
 /// A secret, told this once: alone on a line of stdout.

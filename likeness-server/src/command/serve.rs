@@ -1,6 +1,7 @@
 //! `likeness serve`: the HTTP service.
 
 use std::net::SocketAddr;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
 use metrics_exporter_prometheus::PrometheusBuilder;
@@ -40,11 +41,24 @@ pub fn run(args: &Serve) -> Result<Exit, Failure> {
     only_here_without_keys(&settings, &gate)?;
     let metrics = PrometheusBuilder::new().install_recorder();
     let metrics = metrics.map_err(|why| Failure::new(Exit::BadSetting, format!("metrics: {why}")))?;
-    let app = App::new(Shared { settings, held, templates, gate, work, kernels, metrics, started: Instant::now() });
+    let app = App::new(Shared {
+        settings,
+        held,
+        templates,
+        gate,
+        work,
+        kernels,
+        metrics,
+        started: Instant::now(),
+        ending: AtomicBool::new(false),
+    });
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().worker_threads(2).build();
     let runtime = runtime.map_err(|why| Failure::new(Exit::CantListen, format!("threads: {why}")))?;
-    runtime.block_on(serve(app))?;
-    Ok(Exit::Success)
+    let ended = runtime.block_on(serve(app.clone()));
+    // The database's client must not be dropped by the event loop, which it would wait for.
+    drop(runtime);
+    drop(app);
+    ended.map(|()| Exit::Success)
 }
 
 /// Without a key the service is for this machine alone.
@@ -71,12 +85,14 @@ async fn serve(app: App) -> Result<(), Failure> {
         None => None,
     };
     print::listening(&format!("{scheme}://{address}"));
-    let asked = listen::serve(listener, router::router(&app), Door { tls, headers });
+    let asked = listen::serve(listener, router::router(&app), Door { tls, headers }, || {
+        app.ending.store(true, Ordering::Release)
+    });
     let served = match own {
         None => asked.await,
         Some((listener, address)) => {
             tracing::info!(port = address.port(), "metrics have a port of their own");
-            let metrics = listen::serve(listener, router::metrics_alone(&app), Door { tls: None, headers });
+            let metrics = listen::serve(listener, router::metrics_alone(&app), Door { tls: None, headers }, || {});
             tokio::try_join!(asked, metrics).map(drop)
         }
     };

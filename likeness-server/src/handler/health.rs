@@ -3,6 +3,8 @@
 //! Live never depends on weights. Health is good while every required route can answer; a route that
 //! is not required and can't answer makes it `degraded`, and still 200.
 
+use std::sync::atomic::Ordering;
+
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
@@ -127,12 +129,16 @@ pub async fn live() -> Json<Value> {
     Json(json!({"status": "alive"}))
 }
 
-/// Whether traffic should be sent here: as health, in short.
+/// Whether traffic should be sent here: as health, in short, and not once the service was told to end.
 #[utoipa::path(get, path = "/api/v1/health/ready", tag = "health",
     responses((status = 200, body = Value), (status = 503, body = Value)))]
-pub async fn ready(state: State<App>) -> (StatusCode, Json<Value>) {
-    let (code, Json(answer)) = health(state).await;
-    (code, Json(json!({"ready": code == StatusCode::OK, "status": answer.status, "unmet": answer.unmet})))
+pub async fn ready(State(app): State<App>) -> (StatusCode, Json<Value>) {
+    let (code, Json(answer)) = health(State(app.clone())).await;
+    let (code, status) = match app.ending.load(Ordering::Acquire) {
+        true => (StatusCode::SERVICE_UNAVAILABLE, "ending"),
+        false => (code, answer.status),
+    };
+    (code, Json(json!({"ready": code == StatusCode::OK, "status": status, "unmet": answer.unmet})))
 }
 
 /// Health, with what the machine is doing.

@@ -5,13 +5,16 @@
 mod abuse;
 mod access;
 mod clients;
+mod cluster;
 mod contract;
 mod deepface;
 mod incident;
 mod inspect;
 mod openapi;
 mod operations;
+mod persons;
 mod raw;
+mod replicas;
 mod stateless;
 mod support;
 mod tenants;

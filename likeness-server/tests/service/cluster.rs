@@ -1,0 +1,79 @@
+//! A PostgreSQL 15 cluster of its own in a temporary directory, on a socket there, ended by the test.
+
+use std::os::unix::fs::MetadataExt as _;
+use std::os::unix::process::CommandExt as _;
+use std::path::PathBuf;
+use std::process::Command;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+const BIN: &str = "/usr/lib/postgresql/15/bin";
+
+/// A cluster that is stopped when dropped.
+pub struct Cluster {
+    dir: tempfile::TempDir,
+    made: AtomicUsize,
+}
+
+impl Cluster {
+    pub fn start() -> Self {
+        let cluster = Self { dir: tempfile::tempdir().unwrap(), made: AtomicUsize::new(0) };
+        let owner = owner();
+        std::os::unix::fs::chown(cluster.dir.path(), Some(owner.0), Some(owner.1)).unwrap();
+        let data = cluster.data();
+        cluster.call("initdb", &["-D", &data, "-A", "trust", "-U", "postgres", "-E", "UTF8", "--locale=C"]);
+        cluster.up();
+        cluster
+    }
+
+    pub fn up(&self) {
+        let socket = format!("-c listen_addresses= -c unix_socket_directories={}", self.dir.path().display());
+        let log = self.dir.path().join("log").display().to_string();
+        self.call("pg_ctl", &["-D", &self.data(), "-w", "-t", "60", "-l", &log, "-o", &socket, "start"]);
+    }
+
+    /// `fast` ends connections, `immediate` is a crash.
+    pub fn down(&self, how: &str) {
+        self.call("pg_ctl", &["-D", &self.data(), "-w", "-m", how, "stop"]);
+    }
+
+    fn data(&self) -> String {
+        self.dir.path().join("data").display().to_string()
+    }
+
+    fn call(&self, program: &str, args: &[&str]) {
+        let (user, group) = owner();
+        let mut command = Command::new(PathBuf::from(BIN).join(program));
+        command.args(args).current_dir(self.dir.path()).env("LC_ALL", "C");
+        if user != rustix::process::geteuid().as_raw() {
+            command.uid(user).gid(group);
+        }
+        let output = command.stdout(std::process::Stdio::null()).output();
+        let output = output.unwrap_or_else(|error| panic!("{BIN}/{program}: {error}: ./test installs postgresql"));
+        assert!(output.status.success(), "{program} {args:?}: {output:?}");
+    }
+
+    /// A database of its own, as a URL.
+    pub fn database(&self) -> String {
+        let name = format!("t{}", self.made.fetch_add(1, Ordering::Relaxed));
+        let host = self.dir.path().display().to_string().replace('/', "%2F");
+        self.call("createdb", &["-h", self.dir.path().to_str().unwrap(), "-U", "postgres", &name]);
+        format!("postgres://postgres@{host}/{name}")
+    }
+}
+
+impl Drop for Cluster {
+    fn drop(&mut self) {
+        if std::fs::exists(self.dir.path().join("data/postmaster.pid")).unwrap() {
+            self.down("immediate");
+        }
+    }
+}
+
+/// Root can't run a cluster: whoever Debian made for it does.
+fn owner() -> (u32, u32) {
+    let me = rustix::process::geteuid().as_raw();
+    match (me, std::fs::metadata("/var/lib/postgresql")) {
+        (0, Ok(home)) => (home.uid(), home.gid()),
+        _ => (me, rustix::process::getegid().as_raw()),
+    }
+}

@@ -1,0 +1,355 @@
+//! Enrolling, verifying, searching and deleting persons. The embedder is untrained: which distance two
+//! persons have means nothing, so thresholds are set such that a match is known beforehand.
+
+use std::thread;
+
+use serde_json::{Value, json};
+
+use crate::support::{Answer, Ground, Request, Service};
+
+/// Everything matches below this; nothing below the other, not even a photograph and itself.
+const ALL: &str = "2";
+const NONE: &str = "0";
+
+fn verify(service: &Service, user: &str, image: &[u8]) -> Answer {
+    service.ask(Request::post("/api/v1/verify").text("user_id", user).file("file", image))
+}
+
+fn enrolment(user: &str, image: &[u8]) -> Request {
+    Request::post("/api/v1/enroll").text("user_id", user).file("file", image)
+}
+
+fn enroll(service: &Service, user: &str, image: &[u8]) -> Answer {
+    service.ask(enrolment(user, image))
+}
+
+fn search(service: &Service, tenant: &str, image: &[u8]) -> Answer {
+    service.ask(Request::post("/api/v1/search").text("tenant_id", tenant).file("file", image))
+}
+
+#[test]
+fn who_was_enrolled_is_verified_with_every_field_of_the_contract() {
+    let Some(ground) = Ground::new("enroll and verify") else { return };
+    let service = ground.serve_with_store(&[], &[]).ready();
+    let live = ground.image("image_T1.jpg");
+    let enrolled = enroll(&service, "ann", &live);
+    let told = enrolled.json();
+    assert_eq!(
+        (enrolled.status, &told["success"], &told["embedding_dimension"]),
+        (200, &json!(true), &json!(512)),
+        "{told}"
+    );
+    assert!(told["quality_score"].as_f64().unwrap() > 70.0 && told["liveness_score"].as_f64().unwrap() > 0.9, "{told}");
+    let answer = verify(&service, "ann", &live);
+    let told = answer.json();
+    assert_eq!((answer.status, &told["verified"], &told["matched"]), (200, &json!(true), &json!(true)), "{told}");
+    let expected = [
+        ("threshold", json!(0.45)),
+        ("recommended_action", json!("allow")),
+        ("antispoof_pipeline", json!({"recommended_action": "allow"})),
+        ("device_spoof_risk", Value::Null),
+        ("ear_liveness", Value::Null),
+    ];
+    let wrong: Vec<_> = expected.iter().filter(|(field, value)| told.get(field) != Some(value)).collect();
+    assert!(wrong.is_empty(), "{wrong:?} {told}");
+    assert!(told["distance"].as_f64().unwrap() < 1e-4 && told["confidence"].as_f64().unwrap() > 0.999, "{told}");
+    assert_eq!(
+        (told["liveness"]["verdict"].as_str(), told["model"]["untrained"].as_bool()),
+        (Some("live"), Some(true))
+    );
+    assert_eq!(told["model"]["sha256"].as_object().unwrap().len(), 4);
+    let stages: Vec<_> = told["timing_ms"].as_object().unwrap().keys().cloned().collect();
+    assert_eq!(stages, ["align", "decode", "detect", "embed", "quality", "spoof"]);
+}
+
+/// One row of the verdict: the photograph, whether a spoof is refused, the threshold, and what comes.
+type Cell = (&'static str, &'static str, &'static str, u16, Option<bool>, Option<bool>, &'static str);
+
+#[test]
+fn every_cell_of_the_verdict() {
+    let Some(ground) = Ground::new("verdict") else { return };
+    let (live, spoof, doubt, cut) = ("image_T1.jpg", "image_F1.jpg", "img5.jpg", "img51.jpg");
+    // photograph, ANTISPOOF_BLOCK_ENFORCE, threshold; status, verified, matched, action
+    let table: [Cell; 12] = [
+        (live, "true", ALL, 200, Some(true), Some(true), "allow"),
+        (live, "true", NONE, 200, Some(false), Some(false), "allow"),
+        (live, "false", ALL, 200, Some(true), Some(true), "allow"),
+        (doubt, "true", ALL, 200, Some(false), Some(true), "review"),
+        (doubt, "true", NONE, 200, Some(false), Some(false), "review"),
+        (doubt, "false", ALL, 200, Some(false), Some(true), "review"),
+        (cut, "true", ALL, 200, Some(false), Some(true), "review"),
+        (cut, "false", NONE, 200, Some(false), Some(false), "review"),
+        (spoof, "true", ALL, 403, None, None, "block"),
+        (spoof, "true", NONE, 403, None, None, "block"),
+        (spoof, "false", ALL, 200, Some(false), Some(true), "block"),
+        (spoof, "false", NONE, 200, Some(false), Some(false), "block"),
+    ];
+    let mut wrong = Vec::new();
+    for (block, threshold) in [("true", ALL), ("true", NONE), ("false", ALL), ("false", NONE)] {
+        let lines = [("ANTISPOOF_BLOCK_ENFORCE", block), ("VERIFICATION_THRESHOLD", threshold)];
+        let service = ground.serve_with_store(&[], &lines).ready();
+        // Enrolled at the first of the four; the others find it there.
+        let _ = enroll(&service, "ann", &ground.image(live));
+        for (image, .., status, verified, matched, action) in
+            table.iter().filter(|row| (row.1, row.2) == (block, threshold))
+        {
+            let answer = verify(&service, "ann", &ground.image(image));
+            let told = answer.json();
+            let found = (
+                answer.status,
+                told["verified"].as_bool(),
+                told["matched"].as_bool(),
+                told["recommended_action"].as_str(),
+            );
+            if found != (*status, *verified, *matched, Some(action)) {
+                wrong.push(format!("{image} block {block} below {threshold}: {answer:?}"));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
+#[test]
+fn a_refused_spoof_is_told_where_the_original_s_callers_look_and_a_cut_face_says_why() {
+    let Some(ground) = Ground::new("blocked") else { return };
+    let service = ground.serve_with_store(&[], &[]).ready();
+    enroll(&service, "ann", &ground.image("image_T1.jpg"));
+    let blocked = verify(&service, "ann", &ground.image("image_F1.jpg"));
+    assert_eq!(blocked.problem(), (403, "ANTISPOOF_BLOCKED".into()));
+    assert_eq!(
+        (&blocked.json()["reason"], &blocked.json()["detail"]["error_code"]),
+        (&json!("spoof"), &json!("ANTISPOOF_BLOCKED"))
+    );
+    let cut = verify(&service, "ann", &ground.image("img51.jpg")).json();
+    assert_eq!(
+        (&cut["liveness"]["verdict"], &cut["liveness"]["reason"]),
+        (&json!("indeterminate"), &json!("CONTEXT_TOO_SMALL"))
+    );
+}
+
+#[test]
+fn nothing_but_a_live_face_is_stored_whatever_is_set() {
+    let Some(ground) = Ground::new("only live") else { return };
+    let service =
+        ground.serve_with_store(&[], &[("ANTISPOOF_BLOCK_ENFORCE", "false"), ("QUALITY_THRESHOLD", "0")]).ready();
+    for (image, verdict) in [("image_F1.jpg", "spoof"), ("img5.jpg", "indeterminate"), ("img51.jpg", "indeterminate")] {
+        let refused = enroll(&service, "ann", &ground.image(image));
+        assert_eq!(refused.problem(), (400, "LIVENESS_FAILED".into()), "{image} {refused:?}");
+        assert_eq!(
+            (&refused.json()["verdict"], &refused.json()["detail"]["error_code"]),
+            (&json!(verdict), &json!("LIVENESS_FAILED"))
+        );
+    }
+    assert_eq!(verify(&service, "ann", &ground.image("image_T1.jpg")).problem(), (404, "EMBEDDING_NOT_FOUND".into()));
+}
+
+#[test]
+fn what_a_photograph_lacks_is_named_and_nothing_is_stored() {
+    let Some(ground) = Ground::new("quality") else { return };
+    let service = ground.serve_with_store(&[], &[("QUALITY_THRESHOLD", "80"), ("MIN_FACE_SIZE", "100")]).ready();
+    let poor = enroll(&service, "ann", &ground.image("img29.jpg"));
+    assert_eq!(poor.problem(), (400, "POOR_IMAGE_QUALITY".into()), "{poor:?}");
+    assert_eq!(poor.json()["min_threshold"], 80.0);
+    assert!(!poor.json()["issues"].as_array().unwrap().is_empty() && poor.json()["quality_score"].is_number());
+    let several = enroll(&service, "ann", &ground.image("couple.jpg"));
+    assert_eq!(several.problem(), (400, "MULTIPLE_FACES".into()));
+    for bad in ["", "a b", "../x", "ä", &"x".repeat(256)] {
+        assert_eq!(
+            enroll(&service, bad, &ground.image("image_T1.jpg")).problem(),
+            (400, "INVALID_INPUT".into()),
+            "{bad}"
+        );
+    }
+    assert_eq!(verify(&service, "ann", &ground.image("image_T1.jpg")).status, 404);
+}
+
+#[test]
+fn another_person_under_a_known_name_is_refused_unless_replaced() {
+    let Some(ground) = Ground::new("already exists") else { return };
+    let service = ground.serve_with_store(&[], &[("VERIFICATION_THRESHOLD", "0.001")]).ready();
+    let (ann, bob) = (ground.image("image_T1.jpg"), ground.image("img16.jpg"));
+    assert_eq!(enroll(&service, "ann", &ann).status, 200);
+    assert_eq!(enroll(&service, "ann", &ann).status, 200, "more of the same person is welcome");
+    assert_eq!(enroll(&service, "ann", &bob).problem(), (409, "EMBEDDING_ALREADY_EXISTS".into()));
+    assert_eq!(verify(&service, "ann", &ann).json()["verified"], true);
+    assert_eq!(service.ask(enrolment("ann", &bob).text("replace", "true")).status, 200);
+    assert_eq!(verify(&service, "ann", &ann).json()["verified"], false);
+    assert_eq!(verify(&service, "ann", &bob).json()["verified"], true);
+}
+
+#[test]
+fn templates_of_another_contract_are_not_compared() {
+    let Some(ground) = Ground::new("contract") else { return };
+    let live = ground.image("image_T1.jpg");
+    let service = ground.serve_with_store(&["--mode", "exact"], &[]).ready();
+    assert_eq!(enroll(&service, "ann", &live).status, 200);
+    drop(service);
+    let service = ground.serve_with_store(&["--mode", "fast"], &[]).ready();
+    assert_eq!(verify(&service, "ann", &live).problem(), (409, "EMBEDDING_CONTRACT_MISMATCH".into()));
+    assert_eq!(enroll(&service, "ann", &live).problem(), (409, "EMBEDDING_CONTRACT_MISMATCH".into()));
+    assert_eq!(service.ask(enrolment("ann", &live).text("replace", "yes")).status, 200);
+    assert_eq!(verify(&service, "ann", &live).json()["verified"], true);
+}
+
+#[test]
+fn ten_failures_of_a_subject_are_enough_and_unknown_ones_are_alike() {
+    let Some(ground) = Ground::new("failures") else { return };
+    let service = ground.serve_with_store(&[], &[("VERIFICATION_THRESHOLD", NONE)]).ready();
+    let live = ground.image("img25.jpg");
+    assert_eq!(enroll(&service, "ann", &live).status, 200);
+    for (user, failed) in [("ann", 200), ("nobody", 404)] {
+        for at in 0..10 {
+            assert_eq!(verify(&service, user, &live).status, failed, "{user} {at}");
+        }
+        let refused = verify(&service, user, &live);
+        assert_eq!(refused.problem(), (429, "RATE_LIMIT_EXCEEDED".into()), "{user}");
+        assert_eq!(refused.json()["scope"], "subject");
+        assert!(
+            refused.json()["retry_after_seconds"].as_u64().unwrap() > 800 && refused.header("retry-after").is_some()
+        );
+    }
+    assert_eq!(verify(&service, "other", &live).status, 404, "others are not held up");
+}
+
+#[test]
+fn templates_that_are_all_old_have_a_threshold_of_their_own() {
+    let Some(ground) = Ground::new("aged") else { return };
+    let lines = [("VERIFICATION_THRESHOLD_AGED_YEARS", "0"), ("VERIFICATION_THRESHOLD_AGED", "0.7")];
+    let service = ground.serve_with_store(&[], &lines).ready();
+    let live = ground.image("img25.jpg");
+    enroll(&service, "ann", &live);
+    thread::sleep(std::time::Duration::from_millis(2100));
+    assert_eq!(verify(&service, "ann", &live).json()["threshold"], 0.7);
+}
+
+#[test]
+fn several_photographs_are_stored_together_or_not_at_all() {
+    let Some(ground) = Ground::new("multi") else { return };
+    let service = ground.serve_with_store(&[], &[("VERIFICATION_THRESHOLD", "0.001")]).ready();
+    let multi = |user: &str, images: &[&str]| {
+        let request = Request::post("/api/v1/enroll/multi").text("user_id", user);
+        service.ask(images.iter().fold(request, |request, image| request.file("files", &ground.image(image))))
+    };
+    let table: Vec<(&[&str], u16, &str)> = vec![
+        (&["image_T1.jpg"], 400, "INVALID_INPUT"),
+        (&["img25.jpg"; 6], 400, "INVALID_INPUT"),
+        (&["image_T1.jpg", "image_T1.jpg", "image_F1.jpg"], 400, "LIVENESS_FAILED"),
+        (&["image_T1.jpg", "img5.jpg"], 400, "LIVENESS_FAILED"),
+        (&["image_T1.jpg", "couple.jpg"], 400, "POOR_IMAGE_QUALITY"),
+        (&["image_T1.jpg", "img16.jpg"], 400, "INVALID_INPUT"),
+    ];
+    let wrong: Vec<_> = table
+        .into_iter()
+        .filter_map(|(images, status, code)| {
+            let answer = multi("ann", images);
+            (answer.problem() != (status, code.to_owned())).then(|| format!("{images:?}: {answer:?}"))
+        })
+        .collect();
+    assert!(wrong.is_empty(), "{wrong:#?}");
+    assert_eq!(verify(&service, "ann", &ground.image("image_T1.jpg")).status, 404);
+    let stored = multi("ann", &["image_T1.jpg", "couple.jpg", "image_T1.jpg"]);
+    let told = stored.json();
+    assert_eq!((stored.status, &told["images_processed"]), (200, &json!(2)), "{told}");
+    assert_eq!(told["images"][1], json!({"index": 1, "accepted": false, "error_code": "MULTIPLE_FACES"}));
+    assert_eq!(
+        (told["individual_quality_scores"].as_array().unwrap().len(), &told["individual_quality_scores"][1]),
+        (3, &json!(0.0))
+    );
+    assert_eq!(verify(&service, "ann", &ground.image("image_T1.jpg")).json()["verified"], true);
+}
+
+#[test]
+fn search_names_who_is_near_in_the_tenant_alone_and_nobody_to_a_face_that_is_not_live() {
+    let Some(ground) = Ground::new("search") else { return };
+    let service = ground.serve_with_store(&[], &[]).ready();
+    let (ann, bob) = (ground.image("image_T1.jpg"), ground.image("img16.jpg"));
+    enroll(&service, "ann", &ann);
+    enroll(&service, "bob", &bob);
+    service.ask(enrolment("eve", &ann).text("tenant_id", "other"));
+    let found = search(&service, "default", &ann).json();
+    assert_eq!(
+        (&found["found"], &found["best_match"]["user_id"], &found["total_searched"]),
+        (&json!(true), &json!("ann"), &json!(2)),
+        "{found}"
+    );
+    assert!(found["matches"].as_array().unwrap().iter().all(|one| one["user_id"] != "eve"), "{found}");
+    let one =
+        service.ask(Request::post("/api/v1/search").file("file", &ann).text("threshold", "2").text("max_results", "1"));
+    assert_eq!((one.json()["matches"].as_array().unwrap().len(), &one.json()["threshold"]), (1, &json!(0.8)));
+    assert_eq!(search(&service, "other", &ann).json()["best_match"]["user_id"], "eve");
+    assert_eq!(search(&service, "empty", &ann).json()["found"], false);
+    assert_eq!(search(&service, "default", &ground.image("image_F1.jpg")).problem(), (403, "ANTISPOOF_BLOCKED".into()));
+    let doubtful = search(&service, "default", &ground.image("img51.jpg")).json();
+    assert_eq!((&doubtful["found"], &doubtful["matches"]), (&json!(false), &json!([])));
+    for (field, value) in [("threshold", "-1"), ("threshold", "near"), ("max_results", "0")] {
+        let refused = service.ask(Request::post("/api/v1/search").file("file", &ann).text(field, value));
+        assert_eq!(refused.problem(), (400, "INVALID_INPUT".into()), "{field} {value}");
+    }
+}
+
+#[test]
+fn who_was_deleted_is_gone_from_every_answer() {
+    let Some(ground) = Ground::new("delete") else { return };
+    let service = ground.serve_with_store(&[], &[]).ready();
+    let live = ground.image("image_T1.jpg");
+    enroll(&service, "ann", &live);
+    assert_eq!(search(&service, "default", &live).json()["found"], true);
+    let delete = |query: &str| service.ask(Request::new("DELETE", &format!("/api/v1/enroll/ann{query}")));
+    assert_eq!(delete("?tenant_id=other").problem(), (404, "EMBEDDING_NOT_FOUND".into()));
+    let gone = delete("");
+    assert_eq!((gone.status, &gone.json()["erasure"]), (200, &json!("done")), "{gone:?}");
+    assert_eq!(delete("").problem(), (404, "EMBEDDING_NOT_FOUND".into()));
+    assert_eq!(verify(&service, "ann", &live).problem(), (404, "EMBEDDING_NOT_FOUND".into()));
+    assert_eq!(search(&service, "default", &live).json()["found"], false);
+}
+
+#[test]
+fn a_request_with_the_same_key_is_done_once() {
+    let Some(ground) = Ground::new("idempotency") else { return };
+    let service = ground.serve_with_store(&[], &[]).ready();
+    let live = ground.image("img25.jpg");
+    let keyed = |key: &str, user: &str| service.ask(enrolment(user, &live).header("Idempotency-Key", key));
+    let first = keyed("k1", "ann");
+    let again = keyed("k1", "ann");
+    assert_eq!((first.status, first.json(), first.header("idempotent-replayed")), (200, again.json(), None));
+    assert_eq!(again.header("idempotent-replayed"), Some("true"));
+    assert_eq!(keyed("k1", "bob").problem(), (409, "IDEMPOTENCY_CONFLICT".into()));
+    assert_eq!(keyed("", "bob").problem(), (400, "INVALID_INPUT".into()));
+    let fresh: Vec<bool> = thread::scope(|scope| {
+        let asked: Vec<_> = (0..4).map(|_| scope.spawn(|| keyed("k2", "cat"))).collect();
+        asked
+            .into_iter()
+            .map(|answer| answer.join().unwrap())
+            .map(|answer| {
+                assert_eq!(answer.status, 200, "{answer:?}");
+                answer.header("idempotent-replayed").is_none()
+            })
+            .collect()
+    });
+    assert_eq!(fresh.iter().filter(|fresh| **fresh).count(), 1, "one enrolled, the others got its answer");
+    service.ask(Request::new("DELETE", "/api/v1/enroll/ann"));
+    assert_eq!(keyed("k1", "ann").header("idempotent-replayed"), None, "what was remembered is gone with the person");
+}
+
+#[test]
+fn what_was_acknowledged_outlives_a_killed_server() {
+    let Some(ground) = Ground::new("killed") else { return };
+    let live = ground.image("img25.jpg");
+    let mut service = ground.serve_with_store(&[], &[]).ready();
+    assert_eq!(enroll(&service, "ann", &live).status, 200);
+    service.child.kill().unwrap();
+    service.child.wait().unwrap();
+    let service = ground.serve_with_store(&[], &[]).ready();
+    assert_eq!(verify(&service, "ann", &live).json()["verified"], true);
+}
+
+#[test]
+fn without_a_store_its_routes_are_not_there_and_the_others_answer() {
+    let Some(ground) = Ground::new("no store") else { return };
+    let service = ground.serve(&["--store", "none"], &[]).ready();
+    let live = ground.image("img25.jpg");
+    assert_eq!(enroll(&service, "ann", &live).problem(), (404, "NOT_FOUND".into()));
+    assert_eq!(verify(&service, "ann", &live).problem(), (404, "NOT_FOUND".into()));
+    assert_eq!(search(&service, "default", &live).problem(), (404, "NOT_FOUND".into()));
+    assert_eq!(service.get("/api/v1/health").json()["store"], "none");
+}

@@ -1,0 +1,249 @@
+//! Two replicas on one PostgreSQL: a rolling restart under load behind a real proxy loses nothing,
+//! duplicates are answered once, and whoever is deleted here is not found there.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::net::{TcpListener, TcpStream};
+use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use crate::cluster::Cluster;
+use crate::support::{Answer, Ground, Request, Service};
+
+/// Two replicas' worth of ground: one database, one key, the same weights.
+struct Replicas {
+    ground: Ground,
+    store: String,
+    key: String,
+}
+
+impl Replicas {
+    fn new(test: &str, cluster: &Cluster) -> Option<Self> {
+        let ground = Ground::new(test)?;
+        let (store, key) = (cluster.database(), ground.dir.path().join("key").display().to_string());
+        let place = ["--store", &store, "--key-file", &key];
+        let made = Command::new(env!("CARGO_BIN_EXE_likeness")).args(["store", "init"]).args(place).output().unwrap();
+        assert!(made.status.success(), "{made:?}");
+        Some(Self { ground, store, key })
+    }
+
+    /// A replica at a port; 0 takes a free one.
+    fn replica(&self, port: u16, variables: &[(&str, &str)]) -> Service {
+        let (port, log) = (port.to_string(), self.ground.dir.path().join(format!("log-{port}")));
+        let mut program = self.ground.program("serve");
+        program.args(["--port", &port, "--store", &self.store, "--key-file", &self.key]);
+        program.envs(variables.iter().copied());
+        let service = Service::start(program, log);
+        service.until("/api/v1/health/ready", 200);
+        service
+    }
+}
+
+fn enrolment(user: &str, image: &[u8]) -> Request {
+    Request::post("/api/v1/enroll").text("user_id", user).file("file", image)
+}
+
+/// Asks again while every core is busy.
+fn patiently(url: &str, request: impl Fn() -> Request) -> Answer {
+    for _ in 0..600 {
+        let answer = request().to(url);
+        if answer.status != 503 || answer.problem().1 != "OVERLOADED" {
+            return answer;
+        }
+        thread::sleep(Duration::from_millis(20));
+    }
+    panic!("busy for ever");
+}
+
+#[test]
+fn fifty_duplicates_at_two_replicas_enrol_once() {
+    let cluster = Cluster::start();
+    let Some(replicas) = Replicas::new("duplicates", &cluster) else { return };
+    let services = [replicas.replica(0, &[]), replicas.replica(0, &[])];
+    let live = replicas.ground.image("img25.jpg");
+    let fresh = AtomicUsize::new(0);
+    thread::scope(|scope| {
+        for at in 0..50 {
+            let (url, live, fresh) = (&services[at % 2].url, &live, &fresh);
+            scope.spawn(move || {
+                let answer = patiently(url, || enrolment("ann", live).header("Idempotency-Key", "k"));
+                assert_eq!(answer.status, 200, "{answer:?}");
+                fresh.fetch_add(usize::from(answer.header("idempotent-replayed").is_none()), Ordering::Relaxed);
+            });
+        }
+    });
+    assert_eq!(fresh.into_inner(), 1);
+}
+
+#[test]
+fn who_is_deleted_at_one_replica_is_not_found_at_the_other() {
+    let cluster = Cluster::start();
+    let Some(replicas) = Replicas::new("deleted elsewhere", &cluster) else { return };
+    let [a, b] = [replicas.replica(0, &[]), replicas.replica(0, &[])];
+    let live = replicas.ground.image("img25.jpg");
+    let found = |service: &Service| {
+        let asked = service.ask(Request::post("/api/v1/search").file("file", &live));
+        asked.json()["best_match"]["user_id"].clone()
+    };
+    assert_eq!(a.ask(enrolment("ann", &live)).status, 200);
+    assert_eq!((found(&a), found(&b)), ("ann".into(), "ann".into()));
+    assert_eq!(a.ask(Request::new("DELETE", "/api/v1/enroll/ann")).status, 200);
+    assert_eq!((found(&b), found(&a)), (serde_json::Value::Null, serde_json::Value::Null));
+}
+
+#[test]
+fn a_database_that_goes_and_comes_is_told_and_no_verdict() {
+    const SECRET: &str = "a-secret-of-the-environment";
+    let cluster = Cluster::start();
+    let Some(replicas) = Replicas::new("database gone", &cluster) else { return };
+    // A key of the environment is good whatever the store says.
+    let service = replicas.replica(0, &[("API_KEY_SECRET", SECRET)]);
+    let live = replicas.ground.image("img25.jpg");
+    let ask = |request: Request| service.ask(request.header("X-API-Key", SECRET));
+    assert_eq!(ask(enrolment("ann", &live)).status, 200);
+    let verify = || ask(Request::post("/api/v1/verify").text("user_id", "ann").file("file", &live));
+    cluster.down("fast");
+    assert_eq!(verify().problem(), (503, "STORE_UNAVAILABLE".into()));
+    assert_eq!(service.get("/api/v1/health/live").status, 200);
+    service.until("/api/v1/health/ready", 503);
+    let stateless = ask(Request::post("/api/v1/liveness").file("file", &live));
+    assert_eq!(stateless.json()["verdict"], "live");
+    cluster.up();
+    service.until("/api/v1/health/ready", 200);
+    assert_eq!(verify().json()["verified"], true);
+}
+
+#[test]
+fn without_keys_a_database_that_is_gone_leaves_health_to_this_machine() {
+    let cluster = Cluster::start();
+    let Some(replicas) = Replicas::new("database gone, no key", &cluster) else { return };
+    let service = replicas.replica(0, &[]);
+    cluster.down("fast");
+    // What was known about keys is no longer believed.
+    thread::sleep(Duration::from_millis(2500));
+    assert_eq!(service.get("/api/v1/health/live").status, 200);
+    let foreign = service.ask(Request::new("GET", "/api/v1/health/live").header("Origin", "http://elsewhere.example"));
+    assert_eq!(foreign.problem(), (403, "FORBIDDEN".into()));
+    let live = replicas.ground.image("img25.jpg");
+    let asked = service.ask(Request::post("/api/v1/liveness").file("file", &live));
+    assert_eq!(asked.problem(), (503, "STORE_UNAVAILABLE".into()), "who may ask can't be told");
+}
+
+/// HAProxy before two ports, ended when dropped.
+struct Proxy {
+    url: String,
+    child: Child,
+}
+
+impl Proxy {
+    fn start(ground: &Ground, ports: [u16; 2]) -> Self {
+        let port = free_port();
+        let [a, b] = ports;
+        // A connection that can't be made goes to the other; a request is never sent twice.
+        let config = format!(
+            "global\n  maxconn 200\n\
+             defaults\n  mode http\n  timeout connect 2s\n  timeout client 60s\n  timeout server 60s\n  timeout queue 60s\n\
+             \x20 option redispatch 1\n  retries 3\n  retry-on conn-failure\n  option http-server-close\n\
+             frontend in\n  bind 127.0.0.1:{port}\n  default_backend replicas\n\
+             backend replicas\n  balance roundrobin\n  option httpchk\n\
+             \x20 http-check send meth GET uri /api/v1/health/ready ver HTTP/1.1 hdr Host localhost\n\
+             \x20 default-server check inter 200ms fall 1 rise 1 maxconn 4\n\
+             \x20 server a 127.0.0.1:{a}\n  server b 127.0.0.1:{b}\n"
+        );
+        let path = ground.dir.path().join("haproxy.cfg");
+        fs::write(&path, config).unwrap();
+        let started =
+            Command::new("haproxy").arg("-f").arg(&path).arg("-db").stdout(Stdio::null()).stderr(Stdio::null()).spawn();
+        let child = started.unwrap_or_else(|error| panic!("haproxy: {error}: ./test installs it"));
+        let there = |_| {
+            TcpStream::connect(("127.0.0.1", port)).is_ok() || {
+                thread::sleep(Duration::from_millis(50));
+                false
+            }
+        };
+        assert!((0..200).any(there), "no proxy");
+        Self { url: format!("http://127.0.0.1:{port}"), child }
+    }
+}
+
+impl Drop for Proxy {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn free_port() -> u16 {
+    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+}
+
+fn terminate(mut service: Service) {
+    let id = service.child.id().to_string();
+    assert!(Command::new("kill").args(["-TERM", &id]).status().unwrap().success());
+    assert!(service.child.wait().unwrap().success(), "{}", service.log());
+}
+
+#[test]
+fn a_rolling_restart_under_load_loses_no_request_and_no_enrolment() {
+    let cluster = Cluster::start();
+    let Some(replicas) = Replicas::new("rolling restart", &cluster) else { return };
+    let ports = [free_port(), free_port()];
+    let live = replicas.ground.image("img25.jpg");
+    let mut services = ports.map(|port| Some(replicas.replica(port, &[])));
+    let proxy = Proxy::start(&replicas.ground, ports);
+    let settled = || Request::new("GET", "/api/v1/health/ready").to(&proxy.url).status == 200;
+    assert!(
+        (0..600).any(|_| settled() || {
+            thread::sleep(Duration::from_millis(50));
+            false
+        }),
+        "nothing behind the proxy"
+    );
+    let (end, mut seen) = (AtomicBool::new(false), BTreeMap::<u16, usize>::new());
+    let enrolled = thread::scope(|scope| {
+        let load = |client: usize| {
+            let (end, live, url) = (&end, &live, &proxy.url);
+            scope.spawn(move || {
+                let (mut statuses, mut enrolled) = (Vec::new(), Vec::new());
+                // Bounded, so that whatever goes wrong meanwhile is told.
+                let start = Instant::now();
+                while !end.load(Ordering::Acquire) && start.elapsed() < Duration::from_secs(90) {
+                    let user = format!("user-{client}-{}", enrolled.len());
+                    let answer = enrolment(&user, live).to(url);
+                    statuses.push(answer.status);
+                    if answer.status == 200 {
+                        enrolled.push(user.clone());
+                        let verify = Request::post("/api/v1/verify").text("user_id", &user).file("file", live).to(url);
+                        statuses.push(verify.status);
+                    }
+                }
+                (statuses, enrolled)
+            })
+        };
+        let clients: Vec<_> = (0..3).map(load).collect();
+        thread::sleep(Duration::from_secs(1));
+        for (service, port) in services.iter_mut().zip(ports) {
+            // The proxy hears of it by a connection that is refused.
+            service.take().into_iter().for_each(terminate);
+            *service = Some(replicas.replica(port, &[]));
+            thread::sleep(Duration::from_secs(1));
+        }
+        end.store(true, Ordering::Release);
+        let mut all = Vec::new();
+        for client in clients {
+            let (statuses, enrolled) = client.join().unwrap();
+            statuses.into_iter().for_each(|status| *seen.entry(status).or_default() += 1);
+            all.extend(enrolled);
+        }
+        all
+    });
+    assert_eq!(seen.keys().copied().collect::<Vec<_>>(), [200], "{seen:?}");
+    assert!(enrolled.len() > 5, "{enrolled:?}");
+    let known = |user: &String| {
+        patiently(&proxy.url, || Request::post("/api/v1/verify").text("user_id", user).file("file", &live)).json()
+    };
+    let lost: Vec<_> = enrolled.iter().filter(|user| known(user)["verified"] != true).collect();
+    assert!(lost.is_empty(), "{lost:?}");
+}
