@@ -1,9 +1,7 @@
 //! The program `likeness`: faces in photographs, from the command line and over HTTP.
 //!
-//! `args -> command -> report -> exit`; the service is `config -> app -> gate -> handler -> problem`. Only `print` prints; only `weights` reads weight files, and
-//! only through Ballast's library.
-
-#![allow(dead_code, reason = "the routes that read it follow")]
+//! `args -> command -> report -> exit`; the service is `config -> app -> gate -> handler -> problem`.
+//! Only `print` prints; only `weights` reads weight files, and only through Ballast's library.
 
 mod app;
 mod args;

@@ -149,6 +149,11 @@ pub async fn detailed(State(app): State<App>) -> (StatusCode, Json<Value>) {
     let mut told = serde_json::to_value(answer).unwrap_or_default();
     told["uptime_seconds"] = json!(app.started.elapsed().as_secs());
     told["work"] = json!({"admitted": app.work.admitted(), "capacity": app.work.capacity()});
+    let index = app.templates.as_ref().and_then(|templates| templates.index_state());
+    told["index"] = index.map_or(Value::Null, |index| {
+        let fault = index.fault.map(|fault| fault.kind.name());
+        json!({"ready": index.ready, "unreadable": index.unreadable, "fault": fault})
+    });
     told["kernels"] = json!(app.kernels.name());
     (code, Json(told))
 }

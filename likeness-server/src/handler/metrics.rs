@@ -15,6 +15,10 @@ pub async fn metrics_route(State(app): State<App>) -> impl IntoResponse {
         let held = if networks.roles[role.at()].held() { 1.0 } else { 0.0 };
         metrics::gauge!("likeness_weights_held", "role" => role.key()).set(held);
     }
+    if let Some(index) = app.templates.as_ref().and_then(|templates| templates.index_state()) {
+        metrics::gauge!("likeness_index_persons").set(index.persons as f64);
+        metrics::gauge!("likeness_index_unreadable").set(index.unreadable as f64);
+    }
     metrics::gauge!("likeness_work_admitted").set(app.work.admitted() as f64);
     metrics::gauge!("likeness_work_capacity").set(app.work.capacity() as f64);
     metrics::gauge!("likeness_body_bytes").set(app.gate.bodies.held() as f64);

@@ -19,12 +19,6 @@ macro_rules! select {
         "SELECT id, hash, scopes, made_at, expires_at, per_minute, revoked_at, data FROM access"
     };
 }
-/// The id of the key whose secret came from outside.
-const IMPORTED: &str = "imported";
-
-/// A shorter imported secret could be guessed.
-const SHORTEST: usize = 16;
-
 /// What a key may be used for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(u8)]
@@ -145,42 +139,17 @@ impl Store {
         Ok((key, text))
     }
 
-    /// Makes a secret from outside good, in place of the one before; where it is good already,
-    /// nothing is written.
-    ///
-    /// # Errors
-    /// It is too short; the database's refusal.
-    pub fn import_key(&self, secret: &str, grant: &Grant, now: i64) -> Result<ApiKey> {
-        if secret.len() < SHORTEST {
-            let what = format!("an imported key: expected at least {SHORTEST} characters, found {}", secret.len());
-            return Err(StoreError::new(Kind::BadSetting, what));
-        }
-        if let Some((held, hash)) = self.key(IMPORTED)?
-            && held.grant == *grant
-            && held.is_good(now)
-            && bool::from(hash.ct_eq(&self.key_hash(IMPORTED, secret)))
-        {
-            return Ok(held);
-        }
-        let key = ApiKey { id: IMPORTED.into(), grant: grant.clone(), made_at: now, revoked_at: None };
-        self.put_key(&key, secret)?;
-        Ok(key)
-    }
-
     /// The good key that this text is, if it is one.
     ///
     /// # Errors
     /// The database's refusal.
     pub fn authenticate(&self, text: &str, now: i64) -> Result<Option<ApiKey>> {
-        let parted = text.strip_prefix("lk_").and_then(|rest| rest.split_once('_'));
-        for (id, secret) in parted.into_iter().chain([(IMPORTED, text)]) {
-            if let Some((key, hash)) = self.key(id)?
-                && bool::from(hash.ct_eq(&self.key_hash(id, secret)))
-            {
-                return Ok(key.is_good(now).then_some(key));
-            }
-        }
-        Ok(None)
+        let Some((id, secret)) = text.strip_prefix("lk_").and_then(|rest| rest.split_once('_')) else {
+            return Ok(None);
+        };
+        let same = |hash: &[u8; 32]| bool::from(hash.ct_eq(&self.key_hash(id, secret)));
+        let found = self.key(id)?.filter(|(key, hash)| same(hash) && key.is_good(now));
+        Ok(found.map(|(key, _)| key))
     }
 
     /// Every key, also those that are no longer good.

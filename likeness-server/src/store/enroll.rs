@@ -84,6 +84,7 @@ impl Store {
     ///
     /// # Errors
     /// The database's refusal.
+    #[cfg(test)]
     pub fn exists(&self, tenant: &Tenant, subject: &Subject) -> Result<bool> {
         let name = self.name(tenant, subject);
         self.read(|rows| Ok(rows.row("SELECT id FROM person WHERE name = ?1", &[(&name).into()])?.is_some()))

@@ -167,13 +167,4 @@ fn keys_are_good(place: &Place) {
     assert_eq!(store.keys().unwrap().len(), 2);
     assert_eq!((store.revoke_key(&other.id, NOW).unwrap(), store.revoke_key(&other.id, NOW).unwrap()), (true, false));
     assert_eq!(store.authenticate(&other_text, NOW).unwrap(), None);
-    // One secret from outside, and only the last one.
-    let whole = Grant { tenant: None, scopes: Scopes::all(), expires_at: None, per_minute: None };
-    assert_eq!(store.import_key("too short", &whole, NOW).unwrap_err().kind, Kind::BadSetting);
-    for secret in ["lk_first-secret-from-outside", "second-secret-from-outside"] {
-        store.import_key(secret, &whole, NOW).unwrap();
-        assert_eq!(store.import_key(secret, &whole, NOW + 1).unwrap().made_at, NOW, "not made again");
-        assert_eq!(store.authenticate(secret, NOW).unwrap().map(|key| key.id).as_deref(), Some("imported"));
-    }
-    assert_eq!(store.authenticate("lk_first-secret-from-outside", NOW).unwrap(), None);
 }
