@@ -195,7 +195,7 @@ impl Store {
         })
     }
 
-    /// Opens a row of [`COLUMNS`].
+    /// Opens a row of `columns!`.
     fn opened(&self, row: Row) -> Result<Opened> {
         let (stored, master) = stored(row)?;
         Opened::open(&stored, &self.master(&master)?)
@@ -206,7 +206,7 @@ fn unworked() -> StoreError {
     StoreError::new(Kind::Unavailable, "the database did not do its work")
 }
 
-/// The columns that [`stored`] takes.
+/// The columns that `stored` takes.
 macro_rules! columns {
     () => {
         "id, version, name, master, data"
