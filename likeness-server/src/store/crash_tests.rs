@@ -184,21 +184,24 @@ fn a_rotation_killed_anywhere_goes_on_while_a_server_enrols() {
     let place = Place::sqlite();
     place.store();
     let server = Store::open(&place.location, &place.key_file, Purpose::Serve).unwrap();
-    for seed in 0..600 {
+    for seed in 0..3000 {
         enroll(&server, &format!("p{seed}"), seed);
     }
     let old = place.dir.path().join("old.key");
     fs::copy(&place.key_file, &old).unwrap();
-    let (mut dice, mut killed, mut mixed, mut seed) = (Dice(0xBEE), 0, 0, 600);
+    let (mut dice, mut killed, mut mixed, mut seed) = (Dice(0xBEE), 0, 0, 3000);
     let until = Instant::now() + Duration::from_secs(100);
+    // From before it does anything to after its end, on a fast machine as on a slow one.
+    let mut longer = 0.004;
     loop {
         assert!(Instant::now() < until, "it never ended");
         let mut child = drive(&place, "rotate", &[]);
-        let life = Instant::now() + Duration::from_secs_f64(0.01 + dice.roll() * 0.12);
+        let life = Instant::now() + Duration::from_secs_f64(longer * (1.0 + dice.roll()));
+        longer *= 1.25;
         // Meanwhile the server enrols and loads: neither notices.
         while child.try_wait().unwrap().is_none() && (Instant::now() < life || killed >= 12) {
             enroll(&server, &format!("p{seed}"), seed);
-            let earlier = subject(&format!("p{}", seed * 7 % 600));
+            let earlier = subject(&format!("p{}", seed * 7 % 3000));
             assert!(server.load(&tenant(), &earlier).unwrap().is_some());
             seed += 1;
         }
