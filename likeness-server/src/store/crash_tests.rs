@@ -67,9 +67,12 @@ impl Dice {
 
 /// The last person that the driver said was stored, by what it wrote before it died.
 fn acknowledged(child: &mut Child) -> Option<u64> {
-    let lines = BufReader::new(child.stdout.take().unwrap()).lines().map_while(std::result::Result::ok);
+    last_stored(BufReader::new(child.stdout.take().unwrap()).lines())
+}
+
+fn last_stored(lines: impl Iterator<Item = std::io::Result<String>>) -> Option<u64> {
     // The harness writes on the same line as the first of ours.
-    lines.filter_map(|line| line.rsplit_once("stored ")?.1.parse().ok()).last()
+    lines.map_while(std::result::Result::ok).filter_map(|line| line.rsplit_once("stored ")?.1.parse().ok()).last()
 }
 
 /// Everybody up to here is there, to the bit, and at most one more.
@@ -94,11 +97,13 @@ fn killed_again_and_again_during_500_enrolments() {
     let (mut dice, mut next, mut killed, mut wrong) = (Dice(0x5EED), 0, 0, Vec::new());
     while next < 500 {
         let mut child = drive(&place, &format!("{next} 500"), &[]);
-        // Before the first answer of some, in the middle of many others.
-        std::thread::sleep(Duration::from_secs_f64(0.05 + dice.roll() * 0.25));
+        // After so many lines, the harness's own among them: before the first answer of some, in the
+        // middle of many others, however fast the machine is.
+        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        let before: Vec<_> = lines.by_ref().take((dice.roll() * 90.0) as usize).collect();
         killed += usize::from(child.try_wait().unwrap().is_none());
         child.kill().unwrap();
-        let told = acknowledged(&mut child);
+        let told = last_stored(before.into_iter().chain(lines));
         child.wait().unwrap();
         let up_to = told.map_or(next, |last| last + 1);
         match whole(&place.store(), up_to) {
@@ -195,19 +200,18 @@ fn a_rotation_killed_anywhere_goes_on_while_a_server_enrols() {
     let mut longer = 0.004;
     loop {
         assert!(Instant::now() < until, "it never ended");
-        let mut child = drive(&place, "rotate", &[]);
-        let life = Instant::now() + Duration::from_secs_f64(longer * (1.0 + dice.roll()));
+        let life = format!("{:.4}", longer * (1.0 + dice.roll()));
         longer *= 1.25;
+        let mut child = drive(&place, "rotate", &["timeout", "--signal=KILL", &life]);
         // Meanwhile the server enrols and loads: neither notices.
-        while child.try_wait().unwrap().is_none() && (Instant::now() < life || killed >= 12) {
+        while child.try_wait().unwrap().is_none() {
             enroll(&server, &format!("p{seed}"), seed);
             let earlier = subject(&format!("p{}", seed * 7 % 3000));
             assert!(server.load(&tenant(), &earlier).unwrap().is_some());
             seed += 1;
         }
-        killed += usize::from(child.try_wait().unwrap().is_none());
-        child.kill().unwrap();
         let ended = child.wait().unwrap().success();
+        killed += usize::from(!ended);
         let checked = place.store().check().unwrap();
         assert_eq!((checked.persons, checked.unreadable.len()), (seed, 0), "mixed or not, everybody opens");
         mixed += usize::from(checked.former_key > 0 && checked.former_key < checked.persons);
