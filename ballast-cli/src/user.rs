@@ -141,8 +141,10 @@ fn unknown(kind: &str, name: &str, file: &str) -> Problem {
 /// The text of the two account files. A line that is no entry is none.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Accounts {
-    passwd: String,
-    group: String,
+    /// Of `/etc/passwd`.
+    pub passwd: String,
+    /// Of `/etc/group`.
+    pub group: String,
 }
 
 struct User<'a> {

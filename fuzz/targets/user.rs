@@ -12,8 +12,8 @@ use user::{Accounts, UserSpec};
 fuzz_target!(|text: &str| {
     let mut parts = text.splitn(3, '\0');
     let spec = parts.next().unwrap_or_default();
-    let (passwd, group) = (parts.next().unwrap_or_default(), parts.next().unwrap_or_default());
-    let accounts = Accounts::parse(passwd, group);
+    let mut file = || parts.next().unwrap_or_default().to_owned();
+    let accounts = Accounts { passwd: file(), group: file() };
     let Ok(parsed) = spec.parse::<UserSpec>() else { return };
     let Ok(identity) = accounts.resolve(&parsed, 7) else { return };
     assert!(identity.uid != u32::MAX && identity.gid != u32::MAX);
