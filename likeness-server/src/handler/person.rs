@@ -16,6 +16,7 @@ use crate::held::All;
 use crate::look::{Eye, Seen, Watch};
 use crate::problem::{Code, Problem};
 use crate::store::{self, Contract, Fresh, Kind, Store, StoreError, Subject, Tenant};
+use crate::templates::Templates;
 
 /// Who is meant.
 #[derive(Debug, Clone)]
@@ -60,18 +61,18 @@ pub async fn ask<T: Send + 'static>(
     app: &App,
     question: impl FnOnce(&Store) -> store::Result<T> + Send + 'static,
 ) -> Result<T, Problem> {
-    let store = store(app)?;
-    let asked = tokio::task::spawn_blocking(move || question(&store));
+    let templates = templates(app)?.clone();
+    let asked = tokio::task::spawn_blocking(move || question(&templates.store));
     asked.await.map_err(|why| Problem::internal(&why))?.map_err(Problem::from)
 }
 
-/// The store.
+/// The templates.
 ///
 /// # Errors
-/// `NOT_FOUND`: the service was started without one.
-pub fn store(app: &App) -> Result<Arc<Store>, Problem> {
+/// `NOT_FOUND`: the service was started without a store.
+pub fn templates(app: &App) -> Result<&Arc<Templates>, Problem> {
     let none = || Problem::new(Code::NotFound, "this service holds no templates: it was started without a store");
-    app.templates.as_ref().map(|templates| templates.store.clone()).ok_or_else(none)
+    app.templates.as_ref().ok_or_else(none)
 }
 
 impl From<StoreError> for Problem {

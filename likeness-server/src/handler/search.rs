@@ -7,7 +7,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::liveness::message;
-use super::person::{Examiner, ask, store};
+use super::person::{Examiner, ask, templates};
 use super::verify::blocked;
 use crate::app::{App, ModelTold};
 use crate::form::Form;
@@ -67,8 +67,7 @@ pub async fn search(
     let tenant = caller.tenant(form.text("tenant_id")?)?;
     let (most, threshold) = (most(&form)?, threshold(&form, app.settings.verdict.distance)?);
     let examiner = Examiner::of(&app)?;
-    let index = app.templates.as_ref().map(|templates| templates.index(&examiner.all.identity));
-    let Some(index) = index else { return Err(store(&app).err().unwrap_or_else(|| Problem::internal(&"no store"))) };
+    let index = templates(&app)?.index(&examiner.all.identity);
     let (block, score) = (app.settings.verdict.block, app.settings.quality.verify);
     let looked = app.work.run(move |scratch| {
         let mut watch = Watch::default();

@@ -1,4 +1,5 @@
-//! Figures of the index: `just bench-index`. Nothing is judged here; the numbers are printed.
+//! Figures of the index: `just bench-index`, and stores to start a service on: `just load`. Nothing is
+//! judged here; the numbers are printed.
 
 use std::fs;
 use std::io::Write as _;
@@ -19,19 +20,30 @@ fn cpu() -> f64 {
     time.tv_sec as f64 + time.tv_nsec as f64 / 1e9
 }
 
-fn fill(store: &Store, persons: u64) {
+fn fill(store: &Store, persons: u64, contract: Contract) {
     const BATCH: u64 = 5000;
     for start in (0..persons).step_by(5000) {
         store
             .write(|rows| {
                 for seed in start..(start + BATCH).min(persons) {
                     let (tenant, subject) = (tenant(), subject(&format!("person-{seed}")));
-                    store.enroll_in(rows, &enrollment(&tenant, &subject, vec![fresh(seed, 80.0)], NEW))?;
+                    let fresh = Fresh { contract, ..fresh(seed, 80.0) };
+                    store.enroll_in(rows, &enrollment(&tenant, &subject, vec![fresh], NEW))?;
                 }
                 Ok(())
             })
             .unwrap();
     }
+}
+
+#[test]
+#[ignore = "fills the store that LIKENESS_FILL names, LOCATION KEY-FILE CONTRACT PERSONS: just load"]
+fn filled() {
+    let named = std::env::var("LIKENESS_FILL").unwrap();
+    let [location, key_file, contract, persons] = *named.split(' ').collect::<Vec<_>>() else { panic!("{named}") };
+    let store = Store::open(&location.parse().unwrap(), key_file.as_ref(), Purpose::Manage).unwrap();
+    let contract = *ballast::digest::Digest::parse(contract).unwrap().as_bytes();
+    fill(&store, persons.parse().unwrap(), contract);
 }
 
 #[test]
@@ -43,7 +55,7 @@ fn figures() {
         let place = Place::sqlite();
         let store = place.store();
         let begin = Instant::now();
-        fill(&store, persons);
+        fill(&store, persons, CONTRACT);
         writeln!(out, "{persons} persons stored in {:.1} s", begin.elapsed().as_secs_f64()).unwrap();
         let (before, begin, used) = (resident(), Instant::now(), cpu());
         let index = Index::empty(store.clone(), CONTRACT);
