@@ -79,7 +79,9 @@ impl Shard {
         let row = self.persons.len();
         self.persons.push(person);
         if row.is_multiple_of(BLOCK) {
-            self.blocks.push(Vec::new());
+            // The first one grows, for small tenants; later ones will be filled.
+            let capacity = if row == 0 { 0 } else { BLOCK * DIMENSION };
+            self.blocks.push(Vec::with_capacity(capacity));
         }
         let last = self.blocks.len() - 1;
         self.blocks[last].extend_from_slice(mean);

@@ -107,10 +107,10 @@ pub struct Person {
 impl Person {
     /// What is compared: the normalised mean of this contract's templates, or nothing.
     pub fn mean(&self, contract: &Contract) -> Option<Vec<f32>> {
-        let mut sum = vec![0.0_f64; DIMENSION];
+        let mut sum = [0.0_f64; DIMENSION];
         for template in self.of(contract) {
-            let length = length(&template.fresh.embedding);
-            template.fresh.embedding.iter().zip(&mut sum).for_each(|(v, sum)| *sum += f64::from(*v) / length);
+            let scale = 1.0 / length(&template.fresh.embedding);
+            template.fresh.embedding.iter().zip(&mut sum).for_each(|(v, sum)| *sum += f64::from(*v) * scale);
         }
         let mut sums = [0.0_f64; 8];
         for eight in sum.chunks(8) {
@@ -118,7 +118,7 @@ impl Person {
         }
         let length = sums.iter().sum::<f64>().sqrt();
         // A mean of opposites has no direction; neither has one of no templates.
-        (length > 1e-6).then(|| sum.iter().map(|v| narrow(v / length)).collect())
+        (length > 1e-6).then(|| sum.iter().map(|v| narrow(v * (1.0 / length))).collect())
     }
 
     /// When the newest template of this contract was made.

@@ -1,9 +1,11 @@
 //! What a caller may try, each by its name. Whatever it is: a named refusal, nothing held, and the
 //! next request is answered.
 
+use std::process::Command;
 use std::thread;
+use std::time::Duration;
 
-use crate::raw::Raw;
+use crate::raw::{PATIENCE, Raw};
 use crate::support::{Answer, Ground, Request, Service};
 
 fn liveness(bytes: &[u8]) -> Request {
@@ -83,6 +85,29 @@ fn slow_headers_end_their_own_connection() {
     let mut idle = Raw::to(&service);
     idle.send(b"GET /api/v1/health/live HTTP/1.1\r\nhost: localhost\r\n\r\n");
     assert!(idle.read().starts_with("HTTP/1.1 200"), "an idle connection is ended after its answer");
+}
+
+#[test]
+fn connections_beyond_the_most_wait_until_one_ends() {
+    // Of its descriptors 64 are for files and the database.
+    const MOST: usize = 6;
+    let Some(ground) = Ground::new("connections") else { return };
+    let program = ground.program("serve");
+    let mut limited = Command::new("sh");
+    limited.arg("-c").arg(format!("ulimit -n {}; exec \"$0\" \"$@\"", 64 + MOST));
+    limited.arg(program.get_program()).args(program.get_args()).args(["--port", "0"]);
+    let service = Service::start(limited, ground.dir.path().join("log"));
+    let ask = |raw: &mut Raw| assert!(raw.send(b"GET /api/v1/health/live HTTP/1.1\r\nhost: localhost\r\n\r\n"));
+    let mut open: Vec<_> = (0..MOST).map(|_| Raw::to(&service)).collect();
+    for raw in &mut open {
+        ask(raw);
+        assert!(raw.first(PATIENCE).unwrap().starts_with("HTTP/1.1 200"));
+    }
+    let mut late = Raw::to(&service);
+    ask(&mut late);
+    assert_eq!(late.first(Duration::from_millis(300)), None, "taken although {MOST} are open");
+    open.pop();
+    assert!(late.first(PATIENCE).unwrap().starts_with("HTTP/1.1 200"));
 }
 
 #[test]

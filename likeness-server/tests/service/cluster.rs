@@ -1,9 +1,10 @@
 //! A PostgreSQL 15 cluster of its own in a temporary directory, on a socket there, ended by the test.
 
+use std::io::{BufRead as _, BufReader, Write as _};
 use std::os::unix::fs::MetadataExt as _;
 use std::os::unix::process::CommandExt as _;
 use std::path::PathBuf;
-use std::process::Command;
+use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 const BIN: &str = "/usr/lib/postgresql/15/bin";
@@ -52,12 +53,38 @@ impl Cluster {
         assert!(output.status.success(), "{program} {args:?}: {output:?}");
     }
 
+    /// Keeps a table of this database to itself, until it is dropped.
+    pub fn lock(&self, database: &str, table: &str) -> Lock {
+        let mut command = Command::new(PathBuf::from(BIN).join("psql"));
+        command.args(["-qtA", "-v", "ON_ERROR_STOP=1", database]).stdin(Stdio::piped()).stdout(Stdio::piped());
+        let mut session = command.spawn().unwrap();
+        let mut input = session.stdin.take().unwrap();
+        writeln!(input, "BEGIN; LOCK TABLE {table} IN ACCESS EXCLUSIVE MODE; SELECT 'locked';").unwrap();
+        let mut line = String::new();
+        BufReader::new(session.stdout.take().unwrap()).read_line(&mut line).unwrap();
+        assert_eq!(line, "locked\n");
+        Lock { session, _input: input }
+    }
+
     /// A database of its own, as a URL.
     pub fn database(&self) -> String {
         let name = format!("t{}", self.made.fetch_add(1, Ordering::Relaxed));
         let host = self.dir.path().display().to_string().replace('/', "%2F");
         self.call("createdb", &["-h", self.dir.path().to_str().unwrap(), "-U", "postgres", &name]);
         format!("postgres://postgres@{host}/{name}")
+    }
+}
+
+/// A session of the database that holds a table.
+pub struct Lock {
+    session: Child,
+    _input: ChildStdin,
+}
+
+impl Drop for Lock {
+    fn drop(&mut self) {
+        let _ = self.session.kill();
+        let _ = self.session.wait();
     }
 }
 

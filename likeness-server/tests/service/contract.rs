@@ -56,8 +56,8 @@ const DELETE: Route = route("DELETE /api/v1/enroll/{user_id}", "/api/v1/enroll/a
 /// Codes that no request of this test can provoke, and who does.
 const ELSEWHERE: [(&str, &str); 3] = [
     ("INTERNAL_SERVER_ERROR", "nothing known provokes it"),
-    ("STORE_UNAVAILABLE", "the tests of the store's faults"),
-    ("INDEX_LOADING", "needs more templates than fit a test"),
+    ("STORE_UNAVAILABLE", "the tests of replicas, whose database goes"),
+    ("INDEX_LOADING", "the tests of replicas, whose database is locked"),
 ];
 
 impl Route {

@@ -23,7 +23,8 @@ fn probe(arguments: &[&str]) -> Output {
 fn logs_have_nothing_of_what_was_sent() {
     let Some(ground) = Ground::new("logs") else { return };
     let secret = "MARKsecretMARKsecretMARK";
-    let service = ground.serve(&[], &[("API_KEY_SECRET", secret), ("TRUSTED_PROXIES", "127.0.0.1")]);
+    let variables = [("API_KEY_SECRET", secret), ("TRUSTED_PROXIES", "127.0.0.1")];
+    let service = ground.serve_with_store(&[], &variables).ready();
     let live = ground.image("image_T1.jpg");
     let form = |path: &str| {
         let request = Request::post(path).text("user_id", "MARKuser").text("tenant_id", "MARKtenant");

@@ -7,7 +7,7 @@ use std::time::Duration;
 use crate::support::Service;
 
 /// Longer than anything that is waited for.
-const PATIENCE: Duration = Duration::from_secs(60);
+pub const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A connection.
 pub struct Raw(TcpStream);
@@ -40,6 +40,15 @@ impl Raw {
     pub fn chunk(&mut self, bytes: &[u8]) -> bool {
         let framed = [format!("{:x}\r\n", bytes.len()).as_bytes(), bytes, b"\r\n"].concat();
         self.send(&framed)
+    }
+
+    /// What comes first, or nothing within this time.
+    pub fn first(&mut self, within: Duration) -> Option<String> {
+        self.0.set_read_timeout(Some(within)).unwrap();
+        let mut bytes = [0; 4096];
+        let read = self.0.read(&mut bytes);
+        self.0.set_read_timeout(Some(PATIENCE)).unwrap();
+        read.ok().map(|length| String::from_utf8_lossy(&bytes[..length]).into_owned())
     }
 
     /// Everything until the other side ends the connection.

@@ -116,6 +116,28 @@ fn a_database_that_goes_and_comes_is_told_and_no_verdict() {
 }
 
 #[test]
+fn while_the_index_is_read_search_says_so_and_what_needs_no_person_is_answered() {
+    let cluster = Cluster::start();
+    let Some(replicas) = Replicas::new("index loading", &cluster) else { return };
+    let live = replicas.ground.image("img25.jpg");
+    assert_eq!(replicas.replica(0, &[]).ask(enrolment("ann", &live)).status, 200);
+    let lock = cluster.lock(&replicas.store, "person");
+    let service = replicas.replica(0, &[]);
+    let search = || service.ask(Request::post("/api/v1/search").file("file", &live));
+    assert_eq!(search().problem(), (503, "INDEX_LOADING".into()));
+    let health = service.get("/api/v1/health");
+    assert_eq!((health.status, health.json()["store"].as_str()), (200, Some("index_loading")), "{health:?}");
+    assert_eq!(service.ask(Request::post("/api/v1/liveness").file("file", &live)).json()["verdict"], "live");
+    drop(lock);
+    let mut waited = (0..600).map(|_| {
+        thread::sleep(Duration::from_millis(50));
+        search()
+    });
+    let found = waited.find(|answer| answer.status == 200).expect("the index is never read");
+    assert_eq!(found.json()["best_match"]["user_id"], "ann");
+}
+
+#[test]
 fn without_keys_a_database_that_is_gone_leaves_health_to_this_machine() {
     let cluster = Cluster::start();
     let Some(replicas) = Replicas::new("database gone, no key", &cluster) else { return };
