@@ -9,6 +9,10 @@ use std::process::{Command, Output};
 
 use tempfile::TempDir;
 
+#[path = "service/cluster.rs"]
+#[allow(dead_code, reason = "each suite uses its part")]
+mod cluster;
+
 struct World {
     dir: TempDir,
 }
@@ -166,4 +170,60 @@ fn a_rotation_makes_the_old_key_worthless_and_a_prepared_one_lets_both_open() {
     assert_eq!(code(&world.store("check", &["--json"])), 0);
     let mode = fs::metadata(world.path("master.key")).unwrap().permissions().mode() & 0o777;
     assert_eq!(mode, 0o600, "the new key file");
+}
+
+#[test]
+fn a_database_off_this_machine_is_believed_by_its_certificate_alone() {
+    let made = || rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+    let (own, other) = (made(), made());
+    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let _cluster = cluster::Cluster::with_tls(port, &own.cert.pem(), &own.signing_key.serialize_pem());
+    let world = World::new();
+    fs::write(world.path("own.pem"), own.cert.pem()).unwrap();
+    fs::write(world.path("other.pem"), other.cert.pem()).unwrap();
+    let (file, host) = (|name: &str| world.path(name).display().to_string(), "postgres://postgres@localhost");
+    let rows = [
+        ("in clear, where the server wants TLS", format!("{host}:{port}/postgres"), 43, "no pg_hba.conf entry"),
+        (
+            "signed by another",
+            format!("{host}:{port}/postgres?sslmode=require&sslrootcert={}", file("other.pem")),
+            43,
+            "certificate",
+        ),
+        (
+            "another name",
+            format!(
+                "postgres://postgres@127.0.0.1:{port}/postgres?sslmode=verify-full&sslrootcert={}",
+                file("own.pem")
+            ),
+            43,
+            "name",
+        ),
+        (
+            "no authorities",
+            format!("{host}:{port}/postgres?sslmode=require&sslrootcert={}", file("absent.pem")),
+            2,
+            "absent.pem",
+        ),
+        (
+            "as it should be",
+            format!("{host}:{port}/postgres?sslmode=verify-full&sslrootcert={}", file("own.pem")),
+            0,
+            "",
+        ),
+    ];
+    let mut wrong = Vec::new();
+    for (what, url, expected, told) in rows {
+        let mut init = Command::new(env!("CARGO_BIN_EXE_likeness"));
+        init.args(["store", "init", "--store", &url, "--key-file"]).arg(world.path(&format!("key of {what}")));
+        let output = init.output().unwrap();
+        if code(&output) != expected || !stderr(&output).contains(told) {
+            wrong.push(format!(
+                "{what}: expected {expected} and {told:?}, found {}: {}",
+                code(&output),
+                stderr(&output)
+            ));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }

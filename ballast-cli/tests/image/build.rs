@@ -6,7 +6,7 @@ use std::path::Path;
 use std::process::Command;
 
 use crate::server::Server;
-use crate::ship::{Builder, Ship, TREE, WEIGHTS, data, top};
+use crate::ship::{Builder, Ship, TREE, WEIGHTS, data, programs, top};
 use crate::support::{stderr, stdout};
 
 /// The Python service's image, and the part of it that ours may have.
@@ -109,6 +109,48 @@ fn both_builders_make_the_same_files_one_layer_per_weight() {
     if recipe.contains("syntax=") {
         wrong.push("a syntax line asks a registry for a frontend".into());
     }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// What a container of it starts with, and the labels that both ways to make it know.
+fn configuration(ship: &Ship, tag: &str) -> Vec<String> {
+    let told =
+        |what: &str| ship.docker.told(&["image", "inspect", "--format", &format!("{{{{json .Config.{what}}}}}"), tag]);
+    let labels = ["title", "description", "licenses"];
+    let label = |name: &str| {
+        told("Labels").split(',').find(|label| label.contains(name)).unwrap_or("none").replace(['{', '}'], "")
+    };
+    let parts = ["User", "Entrypoint", "Cmd", "Env", "ExposedPorts"];
+    parts.into_iter().map(|what| format!("{what} {}", told(what))).chain(labels.map(label)).collect()
+}
+
+#[test]
+fn the_image_that_image_toml_describes_is_the_one_that_the_dockerfile_builds() {
+    let Some(ship) = Ship::new("the_image_that_image_toml_describes_is_the_one_that_the_dockerfile_builds") else {
+        return;
+    };
+    ship.image(Builder::Classic, "built");
+    let archive = ship.docker.path("described.tar");
+    let file = |path: &str, from: &Path| format!("{path}={}", from.display());
+    let roots = file("/etc/ssl/certs/ca-certificates.crt", Path::new("/etc/ssl/certs/ca-certificates.crt"));
+    let mut export = Command::new(programs().join("release/ballast"));
+    export.arg("export").arg(format!("--image={}", top().join("image.toml").display())).arg(&archive);
+    export.args(["--name", "described:latest", "--lock"]).arg(ship.lock()).arg("--from").arg(ship.mirror());
+    export.args(["--file", &roots]);
+    for (path, program) in [("ballast", "entrypoint/ballast"), ("likeness", "release/likeness")] {
+        export.arg("--file").arg(file(&format!("/usr/local/bin/{path}"), &programs().join(program)));
+    }
+    let exported = export.output().unwrap();
+    assert!(exported.status.success(), "{}", said(&exported));
+    ship.docker.told(&["load", "--quiet", "--input", archive.to_str().unwrap()]);
+    let differ = |built: Vec<String>, described: Vec<String>| -> Vec<String> {
+        let only = |a: &[String], b: &[String], whose: &str| {
+            a.iter().filter(|line| !b.contains(line)).map(|line| format!("{whose}: {line}")).collect::<Vec<_>>()
+        };
+        [only(&built, &described, "built"), only(&described, &built, "described")].concat()
+    };
+    let mut wrong = differ(entries(&ship, "built"), entries(&ship, "described"));
+    wrong.extend(differ(configuration(&ship, "built"), configuration(&ship, "described")));
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 

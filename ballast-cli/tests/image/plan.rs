@@ -114,6 +114,19 @@ fn the_missions_test_plan_on_this_image() {
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
+#[test]
+fn the_file_to_try_it_serves_from_the_images_own_layer() {
+    let Some(ship) = Ship::new("the_file_to_try_it_serves_from_the_images_own_layer") else { return };
+    ship.image(Builder::Classic, "likeness");
+    let project = Project::to_try(&ship, "try", "likeness");
+    let found = project.up();
+    assert_eq!(found.verdict, LAYER, "{}", project.logs());
+    let live = photo("image_T1.jpg");
+    let (status, body) = project.ask("/api/v1/liveness", &[("file", &live)]);
+    assert!(status == 200 && body.contains("\"verdict\":\"live\""), "{status} {body}");
+    project.down();
+}
+
 /// Docker's own health turns good; what a probe costs.
 fn probes(ship: &Ship) -> Vec<String> {
     let project = Project::new(ship, "probes", "likeness", "");

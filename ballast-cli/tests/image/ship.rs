@@ -36,7 +36,7 @@ pub fn data() -> PathBuf {
 }
 
 /// Where `tools/static` leaves its programs.
-fn programs() -> PathBuf {
+pub fn programs() -> PathBuf {
     let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| top().join("target"), PathBuf::from);
     target.join(format!("{}-unknown-linux-gnu", std::env::consts::ARCH))
 }

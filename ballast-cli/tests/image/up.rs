@@ -1,4 +1,4 @@
-//! `compose.prod.yaml` brought up by docker-compose, and what runs then, seen from outside of it.
+//! The compose files brought up by docker-compose, and what runs then, seen from outside of it.
 
 use std::fs;
 use std::path::PathBuf;
@@ -44,6 +44,7 @@ pub type Part<'a> = (&'a str, &'a str);
 pub struct Project<'a> {
     pub ship: &'a Ship,
     name: String,
+    service: &'static str,
     more: PathBuf,
     file: PathBuf,
     env: PathBuf,
@@ -60,10 +61,19 @@ pub struct Found {
 impl<'a> Project<'a> {
     /// The production file as it is, an image, and lines that the service gets besides.
     pub fn new(ship: &'a Ship, name: &str, image: &str, lines: &str) -> Self {
+        Self::of(ship, name, image, ("compose.prod.yaml", "biometric-api"), lines)
+    }
+
+    /// The file to try it with, as it is.
+    pub fn to_try(ship: &'a Ship, name: &str, image: &str) -> Self {
+        Self::of(ship, name, image, ("compose.yaml", "likeness"), "")
+    }
+
+    fn of(ship: &'a Ship, name: &str, image: &str, (file, service): (&str, &'static str), lines: &str) -> Self {
         let at = |what: &str| ship.docker.path(&format!("{name}.{what}"));
         let project =
-            Self { ship, name: name.into(), more: at("yml"), file: top().join("compose.prod.yaml"), env: at("env") };
-        fs::write(&project.more, format!("services:\n  biometric-api:\n{HERE}{lines}")).unwrap();
+            Self { ship, name: name.into(), service, more: at("yml"), file: top().join(file), env: at("env") };
+        fs::write(&project.more, format!("services:\n  {service}:\n{HERE}{lines}")).unwrap();
         project.environment(image, &sums(&ship.pins()));
         project
     }
@@ -103,7 +113,7 @@ impl<'a> Project<'a> {
     }
 
     pub fn container(&self) -> String {
-        format!("{}_biometric-api_1", self.name)
+        format!("{}_{}_1", self.name, self.service)
     }
 
     pub fn state(&self, template: &str) -> String {

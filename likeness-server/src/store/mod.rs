@@ -20,6 +20,7 @@ mod rotate;
 mod seal;
 mod sql;
 mod sqlite;
+mod tls;
 
 pub use access::{ApiKey, Grant, Scope, Scopes};
 pub use check::Checked;

@@ -12,8 +12,11 @@ use postgres::error::SqlState;
 use postgres::types::{ToSql, Type};
 use postgres::{Client, Config, NoTls, Statement};
 
+use tokio_postgres_rustls::MakeRustlsConnect;
+
 use super::error::{Kind, Result, StoreError};
 use super::sql::{Database, Erasure, Row, Rows, Value, Work};
+use super::tls::Address;
 
 /// How long a connection may take to come about.
 const CONNECT: Duration = Duration::from_secs(5);
@@ -31,6 +34,7 @@ const KEPT: usize = 16;
 /// A database on a server.
 pub struct Postgres {
     config: Config,
+    tls: Option<MakeRustlsConnect>,
     idle: Mutex<Vec<Connection>>,
 }
 
@@ -43,21 +47,27 @@ impl Postgres {
     /// Reaches a database.
     ///
     /// # Errors
-    /// The URL makes no sense; the server can't be reached or refuses.
+    /// The URL makes no sense, or the authorities that it names; the server can't be reached or refuses.
     pub fn open(url: &str) -> Result<Self> {
-        let mut config = Config::from_str(url).map_err(|error| {
+        let address = Address::of(url);
+        let mut config = Config::from_str(&address.url).map_err(|error| {
             StoreError::new(Kind::BadSetting, format!("PostgreSQL's URL: {error}"))
                 .hint("postgres://USER@HOST/DATABASE, with a password percent-encoded")
         })?;
         let options = config.get_options().map_or(OPTIONS.into(), |own| format!("{own} {OPTIONS}"));
         config.options(&options).connect_timeout(CONNECT).tcp_user_timeout(CONNECT).application_name("likeness");
-        let postgres = Self { config, idle: Mutex::default() };
+        let tls = address.tls(&mut config)?;
+        let postgres = Self { config, tls, idle: Mutex::default() };
         postgres.keep(postgres.connect()?);
         Ok(postgres)
     }
 
     fn connect(&self) -> Result<Connection> {
-        let client = self.config.connect(NoTls).map_err(|error| fault(&error))?;
+        let client = match &self.tls {
+            None => self.config.connect(NoTls),
+            Some(tls) => self.config.connect(tls.clone()),
+        };
+        let client = client.map_err(|error| fault(&error))?;
         Ok(Connection { client, prepared: HashMap::new() })
     }
 
@@ -97,7 +107,7 @@ fn fault(error: &postgres::Error) -> StoreError {
             what += &format!(": {source}");
         }
         return StoreError::new(Kind::Unavailable, format!("PostgreSQL: {what}"))
-            .hint("the server must run, and be reachable from here without TLS");
+            .hint("the server must run and be reachable; off this machine it is asked for TLS (docs/templates.md)");
     };
     let code = database.code();
     let kinds = [

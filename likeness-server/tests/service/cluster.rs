@@ -13,21 +13,44 @@ const BIN: &str = "/usr/lib/postgresql/15/bin";
 pub struct Cluster {
     dir: tempfile::TempDir,
     made: AtomicUsize,
+    /// Where it listens besides its socket.
+    listen: String,
 }
 
 impl Cluster {
     pub fn start() -> Self {
-        let cluster = Self { dir: tempfile::tempdir().unwrap(), made: AtomicUsize::new(0) };
-        let owner = owner();
-        std::os::unix::fs::chown(cluster.dir.path(), Some(owner.0), Some(owner.1)).unwrap();
-        let data = cluster.data();
-        cluster.call("initdb", &["-D", &data, "-A", "trust", "-U", "postgres", "-E", "UTF8", "--locale=C"]);
+        let cluster = Self::new("-c listen_addresses=".into());
         cluster.up();
         cluster
     }
 
+    /// One that listens at this port of loopback as well, and there speaks TLS alone, with this certificate
+    /// and its key.
+    pub fn with_tls(port: u16, certificate: &str, key: &str) -> Self {
+        let cluster = Self::new(format!("-c listen_addresses=127.0.0.1 -c port={port} -c ssl=on"));
+        let data = PathBuf::from(cluster.data());
+        let rules = "local all all trust\nhostssl all all 127.0.0.1/32 trust\n";
+        for (name, text) in [("server.crt", certificate), ("server.key", key), ("pg_hba.conf", rules)] {
+            let (file, owner) = (data.join(name), owner());
+            std::fs::write(&file, text).unwrap();
+            std::fs::set_permissions(&file, std::os::unix::fs::PermissionsExt::from_mode(0o600)).unwrap();
+            std::os::unix::fs::chown(&file, Some(owner.0), Some(owner.1)).unwrap();
+        }
+        cluster.up();
+        cluster
+    }
+
+    fn new(listen: String) -> Self {
+        let cluster = Self { dir: tempfile::tempdir().unwrap(), made: AtomicUsize::new(0), listen };
+        let owner = owner();
+        std::os::unix::fs::chown(cluster.dir.path(), Some(owner.0), Some(owner.1)).unwrap();
+        let data = cluster.data();
+        cluster.call("initdb", &["-D", &data, "-A", "trust", "-U", "postgres", "-E", "UTF8", "--locale=C"]);
+        cluster
+    }
+
     pub fn up(&self) {
-        let socket = format!("-c listen_addresses= -c unix_socket_directories={}", self.dir.path().display());
+        let socket = format!("{} -c unix_socket_directories={}", self.listen, self.dir.path().display());
         let log = self.dir.path().join("log").display().to_string();
         self.call("pg_ctl", &["-D", &self.data(), "-w", "-t", "60", "-l", &log, "-o", &socket, "start"]);
     }
