@@ -10,7 +10,6 @@ use std::process::{Command, Output};
 use tempfile::TempDir;
 
 #[path = "service/cluster.rs"]
-#[allow(dead_code, reason = "each suite uses its part")]
 mod cluster;
 
 struct World {

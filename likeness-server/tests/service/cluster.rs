@@ -1,5 +1,7 @@
 //! A PostgreSQL 15 cluster of its own in a temporary directory, on a socket there, ended by the test.
 
+#![allow(dead_code, reason = "each suite uses its part of it")]
+
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::os::unix::fs::MetadataExt as _;
 use std::os::unix::process::CommandExt as _;
