@@ -116,7 +116,7 @@ fn panicked(_: Box<dyn std::any::Any + Send>) -> axum::response::Response {
 
 #[cfg(test)]
 mod tests {
-    use axum::body::Body;
+    use axum::body::{Body, to_bytes};
     use tower::ServiceExt as _;
 
     use super::*;
@@ -132,7 +132,12 @@ mod tests {
             .layer(CatchPanicLayer::custom(panicked));
         for (path, status) in [("/broken", 500), ("/whole", 200), ("/broken", 500)] {
             let request = Request::builder().uri(path).body(Body::empty()).unwrap();
-            assert_eq!(router.clone().oneshot(request).await.unwrap().status().as_u16(), status, "{path}");
+            let answer = router.clone().oneshot(request).await.unwrap();
+            assert_eq!(answer.status().as_u16(), status, "{path}");
+            let body = to_bytes(answer.into_body(), 10_000).await.unwrap();
+            let body = String::from_utf8_lossy(&body).into_owned();
+            let told = body.contains("\"error_code\":\"INTERNAL_SERVER_ERROR\"");
+            assert!(told == (status == 500) && !body.contains("a bad image"), "{path}: {body}");
         }
     }
 }

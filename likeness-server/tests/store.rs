@@ -182,12 +182,12 @@ fn a_database_off_this_machine_is_believed_by_its_certificate_alone() {
     fs::write(world.path("other.pem"), other.cert.pem()).unwrap();
     let (file, host) = (|name: &str| world.path(name).display().to_string(), "postgres://postgres@localhost");
     let rows = [
-        ("in clear, where the server wants TLS", format!("{host}:{port}/postgres"), 43, "no pg_hba.conf entry"),
+        ("in clear, where the server wants TLS", format!("{host}:{port}/postgres"), 43, "no encryption"),
         (
             "signed by another",
             format!("{host}:{port}/postgres?sslmode=require&sslrootcert={}", file("other.pem")),
             43,
-            "certificate",
+            "invalid peer certificate: BadSignature",
         ),
         (
             "another name",
@@ -196,7 +196,7 @@ fn a_database_off_this_machine_is_believed_by_its_certificate_alone() {
                 file("own.pem")
             ),
             43,
-            "name",
+            "invalid peer certificate: certificate not valid for name",
         ),
         (
             "no authorities",
@@ -225,4 +225,30 @@ fn a_database_off_this_machine_is_believed_by_its_certificate_alone() {
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// Somebody on the wire who says that the server speaks no TLS.
+#[test]
+fn a_server_that_refuses_tls_is_told_nothing() {
+    use std::io::{Read as _, Write as _};
+    let server = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = server.local_addr().unwrap().port();
+    let heard = std::thread::spawn(move || {
+        let (mut peer, _) = server.accept().unwrap();
+        peer.set_read_timeout(Some(std::time::Duration::from_secs(30))).unwrap();
+        let mut asked = [0; 8];
+        peer.read_exact(&mut asked).unwrap();
+        peer.write_all(b"N").unwrap();
+        let mut rest = Vec::new();
+        peer.read_to_end(&mut rest).unwrap();
+        (asked, rest)
+    });
+    let world = World::new();
+    let url = format!("postgres://postgres:secret@localhost:{port}/postgres?sslmode=require");
+    let mut init = Command::new(env!("CARGO_BIN_EXE_likeness"));
+    let output = init.args(["store", "init", "--store", &url, "--key-file"]).arg(world.path("key")).output().unwrap();
+    assert_eq!(code(&output), 43, "{}", stderr(&output));
+    assert!(stderr(&output).contains("TLS"), "{}", stderr(&output));
+    // PostgreSQL's manual, Message Formats, SSLRequest: length 8, then 80877103.
+    assert_eq!(heard.join().unwrap(), ([0, 0, 0, 8, 4, 210, 22, 47], Vec::new()));
 }

@@ -11,7 +11,6 @@ use std::time::Duration;
 use postgres::error::SqlState;
 use postgres::types::{ToSql, Type};
 use postgres::{Client, Config, NoTls, Statement};
-
 use tokio_postgres_rustls::MakeRustlsConnect;
 
 use super::error::{Kind, Result, StoreError};

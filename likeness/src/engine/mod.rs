@@ -19,6 +19,8 @@ mod op;
 mod packed;
 mod plan;
 #[cfg(test)]
+mod random;
+#[cfg(test)]
 mod reference;
 mod ring;
 mod run;
