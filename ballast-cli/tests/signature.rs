@@ -9,7 +9,7 @@ use std::os::unix::fs::{PermissionsExt, chown};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
-use support::{PAIR, World, is_root, is_there, stderr};
+use support::{PAIR, World, is_root, is_there, programs, stderr};
 
 const MINISIGN: &str = "/usr/bin/minisign";
 
@@ -346,8 +346,7 @@ fn a_signature_or_a_key_file_that_the_app_could_exchange_is_refused() {
 fn the_entrypoint_build_asks_for_the_signature_too() {
     let test = "the_entrypoint_build_asks_for_the_signature_too";
     let Some(signed) = Signed::new(test) else { return };
-    let built = format!("../target/{}-unknown-linux-gnu/entrypoint/ballast", std::env::consts::ARCH);
-    let built = Path::new(env!("CARGO_MANIFEST_DIR")).join(built);
+    let built = programs().join("entrypoint/ballast");
     if !is_there(&built, test, "tools/static") {
         return;
     }

@@ -6,8 +6,8 @@ use std::path::Path;
 use std::process::Command;
 
 use crate::server::Server;
-use crate::ship::{Builder, Ship, TREE, WEIGHTS, data, programs, top};
-use crate::support::{stderr, stdout};
+use crate::ship::{Builder, Ship, TREE, WEIGHTS, data, top};
+use crate::support::{programs, stderr, stdout};
 
 /// The Python service's image, and the part of it that ours may have.
 const THEIRS: u64 = 2_700_000_000;

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 use crate::support::docker::{Docker, find};
-use crate::support::{has_data, is_root, is_there, pin_of, stderr, stdout};
+use crate::support::{has_data, is_root, is_there, pin_of, programs, stderr, stdout};
 
 /// The four weights.
 pub const WEIGHTS: [&str; 4] =
@@ -33,12 +33,6 @@ pub fn top() -> PathBuf {
 /// The folder of test data.
 pub fn data() -> PathBuf {
     std::env::var_os("LIKENESS_TESTDATA").map_or_else(|| top().join("../shared"), PathBuf::from)
-}
-
-/// Where `tools/static` leaves its programs.
-pub fn programs() -> PathBuf {
-    let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| top().join("target"), PathBuf::from);
-    target.join(format!("{}-unknown-linux-gnu", std::env::consts::ARCH))
 }
 
 impl Ship {

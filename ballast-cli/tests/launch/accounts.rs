@@ -6,7 +6,7 @@ use std::path::Path;
 use std::process::{Command, Output};
 
 use crate::stage::{Stage, out, output, status, zero};
-use crate::support::skip;
+use crate::support::{programs, skip};
 
 /// A row of the differential table: ours and gosu's status and HOME, for one spec.
 fn compare(stage: &Stage, spec: &str) -> Vec<String> {
@@ -167,8 +167,7 @@ fn no_name_service_is_asked() {
     }
     let trace = stage.path("trace");
     // The static build, which `tools/static` makes and images hold; without it, this one and a SKIP.
-    let built = Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join(format!("../target/{}-unknown-linux-gnu/entrypoint/ballast", std::env::consts::ARCH));
+    let built = programs().join("entrypoint/ballast");
     if built.exists() {
         assert!(Command::new("cp").arg("-f").arg(built).arg(stage.ballast()).status().unwrap().success());
     }

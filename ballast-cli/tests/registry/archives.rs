@@ -12,7 +12,7 @@ use tempfile::TempDir;
 
 use crate::ground::{World, digest_in, large, made, ready, tool};
 use crate::ordinary::aged;
-use crate::support::{is_root, is_there, pin_of, stderr, stdout};
+use crate::support::{is_root, is_there, pin_of, programs, stderr, stdout};
 
 /// What runs the image: Debian's, beside those of the other tests.
 const DOCKER: &str = "apt-get install docker.io busybox-static";
@@ -169,8 +169,7 @@ fn described(world: &World) {
 
 /// A static program: what an image without shared objects can start.
 fn entrypoint() -> PathBuf {
-    let target = Path::new(env!("CARGO_TARGET_TMPDIR")).parent().unwrap();
-    target.join("x86_64-unknown-linux-gnu/entrypoint/ballast")
+    programs().join("entrypoint/ballast")
 }
 
 /// That service, its programs from elsewhere.

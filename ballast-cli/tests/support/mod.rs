@@ -157,6 +157,12 @@ pub fn program() -> PathBuf {
     std::env::var_os("BALLAST_BIN").map_or_else(|| env!("CARGO_BIN_EXE_ballast").into(), PathBuf::from)
 }
 
+/// Where `tools/static` leaves its programs, for an image that has no shared object.
+pub fn programs() -> PathBuf {
+    let target = Path::new(env!("CARGO_TARGET_TMPDIR")).parent().unwrap();
+    target.join(format!("{}-unknown-linux-gnu", std::env::consts::ARCH))
+}
+
 pub fn stdout(output: &Output) -> String {
     String::from_utf8_lossy(&output.stdout).trim().to_owned()
 }
