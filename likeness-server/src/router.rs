@@ -9,7 +9,6 @@ use axum::response::IntoResponse;
 use axum::routing::{MethodRouter, post};
 use axum::{Router, middleware};
 use tower::util::option_layer;
-use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::set_header::SetResponseHeaderLayer;
 use utoipa::OpenApi;
 use utoipa_axum::router::{OpenApiRouter, UtoipaMethodRouter};
@@ -38,7 +37,7 @@ pub fn router(app: &App) -> Router {
         .merge(root)
         .fallback(|| async { Problem::of_status(StatusCode::NOT_FOUND, 0) })
         .with_state(app.clone())
-        .layer(CatchPanicLayer::custom(panicked))
+        .layer(gate::whole())
         .layer(option_layer(gate::cors(&app.settings.access)))
         .layer(middleware::from_fn_with_state(app.clone(), gate::outer))
 }
@@ -108,36 +107,4 @@ fn at_root(app: &App) -> Router<App> {
     Router::new()
         .route("/verify", gated(app, table::DEEPFACE_VERIFY, post(deepface::verify_route)))
         .route("/represent", gated(app, table::DEEPFACE_REPRESENT, post(deepface::represent_route)))
-}
-
-fn panicked(_: Box<dyn std::any::Any + Send>) -> axum::response::Response {
-    Problem::internal(&"a handler panicked").into_response()
-}
-
-#[cfg(test)]
-mod tests {
-    use axum::body::{Body, to_bytes};
-    use tower::ServiceExt as _;
-
-    use super::*;
-
-    #[tokio::test]
-    async fn a_handler_that_panics_ends_its_own_request_only() {
-        async fn broken() -> StatusCode {
-            panic!("a bad image")
-        }
-        let router = Router::new()
-            .route("/broken", axum::routing::get(broken))
-            .route("/whole", axum::routing::get(|| async { StatusCode::OK }))
-            .layer(CatchPanicLayer::custom(panicked));
-        for (path, status) in [("/broken", 500), ("/whole", 200), ("/broken", 500)] {
-            let request = Request::builder().uri(path).body(Body::empty()).unwrap();
-            let answer = router.clone().oneshot(request).await.unwrap();
-            assert_eq!(answer.status().as_u16(), status, "{path}");
-            let body = to_bytes(answer.into_body(), 10_000).await.unwrap();
-            let body = String::from_utf8_lossy(&body).into_owned();
-            let told = body.contains("\"error_code\":\"INTERNAL_SERVER_ERROR\"");
-            assert!(told == (status == 500) && !body.contains("a bad image"), "{path}: {body}");
-        }
-    }
 }

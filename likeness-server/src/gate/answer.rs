@@ -1,16 +1,23 @@
 //! What every answer has: one shape for whatever went wrong, headers that keep browsers strict, a log
 //! line with the route's name, status and time.
 
+use std::any::Any;
 use std::time::Instant;
 
 use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
 use axum::response::{IntoResponse, Response};
+use tower_http::catch_panic::CatchPanicLayer;
 
 use crate::problem::Problem;
 
 /// The route that was entered, for the log.
 #[derive(Debug, Clone, Copy)]
 pub struct Entered(pub &'static str);
+
+/// A handler that panics ends its own request, as a fault of ours, and no other.
+pub fn whole() -> CatchPanicLayer<fn(Box<dyn Any + Send>) -> Response> {
+    CatchPanicLayer::custom(|_| Problem::internal(&"a handler panicked").into_response())
+}
 
 /// A problem as JSON; a rejection of the framework as a problem.
 pub fn written(mut response: Response, id: &str, deepface: bool, limit: usize) -> Response {
@@ -58,4 +65,39 @@ pub fn log(response: &Response, id: &str, start: Instant) {
     metrics::counter!("likeness_requests_total", "route" => route, "status" => status.to_string()).increment(1);
     metrics::histogram!("likeness_request_seconds", "route" => route).record(elapsed.as_secs_f64());
     tracing::info!(route, status, ms = elapsed.as_secs_f64() * 1e3, request_id = id, "answered");
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::Router;
+    use axum::body::{Body, to_bytes};
+    use axum::extract::Request;
+    use axum::http::StatusCode;
+    use axum::routing::get;
+    use serde_json::Value;
+    use tower::ServiceExt as _;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_handler_that_panics_ends_its_own_request_and_tells_nothing_of_why() {
+        async fn broken() -> StatusCode {
+            panic!("a bad image")
+        }
+        let router =
+            Router::new().route("/broken", get(broken)).route("/good", get(|| async { "good" })).layer(whole());
+        for (path, status, code) in [
+            ("/broken", 500, Some("INTERNAL_SERVER_ERROR")),
+            ("/good", 200, None),
+            ("/broken", 500, Some("INTERNAL_SERVER_ERROR")),
+        ] {
+            let request = Request::builder().uri(path).body(Body::empty()).unwrap();
+            let answer = written(router.clone().oneshot(request).await.unwrap(), "an id", false, 1);
+            assert_eq!(answer.status().as_u16(), status, "{path}");
+            let body = to_bytes(answer.into_body(), 10_000).await.unwrap();
+            let told: Option<Value> = serde_json::from_slice(&body).ok();
+            assert_eq!(told.as_ref().and_then(|told| told["error_code"].as_str()), code, "{path}");
+            assert!(!String::from_utf8_lossy(&body).contains("a bad image"), "{path}");
+        }
+    }
 }

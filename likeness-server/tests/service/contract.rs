@@ -55,7 +55,7 @@ const DELETE: Route = route("DELETE /api/v1/enroll/{user_id}", "/api/v1/enroll/a
 
 /// Codes that no request of this test can provoke, and who does.
 const ELSEWHERE: [(&str, &str); 3] = [
-    ("INTERNAL_SERVER_ERROR", "the router's own test, whose handler panics; nothing known provokes it from outside"),
+    ("INTERNAL_SERVER_ERROR", "the gate's own test, whose handler panics; nothing known provokes it from outside"),
     ("STORE_UNAVAILABLE", "the tests of replicas, whose database goes"),
     ("INDEX_LOADING", "the tests of replicas, whose database is locked"),
 ];
