@@ -37,7 +37,7 @@ pub fn router(app: &App) -> Router {
         .merge(root)
         .fallback(|| async { Problem::of_status(StatusCode::NOT_FOUND, 0) })
         .with_state(app.clone())
-        .layer(gate::whole())
+        .layer(gate::catch_panics())
         .layer(option_layer(gate::cors(&app.settings.access)))
         .layer(middleware::from_fn_with_state(app.clone(), gate::outer))
 }

@@ -15,7 +15,7 @@ use crate::problem::Problem;
 pub struct Entered(pub &'static str);
 
 /// A handler that panics ends its own request, as a fault of ours, and no other.
-pub fn whole() -> CatchPanicLayer<fn(Box<dyn Any + Send>) -> Response> {
+pub fn catch_panics() -> CatchPanicLayer<fn(Box<dyn Any + Send>) -> Response> {
     CatchPanicLayer::custom(|_| Problem::internal(&"a handler panicked").into_response())
 }
 
@@ -85,7 +85,7 @@ mod tests {
             panic!("a bad image")
         }
         let router =
-            Router::new().route("/broken", get(broken)).route("/good", get(|| async { "good" })).layer(whole());
+            Router::new().route("/broken", get(broken)).route("/good", get(|| async { "good" })).layer(catch_panics());
         for (path, status, code) in [
             ("/broken", 500, Some("INTERNAL_SERVER_ERROR")),
             ("/good", 200, None),

@@ -33,7 +33,7 @@ use body::{Bodies, Intake};
 use keys::Keys;
 use rate::Rates;
 
-pub use answer::whole;
+pub use answer::catch_panics;
 pub use caller::Caller;
 pub use origin::{at_home, cors};
 
