@@ -3,7 +3,7 @@
 #![no_main]
 #![allow(dead_code, reason = "the program's modules are included whole")]
 
-#[path = "../../ballast-cli/src/doctor"]
+#[path = "../../crates/ballast-cli/src/doctor"]
 mod doctor {
     pub mod deployment;
     pub mod finding;
@@ -15,7 +15,7 @@ use ballast::lock::Lock;
 use libfuzzer_sys::fuzz_target;
 
 static LOCK: LazyLock<Lock> = LazyLock::new(|| {
-    let text = include_str!("../../ballast-cli/tests/deployments/weights.lock");
+    let text = include_str!("../../crates/ballast-cli/tests/deployments/weights.lock");
     Lock::parse(text).expect("the tests' own lock file")
 });
 

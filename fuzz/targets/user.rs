@@ -3,7 +3,7 @@
 #![no_main]
 #![allow(dead_code, reason = "the program's module is included whole")]
 
-#[path = "../../ballast-cli/src/user.rs"]
+#[path = "../../crates/ballast-cli/src/user.rs"]
 mod user;
 
 use libfuzzer_sys::fuzz_target;

@@ -20,7 +20,7 @@ const REPOSITORIES: [(&str, &str); 3] = [("models--", ""), ("datasets--", "datas
 const HUB: &str = "https://huggingface.co/";
 const DEEPEST: usize = 32;
 /// The lock file of the face-verification service: four well-known names, with upstream's sources.
-const KNOWN: &str = include_str!("../../weights.lock");
+const KNOWN: &str = include_str!("../../../weights.lock");
 
 /// A cache, found.
 pub struct Cache {

@@ -154,7 +154,7 @@ fn a_well_known_name_has_upstreams_sources_only_with_upstreams_bytes() {
     let test = "a_well_known_name_has_upstreams_sources_only_with_upstreams_bytes";
     let world = World::new();
     let (real, forged) = ("4_0_0_80x80_MiniFASNetV1SE.pth", "2.7_80x80_MiniFASNetV2.pth");
-    let shared = std::env::var_os("LIKENESS_TESTDATA").map_or_else(|| PathBuf::from("../../shared"), PathBuf::from);
+    let shared = std::env::var_os("LIKENESS_TESTDATA").map_or_else(|| PathBuf::from("../../../shared"), PathBuf::from);
     let weights = Path::new(env!("CARGO_MANIFEST_DIR")).join(shared).join("weights").join(real);
     if !has_data(&weights, test) {
         return;

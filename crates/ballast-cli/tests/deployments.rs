@@ -77,7 +77,7 @@ fn each_fault_is_named_at_its_line_and_a_clean_file_has_none() {
         seen.extend(found.into_iter().map(|(code, _)| code));
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
-    let rows = fs::read_to_string(folder().join("../../../docs/doctor.md")).unwrap();
+    let rows = fs::read_to_string(folder().join("../../../../docs/doctor.md")).unwrap();
     let files = rows.split("## A file").nth(1).unwrap();
     let documented = files.lines().filter_map(|line| line.strip_prefix("| `")?.split('`').next().map(str::to_owned));
     let documented: BTreeSet<_> = documented.collect();

@@ -14,7 +14,7 @@ use support::{is_there, program, stdout};
 const EXAMPLES: [&str; 2] = ["deepface-python", "huggingface"];
 
 fn top() -> PathBuf {
-    fs::canonicalize(Path::new(env!("CARGO_MANIFEST_DIR")).join("..")).unwrap()
+    fs::canonicalize(Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")).unwrap()
 }
 
 /// The lock file that an example is for: the repository's own, or one as its README has it written.

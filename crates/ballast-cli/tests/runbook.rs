@@ -11,7 +11,7 @@ use std::process::{Command, Output};
 
 use support::{PAIR, TREE, World, stdout};
 
-const RUNBOOK: &str = include_str!("../../docs/operations.md");
+const RUNBOOK: &str = include_str!("../../../docs/operations.md");
 
 /// The blocks that are shell, in order: space, copies aside, what a kill left.
 fn blocks() -> Vec<&'static str> {

@@ -8,7 +8,7 @@ fn lock_with(extra: &str) -> String {
 
 #[test]
 fn the_projects_own_lock_file_holds_the_four_pins_of_the_mission() {
-    let lock = Lock::parse(include_str!("../../weights.lock")).expect("weights.lock");
+    let lock = Lock::parse(include_str!("../../../weights.lock")).expect("weights.lock");
     assert_eq!(lock.weights.len(), 4);
     assert!(lock.weights.iter().all(|w| w.need == Need::Required && w.pin_env.is_some()));
     assert_eq!(lock.weights[1].sha256.to_string(), PIN);

@@ -24,7 +24,7 @@ impl Bench {
     /// A bench, or a counted SKIP.
     fn new(test: &str) -> Option<Self> {
         static SKIPPED: AtomicUsize = AtomicUsize::new(0);
-        let beside = concat!(env!("CARGO_MANIFEST_DIR"), "/../../shared");
+        let beside = concat!(env!("CARGO_MANIFEST_DIR"), "/../../../shared");
         let shared = std::env::var_os("LIKENESS_TESTDATA").map_or_else(|| PathBuf::from(beside), PathBuf::from);
         if !shared.join("weights").is_dir() {
             let count = SKIPPED.fetch_add(1, Ordering::Relaxed) + 1;
@@ -42,7 +42,7 @@ impl Bench {
 
     /// The repository's own lock file, with the synthetic embedder and this store.
     fn write_lock(&self, store: &Path) {
-        let lock = fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../weights.lock")).unwrap();
+        let lock = fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../../weights.lock")).unwrap();
         let real = "3f76b5117a9ca574d536af8199e6720089eb4ad3dc7e93534496d88265de864f";
         assert!(lock.contains(real), "the lock file pins the real embedder");
         let lock = lock

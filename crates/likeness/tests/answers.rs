@@ -27,7 +27,7 @@ fn the_recorded_answers_are_the_peers() {
     let test = "recorded answers computed anew";
     let Some(folder) = testdata(test) else { return };
     let Some(python) = python(test, "h5py, onnx") else { return };
-    let tool = concat!(env!("CARGO_MANIFEST_DIR"), "/../tools/selftest-answers");
+    let tool = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tools/selftest-answers");
     let output = Command::new(python).arg(tool).arg(folder.join("weights")).output().unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     let (text, computed) = apart(&String::from_utf8(output.stdout).unwrap());

@@ -10,7 +10,7 @@ use likeness::weights::onnx::Model;
 use likeness::weights::torch::StateDict;
 
 fn seeds(reader: &str) -> Vec<(String, Vec<u8>)> {
-    let folder = PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../fuzz/seeds")).join(reader);
+    let folder = PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../../fuzz/seeds")).join(reader);
     let entries = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap());
     let mut seeds: Vec<_> =
         entries.map(|entry| (entry.file_name().into_string().unwrap(), fs::read(entry.path()).unwrap())).collect();

@@ -123,7 +123,7 @@ mod tests {
 
     #[test]
     fn every_code_has_a_row_in_the_document() {
-        let document = include_str!("../../../docs/doctor.md");
+        let document = include_str!("../../../../docs/doctor.md");
         let missing: Vec<_> =
             Code::ALL.iter().map(|code| code.word()).filter(|word| !document.contains(&format!("`{word}`"))).collect();
         assert!(missing.is_empty(), "docs/doctor.md lacks {missing:?}");

@@ -27,7 +27,7 @@ pub enum Builder {
 
 /// The repository.
 pub fn top() -> PathBuf {
-    fs::canonicalize(Path::new(env!("CARGO_MANIFEST_DIR")).join("..")).unwrap()
+    fs::canonicalize(Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")).unwrap()
 }
 
 /// The folder of test data.
@@ -116,7 +116,7 @@ impl Ship {
         let lines = format!(
             "FROM {from}\nUSER 0:0\nCOPY busybox /bin/busybox\nCOPY gosu /usr/local/bin/gosu\nCOPY entrypoint.sh /entrypoint.sh\n{links}ENV PATH=/usr/local/bin:/bin\nUSER 100:101\n"
         );
-        let script = top().join("ballast-cli/tests/scenarios/entrypoint.sh");
+        let script = top().join("crates/ballast-cli/tests/scenarios/entrypoint.sh");
         self.step(tag, &lines, &[(&find("busybox"), "busybox"), (&find("gosu"), "gosu"), (&script, "entrypoint.sh")]);
     }
 }

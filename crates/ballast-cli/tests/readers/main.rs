@@ -149,7 +149,7 @@ fn hugging_faces_client_reads_what_was_adopted_from_the_cache_and_from_the_layer
 
 /// A cache of DeepFace with the test data's files; `None` without them.
 fn deepface(ground: &Ground, test: &str) -> Option<()> {
-    let beside = || Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared");
+    let beside = || Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../../shared");
     let shared = std::env::var_os("LIKENESS_TESTDATA").map_or_else(beside, PathBuf::from).join("weights");
     if !has_data(&shared, test) {
         return None;

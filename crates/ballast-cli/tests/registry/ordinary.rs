@@ -98,7 +98,7 @@ fn other_tools_unpack_what_bake_lays_out_and_the_lock_file() {
 #[test]
 fn the_real_weights_go_there_and_come_back() {
     let test = "the_real_weights_go_there_and_come_back";
-    let beside = || Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared");
+    let beside = || Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../../shared");
     let real = std::env::var_os("LIKENESS_TESTDATA").map_or_else(beside, Into::into).join("weights");
     if !ready(test) || !has_data(&real, test) {
         return;

@@ -22,7 +22,7 @@ pub const TREE: &str = ".deepface/weights";
 /// The baked layer's root in the image.
 pub const BAKED: &str = "opt/baked-models";
 
-const LOCK: &str = include_str!("../../../weights.lock");
+const LOCK: &str = include_str!("../../../../weights.lock");
 const ENTRYPOINT: &str = include_str!("entrypoint.sh");
 const READER: &str = include_str!("reader.sh");
 const APPLETS: [&str; 14] =
@@ -54,7 +54,7 @@ pub fn tiny() -> &'static Image {
 
 /// The folder of real weights, where it is.
 pub fn real_weights() -> Option<PathBuf> {
-    let beside = || Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared");
+    let beside = || Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../../shared");
     let dir = std::env::var_os("LIKENESS_TESTDATA").map_or_else(beside, PathBuf::from).join("weights");
     dir.is_dir().then_some(dir)
 }

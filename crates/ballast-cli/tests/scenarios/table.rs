@@ -20,7 +20,7 @@ variable the same tests fail where a line no longer says what they see. Millisec
 engine's start to the app's first words (or to the end), of one run on a busy machine; `just bench`
 measures. `BALLAST_BIN` names the program under test, such as the static entrypoint.
 
-The shell entrypoint is `ballast-cli/tests/scenarios/entrypoint.sh`. Four weights under the real
+The shell entrypoint is `crates/ballast-cli/tests/scenarios/entrypoint.sh`. Four weights under the real
 lock file with pins of their own, at a tenth of their size (10.6 MB) where nothing else is said.
 *plain*: a process in a mount namespace; *runc*: a container with exactly these capabilities;
 *podman*: rootless; *docker*: the mission's compose file with docker-compose. Roots are read-only
@@ -60,7 +60,7 @@ impl Line {
 }
 
 fn page() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/scenarios.md")
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/scenarios.md")
 }
 
 /// Writes these lines, or tells which of them the page has otherwise.

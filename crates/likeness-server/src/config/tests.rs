@@ -106,7 +106,7 @@ fn the_names_that_are_honoured_are_those_that_are_read_and_those_that_are_explai
     let mut cli = Cli::command();
     let serve = cli.find_subcommand_mut("serve").unwrap();
     read.extend(serve.get_arguments().filter_map(|arg| Some(arg.get_env()?.to_str()?.to_owned())));
-    let root = concat!(env!("CARGO_MANIFEST_DIR"), "/../");
+    let root = concat!(env!("CARGO_MANIFEST_DIR"), "/../../");
     let text = |name: &str| std::fs::read_to_string(format!("{root}{name}")).unwrap();
     let lock = ballast::lock::Lock::parse(&text("weights.lock")).unwrap();
     let pins = lock.weights.iter().filter_map(|weight| weight.pin_env.as_ref());

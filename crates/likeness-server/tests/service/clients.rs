@@ -6,7 +6,7 @@ use std::process::{Command, Output};
 
 use crate::support::Ground;
 
-const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
+const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../..");
 
 /// A program of the environment that `./test` makes, or a counted SKIP.
 fn tool(test: &str, name: &str) -> Option<PathBuf> {

@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use crate::support::Ground;
 
-const GOLDEN: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/openapi.json");
+const GOLDEN: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/openapi.json");
 
 #[test]
 fn the_description_in_the_repository_is_the_one_that_is_served() {

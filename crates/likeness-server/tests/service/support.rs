@@ -24,7 +24,7 @@ pub const EMBEDDER: &str = "facenet512_synthetic.h5";
 /// The folder of the test data, or a counted SKIP.
 pub fn shared(test: &str) -> Option<PathBuf> {
     static SKIPPED: AtomicUsize = AtomicUsize::new(0);
-    let beside = concat!(env!("CARGO_MANIFEST_DIR"), "/../../shared");
+    let beside = concat!(env!("CARGO_MANIFEST_DIR"), "/../../../shared");
     let shared = std::env::var_os("LIKENESS_TESTDATA").map_or_else(|| PathBuf::from(beside), PathBuf::from);
     if shared.join("weights").is_dir() {
         return Some(shared);
@@ -51,7 +51,7 @@ impl Ground {
     /// The weights but these.
     pub fn without(test: &str, missing: &[&str]) -> Option<Self> {
         let ground = Self { shared: shared(test)?, dir: tempfile::tempdir().unwrap() };
-        let lock = fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../weights.lock")).unwrap();
+        let lock = fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../../weights.lock")).unwrap();
         assert!(lock.contains(REAL), "the lock file pins the real embedder");
         let lock = lock
             .replace(REAL, SYNTHETIC)

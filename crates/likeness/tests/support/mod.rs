@@ -17,7 +17,7 @@ use serde_json::Value;
 /// The folder of test data, from `LIKENESS_TESTDATA`, or beside the checkout; where it is absent
 /// the test is skipped, said and counted.
 pub fn testdata(test: &str) -> Option<PathBuf> {
-    let beside = concat!(env!("CARGO_MANIFEST_DIR"), "/../../shared");
+    let beside = concat!(env!("CARGO_MANIFEST_DIR"), "/../../../shared");
     let folder = std::env::var_os("LIKENESS_TESTDATA").map_or_else(|| PathBuf::from(beside), PathBuf::from);
     if folder.join("weights").is_dir() {
         return Some(folder);
