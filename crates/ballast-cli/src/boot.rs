@@ -1,9 +1,10 @@
 //! A boot: facts, plan, apply, report. `heal` and `run` differ only in what comes after.
 //!
-//! As root this does one thing in the volume, an `fchown` of its root by descriptor; everything
-//! else happens as the app.
+//! As root this does one thing in the volume, an `fchown` of its root by the descriptor that proved that
+//! root may (`permit`); everything else happens as the app.
 
 use std::fs;
+use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -25,8 +26,10 @@ use crate::dirs::{self, RootStep};
 use crate::exit::{Exit, Failure};
 use crate::facts;
 use crate::launch;
+use crate::permit::RootPaths;
 use crate::report::{self, Report, Served, WeightLine};
 use crate::setting::Setting;
+use crate::walk;
 
 /// How a boot is carried out.
 pub struct Boot<'a> {
@@ -74,11 +77,17 @@ impl Boot<'_> {
         let Some(to) = plan.hand_over.filter(|_| !self.dry_run) else {
             return;
         };
-        let done = disk::hand_over(&self.setting.store, to.uid, to.gid);
-        if let Err(error) = done {
-            let root = self.setting.store.display();
-            refused.push(format!("chown of {root} to {}:{}: {error} ({})", to.uid, to.gid, way_out(&error)));
-        }
+        let root = self.setting.store.display();
+        let done = self.permitted_store().and_then(|dir| {
+            let words = |error| format!("chown of {root} to {}:{}: {error} ({})", to.uid, to.gid, way_out(&error));
+            disk::chown(&dir, to.uid, to.gid).map_err(words)
+        });
+        refused.extend(done.err());
+    }
+
+    /// The cache's root, on the descriptor that proves that root may change it.
+    fn permitted_store(&self) -> Result<OwnedFd, String> {
+        permitted_store(&self.setting, self.guarded, self.groups)
     }
 
     /// The mounts of `[[dir]]` entries that root must give to the app before it steps down.
@@ -90,9 +99,12 @@ impl Boot<'_> {
     /// Where the weights are held sticky, root takes the cache's root for itself.
     pub fn take(&self, plan: &Plan) -> Option<Result<LinuxDisk, String>> {
         let root = &self.setting.store;
-        let told = |error| format!("taking {} for root: {error} ({})", root.display(), way_out(&error));
-        let take = || if self.dry_run { LinuxDisk::open(root) } else { disk::take(root, self.guarded.gid) };
-        plan.serve.contains(&Serve::KeepVolume).then(|| take().map_err(told))
+        let words = |error| format!("taking {} for root: {error} ({})", root.display(), way_out(&error));
+        let take = || match self.dry_run {
+            true => LinuxDisk::open(root).map_err(words),
+            false => self.permitted_store().and_then(|dir| disk::take(&dir, self.guarded.gid).map_err(words)),
+        };
+        plan.serve.contains(&Serve::KeepVolume).then(take)
     }
 
     /// Verifies and mends what root took, on that same descriptor, whatever becomes of the path.
@@ -227,6 +239,16 @@ impl apply::Judge<Attempt> for Boot<'_> {
     }
 }
 
+/// The cache's root, on the descriptor that proves that root may change it for this app.
+///
+/// # Errors
+/// Why root leaves it as it is.
+pub fn permitted_store(setting: &Setting, app: Ids, groups: &[u32]) -> Result<OwnedFd, String> {
+    let named_by_lock = setting.store == setting.lock.store.path.as_path();
+    let root_paths = if named_by_lock { RootPaths::Allowed } else { RootPaths::Refused };
+    walk::permitted(&setting.store, root_paths, app, groups).map(|(walked, _)| walked.dir)
+}
+
 /// The root that the app must read, as the variable's value.
 pub fn pointed(report: &Report, setting: &Setting) -> Option<(String, PathBuf)> {
     let name = setting.lock.store.env.as_ref()?;
@@ -236,7 +258,6 @@ pub fn pointed(report: &Report, setting: &Setting) -> Option<(String, PathBuf)> 
 fn way_out(error: &std::io::Error) -> &'static str {
     let held = launch::capabilities().has(launch::Caps::CHOWN);
     match rustix::io::Errno::from_io_error(error) {
-        Some(Errno::LOOP) => "a symlink is in its path, and root follows none: name the real path",
         Some(Errno::ROFS) => "it is mounted read-only",
         Some(Errno::PERM) if held => "its owner is outside this user namespace, or its file system has no owners",
         _ => "add CHOWN to cap_add",

@@ -18,7 +18,8 @@ use crate::facts;
 pub struct Custody<'a> {
     /// Who is to be kept out.
     pub app: Ids,
-    groups: &'a [u32],
+    /// The app's supplementary groups.
+    pub groups: &'a [u32],
     /// Few, and no hash map: one asks the kernel for random bytes, which may be refused.
     known: RefCell<Vec<(PathBuf, Rc<[Stat]>)>>,
 }

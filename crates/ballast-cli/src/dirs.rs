@@ -5,22 +5,24 @@
 //! it, so a read-only mount, a full disk and a spent quota speak here and not in the app.
 //!
 //! As root, before the drop, one thing may happen: an `fchown`, by descriptor, of the root of a
-//! mount that belongs to root and that the app can't write. All else is done as the app. No
-//! component of a path is followed when it is a symlink.
+//! mount that the app can't write (`permit`). All else is done as the app. No component of a path
+//! is followed when it is a symlink.
 
 use std::io;
 use std::os::fd::OwnedFd;
-use std::path::{Component, Path, PathBuf};
+use std::path::{Path, PathBuf};
 
 use ballast::disk;
 use ballast::firmness;
 use ballast::lock::DirSpec;
 use ballast::plan::Ids;
-use rustix::fs::{self, AtFlags, CWD, Mode, OFlags, StatxAttributes, StatxFlags};
+use rustix::fs::{self, AtFlags, Mode, OFlags};
 use rustix::io::Errno;
 use serde::Serialize;
 
 use crate::exit::{Exit, Failure};
+use crate::permit::{Permit, RootPaths};
+use crate::walk::{self, Fault};
 
 /// What came of one entry.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -64,21 +66,18 @@ pub enum RootStep {
     Refused(String),
 }
 
-/// As root, before the drop: gives the app the mounts that are its to write.
+/// As root, before the drop: gives the app the mounts that it has to write in.
 pub fn as_root(specs: &[DirSpec], app: Ids, groups: &[u32]) -> Vec<RootStep> {
     specs.iter().map(|spec| root_step(spec.path.as_path(), app, groups)).collect()
 }
 
 /// Whether root would give this directory to the app.
 pub fn is_due(path: &Path, app: Ids, groups: &[u32]) -> bool {
-    walk(path).is_ok_and(|(dir, parent)| is_mount_of_root(&dir, &parent, app, groups))
+    due(path, app, groups).is_some()
 }
 
 fn root_step(path: &Path, app: Ids, groups: &[u32]) -> RootStep {
-    let Ok((dir, parent)) = walk(path) else { return RootStep::Nothing };
-    if !is_mount_of_root(&dir, &parent, app, groups) {
-        return RootStep::Nothing;
-    }
+    let Some(dir) = due(path, app, groups) else { return RootStep::Nothing };
     match disk::chown(&dir, app.uid, app.gid) {
         Ok(()) => RootStep::HandedOver,
         Err(error) => {
@@ -88,21 +87,13 @@ fn root_step(path: &Path, app: Ids, groups: &[u32]) -> RootStep {
     }
 }
 
-/// The root of a writable mount, root's own, where the app may not make files.
-fn is_mount_of_root(dir: &OwnedFd, parent: &OwnedFd, app: Ids, groups: &[u32]) -> bool {
-    let Ok(stat) = disk::stat_fd(dir) else { return false };
-    let read_only = fs::fstatvfs(dir).is_ok_and(|facts| facts.f_flag.contains(fs::StatVfsMountFlags::RDONLY));
-    stat.uid == 0 && !firmness::writable(&stat, app, groups) && !read_only && mount_root(dir, parent)
-}
-
-fn mount_root(dir: &OwnedFd, parent: &OwnedFd) -> bool {
-    let facts = |fd: &OwnedFd| fs::statx(fd, "", AtFlags::EMPTY_PATH, StatxFlags::BASIC_STATS);
-    let (Ok(own), Ok(above)) = (facts(dir), facts(parent)) else { return false };
-    if own.stx_attributes_mask.contains(StatxAttributes::MOUNT_ROOT) {
-        return own.stx_attributes.contains(StatxAttributes::MOUNT_ROOT);
-    }
-    // Before Linux 5.8 another device is the sign of a mount.
-    (own.stx_dev_major, own.stx_dev_minor) != (above.stx_dev_major, above.stx_dev_minor)
+/// The root of a writable mount where the app may not make files. Other directories of root's stay as
+/// they are, even where root may change them: an image can ship a `[[dir]]` with its final owner.
+fn due(path: &Path, app: Ids, groups: &[u32]) -> Option<OwnedFd> {
+    let (walked, permit) = walk::permitted(path, RootPaths::Allowed, app, groups).ok()?;
+    let writable = firmness::writable(&walked.last()?.stat, app, groups);
+    let read_only = fs::fstatvfs(&walked.dir).is_ok_and(|facts| facts.f_flag.contains(fs::StatVfsMountFlags::RDONLY));
+    (permit == Permit::MountRoot && !writable && !read_only).then_some(walked.dir)
 }
 
 /// As the app: makes each directory and writes in it, or turns to its fallback.
@@ -177,83 +168,35 @@ pub fn failure(lines: &[DirLine]) -> Option<Failure> {
 /// Whether the directory had to be made; it can be written now.
 fn make_and_probe(path: &Path, mode: u32) -> Result<bool, String> {
     let told = |step: &str, error: io::Error| format!("{}: {step}: {}", path.display(), named(&error));
-    let (dir, made) = match walk(path) {
-        Ok((dir, _)) => (dir, false),
-        Err(fault) if fault.errno == Errno::NOENT => (make(path, mode).map_err(|fault| fault.told("making"))?, true),
-        Err(fault) => return Err(fault.told("opening")),
+    let (dir, made) = match walk::walk(path) {
+        Ok(walked) => (walked.dir, false),
+        Err(fault) if fault.errno == Errno::NOENT => (make(path, mode).map_err(|fault| fault.words("making"))?, true),
+        Err(fault) => return Err(fault.words("opening")),
     };
     probe(&dir).map_err(|error| told("writing", error))?;
     Ok(made)
 }
 
-/// Where a walk ended, and the kernel's answer there.
-struct Fault {
-    at: PathBuf,
-    errno: Errno,
-    symlink: bool,
-}
-
-impl Fault {
-    fn told(&self, step: &str) -> String {
-        if self.symlink {
-            return format!("{}: a symlink, which is not followed", self.at.display());
-        }
-        format!("{}: {step}: {}", self.at.display(), named(&self.errno.into()))
-    }
-}
-
-const DIR: OFlags = OFlags::DIRECTORY.union(OFlags::NOFOLLOW).union(OFlags::CLOEXEC);
-
-/// The directory and the one that holds it, reached a component at a time.
-fn walk(path: &Path) -> Result<(OwnedFd, OwnedFd), Fault> {
-    let (mut here, mut above) = (root()?, root()?);
-    let mut at = PathBuf::from("/");
-    for name in names(path) {
-        at.push(name);
-        let next = step(&here, name, &at)?;
-        above = std::mem::replace(&mut here, next);
-    }
-    Ok((here, above))
-}
-
-fn root() -> Result<OwnedFd, Fault> {
-    let opened = fs::openat(CWD, "/", DIR | OFlags::PATH, Mode::empty());
-    opened.map_err(|errno| Fault { at: "/".into(), errno, symlink: false })
-}
-
-fn names(path: &Path) -> impl Iterator<Item = &std::ffi::OsStr> {
-    path.components().filter_map(|part| match part {
-        Component::Normal(name) => Some(name),
-        _ => None,
-    })
-}
-
-fn step(here: &OwnedFd, name: &std::ffi::OsStr, at: &Path) -> Result<OwnedFd, Fault> {
-    fs::openat(here, name, DIR | OFlags::PATH, Mode::empty()).map_err(|errno| {
-        let stat = fs::statat(here, name, AtFlags::SYMLINK_NOFOLLOW);
-        let symlink = stat.is_ok_and(|stat| fs::FileType::from_raw_mode(stat.st_mode) == fs::FileType::Symlink);
-        Fault { at: at.to_owned(), errno, symlink }
-    })
-}
-
 /// Makes what is missing; the last directory gets exactly this mode, whatever the umask is.
 fn make(path: &Path, mode: u32) -> Result<OwnedFd, Fault> {
-    let mut here = root()?;
+    let mut here = walk::root()?;
     let mut at = PathBuf::from("/");
-    let mut left = names(path).peekable();
+    let mut left = walk::names(path).peekable();
     while let Some(name) = left.next() {
         at.push(name);
-        here = match (step(&here, name, &at), left.peek()) {
+        here = match (walk::step(&here, name, &at), left.peek()) {
             (Err(fault), last) if fault.errno == Errno::NOENT => {
                 let mode = if last.is_none() { mode } else { 0o755 };
                 make_one(&here, name, mode).map_err(|errno| Fault { at: at.clone(), errno, symlink: false })?;
-                step(&here, name, &at)?
+                walk::step(&here, name, &at)?
             }
             (next, _) => next?,
         };
     }
     Ok(here)
 }
+
+const DIR: OFlags = OFlags::DIRECTORY.union(OFlags::NOFOLLOW).union(OFlags::CLOEXEC);
 
 fn make_one(parent: &OwnedFd, name: &std::ffi::OsStr, mode: u32) -> Result<(), Errno> {
     // An umask may even take from us the right to open what we made.

@@ -20,6 +20,7 @@ mod facts;
 #[cfg(feature = "full")]
 mod image;
 mod launch;
+mod permit;
 mod print;
 mod receipts;
 mod report;
@@ -30,6 +31,7 @@ mod signature;
 #[cfg(feature = "full")]
 mod source;
 mod user;
+mod walk;
 
 use std::ffi::c_int;
 use std::mem::ManuallyDrop;

@@ -8,7 +8,6 @@ use std::io::{self, Read, Seek, Write};
 use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use ballast::disk;
 use ballast::receipt::{MAX_BYTES, Receipts};
 
 use rustix::fs::{self, Mode, OFlags};
@@ -16,6 +15,8 @@ use rustix::io::Errno;
 
 use crate::custody::Custody;
 use crate::facts;
+use crate::permit::{self, RootPaths};
+use crate::walk;
 
 /// An open receipts file and what it held.
 pub struct ReceiptFile {
@@ -34,7 +35,7 @@ impl ReceiptFile {
             return Err("receipts need a start as root; every byte was verified".into());
         }
         let told = |error: io::Error| format!("{}: {error}; every byte was verified", path.display());
-        let file = open_beneath(path).map_err(told)?;
+        let file = open_beneath(path, look).map_err(|why| format!("{why}; every byte was verified"))?;
         if !look.is_firm(path) {
             return Err(format!("uid {} could reach {}; every byte was verified", look.app.uid, path.display()));
         }
@@ -67,26 +68,25 @@ impl ReceiptFile {
     }
 }
 
-/// Opens the file in a directory that root alone can write. All by descriptor: what stands
-/// under the name now may be somebody's trap.
-fn open_beneath(path: &Path) -> io::Result<File> {
-    let (Some(parent), Some(name)) = (path.parent(), path.file_name()) else {
-        return Err(io::ErrorKind::InvalidInput.into());
-    };
-    let (Some(above), Some(own)) = (parent.parent(), parent.file_name()) else {
-        return Err(io::ErrorKind::InvalidInput.into());
-    };
-    let above = disk::pin(above)?;
-    match fs::mkdirat(&above, own, Mode::from_raw_mode(0o700)) {
+/// Opens the file in a directory that root alone can write, and that the app can't replace. All by
+/// descriptor, and proved before anything is made.
+fn open_beneath(path: &Path, look: &Custody) -> Result<File, String> {
+    let words = |error: io::Error| format!("{}: {error}", path.display());
+    let no_file = || words(io::ErrorKind::InvalidInput.into());
+    let path = std::path::absolute(path).map_err(words)?;
+    let (parent, name) = path.parent().zip(path.file_name()).ok_or_else(no_file)?;
+    let (above, own) = parent.parent().zip(parent.file_name()).ok_or_else(no_file)?;
+    let (above, _) = walk::permitted(above, RootPaths::Allowed, look.app, look.groups)?;
+    match fs::mkdirat(&above.dir, own, Mode::from_raw_mode(0o700)) {
         Ok(()) | Err(Errno::EXIST) => {}
-        Err(error) => return Err(error.into()),
+        Err(error) => return Err(words(error.into())),
     }
-    let flags = OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-    let dir = fs::openat(&above, own, flags, Mode::empty())?;
-    let stat = fs::fstat(&dir)?;
-    if stat.st_uid != 0 || stat.st_mode & 0o022 != 0 {
-        return Err(io::ErrorKind::PermissionDenied.into());
+    let dir = above.enter(own, parent).map_err(|fault| fault.words("opening"))?;
+    permit::irreplaceable(&dir.components, look.app, look.groups).map_err(|denial| denial.words(parent, look.app))?;
+    if !dir.last().is_some_and(|dir| dir.stat.uid == 0 && dir.stat.mode & 0o022 == 0) {
+        return Err(format!("{}: expected a directory that root alone can write", parent.display()));
     }
     let flags = OFlags::RDWR | OFlags::CREATE | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
-    Ok(fs::openat(&dir, name, flags, Mode::from_raw_mode(0o600))?.into())
+    let opened = fs::openat(&dir.dir, name, flags, Mode::from_raw_mode(0o600));
+    Ok(opened.map_err(|error| words(error.into()))?.into())
 }

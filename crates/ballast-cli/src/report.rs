@@ -4,10 +4,10 @@
 //! that who could have written it is known. It stays empty until the boot is over, and an empty
 //! report is no report.
 
-use std::fs::{self, DirBuilder, File};
+use std::fs::{self, File};
 use std::io::{self, Write};
 use std::os::fd::OwnedFd;
-use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use ballast::disk;
@@ -21,7 +21,10 @@ use rustix::fs::{AtFlags, CWD, Mode, OFlags};
 use rustix::io::Errno;
 use serde::{Deserialize, Serialize};
 
+use crate::custody::Custody;
 use crate::dirs::DirLine;
+use crate::permit::RootPaths;
+use crate::walk;
 
 /// The version of the JSON layout.
 pub const VERSION: u32 = 1;
@@ -167,10 +170,10 @@ impl ReportFile {
     ///
     /// # Errors
     /// The answer of the last place tried.
-    pub fn open(asked: Option<&Path>) -> io::Result<Self> {
+    pub fn open(asked: Option<&Path>, look: &Custody) -> io::Result<Self> {
         let mut last = io::Error::from(io::ErrorKind::NotFound);
         for path in asked.map_or_else(candidates, |path| vec![path.to_owned()]) {
-            match Self::create(&path, asked.is_none()) {
+            match Self::create(&path, asked.is_none(), look) {
                 Ok(report) => return Ok(report),
                 Err(error) => last = error,
             }
@@ -179,18 +182,18 @@ impl ReportFile {
     }
 
     /// By descriptor: what the directory was found to be is what the file is made in.
-    fn create(path: &Path, own_dir: bool) -> io::Result<Self> {
-        let (Some(parent), Some(name)) = (path.parent(), path.file_name()) else {
-            return Err(io::ErrorKind::InvalidInput.into());
-        };
-        let parent = if parent.as_os_str().is_empty() { Path::new(".") } else { parent };
+    fn create(path: &Path, own_dir: bool, look: &Custody) -> io::Result<Self> {
+        let path = std::path::absolute(path)?;
+        let invalid = || io::Error::from(io::ErrorKind::InvalidInput);
+        let (parent, name) = path.parent().zip(path.file_name()).ok_or_else(invalid)?;
         if own_dir {
-            match DirBuilder::new().mode(0o755).create(parent) {
-                Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),
-                _ => {}
+            let (above, own) = parent.parent().zip(parent.file_name()).ok_or_else(invalid)?;
+            match rustix::fs::mkdirat(directory(above, look)?, own, Mode::from_raw_mode(0o755)) {
+                Ok(()) | Err(Errno::EXIST) => {}
+                Err(error) => return Err(error.into()),
             }
         }
-        let dir = directory(parent)?;
+        let dir = directory(parent, look)?;
         if own_dir && !ours(&disk::stat_fd(&dir)?) {
             return Err(io::ErrorKind::PermissionDenied.into());
         }
@@ -214,10 +217,12 @@ impl ReportFile {
     }
 }
 
-/// Root follows no symlink to where it writes; others may, with no more than their own rights.
-fn directory(path: &Path) -> io::Result<OwnedFd> {
+/// Root writes where the app can't lead it, and follows no symlink to there; others write with no more
+/// than their own rights.
+fn directory(path: &Path, look: &Custody) -> io::Result<OwnedFd> {
     if crate::facts::ids().uid == 0 {
-        return disk::pin(&std::path::absolute(path)?);
+        let permitted = walk::permitted(path, RootPaths::Allowed, look.app, look.groups);
+        return permitted.map(|(walked, _)| walked.dir).map_err(io::Error::other);
     }
     let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
     Ok(rustix::fs::openat(CWD, path, flags, Mode::empty())?)

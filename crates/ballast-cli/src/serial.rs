@@ -11,11 +11,11 @@ use std::os::unix::fs::FileExt as _;
 use std::path::Path;
 use std::time::Duration;
 
-use ballast::disk;
 use rustix::fs::{self, FlockOperation, Mode, OFlags};
 use rustix::io::Errno;
 
 use crate::exit::{Exit, Failure};
+use crate::walk;
 
 /// Where `bake` leaves the serial in a layer.
 pub const BAKED: &str = ".ballast/serial";
@@ -97,7 +97,8 @@ fn open(path: &Path, flags: OFlags) -> io::Result<File> {
         return Err(io::ErrorKind::InvalidInput.into());
     };
     let flags = flags | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
-    Ok(fs::openat(disk::pin(parent)?, name, flags, Mode::from_raw_mode(0o644))?.into())
+    let dir = walk::walk(parent).map_err(|fault| fault.errno)?.dir;
+    Ok(fs::openat(dir, name, flags, Mode::from_raw_mode(0o644))?.into())
 }
 
 /// Empty is a file that was just made.

@@ -64,6 +64,11 @@ fn each_place_under_each_privilege_has_its_own_outcome() {
         return;
     }
     let tmpfs = "mount -t tmpfs -o mode=0755 tmpfs mount";
+    let drifted = "mount -t tmpfs -o mode=0755,uid=999,gid=999 tmpfs mount";
+    let nested = "mount -t tmpfs -o uid=100,gid=101,mode=0755 tmpfs mount && mkdir mount/a && \
+        mount -t tmpfs -o mode=0755 tmpfs mount/a";
+    let secret = "mount -t tmpfs -o uid=100,gid=101,mode=0755 tmpfs mount && mkdir -m 0700 mount/private && \
+        setpriv --reuid 100 --regid 101 --clear-groups mv mount/private mount/a";
     let read_only = "mount -t tmpfs -o mode=1777,ro tmpfs mount";
     let full = "mount -t tmpfs -o mode=1777,size=64k tmpfs mount && ! head -c 1M /dev/zero > mount/fill 2>/dev/null";
     let no_inodes = "mount -t tmpfs -o mode=1777,nr_inodes=2 tmpfs mount && touch mount/fill";
@@ -75,6 +80,9 @@ fn each_place_under_each_privilege_has_its_own_outcome() {
         ("as the app: made", "open/a/b", "true", PLAIN, "made", false, ""),
         ("as root: there already", "open", "true", "", "writable", false, ""),
         ("as root: a volume of root's", "mount", tmpfs, "", "handed-over", false, ""),
+        ("as root: a volume of a drifted uid", "mount", drifted, "", "handed-over", false, ""),
+        ("as root: a volume below the app's directory", "mount/a", nested, "", "handed-over", false, ""),
+        ("as root: a secret that the app put there", "mount/a", secret, "", "writable", true, "(EACCES)"),
         ("root without CHOWN: a volume of root's", "mount", tmpfs, NO_CHOWN, "writable", true, "add CHOWN"),
         ("as the app: a volume of root's", "mount", tmpfs, PLAIN, "writable", true, "(EACCES)"),
         ("as root: a plain directory of root's", "closed", "true", "", "writable", true, "(EACCES)"),

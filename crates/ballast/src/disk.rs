@@ -13,7 +13,7 @@ use std::time::Duration;
 
 mod linux;
 
-pub use linux::{LinuxDisk, LinuxFile, chown, hand_over, pin, stat_fd, take};
+pub use linux::{LinuxDisk, LinuxFile, chown, stat_fd, take};
 
 /// What a directory entry is, as far as custody cares.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]

@@ -131,7 +131,7 @@ fn start(healing: &Healing, dry_run: bool, drop: &DropOptions) -> Result<Booted,
     let mut refused = Vec::new();
     boot.hand_over(&plan, &mut refused);
     let given = boot.hand_over_dirs(&plan);
-    let file = if dry_run { None } else { open_report(healing.report.as_deref(), &mut refused) };
+    let file = if dry_run { None } else { open_report(healing.report.as_deref(), &look, &mut refused) };
     let taken = boot.take(&plan);
     // Once more: the cache may be root's by now.
     let look = Custody::new(guarded, &groups);
@@ -224,8 +224,10 @@ pub fn check_pins(setting: &Setting) -> Result<(), Failure> {
         .hint(format!("the pins are in {}; correct the variable or leave it out", setting.lock_path.display())))
 }
 
-fn open_report(asked: Option<&Path>, refused: &mut Vec<String>) -> Option<ReportFile> {
-    ReportFile::open(asked).map_err(|error| refused.push(format!("report: {error}; `status` will verify afresh"))).ok()
+fn open_report(asked: Option<&Path>, look: &Custody, refused: &mut Vec<String>) -> Option<ReportFile> {
+    ReportFile::open(asked, look)
+        .map_err(|error| refused.push(format!("report: {error}; `status` will verify afresh")))
+        .ok()
 }
 
 fn tell(report: &Report, log: LogArg, file: Option<ReportFile>) {

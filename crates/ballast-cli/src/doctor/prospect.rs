@@ -15,7 +15,7 @@ use super::finding::{Code, Severity};
 use super::reach::Reach;
 use crate::custody::Custody;
 use crate::setting::Setting;
-use crate::{facts, report};
+use crate::{boot, facts, report};
 
 /// What is known of a weight before a boot.
 #[derive(Debug, Clone)]
@@ -62,7 +62,8 @@ impl Environment {
     fn mendable(&self, setting: &Setting, found: &Facts, reach: &Reach, path: &str) -> Result<(), String> {
         let given =
             self.plan.as_ref().is_some_and(|plan| plan.serve.contains(&Serve::KeepVolume) || plan.hand_over.is_some());
-        if given && found.who.caps.chown {
+        let denied = given.then(|| boot::permitted_store(setting, reach.app, &reach.groups).err()).flatten();
+        if given && found.who.caps.chown && denied.is_none() {
             return Ok(());
         }
         let target = setting.store.join(path);
@@ -70,9 +71,10 @@ impl Environment {
         // Whoever can write a directory can set aside what stands in the way below it.
         let answers = inside.filter(|at| at.exists()).map(|at| reach.can_write(at));
         let root = answers.reduce(|best, next| best.or(next));
-        root.unwrap_or_else(|| reach.can_write(&setting.store)).map_err(|why| match given {
-            true => format!("{why}; root has no CHOWN to hand it over"),
-            false => why,
+        root.unwrap_or_else(|| reach.can_write(&setting.store)).map_err(|why| match (denied, given) {
+            (Some(denied), _) => format!("{why}; {denied}"),
+            (None, true) => format!("{why}; root has no CHOWN to hand it over"),
+            (None, false) => why,
         })
     }
 

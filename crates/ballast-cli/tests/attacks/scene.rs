@@ -9,7 +9,7 @@ use crate::support::canary::{Canary, Protections};
 use crate::support::{PAIR, TREE, World, is_root, program, stderr, stdout};
 
 pub const APP: u32 = 100;
-const HOLDS: [&str; 2] = ["owned", "sticky"];
+pub const HOLDS: [&str; 2] = ["owned", "sticky"];
 /// No attack may make a boot hang; `timeout` ends with this code when one does.
 pub const HUNG: i32 = 124;
 

@@ -2,7 +2,7 @@
 
 use std::io;
 use std::os::fd::{AsRawFd, OwnedFd};
-use std::path::{Component, Path};
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use rustix::fs::{self, AtFlags, CWD, FileType, FlockOperation, Mode, OFlags, RenameFlags, ResolveFlags};
@@ -356,53 +356,23 @@ fn nanoseconds(seconds: i64, rest: u64) -> i64 {
     seconds.saturating_mul(1_000_000_000).saturating_add_unsigned(rest)
 }
 
-/// Hands a store's root to the app: one `fchownat`, on a descriptor that needs no right to read.
-///
-/// # Errors
-/// `EPERM` without `CAP_CHOWN`, `EROFS` on a read-only mount, `ENOTDIR` where the root is no
-/// directory, `ELOOP` where any part of its path is a symlink: root follows none.
-pub fn hand_over(root: &Path, uid: u32, gid: u32) -> io::Result<()> {
-    chown(&pin(root)?, uid, gid)
-}
-
 /// Takes a store's root for root: `root:gid`, sticky, so that the app makes files beside the
 /// weights and can't move them. Returns the store on the same descriptor: root works there and
 /// nowhere else, whatever becomes of the path.
 ///
 /// # Errors
-/// As [`hand_over`].
-pub fn take(root: &Path, gid: u32) -> io::Result<LinuxDisk> {
-    let pinned = pin(root)?;
-    let stat = stat_of(&fs::fstat(&pinned)?);
+/// `EPERM` without `CAP_CHOWN`, `EROFS` on a read-only mount.
+pub fn take(pinned: &OwnedFd, gid: u32) -> io::Result<LinuxDisk> {
+    let stat = stat_of(&fs::fstat(pinned)?);
     if (stat.uid, stat.gid) != (0, gid) {
-        chown(&pinned, 0, gid)?;
+        chown(pinned, 0, gid)?;
     }
-    let opened = fs::openat(&pinned, ".", DIR | OFlags::RDONLY, Mode::empty())?;
+    let opened = fs::openat(pinned, ".", DIR | OFlags::RDONLY, Mode::empty())?;
     strip_acl(&opened);
     if stat_of(&fs::fstat(&opened)?).mode != 0o1775 {
         fs::fchmod(&opened, Mode::from_raw_mode(0o1775))?;
     }
     Ok(LinuxDisk { root: opened, staging: Staging::TmpfileEmptyPath })
-}
-
-/// Opens a directory through no symlink at all, by a descriptor that only names it.
-///
-/// # Errors
-/// `ELOOP` where any part of the path is a symlink, `ENOTDIR` where one is no directory.
-pub fn pin(root: &Path) -> io::Result<OwnedFd> {
-    let flags = DIR | OFlags::PATH;
-    let resolve = ResolveFlags::NO_SYMLINKS | ResolveFlags::NO_MAGICLINKS;
-    match fs::openat2(CWD, root, flags, Mode::empty(), resolve) {
-        Err(Errno::NOSYS | Errno::PERM | Errno::INVAL) => {
-            let from = if root.is_absolute() { "/" } else { "." };
-            let mut here = fs::openat(CWD, from, flags, Mode::empty())?;
-            for part in root.components().filter(|part| !matches!(part, Component::RootDir | Component::CurDir)) {
-                here = fs::openat(&here, part.as_os_str(), flags, Mode::empty())?;
-            }
-            Ok(here)
-        }
-        opened => Ok(opened?),
-    }
 }
 
 /// Facts of an open directory or file, which may be open as a path only.

@@ -1,0 +1,160 @@
+//! Reaches a directory from `/`, one component at a time, by descriptor and through no symlink.
+//!
+//! The descriptors only name directories (`O_PATH`): no right to read them is needed, and nothing is
+//! changed. The facts of each component are taken from its own descriptor, so that they are facts of the
+//! directory that the next component was opened in.
+
+use std::ffi::OsStr;
+use std::io;
+use std::os::fd::{AsRawFd, OwnedFd};
+use std::path::{Component as Part, Path, PathBuf};
+
+use ballast::disk::{self, Stat};
+use ballast::plan::Ids;
+use rustix::fs::{self, AtFlags, CWD, Mode, OFlags, StatxAttributes, StatxFlags};
+use rustix::io::Errno;
+
+use crate::dirs::named;
+use crate::permit::{self, Component, Permit, RootPaths};
+
+/// A directory, and the facts of the way to it.
+pub struct Walked {
+    /// The directory itself.
+    pub dir: OwnedFd,
+    /// `/` first, the directory last.
+    pub components: Vec<Component>,
+}
+
+/// Where a walk ended, and the kernel's answer there.
+#[derive(Debug)]
+pub struct Fault {
+    /// The path as far as the component that failed.
+    pub at: PathBuf,
+    /// The kernel's answer.
+    pub errno: Errno,
+    /// Whether that component is a symlink.
+    pub symlink: bool,
+}
+
+impl Fault {
+    /// The failure of one step, in words.
+    pub fn words(&self, step: &str) -> String {
+        if self.symlink {
+            return format!("{}: a symlink, which is not followed", self.at.display());
+        }
+        format!("{}: {step}: {}", self.at.display(), named(&self.errno.into()))
+    }
+}
+
+const DIR: OFlags = OFlags::DIRECTORY.union(OFlags::NOFOLLOW).union(OFlags::CLOEXEC).union(OFlags::PATH);
+
+/// Walks to a directory.
+///
+/// # Errors
+/// [`Fault`]: a component is missing, is no directory, is a symlink, or may not be entered.
+pub fn walk(path: &Path) -> Result<Walked, Fault> {
+    let dir = root()?;
+    let components = vec![facts(&dir, None).map_err(|errno| Fault { at: "/".into(), errno, symlink: false })?];
+    let mut walked = Walked { dir, components };
+    let mut at = PathBuf::from("/");
+    for name in names(path) {
+        at.push(name);
+        walked = walked.enter(name, &at)?;
+    }
+    Ok(walked)
+}
+
+impl Walked {
+    /// Goes one component further; `at` is its whole path.
+    ///
+    /// # Errors
+    /// As [`walk`].
+    pub fn enter(mut self, name: &OsStr, at: &Path) -> Result<Self, Fault> {
+        let next = step(&self.dir, name, at)?;
+        let facts = facts(&next, self.components.last());
+        self.components.push(facts.map_err(|errno| Fault { at: at.to_owned(), errno, symlink: false })?);
+        Ok(Self { dir: next, components: self.components })
+    }
+
+    /// Facts of the directory itself.
+    pub fn last(&self) -> Option<&Component> {
+        self.components.last()
+    }
+}
+
+/// Walks to a directory that root wants to change, and proves that it may.
+///
+/// # Errors
+/// Why not, in words.
+pub fn permitted(path: &Path, root_paths: RootPaths, app: Ids, groups: &[u32]) -> Result<(Walked, Permit), String> {
+    let walked = walk(path).map_err(|fault| fault.words("opening"))?;
+    // Where the command itself runs as root there is no app to be wary of.
+    if app.uid == 0 {
+        return Ok((walked, Permit::RootPath));
+    }
+    match permit::decide(&walked.components, root_paths, app, groups) {
+        Ok(permit) => Ok((walked, permit)),
+        Err(denial) => Err(format!("root leaves {} as it is: {}", path.display(), denial.words(path, app))),
+    }
+}
+
+/// The descriptor of `/`.
+///
+/// # Errors
+/// [`Fault`].
+pub fn root() -> Result<OwnedFd, Fault> {
+    let opened = fs::openat(CWD, "/", DIR, Mode::empty());
+    opened.map_err(|errno| Fault { at: "/".into(), errno, symlink: false })
+}
+
+/// The names of a path, from `/` down.
+pub fn names(path: &Path) -> impl Iterator<Item = &OsStr> {
+    path.components().filter_map(|part| match part {
+        Part::Normal(name) => Some(name),
+        _ => None,
+    })
+}
+
+/// Opens one component; `at` is its whole path.
+///
+/// # Errors
+/// [`Fault`].
+pub fn step(here: &OwnedFd, name: &OsStr, at: &Path) -> Result<OwnedFd, Fault> {
+    fs::openat(here, name, DIR, Mode::empty()).map_err(|errno| {
+        let stat = fs::statat(here, name, AtFlags::SYMLINK_NOFOLLOW);
+        let symlink = stat.is_ok_and(|stat| fs::FileType::from_raw_mode(stat.st_mode) == fs::FileType::Symlink);
+        Fault { at: at.to_owned(), errno, symlink }
+    })
+}
+
+fn facts(dir: &OwnedFd, above: Option<&Component>) -> Result<Component, Errno> {
+    let stat = disk::stat_fd(dir).map_err(|error| errno(&error))?;
+    Ok(Component { stat: with_access_list(dir, stat), mount_root: mount_root(dir, &stat, above) })
+}
+
+fn errno(error: &io::Error) -> Errno {
+    Errno::from_io_error(error).unwrap_or(Errno::IO)
+}
+
+fn mount_root(dir: &OwnedFd, stat: &Stat, above: Option<&Component>) -> bool {
+    let bit = StatxAttributes::MOUNT_ROOT;
+    match fs::statx(dir, "", AtFlags::EMPTY_PATH, StatxFlags::BASIC_STATS) {
+        Ok(facts) if facts.stx_attributes_mask.contains(bit) => facts.stx_attributes.contains(bit),
+        // Before Linux 5.8 another device is the sign of a mount; a bind mount of the same one is missed.
+        _ => above.is_some_and(|above| above.stat.id.0 != stat.id.0),
+    }
+}
+
+/// Where an access list names more users, the mode's group bits are the most that any of them gets: then
+/// they count for everybody, and they do where the list can't be asked for. Without a group's right to
+/// write no list gives one.
+fn with_access_list(dir: &OwnedFd, stat: Stat) -> Stat {
+    if stat.mode & 0o020 == 0 {
+        return stat;
+    }
+    let path = format!("/proc/self/fd/{}", dir.as_raw_fd());
+    match fs::getxattr(path.as_str(), "system.posix_acl_access", &mut [0u8; 4][..]) {
+        Err(Errno::NODATA | Errno::OPNOTSUPP) => stat,
+        Ok(_) | Err(_) => Stat { mode: stat.mode | (stat.mode & 0o070) >> 3, ..stat },
+    }
+}
