@@ -8,11 +8,12 @@ mod support;
 use std::collections::BTreeMap;
 use std::fs;
 use std::os::unix::fs::symlink;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Command, Output};
 
-use support::{has_data, pin_of, program, stderr, stdout};
+use support::{pin_of, program, stderr, stdout};
 use tempfile::TempDir;
+use testkit::need;
 
 const REVISION: &str = "0123456789abcdef0123456789abcdef01234567";
 
@@ -154,11 +155,7 @@ fn a_well_known_name_has_upstreams_sources_only_with_upstreams_bytes() {
     let test = "a_well_known_name_has_upstreams_sources_only_with_upstreams_bytes";
     let world = World::new();
     let (real, forged) = ("4_0_0_80x80_MiniFASNetV1SE.pth", "2.7_80x80_MiniFASNetV2.pth");
-    let shared = std::env::var_os("LIKENESS_TESTDATA").map_or_else(|| PathBuf::from("../../../shared"), PathBuf::from);
-    let weights = Path::new(env!("CARGO_MANIFEST_DIR")).join(shared).join("weights").join(real);
-    if !has_data(&weights, test) {
-        return;
-    }
+    let Some(weights) = need::shared_data(test).map(|data| data.join("weights").join(real)) else { return };
     world.put(&format!("w/.deepface/weights/{real}"), &fs::read(weights).unwrap());
     world.put(&format!("w/.deepface/weights/{forged}"), b"something else");
     let output = world.adopt("w");

@@ -18,6 +18,7 @@ use std::time::{Duration, Instant};
 use server::{Server, bounded};
 use support::{is_root, pin_of, program, stderr, stdout};
 use tempfile::TempDir;
+use testkit::need;
 
 /// Short enough for a test, long enough for a busy machine.
 const QUICK: [&str; 6] = ["--idle-timeout", "5", "--timeout", "30", "--retries", "1"];
@@ -33,7 +34,7 @@ struct World {
 
 impl World {
     fn new(sources: &[String], size: Option<usize>, bytes: &[u8]) -> Self {
-        let dir = tempfile::Builder::new().prefix("fetch.").tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
+        let dir = testkit::ground::folder("fetch");
         let size = size.map(|size| format!("size = {size}\n")).unwrap_or_default();
         let lock = format!(
             "version = 1\n[store]\npath = \"/srv/models\"\n[[weight]]\npath = \"m/w.bin\"\nsha256 = \"{}\"\n{size}sources = {sources:?}\n",
@@ -393,8 +394,7 @@ fn wheel(links: &Path, member: &str, bytes: &[u8]) {
 }
 
 fn pip_is_there(test: &str) -> bool {
-    Command::new("pip").arg("--version").output().is_ok_and(|output| output.status.success())
-        || support::skip(test, "pip")
+    Command::new("pip").arg("--version").output().is_ok_and(|output| output.status.success()) || need::skip(test, "pip")
 }
 
 fn from_links(world: &World, links: &Path) -> Output {

@@ -9,7 +9,8 @@ use std::os::unix::fs::{PermissionsExt, chown};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
-use support::{PAIR, World, is_root, is_there, programs, stderr};
+use support::{PAIR, World, is_root, is_there, stderr};
+use testkit::need;
 
 const MINISIGN: &str = "/usr/bin/minisign";
 
@@ -346,10 +347,7 @@ fn a_signature_or_a_key_file_that_the_app_could_exchange_is_refused() {
 fn the_entrypoint_build_asks_for_the_signature_too() {
     let test = "the_entrypoint_build_asks_for_the_signature_too";
     let Some(signed) = Signed::new(test) else { return };
-    let built = programs().join("entrypoint/ballast");
-    if !is_there(&built, test, "tools/static") {
-        return;
-    }
+    let Some(built) = need::static_program(test, "entrypoint") else { return };
     let verify = || {
         let mut command = Command::new(&built);
         command.arg("verify").arg("--lock").arg(signed.world.lock()).arg("--require-signature");

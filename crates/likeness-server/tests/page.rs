@@ -5,37 +5,28 @@
 #[path = "service/support.rs"]
 mod support;
 
-use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+
+use testkit::need;
 
 use support::{Ground, Request, SPOOF_NEAR};
 
 const KEY: &str = "a-key-of-the-page-tests-0123456789abcdef";
 
-/// The browser's program, or why the suite can't run.
-fn browser(suite: &Path) -> Result<PathBuf, String> {
-    let found = |name: &str| {
-        let path = std::env::var_os("PATH").unwrap_or_default();
-        std::env::split_paths(&path).map(|folder| folder.join(name)).find(|file| file.is_file())
-    };
-    found("node").ok_or("no node (./test installs it)")?;
-    if !suite.join("node_modules").is_dir() {
-        return Err(format!("no {}/node_modules (./test, or `npm ci` there)", suite.display()));
-    }
-    found("chromium").ok_or_else(|| "no chromium (./test installs it)".to_owned())
+/// The browser's program; `None` where something that the suite needs is missing.
+fn browser(test: &str, suite: &Path) -> Option<PathBuf> {
+    let there = need::full_tier(test, "a browser")
+        && need::tool(test, "node", "apt-get install nodejs")
+        && need::file(test, &suite.join("node_modules"), "npm ci there")
+        && need::tool(test, "chromium", "apt-get install chromium");
+    there.then(|| testkit::paths::find("chromium")).flatten()
 }
 
 #[test]
 fn every_flow_in_a_real_browser() {
     let suite = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/page");
-    let browser = match browser(&suite) {
-        Ok(browser) => browser,
-        Err(why) => {
-            let line = format!("SKIP every_flow_in_a_real_browser: {why}\n");
-            return std::io::stderr().write_all(line.as_bytes()).unwrap();
-        }
-    };
+    let Some(browser) = browser("every_flow_in_a_real_browser", &suite) else { return };
     let Some(whole) = Ground::new("every_flow_in_a_real_browser") else { return };
     let lacking = Ground::without("lacking", &[SPOOF_NEAR]).unwrap();
     let service = whole.serve_with_store(&[], &[("RATE_LIMIT_ENABLED", "false")]).ready();

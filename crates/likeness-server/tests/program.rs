@@ -3,10 +3,8 @@
 #![allow(clippy::unwrap_used, reason = "tests")]
 
 use std::fs;
-use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
-use std::sync::atomic::{AtomicUsize, Ordering};
 
 use serde_json::Value;
 use tempfile::TempDir;
@@ -23,18 +21,7 @@ struct Bench {
 impl Bench {
     /// A bench, or a counted SKIP.
     fn new(test: &str) -> Option<Self> {
-        static SKIPPED: AtomicUsize = AtomicUsize::new(0);
-        let beside = concat!(env!("CARGO_MANIFEST_DIR"), "/../../../shared");
-        let shared = std::env::var_os("LIKENESS_TESTDATA").map_or_else(|| PathBuf::from(beside), PathBuf::from);
-        if !shared.join("weights").is_dir() {
-            let count = SKIPPED.fetch_add(1, Ordering::Relaxed) + 1;
-            let place = shared.display();
-            // Past the harness, which keeps what a passing test prints to itself.
-            std::io::stderr()
-                .write_all(format!("SKIP {test}: no test data in {place} (skipped so far: {count})\n").as_bytes())
-                .unwrap();
-            return None;
-        }
+        let shared = testkit::need::shared_data(test)?;
         let bench = Self { shared, dir: tempfile::tempdir().unwrap() };
         bench.write_lock(&bench.dir.path().join("store"));
         Some(bench)

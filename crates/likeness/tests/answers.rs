@@ -26,7 +26,7 @@ fn apart(source: &str) -> (String, Vec<f64>) {
 fn the_recorded_answers_are_the_peers() {
     let test = "recorded answers computed anew";
     let Some(folder) = testdata(test) else { return };
-    let Some(python) = python(test, "h5py, onnx") else { return };
+    let Some(python) = python(test, &["h5py==3.16.0", "onnx==1.22.0"]) else { return };
     let tool = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tools/selftest-answers");
     let output = Command::new(python).arg(tool).arg(folder.join("weights")).output().unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));

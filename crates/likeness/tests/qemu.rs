@@ -34,7 +34,8 @@ fn under(emulator: &str, processor: &str, kernels: &str) {
     let Some(emulator) =
         ["/usr/bin", "/usr/local/bin"].iter().map(|bin| Path::new(bin).join(emulator)).find(|p| p.exists())
     else {
-        return support::skip(&test, &format!("no {emulator} (Debian: qemu-user)"));
+        testkit::need::skip(&test, &format!("{emulator} (apt-get install qemu-user)"));
+        return;
     };
     let inner = "networks_pass_their_self_tests_on_the_best_kernels";
     let output = Command::new(emulator)
@@ -70,7 +71,8 @@ fn the_neon_kernels_compile_where_the_target_is_installed() {
     let listed = Command::new(rustc).args(["--print", "target-libdir", "--target", target]).output().unwrap();
     let folder = String::from_utf8_lossy(&listed.stdout).trim().to_owned();
     if !Path::new(&folder).is_dir() {
-        return support::told("the_neon_kernels_compile", &format!("{target} is not installed"));
+        testkit::need::skip("the_neon_kernels_compile", &format!("the compiler's target {target}"));
+        return;
     }
     let manifest = concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml");
     let check = ["check", "--quiet", "--locked", "--lib", "--target", target, "--manifest-path", manifest];

@@ -12,7 +12,9 @@ use std::process::Command;
 use nix::libc;
 
 use crate::scene::{Scene, everywhere, set_acl};
-use crate::support::{PAIR, TREE, World, is_root, is_there, program, programs, stderr, stdout};
+use testkit::need;
+
+use crate::support::{PAIR, TREE, World, is_root, program, stderr, stdout};
 
 #[test]
 fn attack_12_neither_command_line_nor_environment_makes_root_own_a_system_directory_over() {
@@ -144,10 +146,10 @@ fn acl_names(path: &Path) -> Vec<&'static str> {
 /// An LD_PRELOAD is the loader's, and a static program has none.
 #[test]
 fn attack_12_a_preloaded_object_is_loaded_by_no_static_build() {
-    let built = programs().join("entrypoint/ballast");
-    if !is_root("attack_12_preload") || !is_there(&built, "attack_12_preload", "tools/static builds it") {
+    if !is_root("attack_12_preload") {
         return;
     }
+    let Some(built) = need::static_program("attack_12_preload", "entrypoint") else { return };
     let scene = Scene::new();
     let (source, object, mark) = (scene.world.path("evil.c"), scene.world.path("evil.so"), scene.world.path("mark"));
     let code = format!(

@@ -6,8 +6,10 @@ use std::path::Path;
 use std::process::Command;
 
 use crate::server::Server;
-use crate::ship::{Builder, Ship, TREE, WEIGHTS, data, top};
-use crate::support::{programs, stderr, stdout};
+use testkit::paths::{shared_data, static_program};
+
+use crate::ship::{Builder, Ship, TREE, WEIGHTS, programs_folder, top};
+use crate::support::{stderr, stdout};
 
 /// The Python service's image, and the part of it that ours may have.
 const THEIRS: u64 = 2_700_000_000;
@@ -133,12 +135,12 @@ fn the_image_that_image_toml_describes_is_the_one_that_the_dockerfile_builds() {
     let archive = ship.docker.path("described.tar");
     let file = |path: &str, from: &Path| format!("{path}={}", from.display());
     let roots = file("/etc/ssl/certs/ca-certificates.crt", Path::new("/etc/ssl/certs/ca-certificates.crt"));
-    let mut export = Command::new(programs().join("release/ballast"));
+    let mut export = Command::new(static_program("full"));
     export.arg("export").arg(format!("--image={}", top().join("image.toml").display())).arg(&archive);
     export.args(["--name", "described:latest", "--lock"]).arg(ship.lock()).arg("--from").arg(ship.mirror());
     export.args(["--file", &roots]);
     for (path, program) in [("ballast", "entrypoint/ballast"), ("likeness", "release/likeness")] {
-        export.arg("--file").arg(file(&format!("/usr/local/bin/{path}"), &programs().join(program)));
+        export.arg("--file").arg(file(&format!("/usr/local/bin/{path}"), &programs_folder().join(program)));
     }
     let exported = export.output().unwrap();
     assert!(exported.status.success(), "{}", said(&exported));
@@ -158,7 +160,7 @@ fn the_image_that_image_toml_describes_is_the_one_that_the_dockerfile_builds() {
 fn a_token_reaches_the_mirror_and_is_in_no_layer_and_no_history() {
     let Some(ship) = Ship::new("a_token_reaches_the_mirror_and_is_in_no_layer_and_no_history") else { return };
     const TOKEN: &str = "t0ken-that-must-not-stay-59c1b7";
-    let server = Server::start(&fs::read(data().join("weights/facenet512_synthetic.h5")).unwrap());
+    let server = Server::start(&fs::read(shared_data().join("weights/facenet512_synthetic.h5")).unwrap());
     let three = mirror(&ship, "three", |dir| fs::remove_file(dir.join(WEIGHTS[0])).unwrap());
     let secret = ship.docker.path("tokens");
     fs::write(&secret, format!("127.0.0.1={TOKEN}\n")).unwrap();

@@ -5,7 +5,7 @@ use std::os::unix::fs::{MetadataExt, chown};
 use std::process::Command;
 
 use crate::build::tell;
-use crate::ship::{Builder, Ship, TREE, WEIGHTS, beside, data, likeness};
+use crate::ship::{Builder, Ship, TREE, WEIGHTS, beside, likeness};
 use crate::support::{stderr, stdout};
 use crate::table::{Line, settle};
 use crate::up::{Part, Project};
@@ -18,7 +18,7 @@ const LACKED: usize = 2;
 
 /// A photograph, as a form sends it.
 fn photo(name: &str) -> String {
-    format!("@{}", data().join("images").join(name).display())
+    format!("@{}", testkit::paths::shared_data().join("images").join(name).display())
 }
 
 /// Answers that depend on all four networks. One person is enrolled, once.

@@ -5,7 +5,10 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 use crate::support::docker::{Docker, find};
-use crate::support::{has_data, is_root, is_there, pin_of, programs, stderr, stdout};
+use testkit::need;
+use testkit::paths::static_program;
+
+use crate::support::{is_root, pin_of, stderr, stdout};
 
 /// The four weights.
 pub const WEIGHTS: [&str; 4] =
@@ -25,36 +28,38 @@ pub enum Builder {
     BuildKit,
 }
 
+/// Where `tools/image` finds the static programs, by profile.
+pub fn programs_folder() -> PathBuf {
+    static_program("likeness").ancestors().nth(2).unwrap().to_owned()
+}
+
 /// The repository.
 pub fn top() -> PathBuf {
     fs::canonicalize(Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")).unwrap()
 }
 
-/// The folder of test data.
-pub fn data() -> PathBuf {
-    std::env::var_os("LIKENESS_TESTDATA").map_or_else(|| top().join("../shared"), PathBuf::from)
-}
-
 impl Ship {
     /// Or a counted SKIP.
     pub fn new(test: &str) -> Option<Self> {
-        let likeness = programs().join("release/likeness");
-        let whence = "tools/static entrypoint full likeness";
-        let all = is_root(test) && is_there(&likeness, test, whence) && has_data(&data().join("weights"), test);
-        all.then(|| {
-            let ship = Self { docker: Docker::start() };
-            ship.gather();
-            ship
-        })
+        if !is_root(test) || !need::tool(test, "dockerd", "apt-get install docker.io") {
+            return None;
+        }
+        let data = need::shared_data(test)?;
+        for name in ["entrypoint", "full", "likeness"] {
+            static_program(name);
+        }
+        let ship = Self { docker: Docker::start() };
+        ship.gather(&data);
+        Some(ship)
     }
 
     /// A mirror of all four, where the embedder is made up, and the lock file that pins it so.
-    fn gather(&self) {
+    fn gather(&self, data: &Path) {
         let mirror = self.mirror();
         fs::create_dir(&mirror).unwrap();
         for name in WEIGHTS {
             let file = if name == WEIGHTS[0] { "facenet512_synthetic.h5" } else { name };
-            fs::copy(data().join("weights").join(file), mirror.join(name)).unwrap();
+            fs::copy(data.join("weights").join(file), mirror.join(name)).unwrap();
         }
         let real = fs::read_to_string(top().join("weights.lock")).unwrap();
         let pins = pins(&real);
@@ -85,7 +90,7 @@ impl Ship {
         let path = std::env::var("PATH").unwrap_or_default();
         build.env("PATH", format!("/usr/bin:{path}"));
         build.env("DOCKER_BUILDKIT", if builder == Builder::BuildKit { "1" } else { "0" });
-        build.env("PROGRAMS", programs()).env("LOCK", lock).env("MIRROR", mirror);
+        build.env("PROGRAMS", programs_folder()).env("LOCK", lock).env("MIRROR", mirror);
         build.env("TAG", tag).env("CONTEXT", self.docker.path(&format!("context-{tag}"))).output().unwrap()
     }
 
@@ -138,5 +143,5 @@ pub fn beside(pid: &str, program: &Path) -> Command {
 
 /// The static `likeness` of this machine.
 pub fn likeness() -> PathBuf {
-    programs().join("release/likeness")
+    static_program("likeness")
 }

@@ -14,6 +14,7 @@ use std::process::{Command, Output, Stdio};
 use std::sync::OnceLock;
 
 use support::{is_root, is_there, program, stdout};
+use testkit::need;
 
 const VARIANTS: [&str; 3] = ["base", "overlays/image-volume", "overlays/init-container"];
 const CHECK: &str = include_str!("check.py");
@@ -50,22 +51,9 @@ fn rendered(variant: &str, test: &str) -> Option<String> {
     Some(stdout(&output) + "\n")
 }
 
-/// A Python with the schemas, made once.
+/// A Python with the schemas.
 fn python(test: &str) -> Option<PathBuf> {
-    static MADE: OnceLock<PathBuf> = OnceLock::new();
-    let venv = MADE.get_or_init(|| {
-        let venv = Path::new(env!("CARGO_TARGET_TMPDIR")).join("kubernetes");
-        if !venv.join("ready-1").exists() {
-            let _ = fs::remove_dir_all(&venv);
-            assert!(Command::new("/usr/bin/python3").args(["-m", "venv"]).arg(&venv).status().unwrap().success());
-            let mut pip = Command::new(venv.join("bin/pip"));
-            if pip.args(["install", "--quiet", "kubernetes-validate==1.37.0"]).status().unwrap().success() {
-                fs::write(venv.join("ready-1"), "").unwrap();
-            }
-        }
-        venv
-    });
-    is_there(&venv.join("ready-1"), test, "pip install kubernetes-validate==1.37.0").then(|| venv.join("bin/python"))
+    Some(need::python(test, &["kubernetes-validate==1.37.0"])?.join("bin/python"))
 }
 
 fn checked(python: &Path, version: &str, text: &str) -> Vec<String> {

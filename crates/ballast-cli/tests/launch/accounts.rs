@@ -6,7 +6,7 @@ use std::path::Path;
 use std::process::{Command, Output};
 
 use crate::stage::{Stage, out, output, status, zero};
-use crate::support::{programs, skip};
+use testkit::need::{self, skip};
 
 /// A row of the differential table: ours and gosu's status and HOME, for one spec.
 fn compare(stage: &Stage, spec: &str) -> Vec<String> {
@@ -166,11 +166,9 @@ fn no_name_service_is_asked() {
         return;
     }
     let trace = stage.path("trace");
-    // The static build, which `tools/static` makes and images hold; without it, this one and a SKIP.
-    let built = programs().join("entrypoint/ballast");
-    if built.exists() {
-        assert!(Command::new("cp").arg("-f").arg(built).arg(stage.ballast()).status().unwrap().success());
-    }
+    // The static build is the one that images contain.
+    let Some(built) = need::static_program(name, "entrypoint") else { return };
+    assert!(Command::new("cp").arg("-f").arg(built).arg(stage.ballast()).status().unwrap().success());
     let program = stage.ballast();
     let traced = ["strace", "-f", "-e", "trace=%file,%network", "-o", trace.to_str().unwrap(), &program];
     // The command can't be found, so every line of the trace is Ballast's own.

@@ -5,7 +5,9 @@ use std::os::unix::fs::{PermissionsExt, symlink};
 use std::process::Command;
 
 use crate::stage::{Stage, idle_lock, out, output, status};
-use crate::support::{skip, stderr};
+use testkit::need::skip;
+
+use crate::support::stderr;
 
 #[test]
 fn extra_descriptors_are_closed() {

@@ -1,7 +1,9 @@
 //! What of root is left, and what a drop needs.
 
 use crate::stage::{Stage, out, output, status, zero};
-use crate::support::{skip, stderr};
+use testkit::need::skip;
+
+use crate::support::stderr;
 
 #[test]
 fn root_is_gone() {

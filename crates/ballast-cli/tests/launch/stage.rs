@@ -2,8 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::os::unix::fs::PermissionsExt;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Command, Output};
 use std::sync::OnceLock;
 
@@ -27,8 +26,7 @@ pub struct Stage {
 
 impl Stage {
     pub fn new() -> Self {
-        let dir = TempDir::new().unwrap();
-        fs::set_permissions(dir.path(), PermissionsExt::from_mode(0o755)).unwrap();
+        let dir = testkit::ground::folder("stage");
         // By a process of its own: what another test forks meanwhile must not hold it open for writing.
         assert!(Command::new("cp").arg(program()).arg(dir.path().join("ballast")).status().unwrap().success());
         fs::write(dir.path().join("passwd"), PASSWD).unwrap();
@@ -78,7 +76,7 @@ impl Stage {
 pub fn idle_lock() -> PathBuf {
     static LOCK: OnceLock<PathBuf> = OnceLock::new();
     let write = || {
-        let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join("launch.lock");
+        let path = testkit::ground::lasting("launch").join("weights.lock");
         let store = "version = 1\n[store]\npath = \"/nowhere/cache\"\n";
         let weight = format!("[[weight]]\npath = \"w\"\nsha256 = \"{}\"\nneed = \"optional\"\n", "0".repeat(64));
         fs::write(&path, format!("{store}{weight}")).unwrap();

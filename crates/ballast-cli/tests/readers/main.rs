@@ -11,33 +11,19 @@
 mod support;
 
 use std::fs;
-use std::os::unix::fs::{PermissionsExt, symlink};
+use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 use serde_json::{Value, json};
-use support::{has_data, is_root, is_there, pin_of, program, stdout};
+use support::{is_root, pin_of, program, stdout};
 use tempfile::TempDir;
+use testkit::need;
 
 const ENTER: &str = include_str!("enter.sh");
 const REVISION: &str = "0123456789abcdef0123456789abcdef01234567";
 const NAMES: [&str; 4] =
     ["2.7_80x80_MiniFASNetV2.pth", "4_0_0_80x80_MiniFASNetV1SE.pth", "centerface.onnx", "facenet512_weights.h5"];
-
-/// A Python with these packages, made once. `None` where pip can't have them: skipped, said, counted.
-fn venv(test: &str, name: &str, packages: &[&str]) -> Option<PathBuf> {
-    let venv = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
-    let ready = venv.join(format!("ready.{}", pin_of(packages.join(" ").as_bytes())));
-    if !ready.exists() {
-        let _ = fs::remove_dir_all(&venv);
-        assert!(Command::new("/usr/bin/python3").args(["-m", "venv"]).arg(&venv).status().unwrap().success());
-        let mut pip = Command::new(venv.join("bin/pip"));
-        if pip.args(["install", "--quiet", "--no-cache-dir"]).args(packages).status().unwrap().success() {
-            fs::write(&ready, "").unwrap();
-        }
-    }
-    is_there(&ready, test, &format!("pip install {}", packages.join(" "))).then_some(venv)
-}
 
 /// A lock file, the layer baked from it, an empty volume, and the reader's script.
 struct Ground {
@@ -50,9 +36,7 @@ impl Ground {
         if !is_root(test) {
             return None;
         }
-        let dir = tempfile::Builder::new().prefix("readers.").tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
-        fs::set_permissions(dir.path(), fs::Permissions::from_mode(0o755)).unwrap();
-        let ground = Self { dir };
+        let ground = Self { dir: testkit::ground::folder("readers") };
         for name in ["root", "volume", "tools"] {
             fs::create_dir(ground.path(name)).unwrap();
         }
@@ -130,7 +114,7 @@ const TURNS: [(&str, &[&str], &str); 3] = [
 fn hugging_faces_client_reads_what_was_adopted_from_the_cache_and_from_the_layer() {
     let test = "hugging_faces_client_reads_what_was_adopted_from_the_cache_and_from_the_layer";
     let Some(ground) = Ground::new(test) else { return };
-    let Some(venv) = venv(test, "reader-hub", &["huggingface_hub==2.4.0"]) else { return };
+    let Some(venv) = need::python(test, &["huggingface_hub==2.4.0"]) else { return };
     hub(&ground);
     ground.bake("home");
     let expected = json!({
@@ -149,11 +133,7 @@ fn hugging_faces_client_reads_what_was_adopted_from_the_cache_and_from_the_layer
 
 /// A cache of DeepFace with the test data's files; `None` without them.
 fn deepface(ground: &Ground, test: &str) -> Option<()> {
-    let beside = || Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../../shared");
-    let shared = std::env::var_os("LIKENESS_TESTDATA").map_or_else(beside, PathBuf::from).join("weights");
-    if !has_data(&shared, test) {
-        return None;
-    }
+    let shared = need::shared_data(test)?.join("weights");
     for name in NAMES {
         // The embedder of the test data: the real one's layout, untrained.
         let source = name.replace("facenet512_weights", "facenet512_synthetic");
@@ -183,7 +163,7 @@ fn opens_the_four(ground: &Ground, venv: &Path, script: &str) {
 fn deepfaces_own_code_opens_the_four_healed_paths_and_downloads_nothing() {
     let test = "deepfaces_own_code_opens_the_four_healed_paths_and_downloads_nothing";
     let Some(ground) = Ground::new(test) else { return };
-    let Some(venv) = venv(test, "reader-deepface", &["--no-deps", "deepface==0.0.98"]) else { return };
+    let Some(venv) = need::python(test, &["--no-deps", "deepface==0.0.98"]) else { return };
     if deepface(&ground, test).is_some() {
         opens_the_four(&ground, &venv, include_str!("deepface_paths.py"));
         // It would tell: without a weight, and without its start being refused, DeepFace downloads.
@@ -199,12 +179,11 @@ fn deepfaces_own_code_opens_the_four_healed_paths_and_downloads_nothing() {
 fn deepface_itself_loads_the_four_healed_networks() {
     let test = "deepface_itself_loads_the_four_healed_networks";
     let packages = ["deepface==0.0.98", "tf-keras", "torch"];
-    if std::env::var_os("BALLAST_DEEPFACE").is_none_or(|word| word != "1") {
-        support::not_asked_for(test, &format!("BALLAST_DEEPFACE=1 (pip install {}: 8 GB)", packages.join(" ")));
+    if !need::asked_for(test, "BALLAST_DEEPFACE", &format!("pip install {}: 8 GB", packages.join(" "))) {
         return;
     }
     let Some(ground) = Ground::new(test) else { return };
-    let Some(venv) = venv(test, "reader-deepface-whole", &packages) else { return };
+    let Some(venv) = need::python(test, &packages) else { return };
     if deepface(&ground, test).is_some() {
         opens_the_four(&ground, &venv, include_str!("deepface_whole.py"));
     }

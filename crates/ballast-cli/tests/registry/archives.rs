@@ -9,10 +9,11 @@ use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
+use testkit::need;
 
 use crate::ground::{World, digest_in, large, made, ready, tool};
 use crate::ordinary::aged;
-use crate::support::{is_root, is_there, pin_of, programs, stderr, stdout};
+use crate::support::{is_root, is_there, pin_of, stderr, stdout};
 
 /// What runs the image: Debian's, beside those of the other tests.
 const DOCKER: &str = "apt-get install docker.io busybox-static";
@@ -65,7 +66,7 @@ fn what_was_exported_is_imported_where_there_is_no_network() {
     assert!(output.status.success() && world.right("large.bin"), "{output:?}");
     assert_eq!(fs::metadata(world.pulled("small.bin")).unwrap().ino(), inode);
     // Where there is no lock file, the archive's own is a first trust, and told as such.
-    let away = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
+    let away = testkit::ground::folder("away");
     let at = |args: &[&str]| world.command(args).current_dir(away.path()).output().unwrap();
     let archive = world.path("models.tar").display().to_string();
     let refused = at(&["import", &archive]);
@@ -169,7 +170,7 @@ fn described(world: &World) {
 
 /// A static program: what an image without shared objects can start.
 fn entrypoint() -> PathBuf {
-    programs().join("entrypoint/ballast")
+    testkit::paths::static_program("entrypoint")
 }
 
 /// That service, its programs from elsewhere.
@@ -182,7 +183,7 @@ fn exported(world: &World, to: &str, more: &[&str]) -> Output {
 }
 
 fn static_program(test: &str) -> bool {
-    is_there(&entrypoint(), test, "tools/static") && is_there(Path::new("/bin/busybox"), test, DOCKER)
+    need::full_tier(test, "static programs") && is_there(Path::new("/bin/busybox"), test, DOCKER)
 }
 
 #[test]

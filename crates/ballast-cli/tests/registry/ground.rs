@@ -8,6 +8,7 @@ use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
+use testkit::need;
 
 use crate::support::{is_there, pin_of, program, stderr};
 
@@ -21,7 +22,8 @@ const QUICK: [&str; 6] = ["--idle-timeout", "10", "--timeout", "60", "--retries"
 
 /// Whether the programs of [`INSTALL`] are here; else the test is skipped, said and counted.
 pub fn ready(test: &str) -> bool {
-    [REGISTRY, "/usr/bin/skopeo", "/usr/bin/umoci"].iter().all(|path| is_there(Path::new(path), test, INSTALL))
+    let all = [REGISTRY, "/usr/bin/skopeo", "/usr/bin/umoci"];
+    need::full_tier(test, "a registry") && all.iter().all(|path| is_there(Path::new(path), test, INSTALL))
 }
 
 /// The large weight: eight chunks and a bit, no two alike.
@@ -49,7 +51,7 @@ impl World {
     }
 
     pub fn of(weights: &[(&str, Vec<u8>)], store: &str) -> Self {
-        let dir = tempfile::Builder::new().prefix("registry.").tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
+        let dir = testkit::ground::folder("registry");
         let world = Self { dir };
         let mut lock = format!("version = 1\n[store]\npath = \"/srv/models\"\nbaked = \"/opt/models\"\n{store}");
         fs::create_dir(world.path("from")).unwrap();
@@ -132,7 +134,7 @@ impl Registry {
 
     /// With more lines below `http:` and, made from its folder, at the end of its configuration.
     pub fn with(host: &'static str, http: &str, more: impl Fn(&Path) -> String) -> Self {
-        let dir = tempfile::Builder::new().prefix("stored.").tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
+        let dir = testkit::ground::folder("stored");
         // The port may be taken by another before the registry has it.
         for _ in 0..5 {
             let port = TcpListener::bind((host, 0)).unwrap().local_addr().unwrap().port();

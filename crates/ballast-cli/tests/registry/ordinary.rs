@@ -7,8 +7,10 @@ use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::Path;
 use std::time::{Duration, SystemTime};
 
+use testkit::need;
+
 use crate::ground::{Registry, World, digest_in, large, made, ready, tool};
-use crate::support::{has_data, is_root, pin_of, stderr, stdout};
+use crate::support::{is_root, pin_of, stderr, stdout};
 
 #[test]
 fn two_pushes_give_one_digest_and_the_second_sends_nothing() {
@@ -98,11 +100,10 @@ fn other_tools_unpack_what_bake_lays_out_and_the_lock_file() {
 #[test]
 fn the_real_weights_go_there_and_come_back() {
     let test = "the_real_weights_go_there_and_come_back";
-    let beside = || Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../../shared");
-    let real = std::env::var_os("LIKENESS_TESTDATA").map_or_else(beside, Into::into).join("weights");
-    if !ready(test) || !has_data(&real, test) {
+    if !ready(test) {
         return;
     }
+    let Some(real) = need::shared_data(test).map(|data| data.join("weights")) else { return };
     let names = ["centerface.onnx", "2.7_80x80_MiniFASNetV2.pth", "4_0_0_80x80_MiniFASNetV1SE.pth"];
     let mut weights: Vec<_> = names.iter().map(|name| (*name, fs::read(real.join(name)).unwrap())).collect();
     weights.push(("facenet512_weights.h5", made(4, 94_971_152)));

@@ -19,9 +19,8 @@ pub struct Ground {
 impl Ground {
     /// An empty volume of root's, and root's own file outside of it.
     pub fn new() -> Self {
-        let dir = tempfile::Builder::new().prefix("ground.").tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
+        let dir = testkit::ground::folder("ground");
         let ground = Self { dir, mounted: AtomicBool::new(false) };
-        mode(ground.dir.path(), 0o755);
         fs::create_dir(ground.volume()).unwrap();
         fs::create_dir(ground.outside()).unwrap();
         fs::write(ground.secret(), "root's own").unwrap();

@@ -54,8 +54,7 @@ pub fn tiny() -> &'static Image {
 
 /// The folder of real weights, where it is.
 pub fn real_weights() -> Option<PathBuf> {
-    let beside = || Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../../shared");
-    let dir = std::env::var_os("LIKENESS_TESTDATA").map_or_else(beside, PathBuf::from).join("weights");
+    let dir = testkit::paths::shared_data().join("weights");
     dir.is_dir().then_some(dir)
 }
 
@@ -83,7 +82,7 @@ fn made_up(name: &str, size: usize) -> Vec<u8> {
 
 impl Image {
     fn new(name: &str, weight: impl Fn(&str, usize) -> Vec<u8>) -> Self {
-        let root = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("scenarios.{name}"));
+        let root = testkit::ground::lasting("scenarios").join(name);
         if root.exists() {
             fs::remove_dir_all(&root).unwrap();
         }

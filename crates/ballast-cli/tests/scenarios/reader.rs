@@ -5,12 +5,13 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::sync::OnceLock;
 
-use crate::ground::{Ground, must};
+use testkit::need;
+
+use crate::ground::Ground;
 use crate::image::{self, WEIGHTS};
 use crate::seen::Seen;
-use crate::support::{has_data, is_root, is_there};
+use crate::support::is_root;
 use crate::table::{Line, settle};
 
 const READER: &str = include_str!("reader.py");
@@ -36,30 +37,15 @@ exec chroot "$root" "$@"
 const READ: &str = "root: Read-only file system\nuid 100:101, 490 arrays of 23497424 values, 4 outputs";
 const FLIPS: u64 = 40;
 
-/// The reader's own Python, made once and kept with the build.
-fn venv() -> &'static Path {
-    static VENV: OnceLock<PathBuf> = OnceLock::new();
-    VENV.get_or_init(|| {
-        let venv = Path::new(env!("CARGO_TARGET_TMPDIR")).join("reader");
-        let ready = venv.join("ready-1");
-        if !ready.exists() {
-            let _ = fs::remove_dir_all(&venv);
-            must(Command::new("/usr/bin/python3").args(["-m", "venv"]).arg(&venv));
-            let mut pip = Command::new(venv.join("bin/pip"));
-            let installed = pip.args(["install", "--quiet", "h5py==3.16.0", "onnxruntime==1.32.0"]).status().unwrap();
-            if installed.success() {
-                fs::write(&ready, "").unwrap();
-            }
-        }
-        fs::write(venv.join("reader.py"), READER).unwrap();
-        venv
-    })
-}
-
-/// Whether everything that this needs is there; otherwise the test is skipped, said and counted.
-fn possible(test: &str) -> bool {
-    let weights = image::real_weights().unwrap_or_else(|| PathBuf::from("../shared/weights"));
-    is_root(test) && has_data(&weights, test) && is_there(&venv().join("ready-1"), test, "h5py and onnxruntime, by pip")
+/// The reader's own Python, with its script; the folder of the weights that it reads. `None` where one is missing.
+fn possible(test: &str) -> Option<PathBuf> {
+    if !is_root(test) {
+        return None;
+    }
+    let venv = need::python(test, &["h5py==3.16.0", "onnxruntime==1.32.0"])?;
+    need::shared_data(test)?;
+    fs::write(venv.join("reader.py"), READER).unwrap();
+    Some(venv)
 }
 
 const BALLAST: &[&str] = &["/opt/image/usr/local/bin/ballast", "run", "--lock", "/opt/image/etc/ballast/weights.lock"];
@@ -69,24 +55,22 @@ const PYTHON: &[&str] = &["/opt/reader/bin/python", "-B", "/opt/reader/reader.py
 const SAYS_SO: &[&str] = &["/bin/echo", "started"];
 
 /// One boot on a root that can't be written.
-fn boot(ground: &Ground, words: &[&[&str]]) -> Seen {
+fn boot(ground: &Ground, python: &Path, words: &[&[&str]]) -> Seen {
     let root = ground.path("root");
     fs::create_dir_all(&root).unwrap();
     let mut command = Command::new("unshare");
     command.args(["--mount", "--net", "--propagation", "private", "--", "/bin/sh", "-euc", ENTER, "enter"]);
-    command.arg(root).arg(&image::whole().root).arg(venv()).arg(ground.volume()).args(words.concat());
+    command.arg(root).arg(&image::whole().root).arg(python).arg(ground.volume()).args(words.concat());
     let path = "/opt/image/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
     Seen::of_long(command.env_clear().env("PATH", path).env("DEEPFACE_HOME", "/tmp/.deepface"))
 }
 
 #[test]
 fn a_real_reader_opens_what_was_healed() {
-    if !possible("a_real_reader_opens_what_was_healed") {
-        return;
-    }
+    let Some(python) = possible("a_real_reader_opens_what_was_healed") else { return };
     let ground = Ground::new();
     for turn in ["an empty volume", "a healthy volume"] {
-        let seen = boot(&ground, &[BALLAST, &["--"], PYTHON]);
+        let seen = boot(&ground, &python, &[BALLAST, &["--"], PYTHON]);
         let right = seen.code == Some(0) && seen.out.trim() == format!("started\n{READ}");
         assert!(right && seen.err.contains("4 of 4 right in /tmp/.deepface"), "{turn}: {seen:?}");
     }
@@ -118,9 +102,7 @@ struct Tally {
 
 #[test]
 fn one_flipped_bit_is_refused_or_healed_and_never_read() {
-    if !possible("one_flipped_bit_is_refused_or_healed_and_never_read") {
-        return;
-    }
+    let Some(python) = possible("one_flipped_bit_is_refused_or_healed_and_never_read") else { return };
     let ground = Ground::new();
     ground.fill(image::whole());
     let (mut wrong, mut tally) = (Vec::new(), Tally::default());
@@ -128,9 +110,9 @@ fn one_flipped_bit_is_refused_or_healed_and_never_read() {
         let (name, at, bit) = flip(turn);
         let same = || fs::read(ground.weight(name)).ok() == fs::read(image::whole().baked(name)).ok();
         plant(&ground, turn);
-        let shell = boot(&ground, &[&["/opt/image/entrypoint.sh"], SAYS_SO]);
+        let shell = boot(&ground, &python, &[&["/opt/image/entrypoint.sh"], SAYS_SO]);
         tally.handed_on += usize::from(shell.out.starts_with("started") && !same());
-        let without = boot(&ground, &[BALLAST, WITHOUT_A_SOURCE, &["--"], PYTHON]);
+        let without = boot(&ground, &python, &[BALLAST, WITHOUT_A_SOURCE, &["--"], PYTHON]);
         if without.code == Some(14) && without.out.is_empty() && without.err.contains(name) {
             tally.refused += 1;
         } else {
@@ -139,7 +121,7 @@ fn one_flipped_bit_is_refused_or_healed_and_never_read() {
         plant(&ground, turn);
         // Python for one flip of each weight.
         let (app, said) = if turn < 4 { (PYTHON, format!("started\n{READ}\n")) } else { (SAYS_SO, "started\n".into()) };
-        let with = boot(&ground, &[BALLAST, &["--"], app]);
+        let with = boot(&ground, &python, &[BALLAST, &["--"], app]);
         if with.code == Some(0) && with.out == said && same() {
             tally.healed += 1;
         } else {

@@ -17,7 +17,7 @@ pub struct Docker {
 
 impl Docker {
     pub fn start() -> Self {
-        let dir = tempfile::Builder::new().prefix("ballast-docker.").tempdir_in("/var/tmp").unwrap();
+        let dir = testkit::ground::folder("docker");
         let at = |name: &str| dir.path().join(name).display().to_string();
         let mut daemon = Command::new(find("dockerd"));
         daemon.args(["--data-root", &at("data"), "--exec-root", &at("exec"), "--pidfile", &at("pid")]);

@@ -7,12 +7,12 @@ pub mod canary;
 pub mod docker;
 
 use std::fs;
-use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 use sha2::{Digest, Sha256};
 use tempfile::TempDir;
+use testkit::{ground, need};
 
 /// The directory of the weights below a root.
 pub const TREE: &str = ".deepface/weights";
@@ -53,9 +53,7 @@ impl World {
 
     /// A world whose lock file ends with more lines.
     pub fn with(weights: &[Weight], more: &str) -> Self {
-        let dir = tempfile::Builder::new().prefix("world.").tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
-        fs::set_permissions(dir.path(), fs::Permissions::from_mode(0o755)).unwrap();
-        let world = Self { dir };
+        let world = Self { dir: ground::folder("world") };
         let mut lock = format!(
             "version = 1\n[store]\npath = \"{}\"\nbaked = \"{}\"\nenv = \"MODEL_HOME\"\nowner = \"100:101\"\n[pins]\nrequired_when = \"PINS_REQUIRED\"\n",
             world.cache().display(),
@@ -152,15 +150,10 @@ impl World {
     }
 }
 
-/// The program under test.
+/// The program under test, where uid 100 may execute it.
 pub fn program() -> PathBuf {
-    std::env::var_os("BALLAST_BIN").map_or_else(|| env!("CARGO_BIN_EXE_ballast").into(), PathBuf::from)
-}
-
-/// Where `tools/static` leaves its programs, for an image that has no shared object.
-pub fn programs() -> PathBuf {
-    let target = Path::new(env!("CARGO_TARGET_TMPDIR")).parent().unwrap();
-    target.join(format!("{}-unknown-linux-gnu", std::env::consts::ARCH))
+    let tested = std::env::var_os("BALLAST_BIN").map_or_else(|| env!("CARGO_BIN_EXE_ballast").into(), PathBuf::from);
+    ground::program(&tested)
 }
 
 pub fn stdout(output: &Output) -> String {
@@ -171,38 +164,12 @@ pub fn stderr(output: &Output) -> String {
     String::from_utf8_lossy(&output.stderr).into_owned()
 }
 
-/// Whether this process is root; otherwise the test is skipped, said and counted.
-pub fn is_root(test: &str) -> bool {
-    rustix::process::geteuid().is_root() || skip(test, "root")
-}
-
-/// Whether a tool or file is there; otherwise the test is skipped, said and counted.
+/// Whether a file that another command brings is there; otherwise the test is skipped.
 pub fn is_there(path: &Path, test: &str, whence: &str) -> bool {
-    path.exists() || skip(test, &format!("{} ({whence})", path.display()))
+    need::file(test, path, whence)
 }
 
-/// Whether test data is there, which need not be: without it the test is skipped, said and counted.
-pub fn has_data(path: &Path, test: &str) -> bool {
-    path.exists() || told(test, &format!("{} (LIKENESS_TESTDATA)", path.display()))
-}
-
-/// What only runs where it is asked for, said and counted.
-pub fn not_asked_for(test: &str, needs: &str) {
-    told(test, needs);
-}
-
-/// Skips for want of a tool, where that is allowed.
-pub fn skip(test: &str, needs: &str) -> bool {
-    assert!(std::env::var_os("BALLAST_ALLOW_SKIP").is_some(), "{test} needs {needs}, or BALLAST_ALLOW_SKIP=1");
-    told(test, needs)
-}
-
-/// Past the harness, which keeps what a passing test prints to itself: `./test` counts these lines.
-fn told(test: &str, needs: &str) -> bool {
-    use std::io::Write as _;
-    use std::sync::atomic::{AtomicUsize, Ordering};
-    static SKIPPED: AtomicUsize = AtomicUsize::new(0);
-    let count = SKIPPED.fetch_add(1, Ordering::Relaxed) + 1;
-    std::io::stderr().write_all(format!("SKIP {test}: needs {needs} (skipped so far: {count})\n").as_bytes()).unwrap();
-    false
+/// Whether this process is root on clean ground; otherwise the test is skipped.
+pub fn is_root(test: &str) -> bool {
+    need::root(test)
 }

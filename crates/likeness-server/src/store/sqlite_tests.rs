@@ -253,14 +253,9 @@ impl Drop for Mount {
     }
 }
 
-/// Whether this test may mount; or a counted SKIP.
+/// Whether this test may mount.
 pub fn may_mount(test: &str) -> bool {
-    if rustix::process::geteuid().is_root() {
-        return true;
-    }
-    assert!(std::env::var_os("BALLAST_ALLOW_SKIP").is_some(), "{test} needs root, or BALLAST_ALLOW_SKIP=1");
-    std::io::Write::write_all(&mut std::io::stderr(), format!("SKIP {test}: needs root\n").as_bytes()).unwrap();
-    false
+    testkit::need::root(test)
 }
 
 #[test]

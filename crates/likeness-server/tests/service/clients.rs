@@ -1,6 +1,5 @@
 //! Clients that people have: curl, Python's `requests`, Schemathesis; against a running service.
 
-use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
@@ -8,17 +7,10 @@ use crate::support::Ground;
 
 const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../..");
 
-/// A program of the environment that `./test` makes, or a counted SKIP.
+/// A program of a Python with Schemathesis and `requests`; `None` where it can't be made.
 fn tool(test: &str, name: &str) -> Option<PathBuf> {
-    let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| Path::new(ROOT).join("target"), PathBuf::from);
-    let found = target.join("test-venv/bin").join(name);
-    if found.exists() {
-        return Some(found);
-    }
-    let line = format!("SKIP {test}: no {}: ./test makes it\n", found.display());
-    // Past the harness, which keeps what a passing test prints to itself.
-    std::io::stderr().write_all(line.as_bytes()).unwrap();
-    None
+    let pinned = std::fs::read_to_string(Path::new(ROOT).join("tools/schemathesis/requirements.txt")).unwrap();
+    Some(testkit::need::python(test, &pinned.lines().collect::<Vec<_>>())?.join("bin").join(name))
 }
 
 fn succeeded(output: &Output) -> String {

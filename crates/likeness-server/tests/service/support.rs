@@ -2,14 +2,14 @@
 #![allow(dead_code, reason = "each suite uses its part")]
 
 use std::fs;
-use std::io::{BufRead, BufReader, Read, Write as _};
+use std::io::{BufRead, BufReader, Read};
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
 use tempfile::TempDir;
+use testkit::need;
 
 /// The pin of the untrained embedder that the test data has in the real one's place.
 const SYNTHETIC: &str = "585a2c45ce5115734d758a64a777d528e70c505f18e926ee9874e01ddcdc8cb9";
@@ -20,21 +20,6 @@ pub const DETECTOR: &str = "centerface.onnx";
 pub const SPOOF_NEAR: &str = "2.7_80x80_MiniFASNetV2.pth";
 pub const SPOOF_FAR: &str = "4_0_0_80x80_MiniFASNetV1SE.pth";
 pub const EMBEDDER: &str = "facenet512_synthetic.h5";
-
-/// The folder of the test data, or a counted SKIP.
-pub fn shared(test: &str) -> Option<PathBuf> {
-    static SKIPPED: AtomicUsize = AtomicUsize::new(0);
-    let beside = concat!(env!("CARGO_MANIFEST_DIR"), "/../../../shared");
-    let shared = std::env::var_os("LIKENESS_TESTDATA").map_or_else(|| PathBuf::from(beside), PathBuf::from);
-    if shared.join("weights").is_dir() {
-        return Some(shared);
-    }
-    let count = SKIPPED.fetch_add(1, Ordering::Relaxed) + 1;
-    let line = format!("SKIP {test}: no test data in {} (skipped so far: {count})\n", shared.display());
-    // Past the harness, which keeps what a passing test prints to itself.
-    std::io::stderr().write_all(line.as_bytes()).unwrap();
-    None
-}
 
 /// Weights, a lock file that pins them, and room for a store.
 pub struct Ground {
@@ -50,7 +35,7 @@ impl Ground {
 
     /// The weights but these.
     pub fn without(test: &str, missing: &[&str]) -> Option<Self> {
-        let ground = Self { shared: shared(test)?, dir: tempfile::tempdir().unwrap() };
+        let ground = Self { shared: need::shared_data(test)?, dir: tempfile::tempdir().unwrap() };
         let lock = fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../../weights.lock")).unwrap();
         assert!(lock.contains(REAL), "the lock file pins the real embedder");
         let lock = lock

@@ -7,37 +7,12 @@ pub mod deepface;
 pub mod world;
 
 use std::fs;
-use std::io::Write as _;
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicUsize, Ordering};
 
 use likeness::net::WeightFile;
 use serde_json::Value;
 
-/// The folder of test data, from `LIKENESS_TESTDATA`, or beside the checkout; where it is absent
-/// the test is skipped, said and counted.
-pub fn testdata(test: &str) -> Option<PathBuf> {
-    let beside = concat!(env!("CARGO_MANIFEST_DIR"), "/../../../shared");
-    let folder = std::env::var_os("LIKENESS_TESTDATA").map_or_else(|| PathBuf::from(beside), PathBuf::from);
-    if folder.join("weights").is_dir() {
-        return Some(folder);
-    }
-    told(test, &format!("no test data in {}", folder.display()));
-    None
-}
-
-/// Says and counts a skipped test; refuses to skip without BALLAST_ALLOW_SKIP=1.
-pub fn skip(test: &str, why: &str) {
-    assert!(std::env::var_os("BALLAST_ALLOW_SKIP").is_some(), "{test}: {why}; install it, or BALLAST_ALLOW_SKIP=1");
-    told(test, why);
-}
-
-/// Past the harness, which keeps what a passing test prints to itself: `./test` counts these lines.
-pub fn told(test: &str, why: &str) {
-    static SKIPPED: AtomicUsize = AtomicUsize::new(0);
-    let count = SKIPPED.fetch_add(1, Ordering::Relaxed) + 1;
-    std::io::stderr().write_all(format!("SKIP {test}: {why} (skipped so far: {count})\n").as_bytes()).unwrap();
-}
+pub use testkit::need::shared_data as testdata;
 
 pub const CENTERFACE: &str = "centerface.onnx";
 pub const SPOOF_V2: &str = "2.7_80x80_MiniFASNetV2.pth";
@@ -105,13 +80,7 @@ pub fn farthest(left: &[f32], right: &[f64]) -> f64 {
     left.iter().zip(right).map(|(l, r)| (f64::from(*l) - r).abs()).fold(0.0, f64::max)
 }
 
-/// The Python that `./test` makes, if it has these modules; otherwise the test is skipped.
-pub fn python(test: &str, modules: &str) -> Option<PathBuf> {
-    let venv = std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join("../test-venv/bin/python");
-    let import = std::process::Command::new(&venv).args(["-c", &format!("import {modules}")]).status();
-    let has = import.is_ok_and(|status| status.success());
-    if !has {
-        skip(test, &format!("no {modules} in {}", venv.display()));
-    }
-    has.then_some(venv)
+/// A Python with these packages; where it can't be made the test is skipped.
+pub fn python(test: &str, packages: &[&str]) -> Option<PathBuf> {
+    Some(testkit::need::python(test, packages)?.join("bin/python"))
 }

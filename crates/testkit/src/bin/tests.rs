@@ -1,0 +1,102 @@
+//! Runs the tests with cargo and says at the end what failed and what was not tested.
+//!
+//! `tests [quick] [ARGUMENTS OF CARGO TEST]`. `quick` leaves out whatever needs root, an engine, a browser, a daemon or
+//! a static program. Where `TESTS_MAY_SKIP` is set (reasons, separated by commas), any other skip fails the run.
+//! Writes `TARGET/tests.log` and `TARGET/tests.skips`; prints.
+
+use std::fs::{self, File};
+use std::io::{self, BufRead as _, BufReader, Read, Write as _};
+use std::path::Path;
+use std::process::{Command, ExitCode};
+use std::time::Instant;
+
+use testkit::{need, paths, summary};
+
+/// Suites that the quick tier does not even build: every test of theirs needs root, an engine, a browser or a daemon.
+const FULL_ONLY: [&str; 10] =
+    ["image", "injected", "kubernetes", "launch", "page", "readers", "registry", "replicas", "scenarios", "store"];
+
+fn main() -> ExitCode {
+    let mut arguments: Vec<String> = std::env::args().skip(1).collect();
+    let quick = arguments.first().is_some_and(|first| first == "quick");
+    if quick {
+        arguments.remove(0);
+    }
+    let target = paths::target_of_program();
+    match run(&target, quick, &arguments) {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(error) => {
+            let _ = writeln!(io::stderr(), "error: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(target: &Path, quick: bool, arguments: &[String]) -> io::Result<bool> {
+    let record = target.join("tests.skips");
+    fs::write(&record, "")?;
+    let start = Instant::now();
+    let mut cargo = Command::new("cargo");
+    cargo.current_dir(paths::repository()).args(["test", "--workspace", "--locked", "--no-fail-fast"]);
+    if quick {
+        cargo.args(["--lib", "--bins"]).env(need::TIER, "quick");
+        cargo.args(
+            suites()?.iter().filter(|name| !FULL_ONLY.contains(&name.as_str())).flat_map(|name| ["--test", name]),
+        );
+    }
+    // One pipe for both streams: a suite's name goes to one, its result to the other, and their order counts.
+    let (both, writer) = io::pipe()?;
+    cargo.args(arguments).env(need::RECORD, &record).stdout(writer.try_clone()?).stderr(writer);
+    let mut child = cargo.spawn()?;
+    drop(cargo);
+    let log = copy(both, &mut io::stdout(), &mut File::create(target.join("tests.log"))?)?;
+    let ended_well = child.wait()?.success();
+    let (suites, skips) = (summary::suites(&String::from_utf8_lossy(&log)), fs::read_to_string(&record)?);
+    let skips = summary::skips(&skips);
+    let mut out = io::stdout().lock();
+    writeln!(out, "\n{} s, {} tier", start.elapsed().as_secs(), if quick { "quick" } else { "full" })?;
+    write!(out, "{}", summary::text(&suites, &skips))?;
+    Ok(ended_well && is_whole(&skips, &mut out)?)
+}
+
+/// Whether nothing was skipped but for the reasons that the caller allows.
+fn is_whole(skips: &[summary::Skip], out: &mut impl io::Write) -> io::Result<bool> {
+    let Ok(allowed) = std::env::var("TESTS_MAY_SKIP") else { return Ok(true) };
+    let allowed: Vec<_> = allowed.split(',').filter(|reason| !reason.is_empty()).collect();
+    let unexpected = summary::unexpected(skips, &allowed);
+    for skip in &unexpected {
+        writeln!(out, "error: {} was skipped: needs {} (TESTS_MAY_SKIP does not allow it)", skip.test, skip.needs)?;
+    }
+    Ok(unexpected.is_empty())
+}
+
+/// The integration suites of all crates, from their folders.
+fn suites() -> io::Result<Vec<String>> {
+    let mut names = Vec::new();
+    for package in fs::read_dir(paths::repository().join("crates"))? {
+        let Ok(tests) = fs::read_dir(package?.path().join("tests")) else { continue };
+        for entry in tests {
+            let path = entry?.path();
+            let is_suite = path.extension().is_some_and(|kind| kind == "rs") || path.join("main.rs").exists();
+            names.extend(path.file_stem().filter(|_| is_suite).map(|name| name.to_string_lossy().into_owned()));
+        }
+    }
+    names.sort();
+    names.dedup();
+    Ok(names)
+}
+
+/// Copies what cargo prints to the terminal and into the log, line by line.
+fn copy(from: impl Read, to: &mut impl io::Write, file: &mut File) -> io::Result<Vec<u8>> {
+    let (mut from, mut log) = (BufReader::new(from), Vec::new());
+    loop {
+        let begin = log.len();
+        if from.read_until(b'\n', &mut log)? == 0 {
+            return Ok(log);
+        }
+        file.write_all(&log[begin..])?;
+        to.write_all(&log[begin..])?;
+        to.flush()?;
+    }
+}

@@ -1,0 +1,91 @@
+//! Where things are: the repository, the target folder, the shared test data, the static programs. Reads the
+//! environment; [`static_program`] may run `tools/static`, once, under a lock.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+/// Names the folder with the shared test data; [`shared_data`] has the default.
+pub const SHARED_DATA: &str = "LIKENESS_TESTDATA";
+
+/// The root of the repository.
+#[must_use]
+pub fn repository() -> PathBuf {
+    fs::canonicalize(concat!(env!("CARGO_MANIFEST_DIR"), "/../..")).expect("the repository is there")
+}
+
+/// The folder of the shared test data: `LIKENESS_TESTDATA`, else `shared` beside the clone.
+#[must_use]
+pub fn shared_data() -> PathBuf {
+    std::env::var_os(SHARED_DATA).map_or_else(|| repository().join("../shared"), PathBuf::from)
+}
+
+/// Cargo's target folder, found from the running test: `TARGET/debug/deps/SUITE-HASH`.
+#[must_use]
+pub fn target() -> PathBuf {
+    let test = std::env::current_exe().expect("a test knows its program");
+    let profile = test.ancestors().find(|at| at.ends_with("deps")).and_then(Path::parent);
+    profile.and_then(Path::parent).expect("tests lie in TARGET/PROFILE/deps").to_owned()
+}
+
+/// Cargo's target folder, found from the running program: `TARGET/PROFILE/PROGRAM`.
+#[must_use]
+pub fn target_of_program() -> PathBuf {
+    let program = std::env::current_exe().expect("a program knows its path");
+    program.ancestors().nth(2).expect("programs lie in TARGET/PROFILE").to_owned()
+}
+
+/// The folder for what tests write: below the target folder.
+#[must_use]
+pub fn scratch() -> PathBuf {
+    let scratch = target().join("tmp");
+    fs::create_dir_all(&scratch).expect("the target folder is writable");
+    scratch
+}
+
+/// The running suite: the program's file name, which ends in cargo's hash and so is the suite's own.
+#[must_use]
+pub fn suite() -> String {
+    let test = std::env::current_exe().unwrap_or_default();
+    test.file_name().unwrap_or_default().to_string_lossy().into_owned()
+}
+
+/// A program of this machine, wherever Debian puts it.
+#[must_use]
+pub fn find(name: &str) -> Option<PathBuf> {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let places = std::env::split_paths(&path).chain(["/usr/sbin", "/sbin"].map(PathBuf::from));
+    places.map(|place| place.join(name)).find(|path| path.is_file())
+}
+
+/// The static program `entrypoint`, `full` or `likeness`. `tools/static` builds it where it is absent or older than
+/// the sources; cargo decides that.
+///
+/// # Panics
+/// Where the build fails: its output says why.
+#[must_use]
+pub fn static_program(name: &str) -> PathBuf {
+    let lock = fs::File::create(target().join("static.lock")).expect("the target folder is writable");
+    lock.lock().expect("a lock in the target folder");
+    let built = target().join(format!("static.{name}.built"));
+    let fresh = std::env::var_os(crate::need::RECORD)
+        .is_some_and(|run| fs::read(&built).is_ok_and(|known| known == run.as_encoded_bytes()));
+    let triple = format!("{}-unknown-linux-gnu", std::env::consts::ARCH);
+    let (profile, program) = match name {
+        "entrypoint" => ("entrypoint", "ballast"),
+        "full" => ("release", "ballast"),
+        "likeness" => ("release", "likeness"),
+        _ => panic!("{name}: expected entrypoint, full or likeness"),
+    };
+    let path = target().join(triple).join(profile).join(program);
+    if !(fresh && path.exists()) {
+        let mut build = Command::new(repository().join("tools/static"));
+        build.arg(name).env("CARGO_TARGET_DIR", target());
+        let status = build.status().expect("tools/static starts");
+        assert!(status.success(), "tools/static {name}: {status}");
+        if let Some(run) = std::env::var_os(crate::need::RECORD) {
+            fs::write(&built, run.as_encoded_bytes()).expect("the target folder is writable");
+        }
+    }
+    path
+}
