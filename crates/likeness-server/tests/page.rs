@@ -8,32 +8,48 @@ mod support;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use testkit::need;
+use testkit::{need, paths};
 
 use support::{Ground, Request, SPOOF_NEAR};
 
 const KEY: &str = "a-key-of-the-page-tests-0123456789abcdef";
 
 /// The browser's program; `None` where something that the suite needs is missing.
-fn browser(test: &str, suite: &Path) -> Option<PathBuf> {
+fn browser(test: &str) -> Option<PathBuf> {
     let there = need::full_tier(test, "a browser")
-        && need::tool(test, "node", "apt-get install nodejs")
-        && need::file(test, &suite.join("node_modules"), "npm ci there")
+        && need::tool(test, "npm", "apt-get install npm")
         && need::tool(test, "chromium", "apt-get install chromium");
-    there.then(|| testkit::paths::find("chromium")).flatten()
+    there.then(|| paths::find("chromium")).flatten()
+}
+
+/// The suite with its two packages, which a lock file pins, in a folder below the target folder. `None` where npm
+/// cannot bring them.
+fn suite(test: &str) -> Option<PathBuf> {
+    let (from, to) = (Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/page"), paths::scratch().join("page-suite"));
+    std::fs::create_dir_all(&to).unwrap();
+    let pinned = |folder: &Path| std::fs::read(folder.join("package-lock.json")).ok();
+    let ready = to.join("node_modules").is_dir() && pinned(&to) == pinned(&from);
+    for entry in std::fs::read_dir(&from).unwrap().map(Result::unwrap).filter(|entry| entry.path().is_file()) {
+        std::fs::copy(entry.path(), to.join(entry.file_name())).unwrap();
+    }
+    let mut npm = Command::new("npm");
+    npm.args(["ci", "--ignore-scripts", "--no-audit", "--no-fund", "--silent"]).current_dir(&to);
+    let there = ready || npm.status().is_ok_and(|status| status.success()) || need::skip(test, "npm ci");
+    there.then_some(to)
 }
 
 #[test]
 fn every_flow_in_a_real_browser() {
-    let suite = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/page");
-    let Some(browser) = browser("every_flow_in_a_real_browser", &suite) else { return };
-    let Some(whole) = Ground::new("every_flow_in_a_real_browser") else { return };
+    let test = "every_flow_in_a_real_browser";
+    let Some(browser) = browser(test) else { return };
+    let Some(whole) = Ground::new(test) else { return };
+    let Some(suite) = suite(test) else { return };
     let lacking = Ground::without("lacking", &[SPOOF_NEAR]).unwrap();
     let service = whole.serve_with_store(&[], &[("RATE_LIMIT_ENABLED", "false")]).ready();
     let poorer = lacking.serve(&[], &[]);
     poorer.when_held(|| Request::post("/api/v1/faces/detect-all").file("file", &lacking.image("image_T1.jpg")));
     let keyed = whole.serve(&[], &[("API_KEY_SECRET", KEY)]).ready();
-    let pictures = Path::new(env!("CARGO_TARGET_TMPDIR")).join("page");
+    let pictures = paths::scratch().join("page");
     std::fs::create_dir_all(&pictures).unwrap();
     let output = Command::new("node")
         .args(["--test", "--test-reporter", "spec", "suite.mjs"])

@@ -4,7 +4,6 @@
 //! - [`ground`]: folders that uid 100 reaches and that have only root's closed directories above them.
 //! - [`paths`]: the target folder, the repository, the shared test data, the static programs.
 //! - [`summary`]: what the end of `./test` says, from the log and the record of skips.
-#![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test's helper fails where it stands")]
 
 pub mod ground;
 pub mod need;

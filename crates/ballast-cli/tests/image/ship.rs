@@ -46,7 +46,7 @@ impl Ship {
         }
         let data = need::shared_data(test)?;
         for name in ["entrypoint", "full", "likeness"] {
-            static_program(name);
+            let _ = static_program(name);
         }
         let ship = Self { docker: Docker::start() };
         ship.gather(&data);

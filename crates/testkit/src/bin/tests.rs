@@ -2,11 +2,11 @@
 //!
 //! `tests [quick] [ARGUMENTS OF CARGO TEST]`. `quick` leaves out whatever needs root, an engine, a browser, a daemon or
 //! a static program. Where `TESTS_MAY_SKIP` is set (reasons, separated by commas), any other skip fails the run.
-//! Writes `TARGET/tests.log` and `TARGET/tests.skips`; prints.
+//! Writes `TARGET/tests.log` and `TARGET/tests.skips`; prints; removes what the tests left.
 
 use std::fs::{self, File};
 use std::io::{self, BufRead as _, BufReader, Read, Write as _};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
 use std::time::Instant;
 
@@ -34,7 +34,7 @@ fn main() -> ExitCode {
 }
 
 fn run(target: &Path, quick: bool, arguments: &[String]) -> io::Result<bool> {
-    let record = target.join("tests.skips");
+    let (record, leftovers) = (target.join("tests.skips"), Leftovers::before());
     fs::write(&record, "")?;
     let start = Instant::now();
     let mut cargo = Command::new("cargo");
@@ -52,12 +52,45 @@ fn run(target: &Path, quick: bool, arguments: &[String]) -> io::Result<bool> {
     drop(cargo);
     let log = copy(both, &mut io::stdout(), &mut File::create(target.join("tests.log"))?)?;
     let ended_well = child.wait()?.success();
+    leftovers.remove(target)?;
     let (suites, skips) = (summary::suites(&String::from_utf8_lossy(&log)), fs::read_to_string(&record)?);
     let skips = summary::skips(&skips);
     let mut out = io::stdout().lock();
     writeln!(out, "\n{} s, {} tier", start.elapsed().as_secs(), if quick { "quick" } else { "full" })?;
     write!(out, "{}", summary::text(&suites, &skips))?;
     Ok(ended_well && is_whole(&skips, &mut out)?)
+}
+
+/// Places of the programs under test outside the target folder, where a boot without `--report` or `--receipts` writes.
+const PLACES: [&str; 3] = ["/run/ballast", "/var/lib/ballast", "/var/log/ballast"];
+
+/// What was there before the tests, so that what they left can be removed.
+struct Leftovers {
+    before: Vec<PathBuf>,
+}
+
+impl Leftovers {
+    fn before() -> Self {
+        Self { before: Self::found() }
+    }
+
+    fn found() -> Vec<PathBuf> {
+        let reports = fs::read_dir("/tmp").into_iter().flatten().flatten().map(|entry| entry.path());
+        let reports = reports.filter(|path| path.to_string_lossy().starts_with("/tmp/ballast-"));
+        PLACES.iter().map(PathBuf::from).filter(|place| place.exists()).chain(reports).collect()
+    }
+
+    /// Removes what appeared, and the working folders of tests that did not end well. Python environments stay.
+    fn remove(&self, target: &Path) -> io::Result<()> {
+        let new = Self::found().into_iter().filter(|place| !self.before.contains(place));
+        let below = |folder: &str| fs::read_dir(target.join(folder)).into_iter().flatten().flatten();
+        let kept = |path: &Path| path.file_name().is_some_and(|name| name.to_string_lossy().starts_with("python"));
+        let work = below("tmp/ground").chain(below("tmp/files")).map(|entry| entry.path()).filter(|path| !kept(path));
+        for path in new.chain(work) {
+            if path.is_dir() { fs::remove_dir_all(path)? } else { fs::remove_file(path)? }
+        }
+        Ok(())
+    }
 }
 
 /// Whether nothing was skipped but for the reasons that the caller allows.
