@@ -66,7 +66,7 @@ pub struct Enrolment {
     /// Whose person.
     #[schema(pattern = "^[a-zA-Z0-9_-]{0,255}$")]
     tenant_id: Option<String>,
-    /// Replace whoever is enrolled under this name (scope `admin`).
+    /// Replace the person who is enrolled under this name (scope `replace` or `admin`, beside `enroll`).
     replace: Option<bool>,
     /// JPEG, PNG or WebP.
     #[schema(value_type = String, format = Binary)]
@@ -83,7 +83,7 @@ pub struct SeveralFiles {
     /// Whose person.
     #[schema(pattern = "^[a-zA-Z0-9_-]{0,255}$")]
     tenant_id: Option<String>,
-    /// Replace whoever is enrolled under this name (scope `admin`).
+    /// Replace the person who is enrolled under this name (scope `replace` or `admin`, beside `enroll`).
     replace: Option<bool>,
     /// Two to five photographs.
     #[schema(value_type = Vec<String>, format = Binary, min_items = 2, max_items = 5)]

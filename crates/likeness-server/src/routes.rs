@@ -73,7 +73,7 @@ pub const ENROLL: Route = route("enroll", Needs::All, true, Some(Scope::Enroll),
 /// Enrol a person by several photographs.
 pub const ENROLL_MULTI: Route = route("enroll/multi", Needs::All, true, Some(Scope::Enroll), 5);
 /// Delete a person.
-pub const DELETE: Route = route("delete", Needs::Nothing, true, Some(Scope::Enroll), 0);
+pub const DELETE: Route = route("delete", Needs::Nothing, true, Some(Scope::Delete), 0);
 /// Live or spoof?
 pub const LIVENESS: Route = route("liveness", Needs::Liveness, false, Some(Scope::Verify), 1);
 /// Who is it?

@@ -59,7 +59,7 @@ pub enum KeyCommand {
 pub struct NewKey {
     #[command(flatten)]
     pub place: StorePlace,
-    /// Of verify, enroll, admin, inspect, represent and metrics, with commas
+    /// Of verify, enroll, replace, delete, admin (with replace and delete), inspect, represent and metrics, with commas
     #[arg(long, value_name = "SCOPES")]
     pub scopes: Scopes,
     /// The only tenant that it is good for, or `*`

@@ -34,7 +34,7 @@ use keys::Keys;
 use rate::Rates;
 
 pub use answer::catch_panics;
-pub use caller::Caller;
+pub use caller::{Caller, lacking};
 pub use origin::{at_home, cors};
 
 /// Headers come, and a body goes on, within this time.

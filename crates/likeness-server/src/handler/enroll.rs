@@ -16,7 +16,7 @@ use super::verify::{compare, other_contract};
 use crate::app::{App, ModelTold};
 use crate::config;
 use crate::form::{Form, Truth};
-use crate::gate::Caller;
+use crate::gate::{Caller, lacking};
 use crate::look::{Watch, round};
 use crate::problem::{Code, Problem};
 use crate::routes::{ENROLL, Scope};
@@ -24,6 +24,10 @@ use crate::store::{Answered, Contract, Enrollment, Fresh, Idempotency, Mode, Out
 
 /// How often an enrolment that met another one begins again.
 const TRIES: usize = 8;
+
+/// What is said to a key that may not let stored templates go.
+const FULL: &str = "this person has as many templates as are kept: another one takes the place of a stored one, \
+                    which needs the scope `replace`";
 
 /// The longest `Idempotency-Key`.
 const LONGEST_KEY: usize = 255;
@@ -108,6 +112,8 @@ pub struct Request {
     /// Who.
     pub who: Who,
     replace: bool,
+    /// Whether the key may let stored templates go.
+    displace: bool,
     idempotency: Option<Idempotency>,
 }
 
@@ -119,12 +125,13 @@ impl Request {
     pub fn of(form: &Form, caller: &Caller, headers: &HeaderMap, route: &str) -> Result<Self, Problem> {
         let who = Who::of(form, caller)?;
         let replace = form.value::<Truth>("replace")?.is_some_and(|truth| truth.0);
+        let displace = caller.allow(Scope::Replace);
         if replace {
-            caller.allow(Scope::Admin)?;
+            displace.clone()?;
         }
         let key = headers.get("idempotency-key").map(key).transpose()?;
         let idempotency = key.map(|key| Idempotency { key, route: route.to_owned(), request: [0; 32] });
-        Ok(Self { who, replace, idempotency })
+        Ok(Self { who, replace, displace: displace.is_ok(), idempotency })
     }
 
     /// With the digest of all that it says. The store keys it before it is written.
@@ -160,7 +167,7 @@ impl Request {
     /// Stores templates, once it is clear that they are the person's own, and answers.
     ///
     /// # Errors
-    /// `EMBEDDING_ALREADY_EXISTS`, `EMBEDDING_CONTRACT_MISMATCH`, `IDEMPOTENCY_CONFLICT`
+    /// `EMBEDDING_ALREADY_EXISTS`, `EMBEDDING_CONTRACT_MISMATCH`, `IDEMPOTENCY_CONFLICT`, `FORBIDDEN`
     pub async fn store<A: Serialize>(
         self,
         app: &App,
@@ -183,7 +190,7 @@ impl Request {
                     tenant: &self.who.tenant,
                     subject: &self.who.subject,
                     fresh: fresh.clone(),
-                    mode: if self.replace { Mode::Replace } else { Mode::Add { seen } },
+                    mode: if self.replace { Mode::Replace } else { Mode::Add { seen, displace: self.displace } },
                     remember: self.idempotency.as_ref().map(|idempotency| (idempotency, remembered.as_slice())),
                     now: now(),
                 })?;
@@ -198,6 +205,7 @@ impl Request {
             Outcome::Replayed(before) => Ok(replayed(before)),
             Outcome::Conflict => Err(conflict()),
             Outcome::Moved => Err(Problem::new(Code::StoreUnavailable, "the person keeps changing; ask again")),
+            Outcome::Full => Err(lacking(Scope::Replace, FULL)),
         }
     }
 }

@@ -21,13 +21,13 @@ macro_rules! select {
 }
 /// What a key may be used for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[repr(u8)]
+#[repr(u16)]
 pub enum Scope {
     /// Verify, compare, detect, liveness, search.
     Verify = 1,
-    /// Enrol and delete.
+    /// Create persons, and add to them while nothing stored goes.
     Enroll = 2,
-    /// Replace templates.
+    /// Replace and delete, and whatever else changes or removes what is stored.
     Admin = 4,
     /// See crops and vectors.
     Inspect = 8,
@@ -35,17 +35,23 @@ pub enum Scope {
     Represent = 16,
     /// Read metrics.
     Metrics = 32,
+    /// Delete persons.
+    Delete = 64,
+    /// Replace stored templates, as an addition to `Enroll`.
+    Replace = 128,
 }
 
 impl Scope {
     /// All of them, by name.
-    pub const ALL: [(&'static str, Self); 6] = [
+    pub const ALL: [(&'static str, Self); 8] = [
         ("verify", Self::Verify),
         ("enroll", Self::Enroll),
         ("admin", Self::Admin),
         ("inspect", Self::Inspect),
         ("represent", Self::Represent),
         ("metrics", Self::Metrics),
+        ("delete", Self::Delete),
+        ("replace", Self::Replace),
     ];
 
     /// Its name.
@@ -57,17 +63,22 @@ impl Scope {
 
 /// A set of scopes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Scopes(u8);
+pub struct Scopes(u16);
 
 impl Scopes {
     /// Every scope.
     pub fn all() -> Self {
-        Self(Scope::ALL.iter().fold(0, |set, (_, scope)| set | *scope as u8))
+        Self(Scope::ALL.iter().fold(0, |set, (_, scope)| set | *scope as u16))
     }
 
-    /// Whether it is among them.
+    /// Whether it was named when the key was made.
     pub fn has(self, scope: Scope) -> bool {
-        self.0 & scope as u8 != 0
+        self.0 & scope as u16 != 0
+    }
+
+    /// Whether they allow it: `admin` includes `delete` and `replace`.
+    pub fn allow(self, scope: Scope) -> bool {
+        self.has(scope) || matches!(scope, Scope::Delete | Scope::Replace) && self.has(Scope::Admin)
     }
 }
 
@@ -86,7 +97,7 @@ impl FromStr for Scopes {
             let known = Scope::ALL.iter().find(|(name, _)| *name == word.trim());
             let names = Scope::ALL.map(|(name, _)| name).join(", ");
             known
-                .map(|(_, scope)| Self(set.0 | *scope as u8))
+                .map(|(_, scope)| Self(set.0 | *scope as u16))
                 .ok_or(format!("expected one or more of {names}, found {word:?}"))
         })
     }
@@ -215,7 +226,7 @@ impl Store {
                 "*" => None,
                 id => Some(Tenant::new(id).ok()?),
             };
-            let scopes = Scopes(u8::try_from(scopes).ok()?);
+            let scopes = Scopes(u16::try_from(scopes).ok()?);
             let per_minute = u32::try_from(per_minute).ok().filter(|limit| *limit > 0);
             let grant = Grant { tenant, scopes, expires_at: some(expires_at), per_minute };
             let key = ApiKey { id: String::from_utf8(id.clone()).ok()?, grant, made_at, revoked_at: some(revoked_at) };

@@ -21,6 +21,8 @@ pub enum Mode {
     Add {
         /// The version.
         seen: Option<i64>,
+        /// Whether stored templates may go where there are too many; else that is [`Outcome::Full`].
+        displace: bool,
     },
     /// Replaces them all.
     Replace,
@@ -68,6 +70,8 @@ pub enum Outcome {
     Conflict,
     /// The person is no longer the one that the caller has seen: look again.
     Moved,
+    /// A stored template would go, which the caller may not do.
+    Full,
 }
 
 /// What is remembered of a request.
@@ -128,8 +132,13 @@ impl Store {
         }
         let found = self.find(rows, tenant, subject)?;
         let version = found.as_ref().map(|opened| opened.person.version);
-        if matches!(mode, Mode::Add { seen } if *seen != version) {
+        if matches!(mode, Mode::Add { seen, .. } if *seen != version) {
             return Ok(Outcome::Moved);
+        }
+        let stored = found.as_ref().map_or(0, |opened| opened.person.templates.len());
+        let over = stored > 0 && stored + enrollment.fresh.len() > MOST_TEMPLATES;
+        if over && matches!(mode, Mode::Add { displace: false, .. }) {
+            return Ok(Outcome::Full);
         }
         let revision = next_revision(rows)?;
         let mut opened = match found {

@@ -64,7 +64,7 @@ pub fn enrollment<'a>(tenant: &'a Tenant, subject: &'a Subject, fresh: Vec<Fresh
     Enrollment { tenant, subject, fresh, mode, remember: None, now: NOW }
 }
 
-pub const NEW: Mode = Mode::Add { seen: None };
+pub const NEW: Mode = Mode::Add { seen: None, displace: false };
 
 /// Enrols with one template.
 pub fn enroll(store: &Store, name: &str, seed: u64) {
@@ -118,7 +118,7 @@ fn at_most_five(place: &Place) {
     store.enroll(&enrollment(&acme, &who, vec![old(99.0), old(98.0)], NEW)).unwrap();
     let mut seen = store.load(&acme, &who).unwrap().unwrap().version;
     let kept = |seen: &mut i64, quality: f64| {
-        let mode = Mode::Add { seen: Some(*seen) };
+        let mode = Mode::Add { seen: Some(*seen), displace: true };
         store.enroll(&enrollment(&acme, &who, vec![fresh(1, quality)], mode)).unwrap();
         let person = store.load(&acme, &who).unwrap().unwrap();
         assert!(person.version > *seen);
@@ -131,6 +131,10 @@ fn at_most_five(place: &Place) {
     }
     assert_eq!(last, [90.0, 80.0, 75.0, 70.0, 60.0]);
     assert_eq!(kept(&mut seen, 65.0), [90.0, 80.0, 75.0, 70.0, 65.0]);
+    // Who may not let stored templates go changes nothing.
+    let refused = Mode::Add { seen: Some(seen), displace: false };
+    assert_eq!(store.enroll(&enrollment(&acme, &who, vec![fresh(3, 99.0)], refused)).unwrap(), Outcome::Full);
+    assert_eq!(store.load(&acme, &who).unwrap().unwrap().version, seen);
     store.enroll(&enrollment(&acme, &who, vec![fresh(3, 50.0)], Mode::Replace)).unwrap();
     assert_eq!(store.load(&acme, &who).unwrap().unwrap().templates.len(), 1);
 }
@@ -138,7 +142,10 @@ fn at_most_five(place: &Place) {
 fn moved(place: &Place) {
     let store = place.store();
     let (acme, who) = (tenant(), subject("ada"));
-    let add = |seen| store.enroll(&enrollment(&acme, &who, vec![fresh(2, 80.0)], Mode::Add { seen })).unwrap();
+    let add = |seen| {
+        let mode = Mode::Add { seen, displace: false };
+        store.enroll(&enrollment(&acme, &who, vec![fresh(2, 80.0)], mode)).unwrap()
+    };
     assert_eq!(add(Some(1)), Outcome::Moved, "there is nobody");
     assert_eq!(add(None), Outcome::Stored { templates: 1 });
     assert_eq!(add(None), Outcome::Moved, "there is somebody");

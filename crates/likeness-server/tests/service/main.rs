@@ -15,6 +15,7 @@ mod operations;
 mod persons;
 mod raw;
 mod replicas;
+mod rights;
 mod stateless;
 mod support;
 mod tenants;

@@ -7,11 +7,14 @@ use std::time::Duration;
 use crate::access::{BEHIND_A_KEY, to};
 use crate::support::{Ground, Request, Service};
 
+/// Every scope.
+const SCOPES: [&str; 8] = ["verify", "enroll", "admin", "inspect", "represent", "metrics", "delete", "replace"];
+
 /// A photograph of any quality may be enrolled.
-const LENIENT: [(&str, &str); 2] = [("QUALITY_THRESHOLD", "0"), ("BLUR_THRESHOLD", "0")];
+pub const LENIENT: [(&str, &str); 2] = [("QUALITY_THRESHOLD", "0"), ("BLUR_THRESHOLD", "0")];
 
 /// Runs `likeness key …` on the store that `serve_with_store` made.
-fn manage(ground: &Ground, words: &[&str]) -> String {
+pub fn manage(ground: &Ground, words: &[&str]) -> String {
     let store = format!("sqlite:{}", ground.dir.path().join("data/templates.db").display());
     let mut program = Command::new(env!("CARGO_BIN_EXE_likeness"));
     program.arg("key").args(words).args(["--store", &store, "--key-file"]).arg(ground.dir.path().join("key"));
@@ -20,7 +23,7 @@ fn manage(ground: &Ground, words: &[&str]) -> String {
     String::from_utf8(end.stdout).unwrap().trim().to_owned()
 }
 
-fn key(ground: &Ground, scopes: &str, tenant: &str, more: &[&str]) -> String {
+pub fn key(ground: &Ground, scopes: &str, tenant: &str, more: &[&str]) -> String {
     let key = manage(ground, &[&["new", "--scopes", scopes, "--tenant", tenant], more].concat());
     assert!(key.starts_with("lk_"), "{key}");
     key
@@ -31,7 +34,7 @@ fn id(key: &str) -> &str {
 }
 
 /// Asks until the answer has this status: what changed is believed for 2 seconds.
-fn becomes(service: &Service, request: impl Fn() -> Request, status: u16) {
+pub fn becomes(service: &Service, request: impl Fn() -> Request, status: u16) {
     for _ in 0..300 {
         if service.ask(request()).status == status {
             return;
@@ -49,8 +52,8 @@ fn metrics(key: &str) -> Request {
 fn every_route_by_own_other_and_absent_tenant() {
     let Some(ground) = Ground::new("tenants") else { return };
     let service = ground.serve_with_store(&[], &LENIENT).ready();
-    let all = "verify,enroll,admin,inspect,represent,metrics";
-    let (own, any) = (key(&ground, all, "own", &[]), key(&ground, all, "*", &[]));
+    let all = SCOPES.join(",");
+    let (own, any) = (key(&ground, &all, "own", &[]), key(&ground, &all, "*", &[]));
     becomes(&service, || Request::new("GET", "/metrics"), 401);
     let photograph = ground.image("image_T1.jpg");
     let ask = |method: &'static str, path: &str, key: &str, tenant: Option<&str>| {
@@ -90,7 +93,7 @@ fn every_route_by_own_other_and_absent_tenant() {
 fn a_person_of_one_tenant_is_nobody_to_another() {
     let Some(ground) = Ground::new("tenants apart") else { return };
     let service = ground.serve_with_store(&[], &LENIENT).ready();
-    let made = |tenant: &str| key(&ground, "verify,enroll", tenant, &[]);
+    let made = |tenant: &str| key(&ground, "verify,enroll,delete", tenant, &[]);
     let (one, two, any) = (made("one"), made("two"), made("*"));
     becomes(&service, || Request::new("GET", "/metrics"), 401);
     let photograph = ground.image("image_T1.jpg");
@@ -123,21 +126,21 @@ fn a_person_of_one_tenant_is_nobody_to_another() {
 fn each_scope_opens_its_own_routes_and_no_other() {
     let Some(ground) = Ground::new("scopes") else { return };
     let service = ground.serve_with_store(&[], &[]);
-    let scopes = ["verify", "enroll", "admin", "inspect", "represent", "metrics"];
-    let keys = scopes.map(|scope| (scope, key(&ground, scope, "*", &[])));
+    let keys = SCOPES.map(|scope| (scope, key(&ground, scope, "*", &[])));
     becomes(&service, || Request::new("GET", "/metrics"), 401);
     let mut wrong = Vec::new();
     for (method, path) in BEHIND_A_KEY {
-        let needed = match path.trim_start_matches("/api/v1/") {
-            "enroll" | "enroll/multi" | "enroll/somebody" => "enroll",
-            "inspect" => "inspect",
-            "/deepface/represent" => "represent",
-            "/metrics" => "metrics",
-            _ => "verify",
+        let needed: &[&str] = match path.trim_start_matches("/api/v1/") {
+            "enroll" | "enroll/multi" => &["enroll"],
+            "enroll/somebody" => &["delete", "admin"],
+            "inspect" => &["inspect"],
+            "/deepface/represent" => &["represent"],
+            "/metrics" => &["metrics"],
+            _ => &["verify"],
         };
         for (scope, key) in &keys {
             let answer = service.ask(to(method, path).header("x-api-key", key));
-            if (answer.status == 403) == (*scope == needed) {
+            if (answer.status == 403) == needed.contains(scope) {
                 wrong.push(format!("{method} {path} with {scope}: {answer:?}"));
             }
         }

@@ -1,0 +1,193 @@
+//! Creating, replacing and deleting a person are three rights: every key, every route that changes
+//! what is stored, every situation.
+//!
+//! The attack: a key that may only enrol deletes a person, or replaces them, at once or photograph by
+//! photograph, and its holder is verified as the victim.
+
+use crate::access::BEHIND_A_KEY;
+use crate::support::{Answer, Ground, Request, Service};
+use crate::tenants::{LENIENT, becomes, key};
+
+/// The scopes of each key of the table.
+const KEYS: [&str; 12] = [
+    "verify",
+    "enroll",
+    "replace",
+    "delete",
+    "admin",
+    "inspect",
+    "represent",
+    "metrics",
+    "enroll,replace",
+    "enroll,delete",
+    "enroll,admin",
+    "verify,enroll,inspect,represent,metrics",
+];
+
+/// What is stored of the person before the request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Situation {
+    Absent,
+    /// One photograph of the victim.
+    Enrolled,
+    /// As many of them as are kept.
+    Full,
+}
+
+/// A request that would change what is stored.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Change {
+    Enroll,
+    Multi,
+    EnrollReplacing,
+    MultiReplacing,
+    Delete,
+}
+
+const CHANGES: [Change; 5] =
+    [Change::Enroll, Change::Multi, Change::EnrollReplacing, Change::MultiReplacing, Change::Delete];
+
+/// The routes of [`CHANGES`], and those that change nothing: together they are all.
+const CHANGING: [&str; 3] = ["/api/v1/enroll", "/api/v1/enroll/multi", "/api/v1/enroll/somebody"];
+const READING: [&str; 9] = [
+    "/api/v1/verify",
+    "/api/v1/liveness",
+    "/api/v1/search",
+    "/api/v1/compare",
+    "/api/v1/faces/detect-all",
+    "/api/v1/inspect",
+    "/deepface/verify",
+    "/deepface/represent",
+    "/metrics",
+];
+
+impl Change {
+    /// By whom the photograph is that it brings.
+    fn request(self, user: &str, photograph: &[u8]) -> Request {
+        let form = |path: &str| Request::post(path).text("user_id", user);
+        let one = |form: Request| form.file("file", photograph);
+        let two = |form: Request| form.file("files", photograph).file("files", photograph);
+        match self {
+            Self::Enroll => one(form("/api/v1/enroll")),
+            Self::Multi => two(form("/api/v1/enroll/multi")),
+            Self::EnrollReplacing => one(form("/api/v1/enroll").text("replace", "true")),
+            Self::MultiReplacing => two(form("/api/v1/enroll/multi").text("replace", "true")),
+            Self::Delete => Request::new("DELETE", &format!("/api/v1/enroll/{user}")),
+        }
+    }
+
+    /// The scope that is lacking, by the rule: `enroll` creates and adds, `replace` lets stored
+    /// templates go, `delete` deletes, `admin` has the last two.
+    fn lacks(self, situation: Situation, scopes: &str) -> Option<&'static str> {
+        let has = |scope: &str| scopes.split(',').any(|word| word == scope);
+        let enrolls = (!has("enroll")).then_some("enroll");
+        let replaces = (!has("replace") && !has("admin")).then_some("replace");
+        match (self, situation) {
+            (Self::Delete, _) => (!has("delete") && !has("admin")).then_some("delete"),
+            (Self::Enroll | Self::Multi, Situation::Absent | Situation::Enrolled) => enrolls,
+            _ => enrolls.or(replaces),
+        }
+    }
+}
+
+struct World {
+    service: Service,
+    root: String,
+    victim: Vec<u8>,
+}
+
+impl World {
+    fn ask(&self, key: &str, request: Request) -> Answer {
+        self.service.ask(request.header("x-api-key", key))
+    }
+
+    fn prepare(&self, user: &str, situation: Situation) {
+        let two = || Change::Multi.request(user, &self.victim);
+        let one = || Change::Enroll.request(user, &self.victim);
+        let requests = match situation {
+            Situation::Absent => vec![],
+            Situation::Enrolled => vec![one()],
+            Situation::Full => vec![two(), two(), one()],
+        };
+        for request in requests {
+            let answer = self.ask(&self.root, request);
+            assert_eq!(answer.status, 200, "{user}: {answer:?}");
+        }
+    }
+
+    /// Whether this photograph is verified as the person.
+    fn verified(&self, user: &str, photograph: &[u8]) -> Option<bool> {
+        let request = Request::post("/api/v1/verify").text("user_id", user).file("file", photograph);
+        self.ask(&self.root, request).json()["verified"].as_bool()
+    }
+}
+
+#[test]
+fn a_key_that_may_enrol_can_neither_delete_nor_replace_and_each_right_is_its_own() {
+    let Some(ground) = Ground::new("rights") else { return };
+    let lines = [LENIENT[0], LENIENT[1], ("VERIFICATION_THRESHOLD", "0.001")];
+    let service = ground.serve_with_store(&[], &lines).ready();
+    let root = key(&ground, "verify,enroll,admin", "*", &[]);
+    let keys = KEYS.map(|scopes| (scopes, key(&ground, scopes, "*", &[])));
+    becomes(&service, || Request::new("GET", "/metrics"), 401);
+    let world = World { service, root, victim: ground.image("image_T1.jpg") };
+    let mut wrong = Vec::new();
+    for (number, (scopes, key)) in keys.iter().enumerate() {
+        for change in CHANGES {
+            for situation in [Situation::Absent, Situation::Enrolled, Situation::Full] {
+                let user = format!("p{number}-{change:?}-{situation:?}");
+                let lacks = change.lacks(situation, scopes);
+                // What is refused is refused before the situation matters, unless that is the reason.
+                if lacks.is_none()
+                    || change == Change::Delete
+                    || situation == Situation::Full && scopes.contains("enroll")
+                {
+                    world.prepare(&user, situation);
+                }
+                let answer = world.ask(key, change.request(&user, &world.victim));
+                let absent = change == Change::Delete && situation == Situation::Absent;
+                let right = match lacks {
+                    Some(scope) => answer.status == 403 && answer.json()["scope"] == scope,
+                    None => answer.status == if absent { 404 } else { 200 },
+                };
+                if !right {
+                    wrong.push(format!("{scopes}: {change:?}, {situation:?}: lacks {lacks:?}: {answer:?}"));
+                }
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
+#[test]
+fn whatever_an_enrolling_key_sends_the_attacker_is_never_verified_as_the_victim() {
+    let Some(ground) = Ground::new("takeover") else { return };
+    // Below 2 everybody matches: what is refused there is refused for want of the right alone.
+    for (tenant, threshold) in [("strict", "0.001"), ("lax", "2")] {
+        let lines = [LENIENT[0], LENIENT[1], ("VERIFICATION_THRESHOLD", threshold)];
+        let service = ground.serve_with_store(&[], &lines).ready();
+        let root = key(&ground, "verify,enroll,admin", tenant, &[]);
+        let attacker = key(&ground, "enroll", tenant, &[]);
+        becomes(&service, || Request::new("GET", "/metrics").header("x-api-key", &attacker), 403);
+        let world = World { service, root, victim: ground.image("image_T1.jpg") };
+        let face = ground.image("img16.jpg");
+        world.prepare("victim", Situation::Full);
+        let before = world.verified("victim", &world.victim);
+        assert_eq!(before, Some(true), "{threshold}");
+        for change in CHANGES {
+            let answer = world.ask(&attacker, change.request("victim", &face));
+            assert_ne!(answer.status, 200, "{change:?} at {threshold}: {answer:?}");
+        }
+        assert_eq!(world.verified("victim", &world.victim), Some(true), "{threshold}");
+        if tenant == "strict" {
+            assert_eq!(world.verified("victim", &face), Some(false));
+        }
+    }
+}
+
+#[test]
+fn every_route_behind_a_key_is_known_to_change_something_or_nothing() {
+    let unknown: Vec<_> =
+        BEHIND_A_KEY.iter().filter(|(_, path)| CHANGING.contains(path) == READING.contains(path)).collect();
+    assert!(unknown.is_empty(), "{unknown:?}");
+}
