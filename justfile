@@ -68,6 +68,11 @@ bench-index sizes="100000,1000000":
 load *options:
     tools/load {{options}}
 
+# 5,000 connections that never read, and how soon probes are answered meanwhile (-- CONNECTIONS SECONDS for less)
+crowd *options:
+    cargo build -q --release --locked -p likeness-server
+    tools/crowd target/release/likeness {{options}}
+
 # damaged weight files: who refuses them, and the smallest change that the self-test sees
 corruption:
     cargo test --locked -p likeness --test corruption -- --nocapture --test-threads=1

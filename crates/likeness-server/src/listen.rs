@@ -1,5 +1,9 @@
-//! Sockets: a bounded number of connections, each with a time for its headers, with or without TLS,
-//! and an end that lets running requests finish.
+//! Sockets: a bounded number of connections, of all and of one address, each with a time for its
+//! headers and a deadline on what it takes, with or without TLS, and an end that lets running requests
+//! finish. A connection without a place may still probe.
+
+mod places;
+mod progress;
 
 use std::net::SocketAddr;
 use std::path::Path;
@@ -11,11 +15,13 @@ use axum::extract::connect_info::ConnectInfo;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::{GracefulShutdown, Watcher};
 use hyper_util::service::TowerToHyperService;
+use ipnet::IpNet;
 use rustix::process::{Resource, getrlimit};
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
+use tokio::runtime::Handle;
 use tokio::signal::unix::{SignalKind, signal};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::task::yield_now;
 use tokio::time::{sleep, timeout};
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::rustls::ServerConfig;
@@ -25,6 +31,9 @@ use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use tower::ServiceExt;
 
 use crate::exit::{Exit, Failure};
+use crate::gate::counted;
+use places::{Limits, Place, Places};
+use progress::Progress;
 
 /// Running requests are waited for, at the end, so long.
 const GRACE: Duration = Duration::from_secs(20);
@@ -32,6 +41,16 @@ const GRACE: Duration = Duration::from_secs(20);
 const NOTICE: Duration = Duration::from_secs(1);
 /// Connections at once, where the process may have as many descriptors.
 const CONNECTIONS: usize = 1024;
+/// One address may have this part of them.
+const SHARE: usize = 4;
+/// Connections without a place that may still probe, at once.
+const RESERVE: usize = 64;
+/// So long has such a connection for its question and the answer.
+const PROBE: Duration = Duration::from_secs(2);
+/// What the kernel keeps of answers that a client has not taken.
+const UNSENT: u32 = 128 << 10;
+/// Connections that the kernel keeps until they are taken.
+const BACKLOG: u32 = 1024;
 /// Descriptors that are left for files and the database.
 const SPARE: usize = 64;
 
@@ -42,24 +61,51 @@ pub struct Door {
     pub tls: Option<TlsAcceptor>,
     /// A client sends its headers within this time, the next ones too.
     pub headers: Duration,
+    /// Where connections with a place are worked on. Taking connections and answering probes is the
+    /// caller's runtime's, so that no work delays either.
+    pub workers: Handle,
+    /// Proxies, each of which stands for many clients: their addresses have no share.
+    pub proxies: Arc<[IpNet]>,
 }
 
-/// Connections at once.
-fn most() -> usize {
-    let descriptors = getrlimit(Resource::Nofile).current.and_then(|most| usize::try_from(most).ok());
-    descriptors.unwrap_or(usize::MAX).saturating_sub(SPARE).clamp(1, CONNECTIONS)
+/// What is answered: to a connection with a place, and to one without.
+#[derive(Clone)]
+pub struct Routers {
+    /// Everything.
+    pub all: Router,
+    /// Probes alone; whatever else is refused.
+    pub probes: Router,
 }
 
-/// Serves until SIGTERM or SIGINT, then `ending` is called. Connections beyond the most wait to be
-/// taken; for [`NOTICE`] more are taken after the signal, so that whoever balances hears of it first.
+/// How many connections there may be, with so many descriptors.
+fn limits(descriptors: Option<u64>) -> Limits {
+    let descriptors = descriptors.and_then(|most| usize::try_from(most).ok()).unwrap_or(usize::MAX);
+    let all = descriptors.saturating_sub(SPARE + RESERVE).clamp(1, CONNECTIONS);
+    Limits { all, each: all.div_ceil(SHARE), reserve: RESERVE }
+}
+
+/// Listens there.
+///
+/// # Errors
+/// The address is taken, or not this machine's.
+pub fn bind(address: SocketAddr) -> std::io::Result<TcpListener> {
+    let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
+    socket.set_reuseaddr(true)?;
+    socket.set_send_buffer_size(UNSENT)?;
+    socket.bind(address)?;
+    socket.listen(BACKLOG)
+}
+
+/// Serves until SIGTERM or SIGINT, then `ending` is called. For [`NOTICE`] more connections are taken
+/// after the signal, so that a balancer hears of it first.
 ///
 /// # Errors
 /// The signals can't be caught.
-pub async fn serve(listener: TcpListener, router: Router, door: Door, ending: impl Fn()) -> std::io::Result<()> {
+pub async fn serve(listener: TcpListener, routers: Routers, door: Door, ending: impl Fn()) -> std::io::Result<()> {
     let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
     let graceful = GracefulShutdown::new();
     {
-        let mut taking = std::pin::pin!(take(&listener, &router, &door, &graceful));
+        let mut taking = std::pin::pin!(take(&listener, &routers, &door, &graceful));
         tokio::select! {
             () = &mut taking => {}
             _ = terminate.recv() => {}
@@ -78,53 +124,106 @@ pub async fn serve(listener: TcpListener, router: Router, door: Door, ending: im
     Ok(())
 }
 
-/// Takes connections, for ever.
-async fn take(listener: &TcpListener, router: &Router, door: &Door, graceful: &GracefulShutdown) {
-    let places = Arc::new(Semaphore::new(most()));
+/// Takes connections, for ever: none waits, and one without a place may probe.
+async fn take(listener: &TcpListener, routers: &Routers, door: &Door, graceful: &GracefulShutdown) {
+    let places = Places::new(limits(getrlimit(Resource::Nofile).current));
     loop {
-        match (places.clone().acquire_owned().await, listener.accept().await) {
-            (Ok(place), Ok((stream, peer))) => {
-                tokio::spawn(connection(stream, peer, router.clone(), door.clone(), graceful.watcher(), place));
+        // Those that were taken before get their turn: else a burst would push a probe out unread.
+        yield_now().await;
+        // Out of descriptors: those that are open go on.
+        let Ok((stream, peer)) = listener.accept().await else {
+            sleep(Duration::from_millis(50)).await;
+            continue;
+        };
+        let address = peer.ip().to_canonical();
+        let shared = door.proxies.iter().any(|proxy| proxy.contains(&address));
+        let (of, door, watcher) = (counted(address), door.clone(), graceful.watcher());
+        match places.take(of, shared) {
+            Some(place) => {
+                // Its readiness is the workers' to wait for.
+                let Ok(stream) = stream.into_std() else { continue };
+                let workers = door.workers.clone();
+                drop(workers.spawn(placed(stream, peer, routers.all.clone(), door, watcher, place)));
             }
-            // Out of descriptors: those that are open go on.
-            _ => sleep(Duration::from_millis(50)).await,
+            None => {
+                let probing = probing(stream, peer, routers.probes.clone(), door, watcher);
+                places.keep(of, tokio::spawn(probing).abort_handle());
+            }
         }
     }
+}
+
+async fn placed(
+    stream: std::net::TcpStream,
+    peer: SocketAddr,
+    router: Router,
+    door: Door,
+    watcher: Watcher,
+    _place: Place,
+) {
+    if let Ok(stream) = TcpStream::from_std(stream) {
+        connection(stream, peer, router, &door, watcher, true).await;
+    }
+}
+
+/// One request of a connection without a place.
+async fn probing(stream: TcpStream, peer: SocketAddr, router: Router, door: Door, watcher: Watcher) {
+    metrics::counter!("likeness_connections_without_a_place_total").increment(1);
+    let _ = timeout(PROBE, connection(stream, peer, router, &door, watcher, false)).await;
 }
 
 async fn connection(
     stream: TcpStream,
     peer: SocketAddr,
     router: Router,
-    door: Door,
+    door: &Door,
     watcher: Watcher,
-    _place: OwnedSemaphorePermit,
+    keep_alive: bool,
 ) {
     let _ = stream.set_nodelay(true);
+    let stream = Progress::new(stream, door.headers);
+    let talk = Talk { peer, router, headers: door.headers, keep_alive };
     match &door.tls {
-        None => talk(stream, peer, router, door.headers, watcher).await,
+        None => talk.over(stream, watcher).await,
         Some(tls) => {
             if let Ok(Ok(stream)) = timeout(door.headers, tls.accept(stream)).await {
-                talk(stream, peer, router, door.headers, watcher).await;
+                talk.over(stream, watcher).await;
             }
         }
     }
 }
 
-async fn talk<S>(stream: S, peer: SocketAddr, router: Router, headers: Duration, watcher: Watcher)
-where
-    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
-{
-    let service = tower::service_fn(move |mut request: hyper::Request<hyper::body::Incoming>| {
-        request.extensions_mut().insert(ConnectInfo(peer));
-        router.clone().oneshot(request.map(axum::body::Body::new))
-    });
-    let connection = hyper::server::conn::http1::Builder::new()
-        .timer(TokioTimer::new())
-        .header_read_timeout(headers)
-        .serve_connection(TokioIo::new(stream), TowerToHyperService::new(service));
-    // A client that went away is no event.
-    let _ = watcher.watch(connection).await;
+/// Requests and answers of one connection.
+struct Talk {
+    peer: SocketAddr,
+    router: Router,
+    headers: Duration,
+    keep_alive: bool,
+}
+
+impl Talk {
+    async fn over<S>(self, stream: S, watcher: Watcher)
+    where
+        S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    {
+        let Self { peer, router, headers, keep_alive } = self;
+        let service = tower::service_fn(move |mut request: hyper::Request<hyper::body::Incoming>| {
+            request.extensions_mut().insert(ConnectInfo(peer));
+            let router = router.clone();
+            async move {
+                // Many requests sent at once take turns with those of other connections.
+                yield_now().await;
+                router.oneshot(request.map(axum::body::Body::new)).await
+            }
+        });
+        let connection = hyper::server::conn::http1::Builder::new()
+            .timer(TokioTimer::new())
+            .header_read_timeout(headers)
+            .keep_alive(keep_alive)
+            .serve_connection(TokioIo::new(stream), TowerToHyperService::new(service));
+        // A client that went away is no event.
+        let _ = watcher.watch(connection).await;
+    }
 }
 
 /// The certificate and its key, from PEM files.
@@ -144,4 +243,17 @@ pub fn tls(certificates: &Path, key: &Path) -> Result<TlsAcceptor, Failure> {
     let mut config = config.map_err(|why| bad(certificates, &why))?;
     config.alpn_protocols = vec![b"http/1.1".to_vec()];
     Ok(TlsAcceptor::from(Arc::new(config)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn however_few_descriptors_there_are_a_place_and_the_reserve_are_left() {
+        let table =
+            [(None, 1024, 256), (Some(1 << 20), 1024, 256), (Some(256), 128, 32), (Some(130), 2, 1), (Some(8), 1, 1)];
+        let found = table.map(|(descriptors, ..)| limits(descriptors)).map(|limits| (limits.all, limits.each));
+        assert_eq!(found, table.map(|(_, all, each)| (all, each)));
+    }
 }

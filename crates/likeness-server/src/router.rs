@@ -6,8 +6,9 @@ use axum::extract::{DefaultBodyLimit, Request};
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::IntoResponse;
-use axum::routing::{MethodRouter, post};
+use axum::routing::{MethodRouter, get, post};
 use axum::{Router, middleware};
+use bytes::Bytes;
 use tower::util::option_layer;
 use tower_http::set_header::SetResponseHeaderLayer;
 use utoipa::OpenApi;
@@ -20,9 +21,13 @@ use crate::gate;
 use crate::handler::{
     compare, deepface, delete, detect, enroll, enroll_multi, health, inspect, liveness, metrics, page, search, verify,
 };
+use crate::listen::Routers;
 use crate::openapi::{self, Document};
-use crate::problem::Problem;
+use crate::problem::{Code, Problem};
 use crate::routes::{self as table, Route};
+
+/// Where the description is.
+const DESCRIPTION: &str = "/openapi.json";
 
 /// The viewer writes styles into its page, and draws pictures that it carries in itself.
 const VIEWER_MAY: &str = "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:";
@@ -32,7 +37,7 @@ pub fn router(app: &App) -> Router {
     let (router, document) = described(app).split_for_parts();
     let root = if app.settings.deepface_root { at_root(app) } else { Router::new() };
     router
-        .merge(viewer(document))
+        .merge(viewer(&document))
         .merge(page(app))
         .merge(root)
         .fallback(|| async { Problem::of_status(StatusCode::NOT_FOUND, 0) })
@@ -42,44 +47,71 @@ pub fn router(app: &App) -> Router {
         .layer(middleware::from_fn_with_state(app.clone(), gate::outer))
 }
 
+/// What is answered: to a connection with a place everything, to one without a place health alone.
+pub fn routers(app: &App) -> Routers {
+    Routers { all: router(app), probes: probes(app) }
+}
+
+/// Health alone; whatever else is asked, there is no room for it.
+fn probes(app: &App) -> Router {
+    let crowded = || async { Problem::new(Code::Overloaded, "too many connections, of all or of this address") };
+    let (health, _) = health_routes(app).split_for_parts();
+    health
+        .fallback(crowded)
+        .with_state(app.clone())
+        .layer(gate::catch_panics())
+        .layer(middleware::from_fn_with_state(app.clone(), gate::outer))
+}
+
 /// The page's files, told in the log under one name.
 fn page(app: &App) -> Router<App> {
     page::routes().route_layer(middleware::from_fn_with_state((app.clone(), table::PAGE), gate::enter))
 }
 
-/// The description, and a page that shows it. It loads nothing from elsewhere, and may not.
-fn viewer(document: utoipa::openapi::OpenApi) -> Router<App> {
-    let config = Config::new(["/openapi.json"]).validator_url("none");
-    let viewer: Router<App> = SwaggerUi::new("/docs").url("/openapi.json", document).config(config).into();
+/// The description, written out once, and a page that shows it. It loads nothing from elsewhere, and
+/// may not.
+fn viewer(document: &utoipa::openapi::OpenApi) -> Router<App> {
+    let config = Config::new([DESCRIPTION]).validator_url("none");
+    let viewer: Router<App> = SwaggerUi::new("/docs").config(config).into();
     let policy = HeaderValue::from_static(VIEWER_MAY);
-    viewer.layer(SetResponseHeaderLayer::overriding(header::CONTENT_SECURITY_POLICY, policy))
+    let text = Bytes::from(serde_json::to_vec(document).unwrap_or_default());
+    viewer
+        .route(DESCRIPTION, get(|| async move { ([(header::CONTENT_TYPE, "application/json")], text) }))
+        .layer(SetResponseHeaderLayer::overriding(header::CONTENT_SECURITY_POLICY, policy))
 }
 
-/// Metrics alone, for an address of their own on this machine, without a key.
-pub fn metrics_alone(app: &App) -> Router {
+/// Metrics and health, for an address of their own on this machine, without a key.
+pub fn operations(app: &App) -> Router {
     let own = |request: Request, next: Next| async move {
         match gate::at_home(request.uri(), request.headers(), &[]) {
             Ok(()) => next.run(request).await,
             Err(_) => StatusCode::FORBIDDEN.into_response(),
         }
     };
-    Router::new()
-        .route("/metrics", axum::routing::get(metrics::metrics_route))
-        .with_state(app.clone())
-        .layer(middleware::from_fn(own))
+    let (health, _) = health_routes(app).split_for_parts();
+    health.route("/metrics", get(metrics::metrics_route)).with_state(app.clone()).layer(middleware::from_fn(own))
+}
+
+/// A route with its description, behind its gate.
+fn behind(app: &App, route: Route, (schemas, mut paths, handler): UtoipaMethodRouter<App>) -> UtoipaMethodRouter<App> {
+    openapi::complete(&mut paths, &route);
+    (schemas, paths, gated(app, route, handler))
+}
+
+/// Health, which is never refused.
+fn health_routes(app: &App) -> OpenApiRouter<App> {
+    let behind = |handler| behind(app, table::HEALTH, handler);
+    OpenApiRouter::with_openapi(Document::openapi())
+        .routes(behind(routes!(health::health)))
+        .routes(behind(routes!(health::live)))
+        .routes(behind(routes!(health::ready)))
+        .routes(behind(routes!(health::detailed)))
 }
 
 /// The routes with their descriptions.
 fn described(app: &App) -> OpenApiRouter<App> {
-    let behind = |route: Route, (schemas, mut paths, handler): UtoipaMethodRouter<App>| {
-        openapi::complete(&mut paths, &route);
-        (schemas, paths, gated(app, route, handler))
-    };
-    OpenApiRouter::with_openapi(Document::openapi())
-        .routes(behind(table::HEALTH, routes!(health::health)))
-        .routes(behind(table::HEALTH, routes!(health::live)))
-        .routes(behind(table::HEALTH, routes!(health::ready)))
-        .routes(behind(table::HEALTH, routes!(health::detailed)))
+    let behind = |route, handler| behind(app, route, handler);
+    health_routes(app)
         .routes(behind(table::METRICS, routes!(metrics::metrics_route)))
         .routes(behind(table::VERIFY, routes!(verify::verify)))
         .routes(behind(table::ENROLL, routes!(enroll::enroll)))

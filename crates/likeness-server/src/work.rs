@@ -76,7 +76,12 @@ impl Work {
             inner.give_back(scratch);
             answer
         });
-        done.await.map_err(|why| Problem::internal(&why))?
+        done.await.map_err(|why| {
+            if why.is_panic() {
+                counted_panic("work");
+            }
+            Problem::internal(&why)
+        })?
     }
 
     fn enter(&self) -> Result<Place, Problem> {
@@ -84,6 +89,11 @@ impl Work {
         let place = Place(self.0.clone());
         if before < self.capacity() { Ok(place) } else { Err(overloaded()) }
     }
+}
+
+/// Counts a panic that was caught, by what was done then.
+pub fn counted_panic(during: &'static str) {
+    metrics::counter!("likeness_panics_total", "during" => during).increment(1);
 }
 
 /// More work than this machine has cores for.

@@ -6,6 +6,7 @@ use std::time::Instant;
 
 use metrics_exporter_prometheus::PrometheusBuilder;
 use tokio::net::TcpListener;
+use tokio::runtime::Handle;
 
 use crate::app::{App, Shared};
 use crate::args::Serve;
@@ -13,7 +14,7 @@ use crate::config::{Settings, unhonoured};
 use crate::exit::{Exit, Failure};
 use crate::gate::{Gate, SILENCE};
 use crate::held::{Held, How};
-use crate::listen::Door;
+use crate::listen::{Door, Routers};
 use crate::templates::Templates;
 use crate::weights::Custody;
 use crate::work::Work;
@@ -52,11 +53,12 @@ pub fn run(args: &Serve) -> Result<Exit, Failure> {
         started: Instant::now(),
         ending: AtomicBool::new(false),
     });
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().worker_threads(2).build();
-    let runtime = runtime.map_err(|why| Failure::new(Exit::CantListen, format!("threads: {why}")))?;
-    let ended = runtime.block_on(serve(app.clone()));
-    // The database's client must not be dropped by the event loop, which it would wait for.
-    drop(runtime);
+    let none = |why| Failure::new(Exit::CantListen, format!("threads: {why}"));
+    let workers = tokio::runtime::Builder::new_multi_thread().enable_all().worker_threads(2).build().map_err(none)?;
+    let doors = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(none)?;
+    let ended = doors.block_on(serve(app.clone(), workers.handle().clone()));
+    // The database's client must not be dropped by an event loop, which it would wait for.
+    drop((workers, doors));
     drop(app);
     ended.map(|()| Exit::Success)
 }
@@ -74,33 +76,34 @@ fn only_here_without_keys(settings: &Settings, gate: &Gate) -> Result<(), Failur
     ))
 }
 
-async fn serve(app: App) -> Result<(), Failure> {
+async fn serve(app: App, workers: Handle) -> Result<(), Failure> {
     let settings = &app.settings;
     let headers = SILENCE.min(settings.limits.time);
     let tls = settings.tls.as_ref().map(|(certificates, key)| listen::tls(certificates, key)).transpose()?;
     let scheme = if tls.is_some() { "https" } else { "http" };
-    let (listener, address) = bind(settings.listen).await?;
-    let own = match settings.metrics_listen {
-        Some(listen) => Some(bind(listen).await?),
-        None => None,
-    };
+    let (listener, address) = bind(settings.listen)?;
+    let own = settings.metrics_listen.map(bind).transpose()?;
     print::listening(&format!("{scheme}://{address}"));
-    let asked = listen::serve(listener, router::router(&app), Door { tls, headers }, || {
+    let proxies = settings.access.trusted_proxies.clone().into();
+    let asked = listen::serve(listener, router::routers(&app), Door { tls, headers, workers, proxies }, || {
         app.ending.store(true, Ordering::Release)
     });
     let served = match own {
         None => asked.await,
         Some((listener, address)) => {
-            tracing::info!(port = address.port(), "metrics have a port of their own");
-            let metrics = listen::serve(listener, router::metrics_alone(&app), Door { tls: None, headers }, || {});
-            tokio::try_join!(asked, metrics).map(drop)
+            tracing::info!(port = address.port(), "metrics and health have a port of their own");
+            let own = router::operations(&app);
+            let routers = Routers { all: own.clone(), probes: own };
+            let door = Door { tls: None, headers, workers: Handle::current(), proxies: [].into() };
+            let operations = listen::serve(listener, routers, door, || {});
+            tokio::try_join!(asked, operations).map(drop)
         }
     };
     served.map_err(|why| cant(settings.listen, &why))
 }
 
-async fn bind(listen: SocketAddr) -> Result<(TcpListener, SocketAddr), Failure> {
-    let listener = TcpListener::bind(listen).await.map_err(|why| cant(listen, &why))?;
+fn bind(listen: SocketAddr) -> Result<(TcpListener, SocketAddr), Failure> {
+    let listener = listen::bind(listen).map_err(|why| cant(listen, &why))?;
     let address = listener.local_addr().map_err(|why| cant(listen, &why))?;
     Ok((listener, address))
 }

@@ -9,6 +9,7 @@ use axum::response::{IntoResponse, Response};
 use tower_http::catch_panic::CatchPanicLayer;
 
 use crate::problem::Problem;
+use crate::work::counted_panic;
 
 /// The route that was entered, for the log.
 #[derive(Debug, Clone, Copy)]
@@ -16,7 +17,10 @@ pub struct Entered(pub &'static str);
 
 /// A handler that panics ends its own request, as a fault of ours, and no other.
 pub fn catch_panics() -> CatchPanicLayer<fn(Box<dyn Any + Send>) -> Response> {
-    CatchPanicLayer::custom(|_| Problem::internal(&"a handler panicked").into_response())
+    CatchPanicLayer::custom(|_| {
+        counted_panic("handler");
+        Problem::internal(&"a handler panicked").into_response()
+    })
 }
 
 /// A problem as JSON; a rejection of the framework as a problem.

@@ -33,6 +33,7 @@ use body::{Bodies, Intake};
 use keys::Keys;
 use rate::Rates;
 
+pub use address::counted;
 pub use answer::catch_panics;
 pub use caller::{Caller, lacking};
 pub use origin::{at_home, cors};

@@ -7,6 +7,7 @@ mod access;
 mod clients;
 mod cluster;
 mod contract;
+mod crowd;
 mod deepface;
 mod incident;
 mod inspect;

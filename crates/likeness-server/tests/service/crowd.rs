@@ -1,0 +1,149 @@
+//! Strangers who fill the service with connections: those that never read, that send nothing, that
+//! send half a request. Health is answered all the while, other addresses are served, and every such
+//! connection ends.
+
+use std::io::Write as _;
+use std::net::{Ipv4Addr, SocketAddr, TcpStream};
+use std::time::{Duration, Instant};
+
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use tokio::net::TcpSocket;
+
+use crate::raw::PATIENCE;
+use crate::support::{Answer, Ground, Request, Service};
+
+const KEY: &str = "a-key-of-the-tests-of-32-letters";
+
+/// As many descriptors as this process may have; the service that it starts may as well.
+fn many_descriptors() {
+    let limit = getrlimit(Resource::Nofile);
+    setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, maximum: limit.maximum }).unwrap();
+}
+
+fn address(service: &Service) -> SocketAddr {
+    service.url.rsplit('/').next().unwrap().parse().unwrap()
+}
+
+/// A connection from `127.0.0.LAST`, with little room for answers.
+fn connect(service: &Service, last: u8) -> TcpStream {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let connected = runtime.block_on(async {
+        let socket = TcpSocket::new_v4().unwrap();
+        socket.set_recv_buffer_size(4096).unwrap();
+        socket.bind((Ipv4Addr::new(127, 0, 0, last), 0).into()).unwrap();
+        socket.connect(address(service)).await.unwrap().into_std().unwrap()
+    });
+    connected.set_nonblocking(true).unwrap();
+    connected
+}
+
+/// So many connections, in turns from so many addresses, each of which sends this and nothing more.
+fn crowd(service: &Service, connections: usize, addresses: u8, sends: &[u8]) -> Vec<TcpStream> {
+    let one = |number: usize| {
+        let last = 1 + u8::try_from(number % usize::from(addresses)).unwrap();
+        let mut stream = connect(service, last);
+        // As much as the kernel takes; one that has no place may be closed meanwhile.
+        let _ = stream.write(sends);
+        stream
+    };
+    (0..connections).map(one).collect()
+}
+
+/// What this address is answered, on a connection of its own.
+fn ask_from(service: &Service, last: u8, path: &str) -> (u16, String) {
+    use std::io::Read as _;
+    let mut stream = connect(service, last);
+    stream.set_nonblocking(false).unwrap();
+    stream.set_read_timeout(Some(PATIENCE)).unwrap();
+    write!(stream, "GET {path} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n").unwrap();
+    let mut bytes = Vec::new();
+    let read = stream.read_to_end(&mut bytes);
+    let text = String::from_utf8_lossy(&bytes).into_owned();
+    let status = text.split(' ').nth(1).and_then(|status| status.parse().ok());
+    (status.unwrap_or_else(|| panic!("{path} from {last}: {read:?}: {text:?}")), text)
+}
+
+/// Waits until the service has ended its connections but a few.
+fn until_left(service: &Service) {
+    let descriptors = format!("/proc/{}/fd", service.child.id());
+    let start = Instant::now();
+    while std::fs::read_dir(&descriptors).unwrap().count() > 60 {
+        assert!(start.elapsed() < PATIENCE, "the connections never end");
+        std::thread::sleep(Duration::from_millis(50));
+    }
+}
+
+fn metric(service: &Service, name: &str) -> f64 {
+    let answer: Answer = service.ask(Request::new("GET", "/metrics").header("x-api-key", KEY));
+    let text = answer.text();
+    let line = text.lines().find(|line| line.starts_with(name)).map(|line| line.rsplit(' ').next().unwrap());
+    line.map_or(0.0, |value| value.parse().unwrap())
+}
+
+#[test]
+fn no_crowd_of_connections_keeps_a_probe_or_another_address_from_being_answered() {
+    let Some(ground) = Ground::new("crowd") else { return };
+    many_descriptors();
+    let service = ground.serve(&[], &[("API_KEY_SECRET", KEY), ("REQUEST_TIMEOUT_SECONDS", "3")]).ready();
+    let endless = b"GET /openapi.json HTTP/1.1\r\nhost: localhost\r\n\r\n".repeat(3000);
+    let table: [(&str, &[u8]); 4] = [
+        ("never reads", &endless),
+        ("says nothing", b""),
+        ("never ends its headers", b"GET / HTTP/1.1\r\nhost: localhost\r\nx: "),
+        ("never ends its body", b"POST /api/v1/verify HTTP/1.1\r\nhost: localhost\r\ncontent-length: 9999\r\n\r\nx"),
+    ];
+    for (row, sends) in table {
+        // More than the share of one address.
+        let crowd = crowd(&service, 400, 1, sends);
+        for turn in 0..5 {
+            assert_eq!(ask_from(&service, 1, "/api/v1/health/live").0, 200, "{row} {turn}: of the crowd's address");
+            assert_eq!(ask_from(&service, 2, "/api/v1/health/ready").0, 200, "{row} {turn}: of another one");
+            assert_eq!(ask_from(&service, 2, "/openapi.json").0, 200, "{row} {turn}: no probe");
+        }
+        until_left(&service);
+        drop(crowd);
+    }
+    assert!(metric(&service, "likeness_connections_stalled_total") >= 200.0, "ended by the deadline on writes");
+    assert!(metric(&service, "likeness_connections_without_a_place_total") >= 400.0);
+}
+
+#[test]
+fn where_every_place_is_taken_from_many_addresses_probes_are_answered_and_the_rest_is_refused_by_name() {
+    let Some(ground) = Ground::new("crowds") else { return };
+    many_descriptors();
+    let service = ground.serve(&[], &[("API_KEY_SECRET", KEY), ("REQUEST_TIMEOUT_SECONDS", "20")]).ready();
+    let crowd = crowd(&service, 1200, 6, b"GET / HTTP/1.1\r\n");
+    for path in ["/api/v1/health", "/api/v1/health/live", "/api/v1/health/ready", "/api/v1/health/detailed"] {
+        assert_eq!(ask_from(&service, 9, path).0, 200, "{path}");
+    }
+    let (status, text) = ask_from(&service, 9, "/openapi.json");
+    assert!(status == 503 && text.contains("OVERLOADED") && text.contains("retry-after"), "{text}");
+    drop(crowd);
+    let start = Instant::now();
+    while ask_from(&service, 9, "/openapi.json").0 != 200 {
+        assert!(start.elapsed() < PATIENCE, "the places never come free");
+    }
+}
+
+#[test]
+fn a_trusted_proxy_has_no_share_since_it_stands_for_many() {
+    let Some(ground) = Ground::new("proxy crowd") else { return };
+    many_descriptors();
+    let lines = [("API_KEY_SECRET", KEY), ("TRUSTED_PROXIES", "127.0.0.1"), ("REQUEST_TIMEOUT_SECONDS", "20")];
+    let service = ground.serve(&[], &lines).ready();
+    let crowd = crowd(&service, 400, 1, b"GET / HTTP/1.1\r\n");
+    assert_eq!(ask_from(&service, 1, "/openapi.json").0, 200);
+    drop(crowd);
+}
+
+#[test]
+fn health_has_the_listener_of_metrics_too() {
+    let Some(ground) = Ground::new("operations' listener") else { return };
+    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let own = format!("127.0.0.1:{port}");
+    let _service = ground.serve(&["--metrics-listen", &own], &[("API_KEY_SECRET", KEY)]).ready();
+    for path in ["/api/v1/health", "/api/v1/health/live", "/api/v1/health/ready", "/metrics"] {
+        assert_eq!(Request::new("GET", path).to(&format!("http://{own}")).status, 200, "{path}");
+    }
+    assert_eq!(Request::new("GET", "/openapi.json").to(&format!("http://{own}")).status, 404);
+}
