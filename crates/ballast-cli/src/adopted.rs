@@ -13,6 +13,7 @@ use std::path::{Path, PathBuf};
 use ballast::lock::{Lock, RelPath, Source};
 
 use crate::source::joined;
+use crate::{bounds, foreign};
 
 const DEEPFACE: &str = ".deepface/weights";
 /// How Hugging Face begins the folder of a repository, and where its address begins.
@@ -85,8 +86,13 @@ fn repositories(dir: &Path) -> std::io::Result<Vec<PathBuf>> {
     if !dir.is_dir() {
         return Ok(Vec::new());
     }
-    let mut all: Vec<_> = fs::read_dir(dir)?.map(|entry| entry.map(|entry| entry.path())).collect::<Result<_, _>>()?;
-    all.retain(|path| repository(path).is_some());
+    let mut all = Vec::new();
+    for (count, entry) in fs::read_dir(dir)?.enumerate() {
+        if count == bounds::ADOPTED_NAMES || all.len() == bounds::ADOPTED {
+            return Err(std::io::Error::other(format!("{}: too many names", dir.display())));
+        }
+        all.extend(Some(entry?.path()).filter(|path| repository(path).is_some()));
+    }
     all.sort();
     Ok(all)
 }
@@ -101,25 +107,38 @@ fn repository(dir: &Path) -> Option<String> {
 
 impl Cache {
     /// Every weight of the cache, and what was left out.
-    pub fn members(&self) -> Members {
+    ///
+    /// # Errors
+    /// More files than a lock file can have.
+    pub fn members(&self) -> Result<Members, String> {
         let mut all = Members::default();
         self.within.iter().for_each(|dir| self.walk(dir, 0, &mut all));
+        if all.is_full() {
+            return Err(format!("expected at most {} files, found more", bounds::ADOPTED));
+        }
         all.files.sort_by(|one, other| one.path.cmp(&other.path));
         all.left_out.sort();
-        all
+        Ok(all)
     }
 
     fn walk(&self, dir: &Path, depth: usize, all: &mut Members) {
         if depth > DEEPEST {
             return all.leave_out(dir, "deeper than 32 directories");
         }
-        let entries = match fs::read_dir(dir).and_then(Iterator::collect::<Result<Vec<_>, _>>) {
+        let entries = match fs::read_dir(dir) {
             Ok(entries) => entries,
             // A repository that was never asked by name has no refs.
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => return,
             Err(error) => return all.leave_out(dir, &error.to_string()),
         };
-        for path in entries.iter().map(fs::DirEntry::path) {
+        for entry in entries {
+            let path = match entry {
+                Ok(entry) => entry.path(),
+                Err(error) => return all.leave_out(dir, &error.to_string()),
+            };
+            if all.is_full() {
+                return;
+            }
             match fs::symlink_metadata(&path) {
                 Ok(facts) if facts.is_dir() && path.ends_with(".ballast") => all.leave_out(&path, "Ballast's own"),
                 Ok(facts) if facts.is_dir() => self.walk(&path, depth + 1, all),
@@ -164,6 +183,10 @@ impl Cache {
 }
 
 impl Members {
+    fn is_full(&self) -> bool {
+        self.files.len() > bounds::ADOPTED || self.left_out.len() > bounds::ADOPTED
+    }
+
     fn leave_out(&mut self, path: &Path, why: &str) {
         self.left_out.push((path.to_owned(), why.to_owned()));
     }
@@ -176,7 +199,7 @@ fn hub_source(path: &RelPath, file: &Path) -> Option<String> {
     let repository = file.ancestors().find_map(repository)?;
     match names.get(at + 1..)? {
         ["refs", ..] => {
-            let word = fs::read_to_string(file).ok()?;
+            let word = foreign::text_named(file, bounds::ADOPTED_WORD).ok()?;
             Source::try_from(format!("data:,{word}")).ok().map(|source| source.to_string())
         }
         ["snapshots", revision, rest @ ..] => {

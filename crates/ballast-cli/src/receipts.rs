@@ -4,19 +4,19 @@
 //! nothing. Nobody but root can read or write it.
 
 use std::fs::File;
-use std::io::{self, Read, Seek, Write};
+use std::io::{self, Seek, Write};
 use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use ballast::receipt::{MAX_BYTES, Receipts};
+use ballast::receipt::Receipts;
 
 use rustix::fs::{self, Mode, OFlags};
 use rustix::io::Errno;
 
 use crate::custody::Custody;
-use crate::facts;
 use crate::permit::{self, RootPaths};
 use crate::walk;
+use crate::{bounds, facts, foreign};
 
 /// An open receipts file and what it held.
 pub struct ReceiptFile {
@@ -39,8 +39,7 @@ impl ReceiptFile {
         if !look.is_firm(path) {
             return Err(format!("uid {} could reach {}; every byte was verified", look.app.uid, path.display()));
         }
-        let mut text = Vec::new();
-        (&file).take(MAX_BYTES).read_to_end(&mut text).map_err(told)?;
+        let text = foreign::read_from(&file, bounds::RECEIPTS).map_err(told)?;
         let receipts = serde_json::from_slice(&text).ok().filter(Receipts::current).unwrap_or_default();
         Ok(Self { file, receipts })
     }
@@ -86,6 +85,7 @@ fn open_beneath(path: &Path, look: &Custody) -> Result<File, String> {
     if !dir.last().is_some_and(|dir| dir.stat.uid == 0 && dir.stat.mode & 0o022 == 0) {
         return Err(format!("{}: expected a directory that root alone can write", parent.display()));
     }
+    foreign::must_be_regular_at(&dir.dir, name).map_err(words)?;
     let flags = OFlags::RDWR | OFlags::CREATE | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
     let opened = fs::openat(&dir.dir, name, flags, Mode::from_raw_mode(0o600));
     Ok(opened.map_err(|error| words(error.into()))?.into())

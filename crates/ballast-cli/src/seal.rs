@@ -15,6 +15,7 @@ use landlock::{
     ABI, AccessFs, BitFlags, CompatLevel, Compatible, PathBeneath, PathFd, Ruleset, RulesetAttr, RulesetCreatedAttr,
 };
 
+use crate::bounds::SEAL_ENTRIES;
 use crate::{facts, launch};
 
 /// The oldest Landlock that also stops truncation.
@@ -41,7 +42,8 @@ pub fn seal(weights: &[PathBuf], app: Ids, groups: &[u32]) -> Result<(), Unseale
             dir.display()
         ));
     }
-    restrict(weights).map_err(|error| format!("the kernel's Landlock is too old or off ({error})"))
+    let beside = beside(weights).ok_or_else(|| format!("more than {SEAL_ENTRIES} names lie beside the weights"))?;
+    restrict(beside).map_err(|error| format!("the kernel's Landlock is too old or off ({error})"))
 }
 
 fn loose_ancestor(weight: &Path, app: Ids, groups: &[u32]) -> Option<PathBuf> {
@@ -49,11 +51,11 @@ fn loose_ancestor(weight: &Path, app: Ids, groups: &[u32]) -> Option<PathBuf> {
     weight.ancestors().skip(1).find(loose).map(Path::to_owned)
 }
 
-fn restrict(weights: &[PathBuf]) -> Result<(), Box<dyn std::error::Error>> {
+fn restrict(beside: Vec<PathBuf>) -> Result<(), Box<dyn std::error::Error>> {
     let writes = AccessFs::from_write(NEEDED);
     let mut ruleset =
         Ruleset::default().set_compatibility(CompatLevel::HardRequirement).handle_access(writes)?.create()?;
-    for path in beside(weights) {
+    for path in beside {
         // A name that is gone, or that the app can't even open, needs no grant.
         let Ok(opened) = PathFd::new(&path) else { continue };
         let rights = if path.is_dir() { writes } else { writes & AccessFs::from_file(NEEDED) };
@@ -65,12 +67,14 @@ fn restrict(weights: &[PathBuf]) -> Result<(), Box<dyn std::error::Error>> {
     Ok(())
 }
 
-/// Every entry beside the paths to the weights, from `/` down.
-fn beside(weights: &[PathBuf]) -> Vec<PathBuf> {
+/// Every entry beside the paths to the weights, from `/` down; nothing where they are too many.
+fn beside(weights: &[PathBuf]) -> Option<Vec<PathBuf>> {
     let mut on_path: Vec<&Path> = weights.iter().flat_map(|weight| weight.ancestors()).collect();
     on_path.sort_unstable();
     on_path.dedup();
     let dirs = on_path.iter().filter(|path| !weights.iter().any(|weight| weight == **path));
     let entries = dirs.flat_map(|dir| fs::read_dir(dir).into_iter().flatten().flatten());
-    entries.map(|entry| entry.path()).filter(|path| on_path.binary_search(&path.as_path()).is_err()).collect()
+    let beside = entries.map(|entry| entry.path()).filter(|path| on_path.binary_search(&path.as_path()).is_err());
+    let beside: Vec<_> = beside.take(SEAL_ENTRIES + 1).collect();
+    Some(beside).filter(|beside| beside.len() <= SEAL_ENTRIES)
 }

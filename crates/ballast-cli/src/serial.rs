@@ -6,7 +6,7 @@
 //! refused, never taken for none.
 
 use std::fs::File;
-use std::io::{self, Read as _};
+use std::io;
 use std::os::unix::fs::FileExt as _;
 use std::path::Path;
 use std::time::Duration;
@@ -15,7 +15,7 @@ use rustix::fs::{self, FlockOperation, Mode, OFlags};
 use rustix::io::Errno;
 
 use crate::exit::{Exit, Failure};
-use crate::walk;
+use crate::{bounds, foreign, walk};
 
 /// Where `bake` leaves the serial in a layer.
 pub const BAKED: &str = ".ballast/serial";
@@ -96,16 +96,20 @@ fn open(path: &Path, flags: OFlags) -> io::Result<File> {
     let (Some(parent), Some(name)) = (path.parent(), path.file_name()) else {
         return Err(io::ErrorKind::InvalidInput.into());
     };
-    let flags = flags | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
-    let dir = walk::walk(parent).map_err(|fault| fault.errno)?.dir;
-    Ok(fs::openat(dir, name, flags, Mode::from_raw_mode(0o644))?.into())
+    let flags = flags | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
+    let parent = walk::walk(parent).map_err(|fault| fault.errno)?.dir;
+    foreign::must_be_regular_at(&parent, name)?;
+    let file = fs::openat(parent, name, flags, Mode::from_raw_mode(0o644))?.into();
+    foreign::must_be_regular(&file)?;
+    Ok(file)
 }
 
 /// Empty is a file that was just made.
 fn read(file: &File) -> Result<Option<u64>, String> {
-    let mut text = String::new();
-    file.take(64).read_to_string(&mut text).map_err(|error| error.to_string())?;
-    match text.trim() {
+    // Another process may remember a serial meanwhile: in one write.
+    let read = || foreign::read_from(file, bounds::SERIAL);
+    let bytes = read().or_else(|_| read()).or_else(|_| read()).map_err(|error| error.to_string())?;
+    match String::from_utf8_lossy(&bytes).trim() {
         "" => Ok(None),
         number => number.parse().map(Some).map_err(|_| format!("expected a number, found {number:?}")),
     }

@@ -3,19 +3,18 @@
 //! A lock file or an index that the app could rewrite is not believed: root refuses such a lock
 //! file, and anybody leaves such an index aside and hashes SHA-256 instead.
 
-use std::fs::{self, File};
-use std::io::Read;
+use std::fs;
 use std::path::{Path, PathBuf};
 
-use ballast::index::{self, Index};
-use ballast::lock::{self, Lock, RootPath, Weight};
+use ballast::index::Index;
+use ballast::lock::{Lock, RootPath, Weight};
 use ballast::plan::{App, Facts, Fs, Volume, VolumeFacts};
 use ballast::store::Wanted;
 
 use crate::args::Place;
 use crate::custody::Custody;
 use crate::exit::{Exit, Failure};
-use crate::{facts, serial, signature};
+use crate::{bounds, facts, foreign, serial, signature};
 
 const LOCKS: [&str; 2] = ["/etc/ballast/weights.lock", "weights.lock"];
 
@@ -51,7 +50,7 @@ impl Setting {
     pub fn read(place: &Place) -> Result<Self, Failure> {
         let lock_path = lock_path(place.file.lock.as_deref())?;
         let bad = |why| Failure::new(Exit::BadLock, format!("can't read {}: {why}", lock_path.display()));
-        let bytes = read_bounded(&lock_path, lock::MAX_BYTES).map_err(bad)?;
+        let bytes = foreign::read(&lock_path, bounds::LOCK).map_err(|error| bad(error.to_string()))?;
         // Before anything is made of the bytes.
         let key = place.file.require_signature.as_deref();
         let proofs = key.map_or(Ok(Vec::new()), |key| signature::require(key, &lock_path, &bytes))?;
@@ -112,8 +111,10 @@ impl Setting {
         if fs::symlink_metadata(&path).is_err() {
             return;
         }
-        let read =
-            || read_bounded(&path, index::MAX_BYTES).and_then(|b| Index::from_bytes(&b).map_err(|e| e.to_string()));
+        let read = || {
+            let bytes = foreign::read(&path, bounds::INDEX).map_err(|error| error.to_string())?;
+            Index::from_bytes(&bytes).map_err(|why| why.to_string())
+        };
         for trusted in [&path, &self.lock_path] {
             if !look.is_firm(trusted) {
                 let who = format!("uid {} could rewrite {}", look.app.uid, trusted.display());
@@ -198,15 +199,4 @@ fn root_of(path: &Path) -> Result<PathBuf, Failure> {
 fn absolute(path: &Path) -> Result<PathBuf, Failure> {
     fs::canonicalize(path)
         .map_err(|error| Failure::new(Exit::BadLock, format!("can't read {}: {error}", path.display())))
-}
-
-/// The bytes of a file of at most this length.
-///
-/// # Errors
-/// Why not, in words.
-pub fn read_bounded(path: &Path, most: u64) -> Result<Vec<u8>, String> {
-    let mut bytes = Vec::with_capacity(8 << 10);
-    let mut file = File::open(path).map_err(|error| error.to_string())?.take(most + 1);
-    file.read_to_end(&mut bytes).map_err(|error| error.to_string())?;
-    if bytes.len() as u64 > most { Err(format!("it is longer than {most} bytes")) } else { Ok(bytes) }
 }

@@ -9,10 +9,7 @@ use std::path::{Path, PathBuf};
 use minisign_verify::{Error, PublicKey, Signature};
 
 use crate::exit::{Exit, Failure};
-use crate::setting::read_bounded;
-
-/// No signature and no key is longer.
-const MAX_BYTES: u64 = 8 << 10;
+use crate::{bounds, foreign};
 
 /// Proves that the key signed these bytes; says which other files that rests on.
 ///
@@ -21,7 +18,7 @@ const MAX_BYTES: u64 = 8 << 10;
 pub fn require(key: &str, lock_path: &Path, bytes: &[u8]) -> Result<Vec<PathBuf>, Failure> {
     let (key, key_file) = public_key(key)?;
     let path = beside(lock_path);
-    let text = read_text(&path).map_err(|why| unsigned(&path, lock_path, &why))?;
+    let text = text_of(foreign::read(&path, bounds::SIGNATURE)).map_err(|why| unsigned(&path, lock_path, &why))?;
     let signature =
         Signature::decode(&text).map_err(|_| unsigned(&path, lock_path, "it is no signature of minisign"))?;
     key.verify(bytes, &signature, true).map_err(|error| refused(lock_path, &error))?;
@@ -45,13 +42,14 @@ fn public_key(named: &str) -> Result<(PublicKey, Option<PathBuf>), Failure> {
         Failure::new(Exit::Usage, what).hint("a minisign public key (`RW…`, 56 characters), or the file of one")
     };
     let path = std::path::absolute(named).map_err(|error| no_key(&error.to_string()))?;
-    let text = read_text(&path).map_err(|why| no_key(&format!("it is no key, and no file: {why}")))?;
+    let text = text_of(foreign::read_named(&path, bounds::SIGNATURE))
+        .map_err(|why| no_key(&format!("it is no key, and no file: {why}")))?;
     let key = PublicKey::decode(&text).map_err(|_| no_key("the file holds no public key of minisign"))?;
     Ok((key, Some(path)))
 }
 
-fn read_text(path: &Path) -> Result<String, String> {
-    read_bounded(path, MAX_BYTES).and_then(|bytes| String::from_utf8(bytes).map_err(|_| "it is not UTF-8".into()))
+fn text_of(read: std::io::Result<Vec<u8>>) -> Result<String, String> {
+    String::from_utf8(read.map_err(|error| error.to_string())?).map_err(|_| "it is not UTF-8".into())
 }
 
 fn unsigned(path: &Path, lock_path: &Path, why: &str) -> Failure {

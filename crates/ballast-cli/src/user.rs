@@ -1,7 +1,7 @@
 //! Who the command will run as: the `user[:group]` grammar and the two account files.
 //!
 //! Promises: the answer comes from `/etc/passwd` and, unless the group is a number, `/etc/group`
-//! alone, read here, each at most [`MAX_BYTES`]; no name service is asked and no shared object is
+//! alone, read here, each at most [`bounds::ACCOUNTS`] bytes; no name service is asked and no shared object is
 //! opened. An all-digit part is an id, as with gosu and `docker --user`, never a name. Lines that
 //! make no sense are passed over, never read as root. Touches those two files and nothing else.
 //!
@@ -9,16 +9,11 @@
 //! set-group-id program then can't shed it), and ids reach 4294967294 instead of 2147483647.
 
 use std::fmt;
-use std::fs::{File, OpenOptions};
-use std::io::{self, Read};
-use std::os::unix::fs::OpenOptionsExt;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
-use rustix::fs::OFlags;
-
-/// The longest account file that is read.
-pub const MAX_BYTES: u64 = 1 << 20;
+use crate::{bounds, foreign};
 
 const PASSWD: &str = "/etc/passwd";
 const GROUP: &str = "/etc/group";
@@ -240,36 +235,19 @@ impl<'a> Group<'a> {
     }
 }
 
-/// The text of a regular file of at most [`MAX_BYTES`]; empty when there is no such file.
+/// The text of a regular file of at most [`bounds::ACCOUNTS`] bytes; empty when there is no such file.
 fn read_bounded(path: &Path) -> Result<String, Problem> {
-    let refused = |found: String| Problem {
+    let refused = |error: io::Error| Problem {
         what: "cannot read".into(),
         which: path.display().to_string(),
-        expected: format!("a regular file of at most {MAX_BYTES} bytes"),
-        found,
+        expected: format!("a regular file of at most {} bytes", bounds::ACCOUNTS),
+        found: error.to_string(),
         hint: "repair the file in the image".into(),
     };
-    let failed = |error: io::Error| refused(error.to_string());
-    let file = match open_plain(path) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(String::new()),
-        other => other.map_err(failed)?,
-    };
-    if !file.metadata().is_ok_and(|found| found.is_file()) {
-        return Err(refused("something else".into()));
+    match foreign::read_named(path, bounds::ACCOUNTS) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(String::new()),
+        read => Ok(String::from_utf8_lossy(&read.map_err(refused)?).into_owned()),
     }
-    let mut bytes = Vec::with_capacity(8 << 10);
-    file.take(MAX_BYTES + 1).read_to_end(&mut bytes).map_err(failed)?;
-    if bytes.len() as u64 > MAX_BYTES {
-        return Err(refused("more".into()));
-    }
-    Ok(String::from_utf8(bytes).unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned()))
-}
-
-/// Opens without waiting for a writer, should the path be a FIFO.
-fn open_plain(path: &Path) -> io::Result<File> {
-    let flags = OFlags::NONBLOCK | OFlags::NOCTTY;
-    let mut options = OpenOptions::new();
-    options.read(true).custom_flags(flags.bits() as i32).open(path)
 }
 
 #[cfg(test)]

@@ -111,14 +111,14 @@ fn a_group_given_by_number_asks_for_no_second_file() {
 fn account_files_that_are_no_plain_bounded_files_are_refused() {
     let dir = tempfile::tempdir().unwrap();
     let long = dir.path().join("long");
-    std::fs::write(&long, vec![b'x'; MAX_BYTES as usize + 1]).unwrap();
+    std::fs::write(&long, vec![b'x'; bounds::ACCOUNTS as usize + 1]).unwrap();
     let fifo = dir.path().join("fifo");
     rustix::fs::mknodat(rustix::fs::CWD, &fifo, rustix::fs::FileType::Fifo, 0o600.into(), 0).unwrap();
     for path in [&long, &fifo, &dir.path().to_path_buf(), &PathBuf::from("/dev/zero")] {
         assert!(read_bounded(path).is_err(), "{path:?} was read");
     }
-    std::fs::write(&long, vec![b'x'; MAX_BYTES as usize]).unwrap();
-    assert_eq!(read_bounded(&long).unwrap().len() as u64, MAX_BYTES);
+    std::fs::write(&long, vec![b'x'; bounds::ACCOUNTS as usize]).unwrap();
+    assert_eq!(read_bounded(&long).unwrap().len() as u64, bounds::ACCOUNTS);
     assert_eq!(read_bounded(&dir.path().join("absent")).unwrap(), "");
 }
 

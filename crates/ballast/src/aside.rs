@@ -3,6 +3,7 @@
 
 use std::io;
 
+use crate::bounds::SWEEP;
 use crate::disk::{Disk, STAGED_PREFIX};
 use crate::store::{Found, Wanted};
 
@@ -54,11 +55,12 @@ pub(crate) fn quarantine<D: Disk>(disk: &D, wanted: &Wanted, found: &Found) {
     let _ = gone.and_then(|()| disk.sync_dir(&dir));
 }
 
-/// Removes staged names that no living process holds. A failure costs space, never correctness.
+/// Removes staged names that no living process holds, a bounded number of them: whoever writes the volume
+/// can leave any number of names there. A failure costs space, never correctness.
 pub(crate) fn sweep<D: Disk>(disk: &D, dir: &D::Dir) {
-    for name in disk.names(dir).unwrap_or_default() {
-        if name.starts_with(STAGED_PREFIX) {
-            let _ = disk.remove_abandoned(dir, &name);
-        }
+    let (looked_at, removed) = SWEEP;
+    let names = disk.names(dir, looked_at).unwrap_or_default();
+    for name in names.iter().filter(|name| name.starts_with(STAGED_PREFIX)).take(removed) {
+        let _ = disk.remove_abandoned(dir, name);
     }
 }

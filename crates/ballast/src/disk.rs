@@ -116,8 +116,8 @@ pub trait Disk: Sync {
     fn remove(&self, dir: &Self::Dir, name: &str) -> io::Result<()>;
     /// Removes a staged name, unless a living process still writes it.
     fn remove_abandoned(&self, dir: &Self::Dir, name: &str) -> io::Result<()>;
-    /// The entries of a directory.
-    fn names(&self, dir: &Self::Dir) -> io::Result<Vec<String>>;
+    /// The first entries of a directory, at most so many.
+    fn names(&self, dir: &Self::Dir, most: usize) -> io::Result<Vec<String>>;
     /// Makes the directory's names durable.
     fn sync_dir(&self, dir: &Self::Dir) -> io::Result<()>;
     /// Waits for the store's advisory lock, at most this long. `false`: go on without.

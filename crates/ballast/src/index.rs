@@ -14,8 +14,6 @@ use crate::digest::Digest;
 
 /// Bytes below one leaf of the tree. A power of two of BLAKE3's own 1 KiB chunks.
 pub const CHUNK: u64 = 1 << 20;
-/// The longest index that is read: 4 TiB of weights.
-pub const MAX_BYTES: u64 = 128 << 20;
 const MAGIC: &[u8; 16] = b"ballast-index-1\n";
 
 /// The leaves of one weight's tree.

@@ -10,6 +10,7 @@
 #![warn(missing_docs)]
 
 mod aside;
+pub mod bounds;
 pub mod buffer;
 pub mod copy;
 pub mod digest;

@@ -9,10 +9,8 @@ use std::path::{Component, Path, PathBuf};
 
 use serde::Deserialize;
 
+use crate::bounds::LOCK_ENTRIES;
 use crate::digest::Digest;
-
-/// The longest lock file that is read: ten thousand weights fit, a mistake does not.
-pub const MAX_BYTES: u64 = 8 << 20;
 
 /// A whole lock file.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
@@ -386,6 +384,10 @@ impl Lock {
         if self.weights.is_empty() {
             return Err("expected at least one [[weight]], found none".into());
         }
+        let most = LOCK_ENTRIES;
+        if self.weights.len() > most || self.dirs.len() > most {
+            return Err(format!("expected at most {most} [[weight]] and {most} [[dir]], found more"));
+        }
         let mut paths: Vec<_> = self.weights.iter().map(|w| w.path.as_str()).collect();
         paths.sort_unstable();
         for pair in paths.windows(2) {
@@ -394,9 +396,9 @@ impl Lock {
             }
         }
         for path in &paths {
-            let inside = format!("{path}/");
-            if let Some(child) = paths.iter().find(|p| p.starts_with(&inside)) {
-                return Err(format!("{path:?} is a weight and also the directory of {child:?}"));
+            let mut above = path.match_indices('/').map(|(at, _)| &path[..at]);
+            if let Some(weight) = above.find(|dir| paths.binary_search(dir).is_ok()) {
+                return Err(format!("{weight:?} is a weight and also the directory of {path:?}"));
             }
         }
         self.check_dirs()?;

@@ -15,8 +15,6 @@ use crate::disk::Stat;
 pub const SETTLED_NS: i128 = 2_000_000_000;
 /// Receipts of another layout, or another program version, vouch for nothing.
 pub const VERSION: &str = concat!("ballast-receipts-1/", env!("CARGO_PKG_VERSION"));
-/// The longest receipts file that is read.
-pub const MAX_BYTES: u64 = 8 << 20;
 
 /// All receipts of a place.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

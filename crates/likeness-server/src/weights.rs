@@ -7,8 +7,9 @@ use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
+use ballast::bounds;
 use ballast::disk::LinuxDisk;
-use ballast::lock::{Lock, MAX_BYTES, PinFault, RootPath, Weight};
+use ballast::lock::{Lock, PinFault, RootPath, Weight};
 use ballast::store::{Damage, Found, Strictness, Wanted};
 use ballast::verified::{self, Verified};
 
@@ -52,8 +53,8 @@ impl Custody {
         let lock_path = lock_path(args.lock.as_deref())?;
         let bad = |why: String| Failure::new(Exit::BadLock, format!("{}: {why}", lock_path.display()));
         let size = fs::metadata(&lock_path).map_err(|error| bad(error.to_string()))?.len();
-        if size > MAX_BYTES {
-            return Err(bad(format!("expected at most {MAX_BYTES} bytes, found {size}")));
+        if size > bounds::LOCK {
+            return Err(bad(format!("expected at most {} bytes, found {size}", bounds::LOCK)));
         }
         let text = fs::read_to_string(&lock_path).map_err(|error| bad(error.to_string()))?;
         let lock = Lock::parse(&text).map_err(|error| bad(error.to_string()))?;

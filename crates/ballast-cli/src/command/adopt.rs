@@ -4,20 +4,19 @@
 //! The cache is only read. A well-known name gets upstream's sources if it has upstream's bytes;
 //! what its layout does not tell is left for a person, and said.
 
-use std::fs::File;
-use std::io::{self, Read};
-use std::os::unix::fs::OpenOptionsExt;
+use std::io;
 use std::path::Path;
 
 use ballast::digest::Digest;
 use ballast::lock::{RootPath, Source};
-use sha2::Digest as _;
 
 use super::book::{Book, Pinned};
 use crate::adopted::{self, Cache, Member};
 use crate::args::Adopt;
 use crate::exit::{Exit, Failure};
-use crate::print;
+use crate::image::Measured;
+use crate::image::layer::Meter;
+use crate::{escape, foreign, print};
 
 /// Enters every weight of a cache.
 ///
@@ -30,12 +29,15 @@ pub fn adopt(args: &Adopt) -> Result<(), Failure> {
     };
     let cache = adopted::find(&args.dir).map_err(|error| unreadable(&args.dir, &error))?;
     let mut book = begin(args, &cache)?;
-    let mut found = cache.members();
+    let mut found = cache.members().map_err(|why| {
+        let what = format!("{}: {why}", cache.root.display());
+        Failure::new(Exit::Usage, what).hint("name the folder of the weights alone")
+    })?;
     // It is about to change.
     let own = std::fs::canonicalize(book.path()).ok();
     found.files.retain(|member| Some(&member.file) != own.as_ref());
     for (path, why) in &found.left_out {
-        print::answer(&format!("left out: {}: {why}", path.display()));
+        print::answer(&format!("left out: {}: {why}", escape::line(&path.display().to_string())));
     }
     if found.files.is_empty() {
         return Err(Failure::new(Exit::WeightsMissing, format!("no weight in {}", cache.root.display()))
@@ -98,23 +100,10 @@ fn tell(book: &Book, cache: &Cache, count: usize, unknown: usize) {
     print::answer("`owner` and `baked` of [store] are yours to write: docs/lock.md");
 }
 
-/// In pieces, whatever the size; nothing but a regular file, and no waiting on a FIFO.
+/// In pieces, whatever the size.
 fn hash(path: &Path) -> io::Result<(Digest, u64)> {
-    let flags = rustix::fs::OFlags::NONBLOCK.bits().cast_signed();
-    let mut file = File::options().read(true).custom_flags(flags).open(path)?;
-    if !file.metadata()?.is_file() {
-        return Err(io::Error::other("no regular file"));
-    }
-    let (mut hasher, mut buffer, mut size) = (sha2::Sha256::new(), vec![0; 1 << 20], 0);
-    loop {
-        match file.read(&mut buffer) {
-            Ok(0) => return Ok((Digest::from_bytes(hasher.finalize().into()), size)),
-            Ok(got) => {
-                hasher.update(&buffer[..got]);
-                size += got as u64;
-            }
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(error) => return Err(error),
-        }
-    }
+    let mut meter = Meter::default();
+    io::copy(&mut foreign::open_named(path)?, &mut meter)?;
+    let Measured { digest, size } = meter.measured();
+    Ok((digest, size))
 }

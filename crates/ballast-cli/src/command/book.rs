@@ -12,7 +12,7 @@ use ballast::lock::{Lock, RelPath};
 use toml_edit::{Array, ArrayOfTables, DocumentMut, Item, Table, Value, value};
 
 use crate::exit::{Exit, Failure};
-use crate::setting;
+use crate::{bounds, foreign, setting};
 
 /// A file that is to have an entry.
 pub struct Pinned<'a> {
@@ -43,7 +43,7 @@ impl Book {
         let bad = |path: &Path, why: String| Failure::new(Exit::BadLock, format!("{}: {why}", path.display()));
         match (setting::lock_path(named), store) {
             (Ok(path), _) => {
-                let text = fs::read_to_string(&path).map_err(|error| bad(&path, error.to_string()))?;
+                let text = foreign::text_named(&path, bounds::LOCK).map_err(|error| bad(&path, error.to_string()))?;
                 Lock::parse(&text).map_err(|error| bad(&path, error.to_string()))?;
                 let text = text.parse().map_err(|error: toml_edit::TomlError| bad(&path, error.to_string()))?;
                 Ok(Self { path, text })

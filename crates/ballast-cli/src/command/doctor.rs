@@ -12,7 +12,9 @@ use crate::doctor::finding::{Finding, Severity};
 use crate::exit::{Exit, Failure};
 use crate::print;
 #[cfg(feature = "full")]
-use crate::setting::{self, Setting};
+use crate::setting::Setting;
+#[cfg(feature = "full")]
+use crate::{bounds, foreign};
 
 /// Looks, tells, and changes nothing.
 ///
@@ -35,8 +37,7 @@ pub fn doctor(args: &Doctor) -> Result<(), Failure> {
 fn examine(file: &Path, args: &Doctor) -> Result<(), Failure> {
     let setting = Setting::read(&args.place)?;
     let refused = |why: String| Failure::new(Exit::Usage, format!("can't read {}: {why}", file.display()));
-    let bytes = setting::read_bounded(file, deployment::MAX_BYTES).map_err(refused)?;
-    let text = String::from_utf8(bytes).map_err(|_| refused("it is not UTF-8".into()))?;
+    let text = foreign::text_named(file, bounds::DEPLOYMENT).map_err(|error| refused(error.to_string()))?;
     let findings = deployment::examine(&file.display().to_string(), &text, &setting.lock);
     if args.json {
         print::answer_json(&serde_json::json!({ "file": file, "findings": findings }));

@@ -14,8 +14,8 @@ use crate::image::layer::ROOT;
 use crate::image::service::Service;
 use crate::image::weights::{self, LOCK, Layout};
 use crate::image::{Image, archive};
-use crate::print;
 use crate::setting::Setting;
+use crate::{bounds, foreign, print};
 
 /// Exports.
 ///
@@ -59,7 +59,7 @@ impl Asked {
     pub fn of(args: &Weights) -> Result<Self, Failure> {
         let setting = Setting::read(&Place { file: args.file.clone(), store: None, baked: None })?;
         let owner = owner(args.owner.as_deref(), &setting)?;
-        let lock = fs::read(&setting.lock_path)
+        let lock = foreign::read(&setting.lock_path, bounds::LOCK)
             .map_err(|error| Failure::new(Exit::BadLock, format!("{}: {error}", setting.lock_path.display())))?;
         if let Some(path) = &args.image {
             let mut service = Service::read(path)?;

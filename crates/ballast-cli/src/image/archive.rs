@@ -4,20 +4,22 @@
 //! Promise: the same image gives the same bytes. What is read is held against its digest before
 //! anything of it is used.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
-use std::io::{self, BufWriter, Read as _, Write};
+use std::io::{self, BufWriter, Write};
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
 use ballast::digest::Digest;
-use oci_spec::image::{ImageIndex, ImageIndexBuilder, ImageManifest, MediaType};
+use oci_spec::image::{ImageIndex, ImageIndexBuilder, MediaType};
 use serde_json::json;
 use tar::{Builder, EntryType};
 
+use super::entries::{self, Bounds, Entry};
 use super::layer::{Checked, Meter, ROOT, header, open};
 use super::picture::Take;
-use super::{Blob, Blobs, Image, Layer, Measured, descriptor, json};
+use super::{Blob, Blobs, Image, Layer, Measured, descriptor, json, manifest};
+use crate::bounds;
 use crate::print::Line;
 use crate::source::Fault;
 
@@ -27,12 +29,11 @@ const REF_NAME: &str = "org.opencontainers.image.ref.name";
 const FULL_NAME: &str = "io.containerd.image.name";
 /// The lock file's copy, for people.
 const LOCK: &str = "weights.lock";
+/// The layout's own list of images.
+const INDEX: &str = "index.json";
+/// What is read of the files beside the blobs, and how long each may be.
+const BESIDE: [(&str, u64); 2] = [(INDEX, bounds::MANIFEST), (LOCK, bounds::LOCK)];
 const PIECE: usize = 256 << 10;
-/// A description is no longer than this.
-const LONGEST: u64 = 4 << 20;
-/// An archive of more entries is none of ours.
-const MOST: usize = 4096;
-
 /// Writes an archive.
 ///
 /// # Errors
@@ -51,7 +52,7 @@ pub fn write(image: &Image, name: &str, lock: &[u8], out: impl Write) -> io::Res
     let paths: Vec<_> = image.layers.iter().map(|(_, measured)| blob_path(measured.digest)).collect();
     let docker = json!([{ "Config": blob_path(config.digest), "RepoTags": [name], "Layers": paths }]);
     file(&mut tar, "oci-layout", &json(&json!({ "imageLayoutVersion": "1.0.0" }))?)?;
-    file(&mut tar, "index.json", &json(&index)?)?;
+    file(&mut tar, INDEX, &json(&index)?)?;
     file(&mut tar, "manifest.json", &json(&docker)?)?;
     file(&mut tar, LOCK, lock)?;
     file(&mut tar, &blob_path(found.digest), &image.manifest)?;
@@ -102,23 +103,24 @@ impl Archive {
         let file = open(path).map_err(unreadable)?;
         let (places, mut small) = places(&file).map_err(|error| bad("the archive", &error))?;
         let mut archive = Self { path: path.to_owned(), file, places, manifest: Vec::new(), lock: small.remove(LOCK) };
-        let index =
-            small.remove("index.json").ok_or_else(|| Fault::BadImage("expected index.json, found none".into()))?;
+        let index = small.remove(INDEX).ok_or_else(|| Fault::BadImage("expected index.json, found none".into()))?;
         let index: ImageIndex = serde_json::from_slice(&index).map_err(|error| bad("index.json", &error))?;
         let [only] = index.manifests().as_slice() else {
             return Err(Fault::BadImage(format!("expected one image, found {}", index.manifests().len())));
         };
-        let named = measured(only)?;
-        if named.size > LONGEST {
-            return Err(Fault::TooLong { most: LONGEST });
+        let named = manifest::measured(only).map_err(Fault::BadImage)?;
+        if named.size > bounds::MANIFEST {
+            return Err(Fault::TooLong { most: bounds::MANIFEST });
         }
         let blob = Blob { title: "the manifest".into(), measured: named, plain: true };
         let mut bytes = Vec::new();
         archive.verify(&blob, line, |piece| bytes.extend_from_slice(piece))?;
-        let manifest: ImageManifest = serde_json::from_slice(&bytes).map_err(|error| bad("the manifest", &error))?;
-        for part in manifest.layers().iter().chain([manifest.config()]) {
-            let blob = Blob { title: part.digest().to_string(), measured: measured(part)?, plain: true };
-            archive.verify(&blob, line, |_| {})?;
+        let named = manifest::read(&bytes).map_err(|why| bad("the manifest", &why))?;
+        let mut verified = BTreeSet::new();
+        for blob in named.layers.iter().chain([&named.config]) {
+            if verified.insert(blob.measured) {
+                archive.verify(blob, line, |_| {})?;
+            }
         }
         archive.manifest = bytes;
         Ok(archive)
@@ -162,34 +164,33 @@ impl Blobs for Archive {
 }
 
 type Places = BTreeMap<Digest, (u64, u64)>;
-type Small = BTreeMap<String, Vec<u8>>;
+type Small = BTreeMap<&'static str, Vec<u8>>;
 
-/// Where each blob lies, and the short files beside them.
+/// Where each blob lies, and the two files beside them.
 fn places(file: &File) -> io::Result<(Places, Small)> {
     let (mut places, mut small) = (Places::new(), Small::new());
-    let mut tar = tar::Archive::new(file);
-    for (count, entry) in tar.entries_with_seek()?.enumerate() {
-        let mut entry = entry?;
-        if count == MOST {
-            return Err(io::Error::new(io::ErrorKind::InvalidData, format!("expected at most {MOST} entries")));
-        }
-        let path = String::from_utf8_lossy(&entry.path_bytes()).trim_start_matches("./").to_owned();
+    let bounds = Bounds { entries: bounds::ARCHIVE_ENTRIES, headers: bounds::ARCHIVE_HEADERS };
+    entries::each(file, bounds, |entry| {
+        let path = entry.path.trim_start_matches("./");
         let digest = path.strip_prefix("blobs/sha256/").and_then(|hex| Digest::parse(hex).ok());
-        if let Some(digest) = digest {
-            places.insert(digest, (entry.raw_file_position(), entry.size()));
-        } else if entry.header().entry_type().is_file() && entry.size() <= LONGEST {
-            let mut bytes = Vec::new();
-            entry.read_to_end(&mut bytes)?;
-            small.insert(path, bytes);
+        if let Some(digest) = digest.filter(|_| entry.is_file) {
+            places.insert(digest, (entry.at, entry.size));
+        } else if let Some((name, most)) = BESIDE.iter().find(|(name, _)| *name == path && entry.is_file) {
+            small.insert(name, short(file, &entry, *most)?);
         }
-    }
+        Ok(true)
+    })?;
     Ok((places, small))
 }
 
-fn measured(of: &oci_spec::image::Descriptor) -> Result<Measured, Fault> {
-    let text = of.digest().to_string();
-    let digest = Digest::parse(&text).map_err(|_| Fault::BadImage(format!("expected sha256, found {text}")))?;
-    Ok(Measured { digest, size: of.size() })
+fn short(file: &File, entry: &Entry, most: u64) -> io::Result<Vec<u8>> {
+    if entry.size > most {
+        let what = format!("{}: expected at most {most} bytes, found {}", entry.path, entry.size);
+        return Err(io::Error::new(io::ErrorKind::InvalidData, what));
+    }
+    let mut bytes = vec![0; usize::try_from(entry.size).unwrap_or_default()];
+    file.read_exact_at(&mut bytes, entry.at)?;
+    Ok(bytes)
 }
 
 fn bad(what: &str, why: &dyn std::fmt::Display) -> Fault {

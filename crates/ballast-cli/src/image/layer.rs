@@ -5,9 +5,8 @@
 //! or fewer, are an error, never a layer.
 
 use std::collections::BTreeSet;
-use std::fs::{File, OpenOptions};
+use std::fs::File;
 use std::io::{self, Read, Write};
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 use ballast::digest::Digest;
@@ -16,6 +15,7 @@ use sha2::{Digest as _, Sha256};
 use tar::{Builder, EntryType, Header};
 
 use super::Measured;
+use crate::foreign;
 
 /// Root, whose every directory is.
 pub const ROOT: Ids = Ids { uid: 0, gid: 0 };
@@ -124,18 +124,12 @@ pub fn header(kind: EntryType, mode: u32, owner: Ids, size: u64) -> Header {
     header
 }
 
-/// Opens a regular file; a FIFO can't hang it.
+/// Opens a regular file that the user named.
 ///
 /// # Errors
-/// Those of opening, and `InvalidInput` for anything but a regular file.
+/// Those of opening, with the path.
 pub fn open(path: &Path) -> io::Result<File> {
-    let flags = rustix::fs::OFlags::NONBLOCK.bits().cast_signed();
-    let named = |error: io::Error| io::Error::new(error.kind(), format!("{}: {error}", path.display()));
-    let file = OpenOptions::new().read(true).custom_flags(flags).open(path).map_err(named)?;
-    if file.metadata().map_err(named)?.is_file() {
-        return Ok(file);
-    }
-    Err(named(io::Error::new(io::ErrorKind::InvalidInput, "expected a regular file, found something else")))
+    foreign::open_named(path).map_err(|error| io::Error::new(error.kind(), format!("{}: {error}", path.display())))
 }
 
 /// Hashes and counts what is written.

@@ -5,7 +5,9 @@
 
 pub mod archive;
 mod chunks;
+pub mod entries;
 pub mod layer;
+pub mod manifest;
 pub mod picture;
 pub mod service;
 pub mod weights;
@@ -22,7 +24,7 @@ use serde::Serialize;
 use sha2::{Digest as _, Sha256};
 
 pub use layer::Layer;
-pub use picture::{Blob, Blobs, Picture};
+pub use picture::{Blobs, Picture};
 
 /// The annotation that names what a layer holds: a weight's lock path, or [`BALLAST`].
 pub const TITLE: &str = "org.opencontainers.image.title";
@@ -30,12 +32,23 @@ pub const TITLE: &str = "org.opencontainers.image.title";
 pub const BALLAST: &str = ".ballast";
 
 /// A blob that was measured: its digest and length.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Measured {
     /// SHA-256 of all its bytes.
     pub digest: Digest,
     /// Length in bytes.
     pub size: u64,
+}
+
+/// A blob of an image.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Blob {
+    /// What the manifest says of it.
+    pub title: String,
+    /// What its bytes must hash to, and their number.
+    pub measured: Measured,
+    /// Whether its bytes are a plain tar archive.
+    pub plain: bool,
 }
 
 impl Measured {

@@ -5,18 +5,18 @@
 //! file and index come from a blob that had the digest that the manifest says. An index only saves
 //! bytes: a false one makes a wrong file, which the pin refuses.
 
-use std::io::Read;
+use std::io::Cursor;
 
 use ballast::digest::Digest;
 use ballast::disk::LinuxDisk;
 use ballast::index::Index;
 use ballast::lock::Weight;
 use ballast::store::Found;
-use oci_spec::image::{ImageManifest, MediaType};
 use sha2::{Digest as _, Sha256};
 
 use super::chunks::{Own, Piece, pieces};
-use super::{BALLAST, Measured, TITLE};
+use super::{BALLAST, Blob, Measured, entries, manifest};
+use crate::bounds;
 use crate::print::Line;
 use crate::setting::INDEX;
 use crate::source::{Fault, Sink};
@@ -25,23 +25,8 @@ use crate::source::{Fault, Sink};
 const ANEW: &str = "something pushed it anew: `ballast push` and `skopeo copy --preserve-digests` keep it as it is";
 /// Bytes of a layer that are looked through for its one file.
 const HEAD: u64 = 4 << 10;
-/// A head that is longer has more and longer names than a lock path can.
-const LONGEST_HEAD: u64 = 1 << 20;
-/// Zeros after a layer's one file at most: engines and tools end an archive each in their way.
-const LONGEST_TAIL: u64 = 1 << 20;
-/// Lock file and index at most.
-const SMALL: u64 = ballast::index::MAX_BYTES + (1 << 20);
-
-/// A blob of an image.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Blob {
-    /// What the manifest says of it.
-    pub title: String,
-    /// What its bytes must hash to, and their number.
-    pub measured: Measured,
-    /// Whether its bytes are a plain tar archive.
-    pub plain: bool,
-}
+/// How much of a layer's archive is looked at; its bytes are in memory already.
+const WALK: entries::Bounds = entries::Bounds { entries: bounds::ARCHIVE_ENTRIES, headers: bounds::ARCHIVE_HEADERS };
 
 /// What takes bytes in their order.
 pub type Take<'a> = &'a mut dyn FnMut(&[u8]) -> Result<(), Fault>;
@@ -72,11 +57,12 @@ impl Picture {
     /// # Errors
     /// No image of weights, or a blob that is not what its digest says.
     pub fn open(blobs: Box<dyn Blobs>, manifest: &[u8], line: &Line) -> Result<Self, Fault> {
-        let layers = layers_of(manifest)?;
+        let named = manifest::read(manifest).map_err(|why| Fault::BadImage(format!("its manifest: {why}")))?;
+        let layers = named.layers;
         let small = layers.iter().find(|layer| layer.title == BALLAST).ok_or_else(|| {
             Fault::BadImage(format!("no layer is titled {BALLAST:?}: it is no image of weights, or {ANEW}"))
         })?;
-        let bytes = whole(&*blobs, small, SMALL, line)?;
+        let bytes = whole(&*blobs, small, bounds::SMALL_LAYER, line)?;
         let (index, lock) = small_layer(&bytes)?;
         Ok(Self { blobs, layers, index, lock })
     }
@@ -155,20 +141,6 @@ impl Picture {
     }
 }
 
-/// The layers, their digests and sizes as checked values.
-fn layers_of(manifest: &[u8]) -> Result<Vec<Blob>, Fault> {
-    let manifest: ImageManifest =
-        serde_json::from_slice(manifest).map_err(|error| Fault::BadImage(format!("its manifest: {error}")))?;
-    let blob = |layer: &oci_spec::image::Descriptor| {
-        let text = layer.digest().to_string();
-        let digest = Digest::parse(&text).map_err(|_| Fault::BadImage(format!("expected sha256, found {text}")))?;
-        let title = layer.annotations().as_ref().and_then(|all| all.get(TITLE)).cloned().unwrap_or_default();
-        let plain = *layer.media_type() == MediaType::ImageLayer;
-        Ok(Blob { title, measured: Measured { digest, size: layer.size() }, plain })
-    };
-    manifest.layers().iter().map(blob).collect()
-}
-
 /// All bytes of a small blob that has its digest.
 fn whole(blobs: &dyn Blobs, blob: &Blob, most: u64, line: &Line) -> Result<Vec<u8>, Fault> {
     plain(blob)?;
@@ -199,18 +171,18 @@ fn wrong_blob(blob: &Blob, found: Digest) -> Fault {
 fn small_layer(bytes: &[u8]) -> Result<(Index, Vec<u8>), Fault> {
     let bad = |why: &dyn std::fmt::Display| Fault::BadImage(format!("the layer {BALLAST}: {why}"));
     let (mut index, mut lock) = (None, None);
-    let mut archive = tar::Archive::new(bytes);
-    for entry in archive.entries().map_err(|error| bad(&error))? {
-        let mut entry = entry.map_err(|error| bad(&error))?;
-        let path = String::from_utf8_lossy(&entry.path_bytes()).into_owned();
-        let mut content = Vec::new();
-        entry.read_to_end(&mut content).map_err(|error| bad(&error))?;
-        if path.ends_with(INDEX) {
-            index = Some(Index::from_bytes(&content).map_err(|why| bad(&why))?);
-        } else if path.ends_with("weights.lock") {
-            lock = Some(content);
+    let walked = entries::each(Cursor::new(bytes), WALK, |entry| {
+        match entries::content(bytes, &entry).filter(|_| entry.is_file) {
+            Some(content) if entry.path.ends_with(INDEX) => index = Some(Index::from_bytes(content)),
+            Some(content) if entry.path.ends_with("weights.lock") && content.len() as u64 <= bounds::LOCK => {
+                lock = Some(content.to_vec());
+            }
+            _ => {}
         }
-    }
+        Ok(true)
+    });
+    walked.map_err(|error| bad(&error))?;
+    let index = index.transpose().map_err(|why| bad(&why))?;
     index.zip(lock).ok_or_else(|| bad(&"expected an index and a lock file"))
 }
 
@@ -236,7 +208,7 @@ impl Head {
                     bytes.truncate(usize::try_from(at).unwrap_or_default());
                     return Ok(Self { bytes, size });
                 }
-                None if end < layer.measured.size && end < LONGEST_HEAD => want = end * 4,
+                None if end < layer.measured.size && end < bounds::LAYER_HEAD => want = end * 4,
                 _ => return Err(Fault::BadImage(format!("the layer {} does not begin with that file", layer.title))),
             }
         }
@@ -259,15 +231,18 @@ impl Head {
 /// Whether a layer ends soon after its one file.
 fn fits(at: u64, size: u64, layer: &Blob) -> bool {
     let tail = at.checked_add(size).and_then(|end| layer.measured.size.checked_sub(end));
-    tail.is_some_and(|tail| tail <= LONGEST_TAIL)
+    tail.is_some_and(|tail| tail <= bounds::LAYER_TAIL)
 }
 
 /// Where the first regular file's bytes begin, and how many there are, if it is the weight.
 fn first_file(head: &[u8], path: &str) -> Option<(u64, u64)> {
-    let mut archive = tar::Archive::new(head);
-    let mut entries = archive.entries().ok()?.flatten();
-    let file = entries.find(|entry| entry.header().entry_type().is_file())?;
-    let name = String::from_utf8_lossy(&file.path_bytes()).into_owned();
-    let named = name == path || name.strip_suffix(path).is_some_and(|root| root.ends_with('/'));
-    named.then(|| (file.raw_file_position(), file.size()))
+    let mut first = None;
+    // The head is cut: what follows the first file makes no sense, and is not looked at.
+    let walked = entries::each(Cursor::new(head), WALK, |entry| {
+        first = Some(entry).filter(|entry| entry.is_file);
+        Ok(first.is_none())
+    });
+    let file = first.filter(|_| walked.is_ok())?;
+    let named = file.path == path || file.path.strip_suffix(path).is_some_and(|root| root.ends_with('/'));
+    named.then_some((file.at, file.size))
 }

@@ -2,7 +2,6 @@
 //! the weights of the lock file where the lock file says that the baked layer is.
 
 use std::collections::BTreeMap;
-use std::fs;
 use std::path::{Path, PathBuf};
 
 use ballast::plan::Ids;
@@ -14,6 +13,7 @@ use super::weights::{Layout, layers};
 use super::{Image, Layer};
 use crate::exit::{Exit, Failure};
 use crate::setting::Setting;
+use crate::{bounds, foreign};
 
 /// Where the lock file lies in a service image: the first place where it is looked for.
 const LOCK: &str = "etc/ballast/weights.lock";
@@ -80,7 +80,7 @@ impl Service {
     /// [`Exit::Usage`] with line and column.
     pub fn read(path: &Path) -> Result<Self, Failure> {
         let failed = |why: String| Failure::new(Exit::Usage, format!("{}: {why}", path.display()));
-        let text = fs::read_to_string(path).map_err(|error| failed(error.to_string()))?;
+        let text = foreign::text_named(path, bounds::DESCRIPTION).map_err(|error| failed(error.to_string()))?;
         let mut service: Self = toml::from_str(&text).map_err(|error| failed(error.to_string().trim_end().into()))?;
         let root = path.parent().unwrap_or(Path::new("."));
         for file in &mut service.files {

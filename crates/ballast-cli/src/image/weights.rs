@@ -1,7 +1,6 @@
 //! From a lock file and folders of weights to layers: one per weight, and a small one for the lock
 //! file and the index, laid out as `bake` does it.
 
-use std::fs;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
@@ -14,8 +13,8 @@ use sha2::{Digest as _, Sha256};
 use super::layer::{Content, ROOT, open};
 use super::{BALLAST, Layer, Measured};
 use crate::exit::{Exit, Failure};
-use crate::print;
 use crate::setting::{INDEX, Setting};
+use crate::{bounds, foreign, print};
 
 /// Where the lock file lies in an image of weights, beside the index.
 pub const LOCK: &str = ".ballast/weights.lock";
@@ -47,7 +46,7 @@ pub fn layers(setting: &Setting, from: &[PathBuf], layout: &Layout) -> Result<Ve
         layer.add(&place, 0o444, layout.owner, Content::File(path, measured)).map_err(usage)?;
         layers.push(layer);
     }
-    let lock = fs::read(&setting.lock_path)
+    let lock = foreign::read(&setting.lock_path, bounds::LOCK)
         .map_err(|error| Failure::new(Exit::BadLock, format!("{}: {error}", setting.lock_path.display())))?;
     let mut small = Layer::new(BALLAST);
     small.add(&format!("{}{INDEX}", layout.root), 0o444, ROOT, Content::Bytes(index.to_bytes())).map_err(usage)?;

@@ -242,9 +242,9 @@ impl Disk for LinuxDisk {
         self.remove(dir, name)
     }
 
-    fn names(&self, dir: &OwnedFd) -> io::Result<Vec<String>> {
+    fn names(&self, dir: &OwnedFd, most: usize) -> io::Result<Vec<String>> {
         let mut names = Vec::new();
-        for entry in fs::Dir::read_from(dir)? {
+        for entry in fs::Dir::read_from(dir)?.take(most) {
             if let Ok(name) = entry?.file_name().to_str() {
                 names.push(name.to_owned());
             }

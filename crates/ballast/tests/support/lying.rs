@@ -136,9 +136,9 @@ impl<D: Disk, L: Lie> Disk for Lying<D, L> {
         self.disk.remove_abandoned(dir, name)
     }
 
-    fn names(&self, dir: &D::Dir) -> io::Result<Vec<String>> {
+    fn names(&self, dir: &D::Dir, most: usize) -> io::Result<Vec<String>> {
         self.lie.before(Call::Names)?;
-        self.disk.names(dir)
+        self.disk.names(dir, most)
     }
 
     fn sync_dir(&self, dir: &D::Dir) -> io::Result<()> {

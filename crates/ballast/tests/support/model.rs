@@ -233,8 +233,8 @@ impl Disk for ModelDisk {
         Err(errno(libc::EWOULDBLOCK))
     }
 
-    fn names(&self, dir: &usize) -> io::Result<Vec<String>> {
-        Ok(names(&self.nodes(), *dir)?.keys().cloned().collect())
+    fn names(&self, dir: &usize, most: usize) -> io::Result<Vec<String>> {
+        Ok(names(&self.nodes(), *dir)?.keys().take(most).cloned().collect())
     }
 
     fn sync_dir(&self, dir: &usize) -> io::Result<()> {

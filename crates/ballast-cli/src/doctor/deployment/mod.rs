@@ -15,8 +15,6 @@ use ballast::lock::Lock;
 use super::finding::{Code, Finding, Severity};
 use service::Service;
 
-pub use yaml::MAX_BYTES;
-
 /// Examines a compose file or Kubernetes manifests, named as in findings.
 pub fn examine(name: &str, text: &str, lock: &Lock) -> Vec<Finding> {
     let bad = |line: usize, what: String| {

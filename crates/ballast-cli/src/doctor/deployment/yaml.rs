@@ -9,8 +9,8 @@ use std::fmt;
 
 use saphyr_parser::{Event, Parser, ScalarStyle, Span};
 
-/// The longest file that is read.
-pub const MAX_BYTES: u64 = 1 << 20;
+use crate::bounds::DEPLOYMENT;
+
 /// The deepest nesting.
 pub const MAX_DEPTH: usize = 64;
 /// The most nodes of all documents, those behind aliases included; long text counts as several.
@@ -116,8 +116,8 @@ impl Node {
 /// # Errors
 /// [`BadYaml`]: no YAML, a key twice, a key that is no text, or more than the bounds.
 pub fn read(text: &str) -> Result<Vec<Node>, BadYaml> {
-    if text.len() as u64 > MAX_BYTES {
-        return Err(BadYaml { line: 1, what: format!("longer than {MAX_BYTES} bytes") });
+    if text.len() as u64 > DEPLOYMENT {
+        return Err(BadYaml { line: 1, what: format!("longer than {DEPLOYMENT} bytes") });
     }
     let mut builder = Builder::default();
     for event in Parser::new_from_str(text) {

@@ -1,0 +1,65 @@
+//! Every bound on what is read of others' bytes, in one place: bytes, entries, and with them memory.
+//!
+//! A reader refuses what is above its bound, before it holds more. `reads_tests.rs` counts what the
+//! readers hold.
+
+pub use ballast::bounds::{INDEX, LOCK, RECEIPTS};
+
+/// Bytes of a signature of minisign, or of its public key.
+pub const SIGNATURE: u64 = 8 << 10;
+/// Bytes of the number that a serial file holds.
+pub const SERIAL: u64 = 64;
+/// Bytes of a report that is read back.
+pub const REPORT: u64 = 16 << 20;
+/// Bytes of `/etc/passwd` or `/etc/group`.
+pub const ACCOUNTS: u64 = 1 << 20;
+/// Entries beside the weights that a seal grants rights for.
+pub const SEAL_ENTRIES: usize = 4096;
+
+#[cfg(feature = "full")]
+pub use full::*;
+
+/// Those of the full build.
+#[cfg(feature = "full")]
+mod full {
+    /// Bytes of a compose file or of Kubernetes manifests.
+    pub const DEPLOYMENT: u64 = 1 << 20;
+    /// Bytes of `image.toml`.
+    pub const DESCRIPTION: u64 = 1 << 20;
+    /// Bytes of a file of tokens, or of Docker's configuration.
+    pub const SECRETS: u64 = 1 << 20;
+    /// Bytes of a file of certificates.
+    pub const CERTIFICATES: u64 = 16 << 20;
+    /// Bytes of all headers of an answer.
+    pub const HEADERS: usize = 64 << 10;
+    /// Bytes of the answer of a token service.
+    pub const TOKEN_ANSWER: u64 = 256 << 10;
+    /// Bytes of an answer that tells an error.
+    pub const ERROR_ANSWER: u64 = 64 << 10;
+    /// Bytes of a manifest, or of the index of an archive.
+    pub const MANIFEST: u64 = 4 << 20;
+    /// Layers that a manifest names.
+    pub const LAYERS: usize = 4096;
+    /// Bytes of the layer of lock file and index.
+    pub const SMALL_LAYER: u64 = super::INDEX + super::LOCK + (1 << 20);
+    /// Bytes before the one file of a weight's layer: more and longer names than a lock path can have.
+    pub const LAYER_HEAD: u64 = 1 << 20;
+    /// Zeros after the one file of a weight's layer: engines and tools end an archive each in their way.
+    pub const LAYER_TAIL: u64 = 1 << 20;
+    /// Entries of an image archive.
+    pub const ARCHIVE_ENTRIES: usize = 4096;
+    /// Bytes of an archive beside the contents of its files: headers and long names.
+    pub const ARCHIVE_HEADERS: u64 = 8 << 20;
+    /// Bytes of a wheel's directory.
+    pub const WHEEL_DIRECTORY: u64 = 8 << 20;
+    /// Bytes of the end of pip's log that are looked through.
+    pub const PIP_LOG: u64 = 64 << 10;
+    /// Bytes of memory that pip may map, whatever its index sends.
+    pub const PIP_MEMORY: u64 = 2 << 30;
+    /// Files of a cache that is adopted, and names that are left out.
+    pub const ADOPTED: usize = ballast::bounds::LOCK_ENTRIES;
+    /// Bytes of a reference of a cache.
+    pub const ADOPTED_WORD: u64 = 1024;
+    /// Names of a directory that is adopted.
+    pub const ADOPTED_NAMES: usize = 1_000_000;
+}

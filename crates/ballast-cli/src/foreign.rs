@@ -1,0 +1,142 @@
+//! The one way to open and read a file that this program did not make.
+//!
+//! Promise: what is no regular file is refused before it is opened, so that a FIFO can't hang the
+//! program and a device does nothing; and once more on the descriptor. What is longer than its bound is
+//! refused before a byte is read. What changes while it is read is refused, never taken half.
+
+use std::ffi::OsStr;
+use std::fs::File;
+use std::io::{self, Error, ErrorKind, Read, Seek};
+use std::os::fd::AsFd;
+#[cfg(feature = "full")]
+use std::os::unix::fs::MetadataExt;
+use std::path::Path;
+
+use rustix::fs::{self, AtFlags, CWD, FileType, Mode, OFlags, Stat};
+use rustix::io::Errno;
+
+/// Opens a regular file to read. A symlink under its name is refused.
+///
+/// # Errors
+/// Those of opening; `InvalidInput` for anything but a regular file.
+pub fn open(path: &Path) -> io::Result<File> {
+    open_with(path, OFlags::NOFOLLOW)
+}
+
+/// Opens a regular file that the user named to read: through symlinks.
+///
+/// # Errors
+/// As [`open`].
+pub fn open_named(path: &Path) -> io::Result<File> {
+    open_with(path, OFlags::empty())
+}
+
+fn open_with(path: &Path, follow: OFlags) -> io::Result<File> {
+    let at = if follow.is_empty() { AtFlags::empty() } else { AtFlags::SYMLINK_NOFOLLOW };
+    regular(&fs::statat(CWD, path, at)?)?;
+    let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC | follow;
+    let file = fs::openat(CWD, path, flags, Mode::empty())?;
+    regular(&fs::fstat(&file)?)?;
+    Ok(file.into())
+}
+
+/// Whether a name, before it is opened, is a regular file; absent is right too.
+///
+/// # Errors
+/// `InvalidInput` for anything else, a symlink included.
+pub fn must_be_regular_at(dir: impl AsFd, name: &OsStr) -> io::Result<()> {
+    match fs::statat(dir, name, AtFlags::SYMLINK_NOFOLLOW) {
+        Err(Errno::NOENT) => Ok(()),
+        found => regular(&found?),
+    }
+}
+
+/// Whether a file, already open, is a regular one.
+///
+/// # Errors
+/// `InvalidInput` for anything else.
+pub fn must_be_regular(file: &File) -> io::Result<()> {
+    regular(&fs::fstat(file)?)
+}
+
+fn regular(stat: &Stat) -> io::Result<()> {
+    let found = match FileType::from_raw_mode(stat.st_mode) {
+        FileType::RegularFile => return Ok(()),
+        FileType::Directory => "a directory",
+        FileType::Symlink => "a symlink",
+        FileType::Fifo => "a FIFO",
+        FileType::Socket => "a socket",
+        _ => "a device",
+    };
+    Err(Error::new(ErrorKind::InvalidInput, format!("expected a regular file, found {found}")))
+}
+
+/// The bytes of a file of at most `most` bytes. A symlink under its name is refused.
+///
+/// # Errors
+/// Those of opening and reading; `InvalidData` for a longer file, or one that changes meanwhile.
+pub fn read(path: &Path, most: u64) -> io::Result<Vec<u8>> {
+    read_from(&open(path)?, most)
+}
+
+/// The bytes of a file that the user named, through symlinks.
+///
+/// # Errors
+/// As [`read`].
+pub fn read_named(path: &Path, most: u64) -> io::Result<Vec<u8>> {
+    read_from(&open_named(path)?, most)
+}
+
+/// The text of a file that the user named, through symlinks.
+///
+/// # Errors
+/// As [`read`]; `InvalidData` for what is not UTF-8.
+#[cfg(feature = "full")]
+pub fn text_named(path: &Path, most: u64) -> io::Result<String> {
+    String::from_utf8(read_named(path, most)?).map_err(|_| Error::new(ErrorKind::InvalidData, "it is not UTF-8"))
+}
+
+/// The bytes of a file of secrets that the user named: closed to every other user.
+///
+/// # Errors
+/// As [`read`]; `PermissionDenied` where another user may open it.
+#[cfg(feature = "full")]
+pub fn read_secret(path: &Path, most: u64) -> io::Result<Vec<u8>> {
+    let file = open_named(path)?;
+    let facts = file.metadata()?;
+    let ours = [0, rustix::process::geteuid().as_raw()].contains(&facts.uid());
+    if ours && facts.mode() & 0o077 == 0 {
+        return read_from(&file, most);
+    }
+    let (uid, mode) = (facts.uid(), facts.mode() & 0o7777);
+    let what =
+        format!("it holds secrets: expected mode 0600 and this user as its owner, found {mode:04o} and uid {uid}");
+    Err(Error::new(ErrorKind::PermissionDenied, what))
+}
+
+/// The bytes of an open regular file of at most `most` bytes, from its beginning.
+///
+/// # Errors
+/// As [`read`].
+pub fn read_from(mut file: &File, most: u64) -> io::Result<Vec<u8>> {
+    file.rewind()?;
+    let wrong = |what: String| Error::new(ErrorKind::InvalidData, what);
+    let before = fs::fstat(file)?;
+    regular(&before)?;
+    let size = before.st_size.unsigned_abs();
+    if size > most {
+        return Err(wrong(format!("expected at most {most} bytes, found {size}")));
+    }
+    let mut bytes = Vec::with_capacity(usize::try_from(size).unwrap_or(0) + 1);
+    (&mut file).take(size + 1).read_to_end(&mut bytes)?;
+    let after = fs::fstat(file)?;
+    let times = |stat: &Stat| (stat.st_size, stat.st_mtime, stat.st_mtime_nsec, stat.st_ctime, stat.st_ctime_nsec);
+    if bytes.len() as u64 != size || times(&before) != times(&after) {
+        return Err(wrong("it changed while it was read".into()));
+    }
+    Ok(bytes)
+}
+
+#[cfg(test)]
+#[path = "foreign_tests.rs"]
+mod tests;

@@ -1,0 +1,12 @@
+//! How much of a file is read, in one place. A file above its bound is refused, never cut.
+
+/// Bytes of a lock file: ten thousand weights fit, a mistake does not.
+pub const LOCK: u64 = 8 << 20;
+/// Entries of a lock file: weights, and directories, each.
+pub const LOCK_ENTRIES: usize = 10_000;
+/// Bytes of an index: the trees of 1 TiB of weights.
+pub const INDEX: u64 = 32 << 20;
+/// Bytes of a receipts file.
+pub const RECEIPTS: u64 = 8 << 20;
+/// Names of a directory that one sweep looks at, and abandoned files that it removes.
+pub const SWEEP: (usize, usize) = (65_536, 1024);
