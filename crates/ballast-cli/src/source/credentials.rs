@@ -1,33 +1,53 @@
-//! Who we are to a registry: variables, tokens of `BALLAST_TOKENS`, Docker's own configuration. And
-//! whose certificates are trusted.
+//! Who we are to a registry: variables, tokens of `BALLAST_TOKENS`, Docker's own configuration.
 //!
 //! The first of these that speaks for the host is used. A password or token is never printed.
 
-use std::path::{Path, PathBuf};
+use std::fmt;
+use std::path::PathBuf;
 
 use docker_credential::{CredentialRetrievalError as Why, DockerCredential};
-use oci_client::client::{Certificate, CertificateEncoding};
-use oci_client::secrets::RegistryAuth;
-use ureq::tls::{PemItem, parse_pem};
 
+use super::address::Address;
 use super::tokens::Tokens;
+use crate::{bounds, foreign};
 
 const USER: &str = "BALLAST_REGISTRY_USER";
 const PASSWORD: &str = "BALLAST_REGISTRY_PASSWORD";
 
-/// The credentials for a registry's host.
+/// What a registry may be told.
+#[derive(Clone, PartialEq, Eq)]
+pub enum Credentials {
+    /// Nothing.
+    None,
+    /// A user's name and password.
+    Basic(String, String),
+    /// A token.
+    Bearer(String),
+}
+
+impl fmt::Debug for Credentials {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::None => "none",
+            Self::Basic(..) => "a password",
+            Self::Bearer(_) => "a token",
+        })
+    }
+}
+
+/// The credentials for a registry, by its host as the user named it.
 ///
 /// # Errors
 /// Half of a pair of variables, or a Docker configuration that can't be used.
-pub fn of(host: &str, scheme: &str, env: impl Fn(&str) -> Option<String>) -> Result<RegistryAuth, String> {
+pub fn of(host: &str, root: &Address, env: impl Fn(&str) -> Option<String>) -> Result<Credentials, String> {
     let set = |name: &str| env(name).filter(|value| !value.is_empty());
     match (set(USER), set(PASSWORD)) {
-        (Some(user), Some(password)) => return Ok(RegistryAuth::Basic(user, password)),
+        (Some(user), Some(password)) => return Ok(Credentials::Basic(user, password)),
         (None, None) => {}
         _ => return Err(format!("expected both {USER} and {PASSWORD}, found one of them")),
     }
-    if let Some(token) = Tokens::from_env(&env)?.for_url(&format!("{scheme}://{host}/")) {
-        return Ok(RegistryAuth::Bearer(token.to_owned()));
+    if let Some(token) = Tokens::from_env(&env)?.of(root.host()) {
+        return Ok(Credentials::Bearer(token.to_owned()));
     }
     of_docker(host, config_file(&env))
 }
@@ -38,50 +58,35 @@ fn config_file(env: &impl Fn(&str) -> Option<String>) -> Option<PathBuf> {
     Some(dir.join("config.json")).filter(|path| path.exists())
 }
 
-fn of_docker(host: &str, file: Option<PathBuf>) -> Result<RegistryAuth, String> {
-    let Some(path) = file else { return Ok(RegistryAuth::Anonymous) };
+fn of_docker(host: &str, file: Option<PathBuf>) -> Result<Credentials, String> {
+    let Some(path) = file else { return Ok(Credentials::None) };
     let told = |why: &dyn std::fmt::Display| format!("{}: {host}: {why}", path.display());
-    let reader = std::fs::File::open(&path).map_err(|error| told(&error))?;
+    let text = foreign::read_named(&path, bounds::SECRETS).map_err(|error| told(&error))?;
     // Docker's own name for its hub.
     let server = if host == "index.docker.io" { "https://index.docker.io/v1/" } else { host };
-    match docker_credential::get_credential_from_reader(reader, server) {
-        Ok(DockerCredential::UsernamePassword(user, password)) => Ok(RegistryAuth::Basic(user, password)),
+    match docker_credential::get_credential_from_reader(text.as_slice(), server) {
+        Ok(DockerCredential::UsernamePassword(user, password)) => Ok(Credentials::Basic(user, password)),
         Ok(DockerCredential::IdentityToken(_)) => {
             Err(told(&format!("an identity token can't be used here; set {USER} and {PASSWORD}")))
         }
-        Err(Why::NoCredentialConfigured | Why::ConfigNotFound) => Ok(RegistryAuth::Anonymous),
+        Err(Why::NoCredentialConfigured | Why::ConfigNotFound) => Ok(Credentials::None),
         // What a helper prints may hold a secret.
         Err(Why::HelperFailure { helper, .. }) => Err(told(&format!("the credential helper {helper} failed"))),
         Err(why) => Err(told(&why)),
     }
 }
 
-/// The certificates that are trusted: those of a PEM file, else Mozilla's.
-///
-/// # Errors
-/// A file that can't be read, or has none.
-pub fn roots(ca_file: Option<&Path>) -> Result<Vec<Certificate>, String> {
-    let der = |data: Vec<u8>| Certificate { encoding: CertificateEncoding::Der, data };
-    let Some(path) = ca_file else {
-        return Ok(webpki_root_certs::TLS_SERVER_ROOT_CERTS.iter().map(|root| der(root.to_vec())).collect());
-    };
-    let pem = std::fs::read(path).map_err(|error| format!("{}: {error}", path.display()))?;
-    let certificate = |item| match item {
-        Ok(PemItem::Certificate(certificate)) => Some(der(certificate.der().to_vec())),
-        _ => None,
-    };
-    let found: Vec<_> = parse_pem(&pem).filter_map(certificate).collect();
-    if found.is_empty() { Err(format!("{}: expected PEM certificates, found none", path.display())) } else { Ok(found) }
-}
-
 #[cfg(test)]
 mod tests {
+    use super::super::address::Clear;
     use super::*;
 
     type Held<'a> = &'a [(&'a str, &'a str)];
 
-    fn asked(host: &str, held: Held) -> Result<RegistryAuth, String> {
-        of(host, "https", |name| held.iter().find(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned()))
+    fn asked(host: &str, held: Held) -> Result<Credentials, String> {
+        let (root, _) =
+            Address::named(&format!("https://{host}/v2/"), Clear::Refused).map_err(|why| why.to_string())?;
+        of(host, &root, |name| held.iter().find(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned()))
     }
 
     #[test]
@@ -90,15 +95,15 @@ mod tests {
         let file = r#"{"auths": {"reg.example:5000": {"auth": "dXNlcjpmcm9tLWZpbGU="}}}"#;
         assert!(std::fs::write(dir.path().join("config.json"), file).is_ok());
         let docker = ("DOCKER_CONFIG", dir.path().to_str().unwrap_or_default());
-        let basic = |password: &str| Ok(RegistryAuth::Basic("user".into(), password.into()));
+        let basic = |password: &str| Ok(Credentials::Basic("user".into(), password.into()));
         let (user, password) = ((USER, "user"), (PASSWORD, "set"));
         let token = ("BALLAST_TOKENS", "reg.example=token");
-        let rows: [(&str, Held, Result<RegistryAuth, String>); 6] = [
+        let rows: [(&str, Held, Result<Credentials, String>); 6] = [
             ("reg.example:5000", &[user, password, token, docker], basic("set")),
-            ("reg.example:5000", &[token, docker], Ok(RegistryAuth::Bearer("token".into()))),
+            ("reg.example:5000", &[token, docker], Ok(Credentials::Bearer("token".into()))),
             ("reg.example:5000", &[docker], basic("from-file")),
-            ("other.example", &[token, docker], Ok(RegistryAuth::Anonymous)),
-            ("reg.example:5000", &[], Ok(RegistryAuth::Anonymous)),
+            ("other.example", &[token, docker], Ok(Credentials::None)),
+            ("reg.example:5000", &[], Ok(Credentials::None)),
             ("reg.example:5000", &[user], Err(format!("expected both {USER} and {PASSWORD}, found one of them"))),
         ];
         let wrong: Vec<_> = rows.iter().filter(|(host, held, expected)| asked(host, held) != *expected).collect();

@@ -6,6 +6,8 @@ use std::io;
 use ballast::digest::Digest;
 use ballast::fault::PlaceFault;
 
+use crate::escape;
+
 /// One source's fault.
 #[derive(Debug)]
 pub enum Fault {
@@ -21,6 +23,8 @@ pub enum Fault {
     Denied(String),
     /// Another status than a file has.
     Status(u16),
+    /// An address that this program does not connect to, or a secret that would go there in the clear.
+    Refused(String),
     /// More redirects than anybody needs.
     Redirects(u32),
     /// The peer went silent.
@@ -69,6 +73,7 @@ impl Fault {
             Self::NotFound(_) => "not-found",
             Self::Denied(_) => "denied",
             Self::Status(_) => "status",
+            Self::Refused(_) => "refused",
             Self::Redirects(_) => "redirects",
             Self::Stalled { .. } => "stalled",
             Self::TooSlow { .. } => "too-slow",
@@ -138,9 +143,12 @@ impl fmt::Display for Fault {
         write!(f, "{}: ", self.name())?;
         match self {
             Self::NoHost => write!(f, "the host's name is not known here"),
-            Self::Unreachable(why) | Self::Tls(why) | Self::NotFound(why) | Self::Denied(why) => f.write_str(why),
+            // What a source says of itself stays on one line.
+            Self::Unreachable(why) | Self::Tls(why) | Self::NotFound(why) | Self::Denied(why) | Self::Refused(why) => {
+                f.write_str(&escape::line(why))
+            }
             Self::Unreadable(why) | Self::BadAnswer(why) | Self::NoMember(why) | Self::BadImage(why) => {
-                f.write_str(why)
+                f.write_str(&escape::line(why))
             }
             Self::WrongBlob { expected, found } => {
                 write!(f, "a blob of other bytes\n      expected {expected}\n      found    {found}")
@@ -158,7 +166,9 @@ impl fmt::Display for Fault {
             Self::DiskFull => write!(f, "no room left in the store"),
             Self::Store(step, error) => write!(f, "{step}: {error}"),
             Self::NoPip => write!(f, "none of pip, pip3, python3 -m pip is installed"),
-            Self::NoWheel(why) => write!(f, "pip found no wheel (source packages are never taken): {why}"),
+            Self::NoWheel(why) => {
+                write!(f, "pip found no wheel (source packages are never taken): {}", escape::line(why))
+            }
         }
     }
 }

@@ -1,31 +1,20 @@
 //! Files and directories of this machine as sources. A FIFO can't hang it, a device is no source.
 
-use std::fs::{File, OpenOptions};
 use std::io::{self, Read};
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
 use ballast::buffer::Buffer;
 
 use super::{Fault, Sink};
+use crate::foreign;
 
 const PIECE: usize = 256 << 10;
 
 /// Takes one file.
 pub fn file(path: &Path, sink: &mut Sink) -> Result<(), Fault> {
-    let file = open(path)?;
+    let file = foreign::open_named(path).map_err(|error| unreadable(&error))?;
     let len = file.metadata().map_err(|error| unreadable(&error))?.len();
     stream(file, len, sink)
-}
-
-fn open(path: &Path) -> Result<File, Fault> {
-    let flags = rustix::fs::OFlags::NONBLOCK.bits().cast_signed();
-    let file = OpenOptions::new().read(true).custom_flags(flags).open(path).map_err(|error| unreadable(&error))?;
-    match file.metadata() {
-        Ok(facts) if facts.is_file() => Ok(file),
-        Ok(_) => Err(Fault::Unreadable("expected a regular file, found something else".into())),
-        Err(error) => Err(unreadable(&error)),
-    }
 }
 
 /// Streams a source of a known length from its beginning.

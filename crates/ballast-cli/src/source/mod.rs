@@ -1,14 +1,19 @@
 //! Sources: where weights come from. **Content decides, not origin**: a source earns no trust, and
 //! the pin is the only judge.
 //!
-//! `web` and `registry` are the only files that open sockets; `local` reads this machine's files; `pip` runs the
-//! machine's own pip. Each source's fault is kept by name, and the next one is tried.
+//! `client` is the only file that opens sockets, and `address` decides where to; `local` reads this
+//! machine's files; `pip` runs the machine's own pip. Each source's fault is kept by name, and the next
+//! one is tried.
 
+mod address;
+mod authority;
+mod client;
 mod credentials;
 mod fault;
 mod local;
 mod patience;
 mod pip;
+mod proxy;
 pub mod registry;
 mod registry_fault;
 mod sink;
@@ -270,14 +275,20 @@ fn shown(url: &str) -> String {
 
 /// A mirror's URL for a path, which is made of plain names.
 pub fn joined(base: &str, path: &str) -> String {
-    let mut url = base.trim_end_matches('/').to_owned() + "/";
-    for byte in path.bytes() {
+    let escaped: Vec<_> = path.split('/').map(escaped).collect();
+    format!("{}/{}", base.trim_end_matches('/'), escaped.join("/"))
+}
+
+/// A word as a URL holds it.
+fn escaped(word: &str) -> String {
+    let mut out = String::with_capacity(word.len());
+    for byte in word.bytes() {
         match byte {
-            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' | b'/' => url.push(char::from(byte)),
-            other => url += &format!("%{other:02X}"),
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => out.push(char::from(byte)),
+            other => out += &format!("%{other:02X}"),
         }
     }
-    url
+    out
 }
 
 /// The file name that a source suggests.

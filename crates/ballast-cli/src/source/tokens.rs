@@ -1,13 +1,17 @@
 //! Bearer tokens from the environment, each for one host.
 //!
 //! `BALLAST_TOKENS` holds `HOST=TOKEN` words, `BALLAST_TOKENS_FILE` names a file of them, which is how
-//! an image build hands over a secret; `HF_TOKEN` is for huggingface.co. A token is sent over https
-//! only, or to this very machine, and is never printed.
+//! an image build hands over a secret; it must be closed to other users. `HF_TOKEN` is for
+//! huggingface.co. A token is sent over https only, or to this very machine, and is never printed.
 
-use std::fs;
+use std::fmt;
 use std::io::ErrorKind;
+use std::path::Path;
 
-use ureq::http::Uri;
+use ureq::http::HeaderValue;
+
+use super::address::{Address, Secret};
+use crate::{bounds, foreign};
 
 /// Hosts and their tokens.
 #[derive(Default)]
@@ -21,8 +25,8 @@ impl Tokens {
     pub fn from_env(env: impl Fn(&str) -> Option<String>) -> Result<Self, String> {
         let mut tokens = words("BALLAST_TOKENS", &env("BALLAST_TOKENS").unwrap_or_default())?;
         if let Some(file) = env("BALLAST_TOKENS_FILE").filter(|file| !file.is_empty()) {
-            match fs::read_to_string(&file) {
-                Ok(text) => tokens.extend(words(&file, &text)?),
+            match foreign::read_secret(Path::new(&file), bounds::SECRETS) {
+                Ok(bytes) => tokens.extend(words(&file, &String::from_utf8_lossy(&bytes))?),
                 Err(why) if why.kind() == ErrorKind::NotFound => {}
                 Err(why) => return Err(format!("BALLAST_TOKENS_FILE: {file}: {why}")),
             }
@@ -32,20 +36,27 @@ impl Tokens {
         Ok(Self(tokens))
     }
 
-    /// The token for a URL's host.
-    pub fn for_url(&self, url: &str) -> Option<&str> {
-        let uri: Uri = url.parse().ok()?;
-        let host = uri.host()?.to_ascii_lowercase();
-        let here = matches!(host.as_str(), "localhost" | "127.0.0.1" | "[::1]");
-        let safe = uri.scheme_str() == Some("https") || here;
-        self.0.iter().find(|(name, _)| safe && *name == host).map(|(_, token)| token.as_str())
+    /// The token for the host of an address that the user named, where it can go there safely.
+    pub fn secret(&self, to: &Address) -> Option<Secret> {
+        Secret::bearer(to, self.of(to.host())?).ok()
+    }
+
+    /// The token for a host.
+    pub fn of(&self, host: &str) -> Option<&str> {
+        self.0.iter().find(|(name, _)| *name == host).map(|(_, token)| token.as_str())
+    }
+}
+
+impl fmt::Debug for Tokens {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "tokens for {} hosts", self.0.len())
     }
 }
 
 /// Hosts and tokens of a text.
 fn words(whence: &str, text: &str) -> Result<Vec<(String, String)>, String> {
     let word = |(at, word): (usize, &str)| match word.split_once('=') {
-        Some((host, token)) if !host.is_empty() && !token.is_empty() => {
+        Some((host, token)) if !host.is_empty() && !token.is_empty() && HeaderValue::from_str(token).is_ok() => {
             Ok((host.to_ascii_lowercase(), token.to_owned()))
         }
         _ => Err(format!("{whence}: expected HOST=TOKEN as word {}, found something else", at + 1)),
@@ -55,6 +66,10 @@ fn words(whence: &str, text: &str) -> Result<Vec<(String, String)>, String> {
 
 #[cfg(test)]
 mod tests {
+    use std::fs::{self, Permissions};
+    use std::os::unix::fs::PermissionsExt as _;
+
+    use super::super::address::Clear;
     use super::*;
 
     fn tokens(text: &'static str) -> Result<Tokens, String> {
@@ -78,8 +93,12 @@ mod tests {
             ("https://huggingface.co/a", Some("hf")),
             ("https://other/a", None),
         ];
-        let of = |url: &str| held.as_ref().and_then(|held| held.for_url(url));
-        let wrong: Vec<_> = rows.iter().filter(|(url, token)| of(url) != *token).collect();
+        let of = |url: &str| {
+            let to = Address::named(url, Clear::Named).ok()?.0;
+            let secret = held.as_ref().and_then(|held| held.secret(&to))?;
+            Some(String::from_utf8_lossy(secret.at(&to)?.as_bytes()).replace("Bearer ", ""))
+        };
+        let wrong: Vec<_> = rows.iter().filter(|(url, token)| of(url).as_deref() != *token).collect();
         assert!(held.is_some() && wrong.is_empty(), "{wrong:?}");
     }
 
@@ -95,17 +114,22 @@ mod tests {
     fn a_file_of_tokens_is_read_where_it_is_and_never_told() {
         let dir = tempfile::tempdir().unwrap();
         let at = |name: &str| dir.path().join(name).display().to_string();
-        fs::write(at("right"), "models.example=one\n").unwrap();
-        fs::write(at("wrong"), "s3cret\n").unwrap();
+        for (name, text, mode) in
+            [("right", "models.example=one\n", 0o600), ("wrong", "s3cret\n", 0o400), ("open", "h=s3cret", 0o640)]
+        {
+            fs::write(at(name), text).unwrap();
+            fs::set_permissions(at(name), Permissions::from_mode(mode)).unwrap();
+        }
         fs::create_dir(at("folder")).unwrap();
         let read = |name: &str| {
             Tokens::from_env(|variable| (variable == "BALLAST_TOKENS_FILE").then(|| at(name)))
-                .map(|held| held.for_url("https://models.example/a").map(str::to_owned))
+                .map(|held| held.of("models.example").map(str::to_owned))
         };
         assert_eq!(read("right"), Ok(Some("one".into())));
         assert_eq!(read("absent"), Ok(None));
-        let errors = [read("wrong").unwrap_err(), read("folder").unwrap_err()];
+        let errors = [read("wrong").unwrap_err(), read("folder").unwrap_err(), read("open").unwrap_err()];
         assert!(errors[0].contains("HOST=TOKEN") && !errors[0].contains("s3cret"), "{errors:?}");
         assert!(errors[1].contains("folder"), "{errors:?}");
+        assert!(errors[2].contains("0600") && !errors[2].contains("s3cret"), "{errors:?}");
     }
 }

@@ -102,7 +102,12 @@ impl Between {
         stream.set_read_timeout(Some(BOUND)).ok()?;
         stream.set_write_timeout(Some(BOUND)).ok()?;
         let mut from = BufReader::new(stream);
-        let head = read_head(&mut from)?;
+        let mut head = read_head(&mut from)?;
+        if head[0].starts_with("CONNECT ") {
+            // As a proxy: the tunnel ends here, and leads to the registry.
+            (&*stream).write_all(b"HTTP/1.1 200 Connection established\r\n\r\n").ok()?;
+            head = read_head(&mut from)?;
+        }
         let mut body = vec![0; length(&head).unwrap_or(0)];
         from.read_exact(&mut body).ok()?;
         let mut asked = Asked {

@@ -9,6 +9,7 @@ mod between;
 mod enemies;
 mod faults;
 mod ground;
+mod hops;
 mod mounts;
 mod ordinary;
 #[path = "../support/mod.rs"]

@@ -1,0 +1,279 @@
+//! The one HTTP client, by `ureq`, of web sources and of registries.
+//!
+//! Bounds: redirects, time without a byte, time in all, headers, bytes of every answer that is read
+//! into memory. It connects only to an [`Address`], redirects included, and sends a [`Secret`] only
+//! where [`Secret::at`] gives it. Nothing here is trusted: digests decide.
+
+use std::io::Read;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::time::Instant;
+
+use ballast::buffer::Buffer;
+use ureq::config::AutoHeaderValue;
+use ureq::http::{HeaderMap, HeaderName, Method, Request, Response, header};
+use ureq::tls::{Certificate, PemItem, RootCerts, TlsConfig, parse_pem};
+use ureq::{Agent, AsSendBody, Body, RequestExt, Timeout};
+
+use super::address::{Address, Refused, Secret};
+use super::proxy::Proxies;
+use super::{Fault, Limits};
+use crate::{bounds, foreign};
+
+const REDIRECTS: u32 = 10;
+const PIECE: usize = 256 << 10;
+/// Pieces read ahead of the hash.
+const AHEAD: usize = 4;
+
+/// A client with its bounds.
+pub struct Client {
+    agent: Agent,
+    limits: Limits,
+    proxies: Proxies,
+}
+
+/// An answer, and the address that gave it.
+pub struct Answer {
+    response: Response<Body>,
+    /// The last one of the redirects.
+    pub from: Address,
+}
+
+/// What is asked beside the address.
+pub struct Ask<'a> {
+    /// The method.
+    pub method: Method,
+    /// Headers, without `Authorization`.
+    pub headers: &'a [(HeaderName, String)],
+    /// Goes to its own origin alone.
+    pub secret: Option<&'a Secret>,
+    /// When the overall time is up.
+    pub until: Instant,
+}
+
+impl Client {
+    /// A client that trusts the built-in certificates, or those of a PEM file instead, and takes the
+    /// proxies of the environment.
+    ///
+    /// # Errors
+    /// A file without certificates, or a proxy that can't be used.
+    pub fn new(limits: Limits, ca_file: Option<&Path>) -> Result<Self, String> {
+        let roots = ca_file.map_or(Ok(RootCerts::WebPki), roots_of)?;
+        let config = Agent::config_builder()
+            .http_status_as_error(false)
+            // Each redirect is judged here.
+            .max_redirects(0)
+            .proxy(None)
+            .timeout_resolve(Some(limits.connect))
+            .timeout_connect(Some(limits.connect))
+            .timeout_per_read(Some(limits.idle))
+            .timeout_per_write(Some(limits.idle))
+            .input_buffer_size(PIECE)
+            .max_response_header_size(bounds::HEADERS)
+            .user_agent(concat!("ballast/", env!("CARGO_PKG_VERSION")))
+            .accept_encoding(AutoHeaderValue::None)
+            .tls_config(TlsConfig::builder().root_certs(roots).build())
+            .build();
+        let proxies = Proxies::from_env(|name| std::env::var(name).ok())?;
+        Ok(Self { agent: config.into(), limits, proxies })
+    }
+
+    /// What every request may cost.
+    pub fn limits(&self) -> Limits {
+        self.limits
+    }
+
+    /// Sends one request without a body, and follows where a GET or a HEAD is redirected.
+    ///
+    /// # Errors
+    /// Why there is no answer; a status is none.
+    pub fn ask(&self, to: &Address, ask: &Ask) -> Result<Answer, Fault> {
+        let mut to = to.clone();
+        for _ in 0..=REDIRECTS {
+            let response = self.send(&to, ask, ())?;
+            let follows = [Method::GET, Method::HEAD].contains(&ask.method);
+            if !follows || !matches!(response.status().as_u16(), 301 | 302 | 303 | 307 | 308) {
+                return Ok(Answer { response, from: to });
+            }
+            to = location(&to, &response)?;
+        }
+        Err(Fault::Redirects(REDIRECTS))
+    }
+
+    /// Sends one request with a body. A redirect is not followed.
+    ///
+    /// # Errors
+    /// Why there is no answer; a status is none.
+    pub fn send_body(&self, to: &Address, ask: &Ask, body: impl AsSendBody) -> Result<Answer, Fault> {
+        Ok(Answer { response: self.send(to, ask, body)?, from: to.clone() })
+    }
+
+    fn send(&self, to: &Address, ask: &Ask, body: impl AsSendBody) -> Result<Response<Body>, Fault> {
+        let mut request = Request::builder().method(&ask.method).uri(to.uri());
+        for (name, value) in ask.headers {
+            request = request.header(name, value);
+        }
+        if let Some(value) = ask.secret.and_then(|secret| secret.at(to)) {
+            request = request.header(header::AUTHORIZATION, value);
+        }
+        let request = request.body(body).map_err(|error| Fault::BadAnswer(error.to_string()))?;
+        let left = ask.until.saturating_duration_since(Instant::now());
+        let request = request.with_agent(&self.agent).configure();
+        let request = request.timeout_global(Some(left)).proxy(self.proxies.of(to)?).build();
+        request.run().map_err(|error| fault(error, 0, None))
+    }
+}
+
+/// Where an answer leads, as its `Location` says.
+///
+/// # Errors
+/// None is named, or the address is refused.
+fn location(from: &Address, response: &Response<Body>) -> Result<Address, Fault> {
+    let text = text_of(response.headers(), &header::LOCATION);
+    let text = text.ok_or_else(|| Fault::BadAnswer("expected a Location, found none".into()))?;
+    Ok(from.lead(text)?)
+}
+
+fn text_of<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a str> {
+    headers.get(name).and_then(|value| value.to_str().ok())
+}
+
+impl Answer {
+    /// The status.
+    pub fn status(&self) -> u16 {
+        self.response.status().as_u16()
+    }
+
+    /// A header, where it is text.
+    pub fn text(&self, name: &HeaderName) -> Option<&str> {
+        text_of(self.response.headers(), name)
+    }
+
+    /// The announced length.
+    pub fn length(&self) -> Option<u64> {
+        self.text(&header::CONTENT_LENGTH)?.trim().parse().ok()
+    }
+
+    /// Where it leads.
+    ///
+    /// # Errors
+    /// No `Location`, or one that is refused.
+    pub fn location(&self) -> Result<Address, Fault> {
+        location(&self.from, &self.response)
+    }
+
+    /// The whole body, which may have this many bytes.
+    ///
+    /// # Errors
+    /// [`Fault::TooLong`], before more than that is held; a body that breaks off.
+    pub fn bytes(self, most: u64) -> Result<Vec<u8>, Fault> {
+        if self.length().is_some_and(|length| length > most) {
+            return Err(Fault::TooLong { most });
+        }
+        let mut bytes = Vec::new();
+        let body = self.response.into_body().into_with_config().limit(u64::MAX).reader();
+        body.take(most + 1).read_to_end(&mut bytes).map_err(|error| fault(error.into(), bytes.len() as u64, None))?;
+        if bytes.len() as u64 > most { Err(Fault::TooLong { most }) } else { Ok(bytes) }
+    }
+
+    /// Hands out the body piece by piece, an empty piece at its end, while `take` wants more. A thread of
+    /// its own reads ahead: the network does not wait for the hash, nor the hash for the network.
+    ///
+    /// # Errors
+    /// A body that breaks off, where `at` bytes of `of` came before it; those of `take` as they are.
+    pub fn each_piece(
+        self,
+        at: u64,
+        of: Option<u64>,
+        mut take: impl FnMut(&[u8]) -> Result<bool, Fault>,
+    ) -> Result<(), Fault> {
+        let mut reader = self.response.into_body().into_with_config().limit(u64::MAX).reader();
+        std::thread::scope(|scope| -> Result<(), Fault> {
+            let (empty, empties) = sync_channel(AHEAD);
+            let (piece, pieces) = sync_channel(AHEAD);
+            for _ in 0..AHEAD {
+                let _ = empty.send(Buffer::new(PIECE));
+            }
+            std::thread::Builder::new()
+                .spawn_scoped(scope, move || read_ahead(&mut reader, &empties, &piece))
+                .map_err(|error| Fault::Unreachable(format!("no thread to read with: {error}")))?;
+            let mut got = at;
+            for read in pieces {
+                let (buffer, more) = read.map_err(|error: std::io::Error| fault(error.into(), got, of))?;
+                got += more as u64;
+                if !take(&buffer[..more])? || more == 0 {
+                    break;
+                }
+                let _ = empty.send(buffer);
+            }
+            Ok(())
+        })
+    }
+}
+
+type Piece = std::io::Result<(Buffer, usize)>;
+
+/// Reads until the end, a fault, or until what was read has no taker.
+fn read_ahead(from: &mut impl Read, empties: &Receiver<Buffer>, pieces: &SyncSender<Piece>) {
+    for mut buffer in empties {
+        let got = from.read(&mut buffer);
+        let more = matches!(got, Ok(1..));
+        if pieces.send(got.map(|got| (buffer, got))).is_err() || !more {
+            return;
+        }
+    }
+}
+
+impl From<Refused> for Fault {
+    fn from(why: Refused) -> Self {
+        match why {
+            Refused::NoUrl => Self::BadAnswer(why.to_string()),
+            _ => Self::Refused(why.to_string()),
+        }
+    }
+}
+
+/// What the client says, as a fault by name.
+fn fault(error: ureq::Error, got: u64, of: Option<u64>) -> Fault {
+    match error {
+        ureq::Error::Timeout(Timeout::Global | Timeout::PerCall) => Fault::TooSlow { got, of },
+        ureq::Error::Timeout(Timeout::Connect | Timeout::Resolve) => Fault::Unreachable("no connection in time".into()),
+        ureq::Error::Timeout(_) => Fault::Stalled { got, of },
+        ureq::Error::HostNotFound => Fault::NoHost,
+        ureq::Error::Rustls(error) => Fault::Tls(error.to_string()),
+        ureq::Error::Tls(why) => Fault::Tls(why.into()),
+        ureq::Error::ConnectProxyFailed(why) => Fault::Unreachable(format!("the proxy refused: {why}")),
+        ureq::Error::Io(error) => io_fault(&error, got, of),
+        other => Fault::BadAnswer(other.to_string()),
+    }
+}
+
+fn io_fault(error: &std::io::Error, got: u64, of: Option<u64>) -> Fault {
+    use std::io::ErrorKind as Kind;
+    match error.kind() {
+        Kind::UnexpectedEof | Kind::ConnectionReset | Kind::ConnectionAborted | Kind::BrokenPipe => {
+            Fault::Cut { got, of }
+        }
+        Kind::TimedOut | Kind::WouldBlock => Fault::Stalled { got, of },
+        _ if error.to_string().contains("failed to lookup address") => Fault::NoHost,
+        // How rustls reports a certificate that it does not trust.
+        Kind::InvalidData => Fault::Tls(error.to_string()),
+        _ => Fault::Unreachable(error.to_string()),
+    }
+}
+
+fn roots_of(path: &Path) -> Result<RootCerts, String> {
+    let pem =
+        foreign::read_named(path, bounds::CERTIFICATES).map_err(|error| format!("{}: {error}", path.display()))?;
+    let certificates: Vec<Certificate<'static>> = parse_pem(&pem)
+        .filter_map(|item| match item {
+            Ok(PemItem::Certificate(certificate)) => Some(certificate),
+            _ => None,
+        })
+        .collect();
+    if certificates.is_empty() {
+        return Err(format!("{}: expected PEM certificates, found none", path.display()));
+    }
+    Ok(RootCerts::Specific(Arc::new(certificates)))
+}
