@@ -11,12 +11,15 @@ mod adopted;
 mod apply;
 mod args;
 mod boot;
+mod bounds;
 mod command;
 mod custody;
 mod dirs;
 mod doctor;
+mod escape;
 mod exit;
 mod facts;
+mod foreign;
 #[cfg(feature = "full")]
 mod image;
 mod launch;
@@ -48,7 +51,10 @@ use exit::Exit;
 #[cfg_attr(test, allow(dead_code, reason = "the tests have an entry of their own"))]
 extern "C" fn entry() -> c_int {
     launch::receive();
-    let done = match parse().command {
+    let command = parse().command;
+    // A probe's answer is its exit code.
+    let heard = matches!(command, Command::Status(_));
+    let done = match command {
         Command::Run(args) => command::run(&args),
         Command::Heal(args) => command::heal(&args),
         Command::Verify(args) => command::verify(&args),
@@ -80,7 +86,7 @@ extern "C" fn entry() -> c_int {
         | Command::Export(_)
         | Command::Import(_) => Err(exit::not_in_this_build()),
     };
-    let exit = match done {
+    let exit = match done.and_then(|()| print::lost().filter(|_| !heard).map_or(Ok(()), Err)) {
         Ok(()) => Exit::Success,
         Err(failure) => {
             print::failure(&failure);
@@ -94,6 +100,7 @@ extern "C" fn entry() -> c_int {
 /// taken apart: this process ends, or becomes another, before that could pay.
 fn parse() -> Cli {
     let mut grammar = ManuallyDrop::new(Cli::command());
-    let mut matches = ManuallyDrop::new(grammar.get_matches_mut());
-    Cli::from_arg_matches_mut(&mut matches).unwrap_or_else(|error| error.exit())
+    let matches = grammar.try_get_matches_from_mut(std::env::args_os()).map(ManuallyDrop::new);
+    let parsed = matches.and_then(|mut matches| Cli::from_arg_matches_mut(&mut matches));
+    parsed.unwrap_or_else(|error| std::process::exit(print::usage(&error)))
 }

@@ -3,18 +3,25 @@
 //! Rules: a boot speaks on stderr, since stdout belongs to the command; an answer that was asked
 //! for (`verify`, `status`) goes to stdout. Lines begin lower case and end without a period.
 //! A failure is `error:`, then `hint:`. Digests stand whole, on lines of their own.
-#![expect(clippy::print_stdout, clippy::print_stderr, reason = "this is the one place that prints")]
+//!
+//! Output may fail. A boot goes on without it, even past a reader that takes nothing, and says so in the
+//! report. An answer that its reader no longer wants ends quietly; one that can't be written for another
+//! reason is a failure of the command. Nothing that would order a terminal about is printed.
 
+mod output;
 #[cfg(feature = "full")]
 mod progress;
 
 use serde::Serialize;
 
 use crate::dirs::DirLine;
-use crate::exit::Failure;
+use crate::escape;
+use crate::exit::{Exit, Failure};
 use crate::report::{Report, WeightLine};
 #[cfg(feature = "full")]
 pub use progress::{Line, Progress};
+
+pub use output::{be_patient_no_more, stderr_fault};
 
 /// Tells a failure and its way out.
 pub fn failure(failure: &Failure) {
@@ -29,7 +36,7 @@ pub fn boot(report: &Report) {
     let remarks = remarks.chain(report.notes.iter().map(|line| format!("note: {line}")));
     let weights = weight_lines(&report.weights);
     for line in remarks.chain(weights).chain(report.dirs.iter().map(DirLine::words)).chain([summary(report)]) {
-        text += &format!("ballast: {line}\n");
+        text += &format!("ballast: {}\n", escape::line(&line));
     }
     aloud(&text);
 }
@@ -59,7 +66,7 @@ fn file_name(line: &WeightLine) -> &str {
 /// A boot as one JSON document on stderr.
 pub fn boot_json(report: &Report) {
     if let Ok(text) = serde_json::to_string(report) {
-        aloud(&format!("{text}\n"));
+        output::tell(&format!("{}\n", escape::json(&text)));
     }
 }
 
@@ -68,19 +75,37 @@ pub fn remark(text: &str) {
     aloud(&format!("ballast: {text}\n"));
 }
 
-/// One write, so that lines of replicas that share a terminal stay whole.
+/// What the parser of the command line has to say: help to stdout, a wrong line to stderr. Gives the code
+/// to end with.
+pub fn usage(error: &clap::Error) -> i32 {
+    let text = error.render().to_string();
+    if error.use_stderr() {
+        aloud(&text);
+        return error.exit_code();
+    }
+    output::answer(&text);
+    lost().map_or(error.exit_code(), |failure| failure.exit.code())
+}
+
 fn aloud(text: &str) {
-    eprint!("{text}");
+    output::tell(&escape::lines(text));
 }
 
 /// An answer that was asked for.
 pub fn answer(text: &str) {
-    println!("{text}");
+    output::answer(&format!("{}\n", escape::lines(text)));
 }
 
 /// An answer as one JSON document.
 pub fn answer_json(value: &impl Serialize) {
     if let Ok(text) = serde_json::to_string_pretty(value) {
-        println!("{text}");
+        output::answer(&format!("{}\n", escape::json(&text)));
     }
+}
+
+/// The failure of a command whose answer could not be written.
+pub fn lost() -> Option<Failure> {
+    let error = output::answer_fault()?;
+    let failure = Failure::new(Exit::AnswerLost, format!("the answer could not be written to stdout: {error}"));
+    Some(failure.hint("the command's work is done; make room, or write the answer elsewhere"))
 }

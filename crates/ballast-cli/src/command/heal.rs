@@ -26,7 +26,7 @@ use crate::user::{Accounts, Identity, Problem, UserSpec};
 /// A named refusal, or [`Exit::WeightsMissing`].
 pub fn heal(args: &Heal) -> Result<(), Failure> {
     let mut booted = start(&args.healing, args.dry_run, &DropOptions::default())?;
-    tell(&booted.report, args.healing.log, booted.file.take());
+    tell(&mut booted.report, args.healing.log, booted.file.take());
     if args.dry_run {
         return Ok(());
     }
@@ -43,7 +43,7 @@ pub fn heal(args: &Heal) -> Result<(), Failure> {
 pub fn run(args: &Run) -> Result<(), Failure> {
     let mut booted = start(&args.healing, false, &DropOptions { no_new_privs: args.no_new_privs })?;
     let sealed = seal(args.seal, &mut booted);
-    tell(&booted.report, args.healing.log, booted.file.take());
+    tell(&mut booted.report, args.healing.log, booted.file.take());
     sealed?;
     let stop = args.on_failure == FailureArg::Stop;
     if !booted.report.ready {
@@ -66,7 +66,12 @@ pub fn run(args: &Run) -> Result<(), Failure> {
             "the command runs as root: no user was named by --user or by the lock file's owner, or it is root",
         );
     }
-    let error = launch::exec(booted.dropped, &args.command, &environment, &ExecOptions { keep_fds: args.keep_fds });
+    let error = launch::exec(
+        booted.dropped,
+        &args.command,
+        &environment,
+        &ExecOptions { keep_fds: args.keep_fds, drop_env: &args.drop_env },
+    );
     Err(not_launched(&error))
 }
 
@@ -107,6 +112,7 @@ struct Booted {
 fn start(healing: &Healing, dry_run: bool, drop: &DropOptions) -> Result<Booted, Failure> {
     let start = Instant::now();
     launch::prepare();
+    print::be_patient_no_more();
     let mut setting = Setting::read(&healing.place)?;
     check_pins(&setting)?;
     let target = target(healing.user.as_deref(), &setting)?;
@@ -230,11 +236,14 @@ fn open_report(asked: Option<&Path>, look: &Custody, refused: &mut Vec<String>) 
         .ok()
 }
 
-fn tell(report: &Report, log: LogArg, file: Option<ReportFile>) {
+/// The report file comes last, so that it can say what stderr did not take.
+fn tell(report: &mut Report, log: LogArg, file: Option<ReportFile>) {
     match log {
         LogArg::Text => print::boot(report),
         LogArg::Json => print::boot_json(report),
     }
+    let lost = print::stderr_fault().map(|error| format!("stderr did not take what was told: {error}"));
+    report.notes.extend(lost);
     if let Some(Err(error)) = file.map(|file| file.write(report)) {
         print::remark(&format!("the report could not be written: {error}"));
     }

@@ -1,8 +1,8 @@
 //! What this process was started with, and the way back to it.
 //!
-//! SIGPIPE is ignored here, and an ignored signal survives exec. So what it did before is recorded,
-//! and put back just before exec. No other signal is ever ignored here, and handlers need no care:
-//! exec resets them. Touches signal dispositions, the caller's mask, and descriptors 0 to 2 where
+//! SIGPIPE and SIGXFSZ are ignored here, and an ignored signal survives exec. So what each did before is
+//! recorded, and put back just before exec. No other signal is ever ignored here, and handlers need no
+//! care: exec resets them. Touches signal dispositions, the caller's mask, and descriptors 0 to 2 where
 //! they are closed.
 
 use std::os::fd::{IntoRawFd, OwnedFd};
@@ -13,23 +13,37 @@ use rustix::fs::{self, Mode, OFlags};
 use rustix::io::{Errno, fcntl_getfd};
 use rustix::stdio;
 
-static PIPE_IGNORED: AtomicBool = AtomicBool::new(false);
+/// A reader that has gone, and a file that may not grow: errors of a write, and not the end.
+const OF_WRITES: [i32; 2] = [libc::SIGPIPE, libc::SIGXFSZ];
+/// Which of them were ignored before.
+static IGNORED: [AtomicBool; 2] = [const { AtomicBool::new(false) }; 2];
 static BLOCKED: AtomicU64 = AtomicU64::new(0);
 /// No umask yet.
 const UNSET: u32 = u32::MAX;
 static UMASK: AtomicU32 = AtomicU32::new(UNSET);
 
-/// The first thing that happens here. A reader that went away is an error of a write and not the
-/// end, and no file that is opened later takes the place of a standard stream.
+/// The first thing that happens here. A write that fails is an error and not the end, and no file that is
+/// opened later takes the place of a standard stream.
 pub fn receive() {
-    PIPE_IGNORED.store(set_disposition(libc::SIGPIPE, libc::SIG_IGN) == libc::SIG_IGN, Relaxed);
+    for (signal, ignored) in OF_WRITES.iter().zip(&IGNORED) {
+        ignored.store(set_disposition(*signal, libc::SIG_IGN) == libc::SIG_IGN, Relaxed);
+    }
     BLOCKED.store(blocked(), Relaxed);
     for stream in [stdio::stdin(), stdio::stdout(), stdio::stderr()] {
-        let closed = fcntl_getfd(stream) == Err(Errno::BADF);
-        // The lowest free number is this one.
-        if closed && fs::open("/dev/null", OFlags::RDWR, Mode::empty()).map(OwnedFd::into_raw_fd).is_err() {
-            std::process::abort();
+        if fcntl_getfd(stream) == Err(Errno::BADF) {
+            occupy();
         }
+    }
+}
+
+/// Takes the lowest free number: with `/dev/null`, and where there is none with a descriptor that can
+/// neither be read nor written.
+fn occupy() {
+    let null = fs::open("/dev/null", OFlags::RDWR, Mode::empty());
+    let taken = null.or_else(|_| fs::open("/", OFlags::PATH, Mode::empty()));
+    if taken.map(OwnedFd::into_raw_fd).is_err() {
+        // A file that is opened later would be written to in its place.
+        std::process::abort();
     }
 }
 
@@ -63,8 +77,9 @@ extern "C" fn end(signal: i32) {
 
 /// Makes dispositions, mask and umask those that were received.
 pub(super) fn restore() {
-    let pipe = if PIPE_IGNORED.load(Relaxed) { libc::SIG_IGN } else { libc::SIG_DFL };
-    set_disposition(libc::SIGPIPE, pipe);
+    for (signal, ignored) in OF_WRITES.iter().zip(&IGNORED) {
+        set_disposition(*signal, if ignored.load(Relaxed) { libc::SIG_IGN } else { libc::SIG_DFL });
+    }
     set_blocked(BLOCKED.load(Relaxed));
     let umask = UMASK.load(Relaxed);
     if umask != UNSET {
@@ -72,9 +87,11 @@ pub(super) fn restore() {
     }
 }
 
-/// Ignores SIGPIPE again, so that telling why an exec failed can't kill the teller.
+/// Ignores them again, so that telling why an exec failed can't kill the teller.
 pub(super) fn keep_writing() {
-    set_disposition(libc::SIGPIPE, libc::SIG_IGN);
+    for signal in OF_WRITES {
+        set_disposition(signal, libc::SIG_IGN);
+    }
 }
 
 fn signals() -> std::ops::RangeInclusive<i32> {

@@ -4,6 +4,8 @@ use std::io::{IsTerminal, stderr};
 
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 
+use crate::escape;
+
 /// All lines of one fetch.
 pub struct Progress {
     bars: Option<MultiProgress>,
@@ -25,8 +27,9 @@ impl Progress {
     /// Begins one file's line.
     pub fn line(&self, name: &str, size: Option<u64>) -> Line {
         let bar = self.bars.as_ref().map_or_else(ProgressBar::hidden, |bars| bars.add(bar(size)));
-        bar.set_prefix(name.to_owned());
-        Line { name: name.to_owned(), bar, bars: self.bars.clone() }
+        let name = escape::line(name).into_owned();
+        bar.set_prefix(name.clone());
+        Line { name, bar, bars: self.bars.clone() }
     }
 }
 

@@ -1,0 +1,108 @@
+//! The two descriptors that are written to, and what became of it.
+//!
+//! Promise: no write ends the program or, in a boot, keeps it. stderr is written in pieces that a pipe
+//! takes whole, so that lines of replicas that share one stay whole. Touches descriptors 1 and 2.
+
+use std::io;
+use std::os::fd::BorrowedFd;
+use std::sync::Mutex;
+use std::sync::PoisonError;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::io::{Errno, write};
+use rustix::stdio;
+
+/// Bytes that a pipe takes at once or not at all.
+const WHOLE: usize = 4096;
+/// How long a boot waits for a reader that takes nothing.
+const WAIT: Timespec = Timespec { tv_sec: 2, tv_nsec: 0 };
+
+/// Whether stderr is waited for without end.
+static PATIENT: AtomicBool = AtomicBool::new(true);
+/// The first fault of each. After a fault nothing more is written there.
+static STDERR: Mutex<Option<Errno>> = Mutex::new(None);
+static STDOUT: Mutex<Option<Errno>> = Mutex::new(None);
+
+/// From here on a boot goes on: a reader of stderr that takes nothing is not waited for.
+pub fn be_patient_no_more() {
+    PATIENT.store(false, Relaxed);
+}
+
+/// Why stderr did not take all that was told.
+pub fn stderr_fault() -> Option<io::Error> {
+    fault_of(&STDERR)
+}
+
+/// Why stdout did not take the answer; a reader that has gone wants no more, and is none.
+pub fn answer_fault() -> Option<io::Error> {
+    fault_of(&STDOUT).filter(|error| error.kind() != io::ErrorKind::BrokenPipe)
+}
+
+fn fault_of(stream: &Mutex<Option<Errno>>) -> Option<io::Error> {
+    stream.lock().unwrap_or_else(PoisonError::into_inner).map(io::Error::from)
+}
+
+/// Tells on stderr.
+pub fn tell(text: &str) {
+    put(&STDERR, stdio::stderr(), text, !PATIENT.load(Relaxed));
+}
+
+/// Answers on stdout.
+pub fn answer(text: &str) {
+    put(&STDOUT, stdio::stdout(), text, false);
+}
+
+fn put(stream: &Mutex<Option<Errno>>, to: BorrowedFd, text: &str, goes_on: bool) {
+    let mut fault = stream.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut rest = text.as_bytes();
+    while fault.is_none() && !rest.is_empty() {
+        let (piece, _) = rest.split_at(whole_lines(rest));
+        match ready(to, goes_on).and_then(|()| write(to, piece)) {
+            Ok(0) => *fault = Some(Errno::IO),
+            Ok(done) => rest = &rest[done..],
+            Err(Errno::INTR) => {}
+            // Whoever shares the descriptor made it so.
+            Err(Errno::AGAIN) => *fault = ready(to, goes_on).err(),
+            Err(errno) => *fault = Some(errno),
+        }
+    }
+}
+
+/// As many whole lines as a pipe takes at once; else a part of a line.
+fn whole_lines(bytes: &[u8]) -> usize {
+    let most = bytes.len().min(WHOLE);
+    let line = bytes[..most].iter().rposition(|byte| *byte == b'\n');
+    if bytes.len() == most { most } else { line.map_or(most, |at| at + 1) }
+}
+
+/// Waits until it takes something: in a boot no longer than a little while.
+fn ready(to: BorrowedFd, goes_on: bool) -> Result<(), Errno> {
+    let wait = goes_on.then_some(&WAIT);
+    loop {
+        match poll(&mut [PollFd::new(&to, PollFlags::OUT)], wait) {
+            Ok(0) => return Err(Errno::TIMEDOUT),
+            Err(Errno::INTR) => {}
+            // What else there is to say, the write says.
+            Ok(_) | Err(_) => return Ok(()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_stay_whole_where_a_pipe_can_take_them() {
+        let long = "x".repeat(WHOLE + 1);
+        let rows = [
+            ("a\nb\n".to_owned(), 4),
+            (format!("a\n{long}\n"), 2),
+            (long.clone(), WHOLE),
+            (format!("{}\n{long}", "y".repeat(WHOLE - 1)), WHOLE),
+        ];
+        let wrong: Vec<_> = rows.iter().map(|(text, right)| (whole_lines(text.as_bytes()), *right)).collect();
+        assert!(wrong.iter().all(|(found, right)| found == right), "{wrong:?}");
+    }
+}
