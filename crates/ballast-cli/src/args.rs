@@ -173,6 +173,9 @@ pub struct Run {
     /// Leave descriptors 3 and above open
     #[arg(long)]
     pub keep_fds: bool,
+    /// Take this variable from the command's environment
+    #[arg(long, value_name = "NAME")]
+    pub drop_env: Vec<OsString>,
     /// Set no_new_privs before the command
     #[arg(long)]
     pub no_new_privs: bool,

@@ -3,8 +3,8 @@
 //! The types force the order: [`exec()`] takes a [`Dropped`], and only [`drop_to`] and [`stay`]
 //! make one, after the proof: the ids and groups are the wanted ones, uid 0 can't be had
 //! back, and the permitted, effective, inheritable and ambient capability sets are empty (the
-//! bounding set too, where SETPCAP was held). Root that was asked for stays root, with its
-//! capabilities, and [`Dropped::is_root`] says so. Ids change in every thread of the process;
+//! bounding set too, where SETPCAP was held). Root's session keyring stays behind. Root that was
+//! asked for stays root, with its capabilities, and [`Dropped::is_root`] says so. Ids change in every thread of the process;
 //! capabilities in the calling one, which is the one to call [`exec()`].
 //!
 //! Touches this process's credentials, descriptors and signal state, and `/proc/self` to read.
@@ -21,6 +21,7 @@ use crate::user::Identity;
 mod caps;
 mod error;
 mod exec;
+mod keyring;
 mod received;
 
 pub use caps::{Caps, capabilities};
@@ -61,6 +62,9 @@ pub fn drop_to(target: &Identity, options: &DropOptions) -> Result<Dropped, Laun
     let ids = Ids::now(target)?;
     if !ids.are(target) || !same_groups(target, &ids.groups) {
         refuse_the_impossible(target, &ids, &caps)?;
+    }
+    if target.uid != 0 && !ids.are(target) {
+        keyring::leave().map_err(|error| keyring_kept(target, &error))?;
     }
     if target.uid != 0 && caps.has(Caps::SETPCAP) {
         caps::clear_bounding().map_err(|errno| not_proven(target, "an empty bounding set", &errno))?;
@@ -226,6 +230,17 @@ fn denied(target: &Identity, groups: &[u32]) -> LaunchError {
 fn not_proven(target: &Identity, expected: &str, found: &dyn fmt::Display) -> LaunchError {
     let hint = "nothing was started; report this with the kernel's version".into();
     LaunchError::new(Kind::NotProven, "cannot prove the drop to", label(target), expected, found.to_string(), hint)
+}
+
+fn keyring_kept(target: &Identity, error: &io::Error) -> LaunchError {
+    LaunchError::new(
+        Kind::NotProven,
+        "cannot leave the session keyring before the drop to",
+        label(target),
+        "a new, empty session keyring",
+        error.to_string(),
+        "root has no room for one more key: raise kernel.keys.root_maxkeys and kernel.keys.root_maxbytes".into(),
+    )
 }
 
 fn no_new_privs_refused(errno: &dyn fmt::Display) -> LaunchError {

@@ -6,6 +6,7 @@
 use std::env;
 use std::ffi::{CString, OsStr, OsString};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::path::PathBuf;
 use std::{fs, io};
 
 use nix::errno::Errno;
@@ -18,22 +19,24 @@ const FIRST_FD: u32 = 3;
 
 /// How to exec.
 #[derive(Debug, Clone, Copy, Default)]
-pub struct ExecOptions {
+pub struct ExecOptions<'a> {
     /// Hand on every descriptor; otherwise 0 to 2, and those that LISTEN_FDS announces.
     pub keep_fds: bool,
+    /// Variables that the command does not get.
+    pub drop_env: &'a [OsString],
 }
 
 /// Becomes the command, in this process. Returns only when that failed.
 ///
-/// The environment is this process's own, HOME as the dropped identity has it, then the
-/// overrides.
+/// The environment is this process's own without Ballast's secrets, HOME as the dropped identity has
+/// it, then the overrides, without what the options drop.
 pub fn exec(
     dropped: Dropped,
     command: &[OsString],
     overrides: &[(String, String)],
     options: &ExecOptions,
 ) -> LaunchError {
-    let environment = Environment::new(dropped, overrides);
+    let environment = Environment::new(dropped, overrides, options.drop_env);
     match attempt(command, &environment, options) {
         Ok(never) => match never {},
         Err(error) => error,
@@ -93,14 +96,24 @@ fn candidates(program: &OsStr, path: Option<&OsStr>) -> Vec<Vec<u8>> {
 struct Environment(Vec<(OsString, OsString)>);
 
 impl Environment {
-    fn new(dropped: Dropped, overrides: &[(String, String)]) -> Self {
-        let mut all = Self(env::vars_os().collect());
-        if let Some(home) = dropped.home {
+    fn new(dropped: Dropped, overrides: &[(String, String)], drop: &[OsString]) -> Self {
+        Self::of(env::vars_os(), dropped.home, overrides, drop)
+    }
+
+    fn of(
+        received: impl Iterator<Item = (OsString, OsString)>,
+        home: Option<PathBuf>,
+        overrides: &[(String, String)],
+        drop: &[OsString],
+    ) -> Self {
+        let mut all = Self(received.filter(|(name, value)| !is_secret(name, value)).collect());
+        if let Some(home) = home {
             all.set("HOME".into(), home.into_os_string());
         }
         for (name, value) in overrides {
             all.set(name.into(), value.into());
         }
+        all.0.retain(|(name, _)| !drop.contains(name));
         all
     }
 
@@ -117,6 +130,19 @@ impl Environment {
     fn lines(&self) -> impl Iterator<Item = Vec<u8>> {
         self.0.iter().map(|(name, value)| [name.as_bytes(), b"=", value.as_bytes()].concat())
     }
+}
+
+/// What is for this program alone: passwords and tokens of registries, and mirrors that hold one.
+fn is_secret(name: &OsStr, value: &OsStr) -> bool {
+    let (name, value) = (name.as_bytes(), value.as_bytes());
+    let login = |url: &[u8]| {
+        let rest = url.windows(3).position(|part| part == b"://").map(|at| &url[at + 3..]);
+        let authority = rest.and_then(|rest| rest.split(|byte| b"/?#".contains(byte)).next());
+        authority.is_some_and(|authority| authority.contains(&b'@'))
+    };
+    name.starts_with(b"BALLAST_TOKENS")
+        || name.starts_with(b"BALLAST_REGISTRY_")
+        || (name == b"BALLAST_MIRRORS" && value.split(u8::is_ascii_whitespace).any(login))
 }
 
 fn c_strings(texts: impl Iterator<Item = Vec<u8>>) -> Result<Vec<CString>, LaunchError> {
@@ -202,4 +228,45 @@ fn descriptors(error: &io::Error) -> LaunchError {
         error.to_string(),
         "mount /proc, or ask for --keep-fds".into(),
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The environment of a command that starts with these variables.
+    fn handed_on(received: &[(&str, &str)], drop: &[&str]) -> Vec<String> {
+        let received = received.iter().map(|(name, value)| (OsString::from(name), OsString::from(value)));
+        let overrides = [("MODEL_HOME".to_owned(), "/models".to_owned())];
+        let drop: Vec<OsString> = drop.iter().map(OsString::from).collect();
+        let environment = Environment::of(received, Some("/home/app".into()), &overrides, &drop);
+        environment.lines().map(|line| String::from_utf8_lossy(&line).into_owned()).collect()
+    }
+
+    #[test]
+    fn secrets_stay_here_and_all_else_is_handed_on_but_what_is_dropped() {
+        let rows: [(&str, &str, bool); 15] = [
+            ("BALLAST_TOKENS", "h=s3cret", false),
+            ("BALLAST_TOKENS_FILE", "/run/secrets/tokens", false),
+            ("BALLAST_REGISTRY_USER", "user", false),
+            ("BALLAST_REGISTRY_PASSWORD", "s3cret", false),
+            ("BALLAST_MIRRORS", "https://user:s3cret@mirror/", false),
+            ("BALLAST_MIRRORS", "/models https://s3cret@mirror/", false),
+            ("BALLAST_MIRRORS", "oci://user:s3cret@mirror/x:y", false),
+            ("BALLAST_MIRRORS", "https://mirror/a@b /models", true),
+            ("BALLAST_MIRRORS", "https://mirror?a@b", true),
+            ("BALLAST_LOCK", "/etc/ballast/weights.lock", true),
+            ("BALLAST_SEAL", "auto", true),
+            ("HF_TOKEN", "for the app", true),
+            ("HTTPS_PROXY", "http://user:for-the-app@proxy", true),
+            ("MY_BALLAST_TOKENS", "its own", true),
+            ("EMPTY", "", true),
+        ];
+        let kept = |name: &str, value: &str| handed_on(&[(name, value)], &[]).contains(&format!("{name}={value}"));
+        let wrong: Vec<_> = rows.iter().filter(|(name, value, right)| kept(name, value) != *right).collect();
+        assert!(wrong.is_empty(), "{wrong:#?}");
+        let all = [("HF_TOKEN", "t"), ("HF_TOKEN_2", "u"), ("HOME", "/root")];
+        assert_eq!(handed_on(&all, &[]), ["HF_TOKEN=t", "HF_TOKEN_2=u", "HOME=/home/app", "MODEL_HOME=/models"]);
+        assert_eq!(handed_on(&all, &["HF_TOKEN", "HOME", "MODEL_HOME", "ABSENT"]), ["HF_TOKEN_2=u"]);
+    }
 }

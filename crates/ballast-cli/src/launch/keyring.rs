@@ -1,0 +1,38 @@
+//! The kernel's session keyring: who possesses it may use its keys, whatever the uid is. So what root had
+//! in it is left behind, for a new and empty one.
+//!
+//! Touches the calling thread's session keyring alone, which exec hands on.
+
+use std::io;
+
+use nix::errno::Errno;
+use nix::libc;
+
+/// `KEYCTL_GET_KEYRING_ID`
+const GET_KEYRING_ID: libc::c_long = 0;
+/// `KEYCTL_JOIN_SESSION_KEYRING`
+const JOIN_SESSION_KEYRING: libc::c_long = 1;
+/// `KEY_SPEC_SESSION_KEYRING`
+const SESSION: libc::c_long = -3;
+
+/// Joins a new session keyring without a name. Where the kernel has no keys, or a filter keeps them from
+/// this process and so from the command, there is nothing to leave.
+///
+/// # Errors
+/// The kernel refuses a new one, and would still give the old one.
+pub fn leave() -> io::Result<()> {
+    match keyctl(JOIN_SESSION_KEYRING, 0) {
+        Ok(()) => Ok(()),
+        // The id of the session keyring that there is; 0 makes none.
+        Err(refused) if keyctl(GET_KEYRING_ID, SESSION).is_ok() => Err(refused.into()),
+        Err(_) => Ok(()),
+    }
+}
+
+fn keyctl(operation: libc::c_long, argument: libc::c_long) -> Result<(), Errno> {
+    let nothing: libc::c_long = 0;
+    #[expect(unsafe_code, reason = "no crate used here has a safe call for keys")]
+    // SAFETY: five integers; a name of 0 is none, so that the kernel reads and writes no memory of ours.
+    let answer = unsafe { libc::syscall(libc::SYS_keyctl, operation, argument, nothing, nothing, nothing) };
+    if answer < 0 { Err(Errno::last()) } else { Ok(()) }
+}
