@@ -1,10 +1,12 @@
 //! What the tests of all crates share. Never part of a program: every crate names it as a dev-dependency.
 //!
 //! - [`need`]: the only way to skip a test. Each skip is printed and recorded; `./test` lists the record.
+//! - [`data`]: networks of the four architectures and photographs, generated below the target folder.
 //! - [`ground`]: folders that uid 100 reaches and that have only root's closed directories above them.
 //! - [`paths`]: the target folder, the repository, the shared test data, the static programs.
 //! - [`summary`]: what the end of `./test` says, from the log and the record of skips.
 
+pub mod data;
 pub mod ground;
 pub mod need;
 pub mod paths;

@@ -20,11 +20,13 @@ pub fn shared_data() -> PathBuf {
     std::env::var_os(SHARED_DATA).map_or_else(|| repository().join("../shared"), PathBuf::from)
 }
 
-/// Cargo's target folder, found from the running test: `TARGET/debug/deps/SUITE-HASH`.
+/// Cargo's target folder, found from the running test or example: `TARGET/debug/deps/SUITE-HASH`,
+/// `TARGET/debug/examples/NAME`.
 #[must_use]
 pub fn target() -> PathBuf {
     let test = std::env::current_exe().expect("a test knows its program");
-    let profile = test.ancestors().find(|at| at.ends_with("deps")).and_then(Path::parent);
+    let folder = test.ancestors().find(|at| at.ends_with("deps") || at.ends_with("examples"));
+    let profile = folder.and_then(Path::parent);
     profile.and_then(Path::parent).expect("tests lie in TARGET/PROFILE/deps").to_owned()
 }
 

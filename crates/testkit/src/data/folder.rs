@@ -1,0 +1,117 @@
+//! Where the generated data lies: below the target folder, written once, whole or not at all.
+
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
+
+use sha2::{Digest, Sha256};
+
+/// SHA-256 of the weight files that the generators here make. `own_data` refuses to serve others, and
+/// the recorded answers are those of these files.
+const PINS: [(&str, &str); 4] = [
+    (super::DETECTOR, "35370355a84cc6d2b4a5ae69982f65e5e20a56db963790051dc04afbb57729a2"),
+    (super::SPOOF_NEAR, "39decb80fe1d71182b324da74fc8557ac00a66a55a28ed5d9db415ec0f88fc08"),
+    (super::SPOOF_FAR, "fb22481f53e24768cf0779b752ab396a7b8c65cbd346cfe2dbb5ac51d47fa073"),
+    (super::EMBEDDER, "d3ef053dbaaa89e0037a9ba0978282dc104c87416203c80b2cabb08bc8b9fba3"),
+];
+
+/// The generated data.
+pub struct OwnData {
+    root: PathBuf,
+}
+
+/// The data, generated unless this target folder has it.
+pub fn own_data() -> &'static OwnData {
+    static DATA: OnceLock<OwnData> = OnceLock::new();
+    DATA.get_or_init(|| OwnData { root: generated(&crate::paths::target().join("own-data")) })
+}
+
+impl OwnData {
+    /// The folder of the four weight files.
+    pub fn weights(&self) -> PathBuf {
+        self.root.join("weights")
+    }
+
+    /// The folder of the photographs.
+    pub fn images(&self) -> PathBuf {
+        self.root.join("images")
+    }
+
+    /// A weight file's SHA-256, in hexadecimal.
+    pub fn sha256(name: &str) -> &'static str {
+        PINS.iter().find(|(file, _)| *file == name).map(|(_, pin)| *pin).unwrap()
+    }
+
+    /// A weight file's bytes.
+    pub fn weight(&self, name: &str) -> Vec<u8> {
+        read(&self.weights().join(name))
+    }
+
+    /// A photograph's bytes.
+    pub fn image(&self, name: &str) -> Vec<u8> {
+        read(&self.images().join(name))
+    }
+}
+
+fn read(path: &Path) -> Vec<u8> {
+    fs::read(path).unwrap_or_else(|why| panic!("{}: {why}", path.display()))
+}
+
+/// One process generates; the others wait for it.
+fn generated(folder: &Path) -> PathBuf {
+    let root = folder.join(version());
+    fs::create_dir_all(folder).unwrap();
+    let lock = File::create(folder.join("lock")).unwrap();
+    lock.lock().unwrap();
+    if root.is_dir() {
+        return root;
+    }
+    let part = folder.join("part");
+    let _ = fs::remove_dir_all(&part);
+    fs::create_dir_all(part.join("weights")).unwrap();
+    fs::create_dir_all(part.join("images")).unwrap();
+    for (name, bytes) in super::weights() {
+        let found = hex(&Sha256::digest(&bytes));
+        let hint = "another generator needs other pins here and other answers: tools/own-data-answers";
+        assert_eq!(found, OwnData::sha256(name), "{name}: {hint}");
+        fs::write(part.join("weights").join(name), bytes).unwrap();
+    }
+    for (name, scene) in super::photographs::all() {
+        fs::write(part.join("images").join(name), scene.draw().jpeg()).unwrap();
+    }
+    fs::rename(&part, &root).unwrap();
+    root
+}
+
+/// A name for this state of the generators: what they make is another folder's where it is other.
+fn version() -> String {
+    let sources = [include_str!("draw.rs"), include_str!("photographs.rs")];
+    hex(&Sha256::digest(format!("{PINS:?}{sources:?}")))[..16].to_owned()
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A folder of an earlier state would hide a change of the generators.
+    #[test]
+    fn the_generators_make_the_files_that_are_pinned() {
+        let made = super::super::weights().map(|(name, bytes)| (name, hex(&Sha256::digest(bytes))));
+        assert_eq!(made, PINS.map(|(name, pin)| (name, pin.to_owned())));
+    }
+
+    #[test]
+    fn the_folder_has_what_was_generated() {
+        let data = own_data();
+        for (name, pin) in PINS {
+            assert_eq!(hex(&Sha256::digest(data.weight(name))), pin, "{name}");
+        }
+        for (name, scene) in super::super::photographs::all() {
+            assert_eq!(data.image(&name), scene.draw().jpeg(), "{name}");
+        }
+    }
+}

@@ -1,0 +1,46 @@
+//! Test data of our own: networks of the four architectures in upstream's formats, and photographs.
+//!
+//! Nothing is downloaded, and no file is larger than a formula: everything is generated, once, below
+//! the target folder. The networks are not trained; they are built to answer about drawn photographs
+//! in a known way (`face_finder`, `minifasnet`, `facenet512`, `draw`). What they must answer was
+//! computed by an independent implementation (`tools/own-data-answers`) and is recorded in
+//! `answers.json`.
+
+pub mod centerface;
+pub mod draw;
+pub mod face_finder;
+pub mod facenet512;
+mod folder;
+pub mod hdf5;
+pub mod minifasnet;
+pub mod onnx;
+pub mod photographs;
+mod protobuf;
+mod random;
+mod spread;
+pub mod tensor;
+pub mod torch;
+
+pub use folder::{OwnData, own_data};
+
+/// The file names, as the service's lock file has them.
+pub const DETECTOR: &str = "centerface.onnx";
+/// The spoof network of scale 2.7.
+pub const SPOOF_NEAR: &str = "2.7_80x80_MiniFASNetV2.pth";
+/// The spoof network of scale 4.0.
+pub const SPOOF_FAR: &str = "4_0_0_80x80_MiniFASNetV1SE.pth";
+/// The embedder.
+pub const EMBEDDER: &str = "facenet512_weights.h5";
+
+/// What an independent implementation answers about the photographs: `tools/own-data-answers`.
+pub const ANSWERS: &str = include_str!("answers.json");
+
+/// The four weight files: name and bytes.
+pub fn weights() -> [(&'static str, Vec<u8>); 4] {
+    [
+        (DETECTOR, centerface::file(&mut face_finder::fill)),
+        (SPOOF_NEAR, minifasnet::file(&minifasnet::V2)),
+        (SPOOF_FAR, minifasnet::file(&minifasnet::V1SE)),
+        (EMBEDDER, facenet512::file()),
+    ]
+}
