@@ -2,6 +2,9 @@
 
 /// Bytes of a lock file: ten thousand weights fit, a mistake does not.
 pub const LOCK: u64 = 8 << 20;
+/// Marks of a lock file: line breaks, spaces, brackets, quotes and whatever else ends a word. The parser
+/// holds about a hundred bytes for each.
+pub const LOCK_MARKS: usize = 1_000_000;
 /// Entries of a lock file: weights, and directories, each.
 pub const LOCK_ENTRIES: usize = 10_000;
 /// Bytes of an index: the trees of 1 TiB of weights.

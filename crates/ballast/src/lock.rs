@@ -9,7 +9,7 @@ use std::path::{Component, Path, PathBuf};
 
 use serde::Deserialize;
 
-use crate::bounds::LOCK_ENTRIES;
+use crate::bounds::{LOCK, LOCK_ENTRIES, LOCK_MARKS};
 use crate::digest::Digest;
 
 /// A whole lock file.
@@ -368,6 +368,11 @@ impl fmt::Display for BadLock {
 
 impl std::error::Error for BadLock {}
 
+/// What ends a word.
+fn marks(text: &str) -> usize {
+    text.bytes().filter(|byte| !byte.is_ascii_alphanumeric() && !b"-_/".contains(byte)).count()
+}
+
 impl Lock {
     /// Parses and checks a lock file.
     ///
@@ -375,6 +380,9 @@ impl Lock {
     /// [`BadLock`] says where and what: syntax, an unknown key, a value out of its type, two
     /// weights at one path, a weight that would be another one's directory, or no weight at all.
     pub fn parse(text: &str) -> Result<Self, BadLock> {
+        if text.len() as u64 > LOCK || marks(text) > LOCK_MARKS {
+            return Err(BadLock(format!("expected at most {LOCK} bytes and {LOCK_MARKS} marks, found more")));
+        }
         let lock: Self = toml::from_str(text).map_err(|error| BadLock(error.to_string().trim_end().into()))?;
         lock.check().map_err(BadLock)?;
         Ok(lock)
