@@ -25,6 +25,8 @@ mod image;
 mod launch;
 mod permit;
 mod print;
+#[cfg(test)]
+mod reads_tests;
 mod receipts;
 mod report;
 mod seal;

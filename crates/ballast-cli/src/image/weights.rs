@@ -76,14 +76,17 @@ fn at_hand(weight: &Weight, from: &[PathBuf]) -> Option<(PathBuf, Measured, Tree
     let forms = [weight.path.as_str(), weight.path.file_name(), &digest];
     let paths = from.iter().flat_map(|dir| forms.map(|form| dir.join(form)));
     paths.into_iter().find_map(|path| {
-        let (measured, tree) = measure(&path).ok()?;
+        let (measured, tree) = measure(&path, weight.size).ok()?;
         (measured.digest == weight.sha256).then_some((path, measured, tree))
     })
 }
 
-/// SHA-256, length and tree of a file, in one reading.
-fn measure(path: &Path) -> io::Result<(Measured, Tree)> {
+/// SHA-256, length and tree of a file, in one reading; of a file of another length than expected, nothing.
+fn measure(path: &Path, expected: Option<u64>) -> io::Result<(Measured, Tree)> {
     let mut file = open(path)?;
+    if expected.is_some_and(|expected| file.metadata().is_ok_and(|facts| facts.len() != expected)) {
+        return Err(io::ErrorKind::InvalidData.into());
+    }
     let (mut hasher, mut leaves, mut size) = (Sha256::new(), Vec::new(), 0);
     let mut chunk = Vec::new();
     loop {

@@ -1,0 +1,114 @@
+//! Attack: under a name that the program opens stands a FIFO, a device, a socket, a directory, a file
+//! without an end or one that is sparse. Each is refused before a byte is read; a boot that does not need
+//! it goes on.
+
+use std::fs::{self, File, Permissions};
+use std::os::unix::fs::{PermissionsExt as _, symlink};
+use std::path::Path;
+use std::process::Command;
+
+use rustix::fs::{CWD, FileType, Mode, mknodat};
+
+use crate::support::{PAIR, TREE, World, is_root, program, stderr};
+
+const KINDS: &[&str] =
+    &["fifo", "device", "link to a device", "link to a fifo", "socket", "directory", "sparse", "circle", "dangling"];
+
+fn place(kind: &str, at: &Path) {
+    let beside = at.with_extension("beside");
+    let _ = fs::remove_file(at).or_else(|_| fs::remove_dir(at));
+    let _ = fs::remove_file(&beside);
+    fs::create_dir_all(at.parent().unwrap()).unwrap();
+    let node = |at: &Path, kind, device| mknodat(CWD, at, kind, Mode::from_raw_mode(0o600), device).unwrap();
+    match kind {
+        "fifo" => node(at, FileType::Fifo, 0),
+        // /dev/zero
+        "device" => node(at, FileType::CharacterDevice, rustix::fs::makedev(1, 5)),
+        "socket" => node(at, FileType::Socket, 0),
+        "directory" => fs::create_dir(at).unwrap(),
+        "sparse" => File::create(at).unwrap().set_len(1 << 40).unwrap(),
+        "link to a device" => symlink("/dev/zero", at).unwrap(),
+        "circle" => symlink(at.file_name().unwrap(), at).unwrap(),
+        "dangling" => symlink("nowhere", at).unwrap(),
+        _ => {
+            node(&beside, FileType::Fifo, 0);
+            symlink(beside.file_name().unwrap(), at).unwrap();
+        }
+    }
+    if kind == "sparse" {
+        fs::set_permissions(at, Permissions::from_mode(0o600)).unwrap();
+    }
+}
+
+/// A file by its name in the world, the command that opens it, and the codes that it may end with.
+type Role = (&'static str, &'static str, &'static [i32]);
+
+const ROLES: &[Role] = &[
+    ("other.lock", "verify --lock @/other.lock", &[10]),
+    ("other.lock", "run --lock @/other.lock --report @/report.json -- /bin/true", &[10]),
+    ("weights.lock.minisig", "verify --require-signature @", &[40]),
+    ("key.pub", "verify --require-signature @/key.pub", &[2, 40]),
+    ("serial", "heal --require-signature @ --serial-file @/serial --report @/report.json", &[40, 41]),
+    ("baked/.ballast/weights.index", "heal --report @/report.json", &[0]),
+    ("baked/.ballast/weights.index", "doctor", &[0, 18]),
+    ("cache/TREE/large.bin", "heal --report @/report.json", &[0]),
+    ("cache/TREE/large.bin", "verify", &[0, 14]),
+    ("receipts/receipts.json", "heal --trust receipt --receipts @/receipts/receipts.json --report @/report.json", &[0]),
+    ("other.json", "status --report @/other.json", &[0, 14]),
+    ("compose.yaml", "doctor @/compose.yaml", &[2]),
+    ("tokens", "fetch --mirror @/source --into @/fetched", &[0, 2]),
+    ("docker/config.json", "pull --retries 0 oci://127.0.0.1:1/x/y:z", &[2, 17]),
+    ("ca.pem", "fetch --mirror @/source --into @/fetched --ca-file @/ca.pem", &[2]),
+    ("image.toml", "export --from @/source --image=@/image.toml @/out.tar", &[2]),
+    ("models.tar", "import --into @/imported @/models.tar", &[17]),
+    ("weight.bin", "pin --lock @/new.lock --store /srv/m --into @/into @/weight.bin", &[17]),
+    ("folder/weight.bin", "adopt --lock @/new.lock --store /srv/m @/folder", &[0, 14]),
+    ("from/large.bin", "bake --from @/from @/layer", &[14]),
+    ("from/large.bin", "export --from @/from @/out.tar", &[14]),
+];
+
+/// A minisign key that signed nothing.
+const KEY: &str = "RWQf6LRCGA9i53mlYecO4IzT51TGPpvWucNSCh1CBM0QTaLn73Y7GFO3";
+
+#[test]
+fn what_is_no_plain_file_hangs_no_command_and_is_read_by_none() {
+    let test = "what_is_no_plain_file_hangs_no_command_and_is_read_by_none";
+    if !is_root(test) {
+        return;
+    }
+    let world = World::new(&PAIR);
+    let index = fs::read(world.path("baked/.ballast/weights.index")).unwrap();
+    let root = world.dir.path().display().to_string();
+    let mut wrong = Vec::new();
+    for (name, line, codes) in ROLES {
+        for kind in KINDS {
+            if *kind == "sparse" && name.starts_with("folder") {
+                // A weight without a pin may be of any length: all of it would be read.
+                continue;
+            }
+            let at = world.path(&name.replace("TREE", TREE));
+            place(kind, &at);
+            let words = line.split(' ').map(|word| if word == "@" { KEY.to_owned() } else { word.replace('@', &root) });
+            let mut command = Command::new("timeout");
+            command.args(["--signal=KILL", "60"]).arg(program()).args(words);
+            command.env("BALLAST_LOCK", world.lock()).env("BALLAST_TOKENS_FILE", world.path("tokens"));
+            command.env("DOCKER_CONFIG", world.path("docker")).env_remove("BALLAST_MIRRORS");
+            if !name.contains("tokens") {
+                command.env_remove("BALLAST_TOKENS_FILE");
+            }
+            if line.contains("--lock") {
+                command.env_remove("BALLAST_LOCK");
+            }
+            let output = command.output().unwrap();
+            if !output.status.code().is_some_and(|code| codes.contains(&code)) {
+                wrong.push(format!("{line}: {kind}: {}, {}", output.status, stderr(&output)));
+            }
+            let _ = fs::remove_file(&at).or_else(|_| fs::remove_dir(&at));
+            let _ = fs::remove_file(world.path("new.lock"));
+        }
+        if name.contains("index") {
+            fs::write(world.path("baked/.ballast/weights.index"), &index).unwrap();
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}

@@ -1,0 +1,194 @@
+//! Attack: the app fills the disk that stderr is on, or whoever reads an output has gone or reads nothing.
+//! A boot starts its command all the same; every other command ends by itself, by a code of its own.
+
+use std::fs::{self, File, OpenOptions, Permissions};
+use std::io::{PipeReader, Write as _};
+use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::process::ExitStatusExt as _;
+use std::process::{Command, ExitStatus, Stdio};
+
+use rustix::fs::OFlags;
+
+use crate::support::{PAIR, World, program};
+
+/// The work is done, and stdout did not take the answer.
+const ANSWER_LOST: i32 = 47;
+
+/// A command line, with `@` for the world's folder and `%` for the number of this turn.
+const COMMANDS: &[&str] = &[
+    "run --report @/report.json -- /bin/mkdir @/started/%",
+    "heal --report @/report.json",
+    "heal --log json --report @/report.json",
+    "verify",
+    "verify --long --json @/baked",
+    "status --report @/report.json",
+    "doctor",
+    "doctor --json",
+    "doctor @/compose.yaml",
+    "pin --lock @/locks/% --store /srv/m --into @/into/% @/source/small.bin",
+    "adopt --lock @/adopted/% --store /srv/m @/source",
+    "fetch --mirror @/source --into @/fetched/%",
+    "bake --from @/source @/layers/%",
+    "export --from @/source @/archives/%.tar",
+    "import --into @/imported/% @/models.tar",
+    "push --from @/source --retries 0 oci://127.0.0.1:1/x/y:z",
+    "pull --retries 0 oci://127.0.0.1:1/x/y:z",
+    "--help",
+    "run --help",
+    "--version",
+    "no-such-command",
+    "",
+];
+
+/// What stands at a descriptor.
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum At {
+    /// A pipe that is read.
+    Usual,
+    Closed,
+    /// A pipe without a reader.
+    Gone,
+    /// A full disk.
+    Full,
+    /// A file that may not grow.
+    Bounded,
+}
+
+/// Descriptors 0, 1 and 2.
+const ARRANGED: &[[At; 3]] = &[
+    [At::Closed, At::Usual, At::Usual],
+    [At::Usual, At::Closed, At::Usual],
+    [At::Usual, At::Usual, At::Closed],
+    [At::Closed, At::Closed, At::Closed],
+    [At::Usual, At::Gone, At::Usual],
+    [At::Usual, At::Usual, At::Gone],
+    [At::Gone, At::Gone, At::Gone],
+    [At::Usual, At::Full, At::Usual],
+    [At::Usual, At::Usual, At::Full],
+    [At::Usual, At::Full, At::Full],
+    [At::Usual, At::Bounded, At::Bounded],
+];
+
+struct Ground {
+    world: World,
+}
+
+impl Ground {
+    fn new() -> Self {
+        let ground = Self { world: World::new(&PAIR) };
+        for name in ["started", "locks", "into", "adopted", "fetched", "layers", "archives", "imported"] {
+            fs::create_dir(ground.world.path(name)).unwrap();
+            fs::set_permissions(ground.world.path(name), Permissions::from_mode(0o777)).unwrap();
+        }
+        fs::write(ground.world.path("compose.yaml"), "services: {a: {image: x}}\n").unwrap();
+        let export =
+            ground.world.ballast(&["export", "--from", ground.at("source").as_str(), &ground.at("models.tar")]);
+        assert!(export.status.success(), "{export:?}");
+        ground
+    }
+
+    fn at(&self, name: &str) -> String {
+        self.world.path(name).display().to_string()
+    }
+
+    fn stdio(&self, at: At) -> Stdio {
+        match at {
+            At::Usual | At::Closed => Stdio::null(),
+            At::Gone => std::io::pipe().unwrap().1.into(),
+            At::Full => OpenOptions::new().write(true).open("/dev/full").unwrap().into(),
+            At::Bounded => File::create(self.world.path("bounded")).unwrap().into(),
+        }
+    }
+
+    /// One turn: how the program ended, within a minute.
+    fn turn(&self, line: &str, arranged: [At; 3], turn: usize) -> ExitStatus {
+        let words: Vec<String> =
+            line.split(' ').filter(|word| !word.is_empty()).map(|word| self.word(word, turn)).collect();
+        let mut script = String::new();
+        for (number, at) in arranged.iter().enumerate() {
+            script += if *at == At::Closed { ["exec <&-;", "exec >&-;", "exec 2>&-;"][number] } else { "" };
+        }
+        if arranged.contains(&At::Bounded) {
+            script += "ulimit -f 0;";
+        }
+        let mut command = Command::new("/bin/sh");
+        command.args(["-c", &format!("{script} exec timeout 60 \"$0\" \"$@\"")]).arg(program()).args(words);
+        command.env("BALLAST_LOCK", self.world.lock()).env_remove("BALLAST_MIRRORS");
+        command.stdin(Stdio::null()).stdout(self.stdio(arranged[1])).stderr(self.stdio(arranged[2]));
+        command.status().unwrap()
+    }
+
+    fn word(&self, word: &str, turn: usize) -> String {
+        word.replace('@', &self.world.dir.path().display().to_string()).replace('%', &turn.to_string())
+    }
+}
+
+#[test]
+fn no_command_is_ended_by_an_output_that_fails_and_run_starts_its_command() {
+    let ground = Ground::new();
+    let (mut wrong, mut turn) = (Vec::new(), 0);
+    for line in COMMANDS {
+        turn += 1;
+        let usual = ground.turn(line, [At::Usual; 3], turn);
+        for arranged in ARRANGED {
+            turn += 1;
+            let status = ground.turn(line, *arranged, turn);
+            // A file that may not grow is none that a command could write either.
+            let other_failure = arranged.contains(&At::Bounded) && status.code().is_some_and(|code| code < 100);
+            let lost = status.code() == Some(ANSWER_LOST) && usual.success() && arranged[1] == At::Full;
+            if status.signal().is_some() || !(status == usual || lost || other_failure) {
+                wrong.push(format!("{line}: {arranged:?}: {status} instead of {usual}"));
+            }
+            if line.starts_with("run --report") && !ground.world.path("started").join(turn.to_string()).exists() {
+                wrong.push(format!("{line}: {arranged:?}: the command was not started"));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// A pipe that takes nothing more, and its reader, who does not read.
+fn stuffed(nonblocking: bool) -> (PipeReader, Stdio) {
+    let (reader, mut writer) = std::io::pipe().unwrap();
+    rustix::fs::fcntl_setfl(&writer, OFlags::NONBLOCK).unwrap();
+    while writer.write(&[b'x'; 4096]).is_ok() {}
+    while writer.write(b"x").is_ok() {}
+    if !nonblocking {
+        rustix::fs::fcntl_setfl(&writer, OFlags::empty()).unwrap();
+    }
+    (reader, writer.into())
+}
+
+#[test]
+fn a_boot_does_not_wait_for_a_reader_that_reads_nothing_and_the_report_says_so() {
+    let ground = Ground::new();
+    let mut wrong = Vec::new();
+    for (turn, nonblocking) in [false, true].into_iter().enumerate() {
+        let (reader, stderr) = stuffed(nonblocking);
+        let marker = format!("started/{turn}");
+        let mut command = ground.world.command(&["run", "--report", &ground.at("report.json"), "--", "/bin/mkdir"]);
+        let mut child = command.arg(ground.at(&marker)).stderr(stderr).spawn().unwrap();
+        let status = child.wait().unwrap();
+        let told = ground.world.told()["notes"].to_string();
+        if !status.success() || !ground.world.path(&marker).exists() || !told.contains("stderr did not take") {
+            wrong.push(format!("non-blocking {nonblocking}: {status}, {told}"));
+        }
+        drop(reader);
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn the_report_says_why_stderr_took_nothing() {
+    let ground = Ground::new();
+    let mut wrong = Vec::new();
+    for (at, why) in [(At::Gone, "Broken pipe"), (At::Full, "No space left")] {
+        let mut command = ground.world.command(&["heal", "--report", &ground.at("report.json")]);
+        let status = command.stderr(ground.stdio(at)).status().unwrap();
+        let told = ground.world.told()["notes"].to_string();
+        if !status.success() || !told.contains(&format!("stderr did not take what was told: {why}")) {
+            wrong.push(format!("{at:?}: {status}, {told}"));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}

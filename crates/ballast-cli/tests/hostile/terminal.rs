@@ -1,0 +1,107 @@
+//! Attack: names, answers and files of others hold what orders a terminal about, turns the order of letters,
+//! or forges a line of the program's own.
+
+use std::fs;
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::net::TcpListener;
+use std::process::{Command, Output};
+
+use crate::support::{PAIR, World, program};
+
+/// Clears the screen, names the window, turns what follows, and says what the program would.
+const EVIL: &str = "\u{1b}[2J\u{1b}]0;x\u{7}\u{9b}31m\u{202e}\u{2066}\r\u{8}\u{200b}";
+const FORGED: &str = "ballast: 2 of 2 right";
+
+/// A registry whose every answer is an error in these words.
+fn registry(message: &str) -> u16 {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let error = serde_json::json!({ "errors": [{ "code": "DENIED", "message": message }] }).to_string();
+    std::thread::spawn(move || {
+        for mut stream in listener.incoming().flatten() {
+            let mut from = BufReader::new(stream.try_clone().unwrap());
+            let mut line = String::new();
+            while from.read_line(&mut line).is_ok_and(|got| got > 2) {
+                line.clear();
+            }
+            let head = format!("HTTP/1.1 403 No\r\nContent-Length: {}\r\nConnection: close\r\n\r\n", error.len());
+            let _ = stream.write_all((head + &error).as_bytes());
+        }
+    });
+    port
+}
+
+fn hidden(output: &Output) -> Vec<char> {
+    let text = [output.stdout.as_slice(), &output.stderr].concat();
+    let odd = |letter: &char| letter.is_control() && *letter != '\n' || EVIL.contains(*letter) && !letter.is_ascii();
+    let mut found: Vec<char> = String::from_utf8_lossy(&text).chars().filter(odd).collect();
+    found.dedup();
+    found
+}
+
+#[test]
+fn what_others_say_orders_no_terminal_about_and_forges_no_line() {
+    let world = World::new(&PAIR);
+    let evil = format!("{EVIL}\n{FORGED}\n");
+    let name = format!("{EVIL}\n{FORGED}");
+    let root = world.dir.path();
+    let folder = root.join("folder");
+    fs::create_dir(&folder).unwrap();
+    fs::write(folder.join("w.bin"), "w").unwrap();
+    fs::write(folder.join(&name), "x").unwrap();
+    // What the user names is not others' text: its line breaks stay.
+    let odd = root.join(EVIL);
+    fs::create_dir(&odd).unwrap();
+    let write = |file: &str, text: String| fs::write(root.join(file), text).unwrap();
+    write(
+        "compose.yaml",
+        format!("services: {{\"{}\": {{image: x, user: \"{}\"}}}}\n", "a\\e[2J", "\\u202e0:0\\nroot"),
+    );
+    write("bad.yaml", format!("services: [{EVIL}\n"));
+    write("bad.lock", format!("version = 1\n{EVIL} = '{EVIL}'\n"));
+    write(
+        "odd.lock",
+        format!(
+            "version = 1\n[store]\npath = \"/srv/m\"\n[[weight]]\npath = \"\\u202ew\"\nsha256 = \"{}\"\n",
+            "0".repeat(64)
+        ),
+    );
+    write("serial", evil.clone());
+    write("image.toml", format!("{EVIL}\n"));
+    let url = format!("oci://127.0.0.1:{}/x/y:z", registry(&evil));
+    let at = |file: &str| root.join(file).display().to_string();
+    let (folder, odd) = (folder.display().to_string(), odd.display().to_string());
+    let rows: Vec<Vec<String>> = [
+        vec!["adopt", "--lock", "new.lock", "--store", "/srv/m", &folder],
+        vec!["pull", "--retries", "0", "--into", "m", &url],
+        vec!["doctor", &at("compose.yaml")],
+        vec!["doctor", "--json", &at("compose.yaml")],
+        vec!["doctor", &at("bad.yaml")],
+        vec!["verify", "--lock", &at("bad.lock")],
+        vec!["verify", "--lock", &at("odd.lock")],
+        vec!["verify", "--json", "--lock", &at("odd.lock")],
+        vec!["heal", "--lock", &at("odd.lock"), "--report", &at("report.json")],
+        vec!["heal", "--log", "json", "--lock", &at("odd.lock"), "--report", &at("report.json")],
+        vec!["verify", &odd],
+        vec!["verify", "--json", &odd],
+        vec!["import", "--into", "m", &odd],
+        vec!["fetch", "--mirror", &odd, "--into", &at("fetched")],
+        vec!["export", "--from", &at("source"), &format!("--image={}", at("image.toml")), "out.tar"],
+        vec!["run", &odd],
+        vec!["status", "--json", "--lock", &odd],
+    ]
+    .iter()
+    .map(|words| words.iter().map(|word| (*word).to_owned()).collect())
+    .collect();
+    let mut wrong = Vec::new();
+    for words in rows {
+        let mut command = Command::new(program());
+        let output = command.args(&words).env("BALLAST_LOCK", world.lock()).current_dir(root).output().unwrap();
+        let text = [output.stdout.as_slice(), &output.stderr].concat();
+        let forged = String::from_utf8_lossy(&text).lines().any(|line| line == FORGED);
+        if !hidden(&output).is_empty() || forged || text.is_empty() {
+            wrong.push(format!("{words:?}: {:?}, forged {forged}: {output:?}", hidden(&output)));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n\n"));
+}
