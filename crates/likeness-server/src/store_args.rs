@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 
-use crate::store::{Grant, Scopes, Tenant};
+use crate::store::{Grant, Scopes, Subject, Tenant};
 
 /// Which store, and the file that opens it.
 #[derive(Debug, Clone, Args)]
@@ -23,8 +23,10 @@ pub enum StoreCommand {
     Init(StorePlace),
     /// Wrap everything by a new master key, while a server runs; goes on where it was ended
     Rotate(Rotate),
-    /// Look at everything: the database's own check, and every person opened
+    /// Look at everything: the database's own check, every table against its digest, every person opened
     Check(Check),
+    /// Forget a person's failures, so that the right face is let in at once
+    Unlock(Unlock),
 }
 
 #[derive(Debug, Args)]
@@ -43,6 +45,18 @@ pub struct Check {
     /// Answer in JSON
     #[arg(long)]
     pub json: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct Unlock {
+    #[command(flatten)]
+    pub place: StorePlace,
+    /// Whose person
+    #[arg(long, value_name = "ID", default_value = "default", value_parser = Tenant::new)]
+    pub tenant: Tenant,
+    /// The person
+    #[arg(value_name = "USER_ID", value_parser = Subject::new)]
+    pub user: Subject,
 }
 
 #[derive(Debug, Subcommand)]

@@ -7,7 +7,7 @@ use serde::Serialize;
 use crate::exit::{Exit, Failure};
 use crate::print;
 use crate::store::{Checked, Erasure, Kind, Location, Purpose, Store, StoreError};
-use crate::store_args::{Check, Rotate, StoreCommand, StorePlace};
+use crate::store_args::{Check, Rotate, StoreCommand, StorePlace, Unlock};
 
 /// Runs it.
 ///
@@ -18,6 +18,7 @@ pub fn run(command: &StoreCommand) -> Result<Exit, Failure> {
         StoreCommand::Init(place) => init(place),
         StoreCommand::Rotate(args) => rotate(args),
         StoreCommand::Check(args) => check(args),
+        StoreCommand::Unlock(args) => unlock(args),
     }
 }
 
@@ -69,20 +70,31 @@ fn rotate(args: &Rotate) -> Result<Exit, Failure> {
     Ok(Exit::Success)
 }
 
+fn unlock(args: &Unlock) -> Result<Exit, Failure> {
+    let forgotten = open(&args.place)?.forget_failures(&args.tenant, &args.user)?;
+    let told = if forgotten { "unlocked: the failures that counted are forgotten\n" } else { "no failure counts\n" };
+    print::answer(&told, false, |told| (*told).to_owned());
+    Ok(Exit::Success)
+}
+
 fn check(args: &Check) -> Result<Exit, Failure> {
     let checked = open(&args.place)?.check()?;
     print::answer(&checked, args.json, lines);
-    Ok(if checked.unreadable.is_empty() { Exit::Success } else { Exit::StoreCorrupt })
+    Ok(if checked.right() { Exit::Success } else { Exit::StoreCorrupt })
 }
 
 fn lines(checked: &Checked) -> String {
-    let Checked { persons, templates, unreadable, former_key, key } = checked;
-    let mut lines = format!("{persons} persons, {templates} templates, master key {key}\n");
+    let Checked { persons, templates, keys, unreadable, changed, former_key, key } = checked;
+    let mut lines = format!("{persons} persons, {templates} templates, {keys} API keys, master key {key}\n");
     if *former_key > 0 {
         lines += &format!("{former_key} persons under a former master key: `likeness store rotate` goes on\n");
     }
     for person in unreadable {
         lines += &format!("person {person}: not what was sealed\n");
+    }
+    for table in changed {
+        lines +=
+            &format!("table {table}: another program added, removed or changed a row; a backup has what was there\n");
     }
     lines
 }
@@ -93,7 +105,7 @@ impl From<StoreError> for Failure {
             Kind::BadSetting => Exit::Usage,
             Kind::Locked => Exit::StoreLocked,
             Kind::WrongKey => Exit::WrongKey,
-            Kind::Corrupt => Exit::StoreCorrupt,
+            Kind::Corrupt | Kind::Layout => Exit::StoreCorrupt,
             Kind::Unavailable | Kind::Busy | Kind::Absent | Kind::Loading => Exit::StoreUnavailable,
             Kind::Full => Exit::StoreFull,
             Kind::ReadOnly => Exit::StoreReadOnly,

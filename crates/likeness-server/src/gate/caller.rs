@@ -1,10 +1,13 @@
 //! Who asks, and what he may do: told by his key once, then asked by whoever answers.
 
+use std::net::IpAddr;
+
 use axum::http::{HeaderMap, HeaderValue, header};
 
+use super::address::counted;
 use crate::problem::{Code, Problem};
 use crate::routes::Scope;
-use crate::store::{Grant, Scopes, Tenant};
+use crate::store::{ApiKey, Grant, Scopes, Source, Tenant};
 
 /// The tenant of requests that name none.
 const DEFAULT_TENANT: &str = "default";
@@ -15,17 +18,27 @@ pub struct Caller {
     /// The only tenant that he may ask for.
     tenant: Option<Tenant>,
     scopes: Scopes,
+    /// The id of the key; empty without one.
+    key: String,
+    /// The address, as it is counted.
+    address: IpAddr,
 }
 
 impl Caller {
     /// Without any key made: everybody on this machine, who may do everything.
-    pub fn anybody() -> Self {
-        Self { tenant: None, scopes: Scopes::all() }
+    pub fn anybody(from: IpAddr) -> Self {
+        Self { tenant: None, scopes: Scopes::all(), key: String::new(), address: counted(from) }
     }
 
-    /// Whoever has a key with this grant.
-    pub fn of(grant: &Grant) -> Self {
-        Self { tenant: grant.tenant.clone(), scopes: grant.scopes }
+    /// Whoever has this key.
+    pub fn of(key: &ApiKey, from: IpAddr) -> Self {
+        let Grant { tenant, scopes, .. } = &key.grant;
+        Self { tenant: tenant.clone(), scopes: *scopes, key: key.id.clone(), address: counted(from) }
+    }
+
+    /// By whom failures are counted.
+    pub fn source(&self) -> Source<'_> {
+        Source { key: &self.key, address: self.address }
     }
 
     /// Whose persons are meant: the tenant that is asked for, else the only one that he may ask for,
@@ -85,11 +98,17 @@ pub fn unknown(found: Option<&str>) -> Problem {
 mod tests {
     use super::*;
 
+    fn caller(tenant: Option<Tenant>, scopes: Scopes) -> Caller {
+        let grant = Grant { tenant, scopes, expires_at: None, per_minute: None };
+        let key = ApiKey { id: "id".into(), grant, made_at: 0, revoked_at: None };
+        Caller::of(&key, std::net::Ipv4Addr::LOCALHOST.into())
+    }
+
     #[test]
     fn a_bound_key_means_its_own_tenant_and_no_other() {
         let bound = |tenant: Option<&str>| {
             let tenant = tenant.map(|id| Tenant::new(id).unwrap());
-            Caller::of(&Grant { tenant, scopes: Scopes::all(), expires_at: None, per_minute: None })
+            caller(tenant, Scopes::all())
         };
         let table = [
             (Some("a"), None, Ok("a")),
@@ -116,7 +135,7 @@ mod tests {
         let mut wrong = Vec::new();
         for (granted, _) in Scope::ALL {
             let scopes: Scopes = granted.parse().unwrap();
-            let caller = Caller::of(&Grant { tenant: None, scopes, expires_at: None, per_minute: None });
+            let caller = caller(None, scopes);
             for (name, scope) in Scope::ALL {
                 let expected = name == granted || (granted == "admin" && ["delete", "replace"].contains(&name));
                 let found = caller.allow(scope).map_err(|problem| problem.code());

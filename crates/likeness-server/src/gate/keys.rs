@@ -46,7 +46,7 @@ impl Keys {
         let Some(store) = self.store.as_ref().filter(|_| self.imported.is_none()) else {
             return Ok(self.imported.is_some());
         };
-        let any = !store.keys()?.is_empty();
+        let any = store.keys_made()?;
         *self.any.lock().unwrap_or_else(PoisonError::into_inner) = Some((any, Instant::now()));
         Ok(any)
     }

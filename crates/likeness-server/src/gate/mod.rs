@@ -134,7 +134,7 @@ async fn own(app: &App, uri: &Uri, headers: &HeaderMap) -> Result<(), Problem> {
 async fn caller(app: &App, scope: Scope, headers: &HeaderMap, from: IpAddr) -> Result<Caller, Problem> {
     let Gate { keys, rates, .. } = &app.gate;
     if !keys.needed().await? {
-        return Ok(Caller::anybody());
+        return Ok(Caller::anybody(from));
     }
     let text = caller::key_of(headers, &app.settings.access.header);
     let found = match text {
@@ -146,7 +146,7 @@ async fn caller(app: &App, scope: Scope, headers: &HeaderMap, from: IpAddr) -> R
         return Err(caller::unknown(text));
     };
     rates.key(&key)?;
-    let caller = Caller::of(&key.grant);
+    let caller = Caller::of(&key, from);
     caller.allow(scope).map(|()| caller)
 }
 

@@ -11,7 +11,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::liveness::message;
-use super::person::{Examined, Examiner, Who, ask, now, template};
+use super::person::{Examined, Examiner, Who, ask, closed, now, template};
 use super::verify::{compare, other_contract};
 use crate::app::{App, ModelTold};
 use crate::config;
@@ -20,7 +20,7 @@ use crate::gate::{Caller, lacking};
 use crate::look::{Watch, round};
 use crate::problem::{Code, Problem};
 use crate::routes::{ENROLL, Scope};
-use crate::store::{Answered, Contract, Enrollment, Fresh, Idempotency, Mode, Outcome, Person};
+use crate::store::{self, Answered, Contract, Enrollment, Fresh, Idempotency, Mode, Outcome, Person, Store};
 
 /// How often an enrolment that met another one begins again.
 const TRIES: usize = 8;
@@ -112,6 +112,7 @@ pub struct Request {
     /// Who.
     pub who: Who,
     replace: bool,
+    caller: Caller,
     /// Whether the key may let stored templates go.
     displace: bool,
     idempotency: Option<Idempotency>,
@@ -131,7 +132,8 @@ impl Request {
         }
         let key = headers.get("idempotency-key").map(key).transpose()?;
         let idempotency = key.map(|key| Idempotency { key, route: route.to_owned(), request: [0; 32] });
-        Ok(Self { who, replace, displace: displace.is_ok(), idempotency })
+        let caller = caller.clone();
+        Ok(Self { who, replace, caller, displace: displace.is_ok(), idempotency })
     }
 
     /// With the digest of all that it says. The store keys it before it is written.
@@ -167,7 +169,8 @@ impl Request {
     /// Stores templates, once it is clear that they are the person's own, and answers.
     ///
     /// # Errors
-    /// `EMBEDDING_ALREADY_EXISTS`, `EMBEDDING_CONTRACT_MISMATCH`, `IDEMPOTENCY_CONFLICT`, `FORBIDDEN`
+    /// `EMBEDDING_ALREADY_EXISTS`, `EMBEDDING_CONTRACT_MISMATCH`, `IDEMPOTENCY_CONFLICT`, `FORBIDDEN`,
+    /// `RATE_LIMIT_EXCEEDED`
     pub async fn store<A: Serialize>(
         self,
         app: &App,
@@ -182,7 +185,7 @@ impl Request {
                 let person = store.load(&self.who.tenant, &self.who.subject)?;
                 let seen = person.as_ref().map(|person| person.version);
                 if let (Some(person), false) = (&person, self.replace)
-                    && let Err(problem) = own(&self.who, person, &embeddings, &lines)
+                    && let Err(problem) = self.own(store, person, &embeddings, &lines)?
                 {
                     return Ok(Err(problem));
                 }
@@ -207,6 +210,27 @@ impl Request {
             Outcome::Moved => Err(Problem::new(Code::StoreUnavailable, "the person keeps changing; ask again")),
             Outcome::Full => Err(lacking(Scope::Replace, FULL)),
         }
+    }
+}
+
+impl Request {
+    /// Whether new photographs are of a known person, within the caller's budget for that question.
+    fn own(
+        &self,
+        store: &Store,
+        person: &Person,
+        embeddings: &[Embedding],
+        lines: &config::Verdict,
+    ) -> store::Result<Result<(), Problem>> {
+        let (Who { tenant, subject }, source) = (&self.who, self.caller.source());
+        if let Some(spent) = store.spent(tenant, subject, source, now())? {
+            return Ok(Err(closed(spent)));
+        }
+        let own = own(&self.who, person, embeddings, lines);
+        if own.as_ref().is_err_and(|problem| problem.code() == Code::EmbeddingAlreadyExists) {
+            store.note_failures(tenant, std::slice::from_ref(subject), source, now())?;
+        }
+        Ok(own)
     }
 }
 

@@ -2,7 +2,7 @@
 //! four networks, and the store asked away from the event loop.
 
 use std::sync::Arc;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use likeness::embed::Embedding;
 use likeness::engine::Scratch;
@@ -15,7 +15,7 @@ use crate::gate::Caller;
 use crate::held::All;
 use crate::look::{Eye, Seen, Watch};
 use crate::problem::{Code, Problem};
-use crate::store::{self, Contract, Fresh, Kind, Store, StoreError, Subject, Tenant};
+use crate::store::{self, Contract, Fresh, Kind, Spent, Store, StoreError, Subject, Tenant};
 use crate::templates::Templates;
 
 /// Who is meant.
@@ -51,6 +51,34 @@ impl Who {
         Problem::new(Code::EmbeddingNotFound, "nobody is enrolled under this name")
             .with("user_id", self.subject.as_str())
     }
+}
+
+/// Refuses a caller who has failed too often for this person.
+///
+/// # Errors
+/// `RATE_LIMIT_EXCEEDED`
+pub async fn within_budget(app: &App, who: &Who, caller: &Caller) -> Result<(), Problem> {
+    let (who, caller) = (who.clone(), caller.clone());
+    let spent = ask(app, move |store| store.spent(&who.tenant, &who.subject, caller.source(), now()));
+    spent.await?.map_or(Ok(()), |spent| Err(closed(spent)))
+}
+
+/// A budget is spent.
+pub fn closed(spent: Spent) -> Problem {
+    let seconds = u64::try_from(spent.seconds).unwrap_or(0);
+    Problem::too_many(spent.limit.name(), Duration::from_secs(seconds))
+}
+
+/// Counts an answer that was none about the right person, for each of these subjects.
+///
+/// # Errors
+/// `STORE_UNAVAILABLE`
+pub async fn note_failures(app: &App, tenant: &Tenant, subjects: Vec<Subject>, caller: &Caller) -> Result<(), Problem> {
+    if subjects.is_empty() {
+        return Ok(());
+    }
+    let (tenant, caller) = (tenant.clone(), caller.clone());
+    ask(app, move |store| store.note_failures(&tenant, &subjects, caller.source(), now())).await
 }
 
 /// Asks the store, away from the event loop.

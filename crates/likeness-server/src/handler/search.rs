@@ -7,14 +7,14 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::liveness::message;
-use super::person::{Examiner, ask, templates};
+use super::person::{Examiner, ask, note_failures, now, templates};
 use super::verify::blocked;
 use crate::app::{App, ModelTold};
 use crate::form::Form;
 use crate::gate::Caller;
 use crate::look::{Watch, round};
 use crate::problem::Problem;
-use crate::store::Found;
+use crate::store::{Found, Query, Subject};
 
 /// At most so many are named.
 const MOST: usize = 50;
@@ -81,17 +81,30 @@ pub async fn search(
     let probe = match looked.await? {
         Ok(embedding) => embedding,
         Err(judged) => {
-            let none = Found { matches: Vec::new(), searched: 0 };
+            let none = Found { matches: Vec::new(), nearest: None, searched: 0 };
             return Ok(Json(answer(none, threshold, message(&judged), app.model())));
         }
     };
-    let found = ask(&app, move |_| index.search(&tenant, probe.numbers(), most, threshold)).await?;
+    let (asked, by) = (tenant.clone(), caller.clone());
+    let found = ask(&app, move |_| {
+        let (tenant, probe) = (&asked, probe.numbers());
+        index.search(&Query { tenant, probe, most, threshold, source: by.source(), now: now() })
+    });
+    let found = found.await?;
+    note_failures(&app, &tenant, strangers(&found, app.settings.verdict.distance), &caller).await?;
     let message = if found.matches.is_empty() { "nobody is near" } else { "somebody is near" };
     Ok(Json(answer(found, threshold, message.into(), app.model())))
 }
 
+/// Persons who were answered about and are not the one who was shown: each that is named beyond the
+/// distance of a match, or the nearest where nobody is named.
+fn strangers(found: &Found, distance: f64) -> Vec<Subject> {
+    let named = found.matches.iter().filter(|(_, far)| *far >= distance).map(|(subject, _)| subject);
+    named.chain(&found.nearest).cloned().collect()
+}
+
 fn answer(found: Found, threshold: f64, message: String, model: ModelTold) -> SearchAnswer {
-    let told = |(subject, distance): (crate::store::Subject, f64)| MatchTold {
+    let told = |(subject, distance): (Subject, f64)| MatchTold {
         user_id: subject.as_str().to_owned(),
         distance,
         confidence: round((1.0 - distance).clamp(0.0, 1.0), 6),

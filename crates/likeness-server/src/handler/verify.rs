@@ -18,7 +18,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::liveness::message;
-use super::person::{Examiner, Who, ask, now};
+use super::person::{Examiner, Who, ask, note_failures, now, within_budget};
 use crate::app::{App, ModelTold};
 use crate::config;
 use crate::form::Form;
@@ -26,11 +26,6 @@ use crate::gate::{Caller, RequestId};
 use crate::look::{Timings, Watch, round};
 use crate::problem::{Code, Problem};
 use crate::store::{Contract, Person};
-
-/// Failed verifications of a subject that are let through in [`WINDOW`].
-const FAILURES: usize = 10;
-/// How long a failure counts, in seconds.
-const WINDOW: i64 = 15 * 60;
 
 /// Whether it is a live face.
 #[derive(Debug, Serialize, ToSchema)]
@@ -110,7 +105,7 @@ pub async fn verify(
 ) -> Result<Json<VerifyAnswer>, Problem> {
     let (who, bytes) = (Who::of(&form, &caller)?, form.file("file")?);
     let examiner = Examiner::of(&app)?;
-    let person = known(&app, &who).await?;
+    let person = known(&app, &who, &caller).await?;
     let contract = examiner.contract();
     let mean = person.mean(&contract).ok_or_else(|| other_contract(&who))?;
     let template = Embedding::new(ContractId::from_bytes(contract), mean);
@@ -119,44 +114,34 @@ pub async fn verify(
     let measured = app.work.run(move |scratch| measure(&examiner, scratch, &bytes, &template, threshold, block, score));
     let measured = match measured.await {
         Err(problem) if problem.code() == Code::AntispoofBlocked => {
-            note_failure(&app, &who).await?;
+            note_failure(&app, &who, &caller).await?;
             return Err(problem);
         }
         measured => measured?,
     };
     let verified = matches!(measured.verdict, Verdict::Accept(_));
     if !verified {
-        note_failure(&app, &who).await?;
+        note_failure(&app, &who, &caller).await?;
     }
     metrics::counter!("likeness_verdicts_total", "verdict" => measured.verdict.name()).increment(1);
     Ok(Json(answer(measured, threshold, app.model(), request_id)))
 }
 
-/// The person, unless too many have failed to be them lately; unknown persons are counted alike.
-async fn known(app: &App, who: &Who) -> Result<Person, Problem> {
+/// The person, unless the caller has failed too often for them; unknown persons are counted alike.
+async fn known(app: &App, who: &Who, caller: &Caller) -> Result<Person, Problem> {
+    within_budget(app, who, caller).await?;
     let asked = who.clone();
-    let (failures, person) = ask(app, move |store| {
-        let failures = store.failures(&asked.tenant, &asked.subject, now())?;
-        Ok((failures, store.load(&asked.tenant, &asked.subject)?))
-    })
-    .await?;
-    if failures.len() >= FAILURES {
-        let oldest = failures[failures.len() - FAILURES];
-        let wait = u64::try_from(oldest + WINDOW - now()).unwrap_or(0);
-        return Err(Problem::too_many("subject", std::time::Duration::from_secs(wait)));
-    }
-    match person {
+    match ask(app, move |store| store.load(&asked.tenant, &asked.subject)).await? {
         Some(person) => Ok(person),
         None => {
-            note_failure(app, who).await?;
+            note_failure(app, who, caller).await?;
             Err(who.unknown())
         }
     }
 }
 
-async fn note_failure(app: &App, who: &Who) -> Result<(), Problem> {
-    let who = who.clone();
-    ask(app, move |store| store.note_failure(&who.tenant, &who.subject, now())).await
+async fn note_failure(app: &App, who: &Who, caller: &Caller) -> Result<(), Problem> {
+    note_failures(app, &who.tenant, vec![who.subject.clone()], caller).await
 }
 
 /// The person was enrolled with other networks.

@@ -111,8 +111,8 @@ mod tests {
         let reading = tokio::spawn(read(client));
         let mut progress = Progress::new(stream, Duration::from_millis(50));
         let written = progress.write_all(&vec![1; 64 << 20]).await;
-        drop(progress);
-        drop(reading.await);
+        // It would go on reading what the kernel has for it.
+        reading.abort();
         written
     }
 

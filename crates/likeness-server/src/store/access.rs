@@ -1,5 +1,8 @@
 //! API keys: `lk_<id>_<secret>`, found by id, kept as a keyed BLAKE3 of the secret, compared in
 //! constant time. The secret is told once, when the key is made.
+//!
+//! Promises: no key is good unless its row and the whole table are what this program wrote: all that a
+//! row grants is sealed, and the rows are held against their digest at each look.
 
 use std::fmt;
 use std::str::FromStr;
@@ -7,18 +10,13 @@ use std::str::FromStr;
 use subtle::ConstantTimeEq as _;
 use zeroize::Zeroizing;
 
+use super::digest::{Changes, Meta, Table, TableDigest};
 use super::error::{Kind, Result, StoreError};
 use super::keys::hex;
 use super::seal::{Context, name, open, random, seal};
-use super::sql::{Row, Value};
+use super::sql::{Row, Rows, Value};
 use super::{Store, Tenant};
 
-/// The columns that `opened_key` takes.
-macro_rules! select {
-    () => {
-        "SELECT id, hash, scopes, made_at, expires_at, per_minute, revoked_at, data FROM access"
-    };
-}
 /// What a key may be used for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(u16)]
@@ -145,7 +143,8 @@ impl Store {
         let id = hex(&random::<8>()?);
         let secret = Zeroizing::new(hex(&*Zeroizing::new(random::<32>()?)));
         let key = ApiKey { id, grant: grant.clone(), made_at: now, revoked_at: None };
-        self.put_key(&key, &secret)?;
+        let hash = self.key_hash(&key.id, &secret);
+        self.write(|changes| self.put_key(changes, &key, &hash))?;
         let text = Zeroizing::new(format!("lk_{}_{}", key.id, *secret));
         Ok((key, text))
     }
@@ -153,89 +152,118 @@ impl Store {
     /// The good key that this text is, if it is one.
     ///
     /// # Errors
-    /// The database's refusal.
+    /// The database's refusal; the table is not what was written.
     pub fn authenticate(&self, text: &str, now: i64) -> Result<Option<ApiKey>> {
         let Some((id, secret)) = text.strip_prefix("lk_").and_then(|rest| rest.split_once('_')) else {
             return Ok(None);
         };
         let same = |hash: &[u8; 32]| bool::from(hash.ct_eq(&self.key_hash(id, secret)));
-        let found = self.key(id)?.filter(|(key, hash)| same(hash) && key.is_good(now));
-        Ok(found.map(|(key, _)| key))
+        let found = self.opened_keys()?.into_iter().find(|(key, _)| key.id == id);
+        Ok(found.filter(|(key, hash)| same(hash) && key.is_good(now)).map(|(key, _)| key))
     }
 
     /// Every key, also those that are no longer good.
     ///
     /// # Errors
-    /// The database's refusal.
+    /// The database's refusal; the table is not what was written.
     pub fn keys(&self) -> Result<Vec<ApiKey>> {
-        let rows = self.read(|rows| rows.rows(concat!(select!(), " ORDER BY made_at, id"), &[]))?;
-        rows.into_iter().map(|row| self.opened_key(row).map(|(key, _)| key)).collect()
+        Ok(self.opened_keys()?.into_iter().map(|(key, _)| key).collect())
+    }
+
+    /// Whether a key was ever made, good or not.
+    ///
+    /// # Errors
+    /// The database's refusal; that is not what was written.
+    pub fn keys_made(&self) -> Result<bool> {
+        self.read(|rows| Meta::read(rows, &self.secrets.digests)).map(|meta| meta.keys_made)
     }
 
     /// Ends a key; whether there was such a good one.
     ///
     /// # Errors
-    /// The database's refusal.
+    /// The database's refusal; the table is not what was written.
     pub fn revoke_key(&self, id: &str, now: i64) -> Result<bool> {
-        let values = [id.as_bytes().into(), now.into()];
-        let sql = "UPDATE access SET revoked_at = ?2 WHERE id = ?1 AND revoked_at = 0";
-        self.write(|rows| rows.run(sql, &values)).map(|changed| changed > 0)
-    }
-
-    fn key(&self, id: &str) -> Result<Option<(ApiKey, [u8; 32])>> {
-        let row = self.read(|rows| rows.row(concat!(select!(), " WHERE id = ?1"), &[id.as_bytes().into()]))?;
-        row.map(|row| self.opened_key(row)).transpose()
-    }
-
-    fn put_key(&self, key: &ApiKey, secret: &str) -> Result<()> {
-        let Grant { tenant, scopes, expires_at, per_minute } = &key.grant;
-        let tenant = tenant.as_ref().map_or("*", Tenant::as_str);
-        let id = key.id.as_bytes();
-        let sealed = seal(&self.secrets.access, &granting(id), tenant.as_bytes())?;
-        let values: [Value; 7] = [
-            id.into(),
-            (&self.key_hash(&key.id, secret)).into(),
-            i64::from(scopes.0).into(),
-            key.made_at.into(),
-            expires_at.unwrap_or(0).into(),
-            i64::from(per_minute.unwrap_or(0)).into(),
-            sealed.into(),
-        ];
-        self.write(|rows| {
-            rows.run("DELETE FROM access WHERE id = ?1", &values[..1])?;
-            rows.run(
-                "INSERT INTO access (id, hash, scopes, made_at, expires_at, per_minute, revoked_at, data) \
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, 0, ?7)",
-                &values,
-            )
-            .map(|_| ())
+        self.write(|changes| {
+            let meta = changes.meta.clone();
+            let found = self.keys_in(changes.rows(), &meta)?.into_iter().find(|(key, _)| key.id == id);
+            let Some((key, hash)) = found.filter(|(key, _)| key.revoked_at.is_none()) else { return Ok(false) };
+            self.put_key(changes, &ApiKey { revoked_at: Some(now), ..key }, &hash).map(|()| true)
         })
+    }
+
+    fn opened_keys(&self) -> Result<Vec<(ApiKey, [u8; 32])>> {
+        self.snapshot(|rows| {
+            let meta = Meta::read(rows, &self.secrets.digests)?;
+            self.keys_in(rows, &meta)
+        })
+    }
+
+    /// The keys, where the table is what was written.
+    fn keys_in(&self, rows: &mut dyn Rows, meta: &Meta) -> Result<Vec<(ApiKey, [u8; 32])>> {
+        let found = rows.rows("SELECT * FROM access ORDER BY made_at, id", &[])?;
+        let mut digest = TableDigest::default();
+        found.iter().for_each(|row| digest.add(&self.secrets.digests.row(Table::Access, row.columns())));
+        if digest != *meta.table(Table::Access) {
+            return Err(changed());
+        }
+        found.into_iter().map(|row| self.opened_key(row)).collect()
+    }
+
+    fn put_key(&self, changes: &mut Changes<'_>, key: &ApiKey, hash: &[u8; 32]) -> Result<()> {
+        let id = key.id.as_bytes();
+        let tenant = key.grant.tenant.as_ref().map_or("*", Tenant::as_str);
+        let sealed = seal(&self.secrets.access, &granting(id, hash, &numbers(key)), tenant.as_bytes())?;
+        let row = ("SELECT * FROM access WHERE id = ?1", 1);
+        changes.change(Table::Access, row, "DELETE FROM access WHERE id = ?1", &[id.into()])?;
+        let mut values: Vec<Value> = vec![id.into(), hash.into()];
+        values.extend(numbers(key).map(Value::from));
+        values.push(sealed.into());
+        let put = "INSERT INTO access (id, hash, scopes, made_at, expires_at, per_minute, revoked_at, data) \
+                   VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)";
+        changes.change(Table::Access, row, put, &values)?;
+        changes.meta.keys_made = true;
+        Ok(())
     }
 
     fn key_hash(&self, id: &str, secret: &str) -> [u8; 32] {
         name(&self.secrets.access, &[b"secret", id.as_bytes(), secret.as_bytes()])
     }
 
-    fn opened_key(&self, mut row: Row) -> Result<(ApiKey, [u8; 32])> {
-        let (id, hash, scopes, made_at) = (row.bytes()?, row.bytes()?, row.int()?, row.int()?);
-        let (expires_at, per_minute, revoked_at, data) = (row.int()?, row.int()?, row.int()?, row.bytes()?);
-        let some = |number: i64| (number != 0).then_some(number);
+    pub(super) fn opened_key(&self, mut row: Row) -> Result<(ApiKey, [u8; 32])> {
+        let (id, hash) = (row.bytes()?, row.bytes()?);
+        let numbers = [row.int()?, row.int()?, row.int()?, row.int()?, row.int()?];
+        let data = row.bytes()?;
         let opened = || {
-            let tenant = open(&self.secrets.access, &granting(&id), &data)?;
+            let hash: [u8; 32] = hash.try_into().ok()?;
+            let tenant = open(&self.secrets.access, &granting(&id, &hash, &numbers), &data)?;
             let tenant = match std::str::from_utf8(&tenant).ok()? {
                 "*" => None,
                 id => Some(Tenant::new(id).ok()?),
             };
+            let [scopes, made_at, expires_at, per_minute, revoked_at] = numbers;
+            let some = |number: i64| (number != 0).then_some(number);
             let scopes = Scopes(u16::try_from(scopes).ok()?);
             let per_minute = u32::try_from(per_minute).ok().filter(|limit| *limit > 0);
             let grant = Grant { tenant, scopes, expires_at: some(expires_at), per_minute };
-            let key = ApiKey { id: String::from_utf8(id.clone()).ok()?, grant, made_at, revoked_at: some(revoked_at) };
-            Some((key, hash.try_into().ok()?))
+            let id = String::from_utf8(id.clone()).ok()?;
+            Some((ApiKey { id, grant, made_at, revoked_at: some(revoked_at) }, hash))
         };
-        opened().ok_or_else(|| StoreError::new(Kind::Corrupt, "an API key's row is not what was written"))
+        opened().ok_or_else(changed)
     }
 }
 
-fn granting(id: &[u8]) -> Context {
-    Context::new("access").field(id)
+/// What a row has in clear beside its id and hash: scopes, made, expires, a minute, revoked.
+fn numbers(key: &ApiKey) -> [i64; 5] {
+    let Grant { scopes, expires_at, per_minute, .. } = &key.grant;
+    let limit = i64::from(per_minute.unwrap_or(0));
+    [scopes.0.into(), key.made_at, expires_at.unwrap_or(0), limit, key.revoked_at.unwrap_or(0)]
+}
+
+fn granting(id: &[u8], hash: &[u8; 32], numbers: &[i64; 5]) -> Context {
+    numbers.iter().fold(Context::new("access").field(id).field(hash), |context, number| context.number(*number))
+}
+
+fn changed() -> StoreError {
+    StoreError::new(Kind::Corrupt, "the table access is not what was written: another program changed API keys")
+        .hint("`likeness store check` says more; a backup has what was there")
 }

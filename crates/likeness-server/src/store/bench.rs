@@ -24,11 +24,11 @@ fn fill(store: &Store, persons: u64, contract: Contract) {
     const BATCH: u64 = 5000;
     for start in (0..persons).step_by(5000) {
         store
-            .write(|rows| {
+            .write(|changes| {
                 for seed in start..(start + BATCH).min(persons) {
                     let (tenant, subject) = (tenant(), subject(&format!("person-{seed}")));
                     let fresh = Fresh { contract, ..fresh(seed, 80.0) };
-                    store.enroll_in(rows, &enrollment(&tenant, &subject, vec![fresh], NEW))?;
+                    store.enroll_in(changes, &enrollment(&tenant, &subject, vec![fresh], NEW))?;
                 }
                 Ok(())
             })
@@ -66,7 +66,7 @@ fn figures() {
             .map(|seed| {
                 let probe = fresh(seed * 37, 80.0).embedding;
                 let begin = Instant::now();
-                let found = index.search(&tenant(), &probe, 5, 0.4).unwrap();
+                let found = super::suite_index::search(&index, &tenant(), &probe, 5, 0.4).unwrap();
                 assert_eq!(found.searched as u64, persons);
                 assert_eq!(found.matches[0].0.as_str(), format!("person-{}", seed * 37));
                 begin.elapsed().as_secs_f64() * 1e3

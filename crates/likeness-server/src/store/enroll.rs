@@ -1,7 +1,8 @@
 //! Enrolling, loading and erasing persons; answers that are remembered for whoever asks twice.
 
+use super::digest::{Changes, Table};
 use super::error::{Kind, Result, StoreError};
-use super::person::{DIMENSION, Fresh, MOST_TEMPLATES, Person, Subject, Template, Tenant, length};
+use super::person::{DIMENSION, Fresh, MOST_TEMPLATES, Person, Subject, Tenant, length};
 use super::record::{Opened, content, lay};
 use super::seal::{Context, name, open, seal};
 use super::sql::{Erasure, Rows, Value};
@@ -118,19 +119,19 @@ impl Store {
     /// is open: the same request with the same key tells.
     pub fn enroll(&self, enrollment: &Enrollment<'_>) -> Result<Outcome> {
         sound(&enrollment.fresh)?;
-        self.write(|rows| self.enroll_in(rows, enrollment))
+        self.write(|changes| self.enroll_in(changes, enrollment))
     }
 
-    pub(super) fn enroll_in(&self, rows: &mut dyn Rows, enrollment: &Enrollment<'_>) -> Result<Outcome> {
+    pub(super) fn enroll_in(&self, changes: &mut Changes<'_>, enrollment: &Enrollment<'_>) -> Result<Outcome> {
         let Enrollment { tenant, subject, mode, remember, now, .. } = enrollment;
         if let Some((request, _)) = remember {
-            match self.remembered(rows, tenant, request, *now)? {
+            match self.remembered(changes.rows(), tenant, request, *now)? {
                 Some(Answered::Before(answer)) => return Ok(Outcome::Replayed(answer)),
                 Some(Answered::Otherwise) => return Ok(Outcome::Conflict),
                 None => {}
             }
         }
-        let found = self.find(rows, tenant, subject)?;
+        let found = self.find(changes.rows(), tenant, subject)?;
         let version = found.as_ref().map(|opened| opened.person.version);
         if matches!(mode, Mode::Add { seen, .. } if *seen != version) {
             return Ok(Outcome::Moved);
@@ -140,17 +141,18 @@ impl Store {
         if over && matches!(mode, Mode::Add { displace: false, .. }) {
             return Ok(Outcome::Full);
         }
-        let revision = next_revision(rows)?;
+        let revision = changes.next_revision();
         let mut opened = match found {
             Some(opened) if matches!(mode, Mode::Add { .. }) => opened,
             // A new data key: what was sealed before can't be opened by what is stored from now on.
             Some(opened) => Opened::fresh(opened.person.id, revision, tenant, subject)?,
             None => Opened::fresh(revision, revision, tenant, subject)?,
         };
-        add(&mut opened.person.templates, &enrollment.fresh, revision);
-        self.put(rows, &opened, version.is_none(), revision)?;
+        opened.person.version = revision;
+        opened.person.add(&enrollment.fresh, revision);
+        self.put(changes, &opened, version.is_none())?;
         if let Some((request, answer)) = remember {
-            self.remember(rows, tenant, request, opened.person.id, answer, *now)?;
+            self.remember(changes, tenant, request, opened.person.id, answer, *now)?;
         }
         Ok(Outcome::Stored { templates: opened.person.templates.len() })
     }
@@ -161,20 +163,29 @@ impl Store {
     /// The database's refusal; then nothing was erased.
     pub fn erase(&self, tenant: &Tenant, subject: &Subject) -> Result<Option<Erasure>> {
         let name = self.name(tenant, subject);
-        let erased = self.write(|rows| {
-            let Some(mut row) = rows.row("SELECT id FROM person WHERE name = ?1", &[(&name).into()])? else {
-                return Ok(false);
-            };
-            let person = Value::Int(row.int()?);
-            let revision = next_revision(rows)?;
-            rows.run("DELETE FROM person WHERE id = ?1", std::slice::from_ref(&person))?;
-            rows.run("DELETE FROM answer WHERE person = ?1", std::slice::from_ref(&person))?;
-            rows.run("DELETE FROM failure WHERE name = ?1", &[(&self.failing(tenant, subject)).into()])?;
-            rows.run("INSERT INTO gone (revision, person) VALUES (?1, ?2)", &[revision.into(), person])?;
-            rows.run("DELETE FROM gone WHERE revision <= ?1", &[(revision - FOLLOWED).into()])?;
+        let erased = self.write(|changes| {
+            let found = changes.rows().row("SELECT id FROM person WHERE name = ?1", &[(&name).into()])?;
+            let Some(mut row) = found else { return Ok(false) };
+            let person = row.int()?;
+            self.erase_rows(changes, person)?;
+            self.forget(changes, &self.failing(tenant, subject))?;
             Ok(true)
         })?;
         Ok(erased.then(|| self.scrub()))
+    }
+
+    fn erase_rows(&self, changes: &mut Changes<'_>, person: i64) -> Result<()> {
+        let (revision, id) = (changes.next_revision(), [Value::Int(person)]);
+        let row = ("SELECT * FROM person WHERE id = ?1", 1);
+        changes.change(Table::Person, row, "DELETE FROM person WHERE id = ?1", &id)?;
+        let answers = ("SELECT * FROM answer WHERE person = ?1", 1);
+        changes.change(Table::Answer, answers, "DELETE FROM answer WHERE person = ?1", &id)?;
+        let gone = ("SELECT * FROM gone WHERE revision = ?1", 1);
+        let note = "INSERT INTO gone (revision, person) VALUES (?1, ?2)";
+        changes.change(Table::Gone, gone, note, &[revision.into(), person.into()])?;
+        let old = ("SELECT * FROM gone WHERE revision <= ?1", 1);
+        changes.change(Table::Gone, old, "DELETE FROM gone WHERE revision <= ?1", &[(revision - FOLLOWED).into()])?;
+        Ok(())
     }
 
     fn find(&self, rows: &mut dyn Rows, tenant: &Tenant, subject: &Subject) -> Result<Option<Opened>> {
@@ -183,14 +194,15 @@ impl Store {
         row.map(|row| self.opened(row)).transpose()
     }
 
-    fn put(&self, rows: &mut dyn Rows, opened: &Opened, new: bool, revision: i64) -> Result<()> {
-        let Person { id, tenant, subject, .. } = &opened.person;
-        let mut meta = rows.row("SELECT master FROM meta", &[])?.ok_or_else(no_meta)?;
-        let master = self.master(&meta.bytes()?)?;
+    fn put(&self, changes: &mut Changes<'_>, opened: &Opened, new: bool) -> Result<()> {
+        let Person { id, version, tenant, subject, .. } = &opened.person;
+        let master = self.master(&changes.meta.master)?;
         let name = self.name(tenant, subject);
         let data = opened.data(&name, &master)?;
-        let values = [(*id).into(), (&name).into(), revision.into(), (&master.id()).into(), data.into()];
-        rows.run(
+        let values = [(*id).into(), (&name).into(), (*version).into(), (&master.id()).into(), data.into()];
+        changes.change(
+            Table::Person,
+            ("SELECT * FROM person WHERE id = ?1", 1),
             match new {
                 true => "INSERT INTO person (id, name, version, master, data) VALUES (?1, ?2, ?3, ?4, ?5)",
                 false => "UPDATE person SET version = ?3, master = ?4, data = ?5 WHERE id = ?1 AND name = ?2",
@@ -217,11 +229,10 @@ impl Store {
     ) -> Result<Option<Answered>> {
         let (id, number) = self.request_id(tenant, request);
         let values = [number.into(), (now - REMEMBERED).into()];
-        let Some(mut row) = rows.row("SELECT data FROM answer WHERE id = ?1 AND made_at > ?2", &values)? else {
-            return Ok(None);
-        };
-        let data = row.bytes()?;
-        let opened = content(&data).and_then(|sealed| open(&self.secrets.answers, &remembering(&id), sealed));
+        let sql = "SELECT person, made_at, data FROM answer WHERE id = ?1 AND made_at > ?2";
+        let Some(mut row) = rows.row(sql, &values)? else { return Ok(None) };
+        let (context, data) = (remembering(&id, row.int()?, row.int()?), row.bytes()?);
+        let opened = content(&data).and_then(|sealed| open(&self.secrets.answers, &context, sealed));
         let Some((digest, answer)) = opened.as_deref().and_then(|plain| plain.split_first_chunk::<32>()) else {
             return Err(StoreError::new(Kind::Corrupt, "a remembered answer is not what was sealed"));
         };
@@ -233,19 +244,22 @@ impl Store {
 
     fn remember(
         &self,
-        rows: &mut dyn Rows,
+        changes: &mut Changes<'_>,
         tenant: &Tenant,
         request: &Idempotency,
         person: i64,
         answer: &[u8],
         now: i64,
     ) -> Result<()> {
-        rows.run("DELETE FROM answer WHERE made_at <= ?1", &[(now - REMEMBERED).into()])?;
+        let old = ("SELECT * FROM answer WHERE made_at <= ?1", 1);
+        changes.change(Table::Answer, old, "DELETE FROM answer WHERE made_at <= ?1", &[(now - REMEMBERED).into()])?;
         let (id, number) = self.request_id(tenant, request);
         let plain = [&self.digest(request), answer].concat();
-        let data = lay(&seal(&self.secrets.answers, &remembering(&id), &plain)?);
+        let data = lay(&seal(&self.secrets.answers, &remembering(&id, person, now), &plain)?);
         let values = [number.into(), person.into(), now.into(), data.into()];
-        rows.run("INSERT INTO answer (id, person, made_at, data) VALUES (?1, ?2, ?3, ?4)", &values)?;
+        let row = ("SELECT * FROM answer WHERE id = ?1", 1);
+        let put = "INSERT INTO answer (id, person, made_at, data) VALUES (?1, ?2, ?3, ?4)";
+        changes.change(Table::Answer, row, put, &values)?;
         Ok(())
     }
 
@@ -254,18 +268,8 @@ impl Store {
     }
 }
 
-fn remembering(id: &[u8; 32]) -> Context {
-    Context::new("answer").field(id)
-}
-
-pub(super) fn no_meta() -> StoreError {
-    StoreError::new(Kind::Corrupt, "the table meta is empty")
-}
-
-/// Every change has a number of its own, in the order of commits.
-fn next_revision(rows: &mut dyn Rows) -> Result<i64> {
-    rows.run("UPDATE meta SET revision = revision + 1", &[])?;
-    rows.row("SELECT revision FROM meta", &[])?.ok_or_else(no_meta)?.int()
+fn remembering(id: &[u8; 32], person: i64, made_at: i64) -> Context {
+    Context::new("answer").field(id).number(person).number(made_at)
 }
 
 fn sound(fresh: &[Fresh]) -> Result<()> {
@@ -284,19 +288,4 @@ fn sound(fresh: &[Fresh]) -> Result<()> {
         }
     }
     Ok(())
-}
-
-/// Adds, and lets go what is beyond five: first of another contract, then of the lowest quality, then
-/// the oldest.
-fn add(templates: &mut Vec<Template>, fresh: &[Fresh], revision: i64) {
-    let contract = fresh[0].contract;
-    let numbered = fresh.iter().zip(0..);
-    // A revision is one enrolment of at most five: eight numbers each are enough.
-    templates.extend(numbered.map(|(fresh, at)| Template { id: revision * 8 + at, fresh: fresh.clone() }));
-    let worth = |template: &Template| (template.fresh.contract == contract, template.fresh.quality, template.id);
-    templates.sort_by(|a, b| {
-        let ((same_a, quality_a, id_a), (same_b, quality_b, id_b)) = (worth(a), worth(b));
-        same_b.cmp(&same_a).then(quality_b.total_cmp(&quality_a)).then(id_b.cmp(&id_a))
-    });
-    templates.truncate(MOST_TEMPLATES);
 }

@@ -11,6 +11,8 @@ pub enum Kind {
     WrongKey,
     /// The database, or something sealed in it, is not what was written.
     Corrupt,
+    /// The database was made by a program with other tables.
+    Layout,
     /// No room is left where the database lies.
     Full,
     /// The database can be read and not written.
@@ -31,10 +33,11 @@ pub enum Kind {
 
 impl Kind {
     /// All of them.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::Locked,
         Self::WrongKey,
         Self::Corrupt,
+        Self::Layout,
         Self::Full,
         Self::ReadOnly,
         Self::Unavailable,
@@ -51,6 +54,7 @@ impl Kind {
             Self::Locked => "store_locked",
             Self::WrongKey => "wrong_key",
             Self::Corrupt => "store_corrupt",
+            Self::Layout => "store_layout",
             Self::Full => "store_full",
             Self::ReadOnly => "store_read_only",
             Self::Unavailable => "store_unavailable",
@@ -64,7 +68,7 @@ impl Kind {
 }
 
 /// A store's refusal.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StoreError {
     /// Its kind.
     pub kind: Kind,

@@ -1,38 +1,241 @@
-//! Failed verifications, counted per tenant and subject whether enrolled or not.
+//! Failed answers about a person, counted per tenant and subject whether enrolled or not, and for each
+//! by the key and the address that asked. One budget for every route that says whether a face is the
+//! person's.
+//!
+//! Promises: who fails too often is refused before the subject is closed to everybody; a row says
+//! nothing of who failed to whom it belongs to without the master key.
 
-use super::error::Result;
+use std::net::IpAddr;
+
+use super::Store;
+use super::digest::Table;
+use super::error::{Kind, Result, StoreError};
 use super::person::{Subject, Tenant};
-use super::seal::name;
-use super::{Store, sql};
+use super::seal::{Context, name, open, seal};
+use super::sql::{Rows, Value};
 
 /// How long a failure counts, in seconds.
 pub const COUNTED: i64 = 15 * 60;
 
+/// Who asks: the id of the key, and the address.
+#[derive(Debug, Clone, Copy)]
+pub struct Source<'a> {
+    /// The key's id; empty without a key.
+    pub key: &'a str,
+    /// The address, as it is counted.
+    pub address: IpAddr,
+}
+
+/// What is limited.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Limit {
+    /// Failures from one address.
+    Address,
+    /// Failures with one key.
+    Key,
+    /// Failures of all.
+    Subject,
+}
+
+impl Limit {
+    /// Every limit with its number: the smaller one is reached first, by whoever fails.
+    pub const ALL: [(Self, usize); 3] = [(Self::Address, 10), (Self::Key, 20), (Self::Subject, 30)];
+
+    /// Its name.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Address => "subject_address",
+            Self::Key => "subject_key",
+            Self::Subject => "subject",
+        }
+    }
+}
+
+/// A budget that is spent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Spent {
+    /// By whom.
+    pub limit: Limit,
+    /// For so many seconds.
+    pub seconds: i64,
+}
+
+/// A failure that still counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Failure {
+    at: i64,
+    key: [u8; 16],
+    address: [u8; 16],
+}
+
+const EACH: usize = 8 + 16 + 16;
+
+impl Failure {
+    fn bytes(&self) -> [u8; EACH] {
+        let mut bytes = [0; EACH];
+        bytes[..8].copy_from_slice(&self.at.to_le_bytes());
+        bytes[8..24].copy_from_slice(&self.key);
+        bytes[24..].copy_from_slice(&self.address);
+        bytes
+    }
+
+    fn of(bytes: &[u8; EACH]) -> Option<Self> {
+        let (at, rest) = bytes.split_first_chunk::<8>()?;
+        let (key, address) = rest.split_first_chunk::<16>()?;
+        Some(Self { at: i64::from_le_bytes(*at), key: *key, address: address.try_into().ok()? })
+    }
+}
+
+/// Whether another failure of this kind may follow; the failures are sorted by time.
+fn spent(failures: &[Failure], asks: &Failure) -> Option<Spent> {
+    let over = |(limit, most): (Limit, usize)| {
+        let counts = |failure: &&Failure| {
+            let same = match limit {
+                Limit::Address => failure.address == asks.address,
+                Limit::Key => failure.key == asks.key,
+                Limit::Subject => true,
+            };
+            same && failure.at > asks.at - COUNTED
+        };
+        let counted: Vec<_> = failures.iter().filter(counts).collect();
+        // It opens again when the one that closed it no longer counts.
+        let closed_by = counted.len().checked_sub(most).map(|at| counted[at]);
+        closed_by.map(|failure| Spent { limit, seconds: failure.at + COUNTED - asks.at })
+    };
+    Limit::ALL.into_iter().find_map(over)
+}
+
 impl Store {
-    /// Notes a failed verification, and forgets those that no longer count.
+    /// Whether this source has spent what it may fail for this subject.
     ///
     /// # Errors
-    /// The database's refusal.
-    pub fn note_failure(&self, tenant: &Tenant, subject: &Subject, now: i64) -> Result<()> {
+    /// The database's refusal; the row is not what was written.
+    pub fn spent(&self, tenant: &Tenant, subject: &Subject, source: Source<'_>, now: i64) -> Result<Option<Spent>> {
         let name = self.failing(tenant, subject);
-        self.write(|rows| {
-            rows.run("DELETE FROM failure WHERE at <= ?1", &[(now - COUNTED).into()])?;
-            rows.run("INSERT INTO failure (name, at) VALUES (?1, ?2)", &[(&name).into(), now.into()]).map(|_| ())
+        let failures = self.read(|rows| self.failures_of(rows, &name))?;
+        Ok(spent(&failures, &self.failure(source, now)))
+    }
+
+    /// Notes a failure for each of these subjects, and forgets those that no longer count.
+    ///
+    /// # Errors
+    /// The database's refusal; a row is not what was written.
+    pub fn note_failures(&self, tenant: &Tenant, subjects: &[Subject], source: Source<'_>, now: i64) -> Result<()> {
+        let failure = self.failure(source, now);
+        self.write(|changes| {
+            let old = ("SELECT * FROM failure WHERE last <= ?1", 1);
+            changes.change(Table::Failure, old, "DELETE FROM failure WHERE last <= ?1", &[(now - COUNTED).into()])?;
+            for subject in subjects {
+                let name = self.failing(tenant, subject);
+                let mut failures = self.failures_of(changes.rows(), &name)?;
+                failures.retain(|failure| failure.at > now - COUNTED);
+                failures.push(failure);
+                let data = self.sealed_failures(&name, now, &failures)?;
+                let row = ("SELECT * FROM failure WHERE name = ?1", 1);
+                let put = "INSERT INTO failure (name, last, data) VALUES (?1, ?2, ?3) \
+                           ON CONFLICT (name) DO UPDATE SET last = excluded.last, data = excluded.data";
+                changes.change(Table::Failure, row, put, &[(&name).into(), now.into(), data.into()])?;
+            }
+            Ok(())
         })
     }
 
-    /// The moments of the failures that still count, oldest first.
+    /// Forgets a subject's failures, on an operator's word; whether there were any.
     ///
     /// # Errors
     /// The database's refusal.
-    pub fn failures(&self, tenant: &Tenant, subject: &Subject, now: i64) -> Result<Vec<i64>> {
-        let values = [(&self.failing(tenant, subject)).into(), (now - COUNTED).into()];
-        let found =
-            self.read(|rows| rows.rows("SELECT at FROM failure WHERE name = ?1 AND at > ?2 ORDER BY at", &values))?;
-        found.into_iter().map(|mut row: sql::Row| row.int()).collect()
+    pub fn forget_failures(&self, tenant: &Tenant, subject: &Subject) -> Result<bool> {
+        let name = self.failing(tenant, subject);
+        self.write(|changes| self.forget(changes, &name)).map(|rows| rows > 0)
+    }
+
+    pub(super) fn forget(&self, changes: &mut super::digest::Changes<'_>, name: &[u8; 32]) -> Result<u64> {
+        let row = ("SELECT * FROM failure WHERE name = ?1", 1);
+        changes.change(Table::Failure, row, "DELETE FROM failure WHERE name = ?1", &[name.into()])
     }
 
     pub(super) fn failing(&self, tenant: &Tenant, subject: &Subject) -> [u8; 32] {
         name(&self.secrets.failures, &[tenant.as_str().as_bytes(), subject.as_str().as_bytes()])
+    }
+
+    fn failure(&self, source: Source<'_>, at: i64) -> Failure {
+        let short = |label: &[u8], text: &str| {
+            let hash = name(&self.secrets.failures, &[label, text.as_bytes()]);
+            hash.first_chunk().copied().unwrap_or_default()
+        };
+        Failure { at, key: short(b"key", source.key), address: short(b"address", &source.address.to_string()) }
+    }
+
+    fn failures_of(&self, rows: &mut dyn Rows, name: &[u8; 32]) -> Result<Vec<Failure>> {
+        let row = rows.row("SELECT last, data FROM failure WHERE name = ?1", &[name.into()])?;
+        let Some(mut row) = row else { return Ok(Vec::new()) };
+        let (last, data) = (row.int()?, row.bytes()?);
+        let opened = open(&self.secrets.failure_rows, &sealing(name, last), &data);
+        let failures =
+            opened.as_deref().and_then(|plain| plain.as_chunks::<EACH>().0.iter().map(Failure::of).collect());
+        failures.ok_or_else(|| StoreError::new(Kind::Corrupt, "a row of the table failure is not what was written"))
+    }
+
+    fn sealed_failures(&self, name: &[u8; 32], last: i64, failures: &[Failure]) -> Result<Vec<u8>> {
+        let plain: Vec<u8> = failures.iter().flat_map(Failure::bytes).collect();
+        seal(&self.secrets.failure_rows, &sealing(name, last), &plain)
+    }
+
+    /// Whether a row opens: name, last, data.
+    pub(super) fn failure_opens(&self, columns: &[Value]) -> bool {
+        let [Value::Bytes(name), Value::Int(last), Value::Bytes(data)] = columns else { return false };
+        let Ok(name) = name.as_slice().try_into() else { return false };
+        open(&self.secrets.failure_rows, &sealing(name, *last), data).is_some()
+    }
+}
+
+fn sealing(name: &[u8; 32], last: i64) -> Context {
+    Context::new("failure").field(name).number(last)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn failure(key: u8, address: u8, at: i64) -> Failure {
+        Failure { at, key: [key; 16], address: [address; 16] }
+    }
+
+    /// What failed, which key and address ask, and the limit that they meet.
+    type Row = (&'static str, Vec<Failure>, (u8, u8), Option<Limit>);
+
+    #[test]
+    fn who_fails_is_refused_first_and_the_subject_is_closed_to_all_by_many() {
+        let now = 10_000;
+        let many = |count: usize, key: u8, address: u8| vec![failure(key, address, now - 100); count];
+        let rows: [Row; 9] = [
+            ("nothing yet", vec![], (1, 1), None),
+            ("one less", many(9, 1, 1), (1, 1), None),
+            ("the address", many(10, 1, 1), (1, 1), Some(Limit::Address)),
+            ("the address with another key", many(10, 1, 1), (2, 1), Some(Limit::Address)),
+            ("another address with the key", many(10, 1, 1), (1, 2), None),
+            ("the key from anywhere", [many(10, 1, 1), many(10, 1, 2)].concat(), (1, 3), Some(Limit::Key)),
+            ("another key from elsewhere", [many(10, 1, 1), many(10, 1, 2)].concat(), (2, 3), None),
+            ("all", [many(10, 1, 1), many(10, 1, 2), many(10, 2, 4)].concat(), (3, 3), Some(Limit::Subject)),
+            ("long ago", vec![failure(1, 1, now - COUNTED); 40], (1, 1), None),
+        ];
+        let wrong: Vec<_> = rows
+            .into_iter()
+            .filter(|(_, failures, (key, address), expected)| {
+                spent(failures, &failure(*key, *address, now)).map(|spent| spent.limit) != *expected
+            })
+            .map(|(row, ..)| row)
+            .collect();
+        assert!(wrong.is_empty(), "{wrong:?}");
+    }
+
+    #[test]
+    fn it_opens_again_when_the_failure_that_closed_it_no_longer_counts() {
+        let failures: Vec<_> = (0..12).map(|at| failure(1, 1, at * 10)).collect();
+        let closed = spent(&failures, &failure(1, 1, 200)).unwrap();
+        assert_eq!(closed.seconds, 20 + COUNTED - 200);
+        let later = 200 + closed.seconds;
+        assert_eq!(spent(&failures, &failure(1, 1, later - 1)).map(|spent| spent.seconds), Some(1));
+        assert_eq!(spent(&failures, &failure(1, 1, later)), None);
     }
 }

@@ -11,7 +11,9 @@ use std::time::Duration;
 
 use likeness::distance::Metric;
 
+use super::digest::Meta;
 use super::error::{Kind, Result, StoreError};
+use super::failures::Source;
 use super::means::Means;
 use super::person::{Contract, Person, Subject, Tenant};
 use super::{FOLLOWED, Store, columns};
@@ -22,8 +24,8 @@ const EVERY: Duration = Duration::from_secs(1);
 /// How many persons are read at once; no read of the database lasts longer.
 const PAGE: i64 = 500;
 
-/// How far f32 may stray from the distance that decides.
-const SLACK: f64 = 1e-4;
+/// Beyond every cosine distance.
+const ANY: f64 = 3.0;
 
 /// The index of one contract.
 pub struct Index {
@@ -57,11 +59,30 @@ pub struct IndexState {
     pub fault: Option<StoreError>,
 }
 
+/// What is searched for, and by whom.
+#[derive(Debug, Clone, Copy)]
+pub struct Query<'a> {
+    /// Whose persons.
+    pub tenant: &'a Tenant,
+    /// The face.
+    pub probe: &'a [f32],
+    /// At most so many are named.
+    pub most: usize,
+    /// Who is nearer than this is named.
+    pub threshold: f64,
+    /// Who asks: persons whose budget they have spent are not compared.
+    pub source: Source<'a>,
+    /// Seconds since 1970.
+    pub now: i64,
+}
+
 /// What a search found.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Found {
     /// Who is nearer than the threshold, nearest first.
     pub matches: Vec<(Subject, f64)>,
+    /// Who is nearest, where nobody is nearer than the threshold.
+    pub nearest: Option<Subject>,
     /// How many persons of the tenant were compared.
     pub searched: usize,
 }
@@ -98,50 +119,48 @@ impl Index {
         IndexState { ready, persons, unreadable, fault }
     }
 
-    /// Who of a tenant is nearer to this embedding than the threshold, at most `most`.
+    /// Who of a tenant is nearer to a face than the threshold.
     ///
     /// # Errors
     /// It is not loaded yet; the database's refusal.
-    pub fn search(&self, tenant: &Tenant, probe: &[f32], most: usize, threshold: f64) -> Result<Found> {
+    pub fn search(&self, query: &Query<'_>) -> Result<Found> {
         if !self.ready.load(Ordering::Acquire) {
             return Err(StoreError::new(Kind::Loading, "the index is being loaded"));
         }
         self.follow()?;
-        let mut wanted = most.saturating_add(4);
+        let mut wanted = query.most.saturating_add(4);
         loop {
             let (candidates, searched) = {
                 let means = self.means.read().unwrap_or_else(PoisonError::into_inner);
-                (means.nearest(tenant, probe, wanted, threshold + SLACK), means.of(tenant))
+                (means.nearest(query.tenant, query.probe, wanted, ANY), means.of(query.tenant))
             };
-            let matches = self.checked(tenant, probe, &candidates, threshold)?;
-            // Enough, or nobody else was near: else some were gone, and more are asked for.
-            if matches.len() >= most || candidates.len() < wanted {
-                return Ok(Found { matches: matches.into_iter().take(most).collect(), searched });
+            let mut near = self.checked(query, &candidates)?;
+            let matches = near.iter().take_while(|(_, distance)| *distance < query.threshold).count();
+            // Enough, or all were compared: else some were gone or are not compared, and more are looked at.
+            if near.len() > matches || matches >= query.most || candidates.len() < wanted {
+                let nearest = near.first().filter(|_| matches == 0).map(|(subject, _)| subject.clone());
+                near.truncate(matches.min(query.most));
+                return Ok(Found { matches: near, nearest, searched });
             }
             wanted = wanted.saturating_mul(2);
         }
     }
 
-    /// Those of the candidates whom the database knows, with their distance to what it holds now.
-    pub(super) fn checked(
-        &self,
-        tenant: &Tenant,
-        probe: &[f32],
-        candidates: &[(i64, f32)],
-        threshold: f64,
-    ) -> Result<Vec<(Subject, f64)>> {
-        let probe = wide(probe);
-        let mut matches = Vec::new();
+    /// Those of the candidates whom the database knows and whom this source may ask about, with their
+    /// distance to what the database holds now, nearest first.
+    pub(super) fn checked(&self, query: &Query<'_>, candidates: &[(i64, f32)]) -> Result<Vec<(Subject, f64)>> {
+        let probe = wide(query.probe);
+        let mut near = Vec::new();
         for (id, _) in candidates {
             let Some(person) = self.store.person(*id)? else { continue };
             let Some(mean) = person.mean(&self.contract) else { continue };
-            let distance = Metric::Cosine.distance(&probe, &wide(&mean));
-            if person.tenant == *tenant && distance < threshold {
-                matches.push((person.subject, distance));
+            let own = person.tenant == *query.tenant;
+            if own && self.store.spent(query.tenant, &person.subject, query.source, query.now)?.is_none() {
+                near.push((person.subject, Metric::Cosine.distance(&probe, &wide(&mean))));
             }
         }
-        matches.sort_by(|(_, a), (_, b)| a.total_cmp(b));
-        Ok(matches)
+        near.sort_by(|(_, a), (_, b)| a.total_cmp(b));
+        Ok(near)
     }
 
     /// Loads, or takes over what changed since.
@@ -214,7 +233,7 @@ fn wide(numbers: &[f32]) -> Vec<f64> {
 
 impl Store {
     fn revision(&self) -> Result<i64> {
-        self.read(|rows| rows.row("SELECT revision FROM meta", &[])?.ok_or_else(super::enroll::no_meta)?.int())
+        self.read(|rows| Meta::read(rows, &self.secrets.digests)).map(|meta| meta.revision)
     }
 
     /// A person by the number of the enrolment.

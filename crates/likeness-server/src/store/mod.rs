@@ -6,6 +6,7 @@
 
 mod access;
 mod check;
+mod digest;
 mod enroll;
 mod error;
 mod failures;
@@ -26,7 +27,8 @@ pub use access::{ApiKey, Grant, Scope, Scopes};
 pub use check::Checked;
 pub use enroll::{Answered, Enrollment, Idempotency, Mode, Outcome};
 pub use error::{Kind, Result, StoreError};
-pub use index::{Found, Index, IndexState};
+pub use failures::{Source, Spent};
+pub use index::{Found, Index, IndexState, Query};
 pub use location::Location;
 #[cfg(test)]
 use person::DIMENSION;
@@ -38,6 +40,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use digest::{Changes, DigestKeys, Meta, no_meta};
 use enroll::FOLLOWED;
 use keys::{Keyring, MasterKey};
 use record::{Opened, Stored};
@@ -45,7 +48,7 @@ use seal::{Context, Key, derive, name, open, random_key, seal};
 use sql::{Database, Row, Rows, TABLES};
 
 /// The layout of the tables.
-const LAYOUT: i64 = 1;
+const LAYOUT: i64 = 2;
 
 /// How often an erasure that could not be finished is tried again.
 const AGAIN: Duration = Duration::from_secs(1);
@@ -74,15 +77,23 @@ pub struct Store {
 struct Secrets {
     names: Key,
     failures: Key,
+    failure_rows: Key,
     answers: Key,
     access: Key,
+    digests: DigestKeys,
 }
 
 impl Secrets {
     fn of(root: &Key) -> Self {
-        let [names, failures, answers, access] =
-            ["names", "failures", "answers", "access"].map(|purpose| derive(root, purpose));
-        Self { names, failures, answers, access }
+        let key = |purpose| derive(root, purpose);
+        Self {
+            names: key("names"),
+            failures: key("failures"),
+            failure_rows: key("failure rows"),
+            answers: key("answers"),
+            access: key("access"),
+            digests: DigestKeys { rows: key("row digests"), seal: key("table digests") },
+        }
     }
 }
 
@@ -109,15 +120,16 @@ impl Store {
     fn fill(location: &Location, keyring: Keyring) -> Result<Self> {
         let database = location.open(Purpose::Create)?;
         let (root, master) = (random_key()?, keyring.newest());
-        let wrapped = seal(&master.key, &rooted(&master), &*root)?;
+        let secrets = Secrets::of(&root);
+        let meta = Meta::new(&master.id(), seal(&master.key, &rooted(&master), &*root)?);
         database.write(&mut |rows| {
             TABLES.iter().try_for_each(|table| rows.run(table, &[]).map(|_| ()))?;
-            let values = [LAYOUT.into(), (&master.id()).into(), wrapped.clone().into()];
-            rows.run("INSERT INTO meta (one, layout, master, root, revision) VALUES (1, ?1, ?2, ?3, 0)", &values)?;
-            Ok(())
+            let values = [&meta.values(&secrets.digests)?[..], &[LAYOUT.into()]].concat();
+            let sql = "INSERT INTO meta (one, layout, master, root, revision, digests) VALUES (1, ?5, ?1, ?2, ?3, ?4)";
+            rows.run(sql, &values).map(|_| ())
         })?;
         database.settle()?;
-        Ok(Self { database, keyring, secrets: Secrets::of(&root), unscrubbed: AtomicBool::new(true) })
+        Ok(Self { database, keyring, secrets, unscrubbed: AtomicBool::new(true) })
     }
 
     /// Opens a store. Where the master key is wrong, nothing was written.
@@ -128,10 +140,14 @@ impl Store {
         let keyring = Keyring::read(key_file)?;
         let database = location.open(purpose)?;
         let mut opened = None;
-        database.read(&mut |rows| root(rows, &keyring).map(|root| opened = Some(root)))?;
-        let root = opened.ok_or_else(unworked)?;
+        database.snapshot(&mut |rows| {
+            let secrets = Secrets::of(&root(rows, &keyring)?);
+            Meta::read(rows, &secrets.digests)?;
+            opened = Some(secrets);
+            Ok(())
+        })?;
+        let secrets = opened.ok_or_else(unworked)?;
         database.settle()?;
-        let secrets = Secrets::of(&root);
         let store = Arc::new(Self { database, keyring, secrets, unscrubbed: AtomicBool::new(true) });
         if purpose == Purpose::Serve {
             store.keep_scrubbing();
@@ -144,7 +160,7 @@ impl Store {
     /// # Errors
     /// It does not.
     pub fn ping(&self) -> Result<()> {
-        self.read(|rows| rows.row("SELECT revision FROM meta", &[]).map(|_| ()))
+        self.read(|rows| Meta::read(rows, &self.secrets.digests).map(|_| ()))
     }
 
     /// A thread that finishes what erasures left, until the store is dropped.
@@ -178,9 +194,19 @@ impl Store {
         done.ok_or_else(unworked)
     }
 
-    fn write<T>(&self, mut work: impl FnMut(&mut dyn Rows) -> Result<T>) -> Result<T> {
+    fn snapshot<T>(&self, mut work: impl FnMut(&mut dyn Rows) -> Result<T>) -> Result<T> {
         let mut done = None;
-        self.database.write(&mut |rows| work(rows).map(|value| done = Some(value)))?;
+        self.database.snapshot(&mut |rows| work(rows).map(|value| done = Some(value)))?;
+        done.ok_or_else(unworked)
+    }
+
+    fn write<T>(&self, mut work: impl FnMut(&mut Changes<'_>) -> Result<T>) -> Result<T> {
+        let mut done = None;
+        self.database.write(&mut |rows| {
+            let mut changes = Changes::begin(rows, &self.secrets.digests)?;
+            done = Some(work(&mut changes)?);
+            changes.end()
+        })?;
         done.ok_or_else(unworked)
     }
 
@@ -210,14 +236,14 @@ fn unworked() -> StoreError {
 /// The columns that `stored` takes.
 macro_rules! columns {
     () => {
-        "id, version, name, master, data"
+        "id, name, version, master, data"
     };
 }
 use columns;
 
 /// A person's row, and the id of the master key that wrapped it.
 fn stored(mut row: Row) -> Result<(Stored, Vec<u8>)> {
-    let (id, version, name, master, data) = (row.int()?, row.int()?, row.bytes()?, row.bytes()?, row.bytes()?);
+    let (id, name, version, master, data) = (row.int()?, row.bytes()?, row.int()?, row.bytes()?, row.bytes()?);
     let name =
         name.try_into().map_err(|_| StoreError::new(Kind::Corrupt, format!("person {id}: a name of odd length")))?;
     Ok((Stored { id, version, name, data }, master))
@@ -225,13 +251,16 @@ fn stored(mut row: Row) -> Result<(Stored, Vec<u8>)> {
 
 /// The root that everything small is sealed by, unwrapped.
 fn root(rows: &mut dyn Rows, keyring: &Keyring) -> Result<Key> {
-    let meta = rows.row("SELECT layout, master, root FROM meta", &[])?;
-    let mut meta =
-        meta.ok_or_else(|| StoreError::new(Kind::Absent, "the database is no store: its table meta is empty"))?;
-    let (layout, id, wrapped) = (meta.int()?, meta.bytes()?, meta.bytes()?);
+    let layout = rows.row("SELECT layout FROM meta", &[])?.ok_or_else(no_meta)?.int()?;
     if layout != LAYOUT {
-        return Err(StoreError::new(Kind::Corrupt, format!("layout of the tables: expected {LAYOUT}, found {layout}")));
+        let what = format!("layout of the tables: expected {LAYOUT}, found {layout}");
+        return Err(StoreError::new(Kind::Layout, what).hint(
+            "the version of `likeness` that made this store opens it; `likeness store init` makes a new one, \
+             into which persons are enrolled again",
+        ));
     }
+    let mut meta = rows.row("SELECT master, root FROM meta", &[])?.ok_or_else(no_meta)?;
+    let (id, wrapped) = (meta.bytes()?, meta.bytes()?);
     let wrong = || {
         let what = format!(
             "key file {}: expected master key {}, found {}",
@@ -263,3 +292,5 @@ mod sqlite_tests;
 mod suite;
 #[cfg(test)]
 mod suite_index;
+#[cfg(test)]
+mod tamper_tests;

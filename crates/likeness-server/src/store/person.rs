@@ -15,6 +15,8 @@ pub type Contract = [u8; 32];
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct BadId;
 
+impl std::error::Error for BadId {}
+
 impl fmt::Display for BadId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("expected 1 to 255 of a-z, A-Z, 0-9, _ and -")
@@ -105,6 +107,21 @@ pub struct Person {
 }
 
 impl Person {
+    /// Adds, and lets go what is beyond five: first of another contract, then of the lowest quality,
+    /// then the oldest.
+    pub(super) fn add(&mut self, fresh: &[Fresh], revision: i64) {
+        let contract = fresh[0].contract;
+        let numbered = fresh.iter().zip(0..);
+        // A revision is one enrolment of at most five: eight numbers each are enough.
+        self.templates.extend(numbered.map(|(fresh, at)| Template { id: revision * 8 + at, fresh: fresh.clone() }));
+        let worth = |template: &Template| (template.fresh.contract == contract, template.fresh.quality, template.id);
+        self.templates.sort_by(|a, b| {
+            let ((same_a, quality_a, id_a), (same_b, quality_b, id_b)) = (worth(a), worth(b));
+            same_b.cmp(&same_a).then(quality_b.total_cmp(&quality_a)).then(id_b.cmp(&id_a))
+        });
+        self.templates.truncate(MOST_TEMPLATES);
+    }
+
     /// What is compared: the normalised mean of this contract's templates, or nothing.
     pub fn mean(&self, contract: &Contract) -> Option<Vec<f32>> {
         let mut sum = [0.0_f64; DIMENSION];

@@ -147,6 +147,14 @@ impl Database for Postgres {
         }
     }
 
+    fn snapshot(&self, work: Work<'_>) -> Result<()> {
+        let mut connection = self.begin("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")?;
+        let done = work(&mut connection);
+        let _ = connection.client.batch_execute("COMMIT");
+        self.keep(connection);
+        done
+    }
+
     fn write(&self, work: Work<'_>) -> Result<()> {
         let mut connection = self.begin(BEGIN)?;
         let done = work(&mut connection)

@@ -32,6 +32,13 @@ fn the_suite() {
 }
 
 #[test]
+fn whoever_can_write_the_database_changes_nothing_unnoticed() {
+    let cluster = Cluster::start();
+    super::tamper_tests::every_change_is_refused_or_found(&cluster.place());
+    super::tamper_tests::what_once_was_is_found_when_it_is_put_back(&cluster.place());
+}
+
+#[test]
 fn stopped_and_started_in_mid_load_what_was_acknowledged_is_there() {
     use super::suite::{NEW, enrollment, fresh, subject, tenant};
     let cluster = Cluster::start();

@@ -4,7 +4,7 @@
 //! ```text
 //! filler  489 zeros
 //! length  of what follows but the last zeros, 8 bytes
-//! wrapped 2 bytes of length, then data key, its version, tenant, subject
+//! wrapped 2 bytes of length, then data key, its version, the hash of all that follows, tenant, subject
 //! each    id 8, contract 32, made at 8, sealed (quality, embedding)
 //! zeros   up to whole pages
 //! ```
@@ -75,8 +75,8 @@ pub fn content(data: &[u8]) -> Option<&[u8]> {
     rest.get(..usize::try_from(u64::from_le_bytes(*length)).ok()?)
 }
 
-fn wrapping(name: &[u8; 32], id: i64, master: &MasterKey) -> Context {
-    Context::new("person").field(name).number(id).field(&master.id())
+fn wrapping(name: &[u8; 32], id: i64, version: i64, master: &MasterKey) -> Context {
+    Context::new("person").field(name).number(id).number(version).field(&master.id())
 }
 
 fn sealing(person: (&Tenant, &Subject), key: i64, id: i64, contract: &Contract, made_at: i64) -> Context {
@@ -105,6 +105,11 @@ impl Opened {
         let broken = || corrupt(stored.id);
         let (key, ids) = ids.split_first_chunk::<32>().ok_or_else(broken)?;
         let (version, ids) = ids.split_first_chunk::<8>().ok_or_else(broken)?;
+        let (list, ids) = ids.split_first_chunk::<32>().ok_or_else(broken)?;
+        // The templates as a list: none is added, left out or in another place.
+        if blake3::hash(rest).as_bytes() != list {
+            return Err(broken());
+        }
         let key = DataKey { key: Zeroizing::new(*key), version: i64::from_le_bytes(*version) };
         let (tenant, subject) = std::str::from_utf8(ids).ok().and_then(|ids| ids.split_once('/')).ok_or_else(broken)?;
         let tenant = Tenant::new(tenant).map_err(|_| broken())?;
@@ -123,20 +128,23 @@ impl Opened {
     /// # Errors
     /// The system has no randomness.
     pub fn data(&self, name: &[u8; 32], master: &MasterKey) -> Result<Vec<u8>> {
-        let Person { id, tenant, subject, templates, .. } = &self.person;
+        let Person { id, version, tenant, subject, templates } = &self.person;
+        let mut list = Vec::with_capacity(templates.len() * EACH);
+        for Template { id: number, fresh } in templates {
+            list.extend(number.to_le_bytes());
+            list.extend(fresh.contract);
+            list.extend(fresh.made_at.to_le_bytes());
+            let context = sealing((tenant, subject), self.key.version, *number, &fresh.contract, fresh.made_at);
+            list.extend(seal(&self.key.key, &context, &plain(fresh))?);
+        }
         let mut ids = Zeroizing::new(Vec::with_capacity(1024));
         ids.extend(*self.key.key);
         ids.extend(self.key.version.to_le_bytes());
+        ids.extend(blake3::hash(&list).as_bytes());
         ids.extend(format!("{}/{}", tenant.as_str(), subject.as_str()).bytes());
         let mut content = Vec::new();
-        push_wrapped(&mut content, &seal(&master.key, &wrapping(name, *id, master), &ids)?);
-        for Template { id: number, fresh } in templates {
-            content.extend(number.to_le_bytes());
-            content.extend(fresh.contract);
-            content.extend(fresh.made_at.to_le_bytes());
-            let context = sealing((tenant, subject), self.key.version, *number, &fresh.contract, fresh.made_at);
-            content.extend(seal(&self.key.key, &context, &plain(fresh))?);
-        }
+        push_wrapped(&mut content, &seal(&master.key, &wrapping(name, *id, *version, master), &ids)?);
+        content.extend(list);
         Ok(lay(&content))
     }
 }
@@ -148,7 +156,7 @@ impl Opened {
 pub fn rewrap(stored: &Stored, from: &MasterKey, to: &MasterKey) -> Result<Vec<u8>> {
     let (ids, templates) = unwrap(stored, from)?;
     let mut content = Vec::new();
-    push_wrapped(&mut content, &seal(&to.key, &wrapping(&stored.name, stored.id, to), &ids)?);
+    push_wrapped(&mut content, &seal(&to.key, &wrapping(&stored.name, stored.id, stored.version, to), &ids)?);
     content.extend(templates);
     Ok(lay(&content))
 }
@@ -164,7 +172,8 @@ fn unwrap<'a>(stored: &'a Stored, master: &MasterKey) -> Result<(Zeroizing<Vec<u
     let parts = || {
         let (length, rest) = content(&stored.data)?.split_first_chunk::<2>()?;
         let (wrapped, templates) = rest.split_at_checked(u16::from_le_bytes(*length).into())?;
-        Some((open(&master.key, &wrapping(&stored.name, stored.id, master), wrapped)?, templates))
+        let context = wrapping(&stored.name, stored.id, stored.version, master);
+        Some((open(&master.key, &context, wrapped)?, templates))
     };
     parts().ok_or_else(|| corrupt(stored.id))
 }

@@ -11,12 +11,13 @@ use std::path::Path;
 
 use rustix::fs::FlockOperation;
 
+use super::digest::{Changes, Table};
 use super::error::{Kind, Result, StoreError};
 use super::keys::{MasterKey, hex};
 use super::record::rewrap;
 use super::seal::seal;
-use super::sql::{Erasure, Rows};
-use super::{Store, columns, enroll, root, rooted, stored};
+use super::sql::Erasure;
+use super::{Store, columns, root, rooted, stored};
 
 /// Persons in a transaction.
 const BATCH: i64 = 100;
@@ -52,7 +53,7 @@ impl Store {
         let _alone = alone(key_file)?;
         self.begun()?;
         let newest = self.keyring.newest();
-        self.write(|rows| self.rewrap_root(rows, &newest))?;
+        self.write(|changes| self.rewrap_root(changes, &newest))?;
         let mut persons = 0;
         loop {
             let done = self.rewrap_all(&newest)?;
@@ -75,20 +76,20 @@ impl Store {
         }
     }
 
-    fn rewrap_root(&self, rows: &mut dyn Rows, newest: &MasterKey) -> Result<()> {
-        let mut meta = rows.row("SELECT master FROM meta", &[])?.ok_or_else(enroll::no_meta)?;
-        if meta.bytes()? == newest.id() {
+    fn rewrap_root(&self, changes: &mut Changes<'_>, newest: &MasterKey) -> Result<()> {
+        if changes.meta.master == newest.id() {
             return Ok(());
         }
-        let root = root(rows, &self.keyring)?;
-        let wrapped = seal(&newest.key, &rooted(newest), &*root)?;
-        rows.run("UPDATE meta SET master = ?1, root = ?2", &[(&newest.id()).into(), wrapped.into()]).map(|_| ())
+        let root = root(changes.rows(), &self.keyring)?;
+        changes.meta.root = seal(&newest.key, &rooted(newest), &*root)?;
+        changes.meta.master = newest.id().to_vec();
+        Ok(())
     }
 
     fn rewrap_all(&self, newest: &MasterKey) -> Result<u64> {
         let (mut last, mut persons) = (0, 0);
         loop {
-            let (to, done) = self.write(|rows| self.rewrap_some(rows, newest, last))?;
+            let (to, done) = self.write(|changes| self.rewrap_some(changes, newest, last))?;
             if done == 0 {
                 return Ok(persons);
             }
@@ -97,15 +98,16 @@ impl Store {
     }
 
     /// The next persons after `last`: up to whom, and how many.
-    fn rewrap_some(&self, rows: &mut dyn Rows, newest: &MasterKey, last: i64) -> Result<(i64, u64)> {
+    fn rewrap_some(&self, changes: &mut Changes<'_>, newest: &MasterKey, last: i64) -> Result<(i64, u64)> {
         let sql = concat!("SELECT ", columns!(), " FROM person WHERE id > ?1 AND master <> ?2 ORDER BY id LIMIT ?3");
-        let found = rows.rows(sql, &[last.into(), (&newest.id()).into(), BATCH.into()])?;
+        let found = changes.rows().rows(sql, &[last.into(), (&newest.id()).into(), BATCH.into()])?;
         let (mut to, mut done) = (last, 0);
         for row in found {
             let (stored, master) = stored(row)?;
             let data = rewrap(&stored, &self.master(&master)?, newest)?;
             let values = [stored.id.into(), (&newest.id()).into(), data.into()];
-            rows.run("UPDATE person SET master = ?2, data = ?3 WHERE id = ?1", &values)?;
+            let row = ("SELECT * FROM person WHERE id = ?1", 1);
+            changes.change(Table::Person, row, "UPDATE person SET master = ?2, data = ?3 WHERE id = ?1", &values)?;
             (to, done) = (stored.id, done + 1);
         }
         Ok((to, done))

@@ -45,6 +45,11 @@ impl Row {
         Self(values.into_iter())
     }
 
+    /// The columns that are left.
+    pub fn columns(&self) -> &[Value] {
+        self.0.as_slice()
+    }
+
     /// The next column, a number.
     ///
     /// # Errors
@@ -120,6 +125,12 @@ pub trait Database: Send + Sync {
     /// The work's, or the database's refusal.
     fn read(&self, work: Work<'_>) -> Result<()>;
 
+    /// Reads: every statement sees the same state.
+    ///
+    /// # Errors
+    /// The work's, or the database's refusal.
+    fn snapshot(&self, work: Work<'_>) -> Result<()>;
+
     /// Reads and writes, alone: one writer at a time, of all processes, and all or nothing. Where it
     /// returns `Ok`, what was written lasts beyond a power cut.
     ///
@@ -148,9 +159,9 @@ pub trait Database: Send + Sync {
 }
 
 /// The tables. PostgreSQL's words differ for two types.
-pub const TABLES: [&str; 12] = [
+pub const TABLES: [&str; 11] = [
     "CREATE TABLE meta (one INTEGER PRIMARY KEY CHECK (one = 1), layout INTEGER NOT NULL, master BLOB NOT NULL, \
-     root BLOB NOT NULL, revision INTEGER NOT NULL)",
+     root BLOB NOT NULL, revision INTEGER NOT NULL, digests BLOB NOT NULL)",
     "CREATE TABLE person (id INTEGER PRIMARY KEY, name BLOB NOT NULL, version INTEGER NOT NULL, \
      master BLOB NOT NULL, data BLOB NOT NULL)",
     "CREATE UNIQUE INDEX person_name ON person (name)",
@@ -159,9 +170,8 @@ pub const TABLES: [&str; 12] = [
     "CREATE TABLE answer (id INTEGER PRIMARY KEY, person INTEGER NOT NULL, made_at INTEGER NOT NULL, data BLOB NOT NULL)",
     "CREATE INDEX answer_person ON answer (person)",
     "CREATE INDEX answer_made_at ON answer (made_at)",
-    "CREATE TABLE failure (name BLOB NOT NULL, at INTEGER NOT NULL)",
-    "CREATE INDEX failure_name ON failure (name, at)",
-    "CREATE INDEX failure_at ON failure (at)",
-    "CREATE TABLE access (id BLOB PRIMARY KEY, hash BLOB NOT NULL, scopes INTEGER NOT NULL, made_at INTEGER NOT NULL, \
+    "CREATE TABLE failure (name BLOB PRIMARY KEY NOT NULL, last INTEGER NOT NULL, data BLOB NOT NULL)",
+    "CREATE INDEX failure_last ON failure (last)",
+    "CREATE TABLE access (id BLOB PRIMARY KEY NOT NULL, hash BLOB NOT NULL, scopes INTEGER NOT NULL, made_at INTEGER NOT NULL, \
      expires_at INTEGER NOT NULL, per_minute INTEGER NOT NULL, revoked_at INTEGER NOT NULL, data BLOB NOT NULL)",
 ];

@@ -146,6 +146,13 @@ impl Database for Sqlite {
         work(&mut On { connection: &reader, path: &self.path })
     }
 
+    fn snapshot(&self, work: Work<'_>) -> Result<()> {
+        let reader = self.reader.lock().unwrap_or_else(PoisonError::into_inner);
+        // Ends when it is dropped.
+        let transaction = reader.unchecked_transaction().map_err(self.fault())?;
+        work(&mut On { connection: &transaction, path: &self.path })
+    }
+
     fn write(&self, work: Work<'_>) -> Result<()> {
         let mut writer = self.writer();
         let transaction = writer.transaction_with_behavior(TransactionBehavior::Immediate).map_err(self.fault())?;
@@ -218,11 +225,11 @@ impl Rows for On<'_> {
             let mut rows = statement.query(params_from_iter(values))?;
             let mut all = Vec::new();
             while let Some(row) = rows.next()? {
-                let value = |column| {
-                    Ok(match row.get_ref(column)? {
-                        ValueRef::Integer(number) => Value::Int(number),
-                        other => Value::Bytes(other.as_bytes().unwrap_or_default().to_vec()),
-                    })
+                let value = |column| match row.get_ref(column)? {
+                    ValueRef::Integer(number) => Ok(Value::Int(number)),
+                    ValueRef::Blob(bytes) => Ok(Value::Bytes(bytes.to_vec())),
+                    // Of no type that is ever written.
+                    other => Err(rusqlite::Error::InvalidColumnType(column, sql.to_owned(), other.data_type())),
                 };
                 all.push(Row::new((0..columns).map(value).collect::<rusqlite::Result<_>>()?));
             }

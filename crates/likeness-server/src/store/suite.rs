@@ -227,24 +227,38 @@ fn erased(place: &Place) {
     let base = enrollment(&acme, &who, vec![fresh(1, 80.0)], NEW);
     store.enroll(&Enrollment { remember: Some((&key, b"answer")), ..base }).unwrap();
     enroll(&store, "bob", 2);
-    store.note_failure(&acme, &who, NOW).unwrap();
+    (0..10).for_each(|_| fail(&store, &acme, "ada", NOW));
+    assert!(spent(&store, &acme, "ada", NOW));
     assert_eq!(store.erase(&Tenant::new("other").unwrap(), &who).unwrap(), None);
     assert!(store.erase(&acme, &who).unwrap().is_some());
     assert_eq!(store.erase(&acme, &who).unwrap(), None);
     assert_eq!((store.exists(&acme, &who).unwrap(), store.exists(&acme, &subject("bob")).unwrap()), (false, true));
-    assert_eq!((store.answered(&acme, &key, NOW).unwrap(), store.failures(&acme, &who, NOW).unwrap()), (None, vec![]));
+    assert_eq!((store.answered(&acme, &key, NOW).unwrap(), spent(&store, &acme, "ada", NOW)), (None, false));
+}
+
+/// Who asks in the suite.
+pub const SOURCE: Source<'static> = Source { key: "", address: std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST) };
+
+fn fail(store: &Store, tenant: &Tenant, name: &str, now: i64) {
+    store.note_failures(tenant, &[subject(name)], SOURCE, now).unwrap();
+}
+
+fn spent(store: &Store, tenant: &Tenant, name: &str, now: i64) -> bool {
+    store.spent(tenant, &subject(name), SOURCE, now).unwrap().is_some()
 }
 
 fn failures(place: &Place) {
     let store = place.store();
-    let (acme, nobody) = (tenant(), subject("nobody"));
+    let (acme, other) = (tenant(), Tenant::new("other").unwrap());
     for at in 0..12 {
-        store.note_failure(&acme, &nobody, NOW + at * 60).unwrap();
+        fail(&store, &acme, "nobody", NOW + at * 60);
     }
-    let count = |name: &str, now| store.failures(&acme, &subject(name), now).unwrap().len();
-    let table = [("nobody", 11, 12), ("nobody", 15, 11), ("nobody", 20, 6), ("nobody", 30, 0), ("somebody", 11, 0)];
-    let counted: Vec<_> = table.iter().map(|(name, minute, _)| count(name, NOW + minute * 60)).collect();
-    assert_eq!(counted, table.map(|(_, _, expected)| expected));
-    let other = Tenant::new("other").unwrap();
-    assert_eq!(store.failures(&other, &nobody, NOW).unwrap(), Vec::<i64>::new());
+    // Of twelve, one a minute, ten still count until the third is a quarter of an hour old.
+    let table = [("nobody", 11, true), ("nobody", 16, true), ("nobody", 17, false), ("somebody", 11, false)];
+    let found = table.map(|(name, minute, _)| spent(&store, &acme, name, NOW + minute * 60));
+    assert_eq!(found, table.map(|(.., expected)| expected));
+    assert!(!spent(&store, &other, "nobody", NOW + 11 * 60), "another tenant's person of the name");
+    assert!(store.forget_failures(&acme, &subject("nobody")).unwrap());
+    assert!(!spent(&store, &acme, "nobody", NOW + 11 * 60), "an operator's word");
+    assert!(!store.forget_failures(&acme, &subject("nobody")).unwrap());
 }

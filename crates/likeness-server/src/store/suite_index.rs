@@ -2,13 +2,14 @@
 
 use std::time::Duration;
 
-use super::suite::{CONTRACT, NEW, NOW, Place, Test, enroll, enrollment, fresh, subject, tenant};
+use super::suite::{CONTRACT, NEW, NOW, Place, SOURCE, Test, enroll, enrollment, fresh, subject, tenant};
 use super::*;
 
 /// More of the suite.
-pub const MORE: [Test; 6] = [
+pub const MORE: [Test; 7] = [
     ("the index finds whom it should, of the tenant alone, nearest first", found),
     ("a person deleted elsewhere is not named, not even from a stale index", stale),
+    ("who has spent the budget for a person gets no answer about them", closed),
     ("the index follows enrolments, changes and erasures of another replica", followed),
     ("a person of another contract is not compared", another_contract),
     ("many persons come and go, and the index holds what the database holds", churn),
@@ -17,14 +18,19 @@ pub const MORE: [Test; 6] = [
 
 fn index(store: &Arc<Store>) -> Index {
     let index = Index::empty(store.clone(), CONTRACT);
-    let early = index.search(&tenant(), &fresh(1, 1.0).embedding, 5, 2.0).unwrap_err();
+    let early = search(&index, &tenant(), &fresh(1, 1.0).embedding, 5, 2.0).unwrap_err();
     assert_eq!(early.kind, Kind::Loading);
     index.follow().unwrap();
     index
 }
 
+/// A search by whoever asks in the suite.
+pub fn search(index: &Index, tenant: &Tenant, probe: &[f32], most: usize, threshold: f64) -> Result<Found> {
+    index.search(&Query { tenant, probe, most, threshold, source: SOURCE, now: NOW })
+}
+
 fn names(index: &Index, seed: u64, most: usize, threshold: f64) -> Vec<String> {
-    let found = index.search(&tenant(), &fresh(seed, 1.0).embedding, most, threshold).unwrap();
+    let found = search(index, &tenant(), &fresh(seed, 1.0).embedding, most, threshold).unwrap();
     found.matches.iter().map(|(who, _)| who.as_str().to_owned()).collect()
 }
 
@@ -36,7 +42,7 @@ fn found(place: &Place) {
     let other = Tenant::new("other").unwrap();
     store.enroll(&enrollment(&other, &subject("p7"), vec![fresh(7, 80.0)], NEW)).unwrap();
     let index = index(&store);
-    let all = index.search(&tenant(), &fresh(7, 1.0).embedding, 50, 3.0).unwrap();
+    let all = search(&index, &tenant(), &fresh(7, 1.0).embedding, 50, 3.0).unwrap();
     assert_eq!((all.searched, all.matches.len()), (40, 40));
     assert!(all.matches.is_sorted_by(|(_, a), (_, b)| a <= b), "nearest first");
     assert_eq!((all.matches[0].0.as_str(), all.matches[0].1), ("p7", 0.0));
@@ -51,7 +57,7 @@ fn found(place: &Place) {
     assert_eq!(names(&index, 7, 3, 3.0).len(), 3);
     assert_eq!(names(&index, 7, 0, 3.0).len(), 0);
     assert_eq!(names(&index, 7, 5, 0.0), [""; 0], "nearer than nought is nobody");
-    let nobody = index.search(&Tenant::new("nobody").unwrap(), &fresh(7, 1.0).embedding, 5, 3.0).unwrap();
+    let nobody = search(&index, &Tenant::new("nobody").unwrap(), &fresh(7, 1.0).embedding, 5, 3.0).unwrap();
     assert_eq!((nobody.searched, nobody.matches.len()), (0, 0));
 }
 
@@ -64,14 +70,50 @@ fn stale(place: &Place) {
     let gone = here.load(&tenant(), &subject("p3")).unwrap().unwrap();
     let changed = here.load(&tenant(), &subject("p4")).unwrap().unwrap();
     let probe = fresh(3, 1.0).embedding;
-    assert_eq!(index.checked(&tenant(), &probe, &[(gone.id, 0.0)], 0.3).unwrap().len(), 1);
+    // What a search takes from an index that has not followed yet.
+    let near = |tenant: &Tenant, candidates: &[(i64, f32)]| {
+        let query = Query { tenant, probe: &probe, most: 5, threshold: 0.3, source: SOURCE, now: NOW };
+        let named = index.checked(&query, candidates).unwrap();
+        named.into_iter().map(|(who, distance)| (who.as_str().to_owned(), distance < 0.3)).collect::<Vec<_>>()
+    };
+    assert_eq!(near(&tenant(), &[(gone.id, 0.0)]), [("p3".to_owned(), true)]);
     here.erase(&tenant(), &subject("p3")).unwrap();
     here.enroll(&enrollment(&tenant(), &subject("p4"), vec![fresh(99, 80.0)], Mode::Replace)).unwrap();
-    // What a search would have taken from an index that has not followed yet.
-    let named = index.checked(&tenant(), &probe, &[(gone.id, 0.0), (changed.id, 0.0)], 0.3).unwrap();
-    assert_eq!(named, []);
-    let foreign = index.checked(&Tenant::new("other").unwrap(), &fresh(5, 1.0).embedding, &[(changed.id, 0.0)], 3.0);
-    assert_eq!(foreign.unwrap(), [], "a tenant's person is never named to another");
+    assert_eq!(near(&tenant(), &[(gone.id, 0.0), (changed.id, 0.0)]), [("p4".to_owned(), false)]);
+    let other = Tenant::new("other").unwrap();
+    assert_eq!(near(&other, &[(changed.id, 0.0)]), [], "a tenant's person is never named to another");
+}
+
+/// The attack: a subject is closed at verify, and search answers the same question without end.
+fn closed(place: &Place) {
+    let store = place.store();
+    for seed in 0..12 {
+        enroll(&store, &format!("p{seed}"), seed);
+    }
+    let index = index(&store);
+    let found = search(&index, &tenant(), &fresh(40, 1.0).embedding, 5, 0.3).unwrap();
+    let nearest = found.nearest.unwrap();
+    assert_eq!(found.matches, [], "nobody is near");
+    let own = nearest.as_str().trim_start_matches('p').parse().unwrap();
+    assert_eq!(names(&index, own, 5, 0.3), [nearest.as_str()]);
+    for _ in 0..10 {
+        store.note_failures(&tenant(), std::slice::from_ref(&nearest), SOURCE, NOW).unwrap();
+    }
+    assert_eq!(names(&index, own, 5, 0.3), [""; 0], "not even the right face");
+    assert!(!names(&index, own, 50, 3.0).contains(&nearest.as_str().to_owned()), "at no threshold");
+    let probe = fresh(40, 1.0).embedding;
+    let next = search(&index, &tenant(), &probe, 5, 0.3).unwrap().nearest;
+    assert!(next.is_some_and(|next| next != nearest), "the next failure counts for who is nearest then");
+    let elsewhere = Source { key: "another", address: std::net::Ipv4Addr::new(192, 0, 2, 1).into() };
+    let query = Query {
+        tenant: &tenant(),
+        probe: &fresh(own, 1.0).embedding,
+        most: 5,
+        threshold: 0.3,
+        source: elsewhere,
+        now: NOW,
+    };
+    assert_eq!(index.search(&query).unwrap().matches.len(), 1, "who has not failed gets an answer");
 }
 
 fn followed(place: &Place) {

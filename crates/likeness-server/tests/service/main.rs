@@ -11,6 +11,7 @@ mod crowd;
 mod deepface;
 mod incident;
 mod inspect;
+mod lockout;
 mod openapi;
 mod operations;
 mod persons;

@@ -88,12 +88,13 @@ fn every_cell_of_the_verdict() {
     for (block, threshold) in [("true", ALL), ("true", NONE), ("false", ALL), ("false", NONE)] {
         let lines = [("ANTISPOOF_BLOCK_ENFORCE", block), ("VERIFICATION_THRESHOLD", threshold)];
         let service = ground.serve_with_store(&[], &lines).ready();
-        // Enrolled at the first of the four; the others find it there.
-        let _ = enroll(&service, "ann", &ground.image(live));
+        // A person of its own, whose failures are.
+        let who = format!("ann-{block}-{threshold}");
+        assert_eq!(enroll(&service, &who, &ground.image(live)).status, 200);
         for (image, .., status, verified, matched, action) in
             table.iter().filter(|row| (row.1, row.2) == (block, threshold))
         {
-            let answer = verify(&service, "ann", &ground.image(image));
+            let answer = verify(&service, &who, &ground.image(image));
             let told = answer.json();
             let found = (
                 answer.status,
@@ -203,7 +204,7 @@ fn ten_failures_of_a_subject_are_enough_and_unknown_ones_are_alike() {
         }
         let refused = verify(&service, user, &live);
         assert_eq!(refused.problem(), (429, "RATE_LIMIT_EXCEEDED".into()), "{user}");
-        assert_eq!(refused.json()["scope"], "subject");
+        assert_eq!(refused.json()["scope"], "subject_address");
         assert!(
             refused.json()["retry_after_seconds"].as_u64().unwrap() > 800 && refused.header("retry-after").is_some()
         );

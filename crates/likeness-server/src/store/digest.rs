@@ -1,0 +1,284 @@
+//! What the tables hold, authenticated as a whole: a keyed digest of each table's rows, sealed in `meta`
+//! with the revision.
+//!
+//! Promises: a row that another program adds, removes or changes, whatever its column, makes its table
+//! differ from its digest for good; a `meta` that another program changes is refused at the next look.
+//! A digest is the sum of a secret hash of each row, so that a change costs no more than its own rows.
+//! It can't tell an older whole database from the newest one.
+
+use super::LAYOUT;
+use super::error::{Kind, Result, StoreError};
+use super::seal::{Context, Key, open, seal};
+use super::sql::{Rows, Value};
+
+/// A table beside `meta`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Table {
+    /// Persons.
+    Person,
+    /// Erased persons.
+    Gone,
+    /// Remembered answers.
+    Answer,
+    /// Failed verifications.
+    Failure,
+    /// API keys.
+    Access,
+}
+
+impl Table {
+    /// Every one, in the order of their digests.
+    pub const ALL: [Self; 5] = [Self::Person, Self::Gone, Self::Answer, Self::Failure, Self::Access];
+
+    /// Its name.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Person => "person",
+            Self::Gone => "gone",
+            Self::Answer => "answer",
+            Self::Failure => "failure",
+            Self::Access => "access",
+        }
+    }
+}
+
+/// The number of a table's rows, and the sum of their hashes.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct TableDigest {
+    rows: u64,
+    sum: [u64; 4],
+}
+
+const DIGEST: usize = 8 + 32;
+
+impl TableDigest {
+    /// How many rows there are.
+    pub fn rows(&self) -> u64 {
+        self.rows
+    }
+
+    /// With another row.
+    pub fn add(&mut self, row: &[u64; 4]) {
+        self.rows = self.rows.wrapping_add(1);
+        self.sum.iter_mut().zip(row).for_each(|(sum, part)| *sum = sum.wrapping_add(*part));
+    }
+
+    /// Without a row.
+    fn remove(&mut self, row: &[u64; 4]) {
+        self.rows = self.rows.wrapping_sub(1);
+        self.sum.iter_mut().zip(row).for_each(|(sum, part)| *sum = sum.wrapping_sub(*part));
+    }
+
+    fn bytes(&self) -> [u8; DIGEST] {
+        let mut bytes = [0; DIGEST];
+        let numbers = [self.rows].into_iter().chain(self.sum);
+        bytes.as_chunks_mut::<8>().0.iter_mut().zip(numbers).for_each(|(bytes, number)| *bytes = number.to_le_bytes());
+        bytes
+    }
+
+    fn of_bytes(bytes: &[u8; DIGEST]) -> Self {
+        let mut numbers = bytes.as_chunks::<8>().0.iter().map(|bytes| u64::from_le_bytes(*bytes));
+        let mut next = || numbers.next().unwrap_or_default();
+        Self { rows: next(), sum: [next(), next(), next(), next()] }
+    }
+}
+
+/// The keys of the digests.
+pub struct DigestKeys {
+    /// Of the rows' hashes.
+    pub rows: Key,
+    /// Of the seal.
+    pub seal: Key,
+}
+
+impl DigestKeys {
+    /// The hash of a row, by all its columns.
+    pub fn row(&self, table: Table, columns: &[Value]) -> [u64; 4] {
+        let mut hasher = blake3::Hasher::new_keyed(&self.rows);
+        let mut part = |kind: u8, bytes: &[u8]| {
+            hasher.update(&[kind]).update(&(bytes.len() as u64).to_le_bytes()).update(bytes);
+        };
+        part(b't', table.name().as_bytes());
+        for column in columns {
+            match column {
+                Value::Int(number) => part(b'i', &number.to_le_bytes()),
+                Value::Bytes(bytes) => part(b'b', bytes),
+            }
+        }
+        let hash = *hasher.finalize().as_bytes();
+        let mut parts = [0; 4];
+        parts.iter_mut().zip(hash.as_chunks::<8>().0).for_each(|(part, bytes)| *part = u64::from_le_bytes(*bytes));
+        parts
+    }
+}
+
+/// The row of `meta`.
+#[derive(Debug, Clone)]
+pub struct Meta {
+    /// The id of the master key that wraps the root.
+    pub master: Vec<u8>,
+    /// The wrapped root.
+    pub root: Vec<u8>,
+    /// Rises with each change of a person.
+    pub revision: i64,
+    /// Whether an API key was ever made.
+    pub keys_made: bool,
+    tables: [TableDigest; Table::ALL.len()],
+}
+
+impl Meta {
+    /// Of an empty store.
+    pub fn new(master: &[u8], root: Vec<u8>) -> Self {
+        Self { master: master.to_vec(), root, revision: 0, keys_made: false, tables: Default::default() }
+    }
+
+    /// Reads it.
+    ///
+    /// # Errors
+    /// It is not what was written.
+    pub fn read(rows: &mut dyn Rows, keys: &DigestKeys) -> Result<Self> {
+        let row = rows.row("SELECT one, layout, master, root, revision, digests FROM meta", &[])?;
+        let mut row = row.ok_or_else(no_meta)?;
+        let (one, layout, master, root) = (row.int()?, row.int()?, row.bytes()?, row.bytes()?);
+        let (revision, sealed) = (row.int()?, row.bytes()?);
+        let opened = (one == 1 && layout == LAYOUT)
+            .then(|| open(&keys.seal, &sealing(&master, &root, revision), &sealed))
+            .flatten();
+        let parts = opened.as_deref().and_then(|plain| plain.split_first());
+        let Some((keys_made, digests)) = parts.filter(|(_, digests)| digests.len() == DIGEST * Table::ALL.len()) else {
+            return Err(StoreError::new(
+                Kind::Corrupt,
+                "the table meta is not what was written: another program changed it",
+            )
+            .hint("a backup has what was there"));
+        };
+        let mut tables = [TableDigest::default(); Table::ALL.len()];
+        let each = digests.as_chunks::<DIGEST>().0;
+        tables.iter_mut().zip(each).for_each(|(table, bytes)| *table = TableDigest::of_bytes(bytes));
+        Ok(Self { master, root, revision, keys_made: *keys_made != 0, tables })
+    }
+
+    /// Its values, to be written: master, root, revision, digests.
+    ///
+    /// # Errors
+    /// The system has no randomness.
+    pub fn values(&self, keys: &DigestKeys) -> Result<[Value; 4]> {
+        let mut plain = vec![u8::from(self.keys_made)];
+        self.tables.iter().for_each(|table| plain.extend(table.bytes()));
+        let sealed = seal(&keys.seal, &sealing(&self.master, &self.root, self.revision), &plain)?;
+        Ok([self.master.clone().into(), self.root.clone().into(), self.revision.into(), sealed.into()])
+    }
+
+    /// What a table should hold.
+    pub fn table(&self, table: Table) -> &TableDigest {
+        &self.tables[table as usize]
+    }
+}
+
+fn sealing(master: &[u8], root: &[u8], revision: i64) -> Context {
+    Context::new("meta").number(1).number(LAYOUT).field(master).field(root).number(revision)
+}
+
+/// There is no row in `meta`.
+pub fn no_meta() -> StoreError {
+    StoreError::new(Kind::Corrupt, "the table meta is empty: the database is no store, or another program changed it")
+}
+
+/// A transaction that keeps the digests true.
+pub struct Changes<'a> {
+    rows: &'a mut dyn Rows,
+    keys: &'a DigestKeys,
+    /// Written at the end.
+    pub meta: Meta,
+}
+
+impl<'a> Changes<'a> {
+    /// Begins with what `meta` holds.
+    ///
+    /// # Errors
+    /// `meta` is not what was written.
+    pub fn begin(rows: &'a mut dyn Rows, keys: &'a DigestKeys) -> Result<Self> {
+        let meta = Meta::read(rows, keys)?;
+        Ok(Self { rows, keys, meta })
+    }
+
+    /// Writes `meta`.
+    ///
+    /// # Errors
+    /// The database's refusal.
+    pub fn end(self) -> Result<()> {
+        let values = self.meta.values(self.keys)?;
+        self.rows.run("UPDATE meta SET master = ?1, root = ?2, revision = ?3, digests = ?4", &values).map(|_| ())
+    }
+
+    /// To read.
+    pub fn rows(&mut self) -> &mut dyn Rows {
+        self.rows
+    }
+
+    /// Changes rows of a table; how many. `select` is `SELECT *` of just the rows that `statement`
+    /// adds, removes or changes, by the first `by` of the values.
+    ///
+    /// # Errors
+    /// The database's refusal.
+    pub fn change(
+        &mut self,
+        table: Table,
+        (select, by): (&'static str, usize),
+        statement: &'static str,
+        values: &[Value],
+    ) -> Result<u64> {
+        let digest = &mut self.meta.tables[table as usize];
+        for row in self.rows.rows(select, &values[..by])? {
+            digest.remove(&self.keys.row(table, row.columns()));
+        }
+        let changed = self.rows.run(statement, values)?;
+        for row in self.rows.rows(select, &values[..by])? {
+            digest.add(&self.keys.row(table, row.columns()));
+        }
+        Ok(changed)
+    }
+
+    /// Every change of a person has a number of its own, in the order of commits.
+    pub fn next_revision(&mut self) -> i64 {
+        self.meta.revision += 1;
+        self.meta.revision
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::seal::random_key;
+    use super::*;
+
+    #[test]
+    fn a_digest_is_of_a_set_of_rows_by_table_type_and_every_column() {
+        let keys = DigestKeys { rows: random_key().unwrap(), seal: random_key().unwrap() };
+        let hash = |table, columns: &[Value]| keys.row(table, columns);
+        let (a, b) = (Value::Int(7), Value::Bytes(b"ab".to_vec()));
+        let row = hash(Table::Person, &[a.clone(), b.clone()]);
+        let others = [
+            ("table", hash(Table::Access, &[a.clone(), b.clone()])),
+            ("order", hash(Table::Person, &[b.clone(), a.clone()])),
+            ("fewer", hash(Table::Person, std::slice::from_ref(&a))),
+            ("more", hash(Table::Person, &[a.clone(), b.clone(), Value::Int(0)])),
+            ("type", hash(Table::Person, &[Value::Bytes(7_i64.to_le_bytes().to_vec()), b])),
+            ("split", hash(Table::Person, &[a, Value::Bytes(b"a".to_vec()), Value::Bytes(b"b".to_vec())])),
+        ];
+        let alike: Vec<_> = others.iter().filter(|(_, other)| *other == row).map(|(name, _)| name).collect();
+        assert!(alike.is_empty(), "{alike:?}");
+        let mut digest = TableDigest::default();
+        others.iter().for_each(|(_, other)| digest.add(other));
+        let before = digest;
+        digest.add(&row);
+        assert_ne!(digest, before);
+        let twice = {
+            let mut twice = digest;
+            twice.add(&row);
+            twice
+        };
+        assert_ne!(twice, before, "the same row twice is not none");
+        digest.remove(&row);
+        assert_eq!((digest, TableDigest::of_bytes(&before.bytes())), (before, before));
+    }
+}
