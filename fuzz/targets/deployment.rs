@@ -1,8 +1,10 @@
 //! The reader of compose files and manifests: no panic, no growth, and every finding names a line
 //! of the file and a line to write.
 #![no_main]
-#![allow(dead_code, reason = "the program's modules are included whole")]
+#![allow(dead_code, unused_imports, reason = "the program's modules are included whole")]
 
+#[path = "../../crates/ballast-cli/src/bounds.rs"]
+mod bounds;
 #[path = "../../crates/ballast-cli/src/doctor"]
 mod doctor {
     pub mod deployment;
@@ -20,7 +22,7 @@ static LOCK: LazyLock<Lock> = LazyLock::new(|| {
 });
 
 fuzz_target!(|text: &str| {
-    if text.len() as u64 > doctor::deployment::MAX_BYTES {
+    if text.len() as u64 > bounds::DEPLOYMENT {
         return;
     }
     // A lone carriage return is a line break of YAML too.

@@ -1,8 +1,12 @@
 //! The user grammar and the two account files: `SPEC \0 PASSWD \0 GROUP`. Whoever comes out is
 //! who the spec says, and never the kernel's "leave unchanged".
 #![no_main]
-#![allow(dead_code, reason = "the program's module is included whole")]
+#![allow(dead_code, unused_imports, reason = "the program's module is included whole")]
 
+#[path = "../../crates/ballast-cli/src/bounds.rs"]
+mod bounds;
+#[path = "../../crates/ballast-cli/src/foreign.rs"]
+mod foreign;
 #[path = "../../crates/ballast-cli/src/user.rs"]
 mod user;
 

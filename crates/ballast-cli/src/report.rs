@@ -19,12 +19,16 @@ use ballast::plan::{Ids, Plan, Serve};
 use ballast::store::{Damage, Found};
 use rustix::fs::{AtFlags, CWD, Mode, OFlags};
 use rustix::io::Errno;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 use crate::custody::Custody;
 use crate::dirs::DirLine;
+
+mod written;
+
 use crate::permit::RootPaths;
 use crate::walk;
+pub use written::Written;
 
 /// The version of the JSON layout.
 pub const VERSION: u32 = 1;
@@ -86,17 +90,6 @@ pub struct WeightLine {
     pub firmness: Option<Firmness>,
     /// Milliseconds.
     pub ms: f64,
-}
-
-/// The part of a report that `status` reads back.
-#[derive(Debug, Deserialize)]
-pub struct Written {
-    /// Layout version.
-    pub version: u32,
-    /// Which boot wrote it.
-    pub boot: String,
-    /// Whether every required weight was right.
-    pub ready: bool,
 }
 
 /// Names this boot: the kernel's, and the container's by the start of its first process.

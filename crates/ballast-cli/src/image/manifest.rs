@@ -3,7 +3,7 @@
 use ballast::digest::Digest;
 use oci_spec::image::{Descriptor, ImageManifest, MediaType};
 
-use super::{Blob, Measured, TITLE};
+use super::blob::{Blob, Measured, TITLE};
 use crate::bounds;
 
 /// The layers and the configuration.

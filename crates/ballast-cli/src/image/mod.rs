@@ -4,6 +4,7 @@
 //! is judged by digests; a weight's bytes by the lock file's pin alone. No sockets here.
 
 pub mod archive;
+mod blob;
 mod chunks;
 pub mod entries;
 pub mod layer;
@@ -21,42 +22,13 @@ use oci_spec::image::{
     Sha256Digest,
 };
 use serde::Serialize;
-use sha2::{Digest as _, Sha256};
 
+pub use blob::{Blob, Measured, TITLE};
 pub use layer::Layer;
 pub use picture::{Blobs, Picture};
 
-/// The annotation that names what a layer holds: a weight's lock path, or [`BALLAST`].
-pub const TITLE: &str = "org.opencontainers.image.title";
 /// The title of the layer of lock file and index.
 pub const BALLAST: &str = ".ballast";
-
-/// A blob that was measured: its digest and length.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Measured {
-    /// SHA-256 of all its bytes.
-    pub digest: Digest,
-    /// Length in bytes.
-    pub size: u64,
-}
-
-/// A blob of an image.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Blob {
-    /// What the manifest says of it.
-    pub title: String,
-    /// What its bytes must hash to, and their number.
-    pub measured: Measured,
-    /// Whether its bytes are a plain tar archive.
-    pub plain: bool,
-}
-
-impl Measured {
-    /// Measures bytes in memory.
-    pub fn of(bytes: &[u8]) -> Self {
-        Self { digest: Digest::from_bytes(Sha256::digest(bytes).into()), size: bytes.len() as u64 }
-    }
-}
 
 /// An image that is ready to be pushed or written.
 pub struct Image {

@@ -1,0 +1,34 @@
+//! A blob of an image, as its manifest describes it. Plain values.
+
+use ballast::digest::Digest;
+use sha2::{Digest as _, Sha256};
+
+/// The annotation that names what a layer holds: a weight's lock path, or `.ballast`.
+pub const TITLE: &str = "org.opencontainers.image.title";
+
+/// A blob that was measured: its digest and length.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Measured {
+    /// SHA-256 of all its bytes.
+    pub digest: Digest,
+    /// Length in bytes.
+    pub size: u64,
+}
+
+/// A blob of an image.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Blob {
+    /// What the manifest says of it.
+    pub title: String,
+    /// What its bytes must hash to, and their number.
+    pub measured: Measured,
+    /// Whether its bytes are a plain tar archive.
+    pub plain: bool,
+}
+
+impl Measured {
+    /// Measures bytes in memory.
+    pub fn of(bytes: &[u8]) -> Self {
+        Self { digest: Digest::from_bytes(Sha256::digest(bytes).into()), size: bytes.len() as u64 }
+    }
+}
