@@ -12,9 +12,25 @@ use std::time::Instant;
 
 use testkit::{need, paths, summary};
 
-/// Suites that the quick tier does not even build: every test of theirs needs root, an engine, a browser or a daemon.
-const FULL_ONLY: [&str; 10] =
-    ["image", "injected", "kubernetes", "launch", "page", "readers", "registry", "replicas", "scenarios", "store"];
+/// Suites that the quick tier does not even build: every test of theirs needs root, an engine, a browser or a daemon,
+/// or takes minutes of arithmetic over whole photographs.
+const FULL_ONLY: [&str; 15] = [
+    "border",
+    "corruption",
+    "image",
+    "injected",
+    "kubernetes",
+    "launch",
+    "modes",
+    "page",
+    "parity",
+    "qemu",
+    "readers",
+    "registry",
+    "replicas",
+    "scenarios",
+    "store",
+];
 
 fn main() -> ExitCode {
     let mut arguments: Vec<String> = std::env::args().skip(1).collect();
