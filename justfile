@@ -4,6 +4,11 @@
 default:
     @just --list
 
+# boots held sticky beside a peer that races, and every interleaving of three acts: minutes
+sticky:
+    BALLAST_STICKY=long cargo test --locked -p ballast --test kept -- --nocapture --test-threads 1
+    BALLAST_STICKY=long cargo test --locked -p ballast-cli --test sticky -- --nocapture --test-threads 1
+
 # debug build of everything
 build:
     cargo build --workspace --locked

@@ -10,8 +10,10 @@ use std::time::{Duration, Instant};
 
 use ballast::digest::Digest;
 use ballast::disk::{self, LinuxDisk};
+use ballast::fault::PlaceFault;
 use ballast::firmness::Firmness;
-use ballast::heal::{self, Outcome};
+use ballast::heal::{self, Done, Outcome};
+use ballast::kept;
 use ballast::lock::Need;
 use ballast::place::Origin;
 use ballast::plan::{self, App, Caps, Facts, Hold, Ids, Plan, Refusal, Serve};
@@ -109,14 +111,37 @@ impl Boot<'_> {
 
     /// Verifies and mends what root took, on that same descriptor, whatever becomes of the path.
     pub fn keep(&self, taken: &LinuxDisk, look: &Custody) -> Attempt {
-        self.on(taken, Serve::KeepVolume, self.setting.store.clone(), look)
+        let mut attempt = self.on(taken, Serve::KeepVolume, self.setting.store.clone(), look);
+        self.confirm(taken, &mut attempt.outcomes);
+        attempt
+    }
+
+    /// S9: nothing that root keeps is called right unless the app can reach none of it by any name, from the
+    /// cache's root down and from `/` down to it.
+    fn confirm(&self, taken: &LinuxDisk, outcomes: &mut [Outcome]) {
+        let (strict, store) = (Strictness::Kept { gid: self.guarded.gid }, &self.setting.store);
+        kept::confirm(taken, &self.setting.all_wanted(), strict, outcomes);
+        let here = walk::walk(store).ok().and_then(|walked| Some(walked.last()?.stat.id));
+        let elsewhere = here.is_none() || here != taken.stat_root().ok().map(|stat| stat.id);
+        let custody = Custody::new(self.guarded, self.groups);
+        for (weight, outcome) in self.setting.lock.weights.iter().zip(outcomes).filter(|(_, one)| one.is_right()) {
+            let why = match elsewhere {
+                true => format!("{} leads to another directory by now", store.display()),
+                false if custody.is_firm(&store.join(weight.path.as_str())) => continue,
+                false => format!("uid {} could change a directory above {}", self.guarded.uid, store.display()),
+            };
+            outcome.done = Done::Failed(PlaceFault::Unkept(why));
+        }
     }
 
     /// The same where receipts speak for every weight: then nothing is read, and no index needed.
     pub fn vouched(&self, taken: &LinuxDisk, look: &Custody) -> Option<Attempt> {
         let root = self.setting.store.clone();
         let strict = Strictness::Kept { gid: self.guarded.gid };
-        let outcomes = heal::vouched(taken, &self.wanted(&root, look), strict)?;
+        let mut outcomes = heal::vouched(taken, &self.wanted(&root, look), strict)?;
+        self.confirm(taken, &mut outcomes);
+        // What is not right after all is to be mended.
+        outcomes.iter().all(Outcome::is_right).then_some(())?;
         Some(Attempt { served: Served { from: Serve::KeepVolume, root }, outcomes })
     }
 
@@ -198,6 +223,10 @@ impl Boot<'_> {
             None => WeightLine::new(weight, &Outcome::missing(), None),
         });
         let weights: Vec<_> = weights.collect();
+        let mut notes = self.setting.notes.clone();
+        if self.healing.hold == HoldArg::Sticky && !plan.serve.contains(&Serve::KeepVolume) {
+            notes.push("not held sticky: that needs a start as root and a writable volume that lasts".into());
+        }
         Report {
             version: report::VERSION,
             boot: report::boot_id(),
@@ -208,7 +237,7 @@ impl Boot<'_> {
             served: best.map(|attempt| attempt.served),
             weights,
             dirs: Vec::new(),
-            notes: self.setting.notes.clone(),
+            notes,
             ms: self.start.elapsed().as_secs_f64() * 1e3,
             peak_kib: facts::peak_kib(),
         }

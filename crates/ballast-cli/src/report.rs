@@ -135,6 +135,7 @@ pub fn done_words(done: &Done) -> String {
         }
         Done::WouldHeal => "would be healed".into(),
         Done::Failed(PlaceFault::NoSource) => "no source has it".into(),
+        Done::Failed(PlaceFault::Unkept(how)) => format!("not kept from the app: {how}"),
         Done::Failed(PlaceFault::Call(step, error)) => format!("failed at {step}: {error}"),
     }
 }

@@ -5,7 +5,8 @@ use std::io;
 
 use crate::bounds::SWEEP;
 use crate::disk::{Disk, STAGED_PREFIX};
-use crate::store::{Found, Wanted};
+use crate::kept;
+use crate::store::{Found, Strictness, Wanted};
 
 /// How the one bad copy of a weight that is kept is named.
 pub const ASIDE_PREFIX: &str = ".ballast-aside.";
@@ -42,9 +43,9 @@ fn occupied(error: &io::Error) -> bool {
 /// Takes a wrong file's name away when nothing right can take its place: absent is honest. What
 /// could not be read for want of memory or rights keeps its name; what the disk can't give back
 /// does not.
-pub(crate) fn quarantine<D: Disk>(disk: &D, wanted: &Wanted, found: &Found) {
+pub(crate) fn quarantine<D: Disk>(disk: &D, wanted: &Wanted, found: &Found, strict: Strictness) {
     let name = wanted.weight.path.file_name();
-    let Ok(dir) = disk.open_dir(wanted.weight.path.parent()) else { return };
+    let Ok(dir) = kept::descend(disk, wanted.weight.path.parent(), strict) else { return };
     let gone = match found {
         Found::Stale => disk.remove(&dir, name),
         Found::Damaged(_) | Found::Unreadable(libc::EIO) => {

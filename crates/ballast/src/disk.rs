@@ -72,6 +72,11 @@ pub trait Disk: Sync {
 
     /// Opens a directory below the root; never through a symlink.
     fn open_dir(&self, rel: &str) -> io::Result<Self::Dir>;
+    /// Opens the directory of this one name in an open directory; never a symlink.
+    ///
+    /// # Errors
+    /// Those of `open_dir`; `EXDEV` where a disk that root keeps ends: another mount or device.
+    fn open_below(&self, dir: &Self::Dir, name: &str) -> io::Result<Self::Dir>;
     /// Makes a directory with these permission bits, for another group where one is named.
     fn make_dir(&self, parent: &Self::Dir, name: &str, mode: u32, group: Option<u32>) -> io::Result<()>;
     /// Facts of an entry, itself and not what it links to.
@@ -108,8 +113,8 @@ pub trait Disk: Sync {
     fn push(&self, file: &Self::File, at: u64, len: u64) -> io::Result<()>;
     /// Sets the final mode and makes content durable.
     fn settle(&self, file: &Self::File, mode: u32) -> io::Result<()>;
-    /// Gives a settled file its name. An entry of that name is replaced whole.
-    fn publish(&self, file: Self::File, dir: &Self::Dir, name: &str) -> io::Result<()>;
+    /// Gives a settled file its name, and says its facts then. An entry of that name is replaced whole.
+    fn publish(&self, file: Self::File, dir: &Self::Dir, name: &str) -> io::Result<Stat>;
     /// Renames within one directory, replacing a file of the new name.
     fn rename(&self, dir: &Self::Dir, from: &str, to: &str) -> io::Result<()>;
     /// Removes a name that is no directory.

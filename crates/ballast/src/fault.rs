@@ -7,6 +7,8 @@ use std::io;
 pub enum PlaceFault {
     /// No source had the right bytes.
     NoSource,
+    /// The right bytes are there, and the app could change or replace them: how.
+    Unkept(String),
     /// A call failed: the step of `docs/store.md`, and the kernel's answer.
     Call(&'static str, io::Error),
 }

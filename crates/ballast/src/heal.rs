@@ -7,10 +7,10 @@ use std::time::{Duration, Instant};
 
 use crate::aside;
 use crate::copy::Placed;
-use crate::disk::Disk;
+use crate::disk::{Disk, Stat};
 use crate::fault::PlaceFault;
 use crate::place::{self, Named, Origin, Staged};
-use crate::store::{self, Found, Strictness, Threads, Wanted};
+use crate::store::{self, Examined, Found, Strictness, Threads, Wanted};
 
 /// How a heal is carried out.
 #[derive(Debug, Clone, Copy)]
@@ -32,6 +32,8 @@ pub struct Outcome {
     pub found: Found,
     /// What was done about it.
     pub done: Done,
+    /// Facts of the inode whose bytes were verified, where the weight is right.
+    pub stat: Option<Stat>,
     /// Time spent on this weight's placing, or on the verification of all.
     pub took: Duration,
 }
@@ -65,7 +67,7 @@ impl Done {
 impl Outcome {
     /// The outcome of a store that can't be opened.
     pub fn missing() -> Self {
-        Self { found: Found::Missing, done: Done::Failed(PlaceFault::NoSource), took: Duration::ZERO }
+        Self { found: Found::Missing, done: Done::Failed(PlaceFault::NoSource), stat: None, took: Duration::ZERO }
     }
 
     /// Whether the weight's name now holds verified bytes.
@@ -79,20 +81,22 @@ pub fn verify<D: Disk>(disk: &D, wanted: &[Wanted], strict: Strictness, threads:
     let start = Instant::now();
     let found = store::verify(disk, wanted, strict, threads);
     let took = start.elapsed();
-    found.into_iter().map(|found| judged(found, took)).collect()
+    found.into_iter().map(|examined| judged(examined, took)).collect()
 }
 
 /// What [`verify`] would say, where receipts speak for every weight; `None` where bytes must be read.
 pub fn vouched<D: Disk>(disk: &D, wanted: &[Wanted], strict: Strictness) -> Option<Vec<Outcome>> {
     let start = Instant::now();
-    let all = wanted.iter().all(|wanted| store::vouched(disk, wanted, strict));
+    let all: Option<Vec<Stat>> = wanted.iter().map(|wanted| store::vouched(disk, wanted, strict)).collect();
     let took = start.elapsed();
-    all.then(|| wanted.iter().map(|_| judged(Found::Vouched, took)).collect())
+    let judged = |stat| judged(Examined { found: Found::Vouched, stat: Some(stat) }, took);
+    all.map(|stats| stats.into_iter().map(judged).collect())
 }
 
-fn judged(found: Found, took: Duration) -> Outcome {
+fn judged(examined: Examined, took: Duration) -> Outcome {
+    let Examined { found, stat } = examined;
     let done = if right(&found) { Done::Kept } else { Done::Failed(PlaceFault::NoSource) };
-    Outcome { found, done, took }
+    Outcome { found, done, stat, took }
 }
 
 /// Makes every weight of a volume right, or says which call stood in the way.
@@ -131,14 +135,14 @@ fn mend_all<D: Disk, O: Disk>(
         }
         let start = Instant::now();
         let mut begun = begin(disk, wanted, origins, options);
-        if !pending.is_empty() && begun.as_ref().is_err_and(Done::wants_room) {
+        if !pending.is_empty() && begun.as_ref().is_err_and(|(done, _)| done.wants_room()) {
             // What is published may free what it replaces.
             finish(disk, std::mem::take(&mut pending), outcomes, options);
             begun = begin(disk, wanted, origins, options);
         }
         match begun {
             Ok((now, staged)) => pending.push(Pending { at, wanted, now, staged }),
-            Err(done) => outcomes[at].done = done,
+            Err((done, stat)) => (outcomes[at].done, outcomes[at].stat) = (done, stat),
         }
         outcomes[at].took = start.elapsed();
     }
@@ -153,16 +157,19 @@ struct Pending<'a, D: Disk> {
     staged: Staged<D>,
 }
 
+/// What became of a weight that was not placed, and the inode that is right where another mended it.
+type GivenUp = (Done, Option<Stat>);
+
 /// Looks again under the lock, and stages what is still wrong.
 fn begin<D: Disk, O: Disk>(
     disk: &D,
     wanted: &Wanted,
     origins: &[Origin<O>],
     options: &Options,
-) -> Result<(Found, Staged<D>), Done> {
-    let now = look(disk, wanted, options);
+) -> Result<(Found, Staged<D>), GivenUp> {
+    let Examined { found: now, stat } = look(disk, wanted, options);
     if right(&now) {
-        return Err(Done::MendedByAnother);
+        return Err((Done::MendedByAnother, stat));
     }
     match place::stage(disk, wanted, &now, origins, options.strict, options.threads) {
         Ok(staged) => Ok((now, staged)),
@@ -184,7 +191,10 @@ fn finish<D: Disk>(disk: &D, pending: Vec<Pending<D>>, outcomes: &mut [Outcome],
         };
         match published {
             Ok(name) => named.push((one.at, name)),
-            Err(fault) => outcomes[one.at].done = give_up(disk, one.wanted, fault, options),
+            Err(fault) => {
+                let given_up = give_up(disk, one.wanted, fault, options);
+                (outcomes[one.at].done, outcomes[one.at].stat) = given_up;
+            }
         }
     }
     let mut synced: Option<&Named<D>> = None;
@@ -198,6 +208,7 @@ fn finish<D: Disk>(disk: &D, pending: Vec<Pending<D>>, outcomes: &mut [Outcome],
             Ok(()) => Done::Copied,
             Err(fault) => Done::Failed(fault),
         };
+        outcomes[*at].stat = Some(name.stat);
         synced = outcomes[*at].is_right().then_some(name);
         outcomes[*at].took += start.elapsed();
     }
@@ -223,18 +234,18 @@ fn settle_all<D: Disk>(disk: &D, pending: &[Pending<D>], options: &Options) -> V
 }
 
 /// Where locks mean nothing a replica may have mended it meanwhile; else a wrong entry loses its name.
-fn give_up<D: Disk>(disk: &D, wanted: &Wanted, fault: PlaceFault, options: &Options) -> Done {
-    let now = look(disk, wanted, options);
+fn give_up<D: Disk>(disk: &D, wanted: &Wanted, fault: PlaceFault, options: &Options) -> GivenUp {
+    let Examined { found: now, stat } = look(disk, wanted, options);
     if right(&now) {
-        return Done::MendedByAnother;
+        return (Done::MendedByAnother, stat);
     }
-    aside::quarantine(disk, wanted, &now);
-    Done::Failed(fault)
+    aside::quarantine(disk, wanted, &now, options.strict);
+    (Done::Failed(fault), None)
 }
 
-fn look<D: Disk>(disk: &D, wanted: &Wanted, options: &Options) -> Found {
-    let found = store::verify(disk, std::slice::from_ref(wanted), options.strict, options.threads);
-    found.into_iter().next().unwrap_or(Found::Missing)
+fn look<D: Disk>(disk: &D, wanted: &Wanted, options: &Options) -> Examined {
+    let examined = store::verify(disk, std::slice::from_ref(wanted), options.strict, options.threads);
+    examined.into_iter().next().unwrap_or(Examined { found: Found::Missing, stat: None })
 }
 
 fn right(found: &Found) -> bool {

@@ -19,6 +19,7 @@ pub mod fault;
 pub mod firmness;
 pub mod heal;
 pub mod index;
+pub mod kept;
 pub mod lock;
 pub mod place;
 pub mod plan;

@@ -4,6 +4,9 @@
 //! S8 publish and sync the names. `docs/store.md` explains each. A crash at any call leaves the
 //! entry that was there, no entry, or the right one.
 
+use std::io;
+use std::time::Duration;
+
 use crate::aside::{ASIDE_PREFIX, set_aside, sweep};
 use crate::copy::{Opened, Placed, copy_chunks, copy_whole};
 use crate::digest::Digest;
@@ -123,20 +126,22 @@ impl<D: Disk> Staged<D> {
         let name = wanted.weight.path.file_name();
         let aside = if wrong(found) { set_aside(disk, &self.dir, name) } else { Ok(()) };
         // Publishing replaces whatever is no directory, so a copy that can't be kept stops nothing.
-        disk.publish(self.file, &self.dir, name).map_err(|error| {
+        let published = disk.publish(self.file, &self.dir, name).map_err(|error| {
             keep_made(disk, &self.made_in);
             match aside {
                 Err(first) => PlaceFault::Call("S7 set aside", first),
                 Ok(()) => PlaceFault::Call("S8 publish", error),
             }
         })?;
-        Ok(Named { dir: self.dir, placed: self.placed, made_in: self.made_in })
+        Ok(Named { dir: self.dir, stat: published, placed: self.placed, made_in: self.made_in })
     }
 }
 
 /// A published weight whose name is not yet durable.
 pub struct Named<D: Disk> {
     dir: D::Dir,
+    /// Facts of the inode that got the name.
+    pub stat: Stat,
     /// How it came about.
     pub placed: Placed,
     made_in: Vec<D::Dir>,
@@ -200,7 +205,8 @@ pub(crate) fn wrong(found: &Found) -> bool {
 }
 
 /// Opens a weight's directory, making what is missing and moving aside what is no directory
-/// or can't be written.
+/// or can't be written. Each component is opened in its parent's descriptor, so that what was judged is
+/// what is used.
 ///
 /// Also gives the parents of what it made: their names are not durable yet.
 pub(crate) fn ensure_dir<D: Disk>(
@@ -208,45 +214,46 @@ pub(crate) fn ensure_dir<D: Disk>(
     path: &RelPath,
     strict: Strictness,
 ) -> Result<(D::Dir, Vec<D::Dir>), PlaceFault> {
-    let mut rel = String::new();
     let mut made_in = Vec::new();
     let mut here = disk.open_dir("").map_err(at("S1 open the root"))?;
     for name in path.parent().split('/').filter(|name| !name.is_empty()) {
-        rel = if rel.is_empty() { name.to_owned() } else { format!("{rel}/{name}") };
-        let below = match disk.open_dir(&rel) {
-            Ok(dir) if accepted(disk, &dir, strict) => {
-                here = dir;
-                continue;
-            }
-            Err(error) if error.raw_os_error() == Some(libc::ENOENT) => make_dir(disk, &here, name, &rel, strict)?,
-            Ok(_) | Err(_) => {
-                set_aside(disk, &here, name).map_err(at("S7 set a directory aside"))?;
-                make_dir(disk, &here, name, &rel, strict)?
-            }
-        };
-        made_in.push(std::mem::replace(&mut here, below));
+        let (below, made) = enter(disk, &here, name, strict)?;
+        let above = std::mem::replace(&mut here, below);
+        made_in.extend(made.then_some(above));
     }
     Ok((here, made_in))
 }
 
-fn accepted<D: Disk>(disk: &D, dir: &D::Dir, strict: Strictness) -> bool {
-    disk.stat_dir(dir).is_ok_and(|stat| strict.accepts_dir(&stat, disk.writable(dir)))
+/// How often one component is opened, made or moved aside while a peer changes it under our hands.
+const TURNS: u32 = 16;
+/// The pause after the second turn that ends in vain; after each later one it is longer by as much.
+const PAUSE: Duration = Duration::from_micros(50);
+
+/// One component, and whether it was made here. What another process made meanwhile is judged like
+/// everything else that is found.
+fn enter<D: Disk>(disk: &D, here: &D::Dir, name: &str, strict: Strictness) -> Result<(D::Dir, bool), PlaceFault> {
+    let (mode, group) = strict.dir_mode();
+    let mut made = false;
+    for turn in 0..TURNS {
+        match disk.open_below(here, name) {
+            Ok(below) if accepted(disk, &below, strict) => return Ok((below, made)),
+            Err(error) if error.raw_os_error() == Some(libc::ENOENT) => {}
+            Ok(_) | Err(_) => set_aside(disk, here, name).map_err(at("S7 set a directory aside"))?,
+        }
+        match disk.make_dir(here, name, mode, group) {
+            // A peer that moves its directory to and fro falls into step with calls that follow each other at once.
+            Err(error) if error.raw_os_error() == Some(libc::EEXIST) => std::thread::sleep(PAUSE * turn),
+            done => {
+                done.map_err(at("S1 make a directory"))?;
+                made = true;
+            }
+        }
+    }
+    Err(PlaceFault::Call("S1 open a directory", io::Error::from_raw_os_error(libc::EBUSY)))
 }
 
-fn make_dir<D: Disk>(
-    disk: &D,
-    parent: &D::Dir,
-    name: &str,
-    rel: &str,
-    strict: Strictness,
-) -> Result<D::Dir, PlaceFault> {
-    let (mode, group) = strict.dir_mode();
-    match disk.make_dir(parent, name, mode, group) {
-        // Another replica was first.
-        Err(error) if error.raw_os_error() == Some(libc::EEXIST) => {}
-        made => made.map_err(at("S1 make a directory"))?,
-    }
-    disk.open_dir(rel).map_err(at("S1 open a directory"))
+fn accepted<D: Disk>(disk: &D, dir: &D::Dir, strict: Strictness) -> bool {
+    disk.stat_dir(dir).is_ok_and(|stat| strict.accepts_dir(&stat, disk.writable(dir)))
 }
 
 /// S4 and S5 with a tree: every chunk hashed as it is copied, and taken from elsewhere when it is bad.

@@ -186,13 +186,11 @@ pub fn plan(facts: &Facts, hold: Hold) -> Result<Plan, Refusal> {
     let drop_to = becomes(&facts.who, facts.app)?;
     let hand = drop_to.unwrap_or(facts.who.ids);
     let lasting = writable_volume(facts).is_some_and(|volume| lasting(volume, facts));
-    let sticky = hold == Hold::Sticky && facts.who.ids.uid == 0 && drop_to.is_some() && lasting;
-    let keep = sticky.then_some(Serve::KeepVolume);
-    Ok(Plan {
-        hand_over: if sticky { None } else { drop_to.and(hand_over(facts, hand)) },
-        drop_to,
-        serve: keep.into_iter().chain(serve(facts)).collect(),
-    })
+    let app = drop_to.is_some_and(|to| to.uid != 0);
+    if hold == Hold::Sticky && facts.who.ids.uid == 0 && app && lasting {
+        return Ok(Plan { hand_over: None, drop_to, serve: keep(facts) });
+    }
+    Ok(Plan { hand_over: drop_to.and(hand_over(facts, hand)), drop_to, serve: serve(facts) })
 }
 
 /// Whom this process becomes; `None` is to stay.
@@ -258,8 +256,17 @@ fn fits(facts: &Facts) -> bool {
     facts.memory_limit.is_none_or(|limit| facts.bytes <= limit / 2)
 }
 
+/// Root keeps the cache, or the layer serves: what the app could change is no way out of that.
+fn keep(facts: &Facts) -> Vec<Serve> {
+    std::iter::once(Serve::KeepVolume).chain(baked(facts)).collect()
+}
+
+fn baked(facts: &Facts) -> Option<Serve> {
+    (facts.baked && facts.can_repoint).then_some(Serve::Baked)
+}
+
 fn serve(facts: &Facts) -> Vec<Serve> {
-    let baked = (facts.baked && facts.can_repoint).then_some(Serve::Baked);
+    let baked = baked(facts);
     let (first, baked_first) = match &facts.volume {
         Volume::Present(volume) if volume.read_only => (Some(Serve::VerifyVolume), false),
         Volume::Present(volume) if lasting(volume, facts) => (Some(Serve::HealVolume), false),

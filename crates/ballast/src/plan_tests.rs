@@ -205,7 +205,7 @@ fn every_privilege_and_every_volume_has_one_defined_order_of_attempts() {
 #[test]
 fn sticky_lets_root_heal_and_hands_nothing_over() {
     let rows = [
-        (facts(ROOT, ALL, disk(ROOT, 0o755)), "drop 100:101, KeepVolume, HealVolume, Baked"),
+        (facts(ROOT, ALL, disk(ROOT, 0o755)), "drop 100:101, KeepVolume, Baked"),
         (facts(ROOT, THREE, read_only()), "drop 100:101, VerifyVolume, Baked"),
         (facts(APP, NONE, disk(APP, 0o755)), "HealVolume, Baked"),
     ];

@@ -16,6 +16,7 @@ use crate::buffer::Buffer;
 use crate::digest::Digest;
 use crate::disk::{Disk, Kind, Stat};
 use crate::index::{CHUNK, Leaf, Tree, chunks};
+use crate::kept;
 use crate::lock::Weight;
 use crate::receipt::Receipt;
 
@@ -52,7 +53,7 @@ pub enum Damage {
     Links(u64),
     /// A file that its owner, or anybody, could change: root keeps only its own.
     Owner(u32),
-    /// Setuid or setgid bits.
+    /// Setuid or setgid bits; a weight that root keeps and the app can't read.
     Mode(u32),
     /// A length that differs from the pinned one.
     Size {
@@ -101,11 +102,15 @@ impl Strictness {
         }
     }
 
-    /// Whether a directory may stay on the way to a weight.
+    /// Whether a directory may stay on the way to a weight. In one that root keeps, the app removes no
+    /// entry of root's, and finds the weights.
     pub fn accepts_dir(self, stat: &Stat, writable: bool) -> bool {
         match self {
             Self::Volume | Self::Layer => writable,
-            Self::Kept { .. } => stat.uid == 0 && (stat.mode & 0o1000 != 0 || stat.mode & 0o022 == 0),
+            Self::Kept { gid } => {
+                let search = if stat.gid == gid { 0o010 } else { 0o001 };
+                stat.uid == 0 && stat.mode & search != 0 && (stat.mode & 0o1000 != 0 || stat.mode & 0o022 == 0)
+            }
         }
     }
 }
@@ -137,6 +142,15 @@ impl<'a> Wanted<'a> {
     }
 }
 
+/// What examining a weight's entry brought.
+#[derive(Debug)]
+pub struct Examined {
+    /// What it is.
+    pub found: Found,
+    /// Facts of the inode, where one of the right kind could be opened.
+    pub stat: Option<Stat>,
+}
+
 /// Opens a weight's entry and judges its inode (S1, S2).
 ///
 /// # Errors
@@ -153,7 +167,7 @@ pub(crate) fn open_at<D: Disk>(
     wanted: &Wanted,
     strict: Strictness,
 ) -> Result<(D::File, Stat), Found> {
-    let dir = disk.open_dir(parent).map_err(|error| unopened(&error))?;
+    let dir = kept::descend(disk, parent, strict)?;
     let before = disk.stat(&dir, name).map_err(|error| unopened(&error))?;
     judge(&before, wanted, strict)?;
     let (file, stat) = disk.open(&dir, name).map_err(|error| unopened(&error))?;
@@ -162,7 +176,7 @@ pub(crate) fn open_at<D: Disk>(
     Ok((file, stat))
 }
 
-fn unopened(error: &io::Error) -> Found {
+pub(crate) fn unopened(error: &io::Error) -> Found {
     match error.raw_os_error() {
         Some(libc::ENOENT) => Found::Missing,
         Some(libc::ELOOP) => Found::Damaged(Damage::Kind(Kind::Symlink)),
@@ -180,6 +194,8 @@ fn judge(stat: &Stat, wanted: &Wanted, strict: Strictness) -> Result<(), Found> 
         }
         // Another uid may still have it open: only a fresh inode can be blessed.
         (Kind::File, Strictness::Kept { .. }) if stat.uid != 0 || stat.mode & 0o022 != 0 => Damage::Owner(stat.uid),
+        // The app can't read it, whatever its bytes are.
+        (Kind::File, Strictness::Kept { .. }) if stat.mode & 0o044 != 0o044 => Damage::Mode(stat.mode),
         (Kind::File, _) => match wanted.size() {
             // A former pin may have any length: only its digest tells stale from damaged.
             Some(expected) if expected != stat.size && wanted.weight.previous.is_empty() => {
@@ -192,26 +208,27 @@ fn judge(stat: &Stat, wanted: &Wanted, strict: Strictness) -> Result<(), Found> 
     Err(Found::Damaged(damage))
 }
 
-/// Whether a receipt speaks for this weight as it is now, so that neither its bytes nor its tree are
+/// The inode for which a receipt speaks as it is now, so that neither its bytes nor its tree are
 /// called for.
-pub(crate) fn vouched<D: Disk>(disk: &D, wanted: &Wanted, strict: Strictness) -> bool {
-    wanted.receipt.is_some() && open(disk, wanted, strict).is_ok_and(|(_, stat)| wanted.vouched(&stat))
+pub(crate) fn vouched<D: Disk>(disk: &D, wanted: &Wanted, strict: Strictness) -> Option<Stat> {
+    wanted.receipt?;
+    open(disk, wanted, strict).ok().map(|(_, stat)| stat).filter(|stat| wanted.vouched(stat))
 }
 
 /// Verifies every byte of these weights (S1 to S3), all chunks shared among the threads.
 /// The answers are in the order of the weights.
-pub fn verify<D: Disk>(disk: &D, wanted: &[Wanted], strict: Strictness, threads: Threads) -> Vec<Found> {
+pub fn verify<D: Disk>(disk: &D, wanted: &[Wanted], strict: Strictness, threads: Threads) -> Vec<Examined> {
     let opened: Vec<_> = wanted.iter().map(|w| open(disk, w, strict)).collect();
     let vouched = |at: usize| opened[at].as_ref().is_ok_and(|(_, stat)| wanted[at].vouched(stat));
     let jobs = jobs(&opened, wanted, vouched);
     let answers = run(disk, &jobs, threads);
-    let judged = |at: usize| match &opened[at] {
-        Err(found) => found.clone(),
-        Ok(_) => Found::Vouched,
+    let judged = |opened: &Opened<D>| match opened {
+        Err(found) => Examined { found: found.clone(), stat: None },
+        Ok((_, stat)) => Examined { found: Found::Vouched, stat: Some(*stat) },
     };
-    let mut found: Vec<Found> = (0..wanted.len()).map(judged).collect();
+    let mut found: Vec<Examined> = opened.iter().map(judged).collect();
     for (at, answer) in answers {
-        found[at] = sentence(disk, answer, &wanted[at], opened[at].as_ref().ok());
+        found[at].found = sentence(disk, answer, &wanted[at], opened[at].as_ref().ok());
     }
     found
 }

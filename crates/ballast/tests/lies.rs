@@ -378,6 +378,7 @@ impl<D: Disk> Disk for Watched<D> {
 
     forward! {
         open_dir(&self, rel: &str) -> std::io::Result<D::Dir>;
+        open_below(&self, dir: &D::Dir, name: &str) -> std::io::Result<D::Dir>;
         make_dir(&self, parent: &D::Dir, name: &str, mode: u32, group: Option<u32>) -> std::io::Result<()>;
         stat(&self, dir: &D::Dir, name: &str) -> std::io::Result<ballast::disk::Stat>;
         stat_dir(&self, dir: &D::Dir) -> std::io::Result<ballast::disk::Stat>;
@@ -386,7 +387,7 @@ impl<D: Disk> Disk for Watched<D> {
         read_at(&self, file: &D::File, buffer: &mut [u8], at: u64) -> std::io::Result<usize>;
         stage(&self, dir: &D::Dir, size: u64) -> std::io::Result<D::File>;
         settle(&self, file: &D::File, mode: u32) -> std::io::Result<()>;
-        publish(&self, file: D::File, dir: &D::Dir, name: &str) -> std::io::Result<()>;
+        publish(&self, file: D::File, dir: &D::Dir, name: &str) -> std::io::Result<ballast::disk::Stat>;
         rename(&self, dir: &D::Dir, from: &str, to: &str) -> std::io::Result<()>;
         remove(&self, dir: &D::Dir, name: &str) -> std::io::Result<()>;
         remove_abandoned(&self, dir: &D::Dir, name: &str) -> std::io::Result<()>;

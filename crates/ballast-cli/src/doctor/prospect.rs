@@ -23,6 +23,8 @@ pub struct State {
     in_cache: bool,
     in_layer: bool,
     mendable: Result<(), String>,
+    /// Whether root may take the cache for itself.
+    keepable: bool,
 }
 
 impl Environment {
@@ -35,6 +37,7 @@ impl Environment {
         };
         let cache = outcomes(Some(&setting.store), Strictness::Volume);
         let layer = outcomes(setting.baked.as_deref(), Strictness::Layer);
+        let keepable = boot::permitted_store(setting, reach.app, &reach.groups).is_ok();
         let looks = setting.lock.weights.iter().enumerate().map(|(at, weight)| {
             let words = |all: &Option<Vec<heal::Outcome>>| {
                 all.as_ref().map_or("missing".into(), |all| report::found_words(&all[at].found))
@@ -51,6 +54,7 @@ impl Environment {
                     in_cache: right(&cache),
                     in_layer: right(&layer),
                     mendable: self.mendable(setting, found, reach, weight.path.as_str()),
+                    keepable,
                 },
             }
         });
@@ -85,6 +89,7 @@ impl Environment {
         let would = |way: Serve, look: &WeightLook| match way {
             Serve::Baked => look.state.in_layer,
             Serve::VerifyVolume => look.state.in_cache,
+            Serve::KeepVolume if !look.state.keepable => false,
             Serve::HealVolume | Serve::KeepVolume => {
                 look.state.in_cache || (look.state.in_layer && look.state.mendable.is_ok() && short.is_none())
             }

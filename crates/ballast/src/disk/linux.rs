@@ -16,6 +16,8 @@ use super::{Disk, Kind, STAGED_PREFIX, Staging, Stat};
 pub struct LinuxDisk {
     root: OwnedFd,
     staging: Staging,
+    /// No directory on another mount or device is opened.
+    one_device: Option<u64>,
 }
 
 /// An open or staged file of a [`LinuxDisk`].
@@ -35,7 +37,15 @@ impl LinuxDisk {
     /// Those of `openat(2)`: `ENOENT`, `ENOTDIR`, `ELOOP`, `EACCES`.
     pub fn open(root: &Path) -> io::Result<Self> {
         let root = fs::openat(CWD, root, DIR | OFlags::RDONLY, Mode::empty())?;
-        Ok(Self { root, staging: Staging::TmpfileEmptyPath })
+        Ok(Self { root, staging: Staging::TmpfileEmptyPath, one_device: None })
+    }
+
+    /// Facts of the store's root.
+    ///
+    /// # Errors
+    /// Those of `fstat(2)`.
+    pub fn stat_root(&self) -> io::Result<Stat> {
+        stat_fd(&self.root)
     }
 
     /// Forces one way of staging.
@@ -44,8 +54,22 @@ impl LinuxDisk {
         self
     }
 
-    fn walk(&self, rel: &str) -> io::Result<OwnedFd> {
-        let mut here = fs::openat(&self.root, ".", DIR | OFlags::RDONLY, Mode::empty())?;
+    /// Opens a directory below another through no symlink, by one call or a component at a time.
+    fn open_in(&self, from: &OwnedFd, rel: &str) -> io::Result<OwnedFd> {
+        let resolve = if self.one_device.is_some() { BENEATH | ResolveFlags::NO_XDEV } else { BENEATH };
+        let path = if rel.is_empty() { "." } else { rel };
+        let opened = match fs::openat2(from, path, DIR | OFlags::RDONLY, Mode::empty(), resolve) {
+            Err(Errno::NOSYS | Errno::PERM | Errno::INVAL) => Self::walk(from, rel)?,
+            opened => opened?,
+        };
+        match self.one_device {
+            Some(device) if fs::fstat(&opened)?.st_dev != device => Err(Errno::XDEV.into()),
+            _ => Ok(opened),
+        }
+    }
+
+    fn walk(from: &OwnedFd, rel: &str) -> io::Result<OwnedFd> {
+        let mut here = fs::openat(from, ".", DIR | OFlags::RDONLY, Mode::empty())?;
         for name in rel.split('/').filter(|name| !name.is_empty()) {
             here = fs::openat(&here, name, DIR | OFlags::RDONLY, Mode::empty())?;
         }
@@ -109,17 +133,22 @@ impl Disk for LinuxDisk {
     type File = LinuxFile;
 
     fn open_dir(&self, rel: &str) -> io::Result<OwnedFd> {
-        let path = if rel.is_empty() { "." } else { rel };
-        match fs::openat2(&self.root, path, DIR | OFlags::RDONLY, Mode::empty(), BENEATH) {
-            Err(Errno::NOSYS | Errno::PERM | Errno::INVAL) => self.walk(rel),
-            opened => Ok(opened?),
-        }
+        self.open_in(&self.root, rel)
+    }
+
+    fn open_below(&self, dir: &OwnedFd, name: &str) -> io::Result<OwnedFd> {
+        self.open_in(dir, name)
     }
 
     fn make_dir(&self, parent: &OwnedFd, name: &str, mode: u32, group: Option<u32>) -> io::Result<()> {
-        fs::mkdirat(parent, name, Mode::from_raw_mode(0o700))?;
+        // Closed, and open to be searched: another replica may judge it at once.
+        fs::mkdirat(parent, name, Mode::from_raw_mode(0o755))?;
         let made = fs::openat(parent, name, DIR | OFlags::RDONLY, Mode::empty())?;
         if let Some(group) = group {
+            // Nothing that another made in the meantime is blessed.
+            if fs::fstat(&made)?.st_uid != rustix::process::geteuid().as_raw() {
+                return Err(Errno::EXIST.into());
+            }
             fs::fchown(&made, None, Some(rustix::process::Gid::from_raw(group)))?;
         }
         // Neither the umask nor the parent's access list decides who can read the weights.
@@ -210,19 +239,19 @@ impl Disk for LinuxDisk {
         Ok(())
     }
 
-    fn publish(&self, file: LinuxFile, dir: &OwnedFd, name: &str) -> io::Result<()> {
+    fn publish(&self, file: LinuxFile, dir: &OwnedFd, name: &str) -> io::Result<Stat> {
         let staged = match &file.name {
             Some(staged) => staged.clone(),
             None => match self.link(&file, dir, name) {
-                Ok(()) => return Ok(()),
+                Ok(()) => return stat_fd(&file.fd),
                 Err(Errno::EXIST) => self.link_temporarily(&file, dir)?,
                 Err(error) => return Err(error.into()),
             },
         };
-        fs::renameat(dir, &staged, dir, name).map_err(|error| {
+        fs::renameat(dir, &staged, dir, name).inspect_err(|_| {
             let _ = fs::unlinkat(dir, &staged, AtFlags::empty());
-            error.into()
-        })
+        })?;
+        stat_fd(&file.fd)
     }
 
     fn rename(&self, dir: &OwnedFd, from: &str, to: &str) -> io::Result<()> {
@@ -357,11 +386,15 @@ fn nanoseconds(seconds: i64, rest: u64) -> i64 {
 }
 
 /// Takes a store's root for root: `root:gid`, sticky, so that the app makes files beside the
-/// weights and can't move them. Returns the store on the same descriptor: root works there and
+/// weights and can't move them. Returns the store on the same directory: root works there and
 /// nowhere else, whatever becomes of the path.
 ///
+/// First the owner, so that the app can change neither mode nor access lists from then on; last a
+/// look at what has come of it.
+///
 /// # Errors
-/// `EPERM` without `CAP_CHOWN`, `EROFS` on a read-only mount.
+/// `EPERM` without `CAP_CHOWN`, or where the file system does not keep owner and mode; `EROFS` on a
+/// read-only mount.
 pub fn take(pinned: &OwnedFd, gid: u32) -> io::Result<LinuxDisk> {
     let stat = stat_of(&fs::fstat(pinned)?);
     if (stat.uid, stat.gid) != (0, gid) {
@@ -369,10 +402,14 @@ pub fn take(pinned: &OwnedFd, gid: u32) -> io::Result<LinuxDisk> {
     }
     let opened = fs::openat(pinned, ".", DIR | OFlags::RDONLY, Mode::empty())?;
     strip_acl(&opened);
-    if stat_of(&fs::fstat(&opened)?).mode != 0o1775 {
+    if stat_fd(&opened)?.mode != 0o1775 {
         fs::fchmod(&opened, Mode::from_raw_mode(0o1775))?;
     }
-    Ok(LinuxDisk { root: opened, staging: Staging::TmpfileEmptyPath })
+    let taken = stat_fd(&opened)?;
+    if (taken.uid, taken.gid, taken.mode, taken.id) != (0, gid, 0o1775, stat.id) {
+        return Err(Errno::PERM.into());
+    }
+    Ok(LinuxDisk { root: opened, staging: Staging::TmpfileEmptyPath, one_device: Some(taken.id.0) })
 }
 
 /// Facts of an open directory or file, which may be open as a path only.

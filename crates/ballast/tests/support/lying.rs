@@ -65,6 +65,11 @@ impl<D: Disk, L: Lie> Disk for Lying<D, L> {
         self.disk.open_dir(rel)
     }
 
+    fn open_below(&self, dir: &D::Dir, name: &str) -> io::Result<D::Dir> {
+        self.lie.before(Call::OpenDir)?;
+        self.disk.open_below(dir, name)
+    }
+
     fn make_dir(&self, parent: &D::Dir, name: &str, mode: u32, group: Option<u32>) -> io::Result<()> {
         self.lie.before(Call::MakeDir)?;
         self.disk.make_dir(parent, name, mode, group)
@@ -116,7 +121,7 @@ impl<D: Disk, L: Lie> Disk for Lying<D, L> {
         self.disk.settle(file, mode)
     }
 
-    fn publish(&self, file: D::File, dir: &D::Dir, name: &str) -> io::Result<()> {
+    fn publish(&self, file: D::File, dir: &D::Dir, name: &str) -> io::Result<Stat> {
         self.lie.before(Call::Publish)?;
         self.disk.publish(file, dir, name)
     }

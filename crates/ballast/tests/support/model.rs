@@ -140,6 +140,12 @@ impl Disk for ModelDisk {
         names(&nodes, found).map(|_| found)
     }
 
+    fn open_below(&self, dir: &usize, name: &str) -> io::Result<usize> {
+        let nodes = self.nodes();
+        let found = lookup(&nodes, *dir, name)?;
+        names(&nodes, found).map(|_| found)
+    }
+
     fn make_dir(&self, parent: &usize, name: &str, _mode: u32, _group: Option<u32>) -> io::Result<()> {
         let mut nodes = self.nodes();
         if lookup(&nodes, *parent, name).is_ok() {
@@ -204,13 +210,13 @@ impl Disk for ModelDisk {
         Ok(())
     }
 
-    fn publish(&self, file: usize, dir: &usize, name: &str) -> io::Result<()> {
+    fn publish(&self, file: usize, dir: &usize, name: &str) -> io::Result<Stat> {
         let mut nodes = self.nodes();
         if let Ok(over) = lookup(&nodes, *dir, name) {
             may_replace(&nodes, file, over)?;
         }
         names_mut(&mut nodes, *dir)?.insert(name.into(), file);
-        Ok(())
+        Ok(stat(&nodes, file))
     }
 
     fn rename(&self, dir: &usize, from: &str, to: &str) -> io::Result<()> {
