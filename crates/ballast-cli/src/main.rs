@@ -30,6 +30,7 @@ mod reads_tests;
 mod receipts;
 mod report;
 mod seal;
+mod secrets;
 mod serial;
 mod setting;
 mod signature;

@@ -79,9 +79,9 @@ pub fn open_image(name: &str, bounds: &Bounds, plain_http: bool) -> Result<(Pict
     let mut registry = Registry::new(name, limits(bounds), ca_file(bounds), plain_http).map_err(usage)?;
     let progress = Progress::new();
     let line = progress.line(name, None);
-    let failed = |fault| Failure::new(Exit::FetchFailed, format!("{name}\n  {fault}"));
+    let failed = |fault| Failure::new(Exit::FetchFailed, format!("{}\n  {fault}", source::shown(name)));
     let manifest = registry.resolve(&line).map_err(failed)?;
-    print::remark(&format!("{name} is\n  {}", registry.name()));
+    print::remark(&format!("{} is\n  {}", source::shown(name), registry.name()));
     let picture = Picture::open(Box::new(registry), &manifest, &line).map_err(failed)?;
     Ok((picture, manifest))
 }

@@ -30,7 +30,9 @@ pub fn pin(args: &Pin) -> Result<(), Failure> {
 
 fn pin_one(args: &Pin, sources: &Sources, book: &mut Book, text: &str) -> Result<(), Failure> {
     let usage = |why: String| Failure::new(Exit::Usage, why);
-    let source = Source::try_from(text.to_owned()).map_err(usage)?;
+    let source = Source::try_from(text.to_owned()).map_err(|_| {
+        usage(format!("expected https://, file://, pip: or data:,TEXT, found {:?}", source::shown(text)))
+    })?;
     let path = path_for(args, &source, book).map_err(usage)?;
     let failed = |why: String| Failure::new(Exit::FetchFailed, format!("{}\n  {why}", label_of(&source)));
     let (disk, _) = source::open_store(&args.fetching.into).map_err(|error| failed(error.to_string()))?;

@@ -13,6 +13,7 @@ use nix::errno::Errno;
 use nix::libc;
 
 use super::{Dropped, Kind, LaunchError, received};
+use crate::secrets::is_secret;
 
 const DEFAULT_PATH: &str = "/bin:/usr/bin";
 const FIRST_FD: u32 = 3;
@@ -132,19 +133,6 @@ impl Environment {
     }
 }
 
-/// What is for this program alone: passwords and tokens of registries, and mirrors that hold one.
-fn is_secret(name: &OsStr, value: &OsStr) -> bool {
-    let (name, value) = (name.as_bytes(), value.as_bytes());
-    let login = |url: &[u8]| {
-        let rest = url.windows(3).position(|part| part == b"://").map(|at| &url[at + 3..]);
-        let authority = rest.and_then(|rest| rest.split(|byte| b"/?#".contains(byte)).next());
-        authority.is_some_and(|authority| authority.contains(&b'@'))
-    };
-    name.starts_with(b"BALLAST_TOKENS")
-        || name.starts_with(b"BALLAST_REGISTRY_")
-        || (name == b"BALLAST_MIRRORS" && value.split(u8::is_ascii_whitespace).any(login))
-}
-
 fn c_strings(texts: impl Iterator<Item = Vec<u8>>) -> Result<Vec<CString>, LaunchError> {
     let each = |text| CString::new(text).map_err(|error| zero_byte(error.into_vec()));
     texts.map(each).collect()
@@ -254,7 +242,7 @@ mod tests {
             ("BALLAST_MIRRORS", "/models https://s3cret@mirror/", false),
             ("BALLAST_MIRRORS", "oci://user:s3cret@mirror/x:y", false),
             ("BALLAST_MIRRORS", "https://mirror/a@b /models", true),
-            ("BALLAST_MIRRORS", "https://mirror?a@b", true),
+            ("BALLAST_MIRRORS", "https://mirror?sig=s3cret", false),
             ("BALLAST_LOCK", "/etc/ballast/weights.lock", true),
             ("BALLAST_SEAL", "auto", true),
             ("HF_TOKEN", "for the app", true),

@@ -65,7 +65,7 @@ impl fmt::Display for Refused {
 }
 
 /// This very machine, by the names that never leave it.
-fn is_here(host: &str) -> bool {
+pub fn is_here(host: &str) -> bool {
     matches!(host, "localhost" | "127.0.0.1" | "[::1]")
 }
 

@@ -11,12 +11,14 @@ use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::time::Instant;
 
 use ballast::buffer::Buffer;
-use ureq::config::AutoHeaderValue;
-use ureq::http::{HeaderMap, HeaderName, Method, Request, Response, header};
+use ureq::config::{AutoHeaderValue, Config};
+use ureq::http::{HeaderMap, HeaderName, Method, Request, Response, Uri, header};
 use ureq::tls::{Certificate, PemItem, RootCerts, TlsConfig, parse_pem};
+use ureq::unversioned::resolver::{self, DefaultResolver, ResolvedSocketAddrs};
+use ureq::unversioned::transport::{DefaultConnector, NextTimeout};
 use ureq::{Agent, AsSendBody, Body, RequestExt, Timeout};
 
-use super::address::{Address, Refused, Secret};
+use super::address::{self, Address, Refused, Secret};
 use super::proxy::Proxies;
 use super::{Fault, Limits};
 use crate::{bounds, foreign};
@@ -31,6 +33,22 @@ pub struct Client {
     agent: Agent,
     limits: Limits,
     proxies: Proxies,
+}
+
+/// Names to addresses. A name of this machine that leads elsewhere is refused: what goes there may be in
+/// the clear.
+#[derive(Debug, Default)]
+struct Resolver(DefaultResolver);
+
+impl resolver::Resolver for Resolver {
+    fn resolve(&self, uri: &Uri, config: &Config, timeout: NextTimeout) -> Result<ResolvedSocketAddrs, ureq::Error> {
+        let found = self.0.resolve(uri, config, timeout)?;
+        let elsewhere = || found.iter().any(|address| !address.ip().is_loopback());
+        if uri.host().is_some_and(|host| address::is_here(&host.to_ascii_lowercase())) && elsewhere() {
+            return Err(ureq::Error::HostNotFound);
+        }
+        Ok(found)
+    }
 }
 
 /// An answer, and the address that gave it.
@@ -76,7 +94,8 @@ impl Client {
             .tls_config(TlsConfig::builder().root_certs(roots).build())
             .build();
         let proxies = Proxies::from_env(|name| std::env::var(name).ok())?;
-        Ok(Self { agent: config.into(), limits, proxies })
+        let agent = Agent::with_parts(config, DefaultConnector::default(), Resolver::default());
+        Ok(Self { agent, limits, proxies })
     }
 
     /// What every request may cost.

@@ -12,7 +12,8 @@ use super::tokens::Tokens;
 use crate::{bounds, foreign};
 
 const USER: &str = "BALLAST_REGISTRY_USER";
-const PASSWORD: &str = "BALLAST_REGISTRY_PASSWORD";
+/// The variable of a password.
+pub const PASSWORD: &str = "BALLAST_REGISTRY_PASSWORD";
 
 /// What a registry may be told.
 #[derive(Clone, PartialEq, Eq)]

@@ -18,6 +18,7 @@ pub mod registry;
 mod registry_fault;
 mod sink;
 mod tokens;
+mod url;
 mod web;
 
 use std::path::{Path, PathBuf};
@@ -34,6 +35,8 @@ use crate::print::Line;
 pub use fault::Fault;
 pub use sink::Sink;
 pub use tokens::Tokens;
+use url::escaped;
+pub use url::{joined, shown};
 use web::Web;
 
 /// What a source may cost.
@@ -86,11 +89,9 @@ impl Sources {
         ca_file: Option<&Path>,
         mirrors: impl IntoIterator<Item = String>,
     ) -> Result<Self, String> {
-        let mirrors = mirrors.into_iter().map(|text| match Source::try_from(text.clone())? {
-            Source::Pip { .. } | Source::Data(_) => {
-                Err(format!("expected a URL or a directory as mirror, found {text:?}"))
-            }
-            mirror => Ok(mirror),
+        let mirrors = mirrors.into_iter().map(|text| match Source::try_from(text.clone()) {
+            Ok(mirror @ (Source::Web(_) | Source::File(_))) => Ok(mirror),
+            _ => Err(format!("expected a URL or a directory as mirror, found {:?}", shown(&text))),
         });
         let mirrors = mirrors.collect::<Result<_, String>>()?;
         Ok(Self { web: Web::new(limits, tokens, ca_file)?, limits, mirrors, images: Vec::new(), only_images: false })
@@ -261,36 +262,6 @@ pub fn label_of(source: &Source) -> String {
     }
 }
 
-/// A URL without what may be a secret: user, password, query.
-fn shown(url: &str) -> String {
-    let plain = url.split(['?', '#']).next().unwrap_or(url);
-    match plain.split_once("://") {
-        Some((scheme, rest)) => {
-            let (host, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
-            format!("{scheme}://{}{path}", host.rsplit('@').next().unwrap_or(host))
-        }
-        None => plain.to_owned(),
-    }
-}
-
-/// A mirror's URL for a path, which is made of plain names.
-pub fn joined(base: &str, path: &str) -> String {
-    let escaped: Vec<_> = path.split('/').map(escaped).collect();
-    format!("{}/{}", base.trim_end_matches('/'), escaped.join("/"))
-}
-
-/// A word as a URL holds it.
-fn escaped(word: &str) -> String {
-    let mut out = String::with_capacity(word.len());
-    for byte in word.bytes() {
-        match byte {
-            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => out.push(char::from(byte)),
-            other => out += &format!("%{other:02X}"),
-        }
-    }
-    out
-}
-
 /// The file name that a source suggests.
 pub fn name_of(source: &Source) -> Option<String> {
     let last = |text: &str| text.rsplit('/').next().filter(|name| !name.is_empty()).map(str::to_owned);
@@ -320,26 +291,6 @@ pub fn open_store(into: &Path) -> std::io::Result<(LinuxDisk, PathBuf)> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn what_is_printed_of_a_url_has_no_secret() {
-        let rows = [
-            ("https://user:secret@host/a/b?sig=secret#secret", "https://host/a/b"),
-            ("https://secret@host:8443", "https://host:8443"),
-            ("https://host/a@b", "https://host/a@b"),
-            ("http://host?token=secret", "http://host"),
-        ];
-        let wrong: Vec<_> = rows.iter().filter(|(url, plain)| shown(url) != *plain).collect();
-        assert!(wrong.is_empty(), "{wrong:?}");
-    }
-
-    #[test]
-    fn a_mirror_is_asked_by_path_and_odd_characters_are_escaped() {
-        assert_eq!(
-            joined("https://m/x/", ".deepface/weights/a b%é.onnx"),
-            "https://m/x/.deepface/weights/a%20b%25%C3%A9.onnx"
-        );
-    }
 
     #[test]
     fn a_source_suggests_a_name() {

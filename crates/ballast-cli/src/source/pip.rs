@@ -16,6 +16,7 @@ use zip::result::ZipError;
 
 use super::{Fault, Limits, Sink, local};
 use crate::image::entries::Metered;
+use crate::secrets::is_secret;
 use crate::{bounds, foreign};
 
 /// Programs that may be pip, in order.
@@ -69,7 +70,11 @@ fn spawn(requirement: &str, into: &Path, limits: &Limits, log: &File) -> Result<
     let idle = limits.idle.as_secs().max(1).to_string();
     for words in PIPS {
         let stderr = log.try_clone().map_err(|error| Fault::Store("make a temporary file", error))?;
-        let spawned = Command::new(words[0])
+        let mut command = Command::new(words[0]);
+        for (name, _) in std::env::vars_os().filter(|(name, value)| is_secret(name, value)) {
+            command.env_remove(name);
+        }
+        let spawned = command
             .args(&words[1..])
             .args(["download", "--quiet", "--no-input", "--disable-pip-version-check", "--no-deps"])
             .args(["--only-binary=:all:", "--retries", "1", "--timeout", &idle, "--dest"])

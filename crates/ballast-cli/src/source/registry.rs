@@ -19,7 +19,7 @@ use super::authority::{Authority, Scope};
 use super::client::{Answer, Ask, Client};
 use super::patience::Patience;
 use super::registry_fault::refused;
-use super::{Fault, Limits, credentials};
+use super::{Fault, Limits, credentials, shown};
 use crate::bounds;
 use crate::image::layer::Checked;
 use crate::image::picture::Take;
@@ -54,12 +54,17 @@ impl Registry {
     /// # Errors
     /// A name, credentials or certificates that make no sense; a password that would go in the clear.
     pub fn new(text: &str, limits: Limits, ca_file: Option<&Path>, plain_http: bool) -> Result<Self, String> {
-        let name =
-            text.strip_prefix(SCHEME).ok_or_else(|| format!("expected {SCHEME}HOST/REPOSITORY, found {text:?}"))?;
+        let wrong = |found: &str| format!("expected {SCHEME}HOST/REPOSITORY, found {found}{:?}", shown(text));
+        let name = text.strip_prefix(SCHEME).ok_or_else(|| wrong(""))?;
+        if name.contains('@') && !name.contains("@sha") {
+            // It would be printed, and kept in the history of a shell.
+            return Err(format!("{}; a password belongs into {}", wrong("a user in "), credentials::PASSWORD));
+        }
         if !names_a_host(name) {
             // Without a host it would be Docker's hub, which is seldom meant.
-            return Err(format!("expected {SCHEME}HOST/REPOSITORY, found no host in {text:?}"));
+            return Err(wrong("no host in "));
         }
+        let text = shown(text);
         let reference: Reference = name.parse().map_err(|error| format!("{text}: {error}"))?;
         let root = root(reference.resolve_registry(), plain_http).map_err(|why| format!("{text}: {why}"))?;
         let credentials = credentials::of(reference.resolve_registry(), &root, |name| std::env::var(name).ok())?;

@@ -284,6 +284,8 @@ fn what_the_user_names_by_http_gets_no_secret() {
         ("not asked for", pull(&[]), vec![user, password], 17, false),
         ("a mirror", fetch(mirror("")), vec![("BALLAST_TOKENS", &token)], 17, true),
         ("a mirror with a password", fetch(mirror(&format!("user:{PASSWORD}@"))), vec![], 17, false),
+        ("a mirror of no kind", fetch(format!("ftp://user:{PASSWORD}@{at}/")), vec![], 2, false),
+        ("an image as a mirror", fetch(format!("oci://user:{PASSWORD}@{at}/x/y:z")), vec![], 2, false),
         ("a proxy with a password", fetch("https://models.invalid/".into()), vec![("HTTPS_PROXY", &proxy)], 2, false),
     ];
     let mut wrong = Vec::new();
@@ -300,4 +302,32 @@ fn what_the_user_names_by_http_gets_no_secret() {
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n\n"));
+}
+
+/// The name of this machine may lead elsewhere, by a name service or a file of hosts that others wrote.
+#[test]
+fn a_name_of_this_machine_that_leads_elsewhere_is_not_connected_to() {
+    let test = "a_name_of_this_machine_that_leads_elsewhere_is_not_connected_to";
+    if !is_root(test) {
+        return;
+    }
+    own_network();
+    let (world, log) = (World::pair(), Log::default());
+    let port = serve("clear", ELSEWHERE, None, &log, Arc::new(|_: &Heard| say("404 Not Found", "")));
+    fs::write(world.path("hosts"), format!("{ELSEWHERE} localhost\n")).unwrap();
+    let script = "mount --bind \"$0\" /etc/hosts && exec \"$@\"";
+    let mut wrong = Vec::new();
+    for name in ["localhost", "LOCALHOST"] {
+        let source = format!("http://{name}:{port}/models");
+        let mut command = Command::new("unshare");
+        command.args(["--mount", "/bin/sh", "-c", script]).arg(world.path("hosts")).arg(crate::support::program());
+        command
+            .args(["fetch", "--retries", "0", "--mirror", &source])
+            .env("BALLAST_TOKENS", format!("localhost={PASSWORD}"));
+        let output = command.current_dir(world.dir.path()).env_remove("BALLAST_LOCK").output().unwrap();
+        if output.status.code() != Some(17) || !stderr(&output).contains("no-such-host: ") {
+            wrong.push(format!("{name}: {output:?}"));
+        }
+    }
+    assert!(wrong.is_empty() && log.lock().unwrap().is_empty(), "{wrong:?}, {:?}", log.lock().unwrap());
 }
