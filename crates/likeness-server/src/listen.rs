@@ -32,6 +32,7 @@ use tower::ServiceExt;
 
 use crate::exit::{Exit, Failure};
 use crate::gate::counted;
+use crate::secrets;
 use places::{Limits, Place, Places};
 use progress::Progress;
 
@@ -66,6 +67,8 @@ pub struct Door {
     pub workers: Handle,
     /// Proxies, each of which stands for many clients: their addresses have no share.
     pub proxies: Arc<[IpNet]>,
+    /// What it is called in the metrics.
+    pub name: &'static str,
 }
 
 /// What is answered: to a connection with a place, and to one without.
@@ -78,10 +81,10 @@ pub struct Routers {
 }
 
 /// How many connections there may be, with so many descriptors.
-fn limits(descriptors: Option<u64>) -> Limits {
+fn limits(name: &'static str, descriptors: Option<u64>) -> Limits {
     let descriptors = descriptors.and_then(|most| usize::try_from(most).ok()).unwrap_or(usize::MAX);
     let all = descriptors.saturating_sub(SPARE + RESERVE).clamp(1, CONNECTIONS);
-    Limits { all, each: all.div_ceil(SHARE), reserve: RESERVE }
+    Limits { name, all, each: all.div_ceil(SHARE), reserve: RESERVE }
 }
 
 /// Listens there.
@@ -126,7 +129,7 @@ pub async fn serve(listener: TcpListener, routers: Routers, door: Door, ending: 
 
 /// Takes connections, for ever: none waits, and one without a place may probe.
 async fn take(listener: &TcpListener, routers: &Routers, door: &Door, graceful: &GracefulShutdown) {
-    let places = Places::new(limits(getrlimit(Resource::Nofile).current));
+    let places = Places::new(limits(door.name, getrlimit(Resource::Nofile).current));
     loop {
         // Those that were taken before get their turn: else a burst would push a probe out unread.
         yield_now().await;
@@ -236,7 +239,14 @@ pub fn tls(certificates: &Path, key: &Path) -> Result<TlsAcceptor, Failure> {
     };
     let chain = CertificateDer::pem_file_iter(certificates).and_then(Iterator::collect::<Result<Vec<_>, _>>);
     let chain = chain.map_err(|why| bad(certificates, &why))?;
-    let private = PrivateKeyDer::from_pem_file(key).map_err(|why| bad(key, &why))?;
+    let secret = secrets::read(key).map_err(|refusal| {
+        let failure = bad(key, &refusal);
+        match refusal.hint {
+            Some(hint) => failure.hint(hint),
+            None => failure,
+        }
+    })?;
+    let private = PrivateKeyDer::from_pem_slice(secret.as_bytes()).map_err(|why| bad(key, &why))?;
     let config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
         .with_safe_default_protocol_versions()
         .and_then(|builder| builder.with_no_client_auth().with_single_cert(chain, private));
@@ -253,7 +263,7 @@ mod tests {
     fn however_few_descriptors_there_are_a_place_and_the_reserve_are_left() {
         let table =
             [(None, 1024, 256), (Some(1 << 20), 1024, 256), (Some(256), 128, 32), (Some(130), 2, 1), (Some(8), 1, 1)];
-        let found = table.map(|(descriptors, ..)| limits(descriptors)).map(|limits| (limits.all, limits.each));
+        let found = table.map(|(descriptors, ..)| limits("test", descriptors)).map(|limits| (limits.all, limits.each));
         assert_eq!(found, table.map(|(_, all, each)| (all, each)));
     }
 }

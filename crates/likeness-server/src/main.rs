@@ -24,6 +24,7 @@ mod problem;
 mod report;
 mod router;
 mod routes;
+mod secrets;
 mod store;
 mod store_args;
 mod templates;
@@ -35,9 +36,24 @@ use std::process::ExitCode;
 use clap::Parser;
 
 use args::{Cli, Command};
+use exit::{Exit, Failure};
 
 fn main() -> ExitCode {
-    let done = match Cli::parse().command {
+    match run(Cli::parse().command) {
+        Ok(exit) => exit.into(),
+        Err(failure) => {
+            print::failure(&failure);
+            failure.exit.into()
+        }
+    }
+}
+
+fn run(command: Command) -> Result<Exit, Failure> {
+    if matches!(command, Command::Serve(_) | Command::Store(_) | Command::Key(_)) {
+        let refused = |why| Failure::new(Exit::BadSetting, format!("core dumps can't be turned off: {why}"));
+        secrets::protect_memory().map_err(refused)?;
+    }
+    match command {
         Command::Detect(args) => command::detect(&args),
         Command::Live(args) => command::live(&args),
         Command::Embed(args) => command::embed(&args),
@@ -48,12 +64,5 @@ fn main() -> ExitCode {
         Command::Probe(args) => command::probe(&args),
         Command::Store(command) => command::store(&command),
         Command::Key(command) => command::key(&command),
-    };
-    match done {
-        Ok(exit) => exit.into(),
-        Err(failure) => {
-            print::failure(&failure);
-            failure.exit.into()
-        }
     }
 }

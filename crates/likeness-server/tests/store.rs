@@ -88,7 +88,10 @@ fn every_refusal_has_its_code_and_writes_nothing() {
     fs::copy(foreign.path("master.key"), world.path("foreign.key")).unwrap();
     fs::write(world.path("text.key"), "no key").unwrap();
     fs::copy(world.path("master.key"), world.path("open.key")).unwrap();
-    fs::set_permissions(world.path("open.key"), std::fs::Permissions::from_mode(0o666)).unwrap();
+    fs::copy(world.path("master.key"), world.path("shared.key")).unwrap();
+    for (file, mode) in [("text.key", 0o600), ("open.key", 0o666), ("shared.key", 0o640)] {
+        fs::set_permissions(world.path(file), std::fs::Permissions::from_mode(mode)).unwrap();
+    }
     let state = || {
         let mut files: Vec<_> = fs::read_dir(world.path("data"))
             .unwrap()
@@ -100,13 +103,14 @@ fn every_refusal_has_its_code_and_writes_nothing() {
     };
     let before = state();
     let check = ["store", "check"];
-    let table: [(&[&str], &str, i32, &str); 8] = [
+    let table: [(&[&str], &str, i32, &str); 9] = [
         (&check, "foreign.key", 41, "wrong_key"),
         (&["store", "rotate"], "foreign.key", 41, "wrong_key"),
         (&["key", "list"], "foreign.key", 41, "wrong_key"),
         (&check, "text.key", 46, "64 hexadecimal digits"),
         (&check, "none.key", 46, "none.key"),
         (&check, "open.key", 46, "chmod 600"),
+        (&check, "shared.key", 46, "chmod 600"),
         (&["store", "init"], "data/master.key", 46, "lies with the data"),
         (&["key", "revoke", "0123"], "master.key", 2, "0123"),
     ];

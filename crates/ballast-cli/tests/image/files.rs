@@ -23,7 +23,9 @@ fn example() -> BTreeMap<String, String> {
     };
     let pairs = lines.filter(|line| named(line)).filter_map(|line| line.split_once('='));
     let mut all: BTreeMap<_, _> = pairs.map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
-    assert_eq!(all.insert("API_KEY_SECRET".into(), "k".into()).as_deref(), Some(""), "a key has no default");
+    for name in ["API_KEY_SECRET", "API_KEY_FILE"] {
+        assert_eq!(all.insert(name.into(), "k".into()).as_deref(), Some(""), "{name}: a key has no default");
+    }
     all
 }
 
@@ -67,6 +69,27 @@ fn doctor_finds_nothing_to_change_but_the_tag() {
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
+/// What a production file must say, and what it must not: secrets in files, no address but this machine's,
+/// no swap, no core dump.
+#[test]
+fn the_production_file_keeps_secrets_out_of_the_environment_the_network_swap_and_dumps() {
+    let text = fs::read_to_string(top().join("compose.prod.yaml")).unwrap();
+    let lines: Vec<_> = text.lines().map(str::trim).filter(|line| !line.starts_with('#')).collect();
+    let missing: Vec<_> = [
+        "API_KEY_SECRET_FILE: /run/secrets/api_key",
+        "- \"127.0.0.1:8001:8001\"",
+        "mem_limit: ${MEMORY_LIMIT:-4g}",
+        "memswap_limit: ${MEMORY_LIMIT:-4g}",
+        "core: 0",
+    ]
+    .into_iter()
+    .filter(|line| !lines.contains(line))
+    .collect();
+    let ports: Vec<_> = lines.iter().filter(|line| line.ends_with(":8001\"")).collect();
+    assert!(missing.is_empty() && ports.len() == 1, "{missing:?} {ports:?}");
+    assert!(!text.contains("${API_KEY_SECRET"), "the key itself is not taken from the environment");
+}
+
 #[test]
 fn docker_compose_accepts_each_file_and_asks_for_what_has_no_default() {
     let engine = Path::new("/usr/bin/docker-compose");
@@ -83,7 +106,7 @@ fn docker_compose_accepts_each_file_and_asks_for_what_has_no_default() {
     for file in FILES {
         let output = config(file, "");
         assert!(output.status.success() && stdout(&output).contains("no-new-privileges"), "{file}: {output:?}");
-        let output = config(file, "API_KEY_SECRET");
+        let output = config(file, if file == "compose.yaml" { "API_KEY_SECRET" } else { "API_KEY_FILE" });
         assert!(stderr(&output).contains("the key that callers send"), "{file}: {output:?}");
     }
     for (name, _) in sums(&pins(&fs::read_to_string(top().join("weights.lock")).unwrap())) {

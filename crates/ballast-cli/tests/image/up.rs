@@ -1,6 +1,7 @@
 //! The compose files brought up by docker-compose, and what runs then, seen from outside of it.
 
 use std::fs;
+use std::os::unix::fs::{PermissionsExt as _, chown};
 use std::path::PathBuf;
 use std::process::{Command, Output};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -18,9 +19,10 @@ const SUMS: [&str; 4] = [
     "DEEPFACE_MINIFASNET_V1SE_SHA256",
 ];
 /// The other variables that the file asks for.
-const OTHERS: [&str; 7] = [
+const OTHERS: [&str; 8] = [
     "DEEPFACE_SHA256_REQUIRED",
     "API_KEY_SECRET",
+    "API_KEY_FILE",
     "DATABASE_URL",
     "LIKENESS_KEY_FILE",
     "IMAGE",
@@ -81,7 +83,14 @@ impl<'a> Project<'a> {
     /// Writes its `.env`.
     pub fn environment(&self, image: &str, sums: &[(&str, String)]) {
         let sums: String = sums.iter().map(|(name, sum)| format!("{name}={sum}\n")).collect();
-        fs::write(&self.env, format!("IMAGE={image}\nCPU_LIMIT=1\nAPI_KEY_SECRET={KEY}\n{sums}")).unwrap();
+        let key = self.ship.docker.path(&format!("{}.key", self.name));
+        if !key.exists() {
+            fs::write(&key, KEY).unwrap();
+            fs::set_permissions(&key, fs::Permissions::from_mode(0o400)).unwrap();
+            chown(&key, Some(100), Some(101)).unwrap();
+        }
+        let keys = format!("API_KEY_SECRET={KEY}\nAPI_KEY_FILE={}\n", key.display());
+        fs::write(&self.env, format!("IMAGE={image}\nCPU_LIMIT=1\n{keys}{sums}")).unwrap();
     }
 
     /// Makes a store of templates.

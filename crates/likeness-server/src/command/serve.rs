@@ -85,16 +85,19 @@ async fn serve(app: App, workers: Handle) -> Result<(), Failure> {
     let own = settings.metrics_listen.map(bind).transpose()?;
     print::listening(&format!("{scheme}://{address}"));
     let proxies = settings.access.trusted_proxies.clone().into();
-    let asked = listen::serve(listener, router::routers(&app), Door { tls, headers, workers, proxies }, || {
-        app.ending.store(true, Ordering::Release)
-    });
+    let asked = listen::serve(
+        listener,
+        router::routers(&app),
+        Door { tls, headers, workers, proxies, name: "service" },
+        || app.ending.store(true, Ordering::Release),
+    );
     let served = match own {
         None => asked.await,
         Some((listener, address)) => {
             tracing::info!(port = address.port(), "metrics and health have a port of their own");
             let own = router::operations(&app);
             let routers = Routers { all: own.clone(), probes: own };
-            let door = Door { tls: None, headers, workers: Handle::current(), proxies: [].into() };
+            let door = Door { tls: None, headers, workers: Handle::current(), proxies: [].into(), name: "operations" };
             let operations = listen::serve(listener, routers, door, || {});
             tokio::try_join!(asked, operations).map(drop)
         }

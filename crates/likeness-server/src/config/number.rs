@@ -6,6 +6,7 @@ use secrecy::SecretString;
 
 use super::{Environment, bad};
 use crate::exit::Failure;
+use crate::secrets::{self, Refusal};
 
 /// Reads settings and remembers what was wrong.
 pub struct Reader<'e> {
@@ -46,10 +47,11 @@ impl<'e> Reader<'e> {
     /// A secret: in the variable itself, or in the file that `NAME_FILE` names.
     pub fn secret(&mut self, name: &str) -> Option<SecretString> {
         let file_name = format!("{name}_FILE");
-        let from_file = self.text(&file_name).and_then(|path| match std::fs::read_to_string(&path) {
+        let from_file = self.text(&file_name).and_then(|path| match secrets::read(path.as_ref()) {
             Ok(text) => Some(text.trim().to_owned()),
-            Err(error) => {
-                self.wrong.push(format!("{file_name}: {path}: {error}"));
+            Err(Refusal { what, hint }) => {
+                let hint = hint.map(|hint| format!(": {hint}")).unwrap_or_default();
+                self.wrong.push(format!("{file_name}: {path}: {what}{hint}"));
                 None
             }
         });

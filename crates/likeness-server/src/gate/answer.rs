@@ -55,9 +55,12 @@ const STRICT: [(HeaderName, &str); 6] = [
     (HeaderName::from_static("cross-origin-resource-policy"), "same-origin"),
 ];
 
+/// For two years browsers ask this name over TLS alone.
+const OVER_TLS: (HeaderName, &str) = (header::STRICT_TRANSPORT_SECURITY, "max-age=63072000");
+
 /// Adds the headers that no route has set.
-pub fn strict(headers: &mut HeaderMap) {
-    for (name, value) in STRICT {
+pub fn strict(headers: &mut HeaderMap, tls: bool) {
+    for (name, value) in STRICT.into_iter().chain(tls.then_some(OVER_TLS)) {
         headers.entry(name).or_insert(HeaderValue::from_static(value));
     }
 }

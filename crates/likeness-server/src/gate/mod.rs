@@ -83,7 +83,7 @@ pub async fn outer(State(app): State<App>, request: Request, next: Next) -> Resp
         Err(problem) => problem.into_response(),
     };
     let mut response = answer::written(answer, &id, deepface, app.settings.limits.file);
-    answer::strict(response.headers_mut());
+    answer::strict(response.headers_mut(), app.settings.tls.is_some());
     if let Ok(value) = HeaderValue::from_str(&id) {
         response.headers_mut().insert("x-request-id", value);
     }

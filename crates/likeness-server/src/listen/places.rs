@@ -3,7 +3,7 @@
 //!
 //! Promises: one address takes at most its share; a connection without a place gets one in the
 //! reserve, where the oldest one of the address that has most there makes room. So no client that
-//! keeps its connections keeps a probe from being answered. Touches nothing.
+//! keeps its connections keeps a probe from being answered. Touches nothing but a metric.
 
 use std::collections::HashMap;
 use std::net::IpAddr;
@@ -14,6 +14,8 @@ use tokio::task::AbortHandle;
 /// How many connections there may be.
 #[derive(Debug, Clone, Copy)]
 pub struct Limits {
+    /// Whose, in the metrics.
+    pub name: &'static str,
     /// Connections at once.
     pub all: usize,
     /// Of them, of one address.
@@ -58,6 +60,7 @@ impl Places {
             return None;
         }
         taken.all += 1;
+        self.tell(&taken);
         if let Some(address) = of {
             *taken.of.entry(address).or_default() += 1;
         }
@@ -76,6 +79,10 @@ impl Places {
         reserve.push((address, connection));
     }
 
+    fn tell(&self, taken: &Taken) {
+        metrics::gauge!("likeness_connections", "listener" => self.limits.name).set(taken.all as f64);
+    }
+
     fn taken(&self) -> MutexGuard<'_, Taken> {
         self.taken.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -92,6 +99,7 @@ impl Drop for Place {
     fn drop(&mut self) {
         let mut taken = self.places.taken();
         taken.all -= 1;
+        self.places.tell(&taken);
         if let Some(address) = self.of
             && let Some(count) = taken.of.get_mut(&address)
         {
@@ -113,7 +121,7 @@ mod tests {
 
     #[test]
     fn one_address_takes_its_share_and_no_more_and_all_together_the_rest() {
-        let places = Places::new(Limits { all: 5, each: 2, reserve: 1 });
+        let places = Places::new(Limits { name: "test", all: 5, each: 2, reserve: 1 });
         let take = |last, shared| places.take(address(last), shared);
         let mut kept: Vec<_> = (0..2).map(|_| take(1, false).unwrap()).collect();
         assert!(take(1, false).is_none(), "its share is taken");
@@ -136,7 +144,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_full_reserve_ends_a_connection_of_the_crowd_and_keeps_a_probe() {
-        let places = Places::new(Limits { all: 1, each: 1, reserve: 3 });
+        let places = Places::new(Limits { name: "test", all: 1, each: 1, reserve: 3 });
         let wait = || tokio::spawn(std::future::pending::<()>());
         let probe = wait();
         places.keep(address(1), probe.abort_handle());

@@ -14,12 +14,10 @@ use zeroize::Zeroizing;
 
 use super::error::{Kind, Result, StoreError};
 use super::seal::{Key, random_key};
+use crate::secrets;
 
 const HEAD: &str = "# likeness: master keys of a store, newest first. Without them nothing in it can be read.\n\
                     # Keep a copy, apart from the database and its backups.\n";
-
-/// A longer key file is none.
-const LONGEST: u64 = 4096;
 
 /// Tells which master key wrapped something, without telling the key.
 pub type KeyId = [u8; 8];
@@ -62,7 +60,7 @@ impl Keyring {
     /// Reads a key file.
     ///
     /// # Errors
-    /// It is absent, unreadable, writable by others, or no key file.
+    /// It is absent, unreadable, readable by others, another user's, or no key file.
     pub fn read(path: &Path) -> Result<Self> {
         Ok(Self { path: path.to_owned(), keys: RwLock::new(read(path)?) })
     }
@@ -163,18 +161,11 @@ fn refused(path: &Path, why: &str) -> StoreError {
 }
 
 fn read(path: &Path) -> Result<Vec<MasterKey>> {
-    let unread = |error: io::Error| {
-        refused(path, &error.to_string()).hint("--key-file FILE, or LIKENESS_KEY_FILE; `likeness store init` makes one")
+    let unread = |refusal: secrets::Refusal| {
+        let other = || "--key-file FILE, or LIKENESS_KEY_FILE; `likeness store init` makes one".to_owned();
+        refused(path, &refusal.what).hint(refusal.hint.unwrap_or_else(other))
     };
-    let meta = fs::metadata(path).map_err(unread)?;
-    if meta.mode() & 0o022 != 0 {
-        let hint = format!("chmod 600 {}", path.display());
-        return Err(refused(path, &format!("others may write it (mode {:o})", meta.mode() & 0o777)).hint(hint));
-    }
-    if meta.len() > LONGEST {
-        return Err(refused(path, &format!("expected at most {LONGEST} bytes, found {}", meta.len())));
-    }
-    let text = Zeroizing::new(fs::read_to_string(path).map_err(unread)?);
+    let text = secrets::read(path).map_err(unread)?;
     let lines = text.lines().filter(|line| !line.starts_with('#') && !line.is_empty());
     let keys: Option<Vec<_>> = lines.map(|line| unhex(line).map(MasterKey::new)).collect();
     match keys {

@@ -2,6 +2,7 @@
 //! strict headers, pins that must agree.
 
 use std::net::TcpStream;
+use std::os::unix::fs::PermissionsExt as _;
 use std::process::{Command, Output};
 
 use serde_json::json;
@@ -87,7 +88,9 @@ fn tls_is_served_with_its_certificate_and_probed() {
     let made = |name: &str| {
         let made = rcgen::generate_simple_self_signed(["localhost".to_owned(), "127.0.0.1".to_owned()]).unwrap();
         std::fs::write(file(&format!("{name}.pem")), made.cert.pem()).unwrap();
-        std::fs::write(file(&format!("{name}.key")), made.signing_key.serialize_pem()).unwrap();
+        let key = file(&format!("{name}.key"));
+        std::fs::write(&key, made.signing_key.serialize_pem()).unwrap();
+        std::fs::set_permissions(&key, std::fs::Permissions::from_mode(0o600)).unwrap();
     };
     made("own");
     made("other");
@@ -108,6 +111,30 @@ fn tls_is_served_with_its_certificate_and_probed() {
     }
     let end = ground.program("serve").args(["--port", "0", "--tls-cert", &certificate, "--tls-key", &other]).output();
     assert_eq!(end.unwrap().status.code(), Some(24), "a key of another certificate");
+    std::fs::set_permissions(&key, std::fs::Permissions::from_mode(0o644)).unwrap();
+    let end = ground.program("serve").args(["--port", "0", "--tls-cert", &certificate, "--tls-key", &key]).output();
+    let end = end.unwrap();
+    let told = String::from_utf8_lossy(&end.stderr);
+    assert!(end.status.code() == Some(24) && told.contains("chmod 600"), "a key that others read: {told}");
+}
+
+#[test]
+fn browsers_are_told_to_stay_with_tls_where_it_is_served() {
+    let Some(ground) = Ground::new("hsts") else { return };
+    let file = |name: &str| ground.dir.path().join(name).to_str().unwrap().to_owned();
+    let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+    std::fs::write(file("own.pem"), made.cert.pem()).unwrap();
+    std::fs::write(file("own.key"), made.signing_key.serialize_pem()).unwrap();
+    std::fs::set_permissions(file("own.key"), std::fs::Permissions::from_mode(0o600)).unwrap();
+    let service = ground.serve(&["--tls-cert", &file("own.pem"), "--tls-key", &file("own.key")], &[]);
+    let curl = |url: &str| std::process::Command::new("curl").args(["-ksi", "--max-time", "60", url]).output().unwrap();
+    for path in ["/api/v1/health/live", "/openapi.json", "/", "/nothing"] {
+        let answer = String::from_utf8_lossy(&curl(&format!("{}{path}", service.url)).stdout).to_ascii_lowercase();
+        assert!(answer.contains("strict-transport-security: max-age=63072000"), "{path}: {answer}");
+    }
+    drop(service);
+    let plain = ground.serve(&[], &[]);
+    assert_eq!(plain.get("/api/v1/health/live").header("strict-transport-security"), None);
 }
 
 #[test]
@@ -122,7 +149,7 @@ fn metrics_have_an_address_of_their_own_on_this_machine_without_a_key() {
     let told = Request::new("GET", "/metrics").to(&own);
     assert!(told.status == 200 && told.text().contains("likeness_work_capacity"), "{told:?}");
     assert_eq!(Request::new("GET", "/metrics").header("host", "rebound.example").to(&own).status, 403);
-    assert_eq!(Request::new("GET", "/api/v1/health").to(&own).status, 404);
+    assert_eq!(Request::new("GET", "/openapi.json").to(&own).status, 404);
     let beyond = ground.program("serve").args(["--port", "0", "--metrics-listen", "0.0.0.0:0"]).output().unwrap();
     assert_eq!(beyond.status.code(), Some(24));
 }
