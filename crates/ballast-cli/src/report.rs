@@ -28,10 +28,10 @@ mod written;
 
 use crate::permit::RootPaths;
 use crate::walk;
-pub use written::Written;
+pub use written::{Stamp, Written};
 
 /// The version of the JSON layout.
-pub const VERSION: u32 = 1;
+pub const VERSION: u32 = 2;
 
 /// What a boot found and did.
 #[derive(Debug, Serialize)]
@@ -88,6 +88,8 @@ pub struct WeightLine {
     pub right: bool,
     /// How firmly it is kept.
     pub firmness: Option<Firmness>,
+    /// The inode that was verified, where it is right.
+    pub stamp: Option<Stamp>,
     /// Milliseconds.
     pub ms: f64,
 }
@@ -151,6 +153,7 @@ impl WeightLine {
             done: done_words(&outcome.done),
             right: outcome.is_right(),
             firmness,
+            stamp: outcome.stat.filter(|_| outcome.is_right()).map(|stat| Stamp::of(&stat)),
             ms: outcome.took.as_secs_f64() * 1e3,
         }
     }

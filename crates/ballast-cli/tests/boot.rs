@@ -306,45 +306,6 @@ fn the_seal_keeps_the_owner_from_its_own_weight_and_from_nothing_else() {
 }
 
 #[test]
-fn status_believes_only_this_boots_report_and_else_verifies_afresh() {
-    if !is_root("status_believes") {
-        return;
-    }
-    let world = World::new(&PAIR);
-    let report = world.report();
-    let status = || world.ballast(&["status", "--report", report.to_str().unwrap()]);
-    let afresh = status();
-    assert!(afresh.status.success() && stdout(&afresh).contains("verified afresh in"), "{afresh:?}");
-    assert!(world.run(&[]).status.success());
-    assert!(stdout(&status()).contains("written by uid 0"), "{:?}", status());
-    for (name, forged) in [
-        ("another boot's", fs::read_to_string(&report).unwrap().replacen("\"boot\": \"", "\"boot\": \"x", 1)),
-        ("another version's", fs::read_to_string(&report).unwrap().replacen("\"version\": 1", "\"version\": 9", 1)),
-        ("empty", String::new()),
-        ("no JSON", "ready".into()),
-    ] {
-        fs::remove_file(&report).unwrap();
-        fs::write(&report, forged).unwrap();
-        assert!(stdout(&status()).contains("verified afresh"), "{name}: {:?}", status());
-    }
-    fs::remove_dir_all(world.baked()).unwrap();
-    fs::remove_dir_all(world.cache()).unwrap();
-    assert_eq!(status().status.code(), Some(14));
-}
-
-#[test]
-fn a_report_of_a_stranger_is_not_believed() {
-    if !is_root("a_report_of_a_stranger") {
-        return;
-    }
-    let world = World::new(&PAIR);
-    assert!(world.run(&[]).status.success());
-    chown(world.report(), Some(100), None).unwrap();
-    let output = world.ballast(&["status", "--report", world.report().to_str().unwrap()]);
-    assert!(stdout(&output).contains("verified afresh"), "{output:?}");
-}
-
-#[test]
 fn verify_tells_owner_mode_and_digest_and_fails_on_one_wrong_byte() {
     if !is_root("verify_tells") {
         return;

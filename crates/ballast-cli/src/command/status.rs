@@ -1,20 +1,14 @@
-//! `status`: for probes. A report of this boot is believed only if its own user or root wrote
-//! it; without one every byte is verified afresh. Nothing is assumed.
+//! `status`: for probes. Ready if a report of this boot says so, the report is about this lock file, and the files
+//! that it verified are still the ones that lie there. A probe hashes nothing; `--verify` does.
 
-use std::os::unix::fs::MetadataExt;
-use std::path::{Path, PathBuf};
-
-use ballast::disk::LinuxDisk;
-use ballast::heal::{self, Outcome};
-use ballast::lock::Need;
-use ballast::store::Strictness;
 use serde::Serialize;
 
 use crate::args::Status;
+use crate::command::verify;
 use crate::exit::{Exit, Failure};
-use crate::report::{self, Written};
+use crate::print;
+use crate::record::{self, Record};
 use crate::setting::Setting;
-use crate::{bounds, facts, foreign, print};
 
 #[derive(Serialize)]
 struct Answer {
@@ -25,12 +19,10 @@ struct Answer {
 /// Answers a probe.
 ///
 /// # Errors
-/// [`Exit::WeightsMissing`] when a required weight was not verified in this boot.
+/// [`Exit::WeightsMissing`] when a required weight was not verified in this boot, or is another file since.
 pub fn status(args: &Status) -> Result<(), Failure> {
-    let answer = match reported(args.report.as_deref()) {
-        Some(answer) => answer,
-        None => afresh(args)?,
-    };
+    let setting = Setting::read(&args.place)?;
+    let answer = if args.verify { afresh(&setting) } else { recorded(args, &setting) };
     if args.json {
         print::answer_json(&answer);
     } else {
@@ -39,42 +31,31 @@ pub fn status(args: &Status) -> Result<(), Failure> {
     if answer.ready {
         return Ok(());
     }
-    Err(Failure::new(Exit::WeightsMissing, "a required weight was not verified in this boot")
-        .hint("`ballast verify` names it"))
+    let hint = if args.verify {
+        "`ballast verify` names each weight; `ballast heal` makes a cache right"
+    } else {
+        "start the container's command by `ballast run`; `ballast status --verify` hashes every byte instead"
+    };
+    Err(Failure::new(Exit::WeightsMissing, "a required weight is not known to be right").hint(hint))
 }
 
-fn reported(asked: Option<&Path>) -> Option<Answer> {
-    let places = asked.map_or_else(every_place, |path| vec![path.to_owned()]);
-    let boot = report::boot_id();
-    places.iter().find_map(|path| {
-        let file = foreign::open(path).ok()?;
-        let meta = file.metadata().ok()?;
-        let trusted = [0, facts::ids().uid].contains(&meta.uid()) && meta.mode() & 0o022 == 0;
-        let bytes = foreign::read_from(&file, bounds::REPORT).ok().filter(|_| trusted)?;
-        let written: Written = serde_json::from_slice(&bytes).ok()?;
-        let ours = trusted && written.version == report::VERSION && written.boot == boot;
-        ours.then(|| Answer {
-            ready: written.ready,
-            from: format!("{}, written by uid {}", path.display(), meta.uid()),
-        })
-    })
+fn recorded(args: &Status, setting: &Setting) -> Answer {
+    let record = match Record::find(args.report.as_deref()) {
+        Ok(record) => record,
+        Err(from) => return Answer { ready: false, from },
+    };
+    let why_not = if record.was_ready() {
+        record.disagreement(setting).or_else(|| record.change())
+    } else {
+        Some(format!("{}: a required weight was not right when this boot ended", record.path.display()))
+    };
+    let ready = why_not.is_none();
+    let believed = || format!("{}, written by uid {}", record.path.display(), record.writer);
+    Answer { ready, from: why_not.unwrap_or_else(believed) }
 }
 
-fn every_place() -> Vec<PathBuf> {
-    report::candidates()
-}
-
-fn afresh(args: &Status) -> Result<Answer, Failure> {
-    let setting = Setting::read(&args.place)?;
-    let wanted = setting.all_wanted();
-    for root in std::iter::once(&setting.store).chain(&setting.baked) {
-        let Ok(disk) = LinuxDisk::open(root) else { continue };
-        let outcomes = heal::verify(&disk, &wanted, Strictness::Layer, facts::threads);
-        let right =
-            |(outcome, weight): (&Outcome, &ballast::lock::Weight)| outcome.is_right() || weight.need != Need::Required;
-        if outcomes.iter().zip(&setting.lock.weights).all(right) {
-            return Ok(Answer { ready: true, from: format!("verified afresh in {}", root.display()) });
-        }
-    }
-    Ok(Answer { ready: false, from: "no report of this boot, and no store that verifies".into() })
+fn afresh(setting: &Setting) -> Answer {
+    let (root, why) = record::root_to_verify(setting);
+    let ready = verify::is_ready(setting, &root);
+    Answer { ready, from: format!("every byte hashed in {} ({why})", root.display()) }
 }
