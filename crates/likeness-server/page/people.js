@@ -70,7 +70,7 @@ function verified(answer) {
   const kind = answer.verified ? 'good' : answer.recommended_action === 'review' ? 'doubt' : 'bad';
   const title = answer.verified ? 'Verified' : answer.recommended_action === 'review' ? 'A person should look' : 'Not verified';
   const facts = `Matched: ${answer.matched ? 'yes' : 'no'}. Liveness: ${answer.liveness.verdict}, live probability ${fixed(answer.liveness.live_probability)}`;
-  const told = `A match is below the threshold of ${fixed(answer.threshold, 2)}.`;
+  const told = `A match is at most the threshold of ${fixed(answer.threshold, 2)}.`;
   return [banner([kind, title, [answer.message, facts]]), scale('Cosine distance', answer.distance, [['threshold', answer.threshold]], 1, told)];
 }
 

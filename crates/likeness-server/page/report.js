@@ -6,6 +6,7 @@ const MARKS = { good: '✓', bad: '✕', doubt: '?', none: '–' };
 
 const DOUBTS = {
   context_too_small: 'The photograph shows too little around the face. Step back from the camera, or leave it uncropped.',
+  face_cut: 'The photograph’s edge cuts the face. Leave room around it.',
   networks_disagree: 'One of the two networks alone is against a live face.',
   unsure: 'The probability lies between the two lines.',
 };
@@ -22,10 +23,10 @@ const PAIRS = {
   reject: ['bad', 'Not accepted', ''],
 };
 
-/** Why liveness was not judged: which files are not held. */
+/** Why liveness was not judged: which files are not loaded. */
 function unjudged(missing) {
   const files = missing.filter(({ role }) => role.startsWith('liveness')).map(({ file }) => file);
-  return `Liveness was not judged: ${files.join(' and ')} ${files.length === 1 ? 'is' : 'are'} not held`;
+  return `Liveness was not judged: ${files.join(' and ')} ${files.length === 1 ? 'is' : 'are'} not loaded`;
 }
 
 /** The verdict's words for one photograph: kind, title, reasons. */
@@ -69,10 +70,10 @@ export function scale(title, value, lines, most, explained) {
     el('p', { class: 'hint' }, explained));
 }
 
-function distance(comparison, untrained) {
-  const side = comparison.matched ? 'below' : 'not below';
+function distance(comparison, embedder) {
+  const side = comparison.matched ? 'within' : 'beyond';
   const told = `The distance is ${side} the threshold of ${fixed(comparison.threshold, 2)}; smaller is more alike.`;
-  const warning = untrained && el('p', { class: 'warning' }, 'The embedder is the untrained one for tests: this distance means nothing.');
+  const warning = embedder !== 'published' && el('p', { class: 'warning' }, 'The embedder is not a published one: what this distance means is for whoever accepted it to know.');
   return el('section', {}, el('h3', {}, 'Distance'), scale('Cosine distance', comparison.distance, [['threshold', comparison.threshold]], 1, told), warning);
 }
 
@@ -145,5 +146,5 @@ function photograph(seen, index, several, missing) {
 export function report(answer) {
   const several = answer.photographs.length > 1;
   const parts = answer.photographs.map((seen, index) => photograph(seen, index, several, answer.missing));
-  return [banner(verdict(answer)), answer.comparison && distance(answer.comparison, answer.model.untrained), ...parts].filter(Boolean);
+  return [banner(verdict(answer)), answer.comparison && distance(answer.comparison, answer.model.embedder), ...parts].filter(Boolean);
 }

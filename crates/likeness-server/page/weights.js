@@ -12,6 +12,20 @@ const ROLES = {
 
 const DISK = { right: 'file unchanged', changed: 'the file has changed since; memory goes on answering', missing: 'the file is gone; memory goes on answering' };
 
+const WARNINGS = {
+  accepted: 'The embedder is not a published one; the operator accepted it by its digest.',
+  unknown: 'The embedder is not a published one: nobody can be verified, enrolled, searched or compared until the operator accepts it by its digest.',
+};
+
+const REASONS = {
+  loading: 'Loading …',
+  missing: 'The file is missing',
+  wrong_digest: 'The file has other bytes than its pin',
+  wrong_size: 'The file has another length than its pin',
+  unreadable: 'The file is there and can’t be read',
+  refused_format: 'The file matches its pin and is not the model of its role',
+};
+
 const STORES = {
   none: 'This service was started without a store: it holds no templates, and nobody can be enrolled.',
   index_loading: 'Templates are still being read; searching begins when they are.',
@@ -54,7 +68,7 @@ function show(told, changed) {
   byId('version').textContent = `likeness ${told.version}`;
   byId('weights-told').textContent = summary(held.length, told.models)[1];
   byId('weights').replaceChildren(...told.models.map(row));
-  if (told.model.untrained) byId('weights').append(el('li', { class: 'warning' }, 'The embedder is the untrained one for tests: distances mean nothing.'));
+  if (WARNINGS[told.model.embedder]) byId('weights').append(el('li', { class: 'warning' }, WARNINGS[told.model.embedder]));
   cards(told);
   store(told.store);
   if (arrived?.length) {
@@ -71,7 +85,7 @@ function summary(count, models) {
 function row(model) {
   const how = model.held
     ? ['In memory, verified; self-test ', model.self_test, '; ', DISK[model.on_disk] ?? model.on_disk]
-    : [model.reason === 'loading' ? 'Loading …' : 'Not held'];
+    : [REASONS[model.reason] ?? model.reason];
   return el('li', {},
     el('div', {}, el('strong', {}, ROLES[model.role][0]), el('span', { class: model.held ? 'chip good' : 'chip doubt' }, model.held ? 'held' : 'not held')),
     el('p', { class: 'file' }, model.file), el('p', { class: 'hint' }, ...how), el('p', { class: 'digest' }, el('span', {}, 'sha256 '), model.sha256));

@@ -5,14 +5,16 @@ use std::sync::atomic::AtomicBool;
 use std::time::Instant;
 
 use likeness::engine::KernelSet;
+use likeness::examine::Options;
 use likeness::image;
+use likeness::models::Role;
+use likeness::space::LookPolicy;
 use metrics_exporter_prometheus::PrometheusHandle;
 
 use crate::config::Settings;
+use crate::examiner::{Examiner, FullExaminer};
 use crate::gate::Gate;
-use crate::held::{Held, Networks, State};
-use crate::look::Eye;
-use crate::models::Role;
+use crate::models::{self, LoadedModels, ModelRegistry, Unavailable};
 use crate::templates::Templates;
 use crate::work::Work;
 
@@ -24,8 +26,8 @@ pub struct App(Arc<Shared>);
 pub struct Shared {
     /// What was set.
     pub settings: Settings,
-    /// The networks.
-    pub held: Held,
+    /// The models.
+    pub models: ModelRegistry,
     /// The store of templates, where there is one.
     pub templates: Option<Arc<Templates>>,
     /// Who may ask.
@@ -56,29 +58,42 @@ impl App {
         Self(Arc::new(shared))
     }
 
-    /// How photographs are looked at.
-    pub fn eye(&self) -> Eye {
-        let limits = image::Limits { bytes: self.settings.limits.file, ..image::Limits::default() };
-        Eye { limits, mode: self.settings.mode }
+    /// How photographs are decoded and searched.
+    pub fn options(&self) -> Options {
+        let image = image::Limits { bytes: self.settings.limits.file, ..image::Limits::default() };
+        Options { image, mode: self.settings.mode, largest: false }
+    }
+
+    /// What finds faces.
+    ///
+    /// # Errors
+    /// [`Unavailable`]
+    pub fn examiner(&self, models: &LoadedModels) -> Result<Examiner, Unavailable> {
+        Examiner::new(models, self.settings.policy, self.options())
+    }
+
+    /// What every verdict needs.
+    ///
+    /// # Errors
+    /// [`Unavailable`]
+    pub fn full_examiner(&self) -> Result<FullExaminer, Unavailable> {
+        FullExaminer::new(&self.models.now(), self.settings.policy, self.options())
     }
 
     /// Which weights answer, for every answer that they gave.
     pub fn model(&self) -> ModelTold {
-        ModelTold::of(&self.held.now())
+        ModelTold::of(&self.models.now(), LookPolicy::Native)
     }
 }
 
 impl ModelTold {
-    /// Which weights answer by these networks.
-    pub fn of(networks: &Networks) -> Self {
-        let digest = |role: Role| match &networks.roles[role.at()].state {
-            State::Held { digest, .. } => Some((role.key(), digest.to_string())),
-            _ => None,
-        };
+    /// Which weights answer, about faces that were found by this look policy.
+    pub fn of(models: &LoadedModels, look: LookPolicy) -> Self {
+        let digest = |role: Role| Some((models::key(role), models.roles[role.at()].loaded()?.sha256.clone()));
         Self {
-            contract_id: networks.identity.as_ref().map(|identity| identity.contract().to_string()),
-            sha256: crate::models::ROLES.into_iter().filter_map(digest).collect(),
-            untrained: networks.embedder.as_ref().is_some_and(|embedder| embedder.untrained()),
+            contract_id: models.space(look).map(|space| space.to_string()),
+            sha256: Role::ALL.into_iter().filter_map(digest).collect(),
+            embedder: models.trust(),
         }
     }
 }
@@ -86,11 +101,10 @@ impl ModelTold {
 /// Which weights answered.
 #[derive(Debug, Clone, serde::Serialize, utoipa::ToSchema)]
 pub struct ModelTold {
-    /// The contract of templates; null without an embedder.
+    /// The embedding space: embeddings of two spaces can't be compared. Null without detector or embedder.
     pub contract_id: Option<String>,
-    /// SHA-256 by role, of those that are held.
+    /// SHA-256 by role, of those that are loaded.
     pub sha256: std::collections::BTreeMap<&'static str, String>,
-    /// The embedder is the untrained one for tests: identity means nothing.
-    #[serde(skip_serializing_if = "std::ops::Not::not")]
-    pub untrained: bool,
+    /// `published`, `accepted` (by the operator, by its digest), or `unknown`; null where none is loaded.
+    pub embedder: Option<&'static str>,
 }

@@ -4,8 +4,8 @@ use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use likeness::examine::Options;
 use likeness::find::{FAST_SIDE, Mode};
-use likeness::pipeline::Options;
 
 use crate::store_args::{KeyCommand, StoreCommand};
 
@@ -55,6 +55,9 @@ pub struct Weights {
     /// Which kernels to use: avx512, avx2, neon or portable [default: the fastest here]
     #[arg(long, value_name = "NAME", env = "LIKENESS_KERNEL")]
     pub kernel: Option<String>,
+    /// Accept the embedder of this digest although it is not a published one
+    #[arg(long, value_name = "SHA256", env = "LIKENESS_ACCEPT_EMBEDDER")]
+    pub accept_embedder: Option<String>,
 }
 
 /// How a photograph is looked at.
@@ -95,7 +98,7 @@ impl Look {
 pub struct Face {
     #[command(flatten)]
     pub look: Look,
-    /// Of several faces take the largest, instead of refusing
+    /// Take the largest face, even where a second one has over half its area
     #[arg(long)]
     pub largest: bool,
 }
@@ -161,9 +164,9 @@ pub struct Compare {
     /// Answer in JSON
     #[arg(long)]
     pub json: bool,
-    /// The greatest cosine distance of a match
-    #[arg(long, value_name = "DISTANCE", default_value_t = Options::default().distance)]
-    pub threshold: f64,
+    /// The greatest cosine distance of a match [default: VERIFICATION_THRESHOLD, else DeepFace's]
+    #[arg(long, value_name = "DISTANCE")]
+    pub threshold: Option<f64>,
     /// A JPEG, PNG or WebP file
     #[arg(value_name = "A")]
     pub first: PathBuf,

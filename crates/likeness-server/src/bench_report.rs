@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use crate::models::Held;
+use crate::models::LoadedModel;
 
 /// CPU milliseconds of several rounds.
 #[derive(Debug, Clone, Copy, Serialize)]
@@ -72,14 +72,14 @@ pub struct BenchTold {
     pub kernels: &'static str,
     /// This core's peak with them, measured in this run.
     pub peak_gflops: f64,
-    /// The networks that are held.
+    /// The networks that are loaded.
     pub networks: Vec<NetworkTold>,
     /// The comparison in `exact` and in `fast`.
     pub comparisons: Vec<ComparisonTold>,
     /// Why no comparison was measured.
     pub not_compared: Option<&'static str>,
     /// Which weights were measured.
-    pub models: Vec<Held>,
+    pub models: Vec<LoadedModel>,
     /// What is missing or wrong, role by role.
     pub missing: BTreeMap<&'static str, String>,
 }

@@ -1,5 +1,6 @@
 //! Which problems each route may answer. The description says so, and a test asks for each of them.
 
+use crate::models::Role;
 use crate::problem::Code;
 use crate::routes::{self, Needs, Route};
 
@@ -28,9 +29,10 @@ fn may(route: &Route, code: Code) -> bool {
         Code::NotFound | Code::StoreUnavailable => route.store,
         Code::EmbeddingNotFound => is(&[VERIFY, DELETE]),
         Code::EmbeddingAlreadyExists | Code::IdempotencyConflict => is(&[ENROLL, ENROLL_MULTI]),
-        Code::EmbeddingContractMismatch => is(&[VERIFY]),
+        Code::EmbeddingContractMismatch => is(&[VERIFY, SEARCH, ENROLL, ENROLL_MULTI]),
         Code::IndexLoading => is(&[SEARCH]),
         Code::ModelUnavailable => route.needs != Needs::Nothing,
+        Code::EmbedderUnknown => route.needs.roles().contains(&Role::Embedder),
         Code::RequestTimeout
         | Code::FileTooLarge
         | Code::UnsupportedMediaType

@@ -1,5 +1,5 @@
-//! Exit codes: named, documented in `docs/exit-codes.md`, stable. Those that Ballast has mean the
-//! same here.
+//! Exit codes: named, documented in `docs/exit-codes.md`, stable. A code that Ballast has too means the
+//! same here; a test reads both programs' codes and the documentation.
 
 use std::process::ExitCode;
 
@@ -31,24 +31,28 @@ pub enum Exit {
     CantListen = 25,
     /// A running service did not answer well.
     Unhealthy = 26,
+    /// The embedder is neither published nor accepted.
+    UnknownEmbedder = 27,
     /// A spoof, or another person.
     Rejected = 30,
     /// Whether it is live can't be told.
     Undecided = 31,
     /// Another process serves from the store, or rotates its key.
-    StoreLocked = 40,
+    StoreLocked = 50,
     /// The master key is not the one that the store was made with.
-    WrongKey = 41,
+    WrongKey = 51,
     /// The store is not what was written.
-    StoreCorrupt = 42,
+    StoreCorrupt = 52,
     /// The store is absent, can't be reached or is held by somebody else.
-    StoreUnavailable = 43,
+    StoreUnavailable = 53,
     /// No room is left where the store lies.
-    StoreFull = 44,
+    StoreFull = 54,
     /// The store can be read and not written.
-    StoreReadOnly = 45,
+    StoreReadOnly = 55,
     /// The key file is absent, unreadable, in a bad place or no key file.
-    KeyFile = 46,
+    KeyFile = 56,
+    /// Another version made the store, in a layout that this one does not read.
+    StoreLayout = 57,
 }
 
 impl From<Exit> for ExitCode {

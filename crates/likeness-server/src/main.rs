@@ -1,7 +1,7 @@
 //! The program `likeness`: faces in photographs, from the command line and over HTTP.
 //!
 //! `args -> command -> report -> exit`; the service is `config -> app -> gate -> handler -> problem`.
-//! Only `print` prints; only `weights` reads weight files, and only through Ballast's library.
+//! Only `print` prints; only `models/weights` reads weight files, and only through Ballast's library.
 
 mod app;
 mod args;
@@ -10,13 +10,12 @@ mod codes;
 mod command;
 mod config;
 mod draw;
+mod examiner;
 mod exit;
 mod form;
 mod gate;
 mod handler;
-mod held;
 mod listen;
-mod look;
 mod models;
 mod openapi;
 mod print;
@@ -25,10 +24,10 @@ mod report;
 mod router;
 mod routes;
 mod secrets;
+mod stopwatch;
 mod store;
 mod store_args;
 mod templates;
-mod weights;
 mod work;
 
 use std::process::ExitCode;

@@ -7,11 +7,11 @@ use std::time::Duration;
 
 use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use likeness::pipeline::NoAnswer;
+use likeness::examine::NoAnswer;
 use likeness::quality::Unfit;
 use serde_json::{Map, Value, json};
 
-use crate::held::{RoleState, State, Unavailable};
+use crate::models::{RoleState, State, Unavailable, key};
 
 /// The codes of `docs/service.md`, each with its status.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -60,15 +60,17 @@ pub enum Code {
     StoreUnavailable,
     /// Templates are still being read.
     IndexLoading,
-    /// A network that the route needs is not held.
+    /// A model that the route needs is not loaded.
     ModelUnavailable,
+    /// The embedder is neither published nor accepted.
+    EmbedderUnknown,
     /// Ours.
     InternalServerError,
 }
 
 impl Code {
     /// Every code.
-    pub const ALL: [(Self, &'static str, u16); 24] = [
+    pub const ALL: [(Self, &'static str, u16); 25] = [
         (Self::FaceNotDetected, "FACE_NOT_DETECTED", 400),
         (Self::MultipleFaces, "MULTIPLE_FACES", 400),
         (Self::PoorImageQuality, "POOR_IMAGE_QUALITY", 400),
@@ -92,6 +94,7 @@ impl Code {
         (Self::StoreUnavailable, "STORE_UNAVAILABLE", 503),
         (Self::IndexLoading, "INDEX_LOADING", 503),
         (Self::ModelUnavailable, "MODEL_UNAVAILABLE", 503),
+        (Self::EmbedderUnknown, "EMBEDDER_UNKNOWN", 503),
         (Self::InternalServerError, "INTERNAL_SERVER_ERROR", 500),
     ];
 
@@ -241,7 +244,9 @@ impl From<NoAnswer> for Problem {
                 Code::InvalidImage
             }
             NoAnswer::Unfit(unfit) => return (*unfit).into(),
-            NoAnswer::Find(_) | NoAnswer::Run(_) | NoAnswer::Contract(_) => return Self::internal(&why),
+            NoAnswer::Find(_) | NoAnswer::Run(_) | NoAnswer::NoDirection | NoAnswer::OtherSpace(_) => {
+                return Self::internal(&why);
+            }
         };
         Self::new(code, why.to_string()).with("reason", why.code())
     }
@@ -261,23 +266,48 @@ impl From<Unfit> for Problem {
 
 impl From<Unavailable> for Problem {
     fn from(unavailable: Unavailable) -> Self {
-        let files: Vec<_> = unavailable.0.iter().map(|role| role.file.as_str()).collect();
-        let message = format!("can't answer without {}: not held here", files.join(", "));
-        let models: Vec<Value> = unavailable.0.iter().map(model).collect();
-        Self::new(Code::ModelUnavailable, message).with("models", models)
+        match unavailable {
+            Unavailable::NotLoaded(roles) => {
+                let files: Vec<_> = roles.iter().map(|role| role.file.as_str()).collect();
+                let message = format!("can't answer without {}", files.join(", "));
+                let models: Vec<Value> = roles.iter().map(|role| json!(ModelFault::of(role))).collect();
+                Self::new(Code::ModelUnavailable, message).with("models", models)
+            }
+            Unavailable::UnknownEmbedder(why) => {
+                let message = "the embedder is unknown, so that its distances give no verdict; the operator may \
+                    accept it by its digest, with --accept-embedder or LIKENESS_ACCEPT_EMBEDDER";
+                Self::new(Code::EmbedderUnknown, message)
+                    .with("embedder", "unknown")
+                    .with("sha256", why.found.to_string())
+            }
+        }
     }
 }
 
-/// A role that is not held, for a caller: no path of this machine.
-fn model(role: &RoleState) -> Value {
-    let reason = if matches!(role.state, State::Loading) { "loading" } else { "missing_or_wrong" };
-    json!({
-        "role": role.role.key(),
-        "file": role.file,
-        "sha256": role.pin,
-        "reason": reason,
-        "hint": "`ballast heal` or `ballast fetch` brings it; no restart is needed",
-    })
+/// A model that is not loaded, for a caller: no path of this machine.
+#[derive(Debug, serde::Serialize, utoipa::ToSchema)]
+pub struct ModelFault {
+    /// `detector`, `liveness_2_7`, `liveness_4_0`, `embedder`.
+    pub role: &'static str,
+    /// Its weight file.
+    pub file: String,
+    /// The SHA-256 that is pinned.
+    pub sha256: String,
+    /// `loading`, `missing`, `wrong_digest`, `wrong_size`, `unreadable` or `refused_format`.
+    pub reason: &'static str,
+    /// The way out.
+    pub hint: &'static str,
+}
+
+impl ModelFault {
+    /// What keeps a role's model from being loaded.
+    pub fn of(role: &RoleState) -> Self {
+        let (reason, hint) = match &role.state {
+            State::Missing(fault) => (fault.kind.name(), fault.kind.hint()),
+            State::Loading | State::Loaded(_) => ("loading", "ask again"),
+        };
+        Self { role: key(role.role), file: role.file.clone(), sha256: role.pin.clone(), reason, hint }
+    }
 }
 
 #[cfg(test)]
@@ -305,7 +335,8 @@ mod tests {
         for (code, _, status) in Code::ALL {
             let response = Problem::new(code, "x").into_response();
             let told = response.headers().contains_key(header::RETRY_AFTER);
-            assert_eq!(told, status == 503, "{code:?}");
+            // An unknown embedder stays unknown until the operator acts.
+            assert_eq!(told, status == 503 && code != Code::EmbedderUnknown, "{code:?}");
         }
     }
 }

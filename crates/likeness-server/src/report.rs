@@ -3,16 +3,15 @@
 use std::collections::BTreeMap;
 
 use likeness::detect::{Area, Face, Size, inside};
+use likeness::examine::Examination;
 use likeness::find::{Detected, Look};
-use likeness::judge::{Compared, Examined};
 use likeness::liveness::Liveness;
-use likeness::verdict::Reason;
+use likeness::verdict::{Decision, Reason};
 use serde::Serialize;
 
-use crate::models::Held;
-
-/// Milliseconds of each stage.
-pub type Timings = BTreeMap<&'static str, f64>;
+use crate::examiner::Examined;
+use crate::models::{LoadedModel, LoadedModels, RoleState, name};
+use crate::stopwatch::Timings;
 
 /// How a photograph was looked at.
 #[derive(Debug, Serialize)]
@@ -155,23 +154,16 @@ pub struct LiveTold {
     /// The judgement.
     pub liveness: LivenessTold,
     /// Which weights answered.
-    pub models: Vec<Held>,
+    pub models: Vec<LoadedModel>,
     /// Milliseconds.
     pub timing_ms: Timings,
 }
 
 impl LiveTold {
-    /// Tells of one examined face.
-    pub fn new(
-        image: String,
-        look: &Look,
-        face: &Face,
-        judged: &Liveness,
-        models: Vec<Held>,
-        timing_ms: Timings,
-    ) -> Self {
-        let face = FaceTold::new(face, look.view.image);
-        Self { image, look: look.into(), face, liveness: judged.into(), models, timing_ms }
+    /// Reports one judged face.
+    pub fn new(image: String, judged: &Examination<Liveness>, models: Vec<LoadedModel>, timing_ms: Timings) -> Self {
+        let (look, face) = (judged.look(), FaceTold::new(judged.face(), judged.look().view.image));
+        Self { image, look: look.into(), face, liveness: judged.liveness().into(), models, timing_ms }
     }
 
     /// For a person.
@@ -193,12 +185,14 @@ pub struct EmbedTold {
     pub look: LookTold,
     /// The face.
     pub face: FaceTold,
-    /// The contract: embeddings of two contracts are not comparable.
+    /// The embedding space: embeddings of two spaces are not comparable.
     pub contract_id: String,
+    /// `published`, or `accepted` by its digest.
+    pub embedder: Option<&'static str>,
     /// The numbers, not normalised.
     pub embedding: Vec<f32>,
     /// Which weights answered.
-    pub models: Vec<Held>,
+    pub models: Vec<LoadedModel>,
     /// Milliseconds.
     pub timing_ms: Timings,
 }
@@ -247,36 +241,43 @@ pub struct CompareTold {
     pub distance: f64,
     /// The greatest distance of a match.
     pub threshold: f64,
+    /// Where it comes from: `deepface`, `set` or `request`.
+    pub threshold_source: &'static str,
     /// Both photographs.
     pub photographs: [SideTold; 2],
     /// The bundle of networks.
-    pub bundle: String,
-    /// The contract of the embeddings.
+    pub bundle: &'static str,
+    /// The space of the embeddings.
     pub contract_id: String,
+    /// `published`, or `accepted` by its digest.
+    pub embedder: Option<&'static str>,
     /// Which weights answered.
-    pub models: Vec<Held>,
+    pub models: Vec<LoadedModel>,
     /// Milliseconds, both photographs together.
     pub timing_ms: Timings,
 }
 
 impl CompareTold {
-    /// Tells of a comparison.
-    pub fn new(images: [String; 2], compared: &Compared) -> Self {
+    /// Reports a comparison.
+    pub fn new(images: [String; 2], faces: &[Examined; 2], decision: &Decision) -> Self {
         let [first, second] = images;
-        let side = |image: String, examined: &Examined| SideTold {
+        let side = |image: String, face: &Examined| SideTold {
             image,
-            look: (&examined.look).into(),
-            face: FaceTold::new(&examined.face, examined.look.view.image),
-            liveness: (&examined.liveness).into(),
+            look: face.look().into(),
+            face: FaceTold::new(face.face(), face.look().view.image),
+            liveness: face.liveness().into(),
         };
+        let (similarity, verdict) = (decision.similarity(), decision.verdict());
         Self {
-            verdict: compared.verdict.name(),
-            reasons: compared.verdict.reasons().iter().map(Reason::code).collect(),
-            distance: compared.comparison.distance,
-            threshold: compared.comparison.threshold,
-            photographs: [side(first, &compared.examined[0]), side(second, &compared.examined[1])],
-            bundle: String::new(),
+            verdict: verdict.name(),
+            reasons: verdict.reasons().iter().map(Reason::code).collect(),
+            distance: similarity.distance(),
+            threshold: similarity.threshold().distance(),
+            threshold_source: similarity.threshold().source().name(),
+            photographs: [side(first, &faces[0]), side(second, &faces[1])],
+            bundle: "",
             contract_id: String::new(),
+            embedder: None,
             models: Vec::new(),
             timing_ms: Timings::new(),
         }
@@ -286,41 +287,57 @@ impl CompareTold {
     pub fn lines(&self) -> String {
         let reasons = if self.reasons.is_empty() { String::new() } else { format!(": {}", self.reasons.join(", ")) };
         let mut text = format!("{}{reasons}\n", self.verdict);
-        text += &format!("  distance {:.6}, at most {}\n", self.distance, self.threshold);
+        text += &format!("  distance {:.6}, at most {} ({})\n", self.distance, self.threshold, self.threshold_source);
         for side in &self.photographs {
             text += &format!("  {}  {}  {}\n", side.image, side.liveness.line(), look_line(&side.look));
         }
-        for held in &self.models {
-            text += &format!("  {:9}  {}\n", held.role, held.sha256);
+        for model in &self.models {
+            text += &format!("  {:9}  {}\n", model.role, model.sha256);
         }
+        text += &accepted(self.embedder);
         let stages = self.timing_ms.iter().map(|(stage, ms)| format!("{stage} {ms:.1}"));
         text + &format!("  ms: {}\n", stages.collect::<Vec<_>>().join(", "))
     }
 }
 
-/// What is held.
+/// A warning about an embedder that is not a published one.
+fn accepted(embedder: Option<&'static str>) -> String {
+    let other = embedder.filter(|embedder| *embedder != "published");
+    other.map(|embedder| format!("  the embedder is not a published one: {embedder}\n")).unwrap_or_default()
+}
+
+/// What is missing or wrong, by role.
+pub fn missing(models: &LoadedModels) -> BTreeMap<&'static str, String> {
+    let failure = |state: &RoleState| Some((name(state.role), state.failure()?));
+    models.roles.iter().filter_map(failure).collect()
+}
+
+/// What is loaded.
 #[derive(Debug, Serialize)]
 pub struct ModelsTold {
     /// The kernels in use.
     pub kernels: &'static str,
-    /// The networks that are held.
-    pub models: Vec<Held>,
+    /// The models that are loaded.
+    pub models: Vec<LoadedModel>,
     /// What is missing or wrong, role by role.
     pub missing: BTreeMap<&'static str, String>,
-    /// The contract of the embeddings, where detector and embedder are held.
+    /// The space of the embeddings, where detector and embedder are loaded.
     pub contract_id: Option<String>,
+    /// `published`, `accepted` by its digest, or `unknown`; null where none is loaded.
+    pub embedder: Option<&'static str>,
 }
 
 impl ModelsTold {
     /// For a person.
     pub fn lines(&self) -> String {
         let mut text = format!("kernels {}\n", self.kernels);
-        for Held { role, origin, sha256, self_test } in &self.models {
+        for LoadedModel { role, origin, sha256, self_test, .. } in &self.models {
             text += &format!("{role:9}  {}\n  sha256     {sha256}\n  self-test  {self_test}\n", origin.display());
         }
         for (role, why) in &self.missing {
             text += &format!("{role:9}  missing\n  {}\n", why.replace('\n', "\n  "));
         }
-        text + &self.contract_id.as_ref().map(|id| format!("contract   {id}\n")).unwrap_or_default()
+        text += &self.contract_id.as_ref().map(|id| format!("contract   {id}\n")).unwrap_or_default();
+        text + &accepted(self.embedder)
     }
 }

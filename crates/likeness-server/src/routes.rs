@@ -1,7 +1,7 @@
 //! The table of routes: what each is called, which networks it needs, who may ask it, how much it
 //! may be sent. The gate, health and `--require` all read it here.
 
-use crate::held::{Networks, Unavailable};
+use crate::models::{LoadedModels, Role, Unavailable};
 pub use crate::store::Scope;
 
 /// Which networks a route can't answer without.
@@ -20,18 +20,23 @@ pub enum Needs {
 }
 
 impl Needs {
-    /// Whether they are held.
+    /// The roles.
+    pub fn roles(self) -> &'static [Role] {
+        match self {
+            Self::Nothing => &[],
+            Self::Detector => &[Role::Detector],
+            Self::Liveness => &[Role::Detector, Role::SpoofNear, Role::SpoofFar],
+            Self::Embedding => &[Role::Detector, Role::Embedder],
+            Self::All => &Role::ALL,
+        }
+    }
+
+    /// Whether they are loaded, and the embedder among them is trusted.
     ///
     /// # Errors
     /// Which are not.
-    pub fn met(self, networks: &Networks) -> Result<(), Unavailable> {
-        match self {
-            Self::Nothing => Ok(()),
-            Self::Detector => networks.detector().map(drop),
-            Self::Liveness => networks.liveness().map(drop),
-            Self::Embedding => networks.embedding().map(drop),
-            Self::All => networks.all().map(drop),
-        }
+    pub fn met(self, models: &LoadedModels) -> Result<(), Unavailable> {
+        models.require(self.roles())
     }
 }
 

@@ -3,14 +3,14 @@
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use likeness::pipeline::Identity;
+use likeness::embed::FaceEncoder;
 
 use crate::config;
 use crate::exit::Failure;
-use crate::held::Held;
+use crate::models::ModelRegistry;
 use crate::store::{Index, IndexState, Location, Purpose, Store};
 
-/// The store, and the index of the embedder's contract once that is held.
+/// The store, and the index of the embedder's contract once that is loaded.
 pub struct Templates {
     /// The store.
     pub store: Arc<Store>,
@@ -30,23 +30,23 @@ impl Templates {
     }
 
     /// The index for this embedder, whose loading begins at the first call.
-    pub fn index(&self, identity: &Identity) -> Arc<Index> {
-        let contract = *identity.contract().as_bytes();
+    pub fn index(&self, encoder: &FaceEncoder) -> Arc<Index> {
+        let contract = *encoder.space().as_bytes();
         self.index.get_or_init(|| Index::start(self.store.clone(), contract)).clone()
     }
 
-    /// What the index tells of itself; `None` before an embedder is held.
+    /// What the index tells of itself; `None` before an embedder is loaded.
     pub fn index_state(&self) -> Option<IndexState> {
         self.index.get().map(|index| index.state())
     }
 
-    /// Begins to load the index as soon as an embedder is held.
-    pub fn prepare(self: &Arc<Self>, held: Held) {
+    /// Begins to load the index as soon as a trusted embedder is loaded.
+    pub fn prepare(self: &Arc<Self>, models: ModelRegistry) {
         let templates = Arc::downgrade(self);
         std::thread::spawn(move || {
             while let Some(templates) = templates.upgrade() {
-                if let Some(identity) = held.now().identity.clone() {
-                    templates.index(&identity);
+                if let Ok(encoder) = models.now().encoder() {
+                    templates.index(&encoder);
                     return;
                 }
                 drop(templates);

@@ -72,7 +72,9 @@ impl Bench {
 
     fn command(&self, command: &str) -> Command {
         let mut program = Command::new(env!("CARGO_BIN_EXE_likeness"));
-        program.arg(command).arg("--lock").arg(self.lock()).env_remove("LIKENESS_KERNEL");
+        program.arg(command).arg("--lock").arg(self.lock());
+        program.env_remove("LIKENESS_KERNEL").env_remove("VERIFICATION_THRESHOLD");
+        program.env("LIKENESS_ACCEPT_EMBEDDER", SYNTHETIC);
         program
     }
 }
@@ -134,6 +136,64 @@ fn compare_accepts_rejects_and_says_why() {
         assert_eq!(told["reasons"], serde_json::json!(reasons), "{row}");
         assert_eq!(told["models"].as_array().unwrap().len(), 4, "{row}");
     }
+}
+
+#[test]
+fn an_unknown_embedder_gives_no_verdict_until_its_digest_is_accepted() {
+    let Some(bench) = Bench::new("unknown embedder") else { return };
+    let (image, weights) = (bench.image("image_T1.jpg"), bench.shared.join("weights"));
+    let run = |command: &str, args: &[&str]| {
+        let mut program = bench.command(command);
+        program.env("LIKENESS_ACCEPT_EMBEDDER", "").arg("--weights").arg(&weights).args(args);
+        let photographs = if command == "compare" { 2 } else { 1 };
+        program.args(vec![&image; photographs]).output().unwrap()
+    };
+    let other = "0".repeat(64);
+    let table: [(&[&str], i32, &str); 4] = [
+        (&[], 27, "unknown embedder"),
+        (&["--accept-embedder", &other], 27, SYNTHETIC),
+        (&["--accept-embedder", "0abc"], 2, "64 hexadecimal digits"),
+        (&["--accept-embedder", SYNTHETIC, "--json"], 0, ""),
+    ];
+    let mut wrong = Vec::new();
+    for command in ["compare", "embed"] {
+        for (args, exit, word) in &table {
+            let output = run(command, args);
+            let answered = *exit == 0 && json(&output)["embedder"] == "accepted";
+            let refused = *exit != 0 && output.stdout.is_empty() && stderr(&output).contains(word);
+            if code(&output) != *exit || !(answered || refused) {
+                wrong.push(format!("{command} {args:?}: {output:?}"));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong:#?}");
+    for command in ["detect", "live"] {
+        assert_eq!(code(&run(command, &[])), 0, "{command} needs no embedder");
+    }
+}
+
+#[test]
+fn compare_takes_its_threshold_from_the_option_the_setting_or_deepface() {
+    let Some(bench) = Bench::new("threshold") else { return };
+    let image = bench.image("image_T1.jpg");
+    let told = |setting: &str, args: &[&str]| {
+        let mut program = bench.command("compare");
+        program.env("VERIFICATION_THRESHOLD", setting).arg("--weights").arg(bench.shared.join("weights"));
+        let output = program.args([&image, &image, "--json"]).args(args).output().unwrap();
+        let told = json(&output);
+        (told["threshold"].as_f64().unwrap(), told["threshold_source"].as_str().unwrap().to_owned())
+    };
+    let table: [(&str, &[&str], f64, &str); 4] = [
+        ("", &[], 0.3, "deepface"),
+        ("0.3", &[], 0.3, "set"),
+        ("0.45", &[], 0.45, "set"),
+        ("0.45", &["--threshold", "0.6"], 0.6, "request"),
+    ];
+    for (setting, args, threshold, source) in table {
+        assert_eq!(told(setting, args), (threshold, source.to_owned()), "{setting} {args:?}");
+    }
+    let bad = bench.command("compare").env("VERIFICATION_THRESHOLD", "near").args([&image, &image]).output().unwrap();
+    assert_eq!(code(&bad), 24, "{}", stderr(&bad));
 }
 
 #[test]

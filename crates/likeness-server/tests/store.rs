@@ -71,7 +71,7 @@ fn init_makes_a_store_and_a_key_file_that_nobody_else_reads_and_never_a_second_t
     }
     let (key, data) = (fs::read(world.path("master.key")).unwrap(), fs::read(world.path("data/store.db")).unwrap());
     let again = world.store("init", &[]);
-    assert_eq!(code(&again), 46, "{}", stderr(&again));
+    assert_eq!(code(&again), 56, "{}", stderr(&again));
     let other = world.call(&["store", "init"], "other.key", &[]);
     assert_eq!(code(&other), 2, "{}", stderr(&other));
     assert!(!world.path("other.key").exists(), "a key that opens nothing stays behind");
@@ -104,14 +104,14 @@ fn every_refusal_has_its_code_and_writes_nothing() {
     let before = state();
     let check = ["store", "check"];
     let table: [(&[&str], &str, i32, &str); 9] = [
-        (&check, "foreign.key", 41, "wrong_key"),
-        (&["store", "rotate"], "foreign.key", 41, "wrong_key"),
-        (&["key", "list"], "foreign.key", 41, "wrong_key"),
-        (&check, "text.key", 46, "64 hexadecimal digits"),
-        (&check, "none.key", 46, "none.key"),
-        (&check, "open.key", 46, "chmod 600"),
-        (&check, "shared.key", 46, "chmod 600"),
-        (&["store", "init"], "data/master.key", 46, "lies with the data"),
+        (&check, "foreign.key", 51, "wrong_key"),
+        (&["store", "rotate"], "foreign.key", 51, "wrong_key"),
+        (&["key", "list"], "foreign.key", 51, "wrong_key"),
+        (&check, "text.key", 56, "64 hexadecimal digits"),
+        (&check, "none.key", 56, "none.key"),
+        (&check, "open.key", 56, "chmod 600"),
+        (&check, "shared.key", 56, "chmod 600"),
+        (&["store", "init"], "data/master.key", 56, "lies with the data"),
         (&["key", "revoke", "0123"], "master.key", 2, "0123"),
     ];
     for (command, key, exit, word) in table {
@@ -124,10 +124,10 @@ fn every_refusal_has_its_code_and_writes_nothing() {
         assert_eq!(files, before, "{command:?} {key} wrote");
     }
     fs::remove_file(world.path("data/store.db")).unwrap();
-    assert_eq!(code(&world.store("check", &[])), 43, "no database");
+    assert_eq!(code(&world.store("check", &[])), 53, "no database");
     fs::write(world.path("data/store.db"), [7; 8192]).unwrap();
     let broken = world.store("check", &[]);
-    assert_eq!(code(&broken), 42, "{}", stderr(&broken));
+    assert_eq!(code(&broken), 52, "{}", stderr(&broken));
 }
 
 #[test]
@@ -169,7 +169,7 @@ fn a_rotation_makes_the_old_key_worthless_and_a_prepared_one_lets_both_open() {
     assert_eq!((code(&world.store("rotate", &["--prepare"])), keys()), (0, 2));
     assert_eq!(code(&world.call(&["store", "check"], "old.key", &[])), 0, "prepared, nothing is wrapped anew yet");
     assert_eq!((code(&world.store("rotate", &[])), keys()), (0, 1));
-    assert_eq!(code(&world.call(&["store", "check"], "old.key", &[])), 41);
+    assert_eq!(code(&world.call(&["store", "check"], "old.key", &[])), 51);
     assert_eq!(code(&world.store("check", &["--json"])), 0);
     let mode = fs::metadata(world.path("master.key")).unwrap().permissions().mode() & 0o777;
     assert_eq!(mode, 0o600, "the new key file");
@@ -186,11 +186,11 @@ fn a_database_off_this_machine_is_believed_by_its_certificate_alone() {
     fs::write(world.path("other.pem"), other.cert.pem()).unwrap();
     let (file, host) = (|name: &str| world.path(name).display().to_string(), "postgres://postgres@localhost");
     let rows = [
-        ("in clear, where the server wants TLS", format!("{host}:{port}/postgres"), 43, "no encryption"),
+        ("in clear, where the server wants TLS", format!("{host}:{port}/postgres"), 53, "no encryption"),
         (
             "signed by another",
             format!("{host}:{port}/postgres?sslmode=require&sslrootcert={}", file("other.pem")),
-            43,
+            53,
             "invalid peer certificate: BadSignature",
         ),
         (
@@ -199,7 +199,7 @@ fn a_database_off_this_machine_is_believed_by_its_certificate_alone() {
                 "postgres://postgres@127.0.0.1:{port}/postgres?sslmode=verify-full&sslrootcert={}",
                 file("own.pem")
             ),
-            43,
+            53,
             "invalid peer certificate: certificate not valid for name",
         ),
         (
@@ -251,7 +251,7 @@ fn a_server_that_refuses_tls_is_told_nothing() {
     let url = format!("postgres://postgres:secret@localhost:{port}/postgres?sslmode=require");
     let mut init = Command::new(env!("CARGO_BIN_EXE_likeness"));
     let output = init.args(["store", "init", "--store", &url, "--key-file"]).arg(world.path("key")).output().unwrap();
-    assert_eq!(code(&output), 43, "{}", stderr(&output));
+    assert_eq!(code(&output), 53, "{}", stderr(&output));
     assert!(stderr(&output).contains("TLS"), "{}", stderr(&output));
     // PostgreSQL's manual, Message Formats, SSLRequest: length 8, then 80877103.
     assert_eq!(heard.join().unwrap(), ([0, 0, 0, 8, 4, 210, 22, 47], Vec::new()));

@@ -7,13 +7,14 @@ use std::fs;
 use std::path::Path;
 
 use likeness::engine::{KernelSet, Scratch};
-use likeness::find::{Finder, Mode};
+use likeness::examine::{Options, Photograph};
+use likeness::find::Mode;
 use likeness::image::resize::resize;
 use likeness::image::{Limits, decode};
-use likeness::judge::Judge;
-use likeness::net::{Detector, Embedder, SpoofV1Se, SpoofV2, WeightFile};
-use likeness::pipeline::{Identity, Options};
-use likeness::spoof::SpoofPair;
+use likeness::models::{Model, Models, Role};
+use likeness::net::WeightFile;
+use likeness::policy::Policy;
+use likeness::verdict;
 use rustix::time::{ClockId, clock_gettime};
 
 const ROUNDS: usize = 15;
@@ -42,24 +43,21 @@ fn small(path: &str) -> Vec<u8> {
 fn main() {
     let args: Vec<String> = std::env::args().collect();
     let [_, folder, embedder, first, second] = args.as_slice() else { panic!("stages WEIGHTS EMBEDDER A B") };
-    let kernels = KernelSet::best();
-    let detector = Detector::load(file(folder, "centerface.onnx"), kernels).unwrap();
-    let mut scratch = Scratch::default();
+    let names = ["centerface.onnx", "2.7_80x80_MiniFASNetV2.pth", "4_0_0_80x80_MiniFASNetV1SE.pth", embedder.as_str()];
+    let (mut models, policy, mut scratch) = (Models::default(), Policy::default(), Scratch::default());
+    for (role, name) in Role::ALL.into_iter().zip(names) {
+        models.insert(Model::load(role, file(folder, name), KernelSet::best()).unwrap());
+    }
+    let (finder, spoof) = (models.finder(&policy).unwrap(), models.spoof().unwrap());
+    let encoder = models.encoder(models.digest(Role::Embedder)).unwrap();
     let canvas = vec![90.0; 640 * 640 * 3];
     let pass = |scratch: &mut Scratch| {
         let start = cpu_ms();
-        detector.maps(scratch, 640, 640, &canvas).unwrap();
+        finder.detector().maps(scratch, 640, 640, &canvas).unwrap();
         cpu_ms() - start
     };
     let unit = median((0..ROUNDS).map(|_| pass(&mut scratch)).collect());
     println!("detector over 640 x 640: {unit:.1} ms");
-    let finder = Finder::new(detector);
-    let pair = SpoofPair::new(
-        SpoofV2::load(file(folder, "2.7_80x80_MiniFASNetV2.pth"), kernels).unwrap(),
-        SpoofV1Se::load(file(folder, "4_0_0_80x80_MiniFASNetV1SE.pth"), kernels).unwrap(),
-    );
-    let identity = Identity::new(Embedder::load(file(folder, embedder), kernels).unwrap(), &finder);
-    let judge = Judge::new("stages", finder, pair, identity).unwrap();
     let photographs = [small(first), small(second)];
     for (name, mode) in [("exact", Mode::Exact), ("fast", Mode::Fast { side: 640 })] {
         let options = Options { mode, ..Options::default() };
@@ -67,13 +65,19 @@ fn main() {
         for _ in 0..=ROUNDS {
             let (start, mut last) = (cpu_ms(), cpu_ms());
             let mut round = BTreeMap::<_, f64>::new();
-            judge
-                .compare(&mut scratch, [&photographs[0], &photographs[1]], &options, |_, stage| {
+            let mut examine = |bytes: &[u8]| {
+                let watch = &mut |stage| {
                     let now = cpu_ms();
                     *round.entry(stage).or_default() += now - last;
                     last = now;
-                })
-                .unwrap();
+                };
+                let photograph = Photograph::of(&finder, &mut scratch, bytes, &options, watch).unwrap();
+                let examination = photograph.examine(&policy, false, watch).unwrap();
+                let judged = examination.with_liveness(&spoof, &policy, &mut scratch, watch).unwrap();
+                judged.with_embedding(&encoder, &mut scratch, watch).unwrap()
+            };
+            let [a, b] = [examine(&photographs[0]), examine(&photographs[1])];
+            verdict::compare(&a, &b, policy.threshold).unwrap();
             jobs.push(cpu_ms() - start);
             round.into_iter().for_each(|(stage, ms)| stages.entry(stage).or_default().push(ms));
         }

@@ -8,7 +8,7 @@
 use crate::net::centerface::Maps;
 
 /// A cell must be hotter than this, strictly.
-pub const THRESHOLD: f32 = 0.35;
+pub const THRESHOLD: f32 = crate::policy::SCORE.value as f32;
 /// Boxes that share at least this part are one face.
 const OVERLAP: f32 = 0.3;
 /// Pixels of the network's input per cell.

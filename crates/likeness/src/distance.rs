@@ -59,7 +59,7 @@ impl Metric {
         ("angular", Self::Angular),
     ];
 
-    fn table(self) -> &'static Table {
+    const fn table(self) -> &'static Table {
         match self {
             Self::Cosine => &COSINE,
             Self::Euclidean => &EUCLIDEAN,
@@ -69,7 +69,7 @@ impl Metric {
     }
 
     /// At most this far apart counts as the same person.
-    pub fn threshold(self) -> f64 {
+    pub const fn threshold(self) -> f64 {
         self.table().threshold
     }
 

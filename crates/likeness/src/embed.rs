@@ -1,62 +1,236 @@
-//! What the embedder looks at, and what it says. Touches nothing.
+//! What the embedder looks at, what it says, and which embedders may say who a person is.
+//!
+//! Promises: an [`Embedding`] comes out of a [`FaceEncoder`] alone, and so out of a trusted embedder.
+//! Touches nothing.
 
-use crate::contract::ContractId;
+use std::fmt;
+use std::sync::Arc;
+
+use crate::align::aligned;
+use crate::detect::Face;
+use crate::engine::{RunError, Scratch};
 use crate::image::Bgr;
 use crate::image::resize::{resize, resize_f64};
 use crate::net::facenet512::SIDE;
+use crate::net::{Detector, Digest, Embedder};
+use crate::space::{LookPolicy, SpaceId};
 
-/// A face's embedding, and the contract under which it was made.
+/// The embedders whose publisher says what their answers mean.
+const PUBLISHED: [Digest; 1] = [
+    // facenet512_weights.h5
+    Digest::hex("3f76b5117a9ca574d536af8199e6720089eb4ad3dc7e93534496d88265de864f"),
+];
+
+/// Why an embedder's answers may say who a person is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Trust {
+    /// Its publisher says so.
+    Published,
+    /// The operator accepted it by its digest.
+    Accepted,
+}
+
+impl Trust {
+    /// Its name in answers.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Published => "published",
+            Self::Accepted => "accepted",
+        }
+    }
+}
+
+/// An embedder that is neither published nor accepted: what its numbers mean is unknown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct UnknownEmbedder {
+    /// The digest of its file.
+    pub found: Digest,
+}
+
+impl fmt::Display for UnknownEmbedder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let [published] = PUBLISHED;
+        write!(f, "unknown embedder: its distances give no verdict\n  expected {published}\n  found    {}", self.found)
+    }
+}
+
+impl std::error::Error for UnknownEmbedder {}
+
+/// An embedder whose answers may say who a person is.
+#[derive(Clone)]
+pub struct TrustedEmbedder {
+    embedder: Arc<Embedder>,
+    trust: Trust,
+}
+
+impl TrustedEmbedder {
+    /// Takes an embedder that is published, or that has this accepted digest.
+    ///
+    /// # Errors
+    /// [`UnknownEmbedder`]
+    pub fn of(embedder: Arc<Embedder>, accepted: Option<Digest>) -> Result<Self, UnknownEmbedder> {
+        let found = embedder.tested().digest();
+        let trust = match PUBLISHED.contains(&found) {
+            true => Trust::Published,
+            false if accepted == Some(found) => Trust::Accepted,
+            false => return Err(UnknownEmbedder { found }),
+        };
+        Ok(Self { embedder, trust })
+    }
+
+    /// The network.
+    pub fn embedder(&self) -> &Embedder {
+        &self.embedder
+    }
+
+    /// Why it is trusted.
+    pub fn trust(&self) -> Trust {
+        self.trust
+    }
+}
+
+/// Turns faces into embeddings of one space. Only it makes an [`Embedding`].
+#[derive(Clone)]
+pub struct FaceEncoder {
+    embedder: TrustedEmbedder,
+    space: SpaceId,
+}
+
+/// Why a face has no embedding.
+#[derive(Debug, Clone, PartialEq)]
+pub enum NoEmbedding {
+    /// Nothing is left of the face once it is turned and resampled.
+    NoPixels,
+    /// The network failed.
+    Run(RunError),
+    /// Its numbers are all but zero, so that they have no direction.
+    NoDirection,
+}
+
+impl FaceEncoder {
+    /// Takes the embedder, for faces that this detector finds by our look policy.
+    pub fn new(embedder: TrustedEmbedder, detector: &Detector) -> Self {
+        let digests = (detector.tested().digest(), embedder.embedder().tested().digest());
+        Self { embedder, space: SpaceId::of(digests.0, digests.1, LookPolicy::Native) }
+    }
+
+    /// The network.
+    pub fn embedder(&self) -> &Embedder {
+        self.embedder.embedder()
+    }
+
+    /// The space of its embeddings.
+    pub fn space(&self) -> SpaceId {
+        self.space
+    }
+
+    /// What the embedder looks at: the face of a photograph, upright.
+    ///
+    /// # Errors
+    /// [`NoEmbedding::NoPixels`]
+    pub fn input(&self, image: &Bgr, face: &Face) -> Result<EncoderInput, NoEmbedding> {
+        let input = aligned(image, face).as_ref().and_then(input);
+        input.map(EncoderInput).ok_or(NoEmbedding::NoPixels)
+    }
+
+    /// Embeds.
+    ///
+    /// # Errors
+    /// [`NoEmbedding`]
+    pub fn embed(&self, scratch: &mut Scratch, input: EncoderInput) -> Result<Embedding, NoEmbedding> {
+        let numbers = self.embedder().embed(scratch, &input.0).map_err(NoEmbedding::Run)?.to_vec();
+        let direction = direction(&numbers).ok_or(NoEmbedding::NoDirection)?;
+        Ok(Embedding { space: self.space, numbers, direction, input })
+    }
+}
+
+/// What the embedder looks at.
+#[derive(Debug, Clone, PartialEq)]
+pub struct EncoderInput(Vec<f32>);
+
+impl EncoderInput {
+    /// 160 x 160 BGR pixels, 0 to 1.
+    pub fn pixels(&self) -> &[f32] {
+        &self.0
+    }
+}
+
+/// A face's embedding.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Embedding {
-    contract: ContractId,
+    space: SpaceId,
     numbers: Vec<f32>,
+    direction: Vec<f32>,
+    input: EncoderInput,
 }
-
-/// Two embeddings that must not be compared.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct OtherContract {
-    /// The contract of the first.
-    pub expected: ContractId,
-    /// The contract of the second.
-    pub found: ContractId,
-}
-
-impl std::fmt::Display for OtherContract {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let Self { expected, found } = self;
-        write!(f, "embeddings of two contracts are not comparable\n  expected {expected}\n  found    {found}")
-    }
-}
-
-impl std::error::Error for OtherContract {}
 
 impl Embedding {
-    /// Numbers that the embedder of this contract gave.
-    pub fn new(contract: ContractId, numbers: Vec<f32>) -> Self {
-        Self { contract, numbers }
+    /// Its space.
+    pub fn space(&self) -> SpaceId {
+        self.space
     }
 
-    /// The contract.
-    pub fn contract(&self) -> ContractId {
-        self.contract
-    }
-
-    /// The numbers, not normalised.
+    /// The embedder's numbers, not normalised.
     pub fn numbers(&self) -> &[f32] {
         &self.numbers
     }
 
-    /// The numbers of two embeddings of one contract, ready to be compared.
-    ///
-    /// # Errors
-    /// [`OtherContract`]
-    pub fn beside(&self, other: &Self) -> Result<(Vec<f64>, Vec<f64>), OtherContract> {
-        if self.contract != other.contract {
-            return Err(OtherContract { expected: self.contract, found: other.contract });
-        }
-        let wide = |numbers: &[f32]| numbers.iter().map(|number| f64::from(*number)).collect();
-        Ok((wide(&self.numbers), wide(&other.numbers)))
+    /// The same at length one: what is compared and stored.
+    pub fn direction(&self) -> &[f32] {
+        &self.direction
     }
+
+    /// What the embedder looked at.
+    pub fn input(&self) -> &EncoderInput {
+        &self.input
+    }
+}
+
+/// What a store holds of a person, as it opened it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Template {
+    space: SpaceId,
+    direction: Vec<f32>,
+}
+
+impl Template {
+    /// Numbers of length one that a store sealed when a live face was enrolled, and opened now. Only
+    /// the code that opens sealed templates may call this; a test of its sources holds that.
+    pub fn opened(space: SpaceId, direction: Vec<f32>) -> Self {
+        Self { space, direction }
+    }
+}
+
+/// What can be compared: an [`Embedding`] or a [`Template`].
+pub trait Comparable: sealed::Sealed {
+    /// Its space, and its numbers at length one.
+    fn parts(&self) -> (SpaceId, &[f32]);
+}
+
+impl Comparable for Embedding {
+    fn parts(&self) -> (SpaceId, &[f32]) {
+        (self.space, &self.direction)
+    }
+}
+
+impl Comparable for Template {
+    fn parts(&self) -> (SpaceId, &[f32]) {
+        (self.space, &self.direction)
+    }
+}
+
+mod sealed {
+    /// No other crate adds to what can be compared.
+    pub trait Sealed {}
+    impl Sealed for super::Embedding {}
+    impl Sealed for super::Template {}
+}
+
+/// The same direction at length one; `None` for numbers without one.
+fn direction(numbers: &[f32]) -> Option<Vec<f32>> {
+    let length = numbers.iter().map(|v| f64::from(*v) * f64::from(*v)).sum::<f64>().sqrt();
+    let known = length.is_finite() && length > 1e-6;
+    known.then(|| numbers.iter().map(|v| (f64::from(*v) / length) as f32).collect())
 }
 
 /// A face as the embedder takes it: 160 x 160 BGR pixels, 0 to 1, black around what does not fill
@@ -108,6 +282,15 @@ mod tests {
         }
         let short = (1..3000).filter(|n| fitted(&Bgr::black(*n, n / 100 + 1)).is_some_and(|(width, _)| width == 159));
         assert_eq!(short.count(), 55);
+    }
+
+    #[test]
+    fn a_direction_has_length_one_and_nothing_has_none() {
+        let unit = direction(&[3.0, 4.0]).unwrap();
+        assert_eq!(unit, [0.6, 0.8]);
+        for none in [&[0.0, 0.0][..], &[1e-7, 0.0], &[f32::INFINITY, 1.0], &[f32::NAN, 1.0], &[]] {
+            assert_eq!(direction(none), None, "{none:?}");
+        }
     }
 
     #[test]

@@ -7,6 +7,7 @@
 //! in the photograph's own pixels, with the way it was found. Touches nothing.
 
 use std::fmt;
+use std::sync::Arc;
 
 use crate::detect::{self, Face, Placed, Raw, Size, View};
 use crate::engine::{Region, RunError, Scratch};
@@ -25,8 +26,9 @@ pub const AUTO_PIXELS: usize = 1_300_000;
 pub const FAST_SIDE: usize = 640;
 
 /// How to look.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Mode {
+    #[default]
     /// `exact` up to [`AUTO_PIXELS`], `fast` beyond.
     Auto,
     /// DeepFace's border, at the photograph's own size.
@@ -195,20 +197,21 @@ fn fast(image: Size, side: usize) -> Look {
 }
 
 /// The detector, and how sure it must be.
+#[derive(Clone)]
 pub struct Finder {
-    detector: Detector,
+    detector: Arc<Detector>,
     threshold: f32,
 }
 
 impl Finder {
     /// Takes the detector, with DeepFace's threshold.
-    pub fn new(detector: Detector) -> Self {
+    pub fn new(detector: impl Into<Arc<Detector>>) -> Self {
         Self::with_threshold(detector, detect::THRESHOLD)
     }
 
     /// Takes the detector; a face's score must be above this.
-    pub fn with_threshold(detector: Detector, threshold: f32) -> Self {
-        Self { detector, threshold }
+    pub fn with_threshold(detector: impl Into<Arc<Detector>>, threshold: f32) -> Self {
+        Self { detector: detector.into(), threshold }
     }
 
     /// The network.

@@ -6,27 +6,7 @@
 use std::fmt;
 
 use crate::crop::Crop;
-
-/// Where the lines are drawn. **Not calibrated**: no labelled collection was at hand. They only
-/// hold what the golden faces show: no face that DeepFace calls fake is live.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Thresholds {
-    /// A live face's live probability is at least this.
-    pub live: f64,
-    /// A spoof's live probability is at most this.
-    pub spoof: f64,
-    /// Neither network alone gives a live face less than this.
-    pub each: f64,
-    /// The crop for the network of scale 2.7 is at least this many times the face's box; otherwise
-    /// the frame shows too little around the face to tell.
-    pub context: f64,
-}
-
-impl Default for Thresholds {
-    fn default() -> Self {
-        Self { live: 0.70, spoof: 0.30, each: 0.30, context: 1.5 }
-    }
-}
+use crate::policy::LivenessRule;
 
 /// The class that means a real face; 0 and 2 are kinds of fakes.
 pub const REAL: usize = 1;
@@ -107,6 +87,8 @@ impl Live {
 pub enum Doubt {
     /// The frame shows too little around the face.
     ContextTooSmall,
+    /// The photograph's edge cuts the face.
+    FaceCut,
     /// One network alone is against a live face.
     NetworksDisagree,
     /// The probabilities lie between the lines.
@@ -118,6 +100,7 @@ impl Doubt {
     pub fn code(self) -> &'static str {
         match self {
             Self::ContextTooSmall => "context_too_small",
+            Self::FaceCut => "face_cut",
             Self::NetworksDisagree => "networks_disagree",
             Self::Unsure => "unsure",
         }
@@ -167,15 +150,17 @@ impl Liveness {
     }
 }
 
-/// Judges what was seen. A comparison with NaN holds for neither side, so it ends in doubt.
-pub fn judge(sight: Sight, lines: &Thresholds) -> Liveness {
+/// Judges what was seen of a face, of which this part lies in the photograph. A comparison with NaN
+/// holds for neither side, so it ends in doubt.
+pub fn judge(sight: Sight, inside: f64, lines: &LivenessRule) -> Liveness {
     let (probability, least) = (sight.live_probability(), sight.least());
-    let enough = sight.context() >= lines.context;
-    if !enough {
+    let enough = |found: f64, expected: f64| found >= expected;
+    if !enough(sight.context(), lines.context) {
         return Liveness::Indeterminate(Doubt::ContextTooSmall, sight);
     }
     if sight.is_real() && probability >= lines.live && least >= lines.each {
-        return Liveness::Live(Live(sight));
+        let whole = enough(inside, lines.inside);
+        return if whole { Liveness::Live(Live(sight)) } else { Liveness::Indeterminate(Doubt::FaceCut, sight) };
     }
     if !sight.is_real() && probability <= lines.spoof {
         return Liveness::Spoof(sight);
@@ -187,6 +172,7 @@ pub fn judge(sight: Sight, lines: &Thresholds) -> Liveness {
 #[cfg(test)]
 pub(crate) mod tests {
     use super::*;
+    use crate::policy::Policy;
 
     /// Two networks that give a real face these probabilities, with this context; what is left
     /// goes to class 2.
@@ -197,28 +183,33 @@ pub(crate) mod tests {
 
     #[test]
     fn every_cell_of_the_table() {
-        const LINES: Thresholds = Thresholds { live: 0.75, spoof: 0.25, each: 0.5, context: 1.5 };
+        const LINES: LivenessRule = LivenessRule { live: 0.75, spoof: 0.25, each: 0.5, context: 1.5, inside: 0.9 };
         let table = [
-            (0.75, 0.75, 2.7, "live", None),
-            (1.0, 0.5, 2.7, "live", None),
-            (1.0, 0.49, 2.7, "indeterminate", Some(Doubt::NetworksDisagree)),
-            (0.49, 1.0, 2.7, "indeterminate", Some(Doubt::NetworksDisagree)),
-            (0.74, 0.74, 2.7, "indeterminate", Some(Doubt::Unsure)),
-            (0.55, 0.5, 2.7, "indeterminate", Some(Doubt::Unsure)),
-            (0.25, 0.25, 2.7, "spoof", None),
-            (0.0, 0.5, 2.7, "spoof", None),
-            (0.26, 0.26, 2.7, "indeterminate", Some(Doubt::NetworksDisagree)),
-            (0.0, 0.0, 1.5, "spoof", None),
-            (0.0, 0.0, 1.49, "indeterminate", Some(Doubt::ContextTooSmall)),
-            (1.0, 1.0, 1.49, "indeterminate", Some(Doubt::ContextTooSmall)),
-            (1.0, 1.0, 1.5, "live", None),
-            (f32::NAN, 1.0, 2.7, "indeterminate", Some(Doubt::Unsure)),
-            (1.0, f32::NAN, 2.7, "indeterminate", Some(Doubt::Unsure)),
-            (1.0, 1.0, f64::NAN, "indeterminate", Some(Doubt::ContextTooSmall)),
+            (0.75, 0.75, 2.7, 1.0, "live", None),
+            (1.0, 0.5, 2.7, 1.0, "live", None),
+            (1.0, 0.49, 2.7, 1.0, "indeterminate", Some(Doubt::NetworksDisagree)),
+            (0.49, 1.0, 2.7, 1.0, "indeterminate", Some(Doubt::NetworksDisagree)),
+            (0.74, 0.74, 2.7, 1.0, "indeterminate", Some(Doubt::Unsure)),
+            (0.55, 0.5, 2.7, 1.0, "indeterminate", Some(Doubt::Unsure)),
+            (0.25, 0.25, 2.7, 1.0, "spoof", None),
+            (0.0, 0.5, 2.7, 1.0, "spoof", None),
+            (0.26, 0.26, 2.7, 1.0, "indeterminate", Some(Doubt::NetworksDisagree)),
+            (0.0, 0.0, 1.5, 1.0, "spoof", None),
+            (0.0, 0.0, 1.49, 1.0, "indeterminate", Some(Doubt::ContextTooSmall)),
+            (1.0, 1.0, 1.49, 1.0, "indeterminate", Some(Doubt::ContextTooSmall)),
+            (1.0, 1.0, 1.5, 1.0, "live", None),
+            (f32::NAN, 1.0, 2.7, 1.0, "indeterminate", Some(Doubt::Unsure)),
+            (1.0, f32::NAN, 2.7, 1.0, "indeterminate", Some(Doubt::Unsure)),
+            (1.0, 1.0, f64::NAN, 1.0, "indeterminate", Some(Doubt::ContextTooSmall)),
+            (1.0, 1.0, 2.7, 0.9, "live", None),
+            (1.0, 1.0, 2.7, 0.89, "indeterminate", Some(Doubt::FaceCut)),
+            (0.0, 0.0, 2.7, 0.0, "spoof", None),
+            (1.0, 1.0, 2.7, f64::NAN, "indeterminate", Some(Doubt::FaceCut)),
+            (1.0, 1.0, 1.4, 0.5, "indeterminate", Some(Doubt::ContextTooSmall)),
         ];
-        let judged = table.map(|(a, b, context, ..)| judge(sight(a, b, context), &LINES));
+        let judged = table.map(|(a, b, context, inside, ..)| judge(sight(a, b, context), inside, &LINES));
         let found: Vec<_> = judged.iter().map(|judged| (judged.name(), judged.doubt())).collect();
-        let expected: Vec<_> = table.iter().map(|row| (row.3, row.4)).collect();
+        let expected: Vec<_> = table.iter().map(|row| (row.4, row.5)).collect();
         assert_eq!(found, expected);
     }
 
@@ -228,7 +219,7 @@ pub(crate) mod tests {
         let sight = Sight::new([crop; 2], [[0.3, 0.4, 0.3], [0.3, 0.45, 0.25]]);
         assert!(sight.is_real());
         assert!((sight.antispoof_score() - 0.425).abs() < 1e-7 && (sight.live_probability() - 0.425).abs() < 1e-7);
-        assert_eq!(judge(sight, &Thresholds::default()).name(), "indeterminate");
+        assert_eq!(judge(sight, 1.0, &Policy::default().liveness).name(), "indeterminate");
     }
 
     #[test]

@@ -1,29 +1,11 @@
-//! Whether a face is fit to be judged: large enough, sharp enough, wholly in the photograph.
+//! What is measured in a face's box, once; and whether a face is large and sharp enough to be judged.
 //! Touches nothing.
 
 use std::fmt;
 
 use crate::detect::{Area, Face, Size, inside};
 use crate::image::Bgr;
-
-/// The least that a face must offer.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Limits {
-    /// Pixels of the shorter side of its box.
-    pub side: i64,
-    /// Variance of the Laplacian of its grey values.
-    pub sharpness: f64,
-    /// Part of its box that lies in the photograph.
-    pub inside: f64,
-}
-
-impl Default for Limits {
-    /// 48 pixels, a variance of 5, nine tenths: below, the networks see mostly interpolation or
-    /// black.
-    fn default() -> Self {
-        Self { side: 48, sharpness: 5.0, inside: 0.9 }
-    }
-}
+use crate::policy::FaceRule;
 
 /// What is wrong with a photograph or its face.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -49,13 +31,6 @@ pub enum Unfit {
         /// Variance found.
         found: f64,
     },
-    /// The edge of the photograph cuts the face.
-    Cut {
-        /// Part of the box in the photograph at least, with all five landmarks.
-        expected: f64,
-        /// Part found.
-        found: f64,
-    },
 }
 
 impl Unfit {
@@ -66,7 +41,6 @@ impl Unfit {
             Self::SeveralFaces { .. } => "several_faces",
             Self::TooSmall { .. } => "face_too_small",
             Self::Blurred { .. } => "face_blurred",
-            Self::Cut { .. } => "face_cut",
         }
     }
 }
@@ -82,34 +56,11 @@ impl fmt::Display for Unfit {
             Self::Blurred { expected, found } => {
                 write!(f, "the face is blurred: expected a sharpness of {expected}, found {found:.1}")
             }
-            Self::Cut { expected, found } => write!(
-                f,
-                "the photograph's edge cuts the face: expected {:.0} % of it and all landmarks inside, found {:.0} %",
-                expected * 100.0,
-                found * 100.0
-            ),
         }
     }
 }
 
 impl std::error::Error for Unfit {}
-
-/// Checks a face.
-///
-/// # Errors
-/// The first thing that is wrong: cut, too small, blurred.
-pub fn check(image: &Bgr, face: &Face, limits: &Limits) -> Result<(), Unfit> {
-    let share = share_inside(face, Size { x: image.width(), y: image.height() });
-    if share < limits.inside {
-        return Err(Unfit::Cut { expected: limits.inside, found: share });
-    }
-    let side = face.area.w.min(face.area.h);
-    if side < limits.side {
-        return Err(Unfit::TooSmall { expected: limits.side, found: side });
-    }
-    let found = sharpness(image, &face.area);
-    if found < limits.sharpness { Err(Unfit::Blurred { expected: limits.sharpness, found }) } else { Ok(()) }
-}
 
 /// The part of the box in the photograph; 0 where a landmark is outside.
 fn share_inside(face: &Face, image: Size) -> f64 {
@@ -121,14 +72,13 @@ fn share_inside(face: &Face, image: Size) -> f64 {
     (overlap(x, w, image.x) * overlap(y, h, image.y)) as f64 / (w * h).max(1) as f64
 }
 
-/// The variance of the Laplacian (4 neighbours less 4 times the middle) of the grey values in the
-/// box; edges are mirrored, as OpenCV does.
-pub fn sharpness(image: &Bgr, area: &Area) -> f64 {
-    let (Ok(width), Ok(height)) = (usize::try_from(area.w), usize::try_from(area.h)) else { return 0.0 };
+/// The variance of the Laplacian (4 neighbours less 4 times the middle) of grey values; edges are
+/// mirrored, as OpenCV does.
+fn sharpness(grey: &[u8], width: usize) -> f64 {
+    let height = grey.len() / width;
     if width < 2 || height < 2 {
         return 0.0;
     }
-    let grey = grey(&image.window(area.x, area.y, width, height));
     let at = |x: usize, y: usize| i32::from(grey[y * width + x]);
     let (mut sum, mut squares) = (0_i64, 0_i64);
     for y in 0..height {
@@ -164,15 +114,33 @@ pub struct Quality {
     pub light: f64,
     /// Pixels of the shorter side.
     pub side: i64,
+    /// Part of the box that lies in the photograph; 0 where a landmark is outside.
+    pub inside: f64,
 }
 
 impl Quality {
     /// Measures a face.
-    pub fn of(image: &Bgr, area: &Area) -> Self {
-        let (width, height) = (area.w.max(1) as usize, area.h.max(1) as usize);
-        let grey = grey(&image.window(area.x, area.y, width, height));
+    pub fn of(image: &Bgr, face: &Face) -> Self {
+        let Area { x, y, w, h } = face.area;
+        let (width, height) = (w.max(1) as usize, h.max(1) as usize);
+        let grey = grey(&image.window(x, y, width, height));
         let light = grey.iter().map(|value| f64::from(*value)).sum::<f64>() / grey.len() as f64;
-        Self { blur: sharpness(image, area), light, side: area.w.min(area.h) }
+        let inside = share_inside(face, Size { x: image.width(), y: image.height() });
+        Self { blur: sharpness(&grey, width), light, side: w.min(h), inside }
+    }
+
+    /// Whether the networks can judge the face at all.
+    ///
+    /// # Errors
+    /// Too small, then blurred.
+    pub fn fit(&self, rule: &FaceRule) -> Result<(), Unfit> {
+        if self.side < rule.side {
+            return Err(Unfit::TooSmall { expected: rule.side, found: self.side });
+        }
+        if self.blur < rule.sharpness {
+            return Err(Unfit::Blurred { expected: rule.sharpness, found: self.blur });
+        }
+        Ok(())
     }
 
     /// 0 to 100: four parts sharpness, three parts light, three parts size.
@@ -208,6 +176,7 @@ impl Quality {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::policy::Policy;
 
     fn face(area: Area, landmark: [i64; 2]) -> Face {
         Face { area, unclipped: area, landmarks: [landmark; 5], score: 0.9 }
@@ -219,39 +188,40 @@ mod tests {
     }
 
     #[test]
-    fn each_fault_has_its_name() {
+    fn each_fault_has_its_name_and_a_cut_face_its_share() {
         let image = chequered(200);
         let area = |x, y, w, h| Area { x, y, w, h };
         let table = [
-            (face(area(10, 10, 100, 100), [50, 50]), None),
-            (face(area(10, 10, 47, 100), [50, 50]), Some("face_too_small")),
-            (face(area(10, 10, 100, 47), [50, 50]), Some("face_too_small")),
-            (face(area(10, 10, 100, 100), [-1, 50]), Some("face_cut")),
-            (face(area(10, 10, 100, 100), [50, 200]), Some("face_cut")),
-            (face(area(-11, 10, 100, 100), [50, 50]), Some("face_cut")),
-            (face(area(-9, 10, 100, 100), [50, 50]), None),
+            (face(area(10, 10, 100, 100), [50, 50]), None, 1.0),
+            (face(area(10, 10, 47, 100), [50, 50]), Some("face_too_small"), 1.0),
+            (face(area(10, 10, 100, 47), [50, 50]), Some("face_too_small"), 1.0),
+            (face(area(10, 10, 100, 100), [-1, 50]), None, 0.0),
+            (face(area(10, 10, 100, 100), [50, 200]), None, 0.0),
+            (face(area(-11, 10, 100, 100), [50, 50]), None, 0.89),
+            (face(area(-10, 10, 100, 100), [50, 50]), None, 0.9),
         ];
-        for (face, expected) in table {
-            let found = check(&image, &face, &Limits::default()).err();
-            assert_eq!(found.map(|unfit| unfit.code()), expected, "{face:?}");
+        for (face, expected, share) in table {
+            let quality = Quality::of(&image, &face);
+            let found = quality.fit(&Policy::default().face).err();
+            assert_eq!((found.map(|unfit| unfit.code()), quality.inside), (expected, share), "{face:?}");
         }
-        let flat = Bgr::black(200, 200);
-        let found = check(&flat, &face(area(10, 10, 100, 100), [50, 50]), &Limits::default());
-        assert_eq!(found.err().map(|unfit| unfit.code()), Some("face_blurred"));
+        let flat = Quality::of(&Bgr::black(200, 200), &face(area(10, 10, 100, 100), [50, 50]));
+        let found = flat.fit(&Policy::default().face).err();
+        assert_eq!(found.map(|unfit| unfit.code()), Some("face_blurred"));
     }
 
     #[test]
     fn sharpness_of_a_chequered_board_and_of_nothing() {
-        let area = Area { x: 0, y: 0, w: 64, h: 64 };
+        let measured = |image: &Bgr, w: i64| Quality::of(image, &face(Area { x: 0, y: 0, w, h: 64 }, [5, 5])).blur;
         // Each pixel differs from all four neighbours by 255: the Laplacian is +-1020.
-        assert_eq!(sharpness(&chequered(64), &area), 1020.0 * 1020.0);
-        assert_eq!(sharpness(&Bgr::black(64, 64), &area), 0.0);
-        assert_eq!(sharpness(&Bgr::black(64, 64), &Area { x: 0, y: 0, w: 1, h: 64 }), 0.0);
+        assert_eq!(measured(&chequered(64), 64), 1020.0 * 1020.0);
+        assert_eq!(measured(&Bgr::black(64, 64), 64), 0.0);
+        assert_eq!(measured(&chequered(64), 1), 0.0);
     }
 
     #[test]
     fn each_part_of_the_score_has_its_corners() {
-        let of = |blur, light, side| Quality { blur, light, side };
+        let of = |blur, light, side| Quality { blur, light, side, inside: 1.0 };
         let table = [
             (of(0.0, 0.0, 0), [0.0, 0.0, 0.0]),
             (of(100.0, 49.0, 49), [50.0, 49.0, 24.5]),

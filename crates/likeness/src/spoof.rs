@@ -1,5 +1,7 @@
 //! The two spoof networks, always together. Touches nothing.
 
+use std::sync::Arc;
+
 use crate::crop::{crop, input};
 use crate::detect::Area;
 use crate::engine::{RunError, Scratch};
@@ -9,15 +11,16 @@ use crate::net::minifasnet::softmax;
 use crate::net::{SpoofV1Se, SpoofV2};
 
 /// Both spoof networks. One alone judges nothing.
+#[derive(Clone)]
 pub struct SpoofPair {
-    v2: SpoofV2,
-    v1se: SpoofV1Se,
+    v2: Arc<SpoofV2>,
+    v1se: Arc<SpoofV1Se>,
 }
 
 impl SpoofPair {
     /// Takes both.
-    pub fn new(v2: SpoofV2, v1se: SpoofV1Se) -> Self {
-        Self { v2, v1se }
+    pub fn new(v2: impl Into<Arc<SpoofV2>>, v1se: impl Into<Arc<SpoofV1Se>>) -> Self {
+        Self { v2: v2.into(), v1se: v1se.into() }
     }
 
     /// The network of scale 2.7.

@@ -1,67 +1,53 @@
 //! The verdict on a comparison, as types that can't be built blind.
 //!
-//! An [`Accept`] is made of a [`Live`], which only the judgement of both spoof networks gives, and a
-//! [`Match`], which only a comparison within the threshold gives. Whoever holds no spoof networks
-//! holds no `Live`, and so can't accept. [`decide`] is the whole table. Touches nothing.
+//! An [`Accept`] comes out of [`compare`] and [`verify`] alone: out of two [`Examination`]s with both
+//! liveness and embedding, or one and a [`Template`] that the store opened. A caller that judged no
+//! liveness gets a [`Similarity`], which is no verdict. `decide` is the whole table. Touches nothing.
 
 use std::fmt;
 
 use crate::distance::Metric;
-use crate::embed::{Embedding, OtherContract};
+use crate::embed::{Comparable, Embedding, Template};
+use crate::examine::Examination;
 use crate::liveness::{Doubt, Live, Liveness};
+use crate::policy::{Action, Threshold};
+use crate::space::OtherSpace;
 
-/// The proof that two embeddings are within the threshold.
+/// Two embeddings of one space, measured. No verdict.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Match {
+pub struct Similarity {
     distance: f64,
-    threshold: f64,
+    threshold: Threshold,
 }
 
-impl Match {
-    /// Their cosine distance.
+impl Similarity {
+    /// Measures.
+    ///
+    /// # Errors
+    /// [`OtherSpace`]: they must not be compared.
+    pub fn of(a: &(impl Comparable + ?Sized), b: &impl Comparable, threshold: Threshold) -> Result<Self, OtherSpace> {
+        let ((expected, a), (found, b)) = (a.parts(), b.parts());
+        if expected != found {
+            return Err(OtherSpace { expected, found });
+        }
+        let wide = |numbers: &[f32]| numbers.iter().map(|number| f64::from(*number)).collect::<Vec<_>>();
+        Ok(Self { distance: Metric::Cosine.distance(&wide(a), &wide(b)), threshold })
+    }
+
+    /// The cosine distance.
     pub fn distance(&self) -> f64 {
         self.distance
     }
 
     /// The threshold.
-    pub fn threshold(&self) -> f64 {
+    pub fn threshold(&self) -> Threshold {
         self.threshold
     }
-}
 
-/// Two embeddings of one contract, measured.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Comparison {
-    /// Their cosine distance.
-    pub distance: f64,
-    /// The greatest distance of a match.
-    pub threshold: f64,
-}
-
-impl Comparison {
-    /// Measures.
-    ///
-    /// # Errors
-    /// [`OtherContract`]: they must not be compared.
-    pub fn of(a: &Embedding, b: &Embedding, threshold: f64) -> Result<Self, OtherContract> {
-        let (a, b) = a.beside(b)?;
-        Ok(Self { distance: Metric::Cosine.distance(&a, &b), threshold })
+    /// Whether the distance is within the threshold.
+    pub fn matched(&self) -> bool {
+        self.threshold.includes(self.distance)
     }
-
-    /// Whether they are within the threshold; what is no number is not.
-    fn matched(&self) -> Option<Match> {
-        let Self { distance, threshold } = *self;
-        (distance <= threshold).then_some(Match { distance, threshold })
-    }
-}
-
-/// What a face is compared with.
-#[derive(Debug, Clone, Copy)]
-pub enum Reference<'a> {
-    /// Another photograph, judged as well.
-    Photograph(&'a Liveness),
-    /// A template, whose photographs were judged live when it was made.
-    Template,
 }
 
 /// Why not accepted.
@@ -111,18 +97,18 @@ impl fmt::Display for Reason {
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Accept {
     live: Live,
-    matched: Match,
+    similarity: Similarity,
 }
 
 impl Accept {
-    /// The proof of life.
+    /// The proof that the first face is live.
     pub fn live(&self) -> &Live {
         &self.live
     }
 
-    /// The proof of likeness.
-    pub fn matched(&self) -> &Match {
-        &self.matched
+    /// The match.
+    pub fn similarity(&self) -> &Similarity {
+        &self.similarity
     }
 }
 
@@ -131,7 +117,7 @@ impl Accept {
 pub enum Verdict {
     /// Live, and the same person.
     Accept(Accept),
-    /// The same person as far as can be told, but not known to be live: a person should look.
+    /// The same person, but not known to be live: a person should look.
     Review(Vec<Reason>),
     /// A spoof, or another person.
     Reject(Vec<Reason>),
@@ -147,6 +133,15 @@ impl Verdict {
         }
     }
 
+    /// What a caller should do.
+    pub fn action(&self) -> Action {
+        match self {
+            Self::Accept(_) => Action::Allow,
+            Self::Review(_) => Action::Review,
+            Self::Reject(_) => Action::Block,
+        }
+    }
+
     /// Why not accepted; empty where it was.
     pub fn reasons(&self) -> &[Reason] {
         match self {
@@ -156,18 +151,60 @@ impl Verdict {
     }
 }
 
+/// A verdict, and the measurement that it rests on.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Decision {
+    similarity: Similarity,
+    verdict: Verdict,
+}
+
+impl Decision {
+    /// The measurement.
+    pub fn similarity(&self) -> &Similarity {
+        &self.similarity
+    }
+
+    /// The verdict.
+    pub fn verdict(&self) -> &Verdict {
+        &self.verdict
+    }
+}
+
+/// Compares two faces, both judged.
+///
+/// # Errors
+/// [`OtherSpace`]
+pub fn compare(
+    a: &Examination<Liveness, Embedding>,
+    b: &Examination<Liveness, Embedding>,
+    threshold: Threshold,
+) -> Result<Decision, OtherSpace> {
+    let similarity = Similarity::of(a.embedding(), b.embedding(), threshold)?;
+    Ok(Decision { similarity, verdict: decide(a.liveness(), Some(b.liveness()), similarity) })
+}
+
+/// Compares a face with a template, whose photographs were judged live when it was made.
+///
+/// # Errors
+/// [`OtherSpace`]
+pub fn verify(
+    probe: &Examination<Liveness, Embedding>,
+    template: &Template,
+    threshold: Threshold,
+) -> Result<Decision, OtherSpace> {
+    let similarity = Similarity::of(probe.embedding(), template, threshold)?;
+    Ok(Decision { similarity, verdict: decide(probe.liveness(), None, similarity) })
+}
+
 /// Decides: a spoof on either side or a distance beyond the threshold rejects; doubt on either side
 /// asks for review; only live, live (or a template) and a match accept.
-pub fn decide(probe: &Liveness, reference: Reference, comparison: &Comparison) -> Verdict {
-    let matched = comparison.matched();
-    let beside = match reference {
-        Reference::Photograph(liveness) => against(liveness, true),
-        Reference::Template => None,
-    };
-    let apart = matched.is_none().then_some(Reason::DifferentPerson);
+fn decide(probe: &Liveness, other: Option<&Liveness>, similarity: Similarity) -> Verdict {
+    let matched = similarity.matched();
+    let beside = other.and_then(|liveness| against(liveness, true));
+    let apart = (!matched).then_some(Reason::DifferentPerson);
     let reasons: Vec<Reason> = against(probe, false).into_iter().chain(beside).chain(apart).collect();
-    match (probe, matched) {
-        (Liveness::Live(live), Some(matched)) if reasons.is_empty() => Verdict::Accept(Accept { live: *live, matched }),
+    match probe {
+        Liveness::Live(live) if matched && reasons.is_empty() => Verdict::Accept(Accept { live: *live, similarity }),
         _ if reasons.iter().all(|reason| matches!(reason, Reason::NotKnownLive { .. })) => Verdict::Review(reasons),
         _ => Verdict::Reject(reasons),
     }
@@ -184,8 +221,9 @@ fn against(liveness: &Liveness, reference: bool) -> Option<Reason> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::liveness::judge;
     use crate::liveness::tests::sight;
-    use crate::liveness::{Thresholds, judge};
+    use crate::policy::Policy;
 
     fn judged(name: &str) -> Liveness {
         let probability = match name {
@@ -193,9 +231,13 @@ mod tests {
             "spoof" => 0.0,
             _ => 0.5,
         };
-        let judged = judge(sight(probability, probability, 2.7), &Thresholds::default());
+        let judged = judge(sight(probability, probability, 2.7), 1.0, &Policy::default().liveness);
         assert_eq!(judged.name(), name);
         judged
+    }
+
+    fn measured(distance: f64) -> Similarity {
+        Similarity { distance, threshold: Threshold::set(0.3) }
     }
 
     #[test]
@@ -230,9 +272,8 @@ mod tests {
         let mut wrong = Vec::new();
         for (probe, reference, within, verdict, reasons) in table {
             let other = (reference != "template").then(|| judged(reference));
-            let beside = other.as_ref().map_or(Reference::Template, Reference::Photograph);
-            let comparison = Comparison { distance: if within { 0.3 } else { 0.300001 }, threshold: 0.3 };
-            let found = decide(&judged(probe), beside, &comparison);
+            let similarity = measured(if within { 0.3 } else { 0.300001 });
+            let found = decide(&judged(probe), other.as_ref(), similarity);
             let codes: Vec<_> = found.reasons().iter().map(Reason::code).collect();
             if (found.name(), codes.as_slice()) != (verdict, reasons) {
                 wrong.push(format!("{probe}, {reference}, within {within}: {found:?}"));
@@ -244,8 +285,8 @@ mod tests {
     #[test]
     fn a_distance_that_is_no_number_never_accepts() {
         for distance in [f64::NAN, f64::INFINITY] {
-            let verdict = decide(&judged("live"), Reference::Template, &Comparison { distance, threshold: 0.3 });
-            assert_eq!(verdict.name(), "reject", "{distance}");
+            let verdict = decide(&judged("live"), None, measured(distance));
+            assert_eq!((verdict.name(), verdict.action()), ("reject", Action::Block), "{distance}");
         }
     }
 }

@@ -4,7 +4,6 @@
 
 mod support;
 
-use likeness::align::aligned;
 use likeness::detect::{Area, Face, Raw, Size};
 use likeness::distance::Metric;
 use likeness::engine::Scratch;
@@ -29,8 +28,8 @@ fn holds(outer: &Area, inner: &Area) -> bool {
 }
 
 fn embedding(world: &World, scratch: &mut Scratch, image: &Bgr, face: &Face) -> Vec<f64> {
-    let embedding = world.identity.embed(scratch, &aligned(image, face).unwrap()).unwrap().unwrap();
-    embedding.numbers().iter().map(|number| f64::from(*number)).collect()
+    let input = world.encoder.input(image, face).unwrap();
+    world.encoder.embed(scratch, input).unwrap().numbers().iter().map(|number| f64::from(*number)).collect()
 }
 
 #[test]

@@ -12,8 +12,10 @@ use likeness::embed;
 use likeness::engine::{KernelSet, Scratch};
 use likeness::find::{FAST_SIDE, Finder, Mode};
 use likeness::image::{Bgr, Limits, decode};
-use likeness::liveness::{Liveness, Thresholds, judge};
+use likeness::liveness::{Liveness, judge};
 use likeness::net::{Detector, Embedder, SpoofV1Se, SpoofV2, WeightFile};
+use likeness::policy::Policy;
+use likeness::quality::Quality;
 use likeness::selftest::SelfTest;
 use likeness::spoof::SpoofPair;
 use serde_json::Value;
@@ -157,7 +159,7 @@ fn the_photographs_are_live_fake_and_neither_as_they_were_drawn() {
         let image = photo(name);
         let face = world().finder.find(&mut scratch, &image, Mode::Auto).unwrap().faces[0];
         let sight = world().pair.look(&mut scratch, &image, &face.area).unwrap();
-        let liveness: Liveness = judge(sight, &Thresholds::default());
+        let liveness: Liveness = judge(sight, Quality::of(&image, &face).inside, &Policy::default().liveness);
         (name, liveness.name(), liveness.doubt().map(|doubt| doubt.code()))
     });
     assert_eq!(found, table);

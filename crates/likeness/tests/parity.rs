@@ -19,6 +19,7 @@ use likeness::engine::Scratch;
 use likeness::find::{Detected, Mode};
 use likeness::image::Bgr;
 use likeness::liveness::{self, Sight};
+use likeness::policy::Policy;
 use support::deepface::{self as golden, DeepFace, Outcome, Pair, Run, answers, le_bytes, photo, sha256};
 use support::world::{World, world};
 
@@ -200,7 +201,7 @@ fn cut_face(table: &mut Table, cut: &Bgr, expected: &golden::Face, stored: Optio
 /// The faces of a photograph, embedded: as DeepFace aligns them, or the whole photograph.
 fn embed_all(world: &World, scratch: &mut Scratch, image: &Bgr, skip: bool) -> Vec<Vec<f64>> {
     let mut embed = |input: &[f32]| {
-        world.identity.embedder().embed(scratch, input).unwrap().iter().map(|v| f64::from(*v)).collect::<Vec<_>>()
+        world.encoder.embedder().embed(scratch, input).unwrap().iter().map(|v| f64::from(*v)).collect::<Vec<_>>()
     };
     if skip {
         return vec![embed(&embed::input_skip(image).unwrap())];
@@ -408,7 +409,7 @@ fn no_face_that_deepface_calls_fake_is_live() {
     let mut fakes = 0;
     for (name, image, face) in golden_faces(world) {
         let sight = world.pair.look(&mut scratch, &image, &area(&face.facial_area)).unwrap();
-        let judged = liveness::judge(sight, &liveness::Thresholds::default());
+        let judged = liveness::judge(sight, 1.0, &Policy::default().liveness);
         let (p, least, context) = (sight.live_probability(), sight.least(), sight.context());
         println!(
             "{name:14} is_real {:5} {:13} live {p:.4}, least {least:.4}, context {context:.2}",
@@ -430,7 +431,7 @@ fn a_photograph_cropped_to_its_face_is_never_a_spoof_for_want_of_context() {
         let cropped = image.window(x, y, w as usize, h as usize);
         let whole = Area { x: 0, y: 0, w: w - 1, h: h - 1 };
         let sight = world.pair.look(&mut scratch, &cropped, &whole).unwrap();
-        let judged = liveness::judge(sight, &liveness::Thresholds::default());
+        let judged = liveness::judge(sight, 1.0, &Policy::default().liveness);
         assert_eq!(judged.doubt(), Some(liveness::Doubt::ContextTooSmall), "{name}: {judged:?}");
     }
 }

@@ -6,20 +6,21 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use likeness::engine::{KernelSet, Network, RunError, Scratch, Shape};
-use likeness::find::{FAST_SIDE, Finder, Mode};
-use likeness::judge::{Judge, Stopped};
-use likeness::net::{Detector, Embedder, SpoofV1Se, SpoofV2};
-use likeness::pipeline::{Identity, NoAnswer, Options, Stage};
-use likeness::spoof::SpoofPair;
+use likeness::examine::{Options, Stage};
+use likeness::find::{FAST_SIDE, Mode};
+use likeness::models::Role;
+use likeness::policy::Policy;
+use likeness::verdict;
 use rustix::time::{ClockId, clock_gettime};
 
-use super::compare::BUNDLE;
 use super::{no_answer, photograph};
 use crate::args::Bench;
 use crate::bench_report::{BenchTold, ComparisonTold, NetworkTold, StageTold, Times};
+use crate::examiner::FullExaminer;
 use crate::exit::{Exit, Failure};
-use crate::models::{Loader, Role};
+use crate::models::{LoadedModels, Unavailable, kernels, name};
 use crate::print;
+use crate::report::missing;
 
 /// The inputs of the networks: height, width.
 const ROWS: [(Role, [usize; 2]); 6] = [
@@ -34,7 +35,7 @@ const ROWS: [(Role, [usize; 2]); 6] = [
 /// A small network is measured more often than asked for: until this much time has passed.
 const LEAST_MS: f64 = 100.0;
 
-/// Runs it: measures what is held and tells what is missing, and ends with 14 where anything is.
+/// Runs it: measures what is loaded and reports what is missing, and ends with 14 where anything is.
 ///
 /// # Errors
 /// The lock file or a photograph is not right, or a network gave no answer.
@@ -42,79 +43,46 @@ pub fn run(args: &Bench) -> Result<Exit, Failure> {
     let paths = args.first.as_deref().zip(args.second.as_deref());
     let read = |path| Ok::<_, Failure>((path, photograph(path)?));
     let photographs = paths.map(|(a, b)| Ok::<_, Failure>([read(a)?, read(b)?])).transpose()?;
-    let mut loader = Loader::new(&args.weights)?;
-    let mut missing = BTreeMap::new();
-    let networks = Networks::load(&mut loader, |role, failure| drop(missing.insert(role.name(), failure.what)));
-    let (rounds, mut scratch) = (usize::from(args.rounds), Scratch::default());
-    let peak = peak(loader.kernels());
+    let models = LoadedModels::load(&args.weights, &Role::ALL)?;
+    let (rounds, mut scratch, kernels) =
+        (usize::from(args.rounds), Scratch::default(), kernels(args.weights.kernel.as_deref())?);
+    let peak = peak(kernels);
     let mut told = BenchTold {
-        kernels: loader.kernels().name(),
+        kernels: kernels.name(),
         peak_gflops: peak,
-        networks: networks.measure(&mut scratch, rounds, peak)?,
+        networks: measure(&models, &mut scratch, rounds, peak)?,
         comparisons: Vec::new(),
         not_compared: None,
-        models: loader.held,
-        missing,
+        models: models.reports(),
+        missing: missing(&models),
     };
-    match (photographs, networks.judge()?) {
+    match (photographs, models.require(&Role::ALL)) {
         (None, _) => told.not_compared = Some("they need two photographs, `likeness bench A B`"),
-        (Some(_), None) => told.not_compared = Some("they need all four networks"),
-        (Some(photographs), Some(judge)) => {
-            told.comparisons = comparisons(&judge, &mut scratch, &photographs, rounds)?;
+        (Some(_), Err(Unavailable::NotLoaded(_))) => told.not_compared = Some("they need all four networks"),
+        (Some(_), Err(Unavailable::UnknownEmbedder(_))) => {
+            told.not_compared = Some("the embedder is unknown: --accept-embedder SHA256");
         }
+        (Some(photographs), Ok(())) => told.comparisons = comparisons(&models, &mut scratch, &photographs, rounds)?,
     }
     let exit = if told.missing.is_empty() { Exit::Success } else { Exit::WeightsMissing };
     print::answer(&told, args.json, BenchTold::lines);
     Ok(exit)
 }
 
-/// The networks that are held.
-struct Networks {
-    detector: Option<Detector>,
-    near: Option<SpoofV2>,
-    far: Option<SpoofV1Se>,
-    embedder: Option<Embedder>,
-}
-
-impl Networks {
-    fn load(loader: &mut Loader, mut note: impl FnMut(Role, Failure)) -> Self {
-        Self {
-            detector: loader.detector().map_err(|failure| note(Role::Detector, failure)).ok(),
-            near: loader.near().map_err(|failure| note(Role::SpoofNear, failure)).ok(),
-            far: loader.far().map_err(|failure| note(Role::SpoofFar, failure)).ok(),
-            embedder: loader.embedder().map_err(|failure| note(Role::Embedder, failure)).ok(),
-        }
-    }
-
-    fn of(&self, role: Role) -> Option<&Network> {
-        match role {
-            Role::Detector => self.detector.as_ref().map(Detector::network),
-            Role::SpoofNear => self.near.as_ref().map(SpoofV2::network),
-            Role::SpoofFar => self.far.as_ref().map(SpoofV1Se::network),
-            Role::Embedder => self.embedder.as_ref().map(Embedder::network),
-        }
-    }
-
-    fn measure(&self, scratch: &mut Scratch, rounds: usize, peak: f64) -> Result<Vec<NetworkTold>, Failure> {
-        let held = ROWS.into_iter().filter_map(|(role, input)| Some((role, input, self.of(role)?)));
-        let told = held.map(|(role, input, network)| {
-            let (rounds, times, gflops) = time(network, scratch, input, rounds)
-                .map_err(|why| Failure::new(Exit::NetworkFailed, format!("{}: {why}", role.name())))?;
-            Ok(NetworkTold { role: role.name(), input, rounds, times, gflops, percent_of_peak: 100.0 * gflops / peak })
-        });
-        told.collect()
-    }
-
-    /// The judge, where all four are held.
-    fn judge(self) -> Result<Option<Judge>, Failure> {
-        let Self { detector: Some(detector), near: Some(near), far: Some(far), embedder: Some(embedder) } = self else {
-            return Ok(None);
-        };
-        let finder = Finder::new(detector);
-        let identity = Identity::new(embedder, &finder);
-        let judge = Judge::new(BUNDLE, finder, SpoofPair::new(near, far), identity);
-        judge.map(Some).map_err(|why| Failure::new(Exit::NetworkFailed, NoAnswer::Contract(why).to_string()))
-    }
+/// Every network that is loaded, over its inputs.
+fn measure(
+    models: &LoadedModels,
+    scratch: &mut Scratch,
+    rounds: usize,
+    peak: f64,
+) -> Result<Vec<NetworkTold>, Failure> {
+    let loaded = ROWS.into_iter().filter_map(|(role, input)| Some((role, input, models.model(role)?)));
+    let told = loaded.map(|(role, input, model)| {
+        let (rounds, times, gflops) = time(model.network(), scratch, input, rounds)
+            .map_err(|why| Failure::new(Exit::NetworkFailed, format!("{}: {why}", name(role))))?;
+        Ok(NetworkTold { role: name(role), input, rounds, times, gflops, percent_of_peak: 100.0 * gflops / peak })
+    });
+    told.collect()
 }
 
 /// How many rounds, their times, and the fastest one's GFLOP/s.
@@ -138,23 +106,20 @@ fn time(
 }
 
 /// A photograph: its file, its bytes.
-type Photograph<'p> = (&'p Path, Vec<u8>);
+type File<'p> = (&'p Path, Vec<u8>);
 
 /// In `exact` and in `fast`.
 fn comparisons(
-    judge: &Judge,
+    models: &LoadedModels,
     scratch: &mut Scratch,
-    photographs: &[Photograph; 2],
+    photographs: &[File; 2],
     rounds: usize,
 ) -> Result<Vec<ComparisonTold>, Failure> {
     let modes = [("exact", Mode::Exact), ("fast", Mode::Fast { side: FAST_SIDE })];
     let told = modes.map(|(name, mode)| {
-        let (times, stages) = compare(judge, scratch, photographs, mode, rounds)
-            // The other commands' hints name options that this one has not.
-            .map_err(|Stopped { photograph, why }| Failure {
-                hint: None,
-                ..no_answer(photographs[photograph].0, &why)
-            })?;
+        let options = Options { mode, largest: true, ..Options::default() };
+        let examiner = FullExaminer::new(models, Policy::default(), options)?;
+        let (times, stages) = compare(&examiner, scratch, photographs, rounds)?;
         Ok(ComparisonTold { mode: name, rounds, times, stages })
     });
     told.into_iter().collect()
@@ -162,22 +127,27 @@ fn comparisons(
 
 /// Of the whole, and of each stage.
 fn compare(
-    judge: &Judge,
+    examiner: &FullExaminer,
     scratch: &mut Scratch,
-    [(_, first), (_, second)]: &[Photograph; 2],
-    mode: Mode,
+    photographs: &[File; 2],
     rounds: usize,
-) -> Result<(Times, Vec<StageTold>), Stopped> {
-    let options = Options { mode, largest: true, ..Options::default() };
+) -> Result<(Times, Vec<StageTold>), Failure> {
     let mut round = |laps: &mut BTreeMap<Stage, f64>| {
         let start = cpu_ms();
         let mut last = start;
-        let compared = judge.compare(scratch, [first, second], &options, |_, stage| {
-            let now = cpu_ms();
-            *laps.entry(stage).or_default() += now - last;
-            last = now;
-        });
-        compared.map(|_| cpu_ms() - start)
+        let mut examine = |(path, bytes): &File| {
+            let face = examiner.examine(scratch, bytes, &mut |stage| {
+                let now = cpu_ms();
+                *laps.entry(stage).or_default() += now - last;
+                last = now;
+            });
+            // The other commands' hints name options that this one has not.
+            face.map_err(|why| Failure { hint: None, ..no_answer(path, &why) })
+        };
+        let [a, b] = [examine(&photographs[0])?, examine(&photographs[1])?];
+        let decided = verdict::compare(&a, &b, examiner.examiner.policy.threshold);
+        decided.map_err(|why| no_answer(photographs[1].0, &why.into()))?;
+        Ok::<_, Failure>(cpu_ms() - start)
     };
     round(&mut BTreeMap::new())?;
     let (mut jobs, mut stages) = (Vec::new(), BTreeMap::<Stage, Vec<f64>>::new());

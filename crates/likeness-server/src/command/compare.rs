@@ -1,59 +1,58 @@
 //! `likeness compare`: the verdict on two photographs.
 
 use likeness::engine::Scratch;
-use likeness::judge::Judge;
-use likeness::pipeline::{NoAnswer, Options};
-use likeness::verdict::Verdict;
+use likeness::models::Role;
+use likeness::policy::Threshold;
+use likeness::verdict::{Verdict, compare};
 
-use super::stopwatch::Stopwatch;
 use super::{no_answer, photograph};
 use crate::args::Compare;
+use crate::config::policy_of_environment;
+use crate::examiner::FullExaminer;
 use crate::exit::{Exit, Failure};
-use crate::models::Loader;
+use crate::models::LoadedModels;
 use crate::print;
 use crate::report::CompareTold;
+use crate::stopwatch::Stopwatch;
 
 /// The name of these four networks together.
-pub(super) const BUNDLE: &str = "centerface-minifasnet-facenet512";
+const BUNDLE: &str = "centerface-minifasnet-facenet512";
 
 /// Runs it.
 ///
 /// # Errors
 /// A weight, a file, a photograph or its face is not right: never a verdict.
 pub fn run(args: &Compare) -> Result<Exit, Failure> {
-    if !(0.0..=2.0).contains(&args.threshold) {
-        let found = args.threshold;
+    if let Some(found) = args.threshold.filter(|threshold| !(0.0..=2.0).contains(threshold)) {
         return Err(Failure::new(Exit::Usage, format!("--threshold: expected a distance of 0 to 2, found {found}")));
     }
-    let bytes = [photograph(&args.first)?, photograph(&args.second)?];
+    let policy = policy_of_environment()?;
+    let paths = [&args.first, &args.second];
+    let bytes = [photograph(paths[0])?, photograph(paths[1])?];
     let mut watch = Stopwatch::start();
-    let mut loader = Loader::new(&args.weights)?;
-    let judge = judge(&mut loader)?;
+    let models = LoadedModels::load(&args.weights, &Role::ALL)?;
+    let examiner = FullExaminer::new(&models, policy, args.face.options())?;
     watch.note("load");
-    let options = Options { distance: args.threshold, ..args.face.options() };
-    let [first, second] = &bytes;
-    let compared = judge.compare(&mut Scratch::default(), [first, second], &options, |_, stage| watch.lap(stage));
-    let compared = compared
-        .map_err(|stopped| no_answer(if stopped.photograph == 0 { &args.first } else { &args.second }, &stopped.why))?;
-    let images = [&args.first, &args.second].map(|path| path.display().to_string());
+    let mut scratch = Scratch::default();
+    let mut examine = |at: usize| {
+        let face = examiner.examine(&mut scratch, &bytes[at], &mut |stage| watch.lap(stage));
+        face.map_err(|why| no_answer(paths[at], &why))
+    };
+    let faces = [examine(0)?, examine(1)?];
+    let threshold = args.threshold.map_or(policy.threshold, Threshold::requested);
+    let decision = compare(&faces[0], &faces[1], threshold).map_err(|why| no_answer(paths[1], &why.into()))?;
     let told = CompareTold {
-        bundle: judge.name().to_owned(),
-        contract_id: judge.contract().to_string(),
-        models: loader.held,
+        bundle: BUNDLE,
+        contract_id: examiner.encoder.space().to_string(),
+        embedder: models.trust(),
+        models: models.reports(),
         timing_ms: watch.timings(),
-        ..CompareTold::new(images, &compared)
+        ..CompareTold::new(paths.map(|path| path.display().to_string()), &faces, &decision)
     };
     print::answer(&told, args.json, CompareTold::lines);
-    Ok(match compared.verdict {
+    Ok(match decision.verdict() {
         Verdict::Accept(_) => Exit::Success,
         Verdict::Reject(_) => Exit::Rejected,
         Verdict::Review(_) => Exit::Undecided,
     })
-}
-
-fn judge(loader: &mut Loader) -> Result<Judge, Failure> {
-    let (finder, pair) = (loader.finder()?, loader.pair()?);
-    let identity = loader.identity(&finder)?;
-    let other = |why| Failure::new(Exit::NetworkFailed, NoAnswer::Contract(why).to_string());
-    Judge::new(BUNDLE, finder, pair, identity).map_err(other)
 }

@@ -1,37 +1,39 @@
 //! `likeness embed`: a face as 512 numbers.
 
 use likeness::engine::Scratch;
-use likeness::pipeline;
 
-use super::stopwatch::Stopwatch;
 use super::{no_answer, photograph};
 use crate::args::Embed;
+use crate::config::policy_of_environment;
+use crate::examiner::Examiner;
 use crate::exit::{Exit, Failure};
-use crate::models::Loader;
+use crate::models::LoadedModels;
 use crate::print;
 use crate::report::EmbedTold;
+use crate::routes::Needs;
+use crate::stopwatch::Stopwatch;
 
 /// Runs it.
 ///
 /// # Errors
 /// A weight, the file, the photograph or its face is not right.
 pub fn run(args: &Embed) -> Result<Exit, Failure> {
-    let bytes = photograph(&args.image)?;
-    let mut loader = Loader::new(&args.weights)?;
-    let finder = loader.finder()?;
-    let identity = loader.identity(&finder)?;
-    let (options, mut scratch, mut watch) = (args.face.options(), Scratch::default(), Stopwatch::start());
-    let subject = pipeline::subject(&finder, &mut scratch, &bytes, &options, &mut |stage| watch.lap(stage));
-    let subject = subject.map_err(|why| no_answer(&args.image, &why))?;
-    let embedding = pipeline::embedding(&identity, &mut scratch, &subject, &mut |stage| watch.lap(stage));
-    let embedding = embedding.map_err(|why| no_answer(&args.image, &why))?;
+    let (policy, bytes) = (policy_of_environment()?, photograph(&args.image)?);
+    let models = LoadedModels::load(&args.weights, Needs::Embedding.roles())?;
+    Needs::Embedding.met(&models)?;
+    let (examiner, encoder) = (Examiner::new(&models, policy, args.face.options())?, models.encoder()?);
+    let (mut scratch, mut watch) = (Scratch::default(), Stopwatch::start());
+    let face = examiner.subject(&mut scratch, &bytes, &mut |stage| watch.lap(stage));
+    let face = face.and_then(|face| face.with_embedding(&encoder, &mut scratch, &mut |stage| watch.lap(stage)));
+    let face = face.map_err(|why| no_answer(&args.image, &why))?;
     let told = EmbedTold {
         image: args.image.display().to_string(),
-        look: (&subject.look).into(),
-        face: EmbedTold::face(&subject.face, subject.look.view.image),
-        contract_id: embedding.contract().to_string(),
-        embedding: embedding.numbers().to_vec(),
-        models: loader.held,
+        look: face.look().into(),
+        face: EmbedTold::face(face.face(), face.look().view.image),
+        contract_id: face.embedding().space().to_string(),
+        embedder: models.trust(),
+        embedding: face.embedding().numbers().to_vec(),
+        models: models.reports(),
         timing_ms: watch.timings(),
     };
     print::answer(&told, args.json, EmbedTold::lines);

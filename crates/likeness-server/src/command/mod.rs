@@ -9,7 +9,6 @@ mod live;
 mod models;
 mod probe;
 mod serve;
-mod stopwatch;
 mod store;
 
 pub use bench::run as bench;
@@ -27,8 +26,8 @@ use std::fs::File;
 use std::io::Read;
 use std::path::Path;
 
+use likeness::examine::NoAnswer;
 use likeness::image::Limits;
-use likeness::pipeline::NoAnswer;
 
 use crate::exit::{Exit, Failure};
 
@@ -49,7 +48,9 @@ fn no_answer(path: &Path, why: &NoAnswer) -> Failure {
             (Exit::BadImage, Some("--mode fast, or --mode auto"))
         }
         NoAnswer::Find(likeness::find::FindError::BadSide { .. }) => (Exit::Usage, Some("--fast-side PIXELS")),
-        NoAnswer::Find(_) | NoAnswer::Run(_) | NoAnswer::Contract(_) => (Exit::NetworkFailed, None),
+        NoAnswer::Find(_) | NoAnswer::Run(_) | NoAnswer::NoDirection | NoAnswer::OtherSpace(_) => {
+            (Exit::NetworkFailed, None)
+        }
         NoAnswer::Unfit(likeness::quality::Unfit::SeveralFaces { .. }) => {
             (Exit::Unfit, Some("--largest takes the largest"))
         }

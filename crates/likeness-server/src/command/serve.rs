@@ -13,12 +13,11 @@ use crate::args::Serve;
 use crate::config::{Settings, unhonoured};
 use crate::exit::{Exit, Failure};
 use crate::gate::{Gate, SILENCE};
-use crate::held::{Held, How};
 use crate::listen::{Door, Routers};
+use crate::models::ModelRegistry;
 use crate::templates::Templates;
-use crate::weights::Custody;
 use crate::work::Work;
-use crate::{listen, models, print, router};
+use crate::{listen, print, router};
 
 /// Runs it until it is told to end.
 ///
@@ -30,12 +29,11 @@ pub fn run(args: &Serve) -> Result<Exit, Failure> {
     for name in unhonoured(std::env::vars_os().filter_map(|(name, _)| name.into_string().ok())) {
         tracing::warn!(?name, "a setting without effect");
     }
-    let kernels = models::kernels(args.weights.kernel.as_deref())?;
-    let how = How { kernels, mode: settings.mode, threshold: settings.detector_threshold };
-    let held = Held::begin(Custody::read(&args.weights)?, how)?;
+    let kernels = crate::models::kernels(args.weights.kernel.as_deref())?;
+    let models = ModelRegistry::begin(&args.weights)?;
     let templates = Templates::open(&settings.store)?;
     if let Some(templates) = &templates {
-        templates.prepare(held.clone());
+        templates.prepare(models.clone());
     }
     let work = Work::new(settings.limits.workers);
     let gate = Gate::new(&settings, &work, templates.as_ref().map(|templates| templates.store.clone()));
@@ -44,7 +42,7 @@ pub fn run(args: &Serve) -> Result<Exit, Failure> {
     let metrics = metrics.map_err(|why| Failure::new(Exit::BadSetting, format!("metrics: {why}")))?;
     let app = App::new(Shared {
         settings,
-        held,
+        models,
         templates,
         gate,
         work,

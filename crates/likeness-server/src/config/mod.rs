@@ -5,6 +5,7 @@
 
 mod names;
 mod number;
+mod policy;
 
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
@@ -12,6 +13,7 @@ use std::time::Duration;
 
 use ipnet::IpNet;
 use likeness::find::Mode;
+use likeness::policy::Policy;
 
 use crate::args::Serve;
 use crate::exit::{Exit, Failure};
@@ -21,6 +23,7 @@ use number::Reader;
 pub use names::unhonoured;
 #[cfg(test)]
 pub use names::{HONOURED, Unhonoured};
+pub use policy::of_environment as policy_of_environment;
 
 /// Everything that can be set.
 #[derive(Debug, Clone)]
@@ -31,12 +34,10 @@ pub struct Settings {
     pub require: Vec<String>,
     /// How faces are looked for.
     pub mode: Mode,
-    /// A face's score must be above this.
-    pub detector_threshold: f32,
-    /// The verdict's lines.
-    pub verdict: Verdict,
-    /// What a photograph must offer.
-    pub quality: Quality,
+    /// Every number that turns measurements into an outcome.
+    pub policy: Policy,
+    /// Whether a spoof is refused (403) instead of answered with `block`.
+    pub block_spoofs: bool,
     /// What a request may cost.
     pub limits: Limits,
     /// Who may ask.
@@ -49,34 +50,6 @@ pub struct Settings {
     pub tls: Option<(PathBuf, PathBuf)>,
     /// Whether DeepFace's routes are at the root as well as under `/deepface`.
     pub deepface_root: bool,
-}
-
-/// The verdict's lines.
-#[derive(Debug, Clone, Copy)]
-pub struct Verdict {
-    /// A match is closer than this cosine distance.
-    pub distance: f64,
-    /// The same for aged templates.
-    pub distance_aged: f64,
-    /// Templates older than this are aged.
-    pub aged: Duration,
-    /// A live face's live probability is at least this.
-    pub live: f64,
-    /// Whether a spoof is refused (403) instead of answered with `block`.
-    pub block: bool,
-}
-
-/// What a photograph must offer.
-#[derive(Debug, Clone, Copy)]
-pub struct Quality {
-    /// The score (0-100) at enrolment.
-    pub enroll: f64,
-    /// The score (0-100) at verification.
-    pub verify: f64,
-    /// Variance of the Laplacian at enrolment.
-    pub blur: f64,
-    /// Pixels of the face's shorter side at enrolment.
-    pub side: i64,
 }
 
 /// What a request may cost.
@@ -133,9 +106,8 @@ impl Settings {
             listen: SocketAddr::new(args.host, args.port),
             require: require(args, &mut read),
             mode: args.look.mode(),
-            detector_threshold: read.number("CENTERFACE_THRESHOLD", 0.35, 0.0..=1.0) as f32,
-            verdict: verdict(&mut read),
-            quality: quality(&mut read),
+            policy: policy::policy(&mut read),
+            block_spoofs: block_spoofs(&mut read),
             limits: limits(&mut read),
             access: access(&mut read),
             store: store(args, &mut read),
@@ -163,41 +135,12 @@ fn metrics_listen(args: &Serve, read: &mut Reader) -> Option<SocketAddr> {
     args.metrics_listen
 }
 
-fn verdict(read: &mut Reader) -> Verdict {
-    let distance = read.number("VERIFICATION_THRESHOLD", 0.45, 0.0..=2.0);
-    let distance_aged = read.number("VERIFICATION_THRESHOLD_AGED", 0.55_f64.max(distance), 0.0..=2.0);
-    if distance_aged < distance {
-        read.refuse("VERIFICATION_THRESHOLD_AGED", &format!("at least VERIFICATION_THRESHOLD, {distance}"));
-    }
-    let years = read.number("VERIFICATION_THRESHOLD_AGED_YEARS", 2.0, 0.0..=100.0);
+/// Whether a spoof is refused (403) instead of answered with `block`.
+fn block_spoofs(read: &mut Reader) -> bool {
     if !read.truth("ANTI_SPOOFING_ENABLED", true) {
         read.refuse("ANTI_SPOOFING_ENABLED", "true: a verdict without spoof detection can't be built");
     }
-    Verdict {
-        distance,
-        distance_aged,
-        aged: Duration::from_secs_f64(years * 365.25 * 86_400.0),
-        live: read.number("LIVENESS_THRESHOLD", 0.70, 0.0..=100.0),
-        block: read.truth("ANTISPOOF_BLOCK_ENFORCE", true),
-    }
-    .with_live_as_a_part()
-}
-
-impl Verdict {
-    /// The original wrote this threshold as 0 to 100; up to 1 it is a probability.
-    fn with_live_as_a_part(self) -> Self {
-        let live = if self.live > 1.0 { self.live / 100.0 } else { self.live };
-        Self { live, ..self }
-    }
-}
-
-fn quality(read: &mut Reader) -> Quality {
-    Quality {
-        enroll: read.number("QUALITY_THRESHOLD", 70.0, 0.0..=100.0),
-        verify: 50.0,
-        blur: read.number("BLUR_THRESHOLD", 5.0, 0.0..=1e6),
-        side: read.number("MIN_FACE_SIZE", 80.0, 1.0..=10_000.0) as i64,
-    }
+    read.truth("ANTISPOOF_BLOCK_ENFORCE", true)
 }
 
 fn limits(read: &mut Reader) -> Limits {

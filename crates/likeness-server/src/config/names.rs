@@ -20,7 +20,7 @@ const ORIGINALS: [&str; 15] = [
 ];
 
 /// Every name that `likeness serve` honours, as `.env.example` explains them.
-pub const HONOURED: [&str; 32] = [
+pub const HONOURED: [&str; 33] = [
     "ANTISPOOF_BLOCK_ENFORCE",
     "ANTI_SPOOFING_ENABLED",
     "API_KEY_HEADER",
@@ -39,6 +39,7 @@ pub const HONOURED: [&str; 32] = [
     "DEEPFACE_MINIFASNET_V1SE_SHA256",
     "DEEPFACE_MINIFASNET_V2_SHA256",
     "DEEPFACE_SHA256_REQUIRED",
+    "LIKENESS_ACCEPT_EMBEDDER",
     "LIKENESS_KERNEL",
     "LIKENESS_KEY_FILE",
     "LIVENESS_THRESHOLD",

@@ -64,14 +64,16 @@ impl<'e> Reader<'e> {
 
     /// A number in a range.
     pub fn number(&mut self, name: &str, otherwise: f64, range: RangeInclusive<f64>) -> f64 {
-        let Some(text) = self.text(name) else { return otherwise };
-        match text.parse::<f64>() {
-            Ok(number) if range.contains(&number) => number,
-            _ => {
-                self.refuse(name, &format!("a number from {} to {}", range.start(), range.end()));
-                otherwise
-            }
+        self.optional(name, range).unwrap_or(otherwise)
+    }
+
+    /// A number in a range, where it is set.
+    pub fn optional(&mut self, name: &str, range: RangeInclusive<f64>) -> Option<f64> {
+        let number = self.text(name)?.parse::<f64>().ok().filter(|number| range.contains(number));
+        if number.is_none() {
+            self.refuse(name, &format!("a number from {} to {}", range.start(), range.end()));
         }
+        number
     }
 
     /// A truth value.

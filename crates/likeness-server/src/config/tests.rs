@@ -4,6 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use clap::{CommandFactory, Parser};
 
+use likeness::policy::{Aged, Threshold};
+
 use super::*;
 use crate::args::{Cli, Command};
 
@@ -18,8 +20,8 @@ fn read(line: &str, variables: &[(&str, &str)]) -> Result<Settings, Failure> {
 fn without_a_word_the_defaults_hold() {
     let settings = read("", &[]).unwrap();
     assert_eq!(settings.listen.to_string(), "127.0.0.1:8001");
-    assert_eq!((settings.verdict.distance, settings.verdict.distance_aged), (0.45, 0.55));
-    assert!(settings.verdict.block && settings.access.secret.is_none());
+    assert_eq!(settings.policy, Policy::default());
+    assert!(settings.block_spoofs && settings.access.secret.is_none());
     assert_eq!((settings.limits.file, settings.limits.per_minute), (10 << 20, Some(60)));
     assert!(matches!(settings.store, Store::None));
 }
@@ -72,8 +74,18 @@ fn empty_is_unset_and_words_are_understood() {
         ],
     );
     let settings = settings.unwrap();
-    assert!(settings.access.secret.is_none() && !settings.verdict.block);
-    assert_eq!((settings.limits.per_minute, settings.verdict.live), (None, 0.8));
+    assert!(settings.access.secret.is_none() && !settings.block_spoofs);
+    assert_eq!((settings.limits.per_minute, settings.policy.liveness.live), (None, 0.8));
+}
+
+#[test]
+fn a_threshold_says_that_it_was_set_and_templates_age_only_where_that_is_set() {
+    let policy = |variables: &[(&str, &str)]| read("", variables).unwrap().policy;
+    let set = policy(&[("VERIFICATION_THRESHOLD", "0.3"), ("VERIFICATION_THRESHOLD_AGED_YEARS", "1")]);
+    assert_eq!((set.threshold, set.aged), (Threshold::set(0.3), None));
+    let aged = policy(&[("VERIFICATION_THRESHOLD_AGED", "0.55")]);
+    assert_eq!(aged.aged, Some(Aged { threshold: Threshold::set(0.55), years: 2.0 }));
+    assert_eq!(aged.threshold, Policy::default().threshold);
 }
 
 #[test]

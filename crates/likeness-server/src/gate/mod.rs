@@ -87,8 +87,8 @@ pub async fn outer(State(app): State<App>, request: Request, next: Next) -> Resp
     if let Ok(value) = HeaderValue::from_str(&id) {
         response.headers_mut().insert("x-request-id", value);
     }
-    if app.held.now().embedder.as_ref().is_some_and(|embedder| embedder.untrained()) {
-        response.headers_mut().insert("x-likeness-untrained", HeaderValue::from_static("true"));
+    if let Some(trust) = app.models.now().trust().filter(|trust| *trust != "published") {
+        response.headers_mut().insert("x-likeness-embedder", HeaderValue::from_static(trust));
     }
     answer::log(&response, &id, start);
     response

@@ -2,24 +2,25 @@
 
 use axum::Json;
 use axum::extract::{Query, State};
-use likeness::engine::Scratch;
-use likeness::find::Finder;
-use likeness::pipeline::{Identity, NoAnswer, embedding};
-use likeness::verdict::Comparison;
+use likeness::policy::{Threshold, confidence};
+use likeness::verdict::Similarity;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
+use super::person::SimilarityTold;
 use super::told::BoxTold;
 use crate::app::{App, ModelTold};
+use crate::examiner::round;
 use crate::form::{Form, parse};
-use crate::look::{Eye, Seen, Watch, round};
 use crate::problem::Problem;
+use crate::routes::COMPARE;
+use crate::stopwatch::Stopwatch;
 
 /// The query.
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub struct CompareQuery {
-    /// A match is closer than this distance, 0 to 1; 0.6 unless told.
+    /// The greatest distance of a match, 0 to 1; the service's own unless told.
     #[param(value_type = Option<f64>, minimum = 0, maximum = 1)]
     threshold: Option<String>,
 }
@@ -38,14 +39,13 @@ pub struct ComparedFace {
 /// The answer.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct CompareAnswer {
-    /// Whether the distance is below the threshold. Nobody was asked whether the faces are live.
+    /// Whether the distance is within the threshold. Liveness was not judged, so this is no verdict.
     r#match: bool,
     /// 1 - distance, not below 0.
     similarity: f64,
-    /// The cosine distance.
-    distance: f64,
-    /// The threshold.
-    threshold: f64,
+    /// The distance and its threshold.
+    #[serde(flatten)]
+    measured: SimilarityTold,
     /// `high`, `medium` or `low`: how far the similarity is above the threshold.
     confidence: &'static str,
     /// The first.
@@ -71,49 +71,40 @@ pub async fn compare(
     form: Form,
 ) -> Result<Json<CompareAnswer>, Problem> {
     let files = [form.file("file1")?, form.file("file2")?];
-    let threshold = threshold(query.threshold.as_deref().or(form.text("threshold")?))?;
-    let (finder, identity) = app.held.now().embedding()?;
-    let (eye, model) = (app.eye(), app.model());
+    let asked = threshold(query.threshold.as_deref().or(form.text("threshold")?))?;
+    let models = app.models.now();
+    COMPARE.needs.met(&models)?;
+    let (examiner, encoder, model) = (app.examiner(&models)?, models.encoder()?, app.model());
+    let threshold = asked.unwrap_or(examiner.policy.threshold);
     let work = app.work.run(move |scratch| {
         let names = ["file1", "file2"];
         let mut one = |at: usize| {
-            look(&eye, &finder, &identity, scratch, &files[at]).map_err(|problem| problem.with("field", names[at]))
+            let mut watch = Stopwatch::start();
+            let face = examiner.subject(scratch, &files[at], &mut |stage| watch.lap(stage));
+            let face = face.and_then(|face| face.with_embedding(&encoder, scratch, &mut |stage| watch.lap(stage)));
+            face.map_err(|why| Problem::from(why).with("field", names[at]))
         };
-        let [(first, a), (second, b)] = [one(0)?, one(1)?];
-        let comparison = Comparison::of(&a, &b, threshold).map_err(NoAnswer::Contract)?;
-        Ok(answer(comparison.distance, threshold, [first, second], model))
+        let faces = [one(0)?, one(1)?];
+        let [a, b] = [faces[0].embedding(), faces[1].embedding()];
+        let similarity = Similarity::of(a, b, threshold).map_err(|why| Problem::internal(&why))?;
+        let told = faces.map(|face| ComparedFace {
+            detected: true,
+            quality_score: round(face.quality().score(), 2),
+            bounding_box: face.face().area.into(),
+        });
+        Ok(answer(&similarity, told, model))
     });
     work.await.map(Json)
 }
 
-fn look(
-    eye: &Eye,
-    finder: &Finder,
-    identity: &Identity,
-    scratch: &mut Scratch,
-    bytes: &[u8],
-) -> Result<(ComparedFace, likeness::embed::Embedding), Problem> {
-    let mut watch = Watch::default();
-    let Seen { subject, quality } = eye.subject(finder, scratch, bytes, &mut watch)?;
-    let embedding = embedding(identity, scratch, &subject, &mut |stage| watch.lap(stage))?;
-    let quality_score = round(quality.score(), 2);
-    Ok((ComparedFace { detected: true, quality_score, bounding_box: subject.face.area.into() }, embedding))
-}
-
-fn answer(distance: f64, threshold: f64, [face1, face2]: [ComparedFace; 2], model: ModelTold) -> CompareAnswer {
-    let (similarity, matched) = ((1.0 - distance).clamp(0.0, 1.0), distance < threshold);
-    let confidence = match similarity - threshold {
-        above if above >= 0.2 => "high",
-        above if above >= 0.1 => "medium",
-        _ => "low",
-    };
+fn answer(similarity: &Similarity, [face1, face2]: [ComparedFace; 2], model: ModelTold) -> CompareAnswer {
+    let (alike, matched) = ((1.0 - similarity.distance()).clamp(0.0, 1.0), similarity.matched());
     let message = if matched { "the faces are alike" } else { "the faces are not alike" };
     CompareAnswer {
         r#match: matched,
-        similarity: round(similarity, 6),
-        distance,
-        threshold,
-        confidence,
+        similarity: round(alike, 6),
+        measured: similarity.into(),
+        confidence: confidence(alike, similarity.threshold()),
         face1,
         face2,
         message: message.into(),
@@ -121,11 +112,11 @@ fn answer(distance: f64, threshold: f64, [face1, face2]: [ComparedFace; 2], mode
     }
 }
 
-fn threshold(text: Option<&str>) -> Result<f64, Problem> {
-    let Some(text) = text else { return Ok(0.6) };
+fn threshold(text: Option<&str>) -> Result<Option<Threshold>, Problem> {
+    let Some(text) = text else { return Ok(None) };
     let found: f64 = parse("threshold", text)?;
     if (0.0..=1.0).contains(&found) {
-        return Ok(found);
+        return Ok(Some(Threshold::requested(found)));
     }
     Err(Problem::input(format!("`threshold`: expected 0 to 1, found {found}")))
 }

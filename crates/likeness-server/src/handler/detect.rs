@@ -2,17 +2,17 @@
 
 use axum::Json;
 use axum::extract::{Query, State};
-use likeness::detect::{Face, Size};
-use likeness::image::Bgr;
-use likeness::quality::Quality;
+use likeness::detect::Face;
+use likeness::examine::Photograph;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use super::told::{BoxTold, LandmarksTold, SizeTold};
 use crate::app::App;
+use crate::examiner::round;
 use crate::form::{Form, parse};
-use crate::look::{Watch, round};
 use crate::problem::Problem;
+use crate::stopwatch::Stopwatch;
 
 /// At most so many faces are told.
 pub const MOST: usize = 50;
@@ -66,28 +66,27 @@ pub async fn detect_all(
 ) -> Result<Json<DetectAnswer>, Problem> {
     let bytes = form.file("file")?;
     let most = most(query.max_faces.as_deref().or(form.text("max_faces")?))?;
-    let finder = app.held.now().detector()?;
-    let eye = app.eye();
+    let examiner = app.examiner(&app.models.now())?;
     let answer = app.work.run(move |scratch| {
-        let (image, found) = eye.find(&finder, scratch, &bytes, &mut Watch::default())?;
-        let faces = faces(&image, &found.faces, most);
-        let image_dimensions = SizeTold::of(&image);
-        Ok(DetectAnswer { face_count: faces.len(), faces, image_dimensions })
+        let mut watch = Stopwatch::start();
+        let photograph = examiner.photograph(scratch, &bytes, &mut |stage| watch.lap(stage))?;
+        let faces = faces(&photograph, most);
+        Ok(DetectAnswer { face_count: faces.len(), faces, image_dimensions: SizeTold::of(photograph.image()) })
     });
     answer.await.map(Json)
 }
 
 /// The first faces, the surest first.
-pub fn faces(image: &Bgr, found: &[Face], most: usize) -> Vec<FaceAnswer> {
-    let size = Size { x: image.width(), y: image.height() };
+pub fn faces(photograph: &Photograph, most: usize) -> Vec<FaceAnswer> {
+    let detected = photograph.detected();
     let told = |(face_id, face): (usize, &Face)| FaceAnswer {
         face_id,
         bounding_box: face.area.into(),
         confidence: face.confidence(),
-        quality_score: round(Quality::of(image, &face.area).score(), 2),
-        landmarks: LandmarksTold::of(face, size),
+        quality_score: round(photograph.quality(face_id).score(), 2),
+        landmarks: LandmarksTold::of(face, detected.look.view.image),
     };
-    found.iter().take(most).enumerate().map(told).collect()
+    detected.faces.iter().take(most).enumerate().map(told).collect()
 }
 
 fn most(text: Option<&str>) -> Result<usize, Problem> {

@@ -5,22 +5,23 @@ use axum::Extension;
 use axum::extract::State;
 use axum::http::{HeaderMap, HeaderValue, header};
 use axum::response::{IntoResponse, Response};
-use likeness::embed::Embedding;
 use likeness::liveness::Liveness;
+use likeness::policy::Threshold;
+use likeness::space::SpaceId;
+use likeness::verdict::Similarity;
 use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::liveness::message;
-use super::person::{Examined, Examiner, Who, ask, closed, now, template};
-use super::verify::{compare, other_contract};
+use super::person::{NotComparedTold, Who, ask, closed, nothing_comparable, now, template};
 use crate::app::{App, ModelTold};
-use crate::config;
+use crate::examiner::{Examined, reach, round};
 use crate::form::{Form, Truth};
 use crate::gate::{Caller, lacking};
-use crate::look::{Watch, round};
 use crate::problem::{Code, Problem};
 use crate::routes::{ENROLL, Scope};
-use crate::store::{self, Answered, Contract, Enrollment, Fresh, Idempotency, Mode, Outcome, Person, Store};
+use crate::stopwatch::Stopwatch;
+use crate::store::{self, Answered, Enrollment, Idempotency, Mode, NotCompared, Outcome, Person, Store};
 
 /// How often an enrolment that met another one begins again.
 const TRIES: usize = 8;
@@ -33,7 +34,7 @@ const FULL: &str = "this person has as many templates as are kept: another one t
 const LONGEST_KEY: usize = 255;
 
 /// The answer.
-#[derive(Debug, Serialize, ToSchema)]
+#[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct EnrollAnswer {
     /// Always true.
     success: bool,
@@ -47,6 +48,8 @@ pub struct EnrollAnswer {
     embedding_dimension: usize,
     /// The live probability, 0 to 1.
     liveness_score: f64,
+    /// Templates stored before, of this person, that could not be compared with the photograph, by reason.
+    not_compared: NotComparedTold,
     /// Which weights answered.
     model: ModelTold,
 }
@@ -66,39 +69,37 @@ pub async fn enroll(
     form: Form,
 ) -> Result<Response, Problem> {
     let (request, bytes) = (Request::of(&form, &caller, &headers, ENROLL.name)?, form.file("file")?);
-    let examiner = Examiner::of(&app)?;
+    let (examiner, model) = (app.full_examiner()?, app.model());
     let request = request.hashed([bytes.as_ref()]);
     if let Some(replayed) = request.answered(&app).await? {
         return Ok(replayed);
     }
-    let (asked, limits) = (examiner.clone(), app.settings.quality);
-    let looked = app.work.run(move |scratch| {
-        let mut watch = Watch::default();
-        let examined =
-            asked.look(scratch, &bytes, &mut watch, |seen| seen.reach(limits.enroll, limits.blur, limits.side))?;
-        must_be_live(&examined)?;
-        Ok((asked.embed(scratch, &examined, &mut watch)?, examined))
+    let examined = app.work.run(move |scratch| {
+        let (mut watch, rule) = (Stopwatch::start(), examiner.examiner.policy.enroll);
+        let judged =
+            examiner.judged(scratch, &bytes, &mut |stage| watch.lap(stage), |quality| reach(quality, &rule))?;
+        must_be_live(judged.liveness())?;
+        Ok(examiner.embedded(scratch, judged, &mut |stage| watch.lap(stage))?)
     });
-    let (embedding, examined) = looked.await?;
-    let quality = examined.seen.quality.score();
+    let examined = examined.await?;
     let answer = EnrollAnswer {
         success: true,
         user_id: request.who.subject.as_str().to_owned(),
-        quality_score: round(quality, 2),
+        quality_score: round(examined.quality().score(), 2),
         message: "enrolled".into(),
-        embedding_dimension: embedding.numbers().len(),
-        liveness_score: round(examined.liveness.sight().live_probability(), 6),
-        model: app.model(),
+        embedding_dimension: examined.embedding().numbers().len(),
+        liveness_score: round(examined.liveness().sight().live_probability(), 6),
+        not_compared: NotComparedTold::default(),
+        model,
     };
-    request.store(&app, vec![template(&embedding, quality)], vec![embedding], &answer).await
+    request.store(&app, vec![examined], move |not_compared| EnrollAnswer { not_compared, ..answer.clone() }).await
 }
 
 /// Only a live face is stored.
 ///
 /// # Errors
 /// `LIVENESS_FAILED`
-pub fn must_be_live(examined: &Examined) -> Result<(), Problem> {
-    let judged = &examined.liveness;
+pub fn must_be_live(judged: &Liveness) -> Result<(), Problem> {
     match judged {
         Liveness::Live(_) => Ok(()),
         _ => Err(Problem::new(Code::LivenessFailed, message(judged))
@@ -166,7 +167,7 @@ impl Request {
         }
     }
 
-    /// Stores templates, once it is clear that they are the person's own, and answers.
+    /// Stores faces, once it is clear that they are the person's own, and answers.
     ///
     /// # Errors
     /// `EMBEDDING_ALREADY_EXISTS`, `EMBEDDING_CONTRACT_MISMATCH`, `IDEMPOTENCY_CONFLICT`, `FORBIDDEN`,
@@ -174,36 +175,41 @@ impl Request {
     pub async fn store<A: Serialize>(
         self,
         app: &App,
-        fresh: Vec<Fresh>,
-        embeddings: Vec<Embedding>,
-        answer: &A,
+        faces: Vec<Examined>,
+        answer: impl Fn(NotComparedTold) -> A + Send + 'static,
     ) -> Result<Response, Problem> {
-        let answer = serde_json::to_vec(answer).map_err(|why| Problem::internal(&why))?;
-        let (lines, remembered) = (app.settings.verdict, answer.clone());
-        let outcome = ask(app, move |store| {
+        let threshold = app.settings.policy.threshold;
+        let stored = ask(app, move |store| {
             for _ in 0..TRIES {
                 let person = store.load(&self.who.tenant, &self.who.subject)?;
                 let seen = person.as_ref().map(|person| person.version);
-                if let (Some(person), false) = (&person, self.replace)
-                    && let Err(problem) = self.own(store, person, &embeddings, &lines)?
-                {
-                    return Ok(Err(problem));
-                }
+                let not_compared = match (&person, self.replace) {
+                    (Some(person), false) => match self.own(store, person, &faces, threshold)? {
+                        Ok(not_compared) => not_compared,
+                        Err(problem) => return Ok(Err(problem)),
+                    },
+                    _ => NotCompared::default(),
+                };
+                let answer = match serde_json::to_vec(&answer(not_compared.into())) {
+                    Ok(answer) => answer,
+                    Err(why) => return Ok(Err(Problem::internal(&why))),
+                };
                 let outcome = store.enroll(&Enrollment {
                     tenant: &self.who.tenant,
                     subject: &self.who.subject,
-                    fresh: fresh.clone(),
+                    fresh: faces.iter().map(|face| template(face.embedding(), face.quality().score())).collect(),
                     mode: if self.replace { Mode::Replace } else { Mode::Add { seen, displace: self.displace } },
-                    remember: self.idempotency.as_ref().map(|idempotency| (idempotency, remembered.as_slice())),
+                    remember: self.idempotency.as_ref().map(|idempotency| (idempotency, answer.as_slice())),
                     now: now(),
                 })?;
                 if outcome != Outcome::Moved {
-                    return Ok(Ok(outcome));
+                    return Ok(Ok((outcome, answer)));
                 }
             }
-            Ok(Ok(Outcome::Moved))
+            Ok(Ok((Outcome::Moved, Vec::new())))
         });
-        match outcome.await?? {
+        let (outcome, answer) = stored.await??;
+        match outcome {
             Outcome::Stored { .. } => Ok(json(answer)),
             Outcome::Replayed(before) => Ok(replayed(before)),
             Outcome::Conflict => Err(conflict()),
@@ -219,14 +225,14 @@ impl Request {
         &self,
         store: &Store,
         person: &Person,
-        embeddings: &[Embedding],
-        lines: &config::Verdict,
-    ) -> store::Result<Result<(), Problem>> {
+        faces: &[Examined],
+        threshold: Threshold,
+    ) -> store::Result<Result<NotCompared, Problem>> {
         let (Who { tenant, subject }, source) = (&self.who, self.caller.source());
         if let Some(spent) = store.spent(tenant, subject, source, now())? {
             return Ok(Err(closed(spent)));
         }
-        let own = own(&self.who, person, embeddings, lines);
+        let own = own(&self.who, person, faces, threshold);
         if own.as_ref().is_err_and(|problem| problem.code() == Code::EmbeddingAlreadyExists) {
             store.note_failures(tenant, std::slice::from_ref(subject), source, now())?;
         }
@@ -235,18 +241,20 @@ impl Request {
 }
 
 /// A new photograph of a known person is theirs, or nothing changes.
-fn own(who: &Who, person: &Person, embeddings: &[Embedding], lines: &config::Verdict) -> Result<(), Problem> {
-    let Some(first) = embeddings.first() else { return Ok(()) };
-    let contract: Contract = *first.contract().as_bytes();
-    let mean = person.mean(&contract).ok_or_else(|| other_contract(who))?;
-    let mean = Embedding::new(first.contract(), mean);
-    for embedding in embeddings {
-        if compare(embedding, &mean, lines.distance)?.distance >= lines.distance {
+fn own(who: &Who, person: &Person, faces: &[Examined], threshold: Threshold) -> Result<NotCompared, Problem> {
+    let Some(space) = faces.first().map(|face| face.embedding().space()) else { return Ok(NotCompared::default()) };
+    let (template, not_compared) = person.template(SpaceId::as_bytes(&space));
+    let user = who.subject.as_str();
+    let template = template.ok_or_else(|| nothing_comparable(not_compared).with("user_id", user))?;
+    for face in faces {
+        let similarity =
+            Similarity::of(face.embedding(), &template, threshold).map_err(|why| Problem::internal(&why))?;
+        if !similarity.matched() {
             let message = "enrolled under this name is somebody whom this photograph does not resemble";
-            return Err(Problem::new(Code::EmbeddingAlreadyExists, message).with("user_id", who.subject.as_str()));
+            return Err(Problem::new(Code::EmbeddingAlreadyExists, message).with("user_id", user));
         }
     }
-    Ok(())
+    Ok(not_compared)
 }
 
 fn key(value: &HeaderValue) -> Result<String, Problem> {

@@ -8,23 +8,22 @@ use axum::extract::State;
 use axum::http::HeaderMap;
 use axum::response::Response;
 use bytes::Bytes;
-use likeness::embed::Embedding;
 use likeness::engine::Scratch;
+use likeness::policy::Threshold;
+use likeness::verdict::Similarity;
 use serde::Serialize;
 use serde_json::{Value, json};
 use utoipa::ToSchema;
 
 use super::enroll::{Request, must_be_live};
-use super::person::{Examiner, template};
-use super::verify::compare;
+use super::person::NotComparedTold;
 use crate::app::{App, ModelTold};
-use crate::config;
+use crate::examiner::{Examined, FullExaminer, reach, round};
 use crate::form::Form;
 use crate::gate::Caller;
-use crate::look::{Watch, round};
 use crate::problem::{Code, Problem};
 use crate::routes::ENROLL_MULTI;
-use crate::store::Fresh;
+use crate::stopwatch::Stopwatch;
 
 /// So many photographs must be left.
 const LEAST: usize = 2;
@@ -32,7 +31,7 @@ const LEAST: usize = 2;
 const MOST: usize = 5;
 
 /// What became of one photograph.
-#[derive(Debug, Serialize, ToSchema)]
+#[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct ImageTold {
     /// From 0, as sent.
     index: usize,
@@ -43,7 +42,7 @@ pub struct ImageTold {
 }
 
 /// The answer.
-#[derive(Debug, Serialize, ToSchema)]
+#[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct MultiAnswer {
     /// Always true.
     success: bool,
@@ -65,6 +64,8 @@ pub struct MultiAnswer {
     embedding_dimension: usize,
     /// What became of each.
     images: Vec<ImageTold>,
+    /// Templates stored before, of this person, that could not be compared with the photographs, by reason.
+    not_compared: NotComparedTold,
     /// Which weights answered.
     model: ModelTold,
 }
@@ -72,7 +73,7 @@ pub struct MultiAnswer {
 /// One photograph, looked at.
 struct Looked {
     quality: f64,
-    kept: Result<(Fresh, Embedding), Problem>,
+    kept: Result<Examined, Problem>,
 }
 
 /// Enrols a person by several photographs.
@@ -94,31 +95,30 @@ pub async fn enroll_multi(
         let found = files.len();
         return Err(Problem::input(format!("`files`: expected {LEAST} to {MOST} photographs, found {found}")));
     }
-    let examiner = Examiner::of(&app)?;
+    let (examiner, model) = (app.full_examiner()?, app.model());
     let request = request.hashed(files.iter().map(AsRef::as_ref));
     if let Some(replayed) = request.answered(&app).await? {
         return Ok(replayed);
     }
-    let (limits, lines) = (app.settings.quality, app.settings.verdict);
-    let looked = app.work.run(move |scratch| all(&examiner, scratch, &files, &limits, &lines)).await?;
-    let mut answer = MultiAnswer {
+    let looked = app.work.run(move |scratch| all(&examiner, scratch, &files)).await?;
+    let kept = || looked.iter().filter(|looked| looked.kept.is_ok());
+    let first = looked.iter().find_map(|looked| looked.kept.as_ref().ok());
+    let answer = MultiAnswer {
         success: true,
         user_id: request.who.subject.as_str().to_owned(),
-        images_processed: 0,
-        fused_quality_score: 0.0,
+        images_processed: kept().count(),
+        fused_quality_score: mean(kept().map(|looked| looked.quality)),
         average_quality_score: mean(looked.iter().map(|looked| looked.quality)),
         individual_quality_scores: looked.iter().map(|looked| round(looked.quality, 2)).collect(),
         fusion_strategy: "normalised mean of normalised templates",
         message: "enrolled".into(),
-        embedding_dimension: 0,
+        embedding_dimension: first.map_or(0, |face| face.embedding().numbers().len()),
         images: told(&looked),
-        model: app.model(),
+        not_compared: NotComparedTold::default(),
+        model,
     };
-    let (fresh, embeddings): (Vec<_>, Vec<_>) = looked.into_iter().filter_map(|looked| looked.kept.ok()).unzip();
-    answer.images_processed = fresh.len();
-    answer.fused_quality_score = mean(fresh.iter().map(|fresh| fresh.quality));
-    answer.embedding_dimension = fresh.first().map_or(0, |fresh| fresh.embedding.len());
-    request.store(&app, fresh, embeddings, &answer).await
+    let faces = looked.into_iter().filter_map(|looked| looked.kept.ok()).collect();
+    request.store(&app, faces, move |not_compared| MultiAnswer { not_compared, ..answer.clone() }).await
 }
 
 fn told(looked: &[Looked]) -> Vec<ImageTold> {
@@ -129,22 +129,16 @@ fn told(looked: &[Looked]) -> Vec<ImageTold> {
     looked.iter().enumerate().map(image).collect()
 }
 
-fn mean(values: impl ExactSizeIterator<Item = f64>) -> f64 {
-    let count = values.len().max(1) as f64;
-    round(values.sum::<f64>() / count, 2)
+fn mean(values: impl Iterator<Item = f64>) -> f64 {
+    let (sum, count) = values.fold((0.0, 0.0), |(sum, count), value| (sum + value, count + 1.0));
+    round(sum / f64::max(count, 1.0), 2)
 }
 
 /// Looks at all of them.
-fn all(
-    examiner: &Examiner,
-    scratch: &mut Scratch,
-    files: &[Bytes],
-    limits: &config::Quality,
-    lines: &config::Verdict,
-) -> Result<Vec<Looked>, Problem> {
+fn all(examiner: &FullExaminer, scratch: &mut Scratch, files: &[Bytes]) -> Result<Vec<Looked>, Problem> {
     let mut looked = Vec::new();
     for (index, bytes) in files.iter().enumerate() {
-        let one = one(examiner, scratch, bytes, limits);
+        let one = one(examiner, scratch, bytes);
         match &one.kept {
             Err(problem) if refuses_all(problem.code()) => return Err(problem.clone().with("index", index)),
             _ => looked.push(one),
@@ -156,7 +150,7 @@ fn all(
             .with("images", images)
             .with("issues", json!(told(&looked).iter().filter_map(|image| image.error_code).collect::<Vec<_>>())));
     }
-    of_one_person(&looked, lines.distance)?;
+    of_one_person(&looked, examiner.examiner.policy.threshold)?;
     Ok(looked)
 }
 
@@ -166,27 +160,27 @@ fn refuses_all(code: Code) -> bool {
     !left_out.contains(&code)
 }
 
-fn one(examiner: &Examiner, scratch: &mut Scratch, bytes: &[u8], limits: &config::Quality) -> Looked {
-    let (mut watch, mut quality) = (Watch::default(), 0.0);
-    let examined = examiner.look(scratch, bytes, &mut watch, |seen| {
-        quality = seen.quality.score();
-        seen.reach(limits.enroll, limits.blur, limits.side)
+fn one(examiner: &FullExaminer, scratch: &mut Scratch, bytes: &[u8]) -> Looked {
+    let (mut watch, mut score, rule) = (Stopwatch::start(), 0.0, examiner.examiner.policy.enroll);
+    let judged = examiner.judged(scratch, bytes, &mut |stage| watch.lap(stage), |quality| {
+        score = quality.score();
+        reach(quality, &rule)
     });
-    let kept = examined.and_then(|examined| {
-        must_be_live(&examined)?;
-        let embedding = examiner.embed(scratch, &examined, &mut watch)?;
-        Ok((template(&embedding, quality), embedding))
+    let kept = judged.and_then(|judged| {
+        must_be_live(judged.liveness())?;
+        Ok(examiner.embedded(scratch, judged, &mut |stage| watch.lap(stage))?)
     });
-    Looked { quality, kept }
+    Looked { quality: score, kept }
 }
 
 /// All photographs resemble each other, or one of them is of somebody else.
-fn of_one_person(looked: &[Looked], below: f64) -> Result<(), Problem> {
+fn of_one_person(looked: &[Looked], threshold: Threshold) -> Result<(), Problem> {
     let kept: Vec<_> =
-        looked.iter().enumerate().filter_map(|(at, one)| Some((at, &one.kept.as_ref().ok()?.1))).collect();
+        looked.iter().enumerate().filter_map(|(at, one)| Some((at, one.kept.as_ref().ok()?.embedding()))).collect();
     for (place, (a, first)) in kept.iter().enumerate() {
         for (b, second) in &kept[place + 1..] {
-            if compare(first, second, below)?.distance >= below {
+            let similarity = Similarity::of(*first, *second, threshold).map_err(|why| Problem::internal(&why))?;
+            if !similarity.matched() {
                 return Err(Problem::input("the photographs are not of one person").with("indices", json!([a, b])));
             }
         }

@@ -14,7 +14,8 @@ use utoipa::ToSchema;
 
 use super::person::ask;
 use crate::app::{App, ModelTold};
-use crate::held::{OnDisk, RoleState, State as Known};
+use crate::models::{LoadedModels, OnDisk, Role, RoleState, Unavailable};
+use crate::problem::ModelFault;
 use crate::routes::{ANSWERING, Route};
 
 /// A store that says nothing for so long is not there, as far as health can wait.
@@ -29,11 +30,14 @@ pub struct ModelHealth {
     file: String,
     /// The SHA-256 that is pinned.
     sha256: String,
-    /// Held in memory, verified and self-tested.
+    /// Loaded, from verified bytes, and self-tested.
     held: bool,
-    /// Why not, and the way to bring it.
+    /// Why not: `loading`, `missing`, `wrong_digest`, `wrong_size`, `unreadable` or `refused_format`.
     #[serde(skip_serializing_if = "Option::is_none")]
-    reason: Option<String>,
+    reason: Option<&'static str>,
+    /// The way out.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    hint: Option<&'static str>,
     /// What the self-test found.
     #[serde(skip_serializing_if = "Option::is_none")]
     self_test: Option<String>,
@@ -44,16 +48,18 @@ pub struct ModelHealth {
 
 impl From<&RoleState> for ModelHealth {
     fn from(known: &RoleState) -> Self {
-        let (reason, self_test, on_disk) = match &known.state {
-            Known::Loading => (Some("loading".to_owned()), None, None),
-            Known::Missing(_) => {
-                let way = "missing or wrong: `ballast heal` or `ballast fetch` brings it; no restart is needed";
-                (Some(way.to_owned()), None, None)
-            }
-            Known::Held { tested, on_disk, .. } => (None, Some(tested.to_string()), Some(*on_disk)),
-        };
-        let (file, sha256) = (known.file.clone(), known.pin.clone());
-        Self { role: known.role.key(), file, sha256, held: known.held(), reason, self_test, on_disk }
+        let (loaded, ModelFault { role, file, sha256, reason, hint }) = (known.loaded(), ModelFault::of(known));
+        let absent = loaded.is_none();
+        Self {
+            role,
+            file,
+            sha256,
+            held: !absent,
+            reason: absent.then_some(reason),
+            hint: absent.then_some(hint),
+            self_test: loaded.map(|model| model.self_test.clone()),
+            on_disk: loaded.map(|model| model.on_disk),
+        }
     }
 }
 
@@ -66,7 +72,7 @@ pub struct HealthAnswer {
     version: &'static str,
     /// Which weights answer.
     model: ModelTold,
-    /// `centerface`, or null where it is not held.
+    /// `centerface`, or null where it is not loaded.
     detector: Option<&'static str>,
     /// All four.
     models: Vec<ModelHealth>,
@@ -80,35 +86,52 @@ pub struct HealthAnswer {
 #[utoipa::path(get, path = "/api/v1/health", tag = "health",
     responses((status = 200, body = HealthAnswer), (status = 503, body = HealthAnswer)))]
 pub async fn health(State(app): State<App>) -> (StatusCode, Json<HealthAnswer>) {
-    let networks = app.held.now();
-    let lacking = |route: &Route| route.needs.met(&networks).err().map(|lack| (*route, lack));
+    let models = app.models.now();
     let offered = ANSWERING.iter().filter(|route| !route.store || app.templates.is_some());
-    let lacking: Vec<_> = offered.filter_map(lacking).collect();
-    let required = |route: &Route| {
-        let require = &app.settings.require;
-        require.is_empty() || require.iter().any(|name| name == route.name)
-    };
+    let unmet: Vec<Unmet> = offered.filter_map(|route| Unmet::of(route, &models, &app.settings.require)).collect();
     let store = store(&app).await;
     let broken = !matches!(store, "none" | "ready" | "index_loading");
-    let (status, code) = match broken || lacking.iter().any(|(route, _)| required(route)) {
+    let (status, code) = match broken || unmet.iter().any(|unmet| unmet.fatal) {
         true => ("unhealthy", StatusCode::SERVICE_UNAVAILABLE),
-        false if !lacking.is_empty() => ("degraded", StatusCode::OK),
+        false if !unmet.is_empty() => ("degraded", StatusCode::OK),
         false => ("healthy", StatusCode::OK),
     };
-    let unmet = lacking.iter().map(|(route, lack)| {
-        let files: Vec<_> = lack.0.iter().map(|role| role.file.as_str()).collect();
-        json!({"route": route.name, "required": required(route), "files": files})
-    });
     let answer = HealthAnswer {
         status,
         version: env!("CARGO_PKG_VERSION"),
         model: app.model(),
-        detector: networks.finder.is_some().then_some("centerface"),
-        models: networks.roles.iter().map(ModelHealth::from).collect(),
-        unmet: unmet.collect(),
+        detector: models.roles[Role::Detector.at()].loaded().map(|_| "centerface"),
+        models: models.roles.iter().map(ModelHealth::from).collect(),
+        unmet: unmet.into_iter().map(|unmet| unmet.told).collect(),
         store,
     };
     (code, Json(answer))
+}
+
+/// A route that can't be answered now.
+struct Unmet {
+    told: Value,
+    /// Whether health is not good for that.
+    fatal: bool,
+}
+
+impl Unmet {
+    /// What the route lacks. A route that --require names, and without it any route, is required; an
+    /// unknown embedder is for the operator to accept, and no fault of a machine: it only degrades,
+    /// unless the route is required by name.
+    fn of(route: &Route, models: &LoadedModels, require: &[String]) -> Option<Self> {
+        let named = require.iter().any(|name| name == route.name);
+        let required = require.is_empty() || named;
+        let (roles, reason, fatal) = match route.needs.met(models).err()? {
+            Unavailable::NotLoaded(roles) => (roles, "not_loaded", required),
+            Unavailable::UnknownEmbedder(_) => {
+                (vec![models.roles[Role::Embedder.at()].clone()], "unknown_embedder", named)
+            }
+        };
+        let files: Vec<_> = roles.iter().map(|role| role.file.as_str()).collect();
+        let told = json!({"route": route.name, "required": required, "reason": reason, "files": files});
+        Some(Self { told, fatal })
+    }
 }
 
 /// How the store is.
@@ -120,7 +143,9 @@ async fn store(app: &App) -> &'static str {
         Ok(Err(problem)) => return problem.reason().unwrap_or("store_unavailable"),
         Err(_) => return "store_unavailable",
     }
-    if templates.index_state().is_some_and(|state| state.ready) { "ready" } else { "index_loading" }
+    // Without a trusted embedder there is nothing to load for.
+    let waiting = matches!(app.models.now().encoder(), Err(Unavailable::UnknownEmbedder(_)));
+    if waiting || templates.index_state().is_some_and(|state| state.ready) { "ready" } else { "index_loading" }
 }
 
 /// The process answers.

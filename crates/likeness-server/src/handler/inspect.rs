@@ -7,44 +7,65 @@ use std::sync::Arc;
 
 use axum::Json;
 use axum::extract::State;
-use likeness::align::aligned;
-use likeness::embed::{self, Embedding};
+use likeness::embed::{Embedding, FaceEncoder};
 use likeness::engine::Scratch;
-use likeness::find::Finder;
+use likeness::examine::{Absent, Examination, NoAnswer, Watch};
+use likeness::image::Bgr;
 use likeness::liveness::Liveness;
-use likeness::pipeline::{Identity, NoAnswer, Options, Stage, Subject, liveness};
+use likeness::models::Role;
+use likeness::policy::Threshold;
 use likeness::quality::Unfit;
 use likeness::spoof::SpoofPair;
-use likeness::verdict::{Comparison, Reference, decide};
+use likeness::verdict::{Similarity, compare};
 
 use super::detect::{MOST, faces};
 use super::inspect_told::{
-    CompareTold, EmbedderTold, InspectAnswer, LivenessSeen, Missing, PhotographTold, QualityTold, UnfitTold,
+    CompareTold, EmbedderTold, InspectAnswer, LivenessSeen, PhotographTold, QualityTold, UnfitTold, missing,
 };
-use super::liveness::options;
 use super::told::SizeTold;
 use crate::app::App;
+use crate::examiner::Examiner;
 use crate::form::Form;
-use crate::held::Networks;
-use crate::look::{Eye, Seen, Watch};
-use crate::models::Role;
+use crate::models::LoadedModels;
 use crate::problem::Problem;
+use crate::stopwatch::Stopwatch;
 
-/// What looks: the detector, and whatever else is held.
-struct Lookers {
-    eye: Eye,
-    options: Options,
-    finder: Arc<Finder>,
-    pair: Option<Arc<SpoofPair>>,
-    identity: Option<Arc<Identity>>,
-    networks: Arc<Networks>,
+/// The detector, and whatever else is loaded.
+struct Inspector {
+    examiner: Examiner,
+    spoof: Option<SpoofPair>,
+    encoder: Option<FaceEncoder>,
+    models: Arc<LoadedModels>,
 }
 
-/// A photograph, and what a comparison takes from it.
-struct Inspected {
-    told: PhotographTold,
-    judged: Option<Liveness>,
-    embedding: Option<Embedding>,
+/// A photograph's face, with what the loaded models said of it.
+enum Inspected {
+    /// No face counts, or neither liveness nor embedder is loaded.
+    Nothing,
+    /// Liveness alone.
+    Judged(Examination<Liveness>),
+    /// The embedder alone.
+    Embedded(Examination<Absent, Embedding>),
+    /// Both.
+    Both(Examination<Liveness, Embedding>),
+}
+
+impl Inspected {
+    fn liveness(&self) -> Option<(&Liveness, &Bgr)> {
+        match self {
+            Self::Judged(face) => Some((face.liveness(), face.image())),
+            Self::Both(face) => Some((face.liveness(), face.image())),
+            Self::Nothing | Self::Embedded(_) => None,
+        }
+    }
+
+    fn embedding(&self) -> Option<&Embedding> {
+        match self {
+            Self::Embedded(face) => Some(face.embedding()),
+            Self::Both(face) => Some(face.embedding()),
+            Self::Nothing | Self::Judged(_) => None,
+        }
+    }
 }
 
 /// Shows what the networks saw.
@@ -57,41 +78,44 @@ struct Inspected {
 pub async fn inspect(State(app): State<App>, form: Form) -> Result<Json<InspectAnswer>, Problem> {
     let second = form.file_if_any("file2")?.map(|bytes| ("file2", bytes));
     let files: Vec<_> = std::iter::once(("file", form.file("file")?)).chain(second).collect();
-    let networks = app.held.now();
-    let lookers = Lookers {
-        eye: app.eye(),
-        options: options(&app),
-        finder: networks.detector()?,
-        pair: networks.pair.clone(),
-        identity: networks.identity.clone(),
-        networks,
+    let models = app.models.now();
+    let inspector = Inspector {
+        examiner: app.examiner(&models)?,
+        spoof: models.spoof().ok(),
+        encoder: models.encoder().ok(),
+        models,
     };
-    let (threshold, model) = (app.settings.verdict.distance, app.model());
+    let model = app.model();
     let work = app.work.run(move |scratch| {
         let mut photographs = Vec::new();
         for (field, bytes) in &files {
-            photographs
-                .push(lookers.photograph(scratch, field, bytes).map_err(|problem| problem.with("field", *field))?);
+            let inspected = inspector.photograph(scratch, field, bytes);
+            photographs.push(inspected.map_err(|problem| problem.with("field", *field))?);
         }
         let comparison = match photographs.as_slice() {
-            [first, second] => compared(first, second, threshold)?,
+            [(_, first), (_, second)] => compared(first, second, inspector.examiner.policy.threshold)?,
             _ => None,
         };
-        let photographs = photographs.into_iter().map(|inspected| inspected.told).collect();
-        Ok(InspectAnswer { photographs, comparison, missing: Missing::of(&lookers.networks), model })
+        let photographs = photographs.into_iter().map(|(told, _)| told).collect();
+        Ok(InspectAnswer { photographs, comparison, missing: missing(&inspector.models), model })
     });
     work.await.map(Json)
 }
 
-impl Lookers {
-    fn photograph(&self, scratch: &mut Scratch, field: &'static str, bytes: &[u8]) -> Result<Inspected, Problem> {
-        let mut watch = Watch::default();
-        let (image, found) = self.eye.find(&self.finder, scratch, bytes, &mut watch)?;
+impl Inspector {
+    fn photograph(
+        &self,
+        scratch: &mut Scratch,
+        field: &'static str,
+        bytes: &[u8],
+    ) -> Result<(PhotographTold, Inspected), Problem> {
+        let mut watch = Stopwatch::start();
+        let photograph = self.examiner.photograph(scratch, bytes, &mut |stage| watch.lap(stage))?;
         let mut told = PhotographTold {
             field,
-            image_dimensions: SizeTold::of(&image),
-            detection: found.look.name(),
-            faces: faces(&image, &found.faces, MOST),
+            image_dimensions: SizeTold::of(photograph.image()),
+            detection: photograph.detected().look.name(),
+            faces: faces(&photograph, MOST),
             subject: None,
             unfit: None,
             quality: None,
@@ -99,63 +123,50 @@ impl Lookers {
             embedder: None,
             timing_ms: Default::default(),
         };
-        let seen = match Seen::of(image, &found, &mut watch) {
-            Ok(seen) => seen,
-            Err(unfit) => return Ok(without_subject(told, unfit, watch)),
+        let policy = self.examiner.policy;
+        told.subject = photograph.subject(&policy, false).ok().filter(|at| *at < MOST);
+        let face = match photograph.examine(&policy, false, &mut |stage| watch.lap(stage)) {
+            Ok(face) => face,
+            Err(unfit) => return Ok((without_subject(told, unfit, watch), Inspected::Nothing)),
         };
-        told.subject = found.faces.iter().take(MOST).position(|face| *face == seen.subject.face);
-        told.quality = Some(QualityTold::of(&seen.quality));
-        let judged = self.judge(scratch, &seen.subject, &mut watch)?;
-        let embedded = self.embed(scratch, &seen.subject, &mut watch)?;
-        let file = |role: Role| self.networks.roles[role.at()].file.clone();
-        if let Some(judged) = &judged {
+        told.quality = Some(QualityTold::of(face.quality()));
+        let inspected = self.ask_models(scratch, face, &mut |stage| watch.lap(stage))?;
+        let file = |role: Role| self.models.roles[role.at()].file.clone();
+        if let Some((judged, image)) = inspected.liveness() {
             let files = [file(Role::SpoofNear), file(Role::SpoofFar)];
-            told.liveness = Some(LivenessSeen::of(judged, &seen.subject.image, files, &self.options.liveness)?);
+            told.liveness = Some(LivenessSeen::of(judged, image, files, &policy.liveness)?);
         }
-        let (input, embedding) = embedded.unzip();
-        if let Some(input) = input {
-            told.embedder = Some(EmbedderTold::of(&input, file(Role::Embedder))?);
+        if let Some(embedding) = inspected.embedding() {
+            told.embedder = Some(EmbedderTold::of(embedding.input().pixels(), file(Role::Embedder))?);
         }
         watch.note("render");
         told.timing_ms = watch.timings();
-        Ok(Inspected { told, judged, embedding })
+        Ok((told, inspected))
     }
 
-    fn judge(&self, scratch: &mut Scratch, subject: &Subject, watch: &mut Watch) -> Result<Option<Liveness>, NoAnswer> {
-        let Some(pair) = &self.pair else { return Ok(None) };
-        liveness(pair, scratch, subject, &self.options, &mut |stage| watch.lap(stage)).map(Some)
-    }
-
-    /// What the embedder saw, and its answer.
-    fn embed(
-        &self,
-        scratch: &mut Scratch,
-        subject: &Subject,
-        watch: &mut Watch,
-    ) -> Result<Option<(Vec<f32>, Embedding)>, NoAnswer> {
-        let Some(identity) = &self.identity else { return Ok(None) };
-        let nothing = Unfit::TooSmall { expected: 1, found: 0 };
-        let face = aligned(&subject.image, &subject.face).ok_or(nothing)?;
-        watch.lap(Stage::Align);
-        let input = embed::input(&face).ok_or(nothing)?;
-        let numbers = identity.embedder().embed(scratch, &input)?.to_vec();
-        watch.lap(Stage::Embed);
-        Ok(Some((input, Embedding::new(identity.contract(), numbers))))
+    fn ask_models(&self, scratch: &mut Scratch, face: Examination, watch: Watch) -> Result<Inspected, NoAnswer> {
+        let Some(spoof) = &self.spoof else {
+            let Some(encoder) = &self.encoder else { return Ok(Inspected::Nothing) };
+            return face.with_embedding(encoder, scratch, watch).map(Inspected::Embedded);
+        };
+        let judged = self.examiner.judge(spoof, scratch, face, watch)?;
+        let Some(encoder) = &self.encoder else { return Ok(Inspected::Judged(judged)) };
+        judged.with_embedding(encoder, scratch, watch).map(Inspected::Both)
     }
 }
 
-fn without_subject(mut told: PhotographTold, unfit: Unfit, watch: Watch) -> Inspected {
+fn without_subject(mut told: PhotographTold, unfit: Unfit, watch: Stopwatch) -> PhotographTold {
     told.unfit = Some(UnfitTold::of(unfit));
     told.timing_ms = watch.timings();
-    Inspected { told, judged: None, embedding: None }
+    told
 }
 
-/// The distance, where both have a face and the embedder is held; a verdict, where liveness was judged.
-fn compared(first: &Inspected, second: &Inspected, threshold: f64) -> Result<Option<CompareTold>, NoAnswer> {
-    let (Some(a), Some(b)) = (&first.embedding, &second.embedding) else { return Ok(None) };
-    // A match is below the threshold; the library's is at most it.
-    let comparison = Comparison::of(a, b, threshold.next_down())?;
-    let judged = first.judged.as_ref().zip(second.judged.as_ref());
-    let verdict = judged.map(|(probe, other)| decide(probe, Reference::Photograph(other), &comparison));
-    Ok(Some(CompareTold::of(comparison.distance, threshold, verdict.as_ref())))
+/// A verdict where both faces were judged and embedded; where they were only embedded, a similarity.
+fn compared(first: &Inspected, second: &Inspected, threshold: Threshold) -> Result<Option<CompareTold>, NoAnswer> {
+    if let (Inspected::Both(a), Inspected::Both(b)) = (first, second) {
+        let decision = compare(a, b, threshold)?;
+        return Ok(Some(CompareTold::of(decision.similarity(), Some(decision.verdict()))));
+    }
+    let (Some(a), Some(b)) = (first.embedding(), second.embedding()) else { return Ok(None) };
+    Ok(Some(CompareTold::of(&Similarity::of(a, b, threshold)?, None)))
 }

@@ -3,22 +3,24 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use likeness::image::Bgr;
-use likeness::liveness::{Liveness, Thresholds};
+use likeness::liveness::Liveness;
 use likeness::net::{SpoofV1Se, SpoofV2, facenet512};
+use likeness::policy::LivenessRule;
 use likeness::quality::{Quality, Unfit};
-use likeness::verdict::Verdict;
+use likeness::verdict::{Similarity, Verdict};
 use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::detect::FaceAnswer;
 use super::liveness::message;
+use super::person::SimilarityTold;
 use super::told::{BoxTold, SizeTold};
 use crate::app::ModelTold;
 use crate::draw;
-use crate::held::{Networks, State};
-use crate::look::{Timings, round};
-use crate::models::ROLES;
-use crate::problem::Problem;
+use crate::examiner::round;
+use crate::models::LoadedModels;
+use crate::problem::{ModelFault, Problem};
+use crate::stopwatch::Timings;
 
 /// The form.
 #[derive(ToSchema)]
@@ -39,8 +41,8 @@ pub struct InspectAnswer {
     pub photographs: Vec<PhotographTold>,
     /// Null with one photograph, without a face in both, or without the embedder.
     pub comparison: Option<CompareTold>,
-    /// The networks that are not held: what they would have told is null.
-    pub missing: Vec<Missing>,
+    /// The models that are not loaded: what they would have said is null.
+    pub missing: Vec<ModelFault>,
     /// Which weights answered.
     pub model: ModelTold,
 }
@@ -62,9 +64,9 @@ pub struct PhotographTold {
     pub unfit: Option<UnfitTold>,
     /// How good the face's picture is.
     pub quality: Option<QualityTold>,
-    /// What both liveness networks saw and said; null where one is not held.
+    /// What both liveness networks saw and said; null where one is not loaded.
     pub liveness: Option<LivenessSeen>,
-    /// What the embedder saw; null where it is not held.
+    /// What the embedder saw; null where it is not loaded.
     pub embedder: Option<EmbedderTold>,
     /// Milliseconds by stage.
     pub timing_ms: Timings,
@@ -100,7 +102,7 @@ pub struct QualityTold {
 impl QualityTold {
     /// Rounded.
     pub fn of(quality: &Quality) -> Self {
-        let Quality { blur, light, side } = *quality;
+        let Quality { blur, light, side, .. } = *quality;
         Self { score: round(quality.score(), 2), blur: round(blur, 2), light: round(light, 2), side }
     }
 }
@@ -157,7 +159,7 @@ impl LivenessSeen {
     ///
     /// # Errors
     /// A crop can't be encoded.
-    pub fn of(judged: &Liveness, image: &Bgr, files: [String; 2], lines: &Thresholds) -> Result<Self, Problem> {
+    pub fn of(judged: &Liveness, image: &Bgr, files: [String; 2], lines: &LivenessRule) -> Result<Self, Problem> {
         let sight = judged.sight();
         let doubt = judged.doubt().map(|doubt| doubt.code());
         let scales = [SpoofV2::SCALE, SpoofV1Se::SCALE];
@@ -175,7 +177,7 @@ impl LivenessSeen {
             });
         }
         let Ok(networks) = networks.try_into() else { unreachable!("one for each file") };
-        let Thresholds { live, spoof, each, context } = *lines;
+        let LivenessRule { live, spoof, each, context, .. } = *lines;
         Ok(Self {
             verdict: judged.name(),
             doubt,
@@ -219,11 +221,10 @@ fn data_uri(image: &Bgr) -> Result<String, Problem> {
 /// Two photographs' faces, compared.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct CompareTold {
-    /// The cosine distance.
-    distance: f64,
-    /// A match is below it.
-    threshold: f64,
-    /// Whether it is.
+    /// The distance and its threshold.
+    #[serde(flatten)]
+    similarity: SimilarityTold,
+    /// Whether the distance is within the threshold.
     matched: bool,
     /// `accept`, `review` or `reject`; null where liveness was not judged.
     verdict: Option<&'static str>,
@@ -241,38 +242,16 @@ pub struct ReasonTold {
 }
 
 impl CompareTold {
-    /// Of a distance and what was decided.
-    pub fn of(distance: f64, threshold: f64, verdict: Option<&Verdict>) -> Self {
+    /// Of a measurement and what was decided.
+    pub fn of(similarity: &Similarity, verdict: Option<&Verdict>) -> Self {
         let reasons = verdict.map_or(&[][..], Verdict::reasons).iter();
-        let reasons = reasons.map(|reason| ReasonTold { code: reason.code(), message: reason.to_string() });
-        let (matched, verdict) = (distance < threshold, verdict.map(Verdict::name));
-        Self { distance, threshold, matched, verdict, reasons: reasons.collect() }
+        let reasons = reasons.map(|reason| ReasonTold { code: reason.code(), message: reason.to_string() }).collect();
+        let verdict = verdict.map(Verdict::name);
+        Self { similarity: similarity.into(), matched: similarity.matched(), verdict, reasons }
     }
 }
 
-/// A network that is not held.
-#[derive(Debug, Serialize, ToSchema)]
-pub struct Missing {
-    /// `detector`, `liveness_2_7`, `liveness_4_0`, `embedder`.
-    role: &'static str,
-    /// Its weight file.
-    file: String,
-    /// `loading`, or `missing_or_wrong`.
-    reason: &'static str,
-}
-
-impl Missing {
-    /// All that are not held.
-    pub fn of(networks: &Networks) -> Vec<Self> {
-        let missing = |role: crate::models::Role| {
-            let known = &networks.roles[role.at()];
-            let reason = match known.state {
-                State::Held { .. } => return None,
-                State::Loading => "loading",
-                State::Missing(_) => "missing_or_wrong",
-            };
-            Some(Self { role: role.key(), file: known.file.clone(), reason })
-        };
-        ROLES.into_iter().filter_map(missing).collect()
-    }
+/// All models that are not loaded.
+pub fn missing(models: &LoadedModels) -> Vec<ModelFault> {
+    models.roles.iter().filter(|role| role.loaded().is_none()).map(ModelFault::of).collect()
 }

@@ -2,15 +2,16 @@
 
 use axum::Json;
 use axum::extract::State;
-use likeness::liveness::{Liveness, Thresholds};
-use likeness::pipeline::{Options, liveness};
+use likeness::liveness::Liveness;
 use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::app::App;
+use crate::examiner::round;
 use crate::form::Form;
-use crate::look::{Watch, round};
 use crate::problem::Problem;
+use crate::routes::LIVENESS;
+use crate::stopwatch::Stopwatch;
 
 /// The answer.
 #[derive(Debug, Serialize, ToSchema)]
@@ -58,12 +59,6 @@ pub fn message(judged: &Liveness) -> String {
     }
 }
 
-/// The library's options for judging liveness.
-pub fn options(app: &App) -> Options {
-    let liveness = Thresholds { live: app.settings.verdict.live, ..Thresholds::default() };
-    Options { liveness, ..Options::default() }
-}
-
 /// Judges whether the one face of a photograph is live.
 ///
 /// # Errors
@@ -73,14 +68,13 @@ pub fn options(app: &App) -> Options {
     responses((status = 200, body = LivenessAnswer)))]
 pub async fn liveness_route(State(app): State<App>, form: Form) -> Result<Json<LivenessAnswer>, Problem> {
     let bytes = form.file("file")?;
-    let (finder, pair) = app.held.now().liveness()?;
-    let (eye, options) = (app.eye(), options(&app));
+    let models = app.models.now();
+    LIVENESS.needs.met(&models)?;
+    let (examiner, spoof) = (app.examiner(&models)?, models.spoof()?);
     let judged = app.work.run(move |scratch| {
-        let mut watch = Watch::default();
-        let seen = eye.subject(&finder, scratch, &bytes, &mut watch)?;
-        Ok(liveness(&pair, scratch, &seen.subject, &options, &mut |stage| watch.lap(stage))?)
+        let mut watch = Stopwatch::start();
+        let face = examiner.subject(scratch, &bytes, &mut |stage| watch.lap(stage))?;
+        Ok(*examiner.judge(&spoof, scratch, face, &mut |stage| watch.lap(stage))?.liveness())
     });
-    let judged = judged.await?;
-    metrics::counter!("likeness_liveness_total", "verdict" => judged.name()).increment(1);
-    Ok(Json(LivenessAnswer::new(&judged)))
+    Ok(Json(LivenessAnswer::new(&judged.await?)))
 }

@@ -5,15 +5,15 @@ use axum::http::header;
 use axum::response::IntoResponse;
 
 use crate::app::App;
-use crate::models::ROLES;
+use crate::models::{Role, key};
 
 /// All metrics.
 #[utoipa::path(get, path = "/metrics", tag = "operations", responses((status = 200, body = String, content_type = "text/plain")))]
 pub async fn metrics_route(State(app): State<App>) -> impl IntoResponse {
-    let networks = app.held.now();
-    for role in ROLES {
-        let held = if networks.roles[role.at()].held() { 1.0 } else { 0.0 };
-        metrics::gauge!("likeness_weights_held", "role" => role.key()).set(held);
+    let models = app.models.now();
+    for role in Role::ALL {
+        let loaded = if models.roles[role.at()].loaded().is_some() { 1.0 } else { 0.0 };
+        metrics::gauge!("likeness_weights_held", "role" => key(role)).set(loaded);
     }
     if let Some(index) = app.templates.as_ref().and_then(|templates| templates.index_state()) {
         metrics::gauge!("likeness_index_persons").set(index.persons as f64);

@@ -1,21 +1,19 @@
-//! What enrolling, verifying and searching share: ids out of a form, one look at a photograph by all
-//! four networks, and the store asked away from the event loop.
+//! What enrolling, verifying and searching share: ids out of a form, what of a store could not be
+//! compared, and the store asked away from the event loop.
 
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use likeness::embed::Embedding;
-use likeness::engine::Scratch;
-use likeness::liveness::Liveness;
-use likeness::pipeline::{Identity, Options, embedding, liveness};
+use likeness::verdict::Similarity;
+use serde::Serialize;
+use utoipa::ToSchema;
 
 use crate::app::App;
 use crate::form::Form;
 use crate::gate::Caller;
-use crate::held::All;
-use crate::look::{Eye, Seen, Watch};
 use crate::problem::{Code, Problem};
-use crate::store::{self, Contract, Fresh, Kind, Spent, Store, StoreError, Subject, Tenant};
+use crate::store::{self, Fresh, Kind, NotCompared, Spent, Store, StoreError, Subject, Tenant};
 use crate::templates::Templates;
 
 /// Who is meant.
@@ -119,85 +117,59 @@ pub fn now() -> i64 {
     SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs().cast_signed())
 }
 
-/// What all four networks saw in a photograph.
-pub struct Examined {
-    /// The photograph's face and its quality.
-    pub seen: Seen,
-    /// Live, spoof or neither.
-    pub liveness: Liveness,
-}
+/// Stored templates that could not be compared, by reason: `other_contract` (enrolled with other
+/// models), `no_direction`. Empty where all were.
+#[derive(Debug, Clone, Default, Serialize, ToSchema)]
+#[schema(value_type = std::collections::BTreeMap<String, usize>)]
+pub struct NotComparedTold(std::collections::BTreeMap<&'static str, usize>);
 
-/// How a photograph is examined.
-#[derive(Clone)]
-pub struct Examiner {
-    /// The networks.
-    pub all: Arc<All>,
-    /// How it is looked at.
-    pub eye: Eye,
-    /// The lines between live and spoof.
-    pub options: Options,
-}
-
-impl Examiner {
-    /// With what is held now.
-    ///
-    /// # Errors
-    /// `MODEL_UNAVAILABLE`
-    pub fn of(app: &App) -> Result<Self, Problem> {
-        let all = Arc::new(app.held.now().all()?);
-        Ok(Self { all, eye: app.eye(), options: super::liveness::options(app) })
-    }
-
-    /// The contract of its embeddings.
-    pub fn contract(&self) -> Contract {
-        *self.all.identity.contract().as_bytes()
-    }
-
-    /// Detects once; whether the quality is enough is asked before a network judges.
-    ///
-    /// # Errors
-    /// The photograph's own, and what `fit` refuses.
-    pub fn look(
-        &self,
-        scratch: &mut Scratch,
-        bytes: &[u8],
-        watch: &mut Watch,
-        fit: impl FnOnce(&Seen) -> Result<(), Problem>,
-    ) -> Result<Examined, Problem> {
-        let seen = self.eye.subject(&self.all.finder, scratch, bytes, watch)?;
-        fit(&seen)?;
-        let liveness = liveness(&self.all.pair, scratch, &seen.subject, &self.options, &mut |stage| watch.lap(stage))?;
-        metrics::counter!("likeness_liveness_total", "verdict" => liveness.name()).increment(1);
-        Ok(Examined { seen, liveness })
-    }
-
-    /// Embeds what was examined; numbers of length one.
-    ///
-    /// # Errors
-    /// The photograph's own.
-    pub fn embed(&self, scratch: &mut Scratch, examined: &Examined, watch: &mut Watch) -> Result<Embedding, Problem> {
-        let subject = &examined.seen.subject;
-        let embedding = embedding(&self.all.identity, scratch, subject, &mut |stage| watch.lap(stage))?;
-        unit(&self.all.identity, &embedding)
+impl From<NotCompared> for NotComparedTold {
+    fn from(found: NotCompared) -> Self {
+        let counts = [("other_contract", found.other_space), ("no_direction", found.no_direction)];
+        Self(counts.into_iter().filter(|(_, count)| *count > 0).collect())
     }
 }
 
-/// The same direction at length one.
-fn unit(identity: &Identity, embedding: &Embedding) -> Result<Embedding, Problem> {
-    let length = embedding.numbers().iter().map(|v| f64::from(*v) * f64::from(*v)).sum::<f64>().sqrt();
-    if !(length.is_finite() && length > 1e-6) {
-        return Err(Problem::internal(&"an embedding without direction"));
-    }
-    let numbers = embedding.numbers().iter().map(|v| (f64::from(*v) / length) as f32).collect();
-    Ok(Embedding::new(identity.contract(), numbers))
+/// Nothing of what is stored can be compared: enrolled with other models.
+pub fn nothing_comparable(not_compared: NotCompared) -> Problem {
+    let message = "enrolled with other models, whose templates can't be compared: enrol again, with replace=true";
+    let told = serde_json::to_value(NotComparedTold::from(not_compared)).unwrap_or_default();
+    Problem::new(Code::EmbeddingContractMismatch, message).with("not_compared", told)
 }
 
-/// A template of what was examined.
+/// A template of an embedded face.
 pub fn template(embedding: &Embedding, quality: f64) -> Fresh {
     Fresh {
-        contract: *embedding.contract().as_bytes(),
+        contract: *embedding.space().as_bytes(),
         made_at: now(),
         quality,
-        embedding: embedding.numbers().to_vec(),
+        embedding: embedding.direction().to_vec(),
+    }
+}
+
+/// How sure a distance is, for callers of the replaced service: 1 - distance, 0 to 1.
+pub fn confidence(distance: f64) -> f64 {
+    crate::examiner::round((1.0 - distance).clamp(0.0, 1.0), 6)
+}
+
+/// A distance and its threshold, as every answer about two faces has them.
+#[derive(Debug, Clone, Copy, Serialize, ToSchema)]
+pub struct SimilarityTold {
+    /// The cosine distance.
+    distance: f64,
+    /// The greatest distance of a match.
+    threshold: f64,
+    /// Where the threshold comes from: `deepface`, `set` or `request`.
+    threshold_source: &'static str,
+}
+
+impl From<&Similarity> for SimilarityTold {
+    fn from(similarity: &Similarity) -> Self {
+        let threshold = similarity.threshold();
+        Self {
+            distance: similarity.distance(),
+            threshold: threshold.distance(),
+            threshold_source: threshold.source().name(),
+        }
     }
 }

@@ -3,23 +3,22 @@
 use axum::extract::State;
 use axum::{Extension, Json};
 use likeness::liveness::Liveness;
+use likeness::policy::{SEARCH_FARTHEST, Threshold};
 use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::liveness::message;
-use super::person::{Examiner, ask, note_failures, now, templates};
-use super::verify::blocked;
+use super::person::{NotComparedTold, ask, confidence, note_failures, nothing_comparable, now, templates};
+use super::verify::probe;
 use crate::app::{App, ModelTold};
 use crate::form::Form;
 use crate::gate::Caller;
-use crate::look::{Watch, round};
 use crate::problem::Problem;
+use crate::stopwatch::Stopwatch;
 use crate::store::{Found, Query, Subject};
 
 /// At most so many are named.
 const MOST: usize = 50;
-/// Nobody farther than this is named.
-const FARTHEST: f64 = 0.8;
 
 /// Somebody who is near.
 #[derive(Debug, Clone, Serialize, ToSchema)]
@@ -41,8 +40,12 @@ pub struct SearchAnswer {
     matches: Vec<MatchTold>,
     /// How many persons were compared.
     total_searched: usize,
+    /// Stored templates of the tenant that could not be compared, by reason.
+    not_compared: NotComparedTold,
     /// The threshold that was used.
     threshold: f64,
+    /// Where it comes from: `deepface`, `set` or `request`.
+    threshold_source: &'static str,
     /// The first of them.
     best_match: Option<MatchTold>,
     /// For a person.
@@ -65,49 +68,51 @@ pub async fn search(
 ) -> Result<Json<SearchAnswer>, Problem> {
     let bytes = form.file("file")?;
     let tenant = caller.tenant(form.text("tenant_id")?)?;
-    let (most, threshold) = (most(&form)?, threshold(&form, app.settings.verdict.distance)?);
-    let examiner = Examiner::of(&app)?;
-    let index = templates(&app)?.index(&examiner.all.identity);
-    let (block, score) = (app.settings.verdict.block, app.settings.quality.verify);
-    let looked = app.work.run(move |scratch| {
-        let mut watch = Watch::default();
-        let examined = examiner.look(scratch, &bytes, &mut watch, |seen| seen.reach(score, 0.0, 0))?;
-        match examined.liveness {
-            Liveness::Live(_) => Ok(Ok(examiner.embed(scratch, &examined, &mut watch)?)),
-            Liveness::Spoof(_) if block => Err(blocked(&examined.liveness)),
-            judged => Ok(Err(judged)),
+    let (most, threshold) = (most(&form)?, threshold(&form, app.settings.policy.threshold)?);
+    let (examiner, model, block) = (app.full_examiner()?, app.model(), app.settings.block_spoofs);
+    let index = templates(&app)?.index(&examiner.encoder);
+    let (covering, whose) = (index.clone(), tenant.clone());
+    let coverage = ask(&app, move |_| covering.coverage(&whose)).await?;
+    if coverage.searched == 0 && coverage.not_compared.templates() > 0 {
+        return Err(nothing_comparable(coverage.not_compared));
+    }
+    let face = app.work.run(move |scratch| {
+        let mut watch = Stopwatch::start();
+        let judged = probe(&examiner, scratch, &bytes, &mut |stage| watch.lap(stage), block)?;
+        match judged.liveness() {
+            Liveness::Live(_) => Ok(Ok(examiner.embedded(scratch, judged, &mut |stage| watch.lap(stage))?)),
+            unclear => Ok(Err(*unclear)),
         }
     });
-    let probe = match looked.await? {
-        Ok(embedding) => embedding,
-        Err(judged) => {
-            let none = Found { matches: Vec::new(), nearest: None, searched: 0 };
-            return Ok(Json(answer(none, threshold, message(&judged), app.model())));
+    let (found, message) = match face.await? {
+        Err(unclear) => (coverage, message(&unclear)),
+        Ok(face) => {
+            let (asked, by) = (tenant.clone(), caller.clone());
+            let found = ask(&app, move |_| {
+                let (tenant, probe) = (&asked, face.embedding());
+                index.search(&Query { tenant, probe, most, threshold, source: by.source(), now: now() })
+            });
+            let found = found.await?;
+            note_failures(&app, &tenant, strangers(&found, app.settings.policy.threshold), &caller).await?;
+            let message = if found.matches.is_empty() { "no match within the threshold" } else { "found" };
+            (found, message.into())
         }
     };
-    let (asked, by) = (tenant.clone(), caller.clone());
-    let found = ask(&app, move |_| {
-        let (tenant, probe) = (&asked, probe.numbers());
-        index.search(&Query { tenant, probe, most, threshold, source: by.source(), now: now() })
-    });
-    let found = found.await?;
-    note_failures(&app, &tenant, strangers(&found, app.settings.verdict.distance), &caller).await?;
-    let message = if found.matches.is_empty() { "nobody is near" } else { "somebody is near" };
-    Ok(Json(answer(found, threshold, message.into(), app.model())))
+    Ok(Json(answer(found, threshold, message, model)))
 }
 
 /// Persons who were answered about and are not the one who was shown: each that is named beyond the
 /// distance of a match, or the nearest where nobody is named.
-fn strangers(found: &Found, distance: f64) -> Vec<Subject> {
-    let named = found.matches.iter().filter(|(_, far)| *far >= distance).map(|(subject, _)| subject);
+fn strangers(found: &Found, threshold: Threshold) -> Vec<Subject> {
+    let named = found.matches.iter().filter(|(_, far)| !threshold.includes(*far)).map(|(subject, _)| subject);
     named.chain(&found.nearest).cloned().collect()
 }
 
-fn answer(found: Found, threshold: f64, message: String, model: ModelTold) -> SearchAnswer {
+fn answer(found: Found, threshold: Threshold, message: String, model: ModelTold) -> SearchAnswer {
     let told = |(subject, distance): (Subject, f64)| MatchTold {
         user_id: subject.as_str().to_owned(),
         distance,
-        confidence: round((1.0 - distance).clamp(0.0, 1.0), 6),
+        confidence: confidence(distance),
     };
     let matches: Vec<_> = found.matches.into_iter().map(told).collect();
     SearchAnswer {
@@ -115,7 +120,9 @@ fn answer(found: Found, threshold: f64, message: String, model: ModelTold) -> Se
         best_match: matches.first().cloned(),
         matches,
         total_searched: found.searched,
-        threshold,
+        not_compared: found.not_compared.into(),
+        threshold: threshold.distance(),
+        threshold_source: threshold.source().name(),
         message,
         model,
     }
@@ -128,11 +135,12 @@ fn most(form: &Form) -> Result<usize, Problem> {
     }
 }
 
-fn threshold(form: &Form, otherwise: f64) -> Result<f64, Problem> {
-    match form.value::<f64>("threshold")? {
+fn threshold(form: &Form, otherwise: Threshold) -> Result<Threshold, Problem> {
+    let threshold = match form.value::<f64>("threshold")? {
         Some(found) if !(0.0..=2.0).contains(&found) => {
-            Err(Problem::input(format!("`threshold`: expected a distance of 0 to 2, found {found}")))
+            return Err(Problem::input(format!("`threshold`: expected a distance of 0 to 2, found {found}")));
         }
-        found => Ok(found.unwrap_or(otherwise).min(FARTHEST)),
-    }
+        found => found.map_or(otherwise, Threshold::requested),
+    };
+    Ok(threshold.at_most(SEARCH_FARTHEST))
 }

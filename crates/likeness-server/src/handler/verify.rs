@@ -1,31 +1,33 @@
 //! `POST /api/v1/verify`: is this the person, and live?
 //!
 //! In this order: ids; the person exists; decode; detect once; quality; spoof; embed; compare. A
-//! spoof is refused before anything is embedded. `verified` is true only of an `Accept`, which can't
-//! be made without a `Live` and a `Match`.
+//! spoof is refused before anything is embedded. The verdict decides `verified`, `message` and
+//! `recommended_action`; only the library makes one.
 
 use std::collections::BTreeMap;
 
 use axum::extract::State;
 use axum::{Extension, Json};
-use likeness::contract::ContractId;
-use likeness::embed::Embedding;
+use likeness::embed::Template;
 use likeness::engine::Scratch;
+use likeness::examine::{Examination, Watch};
 use likeness::liveness::Liveness;
-use likeness::pipeline::NoAnswer;
-use likeness::verdict::{Comparison, Reference, Verdict, decide};
+use likeness::policy::{Action, Threshold};
+use likeness::verdict::{Decision, Verdict, verify as decide};
 use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::liveness::message;
-use super::person::{Examiner, Who, ask, note_failures, now, within_budget};
+use super::person::{
+    NotComparedTold, SimilarityTold, Who, ask, confidence, note_failures, nothing_comparable, now, within_budget,
+};
 use crate::app::{App, ModelTold};
-use crate::config;
+use crate::examiner::{FullExaminer, reach, round};
 use crate::form::Form;
 use crate::gate::{Caller, RequestId};
-use crate::look::{Timings, Watch, round};
 use crate::problem::{Code, Problem};
-use crate::store::{Contract, Person};
+use crate::stopwatch::{Stopwatch, Timings};
+use crate::store::Person;
 
 /// Whether it is a live face.
 #[derive(Debug, Serialize, ToSchema)]
@@ -52,21 +54,22 @@ impl From<&Liveness> for LivenessTold {
 pub struct VerifyAnswer {
     /// Matched and live.
     verified: bool,
-    /// The distance is below the threshold.
+    /// The distance is within the threshold.
     matched: bool,
     /// 1 - distance, 0 to 1.
     confidence: f64,
-    /// The cosine distance to the person's templates.
-    distance: f64,
-    /// A match is closer than this.
-    threshold: f64,
+    /// To the person's templates.
+    #[serde(flatten)]
+    similarity: SimilarityTold,
+    /// Stored templates of the person that could not be compared, by reason.
+    not_compared: NotComparedTold,
     /// For a person.
     message: String,
-    /// `allow`, `review` or `block`: what the liveness of the face advises.
+    /// `allow`, `review` or `block`: what the verdict advises.
     recommended_action: &'static str,
     /// Live, spoof or neither.
     liveness: LivenessTold,
-    /// Where the original had its advice.
+    /// What the liveness of the face alone advises, where the original had it.
     antispoof_pipeline: BTreeMap<&'static str, &'static str>,
     /// Always null.
     #[schema(value_type = Option<f64>)]
@@ -82,11 +85,10 @@ pub struct VerifyAnswer {
     request_id: String,
 }
 
-/// What the networks saw, measured against the person.
+/// What the models said, measured against the person.
 struct Measured {
     liveness: Liveness,
-    comparison: Comparison,
-    verdict: Verdict,
+    decision: Decision,
     timings: Timings,
 }
 
@@ -104,14 +106,16 @@ pub async fn verify(
     form: Form,
 ) -> Result<Json<VerifyAnswer>, Problem> {
     let (who, bytes) = (Who::of(&form, &caller)?, form.file("file")?);
-    let examiner = Examiner::of(&app)?;
+    let (examiner, model) = (app.full_examiner()?, app.model());
     let person = known(&app, &who, &caller).await?;
-    let contract = examiner.contract();
-    let mean = person.mean(&contract).ok_or_else(|| other_contract(&who))?;
-    let template = Embedding::new(ContractId::from_bytes(contract), mean);
-    let threshold = threshold(&app.settings.verdict, &person, &contract);
-    let (block, score) = (app.settings.verdict.block, app.settings.quality.verify);
-    let measured = app.work.run(move |scratch| measure(&examiner, scratch, &bytes, &template, threshold, block, score));
+    let space = *examiner.encoder.space().as_bytes();
+    let (template, not_compared) = person.template(&space);
+    let user = who.subject.as_str();
+    let template = template.ok_or_else(|| nothing_comparable(not_compared).with("user_id", user))?;
+    let age = person.newest(&space).map_or(0, |newest| now() - newest);
+    let threshold = app.settings.policy.threshold_at(age);
+    let block = app.settings.block_spoofs;
+    let measured = app.work.run(move |scratch| measure(&examiner, scratch, &bytes, &template, threshold, block));
     let measured = match measured.await {
         Err(problem) if problem.code() == Code::AntispoofBlocked => {
             note_failure(&app, &who, &caller).await?;
@@ -119,12 +123,12 @@ pub async fn verify(
         }
         measured => measured?,
     };
-    let verified = matches!(measured.verdict, Verdict::Accept(_));
-    if !verified {
+    let verdict = measured.decision.verdict();
+    if !matches!(verdict, Verdict::Accept(_)) {
         note_failure(&app, &who, &caller).await?;
     }
-    metrics::counter!("likeness_verdicts_total", "verdict" => measured.verdict.name()).increment(1);
-    Ok(Json(answer(measured, threshold, app.model(), request_id)))
+    metrics::counter!("likeness_verdicts_total", "verdict" => verdict.name()).increment(1);
+    Ok(Json(answer(measured, not_compared.into(), model, request_id)))
 }
 
 /// The person, unless the caller has failed too often for them; unknown persons are counted alike.
@@ -144,74 +148,62 @@ async fn note_failure(app: &App, who: &Who, caller: &Caller) -> Result<(), Probl
     note_failures(app, &who.tenant, vec![who.subject.clone()], caller).await
 }
 
-/// The person was enrolled with other networks.
-pub fn other_contract(who: &Who) -> Problem {
-    let message = "enrolled with other networks, whose templates can't be compared: enrol again, with replace=true";
-    Problem::new(Code::EmbeddingContractMismatch, message).with("user_id", who.subject.as_str())
-}
-
-/// The distance that a match is below; templates that are all old have another.
-fn threshold(lines: &config::Verdict, person: &Person, contract: &Contract) -> f64 {
-    let age = person.newest(contract).map_or(0, |newest| now() - newest);
-    let aged = u64::try_from(age).unwrap_or(0) > lines.aged.as_secs();
-    if aged { lines.distance_aged } else { lines.distance }
-}
-
 fn measure(
-    examiner: &Examiner,
+    examiner: &FullExaminer,
     scratch: &mut Scratch,
     bytes: &[u8],
-    template: &Embedding,
-    threshold: f64,
+    template: &Template,
+    threshold: Threshold,
     block: bool,
-    score: f64,
 ) -> Result<Measured, Problem> {
-    let mut watch = Watch::default();
-    let examined = examiner.look(scratch, bytes, &mut watch, |seen| seen.reach(score, 0.0, 0))?;
-    if block && matches!(examined.liveness, Liveness::Spoof(_)) {
-        return Err(blocked(&examined.liveness));
-    }
-    let embedding = examiner.embed(scratch, &examined, &mut watch)?;
-    let comparison = compare(&embedding, template, threshold)?;
-    let verdict = decide(&examined.liveness, Reference::Template, &comparison);
-    Ok(Measured { liveness: examined.liveness, comparison, verdict, timings: watch.timings() })
+    let mut watch = Stopwatch::start();
+    let judged = probe(examiner, scratch, bytes, &mut |stage| watch.lap(stage), block)?;
+    let face = examiner.embedded(scratch, judged, &mut |stage| watch.lap(stage))?;
+    let decision = decide(&face, template, threshold).map_err(|why| Problem::internal(&why))?;
+    Ok(Measured { liveness: *face.liveness(), decision, timings: watch.timings() })
 }
 
-/// The library matches up to its threshold; here a match is below it.
-pub fn compare(a: &Embedding, b: &Embedding, below: f64) -> Result<Comparison, Problem> {
-    Ok(Comparison::of(a, b, below.next_down()).map_err(NoAnswer::Contract)?)
+/// A judged face of good enough quality, before it is embedded.
+///
+/// # Errors
+/// The photograph's own; `ANTISPOOF_BLOCKED` where spoofs are blocked.
+pub fn probe(
+    examiner: &FullExaminer,
+    scratch: &mut Scratch,
+    bytes: &[u8],
+    watch: Watch,
+    block: bool,
+) -> Result<Examination<Liveness>, Problem> {
+    let rule = examiner.examiner.policy.verify;
+    let judged = examiner.judged(scratch, bytes, watch, |quality| reach(quality, &rule))?;
+    match judged.liveness() {
+        spoof @ Liveness::Spoof(_) if block => Err(blocked(spoof)),
+        _ => Ok(judged),
+    }
 }
 
 /// A spoof is refused, and nothing of it was embedded.
-pub fn blocked(judged: &Liveness) -> Problem {
+fn blocked(judged: &Liveness) -> Problem {
     Problem::new(Code::AntispoofBlocked, message(judged))
         .with("reason", judged.name())
         .with("live_probability", round(judged.sight().live_probability(), 6))
-        .with("recommended_action", "block")
+        .with("recommended_action", Action::from(judged).name())
 }
 
-/// What the liveness of a face advises.
-pub fn action(judged: &Liveness) -> &'static str {
-    match judged {
-        Liveness::Live(_) => "allow",
-        Liveness::Indeterminate(..) => "review",
-        Liveness::Spoof(_) => "block",
-    }
-}
-
-fn answer(measured: Measured, threshold: f64, model: ModelTold, request_id: String) -> VerifyAnswer {
-    let Measured { liveness, comparison, verdict, timings } = measured;
+fn answer(measured: Measured, not_compared: NotComparedTold, model: ModelTold, request_id: String) -> VerifyAnswer {
+    let Measured { liveness, decision, timings } = measured;
+    let (similarity, verdict) = (decision.similarity(), decision.verdict());
     let reasons: Vec<String> = verdict.reasons().iter().map(ToString::to_string).collect();
     VerifyAnswer {
         verified: matches!(verdict, Verdict::Accept(_)),
-        matched: comparison.distance < threshold,
-        confidence: round((1.0 - comparison.distance).clamp(0.0, 1.0), 6),
-        distance: comparison.distance,
-        threshold,
+        matched: similarity.matched(),
+        confidence: confidence(similarity.distance()),
+        similarity: similarity.into(),
+        not_compared,
         message: if reasons.is_empty() { "the same person, and live".into() } else { reasons.join("; ") },
-        recommended_action: action(&liveness),
+        recommended_action: verdict.action().name(),
         liveness: (&liveness).into(),
-        antispoof_pipeline: BTreeMap::from([("recommended_action", action(&liveness))]),
+        antispoof_pipeline: BTreeMap::from([("recommended_action", Action::from(&liveness).name())]),
         device_spoof_risk: (),
         ear_liveness: (),
         model,

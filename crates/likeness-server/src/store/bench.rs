@@ -65,6 +65,7 @@ fn figures() {
         let mut times: Vec<f64> = (0..21)
             .map(|seed| {
                 let probe = fresh(seed * 37, 80.0).embedding;
+                let probe = likeness::embed::Template::opened(likeness::space::SpaceId::from_bytes(CONTRACT), probe);
                 let begin = Instant::now();
                 let found = super::suite_index::search(&index, &tenant(), &probe, 5, 0.4).unwrap();
                 assert_eq!(found.searched as u64, persons);

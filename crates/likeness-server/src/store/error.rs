@@ -11,7 +11,7 @@ pub enum Kind {
     WrongKey,
     /// The database, or something sealed in it, is not what was written.
     Corrupt,
-    /// The database was made by a program with other tables.
+    /// Another version made the store, in a layout that this one does not read.
     Layout,
     /// No room is left where the database lies.
     Full,

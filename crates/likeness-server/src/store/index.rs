@@ -9,13 +9,16 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Duration;
 
-use likeness::distance::Metric;
+use likeness::embed::Comparable;
+use likeness::policy::Threshold;
+use likeness::verdict::Similarity;
 
 use super::digest::Meta;
 use super::error::{Kind, Result, StoreError};
 use super::failures::Source;
 use super::means::Means;
-use super::person::{Contract, Person, Subject, Tenant};
+use super::person::{Contract, NotCompared, Person, Subject, Tenant};
+use super::uncompared::Uncompared;
 use super::{FOLLOWED, Store, columns};
 
 /// How often it looks for changes when nobody searches.
@@ -32,6 +35,8 @@ pub struct Index {
     store: Arc<Store>,
     contract: Contract,
     means: RwLock<Means>,
+    /// Changed only by whoever holds the follower.
+    uncompared: RwLock<Uncompared>,
     /// The revision that the means stand at; held by whoever changes them.
     follower: Mutex<Follower>,
     ready: AtomicBool,
@@ -60,16 +65,16 @@ pub struct IndexState {
 }
 
 /// What is searched for, and by whom.
-#[derive(Debug, Clone, Copy)]
+#[derive(Clone, Copy)]
 pub struct Query<'a> {
     /// Whose persons.
     pub tenant: &'a Tenant,
     /// The face.
-    pub probe: &'a [f32],
+    pub probe: &'a dyn Comparable,
     /// At most so many are named.
     pub most: usize,
-    /// Who is nearer than this is named.
-    pub threshold: f64,
+    /// Who is within this is named.
+    pub threshold: Threshold,
     /// Who asks: persons whose budget they have spent are not compared.
     pub source: Source<'a>,
     /// Seconds since 1970.
@@ -79,12 +84,14 @@ pub struct Query<'a> {
 /// What a search found.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Found {
-    /// Who is nearer than the threshold, nearest first.
+    /// Who is within the threshold, nearest first.
     pub matches: Vec<(Subject, f64)>,
-    /// Who is nearest, where nobody is nearer than the threshold.
+    /// Who is nearest, where nobody is within the threshold.
     pub nearest: Option<Subject>,
     /// How many persons of the tenant were compared.
     pub searched: usize,
+    /// Stored templates of the tenant that could not be compared.
+    pub not_compared: NotCompared,
 }
 
 impl Index {
@@ -105,8 +112,8 @@ impl Index {
     }
 
     pub(super) fn empty(store: Arc<Store>, contract: Contract) -> Self {
-        let (means, follower) = (RwLock::default(), Mutex::default());
-        Self { store, contract, means, follower, ready: AtomicBool::new(false) }
+        let (means, uncompared, follower) = (RwLock::default(), RwLock::default(), Mutex::default());
+        Self { store, contract, means, uncompared, follower, ready: AtomicBool::new(false) }
     }
 
     /// What it holds.
@@ -119,28 +126,39 @@ impl Index {
         IndexState { ready, persons, unreadable, fault }
     }
 
-    /// Who of a tenant is nearer to a face than the threshold.
+    /// What a search of a tenant would compare: nobody is found yet.
     ///
     /// # Errors
     /// It is not loaded yet; the database's refusal.
-    pub fn search(&self, query: &Query<'_>) -> Result<Found> {
+    pub fn coverage(&self, tenant: &Tenant) -> Result<Found> {
         if !self.ready.load(Ordering::Acquire) {
             return Err(StoreError::new(Kind::Loading, "the index is being loaded"));
         }
         self.follow()?;
+        let searched = self.means.read().unwrap_or_else(PoisonError::into_inner).of(tenant);
+        let not_compared = self.uncompared.read().unwrap_or_else(PoisonError::into_inner).of(tenant);
+        Ok(Found { matches: Vec::new(), nearest: None, searched, not_compared })
+    }
+
+    /// Who of a tenant is within the threshold of a face.
+    ///
+    /// # Errors
+    /// It is not loaded yet; the database's refusal.
+    pub fn search(&self, query: &Query<'_>) -> Result<Found> {
+        let coverage = self.coverage(query.tenant)?;
         let mut wanted = query.most.saturating_add(4);
         loop {
-            let (candidates, searched) = {
+            let candidates = {
                 let means = self.means.read().unwrap_or_else(PoisonError::into_inner);
-                (means.nearest(query.tenant, query.probe, wanted, ANY), means.of(query.tenant))
+                means.nearest(query.tenant, query.probe.parts().1, wanted, ANY)
             };
             let mut near = self.checked(query, &candidates)?;
-            let matches = near.iter().take_while(|(_, distance)| *distance < query.threshold).count();
+            let matches = near.iter().take_while(|(_, distance)| query.threshold.includes(*distance)).count();
             // Enough, or all were compared: else some were gone or are not compared, and more are looked at.
             if near.len() > matches || matches >= query.most || candidates.len() < wanted {
                 let nearest = near.first().filter(|_| matches == 0).map(|(subject, _)| subject.clone());
                 near.truncate(matches.min(query.most));
-                return Ok(Found { matches: near, nearest, searched });
+                return Ok(Found { matches: near, nearest, ..coverage });
             }
             wanted = wanted.saturating_mul(2);
         }
@@ -149,14 +167,14 @@ impl Index {
     /// Those of the candidates whom the database knows and whom this source may ask about, with their
     /// distance to what the database holds now, nearest first.
     pub(super) fn checked(&self, query: &Query<'_>, candidates: &[(i64, f32)]) -> Result<Vec<(Subject, f64)>> {
-        let probe = wide(query.probe);
         let mut near = Vec::new();
         for (id, _) in candidates {
             let Some(person) = self.store.person(*id)? else { continue };
-            let Some(mean) = person.mean(&self.contract) else { continue };
+            let (Some(template), _) = person.template(&self.contract) else { continue };
+            let Ok(similarity) = Similarity::of(query.probe, &template, query.threshold) else { continue };
             let own = person.tenant == *query.tenant;
             if own && self.store.spent(query.tenant, &person.subject, query.source, query.now)?.is_none() {
-                near.push((person.subject, Metric::Cosine.distance(&probe, &wide(&mean))));
+                near.push((person.subject, similarity.distance()));
             }
         }
         near.sort_by(|(_, a), (_, b)| a.total_cmp(b));
@@ -189,6 +207,7 @@ impl Index {
         if whole {
             self.ready.store(false, Ordering::Release);
             *self.means.write().unwrap_or_else(PoisonError::into_inner) = Means::default();
+            *self.uncompared.write().unwrap_or_else(PoisonError::into_inner) = Uncompared::default();
             *follower = Follower::default();
         }
         let mut last = if whole { 0 } else { since };
@@ -201,7 +220,11 @@ impl Index {
         if !whole {
             let gone = self.store.gone(since)?;
             let mut means = self.means.write().unwrap_or_else(PoisonError::into_inner);
-            gone.iter().for_each(|person| means.remove(*person));
+            let mut uncompared = self.uncompared.write().unwrap_or_else(PoisonError::into_inner);
+            for person in gone {
+                means.remove(person);
+                uncompared.remove(person);
+            }
         }
         // What was written meanwhile has a later revision, and is taken again.
         follower.revision = revision;
@@ -221,14 +244,12 @@ impl Index {
             }
         }
         let mut means = self.means.write().unwrap_or_else(PoisonError::into_inner);
+        let mut uncompared = self.uncompared.write().unwrap_or_else(PoisonError::into_inner);
         for (mean, person) in taken {
             means.put(&person.tenant, person.id, mean.as_deref());
+            uncompared.put(&person.tenant, person.id, person.template(&self.contract).1);
         }
     }
-}
-
-fn wide(numbers: &[f32]) -> Vec<f64> {
-    numbers.iter().copied().map(f64::from).collect()
 }
 
 impl Store {

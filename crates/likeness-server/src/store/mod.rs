@@ -22,6 +22,7 @@ mod seal;
 mod sql;
 mod sqlite;
 mod tls;
+mod uncompared;
 
 pub use access::{ApiKey, Grant, Scope, Scopes};
 pub use check::Checked;
@@ -31,8 +32,8 @@ pub use failures::{Source, Spent};
 pub use index::{Found, Index, IndexState, Query};
 pub use location::Location;
 #[cfg(test)]
-use person::DIMENSION;
-pub use person::{Contract, Fresh, Person, Subject, Tenant};
+use person::{Contract, DIMENSION};
+pub use person::{Fresh, NotCompared, Person, Subject, Tenant};
 pub use sql::Erasure;
 
 use std::path::Path;
@@ -47,7 +48,8 @@ use record::{Opened, Stored};
 use seal::{Context, Key, derive, name, open, random_key, seal};
 use sql::{Database, Row, Rows, TABLES};
 
-/// The layout of the tables.
+/// The layout of the tables, and of what templates are filed under. 1 was that of 0.1, whose ids of
+/// embedding spaces no longer exist.
 const LAYOUT: i64 = 2;
 
 /// How often an erasure that could not be finished is tried again.
@@ -229,6 +231,15 @@ impl Store {
     }
 }
 
+fn other_layout(found: i64) -> StoreError {
+    let what =
+        format!("layout of the store: expected {LAYOUT}, found {found}; its templates can't be compared any more");
+    StoreError::new(Kind::Layout, what).hint(
+        "the version of `likeness` that made this store opens it; `likeness store init` makes a new one, \
+             into which persons are enrolled again",
+    )
+}
+
 fn unworked() -> StoreError {
     StoreError::new(Kind::Unavailable, "the database did not do its work")
 }
@@ -253,11 +264,7 @@ fn stored(mut row: Row) -> Result<(Stored, Vec<u8>)> {
 fn root(rows: &mut dyn Rows, keyring: &Keyring) -> Result<Key> {
     let layout = rows.row("SELECT layout FROM meta", &[])?.ok_or_else(no_meta)?.int()?;
     if layout != LAYOUT {
-        let what = format!("layout of the tables: expected {LAYOUT}, found {layout}");
-        return Err(StoreError::new(Kind::Layout, what).hint(
-            "the version of `likeness` that made this store opens it; `likeness store init` makes a new one, \
-             into which persons are enrolled again",
-        ));
+        return Err(other_layout(layout));
     }
     let mut meta = rows.row("SELECT master, root FROM meta", &[])?.ok_or_else(no_meta)?;
     let (id, wrapped) = (meta.bytes()?, meta.bytes()?);

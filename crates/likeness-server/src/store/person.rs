@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use likeness::space::SpaceId;
+
 /// How many numbers an embedding has.
 pub const DIMENSION: usize = 512;
 
@@ -106,6 +108,34 @@ pub struct Person {
     pub templates: Vec<Template>,
 }
 
+/// Stored templates that could not be compared, by reason.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct NotCompared {
+    /// Of another embedding space: other models, or another look policy.
+    pub other_space: usize,
+    /// Whose mean has no direction.
+    pub no_direction: usize,
+}
+
+impl NotCompared {
+    /// How many.
+    pub fn templates(&self) -> usize {
+        self.other_space + self.no_direction
+    }
+
+    /// Adds those of another person.
+    pub fn add(&mut self, other: Self) {
+        self.other_space += other.other_space;
+        self.no_direction += other.no_direction;
+    }
+
+    /// Takes away those of another person.
+    pub fn remove(&mut self, other: Self) {
+        self.other_space -= other.other_space;
+        self.no_direction -= other.no_direction;
+    }
+}
+
 impl Person {
     /// Adds, and lets go what is beyond five: first of another contract, then of the lowest quality,
     /// then the oldest.
@@ -122,8 +152,23 @@ impl Person {
         self.templates.truncate(MOST_TEMPLATES);
     }
 
-    /// What is compared: the normalised mean of this contract's templates, or nothing.
+    /// What is compared, opened for the library; and what could not be.
+    pub fn template(&self, contract: &Contract) -> (Option<likeness::embed::Template>, NotCompared) {
+        let same = self.of(contract).count();
+        let mean = self.mean(contract);
+        let no_direction = if mean.is_none() { same } else { 0 };
+        let not_compared = NotCompared { other_space: self.templates.len() - same, no_direction };
+        let space = SpaceId::from_bytes(*contract);
+        (mean.map(|mean| likeness::embed::Template::opened(space, mean)), not_compared)
+    }
+
+    /// The normalised mean of this contract's templates, or nothing.
     pub fn mean(&self, contract: &Contract) -> Option<Vec<f32>> {
+        let mut own = self.of(contract);
+        if let (Some(only), None) = (own.next(), own.next()) {
+            // Of length one already: it is compared bit for bit as the photograph itself would be.
+            return Some(only.fresh.embedding.clone());
+        }
         let mut sum = [0.0_f64; DIMENSION];
         for template in self.of(contract) {
             let scale = 1.0 / length(&template.fresh.embedding);
@@ -211,7 +256,11 @@ mod tests {
         assert!((mean[0] - half).abs() < 1e-6 && (mean[1] - half).abs() < 1e-6 && mean[2] == 0.0, "{:?}", &mean[..3]);
         assert_eq!((some.newest(&[1; 32]), some.newest(&[2; 32])), (Some(1), Some(2)));
         assert_eq!((some.mean(&[3; 32]), some.newest(&[3; 32])), (None, None));
-        let opposites = person(vec![template(1, 0, 1.0), template(1, 0, -1.0)]);
+        let opposites = person(vec![template(1, 0, 1.0), template(1, 0, -1.0), template(2, 3, 1.0)]);
         assert_eq!(opposites.mean(&[1; 32]), None);
+        let (none, not_compared) = opposites.template(&[1; 32]);
+        assert_eq!((none, not_compared), (None, NotCompared { other_space: 1, no_direction: 2 }));
+        let (one, not_compared) = opposites.template(&[2; 32]);
+        assert_eq!((one.is_some(), not_compared.templates()), (true, 2));
     }
 }

@@ -2,6 +2,10 @@
 
 use std::time::Duration;
 
+use likeness::embed::Template;
+use likeness::policy::Threshold;
+use likeness::space::SpaceId;
+
 use super::suite::{CONTRACT, NEW, NOW, Place, SOURCE, Test, enroll, enrollment, fresh, subject, tenant};
 use super::*;
 
@@ -18,19 +22,24 @@ pub const MORE: [Test; 7] = [
 
 fn index(store: &Arc<Store>) -> Index {
     let index = Index::empty(store.clone(), CONTRACT);
-    let early = search(&index, &tenant(), &fresh(1, 1.0).embedding, 5, 2.0).unwrap_err();
+    let early = search(&index, &tenant(), &probe(1), 5, 2.0).unwrap_err();
     assert_eq!(early.kind, Kind::Loading);
     index.follow().unwrap();
     index
 }
 
+/// What is looked for: as the store opened it.
+fn probe(seed: u64) -> Template {
+    Template::opened(SpaceId::from_bytes(CONTRACT), fresh(seed, 1.0).embedding)
+}
+
 /// A search by whoever asks in the suite.
-pub fn search(index: &Index, tenant: &Tenant, probe: &[f32], most: usize, threshold: f64) -> Result<Found> {
-    index.search(&Query { tenant, probe, most, threshold, source: SOURCE, now: NOW })
+pub fn search(index: &Index, tenant: &Tenant, probe: &Template, most: usize, threshold: f64) -> Result<Found> {
+    index.search(&Query { tenant, probe, most, threshold: Threshold::set(threshold), source: SOURCE, now: NOW })
 }
 
 fn names(index: &Index, seed: u64, most: usize, threshold: f64) -> Vec<String> {
-    let found = search(index, &tenant(), &fresh(seed, 1.0).embedding, most, threshold).unwrap();
+    let found = search(index, &tenant(), &probe(seed), most, threshold).unwrap();
     found.matches.iter().map(|(who, _)| who.as_str().to_owned()).collect()
 }
 
@@ -42,22 +51,23 @@ fn found(place: &Place) {
     let other = Tenant::new("other").unwrap();
     store.enroll(&enrollment(&other, &subject("p7"), vec![fresh(7, 80.0)], NEW)).unwrap();
     let index = index(&store);
-    let all = search(&index, &tenant(), &fresh(7, 1.0).embedding, 50, 3.0).unwrap();
+    let all = search(&index, &tenant(), &probe(7), 50, 3.0).unwrap();
     assert_eq!((all.searched, all.matches.len()), (40, 40));
     assert!(all.matches.is_sorted_by(|(_, a), (_, b)| a <= b), "nearest first");
     assert_eq!((all.matches[0].0.as_str(), all.matches[0].1), ("p7", 0.0));
     // The same order as by comparing with each person's own mean.
-    let probe: Vec<f64> = fresh(7, 1.0).embedding.iter().copied().map(f64::from).collect();
+    let numbers: Vec<f64> = fresh(7, 1.0).embedding.iter().copied().map(f64::from).collect();
     for (who, told) in &all.matches {
         let mean = store.load(&tenant(), who).unwrap().unwrap().mean(&CONTRACT).unwrap();
         let mean: Vec<f64> = mean.into_iter().map(f64::from).collect();
-        assert_eq!(likeness::distance::Metric::Cosine.distance(&probe, &mean), *told, "{who:?}");
+        assert_eq!(likeness::distance::Metric::Cosine.distance(&numbers, &mean), *told, "{who:?}");
     }
     assert_eq!(names(&index, 7, 50, 0.5), ["p7"]);
     assert_eq!(names(&index, 7, 3, 3.0).len(), 3);
     assert_eq!(names(&index, 7, 0, 3.0).len(), 0);
-    assert_eq!(names(&index, 7, 5, 0.0), [""; 0], "nearer than nought is nobody");
-    let nobody = search(&index, &Tenant::new("nobody").unwrap(), &fresh(7, 1.0).embedding, 5, 3.0).unwrap();
+    assert_eq!(names(&index, 7, 5, 0.0), ["p7"], "at most nought is the same embedding");
+    assert_eq!(names(&index, 7, 5, -1e-6), [""; 0]);
+    let nobody = search(&index, &Tenant::new("nobody").unwrap(), &probe(7), 5, 3.0).unwrap();
     assert_eq!((nobody.searched, nobody.matches.len()), (0, 0));
 }
 
@@ -69,12 +79,15 @@ fn stale(place: &Place) {
     let index = index(&there);
     let gone = here.load(&tenant(), &subject("p3")).unwrap().unwrap();
     let changed = here.load(&tenant(), &subject("p4")).unwrap().unwrap();
-    let probe = fresh(3, 1.0).embedding;
+    let (probe_3, within) = (probe(3), Threshold::set(0.3));
     // What a search takes from an index that has not followed yet.
     let near = |tenant: &Tenant, candidates: &[(i64, f32)]| {
-        let query = Query { tenant, probe: &probe, most: 5, threshold: 0.3, source: SOURCE, now: NOW };
+        let query = Query { tenant, probe: &probe_3, most: 5, threshold: within, source: SOURCE, now: NOW };
         let named = index.checked(&query, candidates).unwrap();
-        named.into_iter().map(|(who, distance)| (who.as_str().to_owned(), distance < 0.3)).collect::<Vec<_>>()
+        named
+            .into_iter()
+            .map(|(who, distance)| (who.as_str().to_owned(), within.includes(distance)))
+            .collect::<Vec<_>>()
     };
     assert_eq!(near(&tenant(), &[(gone.id, 0.0)]), [("p3".to_owned(), true)]);
     here.erase(&tenant(), &subject("p3")).unwrap();
@@ -91,7 +104,7 @@ fn closed(place: &Place) {
         enroll(&store, &format!("p{seed}"), seed);
     }
     let index = index(&store);
-    let found = search(&index, &tenant(), &fresh(40, 1.0).embedding, 5, 0.3).unwrap();
+    let found = search(&index, &tenant(), &probe(40), 5, 0.3).unwrap();
     let nearest = found.nearest.unwrap();
     assert_eq!(found.matches, [], "nobody is near");
     let own = nearest.as_str().trim_start_matches('p').parse().unwrap();
@@ -101,15 +114,14 @@ fn closed(place: &Place) {
     }
     assert_eq!(names(&index, own, 5, 0.3), [""; 0], "not even the right face");
     assert!(!names(&index, own, 50, 3.0).contains(&nearest.as_str().to_owned()), "at no threshold");
-    let probe = fresh(40, 1.0).embedding;
-    let next = search(&index, &tenant(), &probe, 5, 0.3).unwrap().nearest;
+    let next = search(&index, &tenant(), &probe(40), 5, 0.3).unwrap().nearest;
     assert!(next.is_some_and(|next| next != nearest), "the next failure counts for who is nearest then");
     let elsewhere = Source { key: "another", address: std::net::Ipv4Addr::new(192, 0, 2, 1).into() };
     let query = Query {
         tenant: &tenant(),
-        probe: &fresh(own, 1.0).embedding,
+        probe: &probe(own),
         most: 5,
-        threshold: 0.3,
+        threshold: Threshold::set(0.3),
         source: elsewhere,
         now: NOW,
     };
@@ -148,6 +160,10 @@ fn another_contract(place: &Place) {
     enroll(&store, "new", 1);
     let index = index(&store);
     assert_eq!((names(&index, 1, 5, 3.0), index.state().persons), (vec!["new".to_owned()], 1));
+    let not_compared = || index.coverage(&tenant()).unwrap().not_compared.other_space;
+    assert_eq!(not_compared(), 1);
+    store.erase(&tenant(), &subject("old")).unwrap();
+    assert_eq!(not_compared(), 0, "erased");
 }
 
 fn churn(place: &Place) {

@@ -92,7 +92,7 @@ test('two photographs: the distance stands on a scale with its threshold', async
   await page.getByRole('heading', { name: 'Distance' }).waitFor();
   assert.match(await verdict(page), /The same person/);
   assert.match(await page.locator('.scale').first().innerText(), /Cosine distance\s+-?0\.0000[^]*threshold 0\.45/);
-  assert.match(await page.locator('#result .warning').innerText(), /untrained/);
+  assert.match(await page.locator('#result .warning').innerText(), /not a published one/);
   await sound('two');
   const answered = page.waitForResponse((response) => response.url().endsWith('/inspect'));
   await slot(page, 'file2').getByRole('button', { name: 'Remove' }).click();
@@ -176,7 +176,7 @@ test('without a spoof network: one card, no verdict, detection goes on; the file
   assert.ok(!(await page.locator('#people').isVisible()), 'no form that can do nothing');
   assert.equal(await page.locator('.card').count(), 1);
   assert.match(await card.innerText(), /Liveness can’t be judged[^]*Unavailable: [^.]*liveness[^]*ballast fetch && ballast heal --baked mirror[^]*This page will notice\./);
-  assert.match(await sample(page), /No verdict\s+Liveness was not judged: 2\.7_80x80_MiniFASNetV2\.pth is not held\./);
+  assert.match(await sample(page), /No verdict\s+Liveness was not judged: 2\.7_80x80_MiniFASNetV2\.pth is not loaded\./);
   await slot(page, 'file2').locator('input[type=file]').setInputFiles(SAMPLE);
   await page.getByText('The faces are alike', { exact: true }).waitFor();
   assert.match(await verdict(page), /No verdict\. Liveness was not judged/);

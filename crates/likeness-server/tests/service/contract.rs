@@ -128,10 +128,10 @@ fn every_documented_code_of_every_route_is_seen_and_no_other() {
     foreign(&mut seen, &service);
     crowd(&mut seen, &service, &ground);
     drop(service);
-    other_contract(&mut seen, &ground);
     keys(&mut seen, &ground);
     late(&mut seen, &ground);
     without_store(&mut seen, &ground);
+    other_embedder(&mut seen, &ground);
     without_weights(&mut seen);
     print(&seen);
     seen.wrong.extend(beside(&seen, &document));
@@ -253,12 +253,24 @@ fn crowd(seen: &mut Seen, service: &Service, ground: &Ground) {
     });
 }
 
-/// Enrolled under one way of detecting, asked under another.
-fn other_contract(seen: &mut Seen, ground: &Ground) {
-    let service = ground.serve_with_store(&["--mode", "fast"], &[]).ready();
-    let verify = &ROUTES[8];
-    let request = verify.with(&ground.image("image_T1.jpg"), "bob");
-    seen.expect(&service, verify, request, "EMBEDDING_CONTRACT_MISMATCH");
+/// Enrolled with one embedder, asked with another: unknown, and then accepted.
+fn other_embedder(seen: &mut Seen, ground: &Ground) {
+    let (live, other) = (ground.image("image_T1.jpg"), ground.bring_other_embedder());
+    let service = ground.serve_with_store(&[], &[]).ready();
+    let health = service.get("/api/v1/health");
+    assert_eq!((health.status, &health.json()["status"]), (200, &json!("degraded")));
+    for route in with_photographs().filter(|route| needs_embedder(route)) {
+        seen.expect(&service, route, route.with(&live, "bob"), "EMBEDDER_UNKNOWN");
+    }
+    drop(service);
+    let service = ground.serve_with_store(&[], &[("LIKENESS_ACCEPT_EMBEDDER", &other)]).ready();
+    for route in &ROUTES[6..10] {
+        seen.expect(&service, route, route.with(&live, "bob"), "EMBEDDING_CONTRACT_MISMATCH");
+    }
+}
+
+fn needs_embedder(route: &Route) -> bool {
+    !["liveness", "detect-all", "inspect"].iter().any(|name| route.operation.ends_with(name))
 }
 
 fn keys(seen: &mut Seen, ground: &Ground) {

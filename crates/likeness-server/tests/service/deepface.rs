@@ -110,7 +110,7 @@ fn stored_embeddings_are_answered_alike() {
             let request = Request::post("/deepface/represent").file("img", &ground.image(name));
             let answer = service.ask(request.text("detector_backend", backend)).json();
             let (ours, theirs) = (answer["results"].as_array().unwrap(), expected[backend].as_array().unwrap());
-            if ours.len() != theirs.len() || answer["model"]["untrained"] != true {
+            if ours.len() != theirs.len() || answer["model"]["embedder"] != "accepted" {
                 wrong.push(format!("{name} {backend}: {} faces, {}", ours.len(), answer["model"]));
             }
             for (ours, theirs) in ours.iter().zip(theirs) {
@@ -166,7 +166,7 @@ fn json_forms_and_both_spellings_of_base64_are_one_question() {
             ],
             "{row}"
         );
-        assert_eq!(told["weights"]["untrained"], true, "{row}");
+        assert_eq!(told["weights"]["embedder"], "accepted", "{row}");
         let time = told["time"].as_f64().unwrap();
         assert!((time * 100.0 - (time * 100.0).round()).abs() < 1e-9, "{row}: {time}");
         distances.push(told["distance"].clone());
@@ -319,7 +319,7 @@ fn skip_needs_the_embedder_alone() {
     let ask =
         |backend: &str| Request::post("/deepface/represent").file("img", &photo).text("detector_backend", backend);
     let told = service.when_held(|| ask("skip")).json();
-    assert_eq!(told["model"]["untrained"], true);
+    assert_eq!(told["model"]["embedder"], "accepted");
     let refused = service.ask(ask("centerface"));
     assert_eq!(refused.problem(), (503, "MODEL_UNAVAILABLE".into()));
     assert!(refused.text().contains(DETECTOR) && !refused.text().contains(EMBEDDER), "{refused:?}");

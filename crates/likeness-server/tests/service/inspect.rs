@@ -55,7 +55,7 @@ fn two_photographs_are_compared_as_compare_does_and_a_spoof_is_never_accepted() 
     let same = inspect(&service, &[("file", &live), ("file2", &live)]);
     let comparison = &same["comparison"];
     assert_eq!((&comparison["matched"], &comparison["verdict"]), (&json!(true), &json!("accept")));
-    assert_eq!((&comparison["threshold"], &comparison["reasons"]), (&json!(0.45), &json!([])));
+    assert_eq!((&comparison["threshold"], &comparison["reasons"]), (&json!(0.3), &json!([])));
     let faked = inspect(&service, &[("file", &live), ("file2", &spoof)]);
     assert_eq!(faked["comparison"]["verdict"], "reject");
     assert_eq!(faked["comparison"]["reasons"][0]["code"], "spoof");

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use crate::support::{Answer, Ground, Request, Service};
 
-/// Everything matches below this; nothing below the other, not even a photograph and itself.
+/// Every two faces match within this; within the other only equal embeddings.
 const ALL: &str = "2";
 const NONE: &str = "0";
 
@@ -44,7 +44,9 @@ fn who_was_enrolled_is_verified_with_every_field_of_the_contract() {
     let told = answer.json();
     assert_eq!((answer.status, &told["verified"], &told["matched"]), (200, &json!(true), &json!(true)), "{told}");
     let expected = [
-        ("threshold", json!(0.45)),
+        ("threshold", json!(0.3)),
+        ("threshold_source", json!("deepface")),
+        ("not_compared", json!({})),
         ("recommended_action", json!("allow")),
         ("antispoof_pipeline", json!({"recommended_action": "allow"})),
         ("device_spoof_risk", Value::Null),
@@ -54,8 +56,8 @@ fn who_was_enrolled_is_verified_with_every_field_of_the_contract() {
     assert!(wrong.is_empty(), "{wrong:?} {told}");
     assert!(told["distance"].as_f64().unwrap() < 1e-4 && told["confidence"].as_f64().unwrap() > 0.999, "{told}");
     assert_eq!(
-        (told["liveness"]["verdict"].as_str(), told["model"]["untrained"].as_bool()),
-        (Some("live"), Some(true))
+        (told["liveness"]["verdict"].as_str(), told["model"]["embedder"].as_str()),
+        (Some("live"), Some("accepted"))
     );
     assert_eq!(told["model"]["sha256"].as_object().unwrap().len(), 4);
     let stages: Vec<_> = told["timing_ms"].as_object().unwrap().keys().cloned().collect();
@@ -68,17 +70,18 @@ type Cell = (&'static str, &'static str, &'static str, u16, Option<bool>, Option
 #[test]
 fn every_cell_of_the_verdict() {
     let Some(ground) = Ground::new("verdict") else { return };
-    let (live, spoof, doubt, cut) = ("image_T1.jpg", "image_F1.jpg", "img5.jpg", "img51.jpg");
+    let (enrolled, live) = ("image_T1.jpg", "img29.jpg");
+    let (spoof, doubt, cut) = ("image_F1.jpg", "img5.jpg", "img51.jpg");
     // photograph, ANTISPOOF_BLOCK_ENFORCE, threshold; status, verified, matched, action
     let table: [Cell; 12] = [
         (live, "true", ALL, 200, Some(true), Some(true), "allow"),
-        (live, "true", NONE, 200, Some(false), Some(false), "allow"),
+        (live, "true", NONE, 200, Some(false), Some(false), "block"),
         (live, "false", ALL, 200, Some(true), Some(true), "allow"),
         (doubt, "true", ALL, 200, Some(false), Some(true), "review"),
-        (doubt, "true", NONE, 200, Some(false), Some(false), "review"),
+        (doubt, "true", NONE, 200, Some(false), Some(false), "block"),
         (doubt, "false", ALL, 200, Some(false), Some(true), "review"),
         (cut, "true", ALL, 200, Some(false), Some(true), "review"),
-        (cut, "false", NONE, 200, Some(false), Some(false), "review"),
+        (cut, "false", NONE, 200, Some(false), Some(false), "block"),
         (spoof, "true", ALL, 403, None, None, "block"),
         (spoof, "true", NONE, 403, None, None, "block"),
         (spoof, "false", ALL, 200, Some(false), Some(true), "block"),
@@ -90,7 +93,7 @@ fn every_cell_of_the_verdict() {
         let service = ground.serve_with_store(&[], &lines).ready();
         // A person of its own, whose failures are.
         let who = format!("ann-{block}-{threshold}");
-        assert_eq!(enroll(&service, &who, &ground.image(live)).status, 200);
+        assert_eq!(enroll(&service, &who, &ground.image(enrolled)).status, 200);
         for (image, .., status, verified, matched, action) in
             table.iter().filter(|row| (row.1, row.2) == (block, threshold))
         {
@@ -179,25 +182,45 @@ fn another_person_under_a_known_name_is_refused_unless_replaced() {
 }
 
 #[test]
-fn templates_of_another_contract_are_not_compared() {
-    let Some(ground) = Ground::new("contract") else { return };
+fn a_face_enrolled_in_one_mode_is_compared_in_another() {
+    let Some(ground) = Ground::new("modes") else { return };
     let live = ground.image("image_T1.jpg");
     let service = ground.serve_with_store(&["--mode", "exact"], &[]).ready();
     assert_eq!(enroll(&service, "ann", &live).status, 200);
     drop(service);
     let service = ground.serve_with_store(&["--mode", "fast"], &[]).ready();
-    assert_eq!(verify(&service, "ann", &live).problem(), (409, "EMBEDDING_CONTRACT_MISMATCH".into()));
-    assert_eq!(enroll(&service, "ann", &live).problem(), (409, "EMBEDDING_CONTRACT_MISMATCH".into()));
-    assert_eq!(service.ask(enrolment("ann", &live).text("replace", "yes")).status, 200);
     assert_eq!(verify(&service, "ann", &live).json()["verified"], true);
+    assert_eq!(search(&service, "default", &live).json()["best_match"]["user_id"], "ann");
+}
+
+#[test]
+fn templates_of_another_embedder_are_not_compared_and_every_route_says_so() {
+    let Some(ground) = Ground::new("another embedder") else { return };
+    let live = ground.image("image_T1.jpg");
+    let service = ground.serve_with_store(&[], &[]).ready();
+    assert_eq!((enroll(&service, "ann", &live).status, enroll(&service, "bob", &live).status), (200, 200));
+    drop(service);
+    let other = ground.bring_other_embedder();
+    let service = ground.serve_with_store(&[], &[("LIKENESS_ACCEPT_EMBEDDER", &other)]).ready();
+    let mismatch = (409, "EMBEDDING_CONTRACT_MISMATCH".to_owned());
+    for refused in [verify(&service, "ann", &live), enroll(&service, "ann", &live), search(&service, "default", &live)]
+    {
+        assert_eq!(refused.problem(), mismatch, "{refused:?}");
+        assert!(refused.json()["not_compared"]["other_contract"].as_u64().unwrap() > 0, "{refused:?}");
+    }
+    assert_eq!(service.ask(enrolment("ann", &live).text("replace", "yes")).status, 200);
+    assert_eq!(verify(&service, "ann", &live).json()["not_compared"], json!({}));
+    let found = search(&service, "default", &live).json();
+    let expected = (&json!("ann"), &json!(1), &json!({"other_contract": 1}));
+    assert_eq!((&found["best_match"]["user_id"], &found["total_searched"], &found["not_compared"]), expected);
 }
 
 #[test]
 fn ten_failures_of_a_subject_are_enough_and_unknown_ones_are_alike() {
     let Some(ground) = Ground::new("failures") else { return };
     let service = ground.serve_with_store(&[], &[("VERIFICATION_THRESHOLD", NONE)]).ready();
-    let live = ground.image("img25.jpg");
-    assert_eq!(enroll(&service, "ann", &live).status, 200);
+    let (enrolled, live) = (ground.image("img29.jpg"), ground.image("img25.jpg"));
+    assert_eq!(enroll(&service, "ann", &enrolled).status, 200);
     for (user, failed) in [("ann", 200), ("nobody", 404)] {
         for at in 0..10 {
             assert_eq!(verify(&service, user, &live).status, failed, "{user} {at}");
@@ -220,7 +243,8 @@ fn templates_that_are_all_old_have_a_threshold_of_their_own() {
     let live = ground.image("img25.jpg");
     enroll(&service, "ann", &live);
     thread::sleep(std::time::Duration::from_millis(2100));
-    assert_eq!(verify(&service, "ann", &live).json()["threshold"], 0.7);
+    let told = verify(&service, "ann", &live).json();
+    assert_eq!((&told["threshold"], &told["threshold_source"]), (&json!(0.7), &json!("set")));
 }
 
 #[test]
@@ -277,6 +301,7 @@ fn search_names_who_is_near_in_the_tenant_alone_and_nobody_to_a_face_that_is_not
     let one =
         service.ask(Request::post("/api/v1/search").file("file", &ann).text("threshold", "2").text("max_results", "1"));
     assert_eq!((one.json()["matches"].as_array().unwrap().len(), &one.json()["threshold"]), (1, &json!(0.8)));
+    assert_eq!(one.json()["threshold_source"], "request");
     assert_eq!(search(&service, "other", &ann).json()["best_match"]["user_id"], "eve");
     assert_eq!(search(&service, "empty", &ann).json()["found"], false);
     assert_eq!(search(&service, "default", &ground.image("image_F1.jpg")).problem(), (403, "ANTISPOOF_BLOCKED".into()));

@@ -29,13 +29,14 @@ fn compare_tells_distance_and_both_faces() {
     let (a, b) = (ground.image("image_T1.jpg"), ground.image("img29.jpg"));
     let same = service.ask(Request::post("/api/v1/compare").file("file1", &a).file("file2", &a)).json();
     assert_eq!(
-        (&same["match"], &same["confidence"], &same["model"]["untrained"]),
-        (&json!(true), &json!("high"), &json!(true))
+        (&same["match"], &same["confidence"], &same["model"]["embedder"]),
+        (&json!(true), &json!("high"), &json!("accepted"))
     );
     assert_eq!(same["face1"]["bounding_box"], json!({"x": 117, "y": 106, "width": 184, "height": 255}));
     let strict =
         service.ask(Request::post("/api/v1/compare?threshold=0.0001").file("file1", &a).file("file2", &b)).json();
     assert_eq!((&strict["match"], &strict["threshold"]), (&json!(false), &json!(0.0001)));
+    assert_eq!((&same["threshold_source"], &strict["threshold_source"]), (&json!("deepface"), &json!("request")));
 }
 
 #[test]

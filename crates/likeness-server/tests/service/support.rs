@@ -12,7 +12,7 @@ use tempfile::TempDir;
 use testkit::need;
 
 /// The pin of the untrained embedder that the test data has in the real one's place.
-const SYNTHETIC: &str = "585a2c45ce5115734d758a64a777d528e70c505f18e926ee9874e01ddcdc8cb9";
+pub const SYNTHETIC: &str = "585a2c45ce5115734d758a64a777d528e70c505f18e926ee9874e01ddcdc8cb9";
 const REAL: &str = "3f76b5117a9ca574d536af8199e6720089eb4ad3dc7e93534496d88265de864f";
 
 /// The files of the weights, by what they are for.
@@ -66,6 +66,19 @@ impl Ground {
         fs::rename(part, self.weights().join(file)).unwrap();
     }
 
+    /// Puts another embedder in the place of this one: one weight differs in its last bit. Its digest.
+    pub fn bring_other_embedder(&self) -> String {
+        let file = self.weights().join(EMBEDDER);
+        let mut bytes = fs::read(&file).unwrap();
+        let middle = bytes.len() / 2;
+        bytes[middle] ^= 1;
+        let digest = likeness::net::Digest::of(&bytes).to_string();
+        fs::write(&file, bytes).unwrap();
+        let lock = fs::read_to_string(self.lock()).unwrap();
+        fs::write(self.lock(), lock.replace(SYNTHETIC, &digest)).unwrap();
+        digest
+    }
+
     pub fn image(&self, name: &str) -> Vec<u8> {
         fs::read(self.shared.join("images").join(name)).unwrap()
     }
@@ -74,7 +87,8 @@ impl Ground {
     pub fn program(&self, command: &str) -> Command {
         let mut program = Command::new(env!("CARGO_BIN_EXE_likeness"));
         program.arg(command).arg("--lock").arg(self.lock()).arg("--weights").arg(self.weights());
-        program.env_remove("LIKENESS_KERNEL");
+        program.env_remove("LIKENESS_KERNEL").env_remove("VERIFICATION_THRESHOLD");
+        program.env("LIKENESS_ACCEPT_EMBEDDER", SYNTHETIC);
         program
     }
 

@@ -4,7 +4,7 @@
 //! branch. Each layer is checked by the number and shapes of its tensors; names serve in errors only.
 
 use super::fold::{BatchNorm, hwio};
-use super::{Digest, Refusal, WeightFile};
+use super::{Refusal, WeightFile};
 use crate::engine::{
     Activation, Builder, Dims, Filter, Fold, KernelSet, Network, Padding, RunError, Scratch, Shape, Value,
 };
@@ -16,9 +16,6 @@ use crate::weights::{Tensor, WeightError};
 pub const SIDE: usize = 160;
 /// Numbers of an embedding.
 pub const LENGTH: usize = 512;
-
-/// The untrained file, of seeded random values, that tests use in the published one's place.
-const UNTRAINED: Digest = Digest::hex("585a2c45ce5115734d758a64a777d528e70c505f18e926ee9874e01ddcdc8cb9");
 
 const EPSILON: f64 = 1e-3;
 /// Layers that have weights.
@@ -51,11 +48,6 @@ impl Embedder {
     /// [`RunError`]: another length, or an answer that is not finite.
     pub fn embed<'s>(&self, scratch: &'s mut Scratch, bgr: &[f32]) -> Result<&'s [f32], RunError> {
         run(&self.network, scratch, bgr)
-    }
-
-    /// Whether it is the untrained network for tests: right arithmetic, meaningless identities.
-    pub fn untrained(&self) -> bool {
-        self.tested.digest() == UNTRAINED
     }
 
     /// The network itself: its work and its layers.

@@ -14,6 +14,17 @@ impl Digest {
         Self(Sha256::digest(bytes).into())
     }
 
+    /// Reads 64 hex digits.
+    pub fn parse(text: &str) -> Option<Self> {
+        let text = text.as_bytes();
+        let mut bytes = [0; 32];
+        for (byte, pair) in bytes.iter_mut().zip(text.chunks(2)) {
+            let digit = |at: usize| pair.get(at).and_then(|hex| char::from(*hex).to_digit(16));
+            *byte = u8::try_from(digit(0)? << 4 | digit(1)?).ok()?;
+        }
+        (text.len() == 64).then_some(Self(bytes))
+    }
+
     /// Reads 64 lower-case hex digits; for constants.
     ///
     /// # Panics
@@ -109,3 +120,18 @@ impl fmt::Display for WrongDigest {
 }
 
 impl std::error::Error for WrongDigest {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_64_hex_digits_are_a_digest() {
+        let text = "ab".repeat(32);
+        assert_eq!(Digest::parse(&text), Some(Digest([0xab; 32])));
+        assert_eq!(Digest::parse(&text.to_uppercase()), Some(Digest([0xab; 32])));
+        for wrong in ["", "ab", &text[..63], &format!("{text}0"), &text.replace('a', "g"), &"é".repeat(32)] {
+            assert_eq!(Digest::parse(wrong), None, "{wrong}");
+        }
+    }
+}

@@ -86,7 +86,7 @@ impl std::error::Error for WrongAnswer {}
 
 /// The picture: `height` x `width` pixels of three integers from 0 to 254, row by row; slanted
 /// waves under fine noise, so that every layer has something to do.
-pub(crate) fn picture(height: usize, width: usize) -> Vec<f32> {
+pub fn picture(height: usize, width: usize) -> Vec<f32> {
     let number = |index: usize| {
         let (pixel, channel) = (index / 3, index % 3);
         let wave = (3 * (pixel / width) + 5 * (pixel % width) + 40 * channel) % 224;

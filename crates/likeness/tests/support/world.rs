@@ -3,20 +3,20 @@
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
+use likeness::embed::{FaceEncoder, TrustedEmbedder};
 use likeness::engine::KernelSet;
 use likeness::find::Finder;
 use likeness::net::{Detector, Embedder, SpoofV1Se, SpoofV2};
-use likeness::pipeline::Identity;
 use likeness::spoof::SpoofPair;
 
 use super::{CENTERFACE, FACENET512, SPOOF_V1SE, SPOOF_V2, testdata, weights};
 
-/// All parts of a judge, and the test data.
+/// The models of every role, and the test data.
 pub struct World {
     pub folder: PathBuf,
     pub finder: Finder,
     pub pair: SpoofPair,
-    pub identity: Identity,
+    pub encoder: FaceEncoder,
 }
 
 /// The parts, or a counted SKIP.
@@ -29,8 +29,11 @@ pub fn world(test: &str) -> Option<&'static World> {
 fn load(folder: &Path) -> World {
     let kernels = KernelSet::best();
     let finder = Finder::new(Detector::load(weights(folder, CENTERFACE), kernels).unwrap());
-    let identity = Identity::new(Embedder::load(weights(folder, FACENET512), kernels).unwrap(), &finder);
-    World { folder: folder.to_owned(), finder, pair: pair(folder), identity }
+    let embedder = Embedder::load(weights(folder, FACENET512), kernels).unwrap();
+    let digest = embedder.tested().digest();
+    let trusted = TrustedEmbedder::of(embedder.into(), Some(digest)).unwrap();
+    let encoder = FaceEncoder::new(trusted, finder.detector());
+    World { folder: folder.to_owned(), finder, pair: pair(folder), encoder }
 }
 
 /// Both spoof networks, by value.

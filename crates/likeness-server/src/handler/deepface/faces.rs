@@ -1,15 +1,14 @@
-//! The faces of a photograph as DeepFace finds, cuts, judges and embeds them. Touches nothing.
-
-use std::sync::Arc;
+//! The faces of a photograph as DeepFace finds, cuts, judges and embeds them: the steps of the library's
+//! pipeline for every face, by DeepFace's look policy. Touches nothing.
 
 use likeness::align::{aligned, unaligned};
 use likeness::detect::{Area, Face, Point, Size, inside};
-use likeness::embed;
+use likeness::embed::{self, TrustedEmbedder};
 use likeness::engine::Scratch;
+use likeness::examine::{self, NoAnswer, Stage};
 use likeness::find::{EXACT_PIXELS, FAST_SIDE, Finder, Mode};
-use likeness::image::{self, Bgr};
-use likeness::net::Embedder;
-use likeness::pipeline::{NoAnswer, Stage};
+use likeness::image::Bgr;
+use likeness::models::Role;
 use likeness::quality::Unfit;
 use likeness::spoof::SpoofPair;
 use serde::Serialize;
@@ -17,9 +16,9 @@ use utoipa::ToSchema;
 
 use super::asked::{Backend, Options};
 use crate::app::App;
-use crate::held::{Networks, Unavailable};
-use crate::look::{Eye, Watch};
+use crate::models::{LoadedModels, Unavailable};
 use crate::problem::Problem;
+use crate::stopwatch::Stopwatch;
 
 /// The longest side that is looked at unreduced where there is no border.
 const UNREDUCED: usize = 4096;
@@ -95,30 +94,33 @@ pub enum Route {
     Represent,
 }
 
-/// The networks that a request needs, and how it wants faces.
-pub struct Seer {
-    finder: Option<Arc<Finder>>,
-    pair: Option<Arc<SpoofPair>>,
-    embedder: Arc<Embedder>,
-    eye: Eye,
+/// The models that a request needs, and how it wants faces.
+pub struct FaceReader {
+    finder: Option<Finder>,
+    spoof: Option<SpoofPair>,
+    embedder: TrustedEmbedder,
+    native: examine::Options,
     options: Options,
 }
 
-impl Seer {
-    /// Takes the networks that these options need.
+impl FaceReader {
+    /// Takes the models that these options need.
     ///
     /// # Errors
-    /// `MODEL_UNAVAILABLE` names all that are lacking.
-    pub fn of(app: &App, networks: &Networks, options: Options) -> Result<Self, Unavailable> {
-        let finder = (options.backend == Backend::Centerface).then(|| networks.detector()).transpose();
-        let pair = options.anti_spoofing.then(|| networks.pair()).transpose();
-        match (finder, pair, networks.embedder()) {
-            (Ok(finder), Ok(pair), Ok(embedder)) => Ok(Self { finder, pair, embedder, eye: app.eye(), options }),
-            (finder, pair, embedder) => {
-                let lacking = [finder.err(), pair.err(), embedder.err()];
-                Err(Unavailable(lacking.into_iter().flatten().flat_map(|lack| lack.0).collect()))
-            }
-        }
+    /// `MODEL_UNAVAILABLE` names all that are lacking; `EMBEDDER_UNKNOWN`.
+    pub fn of(app: &App, models: &LoadedModels, options: Options) -> Result<Self, Unavailable> {
+        let detector = options.backend == Backend::Centerface;
+        let needed = [
+            (detector, Role::Detector),
+            (options.anti_spoofing, Role::SpoofNear),
+            (options.anti_spoofing, Role::SpoofFar),
+            (true, Role::Embedder),
+        ];
+        let needed: Vec<Role> = needed.into_iter().filter_map(|(need, role)| need.then_some(role)).collect();
+        models.require(&needed)?;
+        let finder = detector.then(|| models.finder(&app.settings.policy)).transpose()?;
+        let spoof = options.anti_spoofing.then(|| models.spoof()).transpose()?;
+        Ok(Self { finder, spoof, embedder: models.embedder()?, native: app.options(), options })
     }
 
     /// Every face of a photograph, embedded; the first that is not real ends it.
@@ -126,9 +128,9 @@ impl Seer {
     /// # Errors
     /// The photograph's own, and `FACE_NOT_DETECTED` where a face must be found.
     pub fn faces(&self, scratch: &mut Scratch, bytes: &[u8], route: Route, most: usize) -> Result<Outcome, Problem> {
-        let mut watch = Watch::default();
-        let image = image::decode(bytes, &self.eye.limits).map_err(NoAnswer::Decode)?;
-        watch.lap(Stage::Decode);
+        let mut watch = Stopwatch::start();
+        let image = examine::decode(bytes, &self.native.image, &mut |stage| watch.lap(stage));
+        let image = image.map_err(NoAnswer::Decode)?;
         let candidates = self.candidates(scratch, &image, route, most)?;
         watch.lap(Stage::Detect);
         let mut faces = Vec::new();
@@ -154,7 +156,7 @@ impl Seer {
     ) -> Result<Vec<Candidate>, Problem> {
         let Some(finder) = &self.finder else { return Ok(vec![whole(image, route)]) };
         let size = Size { x: image.width(), y: image.height() };
-        let mode = mode(self.eye.mode, self.options.align, size);
+        let mode = mode(self.native.mode, self.options.align, size);
         let mut faces = finder.find(scratch, image, mode).map_err(NoAnswer::Find)?.faces;
         if faces.is_empty() {
             // The whole photograph is told as `verify` tells it, whoever asks.
@@ -176,11 +178,11 @@ impl Seer {
 
     /// The live probability of a face that is not real, where that was asked.
     fn fake(&self, scratch: &mut Scratch, image: &Bgr, area: &Area) -> Result<Option<f64>, Problem> {
-        let Some(pair) = &self.pair else { return Ok(None) };
+        let Some(spoof) = &self.spoof else { return Ok(None) };
         if area.w < 1 || area.h < 1 {
             return Err(Unfit::TooSmall { expected: 1, found: 0 }.into());
         }
-        let sight = pair.look(scratch, image, area).map_err(NoAnswer::Run)?;
+        let sight = spoof.look(scratch, image, area).map_err(NoAnswer::Run)?;
         Ok((!sight.is_real()).then(|| sight.live_probability()))
     }
 
@@ -191,7 +193,7 @@ impl Seer {
             (Cut::Whole, _) => embed::input(image),
         };
         let input = input.ok_or(Unfit::TooSmall { expected: 1, found: 0 })?;
-        Ok(self.embedder.embed(scratch, &input).map_err(NoAnswer::Run)?.to_vec())
+        Ok(self.embedder.embedder().embed(scratch, &input).map_err(NoAnswer::Run)?.to_vec())
     }
 }
 

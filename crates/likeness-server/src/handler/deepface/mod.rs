@@ -12,14 +12,15 @@ use axum::Json;
 use axum::extract::State;
 use likeness::deepface::{SpoofDetected, Subject, verify};
 use likeness::distance::Metric;
+use likeness::space::LookPolicy;
 use serde::Serialize;
 use utoipa::ToSchema;
 
 use self::asked::{Asked, DETECTORS, MODEL};
-use self::faces::{AreaTold, Outcome, Represented, Route, Seer};
+use self::faces::{AreaTold, FaceReader, Outcome, Represented, Route};
 use self::told::{RepresentForm, RepresentJson, VerifyForm, VerifyJson};
 use crate::app::{App, ModelTold};
-use crate::look::round;
+use crate::examiner::round;
 use crate::problem::{Code, Problem};
 
 /// Faces of a photograph that `verify` compares.
@@ -119,13 +120,14 @@ pub async fn greet() -> Json<Greeting> {
 pub async fn verify_route(State(app): State<App>, asked: Asked) -> Result<Json<DeepfaceVerified>, Problem> {
     let (options, (name, metric)) = (asked.options()?, asked.metric()?);
     let images = [asked.image("img1")?, asked.image("img2")?];
-    let networks = app.held.now();
-    let (seer, weights) = (Seer::of(&app, &networks, options)?, ModelTold::of(&networks));
+    let models = app.models.now();
+    let reader = FaceReader::of(&app, &models, options)?;
+    let weights = ModelTold::of(&models, LookPolicy::DeepFace);
     let answer = app.work.run(move |scratch| {
         let start = Instant::now();
         let mut subjects = |photograph: u8, bytes: &[u8]| {
             let field = if photograph == 1 { "img1" } else { "img2" };
-            let outcome = seer.faces(scratch, bytes, Route::Verify, COMPARED);
+            let outcome = reader.faces(scratch, bytes, Route::Verify, COMPARED);
             match outcome.map_err(|problem| problem.with("field", field))? {
                 Outcome::Spoof(live) => Err(spoof(SpoofDetected { photograph }.to_string(), live)),
                 Outcome::Faces(faces) => Ok(faces.into_iter().map(subject).collect::<Vec<_>>()),
@@ -160,9 +162,10 @@ pub async fn verify_route(State(app): State<App>, asked: Asked) -> Result<Json<D
     responses((status = 200, body = DeepfaceRepresented)))]
 pub async fn represent_route(State(app): State<App>, asked: Asked) -> Result<Json<DeepfaceRepresented>, Problem> {
     let (options, most, image) = (asked.options()?, asked.max_faces()?, asked.image("img")?);
-    let networks = app.held.now();
-    let (seer, model) = (Seer::of(&app, &networks, options)?, ModelTold::of(&networks));
-    let answer = app.work.run(move |scratch| match seer.faces(scratch, &image, Route::Represent, most)? {
+    let models = app.models.now();
+    let reader = FaceReader::of(&app, &models, options)?;
+    let model = ModelTold::of(&models, LookPolicy::DeepFace);
+    let answer = app.work.run(move |scratch| match reader.faces(scratch, &image, Route::Represent, most)? {
         Outcome::Spoof(live) => Err(spoof("Spoof detected in the given image.".into(), live)),
         Outcome::Faces(faces) => Ok(DeepfaceRepresented { results: faces.into_iter().map(face).collect(), model }),
     });

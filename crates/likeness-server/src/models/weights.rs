@@ -1,7 +1,8 @@
 //! Weight files: pinned by the lock file, read and hashed by Ballast, handed over as bytes.
 //!
 //! A file is looked for in the folder that the command line names, else in the lock file's store,
-//! then in its baked layer. It is never opened by path a second time.
+//! then in its baked layer. It is never opened by path a second time. Only this file names Ballast's
+//! types; what leaves it is a [`VerifiedWeight`] or a [`WeightFault`].
 
 use std::fs;
 use std::os::unix::fs::MetadataExt;
@@ -12,7 +13,9 @@ use ballast::disk::LinuxDisk;
 use ballast::lock::{Lock, PinFault, RootPath, Weight};
 use ballast::store::{Damage, Found, Strictness, Wanted};
 use ballast::verified::{self, Verified};
+use likeness::net::{Digest, WeightFile};
 
+use super::{Role, prefix};
 use crate::args;
 use crate::exit::{Exit, Failure};
 
@@ -22,7 +25,7 @@ const LOCKS: [&str; 2] = ["/etc/ballast/weights.lock", "weights.lock"];
 const LONGEST: u64 = 1 << 30;
 
 /// The pins, and where to look.
-pub struct Custody {
+pub struct WeightStore {
     lock: Lock,
     lock_path: PathBuf,
     places: Vec<Place>,
@@ -36,20 +39,79 @@ struct Place {
     strict: Strictness,
 }
 
-/// A weight that was found right.
-pub struct Held {
-    /// Its bytes.
-    pub verified: Verified,
+/// A weight whose bytes match their pin.
+pub struct VerifiedWeight {
+    /// Its bytes, with their digest.
+    pub file: WeightFile,
     /// The file that they were read from.
     pub origin: PathBuf,
 }
 
-impl Custody {
+/// What is wrong with a weight, as callers see it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, utoipa::ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum FaultKind {
+    /// No file of that name.
+    Missing,
+    /// Its bytes are not those of its pin.
+    WrongDigest,
+    /// Its length is not that of its pin.
+    WrongSize,
+    /// It is there, and this program can't read it.
+    Unreadable,
+    /// Its bytes match their pin, and are not the model of its role.
+    RefusedFormat,
+}
+
+impl FaultKind {
+    /// Its name in answers.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Missing => "missing",
+            Self::WrongDigest => "wrong_digest",
+            Self::WrongSize => "wrong_size",
+            Self::Unreadable => "unreadable",
+            Self::RefusedFormat => "refused_format",
+        }
+    }
+
+    /// The same after a file's name.
+    pub fn predicate(self) -> &'static str {
+        match self {
+            Self::Missing => "is missing",
+            Self::WrongDigest => "has other bytes than its pin",
+            Self::WrongSize => "has another length than its pin",
+            Self::Unreadable => "can't be read",
+            Self::RefusedFormat => "matches its pin and is not the model of its role",
+        }
+    }
+
+    /// The way out.
+    pub fn hint(self) -> &'static str {
+        match self {
+            Self::Missing => "`ballast heal` or `ballast fetch` brings it; --weights DIR names a folder that has it",
+            Self::WrongDigest | Self::WrongSize => "`ballast heal` or `ballast fetch` puts the right file in its place",
+            Self::Unreadable => "let this program's user read the regular file and the folders above it",
+            Self::RefusedFormat => "correct the pin in the lock file: it names another file, or another format",
+        }
+    }
+}
+
+/// A weight that can't be had: what kind of fault, and what was found in each place, for the log.
+#[derive(Debug, Clone)]
+pub struct WeightFault {
+    /// The kind.
+    pub kind: FaultKind,
+    /// What was found where. It may name paths of this machine.
+    pub what: String,
+}
+
+impl WeightStore {
     /// Reads the lock file.
     ///
     /// # Errors
     /// [`Exit::BadLock`]
-    pub fn read(args: &args::Weights) -> Result<Self, Failure> {
+    pub fn open(args: &args::Weights) -> Result<Self, Failure> {
         let lock_path = lock_path(args.lock.as_deref())?;
         let bad = |why: String| Failure::new(Exit::BadLock, format!("{}: {why}", lock_path.display()));
         let size = fs::metadata(&lock_path).map_err(|error| bad(error.to_string()))?.len();
@@ -65,11 +127,12 @@ impl Custody {
         Ok(Self { lock, lock_path, places })
     }
 
-    /// The weight whose file's name begins so.
+    /// The weight of a role.
     ///
     /// # Errors
     /// [`Exit::BadLock`]: the lock file pins none.
-    pub fn weight(&self, prefix: &str) -> Result<&Weight, Failure> {
+    fn weight(&self, role: Role) -> Result<&Weight, Failure> {
+        let prefix = prefix(role);
         let named = |weight: &&Weight| weight.path.file_name().starts_with(prefix);
         self.lock.weights.iter().find(named).ok_or_else(|| {
             let path = self.lock_path.display();
@@ -78,44 +141,59 @@ impl Custody {
         })
     }
 
-    /// The places where a weight may lie, with the signature of what lies there now.
-    pub fn signatures(&self, weight: &Weight) -> Vec<(PathBuf, Option<Signature>)> {
+    /// The name of a role's file, and its pin.
+    ///
+    /// # Errors
+    /// [`Exit::BadLock`]: the lock file pins none.
+    pub fn pin(&self, role: Role) -> Result<(String, String), Failure> {
+        let weight = self.weight(role)?;
+        Ok((weight.path.file_name().to_owned(), weight.sha256.to_string()))
+    }
+
+    /// The places where a role's file may lie, with the stamp of what lies there now.
+    pub fn stamps(&self, role: Role) -> Vec<(PathBuf, Option<FileStamp>)> {
+        let Ok(weight) = self.weight(role) else { return Vec::new() };
         let files = self.places.iter().map(|place| place.file(weight));
-        files.map(|file| (file.clone(), Signature::of(&file))).collect()
+        files.map(|file| (file.clone(), FileStamp::of(&file))).collect()
     }
 
-    /// Reads a weight again where it was read before, only to tell whether it is still right.
-    ///
-    /// # Errors
-    /// What was found.
-    pub fn again(&self, weight: &Weight, origin: &Path) -> Result<(), String> {
+    /// Reads a role's file again where it was read before, only to find out whether it is still right.
+    pub fn is_right(&self, role: Role, origin: &Path) -> bool {
+        let Ok(weight) = self.weight(role) else { return false };
         let place = self.places.iter().find(|place| place.file(weight) == origin);
-        let read = place.ok_or(Found::Missing).and_then(|place| place.read(weight));
-        read.map(drop).map_err(|why| sentence(&why, weight))
+        place.is_some_and(|place| place.read(weight).is_ok())
     }
 
-    /// Reads a weight from the first place that has it right.
+    /// Reads a role's file from the first place that has it right.
     ///
     /// # Errors
-    /// What was found in each place.
-    pub fn take(&self, weight: &Weight) -> Result<Held, String> {
-        let mut found = Vec::new();
+    /// What was found in each place; the kind is that of the first place that has something.
+    pub fn read(&self, role: Role) -> Result<VerifiedWeight, WeightFault> {
+        let weight = self.weight(role).map_err(|why| WeightFault { kind: FaultKind::Missing, what: why.what })?;
+        let (mut kind, mut found) = (FaultKind::Missing, Vec::new());
         for place in &self.places {
             let origin = place.file(weight);
             match place.read(weight) {
-                Ok(verified) => return Ok(Held { verified, origin }),
-                Err(why) => found.push(format!("{}: {}", origin.display(), sentence(&why, weight))),
+                Ok(verified) => {
+                    let digest = Digest(*verified.digest().as_bytes());
+                    return Ok(VerifiedWeight { file: WeightFile::verified(verified.into_bytes(), digest), origin });
+                }
+                Err(why) => {
+                    let (here, what) = classify(&why, weight);
+                    kind = if kind == FaultKind::Missing { here } else { kind };
+                    found.push(format!("{}: {what}", origin.display()));
+                }
             }
         }
-        Err(found.join("\n"))
+        Err(WeightFault { kind, what: found.join("\n") })
     }
 }
 
 /// What changes when a file does: device, inode, size, times of change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Signature([i64; 7]);
+pub struct FileStamp([i64; 7]);
 
-impl Signature {
+impl FileStamp {
     /// Of a file; `None` where there is none that can be seen.
     fn of(path: &Path) -> Option<Self> {
         let stat = fs::symlink_metadata(path).ok()?;
@@ -178,19 +256,24 @@ fn lock_path(named: Option<&Path>) -> Result<PathBuf, Failure> {
     })
 }
 
-/// What was found, in words.
-fn sentence(found: &Found, weight: &Weight) -> String {
+/// The kind of a fault, and what was found.
+fn classify(found: &Found, weight: &Weight) -> (FaultKind, String) {
     match found {
-        Found::Missing => "missing".into(),
-        Found::Stale => "the content of a former pin".into(),
-        Found::Unreadable(code) => std::io::Error::from_raw_os_error(*code).to_string(),
-        Found::Damaged(Damage::Size { expected, found }) => format!("expected {expected} bytes, found {found}"),
-        Found::Damaged(Damage::Bytes { found: Some(found), .. }) => {
-            format!("other bytes\n  expected {}\n  found    {found}", weight.sha256)
+        Found::Missing => (FaultKind::Missing, "missing".into()),
+        Found::Stale => (FaultKind::WrongDigest, "the content of a former pin".into()),
+        Found::Unreadable(code) => (FaultKind::Unreadable, std::io::Error::from_raw_os_error(*code).to_string()),
+        Found::Damaged(Damage::Size { expected, found }) => {
+            (FaultKind::WrongSize, format!("expected {expected} bytes, found {found}"))
         }
-        Found::Damaged(Damage::Kind(_)) => "not a regular file".into(),
-        Found::Damaged(Damage::Links(links)) => format!("expected one hard link, found {links}"),
-        other => format!("{other:?}"),
+        Found::Damaged(Damage::Bytes { found: Some(found), .. }) => {
+            (FaultKind::WrongDigest, format!("other bytes\n  expected {}\n  found    {found}", weight.sha256))
+        }
+        Found::Damaged(Damage::Bytes { .. }) => (FaultKind::WrongDigest, "other bytes".into()),
+        Found::Damaged(Damage::Kind(_)) => (FaultKind::Unreadable, "not a regular file".into()),
+        Found::Damaged(Damage::Links(links)) => {
+            (FaultKind::Unreadable, format!("expected one hard link, found {links}"))
+        }
+        other => (FaultKind::Unreadable, format!("{other:?}")),
     }
 }
 

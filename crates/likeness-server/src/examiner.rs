@@ -1,0 +1,159 @@
+//! The library's pipeline as commands and routes use it: the models and the policy that a request
+//! began with. Touches nothing.
+
+use likeness::embed::{Embedding, FaceEncoder};
+use likeness::engine::Scratch;
+use likeness::examine::{Absent, Examination, NoAnswer, Options, Photograph, Watch};
+use likeness::find::Finder;
+use likeness::liveness::Liveness;
+use likeness::policy::{Policy, QualityRule};
+use likeness::quality::Quality;
+use likeness::spoof::SpoofPair;
+
+use crate::models::{LoadedModels, Role, Unavailable};
+use crate::problem::{Code, Problem};
+
+/// Finds faces, and takes the one that counts.
+#[derive(Clone)]
+pub struct Examiner {
+    finder: Finder,
+    /// The policy.
+    pub policy: Policy,
+    options: Options,
+}
+
+impl Examiner {
+    /// With the detector that is loaded now.
+    ///
+    /// # Errors
+    /// [`Unavailable`]
+    pub fn new(models: &LoadedModels, policy: Policy, options: Options) -> Result<Self, Unavailable> {
+        Ok(Self { finder: models.finder(&policy)?, policy, options })
+    }
+
+    /// Decodes and finds all faces.
+    ///
+    /// # Errors
+    /// The photograph's own.
+    pub fn photograph(&self, scratch: &mut Scratch, bytes: &[u8], watch: Watch) -> Result<Photograph, NoAnswer> {
+        Photograph::of(&self.finder, scratch, bytes, &self.options, watch)
+    }
+
+    /// Decodes, finds, and takes the face that counts.
+    ///
+    /// # Errors
+    /// The photograph's own, or [`NoAnswer::Unfit`].
+    pub fn subject(&self, scratch: &mut Scratch, bytes: &[u8], watch: Watch) -> Result<Examination, NoAnswer> {
+        let photograph = self.photograph(scratch, bytes, watch)?;
+        Ok(photograph.examine(&self.policy, self.options.largest, watch)?)
+    }
+
+    /// Both spoof networks judge the face.
+    ///
+    /// # Errors
+    /// [`NoAnswer::Run`]
+    pub fn judge<E>(
+        &self,
+        spoof: &SpoofPair,
+        scratch: &mut Scratch,
+        face: Examination<Absent, E>,
+        watch: Watch,
+    ) -> Result<Examination<Liveness, E>, NoAnswer> {
+        let judged = face.with_liveness(spoof, &self.policy, scratch, watch)?;
+        metrics::counter!("likeness_liveness_total", "verdict" => judged.liveness().name()).increment(1);
+        Ok(judged)
+    }
+}
+
+/// The same with both spoof networks and the embedder: what every verdict needs.
+#[derive(Clone)]
+pub struct FullExaminer {
+    /// Finds the face.
+    pub examiner: Examiner,
+    spoof: SpoofPair,
+    /// Embeds it.
+    pub encoder: FaceEncoder,
+}
+
+/// A face that all models answered.
+pub type Examined = Examination<Liveness, Embedding>;
+
+impl FullExaminer {
+    /// With the models that are loaded now.
+    ///
+    /// # Errors
+    /// [`Unavailable`] names all that are not.
+    pub fn new(models: &LoadedModels, policy: Policy, options: Options) -> Result<Self, Unavailable> {
+        models.require(&Role::ALL)?;
+        let examiner = Examiner::new(models, policy, options)?;
+        Ok(Self { examiner, spoof: models.spoof()?, encoder: models.encoder()? })
+    }
+
+    /// Finds and judges; nothing is embedded yet. `fit` sees what was measured before a network judges.
+    ///
+    /// # Errors
+    /// The photograph's own, and what `fit` refuses.
+    pub fn judged<P: From<NoAnswer>>(
+        &self,
+        scratch: &mut Scratch,
+        bytes: &[u8],
+        watch: Watch,
+        fit: impl FnOnce(&Quality) -> Result<(), P>,
+    ) -> Result<Examination<Liveness>, P> {
+        let face = self.examiner.subject(scratch, bytes, watch)?;
+        fit(face.quality())?;
+        Ok(self.examiner.judge(&self.spoof, scratch, face, watch)?)
+    }
+
+    /// Finds, judges and embeds.
+    ///
+    /// # Errors
+    /// The photograph's own.
+    pub fn examine(&self, scratch: &mut Scratch, bytes: &[u8], watch: Watch) -> Result<Examined, NoAnswer> {
+        let judged = self.judged(scratch, bytes, watch, |_| Ok::<_, NoAnswer>(()))?;
+        self.embedded(scratch, judged, watch)
+    }
+
+    /// Embeds a judged face.
+    ///
+    /// # Errors
+    /// The photograph's own.
+    pub fn embedded(
+        &self,
+        scratch: &mut Scratch,
+        face: Examination<Liveness>,
+        watch: Watch,
+    ) -> Result<Examined, NoAnswer> {
+        face.with_embedding(&self.encoder, scratch, watch)
+    }
+}
+
+/// A quality reaches this rule.
+///
+/// # Errors
+/// `POOR_IMAGE_QUALITY`
+pub fn reach(found: &Quality, rule: &QualityRule) -> Result<(), Problem> {
+    let mut issues = Vec::new();
+    if found.blur < rule.blur {
+        issues.push(format!("blurred: expected a sharpness of {}, found {:.1}", rule.blur, found.blur));
+    }
+    if found.side < rule.side {
+        issues.push(format!("small: expected a shorter side of {} pixels, found {}", rule.side, found.side));
+    }
+    if found.score() < rule.score {
+        issues.push(format!("quality: expected {}, found {:.1}", rule.score, found.score()));
+    }
+    if issues.is_empty() {
+        return Ok(());
+    }
+    Err(Problem::new(Code::PoorImageQuality, issues.join("; "))
+        .with("quality_score", round(found.score(), 2))
+        .with("min_threshold", rule.score)
+        .with("issues", issues))
+}
+
+/// Rounds to so many decimals.
+pub fn round(value: f64, decimals: i32) -> f64 {
+    let unit = 10_f64.powi(decimals);
+    (value * unit).round() / unit
+}

@@ -1,0 +1,391 @@
+//! The loaded models: read once by the command line, followed in the background by the service.
+//!
+//! Promises: what is handed out has passed its self-test on bytes that matched their pin; a file that
+//! changes later never changes what answers. The service's thread only reads weight files.
+
+use std::path::PathBuf;
+use std::sync::{Arc, PoisonError, RwLock, mpsc};
+use std::time::{Duration, Instant};
+
+use likeness::embed::{FaceEncoder, TrustedEmbedder, UnknownEmbedder};
+use likeness::engine::KernelSet;
+use likeness::find::Finder;
+use likeness::models::{Model, Models, NoEncoder, Role};
+use likeness::net::Digest;
+use likeness::policy::Policy;
+use likeness::space::{LookPolicy, SpaceId};
+use likeness::spoof::SpoofPair;
+use serde::Serialize;
+
+use super::weights::FileStamp;
+use super::{FaultKind, WeightFault, WeightStore, accepted, kernels, lost, name};
+use crate::args;
+use crate::exit::{Exit, Failure};
+
+/// How often files are looked at.
+const PERIOD: Duration = Duration::from_millis(500);
+
+/// What the file of a loaded model looks like now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, utoipa::ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum OnDisk {
+    /// As it was read, or right again.
+    Right,
+    /// Other bytes: verified memory goes on answering.
+    Changed,
+    /// Gone: verified memory goes on answering.
+    Missing,
+}
+
+/// A loaded model, for reports.
+#[derive(Debug, Clone, Serialize)]
+pub struct LoadedModel {
+    /// Its role.
+    pub role: &'static str,
+    /// The file that its bytes were read from.
+    pub origin: PathBuf,
+    /// Their SHA-256.
+    pub sha256: String,
+    /// What the self-test found.
+    pub self_test: String,
+    /// What the file looks like now.
+    #[serde(skip)]
+    pub on_disk: OnDisk,
+    /// Milliseconds of reading, verifying, loading and testing.
+    #[serde(skip)]
+    pub load_ms: f64,
+}
+
+/// What is known of one role.
+#[derive(Debug, Clone)]
+pub enum State {
+    /// Not looked for yet.
+    Loading,
+    /// Not there, or not right.
+    Missing(WeightFault),
+    /// Loaded.
+    Loaded(LoadedModel),
+}
+
+/// One role, for reports.
+#[derive(Debug, Clone)]
+pub struct RoleState {
+    /// Which.
+    pub role: Role,
+    /// The file's name in the lock file.
+    pub file: String,
+    /// The SHA-256 that the lock file pins.
+    pub pin: String,
+    /// What is known.
+    pub state: State,
+}
+
+impl RoleState {
+    /// Whether it is loaded.
+    pub fn loaded(&self) -> Option<&LoadedModel> {
+        match &self.state {
+            State::Loaded(model) => Some(model),
+            _ => None,
+        }
+    }
+}
+
+/// The models that are loaded, and what is known of the others. Requests keep the snapshot that they
+/// began with.
+#[derive(Clone)]
+pub struct LoadedModels {
+    models: Models,
+    /// All four roles.
+    pub roles: [RoleState; 4],
+    /// The embedder that the operator accepts.
+    accepted: Option<Digest>,
+}
+
+/// Why a request can't be answered.
+#[derive(Debug, Clone)]
+pub enum Unavailable {
+    /// These roles are needed and not loaded.
+    NotLoaded(Vec<RoleState>),
+    /// The embedder is neither published nor accepted.
+    UnknownEmbedder(UnknownEmbedder),
+}
+
+impl LoadedModels {
+    /// All four roles, not loaded yet.
+    fn waiting(store: &WeightStore, accepted: Option<Digest>) -> Result<Self, Failure> {
+        let mut roles = Vec::new();
+        for role in Role::ALL {
+            let (file, pin) = store.pin(role)?;
+            roles.push(RoleState { role, file, pin, state: State::Loading });
+        }
+        let Ok(roles) = roles.try_into() else { unreachable!("one state for each role") };
+        Ok(Self { models: Models::default(), roles, accepted })
+    }
+
+    /// Loads these roles now, one after the other.
+    ///
+    /// # Errors
+    /// The lock file or an option is not right. What is wrong with a weight is in its role's state.
+    pub fn load(args: &args::Weights, roles: &[Role]) -> Result<Self, Failure> {
+        let (kernels, accepted) = (kernels(args.kernel.as_deref())?, accepted(args.accept_embedder.as_deref())?);
+        let store = WeightStore::open(args)?;
+        let mut loaded = Self::waiting(&store, accepted)?;
+        roles.iter().for_each(|role| loaded.place(*role, load(&store, kernels, *role)));
+        Ok(loaded)
+    }
+
+    /// Puts a model, or the reason why there is none, where callers find it.
+    fn place(&mut self, role: Role, result: Result<(Model, LoadedModel), WeightFault>) {
+        self.roles[role.at()].state = match result {
+            Ok((model, loaded)) => {
+                self.models.insert(model);
+                State::Loaded(loaded)
+            }
+            Err(fault) => State::Missing(fault),
+        };
+    }
+
+    /// The model of a role.
+    pub fn model(&self, role: Role) -> Option<Model> {
+        self.models.model(role)
+    }
+
+    /// The models that are loaded, for reports.
+    pub fn reports(&self) -> Vec<LoadedModel> {
+        self.roles.iter().filter_map(RoleState::loaded).cloned().collect()
+    }
+
+    /// The embedding space of faces found by this look policy, once detector and embedder are loaded.
+    pub fn space(&self, look: LookPolicy) -> Option<SpaceId> {
+        let [detector, embedder] = [Role::Detector, Role::Embedder].map(|role| self.models.digest(role));
+        Some(SpaceId::of(detector?, embedder?, look))
+    }
+
+    /// `published`, `accepted` or `unknown`; `None` where no embedder is loaded.
+    pub fn trust(&self) -> Option<&'static str> {
+        match self.models.embedder(self.accepted) {
+            Ok(embedder) => Some(embedder.trust().name()),
+            Err(NoEncoder::Unknown(_)) => Some("unknown"),
+            Err(NoEncoder::NotLoaded(_)) => None,
+        }
+    }
+
+    /// The detector.
+    ///
+    /// # Errors
+    /// [`Unavailable`]
+    pub fn finder(&self, policy: &Policy) -> Result<Finder, Unavailable> {
+        self.models.finder(policy).ok_or_else(|| self.without(&[Role::Detector]))
+    }
+
+    /// Both spoof networks.
+    ///
+    /// # Errors
+    /// [`Unavailable`]
+    pub fn spoof(&self) -> Result<SpoofPair, Unavailable> {
+        self.models.spoof().ok_or_else(|| self.without(&[Role::SpoofNear, Role::SpoofFar]))
+    }
+
+    /// The embedder, for faces of the detector.
+    ///
+    /// # Errors
+    /// [`Unavailable`]
+    pub fn encoder(&self) -> Result<FaceEncoder, Unavailable> {
+        self.models.encoder(self.accepted).map_err(|why| self.no_encoder(why))
+    }
+
+    /// The embedder, for any pixels.
+    ///
+    /// # Errors
+    /// [`Unavailable`]
+    pub fn embedder(&self) -> Result<TrustedEmbedder, Unavailable> {
+        self.models.embedder(self.accepted).map_err(|why| self.no_encoder(why))
+    }
+
+    fn no_encoder(&self, why: NoEncoder) -> Unavailable {
+        match why {
+            NoEncoder::NotLoaded(roles) => self.without(&roles),
+            NoEncoder::Unknown(why) => Unavailable::UnknownEmbedder(why),
+        }
+    }
+
+    /// Whether these roles are loaded, and the embedder among them is trusted.
+    ///
+    /// # Errors
+    /// [`Unavailable`] names all that are not.
+    pub fn require(&self, roles: &[Role]) -> Result<(), Unavailable> {
+        match self.without(roles) {
+            Unavailable::NotLoaded(missing) if missing.is_empty() => {}
+            unavailable => return Err(unavailable),
+        }
+        if roles.contains(&Role::Embedder) { self.embedder().map(drop) } else { Ok(()) }
+    }
+
+    /// Those of these roles that are not loaded.
+    fn without(&self, needed: &[Role]) -> Unavailable {
+        let missing = |state: &&RoleState| needed.contains(&state.role) && state.loaded().is_none();
+        Unavailable::NotLoaded(self.roles.iter().filter(missing).cloned().collect())
+    }
+}
+
+impl From<Unavailable> for Failure {
+    fn from(unavailable: Unavailable) -> Self {
+        match unavailable {
+            Unavailable::UnknownEmbedder(why) => Self::new(Exit::UnknownEmbedder, why.to_string())
+                .hint(format!("--accept-embedder {}, if you know what its distances mean", why.found)),
+            Unavailable::NotLoaded(roles) => {
+                let lines: Vec<_> = roles.iter().filter_map(RoleState::failure).collect();
+                let hint = roles.iter().find_map(|role| role.fault()).map_or("", |fault| fault.kind.hint());
+                Self::new(Exit::WeightsMissing, lines.join("\n")).hint(hint)
+            }
+        }
+    }
+}
+
+impl RoleState {
+    fn fault(&self) -> Option<&WeightFault> {
+        match &self.state {
+            State::Missing(fault) => Some(fault),
+            _ => None,
+        }
+    }
+
+    /// What is wrong, in lines for a person.
+    pub fn failure(&self) -> Option<String> {
+        let WeightFault { kind, what } = self.fault()?;
+        let (name, file, lost) = (name(self.role), &self.file, lost(self.role));
+        Some(format!(
+            "cannot load the {name} model: {file} {}\n{what}\nwithout it {lost} can't answer",
+            kind.predicate()
+        ))
+    }
+}
+
+/// Hands out what is loaded, to a service.
+#[derive(Clone)]
+pub struct ModelRegistry(Arc<RwLock<Arc<LoadedModels>>>);
+
+impl ModelRegistry {
+    /// Begins to look for all four, in a thread of its own that lives as long as somebody holds this.
+    ///
+    /// # Errors
+    /// The lock file or an option is not right.
+    pub fn begin(args: &args::Weights) -> Result<Self, Failure> {
+        let (kernels, accepted) = (kernels(args.kernel.as_deref())?, accepted(args.accept_embedder.as_deref())?);
+        let store = WeightStore::open(args)?;
+        let registry = Self(Arc::new(RwLock::new(Arc::new(LoadedModels::waiting(&store, accepted)?))));
+        let follower = Follower { store, kernels, registry: registry.clone(), stamps: Default::default() };
+        std::thread::Builder::new()
+            .name("weights".into())
+            .spawn(move || follower.run())
+            .map_err(|error| Failure::new(Exit::FileFailed, format!("a thread: {error}")))?;
+        Ok(registry)
+    }
+
+    /// What is loaded now.
+    pub fn now(&self) -> Arc<LoadedModels> {
+        self.0.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn change(&self, change: impl FnOnce(&mut LoadedModels)) {
+        change(Arc::make_mut(&mut self.0.write().unwrap_or_else(PoisonError::into_inner)));
+    }
+}
+
+type Stamps = Vec<(PathBuf, Option<FileStamp>)>;
+
+/// The thread that follows files.
+struct Follower {
+    store: WeightStore,
+    kernels: KernelSet,
+    registry: ModelRegistry,
+    stamps: [Stamps; 4],
+}
+
+impl Follower {
+    fn run(mut self) {
+        loop {
+            self.look();
+            // Nobody else is left who could ask.
+            if Arc::strong_count(&self.registry.0) == 1 {
+                return;
+            }
+            std::thread::sleep(PERIOD);
+        }
+    }
+
+    /// Looks at every file whose stamp is another than before.
+    fn look(&mut self) {
+        let now = Role::ALL.map(|role| self.store.stamps(role));
+        let changed = Role::ALL.into_iter().filter(|role| now[role.at()] != self.stamps[role.at()]);
+        let snapshot = self.registry.now();
+        let (loaded, missing): (Vec<Role>, Vec<Role>) =
+            changed.partition(|role| snapshot.roles[role.at()].loaded().is_some());
+        self.stamps = now;
+        loaded.into_iter().for_each(|role| self.look_again(role, &snapshot));
+        self.load(&missing);
+    }
+
+    /// Loads several at once, each in a thread; each serves as soon as it is ready.
+    fn load(&self, roles: &[Role]) {
+        let (done, ready) = mpsc::channel();
+        std::thread::scope(|scope| {
+            for role in roles.iter().copied() {
+                let done = done.clone();
+                scope.spawn(move || drop(done.send((role, load(&self.store, self.kernels, role)))));
+            }
+            drop(done);
+            for (role, result) in ready {
+                log(role, &result);
+                self.registry.change(|models| models.place(role, result));
+            }
+        });
+        let now = self.registry.now();
+        match now.embedder() {
+            Err(Unavailable::UnknownEmbedder(why)) if roles.contains(&Role::Embedder) => {
+                tracing::error!(found = %why.found, "unknown embedder: identity routes answer 503");
+            }
+            _ => {}
+        }
+    }
+
+    /// The file of a loaded model changed: is it still right?
+    fn look_again(&self, role: Role, snapshot: &LoadedModels) {
+        let Some(LoadedModel { origin, .. }) = snapshot.roles[role.at()].loaded() else { return };
+        let now = match (self.store.is_right(role, origin), origin.exists()) {
+            (true, _) => OnDisk::Right,
+            (false, true) => OnDisk::Changed,
+            (false, false) => OnDisk::Missing,
+        };
+        tracing::warn!(role = name(role), on_disk = ?now, "a weight file changed; verified memory goes on answering");
+        self.registry.change(|models| {
+            if let State::Loaded(model) = &mut models.roles[role.at()].state {
+                model.on_disk = now;
+            }
+        });
+    }
+}
+
+fn log(role: Role, result: &Result<(Model, LoadedModel), WeightFault>) {
+    match result {
+        Err(WeightFault { kind, what }) => {
+            tracing::error!(role = name(role), kind = kind.name(), what, "a model is not loaded");
+        }
+        Ok((_, LoadedModel { sha256, self_test, load_ms, .. })) => {
+            tracing::info!(role = name(role), sha256, self_test, load_ms, "a model is loaded");
+        }
+    }
+}
+
+/// Reads, verifies, loads and tests a role's model.
+fn load(store: &WeightStore, kernels: KernelSet, role: Role) -> Result<(Model, LoadedModel), WeightFault> {
+    let start = Instant::now();
+    let weight = store.read(role)?;
+    let origin = weight.origin;
+    let refused = |why| WeightFault { kind: FaultKind::RefusedFormat, what: format!("{}: {why}", origin.display()) };
+    let model = Model::load(role, weight.file, kernels).map_err(refused)?;
+    let load_ms = start.elapsed().as_secs_f64() * 1e3;
+    let (sha256, self_test) = (model.tested().digest().to_string(), model.tested().to_string());
+    let loaded = LoadedModel { role: name(role), origin, sha256, self_test, on_disk: OnDisk::Right, load_ms };
+    Ok((model, loaded))
+}

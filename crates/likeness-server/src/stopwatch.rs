@@ -1,0 +1,41 @@
+//! Milliseconds between the ends of stages: the clock that the library does not have.
+
+use std::collections::BTreeMap;
+use std::time::Instant;
+
+use likeness::examine::Stage;
+
+/// Milliseconds by stage.
+pub type Timings = BTreeMap<&'static str, f64>;
+
+/// A running clock.
+pub struct Stopwatch {
+    last: Instant,
+    timings: Timings,
+}
+
+impl Stopwatch {
+    /// Starts.
+    pub fn start() -> Self {
+        Self { last: Instant::now(), timings: Timings::new() }
+    }
+
+    /// A stage has ended.
+    pub fn lap(&mut self, stage: Stage) {
+        self.note(stage.name());
+    }
+
+    /// Something else has ended.
+    pub fn note(&mut self, name: &'static str) {
+        let now = Instant::now();
+        let seconds = (now - self.last).as_secs_f64();
+        metrics::histogram!("likeness_stage_seconds", "stage" => name).record(seconds);
+        *self.timings.entry(name).or_default() += seconds * 1e3;
+        self.last = now;
+    }
+
+    /// The milliseconds so far, to the thousandth.
+    pub fn timings(self) -> Timings {
+        self.timings.into_iter().map(|(name, ms)| (name, (ms * 1e3).round() / 1e3)).collect()
+    }
+}

@@ -1,0 +1,357 @@
+//! From a photograph to what is known of its face: the only pipeline.
+//!
+//! A [`Photograph`] is decoded and searched for faces; an [`Examination`] is the one face that counts,
+//! measured once, and what each model said of it, each in a type of its own: what a model that is not
+//! loaded would have said is [`Absent`], and no later step takes it for an answer. The caller keeps the
+//! buffers ([`Scratch`], one per thread), and may watch the stages with its own clock. Knows no HTTP,
+//! path, clock or thread.
+
+use std::cell::OnceCell;
+use std::fmt;
+
+use crate::detect::Face;
+use crate::embed::{Embedding, FaceEncoder, NoEmbedding};
+use crate::engine::{RunError, Scratch};
+use crate::find::{Detected, FindError, Finder, Look, Mode};
+use crate::image::{self, Bgr, DecodeError};
+use crate::liveness::{self, Liveness};
+use crate::policy::Policy;
+use crate::quality::{Quality, Unfit};
+use crate::space::OtherSpace;
+use crate::spoof::SpoofPair;
+
+/// How photographs are decoded and searched. Changes no rule of the policy.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub struct Options {
+    /// What may be decoded.
+    pub image: image::Limits,
+    /// How faces are looked for.
+    pub mode: Mode,
+    /// Whether the largest of several faces counts, even beside a rival.
+    pub largest: bool,
+}
+
+/// A stage that has ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Stage {
+    /// Bytes became pixels.
+    Decode,
+    /// Faces were found.
+    Detect,
+    /// The face was found fit.
+    Quality,
+    /// Both spoof networks answered.
+    Spoof,
+    /// The face was turned and cut out.
+    Align,
+    /// The embedder answered.
+    Embed,
+}
+
+impl Stage {
+    /// Its name in reports.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Decode => "decode",
+            Self::Detect => "detect",
+            Self::Quality => "quality",
+            Self::Spoof => "spoof",
+            Self::Align => "align",
+            Self::Embed => "embed",
+        }
+    }
+}
+
+/// Is called as each stage ends.
+pub type Watch<'w> = &'w mut dyn FnMut(Stage);
+
+/// Why a photograph gave no answer. Never a verdict.
+#[derive(Debug, Clone, PartialEq)]
+pub enum NoAnswer {
+    /// The bytes are no photograph.
+    Decode(DecodeError),
+    /// The search for faces did not run.
+    Find(FindError),
+    /// The photograph or its face is unfit.
+    Unfit(Unfit),
+    /// A network failed.
+    Run(RunError),
+    /// The embedder's numbers have no direction.
+    NoDirection,
+    /// The embeddings are not comparable.
+    OtherSpace(OtherSpace),
+}
+
+impl NoAnswer {
+    /// A stable word for reports.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Decode(why) => why.code(),
+            Self::Find(FindError::TooLargeForExact { .. }) => "too_large_for_exact",
+            Self::Find(FindError::BadSide { .. }) => "bad_side",
+            Self::Find(FindError::Run(_)) | Self::Run(_) | Self::NoDirection => "network_failed",
+            Self::Unfit(why) => why.code(),
+            Self::OtherSpace(_) => "other_contract",
+        }
+    }
+}
+
+impl fmt::Display for NoAnswer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Decode(why) => why.fmt(f),
+            Self::Find(why) => why.fmt(f),
+            Self::Unfit(why) => why.fmt(f),
+            Self::Run(why) => write!(f, "network: {why}"),
+            Self::NoDirection => f.write_str("network: the embedding is all zeros, so it has no direction"),
+            Self::OtherSpace(why) => why.fmt(f),
+        }
+    }
+}
+
+impl std::error::Error for NoAnswer {}
+
+macro_rules! no_answer {
+    ($($variant:ident: $from:ty),*) => {
+        $(impl From<$from> for NoAnswer {
+            fn from(why: $from) -> Self {
+                Self::$variant(why)
+            }
+        })*
+    };
+}
+no_answer!(Decode: DecodeError, Find: FindError, Unfit: Unfit, Run: RunError, OtherSpace: OtherSpace);
+
+impl From<NoEmbedding> for NoAnswer {
+    fn from(why: NoEmbedding) -> Self {
+        match why {
+            NoEmbedding::NoPixels => Self::Unfit(Unfit::TooSmall { expected: 1, found: 0 }),
+            NoEmbedding::Run(why) => Self::Run(why),
+            NoEmbedding::NoDirection => Self::NoDirection,
+        }
+    }
+}
+
+/// Decodes a photograph.
+///
+/// # Errors
+/// [`DecodeError`]
+pub fn decode(bytes: &[u8], limits: &image::Limits, watch: Watch) -> Result<Bgr, DecodeError> {
+    let image = image::decode(bytes, limits)?;
+    watch(Stage::Decode);
+    Ok(image)
+}
+
+/// A photograph and all its faces.
+pub struct Photograph {
+    image: Bgr,
+    detected: Detected,
+    measured: Vec<OnceCell<Quality>>,
+}
+
+impl Photograph {
+    /// Decodes a photograph and finds its faces.
+    ///
+    /// # Errors
+    /// [`NoAnswer`]
+    pub fn of(
+        finder: &Finder,
+        scratch: &mut Scratch,
+        bytes: &[u8],
+        options: &Options,
+        watch: Watch,
+    ) -> Result<Self, NoAnswer> {
+        let image = decode(bytes, &options.image, watch)?;
+        Ok(Self::found(finder, scratch, image, options.mode, watch)?)
+    }
+
+    /// Finds the faces of a decoded photograph.
+    ///
+    /// # Errors
+    /// [`FindError`]
+    pub fn found(
+        finder: &Finder,
+        scratch: &mut Scratch,
+        image: Bgr,
+        mode: Mode,
+        watch: Watch,
+    ) -> Result<Self, FindError> {
+        let detected = finder.find(scratch, &image, mode)?;
+        watch(Stage::Detect);
+        let measured = detected.faces.iter().map(|_| OnceCell::new()).collect();
+        Ok(Self { image, detected, measured })
+    }
+
+    /// The pixels.
+    pub fn image(&self) -> &Bgr {
+        &self.image
+    }
+
+    /// The faces, and how they were found.
+    pub fn detected(&self) -> &Detected {
+        &self.detected
+    }
+
+    /// What was measured of a face, by its place among the detected.
+    pub fn quality(&self, at: usize) -> Quality {
+        *self.measured[at].get_or_init(|| Quality::of(&self.image, &self.detected.faces[at]))
+    }
+
+    /// The place of the face that counts, if the networks can judge it.
+    ///
+    /// # Errors
+    /// [`Unfit`]
+    pub fn subject(&self, policy: &Policy, largest: bool) -> Result<usize, Unfit> {
+        let at = choose(&self.detected.faces, policy.face.rival, largest)?;
+        self.quality(at).fit(&policy.face)?;
+        Ok(at)
+    }
+
+    /// Begins the examination of the face that counts.
+    ///
+    /// # Errors
+    /// [`Unfit`]
+    pub fn examine(self, policy: &Policy, largest: bool, watch: Watch) -> Result<Examination, Unfit> {
+        let at = self.subject(policy, largest)?;
+        let (quality, look, face) = (self.quality(at), self.detected.look, self.detected.faces[at]);
+        watch(Stage::Quality);
+        Ok(Examination { image: self.image, look, face, quality, liveness: Absent, embedding: Absent })
+    }
+}
+
+/// The place of the only face; of several, of the largest, unless a second one is a rival.
+///
+/// # Errors
+/// [`Unfit::NoFace`], [`Unfit::SeveralFaces`]
+fn choose(faces: &[Face], rival: f64, largest: bool) -> Result<usize, Unfit> {
+    let mut by_area: Vec<usize> = (0..faces.len()).collect();
+    // Of equals the first, which is the surer one.
+    by_area.sort_by_key(|at| std::cmp::Reverse(faces[*at].area.pixels()));
+    let pixels = |at: &usize| faces[*at].area.pixels() as f64;
+    match by_area.as_slice() {
+        [] => Err(Unfit::NoFace),
+        [first, second, ..] if !largest && pixels(second) > rival * pixels(first) => {
+            Err(Unfit::SeveralFaces { found: faces.len() })
+        }
+        [first, ..] => Ok(*first),
+    }
+}
+
+/// No model was asked, or none is loaded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Absent;
+
+/// The face that counts, what was measured of it, and what each model said: `L` is [`Liveness`] or
+/// [`Absent`], `E` is [`Embedding`] or [`Absent`].
+#[derive(Debug, Clone)]
+pub struct Examination<L = Absent, E = Absent> {
+    image: Bgr,
+    look: Look,
+    face: Face,
+    quality: Quality,
+    liveness: L,
+    embedding: E,
+}
+
+impl<L, E> Examination<L, E> {
+    /// The photograph.
+    pub fn image(&self) -> &Bgr {
+        &self.image
+    }
+
+    /// How the face was found: provenance, which changes nothing in what can be compared.
+    pub fn look(&self) -> &Look {
+        &self.look
+    }
+
+    /// The face.
+    pub fn face(&self) -> &Face {
+        &self.face
+    }
+
+    /// What was measured of it.
+    pub fn quality(&self) -> &Quality {
+        &self.quality
+    }
+
+    /// What both spoof networks said, or [`Absent`].
+    pub fn liveness(&self) -> &L {
+        &self.liveness
+    }
+
+    /// What the embedder said, or [`Absent`].
+    pub fn embedding(&self) -> &E {
+        &self.embedding
+    }
+}
+
+impl<E> Examination<Absent, E> {
+    /// Both spoof networks judge the face.
+    ///
+    /// # Errors
+    /// [`RunError`]
+    pub fn with_liveness(
+        self,
+        spoof: &SpoofPair,
+        policy: &Policy,
+        scratch: &mut Scratch,
+        watch: Watch,
+    ) -> Result<Examination<Liveness, E>, RunError> {
+        let sight = spoof.look(scratch, &self.image, &self.face.area)?;
+        watch(Stage::Spoof);
+        let liveness = liveness::judge(sight, self.quality.inside, &policy.liveness);
+        let Self { image, look, face, quality, embedding, .. } = self;
+        Ok(Examination { image, look, face, quality, liveness, embedding })
+    }
+}
+
+impl<L> Examination<L, Absent> {
+    /// The embedder sees the face, turned upright.
+    ///
+    /// # Errors
+    /// [`NoAnswer`]: a network failed, or nothing is left of the face once turned.
+    pub fn with_embedding(
+        self,
+        encoder: &FaceEncoder,
+        scratch: &mut Scratch,
+        watch: Watch,
+    ) -> Result<Examination<L, Embedding>, NoAnswer> {
+        let input = encoder.input(&self.image, &self.face)?;
+        watch(Stage::Align);
+        let embedding = encoder.embed(scratch, input)?;
+        watch(Stage::Embed);
+        let Self { image, look, face, quality, liveness, .. } = self;
+        Ok(Examination { image, look, face, quality, liveness, embedding })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::detect::Area;
+
+    fn face(w: i64, h: i64) -> Face {
+        let area = Area { x: 0, y: 0, w, h };
+        Face { area, unclipped: area, landmarks: [[0, 0]; 5], score: 0.9 }
+    }
+
+    #[test]
+    fn a_rival_has_over_half_the_largest_face_s_area() {
+        let (large, half, over) = (face(10, 10), face(5, 10), face(51, 1));
+        let several = Err(Unfit::SeveralFaces { found: 2 });
+        // (faces, the choice, the choice where the largest counts)
+        let table: [(&[Face], _, _); 6] = [
+            (&[], Err(Unfit::NoFace), Err(Unfit::NoFace)),
+            (&[half], Ok(0), Ok(0)),
+            (&[half, large], Ok(1), Ok(1)),
+            (&[large, over], several, Ok(0)),
+            (&[large, large], several, Ok(0)),
+            (&[half, half, large], Ok(2), Ok(2)),
+        ];
+        let wrong: Vec<_> = table
+            .into_iter()
+            .filter(|(faces, one, largest)| choose(faces, 0.5, false) != *one || choose(faces, 0.5, true) != *largest)
+            .collect();
+        assert!(wrong.is_empty(), "{wrong:?}");
+    }
+}

@@ -1,0 +1,159 @@
+//! The loaded models, one of each role at most, and what several of them are together.
+//!
+//! The one set of models for every caller: command line, service, tests. A part that is not loaded
+//! can't be had, so that nothing can speak for it. Touches nothing.
+
+use std::sync::Arc;
+
+use crate::embed::{FaceEncoder, TrustedEmbedder, UnknownEmbedder};
+use crate::engine::{KernelSet, Network};
+use crate::find::Finder;
+use crate::net::{Detector, Digest, Embedder, Refusal, SpoofV1Se, SpoofV2, WeightFile};
+use crate::policy::Policy;
+use crate::selftest::SelfTest;
+use crate::spoof::SpoofPair;
+
+/// What a model is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Role {
+    /// Finds faces.
+    Detector,
+    /// Tells live from spoof at scale 2.7.
+    SpoofNear,
+    /// Tells live from spoof at scale 4.0.
+    SpoofFar,
+    /// Embeds faces.
+    Embedder,
+}
+
+impl Role {
+    /// All roles, in the order in which they are loaded.
+    pub const ALL: [Self; 4] = [Self::Detector, Self::SpoofNear, Self::SpoofFar, Self::Embedder];
+
+    /// Its place in [`Role::ALL`].
+    pub fn at(self) -> usize {
+        self as usize
+    }
+}
+
+/// A loaded model, tested.
+#[derive(Clone)]
+pub enum Model {
+    /// CenterFace.
+    Detector(Arc<Detector>),
+    /// MiniFASNetV2.
+    SpoofNear(Arc<SpoofV2>),
+    /// MiniFASNetV1SE.
+    SpoofFar(Arc<SpoofV1Se>),
+    /// Facenet512.
+    Embedder(Arc<Embedder>),
+}
+
+impl Model {
+    /// Loads the model of a role from its file's bytes, and tests it.
+    ///
+    /// # Errors
+    /// [`Refusal`] names the tensor, or the answer that is wrong.
+    pub fn load(role: Role, file: WeightFile, kernels: KernelSet) -> Result<Self, Refusal> {
+        Ok(match role {
+            Role::Detector => Self::Detector(Detector::load(file, kernels)?.into()),
+            Role::SpoofNear => Self::SpoofNear(SpoofV2::load(file, kernels)?.into()),
+            Role::SpoofFar => Self::SpoofFar(SpoofV1Se::load(file, kernels)?.into()),
+            Role::Embedder => Self::Embedder(Embedder::load(file, kernels)?.into()),
+        })
+    }
+
+    /// What its self-test found.
+    pub fn tested(&self) -> &SelfTest {
+        match self {
+            Self::Detector(model) => model.tested(),
+            Self::SpoofNear(model) => model.tested(),
+            Self::SpoofFar(model) => model.tested(),
+            Self::Embedder(model) => model.tested(),
+        }
+    }
+
+    /// Its layers and its work.
+    pub fn network(&self) -> &Network {
+        match self {
+            Self::Detector(model) => model.network(),
+            Self::SpoofNear(model) => model.network(),
+            Self::SpoofFar(model) => model.network(),
+            Self::Embedder(model) => model.network(),
+        }
+    }
+}
+
+/// The models that are loaded.
+#[derive(Clone, Default)]
+pub struct Models {
+    detector: Option<Arc<Detector>>,
+    near: Option<Arc<SpoofV2>>,
+    far: Option<Arc<SpoofV1Se>>,
+    embedder: Option<Arc<Embedder>>,
+}
+
+/// Why there is no embedder whose answers may say who a person is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum NoEncoder {
+    /// These roles are not loaded.
+    NotLoaded(Vec<Role>),
+    /// The loaded embedder is unknown.
+    Unknown(UnknownEmbedder),
+}
+
+impl Models {
+    /// Adds a model, in the place of the one before.
+    pub fn insert(&mut self, model: Model) {
+        match model {
+            Model::Detector(model) => self.detector = Some(model),
+            Model::SpoofNear(model) => self.near = Some(model),
+            Model::SpoofFar(model) => self.far = Some(model),
+            Model::Embedder(model) => self.embedder = Some(model),
+        }
+    }
+
+    /// The model of a role.
+    pub fn model(&self, role: Role) -> Option<Model> {
+        match role {
+            Role::Detector => self.detector.clone().map(Model::Detector),
+            Role::SpoofNear => self.near.clone().map(Model::SpoofNear),
+            Role::SpoofFar => self.far.clone().map(Model::SpoofFar),
+            Role::Embedder => self.embedder.clone().map(Model::Embedder),
+        }
+    }
+
+    /// The digest of the file that a role was loaded from.
+    pub fn digest(&self, role: Role) -> Option<Digest> {
+        self.model(role).map(|model| model.tested().digest())
+    }
+
+    /// Finds faces whose score is above the policy's.
+    pub fn finder(&self, policy: &Policy) -> Option<Finder> {
+        self.detector.clone().map(|detector| Finder::with_threshold(detector, policy.face.score))
+    }
+
+    /// Both spoof networks.
+    pub fn spoof(&self) -> Option<SpoofPair> {
+        self.near.clone().zip(self.far.clone()).map(|(near, far)| SpoofPair::new(near, far))
+    }
+
+    /// The embedder, if it is published or has this accepted digest.
+    ///
+    /// # Errors
+    /// [`NoEncoder`]
+    pub fn embedder(&self, accepted: Option<Digest>) -> Result<TrustedEmbedder, NoEncoder> {
+        let embedder = self.embedder.clone().ok_or_else(|| NoEncoder::NotLoaded(vec![Role::Embedder]))?;
+        TrustedEmbedder::of(embedder, accepted).map_err(NoEncoder::Unknown)
+    }
+
+    /// The same, for the faces that the detector finds.
+    ///
+    /// # Errors
+    /// [`NoEncoder`]
+    pub fn encoder(&self, accepted: Option<Digest>) -> Result<FaceEncoder, NoEncoder> {
+        let missing = [Role::Detector, Role::Embedder].into_iter().filter(|role| self.model(*role).is_none());
+        let detector = self.detector.as_ref().ok_or_else(|| NoEncoder::NotLoaded(missing.collect()))?;
+        Ok(FaceEncoder::new(self.embedder(accepted)?, detector))
+    }
+}

@@ -1,0 +1,344 @@
+//! The policy: every number that turns measurements into an outcome, as one value.
+//!
+//! [`NUMBERS`] lists each with its default, its source, and whether it is calibrated; a test compares
+//! the table of `docs/verdict.md` with it. A [`Policy`] starts from these defaults, is read once from
+//! settings, and every door of ours uses it: command line, page, `/inspect`, `/api/v1`. Touches nothing.
+//!
+//! Doors differ in these points and in no other:
+//! - DeepFace's routes keep DeepFace's rule ([`crate::deepface`], [`Metric::threshold`]): the smallest
+//!   distance over all pairs of faces, its own threshold for each metric. No setting changes them.
+//! - A request may carry a threshold of its own: `threshold` of `/compare` and `/search`, `--threshold`.
+//! - `/search` names no person beyond [`SEARCH_FARTHEST`], whatever threshold is set.
+//! - Only `/verify` compares with aged templates, and only where an aged threshold is set.
+//!
+//! Every distance is rounded to six decimals, as DeepFace does, before it is compared with a threshold.
+
+use crate::distance::Metric;
+use crate::liveness::Liveness;
+
+/// A default of the policy.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Number {
+    /// Its name in the documentation.
+    pub name: &'static str,
+    /// Its default.
+    pub value: f64,
+    /// The variable that sets another value.
+    pub setting: Option<&'static str>,
+    /// Where the default comes from.
+    pub source: &'static str,
+    /// Whether a labelled collection of photographs confirmed it.
+    pub calibrated: bool,
+}
+
+const fn number(name: &'static str, value: f64, setting: Option<&'static str>, source: &'static str) -> Number {
+    Number { name, value, setting, source, calibrated: false }
+}
+
+const GOLDEN: &str = "chosen here: no golden face that DeepFace calls fake is live";
+const CHOSEN: &str = "chosen here";
+const REPLACED: &str = "the replaced service";
+
+const DISTANCE: Number = number(
+    "greatest cosine distance of a match",
+    Metric::Cosine.threshold(),
+    Some("VERIFICATION_THRESHOLD"),
+    "DeepFace's for Facenet512",
+);
+const AGED_YEARS: Number =
+    number("years after which templates are aged", 2.0, Some("VERIFICATION_THRESHOLD_AGED_YEARS"), REPLACED);
+const FARTHEST: Number = number("greatest distance that `/search` names", 0.8, None, REPLACED);
+const HIGH: Number = number("`/compare`: similarity above the threshold for `high`", 0.2, None, REPLACED);
+const MEDIUM: Number = number("`/compare`: similarity above the threshold for `medium`", 0.1, None, REPLACED);
+const LIVE: Number = number("least live probability of a live face", 0.70, Some("LIVENESS_THRESHOLD"), GOLDEN);
+const SPOOF: Number = number("greatest live probability of a spoof", 0.30, None, GOLDEN);
+const EACH: Number = number("least live probability that each network gives a live face", 0.30, None, GOLDEN);
+const CONTEXT: Number = number("least size of the nearer crop, in boxes of the face", 1.5, None, CHOSEN);
+const INSIDE: Number = number("least part of a live face's box in the photograph", 0.9, None, CHOSEN);
+pub(crate) const SCORE: Number =
+    number("score above which the detector reports a face", 0.35, Some("CENTERFACE_THRESHOLD"), "DeepFace's");
+const RIVAL: Number =
+    number("part of the largest face's area above which a second face is a rival", 0.5, None, REPLACED);
+const SIDE: Number = number("least shorter side of a face, in pixels", 48.0, None, "below, networks see interpolation");
+const SHARPNESS: Number = number("least sharpness of a face", 5.0, None, "below, networks see a blur");
+const ENROLL: Number = number("least quality at enrolment", 70.0, Some("QUALITY_THRESHOLD"), REPLACED);
+const ENROLL_BLUR: Number = number("least sharpness at enrolment", 5.0, Some("BLUR_THRESHOLD"), REPLACED);
+const ENROLL_SIDE: Number = number("least shorter side at enrolment, in pixels", 80.0, Some("MIN_FACE_SIZE"), REPLACED);
+const VERIFY: Number = number("least quality at verification and search", 50.0, None, REPLACED);
+
+/// Every default, in the order of the documentation.
+pub const NUMBERS: [Number; 18] = [
+    DISTANCE,
+    AGED_YEARS,
+    FARTHEST,
+    HIGH,
+    MEDIUM,
+    LIVE,
+    SPOOF,
+    EACH,
+    CONTEXT,
+    INSIDE,
+    SCORE,
+    RIVAL,
+    SIDE,
+    SHARPNESS,
+    ENROLL,
+    ENROLL_BLUR,
+    ENROLL_SIDE,
+    VERIFY,
+];
+
+/// `/search` names no person farther than this.
+pub const SEARCH_FARTHEST: f64 = FARTHEST.value;
+
+/// Where a threshold comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ThresholdSource {
+    /// DeepFace's own for Facenet512.
+    DeepFace,
+    /// A setting of this installation.
+    Set,
+    /// This request.
+    Request,
+}
+
+impl ThresholdSource {
+    /// Its name in answers.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::DeepFace => "deepface",
+            Self::Set => "set",
+            Self::Request => "request",
+        }
+    }
+}
+
+/// The greatest cosine distance of a match, and where it comes from.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Threshold {
+    distance: f64,
+    source: ThresholdSource,
+}
+
+impl Threshold {
+    /// A setting of this installation.
+    pub fn set(distance: f64) -> Self {
+        Self { distance, source: ThresholdSource::Set }
+    }
+
+    /// Asked for by one request.
+    pub fn requested(distance: f64) -> Self {
+        Self { distance, source: ThresholdSource::Request }
+    }
+
+    /// The same, no greater than this.
+    pub fn at_most(self, distance: f64) -> Self {
+        Self { distance: self.distance.min(distance), ..self }
+    }
+
+    /// The greatest distance of a match.
+    pub fn distance(self) -> f64 {
+        self.distance
+    }
+
+    /// Where it comes from.
+    pub fn source(self) -> ThresholdSource {
+        self.source
+    }
+
+    /// Whether a distance is a match. A distance that is not a number never is.
+    pub fn includes(self, distance: f64) -> bool {
+        distance <= self.distance
+    }
+}
+
+/// A threshold for templates that have aged.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Aged {
+    /// The threshold.
+    pub threshold: Threshold,
+    /// Years after which it applies.
+    pub years: f64,
+}
+
+/// Between live and spoof.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct LivenessRule {
+    /// A live face's live probability is at least this.
+    pub live: f64,
+    /// A spoof's live probability is at most this.
+    pub spoof: f64,
+    /// Neither network alone gives a live face less than this.
+    pub each: f64,
+    /// The crop for the network of scale 2.7 is at least this many times the face's box; otherwise
+    /// the frame shows too little around the face.
+    pub context: f64,
+    /// At least this part of the face's box lies in the photograph, with all five landmarks.
+    pub inside: f64,
+}
+
+/// Which face of a photograph counts, and what the networks can judge.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct FaceRule {
+    /// A face's score is above this.
+    pub score: f32,
+    /// A second face with more than this part of the largest one's area leaves the choice open.
+    pub rival: f64,
+    /// Pixels of the shorter side, at least.
+    pub side: i64,
+    /// Variance of the Laplacian, at least.
+    pub sharpness: f64,
+}
+
+/// What a photograph must offer, beyond what the networks can judge.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct QualityRule {
+    /// The score, 0 to 100.
+    pub score: f64,
+    /// Variance of the Laplacian.
+    pub blur: f64,
+    /// Pixels of the face's shorter side.
+    pub side: i64,
+}
+
+/// Every number that turns measurements into an outcome.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Policy {
+    /// The greatest distance of a match.
+    pub threshold: Threshold,
+    /// The same for aged templates, where it is set.
+    pub aged: Option<Aged>,
+    /// Between live and spoof.
+    pub liveness: LivenessRule,
+    /// Which face counts.
+    pub face: FaceRule,
+    /// At enrolment.
+    pub enroll: QualityRule,
+    /// At verification and search.
+    pub verify: QualityRule,
+}
+
+impl Default for Policy {
+    fn default() -> Self {
+        Self {
+            threshold: Threshold { distance: DISTANCE.value, source: ThresholdSource::DeepFace },
+            aged: None,
+            liveness: LivenessRule {
+                live: LIVE.value,
+                spoof: SPOOF.value,
+                each: EACH.value,
+                context: CONTEXT.value,
+                inside: INSIDE.value,
+            },
+            face: FaceRule {
+                score: SCORE.value as f32,
+                rival: RIVAL.value,
+                side: SIDE.value as i64,
+                sharpness: SHARPNESS.value,
+            },
+            enroll: QualityRule { score: ENROLL.value, blur: ENROLL_BLUR.value, side: ENROLL_SIDE.value as i64 },
+            verify: QualityRule { score: VERIFY.value, blur: 0.0, side: 0 },
+        }
+    }
+}
+
+impl Policy {
+    /// Years after which templates are aged, unless set.
+    pub const AGED_YEARS: f64 = AGED_YEARS.value;
+
+    /// The threshold for templates whose newest has this age in seconds.
+    pub fn threshold_at(&self, age: i64) -> Threshold {
+        const YEAR: f64 = 365.25 * 86_400.0;
+        let aged = self.aged.filter(|aged| age as f64 > aged.years * YEAR);
+        aged.map_or(self.threshold, |aged| aged.threshold)
+    }
+}
+
+/// `/compare`'s word for how far a similarity lies above the threshold.
+pub fn confidence(similarity: f64, threshold: Threshold) -> &'static str {
+    match similarity - threshold.distance {
+        above if above >= HIGH.value => "high",
+        above if above >= MEDIUM.value => "medium",
+        _ => "low",
+    }
+}
+
+/// What a caller should do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Action {
+    /// Let the person in.
+    Allow,
+    /// Have a person look.
+    Review,
+    /// Refuse.
+    Block,
+}
+
+impl Action {
+    /// Its name in answers.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Allow => "allow",
+            Self::Review => "review",
+            Self::Block => "block",
+        }
+    }
+}
+
+impl From<&Liveness> for Action {
+    /// What the liveness of a face alone suggests.
+    fn from(liveness: &Liveness) -> Self {
+        match liveness {
+            Liveness::Live(_) => Self::Allow,
+            Liveness::Indeterminate(..) => Self::Review,
+            Liveness::Spoof(_) => Self::Block,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_match_is_at_most_the_threshold_and_no_number_is_none() {
+        let threshold = Policy::default().threshold;
+        let table = [
+            (0.3, true),
+            (0.3_f64.next_up(), false),
+            (0.3_f64.next_down(), true),
+            (-0.0, true),
+            (f64::NAN, false),
+            (f64::INFINITY, false),
+        ];
+        let wrong: Vec<_> = table.into_iter().filter(|(d, matched)| threshold.includes(*d) != *matched).collect();
+        assert!(wrong.is_empty(), "{wrong:?}");
+        assert!(!Threshold::set(f64::NAN).includes(0.0));
+    }
+
+    #[test]
+    fn an_aged_threshold_applies_only_where_it_is_set_and_only_beyond_its_years() {
+        let year = (365.25 * 86_400.0) as i64;
+        let plain = Policy::default();
+        let aged = Policy { aged: Some(Aged { threshold: Threshold::set(0.55), years: 2.0 }), ..plain };
+        let table = [(plain, 9 * year, 0.3), (aged, 2 * year, 0.3), (aged, 2 * year + 1, 0.55), (aged, -1, 0.3)];
+        let wrong: Vec<_> =
+            table.iter().filter(|(policy, age, expected)| policy.threshold_at(*age).distance() != *expected).collect();
+        assert!(wrong.is_empty(), "{wrong:?}");
+    }
+
+    #[test]
+    fn a_request_s_threshold_keeps_its_source_below_a_bound() {
+        let bounded = Threshold::requested(2.0).at_most(SEARCH_FARTHEST);
+        assert_eq!((bounded.distance(), bounded.source()), (0.8, ThresholdSource::Request));
+        assert_eq!(Policy::default().threshold.at_most(0.8).source(), ThresholdSource::DeepFace);
+    }
+
+    #[test]
+    fn no_two_numbers_share_a_name_or_a_setting() {
+        let names: std::collections::BTreeSet<_> = NUMBERS.iter().map(|number| number.name).collect();
+        let settings: Vec<_> = NUMBERS.iter().filter_map(|number| number.setting).collect();
+        let distinct: std::collections::BTreeSet<_> = settings.iter().collect();
+        assert_eq!((names.len(), distinct.len()), (NUMBERS.len(), settings.len()));
+    }
+}

@@ -1,0 +1,131 @@
+//! Embedding spaces: which embeddings may be compared.
+//!
+//! An embedding depends on the detector's file, the embedder's file, the steps between them, and the
+//! policy by which faces are looked for. [`SpaceId`] is the SHA-256 of a fixed encoding of these; two
+//! embeddings are compared only if their ids are equal. How one face was found (scale, window, second
+//! look) is provenance: answers report it, and it never changes the id. Touches nothing.
+
+use std::fmt;
+
+use sha2::{Digest as _, Sha256};
+
+use crate::net::Digest;
+
+/// The encoding's own version: raise it with any change of [`SpaceId::encoded`].
+const ENCODING: u32 = 1;
+/// Crop, bilinear resize to 160 x 160 with black padding, BGR, 0 to 1, no normalisation. Raise it
+/// with any change of a bit in the result.
+const PRE_PROCESSING: u32 = 1;
+/// Rotation by the eyes about the box, exact bicubic as in OpenCV 5. Raise it as above.
+const ALIGNMENT: u32 = 1;
+
+/// A policy by which faces are looked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LookPolicy {
+    /// Ours: `exact` or `fast`, by mode and size, with second looks at reduced faces.
+    Native,
+    /// DeepFace's: every face, and the whole photograph where it is asked to skip the detector.
+    DeepFace,
+}
+
+impl LookPolicy {
+    /// Its number and version in the encoding. Numbers are never used again; raise the version with
+    /// any change that makes faces incomparable.
+    fn encoded(self) -> [u32; 2] {
+        match self {
+            Self::Native => [1, 1],
+            Self::DeepFace => [2, 1],
+        }
+    }
+}
+
+/// The id of an embedding space. The HTTP interface calls it `contract_id`.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub struct SpaceId([u8; 32]);
+
+impl SpaceId {
+    /// The space of these two files under this look policy, with this library's steps.
+    pub fn of(detector: Digest, embedder: Digest, look: LookPolicy) -> Self {
+        Self(Sha256::digest(Self::encoded(detector, embedder, [PRE_PROCESSING, ALIGNMENT], look)).into())
+    }
+
+    /// From its bytes, as they were stored.
+    pub fn from_bytes(bytes: [u8; 32]) -> Self {
+        Self(bytes)
+    }
+
+    /// Its bytes, to be stored.
+    pub fn as_bytes(&self) -> &[u8; 32] {
+        &self.0
+    }
+
+    /// A name, then little-endian: the encoding's version, both digests, the versions of the steps,
+    /// number and version of the look policy.
+    fn encoded(detector: Digest, embedder: Digest, steps: [u32; 2], look: LookPolicy) -> Vec<u8> {
+        let mut bytes = b"likeness embedding space\0".to_vec();
+        bytes.extend(ENCODING.to_le_bytes());
+        bytes.extend(detector.0);
+        bytes.extend(embedder.0);
+        steps.into_iter().chain(look.encoded()).for_each(|number| bytes.extend(number.to_le_bytes()));
+        bytes
+    }
+}
+
+impl fmt::Display for SpaceId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        Digest(self.0).fmt(f)
+    }
+}
+
+impl fmt::Debug for SpaceId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        Digest(self.0).fmt(f)
+    }
+}
+
+/// Two embeddings of different spaces, which must not be compared.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct OtherSpace {
+    /// The space of the first.
+    pub expected: SpaceId,
+    /// The space of the second.
+    pub found: SpaceId,
+}
+
+impl fmt::Display for OtherSpace {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { expected, found } = self;
+        write!(f, "embeddings of two spaces are not comparable\n  expected {expected}\n  found    {found}")
+    }
+}
+
+impl std::error::Error for OtherSpace {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_part_of_a_space_changes_its_encoding() {
+        let (a, b) = (Digest([1; 32]), Digest([2; 32]));
+        let all = [
+            SpaceId::encoded(a, b, [1, 1], LookPolicy::Native),
+            SpaceId::encoded(b, b, [1, 1], LookPolicy::Native),
+            SpaceId::encoded(a, a, [1, 1], LookPolicy::Native),
+            SpaceId::encoded(b, a, [1, 1], LookPolicy::Native),
+            SpaceId::encoded(a, b, [2, 1], LookPolicy::Native),
+            SpaceId::encoded(a, b, [1, 2], LookPolicy::Native),
+            SpaceId::encoded(a, b, [1, 1], LookPolicy::DeepFace),
+        ];
+        let distinct: std::collections::HashSet<_> = all.iter().collect();
+        assert_eq!(distinct.len(), all.len(), "{all:?}");
+        assert!(all.iter().all(|bytes| bytes.len() == 25 + 4 + 64 + 16));
+    }
+
+    #[test]
+    fn the_id_of_known_digests_never_changes() {
+        let id = SpaceId::of(Digest([1; 32]), Digest([2; 32]), LookPolicy::Native);
+        assert_eq!(id.to_string(), "71b08aacf4b79ec62e4a3820a962f09857c76845d03d60cfb2cc2e26a3734611");
+        assert_eq!(SpaceId::from_bytes(*id.as_bytes()), id);
+    }
+}
