@@ -9,6 +9,7 @@ mod cluster;
 mod contract;
 mod crowd;
 mod deepface;
+mod doors;
 mod incident;
 mod inspect;
 mod lockout;

@@ -1,0 +1,66 @@
+//! Who may know what in this program, as an ordinary test of its sources.
+
+#![allow(clippy::unwrap_used, reason = "tests")]
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// Every source file without its tests: path below `src`, code.
+fn sources() -> Vec<(String, String)> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let (mut folders, mut files) = (vec![root.clone()], Vec::new());
+    while let Some(folder) = folders.pop() {
+        let entries = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+        let (inner, found): (Vec<PathBuf>, Vec<PathBuf>) = entries.partition(|path| path.is_dir());
+        folders.extend(inner);
+        files.extend(found.into_iter().filter(|path| path.extension().is_some_and(|end| end == "rs")));
+    }
+    let named = files.into_iter().map(|path| {
+        let name = path.strip_prefix(&root).unwrap().display().to_string();
+        let text = fs::read_to_string(&path).unwrap();
+        let code = text.split("#[cfg(test)]\nmod tests").next().unwrap_or_default();
+        let lines = code.lines().filter(|line| !line.trim_start().starts_with("//"));
+        (name, lines.collect::<Vec<_>>().join("\n"))
+    });
+    let tests = ["tests.rs", "store/suite.rs", "store/suite_index.rs", "store/bench.rs"];
+    named.filter(|(name, _)| !tests.iter().any(|test| name.ends_with(test))).collect()
+}
+
+#[test]
+fn each_word_stays_where_it_belongs() {
+    // (word, the files that may hold it)
+    let table: [(&str, &[&str]); 5] = [
+        // Ballast's types end where its verified bytes become the library's.
+        ("ballast::", &["models/weights.rs"]),
+        // Only what opens sealed templates makes one for the library.
+        ("Template::opened", &["store/person.rs"]),
+        // One place reads the policy's settings, one compares a distance with a threshold.
+        ("VERIFICATION_THRESHOLD\"", &["config/policy.rs", "config/names.rs"]),
+        ("Metric::Cosine", &[]),
+        // One pipeline: the program has no steps of its own.
+        ("image::decode(", &[]),
+    ];
+    let sources = sources();
+    let mut wrong = Vec::new();
+    for (word, allowed) in table {
+        let holders: Vec<_> = sources.iter().filter(|(_, text)| text.contains(word)).map(|(name, _)| name).collect();
+        wrong.extend(
+            holders.iter().filter(|name| !allowed.contains(&name.as_str())).map(|name| format!("{name}: {word}")),
+        );
+        wrong.extend(
+            allowed
+                .iter()
+                .filter(|name| !holders.iter().any(|holder| holder == *name))
+                .map(|name| format!("{name} no longer holds {word}: correct this table")),
+        );
+    }
+    assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
+#[test]
+fn the_library_can_t_name_ballast() {
+    let manifest = concat!(env!("CARGO_MANIFEST_DIR"), "/../likeness/Cargo.toml");
+    let text = fs::read_to_string(manifest).unwrap();
+    let names: Vec<_> = text.lines().filter(|line| line.starts_with("ballast")).collect();
+    assert!(names.is_empty(), "{names:?}");
+}

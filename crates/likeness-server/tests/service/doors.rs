@@ -1,0 +1,302 @@
+//! Every door gives the same answer about the same two faces, and no answer contradicts itself.
+//!
+//! The doors differ only where `likeness::policy` says so: DeepFace's routes keep DeepFace's threshold, and
+//! `/search` names no person beyond 0.8.
+
+use std::collections::BTreeMap;
+
+use likeness::policy::SEARCH_FARTHEST;
+use serde_json::{Value, json};
+
+use crate::support::{Answer, Ground, Request, Service};
+
+/// Enrolled, and compared with it.
+const PAIRS: [[&str; 2]; 12] = [
+    ["image_T1.jpg", "img29.jpg"],
+    ["image_T1.jpg", "img25.jpg"],
+    ["image_T1.jpg", "img16.jpg"],
+    ["image_T1.jpg", "img10.jpg"],
+    ["img29.jpg", "img25.jpg"],
+    ["img29.jpg", "img16.jpg"],
+    ["img29.jpg", "img10.jpg"],
+    ["img25.jpg", "img16.jpg"],
+    ["img25.jpg", "img10.jpg"],
+    ["img16.jpg", "img10.jpg"],
+    ["image_T1.jpg", "image_T1.jpg"],
+    ["img25.jpg", "img25.jpg"],
+];
+
+/// What a door says: distance, whether it matches, whether it is accepted, the threshold and its source.
+#[derive(Debug, Clone, PartialEq)]
+struct Said {
+    distance: Option<f64>,
+    matched: bool,
+    accepted: Option<bool>,
+    threshold: f64,
+    source: String,
+}
+
+impl Said {
+    fn of(told: &Value, matched: bool, accepted: Option<bool>) -> Self {
+        let (distance, source) = (told["distance"].as_f64(), told["threshold_source"].as_str().unwrap_or("none"));
+        let threshold = told["threshold"].as_f64().unwrap_or(f64::NAN);
+        Self { distance, matched, accepted, threshold, source: source.to_owned() }
+    }
+}
+
+fn user(photograph: &str) -> &str {
+    photograph.split('.').next().unwrap()
+}
+
+fn photographs() -> Vec<&'static str> {
+    let mut all: Vec<_> = PAIRS.iter().map(|pair| pair[0]).collect();
+    all.dedup();
+    all
+}
+
+fn enroll_all(service: &Service, ground: &Ground) {
+    for photograph in photographs() {
+        let request = Request::post("/api/v1/enroll").text("user_id", user(photograph));
+        let answer = service.ask(request.file("file", &ground.image(photograph)));
+        assert_eq!(answer.status, 200, "{photograph}: {answer:?}");
+    }
+}
+
+fn command_line(ground: &Ground, threshold: &str, [a, b]: [&str; 2]) -> Value {
+    let images = [a, b].map(|name| ground.shared.join("images").join(name));
+    let output =
+        ground.program("compare").env("VERIFICATION_THRESHOLD", threshold).arg("--json").args(images).output().unwrap();
+    serde_json::from_slice(&output.stdout).unwrap_or_else(|why| panic!("{why}: {output:?}"))
+}
+
+/// What every door of ours says about a pair.
+fn said(service: &Service, ground: &Ground, threshold: &str, pair: [&str; 2]) -> BTreeMap<&'static str, Said> {
+    let [a, b] = pair.map(|name| ground.image(name));
+    let two = |path: &str, first: &str, second: &str| {
+        service.ask(Request::post(path).file(first, &a).file(second, &b)).json()
+    };
+    let one = |path: &str, user: Option<&str>| {
+        let request = Request::post(path).file("file", &b);
+        service.ask(user.into_iter().fold(request, |request, user| request.text("user_id", user))).json()
+    };
+    let program = command_line(ground, threshold, pair);
+    let (compare, inspect) = (two("/api/v1/compare", "file1", "file2"), two("/api/v1/inspect", "file", "file2"));
+    let (verify, search) = (one("/api/v1/verify", Some(user(pair[0]))), one("/api/v1/search", None));
+    let named = search["matches"].as_array().unwrap().iter().find(|found| found["user_id"] == user(pair[0]));
+    let mut searched = search.clone();
+    searched["distance"] = named.map_or(Value::Null, |found| found["distance"].clone());
+    let seen = &inspect["comparison"];
+    let verdict = |told: &Value| Some(told["verdict"] == "accept");
+    let differs = |told: &Value| told["reasons"].to_string().contains("different_person");
+    BTreeMap::from([
+        ("command line", Said::of(&program, !differs(&program), verdict(&program))),
+        ("/compare", Said::of(&compare, compare["match"] == true, None)),
+        ("/inspect", Said::of(seen, seen["matched"] == true, verdict(seen))),
+        ("/verify", Said::of(&verify, verify["matched"] == true, Some(verify["verified"] == true))),
+        ("/search", Said::of(&searched, named.is_some(), None)),
+    ])
+}
+
+/// Where a door disagrees with the command line. A search has no distance for whom it does not find, and finds
+/// nobody beyond 0.8.
+fn disagreements(said: &BTreeMap<&'static str, Said>) -> Vec<String> {
+    let first = &said["command line"];
+    let agrees = |door: &str, other: &Said| {
+        let most = if door == "/search" { SEARCH_FARTHEST } else { f64::INFINITY };
+        let matched = first.matched && first.distance <= Some(most);
+        let distance = other.distance.is_none() && !other.matched || other.distance == first.distance;
+        let accepted = other.accepted.is_none() || other.accepted == first.accepted;
+        let rule = (other.matched, other.threshold, &other.source);
+        distance && accepted && rule == (matched, first.threshold.min(most), &first.source)
+    };
+    let wrong = said.iter().filter(|(door, other)| !agrees(door, other));
+    wrong.map(|(door, other)| format!("{door}: {other:?}, command line: {first:?}")).collect()
+}
+
+#[test]
+fn every_door_says_the_same_about_twelve_pairs() {
+    let Some(ground) = Ground::new("every_door_says_the_same_about_twelve_pairs") else { return };
+    let service = ground.serve_with_store(&[], &[]).ready();
+    enroll_all(&service, &ground);
+    let mut wrong = Vec::new();
+    for pair in PAIRS {
+        let said = said(&service, &ground, "", pair);
+        wrong.extend(disagreements(&said).into_iter().map(|why| format!("{pair:?}: {why}")));
+        let ours = &said["command line"];
+        if (ours.threshold, ours.source.as_str()) != (0.3, "deepface") || ours.matched != (ours.distance <= Some(0.3)) {
+            wrong.push(format!("{pair:?}: {ours:?}"));
+        }
+        let [a, b] = pair.map(|name| ground.image(name));
+        let theirs = service.ask(Request::post("/deepface/verify").file("img1", &a).file("img2", &b)).json();
+        let distance = theirs["distance"].as_f64().unwrap();
+        let near = (distance - ours.distance.unwrap()).abs() <= 1e-6;
+        if !near || theirs["verified"] != (distance <= 0.3) || theirs["threshold"] != 0.3 {
+            wrong.push(format!("{pair:?}: DeepFace's rule {theirs}, ours {ours:?}"));
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
+#[test]
+fn every_door_says_the_same_at_the_boundary() {
+    let Some(ground) = Ground::new("every_door_says_the_same_at_the_boundary") else { return };
+    let service = ground.serve_with_store(&[], &[]).ready();
+    enroll_all(&service, &ground);
+    drop(service);
+    let mut wrong = Vec::new();
+    // Between DeepFace's threshold and the replaced service's, within what a search names, and beyond it.
+    for pair in [PAIRS[0], PAIRS[9], PAIRS[1]] {
+        let distance = command_line(&ground, "", pair)["distance"].as_f64().unwrap();
+        for (threshold, matched) in [(distance, true), (distance.next_up(), true), (distance.next_down(), false)] {
+            let set = threshold.to_string();
+            let service = ground.serve_with_store(&[], &[("VERIFICATION_THRESHOLD", &set)]).ready();
+            let said = said(&service, &ground, &set, pair);
+            wrong.extend(disagreements(&said).into_iter().map(|why| format!("{pair:?} at {set}: {why}")));
+            let found = &said["command line"];
+            // These tests' JSON reader rounds the last bit of a number; the program's own reader does not.
+            let near = (found.threshold - threshold).abs() < 1e-12;
+            if !near || (found.matched, found.source.as_str()) != (matched, "set") {
+                wrong.push(format!("{pair:?} at {set}: {found:?}"));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
+/// A predicate that every answer obeys: its name, when it applies, and what holds then.
+type Predicate = (&'static str, fn(&Answer, &Value) -> bool, fn(&Answer, &Value) -> bool);
+
+/// Fields that say who a person is.
+const IDENTITY: [&str; 4] = ["verified", "matched", "found", "match"];
+
+/// Answers of DeepFace's shape keep DeepFace's rule.
+fn is_deepface(told: &Value) -> bool {
+    !told["weights"].is_null()
+}
+
+const PREDICATES: [Predicate; 10] = [
+    (
+        "verified implies matched, live and allow",
+        |_, told| told["verified"] == true && !is_deepface(told),
+        |_, told| {
+            let liveness = told["antispoof_pipeline"]["recommended_action"] == "allow";
+            told["matched"] == true
+                && told["liveness"]["verdict"] == "live"
+                && liveness
+                && told["recommended_action"] == "allow"
+        },
+    ),
+    ("allow implies verified", |_, told| told["recommended_action"] == "allow", |_, told| told["verified"] == true),
+    ("no match implies block", |_, told| told["matched"] == false, |_, told| told["recommended_action"] == "block"),
+    (
+        "found implies a match within the threshold, and nothing found no name",
+        |_, told| told["found"].is_boolean(),
+        |_, told| {
+            let matches = told["matches"].as_array().unwrap();
+            let within = matches.iter().all(|found| found["distance"].as_f64() <= told["threshold"].as_f64());
+            let best = matches.first().unwrap_or(&Value::Null);
+            within && told["found"] == !matches.is_empty() && told["best_match"] == *best
+        },
+    ),
+    (
+        "a match is a distance within the threshold",
+        |_, told| told["match"].is_boolean() || told["matched"].is_boolean(),
+        |_, told| {
+            let within = told["distance"].as_f64() <= told["threshold"].as_f64();
+            told["match"].as_bool().or(told["matched"].as_bool()) == Some(within)
+        },
+    ),
+    (
+        "accept implies matched, no reason and two live faces",
+        |_, told| told["comparison"]["verdict"] == "accept",
+        |_, told| {
+            let photographs = told["photographs"].as_array().unwrap();
+            let live = photographs.iter().all(|seen| seen["liveness"]["verdict"] == "live");
+            live && told["comparison"]["matched"] == true && told["comparison"]["reasons"] == json!([])
+        },
+    ),
+    (
+        "a threshold of ours has a source",
+        |_, told| told["threshold"].is_number() && !is_deepface(told),
+        |_, told| told["threshold_source"].is_string(),
+    ),
+    (
+        "a refusal says nothing about identity, and advises nothing but block",
+        |answer, _| answer.status >= 400,
+        |_, told| {
+            let silent = IDENTITY.iter().all(|field| told[field].is_null());
+            silent && told["recommended_action"].as_str().is_none_or(|action| action == "block")
+        },
+    ),
+    (
+        "a mismatch counts what it could not compare",
+        |answer, told| answer.status == 409 && told["error_code"] == "EMBEDDING_CONTRACT_MISMATCH",
+        |_, told| told["not_compared"].as_object().is_some_and(|counts| !counts.is_empty()),
+    ),
+    (
+        "an answer of an accepted embedder says so, and one of an unknown embedder compares nothing",
+        |answer, told| answer.status == 200 && told["model"].is_object(),
+        |_, told| {
+            let unknown = told["model"]["embedder"] == "unknown" && told["comparison"].is_null();
+            (told["model"]["embedder"] == "accepted" || unknown) && told["model"]["sha256"]["embedder"].is_string()
+        },
+    ),
+];
+
+/// Every route that compares or judges, asked about a photograph.
+fn answers(service: &Service, ground: &Ground, photograph: &str) -> Vec<(String, Answer)> {
+    let (probe, enrolled) = (ground.image(photograph), ground.image("image_T1.jpg"));
+    let one = |path: &str| Request::post(path).text("user_id", "image_T1").file("file", &probe);
+    let two = |path: &str, names: [&str; 2]| Request::post(path).file(names[0], &enrolled).file(names[1], &probe);
+    let requests = [
+        ("verify", one("/api/v1/verify")),
+        ("search", one("/api/v1/search")),
+        ("liveness", one("/api/v1/liveness")),
+        ("enroll", one("/api/v1/enroll")),
+        ("compare", two("/api/v1/compare", ["file1", "file2"])),
+        ("inspect", two("/api/v1/inspect", ["file", "file2"])),
+        ("deepface/verify", two("/deepface/verify", ["img1", "img2"])),
+    ];
+    requests.map(|(route, request)| (format!("{route} {photograph}"), service.ask(request))).into()
+}
+
+fn broken(situation: &str, answers: Vec<(String, Answer)>, applied: &mut BTreeMap<&str, usize>) -> Vec<String> {
+    let mut wrong = Vec::new();
+    for (route, answer) in answers {
+        let told = answer.json();
+        for (name, applies, holds) in &PREDICATES {
+            if applies(&answer, &told) {
+                *applied.entry(name).or_default() += 1;
+                if !holds(&answer, &told) {
+                    wrong.push(format!("{situation}, {route}: {name}: {answer:?}"));
+                }
+            }
+        }
+    }
+    wrong
+}
+
+#[test]
+fn no_answer_of_any_route_in_any_situation_contradicts_itself() {
+    let Some(ground) = Ground::new("no_answer_contradicts_itself") else { return };
+    // The same person, another one, inconclusive, cut, a spoof, several faces.
+    let probes = ["image_T1.jpg", "img10.jpg", "img5.jpg", "img51.jpg", "image_F1.jpg", "couple.jpg"];
+    let situations = [("blocks spoofs", "true"), ("answers spoofs", "false")];
+    let (mut wrong, mut applied) = (Vec::new(), BTreeMap::new());
+    for (situation, block) in situations {
+        let service = ground.serve_with_store(&[], &[("ANTISPOOF_BLOCK_ENFORCE", block)]).ready();
+        enroll_all(&service, &ground);
+        for probe in probes {
+            wrong.extend(broken(situation, answers(&service, &ground, probe), &mut applied));
+        }
+    }
+    let other = ground.bring_other_embedder();
+    let unknown = ground.serve_with_store(&[], &[]).ready();
+    wrong.extend(broken("unknown embedder", answers(&unknown, &ground, "image_T1.jpg"), &mut BTreeMap::new()));
+    drop(unknown);
+    let service = ground.serve_with_store(&[], &[("LIKENESS_ACCEPT_EMBEDDER", &other)]).ready();
+    wrong.extend(broken("another embedder", answers(&service, &ground, "image_T1.jpg"), &mut applied));
+    assert!(wrong.is_empty(), "{wrong:#?}");
+    let never: Vec<_> = PREDICATES.iter().map(|row| row.0).filter(|name| !applied.contains_key(name)).collect();
+    assert!(never.is_empty(), "predicates that never applied: {never:?}");
+}

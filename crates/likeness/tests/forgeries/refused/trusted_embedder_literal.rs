@@ -1,0 +1,20 @@
+//! An embedder that nobody accepted.
+
+#![allow(dead_code, unused)]
+
+mod open {
+    pub mod embed {
+        pub struct TrustedEmbedder {
+            pub embedder: u8,
+            pub trust: u8,
+        }
+    }
+}
+
+use likeness::embed::TrustedEmbedder;
+
+fn forge() -> TrustedEmbedder {
+    TrustedEmbedder { embedder: unreachable!(), trust: unreachable!() }
+}
+
+fn main() {}

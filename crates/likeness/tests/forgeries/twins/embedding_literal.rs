@@ -1,0 +1,22 @@
+//! An embedding that no embedder gave.
+
+#![allow(dead_code, unused)]
+
+mod open {
+    pub mod embed {
+        pub struct Embedding {
+            pub space: u8,
+            pub numbers: u8,
+            pub direction: u8,
+            pub input: u8,
+        }
+    }
+}
+
+use open::embed::Embedding;
+
+fn forge() -> Embedding {
+    Embedding { space: unreachable!(), numbers: unreachable!(), direction: unreachable!(), input: unreachable!() }
+}
+
+fn main() {}
