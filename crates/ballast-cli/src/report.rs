@@ -23,6 +23,7 @@ use serde::Serialize;
 
 use crate::custody::Custody;
 use crate::dirs::DirLine;
+use crate::escape;
 
 mod written;
 
@@ -207,10 +208,9 @@ impl ReportFile {
     /// # Errors
     /// Those of `write(2)`.
     pub fn write(mut self, report: &Report) -> io::Result<()> {
-        let mut text = serde_json::to_vec_pretty(report)?;
-        text.push(b'\n');
+        let text = serde_json::to_string_pretty(report)? + "\n";
         self.0.set_permissions(fs::Permissions::from_mode(0o444)).ok();
-        self.0.write_all(&text)
+        self.0.write_all(escape::json(&text).as_bytes())
     }
 }
 

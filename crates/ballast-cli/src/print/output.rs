@@ -31,16 +31,13 @@ pub fn be_patient_no_more() {
 
 /// Why stderr did not take all that was told.
 pub fn stderr_fault() -> Option<io::Error> {
-    fault_of(&STDERR)
+    STDERR.lock().unwrap_or_else(PoisonError::into_inner).map(io::Error::from)
 }
 
-/// Why stdout did not take the answer; a reader that has gone wants no more, and is none.
+/// Why stdout did not take the answer. A reader that has gone, or a stdout that was closed, wants none.
 pub fn answer_fault() -> Option<io::Error> {
-    fault_of(&STDOUT).filter(|error| error.kind() != io::ErrorKind::BrokenPipe)
-}
-
-fn fault_of(stream: &Mutex<Option<Errno>>) -> Option<io::Error> {
-    stream.lock().unwrap_or_else(PoisonError::into_inner).map(io::Error::from)
+    let fault = *STDOUT.lock().unwrap_or_else(PoisonError::into_inner);
+    fault.filter(|errno| ![Errno::PIPE, Errno::BADF].contains(errno)).map(io::Error::from)
 }
 
 /// Tells on stderr.
