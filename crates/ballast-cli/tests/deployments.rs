@@ -121,7 +121,8 @@ fn an_unreadable_file_is_told_and_is_no_finding() {
     fs::write(&binary, [0xff, 0xfe]).unwrap();
     let long = dir.path().join("long.yml");
     fs::write(&long, "a: b\n".repeat(300_000)).unwrap();
-    for (file, says) in [(dir.path().join("absent.yml"), "No such file"), (binary, "not UTF-8"), (long, "longer than")]
+    for (file, says) in
+        [(dir.path().join("absent.yml"), "No such file"), (binary, "not UTF-8"), (long, "at most 1048576 bytes")]
     {
         let output = doctor("weights.lock", &file, false);
         let told = String::from_utf8_lossy(&output.stderr).into_owned();
