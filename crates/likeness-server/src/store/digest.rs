@@ -113,7 +113,7 @@ impl DigestKeys {
 }
 
 /// The row of `meta`.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Meta {
     /// The id of the master key that wraps the root.
     pub master: Vec<u8>,
@@ -188,7 +188,8 @@ pub fn no_meta() -> StoreError {
 pub struct Changes<'a> {
     rows: &'a mut dyn Rows,
     keys: &'a DigestKeys,
-    /// Written at the end.
+    before: Meta,
+    /// Written at the end, if it changed.
     pub meta: Meta,
 }
 
@@ -199,14 +200,17 @@ impl<'a> Changes<'a> {
     /// `meta` is not what was written.
     pub fn begin(rows: &'a mut dyn Rows, keys: &'a DigestKeys) -> Result<Self> {
         let meta = Meta::read(rows, keys)?;
-        Ok(Self { rows, keys, meta })
+        Ok(Self { rows, keys, before: meta.clone(), meta })
     }
 
-    /// Writes `meta`.
+    /// Writes `meta`, where something changed.
     ///
     /// # Errors
     /// The database's refusal.
     pub fn end(self) -> Result<()> {
+        if self.meta == self.before {
+            return Ok(());
+        }
         let values = self.meta.values(self.keys)?;
         self.rows.run("UPDATE meta SET master = ?1, root = ?2, revision = ?3, digests = ?4", &values).map(|_| ())
     }
