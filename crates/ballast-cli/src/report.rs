@@ -10,7 +10,7 @@ use std::os::fd::OwnedFd;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
-use ballast::disk;
+use ballast::disk::{self, Stat};
 use ballast::fault::PlaceFault;
 use ballast::firmness::Firmness;
 use ballast::heal::{Done, Outcome};
@@ -19,20 +19,20 @@ use ballast::plan::{Ids, Plan, Serve};
 use ballast::store::{Damage, Found};
 use rustix::fs::{AtFlags, CWD, Mode, OFlags};
 use rustix::io::Errno;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::custody::Custody;
 use crate::dirs::DirLine;
 use crate::escape;
+use crate::permit::RootPaths;
+use crate::walk;
 
 mod written;
 
-use crate::permit::RootPaths;
-use crate::walk;
-pub use written::{Stamp, Written};
+pub use written::{Written, WrittenWeight};
 
 /// The version of the JSON layout.
-pub const VERSION: u32 = 2;
+pub const VERSION: u32 = 1;
 
 /// What a boot found and did.
 #[derive(Debug, Serialize)]
@@ -89,10 +89,27 @@ pub struct WeightLine {
     pub right: bool,
     /// How firmly it is kept.
     pub firmness: Option<Firmness>,
-    /// The inode that was verified, where it is right.
-    pub stamp: Option<Stamp>,
+    /// The file whose bytes were verified, where it is right.
+    pub file: Option<FileStamp>,
     /// Milliseconds.
     pub ms: f64,
+}
+
+/// What changes whenever a file is replaced, or anything of it is changed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FileStamp {
+    device: u64,
+    inode: u64,
+    size: u64,
+    mtime_ns: i64,
+    ctime_ns: i64,
+}
+
+impl From<Stat> for FileStamp {
+    fn from(stat: Stat) -> Self {
+        let (device, inode) = stat.id;
+        Self { device, inode, size: stat.size, mtime_ns: stat.mtime_ns, ctime_ns: stat.ctime_ns }
+    }
 }
 
 /// Names this boot: the kernel's, and the container's by the start of its first process.
@@ -154,7 +171,7 @@ impl WeightLine {
             done: done_words(&outcome.done),
             right: outcome.is_right(),
             firmness,
-            stamp: outcome.stat.filter(|_| outcome.is_right()).map(|stat| Stamp::of(&stat)),
+            file: outcome.stat.filter(|_| outcome.is_right()).map(FileStamp::from),
             ms: outcome.took.as_secs_f64() * 1e3,
         }
     }
@@ -226,7 +243,7 @@ fn directory(path: &Path, look: &Custody) -> io::Result<OwnedFd> {
 }
 
 /// Whether only this user can write there.
-fn ours(dir: &disk::Stat) -> bool {
+fn ours(dir: &Stat) -> bool {
     dir.uid == crate::facts::ids().uid && dir.mode & 0o022 == 0
 }
 

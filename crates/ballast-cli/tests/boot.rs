@@ -6,6 +6,8 @@ mod support;
 
 use std::fs;
 use std::os::unix::fs::{FileExt, MetadataExt, PermissionsExt, chown};
+use std::path::Path;
+use std::process::Output;
 
 use support::{PAIR, TREE, Weight, World, bytes_of, is_root, pin_of, stderr, stdout};
 
@@ -303,6 +305,92 @@ fn the_seal_keeps_the_owner_from_its_own_weight_and_from_nothing_else() {
     assert!(stderr(&refused).contains("no_new_privs"));
     let auto = world.ballast(&["run", "--no-new-privs", "--", "/bin/true"]);
     assert!(stderr(&auto).contains("no seal: uid 100 can write"), "{auto:?}");
+}
+
+#[test]
+fn status_is_ready_only_by_a_report_of_this_boot() {
+    if !is_root("status_is_ready_only_by_a_report") {
+        return;
+    }
+    let world = World::new(&PAIR);
+    let report = world.report();
+    let status = || world.ballast(&["status", "--report", report.to_str().unwrap()]);
+    let unready =
+        |output: &Output| output.status.code() == Some(14) && stdout(output) == "not ready: no report of this boot";
+    assert!(unready(&status()), "the layer is right, and nothing says what the app reads: {:?}", status());
+    assert!(world.run(&[]).status.success());
+    assert!(stdout(&status()).contains("written by uid 0") && status().status.success(), "{:?}", status());
+    let right = fs::read_to_string(&report).unwrap();
+    let mut wrong = Vec::new();
+    for (name, forged) in [
+        ("another boot's", right.replacen("\"boot\": \"", "\"boot\": \"x", 1)),
+        ("another version's", right.replacen("\"version\": 1", "\"version\": 9", 1)),
+        ("without files", right.replace("\"file\"", "\"files\"")),
+        ("empty", String::new()),
+        ("no JSON", "ready".into()),
+    ] {
+        fs::remove_file(&report).unwrap();
+        fs::write(&report, forged).unwrap();
+        let output = status();
+        let expected = if name == "without files" { output.status.code() == Some(14) } else { unready(&output) };
+        if !expected {
+            wrong.push(format!("{name}: {output:?}"));
+        }
+    }
+    fs::remove_file(&report).unwrap();
+    fs::write(&report, &right).unwrap();
+    chown(&report, Some(100), None).unwrap();
+    if !unready(&status()) {
+        wrong.push(format!("a stranger's: {:?}", status()));
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+type Change = fn(&World, &Path);
+
+#[test]
+fn status_is_not_ready_once_a_file_that_the_app_reads_has_changed() {
+    if !is_root("status_is_not_ready_once") {
+        return;
+    }
+    let rows: [(&str, Change, bool); 7] = [
+        ("nothing", |_, _| (), true),
+        (
+            "another byte, at once",
+            |_, path| fs::File::options().write(true).open(path).unwrap().write_all_at(b"E", 7).unwrap(),
+            false,
+        ),
+        ("removed", |_, path| fs::remove_file(path).unwrap(), false),
+        (
+            "replaced by the same bytes",
+            |_, path| {
+                fs::copy(path, path.with_extension("new")).unwrap();
+                fs::rename(path.with_extension("new"), path).unwrap();
+            },
+            false,
+        ),
+        (
+            "a symlink to the layer",
+            |world, path| {
+                fs::remove_file(path).unwrap();
+                std::os::unix::fs::symlink(world.baked().join(TREE).join("large.bin"), path).unwrap();
+            },
+            false,
+        ),
+        ("the layer, which the app does not read", |world, _| fs::remove_dir_all(world.baked()).unwrap(), true),
+        ("the cache's directory, moved", |world, _| fs::rename(world.cache(), world.path("elsewhere")).unwrap(), false),
+    ];
+    let mut wrong = Vec::new();
+    for (name, change, ready) in rows {
+        let world = World::new(&PAIR);
+        assert!(world.run(&[]).status.success());
+        change(&world, &world.cache().join(TREE).join("large.bin"));
+        let output = world.ballast(&["status", "--report", world.report().to_str().unwrap()]);
+        if output.status.code() != Some(if ready { 0 } else { 14 }) {
+            wrong.push(format!("{name}: {output:?}"));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
 #[test]

@@ -7,7 +7,7 @@
 use std::ffi::OsStr;
 use std::fmt::Write as _;
 use std::fs;
-use std::os::unix::fs::{MetadataExt as _, chown};
+use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _, chown};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
@@ -111,13 +111,13 @@ impl Transcript {
         }
         let mut left = vec![self.dir.path().to_owned()];
         while let Some(path) = left.pop() {
-            let meta = fs::symlink_metadata(&path).expect("our own folder");
-            let kind = meta.file_type();
-            // A change of owner is a change of the inode, which programs may notice: only where it is needed.
-            if !kind.is_symlink() && meta.uid() != APP.0 {
+            let facts = fs::symlink_metadata(&path).expect("our own folder");
+            let kind = facts.file_type();
+            // What is theirs already stays as it is: a new owner is a change that programs may notice.
+            if !kind.is_symlink() && (facts.uid(), facts.gid()) != APP {
                 chown(&path, Some(APP.0), Some(APP.1)).expect("root gives");
             }
-            if kind.is_dir() {
+            if kind.is_dir() && !kind.is_fifo() {
                 left.extend(fs::read_dir(&path).expect("our own folder").flatten().map(|entry| entry.path()));
             }
         }

@@ -232,7 +232,7 @@ pub fn check_pins(setting: &Setting) -> Result<(), Failure> {
 
 fn open_report(asked: Option<&Path>, look: &Custody, refused: &mut Vec<String>) -> Option<ReportFile> {
     ReportFile::open(asked, look)
-        .map_err(|error| refused.push(format!("report: {error}; `status` will not be ready: it needs this report")))
+        .map_err(|error| refused.push(format!("report: {error}; without one `status` is not ready")))
         .ok()
 }
 

@@ -1,12 +1,13 @@
-//! A report as it is read back. Plain values; `record.rs` judges who wrote it.
+//! A report as it is read back. Plain values; the reader judges who wrote it.
 
 use std::path::PathBuf;
 
-use ballast::disk::Stat;
 use ballast::lock::Need;
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 
-/// The part of a report that is read back.
+use super::FileStamp;
+
+/// The part of a report that `status` reads back.
 #[derive(Debug, Deserialize)]
 pub struct Written {
     /// Layout version.
@@ -15,47 +16,26 @@ pub struct Written {
     pub boot: String,
     /// Whether every required weight was right.
     pub ready: bool,
-    /// Where the weights are served from.
-    pub served: Option<WrittenRoot>,
-    /// One entry per weight, in the lock file's order.
+    /// Where the app was pointed.
+    pub served: Option<ServedFrom>,
+    /// One entry per weight.
     pub weights: Vec<WrittenWeight>,
 }
 
-/// Where the weights are served from.
+/// The root that the app reads.
 #[derive(Debug, Deserialize)]
-pub struct WrittenRoot {
-    /// The root that the app's variable points at.
+pub struct ServedFrom {
+    /// The directory.
     pub root: PathBuf,
 }
 
-/// One weight.
+/// One weight of a report.
 #[derive(Debug, Deserialize)]
 pub struct WrittenWeight {
     /// Its path below the root.
     pub path: String,
-    /// The pin.
-    pub sha256: String,
     /// What its absence means.
     pub need: Need,
-    /// The inode that was verified, where it was right.
-    pub stamp: Option<Stamp>,
-}
-
-/// Which inode was verified, and its state then. A file with the same stamp has the same bytes, unless somebody
-/// with root's rights, or the file system's, set them back.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Stamp {
-    device: u64,
-    inode: u64,
-    size: u64,
-    mtime_ns: i64,
-    ctime_ns: i64,
-}
-
-impl Stamp {
-    /// The stamp of an inode.
-    pub fn of(stat: &Stat) -> Self {
-        let Stat { id: (device, inode), size, mtime_ns, ctime_ns, .. } = *stat;
-        Self { device, inode, size, mtime_ns, ctime_ns }
-    }
+    /// The file that was verified.
+    pub file: Option<FileStamp>,
 }
