@@ -12,7 +12,7 @@ use ballast::disk::Stat;
 use ballast::firmness::{self, Firmness};
 use ballast::plan::Ids;
 
-use crate::facts;
+use crate::{facts, mounts};
 
 /// A look at who could change what.
 pub struct Custody<'a> {
@@ -34,12 +34,50 @@ impl<'a> Custody<'a> {
     pub fn firmness(&self, path: &Path) -> Option<Firmness> {
         let file = facts::reach(path)?;
         let above = self.above(path);
-        let judge = |read_only| firmness::judge(&file, &above, read_only, self.app, self.groups);
-        // What nobody could write is as firm on a read-only mount: then that need not be asked.
-        Some(match judge(false) {
+        // What nobody could write needs no look at the mounts.
+        Some(match firmness::judge(&file, &above, self.app, self.groups) {
             Firmness::ImageLayer => Firmness::ImageLayer,
-            _ => judge(facts::read_only(path)),
+            _ if self.in_layer(path) => Firmness::ImageLayer,
+            other => other,
         })
+    }
+
+    /// Whether a file lies on a read-only mount that is an image's layer, and the app can't put another directory
+    /// in the place of that mount.
+    fn in_layer(&self, path: &Path) -> bool {
+        let Some(id) = mounts::id(path).filter(|_| facts::read_only(path)).filter(|id| mounts::is_layer(*id)) else {
+            return false;
+        };
+        let outside = path.ancestors().find(|dir| mounts::id(dir) != Some(id));
+        outside.is_none_or(|dir| self.has_kept_names(dir))
+    }
+
+    /// Whether a file that must be believed is: the inode and its directory are root's and closed to the app; above
+    /// them each directory is root's, and closed, sticky, or on a read-only mount (as a ConfigMap's is).
+    pub fn is_trusted(&self, path: &Path) -> bool {
+        let Some(dir) = path.parent() else { return false };
+        let closed = |path: &Path| facts::reach(path).is_some_and(|stat| self.is_closed(&stat));
+        closed(path) && self.is_trusted_dir(dir)
+    }
+
+    /// The same for a directory that such a file is made in.
+    pub fn is_trusted_dir(&self, dir: &Path) -> bool {
+        let closed = facts::reach(dir).is_some_and(|stat| self.is_closed(&stat));
+        closed && dir.parent().is_none_or(|above| self.has_kept_names(above))
+    }
+
+    /// Whether no name in this directory, and in those above it, can come to mean another inode of root's.
+    fn has_kept_names(&self, dir: &Path) -> bool {
+        let kept = |dir: &Path| {
+            facts::reach(dir).is_some_and(|stat| {
+                self.is_closed(&stat) || (stat.uid == 0 && (stat.mode & 0o1000 != 0 || facts::read_only(dir)))
+            })
+        };
+        dir.ancestors().all(kept)
+    }
+
+    fn is_closed(&self, stat: &Stat) -> bool {
+        stat.uid == 0 && !firmness::writable(stat, self.app, self.groups)
     }
 
     /// Whether the app can neither write, replace nor rename the file through any ancestor.

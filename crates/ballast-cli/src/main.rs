@@ -23,12 +23,12 @@ mod foreign;
 #[cfg(feature = "full")]
 mod image;
 mod launch;
+mod mounts;
 mod permit;
 mod print;
 #[cfg(test)]
 mod reads_tests;
 mod receipts;
-mod record;
 mod report;
 mod seal;
 mod secrets;

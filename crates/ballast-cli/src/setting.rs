@@ -96,7 +96,9 @@ impl Setting {
             return Ok(());
         };
         let there = fs::symlink_metadata(&path).is_ok();
-        if look.is_firm(if there { &path } else { path.parent().unwrap_or(&path) }) {
+        let trusted =
+            if there { look.is_trusted(&path) } else { path.parent().is_some_and(|dir| look.is_trusted_dir(dir)) };
+        if trusted {
             return Ok(());
         }
         let what = format!("uid {} could rewrite {}, and with it the remembered serial", look.app.uid, path.display());
@@ -116,7 +118,7 @@ impl Setting {
             Index::from_bytes(&bytes).map_err(|why| why.to_string())
         };
         for trusted in [&path, &self.lock_path] {
-            if !look.is_firm(trusted) {
+            if !look.is_trusted(trusted) {
                 let who = format!("uid {} could rewrite {}", look.app.uid, trusted.display());
                 self.notes.push(format!("index left aside, SHA-256 used: {who}"));
                 return;
@@ -134,7 +136,7 @@ impl Setting {
     /// [`Exit::LockUntrusted`].
     pub fn must_be_out_of_reach(&self, look: &Custody) -> Result<(), Failure> {
         let mut obeyed = std::iter::once(&self.lock_path).chain(&self.proofs);
-        let Some(path) = obeyed.find(|path| !look.is_firm(path)) else { return Ok(()) };
+        let Some(path) = obeyed.find(|path| !look.is_trusted(path)) else { return Ok(()) };
         let what = format!("uid {} could rewrite {}, and root would obey it", look.app.uid, path.display());
         Err(Failure::new(Exit::LockUntrusted, what).hint(format!(
             "keep it root:root 0444 in root-owned directories: COPY --chmod=0444 weights.lock {}",

@@ -11,7 +11,7 @@ use crate::plan::Ids;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Firmness {
-    /// The mount is read-only, or the app can write neither the file nor any ancestor.
+    /// The app can write neither the file nor any ancestor; or the file lies in an image's layer.
     ImageLayer,
     /// Root's file in root's sticky directories.
     Sticky,
@@ -38,11 +38,10 @@ pub fn writable(stat: &Stat, app: Ids, groups: &[u32]) -> bool {
     stat.uid == app.uid || stat.mode & 0o002 != 0 || (group && stat.mode & 0o020 != 0)
 }
 
-/// Judges a file and its directories, from the one that holds it up to `/`.
-pub fn judge(file: &Stat, ancestors: &[Stat], read_only: bool, app: Ids, groups: &[u32]) -> Firmness {
-    if read_only {
-        return Firmness::ImageLayer;
-    }
+/// Judges a file and its directories, from the one that holds it up to `/`, by owners and modes.
+///
+/// That a mount is read-only does not count: the app may write to the same files through another one.
+pub fn judge(file: &Stat, ancestors: &[Stat], app: Ids, groups: &[u32]) -> Firmness {
     if app.uid == 0 || writable(file, app, groups) {
         return Firmness::Owned;
     }
@@ -68,58 +67,42 @@ mod tests {
         let app = Ids { uid: 100, gid: 101 };
         let root = inode(0, 0, 0o755);
         let rows = [
-            ("root's file, root's tree", inode(0, 0, 0o444), vec![root, root], false, Firmness::ImageLayer),
-            (
-                "app's file, read-only mount",
-                inode(100, 101, 0o644),
-                vec![inode(100, 101, 0o755)],
-                true,
-                Firmness::ImageLayer,
-            ),
-            ("app's file", inode(100, 101, 0o444), vec![root], false, Firmness::Owned),
-            (
-                "root's file in app's directory",
-                inode(0, 0, 0o444),
-                vec![inode(100, 101, 0o755), root],
-                false,
-                Firmness::Owned,
-            ),
+            ("root's file, root's tree", inode(0, 0, 0o444), vec![root, root], Firmness::ImageLayer),
+            ("app's file", inode(100, 101, 0o444), vec![root], Firmness::Owned),
+            ("root's file in app's directory", inode(0, 0, 0o444), vec![inode(100, 101, 0o755), root], Firmness::Owned),
             (
                 "root's tree below app's directory",
                 inode(0, 0, 0o444),
                 vec![root, inode(100, 101, 0o755), root],
-                false,
                 Firmness::Owned,
             ),
             (
                 "sticky all the way",
                 inode(0, 0, 0o444),
                 vec![inode(0, 101, 0o1775), inode(0, 0, 0o1777)],
-                false,
                 Firmness::Sticky,
             ),
             (
                 "sticky leaf only",
                 inode(0, 0, 0o444),
                 vec![inode(0, 101, 0o1775), inode(0, 101, 0o775)],
-                false,
                 Firmness::Owned,
             ),
-            ("app's own sticky directory", inode(0, 0, 0o444), vec![inode(100, 101, 0o1775)], false, Firmness::Owned),
-            ("file writable by everybody", inode(0, 0, 0o666), vec![root], false, Firmness::Owned),
-            ("file writable by the app's other group", inode(0, 50, 0o664), vec![root], false, Firmness::Owned),
+            ("app's own sticky directory", inode(0, 0, 0o444), vec![inode(100, 101, 0o1775)], Firmness::Owned),
+            ("file writable by everybody", inode(0, 0, 0o666), vec![root], Firmness::Owned),
+            ("file writable by the app's other group", inode(0, 50, 0o664), vec![root], Firmness::Owned),
         ];
         let wrong: Vec<_> = rows
             .iter()
-            .map(|(name, file, up, ro, expected)| (name, expected, judge(file, up, *ro, app, &[50])))
+            .map(|(name, file, up, expected)| (name, expected, judge(file, up, app, &[50])))
             .filter(|(_, expected, found)| *expected != found)
             .collect();
         assert!(wrong.is_empty(), "{wrong:#?}");
     }
 
     #[test]
-    fn a_root_app_can_change_anything_that_is_not_read_only() {
+    fn a_root_app_can_change_anything() {
         let app = Ids { uid: 0, gid: 0 };
-        assert_eq!(judge(&inode(0, 0, 0o444), &[inode(0, 0, 0o755)], false, app, &[]), Firmness::Owned);
+        assert_eq!(judge(&inode(0, 0, 0o444), &[inode(0, 0, 0o755)], app, &[]), Firmness::Owned);
     }
 }

@@ -5,6 +5,7 @@
 
 mod believed;
 mod directories;
+mod layers;
 mod peers;
 mod prepared;
 mod scene;

@@ -1,0 +1,82 @@
+//! Mounts: which one a path lies on, and whether its content is an image's layer that nobody writes.
+//!
+//! A read-only mount says nothing about who writes to the same files through another mount. What does: it is the
+//! mount of `/` itself, or its file system has no writable side. Reads `/proc/self`, changes nothing.
+
+use std::os::fd::AsRawFd;
+use std::path::Path;
+
+use rustix::fs::{self, CWD, Mode, OFlags};
+
+use crate::facts;
+
+/// The mount that a path itself lies on, by the kernel's number.
+pub fn id(path: &Path) -> Option<u64> {
+    let opened = fs::openat(CWD, path, OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC, Mode::empty()).ok()?;
+    id_of(&facts::text(format!("/proc/self/fdinfo/{}", opened.as_raw_fd())).ok()?)
+}
+
+/// Whether a read-only mount of this number holds what nobody writes through another mount.
+pub fn is_layer(id: u64) -> bool {
+    self::id(Path::new("/")) == Some(id)
+        || facts::text("/proc/self/mountinfo").is_ok_and(|table| unwritable(&table, id))
+}
+
+fn id_of(fdinfo: &str) -> Option<u64> {
+    fdinfo.lines().find_map(|line| line.strip_prefix("mnt_id:"))?.trim().parse().ok()
+}
+
+/// Whether the mount table has a row of this number whose file system has no writable side: erofs, squashfs, or
+/// overlay without an upper directory. A row that can't be read is none.
+fn unwritable(table: &str, id: u64) -> bool {
+    let row = table.lines().find(|row| row.split(' ').next().and_then(|word| word.parse().ok()) == Some(id));
+    let Some((_, file_system)) = row.and_then(|row| row.split_once(" - ")) else { return false };
+    let mut words = file_system.split(' ');
+    match (words.next(), words.nth(1)) {
+        (Some("erofs" | "squashfs"), _) => true,
+        (Some("overlay"), Some(options)) => !options.split(',').any(|option| option.starts_with("upperdir")),
+        _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_row_is_a_layer_only_by_its_file_system() {
+        let rows = [
+            ("erofs", "41 1 7:1 / /opt/baked ro,relatime - erofs /dev/loop1 ro,user_xattr", true),
+            ("squashfs", "41 1 7:1 / /opt/baked ro,relatime shared:3 - squashfs /dev/loop1 ro", true),
+            ("overlay, image volume", "41 1 0:50 / /opt/baked ro - overlay overlay ro,lowerdir=/a:/b", true),
+            (
+                "overlay with an upper side",
+                "41 1 0:50 / /opt/b ro - overlay o rw,lowerdir=/a,upperdir=/u,workdir=/w",
+                false,
+            ),
+            ("overlay, odd options", "41 1 0:50 / /opt/b ro - overlay o", false),
+            ("a bind mount of ext4", "41 1 8:1 /var/lib/x /opt/baked ro,relatime - ext4 /dev/sda1 rw", false),
+            ("tmpfs", "41 1 0:60 / /opt/baked ro,relatime - tmpfs tmpfs rw,size=64k", false),
+            ("FUSE", "41 1 0:60 / /opt/baked ro - fuse.fuse-overlayfs fuse-overlayfs ro,lowerdir=/a", false),
+            ("a name that looks like a separator", "41 1 8:1 / /a\\040-\\040erofs ro - ext4 /dev/sda1 rw", false),
+            ("another mount", "4 1 7:1 / /opt/baked ro - erofs /dev/loop1 ro", false),
+            ("a longer number", "410 1 7:1 / /opt/baked ro - erofs /dev/loop1 ro", false),
+            ("no separator", "41 1 7:1 / /opt/baked ro erofs /dev/loop1 ro", false),
+            ("nothing", "", false),
+        ];
+        let wrong: Vec<_> = rows.iter().filter(|(_, row, layer)| unwritable(row, 41) != *layer).collect();
+        assert!(wrong.is_empty(), "{wrong:?}");
+    }
+
+    #[test]
+    fn the_mount_of_a_path_is_in_the_table() {
+        let id = id(Path::new("/proc/self/mountinfo")).unwrap();
+        let table = facts::text("/proc/self/mountinfo").unwrap();
+        assert!(
+            table.lines().any(|row| row.starts_with(&format!("{id} ")) && row.contains(" - proc ")),
+            "{id}\n{table}"
+        );
+        assert_eq!(id_of("pos:\t0\nflags:\t012\nmnt_id:\t27\n"), Some(27));
+        assert_eq!(id_of("pos:\t0\n"), None);
+    }
+}
