@@ -140,6 +140,11 @@ fn json_of_any_shape_is_read_in_bounded_memory() {
         ("{", "\"x\":1,", "\"y\":1}"),
         ("{\"version\":\"", "v", "\"}"),
         (
+            "{\"version\":1,\"boot\":\"b\",\"ready\":true,\"served\":null,\"weights\":[",
+            "{\"path\":\"\",\"sha256\":\"\",\"need\":\"required\",\"stamp\":null},",
+            "{}]}",
+        ),
+        (
             "{\"version\":\"v\",\"entries\":[",
             "{\"pin\":\"\",\"device\":1,\"inode\":1,\"size\":1,\"mtime_ns\":1,\"ctime_ns\":1},",
             "]}",
