@@ -19,7 +19,7 @@ use ballast::plan::{Ids, Plan, Serve};
 use ballast::store::{Damage, Found};
 use rustix::fs::{AtFlags, CWD, Mode, OFlags};
 use rustix::io::Errno;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 use crate::custody::Custody;
 use crate::dirs::DirLine;
@@ -29,7 +29,7 @@ use crate::walk;
 
 mod written;
 
-pub use written::{Written, WrittenWeight};
+pub use written::{FileStamp, Written, WrittenWeight};
 
 /// The version of the JSON layout.
 pub const VERSION: u32 = 1;
@@ -93,23 +93,6 @@ pub struct WeightLine {
     pub file: Option<FileStamp>,
     /// Milliseconds.
     pub ms: f64,
-}
-
-/// What changes whenever a file is replaced, or anything of it is changed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub struct FileStamp {
-    device: u64,
-    inode: u64,
-    size: u64,
-    mtime_ns: i64,
-    ctime_ns: i64,
-}
-
-impl From<Stat> for FileStamp {
-    fn from(stat: Stat) -> Self {
-        let (device, inode) = stat.id;
-        Self { device, inode, size: stat.size, mtime_ns: stat.mtime_ns, ctime_ns: stat.ctime_ns }
-    }
 }
 
 /// Names this boot: the kernel's, and the container's by the start of its first process.

@@ -2,10 +2,9 @@
 
 use std::path::PathBuf;
 
+use ballast::disk::Stat;
 use ballast::lock::Need;
-use serde::Deserialize;
-
-use super::FileStamp;
+use serde::{Deserialize, Serialize};
 
 /// The part of a report that `status` reads back.
 #[derive(Debug, Deserialize)]
@@ -38,4 +37,21 @@ pub struct WrittenWeight {
     pub need: Need,
     /// The file that was verified.
     pub file: Option<FileStamp>,
+}
+
+/// What changes whenever a file is replaced, or anything of it is changed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FileStamp {
+    device: u64,
+    inode: u64,
+    size: u64,
+    mtime_ns: i64,
+    ctime_ns: i64,
+}
+
+impl From<Stat> for FileStamp {
+    fn from(stat: Stat) -> Self {
+        let (device, inode) = stat.id;
+        Self { device, inode, size: stat.size, mtime_ns: stat.mtime_ns, ctime_ns: stat.ctime_ns }
+    }
 }
