@@ -1,5 +1,6 @@
-//! Held sticky beside a peer with the app's uid that acts while root works: wrong bytes are never called right,
-//! and the layer serves where root can't keep the cache. The long form is `just sticky`.
+//! Held sticky (and owned) beside a peer with the app's uid that acts while root works, in a loop or at chosen system calls:
+//! nothing wrong is called right and better than owned, and the layer serves where root can't keep the cache. The long
+//! form is `just sticky`.
 #![expect(
     clippy::unwrap_used,
     clippy::print_stderr,
@@ -12,11 +13,12 @@ mod support;
 
 use std::fs::{self, File};
 use std::io::Write as _;
-use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
+use std::os::unix::fs::{MetadataExt, PermissionsExt, chown, symlink};
 use std::path::Path;
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use rustix::fs::CWD;
 use support::canary::Canary;
 use support::{PAIR, TREE, World, bytes_of, is_root, stderr};
 
@@ -139,4 +141,187 @@ fn an_aimed_racer_gets_no_wrong_byte_called_right_and_few_boots_from_the_volume(
 /// The number of turns: the long form takes minutes, and runs where `BALLAST_STICKY` says `long`.
 fn long_or(long: usize, short: usize) -> usize {
     if std::env::var_os("BALLAST_STICKY").is_some_and(|word| word == "long") { long } else { short }
+}
+
+/// What the app does while root stands at a system call; below the cache, as the app.
+type Act = (&'static str, fn(&Path) -> std::io::Result<()>);
+
+const ACTS: &[Act] = &[
+    ("move the directory away", |v| fs::rename(v.join(".deepface"), v.join("away"))),
+    ("move it back", |v| fs::rename(v.join("away"), v.join(".deepface"))),
+    ("exchange the two", |v| {
+        let (one, other) = (v.join(".deepface"), v.join("away"));
+        Ok(rustix::fs::renameat_with(CWD, one, CWD, other, rustix::fs::RenameFlags::EXCHANGE)?)
+    }),
+    ("make the directory", |v| fs::create_dir(v.join(".deepface"))),
+    ("make the directory of the weights", |v| fs::create_dir(v.join(TREE))),
+    ("move the directory of the weights", |v| fs::rename(v.join(TREE), v.join(".deepface/w"))),
+    ("move its own directory of weights there", |v| fs::rename(v.join("away/weights"), v.join(TREE))),
+    ("create a weight", |v| fs::write(v.join(TREE).join("large.bin"), b"EVIL")),
+    ("remove a weight", |v| fs::remove_file(v.join(TREE).join("large.bin"))),
+    ("link a weight", |v| symlink(v.join("away/weights/large.bin"), v.join(TREE).join("large.bin"))),
+    ("link the directory", |v| symlink("away", v.join(".deepface"))),
+    ("move a weight there", |v| fs::rename(v.join("away/weights/large.bin"), v.join(TREE).join("large.bin"))),
+];
+
+/// System calls that look at names or change them, and about how often a boot makes each.
+const CALLS: &[(&str, u64)] = &[
+    ("openat2", 24),
+    ("mkdirat", 2),
+    ("linkat", 3),
+    ("renameat2", 3),
+    ("fchmod", 5),
+    ("newfstatat", 12),
+    ("fchownat", 1),
+    ("fstat", 40),
+    ("fdatasync", 2),
+    ("fsync", 3),
+];
+
+impl Volume {
+    /// The app's own directories, with wrong weights, under the names of the way and beside it.
+    fn prepare(&self) {
+        for dir in [TREE, "away/weights"] {
+            fs::create_dir_all(self.world.cache().join(dir)).unwrap();
+            fs::write(self.world.cache().join(dir).join("large.bin"), b"EVIL").unwrap();
+        }
+        let all = [".deepface", TREE, "away", "away/weights", ".deepface/weights/large.bin", "away/weights/large.bin"];
+        all.iter().for_each(|path| chown(self.world.cache().join(path), Some(app::UID), Some(app::GID)).unwrap());
+    }
+
+    /// A boot that is stopped at these calls, and what the app did there: the acts are taken in turn.
+    fn boot_stopped(&self, hold: &str, stops: &[(&str, u64)], acts: &[&Act]) -> (Output, usize) {
+        let report = self.world.report();
+        let read = format!("cat \"$MODEL_HOME\"/{TREE}/large.bin \"$MODEL_HOME\"/{TREE}/small.bin");
+        let mut strace = Command::new("strace");
+        let log = self.world.path("strace.log");
+        File::create(&log).unwrap();
+        let calls: Vec<_> = stops.iter().map(|(call, _)| *call).collect();
+        strace.args(["-f", "-e", &format!("trace={}", calls.join(",")), "-o"]).arg(&log);
+        for (call, when) in stops {
+            strace.arg("-e").arg(format!("inject={call}:signal=SIGSTOP:when={when}"));
+        }
+        strace.arg(support::program()).args(["run", "--hold", hold, "--lock-wait", "1", "--seal", "off", "--report"]);
+        strace.arg(report).args(["--", "/bin/sh", "-c", &read]).env("BALLAST_LOCK", self.world.lock());
+        let child = strace.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let done = AtomicBool::new(false);
+        std::thread::scope(|scope| {
+            let acted = scope.spawn(|| self.act_at_stops(&log, acts, &done));
+            let output = child.wait_with_output().unwrap();
+            done.store(true, Ordering::Relaxed);
+            (output, acted.join().unwrap())
+        })
+    }
+
+    /// At each stop of the boot the app acts, and the boot goes on.
+    fn act_at_stops(&self, log: &Path, acts: &[&Act], done: &AtomicBool) -> usize {
+        let (mut left, mut met) = (acts.iter(), 0);
+        while !done.load(Ordering::Relaxed) {
+            let Some(stopped) = stops_in(log).get(met).copied() else {
+                std::thread::yield_now();
+                continue;
+            };
+            met += 1;
+            if let Some((_, act)) = left.next() {
+                std::thread::scope(|scope| {
+                    scope.spawn(|| {
+                        app::become_app();
+                        let _ = act(&self.world.cache());
+                    });
+                });
+            }
+            let _ = rustix::process::kill_process(stopped, rustix::process::Signal::CONT);
+        }
+        acts.len() - left.len()
+    }
+}
+
+/// The threads that the tracer saw stop, in order, each one complete: the signal, then the thread that stands.
+fn stops_in(log: &Path) -> Vec<rustix::process::Pid> {
+    let text = fs::read_to_string(log).unwrap_or_default();
+    let lines: Vec<&str> = text.lines().collect();
+    let signals = lines.iter().enumerate().filter(|(_, line)| line.contains("--- SIGSTOP {"));
+    let complete = signals.filter_map(|(at, line)| {
+        let thread = line.split_whitespace().next()?;
+        let stands =
+            |line: &&str| line.starts_with(&format!("{thread} ")) && line.contains("--- stopped by SIGSTOP ---");
+        lines[at..].iter().any(stands).then(|| rustix::process::Pid::from_raw(thread.parse().ok()?))?
+    });
+    complete.collect()
+}
+
+#[test]
+fn whatever_the_app_does_at_three_system_calls_nothing_wrong_is_called_better_than_owned() {
+    let test = "whatever_the_app_does_at_three_system_calls";
+    if !is_root(test) || !testkit::need::tool(test, "strace", "apt-get install strace") {
+        return;
+    }
+    let (boots, volume) = (long_or(2000, 40), Volume::new());
+    let mut dice = Dice::new();
+    let (mut wrong, mut acts, mut ended) = (Vec::new(), 0, [0, 0]);
+    for turn in 0..boots {
+        let (hold, kept) = (["sticky", "sticky", "sticky", "owned"][turn % 4], turn % 2 == 1);
+        volume.reset(kept);
+        volume.prepare();
+        let chosen: Vec<&Act> = (0..3).map(|_| &ACTS[dice.below(ACTS.len() as u64) as usize]).collect();
+        let mut stops: Vec<(&str, u64)> = Vec::new();
+        while stops.len() < 3 {
+            let (call, most) = CALLS[dice.below(CALLS.len() as u64) as usize];
+            if stops.iter().all(|(known, _)| *known != call) {
+                stops.push((call, 1 + dice.below(most)));
+            }
+        }
+        let (output, acted) = volume.boot_stopped(hold, &stops, &chosen);
+        acts += acted;
+        match volume.lies(&output) {
+            None => ended[usize::from(volume.world.told()["served"]["from"] == "keep-volume")] += 1,
+            Some(why) => {
+                let names: Vec<_> = chosen.iter().map(|(name, _)| *name).collect();
+                wrong.push(format!("boot {turn}, held {hold}, kept {kept}, {names:?} at {stops:?}: {why}"));
+            }
+        }
+    }
+    eprintln!("{boots} boots, {acts} acts at stops, served from a kept cache {}, otherwise {}", ended[1], ended[0]);
+    wrong.extend(volume.canary.changes());
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    assert!(acts >= boots, "only {acts} acts in {boots} boots: the stops were not met");
+}
+
+impl Volume {
+    /// What the report calls right and better than owned, and the command did not read.
+    fn lies(&self, output: &Output) -> Option<String> {
+        let told = self.world.told();
+        let better = |at: usize| {
+            let firmness = &told["weights"][at]["firmness"];
+            told["weights"][at]["right"] == true && (firmness == "sticky" || firmness == "image-layer")
+        };
+        let right = output.stdout == PAIR.iter().flat_map(bytes_of).collect::<Vec<_>>();
+        // 1 is the command's own, where the app took away a file that was called no better than owned.
+        let started = matches!(output.status.code(), Some(0 | 1 | 14));
+        let kept_and_owned = told["served"]["from"] == "keep-volume" && !(better(0) && better(1));
+        if started && !(better(0) && better(1) && !right) && !(kept_and_owned && told["ready"] == true) {
+            return None;
+        }
+        Some(format!("right bytes: {right}, {:?}, report {}\n{}", output.status, told["weights"], stderr(output)))
+    }
+}
+
+/// Seeded numbers; the seed is said, and `BALLAST_SEED` repeats a run.
+struct Dice(u64);
+
+impl Dice {
+    fn new() -> Self {
+        let now = std::time::UNIX_EPOCH.elapsed().map_or(1, |now| now.as_nanos() as u64);
+        let seed = std::env::var("BALLAST_SEED").ok().and_then(|seed| seed.parse().ok()).unwrap_or(now);
+        eprintln!("BALLAST_SEED={seed}");
+        Self(seed)
+    }
+
+    fn below(&mut self, most: u64) -> u64 {
+        // splitmix64
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mixed = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        (mixed ^ (mixed >> 31)) % most
+    }
 }
