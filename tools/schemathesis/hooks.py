@@ -27,10 +27,10 @@ def grey(width: int, height: int) -> bytes:
 
 
 PHOTOGRAPHS = {
-    "live": (IMAGES / "image_T1.jpg").read_bytes(),
-    "spoof": (IMAGES / "image_F1.jpg").read_bytes(),
+    "live": (IMAGES / "anna.jpg").read_bytes(),
+    "spoof": (IMAGES / "anna_fake.jpg").read_bytes(),
     "none": grey(64, 48),
-    "two faces": (IMAGES / "couple.jpg").read_bytes(),
+    "two faces": (IMAGES / "two.jpg").read_bytes(),
 }
 
 photographs = st.sampled_from(list(PHOTOGRAPHS.values()))

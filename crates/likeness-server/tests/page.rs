@@ -42,12 +42,12 @@ fn suite(test: &str) -> Option<PathBuf> {
 fn every_flow_in_a_real_browser() {
     let test = "every_flow_in_a_real_browser";
     let Some(browser) = browser(test) else { return };
-    let Some(whole) = Ground::new(test) else { return };
+    let whole = Ground::new();
     let Some(suite) = suite(test) else { return };
-    let lacking = Ground::without("lacking", &[SPOOF_NEAR]).unwrap();
+    let lacking = Ground::without(&[SPOOF_NEAR]);
     let service = whole.serve_with_store(&[], &[("RATE_LIMIT_ENABLED", "false")]).ready();
     let poorer = lacking.serve(&[], &[]);
-    poorer.when_held(|| Request::post("/api/v1/faces/detect-all").file("file", &lacking.image("image_T1.jpg")));
+    poorer.when_held(|| Request::post("/api/v1/faces/detect-all").file("file", &lacking.image("anna.jpg")));
     let keyed = whole.serve(&[], &[("API_KEY_SECRET", KEY)]).ready();
     let pictures = paths::scratch().join("page");
     std::fs::create_dir_all(&pictures).unwrap();
@@ -61,7 +61,7 @@ fn every_flow_in_a_real_browser() {
         .env("PAGE_KEY", KEY)
         .env("PAGE_WEIGHTS", lacking.weights())
         .env("PAGE_SOURCE", whole.weights())
-        .env("PAGE_IMAGES", whole.shared.join("images"))
+        .env("PAGE_IMAGES", whole.data.join("images"))
         .env("PAGE_PICTURES", &pictures)
         .output()
         .unwrap();

@@ -8,35 +8,25 @@ use std::process::{Command, Output};
 
 use serde_json::Value;
 use tempfile::TempDir;
+use testkit::data::{self, OwnData, own_data};
 
-/// The pin of the untrained embedder that the test data has in the real one's place.
-const SYNTHETIC: &str = "585a2c45ce5115734d758a64a777d528e70c505f18e926ee9874e01ddcdc8cb9";
-
-/// The test data, and a lock file that pins its weights.
+/// The generated test data, and a lock file that pins its weights.
 struct Bench {
-    shared: PathBuf,
     dir: TempDir,
 }
 
 impl Bench {
-    /// A bench, or a counted SKIP.
-    fn new(test: &str) -> Option<Self> {
-        let shared = testkit::need::shared_data(test)?;
-        let bench = Self { shared, dir: tempfile::tempdir().unwrap() };
+    fn new() -> Self {
+        let bench = Self { dir: tempfile::tempdir().unwrap() };
         bench.write_lock(&bench.dir.path().join("store"));
-        Some(bench)
+        bench
     }
 
-    /// The repository's own lock file, with the synthetic embedder and this store.
+    /// The repository's own lock file, with the generated weights' pins and this store.
     fn write_lock(&self, store: &Path) {
-        let lock = fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../../weights.lock")).unwrap();
-        let real = "3f76b5117a9ca574d536af8199e6720089eb4ad3dc7e93534496d88265de864f";
-        assert!(lock.contains(real), "the lock file pins the real embedder");
-        let lock = lock
-            .replace(real, SYNTHETIC)
-            .replace("facenet512_weights.h5\"\nsha256", "facenet512_synthetic.h5\"\nsha256")
-            .replace("\"/tmp/.deepface\"", &format!("{:?}", store.display().to_string()))
-            .replace("\"/opt/baked-models\"", &format!("{:?}", self.dir.path().join("baked").display().to_string()));
+        let quoted = |path: &Path| format!("{:?}", path.display().to_string());
+        let lock = own_data().lock().replace("\"/tmp/.deepface\"", &quoted(store));
+        let lock = lock.replace("\"/opt/baked-models\"", &quoted(&self.dir.path().join("baked")));
         fs::write(self.lock(), lock).unwrap();
     }
 
@@ -45,14 +35,14 @@ impl Bench {
     }
 
     fn image(&self, name: &str) -> String {
-        self.shared.join("images").join(name).display().to_string()
+        own_data().images().join(name).display().to_string()
     }
 
-    /// A folder with links to the test data's weights, except those that are named.
+    /// A folder with copies of the weights, except those that are named.
     fn weights_without(&self, missing: &[&str]) -> PathBuf {
         let folder = self.dir.path().join("weights");
         fs::create_dir_all(&folder).unwrap();
-        for entry in fs::read_dir(self.shared.join("weights")).unwrap() {
+        for entry in fs::read_dir(own_data().weights()).unwrap() {
             let path = entry.unwrap().path();
             let name = path.file_name().unwrap().to_str().unwrap();
             if !missing.contains(&name) {
@@ -63,7 +53,7 @@ impl Bench {
     }
 
     fn likeness(&self, command: &str, args: &[&str]) -> Output {
-        self.with(&self.shared.join("weights"), command, args)
+        self.with(&own_data().weights(), command, args)
     }
 
     fn with(&self, weights: &Path, command: &str, args: &[&str]) -> Output {
@@ -74,9 +64,14 @@ impl Bench {
         let mut program = Command::new(env!("CARGO_BIN_EXE_likeness"));
         program.arg(command).arg("--lock").arg(self.lock());
         program.env_remove("LIKENESS_KERNEL").env_remove("VERIFICATION_THRESHOLD");
-        program.env("LIKENESS_ACCEPT_EMBEDDER", SYNTHETIC);
+        program.env("LIKENESS_ACCEPT_EMBEDDER", embedder());
         program
     }
+}
+
+/// The digest of the generated embedder, which no program knows.
+fn embedder() -> &'static str {
+    OwnData::sha256(data::EMBEDDER)
 }
 
 fn json(output: &Output) -> Value {
@@ -93,9 +88,9 @@ fn code(output: &Output) -> i32 {
 
 #[test]
 fn detect_tells_boxes_and_draws_them() {
-    let Some(bench) = Bench::new("detect") else { return };
+    let bench = Bench::new();
     let out = bench.dir.path().join("out.png");
-    let image = bench.image("image_T1.jpg");
+    let image = bench.image("anna.jpg");
     let output = bench.likeness("detect", &[&image, "--json", "--draw", out.to_str().unwrap()]);
     assert_eq!(code(&output), 0, "{}", stderr(&output));
     let told = json(&output);
@@ -111,8 +106,8 @@ fn detect_tells_boxes_and_draws_them() {
 
 #[test]
 fn live_ends_by_its_judgement() {
-    let Some(bench) = Bench::new("live") else { return };
-    let table = [("image_T1.jpg", 0, "live"), ("image_F1.jpg", 30, "spoof"), ("img5.jpg", 31, "indeterminate")];
+    let bench = Bench::new();
+    let table = [("anna.jpg", 0, "live"), ("anna_fake.jpg", 30, "spoof"), ("unsure.jpg", 31, "indeterminate")];
     for (image, exit, verdict) in table {
         let output = bench.likeness("live", &[&bench.image(image), "--json"]);
         assert_eq!((code(&output), json(&output)["liveness"]["verdict"].as_str()), (exit, Some(verdict)), "{image}");
@@ -121,12 +116,14 @@ fn live_ends_by_its_judgement() {
 
 #[test]
 fn compare_accepts_rejects_and_says_why() {
-    let Some(bench) = Bench::new("compare") else { return };
+    let bench = Bench::new();
     let table = [
-        ("image_T1.jpg", "img29.jpg", 30, "reject", vec!["different_person"]),
-        ("image_T1.jpg", "image_T1.jpg", 0, "accept", vec![]),
-        ("image_T1.jpg", "image_F1.jpg", 30, "reject", vec!["spoof", "different_person"]),
-        ("image_T1.jpg", "img51.jpg", 31, "review", vec!["context_too_small"]),
+        ("anna.jpg", "bert.jpg", 30, "reject", vec!["different_person"]),
+        ("anna.jpg", "anna.jpg", 0, "accept", vec![]),
+        ("anna.jpg", "anna_again.jpg", 0, "accept", vec![]),
+        ("anna.jpg", "anna_fake.jpg", 30, "reject", vec!["spoof"]),
+        ("anna.jpg", "bert_fake.jpg", 30, "reject", vec!["spoof", "different_person"]),
+        ("anna.jpg", "close.jpg", 31, "review", vec!["context_too_small"]),
     ];
     for (first, second, exit, verdict, reasons) in table {
         let output = bench.likeness("compare", &[&bench.image(first), &bench.image(second), "--json"]);
@@ -140,8 +137,8 @@ fn compare_accepts_rejects_and_says_why() {
 
 #[test]
 fn an_unknown_embedder_gives_no_verdict_until_its_digest_is_accepted() {
-    let Some(bench) = Bench::new("unknown embedder") else { return };
-    let (image, weights) = (bench.image("image_T1.jpg"), bench.shared.join("weights"));
+    let bench = Bench::new();
+    let (image, weights) = (bench.image("anna.jpg"), own_data().weights());
     let run = |command: &str, args: &[&str]| {
         let mut program = bench.command(command);
         program.env("LIKENESS_ACCEPT_EMBEDDER", "").arg("--weights").arg(&weights).args(args);
@@ -151,9 +148,9 @@ fn an_unknown_embedder_gives_no_verdict_until_its_digest_is_accepted() {
     let other = "0".repeat(64);
     let table: [(&[&str], i32, &str); 4] = [
         (&[], 27, "unknown embedder"),
-        (&["--accept-embedder", &other], 27, SYNTHETIC),
+        (&["--accept-embedder", &other], 27, embedder()),
         (&["--accept-embedder", "0abc"], 2, "64 hexadecimal digits"),
-        (&["--accept-embedder", SYNTHETIC, "--json"], 0, ""),
+        (&["--accept-embedder", embedder(), "--json"], 0, ""),
     ];
     let mut wrong = Vec::new();
     for command in ["compare", "embed"] {
@@ -174,11 +171,11 @@ fn an_unknown_embedder_gives_no_verdict_until_its_digest_is_accepted() {
 
 #[test]
 fn compare_takes_its_threshold_from_the_option_the_setting_or_deepface() {
-    let Some(bench) = Bench::new("threshold") else { return };
-    let image = bench.image("image_T1.jpg");
+    let bench = Bench::new();
+    let image = bench.image("anna.jpg");
     let told = |setting: &str, args: &[&str]| {
         let mut program = bench.command("compare");
-        program.env("VERIFICATION_THRESHOLD", setting).arg("--weights").arg(bench.shared.join("weights"));
+        program.env("VERIFICATION_THRESHOLD", setting).arg("--weights").arg(own_data().weights());
         let output = program.args([&image, &image, "--json"]).args(args).output().unwrap();
         let told = json(&output);
         (told["threshold"].as_f64().unwrap(), told["threshold_source"].as_str().unwrap().to_owned())
@@ -198,8 +195,8 @@ fn compare_takes_its_threshold_from_the_option_the_setting_or_deepface() {
 
 #[test]
 fn embed_gives_512_numbers_under_a_contract() {
-    let Some(bench) = Bench::new("embed") else { return };
-    let output = bench.likeness("embed", &[&bench.image("image_T1.jpg"), "--json"]);
+    let bench = Bench::new();
+    let output = bench.likeness("embed", &[&bench.image("anna.jpg"), "--json"]);
     let told = json(&output);
     assert_eq!(told["embedding"].as_array().unwrap().len(), 512);
     assert_eq!(told["contract_id"].as_str().unwrap().len(), 64);
@@ -209,14 +206,14 @@ fn embed_gives_512_numbers_under_a_contract() {
 
 #[test]
 fn a_missing_weight_is_named_and_never_a_verdict_and_other_commands_still_work() {
-    let Some(bench) = Bench::new("missing weight") else { return };
-    let image = bench.image("image_T1.jpg");
-    let weights = bench.weights_without(&["2.7_80x80_MiniFASNetV2.pth", "facenet512_synthetic.h5"]);
+    let bench = Bench::new();
+    let image = bench.image("anna.jpg");
+    let weights = bench.weights_without(&["2.7_80x80_MiniFASNetV2.pth", "facenet512_weights.h5"]);
     for command in ["live", "compare", "embed"] {
         let twice = [image.as_str(), image.as_str()];
         let output = bench.with(&weights, command, if command == "compare" { &twice } else { &twice[..1] });
         let said = stderr(&output);
-        let file = if command == "embed" { "facenet512_synthetic.h5" } else { "2.7_80x80_MiniFASNetV2.pth" };
+        let file = if command == "embed" { "facenet512_weights.h5" } else { "2.7_80x80_MiniFASNetV2.pth" };
         assert_eq!((code(&output), output.stdout.len()), (14, 0), "{command}: {said}");
         assert!(said.contains(file) && said.contains("can't answer") && said.contains("hint:"), "{command}: {said}");
         assert!(!said.contains("reject") && !said.to_lowercase().contains("spoof detected"), "{command}: {said}");
@@ -230,27 +227,28 @@ fn a_missing_weight_is_named_and_never_a_verdict_and_other_commands_still_work()
 
 #[test]
 fn one_flipped_bit_of_a_weight_is_refused_with_both_digests() {
-    let Some(bench) = Bench::new("flipped bit") else { return };
-    let weights = bench.weights_without(&["facenet512_synthetic.h5"]);
+    let bench = Bench::new();
+    let weights = bench.weights_without(&["facenet512_weights.h5"]);
     let file = weights.join("centerface.onnx");
     let mut bytes = fs::read(&file).unwrap();
     bytes[5_000_000] ^= 1;
     fs::remove_file(&file).unwrap();
     fs::write(&file, bytes).unwrap();
-    let output = bench.with(&weights, "detect", &[&bench.image("image_T1.jpg")]);
+    let output = bench.with(&weights, "detect", &[&bench.image("anna.jpg")]);
     let said = stderr(&output);
     assert_eq!(code(&output), 14, "{said}");
-    assert!(said.contains("expected 77e394b51108381b4c4f7b4baf1c64ca9f4aba73e5e803b2636419578913b5fe"), "{said}");
+    let expected = format!("expected {}", OwnData::sha256(data::DETECTOR));
+    assert!(said.contains(&expected), "{said}");
 }
 
 #[test]
 fn the_store_is_read_before_the_baked_layer_and_a_wrong_store_does_not_stop_the_layer() {
-    let Some(bench) = Bench::new("store and layer") else { return };
+    let bench = Bench::new();
     let tree = ".deepface/weights";
     let (store, baked) = (bench.dir.path().join("store").join(tree), bench.dir.path().join("baked").join(tree));
     for root in [&store, &baked] {
         fs::create_dir_all(root).unwrap();
-        fs::copy(bench.shared.join("weights/centerface.onnx"), root.join("centerface.onnx")).unwrap();
+        fs::copy(own_data().weights().join("centerface.onnx"), root.join("centerface.onnx")).unwrap();
     }
     let origin = || {
         let output = bench.command("models").arg("--json").output().unwrap();
@@ -264,11 +262,11 @@ fn the_store_is_read_before_the_baked_layer_and_a_wrong_store_does_not_stop_the_
 
 #[test]
 fn every_refusal_has_its_code() {
-    let Some(bench) = Bench::new("refusals") else { return };
+    let bench = Bench::new();
     let (text, none) = (bench.dir.path().join("text.jpg"), bench.dir.path().join("none.jpg"));
     fs::write(&text, "not a photograph").unwrap();
-    let (text, none, couple) = (text.to_str().unwrap(), none.to_str().unwrap(), bench.image("couple.jpg"));
-    let one = bench.image("image_T1.jpg");
+    let (text, none, couple) = (text.to_str().unwrap(), none.to_str().unwrap(), bench.image("two.jpg"));
+    let one = bench.image("anna.jpg");
     let table: [(&[&str], i32, &str); 8] = [
         (&["live", text], 21, "image_format_unknown"),
         (&["live", none], 20, "none.jpg"),
@@ -291,8 +289,8 @@ fn every_refusal_has_its_code() {
 
 #[test]
 fn bench_has_a_finite_row_for_each_network_and_each_stage_of_both_modes() {
-    let Some(bench) = Bench::new("bench") else { return };
-    let (one, couple) = (bench.image("image_T1.jpg"), bench.image("couple.jpg"));
+    let bench = Bench::new();
+    let (one, couple) = (bench.image("anna.jpg"), bench.image("two.jpg"));
     let output = bench.likeness("bench", &["--json", "--rounds", "1", &one, &couple]);
     assert_eq!(code(&output), 0, "{}", stderr(&output));
     let told = json(&output);
@@ -332,9 +330,9 @@ fn positive(row: &Value, keys: &[&str]) {
 
 #[test]
 fn bench_measures_what_is_held_names_what_is_missing_and_never_leaves_stages_out_silently() {
-    let Some(bench) = Bench::new("bench without weights") else { return };
-    let image = bench.image("image_T1.jpg");
-    let weights = bench.weights_without(&["4_0_0_80x80_MiniFASNetV1SE.pth", "facenet512_synthetic.h5"]);
+    let bench = Bench::new();
+    let image = bench.image("anna.jpg");
+    let weights = bench.weights_without(&["4_0_0_80x80_MiniFASNetV1SE.pth", "facenet512_weights.h5"]);
     let output = bench.with(&weights, "bench", &["--json", "--rounds", "1", &image, &image]);
     let told = json(&output);
     assert_eq!((code(&output), told["networks"].as_array().unwrap().len()), (14, 4), "{told}");

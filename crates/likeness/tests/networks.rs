@@ -17,6 +17,7 @@ use serde_json::Value;
 use support::{
     Array, CENTERFACE, FACENET512, SPOOF_V1SE, SPOOF_V2, array, farthest, golden, numbers, testdata, weights,
 };
+use testkit::data::{EMBEDDER, own_data};
 
 /// A channels-first array of 3 x 80 x 80 as rows of pixels.
 fn pixels(chw: &Array) -> Vec<f32> {
@@ -188,9 +189,9 @@ fn each_spoof_network_gives_silent_faces_own_numbers() {
 
 #[test]
 fn a_file_without_a_recorded_answer_is_tested_in_structure_only() {
-    let Some(folder) = testdata("structural self-test") else { return };
+    let folder = own_data().root();
     let unknown = Digest([7; 32]);
-    let file = WeightFile::verified(support::bytes(&folder, SPOOF_V2), unknown);
+    let file = WeightFile::verified(support::bytes(folder, SPOOF_V2), unknown);
     let network = SpoofV2::load(file, KernelSet::best()).unwrap();
     assert_eq!(*network.tested(), SelfTest::Structural { digest: unknown });
     assert!(network.tested().to_string().contains("no answer is recorded"));
@@ -198,22 +199,22 @@ fn a_file_without_a_recorded_answer_is_tested_in_structure_only() {
 
 #[test]
 fn inputs_of_another_size_are_refused_and_batches_are_their_faces() {
-    let Some(folder) = testdata("sizes of inputs") else { return };
+    let folder = own_data().root();
     let kernels = KernelSet::best();
     let mut scratch = Scratch::default();
-    let detector = Detector::load(weights(&folder, CENTERFACE), kernels).unwrap();
+    let detector = Detector::load(weights(folder, CENTERFACE), kernels).unwrap();
     for (height, width, numbers) in [(64, 64, 64 * 64 * 3 - 1), (64, 63, 64 * 63 * 3), (0, 64, 0), (32, 32, 0)] {
         let refused = detector.maps(&mut scratch, height, width, &vec![0.0; numbers]);
         assert!(matches!(refused, Err(RunError::Shape { .. })), "{height}x{width}, {numbers}: {refused:?}");
     }
-    let spoof = SpoofV2::load(weights(&folder, SPOOF_V2), kernels).unwrap();
+    let spoof = SpoofV2::load(weights(folder, SPOOF_V2), kernels).unwrap();
     for numbers in [0, 80 * 80, 80 * 80 * 3 + 1, 2 * 80 * 80 * 3] {
         let refused = spoof.logits(&mut scratch, &vec![0.0; numbers]);
         assert!(matches!(refused, Err(RunError::Shape { .. })), "{numbers}: {refused:?}");
     }
     let nan = spoof.logits(&mut scratch, &[f32::NAN; 80 * 80 * 3]);
     assert!(matches!(nan, Err(RunError::NotFinite { .. })), "{nan:?}");
-    let embedder = Embedder::load(weights(&folder, FACENET512), kernels).unwrap();
+    let embedder = Embedder::load(weights(folder, EMBEDDER), kernels).unwrap();
     let face = 160 * 160 * 3;
     for numbers in [0, face - 1, face + 1] {
         assert!(embedder.embed(&mut scratch, &vec![0.0; numbers]).is_err(), "{numbers}");
@@ -254,7 +255,7 @@ fn an_embedder_that_is_neither_published_nor_accepted_encodes_nothing() {
 
 #[test]
 fn no_network_loads_another_networks_file() {
-    let Some(folder) = testdata("swapped files") else { return };
+    let folder = own_data().root();
     let kernels = KernelSet::best();
     let load = |network: &str, file: WeightFile| match network {
         "Detector" => Detector::load(file, kernels).err(),
@@ -262,11 +263,11 @@ fn no_network_loads_another_networks_file() {
         "SpoofV1Se" => SpoofV1Se::load(file, kernels).err(),
         _ => Embedder::load(file, kernels).err(),
     };
-    let homes = [("Detector", CENTERFACE), ("SpoofV2", SPOOF_V2), ("SpoofV1Se", SPOOF_V1SE), ("Embedder", FACENET512)];
+    let homes = [("Detector", CENTERFACE), ("SpoofV2", SPOOF_V2), ("SpoofV1Se", SPOOF_V1SE), ("Embedder", EMBEDDER)];
     let mut failures = Vec::new();
     for (network, home) in homes {
         for (_, file) in homes {
-            match load(network, weights(&folder, file)) {
+            match load(network, weights(folder, file)) {
                 None if file == home => {}
                 Some(why) if file != home => println!("{network} of {file}: {why}"),
                 wrong => failures.push(format!("{network} of {file}: {wrong:?}")),

@@ -2,12 +2,10 @@
 
 #![allow(clippy::unwrap_used, clippy::print_stdout, reason = "tests")]
 
-mod support;
-
 use likeness::engine::KernelSet;
 use likeness::net::{Detector, WeightFile};
 use likeness::weights::onnx::Model;
-use support::{CENTERFACE, testdata};
+use testkit::data::{DETECTOR, own_data};
 
 /// A protobuf field of bytes.
 fn field(tag: u8, bytes: &[u8]) -> Vec<u8> {
@@ -120,8 +118,7 @@ fn edit(file: &mut [u8], after: &[u8], old: &[u8], new: &[u8]) {
 
 #[test]
 fn an_altered_graph_is_refused_at_its_operator() {
-    let Some(folder) = testdata("altered graphs") else { return };
-    let original = support::bytes(&folder, CENTERFACE);
+    let original = own_data().weight(DETECTOR);
     let half = 1e-5f32.to_le_bytes();
     let stem: &[u8] = b"backbone.features.0.0.weight";
     // What it is, a text before it, the old bytes, the new ones, the refusal.
@@ -160,8 +157,7 @@ fn an_altered_graph_is_refused_at_its_operator() {
 
 #[test]
 fn weights_that_are_no_numbers_are_refused_by_name() {
-    let Some(folder) = testdata("weights that are no numbers") else { return };
-    let original = support::bytes(&folder, CENTERFACE);
+    let original = own_data().weight(DETECTOR);
     let model = Model::read(original.clone()).unwrap();
     let cases = [
         ("backbone.features.0.0.weight", f32::NAN, "backbone.features.0.0.weight: expected finite numbers, found"),

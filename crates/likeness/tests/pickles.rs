@@ -2,11 +2,9 @@
 
 #![allow(clippy::unwrap_used, clippy::print_stdout, reason = "tests")]
 
-mod support;
-
 use likeness::weights::WeightError;
 use likeness::weights::torch::StateDict;
-use support::{SPOOF_V2, testdata};
+use testkit::data::{SPOOF_NEAR, own_data};
 
 /// The three pickles before the state dict.
 fn head() -> Vec<u8> {
@@ -220,8 +218,7 @@ fn every_truncation_is_refused() {
     for length in 0..small.len() {
         StateDict::read(&small[..length]).expect_err(&format!("{length} of {} bytes", small.len()));
     }
-    let Some(folder) = testdata("truncations of a real state dict") else { return };
-    let real = support::bytes(&folder, SPOOF_V2);
+    let real = own_data().weight(SPOOF_NEAR);
     assert_eq!(StateDict::read(&real).unwrap().len(), 284);
     for length in (0..real.len()).step_by(4999) {
         StateDict::read(&real[..length]).expect_err(&format!("{length} of {} bytes", real.len()));

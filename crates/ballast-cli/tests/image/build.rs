@@ -6,7 +6,8 @@ use std::path::Path;
 use std::process::Command;
 
 use crate::server::Server;
-use testkit::paths::{shared_data, static_program};
+use testkit::data::own_data;
+use testkit::paths::static_program;
 
 use crate::ship::{Builder, Ship, TREE, WEIGHTS, programs_folder, top};
 use crate::support::{stderr, stdout};
@@ -160,7 +161,7 @@ fn the_image_that_image_toml_describes_is_the_one_that_the_dockerfile_builds() {
 fn a_token_reaches_the_mirror_and_is_in_no_layer_and_no_history() {
     let Some(ship) = Ship::new("a_token_reaches_the_mirror_and_is_in_no_layer_and_no_history") else { return };
     const TOKEN: &str = "t0ken-that-must-not-stay-59c1b7";
-    let server = Server::start(&fs::read(shared_data().join("weights/facenet512_synthetic.h5")).unwrap());
+    let server = Server::start(&own_data().weight(WEIGHTS[0]));
     let three = mirror(&ship, "three", |dir| fs::remove_file(dir.join(WEIGHTS[0])).unwrap());
     let secret = ship.docker.path("tokens");
     fs::write(&secret, format!("127.0.0.1={TOKEN}\n")).unwrap();

@@ -18,12 +18,12 @@ const LACKED: usize = 2;
 
 /// A photograph, as a form sends it.
 fn photo(name: &str) -> String {
-    format!("@{}", testkit::paths::shared_data().join("images").join(name).display())
+    format!("@{}", testkit::data::own_data().images().join(name).display())
 }
 
 /// Answers that depend on all four networks. One person is enrolled, once.
 fn verify(project: &Project, enrolled: bool) -> Vec<String> {
-    let (live, other) = (photo("image_T1.jpg"), photo("image_F1.jpg"));
+    let (live, other) = (photo("anna.jpg"), photo("anna_fake.jpg"));
     let ann: &[Part] = &[("user_id", "ann"), ("file", &live)];
     let rows: [(&str, &[Part], u16, &str); 5] = [
         ("/api/v1/liveness", &[("file", &live)], 200, "\"verdict\":\"live\""),
@@ -121,7 +121,7 @@ fn the_file_to_try_it_serves_from_the_images_own_layer() {
     let project = Project::to_try(&ship, "try", "likeness");
     let found = project.up();
     assert_eq!(found.verdict, LAYER, "{}", project.logs());
-    let live = photo("image_T1.jpg");
+    let live = photo("anna.jpg");
     let (status, body) = project.ask("/api/v1/liveness", &[("file", &live)]);
     assert!(status == 200 && body.contains("\"verdict\":\"live\""), "{status} {body}");
     project.down();
@@ -253,7 +253,7 @@ impl Row {
 
 /// A live face asks while one spoof network is missing everywhere: a named 503, never a verdict.
 fn unavailable(project: &Project) -> Vec<String> {
-    let live = photo("image_T1.jpg");
+    let live = photo("anna.jpg");
     let rows: [(&str, &[Part]); 2] =
         [("/api/v1/liveness", &[("file", &live)]), ("/api/v1/verify", &[("user_id", "ann"), ("file", &live)])];
     let wrong = rows.iter().filter_map(|(route, form)| {

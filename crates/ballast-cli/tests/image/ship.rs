@@ -5,10 +5,11 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 use crate::support::docker::{Docker, find};
+use testkit::data::own_data;
 use testkit::need;
 use testkit::paths::static_program;
 
-use crate::support::{is_root, pin_of, stderr, stdout};
+use crate::support::{is_root, stderr, stdout};
 
 /// The four weights.
 pub const WEIGHTS: [&str; 4] =
@@ -44,28 +45,22 @@ impl Ship {
         if !is_root(test) || !need::tool(test, "dockerd", "apt-get install docker.io") {
             return None;
         }
-        let data = need::shared_data(test)?;
         for name in ["entrypoint", "full", "likeness"] {
             let _ = static_program(name);
         }
         let ship = Self { docker: Docker::start() };
-        ship.gather(&data);
+        ship.gather();
         Some(ship)
     }
 
-    /// A mirror of all four, where the embedder is made up, and the lock file that pins it so.
-    fn gather(&self, data: &Path) {
+    /// A mirror of the four generated weights, and the lock file that pins them.
+    fn gather(&self) {
         let mirror = self.mirror();
         fs::create_dir(&mirror).unwrap();
         for name in WEIGHTS {
-            let file = if name == WEIGHTS[0] { "facenet512_synthetic.h5" } else { name };
-            fs::copy(data.join("weights").join(file), mirror.join(name)).unwrap();
+            fs::copy(own_data().weights().join(name), mirror.join(name)).unwrap();
         }
-        let real = fs::read_to_string(top().join("weights.lock")).unwrap();
-        let pins = pins(&real);
-        let ours = real.replace(&pins[0], &pin_of(&fs::read(mirror.join(WEIGHTS[0])).unwrap()));
-        assert_ne!(ours, real, "the lock file pins the real embedder");
-        fs::write(self.lock(), ours).unwrap();
+        fs::write(self.lock(), own_data().lock()).unwrap();
     }
 
     pub fn mirror(&self) -> PathBuf {

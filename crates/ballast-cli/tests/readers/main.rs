@@ -18,6 +18,7 @@ use std::process::{Command, Output};
 use serde_json::{Value, json};
 use support::{is_root, pin_of, program, stdout};
 use tempfile::TempDir;
+use testkit::data::own_data;
 use testkit::need;
 
 const ENTER: &str = include_str!("enter.sh");
@@ -131,16 +132,12 @@ fn hugging_faces_client_reads_what_was_adopted_from_the_cache_and_from_the_layer
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
-/// A cache of DeepFace with the test data's files; `None` without them.
-fn deepface(ground: &Ground, test: &str) -> Option<()> {
-    let shared = need::shared_data(test)?.join("weights");
+/// A cache of DeepFace with the generated files.
+fn deepface(ground: &Ground) {
     for name in NAMES {
-        // The embedder of the test data: the real one's layout, untrained.
-        let source = name.replace("facenet512_weights", "facenet512_synthetic");
-        ground.put(&format!("home/.deepface/weights/{name}"), &fs::read(shared.join(source)).unwrap());
+        ground.put(&format!("home/.deepface/weights/{name}"), &own_data().weight(name));
     }
     ground.bake("home");
-    Some(())
 }
 
 /// Each turn, the script must open the four files below the root that was told, and no other.
@@ -164,15 +161,14 @@ fn deepfaces_own_code_opens_the_four_healed_paths_and_downloads_nothing() {
     let test = "deepfaces_own_code_opens_the_four_healed_paths_and_downloads_nothing";
     let Some(ground) = Ground::new(test) else { return };
     let Some(venv) = need::python(test, &["--no-deps", "deepface==0.0.98"]) else { return };
-    if deepface(&ground, test).is_some() {
-        opens_the_four(&ground, &venv, include_str!("deepface_paths.py"));
-        // It would tell: without a weight, and without its start being refused, DeepFace downloads.
-        fs::remove_file(ground.path("layer/.deepface/weights/centerface.onnx")).unwrap();
-        let options = ["--store", "/opt/nothing", "--on-failure", "start"];
-        let output = ground.read(&venv, include_str!("deepface_paths.py"), &options, &[]);
-        let told = support::stderr(&output);
-        assert!(!output.status.success() && told.contains("DeepFace would download"), "{output:?}");
-    }
+    deepface(&ground);
+    opens_the_four(&ground, &venv, include_str!("deepface_paths.py"));
+    // It would tell: without a weight, and without its start being refused, DeepFace downloads.
+    fs::remove_file(ground.path("layer/.deepface/weights/centerface.onnx")).unwrap();
+    let options = ["--store", "/opt/nothing", "--on-failure", "start"];
+    let output = ground.read(&venv, include_str!("deepface_paths.py"), &options, &[]);
+    let told = support::stderr(&output);
+    assert!(!output.status.success() && told.contains("DeepFace would download"), "{output:?}");
 }
 
 #[test]
@@ -184,7 +180,6 @@ fn deepface_itself_loads_the_four_healed_networks() {
     }
     let Some(ground) = Ground::new(test) else { return };
     let Some(venv) = need::python(test, &packages) else { return };
-    if deepface(&ground, test).is_some() {
-        opens_the_four(&ground, &venv, include_str!("deepface_whole.py"));
-    }
+    deepface(&ground);
+    opens_the_four(&ground, &venv, include_str!("deepface_whole.py"));
 }

@@ -7,7 +7,7 @@ use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::Path;
 use std::time::{Duration, SystemTime};
 
-use testkit::need;
+use testkit::data;
 
 use crate::ground::{Registry, World, digest_in, large, made, ready, tool};
 use crate::support::{is_root, pin_of, stderr, stdout};
@@ -98,15 +98,12 @@ fn other_tools_unpack_what_bake_lays_out_and_the_lock_file() {
 }
 
 #[test]
-fn the_real_weights_go_there_and_come_back() {
-    let test = "the_real_weights_go_there_and_come_back";
-    if !ready(test) {
+fn weights_of_full_size_go_there_and_come_back() {
+    if !ready("weights_of_full_size_go_there_and_come_back") {
         return;
     }
-    let Some(real) = need::shared_data(test).map(|data| data.join("weights")) else { return };
-    let names = ["centerface.onnx", "2.7_80x80_MiniFASNetV2.pth", "4_0_0_80x80_MiniFASNetV1SE.pth"];
-    let mut weights: Vec<_> = names.iter().map(|name| (*name, fs::read(real.join(name)).unwrap())).collect();
-    weights.push(("facenet512_weights.h5", made(4, 94_971_152)));
+    let names = [data::EMBEDDER, data::DETECTOR, data::SPOOF_NEAR, data::SPOOF_FAR];
+    let weights = names.map(|name| (name, data::own_data().weight(name)));
     let (registry, world) = (Registry::start(), World::new(&weights));
     let digest = world.push(&registry.url("face/models:v1"));
     let output = world.ballast(&["pull", &registry.url("face/models:v1")]);

@@ -7,15 +7,17 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
 
+use testkit::data::own_data;
+
 use crate::support::docker::find;
 use crate::support::{pin_of, program, stderr};
 
-/// The mission's four weights, with their sizes in bytes.
+/// The mission's four weights, with the sizes in bytes of the generated ones.
 pub const WEIGHTS: [(&str, usize); 4] = [
-    ("facenet512_weights.h5", 94_971_152),
-    ("centerface.onnx", 7_532_772),
-    ("2.7_80x80_MiniFASNetV2.pth", 1_849_453),
-    ("4_0_0_80x80_MiniFASNetV1SE.pth", 1_856_130),
+    ("facenet512_weights.h5", 94_772_464),
+    ("centerface.onnx", 7_532_774),
+    ("2.7_80x80_MiniFASNetV2.pth", 1_852_121),
+    ("4_0_0_80x80_MiniFASNetV1SE.pth", 1_858_644),
 ];
 /// Where the weights lie below a root.
 pub const TREE: &str = ".deepface/weights";
@@ -40,10 +42,10 @@ pub fn tenth() -> &'static Image {
     IMAGE.get_or_init(|| Image::new("tenth", |name, size| made_up(name, size / 10)))
 }
 
-/// Weights at their real size, and the real ones where they are at hand.
+/// Weights at their real size, which the formats' own readers open.
 pub fn whole() -> &'static Image {
     static IMAGE: OnceLock<Image> = OnceLock::new();
-    IMAGE.get_or_init(|| Image::new("whole", real_or_made_up))
+    IMAGE.get_or_init(|| Image::new("whole", generated))
 }
 
 /// Weights of a few bytes, for a thousand boots.
@@ -52,16 +54,11 @@ pub fn tiny() -> &'static Image {
     IMAGE.get_or_init(|| Image::new("tiny", |name, size| made_up(name, size / 10_000)))
 }
 
-/// The folder of real weights, where it is.
-pub fn real_weights() -> Option<PathBuf> {
-    let dir = testkit::paths::shared_data().join("weights");
-    dir.is_dir().then_some(dir)
-}
-
-fn real_or_made_up(name: &str, size: usize) -> Vec<u8> {
-    let file = if name == WEIGHTS[0].0 { "facenet512_synthetic.h5" } else { name };
-    let read = || fs::read(real_weights()?.join(file)).ok();
-    read().unwrap_or_else(|| made_up(name, size))
+/// A generated weight, whole.
+fn generated(name: &str, size: usize) -> Vec<u8> {
+    let bytes = own_data().weight(name);
+    assert_eq!(bytes.len(), size, "{name}: the sizes here are those of the generated weights");
+    bytes
 }
 
 /// Bytes that no two names, and no two chunks, share.

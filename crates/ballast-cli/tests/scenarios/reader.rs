@@ -43,7 +43,6 @@ fn possible(test: &str) -> Option<PathBuf> {
         return None;
     }
     let venv = need::python(test, &["h5py==3.16.0", "onnxruntime==1.32.0"])?;
-    need::shared_data(test)?;
     fs::write(venv.join("reader.py"), READER).unwrap();
     Some(venv)
 }
@@ -131,7 +130,7 @@ fn one_flipped_bit_is_refused_or_healed_and_never_read() {
     let Tally { handed_on, refused, healed } = tally;
     wrong.extend(settle(&[Line {
         row: "reader",
-        name: "40 real files with one bit flipped",
+        name: "40 files with one bit flipped",
         tier: "plain",
         shell: (format!("{handed_on} handed to the app"), 0.0),
         ours: (format!("{refused} refused without a source, {healed} healed with the baked layer"), 0.0),

@@ -47,9 +47,9 @@ fn jpeg_of_size(mut jpeg: Vec<u8>, side: u16) -> Vec<u8> {
 
 #[test]
 fn image_bombs_are_refused_by_their_headers() {
-    let Some(ground) = Ground::new("bombs") else { return };
+    let ground = Ground::new();
     let service = ground.serve(&[], &[]).ready();
-    let live = ground.image("image_T1.jpg");
+    let live = ground.image("anna.jpg");
     assert_eq!(service.ask(liveness(&live)).status, 200);
     let before = peak(&service);
     let zeros = photograph(12_000, 12_000, &vec![0; 12_000 * 12_000 * 3]);
@@ -75,7 +75,7 @@ fn image_bombs_are_refused_by_their_headers() {
 
 #[test]
 fn slow_headers_end_their_own_connection() {
-    let Some(ground) = Ground::new("slow headers") else { return };
+    let ground = Ground::new();
     let service = ground.serve(&[], &[("REQUEST_TIMEOUT_SECONDS", "0.5")]);
     for beginning in ["", "G", "GET /api/v1/health/live HTTP/1.1\r\nhost: local"] {
         let mut slow = Raw::to(&service);
@@ -91,7 +91,7 @@ fn slow_headers_end_their_own_connection() {
 fn connections_beyond_the_share_of_an_address_are_refused_by_name_until_one_ends() {
     // Of its descriptors 128 are for files, the database and probes; of the others one address has a quarter.
     const SHARE: usize = 2;
-    let Some(ground) = Ground::new("connections") else { return };
+    let ground = Ground::new();
     let program = ground.program("serve");
     let mut limited = Command::new("sh");
     limited.arg("-c").arg(format!("ulimit -n {}; exec \"$0\" \"$@\"", 128 + 4 * SHARE));
@@ -118,7 +118,7 @@ fn connections_beyond_the_share_of_an_address_are_refused_by_name_until_one_ends
 
 #[test]
 fn slow_bodies_hold_no_place_and_are_ended() {
-    let Some(ground) = Ground::new("slow bodies") else { return };
+    let ground = Ground::new();
     let service = ground.serve(&[], &[("REQUEST_TIMEOUT_SECONDS", "2")]).ready();
     let mut slow: Vec<_> = (0..40).map(|_| Raw::posting(&service, "/api/v1/liveness", Some(100_000))).collect();
     for raw in &mut slow {
@@ -134,7 +134,7 @@ fn slow_bodies_hold_no_place_and_are_ended() {
 
 #[test]
 fn chunked_floods_end_at_the_limit_and_their_answer_is_read() {
-    let Some(ground) = Ground::new("floods") else { return };
+    let ground = Ground::new();
     let service = ground.serve(&[], &[("MAX_FILE_SIZE", "100000")]).ready();
     let head = b"--b\r\nContent-Disposition: form-data; name=\"file\"; filename=\"x\"\r\n\r\n";
     let chunk = [b'x'; 50_000];
@@ -155,7 +155,7 @@ fn chunked_floods_end_at_the_limit_and_their_answer_is_read() {
 
 #[test]
 fn a_body_that_says_it_is_too_long_is_refused_before_it_is_sent() {
-    let Some(ground) = Ground::new("length") else { return };
+    let ground = Ground::new();
     let service = ground.serve(&[], &[]);
     let mut long = Raw::posting(&service, "/api/v1/liveness", Some(1 << 40));
     let told = long.read();
@@ -164,7 +164,7 @@ fn a_body_that_says_it_is_too_long_is_refused_before_it_is_sent() {
 
 #[test]
 fn wrong_types_giant_forms_paths_and_urls_are_no_photographs() {
-    let Some(ground) = Ground::new("wrong types") else { return };
+    let ground = Ground::new();
     let service = ground.serve(&[], &[]).ready();
     let post = || Request::post("/api/v1/liveness");
     let fields = (0..10_000).fold(post(), |form, number| form.text(&format!("field{number}"), "x"));
@@ -180,7 +180,7 @@ fn wrong_types_giant_forms_paths_and_urls_are_no_photographs() {
             400,
         ),
         ("a path", post().text("file", "/etc/passwd"), 415),
-        ("a relative path", post().text("file", "../../shared/images/image_T1.jpg"), 415),
+        ("a relative path", post().text("file", "../../shared/images/anna.jpg"), 415),
         ("a file URL", post().text("file", "file:///etc/passwd"), 415),
         ("a URL", post().text("file", "http://169.254.169.254/latest/meta-data"), 415),
         ("svg", file("<svg xmlns=\"http://www.w3.org/2000/svg\"><image href=\"/etc/passwd\"/></svg>"), 415),
@@ -200,7 +200,7 @@ fn wrong_types_giant_forms_paths_and_urls_are_no_photographs() {
 
 #[test]
 fn beyond_the_queue_is_overloaded_and_read_and_health_never_waits() {
-    let Some(ground) = Ground::new("overload") else { return };
+    let ground = Ground::new();
     let service = ground.serve(&[], &[]).ready();
     // Large, so that each takes long, and so that it is still being sent when it is refused.
     let large = photograph(1100, 1100, &vec![90; 1100 * 1100 * 3]);
@@ -223,11 +223,11 @@ fn beyond_the_queue_is_overloaded_and_read_and_health_never_waits() {
 
 #[test]
 fn a_photograph_cropped_to_its_face_is_never_called_a_spoof() {
-    let Some(ground) = Ground::new("crops") else { return };
+    let Some(ground) = Ground::golden("crops") else { return };
     let service = ground.serve(&[], &[]).ready();
     let mut wrong = Vec::new();
     let mut cropped = 0;
-    for entry in std::fs::read_dir(ground.shared.join("images")).unwrap() {
+    for entry in std::fs::read_dir(ground.data.join("images")).unwrap() {
         let name = entry.unwrap().file_name().into_string().unwrap();
         let bytes = ground.image(&name);
         let found = service.ask(Request::post("/api/v1/faces/detect-all").file("file", &bytes)).json();

@@ -36,7 +36,7 @@ fn refused(service: &Service, request: Request) -> (u16, String) {
 
 #[test]
 fn every_route_but_health_asks_for_a_key_and_says_how() {
-    let Some(ground) = Ground::new("keys") else { return };
+    let ground = Ground::new();
     let service = ground.serve(&[], &[("API_KEY_SECRET", KEY), ("RATE_LIMIT_ENABLED", "false")]);
     let mut wrong = Vec::new();
     for (method, path) in BEHIND_A_KEY {
@@ -77,7 +77,7 @@ fn every_route_but_health_asks_for_a_key_and_says_how() {
 
 #[test]
 fn the_header_for_keys_has_the_name_that_was_set() {
-    let Some(ground) = Ground::new("key header") else { return };
+    let ground = Ground::new();
     let service = ground.serve(&[], &[("API_KEY_SECRET", KEY), ("API_KEY_HEADER", "X-Other")]);
     assert_eq!(service.ask(Request::new("GET", "/metrics").header("X-Other", KEY)).status, 200);
     assert_eq!(service.ask(Request::new("GET", "/metrics").header("X-API-Key", KEY)).status, 401);
@@ -85,7 +85,7 @@ fn the_header_for_keys_has_the_name_that_was_set() {
 
 #[test]
 fn without_a_key_only_this_machine_is_served() {
-    let Some(ground) = Ground::new("no key") else { return };
+    let ground = Ground::new();
     for host in ["0.0.0.0", "192.0.2.1", "::"] {
         let end = ground.program("serve").args(["--port", "0", "--host", host]).output().unwrap();
         let told = String::from_utf8_lossy(&end.stderr);
@@ -100,7 +100,7 @@ fn without_a_key_only_this_machine_is_served() {
 
 #[test]
 fn without_a_key_a_foreign_host_or_origin_is_refused_on_every_route() {
-    let Some(ground) = Ground::new("rebinding") else { return };
+    let ground = Ground::new();
     let service = ground.serve(&[], &[]).ready();
     let port = service.url.rsplit(':').next().unwrap().to_owned();
     let open = [("GET", "/api/v1/health"), ("GET", "/docs/"), ("GET", "/openapi.json"), ("GET", "/nothing")];
@@ -127,7 +127,7 @@ fn without_a_key_a_foreign_host_or_origin_is_refused_on_every_route() {
 
 #[test]
 fn an_address_that_guesses_is_slowed_and_a_good_key_from_it_is_not() {
-    let Some(ground) = Ground::new("guessing") else { return };
+    let ground = Ground::new();
     let limit = [("API_KEY_SECRET", KEY), ("RATE_LIMIT_PER_MINUTE", "5")];
     let service = ground.serve(&[], &limit);
     let guess = |number: usize, forged: &str| {
@@ -146,7 +146,7 @@ fn an_address_that_guesses_is_slowed_and_a_good_key_from_it_is_not() {
 
 #[test]
 fn behind_a_trusted_proxy_each_client_is_counted_and_its_own_hops_mean_nothing() {
-    let Some(ground) = Ground::new("proxy") else { return };
+    let ground = Ground::new();
     let limit = [("API_KEY_SECRET", KEY), ("RATE_LIMIT_PER_MINUTE", "2"), ("TRUSTED_PROXIES", "127.0.0.0/8, 10.1.2.3")];
     let service = ground.serve(&[], &limit);
     let from = |hops: &str| service.ask(Request::new("GET", "/metrics").header("x-forwarded-for", hops)).status;

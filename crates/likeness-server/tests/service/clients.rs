@@ -21,9 +21,9 @@ fn succeeded(output: &Output) -> String {
 
 #[test]
 fn the_calls_with_curl_are_answered_as_they_say() {
-    let Some(ground) = Ground::new("the_calls_with_curl_are_answered_as_they_say") else { return };
+    let ground = Ground::new();
     let service = ground.serve_with_store(&[], &[]).ready();
-    let photograph = ground.shared.join("images/image_T1.jpg");
+    let photograph = ground.photograph("anna.jpg");
     let script = Path::new(ROOT).join("examples/http/calls.sh");
     let output = Command::new(script).args([&photograph, &photograph]).arg(&service.url).output().unwrap();
     let told = succeeded(&output);
@@ -33,13 +33,14 @@ fn the_calls_with_curl_are_answered_as_they_say() {
 #[test]
 fn a_deepface_user_with_requests_changes_only_the_host() {
     let name = "a_deepface_user_with_requests_changes_only_the_host";
-    let (Some(ground), Some(python)) = (Ground::new(name), tool(name, "python")) else { return };
+    let Some(python) = tool(name, "python") else { return };
+    let ground = Ground::new();
     let service = ground.serve(&["--deepface-root"], &[]).ready();
-    let image = |file: &str| ground.shared.join("images").join(file);
+    let image = |file: &str| ground.photograph(file);
     for url in [service.url.clone(), format!("{}/deepface", service.url)] {
         let mut client = Command::new(&python);
         client.arg(Path::new(ROOT).join("examples/http/deepface_client.py"));
-        client.args([image("image_T1.jpg"), image("img29.jpg"), image("image_F1.jpg")]).arg(url);
+        client.args([image("anna.jpg"), image("bert.jpg"), image("anna_fake.jpg")]).arg(url);
         let told = succeeded(&client.output().unwrap());
         assert_eq!(told.lines().count(), 7, "{told}");
     }
@@ -48,10 +49,11 @@ fn a_deepface_user_with_requests_changes_only_the_host() {
 #[test]
 fn schemathesis_finds_no_answer_beside_the_description() {
     let name = "schemathesis_finds_no_answer_beside_the_description";
-    let (Some(ground), Some(tool)) = (Ground::new(name), tool(name, "schemathesis")) else { return };
+    let Some(tool) = tool(name, "schemathesis") else { return };
+    let ground = Ground::new();
     let service = ground.serve_with_store(&[], &[]).ready();
     let mut run = Command::new(Path::new(ROOT).join("tools/schemathesis/run"));
-    run.arg(tool).arg(&service.url).env("LIKENESS_TESTDATA", &ground.shared).current_dir(ground.dir.path());
+    run.arg(tool).arg(&service.url).env("LIKENESS_TESTDATA", &ground.data).current_dir(ground.dir.path());
     let told = succeeded(&run.output().unwrap());
     assert!(told.contains("No issues found"), "{told}");
 }

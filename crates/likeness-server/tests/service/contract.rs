@@ -118,7 +118,7 @@ fn with_photographs() -> impl Iterator<Item = &'static Route> {
 
 #[test]
 fn every_documented_code_of_every_route_is_seen_and_no_other() {
-    let Some(ground) = Ground::new("every_documented_code_of_every_route_is_seen_and_no_other") else { return };
+    let ground = Ground::new();
     let mut seen = Seen::default();
     let service = ground.serve_with_store(&[], &[("MAX_FILE_SIZE", "1500000")]).ready();
     let document = service.get("/openapi.json").json();
@@ -140,7 +140,7 @@ fn every_documented_code_of_every_route_is_seen_and_no_other() {
 }
 
 fn good(seen: &mut Seen, service: &Service, ground: &Ground) {
-    let live = ground.image("image_T1.jpg");
+    let live = ground.image("anna.jpg");
     for route in &ROUTES {
         seen.expect(service, route, route.with(&live, "ann"), "200");
     }
@@ -163,9 +163,9 @@ fn png(width: u32, height: u32, color: png::ColorType, data: &[u8]) -> Vec<u8> {
 }
 
 fn bad_photographs(seen: &mut Seen, service: &Service, ground: &Ground) {
-    let live = ground.image("image_T1.jpg");
+    let live = ground.image("anna.jpg");
     let none = png(64, 48, png::ColorType::Grayscale, &[127; 64 * 48]);
-    let (small, couple) = (small(&live), ground.image("couple.jpg"));
+    let (small, couple) = (small(&live), ground.image("two.jpg"));
     // Whoever is verified is enrolled first.
     let enroll = &ROUTES[6];
     seen.expect(service, enroll, enroll.with(&live, "ann"), "200");
@@ -201,7 +201,7 @@ fn bad_photographs(seen: &mut Seen, service: &Service, ground: &Ground) {
 
 fn persons(seen: &mut Seen, service: &Service, ground: &Ground) {
     let [_, _, _, _, _, _, enroll, multi, verify, search, ..] = &ROUTES;
-    let (live, other, spoof) = (ground.image("image_T1.jpg"), ground.image("img10.jpg"), ground.image("image_F1.jpg"));
+    let (live, other, spoof) = (ground.image("anna.jpg"), ground.image("carl.jpg"), ground.image("anna_fake.jpg"));
     seen.expect(service, verify, verify.with(&live, "nobody"), "EMBEDDING_NOT_FOUND");
     seen.expect(service, &DELETE, Request::new("DELETE", "/api/v1/enroll/nobody"), "EMBEDDING_NOT_FOUND");
     for route in [enroll, multi] {
@@ -229,7 +229,7 @@ fn foreign(seen: &mut Seen, service: &Service) {
 
 /// More work than cores and queue take: others keep them busy while each route is asked.
 fn crowd(seen: &mut Seen, service: &Service, ground: &Ground) {
-    let (couple, url, over) = (ground.image("couple.jpg"), service.url.clone(), AtomicBool::new(false));
+    let (couple, url, over) = (ground.image("two.jpg"), service.url.clone(), AtomicBool::new(false));
     let clients = 4 * std::thread::available_parallelism().map_or(1, usize::from) + 4;
     std::thread::scope(|scope| {
         for _ in 0..clients {
@@ -240,7 +240,7 @@ fn crowd(seen: &mut Seen, service: &Service, ground: &Ground) {
             });
         }
         for route in with_photographs() {
-            let live = ground.image("image_T1.jpg");
+            let live = ground.image("anna.jpg");
             let busy = (0..100).any(|_| {
                 let answer = service.ask(route.with(&live, "ann"));
                 seen.note(route.operation, &answer) == 503
@@ -255,7 +255,7 @@ fn crowd(seen: &mut Seen, service: &Service, ground: &Ground) {
 
 /// Enrolled with one embedder, asked with another: unknown, and then accepted.
 fn other_embedder(seen: &mut Seen, ground: &Ground) {
-    let (live, other) = (ground.image("image_T1.jpg"), ground.bring_other_embedder());
+    let (live, other) = (ground.image("anna.jpg"), ground.bring_other_embedder());
     let service = ground.serve_with_store(&[], &[]).ready();
     let health = service.get("/api/v1/health");
     assert_eq!((health.status, &health.json()["status"]), (200, &json!("degraded")));
@@ -312,7 +312,7 @@ fn late(seen: &mut Seen, ground: &Ground) {
 
 fn without_store(seen: &mut Seen, ground: &Ground) {
     let service = ground.serve(&["--store", "none"], &[]).ready();
-    let live = ground.image("image_T1.jpg");
+    let live = ground.image("anna.jpg");
     for route in ROUTES[6..10].iter().chain([&DELETE]) {
         seen.expect(&service, route, route.with(&live, "ann"), "NOT_FOUND");
     }
@@ -321,11 +321,9 @@ fn without_store(seen: &mut Seen, ground: &Ground) {
 fn without_weights(seen: &mut Seen) {
     use crate::support::{DETECTOR, EMBEDDER, SPOOF_FAR, SPOOF_NEAR};
     let all = [DETECTOR, EMBEDDER, SPOOF_FAR, SPOOF_NEAR];
-    let Some(ground) = Ground::without("every_documented_code_of_every_route_is_seen_and_no_other", &all) else {
-        return;
-    };
+    let ground = Ground::without(&all);
     let service = ground.serve_with_store(&[], &[]);
-    let live = ground.image("image_T1.jpg");
+    let live = ground.image("anna.jpg");
     for route in with_photographs() {
         seen.expect(&service, route, route.with(&live, "ann"), "MODEL_UNAVAILABLE");
     }

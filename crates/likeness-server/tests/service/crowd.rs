@@ -83,7 +83,7 @@ fn metric(service: &Service, name: &str) -> f64 {
 
 #[test]
 fn no_crowd_of_connections_keeps_a_probe_or_another_address_from_being_answered() {
-    let Some(ground) = Ground::new("crowd") else { return };
+    let ground = Ground::new();
     many_descriptors();
     let service = ground.serve(&[], &[("API_KEY_SECRET", KEY), ("REQUEST_TIMEOUT_SECONDS", "3")]).ready();
     let endless = b"GET /openapi.json HTTP/1.1\r\nhost: localhost\r\n\r\n".repeat(3000);
@@ -110,7 +110,7 @@ fn no_crowd_of_connections_keeps_a_probe_or_another_address_from_being_answered(
 
 #[test]
 fn where_every_place_is_taken_from_many_addresses_probes_are_answered_and_the_rest_is_refused_by_name() {
-    let Some(ground) = Ground::new("crowds") else { return };
+    let ground = Ground::new();
     many_descriptors();
     let service = ground.serve(&[], &[("API_KEY_SECRET", KEY), ("REQUEST_TIMEOUT_SECONDS", "20")]).ready();
     let crowd = crowd(&service, 1200, 6, b"GET / HTTP/1.1\r\n");
@@ -128,7 +128,7 @@ fn where_every_place_is_taken_from_many_addresses_probes_are_answered_and_the_re
 
 #[test]
 fn a_trusted_proxy_has_no_share_since_it_stands_for_many() {
-    let Some(ground) = Ground::new("proxy crowd") else { return };
+    let ground = Ground::new();
     many_descriptors();
     let lines = [("API_KEY_SECRET", KEY), ("TRUSTED_PROXIES", "127.0.0.1"), ("REQUEST_TIMEOUT_SECONDS", "20")];
     let service = ground.serve(&[], &lines).ready();
@@ -139,7 +139,7 @@ fn a_trusted_proxy_has_no_share_since_it_stands_for_many() {
 
 #[test]
 fn health_has_the_listener_of_metrics_too() {
-    let Some(ground) = Ground::new("operations' listener") else { return };
+    let ground = Ground::new();
     let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
     let own = format!("127.0.0.1:{port}");
     let _service = ground.serve(&["--metrics-listen", &own], &[("API_KEY_SECRET", KEY)]).ready();

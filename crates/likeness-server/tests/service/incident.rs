@@ -14,9 +14,9 @@ fn liveness(service: &Service, image: &[u8]) -> crate::support::Answer {
 
 #[test]
 fn without_the_spoof_networks_a_live_face_is_unavailable_and_never_a_spoof() {
-    let Some(ground) = Ground::without("incident", &[SPOOF_NEAR, SPOOF_FAR]) else { return };
+    let ground = Ground::without(&[SPOOF_NEAR, SPOOF_FAR]);
     let service = ground.serve(&[], &[]);
-    let live = ground.image("image_T1.jpg");
+    let live = ground.image("anna.jpg");
     service.until("/api/v1/health/live", 200);
     let faces = service.when_held(|| Request::post("/api/v1/faces/detect-all").file("file", &live));
     assert_eq!(faces.json()["face_count"], 1);
@@ -35,12 +35,12 @@ fn without_the_spoof_networks_a_live_face_is_unavailable_and_never_a_spoof() {
 
 #[test]
 fn a_missing_file_that_arrives_right_is_loaded_without_a_restart_and_a_wrong_one_is_not() {
-    let Some(ground) = Ground::without("arrival", &[SPOOF_FAR]) else { return };
+    let ground = Ground::without(&[SPOOF_FAR]);
     let service = ground.serve(&["--require", "faces/detect-all"], &[]);
-    let live = ground.image("image_T1.jpg");
+    let live = ground.image("anna.jpg");
     let degraded = service.until("/api/v1/health", 200).json();
     assert_eq!(degraded["status"], "degraded");
-    let mut wrong = fs::read(ground.shared.join("weights").join(SPOOF_FAR)).unwrap();
+    let mut wrong = fs::read(ground.original(SPOOF_FAR)).unwrap();
     wrong[1000] ^= 1;
     fs::write(ground.weights().join(SPOOF_FAR), wrong).unwrap();
     std::thread::sleep(std::time::Duration::from_millis(1500));
@@ -55,7 +55,7 @@ fn a_missing_file_that_arrives_right_is_loaded_without_a_restart_and_a_wrong_one
 
 #[test]
 fn a_held_file_that_changes_or_goes_is_served_from_verified_memory_and_told() {
-    let Some(ground) = Ground::new("change") else { return };
+    let ground = Ground::new();
     let service = ground.serve(&[], &[]).ready();
     let on_disk = |role: usize| service.get("/api/v1/health").json()["models"][role]["on_disk"].clone();
     let wait = |role: usize, word: &str| {
@@ -74,7 +74,7 @@ fn a_held_file_that_changes_or_goes_is_served_from_verified_memory_and_told() {
     fs::remove_file(ground.weights().join(EMBEDDER)).unwrap();
     wait(3, "missing");
     assert_eq!(service.get("/api/v1/health").status, 200);
-    let live = ground.image("image_T1.jpg");
+    let live = ground.image("anna.jpg");
     assert_eq!(liveness(&service, &live).json()["verdict"], "live");
     ground.bring(DETECTOR);
     wait(0, "right");

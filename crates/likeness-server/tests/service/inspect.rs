@@ -3,7 +3,7 @@
 use base64::Engine as _;
 use serde_json::{Value, json};
 
-use crate::support::{EMBEDDER, Ground, Request, SPOOF_FAR, SPOOF_NEAR, Service};
+use crate::support::{EMBEDDER, Ground, Request, SPOOF_FAR, SPOOF_NEAR, Service, recorded_box};
 
 fn inspect(service: &Service, files: &[(&str, &[u8])]) -> Value {
     let form = || files.iter().fold(Request::post("/api/v1/inspect"), |form, (name, bytes)| form.file(name, bytes));
@@ -20,14 +20,14 @@ fn png_size(uri: &Value) -> (u32, u32) {
 
 #[test]
 fn one_photograph_shows_box_crops_and_both_networks_numbers() {
-    let Some(ground) = Ground::new("inspect") else { return };
+    let ground = Ground::new();
     let service = ground.serve(&[], &[]).ready();
-    let bytes = ground.image("image_T1.jpg");
+    let bytes = ground.image("anna.jpg");
     let told = inspect(&service, &[("file", &bytes)]);
     assert_eq!((&told["comparison"], &told["missing"]), (&Value::Null, &json!([])));
     let seen = &told["photographs"][0];
     assert_eq!((&seen["subject"], &seen["unfit"]), (&json!(0), &Value::Null));
-    assert_eq!(seen["faces"][0]["bounding_box"], json!({"x": 117, "y": 106, "width": 184, "height": 255}));
+    assert_eq!(seen["faces"][0]["bounding_box"], recorded_box("anna.jpg"));
     let liveness = &seen["liveness"];
     assert_eq!((&liveness["verdict"], &liveness["doubt"]), (&json!("live"), &Value::Null));
     let alone = service.ask(Request::post("/api/v1/liveness").file("file", &bytes)).json();
@@ -49,9 +49,9 @@ fn one_photograph_shows_box_crops_and_both_networks_numbers() {
 
 #[test]
 fn two_photographs_are_compared_as_compare_does_and_a_spoof_is_never_accepted() {
-    let Some(ground) = Ground::new("inspect-two") else { return };
+    let ground = Ground::new();
     let service = ground.serve(&[], &[]).ready();
-    let (live, spoof) = (ground.image("image_T1.jpg"), ground.image("image_F1.jpg"));
+    let (live, spoof) = (ground.image("anna.jpg"), ground.image("anna_fake.jpg"));
     let same = inspect(&service, &[("file", &live), ("file2", &live)]);
     let comparison = &same["comparison"];
     assert_eq!((&comparison["matched"], &comparison["verdict"]), (&json!(true), &json!("accept")));
@@ -65,9 +65,9 @@ fn two_photographs_are_compared_as_compare_does_and_a_spoof_is_never_accepted() 
 
 #[test]
 fn a_photograph_without_one_face_that_counts_shows_its_faces_and_says_why() {
-    let Some(ground) = Ground::new("inspect-unfit") else { return };
+    let ground = Ground::new();
     let service = ground.serve(&[], &[]).ready();
-    let table = [("img3.jpg", 1, None), ("couple.jpg", 2, Some("MULTIPLE_FACES")), ("", 0, Some("FACE_NOT_DETECTED"))];
+    let table = [("large.jpg", 1, None), ("two.jpg", 2, Some("MULTIPLE_FACES")), ("", 0, Some("FACE_NOT_DETECTED"))];
     let wrong: Vec<_> = table
         .into_iter()
         .filter_map(|(image, faces, code)| {
@@ -96,9 +96,9 @@ fn blank() -> Vec<u8> {
 
 #[test]
 fn without_networks_their_part_is_null_and_their_files_are_named_and_nothing_is_judged() {
-    let Some(ground) = Ground::without("inspect-missing", &[SPOOF_NEAR, EMBEDDER]) else { return };
+    let ground = Ground::without(&[SPOOF_NEAR, EMBEDDER]);
     let service = ground.serve(&["--require", "faces/detect-all"], &[]).ready();
-    let live = ground.image("image_T1.jpg");
+    let live = ground.image("anna.jpg");
     let told = inspect(&service, &[("file", &live), ("file2", &live)]);
     for part in ["liveness", "embedder"] {
         assert_eq!(told["photographs"][0][part], Value::Null, "{part}");
@@ -117,9 +117,9 @@ fn without_networks_their_part_is_null_and_their_files_are_named_and_nothing_is_
 
 #[test]
 fn without_the_detector_there_is_nothing_to_see() {
-    let Some(ground) = Ground::without("inspect-blind", &[crate::support::DETECTOR]) else { return };
+    let ground = Ground::without(&[crate::support::DETECTOR]);
     let service = ground.serve(&[], &[]);
     service.until("/api/v1/health/live", 200);
-    let refused = service.ask(Request::post("/api/v1/inspect").file("file", &ground.image("image_T1.jpg")));
+    let refused = service.ask(Request::post("/api/v1/inspect").file("file", &ground.image("anna.jpg")));
     assert_eq!(refused.problem(), (503, "MODEL_UNAVAILABLE".into()));
 }

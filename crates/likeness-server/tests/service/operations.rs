@@ -22,11 +22,11 @@ fn probe(arguments: &[&str]) -> Output {
 
 #[test]
 fn logs_have_nothing_of_what_was_sent() {
-    let Some(ground) = Ground::new("logs") else { return };
+    let ground = Ground::new();
     let secret = "MARKsecretMARKsecretMARK";
     let variables = [("API_KEY_SECRET", secret), ("TRUSTED_PROXIES", "127.0.0.1")];
     let service = ground.serve_with_store(&[], &variables).ready();
-    let live = ground.image("image_T1.jpg");
+    let live = ground.image("anna.jpg");
     let form = |path: &str| {
         let request = Request::post(path).text("user_id", "MARKuser").text("tenant_id", "MARKtenant");
         request.text("session_id", "MARKsession").file("file", &live).file("file1", b"MARKimage").file("files", b"MARK")
@@ -61,9 +61,9 @@ fn logs_have_nothing_of_what_was_sent() {
 
 #[test]
 fn at_the_end_running_requests_are_answered_and_new_connections_refused() {
-    let Some(ground) = Ground::new("end") else { return };
+    let ground = Ground::new();
     let mut service = ground.serve(&[], &[]).ready();
-    let live = ground.image("image_T1.jpg");
+    let live = ground.image("anna.jpg");
     let head = "--b\r\nContent-Disposition: form-data; name=\"file\"; filename=\"x\"\r\n\r\n";
     let body = [head.as_bytes(), &live, b"\r\n--b--\r\n"].concat();
     let mut running = Raw::posting(&service, "/api/v1/liveness", Some(body.len()));
@@ -83,7 +83,7 @@ fn at_the_end_running_requests_are_answered_and_new_connections_refused() {
 
 #[test]
 fn tls_is_served_with_its_certificate_and_probed() {
-    let Some(ground) = Ground::new("tls") else { return };
+    let ground = Ground::new();
     let file = |name: &str| ground.dir.path().join(name).to_str().unwrap().to_owned();
     let made = |name: &str| {
         let made = rcgen::generate_simple_self_signed(["localhost".to_owned(), "127.0.0.1".to_owned()]).unwrap();
@@ -120,7 +120,7 @@ fn tls_is_served_with_its_certificate_and_probed() {
 
 #[test]
 fn browsers_are_told_to_stay_with_tls_where_it_is_served() {
-    let Some(ground) = Ground::new("hsts") else { return };
+    let ground = Ground::new();
     let file = |name: &str| ground.dir.path().join(name).to_str().unwrap().to_owned();
     let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
     std::fs::write(file("own.pem"), made.cert.pem()).unwrap();
@@ -139,7 +139,7 @@ fn browsers_are_told_to_stay_with_tls_where_it_is_served() {
 
 #[test]
 fn metrics_have_an_address_of_their_own_on_this_machine_without_a_key() {
-    let Some(ground) = Ground::new("metrics") else { return };
+    let ground = Ground::new();
     let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let listen = port.to_string();
     let key = [("API_KEY_SECRET", "a-key-of-the-tests-of-32-letters")];
@@ -156,7 +156,7 @@ fn metrics_have_an_address_of_their_own_on_this_machine_without_a_key() {
 
 #[test]
 fn every_answer_keeps_browsers_strict() {
-    let Some(ground) = Ground::new("headers") else { return };
+    let ground = Ground::new();
     let service = ground.serve(&[], &[]);
     let mut lacking = Vec::new();
     for (method, path) in [
@@ -189,7 +189,7 @@ fn every_answer_keeps_browsers_strict() {
 
 #[test]
 fn pages_of_the_origins_that_were_set_may_call_and_others_may_not() {
-    let Some(ground) = Ground::new("cors") else { return };
+    let ground = Ground::new();
     let variables = [("CORS_ORIGINS", "https://app.example"), ("API_KEY_SECRET", "a-key-of-the-tests-of-32-letters")];
     let service = ground.serve(&[], &variables);
     let preflight = |origin: &str| {
@@ -204,7 +204,7 @@ fn pages_of_the_origins_that_were_set_may_call_and_others_may_not() {
 
 #[test]
 fn pins_of_the_environment_must_agree_and_the_stores_root_may_be_elsewhere() {
-    let Some(ground) = Ground::new("pins") else { return };
+    let ground = Ground::new();
     let zeros = "0".repeat(64);
     for (name, value) in [("DEEPFACE_CENTERFACE_SHA256", zeros.as_str()), ("DEEPFACE_SHA256_REQUIRED", "true")] {
         let end = ground.program("serve").args(["--port", "0"]).env(name, value).output().unwrap();

@@ -29,9 +29,9 @@ fn search(service: &Service, tenant: &str, image: &[u8]) -> Answer {
 
 #[test]
 fn who_was_enrolled_is_verified_with_every_field_of_the_contract() {
-    let Some(ground) = Ground::new("enroll and verify") else { return };
+    let ground = Ground::new();
     let service = ground.serve_with_store(&[], &[]).ready();
-    let live = ground.image("image_T1.jpg");
+    let live = ground.image("anna.jpg");
     let enrolled = enroll(&service, "ann", &live);
     let told = enrolled.json();
     assert_eq!(
@@ -69,9 +69,9 @@ type Cell = (&'static str, &'static str, &'static str, u16, Option<bool>, Option
 
 #[test]
 fn every_cell_of_the_verdict() {
-    let Some(ground) = Ground::new("verdict") else { return };
-    let (enrolled, live) = ("image_T1.jpg", "img29.jpg");
-    let (spoof, doubt, cut) = ("image_F1.jpg", "img5.jpg", "img51.jpg");
+    let ground = Ground::new();
+    let (enrolled, live) = ("anna.jpg", "bert.jpg");
+    let (spoof, doubt, cut) = ("anna_fake.jpg", "unsure.jpg", "close.jpg");
     // photograph, ANTISPOOF_BLOCK_ENFORCE, threshold; status, verified, matched, action
     let table: [Cell; 12] = [
         (live, "true", ALL, 200, Some(true), Some(true), "allow"),
@@ -115,16 +115,16 @@ fn every_cell_of_the_verdict() {
 
 #[test]
 fn a_refused_spoof_is_told_where_the_original_s_callers_look_and_a_cut_face_says_why() {
-    let Some(ground) = Ground::new("blocked") else { return };
+    let ground = Ground::new();
     let service = ground.serve_with_store(&[], &[]).ready();
-    enroll(&service, "ann", &ground.image("image_T1.jpg"));
-    let blocked = verify(&service, "ann", &ground.image("image_F1.jpg"));
+    enroll(&service, "ann", &ground.image("anna.jpg"));
+    let blocked = verify(&service, "ann", &ground.image("anna_fake.jpg"));
     assert_eq!(blocked.problem(), (403, "ANTISPOOF_BLOCKED".into()));
     assert_eq!(
         (&blocked.json()["reason"], &blocked.json()["detail"]["error_code"]),
         (&json!("spoof"), &json!("ANTISPOOF_BLOCKED"))
     );
-    let cut = verify(&service, "ann", &ground.image("img51.jpg")).json();
+    let cut = verify(&service, "ann", &ground.image("close.jpg")).json();
     assert_eq!(
         (&cut["liveness"]["verdict"], &cut["liveness"]["reason"]),
         (&json!("indeterminate"), &json!("CONTEXT_TOO_SMALL"))
@@ -133,10 +133,12 @@ fn a_refused_spoof_is_told_where_the_original_s_callers_look_and_a_cut_face_says
 
 #[test]
 fn nothing_but_a_live_face_is_stored_whatever_is_set() {
-    let Some(ground) = Ground::new("only live") else { return };
+    let ground = Ground::new();
     let service =
         ground.serve_with_store(&[], &[("ANTISPOOF_BLOCK_ENFORCE", "false"), ("QUALITY_THRESHOLD", "0")]).ready();
-    for (image, verdict) in [("image_F1.jpg", "spoof"), ("img5.jpg", "indeterminate"), ("img51.jpg", "indeterminate")] {
+    for (image, verdict) in
+        [("anna_fake.jpg", "spoof"), ("unsure.jpg", "indeterminate"), ("close.jpg", "indeterminate")]
+    {
         let refused = enroll(&service, "ann", &ground.image(image));
         assert_eq!(refused.problem(), (400, "LIVENESS_FAILED".into()), "{image} {refused:?}");
         assert_eq!(
@@ -144,34 +146,30 @@ fn nothing_but_a_live_face_is_stored_whatever_is_set() {
             (&json!(verdict), &json!("LIVENESS_FAILED"))
         );
     }
-    assert_eq!(verify(&service, "ann", &ground.image("image_T1.jpg")).problem(), (404, "EMBEDDING_NOT_FOUND".into()));
+    assert_eq!(verify(&service, "ann", &ground.image("anna.jpg")).problem(), (404, "EMBEDDING_NOT_FOUND".into()));
 }
 
 #[test]
 fn what_a_photograph_lacks_is_named_and_nothing_is_stored() {
-    let Some(ground) = Ground::new("quality") else { return };
+    let ground = Ground::new();
     let service = ground.serve_with_store(&[], &[("QUALITY_THRESHOLD", "80"), ("MIN_FACE_SIZE", "100")]).ready();
-    let poor = enroll(&service, "ann", &ground.image("img29.jpg"));
+    let poor = enroll(&service, "ann", &ground.image("crowd_01.jpg"));
     assert_eq!(poor.problem(), (400, "POOR_IMAGE_QUALITY".into()), "{poor:?}");
     assert_eq!(poor.json()["min_threshold"], 80.0);
     assert!(!poor.json()["issues"].as_array().unwrap().is_empty() && poor.json()["quality_score"].is_number());
-    let several = enroll(&service, "ann", &ground.image("couple.jpg"));
+    let several = enroll(&service, "ann", &ground.image("two.jpg"));
     assert_eq!(several.problem(), (400, "MULTIPLE_FACES".into()));
     for bad in ["", "a b", "../x", "ä", &"x".repeat(256)] {
-        assert_eq!(
-            enroll(&service, bad, &ground.image("image_T1.jpg")).problem(),
-            (400, "INVALID_INPUT".into()),
-            "{bad}"
-        );
+        assert_eq!(enroll(&service, bad, &ground.image("anna.jpg")).problem(), (400, "INVALID_INPUT".into()), "{bad}");
     }
-    assert_eq!(verify(&service, "ann", &ground.image("image_T1.jpg")).status, 404);
+    assert_eq!(verify(&service, "ann", &ground.image("anna.jpg")).status, 404);
 }
 
 #[test]
 fn another_person_under_a_known_name_is_refused_unless_replaced() {
-    let Some(ground) = Ground::new("already exists") else { return };
+    let ground = Ground::new();
     let service = ground.serve_with_store(&[], &[("VERIFICATION_THRESHOLD", "0.001")]).ready();
-    let (ann, bob) = (ground.image("image_T1.jpg"), ground.image("img16.jpg"));
+    let (ann, bob) = (ground.image("anna.jpg"), ground.image("bert.jpg"));
     assert_eq!(enroll(&service, "ann", &ann).status, 200);
     assert_eq!(enroll(&service, "ann", &ann).status, 200, "more of the same person is welcome");
     assert_eq!(enroll(&service, "ann", &bob).problem(), (409, "EMBEDDING_ALREADY_EXISTS".into()));
@@ -183,8 +181,8 @@ fn another_person_under_a_known_name_is_refused_unless_replaced() {
 
 #[test]
 fn a_face_enrolled_in_one_mode_is_compared_in_another() {
-    let Some(ground) = Ground::new("modes") else { return };
-    let live = ground.image("image_T1.jpg");
+    let ground = Ground::new();
+    let live = ground.image("anna.jpg");
     let service = ground.serve_with_store(&["--mode", "exact"], &[]).ready();
     assert_eq!(enroll(&service, "ann", &live).status, 200);
     drop(service);
@@ -195,8 +193,8 @@ fn a_face_enrolled_in_one_mode_is_compared_in_another() {
 
 #[test]
 fn templates_of_another_embedder_are_not_compared_and_every_route_says_so() {
-    let Some(ground) = Ground::new("another embedder") else { return };
-    let live = ground.image("image_T1.jpg");
+    let ground = Ground::new();
+    let live = ground.image("anna.jpg");
     let service = ground.serve_with_store(&[], &[]).ready();
     assert_eq!((enroll(&service, "ann", &live).status, enroll(&service, "bob", &live).status), (200, 200));
     drop(service);
@@ -217,9 +215,9 @@ fn templates_of_another_embedder_are_not_compared_and_every_route_says_so() {
 
 #[test]
 fn ten_failures_of_a_subject_are_enough_and_unknown_ones_are_alike() {
-    let Some(ground) = Ground::new("failures") else { return };
+    let ground = Ground::new();
     let service = ground.serve_with_store(&[], &[("VERIFICATION_THRESHOLD", NONE)]).ready();
-    let (enrolled, live) = (ground.image("img29.jpg"), ground.image("img25.jpg"));
+    let (enrolled, live) = (ground.image("bert.jpg"), ground.image("carl.jpg"));
     assert_eq!(enroll(&service, "ann", &enrolled).status, 200);
     for (user, failed) in [("ann", 200), ("nobody", 404)] {
         for at in 0..10 {
@@ -237,10 +235,10 @@ fn ten_failures_of_a_subject_are_enough_and_unknown_ones_are_alike() {
 
 #[test]
 fn templates_that_are_all_old_have_a_threshold_of_their_own() {
-    let Some(ground) = Ground::new("aged") else { return };
+    let ground = Ground::new();
     let lines = [("VERIFICATION_THRESHOLD_AGED_YEARS", "0"), ("VERIFICATION_THRESHOLD_AGED", "0.7")];
     let service = ground.serve_with_store(&[], &lines).ready();
-    let live = ground.image("img25.jpg");
+    let live = ground.image("carl.jpg");
     enroll(&service, "ann", &live);
     thread::sleep(std::time::Duration::from_millis(2100));
     let told = verify(&service, "ann", &live).json();
@@ -249,19 +247,19 @@ fn templates_that_are_all_old_have_a_threshold_of_their_own() {
 
 #[test]
 fn several_photographs_are_stored_together_or_not_at_all() {
-    let Some(ground) = Ground::new("multi") else { return };
+    let ground = Ground::new();
     let service = ground.serve_with_store(&[], &[("VERIFICATION_THRESHOLD", "0.001")]).ready();
     let multi = |user: &str, images: &[&str]| {
         let request = Request::post("/api/v1/enroll/multi").text("user_id", user);
         service.ask(images.iter().fold(request, |request, image| request.file("files", &ground.image(image))))
     };
     let table: Vec<(&[&str], u16, &str)> = vec![
-        (&["image_T1.jpg"], 400, "INVALID_INPUT"),
-        (&["img25.jpg"; 6], 400, "INVALID_INPUT"),
-        (&["image_T1.jpg", "image_T1.jpg", "image_F1.jpg"], 400, "LIVENESS_FAILED"),
-        (&["image_T1.jpg", "img5.jpg"], 400, "LIVENESS_FAILED"),
-        (&["image_T1.jpg", "couple.jpg"], 400, "POOR_IMAGE_QUALITY"),
-        (&["image_T1.jpg", "img16.jpg"], 400, "INVALID_INPUT"),
+        (&["anna.jpg"], 400, "INVALID_INPUT"),
+        (&["carl.jpg"; 6], 400, "INVALID_INPUT"),
+        (&["anna.jpg", "anna.jpg", "anna_fake.jpg"], 400, "LIVENESS_FAILED"),
+        (&["anna.jpg", "unsure.jpg"], 400, "LIVENESS_FAILED"),
+        (&["anna.jpg", "two.jpg"], 400, "POOR_IMAGE_QUALITY"),
+        (&["anna.jpg", "bert.jpg"], 400, "INVALID_INPUT"),
     ];
     let wrong: Vec<_> = table
         .into_iter()
@@ -271,8 +269,8 @@ fn several_photographs_are_stored_together_or_not_at_all() {
         })
         .collect();
     assert!(wrong.is_empty(), "{wrong:#?}");
-    assert_eq!(verify(&service, "ann", &ground.image("image_T1.jpg")).status, 404);
-    let stored = multi("ann", &["image_T1.jpg", "couple.jpg", "image_T1.jpg"]);
+    assert_eq!(verify(&service, "ann", &ground.image("anna.jpg")).status, 404);
+    let stored = multi("ann", &["anna.jpg", "two.jpg", "anna.jpg"]);
     let told = stored.json();
     assert_eq!((stored.status, &told["images_processed"]), (200, &json!(2)), "{told}");
     assert_eq!(told["images"][1], json!({"index": 1, "accepted": false, "error_code": "MULTIPLE_FACES"}));
@@ -280,14 +278,14 @@ fn several_photographs_are_stored_together_or_not_at_all() {
         (told["individual_quality_scores"].as_array().unwrap().len(), &told["individual_quality_scores"][1]),
         (3, &json!(0.0))
     );
-    assert_eq!(verify(&service, "ann", &ground.image("image_T1.jpg")).json()["verified"], true);
+    assert_eq!(verify(&service, "ann", &ground.image("anna.jpg")).json()["verified"], true);
 }
 
 #[test]
 fn search_names_who_is_near_in_the_tenant_alone_and_nobody_to_a_face_that_is_not_live() {
-    let Some(ground) = Ground::new("search") else { return };
+    let ground = Ground::new();
     let service = ground.serve_with_store(&[], &[]).ready();
-    let (ann, bob) = (ground.image("image_T1.jpg"), ground.image("img16.jpg"));
+    let (ann, bob) = (ground.image("anna.jpg"), ground.image("bert.jpg"));
     enroll(&service, "ann", &ann);
     enroll(&service, "bob", &bob);
     service.ask(enrolment("eve", &ann).text("tenant_id", "other"));
@@ -304,8 +302,11 @@ fn search_names_who_is_near_in_the_tenant_alone_and_nobody_to_a_face_that_is_not
     assert_eq!(one.json()["threshold_source"], "request");
     assert_eq!(search(&service, "other", &ann).json()["best_match"]["user_id"], "eve");
     assert_eq!(search(&service, "empty", &ann).json()["found"], false);
-    assert_eq!(search(&service, "default", &ground.image("image_F1.jpg")).problem(), (403, "ANTISPOOF_BLOCKED".into()));
-    let doubtful = search(&service, "default", &ground.image("img51.jpg")).json();
+    assert_eq!(
+        search(&service, "default", &ground.image("anna_fake.jpg")).problem(),
+        (403, "ANTISPOOF_BLOCKED".into())
+    );
+    let doubtful = search(&service, "default", &ground.image("close.jpg")).json();
     assert_eq!((&doubtful["found"], &doubtful["matches"]), (&json!(false), &json!([])));
     for (field, value) in [("threshold", "-1"), ("threshold", "near"), ("max_results", "0")] {
         let refused = service.ask(Request::post("/api/v1/search").file("file", &ann).text(field, value));
@@ -315,9 +316,9 @@ fn search_names_who_is_near_in_the_tenant_alone_and_nobody_to_a_face_that_is_not
 
 #[test]
 fn who_was_deleted_is_gone_from_every_answer() {
-    let Some(ground) = Ground::new("delete") else { return };
+    let ground = Ground::new();
     let service = ground.serve_with_store(&[], &[]).ready();
-    let live = ground.image("image_T1.jpg");
+    let live = ground.image("anna.jpg");
     enroll(&service, "ann", &live);
     assert_eq!(search(&service, "default", &live).json()["found"], true);
     let delete = |query: &str| service.ask(Request::new("DELETE", &format!("/api/v1/enroll/ann{query}")));
@@ -331,9 +332,9 @@ fn who_was_deleted_is_gone_from_every_answer() {
 
 #[test]
 fn a_request_with_the_same_key_is_done_once() {
-    let Some(ground) = Ground::new("idempotency") else { return };
+    let ground = Ground::new();
     let service = ground.serve_with_store(&[], &[]).ready();
-    let live = ground.image("img25.jpg");
+    let live = ground.image("carl.jpg");
     let keyed = |key: &str, user: &str| service.ask(enrolment(user, &live).header("Idempotency-Key", key));
     let first = keyed("k1", "ann");
     let again = keyed("k1", "ann");
@@ -359,8 +360,8 @@ fn a_request_with_the_same_key_is_done_once() {
 
 #[test]
 fn what_was_acknowledged_outlives_a_killed_server() {
-    let Some(ground) = Ground::new("killed") else { return };
-    let live = ground.image("img25.jpg");
+    let ground = Ground::new();
+    let live = ground.image("carl.jpg");
     let mut service = ground.serve_with_store(&[], &[]).ready();
     assert_eq!(enroll(&service, "ann", &live).status, 200);
     service.child.kill().unwrap();
@@ -371,9 +372,9 @@ fn what_was_acknowledged_outlives_a_killed_server() {
 
 #[test]
 fn without_a_store_its_routes_are_not_there_and_the_others_answer() {
-    let Some(ground) = Ground::new("no store") else { return };
+    let ground = Ground::new();
     let service = ground.serve(&["--store", "none"], &[]).ready();
-    let live = ground.image("img25.jpg");
+    let live = ground.image("carl.jpg");
     assert_eq!(enroll(&service, "ann", &live).problem(), (404, "NOT_FOUND".into()));
     assert_eq!(verify(&service, "ann", &live).problem(), (404, "NOT_FOUND".into()));
     assert_eq!(search(&service, "default", &live).problem(), (404, "NOT_FOUND".into()));

@@ -20,13 +20,13 @@ struct Replicas {
 }
 
 impl Replicas {
-    fn new(test: &str, cluster: &Cluster) -> Option<Self> {
-        let ground = Ground::new(test)?;
+    fn new(cluster: &Cluster) -> Self {
+        let ground = Ground::new();
         let (store, key) = (cluster.database(), ground.dir.path().join("key").display().to_string());
         let place = ["--store", &store, "--key-file", &key];
         let made = Command::new(env!("CARGO_BIN_EXE_likeness")).args(["store", "init"]).args(place).output().unwrap();
         assert!(made.status.success(), "{made:?}");
-        Some(Self { ground, store, key })
+        Self { ground, store, key }
     }
 
     /// A replica at a port; 0 takes a free one.
@@ -60,9 +60,9 @@ fn patiently(url: &str, request: impl Fn() -> Request) -> Answer {
 #[test]
 fn fifty_duplicates_at_two_replicas_enrol_once() {
     let cluster = Cluster::start();
-    let Some(replicas) = Replicas::new("duplicates", &cluster) else { return };
+    let replicas = Replicas::new(&cluster);
     let services = [replicas.replica(0, &[]), replicas.replica(0, &[])];
-    let live = replicas.ground.image("img25.jpg");
+    let live = replicas.ground.image("carl.jpg");
     let fresh = AtomicUsize::new(0);
     thread::scope(|scope| {
         for at in 0..50 {
@@ -80,9 +80,9 @@ fn fifty_duplicates_at_two_replicas_enrol_once() {
 #[test]
 fn who_is_deleted_at_one_replica_is_not_found_at_the_other() {
     let cluster = Cluster::start();
-    let Some(replicas) = Replicas::new("deleted elsewhere", &cluster) else { return };
+    let replicas = Replicas::new(&cluster);
     let [a, b] = [replicas.replica(0, &[]), replicas.replica(0, &[])];
-    let live = replicas.ground.image("img25.jpg");
+    let live = replicas.ground.image("carl.jpg");
     let found = |service: &Service| {
         let asked = service.ask(Request::post("/api/v1/search").file("file", &live));
         asked.json()["best_match"]["user_id"].clone()
@@ -97,10 +97,10 @@ fn who_is_deleted_at_one_replica_is_not_found_at_the_other() {
 fn a_database_that_goes_and_comes_is_told_and_no_verdict() {
     const SECRET: &str = "a-secret-of-the-environment";
     let cluster = Cluster::start();
-    let Some(replicas) = Replicas::new("database gone", &cluster) else { return };
+    let replicas = Replicas::new(&cluster);
     // A key of the environment is good whatever the store says.
     let service = replicas.replica(0, &[("API_KEY_SECRET", SECRET)]);
-    let live = replicas.ground.image("img25.jpg");
+    let live = replicas.ground.image("carl.jpg");
     let ask = |request: Request| service.ask(request.header("X-API-Key", SECRET));
     assert_eq!(ask(enrolment("ann", &live)).status, 200);
     let verify = || ask(Request::post("/api/v1/verify").text("user_id", "ann").file("file", &live));
@@ -118,8 +118,8 @@ fn a_database_that_goes_and_comes_is_told_and_no_verdict() {
 #[test]
 fn while_the_index_is_read_search_says_so_and_what_needs_no_person_is_answered() {
     let cluster = Cluster::start();
-    let Some(replicas) = Replicas::new("index loading", &cluster) else { return };
-    let live = replicas.ground.image("img25.jpg");
+    let replicas = Replicas::new(&cluster);
+    let live = replicas.ground.image("carl.jpg");
     assert_eq!(replicas.replica(0, &[]).ask(enrolment("ann", &live)).status, 200);
     let lock = cluster.lock(&replicas.store, "person");
     let service = replicas.replica(0, &[]);
@@ -140,7 +140,7 @@ fn while_the_index_is_read_search_says_so_and_what_needs_no_person_is_answered()
 #[test]
 fn without_keys_a_database_that_is_gone_leaves_health_to_this_machine() {
     let cluster = Cluster::start();
-    let Some(replicas) = Replicas::new("database gone, no key", &cluster) else { return };
+    let replicas = Replicas::new(&cluster);
     let service = replicas.replica(0, &[]);
     cluster.down("fast");
     // What was known about keys is no longer believed.
@@ -148,7 +148,7 @@ fn without_keys_a_database_that_is_gone_leaves_health_to_this_machine() {
     assert_eq!(service.get("/api/v1/health/live").status, 200);
     let foreign = service.ask(Request::new("GET", "/api/v1/health/live").header("Origin", "http://elsewhere.example"));
     assert_eq!(foreign.problem(), (403, "FORBIDDEN".into()));
-    let live = replicas.ground.image("img25.jpg");
+    let live = replicas.ground.image("carl.jpg");
     let asked = service.ask(Request::post("/api/v1/liveness").file("file", &live));
     assert_eq!(asked.problem(), (503, "STORE_UNAVAILABLE".into()), "who may ask can't be told");
 }
@@ -210,9 +210,9 @@ fn terminate(mut service: Service) {
 #[test]
 fn a_rolling_restart_under_load_loses_no_request_and_no_enrolment() {
     let cluster = Cluster::start();
-    let Some(replicas) = Replicas::new("rolling restart", &cluster) else { return };
+    let replicas = Replicas::new(&cluster);
     let ports = [free_port(), free_port()];
-    let live = replicas.ground.image("img25.jpg");
+    let live = replicas.ground.image("carl.jpg");
     let mut services = ports.map(|port| Some(replicas.replica(port, &[])));
     let proxy = Proxy::start(&replicas.ground, ports);
     let settled = || Request::new("GET", "/api/v1/health/ready").to(&proxy.url).status == 200;

@@ -9,38 +9,56 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 use tempfile::TempDir;
+use testkit::data::{OwnData, own_data};
 use testkit::need;
 
-/// The pin of the untrained embedder that the test data has in the real one's place.
-pub const SYNTHETIC: &str = "585a2c45ce5115734d758a64a777d528e70c505f18e926ee9874e01ddcdc8cb9";
-const REAL: &str = "3f76b5117a9ca574d536af8199e6720089eb4ad3dc7e93534496d88265de864f";
+pub use testkit::data::{DETECTOR, EMBEDDER, SPOOF_FAR, SPOOF_NEAR};
 
-/// The files of the weights, by what they are for.
-pub const DETECTOR: &str = "centerface.onnx";
-pub const SPOOF_NEAR: &str = "2.7_80x80_MiniFASNetV2.pth";
-pub const SPOOF_FAR: &str = "4_0_0_80x80_MiniFASNetV1SE.pth";
-pub const EMBEDDER: &str = "facenet512_synthetic.h5";
+/// The embedder of the shared test data, and its pin; the lock file pins the published one.
+const SYNTHETIC: &str = "facenet512_synthetic.h5";
+const SYNTHETIC_PIN: &str = "585a2c45ce5115734d758a64a777d528e70c505f18e926ee9874e01ddcdc8cb9";
+const PUBLISHED_PIN: &str = "3f76b5117a9ca574d536af8199e6720089eb4ad3dc7e93534496d88265de864f";
+
+/// The box of a generated photograph's first face, as an independent implementation found it.
+pub fn recorded_box(photograph: &str) -> Value {
+    let answers: Value = serde_json::from_str(testkit::data::ANSWERS).unwrap();
+    let area = &answers["photographs"][photograph][0]["area"];
+    serde_json::json!({"x": area[0], "y": area[1], "width": area[2], "height": area[3]})
+}
 
 /// Weights, a lock file that pins them, and room for a store.
 pub struct Ground {
-    pub shared: PathBuf,
+    /// The folder with the originals: `weights` and `images`.
+    pub data: PathBuf,
+    /// The embedder's name there, and its pin.
+    embedder: (&'static str, &'static str),
     pub dir: TempDir,
 }
 
 impl Ground {
-    /// All four weights, or a counted SKIP.
-    pub fn new(test: &str) -> Option<Self> {
-        Self::without(test, &[])
+    /// All four generated weights.
+    pub fn new() -> Self {
+        Self::without(&[])
     }
 
-    /// The weights but these.
-    pub fn without(test: &str, missing: &[&str]) -> Option<Self> {
-        let ground = Self { shared: need::shared_data(test)?, dir: tempfile::tempdir().unwrap() };
-        let lock = fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../../weights.lock")).unwrap();
-        assert!(lock.contains(REAL), "the lock file pins the real embedder");
-        let lock = lock
-            .replace(REAL, SYNTHETIC)
-            .replace("facenet512_weights.h5\"\nsha256", "facenet512_synthetic.h5\"\nsha256");
+    /// The generated weights but these.
+    pub fn without(missing: &[&str]) -> Self {
+        let own = own_data();
+        let embedder = (EMBEDDER, OwnData::sha256(EMBEDDER));
+        Self::made(own.root().to_owned(), embedder, own.lock(), missing)
+    }
+
+    /// The published weights and the photographs that DeepFace answered about, for parity with its answers.
+    pub fn golden(test: &str) -> Option<Self> {
+        let shared = need::shared_data(test)?;
+        let lock = fs::read_to_string(testkit::paths::repository().join("weights.lock")).unwrap();
+        assert!(lock.contains(PUBLISHED_PIN), "the lock file pins the published embedder");
+        let lock = lock.replace(PUBLISHED_PIN, SYNTHETIC_PIN);
+        Some(Self::made(shared, (SYNTHETIC, SYNTHETIC_PIN), lock, &[]))
+    }
+
+    fn made(data: PathBuf, embedder: (&'static str, &'static str), lock: String, missing: &[&str]) -> Self {
+        let ground = Self { data, embedder, dir: tempfile::tempdir().unwrap() };
         fs::write(ground.lock(), lock).unwrap();
         fs::create_dir(ground.weights()).unwrap();
         for file in [DETECTOR, SPOOF_NEAR, SPOOF_FAR, EMBEDDER] {
@@ -48,7 +66,12 @@ impl Ground {
                 ground.bring(file);
             }
         }
-        Some(ground)
+        ground
+    }
+
+    /// The embedder's SHA-256.
+    pub fn embedder(&self) -> &'static str {
+        self.embedder.1
     }
 
     pub fn lock(&self) -> PathBuf {
@@ -62,7 +85,7 @@ impl Ground {
     /// Puts a weight where the service looks, at once and whole.
     pub fn bring(&self, file: &str) {
         let part = self.dir.path().join(format!("{file}.part"));
-        fs::copy(self.shared.join("weights").join(file), &part).unwrap();
+        fs::copy(self.original(file), &part).unwrap();
         fs::rename(part, self.weights().join(file)).unwrap();
     }
 
@@ -75,12 +98,22 @@ impl Ground {
         let digest = likeness::net::Digest::of(&bytes).to_string();
         fs::write(&file, bytes).unwrap();
         let lock = fs::read_to_string(self.lock()).unwrap();
-        fs::write(self.lock(), lock.replace(SYNTHETIC, &digest)).unwrap();
+        fs::write(self.lock(), lock.replace(self.embedder(), &digest)).unwrap();
         digest
     }
 
+    /// Where a weight is copied from.
+    pub fn original(&self, file: &str) -> PathBuf {
+        self.data.join("weights").join(if file == EMBEDDER { self.embedder.0 } else { file })
+    }
+
+    /// Where a photograph is.
+    pub fn photograph(&self, name: &str) -> PathBuf {
+        self.data.join("images").join(name)
+    }
+
     pub fn image(&self, name: &str) -> Vec<u8> {
-        fs::read(self.shared.join("images").join(name)).unwrap()
+        fs::read(self.photograph(name)).unwrap()
     }
 
     /// A command of the program with this lock file and these weights.
@@ -88,7 +121,7 @@ impl Ground {
         let mut program = Command::new(env!("CARGO_BIN_EXE_likeness"));
         program.arg(command).arg("--lock").arg(self.lock()).arg("--weights").arg(self.weights());
         program.env_remove("LIKENESS_KERNEL").env_remove("VERIFICATION_THRESHOLD");
-        program.env("LIKENESS_ACCEPT_EMBEDDER", SYNTHETIC);
+        program.env("LIKENESS_ACCEPT_EMBEDDER", self.embedder());
         program
     }
 

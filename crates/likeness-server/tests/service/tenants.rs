@@ -50,12 +50,12 @@ fn metrics(key: &str) -> Request {
 
 #[test]
 fn every_route_by_own_other_and_absent_tenant() {
-    let Some(ground) = Ground::new("tenants") else { return };
+    let ground = Ground::new();
     let service = ground.serve_with_store(&[], &LENIENT).ready();
     let all = SCOPES.join(",");
     let (own, any) = (key(&ground, &all, "own", &[]), key(&ground, &all, "*", &[]));
     becomes(&service, || Request::new("GET", "/metrics"), 401);
-    let photograph = ground.image("image_T1.jpg");
+    let photograph = ground.image("anna.jpg");
     let ask = |method: &'static str, path: &str, key: &str, tenant: Option<&str>| {
         let request = match (method, tenant) {
             ("POST", tenant) => {
@@ -91,12 +91,12 @@ fn every_route_by_own_other_and_absent_tenant() {
 
 #[test]
 fn a_person_of_one_tenant_is_nobody_to_another() {
-    let Some(ground) = Ground::new("tenants apart") else { return };
+    let ground = Ground::new();
     let service = ground.serve_with_store(&[], &LENIENT).ready();
     let made = |tenant: &str| key(&ground, "verify,enroll,delete", tenant, &[]);
     let (one, two, any) = (made("one"), made("two"), made("*"));
     becomes(&service, || Request::new("GET", "/metrics"), 401);
-    let photograph = ground.image("image_T1.jpg");
+    let photograph = ground.image("anna.jpg");
     let form = |path: &str, key: &str| {
         Request::post(path).header("x-api-key", key).text("user_id", "somebody").file("file", &photograph)
     };
@@ -124,7 +124,7 @@ fn a_person_of_one_tenant_is_nobody_to_another() {
 
 #[test]
 fn each_scope_opens_its_own_routes_and_no_other() {
-    let Some(ground) = Ground::new("scopes") else { return };
+    let ground = Ground::new();
     let service = ground.serve_with_store(&[], &[]);
     let keys = SCOPES.map(|scope| (scope, key(&ground, scope, "*", &[])));
     becomes(&service, || Request::new("GET", "/metrics"), 401);
@@ -150,7 +150,7 @@ fn each_scope_opens_its_own_routes_and_no_other() {
 
 #[test]
 fn a_revoked_key_ends_while_the_service_runs_and_never_leaves_it_open() {
-    let Some(ground) = Ground::new("revoked") else { return };
+    let ground = Ground::new();
     let mut service = ground.serve_with_store(&[], &[]);
     assert_eq!(service.get("/metrics").status, 200, "no key was made yet");
     let first = key(&ground, "metrics", "*", &[]);
@@ -174,7 +174,7 @@ fn a_revoked_key_ends_while_the_service_runs_and_never_leaves_it_open() {
 
 #[test]
 fn a_keys_own_limit_is_its_own() {
-    let Some(ground) = Ground::new("key limits") else { return };
+    let ground = Ground::new();
     let service = ground.serve_with_store(&[], &[("RATE_LIMIT_ENABLED", "false")]);
     let limited = key(&ground, "metrics", "*", &["--per-minute", "3"]);
     let free = key(&ground, "metrics", "*", &[]);

@@ -27,27 +27,56 @@ pub fn own_data() -> &'static OwnData {
 }
 
 impl OwnData {
+    /// The folder that has `weights` and `images`, as the shared test data has them.
+    #[must_use]
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// The repository's lock file with the pins and sizes of these weight files.
+    #[must_use]
+    pub fn lock(&self) -> String {
+        let text = fs::read_to_string(crate::paths::repository().join("weights.lock")).unwrap();
+        let mut own = None;
+        let mut pinned = |line: &str| {
+            let (key, value) = line.split_once(" = ").unwrap_or((line, ""));
+            match (key, own) {
+                ("path", _) => own = PINS.iter().find(|(name, _)| value.trim_matches('"').ends_with(name)).copied(),
+                ("sha256", Some((_, pin))) => return format!("sha256 = \"{pin}\"\n"),
+                ("size", Some((name, _))) => return format!("size = {}\n", self.weight(name).len()),
+                _ => {}
+            }
+            format!("{line}\n")
+        };
+        text.lines().map(&mut pinned).collect()
+    }
+
     /// The folder of the four weight files.
+    #[must_use]
     pub fn weights(&self) -> PathBuf {
         self.root.join("weights")
     }
 
     /// The folder of the photographs.
+    #[must_use]
     pub fn images(&self) -> PathBuf {
         self.root.join("images")
     }
 
     /// A weight file's SHA-256, in hexadecimal.
+    #[must_use]
     pub fn sha256(name: &str) -> &'static str {
         PINS.iter().find(|(file, _)| *file == name).map(|(_, pin)| *pin).unwrap()
     }
 
     /// A weight file's bytes.
+    #[must_use]
     pub fn weight(&self, name: &str) -> Vec<u8> {
         read(&self.weights().join(name))
     }
 
     /// A photograph's bytes.
+    #[must_use]
     pub fn image(&self, name: &str) -> Vec<u8> {
         read(&self.images().join(name))
     }
@@ -102,6 +131,16 @@ mod tests {
     fn the_generators_make_the_files_that_are_pinned() {
         let made = super::super::weights().map(|(name, bytes)| (name, hex(&Sha256::digest(bytes))));
         assert_eq!(made, PINS.map(|(name, pin)| (name, pin.to_owned())));
+    }
+
+    #[test]
+    fn the_lock_file_pins_all_four_files_and_no_other() {
+        let lock = own_data().lock();
+        let pinned: Vec<&str> = lock.lines().filter_map(|line| line.strip_prefix("sha256 = ")).collect();
+        assert_eq!(pinned.len(), PINS.len(), "{lock}");
+        for (name, pin) in PINS {
+            assert!(pinned.contains(&format!("\"{pin}\"").as_str()), "{name}: {lock}");
+        }
     }
 
     #[test]
