@@ -8,11 +8,13 @@ use std::sync::Arc;
 
 use crate::align::aligned;
 use crate::detect::Face;
-use crate::engine::{RunError, Scratch};
+use crate::engine::Scratch;
+use crate::examine::{NoAnswer, Stage, Watch};
 use crate::image::Bgr;
 use crate::image::resize::{resize, resize_f64};
 use crate::net::facenet512::SIDE;
 use crate::net::{Detector, Digest, Embedder};
+use crate::quality::Unfit;
 use crate::space::{LookPolicy, SpaceId};
 
 /// The embedders whose publisher says what their answers mean.
@@ -96,17 +98,6 @@ pub struct FaceEncoder {
     space: SpaceId,
 }
 
-/// Why a face has no embedding.
-#[derive(Debug, Clone, PartialEq)]
-pub enum NoEmbedding {
-    /// Nothing is left of the face once it is turned and resampled.
-    NoPixels,
-    /// The network failed.
-    Run(RunError),
-    /// Its numbers are all but zero, so that they have no direction.
-    NoDirection,
-}
-
 impl FaceEncoder {
     /// Takes the embedder, for faces that this detector finds by our look policy.
     pub fn new(embedder: TrustedEmbedder, detector: &Detector) -> Self {
@@ -124,34 +115,18 @@ impl FaceEncoder {
         self.space
     }
 
-    /// What the embedder looks at: the face of a photograph, upright.
+    /// Embeds a face of a photograph, turned upright.
     ///
     /// # Errors
-    /// [`NoEmbedding::NoPixels`]
-    pub fn input(&self, image: &Bgr, face: &Face) -> Result<EncoderInput, NoEmbedding> {
+    /// [`NoAnswer`]: nothing is left of the face once it is turned, or the network failed.
+    pub fn embed(&self, scratch: &mut Scratch, image: &Bgr, face: &Face, watch: Watch) -> Result<Embedding, NoAnswer> {
         let input = aligned(image, face).as_ref().and_then(input);
-        input.map(EncoderInput).ok_or(NoEmbedding::NoPixels)
-    }
-
-    /// Embeds.
-    ///
-    /// # Errors
-    /// [`NoEmbedding`]
-    pub fn embed(&self, scratch: &mut Scratch, input: EncoderInput) -> Result<Embedding, NoEmbedding> {
-        let numbers = self.embedder().embed(scratch, &input.0).map_err(NoEmbedding::Run)?.to_vec();
-        let direction = direction(&numbers).ok_or(NoEmbedding::NoDirection)?;
+        let input = input.ok_or(Unfit::TooSmall { expected: 1, found: 0 })?;
+        watch(Stage::Align);
+        let numbers = self.embedder().embed(scratch, &input)?.to_vec();
+        watch(Stage::Embed);
+        let direction = direction(&numbers).ok_or(NoAnswer::NoDirection)?;
         Ok(Embedding { space: self.space, numbers, direction, input })
-    }
-}
-
-/// What the embedder looks at.
-#[derive(Debug, Clone, PartialEq)]
-pub struct EncoderInput(Vec<f32>);
-
-impl EncoderInput {
-    /// 160 x 160 BGR pixels, 0 to 1.
-    pub fn pixels(&self) -> &[f32] {
-        &self.0
     }
 }
 
@@ -161,7 +136,7 @@ pub struct Embedding {
     space: SpaceId,
     numbers: Vec<f32>,
     direction: Vec<f32>,
-    input: EncoderInput,
+    input: Vec<f32>,
 }
 
 impl Embedding {
@@ -180,8 +155,8 @@ impl Embedding {
         &self.direction
     }
 
-    /// What the embedder looked at.
-    pub fn input(&self) -> &EncoderInput {
+    /// What the embedder looked at: 160 x 160 BGR pixels, 0 to 1.
+    pub fn input(&self) -> &[f32] {
         &self.input
     }
 }

@@ -10,7 +10,7 @@ use std::cell::OnceCell;
 use std::fmt;
 
 use crate::detect::Face;
-use crate::embed::{Embedding, FaceEncoder, NoEmbedding};
+use crate::embed::{Embedding, FaceEncoder};
 use crate::engine::{RunError, Scratch};
 use crate::find::{Detected, FindError, Finder, Look, Mode};
 use crate::image::{self, Bgr, DecodeError};
@@ -122,16 +122,6 @@ macro_rules! no_answer {
 }
 no_answer!(Decode: DecodeError, Find: FindError, Unfit: Unfit, Run: RunError, OtherSpace: OtherSpace);
 
-impl From<NoEmbedding> for NoAnswer {
-    fn from(why: NoEmbedding) -> Self {
-        match why {
-            NoEmbedding::NoPixels => Self::Unfit(Unfit::TooSmall { expected: 1, found: 0 }),
-            NoEmbedding::Run(why) => Self::Run(why),
-            NoEmbedding::NoDirection => Self::NoDirection,
-        }
-    }
-}
-
 /// Decodes a photograph.
 ///
 /// # Errors
@@ -162,21 +152,7 @@ impl Photograph {
         watch: Watch,
     ) -> Result<Self, NoAnswer> {
         let image = decode(bytes, &options.image, watch)?;
-        Ok(Self::found(finder, scratch, image, options.mode, watch)?)
-    }
-
-    /// Finds the faces of a decoded photograph.
-    ///
-    /// # Errors
-    /// [`FindError`]
-    pub fn found(
-        finder: &Finder,
-        scratch: &mut Scratch,
-        image: Bgr,
-        mode: Mode,
-        watch: Watch,
-    ) -> Result<Self, FindError> {
-        let detected = finder.find(scratch, &image, mode)?;
+        let detected = finder.find(scratch, &image, options.mode)?;
         watch(Stage::Detect);
         let measured = detected.faces.iter().map(|_| OnceCell::new()).collect();
         Ok(Self { image, detected, measured })
@@ -316,10 +292,7 @@ impl<L> Examination<L, Absent> {
         scratch: &mut Scratch,
         watch: Watch,
     ) -> Result<Examination<L, Embedding>, NoAnswer> {
-        let input = encoder.input(&self.image, &self.face)?;
-        watch(Stage::Align);
-        let embedding = encoder.embed(scratch, input)?;
-        watch(Stage::Embed);
+        let embedding = encoder.embed(scratch, &self.image, &self.face, watch)?;
         let Self { image, look, face, quality, liveness, .. } = self;
         Ok(Examination { image, look, face, quality, liveness, embedding })
     }

@@ -84,20 +84,15 @@ impl Model {
     }
 }
 
-/// The models that are loaded.
+/// The models that are loaded, by role.
 #[derive(Clone, Default)]
-pub struct Models {
-    detector: Option<Arc<Detector>>,
-    near: Option<Arc<SpoofV2>>,
-    far: Option<Arc<SpoofV1Se>>,
-    embedder: Option<Arc<Embedder>>,
-}
+pub struct Models([Option<Model>; 4]);
 
 /// Why there is no embedder whose answers may say who a person is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum NoEncoder {
-    /// These roles are not loaded.
-    NotLoaded(Vec<Role>),
+    /// The embedder, or the detector whose faces it embeds, is not loaded.
+    NotLoaded,
     /// The loaded embedder is unknown.
     Unknown(UnknownEmbedder),
 }
@@ -105,22 +100,18 @@ pub enum NoEncoder {
 impl Models {
     /// Adds a model, in the place of the one before.
     pub fn insert(&mut self, model: Model) {
-        match model {
-            Model::Detector(model) => self.detector = Some(model),
-            Model::SpoofNear(model) => self.near = Some(model),
-            Model::SpoofFar(model) => self.far = Some(model),
-            Model::Embedder(model) => self.embedder = Some(model),
-        }
+        let role = match &model {
+            Model::Detector(_) => Role::Detector,
+            Model::SpoofNear(_) => Role::SpoofNear,
+            Model::SpoofFar(_) => Role::SpoofFar,
+            Model::Embedder(_) => Role::Embedder,
+        };
+        self.0[role.at()] = Some(model);
     }
 
     /// The model of a role.
-    pub fn model(&self, role: Role) -> Option<Model> {
-        match role {
-            Role::Detector => self.detector.clone().map(Model::Detector),
-            Role::SpoofNear => self.near.clone().map(Model::SpoofNear),
-            Role::SpoofFar => self.far.clone().map(Model::SpoofFar),
-            Role::Embedder => self.embedder.clone().map(Model::Embedder),
-        }
+    pub fn model(&self, role: Role) -> Option<&Model> {
+        self.0[role.at()].as_ref()
     }
 
     /// The digest of the file that a role was loaded from.
@@ -130,12 +121,18 @@ impl Models {
 
     /// Finds faces whose score is above the policy's.
     pub fn finder(&self, policy: &Policy) -> Option<Finder> {
-        self.detector.clone().map(|detector| Finder::with_threshold(detector, policy.face.score))
+        let Model::Detector(detector) = self.model(Role::Detector)? else { return None };
+        Some(Finder::with_threshold(detector.clone(), policy.face.score))
     }
 
     /// Both spoof networks.
     pub fn spoof(&self) -> Option<SpoofPair> {
-        self.near.clone().zip(self.far.clone()).map(|(near, far)| SpoofPair::new(near, far))
+        let (Model::SpoofNear(near), Model::SpoofFar(far)) =
+            (self.model(Role::SpoofNear)?, self.model(Role::SpoofFar)?)
+        else {
+            return None;
+        };
+        Some(SpoofPair::new(near.clone(), far.clone()))
     }
 
     /// The embedder, if it is published or has this accepted digest.
@@ -143,8 +140,10 @@ impl Models {
     /// # Errors
     /// [`NoEncoder`]
     pub fn embedder(&self, accepted: Option<Digest>) -> Result<TrustedEmbedder, NoEncoder> {
-        let embedder = self.embedder.clone().ok_or_else(|| NoEncoder::NotLoaded(vec![Role::Embedder]))?;
-        TrustedEmbedder::of(embedder, accepted).map_err(NoEncoder::Unknown)
+        match self.model(Role::Embedder) {
+            Some(Model::Embedder(model)) => TrustedEmbedder::of(model.clone(), accepted).map_err(NoEncoder::Unknown),
+            _ => Err(NoEncoder::NotLoaded),
+        }
     }
 
     /// The same, for the faces that the detector finds.
@@ -152,8 +151,9 @@ impl Models {
     /// # Errors
     /// [`NoEncoder`]
     pub fn encoder(&self, accepted: Option<Digest>) -> Result<FaceEncoder, NoEncoder> {
-        let missing = [Role::Detector, Role::Embedder].into_iter().filter(|role| self.model(*role).is_none());
-        let detector = self.detector.as_ref().ok_or_else(|| NoEncoder::NotLoaded(missing.collect()))?;
-        Ok(FaceEncoder::new(self.embedder(accepted)?, detector))
+        match self.model(Role::Detector) {
+            Some(Model::Detector(detector)) => Ok(FaceEncoder::new(self.embedder(accepted)?, detector)),
+            _ => Err(NoEncoder::NotLoaded),
+        }
     }
 }

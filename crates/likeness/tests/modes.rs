@@ -28,8 +28,14 @@ fn holds(outer: &Area, inner: &Area) -> bool {
 }
 
 fn embedding(world: &World, scratch: &mut Scratch, image: &Bgr, face: &Face) -> Vec<f64> {
-    let input = world.encoder.input(image, face).unwrap();
-    world.encoder.embed(scratch, input).unwrap().numbers().iter().map(|number| f64::from(*number)).collect()
+    world
+        .encoder
+        .embed(scratch, image, face, &mut |_| ())
+        .unwrap()
+        .numbers()
+        .iter()
+        .map(|number| f64::from(*number))
+        .collect()
 }
 
 #[test]

@@ -137,7 +137,7 @@ impl Inspector {
             told.liveness = Some(LivenessSeen::of(judged, image, files, &policy.liveness)?);
         }
         if let Some(embedding) = inspected.embedding() {
-            told.embedder = Some(EmbedderTold::of(embedding.input().pixels(), file(Role::Embedder))?);
+            told.embedder = Some(EmbedderTold::of(embedding.input(), file(Role::Embedder))?);
         }
         watch.note("render");
         told.timing_ms = watch.timings();

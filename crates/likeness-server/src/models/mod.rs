@@ -15,43 +15,33 @@ use likeness::net::Digest;
 
 use crate::exit::{Exit, Failure};
 
+/// Of each role: its name in reports; its name in answers of the service, of which none names a verdict;
+/// how its file's name begins; the commands that can't answer without it.
+const WORDS: [[&str; 4]; 4] = [
+    ["detector", "detector", "centerface", "`detect`, `live`, `embed` and `compare`"],
+    ["spoof 2.7", "liveness_2_7", "2.7_80x80_MiniFASNetV2", "`live` and `compare`"],
+    ["spoof 4.0", "liveness_4_0", "4_0_0_80x80_MiniFASNetV1SE", "`live` and `compare`"],
+    ["embedder", "embedder", "facenet512", "`embed` and `compare`"],
+];
+
 /// A role's name in reports.
 pub fn name(role: Role) -> &'static str {
-    match role {
-        Role::Detector => "detector",
-        Role::SpoofNear => "spoof 2.7",
-        Role::SpoofFar => "spoof 4.0",
-        Role::Embedder => "embedder",
-    }
+    WORDS[role.at()][0]
 }
 
-/// A role's name in answers of the service. Nothing that reports a missing model names a verdict.
+/// A role's name in answers of the service.
 pub fn key(role: Role) -> &'static str {
-    match role {
-        Role::Detector => "detector",
-        Role::SpoofNear => "liveness_2_7",
-        Role::SpoofFar => "liveness_4_0",
-        Role::Embedder => "embedder",
-    }
+    WORDS[role.at()][1]
 }
 
 /// How the name of a role's file begins.
 fn prefix(role: Role) -> &'static str {
-    match role {
-        Role::Detector => "centerface",
-        Role::SpoofNear => "2.7_80x80_MiniFASNetV2",
-        Role::SpoofFar => "4_0_0_80x80_MiniFASNetV1SE",
-        Role::Embedder => "facenet512",
-    }
+    WORDS[role.at()][2]
 }
 
 /// The commands that can't answer without a role.
 fn lost(role: Role) -> &'static str {
-    match role {
-        Role::Detector => "`detect`, `live`, `embed` and `compare`",
-        Role::SpoofNear | Role::SpoofFar => "`live` and `compare`",
-        Role::Embedder => "`embed` and `compare`",
-    }
+    WORDS[role.at()][3]
 }
 
 /// The kernels of this name, or the fastest here.

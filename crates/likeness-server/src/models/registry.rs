@@ -146,7 +146,7 @@ impl LoadedModels {
     }
 
     /// The model of a role.
-    pub fn model(&self, role: Role) -> Option<Model> {
+    pub fn model(&self, role: Role) -> Option<&Model> {
         self.models.model(role)
     }
 
@@ -166,7 +166,7 @@ impl LoadedModels {
         match self.models.embedder(self.accepted) {
             Ok(embedder) => Some(embedder.trust().name()),
             Err(NoEncoder::Unknown(_)) => Some("unknown"),
-            Err(NoEncoder::NotLoaded(_)) => None,
+            Err(NoEncoder::NotLoaded) => None,
         }
     }
 
@@ -191,7 +191,7 @@ impl LoadedModels {
     /// # Errors
     /// [`Unavailable`]
     pub fn encoder(&self) -> Result<FaceEncoder, Unavailable> {
-        self.models.encoder(self.accepted).map_err(|why| self.no_encoder(why))
+        self.models.encoder(self.accepted).map_err(|why| self.no_encoder(why, &[Role::Detector, Role::Embedder]))
     }
 
     /// The embedder, for any pixels.
@@ -199,12 +199,12 @@ impl LoadedModels {
     /// # Errors
     /// [`Unavailable`]
     pub fn embedder(&self) -> Result<TrustedEmbedder, Unavailable> {
-        self.models.embedder(self.accepted).map_err(|why| self.no_encoder(why))
+        self.models.embedder(self.accepted).map_err(|why| self.no_encoder(why, &[Role::Embedder]))
     }
 
-    fn no_encoder(&self, why: NoEncoder) -> Unavailable {
+    fn no_encoder(&self, why: NoEncoder, needed: &[Role]) -> Unavailable {
         match why {
-            NoEncoder::NotLoaded(roles) => self.without(&roles),
+            NoEncoder::NotLoaded => self.without(needed),
             NoEncoder::Unknown(why) => Unavailable::UnknownEmbedder(why),
         }
     }

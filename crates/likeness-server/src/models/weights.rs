@@ -48,8 +48,7 @@ pub struct VerifiedWeight {
 }
 
 /// What is wrong with a weight, as callers see it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, utoipa::ToSchema)]
-#[serde(rename_all = "snake_case")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum FaultKind {
     /// No file of that name.
     Missing,
