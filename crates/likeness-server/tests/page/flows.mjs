@@ -91,7 +91,7 @@ test('two photographs: the distance stands on a scale with its threshold', async
   await slot(page, 'file2').locator('input[type=file]').setInputFiles(SAMPLE);
   await page.getByRole('heading', { name: 'Distance' }).waitFor();
   assert.match(await verdict(page), /The same person/);
-  assert.match(await page.locator('.scale').first().innerText(), /Cosine distance\s+-?0\.0000[^]*threshold 0\.45/);
+  assert.match(await page.locator('.scale').first().innerText(), /Cosine distance\s+-?0\.0000[^]*threshold 0\.30/);
   assert.match(await page.locator('#result .warning').innerText(), /not a published one/);
   await sound('two');
   const answered = page.waitForResponse((response) => response.url().endsWith('/inspect'));
