@@ -9,6 +9,8 @@ use std::path::PathBuf;
 use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use testkit::{ground, need};
+
 const BIN: &str = "/usr/lib/postgresql/15/bin";
 
 /// A cluster that is stopped when dropped.
@@ -20,10 +22,18 @@ pub struct Cluster {
 }
 
 impl Cluster {
-    pub fn start() -> Self {
-        let cluster = Self::new("-c listen_addresses=".into());
-        cluster.up();
-        cluster
+    /// A running one; `None` where this machine has no PostgreSQL.
+    pub fn start(test: &str) -> Option<Self> {
+        Self::possible(test).then(|| {
+            let cluster = Self::new("-c listen_addresses=".into());
+            cluster.up();
+            cluster
+        })
+    }
+
+    /// Whether a cluster can be made here; otherwise the test is skipped.
+    pub fn possible(test: &str) -> bool {
+        need::full_tier(test, "a database") && need::file(test, BIN.as_ref(), "apt-get install postgresql")
     }
 
     /// One that listens at this port of loopback as well, and there speaks TLS alone, with this certificate
@@ -43,7 +53,7 @@ impl Cluster {
     }
 
     fn new(listen: String) -> Self {
-        let cluster = Self { dir: tempfile::tempdir().unwrap(), made: AtomicUsize::new(0), listen };
+        let cluster = Self { dir: ground::folder("postgres"), made: AtomicUsize::new(0), listen };
         let owner = owner();
         std::os::unix::fs::chown(cluster.dir.path(), Some(owner.0), Some(owner.1)).unwrap();
         let data = cluster.data();

@@ -14,7 +14,7 @@ use testkit::{need, paths, summary};
 
 /// Suites that the quick tier does not even build: every test of theirs needs root, an engine, a browser or a daemon,
 /// or takes minutes of arithmetic over whole photographs.
-const FULL_ONLY: [&str; 15] = [
+const FULL_ONLY: [&str; 14] = [
     "border",
     "corruption",
     "image",
@@ -29,7 +29,6 @@ const FULL_ONLY: [&str; 15] = [
     "registry",
     "replicas",
     "scenarios",
-    "store",
 ];
 
 fn main() -> ExitCode {
