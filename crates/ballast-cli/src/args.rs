@@ -32,7 +32,7 @@ pub enum Command {
     Heal(Heal),
     /// Check every file, every byte, against the pins
     Verify(Verify),
-    /// For probes: exit 0 only if all required weights were verified in this boot
+    /// For probes: exit 0 only if this boot verified all required weights and they are the same files still
     Status(Status),
     /// What this environment, or a compose or Kubernetes file, will do to the weights
     Doctor(Doctor),
@@ -214,6 +214,9 @@ pub struct Status {
     /// Where the report was written
     #[arg(long, value_name = "FILE")]
     pub report: Option<PathBuf>,
+    /// Hash every byte of what this boot served instead of believing its report
+    #[arg(long)]
+    pub verify: bool,
     /// One JSON document
     #[arg(long)]
     pub json: bool,

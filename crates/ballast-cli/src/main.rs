@@ -29,6 +29,7 @@ mod print;
 #[cfg(test)]
 mod reads_tests;
 mod receipts;
+mod record;
 mod report;
 mod seal;
 mod secrets;

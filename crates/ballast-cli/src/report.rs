@@ -29,10 +29,10 @@ use crate::walk;
 
 mod written;
 
-pub use written::{FileStamp, Written, WrittenWeight};
+pub use written::{FileStamp, Written};
 
 /// The version of the JSON layout.
-pub const VERSION: u32 = 1;
+pub const VERSION: u32 = 2;
 
 /// What a boot found and did.
 #[derive(Debug, Serialize)]

@@ -7,7 +7,6 @@ mod support;
 use std::fs;
 use std::os::unix::fs::{FileExt, MetadataExt, PermissionsExt, chown};
 use std::path::Path;
-use std::process::Output;
 
 use support::{PAIR, TREE, Weight, World, bytes_of, is_root, pin_of, stderr, stdout};
 
@@ -305,45 +304,6 @@ fn the_seal_keeps_the_owner_from_its_own_weight_and_from_nothing_else() {
     assert!(stderr(&refused).contains("no_new_privs"));
     let auto = world.ballast(&["run", "--no-new-privs", "--", "/bin/true"]);
     assert!(stderr(&auto).contains("no seal: uid 100 can write"), "{auto:?}");
-}
-
-#[test]
-fn status_is_ready_only_by_a_report_of_this_boot() {
-    if !is_root("status_is_ready_only_by_a_report") {
-        return;
-    }
-    let world = World::new(&PAIR);
-    let report = world.report();
-    let status = || world.ballast(&["status", "--report", report.to_str().unwrap()]);
-    let unready =
-        |output: &Output| output.status.code() == Some(14) && stdout(output) == "not ready: no report of this boot";
-    assert!(unready(&status()), "the layer is right, and nothing says what the app reads: {:?}", status());
-    assert!(world.run(&[]).status.success());
-    assert!(stdout(&status()).contains("written by uid 0") && status().status.success(), "{:?}", status());
-    let right = fs::read_to_string(&report).unwrap();
-    let mut wrong = Vec::new();
-    for (name, forged) in [
-        ("another boot's", right.replacen("\"boot\": \"", "\"boot\": \"x", 1)),
-        ("another version's", right.replacen("\"version\": 1", "\"version\": 9", 1)),
-        ("without files", right.replace("\"file\"", "\"files\"")),
-        ("empty", String::new()),
-        ("no JSON", "ready".into()),
-    ] {
-        fs::remove_file(&report).unwrap();
-        fs::write(&report, forged).unwrap();
-        let output = status();
-        let expected = if name == "without files" { output.status.code() == Some(14) } else { unready(&output) };
-        if !expected {
-            wrong.push(format!("{name}: {output:?}"));
-        }
-    }
-    fs::remove_file(&report).unwrap();
-    fs::write(&report, &right).unwrap();
-    chown(&report, Some(100), None).unwrap();
-    if !unready(&status()) {
-        wrong.push(format!("a stranger's: {:?}", status()));
-    }
-    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
 type Change = fn(&World, &Path);

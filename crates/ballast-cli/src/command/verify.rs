@@ -14,6 +14,7 @@ use serde::Serialize;
 use crate::args::Verify;
 use crate::custody::Custody;
 use crate::exit::{Exit, Failure};
+use crate::record;
 use crate::report::WeightLine;
 use crate::setting::Setting;
 use crate::{facts, print};
@@ -21,6 +22,8 @@ use crate::{facts, print};
 #[derive(Serialize)]
 struct Answer {
     root: PathBuf,
+    /// Why this root, where none was named.
+    chosen: Option<String>,
     ready: bool,
     weights: Vec<Line>,
 }
@@ -41,8 +44,15 @@ struct Line {
 /// [`Exit::WeightsMissing`] when a required weight is not right.
 pub fn verify(args: &Verify) -> Result<(), Failure> {
     let setting = Setting::read(&args.place)?;
-    let root = args.dir.clone().unwrap_or_else(|| default_root(&setting));
-    let answer = examine(&setting, &root);
+    let (root, chosen) = match &args.dir {
+        Some(dir) => (dir.clone(), None),
+        None => {
+            let (root, why) = record::root_to_verify(&setting, None);
+            (root, Some(why))
+        }
+    };
+    let mut answer = examine(&setting, &root);
+    answer.chosen = chosen;
     if args.json {
         print::answer_json(&answer)
     } else {
@@ -55,11 +65,9 @@ pub fn verify(args: &Verify) -> Result<(), Failure> {
         .hint("`ballast heal` mends a cache; `ballast bake` makes the layer that it is mended from"))
 }
 
-fn default_root(setting: &Setting) -> PathBuf {
-    match &setting.baked {
-        Some(baked) if !setting.store.is_dir() => baked.clone(),
-        _ => setting.store.clone(),
-    }
+/// Whether every required weight below a root is right, by SHA-256.
+pub fn is_ready(setting: &Setting, root: &Path) -> bool {
+    examine(setting, root).ready
 }
 
 /// By SHA-256 alone: this answer rests on the pins and on nothing else.
@@ -84,7 +92,7 @@ fn examine(setting: &Setting, root: &Path) -> Answer {
     });
     let weights: Vec<_> = lines.collect();
     let ready = weights.iter().all(|entry| entry.line.right || entry.line.need != Need::Required);
-    Answer { root: root.to_owned(), ready, weights }
+    Answer { root: root.to_owned(), chosen: None, ready, weights }
 }
 
 /// Who will read the weights: the lock file's owner where it is given in numbers.
@@ -103,6 +111,9 @@ fn digest_of(found: &Found, weight: &Weight) -> Option<Digest> {
 }
 
 fn tell(answer: &Answer, long: bool) {
+    if let Some(why) = &answer.chosen {
+        print::answer(&format!("{}: {why}", answer.root.display()));
+    }
     for entry in &answer.weights {
         let verdict = if entry.line.right { "ok" } else { "WRONG" };
         let path = answer.root.join(&entry.line.path);

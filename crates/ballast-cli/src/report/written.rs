@@ -1,4 +1,4 @@
-//! A report as it is read back. Plain values; the reader judges who wrote it.
+//! A report as it is read back. Plain values; `record.rs` judges who wrote it.
 
 use std::path::PathBuf;
 
@@ -6,7 +6,7 @@ use ballast::disk::Stat;
 use ballast::lock::Need;
 use serde::{Deserialize, Serialize};
 
-/// The part of a report that `status` reads back.
+/// The part of a report that is read back.
 #[derive(Debug, Deserialize)]
 pub struct Written {
     /// Layout version.
@@ -17,7 +17,7 @@ pub struct Written {
     pub ready: bool,
     /// Where the app was pointed.
     pub served: Option<ServedFrom>,
-    /// One entry per weight.
+    /// One entry per weight, in the lock file's order.
     pub weights: Vec<WrittenWeight>,
 }
 
@@ -33,6 +33,8 @@ pub struct ServedFrom {
 pub struct WrittenWeight {
     /// Its path below the root.
     pub path: String,
+    /// The pin.
+    pub sha256: String,
     /// What its absence means.
     pub need: Need,
     /// The file that was verified.

@@ -1,0 +1,135 @@
+//! The record of a boot: the report that it left, read back. `status` and `verify` ask it what this boot verified and
+//! where; no other place does.
+//!
+//! A report is believed if root or this user wrote it, nobody else can write it, and it is of this boot. It says
+//! something about a lock file only if it names the same weights with the same pins, and about the files only while
+//! their stamps are those that were verified. Reads inodes and one file; hashes nothing, changes nothing.
+
+use std::os::unix::fs::MetadataExt as _;
+use std::path::{Path, PathBuf};
+
+use ballast::lock::Need;
+
+use crate::report::{self, FileStamp, Written};
+use crate::setting::Setting;
+use crate::{bounds, facts, foreign};
+
+/// A believed report of this boot.
+#[derive(Debug)]
+pub struct Record {
+    /// Where it lies.
+    pub path: PathBuf,
+    /// Who wrote it.
+    pub writer: u32,
+    written: Written,
+}
+
+impl Record {
+    /// The first believable report of this boot, at the named place or at the usual ones.
+    ///
+    /// # Errors
+    /// Why no place has one, in a sentence.
+    pub fn find(named: Option<&Path>) -> Result<Self, String> {
+        let places = named.map_or_else(report::candidates, |path| vec![path.to_owned()]);
+        let mut reasons = Vec::new();
+        for path in places {
+            match Self::read(&path) {
+                Ok(record) => return Ok(record),
+                Err(why) => reasons.push(format!("{}: {why}", path.display())),
+            }
+        }
+        Err(format!("no report of this boot ({})", reasons.join("; ")))
+    }
+
+    fn read(path: &Path) -> Result<Self, String> {
+        let file = foreign::open(path).map_err(|error| error.to_string())?;
+        let meta = file.metadata().map_err(|error| error.to_string())?;
+        if ![0, facts::ids().uid].contains(&meta.uid()) {
+            return Err(format!("uid {} wrote it, expected 0 or {}", meta.uid(), facts::ids().uid));
+        }
+        if meta.mode() & 0o022 != 0 {
+            return Err(format!("others can write it (mode {:04o})", meta.mode() & 0o7777));
+        }
+        let bytes = foreign::read_from(&file, bounds::REPORT).map_err(|error| error.to_string())?;
+        let written: Written = serde_json::from_slice(&bytes).map_err(|error| format!("it is no report: {error}"))?;
+        if written.version != report::VERSION {
+            return Err(format!("expected version {}, found {}", report::VERSION, written.version));
+        }
+        if written.boot != report::boot_id() {
+            return Err("it is of another boot".into());
+        }
+        Ok(Self { path: path.to_owned(), writer: meta.uid(), written })
+    }
+
+    /// Whether every required weight was right when the boot ended.
+    pub fn was_ready(&self) -> bool {
+        self.written.ready
+    }
+
+    /// The root that this boot served, if it served one.
+    pub fn root(&self) -> Option<&Path> {
+        self.written.served.as_ref().map(|served| served.root.as_path())
+    }
+
+    /// What the boot verified that the lock file does not ask for, or the reverse; `None` where they agree.
+    pub fn disagreement(&self, setting: &Setting) -> Option<String> {
+        let place = || format!("{} and {}", self.path.display(), setting.lock_path.display());
+        // Two programs of one machine may have the same weights in different stores.
+        let elsewhere = |root: &&Path| *root != setting.store && Some(*root) != setting.baked.as_deref();
+        if let Some(root) = self.root().filter(elsewhere) {
+            let store = setting.store.display();
+            return Some(format!("{} differ: the boot served {}, the store is {store}", place(), root.display()));
+        }
+        let weights = &setting.lock.weights;
+        if self.written.weights.len() != weights.len() {
+            let (found, expected) = (self.written.weights.len(), weights.len());
+            return Some(format!("{} differ: the boot had {found} weights, the lock file has {expected}", place()));
+        }
+        let differs = self.written.weights.iter().zip(weights).find(|(line, weight)| {
+            line.path != weight.path.as_str() || line.sha256 != weight.sha256.to_string() || line.need != weight.need
+        });
+        let (line, weight) = differs?;
+        let (found, expected) =
+            (format!("{} {}", line.sha256, line.path), format!("{} {}", weight.sha256, weight.path));
+        Some(format!("{} differ\n  expected {expected}\n  found    {found}", place()))
+    }
+
+    /// The first required weight whose file is not the one that this boot verified; `None` where all still are.
+    pub fn change(&self) -> Option<String> {
+        let root = self.root()?;
+        let required = self.written.weights.iter().filter(|line| line.need == Need::Required);
+        required.into_iter().find_map(|line| {
+            let path = root.join(&line.path);
+            let now = facts::stat(&path).map(FileStamp::from);
+            let what = match (now, line.file) {
+                (Some(now), Some(then)) if now == then => return None,
+                (None, _) => "is gone since this boot verified it",
+                (Some(_), Some(_)) => "is not the file that this boot verified: it was replaced or changed since",
+                (Some(_), None) => "was not right when this boot ended",
+            };
+            Some(format!("{} {what}", path.display()))
+        })
+    }
+}
+
+/// The root that `verify` examines when no folder is named, and why that one.
+pub fn root_to_verify(setting: &Setting, report: Option<&Path>) -> (PathBuf, String) {
+    let found = Record::find(report).map(|record| match record.disagreement(setting) {
+        Some(_) => Err(format!("the report {} is of another lock file", record.path.display())),
+        None => record.root().map(Path::to_owned).ok_or_else(|| "this boot served no weights".to_owned()),
+    });
+    let why_not = match found {
+        Ok(Ok(root)) => return (root, "this boot serves it".into()),
+        Ok(Err(why)) => why,
+        Err(_) => "no report of this boot".into(),
+    };
+    let has_some =
+        |root: &Path| setting.lock.weights.iter().any(|w| root.join(w.path.as_str()).symlink_metadata().is_ok());
+    match &setting.baked {
+        Some(baked) if !has_some(&setting.store) => (
+            baked.clone(),
+            format!("the baked layer: {why_not}, and {} has none of the weights", setting.store.display()),
+        ),
+        _ => (setting.store.clone(), format!("the cache: {why_not}")),
+    }
+}

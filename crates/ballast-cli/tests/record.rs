@@ -1,0 +1,200 @@
+//! One record of the boot: `status` and `verify` agree with it, and with the lock file, or say why not.
+#![expect(clippy::unwrap_used, reason = "tests")]
+
+mod support;
+
+use std::fs;
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, chown};
+use std::process::Output;
+
+use support::{PAIR, TREE, Weight, World, bytes_of, is_root, stderr, stdout};
+
+fn status(world: &World, more: &[&str]) -> Output {
+    let report = world.report();
+    world.ballast(&[&["status", "--report", report.to_str().unwrap()], more].concat())
+}
+
+/// Rewrites the report as its writer could not have.
+fn forge(world: &World, from: &str, to: &str) {
+    let text = fs::read_to_string(world.report()).unwrap();
+    assert!(text.contains(from), "{text}");
+    fs::remove_file(world.report()).unwrap();
+    fs::write(world.report(), text.replacen(from, to, 1)).unwrap();
+}
+
+fn rewrite_lock(world: &World, from: &str, to: &str) {
+    let text = fs::read_to_string(world.lock()).unwrap();
+    assert!(text.contains(from), "{text}");
+    fs::write(world.lock(), text.replacen(from, to, 1)).unwrap();
+}
+
+fn weight(world: &World, name: &str) -> std::path::PathBuf {
+    world.cache().join(TREE).join(name)
+}
+
+/// A change after the boot, its name, and what `status` says then.
+type Change = (&'static str, fn(&World), &'static str);
+
+const CHANGES: [Change; 17] = [
+    ("another boot's report", |w| forge(w, "\"boot\": \"", "\"boot\": \"x"), "it is of another boot"),
+    ("another version's report", |w| forge(w, "\"version\": 2", "\"version\": 1"), "expected version 2, found 1"),
+    ("an empty report", |w| fs::write(w.report(), "").unwrap(), "it is no report"),
+    ("no report", |w| fs::remove_file(w.report()).unwrap(), "no report of this boot"),
+    ("a stranger's report", |w| chown(w.report(), Some(100), None).unwrap(), "uid 100 wrote it"),
+    (
+        "a report that others can write",
+        |w| fs::set_permissions(w.report(), fs::Permissions::from_mode(0o664)).unwrap(),
+        "others can write it",
+    ),
+    ("another pin", |w| rewrite_lock(w, "sha256 = \"", "sha256 = \"0000"), "expected 64 hex digits"),
+    ("another digest of the same length", another_digest, "differ\n  expected"),
+    ("another path", |w| rewrite_lock(w, "large.bin\"", "larger.bin\""), "differ\n  expected"),
+    ("another need", |w| rewrite_lock(w, "need = \"required\"", "need = \"optional\""), "differ"),
+    ("a weight more", a_weight_more, "the boot had 2 weights, the lock file has 3"),
+    ("another store of the same weights", |w| rewrite_lock(w, "/cache\"", "/other\""), "differ: the boot served"),
+    ("no lock file", |w| fs::remove_file(w.lock()).unwrap(), "can't read"),
+    ("a weight removed", |w| fs::remove_file(weight(w, "small.bin")).unwrap(), "is gone since this boot"),
+    ("a weight replaced by equal bytes", replaced, "was replaced or changed since"),
+    ("one byte changed, the time set back", changed_in_place, "was replaced or changed since"),
+    ("the whole cache removed", |w| fs::remove_dir_all(w.cache()).unwrap(), "is gone since this boot"),
+];
+
+fn another_digest(world: &World) {
+    let pin = support::pin_of(&bytes_of(&PAIR[1]));
+    rewrite_lock(world, &pin, &support::pin_of(b"other"));
+}
+
+fn a_weight_more(world: &World) {
+    let more = format!("[[weight]]\npath = \"more.bin\"\nsha256 = \"{}\"\n", support::pin_of(b"more"));
+    let text = fs::read_to_string(world.lock()).unwrap();
+    fs::write(world.lock(), text + &more).unwrap();
+}
+
+fn replaced(world: &World) {
+    let path = weight(world, "small.bin");
+    fs::copy(&path, path.with_extension("new")).unwrap();
+    fs::rename(path.with_extension("new"), &path).unwrap();
+}
+
+fn changed_in_place(world: &World) {
+    let path = weight(world, "small.bin");
+    let before = fs::metadata(&path).unwrap();
+    let mut bytes = fs::read(&path).unwrap();
+    bytes[17] ^= 1;
+    fs::write(&path, bytes).unwrap();
+    let times = fs::FileTimes::new().set_modified(before.modified().unwrap());
+    fs::File::options().write(true).open(&path).unwrap().set_times(times).unwrap();
+    assert_eq!(fs::metadata(&path).unwrap().mtime_nsec(), before.mtime_nsec());
+}
+
+#[test]
+fn status_is_ready_only_while_report_lock_file_and_files_agree() {
+    if !is_root("status_is_ready_only_while") {
+        return;
+    }
+    let mut wrong = Vec::new();
+    for (name, change, says) in CHANGES {
+        let world = World::new(&PAIR);
+        assert!(world.run(&[]).status.success(), "{name}");
+        let before = status(&world, &[]);
+        if !(before.status.success() && stdout(&before).starts_with("ready: ")) {
+            wrong.push(format!("{name}: before it: {before:?}"));
+        }
+        change(&world);
+        let after = status(&world, &[]);
+        let text = format!("{}{}", stdout(&after), stderr(&after));
+        if ![Some(14), Some(10)].contains(&after.status.code()) || !text.contains(says) {
+            wrong.push(format!("{name}: expected {says:?}, found {after:?}"));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn status_verify_hashes_what_the_boot_served_and_believes_no_stamp() {
+    if !is_root("status_verify_hashes") {
+        return;
+    }
+    let world = World::new(&PAIR);
+    let all = |more: &[&str]| status(&world, &[&["--verify"], more].concat());
+    assert!(stdout(&all(&[])).contains("the baked layer: no report of this boot"), "{:?}", all(&[]));
+    assert!(world.run(&[]).status.success());
+    replaced(&world);
+    assert!(all(&[]).status.success(), "equal bytes are right: {:?}", all(&[]));
+    changed_in_place(&world);
+    fs::remove_dir_all(world.baked()).unwrap();
+    assert_eq!(all(&["--json"]).status.code(), Some(14));
+}
+
+/// The report lies where the programs look by themselves: in a mount namespace whose /run is empty.
+fn in_one_container(world: &World, script: &str) -> Output {
+    let prelude =
+        "mount -t tmpfs -o mode=0755 tmpfs /run && mount -t tmpfs tmpfs /tmp && mount -t tmpfs tmpfs /var/log\n";
+    let mut command = std::process::Command::new("unshare");
+    command.args(["--mount", "--pid", "--fork", "--mount-proc", "sh", "-euc", &format!("{prelude}{script}")]);
+    command.env("BALLAST_LOCK", world.lock()).env("B", support::program()).output().unwrap()
+}
+
+#[test]
+fn verify_without_a_folder_examines_what_this_boot_serves_and_says_which() {
+    if !is_root("verify_without_a_folder") {
+        return;
+    }
+    let nothing_baked: [Weight; 1] = [Weight { name: "large.bin", need: "optional", size: 5000, baked: false }];
+    let rows: [(&str, &[Weight], &str, &str, i32); 6] = [
+        ("a cache that the boot healed", &PAIR, "$B run -- true 2>/dev/null\n", "/cache: this boot serves it", 0),
+        ("no boot, an empty cache", &PAIR, "", "/baked: the baked layer: no report of this boot", 0),
+        (
+            "a cache that cannot be written: the layer serves",
+            &PAIR,
+            "mount -t tmpfs -o ro tmpfs \"${BALLAST_LOCK%/*}/cache\"\n$B run -- true 2>/dev/null\n",
+            "/baked: this boot serves it",
+            0,
+        ),
+        ("no cache at all", &PAIR, "rmdir \"${BALLAST_LOCK%/*}/cache\"\n", "/baked: the baked layer: no report", 0),
+        (
+            "a damaged weight in the cache, no boot",
+            &PAIR,
+            "mkdir -p \"${BALLAST_LOCK%/*}/cache/.deepface/weights\"\n\
+             echo x > \"${BALLAST_LOCK%/*}/cache/.deepface/weights/small.bin\"\n",
+            "/cache: the cache: no report of this boot",
+            14,
+        ),
+        ("a layer without the weight", &nothing_baked, "", "/baked: the baked layer: no report of this boot", 0),
+    ];
+    let mut wrong = Vec::new();
+    for (name, weights, before, says, code) in rows {
+        let world = World::new(weights);
+        let output = in_one_container(&world, &format!("{before}$B verify"));
+        let first = stdout(&output).lines().next().unwrap_or_default().to_owned();
+        let right = first.contains(says) && first.starts_with(&*world.path("").to_string_lossy());
+        if !right || output.status.code() != Some(code) {
+            wrong.push(format!("{name}: expected {says:?} and {code}, found {output:?}"));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn verify_status_and_boot_agree_in_every_situation() {
+    if !is_root("verify_status_and_boot_agree") {
+        return;
+    }
+    let mut wrong = Vec::new();
+    for (name, before) in [
+        ("healed", ""),
+        ("served from the layer", "mount -t tmpfs -o ro tmpfs \"${BALLAST_LOCK%/*}/cache\"\n"),
+        ("no cache", "rmdir \"${BALLAST_LOCK%/*}/cache\"\n"),
+        ("nothing to serve", "mount -t tmpfs tmpfs \"${BALLAST_LOCK%/*}/baked\"\n"),
+    ] {
+        let world = World::new(&PAIR);
+        let script = "$B heal >/dev/null 2>&1; boot=$?; $B verify >/dev/null 2>&1; verify=$?; \
+                      $B status >/dev/null 2>&1; status=$?; $B status --verify >/dev/null 2>&1; echo $boot $verify $status $?";
+        let output = in_one_container(&world, &format!("{before}set +e\n{script}"));
+        let codes: Vec<_> = stdout(&output).split(' ').map(str::to_owned).collect();
+        if codes.len() != 4 || codes.iter().any(|code| *code != codes[0]) {
+            wrong.push(format!("{name}: heal, verify, status, status --verify: {codes:?} {}", stderr(&output)));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
