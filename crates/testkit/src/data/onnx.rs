@@ -65,7 +65,7 @@ impl Graph {
             graph = graph.message(12, value(name, FLOAT, shape));
         }
         let model = Message::default().integer(1, 4).bytes(2, "pytorch").bytes(3, "1.2");
-        model.message(7, graph).message(8, Message::default().bytes(1, "").integer(2, 9)).finish()
+        model.message(7, graph).message(8, Message::default().integer(2, 9)).finish()
     }
 }
 
