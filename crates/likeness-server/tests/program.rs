@@ -95,13 +95,13 @@ fn detect_tells_boxes_and_draws_them() {
     assert_eq!(code(&output), 0, "{}", stderr(&output));
     let told = json(&output);
     let face = &told[0]["faces"][0];
-    assert_eq!(face["box"], serde_json::json!([117, 106, 184, 255]));
-    assert_eq!(face["landmarks"][0], serde_json::json!([195, 207]));
-    assert_eq!((told[0]["look"]["mode"].as_str(), face["confidence"].as_f64()), (Some("exact"), Some(0.91)));
+    assert_eq!(face["box"], serde_json::json!([167, 207, 139, 174]));
+    assert_eq!(face["landmarks"][0], serde_json::json!([209, 280]));
+    assert_eq!((told[0]["look"]["mode"].as_str(), face["confidence"].as_f64()), (Some("exact"), Some(0.96)));
     assert_eq!(&fs::read(out).unwrap()[..4], b"\x89PNG");
     let text = bench.likeness("detect", &[&image]);
     let text = String::from_utf8_lossy(&text.stdout).into_owned();
-    assert!(text.contains("184x255 at 117,106  confidence 0.91"), "{text}");
+    assert!(text.contains("139x174 at 167,207  confidence 0.96"), "{text}");
 }
 
 #[test]
