@@ -24,7 +24,7 @@ struct World {
 
 impl World {
     fn new() -> Self {
-        Self { dir: tempfile::tempdir().unwrap() }
+        Self { dir: testkit::ground::folder("scratch") }
     }
 
     fn path(&self, name: &str) -> PathBuf {

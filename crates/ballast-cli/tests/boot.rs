@@ -142,7 +142,7 @@ fn directories_are_made_or_pointed_elsewhere_or_named() {
     if !is_root("directories_are_made") {
         return;
     }
-    let scratch = tempfile::tempdir().unwrap();
+    let scratch = testkit::ground::folder("scratch");
     fs::set_permissions(scratch.path(), fs::Permissions::from_mode(0o777)).unwrap();
     let open = scratch.path().join("made");
     let other = scratch.path().join("fallback");

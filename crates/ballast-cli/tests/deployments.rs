@@ -107,7 +107,7 @@ fn the_lines_to_write_mend_the_missions_own_file() {
             "[\"CMD\", \"curl\", \"-f\", \"http://localhost:8001/api/v1/health\"]",
             "[\"CMD\", \"ballast\", \"status\"]",
         );
-    let dir = tempfile::tempdir().unwrap();
+    let dir = testkit::ground::folder("scratch");
     let file = dir.path().join("compose.yml");
     fs::write(&file, mended).unwrap();
     let output = doctor("weights.lock", &file, false);
@@ -116,7 +116,7 @@ fn the_lines_to_write_mend_the_missions_own_file() {
 
 #[test]
 fn an_unreadable_file_is_told_and_is_no_finding() {
-    let dir = tempfile::tempdir().unwrap();
+    let dir = testkit::ground::folder("scratch");
     let binary = dir.path().join("binary.yml");
     fs::write(&binary, [0xff, 0xfe]).unwrap();
     let long = dir.path().join("long.yml");

@@ -19,8 +19,7 @@ struct Place {
 
 impl Place {
     fn new(wanted: &str, more: &str) -> Self {
-        let scratch = tempfile::tempdir().unwrap();
-        fs::set_permissions(scratch.path(), fs::Permissions::from_mode(0o755)).unwrap();
+        let scratch = testkit::ground::folder("scratch");
         let dir = scratch.path().display();
         let world = World::with(&PAIR, &format!("[[dir]]\npath = \"{dir}/{wanted}\"\nenv = \"CACHE_DIR\"\n{more}"));
         for (name, mode) in [("open", 0o777), ("fallback", 0o777), ("closed", 0o755), ("mount", 0o755), ("log", 0o777)]

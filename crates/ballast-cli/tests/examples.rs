@@ -40,7 +40,7 @@ fn compose(example: &str) -> PathBuf {
 
 #[test]
 fn doctor_finds_nothing_to_change() {
-    let dir = tempfile::tempdir().unwrap();
+    let dir = testkit::ground::folder("scratch");
     let examine = |example: &&str| -> Output {
         let lock = lock(example, dir.path());
         Command::new(program()).arg("doctor").arg("--lock").arg(lock).arg(compose(example)).output().unwrap()

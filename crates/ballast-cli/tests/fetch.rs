@@ -247,7 +247,7 @@ fn a_fetch_that_is_killed_goes_on_where_it_was() {
 fn mirrors_are_asked_first_in_order_and_by_path_name_and_digest() {
     let all = bytes();
     let server = Server::start(&all);
-    let mirrors = tempfile::tempdir().unwrap();
+    let mirrors = testkit::ground::folder("scratch");
     let mut wrong = Vec::new();
     for (form, path) in [("path", "m/w.bin".to_owned()), ("name", "w.bin".to_owned()), ("digest", pin_of(&all))] {
         let dir = mirrors.path().join(form);
@@ -408,7 +408,7 @@ fn a_member_of_a_wheel_is_taken_and_a_wrong_or_missing_one_is_named() {
     if !pip_is_there("a_member_of_a_wheel") {
         return;
     }
-    let (all, links) = (bytes(), tempfile::tempdir().unwrap());
+    let (all, links) = (bytes(), testkit::ground::folder("scratch"));
     wheel(links.path(), "tiny/w.bin", &all);
     let mut wrong = Vec::new();
     for (source, size, fault) in [
@@ -433,7 +433,7 @@ fn a_source_package_is_refused_and_its_code_is_not_run() {
     if !pip_is_there("a_source_package_is_refused") {
         return;
     }
-    let (all, links) = (bytes(), tempfile::tempdir().unwrap());
+    let (all, links) = (bytes(), testkit::ground::folder("scratch"));
     let source = links.path().join("tiny_weights-1.0");
     fs::create_dir(&source).unwrap();
     let ran = links.path().join("ran");

@@ -20,7 +20,7 @@ struct World {
 
 impl World {
     fn new() -> Self {
-        let world = Self { dir: tempfile::tempdir().unwrap() };
+        let world = Self { dir: testkit::ground::folder("scratch") };
         fs::write(world.dir.path().join("b.onnx"), b"weights of b").unwrap();
         world
     }

@@ -12,6 +12,7 @@ mod config;
 mod draw;
 mod examiner;
 mod exit;
+mod file;
 mod form;
 mod gate;
 mod handler;

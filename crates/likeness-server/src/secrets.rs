@@ -6,14 +6,15 @@
 //! readable by it alone; a file of root's, as an orchestrator mounts it, may be read by the service's group.
 
 use std::fmt;
-use std::fs::{File, Metadata, OpenOptions};
+use std::fs::{File, Metadata};
 use std::io::Read as _;
-use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
+use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 
-use rustix::fs::OFlags;
 use rustix::process::{DumpableBehavior, getegid, geteuid, getgroups, set_dumpable_behavior};
 use zeroize::Zeroizing;
+
+use crate::file;
 
 /// Longer files hold no secret.
 const LONGEST: u64 = 64 << 10;
@@ -69,12 +70,8 @@ pub fn protect_memory() -> std::io::Result<()> {
 /// It can't be read, is no regular file, is too long, no text, or others may read it.
 pub fn read(path: &Path) -> Result<Zeroizing<String>, Refusal> {
     let plain = |what: String| Refusal { what, hint: None };
-    let flags = i32::try_from(OFlags::NONBLOCK.bits()).unwrap_or(0);
-    let file = OpenOptions::new().read(true).custom_flags(flags).open(path).map_err(|why| plain(why.to_string()))?;
+    let file = file::open(path).map_err(|why| plain(why.to_string()))?;
     let meta = file.metadata().map_err(|why| plain(why.to_string()))?;
-    if !meta.is_file() {
-        return Err(plain("expected a regular file, found another kind".into()));
-    }
     closed(owned(&meta), &Reader::this(), path)?;
     text(&file).map_err(plain)
 }

@@ -4,7 +4,8 @@
 //! repository was cloned: below `/tmp` (sticky), below `/root` (closed), or below a path with a space. As root each
 //! thread enters a mount namespace of its own and sees `TARGET/tmp/ground` at `/mnt`; the processes that it starts
 //! see the same. All threads share the folder's content, and nothing outside the target folder changes.
-//! Without root it is an ordinary folder below the target folder.
+//! Without root it is an ordinary folder below the target folder; below `/tmp`, where that path has a space, since
+//! shells, lists of mirrors and Python environments split at one. `./test` removes it.
 
 use std::cell::OnceCell;
 use std::ffi::CStr;
@@ -80,7 +81,15 @@ fn is_same_file(one: &Path, other: &Path) -> bool {
 
 /// The ground as this thread sees it.
 fn place() -> PathBuf {
-    entered().unwrap_or_else(ground)
+    entered().unwrap_or_else(|| {
+        let ground = ground();
+        if !ground.to_string_lossy().contains(char::is_whitespace) {
+            return ground;
+        }
+        let plain = PathBuf::from(format!("/tmp/ballast-tests-{}", rustix::process::geteuid().as_raw()));
+        fs::create_dir_all(&plain).expect("/tmp is writable");
+        plain
+    })
 }
 
 /// The folder behind it.

@@ -34,7 +34,7 @@ fn nameserver() {
 
 /// `ballast fetch` by that name, where nothing is but the program and these files of `/etc`.
 fn fetch(program: &Path, lock: &str, etc: &[(&str, String)]) -> std::process::Output {
-    let root = tempfile::tempdir().unwrap();
+    let root = testkit::ground::folder("scratch");
     fs::create_dir(root.path().join("etc")).unwrap();
     fs::copy(program, root.path().join("ballast")).unwrap();
     fs::write(root.path().join("weights.lock"), lock).unwrap();

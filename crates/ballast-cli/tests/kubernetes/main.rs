@@ -72,7 +72,7 @@ fn checked(python: &Path, version: &str, text: &str) -> Vec<String> {
 
 /// `doctor FILE`, with a lock file in which every size is known.
 fn doctor(text: &str) -> Output {
-    let dir = tempfile::tempdir().unwrap();
+    let dir = testkit::ground::folder("scratch");
     let file = dir.path().join("rendered.yaml");
     fs::write(&file, text).unwrap();
     let lock = top().join("crates/ballast-cli/tests/deployments/weights.lock");

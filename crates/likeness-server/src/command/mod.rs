@@ -22,22 +22,18 @@ pub use probe::run as probe;
 pub use serve::run as serve;
 pub use store::run as store;
 
-use std::fs::File;
-use std::io::Read;
 use std::path::Path;
 
 use likeness::examine::NoAnswer;
 use likeness::image::Limits;
 
 use crate::exit::{Exit, Failure};
+use crate::file;
 
-/// Reads a photograph's bytes, never more than one beyond what is decoded.
+/// Reads a photograph's bytes, never more than are decoded.
 fn photograph(path: &Path) -> Result<Vec<u8>, Failure> {
     let failed = |error: std::io::Error| Failure::new(Exit::FileFailed, format!("{}: {error}", path.display()));
-    let mut bytes = Vec::new();
-    let file = File::open(path).map_err(failed)?;
-    file.take(Limits::default().bytes as u64 + 1).read_to_end(&mut bytes).map_err(failed)?;
-    Ok(bytes)
+    file::read(path, Limits::default().bytes as u64).map_err(failed)
 }
 
 /// A photograph that gave no answer.

@@ -18,6 +18,7 @@ use likeness::net::{Digest, WeightFile};
 use super::{Role, prefix};
 use crate::args;
 use crate::exit::{Exit, Failure};
+use crate::file;
 
 const LOCKS: [&str; 2] = ["/etc/ballast/weights.lock", "weights.lock"];
 
@@ -113,11 +114,8 @@ impl WeightStore {
     pub fn open(args: &args::Weights) -> Result<Self, Failure> {
         let lock_path = lock_path(args.lock.as_deref())?;
         let bad = |why: String| Failure::new(Exit::BadLock, format!("{}: {why}", lock_path.display()));
-        let size = fs::metadata(&lock_path).map_err(|error| bad(error.to_string()))?.len();
-        if size > bounds::LOCK {
-            return Err(bad(format!("expected at most {} bytes, found {size}", bounds::LOCK)));
-        }
-        let text = fs::read_to_string(&lock_path).map_err(|error| bad(error.to_string()))?;
+        let bytes = file::read(&lock_path, bounds::LOCK).map_err(|error| bad(error.to_string()))?;
+        let text = String::from_utf8(bytes).map_err(|_| bad("it is not UTF-8".to_owned()))?;
         let lock = Lock::parse(&text).map_err(|error| bad(error.to_string()))?;
         let environment = |name: &str| std::env::var(name).ok();
         lock.check_pins(environment).map_err(|faults| mismatch(&lock_path, &faults))?;
