@@ -134,6 +134,9 @@ impl Transcript {
         redactions.insert("[VERSION]", env!("CARGO_PKG_VERSION")).expect("a plain word");
         for (word, pattern) in [
             ("[TIME]", r"(?<redacted> *[0-9.]+ m?s)\b"),
+            ("[KEY]", r"master key (?<redacted>[0-9a-f]{16})"),
+            ("[OWNER]", r"owner (?<redacted>[0-9]+)\b"),
+            ("[TIMES]", r"(?m)^  ms: (?<redacted>.*)$"),
             ("[IDS]", r"\bas (?<redacted>[0-9]+:[0-9]+)"),
             ("[DIGEST]", r"sha256:(?<redacted>[0-9a-f]{64})"),
             ("[UID]", r"/tmp/ballast-(?<redacted>[0-9]+)"),
