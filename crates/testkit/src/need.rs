@@ -71,22 +71,19 @@ pub fn python(test: &str, packages: &[&str]) -> Option<PathBuf> {
     }
     let name: String = named.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '-' }).collect();
     let venv = ground::lasting(&format!("python{name:.80}"));
-    let lock = File::create(venv.join("lock")).expect("the ground is writable");
+    let lock = File::create(venv.with_extension("lock")).expect("the ground is writable");
     lock.lock().expect("a lock in the ground");
-    let ready = venv.join("ready");
+    let ready = venv.with_extension("ready");
     // A virtual environment works only below the path that it was made with.
     if std::fs::read_to_string(&ready).is_ok_and(|made_as| made_as == venv.to_string_lossy()) {
         return Some(venv);
     }
     let done = |command: &mut Command| command.status().is_ok_and(|status| status.success());
-    let made = done(Command::new(PYTHON).args(["-m", "venv", "--clear"]).arg(venv.join("env")))
-        && done(Command::new(venv.join("env/bin/pip")).args(["install", "--quiet", "--no-cache-dir"]).args(packages));
+    let made = done(Command::new(PYTHON).args(["-m", "venv", "--clear"]).arg(&venv))
+        && done(Command::new(venv.join("bin/pip")).args(["install", "--quiet", "--no-cache-dir"]).args(packages));
     if !made {
         skip(test, &format!("pip install {named}"));
         return None;
-    }
-    for name in ["bin", "lib"] {
-        let _ = std::os::unix::fs::symlink(format!("env/{name}"), venv.join(name));
     }
     std::fs::write(&ready, venv.to_string_lossy().as_bytes()).expect("the ground is writable");
     Some(venv)

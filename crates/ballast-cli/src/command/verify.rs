@@ -112,7 +112,7 @@ fn digest_of(found: &Found, weight: &Weight) -> Option<Digest> {
 
 fn tell(answer: &Answer, long: bool) {
     if let Some(why) = &answer.chosen {
-        print::answer(&format!("{}: {why}", answer.root.display()));
+        print::remark(&format!("verifying {}: {why}", answer.root.display()));
     }
     for entry in &answer.weights {
         let verdict = if entry.line.right { "ok" } else { "WRONG" };

@@ -266,7 +266,9 @@ fn both_variants_start_under_an_arbitrary_uid() {
             let output = command.args(["--", "/bin/sh", "-c", "echo $(id -u) $MODEL_HOME"]).output().unwrap();
             let told = support::stderr(&output);
             let right = stdout(&output) == format!("{uid} {}", place.display());
-            if !right || told.matches("image-layer").count() != 2 {
+            // A read-only mount says nothing about who else writes there: what the app owns stays the app's.
+            let protection = if uid == "100" && *place == baked { "landlock" } else { "image-layer" };
+            if !right || told.matches(protection).count() != 2 {
                 wrong.push(format!("{uid}:{gid} {options:?}: {output:?}"));
             }
         }
