@@ -16,7 +16,7 @@ impl Cluster {
     /// A database of its own.
     fn place(&self) -> Place {
         let location = Location::from_str(&self.database()).unwrap();
-        let dir = tempfile::tempdir().unwrap();
+        let dir = testkit::ground::folder("store");
         Place { location, key_file: dir.path().join("master.key"), dir }
     }
 }

@@ -19,7 +19,7 @@ pub struct Place {
 impl Place {
     /// A place for a database in a file.
     pub fn sqlite() -> Self {
-        let dir = tempfile::tempdir().unwrap();
+        let dir = testkit::ground::folder("store");
         std::fs::create_dir(dir.path().join("data")).unwrap();
         let location = Location::from_str(&format!("sqlite:{}/data/store.db", dir.path().display())).unwrap();
         Self { location, key_file: dir.path().join("master.key"), dir }
