@@ -2,7 +2,7 @@
 //! letters or stay unseen is written as `\u{…}`.
 //!
 //! `print` escapes all that it prints and keeps line breaks. Where others' text is put into a sentence,
-//! [`line`] takes its line breaks too, so that it can't forge a line. Pure.
+//! [`line()`] takes its line breaks too, so that it can't forge a line. Pure.
 
 use std::borrow::Cow;
 use std::fmt::Write as _;
