@@ -37,6 +37,8 @@ while read -r path pin; do
 done <<EOF
 $pins
 EOF
+# Root hands over a directory of its own only where the lock file names it.
+sed -i "s#^path = \"/tmp/.deepface\"#path = \"$cache\"#" "$lock"
 chmod 444 "$lock"
 if [ -n "$lacking" ]; then
     echo "not at hand, so made-up bytes under pins of their own stand in for them:"
@@ -44,7 +46,7 @@ if [ -n "$lacking" ]; then
     echo "bring the real ones into ./mirror (\`ballast fetch --into mirror\`, or by hand) and run again"
 fi
 
-export BALLAST_LOCK="$lock" BALLAST_STORE="$cache" BALLAST_BAKED="$work/baked"
+export BALLAST_LOCK="$lock" BALLAST_BAKED="$work/baked"
 user=""
 [ "$(id -u)" = 0 ] && user="--user 100:101"
 say() { printf '\n$ %s\n' "$*"; }

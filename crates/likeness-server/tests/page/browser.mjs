@@ -13,7 +13,7 @@ const AXE = fs.readFileSync(createRequire(import.meta.url).resolve('axe-core/axe
 
 /** Where pictures go; the suite's own folder is in `target`. */
 export const PICTURES = process.env.PAGE_PICTURES;
-export const SAMPLE = new URL('../../page/sample.jpg', import.meta.url).pathname;
+export const SAMPLE = process.env.PAGE_SAMPLE;
 
 /** A photograph of the test data. */
 export const image = (name) => path.join(process.env.PAGE_IMAGES, name);
