@@ -5,6 +5,7 @@ use std::os::unix::fs::{MetadataExt, chown};
 use std::process::Command;
 
 use crate::build::tell;
+use crate::doors::disagreements;
 use crate::ship::{Builder, Ship, TREE, WEIGHTS, beside, likeness};
 use crate::support::{stderr, stdout};
 use crate::table::{Line, settle};
@@ -241,13 +242,29 @@ impl Row {
                     project.logs()
                 ));
             }
-            if !shell && found.verdict.ends_with("503") {
-                wrong.extend(unavailable(&project));
+            if !shell {
+                wrong.extend(self.doors(&project).into_iter().map(|fault| format!("{}: {fault}", self.name)));
             }
             project.down();
             (found.verdict, found.ms)
         });
         Line { row: "image", name: self.name, tier: "docker", shell, ours }
+    }
+
+    /// What Ballast's commands and the service's routes say, where they differ from what was seen from outside.
+    fn doors(&self, project: &Project) -> Vec<String> {
+        let folder = match self.expected {
+            CACHE => "/tmp/.deepface",
+            LAYER => "/opt/baked-models",
+            lacking if lacking.ends_with("503") => return unavailable(project),
+            _ => return Vec::new(),
+        };
+        let (status, body) = project.ask("/api/v1/liveness", &[("file", &photo("anna.jpg"))]);
+        let mut wrong = disagreements(project, folder);
+        if status != 200 || !body.contains("\"verdict\":\"live\"") {
+            wrong.push(format!("liveness: expected 200 and live, found {status}: {body}"));
+        }
+        wrong
     }
 }
 
