@@ -67,7 +67,7 @@ bench-jobs *options:
 
 # the index of the store: loading, memory and searches of 100,000 and 1,000,000 persons
 bench-index sizes="100000,1000000":
-    LIKENESS_INDEX_SIZES={{sizes}} cargo test -q --release --locked -p likeness-server --bin likeness store::bench::figures -- --ignored --nocapture
+    LIKENESS_INDEX_SIZES={{sizes}} cargo test -q --release --locked -p likeness-server --lib store::bench::figures -- --ignored --nocapture
 
 # the service under load, beside DeepFace's own figures (two cores, a quiet machine, the test data)
 load *options:

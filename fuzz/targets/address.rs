@@ -1,12 +1,8 @@
 //! Where servers lead, `ADDRESS \0 LOCATION \0 LOCATION …`: whatever they say, a connection in the clear
 //! leaves no further than the user named, and a secret stays with its origin.
 #![no_main]
-#![allow(dead_code, reason = "the program's module is included whole")]
 
-#[path = "../../crates/ballast-cli/src/source/address.rs"]
-mod address;
-
-use address::{Address, Clear, Secret};
+use ballast_cli::fuzzing::address::{Address, Clear, Secret};
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|text: &str| {

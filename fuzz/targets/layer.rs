@@ -1,13 +1,9 @@
 //! Archives of others: no panic, no more entries than allowed, and each file's bytes lie where it is said.
 #![no_main]
-#![allow(dead_code, reason = "the program's modules are included whole")]
-
-#[path = "../../crates/ballast-cli/src/image/entries.rs"]
-mod entries;
 
 use std::io::Cursor;
 
-use entries::Bounds;
+use ballast_cli::fuzzing::entries::{self, Bounds};
 use libfuzzer_sys::fuzz_target;
 
 const BOUNDS: Bounds = Bounds { entries: 64, headers: 64 << 10 };

@@ -1,17 +1,9 @@
 //! The user grammar and the two account files: `SPEC \0 PASSWD \0 GROUP`. Whoever comes out is
 //! who the spec says, and never the kernel's "leave unchanged".
 #![no_main]
-#![allow(dead_code, unused_imports, reason = "the program's module is included whole")]
 
-#[path = "../../crates/ballast-cli/src/bounds.rs"]
-mod bounds;
-#[path = "../../crates/ballast-cli/src/foreign.rs"]
-mod foreign;
-#[path = "../../crates/ballast-cli/src/user.rs"]
-mod user;
-
+use ballast_cli::fuzzing::{Accounts, UserSpec};
 use libfuzzer_sys::fuzz_target;
-use user::{Accounts, UserSpec};
 
 fuzz_target!(|text: &str| {
     let mut parts = text.splitn(3, '\0');

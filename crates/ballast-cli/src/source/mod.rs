@@ -5,7 +5,7 @@
 //! machine's files; `pip` runs the machine's own pip. Each source's fault is kept by name, and the next
 //! one is tried.
 
-mod address;
+pub mod address;
 mod authority;
 mod client;
 mod credentials;

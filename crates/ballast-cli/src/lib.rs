@@ -1,0 +1,118 @@
+//! The program `ballast`: keeps model weights right, drops privilege, becomes the command.
+//!
+//! `args -> command -> report -> exit`. Only `print` prints, only `launch` changes who we are.
+//!
+//! The C library calls [`entry`] itself: Rust's runtime would first change what the command must
+//! receive as it was, and make ready for threads that most boots don't start.
+
+#[cfg(feature = "full")]
+mod adopted;
+mod apply;
+mod args;
+mod boot;
+mod bounds;
+mod command;
+mod custody;
+mod dirs;
+mod doctor;
+mod escape;
+mod exit;
+mod facts;
+mod foreign;
+#[cfg(feature = "full")]
+mod image;
+mod launch;
+mod mounts;
+mod permit;
+mod print;
+#[cfg(test)]
+mod reads_tests;
+mod receipts;
+mod record;
+mod report;
+mod seal;
+mod secrets;
+mod serial;
+mod setting;
+mod signature;
+#[cfg(feature = "full")]
+mod source;
+mod user;
+mod walk;
+
+/// What the fuzz targets of `fuzz/` call: readers of foreign bytes. No interface for others.
+#[cfg(feature = "full")]
+#[doc(hidden)]
+pub mod fuzzing {
+    pub use crate::bounds::{DEPLOYMENT, LAYERS, MANIFEST};
+    pub use crate::doctor::deployment::examine;
+    pub use crate::image::{entries, manifest};
+    pub use crate::report::Written;
+    pub use crate::source::address;
+    pub use crate::user::{Accounts, UserSpec};
+}
+
+use std::mem::ManuallyDrop;
+
+use clap::{CommandFactory, FromArgMatches};
+
+use args::{Cli, Command};
+use exit::Exit;
+
+/// The program: reads the command line, runs the command, prints its failure, ends the process. `run` becomes
+/// another program instead.
+pub fn entry() -> ! {
+    launch::receive();
+    let command = parse().command;
+    // A probe's answer is its exit code.
+    let heard = matches!(command, Command::Status(_));
+    let done = match command {
+        Command::Run(args) => command::run(&args),
+        Command::Heal(args) => command::heal(&args),
+        Command::Verify(args) => command::verify(&args),
+        Command::Status(args) => command::status(&args),
+        Command::Doctor(args) => command::doctor(&args),
+        #[cfg(feature = "full")]
+        Command::Pin(args) => command::pin(&args),
+        #[cfg(feature = "full")]
+        Command::Adopt(args) => command::adopt(&args),
+        #[cfg(feature = "full")]
+        Command::Fetch(args) => command::fetch(&args),
+        #[cfg(feature = "full")]
+        Command::Bake(args) => command::bake(&args),
+        #[cfg(feature = "full")]
+        Command::Push(args) => command::push(&args),
+        #[cfg(feature = "full")]
+        Command::Pull(args) => command::pull(&args),
+        #[cfg(feature = "full")]
+        Command::Export(args) => command::export(&args),
+        #[cfg(feature = "full")]
+        Command::Import(args) => command::import(&args),
+        #[cfg(not(feature = "full"))]
+        Command::Pin(_)
+        | Command::Adopt(_)
+        | Command::Fetch(_)
+        | Command::Bake(_)
+        | Command::Push(_)
+        | Command::Pull(_)
+        | Command::Export(_)
+        | Command::Import(_) => Err(exit::not_in_this_build()),
+    };
+    let exit = match done.and_then(|()| print::lost().filter(|_| !heard).map_or(Ok(()), Err)) {
+        Ok(()) => Exit::Success,
+        Err(failure) => {
+            print::failure(&failure);
+            failure.exit
+        }
+    };
+    std::process::exit(exit.code())
+}
+
+/// The command line; a wrong one, or `--help`, is answered here. What it was parsed with is not
+/// taken apart: this process ends, or becomes another, before that could pay.
+fn parse() -> Cli {
+    let mut grammar = ManuallyDrop::new(Cli::command());
+    let matches = grammar.try_get_matches_from_mut(std::env::args_os()).map(ManuallyDrop::new);
+    let parsed = matches.and_then(|mut matches| Cli::from_arg_matches_mut(&mut matches));
+    parsed.unwrap_or_else(|error| std::process::exit(print::usage(&error)))
+}

@@ -1,0 +1,70 @@
+//! The program `likeness`: faces in photographs, from the command line and over HTTP.
+//!
+//! `args -> command -> report -> exit`; the service is `config -> app -> gate -> handler -> problem`.
+//! Only `print` prints; only `models/weights` reads weight files, and only through Ballast's library.
+
+mod app;
+mod args;
+mod bench_report;
+mod codes;
+mod command;
+mod config;
+mod draw;
+mod examiner;
+mod exit;
+mod file;
+mod form;
+mod gate;
+mod handler;
+mod listen;
+mod models;
+mod openapi;
+mod print;
+mod problem;
+mod report;
+mod router;
+mod routes;
+mod secrets;
+mod stopwatch;
+mod store;
+mod store_args;
+mod templates;
+mod work;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use args::{Cli, Command};
+use exit::{Exit, Failure};
+
+/// The program: reads the command line, runs the command, prints its failure.
+#[must_use]
+pub fn main() -> ExitCode {
+    match run(Cli::parse().command) {
+        Ok(exit) => exit.into(),
+        Err(failure) => {
+            print::failure(&failure);
+            failure.exit.into()
+        }
+    }
+}
+
+fn run(command: Command) -> Result<Exit, Failure> {
+    if matches!(command, Command::Serve(_) | Command::Store(_) | Command::Key(_)) {
+        let refused = |why| Failure::new(Exit::BadSetting, format!("core dumps can't be turned off: {why}"));
+        secrets::protect_memory().map_err(refused)?;
+    }
+    match command {
+        Command::Detect(args) => command::detect(&args),
+        Command::Live(args) => command::live(&args),
+        Command::Embed(args) => command::embed(&args),
+        Command::Compare(args) => command::compare(&args),
+        Command::Models(args) => command::models(&args),
+        Command::Bench(args) => command::bench(&args),
+        Command::Serve(args) => command::serve(&args),
+        Command::Probe(args) => command::probe(&args),
+        Command::Store(command) => command::store(&command),
+        Command::Key(command) => command::key(&command),
+    }
+}
