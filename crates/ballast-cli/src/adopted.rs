@@ -10,8 +10,9 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use ballast::lock::{Lock, RelPath, Source};
+use ballast::lock::{Lock, RelPath, Source, Weight};
 
+use crate::first_trust::left_out;
 use crate::source::joined;
 use crate::{bounds, foreign};
 
@@ -41,6 +42,13 @@ pub struct Member {
     pub file: PathBuf,
     /// Where the layout says that it came from.
     pub source: Option<String>,
+}
+
+impl Member {
+    /// Whether it only says which snapshot is meant: of no use alone.
+    pub fn is_reference(&self) -> bool {
+        self.source.as_ref().is_some_and(|source| source.starts_with("data:"))
+    }
 }
 
 /// Files, and what is no weight with the reason.
@@ -139,14 +147,15 @@ impl Cache {
             if all.is_full() {
                 return;
             }
-            match fs::symlink_metadata(&path) {
-                Ok(facts) if facts.is_dir() && path.ends_with(".ballast") => all.leave_out(&path, "Ballast's own"),
-                Ok(facts) if facts.is_dir() => self.walk(&path, depth + 1, all),
-                Ok(facts) => match self.member(&path, &facts) {
+            let own = path.file_name().and_then(|name| left_out::directory(name.to_str()?));
+            match (fs::symlink_metadata(&path), own) {
+                (Ok(facts), Some(whose)) if facts.is_dir() => all.leave_out(&path, whose),
+                (Ok(facts), _) if facts.is_dir() => self.walk(&path, depth + 1, all),
+                (Ok(facts), _) => match self.member(&path, &facts) {
                     Ok(member) => all.files.push(member),
                     Err(why) => all.leave_out(&path, &why),
                 },
-                Err(error) => all.leave_out(&path, &error.to_string()),
+                (Err(error), _) => all.leave_out(&path, &error.to_string()),
             }
         }
     }
@@ -161,8 +170,8 @@ impl Cache {
         };
         let relative = path.strip_prefix(&self.root).ok().and_then(Path::to_str).ok_or("its name is not UTF-8")?;
         let name = relative.rsplit('/').next().unwrap_or(relative);
-        if name.starts_with(".ballast-") || name.ends_with(".incomplete") || name.ends_with(".lock") {
-            return Err("a file of work in progress".into());
+        if let Some(why) = left_out::file(name) {
+            return Err(why.into());
         }
         if !hub && facts.len() == 0 {
             return Err("empty, as a download that was cut leaves it".into());
@@ -209,10 +218,9 @@ fn hub_source(path: &RelPath, file: &Path) -> Option<String> {
     }
 }
 
-/// A well-known file of this name: its pin, licence and upstream's sources.
-pub fn known(name: &str) -> Option<ballast::lock::Weight> {
-    let lock = Lock::parse(KNOWN).ok()?;
-    lock.weights.into_iter().find(|weight| weight.path.file_name() == name)
+/// The well-known files: their pins, licences and upstream's sources.
+pub fn known() -> Vec<Weight> {
+    Lock::parse(KNOWN).map(|lock| lock.weights).unwrap_or_default()
 }
 
 #[cfg(test)]
@@ -227,8 +235,10 @@ mod tests {
             "2.7_80x80_MiniFASNetV2.pth",
             "4_0_0_80x80_MiniFASNetV1SE.pth",
         ];
-        let unknown: Vec<_> =
-            names.iter().filter(|name| known(name).is_none_or(|weight| weight.sources.is_empty())).collect();
-        assert!(unknown.is_empty() && known("other.h5").is_none(), "{unknown:?}");
+        let all = known();
+        let sources =
+            |name: &str| all.iter().any(|weight| weight.path.file_name() == name && !weight.sources.is_empty());
+        let unknown: Vec<_> = names.iter().filter(|name| !sources(name)).collect();
+        assert!(unknown.is_empty() && !sources("other.h5"), "{unknown:?}");
     }
 }

@@ -58,6 +58,12 @@ mod full {
     pub const PIP_MEMORY: u64 = 2 << 30;
     /// Files of a cache that is adopted, and names that are left out.
     pub const ADOPTED: usize = ballast::bounds::LOCK_ENTRIES;
+    /// Bytes of a header, or of an index of shards, that is checked at a first trust.
+    pub const HEADER: u64 = 64 << 20;
+    /// Fields of a model that are looked at for files that it needs.
+    pub const MODEL_FIELDS: usize = 20_000_000;
+    /// Files that one model needs.
+    pub const PARTS: usize = ballast::bounds::LOCK_ENTRIES;
     /// Bytes of a reference of a cache.
     pub const ADOPTED_WORD: u64 = 1024;
     /// Names of a directory that is adopted.

@@ -18,6 +18,8 @@ mod doctor;
 mod escape;
 mod exit;
 mod facts;
+#[cfg(feature = "full")]
+mod first_trust;
 mod foreign;
 #[cfg(feature = "full")]
 mod image;

@@ -1,56 +1,55 @@
-//! `adopt`: a lock file from a cache that is there. A first trust in every byte of it, and told as
-//! such.
+//! `adopt`: a lock file from a cache that is there. A first trust in every byte of it, and reported as such.
 //!
-//! The cache is only read. A well-known name gets upstream's sources if it has upstream's bytes;
-//! what its layout does not tell is left for a person, and said.
+//! The cache is only read, once. What contradicts itself gets no pin and makes the exit code 14; the rest is written.
+//! A well-known name gets upstream's sources if it has upstream's bytes; what its layout does not say is left for a
+//! person.
 
-use std::io;
+use std::fs::File;
+use std::io::{self, Seek};
 use std::path::Path;
 
 use ballast::digest::Digest;
-use ballast::lock::{RootPath, Source};
+use ballast::lock::{RootPath, Source, Weight};
 
+use super::adopted_table::{Line, Table};
 use super::book::{Book, Pinned};
-use crate::adopted::{self, Cache, Member};
+use crate::adopted::{self, Cache, Member, Members};
 use crate::args::Adopt;
 use crate::exit::{Exit, Failure};
+use crate::first_trust::{self, Checked, Parts};
 use crate::image::Measured;
 use crate::image::layer::Meter;
-use crate::{escape, foreign, print};
+use crate::{foreign, print};
 
 /// Enters every weight of a cache.
 ///
 /// # Errors
-/// [`Exit::WeightsMissing`] where there is none, [`Exit::PinMismatch`] where an entry has another
-/// digest: the lock file is then as before.
+/// [`Exit::WeightsMissing`] where there is none, or where files were refused or are missing: then the others are
+/// entered; [`Exit::PinMismatch`] where an entry has another digest: the lock file is then as before.
 pub fn adopt(args: &Adopt) -> Result<(), Failure> {
-    let unreadable = |path: &Path, error: &io::Error| {
-        Failure::new(Exit::WeightsMissing, format!("can't read {}: {error}", path.display()))
-    };
     let cache = adopted::find(&args.dir).map_err(|error| unreadable(&args.dir, &error))?;
     let mut book = begin(args, &cache)?;
-    let mut found = cache.members().map_err(|why| {
-        let what = format!("{}: {why}", cache.root.display());
-        Failure::new(Exit::Usage, what).hint("name the folder of the weights alone")
-    })?;
-    // It is about to change.
-    let own = std::fs::canonicalize(book.path()).ok();
-    found.files.retain(|member| Some(&member.file) != own.as_ref());
-    for (path, why) in &found.left_out {
-        print::answer(&format!("left out: {}: {why}", escape::line(&path.display().to_string())));
+    let found = members(&cache, &book)?;
+    let mut adoption =
+        Adoption { book: &mut book, known: adopted::known(), table: Table::default(), parts: Vec::new() };
+    for member in &found.files {
+        adoption.take(member)?;
     }
-    if found.files.is_empty() {
-        return Err(Failure::new(Exit::WeightsMissing, format!("no weight in {}", cache.root.display()))
+    let Adoption { mut table, parts, .. } = adoption;
+    table.missing(&parts, &book);
+    table.left_out = found.left_out;
+    print::answer(&table.text());
+    if !table.is_usable() {
+        return Err(Failure::new(Exit::WeightsMissing, format!("no weight to pin in {}", cache.root.display()))
             .hint("name DEEPFACE_HOME, HF_HOME, or a folder of weights"));
     }
-    let mut unknown = 0;
-    for member in &found.files {
-        let (sha256, size) = hash(&member.file).map_err(|error| unreadable(&member.file, &error))?;
-        unknown += usize::from(!enter(&mut book, member, sha256, size)?);
-    }
     book.save()?;
-    tell(&book, &cache, found.files.len(), unknown);
-    Ok(())
+    print::answer(&table.summary(&cache.root, book.path()));
+    table.verdict()
+}
+
+fn unreadable(path: &Path, error: &io::Error) -> Failure {
+    Failure::new(Exit::WeightsMissing, format!("can't read {}: {error}", path.display()))
 }
 
 /// The lock file, or a new one whose store is this cache.
@@ -65,45 +64,82 @@ fn begin(args: &Adopt, cache: &Cache) -> Result<Book, Failure> {
     Ok(book)
 }
 
-/// Enters one file; whether it can be fetched again.
-fn enter(book: &mut Book, member: &Member, sha256: Digest, size: u64) -> Result<bool, Failure> {
-    let path = &member.path;
-    let known = adopted::known(path.file_name());
-    let (upstream, other) = known.map_or((None, None), |weight| {
-        if weight.sha256 == sha256 { (Some(weight), None) } else { (None, Some(weight.sha256)) }
-    });
-    let sources: Vec<_> = match &upstream {
-        Some(weight) => weight.sources.iter().map(Source::to_string).collect(),
-        None => member.source.clone().into_iter().collect(),
-    };
-    let license = upstream.as_ref().and_then(|weight| weight.license.as_deref());
-    let new = book.enter(&Pinned { path, sha256, size, sources: &sources, license })?;
-    let trust = match (new, &upstream) {
-        (false, _) => "pinned already, with the same digest",
-        (true, Some(_)) => "upstream's known digest",
-        (true, None) => "first trust: these bytes are believed because the cache has them now",
-    };
-    print::answer(&format!("{path}: {trust}\n  {sha256}, {size} bytes"));
-    if let Some(pin) = other {
-        print::answer(&format!("  warning: upstream's file of this name has another digest\n  {pin}"));
-    }
-    Ok(!sources.is_empty())
+/// The cache's files, without the lock file itself, which is about to change.
+fn members(cache: &Cache, book: &Book) -> Result<Members, Failure> {
+    let mut found = cache.members().map_err(|why| {
+        let what = format!("{}: {why}", cache.root.display());
+        Failure::new(Exit::Usage, what).hint("name the folder of the weights alone")
+    })?;
+    let own = std::fs::canonicalize(book.path()).ok();
+    found.files.retain(|member| Some(&member.file) != own.as_ref());
+    Ok(found)
 }
 
-fn tell(book: &Book, cache: &Cache, count: usize, unknown: usize) {
-    let (lock, root) = (book.path().display(), cache.root.display());
-    let mut text = format!("{count} files of {root} are in {lock}");
-    if unknown > 0 {
-        text += &format!("; {unknown} without a source: fill in `sources`, or keep a mirror of them");
+struct Adoption<'a> {
+    book: &'a mut Book,
+    known: Vec<Weight>,
+    table: Table,
+    parts: Vec<Parts>,
+}
+
+impl Adoption<'_> {
+    /// Checks one file, and enters it if nothing speaks against it.
+    fn take(&mut self, member: &Member) -> Result<(), Failure> {
+        let (sha256, size, mut checked) = read(member).map_err(|error| unreadable(&member.file, &error))?;
+        if let Some(why) = checked.refusal() {
+            self.table.refused.push((member.path.clone(), why.to_owned()));
+            return Ok(());
+        }
+        let line = self.enter(member, sha256, size, &checked)?;
+        self.table.pinned.push(line);
+        self.parts.extend(checked.parts.take());
+        Ok(())
     }
-    print::answer(&text);
-    print::answer("`owner` and `baked` of [store] are yours to write: docs/lock.md");
+
+    fn enter(&mut self, member: &Member, sha256: Digest, size: u64, checked: &Checked) -> Result<Line, Failure> {
+        let path = &member.path;
+        let namesake = self.known.iter().find(|weight| weight.path.file_name() == path.file_name());
+        let upstream = namesake.filter(|weight| weight.sha256 == sha256);
+        let sources: Vec<_> = match upstream {
+            Some(weight) => weight.sources.iter().map(Source::to_string).collect(),
+            None => member.source.clone().into_iter().collect(),
+        };
+        let license = upstream.and_then(|weight| weight.license.as_deref());
+        let new = self.book.enter(&Pinned { path, sha256, size, sources: &sources, license })?;
+        let trust = match (new, upstream) {
+            (false, _) => "pinned already, with the same digest",
+            (true, Some(_)) => "upstream's known digest",
+            (true, None) => "first trust: these bytes are believed because the cache has them now",
+        };
+        let other = namesake.filter(|_| upstream.is_none());
+        let other = other.map(|weight| format!("upstream's file of this name has another digest\n  {}", weight.sha256));
+        Ok(Line {
+            path: path.clone(),
+            sha256,
+            size,
+            trust,
+            warnings: other.into_iter().chain(checked.doubts().map(str::to_owned)).collect(),
+            has_source: !sources.is_empty(),
+            is_reference: member.is_reference(),
+        })
+    }
+}
+
+/// Digest, size and checks of one file, from one descriptor.
+fn read(member: &Member) -> io::Result<(Digest, u64, Checked)> {
+    let mut file = foreign::open_named(&member.file)?;
+    let mut checked = first_trust::check(&member.path, &mut file)?;
+    let (digest, size) = hash(&mut file)?;
+    let promised = member.file.file_name().and_then(|name| first_trust::digest_of_name(name.to_str()?));
+    checked.objections.extend(first_trust::check_digest(promised, digest));
+    Ok((digest, size, checked))
 }
 
 /// In pieces, whatever the size.
-fn hash(path: &Path) -> io::Result<(Digest, u64)> {
+fn hash(file: &mut File) -> io::Result<(Digest, u64)> {
+    file.rewind()?;
     let mut meter = Meter::default();
-    io::copy(&mut foreign::open_named(path)?, &mut meter)?;
+    io::copy(file, &mut meter)?;
     let Measured { digest, size } = meter.measured();
     Ok((digest, size))
 }

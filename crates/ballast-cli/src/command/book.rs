@@ -2,6 +2,7 @@
 //!
 //! An entry's digest is never replaced. The file on disk is the old one or the new one, never half.
 
+use std::collections::HashMap;
 use std::fs;
 use std::io::{self, Write};
 use std::os::unix::fs::PermissionsExt;
@@ -32,6 +33,8 @@ pub struct Pinned<'a> {
 pub struct Book {
     path: PathBuf,
     text: DocumentMut,
+    /// The place of each entry, by its path.
+    places: HashMap<String, usize>,
 }
 
 impl Book {
@@ -46,7 +49,7 @@ impl Book {
                 let text = foreign::text_named(&path, bounds::LOCK).map_err(|error| bad(&path, error.to_string()))?;
                 Lock::parse(&text).map_err(|error| bad(&path, error.to_string()))?;
                 let text = text.parse().map_err(|error: toml_edit::TomlError| bad(&path, error.to_string()))?;
-                Ok(Self { path, text })
+                Ok(Self::of(path, text))
             }
             (Err(_), Some(store)) => {
                 let mut text = DocumentMut::new();
@@ -54,10 +57,23 @@ impl Book {
                 text["store"] = Item::Table(Table::new());
                 text["store"]["path"] = value(store.display().to_string());
                 let path = named.map_or_else(|| "weights.lock".into(), Path::to_owned);
-                Ok(Self { path, text })
+                Ok(Self::of(path, text))
             }
             (Err(failure), None) => Err(failure),
         }
+    }
+
+    fn of(path: PathBuf, text: DocumentMut) -> Self {
+        let mut book = Self { path, text, places: HashMap::new() };
+        let path = |table: &Table| table.get("path").and_then(Item::as_str).map(str::to_owned);
+        let places = book.weights().enumerate().filter_map(|(at, table)| Some((path(table)?, at))).collect();
+        book.places = places;
+        book
+    }
+
+    /// Whether there is an entry of this path.
+    pub fn has(&self, path: &RelPath) -> bool {
+        self.places.contains_key(path.as_str())
     }
 
     /// Where it lies.
@@ -91,13 +107,16 @@ impl Book {
         let tables = self.text.entry("weight").or_insert(Item::ArrayOfTables(ArrayOfTables::new()));
         let not_a_list = || Failure::new(Exit::BadLock, "expected [[weight]] tables, found an inline list");
         let tables = tables.as_array_of_tables_mut().ok_or_else(not_a_list)?;
-        let is_this = |table: &Table| table.get("path").and_then(Item::as_str) == Some(pinned.path.as_str());
-        let at = tables.iter().position(is_this);
+        let at = self.places.get(pinned.path.as_str()).copied();
         match at.and_then(|at| tables.get_mut(at)) {
             Some(table) => complete(table, pinned)?,
-            None => tables.push(entry_of(pinned)),
+            None => {
+                self.places.insert(pinned.path.as_str().to_owned(), tables.len());
+                tables.push(entry_of(pinned));
+            }
         }
-        if let (Some(license), Some(table)) = (pinned.license, tables.iter_mut().find(|table| is_this(table))) {
+        let table = self.places.get(pinned.path.as_str()).and_then(|at| tables.get_mut(*at));
+        if let (Some(license), Some(table)) = (pinned.license, table) {
             table["license"] = value(license);
         }
         Ok(at.is_none())

@@ -3,6 +3,8 @@
 #[cfg(feature = "full")]
 mod adopt;
 #[cfg(feature = "full")]
+mod adopted_table;
+#[cfg(feature = "full")]
 mod bake;
 #[cfg(feature = "full")]
 mod book;

@@ -1,7 +1,9 @@
-//! `pin`: an entry of the lock file from what a source gives now. A first trust, and told as such.
+//! `pin`: an entry of the lock file from what a source gives now. A first trust, and reported as such.
 //!
 //! Comments and order of the lock file are kept. What was read stays in the fetch store, so that
 //! `fetch` needs no second download.
+
+use std::path::Path;
 
 use ballast::lock::{RelPath, Source};
 use ballast::store::Found;
@@ -10,8 +12,10 @@ use super::book::{Book, Pinned};
 use super::fetch::sources;
 use crate::args::Pin;
 use crate::exit::{Exit, Failure};
+use crate::first_trust::{self, Checked, Objection, Parts};
+use crate::foreign;
 use crate::print::{self, Progress};
-use crate::source::{self, Sources, label_of, name_of};
+use crate::source::{self, Fault, Sink, Sources, label_of, name_of};
 
 /// Pins each source.
 ///
@@ -25,38 +29,92 @@ pub fn pin(args: &Pin) -> Result<(), Failure> {
     let mut book = Book::open(args.lock.as_deref(), args.store.as_deref())
         .map_err(|failure| failure.hint("begin one with `ballast pin --store DIR URL|FILE`"))?;
     let sources = sources(&args.fetching, &[])?;
-    args.sources.iter().try_for_each(|text| pin_one(args, &sources, &mut book, text))
+    let mut parts = Vec::new();
+    for text in &args.sources {
+        parts.extend(pin_one(args, &sources, &mut book, text)?);
+    }
+    for incomplete in parts.iter().filter_map(|parts| parts.incomplete(|path| book.has(path))) {
+        let names: Vec<_> = incomplete.missing.iter().take(10).map(ToString::to_string).collect();
+        let (by, count) = (incomplete.named_by, incomplete.missing.len());
+        print::remark(&format!("{by} needs {count} files that have no entry yet: {}", names.join(", ")));
+    }
+    Ok(())
 }
 
-fn pin_one(args: &Pin, sources: &Sources, book: &mut Book, text: &str) -> Result<(), Failure> {
+fn pin_one(args: &Pin, sources: &Sources, book: &mut Book, text: &str) -> Result<Option<Parts>, Failure> {
     let usage = |why: String| Failure::new(Exit::Usage, why);
     let source = Source::try_from(text.to_owned()).map_err(|_| {
         usage(format!("expected https://, file://, pip: or data:,TEXT, found {:?}", source::shown(text)))
     })?;
     let path = path_for(args, &source, book).map_err(usage)?;
-    let failed = |why: String| Failure::new(Exit::FetchFailed, format!("{}\n  {why}", label_of(&source)));
-    let (disk, _) = source::open_store(&args.fetching.into).map_err(|error| failed(error.to_string()))?;
+    let failed = |fault: Fault| Failure::new(Exit::FetchFailed, format!("{}\n  {fault}", label_of(&source)));
+    let (disk, root) = source::open_store(&args.fetching.into).map_err(|error| {
+        Failure::new(Exit::FetchFailed, format!("the store {}: {error}", args.fetching.into.display()))
+    })?;
     let progress = Progress::new();
     let line = progress.line(path.file_name(), None);
-    let sink = sources.first_trust(&source, &disk, &path, &line).map_err(|fault| failed(fault.to_string()))?;
-    let sources = [source.to_string()];
-    let pinned = Pinned {
-        path: &path,
-        sha256: sink.digest(),
-        size: sink.len(),
-        sources: &sources,
-        license: args.license.as_deref(),
-    };
-    let told = match book.enter(&pinned)? {
+    let sink = sources.first_trust(&source, &disk, &path, &line).map_err(failed)?;
+    if let Some(Objection::Refused(why)) = first_trust::check_digest(promised(&source), sink.digest()) {
+        return Err(failed(Fault::Contradiction(why)));
+    }
+    let written = [written(&source, &sink)];
+    let (sha256, size) = (sink.digest(), sink.len());
+    let pinned = Pinned { path: &path, sha256, size, sources: &written, license: args.license.as_deref() };
+    let trust = match book.enter(&pinned)? {
         true => format!("{path}: first trust: these bytes are believed because {} gave them now", label_of(&source)),
         false => format!("{path}: pinned already, with the same digest"),
     };
     book.check()?;
     // What had the name before is no evidence of anything: it is replaced.
-    sink.publish(pinned.sha256, &Found::Stale).map_err(|fault| failed(fault.to_string()))?;
+    sink.publish(sha256, &Found::Stale).map_err(failed)?;
+    let checked = examine(&root, &path).map_err(failed)?;
     book.save()?;
-    print::answer(&format!("{told}\n{}", book.entry(path.as_str())));
-    Ok(())
+    print::answer(&format!("{trust}\n{}", book.entry(path.as_str())));
+    checked.doubts().for_each(|doubt| print::remark(&format!("{path}: {doubt}")));
+    Ok(checked.parts)
+}
+
+/// The digest that an address promises.
+fn promised(source: &Source) -> Option<ballast::digest::Digest> {
+    match source {
+        Source::Web(url) => first_trust::url_digest(url),
+        Source::File(path) => first_trust::digest_of_name(path.file_name()?.to_str()?),
+        Source::Pip { .. } | Source::Data(_) => None,
+    }
+}
+
+/// The source as the lock file gets it: without secrets. What it lacks, and that it moves, is remarked.
+fn written(source: &Source, sink: &Sink) -> String {
+    let Source::Web(url) = source else { return source.to_string() };
+    let (public, removed) = source::public(url);
+    if !removed.is_empty() {
+        print::remark(&format!(
+            "may be secret, and is not written into the lock file: {}\n  for `fetch` write `${{NAME}}` in its place and set that variable, or BALLAST_TOKENS=\"HOST=TOKEN\"",
+            removed.join(", ")
+        ));
+    }
+    if let Some(moving) = source::moving(url, sink.commit.as_deref()) {
+        print::remark(&format!(
+            "this address moves: \"{}\" is a branch or a name for the newest, so `fetch` will fail once it has other bytes\n  an address that does not move: {}",
+            moving.word, moving.fixed
+        ));
+    }
+    public
+}
+
+/// Checks the file that was received. One that contradicts itself is removed: it got no pin.
+fn examine(root: &Path, path: &RelPath) -> Result<Checked, Fault> {
+    let file = root.join(path.as_str());
+    let checked = foreign::open(&file)
+        .and_then(|mut open| first_trust::check(path, &mut open))
+        .map_err(|error| Fault::Store("read it back", error))?;
+    match checked.refusal() {
+        Some(why) => {
+            let _ = std::fs::remove_file(&file);
+            Err(Fault::Contradiction(why.to_owned()))
+        }
+        None => Ok(checked),
+    }
 }
 
 /// `--path`, else the file's own name in the directory that all weights share.

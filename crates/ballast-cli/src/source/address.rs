@@ -11,6 +11,8 @@ use base64::engine::general_purpose::STANDARD;
 use ureq::http::uri::{Authority, PathAndQuery, Scheme};
 use ureq::http::{HeaderValue, Uri};
 
+use super::url::decoded;
+
 /// Whether the user may name a host of another machine by http.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Clear {
@@ -99,7 +101,7 @@ impl Address {
         }
         let (uri, login) = without_login(uri)?;
         let address = Self { uri, origin, via: None };
-        let secret = login.map(|login| Secret::basic(&address, &login)).transpose()?;
+        let secret = login.map(|login| Secret::basic(&address, &plain(&login))).transpose()?;
         Ok((address, secret))
     }
 
@@ -171,6 +173,12 @@ impl Address {
     pub fn host(&self) -> &str {
         &self.origin.host
     }
+}
+
+/// A URL's `USER:PASSWORD`, whose words are escaped.
+fn plain(login: &str) -> String {
+    let (user, password) = login.split_once(':').unwrap_or((login, ""));
+    format!("{}:{}", decoded(user), decoded(password))
 }
 
 fn without_login(uri: Uri) -> Result<(Uri, Option<String>), Refused> {

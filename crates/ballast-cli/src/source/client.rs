@@ -23,6 +23,8 @@ use super::proxy::Proxies;
 use super::{Fault, Limits};
 use crate::{bounds, foreign};
 
+/// How Hugging Face's hub, and mirrors of its layout, name the commit behind a branch.
+const REPO_COMMIT: HeaderName = HeaderName::from_static("x-repo-commit");
 const REDIRECTS: u32 = 10;
 const PIECE: usize = 256 << 10;
 /// Pieces read ahead of the hash.
@@ -56,6 +58,8 @@ pub struct Answer {
     response: Response<Body>,
     /// The last one of the redirects.
     pub from: Address,
+    /// The commit that a hub named on the way.
+    pub commit: Option<String>,
 }
 
 /// What is asked beside the address.
@@ -90,7 +94,7 @@ impl Client {
             .input_buffer_size(PIECE)
             .max_response_header_size(bounds::HEADERS)
             .user_agent(concat!("ballast/", env!("CARGO_PKG_VERSION")))
-            .accept_encoding(AutoHeaderValue::None)
+            .accept_encoding(AutoHeaderValue::from("identity"))
             .tls_config(TlsConfig::builder().root_certs(roots).build())
             .build();
         let proxies = Proxies::from_env(|name| std::env::var(name).ok())?;
@@ -108,12 +112,13 @@ impl Client {
     /// # Errors
     /// Why there is no answer; a status is none.
     pub fn ask(&self, to: &Address, ask: &Ask) -> Result<Answer, Fault> {
-        let mut to = to.clone();
+        let (mut to, mut commit) = (to.clone(), None);
         for _ in 0..=REDIRECTS {
             let response = self.send(&to, ask, ())?;
+            commit = text_of(response.headers(), &REPO_COMMIT).map(str::to_owned).or(commit);
             let follows = [Method::GET, Method::HEAD].contains(&ask.method);
             if !follows || !matches!(response.status().as_u16(), 301 | 302 | 303 | 307 | 308) {
-                return Ok(Answer { response, from: to });
+                return Ok(Answer { response, from: to, commit });
             }
             to = location(&to, &response)?;
         }
@@ -125,7 +130,7 @@ impl Client {
     /// # Errors
     /// Why there is no answer; a status is none.
     pub fn send_body(&self, to: &Address, ask: &Ask, body: impl AsSendBody) -> Result<Answer, Fault> {
-        Ok(Answer { response: self.send(to, ask, body)?, from: to.clone() })
+        Ok(Answer { response: self.send(to, ask, body)?, from: to.clone(), commit: None })
     }
 
     fn send(&self, to: &Address, ask: &Ask, body: impl AsSendBody) -> Result<Response<Body>, Fault> {
@@ -172,6 +177,12 @@ impl Answer {
     /// The announced length.
     pub fn length(&self) -> Option<u64> {
         self.text(&header::CONTENT_LENGTH)?.trim().parse().ok()
+    }
+
+    /// The content encoding, where the bytes are not the file's own.
+    pub fn encoding(&self) -> Option<&str> {
+        let coding = self.text(&header::CONTENT_ENCODING).map(str::trim);
+        coding.filter(|coding| !coding.is_empty() && !coding.eq_ignore_ascii_case("identity"))
     }
 
     /// Where it leads.

@@ -7,6 +7,7 @@ use ballast::digest::Digest;
 use ballast::fault::PlaceFault;
 
 use crate::escape;
+use crate::first_trust::NotAWeight;
 
 /// One source's fault.
 #[derive(Debug)]
@@ -37,10 +38,14 @@ pub enum Fault {
     WrongLength { found: u64, expected: u64 },
     /// More bytes than the pinned size, or than `--max-size`.
     TooLong { most: u64 },
-    /// A page was sent in the weight's place.
-    Html,
-    /// A Git LFS pointer was sent in the weight's place.
-    LfsPointer,
+    /// A page, a pointer or an error message was sent in the weight's place.
+    NotAWeight(NotAWeight),
+    /// The server sent the file under a content encoding, so that these are not the file's own bytes.
+    Encoded(String),
+    /// A source names a variable that is not set or may not be used there.
+    Variable(String),
+    /// What was received contradicts itself.
+    Contradiction(String),
     /// Other bytes.
     WrongBytes { found: Digest },
     /// No room in the store.
@@ -80,8 +85,10 @@ impl Fault {
             Self::Cut { .. } => "cut",
             Self::WrongLength { .. } => "wrong-length",
             Self::TooLong { .. } => "too-long",
-            Self::Html => "html",
-            Self::LfsPointer => "lfs-pointer",
+            Self::NotAWeight(kind) => kind.name(),
+            Self::Encoded(_) => "content-encoding",
+            Self::Variable(_) => "variable",
+            Self::Contradiction(_) => "contradiction",
             Self::WrongBytes { .. } => "wrong-bytes",
             Self::DiskFull => "disk-full",
             Self::Store(..) => "store",
@@ -110,8 +117,9 @@ impl Fault {
             self,
             Self::WrongLength { .. }
                 | Self::TooLong { .. }
-                | Self::Html
-                | Self::LfsPointer
+                | Self::NotAWeight(_)
+                | Self::Encoded(_)
+                | Self::Contradiction(_)
                 | Self::WrongBytes { .. }
                 | Self::WrongBlob { .. }
                 | Self::DiskFull
@@ -161,8 +169,12 @@ impl fmt::Display for Fault {
             Self::Cut { got, of } => write!(f, "ended after {}", part(*got, *of)),
             Self::WrongLength { found, expected } => write!(f, "expected {expected} bytes, found {found}"),
             Self::TooLong { most } => write!(f, "expected at most {most} bytes, found more"),
-            Self::Html => write!(f, "this looks like an HTML page, not like a weight"),
-            Self::LfsPointer => write!(f, "this is a Git LFS pointer, not the file that it stands for"),
+            Self::NotAWeight(kind) => f.write_str(kind.words()),
+            Self::Encoded(coding) => {
+                write!(f, "the server sends it under the content encoding {}, not as it is", escape::line(coding))
+            }
+            Self::Variable(why) => f.write_str(why),
+            Self::Contradiction(why) => f.write_str(why),
             Self::WrongBytes { found } => write!(f, "other bytes, whose sha256 is\n      {found}"),
             Self::DiskFull => write!(f, "no room left in the store"),
             Self::Store(step, error) => write!(f, "{step}: {error}"),

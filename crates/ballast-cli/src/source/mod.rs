@@ -11,11 +11,13 @@ mod client;
 mod credentials;
 mod fault;
 mod local;
+mod moving;
 mod patience;
 mod pip;
 mod proxy;
 pub mod registry;
 mod registry_fault;
+mod secrets;
 mod sink;
 mod tokens;
 mod url;
@@ -33,6 +35,8 @@ use ballast::store::Found;
 use crate::image::Picture;
 use crate::print::Line;
 pub use fault::Fault;
+pub use moving::moving;
+pub use secrets::public;
 pub use sink::Sink;
 pub use tokens::Tokens;
 use url::escaped;
@@ -215,7 +219,10 @@ impl Sources {
         let receiver = Receiver::open(disk, path, None, None)?;
         let mut sink = Sink::new(receiver, None, self.limits.max_size, line);
         self.take_source(source, &mut sink)?;
-        match sink.recognised() {
+        if let Some(kind) = sink.recognised().filter(|kind| !kind.is_expected(path.file_name())) {
+            return Err(Fault::NotAWeight(kind));
+        }
+        match sink.encoded() {
             Some(fault) => Err(fault),
             None => Ok(sink),
         }
@@ -266,7 +273,7 @@ pub fn label_of(source: &Source) -> String {
 pub fn name_of(source: &Source) -> Option<String> {
     let last = |text: &str| text.rsplit('/').next().filter(|name| !name.is_empty()).map(str::to_owned);
     match source {
-        Source::Web(url) => last(shown(url).split_once("://")?.1.split_once('/')?.1),
+        Source::Web(url) => last(&url::decoded(shown(url).split_once("://")?.1.split_once('/')?.1)),
         Source::File(path) => Some(path.file_name()?.to_str()?.to_owned()),
         Source::Pip { member, .. } => last(member),
         Source::Data(_) => None,
@@ -296,6 +303,8 @@ mod tests {
     fn a_source_suggests_a_name() {
         let rows = [
             ("https://host/a/w.onnx?x=1", Some("w.onnx")),
+            ("https://host/a/my%20model%C3%A9.onnx", Some("my modelé.onnx")),
+            ("https://host/a%2Fw.onnx", Some("w.onnx")),
             ("https://host/", None),
             ("https://host", None),
             ("/models/w.h5", Some("w.h5")),

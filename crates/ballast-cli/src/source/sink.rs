@@ -6,10 +6,8 @@ use ballast::receive::{ReceiveFault, Receiver};
 use ballast::store::Found;
 
 use super::Fault;
+use crate::first_trust::{HEAD, NotAWeight};
 use crate::print::Line;
-
-/// How much of a file's beginning is looked at when it turns out to be another.
-const HEAD: usize = 512;
 
 /// One file on its way in.
 pub struct Sink<'a> {
@@ -19,6 +17,10 @@ pub struct Sink<'a> {
     head: Vec<u8>,
     /// Whether the bytes came in more than one piece, perhaps from more than one source.
     pub pieced: bool,
+    /// The content encoding under which the bytes came.
+    pub encoding: Option<String>,
+    /// The commit that the server named as the state of the file.
+    pub commit: Option<String>,
     /// Chunks that came from the file that was there.
     pub kept: u64,
     /// Where what happens is told.
@@ -29,7 +31,17 @@ impl<'a> Sink<'a> {
     /// A sink for a file of this size, or of at most so many bytes.
     pub fn new(receiver: Receiver<'a, LinuxDisk>, size: Option<u64>, most: u64, line: &'a Line) -> Self {
         let pieced = !receiver.is_empty();
-        Self { receiver, size, most: size.unwrap_or(most), head: Vec::new(), pieced, kept: 0, line }
+        Self {
+            receiver,
+            size,
+            most: size.unwrap_or(most),
+            head: Vec::new(),
+            pieced,
+            encoding: None,
+            commit: None,
+            kept: 0,
+            line,
+        }
     }
 
     /// Bytes so far.
@@ -50,6 +62,7 @@ impl<'a> Sink<'a> {
     /// Forgets all bytes.
     pub fn restart(&mut self) -> Result<(), Fault> {
         self.head.clear();
+        self.encoding = None;
         (self.pieced, self.kept) = (false, 0);
         self.line.at(0);
         Ok(self.receiver.restart()?)
@@ -93,7 +106,7 @@ impl<'a> Sink<'a> {
             None if found > self.most => Fault::TooLong { most: self.most },
             _ => return Ok(()),
         };
-        Err(recognised(head).unwrap_or(fault))
+        Err(NotAWeight::of(head).map(Fault::NotAWeight).or_else(|| self.encoded()).unwrap_or(fault))
     }
 
     /// The source has ended: are that all the bytes?
@@ -108,7 +121,12 @@ impl<'a> Sink<'a> {
 
     /// A fault, unless the bytes show a better one.
     pub fn otherwise(&self, fault: Fault) -> Fault {
-        self.recognised().unwrap_or(fault)
+        self.recognised().map(Fault::NotAWeight).or_else(|| self.encoded()).unwrap_or(fault)
+    }
+
+    /// The fault of bytes that came under a content encoding.
+    pub fn encoded(&self) -> Option<Fault> {
+        self.encoding.clone().map(Fault::Encoded)
     }
 
     /// Gives up on this file for now.
@@ -117,8 +135,8 @@ impl<'a> Sink<'a> {
     }
 
     /// What the bytes show themselves to be, where that is no weight.
-    pub fn recognised(&self) -> Option<Fault> {
-        recognised(&self.head)
+    pub fn recognised(&self) -> Option<NotAWeight> {
+        NotAWeight::of(&self.head)
     }
 
     /// Gives the bytes their name, if they are the right ones.
@@ -127,36 +145,5 @@ impl<'a> Sink<'a> {
             ReceiveFault::Bytes(found) => Fault::WrongBytes { found },
             ReceiveFault::Place(fault) => fault.into(),
         })
-    }
-}
-
-/// What is often saved in a weight's place.
-fn recognised(head: &[u8]) -> Option<Fault> {
-    let text = String::from_utf8_lossy(head).trim_start_matches('\u{feff}').trim_start().to_ascii_lowercase();
-    let html = ["<!doctype html", "<html", "<head", "<body", "<!--"];
-    if html.iter().any(|start| text.starts_with(start)) {
-        return Some(Fault::Html);
-    }
-    text.starts_with("version https://git-lfs.github.com/spec/").then_some(Fault::LfsPointer)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn pages_and_pointers_are_recognised_and_weights_are_not() {
-        let rows: [(&[u8], Option<&str>); 7] = [
-            (b"<!DOCTYPE html><title>404", Some("html")),
-            (b"\xef\xbb\xbf\n  <HTML lang=en>", Some("html")),
-            (b"version https://git-lfs.github.com/spec/v1\noid sha256:00", Some("lfs-pointer")),
-            (b"\x89HDF\r\n\x1a\n", None),
-            (b"PK\x03\x04", None),
-            (b"<?xml version='1.0'?><net/>", None),
-            (b"", None),
-        ];
-        let wrong: Vec<_> =
-            rows.iter().filter(|(head, name)| recognised(head).as_ref().map(Fault::name) != *name).collect();
-        assert!(wrong.is_empty(), "{wrong:?}");
     }
 }

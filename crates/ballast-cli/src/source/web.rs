@@ -12,7 +12,7 @@ use super::address::{Address, Clear, Secret};
 use super::client::{Answer, Ask, Client};
 use super::patience::Patience;
 use super::tokens::Tokens;
-use super::{Fault, Limits, Sink};
+use super::{Fault, Limits, Sink, secrets};
 
 /// A client, and tokens for some hosts.
 pub struct Web {
@@ -29,7 +29,10 @@ impl Web {
     /// Takes one file, going on from what the sink has. The user named the URL, so that it may be http:
     /// no secret goes there then.
     pub fn get(&self, url: &str, sink: &mut Sink) -> Result<(), Fault> {
-        let (address, login) = Address::named(url, Clear::Named)?;
+        let expanded = secrets::expanded(url, |name| std::env::var(name).ok())?;
+        // A variable's value may be a secret: it goes nowhere in the clear.
+        let clear = if expanded.is_some() { Clear::Refused } else { Clear::Named };
+        let (address, login) = Address::named(expanded.as_deref().unwrap_or(url), clear)?;
         let secret = self.tokens.secret(&address).or(login);
         let mut patience = Patience::new(self.client.limits());
         loop {
@@ -85,6 +88,8 @@ impl Web {
 fn take(answer: Answer, sink: &mut Sink) -> Result<(), Fault> {
     let announced = answer.length().map(|len| sink.len().saturating_add(len));
     let (mut begun, size) = (false, sink.size());
+    sink.encoding = answer.encoding().map(str::to_owned);
+    sink.commit = answer.commit.clone();
     answer.each_piece(sink.len(), size, |piece| {
         if let Some(announced) = announced.filter(|_| !begun) {
             let head = if sink.len() == 0 { &piece[..piece.len().min(512)] } else { &[] };

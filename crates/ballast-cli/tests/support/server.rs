@@ -105,6 +105,11 @@ impl Server {
             "chunked-endless" => loop {
                 chunked(to, all, false)?;
             },
+            "gzip" => body(to, "200 OK", all.len(), "Content-Encoding: gzip\r\n", all),
+            "identity" => body(to, "200 OK", all.len(), "Content-Encoding: identity\r\n", all),
+            "commit" => {
+                body(to, "200 OK", all.len(), "X-Repo-Commit: 0123456789abcdef0123456789abcdef01234567\r\n", all)
+            }
             "circle" => redirect(to, &asked.path),
             "endless-redirects" => redirect(to, &format!("endless-redirects/x{rest}")),
             "hops" if rest.len() < "xxxxw.bin".len() => redirect(to, &format!("hops/x{rest}")),

@@ -1,0 +1,118 @@
+//! What `pin` and `adopt` check before bytes get their first pin: one set of checks for both.
+//!
+//! A pin makes bytes the truth for every later boot, so whatever contradicts itself is refused here:
+//! a page or a pointer in a weight's place, a file that is shorter than its own header says, a blob
+//! whose name is another digest, a set that lacks a part. What is only unusual is a doubt: reported,
+//! and pinned. Every read is bounded. Only reads.
+
+mod blob;
+mod gguf;
+mod head;
+pub mod left_out;
+mod onnx;
+mod parts;
+mod safetensors;
+
+use std::fs::File;
+use std::io::{self, Read, Seek};
+
+use ballast::digest::Digest;
+use ballast::lock::RelPath;
+
+pub use blob::{digest_of_name, url_digest};
+pub use head::NotAWeight;
+pub use parts::Parts;
+
+/// Bytes at the beginning of a file that tell its kind.
+pub const HEAD: usize = 512;
+
+/// What speaks against a file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Objection {
+    /// It contradicts itself, or is no weight: it gets no pin.
+    Refused(String),
+    /// It is unusual: it gets a pin, and a remark.
+    Doubt(String),
+}
+
+/// What the checks found in one file.
+#[derive(Debug, Default)]
+pub struct Checked {
+    /// In the order in which they were found.
+    pub objections: Vec<Objection>,
+    /// The files without which this one is of no use.
+    pub parts: Option<Parts>,
+}
+
+impl Checked {
+    /// Why the file gets no pin.
+    pub fn refusal(&self) -> Option<&str> {
+        self.objections.iter().find_map(|objection| match objection {
+            Objection::Refused(why) => Some(why.as_str()),
+            Objection::Doubt(_) => None,
+        })
+    }
+
+    /// What is remarked of a file that gets a pin.
+    pub fn doubts(&self) -> impl Iterator<Item = &str> {
+        self.objections.iter().filter_map(|objection| match objection {
+            Objection::Doubt(what) => Some(what.as_str()),
+            Objection::Refused(_) => None,
+        })
+    }
+
+    fn refuse(&mut self, why: impl Into<String>) {
+        self.objections.push(Objection::Refused(why.into()));
+    }
+
+    fn doubt(&mut self, what: impl Into<String>) {
+        self.objections.push(Objection::Doubt(what.into()));
+    }
+}
+
+/// Checks one file, whose path says of which format it should be.
+///
+/// # Errors
+/// Those of reading it.
+pub fn check(path: &RelPath, file: &mut File) -> io::Result<Checked> {
+    let mut checked = Checked::default();
+    let head = read_head(file)?;
+    if let Some(kind) = NotAWeight::of(&head).filter(|kind| !kind.is_expected(path.file_name())) {
+        checked.refuse(format!("{}: {}", kind.name(), kind.words()));
+        return Ok(checked);
+    }
+    if let Some(objection) = head::other_format(path.file_name(), &head) {
+        checked.objections.push(objection);
+    }
+    let name = path.file_name().to_ascii_lowercase();
+    let extension = name.rsplit_once('.').map_or("", |(_, extension)| extension);
+    file.rewind()?;
+    match extension {
+        "safetensors" => safetensors::check(file, &mut checked)?,
+        "gguf" => gguf::check(path, file, &mut checked)?,
+        "onnx" => onnx::check(path, file, &mut checked)?,
+        "json" if name.ends_with(".index.json") => parts::read_index(path, file, &mut checked)?,
+        _ => {}
+    }
+    if checked.parts.is_none() {
+        checked.parts = parts::numbered(path);
+    }
+    Ok(checked)
+}
+
+/// Compares the bytes' digest with the one that a name promises.
+pub fn check_digest(promised: Option<Digest>, found: Digest) -> Option<Objection> {
+    let promised = promised.filter(|promised| *promised != found)?;
+    Some(Objection::Refused(format!("damaged: its name says sha256\n    {promised}\n  its bytes have\n    {found}")))
+}
+
+fn read_head(file: &mut File) -> io::Result<Vec<u8>> {
+    file.rewind()?;
+    let mut head = Vec::with_capacity(HEAD);
+    file.take(HEAD as u64).read_to_end(&mut head)?;
+    Ok(head)
+}
+
+#[cfg(test)]
+#[path = "tests.rs"]
+mod tests;

@@ -1,0 +1,133 @@
+//! Files that are of no use without others: an index that names shards, a numbered shard, a model with external data.
+
+use std::collections::BTreeSet;
+use std::fmt;
+use std::fs::File;
+use std::io;
+
+use ballast::lock::RelPath;
+use serde::de::{Deserializer, MapAccess, Visitor};
+use serde::{Deserialize, de};
+
+use super::Checked;
+use crate::{bounds, foreign};
+
+/// The other files that one file needs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Parts {
+    named_by: RelPath,
+    names: Vec<RelPath>,
+    /// The first file of a numbered set that is counted from 0, in place of the last.
+    first: Option<RelPath>,
+}
+
+/// A set that lacks files.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Incomplete<'a> {
+    /// The file that names the others.
+    pub named_by: &'a RelPath,
+    /// Those that are not there.
+    pub missing: Vec<&'a RelPath>,
+    /// Whether not one of them is there, as where a repository's other format was downloaded.
+    pub all: bool,
+}
+
+impl Parts {
+    /// Files that `named_by` needs.
+    pub fn new(named_by: &RelPath, names: Vec<RelPath>) -> Self {
+        Self { named_by: named_by.clone(), names, first: None }
+    }
+
+    /// How many.
+    pub fn count(&self) -> usize {
+        self.names.len()
+    }
+
+    /// What of the set is missing.
+    pub fn incomplete(&self, is_there: impl Fn(&RelPath) -> bool) -> Option<Incomplete<'_>> {
+        let from_zero = self.first.as_ref().is_some_and(&is_there);
+        let names = &self.names[..self.names.len() - usize::from(from_zero)];
+        let missing: Vec<_> = names.iter().filter(|name| !is_there(name)).collect();
+        let all = missing.len() == names.len();
+        (!missing.is_empty()).then_some(Incomplete { named_by: &self.named_by, missing, all })
+    }
+}
+
+/// The path of a file that another one names, relative to that one's directory.
+pub fn beside(path: &RelPath, name: &str) -> Result<RelPath, String> {
+    let name = name.strip_prefix("./").unwrap_or(name);
+    let whole = if path.parent().is_empty() { name.to_owned() } else { format!("{}/{name}", path.parent()) };
+    RelPath::try_from(whole)
+}
+
+/// The whole set of `NAME-00003-of-00005.EXT`.
+pub fn numbered(path: &RelPath) -> Option<Parts> {
+    let (stem, extension) = path.file_name().split_once('.')?;
+    let (stem, all) = stem.rsplit_once("-of-")?;
+    let (stem, this) = stem.rsplit_once('-')?;
+    let digits = |text: &str| (4..=6).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_digit());
+    let (width, count): (usize, usize) = (this.len(), all.parse().ok().filter(|_| digits(all) && digits(this))?);
+    let this: usize = this.parse().ok()?;
+    if !(2..=bounds::PARTS).contains(&count) || this > count {
+        return None;
+    }
+    let name = |at: usize| beside(path, &format!("{stem}-{at:0width$}-of-{all}.{extension}")).ok();
+    let names: Vec<_> = (1..=count).filter_map(name).collect();
+    Some(Parts { first: name(0), ..Parts::new(path, names) })
+}
+
+struct Shards(BTreeSet<String>);
+
+#[derive(Deserialize)]
+struct Index {
+    weight_map: Option<Shards>,
+}
+
+impl<'de> Deserialize<'de> for Shards {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        struct Map;
+        impl<'de> Visitor<'de> for Map {
+            type Value = Shards;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a map from tensors to files")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Shards, A::Error> {
+                let mut all = BTreeSet::new();
+                while let Some((_, shard)) = map.next_entry::<de::IgnoredAny, String>()? {
+                    all.insert(shard);
+                    if all.len() > bounds::PARTS {
+                        return Err(de::Error::custom("too many files"));
+                    }
+                }
+                Ok(Shards(all))
+            }
+        }
+        from.deserialize_map(Map)
+    }
+}
+
+/// The shards that `model.safetensors.index.json` and its like name.
+pub fn read_index(path: &RelPath, file: &File, checked: &mut Checked) -> io::Result<()> {
+    if file.metadata()?.len() > bounds::HEADER {
+        checked.doubt("it is too long to check which files it names");
+        return Ok(());
+    }
+    let index: Index = match serde_json::from_slice(&foreign::read_from(file, bounds::HEADER)?) {
+        Ok(index) => index,
+        Err(error) => {
+            checked.refuse(format!("it is damaged: {error}"));
+            return Ok(());
+        }
+    };
+    let mut names = Vec::new();
+    for shard in index.weight_map.map(|shards| shards.0).unwrap_or_default() {
+        match beside(path, &shard) {
+            Ok(name) => names.push(name),
+            Err(why) => checked.refuse(format!("it names a file that no store can have: {why}")),
+        }
+    }
+    checked.parts = (!names.is_empty()).then(|| Parts::new(path, names));
+    Ok(())
+}

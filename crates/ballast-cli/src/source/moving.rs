@@ -1,0 +1,130 @@
+//! Addresses whose content changes: branches, `latest`. The pin stays, the file behind the address does not. Pure.
+
+use super::url::shown;
+
+/// What stands for a commit that is not known here.
+const COMMIT: &str = "COMMIT";
+/// Words of a path or a query that always mean the newest.
+const NEWEST: [&str; 10] =
+    ["latest", "nightly", "main", "master", "head", "develop", "trunk", "edge", "canary", "current"];
+
+/// An address that moves.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Moving {
+    /// The part that moves.
+    pub word: String,
+    /// The address that would not move.
+    pub fixed: String,
+}
+
+/// Whether a reference names one state for ever: a commit, whole or its beginning, or a version.
+fn is_fixed(reference: &str) -> bool {
+    let hex = reference.len() >= 7 && reference.bytes().all(|byte| byte.is_ascii_hexdigit());
+    let version = reference.strip_prefix(['v', 'V', 'r']).unwrap_or(reference);
+    hex || (version.starts_with(|first: char| first.is_ascii_digit()) && version.contains('.'))
+}
+
+/// What of an address moves; `commit` is the one that the server named.
+pub fn moving(url: &str, commit: Option<&str>) -> Option<Moving> {
+    let commit = commit.filter(|commit| commit.len() == 40 && is_fixed(commit)).unwrap_or(COMMIT);
+    let plain = shown(url);
+    let (scheme, place) = plain.split_once("://")?;
+    let segments: Vec<&str> = place.split('/').collect();
+    let rebuilt = |from: usize, to: usize, with: &str| {
+        let all = segments[..from].iter().copied().chain([with]).chain(segments[to..].iter().copied());
+        format!("{scheme}://{}", all.collect::<Vec<_>>().join("/"))
+    };
+    if let Some(at) = segments.windows(3).position(|part| part == ["releases", "latest", "download"]) {
+        return Some(Moving { word: "latest".into(), fixed: rebuilt(at + 1, at + 3, "download/TAG") });
+    }
+    if let Some((from, to)) = reference(&segments) {
+        let word = segments[from..to].last().copied().unwrap_or_default();
+        return (!is_fixed(word)).then(|| Moving { word: word.into(), fixed: rebuilt(from, to, commit) });
+    }
+    if let Some(moving) = in_query(url, &plain) {
+        return Some(moving);
+    }
+    let newest = |segment: &&str| NEWEST.contains(&segment.to_ascii_lowercase().as_str());
+    let directories = segments.get(1..segments.len().saturating_sub(1)).unwrap_or_default();
+    let at = directories.iter().position(newest)? + 1;
+    Some(Moving { word: segments[at].into(), fixed: rebuilt(at, at + 1, "VERSION") })
+}
+
+/// Which segments are the reference, by the ways in which hubs write it.
+fn reference(segments: &[&str]) -> Option<(usize, usize)> {
+    let at = match segments.first()? {
+        &"raw.githubusercontent.com" => 3,
+        _ => segments.iter().skip(1).position(|part| ["resolve", "raw", "media", "blob"].contains(part))? + 2,
+    };
+    let first = *segments.get(at)?;
+    let (from, to) = match (first, segments.get(at + 1)) {
+        ("refs", Some(&("heads" | "tags"))) => (at, at + 3),
+        // Gitea says what a reference is.
+        ("branch" | "tag" | "commit", Some(_)) if segments.len() > at + 2 => (at, at + 2),
+        _ => (at, at + 1),
+    };
+    // A file's own name follows.
+    (segments.len() > to).then_some((from, to))
+}
+
+fn in_query(url: &str, plain: &str) -> Option<Moving> {
+    let query = url.split_once('?')?.1.split('#').next()?;
+    let named = |parameter: &&str| {
+        let (name, value) = parameter.split_once('=').unwrap_or((parameter, ""));
+        let value = value.rsplit('/').next().unwrap_or(value);
+        let reference = ["ref", "revision", "branch", "at", "version"].contains(&name.to_ascii_lowercase().as_str());
+        reference && NEWEST.contains(&value.to_ascii_lowercase().as_str())
+    };
+    let (name, value) = query.split('&').find(named)?.split_once('=')?;
+    Some(Moving { word: value.into(), fixed: format!("{plain}?{name}={COMMIT}") })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_that_moves_is_known_with_the_one_that_does_not() {
+        let commit = "0123456789abcdef0123456789abcdef01234567";
+        let rows = [
+            ("https://hf.co/o/m/resolve/main/a/w.bin", Some("https://hf.co/o/m/resolve/COMMIT/a/w.bin")),
+            ("https://hf.co/o/m/resolve/refs%2Fpr%2F1/w.bin", Some("https://hf.co/o/m/resolve/COMMIT/w.bin")),
+            ("https://h/o/m/resolve/my-branch/w.bin", Some("https://h/o/m/resolve/COMMIT/w.bin")),
+            ("https://github.com/o/r/raw/master/w.pth", Some("https://github.com/o/r/raw/COMMIT/w.pth")),
+            ("https://github.com/o/r/raw/refs/heads/dev/w.pth", Some("https://github.com/o/r/raw/COMMIT/w.pth")),
+            (
+                "https://raw.githubusercontent.com/o/r/main/w.pth",
+                Some("https://raw.githubusercontent.com/o/r/COMMIT/w.pth"),
+            ),
+            (
+                "https://raw.githubusercontent.com/o/r/refs/heads/x/w",
+                Some("https://raw.githubusercontent.com/o/r/COMMIT/w"),
+            ),
+            ("https://gitlab.com/o/r/-/raw/main/w.bin?x=1", Some("https://gitlab.com/o/r/-/raw/COMMIT/w.bin")),
+            ("https://codeberg.org/o/r/raw/branch/main/w.bin", Some("https://codeberg.org/o/r/raw/COMMIT/w.bin")),
+            (
+                "https://github.com/o/r/releases/latest/download/w",
+                Some("https://github.com/o/r/releases/download/TAG/w"),
+            ),
+            ("https://h/models/latest/w.onnx", Some("https://h/models/VERSION/w.onnx")),
+            ("https://h/api/w.onnx?ref=main", Some("https://h/api/w.onnx?ref=COMMIT")),
+            ("https://github.com/o/r/releases/download/v1.0/w", None),
+            ("https://github.com/o/r/raw/v1.0.2/w", None),
+            ("https://hf.co/o/m/resolve/0123456789abcdef0123456789abcdef01234567/w.bin", None),
+            ("https://github.com/o/r/raw/0123456/w", None),
+            ("https://h/w.onnx", None),
+            ("https://h/raw/w.onnx", None),
+            ("https://latest/w.onnx", None),
+            ("https://h/main", None),
+        ];
+        let of = |url: &str| moving(url, None).map(|moving| moving.fixed);
+        let wrong: Vec<_> = rows
+            .iter()
+            .map(|(url, fixed)| (url, of(url), fixed))
+            .filter(|(_, found, fixed)| found.as_deref() != **fixed)
+            .collect();
+        assert!(wrong.is_empty(), "{wrong:#?}");
+        let known = moving("https://hf.co/o/m/resolve/main/w.bin", Some(commit)).map(|moving| moving.fixed);
+        assert_eq!(known, Some(format!("https://hf.co/o/m/resolve/{commit}/w.bin")));
+    }
+}

@@ -1,0 +1,213 @@
+//! What `pin` and `adopt` refuse and remark before bytes get their first pin, and what of an address is written.
+#![cfg(feature = "full")]
+#![expect(clippy::unwrap_used, reason = "a test's helpers may fail where they stand")]
+
+#[path = "support/server.rs"]
+mod server;
+mod support;
+
+use std::fs;
+use std::os::unix::fs::symlink;
+use std::path::PathBuf;
+use std::process::{Command, Output};
+
+use server::Server;
+use support::{pin_of, program, stderr, stdout};
+use tempfile::TempDir;
+
+const REVISION: &str = "0123456789abcdef0123456789abcdef01234567";
+const POINTER: &[u8] = b"version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 4000000000\n";
+/// A header for four bytes, without them.
+const CUT: &[u8] = b"\x29\0\0\0\0\0\0\0{\"a\":{\"dtype\":\"I8\",\"data_offsets\":[0,4]}}";
+const INDEX: &[u8] =
+    br#"{"weight_map":{"a":"model-00001-of-00003.bin","b":"model-00002-of-00003.bin","c":"model-00003-of-00003.bin"}}"#;
+
+struct World {
+    dir: TempDir,
+}
+
+impl World {
+    fn new() -> Self {
+        Self { dir: testkit::ground::folder("scratch") }
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.dir.path().join(name)
+    }
+
+    fn put(&self, name: &str, bytes: &[u8]) {
+        let path = self.path(name);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, bytes).unwrap();
+    }
+
+    fn ballast(&self, args: &[&str]) -> Output {
+        let mut command = Command::new(program());
+        command.current_dir(self.dir.path()).env_remove("BALLAST_LOCK").env_remove("BALLAST_MIRRORS");
+        command.env("SIGNATURE", "hunter2").args(args).output().unwrap()
+    }
+
+    fn pin(&self, source: &str) -> Output {
+        self.ballast(&["pin", "--lock", "w.lock", "--store", "/srv/models", "--into", "m", "--retries", "0", source])
+    }
+
+    fn lock(&self) -> String {
+        fs::read_to_string(self.path("w.lock")).unwrap_or_default()
+    }
+}
+
+fn said(output: &Output) -> String {
+    stdout(output) + &stderr(output)
+}
+
+/// A folder's files; the exit code; the files with an entry; words of the report.
+type Row<'a> = (&'a str, &'a [(&'a str, &'a [u8])], i32, &'a [&'a str], &'a [&'a str]);
+
+#[test]
+fn adopt_pins_what_is_right_and_names_what_is_not() {
+    let blob = pin_of(b"weights");
+    let (right, wrong) = (format!("blobs/sha256-{blob}"), format!("blobs/sha256-{}", "ab".repeat(32)));
+    let rows: [Row; 11] = [
+        ("right", &[("a.bin", b"a"), ("d/b.bin", b"b")], 0, &["a.bin", "d/b.bin"], &["2 files"]),
+        ("a pointer", &[("a.bin", POINTER), ("c.json", b"{}")], 14, &["c.json"], &["refused: a.bin: lfs-pointer"]),
+        ("pointers alone", &[("a.bin", POINTER)], 14, &[], &["no weight to pin"]),
+        ("a page", &[("a.bin", b"<html>"), ("c", b"{}")], 14, &["c"], &["refused: a.bin: html"]),
+        ("a cut file", &[("a.safetensors", CUT), ("c", b"{}")], 14, &["c"], &["refused: a.safetensors: wrong length"]),
+        ("a right blob", &[(&right, b"weights")], 0, &[&right], &["first trust"]),
+        ("a wrong blob", &[(&wrong, b"weights"), ("c", b"{}")], 14, &["c"], &["damaged: its name says", &blob]),
+        (
+            "a shard is missing",
+            &[("model.bin.index.json", INDEX), ("model-00001-of-00003.bin", b"a"), ("model-00003-of-00003.bin", b"c")],
+            14,
+            &["model-00001-of-00003.bin", "model-00003-of-00003.bin", "model.bin.index.json"],
+            &["incomplete: ", "model-00002-of-00003.bin: not in the cache"],
+        ),
+        (
+            "a numbered shard is missing",
+            &[("d/m-00001-of-00002.gguf", b"a")],
+            14,
+            &["d/m-00001-of-00002.gguf"],
+            &["d/m-00002-of-00002.gguf"],
+        ),
+        (
+            "only the index of another format",
+            &[("pytorch_model.bin.index.json", INDEX), ("model.bin", b"a")],
+            0,
+            &["model.bin", "pytorch_model.bin.index.json"],
+            &["warning: pytorch_model.bin.index.json needs"],
+        ),
+        (
+            "the files of tools",
+            &[
+                ("config.json", b"{}"),
+                (".git/HEAD", b"x"),
+                (".cache/huggingface/download/config.json.metadata", b"x"),
+                ("config.json.metadata", b"x"),
+                ("a.lock", b"x"),
+                ("__pycache__/a.pyc", b"x"),
+                (".DS_Store", b"x"),
+                ("token", b"hf_secret"),
+            ],
+            0,
+            &["config.json"],
+            &["left out       7 names", ".git: Git's own", "token: it holds secrets"],
+        ),
+    ];
+    let mut failures = Vec::new();
+    for (name, files, code, entries, words) in rows {
+        let world = World::new();
+        files.iter().for_each(|(path, bytes)| world.put(&format!("c/{path}"), bytes));
+        let output = world.ballast(&["adopt", "--lock", "w.lock", "c"]);
+        let (lock, said) = (world.lock(), said(&output));
+        let mut found: Vec<_> = lock.lines().filter_map(|line| line.strip_prefix("path = \"")).skip(1).collect();
+        found.sort_unstable();
+        let expected: Vec<_> = entries.iter().map(|path| format!("{path}\"")).collect();
+        if output.status.code() != Some(code) || found != expected || !words.iter().all(|word| said.contains(word)) {
+            failures.push(format!("{name}: {:?}, {found:?}\n{said}", output.status.code()));
+        }
+    }
+    assert!(failures.is_empty(), "{}", failures.join("\n"));
+}
+
+#[test]
+fn a_hub_whose_links_all_lead_nowhere_is_no_success() {
+    let world = World::new();
+    let repository = "h/hub/models--org--m";
+    world.put(&format!("{repository}/refs/main"), REVISION.as_bytes());
+    let snapshot = world.path(&format!("{repository}/snapshots/{REVISION}"));
+    fs::create_dir_all(&snapshot).unwrap();
+    symlink("../../blobs/gone", snapshot.join("model.safetensors")).unwrap();
+    let output = world.ballast(&["adopt", "--lock", "w.lock", "h"]);
+    assert_eq!((output.status.code(), world.lock().as_str()), (Some(14), ""), "{output:?}");
+}
+
+#[test]
+fn above_twenty_files_adopt_prints_folders_and_the_lock_file_is_obeyed() {
+    let world = World::new();
+    for at in 0..300 {
+        world.put(&format!("c/d{}/f{at}.bin", at % 2), at.to_string().as_bytes());
+    }
+    let output = world.ballast(&["adopt", "--lock", "w.lock", "c"]);
+    let lines = stdout(&output).lines().count();
+    assert!(output.status.success() && lines < 12 && stdout(&output).contains("150 files"), "{output:?}");
+    let verified = world.ballast(&["verify", "--lock", "w.lock"]);
+    assert!(verified.status.success(), "{verified:?}");
+}
+
+/// A source's path on the server; the exit code; what the lock file has; words of the report.
+type Address<'a> = (&'a str, i32, &'a str, &'a [&'a str]);
+
+#[test]
+fn pin_writes_no_secret_and_says_what_moves_and_what_is_encoded() {
+    let server = Server::start(b"weights of a model");
+    let digest = pin_of(b"weights of a model");
+    let whisper = format!("right/{}/tiny.pt", "ab".repeat(32));
+    let promised = format!("right/{digest}/tiny.pt");
+    let rows: [Address; 12] = [
+        ("right/w.bin", 0, "/right/w.bin\"]", &["first trust"]),
+        ("right/my%20model.bin", 0, "path = \"my model.bin\"", &["my model.bin: first trust"]),
+        ("right/w.bin?X-Amz-Signature=hunter2&versionId=7", 0, "/right/w.bin?versionId=7\"]", &["X-Amz-Signature"]),
+        ("right/w.bin?sig=${SIGNATURE}", 0, "/right/w.bin?sig=${SIGNATURE}\"]", &["first trust"]),
+        ("right/w.bin?sig=${NOT_SET_HERE}", 17, "", &["variable: expected the variable NOT_SET_HERE"]),
+        ("right/o/m/resolve/main/w.bin", 0, "/resolve/main/", &["moves: \"main\"", "/resolve/COMMIT/w.bin"]),
+        ("commit/o/m/resolve/main/w.bin", 0, "/resolve/main/", &[&format!("/resolve/{REVISION}/w.bin")]),
+        ("gzip/w.onnx", 17, "", &["content-encoding", "gzip"]),
+        ("identity/w.onnx", 0, "w.onnx", &["first trust"]),
+        ("lfs/w.bin", 17, "", &["lfs-pointer"]),
+        (&whisper, 17, "", &["damaged: its name says", &digest]),
+        (&promised, 0, "tiny.pt", &["first trust"]),
+    ];
+    let mut failures = Vec::new();
+    for (path, code, entry, words) in rows {
+        let world = World::new();
+        let url = server.url(path).replacen("://", "://joe:hunter2@", 1);
+        let output = world.pin(&url);
+        let (lock, said) = (world.lock(), said(&output));
+        let right = output.status.code() == Some(code)
+            && lock.contains(entry)
+            && lock.is_empty() == entry.is_empty()
+            && words.iter().all(|word| said.contains(word));
+        if !right || lock.contains("hunter2") || said.contains("hunter2") {
+            failures.push(format!("{path}: {:?}\n{lock}\n{said}", output.status.code()));
+        }
+    }
+    assert!(failures.is_empty(), "{}", failures.join("\n"));
+    let asked = server.asked();
+    assert!(
+        asked.iter().any(|asked| asked.path == "right/w.bin?sig=hunter2"),
+        "the variable was not put in: {asked:?}"
+    );
+}
+
+#[test]
+fn pin_refuses_a_file_that_contradicts_itself_and_keeps_nothing_of_it() {
+    let world = World::new();
+    world.put("a.safetensors", CUT);
+    let output = world.pin("a.safetensors");
+    assert_eq!(output.status.code(), Some(17), "{output:?}");
+    assert!(stderr(&output).contains("contradiction: wrong length") && world.lock().is_empty(), "{output:?}");
+    assert!(!world.path("m/a.safetensors").exists());
+    world.put("model.bin.index.json", INDEX);
+    let output = world.pin("model.bin.index.json");
+    assert!(output.status.success() && stderr(&output).contains("needs 3 files that have no entry yet"), "{output:?}");
+}
