@@ -12,6 +12,7 @@ use likeness::spoof::SpoofPair;
 
 use crate::models::{LoadedModels, Role, Unavailable};
 use crate::problem::{Code, Problem};
+use crate::work::count_decoder_panic;
 
 /// Finds faces, and takes the one that counts.
 #[derive(Clone)]
@@ -36,7 +37,12 @@ impl Examiner {
     /// # Errors
     /// The photograph's own.
     pub fn photograph(&self, scratch: &mut Scratch, bytes: &[u8], watch: Watch) -> Result<Photograph, NoAnswer> {
-        Photograph::of(&self.finder, scratch, bytes, &self.options, watch)
+        let photograph = Photograph::of(&self.finder, scratch, bytes, &self.options, watch);
+        photograph.inspect_err(|why| {
+            if let NoAnswer::Decode(why) = why {
+                count_decoder_panic(why);
+            }
+        })
     }
 
     /// Decodes, finds, and takes the face that counts.

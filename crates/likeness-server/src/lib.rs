@@ -41,6 +41,7 @@ use exit::{Exit, Failure};
 /// The program: reads the command line, runs the command, prints its failure.
 #[must_use]
 pub fn main() -> ExitCode {
+    print::panics();
     match run(Cli::parse().command) {
         Ok(exit) => exit.into(),
         Err(failure) => {

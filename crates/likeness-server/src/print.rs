@@ -31,6 +31,15 @@ pub fn listening(url: &str) {
     let _ = writeln!(std::io::stdout(), "listening on {url}");
 }
 
+/// A panic of a command shows its place, without its words, which might have a photograph's bytes. A decoder's panic is
+/// an error of the photograph, and the command's own error line follows.
+pub fn panics() {
+    std::panic::set_hook(Box::new(|panic| {
+        let place = panic.location().map_or_else(String::new, ToString::to_string);
+        let _ = writeln!(std::io::stderr(), "internal error at {place}");
+    }));
+}
+
 /// Logs go to stderr, one line an event: JSON, or words where a person looks on. A panic is one with its place and without its words,
 /// which might have a photograph's bytes.
 pub fn logging() {

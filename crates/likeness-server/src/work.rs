@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use likeness::engine::Scratch;
+use likeness::image::DecodeError;
 use tokio::sync::Semaphore;
 
 use crate::problem::{Code, Problem};
@@ -94,6 +95,13 @@ impl Work {
 /// Counts a panic that was caught, by what was done then.
 pub fn counted_panic(during: &'static str) {
     metrics::counter!("likeness_panics_total", "during" => during).increment(1);
+}
+
+/// Counts a decoder's panic, which the library has made an error of the photograph.
+pub fn count_decoder_panic(why: &DecodeError) {
+    if matches!(why, DecodeError::CodecFailed(_)) {
+        counted_panic("decode");
+    }
 }
 
 /// More work than this machine has cores for.

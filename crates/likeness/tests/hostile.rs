@@ -70,6 +70,12 @@ fn jpeg(width: usize, height: usize, format: libjpeg_turbo_rs::PixelFormat, prog
     libjpeg_turbo_rs::Encoder::new(&pixels, width, height, format).progressive(progressive).encode().unwrap()
 }
 
+fn even_cmyk(width: usize, height: usize) -> Vec<u8> {
+    use libjpeg_turbo_rs::{Encoder, PixelFormat, Subsampling};
+    let pixels = vec![90; width * height * 4];
+    Encoder::new(&pixels, width, height, PixelFormat::Cmyk).subsampling(Subsampling::S444).encode().unwrap()
+}
+
 fn webp(width: u32, height: u32, color: image_webp::ColorType) -> Vec<u8> {
     let channels = if color == image_webp::ColorType::Rgba8 { 4 } else { 3 };
     let pixels: Vec<u8> = (0..width * height * channels).map(|at| (at * 5 % 256) as u8).collect();
@@ -186,7 +192,8 @@ fn every_attack_has_its_outcome_and_no_more_memory_than_its_share() {
         ("a JPEG of 1x1", jpeg(1, 1, Rgb, false), Ok([1, 1])),
         ("a JPEG of 4000x1", jpeg(4000, 1, Rgb, false), Ok([4000, 1])),
         ("a grey JPEG", jpeg(33, 17, Grayscale, false), Ok([33, 17])),
-        ("a CMYK JPEG", jpeg(33, 17, Cmyk, false), Ok([33, 17])),
+        ("a CMYK JPEG, sampled unevenly", jpeg(33, 17, Cmyk, false), Err("image_unsupported")),
+        ("a CMYK JPEG, sampled evenly", even_cmyk(33, 17), Ok([33, 17])),
         ("a progressive JPEG", jpeg(33, 17, Rgb, true), Ok([33, 17])),
         ("a turned JPEG", with_exif(&photo, 6), Ok([48, 64])),
         ("a JPEG turned in no known way", with_exif(&photo, 77), Ok([64, 48])),

@@ -1,11 +1,13 @@
-//! Bytes of a photograph to pixels, told by content and bounded before a pixel is decoded.
+//! Bytes of a photograph to pixels. The content decides the format, and the header is checked first.
 //!
-//! Promises: what is refused is refused by name; sizes are checked on the header, before anything
-//! of their size is allocated; no input panics. A file that ends early or is damaged is an error:
-//! half a photograph gets no verdict. Touches nothing.
+//! Promises: every refusal names what came; sizes are checked on the header, before anything of their size is
+//! allocated; no input panics, because a codec that panics is an error with its own code. A file that ends early or is
+//! damaged is an error: half a photograph gets no verdict. Touches nothing.
 
 use std::fmt;
+use std::panic::catch_unwind;
 
+use super::foreign::foreign;
 use super::{exif, jpeg, pixels::Bgr, png, webp};
 
 /// What may be asked of the decoder at most.
@@ -54,8 +56,8 @@ pub enum DecodeError {
     Empty,
     /// The content is none of JPEG, PNG and WebP.
     UnknownFormat {
-        /// The first bytes, at most eight.
-        found: Vec<u8>,
+        /// What it is and what to do, in words.
+        found: String,
     },
     /// The file is longer than allowed.
     TooManyBytes {
@@ -82,7 +84,7 @@ pub enum DecodeError {
         /// Height found.
         height: usize,
     },
-    /// A film, not a photograph.
+    /// Several frames, not one photograph.
     Animated(Format),
     /// A variant of the format that this decoder refuses.
     Unsupported {
@@ -98,6 +100,8 @@ pub enum DecodeError {
         /// What the decoder met.
         what: String,
     },
+    /// The codec panicked: a fault of this program, which the file brought about.
+    CodecFailed(Format),
 }
 
 impl fmt::Display for DecodeError {
@@ -105,7 +109,7 @@ impl fmt::Display for DecodeError {
         match self {
             Self::Empty => f.write_str("expected a JPEG, PNG or WebP file, found no bytes"),
             Self::UnknownFormat { found } => {
-                write!(f, "expected a JPEG, PNG or WebP file, found content that begins with {}", found.escape_ascii())
+                write!(f, "expected a JPEG, PNG or WebP file, found {found}")
             }
             Self::TooManyBytes { limit, found } => write!(f, "expected at most {limit} bytes, found {found}"),
             Self::SideTooLong { limit, width, height } => {
@@ -114,9 +118,21 @@ impl fmt::Display for DecodeError {
             Self::TooManyPixels { limit, width, height } => {
                 write!(f, "expected at most {limit} pixels, found {width}x{height}")
             }
-            Self::Animated(format) => write!(f, "expected a photograph, found an animated {format}"),
-            Self::Unsupported { format, what } => write!(f, "this kind of {format} is not decoded: {what}"),
-            Self::Damaged { format, what } => write!(f, "the {format} file is damaged or ends early: {what}"),
+            Self::Animated(format) => {
+                write!(f, "expected a photograph, found an animated {format}; send one frame of it")
+            }
+            Self::Unsupported { format, what } => {
+                write!(f, "this kind of {format} is not decoded: {what}; save it as an ordinary 8-bit JPEG or PNG")
+            }
+            Self::Damaged { format, what } => {
+                write!(f, "the {format} file is damaged or ends early: {what}; send the whole file again")
+            }
+            Self::CodecFailed(format) => {
+                write!(
+                    f,
+                    "the {format} decoder failed on this file; save the photograph again as an ordinary JPEG or PNG"
+                )
+            }
         }
     }
 }
@@ -135,6 +151,7 @@ impl DecodeError {
             Self::Animated(_) => "image_animated",
             Self::Unsupported { .. } => "image_unsupported",
             Self::Damaged { .. } => "image_damaged",
+            Self::CodecFailed(_) => "image_decoder_failed",
         }
     }
 }
@@ -152,7 +169,7 @@ impl Limits {
     }
 }
 
-/// Tells the format by content.
+/// The format, by content.
 ///
 /// # Errors
 /// [`DecodeError::Empty`] or [`DecodeError::UnknownFormat`].
@@ -162,7 +179,17 @@ pub fn sniff(bytes: &[u8]) -> Result<Format, DecodeError> {
         [0xff, 0xd8, 0xff, ..] => Ok(Format::Jpeg),
         [0x89, b'P', b'N', b'G', b'\r', b'\n', 0x1a, b'\n', ..] => Ok(Format::Png),
         [b'R', b'I', b'F', b'F', _, _, _, _, b'W', b'E', b'B', b'P', ..] => Ok(Format::Webp),
-        _ => Err(DecodeError::UnknownFormat { found: bytes[..bytes.len().min(8)].to_vec() }),
+        _ => Err(DecodeError::UnknownFormat { found: in_words(bytes) }),
+    }
+}
+
+fn in_words(bytes: &[u8]) -> String {
+    match foreign(bytes) {
+        Some(known) => format!("{}; {}", known.name, known.way_out),
+        None => {
+            let first: Vec<_> = bytes.iter().take(8).map(|byte| format!("{byte:02x}")).collect();
+            format!("content of an unknown format (first bytes {}); convert it to JPEG, PNG or WebP", first.join(" "))
+        }
     }
 }
 
@@ -176,10 +203,37 @@ pub fn decode(bytes: &[u8], limits: &Limits) -> Result<Bgr, DecodeError> {
     if bytes.len() > limits.bytes {
         return Err(DecodeError::TooManyBytes { limit: limits.bytes, found: bytes.len() });
     }
-    let (image, block) = match format {
-        Format::Jpeg => jpeg::decode(bytes, limits),
-        Format::Png => png::decode(bytes, limits),
-        Format::Webp => webp::decode(bytes, limits),
-    }?;
+    let codec = match format {
+        Format::Jpeg => jpeg::decode,
+        Format::Png => png::decode,
+        Format::Webp => webp::decode,
+    };
+    let (image, block) = guarded(format, bytes, limits, codec)?;
     Ok(image.oriented(block.as_deref().map_or(1, exif::orientation)))
+}
+
+/// The pixels as stored, and the EXIF block.
+pub(super) type Decoded = Result<(Bgr, Option<Vec<u8>>), DecodeError>;
+
+/// Runs a codec, whose panic is an error. A codec gets shared references only, so a panic leaves nothing half changed.
+fn guarded(format: Format, bytes: &[u8], limits: &Limits, codec: fn(&[u8], &Limits) -> Decoded) -> Decoded {
+    let limits = *limits;
+    catch_unwind(|| codec(bytes, &limits)).unwrap_or(Err(DecodeError::CodecFailed(format)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_codec_that_panics_is_an_error_with_its_own_code() {
+        let found = guarded(Format::Jpeg, &[], &Limits::default(), |_, _| panic!("index out of bounds"));
+        assert_eq!(found.unwrap_err().code(), "image_decoder_failed");
+    }
+
+    #[test]
+    fn an_unknown_format_shows_its_first_bytes_in_hexadecimal() {
+        let said = sniff(&[0x9d, 1, 2]).unwrap_err().to_string();
+        assert!(said.contains("unknown format (first bytes 9d 01 02)"), "{said}");
+    }
 }

@@ -1,9 +1,14 @@
 //! JPEG to libjpeg-turbo's bytes (islow IDCT, fancy upsampling). The only file that names the
 //! crate, so that it can be replaced. Touches nothing.
+//!
+//! Promises: a layout of components is decoded only where the crate's pixels equal libjpeg-turbo's, which
+//! `tests/jpeg` checks for every sampling; any other layout is refused by name before it is decoded.
 
 use libjpeg_turbo_rs::{ColorSpace, DecodeLimits, Decoder, JpegError, PixelFormat};
 
-use super::decode::{DecodeError, Format, Limits};
+use super::layout;
+
+use super::decode::{DecodeError, Decoded, Format, Limits};
 use super::pixels::Bgr;
 
 /// Scans of a progressive file; real ones have about ten.
@@ -14,18 +19,28 @@ const MAX_SCANS: usize = 32;
 const BYTES_PER_PIXEL: u64 = 24;
 
 /// The pixels as stored, and the EXIF block.
-pub(super) fn decode(bytes: &[u8], limits: &Limits) -> Result<(Bgr, Option<Vec<u8>>), DecodeError> {
+pub(super) fn decode(bytes: &[u8], limits: &Limits) -> Decoded {
     let mut decoder = Decoder::new_with_limits(bytes, decode_limits(limits)).map_err(damaged)?;
     let header = decoder.header();
     let (width, height) = (usize::from(header.width), usize::from(header.height));
+    if width == 0 || height == 0 {
+        return Err(fault(format!("its header says {width}x{height} pixels")));
+    }
     limits.check(width, height)?;
     refuse_other_precisions(header.precision, header.is_lossless)?;
-    let cmyk = matches!(decoder.jpeg_color_space(), ColorSpace::Cmyk | ColorSpace::Ycck);
+    let sampling: Vec<_> =
+        header.components.iter().map(|c| [c.horizontal_sampling, c.vertical_sampling].map(usize::from)).collect();
+    let colours = decoder.jpeg_color_space();
+    layout::check(&sampling, colours == ColorSpace::YCbCr).map_err(unsupported)?;
+    let cmyk = matches!(colours, ColorSpace::Cmyk | ColorSpace::Ycck);
     decoder.set_output_format(if cmyk { PixelFormat::Cmyk } else { PixelFormat::Bgr });
     let image = decoder.decode_image().map_err(damaged)?;
+    let bytes = if cmyk { 4 } else { 3 };
+    if (image.width, image.height, image.data.len()) != (width, height, width * height * bytes) {
+        return Err(fault("sizes of header and pixels differ".into()));
+    }
     let data = if cmyk { from_cmyk(&image.data) } else { image.data };
-    let pixels = Bgr::new(image.width, image.height, data);
-    let pixels = pixels.ok_or_else(|| fault("sizes of header and pixels differ".into()))?;
+    let pixels = Bgr::new(width, height, data).ok_or_else(|| fault("it has no pixels".into()))?;
     Ok((pixels, image.exif_data))
 }
 

@@ -5,8 +5,10 @@
 
 pub mod decode;
 pub mod exif;
+mod foreign;
 pub mod frame;
 mod jpeg;
+mod layout;
 pub mod pixels;
 mod png;
 pub mod resize;

@@ -4,11 +4,11 @@ use std::io::Cursor;
 
 use png::{ColorType, Decoder, DecodingError, Limits as PngLimits, Transformations};
 
-use super::decode::{DecodeError, Format, Limits};
+use super::decode::{DecodeError, Decoded, Format, Limits};
 use super::pixels::Bgr;
 
 /// The pixels as stored, and the EXIF block.
-pub(super) fn decode(bytes: &[u8], limits: &Limits) -> Result<(Bgr, Option<Vec<u8>>), DecodeError> {
+pub(super) fn decode(bytes: &[u8], limits: &Limits) -> Decoded {
     // Room for the bytes before 16-bit samples are halved, and for the lines in flight.
     let memory = PngLimits { bytes: limits.pixels.saturating_mul(8).saturating_add(limits.bytes) };
     let mut decoder = Decoder::new_with_limits(Cursor::new(bytes), memory);

@@ -4,11 +4,11 @@ use std::io::Cursor;
 
 use image_webp::{DecodingError, WebPDecoder};
 
-use super::decode::{DecodeError, Format, Limits};
+use super::decode::{DecodeError, Decoded, Format, Limits};
 use super::pixels::Bgr;
 
 /// The pixels as stored, and the EXIF block.
-pub(super) fn decode(bytes: &[u8], limits: &Limits) -> Result<(Bgr, Option<Vec<u8>>), DecodeError> {
+pub(super) fn decode(bytes: &[u8], limits: &Limits) -> Decoded {
     let mut decoder = WebPDecoder::new(Cursor::new(bytes)).map_err(damaged)?;
     // Chunks beside the pixels, such as EXIF, can't be longer than the file.
     decoder.set_memory_limit(bytes.len());

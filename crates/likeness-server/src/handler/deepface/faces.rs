@@ -19,6 +19,7 @@ use crate::app::App;
 use crate::models::{LoadedModels, Unavailable};
 use crate::problem::Problem;
 use crate::stopwatch::Stopwatch;
+use crate::work::count_decoder_panic;
 
 /// The longest side that is looked at unreduced where there is no border.
 const UNREDUCED: usize = 4096;
@@ -130,7 +131,7 @@ impl FaceReader {
     pub fn faces(&self, scratch: &mut Scratch, bytes: &[u8], route: Route, most: usize) -> Result<Outcome, Problem> {
         let mut watch = Stopwatch::start();
         let image = examine::decode(bytes, &self.native.image, &mut |stage| watch.lap(stage));
-        let image = image.map_err(NoAnswer::Decode)?;
+        let image = image.inspect_err(count_decoder_panic).map_err(NoAnswer::Decode)?;
         let candidates = self.candidates(scratch, &image, route, most)?;
         watch.lap(Stage::Detect);
         let mut faces = Vec::new();
