@@ -148,14 +148,22 @@ pub fn peak_kib() -> Option<u64> {
 
 /// Facts of a path itself, for judging custody.
 pub fn stat(path: &Path) -> Option<Stat> {
-    let meta = fs::symlink_metadata(path).ok()?;
+    fs::symlink_metadata(path).ok().as_ref().map(stat_of)
+}
+
+/// Facts of what a path leads to, for comparing it with what was verified.
+pub fn stat_followed(path: &Path) -> Option<Stat> {
+    fs::metadata(path).ok().as_ref().map(stat_of)
+}
+
+fn stat_of(meta: &fs::Metadata) -> Stat {
     let kind = match meta.file_type() {
         kind if kind.is_file() => Kind::File,
         kind if kind.is_dir() => Kind::Directory,
         kind if kind.is_symlink() => Kind::Symlink,
         _ => Kind::Special,
     };
-    Some(Stat {
+    Stat {
         kind,
         size: meta.size(),
         uid: meta.uid(),
@@ -165,7 +173,7 @@ pub fn stat(path: &Path) -> Option<Stat> {
         id: (meta.dev(), meta.ino()),
         mtime_ns: meta.mtime().saturating_mul(1_000_000_000).saturating_add(meta.mtime_nsec()),
         ctime_ns: meta.ctime().saturating_mul(1_000_000_000).saturating_add(meta.ctime_nsec()),
-    })
+    }
 }
 
 /// Facts of a path for judging who could change it. Where an access list names more users, the

@@ -100,7 +100,7 @@ impl Record {
         let required = self.written.weights.iter().filter(|line| line.need == Need::Required);
         required.into_iter().find_map(|line| {
             let path = root.join(&line.path);
-            let now = facts::stat(&path).map(FileStamp::from);
+            let now = facts::stat_followed(&path).map(FileStamp::from);
             let what = match (now, line.file) {
                 (Some(now), Some(then)) if now == then => return None,
                 (None, _) => "is gone since this boot verified it",

@@ -5,7 +5,7 @@
 //! that is full, one that reads short.
 //!
 //! Promises of [`LinuxDisk`]: every call is relative to the descriptor of the store's root;
-//! no symlink is followed below it; no call blocks on a FIFO or a device; descriptors are
+//! no symlink is followed below it but by `follow`, which only reads; no call blocks on a FIFO or a device; descriptors are
 //! close-on-exec; a name is made visible only by link or rename of a finished file.
 
 use std::io;
@@ -87,6 +87,15 @@ pub trait Disk: Sync {
     fn writable(&self, dir: &Self::Dir) -> bool;
     /// Opens an entry for reading: no symlink, no blocking. The facts are of the open file.
     fn open(&self, dir: &Self::Dir, name: &str) -> io::Result<(Self::File, Stat)>;
+    /// Opens for reading what a path below the root leads to, through relative links that stay below the root and on
+    /// its file system; `beyond`: through any link. No blocking, and no device is opened.
+    ///
+    /// # Errors
+    /// `EXDEV` for a link that leaves the root, `ELOOP` where no link is followed at all, `ENXIO` for what is no regular
+    /// file, and those of `openat2(2)`.
+    fn follow(&self, _path: &str, _beyond: bool) -> io::Result<(Self::File, Stat)> {
+        Err(io::Error::from_raw_os_error(libc::ELOOP))
+    }
     /// Reads at an offset; 0 is the end.
     fn read_at(&self, file: &Self::File, buffer: &mut [u8], at: u64) -> io::Result<usize>;
     /// Starts a file without a visible name, with room for `size` bytes.

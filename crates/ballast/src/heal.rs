@@ -9,6 +9,7 @@ use crate::aside;
 use crate::copy::Placed;
 use crate::disk::{Disk, Stat};
 use crate::fault::PlaceFault;
+use crate::lock::RelPath;
 use crate::place::{self, Named, Origin, Staged};
 use crate::store::{self, Examined, Found, Strictness, Threads, Wanted};
 
@@ -129,16 +130,26 @@ fn mend_all<D: Disk, O: Disk>(
     options: &Options,
 ) {
     let mut pending = Vec::new();
+    let right: Vec<&RelPath> = wanted
+        .iter()
+        .zip(&*outcomes)
+        .filter(|(_, one)| one.is_right())
+        .map(|(wanted, _)| &wanted.weight.path)
+        .collect();
+    // Opened before a directory that they lie in may be moved.
+    let reach = |at: usize| store::reached(disk, &wanted[at], &outcomes[at].found, options.strict);
+    let mut reached: Vec<_> = (0..wanted.len()).map(reach).collect();
     for (at, wanted) in wanted.iter().enumerate() {
         if outcomes[at].is_right() {
             continue;
         }
         let start = Instant::now();
-        let mut begun = begin(disk, wanted, origins, options);
+        let mut begun = begin(disk, wanted, reached[at].take(), &right, origins, options);
         if !pending.is_empty() && begun.as_ref().is_err_and(|(done, _)| done.wants_room()) {
             // What is published may free what it replaces.
             finish(disk, std::mem::take(&mut pending), outcomes, options);
-            begun = begin(disk, wanted, origins, options);
+            let again = store::reached(disk, wanted, &outcomes[at].found, options.strict);
+            begun = begin(disk, wanted, again, &right, origins, options);
         }
         match begun {
             Ok((now, staged)) => pending.push(Pending { at, wanted, now, staged }),
@@ -164,6 +175,8 @@ type GivenUp = (Done, Option<Stat>);
 fn begin<D: Disk, O: Disk>(
     disk: &D,
     wanted: &Wanted,
+    reached: Option<(D::File, Stat)>,
+    right_ones: &[&RelPath],
     origins: &[Origin<O>],
     options: &Options,
 ) -> Result<(Found, Staged<D>), GivenUp> {
@@ -171,7 +184,7 @@ fn begin<D: Disk, O: Disk>(
     if right(&now) {
         return Err((Done::MendedByAnother, stat));
     }
-    match place::stage(disk, wanted, &now, origins, options.strict, options.threads) {
+    match place::stage(disk, wanted, &now, reached, right_ones, origins, (options.strict, options.threads)) {
         Ok(staged) => Ok((now, staged)),
         Err(fault) => Err(give_up(disk, wanted, fault, options)),
     }

@@ -48,7 +48,8 @@ pub struct Staged<D: Disk> {
 ///
 /// With a tree, good chunks of the damaged file are reused and only bad ones are read from the
 /// origins; every chunk is verified as it is copied. Without one, a whole origin is copied while
-/// its SHA-256 is taken.
+/// its SHA-256 is taken. `reached` is what the name led to, where its bytes may be right though the entry
+/// is not. No directory is moved that leads to one of the `right` weights.
 ///
 /// # Errors
 /// [`PlaceFault`]; the name is then as before.
@@ -56,12 +57,13 @@ pub fn stage<D: Disk, O: Disk>(
     disk: &D,
     wanted: &Wanted,
     found: &Found,
+    reached: Option<(D::File, Stat)>,
+    right: &[&RelPath],
     origins: &[Origin<O>],
-    strict: Strictness,
-    threads: Threads,
+    (strict, threads): (Strictness, Threads),
 ) -> Result<Staged<D>, PlaceFault> {
-    let (dir, made_in) = ensure_dir(disk, &wanted.weight.path, strict)?;
-    match fill(disk, &dir, wanted, found, origins, threads) {
+    let (dir, made_in) = ensure_dir(disk, &wanted.weight.path, strict, right)?;
+    match fill(disk, &dir, wanted, found, reached, origins, threads) {
         Ok((file, placed)) => Ok(Staged { dir, file, placed, made_in }),
         Err(fault) => {
             keep_made(disk, &made_in);
@@ -75,12 +77,13 @@ fn fill<D: Disk, O: Disk>(
     dir: &D::Dir,
     wanted: &Wanted,
     found: &Found,
+    reached: Option<(D::File, Stat)>,
     origins: &[Origin<O>],
     threads: Threads,
 ) -> Result<(D::File, Placed), PlaceFault> {
     let path = &wanted.weight.path;
     sweep(disk, dir);
-    let own = matches!(found, Found::Damaged(Damage::Bytes { .. } | Damage::Size { .. } | Damage::Owner(_)))
+    let damaged = matches!(found, Found::Damaged(Damage::Bytes { .. } | Damage::Size { .. }))
         .then(|| disk.open(dir, path.file_name()).ok())
         .flatten()
         .filter(|(_, stat)| stat.kind == Kind::File);
@@ -89,8 +92,18 @@ fn fill<D: Disk, O: Disk>(
     let opened: Vec<_> = opened.filter(|(_, (_, stat))| fits(stat)).collect();
     let room = Room { disk, dir, path };
     match wanted.tree.filter(|tree| wanted.size() == Some(tree.size())) {
-        Some(tree) => by_chunks(&room, tree, own.as_ref().map(|(file, _)| file), &opened, threads),
-        None => by_digest(&room, wanted.weight.sha256, &opened),
+        Some(tree) => {
+            let own = reached.as_ref().or(damaged.as_ref()).map(|(file, _)| file);
+            by_chunks(&room, tree, own, &opened, threads)
+        }
+        None => {
+            let own = reached.map(|own| [(disk, own)]);
+            let kept = own.map(|own| by_digest(&room, wanted.weight.sha256, &own));
+            match kept {
+                Some(Ok((file, placed))) => Ok((file, Placed { kept: placed.copied, copied: 0 })),
+                _ => by_digest(&room, wanted.weight.sha256, &opened),
+            }
+        }
     }
 }
 
@@ -213,11 +226,16 @@ pub(crate) fn ensure_dir<D: Disk>(
     disk: &D,
     path: &RelPath,
     strict: Strictness,
+    right: &[&RelPath],
 ) -> Result<(D::Dir, Vec<D::Dir>), PlaceFault> {
     let mut made_in = Vec::new();
     let mut here = disk.open_dir("").map_err(at("S1 open the root"))?;
+    let mut way = String::new();
     for name in path.parent().split('/').filter(|name| !name.is_empty()) {
-        let (below, made) = enter(disk, &here, name, strict)?;
+        way.push_str(name);
+        way.push('/');
+        let movable = !right.iter().any(|path| path.as_str().starts_with(&way));
+        let (below, made) = enter(disk, &here, name, strict, movable)?;
         let above = std::mem::replace(&mut here, below);
         made_in.extend(made.then_some(above));
     }
@@ -231,13 +249,27 @@ const PAUSE: Duration = Duration::from_micros(50);
 
 /// One component, and whether it was made here. What another process made meanwhile is judged like
 /// everything else that is found.
-fn enter<D: Disk>(disk: &D, here: &D::Dir, name: &str, strict: Strictness) -> Result<(D::Dir, bool), PlaceFault> {
+fn enter<D: Disk>(
+    disk: &D,
+    here: &D::Dir,
+    name: &str,
+    strict: Strictness,
+    movable: bool,
+) -> Result<(D::Dir, bool), PlaceFault> {
     let (mode, group) = strict.dir_mode();
     let mut made = false;
     for turn in 0..TURNS {
         match disk.open_below(here, name) {
             Ok(below) if accepted(disk, &below, strict) => return Ok((below, made)),
             Err(error) if error.raw_os_error() == Some(libc::ENOENT) => {}
+            // Nothing is written through a link, and nothing right loses its name.
+            Err(error) if !movable => {
+                return Err(PlaceFault::Call("S1 open a directory that leads to a right weight", error));
+            }
+            Ok(_) if !movable => {
+                let refused = io::Error::from_raw_os_error(libc::EACCES);
+                return Err(PlaceFault::Call("S1 write a directory that leads to a right weight", refused));
+            }
             Ok(_) | Err(_) => set_aside(disk, here, name).map_err(at("S7 set a directory aside"))?,
         }
         match disk.make_dir(here, name, mode, group) {

@@ -62,7 +62,7 @@ impl<'a, D: Disk> Receiver<'a, D> {
     /// # Errors
     /// Those of the directory, and of staging: a full disk speaks here if the length is known.
     pub fn open(disk: &'a D, path: &'a RelPath, pin: Option<Digest>, size: Option<u64>) -> Result<Self, PlaceFault> {
-        let (dir, made_in) = ensure_dir(disk, path, Strictness::Volume)?;
+        let (dir, made_in) = ensure_dir(disk, path, Strictness::Volume, &[])?;
         let part = pin.map(|pin| format!("{PART_PREFIX}{pin}"));
         let room = size.unwrap_or(0);
         let (file, len, part) = with_room(disk, &dir, path, || open_file(disk, &dir, part.as_deref(), room))?;

@@ -157,7 +157,53 @@ pub struct Examined {
 /// [`Found`] says what is there instead of a readable regular file of the right length.
 pub(crate) fn open<D: Disk>(disk: &D, wanted: &Wanted, strict: Strictness) -> Result<(D::File, Stat), Found> {
     let path = &wanted.weight.path;
-    open_at(disk, path.parent(), path.file_name(), wanted, strict)
+    match open_at(disk, path.parent(), path.file_name(), wanted, strict) {
+        // A directory's link is no directory to the kernel.
+        Err(Found::Damaged(Damage::Kind(kind @ (Kind::Symlink | Kind::File)))) => linked(disk, wanted, strict, kind),
+        opened => opened,
+    }
+}
+
+/// Opens and judges what a weight's name leads to through links that stay below the root: a Hugging Face cache's
+/// snapshots are such links. Root keeps no link of others.
+fn linked<D: Disk>(disk: &D, wanted: &Wanted, strict: Strictness, kind: Kind) -> Result<(D::File, Stat), Found> {
+    let in_the_way = Found::Damaged(Damage::Kind(kind));
+    if matches!(strict, Strictness::Kept { .. }) {
+        return Err(in_the_way);
+    }
+    let (file, stat) = disk.follow(wanted.weight.path.as_str(), false).map_err(|error| match error.raw_os_error() {
+        Some(libc::EACCES) => Found::Unreadable(libc::EACCES),
+        _ => in_the_way,
+    })?;
+    judge(&stat, wanted, strict)?;
+    Ok((file, stat))
+}
+
+/// What the app reads under a weight's name where the entry itself is no weight, whoever owns it and however it is
+/// linked: its bytes may still be right. `None` where they were read already, or can't be.
+pub(crate) fn reached<D: Disk>(
+    disk: &D,
+    wanted: &Wanted,
+    found: &Found,
+    strict: Strictness,
+) -> Option<(D::File, Stat)> {
+    let Found::Damaged(
+        Damage::Links(_) | Damage::Owner(_) | Damage::Mode(_) | Damage::Kind(Kind::Symlink | Kind::File),
+    ) = found
+    else {
+        return None;
+    };
+    let beyond = !matches!(strict, Strictness::Kept { .. });
+    let reached = disk.follow(wanted.weight.path.as_str(), beyond).ok()?;
+    wanted.size().is_none_or(|size| size == reached.1.size).then_some(reached)
+}
+
+/// Whether the bytes that a name leads to are the weight's, though its entry is not as it should be.
+pub(crate) fn leads_to_right_bytes<D: Disk>(disk: &D, wanted: &Wanted, found: &Found, strict: Strictness) -> bool {
+    reached(disk, wanted, found, strict).is_some_and(|(file, stat)| {
+        let read = sha256(disk, &file, stat.size, &mut Buffer::new(BUFFER));
+        read.is_ok_and(|digest| digest == Some(wanted.weight.sha256))
+    })
 }
 
 pub(crate) fn open_at<D: Disk>(

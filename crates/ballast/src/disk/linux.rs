@@ -29,6 +29,8 @@ pub struct LinuxFile {
 
 const DIR: OFlags = OFlags::DIRECTORY.union(OFlags::NOFOLLOW).union(OFlags::CLOEXEC);
 const BENEATH: ResolveFlags = ResolveFlags::BENEATH.union(ResolveFlags::NO_SYMLINKS).union(ResolveFlags::NO_MAGICLINKS);
+const LINKS_BENEATH: ResolveFlags =
+    ResolveFlags::BENEATH.union(ResolveFlags::NO_MAGICLINKS).union(ResolveFlags::NO_XDEV);
 
 impl LinuxDisk {
     /// Opens a store's root. The last component may not be a symlink.
@@ -172,6 +174,24 @@ impl Disk for LinuxDisk {
         let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
         let fd = fs::openat(dir, name, flags, Mode::empty())?;
         let stat = stat_of(&fs::fstat(&fd)?);
+        Ok((LinuxFile { fd, name: None }, stat))
+    }
+
+    fn follow(&self, path: &str, beyond: bool) -> io::Result<(LinuxFile, Stat)> {
+        let open = |flags| match beyond {
+            true => fs::openat(&self.root, path, flags, Mode::empty()),
+            false => fs::openat2(&self.root, path, flags, Mode::empty(), LINKS_BENEATH),
+        };
+        let regular = |fd: &OwnedFd| {
+            stat_fd(fd).and_then(|stat| match stat.kind {
+                Kind::File => Ok(stat),
+                _ => Err(Errno::NXIO.into()),
+            })
+        };
+        // Looked at first: opening a device may do something.
+        regular(&open(OFlags::PATH | OFlags::CLOEXEC)?)?;
+        let fd = open(OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC)?;
+        let stat = regular(&fd)?;
         Ok((LinuxFile { fd, name: None }, stat))
     }
 

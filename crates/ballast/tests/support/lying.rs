@@ -95,6 +95,12 @@ impl<D: Disk, L: Lie> Disk for Lying<D, L> {
         Ok((file, self.lie.tell(stat)))
     }
 
+    fn follow(&self, path: &str, beyond: bool) -> io::Result<(D::File, Stat)> {
+        self.lie.before(Call::Open)?;
+        let (file, stat) = self.disk.follow(path, beyond)?;
+        Ok((file, self.lie.tell(stat)))
+    }
+
     fn read_at(&self, file: &D::File, buffer: &mut [u8], at: u64) -> io::Result<usize> {
         self.lie.before(Call::Read)?;
         let got = self.disk.read_at(file, buffer, at)?;

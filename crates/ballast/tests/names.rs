@@ -1,0 +1,227 @@
+//! A name that led to right bytes never ends leading to none, or to others: a property of random trees of links, hard
+//! links, wrong types and wrong bytes, healed with and without a source, with and without an index.
+
+mod support;
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::os::unix::fs::{PermissionsExt, symlink};
+use std::path::{Path, PathBuf};
+
+use ballast::disk::LinuxDisk;
+use ballast::heal::{Options, Outcome, heal};
+use ballast::index::Index;
+use ballast::lock::Lock;
+use ballast::place::Origin;
+use ballast::store::{self, Strictness, Wanted};
+use support::{options, pattern, pin_of};
+use tempfile::TempDir;
+
+/// Numbers that a seed decides.
+struct Dice(u64);
+
+impl Dice {
+    fn below(&mut self, most: usize) -> usize {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        usize::try_from(self.0 % most as u64).unwrap_or(0)
+    }
+
+    fn coin(&mut self) -> bool {
+        self.below(2) == 0
+    }
+}
+
+const PATHS: [&str; 4] = ["snapshots/main/a.bin", "snapshots/main/b.bin", "snapshots/other/c.bin", "d.bin"];
+const SIZE: usize = (1 << 20) + 17;
+
+/// A cache of four weights, each in a random state, and where it lies.
+struct Tree {
+    dir: TempDir,
+    lock: Lock,
+    bytes: BTreeMap<&'static str, Vec<u8>>,
+}
+
+/// What may lie under a weight's name: each makes it, with the bytes of the weight beside the tree.
+type Form = (&'static str, fn(&Path, &Path, &[u8]));
+
+fn write(at: &Path, bytes: &[u8]) {
+    fs::create_dir_all(at.parent().expect("a parent")).expect("mkdir");
+    fs::write(at, bytes).expect("write");
+}
+
+/// A relative path from a file of the cache to a blob of the cache.
+fn up(name: &Path, cache: &Path, blob: &str) -> PathBuf {
+    let depth = name.strip_prefix(cache).expect("below the cache").components().count() - 1;
+    Path::new(&"../".repeat(depth)).join("blobs").join(blob)
+}
+
+const FORMS: [Form; 13] = [
+    ("a file", |name, _, bytes| write(name, bytes)),
+    ("no file", |_, _, _| {}),
+    ("another file's bytes", |name, _, bytes| write(name, &vec![7; bytes.len()])),
+    ("a cut file", |name, _, bytes| write(name, &bytes[..bytes.len() / 2])),
+    ("a hard link", |name, cache, bytes| {
+        let blob = cache.join(format!("blobs/hard-{}", pin_of(bytes)));
+        write(&blob, bytes);
+        fs::hard_link(blob, name).expect("ln");
+    }),
+    ("setuid", |name, _, bytes| {
+        write(name, bytes);
+        fs::set_permissions(name, fs::Permissions::from_mode(0o4755)).expect("chmod");
+    }),
+    ("a link to a blob", |name, cache, bytes| {
+        write(&cache.join("blobs").join(pin_of(bytes)), bytes);
+        symlink(up(name, cache, &pin_of(bytes)), name).expect("ln");
+    }),
+    ("a link to a link", |name, cache, bytes| {
+        write(&cache.join("blobs").join(pin_of(bytes)), bytes);
+        symlink(pin_of(bytes), cache.join(format!("blobs/by-{}", pin_of(bytes)))).expect("ln");
+        symlink(up(name, cache, &format!("by-{}", pin_of(bytes))), name).expect("ln");
+    }),
+    ("an absolute link", |name, cache, bytes| {
+        write(&cache.join("blobs").join(pin_of(bytes)), bytes);
+        symlink(cache.join("blobs").join(pin_of(bytes)), name).expect("ln");
+    }),
+    ("a link out of the cache", |name, cache, bytes| {
+        let outside = cache.with_file_name(format!("outside-{}", pin_of(bytes)));
+        write(&outside, bytes);
+        symlink(outside, name).expect("ln");
+    }),
+    ("a link to wrong bytes", |name, cache, bytes| {
+        write(&cache.join("blobs").join(format!("wrong-{}", pin_of(bytes))), &vec![9; bytes.len()]);
+        symlink(up(name, cache, &format!("wrong-{}", pin_of(bytes))), name).expect("ln");
+    }),
+    ("a dangling link", |name, _, _| symlink("nowhere", name).expect("ln")),
+    ("a directory", |name, _, _| fs::create_dir_all(name.join("inner")).expect("mkdir")),
+];
+
+impl Tree {
+    fn new(dice: &mut Dice) -> (Self, Vec<&'static str>) {
+        let dir = TempDir::new_in("/dev/shm").or_else(|_| TempDir::new()).expect("a directory");
+        let made = PATHS.iter().enumerate().map(|(at, path)| (*path, pattern(SIZE + at)));
+        let bytes: BTreeMap<_, _> = made.collect();
+        let entry = |(path, bytes): (&&str, &Vec<u8>)| {
+            let (pin, size) = (pin_of(bytes), bytes.len());
+            format!("[[weight]]\npath = \"{path}\"\nsha256 = \"{pin}\"\nsize = {size}\n")
+        };
+        let entries: String = bytes.iter().map(entry).collect();
+        let text = format!("version = 1\n[store]\npath = \"/srv/cache\"\n{entries}");
+        let lock = Lock::parse(&text).expect("the lock file of this test");
+        let tree = Self { dir, lock, bytes };
+        fs::create_dir_all(tree.cache().join("blobs")).expect("mkdir");
+        fs::create_dir_all(tree.cache().join("snapshots/other")).expect("mkdir");
+        // A directory on the way may be a link too.
+        if dice.coin() {
+            fs::create_dir_all(tree.cache().join("snapshots/0123abcd")).expect("mkdir");
+            symlink("0123abcd", tree.cache().join("snapshots/main")).expect("ln");
+        } else {
+            fs::create_dir_all(tree.cache().join("snapshots/main")).expect("mkdir");
+        }
+        let mut forms = Vec::new();
+        for (path, bytes) in &tree.bytes {
+            let (form, make) = FORMS[dice.below(FORMS.len())];
+            // Through the directory's link a file is where its directory is.
+            make(&tree.cache().join(path), &tree.cache(), bytes);
+            forms.push(form);
+        }
+        (tree, forms)
+    }
+
+    fn cache(&self) -> PathBuf {
+        self.dir.path().join("cache")
+    }
+
+    /// The weights whose names lead a reader to right bytes.
+    fn led(&self) -> Vec<&'static str> {
+        let right = |path: &&str| fs::read(self.cache().join(path)).is_ok_and(|read| read == self.bytes[*path]);
+        self.bytes.keys().copied().filter(right).collect()
+    }
+
+    /// What lies outside of the weights' names, which no heal may write.
+    fn others(&self) -> BTreeMap<PathBuf, Vec<u8>> {
+        let blobs = fs::read_dir(self.cache().join("blobs")).expect("list");
+        let outside = fs::read_dir(self.dir.path()).expect("list");
+        let files = blobs.chain(outside).map(|entry| entry.expect("an entry").path());
+        files.filter_map(|path| Some((path.clone(), fs::read(path).ok()?))).collect()
+    }
+
+    fn heal(&self, sourced: bool, indexed: bool, dry_run: bool) -> Vec<Outcome> {
+        let source = self.dir.path().join("source");
+        fs::create_dir(&source).expect("mkdir");
+        self.bytes.iter().for_each(|(path, bytes)| write(&source.join(path), bytes));
+        let open = |root: &Path| LinuxDisk::open(root).expect("open");
+        let (cache, source) = (open(&self.cache()), open(&source));
+        let mut index = Index::default();
+        for weight in &self.lock.weights {
+            index.add(weight.sha256, store::tree_of(&source, &Wanted::by_pin(weight)).expect("tree"));
+        }
+        let wanted = self.lock.weights.iter().map(|weight| {
+            let tree = indexed.then(|| index.tree(&weight.sha256)).flatten();
+            Wanted { tree, ..Wanted::by_pin(weight) }
+        });
+        let wanted: Vec<_> = wanted.collect();
+        let origins = [Origin { disk: &source, strict: Strictness::Layer }];
+        heal(&cache, &wanted, if sourced { &origins } else { &[] }, &Options { dry_run, ..options(2) })
+    }
+}
+
+#[test]
+fn a_name_that_led_to_right_bytes_never_ends_leading_to_none_or_to_others() {
+    let mut wrong = Vec::new();
+    for seed in 1..=200u64 {
+        let mut dice = Dice(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15));
+        let (tree, forms) = Tree::new(&mut dice);
+        let (sourced, indexed, dry_run) = (dice.coin(), dice.coin(), dice.below(8) == 0);
+        let linked = fs::symlink_metadata(tree.cache().join("snapshots/main")).expect("stat").is_symlink();
+        let (before, others) = (tree.led(), tree.others());
+        let outcomes = tree.heal(sourced, indexed, dry_run);
+        let after = tree.led();
+        let scene =
+            format!("seed {seed}, {forms:?}, source {sourced}, index {indexed}, dry {dry_run}, linked {linked}");
+        let lost: Vec<_> = before.iter().filter(|name| !after.contains(name)).collect();
+        if !lost.is_empty() {
+            wrong.push(format!("{scene}: lost {lost:?}: {outcomes:?}"));
+        }
+        let claimed: Vec<_> = tree.bytes.keys().zip(&outcomes).filter(|(_, one)| one.is_right()).collect();
+        if let Some((name, _)) = claimed.iter().find(|(name, _)| !after.contains(*name)) {
+            wrong.push(format!("{scene}: {name} is called right and is not"));
+        }
+        // Nothing is written through a directory's link, and one that leads to a right weight stays.
+        if sourced && !dry_run && !linked && claimed.len() < tree.bytes.len() {
+            wrong.push(format!("{scene}: not healed: {outcomes:?}"));
+        }
+        if let Some((path, _)) = others.iter().find(|(path, bytes)| fs::read(path).ok().as_ref() != Some(*bytes)) {
+            wrong.push(format!("{scene}: {} was written", path.display()));
+        }
+    }
+    assert!(wrong.is_empty(), "{} of 200\n{}", wrong.len(), wrong[..wrong.len().min(6)].join("\n"));
+}
+
+#[test]
+fn a_relative_link_below_the_root_is_right_where_it_ends_in_the_pinned_bytes() {
+    let mut wrong = Vec::new();
+    for (name, form) in FORMS {
+        let right = ["a file", "a link to a blob", "a link to a link"].contains(&name);
+        let mut dice = Dice(4);
+        let (tree, _) = Tree::new(&mut dice);
+        for path in PATHS {
+            let at = tree.cache().join(path);
+            let _ = fs::remove_dir_all(&at).or_else(|_| fs::remove_file(&at));
+        }
+        let _ = fs::remove_dir_all(tree.cache().join("blobs"));
+        fs::create_dir(tree.cache().join("blobs")).expect("mkdir");
+        form(&tree.cache().join("d.bin"), &tree.cache(), &tree.bytes["d.bin"]);
+        let disk = LinuxDisk::open(&tree.cache()).expect("open");
+        let weight = tree.lock.weights.iter().find(|weight| weight.path.as_str() == "d.bin").expect("d.bin");
+        for strict in [Strictness::Volume, Strictness::Layer] {
+            let found = store::verify(&disk, &[Wanted::by_pin(weight)], strict, options(1).threads).remove(0).found;
+            let allowed = right || (strict == Strictness::Layer && ["a hard link", "setuid"].contains(&name));
+            if (found == store::Found::Right) != allowed {
+                wrong.push(format!("{name}, {strict:?}: found {found:?}"));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
