@@ -25,10 +25,12 @@ use crate::apply;
 use crate::args::{Healing, HoldArg};
 use crate::custody::Custody;
 use crate::dirs::{self, RootStep};
+use crate::dry_run;
 use crate::exit::{Exit, Failure};
 use crate::facts;
 use crate::launch;
 use crate::permit::RootPaths;
+use crate::print;
 use crate::report::{self, Report, Served, WeightLine};
 use crate::setting::Setting;
 use crate::walk;
@@ -49,6 +51,8 @@ pub struct Boot<'a> {
     pub receipts: Option<&'a Receipts>,
     /// Find and tell, change nothing.
     pub dry_run: bool,
+    /// A dry run: whether root would hand the cache over first.
+    pub would_hand_over: bool,
     /// When the boot began.
     pub start: Instant,
 }
@@ -169,7 +173,12 @@ impl Boot<'_> {
             (Serve::Baked, Some(baked)) => baked.to_owned(),
             _ => self.setting.store.clone(),
         };
-        if way == Serve::HealVolume && !self.dry_run && !root.exists() {
+        if way == Serve::HealVolume && !root.exists() {
+            if self.dry_run {
+                let mut outcomes = dry_run::absent(&self.wanted(&root, &Custody::new(self.guarded, self.groups)));
+                self.foresee(&mut outcomes);
+                return Ok(Attempt { served: Served { from: way, root }, outcomes });
+            }
             fs::create_dir_all(&root).map_err(|error| format!("{}: {error}", root.display()))?;
         }
         let disk = LinuxDisk::open(&root).map_err(|error| format!("{}: {error}", root.display()))?;
@@ -200,8 +209,7 @@ impl Boot<'_> {
     }
 
     fn heal(&self, disk: &LinuxDisk, wanted: &[Wanted], strict: Strictness) -> Vec<Outcome> {
-        let roots = self.setting.baked.iter().chain(&self.healing.mirror);
-        let disks: Vec<LinuxDisk> = roots.filter_map(|root| LinuxDisk::open(root).ok()).collect();
+        let disks = self.origins();
         let origins: Vec<_> = disks.iter().map(|disk| Origin { disk, strict: Strictness::Layer }).collect();
         let options = heal::Options {
             threads: facts::threads,
@@ -209,7 +217,22 @@ impl Boot<'_> {
             strict,
             dry_run: self.dry_run,
         };
-        heal::heal(disk, wanted, &origins, &options)
+        let mut outcomes = heal::heal(disk, wanted, &origins, &options);
+        if self.dry_run {
+            self.foresee(&mut outcomes);
+        }
+        outcomes
+    }
+
+    fn origins(&self) -> Vec<LinuxDisk> {
+        let roots = self.setting.baked.iter().chain(&self.healing.mirror);
+        roots.filter_map(|root| LinuxDisk::open(root).ok()).collect()
+    }
+
+    /// A dry run: what a real heal would make of it.
+    fn foresee(&self, outcomes: &mut [Outcome]) {
+        let ours = self.would_hand_over;
+        dry_run::foresee(outcomes, &self.setting.all_wanted(), &self.origins(), &self.setting.store, ours);
     }
 
     fn report(&self, plan: Plan, refused: Vec<String>, best: Option<Attempt>) -> Report {
@@ -246,25 +269,32 @@ impl Boot<'_> {
 
 impl apply::Judge<Attempt> for Boot<'_> {
     fn whole(&self, attempt: &Attempt) -> bool {
-        attempt.outcomes.iter().all(Outcome::is_right)
+        attempt.outcomes.iter().all(dry_run::is_right)
     }
 
     /// Required weights first, then all others.
     fn rank(&self, attempt: &Attempt) -> (usize, usize) {
-        let right = attempt.outcomes.iter().zip(&self.setting.lock.weights).filter(|(outcome, _)| outcome.is_right());
+        let right =
+            attempt.outcomes.iter().zip(&self.setting.lock.weights).filter(|(outcome, _)| dry_run::is_right(outcome));
         let required = right.clone().filter(|(_, weight)| weight.need == Need::Required).count();
         (required, right.count())
     }
 
     fn complaints(&self, attempt: &Attempt) -> Vec<String> {
         let root = attempt.served.root.display();
-        let wrong = attempt.outcomes.iter().zip(&self.setting.lock.weights).filter(|(outcome, _)| !outcome.is_right());
-        wrong
-            .map(|(outcome, weight)| {
-                let (found, done) = (report::found_words(&outcome.found), report::done_words(&outcome.done));
-                format!("{root}: {}: {found}, {done}", weight.path.file_name())
-            })
-            .collect()
+        let wrong =
+            attempt.outcomes.iter().zip(&self.setting.lock.weights).filter(|(outcome, _)| !dry_run::is_right(outcome));
+        let lines = wrong.map(|(outcome, weight)| {
+            let (found, done) = (report::found_words(&outcome.found), report::done_words(&outcome.done));
+            format!("{root}: {}: {found}, {done}", weight.path)
+        });
+        let mut lines: Vec<_> = lines.collect();
+        let more = lines.len().saturating_sub(print::EACH);
+        if more > 0 {
+            lines.truncate(print::EACH);
+            lines.push(format!("{root}: and {more} more weights"));
+        }
+        lines
     }
 }
 

@@ -15,12 +15,14 @@ mod command;
 mod custody;
 mod dirs;
 mod doctor;
+mod dry_run;
 mod escape;
 mod exit;
 mod facts;
 #[cfg(feature = "full")]
 mod first_trust;
 mod foreign;
+mod hints;
 #[cfg(feature = "full")]
 mod image;
 mod launch;

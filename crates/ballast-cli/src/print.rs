@@ -12,6 +12,8 @@ mod output;
 #[cfg(feature = "full")]
 mod progress;
 
+use std::collections::BTreeMap;
+
 use serde::Serialize;
 
 use crate::dirs::DirLine;
@@ -22,6 +24,9 @@ use crate::report::{Report, WeightLine};
 pub use progress::{Line, Progress};
 
 pub use output::{be_patient_no_more, stderr_fault};
+
+/// Up to so many weights each has a line, and so many of the same fate are named.
+pub const EACH: usize = 20;
 
 /// Tells a failure and its way out.
 pub fn failure(failure: &Failure) {
@@ -41,15 +46,27 @@ pub fn boot(report: &Report) {
     aloud(&text);
 }
 
+/// A line a weight; of many, a line for each of those that were not simply right, and a count for those alike.
 fn weight_lines(weights: &[WeightLine]) -> Vec<String> {
-    let widest = |of: fn(&WeightLine) -> &str| weights.iter().map(|line| of(line).len()).max().unwrap_or(0);
-    let (names, found, done) = (widest(file_name), widest(|line| &line.found), widest(|line| &line.done));
-    let line = |line: &WeightLine| {
+    let many = weights.len() > EACH;
+    let mut fates: BTreeMap<(&str, &str), usize> = BTreeMap::new();
+    let mut shown = Vec::new();
+    for line in weights {
+        let count = fates.entry((&line.found, &line.done)).or_default();
+        *count += 1;
+        if !many || (!line.is_kept() && *count <= EACH) {
+            shown.push(line);
+        }
+    }
+    let widest = |of: fn(&WeightLine) -> &str| shown.iter().map(|line| of(line).len()).max().unwrap_or(0);
+    let (names, found, done) = (widest(|line| &line.path), widest(|line| &line.found), widest(|line| &line.done));
+    let line = |line: &&WeightLine| {
         let kept = line.firmness.map(|kept| kept.to_string()).unwrap_or_default();
-        let name = file_name(line);
-        format!("{name:names$}  {:found$} -> {:done$}  {kept:11} {:7.1} ms", line.found, line.done, line.ms)
+        format!("{:names$}  {:found$} -> {:done$}  {kept:11} {:7.1} ms", line.path, line.found, line.done, line.ms)
     };
-    weights.iter().map(line).collect()
+    let counts = fates.iter().filter(|(_, count)| many && **count > 1);
+    let counts = counts.map(|((found, done), count)| format!("{count} weights: {found} -> {done}"));
+    shown.iter().map(line).chain(counts).collect()
 }
 
 fn summary(report: &Report) -> String {
@@ -57,10 +74,6 @@ fn summary(report: &Report) -> String {
     let place = report.served.as_ref().map_or("nowhere".into(), |served| served.root.display().to_string());
     let (all, uid, gid) = (report.weights.len(), report.ids.uid, report.ids.gid);
     format!("{right} of {all} right in {place}, as {uid}:{gid}, {:.1} ms", report.ms)
-}
-
-fn file_name(line: &WeightLine) -> &str {
-    line.path.rsplit('/').next().unwrap_or(&line.path)
 }
 
 /// A boot as one JSON document on stderr.

@@ -93,6 +93,36 @@ pub struct WeightLine {
     pub file: Option<FileStamp>,
     /// Milliseconds.
     pub ms: f64,
+    /// What stands in the way of a wrong one, for the hint.
+    #[serde(skip)]
+    pub outlook: Outlook,
+}
+
+/// Whether and why a weight is wrong after a boot.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Outlook {
+    /// It is right.
+    Right,
+    /// A dry run: a real heal would make it right.
+    WouldHeal,
+    /// No origin has it.
+    NoSource,
+    /// Root could not keep it from the app.
+    NotKept,
+    /// The kernel refused a call: its errno.
+    Refused(i32),
+}
+
+impl From<&Done> for Outlook {
+    fn from(done: &Done) -> Self {
+        match done {
+            Done::Kept | Done::MendedByAnother | Done::Copied | Done::Repaired(_) => Self::Right,
+            Done::WouldHeal => Self::WouldHeal,
+            Done::Failed(PlaceFault::NoSource) => Self::NoSource,
+            Done::Failed(PlaceFault::Unkept(_)) => Self::NotKept,
+            Done::Failed(PlaceFault::Call(_, error)) => Self::Refused(error.raw_os_error().unwrap_or(0)),
+        }
+    }
 }
 
 /// Names this boot: the kernel's, and the container's by the start of its first process.
@@ -156,7 +186,13 @@ impl WeightLine {
             firmness,
             file: outcome.stat.filter(|_| outcome.is_right()).map(FileStamp::from),
             ms: outcome.took.as_secs_f64() * 1e3,
+            outlook: Outlook::from(&outcome.done),
         }
+    }
+
+    /// Whether it was right and stays as it is: nothing to tell.
+    pub fn is_kept(&self) -> bool {
+        self.done == done_words(&Done::Kept)
     }
 }
 

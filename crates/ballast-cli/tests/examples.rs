@@ -22,9 +22,12 @@ fn lock(example: &str, dir: &Path) -> PathBuf {
     if example == "deepface-python" {
         return top().join("weights.lock");
     }
-    let refs = dir.join("home/hub/models--org--name/refs");
-    fs::create_dir_all(&refs).unwrap();
-    fs::write(refs.join("main"), "0123456789abcdef0123456789abcdef01234567").unwrap();
+    let (repository, revision) = ("home/hub/models--org--name", "0123456789abcdef0123456789abcdef01234567");
+    for (path, text) in [("refs/main".to_owned(), revision), (format!("snapshots/{revision}/config.json"), "{}")] {
+        let file = dir.join(repository).join(path);
+        fs::create_dir_all(file.parent().unwrap()).unwrap();
+        fs::write(file, text).unwrap();
+    }
     let lock = dir.join("weights.lock");
     let words = ["adopt", "--store", "/models", "--lock"];
     let adopted = Command::new(program()).args(words).arg(&lock).arg(dir.join("home")).output().unwrap();

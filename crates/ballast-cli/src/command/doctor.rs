@@ -79,7 +79,14 @@ fn lines(seen: &Environment) -> Vec<String> {
         tell(name, format!("{path}, {}{why}", if belief.believed { "believed" } else { "not believed" }));
     }
     tell("plan", seen.plan.as_ref().map_or("none: no correct start exists".into(), plan));
-    for look in &seen.weights {
+    let many = seen.weights.len() > print::EACH;
+    if many {
+        let right = seen.weights.iter().filter(|look| look.right).count();
+        tell("weights", format!("{right} of {} would be right", seen.weights.len()));
+    }
+    for look in
+        seen.weights.iter().filter(|look| !many || !look.right).take(if many { print::EACH } else { usize::MAX })
+    {
         let kept = look.firmness.map(|kept| format!(", {kept}")).unwrap_or_default();
         let then = if look.right { "right" } else { "not right" };
         tell("weight", format!("{}: cache {}, baked {} -> {then}{kept}", look.path, look.cache, look.baked));

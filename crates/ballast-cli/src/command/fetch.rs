@@ -17,7 +17,7 @@ use crate::image::Picture;
 use crate::print::Progress;
 use crate::setting::Setting;
 use crate::source::registry::{Registry, SCHEME};
-use crate::source::{self, Fault, Limits, Obtained, Sources, Tokens};
+use crate::source::{self, Fault, Limits, Obtained, Sources, Tokens, hints};
 use crate::{facts, print};
 
 /// Fetches what is missing or wrong.
@@ -53,7 +53,7 @@ pub fn bring(setting: &Setting, sources: &Sources, into: &Path, jobs: usize, sta
     let right = weights.len() - failed.len();
     let ms = start.elapsed().as_millis();
     print::answer(&format!("{right} of {} right in {}, {ms} ms", weights.len(), root.display()));
-    verdict(&failed)
+    verdict(&failed, sources.asks_mirrors())
 }
 
 /// The images among the mirrors. One that can't be had is told, and the others are asked.
@@ -79,7 +79,9 @@ pub fn open_image(name: &str, bounds: &Bounds, plain_http: bool) -> Result<(Pict
     let mut registry = Registry::new(name, limits(bounds), ca_file(bounds), plain_http).map_err(usage)?;
     let progress = Progress::new();
     let line = progress.line(name, None);
-    let failed = |fault| Failure::new(Exit::FetchFailed, format!("{}\n  {fault}", source::shown(name)));
+    let failed = |fault: Fault| {
+        Failure::new(Exit::FetchFailed, format!("{}\n  {fault}", source::shown(name))).hint(fault.hint())
+    };
     let manifest = registry.resolve(&line).map_err(failed)?;
     print::remark(&format!("{} is\n  {}", source::shown(name), registry.name()));
     let picture = Picture::open(Box::new(registry), &manifest, &line).map_err(failed)?;
@@ -154,7 +156,7 @@ fn run<'a>(disk: &LinuxDisk, sources: &Sources, mut jobs: Vec<Job<'a>>, threads:
 
 fn one(disk: &LinuxDisk, sources: &Sources, job: &Job, progress: &Progress) -> Obtained {
     let start = Instant::now();
-    let line = progress.line(job.weight.path.file_name(), job.weight.size);
+    let line = progress.line(job.weight.path.as_str(), job.weight.size);
     let obtained = sources.obtain(disk, job.weight, job.found, &line);
     match &obtained {
         Ok(from) => line.end(&format!("right, from {from}, {} ms", start.elapsed().as_millis())),
@@ -163,7 +165,7 @@ fn one(disk: &LinuxDisk, sources: &Sources, job: &Job, progress: &Progress) -> O
     obtained
 }
 
-fn verdict(failed: &[Failed]) -> Result<(), Failure> {
+fn verdict(failed: &[Failed], mirrors: bool) -> Result<(), Failure> {
     let required = failed.iter().filter(|failed| failed.weight.need == Need::Required).count();
     if required == 0 {
         return Ok(());
@@ -178,6 +180,6 @@ fn verdict(failed: &[Failed]) -> Result<(), Failure> {
             let _ = write!(what, "\n    {source}\n      {fault}");
         }
     }
-    Err(Failure::new(Exit::FetchFailed, what)
-        .hint("name a mirror that has files of these digests with --mirror URL|DIR or BALLAST_MIRRORS"))
+    let faults: Vec<_> = failed.iter().flat_map(|failed| &failed.faults).map(|(_, fault)| fault).collect();
+    Err(Failure::new(Exit::FetchFailed, what).hint(hints::of_all(&faults, mirrors)))
 }

@@ -4,21 +4,27 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use ballast::firmness::Firmness;
+use ballast::lock::Need;
 use ballast::plan::{self, App, Ids};
 
 use crate::args::{FailureArg, Heal, Healing, HoldArg, LogArg, Run, SealArg, TrustArg};
 use crate::boot::{self, Boot};
 use crate::custody::Custody;
 use crate::dirs::{self, DirLine};
+use crate::dry_run;
 use crate::exit::{Exit, Failure};
 use crate::facts;
+use crate::hints::Lack;
 use crate::launch::{self, DropOptions, Dropped, ExecOptions, LaunchError};
 use crate::print;
 use crate::receipts::ReceiptFile;
-use crate::report::{Report, ReportFile};
+use crate::report::{Outlook, Report, ReportFile, WeightLine};
 use crate::seal;
 use crate::setting::Setting;
 use crate::user::{Accounts, Identity, Problem, UserSpec};
+
+/// Weights that one error names.
+const NAMES: usize = 20;
 
 /// Heals, reports, and ends.
 ///
@@ -27,10 +33,9 @@ use crate::user::{Accounts, Identity, Problem, UserSpec};
 pub fn heal(args: &Heal) -> Result<(), Failure> {
     let mut booted = start(&args.healing, args.dry_run, &DropOptions::default())?;
     tell(&mut booted.report, args.healing.log, booted.file.take());
-    if args.dry_run {
-        return Ok(());
-    }
-    if !booted.report.ready {
+    let would = |line: &WeightLine| line.need != Need::Required || line.outlook == Outlook::WouldHeal;
+    let ready = booted.report.weights.iter().all(|line| line.right || (args.dry_run && would(line)));
+    if !booted.report.ready && !ready {
         return Err(missing(&booted));
     }
     dirs::failure(&booted.report.dirs).map_or(Ok(()), Err)
@@ -47,7 +52,8 @@ pub fn run(args: &Run) -> Result<(), Failure> {
     sealed?;
     let stop = args.on_failure == FailureArg::Stop;
     if !booted.report.ready {
-        let failure = missing(&booted);
+        let mut failure = missing(&booted);
+        failure.hint = failure.hint.map(|hint| hint + "; --on-failure start runs the command all the same");
         if stop {
             return Err(failure);
         }
@@ -119,11 +125,11 @@ fn start(healing: &Healing, dry_run: bool, drop: &DropOptions) -> Result<Booted,
     let app = target.as_ref().map(|(identity, explicit)| app(identity, *explicit));
     let (guarded, groups) = guarded(target.as_ref().map(|(identity, _)| identity), app);
     let look = Custody::new(guarded, &groups);
-    if facts::ids().uid == 0 && guarded.uid != 0 && !dry_run {
+    if facts::ids().uid == 0 && guarded.uid != 0 {
         setting.must_be_out_of_reach(&look)?;
     }
+    setting.serial_out_of_reach(&look)?;
     if !dry_run {
-        setting.serial_out_of_reach(&look)?;
         let note = setting.remember_serial()?;
         setting.notes.extend(note);
     }
@@ -132,8 +138,22 @@ fn start(healing: &Healing, dry_run: bool, drop: &DropOptions) -> Result<Booted,
     if !put_off {
         setting.believe_index(&look);
     }
-    let mut boot = Boot { receipts: None, groups: &groups, setting, healing, app, guarded, dry_run, start };
+    let mut boot = Boot {
+        receipts: None,
+        groups: &groups,
+        setting,
+        healing,
+        app,
+        guarded,
+        dry_run,
+        would_hand_over: false,
+        start,
+    };
     let (_, plan) = boot.plan()?;
+    let may_give = facts::who().ids.uid == 0 && facts::who().caps.chown && guarded.uid != 0;
+    boot.would_hand_over =
+        may_give && plan.hand_over.is_some() && boot::permitted_store(&boot.setting, guarded, &groups).is_ok();
+    let would_give = dry_run::given(&boot.setting.lock.dirs, guarded, &groups, may_give);
     let mut refused = Vec::new();
     boot.hand_over(&plan, &mut refused);
     let given = boot.hand_over_dirs(&plan);
@@ -154,9 +174,10 @@ fn start(healing: &Healing, dry_run: bool, drop: &DropOptions) -> Result<Booted,
     };
     let dropped = dropped.map_err(|error| not_launched(&error))?;
     let mut report = boot.serve(plan, refused, kept);
-    if !dry_run {
-        report.dirs = dirs::as_app(&boot.setting.lock.dirs, &given);
-    }
+    report.dirs = match dry_run {
+        true => dry_run::unwritable(&boot.setting.lock.dirs, &would_give, guarded, &groups),
+        false => dirs::as_app(&boot.setting.lock.dirs, &given),
+    };
     let verified = boot.firm(&report);
     let setting = boot.setting;
     if let Some(Err(error)) = held.map(|file| file.write(&verified)) {
@@ -250,12 +271,15 @@ fn tell(report: &mut Report, log: LogArg, file: Option<ReportFile>) {
 }
 
 fn missing(booted: &Booted) -> Failure {
-    let wrong = booted.report.weights.iter().filter(|line| !line.right);
-    let names: Vec<_> = wrong.map(|line| format!("{} ({}, {})", line.path, line.found, line.done)).collect();
-    Failure::new(Exit::WeightsMissing, format!("a required weight can't be had: {}", names.join("; "))).hint(
-        "bake it into the image (`ballast bake`), or name a folder that has it: --mirror DIR; \
-         --on-failure start runs the command all the same",
-    )
+    let is_wrong = |line: &&WeightLine| !line.right && line.outlook != Outlook::WouldHeal;
+    let wrong: Vec<_> = booted.report.weights.iter().filter(is_wrong).collect();
+    let names = wrong.iter().take(NAMES).map(|line| format!("{} ({}, {})", line.path, line.found, line.done));
+    let more = wrong.len().checked_sub(NAMES + 1).map(|more| format!("and {} more, which the report names", more + 1));
+    let names: Vec<_> = names.chain(more).collect();
+    let lack = Lack::of_boot(&booted.setting, &booted.report);
+    let cause = lack.cause().map(|cause| format!("{cause}: ")).unwrap_or_default();
+    let what = format!("{cause}a required weight can't be had: {}", names.join("; "));
+    Failure::new(Exit::WeightsMissing, what).hint(lack.hint())
 }
 
 fn not_launched(error: &LaunchError) -> Failure {

@@ -47,12 +47,13 @@ fn pin_one(args: &Pin, sources: &Sources, book: &mut Book, text: &str) -> Result
         usage(format!("expected https://, file://, pip: or data:,TEXT, found {:?}", source::shown(text)))
     })?;
     let path = path_for(args, &source, book).map_err(usage)?;
-    let failed = |fault: Fault| Failure::new(Exit::FetchFailed, format!("{}\n  {fault}", label_of(&source)));
+    let failed =
+        |fault: Fault| Failure::new(Exit::FetchFailed, format!("{}\n  {fault}", label_of(&source))).hint(fault.hint());
     let (disk, root) = source::open_store(&args.fetching.into).map_err(|error| {
         Failure::new(Exit::FetchFailed, format!("the store {}: {error}", args.fetching.into.display()))
     })?;
     let progress = Progress::new();
-    let line = progress.line(path.file_name(), None);
+    let line = progress.line(path.as_str(), None);
     let sink = sources.first_trust(&source, &disk, &path, &line).map_err(failed)?;
     if let Some(Objection::Refused(why)) = first_trust::check_digest(promised(&source), sink.digest()) {
         return Err(failed(Fault::Contradiction(why)));

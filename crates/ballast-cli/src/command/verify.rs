@@ -14,6 +14,7 @@ use serde::Serialize;
 use crate::args::Verify;
 use crate::custody::Custody;
 use crate::exit::{Exit, Failure};
+use crate::hints::Lack;
 use crate::record;
 use crate::report::WeightLine;
 use crate::setting::Setting;
@@ -51,6 +52,13 @@ pub fn verify(args: &Verify) -> Result<(), Failure> {
             (root, Some(why))
         }
     };
+    let opened = LinuxDisk::open(&root);
+    if let (Err(error), false) = (&opened, args.json) {
+        let lack = Lack::of_tree(&setting, &root);
+        let why = lack.cause().unwrap_or_else(|| format!("can't open {}: {error}", root.display()));
+        let hint = if lack.cause().is_some() { lack.hint() } else { "name the tree: `ballast verify DIR`".into() };
+        return Err(Failure::new(Exit::WeightsMissing, why).hint(hint));
+    }
     let mut answer = examine(&setting, &root);
     answer.chosen = chosen;
     if args.json {
@@ -62,7 +70,20 @@ pub fn verify(args: &Verify) -> Result<(), Failure> {
         return Ok(());
     }
     Err(Failure::new(Exit::WeightsMissing, format!("a required weight is not right in {}", root.display()))
-        .hint("`ballast heal` mends a cache; `ballast bake` makes the layer that it is mended from"))
+        .hint(hint(&setting, &root)))
+}
+
+/// What mends a tree: another one than the layer is mended from the layer, or from a folder.
+fn hint(setting: &Setting, root: &Path) -> String {
+    let layer = setting.baked.as_deref().filter(|baked| baked.is_dir());
+    match layer {
+        Some(baked) if baked != root => format!("`ballast heal` mends the cache from the layer at {}", baked.display()),
+        Some(baked) => format!("bake it again from this lock file: `ballast bake --from DIR {}`", baked.display()),
+        None => {
+            "`ballast heal --mirror DIR` mends the cache from a folder that has the files; `ballast fetch` fills one"
+                .into()
+        }
+    }
 }
 
 /// Whether every required weight below a root is right, by SHA-256.
@@ -114,7 +135,8 @@ fn tell(answer: &Answer, long: bool) {
     if let Some(why) = &answer.chosen {
         print::remark(&format!("verifying {}: {why}", answer.root.display()));
     }
-    for entry in &answer.weights {
+    let brief = !long && answer.weights.len() > print::EACH;
+    for entry in answer.weights.iter().filter(|entry| !brief || !entry.line.right) {
         let verdict = if entry.line.right { "ok" } else { "WRONG" };
         let path = answer.root.join(&entry.line.path);
         match (long && entry.line.right, &entry.owner, &entry.mode) {
@@ -126,6 +148,10 @@ fn tell(answer: &Answer, long: bool) {
         if long && !entry.line.right {
             tell_wrong(entry);
         }
+    }
+    if brief {
+        let right = answer.weights.iter().filter(|entry| entry.line.right).count();
+        print::answer(&format!("{right} of {} right in {}", answer.weights.len(), answer.root.display()));
     }
 }
 

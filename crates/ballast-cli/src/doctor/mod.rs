@@ -5,5 +5,5 @@ pub mod deployment;
 pub mod environment;
 pub mod finding;
 mod prospect;
-mod reach;
+pub mod reach;
 mod variables;

@@ -10,6 +10,7 @@ mod authority;
 mod client;
 mod credentials;
 mod fault;
+pub mod hints;
 mod local;
 mod moving;
 mod patience;
@@ -107,6 +108,11 @@ impl Sources {
     /// Those of the client, which is not used.
     pub fn only(image: Picture, limits: Limits) -> Result<Self, String> {
         Ok(Self { images: vec![image], only_images: true, ..Self::new(limits, Tokens::default(), None, [])? })
+    }
+
+    /// Whether a mirror can be named.
+    pub fn asks_mirrors(&self) -> bool {
+        !self.only_images
     }
 
     /// Images that are asked before all others.

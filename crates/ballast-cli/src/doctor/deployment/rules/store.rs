@@ -28,21 +28,38 @@ impl Judge<'_> {
         if self.has_layer() {
             return None;
         }
-        let root =
-            if service.read_only_root { "the root file system is read-only" } else { "a new container is empty" };
-        let what =
-            format!("nothing is mounted at {}, {root}, and the lock file names no baked layer", self.store_path());
-        let fix = match service.platform {
-            Platform::Compose => format!("volumes: [\"models:{}\"]", self.store_path()),
-            Platform::Kubernetes => format!("volumeMounts: [{{name: models, mountPath: {}}}]", self.store_path()),
+        let (root, writable) = match service.read_only_root {
+            true => ("the root file system is read-only", false),
+            false => ("a new container is empty", true),
         };
-        Some(self.at(service.line, Severity::Error, Code::WeightsMissing, what, fix))
+        let Some(baked) = &self.lock.store.baked else {
+            let what =
+                format!("nothing is mounted at {}, {root}, and the lock file names no baked layer", self.store_path());
+            let fix = match service.platform {
+                Platform::Compose => format!("volumes: [\"models:{}\"]", self.store_path()),
+                Platform::Kubernetes => format!("volumeMounts: [{{name: models, mountPath: {}}}]", self.store_path()),
+            };
+            return Some(self.at(service.line, Severity::Error, Code::WeightsMissing, what, fix));
+        };
+        // The layer fills the cache where the container's own file system takes it.
+        let severity = if writable { Severity::Warning } else { Severity::Error };
+        let what = format!(
+            "nothing is mounted at {}, {root}, and the layer at {} can't serve itself: the lock file names no variable",
+            self.store_path(),
+            baked.as_path().display()
+        );
+        let fix = "env = the variable that the app reads, under [store] in weights.lock";
+        Some(self.at(service.line, severity, Code::WeightsMissing, what, fix))
     }
 
     fn no_layer(&self, service: &Service) -> Option<Finding> {
         let mount = service.over(&self.weights_dir()).filter(|_| !self.has_layer())?;
+        if self.lock.store.baked.is_some() {
+            // The layer mends the volume; only where the volume can't be mended must it serve itself.
+            return None;
+        }
         let what = "the lock file names no baked layer: an empty or damaged volume can't be mended";
-        let fix = "[store] baked = \"/opt/baked-models\" and env = \"DEEPFACE_HOME\" in weights.lock";
+        let fix = "[store] baked = \"/opt/baked-models\", and env = the variable that the app reads, in weights.lock";
         Some(self.at(mount.line, Severity::Warning, Code::NoLayer, what, fix))
     }
 

@@ -1,0 +1,95 @@
+//! What a real heal would make of weights that a dry run found wrong: it reads the origins and asks the file system.
+//!
+//! Promise: "would be healed" is said only where an origin holds the right bytes, the cache takes them by its
+//! permissions, and there is room. Changes nothing.
+
+use std::io;
+use std::path::Path;
+
+use ballast::disk::LinuxDisk;
+use ballast::fault::PlaceFault;
+use ballast::heal::{self, Done, Outcome};
+use ballast::lock::DirSpec;
+use ballast::plan::Ids;
+use ballast::store::{Found, Strictness, Wanted};
+use rustix::fs::{Access, AtFlags, CWD, accessat, statvfs};
+use rustix::io::Errno;
+
+use crate::dirs::{self, DirLine, DirOutcome};
+use crate::doctor::reach::Reach;
+use crate::facts;
+
+/// Whether a weight is right, or a real heal would make it so.
+pub fn is_right(outcome: &Outcome) -> bool {
+    outcome.is_right() || matches!(outcome.done, Done::WouldHeal)
+}
+
+/// Corrects what a dry run says of the weights below a root.
+///
+/// `ours` is whether root hands the cache over before a real heal, so that its permissions do not count.
+pub fn foresee(outcomes: &mut [Outcome], wanted: &[Wanted], origins: &[LinuxDisk], root: &Path, ours: bool) {
+    let wrong = |outcomes: &[Outcome]| -> Vec<usize> {
+        (0..outcomes.len()).filter(|at| matches!(outcomes[*at].done, Done::WouldHeal)).collect()
+    };
+    let mut left = wrong(outcomes);
+    for origin in origins {
+        let asked: Vec<Wanted> = left.iter().map(|at| wanted[*at]).collect();
+        let found = heal::verify(origin, &asked, Strictness::Layer, facts::threads);
+        left = left.into_iter().zip(found).filter(|(_, found)| !found.is_right()).map(|(at, _)| at).collect();
+    }
+    left.iter().for_each(|at| outcomes[*at].done = Done::Failed(PlaceFault::NoSource));
+    // What is missing must fit beside what is there, and so must a second copy of the largest that is repaired.
+    let size = |at: &usize| wanted[*at].size().unwrap_or(0);
+    let (missing, damaged): (Vec<_>, Vec<_>) =
+        wrong(outcomes).into_iter().partition(|at| outcomes[*at].found == Found::Missing);
+    let needed = missing.iter().map(size).sum::<u64>() + damaged.iter().map(size).max().unwrap_or(0);
+    for at in wrong(outcomes) {
+        let dir = root.join(wanted[at].weight.path.parent());
+        if let Some(errno) = refusal(&dir, root, needed, ours) {
+            outcomes[at].done = Done::Failed(PlaceFault::Call("S4 stage", io::Error::from(errno)));
+        }
+    }
+}
+
+/// A store that is not there yet.
+pub fn absent(wanted: &[Wanted]) -> Vec<Outcome> {
+    wanted.iter().map(|_| Outcome { done: Done::WouldHeal, ..Outcome::missing() }).collect()
+}
+
+/// Which directories of the lock file root would give to the app.
+pub fn given(specs: &[DirSpec], app: Ids, groups: &[u32], may_give: bool) -> Vec<bool> {
+    specs.iter().map(|spec| may_give && dirs::is_due(spec.path.as_path(), app, groups)).collect()
+}
+
+/// The directories that the app could not write, nor their fallbacks; asked as the app.
+pub fn unwritable(specs: &[DirSpec], given: &[bool], app: Ids, groups: &[u32]) -> Vec<DirLine> {
+    let reach = Reach { app, groups: groups.to_vec(), ask: true };
+    let refused = |spec: &DirSpec| -> Option<Vec<String>> {
+        let places = std::iter::once(&spec.path).chain(&spec.fallback);
+        places.map(|place| reach.can_write(place.as_path()).err()).collect()
+    };
+    let wrong = specs.iter().zip(given).filter(|(_, given)| !**given);
+    let wrong = wrong.filter_map(|(spec, _)| Some((spec, refused(spec)?)));
+    wrong
+        .map(|(spec, refused)| DirLine {
+            path: spec.path.as_path().to_owned(),
+            variable: spec.env.as_ref().map(|name| name.as_str().to_owned()),
+            outcome: DirOutcome::Unwritable,
+            place: None,
+            fallback: false,
+            refused,
+        })
+        .collect()
+}
+
+/// What the kernel would say to a new file in a directory, or in the nearest one above it.
+fn refusal(dir: &Path, root: &Path, needed: u64, ours: bool) -> Option<Errno> {
+    let dir = dir.ancestors().find(|dir| dir.exists())?;
+    let access = accessat(CWD, dir, Access::WRITE_OK | Access::EXEC_OK, AtFlags::EACCESS);
+    // What is below the root belongs to whoever the root is handed to, or is set aside by it.
+    if let Some(errno) = access.err().filter(|errno| *errno == Errno::ROFS || !(ours && dir.starts_with(root))) {
+        return Some(errno);
+    }
+    let room = statvfs(dir).ok()?;
+    (room.f_blocks > 0 && room.f_bavail.saturating_mul(room.f_frsize) < needed).then_some(Errno::NOSPC)
+}

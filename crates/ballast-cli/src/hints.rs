@@ -1,0 +1,168 @@
+//! The way out of a boot or a verification that lacks weights: it follows from what is missing. One table.
+//!
+//! [`Lack::of_boot`] and [`Lack::of_tree`] look at the store's root and the layer's; the rest is pure.
+
+use std::path::{Path, PathBuf};
+
+use ballast::plan::Serve;
+use rustix::io::Errno;
+
+use crate::report::{Outlook, Report, WeightLine};
+use crate::setting::Setting;
+
+/// What stands between a start and its weights.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Lack {
+    /// The store's root is a symlink, which is not followed.
+    SymlinkedRoot { root: PathBuf, target: PathBuf },
+    /// The lock file names no baked layer, and no mirror was named.
+    NoLayerNamed,
+    /// It names one that is not there.
+    NoLayer(PathBuf),
+    /// The layer has no such file, or other bytes.
+    LayerIsOther(PathBuf),
+    /// The layer has it, and no variable can lead the app there.
+    NoVariable(PathBuf),
+    /// The call that failed on the store: its errno.
+    Refused { root: PathBuf, errno: i32 },
+    /// Root could not keep the weights from the app.
+    NotKept,
+}
+
+impl Lack {
+    /// Of a boot that leaves required weights wrong.
+    pub fn of_boot(setting: &Setting, report: &Report) -> Self {
+        let wrong = || report.weights.iter().filter(|line| !line.right);
+        let errno = |line: &WeightLine| match line.outlook {
+            Outlook::Refused(errno) => Some(errno),
+            _ => None,
+        };
+        if let Some(linked) = Self::symlinked(&setting.store) {
+            return linked;
+        }
+        if let Some(errno) = wrong().find_map(errno) {
+            return Self::Refused { root: setting.store.clone(), errno };
+        }
+        if wrong().any(|line| line.outlook == Outlook::NotKept) {
+            return Self::NotKept;
+        }
+        // A heal took what the layer has: what is still wrong is not there.
+        let healed =
+            report.served.as_ref().is_some_and(|served| matches!(served.from, Serve::HealVolume | Serve::KeepVolume));
+        Self::of_layer(setting, !healed)
+    }
+
+    /// Of a tree that was verified, or could not be opened.
+    pub fn of_tree(setting: &Setting, root: &Path) -> Self {
+        Self::symlinked(root).unwrap_or_else(|| Self::of_layer(setting, false))
+    }
+
+    fn symlinked(root: &Path) -> Option<Self> {
+        let target = std::fs::read_link(root).ok()?;
+        let target = root.parent().map_or(target.clone(), |dir| dir.join(&target));
+        let target = std::fs::canonicalize(&target).unwrap_or(target);
+        Some(Self::SymlinkedRoot { root: root.to_owned(), target })
+    }
+
+    fn of_layer(setting: &Setting, could_serve: bool) -> Self {
+        match &setting.baked {
+            None => Self::NoLayerNamed,
+            Some(baked) if !baked.is_dir() => Self::NoLayer(baked.clone()),
+            Some(baked) if could_serve && setting.lock.store.env.is_none() && holds_a_weight(setting, baked) => {
+                Self::NoVariable(baked.clone())
+            }
+            Some(baked) => Self::LayerIsOther(baked.clone()),
+        }
+    }
+
+    /// The cause, where the weights' own lines do not show it.
+    pub fn cause(&self) -> Option<String> {
+        match self {
+            Self::SymlinkedRoot { root, target } => Some(format!(
+                "{} is a symlink to {}, and the store's root is not followed",
+                root.display(),
+                target.display()
+            )),
+            _ => None,
+        }
+    }
+
+    /// What mends it.
+    pub fn hint(&self) -> String {
+        const BAKE: &str = "RUN [\"ballast\", \"bake\", \"--from\", \"/mirror\"";
+        match self {
+            Self::SymlinkedRoot { target, .. } => {
+                format!("name the directory itself: path = \"{0}\" under [store], or --store {0}", target.display())
+            }
+            Self::NoLayerNamed => "the lock file names no baked layer: write baked = \"/opt/baked-models\" and env = \"VARIABLE\" under [store], and bake it there; or name a folder that has the files with --mirror DIR".into(),
+            Self::NoLayer(baked) => format!(
+                "no layer is at {0}: bake it into the image, {BAKE}, \"{0}\"]; or name a folder that has the files with --mirror DIR",
+                baked.display()
+            ),
+            Self::LayerIsOther(baked) => format!(
+                "the layer at {0} has not these bytes either, see `ballast verify {0}`: bake it again from this lock file, {BAKE}, \"{0}\"]; or name a folder that has the files with --mirror DIR",
+                baked.display()
+            ),
+            Self::NoVariable(baked) => format!(
+                "the layer at {} can serve once the lock file names the variable that the app reads: env = \"VARIABLE\" under [store]",
+                baked.display()
+            ),
+            Self::Refused { root, errno } => refused(root, *errno),
+            Self::NotKept => "start as root with a path to the store that only root can change, or with --hold owned".into(),
+        }
+    }
+}
+
+fn refused(root: &Path, errno: i32) -> String {
+    let root = root.display();
+    match Errno::from_raw_os_error(errno) {
+        Errno::NOSPC | Errno::DQUOT => {
+            format!("make room in {root}; or write env = \"VARIABLE\" under [store], so that the baked layer can serve")
+        }
+        Errno::ACCESS | Errno::PERM => format!(
+            "let the app write {root}: chown it to the app on the volume, or start as root with cap_add: [CHOWN, SETUID, SETGID]; or drop the mount, so that the baked layer serves"
+        ),
+        Errno::ROFS => format!("mount {root} read-write, or drop the mount, so that the baked layer serves"),
+        Errno::MFILE | Errno::NFILE => "allow more open files: ulimit -n".into(),
+        _ => format!("look at the disk or the server behind {root}"),
+    }
+}
+
+/// Whether a layer has the first weight that it should have, by its length.
+fn holds_a_weight(setting: &Setting, baked: &Path) -> bool {
+    setting.lock.weights.iter().any(|weight| {
+        let found = std::fs::metadata(baked.join(weight.path.as_str())).ok();
+        found.is_some_and(|found| found.is_file() && weight.size.is_none_or(|size| size == found.len()))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_hint_names_what_is_missing_and_no_other_command_s_circle() {
+        let at = |text: &str| PathBuf::from(text);
+        let refused = |errno: Errno| Lack::Refused { root: at("/cache"), errno: errno.raw_os_error() };
+        let rows = [
+            (Lack::SymlinkedRoot { root: at("/mnt"), target: at("/real") }, "path = \"/real\"", "bake"),
+            (Lack::NoLayerNamed, "baked = ", "ballast heal"),
+            (Lack::NoLayer(at("/layer")), "no layer is at /layer", "env ="),
+            (Lack::LayerIsOther(at("/layer")), "ballast verify /layer", "env ="),
+            (Lack::NoVariable(at("/layer")), "env = ", "bake"),
+            (refused(Errno::NOSPC), "make room in /cache", "--mirror"),
+            (refused(Errno::DQUOT), "make room in /cache", "--mirror"),
+            (refused(Errno::ACCESS), "chown", "--mirror"),
+            (refused(Errno::ROFS), "read-write", "--mirror"),
+            (refused(Errno::MFILE), "ulimit", "--mirror"),
+            (refused(Errno::IO), "disk", "--mirror"),
+            (Lack::NotKept, "--hold owned", "--mirror"),
+        ];
+        let wrong: Vec<_> = rows
+            .iter()
+            .filter(|(lack, with, without)| !lack.hint().contains(with) || lack.hint().contains(without))
+            .map(|(lack, ..)| (lack, lack.hint()))
+            .collect();
+        assert!(wrong.is_empty(), "{wrong:#?}");
+    }
+}
