@@ -43,6 +43,7 @@ mod signature;
 mod source;
 mod user;
 mod walk;
+mod wins;
 
 /// What the fuzz targets of `fuzz/` call: readers of foreign bytes. No interface for others.
 #[cfg(feature = "full")]

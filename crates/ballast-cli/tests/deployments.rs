@@ -26,7 +26,7 @@ fn doctor(lock: &str, file: &Path, json: bool) -> Output {
 }
 
 fn fixtures() -> Vec<PathBuf> {
-    let kinds = ["compose", "kubernetes"].map(|kind| folder().join(kind));
+    let kinds = ["compose", "kubernetes", "projects"].map(|kind| folder().join(kind));
     let mut all: Vec<_> = kinds.iter().flat_map(|dir| fs::read_dir(dir).unwrap()).map(|e| e.unwrap().path()).collect();
     all.sort();
     all
@@ -37,8 +37,10 @@ fn expected(text: &str) -> Found {
     lines.flat_map(|(at, codes)| codes.split_whitespace().map(move |code| (code.to_owned(), at))).collect()
 }
 
-fn lock_of(text: &str) -> &str {
-    if text.starts_with("# lock: without-layer") { "without-layer.lock" } else { "weights.lock" }
+/// The lock file that the first line names, as `# lock: small`.
+fn lock_of(text: &str) -> String {
+    let named = text.strip_prefix("# lock: ").and_then(|rest| rest.split_whitespace().next());
+    format!("{}.lock", named.unwrap_or("weights"))
 }
 
 fn found(file: &Path, output: &Output) -> (Found, Vec<Value>) {
@@ -60,7 +62,7 @@ fn each_fault_is_named_at_its_line_and_a_clean_file_has_none() {
         let name = file.file_stem().unwrap().to_str().unwrap().to_owned();
         let text = fs::read_to_string(&file).unwrap();
         let expected = expected(&text);
-        let output = doctor(lock_of(&text), &file, true);
+        let output = doctor(&lock_of(&text), &file, true);
         let (found, findings) = found(&file, &output);
         let errors = findings.iter().any(|finding| finding["severity"] == "error");
         let code = if errors { 18 } else { 0 };

@@ -20,7 +20,7 @@ use crate::exit::Failure;
 use crate::launch::{self, DropOptions};
 use crate::setting::Setting;
 use crate::user::Identity;
-use crate::{boot, command, dirs, facts};
+use crate::{boot, command, dirs, facts, wins};
 
 /// Everything that was seen.
 #[derive(Debug, Serialize)]
@@ -251,11 +251,19 @@ impl Environment {
             (None, Some(home)) if name == "HOME" => Some(home.display().to_string()),
             _ => std::env::var(name).ok(),
         };
+        if let Some((setting, name)) = setting.and_then(|setting| Some((setting, setting.lock.store.env.as_ref()?))) {
+            for winner in wins::over(name.as_str(), &setting.store.display().to_string(), &env) {
+                let fix = format!("leave {} out, or {}={}", winner.name, winner.name, winner.expected);
+                self.find(Severity::Warning, Code::VariableWins, winner.name, &winner.words(name.as_str()), &fix);
+            }
+        }
         let room = ["/tmp", "/var/tmp", "/dev/shm"].into_iter().find(|dir| reach.can_write(Path::new(dir)).is_ok());
         for variable in variables::ALL.iter().filter(|variable| !kept.iter().any(|(name, _)| name == variable.name)) {
             let Some((path, set)) = variables::leads_to(variable, &env) else { continue };
             let refused = reach.can_write(&path).err();
-            if let Some(why) = &refused {
+            // A library that nobody configured, and whose cache is not among the weights, may not be there at all.
+            let concerned = set || setting.is_some_and(|setting| path.starts_with(&setting.store));
+            if let Some(why) = refused.as_ref().filter(|_| concerned) {
                 let severity = if set && variable.usage == Use::Writes { Severity::Error } else { Severity::Warning };
                 let by = if set { "set to" } else { "not set, leads to" };
                 let what = format!("{by} {}, where uid {} can't write: {why}", path.display(), reach.app.uid);

@@ -1,20 +1,24 @@
 //! Services of a compose file. Variables are filled in as if none were set where it runs.
 
 use super::service::{At, Capabilities, Health, Mount, MountKind, Platform, Service, User, Variable};
-use super::text::{interpolate, size};
+use super::text::{duration, interpolate, size};
 use super::yaml::{Key, Node, Value};
 
 /// All services of a document that has any.
 pub fn services(document: &Node) -> Vec<Service> {
     let services = document.get("services").map(Node::entries).unwrap_or_default();
-    let mut all: Vec<_> = services.iter().map(|(key, node)| service(key, node)).collect();
+    let volumes = document.get("volumes").map(Node::entries).unwrap_or_default();
+    let mut all: Vec<_> = services.iter().map(|(key, node)| service(key, node, volumes)).collect();
     if let (Some((key, _)), Some(first)) = (document.entry("include"), all.first_mut()) {
         first.elsewhere.push(At { line: key.line, value: "include".into() });
     }
     all
 }
 
-fn service(key: &Key, node: &Node) -> Service {
+/// Keys that bring mounts, or a container that this file does not describe.
+const UNREAD: [&str; 3] = ["volumes_from", "provider", "models"];
+
+fn service(key: &Key, node: &Node, volumes: &[(Key, Node)]) -> Service {
     let limits = node.at(&["deploy", "resources", "limits", "memory"]);
     let built = node.get("build").is_some();
     Service {
@@ -26,23 +30,29 @@ fn service(key: &Key, node: &Node) -> Service {
         read_only_root: node.get("read_only").and_then(Node::truth) == Some(true),
         caps: capabilities(node),
         no_new_privs: node.get("security_opt").is_some_and(no_new_privs),
-        mounts: mounts(node),
+        mounts: mounts(node, volumes),
         memory: node.get("mem_limit").or(limits).and_then(bytes),
         env: node.get("environment").map(environment).unwrap_or_default(),
         env_elsewhere: node.get("env_file").is_some(),
         entry: node.get("entrypoint").map(words),
         args: node.get("command").filter(|node| !is_nothing(node)).map(words),
         health: node.entry("healthcheck").map(|(key, node)| At { line: key.line, value: health(node) }),
+        health_budget: node.get("healthcheck").and_then(health_budget),
         liveness: None,
+        start_budget: None,
+        ephemeral: None,
         init: false,
         fs_group: None,
         non_root: None,
-        elsewhere: node
-            .entry("extends")
-            .map(|(key, _)| At { line: key.line, value: "extends".into() })
-            .into_iter()
-            .collect(),
+        elsewhere: keys(node, &["extends"]),
+        unread: keys(node, &UNREAD),
     }
+}
+
+/// Those of these keys that are there.
+fn keys(node: &Node, names: &[&str]) -> Vec<At<String>> {
+    let there = names.iter().filter_map(|name| node.entry(name));
+    there.map(|(key, _)| At { line: key.line, value: key.text.clone() }).collect()
 }
 
 /// A scalar with its variables filled in.
@@ -137,13 +147,25 @@ fn health(node: &Node) -> Health {
     match node.get("test").map(words).map(|test| test.value.join(" ")) {
         Some(test) if test == "NONE" => Health::Disabled,
         Some(test) => Health::Command(test),
-        None => Health::Command(String::new()),
+        // A test that is not written is the image's own.
+        None => Health::OfImage,
     }
 }
 
-fn mounts(node: &Node) -> Vec<Mount> {
+/// The time until a container counts as unhealthy, with the engine's defaults.
+fn health_budget(node: &Node) -> Option<u64> {
+    let seconds = |key: &str, default: u64| match node.get(key).and_then(filled) {
+        Some(text) => duration(&text),
+        None => Some(default),
+    };
+    let retries = node.get("retries").and_then(filled).map_or(Some(3), |text| text.parse().ok())?;
+    Some(seconds("start_period", 0)? + seconds("interval", 30)?.saturating_mul(retries))
+}
+
+fn mounts(node: &Node, named: &[(Key, Node)]) -> Vec<Mount> {
     let volumes = node.get("volumes").map(Node::items).unwrap_or_default().iter();
-    let volumes = volumes.filter_map(|item| if item.entries().is_empty() { short(item) } else { long(item) });
+    let volumes =
+        volumes.filter_map(|item| if item.entries().is_empty() { short(item, named) } else { long(item, named) });
     let tmpfs = node.get("tmpfs");
     let one = tmpfs.filter(|node| node.text().is_some()).into_iter();
     let many = tmpfs.map(Node::items).unwrap_or_default().iter();
@@ -161,8 +183,21 @@ fn mounts(node: &Node) -> Vec<Mount> {
     volumes.chain(one.chain(many).filter_map(memory)).chain(config).collect()
 }
 
+/// The size in the options of a named volume's driver: of a tmpfs, or of a driver that has a quota.
+fn volume_size(name: &str, named: &[(Key, Node)]) -> Option<At<u64>> {
+    let (_, volume) = named.iter().find(|(key, _)| key.text == name)?;
+    let options = volume.get("driver_opts")?;
+    let of = |node: &Node, text: &str| Some(At { line: node.line, value: size(text, true)? });
+    if let Some(node) = options.get("size") {
+        return of(node, &filled(node)?);
+    }
+    let node = options.get("o")?;
+    let text = filled(node)?;
+    of(node, text.split(',').find_map(|option| option.trim().strip_prefix("size="))?)
+}
+
 /// `SOURCE:TARGET:OPTIONS`, or a target alone.
-fn short(item: &Node) -> Option<Mount> {
+fn short(item: &Node, named: &[(Key, Node)]) -> Option<Mount> {
     let text = filled(item)?;
     let mut parts = text.split(':');
     let first = parts.next()?.to_owned();
@@ -170,12 +205,12 @@ fn short(item: &Node) -> Option<Mount> {
         parts.next().map_or((String::new(), first.clone()), |target| (first.clone(), target.to_owned()));
     let options: Vec<_> = parts.next().unwrap_or_default().split(',').collect();
     let host = source.starts_with(['/', '.', '~']);
-    let volume = MountKind::Volume { no_copy: options.contains(&"nocopy") };
+    let volume = MountKind::Volume { no_copy: options.contains(&"nocopy"), size: volume_size(&source, named) };
     let kind = if host { MountKind::Host } else { volume };
     Some(Mount { line: item.line, target, kind, read_only: options.contains(&"ro"), filled: false })
 }
 
-fn long(item: &Node) -> Option<Mount> {
+fn long(item: &Node, named: &[(Key, Node)]) -> Option<Mount> {
     let target = filled(item.get("target")?)?;
     let number = |path: &[&str]| item.at(path).and_then(filled);
     let kind = match item.get("type").and_then(Node::text) {
@@ -185,7 +220,10 @@ fn long(item: &Node) -> Option<Mount> {
             mode: number(&["tmpfs", "mode"]).and_then(|text| mode(&text)),
             uid: None,
         },
-        _ => MountKind::Volume { no_copy: item.at(&["volume", "nocopy"]).and_then(Node::truth) == Some(true) },
+        _ => MountKind::Volume {
+            no_copy: item.at(&["volume", "nocopy"]).and_then(Node::truth) == Some(true),
+            size: item.get("source").and_then(filled).and_then(|source| volume_size(&source, named)),
+        },
     };
     let read_only = item.get("read_only").and_then(Node::truth) == Some(true);
     Some(Mount { line: item.line, target, kind, read_only, filled: false })

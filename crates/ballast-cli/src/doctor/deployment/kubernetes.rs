@@ -7,26 +7,110 @@ use super::service::{At, Capabilities, Health, Mount, MountKind, Platform, Servi
 use super::text::size;
 use super::yaml::{Node, Value};
 
+/// Kinds without containers, which say nothing about weights.
+const WITHOUT_CONTAINERS: [&str; 30] = [
+    "ClusterRole",
+    "ClusterRoleBinding",
+    "ConfigMap",
+    "CustomResourceDefinition",
+    "DestinationRule",
+    "EndpointSlice",
+    "Endpoints",
+    "Gateway",
+    "HTTPRoute",
+    "HorizontalPodAutoscaler",
+    "Ingress",
+    "IngressClass",
+    "LimitRange",
+    "Namespace",
+    "NetworkPolicy",
+    "PersistentVolume",
+    "PersistentVolumeClaim",
+    "PodDisruptionBudget",
+    "PodMonitor",
+    "PriorityClass",
+    "ResourceQuota",
+    "Role",
+    "RoleBinding",
+    "RuntimeClass",
+    "Secret",
+    "Service",
+    "ServiceAccount",
+    "ServiceMonitor",
+    "StorageClass",
+    "VirtualService",
+];
+
+/// A kind whose containers are not read: its name and its line.
+pub fn unread(document: &Node) -> Vec<At<String>> {
+    let Some((key, kind)) = document.entry("kind").filter(|_| document.get("apiVersion").is_some()) else {
+        return Vec::new();
+    };
+    let Some(name) = kind.text() else { return Vec::new() };
+    if let Some(items) = document.get("items").map(Node::items).filter(|_| name.ends_with("List")) {
+        return items.iter().flat_map(unread).collect();
+    }
+    let known = WITHOUT_CONTAINERS.contains(&name) && document.at(POD_TEMPLATE).is_none();
+    match containers_at(document, name) {
+        Some(pod) => unread_of_pod(pod),
+        None if known => Vec::new(),
+        None => vec![At { line: key.line, value: name.to_owned() }],
+    }
+}
+
+const POD_TEMPLATE: &[&str] = &["spec", "template", "spec"];
+
+/// The pod of a known kind, or of any other one that has a pod's template.
+fn containers_at<'a>(document: &'a Node, kind: &str) -> Option<&'a Node> {
+    let path: &[&str] = match kind {
+        "Pod" => &["spec"],
+        "PodTemplate" => &["template", "spec"],
+        "CronJob" => &["spec", "jobTemplate", "spec", "template", "spec"],
+        _ => POD_TEMPLATE,
+    };
+    document.at(path).filter(|pod| pod.get("containers").is_some())
+}
+
+/// What of a pod is not read.
+fn unread_of_pod(pod: &Node) -> Vec<At<String>> {
+    let containers = pod.get("containers").map(Node::items).unwrap_or_default().iter();
+    let devices = containers.filter_map(|container| container.entry("volumeDevices"));
+    let keys = pod.entry("ephemeralContainers").into_iter().chain(devices);
+    keys.map(|(key, _)| At { line: key.line, value: key.text.clone() }).collect()
+}
+
+/// The claims that the file itself makes, by name, with the bytes that they ask for.
+pub fn claims(document: &Node) -> Vec<(String, At<u64>)> {
+    if document.get("kind").and_then(Node::text).is_some_and(|kind| kind.ends_with("List")) {
+        return document.get("items").map(Node::items).unwrap_or_default().iter().flat_map(claims).collect();
+    }
+    let is_claim = document.get("kind").and_then(Node::text) == Some("PersistentVolumeClaim");
+    let name = document.at(&["metadata", "name"]).and_then(Node::text).filter(|_| is_claim);
+    name.and_then(|name| Some((name.to_owned(), requested(document.get("spec")?)?))).into_iter().collect()
+}
+
+fn requested(spec: &Node) -> Option<At<u64>> {
+    spec.at(&["resources", "requests", "storage"]).and_then(bytes)
+}
+
 /// All containers of a document; `None` where it is no Kubernetes object.
-pub fn services(document: &Node) -> Option<Vec<Service>> {
+pub fn services(document: &Node, sizes: &[(String, At<u64>)]) -> Option<Vec<Service>> {
     let kind = document.get("kind").and_then(Node::text)?;
     document.get("apiVersion")?;
     if kind.ends_with("List") {
         let items = document.get("items").map(Node::items).unwrap_or_default();
-        return Some(items.iter().filter_map(services).flatten().collect());
+        return Some(items.iter().filter_map(|item| services(item, sizes)).flatten().collect());
     }
-    let path: &[&str] = match kind {
-        "Pod" => &["spec"],
-        "CronJob" => &["spec", "jobTemplate", "spec", "template", "spec"],
-        _ => &["spec", "template", "spec"],
-    };
-    let Some(pod) = document.at(path) else { return Some(Vec::new()) };
+    let Some(pod) = containers_at(document, kind) else { return Some(Vec::new()) };
     let containers = pod.get("containers").map(Node::items).unwrap_or_default();
     let claims = document.at(&["spec", "volumeClaimTemplates"]).map(Node::items).unwrap_or_default();
     let before = pod.get("initContainers").map(Node::items).unwrap_or_default();
     let before: Vec<&Node> = before.iter().filter(|container| runs_ballast(container)).collect();
     let filled: Vec<&str> = before.iter().flat_map(|container| written(container)).collect();
-    let service = |container: &Node, init: bool| Service { init, ..service(pod, container, claims, &filled) };
+    let service = |container: &Node, init: bool| Service {
+        init,
+        ..service(pod, container, &Claims { templates: claims, sizes }, &filled)
+    };
     Some(
         before
             .iter()
@@ -48,7 +132,28 @@ fn written(container: &Node) -> impl Iterator<Item = &str> {
     mounts.filter_map(|mount| mount.get("name").and_then(Node::text))
 }
 
-fn service(pod: &Node, container: &Node, claims: &[Node], filled: &[&str]) -> Service {
+/// What is known of claims: the templates of a StatefulSet, and the claims of the same file.
+struct Claims<'a> {
+    templates: &'a [Node],
+    sizes: &'a [(String, At<u64>)],
+}
+
+impl Claims<'_> {
+    fn template(&self, name: &str) -> Option<&Node> {
+        self.templates.iter().find(|claim| claim.at(&["metadata", "name"]).and_then(Node::text) == Some(name))
+    }
+
+    /// The bytes that a volume's claim asks for.
+    fn size(&self, volume: &Node) -> Option<At<u64>> {
+        if let Some(spec) = volume.at(&["ephemeral", "volumeClaimTemplate", "spec"]) {
+            return requested(spec);
+        }
+        let name = volume.at(&["persistentVolumeClaim", "claimName"]).and_then(Node::text)?;
+        self.sizes.iter().find(|(known, _)| known == name).map(|(_, size)| size.clone())
+    }
+}
+
+fn service(pod: &Node, container: &Node, claims: &Claims, filled: &[&str]) -> Service {
     let own = |key: &str| container.at(&["securityContext", key]);
     let either = |key: &str| own(key).or_else(|| pod.at(&["securityContext", key]));
     let name = container.get("name").and_then(Node::text).unwrap_or("container");
@@ -74,11 +179,15 @@ fn service(pod: &Node, container: &Node, claims: &[Node], filled: &[&str]) -> Se
         entry: container.get("command").map(words),
         args: container.get("args").map(words),
         health: probe(container, "readinessProbe"),
+        health_budget: None,
         liveness: probe(container, "livenessProbe"),
+        start_budget: start_budget(container),
+        ephemeral: container.at(&["resources", "limits", "ephemeral-storage"]).and_then(bytes),
         init: false,
         fs_group: pod.at(&["securityContext", "fsGroup"]).and_then(number),
         non_root: non_root.map(|node| node.line),
         elsewhere: Vec::new(),
+        unread: Vec::new(),
     }
 }
 
@@ -123,13 +232,25 @@ fn probe(container: &Node, key: &str) -> Option<At<Health>> {
     container.entry(key).map(|(key, node)| At { line: key.line, value: health(node) })
 }
 
+/// The time until the kubelet starts a container anew. A startup probe holds the liveness probe back.
+fn start_budget(container: &Node) -> Option<At<(&'static str, u64)>> {
+    let keys = ["startupProbe", "livenessProbe"];
+    let (name, (key, probe)) = keys.iter().find_map(|name| Some((*name, container.entry(name)?)))?;
+    let seconds = |key: &str, default: u64| match probe.get(key) {
+        Some(node) => node.text()?.parse().ok(),
+        None => Some(default),
+    };
+    let tries = seconds("periodSeconds", 10)?.saturating_mul(seconds("failureThreshold", 3)?);
+    Some(At { line: key.line, value: (name, seconds("initialDelaySeconds", 0)?.saturating_add(tries)) })
+}
+
 fn health(node: &Node) -> Health {
     let command = node.at(&["exec", "command"]).map(words);
     let path = || node.at(&["httpGet", "path"]).and_then(Node::text).unwrap_or_default().to_owned();
     command.map_or_else(|| Health::Request(path()), |command| Health::Command(command.value.join(" ")))
 }
 
-fn mounts(pod: &Node, container: &Node, claims: &[Node], filled: &[&str]) -> Vec<Mount> {
+fn mounts(pod: &Node, container: &Node, claims: &Claims, filled: &[&str]) -> Vec<Mount> {
     let volumes = pod.get("volumes").map(Node::items).unwrap_or_default();
     let mounts = container.get("volumeMounts").map(Node::items).unwrap_or_default();
     let named = |list: &[Node], name: &str| -> Option<usize> {
@@ -138,11 +259,10 @@ fn mounts(pod: &Node, container: &Node, claims: &[Node], filled: &[&str]) -> Vec
     let mount = |item: &Node| {
         let name = item.get("name").and_then(Node::text)?;
         let sub_path = ["subPath", "subPathExpr"].iter().any(|key| item.get(key).is_some());
-        let claimed = claims.iter().any(|claim| claim.at(&["metadata", "name"]).and_then(Node::text) == Some(name));
-        let kind = match named(volumes, name) {
-            Some(at) => kind(&volumes[at], sub_path),
-            None if claimed => MountKind::Claim { sub_path },
-            None => MountKind::Config,
+        let kind = match (named(volumes, name), claims.template(name)) {
+            (Some(at), _) => kind(&volumes[at], sub_path, claims),
+            (None, Some(claim)) => MountKind::Claim { sub_path, size: claim.get("spec").and_then(requested) },
+            (None, None) => MountKind::Config,
         };
         let fixed = matches!(kind, MountKind::Config | MountKind::Image { .. });
         Some(Mount {
@@ -156,7 +276,7 @@ fn mounts(pod: &Node, container: &Node, claims: &[Node], filled: &[&str]) -> Vec
     mounts.iter().filter_map(mount).collect()
 }
 
-fn kind(volume: &Node, sub_path: bool) -> MountKind {
+fn kind(volume: &Node, sub_path: bool, claims: &Claims) -> MountKind {
     if let Some(scratch) = volume.get("emptyDir") {
         let limit = scratch.get("sizeLimit").and_then(Node::text).and_then(|text| size(text, false));
         return match scratch.get("medium").and_then(Node::text) {
@@ -172,5 +292,5 @@ fn kind(volume: &Node, sub_path: bool) -> MountKind {
         return MountKind::Config;
     }
     let host = volume.get("hostPath").is_some_and(|node| matches!(node.value, Value::Map(_)));
-    if host { MountKind::Host } else { MountKind::Claim { sub_path } }
+    if host { MountKind::Host } else { MountKind::Claim { sub_path, size: claims.size(volume) } }
 }

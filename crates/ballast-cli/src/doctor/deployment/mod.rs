@@ -27,20 +27,25 @@ pub fn examine(name: &str, text: &str, lock: &Lock) -> Vec<Finding> {
     };
     let mut services = Vec::new();
     let mut known = false;
+    let claims: Vec<_> = documents.iter().flat_map(kubernetes::claims).collect();
     for document in &documents {
         known |= document.get("services").is_some() || document.get("kind").is_some();
-        services.extend(kubernetes::services(document).unwrap_or_else(|| compose::services(document)));
+        services.extend(kubernetes::services(document, &claims).unwrap_or_else(|| compose::services(document)));
     }
     if !known {
         return bad(1, "neither `services` nor `kind` is in it".into());
     }
     let judged = rules::Judge { file: name, lock };
+    let unread: Vec<_> = documents.iter().flat_map(kubernetes::unread).collect();
     let ours: Vec<&Service> = services.iter().filter(|service| judged.is_ours(service)).collect();
     let mut findings: Vec<_> = match (ours.as_slice(), services.as_slice()) {
         ([], [only]) => judged.examine(only),
+        ([], []) if !unread.is_empty() => Vec::new(),
         ([], _) => vec![judged.nobody()],
         (ours, _) => ours.iter().flat_map(|service| judged.examine(service)).collect(),
     };
+    let severity = if services.is_empty() { Severity::Warning } else { Severity::Note };
+    findings.extend(unread.iter().map(|found| judged.unread(found, severity)));
     findings.sort_by_key(|finding| finding.severity);
     findings
 }

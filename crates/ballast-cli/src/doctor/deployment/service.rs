@@ -52,8 +52,14 @@ pub struct Service {
     pub args: Option<At<Vec<String>>>,
     /// How health is asked for.
     pub health: Option<At<Health>>,
+    /// How long that check gives the app before it counts as failed, in seconds.
+    pub health_budget: Option<u64>,
     /// What decides that it is started anew.
     pub liveness: Option<At<Health>>,
+    /// How long the app may take before it is started anew: the probe's key, its line, the seconds.
+    pub start_budget: Option<At<(&'static str, u64)>>,
+    /// Bytes of the container's own file system and its emptyDirs.
+    pub ephemeral: Option<At<u64>>,
     /// Whether it ends before the app starts.
     pub init: bool,
     /// The group that volumes are given to.
@@ -62,6 +68,8 @@ pub struct Service {
     pub non_root: Option<usize>,
     /// Keys whose files are not followed.
     pub elsewhere: Vec<At<String>>,
+    /// Keys that are not read.
+    pub unread: Vec<At<String>>,
 }
 
 /// A user as written.
@@ -140,6 +148,8 @@ pub enum MountKind {
     Volume {
         /// A new one does not take the image's content and owner.
         no_copy: bool,
+        /// Its size in bytes, where the file limits it.
+        size: Option<At<u64>>,
     },
     /// A directory of the host.
     Host,
@@ -147,6 +157,8 @@ pub enum MountKind {
     Claim {
         /// Only a directory of it.
         sub_path: bool,
+        /// The bytes that are asked for, where the file says so.
+        size: Option<At<u64>>,
     },
     /// In memory.
     Memory {
@@ -189,6 +201,8 @@ pub struct Variable {
 pub enum Health {
     /// Not at all.
     Disabled,
+    /// By the image's own check, whose times alone the file changes.
+    OfImage,
     /// By a command.
     Command(String),
     /// By a request, with its path, or by a connection.

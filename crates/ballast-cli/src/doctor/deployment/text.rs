@@ -140,6 +140,26 @@ pub fn size(text: &str, binary: bool) -> Option<u64> {
     Some((number * step.powi(power)) as u64)
 }
 
+/// A duration of compose in whole seconds: `1m30s`, `500ms`, `1h`.
+pub fn duration(text: &str) -> Option<u64> {
+    let (mut rest, mut all) = (text.trim(), 0.0);
+    while !rest.is_empty() {
+        let number = rest.find(|c: char| !(c.is_ascii_digit() || c == '.'))?;
+        let unit = rest[number..].find(|c: char| c.is_ascii_digit()).map_or(rest.len(), |at| at + number);
+        let seconds = match &rest[number..unit] {
+            "h" => 3600.0,
+            "m" => 60.0,
+            "s" => 1.0,
+            "ms" => 1e-3,
+            "us" | "µs" | "ns" => 0.0,
+            _ => return None,
+        };
+        all += rest[..number].parse::<f64>().ok()? * seconds;
+        rest = &rest[unit..];
+    }
+    (!text.trim().is_empty()).then_some(all as u64)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -176,6 +196,24 @@ mod tests {
         assert_eq!(interpolate(&open).empty_without, None);
         assert!(interpolate(&format!("{open}{}", "}".repeat(200_000))).known);
         assert!(interpolate(&"${ }".repeat(200_000)).known);
+    }
+
+    #[test]
+    fn durations_are_read_as_compose_writes_them() {
+        let rows = [
+            ("30s", Some(30)),
+            ("1m30s", Some(90)),
+            ("1h", Some(3600)),
+            ("1500ms", Some(1)),
+            ("1.5m", Some(90)),
+            ("10us", Some(0)),
+            ("30", None),
+            ("s", None),
+            ("", None),
+            ("a lot", None),
+        ];
+        let wrong: Vec<_> = rows.iter().filter(|(text, expected)| duration(text) != *expected).collect();
+        assert!(wrong.is_empty(), "{wrong:?}");
     }
 
     #[test]

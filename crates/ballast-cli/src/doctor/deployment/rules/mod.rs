@@ -4,10 +4,12 @@ mod pins;
 mod privilege;
 mod start;
 mod store;
+mod times;
+mod variables;
 
 use ballast::lock::Lock;
 
-use super::service::{MountKind, Platform, Service, is_below};
+use super::service::{At, MountKind, Platform, Service, is_below};
 use crate::doctor::finding::{Code, Finding, Severity};
 
 /// What the rules are held against.
@@ -29,6 +31,7 @@ impl Judge<'_> {
     /// Every finding about one service.
     pub fn examine(&self, service: &Service) -> Vec<Finding> {
         let mut found = Vec::new();
+        found.extend(service.unread.iter().map(|key| self.unread(key, Severity::Note)));
         for line in &service.elsewhere {
             let what = format!("{} is not followed: what it brings is not examined", line.value);
             let fix = "docker compose config > flat.yml, and examine flat.yml";
@@ -40,6 +43,8 @@ impl Judge<'_> {
         self.store(service, &mut found);
         self.pins(service, &mut found);
         self.start(service, &mut found);
+        self.times(service, &mut found);
+        self.variables(service, &mut found);
         found
     }
 
@@ -57,6 +62,13 @@ impl Judge<'_> {
         mounted
             || names.into_iter().any(|name| service.variable(name.as_str()).is_some())
             || service.words().any(is_ballast)
+    }
+
+    /// A kind or a key that is not read.
+    pub fn unread(&self, found: &At<String>, severity: Severity) -> Finding {
+        let what = format!("{} is not read: what it brings is not examined", found.value);
+        let fix = "examine the container that comes of it: its Pod, or its service with those mounts written out";
+        self.at(found.line, severity, Code::NotRead, what, fix)
     }
 
     /// No service has to do with the weights.

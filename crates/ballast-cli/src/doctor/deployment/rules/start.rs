@@ -63,6 +63,7 @@ impl Judge<'_> {
             return Some(self.at(service.line, Severity::Note, Code::HealthAbsent, what, fix));
         };
         let (severity, code, what) = match &health.value {
+            Health::OfImage => return None,
             Health::Disabled => (Severity::Warning, Code::HealthBlind, "health is switched off".to_owned()),
             known if knows_of_weights(known) => return None,
             Health::Command(test) => match blind(test) {
@@ -86,7 +87,7 @@ impl Judge<'_> {
 /// Whether the answer depends on the weights: `ballast status`, or the service of this repository.
 fn knows_of_weights(health: &Health) -> bool {
     match health {
-        Health::Disabled => false,
+        Health::Disabled | Health::OfImage => false,
         Health::Request(path) => path.ends_with("/api/v1/health/ready"),
         Health::Command(test) => {
             let words: Vec<_> = test.split_whitespace().collect();

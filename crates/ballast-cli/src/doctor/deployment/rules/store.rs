@@ -1,7 +1,7 @@
 //! Where the weights would lie, and whether the app can keep them there.
 
 use super::{Judge, mib};
-use crate::doctor::deployment::service::{Mount, MountKind, Platform, Service, is_below};
+use crate::doctor::deployment::service::{At, Mount, MountKind, Platform, Service, is_below};
 use crate::doctor::finding::{Code, Finding, Severity};
 
 /// Directories that images ship with mode 1777.
@@ -18,6 +18,7 @@ impl Judge<'_> {
                 found.extend(self.not_for_app(service, mount));
             }
         }
+        found.extend(self.evicted(service));
         found.extend(self.no_layer(service));
         found.extend(self.layer_hidden(service));
         found.extend(service.mounts.iter().filter_map(|mount| self.tmpfs_not_for_app(service, mount)));
@@ -91,6 +92,9 @@ impl Judge<'_> {
     fn too_small(&self, service: &Service, mount: &Mount) -> Option<Finding> {
         let direct = is_below(&mount.target, &self.store_path());
         let bytes = self.bytes();
+        if let MountKind::Claim { size: Some(size), .. } | MountKind::Volume { size: Some(size), .. } = &mount.kind {
+            return self.volume_too_small(service, size, bytes);
+        }
         match mount.kind {
             MountKind::Scratch { limit: Some(limit) } if limit < bytes => {
                 let what = format!(
@@ -109,6 +113,36 @@ impl Judge<'_> {
             MountKind::Memory { size, .. } if direct || !self.has_layer() => self.memory(service, mount, size, bytes),
             _ => None,
         }
+    }
+
+    fn volume_too_small(&self, service: &Service, size: &At<u64>, bytes: u64) -> Option<Finding> {
+        if size.value >= bytes {
+            return None;
+        }
+        let what = format!("{} are asked for, less than the weights ({} at least)", mib(size.value), mib(bytes));
+        let fix = match service.platform {
+            Platform::Compose => format!("size={}m", room(bytes)),
+            Platform::Kubernetes => format!("storage: {}Mi", room(bytes)),
+        };
+        Some(self.at(size.line, self.unless_layer(), Code::VolumeTooSmall, what, fix))
+    }
+
+    /// Weights that lie on the node count against the container's limit of ephemeral storage.
+    fn evicted(&self, service: &Service) -> Option<Finding> {
+        let limit = service.ephemeral.as_ref().filter(|limit| limit.value < self.bytes())?;
+        let mount = service.over(&self.weights_dir());
+        let on_node = mount.is_some_and(|mount| matches!(mount.kind, MountKind::Scratch { .. }));
+        if !on_node {
+            return None;
+        }
+        let bytes = self.bytes();
+        let what = format!(
+            "ephemeral-storage {} is less than the weights ({} at least), which lie in an emptyDir: the pod is evicted",
+            mib(limit.value),
+            mib(bytes)
+        );
+        let fix = format!("ephemeral-storage: {}Mi", room(bytes));
+        Some(self.at(limit.line, Severity::Error, Code::VolumeTooSmall, what, fix))
     }
 
     fn memory(&self, service: &Service, mount: &Mount, size: Option<u64>, bytes: u64) -> Option<Finding> {
@@ -138,13 +172,13 @@ impl Judge<'_> {
         if service.starts_as_root() || mount.read_only {
             return None;
         }
-        match mount.kind {
-            MountKind::Volume { no_copy: true } => {
+        match &mount.kind {
+            MountKind::Volume { no_copy: true, .. } => {
                 let what = "with nocopy a new volume is root:root 0755, and the app can't write it";
                 let fix = "leave nocopy out, and ship the directory in the image as the app's";
                 Some(self.at(mount.line, self.unless_layer(), Code::VolumeNoCopy, what, fix))
             }
-            MountKind::Claim { sub_path: true } => {
+            MountKind::Claim { sub_path: true, .. } => {
                 let what = "a subPath that does not exist is made as root's, and fsGroup does not reach it";
                 let fix = "mount the whole volume, without subPath";
                 Some(self.at(mount.line, self.unless_layer(), Code::SubPath, what, fix))
