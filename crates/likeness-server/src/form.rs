@@ -71,9 +71,16 @@ impl Form {
         self.limit
     }
 
-    /// A field as it came.
-    pub fn bytes(&self, name: &str) -> Option<&Bytes> {
-        self.fields.iter().find(|(field, _)| field == name).map(|(_, bytes)| bytes)
+    /// A field that has one value, as it came.
+    ///
+    /// # Errors
+    /// `INVALID_INPUT` where the form has it twice: no order decides which one counts.
+    pub fn bytes(&self, name: &str) -> Result<Option<&Bytes>, Problem> {
+        let mut named = self.fields.iter().filter(|(field, _)| field == name).map(|(_, bytes)| bytes);
+        match (named.next(), named.next()) {
+            (_, Some(_)) => Err(repeated(name)),
+            (one, None) => Ok(one),
+        }
     }
 
     /// A photograph that must be there.
@@ -87,9 +94,9 @@ impl Form {
     /// A photograph that may be there.
     ///
     /// # Errors
-    /// `FILE_TOO_LARGE`
+    /// `FILE_TOO_LARGE`, or `INVALID_INPUT` where there are two
     pub fn file_if_any(&self, name: &str) -> Result<Option<Bytes>, Problem> {
-        self.bytes(name).cloned().map(|bytes| self.within(bytes)).transpose()
+        self.bytes(name)?.cloned().map(|bytes| self.within(bytes)).transpose()
     }
 
     /// All photographs under one name.
@@ -110,7 +117,7 @@ impl Form {
     /// # Errors
     /// `INVALID_INPUT`: too long, or no UTF-8.
     pub fn text(&self, name: &str) -> Result<Option<&str>, Problem> {
-        let Some(bytes) = self.bytes(name) else { return Ok(None) };
+        let Some(bytes) = self.bytes(name)? else { return Ok(None) };
         if bytes.len() > LONGEST_TEXT {
             let found = bytes.len();
             return Err(Problem::input(format!("`{name}`: expected at most {LONGEST_TEXT} bytes, found {found}")));
@@ -123,7 +130,7 @@ impl Form {
     ///
     /// # Errors
     /// `INVALID_INPUT`
-    pub fn value<T: std::str::FromStr>(&self, name: &str) -> Result<Option<T>, Problem> {
+    pub fn value<T: Worded>(&self, name: &str) -> Result<Option<T>, Problem> {
         self.text(name)?.map(|text| parse(name, text)).transpose()
     }
 }
@@ -132,9 +139,45 @@ impl Form {
 ///
 /// # Errors
 /// `INVALID_INPUT`
-pub fn parse<T: std::str::FromStr>(name: &str, text: &str) -> Result<T, Problem> {
-    let kind = std::any::type_name::<T>();
-    text.parse().map_err(|_| Problem::input(format!("`{name}`: expected a {kind}, found {:?}", shortened(text))))
+pub fn parse<T: Worded>(name: &str, text: &str) -> Result<T, Problem> {
+    let expected = T::EXPECTED;
+    text.parse().map_err(|_| Problem::input(format!("`{name}`: expected {expected}, found {:?}", shortened(text))))
+}
+
+/// A value that callers write as a word, and what they read where it is none.
+pub trait Worded: std::str::FromStr {
+    /// What was expected, in plain words.
+    const EXPECTED: &'static str;
+}
+
+impl Worded for usize {
+    const EXPECTED: &'static str = "a whole number of 0 or more";
+}
+
+impl Worded for i64 {
+    const EXPECTED: &'static str = "a whole number";
+}
+
+impl Worded for f64 {
+    const EXPECTED: &'static str = "a number";
+}
+
+impl Worded for Truth {
+    const EXPECTED: &'static str = "true or false";
+}
+
+/// A field with one value came more than once.
+pub fn repeated(name: &str) -> Problem {
+    let name = shortened(name);
+    Problem::input(format!("`{name}`: expected once, found more than once; send it once")).with("field", name)
+}
+
+/// The one value of a field that may be in the query or in the form.
+///
+/// # Errors
+/// `INVALID_INPUT` where both have it.
+pub fn either<'t>(name: &str, query: Option<&'t str>, form: Option<&'t str>) -> Result<Option<&'t str>, Problem> {
+    if query.is_some() && form.is_some() { Err(repeated(name)) } else { Ok(query.or(form)) }
 }
 
 fn shortened(text: &str) -> String {

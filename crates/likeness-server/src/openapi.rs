@@ -16,6 +16,7 @@ use crate::routes::Route;
 #[derive(OpenApi)]
 #[openapi(
     components(schemas(ProblemBody)),
+    servers((url = "./", description = "where this description lies, behind whatever prefix")),
     info(title = "Likeness", description = "Face verification that never takes a missing model for a verdict.",)
 )]
 pub struct Document;

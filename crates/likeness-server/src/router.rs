@@ -5,7 +5,7 @@ use std::convert::Infallible;
 use axum::extract::{DefaultBodyLimit, Request};
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::middleware::Next;
-use axum::response::IntoResponse;
+use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodRouter, get, post};
 use axum::{Router, middleware};
 use bytes::Bytes;
@@ -40,7 +40,7 @@ pub fn router(app: &App) -> Router {
         .merge(viewer(&document))
         .merge(page(app))
         .merge(root)
-        .fallback(|| async { Problem::of_status(StatusCode::NOT_FOUND, 0) })
+        .fallback(deepface::no_route)
         .with_state(app.clone())
         .layer(gate::catch_panics())
         .layer(option_layer(gate::cors(&app.settings.access)))
@@ -71,13 +71,16 @@ fn page(app: &App) -> Router<App> {
 /// The description, written out once, and a page that shows it. It loads nothing from elsewhere, and
 /// may not.
 fn viewer(document: &utoipa::openapi::OpenApi) -> Router<App> {
-    let config = Config::new([DESCRIPTION]).validator_url("none");
+    // Relative, so that a proxy may serve all of this below a prefix.
+    let config = Config::new([format!("..{DESCRIPTION}")]).validator_url("none");
+    let slash = |answer: &Response| answer.headers().get(header::LOCATION).map(|_| HeaderValue::from_static("docs/"));
     let viewer: Router<App> = SwaggerUi::new("/docs").config(config).into();
     let policy = HeaderValue::from_static(VIEWER_MAY);
     let text = Bytes::from(serde_json::to_vec(document).unwrap_or_default());
     viewer
         .route(DESCRIPTION, get(|| async move { ([(header::CONTENT_TYPE, "application/json")], text) }))
         .layer(SetResponseHeaderLayer::overriding(header::CONTENT_SECURITY_POLICY, policy))
+        .layer(SetResponseHeaderLayer::overriding(header::LOCATION, slash))
 }
 
 /// Metrics and health, for an address of their own on this machine, without a key.

@@ -1,19 +1,25 @@
 //! Inference, on as many threads as there are cores, behind a bounded queue.
 //!
-//! Promises: at most `cores` pieces of work run and at most twice as many wait; the next is refused
-//! at once. A panic in one is an error of that one. Each running piece has its own buffers.
+//! Promises: at most `cores` pieces of work run. A bounded number waits, each for a bounded time; what finds no place or
+//! waits too long is refused. A panic in one is an error of that one. Each running piece has its own buffers, and large
+//! ones go back to the system with their piece.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use likeness::engine::Scratch;
 use likeness::image::DecodeError;
 use tokio::sync::Semaphore;
+use tokio::time::timeout;
 
 use crate::problem::{Code, Problem};
 
 /// Waiting pieces of work for each core.
-const QUEUE: usize = 2;
+const QUEUE: usize = 15;
+
+/// Bytes of buffers that a worker keeps for the next piece: a photograph of 600 x 800 in DeepFace's look.
+const KEPT: usize = 64 << 20;
 
 /// The workers.
 #[derive(Clone)]
@@ -21,6 +27,8 @@ pub struct Work(Arc<Inner>);
 
 struct Inner {
     cores: usize,
+    /// A piece of work waits at most so long for a core.
+    wait: Duration,
     running: Arc<Semaphore>,
     /// Running and waiting.
     admitted: AtomicUsize,
@@ -37,15 +45,20 @@ impl Drop for Place {
 }
 
 impl Work {
-    /// For this many cores.
-    pub fn new(cores: usize) -> Self {
+    /// For this many cores; a piece waits at most so long for one of them.
+    pub fn new(cores: usize, wait: Duration) -> Self {
         let (running, admitted) = (Arc::new(Semaphore::new(cores)), AtomicUsize::new(0));
-        Self(Arc::new(Inner { cores, running, admitted, buffers: Mutex::default() }))
+        Self(Arc::new(Inner { cores, wait, running, admitted, buffers: Mutex::default() }))
     }
 
     /// How many run and wait.
     pub fn admitted(&self) -> usize {
         self.0.admitted.load(Ordering::Acquire)
+    }
+
+    /// How many run at once.
+    pub fn cores(&self) -> usize {
+        self.0.cores
     }
 
     /// How many may run and wait.
@@ -67,7 +80,8 @@ impl Work {
         piece: impl FnOnce(&mut Scratch) -> Result<T, Problem> + Send + 'static,
     ) -> Result<T, Problem> {
         let place = self.enter()?;
-        let running = self.0.running.clone().acquire_owned().await.map_err(|why| Problem::internal(&why))?;
+        let running = timeout(self.0.wait, self.0.running.clone().acquire_owned()).await;
+        let running = running.map_err(|_| busy(self.0.wait))?.map_err(|why| Problem::internal(&why))?;
         let inner = self.0.clone();
         let done = tokio::task::spawn_blocking(move || {
             // Held to the end of the work, even where the caller has gone.
@@ -104,7 +118,13 @@ pub fn count_decoder_panic(why: &DecodeError) {
     }
 }
 
-/// More work than this machine has cores for.
+/// No core became free in time.
+fn busy(wait: Duration) -> Problem {
+    let seconds = wait.as_secs_f64();
+    Problem::new(Code::Overloaded, format!("no core became free within {seconds} s (QUEUE_WAIT_SECONDS); ask again"))
+}
+
+/// More requests than may wait, or more bytes than their bodies may take together.
 pub fn overloaded() -> Problem {
     Problem::new(Code::Overloaded, "every core is busy and the queue is full; ask again")
 }
@@ -114,7 +134,8 @@ impl Inner {
         self.buffers.lock().unwrap_or_else(PoisonError::into_inner).pop().unwrap_or_default()
     }
 
-    fn give_back(&self, scratch: Scratch) {
+    fn give_back(&self, mut scratch: Scratch) {
+        scratch.release_beyond(KEPT);
         self.buffers.lock().unwrap_or_else(PoisonError::into_inner).push(scratch);
     }
 }
@@ -125,10 +146,10 @@ mod tests {
 
     #[tokio::test]
     async fn beyond_the_queue_is_refused_and_a_panic_harms_nobody_else() {
-        let work = Work::new(1);
+        let work = Work::new(1, Duration::from_secs(600));
         let (go, wait) = std::sync::mpsc::channel::<()>();
         let wait = Arc::new(Mutex::new(wait));
-        let busy: Vec<_> = (0..3)
+        let busy: Vec<_> = (0..work.capacity())
             .map(|_| {
                 let (work, wait) = (work.clone(), wait.clone());
                 tokio::spawn(async move {
@@ -152,5 +173,37 @@ mod tests {
         let broken = work.run(|_| -> Result<(), Problem> { panic!("a bad image") }).await.unwrap_err();
         assert_eq!((broken.code(), work.admitted()), (Code::InternalServerError, 0));
         assert_eq!(work.run(|_| Ok(7)).await.unwrap(), 7);
+    }
+
+    #[tokio::test]
+    async fn a_piece_waits_for_a_core_and_no_longer_than_the_setting_says() {
+        let (brief, work) = (Work::new(1, Duration::from_millis(20)), Work::new(1, Duration::from_secs(600)));
+        let (end, stuck) = std::sync::mpsc::channel::<()>();
+        let held = brief.clone();
+        let held = tokio::spawn(async move { held.run(move |_| Ok(stuck.recv().is_ok())).await });
+        while brief.admitted() == 0 {
+            tokio::task::yield_now().await;
+        }
+        let refused = brief.run(|_| Ok(())).await.unwrap_err();
+        assert_eq!((refused.code(), brief.admitted()), (Code::Overloaded, 1));
+        assert!(refused.body("id")["message"].as_str().unwrap().contains("within 0.02 s"));
+        drop(end);
+        held.await.unwrap().unwrap();
+        let (go, wait) = std::sync::mpsc::channel::<()>();
+        let first = work.clone();
+        let first = tokio::spawn(async move { first.run(move |_| Ok(wait.recv().is_ok())).await });
+        while work.admitted() == 0 {
+            tokio::task::yield_now().await;
+        }
+        let waiting = work.clone();
+        let waiting = tokio::spawn(async move { waiting.run(|_| Ok(7)).await });
+        while work.admitted() < 2 {
+            tokio::task::yield_now().await;
+        }
+        drop(go);
+        first.await.unwrap().unwrap();
+        assert_eq!(waiting.await.unwrap().unwrap(), 7);
+        // Without waiting, a free core still works.
+        assert_eq!(Work::new(1, Duration::ZERO).run(|_| Ok(8)).await.unwrap(), 8);
     }
 }

@@ -35,7 +35,7 @@ pub fn run(args: &Serve) -> Result<Exit, Failure> {
     if let Some(templates) = &templates {
         templates.prepare(models.clone());
     }
-    let work = Work::new(settings.limits.workers);
+    let work = Work::new(settings.limits.workers, settings.limits.wait);
     let gate = Gate::new(&settings, &work, templates.as_ref().map(|templates| templates.store.clone()));
     only_here_without_keys(&settings, &gate)?;
     let metrics = PrometheusBuilder::new().install_recorder();

@@ -61,6 +61,8 @@ pub struct Limits {
     pub time: Duration,
     /// Inferences at once.
     pub workers: usize,
+    /// A request waits at most so long for a core.
+    pub wait: Duration,
     /// Requests a minute of one address without a key; `None`: unlimited.
     pub per_minute: Option<u32>,
 }
@@ -153,6 +155,7 @@ fn limits(read: &mut Reader) -> Limits {
         file: file as usize,
         time: Duration::from_secs_f64(read.number("REQUEST_TIMEOUT_SECONDS", 30.0, 0.1..=600.0)),
         workers: cores,
+        wait: Duration::from_secs_f64(read.number("QUEUE_WAIT_SECONDS", 5.0, 0.0..=600.0)),
         per_minute: limited.then_some(per_minute),
     }
 }

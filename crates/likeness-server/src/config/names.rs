@@ -20,7 +20,7 @@ const ORIGINALS: [&str; 15] = [
 ];
 
 /// Every name that `likeness serve` honours, as `.env.example` explains them.
-pub const HONOURED: [&str; 33] = [
+pub const HONOURED: [&str; 34] = [
     "ANTISPOOF_BLOCK_ENFORCE",
     "ANTI_SPOOFING_ENABLED",
     "API_KEY_HEADER",
@@ -47,6 +47,7 @@ pub const HONOURED: [&str; 33] = [
     "MAX_UPLOAD_SIZE",
     "MIN_FACE_SIZE",
     "QUALITY_THRESHOLD",
+    "QUEUE_WAIT_SECONDS",
     "RATE_LIMIT_ENABLED",
     "RATE_LIMIT_PER_MINUTE",
     "REQUEST_TIMEOUT_SECONDS",

@@ -16,16 +16,17 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use axum::extract::{ConnectInfo, Request, State};
+use axum::extract::{ConnectInfo, Query, Request, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, Uri, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
 use crate::app::App;
 use crate::config::Settings;
+use crate::form;
 use crate::handler::deepface;
-use crate::problem::Problem;
-use crate::routes::{Route, Scope};
+use crate::problem::{Code, Problem};
+use crate::routes::{DELETE, Route, Scope};
 use crate::store::Store;
 use crate::work::{self, Work};
 use answer::Entered;
@@ -41,8 +42,8 @@ pub use origin::{at_home, cors};
 /// Headers come, and a body goes on, within this time.
 pub const SILENCE: Duration = Duration::from_secs(10);
 
-/// Photographs that each place in the queue may hold in bodies.
-const HELD: usize = 2;
+/// Photographs of the largest size that bodies may hold, for each core.
+const HELD: usize = 6;
 
 /// What the gate remembers between requests.
 pub struct Gate {
@@ -57,7 +58,7 @@ impl Gate {
     /// A gate before this work, for the keys of this store and of the settings.
     pub fn new(settings: &Settings, work: &Work, store: Option<Arc<Store>>) -> Self {
         let keys = Arc::new(Keys::new(store, settings.access.secret.as_ref()));
-        let most = (work.capacity() * HELD * settings.limits.file).max(largest(settings));
+        let most = (work.cores() * HELD * settings.limits.file).max(largest(settings));
         let bodies = Bodies::new(most, SILENCE.min(settings.limits.time));
         Self { keys, bodies, rates: Rates::new(settings.limits.per_minute) }
     }
@@ -103,7 +104,8 @@ pub async fn enter(State((app, route)): State<(App, Route)>, mut request: Reques
             Err(problem) => return entered(problem.into_response(), &route),
         };
     }
-    if let Err(problem) = room(&app, &route, request.headers()) {
+    let readable = readable(&route, request.uri(), request.headers());
+    if let Err(problem) = readable.and_then(|()| room(&app, &route, request.headers())) {
         return entered(problem.into_response(), &route);
     }
     let intake = request.extensions().get::<Intake>().cloned();
@@ -120,6 +122,35 @@ fn room(app: &App, route: &Route, headers: &HeaderMap) -> Result<(), Problem> {
         return Err(Problem::too_large(app.settings.limits.file));
     }
     if route.images > 0 && app.work.full() { Err(work::overloaded()) } else { Ok(()) }
+}
+
+/// Whether a route that reads fields can read these ones, as far as the request's head says.
+fn readable(route: &Route, uri: &Uri, headers: &HeaderMap) -> Result<(), Problem> {
+    if route.images == 0 && *route != DELETE {
+        return Ok(());
+    }
+    plain(headers).and_then(|()| once(uri))
+}
+
+/// Refuses a compressed body: no route decompresses one.
+fn plain(headers: &HeaderMap) -> Result<(), Problem> {
+    let codings = headers.get_all(header::CONTENT_ENCODING).iter();
+    let coded = codings
+        .map(|coding| coding.to_str().unwrap_or("?").trim())
+        .find(|coding| !coding.is_empty() && !coding.eq_ignore_ascii_case("identity"));
+    let Some(coded) = coded else { return Ok(()) };
+    let coded: String = coded.chars().take(40).collect();
+    let message =
+        format!("expected a body without content encoding, found `content-encoding: {coded}`; send it uncompressed");
+    Err(Problem::new(Code::UnsupportedMediaType, message).with("found", coded))
+}
+
+/// Refuses a query that has a field twice: every field of a query is one value.
+fn once(uri: &Uri) -> Result<(), Problem> {
+    let Ok(Query(fields)) = Query::<Vec<(String, String)>>::try_from_uri(uri) else { return Ok(()) };
+    let repeated =
+        fields.iter().enumerate().find(|(at, (name, _))| fields[..*at].iter().any(|(other, _)| other == name));
+    repeated.map_or(Ok(()), |(_, (name, _))| Err(form::repeated(name)))
 }
 
 /// Without keys only this machine may ask; so too where the store can't tell whether there are any.

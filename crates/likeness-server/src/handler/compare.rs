@@ -11,7 +11,7 @@ use super::person::SimilarityTold;
 use super::told::BoxTold;
 use crate::app::{App, ModelTold};
 use crate::examiner::round;
-use crate::form::{Form, parse};
+use crate::form::{Form, either, parse};
 use crate::problem::Problem;
 use crate::routes::COMPARE;
 use crate::stopwatch::Stopwatch;
@@ -71,7 +71,7 @@ pub async fn compare(
     form: Form,
 ) -> Result<Json<CompareAnswer>, Problem> {
     let files = [form.file("file1")?, form.file("file2")?];
-    let asked = threshold(query.threshold.as_deref().or(form.text("threshold")?))?;
+    let asked = threshold(either("threshold", query.threshold.as_deref(), form.text("threshold")?)?)?;
     let models = app.models.now();
     COMPARE.needs.met(&models)?;
     let (examiner, encoder, model) = (app.examiner(&models)?, models.encoder()?, app.model());

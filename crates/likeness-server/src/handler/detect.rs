@@ -10,7 +10,7 @@ use utoipa::{IntoParams, ToSchema};
 use super::told::{BoxTold, LandmarksTold, SizeTold};
 use crate::app::App;
 use crate::examiner::round;
-use crate::form::{Form, parse};
+use crate::form::{Form, either, parse};
 use crate::problem::Problem;
 use crate::stopwatch::Stopwatch;
 
@@ -65,7 +65,7 @@ pub async fn detect_all(
     form: Form,
 ) -> Result<Json<DetectAnswer>, Problem> {
     let bytes = form.file("file")?;
-    let most = most(query.max_faces.as_deref().or(form.text("max_faces")?))?;
+    let most = most(either("max_faces", query.max_faces.as_deref(), form.text("max_faces")?)?)?;
     let examiner = app.examiner(&app.models.now())?;
     let answer = app.work.run(move |scratch| {
         let mut watch = Stopwatch::start();

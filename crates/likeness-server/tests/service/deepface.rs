@@ -216,7 +216,7 @@ fn a_photograph_without_a_face_is_refused_or_is_the_face() {
 }
 
 /// 64 x 48 grey pixels, as PNG.
-fn blank() -> Vec<u8> {
+pub fn blank() -> Vec<u8> {
     let mut bytes = Vec::new();
     let mut encoder = png::Encoder::new(&mut bytes, 64, 48);
     encoder.set_color(png::ColorType::Grayscale);

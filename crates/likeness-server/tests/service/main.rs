@@ -18,6 +18,7 @@ mod operations;
 mod persons;
 mod raw;
 mod replicas;
+mod requests;
 mod rights;
 mod stateless;
 mod support;

@@ -68,5 +68,5 @@ fn the_viewer_loads_nothing_from_elsewhere_and_asks_no_validator() {
         assert_eq!(answer.status, 200, "{file}");
     }
     let start = service.get("/docs/swagger-initializer.js").text();
-    assert!(start.contains("\"validatorUrl\": \"none\"") && start.contains("\"/openapi.json\""), "{start}");
+    assert!(start.contains("\"validatorUrl\": \"none\"") && start.contains("\"../openapi.json\""), "{start}");
 }

@@ -20,6 +20,11 @@ impl Aligned {
         Self { data, start, len }
     }
 
+    /// Bytes that it keeps.
+    pub(crate) fn bytes(&self) -> usize {
+        self.data.capacity() * size_of::<f32>()
+    }
+
     /// Room for `len` numbers; what was there is kept where it fits, else zeros.
     pub(crate) fn resize(&mut self, len: usize) {
         if self.start + len > self.data.len() {

@@ -35,6 +35,16 @@ pub struct Scratch {
 const BORDERS: usize = 2;
 
 impl Scratch {
+    /// Gives everything back to the system where more than this is kept: one large picture must not fix the memory of
+    /// a process for ever.
+    pub fn release_beyond(&mut self, bytes: usize) {
+        let outputs: usize = self.outputs.iter().map(|output| output.data.capacity() * size_of::<f32>()).sum();
+        let kept = self.buffers.iter().map(Aligned::bytes).sum::<usize>() + self.ring.bytes() + outputs;
+        if kept > bytes {
+            *self = Self::default();
+        }
+    }
+
     /// Whether a region's border is at hand for this network.
     pub(crate) fn has_border(&self, network: u64, region: Region) -> bool {
         self.borders.first().is_some_and(|(id, border)| (*id, border.region()) == (network, region))

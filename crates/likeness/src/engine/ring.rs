@@ -50,6 +50,13 @@ pub(crate) struct RingMemory {
     line: Aligned,
 }
 
+impl RingMemory {
+    /// Bytes that it keeps.
+    pub(crate) fn bytes(&self) -> usize {
+        self.ring.bytes() + self.line.bytes()
+    }
+}
+
 /// Sizes that follow from the shapes.
 struct Sizes {
     /// Numbers of a pixel, of a ring row.

@@ -1,7 +1,10 @@
 //! What a client of DeepFace asks: JSON or a form, words as it spells them, photographs as files or
 //! as base64. Paths and URLs are refused: nothing is read from this machine or fetched from another.
 
+use std::fmt;
+
 use axum::Json;
+use axum::extract::rejection::JsonRejection;
 use axum::extract::{FromRequest, Request};
 use axum::http::{StatusCode, header};
 use axum::response::IntoResponse as _;
@@ -11,6 +14,7 @@ use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use bytes::Bytes;
 use likeness::distance::Metric;
 use likeness::image::decode::sniff;
+use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use serde_json::Value;
 
 use crate::app::App;
@@ -77,16 +81,44 @@ impl FromRequest<App> for Asked {
 
 async fn json(request: Request, app: &App) -> Result<Asked, Problem> {
     let limit = app.settings.limits.file;
-    let body = Json::<Value>::from_request(request, app).await;
-    let Json(Value::Object(fields)) = body.map_err(|why| unread(why.status(), limit))? else {
-        return Err(Problem::input("the body: expected an object in JSON"));
-    };
+    let body = Json::<Fields>::from_request(request, app).await;
+    let Json(Fields(fields)) = body.map_err(|why| match why {
+        JsonRejection::JsonDataError(_) => Problem::input("the body: expected an object in JSON"),
+        why => unread(why.status(), limit),
+    })?;
     let text = |(name, value): (String, Value)| match value {
         Value::Null => None,
         Value::String(text) => Some((name, Bytes::from(text))),
         other => Some((name, Bytes::from(other.to_string()))),
     };
     Ok(Asked(Form::of(fields.into_iter().filter_map(text).collect(), limit)))
+}
+
+/// The fields of a JSON object in their order, a repeated one as often as it came: a map would keep the last silently.
+struct Fields(Vec<(String, Value)>);
+
+impl<'de> Deserialize<'de> for Fields {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        from.deserialize_map(FieldsVisitor)
+    }
+}
+
+struct FieldsVisitor;
+
+impl<'de> Visitor<'de> for FieldsVisitor {
+    type Value = Fields;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Fields, A::Error> {
+        let mut fields = Vec::new();
+        while let Some(field) = map.next_entry()? {
+            fields.push(field);
+        }
+        Ok(Fields(fields))
+    }
 }
 
 async fn words(request: Request, app: &App) -> Result<Asked, Problem> {
@@ -140,9 +172,7 @@ impl Asked {
     }
 
     fn flag(&self, name: &str, absent: bool) -> Result<bool, Problem> {
-        let Some(text) = self.0.text(name)? else { return Ok(absent) };
-        let found = text.parse().map(|Truth(found)| found);
-        found.map_err(|()| Problem::input(format!("`{name}`: expected true or false")))
+        Ok(self.0.value(name)?.map_or(absent, |Truth(found)| found))
     }
 
     /// A photograph: a file, or base64 with or without a data URI's head.
@@ -151,7 +181,7 @@ impl Asked {
     /// `INVALID_INPUT`, `FILE_TOO_LARGE`
     pub fn image(&self, name: &str) -> Result<Bytes, Problem> {
         // In base64 it is longer than it is.
-        let Some(bytes) = self.0.bytes(name) else {
+        let Some(bytes) = self.0.bytes(name)? else {
             return Err(Problem::input(format!("expected a photograph in `{name}`, found none")));
         };
         let image = match std::str::from_utf8(bytes) {
@@ -172,18 +202,51 @@ fn one_of<T: Copy>(form: &Form, name: &str, held: &[(&str, T)], absent: &str) ->
 
 /// Base64 to bytes. Bare words that are no photograph are taken for a path, which nobody opens.
 fn decoded(name: &str, text: &str) -> Result<Bytes, Problem> {
-    let refused = || {
-        Problem::input(format!(
-            "`{name}`: expected a file, or base64 of a JPEG, PNG or WebP; paths and URLs are not read"
-        ))
-    };
+    let refused = |what: &str| Problem::input(format!("`{name}`: {what}"));
     let (told, base64) = match text.split_once(',') {
         Some((head, rest)) if head.starts_with("data:") && head.ends_with(";base64") => (true, rest),
         _ => (false, text),
     };
-    let base64: String = base64.split_ascii_whitespace().collect();
-    let bytes = BASE64.decode(base64).map_err(|_| refused())?;
-    if told || sniff(&bytes).is_ok() { Ok(bytes.into()) } else { Err(refused()) }
+    if let Some(what) = other_base64(base64) {
+        return Err(refused(what));
+    }
+    let joined: String = base64.split_ascii_whitespace().collect();
+    let bytes = BASE64.decode(joined).map_err(|_| refused(if told { BROKEN } else { NO_PHOTOGRAPH }))?;
+    match sniff(&bytes) {
+        Err(_) if !told => Err(refused(NO_PHOTOGRAPH)),
+        _ => Ok(bytes.into()),
+    }
+}
+
+const NO_PHOTOGRAPH: &str = "expected a file, or base64 of a JPEG, PNG or WebP; paths and URLs are not read";
+const BROKEN: &str = "expected base64 behind the head of the data URI, found other characters or a part of it";
+
+/// Base64 of a photograph that was changed on its way: in what way, and what to send.
+fn other_base64(text: &str) -> Option<&'static str> {
+    let text = text.trim();
+    let all = |more: &[u8]| text.bytes().all(|byte| byte.is_ascii_alphanumeric() || more.contains(&byte));
+    let photograph =
+        ["/9j/", "_9j_", "%2F9j", "%2f9j", "iVBORw0KGgo", "UklGR"].iter().any(|start| text.starts_with(start));
+    if !photograph {
+        return None;
+    }
+    match () {
+        () if text.contains(['-', '_']) && all(b"-_=\r\n") => Some(
+            "found base64 of the URL-safe alphabet, which has `-` and `_`; send the standard alphabet, which has `+` and `/`",
+        ),
+        () if within_a_line(text) && all(b"+/= \r\n\t") => Some(
+            "found spaces in the base64, where each `+` became a space in a form; send `+` as %2B, or a multipart form or JSON",
+        ),
+        () if text.contains('%') && all(b"+/=%\r\n") => {
+            Some("found percent-encoded base64; decode the percent signs first")
+        }
+        () => None,
+    }
+}
+
+/// A space between two characters of a line; a folded line may begin with one.
+fn within_a_line(text: &str) -> bool {
+    text.lines().any(|line| line.trim().contains(' '))
 }
 
 #[cfg(test)]
@@ -240,6 +303,7 @@ mod tests {
         assert_eq!((options.align, options.enforce, options.anti_spoofing), (false, true, true));
         assert_eq!(options.backend, Backend::Skip);
         for (name, text) in [
+            ("align", "abc"),
             ("model_name", "VGG-Face"),
             ("detector_backend", "retinaface"),
             ("align", "perhaps"),
@@ -252,5 +316,48 @@ mod tests {
         }
         assert_eq!(asked(&[("distance_metric", "angular")]).metric().unwrap().0, "angular");
         assert!(asked(&[("distance_metric", "cos")]).metric().is_err());
+    }
+
+    #[test]
+    fn base64_that_was_changed_on_its_way_is_named_with_the_way_out() {
+        let bytes = [&[0xff, 0xd8, 0xff, 0xe0][..], &[0xfb, 0xef, 0xbe, 0xff, 0xff].repeat(20)].concat();
+        let plain = BASE64.encode(&bytes);
+        assert!(plain.contains('+') && plain.contains('/'));
+        let safe = plain.replace('+', "-").replace('/', "_");
+        let folded = plain.as_bytes().chunks(40).map(|line| std::str::from_utf8(line).unwrap()).collect::<Vec<_>>();
+        // (text, words of the refusal; empty where it is read)
+        let table = [
+            (plain.clone(), ""),
+            (folded.join("\r\n"), ""),
+            (folded.join("\r\n "), ""),
+            (safe.clone(), "URL-safe"),
+            (format!("data:image/jpeg;base64,{safe}"), "URL-safe"),
+            (safe.trim_end_matches('=').to_owned(), "URL-safe"),
+            (plain.replace('+', " "), "became a space"),
+            (format!("data:image/jpeg;base64,{}", plain.replace('+', " ")), "became a space"),
+            (plain.replace('+', "%2B"), "percent"),
+            (format!("data:image/jpeg;base64,{plain}!"), "behind the head"),
+        ];
+        let mut wrong = Vec::new();
+        for (text, expected) in table {
+            let found = asked(&[("img", &text)]).image("img");
+            let said = found.err().map_or_else(String::new, |why| why.body("id")["message"].to_string());
+            // The limit of this test's form is shorter than the photograph.
+            let read = said.is_empty() || said.contains("bytes a photograph");
+            if read != expected.is_empty() || !said.contains(expected) {
+                wrong.push(format!("{text}: {said}"));
+            }
+        }
+        assert!(wrong.is_empty(), "{wrong:#?}");
+    }
+
+    #[test]
+    fn a_field_that_came_twice_is_refused_whichever_it_is() {
+        let twice =
+            asked(&[("align", "true"), ("max_faces", "1"), ("align", "true"), ("img", "/9j/"), ("img", "/9j/")]);
+        assert!(twice.options().is_err() && twice.image("img").is_err() && twice.max_faces().is_ok());
+        let Fields(fields) = serde_json::from_str(r#"{"a": 1, "b": null, "a": 2}"#).unwrap();
+        assert_eq!(fields.iter().map(|(name, _)| name.as_str()).collect::<Vec<_>>(), ["a", "b", "a"]);
+        assert!(serde_json::from_str::<Fields>("[1]").is_err());
     }
 }

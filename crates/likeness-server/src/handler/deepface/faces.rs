@@ -17,7 +17,7 @@ use utoipa::ToSchema;
 use super::asked::{Backend, Options};
 use crate::app::App;
 use crate::models::{LoadedModels, Unavailable};
-use crate::problem::Problem;
+use crate::problem::{Code, Problem};
 use crate::stopwatch::Stopwatch;
 use crate::work::count_decoder_panic;
 
@@ -162,7 +162,7 @@ impl FaceReader {
         if faces.is_empty() {
             // The whole photograph is told as `verify` tells it, whoever asks.
             let whole = || vec![whole(image, Route::Verify)];
-            return if self.options.enforce { Err(Unfit::NoFace.into()) } else { Ok(whole()) };
+            return if self.options.enforce { Err(no_face()) } else { Ok(whole()) };
         }
         if most < faces.len() {
             faces.sort_by_key(|face| std::cmp::Reverse(face.unclipped.pixels()));
@@ -174,7 +174,7 @@ impl FaceReader {
             Some(Candidate { area: face.area, told, confidence, cut: Cut::Face(cut(image, face)?) })
         };
         let candidates: Vec<_> = faces.iter().filter_map(candidate).collect();
-        if candidates.is_empty() && self.options.enforce { Err(Unfit::NoFace.into()) } else { Ok(candidates) }
+        if candidates.is_empty() && self.options.enforce { Err(no_face()) } else { Ok(candidates) }
     }
 
     /// The live probability of a face that is not real, where that was asked.
@@ -196,6 +196,13 @@ impl FaceReader {
         let input = input.ok_or(Unfit::TooSmall { expected: 1, found: 0 })?;
         Ok(self.embedder.embedder().embed(scratch, &input).map_err(NoAnswer::Run)?.to_vec())
     }
+}
+
+/// No face, in the words that clients of DeepFace look for.
+fn no_face() -> Problem {
+    let message = "Face could not be detected in the given image. Please confirm that the picture is a face photo, or \
+        set enforce_detection to false.";
+    Problem::new(Code::FaceNotDetected, message)
 }
 
 /// The whole photograph as a face.

@@ -10,6 +10,7 @@ use std::time::Instant;
 
 use axum::Json;
 use axum::extract::State;
+use axum::http::{StatusCode, Uri};
 use likeness::deepface::{SpoofDetected, Subject, verify};
 use likeness::distance::Metric;
 use likeness::space::LookPolicy;
@@ -28,7 +29,33 @@ const COMPARED: usize = 8;
 
 /// Whether problems of this path carry DeepFace's `error` too.
 pub fn shaped(path: &str, root: bool) -> bool {
-    path.starts_with("/deepface") || root && matches!(path, "/verify" | "/represent")
+    path.starts_with("/deepface") || root && (matches!(path, "/verify" | "/represent") || way_out(path).is_some())
+}
+
+/// DeepFace's routes that are not offered, below its prefix or the root, and what to do instead.
+const NOT_OFFERED: [(&str, &str); 4] = [
+    ("analyze", "nothing here estimates age, gender, emotion or race"),
+    ("register", "enrol a person with POST /api/v1/enroll"),
+    ("search", "search the enrolled persons with POST /api/v1/search"),
+    ("build/index", "POST /api/v1/search needs no index to be built"),
+];
+
+fn way_out(path: &str) -> Option<&'static str> {
+    let name = path.trim_matches('/');
+    let name = name.strip_prefix("deepface/").unwrap_or(name);
+    NOT_OFFERED.iter().find(|(route, _)| *route == name).map(|(_, way_out)| *way_out)
+}
+
+/// What answers where there is no route: one of DeepFace's says what to do instead.
+pub async fn no_route(State(app): State<App>, uri: Uri) -> Problem {
+    let path = uri.path();
+    if !shaped(path, app.settings.deepface_root) {
+        return Problem::of_status(StatusCode::NOT_FOUND, 0);
+    }
+    let offered = "offered are GET /deepface/, POST /deepface/verify and POST /deepface/represent";
+    let way_out = way_out(path).unwrap_or("/docs has every route");
+    let path: String = path.chars().take(60).collect();
+    Problem::new(Code::NotFound, format!("`{path}` is not offered: {way_out}; {offered}"))
 }
 
 /// The greeting.
