@@ -17,6 +17,7 @@ mod form;
 mod gate;
 mod handler;
 mod listen;
+mod memory;
 mod models;
 mod openapi;
 mod print;
@@ -42,6 +43,7 @@ use exit::{Exit, Failure};
 #[must_use]
 pub fn main() -> ExitCode {
     print::panics();
+    memory::return_large_blocks();
     match run(Cli::parse().command) {
         Ok(exit) => exit.into(),
         Err(failure) => {

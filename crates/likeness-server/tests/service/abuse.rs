@@ -14,8 +14,13 @@ fn liveness(bytes: &[u8]) -> Request {
 
 /// The largest memory so far, in KiB.
 fn peak(service: &Service) -> u64 {
+    memory(service, "VmHWM:")
+}
+
+/// A figure of the service's memory, in KiB.
+fn memory(service: &Service, figure: &str) -> u64 {
     let status = std::fs::read_to_string(format!("/proc/{}/status", service.child.id())).unwrap();
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
+    let line = status.lines().find_map(|line| line.strip_prefix(figure)).unwrap();
     line.trim().trim_end_matches(" kB").parse().unwrap()
 }
 
@@ -221,6 +226,31 @@ fn beyond_the_queue_is_overloaded_and_read_and_health_never_waits() {
     });
     assert!(odd.is_none(), "{odd:?}");
     assert!(refused > 0 && refused < asked, "{refused} of {asked} were refused");
+}
+
+#[test]
+fn after_the_largest_photographs_memory_is_what_it_was() {
+    let ground = Ground::new();
+    let service = ground.serve(&[], &[("QUEUE_WAIT_SECONDS", "600"), ("REQUEST_TIMEOUT_SECONDS", "600")]).ready();
+    let small = || service.ask(liveness(&ground.image("anna.jpg")));
+    let before = {
+        let answers = [small(), small(), small()];
+        assert!(answers.iter().all(|answer| answer.status == 200), "{answers:?}");
+        memory(&service, "VmRSS:")
+    };
+    // The largest for each look: reduced, and in DeepFace's canvas.
+    let (reduced, whole) =
+        (photograph(5000, 5000, &vec![90; 75_000_000]), photograph(2120, 2120, &vec![90; 13_483_200]));
+    let form = || Request::post("/deepface/represent").text("enforce_detection", "false").file("img", &whole);
+    thread::scope(|scope| {
+        for _ in 0..3 {
+            scope.spawn(|| assert_eq!(service.ask(form()).status, 200));
+            scope.spawn(|| assert_eq!(service.ask(liveness(&reduced)).problem().1, "FACE_NOT_DETECTED"));
+        }
+    });
+    let after = memory(&service, "VmRSS:");
+    println!("before {before} KiB, after {after} KiB, at most {} KiB", peak(&service));
+    assert!(after < before + (64 << 10), "before {before} KiB, after {after} KiB");
 }
 
 #[test]
