@@ -13,6 +13,8 @@ pub const SERIAL: u64 = 64;
 pub const REPORT: u64 = 16 << 20;
 /// Bytes of `/etc/passwd` or `/etc/group`.
 pub const ACCOUNTS: u64 = 1 << 20;
+/// Names beside the weights that are looked at for files without an entry.
+pub const EXTRA_NAMES: usize = 200_000;
 /// Entries beside the weights that a seal grants rights for.
 pub const SEAL_ENTRIES: usize = 4096;
 

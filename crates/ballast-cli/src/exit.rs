@@ -30,6 +30,8 @@ pub enum Exit {
     /// This build has no such command.
     #[cfg_attr(feature = "full", expect(dead_code, reason = "the full build has every command"))]
     NotInThisBuild = 19,
+    /// Files without an entry lie beside the weights, and the lock file refuses them.
+    ExtraFiles = 42,
     /// The work is done, and stdout did not take the answer.
     AnswerLost = 47,
     /// The lock file is not signed by the key that was required.

@@ -7,6 +7,7 @@
 
 #[cfg(feature = "full")]
 mod adopted;
+mod app_env;
 mod apply;
 mod args;
 mod boot;
@@ -18,6 +19,7 @@ mod doctor;
 mod dry_run;
 mod escape;
 mod exit;
+mod extra;
 mod facts;
 #[cfg(feature = "full")]
 mod first_trust;

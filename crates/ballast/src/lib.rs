@@ -12,6 +12,7 @@
 mod aside;
 pub mod bounds;
 pub mod buffer;
+pub mod constants;
 pub mod copy;
 pub mod digest;
 pub mod disk;

@@ -10,6 +10,7 @@ use std::path::{Component, Path, PathBuf};
 use serde::Deserialize;
 
 use crate::bounds::{LOCK, LOCK_ENTRIES, LOCK_MARKS};
+use crate::constants::Constants;
 use crate::digest::Digest;
 
 /// A whole lock file.
@@ -21,6 +22,9 @@ pub struct Lock {
     pub serial: Option<u64>,
     /// Where the weights live and who reads them.
     pub store: StoreSpec,
+    /// Variables with constant values that the command gets.
+    #[serde(default)]
+    pub env: Constants,
     /// When pins must also be given by the environment.
     #[serde(default)]
     pub pins: PinPolicy,
@@ -59,6 +63,22 @@ pub struct StoreSpec {
     pub env: Option<EnvName>,
     /// `user:group` of the app, in numbers or names of the image's own `/etc/passwd`.
     pub owner: Option<String>,
+    /// What files mean that lie beside the weights and have no entry.
+    #[serde(default)]
+    pub extra: Extra,
+}
+
+/// What a file beside the weights means that no entry names.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Extra {
+    /// The boot ends: an app that loads what it finds would read it.
+    Refuse,
+    /// The report names it.
+    #[default]
+    Report,
+    /// Nothing.
+    Ignore,
 }
 
 /// `[pins]`: the switch that makes `pin_env_required` pins compulsory.
@@ -410,6 +430,11 @@ impl Lock {
             }
         }
         self.check_dirs()?;
+        let taken = self.store.env.iter().chain(self.dirs.iter().filter_map(|dir| dir.env.as_ref()));
+        let pins = self.weights.iter().filter_map(|weight| weight.pin_env.as_ref());
+        if let Some(name) = self.env.clash(taken.chain(pins).chain(&self.pins.required_when)) {
+            return Err(format!("[env] {} is already the variable of another entry", name.as_str()));
+        }
         match &self.store.baked {
             Some(baked) if baked == &self.store.path => Err("store.path and store.baked are the same directory".into()),
             _ => Ok(()),

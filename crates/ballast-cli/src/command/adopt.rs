@@ -60,6 +60,10 @@ fn begin(args: &Adopt, cache: &Cache) -> Result<Book, Failure> {
     let mut book = Book::open(args.lock.as_deref(), Some(root))?;
     if let Some(name) = cache.env {
         book.name_variable(name);
+        // A client that may ask the hub reads the newest revision there, not the one that was pinned.
+        if name.starts_with("HF_") {
+            ["HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE"].iter().for_each(|name| book.constant(name, "1"));
+        }
     }
     Ok(book)
 }

@@ -88,6 +88,14 @@ impl Book {
         }
     }
 
+    /// Adds a constant to `[env]`, where it has none of that name.
+    pub fn constant(&mut self, name: &str, value: &str) {
+        let table = self.text.entry("env").or_insert(Item::Table(Table::new()));
+        if let Some(table) = table.as_table_like_mut().filter(|table| table.get(name).is_none()) {
+            table.insert(name, toml_edit::value(value));
+        }
+    }
+
     fn weights(&self) -> impl Iterator<Item = &Table> {
         self.text.get("weight").and_then(Item::as_array_of_tables).into_iter().flat_map(ArrayOfTables::iter)
     }

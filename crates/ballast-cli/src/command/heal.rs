@@ -7,12 +7,14 @@ use ballast::firmness::Firmness;
 use ballast::lock::Need;
 use ballast::plan::{self, App, Ids};
 
+use super::run_env;
 use crate::args::{FailureArg, Heal, Healing, HoldArg, LogArg, Run, SealArg, TrustArg};
 use crate::boot::{self, Boot};
 use crate::custody::Custody;
 use crate::dirs::{self, DirLine};
 use crate::dry_run;
 use crate::exit::{Exit, Failure};
+use crate::extra::{self, Extras};
 use crate::facts;
 use crate::hints::Lack;
 use crate::launch::{self, DropOptions, Dropped, ExecOptions, LaunchError};
@@ -38,6 +40,7 @@ pub fn heal(args: &Heal) -> Result<(), Failure> {
     if !booted.report.ready && !ready {
         return Err(missing(&booted));
     }
+    booted.extra_verdict()?;
     dirs::failure(&booted.report.dirs).map_or(Ok(()), Err)
 }
 
@@ -48,6 +51,8 @@ pub fn heal(args: &Heal) -> Result<(), Failure> {
 pub fn run(args: &Run) -> Result<(), Failure> {
     let mut booted = start(&args.healing, false, &DropOptions { no_new_privs: args.no_new_privs })?;
     let sealed = seal(args.seal, &mut booted);
+    let mut app_env = run_env::of(&booted.setting, &booted.report, booted.guarded, &booted.groups, &args.command);
+    booted.report.notes.append(&mut app_env.notes);
     tell(&mut booted.report, args.healing.log, booted.file.take());
     sealed?;
     let stop = args.on_failure == FailureArg::Stop;
@@ -59,7 +64,13 @@ pub fn run(args: &Run) -> Result<(), Failure> {
         }
         print::remark(&format!("starting all the same: {}", failure.what));
     }
-    let mut environment = Vec::new();
+    for failure in [booted.extra_verdict(), run_env::verdict(&app_env)].into_iter().filter_map(Result::err) {
+        if stop {
+            return Err(failure);
+        }
+        print::remark(&format!("starting all the same: {}", failure.what));
+    }
+    let mut environment = app_env.set;
     if let Some((name, root)) = boot::pointed(&booted.report, &booted.setting) {
         environment.push((name, root.display().to_string()));
     }
@@ -113,6 +124,15 @@ struct Booted {
     file: Option<ReportFile>,
     guarded: Ids,
     groups: Vec<u32>,
+    extras: Extras,
+}
+
+impl Booted {
+    /// Whether files without an entry end this boot.
+    fn extra_verdict(&self) -> Result<(), Failure> {
+        let root = self.report.served.as_ref().map_or(&self.setting.store, |served| &served.root);
+        self.extras.verdict(&self.setting.lock, root)
+    }
 }
 
 fn start(healing: &Healing, dry_run: bool, drop: &DropOptions) -> Result<Booted, Failure> {
@@ -183,7 +203,9 @@ fn start(healing: &Healing, dry_run: bool, drop: &DropOptions) -> Result<Booted,
     if let Some(Err(error)) = held.map(|file| file.write(&verified)) {
         report.notes.push(format!("receipts: {error}; the next boot verifies every byte"));
     }
-    Ok(Booted { setting, report, dropped, file, guarded, groups })
+    let extras = report.served.as_ref().map(|served| extra::find(&setting.lock, &served.root)).unwrap_or_default();
+    report.notes.extend(report.served.as_ref().and_then(|served| extras.words(&served.root)));
+    Ok(Booted { setting, report, dropped, file, guarded, groups, extras })
 }
 
 /// An identity as a plan sees it.

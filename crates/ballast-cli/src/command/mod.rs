@@ -22,6 +22,7 @@ mod pin;
 mod pull;
 #[cfg(feature = "full")]
 mod push;
+mod run_env;
 mod status;
 mod verify;
 

@@ -14,6 +14,7 @@ use serde::Serialize;
 use crate::args::Verify;
 use crate::custody::Custody;
 use crate::exit::{Exit, Failure};
+use crate::extra;
 use crate::hints::Lack;
 use crate::record;
 use crate::report::WeightLine;
@@ -27,6 +28,8 @@ struct Answer {
     chosen: Option<String>,
     ready: bool,
     weights: Vec<Line>,
+    /// Files beside them that no entry names.
+    extra: Vec<String>,
 }
 
 #[derive(Serialize)]
@@ -61,13 +64,18 @@ pub fn verify(args: &Verify) -> Result<(), Failure> {
     }
     let mut answer = examine(&setting, &root);
     answer.chosen = chosen;
+    let extras = extra::find(&setting.lock, &root);
+    answer.extra = extras.paths.iter().cloned().collect();
     if args.json {
         print::answer_json(&answer)
     } else {
         tell(&answer, args.long)
     }
+    if let Some(words) = extras.words(&root).filter(|_| !args.json) {
+        print::remark(&words);
+    }
     if answer.ready {
-        return Ok(());
+        return extras.verdict(&setting.lock, &root);
     }
     Err(Failure::new(Exit::WeightsMissing, format!("a required weight is not right in {}", root.display()))
         .hint(hint(&setting, &root)))
@@ -113,7 +121,7 @@ fn examine(setting: &Setting, root: &Path) -> Answer {
     });
     let weights: Vec<_> = lines.collect();
     let ready = weights.iter().all(|entry| entry.line.right || entry.line.need != Need::Required);
-    Answer { root: root.to_owned(), chosen: None, ready, weights }
+    Answer { root: root.to_owned(), chosen: None, ready, weights, extra: Vec::new() }
 }
 
 /// Who will read the weights: the lock file's owner where it is given in numbers.

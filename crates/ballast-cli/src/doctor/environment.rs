@@ -6,7 +6,7 @@
 use std::path::{Path, PathBuf};
 
 use ballast::firmness::Firmness;
-use ballast::lock::Need;
+use ballast::lock::{Extra, Need};
 use ballast::plan::{self, Facts, Hold, Ids, Plan, Serve};
 use serde::Serialize;
 
@@ -20,7 +20,7 @@ use crate::exit::Failure;
 use crate::launch::{self, DropOptions};
 use crate::setting::Setting;
 use crate::user::Identity;
-use crate::{boot, command, dirs, facts, wins};
+use crate::{app_env, boot, command, dirs, extra, facts, wins};
 
 /// Everything that was seen.
 #[derive(Debug, Serialize)]
@@ -257,6 +257,9 @@ impl Environment {
                 self.find(Severity::Warning, Code::VariableWins, winner.name, &winner.words(name.as_str()), &fix);
             }
         }
+        if let Some(setting) = setting {
+            self.look_beside(setting, &env);
+        }
         let room = ["/tmp", "/var/tmp", "/dev/shm"].into_iter().find(|dir| reach.can_write(Path::new(dir)).is_ok());
         for variable in variables::ALL.iter().filter(|variable| !kept.iter().any(|(name, _)| name == variable.name)) {
             let Some((path, set)) = variables::leads_to(variable, &env) else { continue };
@@ -270,6 +273,25 @@ impl Environment {
                 self.find(severity, Code::VariableUnwritable, variable.name, &what, &fix(variable.name, room));
             }
             self.variables.push(VariableLook { name: variable.name, path, set, refused });
+        }
+    }
+}
+
+impl Environment {
+    /// Files that no entry names, and a client of the hub that may ask it.
+    fn look_beside(&mut self, setting: &Setting, env: &dyn Fn(&str) -> Option<String>) {
+        let refuses = setting.lock.store.extra == Extra::Refuse;
+        for root in std::iter::once(&setting.store).chain(&setting.baked) {
+            if let Some(words) = extra::find(&setting.lock, root).words(root) {
+                let severity = if refuses { Severity::Error } else { Severity::Note };
+                let fix = "remove them, or pin them with `ballast adopt`; extra = \"ignore\" under [store] says that they are known";
+                self.find(severity, Code::ExtraFiles, &root.display().to_string(), &words, fix);
+            }
+        }
+        let offline = env(app_env::OFFLINE).or_else(|| setting.lock.env.get(app_env::OFFLINE).map(str::to_owned));
+        if app_env::in_hub_layout(&setting.lock) && !offline.as_deref().is_some_and(app_env::is_on) {
+            let fix = "HF_HUB_OFFLINE = \"1\" under [env] in the lock file";
+            self.find(Severity::Warning, Code::HubOnline, app_env::OFFLINE, &app_env::hub_words(), fix);
         }
     }
 }

@@ -111,6 +111,8 @@ codes! {
     PinEmpty "pin-empty" "A pin that may arrive empty.",
     BypassesBallast "bypasses-ballast" "Nothing is verified.",
     ImageByTag "image-by-tag" "The image may change.",
+    ExtraFiles "extra-files" "Files beside the weights that no entry names.",
+    HubOnline "hub-online" "A client may fetch another revision.",
     NotRead "not-read" "A kind or a key that is not read.",
     ProbeTooSoon "probe-too-soon" "A probe that fails while a boot verifies.",
     VariableWins "variable-wins" "A variable that leads the app past the weights.",

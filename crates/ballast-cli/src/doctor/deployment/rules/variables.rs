@@ -1,6 +1,7 @@
-//! Variables of the file that win over the one by which a boot leads the app to the weights.
+//! Variables of the file that lead the app past the verified weights.
 
 use super::Judge;
+use crate::app_env;
 use crate::doctor::deployment::service::Service;
 use crate::doctor::finding::{Code, Finding, Severity};
 use crate::wins;
@@ -8,6 +9,7 @@ use crate::wins;
 impl Judge<'_> {
     /// Rules of variables beside the store's own.
     pub(super) fn variables(&self, service: &Service, found: &mut Vec<Finding>) {
+        found.extend(self.hub_online(service));
         let Some(name) = &self.lock.store.env else { return };
         let env = |name: &str| service.variable(name).and_then(|variable| variable.value.clone());
         for winner in wins::over(name.as_str(), &self.store_path(), &env) {
@@ -15,5 +17,22 @@ impl Judge<'_> {
             let fix = format!("leave {} out, or {}: {}", winner.name, winner.name, winner.expected);
             found.push(self.at(line, Severity::Warning, Code::VariableWins, winner.words(name.as_str()), fix));
         }
+    }
+
+    /// A client of the hub that may ask it.
+    fn hub_online(&self, service: &Service) -> Option<Finding> {
+        let variable = service.variable(app_env::OFFLINE);
+        let offline = match (variable, self.lock.env.get(app_env::OFFLINE)) {
+            // A value that the file does not show may be the right one.
+            (Some(variable), _) => variable.value.as_deref().is_none_or(app_env::is_on),
+            (None, Some(value)) => app_env::is_on(value),
+            (None, None) => service.env_elsewhere,
+        };
+        if offline || service.init || !app_env::in_hub_layout(self.lock) {
+            return None;
+        }
+        let line = variable.map_or(service.line, |variable| variable.line);
+        let fix = "HF_HUB_OFFLINE: \"1\"; or HF_HUB_OFFLINE = \"1\" under [env] in the lock file";
+        Some(self.at(line, Severity::Warning, Code::HubOnline, app_env::hub_words(), fix))
     }
 }

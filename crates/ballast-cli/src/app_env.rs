@@ -1,0 +1,161 @@
+//! The environment and the arguments that the command gets, and whether they lead the app to what was verified.
+//!
+//! Pure: facts in, variables and remarks out. Arguments are never rewritten; the operator's own variables win over the
+//! lock file's constants.
+
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+
+use ballast::lock::{Lock, Need};
+
+use crate::wins;
+
+/// What a command's environment follows from.
+pub struct Facts<'a> {
+    /// The lock file.
+    pub lock: &'a Lock,
+    /// Whether the app could not have written it: else its constants are not set.
+    pub believed: bool,
+    /// The cache's root.
+    pub store: &'a Path,
+    /// The root that was verified.
+    pub served: Option<&'a Path>,
+    /// This process's own environment, where it is text.
+    pub env: &'a [(String, String)],
+    /// The command and its arguments.
+    pub command: &'a [OsString],
+}
+
+/// What the command gets beside its environment, and what is to be said.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct AppEnv {
+    /// Variables to set.
+    pub set: Vec<(String, String)>,
+    /// For the report.
+    pub notes: Vec<String>,
+    /// What leads to required weights that were not verified there.
+    pub astray: Vec<String>,
+}
+
+/// Names that say where a process is, or what a user has: no library finds its models by them alone.
+const GENERAL: [&str; 6] = ["HOME", "PWD", "OLDPWD", "TMPDIR", "XDG_CACHE_HOME", "XDG_DATA_HOME"];
+/// How Hugging Face's clients are told to ask no hub.
+pub const OFFLINE: &str = "HF_HUB_OFFLINE";
+
+/// Decides.
+pub fn decide(facts: &Facts) -> AppEnv {
+    let mut all = AppEnv::default();
+    all.constants(facts);
+    all.store_variable(facts);
+    all.led_elsewhere(facts);
+    all.hub(facts);
+    all
+}
+
+impl Facts<'_> {
+    fn own(&self, name: &str) -> Option<&str> {
+        self.env.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
+    }
+
+    /// As the command finds it.
+    fn effective(&self, name: &str) -> Option<&str> {
+        self.own(name).or_else(|| self.lock.env.get(name).filter(|_| self.believed))
+    }
+}
+
+impl AppEnv {
+    fn constants(&mut self, facts: &Facts) {
+        for (name, value) in facts.lock.env.iter() {
+            match facts.own(name) {
+                Some(own) if own == value => {}
+                Some(own) => self
+                    .notes
+                    .push(format!("{name} stays {own:?}, as the environment has it; the lock file says {value:?}")),
+                None if facts.believed => self.set.push((name.to_owned(), value.to_owned())),
+                None => self.notes.push(format!(
+                    "{name} is not set: the app could rewrite the lock file, so its [env] is left aside"
+                )),
+            }
+        }
+    }
+
+    /// The store's variable is set to what was verified; another value of the operator's is replaced, and those that win
+    /// over it are named.
+    fn store_variable(&mut self, facts: &Facts) {
+        let (Some(name), Some(served)) = (&facts.lock.store.env, facts.served) else { return };
+        let name = name.as_str();
+        let own = facts.own(name).filter(|own| !own.is_empty() && !same(own, served) && !same(own, facts.store));
+        if let Some(own) = own {
+            self.notes.push(format!("{name} was {own}, and is {} now: that is what was verified", served.display()));
+        }
+        let env = |name: &str| facts.effective(name).map(str::to_owned);
+        for winner in wins::over(name, &served.display().to_string(), &env) {
+            self.notes.push(winner.words(name));
+        }
+    }
+
+    /// Where the layer serves, what else points below the cache leads to what was not verified.
+    fn led_elsewhere(&mut self, facts: &Facts) {
+        let Some(served) = facts.served.filter(|served| *served != facts.store) else { return };
+        let follows = facts.lock.store.env.as_ref().map(|name| name.as_str());
+        let general = |name: &str| GENERAL.contains(&name) || name.starts_with("BALLAST_");
+        let variables = facts.env.iter().filter(|(name, _)| Some(name.as_str()) != follows && !general(name));
+        let variables =
+            variables.flat_map(|(name, value)| value.split(':').map(move |part| (name.clone(), part.to_owned())));
+        let arguments = facts.command.iter().skip(1).filter_map(|argument| argument.to_str());
+        let arguments = arguments.map(|argument| {
+            let path = argument.rsplit_once('=').map_or(argument, |(_, value)| value);
+            (format!("the argument {argument}"), path.to_owned())
+        });
+        for (what, path) in variables.chain(arguments) {
+            let Some(below) = below(&path, facts.store) else { continue };
+            let line = format!("{what} leads to {path}, where nothing was verified: {} serves", served.display());
+            let required = facts
+                .lock
+                .weights
+                .iter()
+                .any(|weight| weight.need == Need::Required && Path::new(weight.path.as_str()).starts_with(&below));
+            if required { self.astray.push(line) } else { self.notes.push(line) }
+        }
+    }
+
+    /// A hub's client that may ask the hub reads whatever revision is newest there.
+    fn hub(&mut self, facts: &Facts) {
+        if in_hub_layout(facts.lock) && !facts.effective(OFFLINE).is_some_and(is_on) {
+            self.notes.push(hub_words());
+        }
+    }
+}
+
+/// A truth word, as Hugging Face's clients read one.
+pub fn is_on(value: &str) -> bool {
+    ["1", "true", "yes", "on"].contains(&value.to_ascii_lowercase().as_str())
+}
+
+/// What a client of the hub does that may ask it.
+pub fn hub_words() -> String {
+    format!(
+        "{OFFLINE} is not 1: a client of the hub may fetch and read another revision than the pinned one; write {OFFLINE} = \"1\" under [env] in the lock file"
+    )
+}
+
+/// Whether weights lie as Hugging Face's client keeps them.
+pub fn in_hub_layout(lock: &Lock) -> bool {
+    let is_snapshot =
+        |path: &str| path.contains("/snapshots/") && path.split('/').any(|name| name.starts_with("models--"));
+    lock.weights.iter().any(|weight| is_snapshot(weight.path.as_str()))
+}
+
+fn same(one: &str, other: &Path) -> bool {
+    Path::new(one).components().eq(other.components())
+}
+
+/// The path below a root; empty for the root itself.
+fn below(path: &str, root: &Path) -> Option<PathBuf> {
+    let path: PathBuf = Path::new(path).components().collect();
+    path.strip_prefix(root).ok().map(Path::to_owned)
+}
+
+#[cfg(test)]
+#[path = "app_env_tests.rs"]
+mod tests;

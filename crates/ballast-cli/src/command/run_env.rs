@@ -1,0 +1,40 @@
+//! The facts behind [`crate::app_env`]: this process's environment, and whether the lock file is believed.
+
+use std::ffi::OsString;
+
+use ballast::plan::Ids;
+
+use crate::app_env::{AppEnv, Facts, decide};
+use crate::custody::Custody;
+use crate::exit::{Exit, Failure};
+use crate::report::Report;
+use crate::setting::Setting;
+
+/// What the command gets after this boot.
+pub fn of(setting: &Setting, report: &Report, guarded: Ids, groups: &[u32], command: &[OsString]) -> AppEnv {
+    let text = |word: OsString| word.into_string().ok();
+    let env: Vec<_> = std::env::vars_os().filter_map(|(name, value)| Some((text(name)?, text(value)?))).collect();
+    // Nothing is out of root's reach: root is the operator then.
+    let believed = guarded.uid == 0 || Custody::new(guarded, groups).is_trusted(&setting.lock_path);
+    decide(&Facts {
+        lock: &setting.lock,
+        believed,
+        store: &setting.store,
+        served: report.served.as_ref().map(|served| served.root.as_path()),
+        env: &env,
+        command,
+    })
+}
+
+/// The app would look for required weights where nothing was verified.
+///
+/// # Errors
+/// [`Exit::WeightsMissing`], with what leads there.
+pub fn verdict(found: &AppEnv) -> Result<(), Failure> {
+    if found.astray.is_empty() {
+        return Ok(());
+    }
+    Err(Failure::new(Exit::WeightsMissing, found.astray.join("\n")).hint(
+        "lead it there by the store's own variable (env under [store]), or make the cache writable, so that it is healed and serves itself",
+    ))
+}
