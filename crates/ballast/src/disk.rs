@@ -96,8 +96,17 @@ pub trait Disk: Sync {
     fn follow(&self, _path: &str, _beyond: bool) -> io::Result<(Self::File, Stat)> {
         Err(io::Error::from_raw_os_error(libc::ELOOP))
     }
-    /// Reads at an offset; 0 is the end.
+    /// Reads at an offset; 0 is the end. Callers use [`Disk::read`], which checks the number.
     fn read_at(&self, file: &Self::File, buffer: &mut [u8], at: u64) -> io::Result<usize>;
+    /// Reads at an offset and gives the bytes that were read; none at the end.
+    ///
+    /// # Errors
+    /// Those of `read_at`; `EIO` from a disk that claims more bytes than the buffer holds: whatever lies beyond would
+    /// count as the file's.
+    fn read<'b>(&self, file: &Self::File, buffer: &'b mut [u8], at: u64) -> io::Result<&'b [u8]> {
+        let got = self.read_at(file, buffer, at)?;
+        buffer.get(..got).ok_or_else(|| io::Error::from_raw_os_error(libc::EIO))
+    }
     /// Starts a file without a visible name, with room for `size` bytes.
     fn stage(&self, dir: &Self::Dir, size: u64) -> io::Result<Self::File>;
     /// Opens, or makes, a file that keeps unfinished bytes beyond this process under this name,

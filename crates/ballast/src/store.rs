@@ -397,12 +397,12 @@ pub(crate) fn each_piece<D: Disk>(
     let mut at = start;
     while at < end {
         let want = buffer.len().min(usize::try_from(end - at).unwrap_or(buffer.len()));
-        let got = disk.read_at(file, &mut buffer[..want], at)?;
-        if got == 0 {
+        let piece = disk.read(file, &mut buffer[..want], at)?;
+        if piece.is_empty() {
             return Ok(false);
         }
-        use_piece(&buffer[..got], at)?;
-        at += got as u64;
+        use_piece(piece, at)?;
+        at += piece.len() as u64;
     }
     Ok(true)
 }

@@ -13,12 +13,12 @@ use ballast::fault::PlaceFault;
 use ballast::heal::{Done, Outcome, heal};
 use ballast::place::Origin;
 use ballast::store::{Found, Strictness, Wanted};
-use support::lying::{Call, ChangesAfterVerifying, Lie, LiesAboutTheSize, Lying, ReadsShort, Refuses};
+use support::lying::{Call, ChangesAfterVerifying, ClaimsMore, Lie, LiesAboutTheSize, Lying, ReadsShort, Refuses};
 use support::{NAME, STAGINGS, World, aside, lock_of, options, pattern, pin_of};
 
 const SIZE: usize = (2 << 20) + 5;
-/// Reads of one verification: the size in pieces of 128 KiB.
-const READS: usize = SIZE.div_ceil(128 << 10);
+/// Reads of one verification: the size in pieces of 256 KiB.
+const READS: usize = SIZE.div_ceil(256 << 10);
 
 /// What a heal on a lying disk must come to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -44,6 +44,7 @@ fn always(call: Call, errno: i32) -> Box<dyn Lie> {
 /// Lies of the volume's disk.
 const VOLUMES: &[(&str, MakeLie, Must)] = &[
     ("reads-short", || Box::new(ReadsShort), Must::Heal),
+    ("claims-more-than-the-buffer-holds", || Box::<ClaimsMore>::default(), Must::Heal),
     ("eio-at-the-first-read", || once(Call::Read, libc::EIO, 0), Must::Either),
     ("eio-at-the-last-read-of-the-verification", || once(Call::Read, libc::EIO, READS - 1), Must::Either),
     ("eio-at-a-read-of-the-copy", || once(Call::Read, libc::EIO, 2 * READS + 1), Must::Either),

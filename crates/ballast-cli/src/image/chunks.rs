@@ -31,8 +31,8 @@ impl<'a> Own<'a> {
         let len = usize::try_from(CHUNK.min(self.tree.size() - start)).ok()?;
         let (mut bytes, mut got) = (vec![0; len], 0);
         while got < len {
-            match self.disk.read_at(&self.file, &mut bytes[got..], start + got as u64) {
-                Ok(more @ 1..) => got += more,
+            match self.disk.read(&self.file, &mut bytes[got..], start + got as u64) {
+                Ok(more) if !more.is_empty() => got += more.len(),
                 _ => return None,
             }
         }

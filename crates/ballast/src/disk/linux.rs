@@ -236,7 +236,7 @@ impl Disk for LinuxDisk {
             match rustix::io::pwrite(&file.fd, bytes, at) {
                 Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
                 Ok(done) => {
-                    bytes = &bytes[done..];
+                    bytes = bytes.get(done..).ok_or(Errno::IO)?;
                     at += done as u64;
                 }
                 Err(Errno::INTR) => {}

@@ -3,7 +3,7 @@
 
 use std::io;
 use std::panic::resume_unwind;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use ballast::disk::{Disk, Stat};
@@ -39,7 +39,7 @@ pub trait Lie: Sync {
         Ok(())
     }
 
-    /// May shorten or change what was read at an offset.
+    /// May change what was read at an offset, and the number of bytes.
     fn twist(&self, bytes: &mut [u8], _at: u64) -> usize {
         bytes.len()
     }
@@ -247,6 +247,24 @@ pub struct ReadsShort;
 impl Lie for ReadsShort {
     fn twist(&self, bytes: &mut [u8], _at: u64) -> usize {
         bytes.len().min(4099)
+    }
+}
+
+/// Once a file is staged, claims more bytes at a file's end than the buffer has room for.
+#[derive(Default)]
+pub struct ClaimsMore {
+    staged: AtomicBool,
+}
+
+impl Lie for ClaimsMore {
+    fn before(&self, call: Call) -> io::Result<()> {
+        self.staged.fetch_or(call == Call::Stage, Ordering::Relaxed);
+        Ok(())
+    }
+
+    fn twist(&self, bytes: &mut [u8], _at: u64) -> usize {
+        let end = self.staged.load(Ordering::Relaxed) && bytes.len() < 4096;
+        bytes.len() + if end { 23 } else { 0 }
     }
 }
 
