@@ -27,12 +27,13 @@ pub(crate) const PUSH: u64 = 4 << 20;
 /// A store and a weight that is open in it.
 pub(crate) type Opened<'a, D> = (&'a D, (<D as Disk>::File, Stat));
 
-/// Every chunk from the first file that has it right: the damaged one, then the origins.
+/// Every chunk from the first file that has it right: the damaged one, but for the chunks that are known to be bad,
+/// then the origins.
 pub(crate) fn copy_chunks<D: Disk, O: Disk>(
     disk: &D,
     staged: &D::File,
     tree: &Tree,
-    own: Option<&D::File>,
+    own: Option<(&D::File, &[u64])>,
     origins: &[Opened<O>],
     threads: Threads,
 ) -> Result<Placed, PlaceFault> {
@@ -65,7 +66,7 @@ struct Copying<'a, D: Disk, O: Disk> {
     disk: &'a D,
     staged: &'a D::File,
     tree: &'a Tree,
-    own: Option<&'a D::File>,
+    own: Option<(&'a D::File, &'a [u64])>,
     origins: &'a [Opened<'a, O>],
     next: AtomicU64,
     kept: AtomicU64,
@@ -94,7 +95,8 @@ impl<D: Disk, O: Disk> Copying<'_, D, O> {
 
     /// Copies one chunk from the first file that has it right: the damaged one, then the origins.
     fn chunk(&self, number: u64, buffer: &mut [u8]) -> Result<(), PlaceFault> {
-        if let Some(file) = self.own
+        if let Some((file, bad)) = self.own
+            && bad.binary_search(&number).is_err()
             && self.chunk_from(self.disk, file, number, buffer)?
         {
             self.kept.fetch_add(1, Ordering::Relaxed);

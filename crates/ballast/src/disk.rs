@@ -70,6 +70,10 @@ pub trait Disk: Sync {
     /// An open file.
     type File: Sync;
 
+    /// How many files may be open at once: more than 0.
+    fn files_at_once(&self) -> usize {
+        FILES_AT_ONCE
+    }
     /// Opens a directory below the root; never through a symlink.
     fn open_dir(&self, rel: &str) -> io::Result<Self::Dir>;
     /// Opens the directory of this one name in an open directory; never a symlink.
@@ -148,6 +152,9 @@ pub trait Disk: Sync {
     /// Gives the lock back.
     fn unlock(&self);
 }
+
+/// Files open at once at most.
+pub const FILES_AT_ONCE: usize = 64;
 
 /// How names of staged files begin; the rest is random.
 pub const STAGED_PREFIX: &str = ".ballast-staged.";

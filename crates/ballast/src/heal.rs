@@ -120,8 +120,8 @@ pub fn heal<D: Disk, O: Disk>(disk: &D, wanted: &[Wanted], origins: &[Origin<O>]
     outcomes
 }
 
-/// Stages all, then settles and publishes them together: the disk then has one long queue to
-/// write and few moments to wait for.
+/// Stages as many as may be open at once, then settles and publishes them together: the disk then has one long queue
+/// to write and few moments to wait for.
 fn mend_all<D: Disk, O: Disk>(
     disk: &D,
     wanted: &[Wanted],
@@ -129,27 +129,43 @@ fn mend_all<D: Disk, O: Disk>(
     origins: &[Origin<O>],
     options: &Options,
 ) {
+    let (right, wrong): (Vec<usize>, Vec<usize>) = (0..wanted.len()).partition(|at| outcomes[*at].is_right());
+    let right: Vec<&RelPath> = right.into_iter().map(|at| &wanted[at].weight.path).collect();
+    // Each holds its file and its directory open.
+    for some in wrong.chunks(disk.files_at_once().div_ceil(2)) {
+        mend_at_once(disk, wanted, some, &right, outcomes, origins, options);
+    }
+}
+
+fn mend_at_once<D: Disk, O: Disk>(
+    disk: &D,
+    wanted: &[Wanted],
+    some: &[usize],
+    right: &[&RelPath],
+    outcomes: &mut [Outcome],
+    origins: &[Origin<O>],
+    options: &Options,
+) {
     let mut pending = Vec::new();
-    let right: Vec<&RelPath> = wanted
-        .iter()
-        .zip(&*outcomes)
-        .filter(|(_, one)| one.is_right())
-        .map(|(wanted, _)| &wanted.weight.path)
-        .collect();
     // Opened before a directory that they lie in may be moved.
-    let reach = |at: usize| store::reached(disk, &wanted[at], &outcomes[at].found, options.strict);
-    let mut reached: Vec<_> = (0..wanted.len()).map(reach).collect();
-    for (at, wanted) in wanted.iter().enumerate() {
-        if outcomes[at].is_right() {
-            continue;
-        }
-        let start = Instant::now();
-        let mut begun = begin(disk, wanted, reached[at].take(), &right, origins, options);
+    let reach = |at: &usize| store::reached(disk, &wanted[*at], &outcomes[*at].found, options.strict);
+    let reached: Vec<_> = some.iter().map(reach).collect();
+    for (&at, reached) in some.iter().zip(reached) {
+        let (start, wanted) = (Instant::now(), &wanted[at]);
+        let seen = Examined { found: outcomes[at].found.clone(), stat: outcomes[at].stat };
+        let mut begun = begin(disk, wanted, seen.clone(), reached, right, origins, options);
         if !pending.is_empty() && begun.as_ref().is_err_and(|(done, _)| done.wants_room()) {
             // What is published may free what it replaces.
             finish(disk, std::mem::take(&mut pending), outcomes, options);
             let again = store::reached(disk, wanted, &outcomes[at].found, options.strict);
-            begun = begin(disk, wanted, again, &right, origins, options);
+            begun = begin(disk, wanted, seen, again, right, origins, options);
+        }
+        if begun.as_ref().is_err_and(|(done, _)| done.wants_room())
+            && place::has_whole_origin(wanted, origins, options.threads)
+        {
+            // The wrong file was set aside by now; staging removes it where there is no room for both.
+            let gone = Examined { found: Found::Missing, stat: None };
+            begun = begin(disk, wanted, gone, None, right, origins, options);
         }
         match begun {
             Ok((now, staged)) => pending.push(Pending { at, wanted, now, staged }),
@@ -171,16 +187,19 @@ struct Pending<'a, D: Disk> {
 /// What became of a weight that was not placed, and the inode that is right where another mended it.
 type GivenUp = (Done, Option<Stat>);
 
-/// Looks again under the lock, and stages what is still wrong.
+/// Looks again under the lock, and stages what is still wrong. What was read before the lock is not read again
+/// while it is the same inode, unchanged; copying hashes each chunk anyway.
 fn begin<D: Disk, O: Disk>(
     disk: &D,
     wanted: &Wanted,
+    seen: Examined,
     reached: Option<(D::File, Stat)>,
     right_ones: &[&RelPath],
     origins: &[Origin<O>],
     options: &Options,
 ) -> Result<(Found, Staged<D>), GivenUp> {
-    let Examined { found: now, stat } = look(disk, wanted, options);
+    let Examined { found: now, stat } =
+        if store::unchanged(disk, wanted, &seen, options.strict) { seen } else { look(disk, wanted, options) };
     if right(&now) {
         return Err((Done::MendedByAnother, stat));
     }

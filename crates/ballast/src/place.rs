@@ -14,7 +14,7 @@ use crate::disk::{Disk, Kind, Stat};
 use crate::fault::{PlaceFault, at, full};
 use crate::index::{Tree, chunks};
 use crate::lock::RelPath;
-use crate::store::{Damage, Found, Strictness, Threads, Wanted, open, open_at};
+use crate::store::{self, Damage, Found, Strictness, Threads, Wanted, open, open_at};
 
 /// Where right bytes may come from: a store and how it is judged.
 pub struct Origin<'a, D: Disk> {
@@ -33,6 +33,15 @@ impl<D: Disk> Origin<'_, D> {
             .or_else(|| bare(wanted.weight.path.file_name()))
             .or_else(|| bare(&wanted.weight.sha256.to_string()))
     }
+}
+
+/// Whether one origin has every byte of the weight right, so that nothing of a damaged file is needed.
+pub(crate) fn has_whole_origin<O: Disk>(wanted: &Wanted, origins: &[Origin<O>], threads: Threads) -> bool {
+    let whole = |origin: &Origin<O>| {
+        let found = store::verify(origin.disk, std::slice::from_ref(wanted), origin.strict, threads);
+        found.first().is_some_and(|examined| examined.found == Found::Right)
+    };
+    origins.iter().any(whole)
 }
 
 /// Right bytes without a name yet, and the directories whose names are to be made durable.
@@ -93,7 +102,11 @@ fn fill<D: Disk, O: Disk>(
     let room = Room { disk, dir, path };
     match wanted.tree.filter(|tree| wanted.size() == Some(tree.size())) {
         Some(tree) => {
-            let own = reached.as_ref().or(damaged.as_ref()).map(|(file, _)| file);
+            let bad = match found {
+                Found::Damaged(Damage::Bytes { bad, .. }) => bad.as_slice(),
+                _ => &[],
+            };
+            let own = reached.as_ref().or(damaged.as_ref()).map(|(file, _)| (file, bad));
             by_chunks(&room, tree, own, &opened, threads)
         }
         None => {
@@ -234,7 +247,7 @@ pub(crate) fn ensure_dir<D: Disk>(
     for name in path.parent().split('/').filter(|name| !name.is_empty()) {
         way.push_str(name);
         way.push('/');
-        let movable = !right.iter().any(|path| path.as_str().starts_with(&way));
+        let movable = || !right.iter().any(|path| path.as_str().starts_with(&way));
         let (below, made) = enter(disk, &here, name, strict, movable)?;
         let above = std::mem::replace(&mut here, below);
         made_in.extend(made.then_some(above));
@@ -254,7 +267,7 @@ fn enter<D: Disk>(
     here: &D::Dir,
     name: &str,
     strict: Strictness,
-    movable: bool,
+    movable: impl Fn() -> bool,
 ) -> Result<(D::Dir, bool), PlaceFault> {
     let (mode, group) = strict.dir_mode();
     let mut made = false;
@@ -263,10 +276,10 @@ fn enter<D: Disk>(
             Ok(below) if accepted(disk, &below, strict) => return Ok((below, made)),
             Err(error) if error.raw_os_error() == Some(libc::ENOENT) => {}
             // Nothing is written through a link, and nothing right loses its name.
-            Err(error) if !movable => {
+            Err(error) if !movable() => {
                 return Err(PlaceFault::Call("S1 open a directory that leads to a right weight", error));
             }
-            Ok(_) if !movable => {
+            Ok(_) if !movable() => {
                 let refused = io::Error::from_raw_os_error(libc::EACCES);
                 return Err(PlaceFault::Call("S1 write a directory that leads to a right weight", refused));
             }
@@ -292,7 +305,7 @@ fn accepted<D: Disk>(disk: &D, dir: &D::Dir, strict: Strictness) -> bool {
 fn by_chunks<D: Disk, O: Disk>(
     room: &Room<D>,
     tree: &Tree,
-    own: Option<&D::File>,
+    own: Option<(&D::File, &[u64])>,
     origins: &[Opened<O>],
     threads: Threads,
 ) -> Result<(D::File, Placed), PlaceFault> {

@@ -64,7 +64,7 @@ pub enum Damage {
     },
     /// Other bytes. Chunks are known where an index was used, the digest where none was.
     Bytes {
-        /// Chunks that differ.
+        /// Chunks that differ, in order.
         bad: Vec<u64>,
         /// The SHA-256 found.
         found: Option<Digest>,
@@ -143,7 +143,7 @@ impl<'a> Wanted<'a> {
 }
 
 /// What examining a weight's entry brought.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Examined {
     /// What it is.
     pub found: Found,
@@ -254,6 +254,12 @@ fn judge(stat: &Stat, wanted: &Wanted, strict: Strictness) -> Result<(), Found> 
     Err(Found::Damaged(damage))
 }
 
+/// Whether the file whose bytes were found wrong is still under the weight's name, as it was then.
+pub(crate) fn unchanged<D: Disk>(disk: &D, wanted: &Wanted, seen: &Examined, strict: Strictness) -> bool {
+    let (Found::Damaged(Damage::Bytes { .. }), Some(then)) = (&seen.found, &seen.stat) else { return false };
+    open(disk, wanted, strict).is_ok_and(|(_, now)| now == *then)
+}
+
 /// The inode for which a receipt speaks as it is now, so that neither its bytes nor its tree are
 /// called for.
 pub(crate) fn vouched<D: Disk>(disk: &D, wanted: &Wanted, strict: Strictness) -> Option<Stat> {
@@ -261,9 +267,13 @@ pub(crate) fn vouched<D: Disk>(disk: &D, wanted: &Wanted, strict: Strictness) ->
     open(disk, wanted, strict).ok().map(|(_, stat)| stat).filter(|stat| wanted.vouched(stat))
 }
 
-/// Verifies every byte of these weights (S1 to S3), all chunks shared among the threads.
-/// The answers are in the order of the weights.
+/// Verifies every byte of these weights (S1 to S3), all chunks shared among the threads. No more files are open at once
+/// than the disk allows. The answers are in the order of the weights.
 pub fn verify<D: Disk>(disk: &D, wanted: &[Wanted], strict: Strictness, threads: Threads) -> Vec<Examined> {
+    wanted.chunks(disk.files_at_once()).flat_map(|some| verify_at_once(disk, some, strict, threads)).collect()
+}
+
+fn verify_at_once<D: Disk>(disk: &D, wanted: &[Wanted], strict: Strictness, threads: Threads) -> Vec<Examined> {
     let opened: Vec<_> = wanted.iter().map(|w| open(disk, w, strict)).collect();
     let vouched = |at: usize| opened[at].as_ref().is_ok_and(|(_, stat)| wanted[at].vouched(stat));
     let jobs = jobs(&opened, wanted, vouched);
@@ -408,13 +418,14 @@ pub(crate) fn each_piece<D: Disk>(
 }
 
 /// Turns hashes into a finding, and tells stale from damaged.
-fn sentence<D: Disk>(disk: &D, answer: Answer, wanted: &Wanted, open: Option<&(D::File, Stat)>) -> Found {
+fn sentence<D: Disk>(disk: &D, mut answer: Answer, wanted: &Wanted, open: Option<&(D::File, Stat)>) -> Found {
     if let Some(errno) = answer.errno {
         return Found::Unreadable(errno);
     }
     let Some((file, stat)) = open else {
         return Found::Missing;
     };
+    answer.bad.sort_unstable();
     let clean = answer.bad.is_empty();
     let by_tree = answer.digest.is_none();
     if clean && (by_tree || answer.digest == Some(wanted.weight.sha256)) {

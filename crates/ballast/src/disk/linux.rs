@@ -10,7 +10,7 @@ use rustix::io::Errno;
 
 mod part;
 
-use super::{Disk, Kind, STAGED_PREFIX, Staging, Stat};
+use super::{Disk, FILES_AT_ONCE, Kind, STAGED_PREFIX, Staging, Stat};
 
 /// A store's root on a real Linux file system.
 pub struct LinuxDisk {
@@ -133,6 +133,11 @@ impl LinuxDisk {
 impl Disk for LinuxDisk {
     type Dir = OwnedFd;
     type File = LinuxFile;
+
+    fn files_at_once(&self) -> usize {
+        let limit = rustix::process::getrlimit(rustix::process::Resource::Nofile).current.unwrap_or(u64::MAX);
+        usize::try_from(limit / 2).unwrap_or(FILES_AT_ONCE).clamp(1, FILES_AT_ONCE)
+    }
 
     fn open_dir(&self, rel: &str) -> io::Result<OwnedFd> {
         self.open_in(&self.root, rel)

@@ -60,6 +60,10 @@ impl<D: Disk, L: Lie> Disk for Lying<D, L> {
     type Dir = D::Dir;
     type File = D::File;
 
+    fn files_at_once(&self) -> usize {
+        self.disk.files_at_once()
+    }
+
     fn open_dir(&self, rel: &str) -> io::Result<D::Dir> {
         self.lie.before(Call::OpenDir)?;
         self.disk.open_dir(rel)
