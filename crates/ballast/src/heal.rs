@@ -160,8 +160,8 @@ fn mend_at_once<D: Disk, O: Disk>(
             let again = store::reached(disk, wanted, &outcomes[at].found, options.strict);
             begun = begin(disk, wanted, seen, again, right, origins, options);
         }
-        if begun.as_ref().is_err_and(|(done, _)| done.wants_room())
-            && place::has_whole_origin(wanted, origins, options.threads)
+        let no_room = begun.as_ref().is_err_and(|(done, _)| done.wants_room());
+        if no_room && outcomes[at].found != Found::Missing && place::has_whole_origin(wanted, origins, options.threads)
         {
             // The wrong file was set aside by now; staging removes it where there is no room for both.
             let gone = Examined { found: Found::Missing, stat: None };

@@ -53,7 +53,7 @@ const VOLUMES: &[(&str, MakeLie, Must)] = &[
     ("no-space-at-the-first-stage", || once(Call::Stage, libc::ENOSPC, 0), Must::Heal),
     ("no-quota-at-stage", || always(Call::Stage, libc::EDQUOT), Must::Fail),
     ("no-space-at-the-first-write", || always(Call::Write, libc::ENOSPC), Must::Fail),
-    ("no-space-in-the-middle", || once(Call::Write, libc::ENOSPC, READS / 2), Must::Fail),
+    ("no-space-in-the-middle", || once(Call::Write, libc::ENOSPC, READS / 2), Must::Either),
     ("eio-at-write", || always(Call::Write, libc::EIO), Must::Fail),
     ("eio-at-settle", || always(Call::Settle, libc::EIO), Must::Fail),
     ("no-inode", || always(Call::MakeDir, libc::ENOSPC), Must::Either),
