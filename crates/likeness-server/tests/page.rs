@@ -12,6 +12,9 @@ use testkit::{need, paths};
 
 use support::{Ground, Request, SPOOF_NEAR};
 
+/// The portrait that the page offers as its sample.
+const SAMPLE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/page/sample.jpg");
+
 const KEY: &str = "a-key-of-the-page-tests-0123456789abcdef";
 
 /// The browser's program; `None` where something that the suite needs is missing.
@@ -42,20 +45,19 @@ fn suite(test: &str) -> Option<PathBuf> {
 fn every_flow_in_a_real_browser() {
     let test = "every_flow_in_a_real_browser";
     let Some(browser) = browser(test) else { return };
-    // The page's own sample is a real portrait, which the generated networks do not see.
-    let (Some(whole), Some(lacking)) = (Ground::golden(test), Ground::golden(test)) else { return };
     let Some(suite) = suite(test) else { return };
-    std::fs::remove_file(lacking.weights().join(SPOOF_NEAR)).unwrap();
+    let (whole, lacking) = (Ground::new(), Ground::without(&[SPOOF_NEAR]));
     let service = whole.serve_with_store(&[], &[("RATE_LIMIT_ENABLED", "false")]).ready();
     let poorer = lacking.serve(&[], &[]);
-    poorer.when_held(|| Request::post("/api/v1/faces/detect-all").file("file", &lacking.image("image_T1.jpg")));
+    poorer.when_held(|| Request::post("/api/v1/faces/detect-all").file("file", &lacking.image("anna.jpg")));
     let keyed = whole.serve(&[], &[("API_KEY_SECRET", KEY)]).ready();
     let pictures = paths::scratch().join("page");
     std::fs::create_dir_all(&pictures).unwrap();
     let output = Command::new("node")
         .args(["--test", "--test-reporter", "spec", "suite.mjs"])
         .current_dir(&suite)
-        .env("PAGE_SAMPLE", Path::new(env!("CARGO_MANIFEST_DIR")).join("page/sample.jpg"))
+        // The generated networks do not see the sample's face: the browser serves a drawn photograph in its place.
+        .env("PAGE_SAMPLE", whole.photograph("anna.jpg"))
         .env("PAGE_BROWSER", browser)
         .env("PAGE_WHOLE", &service.url)
         .env("PAGE_LACKING", &poorer.url)
@@ -70,4 +72,13 @@ fn every_flow_in_a_real_browser() {
     let told = String::from_utf8_lossy(&output.stdout);
     assert!(output.status.success(), "{told}{}", String::from_utf8_lossy(&output.stderr));
     assert!(told.contains("skipped 0") && told.contains("fail 0"), "{told}");
+}
+
+#[test]
+fn the_sample_is_a_live_face() {
+    let Some(ground) = Ground::golden("the_sample_is_a_live_face") else { return };
+    let service = ground.serve(&[], &[]).ready();
+    let answer = service.ask(Request::post("/api/v1/inspect").file("file", &std::fs::read(SAMPLE).unwrap()));
+    assert_eq!(answer.status, 200, "{answer:?}");
+    assert_eq!(answer.json()["photographs"][0]["liveness"]["verdict"], "live", "{answer:?}");
 }

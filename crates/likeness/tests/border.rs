@@ -4,10 +4,13 @@
 
 mod support;
 
+use std::path::Path;
+
 use likeness::engine::{KernelSet, Region, Scratch};
 use likeness::net::Detector;
 use likeness::net::centerface::MARGIN;
 use support::{CENTERFACE, testdata, weights};
+use testkit::data::own_data;
 
 /// Grey noise in blocks, 0 to 255: edges at every scale.
 fn pixel(y: usize, x: usize, c: usize) -> f32 {
@@ -17,8 +20,17 @@ fn pixel(y: usize, x: usize, c: usize) -> f32 {
 
 #[test]
 fn maps_of_a_region_are_those_of_the_whole_canvas() {
-    let Some(folder) = testdata("the detector's border") else { return };
-    let detector = Detector::load(weights(&folder, CENTERFACE), KernelSet::best()).unwrap();
+    region_beside_canvas(own_data().root());
+}
+
+#[test]
+fn maps_of_a_region_are_those_of_the_whole_canvas_with_published_weights() {
+    let Some(folder) = testdata("a region's maps with published weights") else { return };
+    region_beside_canvas(&folder);
+}
+
+fn region_beside_canvas(folder: &Path) {
+    let detector = Detector::load(weights(folder, CENTERFACE), KernelSet::best()).unwrap();
     let mut scratch = Scratch::default();
     let mut failures = Vec::new();
     // Rows and columns: canvas; picture from, to.

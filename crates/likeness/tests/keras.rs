@@ -9,25 +9,25 @@ use std::process::Command;
 
 use likeness::engine::KernelSet;
 use likeness::net::{Digest, Embedder, Refusal, WeightFile};
-use support::{FACENET512, SYNTHETIC_TOLERANCE, python, synthetic_error, testdata};
+use support::python;
+use support::recorded::{EMBEDDING_TOLERANCE, embedder_error};
+use testkit::data::{EMBEDDER, OwnData, own_data};
 
 /// Loads a rewritten copy under the original's digest.
-fn load(python: &Path, folder: &Path, variant: &str, digest: Digest) -> Result<Embedder, Refusal> {
+fn load(python: &Path, variant: &str) -> Result<Embedder, Refusal> {
     let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/keras_copies.py");
     let copy = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("{}.h5", variant.replace(' ', "-")));
-    let source = folder.join("weights").join(FACENET512);
+    let source = own_data().weights().join(EMBEDDER);
     let status = Command::new(python).arg(script).arg(source).arg(variant).arg(&copy).status().unwrap();
     assert!(status.success(), "{variant}: {status}");
     let bytes = std::fs::read(&copy).unwrap();
     std::fs::remove_file(&copy).unwrap();
-    Embedder::load(WeightFile::verified(bytes, digest), KernelSet::best())
+    Embedder::load(WeightFile::verified(bytes, Digest::hex(OwnData::sha256(EMBEDDER))), KernelSet::best())
 }
 
 #[test]
 fn what_keras_may_write_is_read() {
-    let Some(folder) = testdata("rewritten Keras files") else { return };
     let Some(python) = python("rewritten Keras files", &["h5py==3.16.0"]) else { return };
-    let digest = Digest::of(&support::bytes(&folder, FACENET512));
     let variants = [
         "as it was",
         "layers renamed",
@@ -39,8 +39,8 @@ fn what_keras_may_write_is_read() {
     ];
     let mut failures = Vec::new();
     for variant in variants {
-        match load(&python, &folder, variant, digest).map(|embedder| synthetic_error(&embedder)) {
-            Ok(error) if error <= SYNTHETIC_TOLERANCE => println!("{variant}: {error:.1e}"),
+        match load(&python, variant).map(|embedder| embedder_error(&embedder)) {
+            Ok(error) if error <= EMBEDDING_TOLERANCE => println!("{variant}: {error:.1e}"),
             wrong => failures.push(format!("{variant}: {wrong:?}")),
         }
     }
@@ -49,9 +49,7 @@ fn what_keras_may_write_is_read() {
 
 #[test]
 fn what_no_reader_should_take_is_refused_by_name() {
-    let Some(folder) = testdata("broken Keras files") else { return };
     let Some(python) = python("broken Keras files", &["h5py==3.16.0"]) else { return };
-    let digest = Digest::of(&support::bytes(&folder, FACENET512));
     let kernel = "Conv2d_2a_3x3/Conv2d_2a_3x3/kernel:0";
     let variants = [
         ("a layer left out", "expected 245 layers with weights, found 244"),
@@ -76,7 +74,7 @@ fn what_no_reader_should_take_is_refused_by_name() {
     ];
     let mut failures = Vec::new();
     for (variant, expected) in variants {
-        match load(&python, &folder, variant, digest) {
+        match load(&python, variant) {
             Err(why) if why.to_string().contains(expected) => println!("{variant}: {why}"),
             Err(why) => failures.push(format!("{variant}: {why}")),
             Ok(_) => failures.push(format!("{variant}: loaded")),

@@ -11,8 +11,8 @@ use likeness::find::{AUTO_PIXELS, Detected, FAST_SIDE, Mode, whole};
 use likeness::image::Bgr;
 use likeness::image::resize::resize;
 use likeness::net::centerface::MARGIN;
-use support::deepface::{answers, assert_none, photo};
-use support::world::{World, world};
+use support::deepface::{assert_none, photo};
+use support::world::{World, own, world};
 
 /// Faces whose `is_real` differs between the modes, and why that may be: DeepFace itself calls this
 /// one fake with its border (0.4989) and real without (0.5502).
@@ -39,11 +39,22 @@ fn embedding(world: &World, scratch: &mut Scratch, image: &Bgr, face: &Face) -> 
 }
 
 #[test]
+fn fast_finds_the_drawn_faces_that_exact_finds() {
+    // The embedder is not trained: a face that moves by a few pixels moves its embedding.
+    fast_beside_exact(own(), 0.2);
+}
+
+#[test]
 fn fast_finds_the_faces_that_exact_finds() {
     let Some(world) = world("fast_finds_the_faces_that_exact_finds") else { return };
+    fast_beside_exact(world, 0.05);
+}
+
+/// `furthest`: the greatest allowed median of the distances between a face's two embeddings.
+fn fast_beside_exact(world: &World, furthest: f64) {
     let (mut scratch, mut wrong, mut distances) = (Scratch::default(), Vec::new(), Vec::new());
-    for name in answers(&world.folder).images.into_keys() {
-        let image = photo(&world.folder, &name);
+    for name in &world.photographs {
+        let image = photo(&world.folder, name);
         let exact = world.finder.find(&mut scratch, &image, Mode::Exact).unwrap();
         let fast = world.finder.find(&mut scratch, &image, Mode::Fast { side: FAST_SIDE }).unwrap();
         let [one] = exact.faces[..] else {
@@ -77,7 +88,7 @@ fn fast_finds_the_faces_that_exact_finds() {
     let median = distances[distances.len() / 2];
     println!("median cosine distance {median:.4}");
     assert_none(&wrong, "fast beside exact");
-    assert!(median <= 0.05, "{median}");
+    assert!(median <= furthest, "{median}");
 }
 
 /// A photograph at another size: its shorter side becomes this long, or stays.
@@ -122,13 +133,22 @@ impl Effect {
 }
 
 #[test]
+fn a_margin_of_the_border_shows_what_the_whole_border_shows_of_drawn_faces() {
+    margins(own());
+}
+
+#[test]
 fn a_margin_of_the_border_shows_what_the_whole_border_shows() {
     let Some(world) = world("a_margin_of_the_border_shows_what_the_whole_border_shows") else { return };
+    margins(world);
+}
+
+fn margins(world: &World) {
     let mut scratch = Scratch::default();
     let mut effects = [(64, Effect::default()), (96, Effect::default()), (MARGIN, Effect::default())];
     let (mut faces, mut pixels) = (0, [0; 2]);
-    for name in answers(&world.folder).images.into_keys() {
-        let image = photo(&world.folder, &name);
+    for name in &world.photographs {
+        let image = photo(&world.folder, name);
         for image in sizes(&image).into_iter().map(|short| sized(&image, short)) {
             let look = whole(Size { x: image.width(), y: image.height() });
             let all = world.finder.look(&mut scratch, &image, look).unwrap();

@@ -3,54 +3,33 @@
 
 #![allow(clippy::unwrap_used, clippy::print_stdout, reason = "tests; the table is for --nocapture")]
 
+mod support;
+
 use std::sync::OnceLock;
 
 use likeness::align::aligned;
 use likeness::detect::Face;
 use likeness::distance::Metric;
 use likeness::embed;
-use likeness::engine::{KernelSet, Scratch};
-use likeness::find::{FAST_SIDE, Finder, Mode};
+use likeness::engine::Scratch;
+use likeness::find::{FAST_SIDE, Mode};
 use likeness::image::{Bgr, Limits, decode};
 use likeness::liveness::{Liveness, judge};
-use likeness::net::{Detector, Embedder, SpoofV1Se, SpoofV2, WeightFile};
 use likeness::policy::Policy;
 use likeness::quality::Quality;
 use likeness::selftest::SelfTest;
-use likeness::spoof::SpoofPair;
 use serde_json::Value;
+use support::numbers;
+use support::world::own as world;
 use testkit::data::{self, OwnData, own_data};
 
-struct World {
-    finder: Finder,
-    pair: SpoofPair,
-    embedder: Embedder,
-    answers: Value,
-}
-
-fn world() -> &'static World {
-    static WORLD: OnceLock<World> = OnceLock::new();
-    WORLD.get_or_init(|| {
-        let file = |name: &str| WeightFile::new(own_data().weight(name));
-        let kernels = KernelSet::best();
-        World {
-            finder: Finder::new(Detector::load(file(data::DETECTOR), kernels).unwrap()),
-            pair: SpoofPair::new(
-                SpoofV2::load(file(data::SPOOF_NEAR), kernels).unwrap(),
-                SpoofV1Se::load(file(data::SPOOF_FAR), kernels).unwrap(),
-            ),
-            embedder: Embedder::load(file(data::EMBEDDER), kernels).unwrap(),
-            answers: serde_json::from_str(data::ANSWERS).unwrap(),
-        }
-    })
+fn recorded() -> &'static Value {
+    static RECORDED: OnceLock<Value> = OnceLock::new();
+    RECORDED.get_or_init(|| serde_json::from_str(data::ANSWERS).unwrap())
 }
 
 fn photo(name: &str) -> Bgr {
     decode(&own_data().image(name), &Limits::default()).unwrap()
-}
-
-fn numbers(list: &Value) -> Vec<f64> {
-    list.as_array().unwrap().iter().map(|number| number.as_f64().unwrap()).collect()
 }
 
 fn farthest(ours: impl IntoIterator<Item = f64>, theirs: &Value) -> f64 {
@@ -61,7 +40,7 @@ fn farthest(ours: impl IntoIterator<Item = f64>, theirs: &Value) -> f64 {
 
 fn embedding(image: &Bgr, face: &Face, scratch: &mut Scratch) -> Vec<f64> {
     let input = embed::input(&aligned(image, face).unwrap()).unwrap();
-    world().embedder.embed(scratch, &input).unwrap().iter().map(|number| f64::from(*number)).collect()
+    world().encoder.embedder().embed(scratch, &input).unwrap().iter().map(|number| f64::from(*number)).collect()
 }
 
 #[test]
@@ -72,7 +51,7 @@ fn the_files_load_under_their_pins_as_files_that_are_not_known() {
         world.finder.detector().tested(),
         world.pair.v2().tested(),
         world.pair.v1se().tested(),
-        world.embedder.tested(),
+        world.encoder.embedder().tested(),
     ];
     for (tested, pin) in tested.into_iter().zip(pins) {
         assert!(matches!(tested, SelfTest::Structural { .. }), "{tested:?}");
@@ -85,7 +64,7 @@ fn every_face_of_every_photograph_is_the_recorded_one() {
     let (mut scratch, mut wrong) = (Scratch::default(), Vec::new());
     // Scores, probabilities, embeddings.
     let mut worst = [0.0_f64; 3];
-    for (name, expected) in world().answers["photographs"].as_object().unwrap() {
+    for (name, expected) in recorded()["photographs"].as_object().unwrap() {
         let image = photo(name);
         let found = world().finder.find(&mut scratch, &image, Mode::Exact).unwrap();
         let expected = expected.as_array().unwrap();
@@ -122,7 +101,7 @@ fn every_face_of_every_photograph_is_the_recorded_one() {
 fn every_distance_of_two_photographs_is_the_recorded_one() {
     let (mut scratch, mut wrong, mut worst) = (Scratch::default(), Vec::new(), 0.0_f64);
     let mut embeddings = std::collections::BTreeMap::new();
-    for (name, faces) in world().answers["photographs"].as_object().unwrap() {
+    for (name, faces) in recorded()["photographs"].as_object().unwrap() {
         if faces.as_array().unwrap().is_empty() {
             continue;
         }
@@ -130,7 +109,7 @@ fn every_distance_of_two_photographs_is_the_recorded_one() {
         let face = world().finder.find(&mut scratch, &image, Mode::Exact).unwrap().faces[0];
         embeddings.insert(name.as_str(), embedding(&image, &face, &mut scratch));
     }
-    for pair in world().answers["pairs"].as_array().unwrap() {
+    for pair in recorded()["pairs"].as_array().unwrap() {
         let [first, second] = [0, 1].map(|at| &embeddings[pair[at].as_str().unwrap()]);
         let error = (Metric::Cosine.distance(first, second) - pair[2].as_f64().unwrap()).abs();
         worst = worst.max(error);

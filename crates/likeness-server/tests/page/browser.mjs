@@ -13,9 +13,10 @@ const AXE = fs.readFileSync(createRequire(import.meta.url).resolve('axe-core/axe
 
 /** Where pictures go; the suite's own folder is in `target`. */
 export const PICTURES = process.env.PAGE_PICTURES;
+/** The drawn photograph that takes the sample's place. */
 export const SAMPLE = process.env.PAGE_SAMPLE;
 
-/** A photograph of the test data. */
+/** A drawn photograph. */
 export const image = (name) => path.join(process.env.PAGE_IMAGES, name);
 
 function launch(...more) {
@@ -57,6 +58,7 @@ export async function open(browser, url, options = {}, expected = []) {
     window.violations = [];
     document.addEventListener('securitypolicyviolation', (event) => window.violations.push(`${event.violatedDirective} ${event.blockedURI}`));
   });
+  await page.route('**/sample.jpg', (route) => route.fulfill({ path: SAMPLE, contentType: 'image/jpeg' }));
   await page.goto(url);
   await page.waitForFunction(() => !document.getElementById('status-text').textContent.startsWith('Asking'));
 

@@ -63,14 +63,14 @@ test('uploads: spoof, doubt, two faces, none, and no photograph are told in word
   const expected = [/400.*api\/v1\/inspect/, /415.*api\/v1\/inspect/];
   const { page, sound, close } = await open(browser, WHOLE, {}, expected);
   const wrong = path.join(folder, 'cut.jpg');
-  fs.writeFileSync(wrong, fs.readFileSync(image('image_T1.jpg')).subarray(0, 3000));
+  fs.writeFileSync(wrong, fs.readFileSync(image('anna.jpg')).subarray(0, 3000));
   const table = [
-    [image('image_F1.jpg'), /^\S+\s+Spoof\s/],
-    [image('img5.jpg'), /It can’t be told\s+One of the two networks alone/],
-    [image('img51.jpg'), /It can’t be told\s+The photograph shows too little around the face/],
-    [image('couple.jpg'), /No verdict\s+Expected one face, found 2/],
+    [image('anna_fake.jpg'), /^\S+\s+Spoof\s/],
+    [image('disagree.jpg'), /It can’t be told\s+One of the two networks alone/],
+    [image('close.jpg'), /It can’t be told\s+The photograph shows too little around the face/],
+    [image('two.jpg'), /No verdict\s+Expected one face, found 2/],
     [wrong, /No answer[^]*INVALID_IMAGE/],
-    [image('image_T1.jpg'), /Live\s/],
+    [image('anna.jpg'), /Live\s/],
   ];
   for (const [file, told] of table) {
     const answered = page.waitForResponse((response) => response.url().endsWith('/inspect'));

@@ -30,7 +30,7 @@ test('enrol, verify, search, delete', async () => {
   assert.match(await answer.locator('tbody').innerText(), /eileen\s+-?0\.0000/);
   await sound('found');
   await slot(page, 'file').getByRole('button', { name: 'Remove' }).click();
-  await slot(page, 'file').locator('input[type=file]').setInputFiles(image('image_F1.jpg'));
+  await slot(page, 'file').locator('input[type=file]').setInputFiles(image('anna_fake.jpg'));
   assert.match(await verdict(page), /Spoof/);
   await act('Verify', 'Blocked');
   await act('Enrol', 'Not enrolled');

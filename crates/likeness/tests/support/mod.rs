@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, reason = "tests")]
 
 pub mod deepface;
+pub mod recorded;
 pub mod synthetic;
 pub mod world;
 

@@ -1,4 +1,5 @@
-//! The four networks, loaded once for a test program, and what they say about each photograph.
+//! The four networks, loaded once for a test program, with the photographs that they look at: the generated ones, which
+//! are always there, or the published ones beside the clone.
 
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
@@ -8,32 +9,43 @@ use likeness::engine::KernelSet;
 use likeness::find::Finder;
 use likeness::net::{Detector, Embedder, SpoofV1Se, SpoofV2};
 use likeness::spoof::SpoofPair;
+use testkit::data::{EMBEDDER, own_data, photographs};
 
-use super::{CENTERFACE, FACENET512, SPOOF_V1SE, SPOOF_V2, testdata, weights};
+use super::{CENTERFACE, FACENET512, SPOOF_V1SE, SPOOF_V2, deepface, testdata, weights};
 
 /// The models of every role, and the test data.
 pub struct World {
     pub folder: PathBuf,
+    /// The names of the photographs.
+    pub photographs: Vec<String>,
     pub finder: Finder,
     pub pair: SpoofPair,
     pub encoder: FaceEncoder,
 }
 
-/// The parts, or a counted SKIP.
+/// The published networks, or a counted SKIP.
 pub fn world(test: &str) -> Option<&'static World> {
     static WORLD: OnceLock<World> = OnceLock::new();
     let folder = testdata(test)?;
-    Some(WORLD.get_or_init(|| load(&folder)))
+    let photographs = || deepface::answers(&folder).images.into_keys().collect();
+    Some(WORLD.get_or_init(|| load(&folder, FACENET512, photographs())))
 }
 
-fn load(folder: &Path) -> World {
+/// The generated networks.
+pub fn own() -> &'static World {
+    static WORLD: OnceLock<World> = OnceLock::new();
+    let photographs = || photographs::all().into_iter().map(|(name, _)| name).collect();
+    WORLD.get_or_init(|| load(own_data().root(), EMBEDDER, photographs()))
+}
+
+fn load(folder: &Path, embedder: &str, photographs: Vec<String>) -> World {
     let kernels = KernelSet::best();
     let finder = Finder::new(Detector::load(weights(folder, CENTERFACE), kernels).unwrap());
-    let embedder = Embedder::load(weights(folder, FACENET512), kernels).unwrap();
+    let embedder = Embedder::load(weights(folder, embedder), kernels).unwrap();
     let digest = embedder.tested().digest();
     let trusted = TrustedEmbedder::of(embedder.into(), Some(digest)).unwrap();
     let encoder = FaceEncoder::new(trusted, finder.detector());
-    World { folder: folder.to_owned(), finder, pair: pair(folder), encoder }
+    World { folder: folder.to_owned(), photographs, finder, pair: pair(folder), encoder }
 }
 
 /// Both spoof networks, by value.

@@ -37,6 +37,9 @@ pub const EMBEDDER: &str = "facenet512_weights.h5";
 /// What an independent implementation answers about the photographs: `tools/own-data-answers`.
 pub const ANSWERS: &str = include_str!("answers.json");
 
+/// Height, width and SHA-256 of the pixels that OpenCV makes of each photograph: `tools/own-data-answers`.
+pub const PIXELS: &str = include_str!("pixels.json");
+
 /// The four weight files: name and bytes.
 pub fn weights() -> [(&'static str, Vec<u8>); 4] {
     [
