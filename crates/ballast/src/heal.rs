@@ -215,7 +215,7 @@ fn finish<D: Disk>(disk: &D, pending: Vec<Pending<D>>, outcomes: &mut [Outcome],
     let mut named: Vec<(usize, Named<D>)> = Vec::new();
     for (one, settled) in pending.into_iter().zip(settled) {
         let published = match settled {
-            Ok(()) => one.staged.publish(disk, one.wanted, &one.now),
+            Ok(()) => one.staged.publish(disk, &one.wanted.weight.path, &one.now),
             Err(fault) => {
                 one.staged.abandon(disk);
                 Err(fault)

@@ -46,11 +46,11 @@ pub(crate) fn has_whole_origin<O: Disk>(wanted: &Wanted, origins: &[Origin<O>], 
 
 /// Right bytes without a name yet, and the directories whose names are to be made durable.
 pub struct Staged<D: Disk> {
-    dir: D::Dir,
-    file: D::File,
-    placed: Placed,
+    pub(crate) dir: D::Dir,
+    pub(crate) file: D::File,
+    pub(crate) placed: Placed,
     /// Parents of directories made on the way.
-    made_in: Vec<D::Dir>,
+    pub(crate) made_in: Vec<D::Dir>,
 }
 
 /// Stages right bytes for a weight's name (S4, S5), whatever is there now.
@@ -148,8 +148,8 @@ impl<D: Disk> Staged<D> {
     ///
     /// # Errors
     /// [`PlaceFault::Call`]; the name is then as before, or absent.
-    pub fn publish(self, disk: &D, wanted: &Wanted, found: &Found) -> Result<Named<D>, PlaceFault> {
-        let name = wanted.weight.path.file_name();
+    pub fn publish(self, disk: &D, path: &RelPath, found: &Found) -> Result<Named<D>, PlaceFault> {
+        let name = path.file_name();
         let aside = if wrong(found) { set_aside(disk, &self.dir, name) } else { Ok(()) };
         // Publishing replaces whatever is no directory, so a copy that can't be kept stops nothing.
         let published = disk.publish(self.file, &self.dir, name).map_err(|error| {
@@ -202,7 +202,7 @@ struct Room<'a, D: Disk> {
 
 impl<D: Disk> Room<'_, D> {
     fn stage(&self, size: u64) -> Result<D::File, PlaceFault> {
-        stage_with_room(self.disk, self.dir, self.path, size)
+        with_room(self.disk, self.dir, self.path, || self.disk.stage(self.dir, size))
     }
 
     /// A staged file that came to nothing vanishes; one with a temporary name is swept here.
@@ -213,20 +213,24 @@ impl<D: Disk> Room<'_, D> {
 }
 
 /// S4: reserves the room; the copy kept aside is the first to go when there is none.
-fn stage_with_room<D: Disk>(disk: &D, dir: &D::Dir, path: &RelPath, size: u64) -> Result<D::File, PlaceFault> {
-    match disk.stage(dir, size) {
+pub(crate) fn with_room<D: Disk, T>(
+    disk: &D,
+    dir: &D::Dir,
+    path: &RelPath,
+    open: impl Fn() -> io::Result<T>,
+) -> Result<T, PlaceFault> {
+    match open() {
         Err(error) if full(&error) => {
-            let aside = format!("{ASIDE_PREFIX}{}", path.file_name());
             sweep(disk, dir);
-            let _ = disk.remove(dir, &aside);
-            disk.stage(dir, size).map_err(at("S4 stage"))
+            let _ = disk.remove(dir, &format!("{ASIDE_PREFIX}{}", path.file_name()));
+            open().map_err(at("S4 stage"))
         }
-        staged => staged.map_err(at("S4 stage")),
+        opened => opened.map_err(at("S4 stage")),
     }
 }
 
 /// What is kept for the operator. A former pin's content is no evidence of anything.
-pub(crate) fn wrong(found: &Found) -> bool {
+fn wrong(found: &Found) -> bool {
     matches!(found, Found::Damaged(_) | Found::Unreadable(_))
 }
 

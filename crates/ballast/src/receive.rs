@@ -9,14 +9,15 @@ use std::io;
 
 use sha2::{Digest as _, Sha256};
 
-use crate::aside::{ASIDE_PREFIX, set_aside, sweep};
+use crate::aside::sweep;
 use crate::buffer::Buffer;
-use crate::copy::PUSH;
+use crate::copy::{PUSH, Placed};
 use crate::digest::Digest;
 use crate::disk::Disk;
-use crate::fault::{PlaceFault, at, full};
+use crate::fault::{PlaceFault, at};
+use crate::index::chunks;
 use crate::lock::RelPath;
-use crate::place::{ensure_dir, wrong};
+use crate::place::{Staged, ensure_dir, with_room};
 use crate::store::{BUFFER, Found, Strictness, each_piece};
 
 /// How parts are named; the rest is the pin.
@@ -171,16 +172,10 @@ impl<'a, D: Disk> Receiver<'a, D> {
         if digest != pin || self.torn {
             return Err(ReceiveFault::Bytes(digest));
         }
-        self.disk.settle(&self.file, Strictness::Volume.file_mode()).map_err(at("S6 settle"))?;
-        let name = self.path.file_name();
-        if wrong(found) {
-            set_aside(self.disk, &self.dir, name).map_err(at("S7 set aside"))?;
-        }
-        self.disk.publish(self.file, &self.dir, name).map_err(at("S8 publish"))?;
-        for dir in std::iter::once(&self.dir).chain(self.made_in.iter().rev()) {
-            self.disk.sync_dir(dir).map_err(at("S8 sync the directory"))?;
-        }
-        Ok(())
+        let placed = Placed { kept: 0, copied: chunks(self.len) };
+        let staged = Staged { dir: self.dir, file: self.file, placed, made_in: self.made_in };
+        staged.settle(self.disk, Strictness::Volume)?;
+        Ok(staged.publish(self.disk, self.path, found)?.sync(self.disk)?)
     }
 }
 
@@ -195,22 +190,5 @@ fn open_file<D: Disk>(
         Some((part, Ok((file, len)))) => Ok((file, len, Some(part.to_owned()))),
         Some((_, Err(error))) if error.kind() != io::ErrorKind::WouldBlock => Err(error),
         _ => Ok((disk.stage(dir, room)?, 0, None)),
-    }
-}
-
-/// The copy kept aside is the first to go when there is no room.
-fn with_room<D: Disk, T>(
-    disk: &D,
-    dir: &D::Dir,
-    path: &RelPath,
-    open: impl Fn() -> io::Result<T>,
-) -> Result<T, PlaceFault> {
-    match open() {
-        Err(error) if full(&error) => {
-            sweep(disk, dir);
-            let _ = disk.remove(dir, &format!("{ASIDE_PREFIX}{}", path.file_name()));
-            open().map_err(at("S4 stage"))
-        }
-        opened => opened.map_err(at("S4 stage")),
     }
 }

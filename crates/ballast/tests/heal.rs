@@ -3,6 +3,7 @@
 mod support;
 
 use std::fs;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use ballast::copy::Placed;
@@ -12,6 +13,7 @@ use ballast::heal::{Done, Options, heal};
 use ballast::place::Origin;
 use ballast::store::{Found, Strictness, Wanted};
 use sha2::{Digest as _, Sha256};
+use support::lying::{Lie, Lying};
 use support::{ENTRIES, NAME, STAGINGS, World, options};
 
 #[test]
@@ -66,6 +68,32 @@ fn a_repair_takes_good_chunks_from_the_damaged_file_and_makes_a_new_inode() {
     assert_ne!(fs::metadata(world.target()).expect("stat").ino(), before);
     let aside = world.target().with_file_name(".ballast-aside.model.bin");
     assert_eq!(fs::read(aside).expect("aside"), bytes, "the one bad copy is kept for the operator");
+}
+
+/// Counts the bytes that were read.
+#[derive(Default)]
+struct Reads(AtomicU64);
+
+impl Lie for Reads {
+    fn twist(&self, bytes: &mut [u8], _at: u64) -> usize {
+        self.0.fetch_add(bytes.len() as u64, Ordering::Relaxed);
+        bytes.len()
+    }
+}
+
+#[test]
+fn a_repair_reads_the_damaged_file_once_to_verify_it_and_its_good_chunks_once_to_copy_them() {
+    let (size, chunk) = (5 << 20, 1 << 20);
+    let world = World::new(size);
+    let mut bytes = world.bytes.clone();
+    bytes[(2 << 20) + 7] ^= 1;
+    world.plant(&bytes);
+    let (disk, baked) = (world.disk("cache"), world.disk("baked"));
+    let (disk, baked) = (Lying { disk, lie: Reads::default() }, Lying { disk: baked, lie: Reads::default() });
+    let outcome = world.heal_from(&disk, &baked, true, &options(2));
+    assert!(matches!(outcome.done, Done::Repaired(Placed { kept: 4, copied: 1 })), "{outcome:?}");
+    let read = (disk.lie.0.into_inner(), baked.lie.0.into_inner());
+    assert_eq!(read, ((2 * size - chunk) as u64, chunk as u64));
 }
 
 #[test]

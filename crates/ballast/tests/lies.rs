@@ -47,7 +47,7 @@ const VOLUMES: &[(&str, MakeLie, Must)] = &[
     ("claims-more-than-the-buffer-holds", || Box::<ClaimsMore>::default(), Must::Heal),
     ("eio-at-the-first-read", || once(Call::Read, libc::EIO, 0), Must::Either),
     ("eio-at-the-last-read-of-the-verification", || once(Call::Read, libc::EIO, READS - 1), Must::Either),
-    ("eio-at-a-read-of-the-copy", || once(Call::Read, libc::EIO, 2 * READS + 1), Must::Either),
+    ("eio-at-a-read-of-the-copy", || once(Call::Read, libc::EIO, READS + 1), Must::Either),
     ("eio-at-every-read", || always(Call::Read, libc::EIO), Must::Either),
     ("no-space-at-stage", || always(Call::Stage, libc::ENOSPC), Must::Fail),
     ("no-space-at-the-first-stage", || once(Call::Stage, libc::ENOSPC, 0), Must::Heal),
@@ -70,7 +70,7 @@ const VOLUMES: &[(&str, MakeLie, Must)] = &[
     ("says-one-byte-less", || Box::new(LiesAboutTheSize { more: -1 }), Must::Either),
     (
         "other-bytes-after-the-verification",
-        || Box::new(ChangesAfterVerifying { verified: 2 * READS, count: AtomicUsize::new(0) }),
+        || Box::new(ChangesAfterVerifying { verified: READS, count: AtomicUsize::new(0) }),
         Must::Either,
     ),
 ];

@@ -68,6 +68,21 @@ impl World {
 }
 
 #[test]
+fn a_bad_copy_that_cannot_be_kept_stops_no_publication() {
+    let world = World::new();
+    let names = (0..10).map(|turn| if turn == 0 { String::new() } else { format!(".{turn}") });
+    for more in names {
+        fs::create_dir_all(world.dir.path().join(format!("models/.ballast-aside.w.bin{more}/full"))).unwrap();
+    }
+    fs::write(world.target(), b"wrong").unwrap();
+    let disk = world.disk();
+    let mut receiver = world.receiver(&disk);
+    receiver.write(&world.bytes).unwrap();
+    receiver.publish(world.pin, &Found::Damaged(Damage::Bytes { bad: Vec::new(), found: None })).unwrap();
+    assert!(fs::read(world.target()).unwrap() == world.bytes, "other bytes");
+}
+
+#[test]
 fn a_part_outlives_its_process_and_is_gone_on_from() {
     let world = World::new();
     let disk = world.disk();
