@@ -44,7 +44,7 @@ pub fn adopt(args: &Adopt) -> Result<(), Failure> {
             .hint("name DEEPFACE_HOME, HF_HOME, or a folder of weights"));
     }
     book.save()?;
-    print::answer(&table.summary(&cache.root, book.path()));
+    print::answer(&table.summary(&cache.root, book.path(), &book.lacking()));
     table.verdict()
 }
 

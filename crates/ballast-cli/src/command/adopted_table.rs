@@ -132,13 +132,17 @@ impl Table {
     }
 
     /// The last lines of a success.
-    pub fn summary(&self, root: &Path, lock: &Path) -> String {
+    pub fn summary(&self, root: &Path, lock: &Path, lacking: &[&str]) -> String {
         let unknown = self.pinned.iter().filter(|line| !line.has_source).count();
         let mut text = format!("{} files of {} are in {}", self.pinned.len(), root.display(), lock.display());
         if unknown > 0 {
             let _ = write!(text, "; {unknown} without a source: fill in `sources`, or keep a mirror of them");
         }
-        text + "\n`owner` and `baked` of [store] are yours to write: docs/lock.md"
+        if lacking.is_empty() {
+            text
+        } else {
+            format!("{text}\nyours to write under [store]: {} (docs/lock.md)", lacking.join(", "))
+        }
     }
 
     /// Whether the cache is whole.

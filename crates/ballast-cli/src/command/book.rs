@@ -81,6 +81,11 @@ impl Book {
         &self.path
     }
 
+    /// What of `[store]` only a person can write, and is not there yet.
+    pub fn lacking(&self) -> Vec<&'static str> {
+        ["owner", "baked"].into_iter().filter(|key| self.text["store"].get(key).is_none()).collect()
+    }
+
     /// Names the variable of a store that has none.
     pub fn name_variable(&mut self, name: &str) {
         if self.text["store"].get("env").is_none() {

@@ -92,6 +92,9 @@ pub fn check(path: &RelPath, file: &mut File) -> io::Result<Checked> {
         "gguf" => gguf::check(path, file, &mut checked)?,
         "onnx" => onnx::check(path, file, &mut checked)?,
         "json" if name.ends_with(".index.json") => parts::read_index(path, file, &mut checked)?,
+        _ if head.starts_with(b"{") && path.names().any(|name| name == "manifests") => {
+            parts::read_manifest(path, file, &mut checked)?;
+        }
         _ => {}
     }
     if checked.parts.is_none() {

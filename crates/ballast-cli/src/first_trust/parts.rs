@@ -131,3 +131,34 @@ pub fn read_index(path: &RelPath, file: &File, checked: &mut Checked) -> io::Res
     checked.parts = (!names.is_empty()).then(|| Parts::new(path, names));
     Ok(())
 }
+
+#[derive(Deserialize)]
+struct Manifest {
+    config: Option<Layer>,
+    #[serde(default)]
+    layers: Vec<Layer>,
+}
+
+#[derive(Deserialize)]
+struct Layer {
+    digest: String,
+}
+
+/// The blobs that a manifest of Ollama's store names: `blobs` lies beside `manifests`.
+pub fn read_manifest(path: &RelPath, file: &File, checked: &mut Checked) -> io::Result<()> {
+    if file.metadata()?.len() > bounds::MANIFEST {
+        return Ok(());
+    }
+    // Another tool's file of this place is no manifest, and needs nothing.
+    let bytes = foreign::read_from(file, bounds::MANIFEST)?;
+    let Ok(manifest) = serde_json::from_slice::<Manifest>(&bytes) else { return Ok(()) };
+    let store: Vec<&str> = path.names().take_while(|name| *name != "manifests").collect();
+    let blob = |layer: &Layer| {
+        let hex = layer.digest.strip_prefix("sha256:").filter(|hex| super::digest_of_name(hex).is_some())?;
+        let name = format!("blobs/sha256-{hex}");
+        RelPath::try_from(if store.is_empty() { name } else { format!("{}/{name}", store.join("/")) }).ok()
+    };
+    let names: Vec<_> = manifest.config.iter().chain(&manifest.layers).filter_map(blob).collect();
+    checked.parts = (!names.is_empty()).then(|| Parts::new(path, names));
+    Ok(())
+}

@@ -129,7 +129,12 @@ fn what_is_only_unusual_is_a_doubt() {
 #[test]
 fn a_file_that_needs_others_names_them() {
     let split = gguf(2);
-    let rows: [(&str, &[u8], &[&str]); 9] = [
+    let blob = format!("o/blobs/sha256-{}", "ab".repeat(32));
+    let manifest = format!(r#"{{"layers":[{{"digest":"sha256:{0}"}},{{"digest":"{0}"}}]}}"#, "ab".repeat(32));
+    let rows: [(&str, &[u8], &[&str]); 12] = [
+        ("o/manifests/registry/library/x/latest", manifest.as_bytes(), &[&blob]),
+        ("o/manifests/registry/library/x/latest", b"{}", &[]),
+        ("o/other/x/latest", manifest.as_bytes(), &[]),
         ("d/m.safetensors.index.json", INDEX.as_bytes(), &["d/m-1.safetensors", "d/m-2.safetensors"]),
         ("m.onnx", &onnx("./m.onnx_data", false), &["m.onnx_data"]),
         ("d/m.onnx", &onnx("data/w", true), &["d/data/w"]),
