@@ -66,7 +66,7 @@ pub struct Look {
     /// How faces are looked for
     #[arg(long, value_enum, default_value_t = ModeArg::Auto)]
     pub mode: ModeArg,
-    /// The longer side that `fast` reduces to
+    /// The longer side of the first look of `fast`
     #[arg(long, value_name = "PIXELS", default_value_t = FAST_SIDE)]
     pub fast_side: usize,
 }
@@ -74,11 +74,11 @@ pub struct Look {
 /// The ways to look.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum ModeArg {
-    /// `exact` up to 1.3 megapixels, `fast` beyond
+    /// Reduced to 320 pixels, then once more where the face is small there
     Auto,
     /// With a black border, never reduced, as DeepFace looks; up to 4.5 megapixels
     Exact,
-    /// Without a border, reduced
+    /// As `auto`, with another longer side of the first look
     Fast,
 }
 

@@ -32,6 +32,13 @@ impl Examiner {
         Ok(Self { finder: models.finder(&policy)?, policy, options })
     }
 
+    /// The same, where all faces are wanted and not only the one that counts.
+    #[must_use]
+    pub fn for_all(self) -> Self {
+        let options = Options { mode: self.options.mode.for_all(), ..self.options };
+        Self { options, ..self }
+    }
+
     /// Decodes and finds all faces.
     ///
     /// # Errors

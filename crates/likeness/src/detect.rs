@@ -209,6 +209,13 @@ impl Area {
         both as f64 / (self.pixels() + other.pixels() - both).max(1) as f64
     }
 
+    /// The part of the smaller box that lies in the other one.
+    pub fn shares(&self, other: &Self) -> f64 {
+        let shared = |a: i64, al: i64, b: i64, bl: i64| ((a + al).min(b + bl) - a.max(b)).max(0);
+        let both = shared(self.x, self.w, other.x, other.w) * shared(self.y, self.h, other.y, other.h);
+        both as f64 / self.pixels().min(other.pixels()).max(1) as f64
+    }
+
     /// Its number of pixels.
     pub fn pixels(&self) -> i64 {
         self.w * self.h

@@ -5,6 +5,7 @@ use std::fmt;
 
 use crate::detect::{Area, Face, Size, inside};
 use crate::image::Bgr;
+use crate::image::shrink::shrink;
 use crate::policy::FaceRule;
 
 /// What is wrong with a photograph or its face.
@@ -94,6 +95,21 @@ fn sharpness(grey: &[u8], width: usize) -> f64 {
     squares as f64 / count - (sum as f64 / count).powi(2)
 }
 
+/// The sharpness of a face as the networks see it: a large one is reduced by whole blocks first. A photograph that was
+/// enlarged, or a telephone's that is soft at its full size, is then as sharp as its face is to them.
+fn seen_sharpness(window: &Bgr, own: &[u8]) -> f64 {
+    match window.width().min(window.height()) / SEEN_SIDE {
+        0 | 1 => sharpness(own, window.width()),
+        block => {
+            let seen = shrink(window, block.min(256));
+            sharpness(&grey(&seen), seen.width())
+        }
+    }
+}
+
+/// The shorter side of a face that is measured as it is, up to twice this; the networks see 80 and 160 pixels.
+const SEEN_SIDE: usize = 200;
+
 /// Both neighbours along a side; the edge itself is not repeated.
 fn beside(at: usize, end: usize) -> (usize, usize) {
     (if at == 0 { 1 } else { at - 1 }, if at + 1 == end { end - 2 } else { at + 1 })
@@ -123,10 +139,11 @@ impl Quality {
     pub fn of(image: &Bgr, face: &Face) -> Self {
         let Area { x, y, w, h } = face.area;
         let (width, height) = (w.max(1) as usize, h.max(1) as usize);
-        let grey = grey(&image.window(x, y, width, height));
+        let window = image.window(x, y, width, height);
+        let grey = grey(&window);
         let light = grey.iter().map(|value| f64::from(*value)).sum::<f64>() / grey.len() as f64;
         let inside = share_inside(face, Size { x: image.width(), y: image.height() });
-        Self { blur: sharpness(&grey, width), light, side: w.min(h), inside }
+        Self { blur: seen_sharpness(&window, &grey), light, side: w.min(h), inside }
     }
 
     /// Whether the networks can judge the face at all.
@@ -217,6 +234,22 @@ mod tests {
         assert_eq!(measured(&chequered(64), 64), 1020.0 * 1020.0);
         assert_eq!(measured(&Bgr::black(64, 64), 64), 0.0);
         assert_eq!(measured(&chequered(64), 1), 0.0);
+    }
+
+    #[test]
+    fn a_face_is_as_sharp_enlarged_as_it_was() {
+        let own = chequered(200);
+        let enlarged = |times: usize| {
+            let pixels = (0..200 * times).flat_map(|y| (0..200 * times).map(move |x| (x / times, y / times)));
+            Bgr::new(200 * times, 200 * times, pixels.flat_map(|(x, y)| own.pixel(x, y)).collect()).unwrap()
+        };
+        let measured = |image: &Bgr| {
+            let side = image.width() as i64;
+            Quality::of(image, &face(Area { x: 0, y: 0, w: side, h: side }, [5, 5])).blur
+        };
+        for times in [2, 3, 5] {
+            assert_eq!(measured(&enlarged(times)), measured(&own), "{times} times");
+        }
     }
 
     #[test]

@@ -1,89 +1,110 @@
-//! A second look at a face that was found in a reduced photograph. Touches nothing.
+//! A second look at a face that is too small or too large in the first one. Touches nothing.
 //!
-//! A reduced face gives rough landmarks: one pixel there is several in the photograph. So the
-//! detector looks once more at the face's surroundings as `exact` would see them: the same canvas
-//! with its border, the same resampling, the same grid of cells, but only a window. Faces too large
-//! for the detector's own field of view keep the first look, which shows them better.
+//! A small face gives rough landmarks: one pixel of the reduced photograph is several of the photograph. So the detector
+//! sees the face's surroundings once more, reduced so that the face is about as high as it is surest about. So too a face
+//! that fills the first look. Any other face keeps the first look.
 
 use crate::detect::{self, Area, Face, Placed, Size};
 use crate::engine::{RunError, Scratch};
-use crate::find::{Look, whole};
-use crate::image::resize::{Window, resize_window};
-use crate::image::{Bgr, Framed};
+use crate::find::{Look, fast, seen};
+use crate::image::Bgr;
+use crate::image::resize::Window;
 use crate::net::Detector;
 use crate::net::centerface::{MULTIPLE, STRIDE};
 
-/// Pixels around the face that are looked at as well.
+/// Pixels around the face that the second look shows too.
 const AROUND: f64 = 96.0;
-/// A face with a longer side than this is not looked at again.
-const LARGEST: i64 = 420;
-/// Pixels that all second looks at a photograph may cost: as many as a first look at most.
+/// A face whose longer side is at least this many pixels in the first look keeps it.
+const ENOUGH: f64 = 130.0;
+/// A face whose longer side is more than this many pixels in the first look is reduced further: the detector's field of
+/// view is bounded.
+const MOST: f64 = 270.0;
+/// The longer side of the face in the second look, in pixels; less where the photograph has no more.
+const AIM: f64 = 180.0;
+/// Pixels that all second looks at a photograph may cost.
 pub(crate) const BUDGET: usize = 640 * 640;
-/// Parts of the boxes that must be shared for both looks to mean one face.
+/// Parts of the boxes that both looks must share to mean one face.
 const SAME: f64 = 0.3;
 
-/// Looks again at each face, best first, as far as the budget goes. The number of faces that a
-/// second look found again.
-///
-/// # Errors
-/// [`RunError`]
-pub(crate) fn refine(
-    detector: &Detector,
-    scratch: &mut Scratch,
-    image: &Bgr,
-    faces: &mut [Face],
-) -> Result<usize, RunError> {
-    let look = whole(Size { x: image.width(), y: image.height() });
-    let (mut left, mut again) = (BUDGET, 0);
-    for face in faces.iter_mut() {
-        let window = around(&face.area, &look);
-        let cost = window.width * window.height;
-        if face.area.w.max(face.area.h) > LARGEST || cost > left {
-            continue;
-        }
-        left -= cost;
-        if let Some(found) = look_again(detector, scratch, image, &look, window, &face.area)? {
-            (*face, again) = (found, again + 1);
-        }
+/// What second looks at one photograph need.
+pub(crate) struct SecondLook<'a> {
+    detector: &'a Detector,
+    threshold: f32,
+    image: &'a Bgr,
+    first: &'a Look,
+}
+
+impl<'a> SecondLook<'a> {
+    /// After this first look.
+    pub(crate) fn of(detector: &'a Detector, threshold: f32, image: &'a Bgr, first: &'a Look) -> Self {
+        Self { detector, threshold, image, first }
     }
-    Ok(again)
+
+    /// Looks again at each such face, best first, as far as the budget goes. The number of faces that a second look
+    /// found again.
+    ///
+    /// # Errors
+    /// [`RunError`]
+    pub(crate) fn refine(&self, scratch: &mut Scratch, faces: &mut [Face]) -> Result<usize, RunError> {
+        let (mut left, mut again) = (BUDGET, 0);
+        for face in faces.iter_mut() {
+            let Some(look) = self.plan(&face.area) else { continue };
+            let cost = look.window.width * look.window.height;
+            if cost > left {
+                continue;
+            }
+            left -= cost;
+            if let Some(found) = self.look(scratch, &look, &face.area)? {
+                (*face, again) = (found, again + 1);
+            }
+        }
+        Ok(again)
+    }
+
+    /// The second look at a face, where it would show more than the first one did.
+    fn plan(&self, area: &Area) -> Option<Look> {
+        let size = self.first.view.image;
+        let (face, longer) = (area.w.max(area.h) as f64, size.x.max(size.y) as f64);
+        let seen = face * self.first.scale()[1];
+        if (ENOUGH..=MOST).contains(&seen) {
+            return None;
+        }
+        let side = (longer * (AIM / face).min(1.0)).round() as usize;
+        let mut look = fast(size, side.max(MULTIPLE));
+        if seen < ENOUGH && look.scale()[1] <= self.first.scale()[1] {
+            return None;
+        }
+        look.window = around(area, &look);
+        look.view.first_cell = Size { x: look.window.left / STRIDE, y: look.window.top / STRIDE };
+        Some(look)
+    }
+
+    fn look(&self, scratch: &mut Scratch, look: &Look, first: &Area) -> Result<Option<Face>, RunError> {
+        let Look { window, view, .. } = look;
+        let maps = self.detector.maps(scratch, window.height, window.width, &seen(self.image, look).to_rgb())?;
+        let faces = detect::read(&maps, view, self.threshold).into_iter().filter_map(|raw| match raw.placed(view) {
+            Placed::Inside(face) => Some(face),
+            Placed::Outside(_) => None,
+        });
+        let shared = |face: &Face| face.area.overlap(first);
+        let best = faces.max_by(|a, b| shared(a).total_cmp(&shared(b)));
+        Ok(best.filter(|face| shared(face) >= SAME))
+    }
 }
 
 /// The window of the network's input around a box of the photograph, on the grid of 32 pixels.
 fn around(area: &Area, look: &Look) -> Window {
     let view = &look.view;
-    let span = |start: i64, length: i64, border: usize, canvas: usize, net: usize| {
+    let span = |start: i64, length: i64, canvas: usize, net: usize| {
         let scale = net as f64 / canvas as f64;
-        let at = |pixel: i64| (pixel + border as i64) as f64 * scale;
         let grid = MULTIPLE as f64;
-        let first = ((at(start) - AROUND) / grid).floor().max(0.0) * grid;
-        let end = (((at(start + length) + AROUND) / grid).ceil() * grid).min(net as f64);
+        let first = ((start as f64 * scale - AROUND) / grid).floor().clamp(0.0, net as f64 / grid - 1.0) * grid;
+        let end = ((((start + length) as f64 * scale + AROUND) / grid).ceil() * grid).min(net as f64);
         (first as usize, (end - first).max(grid) as usize)
     };
-    let (left, width) = span(area.x, area.w, view.border.x, view.canvas.x, view.net.x);
-    let (top, height) = span(area.y, area.h, view.border.y, view.canvas.y, view.net.y);
+    let (left, width) = span(area.x, area.w, view.canvas.x, view.net.x);
+    let (top, height) = span(area.y, area.h, view.canvas.y, view.net.y);
     Window { left, top, width, height }
-}
-
-fn look_again(
-    detector: &Detector,
-    scratch: &mut Scratch,
-    image: &Bgr,
-    look: &Look,
-    window: Window,
-    first: &Area,
-) -> Result<Option<Face>, RunError> {
-    let mut view = look.view;
-    view.first_cell = Size { x: window.left / STRIDE, y: window.top / STRIDE };
-    let seen = resize_window(Framed::half(image), view.net.x, view.net.y, window);
-    let maps = detector.maps(scratch, window.height, window.width, &seen.to_rgb())?;
-    let faces = detect::read(&maps, &view, detect::THRESHOLD).into_iter().filter_map(|raw| match raw.placed(&view) {
-        Placed::Inside(face) => Some(face),
-        Placed::Outside(_) => None,
-    });
-    let shared = |face: &Face| face.area.overlap(first);
-    let best = faces.max_by(|a, b| shared(a).total_cmp(&shared(b)));
-    Ok(best.filter(|face| shared(face) >= SAME))
 }
 
 #[cfg(test)]
@@ -93,18 +114,21 @@ mod tests {
     #[test]
     fn the_window_lies_on_the_grid_within_the_canvas_and_holds_the_face() {
         for (width, height) in [(600, 800), (2280, 1588), (33, 1000), (4000, 3000)] {
-            let look = whole(Size { x: width, y: height });
-            for area in [
-                Area { x: 0, y: 0, w: 30, h: 40 },
-                Area { x: width as i64 - 32, y: height as i64 - 42, w: 31, h: 41 },
-                Area { x: 1, y: 1, w: width as i64 - 2, h: height as i64 - 2 },
-            ] {
-                let window = around(&area, &look);
-                let on_grid = [window.left, window.top, window.width, window.height].map(|v| v % MULTIPLE);
-                assert_eq!(on_grid, [0; 4], "{width}x{height} {area:?}");
-                let (right, bottom) = (window.left + window.width, window.top + window.height);
-                assert!(right <= look.view.net.x && bottom <= look.view.net.y, "{width}x{height} {area:?}");
-                assert!(right >= look.view.border.x + (area.x + area.w) as usize, "{width}x{height} {area:?}");
+            for side in [320, 640, 1200] {
+                let look = fast(Size { x: width, y: height }, side);
+                for area in [
+                    Area { x: 0, y: 0, w: 30, h: 40 },
+                    Area { x: width as i64 - 32, y: height as i64 - 42, w: 31, h: 41 },
+                    Area { x: 1, y: 1, w: width as i64 - 2, h: height as i64 - 2 },
+                ] {
+                    let window = around(&area, &look);
+                    let on_grid = [window.left, window.top, window.width, window.height].map(|v| v % MULTIPLE);
+                    assert_eq!(on_grid, [0; 4], "{width}x{height} {area:?}");
+                    let (right, bottom) = (window.left + window.width, window.top + window.height);
+                    assert!(right <= look.view.net.x && bottom <= look.view.net.y, "{width}x{height} {area:?}");
+                    let end = ((area.x + area.w) as f64 * look.scale()[0]) as usize;
+                    assert!(right >= end.min(look.view.net.x), "{width}x{height} {area:?}");
+                }
             }
         }
     }

@@ -7,7 +7,7 @@ mod support;
 use likeness::detect::{Area, Face, Raw, Size};
 use likeness::distance::Metric;
 use likeness::engine::Scratch;
-use likeness::find::{AUTO_PIXELS, Detected, FAST_SIDE, Mode, whole};
+use likeness::find::{Detected, FAST_SIDE, Mode, whole};
 use likeness::image::Bgr;
 use likeness::image::resize::resize;
 use likeness::net::centerface::MARGIN;
@@ -17,6 +17,9 @@ use support::world::{World, own, world};
 /// Faces whose `is_real` differs between the modes, and why that may be: DeepFace itself calls this
 /// one fake with its border (0.4989) and real without (0.5502).
 const LISTED: [&str; 1] = ["img5.jpg"];
+
+/// Photographs up to this many pixels are looked at in their own size too.
+const OWN_SIZE: usize = 1_300_000;
 
 /// A face of some 680 x 940 pixels, too large for the detector at full size: `exact` (as DeepFace) sees
 /// a part of it, from brow to mouth. The reduced look sees it whole, and is surer of it.
@@ -47,7 +50,8 @@ fn fast_finds_the_drawn_faces_that_exact_finds() {
 #[test]
 fn fast_finds_the_faces_that_exact_finds() {
     let Some(world) = world("fast_finds_the_faces_that_exact_finds") else { return };
-    fast_beside_exact(world, 0.05);
+    // DeepFace's own look is off by as much: `looks` measures the native one against the faces themselves.
+    fast_beside_exact(world, 0.10);
 }
 
 /// `furthest`: the greatest allowed median of the distances between a face's two embeddings.
@@ -103,7 +107,7 @@ fn sized(image: &Bgr, short: Option<usize>) -> Bgr {
 fn sizes(image: &Bgr) -> Vec<Option<usize>> {
     let all = std::env::var_os("LIKENESS_SIZES").is_some_and(|sizes| sizes == "all");
     let short: &[usize] = if all { &[160, 192, 256, 320, 384, 448, 512] } else { &[192, 320] };
-    let own = (all || image.width() * image.height() <= AUTO_PIXELS).then_some(None);
+    let own = (all || image.width() * image.height() <= OWN_SIZE).then_some(None);
     let fitting = short.iter().filter(|short| **short <= image.width().min(image.height()));
     fitting.copied().map(Some).chain(own).collect()
 }

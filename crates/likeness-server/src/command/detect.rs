@@ -29,7 +29,7 @@ pub fn run(args: &Detect) -> Result<Exit, Failure> {
     }
     let policy = policy_of_environment()?;
     let models = LoadedModels::load(&args.weights, Needs::Detector.roles())?;
-    let options = Options { mode: args.look.mode(), ..Options::default() };
+    let options = Options { mode: args.look.mode().for_all(), ..Options::default() };
     let (examiner, mut scratch) = (Examiner::new(&models, policy, options)?, Scratch::default());
     let mut told = Vec::new();
     for path in &args.images {

@@ -66,7 +66,7 @@ pub async fn detect_all(
 ) -> Result<Json<DetectAnswer>, Problem> {
     let bytes = form.file("file")?;
     let most = most(either("max_faces", query.max_faces.as_deref(), form.text("max_faces")?)?)?;
-    let examiner = app.examiner(&app.models.now())?;
+    let examiner = app.examiner(&app.models.now())?.for_all();
     let answer = app.work.run(move |scratch| {
         let mut watch = Stopwatch::start();
         let photograph = examiner.photograph(scratch, &bytes, &mut |stage| watch.lap(stage))?;

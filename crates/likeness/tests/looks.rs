@@ -1,0 +1,172 @@
+//! The native look over framings of real faces: one face, the right box, the right eyes, the same embedding whatever
+//! the frame's size. The truth is the same face in the whole photograph, about as high as the detector is surest about.
+
+#![allow(clippy::unwrap_used, clippy::print_stdout, reason = "tests; the table is for --nocapture")]
+
+mod support;
+
+use likeness::detect::{Area, Face};
+use likeness::distance::Metric;
+use likeness::engine::Scratch;
+use likeness::find::{Finder, Mode};
+use likeness::image::Bgr;
+use likeness::image::resize::resize;
+use likeness::image::shrink::shrink;
+use support::deepface::{assert_none, photo};
+use support::world::world;
+
+/// One person each, upright, with room around the face.
+const PERSONS: [&str; 7] = ["img10.jpg", "img11.jpg", "img14.jpg", "img2.jpg", "img25.jpg", "img29.jpg", "img3.jpg"];
+/// Frames of 3:4, from a thumbnail to a telephone's photograph.
+const FRAMES: [[usize; 2]; 6] = [[240, 320], [480, 640], [768, 1024], [1020, 1360], [1536, 2048], [3000, 4000]];
+/// The face's height as a part of the frame's.
+const PARTS: [f64; 8] = [0.2, 0.3, 0.4, 0.5, 0.6, 0.75, 0.85, 0.95];
+/// Below this many pixels between the eyes nothing is bounded.
+const EYES: f64 = 40.0;
+
+/// Reduced by blocks first, so that nothing is skipped, then to the size.
+fn sized(image: &Bgr, width: usize, height: usize) -> Bgr {
+    let block = (image.width() / width).min(image.height() / height).max(1);
+    resize(&shrink(image, block), width, height)
+}
+
+/// A framing of a face, at a size, with the face's place in it.
+struct Framing {
+    row: String,
+    image: Bgr,
+    area: [f64; 4],
+    eyes: [[f64; 2]; 2],
+}
+
+/// The face's heights, in pixels of what the detector sees, between which the truth is the median.
+const HEIGHTS: [f64; 5] = [140.0, 170.0, 200.0, 230.0, 260.0];
+
+/// The only face of the whole photograph, reduced to this longer side, in the photograph's pixels.
+fn seen_at(finder: &Finder, scratch: &mut Scratch, image: &Bgr, side: f64) -> [i64; 8] {
+    let scale = (image.width().max(image.height()) as f64 / side).max(1.0);
+    let small = sized(image, (image.width() as f64 / scale) as usize, (image.height() as f64 / scale) as usize);
+    let face = finder.find(scratch, &small, Mode::Fast { side: 4096 }).unwrap().faces[0];
+    let (Area { x, y, w, h }, [[ax, ay], [bx, by], ..]) = (face.area, face.landmarks);
+    [x, y, w, h, ax, ay, bx, by].map(|v| (v as f64 * scale).round() as i64)
+}
+
+/// The face of a photograph: the median over looks at the heights that the detector is surest about.
+fn truth(finder: &Finder, scratch: &mut Scratch, image: &Bgr) -> Face {
+    let height = seen_at(finder, scratch, image, 700.0)[3] as f64;
+    let longer = image.width().max(image.height()) as f64;
+    let looks = HEIGHTS.map(|wanted| seen_at(finder, scratch, image, (longer * wanted / height).min(longer)));
+    let [x, y, w, h, ax, ay, bx, by] = std::array::from_fn(|at| {
+        let mut values = looks.map(|look| look[at]);
+        values.sort_unstable();
+        values[HEIGHTS.len() / 2]
+    });
+    let area = Area { x, y, w, h };
+    Face { area, unclipped: area, landmarks: [[ax, ay], [bx, by], [ax, ay], [ax, ay], [ax, ay]], score: 1.0 }
+}
+
+/// The photograph cut so that the face takes this part of the height, where the photograph has room for it.
+fn framings(image: &Bgr, face: &Face, name: &str, part: f64) -> Vec<Framing> {
+    let Area { x, y, w, h } = face.area;
+    let (high, wide) = (h as f64 / part, h as f64 / part * 0.75);
+    let (image_w, image_h) = (image.width() as f64, image.height() as f64);
+    if high > image_h || wide > image_w || w as f64 > wide {
+        return Vec::new();
+    }
+    let left = (x as f64 + w as f64 / 2.0 - wide / 2.0).clamp(0.0, image_w - wide).floor();
+    let top = (y as f64 + h as f64 / 2.0 - high / 2.0).clamp(0.0, image_h - high).floor();
+    let cut = image.window(left as i64, top as i64, wide as usize, high as usize);
+    let one = |[width, height]: [usize; 2]| {
+        let (sx, sy) = (width as f64 / cut.width() as f64, height as f64 / cut.height() as f64);
+        let at = |point: [i64; 2]| [(point[0] as f64 - left) * sx, (point[1] as f64 - top) * sy];
+        let corner = at([x, y]);
+        Framing {
+            row: format!("{name} {part} {width}x{height}"),
+            image: sized(&cut, width, height),
+            area: [corner[0], corner[1], w as f64 * sx, h as f64 * sy],
+            eyes: [at(face.landmarks[0]), at(face.landmarks[1])],
+        }
+    };
+    FRAMES.into_iter().map(one).collect()
+}
+
+fn apart(a: [f64; 2], b: [f64; 2]) -> f64 {
+    (a[0] - b[0]).hypot(a[1] - b[1])
+}
+
+/// The value below which this part of the sorted values lies.
+fn quantile(values: &mut [f64], part: f64) -> f64 {
+    values.sort_by(f64::total_cmp);
+    values[((values.len() - 1) as f64 * part).round() as usize]
+}
+
+#[test]
+fn every_framing_gives_one_face_in_its_place_and_the_same_embedding_at_every_size() {
+    let Some(world) = world("every_framing_gives_one_face_in_its_place_and_the_same_embedding_at_every_size") else {
+        return;
+    };
+    let (mut scratch, mut wrong) = (Scratch::default(), Vec::new());
+    let (mut shared, mut eyes, mut distances, mut boxed) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+    let persons = PERSONS.map(|name| {
+        let image = photo(&world.folder, name);
+        let face = truth(&world.finder, &mut scratch, &image);
+        (name, image, face)
+    });
+    for ((name, image, face), part) in persons.iter().flat_map(|person| PARTS.map(|part| (person, part))) {
+        let mut embeddings: Vec<[Vec<f64>; 2]> = Vec::new();
+        for framing in framings(image, face, name, part) {
+            let between = apart(framing.eyes[0], framing.eyes[1]);
+            if between < EYES {
+                continue;
+            }
+            let found = world.finder.find(&mut scratch, &framing.image, Mode::All).unwrap();
+            let [one] = found.faces[..] else {
+                wrong.push(format!("{}: {} faces", framing.row, found.faces.len()));
+                continue;
+            };
+            let place = Area {
+                x: framing.area[0].round() as i64,
+                y: framing.area[1].round() as i64,
+                w: framing.area[2].round() as i64,
+                h: framing.area[3].round() as i64,
+            };
+            shared.push(one.area.overlap(&place));
+            let off = [0, 1].map(|eye| apart(one.landmarks[eye].map(|v| v as f64), framing.eyes[eye]) / between);
+            eyes.extend(off);
+            println!("{:28} IoU {:.3} eyes {:.3} {:.3}", framing.row, shared[shared.len() - 1], off[0], off[1]);
+            let mut embed = |face: &Face| {
+                let embedding = world.encoder.embed(&mut scratch, &framing.image, face, &mut |_| ()).unwrap();
+                embedding.numbers().iter().map(|number| f64::from(*number)).collect::<Vec<_>>()
+            };
+            let known = Face {
+                area: place,
+                unclipped: place,
+                landmarks: [framing.eyes[0], framing.eyes[1], framing.eyes[0], framing.eyes[0], framing.eyes[0]]
+                    .map(|p| p.map(|v| v.round() as i64)),
+                score: 1.0,
+            };
+            let both = [embed(&one), embed(&known)];
+            for [own, same] in &embeddings {
+                distances.push(Metric::Cosine.distance(own, &both[0]));
+                boxed.push(Metric::Cosine.distance(same, &both[1]));
+            }
+            embeddings.push(both);
+        }
+    }
+    let pairs = [("found", &mut distances), ("the same box", &mut boxed)];
+    let of = shared.len();
+    let least = quantile(&mut shared, 0.0);
+    let [eye50, eye95, eye100] = [0.5, 0.95, 1.0].map(|part| quantile(&mut eyes, part));
+    println!("{of} framings: IoU at least {least:.3}; eyes {eye50:.3} / {eye95:.3} / {eye100:.3}");
+    let mut embedding = [0.0; 2];
+    for (what, values) in pairs {
+        let [half, most] = [0.5, 0.95].map(|part| quantile(values, part));
+        println!("{what}: {} distances, p50 {half:.3}, p95 {most:.3}", values.len());
+        if what == "found" {
+            embedding = [half, most];
+        }
+    }
+    assert_none(&wrong, "framings");
+    assert!(of >= 100 && least >= 0.82, "{of} framings, IoU {least}");
+    assert!(eye50 <= 0.045 && eye95 <= 0.085 && eye100 <= 0.12, "eyes {eye50} {eye95} {eye100}");
+    assert!(embedding[0] <= 0.10 && embedding[1] <= 0.45, "{embedding:?}");
+}
