@@ -23,7 +23,6 @@ mod extra;
 mod facts;
 #[cfg(feature = "full")]
 mod first_trust;
-mod foreign;
 mod hints;
 #[cfg(feature = "full")]
 mod image;
@@ -61,6 +60,7 @@ pub mod fuzzing {
 
 use std::mem::ManuallyDrop;
 
+use ballast::foreign;
 use clap::{CommandFactory, FromArgMatches};
 
 use args::{Cli, Command};

@@ -4,6 +4,7 @@
 //! bytes, an [`index`] lets every boot check every byte at memory speed, a [`disk`] is the one
 //! place that touches a file system, a [`store`] verifies, stages and publishes on it, [`plan`]
 //! decides from facts alone, and [`heal`] carries the decision out. [`receive`] takes bytes that arrive from elsewhere.
+//! [`foreign`] opens and reads what others wrote outside a store, for every program.
 //!
 //! This library opens no socket, knows no user database, prints nothing and spawns nothing
 //! but scoped hashing threads.
@@ -18,6 +19,7 @@ pub mod digest;
 pub mod disk;
 pub mod fault;
 pub mod firmness;
+pub mod foreign;
 pub mod heal;
 pub mod index;
 pub mod kept;

@@ -12,7 +12,6 @@ mod config;
 mod draw;
 mod examiner;
 mod exit;
-mod file;
 mod form;
 mod gate;
 mod handler;

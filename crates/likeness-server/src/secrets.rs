@@ -11,10 +11,9 @@ use std::io::Read as _;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 
+use ballast::foreign;
 use rustix::process::{DumpableBehavior, getegid, geteuid, getgroups, set_dumpable_behavior};
 use zeroize::Zeroizing;
-
-use crate::file;
 
 /// Longer files hold no secret.
 const LONGEST: u64 = 64 << 10;
@@ -70,7 +69,7 @@ pub fn protect_memory() -> std::io::Result<()> {
 /// It can't be read, is no regular file, is too long, no text, or others may read it.
 pub fn read(path: &Path) -> Result<Zeroizing<String>, Refusal> {
     let plain = |what: String| Refusal { what, hint: None };
-    let file = file::open(path).map_err(|why| plain(why.to_string()))?;
+    let file = foreign::open_named(path).map_err(|why| plain(why.to_string()))?;
     let meta = file.metadata().map_err(|why| plain(why.to_string()))?;
     closed(owned(&meta), &Reader::this(), path)?;
     text(&file).map_err(plain)

@@ -24,16 +24,16 @@ pub use store::run as store;
 
 use std::path::Path;
 
+use ballast::foreign;
 use likeness::examine::NoAnswer;
 use likeness::image::Limits;
 
 use crate::exit::{Exit, Failure};
-use crate::file;
 
 /// Reads a photograph's bytes, never more than are decoded.
 fn photograph(path: &Path) -> Result<Vec<u8>, Failure> {
     let failed = |error: std::io::Error| Failure::new(Exit::FileFailed, format!("{}: {error}", path.display()));
-    file::read(path, Limits::default().bytes as u64).map_err(failed)
+    foreign::read_named(path, Limits::default().bytes as u64).map_err(failed)
 }
 
 /// A photograph that gave no answer.

@@ -35,7 +35,7 @@ fn tls(args: &Probe) -> Result<TlsConfig, Failure> {
         return Ok(TlsConfig::builder().disable_verification(here).build());
     };
     let bad = |why: String| Failure::new(Exit::FileFailed, format!("{}: {why}", path.display()));
-    let pem = crate::file::read(path, 1 << 20).map_err(|error| bad(error.to_string()))?;
+    let pem = ballast::foreign::read_named(path, 1 << 20).map_err(|error| bad(error.to_string()))?;
     let certificate = Certificate::from_pem(&pem).map_err(|error| bad(error.to_string()))?;
     let roots = RootCerts::Specific(Arc::new(vec![certificate]));
     Ok(TlsConfig::builder().root_certs(roots).build())

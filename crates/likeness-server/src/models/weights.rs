@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 
 use ballast::bounds;
 use ballast::disk::LinuxDisk;
+use ballast::foreign;
 use ballast::lock::{Lock, PinFault, RootPath, Weight};
 use ballast::store::{Damage, Found, Strictness, Wanted};
 use ballast::verified::{self, Verified};
@@ -18,7 +19,6 @@ use likeness::net::{Digest, WeightFile};
 use super::{Role, prefix};
 use crate::args;
 use crate::exit::{Exit, Failure};
-use crate::file;
 
 const LOCKS: [&str; 2] = ["/etc/ballast/weights.lock", "weights.lock"];
 
@@ -114,7 +114,7 @@ impl WeightStore {
     pub fn open(args: &args::Weights) -> Result<Self, Failure> {
         let lock_path = lock_path(args.lock.as_deref())?;
         let bad = |why: String| Failure::new(Exit::BadLock, format!("{}: {why}", lock_path.display()));
-        let bytes = file::read(&lock_path, bounds::LOCK).map_err(|error| bad(error.to_string()))?;
+        let bytes = foreign::read_named(&lock_path, bounds::LOCK).map_err(|error| bad(error.to_string()))?;
         let text = String::from_utf8(bytes).map_err(|_| bad("it is not UTF-8".to_owned()))?;
         let lock = Lock::parse(&text).map_err(|error| bad(error.to_string()))?;
         let environment = |name: &str| std::env::var(name).ok();

@@ -83,7 +83,6 @@ fn a_file_that_changes_while_it_is_read_is_never_taken_half() {
     });
 }
 
-#[cfg(feature = "full")]
 #[test]
 fn a_file_of_secrets_is_closed_to_others() {
     use std::os::unix::fs::PermissionsExt as _;

@@ -1,4 +1,4 @@
-//! The one way to open and read a file that this program did not make.
+//! The one way to open and read a file that a program did not make itself: a lock file, a signature, a photograph.
 //!
 //! Promise: what is no regular file is refused before it is opened, so that a FIFO can't hang the
 //! program and a device does nothing; and once more on the descriptor. What is longer than its bound is
@@ -8,7 +8,6 @@ use std::ffi::OsStr;
 use std::fs::File;
 use std::io::{self, Error, ErrorKind, Read, Seek};
 use std::os::fd::AsFd;
-#[cfg(feature = "full")]
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
@@ -91,7 +90,6 @@ pub fn read_named(path: &Path, most: u64) -> io::Result<Vec<u8>> {
 ///
 /// # Errors
 /// As [`read`]; `InvalidData` for what is not UTF-8.
-#[cfg(feature = "full")]
 pub fn text_named(path: &Path, most: u64) -> io::Result<String> {
     String::from_utf8(read_named(path, most)?).map_err(|_| Error::new(ErrorKind::InvalidData, "it is not UTF-8"))
 }
@@ -100,7 +98,6 @@ pub fn text_named(path: &Path, most: u64) -> io::Result<String> {
 ///
 /// # Errors
 /// As [`read`]; `PermissionDenied` where another user may open it.
-#[cfg(feature = "full")]
 pub fn read_secret(path: &Path, most: u64) -> io::Result<Vec<u8>> {
     let file = open_named(path)?;
     let facts = file.metadata()?;
