@@ -83,6 +83,45 @@ fn a_read_only_mount_is_a_layer_only_if_nobody_writes_it_elsewhere() {
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
+/// A root directory of its own for the boot, read-only, with the app's weights in it: what a container with a
+/// read-only root file system sees. `$MOUNT` may lay another mount over the weights.
+const OWN_ROOT: &str = r#"
+cd "$WORLD" && mkdir root && mount --bind root root && mkdir -p "root$WORLD" root/proc root/dev root/run
+for dir in /usr /lib /lib64 /bin; do
+    if [ -L $dir ]; then cp -P $dir root$dir; elif [ -d $dir ]; then mkdir root$dir && mount --bind $dir root$dir; fi
+done
+mount --rbind /proc root/proc && mount --bind /dev root/dev && mount -t tmpfs tmpfs root/run
+cp "$0" root/ballast && cp weights.lock "root$WORLD" && touch "root$WORLD/nowhere"
+mv baked "root$WORLD/baked" && chown -R 100:101 "root$WORLD/baked"
+baked="root$WORLD/baked"; $MOUNT
+mount -o remount,bind,ro root
+exec chroot root /ballast run --seal off --lock "$WORLD/weights.lock" --store "$WORLD/nowhere" --report /run/report \
+    -- /bin/sh -c 'cat /run/report'
+"#;
+
+#[test]
+fn a_read_only_root_is_a_layer_where_the_weights_lie_on_the_mount_of_the_root_itself() {
+    if !is_root("a_read_only_root_is_a_layer") {
+        return;
+    }
+    let mut wrong = Vec::new();
+    for (name, mount, expected) in [
+        ("on the mount of the root", ":", "image-layer"),
+        ("on another mount", "mount --bind $baked $baked && mount -o remount,bind,ro $baked", "owned"),
+    ] {
+        let world = World::new(&PAIR);
+        let mut command = Command::new("unshare");
+        command.args(["-m", "--propagation", "private", "sh", "-ec", &OWN_ROOT.replace("$MOUNT", mount)]);
+        let output = command.arg(program()).env("WORLD", world.dir.path()).output().unwrap();
+        let told: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap_or_default();
+        let found = |at: usize| told["weights"][at]["firmness"].as_str();
+        if (found(0), found(1), told["served"]["from"].as_str()) != (Some(expected), Some(expected), Some("baked")) {
+            wrong.push(format!("{name}: expected {expected}, found {told}\n{}", stderr(&output)));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
 #[test]
 fn a_forged_index_on_a_read_only_mount_gets_no_wrong_byte_called_right() {
     if !is_root("a_forged_index_on_a_read_only_mount") {
