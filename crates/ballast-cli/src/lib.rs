@@ -53,6 +53,7 @@ pub mod fuzzing {
     pub use crate::bounds::{DEPLOYMENT, LAYERS, MANIFEST};
     pub use crate::doctor::deployment::examine;
     pub use crate::image::{entries, manifest};
+    pub use crate::mounts::unwritable;
     pub use crate::report::Written;
     pub use crate::source::address;
     pub use crate::user::{Accounts, UserSpec};

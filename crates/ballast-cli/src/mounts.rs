@@ -27,9 +27,11 @@ fn id_of(fdinfo: &str) -> Option<u64> {
 }
 
 /// Whether the mount table has a row of this number whose file system has no writable side: erofs, squashfs, or
-/// overlay without an upper directory. A row that can't be read is none.
-fn unwritable(table: &str, id: u64) -> bool {
-    let row = table.lines().find(|row| row.split(' ').next().and_then(|word| word.parse().ok()) == Some(id));
+/// overlay without an upper directory. A row that can't be read is none, and so is one without its end: the option
+/// that matters may have been cut off.
+pub fn unwritable(table: &str, id: u64) -> bool {
+    let mut rows = table.split_inclusive('\n').filter_map(|row| row.strip_suffix('\n'));
+    let row = rows.find(|row| row.split(' ').next().and_then(|word| word.parse().ok()) == Some(id));
     let Some((_, file_system)) = row.and_then(|row| row.split_once(" - ")) else { return false };
     let mut words = file_system.split(' ');
     match (words.next(), words.nth(1)) {
@@ -64,8 +66,9 @@ mod tests {
             ("no separator", "41 1 7:1 / /opt/baked ro erofs /dev/loop1 ro", false),
             ("nothing", "", false),
         ];
-        let wrong: Vec<_> = rows.iter().filter(|(_, row, layer)| unwritable(row, 41) != *layer).collect();
-        assert!(wrong.is_empty(), "{wrong:?}");
+        let differs = |row: &str, layer: bool| unwritable(&format!("{row}\n"), 41) != layer || unwritable(row, 41);
+        let wrong: Vec<_> = rows.iter().filter(|(_, row, layer)| differs(row, *layer)).collect();
+        assert!(wrong.is_empty(), "wrong, or taken for a layer without the row's end: {wrong:?}");
     }
 
     #[test]
