@@ -11,7 +11,7 @@ use ballast::lock::{Lock, Need};
 use crate::wins;
 
 /// What a command's environment follows from.
-pub struct Facts<'a> {
+pub struct EnvFacts<'a> {
     /// The lock file.
     pub lock: &'a Lock,
     /// Whether the app could not have written it: else its constants are not set.
@@ -43,7 +43,7 @@ const GENERAL: [&str; 6] = ["HOME", "PWD", "OLDPWD", "TMPDIR", "XDG_CACHE_HOME",
 pub const OFFLINE: &str = "HF_HUB_OFFLINE";
 
 /// Decides.
-pub fn decide(facts: &Facts) -> AppEnv {
+pub fn decide(facts: &EnvFacts) -> AppEnv {
     let mut all = AppEnv::default();
     all.constants(facts);
     all.store_variable(facts);
@@ -52,7 +52,7 @@ pub fn decide(facts: &Facts) -> AppEnv {
     all
 }
 
-impl Facts<'_> {
+impl EnvFacts<'_> {
     fn own(&self, name: &str) -> Option<&str> {
         self.env.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
     }
@@ -64,7 +64,7 @@ impl Facts<'_> {
 }
 
 impl AppEnv {
-    fn constants(&mut self, facts: &Facts) {
+    fn constants(&mut self, facts: &EnvFacts) {
         for (name, value) in facts.lock.env.iter() {
             match facts.own(name) {
                 Some(own) if own == value => {}
@@ -81,7 +81,7 @@ impl AppEnv {
 
     /// The store's variable is set to what was verified; another value of the operator's is replaced, and those that win
     /// over it are named.
-    fn store_variable(&mut self, facts: &Facts) {
+    fn store_variable(&mut self, facts: &EnvFacts) {
         let (Some(name), Some(served)) = (&facts.lock.store.env, facts.served) else { return };
         let name = name.as_str();
         let own = facts.own(name).filter(|own| !own.is_empty() && !same(own, served) && !same(own, facts.store));
@@ -95,7 +95,7 @@ impl AppEnv {
     }
 
     /// Where the layer serves, what else points below the cache leads to what was not verified.
-    fn led_elsewhere(&mut self, facts: &Facts) {
+    fn led_elsewhere(&mut self, facts: &EnvFacts) {
         let Some(served) = facts.served.filter(|served| *served != facts.store) else { return };
         let follows = facts.lock.store.env.as_ref().map(|name| name.as_str());
         let general = |name: &str| GENERAL.contains(&name) || name.starts_with("BALLAST_");
@@ -120,7 +120,7 @@ impl AppEnv {
     }
 
     /// A hub's client that may ask the hub reads whatever revision is newest there.
-    fn hub(&mut self, facts: &Facts) {
+    fn hub(&mut self, facts: &EnvFacts) {
         if in_hub_layout(facts.lock) && !facts.effective(OFFLINE).is_some_and(is_on) {
             self.notes.push(hub_words());
         }

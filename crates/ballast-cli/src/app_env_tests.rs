@@ -124,7 +124,7 @@ fn each_variable_and_argument_is_set_kept_or_named() {
         let env: Vec<_> = row.env.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
         let command: Vec<_> = row.command.iter().map(OsString::from).collect();
         let (store, served) = (Path::new("/cache"), Some(Path::new(row.served)));
-        let facts = Facts { lock: &row.lock, believed: row.believed, store, served, env: &env, command: &command };
+        let facts = EnvFacts { lock: &row.lock, believed: row.believed, store, served, env: &env, command: &command };
         let found = decide(&facts);
         let set: Vec<_> = found.set.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
         let begin = |found: &[String], expected: &[&str]| {

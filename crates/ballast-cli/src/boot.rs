@@ -3,6 +3,10 @@
 //! As root this does one thing in the volume, an `fchown` of its root by the descriptor that proved that
 //! root may (`permit`); everything else happens as the app.
 
+pub mod apply;
+pub mod plan;
+pub mod protection;
+
 use std::fs;
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
@@ -11,17 +15,14 @@ use std::time::{Duration, Instant};
 use ballast::digest::Digest;
 use ballast::disk::{self, LinuxDisk};
 use ballast::fault::PlaceFault;
-use ballast::firmness::Firmness;
 use ballast::heal::{self, Done, Outcome};
 use ballast::kept;
 use ballast::lock::Need;
 use ballast::place::Origin;
-use ballast::plan::{self, App, Caps, Facts, Hold, Ids, Plan, Refusal, Serve};
 use ballast::receipt::Receipts;
 use ballast::store::{Strictness, Wanted};
 use rustix::io::Errno;
 
-use crate::apply;
 use crate::args::{Healing, HoldArg};
 use crate::custody::Custody;
 use crate::dirs::{self, RootStep};
@@ -34,6 +35,8 @@ use crate::print;
 use crate::report::{self, Report, Served, WeightLine};
 use crate::setting::Setting;
 use crate::walk;
+use plan::{App, Caps, Facts, Hold, Ids, Plan, Refusal, Serve};
+use protection::Protection;
 
 /// How a boot is carried out.
 pub struct Boot<'a> {
@@ -161,7 +164,7 @@ impl Boot<'_> {
     /// What was verified where the app could not have changed it: worth a receipt.
     pub fn firm(&self, report: &Report) -> Vec<(Digest, PathBuf)> {
         let Some(served) = &report.served else { return Vec::new() };
-        let firm = |line: &WeightLine| matches!(line.firmness, Some(Firmness::ImageLayer | Firmness::Sticky));
+        let firm = |line: &WeightLine| matches!(line.firmness, Some(Protection::ImageLayer | Protection::Sticky));
         let lines = self.setting.lock.weights.iter().zip(&report.weights).filter(|(_, line)| line.right && firm(line));
         lines.map(|(weight, _)| (weight.sha256, served.root.join(weight.path.as_str()))).collect()
     }
@@ -240,7 +243,7 @@ impl Boot<'_> {
         let weights = self.setting.lock.weights.iter().enumerate().map(|(at, weight)| match &best {
             Some(Attempt { served, outcomes }) => {
                 let path = served.root.join(weight.path.as_str());
-                let kept = outcomes[at].is_right().then(|| custody.firmness(&path)).flatten();
+                let kept = outcomes[at].is_right().then(|| custody.protection(&path)).flatten();
                 WeightLine::new(weight, &outcomes[at], kept)
             }
             None => WeightLine::new(weight, &Outcome::missing(), None),
@@ -315,7 +318,7 @@ pub fn pointed(report: &Report, setting: &Setting) -> Option<(String, PathBuf)> 
 }
 
 fn way_out(error: &std::io::Error) -> &'static str {
-    let held = launch::capabilities().has(launch::Caps::CHOWN);
+    let held = launch::capabilities().has(launch::CapSets::CHOWN);
     match rustix::io::Errno::from_io_error(error) {
         Some(Errno::ROFS) => "it is mounted read-only",
         Some(Errno::PERM) if held => "its owner is outside this user namespace, or its file system has no owners",

@@ -8,9 +8,9 @@ use std::cell::RefCell;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
+use crate::boot::plan::Ids;
+use crate::boot::protection::{self, Protection};
 use ballast::disk::Stat;
-use ballast::firmness::{self, Firmness};
-use ballast::plan::Ids;
 
 use crate::{facts, mounts};
 
@@ -31,13 +31,13 @@ impl<'a> Custody<'a> {
     }
 
     /// How firmly a file is kept; `None` where nothing is there.
-    pub fn firmness(&self, path: &Path) -> Option<Firmness> {
+    pub fn protection(&self, path: &Path) -> Option<Protection> {
         let file = facts::reach(path)?;
         let above = self.above(path);
         // What nobody could write needs no look at the mounts.
-        Some(match firmness::judge(&file, &above, self.app, self.groups) {
-            Firmness::ImageLayer => Firmness::ImageLayer,
-            _ if self.in_layer(path) => Firmness::ImageLayer,
+        Some(match protection::judge(&file, &above, self.app, self.groups) {
+            Protection::ImageLayer => Protection::ImageLayer,
+            _ if self.in_layer(path) => Protection::ImageLayer,
             other => other,
         })
     }
@@ -77,12 +77,12 @@ impl<'a> Custody<'a> {
     }
 
     fn is_closed(&self, stat: &Stat) -> bool {
-        stat.uid == 0 && !firmness::writable(stat, self.app, self.groups)
+        stat.uid == 0 && !protection::writable(stat, self.app, self.groups)
     }
 
     /// Whether the app can neither write, replace nor rename the file through any ancestor.
     pub fn is_firm(&self, path: &Path) -> bool {
-        matches!(self.firmness(path), Some(Firmness::ImageLayer | Firmness::Sticky))
+        matches!(self.protection(path), Some(Protection::ImageLayer | Protection::Sticky))
     }
 
     /// The directories above, from the nearest to `/`.

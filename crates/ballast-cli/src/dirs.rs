@@ -12,10 +12,10 @@ use std::io;
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 
+use crate::boot::plan::Ids;
+use crate::boot::protection;
 use ballast::disk;
-use ballast::firmness;
 use ballast::lock::DirSpec;
-use ballast::plan::Ids;
 use rustix::fs::{self, AtFlags, Mode, OFlags};
 use rustix::io::Errno;
 use serde::Serialize;
@@ -91,7 +91,7 @@ fn root_step(path: &Path, app: Ids, groups: &[u32]) -> RootStep {
 /// they are, even where root may change them: an image can ship a `[[dir]]` with its final owner.
 fn due(path: &Path, app: Ids, groups: &[u32]) -> Option<OwnedFd> {
     let (walked, permit) = walk::permitted(path, RootPaths::Allowed, app, groups).ok()?;
-    let writable = firmness::writable(&walked.last()?.stat, app, groups);
+    let writable = protection::writable(&walked.last()?.stat, app, groups);
     let read_only = fs::fstatvfs(&walked.dir).is_ok_and(|facts| facts.f_flag.contains(fs::StatVfsMountFlags::RDONLY));
     (permit == Permit::MountRoot && !writable && !read_only).then_some(walked.dir)
 }

@@ -6,11 +6,11 @@
 use std::io;
 use std::path::Path;
 
+use crate::boot::plan::Ids;
 use ballast::disk::LinuxDisk;
 use ballast::fault::PlaceFault;
 use ballast::heal::{self, Done, Outcome};
 use ballast::lock::DirSpec;
-use ballast::plan::Ids;
 use ballast::store::{Found, Strictness, Wanted};
 use rustix::fs::{Access, AtFlags, CWD, accessat, statvfs};
 use rustix::io::Errno;

@@ -7,8 +7,8 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
+use crate::boot::plan::{Caps, Fs, Ids, Volume, VolumeFacts, Who};
 use ballast::disk::{Kind, Stat};
-use ballast::plan::{Caps, Fs, Ids, Volume, VolumeFacts, Who};
 use rustix::fs::{AtFlags, CWD, StatFs, StatVfsMountFlags, StatxAttributes, StatxFlags};
 
 use crate::launch;
@@ -28,11 +28,11 @@ pub fn who() -> Who {
             .map(rustix::process::Gid::as_raw)
             .collect(),
         caps: Caps {
-            chown: held.has(launch::Caps::CHOWN),
-            dac_override: held.has(launch::Caps::DAC_OVERRIDE),
-            fowner: held.has(launch::Caps::FOWNER),
-            setuid: held.has(launch::Caps::SETUID),
-            setgid: held.has(launch::Caps::SETGID),
+            chown: held.has(launch::CapSets::CHOWN),
+            dac_override: held.has(launch::CapSets::DAC_OVERRIDE),
+            fowner: held.has(launch::CapSets::FOWNER),
+            setuid: held.has(launch::CapSets::SETUID),
+            setgid: held.has(launch::CapSets::SETGID),
         },
         no_new_privs: launch::no_new_privs(),
     }

@@ -4,7 +4,7 @@
 
 use std::path::{Path, PathBuf};
 
-use ballast::plan::Serve;
+use crate::boot::plan::Serve;
 use rustix::io::Errno;
 
 use crate::report::{Outlook, Report, WeightLine};

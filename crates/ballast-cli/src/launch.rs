@@ -24,7 +24,7 @@ mod exec;
 mod keyring;
 mod received;
 
-pub use caps::{Caps, capabilities};
+pub use caps::{CapSets, capabilities};
 pub use error::{Kind, LaunchError};
 pub use exec::{ExecOptions, exec};
 pub use received::{prepare, receive};
@@ -59,14 +59,14 @@ pub fn no_new_privs() -> bool {
 /// Becomes the target in every thread, and proves it. HOME will be the target's.
 pub fn drop_to(target: &Identity, options: &DropOptions) -> Result<Dropped, LaunchError> {
     let caps = capabilities();
-    let ids = Ids::now(target)?;
+    let ids = ProcessIds::now(target)?;
     if !ids.are(target) || !same_groups(target, &ids.groups) {
         refuse_the_impossible(target, &ids, &caps)?;
     }
     if target.uid != 0 && !ids.are(target) {
         keyring::leave().map_err(|error| keyring_kept(target, &error))?;
     }
-    if target.uid != 0 && caps.has(Caps::SETPCAP) {
+    if target.uid != 0 && caps.has(CapSets::SETPCAP) {
         caps::clear_bounding().map_err(|errno| not_proven(target, "an empty bounding set", &errno))?;
     }
     if !ids.are(target) || ids.groups != target.groups {
@@ -91,13 +91,13 @@ pub fn stay(options: &DropOptions) -> Result<Dropped, LaunchError> {
 }
 
 /// The six ids and the groups of this process.
-struct Ids {
+struct ProcessIds {
     uids: [u32; 3],
     gids: [u32; 3],
     groups: Vec<u32>,
 }
 
-impl Ids {
+impl ProcessIds {
     fn read() -> nix::Result<Self> {
         let (user, group) = (unistd::getresuid()?, unistd::getresgid()?);
         let groups = rustix::process::getgroups().map_err(|errno| Errno::from_raw(errno.raw_os_error()))?;
@@ -129,10 +129,10 @@ fn same_groups(target: &Identity, groups: &[u32]) -> bool {
 }
 
 /// Fails before anything was changed when a needed capability is absent.
-fn refuse_the_impossible(target: &Identity, ids: &Ids, caps: &Caps) -> Result<(), LaunchError> {
-    let uid_possible = ids.uids == [target.uid; 3] || caps.has(Caps::SETUID);
+fn refuse_the_impossible(target: &Identity, ids: &ProcessIds, caps: &CapSets) -> Result<(), LaunchError> {
+    let uid_possible = ids.uids == [target.uid; 3] || caps.has(CapSets::SETUID);
     let groups_right = ids.gids == [target.gid; 3] && same_groups(target, &ids.groups);
-    if uid_possible && (groups_right || caps.has(Caps::SETGID)) {
+    if uid_possible && (groups_right || caps.has(CapSets::SETGID)) {
         return Ok(());
     }
     let [_, uid, _] = ids.uids;
@@ -140,7 +140,7 @@ fn refuse_the_impossible(target: &Identity, ids: &Ids, caps: &Caps) -> Result<()
     let found = format!(
         "uid {uid}, gid {gid}, groups {:?}, {}",
         ids.groups,
-        held(caps.has(Caps::SETUID), caps.has(Caps::SETGID))
+        held(caps.has(CapSets::SETUID), caps.has(CapSets::SETGID))
     );
     Err(cannot_drop(target, caps, found))
 }
@@ -155,7 +155,7 @@ fn held(setuid: bool, setgid: bool) -> &'static str {
 }
 
 /// Groups first and the user last: each step needs what the next one gives away.
-fn become_target(target: &Identity, ids: &Ids, caps: &Caps) -> Result<(), LaunchError> {
+fn become_target(target: &Identity, ids: &ProcessIds, caps: &CapSets) -> Result<(), LaunchError> {
     let refused = |call: &str, errno: Errno| cannot_drop(target, caps, format!("{call}: {}", io::Error::from(errno)));
     let groups: Vec<Gid> = target.groups.iter().copied().map(Gid::from_raw).collect();
     match unistd::setgroups(&groups) {
@@ -184,7 +184,7 @@ fn finish(target: &Identity, options: &DropOptions) -> Result<(), LaunchError> {
 }
 
 fn prove(target: &Identity) -> Result<(), LaunchError> {
-    let ids = Ids::now(target)?;
+    let ids = ProcessIds::now(target)?;
     if !ids.are(target) || !same_groups(target, &ids.groups) {
         let found = format!("uids {:?}, gids {:?}, groups {:?}", ids.uids, ids.gids, ids.groups);
         return Err(not_proven(target, "its ids and groups", &found));
@@ -196,7 +196,7 @@ fn prove(target: &Identity) -> Result<(), LaunchError> {
     if unistd::setresuid(root, root, root).is_ok() {
         return Err(not_proven(target, "no way back to uid 0", &"uid 0 again"));
     }
-    match Caps::read() {
+    match CapSets::read() {
         Ok(caps) if caps.none() => Ok(()),
         Ok(caps) => Err(not_proven(target, "no capability left", &format!("{caps:x?}"))),
         Err(errno) => Err(not_proven(target, "no capability left", &errno)),
@@ -207,8 +207,8 @@ fn label(target: &Identity) -> String {
     format!("{}:{}", target.uid, target.gid)
 }
 
-fn cannot_drop(target: &Identity, caps: &Caps, found: String) -> LaunchError {
-    let kind = Kind::CannotDrop { have_setuid: caps.has(Caps::SETUID), have_setgid: caps.has(Caps::SETGID) };
+fn cannot_drop(target: &Identity, caps: &CapSets, found: String) -> LaunchError {
+    let kind = Kind::CannotDrop { have_setuid: caps.has(CapSets::SETUID), have_setgid: caps.has(CapSets::SETGID) };
     let who = label(target);
     let hint = format!("start as the user itself with user: \"{who}\", or add cap_add: [CHOWN, SETUID, SETGID]");
     let expected = format!("to be it already, groups {:?}, or SETUID and SETGID", target.groups);

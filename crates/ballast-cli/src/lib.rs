@@ -8,7 +8,6 @@
 #[cfg(feature = "full")]
 mod adopted;
 mod app_env;
-mod apply;
 mod args;
 mod boot;
 mod bounds;

@@ -7,9 +7,9 @@
 
 use std::path::Path;
 
+use crate::boot::plan::Ids;
+use crate::boot::protection;
 use ballast::disk::Stat;
-use ballast::firmness;
-use ballast::plan::Ids;
 
 /// One directory of a path, as its descriptor showed it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -87,7 +87,7 @@ pub fn decide(path: &[Component], root_paths: RootPaths, app: Ids, groups: &[u32
 /// # Errors
 /// [`Denial::Replaceable`] for the first component that it could.
 pub fn irreplaceable(path: &[Component], app: Ids, groups: &[u32]) -> Result<(), Denial> {
-    let closed = |one: &Component| one.stat.uid == 0 && !firmness::writable(&one.stat, app, groups);
+    let closed = |one: &Component| one.stat.uid == 0 && !protection::writable(&one.stat, app, groups);
     let sticky = |one: &Component| one.stat.uid == 0 && one.stat.mode & 0o1000 != 0;
     let kept = |pair: &[Component]| closed(&pair[0]) || (sticky(&pair[0]) && closed(&pair[1]));
     match path.windows(2).position(|pair| !kept(pair)) {

@@ -10,12 +10,12 @@ use std::os::fd::OwnedFd;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
+use crate::boot::plan::{Ids, Plan, Serve};
+use crate::boot::protection::Protection;
 use ballast::disk::{self, Stat};
 use ballast::fault::PlaceFault;
-use ballast::firmness::Firmness;
 use ballast::heal::{Done, Outcome};
 use ballast::lock::Need;
-use ballast::plan::{Ids, Plan, Serve};
 use ballast::store::{Damage, Found};
 use rustix::fs::{AtFlags, CWD, Mode, OFlags};
 use rustix::io::Errno;
@@ -88,7 +88,7 @@ pub struct WeightLine {
     /// Whether it is right now.
     pub right: bool,
     /// How firmly it is kept.
-    pub firmness: Option<Firmness>,
+    pub firmness: Option<Protection>,
     /// The file whose bytes were verified, where it is right.
     pub file: Option<FileStamp>,
     /// Milliseconds.
@@ -175,7 +175,7 @@ pub fn done_words(done: &Done) -> String {
 
 impl WeightLine {
     /// A line for one outcome.
-    pub fn new(weight: &ballast::lock::Weight, outcome: &Outcome, firmness: Option<Firmness>) -> Self {
+    pub fn new(weight: &ballast::lock::Weight, outcome: &Outcome, firmness: Option<Protection>) -> Self {
         Self {
             path: weight.path.to_string(),
             need: weight.need,

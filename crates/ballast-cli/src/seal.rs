@@ -8,9 +8,9 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use crate::boot::plan::Ids;
+use crate::boot::protection;
 use ballast::disk::Stat;
-use ballast::firmness;
-use ballast::plan::Ids;
 use landlock::{
     ABI, AccessFs, BitFlags, CompatLevel, Compatible, PathBeneath, PathFd, Ruleset, RulesetAttr, RulesetCreatedAttr,
 };
@@ -47,7 +47,7 @@ pub fn seal(weights: &[PathBuf], app: Ids, groups: &[u32]) -> Result<(), Unseale
 }
 
 fn loose_ancestor(weight: &Path, app: Ids, groups: &[u32]) -> Option<PathBuf> {
-    let loose = |dir: &&Path| facts::reach(dir).is_none_or(|stat: Stat| firmness::writable(&stat, app, groups));
+    let loose = |dir: &&Path| facts::reach(dir).is_none_or(|stat: Stat| protection::writable(&stat, app, groups));
     weight.ancestors().skip(1).find(loose).map(Path::to_owned)
 }
 

@@ -6,9 +6,9 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use crate::boot::plan::{App, Facts, Fs, Volume, VolumeFacts};
 use ballast::index::Index;
 use ballast::lock::{Lock, RootPath, Weight};
-use ballast::plan::{App, Facts, Fs, Volume, VolumeFacts};
 use ballast::store::Wanted;
 
 use crate::args::Place;

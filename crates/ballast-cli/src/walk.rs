@@ -9,8 +9,8 @@ use std::io;
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::path::{Component as Part, Path, PathBuf};
 
+use crate::boot::plan::Ids;
 use ballast::disk::{self, Stat};
-use ballast::plan::Ids;
 use rustix::fs::{self, AtFlags, CWD, Mode, OFlags, StatxAttributes, StatxFlags};
 use rustix::io::Errno;
 

@@ -2,8 +2,8 @@
 //!
 //! The modules are in reading order: a [`lock`] says what must be there, [`digest`] names
 //! bytes, an [`index`] lets every boot check every byte at memory speed, a [`disk`] is the one
-//! place that touches a file system, a [`store`] verifies, stages and publishes on it, [`plan`]
-//! decides from facts alone, and [`heal`] carries the decision out. [`receive`] takes bytes that arrive from elsewhere.
+//! place that touches a file system, a [`store`] verifies, stages and publishes on it,
+//! and [`heal`] verifies and repairs a whole store. [`receive`] takes bytes that arrive from elsewhere.
 //! [`foreign`] opens and reads what others wrote outside a store, for every program.
 //!
 //! This library opens no socket, knows no user database, prints nothing and spawns nothing
@@ -18,14 +18,12 @@ pub mod copy;
 pub mod digest;
 pub mod disk;
 pub mod fault;
-pub mod firmness;
 pub mod foreign;
 pub mod heal;
 pub mod index;
 pub mod kept;
 pub mod lock;
 pub mod place;
-pub mod plan;
 pub mod receipt;
 pub mod receive;
 pub mod store;

@@ -2,7 +2,7 @@
 //!
 //! A receipt vouches for one inode, by device, number, size, mtime and ctime in nanoseconds, and
 //! for one pin. It is worth something only where the app could never have opened the file for
-//! writing and can't reach the receipt: the caller decides that, from firmness. A store through
+//! writing and can't reach the receipt: the caller decides that, from who can write the file. A store through
 //! an old shared mapping moves neither time, which is why the operator must ask for receipts.
 //! Pure: reads and writes nothing.
 

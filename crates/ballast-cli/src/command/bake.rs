@@ -8,12 +8,12 @@ use std::os::unix::fs::{PermissionsExt, chown};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
+use crate::boot::plan::Ids;
 use ballast::disk::LinuxDisk;
 use ballast::heal::{self, Options};
 use ballast::index::Index;
 use ballast::lock::{Need, Weight};
 use ballast::place::Origin;
-use ballast::plan::Ids;
 use ballast::store::{self, Strictness, Wanted};
 
 use crate::args::Bake;

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use ballast::plan::{Facts, Plan, Volume, VolumeFacts};
+use crate::boot::plan::{Facts, Plan, Volume, VolumeFacts};
 
 use crate::args::Doctor;
 #[cfg(feature = "full")]

@@ -5,7 +5,7 @@ use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
-use ballast::plan::Ids;
+use crate::boot::plan::Ids;
 use oci_spec::image::Config;
 
 use crate::args::{Export, Place, Weights};

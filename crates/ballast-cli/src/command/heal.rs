@@ -3,9 +3,9 @@
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use ballast::firmness::Firmness;
+use crate::boot::plan::{self, App, Ids};
+use crate::boot::protection::Protection;
 use ballast::lock::Need;
-use ballast::plan::{self, App, Ids};
 
 use super::run_env;
 use crate::args::{FailureArg, Heal, Healing, HoldArg, LogArg, Run, SealArg, TrustArg};
@@ -95,7 +95,7 @@ pub fn run(args: &Run) -> Result<(), Failure> {
 /// Seals what was verified; `auto` says why not, `require` refuses.
 fn seal(asked: SealArg, booted: &mut Booted) -> Result<(), Failure> {
     let Some(served) = booted.report.served.as_ref().filter(|_| asked != SealArg::Off) else { return Ok(()) };
-    let owned = booted.report.weights.iter_mut().filter(|line| line.firmness == Some(Firmness::Owned));
+    let owned = booted.report.weights.iter_mut().filter(|line| line.firmness == Some(Protection::Owned));
     let mut owned: Vec<_> = owned.collect();
     if owned.is_empty() {
         return Ok(());
@@ -103,7 +103,7 @@ fn seal(asked: SealArg, booted: &mut Booted) -> Result<(), Failure> {
     let paths: Vec<_> = owned.iter().map(|line| served.root.join(&line.path)).collect();
     match seal::seal(&paths, booted.guarded, &booted.groups) {
         Ok(()) => {
-            owned.iter_mut().for_each(|line| line.firmness = Some(Firmness::Landlock));
+            owned.iter_mut().for_each(|line| line.firmness = Some(Protection::Landlock));
             Ok(())
         }
         Err(why) if asked == SealArg::Require => {

@@ -2,9 +2,9 @@
 
 use std::ffi::OsString;
 
-use ballast::plan::Ids;
+use crate::boot::plan::Ids;
 
-use crate::app_env::{AppEnv, Facts, decide};
+use crate::app_env::{AppEnv, EnvFacts, decide};
 use crate::custody::Custody;
 use crate::exit::{Exit, Failure};
 use crate::report::Report;
@@ -16,7 +16,7 @@ pub fn of(setting: &Setting, report: &Report, guarded: Ids, groups: &[u32], comm
     let env: Vec<_> = std::env::vars_os().filter_map(|(name, value)| Some((text(name)?, text(value)?))).collect();
     // Nothing is out of root's reach: root is the operator then.
     let believed = guarded.uid == 0 || Custody::new(guarded, groups).is_trusted(&setting.lock_path);
-    decide(&Facts {
+    decide(&EnvFacts {
         lock: &setting.lock,
         believed,
         store: &setting.store,

@@ -2,12 +2,12 @@
 
 use std::path::{Path, PathBuf};
 
+use crate::boot::plan::Ids;
+use crate::boot::protection::Protection;
 use ballast::digest::Digest;
 use ballast::disk::LinuxDisk;
-use ballast::firmness::Firmness;
 use ballast::heal::{self, Outcome};
 use ballast::lock::{Need, Weight};
-use ballast::plan::Ids;
 use ballast::store::{Damage, Found, Strictness, Wanted};
 use serde::Serialize;
 
@@ -111,7 +111,7 @@ fn examine(setting: &Setting, root: &Path) -> Answer {
     let lines = setting.lock.weights.iter().zip(&outcomes).map(|(weight, outcome)| {
         let path = root.join(weight.path.as_str());
         let stat = facts::stat(&path);
-        let kept: Option<Firmness> = outcome.is_right().then(|| custody.firmness(&path)).flatten();
+        let kept: Option<Protection> = outcome.is_right().then(|| custody.protection(&path)).flatten();
         Line {
             line: WeightLine::new(weight, outcome, kept),
             owner: stat.map(|stat| format!("{}:{}", stat.uid, stat.gid)),

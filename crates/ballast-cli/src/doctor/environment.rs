@@ -5,9 +5,9 @@
 
 use std::path::{Path, PathBuf};
 
-use ballast::firmness::Firmness;
+use crate::boot::plan::{self, Facts, Hold, Ids, Plan, Serve};
+use crate::boot::protection::Protection;
 use ballast::lock::{Extra, Need};
-use ballast::plan::{self, Facts, Hold, Ids, Plan, Serve};
 use serde::Serialize;
 
 use super::finding::{Code, Finding, Severity};
@@ -72,7 +72,7 @@ pub struct WeightLook {
     /// Whether a boot would leave it right.
     pub right: bool,
     /// How firmly it would be kept.
-    pub firmness: Option<Firmness>,
+    pub firmness: Option<Protection>,
     #[serde(skip)]
     pub(super) state: State,
 }

@@ -3,11 +3,11 @@
 
 use std::path::Path;
 
+use crate::boot::plan::{Facts, Plan, Serve, Volume};
+use crate::boot::protection::Protection;
 use ballast::disk::LinuxDisk;
-use ballast::firmness::Firmness;
 use ballast::heal;
 use ballast::lock::Need;
-use ballast::plan::{Facts, Plan, Serve, Volume};
 use ballast::store::Strictness;
 
 use super::environment::{Environment, WeightLook};
@@ -99,7 +99,7 @@ impl Environment {
         if let Some(way) = self.serve {
             for look in &mut self.weights {
                 look.right = would(way, look);
-                look.firmness = look.right.then(|| firmness(way, setting, look, reach)).flatten();
+                look.firmness = look.right.then(|| protection(way, setting, look, reach)).flatten();
             }
         }
         self.judge_weights(setting, &plan, short);
@@ -147,13 +147,13 @@ fn short_of_space(setting: &Setting, found: &Facts, looks: &[WeightLook]) -> Opt
     Some(format!("{} has {free} bytes free, and {needed} are to be copied (ENOSPC)", setting.store.display()))
 }
 
-fn firmness(way: Serve, setting: &Setting, look: &WeightLook, reach: &Reach) -> Option<Firmness> {
+fn protection(way: Serve, setting: &Setting, look: &WeightLook, reach: &Reach) -> Option<Protection> {
     let custody = Custody::new(reach.app, &reach.groups);
-    let judged = |root: &Path| custody.firmness(&root.join(&look.path));
+    let judged = |root: &Path| custody.protection(&root.join(&look.path));
     match way {
         Serve::Baked => setting.baked.as_deref().and_then(judged),
-        Serve::KeepVolume => Some(Firmness::Sticky),
-        Serve::HealVolume if !look.state.in_cache => Some(Firmness::Owned),
+        Serve::KeepVolume => Some(Protection::Sticky),
+        Serve::HealVolume if !look.state.in_cache => Some(Protection::Owned),
         Serve::HealVolume | Serve::VerifyVolume => judged(&setting.store),
     }
 }

@@ -6,7 +6,7 @@ use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
-use ballast::plan::Ids;
+use crate::boot::plan::Ids;
 use rustix::fs::{Access, AtFlags, CWD};
 
 use crate::dirs::named;

@@ -9,8 +9,8 @@ use std::fs::File;
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 
+use crate::boot::plan::Ids;
 use ballast::digest::Digest;
-use ballast::plan::Ids;
 use sha2::{Digest as _, Sha256};
 use tar::{Builder, EntryType, Header};
 

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use ballast::plan::Ids;
+use crate::boot::plan::Ids;
 use oci_spec::image::{Config, ConfigBuilder};
 use serde::Deserialize;
 

@@ -4,10 +4,10 @@
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
+use crate::boot::plan::Ids;
 use ballast::digest::Digest;
 use ballast::index::{CHUNK, Index, Leaf, Tree};
 use ballast::lock::{Need, Weight};
-use ballast::plan::Ids;
 use sha2::{Digest as _, Sha256};
 
 use super::layer::{Content, ROOT, open};

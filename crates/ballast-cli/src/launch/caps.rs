@@ -9,7 +9,7 @@ use rustix::thread::{CapabilitySet, CapabilitySets};
 
 /// The capability sets, a bit for each capability by its number.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Caps {
+pub struct CapSets {
     /// What may be made effective.
     pub permitted: u64,
     /// What the kernel asks for now.
@@ -20,7 +20,7 @@ pub struct Caps {
     pub inheritable: u64,
 }
 
-impl Caps {
+impl CapSets {
     /// Change any file's owner.
     pub const CHOWN: u64 = CapabilitySet::CHOWN.bits();
     /// Pass over permission bits.
@@ -62,9 +62,9 @@ impl Caps {
 
 /// The effective set alone: one call. Empty where the kernel refuses to tell, so that nothing is
 /// attempted on the strength of a guess.
-pub fn capabilities() -> Caps {
+pub fn capabilities() -> CapSets {
     let effective = os::capabilities(None).map_or(0, |sets| sets.effective.bits());
-    Caps { effective, ..Caps::default() }
+    CapSets { effective, ..CapSets::default() }
 }
 
 /// Asks for each capability in turn until the kernel knows no further number.

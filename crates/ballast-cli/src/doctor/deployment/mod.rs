@@ -35,7 +35,7 @@ pub fn examine(name: &str, text: &str, lock: &Lock) -> Vec<Finding> {
     if !known {
         return bad(1, "neither `services` nor `kind` is in it".into());
     }
-    let judged = rules::Judge { file: name, lock };
+    let judged = rules::Rules { file: name, lock };
     let unread: Vec<_> = documents.iter().flat_map(kubernetes::unread).collect();
     let ours: Vec<&Service> = services.iter().filter(|service| judged.is_ours(service)).collect();
     let mut findings: Vec<_> = match (ours.as_slice(), services.as_slice()) {

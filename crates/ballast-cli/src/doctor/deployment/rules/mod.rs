@@ -10,24 +10,18 @@ mod variables;
 use ballast::lock::Lock;
 
 use super::service::{At, MountKind, Platform, Service, is_below};
+use crate::boot::plan::Ids;
 use crate::doctor::finding::{Code, Finding, Severity};
 
 /// What the rules are held against.
-pub struct Judge<'a> {
+pub struct Rules<'a> {
     /// The file's name, for findings.
     pub file: &'a str,
     /// The lock file.
     pub lock: &'a Lock,
 }
 
-/// The app, in numbers.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct App {
-    uid: u32,
-    gid: u32,
-}
-
-impl Judge<'_> {
+impl Rules<'_> {
     /// Every finding about one service.
     pub fn examine(&self, service: &Service) -> Vec<Finding> {
         let mut found = Vec::new();
@@ -118,9 +112,9 @@ impl Judge<'_> {
     }
 
     /// The lock file's owner, where it is in numbers.
-    fn owner(&self) -> Option<App> {
+    fn owner(&self) -> Option<Ids> {
         let (uid, gid) = self.lock.store.owner.as_deref()?.split_once(':')?;
-        Some(App { uid: uid.parse().ok()?, gid: gid.parse().ok()? })
+        Some(Ids { uid: uid.parse().ok()?, gid: gid.parse().ok()? })
     }
 
     /// `100:101`, as the lock file says.

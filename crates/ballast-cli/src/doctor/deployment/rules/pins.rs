@@ -3,11 +3,11 @@
 use ballast::digest::Digest;
 use ballast::lock::{Weight, truth};
 
-use super::Judge;
+use super::Rules;
 use crate::doctor::deployment::service::{Platform, Service, Variable};
 use crate::doctor::finding::{Code, Finding, Severity};
 
-impl Judge<'_> {
+impl Rules<'_> {
     /// Rules of the pins.
     pub(super) fn pins(&self, service: &Service, found: &mut Vec<Finding>) {
         let required = self.required(service, found);

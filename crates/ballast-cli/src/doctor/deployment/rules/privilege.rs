@@ -1,12 +1,12 @@
 //! Who starts, with which capabilities, and whether it can become the app.
 
-use super::Judge;
+use super::Rules;
 use crate::doctor::deployment::service::{MountKind, Platform, Service};
 use crate::doctor::finding::{Code, Finding, Severity};
 
 const NEEDED: [&str; 3] = ["CHOWN", "SETUID", "SETGID"];
 
-impl Judge<'_> {
+impl Rules<'_> {
     /// Rules of privilege.
     pub(super) fn privilege(&self, service: &Service, found: &mut Vec<Finding>) {
         if service.starts_as_root() {

@@ -1,10 +1,10 @@
 //! What is started, from which image, and how its health is asked for.
 
-use super::{Judge, is_ballast};
+use super::{Rules, is_ballast};
 use crate::doctor::deployment::service::{At, Health, MountKind, Platform, Service};
 use crate::doctor::finding::{Code, Finding, Severity};
 
-impl Judge<'_> {
+impl Rules<'_> {
     /// Rules of the start.
     pub(super) fn start(&self, service: &Service, found: &mut Vec<Finding>) {
         found.extend(self.by_tag(service));

@@ -1,13 +1,13 @@
 //! Where the weights would lie, and whether the app can keep them there.
 
-use super::{Judge, mib};
+use super::{Rules, mib};
 use crate::doctor::deployment::service::{At, Mount, MountKind, Platform, Service, is_below};
 use crate::doctor::finding::{Code, Finding, Severity};
 
 /// Directories that images ship with mode 1777.
 const SHARED: [&str; 4] = ["/tmp", "/var/tmp", "/dev/shm", "/run/lock"];
 
-impl Judge<'_> {
+impl Rules<'_> {
     /// Rules of the cache, the baked layer and the app's other directories.
     pub(super) fn store(&self, service: &Service, found: &mut Vec<Finding>) {
         match service.over(&self.weights_dir()) {

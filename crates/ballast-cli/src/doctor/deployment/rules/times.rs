@@ -1,6 +1,6 @@
 //! Whether the times of probes leave room for the verification that comes before the app listens.
 
-use super::Judge;
+use super::Rules;
 use crate::doctor::deployment::service::Service;
 use crate::doctor::finding::{Code, Finding, Severity};
 
@@ -9,7 +9,7 @@ const FAST: u64 = 2_000_000_000;
 /// The same from a network's storage on one core.
 const SLOW: u64 = 200_000_000;
 
-impl Judge<'_> {
+impl Rules<'_> {
     /// Rules of times.
     pub(super) fn times(&self, service: &Service, found: &mut Vec<Finding>) {
         if service.init {

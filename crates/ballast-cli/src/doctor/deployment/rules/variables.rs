@@ -1,12 +1,12 @@
 //! Variables of the file that lead the app past the verified weights.
 
-use super::Judge;
+use super::Rules;
 use crate::app_env;
 use crate::doctor::deployment::service::Service;
 use crate::doctor::finding::{Code, Finding, Severity};
 use crate::wins;
 
-impl Judge<'_> {
+impl Rules<'_> {
     /// Rules of variables beside the store's own.
     pub(super) fn variables(&self, service: &Service, found: &mut Vec<Finding>) {
         found.extend(self.hub_online(service));

@@ -2,7 +2,7 @@
 //! that the kernel refuses is told and passed over; where none holds all, the best one counts.
 //! Touches nothing: the attempts are made by the caller.
 
-use ballast::plan::Serve;
+use crate::boot::plan::Serve;
 
 /// How attempts are judged.
 pub trait Judge<A> {
