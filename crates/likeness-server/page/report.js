@@ -5,6 +5,7 @@ import { at, el, fixed, milliseconds } from './dom.js';
 const MARKS = { good: '✓', bad: '✕', doubt: '?', none: '–' };
 
 const DOUBTS = {
+  no_colour: 'The face has no colour. Send a colour photograph, taken in visible light.',
   context_too_small: 'The photograph shows too little around the face. Step back from the camera, or leave it uncropped.',
   face_cut: 'The photograph’s edge cuts the face. Leave room around it.',
   networks_disagree: 'One of the two networks alone is against a live face.',

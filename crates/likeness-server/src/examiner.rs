@@ -1,13 +1,15 @@
 //! The library's pipeline as commands and routes use it: the models and the policy that a request
 //! began with. Touches nothing.
 
+use std::collections::BTreeSet;
+
 use likeness::embed::{Embedding, FaceEncoder};
 use likeness::engine::Scratch;
 use likeness::examine::{Absent, Examination, NoAnswer, Options, Photograph, Watch};
 use likeness::find::Finder;
 use likeness::liveness::Liveness;
 use likeness::policy::{Policy, QualityRule};
-use likeness::quality::Quality;
+use likeness::quality::{Quality, Unfit};
 use likeness::spoof::SpoofPair;
 
 use crate::models::{LoadedModels, Role, Unavailable};
@@ -146,23 +148,29 @@ impl FullExaminer {
 /// # Errors
 /// `POOR_IMAGE_QUALITY`
 pub fn reach(found: &Quality, rule: &QualityRule) -> Result<(), Problem> {
-    let mut issues = Vec::new();
+    let mut faults = Vec::new();
     if found.blur < rule.blur {
-        issues.push(format!("blurred: expected a sharpness of {}, found {:.1}", rule.blur, found.blur));
+        faults.push(Unfit::Blurred { expected: rule.blur, found: found.blur });
     }
     if found.side < rule.side {
-        issues.push(format!("small: expected a shorter side of {} pixels, found {}", rule.side, found.side));
+        faults.push(Unfit::TooSmall { expected: rule.side, found: found.side });
     }
-    if found.score() < rule.score {
-        issues.push(format!("quality: expected {}, found {:.1}", rule.score, found.score()));
+    let causes = found.causes(rule.score);
+    faults.extend(found.exposure().filter(|unfit| causes.contains(&unfit.code())));
+    let mut sentences: Vec<String> = faults.iter().map(ToString::to_string).collect();
+    if !causes.is_empty() {
+        let [sharpness, light, size] = found.parts();
+        let parts = format!("sharpness {sharpness:.1}, light {light:.1}, size {size:.1}");
+        sentences.push(format!("quality: expected {}, found {:.1} ({parts}, each of 100)", rule.score, found.score()));
     }
+    let issues: BTreeSet<&str> = faults.iter().map(Unfit::code).chain(causes).collect();
     if issues.is_empty() {
         return Ok(());
     }
-    Err(Problem::new(Code::PoorImageQuality, issues.join("; "))
+    Err(Problem::new(Code::PoorImageQuality, sentences.join("; "))
         .with("quality_score", round(found.score(), 2))
         .with("min_threshold", rule.score)
-        .with("issues", issues))
+        .with("issues", issues.into_iter().collect::<Vec<_>>()))
 }
 
 /// Rounds to so many decimals.

@@ -275,7 +275,7 @@ impl<E> Examination<Absent, E> {
     ) -> Result<Examination<Liveness, E>, RunError> {
         let sight = spoof.look(scratch, &self.image, &self.face.area)?;
         watch(Stage::Spoof);
-        let liveness = liveness::judge(sight, self.quality.inside, &policy.liveness);
+        let liveness = liveness::judge(sight, self.quality.shown(), &policy.liveness);
         let Self { image, look, face, quality, embedding, .. } = self;
         Ok(Examination { image, look, face, quality, liveness, embedding })
     }

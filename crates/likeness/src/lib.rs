@@ -5,6 +5,7 @@
 //! knows no path, socket, clock or thread, and prints nothing.
 
 pub mod align;
+mod colour;
 pub mod crop;
 pub mod deepface;
 pub mod detect;

@@ -85,6 +85,8 @@ impl Live {
 /// Why neither live nor spoof.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Doubt {
+    /// The photograph shows the face without colour: grey, toned or infrared.
+    NoColour,
     /// The frame shows too little around the face.
     ContextTooSmall,
     /// The photograph's edge cuts the face.
@@ -99,10 +101,21 @@ impl Doubt {
     /// A stable word for reports.
     pub fn code(self) -> &'static str {
         match self {
+            Self::NoColour => "no_colour",
             Self::ContextTooSmall => "context_too_small",
             Self::FaceCut => "face_cut",
             Self::NetworksDisagree => "networks_disagree",
             Self::Unsure => "unsure",
+        }
+    }
+
+    /// What to do about it: a sentence for a person.
+    pub fn advice(self) -> &'static str {
+        match self {
+            Self::NoColour => "The face has no colour. Send a colour photograph, taken in visible light.",
+            Self::ContextTooSmall => "Step back from the camera, or send the photograph uncropped.",
+            Self::FaceCut => "Leave room around the face: the photograph's edge cuts it.",
+            Self::NetworksDisagree | Self::Unsure => "Take another photograph, in even light from the front.",
         }
     }
 }
@@ -150,16 +163,29 @@ impl Liveness {
     }
 }
 
-/// Judges what was seen of a face, of which this part lies in the photograph. A comparison with NaN
-/// holds for neither side, so it ends in doubt.
-pub fn judge(sight: Sight, inside: f64, lines: &LivenessRule) -> Liveness {
+/// What the photograph shows of a face, as far as a judgement needs it ([`crate::quality::Quality::shown`] measures it).
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Shown {
+    /// Part of the box that lies in the photograph; 0 where a landmark is outside.
+    pub inside: f64,
+    /// Colour that does not follow from lightness, in units of Lab.
+    pub colour: f64,
+}
+
+/// Judges what was seen of a face, in which this was measured. What the networks do not know, they do not judge: no
+/// colour, or too little around the face, is a doubt whatever they answered. A comparison with NaN holds for neither
+/// side, so it ends in doubt.
+pub fn judge(sight: Sight, shown: Shown, lines: &LivenessRule) -> Liveness {
     let (probability, least) = (sight.live_probability(), sight.least());
     let enough = |found: f64, expected: f64| found >= expected;
+    if !enough(shown.colour, lines.colour) {
+        return Liveness::Indeterminate(Doubt::NoColour, sight);
+    }
     if !enough(sight.context(), lines.context) {
         return Liveness::Indeterminate(Doubt::ContextTooSmall, sight);
     }
     if sight.is_real() && probability >= lines.live && least >= lines.each {
-        let whole = enough(inside, lines.inside);
+        let whole = enough(shown.inside, lines.inside);
         return if whole { Liveness::Live(Live(sight)) } else { Liveness::Indeterminate(Doubt::FaceCut, sight) };
     }
     if !sight.is_real() && probability <= lines.spoof {
@@ -181,9 +207,35 @@ pub(crate) mod tests {
         Sight::new([crop; 2], [[0.0, first, 1.0 - first], [0.0, second, 1.0 - second]])
     }
 
+    /// A face that lies whole in the photograph, in colour.
+    pub(crate) const WHOLE: Shown = Shown { inside: 1.0, colour: 9.0 };
+
+    /// No colour comes before everything: no probability, context or part in the photograph changes it.
+    #[test]
+    fn without_colour_no_answer_of_the_networks_is_a_verdict() {
+        let lines = Policy::default().liveness;
+        let mut wrong = Vec::new();
+        for colour in [0.0, 1.42, lines.colour.next_down(), f64::NAN] {
+            for probability in [0.0, 0.25, 0.5, 0.9, 1.0, f32::NAN] {
+                for (context, inside) in [(2.7, 1.0), (1.0, 1.0), (2.7, 0.0)] {
+                    let shown = Shown { inside, colour };
+                    let judged = judge(sight(probability, probability, context), shown, &lines);
+                    if judged.doubt() != Some(Doubt::NoColour) {
+                        wrong.push(format!("{colour} {probability} {context} {inside}: {judged:?}"));
+                    }
+                }
+            }
+        }
+        assert!(wrong.is_empty(), "{wrong:#?}");
+        let least = Shown { colour: lines.colour, ..WHOLE };
+        let judged = [1.0, 0.0].map(|probability| judge(sight(probability, probability, 2.7), least, &lines).name());
+        assert_eq!(judged, ["live", "spoof"]);
+    }
+
     #[test]
     fn every_cell_of_the_table() {
-        const LINES: LivenessRule = LivenessRule { live: 0.75, spoof: 0.25, each: 0.5, context: 1.5, inside: 0.9 };
+        const LINES: LivenessRule =
+            LivenessRule { live: 0.75, spoof: 0.25, each: 0.5, colour: 1.8, context: 1.5, inside: 0.9 };
         let table = [
             (0.75, 0.75, 2.7, 1.0, "live", None),
             (1.0, 0.5, 2.7, 1.0, "live", None),
@@ -207,7 +259,8 @@ pub(crate) mod tests {
             (1.0, 1.0, 2.7, f64::NAN, "indeterminate", Some(Doubt::FaceCut)),
             (1.0, 1.0, 1.4, 0.5, "indeterminate", Some(Doubt::ContextTooSmall)),
         ];
-        let judged = table.map(|(a, b, context, inside, ..)| judge(sight(a, b, context), inside, &LINES));
+        let judged =
+            table.map(|(a, b, context, inside, ..)| judge(sight(a, b, context), Shown { inside, ..WHOLE }, &LINES));
         let found: Vec<_> = judged.iter().map(|judged| (judged.name(), judged.doubt())).collect();
         let expected: Vec<_> = table.iter().map(|row| (row.4, row.5)).collect();
         assert_eq!(found, expected);
@@ -219,7 +272,7 @@ pub(crate) mod tests {
         let sight = Sight::new([crop; 2], [[0.3, 0.4, 0.3], [0.3, 0.45, 0.25]]);
         assert!(sight.is_real());
         assert!((sight.antispoof_score() - 0.425).abs() < 1e-7 && (sight.live_probability() - 0.425).abs() < 1e-7);
-        assert_eq!(judge(sight, 1.0, &Policy::default().liveness).name(), "indeterminate");
+        assert_eq!(judge(sight, WHOLE, &Policy::default().liveness).name(), "indeterminate");
     }
 
     #[test]

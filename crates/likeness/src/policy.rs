@@ -54,6 +54,12 @@ const LIVE: Number = number("least live probability of a live face", 0.70, Some(
 const SPOOF: Number = number("greatest live probability of a spoof", 0.30, None, GOLDEN);
 const EACH: Number = number("least live probability that each network gives a live face", 0.30, None, GOLDEN);
 const CONTEXT: Number = number("least size of the nearer crop, in boxes of the face", 1.5, None, CHOSEN);
+const COLOUR: Number = number(
+    "least colour of a face that does not follow from its lightness, in units of Lab",
+    1.8,
+    None,
+    "measured: toned golden faces at most 0.41, golden faces in colour at least 2.6",
+);
 const INSIDE: Number = number("least part of a live face's box in the photograph", 0.9, None, CHOSEN);
 pub(crate) const SCORE: Number =
     number("score above which the detector reports a face", 0.35, Some("CENTERFACE_THRESHOLD"), "DeepFace's");
@@ -61,13 +67,15 @@ const RIVAL: Number =
     number("part of the largest face's area above which a second face is a rival", 0.5, None, REPLACED);
 const SIDE: Number = number("least shorter side of a face, in pixels", 48.0, None, "below, networks see interpolation");
 const SHARPNESS: Number = number("least sharpness of a face", 5.0, None, "below, networks see a blur");
+const DARK: Number = number("mean grey below which a face is dark", 50.0, None, REPLACED);
+const BRIGHT: Number = number("mean grey above which a face is bright", 200.0, None, REPLACED);
 const ENROLL: Number = number("least quality at enrolment", 70.0, Some("QUALITY_THRESHOLD"), REPLACED);
 const ENROLL_BLUR: Number = number("least sharpness at enrolment", 5.0, Some("BLUR_THRESHOLD"), REPLACED);
 const ENROLL_SIDE: Number = number("least shorter side at enrolment, in pixels", 80.0, Some("MIN_FACE_SIZE"), REPLACED);
 const VERIFY: Number = number("least quality at verification and search", 50.0, None, REPLACED);
 
 /// Every default, in the order of the documentation.
-pub const NUMBERS: [Number; 18] = [
+pub const NUMBERS: [Number; 21] = [
     DISTANCE,
     AGED_YEARS,
     FARTHEST,
@@ -76,12 +84,15 @@ pub const NUMBERS: [Number; 18] = [
     LIVE,
     SPOOF,
     EACH,
+    COLOUR,
     CONTEXT,
     INSIDE,
     SCORE,
     RIVAL,
     SIDE,
     SHARPNESS,
+    DARK,
+    BRIGHT,
     ENROLL,
     ENROLL_BLUR,
     ENROLL_SIDE,
@@ -90,6 +101,12 @@ pub const NUMBERS: [Number; 18] = [
 
 /// `/search` names no person farther than this.
 pub const SEARCH_FARTHEST: f64 = FARTHEST.value;
+
+/// The mean grey value below which a face is dark.
+pub const DARK_BELOW: f64 = DARK.value;
+
+/// The mean grey value above which a face is bright.
+pub const BRIGHT_ABOVE: f64 = BRIGHT.value;
 
 /// Where a threshold comes from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -170,6 +187,9 @@ pub struct LivenessRule {
     pub spoof: f64,
     /// Neither network alone gives a live face less than this.
     pub each: f64,
+    /// The face's colour that does not follow from its lightness is at least this; otherwise the photograph is grey or
+    /// toned, and the networks know colour photographs alone.
+    pub colour: f64,
     /// The crop for the network of scale 2.7 is at least this many times the face's box; otherwise
     /// the frame shows too little around the face.
     pub context: f64,
@@ -227,6 +247,7 @@ impl Default for Policy {
                 live: LIVE.value,
                 spoof: SPOOF.value,
                 each: EACH.value,
+                colour: COLOUR.value,
                 context: CONTEXT.value,
                 inside: INSIDE.value,
             },

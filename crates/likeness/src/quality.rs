@@ -3,10 +3,12 @@
 
 use std::fmt;
 
+use crate::colour::colour;
 use crate::detect::{Area, Face, Size, inside};
 use crate::image::Bgr;
 use crate::image::shrink::shrink;
-use crate::policy::FaceRule;
+use crate::liveness::Shown;
+use crate::policy::{BRIGHT_ABOVE, DARK_BELOW, FaceRule};
 
 /// What is wrong with a photograph or its face.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -25,6 +27,20 @@ pub enum Unfit {
         /// Pixels found.
         found: i64,
     },
+    /// The face is too dark to show detail.
+    TooDark {
+        /// Mean grey value at least.
+        expected: f64,
+        /// Mean found.
+        found: f64,
+    },
+    /// The face is too bright to show detail.
+    TooBright {
+        /// Mean grey value at most.
+        expected: f64,
+        /// Mean found.
+        found: f64,
+    },
     /// The face is blurred.
     Blurred {
         /// Variance of the Laplacian at least.
@@ -34,14 +50,21 @@ pub enum Unfit {
     },
 }
 
+const TOO_SMALL: &str = "face_too_small";
+const TOO_DARK: &str = "face_too_dark";
+const TOO_BRIGHT: &str = "face_too_bright";
+const BLURRED: &str = "face_blurred";
+
 impl Unfit {
     /// A stable word for reports.
     pub fn code(&self) -> &'static str {
         match self {
             Self::NoFace => "no_face",
             Self::SeveralFaces { .. } => "several_faces",
-            Self::TooSmall { .. } => "face_too_small",
-            Self::Blurred { .. } => "face_blurred",
+            Self::TooSmall { .. } => TOO_SMALL,
+            Self::TooDark { .. } => TOO_DARK,
+            Self::TooBright { .. } => TOO_BRIGHT,
+            Self::Blurred { .. } => BLURRED,
         }
     }
 }
@@ -53,6 +76,14 @@ impl fmt::Display for Unfit {
             Self::SeveralFaces { found } => write!(f, "expected one face, found {found}"),
             Self::TooSmall { expected, found } => {
                 write!(f, "the face is too small: expected a shorter side of {expected} pixels, found {found}")
+            }
+            Self::TooDark { expected, found } => {
+                let measured = format!("expected a mean grey of at least {expected}, found {found:.1}");
+                write!(f, "the face is too dark: {measured}; add light in front of the face")
+            }
+            Self::TooBright { expected, found } => {
+                let measured = format!("expected a mean grey of at most {expected}, found {found:.1}");
+                write!(f, "the face is too bright: {measured}; reduce the light on the face")
             }
             Self::Blurred { expected, found } => {
                 write!(f, "the face is blurred: expected a sharpness of {expected}, found {found:.1}")
@@ -121,6 +152,9 @@ fn grey(image: &Bgr) -> Vec<u8> {
     image.data().chunks_exact(3).map(|pixel| weighed(pixel) as u8).collect()
 }
 
+/// The mean grey value of the best light.
+const MIDDLE_GREY: f64 = 130.0;
+
 /// How good a face's picture is: what was measured in its box.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Quality {
@@ -132,6 +166,9 @@ pub struct Quality {
     pub side: i64,
     /// Part of the box that lies in the photograph; 0 where a landmark is outside.
     pub inside: f64,
+    /// How much colour does not follow from lightness, in units of Lab: the greater standard deviation of `a` and `b`
+    /// after a cubic regression on `L`.
+    pub colour: f64,
 }
 
 impl Quality {
@@ -143,21 +180,50 @@ impl Quality {
         let grey = grey(&window);
         let light = grey.iter().map(|value| f64::from(*value)).sum::<f64>() / grey.len() as f64;
         let inside = share_inside(face, Size { x: image.width(), y: image.height() });
-        Self { blur: seen_sharpness(&window, &grey), light, side: w.min(h), inside }
+        Self { blur: seen_sharpness(&window, &grey), light, side: w.min(h), inside, colour: colour(&window) }
     }
 
     /// Whether the networks can judge the face at all.
     ///
     /// # Errors
-    /// Too small, then blurred.
+    /// Too small; then without detail, because the face is too dark, too bright or blurred.
     pub fn fit(&self, rule: &FaceRule) -> Result<(), Unfit> {
         if self.side < rule.side {
             return Err(Unfit::TooSmall { expected: rule.side, found: self.side });
         }
         if self.blur < rule.sharpness {
-            return Err(Unfit::Blurred { expected: rule.sharpness, found: self.blur });
+            let blurred = Unfit::Blurred { expected: rule.sharpness, found: self.blur };
+            return Err(self.exposure().unwrap_or(blurred));
         }
         Ok(())
+    }
+
+    /// What a judgement of liveness needs.
+    pub fn shown(&self) -> Shown {
+        Shown { inside: self.inside, colour: self.colour }
+    }
+
+    /// Too dark or too bright, where the face is.
+    pub fn exposure(&self) -> Option<Unfit> {
+        let found = self.light;
+        match found {
+            _ if found < DARK_BELOW => Some(Unfit::TooDark { expected: DARK_BELOW, found }),
+            _ if found > BRIGHT_ABOVE => Some(Unfit::TooBright { expected: BRIGHT_ABOVE, found }),
+            _ => None,
+        }
+    }
+
+    /// The parts of the score: sharpness, light and size, each 0 to 100.
+    pub fn parts(&self) -> [f64; 3] {
+        [self.blur_score(), self.light_score(), self.side_score()]
+    }
+
+    /// The causes of a score below this, as codes of [`Unfit`]: the parts that are below it themselves. The score is a
+    /// weighted mean of its parts, so a score that is too low has a cause.
+    pub fn causes(&self, least: f64) -> Vec<&'static str> {
+        let light = if self.light < MIDDLE_GREY { TOO_DARK } else { TOO_BRIGHT };
+        let parts = self.parts().into_iter().zip([BLURRED, light, TOO_SMALL]);
+        parts.filter(|(part, _)| self.score() < least && *part < least).map(|(_, code)| code).collect()
     }
 
     /// 0 to 100: four parts sharpness, three parts light, three parts size.
@@ -173,9 +239,9 @@ impl Quality {
     fn light_score(&self) -> f64 {
         let m = self.light;
         match m {
-            _ if m < 50.0 => m,
-            _ if m > 200.0 => (100.0 - (m - 200.0) * 50.0 / 55.0).max(0.0),
-            _ => 100.0 - (m - 130.0).abs() / 4.0,
+            _ if m < DARK_BELOW => m,
+            _ if m > BRIGHT_ABOVE => (100.0 - (m - BRIGHT_ABOVE) * 50.0 / 55.0).max(0.0),
+            _ => 100.0 - (m - MIDDLE_GREY).abs() / 4.0,
         }
     }
 
@@ -222,9 +288,44 @@ mod tests {
             let found = quality.fit(&Policy::default().face).err();
             assert_eq!((found.map(|unfit| unfit.code()), quality.inside), (expected, share), "{face:?}");
         }
-        let flat = Quality::of(&Bgr::black(200, 200), &face(area(10, 10, 100, 100), [50, 50]));
-        let found = flat.fit(&Policy::default().face).err();
-        assert_eq!(found.map(|unfit| unfit.code()), Some("face_blurred"));
+    }
+
+    #[test]
+    fn a_face_without_detail_is_dark_bright_or_blurred() {
+        let table = [
+            (0, "face_too_dark"),
+            (49, "face_too_dark"),
+            (50, "face_blurred"),
+            (200, "face_blurred"),
+            (201, "face_too_bright"),
+            (255, "face_too_bright"),
+        ];
+        let found = table.map(|(grey, _)| {
+            let flat = Bgr::new(100, 100, vec![grey; 30_000]).unwrap();
+            let quality = Quality::of(&flat, &face(Area { x: 10, y: 10, w: 80, h: 80 }, [50, 50]));
+            (grey, quality.fit(&Policy::default().face).map_or_else(|unfit| unfit.code(), |()| "fit"))
+        });
+        assert_eq!(found, table);
+    }
+
+    #[test]
+    fn a_score_that_is_too_low_has_a_cause_and_one_that_is_not_has_none() {
+        let mut wrong = Vec::new();
+        for (blur, light, side) in (0..600).step_by(40).flat_map(|blur| {
+            (0..256).step_by(15).flat_map(move |light| (40..160).step_by(20).map(move |side| (blur, light, side)))
+        }) {
+            let quality = Quality { blur: f64::from(blur), light: f64::from(light), side, inside: 1.0, colour: 9.0 };
+            for least in [0.0, 50.0, 70.0, 95.0] {
+                if quality.causes(least).is_empty() == (quality.score() < least) {
+                    wrong.push((quality, least, quality.causes(least)));
+                }
+            }
+        }
+        assert!(wrong.is_empty(), "{wrong:?}");
+        let dark = Quality { blur: 500.0, light: 12.0, side: 50, inside: 1.0, colour: 9.0 };
+        assert_eq!(dark.causes(70.0), ["face_too_dark", "face_too_small"]);
+        let bright = Quality { light: 250.0, ..dark };
+        assert_eq!(bright.causes(70.0), ["face_too_bright", "face_too_small"]);
     }
 
     #[test]
@@ -254,7 +355,7 @@ mod tests {
 
     #[test]
     fn each_part_of_the_score_has_its_corners() {
-        let of = |blur, light, side| Quality { blur, light, side, inside: 1.0 };
+        let of = |blur, light, side| Quality { blur, light, side, inside: 1.0, colour: 9.0 };
         let table = [
             (of(0.0, 0.0, 0), [0.0, 0.0, 0.0]),
             (of(100.0, 49.0, 49), [50.0, 49.0, 24.5]),
@@ -264,8 +365,7 @@ mod tests {
             (of(180.0, 255.0, 115), [60.0, 50.0, 75.0]),
         ];
         for (quality, parts) in table {
-            let found = [quality.blur_score(), quality.light_score(), quality.side_score()];
-            assert_eq!(found, parts, "{quality:?}");
+            assert_eq!(quality.parts(), parts, "{quality:?}");
             let score = 0.4 * parts[0] + 0.3 * parts[1] + 0.3 * parts[2];
             assert!((quality.score() - score).abs() < 1e-9, "{quality:?}");
         }

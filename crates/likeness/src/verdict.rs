@@ -222,7 +222,7 @@ fn against(liveness: &Liveness, reference: bool) -> Option<Reason> {
 mod tests {
     use super::*;
     use crate::liveness::judge;
-    use crate::liveness::tests::sight;
+    use crate::liveness::tests::{WHOLE, sight};
     use crate::policy::Policy;
 
     fn judged(name: &str) -> Liveness {
@@ -231,7 +231,7 @@ mod tests {
             "spoof" => 0.0,
             _ => 0.5,
         };
-        let judged = judge(sight(probability, probability, 2.7), 1.0, &Policy::default().liveness);
+        let judged = judge(sight(probability, probability, 2.7), WHOLE, &Policy::default().liveness);
         assert_eq!(judged.name(), name);
         judged
     }

@@ -138,7 +138,7 @@ fn the_photographs_are_live_fake_and_neither_as_they_were_drawn() {
         let image = photo(name);
         let face = world().finder.find(&mut scratch, &image, Mode::Auto).unwrap().faces[0];
         let sight = world().pair.look(&mut scratch, &image, &face.area).unwrap();
-        let liveness: Liveness = judge(sight, Quality::of(&image, &face).inside, &Policy::default().liveness);
+        let liveness: Liveness = judge(sight, Quality::of(&image, &face).shown(), &Policy::default().liveness);
         (name, liveness.name(), liveness.doubt().map(|doubt| doubt.code()))
     });
     assert_eq!(found, table);

@@ -20,6 +20,7 @@ use likeness::find::{Detected, Mode};
 use likeness::image::Bgr;
 use likeness::liveness::{self, Sight};
 use likeness::policy::Policy;
+use likeness::quality::Quality;
 use support::deepface::{self as golden, DeepFace, Outcome, Pair, Run, answers, le_bytes, photo, sha256};
 use support::world::{World, world};
 
@@ -402,6 +403,12 @@ fn area(of: &golden::Area) -> Area {
     Area { x: of.x, y: of.y, w: of.w, h: of.h }
 }
 
+/// What is measured in a face's box, as if the box lay whole in the photograph.
+fn whole(image: &Bgr, area: Area) -> Quality {
+    let face = Face { area, unclipped: area, landmarks: [[0, 0]; 5], score: 1.0 };
+    Quality { inside: 1.0, ..Quality::of(image, &face) }
+}
+
 #[test]
 fn no_face_that_deepface_calls_fake_is_live() {
     let Some(world) = world("no_face_that_deepface_calls_fake_is_live") else { return };
@@ -409,7 +416,8 @@ fn no_face_that_deepface_calls_fake_is_live() {
     let mut fakes = 0;
     for (name, image, face) in golden_faces(world) {
         let sight = world.pair.look(&mut scratch, &image, &area(&face.facial_area)).unwrap();
-        let judged = liveness::judge(sight, 1.0, &Policy::default().liveness);
+        let judged =
+            liveness::judge(sight, whole(&image, area(&face.facial_area)).shown(), &Policy::default().liveness);
         let (p, least, context) = (sight.live_probability(), sight.least(), sight.context());
         println!(
             "{name:14} is_real {:5} {:13} live {p:.4}, least {least:.4}, context {context:.2}",
@@ -429,9 +437,9 @@ fn a_photograph_cropped_to_its_face_is_never_a_spoof_for_want_of_context() {
     for (name, image, face) in golden_faces(world) {
         let Area { x, y, w, h } = area(&face.facial_area);
         let cropped = image.window(x, y, w as usize, h as usize);
-        let whole = Area { x: 0, y: 0, w: w - 1, h: h - 1 };
-        let sight = world.pair.look(&mut scratch, &cropped, &whole).unwrap();
-        let judged = liveness::judge(sight, 1.0, &Policy::default().liveness);
+        let whole_area = Area { x: 0, y: 0, w: w - 1, h: h - 1 };
+        let sight = world.pair.look(&mut scratch, &cropped, &whole_area).unwrap();
+        let judged = liveness::judge(sight, whole(&cropped, whole_area).shown(), &Policy::default().liveness);
         assert_eq!(judged.doubt(), Some(liveness::Doubt::ContextTooSmall), "{name}: {judged:?}");
     }
 }

@@ -97,13 +97,16 @@ pub struct QualityTold {
     light: f64,
     /// Pixels of the shorter side.
     side: i64,
+    /// Colour that does not follow from lightness, in units of Lab.
+    colour: f64,
 }
 
 impl QualityTold {
     /// Rounded.
     pub fn of(quality: &Quality) -> Self {
-        let Quality { blur, light, side, .. } = *quality;
-        Self { score: round(quality.score(), 2), blur: round(blur, 2), light: round(light, 2), side }
+        let Quality { blur, light, side, colour, .. } = *quality;
+        let [score, blur, light, colour] = [quality.score(), blur, light, colour].map(|value| round(value, 2));
+        Self { score, blur, light, side, colour }
     }
 }
 
@@ -133,6 +136,8 @@ pub struct LinesTold {
     spoof: f64,
     /// Neither network alone gives a live face less.
     each: f64,
+    /// Neither live nor spoof where the face has less colour.
+    colour: f64,
     /// The crop of scale 2.7 is at least this many times the box.
     context: f64,
 }
@@ -177,13 +182,13 @@ impl LivenessSeen {
             });
         }
         let Ok(networks) = networks.try_into() else { unreachable!("one for each file") };
-        let LivenessRule { live, spoof, each, context, .. } = *lines;
+        let LivenessRule { live, spoof, each, colour, context, .. } = *lines;
         Ok(Self {
             verdict: judged.name(),
             doubt,
             message: message(judged),
             live_probability: round(sight.live_probability(), 6),
-            thresholds: LinesTold { live, spoof, each, context },
+            thresholds: LinesTold { live, spoof, each, colour, context },
             networks,
         })
     }

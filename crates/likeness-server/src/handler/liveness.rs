@@ -55,7 +55,7 @@ pub fn message(judged: &Liveness) -> String {
     match judged {
         Liveness::Live(_) => "a live face".into(),
         Liveness::Spoof(_) => "a picture of a face".into(),
-        Liveness::Indeterminate(doubt, _) => format!("it can't be told: {doubt}"),
+        Liveness::Indeterminate(doubt, _) => format!("it can't be told: {doubt}. {}", doubt.advice()),
     }
 }
 
