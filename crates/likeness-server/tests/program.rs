@@ -97,7 +97,7 @@ fn detect_tells_boxes_and_draws_them() {
     let face = &told[0]["faces"][0];
     assert_eq!(face["box"], serde_json::json!([167, 207, 139, 174]));
     assert_eq!(face["landmarks"][0], serde_json::json!([209, 280]));
-    assert_eq!((told[0]["look"]["mode"].as_str(), face["confidence"].as_f64()), (Some("exact"), Some(0.96)));
+    assert_eq!((told[0]["look"]["mode"].as_str(), face["confidence"].as_f64()), (Some("fast"), Some(0.96)));
     assert_eq!(&fs::read(out).unwrap()[..4], b"\x89PNG");
     let text = bench.likeness("detect", &[&image]);
     let text = String::from_utf8_lossy(&text.stdout).into_owned();
