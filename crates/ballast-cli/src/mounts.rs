@@ -33,10 +33,10 @@ pub fn unwritable(table: &str, id: u64) -> bool {
     let mut rows = table.split_inclusive('\n').filter_map(|row| row.strip_suffix('\n'));
     let row = rows.find(|row| row.split(' ').next().and_then(|word| word.parse().ok()) == Some(id));
     let Some((_, file_system)) = row.and_then(|row| row.split_once(" - ")) else { return false };
-    let mut words = file_system.split(' ');
-    match (words.next(), words.nth(1)) {
-        (Some("erofs" | "squashfs"), _) => true,
-        (Some("overlay"), Some(options)) => !options.split(',').any(|option| option.starts_with("upperdir")),
+    // The kernel escapes spaces: a row with more words is not its own.
+    match file_system.split(' ').collect::<Vec<_>>()[..] {
+        ["erofs" | "squashfs", _, _] => true,
+        ["overlay", _, options] => !options.split(',').any(|option| option.starts_with("upperdir")),
         _ => false,
     }
 }
@@ -56,6 +56,7 @@ mod tests {
                 "41 1 0:50 / /opt/b ro - overlay o rw,lowerdir=/a,upperdir=/u,workdir=/w",
                 false,
             ),
+            ("overlay, more words", "41 1 0:50 / /opt/b ro - overlay o rw,ay o rw,lowerdir=/a,upperdir=/u", false),
             ("overlay, odd options", "41 1 0:50 / /opt/b ro - overlay o", false),
             ("a bind mount of ext4", "41 1 8:1 /var/lib/x /opt/baked ro,relatime - ext4 /dev/sda1 rw", false),
             ("tmpfs", "41 1 0:60 / /opt/baked ro,relatime - tmpfs tmpfs rw,size=64k", false),
