@@ -8,7 +8,8 @@ use libfuzzer_sys::fuzz_target;
 fuzz_target!(|data: (u64, &str)| {
     let (id, table) = data;
     let layer = unwritable(table, id);
-    let first = |row: &&str| row.split(' ').next().and_then(|word| word.parse().ok()) == Some(id);
+    let first =
+        |row: &&str| row.trim_end_matches('\n').split(' ').next().and_then(|word| word.parse().ok()) == Some(id);
     let own = table.split_inclusive('\n').find(first);
     assert_eq!(layer, own.is_some_and(|row| unwritable(row, id)), "another row decided");
     if let Some(row) = own.filter(|_| layer) {
