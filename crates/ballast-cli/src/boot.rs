@@ -20,7 +20,7 @@ use ballast::kept;
 use ballast::lock::Need;
 use ballast::place::Origin;
 use ballast::receipt::Receipts;
-use ballast::store::{Strictness, Wanted};
+use ballast::store::{ExpectedWeight, Strictness};
 use rustix::io::Errno;
 
 use crate::args::{Healing, HoldArg};
@@ -200,8 +200,8 @@ impl Boot<'_> {
     }
 
     /// The weights, with receipts where the place is firm enough for them.
-    fn wanted(&self, root: &Path, look: &Custody) -> Vec<Wanted<'_>> {
-        let firm = |wanted: &Wanted| look.is_firm(&root.join(wanted.weight.path.as_str()));
+    fn wanted(&self, root: &Path, look: &Custody) -> Vec<ExpectedWeight<'_>> {
+        let firm = |wanted: &ExpectedWeight| look.is_firm(&root.join(wanted.weight.path.as_str()));
         let mut all = self.setting.all_wanted();
         if let Some(receipts) = self.receipts {
             for wanted in all.iter_mut().filter(|wanted| firm(wanted)) {
@@ -211,7 +211,7 @@ impl Boot<'_> {
         all
     }
 
-    fn heal(&self, disk: &LinuxDisk, wanted: &[Wanted], strict: Strictness) -> Vec<Outcome> {
+    fn heal(&self, disk: &LinuxDisk, wanted: &[ExpectedWeight], strict: Strictness) -> Vec<Outcome> {
         let disks = self.origins();
         let origins: Vec<_> = disks.iter().map(|disk| Origin { disk, strict: Strictness::Layer }).collect();
         let options = heal::Options {

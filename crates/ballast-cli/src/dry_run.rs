@@ -11,7 +11,7 @@ use ballast::disk::LinuxDisk;
 use ballast::fault::PlaceFault;
 use ballast::heal::{self, Done, Outcome};
 use ballast::lock::DirSpec;
-use ballast::store::{Found, Strictness, Wanted};
+use ballast::store::{ExpectedWeight, Strictness, WeightState};
 use rustix::fs::{Access, AtFlags, CWD, accessat, statvfs};
 use rustix::io::Errno;
 
@@ -27,13 +27,13 @@ pub fn is_right(outcome: &Outcome) -> bool {
 /// Corrects what a dry run says of the weights below a root.
 ///
 /// `ours` is whether root hands the cache over before a real heal, so that its permissions do not count.
-pub fn foresee(outcomes: &mut [Outcome], wanted: &[Wanted], origins: &[LinuxDisk], root: &Path, ours: bool) {
+pub fn foresee(outcomes: &mut [Outcome], wanted: &[ExpectedWeight], origins: &[LinuxDisk], root: &Path, ours: bool) {
     let wrong = |outcomes: &[Outcome]| -> Vec<usize> {
         (0..outcomes.len()).filter(|at| matches!(outcomes[*at].done, Done::WouldHeal)).collect()
     };
     let mut left = wrong(outcomes);
     for origin in origins {
-        let asked: Vec<Wanted> = left.iter().map(|at| wanted[*at]).collect();
+        let asked: Vec<ExpectedWeight> = left.iter().map(|at| wanted[*at]).collect();
         let found = heal::verify(origin, &asked, Strictness::Layer, facts::threads);
         left = left.into_iter().zip(found).filter(|(_, found)| !found.is_right()).map(|(at, _)| at).collect();
     }
@@ -41,7 +41,7 @@ pub fn foresee(outcomes: &mut [Outcome], wanted: &[Wanted], origins: &[LinuxDisk
     // What is missing must fit beside what is there, and so must a second copy of the largest that is repaired.
     let size = |at: &usize| wanted[*at].size().unwrap_or(0);
     let (missing, damaged): (Vec<_>, Vec<_>) =
-        wrong(outcomes).into_iter().partition(|at| outcomes[*at].found == Found::Missing);
+        wrong(outcomes).into_iter().partition(|at| outcomes[*at].found == WeightState::Missing);
     let needed = missing.iter().map(size).sum::<u64>() + damaged.iter().map(size).max().unwrap_or(0);
     for at in wrong(outcomes) {
         let dir = root.join(wanted[at].weight.path.parent());
@@ -52,7 +52,7 @@ pub fn foresee(outcomes: &mut [Outcome], wanted: &[Wanted], origins: &[LinuxDisk
 }
 
 /// A store that is not there yet.
-pub fn absent(wanted: &[Wanted]) -> Vec<Outcome> {
+pub fn absent(wanted: &[ExpectedWeight]) -> Vec<Outcome> {
     wanted.iter().map(|_| Outcome { done: Done::WouldHeal, ..Outcome::missing() }).collect()
 }
 

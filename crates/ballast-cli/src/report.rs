@@ -16,7 +16,7 @@ use ballast::disk::{self, Stat};
 use ballast::fault::PlaceFault;
 use ballast::heal::{Done, Outcome};
 use ballast::lock::Need;
-use ballast::store::{Damage, Found};
+use ballast::store::{Damage, WeightState};
 use rustix::fs::{AtFlags, CWD, Mode, OFlags};
 use rustix::io::Errno;
 use serde::Serialize;
@@ -136,24 +136,24 @@ pub fn boot_id() -> String {
 }
 
 /// What was found, in words.
-pub fn found_words(found: &Found) -> String {
+pub fn found_words(found: &WeightState) -> String {
     match found {
-        Found::Right => "right".into(),
-        Found::Vouched => "vouched".into(),
-        Found::Missing => "missing".into(),
-        Found::Stale => "stale: a former pin".into(),
-        Found::Unreadable(errno) => format!("unreadable: {}", io::Error::from_raw_os_error(*errno)),
-        Found::Damaged(Damage::Kind(kind)) => format!("damaged: a {kind:?} stands there").to_lowercase(),
-        Found::Damaged(Damage::Links(links)) => format!("damaged: {links} hard links share it"),
-        Found::Damaged(Damage::Owner(uid)) => format!("loose: uid {uid} could change it"),
-        Found::Damaged(Damage::Mode(mode)) => format!("damaged: mode {mode:04o}"),
-        Found::Damaged(Damage::Size { expected, found }) => {
+        WeightState::Right => "right".into(),
+        WeightState::Vouched => "vouched".into(),
+        WeightState::Missing => "missing".into(),
+        WeightState::Stale => "stale: a former pin".into(),
+        WeightState::Unreadable(errno) => format!("unreadable: {}", io::Error::from_raw_os_error(*errno)),
+        WeightState::Damaged(Damage::Kind(kind)) => format!("damaged: a {kind:?} stands there").to_lowercase(),
+        WeightState::Damaged(Damage::Links(links)) => format!("damaged: {links} hard links share it"),
+        WeightState::Damaged(Damage::Owner(uid)) => format!("loose: uid {uid} could change it"),
+        WeightState::Damaged(Damage::Mode(mode)) => format!("damaged: mode {mode:04o}"),
+        WeightState::Damaged(Damage::Size { expected, found }) => {
             format!("damaged: {found} bytes, expected {expected}")
         }
-        Found::Damaged(Damage::Bytes { bad, .. }) if !bad.is_empty() => {
+        WeightState::Damaged(Damage::Bytes { bad, .. }) if !bad.is_empty() => {
             format!("damaged: {} wrong chunk{}", bad.len(), if bad.len() == 1 { "" } else { "s" })
         }
-        Found::Damaged(Damage::Bytes { .. }) => "damaged: other bytes".into(),
+        WeightState::Damaged(Damage::Bytes { .. }) => "damaged: other bytes".into(),
     }
 }
 

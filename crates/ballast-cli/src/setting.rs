@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use crate::boot::plan::{App, Facts, Fs, Volume, VolumeFacts};
 use ballast::index::Index;
 use ballast::lock::{Lock, RootPath, Weight};
-use ballast::store::Wanted;
+use ballast::store::ExpectedWeight;
 
 use crate::args::Place;
 use crate::custody::Custody;
@@ -156,18 +156,18 @@ impl Setting {
             volume,
             baked: self.baked.as_deref().is_some_and(Path::is_dir),
             can_repoint: self.lock.store.env.is_some(),
-            bytes: self.all_wanted().iter().filter_map(Wanted::size).sum(),
+            bytes: self.all_wanted().iter().filter_map(ExpectedWeight::size).sum(),
             memory_limit: in_memory.then(facts::memory_limit).flatten(),
         }
     }
 
     /// A weight with its tree, if one is believed.
-    pub fn wanted<'a>(&'a self, weight: &'a Weight) -> Wanted<'a> {
-        Wanted { tree: self.index.tree(&weight.sha256), ..Wanted::by_pin(weight) }
+    pub fn wanted<'a>(&'a self, weight: &'a Weight) -> ExpectedWeight<'a> {
+        ExpectedWeight { tree: self.index.tree(&weight.sha256), ..ExpectedWeight::by_pin(weight) }
     }
 
     /// All weights with their trees.
-    pub fn all_wanted(&self) -> Vec<Wanted<'_>> {
+    pub fn all_wanted(&self) -> Vec<ExpectedWeight<'_>> {
         self.lock.weights.iter().map(|weight| self.wanted(weight)).collect()
     }
 }

@@ -6,7 +6,7 @@ use std::io;
 use crate::bounds::SWEEP;
 use crate::disk::{Disk, STAGED_PREFIX};
 use crate::kept;
-use crate::store::{self, Found, Strictness, Wanted};
+use crate::store::{self, ExpectedWeight, Strictness, WeightState};
 
 /// How the one bad copy of a weight that is kept is named.
 pub const ASIDE_PREFIX: &str = ".ballast-aside.";
@@ -43,18 +43,18 @@ fn occupied(error: &io::Error) -> bool {
 /// Takes a wrong file's name away when nothing right can take its place: absent is honest. What
 /// could not be read for want of memory or rights keeps its name, and so does an entry that is not as it should be
 /// but leads to the right bytes; what the disk can't give back does not.
-pub(crate) fn quarantine<D: Disk>(disk: &D, wanted: &Wanted, found: &Found, strict: Strictness) {
+pub(crate) fn quarantine<D: Disk>(disk: &D, wanted: &ExpectedWeight, found: &WeightState, strict: Strictness) {
     let name = wanted.weight.path.file_name();
     if store::leads_to_right_bytes(disk, wanted, found, strict) {
         return;
     }
     let Ok(dir) = kept::descend(disk, wanted.weight.path.parent(), strict) else { return };
     let gone = match found {
-        Found::Stale => disk.remove(&dir, name),
-        Found::Damaged(_) | Found::Unreadable(libc::EIO) => {
+        WeightState::Stale => disk.remove(&dir, name),
+        WeightState::Damaged(_) | WeightState::Unreadable(libc::EIO) => {
             set_aside(disk, &dir, name).or_else(|_| disk.remove(&dir, name))
         }
-        Found::Right | Found::Vouched | Found::Missing | Found::Unreadable(_) => return,
+        WeightState::Right | WeightState::Vouched | WeightState::Missing | WeightState::Unreadable(_) => return,
     };
     let _ = gone.and_then(|()| disk.sync_dir(&dir));
 }

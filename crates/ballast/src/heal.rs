@@ -11,7 +11,7 @@ use crate::disk::{Disk, Stat};
 use crate::fault::PlaceFault;
 use crate::lock::RelPath;
 use crate::place::{self, Named, Origin, Staged};
-use crate::store::{self, Examined, Found, Strictness, Threads, Wanted};
+use crate::store::{self, Examined, ExpectedWeight, Strictness, Threads, WeightState};
 
 /// How a heal is carried out.
 #[derive(Debug, Clone, Copy)]
@@ -30,7 +30,7 @@ pub struct Options {
 #[derive(Debug)]
 pub struct Outcome {
     /// What was under its name at first.
-    pub found: Found,
+    pub found: WeightState,
     /// What was done about it.
     pub done: Done,
     /// Facts of the inode whose bytes were verified, where the weight is right.
@@ -68,7 +68,7 @@ impl Done {
 impl Outcome {
     /// The outcome of a store that can't be opened.
     pub fn missing() -> Self {
-        Self { found: Found::Missing, done: Done::Failed(PlaceFault::NoSource), stat: None, took: Duration::ZERO }
+        Self { found: WeightState::Missing, done: Done::Failed(PlaceFault::NoSource), stat: None, took: Duration::ZERO }
     }
 
     /// Whether the weight's name now holds verified bytes.
@@ -78,7 +78,7 @@ impl Outcome {
 }
 
 /// Verifies a store without touching it.
-pub fn verify<D: Disk>(disk: &D, wanted: &[Wanted], strict: Strictness, threads: Threads) -> Vec<Outcome> {
+pub fn verify<D: Disk>(disk: &D, wanted: &[ExpectedWeight], strict: Strictness, threads: Threads) -> Vec<Outcome> {
     let start = Instant::now();
     let found = store::verify(disk, wanted, strict, threads);
     let took = start.elapsed();
@@ -86,11 +86,11 @@ pub fn verify<D: Disk>(disk: &D, wanted: &[Wanted], strict: Strictness, threads:
 }
 
 /// What [`verify`] would say, where receipts speak for every weight; `None` where bytes must be read.
-pub fn vouched<D: Disk>(disk: &D, wanted: &[Wanted], strict: Strictness) -> Option<Vec<Outcome>> {
+pub fn vouched<D: Disk>(disk: &D, wanted: &[ExpectedWeight], strict: Strictness) -> Option<Vec<Outcome>> {
     let start = Instant::now();
     let all: Option<Vec<Stat>> = wanted.iter().map(|wanted| store::vouched(disk, wanted, strict)).collect();
     let took = start.elapsed();
-    let judged = |stat| judged(Examined { found: Found::Vouched, stat: Some(stat) }, took);
+    let judged = |stat| judged(Examined { found: WeightState::Vouched, stat: Some(stat) }, took);
     all.map(|stats| stats.into_iter().map(judged).collect())
 }
 
@@ -101,7 +101,12 @@ fn judged(examined: Examined, took: Duration) -> Outcome {
 }
 
 /// Makes every weight of a volume right, or says which call stood in the way.
-pub fn heal<D: Disk, O: Disk>(disk: &D, wanted: &[Wanted], origins: &[Origin<O>], options: &Options) -> Vec<Outcome> {
+pub fn heal<D: Disk, O: Disk>(
+    disk: &D,
+    wanted: &[ExpectedWeight],
+    origins: &[Origin<O>],
+    options: &Options,
+) -> Vec<Outcome> {
     let mut outcomes = verify(disk, wanted, options.strict, options.threads);
     if outcomes.iter().all(Outcome::is_right) {
         return outcomes;
@@ -124,7 +129,7 @@ pub fn heal<D: Disk, O: Disk>(disk: &D, wanted: &[Wanted], origins: &[Origin<O>]
 /// to write and few moments to wait for.
 fn mend_all<D: Disk, O: Disk>(
     disk: &D,
-    wanted: &[Wanted],
+    wanted: &[ExpectedWeight],
     outcomes: &mut [Outcome],
     origins: &[Origin<O>],
     options: &Options,
@@ -139,7 +144,7 @@ fn mend_all<D: Disk, O: Disk>(
 
 fn mend_at_once<D: Disk, O: Disk>(
     disk: &D,
-    wanted: &[Wanted],
+    wanted: &[ExpectedWeight],
     some: &[usize],
     right: &[&RelPath],
     outcomes: &mut [Outcome],
@@ -161,10 +166,12 @@ fn mend_at_once<D: Disk, O: Disk>(
             begun = begin(disk, wanted, seen, again, right, origins, options);
         }
         let no_room = begun.as_ref().is_err_and(|(done, _)| done.wants_room());
-        if no_room && outcomes[at].found != Found::Missing && place::has_whole_origin(wanted, origins, options.threads)
+        if no_room
+            && outcomes[at].found != WeightState::Missing
+            && place::has_whole_origin(wanted, origins, options.threads)
         {
             // The wrong file was set aside by now; staging removes it where there is no room for both.
-            let gone = Examined { found: Found::Missing, stat: None };
+            let gone = Examined { found: WeightState::Missing, stat: None };
             begun = begin(disk, wanted, gone, None, right, origins, options);
         }
         match begun {
@@ -179,8 +186,8 @@ fn mend_at_once<D: Disk, O: Disk>(
 /// A weight between its staging and its name.
 struct Pending<'a, D: Disk> {
     at: usize,
-    wanted: &'a Wanted<'a>,
-    now: Found,
+    wanted: &'a ExpectedWeight<'a>,
+    now: WeightState,
     staged: Staged<D>,
 }
 
@@ -191,13 +198,13 @@ type GivenUp = (Done, Option<Stat>);
 /// while it is the same inode, unchanged; copying hashes each chunk anyway.
 fn begin<D: Disk, O: Disk>(
     disk: &D,
-    wanted: &Wanted,
+    wanted: &ExpectedWeight,
     seen: Examined,
     reached: Option<(D::File, Stat)>,
     right_ones: &[&RelPath],
     origins: &[Origin<O>],
     options: &Options,
-) -> Result<(Found, Staged<D>), GivenUp> {
+) -> Result<(WeightState, Staged<D>), GivenUp> {
     let Examined { found: now, stat } =
         if store::unchanged(disk, wanted, &seen, options.strict) { seen } else { look(disk, wanted, options) };
     if right(&now) {
@@ -266,7 +273,7 @@ fn settle_all<D: Disk>(disk: &D, pending: &[Pending<D>], options: &Options) -> V
 }
 
 /// Where locks mean nothing a replica may have mended it meanwhile; else a wrong entry loses its name.
-fn give_up<D: Disk>(disk: &D, wanted: &Wanted, fault: PlaceFault, options: &Options) -> GivenUp {
+fn give_up<D: Disk>(disk: &D, wanted: &ExpectedWeight, fault: PlaceFault, options: &Options) -> GivenUp {
     let Examined { found: now, stat } = look(disk, wanted, options);
     if right(&now) {
         return (Done::MendedByAnother, stat);
@@ -275,11 +282,11 @@ fn give_up<D: Disk>(disk: &D, wanted: &Wanted, fault: PlaceFault, options: &Opti
     (Done::Failed(fault), None)
 }
 
-fn look<D: Disk>(disk: &D, wanted: &Wanted, options: &Options) -> Examined {
+fn look<D: Disk>(disk: &D, wanted: &ExpectedWeight, options: &Options) -> Examined {
     let examined = store::verify(disk, std::slice::from_ref(wanted), options.strict, options.threads);
-    examined.into_iter().next().unwrap_or(Examined { found: Found::Missing, stat: None })
+    examined.into_iter().next().unwrap_or(Examined { found: WeightState::Missing, stat: None })
 }
 
-fn right(found: &Found) -> bool {
-    matches!(found, Found::Right | Found::Vouched)
+fn right(found: &WeightState) -> bool {
+    matches!(found, WeightState::Right | WeightState::Vouched)
 }

@@ -14,7 +14,7 @@ use crate::disk::{Disk, Kind, Stat};
 use crate::fault::{PlaceFault, at, full};
 use crate::index::{Tree, chunks};
 use crate::lock::RelPath;
-use crate::store::{self, Damage, Found, Strictness, Threads, Wanted, open, open_at};
+use crate::store::{self, Damage, ExpectedWeight, Strictness, Threads, WeightState, open, open_at};
 
 /// Where right bytes may come from: a store and how it is judged.
 pub struct Origin<'a, D: Disk> {
@@ -26,7 +26,7 @@ pub struct Origin<'a, D: Disk> {
 
 impl<D: Disk> Origin<'_, D> {
     /// Opens the weight at its own path, else by its bare name, else by its digest.
-    fn open(&self, wanted: &Wanted) -> Option<(D::File, Stat)> {
+    fn open(&self, wanted: &ExpectedWeight) -> Option<(D::File, Stat)> {
         let bare = |name: &str| open_at(self.disk, "", name, wanted, self.strict).ok();
         open(self.disk, wanted, self.strict)
             .ok()
@@ -36,10 +36,10 @@ impl<D: Disk> Origin<'_, D> {
 }
 
 /// Whether one origin has every byte of the weight right, so that nothing of a damaged file is needed.
-pub(crate) fn has_whole_origin<O: Disk>(wanted: &Wanted, origins: &[Origin<O>], threads: Threads) -> bool {
+pub(crate) fn has_whole_origin<O: Disk>(wanted: &ExpectedWeight, origins: &[Origin<O>], threads: Threads) -> bool {
     let whole = |origin: &Origin<O>| {
         let found = store::verify(origin.disk, std::slice::from_ref(wanted), origin.strict, threads);
-        found.first().is_some_and(|examined| examined.found == Found::Right)
+        found.first().is_some_and(|examined| examined.found == WeightState::Right)
     };
     origins.iter().any(whole)
 }
@@ -64,8 +64,8 @@ pub struct Staged<D: Disk> {
 /// [`PlaceFault`]; the name is then as before.
 pub fn stage<D: Disk, O: Disk>(
     disk: &D,
-    wanted: &Wanted,
-    found: &Found,
+    wanted: &ExpectedWeight,
+    found: &WeightState,
     reached: Option<(D::File, Stat)>,
     right: &[&RelPath],
     origins: &[Origin<O>],
@@ -84,15 +84,15 @@ pub fn stage<D: Disk, O: Disk>(
 fn fill<D: Disk, O: Disk>(
     disk: &D,
     dir: &D::Dir,
-    wanted: &Wanted,
-    found: &Found,
+    wanted: &ExpectedWeight,
+    found: &WeightState,
     reached: Option<(D::File, Stat)>,
     origins: &[Origin<O>],
     threads: Threads,
 ) -> Result<(D::File, Placed), PlaceFault> {
     let path = &wanted.weight.path;
     sweep(disk, dir);
-    let damaged = matches!(found, Found::Damaged(Damage::Bytes { .. } | Damage::Size { .. }))
+    let damaged = matches!(found, WeightState::Damaged(Damage::Bytes { .. } | Damage::Size { .. }))
         .then(|| disk.open(dir, path.file_name()).ok())
         .flatten()
         .filter(|(_, stat)| stat.kind == Kind::File);
@@ -103,7 +103,7 @@ fn fill<D: Disk, O: Disk>(
     match wanted.tree.filter(|tree| wanted.size() == Some(tree.size())) {
         Some(tree) => {
             let bad = match found {
-                Found::Damaged(Damage::Bytes { bad, .. }) => bad.as_slice(),
+                WeightState::Damaged(Damage::Bytes { bad, .. }) => bad.as_slice(),
                 _ => &[],
             };
             let own = reached.as_ref().or(damaged.as_ref()).map(|(file, _)| (file, bad));
@@ -148,7 +148,7 @@ impl<D: Disk> Staged<D> {
     ///
     /// # Errors
     /// [`PlaceFault::Call`]; the name is then as before, or absent.
-    pub fn publish(self, disk: &D, path: &RelPath, found: &Found) -> Result<Named<D>, PlaceFault> {
+    pub fn publish(self, disk: &D, path: &RelPath, found: &WeightState) -> Result<Named<D>, PlaceFault> {
         let name = path.file_name();
         let aside = if wrong(found) { set_aside(disk, &self.dir, name) } else { Ok(()) };
         // Publishing replaces whatever is no directory, so a copy that can't be kept stops nothing.
@@ -230,8 +230,8 @@ pub(crate) fn with_room<D: Disk, T>(
 }
 
 /// What is kept for the operator. A former pin's content is no evidence of anything.
-fn wrong(found: &Found) -> bool {
-    matches!(found, Found::Damaged(_) | Found::Unreadable(_))
+fn wrong(found: &WeightState) -> bool {
+    matches!(found, WeightState::Damaged(_) | WeightState::Unreadable(_))
 }
 
 /// Opens a weight's directory, making what is missing and moving aside what is no directory

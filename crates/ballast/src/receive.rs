@@ -18,7 +18,7 @@ use crate::fault::{PlaceFault, at};
 use crate::index::chunks;
 use crate::lock::RelPath;
 use crate::place::{Staged, ensure_dir, with_room};
-use crate::store::{BUFFER, Found, Strictness, each_piece};
+use crate::store::{BUFFER, Strictness, WeightState, each_piece};
 
 /// How parts are named; the rest is the pin.
 pub const PART_PREFIX: &str = ".ballast-part.";
@@ -167,7 +167,7 @@ impl<'a, D: Disk> Receiver<'a, D> {
     ///
     /// # Errors
     /// [`ReceiveFault::Bytes`] when the bytes are others; the name is as before.
-    pub fn publish(self, pin: Digest, found: &Found) -> Result<(), ReceiveFault> {
+    pub fn publish(self, pin: Digest, found: &WeightState) -> Result<(), ReceiveFault> {
         let digest = self.digest();
         if digest != pin || self.torn {
             return Err(ReceiveFault::Bytes(digest));

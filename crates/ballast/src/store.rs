@@ -29,7 +29,7 @@ pub type Threads = fn() -> NonZeroUsize;
 
 /// What the bytes under a weight's name turned out to be.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Found {
+pub enum WeightState {
     /// Every byte checked, and right.
     Right,
     /// Not read: a receipt says that this very inode was right, and nothing has changed since.
@@ -117,7 +117,7 @@ impl Strictness {
 
 /// One weight as a store sees it: the pin, and the tree if one was made for that pin.
 #[derive(Debug, Clone, Copy)]
-pub struct Wanted<'a> {
+pub struct ExpectedWeight<'a> {
     /// The lock file's entry.
     pub weight: &'a Weight,
     /// Its tree, where a trusted index has it.
@@ -126,7 +126,7 @@ pub struct Wanted<'a> {
     pub receipt: Option<&'a Receipt>,
 }
 
-impl<'a> Wanted<'a> {
+impl<'a> ExpectedWeight<'a> {
     /// A weight that only its SHA-256 speaks for.
     pub fn by_pin(weight: &'a Weight) -> Self {
         Self { weight, tree: None, receipt: None }
@@ -146,7 +146,7 @@ impl<'a> Wanted<'a> {
 #[derive(Debug, Clone)]
 pub struct Examined {
     /// What it is.
-    pub found: Found,
+    pub found: WeightState,
     /// Facts of the inode, where one of the right kind could be opened.
     pub stat: Option<Stat>,
 }
@@ -154,25 +154,36 @@ pub struct Examined {
 /// Opens a weight's entry and judges its inode (S1, S2).
 ///
 /// # Errors
-/// [`Found`] says what is there instead of a readable regular file of the right length.
-pub(crate) fn open<D: Disk>(disk: &D, wanted: &Wanted, strict: Strictness) -> Result<(D::File, Stat), Found> {
+/// [`WeightState`] says what is there instead of a readable regular file of the right length.
+pub(crate) fn open<D: Disk>(
+    disk: &D,
+    wanted: &ExpectedWeight,
+    strict: Strictness,
+) -> Result<(D::File, Stat), WeightState> {
     let path = &wanted.weight.path;
     match open_at(disk, path.parent(), path.file_name(), wanted, strict) {
         // A directory's link is no directory to the kernel.
-        Err(Found::Damaged(Damage::Kind(kind @ (Kind::Symlink | Kind::File)))) => linked(disk, wanted, strict, kind),
+        Err(WeightState::Damaged(Damage::Kind(kind @ (Kind::Symlink | Kind::File)))) => {
+            linked(disk, wanted, strict, kind)
+        }
         opened => opened,
     }
 }
 
 /// Opens and judges what a weight's name leads to through links that stay below the root: a Hugging Face cache's
 /// snapshots are such links. Root keeps no link of others.
-fn linked<D: Disk>(disk: &D, wanted: &Wanted, strict: Strictness, kind: Kind) -> Result<(D::File, Stat), Found> {
-    let in_the_way = Found::Damaged(Damage::Kind(kind));
+fn linked<D: Disk>(
+    disk: &D,
+    wanted: &ExpectedWeight,
+    strict: Strictness,
+    kind: Kind,
+) -> Result<(D::File, Stat), WeightState> {
+    let in_the_way = WeightState::Damaged(Damage::Kind(kind));
     if matches!(strict, Strictness::Kept { .. }) {
         return Err(in_the_way);
     }
     let (file, stat) = disk.follow(wanted.weight.path.as_str(), false).map_err(|error| match error.raw_os_error() {
-        Some(libc::EACCES) => Found::Unreadable(libc::EACCES),
+        Some(libc::EACCES) => WeightState::Unreadable(libc::EACCES),
         _ => in_the_way,
     })?;
     judge(&stat, wanted, strict)?;
@@ -183,11 +194,11 @@ fn linked<D: Disk>(disk: &D, wanted: &Wanted, strict: Strictness, kind: Kind) ->
 /// linked: its bytes may still be right. `None` where they were read already, or can't be.
 pub(crate) fn reached<D: Disk>(
     disk: &D,
-    wanted: &Wanted,
-    found: &Found,
+    wanted: &ExpectedWeight,
+    found: &WeightState,
     strict: Strictness,
 ) -> Option<(D::File, Stat)> {
-    let Found::Damaged(
+    let WeightState::Damaged(
         Damage::Links(_) | Damage::Owner(_) | Damage::Mode(_) | Damage::Kind(Kind::Symlink | Kind::File),
     ) = found
     else {
@@ -199,7 +210,12 @@ pub(crate) fn reached<D: Disk>(
 }
 
 /// Whether the bytes that a name leads to are the weight's, though its entry is not as it should be.
-pub(crate) fn leads_to_right_bytes<D: Disk>(disk: &D, wanted: &Wanted, found: &Found, strict: Strictness) -> bool {
+pub(crate) fn leads_to_right_bytes<D: Disk>(
+    disk: &D,
+    wanted: &ExpectedWeight,
+    found: &WeightState,
+    strict: Strictness,
+) -> bool {
     reached(disk, wanted, found, strict).is_some_and(|(file, stat)| {
         let read = sha256(disk, &file, stat.size, &mut Buffer::new(BUFFER));
         read.is_ok_and(|digest| digest == Some(wanted.weight.sha256))
@@ -210,9 +226,9 @@ pub(crate) fn open_at<D: Disk>(
     disk: &D,
     parent: &str,
     name: &str,
-    wanted: &Wanted,
+    wanted: &ExpectedWeight,
     strict: Strictness,
-) -> Result<(D::File, Stat), Found> {
+) -> Result<(D::File, Stat), WeightState> {
     let dir = kept::descend(disk, parent, strict)?;
     let before = disk.stat(&dir, name).map_err(|error| unopened(&error))?;
     judge(&before, wanted, strict)?;
@@ -222,17 +238,17 @@ pub(crate) fn open_at<D: Disk>(
     Ok((file, stat))
 }
 
-pub(crate) fn unopened(error: &io::Error) -> Found {
+pub(crate) fn unopened(error: &io::Error) -> WeightState {
     match error.raw_os_error() {
-        Some(libc::ENOENT) => Found::Missing,
-        Some(libc::ELOOP) => Found::Damaged(Damage::Kind(Kind::Symlink)),
-        Some(libc::ENOTDIR) => Found::Damaged(Damage::Kind(Kind::File)),
-        Some(libc::ENXIO) => Found::Damaged(Damage::Kind(Kind::Special)),
-        code => Found::Unreadable(code.unwrap_or(libc::EIO)),
+        Some(libc::ENOENT) => WeightState::Missing,
+        Some(libc::ELOOP) => WeightState::Damaged(Damage::Kind(Kind::Symlink)),
+        Some(libc::ENOTDIR) => WeightState::Damaged(Damage::Kind(Kind::File)),
+        Some(libc::ENXIO) => WeightState::Damaged(Damage::Kind(Kind::Special)),
+        code => WeightState::Unreadable(code.unwrap_or(libc::EIO)),
     }
 }
 
-fn judge(stat: &Stat, wanted: &Wanted, strict: Strictness) -> Result<(), Found> {
+fn judge(stat: &Stat, wanted: &ExpectedWeight, strict: Strictness) -> Result<(), WeightState> {
     let damage = match (stat.kind, strict) {
         (Kind::File, Strictness::Volume | Strictness::Kept { .. }) if stat.links > 1 => Damage::Links(stat.links),
         (Kind::File, Strictness::Volume | Strictness::Kept { .. }) if stat.mode & 0o6000 != 0 => {
@@ -251,36 +267,36 @@ fn judge(stat: &Stat, wanted: &Wanted, strict: Strictness) -> Result<(), Found> 
         },
         (kind, _) => Damage::Kind(kind),
     };
-    Err(Found::Damaged(damage))
+    Err(WeightState::Damaged(damage))
 }
 
 /// Whether the file whose bytes were found wrong is still under the weight's name, as it was then.
-pub(crate) fn unchanged<D: Disk>(disk: &D, wanted: &Wanted, seen: &Examined, strict: Strictness) -> bool {
-    let (Found::Damaged(Damage::Bytes { .. }), Some(then)) = (&seen.found, &seen.stat) else { return false };
+pub(crate) fn unchanged<D: Disk>(disk: &D, wanted: &ExpectedWeight, seen: &Examined, strict: Strictness) -> bool {
+    let (WeightState::Damaged(Damage::Bytes { .. }), Some(then)) = (&seen.found, &seen.stat) else { return false };
     open(disk, wanted, strict).is_ok_and(|(_, now)| now == *then)
 }
 
 /// The inode for which a receipt speaks as it is now, so that neither its bytes nor its tree are
 /// called for.
-pub(crate) fn vouched<D: Disk>(disk: &D, wanted: &Wanted, strict: Strictness) -> Option<Stat> {
+pub(crate) fn vouched<D: Disk>(disk: &D, wanted: &ExpectedWeight, strict: Strictness) -> Option<Stat> {
     wanted.receipt?;
     open(disk, wanted, strict).ok().map(|(_, stat)| stat).filter(|stat| wanted.vouched(stat))
 }
 
 /// Verifies every byte of these weights (S1 to S3), all chunks shared among the threads. No more files are open at once
 /// than the disk allows. The answers are in the order of the weights.
-pub fn verify<D: Disk>(disk: &D, wanted: &[Wanted], strict: Strictness, threads: Threads) -> Vec<Examined> {
+pub fn verify<D: Disk>(disk: &D, wanted: &[ExpectedWeight], strict: Strictness, threads: Threads) -> Vec<Examined> {
     wanted.chunks(disk.files_at_once()).flat_map(|some| verify_at_once(disk, some, strict, threads)).collect()
 }
 
-fn verify_at_once<D: Disk>(disk: &D, wanted: &[Wanted], strict: Strictness, threads: Threads) -> Vec<Examined> {
+fn verify_at_once<D: Disk>(disk: &D, wanted: &[ExpectedWeight], strict: Strictness, threads: Threads) -> Vec<Examined> {
     let opened: Vec<_> = wanted.iter().map(|w| open(disk, w, strict)).collect();
     let vouched = |at: usize| opened[at].as_ref().is_ok_and(|(_, stat)| wanted[at].vouched(stat));
     let jobs = jobs(&opened, wanted, vouched);
     let answers = run(disk, &jobs, threads);
     let judged = |opened: &Opened<D>| match opened {
         Err(found) => Examined { found: found.clone(), stat: None },
-        Ok((_, stat)) => Examined { found: Found::Vouched, stat: Some(*stat) },
+        Ok((_, stat)) => Examined { found: WeightState::Vouched, stat: Some(*stat) },
     };
     let mut found: Vec<Examined> = opened.iter().map(judged).collect();
     for (at, answer) in answers {
@@ -289,9 +305,13 @@ fn verify_at_once<D: Disk>(disk: &D, wanted: &[Wanted], strict: Strictness, thre
     found
 }
 
-type Opened<D> = Result<(<D as Disk>::File, Stat), Found>;
+type Opened<D> = Result<(<D as Disk>::File, Stat), WeightState>;
 
-fn jobs<'a, D: Disk>(opened: &'a [Opened<D>], wanted: &[Wanted<'a>], done: impl Fn(usize) -> bool) -> Vec<Job<'a, D>> {
+fn jobs<'a, D: Disk>(
+    opened: &'a [Opened<D>],
+    wanted: &[ExpectedWeight<'a>],
+    done: impl Fn(usize) -> bool,
+) -> Vec<Job<'a, D>> {
     let unread = (0..wanted.len()).filter(|at| !done(*at));
     unread
         .filter_map(|at| {
@@ -418,18 +438,23 @@ pub(crate) fn each_piece<D: Disk>(
 }
 
 /// Turns hashes into a finding, and tells stale from damaged.
-fn sentence<D: Disk>(disk: &D, mut answer: Answer, wanted: &Wanted, open: Option<&(D::File, Stat)>) -> Found {
+fn sentence<D: Disk>(
+    disk: &D,
+    mut answer: Answer,
+    wanted: &ExpectedWeight,
+    open: Option<&(D::File, Stat)>,
+) -> WeightState {
     if let Some(errno) = answer.errno {
-        return Found::Unreadable(errno);
+        return WeightState::Unreadable(errno);
     }
     let Some((file, stat)) = open else {
-        return Found::Missing;
+        return WeightState::Missing;
     };
     answer.bad.sort_unstable();
     let clean = answer.bad.is_empty();
     let by_tree = answer.digest.is_none();
     if clean && (by_tree || answer.digest == Some(wanted.weight.sha256)) {
-        return Found::Right;
+        return WeightState::Right;
     }
     let found = match answer.digest {
         None if !wanted.weight.previous.is_empty() => {
@@ -438,11 +463,11 @@ fn sentence<D: Disk>(disk: &D, mut answer: Answer, wanted: &Wanted, open: Option
         known => known,
     };
     if found.is_some_and(|digest| wanted.weight.previous.contains(&digest)) {
-        return Found::Stale;
+        return WeightState::Stale;
     }
     match wanted.size() {
-        Some(expected) if expected != stat.size => Found::Damaged(Damage::Size { expected, found: stat.size }),
-        _ => Found::Damaged(Damage::Bytes { bad: answer.bad, found }),
+        Some(expected) if expected != stat.size => WeightState::Damaged(Damage::Size { expected, found: stat.size }),
+        _ => WeightState::Damaged(Damage::Bytes { bad: answer.bad, found }),
     }
 }
 
@@ -450,10 +475,10 @@ fn sentence<D: Disk>(disk: &D, mut answer: Answer, wanted: &Wanted, open: Option
 ///
 /// # Errors
 /// What was found instead of the weight.
-pub fn tree_of<D: Disk>(disk: &D, wanted: &Wanted) -> Result<Tree, Found> {
+pub fn tree_of<D: Disk>(disk: &D, wanted: &ExpectedWeight) -> Result<Tree, WeightState> {
     let (file, stat) = open(disk, wanted, Strictness::Layer)?;
     let (mut hasher, mut leaves, mut buffer) = (Sha256::new(), Vec::new(), Buffer::new(BUFFER));
-    let unread = |error: io::Error| Found::Unreadable(error.raw_os_error().unwrap_or(libc::EIO));
+    let unread = |error: io::Error| WeightState::Unreadable(error.raw_os_error().unwrap_or(libc::EIO));
     for number in 0..chunks(stat.size) {
         let (start, mut leaf) = (number * CHUNK, Leaf::start(number));
         let whole = each_piece(disk, &file, start, (start + CHUNK).min(stat.size), &mut buffer, |piece, _| {
@@ -462,13 +487,13 @@ pub fn tree_of<D: Disk>(disk: &D, wanted: &Wanted) -> Result<Tree, Found> {
             Ok(())
         });
         if !whole.map_err(unread)? {
-            return Err(Found::Damaged(Damage::Bytes { bad: vec![number], found: None }));
+            return Err(WeightState::Damaged(Damage::Bytes { bad: vec![number], found: None }));
         }
         leaves.push(leaf.finish());
     }
     let found = Digest::from_bytes(hasher.finalize().into());
     if found != wanted.weight.sha256 {
-        return Err(Found::Damaged(Damage::Bytes { bad: Vec::new(), found: Some(found) }));
+        return Err(WeightState::Damaged(Damage::Bytes { bad: Vec::new(), found: Some(found) }));
     }
-    Tree::new(stat.size, leaves).map_err(|_| Found::Unreadable(libc::EFBIG))
+    Tree::new(stat.size, leaves).map_err(|_| WeightState::Unreadable(libc::EFBIG))
 }

@@ -8,7 +8,7 @@ use sha2::{Digest as _, Sha256};
 
 use crate::digest::Digest;
 use crate::disk::{Disk, Stat};
-use crate::store::{BUFFER, Damage, Found, Strictness, Wanted, each_piece, open, open_at};
+use crate::store::{BUFFER, Damage, ExpectedWeight, Strictness, WeightState, each_piece, open, open_at};
 
 /// Bytes whose SHA-256 is the pin's. Only [`read`] and [`read_named`] make them.
 pub struct Verified {
@@ -42,8 +42,13 @@ impl Verified {
 /// Reads a weight of a store, of at most `limit` bytes.
 ///
 /// # Errors
-/// [`Found`] says what is there instead; never [`Found::Right`] or [`Found::Vouched`].
-pub fn read<D: Disk>(disk: &D, wanted: &Wanted, strict: Strictness, limit: u64) -> Result<Verified, Found> {
+/// [`WeightState`] says what is there instead; never [`WeightState::Right`] or [`WeightState::Vouched`].
+pub fn read<D: Disk>(
+    disk: &D,
+    wanted: &ExpectedWeight,
+    strict: Strictness,
+    limit: u64,
+) -> Result<Verified, WeightState> {
     take(disk, wanted, open(disk, wanted, strict)?, limit)
 }
 
@@ -51,17 +56,27 @@ pub fn read<D: Disk>(disk: &D, wanted: &Wanted, strict: Strictness, limit: u64) 
 ///
 /// # Errors
 /// As [`read`].
-pub fn read_named<D: Disk>(disk: &D, wanted: &Wanted, strict: Strictness, limit: u64) -> Result<Verified, Found> {
+pub fn read_named<D: Disk>(
+    disk: &D,
+    wanted: &ExpectedWeight,
+    strict: Strictness,
+    limit: u64,
+) -> Result<Verified, WeightState> {
     take(disk, wanted, open_at(disk, "", wanted.weight.path.file_name(), wanted, strict)?, limit)
 }
 
-fn take<D: Disk>(disk: &D, wanted: &Wanted, (file, stat): (D::File, Stat), limit: u64) -> Result<Verified, Found> {
+fn take<D: Disk>(
+    disk: &D,
+    wanted: &ExpectedWeight,
+    (file, stat): (D::File, Stat),
+    limit: u64,
+) -> Result<Verified, WeightState> {
     if stat.size > limit {
-        return Err(Found::Damaged(Damage::Size { expected: wanted.size().unwrap_or(limit), found: stat.size }));
+        return Err(WeightState::Damaged(Damage::Size { expected: wanted.size().unwrap_or(limit), found: stat.size }));
     }
-    let size = usize::try_from(stat.size).map_err(|_| Found::Unreadable(libc::EFBIG))?;
+    let size = usize::try_from(stat.size).map_err(|_| WeightState::Unreadable(libc::EFBIG))?;
     let mut bytes = Vec::new();
-    bytes.try_reserve_exact(size).map_err(|_| Found::Unreadable(libc::ENOMEM))?;
+    bytes.try_reserve_exact(size).map_err(|_| WeightState::Unreadable(libc::ENOMEM))?;
     let (mut hasher, mut buffer) = (Sha256::new(), vec![0; BUFFER]);
     let whole = each_piece(disk, &file, 0, stat.size, &mut buffer, |piece, _| {
         bytes.extend_from_slice(piece);
@@ -69,8 +84,8 @@ fn take<D: Disk>(disk: &D, wanted: &Wanted, (file, stat): (D::File, Stat), limit
         Ok(())
     });
     match whole {
-        Err(error) => return Err(Found::Unreadable(error.raw_os_error().unwrap_or(libc::EIO))),
-        Ok(false) => return Err(Found::Damaged(Damage::Size { expected: stat.size, found: bytes.len() as u64 })),
+        Err(error) => return Err(WeightState::Unreadable(error.raw_os_error().unwrap_or(libc::EIO))),
+        Ok(false) => return Err(WeightState::Damaged(Damage::Size { expected: stat.size, found: bytes.len() as u64 })),
         Ok(true) => {}
     }
     let digest = Digest::from_bytes(hasher.finalize().into());
@@ -78,9 +93,9 @@ fn take<D: Disk>(disk: &D, wanted: &Wanted, (file, stat): (D::File, Stat), limit
         return Ok(Verified { digest, bytes });
     }
     if wanted.weight.previous.contains(&digest) {
-        return Err(Found::Stale);
+        return Err(WeightState::Stale);
     }
-    Err(Found::Damaged(Damage::Bytes { bad: Vec::new(), found: Some(digest) }))
+    Err(WeightState::Damaged(Damage::Bytes { bad: Vec::new(), found: Some(digest) }))
 }
 
 #[cfg(test)]
@@ -108,13 +123,13 @@ mod tests {
     }
 
     /// What is found where `make` laid something out below a root.
-    fn found(make: impl FnOnce(&std::path::Path), limit: u64) -> Result<Verified, Found> {
+    fn found(make: impl FnOnce(&std::path::Path), limit: u64) -> Result<Verified, WeightState> {
         let root = tempfile::tempdir().unwrap();
         fs::create_dir(root.path().join("a")).unwrap();
         make(root.path());
         let lock = lock();
         let disk = LinuxDisk::open(root.path()).unwrap();
-        read(&disk, &Wanted::by_pin(&lock.weights[0]), Strictness::Volume, limit)
+        read(&disk, &ExpectedWeight::by_pin(&lock.weights[0]), Strictness::Volume, limit)
     }
 
     #[test]
@@ -129,9 +144,9 @@ mod tests {
         let root = tempfile::tempdir().unwrap();
         fs::write(root.path().join("b.bin"), BYTES).unwrap();
         let (lock, disk) = (lock(), LinuxDisk::open(root.path()).unwrap());
-        let wanted = Wanted::by_pin(&lock.weights[0]);
+        let wanted = ExpectedWeight::by_pin(&lock.weights[0]);
         assert!(read_named(&disk, &wanted, Strictness::Layer, LIMIT).is_ok());
-        assert_eq!(read(&disk, &wanted, Strictness::Layer, LIMIT).unwrap_err(), Found::Missing);
+        assert_eq!(read(&disk, &wanted, Strictness::Layer, LIMIT).unwrap_err(), WeightState::Missing);
     }
 
     #[test]
@@ -139,17 +154,17 @@ mod tests {
         let other = Digest::parse(&hex(b"other")).unwrap();
         let write =
             |bytes: &'static [u8]| move |root: &std::path::Path| fs::write(root.join("a/b.bin"), bytes).unwrap();
-        assert_eq!(found(|_| (), LIMIT).unwrap_err(), Found::Missing);
-        assert_eq!(found(write(b"former"), LIMIT).unwrap_err(), Found::Stale);
+        assert_eq!(found(|_| (), LIMIT).unwrap_err(), WeightState::Missing);
+        assert_eq!(found(write(b"former"), LIMIT).unwrap_err(), WeightState::Stale);
         assert_eq!(
             found(write(b"other"), LIMIT).unwrap_err(),
-            Found::Damaged(Damage::Bytes { bad: Vec::new(), found: Some(other) })
+            WeightState::Damaged(Damage::Bytes { bad: Vec::new(), found: Some(other) })
         );
         assert_eq!(
             found(write(BYTES), 5).unwrap_err(),
-            Found::Damaged(Damage::Size { expected: 5, found: BYTES.len() as u64 })
+            WeightState::Damaged(Damage::Size { expected: 5, found: BYTES.len() as u64 })
         );
         let link = |root: &std::path::Path| symlink("/etc/hostname", root.join("a/b.bin")).unwrap();
-        assert!(matches!(found(link, LIMIT).unwrap_err(), Found::Damaged(Damage::Kind(_))));
+        assert!(matches!(found(link, LIMIT).unwrap_err(), WeightState::Damaged(Damage::Kind(_))));
     }
 }

@@ -13,7 +13,7 @@ use ballast::disk::Staging;
 use ballast::heal::{Options, Outcome, heal};
 use ballast::lock::Lock;
 use ballast::place::Origin;
-use ballast::store::{Strictness, Wanted};
+use ballast::store::{ExpectedWeight, Strictness};
 use support::lying::{Call, CrashAt, End, Killed, Lying, Refuses};
 use support::model::{Cut, ModelDisk};
 use support::{ENTRIES, NAME, World, aside, options, pattern, pin_of};
@@ -166,7 +166,7 @@ fn a_power_cut_while_several_are_published_together_leaves_each_old_new_or_none(
     };
     let text = "version = 1\n[store]\npath = \"/srv/cache\"\n".to_owned() + &files.each_ref().map(weight).concat();
     let lock = Lock::parse(&text).expect("lock");
-    let wanted: Vec<_> = lock.weights.iter().map(Wanted::by_pin).collect();
+    let wanted: Vec<_> = lock.weights.iter().map(ExpectedWeight::by_pin).collect();
     let mut wrong = Vec::new();
     for (cut, damaged) in [(Cut::TakesAll, false), (Cut::LeavesNames, false), (Cut::TakesAll, true)] {
         for at in 0.. {
@@ -211,7 +211,7 @@ fn a_weight_that_fails_does_not_take_the_durability_of_the_next_one_with_it() {
     };
     let head = "version = 1\n[store]\npath = \"/srv/cache\"\n".to_owned();
     let lock = Lock::parse(&(head + &weight("a/b/one", b"nowhere") + &weight("a/b/two", &bytes))).expect("lock");
-    let wanted: Vec<_> = lock.weights.iter().map(Wanted::by_pin).collect();
+    let wanted: Vec<_> = lock.weights.iter().map(ExpectedWeight::by_pin).collect();
     let mut wrong = Vec::new();
     for (what, lie) in [
         ("no source", Refuses::once_at(Call::Unlock, libc::EIO, 9)),

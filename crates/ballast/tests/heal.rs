@@ -11,7 +11,7 @@ use ballast::disk::{Disk, Staging};
 use ballast::fault::PlaceFault;
 use ballast::heal::{Done, Options, heal};
 use ballast::place::Origin;
-use ballast::store::{Found, Strictness, Wanted};
+use ballast::store::{ExpectedWeight, Strictness, WeightState};
 use sha2::{Digest as _, Sha256};
 use support::lying::{Lie, Lying};
 use support::{ENTRIES, NAME, STAGINGS, World, options};
@@ -23,7 +23,10 @@ fn a_wiped_volume_is_healed_by_every_way_of_staging_with_and_without_an_index() 
             for indexed in [true, false] {
                 let world = World::new(size);
                 let first = world.heal_with(staging, indexed);
-                assert!(first.is_right() && first.found == Found::Missing, "{size} {staging:?} {indexed}: {first:?}");
+                assert!(
+                    first.is_right() && first.found == WeightState::Missing,
+                    "{size} {staging:?} {indexed}: {first:?}"
+                );
                 assert_eq!(fs::read(world.target()).expect("read"), world.bytes);
                 let again = world.heal_with(staging, indexed);
                 assert!(matches!(again.done, Done::Kept), "{size} {staging:?} {indexed}: {again:?}");
@@ -115,7 +118,7 @@ fn a_former_pin_is_stale_and_leaves_no_copy_aside() {
     world.lock.weights[0].previous = vec![ballast::digest::Digest::from_bytes(Sha256::digest(&old).into())];
     world.plant(&old);
     let outcome = world.heal_with(Staging::TmpfileEmptyPath, true);
-    assert!(outcome.is_right() && outcome.found == Found::Stale, "{outcome:?}");
+    assert!(outcome.is_right() && outcome.found == WeightState::Stale, "{outcome:?}");
     assert_eq!(fs::read_dir(world.target().parent().expect("parent")).expect("list").count(), 1);
 }
 
@@ -126,7 +129,7 @@ fn a_dry_run_changes_nothing() {
     let baked = world.disk("baked");
     let origins = [Origin { disk: &baked, strict: Strictness::Layer }];
     let dry = Options { dry_run: true, ..options(2) };
-    let outcome = heal(&world.disk("cache"), &[Wanted::by_pin(weight)], &origins, &dry).remove(0);
+    let outcome = heal(&world.disk("cache"), &[ExpectedWeight::by_pin(weight)], &origins, &dry).remove(0);
     assert!(matches!(outcome.done, Done::WouldHeal));
     assert_eq!(fs::read_dir(world.dir.path().join("cache")).expect("list").count(), 0);
 }

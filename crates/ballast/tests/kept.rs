@@ -18,7 +18,7 @@ use ballast::heal::{Options, Outcome, heal};
 use ballast::kept;
 use ballast::lock::Lock;
 use ballast::place::Origin;
-use ballast::store::{Strictness, Wanted};
+use ballast::store::{ExpectedWeight, Strictness};
 use sha2::{Digest as _, Sha256};
 use shared::{APP, Act, Content, GROUP, Inode, ROOT, Schedule, SharedDisk};
 
@@ -121,7 +121,7 @@ struct Boot<'a> {
 
 impl Boot<'_> {
     fn run(&self, disk: &SharedDisk) -> Vec<Outcome> {
-        let wanted: Vec<_> = self.lock.weights.iter().map(Wanted::by_pin).collect();
+        let wanted: Vec<_> = self.lock.weights.iter().map(ExpectedWeight::by_pin).collect();
         let threads = || NonZeroUsize::MIN;
         let options = Options { threads, lock_wait: Duration::ZERO, strict: self.strict, dry_run: false };
         disk.take();

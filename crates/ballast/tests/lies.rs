@@ -12,7 +12,7 @@ use ballast::disk::{Disk, LinuxDisk, Staging};
 use ballast::fault::PlaceFault;
 use ballast::heal::{Done, Outcome, heal};
 use ballast::place::Origin;
-use ballast::store::{Found, Strictness, Wanted};
+use ballast::store::{ExpectedWeight, Strictness, WeightState};
 use support::lying::{Call, ChangesAfterVerifying, ClaimsMore, Lie, LiesAboutTheSize, Lying, ReadsShort, Refuses};
 use support::{NAME, STAGINGS, World, aside, lock_of, options, pattern, pin_of};
 
@@ -262,7 +262,7 @@ fn what_another_replica_mended_meanwhile_is_not_put_aside_when_ones_own_heal_fai
 fn heal_from_two(world: &World, lock: &ballast::lock::Lock, roots: [&str; 2]) -> Outcome {
     let disks: Vec<LinuxDisk> = roots.iter().map(|root| world.disk(root)).collect();
     let origins: Vec<_> = disks.iter().map(|disk| Origin { disk, strict: Strictness::Layer }).collect();
-    heal(&world.disk("cache"), &[Wanted::by_pin(&lock.weights[0])], &origins, &options(2)).remove(0)
+    heal(&world.disk("cache"), &[ExpectedWeight::by_pin(&lock.weights[0])], &origins, &options(2)).remove(0)
 }
 
 /// Without an index a whole origin is copied: a longer wrong one, tried first, must leave nothing.
@@ -337,7 +337,7 @@ fn a_former_pins_content_leaves_no_copy_even_when_nothing_new_can_be_had() {
     world.plant(&old);
     fs::remove_file(world.dir.path().join("baked").join(NAME)).expect("rm");
     let outcome = world.heal_with(Staging::TmpfileEmptyPath, false);
-    assert_eq!(outcome.found, Found::Stale);
+    assert_eq!(outcome.found, WeightState::Stale);
     assert!(matches!(outcome.done, Done::Failed(PlaceFault::NoSource)), "{outcome:?}");
     assert!(!world.target().exists() && !aside(&world.target()).exists());
 }

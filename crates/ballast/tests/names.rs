@@ -13,7 +13,7 @@ use ballast::heal::{Options, Outcome, heal};
 use ballast::index::Index;
 use ballast::lock::Lock;
 use ballast::place::Origin;
-use ballast::store::{self, Strictness, Wanted};
+use ballast::store::{self, ExpectedWeight, Strictness};
 use support::{options, pattern, pin_of};
 use tempfile::TempDir;
 
@@ -155,11 +155,11 @@ impl Tree {
         let (cache, source) = (open(&self.cache()), open(&source));
         let mut index = Index::default();
         for weight in &self.lock.weights {
-            index.add(weight.sha256, store::tree_of(&source, &Wanted::by_pin(weight)).expect("tree"));
+            index.add(weight.sha256, store::tree_of(&source, &ExpectedWeight::by_pin(weight)).expect("tree"));
         }
         let wanted = self.lock.weights.iter().map(|weight| {
             let tree = indexed.then(|| index.tree(&weight.sha256)).flatten();
-            Wanted { tree, ..Wanted::by_pin(weight) }
+            ExpectedWeight { tree, ..ExpectedWeight::by_pin(weight) }
         });
         let wanted: Vec<_> = wanted.collect();
         let origins = [Origin { disk: &source, strict: Strictness::Layer }];
@@ -216,9 +216,10 @@ fn a_relative_link_below_the_root_is_right_where_it_ends_in_the_pinned_bytes() {
         let disk = LinuxDisk::open(&tree.cache()).expect("open");
         let weight = tree.lock.weights.iter().find(|weight| weight.path.as_str() == "d.bin").expect("d.bin");
         for strict in [Strictness::Volume, Strictness::Layer] {
-            let found = store::verify(&disk, &[Wanted::by_pin(weight)], strict, options(1).threads).remove(0).found;
+            let found =
+                store::verify(&disk, &[ExpectedWeight::by_pin(weight)], strict, options(1).threads).remove(0).found;
             let allowed = right || (strict == Strictness::Layer && ["a hard link", "setuid"].contains(&name));
-            if (found == store::Found::Right) != allowed {
+            if (found == store::WeightState::Right) != allowed {
                 wrong.push(format!("{name}, {strict:?}: found {found:?}"));
             }
         }

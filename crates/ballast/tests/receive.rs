@@ -9,7 +9,7 @@ use ballast::digest::Digest;
 use ballast::disk::{LinuxDisk, Staging};
 use ballast::lock::RelPath;
 use ballast::receive::{PART_PREFIX, ReceiveFault, Receiver};
-use ballast::store::{Damage, Found};
+use ballast::store::{Damage, WeightState};
 use sha2::{Digest as _, Sha256};
 use tempfile::TempDir;
 
@@ -60,7 +60,7 @@ impl World {
         for piece in self.bytes[from..].chunks(100_000) {
             receiver.write(piece).unwrap();
         }
-        receiver.publish(self.pin, &Found::Missing).unwrap();
+        receiver.publish(self.pin, &WeightState::Missing).unwrap();
         assert!(fs::read(self.target()).unwrap() == self.bytes, "other bytes");
         assert_eq!(fs::metadata(self.target()).unwrap().permissions().mode() & 0o7777, 0o644);
         assert_eq!(self.names(), ["w.bin"], "something was left beside the weight");
@@ -78,7 +78,7 @@ fn a_bad_copy_that_cannot_be_kept_stops_no_publication() {
     let disk = world.disk();
     let mut receiver = world.receiver(&disk);
     receiver.write(&world.bytes).unwrap();
-    receiver.publish(world.pin, &Found::Damaged(Damage::Bytes { bad: Vec::new(), found: None })).unwrap();
+    receiver.publish(world.pin, &WeightState::Damaged(Damage::Bytes { bad: Vec::new(), found: None })).unwrap();
     assert!(fs::read(world.target()).unwrap() == world.bytes, "other bytes");
 }
 
@@ -128,7 +128,7 @@ fn a_part_with_other_bytes_gets_no_name_and_another_start_does() {
     assert_eq!(receiver.len(), 4096);
     receiver.write(&world.bytes[4096..]).unwrap();
     assert_ne!(receiver.digest(), world.pin);
-    let refused = receiver.publish(world.pin, &Found::Missing);
+    let refused = receiver.publish(world.pin, &WeightState::Missing);
     assert!(matches!(refused, Err(ReceiveFault::Bytes(found)) if found != world.pin), "{refused:?}");
     assert!(!world.target().exists());
     let mut again = world.receiver(&disk);
@@ -189,7 +189,7 @@ fn a_part_that_another_fetch_holds_is_left_to_it_and_both_finish() {
     let mut second = world.receiver(&two);
     assert!(second.is_empty());
     second.write(&world.bytes).unwrap();
-    second.publish(world.pin, &Found::Missing).unwrap();
+    second.publish(world.pin, &WeightState::Missing).unwrap();
     assert!(fs::read(world.target()).unwrap() == world.bytes, "other bytes");
     world.finish(first);
 }
@@ -217,7 +217,7 @@ fn what_was_there_is_set_aside_or_replaced_and_a_first_trust_takes_any_digest() 
     receiver.restart().unwrap();
     receiver.write(&world.bytes).unwrap();
     let digest = receiver.digest();
-    receiver.publish(digest, &Found::Damaged(Damage::Bytes { bad: vec![], found: None })).unwrap();
+    receiver.publish(digest, &WeightState::Damaged(Damage::Bytes { bad: vec![], found: None })).unwrap();
     assert!(fs::read(world.target()).unwrap() == world.bytes, "other bytes");
     assert_eq!(fs::read(world.dir.path().join("models/.ballast-aside.w.bin")).unwrap(), b"wrong");
     assert_eq!(world.names().len(), 2, "{:?}", world.names());

@@ -14,7 +14,7 @@ use ballast::heal::{self, Options};
 use ballast::index::Index;
 use ballast::lock::{Need, Weight};
 use ballast::place::Origin;
-use ballast::store::{self, Strictness, Wanted};
+use ballast::store::{self, ExpectedWeight, Strictness};
 
 use crate::args::Bake;
 use crate::exit::{Exit, Failure};
@@ -40,7 +40,7 @@ pub fn bake(args: &Bake) -> Result<(), Failure> {
     }
     let mut index = Index::default();
     for weight in &setting.lock.weights {
-        if let Ok(tree) = store::tree_of(&disk, &Wanted::by_pin(weight)) {
+        if let Ok(tree) = store::tree_of(&disk, &ExpectedWeight::by_pin(weight)) {
             index.add(weight.sha256, tree);
         }
     }
@@ -80,7 +80,7 @@ fn lay(into: &LinuxDisk, from: &[LinuxDisk], weight: &Weight) -> Result<(), Fail
     let options =
         Options { threads: facts::threads, lock_wait: Duration::ZERO, strict: Strictness::Volume, dry_run: false };
     let origins: Vec<_> = from.iter().map(|disk| Origin { disk, strict: Strictness::Layer }).collect();
-    let outcome = heal::heal(into, &[Wanted::by_pin(weight)], &origins, &options).remove(0);
+    let outcome = heal::heal(into, &[ExpectedWeight::by_pin(weight)], &origins, &options).remove(0);
     if outcome.is_right() {
         print::answer(&format!("{}: {}", weight.path, done_words(&outcome.done)));
         return Ok(());

@@ -9,7 +9,7 @@ use std::time::Instant;
 use ballast::disk::LinuxDisk;
 use ballast::heal;
 use ballast::lock::{Need, Weight};
-use ballast::store::{Found, Strictness, Wanted};
+use ballast::store::{ExpectedWeight, Strictness, WeightState};
 
 use crate::args::{Bounds, Fetch, Fetching, Place};
 use crate::exit::{Exit, Failure};
@@ -41,7 +41,7 @@ pub fn bring(setting: &Setting, sources: &Sources, into: &Path, jobs: usize, sta
     let (disk, root) = source::open_store(into)
         .map_err(|error| Failure::new(Exit::FetchFailed, format!("the store {}: {error}", into.display())))?;
     let weights = &setting.lock.weights;
-    let wanted: Vec<_> = weights.iter().map(Wanted::by_pin).collect();
+    let wanted: Vec<_> = weights.iter().map(ExpectedWeight::by_pin).collect();
     let there = heal::verify(&disk, &wanted, Strictness::Volume, facts::threads);
     let wrong: Vec<Job> = weights
         .iter()
@@ -121,7 +121,7 @@ pub fn ca_file(bounds: &Bounds) -> Option<&Path> {
 
 struct Job<'a> {
     weight: &'a Weight,
-    found: &'a Found,
+    found: &'a WeightState,
 }
 
 /// A weight that no source gave.

@@ -6,7 +6,7 @@
 use std::path::Path;
 
 use ballast::lock::{RelPath, Source};
-use ballast::store::Found;
+use ballast::store::WeightState;
 
 use super::book::{Book, Pinned};
 use super::fetch::sources;
@@ -67,7 +67,7 @@ fn pin_one(args: &Pin, sources: &Sources, book: &mut Book, text: &str) -> Result
     };
     book.check()?;
     // What had the name before is no evidence of anything: it is replaced.
-    sink.publish(sha256, &Found::Stale).map_err(failed)?;
+    sink.publish(sha256, &WeightState::Stale).map_err(failed)?;
     let checked = examine(&root, &path).map_err(failed)?;
     book.save()?;
     print::answer(&format!("{trust}\n{}", book.entry(path.as_str())));

@@ -8,7 +8,7 @@ use ballast::digest::Digest;
 use ballast::disk::LinuxDisk;
 use ballast::heal::{self, Outcome};
 use ballast::lock::{Need, Weight};
-use ballast::store::{Damage, Found, Strictness, Wanted};
+use ballast::store::{Damage, ExpectedWeight, Strictness, WeightState};
 use serde::Serialize;
 
 use crate::args::Verify;
@@ -101,7 +101,7 @@ pub fn is_ready(setting: &Setting, root: &Path) -> bool {
 
 /// By SHA-256 alone: this answer rests on the pins and on nothing else.
 fn examine(setting: &Setting, root: &Path) -> Answer {
-    let wanted: Vec<_> = setting.lock.weights.iter().map(Wanted::by_pin).collect();
+    let wanted: Vec<_> = setting.lock.weights.iter().map(ExpectedWeight::by_pin).collect();
     let outcomes = match LinuxDisk::open(root) {
         Ok(disk) => heal::verify(&disk, &wanted, Strictness::Layer, facts::threads),
         Err(_) => wanted.iter().map(|_| Outcome::missing()).collect(),
@@ -131,10 +131,10 @@ fn reader(setting: &Setting) -> Ids {
     ids.unwrap_or_else(facts::ids)
 }
 
-fn digest_of(found: &Found, weight: &Weight) -> Option<Digest> {
+fn digest_of(found: &WeightState, weight: &Weight) -> Option<Digest> {
     match found {
-        Found::Right => Some(weight.sha256),
-        Found::Damaged(Damage::Bytes { found, .. }) => *found,
+        WeightState::Right => Some(weight.sha256),
+        WeightState::Damaged(Damage::Bytes { found, .. }) => *found,
         _ => None,
     }
 }

@@ -5,7 +5,7 @@
 use ballast::disk::{Disk, Kind, LinuxDisk, LinuxFile};
 use ballast::index::{CHUNK, Leaf, Tree};
 use ballast::lock::Weight;
-use ballast::store::{Damage, Found};
+use ballast::store::{Damage, WeightState};
 
 /// The file that is there now, whose good chunks need not be asked for.
 pub struct Own<'a> {
@@ -16,8 +16,8 @@ pub struct Own<'a> {
 
 impl<'a> Own<'a> {
     /// Opens it, if it is a file of whose bytes some may be right.
-    pub fn open(disk: &'a LinuxDisk, weight: &Weight, found: &Found, tree: &'a Tree) -> Option<Self> {
-        if !matches!(found, Found::Stale | Found::Damaged(Damage::Bytes { .. } | Damage::Size { .. })) {
+    pub fn open(disk: &'a LinuxDisk, weight: &Weight, found: &WeightState, tree: &'a Tree) -> Option<Self> {
+        if !matches!(found, WeightState::Stale | WeightState::Damaged(Damage::Bytes { .. } | Damage::Size { .. })) {
             return None;
         }
         let dir = disk.open_dir(weight.path.parent()).ok()?;

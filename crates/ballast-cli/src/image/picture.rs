@@ -11,7 +11,7 @@ use ballast::digest::Digest;
 use ballast::disk::LinuxDisk;
 use ballast::index::Index;
 use ballast::lock::Weight;
-use ballast::store::Found;
+use ballast::store::WeightState;
 use sha2::{Digest as _, Sha256};
 
 use super::chunks::{Own, Piece, pieces};
@@ -81,7 +81,7 @@ impl Picture {
     ///
     /// # Errors
     /// The source's fault, or the sink's.
-    pub fn take(&self, disk: &LinuxDisk, weight: &Weight, found: &Found, sink: &mut Sink) -> Result<(), Fault> {
+    pub fn take(&self, disk: &LinuxDisk, weight: &Weight, found: &WeightState, sink: &mut Sink) -> Result<(), Fault> {
         let layer = self
             .layers
             .iter()

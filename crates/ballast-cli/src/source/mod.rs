@@ -31,7 +31,7 @@ use std::time::Duration;
 use ballast::disk::LinuxDisk;
 use ballast::lock::{RelPath, Source, Weight};
 use ballast::receive::Receiver;
-use ballast::store::Found;
+use ballast::store::WeightState;
 
 use crate::image::Picture;
 use crate::print::Line;
@@ -137,7 +137,7 @@ impl Sources {
     }
 
     /// Brings one weight into the store from the first source that has the right bytes.
-    pub fn obtain(&self, disk: &LinuxDisk, weight: &Weight, found: &Found, line: &Line) -> Obtained {
+    pub fn obtain(&self, disk: &LinuxDisk, weight: &Weight, found: &WeightState, line: &Line) -> Obtained {
         let stopped = |fault: Fault| vec![("the store".to_owned(), fault)];
         let receiver = Receiver::open(disk, &weight.path, Some(weight.sha256), weight.size)
             .map_err(|fault| stopped(fault.into()))?;
@@ -180,10 +180,10 @@ impl Sources {
         origin: &Origin,
         disk: &LinuxDisk,
         weight: &Weight,
-        found: &Found,
+        found: &WeightState,
         sink: &mut Sink,
     ) -> Result<(), Fault> {
-        let take = |found: &Found, sink: &mut Sink| match origin {
+        let take = |found: &WeightState, sink: &mut Sink| match origin {
             Origin::Image(image) => image.take(disk, weight, found, sink),
             _ => self.take(origin, weight, sink),
         };
@@ -195,7 +195,7 @@ impl Sources {
         // An image's layer may have come in pieces that nobody here put together.
         if misfit && (sink.pieced || matches!(origin, Origin::Image(_))) {
             sink.restart()?;
-            taken = take(&Found::Missing, sink);
+            taken = take(&WeightState::Missing, sink);
         }
         taken?;
         match sink.digest() {
@@ -258,7 +258,7 @@ impl Sources {
     }
 }
 
-fn named(label: &str, sink: Sink, weight: &Weight, found: &Found) -> Obtained {
+fn named(label: &str, sink: Sink, weight: &Weight, found: &WeightState) -> Obtained {
     let kept = sink.kept;
     match sink.publish(weight.sha256, found) {
         Ok(()) if kept > 0 => Ok(format!("{label}, {kept} chunks kept")),

@@ -3,7 +3,7 @@
 use ballast::digest::Digest;
 use ballast::disk::LinuxDisk;
 use ballast::receive::{ReceiveFault, Receiver};
-use ballast::store::Found;
+use ballast::store::WeightState;
 
 use super::Fault;
 use crate::first_trust::{HEAD, NotAWeight};
@@ -140,7 +140,7 @@ impl<'a> Sink<'a> {
     }
 
     /// Gives the bytes their name, if they are the right ones.
-    pub fn publish(self, pin: Digest, found: &Found) -> Result<(), Fault> {
+    pub fn publish(self, pin: Digest, found: &WeightState) -> Result<(), Fault> {
         self.receiver.publish(pin, found).map_err(|fault| match fault {
             ReceiveFault::Bytes(found) => Fault::WrongBytes { found },
             ReceiveFault::Place(fault) => fault.into(),

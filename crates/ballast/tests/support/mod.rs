@@ -18,7 +18,7 @@ use ballast::heal::{Options, Outcome, heal};
 use ballast::index::Index;
 use ballast::lock::Lock;
 use ballast::place::Origin;
-use ballast::store::{self, Strictness, Wanted};
+use ballast::store::{self, ExpectedWeight, Strictness};
 use sha2::{Digest as _, Sha256};
 use tempfile::TempDir;
 
@@ -66,7 +66,7 @@ impl World {
         }
         fs::write(dir.path().join("baked").join(NAME), &bytes).expect("bake");
         let mut world = Self { dir, lock, index: Index::default(), bytes };
-        let tree = store::tree_of(&world.disk("baked"), &Wanted::by_pin(&world.lock.weights[0])).expect("tree");
+        let tree = store::tree_of(&world.disk("baked"), &ExpectedWeight::by_pin(&world.lock.weights[0])).expect("tree");
         world.index.add(world.lock.weights[0].sha256, tree);
         world
     }
@@ -76,10 +76,10 @@ impl World {
     }
 
     /// The weight, with its tree or without.
-    pub fn wanted(&self, indexed: bool) -> Wanted<'_> {
+    pub fn wanted(&self, indexed: bool) -> ExpectedWeight<'_> {
         let weight = &self.lock.weights[0];
         let tree = indexed.then(|| self.index.tree(&weight.sha256)).flatten();
-        Wanted { tree, ..Wanted::by_pin(weight) }
+        ExpectedWeight { tree, ..ExpectedWeight::by_pin(weight) }
     }
 
     pub fn heal_with(&self, staging: Staging, indexed: bool) -> Outcome {

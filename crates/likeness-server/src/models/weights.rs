@@ -12,7 +12,7 @@ use ballast::bounds;
 use ballast::disk::LinuxDisk;
 use ballast::foreign;
 use ballast::lock::{Lock, PinFault, RootPath, Weight};
-use ballast::store::{Damage, Found, Strictness, Wanted};
+use ballast::store::{Damage, ExpectedWeight, Strictness, WeightState};
 use ballast::verified::{self, Verified};
 use likeness::net::{Digest, WeightFile};
 
@@ -204,14 +204,14 @@ impl Place {
         self.root.join(if self.flat { weight.path.file_name() } else { weight.path.as_str() })
     }
 
-    fn read(&self, weight: &Weight) -> Result<Verified, Found> {
+    fn read(&self, weight: &Weight) -> Result<Verified, WeightState> {
         let unopened = |error: std::io::Error| match error.raw_os_error() {
-            Some(code) if error.kind() != std::io::ErrorKind::NotFound => Found::Unreadable(code),
-            _ => Found::Missing,
+            Some(code) if error.kind() != std::io::ErrorKind::NotFound => WeightState::Unreadable(code),
+            _ => WeightState::Missing,
         };
         let disk = LinuxDisk::open(&self.root).map_err(unopened)?;
         let read = if self.flat { verified::read_named } else { verified::read };
-        read(&disk, &Wanted::by_pin(weight), self.strict, LONGEST)
+        read(&disk, &ExpectedWeight::by_pin(weight), self.strict, LONGEST)
     }
 }
 
@@ -254,20 +254,20 @@ fn lock_path(named: Option<&Path>) -> Result<PathBuf, Failure> {
 }
 
 /// The kind of a fault, and what was found.
-fn classify(found: &Found, weight: &Weight) -> (FaultKind, String) {
+fn classify(found: &WeightState, weight: &Weight) -> (FaultKind, String) {
     match found {
-        Found::Missing => (FaultKind::Missing, "missing".into()),
-        Found::Stale => (FaultKind::WrongDigest, "the content of a former pin".into()),
-        Found::Unreadable(code) => (FaultKind::Unreadable, std::io::Error::from_raw_os_error(*code).to_string()),
-        Found::Damaged(Damage::Size { expected, found }) => {
+        WeightState::Missing => (FaultKind::Missing, "missing".into()),
+        WeightState::Stale => (FaultKind::WrongDigest, "the content of a former pin".into()),
+        WeightState::Unreadable(code) => (FaultKind::Unreadable, std::io::Error::from_raw_os_error(*code).to_string()),
+        WeightState::Damaged(Damage::Size { expected, found }) => {
             (FaultKind::WrongSize, format!("expected {expected} bytes, found {found}"))
         }
-        Found::Damaged(Damage::Bytes { found: Some(found), .. }) => {
+        WeightState::Damaged(Damage::Bytes { found: Some(found), .. }) => {
             (FaultKind::WrongDigest, format!("other bytes\n  expected {}\n  found    {found}", weight.sha256))
         }
-        Found::Damaged(Damage::Bytes { .. }) => (FaultKind::WrongDigest, "other bytes".into()),
-        Found::Damaged(Damage::Kind(_)) => (FaultKind::Unreadable, "not a regular file".into()),
-        Found::Damaged(Damage::Links(links)) => {
+        WeightState::Damaged(Damage::Bytes { .. }) => (FaultKind::WrongDigest, "other bytes".into()),
+        WeightState::Damaged(Damage::Kind(_)) => (FaultKind::Unreadable, "not a regular file".into()),
+        WeightState::Damaged(Damage::Links(links)) => {
             (FaultKind::Unreadable, format!("expected one hard link, found {links}"))
         }
         other => (FaultKind::Unreadable, format!("{other:?}")),
