@@ -5,7 +5,7 @@ use std::io;
 
 use crate::bounds::SWEEP;
 use crate::disk::{Disk, STAGED_PREFIX};
-use crate::kept;
+use crate::open::descend;
 use crate::store::{self, ExpectedWeight, Strictness, WeightState};
 
 /// How the one bad copy of a weight that is kept is named.
@@ -48,7 +48,7 @@ pub(crate) fn quarantine<D: Disk>(disk: &D, wanted: &ExpectedWeight, found: &Wei
     if store::leads_to_right_bytes(disk, wanted, found, strict) {
         return;
     }
-    let Ok(dir) = kept::descend(disk, wanted.weight.path.parent(), strict) else { return };
+    let Ok(dir) = descend(disk, wanted.weight.path.parent(), strict) else { return };
     let gone = match found {
         WeightState::Stale => disk.remove(&dir, name),
         WeightState::Damaged(_) | WeightState::Unreadable(libc::EIO) => {

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
-use crate::lock::EnvName;
+use crate::names::EnvName;
 
 /// The constants, by name.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize)]

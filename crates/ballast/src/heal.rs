@@ -10,6 +10,7 @@ use crate::copy::Placed;
 use crate::disk::{Disk, Stat};
 use crate::fault::PlaceFault;
 use crate::lock::RelPath;
+use crate::open;
 use crate::place::{self, Named, Origin, Staged};
 use crate::store::{self, Examined, ExpectedWeight, Strictness, Threads, WeightState};
 
@@ -88,7 +89,7 @@ pub fn verify<D: Disk>(disk: &D, wanted: &[ExpectedWeight], strict: Strictness, 
 /// What [`verify`] would say, where receipts speak for every weight; `None` where bytes must be read.
 pub fn vouched<D: Disk>(disk: &D, wanted: &[ExpectedWeight], strict: Strictness) -> Option<Vec<Outcome>> {
     let start = Instant::now();
-    let all: Option<Vec<Stat>> = wanted.iter().map(|wanted| store::vouched(disk, wanted, strict)).collect();
+    let all: Option<Vec<Stat>> = wanted.iter().map(|wanted| open::vouched(disk, wanted, strict)).collect();
     let took = start.elapsed();
     let judged = |stat| judged(Examined { found: WeightState::Vouched, stat: Some(stat) }, took);
     all.map(|stats| stats.into_iter().map(judged).collect())
@@ -153,7 +154,7 @@ fn mend_at_once<D: Disk, O: Disk>(
 ) {
     let mut pending = Vec::new();
     // Opened before a directory that they lie in may be moved.
-    let reach = |at: &usize| store::reached(disk, &wanted[*at], &outcomes[*at].found, options.strict);
+    let reach = |at: &usize| open::reached(disk, &wanted[*at], &outcomes[*at].found, options.strict);
     let reached: Vec<_> = some.iter().map(reach).collect();
     for (&at, reached) in some.iter().zip(reached) {
         let (start, wanted) = (Instant::now(), &wanted[at]);
@@ -162,7 +163,7 @@ fn mend_at_once<D: Disk, O: Disk>(
         if !pending.is_empty() && begun.as_ref().is_err_and(|(done, _)| done.wants_room()) {
             // What is published may free what it replaces.
             finish(disk, std::mem::take(&mut pending), outcomes, options);
-            let again = store::reached(disk, wanted, &outcomes[at].found, options.strict);
+            let again = open::reached(disk, wanted, &outcomes[at].found, options.strict);
             begun = begin(disk, wanted, seen, again, right, origins, options);
         }
         let no_room = begun.as_ref().is_err_and(|(done, _)| done.wants_room());
@@ -206,7 +207,7 @@ fn begin<D: Disk, O: Disk>(
     options: &Options,
 ) -> Result<(WeightState, Staged<D>), GivenUp> {
     let Examined { found: now, stat } =
-        if store::unchanged(disk, wanted, &seen, options.strict) { seen } else { look(disk, wanted, options) };
+        if open::unchanged(disk, wanted, &seen, options.strict) { seen } else { look(disk, wanted, options) };
     if right(&now) {
         return Err((Done::MendedByAnother, stat));
     }

@@ -14,7 +14,8 @@ use crate::disk::{Disk, Kind, Stat};
 use crate::fault::{PlaceFault, at, full};
 use crate::index::{Tree, chunks};
 use crate::lock::RelPath;
-use crate::store::{self, Damage, ExpectedWeight, Strictness, Threads, WeightState, open, open_at};
+use crate::open::{open, open_at};
+use crate::store::{self, Damage, ExpectedWeight, Strictness, Threads, WeightState};
 
 /// Where right bytes may come from: a store and how it is judged.
 pub struct Origin<'a, D: Disk> {

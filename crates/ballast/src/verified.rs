@@ -8,7 +8,8 @@ use sha2::{Digest as _, Sha256};
 
 use crate::digest::Digest;
 use crate::disk::{Disk, Stat};
-use crate::store::{BUFFER, Damage, ExpectedWeight, Strictness, WeightState, each_piece, open, open_at};
+use crate::open::{open, open_at};
+use crate::store::{BUFFER, Damage, ExpectedWeight, Strictness, WeightState, each_piece};
 
 /// Bytes whose SHA-256 is the pin's. Only [`read`] and [`read_named`] make them.
 pub struct Verified {

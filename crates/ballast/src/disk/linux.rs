@@ -10,7 +10,7 @@ use rustix::io::Errno;
 
 mod part;
 
-use super::{Disk, FILES_AT_ONCE, Kind, STAGED_PREFIX, Staging, Stat};
+use super::calls::{Disk, FILES_AT_ONCE, Kind, STAGED_PREFIX, Staging, Stat};
 
 /// A store's root on a real Linux file system.
 pub struct LinuxDisk {
@@ -229,11 +229,12 @@ impl Disk for LinuxDisk {
     }
 
     fn part(&self, dir: &OwnedFd, name: &str, size: u64) -> io::Result<(LinuxFile, u64)> {
-        part::open(dir, name, size)
+        let (fd, len) = part::open(dir, name, size)?;
+        Ok((LinuxFile { fd, name: Some(name.to_owned()) }, len))
     }
 
     fn empty(&self, file: &LinuxFile, size: u64) -> io::Result<()> {
-        part::empty(file, size)
+        part::empty(&file.fd, size)
     }
 
     fn write_at(&self, file: &LinuxFile, mut bytes: &[u8], mut at: u64) -> io::Result<()> {

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use serde::Deserialize;
 
-use super::RelPath;
+use crate::names::RelPath;
 
 /// Where a weight can be had. Content decides, not origin: a source earns no trust.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
@@ -60,7 +60,11 @@ fn pip(rest: &str) -> Option<Source> {
             && text.chars().all(|c| c.is_ascii_alphanumeric() || "._-+".contains(c))
     };
     let member = RelPath::try_from(member.to_owned()).ok()?;
-    (word(name) && word(version)).then(|| Source::Pip { name: name.into(), version: version.into(), member: member.0 })
+    (word(name) && word(version)).then(|| Source::Pip {
+        name: name.into(),
+        version: version.into(),
+        member: member.as_str().to_owned(),
+    })
 }
 
 impl fmt::Display for Source {

@@ -11,8 +11,6 @@ use std::os::fd::OwnedFd;
 use rustix::fs::{self, AtFlags, FallocateFlags, FileType, FlockOperation, Mode, OFlags};
 use rustix::io::Errno;
 
-use super::LinuxFile;
-
 const FLAGS: OFlags = OFlags::CREATE
     .union(OFlags::RDWR)
     .union(OFlags::NOFOLLOW)
@@ -21,7 +19,7 @@ const FLAGS: OFlags = OFlags::CREATE
     .union(OFlags::CLOEXEC);
 
 /// Opens or makes a part, alone, with room for `size` bytes; and says how long it is.
-pub(super) fn open(dir: &OwnedFd, name: &str, size: u64) -> io::Result<(LinuxFile, u64)> {
+pub(super) fn open(dir: &OwnedFd, name: &str, size: u64) -> io::Result<(OwnedFd, u64)> {
     for _ in 0..8 {
         let fd = match fs::openat(dir, name, FLAGS, Mode::from_raw_mode(0o600)) {
             Ok(fd) => fd,
@@ -41,7 +39,7 @@ pub(super) fn open(dir: &OwnedFd, name: &str, size: u64) -> io::Result<(LinuxFil
                     }
                     return Err(error.into());
                 }
-                return Ok((LinuxFile { fd, name: Some(name.to_owned()) }, len));
+                return Ok((fd, len));
             }
             Judged::Foreign => fs::unlinkat(dir, name, AtFlags::empty())?,
             Judged::Moved => {}
@@ -73,9 +71,9 @@ fn judge(fd: &OwnedFd, dir: &OwnedFd, name: &str) -> io::Result<Judged> {
 }
 
 /// Nothing in it any more, and room again.
-pub(super) fn empty(file: &LinuxFile, size: u64) -> io::Result<()> {
-    fs::ftruncate(&file.fd, 0)?;
-    Ok(reserve(&file.fd, size)?)
+pub(super) fn empty(fd: &OwnedFd, size: u64) -> io::Result<()> {
+    fs::ftruncate(fd, 0)?;
+    Ok(reserve(fd, size)?)
 }
 
 /// Room without length: the length of a part is what has arrived.

@@ -1,0 +1,148 @@
+//! The calls that a store makes of a file system, and the facts that they answer with. Touches nothing.
+
+use std::io;
+use std::time::Duration;
+
+/// What a directory entry is, as far as custody cares.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Kind {
+    /// A regular file.
+    File,
+    /// A directory.
+    Directory,
+    /// A symbolic link, which only `follow` follows.
+    Symlink,
+    /// A FIFO, a device or a socket.
+    Special,
+}
+
+/// Facts of one inode.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Stat {
+    /// What it is.
+    pub kind: Kind,
+    /// Length in bytes.
+    pub size: u64,
+    /// Owner.
+    pub uid: u32,
+    /// Group.
+    pub gid: u32,
+    /// Permission bits with setuid, setgid and sticky.
+    pub mode: u32,
+    /// Number of hard links.
+    pub links: u64,
+    /// Device and inode.
+    pub id: (u64, u64),
+    /// Last change of content, nanoseconds since 1970.
+    pub mtime_ns: i64,
+    /// Last change of the inode, nanoseconds since 1970.
+    pub ctime_ns: i64,
+}
+
+/// How a new file gets its name. One kernel exercises only the first; tests force the others.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Staging {
+    /// `O_TMPFILE`, then `linkat` with `AT_EMPTY_PATH`.
+    TmpfileEmptyPath,
+    /// `O_TMPFILE`, then `linkat` through `/proc/self/fd`.
+    TmpfileProc,
+    /// An `O_EXCL` random name in the same directory, then `rename`.
+    Named,
+}
+
+/// The calls that a store makes. Paths are checked names below the root; `""` is the root.
+pub trait Disk: Sync {
+    /// An open directory.
+    type Dir: Sync;
+    /// An open file.
+    type File: Sync;
+
+    /// How many files may be open at once: more than 0.
+    fn files_at_once(&self) -> usize {
+        FILES_AT_ONCE
+    }
+    /// Opens a directory below the root; never through a symlink.
+    fn open_dir(&self, rel: &str) -> io::Result<Self::Dir>;
+    /// Opens the directory of this one name in an open directory; never a symlink.
+    ///
+    /// # Errors
+    /// Those of `open_dir`; `EXDEV` where a disk that root keeps ends: another mount or device.
+    fn open_below(&self, dir: &Self::Dir, name: &str) -> io::Result<Self::Dir>;
+    /// Makes a directory with these permission bits, for another group where one is named.
+    fn make_dir(&self, parent: &Self::Dir, name: &str, mode: u32, group: Option<u32>) -> io::Result<()>;
+    /// Facts of an entry, itself and not what it links to.
+    fn stat(&self, dir: &Self::Dir, name: &str) -> io::Result<Stat>;
+    /// Facts of an open directory.
+    fn stat_dir(&self, dir: &Self::Dir) -> io::Result<Stat>;
+    /// Whether this process may make and remove names in the directory.
+    fn writable(&self, dir: &Self::Dir) -> bool;
+    /// Opens an entry for reading: no symlink, no blocking. The facts are of the open file.
+    fn open(&self, dir: &Self::Dir, name: &str) -> io::Result<(Self::File, Stat)>;
+    /// Opens for reading what a path below the root leads to, through relative links that stay below the root and on
+    /// its file system; `beyond`: through any link. No blocking, and no device is opened.
+    ///
+    /// # Errors
+    /// `EXDEV` for a link that leaves the root, `ELOOP` where no link is followed at all, `ENXIO` for what is no regular
+    /// file, and those of `openat2(2)`.
+    fn follow(&self, _path: &str, _beyond: bool) -> io::Result<(Self::File, Stat)> {
+        Err(io::Error::from_raw_os_error(libc::ELOOP))
+    }
+    /// Reads at an offset; 0 is the end. Callers use [`Disk::read`], which checks the number.
+    fn read_at(&self, file: &Self::File, buffer: &mut [u8], at: u64) -> io::Result<usize>;
+    /// Reads at an offset and gives the bytes that were read; none at the end.
+    ///
+    /// # Errors
+    /// Those of `read_at`; `EIO` from a disk that claims more bytes than the buffer holds: whatever lies beyond would
+    /// count as the file's.
+    fn read<'b>(&self, file: &Self::File, buffer: &'b mut [u8], at: u64) -> io::Result<&'b [u8]> {
+        let got = self.read_at(file, buffer, at)?;
+        buffer.get(..got).ok_or_else(|| io::Error::from_raw_os_error(libc::EIO))
+    }
+    /// Starts a file without a visible name, with room for `size` bytes.
+    fn stage(&self, dir: &Self::Dir, size: u64) -> io::Result<Self::File>;
+    /// Opens, or makes, a file that keeps unfinished bytes beyond this process under this name,
+    /// held by this process alone, with room for `size` bytes; and says how much is there. It is
+    /// written, settled and published as a staged file. A disk that keeps no parts stages a file.
+    ///
+    /// # Errors
+    /// `EWOULDBLOCK` while another process holds it; those of `stage`.
+    fn part(&self, dir: &Self::Dir, _name: &str, size: u64) -> io::Result<(Self::File, u64)> {
+        Ok((self.stage(dir, size)?, 0))
+    }
+    /// Empties a staged file or a part, with room for `size` bytes again.
+    ///
+    /// # Errors
+    /// `Unsupported` by a disk that keeps no parts.
+    fn empty(&self, _file: &Self::File, _size: u64) -> io::Result<()> {
+        Err(io::ErrorKind::Unsupported.into())
+    }
+    /// Writes all bytes at an offset of a staged file.
+    fn write_at(&self, file: &Self::File, bytes: &[u8], at: u64) -> io::Result<()>;
+    /// Starts write-back of a range, so that no single sync is long.
+    fn push(&self, file: &Self::File, at: u64, len: u64) -> io::Result<()>;
+    /// Sets the final mode and makes content durable.
+    fn settle(&self, file: &Self::File, mode: u32) -> io::Result<()>;
+    /// Gives a settled file its name, and says its facts then. An entry of that name is replaced whole.
+    fn publish(&self, file: Self::File, dir: &Self::Dir, name: &str) -> io::Result<Stat>;
+    /// Renames within one directory, replacing a file of the new name.
+    fn rename(&self, dir: &Self::Dir, from: &str, to: &str) -> io::Result<()>;
+    /// Removes a name that is no directory.
+    fn remove(&self, dir: &Self::Dir, name: &str) -> io::Result<()>;
+    /// Removes a staged name, unless a living process still writes it.
+    fn remove_abandoned(&self, dir: &Self::Dir, name: &str) -> io::Result<()>;
+    /// The first entries of a directory, at most so many.
+    fn names(&self, dir: &Self::Dir, most: usize) -> io::Result<Vec<String>>;
+    /// Makes the directory's names durable.
+    fn sync_dir(&self, dir: &Self::Dir) -> io::Result<()>;
+    /// Waits for the store's advisory lock, at most this long. `false`: go on without.
+    fn lock(&self, wait: Duration) -> bool;
+    /// Gives the lock back.
+    fn unlock(&self);
+}
+
+/// Files open at once at most.
+pub const FILES_AT_ONCE: usize = 64;
+
+/// How names of staged files begin; the rest is random.
+pub const STAGED_PREFIX: &str = ".ballast-staged.";

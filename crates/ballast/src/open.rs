@@ -1,0 +1,144 @@
+//! S1 and S2 of `docs/store.md`: open a weight beneath the store's root, and judge its inode before a byte is read.
+//!
+//! Promise: what is returned was judged on the descriptor itself.
+
+use std::io;
+
+use crate::disk::{Disk, Kind, Stat};
+use crate::state::{Damage, Examined, ExpectedWeight, Strictness, WeightState};
+
+/// Opens a weight's entry and judges its inode (S1, S2).
+///
+/// # Errors
+/// [`WeightState`] says what is there instead of a readable regular file of the right length.
+pub(crate) fn open<D: Disk>(
+    disk: &D,
+    wanted: &ExpectedWeight,
+    strict: Strictness,
+) -> Result<(D::File, Stat), WeightState> {
+    let path = &wanted.weight.path;
+    match open_at(disk, path.parent(), path.file_name(), wanted, strict) {
+        // A directory's link is no directory to the kernel.
+        Err(WeightState::Damaged(Damage::Kind(kind @ (Kind::Symlink | Kind::File)))) => {
+            linked(disk, wanted, strict, kind)
+        }
+        opened => opened,
+    }
+}
+
+/// Opens and judges what a weight's name leads to through links that stay below the root: a Hugging Face cache's
+/// snapshots are such links. Root keeps no link of others.
+fn linked<D: Disk>(
+    disk: &D,
+    wanted: &ExpectedWeight,
+    strict: Strictness,
+    kind: Kind,
+) -> Result<(D::File, Stat), WeightState> {
+    let in_the_way = WeightState::Damaged(Damage::Kind(kind));
+    if matches!(strict, Strictness::Kept { .. }) {
+        return Err(in_the_way);
+    }
+    let (file, stat) = disk.follow(wanted.weight.path.as_str(), false).map_err(|error| match error.raw_os_error() {
+        Some(libc::EACCES) => WeightState::Unreadable(libc::EACCES),
+        _ => in_the_way,
+    })?;
+    judge(&stat, wanted, strict)?;
+    Ok((file, stat))
+}
+
+/// What the app reads under a weight's name where the entry itself is no weight, whoever owns it and however it is
+/// linked: its bytes may still be right. `None` where they were read already, or can't be.
+pub(crate) fn reached<D: Disk>(
+    disk: &D,
+    wanted: &ExpectedWeight,
+    found: &WeightState,
+    strict: Strictness,
+) -> Option<(D::File, Stat)> {
+    let WeightState::Damaged(
+        Damage::Links(_) | Damage::Owner(_) | Damage::Mode(_) | Damage::Kind(Kind::Symlink | Kind::File),
+    ) = found
+    else {
+        return None;
+    };
+    let beyond = !matches!(strict, Strictness::Kept { .. });
+    let reached = disk.follow(wanted.weight.path.as_str(), beyond).ok()?;
+    wanted.size().is_none_or(|size| size == reached.1.size).then_some(reached)
+}
+
+pub(crate) fn open_at<D: Disk>(
+    disk: &D,
+    parent: &str,
+    name: &str,
+    wanted: &ExpectedWeight,
+    strict: Strictness,
+) -> Result<(D::File, Stat), WeightState> {
+    let dir = descend(disk, parent, strict)?;
+    let before = disk.stat(&dir, name).map_err(|error| unopened(&error))?;
+    judge(&before, wanted, strict)?;
+    let (file, stat) = disk.open(&dir, name).map_err(|error| unopened(&error))?;
+    // Judged again on the descriptor: the name may have changed hands since.
+    judge(&stat, wanted, strict)?;
+    Ok((file, stat))
+}
+
+pub(crate) fn unopened(error: &io::Error) -> WeightState {
+    match error.raw_os_error() {
+        Some(libc::ENOENT) => WeightState::Missing,
+        Some(libc::ELOOP) => WeightState::Damaged(Damage::Kind(Kind::Symlink)),
+        Some(libc::ENOTDIR) => WeightState::Damaged(Damage::Kind(Kind::File)),
+        Some(libc::ENXIO) => WeightState::Damaged(Damage::Kind(Kind::Special)),
+        code => WeightState::Unreadable(code.unwrap_or(libc::EIO)),
+    }
+}
+
+fn judge(stat: &Stat, wanted: &ExpectedWeight, strict: Strictness) -> Result<(), WeightState> {
+    let damage = match (stat.kind, strict) {
+        (Kind::File, Strictness::Volume | Strictness::Kept { .. }) if stat.links > 1 => Damage::Links(stat.links),
+        (Kind::File, Strictness::Volume | Strictness::Kept { .. }) if stat.mode & 0o6000 != 0 => {
+            Damage::Mode(stat.mode)
+        }
+        // Another uid may still have it open: only a fresh inode can be blessed.
+        (Kind::File, Strictness::Kept { .. }) if stat.uid != 0 || stat.mode & 0o022 != 0 => Damage::Owner(stat.uid),
+        // The app can't read it, whatever its bytes are.
+        (Kind::File, Strictness::Kept { .. }) if stat.mode & 0o044 != 0o044 => Damage::Mode(stat.mode),
+        (Kind::File, _) => match wanted.size() {
+            // A former pin may have any length: only its digest tells stale from damaged.
+            Some(expected) if expected != stat.size && wanted.weight.previous.is_empty() => {
+                Damage::Size { expected, found: stat.size }
+            }
+            _ => return Ok(()),
+        },
+        (kind, _) => Damage::Kind(kind),
+    };
+    Err(WeightState::Damaged(damage))
+}
+
+/// Whether the file whose bytes were found wrong is still under the weight's name, as it was then.
+pub(crate) fn unchanged<D: Disk>(disk: &D, wanted: &ExpectedWeight, seen: &Examined, strict: Strictness) -> bool {
+    let (WeightState::Damaged(Damage::Bytes { .. }), Some(then)) = (&seen.found, &seen.stat) else { return false };
+    open(disk, wanted, strict).is_ok_and(|(_, now)| now == *then)
+}
+
+/// The inode for which a receipt speaks as it is now, so that neither its bytes nor its tree are
+/// called for.
+pub(crate) fn vouched<D: Disk>(disk: &D, wanted: &ExpectedWeight, strict: Strictness) -> Option<Stat> {
+    wanted.receipt?;
+    open(disk, wanted, strict).ok().map(|(_, stat)| stat).filter(|stat| wanted.vouched(stat))
+}
+
+/// Opens the directory of a weight below a store's root, as strictly as its entries are judged.
+pub(crate) fn descend<D: Disk>(disk: &D, parent: &str, strict: Strictness) -> Result<D::Dir, WeightState> {
+    let Strictness::Kept { .. } = strict else {
+        return disk.open_dir(parent).map_err(|error| unopened(&error));
+    };
+    let unopened = |error: io::Error| unopened(&error);
+    let mut here = disk.open_dir("").map_err(unopened)?;
+    for name in parent.split('/').filter(|name| !name.is_empty()) {
+        here = disk.open_below(&here, name).map_err(unopened)?;
+        let stat = disk.stat_dir(&here).map_err(unopened)?;
+        if !strict.accepts_dir(&stat, true) {
+            return Err(WeightState::Damaged(Damage::Owner(stat.uid)));
+        }
+    }
+    Ok(here)
+}
