@@ -42,8 +42,8 @@ mod full {
     pub const MANIFEST: u64 = 4 << 20;
     /// Layers that a manifest names.
     pub const LAYERS: usize = 4096;
-    /// Bytes of the layer of lock file and index.
-    pub const SMALL_LAYER: u64 = super::INDEX + super::LOCK + (1 << 20);
+    /// Bytes of the layer of lock file, index and list of packs, which is shorter than its lock file.
+    pub const SMALL_LAYER: u64 = super::INDEX + 2 * super::LOCK + (1 << 20);
     /// Bytes before the one file of a weight's layer: more and longer names than a lock path can have.
     pub const LAYER_HEAD: u64 = 1 << 20;
     /// Zeros after the one file of a weight's layer: engines and tools end an archive each in their way.

@@ -20,10 +20,9 @@ use crate::{bounds, foreign, print};
 /// Exports.
 ///
 /// # Errors
-/// [`Exit::WeightsMissing`]; [`Exit::Usage`] for more layers than engines load; or an archive that can't be written: nothing has its name then.
+/// [`Exit::WeightsMissing`]; or an archive that can't be written: nothing has its name then.
 pub fn export(args: &Export) -> Result<(), Failure> {
     let asked = Asked::of(&args.weights)?;
-    asked.image.must_load()?;
     let name = args.name.clone().or(asked.name).unwrap_or_else(|| "models:latest".into());
     write(&args.file, &asked.image, &name, &asked.lock)
         .map_err(|error| Failure::new(Exit::FetchFailed, format!("{}: {error}", args.file.display())))?;

@@ -18,12 +18,6 @@ pub fn push(args: &Push) -> Result<(), Failure> {
         return Err(Failure::new(Exit::Usage, format!("expected a tag to push to, found {}", args.target)));
     }
     let image = Asked::of(&args.weights)?.image;
-    // A service is there to be run; weights alone are there to be pulled.
-    if args.weights.image.is_some() {
-        image.must_load()?;
-    } else if let Err(failure) = image.must_load() {
-        print::remark(&format!("for `ballast pull` alone: {}", failure.what));
-    }
     let progress = Progress::new();
     let line = progress.line(&args.target, None);
     registry

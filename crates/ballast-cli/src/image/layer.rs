@@ -20,12 +20,17 @@ use crate::foreign;
 /// Root, whose every directory is.
 pub const ROOT: Ids = Ids { uid: 0, gid: 0 };
 
+/// Bytes of a block of a tar archive.
+const BLOCK: u64 = 512;
+const EMPTY: Content = Content::Bytes(Vec::new());
+
 /// A layer: what it holds, in order.
 #[derive(Debug, Clone)]
 pub struct Layer {
     /// What is said of it in the manifest.
     pub title: String,
     entries: Vec<Entry>,
+    paths: BTreeSet<String>,
 }
 
 #[derive(Debug, Clone)]
@@ -50,7 +55,7 @@ pub enum Content {
 impl Layer {
     /// A layer without entries.
     pub fn new(title: &str) -> Self {
-        Self { title: title.into(), entries: Vec::new() }
+        Self { title: title.into(), entries: Vec::new(), paths: BTreeSet::new() }
     }
 
     /// Adds an entry, and before it every directory above it that is not there yet: 0755, root's.
@@ -62,15 +67,36 @@ impl Layer {
         if names.iter().any(|name| matches!(*name, "" | "." | "..") || name.starts_with(".wh.")) {
             return Err(format!("expected a path of plain names without `.wh.` before them, found {path:?}"));
         }
-        let there: BTreeSet<String> = self.entries.iter().map(|entry| entry.path.clone()).collect();
         for depth in 1..names.len() {
             let path = names[..depth].join("/");
-            if !there.contains(&path) {
-                self.entries.push(Entry { path, mode: 0o755, owner: ROOT, content: Content::Directory });
+            if !self.paths.contains(&path) {
+                self.push(Entry { path, mode: 0o755, owner: ROOT, content: Content::Directory });
             }
         }
-        self.entries.push(Entry { path: path.into(), mode, owner, content });
+        self.push(Entry { path: path.into(), mode, owner, content });
         Ok(())
+    }
+
+    fn push(&mut self, entry: Entry) {
+        self.paths.insert(entry.path.clone());
+        self.entries.push(entry);
+    }
+
+    /// The offset of each file's first byte in the layer, with its path and size, in order. Reads no file.
+    ///
+    /// # Errors
+    /// A path that a tar archive can't name.
+    pub fn offsets(&self) -> io::Result<Vec<(&str, u64, u64)>> {
+        let (mut at, mut offsets) = (0, Vec::new());
+        for entry in &self.entries {
+            at += entry.head_len()?;
+            let size = entry.content.size();
+            if !matches!(entry.content, Content::Directory) {
+                offsets.push((entry.path.as_str(), at, size));
+            }
+            at += size.next_multiple_of(BLOCK);
+        }
+        Ok(offsets)
     }
 
     /// Digest and length of the layer's bytes.
@@ -94,14 +120,28 @@ impl Layer {
     }
 }
 
+impl Content {
+    fn size(&self) -> u64 {
+        match self {
+            Self::Directory => 0,
+            Self::Bytes(bytes) => bytes.len() as u64,
+            Self::File(_, measured) => measured.size,
+        }
+    }
+}
+
 impl Entry {
+    /// Bytes before the content: the header, and what a long name adds.
+    fn head_len(&self) -> io::Result<u64> {
+        let content = if matches!(self.content, Content::Directory) { Content::Directory } else { EMPTY };
+        let mut tar = Builder::new(Meter::default());
+        Self { content, ..self.clone() }.write(&mut tar)?;
+        Ok(tar.get_ref().size)
+    }
+
     fn write(&self, tar: &mut Builder<impl Write>) -> io::Result<()> {
-        let (kind, size) = match &self.content {
-            Content::Directory => (EntryType::Directory, 0),
-            Content::Bytes(bytes) => (EntryType::Regular, bytes.len() as u64),
-            Content::File(_, measured) => (EntryType::Regular, measured.size),
-        };
-        let mut header = header(kind, self.mode, self.owner, size);
+        let kind = if matches!(self.content, Content::Directory) { EntryType::Directory } else { EntryType::Regular };
+        let mut header = header(kind, self.mode, self.owner, self.content.size());
         match &self.content {
             Content::Directory => tar.append_data(&mut header, format!("{}/", self.path), io::empty()),
             Content::Bytes(bytes) => tar.append_data(&mut header, &self.path, bytes.as_slice()),

@@ -9,6 +9,7 @@ mod chunks;
 pub mod entries;
 pub mod layer;
 pub mod manifest;
+mod packs;
 pub mod picture;
 pub mod service;
 pub mod weights;
@@ -23,17 +24,12 @@ use oci_spec::image::{
 };
 use serde::Serialize;
 
-use crate::exit::{Exit, Failure};
-
 pub use blob::{Blob, Measured, TITLE};
 pub use layer::Layer;
 pub use picture::{Blobs, Picture};
 
 /// The title of the layer of lock file and index.
 pub const BALLAST: &str = ".ballast";
-
-/// Layers of an image that Docker and Podman load: above, they say "max depth exceeded".
-pub const ENGINE_LAYERS: usize = 125;
 
 /// An image that is ready to be pushed or written.
 pub struct Image {
@@ -75,23 +71,6 @@ impl Image {
             .build()
             .map_err(io::Error::other)?;
         Ok(Self { layers, config, manifest: json(&manifest)? })
-    }
-
-    /// Whether container engines load it.
-    ///
-    /// # Errors
-    /// [`Exit::Usage`], with the ways that take any number of weights.
-    pub fn must_load(&self) -> Result<(), Failure> {
-        let found = self.layers.len();
-        if found <= ENGINE_LAYERS {
-            return Ok(());
-        }
-        let what = format!(
-            "expected at most {ENGINE_LAYERS} layers, which is what container engines load, found {found}: each weight is a layer"
-        );
-        Err(Failure::new(Exit::Usage, what).hint(
-            "`ballast push` and `ballast pull` take any number by a registry, `ballast fetch --mirror DIR` by a folder; `ballast bake` in a Dockerfile makes one layer of all",
-        ))
     }
 
     /// The manifest's digest, which stands for the whole image.

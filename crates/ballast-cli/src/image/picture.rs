@@ -1,11 +1,12 @@
-//! Reading an image: which layer holds which weight, and a weight's bytes out of its layer.
+//! Reading an image: which layer contains which weight, and a weight's bytes out of its layer.
 //!
-//! Promise: a weight is judged by its pin. A layer that was asked for, whole or in pieces, is also
-//! held against its own digest: what was not asked for follows from the bytes that are held. Lock
-//! file and index come from a blob that had the digest that the manifest says. An index only saves
-//! bytes: a false one makes a wrong file, which the pin refuses.
+//! Promise: a weight is judged by its pin. The layer of a single weight is also checked against its own
+//! digest, even if only parts of it were fetched: the rest follows from the local file and from padding. Of a
+//! pack only the weight's own bytes are fetched, and the pin alone judges them. Lock file, index and list of
+//! packs come from a blob with the digest that the manifest says. An index only saves bytes, and a list only
+//! says where to look: a false one makes a wrong file, which the pin refuses.
 
-use std::io::Cursor;
+use std::io::{self, Cursor};
 
 use ballast::digest::Digest;
 use ballast::disk::LinuxDisk;
@@ -15,6 +16,7 @@ use ballast::store::WeightState;
 use sha2::{Digest as _, Sha256};
 
 use super::chunks::{Own, Piece, pieces};
+use super::packs::{LIST, Packed, Packs};
 use super::{BALLAST, Blob, Measured, entries, manifest};
 use crate::bounds;
 use crate::print::Line;
@@ -47,8 +49,14 @@ pub trait Blobs: Sync {
 pub struct Picture {
     blobs: Box<dyn Blobs>,
     layers: Vec<Blob>,
+    small: Small,
+}
+
+/// What the layer of lock file and index contains.
+struct Small {
     index: Index,
     lock: Vec<u8>,
+    packs: Packs,
 }
 
 impl Picture {
@@ -59,12 +67,11 @@ impl Picture {
     pub fn open(blobs: Box<dyn Blobs>, manifest: &[u8], line: &Line) -> Result<Self, Fault> {
         let named = manifest::read(manifest).map_err(|why| Fault::BadImage(format!("its manifest: {why}")))?;
         let layers = named.layers;
-        let small = layers.iter().find(|layer| layer.title == BALLAST).ok_or_else(|| {
+        let small = titled(&layers, BALLAST).ok_or_else(|| {
             Fault::BadImage(format!("no layer is titled {BALLAST:?}: it is no image of weights, or {ANEW}"))
         })?;
         let bytes = whole(&*blobs, small, bounds::SMALL_LAYER, line)?;
-        let (index, lock) = small_layer(&bytes)?;
-        Ok(Self { blobs, layers, index, lock })
+        Ok(Self { small: Small::read(&bytes)?, blobs, layers })
     }
 
     /// How it is called.
@@ -74,7 +81,7 @@ impl Picture {
 
     /// The lock file that it was made from.
     pub fn lock(&self) -> &[u8] {
-        &self.lock
+        &self.small.lock
     }
 
     /// Takes a weight, going on from what the sink has, with what is good of the file that is there.
@@ -82,19 +89,49 @@ impl Picture {
     /// # Errors
     /// The source's fault, or the sink's.
     pub fn take(&self, disk: &LinuxDisk, weight: &Weight, found: &WeightState, sink: &mut Sink) -> Result<(), Fault> {
-        let layer = self
-            .layers
-            .iter()
-            .find(|layer| layer.title == weight.path.as_str())
+        if let Some(packed) = self.small.packs.get(weight.path.as_str()) {
+            return self.take_packed(packed, disk, weight, found, sink);
+        }
+        let layer = titled(&self.layers, weight.path.as_str())
             .ok_or_else(|| Fault::NotFound("the image has no layer of that title".into()))?;
         let head = Head::read(&*self.blobs, layer, weight, sink.line)?;
         sink.announced(head.size, &[])?;
-        let tree = self.index.tree(&weight.sha256).filter(|tree| tree.size() == head.size);
-        let own = tree.and_then(|tree| Own::open(disk, weight, found, tree));
+        let own = self.own(disk, weight, found, head.size);
         if sink.len() == 0 && own.is_none() {
             return self.take_whole(layer, &head, sink);
         }
-        self.take_pieces(layer, &head, own.as_ref(), sink)
+        let mut hasher = Sha256::new();
+        hasher.update(&head.bytes);
+        sink.again(|piece| hasher.update(piece))?;
+        self.take_pieces(layer, head.bytes.len() as u64, head.size, own.as_ref(), sink, |bytes| hasher.update(bytes))?;
+        head.judge(hasher, layer)
+    }
+
+    /// The good chunks of the file that is there.
+    fn own<'a>(&'a self, disk: &'a LinuxDisk, weight: &Weight, found: &WeightState, size: u64) -> Option<Own<'a>> {
+        let tree = self.small.index.tree(&weight.sha256).filter(|tree| tree.size() == size)?;
+        Own::open(disk, weight, found, tree)
+    }
+
+    /// The weight's bytes out of a pack: these alone are fetched.
+    fn take_packed(
+        &self,
+        packed: &Packed,
+        disk: &LinuxDisk,
+        weight: &Weight,
+        found: &WeightState,
+        sink: &mut Sink,
+    ) -> Result<(), Fault> {
+        let Packed { layer: title, at, size } = packed;
+        let layer = titled(&self.layers, title)
+            .ok_or_else(|| Fault::BadImage(format!("{LIST} names the layer {title}, which the image lacks")))?;
+        plain(layer)?;
+        if at.checked_add(*size).is_none_or(|end| end > layer.measured.size) {
+            return Err(Fault::BadImage(format!("{LIST} names bytes beyond the end of the layer {title}")));
+        }
+        sink.announced(*size, &[])?;
+        let own = self.own(disk, weight, found, *size);
+        self.take_pieces(layer, *at, *size, own.as_ref(), sink, |_| {})
     }
 
     /// The whole layer, every byte of it held against its digest.
@@ -116,29 +153,37 @@ impl Picture {
         if found == layer.measured.digest { Ok(()) } else { Err(wrong_blob(layer, found)) }
     }
 
-    fn take_pieces(&self, layer: &Blob, head: &Head, own: Option<&Own>, sink: &mut Sink) -> Result<(), Fault> {
-        let mut hasher = Sha256::new();
-        hasher.update(&head.bytes);
-        sink.again(|piece| hasher.update(piece))?;
-        sink.pieced = true;
-        for piece in pieces(sink.len(), head.size, own) {
+    /// What the sink does not have yet, of the `size` bytes from the offset `at` on.
+    fn take_pieces(
+        &self,
+        layer: &Blob,
+        at: u64,
+        size: u64,
+        own: Option<&Own>,
+        sink: &mut Sink,
+        mut each: impl FnMut(&[u8]),
+    ) -> Result<(), Fault> {
+        sink.pieced |= sink.len() > 0 || own.is_some();
+        for piece in pieces(sink.len(), size, own) {
             match piece {
                 Piece::Own(bytes) => {
-                    hasher.update(&bytes);
+                    each(&bytes);
                     sink.keep(&bytes)?;
                 }
                 Piece::Ask(from, to) => {
-                    let at = head.bytes.len() as u64;
                     self.blobs.read(layer, at + from, at + to, sink.line, &mut |bytes| {
-                        hasher.update(bytes);
+                        each(bytes);
                         sink.write(bytes)
                     })?;
                 }
             }
         }
-        sink.ended()?;
-        head.judge(hasher, layer)
+        sink.ended()
     }
+}
+
+fn titled<'a>(layers: &'a [Blob], title: &str) -> Option<&'a Blob> {
+    layers.iter().find(|layer| layer.title == title)
 }
 
 /// All bytes of a small blob that has its digest.
@@ -167,23 +212,30 @@ fn wrong_blob(blob: &Blob, found: Digest) -> Fault {
     Fault::WrongBlob { expected: blob.measured.digest, found }
 }
 
-/// Index and lock file out of the small layer's archive.
-fn small_layer(bytes: &[u8]) -> Result<(Index, Vec<u8>), Fault> {
-    let bad = |why: &dyn std::fmt::Display| Fault::BadImage(format!("the layer {BALLAST}: {why}"));
-    let (mut index, mut lock) = (None, None);
-    let walked = entries::each(Cursor::new(bytes), WALK, |entry| {
-        match entries::content(bytes, &entry).filter(|_| entry.is_file) {
-            Some(content) if entry.path.ends_with(INDEX) => index = Some(Index::from_bytes(content)),
-            Some(content) if entry.path.ends_with("weights.lock") && content.len() as u64 <= bounds::LOCK => {
-                lock = Some(content.to_vec());
+impl Small {
+    /// Reads the archive.
+    fn read(bytes: &[u8]) -> Result<Self, Fault> {
+        let bad = |why: &dyn std::fmt::Display| Fault::BadImage(format!("the layer {BALLAST}: {why}"));
+        let (mut index, mut lock, mut packs) = (None, None, Packs::default());
+        let walked = entries::each(Cursor::new(bytes), WALK, |entry| {
+            match entries::content(bytes, &entry).filter(|_| entry.is_file) {
+                Some(content) if entry.path.ends_with(INDEX) => index = Some(Index::from_bytes(content)),
+                Some(content) if entry.path.ends_with("weights.lock") && content.len() as u64 <= bounds::LOCK => {
+                    lock = Some(content.to_vec());
+                }
+                Some(content) if entry.path.ends_with(LIST) => {
+                    let text = std::str::from_utf8(content).map_err(|error| error.to_string());
+                    packs = text.and_then(Packs::parse).map_err(io::Error::other)?;
+                }
+                _ => {}
             }
-            _ => {}
-        }
-        Ok(true)
-    });
-    walked.map_err(|error| bad(&error))?;
-    let index = index.transpose().map_err(|why| bad(&why))?;
-    index.zip(lock).ok_or_else(|| bad(&"expected an index and a lock file"))
+            Ok(true)
+        });
+        walked.map_err(|error| bad(&error))?;
+        let index = index.transpose().map_err(|why| bad(&why))?;
+        let (index, lock) = index.zip(lock).ok_or_else(|| bad(&"expected an index and a lock file"))?;
+        Ok(Self { index, lock, packs })
+    }
 }
 
 /// What comes before the one file of a layer.

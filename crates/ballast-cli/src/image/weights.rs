@@ -1,5 +1,5 @@
-//! From a lock file and folders of weights to layers: one per weight, and a small one for the lock
-//! file and the index, laid out as `bake` does it.
+//! From a lock file and folders of weights to layers: those that `packs` plans, and a small one for the lock
+//! file, the index and the list of packs, laid out as `bake` does it.
 
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
@@ -11,6 +11,7 @@ use ballast::lock::{Need, Weight};
 use sha2::{Digest as _, Sha256};
 
 use super::layer::{Content, ROOT, open};
+use super::packs::{self, Packed, Packs};
 use super::{BALLAST, Layer, Measured};
 use crate::exit::{Exit, Failure};
 use crate::setting::{INDEX, Setting};
@@ -29,30 +30,70 @@ pub struct Layout<'a> {
     pub lock: &'a str,
 }
 
-/// The layers of every weight that is at hand, after that of lock file and index.
+/// A weight that is at hand.
+struct AtHand<'a> {
+    path: &'a str,
+    file: PathBuf,
+    measured: Measured,
+}
+
+/// The layers of every weight that is at hand, after that of lock file, index and list of packs.
 ///
 /// # Errors
 /// [`Exit::WeightsMissing`] when a required weight is in none of the folders.
 pub fn layers(setting: &Setting, from: &[PathBuf], layout: &Layout) -> Result<Vec<Layer>, Failure> {
-    let (mut index, mut layers) = (Index::default(), Vec::new());
+    let (mut index, mut weights) = (Index::default(), Vec::new());
     for weight in &setting.lock.weights {
-        let Some((path, measured, tree)) = at_hand(weight, from) else {
+        let Some((file, measured, tree)) = at_hand(weight, from) else {
             missing(weight)?;
             continue;
         };
         index.add(weight.sha256, tree);
-        let mut layer = Layer::new(weight.path.as_str());
-        let place = format!("{}{}", layout.root, weight.path);
-        layer.add(&place, 0o444, layout.owner, Content::File(path, measured)).map_err(usage)?;
+        weights.push(AtHand { path: weight.path.as_str(), file, measured });
+    }
+    let sizes: Vec<_> = weights.iter().map(|weight| (weight.path, weight.measured.size)).collect();
+    let (mut list, mut layers) = (Packs::default(), Vec::new());
+    for (title, each) in packs::layers(&sizes) {
+        let each: Vec<&AtHand> = each.into_iter().map(|at| &weights[at]).collect();
+        let layer = layer(&title, &each, layout).map_err(usage)?;
+        if each.iter().all(|weight| weight.path != title) {
+            list_pack(&layer, layout, &mut list).map_err(|error| usage(error.to_string()))?;
+        }
         layers.push(layer);
     }
+    layers.insert(0, small(setting, layout, &index, &list)?);
+    Ok(layers)
+}
+
+fn layer(title: &str, weights: &[&AtHand], layout: &Layout) -> Result<Layer, String> {
+    let mut layer = Layer::new(title);
+    for AtHand { path, file, measured } in weights {
+        let content = Content::File(file.clone(), *measured);
+        layer.add(&format!("{}{path}", layout.root), 0o444, layout.owner, content)?;
+    }
+    Ok(layer)
+}
+
+fn list_pack(layer: &Layer, layout: &Layout, list: &mut Packs) -> io::Result<()> {
+    for (path, at, size) in layer.offsets()? {
+        let path = path.strip_prefix(layout.root).unwrap_or(path);
+        list.add(path, Packed { layer: layer.title.clone(), at, size });
+    }
+    Ok(())
+}
+
+/// The layer of lock file and index, with the list of packs where there is one.
+fn small(setting: &Setting, layout: &Layout, index: &Index, list: &Packs) -> Result<Layer, Failure> {
     let lock = foreign::read(&setting.lock_path, bounds::LOCK)
         .map_err(|error| Failure::new(Exit::BadLock, format!("{}: {error}", setting.lock_path.display())))?;
     let mut small = Layer::new(BALLAST);
-    small.add(&format!("{}{INDEX}", layout.root), 0o444, ROOT, Content::Bytes(index.to_bytes())).map_err(usage)?;
-    small.add(layout.lock, 0o444, ROOT, Content::Bytes(lock)).map_err(usage)?;
-    layers.insert(0, small);
-    Ok(layers)
+    let mut add = |path: &str, bytes| small.add(path, 0o444, ROOT, Content::Bytes(bytes)).map_err(usage);
+    add(&format!("{}{INDEX}", layout.root), index.to_bytes())?;
+    if !list.is_empty() {
+        add(&format!("{}{}", layout.root, packs::LIST), list.to_text().into_bytes())?;
+    }
+    add(layout.lock, lock)?;
+    Ok(small)
 }
 
 fn usage(why: String) -> Failure {

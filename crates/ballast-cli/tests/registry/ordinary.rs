@@ -114,6 +114,30 @@ fn weights_of_full_size_go_there_and_come_back() {
 }
 
 #[test]
+fn many_weights_share_layers_and_each_is_pulled_by_its_range() {
+    if !ready("many_weights_share_layers_and_each_is_pulled_by_its_range") {
+        return;
+    }
+    let names: Vec<_> = (0..60).map(|at| format!("part-{at}.json")).collect();
+    let small = names.iter().enumerate().map(|(at, name)| (name.as_str(), made(at as u32 + 1, 900 + at)));
+    let weights: Vec<_> = small.chain([("large.bin", large())]).collect();
+    let (registry, world) = (Registry::start(), World::new(&weights));
+    let target = registry.url("models:many");
+    world.push(&target);
+    let wrong = || weights.iter().filter(|(name, _)| !world.right(name)).map(|(name, _)| *name).collect::<Vec<_>>();
+    let output = world.ballast(&["pull", &target]);
+    assert!(output.status.success() && wrong().is_empty(), "{:?} {output:?}", wrong());
+    // One byte of a large file in a pack, and a small file of another length.
+    let mut bytes = large();
+    bytes[1_500_000] ^= 1;
+    fs::write(world.pulled("large.bin"), bytes).unwrap();
+    fs::write(world.pulled("part-7.json"), "other").unwrap();
+    let output = world.ballast(&["pull", &target]);
+    assert!(output.status.success() && wrong().is_empty(), "{:?} {output:?}", wrong());
+    assert!(stderr(&output).contains("chunks kept"), "{output:?}");
+}
+
+#[test]
 fn what_can_not_be_an_image_is_refused_before_anything_is_sent() {
     if !ready("what_can_not_be_an_image_is_refused_before_anything_is_sent") {
         return;
