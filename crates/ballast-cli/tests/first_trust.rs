@@ -142,6 +142,90 @@ fn a_hub_whose_links_all_lead_nowhere_is_no_success() {
 }
 
 #[test]
+fn a_small_file_whose_blob_has_another_git_name_is_refused() {
+    let world = World::new();
+    let repository = "h/hub/models--org--m";
+    world.put(&format!("{repository}/refs/main"), REVISION.as_bytes());
+    // As `git hash-object` names them; the second is the name of other bytes.
+    let files = [
+        ("config.json", "9e26dfeeb6e641a33dae4961196235bdb965b21b", &b"{}"[..]),
+        ("merges.txt", "9e26dfeeb6e641a33dae4961196235bdb965b21c", b"a b"),
+    ];
+    for (name, blob, bytes) in files {
+        world.put(&format!("{repository}/blobs/{blob}"), bytes);
+        let snapshot = world.path(&format!("{repository}/snapshots/{REVISION}"));
+        fs::create_dir_all(&snapshot).unwrap();
+        symlink(format!("../../blobs/{blob}"), snapshot.join(name)).unwrap();
+    }
+    let output = world.ballast(&["adopt", "--lock", "w.lock", "h"]);
+    let lock = world.lock();
+    assert_eq!(output.status.code(), Some(14), "{output:?}");
+    assert!(lock.contains("/config.json\"") && !lock.contains("/merges.txt\""), "{lock}");
+    assert!(said(&output).contains("its name says Git's sha1"), "{output:?}");
+}
+
+/// What is typed, at which endpoint; the exit code; the lock file's source; words of the report.
+type HubRow<'a> = (&'a str, &'a str, i32, &'a str, &'a str);
+
+#[test]
+fn a_file_of_the_hub_is_pinned_at_its_commit_and_fetched_by_it() {
+    let server = Server::start(b"weights of a model");
+    let fixed = format!("hf:org/m@{REVISION}/sub/w v1.bin");
+    let dataset = format!("hf:datasets/org/m@{REVISION}/w.bin");
+    let rows: [HubRow; 10] = [
+        ("hf:org/m@main/sub/w v1.bin", "large", 0, &fixed, "first trust"),
+        ("hf:org/m/sub/w v1.bin", "large", 0, &fixed, "first trust"),
+        (&fixed, "large", 0, &fixed, "first trust"),
+        (&fixed, "hub", 0, &fixed, "first trust"),
+        (&dataset, "hub", 0, &dataset, "first trust"),
+        ("hf:datasets/org/m/w.bin", "large", 0, &dataset, "first trust"),
+        ("hf:org/m@main/w.bin", "hub", 17, "", "expected the hub to name the commit of \"main\""),
+        (&fixed, "lies", 17, "", "contradiction"),
+        ("hf:org/m@main", "large", 2, "", "expected hf:ORG/NAME@COMMIT/FILE"),
+        ("hf:org/m@main/../w.bin", "large", 2, "", "expected hf:ORG/NAME@COMMIT/FILE"),
+    ];
+    let mut failures = Vec::new();
+    for (typed, endpoint, code, source, word) in rows {
+        let world = World::new();
+        let at_hub = |args: &[&str]| {
+            let mut command = Command::new(program());
+            command.current_dir(world.dir.path()).env_remove("BALLAST_LOCK").env_remove("BALLAST_MIRRORS");
+            command.env("HF_ENDPOINT", server.url(endpoint)).args(args).output().unwrap()
+        };
+        let pin = at_hub(&["pin", "--lock", "w.lock", "--store", "/srv/m", "--into", "m", "--retries", "0", typed]);
+        let lock = world.lock();
+        let written = if code == 0 { lock.contains(&format!("[\"{source}\"]")) } else { lock.is_empty() };
+        let fetched = code != 0 || at_hub(&["fetch", "--lock", "w.lock", "--into", "n"]).status.success();
+        if pin.status.code() != Some(code) || !written || !fetched || !said(&pin).contains(word) {
+            failures.push(format!("{typed} at {endpoint}: {:?}, fetched: {fetched}\n{lock}\n{pin:?}", pin.status));
+        }
+    }
+    assert!(failures.is_empty(), "{}", failures.join("\n"));
+}
+
+#[test]
+fn a_hub_that_announces_another_digest_than_the_pin_sends_no_byte_of_it() {
+    let server = Server::start(b"weights of a model");
+    let world = World::new();
+    let pin = pin_of(b"weights of a model");
+    world.put(
+        "w.lock",
+        format!("version = 1\n[store]\npath = \"/srv/m\"\n[[weight]]\npath = \"w.bin\"\nsha256 = \"{pin}\"\nsources = [\"hf:org/m@{REVISION}/w.bin\"]\n").as_bytes(),
+    );
+    let fetch = |endpoint: &str| {
+        let mut command = Command::new(program());
+        command.current_dir(world.dir.path()).env_remove("BALLAST_LOCK").env_remove("BALLAST_MIRRORS");
+        command.env("HF_ENDPOINT", server.url(endpoint)).args(["fetch", "--lock", "w.lock", "--into", "m"]);
+        command.output().unwrap()
+    };
+    let output = fetch("lies");
+    assert!(output.status.code() == Some(17) && stderr(&output).contains(&pin_of(b"other bytes")), "{output:?}");
+    assert!(!world.path("m/w.bin").exists());
+    let output = fetch("large");
+    assert!(output.status.success() && world.path("m/w.bin").exists(), "{output:?}");
+}
+
+#[test]
 fn above_twenty_files_adopt_prints_folders_and_the_lock_file_is_obeyed() {
     let world = World::new();
     for at in 0..300 {

@@ -14,7 +14,7 @@ use crate::digest::Digest;
 
 mod source;
 
-pub use source::Source;
+pub use source::{HubFile, Source};
 
 pub use crate::names::{EnvName, RelPath, RootPath};
 

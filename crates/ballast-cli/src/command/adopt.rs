@@ -136,6 +136,9 @@ fn read(member: &Member) -> io::Result<(Digest, u64, Checked)> {
     let (digest, size) = hash(&mut file)?;
     let promised = member.file.file_name().and_then(|name| first_trust::digest_of_name(name.to_str()?));
     checked.objections.extend(first_trust::check_digest(promised, digest));
+    if let Some(name) = first_trust::git_name(&member.file) {
+        checked.objections.extend(first_trust::check_name("Git's sha1", name, &first_trust::git_digest(&mut file)?));
+    }
     Ok((digest, size, checked))
 }
 

@@ -5,7 +5,7 @@
 
 use std::path::Path;
 
-use ballast::lock::{RelPath, Source};
+use ballast::lock::{HubFile, RelPath, Source};
 use ballast::store::WeightState;
 
 use super::book::{Book, Pinned};
@@ -43,9 +43,7 @@ pub fn pin(args: &Pin) -> Result<(), Failure> {
 
 fn pin_one(args: &Pin, sources: &Sources, book: &mut Book, text: &str) -> Result<Option<Parts>, Failure> {
     let usage = |why: String| Failure::new(Exit::Usage, why);
-    let source = Source::try_from(text.to_owned()).map_err(|_| {
-        usage(format!("expected https://, file://, pip: or data:,TEXT, found {:?}", source::shown(text)))
-    })?;
+    let source = read_source(text).map_err(usage)?;
     let path = path_for(args, &source, book).map_err(usage)?;
     let failed =
         |fault: Fault| Failure::new(Exit::FetchFailed, format!("{}\n  {fault}", label_of(&source))).hint(fault.hint());
@@ -55,10 +53,11 @@ fn pin_one(args: &Pin, sources: &Sources, book: &mut Book, text: &str) -> Result
     let progress = Progress::new();
     let line = progress.line(path.as_str(), None);
     let sink = sources.first_trust(&source, &disk, &path, &line).map_err(failed)?;
-    if let Some(Objection::Refused(why)) = first_trust::check_digest(promised(&source), sink.digest()) {
+    let promised = promised(&source).or(sink.hub.digest);
+    if let Some(Objection::Refused(why)) = first_trust::check_digest(promised, sink.digest()) {
         return Err(failed(Fault::Contradiction(why)));
     }
-    let written = [written(&source, &sink)];
+    let written = [written(&source, &sink).map_err(failed)?];
     let (sha256, size) = (sink.digest(), sink.len());
     let pinned = Pinned { path: &path, sha256, size, sources: &written, license: args.license.as_deref() };
     let trust = match book.enter(&pinned)? {
@@ -75,18 +74,31 @@ fn pin_one(args: &Pin, sources: &Sources, book: &mut Book, text: &str) -> Result
     Ok(checked.parts)
 }
 
+/// A source as it is typed. A hub's file may lack the commit: the hub names it.
+fn read_source(text: &str) -> Result<Source, String> {
+    if text.starts_with("hf:") {
+        return HubFile::parse(text).map(Source::Hub);
+    }
+    Source::try_from(text.to_owned())
+        .map_err(|_| format!("expected https://, file://, hf:, pip: or data:,TEXT, found {:?}", source::shown(text)))
+}
+
 /// The digest that an address promises.
 fn promised(source: &Source) -> Option<ballast::digest::Digest> {
     match source {
         Source::Web(url) => first_trust::url_digest(url),
         Source::File(path) => first_trust::digest_of_name(path.file_name()?.to_str()?),
-        Source::Pip { .. } | Source::Data(_) => None,
+        Source::Pip { .. } | Source::Hub(_) | Source::Data(_) => None,
     }
 }
 
 /// The source as the lock file gets it: without secrets. What it lacks, and that it moves, is remarked.
-fn written(source: &Source, sink: &Sink) -> String {
-    let Source::Web(url) = source else { return source.to_string() };
+fn written(source: &Source, sink: &Sink) -> Result<String, Fault> {
+    let url = match source {
+        Source::Web(url) => url,
+        Source::Hub(file) => return fixed(file, sink.hub.commit.as_deref()).map(|file| file.to_string()),
+        other => return Ok(other.to_string()),
+    };
     let (public, removed) = source::public(url);
     if !removed.is_empty() {
         print::remark(&format!(
@@ -94,13 +106,25 @@ fn written(source: &Source, sink: &Sink) -> String {
             removed.join(", ")
         ));
     }
-    if let Some(moving) = source::moving(url, sink.commit.as_deref()) {
+    if let Some(moving) = source::moving(url, sink.hub.commit.as_deref()) {
         print::remark(&format!(
             "this address moves: \"{}\" is a branch or a name for the newest, so `fetch` will fail once it has other bytes\n  an address that does not move: {}",
             moving.word, moving.fixed
         ));
     }
-    public
+    Ok(public)
+}
+
+/// A hub's file at a commit: its own, or the one that the hub named.
+fn fixed(file: &HubFile, commit: Option<&str>) -> Result<HubFile, Fault> {
+    let named = commit.map(|commit| HubFile { revision: commit.into(), ..file.clone() });
+    let fixed = if file.is_fixed() { Some(file.clone()) } else { named.filter(HubFile::is_fixed) };
+    fixed.ok_or_else(|| {
+        Fault::Contradiction(format!(
+            "expected the hub to name the commit of {:?}, found none: write hf:{}@COMMIT/{}",
+            file.revision, file.repository, file.file
+        ))
+    })
 }
 
 /// Checks the file that was received. One that contradicts itself is removed: it got no pin.

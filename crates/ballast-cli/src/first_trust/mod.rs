@@ -19,7 +19,7 @@ use std::io::{self, Read, Seek};
 use ballast::digest::Digest;
 use ballast::lock::RelPath;
 
-pub use blob::{digest_of_name, url_digest};
+pub use blob::{digest_of_name, git_digest, git_name, url_digest};
 pub use head::NotAWeight;
 pub use parts::Parts;
 
@@ -105,8 +105,13 @@ pub fn check(path: &RelPath, file: &mut File) -> io::Result<Checked> {
 
 /// Compares the bytes' digest with the one that a name promises.
 pub fn check_digest(promised: Option<Digest>, found: Digest) -> Option<Objection> {
-    let promised = promised.filter(|promised| *promised != found)?;
-    Some(Objection::Refused(format!("damaged: its name says sha256\n    {promised}\n  its bytes have\n    {found}")))
+    promised.and_then(|promised| check_name("sha256", &promised.to_string(), &found.to_string()))
+}
+
+/// Compares a digest with the one that a name promises.
+pub fn check_name(kind: &str, promised: &str, found: &str) -> Option<Objection> {
+    let why = || format!("damaged: its name says {kind}\n    {promised}\n  its bytes have\n    {found}");
+    (promised != found).then(|| Objection::Refused(why()))
 }
 
 fn read_head(file: &mut File) -> io::Result<Vec<u8>> {

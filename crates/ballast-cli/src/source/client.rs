@@ -19,12 +19,11 @@ use ureq::unversioned::transport::{DefaultConnector, NextTimeout};
 use ureq::{Agent, AsSendBody, Body, RequestExt, Timeout};
 
 use super::address::{self, Address, Refused, Secret};
+use super::hub::HubHeaders;
 use super::proxy::Proxies;
 use super::{Fault, Limits};
 use crate::{bounds, foreign};
 
-/// How Hugging Face's hub, and mirrors of its layout, name the commit behind a branch.
-const REPO_COMMIT: HeaderName = HeaderName::from_static("x-repo-commit");
 const REDIRECTS: u32 = 10;
 const PIECE: usize = 256 << 10;
 /// Pieces read ahead of the hash.
@@ -58,8 +57,8 @@ pub struct Answer {
     response: Response<Body>,
     /// The last one of the redirects.
     pub from: Address,
-    /// The commit that a hub named on the way.
-    pub commit: Option<String>,
+    /// What a hub said of the file on the way.
+    pub hub: HubHeaders,
 }
 
 /// What is asked beside the address.
@@ -112,13 +111,13 @@ impl Client {
     /// # Errors
     /// Why there is no answer; a status is none.
     pub fn ask(&self, to: &Address, ask: &Ask) -> Result<Answer, Fault> {
-        let (mut to, mut commit) = (to.clone(), None);
+        let (mut to, mut hub) = (to.clone(), HubHeaders::default());
         for _ in 0..=REDIRECTS {
             let response = self.send(&to, ask, ())?;
-            commit = text_of(response.headers(), &REPO_COMMIT).map(str::to_owned).or(commit);
+            hub.read(|name| text_of(response.headers(), &HeaderName::from_static(name)).map(str::to_owned));
             let follows = [Method::GET, Method::HEAD].contains(&ask.method);
             if !follows || !matches!(response.status().as_u16(), 301 | 302 | 303 | 307 | 308) {
-                return Ok(Answer { response, from: to, commit });
+                return Ok(Answer { response, from: to, hub });
             }
             to = location(&to, &response)?;
         }
@@ -130,7 +129,7 @@ impl Client {
     /// # Errors
     /// Why there is no answer; a status is none.
     pub fn send_body(&self, to: &Address, ask: &Ask, body: impl AsSendBody) -> Result<Answer, Fault> {
-        Ok(Answer { response: self.send(to, ask, body)?, from: to.clone(), commit: None })
+        Ok(Answer { response: self.send(to, ask, body)?, from: to.clone(), hub: HubHeaders::default() })
     }
 
     fn send(&self, to: &Address, ask: &Ask, body: impl AsSendBody) -> Result<Response<Body>, Fault> {

@@ -5,7 +5,10 @@
 
 use std::borrow::Cow;
 
-use ballast::lock::{Source, Weight};
+use ballast::digest::Digest;
+use ballast::lock::{HubFile, Source, Weight};
+
+use super::url::escaped;
 
 /// Where the hub itself is.
 pub const HUB: &str = "https://huggingface.co/";
@@ -39,12 +42,39 @@ impl Hub {
     }
 }
 
+/// Where the hub has a file.
+pub fn url(file: &HubFile) -> String {
+    let names: Vec<_> = file.file.names().map(escaped).collect();
+    format!("{HUB}{}/resolve/{}/{}", file.repository, file.revision, names.join("/"))
+}
+
 /// The hub's paths of a weight, as its sources have them: escaped already.
-pub fn paths(weight: &Weight) -> impl Iterator<Item = &str> {
+pub fn paths(weight: &Weight) -> impl Iterator<Item = String> {
     weight.sources.iter().filter_map(|source| match source {
-        Source::Web(url) => url.strip_prefix(HUB),
+        Source::Web(url) => Some(url.strip_prefix(HUB)?.to_owned()),
+        Source::Hub(file) => Some(url(file).strip_prefix(HUB)?.to_owned()),
         _ => None,
     })
+}
+
+/// What a hub says of a file in its headers.
+#[derive(Debug, Default, Clone, PartialEq, Eq)]
+pub struct HubHeaders {
+    /// The commit behind the revision.
+    pub commit: Option<String>,
+    /// The SHA-256 of a large file.
+    pub digest: Option<Digest>,
+}
+
+impl HubHeaders {
+    /// Adds what one answer says. What an earlier one said stays where this one is silent.
+    pub fn read(&mut self, header: impl Fn(&'static str) -> Option<String>) {
+        self.commit = header("x-repo-commit").or(self.commit.take());
+        let tag = header("x-linked-etag");
+        let digits = tag.as_deref().map(|tag| tag.trim_start_matches("W/").trim_matches('"'));
+        let digest = digits.filter(|digits| digits.len() == 64).and_then(|digits| Digest::parse(digits).ok());
+        self.digest = digest.or(self.digest);
+    }
 }
 
 #[cfg(test)]

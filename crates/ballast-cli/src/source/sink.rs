@@ -6,12 +6,14 @@ use ballast::receive::{ReceiveFault, Receiver};
 use ballast::store::WeightState;
 
 use super::Fault;
+use super::hub::HubHeaders;
 use crate::first_trust::{HEAD, NotAWeight};
 use crate::print::Line;
 
 /// One file on its way in.
 pub struct Sink<'a> {
     receiver: Receiver<'a, LinuxDisk>,
+    pin: Option<Digest>,
     size: Option<u64>,
     most: u64,
     head: Vec<u8>,
@@ -19,8 +21,8 @@ pub struct Sink<'a> {
     pub pieced: bool,
     /// The content encoding under which the bytes came.
     pub encoding: Option<String>,
-    /// The commit that the server named as the state of the file.
-    pub commit: Option<String>,
+    /// What a hub said of the file.
+    pub hub: HubHeaders,
     /// Chunks that came from the file that was there.
     pub kept: u64,
     /// Where what happens is told.
@@ -29,16 +31,23 @@ pub struct Sink<'a> {
 
 impl<'a> Sink<'a> {
     /// A sink for a file of this size, or of at most so many bytes.
-    pub fn new(receiver: Receiver<'a, LinuxDisk>, size: Option<u64>, most: u64, line: &'a Line) -> Self {
+    pub fn new(
+        receiver: Receiver<'a, LinuxDisk>,
+        pin: Option<Digest>,
+        size: Option<u64>,
+        most: u64,
+        line: &'a Line,
+    ) -> Self {
         let pieced = !receiver.is_empty();
         Self {
             receiver,
+            pin,
             size,
             most: size.unwrap_or(most),
             head: Vec::new(),
             pieced,
             encoding: None,
-            commit: None,
+            hub: HubHeaders::default(),
             kept: 0,
             line,
         }
@@ -107,6 +116,14 @@ impl<'a> Sink<'a> {
             _ => return Ok(()),
         };
         Err(NotAWeight::of(head).map(Fault::NotAWeight).or_else(|| self.encoded()).unwrap_or(fault))
+    }
+
+    /// The digest that a hub announced before a byte came.
+    pub fn promised(&self) -> Result<(), Fault> {
+        match (self.pin, self.hub.digest) {
+            (Some(pin), Some(found)) if pin != found => Err(Fault::WrongBytes { found }),
+            _ => Ok(()),
+        }
     }
 
     /// The source has ended: are that all the bytes?

@@ -89,7 +89,8 @@ fn take(answer: Answer, sink: &mut Sink) -> Result<(), Fault> {
     let announced = answer.length().map(|len| sink.len().saturating_add(len));
     let (mut begun, size) = (false, sink.size());
     sink.encoding = answer.encoding().map(str::to_owned);
-    sink.commit = answer.commit.clone();
+    sink.hub = answer.hub.clone();
+    sink.promised()?;
     answer.each_piece(sink.len(), size, |piece| {
         if let Some(announced) = announced.filter(|_| !begun) {
             let head = if sink.len() == 0 { &piece[..piece.len().min(512)] } else { &[] };

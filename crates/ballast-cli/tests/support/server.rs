@@ -106,6 +106,18 @@ impl Server {
                 chunked(to, all, false)?;
             },
             "hub" if rest.contains("/resolve/") => self.whole_or_range(to, asked),
+            // The hub names commit and digest of a large file, and redirects to where it lies.
+            "large" | "lies" if rest.contains("/resolve/") => {
+                let digest = crate::support::pin_of(if behaviour == "large" { all } else { b"other bytes" });
+                let commit = "X-Repo-Commit: 0123456789abcdef0123456789abcdef01234567";
+                body(
+                    to,
+                    "302 Found",
+                    0,
+                    &format!("{commit}\r\nX-Linked-Etag: \"{digest}\"\r\nLocation: /right/w\r\n"),
+                    b"",
+                )
+            }
             "gzip" => body(to, "200 OK", all.len(), "Content-Encoding: gzip\r\n", all),
             "identity" => body(to, "200 OK", all.len(), "Content-Encoding: identity\r\n", all),
             "commit" => {
