@@ -257,20 +257,32 @@ fn finish<D: Disk>(disk: &D, pending: Vec<Pending<D>>, outcomes: &mut [Outcome],
 /// S6 for all at once: each waits for the disk and not for a core.
 fn settle_all<D: Disk>(disk: &D, pending: &[Pending<D>], options: &Options) -> Vec<Result<(), PlaceFault>> {
     let settle = |one: &Pending<D>| one.staged.settle(disk, options.strict);
+    let replaced: Vec<_> =
+        pending.iter().filter(|p| p.staged.replaces_aside(disk, &p.wanted.weight.path, &p.now)).collect();
+    let make_room = || replaced.iter().for_each(|p| p.staged.remove_last_aside(disk, &p.wanted.weight.path));
     let mut settled = Vec::new();
-    for few in pending.chunks(AT_ONCE) {
-        std::thread::scope(|scope| {
-            let spawn = |one| std::thread::Builder::new().stack_size(64 << 10).spawn_scoped(scope, move || settle(one));
+    std::thread::scope(|scope| {
+        // Without this thread the rename of S7 frees the copy that it replaces.
+        let freeing = (!replaced.is_empty()).then(|| helper().spawn_scoped(scope, make_room).ok()).flatten();
+        for few in pending.chunks(AT_ONCE) {
+            let spawn = |one| helper().spawn_scoped(scope, move || settle(one));
             let helped: Vec<_> = few.iter().skip(1).map(|one| (one, spawn(one).ok())).collect();
             settled.extend(few.first().map(settle));
-            // A refused thread costs time, never an answer; a panic is the caller's too.
-            settled.extend(helped.into_iter().map(|(one, helper)| match helper {
-                Some(helper) => helper.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)),
-                None => settle(one),
-            }));
-        });
-    }
+            // A refused thread costs time, never an answer.
+            settled.extend(helped.into_iter().map(|(one, helper)| helper.map_or_else(|| settle(one), joined)));
+        }
+        freeing.map(joined);
+    });
     settled
+}
+
+fn helper() -> std::thread::Builder {
+    std::thread::Builder::new().stack_size(64 << 10)
+}
+
+/// A helper's answer; its panic is the caller's too.
+fn joined<T>(helper: std::thread::ScopedJoinHandle<T>) -> T {
+    helper.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
 }
 
 /// Where locks mean nothing a replica may have mended it meanwhile; else a wrong entry loses its name.

@@ -7,7 +7,7 @@
 use std::io;
 use std::time::Duration;
 
-use crate::aside::{ASIDE_PREFIX, set_aside, sweep};
+use crate::aside::{self, ASIDE_PREFIX, set_aside, sweep};
 use crate::copy::{Opened, Placed, copy_chunks, copy_whole};
 use crate::digest::Digest;
 use crate::disk::{Disk, Kind, Stat};
@@ -135,6 +135,16 @@ impl<D: Disk> Staged<D> {
     /// [`PlaceFault::Call`]; the staged file is then to be dropped.
     pub fn settle(&self, disk: &D, strict: Strictness) -> Result<(), PlaceFault> {
         disk.settle(&self.file, strict.file_mode()).map_err(at("S6 settle"))
+    }
+
+    /// Whether an earlier copy lies where this weight's wrong entry is about to be set aside.
+    pub(crate) fn replaces_aside(&self, disk: &D, path: &RelPath, found: &WeightState) -> bool {
+        wrong(found) && disk.stat(&self.dir, &format!("{ASIDE_PREFIX}{}", path.file_name())).is_ok()
+    }
+
+    /// Removes that earlier copy.
+    pub(crate) fn remove_last_aside(&self, disk: &D, path: &RelPath) {
+        aside::remove_last(disk, &self.dir, path.file_name());
     }
 
     /// Lets the staged file vanish.
