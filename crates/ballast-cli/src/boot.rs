@@ -288,7 +288,7 @@ impl apply::Judge<Attempt> for Boot<'_> {
         let wrong =
             attempt.outcomes.iter().zip(&self.setting.lock.weights).filter(|(outcome, _)| !dry_run::is_right(outcome));
         let lines = wrong.map(|(outcome, weight)| {
-            let (found, done) = (report::found_words(&outcome.found), report::done_words(&outcome.done));
+            let (found, done) = (outcome.found.to_string(), report::done_words(&outcome.done));
             format!("{root}: {}: {found}, {done}", weight.path)
         });
         let mut lines: Vec<_> = lines.collect();

@@ -16,7 +16,6 @@ use ballast::disk::{self, Stat};
 use ballast::fault::PlaceFault;
 use ballast::heal::{Done, Outcome};
 use ballast::lock::Need;
-use ballast::store::{Damage, WeightState};
 use rustix::fs::{AtFlags, CWD, Mode, OFlags};
 use rustix::io::Errno;
 use serde::Serialize;
@@ -135,28 +134,6 @@ pub fn boot_id() -> String {
     format!("{}/{namespace}/{started}", kernel.trim())
 }
 
-/// What was found, in words.
-pub fn found_words(found: &WeightState) -> String {
-    match found {
-        WeightState::Right => "right".into(),
-        WeightState::Vouched => "vouched".into(),
-        WeightState::Missing => "missing".into(),
-        WeightState::Stale => "stale: a former pin".into(),
-        WeightState::Unreadable(errno) => format!("unreadable: {}", io::Error::from_raw_os_error(*errno)),
-        WeightState::Damaged(Damage::Kind(kind)) => format!("damaged: a {kind:?} stands there").to_lowercase(),
-        WeightState::Damaged(Damage::Links(links)) => format!("damaged: {links} hard links share it"),
-        WeightState::Damaged(Damage::Owner(uid)) => format!("loose: uid {uid} could change it"),
-        WeightState::Damaged(Damage::Mode(mode)) => format!("damaged: mode {mode:04o}"),
-        WeightState::Damaged(Damage::Size { expected, found }) => {
-            format!("damaged: {found} bytes, expected {expected}")
-        }
-        WeightState::Damaged(Damage::Bytes { bad, .. }) if !bad.is_empty() => {
-            format!("damaged: {} wrong chunk{}", bad.len(), if bad.len() == 1 { "" } else { "s" })
-        }
-        WeightState::Damaged(Damage::Bytes { .. }) => "damaged: other bytes".into(),
-    }
-}
-
 /// What was done, in words.
 pub fn done_words(done: &Done) -> String {
     match done {
@@ -167,9 +144,7 @@ pub fn done_words(done: &Done) -> String {
             format!("repaired: {} of {} chunks copied", placed.copied, placed.copied + placed.kept)
         }
         Done::WouldHeal => "would be healed".into(),
-        Done::Failed(PlaceFault::NoSource) => "no source has it".into(),
-        Done::Failed(PlaceFault::Unkept(how)) => format!("not kept from the app: {how}"),
-        Done::Failed(PlaceFault::Call(step, error)) => format!("failed at {step}: {error}"),
+        Done::Failed(fault) => fault.to_string(),
     }
 }
 
@@ -180,7 +155,7 @@ impl WeightLine {
             path: weight.path.to_string(),
             need: weight.need,
             sha256: weight.sha256.to_string(),
-            found: found_words(&outcome.found),
+            found: outcome.found.to_string(),
             done: done_words(&outcome.done),
             right: outcome.is_right(),
             firmness,

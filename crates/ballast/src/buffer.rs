@@ -17,6 +17,7 @@ pub struct Buffer {
 
 impl Buffer {
     /// A buffer of `len` bytes.
+    #[must_use]
     pub fn new(len: usize) -> Self {
         let bytes = vec![0; len + LINE];
         let start = bytes.as_ptr().align_offset(LINE).min(LINE);

@@ -135,6 +135,7 @@ impl Constants {
     }
 
     /// The value of a name.
+    #[must_use]
     pub fn get(&self, name: &str) -> Option<&str> {
         self.iter().find(|(known, _)| *known == name).map(|(_, value)| value)
     }

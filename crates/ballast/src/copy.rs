@@ -15,6 +15,7 @@ use crate::store::{BUFFER, Threads, each_piece};
 
 /// How a weight was placed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Placed {
     /// Chunks that came from the damaged file itself.
     pub kept: u64,

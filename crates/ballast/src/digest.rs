@@ -2,17 +2,21 @@
 
 use std::fmt;
 
+use crate::error::ErrorKind;
+
 /// A SHA-256 digest, the only pin that Ballast knows.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Digest([u8; 32]);
 
 impl Digest {
     /// Takes 32 raw digest bytes.
+    #[must_use]
     pub const fn from_bytes(bytes: [u8; 32]) -> Self {
         Self(bytes)
     }
 
     /// The 32 raw bytes.
+    #[must_use]
     pub const fn as_bytes(&self) -> &[u8; 32] {
         &self.0
     }
@@ -63,11 +67,20 @@ impl fmt::Debug for Digest {
 
 /// Why a text is not a SHA-256 digest.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum BadDigest {
     /// A character that is no hex digit.
     NotHex(char),
     /// The number of hex digits found, where 64 were expected.
     Length(usize),
+}
+
+impl BadDigest {
+    /// Always [`ErrorKind::Invalid`].
+    #[must_use]
+    pub fn kind(&self) -> ErrorKind {
+        ErrorKind::Invalid
+    }
 }
 
 impl fmt::Display for BadDigest {

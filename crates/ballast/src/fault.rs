@@ -1,6 +1,8 @@
 //! Why a weight could not be placed: the step of `docs/store.md`, and the kernel's answer. Pure.
 
-use std::io;
+use std::{fmt, io};
+
+use crate::error::ErrorKind;
 
 /// Why a weight could not be placed.
 #[derive(Debug)]
@@ -13,8 +15,38 @@ pub enum PlaceFault {
     Call(&'static str, io::Error),
 }
 
+impl fmt::Display for PlaceFault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NoSource => f.write_str("no source has it"),
+            Self::Unkept(how) => write!(f, "not kept from the app: {how}"),
+            Self::Call(step, error) => write!(f, "failed at {step}: {error}"),
+        }
+    }
+}
+
+impl std::error::Error for PlaceFault {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Self::Call(_, error) => Some(error),
+            Self::NoSource | Self::Unkept(_) => None,
+        }
+    }
+}
+
 impl PlaceFault {
+    /// What kind of fault it is.
+    #[must_use]
+    pub fn kind(&self) -> ErrorKind {
+        match self {
+            Self::NoSource => ErrorKind::NoSource,
+            Self::Unkept(_) => ErrorKind::Unprotected,
+            Self::Call(..) => ErrorKind::Io,
+        }
+    }
+
     /// Whether room was lacking.
+    #[must_use]
     pub fn is_full(&self) -> bool {
         matches!(self, Self::Call(_, error) if full(error))
     }

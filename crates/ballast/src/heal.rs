@@ -68,11 +68,13 @@ impl Done {
 
 impl Outcome {
     /// The outcome of a store that can't be opened.
+    #[must_use]
     pub fn missing() -> Self {
         Self { found: WeightState::Missing, done: Done::Failed(PlaceFault::NoSource), stat: None, took: Duration::ZERO }
     }
 
     /// Whether the weight's name now holds verified bytes.
+    #[must_use]
     pub fn is_right(&self) -> bool {
         matches!(self.done, Done::Kept | Done::MendedByAnother | Done::Copied | Done::Repaired(_))
     }

@@ -11,6 +11,7 @@ use blake3::Hasher;
 use blake3::hazmat::HasherExt;
 
 use crate::digest::Digest;
+use crate::error::ErrorKind;
 
 /// Bytes below one leaf of the tree. A power of two of BLAKE3's own 1 KiB chunks.
 pub const CHUNK: u64 = 1 << 20;
@@ -33,17 +34,20 @@ impl Tree {
     }
 
     /// The file's length in bytes.
+    #[must_use]
     pub fn size(&self) -> u64 {
         self.size
     }
 
     /// Whether these bytes are the file's chunk number `at`.
+    #[must_use]
     pub fn holds(&self, at: u64, leaf: &[u8; 32]) -> bool {
         usize::try_from(at).ok().and_then(|at| self.leaves.get(at)) == Some(leaf)
     }
 }
 
 /// The number of chunks of a file.
+#[must_use]
 pub fn chunks(size: u64) -> u64 {
     size.div_ceil(CHUNK)
 }
@@ -53,6 +57,7 @@ pub struct Leaf(Hasher);
 
 impl Leaf {
     /// Starts the leaf of chunk number `at`.
+    #[must_use]
     pub fn start(at: u64) -> Self {
         let mut hasher = Hasher::new();
         hasher.set_input_offset(at * CHUNK);
@@ -65,6 +70,7 @@ impl Leaf {
     }
 
     /// The leaf's value.
+    #[must_use]
     pub fn finish(&self) -> [u8; 32] {
         self.0.finalize_non_root()
     }
@@ -78,6 +84,7 @@ pub struct Index {
 
 impl Index {
     /// The tree of the weight with this pin.
+    #[must_use]
     pub fn tree(&self, pin: &Digest) -> Option<&Tree> {
         self.entries.iter().find(|(known, _)| known == pin).map(|(_, tree)| tree)
     }
@@ -90,6 +97,7 @@ impl Index {
     }
 
     /// The file's bytes: the same entries give the same bytes.
+    #[must_use]
     pub fn to_bytes(&self) -> Vec<u8> {
         let mut out = MAGIC.to_vec();
         out.extend((self.entries.len() as u64).to_le_bytes());
@@ -140,6 +148,7 @@ fn take<const N: usize>(rest: &mut &[u8]) -> Result<[u8; N], BadIndex> {
 
 /// Why an index is not believed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum BadIndex {
     /// It ends too early.
     Short,
@@ -151,6 +160,14 @@ pub enum BadIndex {
     Leaves,
     /// The entries are not in the order of their pins, each once.
     Order,
+}
+
+impl BadIndex {
+    /// Always [`ErrorKind::Invalid`].
+    #[must_use]
+    pub fn kind(&self) -> ErrorKind {
+        ErrorKind::Invalid
+    }
 }
 
 impl fmt::Display for BadIndex {

@@ -11,6 +11,7 @@ use serde::Deserialize;
 use crate::bounds::{LOCK, LOCK_ENTRIES, LOCK_MARKS};
 use crate::constants::Constants;
 use crate::digest::Digest;
+use crate::error::ErrorKind;
 
 mod source;
 
@@ -21,6 +22,7 @@ pub use crate::names::{EnvName, RelPath, RootPath};
 /// A whole lock file.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
+#[non_exhaustive]
 pub struct Lock {
     version: Version,
     /// Counts up with each signed edition, so that an older one can be told.
@@ -59,6 +61,7 @@ impl TryFrom<u32> for Version {
 /// `[store]`: the cache root, its copy in the image, and the variable that chooses.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
+#[non_exhaustive]
 pub struct StoreSpec {
     /// The root of the cache, usually a mounted volume.
     pub path: RootPath,
@@ -89,6 +92,7 @@ pub enum Extra {
 /// `[pins]`: the switch that makes `pin_env_required` pins compulsory.
 #[derive(Debug, Clone, PartialEq, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
+#[non_exhaustive]
 pub struct PinPolicy {
     /// A variable holding a truth word.
     pub required_when: Option<EnvName>,
@@ -97,6 +101,7 @@ pub struct PinPolicy {
 /// `[[weight]]`: one pinned file.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
+#[non_exhaustive]
 pub struct Weight {
     /// The file, relative to the store's root.
     pub path: RelPath,
@@ -139,6 +144,7 @@ pub enum Need {
 /// `[[dir]]`: a directory that the app must be able to write.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
+#[non_exhaustive]
 pub struct DirSpec {
     /// Where it should be.
     pub path: RootPath,
@@ -185,6 +191,14 @@ fn digests<'de, D: serde::Deserializer<'de>>(from: D) -> Result<Vec<Digest>, D::
 /// Why a lock file was refused, with line and column where the parser knows them.
 #[derive(Debug, Clone, PartialEq)]
 pub struct BadLock(String);
+
+impl BadLock {
+    /// Always [`ErrorKind::Invalid`].
+    #[must_use]
+    pub fn kind(&self) -> ErrorKind {
+        ErrorKind::Invalid
+    }
+}
 
 impl fmt::Display for BadLock {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -280,8 +294,9 @@ pub fn truth(word: &str) -> Result<bool, String> {
     }
 }
 
-/// A pin given by the environment that does not hold.
+/// A pin in the environment that differs from the lock file's.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct PinFault {
     /// The variable.
     pub variable: String,
@@ -290,6 +305,22 @@ pub struct PinFault {
     /// What the environment holds.
     pub found: String,
 }
+
+impl PinFault {
+    /// Always [`ErrorKind::Pin`].
+    #[must_use]
+    pub fn kind(&self) -> ErrorKind {
+        ErrorKind::Pin
+    }
+}
+
+impl fmt::Display for PinFault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: expected {}, found {}", self.variable, self.expected, self.found)
+    }
+}
+
+impl std::error::Error for PinFault {}
 
 impl Lock {
     /// Compares the pins that the environment repeats with those of the lock file.

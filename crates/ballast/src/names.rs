@@ -13,21 +13,25 @@ pub struct RelPath(String);
 
 impl RelPath {
     /// The path as text, `/` between names.
+    #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
     }
 
     /// The names from the root down; the last one is the file's.
+    #[must_use]
     pub fn names(&self) -> impl DoubleEndedIterator<Item = &str> {
         self.0.split('/')
     }
 
     /// The file's own name.
+    #[must_use]
     pub fn file_name(&self) -> &str {
         self.0.rsplit('/').next().unwrap_or(&self.0)
     }
 
     /// The directory part, empty for a file in the root itself.
+    #[must_use]
     pub fn parent(&self) -> &str {
         self.0.rsplit_once('/').map_or("", |(parent, _)| parent)
     }
@@ -84,6 +88,7 @@ pub struct RootPath(PathBuf);
 
 impl RootPath {
     /// The path itself.
+    #[must_use]
     pub fn as_path(&self) -> &Path {
         &self.0
     }
@@ -117,6 +122,7 @@ pub struct EnvName(String);
 
 impl EnvName {
     /// The name as text.
+    #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
     }

@@ -44,11 +44,13 @@ impl Default for Receipts {
 
 impl Receipts {
     /// Whether these receipts were written by this version.
+    #[must_use]
     pub fn current(&self) -> bool {
         self.version == VERSION
     }
 
     /// The receipt of a pin.
+    #[must_use]
     pub fn of(&self, pin: &Digest) -> Option<&Receipt> {
         let pin = pin.to_string();
         self.entries.iter().find(|receipt| self.current() && receipt.pin == pin)
@@ -78,6 +80,7 @@ impl Receipt {
     }
 
     /// Whether this receipt is about exactly this pin and this inode, unchanged.
+    #[must_use]
     pub fn vouches(&self, pin: &Digest, stat: &Stat) -> bool {
         *self == Self::new(pin, stat)
     }

@@ -5,7 +5,7 @@
 //! to nothing else. What was received and not finished stays in a part named for its pin; whoever
 //! goes on from it hashes it first, so that the digest is always that of all the bytes.
 
-use std::io;
+use std::{fmt, io};
 
 use sha2::{Digest as _, Sha256};
 
@@ -14,6 +14,7 @@ use crate::buffer::Buffer;
 use crate::copy::{PUSH, Placed};
 use crate::digest::Digest;
 use crate::disk::Disk;
+use crate::error::ErrorKind;
 use crate::fault::{PlaceFault, at};
 use crate::index::chunks;
 use crate::lock::RelPath;
@@ -30,6 +31,35 @@ pub enum ReceiveFault {
     Bytes(Digest),
     /// A call failed.
     Place(PlaceFault),
+}
+
+impl ReceiveFault {
+    /// What kind of fault it is.
+    #[must_use]
+    pub fn kind(&self) -> ErrorKind {
+        match self {
+            Self::Bytes(_) => ErrorKind::WrongBytes,
+            Self::Place(fault) => fault.kind(),
+        }
+    }
+}
+
+impl fmt::Display for ReceiveFault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Bytes(found) => write!(f, "the received bytes have another SHA-256: {found}"),
+            Self::Place(fault) => fault.fmt(f),
+        }
+    }
+}
+
+impl std::error::Error for ReceiveFault {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Self::Bytes(_) => None,
+            Self::Place(fault) => fault.source(),
+        }
+    }
 }
 
 impl From<PlaceFault> for ReceiveFault {

@@ -1,7 +1,10 @@
 //! What a weight's entry is, what is wrong with it, and how strictly it is judged. Pure.
 
+use std::{fmt, io};
+
 use crate::digest::Digest;
 use crate::disk::{Kind, Stat};
+use crate::error::ErrorKind;
 use crate::index::Tree;
 use crate::lock::Weight;
 use crate::receipt::Receipt;
@@ -22,6 +25,67 @@ pub enum WeightState {
     /// The kernel refused to show it.
     Unreadable(i32),
 }
+
+impl WeightState {
+    /// Whether the entry has the pinned bytes.
+    #[must_use]
+    pub fn is_right(&self) -> bool {
+        matches!(self, Self::Right | Self::Vouched)
+    }
+}
+
+impl fmt::Display for WeightState {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Right => f.write_str("right"),
+            Self::Vouched => f.write_str("vouched"),
+            Self::Missing => f.write_str("missing"),
+            Self::Stale => f.write_str("stale: a former pin"),
+            Self::Damaged(damage) => damage.fmt(f),
+            Self::Unreadable(errno) => write!(f, "unreadable: {}", io::Error::from_raw_os_error(*errno)),
+        }
+    }
+}
+
+/// A weight that could not be read as its pinned bytes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ReadError(WeightState);
+
+impl ReadError {
+    /// An error for anything but a right entry.
+    pub(crate) fn of(state: WeightState) -> Self {
+        debug_assert!(!state.is_right(), "a right entry is no error");
+        Self(state)
+    }
+
+    /// What is there instead; never [`WeightState::Right`] or [`WeightState::Vouched`].
+    #[must_use]
+    pub fn state(&self) -> &WeightState {
+        &self.0
+    }
+
+    /// What kind of fault it is.
+    #[must_use]
+    pub fn kind(&self) -> ErrorKind {
+        match &self.0 {
+            WeightState::Missing => ErrorKind::Missing,
+            WeightState::Unreadable(_) => ErrorKind::Io,
+            WeightState::Damaged(Damage::Size { .. } | Damage::Bytes { .. }) | WeightState::Stale => {
+                ErrorKind::WrongBytes
+            }
+            WeightState::Damaged(_) | WeightState::Right | WeightState::Vouched => ErrorKind::UnsafeEntry,
+        }
+    }
+}
+
+impl fmt::Display for ReadError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl std::error::Error for ReadError {}
 
 /// Why an entry is not the weight.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -50,6 +114,21 @@ pub enum Damage {
     },
 }
 
+impl fmt::Display for Damage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Kind(kind) => write!(f, "damaged: a {} stands there", format!("{kind:?}").to_lowercase()),
+            Self::Links(links) => write!(f, "damaged: {links} hard links share it"),
+            Self::Owner(uid) => write!(f, "loose: uid {uid} could change it"),
+            Self::Mode(mode) => write!(f, "damaged: mode {mode:04o}"),
+            Self::Size { expected, found } => write!(f, "damaged: {found} bytes, expected {expected}"),
+            Self::Bytes { bad, .. } if bad.len() == 1 => f.write_str("damaged: 1 wrong chunk"),
+            Self::Bytes { bad, .. } if !bad.is_empty() => write!(f, "damaged: {} wrong chunks", bad.len()),
+            Self::Bytes { .. } => f.write_str("damaged: other bytes"),
+        }
+    }
+}
+
 /// How an entry of a store is judged before its bytes are read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Strictness {
@@ -66,6 +145,7 @@ pub enum Strictness {
 
 impl Strictness {
     /// Permission bits of a new weight.
+    #[must_use]
     pub fn file_mode(self) -> u32 {
         match self {
             Self::Volume | Self::Layer => 0o644,
@@ -74,6 +154,7 @@ impl Strictness {
     }
 
     /// Permission bits of a new directory, and its group where that is not the maker's.
+    #[must_use]
     pub fn dir_mode(self) -> (u32, Option<u32>) {
         match self {
             Self::Volume | Self::Layer => (0o755, None),
@@ -83,6 +164,7 @@ impl Strictness {
 
     /// Whether a directory may stay on the way to a weight. In one that root keeps, the app removes no
     /// entry of root's, and finds the weights.
+    #[must_use]
     pub fn accepts_dir(self, stat: &Stat, writable: bool) -> bool {
         match self {
             Self::Volume | Self::Layer => writable,
@@ -107,6 +189,7 @@ pub struct ExpectedWeight<'a> {
 
 impl<'a> ExpectedWeight<'a> {
     /// A weight that only its SHA-256 speaks for.
+    #[must_use]
     pub fn by_pin(weight: &'a Weight) -> Self {
         Self { weight, tree: None, receipt: None }
     }
@@ -123,9 +206,48 @@ impl<'a> ExpectedWeight<'a> {
 
 /// What examining a weight's entry brought.
 #[derive(Debug, Clone)]
+#[non_exhaustive]
 pub struct Examined {
     /// What it is.
     pub found: WeightState,
     /// Facts of the inode, where one of the right kind could be opened.
     pub stat: Option<Stat>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_state_has_its_words_and_its_kind() {
+        let bytes = |bad: &[u64]| WeightState::Damaged(Damage::Bytes { bad: bad.to_vec(), found: None });
+        let table = [
+            (WeightState::Missing, "missing", ErrorKind::Missing),
+            (WeightState::Stale, "stale: a former pin", ErrorKind::WrongBytes),
+            (bytes(&[]), "damaged: other bytes", ErrorKind::WrongBytes),
+            (bytes(&[3]), "damaged: 1 wrong chunk", ErrorKind::WrongBytes),
+            (bytes(&[3, 4]), "damaged: 2 wrong chunks", ErrorKind::WrongBytes),
+            (
+                WeightState::Damaged(Damage::Size { expected: 2, found: 1 }),
+                "damaged: 1 bytes, expected 2",
+                ErrorKind::WrongBytes,
+            ),
+            (
+                WeightState::Damaged(Damage::Kind(Kind::Symlink)),
+                "damaged: a symlink stands there",
+                ErrorKind::UnsafeEntry,
+            ),
+            (WeightState::Damaged(Damage::Links(2)), "damaged: 2 hard links share it", ErrorKind::UnsafeEntry),
+            (WeightState::Damaged(Damage::Owner(7)), "loose: uid 7 could change it", ErrorKind::UnsafeEntry),
+            (WeightState::Damaged(Damage::Mode(0o4755)), "damaged: mode 4755", ErrorKind::UnsafeEntry),
+            (WeightState::Unreadable(libc::EACCES), "unreadable: Permission denied (os error 13)", ErrorKind::Io),
+        ];
+        let found = |state: &WeightState| (state.to_string(), ReadError::of(state.clone()).kind());
+        let wrong: Vec<_> = table
+            .into_iter()
+            .filter(|(state, words, kind)| found(state) != ((*words).to_owned(), *kind))
+            .map(|(state, ..)| format!("{state:?}: {:?}", found(&state)))
+            .collect();
+        assert!(wrong.is_empty(), "{wrong:?}");
+    }
 }

@@ -17,7 +17,7 @@ use crate::disk::{Disk, Stat};
 use crate::index::{CHUNK, Leaf, Tree, chunks};
 use crate::open::{open, reached};
 
-pub use crate::state::{Damage, Examined, ExpectedWeight, Strictness, WeightState};
+pub use crate::state::{Damage, Examined, ExpectedWeight, ReadError, Strictness, WeightState};
 
 /// Bytes read at a time; each hashing thread owns one buffer of this size.
 pub(crate) const BUFFER: usize = 256 << 10;
@@ -230,8 +230,12 @@ fn sentence<D: Disk>(
 /// Takes the tree of a file whose SHA-256 is its pin: both in one reading.
 ///
 /// # Errors
-/// What was found instead of the weight.
-pub fn tree_of<D: Disk>(disk: &D, wanted: &ExpectedWeight) -> Result<Tree, WeightState> {
+/// [`ReadError`] says what was found instead of the weight.
+pub fn tree_of<D: Disk>(disk: &D, wanted: &ExpectedWeight) -> Result<Tree, ReadError> {
+    hashed_tree(disk, wanted).map_err(ReadError::of)
+}
+
+fn hashed_tree<D: Disk>(disk: &D, wanted: &ExpectedWeight) -> Result<Tree, WeightState> {
     let (file, stat) = open(disk, wanted, Strictness::Layer)?;
     let (mut hasher, mut leaves, mut buffer) = (Sha256::new(), Vec::new(), Buffer::new(BUFFER));
     let unread = |error: io::Error| WeightState::Unreadable(error.raw_os_error().unwrap_or(libc::EIO));

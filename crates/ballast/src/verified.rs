@@ -9,7 +9,7 @@ use sha2::{Digest as _, Sha256};
 use crate::digest::Digest;
 use crate::disk::{Disk, Stat};
 use crate::open::{open, open_at};
-use crate::store::{BUFFER, Damage, ExpectedWeight, Strictness, WeightState, each_piece};
+use crate::store::{BUFFER, Damage, ExpectedWeight, ReadError, Strictness, WeightState, each_piece};
 
 /// Bytes whose SHA-256 is the pin's. Only [`read`] and [`read_named`] make them.
 pub struct Verified {
@@ -25,16 +25,19 @@ impl std::fmt::Debug for Verified {
 
 impl Verified {
     /// The SHA-256 of exactly these bytes.
+    #[must_use]
     pub fn digest(&self) -> Digest {
         self.digest
     }
 
     /// The bytes.
+    #[must_use]
     pub fn bytes(&self) -> &[u8] {
         &self.bytes
     }
 
     /// The bytes, given up to whoever parses them.
+    #[must_use]
     pub fn into_bytes(self) -> Vec<u8> {
         self.bytes
     }
@@ -43,14 +46,9 @@ impl Verified {
 /// Reads a weight of a store, of at most `limit` bytes.
 ///
 /// # Errors
-/// [`WeightState`] says what is there instead; never [`WeightState::Right`] or [`WeightState::Vouched`].
-pub fn read<D: Disk>(
-    disk: &D,
-    wanted: &ExpectedWeight,
-    strict: Strictness,
-    limit: u64,
-) -> Result<Verified, WeightState> {
-    take(disk, wanted, open(disk, wanted, strict)?, limit)
+/// [`ReadError`] says what is there instead.
+pub fn read<D: Disk>(disk: &D, wanted: &ExpectedWeight, strict: Strictness, limit: u64) -> Result<Verified, ReadError> {
+    open(disk, wanted, strict).and_then(|opened| take(disk, wanted, opened, limit)).map_err(ReadError::of)
 }
 
 /// Reads a weight that lies under its file's name in the root itself, as in a plain folder.
@@ -62,8 +60,9 @@ pub fn read_named<D: Disk>(
     wanted: &ExpectedWeight,
     strict: Strictness,
     limit: u64,
-) -> Result<Verified, WeightState> {
-    take(disk, wanted, open_at(disk, "", wanted.weight.path.file_name(), wanted, strict)?, limit)
+) -> Result<Verified, ReadError> {
+    let opened = open_at(disk, "", wanted.weight.path.file_name(), wanted, strict);
+    opened.and_then(|opened| take(disk, wanted, opened, limit)).map_err(ReadError::of)
 }
 
 fn take<D: Disk>(
@@ -130,7 +129,8 @@ mod tests {
         make(root.path());
         let lock = lock();
         let disk = LinuxDisk::open(root.path()).unwrap();
-        read(&disk, &ExpectedWeight::by_pin(&lock.weights[0]), Strictness::Volume, limit)
+        let read = read(&disk, &ExpectedWeight::by_pin(&lock.weights[0]), Strictness::Volume, limit);
+        read.map_err(|error| error.state().clone())
     }
 
     #[test]
@@ -147,7 +147,7 @@ mod tests {
         let (lock, disk) = (lock(), LinuxDisk::open(root.path()).unwrap());
         let wanted = ExpectedWeight::by_pin(&lock.weights[0]);
         assert!(read_named(&disk, &wanted, Strictness::Layer, LIMIT).is_ok());
-        assert_eq!(read(&disk, &wanted, Strictness::Layer, LIMIT).unwrap_err(), WeightState::Missing);
+        assert_eq!(read(&disk, &wanted, Strictness::Layer, LIMIT).unwrap_err().kind(), crate::ErrorKind::Missing);
     }
 
     #[test]

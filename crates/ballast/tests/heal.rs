@@ -67,7 +67,7 @@ fn a_repair_takes_good_chunks_from_the_damaged_file_and_makes_a_new_inode() {
     world.plant(&bytes);
     let before = fs::metadata(world.target()).expect("stat").ino();
     let outcome = world.heal_with(Staging::TmpfileEmptyPath, true);
-    assert!(matches!(outcome.done, Done::Repaired(Placed { kept: 4, copied: 1 })), "{outcome:?}");
+    assert!(matches!(outcome.done, Done::Repaired(Placed { kept: 4, copied: 1, .. })), "{outcome:?}");
     assert_ne!(fs::metadata(world.target()).expect("stat").ino(), before);
     let aside = world.target().with_file_name(".ballast-aside.model.bin");
     assert_eq!(fs::read(aside).expect("aside"), bytes, "the one bad copy is kept for the operator");
@@ -94,7 +94,7 @@ fn a_repair_reads_the_damaged_file_once_to_verify_it_and_its_good_chunks_once_to
     let (disk, baked) = (world.disk("cache"), world.disk("baked"));
     let (disk, baked) = (Lying { disk, lie: Reads::default() }, Lying { disk: baked, lie: Reads::default() });
     let outcome = world.heal_from(&disk, &baked, true, &options(2));
-    assert!(matches!(outcome.done, Done::Repaired(Placed { kept: 4, copied: 1 })), "{outcome:?}");
+    assert!(matches!(outcome.done, Done::Repaired(Placed { kept: 4, copied: 1, .. })), "{outcome:?}");
     let read = (disk.lie.0.into_inner(), baked.lie.0.into_inner());
     assert_eq!(read, ((2 * size - chunk) as u64, chunk as u64));
 }

@@ -7,6 +7,7 @@ use crate::image::{Bgr, warp};
 /// The face, upright: half its size is taken on each side (black beyond the photograph), turned
 /// about the middle by the angle of the eyes, and the box that the turned face needs is cut out.
 /// `None` where no pixel is left.
+#[must_use]
 pub fn aligned(image: &Bgr, face: &Face) -> Option<Bgr> {
     let Area { x, y, w, h } = face.unclipped;
     let (beside, above) = (w / 2, h / 2);
@@ -25,6 +26,7 @@ pub fn aligned(image: &Bgr, face: &Face) -> Option<Bgr> {
 }
 
 /// The face as it stands: its box, cut where the photograph ends. `None` where no pixel is left.
+#[must_use]
 pub fn unaligned(image: &Bgr, face: &Face) -> Option<Bgr> {
     let Area { x, y, w, h } = face.unclipped;
     let (right, bottom) = ((x + w).min(image.width() as i64), (y + h).min(image.height() as i64));

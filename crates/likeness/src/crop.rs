@@ -17,6 +17,7 @@ pub struct Crop {
 
 /// The crop of `scale` times the box: made smaller where the frame is too small for it, and moved
 /// where it would leave the frame. `area` must have pixels.
+#[must_use]
 pub fn crop(width: usize, height: usize, area: &Area, scale: f64) -> Crop {
     let (right, bottom) = (width as f64 - 1.0, height as f64 - 1.0);
     let (w, h) = (area.w as f64, area.h as f64);
@@ -43,6 +44,7 @@ fn span(start: f64, length: f64, scale: f64, end: f64) -> (i64, i64) {
 
 impl Crop {
     /// Its pixels, resampled to the networks' 80 x 80.
+    #[must_use]
     pub fn pixels(&self, image: &Bgr) -> Bgr {
         let [x1, y1] = self.first;
         let side = |first: i64, last: i64| usize::try_from(last - first + 1).unwrap_or(1).max(1);
@@ -52,6 +54,7 @@ impl Crop {
 }
 
 /// Pixels as the networks take them: BGR, 0 to 255, row by row.
+#[must_use]
 pub fn input(pixels: &Bgr) -> Vec<f32> {
     pixels.data().iter().map(|byte| f32::from(*byte)).collect()
 }

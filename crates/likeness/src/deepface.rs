@@ -4,6 +4,7 @@
 //! It is not Likeness's verdict: see [`crate::verdict`].
 
 use crate::distance::Metric;
+use crate::error::ErrorKind;
 
 /// A face as the rule sees it.
 #[derive(Debug, Clone, PartialEq)]
@@ -36,6 +37,14 @@ pub struct Answer<A> {
 pub struct SpoofDetected {
     /// 1 or 2.
     pub photograph: u8,
+}
+
+impl SpoofDetected {
+    /// What kind of fault it is.
+    #[must_use]
+    pub fn kind(&self) -> ErrorKind {
+        ErrorKind::Spoof
+    }
 }
 
 impl std::fmt::Display for SpoofDetected {

@@ -92,28 +92,33 @@ pub enum Placed {
 
 impl Face {
     /// The person's right eye.
+    #[must_use]
     pub fn right_eye(&self) -> Point {
         self.landmarks[0]
     }
 
     /// The person's left eye.
+    #[must_use]
     pub fn left_eye(&self) -> Point {
         self.landmarks[1]
     }
 
     /// The confidence as DeepFace reports it, rounded to two decimals.
+    #[must_use]
     pub fn confidence(&self) -> f64 {
         (f64::from(self.score) * 100.0).round_ties_even() / 100.0
     }
 }
 
 /// A point as reported: `None` outside of the photograph.
+#[must_use]
 pub fn inside(point: Point, image: Size) -> Option<Point> {
     let [x, y] = point;
     ((0..image.x as i64).contains(&x) && (0..image.y as i64).contains(&y)).then_some(point)
 }
 
 /// All detections in the maps, best first, in the canvas's pixels.
+#[must_use]
 pub fn read(maps: &Maps, view: &View, threshold: f32) -> Vec<Raw> {
     let hot = (0..maps.heat.len()).filter(|cell| maps.heat[*cell] > threshold);
     let found: Vec<Raw> = hot.map(|cell| cell_to_raw(maps, cell, view)).collect();
@@ -181,6 +186,7 @@ impl Raw {
     }
 
     /// Truncates to integers in the canvas and moves into the photograph.
+    #[must_use]
     pub fn placed(self, view: &View) -> Placed {
         let [x1, y1, x2, y2] = self.corners;
         let (left, top) = (view.border.x as i64, view.border.y as i64);
@@ -203,6 +209,7 @@ impl Area {
     }
 
     /// Intersection over union.
+    #[must_use]
     pub fn overlap(&self, other: &Self) -> f64 {
         let shared = |a: i64, al: i64, b: i64, bl: i64| ((a + al).min(b + bl) - a.max(b)).max(0);
         let both = shared(self.x, self.w, other.x, other.w) * shared(self.y, self.h, other.y, other.h);
@@ -210,6 +217,7 @@ impl Area {
     }
 
     /// The part of the smaller box that lies in the other one.
+    #[must_use]
     pub fn shares(&self, other: &Self) -> f64 {
         let shared = |a: i64, al: i64, b: i64, bl: i64| ((a + al).min(b + bl) - a.max(b)).max(0);
         let both = shared(self.x, self.w, other.x, other.w) * shared(self.y, self.h, other.y, other.h);
@@ -217,6 +225,7 @@ impl Area {
     }
 
     /// Its number of pixels.
+    #[must_use]
     pub fn pixels(&self) -> i64 {
         self.w * self.h
     }

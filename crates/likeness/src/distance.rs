@@ -69,12 +69,14 @@ impl Metric {
     }
 
     /// At most this far apart counts as the same person.
+    #[must_use]
     pub const fn threshold(self) -> f64 {
         self.table().threshold
     }
 
     /// The distance of two embeddings of the same length, rounded to six decimals as DeepFace
     /// rounds. It can be -0.0, and NaN (the angle of an embedding with itself, by rounding).
+    #[must_use]
     pub fn distance(self, a: &[f64], b: &[f64]) -> f64 {
         let distance = match self {
             Self::Cosine => 1.0 - cosine(a, b),
@@ -89,6 +91,7 @@ impl Metric {
     }
 
     /// How sure DeepFace is of its verdict, 0 to 100, two decimals.
+    #[must_use]
     pub fn confidence(self, distance: f64, verified: bool) -> f64 {
         if distance <= 0.0 {
             return if verified { 100.0 } else { 0.0 };

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use crate::align::aligned;
 use crate::detect::Face;
 use crate::engine::Scratch;
+use crate::error::ErrorKind;
 use crate::examine::{NoAnswer, Stage, Watch};
 use crate::image::Bgr;
 use crate::image::resize::{resize, resize_f64};
@@ -34,6 +35,7 @@ pub enum Trust {
 
 impl Trust {
     /// Its name in answers.
+    #[must_use]
     pub fn name(self) -> &'static str {
         match self {
             Self::Published => "published",
@@ -47,6 +49,14 @@ impl Trust {
 pub struct UnknownEmbedder {
     /// The digest of its file.
     pub found: Digest,
+}
+
+impl UnknownEmbedder {
+    /// What kind of fault it is.
+    #[must_use]
+    pub fn kind(&self) -> ErrorKind {
+        ErrorKind::Model
+    }
 }
 
 impl fmt::Display for UnknownEmbedder {
@@ -81,11 +91,13 @@ impl TrustedEmbedder {
     }
 
     /// The network.
+    #[must_use]
     pub fn embedder(&self) -> &Embedder {
         &self.embedder
     }
 
     /// Why it is trusted.
+    #[must_use]
     pub fn trust(&self) -> Trust {
         self.trust
     }
@@ -100,17 +112,20 @@ pub struct FaceEncoder {
 
 impl FaceEncoder {
     /// Takes the embedder, for faces that this detector finds by our look policy.
+    #[must_use]
     pub fn new(embedder: TrustedEmbedder, detector: &Detector) -> Self {
         let digests = (detector.tested().digest(), embedder.embedder().tested().digest());
         Self { embedder, space: SpaceId::of(digests.0, digests.1, LookPolicy::Native) }
     }
 
     /// The network.
+    #[must_use]
     pub fn embedder(&self) -> &Embedder {
         self.embedder.embedder()
     }
 
     /// The space of its embeddings.
+    #[must_use]
     pub fn space(&self) -> SpaceId {
         self.space
     }
@@ -141,21 +156,25 @@ pub struct Embedding {
 
 impl Embedding {
     /// Its space.
+    #[must_use]
     pub fn space(&self) -> SpaceId {
         self.space
     }
 
     /// The embedder's numbers, not normalised.
+    #[must_use]
     pub fn numbers(&self) -> &[f32] {
         &self.numbers
     }
 
     /// The same at length one: what is compared and stored.
+    #[must_use]
     pub fn direction(&self) -> &[f32] {
         &self.direction
     }
 
     /// What the embedder looked at: 160 x 160 BGR pixels, 0 to 1.
+    #[must_use]
     pub fn input(&self) -> &[f32] {
         &self.input
     }
@@ -171,6 +190,7 @@ pub struct Template {
 impl Template {
     /// Numbers of length one that a store sealed when a live face was enrolled, and opened now. Only
     /// the code that opens sealed templates may call this; a test of its sources holds that.
+    #[must_use]
     pub fn opened(space: SpaceId, direction: Vec<f32>) -> Self {
         Self { space, direction }
     }
@@ -210,6 +230,7 @@ fn direction(numbers: &[f32]) -> Option<Vec<f32>> {
 
 /// A face as the embedder takes it: 160 x 160 BGR pixels, 0 to 1, black around what does not fill
 /// the square. `None` for a face so narrow that nothing of it would be left.
+#[must_use]
 pub fn input(face: &Bgr) -> Option<Vec<f32>> {
     let (width, height) = fitted(face)?;
     let values = resize_f64(face, width, height);
@@ -218,6 +239,7 @@ pub fn input(face: &Bgr) -> Option<Vec<f32>> {
 
 /// A whole photograph as the face, as DeepFace's `represent` with the detector `skip` prepares it:
 /// resampled in 8 bits, then divided.
+#[must_use]
 pub fn input_skip(image: &Bgr) -> Option<Vec<f32>> {
     let (width, height) = fitted(image)?;
     let small = resize(image, width, height);

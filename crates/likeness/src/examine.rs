@@ -12,6 +12,7 @@ use std::fmt;
 use crate::detect::Face;
 use crate::embed::{Embedding, FaceEncoder};
 use crate::engine::{RunError, Scratch};
+use crate::error::ErrorKind;
 use crate::find::{Detected, FindError, Finder, Look, Mode};
 use crate::image::{self, Bgr, DecodeError};
 use crate::liveness::{self, Liveness};
@@ -50,6 +51,7 @@ pub enum Stage {
 
 impl Stage {
     /// Its name in reports.
+    #[must_use]
     pub fn name(self) -> &'static str {
         match self {
             Self::Decode => "decode",
@@ -84,6 +86,7 @@ pub enum NoAnswer {
 
 impl NoAnswer {
     /// A stable word for reports.
+    #[must_use]
     pub fn code(&self) -> &'static str {
         match self {
             Self::Decode(why) => why.code(),
@@ -92,6 +95,21 @@ impl NoAnswer {
             Self::Find(FindError::Run(_)) | Self::Run(_) | Self::NoDirection => "network_failed",
             Self::Unfit(why) => why.code(),
             Self::OtherSpace(_) => "other_contract",
+        }
+    }
+}
+
+impl NoAnswer {
+    /// What kind of fault it is.
+    #[must_use]
+    pub fn kind(&self) -> ErrorKind {
+        match self {
+            Self::Decode(why) => why.kind(),
+            Self::Find(why) => why.kind(),
+            Self::Unfit(why) => why.kind(),
+            Self::Run(why) => why.kind(),
+            Self::NoDirection => ErrorKind::Network,
+            Self::OtherSpace(why) => why.kind(),
         }
     }
 }
@@ -159,16 +177,19 @@ impl Photograph {
     }
 
     /// The pixels.
+    #[must_use]
     pub fn image(&self) -> &Bgr {
         &self.image
     }
 
     /// The faces, and how they were found.
+    #[must_use]
     pub fn detected(&self) -> &Detected {
         &self.detected
     }
 
     /// What was measured of a face, by its place among the detected.
+    #[must_use]
     pub fn quality(&self, at: usize) -> Quality {
         *self.measured[at].get_or_init(|| Quality::of(&self.image, &self.detected.faces[at]))
     }

@@ -13,6 +13,7 @@ use std::sync::Arc;
 
 use crate::detect::{self, Face, Placed, Raw, Size, View};
 use crate::engine::{Region, RunError, Scratch};
+use crate::error::ErrorKind;
 use crate::image::resize::{Window, resize_window};
 use crate::image::shrink::shrink;
 use crate::image::{Bgr, Framed};
@@ -72,16 +73,19 @@ pub struct Look {
 
 impl Look {
     /// `exact` or `fast`.
+    #[must_use]
     pub fn name(&self) -> &'static str {
         if self.exact { "exact" } else { "fast" }
     }
 
     /// Whether the network saw less than the photograph has.
+    #[must_use]
     pub fn reduced(&self) -> bool {
         self.view.net.x < self.view.canvas.x || self.view.net.y < self.view.canvas.y
     }
 
     /// Pixels of the network's input per pixel of the photograph: across, down.
+    #[must_use]
     pub fn scale(&self) -> [f64; 2] {
         let View { net, canvas, .. } = self.view;
         [net.x as f64 / canvas.x as f64, net.y as f64 / canvas.y as f64]
@@ -118,6 +122,17 @@ pub enum FindError {
     },
     /// The network gave no answer.
     Run(RunError),
+}
+
+impl FindError {
+    /// What kind of fault it is.
+    #[must_use]
+    pub fn kind(&self) -> ErrorKind {
+        match self {
+            Self::TooLargeForExact { .. } | Self::BadSide { .. } => ErrorKind::Limit,
+            Self::Run(why) => why.kind(),
+        }
+    }
 }
 
 impl fmt::Display for FindError {
@@ -166,6 +181,7 @@ fn all(net: Size) -> Window {
 }
 
 /// `exact` with the whole canvas computed, as DeepFace does.
+#[must_use]
 pub fn whole(image: Size) -> Look {
     let border = Size { x: image.x / 2, y: image.y / 2 };
     let canvas = Size { x: image.x + 2 * border.x, y: image.y + 2 * border.y };
@@ -177,6 +193,7 @@ pub fn whole(image: Size) -> Look {
 impl Look {
     /// The same look, with no more of the border computed than this margin; the whole canvas where
     /// finding out once what lies around the rest would cost more than it saves.
+    #[must_use]
     pub fn within(mut self, margin: usize) -> Self {
         let View { image, border, canvas, net, .. } = self.view;
         let (left, width) = span(border.x, image.x, canvas.x, net.x, margin);
@@ -229,6 +246,7 @@ impl Finder {
     }
 
     /// The network.
+    #[must_use]
     pub fn detector(&self) -> &Detector {
         &self.detector
     }

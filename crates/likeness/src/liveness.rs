@@ -24,11 +24,13 @@ impl Sight {
     }
 
     /// The crops at scale 2.7 and 4.0.
+    #[must_use]
     pub fn crops(&self) -> &[Crop; 2] {
         &self.crops
     }
 
     /// Each network's probabilities of the three classes: V2's, then V1SE's.
+    #[must_use]
     pub fn softmax(&self) -> &[[f32; 3]; 2] {
         &self.softmax
     }
@@ -39,33 +41,39 @@ impl Sight {
     }
 
     /// The winning class; the first of equals.
+    #[must_use]
     pub fn label(&self) -> usize {
         let sums = self.sums();
         (1..3).fold(0, |best, class| if sums[class] > sums[best] { class } else { best })
     }
 
     /// DeepFace's `is_real`: whether the winning class is [`REAL`], however narrowly.
+    #[must_use]
     pub fn is_real(&self) -> bool {
         self.label() == REAL
     }
 
     /// DeepFace's `antispoof_score`: the winning class's mean probability, not that of a real face.
+    #[must_use]
     pub fn antispoof_score(&self) -> f64 {
         self.sums()[self.label()] / 2.0
     }
 
     /// The mean probability of a real face.
+    #[must_use]
     pub fn live_probability(&self) -> f64 {
         self.sums()[REAL] / 2.0
     }
 
     /// The lower of the two networks' probabilities of a real face.
+    #[must_use]
     pub fn least(&self) -> f64 {
         let [a, b] = self.softmax;
         f64::from(a[REAL].min(b[REAL]))
     }
 
     /// How many times the face's box the crop of scale 2.7 really was.
+    #[must_use]
     pub fn context(&self) -> f64 {
         self.crops[0].scale
     }
@@ -77,6 +85,7 @@ pub struct Live(Sight);
 
 impl Live {
     /// What was seen.
+    #[must_use]
     pub fn sight(&self) -> &Sight {
         &self.0
     }
@@ -99,6 +108,7 @@ pub enum Doubt {
 
 impl Doubt {
     /// A stable word for reports.
+    #[must_use]
     pub fn code(self) -> &'static str {
         match self {
             Self::NoColour => "no_colour",
@@ -110,6 +120,7 @@ impl Doubt {
     }
 
     /// What to do about it: a sentence for a person.
+    #[must_use]
     pub fn advice(self) -> &'static str {
         match self {
             Self::NoColour => "The face has no colour. Send a colour photograph, taken in visible light.",
@@ -139,6 +150,7 @@ pub enum Liveness {
 
 impl Liveness {
     /// `live`, `spoof` or `indeterminate`.
+    #[must_use]
     pub fn name(&self) -> &'static str {
         match self {
             Self::Live(_) => "live",
@@ -148,6 +160,7 @@ impl Liveness {
     }
 
     /// What was seen.
+    #[must_use]
     pub fn sight(&self) -> &Sight {
         match self {
             Self::Live(Live(sight)) | Self::Spoof(sight) | Self::Indeterminate(_, sight) => sight,
@@ -155,6 +168,7 @@ impl Liveness {
     }
 
     /// Why it can't be told.
+    #[must_use]
     pub fn doubt(&self) -> Option<Doubt> {
         match self {
             Self::Indeterminate(doubt, _) => Some(*doubt),
@@ -175,6 +189,7 @@ pub struct Shown {
 /// Judges what was seen of a face, in which this was measured. What the networks do not know, they do not judge: no
 /// colour, or too little around the face, is a doubt whatever they answered. A comparison with NaN holds for neither
 /// side, so it ends in doubt.
+#[must_use]
 pub fn judge(sight: Sight, shown: Shown, lines: &LivenessRule) -> Liveness {
     let (probability, least) = (sight.live_probability(), sight.least());
     let enough = |found: f64, expected: f64| found >= expected;

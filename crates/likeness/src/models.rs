@@ -3,10 +3,12 @@
 //! The one set of models for every caller: command line, service, tests. A part that is not loaded
 //! can't be had, so that nothing can speak for it. Touches nothing.
 
+use std::fmt;
 use std::sync::Arc;
 
 use crate::embed::{FaceEncoder, TrustedEmbedder, UnknownEmbedder};
 use crate::engine::{KernelSet, Network};
+use crate::error::ErrorKind;
 use crate::find::Finder;
 use crate::net::{Detector, Digest, Embedder, Refusal, SpoofV1Se, SpoofV2, WeightFile};
 use crate::policy::Policy;
@@ -31,6 +33,7 @@ impl Role {
     pub const ALL: [Self; 4] = [Self::Detector, Self::SpoofNear, Self::SpoofFar, Self::Embedder];
 
     /// Its place in [`Role::ALL`].
+    #[must_use]
     pub fn at(self) -> usize {
         self as usize
     }
@@ -64,6 +67,7 @@ impl Model {
     }
 
     /// What its self-test found.
+    #[must_use]
     pub fn tested(&self) -> &SelfTest {
         match self {
             Self::Detector(model) => model.tested(),
@@ -74,6 +78,7 @@ impl Model {
     }
 
     /// Its layers and its work.
+    #[must_use]
     pub fn network(&self) -> &Network {
         match self {
             Self::Detector(model) => model.network(),
@@ -97,6 +102,25 @@ pub enum NoEncoder {
     Unknown(UnknownEmbedder),
 }
 
+impl NoEncoder {
+    /// Always [`ErrorKind::Model`].
+    #[must_use]
+    pub fn kind(&self) -> ErrorKind {
+        ErrorKind::Model
+    }
+}
+
+impl fmt::Display for NoEncoder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NotLoaded => f.write_str("the embedder or the detector is not loaded"),
+            Self::Unknown(why) => why.fmt(f),
+        }
+    }
+}
+
+impl std::error::Error for NoEncoder {}
+
 impl Models {
     /// Adds a model, in the place of the one before.
     pub fn insert(&mut self, model: Model) {
@@ -110,22 +134,26 @@ impl Models {
     }
 
     /// The model of a role.
+    #[must_use]
     pub fn model(&self, role: Role) -> Option<&Model> {
         self.0[role.at()].as_ref()
     }
 
     /// The digest of the file that a role was loaded from.
+    #[must_use]
     pub fn digest(&self, role: Role) -> Option<Digest> {
         self.model(role).map(|model| model.tested().digest())
     }
 
     /// Finds faces whose score is above the policy's.
+    #[must_use]
     pub fn finder(&self, policy: &Policy) -> Option<Finder> {
         let Model::Detector(detector) = self.model(Role::Detector)? else { return None };
         Some(Finder::with_threshold(detector.clone(), policy.face.score))
     }
 
     /// Both spoof networks.
+    #[must_use]
     pub fn spoof(&self) -> Option<SpoofPair> {
         let (Model::SpoofNear(near), Model::SpoofFar(far)) =
             (self.model(Role::SpoofNear)?, self.model(Role::SpoofFar)?)

@@ -121,6 +121,7 @@ pub enum ThresholdSource {
 
 impl ThresholdSource {
     /// Its name in answers.
+    #[must_use]
     pub fn name(self) -> &'static str {
         match self {
             Self::DeepFace => "deepface",
@@ -139,31 +140,37 @@ pub struct Threshold {
 
 impl Threshold {
     /// A setting of this installation.
+    #[must_use]
     pub fn set(distance: f64) -> Self {
         Self { distance, source: ThresholdSource::Set }
     }
 
     /// Asked for by one request.
+    #[must_use]
     pub fn requested(distance: f64) -> Self {
         Self { distance, source: ThresholdSource::Request }
     }
 
     /// The same, no greater than this.
+    #[must_use]
     pub fn at_most(self, distance: f64) -> Self {
         Self { distance: self.distance.min(distance), ..self }
     }
 
     /// The greatest distance of a match.
+    #[must_use]
     pub fn distance(self) -> f64 {
         self.distance
     }
 
     /// Where it comes from.
+    #[must_use]
     pub fn source(self) -> ThresholdSource {
         self.source
     }
 
     /// Whether a distance is a match. A distance that is not a number never is.
+    #[must_use]
     pub fn includes(self, distance: f64) -> bool {
         distance <= self.distance
     }
@@ -268,6 +275,7 @@ impl Policy {
     pub const AGED_YEARS: f64 = AGED_YEARS.value;
 
     /// The threshold for templates whose newest has this age in seconds.
+    #[must_use]
     pub fn threshold_at(&self, age: i64) -> Threshold {
         const YEAR: f64 = 365.25 * 86_400.0;
         let aged = self.aged.filter(|aged| age as f64 > aged.years * YEAR);
@@ -276,6 +284,7 @@ impl Policy {
 }
 
 /// `/compare`'s word for how far a similarity lies above the threshold.
+#[must_use]
 pub fn confidence(similarity: f64, threshold: Threshold) -> &'static str {
     match similarity - threshold.distance {
         above if above >= HIGH.value => "high",
@@ -297,6 +306,7 @@ pub enum Action {
 
 impl Action {
     /// Its name in answers.
+    #[must_use]
     pub fn name(self) -> &'static str {
         match self {
             Self::Allow => "allow",

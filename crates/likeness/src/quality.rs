@@ -5,6 +5,7 @@ use std::fmt;
 
 use crate::colour::colour;
 use crate::detect::{Area, Face, Size, inside};
+use crate::error::ErrorKind;
 use crate::image::Bgr;
 use crate::image::shrink::shrink;
 use crate::liveness::Shown;
@@ -57,6 +58,7 @@ const BLURRED: &str = "face_blurred";
 
 impl Unfit {
     /// A stable word for reports.
+    #[must_use]
     pub fn code(&self) -> &'static str {
         match self {
             Self::NoFace => "no_face",
@@ -66,6 +68,14 @@ impl Unfit {
             Self::TooBright { .. } => TOO_BRIGHT,
             Self::Blurred { .. } => BLURRED,
         }
+    }
+}
+
+impl Unfit {
+    /// What kind of fault it is.
+    #[must_use]
+    pub fn kind(&self) -> ErrorKind {
+        ErrorKind::Face
     }
 }
 
@@ -173,6 +183,7 @@ pub struct Quality {
 
 impl Quality {
     /// Measures a face.
+    #[must_use]
     pub fn of(image: &Bgr, face: &Face) -> Self {
         let Area { x, y, w, h } = face.area;
         let (width, height) = (w.max(1) as usize, h.max(1) as usize);
@@ -199,11 +210,13 @@ impl Quality {
     }
 
     /// What a judgement of liveness needs.
+    #[must_use]
     pub fn shown(&self) -> Shown {
         Shown { inside: self.inside, colour: self.colour }
     }
 
     /// Too dark or too bright, where the face is.
+    #[must_use]
     pub fn exposure(&self) -> Option<Unfit> {
         let found = self.light;
         match found {
@@ -214,12 +227,14 @@ impl Quality {
     }
 
     /// The parts of the score: sharpness, light and size, each 0 to 100.
+    #[must_use]
     pub fn parts(&self) -> [f64; 3] {
         [self.blur_score(), self.light_score(), self.side_score()]
     }
 
     /// The causes of a score below this, as codes of [`Unfit`]: the parts that are below it themselves. The score is a
     /// weighted mean of its parts, so a score that is too low has a cause.
+    #[must_use]
     pub fn causes(&self, least: f64) -> Vec<&'static str> {
         let light = if self.light < MIDDLE_GREY { TOO_DARK } else { TOO_BRIGHT };
         let parts = self.parts().into_iter().zip([BLURRED, light, TOO_SMALL]);
@@ -227,6 +242,7 @@ impl Quality {
     }
 
     /// 0 to 100: four parts sharpness, three parts light, three parts size.
+    #[must_use]
     pub fn score(&self) -> f64 {
         0.4 * self.blur_score() + 0.3 * self.light_score() + 0.3 * self.side_score()
     }

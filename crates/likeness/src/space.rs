@@ -9,6 +9,7 @@ use std::fmt;
 
 use sha2::{Digest as _, Sha256};
 
+use crate::error::ErrorKind;
 use crate::net::Digest;
 
 /// The encoding's own version: raise it with any change of [`SpaceId::encoded`].
@@ -45,16 +46,19 @@ pub struct SpaceId([u8; 32]);
 
 impl SpaceId {
     /// The space of these two files under this look policy, with this library's steps.
+    #[must_use]
     pub fn of(detector: Digest, embedder: Digest, look: LookPolicy) -> Self {
         Self(Sha256::digest(Self::encoded(detector, embedder, [PRE_PROCESSING, ALIGNMENT], look)).into())
     }
 
     /// From its bytes, as they were stored.
+    #[must_use]
     pub fn from_bytes(bytes: [u8; 32]) -> Self {
         Self(bytes)
     }
 
     /// Its bytes, to be stored.
+    #[must_use]
     pub fn as_bytes(&self) -> &[u8; 32] {
         &self.0
     }
@@ -90,6 +94,14 @@ pub struct OtherSpace {
     pub expected: SpaceId,
     /// The space of the second.
     pub found: SpaceId,
+}
+
+impl OtherSpace {
+    /// What kind of fault it is.
+    #[must_use]
+    pub fn kind(&self) -> ErrorKind {
+        ErrorKind::EmbeddingSpace
+    }
 }
 
 impl fmt::Display for OtherSpace {

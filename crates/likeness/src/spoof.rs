@@ -24,11 +24,13 @@ impl SpoofPair {
     }
 
     /// The network of scale 2.7.
+    #[must_use]
     pub fn v2(&self) -> &SpoofV2 {
         &self.v2
     }
 
     /// The network of scale 4.0.
+    #[must_use]
     pub fn v1se(&self) -> &SpoofV1Se {
         &self.v1se
     }

@@ -35,16 +35,19 @@ impl Similarity {
     }
 
     /// The cosine distance.
+    #[must_use]
     pub fn distance(&self) -> f64 {
         self.distance
     }
 
     /// The threshold.
+    #[must_use]
     pub fn threshold(&self) -> Threshold {
         self.threshold
     }
 
     /// Whether the distance is within the threshold.
+    #[must_use]
     pub fn matched(&self) -> bool {
         self.threshold.includes(self.distance)
     }
@@ -71,6 +74,7 @@ pub enum Reason {
 
 impl Reason {
     /// A stable word for reports.
+    #[must_use]
     pub fn code(&self) -> &'static str {
         match self {
             Self::Spoof { .. } => "spoof",
@@ -102,11 +106,13 @@ pub struct Accept {
 
 impl Accept {
     /// The proof that the first face is live.
+    #[must_use]
     pub fn live(&self) -> &Live {
         &self.live
     }
 
     /// The match.
+    #[must_use]
     pub fn similarity(&self) -> &Similarity {
         &self.similarity
     }
@@ -125,6 +131,7 @@ pub enum Verdict {
 
 impl Verdict {
     /// `accept`, `review` or `reject`.
+    #[must_use]
     pub fn name(&self) -> &'static str {
         match self {
             Self::Accept(_) => "accept",
@@ -134,6 +141,7 @@ impl Verdict {
     }
 
     /// What a caller should do.
+    #[must_use]
     pub fn action(&self) -> Action {
         match self {
             Self::Accept(_) => Action::Allow,
@@ -143,6 +151,7 @@ impl Verdict {
     }
 
     /// Why not accepted; empty where it was.
+    #[must_use]
     pub fn reasons(&self) -> &[Reason] {
         match self {
             Self::Accept(_) => &[],
@@ -160,11 +169,13 @@ pub struct Decision {
 
 impl Decision {
     /// The measurement.
+    #[must_use]
     pub fn similarity(&self) -> &Similarity {
         &self.similarity
     }
 
     /// The verdict.
+    #[must_use]
     pub fn verdict(&self) -> &Verdict {
         &self.verdict
     }

@@ -18,7 +18,7 @@ use ballast::store::{self, ExpectedWeight, Strictness};
 
 use crate::args::Bake;
 use crate::exit::{Exit, Failure};
-use crate::report::{done_words, found_words};
+use crate::report::done_words;
 use crate::setting::{INDEX, Setting};
 use crate::{facts, print, serial};
 
@@ -89,7 +89,7 @@ fn lay(into: &LinuxDisk, from: &[LinuxDisk], weight: &Weight) -> Result<(), Fail
         print::answer(&format!("{}: left out, {}", weight.path, done_words(&outcome.done)));
         return Ok(());
     }
-    let (found, done) = (found_words(&outcome.found), done_words(&outcome.done));
+    let (found, done) = (outcome.found.to_string(), done_words(&outcome.done));
     Err(Failure::new(Exit::WeightsMissing, format!("{}: {found}, {done}", weight.path))
         .hint(format!("bring a file with this sha256 and name its folder with --from\n  {}", weight.sha256)))
 }

@@ -15,7 +15,7 @@ use super::finding::{Code, Severity};
 use super::reach::Reach;
 use crate::custody::Custody;
 use crate::setting::Setting;
-use crate::{boot, facts, report};
+use crate::{boot, facts};
 
 /// What is known of a weight before a boot.
 #[derive(Debug, Clone)]
@@ -40,7 +40,7 @@ impl Environment {
         let keepable = boot::permitted_store(setting, reach.app, &reach.groups).is_ok();
         let looks = setting.lock.weights.iter().enumerate().map(|(at, weight)| {
             let words = |all: &Option<Vec<heal::Outcome>>| {
-                all.as_ref().map_or("missing".into(), |all| report::found_words(&all[at].found))
+                all.as_ref().map_or("missing".into(), |all| all[at].found.to_string())
             };
             let right = |all: &Option<Vec<heal::Outcome>>| all.as_ref().is_some_and(|all| all[at].is_right());
             WeightLook {

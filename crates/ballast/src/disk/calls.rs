@@ -63,6 +63,9 @@ pub trait Disk: Sync {
         FILES_AT_ONCE
     }
     /// Opens a directory below the root; never through a symlink.
+    ///
+    /// # Errors
+    /// Those of `openat2(2)`.
     fn open_dir(&self, rel: &str) -> io::Result<Self::Dir>;
     /// Opens the directory of this one name in an open directory; never a symlink.
     ///
@@ -70,14 +73,26 @@ pub trait Disk: Sync {
     /// Those of `open_dir`; `EXDEV` where a disk that root keeps ends: another mount or device.
     fn open_below(&self, dir: &Self::Dir, name: &str) -> io::Result<Self::Dir>;
     /// Makes a directory with these permission bits, for another group where one is named.
+    ///
+    /// # Errors
+    /// Those of `mkdirat(2)`.
     fn make_dir(&self, parent: &Self::Dir, name: &str, mode: u32, group: Option<u32>) -> io::Result<()>;
     /// Facts of an entry, itself and not what it links to.
+    ///
+    /// # Errors
+    /// Those of `fstatat(2)`.
     fn stat(&self, dir: &Self::Dir, name: &str) -> io::Result<Stat>;
     /// Facts of an open directory.
+    ///
+    /// # Errors
+    /// Those of `fstat(2)`.
     fn stat_dir(&self, dir: &Self::Dir) -> io::Result<Stat>;
     /// Whether this process may make and remove names in the directory.
     fn writable(&self, dir: &Self::Dir) -> bool;
     /// Opens an entry for reading: no symlink, no blocking. The facts are of the open file.
+    ///
+    /// # Errors
+    /// Those of `openat(2)`; `ELOOP` for a symlink, `ENXIO` for a FIFO or socket.
     fn open(&self, dir: &Self::Dir, name: &str) -> io::Result<(Self::File, Stat)>;
     /// Opens for reading what a path below the root leads to, through relative links that stay below the root and on
     /// its file system; `beyond`: through any link. No blocking, and no device is opened.
@@ -89,6 +104,9 @@ pub trait Disk: Sync {
         Err(io::Error::from_raw_os_error(libc::ELOOP))
     }
     /// Reads at an offset; 0 is the end. Callers use [`Disk::read`], which checks the number.
+    ///
+    /// # Errors
+    /// Those of `pread(2)`.
     fn read_at(&self, file: &Self::File, buffer: &mut [u8], at: u64) -> io::Result<usize>;
     /// Reads at an offset and gives the bytes that were read; none at the end.
     ///
@@ -100,6 +118,9 @@ pub trait Disk: Sync {
         buffer.get(..got).ok_or_else(|| io::Error::from_raw_os_error(libc::EIO))
     }
     /// Starts a file without a visible name, with room for `size` bytes.
+    ///
+    /// # Errors
+    /// Those of `openat(2)` and `fallocate(2)`: `ENOSPC` where there is no room.
     fn stage(&self, dir: &Self::Dir, size: u64) -> io::Result<Self::File>;
     /// Opens, or makes, a file that keeps unfinished bytes beyond this process under this name,
     /// held by this process alone, with room for `size` bytes; and says how much is there. It is
@@ -118,22 +139,49 @@ pub trait Disk: Sync {
         Err(io::ErrorKind::Unsupported.into())
     }
     /// Writes all bytes at an offset of a staged file.
+    ///
+    /// # Errors
+    /// Those of `pwrite(2)`.
     fn write_at(&self, file: &Self::File, bytes: &[u8], at: u64) -> io::Result<()>;
     /// Starts write-back of a range, so that no single sync is long.
+    ///
+    /// # Errors
+    /// Those of `sync_file_range(2)`.
     fn push(&self, file: &Self::File, at: u64, len: u64) -> io::Result<()>;
     /// Sets the final mode and makes content durable.
+    ///
+    /// # Errors
+    /// Those of `fchmod(2)` and `fsync(2)`.
     fn settle(&self, file: &Self::File, mode: u32) -> io::Result<()>;
     /// Gives a settled file its name, and says its facts then. An entry of that name is replaced whole.
+    ///
+    /// # Errors
+    /// Those of `linkat(2)` or `renameat2(2)`.
     fn publish(&self, file: Self::File, dir: &Self::Dir, name: &str) -> io::Result<Stat>;
     /// Renames within one directory, replacing a file of the new name.
+    ///
+    /// # Errors
+    /// Those of `renameat2(2)`.
     fn rename(&self, dir: &Self::Dir, from: &str, to: &str) -> io::Result<()>;
     /// Removes a name that is no directory.
+    ///
+    /// # Errors
+    /// Those of `unlinkat(2)`.
     fn remove(&self, dir: &Self::Dir, name: &str) -> io::Result<()>;
     /// Removes a staged name, unless a living process still writes it.
+    ///
+    /// # Errors
+    /// Those of `unlinkat(2)`.
     fn remove_abandoned(&self, dir: &Self::Dir, name: &str) -> io::Result<()>;
     /// The first entries of a directory, at most so many.
+    ///
+    /// # Errors
+    /// Those of `getdents64(2)`.
     fn names(&self, dir: &Self::Dir, most: usize) -> io::Result<Vec<String>>;
     /// Makes the directory's names durable.
+    ///
+    /// # Errors
+    /// Those of `fsync(2)`.
     fn sync_dir(&self, dir: &Self::Dir) -> io::Result<()>;
     /// Waits for the store's advisory lock, at most this long. `false`: go on without.
     fn lock(&self, wait: Duration) -> bool;

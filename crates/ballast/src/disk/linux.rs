@@ -51,6 +51,7 @@ impl LinuxDisk {
     }
 
     /// Forces one way of staging.
+    #[must_use]
     pub fn with_staging(mut self, staging: Staging) -> Self {
         self.staging = staging;
         self

@@ -211,7 +211,7 @@ impl Place {
         };
         let disk = LinuxDisk::open(&self.root).map_err(unopened)?;
         let read = if self.flat { verified::read_named } else { verified::read };
-        read(&disk, &ExpectedWeight::by_pin(weight), self.strict, LONGEST)
+        read(&disk, &ExpectedWeight::by_pin(weight), self.strict, LONGEST).map_err(|error| error.state().clone())
     }
 }
 

@@ -20,16 +20,19 @@ pub struct Builder {
 
 impl Builder {
     /// A network whose input has `channels` numbers per pixel.
+    #[must_use]
     pub fn new(set: KernelSet, channels: usize) -> Self {
         Self { set, nodes: vec![Node { op: Op::Input, channels }], fault: None }
     }
 
     /// The input.
+    #[must_use]
     pub fn input(&self) -> Value {
         Value(0)
     }
 
     /// Channels of a value.
+    #[must_use]
     pub fn channels(&self, value: Value) -> usize {
         self.nodes.get(value.0).map_or(0, |node| node.channels)
     }
@@ -47,6 +50,9 @@ impl Builder {
     }
 
     /// Dense convolution, fold and activation fused.
+    ///
+    /// # Errors
+    /// [`LoadError`]: a number is not finite, or a shape does not fit.
     pub fn conv(
         &mut self,
         x: Value,
@@ -64,6 +70,9 @@ impl Builder {
     }
 
     /// One filter per channel: `dims.out` channels, `dims.input` 1.
+    ///
+    /// # Errors
+    /// [`LoadError`]: a number is not finite, or a shape does not fit.
     pub fn depthwise(
         &mut self,
         x: Value,
@@ -81,6 +90,9 @@ impl Builder {
     }
 
     /// Transposed convolution, 2x2, stride 2: each pixel becomes four.
+    ///
+    /// # Errors
+    /// [`LoadError`]: a number is not finite, or a shape does not fit.
     pub fn conv_transpose_2x2(
         &mut self,
         x: Value,
@@ -103,6 +115,9 @@ impl Builder {
     }
 
     /// A fully connected layer: the channels of a 1x1 tensor.
+    ///
+    /// # Errors
+    /// [`LoadError`]: a number is not finite, or a shape does not fit.
     pub fn dense(
         &mut self,
         x: Value,
@@ -162,6 +177,9 @@ impl Builder {
     }
 
     /// The network with these outputs.
+    ///
+    /// # Errors
+    /// [`LoadError`]: what an earlier call refused, or an output that is none of these tensors.
     pub fn finish(mut self, outputs: &[Value]) -> Result<Network, LoadError> {
         let known = outputs.iter().all(|value| value.0 < self.nodes.len());
         self.expect("finish", known && !outputs.is_empty(), "outputs of this builder", format!("{outputs:?}"));

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use super::Shape;
+use crate::error::ErrorKind;
 
 /// A network that must not be built from these weights.
 #[derive(Debug, Clone, PartialEq)]
@@ -23,6 +24,14 @@ pub enum LoadError {
         /// What was there.
         found: String,
     },
+}
+
+impl LoadError {
+    /// What kind of fault it is.
+    #[must_use]
+    pub fn kind(&self) -> ErrorKind {
+        ErrorKind::WeightFile
+    }
 }
 
 impl fmt::Display for LoadError {
@@ -60,6 +69,14 @@ pub enum RunError {
 impl RunError {
     pub(crate) fn shape(operation: &str, expected: impl fmt::Display, found: Shape) -> Self {
         Self::Shape { operation: operation.to_owned(), expected: expected.to_string(), found: found.to_string() }
+    }
+}
+
+impl RunError {
+    /// What kind of fault it is.
+    #[must_use]
+    pub fn kind(&self) -> ErrorKind {
+        ErrorKind::Network
     }
 }
 

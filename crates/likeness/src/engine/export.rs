@@ -34,11 +34,13 @@ pub struct Layer {
 
 impl Network {
     /// All layers, each after those that it reads.
+    #[must_use]
     pub fn layers(&self) -> Vec<Layer> {
         self.nodes.iter().map(|node| layer(&node.op, node.channels)).collect()
     }
 
     /// The numbers of the layers that are outputs.
+    #[must_use]
     pub fn outputs(&self) -> Vec<usize> {
         self.outputs.iter().map(|value| value.0).collect()
     }

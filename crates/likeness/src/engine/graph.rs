@@ -21,11 +21,13 @@ pub struct Shape {
 
 impl Shape {
     /// How many numbers.
+    #[must_use]
     pub fn len(&self) -> usize {
         self.n * self.h * self.w * self.c
     }
 
     /// Whether there are none.
+    #[must_use]
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
@@ -65,6 +67,7 @@ pub struct Filter<'a> {
 
 impl<'a> Filter<'a> {
     /// A filter in the order of ONNX and PyTorch: out, input, rows, columns.
+    #[must_use]
     pub fn oihw(name: &'a str, bytes: &'a [u8], dims: Dims) -> Self {
         let plane = dims.h * dims.w;
         let strides = Dims { out: dims.input * plane, input: plane, h: dims.w, w: 1 };
@@ -131,11 +134,13 @@ pub struct Fold {
 
 impl Fold {
     /// A bias alone.
+    #[must_use]
     pub fn bias(shift: Vec<f32>) -> Self {
         Self { scale: vec![1.0; shift.len()], shift }
     }
 
     /// Nothing, for `channels` outputs.
+    #[must_use]
     pub fn none(channels: usize) -> Self {
         Self::bias(vec![0.0; channels])
     }
@@ -192,11 +197,13 @@ pub struct Padding {
 
 impl Padding {
     /// The same on all sides.
+    #[must_use]
     pub fn all(n: usize) -> Self {
         Self { top: n, left: n, bottom: n, right: n }
     }
 
     /// What keeps the size of a tensor under an odd filter with stride 1.
+    #[must_use]
     pub fn same(dims: Dims) -> Self {
         let (y, x) = (dims.h / 2, dims.w / 2);
         Self { top: y, left: x, bottom: y, right: x }

@@ -86,6 +86,7 @@ impl Network {
     }
 
     /// The kernels that it was packed for.
+    #[must_use]
     pub fn kernels(&self) -> KernelSet {
         self.set
     }
@@ -106,6 +107,7 @@ impl Network {
     }
 
     /// Bytes of packed weights.
+    #[must_use]
     pub fn bytes(&self) -> usize {
         let packed = self.nodes.iter().map(|node| match &node.op {
             Op::Conv { packed, .. } | Op::Depthwise { packed, .. } => packed.bytes(),

@@ -9,6 +9,7 @@ use std::panic::catch_unwind;
 
 use super::foreign::foreign;
 use super::{exif, jpeg, pixels::Bgr, png, webp};
+use crate::error::ErrorKind;
 
 /// What may be asked of the decoder at most.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -104,6 +105,14 @@ pub enum DecodeError {
     CodecFailed(Format),
 }
 
+impl DecodeError {
+    /// What kind of fault it is.
+    #[must_use]
+    pub fn kind(&self) -> ErrorKind {
+        ErrorKind::Photograph
+    }
+}
+
 impl fmt::Display for DecodeError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -141,6 +150,7 @@ impl std::error::Error for DecodeError {}
 
 impl DecodeError {
     /// A stable word for reports.
+    #[must_use]
     pub fn code(&self) -> &'static str {
         match self {
             Self::Empty => "image_empty",

@@ -4,6 +4,7 @@
 
 /// The orientation, 1 to 8, of a TIFF block as JPEG, PNG and WebP carry it (an `Exif\0\0` before
 /// it is skipped); 1 where it is absent or malformed.
+#[must_use]
 pub fn orientation(block: &[u8]) -> u8 {
     read(block.strip_prefix(b"Exif\0\0").unwrap_or(block)).filter(|value| (1..=8).contains(value)).unwrap_or(1)
 }

@@ -17,26 +17,31 @@ pub struct Framed<'a> {
 
 impl<'a> Framed<'a> {
     /// The image alone.
+    #[must_use]
     pub fn bare(image: &'a Bgr) -> Self {
         Self { image, x: 0, y: 0 }
     }
 
     /// The image with half its width and height, rounded down, as margins: DeepFace's border.
+    #[must_use]
     pub fn half(image: &'a Bgr) -> Self {
         Self { image, x: image.width() / 2, y: image.height() / 2 }
     }
 
     /// The image within.
+    #[must_use]
     pub fn image(&self) -> &'a Bgr {
         self.image
     }
 
     /// Columns of the whole canvas.
+    #[must_use]
     pub fn width(&self) -> usize {
         self.image.width() + 2 * self.x
     }
 
     /// Rows of the whole canvas.
+    #[must_use]
     pub fn height(&self) -> usize {
         self.image.height() + 2 * self.y
     }

@@ -21,6 +21,7 @@ impl std::fmt::Debug for Bgr {
 impl Bgr {
     /// Takes rows of pixels; `None` where the sizes do not agree, a side is 0, or there are more
     /// than [`MAX_PIXELS`].
+    #[must_use]
     pub fn new(width: usize, height: usize, data: Vec<u8>) -> Option<Self> {
         let pixels = width.checked_mul(height).filter(|pixels| (1..=MAX_PIXELS).contains(pixels))?;
         (data.len() == pixels * 3).then_some(Self { width, height, data })
@@ -31,27 +32,32 @@ impl Bgr {
     /// # Panics
     /// Where a side is 0 or there are more than [`MAX_PIXELS`]: sizes come from images, which are
     /// bounded before they are decoded.
+    #[must_use]
     pub fn black(width: usize, height: usize) -> Self {
         assert!((1..=MAX_PIXELS).contains(&(width * height)), "an image of {width}x{height}");
         Self { width, height, data: vec![0; width * height * 3] }
     }
 
     /// Pixels in a row.
+    #[must_use]
     pub fn width(&self) -> usize {
         self.width
     }
 
     /// Rows.
+    #[must_use]
     pub fn height(&self) -> usize {
         self.height
     }
 
     /// All bytes.
+    #[must_use]
     pub fn data(&self) -> &[u8] {
         &self.data
     }
 
     /// The bytes of one row.
+    #[must_use]
     pub fn row(&self, y: usize) -> &[u8] {
         &self.data[y * self.width * 3..(y + 1) * self.width * 3]
     }
@@ -62,12 +68,14 @@ impl Bgr {
     }
 
     /// One pixel: blue, green, red.
+    #[must_use]
     pub fn pixel(&self, x: usize, y: usize) -> [u8; 3] {
         let at = (y * self.width + x) * 3;
         [self.data[at], self.data[at + 1], self.data[at + 2]]
     }
 
     /// The part from column `left`, row `top`, black where it reaches beyond the image.
+    #[must_use]
     pub fn window(&self, left: i64, top: i64, width: usize, height: usize) -> Self {
         let mut out = Self::black(width, height);
         let (from, to) = (left.max(0), (left + width as i64).min(self.width as i64));
@@ -87,6 +95,7 @@ impl Bgr {
     }
 
     /// The pixels as the detector takes them: red first, 0 to 255.
+    #[must_use]
     pub fn to_rgb(&self) -> Vec<f32> {
         let mut out = vec![0.0; self.data.len()];
         for (rgb, bgr) in out.as_chunks_mut::<3>().0.iter_mut().zip(self.data.as_chunks::<3>().0) {
@@ -96,6 +105,7 @@ impl Bgr {
     }
 
     /// The same pixels seen upright, for an EXIF orientation of 1 to 8; others change nothing.
+    #[must_use]
     pub fn oriented(self, orientation: u8) -> Self {
         let (w, h) = (self.width, self.height);
         match orientation {

@@ -25,6 +25,7 @@ pub struct Window {
 ///
 /// # Panics
 /// Where a side of the target is 0.
+#[must_use]
 pub fn resize(image: &Bgr, width: usize, height: usize) -> Bgr {
     resize_window(Framed::bare(image), width, height, Window { left: 0, top: 0, width, height })
 }
@@ -33,6 +34,7 @@ pub fn resize(image: &Bgr, width: usize, height: usize) -> Bgr {
 ///
 /// # Panics
 /// Where the window has no pixels or reaches beyond the target.
+#[must_use]
 pub fn resize_window(canvas: Framed, width: usize, height: usize, window: Window) -> Bgr {
     let (right, bottom) = (window.left + window.width, window.top + window.height);
     assert!(right <= width && bottom <= height, "a window of {window:?} in {width}x{height}");
@@ -148,6 +150,7 @@ fn across(source: Option<&[u8]>, columns: &[Tap], out: &mut Vec<i32>) {
 ///
 /// # Panics
 /// Where a side of the target is 0.
+#[must_use]
 pub fn resize_f64(image: &Bgr, width: usize, height: usize) -> Vec<f64> {
     assert!(width > 0 && height > 0, "a target of {width}x{height}");
     let columns: Vec<_> = (0..width).map(|x| place_f64(x, width, image.width())).collect();

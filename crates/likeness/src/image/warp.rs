@@ -12,6 +12,7 @@ use super::resize::Window;
 ///
 /// # Panics
 /// Where the window has no pixels.
+#[must_use]
 pub fn rotate(image: &Bgr, degrees: f64, window: Window) -> Bgr {
     let map = inverse(degrees, (image.width() / 2) as f64, (image.height() / 2) as f64);
     let mut out = Bgr::black(window.width, window.height);

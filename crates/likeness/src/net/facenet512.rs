@@ -51,11 +51,13 @@ impl Embedder {
     }
 
     /// The network itself: its work and its layers.
+    #[must_use]
     pub fn network(&self) -> &Network {
         &self.network
     }
 
     /// What the self-test found when the file was loaded.
+    #[must_use]
     pub fn tested(&self) -> &SelfTest {
         &self.tested
     }

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use crate::error::ErrorKind;
 use sha2::{Digest as _, Sha256};
 
 /// A SHA-256 digest.
@@ -10,11 +11,13 @@ pub struct Digest(pub [u8; 32]);
 
 impl Digest {
     /// The digest of some bytes.
+    #[must_use]
     pub fn of(bytes: &[u8]) -> Self {
         Self(Sha256::digest(bytes).into())
     }
 
     /// Reads 64 hex digits.
+    #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         let text = text.as_bytes();
         let mut bytes = [0; 32];
@@ -29,6 +32,7 @@ impl Digest {
     ///
     /// # Panics
     /// On anything else.
+    #[must_use]
     pub const fn hex(text: &str) -> Self {
         let text = text.as_bytes();
         assert!(text.len() == 64, "a SHA-256 digest has 64 hex digits");
@@ -71,6 +75,7 @@ pub struct WeightFile {
 
 impl WeightFile {
     /// Hashes the bytes.
+    #[must_use]
     pub fn new(bytes: Vec<u8>) -> Self {
         Self { digest: Digest::of(&bytes), bytes }
     }
@@ -89,16 +94,19 @@ impl WeightFile {
 
     /// Bytes that the caller has hashed himself: `digest` must be the SHA-256 of these very bytes,
     /// not of a file that they were once read from.
+    #[must_use]
     pub fn verified(bytes: Vec<u8>, digest: Digest) -> Self {
         Self { bytes, digest }
     }
 
     /// The digest.
+    #[must_use]
     pub fn digest(&self) -> Digest {
         self.digest
     }
 
     /// The bytes.
+    #[must_use]
     pub fn into_bytes(self) -> Vec<u8> {
         self.bytes
     }
@@ -111,6 +119,14 @@ pub struct WrongDigest {
     pub expected: Digest,
     /// What the bytes hash to.
     pub found: Digest,
+}
+
+impl WrongDigest {
+    /// What kind of fault it is.
+    #[must_use]
+    pub fn kind(&self) -> ErrorKind {
+        ErrorKind::WeightFile
+    }
 }
 
 impl fmt::Display for WrongDigest {

@@ -20,6 +20,7 @@ pub use file::{Digest, WeightFile, WrongDigest};
 pub use minifasnet::{SpoofV1Se, SpoofV2};
 
 use crate::engine::{LoadError, RunError};
+use crate::error::ErrorKind;
 use crate::selftest::WrongAnswer;
 use crate::weights::WeightError;
 
@@ -34,6 +35,19 @@ pub enum Refusal {
     Run(RunError),
     /// The self-test ran, and its answer is wrong.
     Answer(WrongAnswer),
+}
+
+impl Refusal {
+    /// What kind of fault it is.
+    #[must_use]
+    pub fn kind(&self) -> ErrorKind {
+        match self {
+            Self::Weights(why) => why.kind(),
+            Self::Filter(why) => why.kind(),
+            Self::Run(why) => why.kind(),
+            Self::Answer(why) => why.kind(),
+        }
+    }
 }
 
 impl fmt::Display for Refusal {

@@ -10,6 +10,7 @@ mod answers;
 
 use std::fmt;
 
+use crate::error::ErrorKind;
 use crate::net::{Digest, Refusal};
 
 /// Rows and columns of the detector's picture.
@@ -44,6 +45,7 @@ pub enum SelfTest {
 
 impl SelfTest {
     /// The digest of the file that was tested.
+    #[must_use]
     pub fn digest(&self) -> Digest {
         match self {
             Self::Exact { digest, .. } | Self::Structural { digest } => *digest,
@@ -75,6 +77,14 @@ pub struct WrongAnswer {
     pub found: f32,
 }
 
+impl WrongAnswer {
+    /// What kind of fault it is.
+    #[must_use]
+    pub fn kind(&self) -> ErrorKind {
+        ErrorKind::Network
+    }
+}
+
 impl fmt::Display for WrongAnswer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { index, expected, tolerance, found } = self;
@@ -86,6 +96,7 @@ impl std::error::Error for WrongAnswer {}
 
 /// The picture: `height` x `width` pixels of three integers from 0 to 254, row by row; slanted
 /// waves under fine noise, so that every layer has something to do.
+#[must_use]
 pub fn picture(height: usize, width: usize) -> Vec<f32> {
     let number = |index: usize| {
         let (pixel, channel) = (index / 3, index % 3);

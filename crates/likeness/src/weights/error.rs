@@ -1,5 +1,6 @@
 //! Why a weight file is refused: which tensor or byte, what was expected, what was found.
 
+use crate::error::ErrorKind;
 use std::fmt;
 
 /// Why a weight file is refused. Every variant names the place.
@@ -89,6 +90,14 @@ pub enum WeightError {
         /// What the file has there.
         found: String,
     },
+}
+
+impl WeightError {
+    /// What kind of fault it is.
+    #[must_use]
+    pub fn kind(&self) -> ErrorKind {
+        ErrorKind::WeightFile
+    }
 }
 
 impl fmt::Display for WeightError {

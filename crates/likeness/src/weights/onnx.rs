@@ -100,16 +100,19 @@ pub struct Node {
 
 impl Node {
     /// An attribute that is a list of integers; empty where absent.
+    #[must_use]
     pub fn integers(&self, name: &str) -> &[i64] {
         self.attribute(name).map_or(&[], |attribute| &attribute.ints)
     }
 
     /// An attribute that is one integer.
+    #[must_use]
     pub fn integer(&self, name: &str) -> Option<i64> {
         self.attribute(name).map(|attribute| attribute.i)
     }
 
     /// An attribute that is one f32.
+    #[must_use]
     pub fn float(&self, name: &str) -> Option<f32> {
         self.attribute(name).map(|attribute| attribute.f)
     }

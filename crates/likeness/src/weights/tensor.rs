@@ -29,21 +29,25 @@ impl<'a> Tensor<'a> {
     }
 
     /// The name in the file.
+    #[must_use]
     pub fn name(&self) -> &str {
         &self.name
     }
 
     /// The shape in the file.
+    #[must_use]
     pub fn shape(&self) -> &[usize] {
         &self.shape
     }
 
     /// The elements' bytes, in place.
+    #[must_use]
     pub fn bytes(&self) -> &'a [u8] {
         self.bytes
     }
 
     /// Where they begin in the file.
+    #[must_use]
     pub fn offset(&self) -> usize {
         self.offset
     }

@@ -56,6 +56,7 @@ impl<'a> StateDict<'a> {
     }
 
     /// The tensors that are left, in order of key.
+    #[must_use]
     pub fn tensors(&self) -> Vec<&Tensor<'a>> {
         let mut tensors: Vec<_> = self.tensors.values().collect();
         tensors.sort_by_key(|tensor| tensor.name());
@@ -63,11 +64,13 @@ impl<'a> StateDict<'a> {
     }
 
     /// How many tensors are left.
+    #[must_use]
     pub fn len(&self) -> usize {
         self.tensors.len()
     }
 
     /// Whether no tensor is left.
+    #[must_use]
     pub fn is_empty(&self) -> bool {
         self.tensors.is_empty()
     }

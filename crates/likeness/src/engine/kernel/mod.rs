@@ -73,6 +73,7 @@ impl Kind {
 
 impl KernelSet {
     /// The fastest that this machine supports.
+    #[must_use]
     pub fn best() -> Self {
         Self(ALL.into_iter().find(|kind| kind.supported()).unwrap_or(Kind::Portable))
     }
@@ -83,11 +84,13 @@ impl KernelSet {
     }
 
     /// The set of this name (`avx512`, `avx2`, `neon`, `portable`), if this machine supports it.
+    #[must_use]
     pub fn named(name: &str) -> Option<Self> {
         Self::available().into_iter().find(|set| set.name() == name)
     }
 
     /// Its name.
+    #[must_use]
     pub fn name(self) -> &'static str {
         self.0.name()
     }
@@ -153,6 +156,7 @@ impl KernelSet {
 
     /// Multiplies and adds in registers alone, `rounds` times; how many floating-point operations
     /// that was. Timed by the caller, it gives this core's peak.
+    #[must_use]
     pub fn saturate(self, rounds: usize) -> u64 {
         match self.0 {
             // SAFETY: the set is supported: only such a `KernelSet` can be had.
