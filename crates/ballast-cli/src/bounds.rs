@@ -52,8 +52,8 @@ mod full {
     pub const ARCHIVE_ENTRIES: usize = 4096;
     /// Bytes of an archive beside the contents of its files: headers and long names.
     pub const ARCHIVE_HEADERS: u64 = 8 << 20;
-    /// Bytes of a wheel's directory.
-    pub const WHEEL_DIRECTORY: u64 = 8 << 20;
+    /// Bytes of the directory of a zip archive or a wheel.
+    pub const ZIP_DIRECTORY: u64 = 8 << 20;
     /// Bytes of the end of pip's log that are looked through.
     pub const PIP_LOG: u64 = 64 << 10;
     /// Bytes of memory that pip may map, whatever its index sends.

@@ -76,11 +76,11 @@ fn pin_one(args: &Pin, sources: &Sources, book: &mut Book, text: &str) -> Result
 
 /// A source as it is typed. A hub's file may lack the commit: the hub names it.
 fn read_source(text: &str) -> Result<Source, String> {
-    if text.starts_with("hf:") {
+    let source = Source::try_from(text.to_owned());
+    if source.is_err() && text.starts_with("hf:") {
         return HubFile::parse(text).map(Source::Hub);
     }
-    Source::try_from(text.to_owned())
-        .map_err(|_| format!("expected https://, file://, hf:, pip: or data:,TEXT, found {:?}", source::shown(text)))
+    source.map_err(|_| format!("expected https://, file://, hf:, pip: or data:,TEXT, found {:?}", source::shown(text)))
 }
 
 /// The digest that an address promises.
@@ -88,7 +88,7 @@ fn promised(source: &Source) -> Option<ballast::digest::Digest> {
     match source {
         Source::Web(url) => first_trust::url_digest(url),
         Source::File(path) => first_trust::digest_of_name(path.file_name()?.to_str()?),
-        Source::Pip { .. } | Source::Hub(_) | Source::Data(_) => None,
+        Source::Pip { .. } | Source::Member { .. } | Source::Hub(_) | Source::Data(_) => None,
     }
 }
 
@@ -96,6 +96,7 @@ fn promised(source: &Source) -> Option<ballast::digest::Digest> {
 fn written(source: &Source, sink: &Sink) -> Result<String, Fault> {
     let url = match source {
         Source::Web(url) => url,
+        Source::Member { archive, member } => return Ok(format!("{}!{member}", written(archive, sink)?)),
         Source::Hub(file) => return fixed(file, sink.hub.commit.as_deref()).map(|file| file.to_string()),
         other => return Ok(other.to_string()),
     };

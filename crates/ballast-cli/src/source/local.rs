@@ -39,7 +39,8 @@ fn fill(from: &mut impl Read, buffer: &mut [u8]) -> io::Result<usize> {
     }
 }
 
-fn unreadable(error: &io::Error) -> Fault {
+/// What reading met, as a fault by name.
+pub fn unreadable(error: &io::Error) -> Fault {
     match error.kind() {
         io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => Fault::NotFound("no such file".into()),
         io::ErrorKind::PermissionDenied => Fault::Denied("no right to read it".into()),

@@ -13,6 +13,7 @@ mod fault;
 pub mod hints;
 mod hub;
 mod local;
+mod member;
 mod moving;
 mod patience;
 mod pip;
@@ -25,6 +26,7 @@ mod tokens;
 mod url;
 mod web;
 
+use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -33,10 +35,12 @@ use ballast::lock::{RelPath, Source, Weight};
 use ballast::receive::Receiver;
 use ballast::store::WeightState;
 
+use crate::foreign;
 use crate::image::Picture;
 use crate::print::Line;
 pub use fault::Fault;
 pub use hub::{HUB, Hub};
+use member::Archives;
 pub use moving::moving;
 pub use secrets::public;
 pub use sink::Sink;
@@ -81,6 +85,7 @@ pub struct Sources {
     mirrors: Vec<Source>,
     /// Asked before all others.
     images: Vec<Picture>,
+    archives: Archives,
     /// Nothing but the images is asked.
     only_images: bool,
 }
@@ -107,6 +112,7 @@ impl Sources {
             limits,
             mirrors,
             images: Vec::new(),
+            archives: Archives::default(),
             only_images: false,
         })
     }
@@ -230,9 +236,32 @@ impl Sources {
             Source::Web(url) => self.web.get(&self.hub.address(url), sink),
             Source::Hub(file) => self.web.get(&self.hub.address(&hub::url(file)), sink),
             Source::File(path) => local::file(path, sink),
+            Source::Member { archive, member } => {
+                let most = self.limits.max_size;
+                self.archives.take(archive, member.as_str(), most, sink, |line| self.open_archive(archive, line))
+            }
             Source::Pip { name, version, member } => pip::member(name, version, member, &self.limits, sink),
             Source::Data(word) => local::stream(word.as_bytes(), word.len() as u64, sink),
         }
+    }
+
+    /// An archive, downloaded where it is not of this machine.
+    fn open_archive(&self, archive: &Source, line: &Line) -> Result<File, Fault> {
+        if let Source::File(path) = archive {
+            return member::local(path);
+        }
+        let dir = tempfile::tempdir().map_err(|error| Fault::Store("make a temporary directory", error))?;
+        let store = |error| Fault::Store("open a temporary directory", error);
+        let disk = LinuxDisk::open(dir.path()).map_err(store)?;
+        let path = RelPath::try_from("archive".to_owned()).map_err(|why| Fault::Unreadable(why.to_string()))?;
+        let mut sink = Sink::new(Receiver::open(&disk, &path, None, None)?, None, None, self.limits.max_size, line);
+        self.take_source(archive, &mut sink)?;
+        if let Some(fault) = sink.recognised().map(Fault::NotAWeight).or_else(|| sink.encoded()) {
+            return Err(fault);
+        }
+        let digest = sink.digest();
+        sink.publish(digest, &WeightState::Missing)?;
+        foreign::open(&dir.path().join("archive")).map_err(store)
     }
 
     /// Takes a file that has no pin yet, for a first trust; nothing has got a name when this is done.
@@ -300,6 +329,7 @@ impl Origin<'_> {
 pub fn label_of(source: &Source) -> String {
     match source {
         Source::Web(url) => shown(url),
+        Source::Member { archive, member } => format!("{}!{member}", label_of(archive)),
         other => other.to_string(),
     }
 }
@@ -311,6 +341,7 @@ pub fn name_of(source: &Source) -> Option<String> {
         Source::Web(url) => last(&url::decoded(shown(url).split_once("://")?.1.split_once('/')?.1)),
         Source::File(path) => Some(path.file_name()?.to_str()?.to_owned()),
         Source::Pip { member, .. } => last(member),
+        Source::Member { member, .. } => Some(member.file_name().to_owned()),
         Source::Hub(file) => Some(file.file.file_name().to_owned()),
         Source::Data(_) => None,
     }

@@ -3,7 +3,6 @@
 //!
 //! Bounds: pip's memory and time, what it writes, the wheel's directory, and what is read of pip's log.
 
-use std::cell::Cell;
 use std::fs::{self, File};
 use std::io::{self, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
@@ -11,11 +10,8 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Resource, Rlimit, prlimit};
-use zip::ZipArchive;
-use zip::result::ZipError;
 
-use super::{Fault, Limits, Sink, local};
-use crate::image::entries::Metered;
+use super::{Fault, Limits, Sink};
 use crate::secrets::is_secret;
 use crate::{bounds, foreign};
 
@@ -27,19 +23,8 @@ pub fn member(name: &str, version: &str, member: &str, limits: &Limits, sink: &m
     let dir = tempfile::tempdir().map_err(|error| Fault::Store("make a temporary directory", error))?;
     download(&format!("{name}=={version}"), dir.path(), limits)?;
     let wheel = wheel_in(dir.path())?;
-    let left = Cell::new(bounds::WHEEL_DIRECTORY);
-    let mut archive = foreign::open(&wheel)
-        .map_err(ZipError::from)
-        .and_then(|from| ZipArchive::new(Metered { from, left: &left }))
-        .map_err(|error| Fault::Unreadable(format!("the wheel: {error}")))?;
-    // The directory is read; the member is bounded by the sink.
-    left.set(u64::MAX);
-    let entry = archive.by_name(member).map_err(|error| match error {
-        ZipError::FileNotFound => Fault::NoMember(format!("the wheel has no {member}")),
-        other => Fault::Unreadable(format!("{member} in the wheel: {other}")),
-    })?;
-    let size = entry.size();
-    local::stream(entry, size, sink)
+    let wheel = foreign::open(&wheel).map_err(|error| Fault::Unreadable(format!("the wheel: {error}")))?;
+    super::member::take(&wheel, member, sink)
 }
 
 fn wheel_in(dir: &Path) -> Result<PathBuf, Fault> {

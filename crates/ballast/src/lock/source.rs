@@ -24,6 +24,13 @@ pub enum Source {
         /// The file inside the wheel.
         member: String,
     },
+    /// `URL!MEMBER` or `FILE!MEMBER`: a file inside a zip archive, a wheel or a tar archive.
+    Member {
+        /// The archive: [`Source::Web`] or [`Source::File`].
+        archive: Box<Source>,
+        /// The file's path in it.
+        member: RelPath,
+    },
     /// `hf:ORG/NAME@COMMIT/FILE`: a file of a repository of Hugging Face's hub.
     Hub(HubFile),
     /// `data:,TEXT`: the bytes themselves, a word of letters, digits and `-._~`.
@@ -86,6 +93,11 @@ impl TryFrom<String> for Source {
     type Error = String;
 
     fn try_from(text: String) -> Result<Self, String> {
+        if let Some((archive, member)) = member(&text) {
+            let expected = |_| format!("expected ARCHIVE!MEMBER, found {text:?}");
+            let member = RelPath::try_from(member.to_owned()).map_err(expected)?;
+            return Ok(Self::Member { archive: Box::new(Self::try_from(archive.to_owned())?), member });
+        }
         if text.starts_with("https://") || text.starts_with("http://") {
             return Ok(Self::Web(text));
         }
@@ -115,6 +127,16 @@ impl TryFrom<String> for Source {
     }
 }
 
+/// How the names of archives end whose members can be sources.
+const ARCHIVES: [&str; 5] = [".zip", ".whl", ".tar", ".tar.gz", ".tgz"];
+
+/// An archive and the member that is named after it.
+fn member(text: &str) -> Option<(&str, &str)> {
+    let (archive, member) = text.rsplit_once('!').filter(|_| !text.starts_with("pip:"))?;
+    let path = archive.split(['?', '#']).next()?.to_ascii_lowercase();
+    ARCHIVES.iter().any(|end| path.ends_with(end)).then_some((archive, member))
+}
+
 fn pip(rest: &str) -> Option<Source> {
     let (requirement, member) = rest.split_once('!')?;
     let (name, version) = requirement.split_once("==")?;
@@ -138,6 +160,7 @@ impl fmt::Display for Source {
             Self::Web(url) => f.write_str(url),
             Self::File(path) => write!(f, "{}", path.display()),
             Self::Pip { name, version, member } => write!(f, "pip:{name}=={version}!{member}"),
+            Self::Member { archive, member } => write!(f, "{archive}!{member}"),
             Self::Hub(file) => write!(f, "{file}"),
             Self::Data(word) => write!(f, "data:,{word}"),
         }

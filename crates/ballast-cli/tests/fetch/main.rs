@@ -1,14 +1,15 @@
 //! `fetch` against sources that lie, stall, cut and send pages; parts, tokens, proxies, TLS, full
-//! disks, kills, and wheels. All on loopback.
+//! disks, kills; `members`: archives and wheels. All on loopback.
 #![cfg(feature = "full")]
 #![expect(clippy::unwrap_used, reason = "a test's helpers may fail where they stand")]
 
-#[path = "support/server.rs"]
+mod members;
+#[path = "../support/server.rs"]
 mod server;
+#[path = "../support/mod.rs"]
 mod support;
 
 use std::fs;
-use std::io::Write as _;
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
@@ -18,7 +19,6 @@ use std::time::{Duration, Instant};
 use server::{Server, bounded};
 use support::{is_root, pin_of, program, stderr, stdout};
 use tempfile::TempDir;
-use testkit::need;
 
 /// Short enough for a test, long enough for a busy machine.
 const QUICK: [&str; 6] = ["--idle-timeout", "5", "--timeout", "30", "--retries", "1"];
@@ -393,81 +393,4 @@ fn what_was_fetched_is_baked_without_naming_it() {
         bake.current_dir(world.dir.path()).env_remove("BALLAST_LOCK").args(["bake", "layer"]).output().unwrap();
     assert!(output.status.success(), "{output:?}");
     assert!(fs::read(world.dir.path().join("layer/m/w.bin")).unwrap() == all);
-}
-
-/// A wheel of one member, made here.
-fn wheel(links: &Path, member: &str, bytes: &[u8]) {
-    let file = fs::File::create(links.join("tiny_weights-1.0-py3-none-any.whl")).unwrap();
-    let mut zip = zip::ZipWriter::new(file);
-    let info = "tiny_weights-1.0.dist-info";
-    let metadata = "Metadata-Version: 2.1\nName: tiny-weights\nVersion: 1.0\n";
-    let tag = "Wheel-Version: 1.0\nGenerator: test\nRoot-Is-Purelib: true\nTag: py3-none-any\n";
-    for (name, content) in [
-        (member.to_owned(), bytes),
-        (format!("{info}/METADATA"), metadata.as_bytes()),
-        (format!("{info}/WHEEL"), tag.as_bytes()),
-        (format!("{info}/RECORD"), b"".as_slice()),
-    ] {
-        zip.start_file(name, zip::write::SimpleFileOptions::default()).unwrap();
-        zip.write_all(content).unwrap();
-    }
-    zip.finish().unwrap();
-}
-
-fn pip_is_there(test: &str) -> bool {
-    Command::new("pip").arg("--version").output().is_ok_and(|output| output.status.success()) || need::skip(test, "pip")
-}
-
-fn from_links(world: &World, links: &Path) -> Output {
-    let mut command = world.command(&[]);
-    command.env("PIP_NO_INDEX", "1").env("PIP_FIND_LINKS", links).env_remove("PIP_CONFIG_FILE");
-    command.output().unwrap()
-}
-
-#[test]
-fn a_member_of_a_wheel_is_taken_and_a_wrong_or_missing_one_is_named() {
-    if !pip_is_there("a_member_of_a_wheel") {
-        return;
-    }
-    let (all, links) = (bytes(), testkit::ground::folder("scratch"));
-    wheel(links.path(), "tiny/w.bin", &all);
-    let mut wrong = Vec::new();
-    for (source, size, fault) in [
-        ("pip:tiny-weights==1.0!tiny/w.bin", all.len(), None),
-        ("pip:tiny-weights==1.0!tiny/other.bin", all.len(), Some("no-member: ")),
-        ("pip:tiny-weights==1.0!tiny/w.bin", all.len() + 1, Some("wrong-length: ")),
-        ("pip:tiny-weights==2.0!tiny/w.bin", all.len(), Some("no-wheel: ")),
-    ] {
-        let world = World::new(&[source.to_owned()], Some(size), &all);
-        let output = from_links(&world, links.path());
-        let code = if fault.is_none() { 0 } else { 17 };
-        let named = fault.is_none_or(|fault| stderr(&output).contains(fault));
-        if output.status.code() != Some(code) || !named || world.right(&all) != fault.is_none() {
-            wrong.push(format!("{source}, {size}: {output:?}"));
-        }
-    }
-    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
-}
-
-#[test]
-fn a_source_package_is_refused_and_its_code_is_not_run() {
-    if !pip_is_there("a_source_package_is_refused") {
-        return;
-    }
-    let (all, links) = (bytes(), testkit::ground::folder("scratch"));
-    let source = links.path().join("tiny_weights-1.0");
-    fs::create_dir(&source).unwrap();
-    let ran = links.path().join("ran");
-    fs::write(source.join("setup.py"), format!("open({:?}, 'w')\n", ran.to_str().unwrap())).unwrap();
-    fs::write(source.join("PKG-INFO"), "Metadata-Version: 2.1\nName: tiny-weights\nVersion: 1.0\n").unwrap();
-    fs::write(source.join("w.bin"), &all).unwrap();
-    let packed = Command::new("tar")
-        .current_dir(links.path())
-        .args(["czf", "tiny_weights-1.0.tar.gz", "tiny_weights-1.0"])
-        .status();
-    assert!(packed.unwrap().success());
-    let world = World::sized(&["pip:tiny-weights==1.0!w.bin".to_owned()], &all);
-    let output = from_links(&world, links.path());
-    assert!(output.status.code() == Some(17) && stderr(&output).contains("no-wheel: "), "{output:?}");
-    assert!(!ran.exists(), "a source package's code was run");
 }
