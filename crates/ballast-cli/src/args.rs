@@ -48,7 +48,7 @@ pub enum Command {
     /// Lay out the image layer from a folder of weights, with its index
     #[cfg(feature = "full")]
     Bake(Bake),
-    /// Upload the weights as an ordinary image, one layer each
+    /// Upload the weights as an ordinary image
     #[cfg(feature = "full")]
     Push(Push),
     /// Bring every pinned file from an image into a store; mend damaged ones by chunks

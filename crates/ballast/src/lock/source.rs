@@ -78,6 +78,7 @@ impl HubFile {
     }
 
     /// Whether the revision is a commit, which names the same bytes for ever.
+    #[must_use]
     pub fn is_fixed(&self) -> bool {
         self.revision.len() == 40 && self.revision.bytes().all(|byte| byte.is_ascii_hexdigit())
     }
