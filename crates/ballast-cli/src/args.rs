@@ -10,7 +10,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 #[cfg(feature = "full")]
-pub use fetch::{Adopt, Bounds, FETCHED, Fetch, Fetching, Pin};
+pub use fetch::{Adopt, FETCHED, Fetch, Fetching, Pin, SourceLimits};
 #[cfg(feature = "full")]
 pub use image::{Export, Import, Pull, Push, Trust, Weights};
 

@@ -22,7 +22,7 @@ use serde::Serialize;
 
 use crate::exit::{Exit, Failure};
 use crate::permit::{Permit, RootPaths};
-use crate::walk::{self, Fault};
+use crate::walk::{self, WalkError};
 
 /// What came of one entry.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -178,7 +178,7 @@ fn make_and_probe(path: &Path, mode: u32) -> Result<bool, String> {
 }
 
 /// Makes what is missing; the last directory gets exactly this mode, whatever the umask is.
-fn make(path: &Path, mode: u32) -> Result<OwnedFd, Fault> {
+fn make(path: &Path, mode: u32) -> Result<OwnedFd, WalkError> {
     let mut here = walk::root()?;
     let mut at = PathBuf::from("/");
     let mut left = walk::names(path).peekable();
@@ -187,7 +187,7 @@ fn make(path: &Path, mode: u32) -> Result<OwnedFd, Fault> {
         here = match (walk::step(&here, name, &at), left.peek()) {
             (Err(fault), last) if fault.errno == Errno::NOENT => {
                 let mode = if last.is_none() { mode } else { 0o755 };
-                make_one(&here, name, mode).map_err(|errno| Fault { at: at.clone(), errno, symlink: false })?;
+                make_one(&here, name, mode).map_err(|errno| WalkError { at: at.clone(), errno, symlink: false })?;
                 walk::step(&here, name, &at)?
             }
             (next, _) => next?,

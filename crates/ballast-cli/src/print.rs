@@ -21,7 +21,7 @@ use crate::escape;
 use crate::exit::{Exit, Failure};
 use crate::report::{Report, WeightLine};
 #[cfg(feature = "full")]
-pub use progress::{Line, Progress};
+pub use progress::{Progress, ProgressLine};
 
 pub use output::{be_patient_no_more, stderr_fault};
 

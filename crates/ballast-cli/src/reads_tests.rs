@@ -198,9 +198,9 @@ mod full {
 
     use super::*;
     use crate::doctor::deployment;
-    use crate::image::entries::{self, Bounds};
+    use crate::image::entries::{self, ArchiveLimits};
     use crate::image::manifest;
-    use crate::image::service::Service;
+    use crate::image::service::ServiceImage;
 
     fn examined(text: &str) {
         let lock = "version=1\n[store]\npath='/srv/m'\n[[weight]]\npath='a'\nsha256='";
@@ -262,7 +262,7 @@ mod full {
             let dir = tempfile::tempdir().unwrap();
             let path = dir.path().join("image.toml");
             std::fs::write(&path, text).unwrap();
-            drop(Service::read(&path));
+            drop(ServiceImage::read(&path));
         }
         let readers: &[Reader] = &[("image.toml", bounds::DESCRIPTION, read)];
         judge(readers, &[("name='x'\nuser='1'\n", "[[file]]\npath=''\n", ""), ("x=[", "[],", "]"), ("x=", "[", "")]);
@@ -270,7 +270,7 @@ mod full {
 
     #[test]
     fn an_archive_of_names_alone_is_read_in_bounded_memory() {
-        let walk = Bounds { entries: bounds::ARCHIVE_ENTRIES, headers: bounds::ARCHIVE_HEADERS };
+        let walk = ArchiveLimits { entries: bounds::ARCHIVE_ENTRIES, headers: bounds::ARCHIVE_HEADERS };
         let header = |kind: tar::EntryType, size: u64| {
             let mut header = tar::Header::new_gnu();
             header.set_entry_type(kind);

@@ -142,7 +142,7 @@ pub struct Accounts {
     pub group: String,
 }
 
-struct User<'a> {
+struct PasswdEntry<'a> {
     name: &'a str,
     uid: u32,
     gid: u32,
@@ -165,8 +165,8 @@ impl Accounts {
         Ok(Self { passwd, group })
     }
 
-    fn users(&self) -> impl Iterator<Item = User<'_>> {
-        self.passwd.lines().filter_map(User::parse)
+    fn users(&self) -> impl Iterator<Item = PasswdEntry<'_>> {
+        self.passwd.lines().filter_map(PasswdEntry::parse)
     }
 
     fn groups(&self) -> impl Iterator<Item = Group<'_>> {
@@ -212,7 +212,7 @@ fn is_account(name: &str) -> bool {
     !name.is_empty() && !name.starts_with(['+', '-'])
 }
 
-impl<'a> User<'a> {
+impl<'a> PasswdEntry<'a> {
     fn parse(line: &'a str) -> Option<Self> {
         let mut fields = line.trim().split(':');
         let name = fields.next().filter(|name| is_account(name))?;

@@ -27,7 +27,7 @@ pub struct Walked {
 
 /// Where a walk ended, and the kernel's answer there.
 #[derive(Debug)]
-pub struct Fault {
+pub struct WalkError {
     /// The path as far as the component that failed.
     pub at: PathBuf,
     /// The kernel's answer.
@@ -36,7 +36,7 @@ pub struct Fault {
     pub symlink: bool,
 }
 
-impl Fault {
+impl WalkError {
     /// The failure of one step, in words.
     pub fn words(&self, step: &str) -> String {
         if self.symlink {
@@ -51,10 +51,10 @@ const DIR: OFlags = OFlags::DIRECTORY.union(OFlags::NOFOLLOW).union(OFlags::CLOE
 /// Walks to a directory.
 ///
 /// # Errors
-/// [`Fault`]: a component is missing, is no directory, is a symlink, or may not be entered.
-pub fn walk(path: &Path) -> Result<Walked, Fault> {
+/// [`WalkError`]: a component is missing, is no directory, is a symlink, or may not be entered.
+pub fn walk(path: &Path) -> Result<Walked, WalkError> {
     let dir = root()?;
-    let components = vec![facts(&dir, None).map_err(|errno| Fault { at: "/".into(), errno, symlink: false })?];
+    let components = vec![facts(&dir, None).map_err(|errno| WalkError { at: "/".into(), errno, symlink: false })?];
     let mut walked = Walked { dir, components };
     let mut at = PathBuf::from("/");
     for name in names(path) {
@@ -69,10 +69,10 @@ impl Walked {
     ///
     /// # Errors
     /// As [`walk`].
-    pub fn enter(mut self, name: &OsStr, at: &Path) -> Result<Self, Fault> {
+    pub fn enter(mut self, name: &OsStr, at: &Path) -> Result<Self, WalkError> {
         let next = step(&self.dir, name, at)?;
         let facts = facts(&next, self.components.last());
-        self.components.push(facts.map_err(|errno| Fault { at: at.to_owned(), errno, symlink: false })?);
+        self.components.push(facts.map_err(|errno| WalkError { at: at.to_owned(), errno, symlink: false })?);
         Ok(Self { dir: next, components: self.components })
     }
 
@@ -101,10 +101,10 @@ pub fn permitted(path: &Path, root_paths: RootPaths, app: Ids, groups: &[u32]) -
 /// The descriptor of `/`.
 ///
 /// # Errors
-/// [`Fault`].
-pub fn root() -> Result<OwnedFd, Fault> {
+/// [`WalkError`].
+pub fn root() -> Result<OwnedFd, WalkError> {
     let opened = fs::openat(CWD, "/", DIR, Mode::empty());
-    opened.map_err(|errno| Fault { at: "/".into(), errno, symlink: false })
+    opened.map_err(|errno| WalkError { at: "/".into(), errno, symlink: false })
 }
 
 /// The names of a path, from `/` down.
@@ -118,12 +118,12 @@ pub fn names(path: &Path) -> impl Iterator<Item = &OsStr> {
 /// Opens one component; `at` is its whole path.
 ///
 /// # Errors
-/// [`Fault`].
-pub fn step(here: &OwnedFd, name: &OsStr, at: &Path) -> Result<OwnedFd, Fault> {
+/// [`WalkError`].
+pub fn step(here: &OwnedFd, name: &OsStr, at: &Path) -> Result<OwnedFd, WalkError> {
     fs::openat(here, name, DIR, Mode::empty()).map_err(|errno| {
         let stat = fs::statat(here, name, AtFlags::SYMLINK_NOFOLLOW);
         let symlink = stat.is_ok_and(|stat| fs::FileType::from_raw_mode(stat.st_mode) == fs::FileType::Symlink);
-        Fault { at: at.to_owned(), errno, symlink }
+        WalkError { at: at.to_owned(), errno, symlink }
     })
 }
 

@@ -64,12 +64,12 @@ pub struct Fetching {
     #[arg(long, value_name = "DIR", default_value = FETCHED)]
     pub into: PathBuf,
     #[command(flatten)]
-    pub bounds: Bounds,
+    pub bounds: SourceLimits,
 }
 
 // How long a peer may take, and whom to trust.
 #[derive(Debug, Args)]
-pub struct Bounds {
+pub struct SourceLimits {
     /// Seconds for one file from one source, retries included
     #[arg(long, value_name = "SECONDS", default_value = "3600", value_parser = seconds)]
     pub timeout: Duration,

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::{Bounds, FETCHED, Fetching, LockFile};
+use super::{FETCHED, Fetching, LockFile, SourceLimits};
 
 // Which weights, and how they lie in the image.
 #[derive(Debug, Args)]
@@ -36,7 +36,7 @@ pub struct Push {
     #[command(flatten)]
     pub weights: Weights,
     #[command(flatten)]
-    pub bounds: Bounds,
+    pub bounds: SourceLimits,
     /// Speak http, unencrypted, to a host that is not this machine
     #[arg(long)]
     pub plain_http: bool,

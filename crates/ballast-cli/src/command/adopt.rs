@@ -11,12 +11,12 @@ use std::path::Path;
 use ballast::digest::Digest;
 use ballast::lock::{RootPath, Source, Weight};
 
-use super::adopted_table::{Line, Table};
+use super::adopted_table::{AdoptedRow, Table};
 use super::book::{Book, Pinned};
 use crate::adopted::{self, Cache, Member, Members};
 use crate::args::Adopt;
 use crate::exit::{Exit, Failure};
-use crate::first_trust::{self, Checked, Parts};
+use crate::first_trust::{self, Findings, Parts};
 use crate::image::Measured;
 use crate::image::layer::Meter;
 use crate::{foreign, print};
@@ -100,7 +100,7 @@ impl Adoption<'_> {
         Ok(())
     }
 
-    fn enter(&mut self, member: &Member, sha256: Digest, size: u64, checked: &Checked) -> Result<Line, Failure> {
+    fn enter(&mut self, member: &Member, sha256: Digest, size: u64, checked: &Findings) -> Result<AdoptedRow, Failure> {
         let path = &member.path;
         let namesake = self.known.iter().find(|weight| weight.path.file_name() == path.file_name());
         let upstream = namesake.filter(|weight| weight.sha256 == sha256);
@@ -117,7 +117,7 @@ impl Adoption<'_> {
         };
         let other = namesake.filter(|_| upstream.is_none());
         let other = other.map(|weight| format!("upstream's file of this name has another digest\n  {}", weight.sha256));
-        Ok(Line {
+        Ok(AdoptedRow {
             path: path.clone(),
             sha256,
             size,
@@ -130,7 +130,7 @@ impl Adoption<'_> {
 }
 
 /// Digest, size and checks of one file, from one descriptor.
-fn read(member: &Member) -> io::Result<(Digest, u64, Checked)> {
+fn read(member: &Member) -> io::Result<(Digest, u64, Findings)> {
     let mut file = foreign::open_named(&member.file)?;
     let mut checked = first_trust::check(&member.path, &mut file)?;
     let (digest, size) = hash(&mut file)?;

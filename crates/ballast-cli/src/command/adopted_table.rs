@@ -18,7 +18,7 @@ const EACH: usize = 20;
 const NAMES: usize = 10;
 
 /// One file that has an entry now.
-pub struct Line {
+pub struct AdoptedRow {
     /// Below the store's root.
     pub path: RelPath,
     /// What its bytes hash to.
@@ -39,7 +39,7 @@ pub struct Line {
 #[derive(Default)]
 pub struct Table {
     /// Files with an entry.
-    pub pinned: Vec<Line>,
+    pub pinned: Vec<AdoptedRow>,
     /// Files that contradict themselves.
     pub refused: Vec<(RelPath, String)>,
     /// Files that are no part of a model.

@@ -11,7 +11,7 @@ use oci_spec::image::Config;
 use crate::args::{Export, Place, Weights};
 use crate::exit::{Exit, Failure};
 use crate::image::layer::ROOT;
-use crate::image::service::Service;
+use crate::image::service::ServiceImage;
 use crate::image::weights::{self, LOCK, Layout};
 use crate::image::{Image, archive};
 use crate::setting::Setting;
@@ -62,7 +62,7 @@ impl Asked {
         let lock = foreign::read(&setting.lock_path, bounds::LOCK)
             .map_err(|error| Failure::new(Exit::BadLock, format!("{}: {error}", setting.lock_path.display())))?;
         if let Some(path) = &args.image {
-            let mut service = Service::read(path)?;
+            let mut service = ServiceImage::read(path)?;
             args.files.iter().try_for_each(|given| service.take(given))?;
             let image = service.image(&setting, &args.from, owner, &args.architecture)?;
             return Ok(Self { image, name: Some(service.name), lock });

@@ -11,7 +11,7 @@ use ballast::heal;
 use ballast::lock::{Need, Weight};
 use ballast::store::{ExpectedWeight, Strictness, WeightState};
 
-use crate::args::{Bounds, Fetch, Fetching, Place};
+use crate::args::{Fetch, Fetching, Place, SourceLimits};
 use crate::exit::{Exit, Failure};
 use crate::image::Picture;
 use crate::print::Progress;
@@ -74,7 +74,7 @@ fn images(args: &Fetch) -> Result<Vec<Picture>, Failure> {
 ///
 /// # Errors
 /// [`Exit::Usage`] for a name that makes no sense, [`Exit::FetchFailed`] with the registry's fault.
-pub fn open_image(name: &str, bounds: &Bounds, plain_http: bool) -> Result<(Picture, Vec<u8>), Failure> {
+pub fn open_image(name: &str, bounds: &SourceLimits, plain_http: bool) -> Result<(Picture, Vec<u8>), Failure> {
     let usage = |why| Failure::new(Exit::Usage, why);
     let mut registry = Registry::new(name, limits(bounds), ca_file(bounds), plain_http).map_err(usage)?;
     let progress = Progress::new();
@@ -104,7 +104,7 @@ pub fn sources(fetching: &Fetching, mirrors: &[String]) -> Result<Sources, Failu
 }
 
 /// What a source may cost, as the command line says.
-pub fn limits(bounds: &Bounds) -> Limits {
+pub fn limits(bounds: &SourceLimits) -> Limits {
     Limits {
         overall: bounds.timeout,
         idle: bounds.idle_timeout,
@@ -115,7 +115,7 @@ pub fn limits(bounds: &Bounds) -> Limits {
 }
 
 /// The certificates that were named; an empty variable names none.
-pub fn ca_file(bounds: &Bounds) -> Option<&Path> {
+pub fn ca_file(bounds: &SourceLimits) -> Option<&Path> {
     bounds.ca_file.as_deref().filter(|path| !path.as_os_str().is_empty())
 }
 

@@ -12,7 +12,7 @@ use super::book::{Book, Pinned};
 use super::fetch::sources;
 use crate::args::Pin;
 use crate::exit::{Exit, Failure};
-use crate::first_trust::{self, Checked, Objection, Parts};
+use crate::first_trust::{self, Findings, Objection, Parts};
 use crate::foreign;
 use crate::print::{self, Progress};
 use crate::source::{self, Fault, Sink, Sources, label_of, name_of};
@@ -129,7 +129,7 @@ fn fixed(file: &HubFile, commit: Option<&str>) -> Result<HubFile, Fault> {
 }
 
 /// Checks the file that was received. One that contradicts itself is removed: it got no pin.
-fn examine(root: &Path, path: &RelPath) -> Result<Checked, Fault> {
+fn examine(root: &Path, path: &RelPath) -> Result<Findings, Fault> {
     let file = root.join(path.as_str());
     let checked = foreign::open(&file)
         .and_then(|mut open| first_trust::check(path, &mut open))

@@ -11,7 +11,7 @@ use crate::record::{self, Record};
 use crate::setting::Setting;
 
 #[derive(Serialize)]
-struct Answer {
+struct ProbeReport {
     ready: bool,
     from: String,
 }
@@ -39,10 +39,10 @@ pub fn status(args: &Status) -> Result<(), Failure> {
     Err(Failure::new(Exit::WeightsMissing, "a required weight is not known to be right").hint(hint))
 }
 
-fn recorded(args: &Status, setting: &Setting) -> Answer {
+fn recorded(args: &Status, setting: &Setting) -> ProbeReport {
     let record = match Record::find(args.report.as_deref()) {
         Ok(record) => record,
-        Err(from) => return Answer { ready: false, from },
+        Err(from) => return ProbeReport { ready: false, from },
     };
     let why_not = if record.was_ready() {
         record.disagreement(setting).or_else(|| record.change())
@@ -51,11 +51,11 @@ fn recorded(args: &Status, setting: &Setting) -> Answer {
     };
     let ready = why_not.is_none();
     let believed = || format!("{}, written by uid {}", record.path.display(), record.writer);
-    Answer { ready, from: why_not.unwrap_or_else(believed) }
+    ProbeReport { ready, from: why_not.unwrap_or_else(believed) }
 }
 
-fn afresh(args: &Status, setting: &Setting) -> Answer {
+fn afresh(args: &Status, setting: &Setting) -> ProbeReport {
     let (root, why) = record::root_to_verify(setting, args.report.as_deref());
     let ready = verify::is_ready(setting, &root);
-    Answer { ready, from: format!("every byte hashed in {} ({why})", root.display()) }
+    ProbeReport { ready, from: format!("every byte hashed in {} ({why})", root.display()) }
 }

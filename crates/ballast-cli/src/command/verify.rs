@@ -22,18 +22,18 @@ use crate::setting::Setting;
 use crate::{facts, print};
 
 #[derive(Serialize)]
-struct Answer {
+struct VerifyReport {
     root: PathBuf,
     /// Why this root, where none was named.
     chosen: Option<String>,
     ready: bool,
-    weights: Vec<Line>,
+    weights: Vec<VerifiedWeight>,
     /// Files beside them that no entry names.
     extra: Vec<String>,
 }
 
 #[derive(Serialize)]
-struct Line {
+struct VerifiedWeight {
     #[serde(flatten)]
     line: WeightLine,
     owner: Option<String>,
@@ -100,7 +100,7 @@ pub fn is_ready(setting: &Setting, root: &Path) -> bool {
 }
 
 /// By SHA-256 alone: this answer rests on the pins and on nothing else.
-fn examine(setting: &Setting, root: &Path) -> Answer {
+fn examine(setting: &Setting, root: &Path) -> VerifyReport {
     let wanted: Vec<_> = setting.lock.weights.iter().map(ExpectedWeight::by_pin).collect();
     let outcomes = match LinuxDisk::open(root) {
         Ok(disk) => heal::verify(&disk, &wanted, Strictness::Layer, facts::threads),
@@ -112,7 +112,7 @@ fn examine(setting: &Setting, root: &Path) -> Answer {
         let path = root.join(weight.path.as_str());
         let stat = facts::stat(&path);
         let kept: Option<Protection> = outcome.is_right().then(|| custody.protection(&path)).flatten();
-        Line {
+        VerifiedWeight {
             line: WeightLine::new(weight, outcome, kept),
             owner: stat.map(|stat| format!("{}:{}", stat.uid, stat.gid)),
             mode: stat.map(|stat| format!("{:04o}", stat.mode)),
@@ -121,7 +121,7 @@ fn examine(setting: &Setting, root: &Path) -> Answer {
     });
     let weights: Vec<_> = lines.collect();
     let ready = weights.iter().all(|entry| entry.line.right || entry.line.need != Need::Required);
-    Answer { root: root.to_owned(), chosen: None, ready, weights, extra: Vec::new() }
+    VerifyReport { root: root.to_owned(), chosen: None, ready, weights, extra: Vec::new() }
 }
 
 /// Who will read the weights: the lock file's owner where it is given in numbers.
@@ -139,7 +139,7 @@ fn digest_of(found: &WeightState, weight: &Weight) -> Option<Digest> {
     }
 }
 
-fn tell(answer: &Answer, long: bool) {
+fn tell(answer: &VerifyReport, long: bool) {
     if let Some(why) = &answer.chosen {
         print::remark(&format!("verifying {}: {why}", answer.root.display()));
     }
@@ -164,7 +164,7 @@ fn tell(answer: &Answer, long: bool) {
 }
 
 /// Digests stand whole, on aligned lines of their own.
-fn tell_wrong(entry: &Line) {
+fn tell_wrong(entry: &VerifiedWeight) {
     let unknown = || "none".to_owned();
     let (owner, mode) = (entry.owner.clone().unwrap_or_else(unknown), entry.mode.clone().unwrap_or_else(unknown));
     let found = entry.found_sha256.clone().unwrap_or_else(|| "not read".into());

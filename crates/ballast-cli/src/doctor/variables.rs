@@ -28,7 +28,7 @@ enum Unset {
 
 /// One variable.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Variable {
+pub struct CacheVariable {
     /// Its name.
     pub name: &'static str,
     /// What it is for.
@@ -36,15 +36,15 @@ pub struct Variable {
     unset: Unset,
 }
 
-const fn row(name: &'static str, usage: Use, unset: Unset) -> Variable {
-    Variable { name, usage, unset }
+const fn row(name: &'static str, usage: Use, unset: Unset) -> CacheVariable {
+    CacheVariable { name, usage, unset }
 }
 
 use Unset::{Below, Fixed, Home, Nowhere};
 use Use::{MayRead, Writes};
 
 /// Every variable that is looked at. One that others build on comes before them.
-pub const ALL: &[Variable] = &[
+pub const ALL: &[CacheVariable] = &[
     row("HOME", MayRead, Fixed("/")),
     row("TMPDIR", Writes, Fixed("/tmp")),
     row("XDG_CACHE_HOME", MayRead, Home(".cache")),
@@ -77,7 +77,7 @@ pub const ALL: &[Variable] = &[
 ];
 
 /// Where a variable leads, and whether it is set. Empty counts as unset.
-pub fn leads_to(variable: &Variable, env: &dyn Fn(&str) -> Option<String>) -> Option<(PathBuf, bool)> {
+pub fn leads_to(variable: &CacheVariable, env: &dyn Fn(&str) -> Option<String>) -> Option<(PathBuf, bool)> {
     if let Some(set) = env(variable.name).filter(|value| !value.is_empty()) {
         return Some((PathBuf::from(set), true));
     }

@@ -8,7 +8,7 @@ use std::io::{self, BufReader, ErrorKind, Read};
 
 use ballast::lock::RelPath;
 
-use super::{Checked, parts};
+use super::{Findings, parts};
 use crate::bounds;
 
 /// Values of a fixed length, by their type's number.
@@ -19,7 +19,7 @@ const ARRAY: u32 = 9;
 const KEY: u64 = 65_535;
 
 /// Checks the file, which is at its beginning.
-pub fn check(path: &RelPath, file: &mut File, checked: &mut Checked) -> io::Result<()> {
+pub fn check(path: &RelPath, file: &mut File, checked: &mut Findings) -> io::Result<()> {
     let size = file.metadata()?.len();
     let mut reader = Reader { left: bounds::HEADER.min(size), inner: BufReader::new(file) };
     match splits(&mut reader) {

@@ -37,14 +37,14 @@ pub enum Objection {
 
 /// What the checks found in one file.
 #[derive(Debug, Default)]
-pub struct Checked {
+pub struct Findings {
     /// In the order in which they were found.
     pub objections: Vec<Objection>,
     /// The files without which this one is of no use.
     pub parts: Option<Parts>,
 }
 
-impl Checked {
+impl Findings {
     /// Why the file gets no pin.
     pub fn refusal(&self) -> Option<&str> {
         self.objections.iter().find_map(|objection| match objection {
@@ -74,8 +74,8 @@ impl Checked {
 ///
 /// # Errors
 /// Those of reading it.
-pub fn check(path: &RelPath, file: &mut File) -> io::Result<Checked> {
-    let mut checked = Checked::default();
+pub fn check(path: &RelPath, file: &mut File) -> io::Result<Findings> {
+    let mut checked = Findings::default();
     let head = read_head(file)?;
     if let Some(kind) = NotAWeight::of(&head).filter(|kind| !kind.is_expected(path.file_name())) {
         checked.refuse(format!("{}: {}", kind.name(), kind.words()));

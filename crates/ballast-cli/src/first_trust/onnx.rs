@@ -11,7 +11,7 @@ use std::io::{self, BufReader, Read};
 
 use ballast::lock::RelPath;
 
-use super::Checked;
+use super::Findings;
 use super::parts::{Parts, beside};
 use crate::bounds;
 
@@ -43,7 +43,7 @@ impl Message {
 }
 
 /// Checks the file, which is at its beginning.
-pub fn check(path: &RelPath, file: &mut File, checked: &mut Checked) -> io::Result<()> {
+pub fn check(path: &RelPath, file: &mut File, checked: &mut Findings) -> io::Result<()> {
     let size = file.metadata()?.len();
     let mut walk = Walk { inner: BufReader::new(file), left: bounds::MODEL_FIELDS, locations: BTreeSet::new() };
     // What breaks off is no model, or one that its own reader will refuse: the pin decides nothing about that.

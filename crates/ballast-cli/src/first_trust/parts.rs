@@ -9,7 +9,7 @@ use ballast::lock::RelPath;
 use serde::de::{Deserializer, MapAccess, Visitor};
 use serde::{Deserialize, de};
 
-use super::Checked;
+use super::Findings;
 use crate::{bounds, foreign};
 
 /// The other files that one file needs.
@@ -109,7 +109,7 @@ impl<'de> Deserialize<'de> for Shards {
 }
 
 /// The shards that `model.safetensors.index.json` and its like name.
-pub fn read_index(path: &RelPath, file: &File, checked: &mut Checked) -> io::Result<()> {
+pub fn read_index(path: &RelPath, file: &File, checked: &mut Findings) -> io::Result<()> {
     if file.metadata()?.len() > bounds::HEADER {
         checked.doubt("it is too long to check which files it names");
         return Ok(());
@@ -134,18 +134,18 @@ pub fn read_index(path: &RelPath, file: &File, checked: &mut Checked) -> io::Res
 
 #[derive(Deserialize)]
 struct Manifest {
-    config: Option<Layer>,
+    config: Option<ManifestLayer>,
     #[serde(default)]
-    layers: Vec<Layer>,
+    layers: Vec<ManifestLayer>,
 }
 
 #[derive(Deserialize)]
-struct Layer {
+struct ManifestLayer {
     digest: String,
 }
 
 /// The blobs that a manifest of Ollama's store names: `blobs` lies beside `manifests`.
-pub fn read_manifest(path: &RelPath, file: &File, checked: &mut Checked) -> io::Result<()> {
+pub fn read_manifest(path: &RelPath, file: &File, checked: &mut Findings) -> io::Result<()> {
     if file.metadata()?.len() > bounds::MANIFEST {
         return Ok(());
     }
@@ -153,7 +153,7 @@ pub fn read_manifest(path: &RelPath, file: &File, checked: &mut Checked) -> io::
     let bytes = foreign::read_from(file, bounds::MANIFEST)?;
     let Ok(manifest) = serde_json::from_slice::<Manifest>(&bytes) else { return Ok(()) };
     let store: Vec<&str> = path.names().take_while(|name| *name != "manifests").collect();
-    let blob = |layer: &Layer| {
+    let blob = |layer: &ManifestLayer| {
         let hex = layer.digest.strip_prefix("sha256:").filter(|hex| super::digest_of_name(hex).is_some())?;
         let name = format!("blobs/sha256-{hex}");
         RelPath::try_from(if store.is_empty() { name } else { format!("{}/{name}", store.join("/")) }).ok()

@@ -10,7 +10,7 @@ use std::io::{self, Read};
 use serde::de::{Deserialize, IgnoredAny, MapAccess, Visitor};
 use serde::{Deserializer, de};
 
-use super::Checked;
+use super::Findings;
 use crate::bounds;
 
 /// The longest header that the format allows.
@@ -56,7 +56,7 @@ impl<'de> Deserialize<'de> for End {
 }
 
 /// Checks the file, which is at its beginning.
-pub fn check(file: &mut File, checked: &mut Checked) -> io::Result<()> {
+pub fn check(file: &mut File, checked: &mut Findings) -> io::Result<()> {
     let found = file.metadata()?.len();
     let mut begin = Vec::new();
     file.take(9).read_to_end(&mut begin)?;

@@ -6,7 +6,7 @@ use std::io::Write as _;
 
 use super::*;
 
-fn check_bytes(name: &str, bytes: &[u8]) -> Checked {
+fn check_bytes(name: &str, bytes: &[u8]) -> Findings {
     let mut file = tempfile::tempfile().unwrap();
     file.write_all(bytes).unwrap();
     check(&RelPath::try_from(name.to_owned()).unwrap(), &mut file).unwrap()

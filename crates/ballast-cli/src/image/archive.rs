@@ -15,12 +15,12 @@ use oci_spec::image::{ImageIndex, ImageIndexBuilder, MediaType};
 use serde_json::json;
 use tar::{Builder, EntryType};
 
-use super::entries::{self, Bounds, Entry};
+use super::entries::{self, ArchiveEntry, ArchiveLimits};
 use super::layer::{Checked, Meter, ROOT, header, open};
 use super::picture::Take;
 use super::{Blob, Blobs, Image, Layer, Measured, descriptor, json, manifest};
 use crate::bounds;
-use crate::print::Line;
+use crate::print::ProgressLine;
 use crate::source::Fault;
 
 /// The annotation by which tools find an image in a layout.
@@ -99,7 +99,7 @@ impl Archive {
     ///
     /// # Errors
     /// No archive of one image, or a blob of other bytes than its digest says.
-    pub fn open(path: &Path, line: &Line) -> Result<Self, Fault> {
+    pub fn open(path: &Path, line: &ProgressLine) -> Result<Self, Fault> {
         let file = open(path).map_err(unreadable)?;
         let (places, mut small) = places(&file).map_err(|error| bad("the archive", &error))?;
         let mut archive = Self { path: path.to_owned(), file, places, manifest: Vec::new(), lock: small.remove(LOCK) };
@@ -126,7 +126,7 @@ impl Archive {
         Ok(archive)
     }
 
-    fn verify(&self, blob: &Blob, line: &Line, mut each: impl FnMut(&[u8])) -> Result<(), Fault> {
+    fn verify(&self, blob: &Blob, line: &ProgressLine, mut each: impl FnMut(&[u8])) -> Result<(), Fault> {
         let mut meter = Meter::default();
         self.read(blob, 0, blob.measured.size, line, &mut |piece| {
             each(piece);
@@ -140,7 +140,7 @@ impl Archive {
 }
 
 impl Blobs for Archive {
-    fn read(&self, blob: &Blob, from: u64, to: u64, _: &Line, take: Take) -> Result<(), Fault> {
+    fn read(&self, blob: &Blob, from: u64, to: u64, _: &ProgressLine, take: Take) -> Result<(), Fault> {
         let digest = blob.measured.digest;
         let place = self.places.get(&digest).filter(|(_, size)| *size == blob.measured.size);
         let (start, _) = place.ok_or_else(|| Fault::NotFound(format!("no blob {digest} of that length")))?;
@@ -169,7 +169,7 @@ type Small = BTreeMap<&'static str, Vec<u8>>;
 /// Where each blob lies, and the two files beside them.
 fn places(file: &File) -> io::Result<(Places, Small)> {
     let (mut places, mut small) = (Places::new(), Small::new());
-    let bounds = Bounds { entries: bounds::ARCHIVE_ENTRIES, headers: bounds::ARCHIVE_HEADERS };
+    let bounds = ArchiveLimits { entries: bounds::ARCHIVE_ENTRIES, headers: bounds::ARCHIVE_HEADERS };
     entries::each(file, bounds, |entry| {
         let path = entry.path.trim_start_matches("./");
         let digest = path.strip_prefix("blobs/sha256/").and_then(|hex| Digest::parse(hex).ok());
@@ -183,7 +183,7 @@ fn places(file: &File) -> io::Result<(Places, Small)> {
     Ok((places, small))
 }
 
-fn short(file: &File, entry: &Entry, most: u64) -> io::Result<Vec<u8>> {
+fn short(file: &File, entry: &ArchiveEntry, most: u64) -> io::Result<Vec<u8>> {
     if entry.size > most {
         let what = format!("{}: expected at most {most} bytes, found {}", entry.path, entry.size);
         return Err(io::Error::new(io::ErrorKind::InvalidData, what));

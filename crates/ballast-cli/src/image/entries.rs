@@ -1,6 +1,6 @@
 //! What a tar archive of others holds: names, and where each file's bytes lie.
 //!
-//! Bounds: entries, and bytes of headers and long names. Contents are passed over, never read here. A
+//! Limits: entries, and bytes of headers and long names. Contents are passed over, never read here. A
 //! sparse file, which says that it is longer than its bytes, is refused. Pure but for the reader.
 
 use std::cell::Cell;
@@ -10,7 +10,7 @@ use tar::Archive;
 
 /// One entry.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Entry {
+pub struct ArchiveEntry {
     /// Its whole name.
     pub path: String,
     /// Whether it is a regular file.
@@ -23,7 +23,7 @@ pub struct Entry {
 
 /// How much of an archive is read.
 #[derive(Debug, Clone, Copy)]
-pub struct Bounds {
+pub struct ArchiveLimits {
     /// Entries.
     pub entries: usize,
     /// Bytes of headers and long names.
@@ -37,8 +37,8 @@ pub struct Bounds {
 /// `each` as they are.
 pub fn each(
     archive: impl Read + Seek,
-    bounds: Bounds,
-    mut each: impl FnMut(Entry) -> io::Result<bool>,
+    bounds: ArchiveLimits,
+    mut each: impl FnMut(ArchiveEntry) -> io::Result<bool>,
 ) -> io::Result<()> {
     let left = Cell::new(bounds.headers);
     let mut archive = Archive::new(Metered { from: archive, left: &left });
@@ -52,7 +52,7 @@ pub fn each(
             return Err(wrong("expected plain files, found a sparse one".into()));
         }
         let path = String::from_utf8_lossy(&entry.path_bytes()).into_owned();
-        let found = Entry { path, is_file: kind.is_file(), at: entry.raw_file_position(), size: entry.size() };
+        let found = ArchiveEntry { path, is_file: kind.is_file(), at: entry.raw_file_position(), size: entry.size() };
         if !each(found)? {
             break;
         }
@@ -61,7 +61,7 @@ pub fn each(
 }
 
 /// The bytes of an entry, out of an archive in memory.
-pub fn content<'a>(archive: &'a [u8], entry: &Entry) -> Option<&'a [u8]> {
+pub fn content<'a>(archive: &'a [u8], entry: &ArchiveEntry) -> Option<&'a [u8]> {
     let from = usize::try_from(entry.at).ok()?;
     archive.get(from..from.checked_add(usize::try_from(entry.size).ok()?)?)
 }

@@ -6,9 +6,9 @@ use tar::{Builder, EntryType, Header};
 
 use super::*;
 
-const BOUNDS: Bounds = Bounds { entries: 8, headers: 64 << 10 };
+const BOUNDS: ArchiveLimits = ArchiveLimits { entries: 8, headers: 64 << 10 };
 
-fn listed(archive: &[u8]) -> Result<Vec<Entry>, String> {
+fn listed(archive: &[u8]) -> Result<Vec<ArchiveEntry>, String> {
     let mut all = Vec::new();
     each(Cursor::new(archive), BOUNDS, |entry| {
         all.push(entry);

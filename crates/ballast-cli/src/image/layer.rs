@@ -29,12 +29,12 @@ const EMPTY: Content = Content::Bytes(Vec::new());
 pub struct Layer {
     /// What is said of it in the manifest.
     pub title: String,
-    entries: Vec<Entry>,
+    entries: Vec<LayerEntry>,
     paths: BTreeSet<String>,
 }
 
 #[derive(Debug, Clone)]
-struct Entry {
+struct LayerEntry {
     path: String,
     mode: u32,
     owner: Ids,
@@ -70,14 +70,14 @@ impl Layer {
         for depth in 1..names.len() {
             let path = names[..depth].join("/");
             if !self.paths.contains(&path) {
-                self.push(Entry { path, mode: 0o755, owner: ROOT, content: Content::Directory });
+                self.push(LayerEntry { path, mode: 0o755, owner: ROOT, content: Content::Directory });
             }
         }
-        self.push(Entry { path: path.into(), mode, owner, content });
+        self.push(LayerEntry { path: path.into(), mode, owner, content });
         Ok(())
     }
 
-    fn push(&mut self, entry: Entry) {
+    fn push(&mut self, entry: LayerEntry) {
         self.paths.insert(entry.path.clone());
         self.entries.push(entry);
     }
@@ -130,7 +130,7 @@ impl Content {
     }
 }
 
-impl Entry {
+impl LayerEntry {
     /// Bytes before the content: the header, and what a long name adds.
     fn head_len(&self) -> io::Result<u64> {
         let content = if matches!(self.content, Content::Directory) { Content::Directory } else { EMPTY };

@@ -19,7 +19,7 @@ use super::chunks::{Own, Piece, pieces};
 use super::packs::{LIST, Packed, Packs};
 use super::{BALLAST, Blob, Measured, entries, manifest};
 use crate::bounds;
-use crate::print::Line;
+use crate::print::ProgressLine;
 use crate::setting::INDEX;
 use crate::source::{Fault, Sink};
 
@@ -28,7 +28,8 @@ const ANEW: &str = "something pushed it anew: `ballast push` and `skopeo copy --
 /// Bytes of a layer that are looked through for its one file.
 const HEAD: u64 = 4 << 10;
 /// How much of a layer's archive is looked at; its bytes are in memory already.
-const WALK: entries::Bounds = entries::Bounds { entries: bounds::ARCHIVE_ENTRIES, headers: bounds::ARCHIVE_HEADERS };
+const WALK: entries::ArchiveLimits =
+    entries::ArchiveLimits { entries: bounds::ARCHIVE_ENTRIES, headers: bounds::ARCHIVE_HEADERS };
 
 /// What takes bytes in their order.
 pub type Take<'a> = &'a mut dyn FnMut(&[u8]) -> Result<(), Fault>;
@@ -39,7 +40,7 @@ pub trait Blobs: Sync {
     ///
     /// # Errors
     /// Why not; those of `take` as they are.
-    fn read(&self, blob: &Blob, from: u64, to: u64, line: &Line, take: Take) -> Result<(), Fault>;
+    fn read(&self, blob: &Blob, from: u64, to: u64, line: &ProgressLine, take: Take) -> Result<(), Fault>;
 
     /// How it is called.
     fn label(&self) -> String;
@@ -64,7 +65,7 @@ impl Picture {
     ///
     /// # Errors
     /// No image of weights, or a blob that is not what its digest says.
-    pub fn open(blobs: Box<dyn Blobs>, manifest: &[u8], line: &Line) -> Result<Self, Fault> {
+    pub fn open(blobs: Box<dyn Blobs>, manifest: &[u8], line: &ProgressLine) -> Result<Self, Fault> {
         let named = manifest::read(manifest).map_err(|why| Fault::BadImage(format!("its manifest: {why}")))?;
         let layers = named.layers;
         let small = titled(&layers, BALLAST).ok_or_else(|| {
@@ -187,7 +188,7 @@ fn titled<'a>(layers: &'a [Blob], title: &str) -> Option<&'a Blob> {
 }
 
 /// All bytes of a small blob that has its digest.
-fn whole(blobs: &dyn Blobs, blob: &Blob, most: u64, line: &Line) -> Result<Vec<u8>, Fault> {
+fn whole(blobs: &dyn Blobs, blob: &Blob, most: u64, line: &ProgressLine) -> Result<Vec<u8>, Fault> {
     plain(blob)?;
     if blob.measured.size > most {
         return Err(Fault::TooLong { most });
@@ -246,7 +247,7 @@ struct Head {
 }
 
 impl Head {
-    fn read(blobs: &dyn Blobs, layer: &Blob, weight: &Weight, line: &Line) -> Result<Self, Fault> {
+    fn read(blobs: &dyn Blobs, layer: &Blob, weight: &Weight, line: &ProgressLine) -> Result<Self, Fault> {
         plain(layer)?;
         let (mut bytes, mut want) = (Vec::new(), HEAD);
         loop {

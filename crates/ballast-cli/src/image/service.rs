@@ -23,7 +23,7 @@ const TITLE: &str = "service";
 /// The description.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Service {
+pub struct ServiceImage {
     /// What loaders call it.
     pub name: String,
     user: String,
@@ -73,7 +73,7 @@ fn read_only() -> String {
     "0444".into()
 }
 
-impl Service {
+impl ServiceImage {
     /// Reads a description; the paths of its files begin where it lies.
     ///
     /// # Errors

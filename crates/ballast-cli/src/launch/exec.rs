@@ -37,7 +37,7 @@ pub fn exec(
     overrides: &[(String, String)],
     options: &ExecOptions,
 ) -> LaunchError {
-    let environment = Environment::new(dropped, overrides, options.drop_env);
+    let environment = CommandEnv::new(dropped, overrides, options.drop_env);
     match attempt(command, &environment, options) {
         Ok(never) => match never {},
         Err(error) => error,
@@ -46,7 +46,7 @@ pub fn exec(
 
 fn attempt(
     command: &[OsString],
-    environment: &Environment,
+    environment: &CommandEnv,
     options: &ExecOptions,
 ) -> Result<std::convert::Infallible, LaunchError> {
     let Some(program) = command.first().filter(|program| !program.is_empty()) else {
@@ -94,9 +94,9 @@ fn candidates(program: &OsStr, path: Option<&OsStr>) -> Vec<Vec<u8>> {
 }
 
 /// What the command will find in its environment.
-struct Environment(Vec<(OsString, OsString)>);
+struct CommandEnv(Vec<(OsString, OsString)>);
 
-impl Environment {
+impl CommandEnv {
     fn new(dropped: Dropped, overrides: &[(String, String)], drop: &[OsString]) -> Self {
         Self::of(env::vars_os(), dropped.home, overrides, drop)
     }
@@ -227,7 +227,7 @@ mod tests {
         let received = received.iter().map(|(name, value)| (OsString::from(name), OsString::from(value)));
         let overrides = [("MODEL_HOME".to_owned(), "/models".to_owned())];
         let drop: Vec<OsString> = drop.iter().map(OsString::from).collect();
-        let environment = Environment::of(received, Some("/home/app".into()), &overrides, &drop);
+        let environment = CommandEnv::of(received, Some("/home/app".into()), &overrides, &drop);
         environment.lines().map(|line| String::from_utf8_lossy(&line).into_owned()).collect()
     }
 

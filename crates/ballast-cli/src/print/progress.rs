@@ -12,7 +12,7 @@ pub struct Progress {
 }
 
 /// One file's line.
-pub struct Line {
+pub struct ProgressLine {
     name: String,
     bar: ProgressBar,
     bars: Option<MultiProgress>,
@@ -25,11 +25,11 @@ impl Progress {
     }
 
     /// Begins one file's line.
-    pub fn line(&self, name: &str, size: Option<u64>) -> Line {
+    pub fn line(&self, name: &str, size: Option<u64>) -> ProgressLine {
         let bar = self.bars.as_ref().map_or_else(ProgressBar::hidden, |bars| bars.add(bar(size)));
         let name = escape::line(name).into_owned();
         bar.set_prefix(name.clone());
-        Line { name, bar, bars: self.bars.clone() }
+        ProgressLine { name, bar, bars: self.bars.clone() }
     }
 }
 
@@ -44,7 +44,7 @@ fn bar(size: Option<u64>) -> ProgressBar {
     }
 }
 
-impl Line {
+impl ProgressLine {
     /// So many bytes are there.
     pub fn at(&self, bytes: u64) {
         if self.bars.is_some() {

@@ -24,7 +24,7 @@ pub enum Clear {
 
 /// Scheme, host and port.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Origin {
+pub struct Endpoint {
     scheme: Scheme,
     host: String,
     port: u16,
@@ -34,9 +34,9 @@ pub struct Origin {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Address {
     uri: Uri,
-    origin: Origin,
+    origin: Endpoint,
     /// The origin whose answer led here; `None` where the user named the address.
-    via: Option<Origin>,
+    via: Option<Endpoint>,
 }
 
 /// Why an address is not used.
@@ -71,7 +71,7 @@ pub fn is_here(host: &str) -> bool {
     matches!(host, "localhost" | "127.0.0.1" | "[::1]")
 }
 
-impl Origin {
+impl Endpoint {
     fn of(uri: &Uri) -> Result<Self, Refused> {
         let scheme = uri.scheme().filter(|scheme| [Scheme::HTTP, Scheme::HTTPS].contains(scheme));
         let (Some(scheme), Some(host)) = (scheme, uri.host().filter(|host| !host.is_empty())) else {
@@ -95,7 +95,7 @@ impl Address {
     /// [`Refused`]; a password in an address of http elsewhere is refused whatever `clear` says.
     pub fn named(text: &str, clear: Clear) -> Result<(Self, Option<Secret>), Refused> {
         let uri: Uri = text.split('#').next().unwrap_or(text).parse().map_err(|_| Refused::NoUrl)?;
-        let origin = Origin::of(&uri)?;
+        let origin = Endpoint::of(&uri)?;
         if !origin.is_private() && clear == Clear::Refused {
             return Err(Refused::InClear(origin.host));
         }
@@ -111,7 +111,7 @@ impl Address {
     /// [`Refused`].
     pub fn lead(&self, location: &str) -> Result<Self, Refused> {
         let uri = self.joined(location)?;
-        let origin = Origin::of(&uri)?;
+        let origin = Endpoint::of(&uri)?;
         if uri.authority().is_some_and(|authority| authority.as_str().contains('@')) {
             return Err(Refused::User(origin.host));
         }
@@ -196,7 +196,7 @@ fn without_login(uri: Uri) -> Result<(Uri, Option<String>), Refused> {
 /// The value of an `Authorization` header, and the one origin that it is for. Never printed.
 #[derive(Clone)]
 pub struct Secret {
-    origin: Origin,
+    origin: Endpoint,
     value: HeaderValue,
 }
 
@@ -228,7 +228,7 @@ impl Secret {
         let refused = || Refused::Secret(to.origin.host.clone());
         let mut value = HeaderValue::from_str(value).map_err(|_| refused())?;
         value.set_sensitive(true);
-        let origin = Some(to.origin.clone()).filter(Origin::is_private).ok_or_else(refused)?;
+        let origin = Some(to.origin.clone()).filter(Endpoint::is_private).ok_or_else(refused)?;
         Ok(Self { origin, value })
     }
 

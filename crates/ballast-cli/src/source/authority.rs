@@ -11,7 +11,7 @@ use serde::Deserialize;
 use ureq::http::{Method, header};
 
 use super::address::{Address, Refused, Secret};
-use super::client::{Answer, Ask, Client};
+use super::client::{Ask, Client, HttpResponse};
 use super::credentials::Credentials;
 use super::{Fault, escaped};
 use crate::bounds;
@@ -91,7 +91,7 @@ impl Authority {
     pub fn answers(
         &self,
         client: &Client,
-        answer: &Answer,
+        answer: &HttpResponse,
         root: &Address,
         scope: &Scope,
         until: Instant,

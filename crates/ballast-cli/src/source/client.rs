@@ -53,7 +53,7 @@ impl resolver::Resolver for Resolver {
 }
 
 /// An answer, and the address that gave it.
-pub struct Answer {
+pub struct HttpResponse {
     response: Response<Body>,
     /// The last one of the redirects.
     pub from: Address,
@@ -110,14 +110,14 @@ impl Client {
     ///
     /// # Errors
     /// Why there is no answer; a status is none.
-    pub fn ask(&self, to: &Address, ask: &Ask) -> Result<Answer, Fault> {
+    pub fn ask(&self, to: &Address, ask: &Ask) -> Result<HttpResponse, Fault> {
         let (mut to, mut hub) = (to.clone(), HubHeaders::default());
         for _ in 0..=REDIRECTS {
             let response = self.send(&to, ask, ())?;
             hub.read(|name| text_of(response.headers(), &HeaderName::from_static(name)).map(str::to_owned));
             let follows = [Method::GET, Method::HEAD].contains(&ask.method);
             if !follows || !matches!(response.status().as_u16(), 301 | 302 | 303 | 307 | 308) {
-                return Ok(Answer { response, from: to, hub });
+                return Ok(HttpResponse { response, from: to, hub });
             }
             to = location(&to, &response)?;
         }
@@ -128,8 +128,8 @@ impl Client {
     ///
     /// # Errors
     /// Why there is no answer; a status is none.
-    pub fn send_body(&self, to: &Address, ask: &Ask, body: impl AsSendBody) -> Result<Answer, Fault> {
-        Ok(Answer { response: self.send(to, ask, body)?, from: to.clone(), hub: HubHeaders::default() })
+    pub fn send_body(&self, to: &Address, ask: &Ask, body: impl AsSendBody) -> Result<HttpResponse, Fault> {
+        Ok(HttpResponse { response: self.send(to, ask, body)?, from: to.clone(), hub: HubHeaders::default() })
     }
 
     fn send(&self, to: &Address, ask: &Ask, body: impl AsSendBody) -> Result<Response<Body>, Fault> {
@@ -162,7 +162,7 @@ fn text_of<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a str> {
     headers.get(name).and_then(|value| value.to_str().ok())
 }
 
-impl Answer {
+impl HttpResponse {
     /// The status.
     pub fn status(&self) -> u16 {
         self.response.status().as_u16()

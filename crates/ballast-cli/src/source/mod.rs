@@ -37,7 +37,7 @@ use ballast::store::WeightState;
 
 use crate::foreign;
 use crate::image::Picture;
-use crate::print::Line;
+use crate::print::ProgressLine;
 pub use fault::Fault;
 pub use hub::{HUB, Hub};
 use member::Archives;
@@ -65,7 +65,7 @@ pub struct Limits {
 }
 
 /// One place to ask.
-enum Origin<'a> {
+enum Candidate<'a> {
     Source(&'a Source),
     /// Asked for the lock path, then the bare name, then the digest.
     MirrorUrl(&'a str),
@@ -143,7 +143,7 @@ impl Sources {
     }
 
     /// Brings one weight into the store from the first source that has the right bytes.
-    pub fn obtain(&self, disk: &LinuxDisk, weight: &Weight, found: &WeightState, line: &Line) -> Obtained {
+    pub fn obtain(&self, disk: &LinuxDisk, weight: &Weight, found: &WeightState, line: &ProgressLine) -> Obtained {
         let stopped = |fault: Fault| vec![("the store".to_owned(), fault)];
         let receiver = Receiver::open(disk, &weight.path, Some(weight.sha256), weight.size)
             .map_err(|fault| stopped(fault.into()))?;
@@ -170,27 +170,27 @@ impl Sources {
         Err(faults)
     }
 
-    fn origins<'a>(&'a self, weight: &'a Weight) -> impl Iterator<Item = Origin<'a>> {
+    fn origins<'a>(&'a self, weight: &'a Weight) -> impl Iterator<Item = Candidate<'a>> {
         let mirrors = self.mirrors.iter().map(|mirror| match mirror {
-            Source::Web(url) => Origin::MirrorUrl(url),
-            Source::File(dir) => Origin::MirrorDir(dir),
-            other => Origin::Source(other),
+            Source::Web(url) => Candidate::MirrorUrl(url),
+            Source::File(dir) => Candidate::MirrorDir(dir),
+            other => Candidate::Source(other),
         });
-        let others = mirrors.chain(weight.sources.iter().map(Origin::Source)).filter(|_| !self.only_images);
-        self.images.iter().map(Origin::Image).chain(others)
+        let others = mirrors.chain(weight.sources.iter().map(Candidate::Source)).filter(|_| !self.only_images);
+        self.images.iter().map(Candidate::Image).chain(others)
     }
 
     /// Takes a file whose digest is the pin. Pieces that do not fit together are taken whole, once.
     fn right(
         &self,
-        origin: &Origin,
+        origin: &Candidate,
         disk: &LinuxDisk,
         weight: &Weight,
         found: &WeightState,
         sink: &mut Sink,
     ) -> Result<(), Fault> {
         let take = |found: &WeightState, sink: &mut Sink| match origin {
-            Origin::Image(image) => image.take(disk, weight, found, sink),
+            Candidate::Image(image) => image.take(disk, weight, found, sink),
             _ => self.take(origin, weight, sink),
         };
         let mut taken = take(found, sink);
@@ -199,7 +199,7 @@ impl Sources {
             Err(fault) => matches!(fault, Fault::WrongBlob { .. }),
         };
         // An image's layer may have come in pieces that nobody here put together.
-        if misfit && (sink.pieced || matches!(origin, Origin::Image(_))) {
+        if misfit && (sink.pieced || matches!(origin, Candidate::Image(_))) {
             sink.restart()?;
             taken = take(&WeightState::Missing, sink);
         }
@@ -210,16 +210,16 @@ impl Sources {
         }
     }
 
-    fn take(&self, origin: &Origin, weight: &Weight, sink: &mut Sink) -> Result<(), Fault> {
+    fn take(&self, origin: &Candidate, weight: &Weight, sink: &mut Sink) -> Result<(), Fault> {
         let (path, pin) = (&weight.path, weight.sha256);
         let forms = || [path.as_str().to_owned(), path.file_name().to_owned(), pin.to_string()];
         match origin {
-            Origin::Source(Source::File(dir)) if dir.is_dir() => {
+            Candidate::Source(Source::File(dir)) if dir.is_dir() => {
                 first_found(forms(), |form| local::file(&dir.join(form), sink))
             }
-            Origin::Source(source) => self.take_source(source, sink),
-            Origin::MirrorDir(dir) => first_found(forms(), |form| local::file(&dir.join(form), sink)),
-            Origin::MirrorUrl(base) => {
+            Candidate::Source(source) => self.take_source(source, sink),
+            Candidate::MirrorDir(dir) => first_found(forms(), |form| local::file(&dir.join(form), sink)),
+            Candidate::MirrorUrl(base) => {
                 let whole = base.trim_end_matches('/');
                 let addresses = forms().map(|form| joined(base, &form)).into_iter();
                 // A mirror of the hub's own layout.
@@ -227,7 +227,7 @@ impl Sources {
                     self.web.get(address, sink)
                 })
             }
-            Origin::Image(_) => Err(Fault::NotFound("an image is asked for weights alone".into())),
+            Candidate::Image(_) => Err(Fault::NotFound("an image is asked for weights alone".into())),
         }
     }
 
@@ -273,7 +273,7 @@ impl Sources {
         source: &Source,
         disk: &'a LinuxDisk,
         path: &'a RelPath,
-        line: &'a Line,
+        line: &'a ProgressLine,
     ) -> Result<Sink<'a>, Fault> {
         let receiver = Receiver::open(disk, path, None, None)?;
         let mut sink = Sink::new(receiver, None, None, self.limits.max_size, line);
@@ -312,7 +312,7 @@ fn first_found(
     Err(last)
 }
 
-impl Origin<'_> {
+impl Candidate<'_> {
     fn label(&self, hub: &Hub) -> String {
         match self {
             Self::Source(Source::Web(url)) => shown(&hub.address(url)),

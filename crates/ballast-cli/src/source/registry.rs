@@ -16,7 +16,7 @@ use ureq::http::{HeaderName, Method, header};
 
 use super::address::{Address, Clear};
 use super::authority::{Authority, Scope};
-use super::client::{Answer, Ask, Client};
+use super::client::{Ask, Client, HttpResponse};
 use super::patience::Patience;
 use super::registry_fault::refused;
 use super::{Fault, Limits, credentials, shown};
@@ -24,7 +24,7 @@ use crate::bounds;
 use crate::image::layer::Checked;
 use crate::image::picture::Take;
 use crate::image::{Blob, Blobs, Image, Layer, Measured};
-use crate::print::Line;
+use crate::print::ProgressLine;
 
 /// How the names of images begin here.
 pub const SCHEME: &str = "oci://";
@@ -40,7 +40,7 @@ pub struct Registry {
 }
 
 /// What a request carries.
-enum Content<'a> {
+enum RequestBody<'a> {
     Nothing,
     Bytes(&'a [u8]),
     Layer(&'a Layer, Measured),
@@ -77,7 +77,7 @@ impl Registry {
     ///
     /// # Errors
     /// Why not; a manifest of another digest than the name's is [`Fault::WrongBlob`].
-    pub fn resolve(&mut self, line: &Line) -> Result<Vec<u8>, Fault> {
+    pub fn resolve(&mut self, line: &ProgressLine) -> Result<Vec<u8>, Fault> {
         let pinned = self.reference.digest().map(Digest::parse).transpose();
         let pinned = pinned.map_err(|why| Fault::BadImage(format!("expected a digest in sha256, {why}")))?;
         let name = self.reference.digest().or(self.reference.tag()).unwrap_or("latest").to_owned();
@@ -85,7 +85,7 @@ impl Registry {
         let accept = [(header::ACCEPT, MediaType::ImageManifest.to_string())];
         let bytes = self.patiently(line, |until| {
             self.authority.ask_first(&self.client, &self.root, &self.scope("pull"), until)?;
-            let answer = self.call(Method::GET, &to, &accept, &Content::Nothing, "pull", until)?;
+            let answer = self.call(Method::GET, &to, &accept, &RequestBody::Nothing, "pull", until)?;
             good(answer, &[200])?.bytes(bounds::MANIFEST)
         })?;
         let found = Measured::of(&bytes).digest;
@@ -112,38 +112,44 @@ impl Registry {
     ///
     /// # Errors
     /// Why not; the name is then as before.
-    pub fn push(&self, image: &Image, line: &Line) -> Result<(), Fault> {
+    pub fn push(&self, image: &Image, line: &ProgressLine) -> Result<(), Fault> {
         self.patiently(line, |until| {
             self.authority.ask_first(&self.client, &self.root, &self.scope("pull,push"), until)
         })?;
         for (layer, measured) in &image.layers {
-            self.push_blob(&layer.title, *measured, line, &Content::Layer(layer, *measured))?;
+            self.push_blob(&layer.title, *measured, line, &RequestBody::Layer(layer, *measured))?;
         }
         let measured = Measured::of(&image.config);
-        self.push_blob("the configuration", measured, line, &Content::Bytes(&image.config))?;
+        self.push_blob("the configuration", measured, line, &RequestBody::Bytes(&image.config))?;
         let to = self.address(&format!("manifests/{}", self.reference.tag().unwrap_or("latest")))?;
         let kind = [(header::CONTENT_TYPE, MediaType::ImageManifest.to_string())];
         self.patiently(line, |until| {
-            let content = Content::Bytes(&image.manifest);
+            let content = RequestBody::Bytes(&image.manifest);
             good(self.call(Method::PUT, &to, &kind, &content, "pull,push", until)?, &[200, 201])
         })?;
         Ok(())
     }
 
-    fn push_blob(&self, title: &str, measured: Measured, line: &Line, content: &Content) -> Result<(), Fault> {
+    fn push_blob(
+        &self,
+        title: &str,
+        measured: Measured,
+        line: &ProgressLine,
+        content: &RequestBody,
+    ) -> Result<(), Fault> {
         let digest = format!("sha256:{}", measured.digest);
         let there = self.address(&format!("blobs/{digest}"))?;
         let pushed = self.patiently(line, |until| {
-            let call = |method, to: &Address, headers: Headers, body: &Content| {
+            let call = |method, to: &Address, headers: Headers, body: &RequestBody| {
                 self.call(method, to, headers, body, "pull,push", until)
             };
-            let held = call(Method::HEAD, &there, &[], &Content::Nothing)?;
+            let held = call(Method::HEAD, &there, &[], &RequestBody::Nothing)?;
             match held.status() {
                 200 => return Ok(false),
                 404 => {}
                 _ => drop(good(held, &[404])?),
             }
-            let begun = call(Method::POST, &self.address("blobs/uploads/")?, &[], &Content::Bytes(&[]))?;
+            let begun = call(Method::POST, &self.address("blobs/uploads/")?, &[], &RequestBody::Bytes(&[]))?;
             let to = good(begun, &[202])?.location()?.with_query(&format!("digest={digest}"))?;
             let kind = [
                 (header::CONTENT_TYPE, "application/octet-stream".to_owned()),
@@ -171,10 +177,10 @@ impl Registry {
         method: Method,
         to: &Address,
         headers: Headers,
-        content: &Content,
+        content: &RequestBody,
         actions: &str,
         until: Instant,
-    ) -> Result<Answer, Fault> {
+    ) -> Result<HttpResponse, Fault> {
         let send = || {
             let secret = self.authority.secret();
             self.send(to, &Ask { method: method.clone(), headers, secret: secret.as_ref(), until }, content)
@@ -188,16 +194,16 @@ impl Registry {
         Ok(answer)
     }
 
-    fn send(&self, to: &Address, ask: &Ask, content: &Content) -> Result<Answer, Fault> {
+    fn send(&self, to: &Address, ask: &Ask, content: &RequestBody) -> Result<HttpResponse, Fault> {
         match content {
-            Content::Nothing => self.client.ask(to, ask),
-            Content::Bytes(bytes) => self.client.send_body(to, ask, *bytes),
-            Content::Layer(layer, measured) => self.send_layer(to, ask, layer, *measured),
+            RequestBody::Nothing => self.client.ask(to, ask),
+            RequestBody::Bytes(bytes) => self.client.send_body(to, ask, *bytes),
+            RequestBody::Layer(layer, measured) => self.send_layer(to, ask, layer, *measured),
         }
     }
 
     /// The layer is written by a thread of its own, and held against its digest on the way.
-    fn send_layer(&self, to: &Address, ask: &Ask, layer: &Layer, measured: Measured) -> Result<Answer, Fault> {
+    fn send_layer(&self, to: &Address, ask: &Ask, layer: &Layer, measured: Measured) -> Result<HttpResponse, Fault> {
         let (reader, writer) = io::pipe().map_err(|error| Fault::Unreadable(error.to_string()))?;
         std::thread::scope(|scope| {
             let written = scope.spawn(move || layer.write(BufWriter::with_capacity(PIECE, writer))?.flush());
@@ -212,7 +218,7 @@ impl Registry {
         })
     }
 
-    fn patiently<T>(&self, line: &Line, work: impl Fn(Instant) -> Result<T, Fault>) -> Result<T, Fault> {
+    fn patiently<T>(&self, line: &ProgressLine, work: impl Fn(Instant) -> Result<T, Fault>) -> Result<T, Fault> {
         let mut patience = Patience::new(self.client.limits());
         loop {
             let fault = match work(Instant::now() + self.client.limits().overall) {
@@ -230,7 +236,7 @@ impl Registry {
         let address = self.address(&format!("blobs/sha256:{}", blob.measured.digest))?;
         let whole = *at == 0 && to == blob.measured.size;
         let range = (!whole).then(|| (header::RANGE, format!("bytes={at}-{}", to - 1)));
-        let answer = self.call(Method::GET, &address, range.as_slice(), &Content::Nothing, "pull", until);
+        let answer = self.call(Method::GET, &address, range.as_slice(), &RequestBody::Nothing, "pull", until);
         let answer = good(answer?, if whole { &[200] } else { &[200, 206] })?;
         // The whole may come where a range was asked for: what was not asked for is let go.
         let (mut skip, expected) = match answer.status() {
@@ -257,7 +263,7 @@ impl Registry {
 }
 
 impl Blobs for Registry {
-    fn read(&self, blob: &Blob, from: u64, to: u64, line: &Line, take: Take) -> Result<(), Fault> {
+    fn read(&self, blob: &Blob, from: u64, to: u64, line: &ProgressLine, take: Take) -> Result<(), Fault> {
         if from >= to {
             return Ok(());
         }
@@ -280,7 +286,7 @@ impl Blobs for Registry {
 }
 
 /// An answer of one of these statuses; any other is a fault by the registry's own words.
-fn good(answer: Answer, statuses: &[u16]) -> Result<Answer, Fault> {
+fn good(answer: HttpResponse, statuses: &[u16]) -> Result<HttpResponse, Fault> {
     if statuses.contains(&answer.status()) { Ok(answer) } else { Err(refused(answer)) }
 }
 

@@ -3,7 +3,7 @@
 use serde::Deserialize;
 
 use super::Fault;
-use super::client::Answer;
+use super::client::HttpResponse;
 use crate::bounds;
 
 #[derive(Deserialize)]
@@ -19,7 +19,7 @@ struct Told {
 }
 
 /// The fault of an answer that is none of those that were expected.
-pub fn refused(answer: Answer) -> Fault {
+pub fn refused(answer: HttpResponse) -> Fault {
     let code = answer.status();
     let body = answer.bytes(bounds::ERROR_ANSWER).unwrap_or_default();
     by_code(code, &body)

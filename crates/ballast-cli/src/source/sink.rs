@@ -8,7 +8,7 @@ use ballast::store::WeightState;
 use super::Fault;
 use super::hub::HubHeaders;
 use crate::first_trust::{HEAD, NotAWeight};
-use crate::print::Line;
+use crate::print::ProgressLine;
 
 /// One file on its way in.
 pub struct Sink<'a> {
@@ -26,7 +26,7 @@ pub struct Sink<'a> {
     /// Chunks that came from the file that was there.
     pub kept: u64,
     /// Where what happens is told.
-    pub line: &'a Line,
+    pub line: &'a ProgressLine,
 }
 
 impl<'a> Sink<'a> {
@@ -36,7 +36,7 @@ impl<'a> Sink<'a> {
         pin: Option<Digest>,
         size: Option<u64>,
         most: u64,
-        line: &'a Line,
+        line: &'a ProgressLine,
     ) -> Self {
         let pieced = !receiver.is_empty();
         Self {

@@ -9,7 +9,7 @@ use std::time::Instant;
 use ureq::http::{Method, header};
 
 use super::address::{Address, Clear, Secret};
-use super::client::{Answer, Ask, Client};
+use super::client::{Ask, Client, HttpResponse};
 use super::patience::Patience;
 use super::tokens::Tokens;
 use super::{Fault, Limits, Sink, secrets};
@@ -72,7 +72,7 @@ impl Web {
         take(answer, sink)
     }
 
-    fn ask(&self, url: &Address, secret: Option<&Secret>, sink: &Sink, until: Instant) -> Result<Answer, Fault> {
+    fn ask(&self, url: &Address, secret: Option<&Secret>, sink: &Sink, until: Instant) -> Result<HttpResponse, Fault> {
         let range = (sink.len() > 0).then(|| (header::RANGE, format!("bytes={}-", sink.len())));
         let ask = Ask { method: Method::GET, headers: range.as_slice(), secret, until };
         self.client.ask(url, &ask).map_err(|fault| match fault {
@@ -85,7 +85,7 @@ impl Web {
 }
 
 /// Takes the body. What it announces is judged with its first bytes.
-fn take(answer: Answer, sink: &mut Sink) -> Result<(), Fault> {
+fn take(answer: HttpResponse, sink: &mut Sink) -> Result<(), Fault> {
     let announced = answer.length().map(|len| sink.len().saturating_add(len));
     let (mut begun, size) = (false, sink.size());
     sink.encoding = answer.encoding().map(str::to_owned);
@@ -106,7 +106,7 @@ fn take(answer: Answer, sink: &mut Sink) -> Result<(), Fault> {
 }
 
 /// Whether a 206 begins where we stopped.
-fn goes_on(answer: &Answer, at: u64) -> bool {
+fn goes_on(answer: &HttpResponse, at: u64) -> bool {
     let range = answer.text(&header::CONTENT_RANGE);
     let start = range.and_then(|text| text.strip_prefix("bytes ")?.split('-').next()?.trim().parse::<u64>().ok());
     answer.status() == 206 && start == Some(at)

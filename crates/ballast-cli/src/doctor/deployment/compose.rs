@@ -1,6 +1,6 @@
 //! Services of a compose file. Variables are filled in as if none were set where it runs.
 
-use super::service::{At, Capabilities, Health, Mount, MountKind, Platform, Service, User, Variable};
+use super::service::{At, Capabilities, Health, Mount, MountKind, Platform, Service, UserField, Variable};
 use super::text::{duration, interpolate, size};
 use super::yaml::{Key, Node, Value};
 
@@ -72,18 +72,18 @@ fn is_nothing(node: &Node) -> bool {
     matches!(node.value, Value::Scalar { .. }) && node.text().is_none()
 }
 
-fn user(node: &Node) -> Option<At<User>> {
+fn user(node: &Node) -> Option<At<UserField>> {
     let found = interpolate(node.text()?);
     let value = if found.known {
         let (uid, gid) = found.filled.split_once(':').map_or((found.filled.as_str(), None), |(u, g)| (u, Some(g)));
         let name = |part: &str| part.parse::<u32>().is_err();
-        User {
+        UserField {
             uid: uid.parse().ok(),
             gid: gid.and_then(|gid| gid.parse().ok()),
             named: name(uid) || gid.is_some_and(name),
         }
     } else {
-        User { uid: None, gid: None, named: false }
+        UserField { uid: None, gid: None, named: false }
     };
     Some(At { line: node.line, value })
 }

@@ -3,7 +3,7 @@
 
 use super::compose::capability;
 use super::rules::is_ballast;
-use super::service::{At, Capabilities, Health, Mount, MountKind, Platform, Service, User, Variable};
+use super::service::{At, Capabilities, Health, Mount, MountKind, Platform, Service, UserField, Variable};
 use super::text::size;
 use super::yaml::{Node, Value};
 
@@ -167,7 +167,7 @@ fn service(pod: &Node, container: &Node, claims: &Claims, filled: &[&str]) -> Se
         image: container.get("image").and_then(text),
         user: either("runAsUser").map(|node| At {
             line: node.line,
-            value: User { uid: number(node), gid: either("runAsGroup").and_then(number), named: false },
+            value: UserField { uid: number(node), gid: either("runAsGroup").and_then(number), named: false },
         }),
         read_only_root: own("readOnlyRootFilesystem").and_then(Node::truth) == Some(true),
         caps: capabilities(container),

@@ -31,7 +31,7 @@ pub struct Service {
     /// The image; `None` when it is built here.
     pub image: Option<At<String>>,
     /// Who starts; `None` is the image's own user.
-    pub user: Option<At<User>>,
+    pub user: Option<At<UserField>>,
     /// Whether the root file system is read-only.
     pub read_only_root: bool,
     /// Capabilities.
@@ -74,7 +74,7 @@ pub struct Service {
 
 /// A user as written.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct User {
+pub struct UserField {
     /// The number, if it is one.
     pub uid: Option<u32>,
     /// The group's number, if it is one.

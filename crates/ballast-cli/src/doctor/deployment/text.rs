@@ -68,7 +68,7 @@ fn fill<'a>(text: &'a str, nesting: usize, seen: &mut Seen<'a>) -> String {
     out + rest
 }
 
-struct Variable<'a> {
+struct Placeholder<'a> {
     name: &'a str,
     rule: Rule<'a>,
 }
@@ -81,11 +81,11 @@ enum Rule<'a> {
 }
 
 /// A variable after its dollar sign, and the text after it.
-fn variable(after: &str) -> Option<(Variable<'_>, &str)> {
+fn variable(after: &str) -> Option<(Placeholder<'_>, &str)> {
     let word = |text: &str| text.find(|c: char| !(c.is_ascii_alphanumeric() || c == '_')).unwrap_or(text.len());
     let Some(braced) = after.strip_prefix('{') else {
         let (name, rest) = after.split_at(word(after));
-        return (!name.is_empty()).then_some((Variable { name, rule: Rule::Plain }, rest));
+        return (!name.is_empty()).then_some((Placeholder { name, rule: Rule::Plain }, rest));
     };
     let end = closing(braced)?;
     let (inside, rest) = (&braced[..end], &braced[end + 1..]);
@@ -97,7 +97,7 @@ fn variable(after: &str) -> Option<(Variable<'_>, &str)> {
         tail if tail.starts_with('+') => Rule::Other,
         _ => return None,
     };
-    (!name.is_empty()).then_some((Variable { name, rule }, rest))
+    (!name.is_empty()).then_some((Placeholder { name, rule }, rest))
 }
 
 fn closing(text: &str) -> Option<usize> {
