@@ -1,7 +1,7 @@
 //! A file inside an archive: a zip archive, a wheel, a tar archive, plain or under gzip.
 //!
 //! An archive is kept for as long as its [`Archives`], so that its next member needs no second download.
-//! Bounds: the archive's bytes, its list of members, and what gzip makes of it. No member is written anywhere
+//! ArchiveLimits: the archive's bytes, its list of members, and what gzip makes of it. No member is written anywhere
 //! but into the sink.
 
 use std::cell::Cell;
@@ -18,11 +18,12 @@ use zip::result::ZipError;
 
 use super::{Fault, Sink, local};
 use crate::image::entries::{self, Metered};
-use crate::print::Line;
+use crate::print::ProgressLine;
 use crate::{bounds, foreign};
 
 /// How much of a tar archive is looked at for a member.
-const WALK: entries::Bounds = entries::Bounds { entries: bounds::ARCHIVE_ENTRIES, headers: bounds::ARCHIVE_HEADERS };
+const WALK: entries::ArchiveLimits =
+    entries::ArchiveLimits { entries: bounds::ARCHIVE_ENTRIES, headers: bounds::ARCHIVE_HEADERS };
 
 /// The archives that were opened, by their sources.
 #[derive(Default)]
@@ -39,7 +40,7 @@ impl Archives {
         member: &str,
         most: u64,
         sink: &mut Sink,
-        open: impl FnOnce(&Line) -> Result<File, Fault>,
+        open: impl FnOnce(&ProgressLine) -> Result<File, Fault>,
     ) -> Result<(), Fault> {
         // One at a time: a second member of the same archive waits for the first one's download.
         let mut opened = self.0.lock().unwrap_or_else(PoisonError::into_inner);

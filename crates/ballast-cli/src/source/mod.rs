@@ -246,7 +246,7 @@ impl Sources {
     }
 
     /// An archive, downloaded where it is not of this machine.
-    fn open_archive(&self, archive: &Source, line: &Line) -> Result<File, Fault> {
+    fn open_archive(&self, archive: &Source, line: &ProgressLine) -> Result<File, Fault> {
         if let Source::File(path) = archive {
             return member::local(path);
         }
