@@ -36,10 +36,34 @@ pub(crate) fn set_aside<D: Disk>(disk: &D, dir: &D::Dir, name: &str) -> io::Resu
     refused.map_or(Ok(()), Err)
 }
 
-/// S7, begun while the disk writes: removes the copy that [`set_aside`] is about to replace. To free a large file takes
-/// a tenth of a repair, and the wait for the disk leaves a core idle.
-pub(crate) fn remove_last<D: Disk>(disk: &D, dir: &D::Dir, name: &str) {
-    let _ = disk.remove(dir, &format!("{ASIDE_PREFIX}{name}"));
+/// What is kept for the operator. A former pin's content is no evidence of anything.
+pub(crate) fn keeps(found: &WeightState) -> bool {
+    matches!(found, WeightState::Damaged(_) | WeightState::Unreadable(_))
+}
+
+/// S7, begun while the new file is staged: does `work`, and meanwhile removes the copy that [`set_aside`] is about to
+/// replace. To free a large file takes as long as to hash it, and `work` waits for the disk.
+pub(crate) fn replacing<D: Disk, T>(
+    disk: &D,
+    dir: &D::Dir,
+    name: &str,
+    found: &WeightState,
+    work: impl FnOnce() -> T,
+) -> T {
+    let last = format!("{ASIDE_PREFIX}{name}");
+    if !keeps(found) || disk.stat(dir, &last).is_err() {
+        return work();
+    }
+    std::thread::scope(|scope| {
+        let remove = || disk.remove(dir, &last);
+        // Without a thread the rename frees it.
+        let helper = std::thread::Builder::new().stack_size(64 << 10).spawn_scoped(scope, remove).ok();
+        let done = work();
+        if let Some(Err(panic)) = helper.map(std::thread::ScopedJoinHandle::join) {
+            std::panic::resume_unwind(panic);
+        }
+        done
+    })
 }
 
 fn occupied(error: &io::Error) -> bool {

@@ -29,7 +29,7 @@ pub(crate) const PUSH: u64 = 4 << 20;
 pub(crate) type Opened<'a, D> = (&'a D, (<D as Disk>::File, Stat));
 
 /// Every chunk from the first file that has it right: the damaged one, but for the chunks that are known to be bad,
-/// then the origins.
+/// then the origins. Also gives the chunks that came from an origin, in order.
 pub(crate) fn copy_chunks<D: Disk, O: Disk>(
     disk: &D,
     staged: &D::File,
@@ -37,7 +37,7 @@ pub(crate) fn copy_chunks<D: Disk, O: Disk>(
     own: Option<(&D::File, &[u64])>,
     origins: &[Opened<O>],
     threads: Threads,
-) -> Result<Placed, PlaceFault> {
+) -> Result<(Placed, Vec<u64>), PlaceFault> {
     let copy = Copying {
         disk,
         staged,
@@ -46,7 +46,7 @@ pub(crate) fn copy_chunks<D: Disk, O: Disk>(
         origins,
         next: AtomicU64::new(0),
         kept: AtomicU64::new(0),
-        copied: AtomicU64::new(0),
+        copied: Mutex::new(Vec::new()),
         fault: Mutex::new(None),
     };
     let workers = if chunks(tree.size()) > 1 { threads().get().min(2) } else { 1 };
@@ -56,10 +56,12 @@ pub(crate) fn copy_chunks<D: Disk, O: Disk>(
         }
         copy.work();
     });
-    match copy.fault.into_inner().unwrap_or_else(PoisonError::into_inner) {
-        Some(fault) => Err(fault),
-        None => Ok(Placed { kept: copy.kept.into_inner(), copied: copy.copied.into_inner() }),
+    if let Some(fault) = copy.fault.into_inner().unwrap_or_else(PoisonError::into_inner) {
+        return Err(fault);
     }
+    let mut copied = copy.copied.into_inner().unwrap_or_else(PoisonError::into_inner);
+    copied.sort_unstable();
+    Ok((Placed { kept: copy.kept.into_inner(), copied: copied.len() as u64 }, copied))
 }
 
 /// One copy by chunks, shared among threads.
@@ -71,7 +73,7 @@ struct Copying<'a, D: Disk, O: Disk> {
     origins: &'a [Opened<'a, O>],
     next: AtomicU64,
     kept: AtomicU64,
-    copied: AtomicU64,
+    copied: Mutex<Vec<u64>>,
     fault: Mutex<Option<PlaceFault>>,
 }
 
@@ -105,7 +107,7 @@ impl<D: Disk, O: Disk> Copying<'_, D, O> {
         }
         for (origin, (file, _)) in self.origins {
             if self.chunk_from(*origin, file, number, buffer)? {
-                self.copied.fetch_add(1, Ordering::Relaxed);
+                self.copied.lock().unwrap_or_else(PoisonError::into_inner).push(number);
                 return Ok(());
             }
         }

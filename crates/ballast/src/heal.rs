@@ -12,7 +12,8 @@ use crate::fault::PlaceFault;
 use crate::lock::RelPath;
 use crate::open;
 use crate::place::{self, Named, Origin, Staged};
-use crate::store::{self, Examined, ExpectedWeight, Strictness, Threads, WeightState};
+use crate::settle::{self, Pending};
+use crate::store::{self, Damage, Examined, ExpectedWeight, Extent, Strictness, Threads, WeightState};
 
 /// How a heal is carried out.
 #[derive(Debug, Clone, Copy)]
@@ -57,9 +58,6 @@ pub enum Done {
     Failed(PlaceFault),
 }
 
-/// Files settled at the same time.
-const AT_ONCE: usize = 4;
-
 impl Done {
     fn wants_room(&self) -> bool {
         matches!(self, Self::Failed(fault) if fault.is_full())
@@ -78,12 +76,38 @@ impl Outcome {
     pub fn is_right(&self) -> bool {
         matches!(self.done, Done::Kept | Done::MendedByAnother | Done::Copied | Done::Repaired(_))
     }
+
+    fn give_up(&mut self, GivenUp { done, stat, wrong }: GivenUp) {
+        if let Some(chunks) = wrong {
+            self.found_wrong(chunks);
+        }
+        (self.done, self.stat) = (done, stat);
+    }
+
+    /// The first examination ended at the first wrong chunk: these are all of them.
+    fn found_wrong(&mut self, chunks: Vec<u64>) {
+        if let WeightState::Damaged(Damage::Bytes { bad, .. }) = &mut self.found
+            && !bad.is_empty()
+        {
+            *bad = chunks;
+        }
+    }
 }
 
 /// Verifies a store without touching it.
 pub fn verify<D: Disk>(disk: &D, wanted: &[ExpectedWeight], strict: Strictness, threads: Threads) -> Vec<Outcome> {
+    examine(disk, wanted, strict, threads, Extent::Whole)
+}
+
+fn examine<D: Disk>(
+    disk: &D,
+    wanted: &[ExpectedWeight],
+    strict: Strictness,
+    threads: Threads,
+    extent: Extent,
+) -> Vec<Outcome> {
     let start = Instant::now();
-    let found = store::verify(disk, wanted, strict, threads);
+    let found = store::examine(disk, wanted, strict, threads, extent);
     let took = start.elapsed();
     found.into_iter().map(|examined| judged(examined, took)).collect()
 }
@@ -110,7 +134,9 @@ pub fn heal<D: Disk, O: Disk>(
     origins: &[Origin<O>],
     options: &Options,
 ) -> Vec<Outcome> {
-    let mut outcomes = verify(disk, wanted, options.strict, options.threads);
+    let repairs = !options.dry_run && !origins.is_empty();
+    let extent = if repairs { Extent::UntilWrong } else { Extent::Whole };
+    let mut outcomes = examine(disk, wanted, options.strict, options.threads, extent);
     if outcomes.iter().all(Outcome::is_right) {
         return outcomes;
     }
@@ -162,13 +188,13 @@ fn mend_at_once<D: Disk, O: Disk>(
         let (start, wanted) = (Instant::now(), &wanted[at]);
         let seen = Examined { found: outcomes[at].found.clone(), stat: outcomes[at].stat };
         let mut begun = begin(disk, wanted, seen.clone(), reached, right, origins, options);
-        if !pending.is_empty() && begun.as_ref().is_err_and(|(done, _)| done.wants_room()) {
+        if !pending.is_empty() && begun.as_ref().is_err_and(|given_up| given_up.done.wants_room()) {
             // What is published may free what it replaces.
             finish(disk, std::mem::take(&mut pending), outcomes, options);
             let again = open::reached(disk, wanted, &outcomes[at].found, options.strict);
             begun = begin(disk, wanted, seen, again, right, origins, options);
         }
-        let no_room = begun.as_ref().is_err_and(|(done, _)| done.wants_room());
+        let no_room = begun.as_ref().is_err_and(|given_up| given_up.done.wants_room());
         if no_room
             && outcomes[at].found != WeightState::Missing
             && place::has_whole_origin(wanted, origins, options.threads)
@@ -179,23 +205,21 @@ fn mend_at_once<D: Disk, O: Disk>(
         }
         match begun {
             Ok((now, staged)) => pending.push(Pending { at, wanted, now, staged }),
-            Err((done, stat)) => (outcomes[at].done, outcomes[at].stat) = (done, stat),
+            Err(given_up) => outcomes[at].give_up(given_up),
         }
         outcomes[at].took = start.elapsed();
     }
     finish(disk, pending, outcomes, options);
 }
 
-/// A weight between its staging and its name.
-struct Pending<'a, D: Disk> {
-    at: usize,
-    wanted: &'a ExpectedWeight<'a>,
-    now: WeightState,
-    staged: Staged<D>,
+/// What became of a weight that was not placed.
+struct GivenUp {
+    done: Done,
+    /// The inode that is right, where another mended it.
+    stat: Option<Stat>,
+    /// All wrong chunks, where the whole file was read in the end.
+    wrong: Option<Vec<u64>>,
 }
-
-/// What became of a weight that was not placed, and the inode that is right where another mended it.
-type GivenUp = (Done, Option<Stat>);
 
 /// Looks again under the lock, and stages what is still wrong. What was read before the lock is not read again
 /// while it is the same inode, unchanged; copying hashes each chunk anyway.
@@ -211,7 +235,7 @@ fn begin<D: Disk, O: Disk>(
     let Examined { found: now, stat } =
         if open::unchanged(disk, wanted, &seen, options.strict) { seen } else { look(disk, wanted, options) };
     if right(&now) {
-        return Err((Done::MendedByAnother, stat));
+        return Err(GivenUp { done: Done::MendedByAnother, stat, wrong: None });
     }
     match place::stage(disk, wanted, &now, reached, right_ones, origins, (options.strict, options.threads)) {
         Ok(staged) => Ok((now, staged)),
@@ -221,7 +245,7 @@ fn begin<D: Disk, O: Disk>(
 
 fn finish<D: Disk>(disk: &D, pending: Vec<Pending<D>>, outcomes: &mut [Outcome], options: &Options) {
     let start = Instant::now();
-    let settled = settle_all(disk, &pending, options);
+    let settled = settle::all(disk, &pending, options.strict);
     let mut named: Vec<(usize, Named<D>)> = Vec::new();
     for (one, settled) in pending.into_iter().zip(settled) {
         let published = match settled {
@@ -233,10 +257,7 @@ fn finish<D: Disk>(disk: &D, pending: Vec<Pending<D>>, outcomes: &mut [Outcome],
         };
         match published {
             Ok(name) => named.push((one.at, name)),
-            Err(fault) => {
-                let given_up = give_up(disk, one.wanted, fault, options);
-                (outcomes[one.at].done, outcomes[one.at].stat) = given_up;
-            }
+            Err(fault) => outcomes[one.at].give_up(give_up(disk, one.wanted, fault, options)),
         }
     }
     let mut synced: Option<&Named<D>> = None;
@@ -250,51 +271,27 @@ fn finish<D: Disk>(disk: &D, pending: Vec<Pending<D>>, outcomes: &mut [Outcome],
             Ok(()) => Done::Copied,
             Err(fault) => Done::Failed(fault),
         };
+        if name.placed.kept > 0 {
+            outcomes[*at].found_wrong(name.replaced.clone());
+        }
         outcomes[*at].stat = Some(name.stat);
         synced = outcomes[*at].is_right().then_some(name);
         outcomes[*at].took += start.elapsed();
     }
 }
 
-/// S6 for all at once: each waits for the disk and not for a core.
-fn settle_all<D: Disk>(disk: &D, pending: &[Pending<D>], options: &Options) -> Vec<Result<(), PlaceFault>> {
-    let settle = |one: &Pending<D>| one.staged.settle(disk, options.strict);
-    let replaced: Vec<_> =
-        pending.iter().filter(|p| p.staged.replaces_aside(disk, &p.wanted.weight.path, &p.now)).collect();
-    let make_room = || replaced.iter().for_each(|p| p.staged.remove_last_aside(disk, &p.wanted.weight.path));
-    let mut settled = Vec::new();
-    std::thread::scope(|scope| {
-        // Without this thread the rename of S7 frees the copy that it replaces.
-        let freeing = (!replaced.is_empty()).then(|| helper().spawn_scoped(scope, make_room).ok()).flatten();
-        for few in pending.chunks(AT_ONCE) {
-            let spawn = |one| helper().spawn_scoped(scope, move || settle(one));
-            let helped: Vec<_> = few.iter().skip(1).map(|one| (one, spawn(one).ok())).collect();
-            settled.extend(few.first().map(settle));
-            // A refused thread costs time, never an answer.
-            settled.extend(helped.into_iter().map(|(one, helper)| helper.map_or_else(|| settle(one), joined)));
-        }
-        freeing.map(joined);
-    });
-    settled
-}
-
-fn helper() -> std::thread::Builder {
-    std::thread::Builder::new().stack_size(64 << 10)
-}
-
-/// A helper's answer; its panic is the caller's too.
-fn joined<T>(helper: std::thread::ScopedJoinHandle<T>) -> T {
-    helper.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
-}
-
 /// Where locks mean nothing a replica may have mended it meanwhile; else a wrong entry loses its name.
 fn give_up<D: Disk>(disk: &D, wanted: &ExpectedWeight, fault: PlaceFault, options: &Options) -> GivenUp {
     let Examined { found: now, stat } = look(disk, wanted, options);
     if right(&now) {
-        return (Done::MendedByAnother, stat);
+        return GivenUp { done: Done::MendedByAnother, stat, wrong: None };
     }
     aside::quarantine(disk, wanted, &now, options.strict);
-    (Done::Failed(fault), None)
+    let wrong = match now {
+        WeightState::Damaged(Damage::Bytes { bad, .. }) => Some(bad),
+        _ => None,
+    };
+    GivenUp { done: Done::Failed(fault), stat: None, wrong }
 }
 
 fn look<D: Disk>(disk: &D, wanted: &ExpectedWeight, options: &Options) -> Examined {

@@ -59,6 +59,7 @@ mod open;
 pub mod place;
 pub mod receipt;
 pub mod receive;
+mod settle;
 mod state;
 pub mod store;
 pub mod verified;

@@ -50,9 +50,14 @@ pub struct Staged<D: Disk> {
     pub(crate) dir: D::Dir,
     pub(crate) file: D::File,
     pub(crate) placed: Placed,
+    /// The chunks that came from an origin, where they were copied one by one.
+    pub(crate) replaced: Vec<u64>,
     /// Parents of directories made on the way.
     pub(crate) made_in: Vec<D::Dir>,
 }
+
+/// A staged file, how it came about, and the chunks that came from an origin, where they were copied one by one.
+type Filled<D> = (<D as Disk>::File, Placed, Vec<u64>);
 
 /// Stages right bytes for a weight's name (S4, S5), whatever is there now.
 ///
@@ -73,8 +78,9 @@ pub fn stage<D: Disk, O: Disk>(
     (strict, threads): (Strictness, Threads),
 ) -> Result<Staged<D>, PlaceFault> {
     let (dir, made_in) = ensure_dir(disk, &wanted.weight.path, strict, right)?;
-    match fill(disk, &dir, wanted, found, reached, origins, threads) {
-        Ok((file, placed)) => Ok(Staged { dir, file, placed, made_in }),
+    let copy = || fill(disk, &dir, wanted, found, reached, origins, threads);
+    match aside::replacing(disk, &dir, wanted.weight.path.file_name(), found, copy) {
+        Ok((file, placed, replaced)) => Ok(Staged { dir, file, placed, replaced, made_in }),
         Err(fault) => {
             keep_made(disk, &made_in);
             Err(fault)
@@ -90,7 +96,7 @@ fn fill<D: Disk, O: Disk>(
     reached: Option<(D::File, Stat)>,
     origins: &[Origin<O>],
     threads: Threads,
-) -> Result<(D::File, Placed), PlaceFault> {
+) -> Result<Filled<D>, PlaceFault> {
     let path = &wanted.weight.path;
     sweep(disk, dir);
     let damaged = matches!(found, WeightState::Damaged(Damage::Bytes { .. } | Damage::Size { .. }))
@@ -114,7 +120,7 @@ fn fill<D: Disk, O: Disk>(
             let own = reached.map(|own| [(disk, own)]);
             let kept = own.map(|own| by_digest(&room, wanted.weight.sha256, &own));
             match kept {
-                Some(Ok((file, placed))) => Ok((file, Placed { kept: placed.copied, copied: 0 })),
+                Some(Ok((file, placed, _))) => Ok((file, Placed { kept: placed.copied, copied: 0 }, Vec::new())),
                 _ => by_digest(&room, wanted.weight.sha256, &opened),
             }
         }
@@ -137,16 +143,6 @@ impl<D: Disk> Staged<D> {
         disk.settle(&self.file, strict.file_mode()).map_err(at("S6 settle"))
     }
 
-    /// Whether an earlier copy lies where this weight's wrong entry is about to be set aside.
-    pub(crate) fn replaces_aside(&self, disk: &D, path: &RelPath, found: &WeightState) -> bool {
-        wrong(found) && disk.stat(&self.dir, &format!("{ASIDE_PREFIX}{}", path.file_name())).is_ok()
-    }
-
-    /// Removes that earlier copy.
-    pub(crate) fn remove_last_aside(&self, disk: &D, path: &RelPath) {
-        aside::remove_last(disk, &self.dir, path.file_name());
-    }
-
     /// Lets the staged file vanish.
     pub fn abandon(self, disk: &D) {
         drop(self.file);
@@ -161,7 +157,7 @@ impl<D: Disk> Staged<D> {
     /// [`PlaceFault::Call`]; the name is then as before, or absent.
     pub fn publish(self, disk: &D, path: &RelPath, found: &WeightState) -> Result<Named<D>, PlaceFault> {
         let name = path.file_name();
-        let aside = if wrong(found) { set_aside(disk, &self.dir, name) } else { Ok(()) };
+        let aside = if aside::keeps(found) { set_aside(disk, &self.dir, name) } else { Ok(()) };
         // Publishing replaces whatever is no directory, so a copy that can't be kept stops nothing.
         let published = disk.publish(self.file, &self.dir, name).map_err(|error| {
             keep_made(disk, &self.made_in);
@@ -170,7 +166,8 @@ impl<D: Disk> Staged<D> {
                 Ok(()) => PlaceFault::Call("S8 publish", error),
             }
         })?;
-        Ok(Named { dir: self.dir, stat: published, placed: self.placed, made_in: self.made_in })
+        let Self { dir, placed, replaced, made_in, .. } = self;
+        Ok(Named { dir, stat: published, placed, replaced, made_in })
     }
 }
 
@@ -181,6 +178,8 @@ pub struct Named<D: Disk> {
     pub stat: Stat,
     /// How it came about.
     pub placed: Placed,
+    /// The chunks that came from an origin, where they were copied one by one.
+    pub(crate) replaced: Vec<u64>,
     made_in: Vec<D::Dir>,
 }
 
@@ -238,11 +237,6 @@ pub(crate) fn with_room<D: Disk, T>(
         }
         opened => opened.map_err(at("S4 stage")),
     }
-}
-
-/// What is kept for the operator. A former pin's content is no evidence of anything.
-fn wrong(found: &WeightState) -> bool {
-    matches!(found, WeightState::Damaged(_) | WeightState::Unreadable(_))
 }
 
 /// Opens a weight's directory, making what is missing and moving aside what is no directory
@@ -323,13 +317,13 @@ fn by_chunks<D: Disk, O: Disk>(
     own: Option<(&D::File, &[u64])>,
     origins: &[Opened<O>],
     threads: Threads,
-) -> Result<(D::File, Placed), PlaceFault> {
+) -> Result<Filled<D>, PlaceFault> {
     if origins.is_empty() && own.is_none() {
         return Err(PlaceFault::NoSource);
     }
     let staged = room.stage(tree.size())?;
     match copy_chunks(room.disk, &staged, tree, own, origins, threads) {
-        Ok(placed) => Ok((staged, placed)),
+        Ok((placed, replaced)) => Ok((staged, placed, replaced)),
         Err(fault) => {
             room.abandon(staged);
             Err(fault)
@@ -339,11 +333,7 @@ fn by_chunks<D: Disk, O: Disk>(
 
 /// S4 and S5 without a tree: the first origin whose SHA-256 is the pin. Each is copied into a file
 /// of its own, so that nothing of a wrong one remains below a shorter right one.
-fn by_digest<D: Disk, O: Disk>(
-    room: &Room<D>,
-    pin: Digest,
-    origins: &[Opened<O>],
-) -> Result<(D::File, Placed), PlaceFault> {
+fn by_digest<D: Disk, O: Disk>(room: &Room<D>, pin: Digest, origins: &[Opened<O>]) -> Result<Filled<D>, PlaceFault> {
     let mut fault = PlaceFault::NoSource;
     for (origin, (file, stat)) in origins {
         let copied = room.stage(stat.size).and_then(|staged| {
@@ -355,7 +345,7 @@ fn by_digest<D: Disk, O: Disk>(
             copied.map(|_| None)
         });
         match copied {
-            Ok(Some(staged)) => return Ok((staged, Placed { kept: 0, copied: chunks(stat.size) })),
+            Ok(Some(staged)) => return Ok((staged, Placed { kept: 0, copied: chunks(stat.size) }, Vec::new())),
             Ok(None) => {}
             Err(call) => fault = call,
         }

@@ -203,7 +203,7 @@ impl<'a, D: Disk> Receiver<'a, D> {
             return Err(ReceiveFault::Bytes(digest));
         }
         let placed = Placed { kept: 0, copied: chunks(self.len) };
-        let staged = Staged { dir: self.dir, file: self.file, placed, made_in: self.made_in };
+        let staged = Staged { dir: self.dir, file: self.file, placed, replaced: Vec::new(), made_in: self.made_in };
         staged.settle(self.disk, Strictness::Volume)?;
         Ok(staged.publish(self.disk, self.path, found)?.sync(self.disk)?)
     }

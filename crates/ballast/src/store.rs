@@ -42,14 +42,41 @@ pub(crate) fn leads_to_right_bytes<D: Disk>(
 /// Verifies every byte of these weights (S1 to S3), all chunks shared among the threads. No more files are open at once
 /// than the disk allows. The answers are in the order of the weights.
 pub fn verify<D: Disk>(disk: &D, wanted: &[ExpectedWeight], strict: Strictness, threads: Threads) -> Vec<Examined> {
-    wanted.chunks(disk.files_at_once()).flat_map(|some| verify_at_once(disk, some, strict, threads)).collect()
+    examine(disk, wanted, strict, threads, Extent::Whole)
 }
 
-fn verify_at_once<D: Disk>(disk: &D, wanted: &[ExpectedWeight], strict: Strictness, threads: Threads) -> Vec<Examined> {
+/// How much of a wrong file is read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Extent {
+    /// All of it: every wrong chunk is known afterwards.
+    Whole,
+    /// Up to the first wrong chunk, for a repair: the copy hashes every chunk that it takes.
+    UntilWrong,
+}
+
+/// [`verify`], which reads this much of a wrong file.
+pub(crate) fn examine<D: Disk>(
+    disk: &D,
+    wanted: &[ExpectedWeight],
+    strict: Strictness,
+    threads: Threads,
+    extent: Extent,
+) -> Vec<Examined> {
+    let at_once = |some: &[ExpectedWeight]| examine_at_once(disk, some, strict, threads, extent);
+    wanted.chunks(disk.files_at_once()).flat_map(at_once).collect()
+}
+
+fn examine_at_once<D: Disk>(
+    disk: &D,
+    wanted: &[ExpectedWeight],
+    strict: Strictness,
+    threads: Threads,
+    extent: Extent,
+) -> Vec<Examined> {
     let opened: Vec<_> = wanted.iter().map(|w| open(disk, w, strict)).collect();
     let vouched = |at: usize| opened[at].as_ref().is_ok_and(|(_, stat)| wanted[at].vouched(stat));
     let jobs = jobs(&opened, wanted, vouched);
-    let answers = run(disk, &jobs, threads);
+    let answers = run(disk, &jobs, threads, extent);
     let judged = |opened: &Opened<D>| match opened {
         Err(found) => Examined { found: found.clone(), stat: None },
         Ok((_, stat)) => Examined { found: WeightState::Vouched, stat: Some(*stat) },
@@ -95,7 +122,7 @@ struct Answer {
     errno: Option<i32>,
 }
 
-fn run<D: Disk>(disk: &D, jobs: &[Job<D>], threads: Threads) -> Vec<(usize, Answer)> {
+fn run<D: Disk>(disk: &D, jobs: &[Job<D>], threads: Threads, extent: Extent) -> Vec<(usize, Answer)> {
     let answers: Vec<_> = jobs.iter().map(|job| Mutex::new((job.at, Answer::default()))).collect();
     let next = AtomicUsize::new(0);
     let steps: Vec<(usize, u64)> = order(jobs);
@@ -106,8 +133,12 @@ fn run<D: Disk>(disk: &D, jobs: &[Job<D>], threads: Threads) -> Vec<(usize, Answ
     let work = || {
         let mut buffer = Buffer::new(longest.unwrap_or(0).min(BUFFER));
         while let Some(&(job, chunk)) = steps.get(next.fetch_add(1, Ordering::Relaxed)) {
+            let answer = || answers[job].lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+            if extent == Extent::UntilWrong && !answer().1.bad.is_empty() {
+                continue;
+            }
             let result = step(disk, &jobs[job], chunk, &mut buffer);
-            let mut answer = answers[job].lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+            let mut answer = answer();
             match result {
                 Ok(Step::Good) => {}
                 Ok(Step::Bad) => answer.1.bad.push(chunk),

@@ -7,11 +7,11 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use ballast::copy::Placed;
-use ballast::disk::{Disk, Staging};
+use ballast::disk::{Disk, LinuxDisk, Staging};
 use ballast::fault::PlaceFault;
 use ballast::heal::{Done, Options, heal};
 use ballast::place::Origin;
-use ballast::store::{ExpectedWeight, Strictness, WeightState};
+use ballast::store::{Damage, ExpectedWeight, Strictness, WeightState};
 use sha2::{Digest as _, Sha256};
 use support::lying::{Lie, Lying};
 use support::{ENTRIES, NAME, STAGINGS, World, options};
@@ -84,19 +84,48 @@ impl Lie for Reads {
     }
 }
 
-#[test]
-fn a_repair_reads_the_damaged_file_once_to_verify_it_and_its_good_chunks_once_to_copy_them() {
-    let (size, chunk) = (5 << 20, 1 << 20);
-    let world = World::new(size);
+/// A file of `chunks` chunks of which these are wrong, a disk of it and one of right bytes: both count what is read.
+fn counted(chunks: usize, wrong: &[usize]) -> (World, Lying<LinuxDisk, Reads>, Lying<LinuxDisk, Reads>) {
+    let world = World::new(chunks << 20);
     let mut bytes = world.bytes.clone();
-    bytes[(2 << 20) + 7] ^= 1;
+    wrong.iter().for_each(|chunk| bytes[(chunk << 20) + 7] ^= 1);
     world.plant(&bytes);
     let (disk, baked) = (world.disk("cache"), world.disk("baked"));
-    let (disk, baked) = (Lying { disk, lie: Reads::default() }, Lying { disk: baked, lie: Reads::default() });
-    let outcome = world.heal_from(&disk, &baked, true, &options(2));
-    assert!(matches!(outcome.done, Done::Repaired(Placed { kept: 4, copied: 1, .. })), "{outcome:?}");
-    let read = (disk.lie.0.into_inner(), baked.lie.0.into_inner());
-    assert_eq!(read, ((2 * size - chunk) as u64, chunk as u64));
+    (world, Lying { disk, lie: Reads::default() }, Lying { disk: baked, lie: Reads::default() })
+}
+
+#[test]
+fn a_repair_reads_up_to_the_first_wrong_chunk_and_then_each_other_chunk_once() {
+    let mut failed = Vec::new();
+    for wrong in [&[0][..], &[2], &[4], &[1, 3], &[0, 4], &[3, 4]] {
+        let (world, disk, baked) = counted(5, wrong);
+        // One thread: the chunks are verified in order.
+        let outcome = world.heal_from(&disk, &baked, true, &options(1));
+        let placed = (5 - wrong.len() as u64, wrong.len() as u64);
+        let expected = wrong.iter().map(|chunk| *chunk as u64).collect();
+        let found = WeightState::Damaged(Damage::Bytes { bad: expected, found: None });
+        let repaired = matches!(outcome.done, Done::Repaired(done) if (done.kept, done.copied) == placed);
+        // The chunk that the first look found wrong is not read again; what the copy finds wrong is read by it.
+        let reads = (wrong[0] + 1 + 4, wrong.len());
+        let read = (disk.lie.0.into_inner() as usize >> 20, baked.lie.0.into_inner() as usize >> 20);
+        if !repaired || outcome.found != found || read != reads || !world.is_right() {
+            failed.push(format!("{wrong:?}: {outcome:?}, read {read:?}, expected {reads:?}"));
+        }
+    }
+    assert!(failed.is_empty(), "{}", failed.join("\n"));
+}
+
+#[test]
+fn what_is_not_repaired_is_reported_with_every_wrong_chunk() {
+    for (dry_run, origin_too) in [(true, false), (false, true)] {
+        let (world, disk, baked) = counted(5, &[1, 3]);
+        if origin_too {
+            fs::write(world.dir.path().join("baked").join(NAME), vec![0; 5 << 20]).expect("spoil");
+        }
+        let outcome = world.heal_from(&disk, &baked, true, &Options { dry_run, ..options(1) });
+        let all = WeightState::Damaged(Damage::Bytes { bad: vec![1, 3], found: None });
+        assert_eq!(outcome.found, all, "dry run {dry_run}, spoiled origin {origin_too}: {outcome:?}");
+    }
 }
 
 #[test]

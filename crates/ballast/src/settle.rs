@@ -1,0 +1,46 @@
+//! S6 for several weights at once: each waits for the disk and not for a core.
+//!
+//! Promise: an answer for each weight, in order.
+
+use std::thread::{Builder, ScopedJoinHandle};
+
+use crate::disk::Disk;
+use crate::fault::PlaceFault;
+use crate::place::Staged;
+use crate::store::{ExpectedWeight, Strictness, WeightState};
+
+/// Files settled at the same time.
+const AT_ONCE: usize = 4;
+
+/// A weight between its staging and its name.
+pub(crate) struct Pending<'a, D: Disk> {
+    pub(crate) at: usize,
+    pub(crate) wanted: &'a ExpectedWeight<'a>,
+    pub(crate) now: WeightState,
+    pub(crate) staged: Staged<D>,
+}
+
+/// Settles all.
+pub(crate) fn all<D: Disk>(disk: &D, pending: &[Pending<D>], strict: Strictness) -> Vec<Result<(), PlaceFault>> {
+    let settle = |one: &Pending<D>| one.staged.settle(disk, strict);
+    let mut settled = Vec::new();
+    for few in pending.chunks(AT_ONCE) {
+        std::thread::scope(|scope| {
+            let spawn = |one| helper().spawn_scoped(scope, move || settle(one));
+            let helped: Vec<_> = few.iter().skip(1).map(|one| (one, spawn(one).ok())).collect();
+            settled.extend(few.first().map(settle));
+            // A refused thread costs time, never an answer.
+            settled.extend(helped.into_iter().map(|(one, helper)| helper.map_or_else(|| settle(one), joined)));
+        });
+    }
+    settled
+}
+
+fn helper() -> Builder {
+    Builder::new().stack_size(64 << 10)
+}
+
+/// A helper's answer; its panic is the caller's too.
+fn joined<T>(helper: ScopedJoinHandle<T>) -> T {
+    helper.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+}
