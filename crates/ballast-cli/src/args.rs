@@ -4,15 +4,18 @@
 mod fetch;
 #[cfg(feature = "full")]
 mod image;
+mod lock_file;
 
 use std::ffi::OsString;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+
 #[cfg(feature = "full")]
 pub use fetch::{Adopt, FETCHED, Fetch, Fetching, Pin, SourceLimits};
 #[cfg(feature = "full")]
 pub use image::{Export, Import, Pull, Push, Trust, Weights};
+pub use lock_file::LockFile;
 
 /// Model weights that are always there, always the right bytes, under any privilege.
 #[derive(Debug, Parser)]
@@ -101,20 +104,6 @@ pub enum Command {
 pub struct Elsewhere {
     #[arg(trailing_var_arg = true, allow_hyphen_values = true, hide = true)]
     pub rest: Vec<OsString>,
-}
-
-// The lock file, and what it must prove before it is obeyed.
-#[derive(Debug, Clone, Args)]
-pub struct LockFile {
-    /// The lock file [default: /etc/ballast/weights.lock, else ./weights.lock]
-    #[arg(long, value_name = "FILE", env = "BALLAST_LOCK")]
-    pub lock: Option<PathBuf>,
-    /// Obey the lock file only if this minisign key signed it: a public key, or the file of one
-    #[arg(long, value_name = "KEY", env = "BALLAST_REQUIRE_SIGNATURE")]
-    pub require_signature: Option<String>,
-    /// Where the highest serial of a signed lock file is remembered: a lower one is refused
-    #[arg(long, value_name = "FILE", env = "BALLAST_SERIAL_FILE", requires = "require_signature")]
-    pub serial_file: Option<PathBuf>,
 }
 
 // Where things are; each has a default in the lock file.

@@ -20,6 +20,7 @@ use rustix::fs::{self, AtFlags, Mode, OFlags};
 use rustix::io::Errno;
 use serde::Serialize;
 
+use crate::errno::named;
 use crate::exit::{Exit, Failure};
 use crate::permit::{Permit, RootPaths};
 use crate::walk::{self, WalkError};
@@ -227,20 +228,4 @@ fn probe(dir: &OwnedFd) -> io::Result<()> {
     };
     let written = rustix::io::pwrite(&file, &[b'b'; 4096], 0)?;
     if written == 4096 { Ok(()) } else { Err(Errno::NOSPC.into()) }
-}
-
-/// The kernel's answer with the name that people search for.
-pub fn named(error: &io::Error) -> String {
-    let name = match error.raw_os_error().map(Errno::from_raw_os_error) {
-        Some(Errno::ROFS) => "EROFS",
-        Some(Errno::NOSPC) => "ENOSPC",
-        Some(Errno::DQUOT) => "EDQUOT",
-        Some(Errno::ACCESS) => "EACCES",
-        Some(Errno::PERM) => "EPERM",
-        Some(Errno::NOTDIR) => "ENOTDIR",
-        _ => return error.to_string(),
-    };
-    let text = error.to_string();
-    let words = text.split(" (os error").next().unwrap_or_default().to_lowercase();
-    format!("{words} ({name})")
 }

@@ -19,12 +19,14 @@ use nix::unistd::{self, Gid, Uid};
 use crate::user::Identity;
 
 mod caps;
+mod dropped;
 mod error;
 mod exec;
 mod keyring;
 mod received;
 
 pub use caps::{CapSets, capabilities};
+pub use dropped::Dropped;
 pub use error::{Kind, LaunchError};
 pub use exec::{ExecOptions, exec};
 pub use received::{prepare, receive};
@@ -34,21 +36,6 @@ pub use received::{prepare, receive};
 pub struct DropOptions {
     /// Set no_new_privs; otherwise it is kept as found.
     pub no_new_privs: bool,
-}
-
-/// The proof that the process is who it should be. Only this module makes one.
-#[must_use = "privilege was dropped in order to exec"]
-#[derive(Debug)]
-pub struct Dropped {
-    uid: u32,
-    home: Option<PathBuf>,
-}
-
-impl Dropped {
-    /// Whether the command will run as root, because that is what was asked for.
-    pub fn is_root(&self) -> bool {
-        self.uid == 0
-    }
 }
 
 /// Whether exec can no longer give privilege to this thread.

@@ -16,6 +16,7 @@ mod custody;
 mod dirs;
 mod doctor;
 mod dry_run;
+mod errno;
 mod escape;
 mod exit;
 mod extra;
@@ -41,6 +42,7 @@ mod setting;
 mod signature;
 #[cfg(feature = "full")]
 mod source;
+mod target;
 mod user;
 mod walk;
 mod wins;

@@ -31,7 +31,7 @@ pub const EACH: usize = 20;
 /// Tells a failure and its way out.
 pub fn failure(failure: &Failure) {
     let hint = failure.hint.as_ref().map(|hint| format!("hint: {hint}\n")).unwrap_or_default();
-    aloud(&format!("error: {}\n{hint}", failure.what));
+    output::lines(&format!("error: {}\n{hint}", failure.what));
 }
 
 /// A boot, line by line.
@@ -43,7 +43,7 @@ pub fn boot(report: &Report) {
     for line in remarks.chain(weights).chain(report.dirs.iter().map(DirLine::words)).chain([summary(report)]) {
         text += &format!("ballast: {}\n", escape::line(&line));
     }
-    aloud(&text);
+    output::lines(&text);
 }
 
 /// A line a weight; of many, a line for each of those that were not simply right, and a count for those alike.
@@ -79,13 +79,13 @@ fn summary(report: &Report) -> String {
 /// A boot as one JSON document on stderr.
 pub fn boot_json(report: &Report) {
     if let Ok(text) = serde_json::to_string(report) {
-        output::tell(&format!("{}\n", escape::json(&text)));
+        output::escaped(&format!("{}\n", escape::json(&text)));
     }
 }
 
 /// One remark of a boot.
 pub fn remark(text: &str) {
-    aloud(&format!("ballast: {text}\n"));
+    output::lines(&format!("ballast: {text}\n"));
 }
 
 /// What the parser of the command line has to say: help to stdout, a wrong line to stderr. Gives the code
@@ -93,15 +93,11 @@ pub fn remark(text: &str) {
 pub fn usage(error: &clap::Error) -> i32 {
     let text = error.render().to_string();
     if error.use_stderr() {
-        aloud(&text);
+        output::lines(&text);
         return error.exit_code();
     }
     output::answer(&text);
     lost().map_or(error.exit_code(), |failure| failure.exit.code())
-}
-
-fn aloud(text: &str) {
-    output::tell(&escape::lines(text));
 }
 
 /// An answer that was asked for.

@@ -42,6 +42,22 @@ pub struct Setting {
 }
 
 impl Setting {
+    /// Compares the pins that the environment repeats.
+    ///
+    /// # Errors
+    /// [`Exit::PinMismatch`], with every fault.
+    pub fn check_pins(&self) -> Result<(), Failure> {
+        let Err(faults) = self.lock.check_pins(|name| std::env::var(name).ok()) else {
+            return Ok(());
+        };
+        let lines = faults
+            .iter()
+            .map(|fault| format!("{}\n  expected {}\n  found    {}", fault.variable, fault.expected, fault.found));
+        let lines: Vec<_> = lines.collect();
+        Err(Failure::new(Exit::PinMismatch, format!("a pin of the environment does not hold: {}", lines.join("\n")))
+            .hint(format!("the pins are in {}; correct the variable or leave it out", self.lock_path.display())))
+    }
+
     /// Reads the lock file and the index.
     ///
     /// # Errors

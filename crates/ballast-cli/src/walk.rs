@@ -14,7 +14,7 @@ use ballast::disk::{self, Stat};
 use rustix::fs::{self, AtFlags, CWD, Mode, OFlags, StatxAttributes, StatxFlags};
 use rustix::io::Errno;
 
-use crate::dirs::named;
+use crate::errno::named;
 use crate::permit::{self, Component, Permit, RootPaths};
 
 /// A directory, and the facts of the way to it.

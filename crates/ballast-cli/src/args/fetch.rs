@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use clap::Args;
 
-use super::LockFile;
+use super::lock_file::LockFile;
 
 /// Where fetched weights are kept, unless `--into` says otherwise; `bake` takes them from there.
 pub const FETCHED: &str = "mirror";

@@ -4,7 +4,8 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::{FETCHED, Fetching, LockFile, SourceLimits};
+use super::fetch::{FETCHED, Fetching, SourceLimits};
+use super::lock_file::LockFile;
 
 // Which weights, and how they lie in the image.
 #[derive(Debug, Args)]

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use crate::boot::plan::{self, App, Ids};
+use crate::boot::plan::Ids;
 use crate::boot::protection::Protection;
 use ballast::lock::Need;
 
@@ -23,7 +23,7 @@ use crate::receipts::ReceiptFile;
 use crate::report::{Outlook, Report, ReportFile, WeightLine};
 use crate::seal;
 use crate::setting::Setting;
-use crate::user::{Accounts, Identity, Problem, UserSpec};
+use crate::target;
 
 /// Weights that one error names.
 const NAMES: usize = 20;
@@ -140,10 +140,10 @@ fn start(healing: &Healing, dry_run: bool, drop: &DropOptions) -> Result<Booted,
     launch::prepare();
     print::be_patient_no_more();
     let mut setting = Setting::read(&healing.place)?;
-    check_pins(&setting)?;
-    let target = target(healing.user.as_deref(), &setting)?;
-    let app = target.as_ref().map(|(identity, explicit)| app(identity, *explicit));
-    let (guarded, groups) = guarded(target.as_ref().map(|(identity, _)| identity), app);
+    setting.check_pins()?;
+    let target = target::target(healing.user.as_deref(), &setting)?;
+    let app = target.as_ref().map(|(identity, explicit)| target::app(identity, *explicit));
+    let (guarded, groups) = target::guarded(target.as_ref().map(|(identity, _)| identity), app);
     let look = Custody::new(guarded, &groups);
     if facts::ids().uid == 0 && guarded.uid != 0 {
         setting.must_be_out_of_reach(&look)?;
@@ -208,23 +208,6 @@ fn start(healing: &Healing, dry_run: bool, drop: &DropOptions) -> Result<Booted,
     Ok(Booted { setting, report, dropped, file, guarded, groups, extras })
 }
 
-/// An identity as a plan sees it.
-pub fn app(identity: &Identity, explicit: bool) -> App {
-    let ids = Ids { uid: identity.uid, gid: identity.gid };
-    App { ids, explicit, mapped: facts::mapped(ids) }
-}
-
-/// Whom the weights are kept from, and that user's groups: the app, or this process where the
-/// platform chose another user than the lock file's owner.
-pub fn guarded(identity: Option<&Identity>, app: Option<App>) -> (Ids, Vec<u32>) {
-    let who = facts::who();
-    let becomes = plan::becomes(&who, app).unwrap_or(app.map(|app| app.ids));
-    match (becomes.or_else(|| app.map(|app| app.ids).filter(|ids| *ids == who.ids)), identity) {
-        (Some(ids), Some(identity)) => (ids, identity.groups.clone()),
-        _ => (who.ids, who.groups),
-    }
-}
-
 /// Opens the receipts that the operator asked for; a remark where they can't be used.
 fn receipts(healing: &Healing, setting: &mut Setting, look: &Custody, dry_run: bool) -> Option<ReceiptFile> {
     if healing.trust == TrustArg::Bytes || dry_run {
@@ -235,42 +218,6 @@ fn receipts(healing: &Healing, setting: &mut Setting, look: &Custody, dry_run: b
         HoldArg::Owned => PathBuf::from("/var/lib/ballast/receipts.json"),
     });
     ReceiptFile::open(&path, look).map_err(|why| setting.notes.push(format!("receipts: {why}"))).ok()
-}
-
-/// Whom the command runs as, and whether that was asked for on the command line.
-///
-/// # Errors
-/// [`Exit::Usage`] when the user makes no sense or is in no account file.
-pub fn target(asked: Option<&str>, setting: &Setting) -> Result<Option<(Identity, bool)>, Failure> {
-    let explicit = asked.is_some();
-    let Some(text) = asked.or(setting.lock.store.owner.as_deref()) else {
-        return Ok(None);
-    };
-    let resolve = || -> Result<Identity, Problem> {
-        let spec = text.parse::<UserSpec>()?;
-        Accounts::read_for(&spec)?.resolve(&spec, facts::ids().gid)
-    };
-    let identity = resolve().map_err(|problem| {
-        let failure = Failure::new(Exit::Usage, problem.to_string());
-        if problem.hint.is_empty() { failure } else { failure.hint(problem.hint) }
-    })?;
-    Ok(Some((identity, explicit)))
-}
-
-/// Compares the pins that the environment repeats.
-///
-/// # Errors
-/// [`Exit::PinMismatch`], with every fault.
-pub fn check_pins(setting: &Setting) -> Result<(), Failure> {
-    let Err(faults) = setting.lock.check_pins(|name| std::env::var(name).ok()) else {
-        return Ok(());
-    };
-    let lines = faults
-        .iter()
-        .map(|fault| format!("{}\n  expected {}\n  found    {}", fault.variable, fault.expected, fault.found));
-    let lines: Vec<_> = lines.collect();
-    Err(Failure::new(Exit::PinMismatch, format!("a pin of the environment does not hold: {}", lines.join("\n")))
-        .hint(format!("the pins are in {}; correct the variable or leave it out", setting.lock_path.display())))
 }
 
 fn open_report(asked: Option<&Path>, look: &Custody, refused: &mut Vec<String>) -> Option<ReportFile> {

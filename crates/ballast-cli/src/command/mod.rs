@@ -35,7 +35,7 @@ pub use doctor::doctor;
 pub use export::export;
 #[cfg(feature = "full")]
 pub use fetch::fetch;
-pub use heal::{app, check_pins, guarded, heal, run, target};
+pub use heal::{heal, run};
 #[cfg(feature = "full")]
 pub use import::import;
 #[cfg(feature = "full")]

@@ -11,7 +11,6 @@ use ballast::lock::{Extra, Need};
 use serde::Serialize;
 
 use super::finding::{Code, Finding, Severity};
-use super::prospect::State;
 use super::reach::Reach;
 use super::variables::{self, Use};
 use crate::args::{Doctor, HoldArg};
@@ -20,7 +19,7 @@ use crate::exit::Failure;
 use crate::launch::{self, DropOptions};
 use crate::setting::Setting;
 use crate::user::Identity;
-use crate::{app_env, boot, command, dirs, extra, facts, wins};
+use crate::{app_env, boot, dirs, extra, facts, target, wins};
 
 /// Everything that was seen.
 #[derive(Debug, Serialize)]
@@ -75,6 +74,16 @@ pub struct WeightLook {
     pub firmness: Option<Protection>,
     #[serde(skip)]
     pub(super) state: State,
+}
+
+/// What is known of a weight before a boot.
+#[derive(Debug, Clone)]
+pub struct State {
+    pub(super) in_cache: bool,
+    pub(super) in_layer: bool,
+    pub(super) mendable: Result<(), String>,
+    /// Whether root may take the cache for itself.
+    pub(super) keepable: bool,
 }
 
 /// A directory of the lock file.
@@ -137,20 +146,20 @@ impl Environment {
     }
 
     fn look(&mut self, mut setting: Setting, args: &Doctor) {
-        if let Err(failure) = command::check_pins(&setting) {
+        if let Err(failure) = setting.check_pins() {
             self.refuse(Code::PinMismatch, "environment", &failure);
         }
-        let target = command::target(args.user.as_deref(), &setting).unwrap_or_else(|failure| {
+        let target = target::target(args.user.as_deref(), &setting).unwrap_or_else(|failure| {
             self.refuse(Code::UnknownUser, "environment", &failure);
             None
         });
-        let app = target.as_ref().map(|(identity, explicit)| command::app(identity, *explicit));
+        let app = target.as_ref().map(|(identity, explicit)| target::app(identity, *explicit));
         let app_groups = target.as_ref().map_or(&[][..], |(identity, _)| &identity.groups);
         let found = Facts { memory_limit: facts::memory_limit(), ..setting.facts(app, app_groups) };
         let hold = if args.hold == HoldArg::Sticky { Hold::Sticky } else { Hold::Owned };
         let plan = plan::plan(&found, hold).map_err(|refusal| boot::refused(refusal, found.who.caps));
         let identity = target.map(|(identity, _)| identity);
-        let (app, groups) = command::guarded(identity.as_ref(), app);
+        let (app, groups) = target::guarded(identity.as_ref(), app);
         self.app = app;
         self.look_at_trust(&mut setting, &groups);
         let given = self.look_at_given(&setting, &plan, &groups, &found);

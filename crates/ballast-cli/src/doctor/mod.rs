@@ -4,6 +4,6 @@
 pub mod deployment;
 pub mod environment;
 pub mod finding;
-mod prospect;
+mod forecast;
 pub mod reach;
 mod variables;

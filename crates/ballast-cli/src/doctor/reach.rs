@@ -9,7 +9,7 @@ use std::path::Path;
 use crate::boot::plan::Ids;
 use rustix::fs::{Access, AtFlags, CWD};
 
-use crate::dirs::named;
+use crate::errno::named;
 use crate::facts;
 
 /// Who would write, and whether the kernel may be asked.

@@ -8,7 +8,8 @@ use std::io::{self, BufReader, ErrorKind, Read};
 
 use ballast::lock::RelPath;
 
-use super::{Findings, parts};
+use super::findings::Findings;
+use super::parts;
 use crate::bounds;
 
 /// Values of a fixed length, by their type's number.

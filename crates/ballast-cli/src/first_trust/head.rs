@@ -1,6 +1,6 @@
 //! What the first bytes of a file show. Pure.
 
-use super::Objection;
+use super::findings::Objection;
 
 /// What servers and tools put in a weight's place.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

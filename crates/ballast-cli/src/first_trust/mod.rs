@@ -6,6 +6,7 @@
 //! and pinned. Every read is bounded. Only reads.
 
 mod blob;
+mod findings;
 mod gguf;
 mod head;
 pub mod left_out;
@@ -20,55 +21,11 @@ use ballast::digest::Digest;
 use ballast::lock::RelPath;
 
 pub use blob::{digest_of_name, git_digest, git_name, url_digest};
+pub use findings::{Findings, Objection, Parts};
 pub use head::NotAWeight;
-pub use parts::Parts;
 
 /// Bytes at the beginning of a file that tell its kind.
 pub const HEAD: usize = 512;
-
-/// What speaks against a file.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Objection {
-    /// It contradicts itself, or is no weight: it gets no pin.
-    Refused(String),
-    /// It is unusual: it gets a pin, and a remark.
-    Doubt(String),
-}
-
-/// What the checks found in one file.
-#[derive(Debug, Default)]
-pub struct Findings {
-    /// In the order in which they were found.
-    pub objections: Vec<Objection>,
-    /// The files without which this one is of no use.
-    pub parts: Option<Parts>,
-}
-
-impl Findings {
-    /// Why the file gets no pin.
-    pub fn refusal(&self) -> Option<&str> {
-        self.objections.iter().find_map(|objection| match objection {
-            Objection::Refused(why) => Some(why.as_str()),
-            Objection::Doubt(_) => None,
-        })
-    }
-
-    /// What is remarked of a file that gets a pin.
-    pub fn doubts(&self) -> impl Iterator<Item = &str> {
-        self.objections.iter().filter_map(|objection| match objection {
-            Objection::Doubt(what) => Some(what.as_str()),
-            Objection::Refused(_) => None,
-        })
-    }
-
-    fn refuse(&mut self, why: impl Into<String>) {
-        self.objections.push(Objection::Refused(why.into()));
-    }
-
-    fn doubt(&mut self, what: impl Into<String>) {
-        self.objections.push(Objection::Doubt(what.into()));
-    }
-}
 
 /// Checks one file, whose path says of which format it should be.
 ///

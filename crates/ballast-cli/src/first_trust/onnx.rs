@@ -11,8 +11,8 @@ use std::io::{self, BufReader, Read};
 
 use ballast::lock::RelPath;
 
-use super::Findings;
-use super::parts::{Parts, beside};
+use super::findings::{Findings, Parts};
+use super::parts::beside;
 use crate::bounds;
 
 /// Graphs within graphs.

@@ -9,49 +9,9 @@ use ballast::lock::RelPath;
 use serde::de::{Deserializer, MapAccess, Visitor};
 use serde::{Deserialize, de};
 
-use super::Findings;
+use super::blob::digest_of_name;
+use super::findings::{Findings, Parts};
 use crate::{bounds, foreign};
-
-/// The other files that one file needs.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Parts {
-    named_by: RelPath,
-    names: Vec<RelPath>,
-    /// The first file of a numbered set that is counted from 0, in place of the last.
-    first: Option<RelPath>,
-}
-
-/// A set that lacks files.
-#[derive(Debug, PartialEq, Eq)]
-pub struct Incomplete<'a> {
-    /// The file that names the others.
-    pub named_by: &'a RelPath,
-    /// Those that are not there.
-    pub missing: Vec<&'a RelPath>,
-    /// Whether not one of them is there, as where a repository's other format was downloaded.
-    pub all: bool,
-}
-
-impl Parts {
-    /// Files that `named_by` needs.
-    pub fn new(named_by: &RelPath, names: Vec<RelPath>) -> Self {
-        Self { named_by: named_by.clone(), names, first: None }
-    }
-
-    /// How many.
-    pub fn count(&self) -> usize {
-        self.names.len()
-    }
-
-    /// What of the set is missing.
-    pub fn incomplete(&self, is_there: impl Fn(&RelPath) -> bool) -> Option<Incomplete<'_>> {
-        let from_zero = self.first.as_ref().is_some_and(&is_there);
-        let names = &self.names[..self.names.len() - usize::from(from_zero)];
-        let missing: Vec<_> = names.iter().filter(|name| !is_there(name)).collect();
-        let all = missing.len() == names.len();
-        (!missing.is_empty()).then_some(Incomplete { named_by: &self.named_by, missing, all })
-    }
-}
 
 /// The path of a file that another one names, relative to that one's directory.
 pub fn beside(path: &RelPath, name: &str) -> Result<RelPath, String> {
@@ -154,7 +114,7 @@ pub fn read_manifest(path: &RelPath, file: &File, checked: &mut Findings) -> io:
     let Ok(manifest) = serde_json::from_slice::<Manifest>(&bytes) else { return Ok(()) };
     let store: Vec<&str> = path.names().take_while(|name| *name != "manifests").collect();
     let blob = |layer: &ManifestLayer| {
-        let hex = layer.digest.strip_prefix("sha256:").filter(|hex| super::digest_of_name(hex).is_some())?;
+        let hex = layer.digest.strip_prefix("sha256:").filter(|hex| digest_of_name(hex).is_some())?;
         let name = format!("blobs/sha256-{hex}");
         RelPath::try_from(if store.is_empty() { name } else { format!("{}/{name}", store.join("/")) }).ok()
     };

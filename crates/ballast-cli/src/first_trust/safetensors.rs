@@ -10,7 +10,7 @@ use std::io::{self, Read};
 use serde::de::{Deserialize, IgnoredAny, MapAccess, Visitor};
 use serde::{Deserializer, de};
 
-use super::Findings;
+use super::findings::Findings;
 use crate::bounds;
 
 /// The longest header that the format allows.

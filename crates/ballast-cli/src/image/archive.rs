@@ -15,13 +15,17 @@ use oci_spec::image::{ImageIndex, ImageIndexBuilder, MediaType};
 use serde_json::json;
 use tar::{Builder, EntryType};
 
+use super::blob::{Blob, Measured};
+use super::built::{Image, descriptor, json};
 use super::entries::{self, ArchiveEntry, ArchiveLimits};
+use super::layer::Layer;
 use super::layer::{Checked, Meter, ROOT, header, open};
+use super::manifest;
+use super::picture::Blobs;
 use super::picture::Take;
-use super::{Blob, Blobs, Image, Layer, Measured, descriptor, json, manifest};
 use crate::bounds;
 use crate::print::ProgressLine;
-use crate::source::Fault;
+use crate::source::fault::Fault;
 
 /// The annotation by which tools find an image in a layout.
 const REF_NAME: &str = "org.opencontainers.image.ref.name";

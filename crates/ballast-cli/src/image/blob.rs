@@ -32,3 +32,6 @@ impl Measured {
         Self { digest: Digest::from_bytes(Sha256::digest(bytes).into()), size: bytes.len() as u64 }
     }
 }
+
+/// The title of the layer of lock file and index.
+pub const BALLAST: &str = ".ballast";

@@ -14,7 +14,7 @@ use ballast::digest::Digest;
 use sha2::{Digest as _, Sha256};
 use tar::{Builder, EntryType, Header};
 
-use super::Measured;
+use super::blob::Measured;
 use crate::foreign;
 
 /// Root, whose every directory is.

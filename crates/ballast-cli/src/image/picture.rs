@@ -15,13 +15,15 @@ use ballast::lock::Weight;
 use ballast::store::WeightState;
 use sha2::{Digest as _, Sha256};
 
+use super::blob::{BALLAST, Blob, Measured};
 use super::chunks::{Own, Piece, pieces};
 use super::packs::{LIST, Packed, Packs};
-use super::{BALLAST, Blob, Measured, entries, manifest};
+use super::{entries, manifest};
 use crate::bounds;
 use crate::print::ProgressLine;
 use crate::setting::INDEX;
-use crate::source::{Fault, Sink};
+use crate::source::fault::Fault;
+use crate::source::sink::Sink;
 
 /// What became of an image whose layers are not as they were pushed.
 const ANEW: &str = "something pushed it anew: `ballast push` and `skopeo copy --preserve-digests` keep it as it is";

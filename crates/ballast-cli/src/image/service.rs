@@ -8,9 +8,10 @@ use crate::boot::plan::Ids;
 use oci_spec::image::{Config, ConfigBuilder};
 use serde::Deserialize;
 
+use super::built::Image;
+use super::layer::Layer;
 use super::layer::{Content, Meter, ROOT, open};
 use super::weights::{Layout, layers};
-use super::{Image, Layer};
 use crate::exit::{Exit, Failure};
 use crate::setting::Setting;
 use crate::{bounds, foreign};

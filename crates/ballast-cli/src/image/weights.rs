@@ -10,9 +10,10 @@ use ballast::index::{CHUNK, Index, Leaf, Tree};
 use ballast::lock::{Need, Weight};
 use sha2::{Digest as _, Sha256};
 
+use super::blob::{BALLAST, Measured};
+use super::layer::Layer;
 use super::layer::{Content, ROOT, open};
 use super::packs::{self, Packed, Packs};
-use super::{BALLAST, Layer, Measured};
 use crate::exit::{Exit, Failure};
 use crate::setting::{INDEX, Setting};
 use crate::{bounds, foreign, print};

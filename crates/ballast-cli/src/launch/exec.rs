@@ -12,7 +12,9 @@ use std::{fs, io};
 use nix::errno::Errno;
 use nix::libc;
 
-use super::{Dropped, Kind, LaunchError, received};
+use super::dropped::Dropped;
+use super::error::{Kind, LaunchError};
+use super::received;
 use crate::secrets::is_secret;
 
 const DEFAULT_PATH: &str = "/bin:/usr/bin";

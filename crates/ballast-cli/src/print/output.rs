@@ -13,6 +13,8 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::{Errno, write};
 use rustix::stdio;
 
+use crate::escape;
+
 /// Bytes that a pipe takes at once or not at all.
 const WHOLE: usize = 4096;
 /// How long a boot waits for a reader that takes nothing.
@@ -40,8 +42,13 @@ pub fn answer_fault() -> Option<io::Error> {
     fault.filter(|errno| ![Errno::PIPE, Errno::BADF].contains(errno)).map(io::Error::from)
 }
 
-/// Tells on stderr.
-pub fn tell(text: &str) {
+/// Writes lines to stderr, without what a terminal would obey.
+pub fn lines(text: &str) {
+    escaped(&escape::lines(text));
+}
+
+/// Writes to stderr what is escaped already.
+pub fn escaped(text: &str) {
     put(&STDERR, stdio::stderr(), text, !PATIENT.load(Relaxed));
 }
 

@@ -56,8 +56,8 @@ impl ProgressLine {
     pub fn remark(&self, text: &str) {
         let told = format!("ballast: {}: {text}", self.name);
         match &self.bars {
-            Some(bars) => bars.suspend(|| super::aloud(&format!("{told}\n"))),
-            None => super::aloud(&format!("{told}\n")),
+            Some(bars) => bars.suspend(|| super::output::lines(&format!("{told}\n"))),
+            None => super::output::lines(&format!("{told}\n")),
         }
     }
 

@@ -13,7 +13,8 @@ use ureq::http::{Method, header};
 use super::address::{Address, Refused, Secret};
 use super::client::{Ask, Client, HttpResponse};
 use super::credentials::Credentials;
-use super::{Fault, escaped};
+use super::fault::Fault;
+use super::url::escaped;
 use crate::bounds;
 
 /// What is to be done with which repository.

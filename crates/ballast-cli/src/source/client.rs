@@ -19,9 +19,10 @@ use ureq::unversioned::transport::{DefaultConnector, NextTimeout};
 use ureq::{Agent, AsSendBody, Body, RequestExt, Timeout};
 
 use super::address::{self, Address, Refused, Secret};
+use super::fault::Fault;
 use super::hub::HubHeaders;
+use super::limits::Limits;
 use super::proxy::Proxies;
-use super::{Fault, Limits};
 use crate::{bounds, foreign};
 
 const REDIRECTS: u32 = 10;

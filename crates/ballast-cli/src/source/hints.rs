@@ -1,6 +1,6 @@
 //! The way out of each source's fault: one table. Pure.
 
-use super::Fault;
+use super::fault::Fault;
 
 /// Where the lock file names no source and there is no mirror.
 pub const NO_SOURCE: &str = "name a mirror that has files of these digests with --mirror URL|DIR or BALLAST_MIRRORS, or write `sources` in the lock file";

@@ -5,7 +5,8 @@ use std::path::Path;
 
 use ballast::buffer::Buffer;
 
-use super::{Fault, Sink};
+use super::fault::Fault;
+use super::sink::Sink;
 use crate::foreign;
 
 const PIECE: usize = 256 << 10;

@@ -16,7 +16,9 @@ use flate2::read::MultiGzDecoder;
 use zip::ZipArchive;
 use zip::result::ZipError;
 
-use super::{Fault, Sink, local};
+use super::fault::Fault;
+use super::local;
+use super::sink::Sink;
 use crate::image::entries::{self, Metered};
 use crate::print::ProgressLine;
 use crate::{bounds, foreign};

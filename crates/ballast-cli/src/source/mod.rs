@@ -9,9 +9,10 @@ pub mod address;
 mod authority;
 mod client;
 mod credentials;
-mod fault;
+pub mod fault;
 pub mod hints;
 mod hub;
+mod limits;
 mod local;
 mod member;
 mod moving;
@@ -21,14 +22,13 @@ mod proxy;
 pub mod registry;
 mod registry_fault;
 mod secrets;
-mod sink;
+pub mod sink;
 mod tokens;
 mod url;
 mod web;
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use ballast::disk::LinuxDisk;
 use ballast::lock::{RelPath, Source, Weight};
@@ -40,29 +40,14 @@ use crate::image::Picture;
 use crate::print::ProgressLine;
 pub use fault::Fault;
 pub use hub::{HUB, Hub};
+pub use limits::Limits;
 use member::Archives;
 pub use moving::moving;
 pub use secrets::public;
 pub use sink::Sink;
 pub use tokens::Tokens;
-use url::escaped;
 pub use url::{joined, shown};
 use web::Web;
-
-/// What a source may cost.
-#[derive(Debug, Clone, Copy)]
-pub struct Limits {
-    /// Time for one file from one source.
-    pub overall: Duration,
-    /// Time without a byte.
-    pub idle: Duration,
-    /// Time until a connection stands.
-    pub connect: Duration,
-    /// How often a source is asked again.
-    pub retries: u32,
-    /// Bytes, where the size is not pinned.
-    pub max_size: u64,
-}
 
 /// One place to ask.
 enum Candidate<'a> {

@@ -2,7 +2,8 @@
 
 use std::time::{Duration, Instant};
 
-use super::{Fault, Limits};
+use super::fault::Fault;
+use super::limits::Limits;
 
 /// An attempt that brought so much does not count as a retry.
 const GAIN: u64 = 1 << 20;

@@ -11,7 +11,9 @@ use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Resource, Rlimit, prlimit};
 
-use super::{Fault, Limits, Sink};
+use super::fault::Fault;
+use super::limits::Limits;
+use super::sink::Sink;
 use crate::secrets::is_secret;
 use crate::{bounds, foreign};
 

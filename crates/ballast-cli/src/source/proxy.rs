@@ -8,8 +8,8 @@ use std::net::IpAddr;
 
 use ureq::Proxy;
 
-use super::Fault;
 use super::address::{Address, Clear, Refused};
+use super::fault::Fault;
 
 /// The proxies of an environment.
 pub struct Proxies {

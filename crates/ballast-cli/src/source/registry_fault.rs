@@ -2,8 +2,8 @@
 
 use serde::Deserialize;
 
-use super::Fault;
 use super::client::HttpResponse;
+use super::fault::Fault;
 use crate::bounds;
 
 #[derive(Deserialize)]

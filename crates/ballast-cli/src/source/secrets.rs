@@ -3,7 +3,7 @@
 //! A lock file is committed, and copied into images. So a user, a password, a token or a signature is not written;
 //! `${NAME}` in a source is, and `fetch` puts the variable's value there.
 
-use super::Fault;
+use super::fault::Fault;
 use super::url::escaped;
 
 /// Words in the name of a parameter that holds a secret.
@@ -42,7 +42,7 @@ pub fn public(url: &str) -> (String, Vec<String>) {
     let url = url.split('#').next().unwrap_or(url);
     let Some((scheme, rest)) = url.split_once("://") else { return (url.to_owned(), Vec::new()) };
     let mut removed = Vec::new();
-    let shown = super::shown(url);
+    let shown = super::url::shown(url);
     let place = shown.split_once("://").map_or("", |(_, place)| place);
     let login = rest.strip_suffix(&rest[rest.find(place).unwrap_or(0)..]).unwrap_or_default();
     let login = login.strip_suffix('@').unwrap_or(login);
@@ -98,7 +98,8 @@ pub fn expanded(url: &str, env: impl Fn(&str) -> Option<String>) -> Result<Optio
         return Ok(None);
     }
     let wrong = |why: String| Err(Fault::Variable(why));
-    let path = super::shown(url).split_once("://").and_then(|(_, place)| Some(place.split_once('/')?.0.to_owned()));
+    let path =
+        super::url::shown(url).split_once("://").and_then(|(_, place)| Some(place.split_once('/')?.0.to_owned()));
     if path.unwrap_or_default().contains("${") {
         return wrong("expected the host's name, found a variable in its place".into());
     }

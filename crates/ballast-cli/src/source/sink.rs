@@ -5,7 +5,7 @@ use ballast::disk::LinuxDisk;
 use ballast::receive::{ReceiveFault, Receiver};
 use ballast::store::WeightState;
 
-use super::Fault;
+use super::fault::Fault;
 use super::hub::HubHeaders;
 use crate::first_trust::{HEAD, NotAWeight};
 use crate::print::ProgressLine;

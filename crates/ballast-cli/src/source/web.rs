@@ -10,9 +10,12 @@ use ureq::http::{Method, header};
 
 use super::address::{Address, Clear, Secret};
 use super::client::{Ask, Client, HttpResponse};
+use super::fault::Fault;
+use super::limits::Limits;
 use super::patience::Patience;
+use super::secrets;
+use super::sink::Sink;
 use super::tokens::Tokens;
-use super::{Fault, Limits, Sink, secrets};
 
 /// A client, and tokens for some hosts.
 pub struct Web {
@@ -44,7 +47,7 @@ impl Web {
             let Some(pause) = patience.again(sink.len().saturating_sub(before), &fault) else {
                 return Err(fault);
             };
-            sink.line.remark(&format!("{}: {fault}; asking again", super::shown(url)));
+            sink.line.remark(&format!("{}: {fault}; asking again", super::url::shown(url)));
             std::thread::sleep(pause);
         }
     }

@@ -10,22 +10,12 @@ use ballast::heal;
 use ballast::lock::Need;
 use ballast::store::Strictness;
 
-use super::environment::{Environment, WeightLook};
+use super::environment::{Environment, State, WeightLook};
 use super::finding::{Code, Severity};
 use super::reach::Reach;
 use crate::custody::Custody;
 use crate::setting::Setting;
 use crate::{boot, facts};
-
-/// What is known of a weight before a boot.
-#[derive(Debug, Clone)]
-pub struct State {
-    in_cache: bool,
-    in_layer: bool,
-    mendable: Result<(), String>,
-    /// Whether root may take the cache for itself.
-    keepable: bool,
-}
 
 impl Environment {
     /// Looks at each weight in the cache and in the baked layer, and foresees what a boot makes of it.

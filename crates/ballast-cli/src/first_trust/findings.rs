@@ -1,0 +1,88 @@
+//! What the checks of a file found, and the files without which it is of no use. Touches nothing.
+
+use ballast::lock::RelPath;
+
+/// What speaks against a file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Objection {
+    /// It contradicts itself, or is no weight: it gets no pin.
+    Refused(String),
+    /// It is unusual: it gets a pin, and a remark.
+    Doubt(String),
+}
+
+/// What the checks found in one file.
+#[derive(Debug, Default)]
+pub struct Findings {
+    /// In the order in which they were found.
+    pub objections: Vec<Objection>,
+    /// The files without which this one is of no use.
+    pub parts: Option<Parts>,
+}
+
+impl Findings {
+    /// Why the file gets no pin.
+    pub fn refusal(&self) -> Option<&str> {
+        self.objections.iter().find_map(|objection| match objection {
+            Objection::Refused(why) => Some(why.as_str()),
+            Objection::Doubt(_) => None,
+        })
+    }
+
+    /// What is remarked of a file that gets a pin.
+    pub fn doubts(&self) -> impl Iterator<Item = &str> {
+        self.objections.iter().filter_map(|objection| match objection {
+            Objection::Doubt(what) => Some(what.as_str()),
+            Objection::Refused(_) => None,
+        })
+    }
+
+    pub(super) fn refuse(&mut self, why: impl Into<String>) {
+        self.objections.push(Objection::Refused(why.into()));
+    }
+
+    pub(super) fn doubt(&mut self, what: impl Into<String>) {
+        self.objections.push(Objection::Doubt(what.into()));
+    }
+}
+
+/// The other files that one file needs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Parts {
+    pub(super) named_by: RelPath,
+    pub(super) names: Vec<RelPath>,
+    /// The first file of a numbered set that is counted from 0, in place of the last.
+    pub(super) first: Option<RelPath>,
+}
+
+/// A set that lacks files.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Incomplete<'a> {
+    /// The file that names the others.
+    pub named_by: &'a RelPath,
+    /// Those that are not there.
+    pub missing: Vec<&'a RelPath>,
+    /// Whether not one of them is there, as where a repository's other format was downloaded.
+    pub all: bool,
+}
+
+impl Parts {
+    /// Files that `named_by` needs.
+    pub fn new(named_by: &RelPath, names: Vec<RelPath>) -> Self {
+        Self { named_by: named_by.clone(), names, first: None }
+    }
+
+    /// How many.
+    pub fn count(&self) -> usize {
+        self.names.len()
+    }
+
+    /// What of the set is missing.
+    pub fn incomplete(&self, is_there: impl Fn(&RelPath) -> bool) -> Option<Incomplete<'_>> {
+        let from_zero = self.first.as_ref().is_some_and(&is_there);
+        let names = &self.names[..self.names.len() - usize::from(from_zero)];
+        let missing: Vec<_> = names.iter().filter(|name| !is_there(name)).collect();
+        let all = missing.len() == names.len();
+        (!missing.is_empty()).then_some(Incomplete { named_by: &self.named_by, missing, all })
+    }
+}

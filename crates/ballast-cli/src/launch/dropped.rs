@@ -1,0 +1,18 @@
+//! The proof of a drop. Only `launch` and its parts make and use one. Touches nothing.
+
+use std::path::PathBuf;
+
+/// The proof that the process is who it should be. Only this module makes one.
+#[must_use = "privilege was dropped in order to exec"]
+#[derive(Debug)]
+pub struct Dropped {
+    pub(super) uid: u32,
+    pub(super) home: Option<PathBuf>,
+}
+
+impl Dropped {
+    /// Whether the command will run as root, because that is what was asked for.
+    pub fn is_root(&self) -> bool {
+        self.uid == 0
+    }
+}

@@ -1,0 +1,18 @@
+//! What one source may cost. Touches nothing.
+
+use std::time::Duration;
+
+/// What a source may cost.
+#[derive(Debug, Clone, Copy)]
+pub struct Limits {
+    /// Time for one file from one source.
+    pub overall: Duration,
+    /// Time without a byte.
+    pub idle: Duration,
+    /// Time until a connection stands.
+    pub connect: Duration,
+    /// How often a source is asked again.
+    pub retries: u32,
+    /// Bytes, where the size is not pinned.
+    pub max_size: u64,
+}

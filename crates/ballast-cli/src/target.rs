@@ -1,0 +1,44 @@
+//! Whom the command runs as, and from whom the weights are protected. Reads account files.
+
+use crate::boot::plan::{self, App, Ids};
+use crate::exit::{Exit, Failure};
+use crate::facts;
+use crate::setting::Setting;
+use crate::user::{Accounts, Identity, Problem, UserSpec};
+
+/// An identity as a plan sees it.
+pub fn app(identity: &Identity, explicit: bool) -> App {
+    let ids = Ids { uid: identity.uid, gid: identity.gid };
+    App { ids, explicit, mapped: facts::mapped(ids) }
+}
+
+/// Whom the weights are kept from, and that user's groups: the app, or this process where the
+/// platform chose another user than the lock file's owner.
+pub fn guarded(identity: Option<&Identity>, app: Option<App>) -> (Ids, Vec<u32>) {
+    let who = facts::who();
+    let becomes = plan::becomes(&who, app).unwrap_or(app.map(|app| app.ids));
+    match (becomes.or_else(|| app.map(|app| app.ids).filter(|ids| *ids == who.ids)), identity) {
+        (Some(ids), Some(identity)) => (ids, identity.groups.clone()),
+        _ => (who.ids, who.groups),
+    }
+}
+
+/// Whom the command runs as, and whether that was asked for on the command line.
+///
+/// # Errors
+/// [`Exit::Usage`] when the user makes no sense or is in no account file.
+pub fn target(asked: Option<&str>, setting: &Setting) -> Result<Option<(Identity, bool)>, Failure> {
+    let explicit = asked.is_some();
+    let Some(text) = asked.or(setting.lock.store.owner.as_deref()) else {
+        return Ok(None);
+    };
+    let resolve = || -> Result<Identity, Problem> {
+        let spec = text.parse::<UserSpec>()?;
+        Accounts::read_for(&spec)?.resolve(&spec, facts::ids().gid)
+    };
+    let identity = resolve().map_err(|problem| {
+        let failure = Failure::new(Exit::Usage, problem.to_string());
+        if problem.hint.is_empty() { failure } else { failure.hint(problem.hint) }
+    })?;
+    Ok(Some((identity, explicit)))
+}
