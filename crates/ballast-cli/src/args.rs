@@ -12,7 +12,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 #[cfg(feature = "full")]
-pub use fetch::{Adopt, FETCHED, Fetch, Fetching, Pin, SourceLimits};
+pub use fetch::{Adopt, FETCHED, Fetch, Fetching, Init, Pin, SourceLimits};
 #[cfg(feature = "full")]
 pub use image::{Export, Import, Pull, Push, Trust, Weights};
 pub use lock_file::LockFile;
@@ -39,6 +39,9 @@ pub enum Command {
     Status(Status),
     /// What this environment, or a compose or Kubernetes file, will do to the weights
     Doctor(Doctor),
+    /// Begin a lock file from a folder of models, a Dockerfile and a compose file
+    #[cfg(feature = "full")]
+    Init(Init),
     /// Write a weight into the lock file: a first trust
     #[cfg(feature = "full")]
     Pin(Pin),
@@ -63,6 +66,10 @@ pub enum Command {
     /// Bring every pinned file from an image archive into a store
     #[cfg(feature = "full")]
     Import(Import),
+    /// In the full build only: begin a lock file
+    #[cfg(not(feature = "full"))]
+    #[command(disable_help_flag = true)]
+    Init(Elsewhere),
     /// In the full build only: write a weight into the lock file
     #[cfg(not(feature = "full"))]
     #[command(disable_help_flag = true)]

@@ -26,6 +26,8 @@ mod first_trust;
 mod hints;
 #[cfg(feature = "full")]
 mod image;
+#[cfg(feature = "full")]
+mod init;
 mod launch;
 mod mounts;
 mod permit;
@@ -82,6 +84,8 @@ pub fn entry() -> ! {
         Command::Status(args) => command::status(&args),
         Command::Doctor(args) => command::doctor(&args),
         #[cfg(feature = "full")]
+        Command::Init(args) => command::init(&args),
+        #[cfg(feature = "full")]
         Command::Pin(args) => command::pin(&args),
         #[cfg(feature = "full")]
         Command::Adopt(args) => command::adopt(&args),
@@ -98,7 +102,8 @@ pub fn entry() -> ! {
         #[cfg(feature = "full")]
         Command::Import(args) => command::import(&args),
         #[cfg(not(feature = "full"))]
-        Command::Pin(_)
+        Command::Init(_)
+        | Command::Pin(_)
         | Command::Adopt(_)
         | Command::Fetch(_)
         | Command::Bake(_)

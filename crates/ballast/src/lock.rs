@@ -230,7 +230,7 @@ impl Lock {
 
     fn check(&self) -> Result<(), String> {
         if self.weights.is_empty() {
-            return Err("expected at least one [[weight]], found none".into());
+            return Err("expected at least one [[weight]], found none: `ballast pin` writes one".into());
         }
         let most = LOCK_ENTRIES;
         if self.weights.len() > most || self.dirs.len() > most {

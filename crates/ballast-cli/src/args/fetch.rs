@@ -57,6 +57,19 @@ pub struct Adopt {
     pub store: Option<PathBuf>,
 }
 
+#[derive(Debug, Args)]
+pub struct Init {
+    /// The project: its Dockerfile, compose file and folder of models are read
+    #[arg(default_value = ".")]
+    pub dir: PathBuf,
+    /// The folder of models [default: models, model, weights or checkpoints in DIR]
+    #[arg(long, value_name = "DIR")]
+    pub models: Option<PathBuf>,
+    /// The lock file that is begun [default: ./weights.lock]
+    #[arg(long, value_name = "FILE", env = "BALLAST_LOCK")]
+    pub lock: Option<PathBuf>,
+}
+
 // What `pin`, `fetch` and `pull` have in common: where to, and how long.
 #[derive(Debug, Args)]
 pub struct Fetching {

@@ -29,23 +29,40 @@ use crate::{foreign, print};
 pub fn adopt(args: &Adopt) -> Result<(), Failure> {
     let cache = adopted::find(&args.dir).map_err(|error| unreadable(&args.dir, &error))?;
     let mut book = begin(args, &cache)?;
-    let found = members(&cache, &book)?;
-    let mut adoption =
-        Adoption { book: &mut book, known: adopted::known(), table: Table::default(), parts: Vec::new() };
-    for member in &found.files {
-        adoption.take(member)?;
-    }
-    let Adoption { mut table, parts, .. } = adoption;
-    table.missing(&parts, &book);
-    table.left_out = found.left_out;
-    print::answer(&table.text());
-    if !table.is_usable() {
-        return Err(Failure::new(Exit::WeightsMissing, format!("no weight to pin in {}", cache.root.display()))
-            .hint("name DEEPFACE_HOME, HF_HOME, or a folder of weights"));
-    }
+    let table = take(&mut book, &cache)?;
     book.save()?;
     print::answer(&table.summary(&cache.root, book.path(), &book.lacking()));
     table.verdict()
+}
+
+/// Enters every weight of a cache into the lock file, and prints what became of each.
+///
+/// # Errors
+/// Those of [`adopt`].
+pub fn take(book: &mut Book, cache: &Cache) -> Result<Table, Failure> {
+    let found = members(cache, book)?;
+    let mut adoption = Adoption { book, known: adopted::known(), table: Table::default(), parts: Vec::new() };
+    for member in &found.files {
+        adoption.take(member)?;
+    }
+    let Adoption { book, mut table, parts, .. } = adoption;
+    table.missing(&parts, book);
+    table.left_out = found.left_out;
+    print::answer(&table.text());
+    if table.is_usable() {
+        return Ok(table);
+    }
+    Err(Failure::new(Exit::WeightsMissing, format!("no weight to pin in {}", cache.root.display()))
+        .hint("name DEEPFACE_HOME, HF_HOME, or a folder of weights"))
+}
+
+/// Names the store's variable, with the constants that its readers need.
+pub fn name_variable(book: &mut Book, name: &str) {
+    book.name_variable(name);
+    // A client that may ask the hub reads the newest revision there, not the one that was pinned.
+    if name.starts_with("HF_") {
+        ["HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE"].iter().for_each(|name| book.constant(name, "1"));
+    }
 }
 
 fn unreadable(path: &Path, error: &io::Error) -> Failure {
@@ -59,11 +76,7 @@ fn begin(args: &Adopt, cache: &Cache) -> Result<Book, Failure> {
         .map_err(|why| Failure::new(Exit::Usage, why).hint("name the root that the app will read with --store DIR"))?;
     let mut book = Book::open(args.lock.as_deref(), Some(root))?;
     if let Some(name) = cache.env {
-        book.name_variable(name);
-        // A client that may ask the hub reads the newest revision there, not the one that was pinned.
-        if name.starts_with("HF_") {
-            ["HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE"].iter().for_each(|name| book.constant(name, "1"));
-        }
+        name_variable(&mut book, name);
     }
     Ok(book)
 }

@@ -47,9 +47,13 @@ impl Book {
         match (setting::lock_path(named), store) {
             (Ok(path), _) => {
                 let text = foreign::text_named(&path, bounds::LOCK).map_err(|error| bad(&path, error.to_string()))?;
-                Lock::parse(&text).map_err(|error| bad(&path, error.to_string()))?;
-                let text = text.parse().map_err(|error: toml_edit::TomlError| bad(&path, error.to_string()))?;
-                Ok(Self::of(path, text))
+                let begun: DocumentMut =
+                    text.parse().map_err(|error: toml_edit::TomlError| bad(&path, error.to_string()))?;
+                // One that `init` began has no weight yet: it is checked once it has one.
+                if begun.get("weight").is_some() {
+                    Lock::parse(&text).map_err(|error| bad(&path, error.to_string()))?;
+                }
+                Ok(Self::of(path, begun))
             }
             (Err(_), Some(store)) => {
                 let mut text = DocumentMut::new();
@@ -84,6 +88,16 @@ impl Book {
     /// What of `[store]` only a person can write, and is not there yet.
     pub fn lacking(&self) -> Vec<&'static str> {
         ["owner", "baked"].into_iter().filter(|key| self.text["store"].get(key).is_none()).collect()
+    }
+
+    /// Sets a key of `[store]`.
+    pub fn store(&mut self, key: &str, text: &str) {
+        self.text["store"][key] = value(text);
+    }
+
+    /// How many entries there are.
+    pub fn len(&self) -> usize {
+        self.places.len()
     }
 
     /// Names the variable of a store that has none.
@@ -151,6 +165,14 @@ impl Book {
     /// written.
     pub fn save(&self) -> Result<(), Failure> {
         self.check()?;
+        self.begin()
+    }
+
+    /// As [`Book::save`], where there may be no entry yet.
+    ///
+    /// # Errors
+    /// [`Exit::BadLock`] where it can't be written.
+    pub fn begin(&self) -> Result<(), Failure> {
         let write = || -> io::Result<()> {
             let dir = self.path.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."));
             let mut staged = tempfile::NamedTempFile::new_in(dir)?;

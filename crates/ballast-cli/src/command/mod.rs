@@ -17,6 +17,8 @@ mod heal;
 #[cfg(feature = "full")]
 mod import;
 #[cfg(feature = "full")]
+mod init;
+#[cfg(feature = "full")]
 mod pin;
 #[cfg(feature = "full")]
 mod pull;
@@ -38,6 +40,8 @@ pub use fetch::fetch;
 pub use heal::{heal, run};
 #[cfg(feature = "full")]
 pub use import::import;
+#[cfg(feature = "full")]
+pub use init::init;
 #[cfg(feature = "full")]
 pub use pin::pin;
 #[cfg(feature = "full")]

@@ -6,4 +6,4 @@ pub mod environment;
 pub mod finding;
 mod forecast;
 pub mod reach;
-mod variables;
+pub mod variables;

@@ -76,6 +76,13 @@ pub const ALL: &[CacheVariable] = &[
     row("JAX_COMPILATION_CACHE_DIR", Writes, Nowhere),
 ];
 
+impl CacheVariable {
+    /// Whether models are kept there, and nothing else of the whole system's.
+    pub fn is_for_models(&self) -> bool {
+        self.usage == MayRead && !["HOME", "XDG_CACHE_HOME", "XDG_CONFIG_HOME", "YOLO_CONFIG_DIR"].contains(&self.name)
+    }
+}
+
 /// Where a variable leads, and whether it is set. Empty counts as unset.
 pub fn leads_to(variable: &CacheVariable, env: &dyn Fn(&str) -> Option<String>) -> Option<(PathBuf, bool)> {
     if let Some(set) = env(variable.name).filter(|value| !value.is_empty()) {

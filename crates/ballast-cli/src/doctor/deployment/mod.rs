@@ -15,6 +15,25 @@ use ballast::lock::Lock;
 use super::finding::{Code, Finding, Severity};
 use service::Service;
 
+/// What a service says of its user and its variables, each with its line.
+#[derive(Debug, Default)]
+pub struct SetUp {
+    /// `UID` or `UID:GID`.
+    pub user: Option<(usize, String)>,
+    /// Names and values.
+    pub variables: Vec<(usize, String, String)>,
+}
+
+/// What the services of a compose file say of their users and variables. What is no compose file says nothing.
+pub fn set_up(text: &str) -> Vec<SetUp> {
+    let documents = yaml::read(text).unwrap_or_default();
+    let of = |service: Service| SetUp {
+        user: service.user.and_then(|user| Some((user.line, user.value.words()?))),
+        variables: service.env.into_iter().filter_map(|of| Some((of.line, of.name, of.value?))).collect(),
+    };
+    documents.iter().flat_map(compose::services).map(of).collect()
+}
+
 /// Examines a compose file or Kubernetes manifests, named as in findings.
 pub fn examine(name: &str, text: &str, lock: &Lock) -> Vec<Finding> {
     let bad = |line: usize, what: String| {

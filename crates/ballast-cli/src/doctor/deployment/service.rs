@@ -83,6 +83,14 @@ pub struct UserField {
     pub named: bool,
 }
 
+impl UserField {
+    /// `UID` or `UID:GID`, where it is numbers.
+    pub fn words(&self) -> Option<String> {
+        let uid = self.uid.filter(|_| !self.named)?;
+        Some(self.gid.map_or_else(|| uid.to_string(), |gid| format!("{uid}:{gid}")))
+    }
+}
+
 /// Capabilities as written, without `CAP_`.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Capabilities {

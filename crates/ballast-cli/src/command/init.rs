@@ -1,0 +1,109 @@
+//! `init`: begins a lock file from what is there: a folder of models, a Dockerfile, a compose file.
+//!
+//! Writes the lock file and nothing else, and prints the lines that the Dockerfile needs. No file is replaced.
+
+use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
+
+use super::adopt;
+use super::book::Book;
+use crate::adopted::{self, Cache};
+use crate::args::Init;
+use crate::doctor::deployment;
+use crate::exit::{Exit, Failure};
+use crate::init::{self, ProjectFacts, Said, Store, dockerfile};
+use crate::{bounds, foreign, print, setting};
+
+/// Where models lie in a project, in order.
+const FOLDERS: [&str; 4] = ["models", "model", "weights", "checkpoints"];
+const COMPOSE: [&str; 4] = ["compose.yaml", "compose.yml", "docker-compose.yaml", "docker-compose.yml"];
+
+/// Begins a lock file.
+///
+/// # Errors
+/// [`Exit::BadLock`] where there is one; [`Exit::Usage`] for a file that can't be read; those of `adopt`.
+pub fn init(args: &Init) -> Result<(), Failure> {
+    if let Ok(there) = setting::lock_path(args.lock.as_deref()) {
+        let what = format!("{}: there is a lock file already", there.display());
+        return Err(Failure::new(Exit::BadLock, what).hint("`ballast pin` and `ballast adopt` complete it"));
+    }
+    let models = models(args)?;
+    let store = init::plan(&facts(args, models.as_ref())?);
+    let mut book = begin(args, &store)?;
+    let table = models.as_ref().map(|models| adopt::take(&mut book, &models.cache)).transpose()?;
+    book.begin()?;
+    print::answer(&text(&store, &book, models.as_ref()));
+    table.map_or(Ok(()), |table| table.verdict())
+}
+
+/// A folder of models.
+struct Models {
+    /// As it was named, or found.
+    name: PathBuf,
+    cache: Cache,
+}
+
+fn models(args: &Init) -> Result<Option<Models>, Failure> {
+    let found = FOLDERS.iter().map(|name| args.dir.join(name)).find(|path| path.is_dir());
+    let Some(name) = args.models.clone().or(found) else { return Ok(None) };
+    let unreadable = |error| Failure::new(Exit::WeightsMissing, format!("can't read {}: {error}", name.display()));
+    let cache = adopted::find(&name).map_err(unreadable)?;
+    Ok(Some(Models { name, cache }))
+}
+
+fn facts(args: &Init, models: Option<&Models>) -> Result<ProjectFacts, Failure> {
+    let mut facts = ProjectFacts { layout: models.and_then(|models| models.cache.env), ..ProjectFacts::default() };
+    for name in COMPOSE {
+        let Some(text) = read(&args.dir.join(name))? else { continue };
+        for said in deployment::set_up(&text) {
+            facts.users.extend(said.user.map(|(line, user)| Said::new(user, format!("{name}, line {line}"))));
+            let variable = |(line, key, value)| (key, Said::new(value, format!("{name}, line {line}")));
+            facts.variables.extend(said.variables.into_iter().map(variable));
+        }
+    }
+    if let Some(text) = read(&args.dir.join("Dockerfile"))? {
+        let said = dockerfile::read("Dockerfile", &text);
+        facts.users.extend(said.user);
+        facts.variables.extend(said.variables);
+    }
+    Ok(facts)
+}
+
+/// The text of a file, if it is there.
+fn read(path: &Path) -> Result<Option<String>, Failure> {
+    match foreign::text_named(path, bounds::DEPLOYMENT) {
+        Ok(text) => Ok(Some(text)),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(Failure::new(Exit::Usage, format!("{}: {error}", path.display()))),
+    }
+}
+
+fn begin(args: &Init, store: &Store) -> Result<Book, Failure> {
+    let mut book = Book::open(args.lock.as_deref(), Some(Path::new(&store.path.value)))?;
+    book.store("baked", &store.baked.value);
+    book.store("owner", &store.owner.value);
+    if let Some(env) = &store.env {
+        adopt::name_variable(&mut book, &env.value);
+    }
+    Ok(book)
+}
+
+fn text(store: &Store, book: &Book, models: Option<&Models>) -> String {
+    let mut text = format!("{}: {} weights\n", book.path().display(), book.len());
+    let rows = [("path", Some(&store.path)), ("baked", Some(&store.baked)), ("owner", Some(&store.owner))];
+    for (key, said) in rows.into_iter().chain([("env", store.env.as_ref())]) {
+        let Some(Said { value, place }) = said else { continue };
+        let _ = writeln!(text, "  {key:5}  {value:24}  {place}");
+    }
+    let name = models.map(|models| models.name.display().to_string());
+    if name.is_none() {
+        text += "\nno folder of models was found: `ballast pin URL|FILE` writes an entry for each weight, `ballast fetch` brings them into ./mirror\n";
+    }
+    let name = name.as_deref().map(|name| name.trim_start_matches("./"));
+    let _ = write!(
+        text,
+        "\nlines for the Dockerfile; `ballast` is the static program beside it:\n\n{}",
+        init::lines(store, name)
+    );
+    text
+}

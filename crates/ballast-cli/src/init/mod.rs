@@ -1,0 +1,120 @@
+//! `init`: what a folder, its Dockerfile and its compose file say about a model, as the `[store]` of a lock file
+//! and as lines for the Dockerfile. Facts -> [`Store`] -> text. Pure but for the caller's facts.
+
+pub mod dockerfile;
+
+use crate::doctor::variables;
+
+/// Where the layer of the image is, by default.
+const BAKED: &str = "/opt/baked-models";
+/// The store's root where no variable names one.
+const PATH: &str = "/models";
+/// The app's user where neither file names one.
+const OWNER: &str = "1000:1000";
+
+/// A value, and the place that says so: a file, with a line where there is one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Said {
+    /// The value.
+    pub value: String,
+    /// The place.
+    pub place: String,
+}
+
+impl Said {
+    /// A value of a place.
+    pub fn new(value: impl Into<String>, place: impl Into<String>) -> Self {
+        Self { value: value.into(), place: place.into() }
+    }
+}
+
+/// What was found.
+#[derive(Debug, Default)]
+pub struct ProjectFacts {
+    /// Users, the strongest word first: compose before the image.
+    pub users: Vec<Said>,
+    /// Variables with their values, the strongest word first.
+    pub variables: Vec<(String, Said)>,
+    /// The variable that the layout of the models' folder is for.
+    pub layout: Option<&'static str>,
+}
+
+/// The `[store]` of a new lock file.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Store {
+    /// The cache's root.
+    pub path: Said,
+    /// The layer.
+    pub baked: Said,
+    /// The app's user.
+    pub owner: Said,
+    /// The variable by which the app finds the root.
+    pub env: Option<Said>,
+}
+
+/// What the facts mean.
+pub fn plan(facts: &ProjectFacts) -> Store {
+    let variable = facts.layout.map_or_else(
+        || named(facts),
+        |layout| {
+            let set = facts.variables.iter().find(|(name, said)| name == layout && is_root(&said.value));
+            Some((layout, set.map(|(_, said)| said)))
+        },
+    );
+    let path = variable.and_then(|(name, said)| Some(Said::new(&said?.value, format!("{name} in {}", said?.place))));
+    let env = variable.map(|(name, said)| {
+        let place = said.map_or_else(|| "the layout of the folder".to_owned(), |said| said.place.clone());
+        Said::new(name, place)
+    });
+    let owner = facts.users.iter().find(|user| !is_admin(&user.value)).cloned();
+    Store {
+        path: path.unwrap_or_else(|| Said::new(PATH, "the default")),
+        baked: Said::new(BAKED, "the default"),
+        owner: owner.unwrap_or_else(|| Said::new(OWNER, "the default: no file names a user but root")),
+        env,
+    }
+}
+
+/// The first known variable of a library that leads to a directory.
+fn named(facts: &ProjectFacts) -> Option<(&'static str, Option<&Said>)> {
+    let known = |name: &str| variables::ALL.iter().find(|known| known.name == name && known.is_for_models());
+    facts
+        .variables
+        .iter()
+        .find_map(|(name, said)| Some((known(name)?.name, Some(said))))
+        .filter(|(_, said)| said.is_some_and(|said| is_root(&said.value)))
+}
+
+/// A directory that a lock file may name.
+fn is_root(value: &str) -> bool {
+    ballast::lock::RootPath::try_from(value.to_owned()).is_ok()
+}
+
+fn is_admin(user: &str) -> bool {
+    matches!(user.split(':').next(), Some("root" | "0"))
+}
+
+/// The lines for the Dockerfile. `models` is the folder that was read, as a path of the build's context; without
+/// one the weights are fetched first.
+pub fn lines(store: &Store, models: Option<&str>) -> String {
+    let (baked, owner, from) = (&store.baked.value, &store.owner.value, models.unwrap_or("mirror"));
+    format!(
+        "FROM debian:12-slim AS models
+COPY ballast /usr/local/bin/ballast
+COPY weights.lock /src/weights.lock
+COPY {from} /src/{from}
+RUN cd /src && ballast bake --from {from} {baked}
+
+# and in the stage that becomes the image, after its own lines:
+COPY ballast /usr/local/bin/ballast
+COPY weights.lock /etc/ballast/weights.lock
+COPY --from=models {baked} {baked}
+# root heals a volume; the app runs as {owner}
+USER root
+ENTRYPOINT [\"ballast\", \"run\", \"--\"]"
+    )
+}
+
+#[cfg(test)]
+#[path = "tests.rs"]
+mod tests;

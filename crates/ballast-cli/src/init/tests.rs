@@ -1,0 +1,72 @@
+//! Tests of what Dockerfiles say, and of the store that follows from facts.
+
+use super::dockerfile::{Dockerfile, read};
+use super::*;
+
+fn user(of: &Dockerfile) -> Option<&str> {
+    of.user.as_ref().map(|user| user.value.as_str())
+}
+
+#[test]
+fn the_last_stage_s_user_and_literal_variables_are_read_with_their_lines() {
+    let text = "# syntax=docker/dockerfile:1
+FROM builder AS one
+ENV HF_HOME=/wrong
+USER builder
+FROM python:3.11 AS two
+env HF_HOME=/data/hf \\
+    # a comment between
+    TORCH_HOME=\"/data/to rch\" OTHER=${X}
+ENV NLTK_DATA /data/nltk words
+USER $APP
+User 1000:1000
+CMD [\"python\"]";
+    let found = read("Dockerfile", text);
+    let variables: Vec<_> = found.variables.iter().map(|(name, said)| (name.as_str(), said.value.as_str())).collect();
+    let expected = [("HF_HOME", "/data/hf"), ("TORCH_HOME", "/data/to rch"), ("NLTK_DATA", "/data/nltk words")];
+    assert_eq!(variables, expected);
+    assert_eq!(found.variables[1].1.place, "Dockerfile, line 6");
+    assert_eq!(
+        (user(&found), found.user.as_ref().map(|user| user.place.as_str())),
+        (Some("1000:1000"), Some("Dockerfile, line 11"))
+    );
+}
+
+#[test]
+fn what_is_no_dockerfile_says_nothing_and_a_cut_one_what_it_has() {
+    for text in ["", "\\", "USER", "\n\n#", "ENV", "ENV =", "ENV 'A", "\u{0}\u{1}\u{2}"] {
+        assert_eq!(user(&read("Dockerfile", text)), None, "{text:?}");
+    }
+    assert_eq!(user(&read("D", "USER app \\")), Some("app"));
+}
+
+/// Users, variables, layout; then path, owner and variable.
+type Row<'a> = (&'a [&'a str], &'a [(&'a str, &'a str)], Option<&'static str>, &'a str, &'a str, Option<&'a str>);
+
+#[test]
+fn the_store_follows_from_the_variables_the_user_and_the_layout() {
+    let rows: [Row; 9] = [
+        (&[], &[], None, "/models", "1000:1000", None),
+        (&["app"], &[("HF_HOME", "/data/hf")], None, "/data/hf", "app", Some("HF_HOME")),
+        (&["5:6", "app"], &[], Some("HF_HOME"), "/models", "5:6", Some("HF_HOME")),
+        (&["root"], &[("HF_HOME", "/data/hf")], Some("HF_HOME"), "/data/hf", "1000:1000", Some("HF_HOME")),
+        (&["0:0", "7"], &[("TORCH_HOME", "/t")], Some("HF_HOME"), "/models", "7", Some("HF_HOME")),
+        (&[], &[("PATH", "/bin"), ("TORCH_HOME", "/t")], None, "/t", "1000:1000", Some("TORCH_HOME")),
+        // No models lie there, or a lock file may not name it.
+        (&[], &[("TMPDIR", "/data/tmp"), ("HOME", "/home/app")], None, "/models", "1000:1000", None),
+        (&[], &[("HF_HOME", "/etc")], None, "/models", "1000:1000", None),
+        (&[], &[("HF_HOME", "relative")], None, "/models", "1000:1000", None),
+    ];
+    let mut wrong = Vec::new();
+    for (users, variables, layout, path, owner, env) in rows {
+        let said = |value: &&str| Said::new(*value, "a file");
+        let variables = variables.iter().map(|(name, value)| ((*name).to_owned(), said(value))).collect();
+        let store = plan(&ProjectFacts { users: users.iter().map(said).collect(), variables, layout });
+        let found =
+            (store.path.value.as_str(), store.owner.value.as_str(), store.env.as_ref().map(|env| env.value.as_str()));
+        if found != (path, owner, env) {
+            wrong.push(format!("{users:?}, {layout:?}: {store:?}"));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
