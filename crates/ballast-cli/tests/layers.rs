@@ -64,7 +64,12 @@ fn any_number_of_weights_fits_an_image_that_engines_load_and_each_comes_out_of_i
             .current_dir(dir.path())
             .output()
             .unwrap();
-        if found > most || ![&adopted, &exported, &imported, &equal].iter().all(|output| output.status.success()) {
+        // A line for each file would be noise.
+        let brief = count <= 33 || stderr(&imported).lines().count() < 5;
+        if !brief
+            || found > most
+            || ![&adopted, &exported, &imported, &equal].iter().all(|output| output.status.success())
+        {
             wrong.push(format!("{count}: {found} layers, {}{}", stderr(&imported), stdout(&equal)));
         }
     }

@@ -11,9 +11,8 @@ use super::book::Book;
 use crate::escape;
 use crate::exit::{Exit, Failure};
 use crate::first_trust::Parts;
+use crate::print::EACH;
 
-/// So many lines are each worth reading.
-const EACH: usize = 20;
 /// Names of a set that are listed.
 const NAMES: usize = 10;
 

@@ -134,9 +134,10 @@ struct Failed<'a> {
 fn run<'a>(disk: &LinuxDisk, sources: &Sources, mut jobs: Vec<Job<'a>>, threads: usize) -> Vec<Failed<'a>> {
     jobs.sort_by_key(|job| std::cmp::Reverse(job.weight.size.unwrap_or(u64::MAX)));
     let (next, failed, progress) = (AtomicUsize::new(0), Mutex::new(Vec::new()), Progress::new());
+    let brief = jobs.len() > print::EACH;
     let work = || {
         while let Some(job) = jobs.get(next.fetch_add(1, Ordering::Relaxed)) {
-            if let Err(faults) = one(disk, sources, job, &progress) {
+            if let Err(faults) = one(disk, sources, job, &progress, brief) {
                 let failure = Failed { weight: job.weight, faults };
                 failed.lock().unwrap_or_else(std::sync::PoisonError::into_inner).push(failure);
             }
@@ -154,11 +155,13 @@ fn run<'a>(disk: &LinuxDisk, sources: &Sources, mut jobs: Vec<Job<'a>>, threads:
     failed
 }
 
-fn one(disk: &LinuxDisk, sources: &Sources, job: &Job, progress: &Progress) -> Obtained {
+/// A brief one has no line for a file that simply came.
+fn one(disk: &LinuxDisk, sources: &Sources, job: &Job, progress: &Progress, brief: bool) -> Obtained {
     let start = Instant::now();
     let line = progress.line(job.weight.path.as_str(), job.weight.size);
     let obtained = sources.obtain(disk, job.weight, job.found, &line);
     match &obtained {
+        Ok(_) if brief => line.end_quietly(),
         Ok(from) => line.end(&format!("right, from {from}, {} ms", start.elapsed().as_millis())),
         Err(_) => line.end("not to be had"),
     }

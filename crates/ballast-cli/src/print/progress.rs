@@ -61,6 +61,11 @@ impl ProgressLine {
         }
     }
 
+    /// The file's end, which needs no words.
+    pub fn end_quietly(&self) {
+        self.bar.finish_and_clear();
+    }
+
     /// The file's end, whatever it was.
     pub fn end(&self, text: &str) {
         self.bar.finish_and_clear();
