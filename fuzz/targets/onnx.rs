@@ -2,10 +2,10 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use likeness::weights::onnx::Model;
+use likeness::weights::onnx::OnnxModel;
 
 fuzz_target!(|file: &[u8]| {
-    let Ok(model) = Model::read(file.to_vec()) else { return };
+    let Ok(model) = OnnxModel::read(file.to_vec()) else { return };
     for name in model.floats() {
         if let Ok(tensor) = model.tensor(name) {
             assert_eq!(tensor.values().count(), tensor.shape().iter().product::<usize>());

@@ -10,7 +10,7 @@ use std::error::Error;
 use std::io::{BufRead, Write};
 use std::path::Path;
 
-use likeness::engine::{Activation, KernelSet, Layer, Network, Scratch, Shape};
+use likeness::engine::{Activation, ExportedLayer, KernelSet, Network, Scratch, Shape};
 use likeness::net::{Detector, Embedder, SpoofV1Se, SpoofV2, WeightFile};
 use rustix::time::{ClockId, clock_gettime};
 
@@ -141,7 +141,7 @@ fn export(networks: &Networks, folder: &Path) -> Outcome<()> {
     Ok(())
 }
 
-fn described(layer: &Layer) -> serde_json::Value {
+fn described(layer: &ExportedLayer) -> serde_json::Value {
     let padding = layer.padding;
     let activation = match layer.activation {
         Activation::None => "none",

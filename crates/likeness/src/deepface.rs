@@ -19,7 +19,7 @@ pub struct Subject<A> {
 
 /// What DeepFace answers.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Answer<A> {
+pub struct Verification<A> {
     /// Whether the smallest distance is within the threshold.
     pub verified: bool,
     /// The smallest distance; infinite where none is a number.
@@ -63,7 +63,7 @@ pub fn verify<A: Clone>(
     first: &[Subject<A>],
     second: &[Subject<A>],
     metric: Metric,
-) -> Result<Answer<A>, SpoofDetected> {
+) -> Result<Verification<A>, SpoofDetected> {
     for (photograph, subjects) in [(1, first), (2, second)] {
         if subjects.iter().any(|subject| subject.is_real == Some(false)) {
             return Err(SpoofDetected { photograph });
@@ -81,7 +81,7 @@ pub fn verify<A: Clone>(
     }
     let verified = distance <= metric.threshold();
     let confidence = metric.confidence(distance, verified);
-    Ok(Answer { verified, distance, threshold: metric.threshold(), confidence, areas })
+    Ok(Verification { verified, distance, threshold: metric.threshold(), confidence, areas })
 }
 
 #[cfg(test)]

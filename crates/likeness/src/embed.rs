@@ -10,13 +10,13 @@ use crate::align::aligned;
 use crate::detect::Face;
 use crate::engine::Scratch;
 use crate::error::ErrorKind;
-use crate::examine::{NoAnswer, Stage, Watch};
 use crate::image::Bgr;
 use crate::image::resize::{resize, resize_f64};
 use crate::net::facenet512::SIDE;
 use crate::net::{Detector, Digest, Embedder};
 use crate::quality::Unfit;
 use crate::space::{LookPolicy, SpaceId};
+use crate::stage::{NoAnswer, Stage, Watch};
 
 /// The embedders whose publisher says what their answers mean.
 const PUBLISHED: [Digest; 1] = [

@@ -1,96 +1,24 @@
-//! Two ways to look for faces, and the choice between them.
+//! The search for faces, in one of two ways.
 //!
-//! `exact` is DeepFace's: the photograph amid a black border of half its size, never reduced; of the
-//! border only a margin is computed, and the rest is known.
-//!
-//! The native look follows from what is found. The detector is surest about faces that are 130 to 300 pixels high in
-//! what it sees. So it first sees the photograph alone, its longer side reduced to 320 pixels, and then each face that
-//! is small there once more, reduced less (`second_look`). Where nothing is found, and where all faces are wanted, it
-//! sees 640 pixels too. Results are in the photograph's own pixels, with the way they were found. Touches nothing.
+//! `exact` looks once, as DeepFace does. The native look follows from what is found. The detector is surest about faces
+//! that are 130 to 300 pixels high in what it sees. So it first sees the photograph alone, its longer side reduced to 320
+//! pixels, and then each face that is small there once more, reduced less (`second_look`). Where nothing is found, and
+//! where all faces are wanted, it sees 640 pixels too. Results are in the photograph's own pixels, with the way they were
+//! found. Touches nothing.
 
-use std::fmt;
 use std::sync::Arc;
 
-use crate::detect::{self, Face, Placed, Raw, Size, View};
+use crate::detect::{self, Face, Placed, Raw, Size};
 use crate::engine::{Region, RunError, Scratch};
-use crate::error::ErrorKind;
-use crate::image::resize::{Window, resize_window};
-use crate::image::shrink::shrink;
-use crate::image::{Bgr, Framed};
+use crate::image::Bgr;
 use crate::net::Detector;
-use crate::net::centerface::{MARGIN, MULTIPLE, Maps, REACH, STRIDE};
-use crate::second_look;
+use crate::net::centerface::Maps;
+pub use crate::plan::{EXACT_PIXELS, FAST_SIDE, FIRST_SIDE, FindError, Look, Mode, plan, whole};
+use crate::plan::{fast, seen};
+use crate::second_look::SecondLook;
 
-/// `exact` takes at most this many pixels.
-pub const EXACT_PIXELS: usize = 4_500_000;
-/// The longer side of the first native look.
-pub const FIRST_SIDE: usize = 320;
-/// The longer side that shows small faces: where 320 pixels show none, where all are wanted, and of `fast`.
-pub const FAST_SIDE: usize = 640;
 /// A face of which more than this part lies in a larger one's box is a part of that one.
 const PART: f64 = 0.5;
-
-/// How to look.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Mode {
-    #[default]
-    /// The native look, for the face that counts: [`FIRST_SIDE`], and [`FAST_SIDE`] where that shows no face.
-    Auto,
-    /// The native look, for all faces: [`FIRST_SIDE`] and [`FAST_SIDE`].
-    All,
-    /// DeepFace's border, at the photograph's own size.
-    Exact,
-    /// No border; the longer side of the first look at most this long.
-    Fast {
-        /// Pixels.
-        side: usize,
-    },
-}
-
-impl Mode {
-    /// The same way, where all faces are wanted and not only the one that counts.
-    #[must_use]
-    pub fn for_all(self) -> Self {
-        if self == Self::Auto { Self::All } else { self }
-    }
-}
-
-/// How it was looked.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Look {
-    /// Whether there was a border.
-    pub exact: bool,
-    /// Blocks of this many pixels a side were averaged first.
-    pub block: usize,
-    /// Pixels of the border, in the network's input, that were computed at least; `None` where all
-    /// was.
-    pub margin: Option<usize>,
-    /// The part of the network's input that was computed.
-    pub window: Window,
-    /// What the network saw.
-    pub view: View,
-}
-
-impl Look {
-    /// `exact` or `fast`.
-    #[must_use]
-    pub fn name(&self) -> &'static str {
-        if self.exact { "exact" } else { "fast" }
-    }
-
-    /// Whether the network saw less than the photograph has.
-    #[must_use]
-    pub fn reduced(&self) -> bool {
-        self.view.net.x < self.view.canvas.x || self.view.net.y < self.view.canvas.y
-    }
-
-    /// Pixels of the network's input per pixel of the photograph: across, down.
-    #[must_use]
-    pub fn scale(&self) -> [f64; 2] {
-        let View { net, canvas, .. } = self.view;
-        [net.x as f64 / canvas.x as f64, net.y as f64 / canvas.y as f64]
-    }
-}
 
 /// A photograph's faces.
 #[derive(Debug, Clone, PartialEq)]
@@ -105,126 +33,6 @@ pub struct Detected {
     pub outside: Vec<Raw>,
     /// How many faces come from a second look in a reduced photograph.
     pub second_looks: usize,
-}
-
-/// Why nothing was looked for.
-#[derive(Debug, Clone, PartialEq)]
-pub enum FindError {
-    /// `exact` was asked for and the photograph is too large for it.
-    TooLargeForExact {
-        /// Width and height found.
-        found: Size,
-    },
-    /// A longer side that `fast` can't reduce to.
-    BadSide {
-        /// What was asked for.
-        found: usize,
-    },
-    /// The network gave no answer.
-    Run(RunError),
-}
-
-impl FindError {
-    /// What kind of fault it is.
-    #[must_use]
-    pub fn kind(&self) -> ErrorKind {
-        match self {
-            Self::TooLargeForExact { .. } | Self::BadSide { .. } => ErrorKind::Limit,
-            Self::Run(why) => why.kind(),
-        }
-    }
-}
-
-impl fmt::Display for FindError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::TooLargeForExact { found: Size { x, y } } => {
-                write!(f, "exact detection: expected at most {EXACT_PIXELS} pixels, found {x}x{y}")
-            }
-            Self::BadSide { found } => {
-                write!(f, "fast detection: expected a longer side of {MULTIPLE} to 4096 pixels, found {found}")
-            }
-            Self::Run(why) => write!(f, "detector: {why}"),
-        }
-    }
-}
-
-impl std::error::Error for FindError {}
-
-impl From<RunError> for FindError {
-    fn from(why: RunError) -> Self {
-        Self::Run(why)
-    }
-}
-
-/// Decides how to look at a photograph of this size.
-///
-/// # Errors
-/// [`FindError::TooLargeForExact`] and [`FindError::BadSide`].
-pub fn plan(mode: Mode, image: Size) -> Result<Look, FindError> {
-    let pixels = image.x * image.y;
-    match mode {
-        Mode::Auto | Mode::All => Ok(fast(image, FIRST_SIDE)),
-        Mode::Exact if pixels <= EXACT_PIXELS => Ok(whole(image).within(MARGIN)),
-        Mode::Exact => Err(FindError::TooLargeForExact { found: image }),
-        Mode::Fast { side } if (MULTIPLE..=4096).contains(&side) => Ok(fast(image, side)),
-        Mode::Fast { side } => Err(FindError::BadSide { found: side }),
-    }
-}
-
-fn up(length: usize) -> usize {
-    length.next_multiple_of(MULTIPLE)
-}
-
-fn all(net: Size) -> Window {
-    Window { left: 0, top: 0, width: net.x, height: net.y }
-}
-
-/// `exact` with the whole canvas computed, as DeepFace does.
-#[must_use]
-pub fn whole(image: Size) -> Look {
-    let border = Size { x: image.x / 2, y: image.y / 2 };
-    let canvas = Size { x: image.x + 2 * border.x, y: image.y + 2 * border.y };
-    let net = Size { x: up(canvas.x), y: up(canvas.y) };
-    let view = View { image, border, canvas, net, first_cell: Size::default() };
-    Look { exact: true, block: 1, margin: None, window: all(net), view }
-}
-
-impl Look {
-    /// The same look, with no more of the border computed than this margin; the whole canvas where
-    /// finding out once what lies around the rest would cost more than it saves.
-    #[must_use]
-    pub fn within(mut self, margin: usize) -> Self {
-        let View { image, border, canvas, net, .. } = self.view;
-        let (left, width) = span(border.x, image.x, canvas.x, net.x, margin);
-        let (top, height) = span(border.y, image.y, canvas.y, net.y, margin);
-        let once = net.x.min(2 * REACH) * net.y.min(2 * REACH);
-        if width * height + once <= net.x * net.y {
-            self.window = Window { left, top, width, height };
-            self.view.first_cell = Size { x: left / STRIDE, y: top / STRIDE };
-            self.margin = Some(margin);
-        }
-        self
-    }
-}
-
-/// First pixel and length of the photograph and its margin in the network's input, on its grid.
-fn span(border: usize, image: usize, canvas: usize, net: usize, margin: usize) -> (usize, usize) {
-    let first = (border * net / canvas).saturating_sub(margin) / MULTIPLE * MULTIPLE;
-    let end = up(((border + image) * net).div_ceil(canvas) + margin).min(net);
-    (first, end - first)
-}
-
-/// The photograph alone, its longer side at most this long.
-pub(crate) fn fast(image: Size, side: usize) -> Look {
-    let longer = image.x.max(image.y);
-    let reduced = |length: usize| if longer <= side { length } else { (length * side).div_ceil(longer) };
-    let net = Size { x: up(reduced(image.x)), y: up(reduced(image.y)) };
-    // A thread of a photograph keeps its one pixel.
-    let block = (longer / side).clamp(1, image.x.min(image.y).min(256));
-    let canvas = Size { x: image.x / block * block, y: image.y / block * block };
-    let view = View { image, border: Size::default(), canvas, net, first_cell: Size::default() };
-    Look { exact: false, block, margin: None, window: all(net), view }
 }
 
 /// The detector, and how sure it must be.
@@ -280,7 +88,7 @@ impl Finder {
         let maps = maps(&self.detector, scratch, image, &look)?;
         let mut found = detected(look, detect::read(&maps, &look.view, self.threshold));
         if native || look.reduced() {
-            let look_again = second_look::SecondLook::of(&self.detector, self.threshold, image, &found.look);
+            let look_again = SecondLook::of(&self.detector, self.threshold, image, &found.look);
             found.second_looks = look_again.refine(scratch, &mut found.faces)?;
             found.faces.sort_by(|a, b| b.score.total_cmp(&a.score));
         }
@@ -321,75 +129,4 @@ fn detected(look: Look, raw: Vec<Raw>) -> Detected {
         }
     }
     Detected { look, raw, faces, outside, second_looks: 0 }
-}
-
-/// What the network sees.
-pub(crate) fn seen(image: &Bgr, look: &Look) -> Bgr {
-    let (Size { x: width, y: height }, window) = (look.view.net, look.window);
-    match (look.exact, look.block) {
-        (true, _) => resize_window(Framed::half(image), width, height, window),
-        (false, 1) => resize_window(Framed::bare(image), width, height, window),
-        (false, block) => resize_window(Framed::bare(&shrink(image, block)), width, height, window),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_plan_for_every_mode_and_size() {
-        let fast = |side| Mode::Fast { side };
-        // (mode, photograph, exact, border, canvas, net, block)
-        type Row = (Mode, [usize; 2], bool, [usize; 2], [usize; 2], [usize; 2], usize);
-        let table: [Row; 11] = [
-            (Mode::Auto, [480, 640], false, [0, 0], [480, 640], [256, 320], 2),
-            (Mode::Auto, [200, 300], false, [0, 0], [200, 300], [224, 320], 1),
-            (Mode::All, [1301, 1000], false, [0, 0], [1300, 1000], [320, 256], 4),
-            (Mode::Exact, [480, 640], true, [240, 320], [960, 1280], [960, 1280], 1),
-            (Mode::Exact, [330, 511], true, [165, 255], [660, 1021], [672, 1024], 1),
-            (Mode::Exact, [1, 1], true, [0, 0], [1, 1], [32, 32], 1),
-            (fast(640), [330, 512], false, [0, 0], [330, 512], [352, 512], 1),
-            (fast(640), [641, 10], false, [0, 0], [641, 10], [640, 32], 1),
-            (fast(640), [4000, 3000], false, [0, 0], [3996, 3000], [640, 480], 6),
-            (fast(640), [10_000, 1], false, [0, 0], [10_000, 1], [640, 32], 1),
-            (fast(4096), [4000, 3000], false, [0, 0], [4000, 3000], [4000, 3008], 1),
-        ];
-        let pair = |size: Size| [size.x, size.y];
-        for (mode, [x, y], exact, border, canvas, net, block) in table {
-            let look = plan(mode, Size { x, y }).unwrap();
-            let found = (look.exact, pair(look.view.border), pair(look.view.canvas), pair(look.view.net), look.block);
-            assert_eq!(found, (exact, border, canvas, net, block), "{mode:?} {x}x{y}");
-        }
-    }
-
-    #[test]
-    fn the_window_holds_the_photograph_and_its_margin_on_the_grid() {
-        for (x, y) in [(480, 640), (400, 500), (641, 479), (2280, 1588), (1000, 330)] {
-            let look = whole(Size { x, y }).within(128);
-            let View { border, canvas, net, .. } = look.view;
-            let Window { left, top, width, height } = look.window;
-            assert_eq!([left, top, width, height].map(|v| v % MULTIPLE), [0; 4], "{x}x{y}");
-            let scaled = |pixel: usize, net: usize, canvas: usize| pixel as f64 * net as f64 / canvas as f64;
-            for (first, length, border, image, net, canvas) in
-                [(left, width, border.x, x, net.x, canvas.x), (top, height, border.y, y, net.y, canvas.y)]
-            {
-                let (start, end) = (scaled(border, net, canvas), scaled(border + image, net, canvas));
-                assert!(first == 0 || start - first as f64 >= 128.0, "{x}x{y}");
-                assert!(first + length == net || (first + length) as f64 - end >= 128.0, "{x}x{y}");
-            }
-        }
-        let small = whole(Size { x: 100, y: 100 }).within(128);
-        assert_eq!((small.margin, small.window.width), (None, 224));
-    }
-
-    #[test]
-    fn what_is_refused_is_refused_by_name() {
-        let size = Size { x: 4501, y: 1000 };
-        assert_eq!(plan(Mode::Exact, size), Err(FindError::TooLargeForExact { found: size }));
-        assert!(plan(Mode::Exact, Size { x: 4500, y: 1000 }).is_ok());
-        for side in [0, 31, 4097, usize::MAX] {
-            assert_eq!(plan(Mode::Fast { side }, size), Err(FindError::BadSide { found: side }));
-        }
-    }
 }

@@ -52,12 +52,14 @@ pub mod image;
 pub mod liveness;
 pub mod models;
 pub mod net;
+mod plan;
 pub mod policy;
 pub mod quality;
 mod second_look;
 pub mod selftest;
 pub mod space;
 pub mod spoof;
+mod stage;
 pub mod verdict;
 pub mod weights;
 

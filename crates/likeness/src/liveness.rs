@@ -6,7 +6,7 @@
 use std::fmt;
 
 use crate::crop::Crop;
-use crate::policy::LivenessRule;
+use crate::policy::{Action, LivenessRule};
 
 /// The class that means a real face; 0 and 2 are kinds of fakes.
 pub const REAL: usize = 1;
@@ -173,6 +173,17 @@ impl Liveness {
         match self {
             Self::Indeterminate(doubt, _) => Some(*doubt),
             _ => None,
+        }
+    }
+}
+
+impl From<&Liveness> for Action {
+    /// What the liveness of a face alone suggests.
+    fn from(liveness: &Liveness) -> Self {
+        match liveness {
+            Liveness::Live(_) => Self::Allow,
+            Liveness::Indeterminate(..) => Self::Review,
+            Liveness::Spoof(_) => Self::Block,
         }
     }
 }

@@ -14,7 +14,6 @@
 //! Every distance is rounded to six decimals, as DeepFace does, before it is compared with a threshold.
 
 use crate::distance::Metric;
-use crate::liveness::Liveness;
 
 /// A default of the policy.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -312,17 +311,6 @@ impl Action {
             Self::Allow => "allow",
             Self::Review => "review",
             Self::Block => "block",
-        }
-    }
-}
-
-impl From<&Liveness> for Action {
-    /// What the liveness of a face alone suggests.
-    fn from(liveness: &Liveness) -> Self {
-        match liveness {
-            Liveness::Live(_) => Self::Allow,
-            Liveness::Indeterminate(..) => Self::Review,
-            Liveness::Spoof(_) => Self::Block,
         }
     }
 }

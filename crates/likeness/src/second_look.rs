@@ -6,11 +6,11 @@
 
 use crate::detect::{self, Area, Face, Placed, Size};
 use crate::engine::{RunError, Scratch};
-use crate::find::{Look, fast, seen};
 use crate::image::Bgr;
 use crate::image::resize::Window;
 use crate::net::Detector;
 use crate::net::centerface::{MULTIPLE, STRIDE};
+use crate::plan::{Look, fast, seen};
 
 /// Pixels around the face that the second look shows too.
 const AROUND: f64 = 96.0;

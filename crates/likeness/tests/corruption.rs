@@ -10,8 +10,8 @@ use std::path::Path;
 
 use likeness::engine::KernelSet;
 use likeness::find::Finder;
-use likeness::net::{Detector, Digest, Embedder, Refusal, SpoofV1Se, SpoofV2, WeightFile};
-use likeness::selftest::{SelfTest, WrongAnswer};
+use likeness::net::{Detector, Digest, Embedder, Refusal, SpoofV1Se, SpoofV2, WeightFile, WrongAnswer};
+use likeness::selftest::SelfTest;
 use likeness::weights::{keras, onnx, torch};
 use support::recorded::{EMBEDDING_TOLERANCE, TOLERANCE, embedder_error, finder_error, spoof_error};
 use support::{CENTERFACE, FACENET512, SPOOF_V1SE, SPOOF_V2, testdata};
@@ -177,10 +177,10 @@ fn forty_corruptions(folder: &Path, files: [&str; 4], load: Load) -> Counts {
 
 /// Where the f32 of a file's tensors lie: offset of the first, and how many.
 fn runs(name: &str, bytes: &[u8]) -> Vec<(usize, usize)> {
-    let run = |tensor: &likeness::weights::Tensor| (tensor.offset(), tensor.bytes().len() / 4);
+    let run = |tensor: &likeness::weights::WeightTensor| (tensor.offset(), tensor.bytes().len() / 4);
     match name {
         CENTERFACE => {
-            let model = onnx::Model::read(bytes.to_vec()).unwrap();
+            let model = onnx::OnnxModel::read(bytes.to_vec()).unwrap();
             let mut names: Vec<&str> = model.floats().collect();
             names.sort_unstable();
             names.into_iter().map(|name| run(&model.tensor(name).unwrap())).collect()

@@ -4,7 +4,7 @@
 
 use likeness::engine::KernelSet;
 use likeness::net::{Detector, WeightFile};
-use likeness::weights::onnx::Model;
+use likeness::weights::onnx::OnnxModel;
 use testkit::data::{DETECTOR, own_data};
 
 /// A protobuf field of bytes.
@@ -41,7 +41,7 @@ fn good() -> Vec<u8> {
 fn a_tensor_is_seen_in_place() {
     let file = good();
     let (data, at) = (file.as_ptr(), file.len() - 7);
-    let model = Model::read(file).unwrap();
+    let model = OnnxModel::read(file).unwrap();
     let tensor = model.tensor("w").unwrap();
     assert_eq!((tensor.shape(), tensor.values().collect::<Vec<_>>()), (&[1][..], vec![1.0]));
     assert_eq!((tensor.bytes().as_ptr(), tensor.offset()), (data.wrapping_add(at), at), "a copy");
@@ -70,7 +70,7 @@ fn files_that_grow_or_nest_are_refused() {
     ];
     let mut failures = Vec::new();
     for (case, file, expected) in cases {
-        match Model::read(file) {
+        match OnnxModel::read(file) {
             Err(why) if why.to_string().contains(expected) => println!("{case}: {why}"),
             other => failures.push(format!("{case}: {other:?}")),
         }
@@ -93,7 +93,7 @@ fn tensors_whose_bytes_are_not_their_shape_are_refused() {
         ("numbers outside the raw bytes", vec![number(1, 1), number(2, 1), vec![0x25, 0, 0, 0, 0]]),
     ];
     for (case, parts) in cases {
-        let model = Model::read(model(&tensor("w", &parts))).unwrap();
+        let model = OnnxModel::read(model(&tensor("w", &parts))).unwrap();
         let why = model.tensor("w").expect_err(case);
         println!("{case}: {why}");
     }
@@ -103,7 +103,7 @@ fn tensors_whose_bytes_are_not_their_shape_are_refused() {
 fn no_truncation_loses_a_tensor_silently() {
     let small = good();
     for length in 0..small.len() {
-        let found = Model::read(small[..length].to_vec()).and_then(|model| model.tensor("w").map(|_| ()));
+        let found = OnnxModel::read(small[..length].to_vec()).and_then(|model| model.tensor("w").map(|_| ()));
         found.expect_err(&format!("{length} of {} bytes", small.len()));
     }
 }
@@ -158,7 +158,7 @@ fn an_altered_graph_is_refused_at_its_operator() {
 #[test]
 fn weights_that_are_no_numbers_are_refused_by_name() {
     let original = own_data().weight(DETECTOR);
-    let model = Model::read(original.clone()).unwrap();
+    let model = OnnxModel::read(original.clone()).unwrap();
     let cases = [
         ("backbone.features.0.0.weight", f32::NAN, "backbone.features.0.0.weight: expected finite numbers, found"),
         ("neck.deconv_layers.1.conv.weight", f32::INFINITY, "neck.deconv_layers.1.conv.weight: expected finite"),

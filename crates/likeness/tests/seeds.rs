@@ -6,7 +6,7 @@ use std::fs;
 use std::path::PathBuf;
 
 use likeness::weights::keras::File;
-use likeness::weights::onnx::Model;
+use likeness::weights::onnx::OnnxModel;
 use likeness::weights::torch::StateDict;
 
 fn seeds(reader: &str) -> Vec<(String, Vec<u8>)> {
@@ -22,7 +22,7 @@ fn seeds(reader: &str) -> Vec<(String, Vec<u8>)> {
 fn read(reader: &str, file: Vec<u8>) -> Result<usize, String> {
     match reader {
         "onnx" => {
-            let model = Model::read(file).map_err(|why| why.to_string())?;
+            let model = OnnxModel::read(file).map_err(|why| why.to_string())?;
             let tensors = model.floats().map(|name| Ok(model.tensor(name)?.values().count()));
             tensors.sum::<Result<usize, likeness::weights::WeightError>>().map_err(|why| why.to_string())
         }

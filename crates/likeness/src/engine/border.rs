@@ -164,7 +164,7 @@ impl Recorder {
 
     /// One row of what the window of `node` reads: row `y`, its pixels `step` numbers apart, the
     /// first real one at `first`. `size` is that of the whole tensor.
-    pub(crate) fn row(&mut self, node: usize, padding: Padding, size: (usize, usize), y: usize, row: Row) {
+    pub(crate) fn row(&mut self, node: usize, padding: Padding, size: (usize, usize), y: usize, row: TensorRow) {
         let scale = (self.canvas().0 / size.0, self.canvas().1 / size.1);
         let Region { start, size: part, .. } = self.border.region;
         let (h, w) = (part.0 / scale.0, part.1 / scale.1);
@@ -188,7 +188,7 @@ impl Recorder {
 
 /// A row of a tensor.
 #[derive(Clone, Copy)]
-pub(crate) struct Row<'a> {
+pub(crate) struct TensorRow<'a> {
     pub(crate) data: &'a [f32],
     pub(crate) first: usize,
     pub(crate) step: usize,

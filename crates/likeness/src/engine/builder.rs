@@ -5,11 +5,12 @@
 
 use std::fmt;
 
-use super::graph::{Activation, Dims, Filter, Fold, Padding, Value, Window};
+use super::error::LoadError;
+use super::graph::{Activation, ConvWindow, Dims, Filter, Fold, Padding, Value};
+use super::kernel::KernelSet;
 use super::network::Network;
 use super::op::{Node, Op};
 use super::packed::Packed;
-use super::{KernelSet, LoadError};
 
 /// Records a network. Operations without weights are checked by [`Builder::finish`].
 pub struct Builder {
@@ -65,7 +66,7 @@ impl Builder {
         filter.check(false, self.channels(x), fold, activation)?;
         let packed = Packed::dense(self.set, filter, fold, activation.slopes())?;
         let (h, w) = (filter.dims.h, filter.dims.w);
-        let op = Op::Conv { x, packed, window: Window { h, w, stride, padding }, activation: activation.simple() };
+        let op = Op::Conv { x, packed, window: ConvWindow { h, w, stride, padding }, activation: activation.simple() };
         Ok(self.push(op, filter.dims.out))
     }
 
@@ -85,7 +86,8 @@ impl Builder {
         filter.check(true, self.channels(x), fold, activation)?;
         let packed = Packed::depthwise(self.set, filter, fold, activation.slopes())?;
         let (h, w) = (filter.dims.h, filter.dims.w);
-        let op = Op::Depthwise { x, packed, window: Window { h, w, stride, padding }, activation: activation.simple() };
+        let op =
+            Op::Depthwise { x, packed, window: ConvWindow { h, w, stride, padding }, activation: activation.simple() };
         Ok(self.push(op, filter.dims.out))
     }
 

@@ -2,11 +2,12 @@
 
 use std::ops::Range;
 
-use super::graph::{Simple, Window};
-use super::kernel::task::{Conv, Places, Residual, Rows};
+use super::graph::{ConvWindow, Simple};
+use super::kernel::KernelSet;
+use super::kernel::task::{ConvTask, Places, Residual, Rows};
 use super::packed::Packed;
-use super::view::{Outside, View};
-use super::{KernelSet, Shape};
+use super::shape::Shape;
+use super::view::{Outside, TensorView};
 
 /// Weights beyond which all pixels are visited for one panel before the next panel.
 const HEAVY: usize = 400 << 10;
@@ -18,9 +19,9 @@ const NEAR: usize = 6 << 10;
 pub(crate) struct Dense<'a> {
     pub(crate) set: KernelSet,
     pub(crate) packed: &'a Packed,
-    pub(crate) window: Window,
+    pub(crate) window: ConvWindow,
     pub(crate) activation: Simple,
-    pub(crate) x: View<'a>,
+    pub(crate) x: TensorView<'a>,
     pub(crate) outside: Outside<'a>,
     /// Rows and columns of the result.
     pub(crate) size: (usize, usize),
@@ -30,8 +31,8 @@ pub(crate) struct Dense<'a> {
 
 /// A residual tensor.
 #[derive(Clone, Copy)]
-pub(crate) struct Join<'a> {
-    pub(crate) with: View<'a>,
+pub(crate) struct ResidualView<'a> {
+    pub(crate) with: TensorView<'a>,
     pub(crate) scale: f32,
     pub(crate) then: Simple,
 }
@@ -51,7 +52,7 @@ impl<'a> Dense<'a> {
         &self,
         pixels: Range<usize>,
         out: &mut [f32],
-        join: Option<Join>,
+        join: Option<ResidualView>,
         place: &dyn Fn(&mut Places, Range<usize>),
     ) {
         let (mut places, mut joined) = (Places::default(), Places::default());
@@ -68,12 +69,16 @@ impl<'a> Dense<'a> {
                 joined.clear();
                 for run in &runs {
                     place(&mut places, run.clone());
-                    if let Some(Join { with, .. }) = &join {
+                    if let Some(ResidualView { with, .. }) = &join {
                         joined.push_run(with.offset + run.start * with.pixel, with.pixel, run.len());
                     }
                 }
-                let residual =
-                    join.map(|Join { with, scale, then }| Residual { data: with.data, places: &joined, scale, then });
+                let residual = join.map(|ResidualView { with, scale, then }| Residual {
+                    data: with.data,
+                    places: &joined,
+                    scale,
+                    then,
+                });
                 self.panels(&self.gather(&runs, whole_rows), &places, residual, out);
             }
         }
@@ -84,14 +89,14 @@ impl<'a> Dense<'a> {
             if self.whole {
                 panel.channels = panel.width;
             }
-            self.set.conv(&Conv { rows, panel, activation: self.activation, residual, places }, out);
+            self.set.conv(&ConvTask { rows, panel, activation: self.activation, residual, places }, out);
         }
     }
 
     /// Splits pixels into runs along rows: `inner`, where a row of the window is one piece of
     /// memory and so can be one long tap, and the `edges`.
     fn split(&self, pixels: Range<usize>, inner: &mut Vec<Range<usize>>, edges: &mut Vec<Range<usize>>) {
-        let Window { w, stride, padding, .. } = self.window;
+        let ConvWindow { w, stride, padding, .. } = self.window;
         let x = &self.x.shape;
         let first = padding.left.div_ceil(stride);
         let last = (x.w + padding.left).checked_sub(w).map_or(0, |room| room / stride + 1);
@@ -111,7 +116,7 @@ impl<'a> Dense<'a> {
 
     /// Pointers to what lies under each tap, or under each whole row of the window.
     fn gather(&self, runs: &[Range<usize>], whole_rows: bool) -> Rows<'a> {
-        let Window { h, w, .. } = self.window;
+        let ConvWindow { h, w, .. } = self.window;
         let across = if whole_rows { 1 } else { w };
         let pixels: usize = runs.iter().map(Range::len).sum();
         let mut rows = Rows::new(self.packed.input * (w / across), h * across * pixels);
@@ -129,7 +134,7 @@ impl<'a> Dense<'a> {
     fn gather_row(&self, rows: &mut Rows<'a>, at: (usize, usize, usize, usize), first: usize, count: usize) {
         let (n, y, dy, dx) = at;
         let Shape { h, w, .. } = self.x.shape;
-        let Window { stride, padding, .. } = self.window;
+        let ConvWindow { stride, padding, .. } = self.window;
         let row = (y * stride + dy) as isize - padding.top as isize;
         let column = |x: usize| (x * stride + dx) as isize - padding.left as isize;
         if row < 0 || row >= h as isize {

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::Shape;
+use super::shape::Shape;
 use crate::error::ErrorKind;
 
 /// A network that must not be built from these weights.

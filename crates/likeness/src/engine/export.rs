@@ -1,14 +1,15 @@
 //! The network as plain layers, so that another engine can run it as a peer and be compared.
 
-use super::graph::{Simple, Window};
+use super::graph::Activation;
+use super::graph::Padding;
+use super::graph::{ConvWindow, Simple};
 use super::network::Network;
 use super::op::Op;
 use super::packed::Packed;
-use super::{Activation, Padding};
 
 /// One operation with its numbers, unpacked.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Layer {
+pub struct ExportedLayer {
     /// Its name: `input`, `conv`, `depthwise`, `conv_transpose`, `add`, `mul_channels`, `sigmoid`,
     /// `relu`, `concat`, `max_pool`, `global_average`.
     pub operator: &'static str,
@@ -35,7 +36,7 @@ pub struct Layer {
 impl Network {
     /// All layers, each after those that it reads.
     #[must_use]
-    pub fn layers(&self) -> Vec<Layer> {
+    pub fn layers(&self) -> Vec<ExportedLayer> {
         self.nodes.iter().map(|node| layer(&node.op, node.channels)).collect()
     }
 
@@ -46,8 +47,8 @@ impl Network {
     }
 }
 
-fn layer(op: &Op, channels: usize) -> Layer {
-    let plain = Layer {
+fn layer(op: &Op, channels: usize) -> ExportedLayer {
+    let plain = ExportedLayer {
         operator: op.name(),
         inputs: op.inputs().iter().map(|value| value.0).collect(),
         channels,
@@ -61,23 +62,28 @@ fn layer(op: &Op, channels: usize) -> Layer {
     };
     match op {
         Op::Conv { packed, window, activation, .. } | Op::Depthwise { packed, window, activation, .. } => {
-            let Window { h, w, stride, padding } = *window;
+            let ConvWindow { h, w, stride, padding } = *window;
             let taps: Vec<(&Packed, usize)> = (0..packed.taps).map(|tap| (packed, tap)).collect();
-            Layer { stride, padding, ..filled(plain, &taps, (h, w), *activation) }
+            ExportedLayer { stride, padding, ..filled(plain, &taps, (h, w), *activation) }
         }
         Op::ConvTranspose { quarters, activation, .. } => {
             let taps: Vec<(&Packed, usize)> = quarters.iter().map(|packed| (packed, 0)).collect();
-            Layer { stride: 2, ..filled(plain, &taps, (2, 2), *activation) }
+            ExportedLayer { stride: 2, ..filled(plain, &taps, (2, 2), *activation) }
         }
         Op::Add { scale, activation, .. } => {
             let activation = if *activation == Simple::Relu { Activation::Relu } else { Activation::None };
-            Layer { scale: *scale, activation, ..plain }
+            ExportedLayer { scale: *scale, activation, ..plain }
         }
         _ => plain,
     }
 }
 
-fn filled(plain: Layer, taps: &[(&Packed, usize)], window: (usize, usize), activation: Simple) -> Layer {
+fn filled(
+    plain: ExportedLayer,
+    taps: &[(&Packed, usize)],
+    window: (usize, usize),
+    activation: Simple,
+) -> ExportedLayer {
     let (packed, channels) = (taps[0].0, plain.channels);
     let mut weights = Vec::with_capacity(channels * packed.input * taps.len());
     for out in 0..channels {
@@ -90,5 +96,5 @@ fn filled(plain: Layer, taps: &[(&Packed, usize)], window: (usize, usize), activ
         Simple::Relu => Activation::Relu,
         Simple::Prelu => Activation::Prelu(packed.slope[..channels].to_vec()),
     };
-    Layer { window, activation, weights, bias: packed.bias[..channels].to_vec(), ..plain }
+    ExportedLayer { window, activation, weights, bias: packed.bias[..channels].to_vec(), ..plain }
 }

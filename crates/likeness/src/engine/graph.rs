@@ -1,43 +1,8 @@
-//! The words in which a network is described: shapes, filters, folds, activations, padding.
+//! The words in which a network is described: filters, folds, activations, padding.
 //!
 //! Tensors are NHWC. A filter is seen where it lies in the bytes of the weight file.
 
-use std::fmt;
-
-use super::LoadError;
-
-/// Batch, height, width, channels.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Hash)]
-pub struct Shape {
-    /// Images.
-    pub n: usize,
-    /// Rows.
-    pub h: usize,
-    /// Pixels of a row.
-    pub w: usize,
-    /// Numbers of a pixel.
-    pub c: usize,
-}
-
-impl Shape {
-    /// How many numbers.
-    #[must_use]
-    pub fn len(&self) -> usize {
-        self.n * self.h * self.w * self.c
-    }
-
-    /// Whether there are none.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.len() == 0
-    }
-}
-
-impl fmt::Display for Shape {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}x{}x{}x{} (NHWC)", self.n, self.h, self.w, self.c)
-    }
-}
+use super::error::LoadError;
 
 /// The four dimensions of a filter bank, or the distances (in elements) along them.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -216,14 +181,14 @@ pub struct Value(pub(crate) usize);
 
 /// The window of a convolution.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Window {
+pub(crate) struct ConvWindow {
     pub(crate) h: usize,
     pub(crate) w: usize,
     pub(crate) stride: usize,
     pub(crate) padding: Padding,
 }
 
-impl Window {
+impl ConvWindow {
     /// The size of the result, if the window fits at all.
     pub(crate) fn output(&self, h: usize, w: usize) -> Option<(usize, usize)> {
         let Padding { top, left, bottom, right } = self.padding;

@@ -1,8 +1,9 @@
 //! The ten operators: what each reads, and the shape of what it makes.
 
-use super::graph::{Simple, Value, Window};
+use super::error::RunError;
+use super::graph::{ConvWindow, Simple, Value};
 use super::packed::Packed;
-use super::{RunError, Shape};
+use super::shape::Shape;
 
 /// One operation.
 pub(crate) struct Node {
@@ -13,8 +14,8 @@ pub(crate) struct Node {
 /// What an operation does, and with what.
 pub(crate) enum Op {
     Input,
-    Conv { x: Value, packed: Packed, window: Window, activation: Simple },
-    Depthwise { x: Value, packed: Packed, window: Window, activation: Simple },
+    Conv { x: Value, packed: Packed, window: ConvWindow, activation: Simple },
+    Depthwise { x: Value, packed: Packed, window: ConvWindow, activation: Simple },
     ConvTranspose { x: Value, quarters: Vec<Packed>, activation: Simple },
     Add { a: Value, b: Value, scale: f32, activation: Simple },
     MulChannels { x: Value, s: Value },

@@ -5,8 +5,10 @@
 //! BatchNorm's scale is multiplied in here, so each weight is read from the file once.
 
 use super::aligned::Aligned;
+use super::error::LoadError;
 use super::graph::{Filter, Fold};
-use super::{KernelSet, LoadError};
+use super::kernel::KernelSet;
+use super::kernel::task::Panel;
 
 /// One filter bank, packed.
 pub(crate) struct Packed {
@@ -20,23 +22,6 @@ pub(crate) struct Packed {
     pub(crate) output: usize,
     width: usize,
     lanes: usize,
-}
-
-/// The output channels of one kernel call.
-#[derive(Clone, Copy)]
-pub(crate) struct Panel<'a> {
-    /// `[tap][input][width]`.
-    pub(crate) weights: &'a [f32],
-    /// `width` numbers.
-    pub(crate) bias: &'a [f32],
-    /// `width` numbers, or none.
-    pub(crate) slope: &'a [f32],
-    /// Whole vectors.
-    pub(crate) width: usize,
-    /// The first output channel.
-    pub(crate) first: usize,
-    /// How many of them are real.
-    pub(crate) channels: usize,
 }
 
 impl Packed {

@@ -4,12 +4,12 @@
 //! convolution that feeds it and the 1x1 that follows (a *ring*, whose wide tensor never exists).
 //! Parts of a concatenation are written in place. Buffers are shared by what never lives together.
 
-use super::graph::{Simple, Value};
+use super::graph::{Padding, Simple, Value};
 use super::op::{Node, Op};
 
 /// A sum fused into a convolution: `then(with + scale * result)`.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) struct Join {
+pub(crate) struct FusedAdd {
     pub(crate) with: Value,
     pub(crate) scale: f32,
     pub(crate) then: Simple,
@@ -17,16 +17,16 @@ pub(crate) struct Join {
 
 /// One thing to run. Numbers are nodes.
 #[derive(Clone, Debug, PartialEq)]
-pub(crate) enum Kind {
-    Conv { node: usize, join: Option<Join> },
-    Ring { producer: Option<usize>, depthwise: usize, project: Option<usize>, join: Option<Join> },
+pub(crate) enum StepKind {
+    Conv { node: usize, join: Option<FusedAdd> },
+    Ring { producer: Option<usize>, depthwise: usize, project: Option<usize>, join: Option<FusedAdd> },
     Other { node: usize },
 }
 
 /// A step and the value that it makes.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Step {
-    pub(crate) kind: Kind,
+    pub(crate) kind: StepKind,
     pub(crate) out: Value,
 }
 
@@ -59,9 +59,9 @@ impl Step {
     /// The values that it reads.
     pub(crate) fn reads(&self, nodes: &[Node]) -> Vec<Value> {
         let (first, join) = match &self.kind {
-            Kind::Conv { node, join } => (*node, *join),
-            Kind::Ring { producer, depthwise, join, .. } => (producer.unwrap_or(*depthwise), *join),
-            Kind::Other { node } => (*node, None),
+            StepKind::Conv { node, join } => (*node, *join),
+            StepKind::Ring { producer, depthwise, join, .. } => (producer.unwrap_or(*depthwise), *join),
+            StepKind::Other { node } => (*node, None),
         };
         let mut reads = nodes[first].op.inputs();
         reads.extend(join.map(|join| join.with));
@@ -98,13 +98,13 @@ impl<'a> Fusion<'a> {
         for node in 1..self.nodes.len() {
             if !self.fused[node] && matches!(self.nodes[node].op, Op::Conv { .. }) {
                 let (join, out) = self.join(node);
-                steps.push(Step { kind: Kind::Conv { node, join }, out });
+                steps.push(Step { kind: StepKind::Conv { node, join }, out });
             }
         }
         let made: Vec<Value> = steps.iter().map(|step| step.out).collect();
         for node in 1..self.nodes.len() {
             if !self.fused[node] && !made.contains(&Value(node)) {
-                steps.push(Step { kind: Kind::Other { node }, out: Value(node) });
+                steps.push(Step { kind: StepKind::Other { node }, out: Value(node) });
             }
         }
         steps.sort_by_key(|step| step.out.0);
@@ -121,21 +121,21 @@ impl<'a> Fusion<'a> {
             self.fused[node] = true;
         }
         let (join, out) = project.map_or((None, Value(depthwise)), |project| self.join(project));
-        Step { kind: Kind::Ring { producer, depthwise, project, join }, out }
+        Step { kind: StepKind::Ring { producer, depthwise, project, join }, out }
     }
 
     /// Whether it is a dense 1x1 convolution that reads each pixel once.
     fn is_point(&self, node: usize) -> bool {
         match &self.nodes[node].op {
             Op::Conv { window, .. } => {
-                (window.h, window.w, window.stride) == (1, 1, 1) && window.padding == super::Padding::default()
+                (window.h, window.w, window.stride) == (1, 1, 1) && window.padding == Padding::default()
             }
             _ => false,
         }
     }
 
     /// The sum that follows a convolution, if it can be fused, and the value made then.
-    fn join(&mut self, conv: usize) -> (Option<Join>, Value) {
+    fn join(&mut self, conv: usize) -> (Option<FusedAdd>, Value) {
         let sum = self.reader[conv].filter(|sum| !self.fused[*sum]);
         let Some((sum, Op::Add { a, b, scale, activation })) = sum.map(|sum| (sum, &self.nodes[sum].op)) else {
             return (None, Value(conv));
@@ -146,7 +146,7 @@ impl<'a> Fusion<'a> {
         }
         self.fused[sum] = true;
         self.fused[conv] = true;
-        (Some(Join { with, scale, then: *activation }), Value(sum))
+        (Some(FusedAdd { with, scale, then: *activation }), Value(sum))
     }
 
     fn scale_of(&self, sum: usize) -> f32 {
@@ -247,8 +247,8 @@ mod tests {
             let thin = conv(g, deep, 4, 1, &Activation::None);
             vec![g.add(x, thin, &Activation::None)]
         });
-        let join = Some(Join { with: Value(0), scale: 1.0, then: Simple::None });
-        let kind = Kind::Ring { producer: Some(1), depthwise: 2, project: Some(3), join };
+        let join = Some(FusedAdd { with: Value(0), scale: 1.0, then: Simple::None });
+        let kind = StepKind::Ring { producer: Some(1), depthwise: 2, project: Some(3), join };
         assert_eq!(plan.steps, [Step { kind, out: Value(4) }]);
         assert_eq!(plan.buffers, 1);
     }

@@ -41,13 +41,13 @@ impl Dice {
 }
 
 /// A network under construction, with what is known about each value's size.
-pub struct Maker {
+pub struct RandomNetwork {
     pub dice: Dice,
     pub builder: Builder,
     pub values: Vec<(Value, usize, usize)>,
 }
 
-impl Maker {
+impl RandomNetwork {
     pub fn filter(&mut self, dims: Dims) -> (Vec<u8>, Fold) {
         let spread = (dims.input * dims.h * dims.w) as f32;
         let numbers = self.dice.reals(dims.out * dims.input * dims.h * dims.w);
@@ -183,7 +183,7 @@ pub fn network(set: KernelSet, seed: u64) -> (Network, Shape, Vec<f32>) {
     let input = dice.reals(shape.len());
     let builder = Builder::new(set, shape.c);
     let values = vec![(builder.input(), shape.h, shape.w)];
-    let mut maker = Maker { dice, builder, values };
+    let mut maker = RandomNetwork { dice, builder, values };
     for _ in 0..maker.dice.from(1..=9) {
         maker.grow();
     }

@@ -3,10 +3,11 @@
 //! It is what the fast executor is judged by. Sums are f32, in the order tap, input channel, from
 //! zero, the bias added last; a product is rounded before it is added.
 
-use super::graph::{Simple, Value, Window};
-use super::network::{Network, Tensor};
+use super::graph::{ConvWindow, Simple, Value};
+use super::network::Network;
 use super::op::Op;
 use super::packed::Packed;
+use super::scratch::Tensor;
 use super::{RunError, Shape};
 
 /// Runs a network; whether the outputs are finite is the caller's to see.
@@ -33,7 +34,7 @@ fn apply(op: &Op, shape: Shape, values: &[Tensor]) -> Tensor {
         }
         Op::ConvTranspose { x, quarters, activation } => each(&|[n, y, x_, c]| {
             let packed = &quarters[y % 2 * 2 + x_ % 2];
-            let point = Window { h: 1, w: 1, stride: 1, padding: super::Padding::default() };
+            let point = ConvWindow { h: 1, w: 1, stride: 1, padding: super::Padding::default() };
             activate(*activation, packed, c, dense(of(x), packed, &point, [n, y / 2, x_ / 2, c]))
         }),
         Op::Add { a, b, scale, activation } => each(&|at| {
@@ -63,7 +64,7 @@ fn apply(op: &Op, shape: Shape, values: &[Tensor]) -> Tensor {
     }
 }
 
-fn dense(x: &Tensor, packed: &Packed, window: &Window, [n, y, x_, c]: [usize; 4]) -> f32 {
+fn dense(x: &Tensor, packed: &Packed, window: &ConvWindow, [n, y, x_, c]: [usize; 4]) -> f32 {
     let mut sum = 0.0;
     for tap in 0..packed.taps {
         for input in 0..packed.input {
@@ -73,14 +74,14 @@ fn dense(x: &Tensor, packed: &Packed, window: &Window, [n, y, x_, c]: [usize; 4]
     sum + packed.bias[c]
 }
 
-fn depthwise(x: &Tensor, packed: &Packed, window: &Window, [n, y, x_, c]: [usize; 4]) -> f32 {
+fn depthwise(x: &Tensor, packed: &Packed, window: &ConvWindow, [n, y, x_, c]: [usize; 4]) -> f32 {
     let taps = 0..packed.taps;
     let sum = taps.fold(0.0, |sum, tap| sum + packed.at(c, tap, 0) * under(x, window, [n, y, x_, c], tap));
     sum + packed.bias[c]
 }
 
 /// The number that lies under a tap of the window; zero outside.
-fn under(x: &Tensor, window: &Window, [n, y, x_, c]: [usize; 4], tap: usize) -> f32 {
+fn under(x: &Tensor, window: &ConvWindow, [n, y, x_, c]: [usize; 4], tap: usize) -> f32 {
     let row = (y * window.stride + tap / window.w).checked_sub(window.padding.top);
     let column = (x_ * window.stride + tap % window.w).checked_sub(window.padding.left);
     match (row, column) {

@@ -5,12 +5,13 @@
 //! the ring and the line buffer a pixel is whole vectors, and the padding columns exist.
 
 use super::aligned::Aligned;
-use super::conv::{Dense, Join};
-use super::graph::{Simple, Window};
-use super::kernel::task::{Depthwise, Places};
+use super::conv::{Dense, ResidualView};
+use super::graph::{ConvWindow, Padding, Simple};
+use super::kernel::KernelSet;
+use super::kernel::task::{DepthwiseTask, Places};
 use super::packed::Packed;
-use super::view::{Outside, Target, View};
-use super::{KernelSet, Shape};
+use super::shape::Shape;
+use super::view::{Outside, Target, TensorView};
 
 /// Pixels that one turn should make at least: below, weights are read too often.
 const TURN: usize = 96;
@@ -18,7 +19,7 @@ const TURN: usize = 96;
 /// What the depthwise convolution reads.
 pub(crate) enum Feed<'a> {
     /// A tensor.
-    Tensor(View<'a>),
+    Tensor(TensorView<'a>),
     /// The rows of a dense convolution, made when they are needed.
     Conv(Dense<'a>),
 }
@@ -27,7 +28,7 @@ pub(crate) enum Feed<'a> {
 pub(crate) struct Project<'a> {
     pub(crate) packed: &'a Packed,
     pub(crate) activation: Simple,
-    pub(crate) join: Option<Join<'a>>,
+    pub(crate) join: Option<ResidualView<'a>>,
 }
 
 /// A depthwise convolution with its neighbours.
@@ -37,7 +38,7 @@ pub(crate) struct Ring<'a> {
     /// The shape of the depthwise convolution's input.
     pub(crate) shape: Shape,
     pub(crate) packed: &'a Packed,
-    pub(crate) window: Window,
+    pub(crate) window: ConvWindow,
     pub(crate) activation: Simple,
     pub(crate) outside: Outside<'a>,
     pub(crate) project: Option<Project<'a>>,
@@ -171,7 +172,7 @@ impl Ring<'_> {
         }
     }
 
-    fn copy(&self, x: &View, n: usize, row: usize, ring: &mut [f32], sizes: &Sizes) {
+    fn copy(&self, x: &TensorView, n: usize, row: usize, ring: &mut [f32], sizes: &Sizes) {
         let padding = self.window.padding;
         let row_start = row % sizes.rows * sizes.row + padding.left * sizes.pixel;
         let pixels = ring[row_start..].chunks_exact_mut(sizes.pixel).take(self.shape.w);
@@ -201,7 +202,7 @@ impl Ring<'_> {
     fn depthwise(&self, rows: std::ops::Range<usize>, turn: usize, memory: &mut RingMemory, sizes: &Sizes) {
         let ring = &memory.ring;
         let rows: Vec<&[f32]> = rows.map(|row| &ring[row % sizes.rows * sizes.row..][..sizes.row]).collect();
-        let task = Depthwise {
+        let task = DepthwiseTask {
             rows: &rows,
             weights: self.packed.weights(),
             bias: &self.packed.bias,
@@ -229,16 +230,16 @@ impl Ring<'_> {
         let dense = Dense {
             set: self.set,
             packed: project.packed,
-            window: Window { h: 1, w: 1, stride: 1, padding: super::Padding::default() },
+            window: ConvWindow { h: 1, w: 1, stride: 1, padding: Padding::default() },
             activation: project.activation,
-            x: View { data: line, shape, offset: 0, pixel: sizes.pixel },
+            x: TensorView { data: line, shape, offset: 0, pixel: sizes.pixel },
             outside: self.outside,
             size: (turn, sizes.out.1),
             whole: false,
         };
         let join = project.join.map(|join| {
             let offset = join.with.offset + first * join.with.pixel;
-            Join { with: View { offset, ..join.with }, ..join }
+            ResidualView { with: TensorView { offset, ..join.with }, ..join }
         });
         let place = out.place;
         dense.run(0..pixels, out.data, join, &|places: &mut Places, range: std::ops::Range<usize>| {

@@ -1,16 +1,19 @@
 //! One forward pass: the steps of the plan, in buffers that are kept.
 
-use super::border::{Border, Recorder, Row};
-use super::conv::{Dense, Join};
-use super::graph::{Value, Window};
+use super::border::{Border, Recorder, TensorRow};
+use super::conv::{Dense, ResidualView};
+use super::graph::Padding;
+use super::graph::{ConvWindow, Simple, Value};
 use super::kernel::task::Places;
-use super::network::{Network, Scratch, Tensor};
+use super::network::Network;
 use super::op::Op;
 use super::packed::Packed;
-use super::plan::{self, Kind, Place, Step};
+use super::plan::{self, Place, Step, StepKind};
 use super::ring::{Feed, Project, Ring};
-use super::view::{Outside, Target, View};
-use super::{Padding, Shape, simple};
+use super::scratch::{Scratch, Tensor};
+use super::shape::Shape;
+use super::simple;
+use super::view::{Outside, Target, TensorView};
 
 /// What one forward pass is given.
 pub(crate) struct Run<'r> {
@@ -53,17 +56,19 @@ impl Run<'_> {
         scratch.outputs = outputs;
     }
 
-    fn view<'s>(&'s self, value: Value, scratch: &'s Scratch) -> View<'s> {
+    fn view<'s>(&'s self, value: Value, scratch: &'s Scratch) -> TensorView<'s> {
         let shape = self.shapes[value.0];
         match self.network.plan.places[value.0] {
-            Some(Place { buffer, offset, pixel }) => View { data: &scratch.buffers[buffer], shape, offset, pixel },
-            None => View { data: self.input, shape, offset: 0, pixel: shape.c },
+            Some(Place { buffer, offset, pixel }) => {
+                TensorView { data: &scratch.buffers[buffer], shape, offset, pixel }
+            }
+            None => TensorView { data: self.input, shape, offset: 0, pixel: shape.c },
         }
     }
 
     fn step(&self, step: &Step, scratch: &mut Scratch, out: &mut Target, recorder: Option<&mut Recorder>) {
         match &step.kind {
-            Kind::Conv { node, join } => {
+            StepKind::Conv { node, join } => {
                 self.record(*node, scratch, recorder);
                 let join = join.map(|join| self.join(&join, scratch));
                 let place = out.place;
@@ -76,13 +81,13 @@ impl Run<'_> {
                     },
                 );
             }
-            Kind::Ring { .. } => self.ring(&step.kind, scratch, out, recorder),
-            Kind::Other { node } => self.other(&self.network.nodes[*node].op, scratch, out),
+            StepKind::Ring { .. } => self.ring(&step.kind, scratch, out, recorder),
+            StepKind::Other { node } => self.other(&self.network.nodes[*node].op, scratch, out),
         }
     }
 
-    fn join<'s>(&'s self, join: &plan::Join, scratch: &'s Scratch) -> Join<'s> {
-        Join { with: self.view(join.with, scratch), scale: join.scale, then: join.then }
+    fn join<'s>(&'s self, join: &plan::FusedAdd, scratch: &'s Scratch) -> ResidualView<'s> {
+        ResidualView { with: self.view(join.with, scratch), scale: join.scale, then: join.then }
     }
 
     fn dense<'s>(&'s self, node: usize, scratch: &'s Scratch) -> Dense<'s> {
@@ -118,13 +123,13 @@ impl Run<'_> {
         let view = self.view(*x, scratch);
         let Shape { h, w, c, .. } = view.shape;
         for y in 0..h {
-            let row = Row { data: view.data, first: view.at(0, y, 0), step: view.pixel, channels: c };
+            let row = TensorRow { data: view.data, first: view.at(0, y, 0), step: view.pixel, channels: c };
             recorder.row(node, window.padding, (h, w), y, row);
         }
     }
 
-    fn ring(&self, kind: &Kind, scratch: &mut Scratch, out: &mut Target, mut recorder: Option<&mut Recorder>) {
-        let Kind::Ring { producer, depthwise, project, join } = kind else { return };
+    fn ring(&self, kind: &StepKind, scratch: &mut Scratch, out: &mut Target, mut recorder: Option<&mut Recorder>) {
+        let StepKind::Ring { producer, depthwise, project, join } = kind else { return };
         let Op::Depthwise { x, packed, window, activation } = &self.network.nodes[*depthwise].op else {
             unreachable!("the plan names a depthwise convolution")
         };
@@ -156,7 +161,7 @@ impl Run<'_> {
         let (Shape { h, w, c, .. }, padding) = (ring.shape, window.padding);
         let mut witness = recorder.map(|recorder| {
             move |y: usize, data: &[f32], pixel: usize| {
-                let row = Row { data, first: padding.left * pixel, step: pixel, channels: c };
+                let row = TensorRow { data, first: padding.left * pixel, step: pixel, channels: c };
                 recorder.row(*depthwise, padding, (h, w), y, row);
             }
         });
@@ -184,12 +189,12 @@ impl Run<'_> {
     }
 
     /// One of the four pixels that each pixel becomes.
-    fn quarter(&self, packed: &Packed, activation: super::graph::Simple, x: View, quarter: usize, out: &mut Target) {
+    fn quarter(&self, packed: &Packed, activation: Simple, x: TensorView, quarter: usize, out: &mut Target) {
         let (Shape { n, h, w, .. }, place) = (x.shape, out.place);
         let dense = Dense {
             set: self.network.set,
             packed,
-            window: Window { h: 1, w: 1, stride: 1, padding: Padding::default() },
+            window: ConvWindow { h: 1, w: 1, stride: 1, padding: Padding::default() },
             activation,
             x,
             outside: Outside::Zero(&self.network.zeros),

@@ -1,11 +1,11 @@
 //! The operations without weights, pixel by pixel.
 
-use super::Shape;
 use super::graph::Simple;
-use super::view::{Target, View};
+use super::shape::Shape;
+use super::view::{Target, TensorView};
 
 /// a + scale * b.
-pub(crate) fn add(a: View, b: View, scale: f32, activation: Simple, out: &mut Target) {
+pub(crate) fn add(a: TensorView, b: TensorView, scale: f32, activation: Simple, out: &mut Target) {
     for ((a, b), out) in a.pixels().zip(b.pixels()).zip(out.pixels()) {
         for ((a, b), out) in a.iter().zip(b).zip(out) {
             let sum = a + scale * b;
@@ -15,7 +15,7 @@ pub(crate) fn add(a: View, b: View, scale: f32, activation: Simple, out: &mut Ta
 }
 
 /// Each pixel times the factors of its image.
-pub(crate) fn mul_channels(x: View, s: View, out: &mut Target) {
+pub(crate) fn mul_channels(x: TensorView, s: TensorView, out: &mut Target) {
     let plane = x.shape.h * x.shape.w;
     for ((at, x), out) in x.pixels().enumerate().zip(out.pixels()) {
         let factors = &s.data[s.at(at / plane, 0, 0)..];
@@ -26,7 +26,7 @@ pub(crate) fn mul_channels(x: View, s: View, out: &mut Target) {
 }
 
 /// Number by number.
-pub(crate) fn map(x: View, out: &mut Target, f: impl Fn(f32) -> f32) {
+pub(crate) fn map(x: TensorView, out: &mut Target, f: impl Fn(f32) -> f32) {
     for (x, out) in x.pixels().zip(out.pixels()) {
         x.iter().zip(out).for_each(|(x, out)| *out = f(*x));
     }
@@ -43,7 +43,7 @@ pub(crate) fn positive(x: f32) -> f32 {
 }
 
 /// The greatest of each 3x3 window, stride 2; NaN stays.
-pub(crate) fn max_pool(x: View, out: &mut Target) {
+pub(crate) fn max_pool(x: TensorView, out: &mut Target) {
     let Shape { h, w, c, .. } = out.shape;
     for (at, out) in out.pixels().enumerate() {
         let (n, y, column) = (at / (h * w), at / w % h, at % w);
@@ -58,7 +58,7 @@ pub(crate) fn max_pool(x: View, out: &mut Target) {
 }
 
 /// The mean of each channel.
-pub(crate) fn global_average(x: View, out: &mut Target) {
+pub(crate) fn global_average(x: TensorView, out: &mut Target) {
     let plane = x.shape.h * x.shape.w;
     let mut pixels = x.pixels();
     for out in out.pixels() {
@@ -71,7 +71,7 @@ pub(crate) fn global_average(x: View, out: &mut Target) {
 }
 
 /// Copies a part of a concatenation to its channels.
-pub(crate) fn copy(x: View, out: &mut Target) {
+pub(crate) fn copy(x: TensorView, out: &mut Target) {
     for (x, out) in x.pixels().zip(out.pixels()) {
         out.copy_from_slice(x);
     }

@@ -1,7 +1,7 @@
 //! The fast executor against the obvious one, on random networks, for every kernel set here.
 
 use super::op::Op;
-use super::random::{Dice, Maker, difference, network};
+use super::random::{Dice, RandomNetwork, difference, network};
 use super::{Activation, Builder, Canvas, Dims, Filter, Fold, KernelSet, LoadError, Network, Padding, RunError};
 use super::{Region, Scratch, Shape, Value, reference};
 
@@ -33,7 +33,7 @@ fn every_number_of_channels_and_pixels_that_a_tile_can_have() {
         for out in 1..=66 {
             let shape = Shape { n: 1, h: 1, w: 1 + out % 29, c: 5 };
             let builder = Builder::new(set, shape.c);
-            let mut maker = Maker { dice: Dice(out as u64), builder, values: Vec::new() };
+            let mut maker = RandomNetwork { dice: Dice(out as u64), builder, values: Vec::new() };
             let input = maker.dice.reals(shape.len());
             let dims = Dims { out, input: 5, h: 1, w: 3 };
             let (bytes, fold) = maker.filter(dims);
@@ -64,7 +64,7 @@ fn every_operator(set: KernelSet) -> (Network, Shape, Vec<f32>) {
     let input = dice.reals(shape.len());
     let builder = Builder::new(set, shape.c);
     let first = (builder.input(), shape.h, shape.w);
-    let mut maker = Maker { dice, builder, values: vec![first] };
+    let mut maker = RandomNetwork { dice, builder, values: vec![first] };
     let wide = maker.point(first, 37);
     let dims = Dims { out: 37, input: 1, h: 3, w: 3 };
     let (bytes, fold) = maker.filter(dims);
@@ -207,14 +207,14 @@ fn shapes_that_do_not_fit_are_refused() {
 /// A small detector: stride 2, a ring of stride 1, one of stride 2, up again, a padded 3x3.
 fn convolutional(set: KernelSet) -> Network {
     let builder = Builder::new(set, 3);
-    let mut maker = Maker { dice: Dice(11), builder, values: Vec::new() };
-    let conv = |maker: &mut Maker, x: Value, out: usize, stride: usize| {
+    let mut maker = RandomNetwork { dice: Dice(11), builder, values: Vec::new() };
+    let conv = |maker: &mut RandomNetwork, x: Value, out: usize, stride: usize| {
         let dims = Dims { out, input: maker.builder.channels(x), h: 3, w: 3 };
         let (bytes, fold) = maker.filter(dims);
         let filter = Filter::oihw("dense", &bytes, dims);
         maker.builder.conv(x, &filter, &fold, stride, Padding::all(1), &Activation::Relu).unwrap()
     };
-    let depthwise = |maker: &mut Maker, x: Value, stride: usize| {
+    let depthwise = |maker: &mut RandomNetwork, x: Value, stride: usize| {
         let dims = Dims { out: maker.builder.channels(x), input: 1, h: 3, w: 3 };
         let (bytes, fold) = maker.filter(dims);
         let filter = Filter::oihw("depthwise", &bytes, dims);

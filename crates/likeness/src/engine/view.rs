@@ -1,12 +1,12 @@
 //! Tensors where they lie, and what lies around them.
 
-use super::Shape;
 use super::border::Frame;
 use super::plan::Place;
+use super::shape::Shape;
 
 /// A tensor inside a buffer.
 #[derive(Clone, Copy)]
-pub(crate) struct View<'a> {
+pub(crate) struct TensorView<'a> {
     pub(crate) data: &'a [f32],
     pub(crate) shape: Shape,
     pub(crate) offset: usize,
@@ -14,7 +14,7 @@ pub(crate) struct View<'a> {
     pub(crate) pixel: usize,
 }
 
-impl<'a> View<'a> {
+impl<'a> TensorView<'a> {
     /// Where a pixel starts in `data`.
     pub(crate) fn at(&self, n: usize, y: usize, x: usize) -> usize {
         let Shape { h, w, .. } = self.shape;

@@ -8,7 +8,7 @@ use libjpeg_turbo_rs::{ColorSpace, DecodeLimits, Decoder, JpegError, PixelFormat
 
 use super::layout;
 
-use super::decode::{DecodeError, Decoded, Format, Limits};
+use super::error::{DecodeError, Decoded, Format, Limits};
 use super::pixels::Bgr;
 
 /// Scans of a progressive file; real ones have about ten.

@@ -4,6 +4,7 @@
 //! since one grey level of rounding moves a spoof score by hundredths.
 
 pub mod decode;
+mod error;
 pub mod exif;
 mod foreign;
 pub mod frame;
@@ -16,6 +17,7 @@ pub mod shrink;
 pub mod warp;
 mod webp;
 
-pub use decode::{DecodeError, Format, Limits, decode};
+pub use decode::decode;
+pub use error::{DecodeError, Format, Limits};
 pub use frame::Framed;
 pub use pixels::Bgr;

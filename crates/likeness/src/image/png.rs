@@ -4,7 +4,7 @@ use std::io::Cursor;
 
 use png::{ColorType, Decoder, DecodingError, Limits as PngLimits, Transformations};
 
-use super::decode::{DecodeError, Decoded, Format, Limits};
+use super::error::{DecodeError, Decoded, Format, Limits};
 use super::pixels::Bgr;
 
 /// The pixels as stored, and the EXIF block.

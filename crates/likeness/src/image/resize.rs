@@ -46,7 +46,7 @@ pub fn resize_window(canvas: Framed, width: usize, height: usize, window: Window
     let mut lines = Lines { canvas, columns, kept: [(None, Vec::new()), (None, Vec::new())] };
     let mut out = Bgr::black(window.width, window.height);
     for y in 0..window.height {
-        let row = Row::new(window.top + y, height, canvas.height());
+        let row = Tap::row(window.top + y, height, canvas.height());
         lines.blend(&row, out.row_mut(y));
     }
     out
@@ -67,8 +67,8 @@ fn fixed(part: f32) -> (i32, i32) {
     (weight(1.0 - part), weight(part))
 }
 
-/// A target column: offsets of two source pixels in the image's own row, and their weights.
-/// A pixel of the black margin weighs nothing.
+/// The two sources of a target coordinate, and their weights. Of a column: offsets in the image's own row, where a pixel
+/// of the black margin weighs nothing. Of a row: rows of the canvas.
 struct Tap {
     at: [usize; 2],
     weight: [i32; 2],
@@ -90,16 +90,8 @@ impl Tap {
         let (a, b) = (pixel(below, first), pixel(below + 1, second));
         Self { at: [a.0, b.0], weight: [a.1, b.1] }
     }
-}
 
-/// A target row: two rows of the canvas and their weights.
-struct Row {
-    at: [usize; 2],
-    weight: [i32; 2],
-}
-
-impl Row {
-    fn new(y: usize, target: usize, source: usize) -> Self {
+    fn row(y: usize, target: usize, source: usize) -> Self {
         let (below, part) = place(y, target, source);
         let (first, second) = fixed(part);
         let clamp = |row: i64| row.clamp(0, source as i64 - 1) as usize;
@@ -115,7 +107,7 @@ struct Lines<'a> {
 }
 
 impl Lines<'_> {
-    fn blend(&mut self, row: &Row, out: &mut [u8]) {
+    fn blend(&mut self, row: &Tap, out: &mut [u8]) {
         // Rows come in order, so the later one of the pair before is often the earlier one now.
         if self.kept[1].0 == Some(row.at[0]) {
             self.kept.swap(0, 1);

@@ -3,14 +3,15 @@
 //! Bound by order: 245 layers with weights in the order of Keras, which sorts by depth and not by
 //! branch. Each layer is checked by the number and shapes of its tensors; names serve in errors only.
 
-use super::fold::{BatchNorm, hwio};
-use super::{Refusal, WeightFile};
+use super::file::WeightFile;
+use super::fold::{BatchNorm, ConvSpec, hwio};
+use super::refusal::Refusal;
 use crate::engine::{
     Activation, Builder, Dims, Filter, Fold, KernelSet, Network, Padding, RunError, Scratch, Shape, Value,
 };
 use crate::selftest::{self, SelfTest};
 use crate::weights::keras::{File, Layer};
-use crate::weights::{Tensor, WeightError};
+use crate::weights::{WeightError, WeightTensor};
 
 /// Rows and columns of the input.
 pub const SIDE: usize = 160;
@@ -81,7 +82,7 @@ fn describe(file: &File, kernels: KernelSet) -> Result<Network, Refusal> {
             WeightError::Layer { layer: "layer_names".into(), expected, found: layers.len().to_string() }.into()
         );
     }
-    let mut maker = Maker { layers: layers.into_iter(), builder: Builder::new(kernels, 3) };
+    let mut maker = FacenetBuilder { layers: layers.into_iter(), builder: Builder::new(kernels, 3) };
     let mut x = maker.stem()?;
     for _ in 0..5 {
         x = maker.block35(x)?;
@@ -99,31 +100,22 @@ fn describe(file: &File, kernels: KernelSet) -> Result<Network, Refusal> {
     Ok(maker.builder.finish(&[x])?)
 }
 
-/// A convolution's numbers: output channels, rows, columns, stride, and whether it keeps the size.
-#[derive(Clone, Copy)]
-struct Conv {
-    out: usize,
-    h: usize,
-    w: usize,
-    stride: usize,
-    same: bool,
+/// A convolution that keeps the size.
+fn same(out: usize, h: usize, w: usize) -> ConvSpec {
+    ConvSpec { out, h, w, stride: 1, padding: Padding::same(Dims { out, input: 1, h, w }) }
 }
 
-const fn same(out: usize, h: usize, w: usize) -> Conv {
-    Conv { out, h, w, stride: 1, same: true }
-}
-
-const fn valid(out: usize, side: usize, stride: usize) -> Conv {
-    Conv { out, h: side, w: side, stride, same: false }
+fn valid(out: usize, side: usize, stride: usize) -> ConvSpec {
+    ConvSpec::square(out, side, stride, 0)
 }
 
 /// The layers, in the file's order, on their way into the builder.
-struct Maker<'a> {
+struct FacenetBuilder<'a> {
     layers: std::vec::IntoIter<Layer<'a>>,
     builder: Builder,
 }
 
-impl<'a> Maker<'a> {
+impl<'a> FacenetBuilder<'a> {
     fn stem(&mut self) -> Result<Value, Refusal> {
         let x = self.builder.input();
         let x = self.next_conv(x, valid(32, 3, 2))?;
@@ -214,17 +206,16 @@ impl<'a> Maker<'a> {
     }
 
     /// A convolution whose batch norm is the file's next layer.
-    fn next_conv(&mut self, x: Value, conv: Conv) -> Result<Value, Refusal> {
+    fn next_conv(&mut self, x: Value, conv: ConvSpec) -> Result<Value, Refusal> {
         let [kernel, norm] = self.take()?;
         self.conv(x, &kernel, &norm, conv)
     }
 
-    fn conv(&mut self, x: Value, kernel: &Layer, norm: &Layer, conv: Conv) -> Result<Value, Refusal> {
+    fn conv(&mut self, x: Value, kernel: &Layer, norm: &Layer, conv: ConvSpec) -> Result<Value, Refusal> {
         let [kernel] = tensors(kernel, "a kernel")?;
-        let dims = Dims { out: conv.out, input: self.builder.channels(x), h: conv.h, w: conv.w };
-        let padding = if conv.same { Padding::same(dims) } else { Padding::default() };
+        let dims = conv.dims(self.builder.channels(x));
         let fold = fold(norm, conv.out)?;
-        Ok(self.builder.conv(x, &hwio(kernel, dims)?, &fold, conv.stride, padding, &Activation::Relu)?)
+        Ok(self.builder.conv(x, &hwio(kernel, dims)?, &fold, conv.stride, conv.padding, &Activation::Relu)?)
     }
 
     /// The next layers of the file.
@@ -235,7 +226,10 @@ impl<'a> Maker<'a> {
 }
 
 /// The tensors of a layer, if there are as many as the network's layer has.
-fn tensors<'l, 'a, const N: usize>(layer: &'l Layer<'a>, expected: &str) -> Result<&'l [Tensor<'a>; N], WeightError> {
+fn tensors<'l, 'a, const N: usize>(
+    layer: &'l Layer<'a>,
+    expected: &str,
+) -> Result<&'l [WeightTensor<'a>; N], WeightError> {
     layer.weights.as_slice().try_into().map_err(|_| WeightError::Layer {
         layer: layer.name.clone(),
         expected: expected.to_owned(),

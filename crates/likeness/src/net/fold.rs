@@ -1,16 +1,16 @@
 //! From tensors in a file to what the engine takes: filters by strides, batch norms folded in f64.
 
-use crate::engine::{Dims, Filter, Fold};
-use crate::weights::{Tensor, WeightError};
+use crate::engine::{Dims, Filter, Fold, Padding};
+use crate::weights::{WeightError, WeightTensor};
 
 /// A filter in the order of ONNX and PyTorch, its shape checked: out, input, rows, columns.
-pub(super) fn oihw<'t>(tensor: &'t Tensor<'_>, dims: Dims) -> Result<Filter<'t>, WeightError> {
+pub(super) fn oihw<'t>(tensor: &'t WeightTensor<'_>, dims: Dims) -> Result<Filter<'t>, WeightError> {
     tensor.shaped(&[dims.out, dims.input, dims.h, dims.w])?;
     Ok(Filter::oihw(tensor.name(), tensor.bytes(), dims))
 }
 
 /// A filter in the order of Keras, its shape checked: rows, columns, input, out.
-pub(super) fn hwio<'t>(tensor: &'t Tensor<'_>, dims: Dims) -> Result<Filter<'t>, WeightError> {
+pub(super) fn hwio<'t>(tensor: &'t WeightTensor<'_>, dims: Dims) -> Result<Filter<'t>, WeightError> {
     tensor.shaped(&[dims.h, dims.w, dims.input, dims.out])?;
     let pixel = dims.input * dims.out;
     let strides = Dims { out: 1, input: dims.out, h: dims.w * pixel, w: pixel };
@@ -19,10 +19,10 @@ pub(super) fn hwio<'t>(tensor: &'t Tensor<'_>, dims: Dims) -> Result<Filter<'t>,
 
 /// The parameters of a batch norm; `gamma` is ones where the network has none.
 pub(super) struct BatchNorm<'t> {
-    pub(super) gamma: Option<&'t Tensor<'t>>,
-    pub(super) beta: &'t Tensor<'t>,
-    pub(super) mean: &'t Tensor<'t>,
-    pub(super) variance: &'t Tensor<'t>,
+    pub(super) gamma: Option<&'t WeightTensor<'t>>,
+    pub(super) beta: &'t WeightTensor<'t>,
+    pub(super) mean: &'t WeightTensor<'t>,
+    pub(super) variance: &'t WeightTensor<'t>,
     pub(super) epsilon: f64,
 }
 
@@ -49,7 +49,24 @@ impl BatchNorm<'_> {
     }
 }
 
-/// Dimensions of a square filter.
-pub(super) fn dims(out: usize, input: usize, side: usize) -> Dims {
-    Dims { out, input, h: side, w: side }
+/// A convolution of a network's description: its filter without the input channels, and how it is applied.
+#[derive(Clone, Copy)]
+pub(super) struct ConvSpec {
+    pub(super) out: usize,
+    pub(super) h: usize,
+    pub(super) w: usize,
+    pub(super) stride: usize,
+    pub(super) padding: Padding,
+}
+
+impl ConvSpec {
+    /// A square filter, with the same padding on all sides.
+    pub(super) fn square(out: usize, side: usize, stride: usize, padding: usize) -> Self {
+        Self { out, h: side, w: side, stride, padding: Padding::all(padding) }
+    }
+
+    /// The dimensions of its filter, for this many input channels.
+    pub(super) fn dims(&self, input: usize) -> Dims {
+        Dims { out: self.out, input, h: self.h, w: self.w }
+    }
 }

@@ -3,8 +3,9 @@
 //! PyTorch state dicts, bound by key; every tensor is taken, or the file is refused. The two are
 //! types of their own: their widths and keys differ, so neither loads the other's file.
 
-use super::fold::{BatchNorm, dims, oihw};
-use super::{Refusal, WeightFile};
+use super::file::WeightFile;
+use super::fold::{BatchNorm, ConvSpec, oihw};
+use super::refusal::Refusal;
 use crate::engine::{
     Activation, Builder, Dims, Filter, Fold, KernelSet, Network, Padding, RunError, Scratch, Shape, Value,
 };
@@ -18,16 +19,17 @@ pub const SIDE: usize = 80;
 const EPSILON: f64 = 1e-5;
 
 /// What differs between the two: expanded widths of the blocks, and squeeze-and-excite.
-struct Plan {
+struct Architecture {
     conv_3: [usize; 4],
     conv_4: [usize; 6],
     conv_5: [usize; 2],
     squeeze: bool,
 }
 
-const V2: Plan = Plan { conv_3: [13, 13, 13, 13], conv_4: [231, 52, 26, 77, 26, 26], conv_5: [26, 26], squeeze: false };
-const V1SE: Plan =
-    Plan { conv_3: [13, 26, 13, 52], conv_4: [154, 52, 26, 52, 26, 26], conv_5: [26, 26], squeeze: true };
+const V2: Architecture =
+    Architecture { conv_3: [13, 13, 13, 13], conv_4: [231, 52, 26, 77, 26, 26], conv_5: [26, 26], squeeze: false };
+const V1SE: Architecture =
+    Architecture { conv_3: [13, 26, 13, 52], conv_4: [154, 52, 26, 52, 26, 26], conv_5: [26, 26], squeeze: true };
 
 /// Logits of a spoof network: class 1 is a real face; 0 and 2 are kinds of fakes.
 pub type Logits = [f32; 3];
@@ -89,7 +91,7 @@ pub fn softmax(logits: Logits) -> [f32; 3] {
     powers.map(|power| power / sum)
 }
 
-fn load(plan: &Plan, file: WeightFile, kernels: KernelSet) -> Result<Loaded, Refusal> {
+fn load(plan: &Architecture, file: WeightFile, kernels: KernelSet) -> Result<Loaded, Refusal> {
     let digest = file.digest();
     let network = describe(plan, &file.into_bytes(), kernels)?;
     let input = selftest::picture(SIDE, SIDE);
@@ -102,10 +104,10 @@ fn logits(network: &Network, scratch: &mut Scratch, bgr: &[f32]) -> Result<Logit
     Ok(std::array::from_fn(|class| outputs[0].data[class]))
 }
 
-fn describe(plan: &Plan, file: &[u8], kernels: KernelSet) -> Result<Network, Refusal> {
-    let mut maker = Maker { state: StateDict::read(file)?, builder: Builder::new(kernels, 3) };
+fn describe(plan: &Architecture, file: &[u8], kernels: KernelSet) -> Result<Network, Refusal> {
+    let mut maker = MiniFasNetBuilder { state: StateDict::read(file)?, builder: Builder::new(kernels, 3) };
     let x = maker.builder.input();
-    let x = maker.conv_prelu(x, "conv1", Step { out: 32, side: 3, stride: 2, padding: 1 })?;
+    let x = maker.conv_prelu(x, "conv1", ConvSpec::square(32, 3, 2, 1))?;
     let x = maker.depthwise_prelu(x, "conv2_dw", 3, 1)?;
     let x = maker.block(x, "conv_23", 103, 64, 2)?;
     let x = maker.residual(x, "conv_3", &plan.conv_3, plan.squeeze)?;
@@ -113,7 +115,7 @@ fn describe(plan: &Plan, file: &[u8], kernels: KernelSet) -> Result<Network, Ref
     let x = maker.residual(x, "conv_4", &plan.conv_4, plan.squeeze)?;
     let x = maker.block(x, "conv_45", 308, 128, 2)?;
     let x = maker.residual(x, "conv_5", &plan.conv_5, plan.squeeze)?;
-    let x = maker.conv_prelu(x, "conv_6_sep", Step { out: 512, side: 1, stride: 1, padding: 0 })?;
+    let x = maker.conv_prelu(x, "conv_6_sep", ConvSpec::square(512, 1, 1, 0))?;
     let x = maker.depthwise(x, "conv_6_dw", 5, 1, 0, &Activation::None)?;
     let norm = maker.norm("bn", 128)?;
     let x = maker.linear(x, "linear.weight", 128, &norm)?;
@@ -122,26 +124,18 @@ fn describe(plan: &Plan, file: &[u8], kernels: KernelSet) -> Result<Network, Ref
     Ok(maker.builder.finish(&[x])?)
 }
 
-/// The numbers of a convolution.
-struct Step {
-    out: usize,
-    side: usize,
-    stride: usize,
-    padding: usize,
-}
-
 /// The state dict on its way into the builder.
-struct Maker<'a> {
+struct MiniFasNetBuilder<'a> {
     state: StateDict<'a>,
     builder: Builder,
 }
 
-impl Maker<'_> {
+impl MiniFasNetBuilder<'_> {
     /// 1x1 expansion, 3x3 depthwise, 1x1 projection without activation.
     fn block(&mut self, x: Value, at: &str, wide: usize, out: usize, stride: usize) -> Result<Value, Refusal> {
-        let x = self.conv_prelu(x, &format!("{at}.conv"), Step { out: wide, side: 1, stride: 1, padding: 0 })?;
+        let x = self.conv_prelu(x, &format!("{at}.conv"), ConvSpec::square(wide, 1, 1, 0))?;
         let x = self.depthwise_prelu(x, &format!("{at}.conv_dw"), 3, stride)?;
-        let project = Step { out, side: 1, stride: 1, padding: 0 };
+        let project = ConvSpec::square(out, 1, 1, 0);
         self.conv(x, &format!("{at}.project"), &project, &Activation::None)
     }
 
@@ -179,20 +173,20 @@ impl Maker<'_> {
     ) -> Result<Value, Refusal> {
         let fold = self.norm(norm, out)?;
         let tensor = self.state.take(&key(&format!("{conv}.weight")))?;
-        let filter = oihw(&tensor, dims(out, self.builder.channels(x), 1))?;
+        let filter = oihw(&tensor, ConvSpec::square(out, 1, 1, 0).dims(self.builder.channels(x)))?;
         Ok(self.builder.conv(x, &filter, &fold, 1, Padding::default(), activation)?)
     }
 
-    fn conv_prelu(&mut self, x: Value, at: &str, step: Step) -> Result<Value, Refusal> {
-        let slopes = self.slopes(at, step.out)?;
-        self.conv(x, at, &step, &slopes)
+    fn conv_prelu(&mut self, x: Value, at: &str, spec: ConvSpec) -> Result<Value, Refusal> {
+        let slopes = self.slopes(at, spec.out)?;
+        self.conv(x, at, &spec, &slopes)
     }
 
-    fn conv(&mut self, x: Value, at: &str, step: &Step, activation: &Activation) -> Result<Value, Refusal> {
-        let fold = self.norm(&format!("{at}.bn"), step.out)?;
+    fn conv(&mut self, x: Value, at: &str, spec: &ConvSpec, activation: &Activation) -> Result<Value, Refusal> {
+        let fold = self.norm(&format!("{at}.bn"), spec.out)?;
         let tensor = self.state.take(&key(&format!("{at}.conv.weight")))?;
-        let filter = oihw(&tensor, dims(step.out, self.builder.channels(x), step.side))?;
-        Ok(self.builder.conv(x, &filter, &fold, step.stride, Padding::all(step.padding), activation)?)
+        let filter = oihw(&tensor, spec.dims(self.builder.channels(x)))?;
+        Ok(self.builder.conv(x, &filter, &fold, spec.stride, spec.padding, activation)?)
     }
 
     fn depthwise_prelu(&mut self, x: Value, at: &str, side: usize, stride: usize) -> Result<Value, Refusal> {
@@ -212,7 +206,7 @@ impl Maker<'_> {
         let channels = self.builder.channels(x);
         let fold = self.norm(&format!("{at}.bn"), channels)?;
         let tensor = self.state.take(&key(&format!("{at}.conv.weight")))?;
-        let filter = oihw(&tensor, dims(channels, 1, side))?;
+        let filter = oihw(&tensor, Dims { out: channels, input: 1, h: side, w: side })?;
         Ok(self.builder.depthwise(x, &filter, &fold, stride, Padding::all(padding), activation)?)
     }
 

@@ -1,23 +1,29 @@
 //! Recorded answers to the self-test's picture. Written by `tools/selftest-answers`: do not edit.
 
-use super::Answer;
-use crate::net::Digest;
+use crate::net::file::Digest;
 
-pub(super) const ALL: [Answer; 3] = [
+/// A recorded answer.
+pub(super) struct RecordedAnswer {
+    pub(super) digest: Digest,
+    pub(super) tolerance: f32,
+    pub(super) numbers: &'static [f32],
+}
+
+pub(super) const ALL: [RecordedAnswer; 3] = [
     // centerface.onnx
-    Answer {
+    RecordedAnswer {
         digest: Digest::hex("77e394b51108381b4c4f7b4baf1c64ca9f4aba73e5e803b2636419578913b5fe"),
         tolerance: 1e-5,
         numbers: &CENTERFACE,
     },
     // 2.7_80x80_MiniFASNetV2.pth
-    Answer {
+    RecordedAnswer {
         digest: Digest::hex("a5eb02e1843f19b5386b953cc4c9f011c3f985d0ee2bb9819eea9a142099bec0"),
         tolerance: 1e-5,
         numbers: &MINIFASNET_V2,
     },
     // 4_0_0_80x80_MiniFASNetV1SE.pth
-    Answer {
+    RecordedAnswer {
         digest: Digest::hex("84ee1d37d96894d5e82de5a57df044ef80a58be2b218b5ed7cdfd875ec2f5990"),
         tolerance: 1e-5,
         numbers: &MINIFASNET_V1SE,

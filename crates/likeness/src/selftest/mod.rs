@@ -10,18 +10,11 @@ mod answers;
 
 use std::fmt;
 
-use crate::error::ErrorKind;
-use crate::net::{Digest, Refusal};
+use crate::net::file::Digest;
+use crate::net::refusal::{Refusal, WrongAnswer};
 
 /// Rows and columns of the detector's picture.
 pub(crate) const CANVAS: usize = 128;
-
-/// A recorded answer.
-struct Answer {
-    digest: Digest,
-    tolerance: f32,
-    numbers: &'static [f32],
-}
 
 /// What a self-test found.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -63,36 +56,6 @@ impl fmt::Display for SelfTest {
         }
     }
 }
-
-/// An answer that is not the recorded one.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct WrongAnswer {
-    /// Which number of the answer is farthest off.
-    pub index: usize,
-    /// The recorded number.
-    pub expected: f32,
-    /// How far from it an answer may be.
-    pub tolerance: f32,
-    /// The network's.
-    pub found: f32,
-}
-
-impl WrongAnswer {
-    /// What kind of fault it is.
-    #[must_use]
-    pub fn kind(&self) -> ErrorKind {
-        ErrorKind::Network
-    }
-}
-
-impl fmt::Display for WrongAnswer {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { index, expected, tolerance, found } = self;
-        write!(f, "number {index} of the answer: expected {expected} within {tolerance}, found {found}")
-    }
-}
-
-impl std::error::Error for WrongAnswer {}
 
 /// The picture: `height` x `width` pixels of three integers from 0 to 254, row by row; slanted
 /// waves under fine noise, so that every layer has something to do.

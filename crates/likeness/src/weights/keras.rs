@@ -14,7 +14,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use hdf5_pure::{AttrValue, Datatype, DatatypeByteOrder, FloatingPointLayout, FormatError, Group, Layout, Source};
 
-use super::{Tensor, WeightError};
+use super::{WeightError, WeightTensor};
 
 /// Layers, or tensors of one layer, that a file may list.
 const MOST: usize = 4096;
@@ -80,7 +80,7 @@ pub struct Layer<'a> {
     /// The layer's name: for errors only, nothing is bound by it.
     pub name: String,
     /// Its tensors, in the file's order.
-    pub weights: Vec<Tensor<'a>>,
+    pub weights: Vec<WeightTensor<'a>>,
 }
 
 impl File {
@@ -132,14 +132,14 @@ impl File {
         Ok((inner, names))
     }
 
-    fn weights(&self, group: &Group, layer: &str) -> Result<Vec<Tensor<'_>>, WeightError> {
+    fn weights(&self, group: &Group, layer: &str) -> Result<Vec<WeightTensor<'_>>, WeightError> {
         let names = list(group, "weight_names", layer)?;
         let names =
             names.ok_or_else(|| WeightError::Missing { tensor: format!("attribute weight_names of {layer}") })?;
         names.iter().map(|name| self.tensor(group, layer, name)).collect()
     }
 
-    fn tensor(&self, group: &Group, layer: &str, name: &str) -> Result<Tensor<'_>, WeightError> {
+    fn tensor(&self, group: &Group, layer: &str, name: &str) -> Result<WeightTensor<'_>, WeightError> {
         let full = format!("{layer}/{name}");
         let dataset = group.dataset(name).map_err(hdf5(&full))?;
         let kind = |found: String| WeightError::Kind { tensor: full.clone(), found };
@@ -156,7 +156,7 @@ impl File {
         let start = usize::try_from(address).unwrap_or(usize::MAX);
         let bytes = usize::try_from(size).ok().and_then(|size| self.ration.bytes.get(start..)?.get(..size));
         match (bytes, shape) {
-            (Some(bytes), Some(shape)) => Tensor::new(&full, shape, bytes, start),
+            (Some(bytes), Some(shape)) => WeightTensor::new(&full, shape, bytes, start),
             _ => Err(kind(format!("{size} bytes at {address}, outside the file"))),
         }
     }

@@ -15,4 +15,4 @@ mod tensor;
 pub mod torch;
 
 pub use error::WeightError;
-pub use tensor::Tensor;
+pub use tensor::WeightTensor;

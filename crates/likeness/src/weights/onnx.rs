@@ -9,7 +9,7 @@ use std::collections::HashMap;
 use prost::Message;
 use prost::bytes::Bytes;
 
-use super::{Tensor, WeightError};
+use super::{WeightError, WeightTensor};
 
 /// Nodes or initializers that a graph may have.
 const MOST: usize = 4096;
@@ -88,7 +88,7 @@ struct ValueMessage {
 
 /// An operator of the graph.
 #[derive(Debug, Clone)]
-pub struct Node {
+pub struct OnnxNode {
     /// The operator's name in ONNX.
     pub operator: String,
     /// Names of values and initializers.
@@ -98,7 +98,7 @@ pub struct Node {
     attributes: Vec<AttributeMessage>,
 }
 
-impl Node {
+impl OnnxNode {
     /// An attribute that is a list of integers; empty where absent.
     #[must_use]
     pub fn integers(&self, name: &str) -> &[i64] {
@@ -129,18 +129,18 @@ impl Node {
 
 /// A model: its operators in file order, its initializers as slices of the file, its outputs' names.
 #[derive(Debug)]
-pub struct Model {
+pub struct OnnxModel {
     /// Version of the default operator set.
     pub opset: i64,
     /// The operators, in file order.
-    pub nodes: Vec<Node>,
+    pub nodes: Vec<OnnxNode>,
     /// The names of the graph's outputs, in file order.
     pub outputs: Vec<String>,
     initializers: HashMap<String, TensorMessage>,
     file: Bytes,
 }
 
-impl Model {
+impl OnnxModel {
     /// Reads a whole file, which the model keeps: its tensors are slices of it.
     ///
     /// # Errors
@@ -168,7 +168,7 @@ impl Model {
     ///
     /// # Errors
     /// [`WeightError::Missing`], [`WeightError::Kind`].
-    pub fn tensor(&self, name: &str) -> Result<Tensor<'_>, WeightError> {
+    pub fn tensor(&self, name: &str) -> Result<WeightTensor<'_>, WeightError> {
         let Some(message) = self.initializers.get(name) else {
             return Err(WeightError::Missing { tensor: name.to_owned() });
         };
@@ -179,7 +179,7 @@ impl Model {
         let shape = message.dims.iter().map(|&n| usize::try_from(n).ok()).collect::<Option<Vec<_>>>();
         let shape = shape.ok_or_else(|| kind(format!("dimensions {:?}", message.dims)))?;
         let wrong = |_| kind(format!("{} raw bytes for shape {:?}", message.raw_data.len(), message.dims));
-        Tensor::new(name, shape, &message.raw_data, offset(&self.file, &message.raw_data)).map_err(wrong)
+        WeightTensor::new(name, shape, &message.raw_data, offset(&self.file, &message.raw_data)).map_err(wrong)
     }
 
     /// The names of all initializers of f32.
@@ -188,7 +188,7 @@ impl Model {
     }
 }
 
-fn node(file: &Bytes, bytes: &Bytes) -> Result<Node, WeightError> {
+fn node(file: &Bytes, bytes: &Bytes) -> Result<OnnxNode, WeightError> {
     let message: NodeMessage = decode(file, bytes, "a node")?;
     let longest = message.attribute.iter().map(|attribute| attribute.ints.len()).max().unwrap_or(0);
     let parts = [message.input.len(), message.output.len(), message.attribute.len(), longest];
@@ -199,7 +199,7 @@ fn node(file: &Bytes, bytes: &Bytes) -> Result<Node, WeightError> {
             &count.to_string(),
         ));
     }
-    Ok(Node {
+    Ok(OnnxNode {
         operator: message.op_type,
         inputs: message.input,
         outputs: message.output,

@@ -1,17 +1,17 @@
 //! A tensor of f32 seen in place in a file's bytes.
 
-use super::WeightError;
+use super::error::WeightError;
 
 /// A tensor in a file: little-endian f32, row-major, one contiguous run that is borrowed, not copied.
 #[derive(Debug, Clone)]
-pub struct Tensor<'a> {
+pub struct WeightTensor<'a> {
     name: String,
     shape: Vec<usize>,
     bytes: &'a [u8],
     offset: usize,
 }
 
-impl<'a> Tensor<'a> {
+impl<'a> WeightTensor<'a> {
     /// A view of `bytes`, which lie at `offset` in the file and must hold exactly as many f32 as
     /// `shape` says.
     ///

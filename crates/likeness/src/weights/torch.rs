@@ -8,7 +8,7 @@ use std::collections::HashMap;
 
 use super::pickle::{Element, Machine, Value, View, short};
 use super::tensor::byte_length;
-use super::{Tensor, WeightError};
+use super::{WeightError, WeightTensor};
 
 const MAGIC: i128 = 0x1950_a86a_20f9_469c_fc6c;
 const PROTOCOL: i128 = 1001;
@@ -16,7 +16,7 @@ const PROTOCOL: i128 = 1001;
 /// A state dict: tensors of f32 by key, taken one after the other until none is left.
 #[derive(Debug)]
 pub struct StateDict<'a> {
-    tensors: HashMap<&'a str, Tensor<'a>>,
+    tensors: HashMap<&'a str, WeightTensor<'a>>,
 }
 
 impl<'a> StateDict<'a> {
@@ -40,7 +40,7 @@ impl<'a> StateDict<'a> {
     ///
     /// # Errors
     /// [`WeightError::Missing`].
-    pub fn take(&mut self, key: &str) -> Result<Tensor<'a>, WeightError> {
+    pub fn take(&mut self, key: &str) -> Result<WeightTensor<'a>, WeightError> {
         self.tensors.remove(key).ok_or_else(|| WeightError::Missing { tensor: key.to_owned() })
     }
 
@@ -57,7 +57,7 @@ impl<'a> StateDict<'a> {
 
     /// The tensors that are left, in order of key.
     #[must_use]
-    pub fn tensors(&self) -> Vec<&Tensor<'a>> {
+    pub fn tensors(&self) -> Vec<&WeightTensor<'a>> {
         let mut tensors: Vec<_> = self.tensors.values().collect();
         tensors.sort_by_key(|tensor| tensor.name());
         tensors
@@ -133,13 +133,13 @@ fn tensors<'a>(
     machine: &Machine<'a>,
     state: Value<'a>,
     bytes: &[(&'a [u8], usize)],
-) -> Result<HashMap<&'a str, Tensor<'a>>, WeightError> {
+) -> Result<HashMap<&'a str, WeightTensor<'a>>, WeightError> {
     let Some(entries) = machine.dict(state) else {
         return Err(machine.cursor.wrong("a state dict", state.to_string()));
     };
     let mut tensors = HashMap::new();
     for &(key, value) in entries {
-        let (Value::Text(key), Value::Tensor(index)) = (key, value) else {
+        let (Value::Text(key), Value::WeightTensor(index)) = (key, value) else {
             return Err(machine.cursor.wrong("a tensor under a text key", format!("{value} under {key}")));
         };
         let view = &machine.views[index];
@@ -157,7 +157,7 @@ fn tensor<'a>(
     key: &str,
     view: &View,
     (bytes, at): (&'a [u8], usize),
-) -> Result<Option<Tensor<'a>>, WeightError> {
+) -> Result<Option<WeightTensor<'a>>, WeightError> {
     let element = machine.storages[view.storage].element;
     let kind = |found: String| WeightError::Kind { tensor: short(key).to_owned(), found };
     if !row_major(&view.shape, &view.stride) {
@@ -169,7 +169,9 @@ fn tensor<'a>(
     match (range, element) {
         (None, _) => Err(kind(format!("shape {:?} at {} outside its storage", view.shape, view.offset))),
         (Some(_), Element::I64) => Ok(None),
-        (Some(range), Element::F32) => Tensor::new(key, view.shape.clone(), range, at + 4 * view.offset).map(Some),
+        (Some(range), Element::F32) => {
+            WeightTensor::new(key, view.shape.clone(), range, at + 4 * view.offset).map(Some)
+        }
     }
 }
 

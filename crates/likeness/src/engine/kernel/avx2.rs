@@ -6,7 +6,7 @@ use std::arch::x86_64::*;
 
 use super::deep;
 use super::simd::{self, Simd, conv_for, tile, tiles};
-use super::task::{Conv, Depthwise, Extent};
+use super::task::{ConvTask, DepthwiseTask, Extent};
 
 struct Avx2;
 
@@ -77,7 +77,7 @@ impl Simd for Avx2 {
 /// # Safety
 /// AVX2 and FMA are supported; `task.check` passed for `out`.
 #[target_feature(enable = "avx2,fma")]
-pub(super) unsafe fn conv(task: &Conv, out: &mut [f32]) {
+pub(super) unsafe fn conv(task: &ConvTask, out: &mut [f32]) {
     let out = out.as_mut_ptr();
     conv_for!(Avx2, task, out, vectors: [1 2], pixels: [1 2 3 4 5 6]);
 }
@@ -85,7 +85,7 @@ pub(super) unsafe fn conv(task: &Conv, out: &mut [f32]) {
 /// # Safety
 /// AVX2 and FMA are supported; `task.check` passed for `out` and gave `extent`.
 #[target_feature(enable = "avx2,fma")]
-pub(super) unsafe fn depthwise(task: &Depthwise, extent: Extent, out: &mut [f32]) {
+pub(super) unsafe fn depthwise(task: &DepthwiseTask, extent: Extent, out: &mut [f32]) {
     let (shape, out) = ((task.window, task.stride), out.as_mut_ptr());
     // SAFETY: the caller's.
     unsafe {

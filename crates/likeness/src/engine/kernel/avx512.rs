@@ -7,7 +7,7 @@ use std::arch::x86_64::*;
 
 use super::deep;
 use super::simd::{self, Simd, conv_for, tile, tiles};
-use super::task::{Conv, Depthwise, Extent};
+use super::task::{ConvTask, DepthwiseTask, Extent};
 use crate::engine::graph::Simple;
 
 struct Avx512;
@@ -70,7 +70,7 @@ impl Simd for Avx512 {
 /// # Safety
 /// AVX-512 F, VL, BW and DQ are supported; `task.check` passed for `out`.
 #[target_feature(enable = "avx512f,avx512vl,avx512bw,avx512dq,avx2,fma")]
-pub(super) unsafe fn conv(task: &Conv, out: &mut [f32]) {
+pub(super) unsafe fn conv(task: &ConvTask, out: &mut [f32]) {
     let out = out.as_mut_ptr();
     if task.panel.channels == 24 && task.activation != Simple::Prelu {
         for pixel in (0..task.places.len()).step_by(Avx512::PIXELS) {
@@ -96,7 +96,7 @@ pub(super) unsafe fn conv(task: &Conv, out: &mut [f32]) {
 /// # Safety
 /// AVX-512 F, VL, BW and DQ are supported; `task.check` passed for `out` and gave `extent`.
 #[target_feature(enable = "avx512f,avx512vl,avx512bw,avx512dq,avx2,fma")]
-pub(super) unsafe fn depthwise(task: &Depthwise, extent: Extent, out: &mut [f32]) {
+pub(super) unsafe fn depthwise(task: &DepthwiseTask, extent: Extent, out: &mut [f32]) {
     let (shape, out) = ((task.window, task.stride), out.as_mut_ptr());
     // SAFETY: the caller's.
     unsafe {
@@ -123,7 +123,7 @@ pub(super) unsafe fn saturate(rounds: usize) {
 /// AVX-512 F and DQ are supported, `task.check` passed for `out`, the panel is two vectors wide with
 /// 24 channels, no PReLU; `size` pixels from `pixel` exist, and need P pairs.
 #[inline(always)]
-unsafe fn tile_24<const P: usize>(task: &Conv, pixel: usize, size: usize, out: *mut f32) {
+unsafe fn tile_24<const P: usize>(task: &ConvTask, pixel: usize, size: usize, out: *mut f32) {
     let (taps, input, pixels) = (task.taps(), task.rows.input(), task.places.len());
     let mut pointers = task.rows.pointers().as_ptr().wrapping_add(pixel);
     let mut weights = task.panel.weights.as_ptr();

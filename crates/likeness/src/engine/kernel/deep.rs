@@ -4,7 +4,7 @@
 #![allow(clippy::needless_range_loop, reason = "iterators over accumulators put them on the stack")]
 
 use super::simd::{Simd, activate};
-use super::task::{Depthwise, Extent};
+use super::task::{DepthwiseTask, Extent};
 
 /// Rows of a depthwise convolution whose window is K x K (0: any size), with stride T (0: any).
 ///
@@ -12,7 +12,7 @@ use super::task::{Depthwise, Extent};
 /// `task.check` passed for `out` and gave `extent`, and the set's instructions are supported.
 #[inline(always)]
 pub(super) unsafe fn depthwise<S: Simd, const K: usize, const T: usize>(
-    task: &Depthwise,
+    task: &DepthwiseTask,
     extent: Extent,
     out: *mut f32,
 ) {
@@ -40,7 +40,7 @@ pub(super) unsafe fn depthwise<S: Simd, const K: usize, const T: usize>(
 /// As [`depthwise`]; pixel + M pixels exist.
 #[inline(always)]
 unsafe fn depthwise_tile<S: Simd, const M: usize, const K: usize, const T: usize>(
-    task: &Depthwise,
+    task: &DepthwiseTask,
     extent: Extent,
     pixel: usize,
     out: *mut f32,

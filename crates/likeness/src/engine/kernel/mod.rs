@@ -22,23 +22,24 @@ pub(crate) mod task;
 
 use std::fmt;
 
-use task::{Conv, Depthwise};
+use task::{ConvTask, DepthwiseTask};
 
 /// One family of inner loops.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct KernelSet(Kind);
+pub struct KernelSet(InstructionSet);
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-enum Kind {
+enum InstructionSet {
     Avx512,
     Avx2,
     Neon,
     Portable,
 }
 
-const ALL: [Kind; 4] = [Kind::Avx512, Kind::Avx2, Kind::Neon, Kind::Portable];
+const ALL: [InstructionSet; 4] =
+    [InstructionSet::Avx512, InstructionSet::Avx2, InstructionSet::Neon, InstructionSet::Portable];
 
-impl Kind {
+impl InstructionSet {
     fn name(self) -> &'static str {
         match self {
             Self::Avx512 => "avx512",
@@ -75,12 +76,12 @@ impl KernelSet {
     /// The fastest that this machine supports.
     #[must_use]
     pub fn best() -> Self {
-        Self(ALL.into_iter().find(|kind| kind.supported()).unwrap_or(Kind::Portable))
+        Self(ALL.into_iter().find(|isa| isa.supported()).unwrap_or(InstructionSet::Portable))
     }
 
     /// All that this machine supports, fastest first.
     pub fn available() -> Vec<Self> {
-        ALL.into_iter().filter(|kind| kind.supported()).map(Self).collect()
+        ALL.into_iter().filter(|isa| isa.supported()).map(Self).collect()
     }
 
     /// The set of this name (`avx512`, `avx2`, `neon`, `portable`), if this machine supports it.
@@ -98,19 +99,19 @@ impl KernelSet {
     /// Numbers of a vector.
     pub(crate) fn lanes(self) -> usize {
         match self.0 {
-            Kind::Avx512 => 16,
-            Kind::Avx2 => 8,
-            Kind::Portable => portable::LANES,
-            Kind::Neon => 4,
+            InstructionSet::Avx512 => 16,
+            InstructionSet::Avx2 => 8,
+            InstructionSet::Portable => portable::LANES,
+            InstructionSet::Neon => 4,
         }
     }
 
     /// Output channels of a full panel.
     pub(crate) fn panel(self) -> usize {
         match self.0 {
-            Kind::Avx512 => 32,
-            Kind::Avx2 | Kind::Neon => 16,
-            Kind::Portable => portable::LANES,
+            InstructionSet::Avx512 => 32,
+            InstructionSet::Avx2 | InstructionSet::Neon => 16,
+            InstructionSet::Portable => portable::LANES,
         }
     }
 
@@ -118,18 +119,18 @@ impl KernelSet {
     ///
     /// # Panics
     /// Where the task would read or write outside of what it was given.
-    pub(crate) fn conv(self, task: &Conv, out: &mut [f32]) {
+    pub(crate) fn conv(self, task: &ConvTask, out: &mut [f32]) {
         task.check(self.lanes(), self.panel(), out);
         match self.0 {
             // SAFETY: the set is supported (only such a `KernelSet` can be had); the check passed.
             #[cfg(target_arch = "x86_64")]
-            Kind::Avx512 => unsafe { avx512::conv(task, out) },
+            InstructionSet::Avx512 => unsafe { avx512::conv(task, out) },
             // SAFETY: the same.
             #[cfg(target_arch = "x86_64")]
-            Kind::Avx2 => unsafe { avx2::conv(task, out) },
+            InstructionSet::Avx2 => unsafe { avx2::conv(task, out) },
             // SAFETY: the same.
             #[cfg(any(test, target_arch = "aarch64"))]
-            Kind::Neon => unsafe { neon::conv(task, out) },
+            InstructionSet::Neon => unsafe { neon::conv(task, out) },
             _ => portable::conv(task, out),
         }
     }
@@ -138,18 +139,18 @@ impl KernelSet {
     ///
     /// # Panics
     /// Where the task would read or write outside of what it was given.
-    pub(crate) fn depthwise(self, task: &Depthwise, out: &mut [f32]) {
+    pub(crate) fn depthwise(self, task: &DepthwiseTask, out: &mut [f32]) {
         let extent = task.check(self.lanes(), out);
         match self.0 {
             // SAFETY: the set is supported (only such a `KernelSet` can be had); the check passed.
             #[cfg(target_arch = "x86_64")]
-            Kind::Avx512 => unsafe { avx512::depthwise(task, extent, out) },
+            InstructionSet::Avx512 => unsafe { avx512::depthwise(task, extent, out) },
             // SAFETY: the same.
             #[cfg(target_arch = "x86_64")]
-            Kind::Avx2 => unsafe { avx2::depthwise(task, extent, out) },
+            InstructionSet::Avx2 => unsafe { avx2::depthwise(task, extent, out) },
             // SAFETY: the same.
             #[cfg(any(test, target_arch = "aarch64"))]
-            Kind::Neon => unsafe { neon::depthwise(task, extent, out) },
+            InstructionSet::Neon => unsafe { neon::depthwise(task, extent, out) },
             _ => portable::depthwise(task, extent, out),
         }
     }
@@ -161,16 +162,16 @@ impl KernelSet {
         match self.0 {
             // SAFETY: the set is supported: only such a `KernelSet` can be had.
             #[cfg(target_arch = "x86_64")]
-            Kind::Avx512 => unsafe { avx512::saturate(rounds) },
+            InstructionSet::Avx512 => unsafe { avx512::saturate(rounds) },
             // SAFETY: the same.
             #[cfg(target_arch = "x86_64")]
-            Kind::Avx2 => unsafe { avx2::saturate(rounds) },
+            InstructionSet::Avx2 => unsafe { avx2::saturate(rounds) },
             // SAFETY: the same.
             #[cfg(any(test, target_arch = "aarch64"))]
-            Kind::Neon => unsafe { neon::saturate(rounds) },
+            InstructionSet::Neon => unsafe { neon::saturate(rounds) },
             _ => portable::saturate(rounds),
         }
-        let chains = if self.0 == Kind::Portable { portable::PIXELS } else { simd::CHAINS };
+        let chains = if self.0 == InstructionSet::Portable { portable::PIXELS } else { simd::CHAINS };
         (2 * rounds * chains * self.lanes()) as u64
     }
 }

@@ -12,7 +12,7 @@ use super::deep;
 #[cfg(not(target_arch = "aarch64"))]
 use super::emulated::*;
 use super::simd::{self, Simd, conv_for, tile, tiles};
-use super::task::{Conv, Depthwise, Extent};
+use super::task::{ConvTask, DepthwiseTask, Extent};
 
 struct Neon;
 
@@ -82,7 +82,7 @@ impl Simd for Neon {
 /// # Safety
 /// `task.check` passed for `out`.
 #[cfg_attr(target_arch = "aarch64", target_feature(enable = "neon"))]
-pub(super) unsafe fn conv(task: &Conv, out: &mut [f32]) {
+pub(super) unsafe fn conv(task: &ConvTask, out: &mut [f32]) {
     let out = out.as_mut_ptr();
     conv_for!(Neon, task, out, vectors: [1 2 3 4], pixels: [1 2 3 4 5 6]);
 }
@@ -90,7 +90,7 @@ pub(super) unsafe fn conv(task: &Conv, out: &mut [f32]) {
 /// # Safety
 /// `task.check` passed for `out` and gave `extent`.
 #[cfg_attr(target_arch = "aarch64", target_feature(enable = "neon"))]
-pub(super) unsafe fn depthwise(task: &Depthwise, extent: Extent, out: &mut [f32]) {
+pub(super) unsafe fn depthwise(task: &DepthwiseTask, extent: Extent, out: &mut [f32]) {
     let (shape, out) = ((task.window, task.stride), out.as_mut_ptr());
     // SAFETY: the caller's.
     unsafe {

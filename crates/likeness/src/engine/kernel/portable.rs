@@ -2,7 +2,7 @@
 //!
 //! Tiles of 4 pixels x 8 channels; products are rounded before they are added.
 
-use super::task::{Conv, Depthwise, Extent};
+use super::task::{ConvTask, DepthwiseTask, Extent};
 use crate::engine::graph::Simple;
 
 /// Numbers of a vector, and channels of a panel.
@@ -11,7 +11,7 @@ pub(super) const PIXELS: usize = 4;
 
 type Sums = [f32; LANES];
 
-pub(super) fn conv(task: &Conv, out: &mut [f32]) {
+pub(super) fn conv(task: &ConvTask, out: &mut [f32]) {
     for pixel in (0..task.places.len()).step_by(PIXELS) {
         let size = PIXELS.min(task.places.len() - pixel);
         let sums = tile(task, pixel, size);
@@ -22,7 +22,7 @@ pub(super) fn conv(task: &Conv, out: &mut [f32]) {
 }
 
 /// A tile at the end of a row computes its last pixel again.
-fn tile(task: &Conv, pixel: usize, size: usize) -> [Sums; PIXELS] {
+fn tile(task: &ConvTask, pixel: usize, size: usize) -> [Sums; PIXELS] {
     let input = task.rows.input();
     let mut sums = [array(task.panel.bias); PIXELS];
     for tap in 0..task.taps() {
@@ -50,7 +50,7 @@ fn add_product(sums: &mut Sums, x: f32, weights: Sums) {
     }
 }
 
-fn finish(task: &Conv, pixel: usize, mut sums: Sums, out: &mut [f32]) {
+fn finish(task: &ConvTask, pixel: usize, mut sums: Sums, out: &mut [f32]) {
     let (first, channels) = (task.panel.first, task.panel.channels);
     activate(task.activation, task.panel.slope, &mut sums);
     if let Some(residual) = &task.residual {
@@ -76,7 +76,7 @@ fn activate(activation: Simple, slopes: &[f32], sums: &mut Sums) {
     }
 }
 
-pub(super) fn depthwise(task: &Depthwise, extent: Extent, out: &mut [f32]) {
+pub(super) fn depthwise(task: &DepthwiseTask, extent: Extent, out: &mut [f32]) {
     let width = task.bias.len();
     for (at, out) in out.chunks_exact_mut(width).enumerate() {
         let (row, start) = (at / extent.pixels * task.stride, at % extent.pixels * task.stride * width);
@@ -89,7 +89,7 @@ pub(super) fn depthwise(task: &Depthwise, extent: Extent, out: &mut [f32]) {
     }
 }
 
-fn window(task: &Depthwise, rows: &[&[f32]], start: usize, channel: usize) -> Sums {
+fn window(task: &DepthwiseTask, rows: &[&[f32]], start: usize, channel: usize) -> Sums {
     let (width, (height, columns)) = (task.bias.len(), task.window);
     let mut sums = array(&task.bias[channel..]);
     let mut weights = task.weights[channel * height * columns..].chunks_exact(LANES);

@@ -7,7 +7,7 @@
 #![allow(unsafe_code, reason = "vector loads and stores through checked pointers")]
 #![allow(clippy::needless_range_loop, reason = "iterators over accumulators put them on the stack")]
 
-use super::task::{Conv, Residual};
+use super::task::{ConvTask, Residual};
 use crate::engine::graph::Simple;
 
 /// A vector of f32 and the instructions on it.
@@ -63,7 +63,7 @@ pub(super) fn tiles(n: usize, most: usize) -> impl Iterator<Item = (usize, usize
 /// `task.check` passed for `out`, the set's instructions are supported, `pixel + M` pixels exist,
 /// and the panel is VS vectors wide.
 #[inline(always)]
-pub(super) unsafe fn tile<S: Simd, const M: usize, const VS: usize>(task: &Conv, pixel: usize, out: *mut f32) {
+pub(super) unsafe fn tile<S: Simd, const M: usize, const VS: usize>(task: &ConvTask, pixel: usize, out: *mut f32) {
     let (taps, input, pixels) = (task.taps(), task.rows.input(), task.places.len());
     let mut pointers = task.rows.pointers().as_ptr().wrapping_add(pixel);
     let mut weights = task.panel.weights.as_ptr();
@@ -124,7 +124,7 @@ unsafe fn step<S: Simd, const M: usize, const VS: usize>(
 /// As [`tile`].
 #[inline(always)]
 unsafe fn finish<S: Simd, const M: usize, const VS: usize>(
-    task: &Conv,
+    task: &ConvTask,
     pixel: usize,
     mut sums: [[S::V; VS]; M],
     out: *mut f32,
@@ -187,7 +187,7 @@ pub(super) unsafe fn activate<S: Simd, const M: usize, const VS: usize>(
 /// As [`tile`].
 #[inline(always)]
 unsafe fn join<S: Simd, const M: usize, const VS: usize>(
-    task: &Conv,
+    task: &ConvTask,
     residual: &Residual,
     pixel: usize,
     sums: &mut [[S::V; VS]; M],

@@ -9,7 +9,6 @@
 use std::marker::PhantomData;
 
 use crate::engine::graph::Simple;
-use crate::engine::packed::Panel;
 
 /// Pointers to input pixels, tap by tap: `[tap][pixel]`, each good for `input` numbers.
 pub(crate) struct Rows<'a> {
@@ -40,7 +39,7 @@ impl<'a> Rows<'a> {
     }
 
     /// The pixel under a tap.
-    pub(super) fn pixel(&self, tap: usize, pixel: usize, task: &Conv) -> &'a [f32] {
+    pub(super) fn pixel(&self, tap: usize, pixel: usize, task: &ConvTask) -> &'a [f32] {
         let pointer = self.pointers[tap * task.places.len() + pixel];
         // SAFETY: `push_run` made it of a slice that is alive for 'a, `input` numbers before its end.
         unsafe { std::slice::from_raw_parts(pointer, self.input) }
@@ -88,6 +87,23 @@ impl Places {
     }
 }
 
+/// The output channels of one kernel call.
+#[derive(Clone, Copy)]
+pub(crate) struct Panel<'a> {
+    /// `[tap][input][width]`.
+    pub(crate) weights: &'a [f32],
+    /// `width` numbers.
+    pub(crate) bias: &'a [f32],
+    /// `width` numbers, or none.
+    pub(crate) slope: &'a [f32],
+    /// Whole vectors.
+    pub(crate) width: usize,
+    /// The first output channel.
+    pub(crate) first: usize,
+    /// How many of them are real.
+    pub(crate) channels: usize,
+}
+
 /// A tensor that is added at the end: `then(data + scale * result)`.
 #[derive(Clone, Copy)]
 pub(crate) struct Residual<'a> {
@@ -99,7 +115,7 @@ pub(crate) struct Residual<'a> {
 
 /// One panel of a dense convolution, for all pixels of `rows`.
 #[derive(Clone, Copy)]
-pub(crate) struct Conv<'a> {
+pub(crate) struct ConvTask<'a> {
     pub(crate) rows: &'a Rows<'a>,
     pub(crate) panel: Panel<'a>,
     pub(crate) activation: Simple,
@@ -107,7 +123,7 @@ pub(crate) struct Conv<'a> {
     pub(crate) places: &'a Places,
 }
 
-impl Conv<'_> {
+impl ConvTask<'_> {
     /// Taps of the filter.
     pub(super) fn taps(&self) -> usize {
         self.rows.pointers.len() / self.places.len().max(1)
@@ -134,7 +150,7 @@ impl Conv<'_> {
 
 /// Some rows of a depthwise convolution over padded rows whose pixels are whole vectors.
 #[derive(Clone, Copy)]
-pub(crate) struct Depthwise<'a> {
+pub(crate) struct DepthwiseTask<'a> {
     /// The rows under the windows, first to last: `stride` more for each row of the result.
     pub(crate) rows: &'a [&'a [f32]],
     /// `[vector of channels][tap][lane]`.
@@ -156,7 +172,7 @@ pub(super) struct Extent {
     pub(super) pixels: usize,
 }
 
-impl Depthwise<'_> {
+impl DepthwiseTask<'_> {
     /// The size of the result; panics unless every access of a kernel is inside what it was given.
     pub(super) fn check(&self, lanes: usize, out: &[f32]) -> Extent {
         let (width, (height, columns)) = (self.bias.len(), self.window);

@@ -5,10 +5,11 @@
 
 mod walk;
 
-use super::{Refusal, WeightFile};
+use super::file::WeightFile;
+use super::refusal::Refusal;
 use crate::engine::{Canvas, KernelSet, Network, Region, RunError, Scratch, Shape, Tensor};
 use crate::selftest::{self, SelfTest};
-use crate::weights::onnx::Model;
+use crate::weights::onnx::OnnxModel;
 
 /// Pixels of the input per cell of the outputs.
 pub const STRIDE: usize = 4;
@@ -51,7 +52,7 @@ impl Detector {
     /// [`Refusal`] names the operator or tensor, or the answer that is wrong.
     pub fn load(file: WeightFile, kernels: KernelSet) -> Result<Self, Refusal> {
         let digest = file.digest();
-        let network = walk::describe(&Model::read(file.into_bytes())?, kernels)?;
+        let network = walk::describe(&OnnxModel::read(file.into_bytes())?, kernels)?;
         let input = selftest::picture(selftest::CANVAS, selftest::CANVAS);
         let tested = selftest::judge(digest, || {
             let mut scratch = Scratch::default();

@@ -4,10 +4,10 @@
 use std::collections::HashSet;
 
 use crate::engine::{Activation, Builder, Dims, Fold, KernelSet, Network, Padding, Value};
-use crate::net::Refusal;
-use crate::net::fold::{BatchNorm, oihw};
+use crate::net::fold::{BatchNorm, ConvSpec, oihw};
+use crate::net::refusal::Refusal;
 use crate::weights::WeightError;
-use crate::weights::onnx::{Model, Node};
+use crate::weights::onnx::{OnnxModel, OnnxNode};
 
 const BACKBONE_EPSILON: f32 = 1e-5;
 const NECK_EPSILON: f32 = 1e-3;
@@ -15,7 +15,7 @@ const NECK_EPSILON: f32 = 1e-3;
 const PYRAMID: usize = 24;
 
 /// The network that the file's graph describes.
-pub(super) fn describe(model: &Model, kernels: KernelSet) -> Result<Network, Refusal> {
+pub(super) fn describe(model: &OnnxModel, kernels: KernelSet) -> Result<Network, Refusal> {
     if model.opset != 9 {
         return Err(operator("the model".to_owned(), "operator set 9", &model.opset.to_string()).into());
     }
@@ -33,16 +33,9 @@ struct Edge {
     value: Value,
 }
 
-/// The numbers of a convolution.
-struct Conv {
-    out: usize,
-    side: usize,
-    stride: usize,
-}
-
 /// A walk along the file's operators, in file order.
 struct Walk<'m> {
-    model: &'m Model,
+    model: &'m OnnxModel,
     next: usize,
     used: HashSet<&'m str>,
     builder: Builder,
@@ -52,7 +45,7 @@ impl<'m> Walk<'m> {
     /// MobileNetV2; its results at strides 4, 8, 16 and 32.
     fn backbone(&mut self) -> Result<[Edge; 4], Refusal> {
         let input = Edge { name: "input.1".to_owned(), value: self.builder.input() };
-        let x = self.conv(&input, Conv { out: 32, side: 3, stride: 2 }, BACKBONE_EPSILON, &Activation::Relu)?;
+        let x = self.conv(&input, ConvSpec::square(32, 3, 2, 1), BACKBONE_EPSILON, &Activation::Relu)?;
         let x = self.depthwise(&x, 1)?;
         let x = self.project(&x, 16)?;
         let x = self.widen(&x, 24, 2)?;
@@ -87,7 +80,7 @@ impl<'m> Walk<'m> {
     }
 
     fn head(&mut self, x: &Edge) -> Result<[Edge; 4], Refusal> {
-        let x = self.conv(x, Conv { out: PYRAMID, side: 3, stride: 1 }, BACKBONE_EPSILON, &Activation::Relu)?;
+        let x = self.conv(x, ConvSpec::square(PYRAMID, 3, 1, 1), BACKBONE_EPSILON, &Activation::Relu)?;
         let heat = self.biased(&x, 1)?;
         let heat = self.sigmoid(&heat)?;
         Ok([heat, self.biased(&x, 2)?, self.biased(&x, 2)?, self.biased(&x, 10)?])
@@ -113,7 +106,7 @@ impl<'m> Walk<'m> {
     /// Six times wider, 3x3 per channel, narrow again.
     fn widen(&mut self, x: &Edge, out: usize, stride: usize) -> Result<Edge, Refusal> {
         let wide = 6 * self.builder.channels(x.value);
-        let y = self.conv(x, Conv { out: wide, side: 1, stride: 1 }, BACKBONE_EPSILON, &Activation::Relu)?;
+        let y = self.conv(x, ConvSpec::square(wide, 1, 1, 0), BACKBONE_EPSILON, &Activation::Relu)?;
         let y = self.depthwise(&y, stride)?;
         self.project(&y, out)
     }
@@ -124,26 +117,25 @@ impl<'m> Walk<'m> {
     }
 
     fn project(&mut self, x: &Edge, out: usize) -> Result<Edge, Refusal> {
-        self.conv(x, Conv { out, side: 1, stride: 1 }, BACKBONE_EPSILON, &Activation::None)
+        self.conv(x, ConvSpec::square(out, 1, 1, 0), BACKBONE_EPSILON, &Activation::None)
     }
 
     fn lateral(&mut self, x: &Edge) -> Result<Edge, Refusal> {
-        self.conv(x, Conv { out: PYRAMID, side: 1, stride: 1 }, NECK_EPSILON, &Activation::Relu)
+        self.conv(x, ConvSpec::square(PYRAMID, 1, 1, 0), NECK_EPSILON, &Activation::Relu)
     }
 
-    fn conv(&mut self, x: &Edge, conv: Conv, epsilon: f32, activation: &Activation) -> Result<Edge, Refusal> {
-        let node = self.convolution("Conv", x, &Window { side: conv.side, stride: conv.stride, group: 1 }, 2)?;
+    fn conv(&mut self, x: &Edge, conv: ConvSpec, epsilon: f32, activation: &Activation) -> Result<Edge, Refusal> {
+        let node = self.convolution("Conv", x, &ConvAttributes { side: conv.h, stride: conv.stride, group: 1 }, 2)?;
         let (name, fold) = self.norm(node, conv.out, epsilon, *activation == Activation::Relu)?;
         let tensor = self.model.tensor(&node.inputs[1])?;
-        let dims = Dims { out: conv.out, input: self.builder.channels(x.value), h: conv.side, w: conv.side };
-        let padding = Padding::all(conv.side / 2);
-        let value = self.builder.conv(x.value, &oihw(&tensor, dims)?, &fold, conv.stride, padding, activation)?;
+        let dims = conv.dims(self.builder.channels(x.value));
+        let value = self.builder.conv(x.value, &oihw(&tensor, dims)?, &fold, conv.stride, conv.padding, activation)?;
         Ok(Edge { name, value })
     }
 
     fn depthwise(&mut self, x: &Edge, stride: usize) -> Result<Edge, Refusal> {
         let channels = self.builder.channels(x.value);
-        let node = self.convolution("Conv", x, &Window { side: 3, stride, group: channels }, 2)?;
+        let node = self.convolution("Conv", x, &ConvAttributes { side: 3, stride, group: channels }, 2)?;
         let (name, fold) = self.norm(node, channels, BACKBONE_EPSILON, true)?;
         let tensor = self.model.tensor(&node.inputs[1])?;
         let filter = oihw(&tensor, Dims { out: channels, input: 1, h: 3, w: 3 })?;
@@ -153,7 +145,7 @@ impl<'m> Walk<'m> {
 
     /// Transposed 2x2 convolution; ONNX stores its filter input first.
     fn double(&mut self, x: &Edge) -> Result<Edge, Refusal> {
-        let node = self.convolution("ConvTranspose", x, &Window { side: 2, stride: 2, group: 1 }, 2)?;
+        let node = self.convolution("ConvTranspose", x, &ConvAttributes { side: 2, stride: 2, group: 1 }, 2)?;
         let (name, fold) = self.norm(node, PYRAMID, NECK_EPSILON, true)?;
         let tensor = self.model.tensor(&node.inputs[1])?;
         let dims = Dims { out: PYRAMID, input: PYRAMID, h: 2, w: 2 };
@@ -165,7 +157,7 @@ impl<'m> Walk<'m> {
 
     /// A 1x1 convolution with a bias and no batch norm.
     fn biased(&mut self, x: &Edge, out: usize) -> Result<Edge, Refusal> {
-        let node = self.convolution("Conv", x, &Window { side: 1, stride: 1, group: 1 }, 3)?;
+        let node = self.convolution("Conv", x, &ConvAttributes { side: 1, stride: 1, group: 1 }, 3)?;
         self.used.insert(&node.inputs[2]);
         let fold = Fold::bias(self.model.tensor(&node.inputs[2])?.vector(out)?);
         let tensor = self.model.tensor(&node.inputs[1])?;
@@ -187,7 +179,7 @@ impl<'m> Walk<'m> {
     }
 
     /// The batch norm that follows, and the ReLU if there is to be one; the name of the result.
-    fn norm(&mut self, conv: &Node, channels: usize, epsilon: f32, relu: bool) -> Result<(String, Fold), Refusal> {
+    fn norm(&mut self, conv: &OnnxNode, channels: usize, epsilon: f32, relu: bool) -> Result<(String, Fold), Refusal> {
         let model = self.model;
         let node = self.node("BatchNormalization", &[&conv.outputs[0]], 5, &["epsilon", "momentum"])?;
         if node.float("epsilon") != Some(epsilon) {
@@ -210,11 +202,18 @@ impl<'m> Walk<'m> {
         Ok((last.clone(), fold))
     }
 
-    fn convolution(&mut self, kind: &str, x: &Edge, window: &Window, inputs: usize) -> Result<&'m Node, WeightError> {
+    fn convolution(
+        &mut self,
+        kind: &str,
+        x: &Edge,
+        attributes: &ConvAttributes,
+        inputs: usize,
+    ) -> Result<&'m OnnxNode, WeightError> {
         let names = ["dilations", "group", "kernel_shape", "pads", "strides"];
         let node = self.node(kind, &[&x.name], inputs, &names)?;
-        let pad = if kind == "Conv" { window.side / 2 } else { 0 };
-        let expected = (vec![1; 2], window.group, vec![window.side; 2], vec![pad; 4], vec![window.stride; 2]);
+        let pad = if kind == "Conv" { attributes.side / 2 } else { 0 };
+        let expected =
+            (vec![1; 2], attributes.group, vec![attributes.side; 2], vec![pad; 4], vec![attributes.stride; 2]);
         let numbers =
             |name: &str| node.integers(name).iter().map(|&n| usize::try_from(n).unwrap_or(usize::MAX)).collect();
         let group = node.integer("group").and_then(|n| usize::try_from(n).ok()).unwrap_or(1);
@@ -229,7 +228,7 @@ impl<'m> Walk<'m> {
 
     /// The next operator, if it is the expected one on the expected values, with one output and no
     /// attributes but these.
-    fn node(&mut self, kind: &str, x: &[&str], inputs: usize, allowed: &[&str]) -> Result<&'m Node, WeightError> {
+    fn node(&mut self, kind: &str, x: &[&str], inputs: usize, allowed: &[&str]) -> Result<&'m OnnxNode, WeightError> {
         let place = self.place();
         let expected = format!("{kind} of {} and {} weights", x.join(" and "), inputs - x.len());
         let Some(node) = self.model.nodes.get(self.next) else {
@@ -259,7 +258,7 @@ impl<'m> Walk<'m> {
 }
 
 /// What a convolution's attributes must say.
-struct Window {
+struct ConvAttributes {
     side: usize,
     stride: usize,
     group: usize,

@@ -10,6 +10,7 @@ mod stack;
 mod value;
 
 use std::collections::HashMap;
+use std::ops::ControlFlow;
 
 use super::WeightError;
 use super::tensor::byte_length;
@@ -33,12 +34,6 @@ pub(super) struct Machine<'a> {
     by_key: HashMap<&'a str, usize>,
     pub(super) storages: Vec<Storage<'a>>,
     pub(super) views: Vec<View>,
-}
-
-/// What one opcode did.
-enum Step {
-    More,
-    Stop,
 }
 
 impl<'a> Machine<'a> {
@@ -65,7 +60,7 @@ impl<'a> Machine<'a> {
         loop {
             let at = self.cursor.position();
             let code = self.cursor.byte()?;
-            if let Step::Stop = self.step(code, at)? {
+            if self.step(code, at)?.is_break() {
                 return self.pop();
             }
         }
@@ -85,9 +80,9 @@ impl<'a> Machine<'a> {
         }
     }
 
-    fn step(&mut self, code: u8, at: usize) -> Result<Step, WeightError> {
+    fn step(&mut self, code: u8, at: usize) -> Result<ControlFlow<()>, WeightError> {
         match code {
-            b'.' => return Ok(Step::Stop),
+            b'.' => return Ok(ControlFlow::Break(())),
             0x80 => self.protocol()?,
             b'(' => self.marks.push(self.stack.len()),
             b'N' => self.push(Value::None),
@@ -112,7 +107,7 @@ impl<'a> Machine<'a> {
             b'Q' => self.storage()?,
             _ => return Err(WeightError::Opcode { code, at }),
         }
-        Ok(Step::More)
+        Ok(ControlFlow::Continue(()))
     }
 
     fn protocol(&mut self) -> Result<(), WeightError> {
@@ -240,7 +235,7 @@ impl<'a> Machine<'a> {
             (Value::Name(Name::RebuildTensor), Some(&[storage, offset, shape, stride, Value::Bool(_), _hooks])) => {
                 let view = self.view(storage, offset, shape, stride)?;
                 self.views.push(view);
-                self.push(Value::Tensor(self.views.len() - 1));
+                self.push(Value::WeightTensor(self.views.len() - 1));
             }
             _ => return Err(self.cursor.wrong("a call that builds a dict or a tensor", callee.to_string())),
         }

@@ -20,7 +20,7 @@ pub(in crate::weights) enum Value<'a> {
     List(usize),
     Dict(usize),
     Storage(usize),
-    Tensor(usize),
+    WeightTensor(usize),
 }
 
 /// A value in an error, shortened.
@@ -36,7 +36,7 @@ impl fmt::Display for Value<'_> {
             Self::List(_) => f.write_str("a list"),
             Self::Dict(_) => f.write_str("a dict"),
             Self::Storage(_) => f.write_str("a storage"),
-            Self::Tensor(_) => f.write_str("a tensor"),
+            Self::WeightTensor(_) => f.write_str("a tensor"),
         }
     }
 }

@@ -1,0 +1,177 @@
+//! What the decoder accepts, and why there are no pixels. Touches nothing.
+
+use std::fmt;
+
+use super::pixels::{Bgr, MAX_PIXELS};
+use crate::error::ErrorKind;
+
+/// What the decoder accepts at most.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    /// Bytes of the file.
+    pub bytes: usize,
+    /// Pixels, width times height.
+    pub pixels: usize,
+    /// Pixels of either side.
+    pub side: usize,
+}
+
+impl Default for Limits {
+    /// 20 MiB, 25 million pixels, 10,000 pixels a side: every telephone's photograph.
+    fn default() -> Self {
+        Self { bytes: 20 << 20, pixels: 25_000_000, side: 10_000 }
+    }
+}
+
+/// The kinds of file that are decoded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Format {
+    /// JPEG, baseline or progressive.
+    Jpeg,
+    /// PNG.
+    Png,
+    /// WebP, lossy or lossless.
+    Webp,
+}
+
+impl fmt::Display for Format {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Jpeg => "JPEG",
+            Self::Png => "PNG",
+            Self::Webp => "WebP",
+        })
+    }
+}
+
+/// Why there are no pixels.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum DecodeError {
+    /// No bytes at all.
+    Empty,
+    /// The content is none of JPEG, PNG and WebP.
+    UnknownFormat {
+        /// What it is and what to do, in words.
+        found: String,
+    },
+    /// The file is longer than allowed.
+    TooManyBytes {
+        /// Bytes allowed.
+        limit: usize,
+        /// Bytes found.
+        found: usize,
+    },
+    /// A side is longer than allowed.
+    SideTooLong {
+        /// Pixels allowed.
+        limit: usize,
+        /// Width found.
+        width: usize,
+        /// Height found.
+        height: usize,
+    },
+    /// More pixels than allowed.
+    TooManyPixels {
+        /// Pixels allowed.
+        limit: usize,
+        /// Width found.
+        width: usize,
+        /// Height found.
+        height: usize,
+    },
+    /// Several frames, not one photograph.
+    Animated(Format),
+    /// A variant of the format that this decoder refuses.
+    Unsupported {
+        /// Of which format.
+        format: Format,
+        /// Which variant.
+        what: String,
+    },
+    /// The file ends early or is damaged.
+    Damaged {
+        /// Of which format.
+        format: Format,
+        /// What the decoder met.
+        what: String,
+    },
+    /// The codec panicked: a fault of this program, which the file brought about.
+    CodecFailed(Format),
+}
+
+impl DecodeError {
+    /// What kind of fault it is.
+    #[must_use]
+    pub fn kind(&self) -> ErrorKind {
+        ErrorKind::Photograph
+    }
+}
+
+impl fmt::Display for DecodeError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Empty => f.write_str("expected a JPEG, PNG or WebP file, found no bytes"),
+            Self::UnknownFormat { found } => {
+                write!(f, "expected a JPEG, PNG or WebP file, found {found}")
+            }
+            Self::TooManyBytes { limit, found } => write!(f, "expected at most {limit} bytes, found {found}"),
+            Self::SideTooLong { limit, width, height } => {
+                write!(f, "expected sides of at most {limit} pixels, found {width}x{height}")
+            }
+            Self::TooManyPixels { limit, width, height } => {
+                write!(f, "expected at most {limit} pixels, found {width}x{height}")
+            }
+            Self::Animated(format) => {
+                write!(f, "expected a photograph, found an animated {format}; send one frame of it")
+            }
+            Self::Unsupported { format, what } => {
+                write!(f, "this kind of {format} is not decoded: {what}; save it as an ordinary 8-bit JPEG or PNG")
+            }
+            Self::Damaged { format, what } => {
+                write!(f, "the {format} file is damaged or ends early: {what}; send the whole file again")
+            }
+            Self::CodecFailed(format) => {
+                write!(
+                    f,
+                    "the {format} decoder failed on this file; save the photograph again as an ordinary JPEG or PNG"
+                )
+            }
+        }
+    }
+}
+
+impl std::error::Error for DecodeError {}
+
+impl DecodeError {
+    /// A stable word for reports.
+    #[must_use]
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Empty => "image_empty",
+            Self::UnknownFormat { .. } => "image_format_unknown",
+            Self::TooManyBytes { .. } => "image_too_many_bytes",
+            Self::SideTooLong { .. } => "image_side_too_long",
+            Self::TooManyPixels { .. } => "image_too_many_pixels",
+            Self::Animated(_) => "image_animated",
+            Self::Unsupported { .. } => "image_unsupported",
+            Self::Damaged { .. } => "image_damaged",
+            Self::CodecFailed(_) => "image_decoder_failed",
+        }
+    }
+}
+
+impl Limits {
+    /// Checks the sizes that a header claims.
+    pub(super) fn check(&self, width: usize, height: usize) -> Result<(), DecodeError> {
+        if width > self.side || height > self.side {
+            return Err(DecodeError::SideTooLong { limit: self.side, width, height });
+        }
+        match width.checked_mul(height) {
+            Some(pixels) if pixels <= self.pixels.min(MAX_PIXELS) => Ok(()),
+            _ => Err(DecodeError::TooManyPixels { limit: self.pixels, width, height }),
+        }
+    }
+}
+
+/// The pixels as stored, and the EXIF block.
+pub(super) type Decoded = Result<(Bgr, Option<Vec<u8>>), DecodeError>;
