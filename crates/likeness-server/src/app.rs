@@ -8,12 +8,12 @@ use likeness::engine::KernelSet;
 use likeness::examine::Options;
 use likeness::image;
 use likeness::models::Role;
-use likeness::space::LookPolicy;
+use likeness::space::DetectionPolicy;
 use metrics_exporter_prometheus::PrometheusHandle;
 
+use crate::admission::state::Admission;
 use crate::config::Settings;
 use crate::examiner::{Examiner, FullExaminer};
-use crate::gate::Gate;
 use crate::models::{self, LoadedModels, ModelRegistry, Unavailable};
 use crate::templates::Templates;
 use crate::work::Work;
@@ -30,8 +30,8 @@ pub struct Shared {
     pub models: ModelRegistry,
     /// The store of templates, where there is one.
     pub templates: Option<Arc<Templates>>,
-    /// Who may ask.
-    pub gate: Gate,
+    /// Who may send requests, and how many.
+    pub admission: Admission,
     /// The workers.
     pub work: Work,
     /// The kernels in use.
@@ -81,14 +81,14 @@ impl App {
     }
 
     /// Which weights answer, for every answer that they gave.
-    pub fn model(&self) -> ModelTold {
-        ModelTold::of(&self.models.now(), LookPolicy::Native)
+    pub fn model(&self) -> ModelResponse {
+        ModelResponse::of(&self.models.now(), DetectionPolicy::Native)
     }
 }
 
-impl ModelTold {
+impl ModelResponse {
     /// Which weights answer, about faces that were found by this look policy.
-    pub fn of(models: &LoadedModels, look: LookPolicy) -> Self {
+    pub fn of(models: &LoadedModels, look: DetectionPolicy) -> Self {
         let digest = |role: Role| Some((models::key(role), models.roles[role.at()].loaded()?.sha256.clone()));
         Self {
             contract_id: models.space(look).map(|space| space.to_string()),
@@ -100,7 +100,7 @@ impl ModelTold {
 
 /// Which weights answered.
 #[derive(Debug, Clone, serde::Serialize, utoipa::ToSchema)]
-pub struct ModelTold {
+pub struct ModelResponse {
     /// The embedding space: embeddings of two spaces can't be compared. Null without detector or embedder.
     pub contract_id: Option<String>,
     /// SHA-256 by role, of those that are loaded.

@@ -62,7 +62,7 @@ pub struct Weights {
 
 /// How a photograph is looked at.
 #[derive(Debug, Clone, Copy, Args)]
-pub struct Look {
+pub struct DetectionArgs {
     /// How faces are looked for
     #[arg(long, value_enum, default_value_t = ModeArg::Auto)]
     pub mode: ModeArg,
@@ -82,7 +82,7 @@ pub enum ModeArg {
     Fast,
 }
 
-impl Look {
+impl DetectionArgs {
     /// The library's word for it.
     pub fn mode(self) -> Mode {
         match self.mode {
@@ -97,7 +97,7 @@ impl Look {
 #[derive(Debug, Clone, Copy, Args)]
 pub struct Face {
     #[command(flatten)]
-    pub look: Look,
+    pub look: DetectionArgs,
     /// Take the largest face, even where a second one has over half its area
     #[arg(long)]
     pub largest: bool,
@@ -115,7 +115,7 @@ pub struct Detect {
     #[command(flatten)]
     pub weights: Weights,
     #[command(flatten)]
-    pub look: Look,
+    pub look: DetectionArgs,
     /// Answer in JSON
     #[arg(long)]
     pub json: bool,
@@ -207,7 +207,7 @@ pub struct Serve {
     #[command(flatten)]
     pub weights: Weights,
     #[command(flatten)]
-    pub look: Look,
+    pub look: DetectionArgs,
     /// The address to listen at; beyond loopback a key must have been made
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1")]
     pub host: IpAddr,

@@ -25,7 +25,7 @@ impl Times {
 
 /// One network over one input.
 #[derive(Debug, Serialize)]
-pub struct NetworkTold {
+pub struct NetworkReport {
     /// What it is for.
     pub role: &'static str,
     /// The input's height and width.
@@ -43,7 +43,7 @@ pub struct NetworkTold {
 
 /// One stage, both photographs together.
 #[derive(Debug, Serialize)]
-pub struct StageTold {
+pub struct StageReport {
     /// Its name.
     pub stage: &'static str,
     /// CPU time.
@@ -53,7 +53,7 @@ pub struct StageTold {
 
 /// Two photographs, compared in one mode.
 #[derive(Debug, Serialize)]
-pub struct ComparisonTold {
+pub struct ComparisonReport {
     /// `exact` or `fast`.
     pub mode: &'static str,
     /// How many rounds were measured.
@@ -62,20 +62,20 @@ pub struct ComparisonTold {
     #[serde(flatten)]
     pub times: Times,
     /// Its stages, in order.
-    pub stages: Vec<StageTold>,
+    pub stages: Vec<StageReport>,
 }
 
 /// All that was measured.
 #[derive(Debug, Serialize)]
-pub struct BenchTold {
+pub struct BenchReport {
     /// The kernels in use.
     pub kernels: &'static str,
     /// This core's peak with them, measured in this run.
     pub peak_gflops: f64,
     /// The networks that are loaded.
-    pub networks: Vec<NetworkTold>,
+    pub networks: Vec<NetworkReport>,
     /// The comparison in `exact` and in `fast`.
-    pub comparisons: Vec<ComparisonTold>,
+    pub comparisons: Vec<ComparisonReport>,
     /// Why no comparison was measured.
     pub not_compared: Option<&'static str>,
     /// Which weights were measured.
@@ -84,14 +84,14 @@ pub struct BenchTold {
     pub missing: BTreeMap<&'static str, String>,
 }
 
-impl BenchTold {
+impl BenchReport {
     /// For a person.
     pub fn lines(&self) -> String {
         let mut text =
             format!("kernels {}, measured peak of this core {:.0} GFLOP/s\n", self.kernels, self.peak_gflops);
         text += &format!("{:<20}{:>9}{:>9}{:>9}{:>8}\n", "network", "min ms", "median", "GFLOP/s", "% peak");
-        text.extend(self.networks.iter().map(NetworkTold::line));
-        text.extend(self.comparisons.iter().map(ComparisonTold::lines));
+        text.extend(self.networks.iter().map(NetworkReport::line));
+        text.extend(self.comparisons.iter().map(ComparisonReport::lines));
         text.extend(self.not_compared.iter().map(|why| format!("stages not measured: {why}\n")));
         for (role, why) in &self.missing {
             text += &format!("{role:9}  missing\n  {}\n", why.replace('\n', "\n  "));
@@ -100,7 +100,7 @@ impl BenchTold {
     }
 }
 
-impl NetworkTold {
+impl NetworkReport {
     fn line(&self) -> String {
         let [height, width] = self.input;
         let title = format!("{} {height}x{width}", self.role);
@@ -109,10 +109,10 @@ impl NetworkTold {
     }
 }
 
-impl ComparisonTold {
+impl ComparisonReport {
     fn lines(&self) -> String {
         let title = format!("compare, {}", self.mode);
-        let stage = |told: &StageTold| format!("  {:<18}{}\n", told.stage, columns(told.times));
+        let stage = |told: &StageReport| format!("  {:<18}{}\n", told.stage, columns(told.times));
         format!("{title:<20}{}\n{}", columns(self.times), self.stages.iter().map(stage).collect::<String>())
     }
 }

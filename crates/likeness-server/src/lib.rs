@@ -1,11 +1,13 @@
 //! The program `likeness`: faces in photographs, from the command line and over HTTP.
 //!
-//! `args -> command -> report -> exit`; the service is `config -> app -> gate -> handler -> problem`.
+//! `args -> command -> report -> exit`; the service is `config -> app -> admission -> handler -> problem`.
 //! Only `print` prints; only `models/weights` reads weight files, and only through Ballast's library.
 
+mod admission;
 mod app;
 mod args;
 mod bench_report;
+mod clock;
 mod codes;
 mod command;
 mod config;
@@ -13,7 +15,6 @@ mod draw;
 mod examiner;
 mod exit;
 mod form;
-mod gate;
 mod handler;
 mod listen;
 mod memory;
@@ -25,7 +26,6 @@ mod report;
 mod router;
 mod routes;
 mod secrets;
-mod stopwatch;
 mod store;
 mod store_args;
 mod templates;

@@ -2,8 +2,8 @@
 //! headers and a deadline on what it takes, with or without TLS, and an end that lets running requests
 //! finish. A connection without a place may still probe.
 
-mod places;
 mod progress;
+mod slots;
 
 use std::net::SocketAddr;
 use std::path::Path;
@@ -30,11 +30,11 @@ use tokio_rustls::rustls::pki_types::pem::PemObject as _;
 use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use tower::ServiceExt;
 
+use crate::admission::counted;
 use crate::exit::{Exit, Failure};
-use crate::gate::counted;
 use crate::secrets;
-use places::{Limits, Place, Places};
 use progress::Progress;
+use slots::{ConnectionLimits, ConnectionSlot, ConnectionSlots};
 
 /// Running requests are waited for, at the end, so long.
 const GRACE: Duration = Duration::from_secs(20);
@@ -81,10 +81,10 @@ pub struct Routers {
 }
 
 /// How many connections there may be, with so many descriptors.
-fn limits(name: &'static str, descriptors: Option<u64>) -> Limits {
+fn limits(name: &'static str, descriptors: Option<u64>) -> ConnectionLimits {
     let descriptors = descriptors.and_then(|most| usize::try_from(most).ok()).unwrap_or(usize::MAX);
     let all = descriptors.saturating_sub(SPARE + RESERVE).clamp(1, CONNECTIONS);
-    Limits { name, all, each: all.div_ceil(SHARE), reserve: RESERVE }
+    ConnectionLimits { name, all, each: all.div_ceil(SHARE), reserve: RESERVE }
 }
 
 /// Listens there.
@@ -129,7 +129,7 @@ pub async fn serve(listener: TcpListener, routers: Routers, door: Door, ending: 
 
 /// Takes connections, for ever: none waits, and one without a place may probe.
 async fn take(listener: &TcpListener, routers: &Routers, door: &Door, graceful: &GracefulShutdown) {
-    let places = Places::new(limits(door.name, getrlimit(Resource::Nofile).current));
+    let slots = ConnectionSlots::new(limits(door.name, getrlimit(Resource::Nofile).current));
     loop {
         // Those that were taken before get their turn: else a burst would push a probe out unread.
         yield_now().await;
@@ -141,7 +141,7 @@ async fn take(listener: &TcpListener, routers: &Routers, door: &Door, graceful: 
         let address = peer.ip().to_canonical();
         let shared = door.proxies.iter().any(|proxy| proxy.contains(&address));
         let (of, door, watcher) = (counted(address), door.clone(), graceful.watcher());
-        match places.take(of, shared) {
+        match slots.take(of, shared) {
             Some(place) => {
                 // Its readiness is the workers' to wait for.
                 let Ok(stream) = stream.into_std() else { continue };
@@ -150,7 +150,7 @@ async fn take(listener: &TcpListener, routers: &Routers, door: &Door, graceful: 
             }
             None => {
                 let probing = probing(stream, peer, routers.probes.clone(), door, watcher);
-                places.keep(of, tokio::spawn(probing).abort_handle());
+                slots.keep(of, tokio::spawn(probing).abort_handle());
             }
         }
     }
@@ -162,7 +162,7 @@ async fn placed(
     router: Router,
     door: Door,
     watcher: Watcher,
-    _place: Place,
+    _place: ConnectionSlot,
 ) {
     if let Ok(stream) = TcpStream::from_std(stream) {
         connection(stream, peer, router, &door, watcher, true).await;

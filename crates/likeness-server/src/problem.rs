@@ -1,6 +1,6 @@
 //! Everything that can go wrong for a caller, in one shape: `{"error_code", "message", "request_id", …}`.
 //!
-//! A problem carries no path, no traceback and no template. The gate writes it out, with the
+//! A problem carries no path, no traceback and no template. Admission writes it out, with the
 //! request's id; so do rejections of the framework, by their status.
 
 use std::time::Duration;
@@ -183,7 +183,7 @@ impl Problem {
         crate::store::Kind::ALL.into_iter().map(crate::store::Kind::name).find(|name| *name == reason)
     }
 
-    /// The body, as the gate writes it.
+    /// The body, as admission writes it.
     pub fn body(&self, request_id: &str) -> Value {
         let mut body = self.more.clone();
         if matches!(self.code, Code::LivenessFailed | Code::AntispoofBlocked) {

@@ -4,18 +4,18 @@ use std::collections::BTreeMap;
 
 use likeness::detect::{Area, Face, Size, inside};
 use likeness::examine::Examination;
-use likeness::find::{Detected, Look};
+use likeness::find::{Detected, DetectionPlan};
 use likeness::liveness::Liveness;
 use likeness::verdict::{Decision, Reason};
 use serde::Serialize;
 
+use crate::clock::Timings;
 use crate::examiner::Examined;
 use crate::models::{LoadedModel, LoadedModels, RoleState, name};
-use crate::stopwatch::Timings;
 
 /// How a photograph was looked at.
 #[derive(Debug, Serialize)]
-pub struct LookTold {
+pub struct LookReport {
     /// `exact` or `fast`.
     pub mode: &'static str,
     /// Pixels of the network's input per pixel of the photograph: across, down.
@@ -24,15 +24,15 @@ pub struct LookTold {
     pub margin: Option<usize>,
 }
 
-impl From<&Look> for LookTold {
-    fn from(look: &Look) -> Self {
+impl From<&DetectionPlan> for LookReport {
+    fn from(look: &DetectionPlan) -> Self {
         Self { mode: look.name(), scale: look.scale(), margin: look.margin }
     }
 }
 
 /// One face. Left and right are the person's own.
 #[derive(Debug, Serialize)]
-pub struct FaceTold {
+pub struct FaceReport {
     /// Left, top, width, height.
     pub r#box: [i64; 4],
     /// How surely it is a face, two decimals.
@@ -41,7 +41,7 @@ pub struct FaceTold {
     pub landmarks: [Option<[i64; 2]>; 5],
 }
 
-impl FaceTold {
+impl FaceReport {
     fn new(face: &Face, image: Size) -> Self {
         let Area { x, y, w, h } = face.area;
         let landmarks = face.landmarks.map(|point| inside(point, image));
@@ -58,22 +58,22 @@ impl FaceTold {
 
 /// The faces of one photograph.
 #[derive(Debug, Serialize)]
-pub struct DetectTold {
+pub struct DetectReport {
     /// The file.
     pub image: String,
     /// Its width and height, upright.
     pub size: [usize; 2],
     /// How it was looked at.
-    pub look: LookTold,
+    pub look: LookReport,
     /// The faces, best first.
-    pub faces: Vec<FaceTold>,
+    pub faces: Vec<FaceReport>,
     /// Detections that lay wholly in the border.
     pub outside: usize,
     /// Milliseconds.
     pub timing_ms: Timings,
 }
 
-impl DetectTold {
+impl DetectReport {
     /// Tells what was found.
     pub fn new(image: String, found: &Detected, timing_ms: Timings) -> Self {
         let size = found.look.view.image;
@@ -81,7 +81,7 @@ impl DetectTold {
             image,
             size: [size.x, size.y],
             look: (&found.look).into(),
-            faces: found.faces.iter().map(|face| FaceTold::new(face, size)).collect(),
+            faces: found.faces.iter().map(|face| FaceReport::new(face, size)).collect(),
             outside: found.outside.len(),
             timing_ms,
         }
@@ -102,13 +102,13 @@ impl DetectTold {
     }
 }
 
-fn look_line(look: &LookTold) -> String {
+fn look_line(look: &LookReport) -> String {
     format!("{} at {:.3} x {:.3}", look.mode, look.scale[0], look.scale[1])
 }
 
 /// A judgement of liveness.
 #[derive(Debug, Serialize)]
-pub struct LivenessTold {
+pub struct LivenessReport {
     /// `live`, `spoof` or `indeterminate`.
     pub verdict: &'static str,
     /// Why it can't be told.
@@ -121,21 +121,21 @@ pub struct LivenessTold {
     pub context: f64,
 }
 
-impl From<&Liveness> for LivenessTold {
+impl From<&Liveness> for LivenessReport {
     fn from(judged: &Liveness) -> Self {
-        let sight = judged.sight();
-        let [near, far] = *sight.softmax();
+        let scores = judged.scores();
+        let [near, far] = *scores.softmax();
         Self {
             verdict: judged.name(),
             reason: judged.doubt().map(|doubt| doubt.code()),
-            live_probability: sight.live_probability(),
+            live_probability: scores.live_probability(),
             networks: BTreeMap::from([("MiniFASNetV2", near), ("MiniFASNetV1SE", far)]),
-            context: sight.context(),
+            context: scores.context(),
         }
     }
 }
 
-impl LivenessTold {
+impl LivenessReport {
     fn line(&self) -> String {
         let reason = self.reason.map(|reason| format!(" ({reason})")).unwrap_or_default();
         format!("{}{reason}  live probability {:.4}", self.verdict, self.live_probability)
@@ -144,25 +144,25 @@ impl LivenessTold {
 
 /// One photograph's face, judged.
 #[derive(Debug, Serialize)]
-pub struct LiveTold {
+pub struct LiveReport {
     /// The file.
     pub image: String,
     /// How it was looked at.
-    pub look: LookTold,
+    pub look: LookReport,
     /// The face.
-    pub face: FaceTold,
+    pub face: FaceReport,
     /// The judgement.
-    pub liveness: LivenessTold,
+    pub liveness: LivenessReport,
     /// Which weights answered.
     pub models: Vec<LoadedModel>,
     /// Milliseconds.
     pub timing_ms: Timings,
 }
 
-impl LiveTold {
+impl LiveReport {
     /// Reports one judged face.
     pub fn new(image: String, judged: &Examination<Liveness>, models: Vec<LoadedModel>, timing_ms: Timings) -> Self {
-        let (look, face) = (judged.look(), FaceTold::new(judged.face(), judged.look().view.image));
+        let (look, face) = (judged.plan(), FaceReport::new(judged.face(), judged.plan().view.image));
         Self { image, look: look.into(), face, liveness: judged.liveness().into(), models, timing_ms }
     }
 
@@ -178,13 +178,13 @@ impl LiveTold {
 
 /// An embedding.
 #[derive(Debug, Serialize)]
-pub struct EmbedTold {
+pub struct EmbedReport {
     /// The file.
     pub image: String,
     /// How it was looked at.
-    pub look: LookTold,
+    pub look: LookReport,
     /// The face.
-    pub face: FaceTold,
+    pub face: FaceReport,
     /// The embedding space: embeddings of two spaces are not comparable.
     pub contract_id: String,
     /// `published`, or `accepted` by its digest.
@@ -197,10 +197,10 @@ pub struct EmbedTold {
     pub timing_ms: Timings,
 }
 
-impl EmbedTold {
+impl EmbedReport {
     /// The face of a report.
-    pub fn face(face: &Face, image: Size) -> FaceTold {
-        FaceTold::new(face, image)
+    pub fn face(face: &Face, image: Size) -> FaceReport {
+        FaceReport::new(face, image)
     }
 
     /// For a person.
@@ -219,20 +219,20 @@ impl EmbedTold {
 
 /// One side of a comparison.
 #[derive(Debug, Serialize)]
-pub struct SideTold {
+pub struct PhotographReport {
     /// The file.
     pub image: String,
     /// How it was looked at.
-    pub look: LookTold,
+    pub look: LookReport,
     /// The face.
-    pub face: FaceTold,
+    pub face: FaceReport,
     /// The judgement.
-    pub liveness: LivenessTold,
+    pub liveness: LivenessReport,
 }
 
 /// A comparison.
 #[derive(Debug, Serialize)]
-pub struct CompareTold {
+pub struct CompareReport {
     /// `accept`, `review` or `reject`.
     pub verdict: &'static str,
     /// Why not accepted.
@@ -244,7 +244,7 @@ pub struct CompareTold {
     /// Where it comes from: `deepface`, `set` or `request`.
     pub threshold_source: &'static str,
     /// Both photographs.
-    pub photographs: [SideTold; 2],
+    pub photographs: [PhotographReport; 2],
     /// The bundle of networks.
     pub bundle: &'static str,
     /// The space of the embeddings.
@@ -257,14 +257,14 @@ pub struct CompareTold {
     pub timing_ms: Timings,
 }
 
-impl CompareTold {
+impl CompareReport {
     /// Reports a comparison.
     pub fn new(images: [String; 2], faces: &[Examined; 2], decision: &Decision) -> Self {
         let [first, second] = images;
-        let side = |image: String, face: &Examined| SideTold {
+        let side = |image: String, face: &Examined| PhotographReport {
             image,
-            look: face.look().into(),
-            face: FaceTold::new(face.face(), face.look().view.image),
+            look: face.plan().into(),
+            face: FaceReport::new(face.face(), face.plan().view.image),
             liveness: face.liveness().into(),
         };
         let (similarity, verdict) = (decision.similarity(), decision.verdict());
@@ -314,7 +314,7 @@ pub fn missing(models: &LoadedModels) -> BTreeMap<&'static str, String> {
 
 /// What is loaded.
 #[derive(Debug, Serialize)]
-pub struct ModelsTold {
+pub struct ModelsReport {
     /// The kernels in use.
     pub kernels: &'static str,
     /// The models that are loaded.
@@ -327,7 +327,7 @@ pub struct ModelsTold {
     pub embedder: Option<&'static str>,
 }
 
-impl ModelsTold {
+impl ModelsReport {
     /// For a person.
     pub fn lines(&self) -> String {
         let mut text = format!("kernels {}\n", self.kernels);

@@ -1,4 +1,4 @@
-//! Which handler answers where, and behind which gate.
+//! Which handler answers where, and behind which checks.
 
 use std::convert::Infallible;
 
@@ -16,8 +16,8 @@ use utoipa_axum::router::{OpenApiRouter, UtoipaMethodRouter};
 use utoipa_axum::routes;
 use utoipa_swagger_ui::{Config, SwaggerUi};
 
+use crate::admission;
 use crate::app::App;
-use crate::gate;
 use crate::handler::{
     compare, deepface, delete, detect, enroll, enroll_multi, health, inspect, liveness, metrics, page, search, verify,
 };
@@ -42,9 +42,9 @@ pub fn router(app: &App) -> Router {
         .merge(root)
         .fallback(deepface::no_route)
         .with_state(app.clone())
-        .layer(gate::catch_panics())
-        .layer(option_layer(gate::cors(&app.settings.access)))
-        .layer(middleware::from_fn_with_state(app.clone(), gate::outer))
+        .layer(admission::catch_panics())
+        .layer(option_layer(admission::cors(&app.settings.access)))
+        .layer(middleware::from_fn_with_state(app.clone(), admission::outer))
 }
 
 /// What is answered: to a connection with a place everything, to one without a place health alone.
@@ -59,13 +59,13 @@ fn probes(app: &App) -> Router {
     health
         .fallback(crowded)
         .with_state(app.clone())
-        .layer(gate::catch_panics())
-        .layer(middleware::from_fn_with_state(app.clone(), gate::outer))
+        .layer(admission::catch_panics())
+        .layer(middleware::from_fn_with_state(app.clone(), admission::outer))
 }
 
 /// The page's files, told in the log under one name.
 fn page(app: &App) -> Router<App> {
-    page::routes().route_layer(middleware::from_fn_with_state((app.clone(), table::PAGE), gate::enter))
+    page::routes().route_layer(middleware::from_fn_with_state((app.clone(), table::PAGE), admission::enter))
 }
 
 /// The description, written out once, and a page that shows it. It loads nothing from elsewhere, and
@@ -86,7 +86,7 @@ fn viewer(document: &utoipa::openapi::OpenApi) -> Router<App> {
 /// Metrics and health, for an address of their own on this machine, without a key.
 pub fn operations(app: &App) -> Router {
     let own = |request: Request, next: Next| async move {
-        match gate::at_home(request.uri(), request.headers(), &[]) {
+        match admission::at_home(request.uri(), request.headers(), &[]) {
             Ok(()) => next.run(request).await,
             Err(_) => StatusCode::FORBIDDEN.into_response(),
         }
@@ -95,7 +95,7 @@ pub fn operations(app: &App) -> Router {
     health.route("/metrics", get(metrics::metrics_route)).with_state(app.clone()).layer(middleware::from_fn(own))
 }
 
-/// A route with its description, behind its gate.
+/// A route with its description, behind its checks.
 fn behind(app: &App, route: Route, (schemas, mut paths, handler): UtoipaMethodRouter<App>) -> UtoipaMethodRouter<App> {
     openapi::complete(&mut paths, &route);
     (schemas, paths, gated(app, route, handler))
@@ -130,11 +130,11 @@ fn described(app: &App) -> OpenApiRouter<App> {
         .routes(behind(table::DEEPFACE_REPRESENT, routes!(deepface::represent_route)))
 }
 
-/// A handler behind its gate, with room for its photographs.
+/// A handler behind its checks, with room for its photographs.
 fn gated(app: &App, route: Route, handler: MethodRouter<App>) -> MethodRouter<App> {
     let body = route.body(app.settings.limits.file);
-    let gate = middleware::from_fn_with_state((app.clone(), route), gate::enter);
-    handler.layer::<_, Infallible>(gate).layer::<_, Infallible>(DefaultBodyLimit::max(body))
+    let checks = middleware::from_fn_with_state((app.clone(), route), admission::enter);
+    handler.layer::<_, Infallible>(checks).layer::<_, Infallible>(DefaultBodyLimit::max(body))
 }
 
 /// DeepFace's own paths, for clients that know only a host. `GET /` stays what it is.

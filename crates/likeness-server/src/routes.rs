@@ -1,5 +1,5 @@
 //! The table of routes: what each is called, which networks it needs, who may ask it, how much it
-//! may be sent. The gate, health and `--require` all read it here.
+//! may be sent. Admission, health and `--require` all read it here.
 
 use crate::models::{LoadedModels, Role, Unavailable};
 pub use crate::store::Scope;

@@ -10,7 +10,7 @@ use crate::exit::Failure;
 use crate::models::ModelRegistry;
 use crate::store::{Index, IndexState, Location, Purpose, Store};
 
-/// The store, and the index of the embedder's contract once that is loaded.
+/// The store, and the index of the embedder's space once that is loaded.
 pub struct Templates {
     /// The store.
     pub store: Arc<Store>,
@@ -22,8 +22,8 @@ impl Templates {
     ///
     /// # Errors
     /// The store's own, by name, before anything was written.
-    pub fn open(settings: &config::Store) -> Result<Option<Arc<Self>>, Failure> {
-        let config::Store::At { url, key_file } = settings else { return Ok(None) };
+    pub fn open(settings: &config::StoreSettings) -> Result<Option<Arc<Self>>, Failure> {
+        let config::StoreSettings::At { url, key_file } = settings else { return Ok(None) };
         let location: Location = url.parse()?;
         let store = Store::open(&location, key_file, Purpose::Serve)?;
         Ok(Some(Arc::new(Self { store, index: OnceLock::new() })))
@@ -31,8 +31,8 @@ impl Templates {
 
     /// The index for this embedder, whose loading begins at the first call.
     pub fn index(&self, encoder: &FaceEncoder) -> Arc<Index> {
-        let contract = *encoder.space().as_bytes();
-        self.index.get_or_init(|| Index::start(self.store.clone(), contract)).clone()
+        let space = *encoder.space().as_bytes();
+        self.index.get_or_init(|| Index::start(self.store.clone(), space)).clone()
     }
 
     /// What the index tells of itself; `None` before an embedder is loaded.

@@ -23,9 +23,9 @@ const KEPT: usize = 64 << 20;
 
 /// The workers.
 #[derive(Clone)]
-pub struct Work(Arc<Inner>);
+pub struct Work(Arc<Workers>);
 
-struct Inner {
+struct Workers {
     cores: usize,
     /// A piece of work waits at most so long for a core.
     wait: Duration,
@@ -36,9 +36,9 @@ struct Inner {
 }
 
 /// A place in the queue, given back when dropped.
-struct Place(Arc<Inner>);
+struct QueueSlot(Arc<Workers>);
 
-impl Drop for Place {
+impl Drop for QueueSlot {
     fn drop(&mut self) {
         self.0.admitted.fetch_sub(1, Ordering::AcqRel);
     }
@@ -48,7 +48,7 @@ impl Work {
     /// For this many cores; a piece waits at most so long for one of them.
     pub fn new(cores: usize, wait: Duration) -> Self {
         let (running, admitted) = (Arc::new(Semaphore::new(cores)), AtomicUsize::new(0));
-        Self(Arc::new(Inner { cores, wait, running, admitted, buffers: Mutex::default() }))
+        Self(Arc::new(Workers { cores, wait, running, admitted, buffers: Mutex::default() }))
     }
 
     /// How many run and wait.
@@ -99,9 +99,9 @@ impl Work {
         })?
     }
 
-    fn enter(&self) -> Result<Place, Problem> {
+    fn enter(&self) -> Result<QueueSlot, Problem> {
         let before = self.0.admitted.fetch_add(1, Ordering::AcqRel);
-        let place = Place(self.0.clone());
+        let place = QueueSlot(self.0.clone());
         if before < self.capacity() { Ok(place) } else { Err(overloaded()) }
     }
 }
@@ -129,7 +129,7 @@ pub fn overloaded() -> Problem {
     Problem::new(Code::Overloaded, "every core is busy and the queue is full; ask again")
 }
 
-impl Inner {
+impl Workers {
     fn take(&self) -> Scratch {
         self.buffers.lock().unwrap_or_else(PoisonError::into_inner).pop().unwrap_or_default()
     }

@@ -15,7 +15,7 @@ use crate::image::resize::{resize, resize_f64};
 use crate::net::facenet512::SIDE;
 use crate::net::{Detector, Digest, Embedder};
 use crate::quality::Unfit;
-use crate::space::{LookPolicy, SpaceId};
+use crate::space::{DetectionPolicy, SpaceId};
 use crate::stage::{NoAnswer, Stage, Watch};
 
 /// The embedders whose publisher says what their answers mean.
@@ -115,7 +115,7 @@ impl FaceEncoder {
     #[must_use]
     pub fn new(embedder: TrustedEmbedder, detector: &Detector) -> Self {
         let digests = (detector.tested().digest(), embedder.embedder().tested().digest());
-        Self { embedder, space: SpaceId::of(digests.0, digests.1, LookPolicy::Native) }
+        Self { embedder, space: SpaceId::of(digests.0, digests.1, DetectionPolicy::Native) }
     }
 
     /// The network.
@@ -140,25 +140,45 @@ impl FaceEncoder {
         watch(Stage::Align);
         let numbers = self.embedder().embed(scratch, &input)?.to_vec();
         watch(Stage::Embed);
-        let direction = direction(&numbers).ok_or(NoAnswer::NoDirection)?;
-        Ok(Embedding { space: self.space, numbers, direction, input })
+        let unit = normalised(&numbers).ok_or(NoAnswer::NoDirection)?;
+        Ok(Embedding { direction: Direction { space: self.space, numbers: unit }, numbers, input })
+    }
+}
+
+/// An embedding's numbers at length one, in their space: what is compared and stored.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Direction {
+    space: SpaceId,
+    numbers: Vec<f32>,
+}
+
+impl Direction {
+    /// Its space.
+    #[must_use]
+    pub fn space(&self) -> SpaceId {
+        self.space
+    }
+
+    /// Its numbers.
+    #[must_use]
+    pub fn numbers(&self) -> &[f32] {
+        &self.numbers
     }
 }
 
 /// A face's embedding.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Embedding {
-    space: SpaceId,
+    direction: Direction,
     numbers: Vec<f32>,
-    direction: Vec<f32>,
     input: Vec<f32>,
 }
 
 impl Embedding {
-    /// Its space.
+    /// Its direction and its space.
     #[must_use]
-    pub fn space(&self) -> SpaceId {
-        self.space
+    pub fn direction(&self) -> &Direction {
+        &self.direction
     }
 
     /// The embedder's numbers, not normalised.
@@ -167,62 +187,36 @@ impl Embedding {
         &self.numbers
     }
 
-    /// The same at length one: what is compared and stored.
-    #[must_use]
-    pub fn direction(&self) -> &[f32] {
-        &self.direction
-    }
-
-    /// What the embedder looked at: 160 x 160 BGR pixels, 0 to 1.
+    /// The embedder's input: 160 x 160 BGR pixels, 0 to 1.
     #[must_use]
     pub fn input(&self) -> &[f32] {
         &self.input
     }
 }
 
-/// What a store holds of a person, as it opened it.
+/// A person's template, as a store opened it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Template {
-    space: SpaceId,
-    direction: Vec<f32>,
+    direction: Direction,
 }
 
 impl Template {
     /// Numbers of length one that a store sealed when a live face was enrolled, and opened now. Only
-    /// the code that opens sealed templates may call this; a test of its sources holds that.
+    /// the code that opens sealed templates may call this; a test of its sources checks it.
     #[must_use]
-    pub fn opened(space: SpaceId, direction: Vec<f32>) -> Self {
-        Self { space, direction }
+    pub fn opened(space: SpaceId, numbers: Vec<f32>) -> Self {
+        Self { direction: Direction { space, numbers } }
+    }
+
+    /// Its direction.
+    #[must_use]
+    pub fn direction(&self) -> &Direction {
+        &self.direction
     }
 }
 
-/// What can be compared: an [`Embedding`] or a [`Template`].
-pub trait Comparable: sealed::Sealed {
-    /// Its space, and its numbers at length one.
-    fn parts(&self) -> (SpaceId, &[f32]);
-}
-
-impl Comparable for Embedding {
-    fn parts(&self) -> (SpaceId, &[f32]) {
-        (self.space, &self.direction)
-    }
-}
-
-impl Comparable for Template {
-    fn parts(&self) -> (SpaceId, &[f32]) {
-        (self.space, &self.direction)
-    }
-}
-
-mod sealed {
-    /// No other crate adds to what can be compared.
-    pub trait Sealed {}
-    impl Sealed for super::Embedding {}
-    impl Sealed for super::Template {}
-}
-
-/// The same direction at length one; `None` for numbers without one.
-fn direction(numbers: &[f32]) -> Option<Vec<f32>> {
+/// The numbers scaled to length one; `None` where they have no direction.
+fn normalised(numbers: &[f32]) -> Option<Vec<f32>> {
     let length = numbers.iter().map(|v| f64::from(*v) * f64::from(*v)).sum::<f64>().sqrt();
     let known = length.is_finite() && length > 1e-6;
     known.then(|| numbers.iter().map(|v| (f64::from(*v) / length) as f32).collect())
@@ -283,10 +277,10 @@ mod tests {
 
     #[test]
     fn a_direction_has_length_one_and_nothing_has_none() {
-        let unit = direction(&[3.0, 4.0]).unwrap();
+        let unit = normalised(&[3.0, 4.0]).unwrap();
         assert_eq!(unit, [0.6, 0.8]);
         for none in [&[0.0, 0.0][..], &[1e-7, 0.0], &[f32::INFINITY, 1.0], &[f32::NAN, 1.0], &[]] {
-            assert_eq!(direction(none), None, "{none:?}");
+            assert_eq!(normalised(none), None, "{none:?}");
         }
     }
 

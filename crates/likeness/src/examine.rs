@@ -11,7 +11,7 @@ use std::cell::OnceCell;
 use crate::detect::Face;
 use crate::embed::{Embedding, FaceEncoder};
 use crate::engine::{RunError, Scratch};
-use crate::find::{Detected, Finder, Look, Mode};
+use crate::find::{Detected, DetectionPlan, Finder, Mode};
 use crate::image::{self, Bgr, DecodeError};
 use crate::liveness::{self, Liveness};
 use crate::policy::Policy;
@@ -133,7 +133,7 @@ pub struct Absent;
 #[derive(Debug, Clone)]
 pub struct Examination<L = Absent, E = Absent> {
     image: Bgr,
-    look: Look,
+    look: DetectionPlan,
     face: Face,
     quality: Quality,
     liveness: L,
@@ -147,7 +147,7 @@ impl<L, E> Examination<L, E> {
     }
 
     /// How the face was found: provenance, which changes nothing in what can be compared.
-    pub fn look(&self) -> &Look {
+    pub fn plan(&self) -> &DetectionPlan {
         &self.look
     }
 
@@ -184,9 +184,9 @@ impl<E> Examination<Absent, E> {
         scratch: &mut Scratch,
         watch: Watch,
     ) -> Result<Examination<Liveness, E>, RunError> {
-        let sight = spoof.look(scratch, &self.image, &self.face.area)?;
+        let scores = spoof.scores(scratch, &self.image, &self.face.area)?;
         watch(Stage::Spoof);
-        let liveness = liveness::judge(sight, self.quality.shown(), &policy.liveness);
+        let liveness = liveness::judge(scores, self.quality.shown(), &policy.liveness);
         let Self { image, look, face, quality, embedding, .. } = self;
         Ok(Examination { image, look, face, quality, liveness, embedding })
     }

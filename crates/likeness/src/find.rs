@@ -13,7 +13,7 @@ use crate::engine::{Region, RunError, Scratch};
 use crate::image::Bgr;
 use crate::net::Detector;
 use crate::net::centerface::Maps;
-pub use crate::plan::{EXACT_PIXELS, FAST_SIDE, FIRST_SIDE, FindError, Look, Mode, plan, whole};
+pub use crate::plan::{DetectionPlan, EXACT_PIXELS, FAST_SIDE, FIRST_SIDE, FindError, Mode, plan, whole};
 use crate::plan::{fast, seen};
 use crate::second_look::SecondLook;
 
@@ -24,7 +24,7 @@ const PART: f64 = 0.5;
 #[derive(Debug, Clone, PartialEq)]
 pub struct Detected {
     /// How it was looked.
-    pub look: Look,
+    pub look: DetectionPlan,
     /// All detections, best first, before truncation.
     pub raw: Vec<Raw>,
     /// The faces, best first.
@@ -79,12 +79,18 @@ impl Finder {
     ///
     /// # Errors
     /// [`FindError::Run`]
-    pub fn look(&self, scratch: &mut Scratch, image: &Bgr, look: Look) -> Result<Detected, FindError> {
+    pub fn find_by(&self, scratch: &mut Scratch, image: &Bgr, look: DetectionPlan) -> Result<Detected, FindError> {
         self.looked(scratch, image, look, false)
     }
 
     /// A reduced photograph gets second looks, and in the native look any photograph does.
-    fn looked(&self, scratch: &mut Scratch, image: &Bgr, look: Look, native: bool) -> Result<Detected, FindError> {
+    fn looked(
+        &self,
+        scratch: &mut Scratch,
+        image: &Bgr,
+        look: DetectionPlan,
+        native: bool,
+    ) -> Result<Detected, FindError> {
         let maps = maps(&self.detector, scratch, image, &look)?;
         let mut found = detected(look, detect::read(&maps, &look.view, self.threshold));
         if native || look.reduced() {
@@ -111,8 +117,13 @@ fn joined(first: Detected, second: Detected) -> Detected {
     all
 }
 
-fn maps<'s>(detector: &Detector, scratch: &'s mut Scratch, image: &Bgr, look: &Look) -> Result<Maps<'s>, RunError> {
-    let (Look { window, view, .. }, rgb) = (look, seen(image, look).to_rgb());
+fn maps<'s>(
+    detector: &Detector,
+    scratch: &'s mut Scratch,
+    image: &Bgr,
+    look: &DetectionPlan,
+) -> Result<Maps<'s>, RunError> {
+    let (DetectionPlan { window, view, .. }, rgb) = (look, seen(image, look).to_rgb());
     if look.margin.is_none() {
         return detector.maps(scratch, window.height, window.width, &rgb);
     }
@@ -120,7 +131,7 @@ fn maps<'s>(detector: &Detector, scratch: &'s mut Scratch, image: &Bgr, look: &L
     detector.maps_within(scratch, Region { canvas, start, size: (window.height, window.width) }, &rgb)
 }
 
-fn detected(look: Look, raw: Vec<Raw>) -> Detected {
+fn detected(look: DetectionPlan, raw: Vec<Raw>) -> Detected {
     let (mut faces, mut outside) = (Vec::new(), Vec::new());
     for detection in &raw {
         match detection.placed(&look.view) {

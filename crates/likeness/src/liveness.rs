@@ -11,14 +11,14 @@ use crate::policy::{Action, LivenessRule};
 /// The class that means a real face; 0 and 2 are kinds of fakes.
 pub const REAL: usize = 1;
 
-/// What the two spoof networks saw. Only running them makes one ([`crate::spoof::SpoofPair::look`]).
+/// What the two spoof networks saw. Only running them makes one ([`crate::spoof::SpoofPair::scores`]).
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Sight {
+pub struct SpoofScores {
     crops: [Crop; 2],
     softmax: [[f32; 3]; 2],
 }
 
-impl Sight {
+impl SpoofScores {
     pub(crate) fn new(crops: [Crop; 2], softmax: [[f32; 3]; 2]) -> Self {
         Self { crops, softmax }
     }
@@ -81,12 +81,12 @@ impl Sight {
 
 /// The proof that a face was judged live.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Live(Sight);
+pub struct Live(SpoofScores);
 
 impl Live {
     /// What was seen.
     #[must_use]
-    pub fn sight(&self) -> &Sight {
+    pub fn scores(&self) -> &SpoofScores {
         &self.0
     }
 }
@@ -143,9 +143,9 @@ pub enum Liveness {
     /// A live face.
     Live(Live),
     /// A picture of a face.
-    Spoof(Sight),
+    Spoof(SpoofScores),
     /// It can't be told.
-    Indeterminate(Doubt, Sight),
+    Indeterminate(Doubt, SpoofScores),
 }
 
 impl Liveness {
@@ -161,9 +161,9 @@ impl Liveness {
 
     /// What was seen.
     #[must_use]
-    pub fn sight(&self) -> &Sight {
+    pub fn scores(&self) -> &SpoofScores {
         match self {
-            Self::Live(Live(sight)) | Self::Spoof(sight) | Self::Indeterminate(_, sight) => sight,
+            Self::Live(Live(scores)) | Self::Spoof(scores) | Self::Indeterminate(_, scores) => scores,
         }
     }
 
@@ -201,24 +201,24 @@ pub struct Shown {
 /// colour, or too little around the face, is a doubt whatever they answered. A comparison with NaN holds for neither
 /// side, so it ends in doubt.
 #[must_use]
-pub fn judge(sight: Sight, shown: Shown, lines: &LivenessRule) -> Liveness {
-    let (probability, least) = (sight.live_probability(), sight.least());
+pub fn judge(scores: SpoofScores, shown: Shown, lines: &LivenessRule) -> Liveness {
+    let (probability, least) = (scores.live_probability(), scores.least());
     let enough = |found: f64, expected: f64| found >= expected;
     if !enough(shown.colour, lines.colour) {
-        return Liveness::Indeterminate(Doubt::NoColour, sight);
+        return Liveness::Indeterminate(Doubt::NoColour, scores);
     }
-    if !enough(sight.context(), lines.context) {
-        return Liveness::Indeterminate(Doubt::ContextTooSmall, sight);
+    if !enough(scores.context(), lines.context) {
+        return Liveness::Indeterminate(Doubt::ContextTooSmall, scores);
     }
-    if sight.is_real() && probability >= lines.live && least >= lines.each {
+    if scores.is_real() && probability >= lines.live && least >= lines.each {
         let whole = enough(shown.inside, lines.inside);
-        return if whole { Liveness::Live(Live(sight)) } else { Liveness::Indeterminate(Doubt::FaceCut, sight) };
+        return if whole { Liveness::Live(Live(scores)) } else { Liveness::Indeterminate(Doubt::FaceCut, scores) };
     }
-    if !sight.is_real() && probability <= lines.spoof {
-        return Liveness::Spoof(sight);
+    if !scores.is_real() && probability <= lines.spoof {
+        return Liveness::Spoof(scores);
     }
     let doubt = if least < lines.each { Doubt::NetworksDisagree } else { Doubt::Unsure };
-    Liveness::Indeterminate(doubt, sight)
+    Liveness::Indeterminate(doubt, scores)
 }
 
 #[cfg(test)]
@@ -228,9 +228,9 @@ pub(crate) mod tests {
 
     /// Two networks that give a real face these probabilities, with this context; what is left
     /// goes to class 2.
-    pub(crate) fn sight(first: f32, second: f32, context: f64) -> Sight {
+    pub(crate) fn scores(first: f32, second: f32, context: f64) -> SpoofScores {
         let crop = Crop { first: [0, 0], last: [9, 9], scale: context };
-        Sight::new([crop; 2], [[0.0, first, 1.0 - first], [0.0, second, 1.0 - second]])
+        SpoofScores::new([crop; 2], [[0.0, first, 1.0 - first], [0.0, second, 1.0 - second]])
     }
 
     /// A face that lies whole in the photograph, in colour.
@@ -245,7 +245,7 @@ pub(crate) mod tests {
             for probability in [0.0, 0.25, 0.5, 0.9, 1.0, f32::NAN] {
                 for (context, inside) in [(2.7, 1.0), (1.0, 1.0), (2.7, 0.0)] {
                     let shown = Shown { inside, colour };
-                    let judged = judge(sight(probability, probability, context), shown, &lines);
+                    let judged = judge(scores(probability, probability, context), shown, &lines);
                     if judged.doubt() != Some(Doubt::NoColour) {
                         wrong.push(format!("{colour} {probability} {context} {inside}: {judged:?}"));
                     }
@@ -254,7 +254,7 @@ pub(crate) mod tests {
         }
         assert!(wrong.is_empty(), "{wrong:#?}");
         let least = Shown { colour: lines.colour, ..WHOLE };
-        let judged = [1.0, 0.0].map(|probability| judge(sight(probability, probability, 2.7), least, &lines).name());
+        let judged = [1.0, 0.0].map(|probability| judge(scores(probability, probability, 2.7), least, &lines).name());
         assert_eq!(judged, ["live", "spoof"]);
     }
 
@@ -286,7 +286,7 @@ pub(crate) mod tests {
             (1.0, 1.0, 1.4, 0.5, "indeterminate", Some(Doubt::ContextTooSmall)),
         ];
         let judged =
-            table.map(|(a, b, context, inside, ..)| judge(sight(a, b, context), Shown { inside, ..WHOLE }, &LINES));
+            table.map(|(a, b, context, inside, ..)| judge(scores(a, b, context), Shown { inside, ..WHOLE }, &LINES));
         let found: Vec<_> = judged.iter().map(|judged| (judged.name(), judged.doubt())).collect();
         let expected: Vec<_> = table.iter().map(|row| (row.4, row.5)).collect();
         assert_eq!(found, expected);
@@ -295,17 +295,17 @@ pub(crate) mod tests {
     #[test]
     fn a_winner_by_a_hair_is_real_for_deepface_and_not_live() {
         let crop = Crop { first: [0, 0], last: [9, 9], scale: 2.7 };
-        let sight = Sight::new([crop; 2], [[0.3, 0.4, 0.3], [0.3, 0.45, 0.25]]);
-        assert!(sight.is_real());
-        assert!((sight.antispoof_score() - 0.425).abs() < 1e-7 && (sight.live_probability() - 0.425).abs() < 1e-7);
-        assert_eq!(judge(sight, WHOLE, &Policy::default().liveness).name(), "indeterminate");
+        let scores = SpoofScores::new([crop; 2], [[0.3, 0.4, 0.3], [0.3, 0.45, 0.25]]);
+        assert!(scores.is_real());
+        assert!((scores.antispoof_score() - 0.425).abs() < 1e-7 && (scores.live_probability() - 0.425).abs() < 1e-7);
+        assert_eq!(judge(scores, WHOLE, &Policy::default().liveness).name(), "indeterminate");
     }
 
     #[test]
     fn of_equal_classes_the_first_wins() {
         let crop = Crop { first: [0, 0], last: [9, 9], scale: 2.7 };
-        let half = Sight::new([crop; 2], [[0.5, 0.5, 0.0]; 2]);
+        let half = SpoofScores::new([crop; 2], [[0.5, 0.5, 0.0]; 2]);
         assert_eq!((half.label(), half.is_real()), (0, false));
-        assert_eq!(Sight::new([crop; 2], [[0.0, 0.5, 0.5]; 2]).label(), 1);
+        assert_eq!(SpoofScores::new([crop; 2], [[0.0, 0.5, 0.5]; 2]).label(), 1);
     }
 }

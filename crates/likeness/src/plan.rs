@@ -46,7 +46,7 @@ impl Mode {
 
 /// How it was looked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Look {
+pub struct DetectionPlan {
     /// Whether there was a border.
     pub exact: bool,
     /// Blocks of this many pixels a side were averaged first.
@@ -60,7 +60,7 @@ pub struct Look {
     pub view: View,
 }
 
-impl Look {
+impl DetectionPlan {
     /// `exact` or `fast`.
     #[must_use]
     pub fn name(&self) -> &'static str {
@@ -135,7 +135,7 @@ impl From<RunError> for FindError {
 ///
 /// # Errors
 /// [`FindError::TooLargeForExact`] and [`FindError::BadSide`].
-pub fn plan(mode: Mode, image: Size) -> Result<Look, FindError> {
+pub fn plan(mode: Mode, image: Size) -> Result<DetectionPlan, FindError> {
     let pixels = image.x * image.y;
     match mode {
         Mode::Auto | Mode::All => Ok(fast(image, FIRST_SIDE)),
@@ -156,15 +156,15 @@ fn all(net: Size) -> Window {
 
 /// `exact` with the whole canvas computed, as DeepFace does.
 #[must_use]
-pub fn whole(image: Size) -> Look {
+pub fn whole(image: Size) -> DetectionPlan {
     let border = Size { x: image.x / 2, y: image.y / 2 };
     let canvas = Size { x: image.x + 2 * border.x, y: image.y + 2 * border.y };
     let net = Size { x: up(canvas.x), y: up(canvas.y) };
     let view = View { image, border, canvas, net, first_cell: Size::default() };
-    Look { exact: true, block: 1, margin: None, window: all(net), view }
+    DetectionPlan { exact: true, block: 1, margin: None, window: all(net), view }
 }
 
-impl Look {
+impl DetectionPlan {
     /// The same look, with no more of the border computed than this margin; the whole canvas where
     /// finding out once what lies around the rest would cost more than it saves.
     #[must_use]
@@ -190,7 +190,7 @@ fn span(border: usize, image: usize, canvas: usize, net: usize, margin: usize) -
 }
 
 /// The photograph alone, its longer side at most this long.
-pub(crate) fn fast(image: Size, side: usize) -> Look {
+pub(crate) fn fast(image: Size, side: usize) -> DetectionPlan {
     let longer = image.x.max(image.y);
     let reduced = |length: usize| if longer <= side { length } else { (length * side).div_ceil(longer) };
     let net = Size { x: up(reduced(image.x)), y: up(reduced(image.y)) };
@@ -198,11 +198,11 @@ pub(crate) fn fast(image: Size, side: usize) -> Look {
     let block = (longer / side).clamp(1, image.x.min(image.y).min(256));
     let canvas = Size { x: image.x / block * block, y: image.y / block * block };
     let view = View { image, border: Size::default(), canvas, net, first_cell: Size::default() };
-    Look { exact: false, block, margin: None, window: all(net), view }
+    DetectionPlan { exact: false, block, margin: None, window: all(net), view }
 }
 
 /// What the network sees.
-pub(crate) fn seen(image: &Bgr, look: &Look) -> Bgr {
+pub(crate) fn seen(image: &Bgr, look: &DetectionPlan) -> Bgr {
     let (Size { x: width, y: height }, window) = (look.view.net, look.window);
     match (look.exact, look.block) {
         (true, _) => resize_window(Framed::half(image), width, height, window),

@@ -10,7 +10,7 @@ use crate::image::Bgr;
 use crate::image::resize::Window;
 use crate::net::Detector;
 use crate::net::centerface::{MULTIPLE, STRIDE};
-use crate::plan::{Look, fast, seen};
+use crate::plan::{DetectionPlan, fast, seen};
 
 /// Pixels around the face that the second look shows too.
 const AROUND: f64 = 96.0;
@@ -31,12 +31,12 @@ pub(crate) struct SecondLook<'a> {
     detector: &'a Detector,
     threshold: f32,
     image: &'a Bgr,
-    first: &'a Look,
+    first: &'a DetectionPlan,
 }
 
 impl<'a> SecondLook<'a> {
     /// After this first look.
-    pub(crate) fn of(detector: &'a Detector, threshold: f32, image: &'a Bgr, first: &'a Look) -> Self {
+    pub(crate) fn of(detector: &'a Detector, threshold: f32, image: &'a Bgr, first: &'a DetectionPlan) -> Self {
         Self { detector, threshold, image, first }
     }
 
@@ -62,7 +62,7 @@ impl<'a> SecondLook<'a> {
     }
 
     /// The second look at a face, where it would show more than the first one did.
-    fn plan(&self, area: &Area) -> Option<Look> {
+    fn plan(&self, area: &Area) -> Option<DetectionPlan> {
         let size = self.first.view.image;
         let (face, longer) = (area.w.max(area.h) as f64, size.x.max(size.y) as f64);
         let seen = face * self.first.scale()[1];
@@ -79,8 +79,8 @@ impl<'a> SecondLook<'a> {
         Some(look)
     }
 
-    fn look(&self, scratch: &mut Scratch, look: &Look, first: &Area) -> Result<Option<Face>, RunError> {
-        let Look { window, view, .. } = look;
+    fn look(&self, scratch: &mut Scratch, look: &DetectionPlan, first: &Area) -> Result<Option<Face>, RunError> {
+        let DetectionPlan { window, view, .. } = look;
         let maps = self.detector.maps(scratch, window.height, window.width, &seen(self.image, look).to_rgb())?;
         let faces = detect::read(&maps, view, self.threshold).into_iter().filter_map(|raw| match raw.placed(view) {
             Placed::Inside(face) => Some(face),
@@ -93,7 +93,7 @@ impl<'a> SecondLook<'a> {
 }
 
 /// The window of the network's input around a box of the photograph, on the grid of 32 pixels.
-fn around(area: &Area, look: &Look) -> Window {
+fn around(area: &Area, look: &DetectionPlan) -> Window {
     let view = &look.view;
     let span = |start: i64, length: i64, canvas: usize, net: usize| {
         let scale = net as f64 / canvas as f64;

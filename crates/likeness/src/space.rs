@@ -22,14 +22,14 @@ const ALIGNMENT: u32 = 1;
 
 /// A policy by which faces are looked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum LookPolicy {
+pub enum DetectionPolicy {
     /// Ours: the first look at 320 pixels, second looks at faces that are small there.
     Native,
     /// DeepFace's: every face, and the whole photograph where it is asked to skip the detector.
     DeepFace,
 }
 
-impl LookPolicy {
+impl DetectionPolicy {
     /// Its number and version in the encoding. Numbers are never used again; raise the version with
     /// any change that makes faces incomparable.
     fn encoded(self) -> [u32; 2] {
@@ -47,7 +47,7 @@ pub struct SpaceId([u8; 32]);
 impl SpaceId {
     /// The space of these two files under this look policy, with this library's steps.
     #[must_use]
-    pub fn of(detector: Digest, embedder: Digest, look: LookPolicy) -> Self {
+    pub fn of(detector: Digest, embedder: Digest, look: DetectionPolicy) -> Self {
         Self(Sha256::digest(Self::encoded(detector, embedder, [PRE_PROCESSING, ALIGNMENT], look)).into())
     }
 
@@ -65,7 +65,7 @@ impl SpaceId {
 
     /// A name, then little-endian: the encoding's version, both digests, the versions of the steps,
     /// number and version of the look policy.
-    fn encoded(detector: Digest, embedder: Digest, steps: [u32; 2], look: LookPolicy) -> Vec<u8> {
+    fn encoded(detector: Digest, embedder: Digest, steps: [u32; 2], look: DetectionPolicy) -> Vec<u8> {
         let mut bytes = b"likeness embedding space\0".to_vec();
         bytes.extend(ENCODING.to_le_bytes());
         bytes.extend(detector.0);
@@ -121,13 +121,13 @@ mod tests {
     fn every_part_of_a_space_changes_its_encoding() {
         let (a, b) = (Digest([1; 32]), Digest([2; 32]));
         let all = [
-            SpaceId::encoded(a, b, [1, 1], LookPolicy::Native),
-            SpaceId::encoded(b, b, [1, 1], LookPolicy::Native),
-            SpaceId::encoded(a, a, [1, 1], LookPolicy::Native),
-            SpaceId::encoded(b, a, [1, 1], LookPolicy::Native),
-            SpaceId::encoded(a, b, [2, 1], LookPolicy::Native),
-            SpaceId::encoded(a, b, [1, 2], LookPolicy::Native),
-            SpaceId::encoded(a, b, [1, 1], LookPolicy::DeepFace),
+            SpaceId::encoded(a, b, [1, 1], DetectionPolicy::Native),
+            SpaceId::encoded(b, b, [1, 1], DetectionPolicy::Native),
+            SpaceId::encoded(a, a, [1, 1], DetectionPolicy::Native),
+            SpaceId::encoded(b, a, [1, 1], DetectionPolicy::Native),
+            SpaceId::encoded(a, b, [2, 1], DetectionPolicy::Native),
+            SpaceId::encoded(a, b, [1, 2], DetectionPolicy::Native),
+            SpaceId::encoded(a, b, [1, 1], DetectionPolicy::DeepFace),
         ];
         let distinct: std::collections::HashSet<_> = all.iter().collect();
         assert_eq!(distinct.len(), all.len(), "{all:?}");
@@ -136,7 +136,7 @@ mod tests {
 
     #[test]
     fn the_id_of_known_digests_never_changes() {
-        let id = SpaceId::of(Digest([1; 32]), Digest([2; 32]), LookPolicy::Native);
+        let id = SpaceId::of(Digest([1; 32]), Digest([2; 32]), DetectionPolicy::Native);
         assert_eq!(id.to_string(), "f064123543f7886fde5669430a260f69cf93364463ec75911da32e33e44d13e8");
         assert_eq!(SpaceId::from_bytes(*id.as_bytes()), id);
     }

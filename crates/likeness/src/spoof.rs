@@ -6,7 +6,7 @@ use crate::crop::{crop, input};
 use crate::detect::Area;
 use crate::engine::{RunError, Scratch};
 use crate::image::Bgr;
-use crate::liveness::Sight;
+use crate::liveness::SpoofScores;
 use crate::net::minifasnet::softmax;
 use crate::net::{SpoofV1Se, SpoofV2};
 
@@ -35,15 +35,15 @@ impl SpoofPair {
         &self.v1se
     }
 
-    /// Looks at a face: each network at its own crop of the photograph, from the reported area.
+    /// Runs both networks on a face: each at its own crop of the photograph, from the reported area.
     ///
     /// # Errors
     /// [`RunError`]: a network gave no answer.
-    pub fn look(&self, scratch: &mut Scratch, image: &Bgr, area: &Area) -> Result<Sight, RunError> {
+    pub fn scores(&self, scratch: &mut Scratch, image: &Bgr, area: &Area) -> Result<SpoofScores, RunError> {
         let crops = [SpoofV2::SCALE, SpoofV1Se::SCALE].map(|scale| crop(image.width(), image.height(), area, scale));
         let [near, far] = crops.map(|crop| input(&crop.pixels(image)));
         let v2 = softmax(self.v2.logits(scratch, &near)?);
         let v1se = softmax(self.v1se.logits(scratch, &far)?);
-        Ok(Sight::new(crops, [v2, v1se]))
+        Ok(SpoofScores::new(crops, [v2, v1se]))
     }
 }

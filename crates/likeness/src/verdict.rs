@@ -7,7 +7,7 @@
 use std::fmt;
 
 use crate::distance::Metric;
-use crate::embed::{Comparable, Embedding, Template};
+use crate::embed::{Direction, Embedding, Template};
 use crate::examine::Examination;
 use crate::liveness::{Doubt, Live, Liveness};
 use crate::policy::{Action, Threshold};
@@ -25,13 +25,13 @@ impl Similarity {
     ///
     /// # Errors
     /// [`OtherSpace`]: they must not be compared.
-    pub fn of(a: &(impl Comparable + ?Sized), b: &impl Comparable, threshold: Threshold) -> Result<Self, OtherSpace> {
-        let ((expected, a), (found, b)) = (a.parts(), b.parts());
+    pub fn of(a: &Direction, b: &Direction, threshold: Threshold) -> Result<Self, OtherSpace> {
+        let (expected, found) = (a.space(), b.space());
         if expected != found {
             return Err(OtherSpace { expected, found });
         }
         let wide = |numbers: &[f32]| numbers.iter().map(|number| f64::from(*number)).collect::<Vec<_>>();
-        Ok(Self { distance: Metric::Cosine.distance(&wide(a), &wide(b)), threshold })
+        Ok(Self { distance: Metric::Cosine.distance(&wide(a.numbers()), &wide(b.numbers())), threshold })
     }
 
     /// The cosine distance.
@@ -190,7 +190,7 @@ pub fn compare(
     b: &Examination<Liveness, Embedding>,
     threshold: Threshold,
 ) -> Result<Decision, OtherSpace> {
-    let similarity = Similarity::of(a.embedding(), b.embedding(), threshold)?;
+    let similarity = Similarity::of(a.embedding().direction(), b.embedding().direction(), threshold)?;
     Ok(Decision { similarity, verdict: decide(a.liveness(), Some(b.liveness()), similarity) })
 }
 
@@ -203,7 +203,7 @@ pub fn verify(
     template: &Template,
     threshold: Threshold,
 ) -> Result<Decision, OtherSpace> {
-    let similarity = Similarity::of(probe.embedding(), template, threshold)?;
+    let similarity = Similarity::of(probe.embedding().direction(), template.direction(), threshold)?;
     Ok(Decision { similarity, verdict: decide(probe.liveness(), None, similarity) })
 }
 
@@ -233,7 +233,7 @@ fn against(liveness: &Liveness, reference: bool) -> Option<Reason> {
 mod tests {
     use super::*;
     use crate::liveness::judge;
-    use crate::liveness::tests::{WHOLE, sight};
+    use crate::liveness::tests::{WHOLE, scores};
     use crate::policy::Policy;
 
     fn judged(name: &str) -> Liveness {
@@ -242,7 +242,7 @@ mod tests {
             "spoof" => 0.0,
             _ => 0.5,
         };
-        let judged = judge(sight(probability, probability, 2.7), WHOLE, &Policy::default().liveness);
+        let judged = judge(scores(probability, probability, 2.7), WHOLE, &Policy::default().liveness);
         assert_eq!(judged.name(), name);
         judged
     }

@@ -13,15 +13,15 @@ use std::path::{Path, PathBuf};
 mod twins {
     mod accept_from_similarity;
     mod accept_literal;
-    mod comparable_elsewhere;
     mod decision_changed;
     mod decision_literal;
+    mod direction_literal;
     mod embedding_literal;
     mod embedding_new;
     mod live_constructor;
-    mod sight_constructor;
     mod similarity_changed;
     mod similarity_literal;
+    mod spoof_scores_constructor;
     mod template_as_probe;
     mod template_literal;
     mod threshold_literal;

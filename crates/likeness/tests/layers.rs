@@ -59,7 +59,7 @@ fn each_word_stays_where_it_belongs() {
         ("Live(Live(", &["liveness.rs"]),
         ("Accept { ", &["verdict.rs"]),
         // One pipeline: only its steps and the models themselves name what they do.
-        ("judge(sight", &["liveness.rs", "examine.rs"]),
+        ("judge(scores", &["liveness.rs", "examine.rs"]),
         ("Quality::of(", &["quality.rs", "examine.rs"]),
         ("FaceEncoder::new(", &["embed.rs", "models.rs"]),
     ];

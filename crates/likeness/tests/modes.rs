@@ -71,7 +71,7 @@ fn fast_beside_exact(world: &World, furthest: f64) {
             wrong.push(format!("{name}: no face"));
             continue;
         };
-        let mut real = |face: &Face| world.pair.look(&mut scratch, &image, &face.area).unwrap().is_real();
+        let mut real = |face: &Face| world.pair.scores(&mut scratch, &image, &face.area).unwrap().is_real();
         let (real_exact, real_fast) = (real(&one), real(other));
         let mut embed = |face: &Face| embedding(world, &mut scratch, &image, face);
         let distance = Metric::Cosine.distance(&embed(&one), &embed(other));
@@ -155,12 +155,12 @@ fn margins(world: &World) {
         let image = photo(&world.folder, name);
         for image in sizes(&image).into_iter().map(|short| sized(&image, short)) {
             let look = whole(Size { x: image.width(), y: image.height() });
-            let all = world.finder.look(&mut scratch, &image, look).unwrap();
+            let all = world.finder.find_by(&mut scratch, &image, look).unwrap();
             faces += all.faces.len();
             for (margin, effect) in &mut effects {
                 let part = look.within(*margin);
                 let row = format!("{name} {}x{} margin {margin}", image.width(), image.height());
-                effect.add(&all, &world.finder.look(&mut scratch, &image, part).unwrap(), &row);
+                effect.add(&all, &world.finder.find_by(&mut scratch, &image, part).unwrap(), &row);
                 if *margin == MARGIN && image.width().min(image.height()) >= 320 {
                     pixels[0] += part.window.width * part.window.height;
                     pixels[1] += look.window.width * look.window.height;

@@ -45,9 +45,9 @@ fn developed(image: &Bgr, grey: bool, cast: [f64; 3], gamma: f64) -> Bgr {
 }
 
 fn judged(world: &World, scratch: &mut Scratch, image: &Bgr, face: &Face) -> (Liveness, Quality) {
-    let sight = world.pair.look(scratch, image, &face.area).unwrap();
+    let scores = world.pair.scores(scratch, image, &face.area).unwrap();
     let measured = Quality::of(image, face);
-    (judge(sight, measured.shown(), &Policy::default().liveness), measured)
+    (judge(scores, measured.shown(), &Policy::default().liveness), measured)
 }
 
 /// What the developments of faces show: the greatest colour without, the least with, and what breaks the rule.
@@ -68,7 +68,7 @@ impl Table {
     fn add(&mut self, world: &World, scratch: &mut Scratch, name: &str, image: &Bgr, face: &Face) {
         let lines = Policy::default().liveness;
         let (itself, measured) = judged(world, scratch, image, face);
-        let any = judge(*itself.sight(), Quality { colour: f64::MAX, ..measured }.shown(), &lines);
+        let any = judge(*itself.scores(), Quality { colour: f64::MAX, ..measured }.shown(), &lines);
         self.with = self.with.min(measured.colour);
         if itself != any {
             self.wrong.push(format!("{name}: {itself:?}, without the rule {any:?}"));

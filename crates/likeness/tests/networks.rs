@@ -12,7 +12,7 @@ use likeness::net::centerface::Maps;
 use likeness::net::minifasnet::softmax;
 use likeness::net::{Detector, Digest, Embedder, SpoofV1Se, SpoofV2, WeightFile};
 use likeness::selftest::SelfTest;
-use likeness::space::{LookPolicy, SpaceId};
+use likeness::space::{DetectionPolicy, SpaceId};
 use serde_json::Value;
 use support::{
     Array, CENTERFACE, FACENET512, SPOOF_V1SE, SPOOF_V2, array, farthest, golden, numbers, testdata, weights,
@@ -229,8 +229,8 @@ fn inputs_of_another_size_are_refused_and_batches_are_their_faces() {
 fn the_spaces_of_the_test_data_s_files_never_change() {
     let Some(folder) = testdata("embedding spaces") else { return };
     let digests = [CENTERFACE, FACENET512].map(|name| weights(&folder, name).digest());
-    let found =
-        [LookPolicy::Native, LookPolicy::DeepFace].map(|look| SpaceId::of(digests[0], digests[1], look).to_string());
+    let found = [DetectionPolicy::Native, DetectionPolicy::DeepFace]
+        .map(|look| SpaceId::of(digests[0], digests[1], look).to_string());
     let expected = [
         "f86401a7403c8902e45b7e6f01018ba23e8fb8bb18ac34b17d697911033d3f41",
         "d56740a953b2b88ae0a2f771580b11b6653e46b8fc36a946d27f108dba6e77e8",

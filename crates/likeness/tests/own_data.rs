@@ -78,8 +78,8 @@ fn every_face_of_every_photograph_is_the_recorded_one() {
                 wrong.push(format!("{name}: expected {expected}, found {area} and {landmarks}"));
                 continue;
             }
-            let sight = world().pair.look(&mut scratch, &image, &face.area).unwrap();
-            let seen = [0, 1].map(|at| farthest(sight.softmax()[at].map(f64::from), &expected["softmax"][at]));
+            let scores = world().pair.scores(&mut scratch, &image, &face.area).unwrap();
+            let seen = [0, 1].map(|at| farthest(scores.softmax()[at].map(f64::from), &expected["softmax"][at]));
             let means: Vec<f64> =
                 embedding(&image, face, &mut scratch).chunks(8).map(|eight| eight.iter().sum::<f64>() / 8.0).collect();
             let errors = [
@@ -137,8 +137,8 @@ fn the_photographs_are_live_fake_and_neither_as_they_were_drawn() {
     let found = table.map(|(name, ..)| {
         let image = photo(name);
         let face = world().finder.find(&mut scratch, &image, Mode::Auto).unwrap().faces[0];
-        let sight = world().pair.look(&mut scratch, &image, &face.area).unwrap();
-        let liveness: Liveness = judge(sight, Quality::of(&image, &face).shown(), &Policy::default().liveness);
+        let scores = world().pair.scores(&mut scratch, &image, &face.area).unwrap();
+        let liveness: Liveness = judge(scores, Quality::of(&image, &face).shown(), &Policy::default().liveness);
         (name, liveness.name(), liveness.doubt().map(|doubt| doubt.code()))
     });
     assert_eq!(found, table);

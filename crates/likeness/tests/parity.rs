@@ -18,7 +18,7 @@ use likeness::embed;
 use likeness::engine::Scratch;
 use likeness::find::{Detected, Mode};
 use likeness::image::Bgr;
-use likeness::liveness::{self, Sight};
+use likeness::liveness::{self, SpoofScores};
 use likeness::policy::Policy;
 use likeness::quality::Quality;
 use support::deepface::{self as golden, DeepFace, Outcome, Pair, Run, answers, le_bytes, photo, sha256};
@@ -156,8 +156,8 @@ fn spoof(
     expected: &golden::Face,
     row: &str,
 ) {
-    let sight = world.pair.look(scratch, image, &face.area).unwrap();
-    for ((crop, softmax), network) in sight.crops().iter().zip(sight.softmax()).zip(&expected.fasnet) {
+    let scores = world.pair.scores(scratch, image, &face.area).unwrap();
+    for ((crop, softmax), network) in scores.crops().iter().zip(scores.softmax()).zip(&expected.fasnet) {
         let row = format!("{row} {}", network.model);
         let Crop { first: [x1, y1], last: [x2, y2], .. } = *crop;
         table.equal("spoof crops", [x1, y1, x2, y2], network.crop_x1y1x2y2_inclusive, &row);
@@ -165,8 +165,8 @@ fn spoof(
         table.equal("spoof inputs, sha256", input, network.input_chw_f32_sha256.clone(), &row);
         table.within("spoof softmax", 1e-5, apart(softmax, &network.softmax), &row);
     }
-    table.equal("is_real", sight.is_real(), expected.is_real, row);
-    table.within("antispoof_score", 1e-5, (sight.antispoof_score() - expected.antispoof_score).abs(), row);
+    table.equal("is_real", scores.is_real(), expected.is_real, row);
+    table.within("antispoof_score", 1e-5, (scores.antispoof_score() - expected.antispoof_score).abs(), row);
 }
 
 fn apart(ours: &[f32; 3], theirs: &[f64; 3]) -> f64 {
@@ -252,7 +252,7 @@ fn subjects(world: &World, scratch: &mut Scratch, name: &str) -> Vec<Subject<Are
     let embeddings = embed_all(world, scratch, &image, false);
     let found = world.finder.find(scratch, &image, Mode::Exact).unwrap();
     let with = |(face, embedding): (&Face, Vec<f64>)| {
-        let is_real = world.pair.look(scratch, &image, &face.area).unwrap().is_real();
+        let is_real = world.pair.scores(scratch, &image, &face.area).unwrap().is_real();
         Subject { area: face.area, embedding, is_real: Some(is_real) }
     };
     found.faces.iter().zip(embeddings).map(with).collect()
@@ -359,14 +359,14 @@ fn silent_faces_own_numbers() {
             let expected = &sample[detector];
             let row = format!("{name} {detector}");
             let [x, y, w, h] = numbers(&expected["bbox_xywh"]).map(|v| v as i64);
-            let sight = world.pair.look(&mut scratch, &image, &Area { x, y, w, h }).unwrap();
-            table.equal("label", sight.label() as i64, expected["label"].as_i64().unwrap(), &row);
-            table.within("score", 1e-5, (sight.antispoof_score() - expected["score"].as_f64().unwrap()).abs(), &row);
+            let scores = world.pair.scores(&mut scratch, &image, &Area { x, y, w, h }).unwrap();
+            table.equal("label", scores.label() as i64, expected["label"].as_i64().unwrap(), &row);
+            table.within("score", 1e-5, (scores.antispoof_score() - expected["score"].as_f64().unwrap()).abs(), &row);
             for (at, network) in ["MiniFASNetV2", "MiniFASNetV1SE"].into_iter().enumerate() {
                 silent_network(
                     &mut table,
                     &image,
-                    &sight,
+                    &scores,
                     at,
                     &expected["per_model"][network],
                     &format!("{row} {network}"),
@@ -377,12 +377,19 @@ fn silent_faces_own_numbers() {
     table.finish("Silent-Face");
 }
 
-fn silent_network(table: &mut Table, image: &Bgr, sight: &Sight, at: usize, expected: &serde_json::Value, row: &str) {
-    let Crop { first: [x1, y1], last: [x2, y2], .. } = sight.crops()[at];
+fn silent_network(
+    table: &mut Table,
+    image: &Bgr,
+    scores: &SpoofScores,
+    at: usize,
+    expected: &serde_json::Value,
+    row: &str,
+) {
+    let Crop { first: [x1, y1], last: [x2, y2], .. } = scores.crops()[at];
     table.equal("crop", [x1, y1, x2, y2].map(|v| v as f64), numbers(&expected["crop_xyxy_inclusive"]), row);
-    let sum: u64 = sight.crops()[at].pixels(image).data().iter().map(|v| u64::from(*v)).sum();
+    let sum: u64 = scores.crops()[at].pixels(image).data().iter().map(|v| u64::from(*v)).sum();
     table.equal("sum of the 80x80 bytes", sum, expected["crop_sum"].as_u64().unwrap(), row);
-    table.within("softmax", 1e-5, apart(&sight.softmax()[at], &numbers(&expected["softmax"])), row);
+    table.within("softmax", 1e-5, apart(&scores.softmax()[at], &numbers(&expected["softmax"])), row);
 }
 
 fn numbers<const N: usize>(list: &serde_json::Value) -> [f64; N] {
@@ -415,10 +422,10 @@ fn no_face_that_deepface_calls_fake_is_live() {
     let mut scratch = Scratch::default();
     let mut fakes = 0;
     for (name, image, face) in golden_faces(world) {
-        let sight = world.pair.look(&mut scratch, &image, &area(&face.facial_area)).unwrap();
+        let scores = world.pair.scores(&mut scratch, &image, &area(&face.facial_area)).unwrap();
         let judged =
-            liveness::judge(sight, whole(&image, area(&face.facial_area)).shown(), &Policy::default().liveness);
-        let (p, least, context) = (sight.live_probability(), sight.least(), sight.context());
+            liveness::judge(scores, whole(&image, area(&face.facial_area)).shown(), &Policy::default().liveness);
+        let (p, least, context) = (scores.live_probability(), scores.least(), scores.context());
         println!(
             "{name:14} is_real {:5} {:13} live {p:.4}, least {least:.4}, context {context:.2}",
             face.is_real,
@@ -438,8 +445,8 @@ fn a_photograph_cropped_to_its_face_is_never_a_spoof_for_want_of_context() {
         let Area { x, y, w, h } = area(&face.facial_area);
         let cropped = image.window(x, y, w as usize, h as usize);
         let whole_area = Area { x: 0, y: 0, w: w - 1, h: h - 1 };
-        let sight = world.pair.look(&mut scratch, &cropped, &whole_area).unwrap();
-        let judged = liveness::judge(sight, whole(&cropped, whole_area).shown(), &Policy::default().liveness);
+        let scores = world.pair.scores(&mut scratch, &cropped, &whole_area).unwrap();
+        let judged = liveness::judge(scores, whole(&cropped, whole_area).shown(), &Policy::default().liveness);
         assert_eq!(judged.doubt(), Some(liveness::Doubt::ContextTooSmall), "{name}: {judged:?}");
     }
 }

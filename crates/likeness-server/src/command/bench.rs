@@ -13,9 +13,9 @@ use likeness::policy::Policy;
 use likeness::verdict;
 use rustix::time::{ClockId, clock_gettime};
 
-use super::{no_answer, photograph};
+use super::photograph::{no_answer, read};
 use crate::args::Bench;
-use crate::bench_report::{BenchTold, ComparisonTold, NetworkTold, StageTold, Times};
+use crate::bench_report::{BenchReport, ComparisonReport, NetworkReport, StageReport, Times};
 use crate::examiner::FullExaminer;
 use crate::exit::{Exit, Failure};
 use crate::models::{LoadedModels, Unavailable, kernels, name};
@@ -41,13 +41,13 @@ const LEAST_MS: f64 = 100.0;
 /// The lock file or a photograph is not right, or a network gave no answer.
 pub fn run(args: &Bench) -> Result<Exit, Failure> {
     let paths = args.first.as_deref().zip(args.second.as_deref());
-    let read = |path| Ok::<_, Failure>((path, photograph(path)?));
+    let read = |path| Ok::<_, Failure>((path, read(path)?));
     let photographs = paths.map(|(a, b)| Ok::<_, Failure>([read(a)?, read(b)?])).transpose()?;
     let models = LoadedModels::load(&args.weights, &Role::ALL)?;
     let (rounds, mut scratch, kernels) =
         (usize::from(args.rounds), Scratch::default(), kernels(args.weights.kernel.as_deref())?);
     let peak = peak(kernels);
-    let mut told = BenchTold {
+    let mut told = BenchReport {
         kernels: kernels.name(),
         peak_gflops: peak,
         networks: measure(&models, &mut scratch, rounds, peak)?,
@@ -65,7 +65,7 @@ pub fn run(args: &Bench) -> Result<Exit, Failure> {
         (Some(photographs), Ok(())) => told.comparisons = comparisons(&models, &mut scratch, &photographs, rounds)?,
     }
     let exit = if told.missing.is_empty() { Exit::Success } else { Exit::WeightsMissing };
-    print::answer(&told, args.json, BenchTold::lines);
+    print::answer(&told, args.json, BenchReport::lines);
     Ok(exit)
 }
 
@@ -75,12 +75,12 @@ fn measure(
     scratch: &mut Scratch,
     rounds: usize,
     peak: f64,
-) -> Result<Vec<NetworkTold>, Failure> {
+) -> Result<Vec<NetworkReport>, Failure> {
     let loaded = ROWS.into_iter().filter_map(|(role, input)| Some((role, input, models.model(role)?)));
     let told = loaded.map(|(role, input, model)| {
         let (rounds, times, gflops) = time(model.network(), scratch, input, rounds)
             .map_err(|why| Failure::new(Exit::NetworkFailed, format!("{}: {why}", name(role))))?;
-        Ok(NetworkTold { role: name(role), input, rounds, times, gflops, percent_of_peak: 100.0 * gflops / peak })
+        Ok(NetworkReport { role: name(role), input, rounds, times, gflops, percent_of_peak: 100.0 * gflops / peak })
     });
     told.collect()
 }
@@ -114,13 +114,13 @@ fn comparisons(
     scratch: &mut Scratch,
     photographs: &[File; 2],
     rounds: usize,
-) -> Result<Vec<ComparisonTold>, Failure> {
+) -> Result<Vec<ComparisonReport>, Failure> {
     let modes = [("exact", Mode::Exact), ("fast", Mode::Fast { side: FAST_SIDE })];
     let told = modes.map(|(name, mode)| {
         let options = Options { mode, largest: true, ..Options::default() };
         let examiner = FullExaminer::new(models, Policy::default(), options)?;
         let (times, stages) = compare(&examiner, scratch, photographs, rounds)?;
-        Ok(ComparisonTold { mode: name, rounds, times, stages })
+        Ok(ComparisonReport { mode: name, rounds, times, stages })
     });
     told.into_iter().collect()
 }
@@ -131,7 +131,7 @@ fn compare(
     scratch: &mut Scratch,
     photographs: &[File; 2],
     rounds: usize,
-) -> Result<(Times, Vec<StageTold>), Failure> {
+) -> Result<(Times, Vec<StageReport>), Failure> {
     let mut round = |laps: &mut BTreeMap<Stage, f64>| {
         let start = cpu_ms();
         let mut last = start;
@@ -156,7 +156,7 @@ fn compare(
         jobs.push(round(&mut laps)?);
         laps.into_iter().for_each(|(stage, ms)| stages.entry(stage).or_default().push(ms));
     }
-    let told = stages.into_iter().map(|(stage, laps)| StageTold { stage: stage.name(), times: Times::of(laps) });
+    let told = stages.into_iter().map(|(stage, laps)| StageReport { stage: stage.name(), times: Times::of(laps) });
     Ok((Times::of(jobs), told.collect()))
 }
 

@@ -5,15 +5,15 @@ use likeness::models::Role;
 use likeness::policy::Threshold;
 use likeness::verdict::{Verdict, compare};
 
-use super::{no_answer, photograph};
+use super::photograph::{no_answer, read};
 use crate::args::Compare;
+use crate::clock::Stopwatch;
 use crate::config::policy_of_environment;
 use crate::examiner::FullExaminer;
 use crate::exit::{Exit, Failure};
 use crate::models::LoadedModels;
 use crate::print;
-use crate::report::CompareTold;
-use crate::stopwatch::Stopwatch;
+use crate::report::CompareReport;
 
 /// The name of these four networks together.
 const BUNDLE: &str = "centerface-minifasnet-facenet512";
@@ -28,7 +28,7 @@ pub fn run(args: &Compare) -> Result<Exit, Failure> {
     }
     let policy = policy_of_environment()?;
     let paths = [&args.first, &args.second];
-    let bytes = [photograph(paths[0])?, photograph(paths[1])?];
+    let bytes = [read(paths[0])?, read(paths[1])?];
     let mut watch = Stopwatch::start();
     let models = LoadedModels::load(&args.weights, &Role::ALL)?;
     let examiner = FullExaminer::new(&models, policy, args.face.options())?;
@@ -41,15 +41,15 @@ pub fn run(args: &Compare) -> Result<Exit, Failure> {
     let faces = [examine(0)?, examine(1)?];
     let threshold = args.threshold.map_or(policy.threshold, Threshold::requested);
     let decision = compare(&faces[0], &faces[1], threshold).map_err(|why| no_answer(paths[1], &why.into()))?;
-    let told = CompareTold {
+    let told = CompareReport {
         bundle: BUNDLE,
         contract_id: examiner.encoder.space().to_string(),
         embedder: models.trust(),
         models: models.reports(),
         timing_ms: watch.timings(),
-        ..CompareTold::new(paths.map(|path| path.display().to_string()), &faces, &decision)
+        ..CompareReport::new(paths.map(|path| path.display().to_string()), &faces, &decision)
     };
-    print::answer(&told, args.json, CompareTold::lines);
+    print::answer(&told, args.json, CompareReport::lines);
     Ok(match decision.verdict() {
         Verdict::Accept(_) => Exit::Success,
         Verdict::Reject(_) => Exit::Rejected,

@@ -6,17 +6,17 @@ use std::path::Path;
 use likeness::engine::Scratch;
 use likeness::examine::{Options, Photograph};
 
-use super::{no_answer, photograph};
+use super::photograph::{no_answer, read};
 use crate::args::Detect;
+use crate::clock::Stopwatch;
 use crate::config::policy_of_environment;
 use crate::draw;
 use crate::examiner::Examiner;
 use crate::exit::{Exit, Failure};
 use crate::models::LoadedModels;
 use crate::print;
-use crate::report::DetectTold;
+use crate::report::DetectReport;
 use crate::routes::Needs;
-use crate::stopwatch::Stopwatch;
 
 /// Runs it.
 ///
@@ -34,7 +34,7 @@ pub fn run(args: &Detect) -> Result<Exit, Failure> {
     let mut told = Vec::new();
     for path in &args.images {
         let mut watch = Stopwatch::start();
-        let bytes = photograph(path)?;
+        let bytes = read(path)?;
         watch.note("read");
         let found = examiner
             .photograph(&mut scratch, &bytes, &mut |stage| watch.lap(stage))
@@ -42,9 +42,9 @@ pub fn run(args: &Detect) -> Result<Exit, Failure> {
         if let Some(out) = &args.draw {
             write_drawn(out, &found)?;
         }
-        told.push(DetectTold::new(path.display().to_string(), found.detected(), watch.timings()));
+        told.push(DetectReport::new(path.display().to_string(), found.detected(), watch.timings()));
     }
-    print::answer(&told, args.json, |told| told.iter().map(DetectTold::lines).collect());
+    print::answer(&told, args.json, |told| told.iter().map(DetectReport::lines).collect());
     Ok(Exit::Success)
 }
 

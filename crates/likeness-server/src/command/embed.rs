@@ -2,23 +2,23 @@
 
 use likeness::engine::Scratch;
 
-use super::{no_answer, photograph};
+use super::photograph::{no_answer, read};
 use crate::args::Embed;
+use crate::clock::Stopwatch;
 use crate::config::policy_of_environment;
 use crate::examiner::Examiner;
 use crate::exit::{Exit, Failure};
 use crate::models::LoadedModels;
 use crate::print;
-use crate::report::EmbedTold;
+use crate::report::EmbedReport;
 use crate::routes::Needs;
-use crate::stopwatch::Stopwatch;
 
 /// Runs it.
 ///
 /// # Errors
 /// A weight, the file, the photograph or its face is not right.
 pub fn run(args: &Embed) -> Result<Exit, Failure> {
-    let (policy, bytes) = (policy_of_environment()?, photograph(&args.image)?);
+    let (policy, bytes) = (policy_of_environment()?, read(&args.image)?);
     let models = LoadedModels::load(&args.weights, Needs::Embedding.roles())?;
     Needs::Embedding.met(&models)?;
     let (examiner, encoder) = (Examiner::new(&models, policy, args.face.options())?, models.encoder()?);
@@ -26,16 +26,16 @@ pub fn run(args: &Embed) -> Result<Exit, Failure> {
     let face = examiner.subject(&mut scratch, &bytes, &mut |stage| watch.lap(stage));
     let face = face.and_then(|face| face.with_embedding(&encoder, &mut scratch, &mut |stage| watch.lap(stage)));
     let face = face.map_err(|why| no_answer(&args.image, &why))?;
-    let told = EmbedTold {
+    let told = EmbedReport {
         image: args.image.display().to_string(),
-        look: face.look().into(),
-        face: EmbedTold::face(face.face(), face.look().view.image),
-        contract_id: face.embedding().space().to_string(),
+        look: face.plan().into(),
+        face: EmbedReport::face(face.face(), face.plan().view.image),
+        contract_id: face.embedding().direction().space().to_string(),
         embedder: models.trust(),
         embedding: face.embedding().numbers().to_vec(),
         models: models.reports(),
         timing_ms: watch.timings(),
     };
-    print::answer(&told, args.json, EmbedTold::lines);
+    print::answer(&told, args.json, EmbedReport::lines);
     Ok(Exit::Success)
 }

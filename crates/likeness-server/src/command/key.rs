@@ -36,7 +36,7 @@ fn new(args: &NewKey) -> Result<Exit, Failure> {
 
 /// A key as it is told.
 #[derive(Serialize)]
-struct Told {
+struct KeyReport {
     id: String,
     tenant: String,
     scopes: String,
@@ -47,7 +47,7 @@ struct Told {
     per_minute: Option<u32>,
 }
 
-impl Told {
+impl KeyReport {
     fn of(key: ApiKey, now: i64) -> Self {
         Self {
             good: key.is_good(now),
@@ -73,8 +73,8 @@ impl Told {
 
 fn list(args: &Check) -> Result<Exit, Failure> {
     let (keys, now) = (open(&args.place)?.keys()?, now());
-    let told: Vec<_> = keys.into_iter().map(|key| Told::of(key, now)).collect();
-    print::answer(&told, args.json, |told| told.iter().map(Told::line).collect());
+    let told: Vec<_> = keys.into_iter().map(|key| KeyReport::of(key, now)).collect();
+    print::answer(&told, args.json, |told| told.iter().map(KeyReport::line).collect());
     Ok(Exit::Success)
 }
 

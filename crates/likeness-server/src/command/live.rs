@@ -3,23 +3,23 @@
 use likeness::engine::Scratch;
 use likeness::liveness::Liveness;
 
-use super::{no_answer, photograph};
+use super::photograph::{no_answer, read};
 use crate::args::Live;
+use crate::clock::Stopwatch;
 use crate::config::policy_of_environment;
 use crate::examiner::Examiner;
 use crate::exit::{Exit, Failure};
 use crate::models::LoadedModels;
 use crate::print;
-use crate::report::LiveTold;
+use crate::report::LiveReport;
 use crate::routes::Needs;
-use crate::stopwatch::Stopwatch;
 
 /// Runs it.
 ///
 /// # Errors
 /// A weight, the file, the photograph or its face is not right: never a verdict.
 pub fn run(args: &Live) -> Result<Exit, Failure> {
-    let (policy, bytes) = (policy_of_environment()?, photograph(&args.image)?);
+    let (policy, bytes) = (policy_of_environment()?, read(&args.image)?);
     let models = LoadedModels::load(&args.weights, Needs::Liveness.roles())?;
     Needs::Liveness.met(&models)?;
     let (examiner, spoof) = (Examiner::new(&models, policy, args.face.options())?, models.spoof()?);
@@ -27,8 +27,8 @@ pub fn run(args: &Live) -> Result<Exit, Failure> {
     let face = examiner.subject(&mut scratch, &bytes, &mut |stage| watch.lap(stage));
     let judged = face.and_then(|face| examiner.judge(&spoof, &mut scratch, face, &mut |stage| watch.lap(stage)));
     let judged = judged.map_err(|why| no_answer(&args.image, &why))?;
-    let told = LiveTold::new(args.image.display().to_string(), &judged, models.reports(), watch.timings());
-    print::answer(&told, args.json, LiveTold::lines);
+    let told = LiveReport::new(args.image.display().to_string(), &judged, models.reports(), watch.timings());
+    print::answer(&told, args.json, LiveReport::lines);
     Ok(match judged.liveness() {
         Liveness::Live(_) => Exit::Success,
         Liveness::Spoof(_) => Exit::Rejected,

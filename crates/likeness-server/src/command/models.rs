@@ -1,13 +1,13 @@
 //! `likeness models`: what is loaded, where it came from, what its self-test found.
 
 use likeness::models::Role;
-use likeness::space::LookPolicy;
+use likeness::space::DetectionPolicy;
 
 use crate::args::Models;
 use crate::exit::{Exit, Failure};
 use crate::models::{LoadedModels, kernels};
 use crate::print;
-use crate::report::{ModelsTold, missing};
+use crate::report::{ModelsReport, missing};
 
 /// Runs it: reports what is loaded and what is missing, and ends with 14 where anything is.
 ///
@@ -15,13 +15,13 @@ use crate::report::{ModelsTold, missing};
 /// The lock file is not right.
 pub fn run(args: &Models) -> Result<Exit, Failure> {
     let models = LoadedModels::load(&args.weights, &Role::ALL)?;
-    let told = ModelsTold {
+    let told = ModelsReport {
         kernels: kernels(args.weights.kernel.as_deref())?.name(),
         models: models.reports(),
         missing: missing(&models),
-        contract_id: models.space(LookPolicy::Native).map(|space| space.to_string()),
+        contract_id: models.space(DetectionPolicy::Native).map(|space| space.to_string()),
         embedder: models.trust(),
     };
-    print::answer(&told, args.json, ModelsTold::lines);
+    print::answer(&told, args.json, ModelsReport::lines);
     Ok(if told.missing.is_empty() { Exit::Success } else { Exit::WeightsMissing })
 }

@@ -8,11 +8,11 @@ use metrics_exporter_prometheus::PrometheusBuilder;
 use tokio::net::TcpListener;
 use tokio::runtime::Handle;
 
+use crate::admission::state::{Admission, SILENCE};
 use crate::app::{App, Shared};
 use crate::args::Serve;
 use crate::config::{Settings, unhonoured};
 use crate::exit::{Exit, Failure};
-use crate::gate::{Gate, SILENCE};
 use crate::listen::{Door, Routers};
 use crate::models::ModelRegistry;
 use crate::templates::Templates;
@@ -36,15 +36,15 @@ pub fn run(args: &Serve) -> Result<Exit, Failure> {
         templates.prepare(models.clone());
     }
     let work = Work::new(settings.limits.workers, settings.limits.wait);
-    let gate = Gate::new(&settings, &work, templates.as_ref().map(|templates| templates.store.clone()));
-    only_here_without_keys(&settings, &gate)?;
+    let admission = Admission::new(&settings, &work, templates.as_ref().map(|templates| templates.store.clone()));
+    only_here_without_keys(&settings, &admission)?;
     let metrics = PrometheusBuilder::new().install_recorder();
     let metrics = metrics.map_err(|why| Failure::new(Exit::BadSetting, format!("metrics: {why}")))?;
     let app = App::new(Shared {
         settings,
         models,
         templates,
-        gate,
+        admission,
         work,
         kernels,
         metrics,
@@ -62,9 +62,9 @@ pub fn run(args: &Serve) -> Result<Exit, Failure> {
 }
 
 /// Without a key the service is for this machine alone.
-fn only_here_without_keys(settings: &Settings, gate: &Gate) -> Result<(), Failure> {
+fn only_here_without_keys(settings: &Settings, admission: &Admission) -> Result<(), Failure> {
     let listen = settings.listen.ip();
-    if gate.keys.any()? || listen.to_canonical().is_loopback() {
+    if admission.keys.any()? || listen.to_canonical().is_loopback() {
         return Ok(());
     }
     let what = format!("--host {listen}: expected 127.0.0.1 or ::1, since no API key was made");

@@ -4,8 +4,8 @@
 //! environment through the function that it is given; touches nothing else.
 
 mod names;
-mod number;
 mod policy;
+mod reader;
 
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
@@ -16,14 +16,15 @@ use likeness::find::Mode;
 use likeness::policy::Policy;
 
 use crate::args::Serve;
-use crate::exit::{Exit, Failure};
+use crate::exit::Failure;
 use crate::routes::ANSWERING;
-use number::Reader;
+use reader::SettingsReader;
 
 pub use names::unhonoured;
 #[cfg(test)]
 pub use names::{HONOURED, Unhonoured};
 pub use policy::of_environment as policy_of_environment;
+pub use reader::Environment;
 
 /// Everything that can be set.
 #[derive(Debug, Clone)]
@@ -39,11 +40,11 @@ pub struct Settings {
     /// Whether a spoof is refused (403) instead of answered with `block`.
     pub block_spoofs: bool,
     /// What a request may cost.
-    pub limits: Limits,
+    pub limits: RequestLimits,
     /// Who may ask.
     pub access: Access,
     /// Where templates are kept.
-    pub store: Store,
+    pub store: StoreSettings,
     /// Where metrics have a loopback address of their own.
     pub metrics_listen: Option<SocketAddr>,
     /// Certificate chain and private key, PEM files.
@@ -54,7 +55,7 @@ pub struct Settings {
 
 /// What a request may cost.
 #[derive(Debug, Clone, Copy)]
-pub struct Limits {
+pub struct RequestLimits {
     /// Bytes of one photograph.
     pub file: usize,
     /// From its first byte to its answer.
@@ -82,7 +83,7 @@ pub struct Access {
 
 /// Where templates are kept.
 #[derive(Debug, Clone)]
-pub enum Store {
+pub enum StoreSettings {
     /// Nowhere: only the stateless routes.
     None,
     /// `sqlite:PATH` or `postgres://…`, and the file of the master key.
@@ -94,16 +95,13 @@ pub enum Store {
     },
 }
 
-/// The environment, by name.
-pub type Environment<'e> = &'e dyn Fn(&str) -> Option<String>;
-
 impl Settings {
     /// Reads and checks everything.
     ///
     /// # Errors
-    /// [`Exit::BadSetting`] names each setting that is wrong, with what was expected and found.
+    /// [`crate::exit::Exit::BadSetting`] names each setting that is wrong, with what was expected and found.
     pub fn read(args: &Serve, environment: Environment) -> Result<Self, Failure> {
-        let mut read = Reader::new(environment);
+        let mut read = SettingsReader::new(environment);
         let settings = Self {
             listen: SocketAddr::new(args.host, args.port),
             require: require(args, &mut read),
@@ -122,7 +120,7 @@ impl Settings {
     }
 }
 
-fn require(args: &Serve, read: &mut Reader) -> Vec<String> {
+fn require(args: &Serve, read: &mut SettingsReader) -> Vec<String> {
     let known: Vec<&str> = ANSWERING.iter().map(|route| route.name).collect();
     for name in args.require.iter().filter(|name| !known.contains(&name.as_str())) {
         read.wrong(format!("--require: expected some of {}, found {name:?}", known.join(", ")));
@@ -130,7 +128,7 @@ fn require(args: &Serve, read: &mut Reader) -> Vec<String> {
     args.require.clone()
 }
 
-fn metrics_listen(args: &Serve, read: &mut Reader) -> Option<SocketAddr> {
+fn metrics_listen(args: &Serve, read: &mut SettingsReader) -> Option<SocketAddr> {
     if let Some(beyond) = args.metrics_listen.filter(|address| !address.ip().to_canonical().is_loopback()) {
         read.wrong(format!("--metrics-listen: expected a loopback address, found {beyond}"));
     }
@@ -138,20 +136,20 @@ fn metrics_listen(args: &Serve, read: &mut Reader) -> Option<SocketAddr> {
 }
 
 /// Whether a spoof is refused (403) instead of answered with `block`.
-fn block_spoofs(read: &mut Reader) -> bool {
+fn block_spoofs(read: &mut SettingsReader) -> bool {
     if !read.truth("ANTI_SPOOFING_ENABLED", true) {
         read.refuse("ANTI_SPOOFING_ENABLED", "true: a verdict without spoof detection can't be built");
     }
     read.truth("ANTISPOOF_BLOCK_ENFORCE", true)
 }
 
-fn limits(read: &mut Reader) -> Limits {
+fn limits(read: &mut SettingsReader) -> RequestLimits {
     let file = read.number("MAX_FILE_SIZE", 10_485_760.0, 1024.0..=20_971_520.0);
     let file = read.number("MAX_UPLOAD_SIZE", file, 1024.0..=20_971_520.0).min(file);
     let limited = read.truth("RATE_LIMIT_ENABLED", true);
     let per_minute = read.number("RATE_LIMIT_PER_MINUTE", 60.0, 1.0..=1e6) as u32;
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
-    Limits {
+    RequestLimits {
         file: file as usize,
         time: Duration::from_secs_f64(read.number("REQUEST_TIMEOUT_SECONDS", 30.0, 0.1..=600.0)),
         workers: cores,
@@ -160,7 +158,7 @@ fn limits(read: &mut Reader) -> Limits {
     }
 }
 
-fn access(read: &mut Reader) -> Access {
+fn access(read: &mut SettingsReader) -> Access {
     let secret = read.secret("API_KEY_SECRET").or_else(|| read.secret("DEEPFACE_AUTH_TOKEN"));
     let header = read.text("API_KEY_HEADER").unwrap_or_else(|| "X-API-Key".into());
     if header.parse::<axum::http::HeaderName>().is_err() {
@@ -190,25 +188,20 @@ fn network(word: &str) -> Option<IpNet> {
     word.parse().ok().or_else(|| word.parse::<IpAddr>().ok().map(IpNet::from))
 }
 
-fn store(args: &Serve, read: &mut Reader) -> Store {
+fn store(args: &Serve, read: &mut SettingsReader) -> StoreSettings {
     let url = args.store.clone().or_else(|| read.text("DATABASE_URL"));
     let key_file = args.key_file.clone().or_else(|| read.text("LIKENESS_KEY_FILE").map(PathBuf::from));
     match (url.as_deref(), key_file) {
-        (Some("none"), _) => Store::None,
-        (None, None) => Store::None,
+        (Some("none"), _) => StoreSettings::None,
+        (None, None) => StoreSettings::None,
         (url, Some(key_file)) => {
-            Store::At { url: url.unwrap_or("sqlite:/var/lib/likeness/templates.db").to_owned(), key_file }
+            StoreSettings::At { url: url.unwrap_or("sqlite:/var/lib/likeness/templates.db").to_owned(), key_file }
         }
         (Some(_), None) => {
             read.refuse("LIKENESS_KEY_FILE", "the file of the master key (`likeness store init --key-file F`)");
-            Store::None
+            StoreSettings::None
         }
     }
-}
-
-/// A setting that makes no sense.
-fn bad(lines: &[String]) -> Failure {
-    Failure::new(Exit::BadSetting, lines.join("\n")).hint("docs/service.md has every setting")
 }
 
 #[cfg(test)]

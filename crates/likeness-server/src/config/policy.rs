@@ -2,7 +2,7 @@
 
 use likeness::policy::{Aged, LivenessRule, Policy, QualityRule, Threshold};
 
-use super::number::Reader;
+use super::reader::SettingsReader;
 use crate::exit::Failure;
 
 /// The policy of this environment, for a command.
@@ -11,13 +11,13 @@ use crate::exit::Failure;
 /// [`crate::exit::Exit::BadSetting`] names each setting that is wrong.
 pub fn of_environment() -> Result<Policy, Failure> {
     let environment = |name: &str| std::env::var(name).ok();
-    let mut read = Reader::new(&environment);
+    let mut read = SettingsReader::new(&environment);
     let policy = policy(&mut read);
     read.end().map(|()| policy)
 }
 
 /// Reads what is set; the library has every default.
-pub fn policy(read: &mut Reader) -> Policy {
+pub fn policy(read: &mut SettingsReader) -> Policy {
     let default = Policy::default();
     let set = read.optional("VERIFICATION_THRESHOLD", 0.0..=2.0).map(Threshold::set);
     let threshold = set.unwrap_or(default.threshold);
@@ -43,7 +43,7 @@ pub fn policy(read: &mut Reader) -> Policy {
 }
 
 /// The rule for aged templates: only where it is set.
-fn aged(read: &mut Reader, threshold: Threshold) -> Option<Aged> {
+fn aged(read: &mut SettingsReader, threshold: Threshold) -> Option<Aged> {
     let set = read.optional("VERIFICATION_THRESHOLD_AGED", 0.0..=2.0);
     let years = read.number("VERIFICATION_THRESHOLD_AGED_YEARS", Policy::AGED_YEARS, 0.0..=100.0);
     let distance = set?;

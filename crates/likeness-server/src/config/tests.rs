@@ -23,7 +23,7 @@ fn without_a_word_the_defaults_hold() {
     assert_eq!(settings.policy, Policy::default());
     assert!(settings.block_spoofs && settings.access.secret.is_none());
     assert_eq!((settings.limits.file, settings.limits.per_minute), (10 << 20, Some(60)));
-    assert!(matches!(settings.store, Store::None));
+    assert!(matches!(settings.store, StoreSettings::None));
 }
 
 #[test]
@@ -52,7 +52,7 @@ fn a_bad_value_refuses_the_start_and_is_named() {
     let mut quiet = Vec::new();
     for (name, value) in table {
         match read("", &[(name, value)]) {
-            Err(failure) if failure.exit == Exit::BadSetting && !failure.what.is_empty() => {}
+            Err(failure) if failure.exit == crate::exit::Exit::BadSetting && !failure.what.is_empty() => {}
             other => quiet.push((name, value, format!("{other:?}"))),
         }
     }

@@ -7,14 +7,14 @@ use likeness::verdict::Similarity;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
-use super::person::SimilarityTold;
-use super::told::BoxTold;
-use crate::app::{App, ModelTold};
+use super::person::SimilarityResponse;
+use super::response::BoxResponse;
+use crate::app::{App, ModelResponse};
+use crate::clock::Stopwatch;
 use crate::examiner::round;
 use crate::form::{Form, either, parse};
 use crate::problem::Problem;
 use crate::routes::COMPARE;
-use crate::stopwatch::Stopwatch;
 
 /// The query.
 #[derive(Debug, Deserialize, IntoParams)]
@@ -33,19 +33,19 @@ pub struct ComparedFace {
     /// 0 to 100.
     quality_score: f64,
     /// Where.
-    bounding_box: BoxTold,
+    bounding_box: BoxResponse,
 }
 
 /// The answer.
 #[derive(Debug, Serialize, ToSchema)]
-pub struct CompareAnswer {
+pub struct CompareResponse {
     /// Whether the distance is within the threshold. Liveness was not judged, so this is no verdict.
     r#match: bool,
     /// 1 - distance, not below 0.
     similarity: f64,
     /// The distance and its threshold.
     #[serde(flatten)]
-    measured: SimilarityTold,
+    measured: SimilarityResponse,
     /// `high`, `medium` or `low`: how far the similarity is above the threshold.
     confidence: &'static str,
     /// The first.
@@ -55,7 +55,7 @@ pub struct CompareAnswer {
     /// For a person.
     message: String,
     /// Which weights answered.
-    model: ModelTold,
+    model: ModelResponse,
 }
 
 /// Compares two photographs.
@@ -64,12 +64,12 @@ pub struct CompareAnswer {
 /// A photograph's own, with its field, or `MODEL_UNAVAILABLE`.
 #[utoipa::path(post, path = "/api/v1/compare", tag = "faces", params(CompareQuery),
     request_body(content = crate::openapi::TwoFiles, content_type = "multipart/form-data"),
-    responses((status = 200, body = CompareAnswer)))]
+    responses((status = 200, body = CompareResponse)))]
 pub async fn compare(
     State(app): State<App>,
     Query(query): Query<CompareQuery>,
     form: Form,
-) -> Result<Json<CompareAnswer>, Problem> {
+) -> Result<Json<CompareResponse>, Problem> {
     let files = [form.file("file1")?, form.file("file2")?];
     let asked = threshold(either("threshold", query.threshold.as_deref(), form.text("threshold")?)?)?;
     let models = app.models.now();
@@ -85,7 +85,7 @@ pub async fn compare(
             face.map_err(|why| Problem::from(why).with("field", names[at]))
         };
         let faces = [one(0)?, one(1)?];
-        let [a, b] = [faces[0].embedding(), faces[1].embedding()];
+        let [a, b] = [faces[0].embedding().direction(), faces[1].embedding().direction()];
         let similarity = Similarity::of(a, b, threshold).map_err(|why| Problem::internal(&why))?;
         let told = faces.map(|face| ComparedFace {
             detected: true,
@@ -97,10 +97,10 @@ pub async fn compare(
     work.await.map(Json)
 }
 
-fn answer(similarity: &Similarity, [face1, face2]: [ComparedFace; 2], model: ModelTold) -> CompareAnswer {
+fn answer(similarity: &Similarity, [face1, face2]: [ComparedFace; 2], model: ModelResponse) -> CompareResponse {
     let (alike, matched) = ((1.0 - similarity.distance()).clamp(0.0, 1.0), similarity.matched());
     let message = if matched { "the faces are alike" } else { "the faces are not alike" };
-    CompareAnswer {
+    CompareResponse {
         r#match: matched,
         similarity: round(alike, 6),
         measured: similarity.into(),

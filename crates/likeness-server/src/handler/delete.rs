@@ -6,8 +6,8 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use super::person::{Who, ask};
+use crate::admission::caller::Caller;
 use crate::app::App;
-use crate::gate::Caller;
 use crate::problem::Problem;
 use crate::store::Erasure;
 
@@ -21,7 +21,7 @@ pub struct DeleteQuery {
 
 /// The answer.
 #[derive(Debug, Serialize, ToSchema)]
-pub struct DeleteAnswer {
+pub struct DeleteResponse {
     /// Always true.
     success: bool,
     /// Who.
@@ -38,13 +38,13 @@ pub struct DeleteAnswer {
 /// `EMBEDDING_NOT_FOUND`
 #[utoipa::path(delete, path = "/api/v1/enroll/{user_id}", tag = "persons",
     params(("user_id" = String, Path, description = "who"), DeleteQuery),
-    responses((status = 200, body = DeleteAnswer)))]
+    responses((status = 200, body = DeleteResponse)))]
 pub async fn delete(
     State(app): State<App>,
     Extension(caller): Extension<Caller>,
     Path(user): Path<String>,
     Query(query): Query<DeleteQuery>,
-) -> Result<Json<DeleteAnswer>, Problem> {
+) -> Result<Json<DeleteResponse>, Problem> {
     let who = Who::named(&user, caller.tenant(query.tenant_id.as_deref())?)?;
     let asked = who.clone();
     let erased = ask(&app, move |store| store.erase(&asked.tenant, &asked.subject)).await?;
@@ -52,5 +52,5 @@ pub async fn delete(
         Erasure::Done => ("gone", "done"),
         Erasure::Pending => ("gone from every answer; the file's old pages follow", "pending"),
     };
-    Ok(Json(DeleteAnswer { success: true, user_id: user, message, erasure }))
+    Ok(Json(DeleteResponse { success: true, user_id: user, message, erasure }))
 }

@@ -7,12 +7,12 @@ use likeness::examine::Photograph;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
-use super::told::{BoxTold, LandmarksTold, SizeTold};
+use super::response::{BoxResponse, LandmarksResponse, SizeResponse};
 use crate::app::App;
+use crate::clock::Stopwatch;
 use crate::examiner::round;
 use crate::form::{Form, either, parse};
 use crate::problem::Problem;
-use crate::stopwatch::Stopwatch;
 
 /// At most so many faces are told.
 pub const MOST: usize = 50;
@@ -28,28 +28,28 @@ pub struct DetectQuery {
 
 /// One face.
 #[derive(Debug, Serialize, ToSchema)]
-pub struct FaceAnswer {
+pub struct FaceResponse {
     /// From 0, the surest first.
     face_id: usize,
     /// Where.
-    bounding_box: BoxTold,
+    bounding_box: BoxResponse,
     /// How surely it is a face, 0 to 1.
     confidence: f64,
     /// How good its picture is, 0 to 100.
     quality_score: f64,
     /// Five points.
-    landmarks: LandmarksTold,
+    landmarks: LandmarksResponse,
 }
 
 /// The answer.
 #[derive(Debug, Serialize, ToSchema)]
-pub struct DetectAnswer {
+pub struct DetectResponse {
     /// How many are told.
     face_count: usize,
     /// The faces.
-    faces: Vec<FaceAnswer>,
+    faces: Vec<FaceResponse>,
     /// The photograph, upright.
-    image_dimensions: SizeTold,
+    image_dimensions: SizeResponse,
 }
 
 /// Finds every face.
@@ -58,12 +58,12 @@ pub struct DetectAnswer {
 /// The photograph's own, or `MODEL_UNAVAILABLE`.
 #[utoipa::path(post, path = "/api/v1/faces/detect-all", tag = "faces", params(DetectQuery),
     request_body(content = crate::openapi::OneFile, content_type = "multipart/form-data"),
-    responses((status = 200, body = DetectAnswer)))]
+    responses((status = 200, body = DetectResponse)))]
 pub async fn detect_all(
     State(app): State<App>,
     Query(query): Query<DetectQuery>,
     form: Form,
-) -> Result<Json<DetectAnswer>, Problem> {
+) -> Result<Json<DetectResponse>, Problem> {
     let bytes = form.file("file")?;
     let most = most(either("max_faces", query.max_faces.as_deref(), form.text("max_faces")?)?)?;
     let examiner = app.examiner(&app.models.now())?.for_all();
@@ -71,20 +71,20 @@ pub async fn detect_all(
         let mut watch = Stopwatch::start();
         let photograph = examiner.photograph(scratch, &bytes, &mut |stage| watch.lap(stage))?;
         let faces = faces(&photograph, most);
-        Ok(DetectAnswer { face_count: faces.len(), faces, image_dimensions: SizeTold::of(photograph.image()) })
+        Ok(DetectResponse { face_count: faces.len(), faces, image_dimensions: SizeResponse::of(photograph.image()) })
     });
     answer.await.map(Json)
 }
 
 /// The first faces, the surest first.
-pub fn faces(photograph: &Photograph, most: usize) -> Vec<FaceAnswer> {
+pub fn faces(photograph: &Photograph, most: usize) -> Vec<FaceResponse> {
     let detected = photograph.detected();
-    let told = |(face_id, face): (usize, &Face)| FaceAnswer {
+    let told = |(face_id, face): (usize, &Face)| FaceResponse {
         face_id,
         bounding_box: face.area.into(),
         confidence: face.confidence(),
         quality_score: round(photograph.quality(face_id).score(), 2),
-        landmarks: LandmarksTold::of(face, detected.look.view.image),
+        landmarks: LandmarksResponse::of(face, detected.look.view.image),
     };
     detected.faces.iter().take(most).enumerate().map(told).collect()
 }

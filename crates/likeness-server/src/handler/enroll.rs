@@ -13,14 +13,14 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::liveness::message;
-use super::person::{NotComparedTold, Who, ask, closed, nothing_comparable, now, template};
-use crate::app::{App, ModelTold};
+use super::person::{NotComparedResponse, Who, ask, closed, nothing_comparable, template};
+use crate::admission::caller::{Caller, lacking};
+use crate::app::{App, ModelResponse};
+use crate::clock::{Stopwatch, now};
 use crate::examiner::{Examined, reach, round};
 use crate::form::{Form, Truth};
-use crate::gate::{Caller, lacking};
 use crate::problem::{Code, Problem};
 use crate::routes::{ENROLL, Scope};
-use crate::stopwatch::Stopwatch;
 use crate::store::{self, Answered, Enrollment, Idempotency, Mode, NotCompared, Outcome, Person, Store};
 
 /// How often an enrolment that met another one begins again.
@@ -35,7 +35,7 @@ const LONGEST_KEY: usize = 255;
 
 /// The answer.
 #[derive(Debug, Clone, Serialize, ToSchema)]
-pub struct EnrollAnswer {
+pub struct EnrollResponse {
     /// Always true.
     success: bool,
     /// Who.
@@ -49,9 +49,9 @@ pub struct EnrollAnswer {
     /// The live probability, 0 to 1.
     liveness_score: f64,
     /// Templates stored before, of this person, that could not be compared with the photograph, by reason.
-    not_compared: NotComparedTold,
+    not_compared: NotComparedResponse,
     /// Which weights answered.
-    model: ModelTold,
+    model: ModelResponse,
 }
 
 /// Enrols a person.
@@ -61,7 +61,7 @@ pub struct EnrollAnswer {
 #[utoipa::path(post, path = "/api/v1/enroll", tag = "persons",
     params(("Idempotency-Key" = Option<String>, Header, description = "the same key and request are answered once")),
     request_body(content = crate::openapi::Enrolment, content_type = "multipart/form-data"),
-    responses((status = 200, body = EnrollAnswer)))]
+    responses((status = 200, body = EnrollResponse)))]
 pub async fn enroll(
     State(app): State<App>,
     Extension(caller): Extension<Caller>,
@@ -82,17 +82,17 @@ pub async fn enroll(
         Ok(examiner.embedded(scratch, judged, &mut |stage| watch.lap(stage))?)
     });
     let examined = examined.await?;
-    let answer = EnrollAnswer {
+    let answer = EnrollResponse {
         success: true,
         user_id: request.who.subject.as_str().to_owned(),
         quality_score: round(examined.quality().score(), 2),
         message: "enrolled".into(),
         embedding_dimension: examined.embedding().numbers().len(),
-        liveness_score: round(examined.liveness().sight().live_probability(), 6),
-        not_compared: NotComparedTold::default(),
+        liveness_score: round(examined.liveness().scores().live_probability(), 6),
+        not_compared: NotComparedResponse::default(),
         model,
     };
-    request.store(&app, vec![examined], move |not_compared| EnrollAnswer { not_compared, ..answer.clone() }).await
+    request.store(&app, vec![examined], move |not_compared| EnrollResponse { not_compared, ..answer.clone() }).await
 }
 
 /// Only a live face is stored.
@@ -103,7 +103,7 @@ pub fn must_be_live(judged: &Liveness) -> Result<(), Problem> {
     match judged {
         Liveness::Live(_) => Ok(()),
         _ => Err(Problem::new(Code::LivenessFailed, message(judged))
-            .with("score", round(100.0 * judged.sight().live_probability(), 2))
+            .with("score", round(100.0 * judged.scores().live_probability(), 2))
             .with("verdict", judged.name())),
     }
 }
@@ -176,7 +176,7 @@ impl Request {
         self,
         app: &App,
         faces: Vec<Examined>,
-        answer: impl Fn(NotComparedTold) -> A + Send + 'static,
+        answer: impl Fn(NotComparedResponse) -> A + Send + 'static,
     ) -> Result<Response, Problem> {
         let threshold = app.settings.policy.threshold;
         let stored = ask(app, move |store| {
@@ -242,13 +242,15 @@ impl Request {
 
 /// A new photograph of a known person is theirs, or nothing changes.
 fn own(who: &Who, person: &Person, faces: &[Examined], threshold: Threshold) -> Result<NotCompared, Problem> {
-    let Some(space) = faces.first().map(|face| face.embedding().space()) else { return Ok(NotCompared::default()) };
+    let Some(space) = faces.first().map(|face| face.embedding().direction().space()) else {
+        return Ok(NotCompared::default());
+    };
     let (template, not_compared) = person.template(SpaceId::as_bytes(&space));
     let user = who.subject.as_str();
     let template = template.ok_or_else(|| nothing_comparable(not_compared).with("user_id", user))?;
     for face in faces {
-        let similarity =
-            Similarity::of(face.embedding(), &template, threshold).map_err(|why| Problem::internal(&why))?;
+        let similarity = Similarity::of(face.embedding().direction(), template.direction(), threshold)
+            .map_err(|why| Problem::internal(&why))?;
         if !similarity.matched() {
             let message = "enrolled under this name is somebody whom this photograph does not resemble";
             return Err(Problem::new(Code::EmbeddingAlreadyExists, message).with("user_id", user));

@@ -16,14 +16,14 @@ use serde_json::{Value, json};
 use utoipa::ToSchema;
 
 use super::enroll::{Request, must_be_live};
-use super::person::NotComparedTold;
-use crate::app::{App, ModelTold};
+use super::person::NotComparedResponse;
+use crate::admission::caller::Caller;
+use crate::app::{App, ModelResponse};
+use crate::clock::Stopwatch;
 use crate::examiner::{Examined, FullExaminer, reach, round};
 use crate::form::Form;
-use crate::gate::Caller;
 use crate::problem::{Code, Problem};
 use crate::routes::ENROLL_MULTI;
-use crate::stopwatch::Stopwatch;
 
 /// So many photographs must be left.
 const LEAST: usize = 2;
@@ -32,7 +32,7 @@ const MOST: usize = 5;
 
 /// What became of one photograph.
 #[derive(Debug, Clone, Serialize, ToSchema)]
-pub struct ImageTold {
+pub struct ImageResponse {
     /// From 0, as sent.
     index: usize,
     /// Whether it is a template now.
@@ -43,7 +43,7 @@ pub struct ImageTold {
 
 /// The answer.
 #[derive(Debug, Clone, Serialize, ToSchema)]
-pub struct MultiAnswer {
+pub struct EnrollMultiResponse {
     /// Always true.
     success: bool,
     /// Who.
@@ -63,11 +63,11 @@ pub struct MultiAnswer {
     /// How many numbers a template has.
     embedding_dimension: usize,
     /// What became of each.
-    images: Vec<ImageTold>,
+    images: Vec<ImageResponse>,
     /// Templates stored before, of this person, that could not be compared with the photographs, by reason.
-    not_compared: NotComparedTold,
+    not_compared: NotComparedResponse,
     /// Which weights answered.
-    model: ModelTold,
+    model: ModelResponse,
 }
 
 /// One photograph, looked at.
@@ -83,7 +83,7 @@ struct Looked {
 #[utoipa::path(post, path = "/api/v1/enroll/multi", tag = "persons",
     params(("Idempotency-Key" = Option<String>, Header, description = "the same key and request are answered once")),
     request_body(content = crate::openapi::SeveralFiles, content_type = "multipart/form-data"),
-    responses((status = 200, body = MultiAnswer)))]
+    responses((status = 200, body = EnrollMultiResponse)))]
 pub async fn enroll_multi(
     State(app): State<App>,
     Extension(caller): Extension<Caller>,
@@ -103,7 +103,7 @@ pub async fn enroll_multi(
     let looked = app.work.run(move |scratch| all(&examiner, scratch, &files)).await?;
     let kept = || looked.iter().filter(|looked| looked.kept.is_ok());
     let first = looked.iter().find_map(|looked| looked.kept.as_ref().ok());
-    let answer = MultiAnswer {
+    let answer = EnrollMultiResponse {
         success: true,
         user_id: request.who.subject.as_str().to_owned(),
         images_processed: kept().count(),
@@ -114,17 +114,17 @@ pub async fn enroll_multi(
         message: "enrolled".into(),
         embedding_dimension: first.map_or(0, |face| face.embedding().numbers().len()),
         images: told(&looked),
-        not_compared: NotComparedTold::default(),
+        not_compared: NotComparedResponse::default(),
         model,
     };
     let faces = looked.into_iter().filter_map(|looked| looked.kept.ok()).collect();
-    request.store(&app, faces, move |not_compared| MultiAnswer { not_compared, ..answer.clone() }).await
+    request.store(&app, faces, move |not_compared| EnrollMultiResponse { not_compared, ..answer.clone() }).await
 }
 
-fn told(looked: &[Looked]) -> Vec<ImageTold> {
+fn told(looked: &[Looked]) -> Vec<ImageResponse> {
     let image = |(index, looked): (usize, &Looked)| {
         let error_code = looked.kept.as_ref().err().map(|problem| problem.code().name());
-        ImageTold { index, accepted: error_code.is_none(), error_code }
+        ImageResponse { index, accepted: error_code.is_none(), error_code }
     };
     looked.iter().enumerate().map(image).collect()
 }
@@ -175,11 +175,14 @@ fn one(examiner: &FullExaminer, scratch: &mut Scratch, bytes: &[u8]) -> Looked {
 
 /// All photographs resemble each other, or one of them is of somebody else.
 fn of_one_person(looked: &[Looked], threshold: Threshold) -> Result<(), Problem> {
-    let kept: Vec<_> =
-        looked.iter().enumerate().filter_map(|(at, one)| Some((at, one.kept.as_ref().ok()?.embedding()))).collect();
+    let kept: Vec<_> = looked
+        .iter()
+        .enumerate()
+        .filter_map(|(at, one)| Some((at, one.kept.as_ref().ok()?.embedding().direction())))
+        .collect();
     for (place, (a, first)) in kept.iter().enumerate() {
         for (b, second) in &kept[place + 1..] {
-            let similarity = Similarity::of(*first, *second, threshold).map_err(|why| Problem::internal(&why))?;
+            let similarity = Similarity::of(first, second, threshold).map_err(|why| Problem::internal(&why))?;
             if !similarity.matched() {
                 return Err(Problem::input("the photographs are not of one person").with("indices", json!([a, b])));
             }

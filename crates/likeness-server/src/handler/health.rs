@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use utoipa::ToSchema;
 
 use super::person::ask;
-use crate::app::{App, ModelTold};
+use crate::app::{App, ModelResponse};
 use crate::models::{LoadedModels, OnDisk, Role, RoleState, Unavailable};
 use crate::problem::ModelFault;
 use crate::routes::{ANSWERING, Route};
@@ -65,13 +65,13 @@ impl From<&RoleState> for ModelHealth {
 
 /// The answer.
 #[derive(Debug, Serialize, ToSchema)]
-pub struct HealthAnswer {
+pub struct HealthResponse {
     /// `healthy`, `degraded` or `unhealthy`.
     status: &'static str,
     /// The program's.
     version: &'static str,
     /// Which weights answer.
-    model: ModelTold,
+    model: ModelResponse,
     /// `centerface`, or null where it is not loaded.
     detector: Option<&'static str>,
     /// All four.
@@ -84,8 +84,8 @@ pub struct HealthAnswer {
 
 /// Health, ready and detailed.
 #[utoipa::path(get, path = "/api/v1/health", tag = "health",
-    responses((status = 200, body = HealthAnswer), (status = 503, body = HealthAnswer)))]
-pub async fn health(State(app): State<App>) -> (StatusCode, Json<HealthAnswer>) {
+    responses((status = 200, body = HealthResponse), (status = 503, body = HealthResponse)))]
+pub async fn health(State(app): State<App>) -> (StatusCode, Json<HealthResponse>) {
     let models = app.models.now();
     let offered = ANSWERING.iter().filter(|route| !route.store || app.templates.is_some());
     let unmet: Vec<Unmet> = offered.filter_map(|route| Unmet::of(route, &models, &app.settings.require)).collect();
@@ -96,7 +96,7 @@ pub async fn health(State(app): State<App>) -> (StatusCode, Json<HealthAnswer>) 
         false if !unmet.is_empty() => ("degraded", StatusCode::OK),
         false => ("healthy", StatusCode::OK),
     };
-    let answer = HealthAnswer {
+    let answer = HealthResponse {
         status,
         version: env!("CARGO_PKG_VERSION"),
         model: app.model(),

@@ -19,16 +19,17 @@ use likeness::spoof::SpoofPair;
 use likeness::verdict::{Similarity, compare};
 
 use super::detect::{MOST, faces};
-use super::inspect_told::{
-    CompareTold, EmbedderTold, InspectAnswer, LivenessSeen, PhotographTold, QualityTold, UnfitTold, missing,
+use super::inspect_response::{
+    ComparisonResponse, EmbedderResponse, InspectResponse, LivenessInspection, PhotographResponse, QualityResponse,
+    UnfitResponse, missing,
 };
-use super::told::SizeTold;
+use super::response::SizeResponse;
 use crate::app::App;
+use crate::clock::Stopwatch;
 use crate::examiner::Examiner;
 use crate::form::Form;
 use crate::models::LoadedModels;
 use crate::problem::Problem;
-use crate::stopwatch::Stopwatch;
 
 /// The detector, and whatever else is loaded.
 struct Inspector {
@@ -73,9 +74,9 @@ impl Inspected {
 /// # Errors
 /// A photograph's own, with its field, or `MODEL_UNAVAILABLE` without a detector.
 #[utoipa::path(post, path = "/api/v1/inspect", tag = "faces",
-    request_body(content = super::inspect_told::InspectForm, content_type = "multipart/form-data"),
-    responses((status = 200, body = InspectAnswer)))]
-pub async fn inspect(State(app): State<App>, form: Form) -> Result<Json<InspectAnswer>, Problem> {
+    request_body(content = super::inspect_response::InspectForm, content_type = "multipart/form-data"),
+    responses((status = 200, body = InspectResponse)))]
+pub async fn inspect(State(app): State<App>, form: Form) -> Result<Json<InspectResponse>, Problem> {
     let second = form.file_if_any("file2")?.map(|bytes| ("file2", bytes));
     let files: Vec<_> = std::iter::once(("file", form.file("file")?)).chain(second).collect();
     let models = app.models.now();
@@ -97,7 +98,7 @@ pub async fn inspect(State(app): State<App>, form: Form) -> Result<Json<InspectA
             _ => None,
         };
         let photographs = photographs.into_iter().map(|(told, _)| told).collect();
-        Ok(InspectAnswer { photographs, comparison, missing: missing(&inspector.models), model })
+        Ok(InspectResponse { photographs, comparison, missing: missing(&inspector.models), model })
     });
     work.await.map(Json)
 }
@@ -108,12 +109,12 @@ impl Inspector {
         scratch: &mut Scratch,
         field: &'static str,
         bytes: &[u8],
-    ) -> Result<(PhotographTold, Inspected), Problem> {
+    ) -> Result<(PhotographResponse, Inspected), Problem> {
         let mut watch = Stopwatch::start();
         let photograph = self.examiner.photograph(scratch, bytes, &mut |stage| watch.lap(stage))?;
-        let mut told = PhotographTold {
+        let mut told = PhotographResponse {
             field,
-            image_dimensions: SizeTold::of(photograph.image()),
+            image_dimensions: SizeResponse::of(photograph.image()),
             detection: photograph.detected().look.name(),
             faces: faces(&photograph, MOST),
             subject: None,
@@ -129,15 +130,15 @@ impl Inspector {
             Ok(face) => face,
             Err(unfit) => return Ok((without_subject(told, unfit, watch), Inspected::Nothing)),
         };
-        told.quality = Some(QualityTold::of(face.quality()));
+        told.quality = Some(QualityResponse::of(face.quality()));
         let inspected = self.ask_models(scratch, face, &mut |stage| watch.lap(stage))?;
         let file = |role: Role| self.models.roles[role.at()].file.clone();
         if let Some((judged, image)) = inspected.liveness() {
             let files = [file(Role::SpoofNear), file(Role::SpoofFar)];
-            told.liveness = Some(LivenessSeen::of(judged, image, files, &policy.liveness)?);
+            told.liveness = Some(LivenessInspection::of(judged, image, files, &policy.liveness)?);
         }
         if let Some(embedding) = inspected.embedding() {
-            told.embedder = Some(EmbedderTold::of(embedding.input(), file(Role::Embedder))?);
+            told.embedder = Some(EmbedderResponse::of(embedding.input(), file(Role::Embedder))?);
         }
         watch.note("render");
         told.timing_ms = watch.timings();
@@ -155,18 +156,22 @@ impl Inspector {
     }
 }
 
-fn without_subject(mut told: PhotographTold, unfit: Unfit, watch: Stopwatch) -> PhotographTold {
-    told.unfit = Some(UnfitTold::of(unfit));
+fn without_subject(mut told: PhotographResponse, unfit: Unfit, watch: Stopwatch) -> PhotographResponse {
+    told.unfit = Some(UnfitResponse::of(unfit));
     told.timing_ms = watch.timings();
     told
 }
 
 /// A verdict where both faces were judged and embedded; where they were only embedded, a similarity.
-fn compared(first: &Inspected, second: &Inspected, threshold: Threshold) -> Result<Option<CompareTold>, NoAnswer> {
+fn compared(
+    first: &Inspected,
+    second: &Inspected,
+    threshold: Threshold,
+) -> Result<Option<ComparisonResponse>, NoAnswer> {
     if let (Inspected::Both(a), Inspected::Both(b)) = (first, second) {
         let decision = compare(a, b, threshold)?;
-        return Ok(Some(CompareTold::of(decision.similarity(), Some(decision.verdict()))));
+        return Ok(Some(ComparisonResponse::of(decision.similarity(), Some(decision.verdict()))));
     }
     let (Some(a), Some(b)) = (first.embedding(), second.embedding()) else { return Ok(None) };
-    Ok(Some(CompareTold::of(&Similarity::of(a, b, threshold)?, None)))
+    Ok(Some(ComparisonResponse::of(&Similarity::of(a.direction(), b.direction(), threshold)?, None)))
 }

@@ -7,15 +7,15 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::app::App;
+use crate::clock::Stopwatch;
 use crate::examiner::round;
 use crate::form::Form;
 use crate::problem::Problem;
 use crate::routes::LIVENESS;
-use crate::stopwatch::Stopwatch;
 
 /// The answer.
 #[derive(Debug, Serialize, ToSchema)]
-pub struct LivenessAnswer {
+pub struct LivenessResponse {
     /// Whether it is surely live.
     is_live: bool,
     /// 100 times the live probability.
@@ -34,9 +34,9 @@ pub struct LivenessAnswer {
     message: String,
 }
 
-impl LivenessAnswer {
+impl LivenessResponse {
     fn new(judged: &Liveness) -> Self {
-        let live = judged.sight().live_probability();
+        let live = judged.scores().live_probability();
         Self {
             is_live: matches!(judged, Liveness::Live(_)),
             score: round(100.0 * live, 2),
@@ -65,8 +65,8 @@ pub fn message(judged: &Liveness) -> String {
 /// The photograph's own, or `MODEL_UNAVAILABLE`: never a verdict.
 #[utoipa::path(post, path = "/api/v1/liveness", tag = "faces",
     request_body(content = crate::openapi::OneFile, content_type = "multipart/form-data"),
-    responses((status = 200, body = LivenessAnswer)))]
-pub async fn liveness_route(State(app): State<App>, form: Form) -> Result<Json<LivenessAnswer>, Problem> {
+    responses((status = 200, body = LivenessResponse)))]
+pub async fn liveness_route(State(app): State<App>, form: Form) -> Result<Json<LivenessResponse>, Problem> {
     let bytes = form.file("file")?;
     let models = app.models.now();
     LIVENESS.needs.met(&models)?;
@@ -76,5 +76,5 @@ pub async fn liveness_route(State(app): State<App>, form: Form) -> Result<Json<L
         let face = examiner.subject(scratch, &bytes, &mut |stage| watch.lap(stage))?;
         Ok(*examiner.judge(&spoof, scratch, face, &mut |stage| watch.lap(stage))?.liveness())
     });
-    Ok(Json(LivenessAnswer::new(&judged.await?)))
+    Ok(Json(LivenessResponse::new(&judged.await?)))
 }

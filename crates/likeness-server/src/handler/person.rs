@@ -2,18 +2,19 @@
 //! compared, and the store asked away from the event loop.
 
 use std::sync::Arc;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use likeness::embed::Embedding;
 use likeness::verdict::Similarity;
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use crate::admission::caller::Caller;
 use crate::app::App;
+use crate::clock::now;
 use crate::form::Form;
-use crate::gate::Caller;
 use crate::problem::{Code, Problem};
-use crate::store::{self, Fresh, Kind, NotCompared, Spent, Store, StoreError, Subject, Tenant};
+use crate::store::{self, Kind, NotCompared, Spent, Store, StoreError, Subject, TemplateData, Tenant};
 use crate::templates::Templates;
 
 /// Who is meant.
@@ -112,18 +113,13 @@ impl From<StoreError> for Problem {
     }
 }
 
-/// Seconds since 1970.
-pub fn now() -> i64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs().cast_signed())
-}
-
 /// Stored templates that could not be compared, by reason: `other_contract` (enrolled with other
 /// models), `no_direction`. Empty where all were.
 #[derive(Debug, Clone, Default, Serialize, ToSchema)]
 #[schema(value_type = std::collections::BTreeMap<String, usize>)]
-pub struct NotComparedTold(std::collections::BTreeMap<&'static str, usize>);
+pub struct NotComparedResponse(std::collections::BTreeMap<&'static str, usize>);
 
-impl From<NotCompared> for NotComparedTold {
+impl From<NotCompared> for NotComparedResponse {
     fn from(found: NotCompared) -> Self {
         let counts = [("other_contract", found.other_space), ("no_direction", found.no_direction)];
         Self(counts.into_iter().filter(|(_, count)| *count > 0).collect())
@@ -133,17 +129,17 @@ impl From<NotCompared> for NotComparedTold {
 /// Nothing of what is stored can be compared: enrolled with other models.
 pub fn nothing_comparable(not_compared: NotCompared) -> Problem {
     let message = "enrolled with other models, whose templates can't be compared: enrol again, with replace=true";
-    let told = serde_json::to_value(NotComparedTold::from(not_compared)).unwrap_or_default();
+    let told = serde_json::to_value(NotComparedResponse::from(not_compared)).unwrap_or_default();
     Problem::new(Code::EmbeddingContractMismatch, message).with("not_compared", told)
 }
 
 /// A template of an embedded face.
-pub fn template(embedding: &Embedding, quality: f64) -> Fresh {
-    Fresh {
-        contract: *embedding.space().as_bytes(),
+pub fn template(embedding: &Embedding, quality: f64) -> TemplateData {
+    TemplateData {
+        space: *embedding.direction().space().as_bytes(),
         made_at: now(),
         quality,
-        embedding: embedding.direction().to_vec(),
+        embedding: embedding.direction().numbers().to_vec(),
     }
 }
 
@@ -154,7 +150,7 @@ pub fn confidence(distance: f64) -> f64 {
 
 /// A distance and its threshold, as every answer about two faces has them.
 #[derive(Debug, Clone, Copy, Serialize, ToSchema)]
-pub struct SimilarityTold {
+pub struct SimilarityResponse {
     /// The cosine distance.
     distance: f64,
     /// The greatest distance of a match.
@@ -163,7 +159,7 @@ pub struct SimilarityTold {
     threshold_source: &'static str,
 }
 
-impl From<&Similarity> for SimilarityTold {
+impl From<&Similarity> for SimilarityResponse {
     fn from(similarity: &Similarity) -> Self {
         let threshold = similarity.threshold();
         Self {

@@ -8,21 +8,21 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::liveness::message;
-use super::person::{NotComparedTold, ask, confidence, note_failures, nothing_comparable, now, templates};
+use super::person::{NotComparedResponse, ask, confidence, note_failures, nothing_comparable, templates};
 use super::verify::probe;
-use crate::app::{App, ModelTold};
+use crate::admission::caller::Caller;
+use crate::app::{App, ModelResponse};
+use crate::clock::{Stopwatch, now};
 use crate::form::Form;
-use crate::gate::Caller;
 use crate::problem::Problem;
-use crate::stopwatch::Stopwatch;
-use crate::store::{Found, Query, Subject};
+use crate::store::{Query, SearchResult, Subject};
 
 /// At most so many are named.
 const MOST: usize = 50;
 
 /// Somebody who is near.
 #[derive(Debug, Clone, Serialize, ToSchema)]
-pub struct MatchTold {
+pub struct MatchResponse {
     /// Who.
     user_id: String,
     /// The cosine distance.
@@ -33,25 +33,25 @@ pub struct MatchTold {
 
 /// The answer.
 #[derive(Debug, Serialize, ToSchema)]
-pub struct SearchAnswer {
+pub struct SearchResponse {
     /// Whether anybody is near.
     found: bool,
     /// Nearest first.
-    matches: Vec<MatchTold>,
+    matches: Vec<MatchResponse>,
     /// How many persons were compared.
     total_searched: usize,
     /// Stored templates of the tenant that could not be compared, by reason.
-    not_compared: NotComparedTold,
+    not_compared: NotComparedResponse,
     /// The threshold that was used.
     threshold: f64,
     /// Where it comes from: `deepface`, `set` or `request`.
     threshold_source: &'static str,
     /// The first of them.
-    best_match: Option<MatchTold>,
+    best_match: Option<MatchResponse>,
     /// For a person.
     message: String,
     /// Which weights answered.
-    model: ModelTold,
+    model: ModelResponse,
 }
 
 /// Searches a tenant's persons.
@@ -60,12 +60,12 @@ pub struct SearchAnswer {
 /// As documented.
 #[utoipa::path(post, path = "/api/v1/search", tag = "persons",
     request_body(content = crate::openapi::Search, content_type = "multipart/form-data"),
-    responses((status = 200, body = SearchAnswer)))]
+    responses((status = 200, body = SearchResponse)))]
 pub async fn search(
     State(app): State<App>,
     Extension(caller): Extension<Caller>,
     form: Form,
-) -> Result<Json<SearchAnswer>, Problem> {
+) -> Result<Json<SearchResponse>, Problem> {
     let bytes = form.file("file")?;
     let tenant = caller.tenant(form.text("tenant_id")?)?;
     let (most, threshold) = (most(&form)?, threshold(&form, app.settings.policy.threshold)?);
@@ -89,7 +89,7 @@ pub async fn search(
         Ok(face) => {
             let (asked, by) = (tenant.clone(), caller.clone());
             let found = ask(&app, move |_| {
-                let (tenant, probe) = (&asked, face.embedding());
+                let (tenant, probe) = (&asked, face.embedding().direction());
                 index.search(&Query { tenant, probe, most, threshold, source: by.source(), now: now() })
             });
             let found = found.await?;
@@ -103,19 +103,19 @@ pub async fn search(
 
 /// Persons who were answered about and are not the one who was shown: each that is named beyond the
 /// distance of a match, or the nearest where nobody is named.
-fn strangers(found: &Found, threshold: Threshold) -> Vec<Subject> {
+fn strangers(found: &SearchResult, threshold: Threshold) -> Vec<Subject> {
     let named = found.matches.iter().filter(|(_, far)| !threshold.includes(*far)).map(|(subject, _)| subject);
     named.chain(&found.nearest).cloned().collect()
 }
 
-fn answer(found: Found, threshold: Threshold, message: String, model: ModelTold) -> SearchAnswer {
-    let told = |(subject, distance): (Subject, f64)| MatchTold {
+fn answer(found: SearchResult, threshold: Threshold, message: String, model: ModelResponse) -> SearchResponse {
+    let told = |(subject, distance): (Subject, f64)| MatchResponse {
         user_id: subject.as_str().to_owned(),
         distance,
         confidence: confidence(distance),
     };
     let matches: Vec<_> = found.matches.into_iter().map(told).collect();
-    SearchAnswer {
+    SearchResponse {
         found: !matches.is_empty(),
         best_match: matches.first().cloned(),
         matches,

@@ -19,19 +19,20 @@ use utoipa::ToSchema;
 
 use super::liveness::message;
 use super::person::{
-    NotComparedTold, SimilarityTold, Who, ask, confidence, note_failures, nothing_comparable, now, within_budget,
+    NotComparedResponse, SimilarityResponse, Who, ask, confidence, note_failures, nothing_comparable, within_budget,
 };
-use crate::app::{App, ModelTold};
+use crate::admission::RequestId;
+use crate::admission::caller::Caller;
+use crate::app::{App, ModelResponse};
+use crate::clock::{Stopwatch, Timings, now};
 use crate::examiner::{FullExaminer, reach, round};
 use crate::form::Form;
-use crate::gate::{Caller, RequestId};
 use crate::problem::{Code, Problem};
-use crate::stopwatch::{Stopwatch, Timings};
 use crate::store::Person;
 
 /// Whether it is a live face.
 #[derive(Debug, Serialize, ToSchema)]
-pub struct LivenessTold {
+pub struct VerifyLiveness {
     /// `live`, `spoof` or `indeterminate`.
     verdict: &'static str,
     /// The mean probability of a real face.
@@ -41,9 +42,9 @@ pub struct LivenessTold {
     reason: Option<String>,
 }
 
-impl From<&Liveness> for LivenessTold {
+impl From<&Liveness> for VerifyLiveness {
     fn from(judged: &Liveness) -> Self {
-        let live_probability = round(judged.sight().live_probability(), 6);
+        let live_probability = round(judged.scores().live_probability(), 6);
         let reason = judged.doubt().map(|doubt| doubt.code().to_ascii_uppercase());
         Self { verdict: judged.name(), live_probability, reason }
     }
@@ -51,7 +52,7 @@ impl From<&Liveness> for LivenessTold {
 
 /// The answer.
 #[derive(Debug, Serialize, ToSchema)]
-pub struct VerifyAnswer {
+pub struct VerifyResponse {
     /// Matched and live.
     verified: bool,
     /// The distance is within the threshold.
@@ -60,15 +61,15 @@ pub struct VerifyAnswer {
     confidence: f64,
     /// To the person's templates.
     #[serde(flatten)]
-    similarity: SimilarityTold,
+    similarity: SimilarityResponse,
     /// Stored templates of the person that could not be compared, by reason.
-    not_compared: NotComparedTold,
+    not_compared: NotComparedResponse,
     /// For a person.
     message: String,
     /// `allow`, `review` or `block`: what the verdict advises.
     recommended_action: &'static str,
     /// Live, spoof or neither.
-    liveness: LivenessTold,
+    liveness: VerifyLiveness,
     /// What the liveness of the face alone advises, where the original had it.
     antispoof_pipeline: BTreeMap<&'static str, &'static str>,
     /// Always null.
@@ -78,7 +79,7 @@ pub struct VerifyAnswer {
     #[schema(value_type = Option<f64>)]
     ear_liveness: (),
     /// Which weights answered.
-    model: ModelTold,
+    model: ModelResponse,
     /// Milliseconds by stage.
     timing_ms: Timings,
     /// In the log too.
@@ -98,13 +99,13 @@ struct Measured {
 /// As documented; a network that is not held is `MODEL_UNAVAILABLE`, never a verdict.
 #[utoipa::path(post, path = "/api/v1/verify", tag = "persons",
     request_body(content = crate::openapi::OnePerson, content_type = "multipart/form-data"),
-    responses((status = 200, body = VerifyAnswer)))]
+    responses((status = 200, body = VerifyResponse)))]
 pub async fn verify(
     State(app): State<App>,
     Extension(caller): Extension<Caller>,
     Extension(RequestId(request_id)): Extension<RequestId>,
     form: Form,
-) -> Result<Json<VerifyAnswer>, Problem> {
+) -> Result<Json<VerifyResponse>, Problem> {
     let (who, bytes) = (Who::of(&form, &caller)?, form.file("file")?);
     let (examiner, model) = (app.full_examiner()?, app.model());
     let person = known(&app, &who, &caller).await?;
@@ -186,15 +187,20 @@ pub fn probe(
 fn blocked(judged: &Liveness) -> Problem {
     Problem::new(Code::AntispoofBlocked, message(judged))
         .with("reason", judged.name())
-        .with("live_probability", round(judged.sight().live_probability(), 6))
+        .with("live_probability", round(judged.scores().live_probability(), 6))
         .with("recommended_action", Action::from(judged).name())
 }
 
-fn answer(measured: Measured, not_compared: NotComparedTold, model: ModelTold, request_id: String) -> VerifyAnswer {
+fn answer(
+    measured: Measured,
+    not_compared: NotComparedResponse,
+    model: ModelResponse,
+    request_id: String,
+) -> VerifyResponse {
     let Measured { liveness, decision, timings } = measured;
     let (similarity, verdict) = (decision.similarity(), decision.verdict());
     let reasons: Vec<String> = verdict.reasons().iter().map(ToString::to_string).collect();
-    VerifyAnswer {
+    VerifyResponse {
         verified: matches!(verdict, Verdict::Accept(_)),
         matched: similarity.matched(),
         confidence: confidence(similarity.distance()),

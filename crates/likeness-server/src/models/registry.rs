@@ -13,12 +13,12 @@ use likeness::find::Finder;
 use likeness::models::{Model, Models, NoEncoder, Role};
 use likeness::net::Digest;
 use likeness::policy::Policy;
-use likeness::space::{LookPolicy, SpaceId};
+use likeness::space::{DetectionPolicy, SpaceId};
 use likeness::spoof::SpoofPair;
 use serde::Serialize;
 
-use super::weights::FileStamp;
-use super::{FaultKind, WeightFault, WeightStore, accepted, kernels, lost, name};
+use super::roles::{accepted, kernels, lost, name};
+use super::weights::{FaultKind, FileStamp, WeightFault, WeightStore};
 use crate::args;
 use crate::exit::{Exit, Failure};
 
@@ -156,7 +156,7 @@ impl LoadedModels {
     }
 
     /// The embedding space of faces found by this look policy, once detector and embedder are loaded.
-    pub fn space(&self, look: LookPolicy) -> Option<SpaceId> {
+    pub fn space(&self, look: DetectionPolicy) -> Option<SpaceId> {
         let [detector, embedder] = [Role::Detector, Role::Embedder].map(|role| self.models.digest(role));
         Some(SpaceId::of(detector?, embedder?, look))
     }
@@ -274,10 +274,10 @@ impl ModelRegistry {
         let (kernels, accepted) = (kernels(args.kernel.as_deref())?, accepted(args.accept_embedder.as_deref())?);
         let store = WeightStore::open(args)?;
         let registry = Self(Arc::new(RwLock::new(Arc::new(LoadedModels::waiting(&store, accepted)?))));
-        let follower = Follower { store, kernels, registry: registry.clone(), stamps: Default::default() };
+        let watcher = FileWatcher { store, kernels, registry: registry.clone(), stamps: Default::default() };
         std::thread::Builder::new()
             .name("weights".into())
-            .spawn(move || follower.run())
+            .spawn(move || watcher.run())
             .map_err(|error| Failure::new(Exit::FileFailed, format!("a thread: {error}")))?;
         Ok(registry)
     }
@@ -295,14 +295,14 @@ impl ModelRegistry {
 type Stamps = Vec<(PathBuf, Option<FileStamp>)>;
 
 /// The thread that follows files.
-struct Follower {
+struct FileWatcher {
     store: WeightStore,
     kernels: KernelSet,
     registry: ModelRegistry,
     stamps: [Stamps; 4],
 }
 
-impl Follower {
+impl FileWatcher {
     fn run(mut self) {
         loop {
             self.look();

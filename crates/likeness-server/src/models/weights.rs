@@ -14,9 +14,10 @@ use ballast::foreign;
 use ballast::lock::{Lock, PinFault, RootPath, Weight};
 use ballast::store::{Damage, ExpectedWeight, Strictness, WeightState};
 use ballast::verified::{self, Verified};
+use likeness::models::Role;
 use likeness::net::{Digest, WeightFile};
 
-use super::{Role, prefix};
+use super::roles::prefix;
 use crate::args;
 use crate::exit::{Exit, Failure};
 
@@ -29,11 +30,11 @@ const LONGEST: u64 = 1 << 30;
 pub struct WeightStore {
     lock: Lock,
     lock_path: PathBuf,
-    places: Vec<Place>,
+    places: Vec<WeightRoot>,
 }
 
 /// A root that may hold weights.
-struct Place {
+struct WeightRoot {
     root: PathBuf,
     /// Whether the files lie in the root itself.
     flat: bool,
@@ -199,7 +200,7 @@ impl FileStamp {
     }
 }
 
-impl Place {
+impl WeightRoot {
     fn file(&self, weight: &Weight) -> PathBuf {
         self.root.join(if self.flat { weight.path.file_name() } else { weight.path.as_str() })
     }
@@ -234,11 +235,11 @@ fn mismatch(lock_path: &Path, faults: &[PinFault]) -> Failure {
         .hint(format!("correct the variables, or the pins in {}", lock_path.display()))
 }
 
-fn places(folder: Option<&Path>, moved: Option<&RootPath>, lock: &Lock) -> Vec<Place> {
+fn places(folder: Option<&Path>, moved: Option<&RootPath>, lock: &Lock) -> Vec<WeightRoot> {
     if let Some(folder) = folder {
-        return vec![Place { root: folder.to_owned(), flat: true, strict: Strictness::Layer }];
+        return vec![WeightRoot { root: folder.to_owned(), flat: true, strict: Strictness::Layer }];
     }
-    let place = |root: &Path, strict| Place { root: root.to_owned(), flat: false, strict };
+    let place = |root: &Path, strict| WeightRoot { root: root.to_owned(), flat: false, strict };
     let baked = lock.store.baked.as_ref().map(|root| place(root.as_path(), Strictness::Layer));
     [place(moved.unwrap_or(&lock.store.path).as_path(), Strictness::Volume)].into_iter().chain(baked).collect()
 }

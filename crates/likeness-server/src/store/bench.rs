@@ -5,7 +5,7 @@ use std::fs;
 use std::io::Write as _;
 use std::time::Instant;
 
-use super::suite::{CONTRACT, NEW, Place, enrollment, fresh, subject, tenant};
+use super::suite::{NEW, Place, SPACE, enrollment, fresh, subject, tenant};
 use super::*;
 
 fn resident() -> u64 {
@@ -20,14 +20,14 @@ fn cpu() -> f64 {
     time.tv_sec as f64 + time.tv_nsec as f64 / 1e9
 }
 
-fn fill(store: &Store, persons: u64, contract: Contract) {
+fn fill(store: &Store, persons: u64, space: SpaceBytes) {
     const BATCH: u64 = 5000;
     for start in (0..persons).step_by(5000) {
         store
             .write(|changes| {
                 for seed in start..(start + BATCH).min(persons) {
                     let (tenant, subject) = (tenant(), subject(&format!("person-{seed}")));
-                    let fresh = Fresh { contract, ..fresh(seed, 80.0) };
+                    let fresh = TemplateData { space, ..fresh(seed, 80.0) };
                     store.enroll_in(changes, &enrollment(&tenant, &subject, vec![fresh], NEW))?;
                 }
                 Ok(())
@@ -37,13 +37,13 @@ fn fill(store: &Store, persons: u64, contract: Contract) {
 }
 
 #[test]
-#[ignore = "fills the store that LIKENESS_FILL names, LOCATION KEY-FILE CONTRACT PERSONS: just load"]
+#[ignore = "fills the store that LIKENESS_FILL names, LOCATION KEY-FILE SPACE PERSONS: just load"]
 fn filled() {
     let named = std::env::var("LIKENESS_FILL").unwrap();
-    let [location, key_file, contract, persons] = *named.split(' ').collect::<Vec<_>>() else { panic!("{named}") };
+    let [location, key_file, space, persons] = *named.split(' ').collect::<Vec<_>>() else { panic!("{named}") };
     let store = Store::open(&location.parse().unwrap(), key_file.as_ref(), Purpose::Manage).unwrap();
-    let contract = *ballast::digest::Digest::parse(contract).unwrap().as_bytes();
-    fill(&store, persons.parse().unwrap(), contract);
+    let space = *ballast::digest::Digest::parse(space).unwrap().as_bytes();
+    fill(&store, persons.parse().unwrap(), space);
 }
 
 #[test]
@@ -55,17 +55,17 @@ fn figures() {
         let place = Place::sqlite();
         let store = place.store();
         let begin = Instant::now();
-        fill(&store, persons, CONTRACT);
+        fill(&store, persons, SPACE);
         writeln!(out, "{persons} persons stored in {:.1} s", begin.elapsed().as_secs_f64()).unwrap();
         let (before, begin, used) = (resident(), Instant::now(), cpu());
-        let index = Index::empty(store.clone(), CONTRACT);
+        let index = Index::empty(store.clone(), SPACE);
         index.follow().unwrap();
         let (loaded, used, after) = (begin.elapsed().as_secs_f64(), cpu() - used, resident());
         writeln!(out, "  loaded in {loaded:.2} s, {used:.2} s of CPU time, {} MiB more", after - before).unwrap();
         let mut times: Vec<f64> = (0..21)
             .map(|seed| {
                 let probe = fresh(seed * 37, 80.0).embedding;
-                let probe = likeness::embed::Template::opened(likeness::space::SpaceId::from_bytes(CONTRACT), probe);
+                let probe = likeness::embed::Template::opened(likeness::space::SpaceId::from_bytes(SPACE), probe);
                 let begin = Instant::now();
                 let found = super::suite_index::search(&index, &tenant(), &probe, 5, 0.4).unwrap();
                 assert_eq!(found.searched as u64, persons);

@@ -3,10 +3,11 @@
 
 use super::digest::{Meta, Table, TableDigest};
 use super::error::{Kind, Result};
+use super::handle::{Store, stored};
 use super::keys::hex;
 use super::person::Person;
+use super::record::Opened;
 use super::sql::{Row, Rows, Value};
-use super::{Store, stored};
 
 /// Rows read at once.
 const PAGE: i64 = 500;
@@ -124,7 +125,7 @@ impl Store {
         let (stored, master) = stored(row)?;
         checked.persons += 1;
         checked.former_key += u64::from(master != self.keyring.newest().id());
-        let opened = self.master(&master).and_then(|master| super::Opened::open(&stored, &master));
+        let opened = self.master(&master).and_then(|master| Opened::open(&stored, &master));
         match opened.map(|opened| opened.person) {
             Ok(person) if self.is_named(&person, &stored.name) => checked.templates += person.templates.len() as u64,
             Err(error) if error.kind != Kind::Corrupt && error.kind != Kind::WrongKey => return Err(error),

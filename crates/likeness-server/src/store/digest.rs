@@ -6,10 +6,9 @@
 //! A digest is the sum of a secret hash of each row, so that a change costs no more than its own rows.
 //! It can't tell an older whole database from the newest one.
 
-use super::LAYOUT;
 use super::error::{Kind, Result, StoreError};
 use super::seal::{Context, Key, open, seal};
-use super::sql::{Rows, Value};
+use super::sql::{LAYOUT, Rows, Value};
 
 /// A table beside `meta`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

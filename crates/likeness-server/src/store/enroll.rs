@@ -2,11 +2,11 @@
 
 use super::digest::{Changes, Table};
 use super::error::{Kind, Result, StoreError};
-use super::person::{DIMENSION, Fresh, MOST_TEMPLATES, Person, Subject, Tenant, length};
+use super::handle::{Store, columns};
+use super::person::{DIMENSION, MOST_TEMPLATES, Person, Subject, TemplateData, Tenant, length};
 use super::record::{Opened, content, lay};
 use super::seal::{Context, name, open, seal};
 use super::sql::{Erasure, Rows, Value};
-use super::{Store, columns};
 
 /// How long an answer is remembered.
 const REMEMBERED: i64 = 24 * 3600;
@@ -47,8 +47,8 @@ pub struct Enrollment<'a> {
     pub tenant: &'a Tenant,
     /// Who.
     pub subject: &'a Subject,
-    /// One to five, of one contract.
-    pub fresh: Vec<Fresh>,
+    /// One to five, of one space.
+    pub fresh: Vec<TemplateData>,
     /// What becomes of those that are there.
     pub mode: Mode,
     /// The request's identity, if it has one, and the answer to remember with it.
@@ -272,7 +272,7 @@ fn remembering(id: &[u8; 32], person: i64, made_at: i64) -> Context {
     Context::new("answer").field(id).number(person).number(made_at)
 }
 
-fn sound(fresh: &[Fresh]) -> Result<()> {
+fn sound(fresh: &[TemplateData]) -> Result<()> {
     let wrong = |what: String| Err(StoreError::new(Kind::BadSetting, what));
     if !(1..=MOST_TEMPLATES).contains(&fresh.len()) {
         return wrong(format!("templates: expected 1 to {MOST_TEMPLATES}, found {}", fresh.len()));
@@ -283,8 +283,8 @@ fn sound(fresh: &[Fresh]) -> Result<()> {
         if template.embedding.len() != DIMENSION || !unit || !template.quality.is_finite() {
             return wrong(format!("template: expected {DIMENSION} numbers of length one and a finite quality"));
         }
-        if template.contract != fresh[0].contract {
-            return wrong("templates of two contracts at once".into());
+        if template.space != fresh[0].space {
+            return wrong("templates of two spaces at once".into());
         }
     }
     Ok(())

@@ -7,9 +7,9 @@
 
 use std::net::IpAddr;
 
-use super::Store;
 use super::digest::Table;
 use super::error::{Kind, Result, StoreError};
+use super::handle::Store;
 use super::person::{Subject, Tenant};
 use super::seal::{Context, name, open, seal};
 use super::sql::{Rows, Value};
@@ -62,7 +62,7 @@ pub struct Spent {
 
 /// A failure that still counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Failure {
+struct FailedAttempt {
     at: i64,
     key: [u8; 16],
     address: [u8; 16],
@@ -70,7 +70,7 @@ struct Failure {
 
 const EACH: usize = 8 + 16 + 16;
 
-impl Failure {
+impl FailedAttempt {
     fn bytes(&self) -> [u8; EACH] {
         let mut bytes = [0; EACH];
         bytes[..8].copy_from_slice(&self.at.to_le_bytes());
@@ -87,9 +87,9 @@ impl Failure {
 }
 
 /// Whether another failure of this kind may follow; the failures are sorted by time.
-fn spent(failures: &[Failure], asks: &Failure) -> Option<Spent> {
+fn spent(failures: &[FailedAttempt], asks: &FailedAttempt) -> Option<Spent> {
     let over = |(limit, most): (Limit, usize)| {
-        let counts = |failure: &&Failure| {
+        let counts = |failure: &&FailedAttempt| {
             let same = match limit {
                 Limit::Address => failure.address == asks.address,
                 Limit::Key => failure.key == asks.key,
@@ -158,26 +158,26 @@ impl Store {
         name(&self.secrets.failures, &[tenant.as_str().as_bytes(), subject.as_str().as_bytes()])
     }
 
-    fn failure(&self, source: Source<'_>, at: i64) -> Failure {
+    fn failure(&self, source: Source<'_>, at: i64) -> FailedAttempt {
         let short = |label: &[u8], text: &str| {
             let hash = name(&self.secrets.failures, &[label, text.as_bytes()]);
             hash.first_chunk().copied().unwrap_or_default()
         };
-        Failure { at, key: short(b"key", source.key), address: short(b"address", &source.address.to_string()) }
+        FailedAttempt { at, key: short(b"key", source.key), address: short(b"address", &source.address.to_string()) }
     }
 
-    fn failures_of(&self, rows: &mut dyn Rows, name: &[u8; 32]) -> Result<Vec<Failure>> {
+    fn failures_of(&self, rows: &mut dyn Rows, name: &[u8; 32]) -> Result<Vec<FailedAttempt>> {
         let row = rows.row("SELECT last, data FROM failure WHERE name = ?1", &[name.into()])?;
         let Some(mut row) = row else { return Ok(Vec::new()) };
         let (last, data) = (row.int()?, row.bytes()?);
         let opened = open(&self.secrets.failure_rows, &sealing(name, last), &data);
         let failures =
-            opened.as_deref().and_then(|plain| plain.as_chunks::<EACH>().0.iter().map(Failure::of).collect());
+            opened.as_deref().and_then(|plain| plain.as_chunks::<EACH>().0.iter().map(FailedAttempt::of).collect());
         failures.ok_or_else(|| StoreError::new(Kind::Corrupt, "a row of the table failure is not what was written"))
     }
 
-    fn sealed_failures(&self, name: &[u8; 32], last: i64, failures: &[Failure]) -> Result<Vec<u8>> {
-        let plain: Vec<u8> = failures.iter().flat_map(Failure::bytes).collect();
+    fn sealed_failures(&self, name: &[u8; 32], last: i64, failures: &[FailedAttempt]) -> Result<Vec<u8>> {
+        let plain: Vec<u8> = failures.iter().flat_map(FailedAttempt::bytes).collect();
         seal(&self.secrets.failure_rows, &sealing(name, last), &plain)
     }
 
@@ -197,12 +197,12 @@ fn sealing(name: &[u8; 32], last: i64) -> Context {
 mod tests {
     use super::*;
 
-    fn failure(key: u8, address: u8, at: i64) -> Failure {
-        Failure { at, key: [key; 16], address: [address; 16] }
+    fn failure(key: u8, address: u8, at: i64) -> FailedAttempt {
+        FailedAttempt { at, key: [key; 16], address: [address; 16] }
     }
 
     /// What failed, which key and address ask, and the limit that they meet.
-    type Row = (&'static str, Vec<Failure>, (u8, u8), Option<Limit>);
+    type Row = (&'static str, Vec<FailedAttempt>, (u8, u8), Option<Limit>);
 
     #[test]
     fn who_fails_is_refused_first_and_the_subject_is_closed_to_all_by_many() {

@@ -9,17 +9,19 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Duration;
 
-use likeness::embed::Comparable;
+use likeness::embed::Direction;
 use likeness::policy::Threshold;
 use likeness::verdict::Similarity;
 
 use super::digest::Meta;
+use super::enroll::FOLLOWED;
 use super::error::{Kind, Result, StoreError};
 use super::failures::Source;
-use super::means::Means;
-use super::person::{Contract, NotCompared, Person, Subject, Tenant};
+use super::handle::{Store, columns, stored};
+use super::person::{NotCompared, Person, SpaceBytes, Subject, Tenant};
+use super::record::Opened;
 use super::uncompared::Uncompared;
-use super::{FOLLOWED, Store, columns};
+use super::vectors::FlatIndex;
 
 /// How often it looks for changes when nobody searches.
 const EVERY: Duration = Duration::from_secs(1);
@@ -30,11 +32,11 @@ const PAGE: i64 = 500;
 /// Beyond every cosine distance.
 const ANY: f64 = 3.0;
 
-/// The index of one contract.
+/// The index of one space.
 pub struct Index {
     store: Arc<Store>,
-    contract: Contract,
-    means: RwLock<Means>,
+    space: SpaceBytes,
+    means: RwLock<FlatIndex>,
     /// Changed only by whoever holds the follower.
     uncompared: RwLock<Uncompared>,
     /// The revision that the means stand at; held by whoever changes them.
@@ -70,7 +72,7 @@ pub struct Query<'a> {
     /// Whose persons.
     pub tenant: &'a Tenant,
     /// The face.
-    pub probe: &'a dyn Comparable,
+    pub probe: &'a Direction,
     /// At most so many are named.
     pub most: usize,
     /// Who is within this is named.
@@ -83,7 +85,7 @@ pub struct Query<'a> {
 
 /// What a search found.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Found {
+pub struct SearchResult {
     /// Who is within the threshold, nearest first.
     pub matches: Vec<(Subject, f64)>,
     /// Who is nearest, where nobody is within the threshold.
@@ -96,8 +98,8 @@ pub struct Found {
 
 impl Index {
     /// An index that a thread loads and keeps, until it is dropped.
-    pub fn start(store: Arc<Store>, contract: Contract) -> Arc<Self> {
-        let index = Arc::new(Self::empty(store, contract));
+    pub fn start(store: Arc<Store>, space: SpaceBytes) -> Arc<Self> {
+        let index = Arc::new(Self::empty(store, space));
         let weak = Arc::downgrade(&index);
         std::thread::spawn(move || {
             while let Some(index) = weak.upgrade() {
@@ -111,9 +113,9 @@ impl Index {
         index
     }
 
-    pub(super) fn empty(store: Arc<Store>, contract: Contract) -> Self {
+    pub(super) fn empty(store: Arc<Store>, space: SpaceBytes) -> Self {
         let (means, uncompared, follower) = (RwLock::default(), RwLock::default(), Mutex::default());
-        Self { store, contract, means, uncompared, follower, ready: AtomicBool::new(false) }
+        Self { store, space, means, uncompared, follower, ready: AtomicBool::new(false) }
     }
 
     /// What it holds.
@@ -130,27 +132,27 @@ impl Index {
     ///
     /// # Errors
     /// It is not loaded yet; the database's refusal.
-    pub fn coverage(&self, tenant: &Tenant) -> Result<Found> {
+    pub fn coverage(&self, tenant: &Tenant) -> Result<SearchResult> {
         if !self.ready.load(Ordering::Acquire) {
             return Err(StoreError::new(Kind::Loading, "the index is being loaded"));
         }
         self.follow()?;
         let searched = self.means.read().unwrap_or_else(PoisonError::into_inner).of(tenant);
         let not_compared = self.uncompared.read().unwrap_or_else(PoisonError::into_inner).of(tenant);
-        Ok(Found { matches: Vec::new(), nearest: None, searched, not_compared })
+        Ok(SearchResult { matches: Vec::new(), nearest: None, searched, not_compared })
     }
 
     /// Who of a tenant is within the threshold of a face.
     ///
     /// # Errors
     /// It is not loaded yet; the database's refusal.
-    pub fn search(&self, query: &Query<'_>) -> Result<Found> {
+    pub fn search(&self, query: &Query<'_>) -> Result<SearchResult> {
         let coverage = self.coverage(query.tenant)?;
         let mut wanted = query.most.saturating_add(4);
         loop {
             let candidates = {
                 let means = self.means.read().unwrap_or_else(PoisonError::into_inner);
-                means.nearest(query.tenant, query.probe.parts().1, wanted, ANY)
+                means.nearest(query.tenant, query.probe.numbers(), wanted, ANY)
             };
             let mut near = self.checked(query, &candidates)?;
             let matches = near.iter().take_while(|(_, distance)| query.threshold.includes(*distance)).count();
@@ -158,7 +160,7 @@ impl Index {
             if near.len() > matches || matches >= query.most || candidates.len() < wanted {
                 let nearest = near.first().filter(|_| matches == 0).map(|(subject, _)| subject.clone());
                 near.truncate(matches.min(query.most));
-                return Ok(Found { matches: near, nearest, ..coverage });
+                return Ok(SearchResult { matches: near, nearest, ..coverage });
             }
             wanted = wanted.saturating_mul(2);
         }
@@ -170,8 +172,8 @@ impl Index {
         let mut near = Vec::new();
         for (id, _) in candidates {
             let Some(person) = self.store.person(*id)? else { continue };
-            let (Some(template), _) = person.template(&self.contract) else { continue };
-            let Ok(similarity) = Similarity::of(query.probe, &template, query.threshold) else { continue };
+            let (Some(template), _) = person.template(&self.space) else { continue };
+            let Ok(similarity) = Similarity::of(query.probe, template.direction(), query.threshold) else { continue };
             let own = person.tenant == *query.tenant;
             if own && self.store.spent(query.tenant, &person.subject, query.source, query.now)?.is_none() {
                 near.push((person.subject, similarity.distance()));
@@ -206,7 +208,7 @@ impl Index {
         let whole = !self.ready.load(Ordering::Acquire) || revision < since || revision - since > FOLLOWED;
         if whole {
             self.ready.store(false, Ordering::Release);
-            *self.means.write().unwrap_or_else(PoisonError::into_inner) = Means::default();
+            *self.means.write().unwrap_or_else(PoisonError::into_inner) = FlatIndex::default();
             *self.uncompared.write().unwrap_or_else(PoisonError::into_inner) = Uncompared::default();
             *follower = Follower::default();
         }
@@ -236,7 +238,7 @@ impl Index {
         let mut taken = Vec::with_capacity(page.len());
         for (person, _) in page {
             match person {
-                Ok(person) => taken.push((person.mean(&self.contract), person)),
+                Ok(person) => taken.push((person.mean(&self.space), person)),
                 Err(error) => {
                     follower.unreadable += 1;
                     tracing::error!(%error, "left out of the index");
@@ -247,7 +249,7 @@ impl Index {
         let mut uncompared = self.uncompared.write().unwrap_or_else(PoisonError::into_inner);
         for (mean, person) in taken {
             means.put(&person.tenant, person.id, mean.as_deref());
-            uncompared.put(&person.tenant, person.id, person.template(&self.contract).1);
+            uncompared.put(&person.tenant, person.id, person.template(&self.space).1);
         }
     }
 }
@@ -269,9 +271,9 @@ impl Store {
         let sql = concat!("SELECT ", columns!(), " FROM person WHERE version > ?1 ORDER BY version LIMIT ?2");
         let rows = self.read(|rows| rows.rows(sql, &[after.into(), PAGE.into()]))?;
         let open = |row| {
-            let (stored, master) = super::stored(row)?;
+            let (stored, master) = stored(row)?;
             let version = stored.version;
-            let opened = super::Opened::open(&stored, &self.master(&master)?);
+            let opened = Opened::open(&stored, &self.master(&master)?);
             Ok((opened.map(|opened| opened.person), version))
         };
         rows.into_iter().map(open).collect()

@@ -4,10 +4,9 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
-use super::Purpose;
 use super::error::{Kind, Result, StoreError};
 use super::postgres::Postgres;
-use super::sql::Database;
+use super::sql::{Database, Purpose};
 use super::sqlite::Sqlite;
 
 /// Where a store lies.

@@ -10,8 +10,8 @@ pub const DIMENSION: usize = 512;
 /// How many templates a person has at most.
 pub const MOST_TEMPLATES: usize = 5;
 
-/// The 32 bytes of a contract's identity.
-pub type Contract = [u8; 32];
+/// The 32 bytes of an embedding space's id.
+pub type SpaceBytes = [u8; 32];
 
 /// Not an id: something other than 1 to 255 of `a-z A-Z 0-9 _ -`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -73,9 +73,9 @@ impl Subject {
 
 /// A template before it is stored.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Fresh {
+pub struct TemplateData {
     /// What the embedding was made with.
-    pub contract: Contract,
+    pub space: SpaceBytes,
     /// When, in seconds since 1970.
     pub made_at: i64,
     /// 0 to 100.
@@ -90,7 +90,7 @@ pub struct Template {
     /// Its number in this store, never used twice.
     pub id: i64,
     /// What was stored.
-    pub fresh: Fresh,
+    pub fresh: TemplateData,
 }
 
 /// A stored person.
@@ -137,14 +137,14 @@ impl NotCompared {
 }
 
 impl Person {
-    /// Adds, and lets go what is beyond five: first of another contract, then of the lowest quality,
+    /// Adds, and lets go what is beyond five: first of another space, then of the lowest quality,
     /// then the oldest.
-    pub(super) fn add(&mut self, fresh: &[Fresh], revision: i64) {
-        let contract = fresh[0].contract;
+    pub(super) fn add(&mut self, fresh: &[TemplateData], revision: i64) {
+        let space = fresh[0].space;
         let numbered = fresh.iter().zip(0..);
         // A revision is one enrolment of at most five: eight numbers each are enough.
         self.templates.extend(numbered.map(|(fresh, at)| Template { id: revision * 8 + at, fresh: fresh.clone() }));
-        let worth = |template: &Template| (template.fresh.contract == contract, template.fresh.quality, template.id);
+        let worth = |template: &Template| (template.fresh.space == space, template.fresh.quality, template.id);
         self.templates.sort_by(|a, b| {
             let ((same_a, quality_a, id_a), (same_b, quality_b, id_b)) = (worth(a), worth(b));
             same_b.cmp(&same_a).then(quality_b.total_cmp(&quality_a)).then(id_b.cmp(&id_a))
@@ -153,24 +153,24 @@ impl Person {
     }
 
     /// What is compared, opened for the library; and what could not be.
-    pub fn template(&self, contract: &Contract) -> (Option<likeness::embed::Template>, NotCompared) {
-        let same = self.of(contract).count();
-        let mean = self.mean(contract);
+    pub fn template(&self, space: &SpaceBytes) -> (Option<likeness::embed::Template>, NotCompared) {
+        let same = self.of(space).count();
+        let mean = self.mean(space);
         let no_direction = if mean.is_none() { same } else { 0 };
         let not_compared = NotCompared { other_space: self.templates.len() - same, no_direction };
-        let space = SpaceId::from_bytes(*contract);
+        let space = SpaceId::from_bytes(*space);
         (mean.map(|mean| likeness::embed::Template::opened(space, mean)), not_compared)
     }
 
-    /// The normalised mean of this contract's templates, or nothing.
-    pub fn mean(&self, contract: &Contract) -> Option<Vec<f32>> {
-        let mut own = self.of(contract);
+    /// The normalised mean of this space's templates, or nothing.
+    pub fn mean(&self, space: &SpaceBytes) -> Option<Vec<f32>> {
+        let mut own = self.of(space);
         if let (Some(only), None) = (own.next(), own.next()) {
             // Of length one already: it is compared bit for bit as the photograph itself would be.
             return Some(only.fresh.embedding.clone());
         }
         let mut sum = [0.0_f64; DIMENSION];
-        for template in self.of(contract) {
+        for template in self.of(space) {
             let scale = 1.0 / length(&template.fresh.embedding);
             template.fresh.embedding.iter().zip(&mut sum).for_each(|(v, sum)| *sum += f64::from(*v) * scale);
         }
@@ -183,13 +183,13 @@ impl Person {
         (length > 1e-6).then(|| sum.iter().map(|v| narrow(v * (1.0 / length))).collect())
     }
 
-    /// When the newest template of this contract was made.
-    pub fn newest(&self, contract: &Contract) -> Option<i64> {
-        self.of(contract).map(|template| template.fresh.made_at).max()
+    /// When the newest template of this space was made.
+    pub fn newest(&self, space: &SpaceBytes) -> Option<i64> {
+        self.of(space).map(|template| template.fresh.made_at).max()
     }
 
-    fn of<'a>(&'a self, contract: &'a Contract) -> impl Iterator<Item = &'a Template> {
-        self.templates.iter().filter(move |template| template.fresh.contract == *contract)
+    fn of<'a>(&'a self, space: &'a SpaceBytes) -> impl Iterator<Item = &'a Template> {
+        self.templates.iter().filter(move |template| template.fresh.space == *space)
     }
 }
 
@@ -235,12 +235,12 @@ mod tests {
 
     #[test]
     fn the_mean_counts_each_template_of_the_contract_once_whatever_its_length() {
-        let template = |contract: u8, axis: usize, length: f32| {
+        let template = |space: u8, axis: usize, length: f32| {
             let mut embedding = vec![0.0; DIMENSION];
             embedding[axis] = length;
             Template {
                 id: 1,
-                fresh: Fresh { contract: [contract; 32], made_at: axis as i64, quality: 80.0, embedding },
+                fresh: TemplateData { space: [space; 32], made_at: axis as i64, quality: 80.0, embedding },
             }
         };
         let person = |templates| Person {

@@ -166,7 +166,7 @@ impl Database for Postgres {
         done
     }
 
-    fn settle(&self) -> Result<()> {
+    fn prepare(&self) -> Result<()> {
         Ok(())
     }
 

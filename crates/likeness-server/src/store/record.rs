@@ -5,7 +5,7 @@
 //! filler  489 zeros
 //! length  of what follows but the last zeros, 8 bytes
 //! wrapped 2 bytes of length, then data key, its version, the hash of all that follows, tenant, subject
-//! each    id 8, contract 32, made at 8, sealed (quality, embedding)
+//! each    id 8, space 32, made at 8, sealed (quality, embedding)
 //! zeros   up to whole pages
 //! ```
 //! The filler and the zeros are for SQLite, whose `secure_delete` zeroes what it frees, but whose
@@ -16,7 +16,7 @@ use zeroize::Zeroizing;
 
 use super::error::{Kind, Result, StoreError};
 use super::keys::MasterKey;
-use super::person::{Contract, DIMENSION, Fresh, Person, Subject, Template, Tenant};
+use super::person::{DIMENSION, Person, SpaceBytes, Subject, Template, TemplateData, Tenant};
 use super::seal::{Context, Key, OVERHEAD, open, random_key, seal};
 
 /// What SQLite keeps of a long row beside others, at most, in pages of 4096 bytes.
@@ -79,10 +79,10 @@ fn wrapping(name: &[u8; 32], id: i64, version: i64, master: &MasterKey) -> Conte
     Context::new("person").field(name).number(id).number(version).field(&master.id())
 }
 
-fn sealing(person: (&Tenant, &Subject), key: i64, id: i64, contract: &Contract, made_at: i64) -> Context {
+fn sealing(person: (&Tenant, &Subject), key: i64, id: i64, space: &SpaceBytes, made_at: i64) -> Context {
     let (tenant, subject) = person;
     let context = Context::new("template").field(tenant.as_str().as_bytes()).field(subject.as_str().as_bytes());
-    context.number(id).field(contract).number(made_at).number(key)
+    context.number(id).field(space).number(made_at).number(key)
 }
 
 impl Opened {
@@ -132,9 +132,9 @@ impl Opened {
         let mut list = Vec::with_capacity(templates.len() * EACH);
         for Template { id: number, fresh } in templates {
             list.extend(number.to_le_bytes());
-            list.extend(fresh.contract);
+            list.extend(fresh.space);
             list.extend(fresh.made_at.to_le_bytes());
-            let context = sealing((tenant, subject), self.key.version, *number, &fresh.contract, fresh.made_at);
+            let context = sealing((tenant, subject), self.key.version, *number, &fresh.space, fresh.made_at);
             list.extend(seal(&self.key.key, &context, &plain(fresh))?);
         }
         let mut ids = Zeroizing::new(Vec::with_capacity(1024));
@@ -183,7 +183,7 @@ fn corrupt(person: i64) -> StoreError {
         .hint("`likeness store check` names every such person; a backup has what was there")
 }
 
-fn plain(fresh: &Fresh) -> Zeroizing<Vec<u8>> {
+fn plain(fresh: &TemplateData) -> Zeroizing<Vec<u8>> {
     let mut plain = Zeroizing::new(Vec::with_capacity(PLAIN));
     plain.extend(fresh.quality.to_le_bytes());
     fresh.embedding.iter().for_each(|number| plain.extend(number.to_le_bytes()));
@@ -192,13 +192,13 @@ fn plain(fresh: &Fresh) -> Zeroizing<Vec<u8>> {
 
 fn template(each: &[u8], key: &DataKey, person: (&Tenant, &Subject)) -> Option<Template> {
     let (id, rest) = each.split_first_chunk::<8>()?;
-    let (contract, rest) = rest.split_first_chunk::<32>()?;
+    let (space, rest) = rest.split_first_chunk::<32>()?;
     let (made_at, sealed) = rest.split_first_chunk::<8>()?;
     let (id, made_at) = (i64::from_le_bytes(*id), i64::from_le_bytes(*made_at));
-    let plain = open(&key.key, &sealing(person, key.version, id, contract, made_at), sealed)?;
+    let plain = open(&key.key, &sealing(person, key.version, id, space, made_at), sealed)?;
     let (quality, numbers) = plain.split_first_chunk::<8>()?;
     let embedding = numbers.as_chunks::<4>().0.iter().map(|bytes| f32::from_le_bytes(*bytes)).collect();
-    let fresh = Fresh { contract: *contract, made_at, quality: f64::from_le_bytes(*quality), embedding };
+    let fresh = TemplateData { space: *space, made_at, quality: f64::from_le_bytes(*quality), embedding };
     Some(Template { id, fresh })
 }
 

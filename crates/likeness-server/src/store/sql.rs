@@ -143,7 +143,7 @@ pub trait Database: Send + Sync {
     ///
     /// # Errors
     /// The database's refusal.
-    fn settle(&self) -> Result<()>;
+    fn prepare(&self) -> Result<()>;
 
     /// Removes what is left of deleted rows, as far as this database can.
     ///
@@ -156,6 +156,21 @@ pub trait Database: Send + Sync {
     /// # Errors
     /// What it found.
     fn check(&self) -> Result<()>;
+}
+
+/// The layout of the tables, and of what templates are filed under. 1 was that of 0.1, whose ids of
+/// embedding spaces no longer exist.
+pub const LAYOUT: i64 = 2;
+
+/// What a store is opened for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Purpose {
+    /// To be made.
+    Create,
+    /// To answer requests: alone, where the database is a file.
+    Serve,
+    /// To manage it, beside whoever serves.
+    Manage,
 }
 
 /// The tables. PostgreSQL's words differ for two types.

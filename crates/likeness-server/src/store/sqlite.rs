@@ -14,9 +14,8 @@ use rusqlite::types::{ToSqlOutput, ValueRef};
 use rusqlite::{Connection, ErrorCode, OpenFlags, ToSql, TransactionBehavior, params_from_iter};
 use rustix::fs::FlockOperation;
 
-use super::Purpose;
 use super::error::{Kind, Result, StoreError};
-use super::sql::{Database, Erasure, Row, Rows, Value, Work};
+use super::sql::{Database, Erasure, Purpose, Row, Rows, Value, Work};
 
 /// How long a lock is waited for.
 const WAIT: Duration = Duration::from_secs(5);
@@ -160,7 +159,7 @@ impl Database for Sqlite {
         transaction.commit().map_err(self.fault())
     }
 
-    fn settle(&self) -> Result<()> {
+    fn prepare(&self) -> Result<()> {
         for connection in [&self.writer, &self.reader] {
             let connection = connection.lock().unwrap_or_else(PoisonError::into_inner);
             connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, false).map_err(self.fault())?;

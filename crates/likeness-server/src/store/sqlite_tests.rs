@@ -208,7 +208,7 @@ fn damaged_files_and_rows_are_named_and_others_are_still_served() {
         assert!(store.load(&tenant(), &subject("p2")).unwrap().is_some(), "{name}");
         let checked = store.check().unwrap();
         assert_eq!((checked.unreadable.len(), checked.changed), (1, vec!["person"]), "{name}");
-        let index = Index::empty(store.clone(), super::suite::CONTRACT);
+        let index = Index::empty(store.clone(), super::suite::SPACE);
         index.follow().unwrap();
         assert_eq!((index.state().persons, index.state().unreadable), (4, 1), "{name}");
     }

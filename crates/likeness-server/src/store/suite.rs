@@ -35,7 +35,7 @@ impl Place {
 }
 
 pub const NOW: i64 = 1_800_000_000;
-pub const CONTRACT: Contract = [7; 32];
+pub const SPACE: SpaceBytes = [7; 32];
 
 pub fn tenant() -> Tenant {
     Tenant::new("acme").unwrap()
@@ -46,7 +46,7 @@ pub fn subject(name: &str) -> Subject {
 }
 
 /// A template whose embedding is told by its seed.
-pub fn fresh(seed: u64, quality: f64) -> Fresh {
+pub fn fresh(seed: u64, quality: f64) -> TemplateData {
     let mut state = seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1;
     let mut next = || {
         state ^= state << 13;
@@ -57,10 +57,15 @@ pub fn fresh(seed: u64, quality: f64) -> Fresh {
     let raw: Vec<f32> = (0..DIMENSION).map(|_| next()).collect();
     #[expect(clippy::cast_possible_truncation, reason = "rounding")]
     let length = length(&raw) as f32;
-    Fresh { contract: CONTRACT, made_at: NOW, quality, embedding: raw.iter().map(|v| v / length).collect() }
+    TemplateData { space: SPACE, made_at: NOW, quality, embedding: raw.iter().map(|v| v / length).collect() }
 }
 
-pub fn enrollment<'a>(tenant: &'a Tenant, subject: &'a Subject, fresh: Vec<Fresh>, mode: Mode) -> Enrollment<'a> {
+pub fn enrollment<'a>(
+    tenant: &'a Tenant,
+    subject: &'a Subject,
+    fresh: Vec<TemplateData>,
+    mode: Mode,
+) -> Enrollment<'a> {
     Enrollment { tenant, subject, fresh, mode, remember: None, now: NOW }
 }
 
@@ -79,7 +84,7 @@ pub type Test = (&'static str, fn(&Place));
 /// The suite.
 pub const SUITE: [Test; 7] = [
     ("what is enrolled is there, to the bit, for its tenant alone", what_is_enrolled_is_there),
-    ("at most five templates, the lowest quality goes, another contract first", at_most_five),
+    ("at most five templates, the lowest quality goes, another space first", at_most_five),
     ("an enrolment that has seen another state is refused", moved),
     ("the same request gets the first answer, another with its key a conflict", idempotent),
     ("concurrent duplicates store once and get one answer", duplicates),
@@ -104,7 +109,7 @@ fn what_is_enrolled_is_there(place: &Place) {
         vec![],
         vec![fresh(1, 1.0); 6],
         vec![fresh(1, f64::NAN)],
-        vec![Fresh { embedding: vec![0.1; 512], ..fresh(1, 1.0) }],
+        vec![TemplateData { embedding: vec![0.1; 512], ..fresh(1, 1.0) }],
     ] {
         let refused = store.enroll(&enrollment(&acme, &subject("bob"), wrong, NEW)).unwrap_err();
         assert_eq!(refused.kind, Kind::BadSetting);
@@ -114,7 +119,7 @@ fn what_is_enrolled_is_there(place: &Place) {
 fn at_most_five(place: &Place) {
     let store = place.store();
     let (acme, who) = (tenant(), subject("ada"));
-    let old = |quality| Fresh { contract: [1; 32], ..fresh(9, quality) };
+    let old = |quality| TemplateData { space: [1; 32], ..fresh(9, quality) };
     store.enroll(&enrollment(&acme, &who, vec![old(99.0), old(98.0)], NEW)).unwrap();
     let mut seen = store.load(&acme, &who).unwrap().unwrap().version;
     let kept = |seen: &mut i64, quality: f64| {

@@ -6,7 +6,7 @@ use likeness::embed::Template;
 use likeness::policy::Threshold;
 use likeness::space::SpaceId;
 
-use super::suite::{CONTRACT, NEW, NOW, Place, SOURCE, Test, enroll, enrollment, fresh, subject, tenant};
+use super::suite::{NEW, NOW, Place, SOURCE, SPACE, Test, enroll, enrollment, fresh, subject, tenant};
 use super::*;
 
 /// More of the suite.
@@ -15,13 +15,13 @@ pub const MORE: [Test; 7] = [
     ("a person deleted elsewhere is not named, not even from a stale index", stale),
     ("who has spent the budget for a person gets no answer about them", closed),
     ("the index follows enrolments, changes and erasures of another replica", followed),
-    ("a person of another contract is not compared", another_contract),
+    ("a person of another space is not compared", another_contract),
     ("many persons come and go, and the index holds what the database holds", churn),
     ("keys are good until they expire or are revoked, and for nothing else", keys_are_good),
 ];
 
 fn index(store: &Arc<Store>) -> Index {
-    let index = Index::empty(store.clone(), CONTRACT);
+    let index = Index::empty(store.clone(), SPACE);
     let early = search(&index, &tenant(), &probe(1), 5, 2.0).unwrap_err();
     assert_eq!(early.kind, Kind::Loading);
     index.follow().unwrap();
@@ -30,12 +30,19 @@ fn index(store: &Arc<Store>) -> Index {
 
 /// What is looked for: as the store opened it.
 fn probe(seed: u64) -> Template {
-    Template::opened(SpaceId::from_bytes(CONTRACT), fresh(seed, 1.0).embedding)
+    Template::opened(SpaceId::from_bytes(SPACE), fresh(seed, 1.0).embedding)
 }
 
 /// A search by whoever asks in the suite.
-pub fn search(index: &Index, tenant: &Tenant, probe: &Template, most: usize, threshold: f64) -> Result<Found> {
-    index.search(&Query { tenant, probe, most, threshold: Threshold::set(threshold), source: SOURCE, now: NOW })
+pub fn search(index: &Index, tenant: &Tenant, probe: &Template, most: usize, threshold: f64) -> Result<SearchResult> {
+    index.search(&Query {
+        tenant,
+        probe: probe.direction(),
+        most,
+        threshold: Threshold::set(threshold),
+        source: SOURCE,
+        now: NOW,
+    })
 }
 
 fn names(index: &Index, seed: u64, most: usize, threshold: f64) -> Vec<String> {
@@ -58,7 +65,7 @@ fn found(place: &Place) {
     // The same order as by comparing with each person's own mean.
     let numbers: Vec<f64> = fresh(7, 1.0).embedding.iter().copied().map(f64::from).collect();
     for (who, told) in &all.matches {
-        let mean = store.load(&tenant(), who).unwrap().unwrap().mean(&CONTRACT).unwrap();
+        let mean = store.load(&tenant(), who).unwrap().unwrap().mean(&SPACE).unwrap();
         let mean: Vec<f64> = mean.into_iter().map(f64::from).collect();
         assert_eq!(likeness::distance::Metric::Cosine.distance(&numbers, &mean), *told, "{who:?}");
     }
@@ -82,7 +89,7 @@ fn stale(place: &Place) {
     let (probe_3, within) = (probe(3), Threshold::set(0.3));
     // What a search takes from an index that has not followed yet.
     let near = |tenant: &Tenant, candidates: &[(i64, f32)]| {
-        let query = Query { tenant, probe: &probe_3, most: 5, threshold: within, source: SOURCE, now: NOW };
+        let query = Query { tenant, probe: probe_3.direction(), most: 5, threshold: within, source: SOURCE, now: NOW };
         let named = index.checked(&query, candidates).unwrap();
         named
             .into_iter()
@@ -117,9 +124,10 @@ fn closed(place: &Place) {
     let next = search(&index, &tenant(), &probe(40), 5, 0.3).unwrap().nearest;
     assert!(next.is_some_and(|next| next != nearest), "the next failure counts for who is nearest then");
     let elsewhere = Source { key: "another", address: std::net::Ipv4Addr::new(192, 0, 2, 1).into() };
+    let own_probe = probe(own);
     let query = Query {
         tenant: &tenant(),
-        probe: &probe(own),
+        probe: own_probe.direction(),
         most: 5,
         threshold: Threshold::set(0.3),
         source: elsewhere,
@@ -140,7 +148,7 @@ fn followed(place: &Place) {
     enroll(&here, "ada", 3);
     assert_eq!(names(&index, 3, 5, 0.3), ["ada"], "enrolled again");
     // Without a search, the thread follows.
-    let kept = Index::start(there.clone(), CONTRACT);
+    let kept = Index::start(there.clone(), SPACE);
     let until = std::time::Instant::now() + Duration::from_secs(20);
     let reaches = |persons| {
         while kept.state().persons != persons || !kept.state().ready {
@@ -155,7 +163,7 @@ fn followed(place: &Place) {
 
 fn another_contract(place: &Place) {
     let store = place.store();
-    let old = Fresh { contract: [1; 32], ..fresh(1, 80.0) };
+    let old = TemplateData { space: [1; 32], ..fresh(1, 80.0) };
     store.enroll(&enrollment(&tenant(), &subject("old"), vec![old], NEW)).unwrap();
     enroll(&store, "new", 1);
     let index = index(&store);
@@ -185,7 +193,7 @@ fn churn(place: &Place) {
             assert_eq!(named, expected.iter().cloned().collect::<Vec<_>>(), "step {step}");
         }
     }
-    let again = Index::empty(store.clone(), CONTRACT);
+    let again = Index::empty(store.clone(), SPACE);
     again.follow().unwrap();
     assert_eq!(names(&again, 1, 100, 3.0), names(&index, 1, 100, 3.0), "loaded or followed, it is the same");
 }

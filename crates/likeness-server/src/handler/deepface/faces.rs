@@ -14,11 +14,11 @@ use likeness::spoof::SpoofPair;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::asked::{Backend, Options};
+use super::request::{Backend, Options};
 use crate::app::App;
+use crate::clock::Stopwatch;
 use crate::models::{LoadedModels, Unavailable};
 use crate::problem::{Code, Problem};
-use crate::stopwatch::Stopwatch;
 use crate::work::count_decoder_panic;
 
 /// The longest side that is looked at unreduced where there is no border.
@@ -26,7 +26,7 @@ const UNREDUCED: usize = 4096;
 
 /// Where a face is, as DeepFace tells it. All null where no pair of faces could be compared.
 #[derive(Debug, Clone, Copy, Default, Serialize, ToSchema)]
-pub struct AreaTold {
+pub struct AreaResponse {
     x: Option<i64>,
     y: Option<i64>,
     w: Option<i64>,
@@ -39,7 +39,7 @@ pub struct AreaTold {
     right_eye: Option<Point>,
 }
 
-impl AreaTold {
+impl AreaResponse {
     fn whole(w: usize, h: usize) -> Self {
         let side = |length: usize| i64::try_from(length).ok();
         Self { x: Some(0), y: Some(0), w: side(w), h: side(h), left_eye: None, right_eye: None }
@@ -63,7 +63,7 @@ enum Cut {
 /// A face before anybody has judged it.
 struct Candidate {
     area: Area,
-    told: AreaTold,
+    told: AreaResponse,
     confidence: f64,
     cut: Cut,
 }
@@ -71,7 +71,7 @@ struct Candidate {
 /// A face with its embedding.
 pub struct Represented {
     /// Where.
-    pub area: AreaTold,
+    pub area: AreaResponse,
     /// How surely it is a face, two decimals; 0 where nobody looked.
     pub confidence: f64,
     /// 512 numbers, not normalised.
@@ -79,7 +79,7 @@ pub struct Represented {
 }
 
 /// What came of a photograph.
-pub enum Outcome {
+pub enum Extracted {
     /// All its faces.
     Faces(Vec<Represented>),
     /// One of them is not real: its live probability. Nothing was embedded after it.
@@ -88,7 +88,7 @@ pub enum Outcome {
 
 /// How the whole photograph is prepared where it is the face.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Route {
+pub enum Endpoint {
     /// `verify` resamples numbers.
     Verify,
     /// `represent` with `skip` resamples bytes, and tells height and width in each other's place.
@@ -128,7 +128,13 @@ impl FaceReader {
     ///
     /// # Errors
     /// The photograph's own, and `FACE_NOT_DETECTED` where a face must be found.
-    pub fn faces(&self, scratch: &mut Scratch, bytes: &[u8], route: Route, most: usize) -> Result<Outcome, Problem> {
+    pub fn faces(
+        &self,
+        scratch: &mut Scratch,
+        bytes: &[u8],
+        route: Endpoint,
+        most: usize,
+    ) -> Result<Extracted, Problem> {
         let mut watch = Stopwatch::start();
         let image = examine::decode(bytes, &self.native.image, &mut |stage| watch.lap(stage));
         let image = image.inspect_err(count_decoder_panic).map_err(NoAnswer::Decode)?;
@@ -137,14 +143,14 @@ impl FaceReader {
         let mut faces = Vec::new();
         for Candidate { area, told, confidence, cut } in candidates {
             if let Some(live) = self.fake(scratch, &image, &area)? {
-                return Ok(Outcome::Spoof(live));
+                return Ok(Extracted::Spoof(live));
             }
             watch.lap(Stage::Spoof);
             let embedding = self.embed(scratch, &image, &cut, route)?;
             faces.push(Represented { area: told, confidence, embedding });
             watch.lap(Stage::Embed);
         }
-        Ok(Outcome::Faces(faces))
+        Ok(Extracted::Faces(faces))
     }
 
     /// In the detector's order, or the largest first where there are more than are wanted.
@@ -152,7 +158,7 @@ impl FaceReader {
         &self,
         scratch: &mut Scratch,
         image: &Bgr,
-        route: Route,
+        route: Endpoint,
         most: usize,
     ) -> Result<Vec<Candidate>, Problem> {
         let Some(finder) = &self.finder else { return Ok(vec![whole(image, route)]) };
@@ -161,7 +167,7 @@ impl FaceReader {
         let mut faces = finder.find(scratch, image, mode).map_err(NoAnswer::Find)?.faces;
         if faces.is_empty() {
             // The whole photograph is told as `verify` tells it, whoever asks.
-            let whole = || vec![whole(image, Route::Verify)];
+            let whole = || vec![whole(image, Endpoint::Verify)];
             return if self.options.enforce { Err(no_face()) } else { Ok(whole()) };
         }
         if most < faces.len() {
@@ -170,7 +176,7 @@ impl FaceReader {
         }
         let cut = if self.options.align { aligned } else { unaligned };
         let candidate = |face: &Face| {
-            let (told, confidence) = (AreaTold::of(face, size), face.confidence());
+            let (told, confidence) = (AreaResponse::of(face, size), face.confidence());
             Some(Candidate { area: face.area, told, confidence, cut: Cut::Face(cut(image, face)?) })
         };
         let candidates: Vec<_> = faces.iter().filter_map(candidate).collect();
@@ -183,14 +189,14 @@ impl FaceReader {
         if area.w < 1 || area.h < 1 {
             return Err(Unfit::TooSmall { expected: 1, found: 0 }.into());
         }
-        let sight = spoof.look(scratch, image, area).map_err(NoAnswer::Run)?;
-        Ok((!sight.is_real()).then(|| sight.live_probability()))
+        let scores = spoof.scores(scratch, image, area).map_err(NoAnswer::Run)?;
+        Ok((!scores.is_real()).then(|| scores.live_probability()))
     }
 
-    fn embed(&self, scratch: &mut Scratch, image: &Bgr, cut: &Cut, route: Route) -> Result<Vec<f32>, Problem> {
+    fn embed(&self, scratch: &mut Scratch, image: &Bgr, cut: &Cut, route: Endpoint) -> Result<Vec<f32>, Problem> {
         let input = match (cut, route) {
             (Cut::Face(face), _) => embed::input(face),
-            (Cut::Whole, Route::Represent) if self.finder.is_none() => embed::input_skip(image),
+            (Cut::Whole, Endpoint::Represent) if self.finder.is_none() => embed::input_skip(image),
             (Cut::Whole, _) => embed::input(image),
         };
         let input = input.ok_or(Unfit::TooSmall { expected: 1, found: 0 })?;
@@ -206,11 +212,11 @@ fn no_face() -> Problem {
 }
 
 /// The whole photograph as a face.
-fn whole(image: &Bgr, route: Route) -> Candidate {
+fn whole(image: &Bgr, route: Endpoint) -> Candidate {
     let (width, height) = (image.width(), image.height());
     let told = match route {
-        Route::Verify => AreaTold::whole(width - 1, height - 1),
-        Route::Represent => AreaTold::whole(height, width),
+        Endpoint::Verify => AreaResponse::whole(width - 1, height - 1),
+        Endpoint::Represent => AreaResponse::whole(height, width),
     };
     let area = Area { x: 0, y: 0, w: width as i64 - 1, h: height as i64 - 1 };
     Candidate { area, told, confidence: 0.0, cut: Cut::Whole }

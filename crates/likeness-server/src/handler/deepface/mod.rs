@@ -2,9 +2,9 @@
 //! at the root where that was asked. Its clients move without being touched; `docs/deepface.md`
 //! says what is equal and what is not. A verdict of this shape is DeepFace's, not ours.
 
-mod asked;
 mod faces;
-mod told;
+mod request;
+mod schema;
 
 use std::time::Instant;
 
@@ -13,14 +13,14 @@ use axum::extract::State;
 use axum::http::{StatusCode, Uri};
 use likeness::deepface::{SpoofDetected, Subject, verify};
 use likeness::distance::Metric;
-use likeness::space::LookPolicy;
+use likeness::space::DetectionPolicy;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use self::asked::{Asked, DETECTORS, MODEL};
-use self::faces::{AreaTold, FaceReader, Outcome, Represented, Route};
-use self::told::{RepresentForm, RepresentJson, VerifyForm, VerifyJson};
-use crate::app::{App, ModelTold};
+use self::faces::{AreaResponse, Endpoint, Extracted, FaceReader, Represented};
+use self::request::{DETECTORS, DeepfaceRequest, MODEL};
+use self::schema::{RepresentForm, RepresentJson, VerifyForm, VerifyJson};
+use crate::app::{App, ModelResponse};
 use crate::examiner::round;
 use crate::problem::{Code, Problem};
 
@@ -76,8 +76,8 @@ pub struct Greeting {
 /// Two areas: of the closest pair.
 #[derive(Debug, Clone, Copy, Default, Serialize, ToSchema)]
 pub struct FacialAreas {
-    img1: AreaTold,
-    img2: AreaTold,
+    img1: AreaResponse,
+    img2: AreaResponse,
 }
 
 /// The answer of `verify`.
@@ -102,7 +102,7 @@ pub struct DeepfaceVerified {
     /// Seconds.
     time: f64,
     /// Which weights answered; ours, not DeepFace's.
-    weights: ModelTold,
+    weights: ModelResponse,
 }
 
 /// A face with its embedding.
@@ -111,7 +111,7 @@ pub struct DeepfaceFace {
     /// 512 numbers.
     embedding: Vec<f32>,
     /// Where.
-    facial_area: AreaTold,
+    facial_area: AreaResponse,
     /// How surely it is a face, 0 to 1; 0 where nobody looked.
     face_confidence: f64,
 }
@@ -122,7 +122,7 @@ pub struct DeepfaceRepresented {
     /// Every face.
     results: Vec<DeepfaceFace>,
     /// Which weights answered; ours, not DeepFace's.
-    model: ModelTold,
+    model: ModelResponse,
 }
 
 /// Says who answers in DeepFace's shape.
@@ -144,20 +144,20 @@ pub async fn greet() -> Json<Greeting> {
 #[utoipa::path(post, path = "/deepface/verify", tag = "deepface",
     request_body(content((VerifyJson = "application/json"), (VerifyForm = "multipart/form-data"))),
     responses((status = 200, body = DeepfaceVerified)))]
-pub async fn verify_route(State(app): State<App>, asked: Asked) -> Result<Json<DeepfaceVerified>, Problem> {
+pub async fn verify_route(State(app): State<App>, asked: DeepfaceRequest) -> Result<Json<DeepfaceVerified>, Problem> {
     let (options, (name, metric)) = (asked.options()?, asked.metric()?);
     let images = [asked.image("img1")?, asked.image("img2")?];
     let models = app.models.now();
     let reader = FaceReader::of(&app, &models, options)?;
-    let weights = ModelTold::of(&models, LookPolicy::DeepFace);
+    let weights = ModelResponse::of(&models, DetectionPolicy::DeepFace);
     let answer = app.work.run(move |scratch| {
         let start = Instant::now();
         let mut subjects = |photograph: u8, bytes: &[u8]| {
             let field = if photograph == 1 { "img1" } else { "img2" };
-            let outcome = reader.faces(scratch, bytes, Route::Verify, COMPARED);
+            let outcome = reader.faces(scratch, bytes, Endpoint::Verify, COMPARED);
             match outcome.map_err(|problem| problem.with("field", field))? {
-                Outcome::Spoof(live) => Err(spoof(SpoofDetected { photograph }.to_string(), live)),
-                Outcome::Faces(faces) => Ok(faces.into_iter().map(subject).collect::<Vec<_>>()),
+                Extracted::Spoof(live) => Err(spoof(SpoofDetected { photograph }.to_string(), live)),
+                Extracted::Faces(faces) => Ok(faces.into_iter().map(subject).collect::<Vec<_>>()),
             }
         };
         let [first, second] = [subjects(1, &images[0])?, subjects(2, &images[1])?];
@@ -187,14 +187,17 @@ pub async fn verify_route(State(app): State<App>, asked: Asked) -> Result<Json<D
 #[utoipa::path(post, path = "/deepface/represent", tag = "deepface",
     request_body(content((RepresentJson = "application/json"), (RepresentForm = "multipart/form-data"))),
     responses((status = 200, body = DeepfaceRepresented)))]
-pub async fn represent_route(State(app): State<App>, asked: Asked) -> Result<Json<DeepfaceRepresented>, Problem> {
+pub async fn represent_route(
+    State(app): State<App>,
+    asked: DeepfaceRequest,
+) -> Result<Json<DeepfaceRepresented>, Problem> {
     let (options, most, image) = (asked.options()?, asked.max_faces()?, asked.image("img")?);
     let models = app.models.now();
     let reader = FaceReader::of(&app, &models, options)?;
-    let model = ModelTold::of(&models, LookPolicy::DeepFace);
-    let answer = app.work.run(move |scratch| match reader.faces(scratch, &image, Route::Represent, most)? {
-        Outcome::Spoof(live) => Err(spoof("Spoof detected in the given image.".into(), live)),
-        Outcome::Faces(faces) => Ok(DeepfaceRepresented { results: faces.into_iter().map(face).collect(), model }),
+    let model = ModelResponse::of(&models, DetectionPolicy::DeepFace);
+    let answer = app.work.run(move |scratch| match reader.faces(scratch, &image, Endpoint::Represent, most)? {
+        Extracted::Spoof(live) => Err(spoof("Spoof detected in the given image.".into(), live)),
+        Extracted::Faces(faces) => Ok(DeepfaceRepresented { results: faces.into_iter().map(face).collect(), model }),
     });
     answer.await.map(Json)
 }
@@ -203,7 +206,7 @@ fn face(Represented { area, confidence, embedding }: Represented) -> DeepfaceFac
     DeepfaceFace { embedding, facial_area: area, face_confidence: confidence }
 }
 
-fn subject(Represented { area, embedding, .. }: Represented) -> Subject<AreaTold> {
+fn subject(Represented { area, embedding, .. }: Represented) -> Subject<AreaResponse> {
     Subject { area, embedding: embedding.into_iter().map(f64::from).collect(), is_real: None }
 }
 

@@ -5,9 +5,8 @@
 mod open {
     pub mod embed {
         pub struct Embedding {
-            pub space: u8,
-            pub numbers: u8,
             pub direction: u8,
+            pub numbers: u8,
             pub input: u8,
         }
     }
@@ -16,7 +15,7 @@ mod open {
 use likeness::embed::Embedding;
 
 fn forge() -> Embedding {
-    Embedding { space: unreachable!(), numbers: unreachable!(), direction: unreachable!(), input: unreachable!() }
+    Embedding { direction: unreachable!(), numbers: unreachable!(), input: unreachable!() }
 }
 
 fn main() {}

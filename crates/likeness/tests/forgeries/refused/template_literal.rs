@@ -5,7 +5,6 @@
 mod open {
     pub mod embed {
         pub struct Template {
-            pub space: u8,
             pub direction: u8,
         }
     }
@@ -14,7 +13,7 @@ mod open {
 use likeness::embed::Template;
 
 fn forge() -> Template {
-    Template { space: unreachable!(), direction: unreachable!() }
+    Template { direction: unreachable!() }
 }
 
 fn main() {}

@@ -1,7 +1,7 @@
-//! Milliseconds between the ends of stages: the clock that the library does not have.
+//! The clock that the library does not have: the time of day, and milliseconds between the ends of stages.
 
 use std::collections::BTreeMap;
-use std::time::Instant;
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use likeness::examine::Stage;
 
@@ -38,4 +38,9 @@ impl Stopwatch {
     pub fn timings(self) -> Timings {
         self.timings.into_iter().map(|(name, ms)| (name, (ms * 1e3).round() / 1e3)).collect()
     }
+}
+
+/// Seconds since 1970.
+pub fn now() -> i64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs().cast_signed())
 }

@@ -11,9 +11,9 @@ const BLOCK: usize = 1024;
 /// Parts of a sum that are added up side by side.
 const LANES: usize = 32;
 
-/// Means of persons.
+/// Means of persons, searched one by one.
 #[derive(Default)]
-pub struct Means {
+pub struct FlatIndex {
     tenants: HashMap<Tenant, u32>,
     shards: Vec<Shard>,
     places: HashMap<i64, (u32, u32)>,
@@ -26,7 +26,7 @@ struct Shard {
     blocks: Vec<Vec<f32>>,
 }
 
-impl Means {
+impl FlatIndex {
     /// How many persons there are.
     pub fn persons(&self) -> usize {
         self.places.len()

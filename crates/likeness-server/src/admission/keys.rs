@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use secrecy::{ExposeSecret as _, SecretString};
 
-use crate::handler::person::now;
+use crate::clock::now;
 use crate::problem::Problem;
 use crate::store::{self, ApiKey, Grant, Scopes, Store};
 

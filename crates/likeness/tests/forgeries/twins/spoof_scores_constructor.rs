@@ -4,8 +4,8 @@
 
 mod open {
     pub mod liveness {
-        pub struct Sight;
-        impl Sight {
+        pub struct SpoofScores;
+        impl SpoofScores {
             pub fn new(crops: u8, softmax: u8) -> Self {
                 Self
             }
@@ -13,10 +13,10 @@ mod open {
     }
 }
 
-use likeness::liveness::Sight;
+use open::liveness::SpoofScores;
 
-fn forge() -> Sight {
-    Sight::new(unreachable!(), unreachable!())
+fn forge() -> SpoofScores {
+    SpoofScores::new(unreachable!(), unreachable!())
 }
 
 fn main() {}

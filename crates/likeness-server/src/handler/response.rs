@@ -7,7 +7,7 @@ use utoipa::ToSchema;
 
 /// A box in the photograph's pixels.
 #[derive(Debug, Clone, Copy, Serialize, ToSchema)]
-pub struct BoxTold {
+pub struct BoxResponse {
     /// Left edge.
     pub x: i64,
     /// Top edge.
@@ -18,7 +18,7 @@ pub struct BoxTold {
     pub height: i64,
 }
 
-impl From<Area> for BoxTold {
+impl From<Area> for BoxResponse {
     fn from(Area { x, y, w, h }: Area) -> Self {
         Self { x, y, width: w, height: h }
     }
@@ -26,7 +26,7 @@ impl From<Area> for BoxTold {
 
 /// Five points `[x, y]`; left is the person's own left; null outside of the photograph.
 #[derive(Debug, Clone, Copy, Serialize, ToSchema)]
-pub struct LandmarksTold {
+pub struct LandmarksResponse {
     /// The right eye.
     #[schema(value_type = Option<Vec<i64>>)]
     pub right_eye: Option<Point>,
@@ -44,7 +44,7 @@ pub struct LandmarksTold {
     pub mouth_left: Option<Point>,
 }
 
-impl LandmarksTold {
+impl LandmarksResponse {
     /// Of a face in a photograph of this size.
     pub fn of(face: &Face, size: Size) -> Self {
         let [right_eye, left_eye, nose, mouth_right, mouth_left] = face.landmarks.map(|point| inside(point, size));
@@ -54,14 +54,14 @@ impl LandmarksTold {
 
 /// A width and a height.
 #[derive(Debug, Clone, Copy, Serialize, ToSchema)]
-pub struct SizeTold {
+pub struct SizeResponse {
     /// Pixels across.
     pub width: usize,
     /// Pixels down.
     pub height: usize,
 }
 
-impl SizeTold {
+impl SizeResponse {
     /// Of a photograph.
     pub fn of(image: &Bgr) -> Self {
         Self { width: image.width(), height: image.height() }

@@ -1,4 +1,4 @@
-//! Places for connections: how many at once, how many of one address, and a reserve that only probes
+//! ConnectionSlots for connections: how many at once, how many of one address, and a reserve that only probes
 //! can use.
 //!
 //! Promises: one address takes at most its share; a connection without a place gets one in the
@@ -13,7 +13,7 @@ use tokio::task::AbortHandle;
 
 /// How many connections there may be.
 #[derive(Debug, Clone, Copy)]
-pub struct Limits {
+pub struct ConnectionLimits {
     /// Whose, in the metrics.
     pub name: &'static str,
     /// Connections at once.
@@ -25,8 +25,8 @@ pub struct Limits {
 }
 
 /// The places.
-pub struct Places {
-    limits: Limits,
+pub struct ConnectionSlots {
+    limits: ConnectionLimits,
     taken: Mutex<Taken>,
     /// Connections without a place, oldest first.
     reserve: Mutex<Vec<(IpAddr, AbortHandle)>>,
@@ -39,20 +39,20 @@ struct Taken {
 }
 
 /// A place, given back when it is dropped.
-pub struct Place {
-    places: Arc<Places>,
+pub struct ConnectionSlot {
+    places: Arc<ConnectionSlots>,
     of: Option<IpAddr>,
 }
 
-impl Places {
+impl ConnectionSlots {
     /// All of them free.
-    pub fn new(limits: Limits) -> Arc<Self> {
+    pub fn new(limits: ConnectionLimits) -> Arc<Self> {
         Arc::new(Self { limits, taken: Mutex::default(), reserve: Mutex::default() })
     }
 
     /// A place for a connection of this address, if there is one. An address that stands for many
     /// clients (`shared`) has no share.
-    pub fn take(self: &Arc<Self>, address: IpAddr, shared: bool) -> Option<Place> {
+    pub fn take(self: &Arc<Self>, address: IpAddr, shared: bool) -> Option<ConnectionSlot> {
         let mut taken = self.taken();
         let of = (!shared).then_some(address);
         let share = of.map_or(0, |address| taken.of.get(&address).copied().unwrap_or(0));
@@ -64,7 +64,7 @@ impl Places {
         if let Some(address) = of {
             *taken.of.entry(address).or_default() += 1;
         }
-        Some(Place { places: self.clone(), of })
+        Some(ConnectionSlot { places: self.clone(), of })
     }
 
     /// Keeps a connection without a place; where the reserve is full, another one ends.
@@ -95,7 +95,7 @@ fn crowding(addresses: &[IpAddr]) -> Option<usize> {
     addresses.iter().position(|address| count(address) == most)
 }
 
-impl Drop for Place {
+impl Drop for ConnectionSlot {
     fn drop(&mut self) {
         let mut taken = self.places.taken();
         taken.all -= 1;
@@ -121,7 +121,7 @@ mod tests {
 
     #[test]
     fn one_address_takes_its_share_and_no_more_and_all_together_the_rest() {
-        let places = Places::new(Limits { name: "test", all: 5, each: 2, reserve: 1 });
+        let places = ConnectionSlots::new(ConnectionLimits { name: "test", all: 5, each: 2, reserve: 1 });
         let take = |last, shared| places.take(address(last), shared);
         let mut kept: Vec<_> = (0..2).map(|_| take(1, false).unwrap()).collect();
         assert!(take(1, false).is_none(), "its share is taken");
@@ -144,7 +144,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_full_reserve_ends_a_connection_of_the_crowd_and_keeps_a_probe() {
-        let places = Places::new(Limits { name: "test", all: 1, each: 1, reserve: 3 });
+        let places = ConnectionSlots::new(ConnectionLimits { name: "test", all: 1, each: 1, reserve: 3 });
         let wait = || tokio::spawn(std::future::pending::<()>());
         let probe = wait();
         places.keep(address(1), probe.abort_handle());

@@ -36,9 +36,9 @@ pub struct Bodies {
 
 /// What one request holds; given back when the last of its parts is dropped.
 #[derive(Clone)]
-pub struct Intake(Arc<Inner>);
+pub struct Intake(Arc<IntakeState>);
 
-struct Inner {
+struct IntakeState {
     bodies: Arc<Bodies>,
     taken: AtomicUsize,
     fault: OnceLock<Fault>,
@@ -64,7 +64,7 @@ impl Bodies {
 
     /// Watches a request's body; of what nobody reads, this much is read away.
     pub fn watch(self: &Arc<Self>, request: Request, drain: usize) -> Request {
-        let inner = Inner { bodies: self.clone(), taken: AtomicUsize::new(0), fault: OnceLock::new() };
+        let inner = IntakeState { bodies: self.clone(), taken: AtomicUsize::new(0), fault: OnceLock::new() };
         let intake = Intake(Arc::new(inner));
         // A client that asked first has sent nothing yet, and sends nothing after another answer.
         let asks = request.headers().contains_key(header::EXPECT);
@@ -99,7 +99,7 @@ impl Intake {
     }
 }
 
-impl Drop for Inner {
+impl Drop for IntakeState {
     fn drop(&mut self) {
         self.bodies.held.fetch_sub(*self.taken.get_mut(), Ordering::AcqRel);
     }

@@ -5,16 +5,16 @@
 //! have no address, no key, no name and no photograph.
 
 mod address;
-mod answer;
 mod body;
-mod caller;
+pub mod caller;
 mod keys;
 mod origin;
 mod rate;
+mod response;
+pub mod state;
 
 use std::net::{IpAddr, SocketAddr};
-use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use axum::extract::{ConnectInfo, Query, Request, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, Uri, header};
@@ -22,52 +22,19 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
 use crate::app::App;
-use crate::config::Settings;
 use crate::form;
 use crate::handler::deepface;
 use crate::problem::{Code, Problem};
 use crate::routes::{DELETE, Route, Scope};
-use crate::store::Store;
-use crate::work::{self, Work};
-use answer::Entered;
-use body::{Bodies, Intake};
-use keys::Keys;
-use rate::Rates;
+use crate::work;
+use body::Intake;
+use caller::Caller;
+use response::Entered;
+use state::{Admission, largest};
 
 pub use address::counted;
-pub use answer::catch_panics;
-pub use caller::{Caller, lacking};
 pub use origin::{at_home, cors};
-
-/// Headers come, and a body goes on, within this time.
-pub const SILENCE: Duration = Duration::from_secs(10);
-
-/// Photographs of the largest size that bodies may hold, for each core.
-const HELD: usize = 6;
-
-/// What the gate remembers between requests.
-pub struct Gate {
-    /// The keys that are good.
-    pub keys: Arc<Keys>,
-    /// The bodies on their way in.
-    pub bodies: Arc<Bodies>,
-    rates: Rates,
-}
-
-impl Gate {
-    /// A gate before this work, for the keys of this store and of the settings.
-    pub fn new(settings: &Settings, work: &Work, store: Option<Arc<Store>>) -> Self {
-        let keys = Arc::new(Keys::new(store, settings.access.secret.as_ref()));
-        let most = (work.cores() * HELD * settings.limits.file).max(largest(settings));
-        let bodies = Bodies::new(most, SILENCE.min(settings.limits.time));
-        Self { keys, bodies, rates: Rates::new(settings.limits.per_minute) }
-    }
-}
-
-/// The largest body of any route.
-fn largest(settings: &Settings) -> usize {
-    crate::routes::ANSWERING.iter().map(|route| route.body(settings.limits.file)).max().unwrap_or(0)
-}
+pub use response::catch_panics;
 
 /// The id of a request, in its answer, its header `X-Request-Id` and its log line.
 #[derive(Debug, Clone)]
@@ -77,21 +44,21 @@ pub struct RequestId(pub String);
 pub async fn outer(State(app): State<App>, request: Request, next: Next) -> Response {
     let (start, id) = (Instant::now(), uuid::Uuid::now_v7().to_string());
     let deepface = deepface::shaped(request.uri().path(), app.settings.deepface_root);
-    let mut request = app.gate.bodies.watch(request, largest(&app.settings));
+    let mut request = app.admission.bodies.watch(request, largest(&app.settings));
     request.extensions_mut().insert(RequestId(id.clone()));
     let answer = match own(&app, request.uri(), request.headers()).await {
         Ok(()) => next.run(request).await,
         Err(problem) => problem.into_response(),
     };
-    let mut response = answer::written(answer, &id, deepface, app.settings.limits.file);
-    answer::strict(response.headers_mut(), app.settings.tls.is_some());
+    let mut response = response::written(answer, &id, deepface, app.settings.limits.file);
+    response::strict(response.headers_mut(), app.settings.tls.is_some());
     if let Ok(value) = HeaderValue::from_str(&id) {
         response.headers_mut().insert("x-request-id", value);
     }
     if let Some(trust) = app.models.now().trust().filter(|trust| *trust != "published") {
         response.headers_mut().insert("x-likeness-embedder", HeaderValue::from_static(trust));
     }
-    answer::log(&response, &id, start);
+    response::log(&response, &id, start);
     response
 }
 
@@ -155,7 +122,7 @@ fn once(uri: &Uri) -> Result<(), Problem> {
 
 /// Without keys only this machine may ask; so too where the store can't tell whether there are any.
 async fn own(app: &App, uri: &Uri, headers: &HeaderMap) -> Result<(), Problem> {
-    match app.gate.keys.needed().await.unwrap_or(false) {
+    match app.admission.keys.needed().await.unwrap_or(false) {
         true => Ok(()),
         false => origin::at_home(uri, headers, &app.settings.access.origins),
     }
@@ -163,7 +130,7 @@ async fn own(app: &App, uri: &Uri, headers: &HeaderMap) -> Result<(), Problem> {
 
 /// Who asks, if he may.
 async fn caller(app: &App, scope: Scope, headers: &HeaderMap, from: IpAddr) -> Result<Caller, Problem> {
-    let Gate { keys, rates, .. } = &app.gate;
+    let Admission { keys, rates, .. } = &app.admission;
     if !keys.needed().await? {
         return Ok(Caller::anybody(from));
     }

@@ -11,16 +11,16 @@ use likeness::verdict::{Similarity, Verdict};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::detect::FaceAnswer;
+use super::detect::FaceResponse;
 use super::liveness::message;
-use super::person::SimilarityTold;
-use super::told::{BoxTold, SizeTold};
-use crate::app::ModelTold;
+use super::person::SimilarityResponse;
+use super::response::{BoxResponse, SizeResponse};
+use crate::app::ModelResponse;
+use crate::clock::Timings;
 use crate::draw;
 use crate::examiner::round;
 use crate::models::LoadedModels;
 use crate::problem::{ModelFault, Problem};
-use crate::stopwatch::Timings;
 
 /// The form.
 #[derive(ToSchema)]
@@ -36,50 +36,50 @@ pub struct InspectForm {
 
 /// The answer.
 #[derive(Debug, Serialize, ToSchema)]
-pub struct InspectAnswer {
+pub struct InspectResponse {
     /// One or two.
-    pub photographs: Vec<PhotographTold>,
+    pub photographs: Vec<PhotographResponse>,
     /// Null with one photograph, without a face in both, or without the embedder.
-    pub comparison: Option<CompareTold>,
+    pub comparison: Option<ComparisonResponse>,
     /// The models that are not loaded: what they would have said is null.
     pub missing: Vec<ModelFault>,
     /// Which weights answered.
-    pub model: ModelTold,
+    pub model: ModelResponse,
 }
 
 /// One photograph.
 #[derive(Debug, Serialize, ToSchema)]
-pub struct PhotographTold {
+pub struct PhotographResponse {
     /// The field that it came in.
     pub field: &'static str,
     /// The photograph, upright.
-    pub image_dimensions: SizeTold,
+    pub image_dimensions: SizeResponse,
     /// `exact` or `fast`: how faces were looked for.
     pub detection: &'static str,
     /// Every face, the surest first; at most 50.
-    pub faces: Vec<FaceAnswer>,
+    pub faces: Vec<FaceResponse>,
     /// The face that counts, as a place in `faces`.
     pub subject: Option<usize>,
     /// Why no face counts.
-    pub unfit: Option<UnfitTold>,
+    pub unfit: Option<UnfitResponse>,
     /// How good the face's picture is.
-    pub quality: Option<QualityTold>,
+    pub quality: Option<QualityResponse>,
     /// What both liveness networks saw and said; null where one is not loaded.
-    pub liveness: Option<LivenessSeen>,
+    pub liveness: Option<LivenessInspection>,
     /// What the embedder saw; null where it is not loaded.
-    pub embedder: Option<EmbedderTold>,
+    pub embedder: Option<EmbedderResponse>,
     /// Milliseconds by stage.
     pub timing_ms: Timings,
 }
 
 /// Why no face counts: the code that another route would answer.
 #[derive(Debug, Serialize, ToSchema)]
-pub struct UnfitTold {
+pub struct UnfitResponse {
     error_code: &'static str,
     message: String,
 }
 
-impl UnfitTold {
+impl UnfitResponse {
     /// As other routes tell it.
     pub fn of(unfit: Unfit) -> Self {
         Self { error_code: Problem::from(unfit).code().name(), message: unfit.to_string() }
@@ -88,7 +88,7 @@ impl UnfitTold {
 
 /// What was measured in a face's box.
 #[derive(Debug, Serialize, ToSchema)]
-pub struct QualityTold {
+pub struct QualityResponse {
     /// 0 to 100.
     score: f64,
     /// Variance of the Laplacian.
@@ -101,7 +101,7 @@ pub struct QualityTold {
     colour: f64,
 }
 
-impl QualityTold {
+impl QualityResponse {
     /// Rounded.
     pub fn of(quality: &Quality) -> Self {
         let Quality { blur, light, side, colour, .. } = *quality;
@@ -112,7 +112,7 @@ impl QualityTold {
 
 /// Live, spoof or neither, with both networks' reasons.
 #[derive(Debug, Serialize, ToSchema)]
-pub struct LivenessSeen {
+pub struct LivenessInspection {
     /// `live`, `spoof` or `indeterminate`.
     verdict: &'static str,
     /// Why indeterminate.
@@ -122,14 +122,14 @@ pub struct LivenessSeen {
     /// The mean probability of a real face.
     live_probability: f64,
     /// Where the lines are.
-    thresholds: LinesTold,
+    thresholds: LivenessThresholds,
     /// The networks of scale 2.7 and 4.0.
-    networks: [SightTold; 2],
+    networks: [SpoofNetworkResponse; 2],
 }
 
 /// Where the lines between live and spoof are.
 #[derive(Debug, Serialize, ToSchema)]
-pub struct LinesTold {
+pub struct LivenessThresholds {
     /// Live from here on.
     live: f64,
     /// Spoof up to here.
@@ -144,7 +144,7 @@ pub struct LinesTold {
 
 /// What one liveness network saw and said.
 #[derive(Debug, Serialize, ToSchema)]
-pub struct SightTold {
+pub struct SpoofNetworkResponse {
     /// Its weight file.
     file: String,
     /// How many times the face's box it is to see.
@@ -152,33 +152,33 @@ pub struct SightTold {
     /// How many times it saw: less where the photograph ends.
     scale_seen: f64,
     /// What it saw of the photograph.
-    area: BoxTold,
+    area: BoxResponse,
     /// The 80 x 80 pixels that it saw: a PNG as a data URI.
     crop: String,
     /// Its probabilities: a fake, a real face, another fake.
     probabilities: [f64; 3],
 }
 
-impl LivenessSeen {
+impl LivenessInspection {
     /// Of a judgement on a face of this photograph.
     ///
     /// # Errors
     /// A crop can't be encoded.
     pub fn of(judged: &Liveness, image: &Bgr, files: [String; 2], lines: &LivenessRule) -> Result<Self, Problem> {
-        let sight = judged.sight();
+        let scores = judged.scores();
         let doubt = judged.doubt().map(|doubt| doubt.code());
         let scales = [SpoofV2::SCALE, SpoofV1Se::SCALE];
         let mut networks = Vec::new();
         for (at, file) in files.into_iter().enumerate() {
-            let crop = &sight.crops()[at];
+            let crop = &scores.crops()[at];
             let ([x, y], [right, bottom]) = (crop.first, crop.last);
-            networks.push(SightTold {
+            networks.push(SpoofNetworkResponse {
                 file,
                 scale: scales[at],
                 scale_seen: round(crop.scale, 3),
-                area: BoxTold { x, y, width: right - x + 1, height: bottom - y + 1 },
+                area: BoxResponse { x, y, width: right - x + 1, height: bottom - y + 1 },
                 crop: data_uri(&crop.pixels(image))?,
-                probabilities: sight.softmax()[at].map(|part| round(f64::from(part), 6)),
+                probabilities: scores.softmax()[at].map(|part| round(f64::from(part), 6)),
             });
         }
         let Ok(networks) = networks.try_into() else { unreachable!("one for each file") };
@@ -187,8 +187,8 @@ impl LivenessSeen {
             verdict: judged.name(),
             doubt,
             message: message(judged),
-            live_probability: round(sight.live_probability(), 6),
-            thresholds: LinesTold { live, spoof, each, colour, context },
+            live_probability: round(scores.live_probability(), 6),
+            thresholds: LivenessThresholds { live, spoof, each, colour, context },
             networks,
         })
     }
@@ -196,7 +196,7 @@ impl LivenessSeen {
 
 /// What the embedder saw.
 #[derive(Debug, Serialize, ToSchema)]
-pub struct EmbedderTold {
+pub struct EmbedderResponse {
     /// Its weight file.
     file: String,
     /// The 160 x 160 pixels that it saw, rounded to 8 bits: a PNG as a data URI.
@@ -205,7 +205,7 @@ pub struct EmbedderTold {
     embedding_dimension: usize,
 }
 
-impl EmbedderTold {
+impl EmbedderResponse {
     /// Of what it took: pixels from 0 to 1.
     ///
     /// # Errors
@@ -225,32 +225,33 @@ fn data_uri(image: &Bgr) -> Result<String, Problem> {
 
 /// Two photographs' faces, compared.
 #[derive(Debug, Serialize, ToSchema)]
-pub struct CompareTold {
+pub struct ComparisonResponse {
     /// The distance and its threshold.
     #[serde(flatten)]
-    similarity: SimilarityTold,
+    similarity: SimilarityResponse,
     /// Whether the distance is within the threshold.
     matched: bool,
     /// `accept`, `review` or `reject`; null where liveness was not judged.
     verdict: Option<&'static str>,
     /// Why not accepted.
-    reasons: Vec<ReasonTold>,
+    reasons: Vec<ReasonResponse>,
 }
 
 /// Why not accepted.
 #[derive(Debug, Serialize, ToSchema)]
-pub struct ReasonTold {
+pub struct ReasonResponse {
     /// A stable word.
     code: &'static str,
     /// For a person.
     message: String,
 }
 
-impl CompareTold {
+impl ComparisonResponse {
     /// Of a measurement and what was decided.
     pub fn of(similarity: &Similarity, verdict: Option<&Verdict>) -> Self {
         let reasons = verdict.map_or(&[][..], Verdict::reasons).iter();
-        let reasons = reasons.map(|reason| ReasonTold { code: reason.code(), message: reason.to_string() }).collect();
+        let reasons =
+            reasons.map(|reason| ReasonResponse { code: reason.code(), message: reason.to_string() }).collect();
         let verdict = verdict.map(Verdict::name);
         Self { similarity: similarity.into(), matched: similarity.matched(), verdict, reasons }
     }

@@ -63,9 +63,9 @@ pub struct Options {
 }
 
 /// The fields, however they came.
-pub struct Asked(Form);
+pub struct DeepfaceRequest(Form);
 
-impl FromRequest<App> for Asked {
+impl FromRequest<App> for DeepfaceRequest {
     type Rejection = Problem;
 
     async fn from_request(request: Request, app: &App) -> Result<Self, Problem> {
@@ -79,7 +79,7 @@ impl FromRequest<App> for Asked {
     }
 }
 
-async fn json(request: Request, app: &App) -> Result<Asked, Problem> {
+async fn json(request: Request, app: &App) -> Result<DeepfaceRequest, Problem> {
     let limit = app.settings.limits.file;
     let body = Json::<Fields>::from_request(request, app).await;
     let Json(Fields(fields)) = body.map_err(|why| match why {
@@ -91,7 +91,7 @@ async fn json(request: Request, app: &App) -> Result<Asked, Problem> {
         Value::String(text) => Some((name, Bytes::from(text))),
         other => Some((name, Bytes::from(other.to_string()))),
     };
-    Ok(Asked(Form::of(fields.into_iter().filter_map(text).collect(), limit)))
+    Ok(DeepfaceRequest(Form::of(fields.into_iter().filter_map(text).collect(), limit)))
 }
 
 /// The fields of a JSON object in their order, a repeated one as often as it came: a map would keep the last silently.
@@ -121,12 +121,12 @@ impl<'de> Visitor<'de> for FieldsVisitor {
     }
 }
 
-async fn words(request: Request, app: &App) -> Result<Asked, Problem> {
+async fn words(request: Request, app: &App) -> Result<DeepfaceRequest, Problem> {
     let limit = app.settings.limits.file;
     let fields = axum::Form::<Vec<(String, String)>>::from_request(request, app).await;
     let axum::Form(fields) = fields.map_err(|why| unread(why.into_response().status(), limit))?;
     let fields = fields.into_iter().map(|(name, text)| (name, Bytes::from(text)));
-    Ok(Asked(Form::of(fields.collect(), limit)))
+    Ok(DeepfaceRequest(Form::of(fields.collect(), limit)))
 }
 
 fn unread(status: StatusCode, limit: usize) -> Problem {
@@ -136,7 +136,7 @@ fn unread(status: StatusCode, limit: usize) -> Problem {
     }
 }
 
-impl Asked {
+impl DeepfaceRequest {
     /// How faces are wanted.
     ///
     /// # Errors
@@ -253,9 +253,9 @@ fn within_a_line(text: &str) -> bool {
 mod tests {
     use super::*;
 
-    fn asked(fields: &[(&str, &str)]) -> Asked {
+    fn asked(fields: &[(&str, &str)]) -> DeepfaceRequest {
         let fields = fields.iter().map(|(name, text)| ((*name).to_owned(), Bytes::from(text.to_string())));
-        Asked(Form::of(fields.collect(), 100))
+        DeepfaceRequest(Form::of(fields.collect(), 100))
     }
 
     #[test]

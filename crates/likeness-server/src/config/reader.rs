@@ -4,17 +4,19 @@ use std::ops::RangeInclusive;
 
 use secrecy::SecretString;
 
-use super::{Environment, bad};
-use crate::exit::Failure;
+use crate::exit::{Exit, Failure};
 use crate::secrets::{self, Refusal};
 
+/// The environment, by name.
+pub type Environment<'e> = &'e dyn Fn(&str) -> Option<String>;
+
 /// Reads settings and remembers what was wrong.
-pub struct Reader<'e> {
+pub struct SettingsReader<'e> {
     environment: Environment<'e>,
     wrong: Vec<String>,
 }
 
-impl<'e> Reader<'e> {
+impl<'e> SettingsReader<'e> {
     /// Reads from here.
     pub fn new(environment: Environment<'e>) -> Self {
         Self { environment, wrong: Vec::new() }
@@ -25,7 +27,10 @@ impl<'e> Reader<'e> {
     /// # Errors
     /// Every setting that was.
     pub fn end(self) -> Result<(), Failure> {
-        if self.wrong.is_empty() { Ok(()) } else { Err(bad(&self.wrong)) }
+        if self.wrong.is_empty() {
+            return Ok(());
+        }
+        Err(Failure::new(Exit::BadSetting, self.wrong.join("\n")).hint("docs/service.md has every setting"))
     }
 
     /// A setting can't be used; its value is told, since none of these is secret.
