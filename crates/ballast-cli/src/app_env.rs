@@ -97,24 +97,10 @@ impl AppEnv {
     /// Where the layer serves, what else points below the cache leads to what was not verified.
     fn led_elsewhere(&mut self, facts: &EnvFacts) {
         let Some(served) = facts.served.filter(|served| *served != facts.store) else { return };
-        let follows = facts.lock.store.env.as_ref().map(|name| name.as_str());
-        let general = |name: &str| GENERAL.contains(&name) || name.starts_with("BALLAST_");
-        let variables = facts.env.iter().filter(|(name, _)| Some(name.as_str()) != follows && !general(name));
-        let variables =
-            variables.flat_map(|(name, value)| value.split(':').map(move |part| (name.clone(), part.to_owned())));
+        let variables = facts.env.iter().map(|(name, value)| (name.as_str(), value.as_str()));
         let arguments = facts.command.iter().skip(1).filter_map(|argument| argument.to_str());
-        let arguments = arguments.map(|argument| {
-            let path = argument.rsplit_once('=').map_or(argument, |(_, value)| value);
-            (format!("the argument {argument}"), path.to_owned())
-        });
-        for (what, path) in variables.chain(arguments) {
-            let Some(below) = below(&path, facts.store) else { continue };
+        for Leading { what, path, required } in leading_below(facts.lock, facts.store, variables, arguments) {
             let line = format!("{what} leads to {path}, where nothing was verified: {} serves", served.display());
-            let required = facts
-                .lock
-                .weights
-                .iter()
-                .any(|weight| weight.need == Need::Required && Path::new(weight.path.as_str()).starts_with(&below));
             if required { self.astray.push(line) } else { self.notes.push(line) }
         }
     }
@@ -125,6 +111,42 @@ impl AppEnv {
             self.notes.push(hub_words());
         }
     }
+}
+
+/// A variable or an argument that leads to the cache or below it.
+pub struct Leading {
+    /// The variable's name, or the argument.
+    pub what: String,
+    /// Where it leads.
+    pub path: String,
+    /// Whether a required weight lies there.
+    pub required: bool,
+}
+
+/// What of an environment and a command line leads to the cache by its own path, and not by the store's variable.
+pub fn leading_below<'a>(
+    lock: &Lock,
+    store: &Path,
+    variables: impl Iterator<Item = (&'a str, &'a str)>,
+    arguments: impl Iterator<Item = &'a str>,
+) -> Vec<Leading> {
+    let follows = lock.store.env.as_ref().map(|name| name.as_str());
+    let general = |name: &str| GENERAL.contains(&name) || name.starts_with("BALLAST_");
+    let variables = variables.filter(|(name, _)| Some(*name) != follows && !general(name));
+    let variables = variables.flat_map(|(name, value)| value.split(':').map(move |part| (name.to_owned(), part)));
+    let arguments = arguments.map(|argument| {
+        let path = argument.rsplit_once('=').map_or(argument, |(_, value)| value);
+        (format!("the argument {argument}"), path)
+    });
+    let leading = |(what, path): (String, &str)| {
+        let below = below(path, store)?;
+        let required = lock
+            .weights
+            .iter()
+            .any(|weight| weight.need == Need::Required && Path::new(weight.path.as_str()).starts_with(&below));
+        Some(Leading { what, path: path.to_owned(), required })
+    };
+    variables.chain(arguments).filter_map(leading).collect()
 }
 
 /// A truth word, as Hugging Face's clients read one.

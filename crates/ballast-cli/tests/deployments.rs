@@ -10,7 +10,7 @@ use std::process::{Command, Output};
 
 use serde_json::Value;
 
-type WeightState = BTreeSet<(String, usize)>;
+type Places = BTreeSet<(String, usize)>;
 
 fn folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/deployments")
@@ -32,7 +32,7 @@ fn fixtures() -> Vec<PathBuf> {
     all
 }
 
-fn expected(text: &str) -> WeightState {
+fn expected(text: &str) -> Places {
     let lines = text.lines().enumerate().filter_map(|(at, line)| Some((at + 1, line.split_once("#!")?.1)));
     lines.flat_map(|(at, codes)| codes.split_whitespace().map(move |code| (code.to_owned(), at))).collect()
 }
@@ -43,7 +43,7 @@ fn lock_of(text: &str) -> String {
     format!("{}.lock", named.unwrap_or("weights"))
 }
 
-fn found(file: &Path, output: &Output) -> (WeightState, Vec<Value>) {
+fn found(file: &Path, output: &Output) -> (Places, Vec<Value>) {
     let told: Value = serde_json::from_slice(&output.stdout).unwrap_or_else(|_| panic!("{output:?}"));
     let findings = told["findings"].as_array().unwrap().clone();
     let places = findings.iter().map(|finding| {

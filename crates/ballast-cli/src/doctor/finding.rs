@@ -119,6 +119,7 @@ codes! {
     VolumeTooSmall "volume-too-small" "A claim, a volume or a limit below the weights' size.",
     HealthAbsent "health-absent" "Nothing asks for the weights.",
     HealthBlind "health-blind" "A health check that always passes.",
+    LeadsElsewhere "leads-elsewhere" "A path of the cache, where the layer serves.",
     LivenessOfWeights "liveness-of-weights" "A missing weight restarts the app for ever.",
     HealthOfAppAlone "health-of-app-alone" "A health check that may not know of the weights.",
 }

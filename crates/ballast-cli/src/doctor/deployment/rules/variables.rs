@@ -1,5 +1,7 @@
 //! Variables of the file that lead the app past the verified weights.
 
+use std::path::Path;
+
 use super::Rules;
 use crate::app_env;
 use crate::doctor::deployment::service::Service;
@@ -10,12 +12,32 @@ impl Rules<'_> {
     /// Rules of variables beside the store's own.
     pub(super) fn variables(&self, service: &Service, found: &mut Vec<Finding>) {
         found.extend(self.hub_online(service));
+        self.leads_elsewhere(service, found);
         let Some(name) = &self.lock.store.env else { return };
         let env = |name: &str| service.variable(name).and_then(|variable| variable.value.clone());
         for winner in wins::over(name.as_str(), &self.store_path(), &env) {
             let line = service.variable(winner.name).map_or(service.line, |variable| variable.line);
             let fix = format!("leave {} out, or {}: {}", winner.name, winner.name, winner.expected);
             found.push(self.at(line, Severity::Warning, Code::VariableWins, winner.words(name.as_str()), fix));
+        }
+    }
+
+    /// Where only the layer can serve, a path of the cache leads to nothing.
+    fn leads_elsewhere(&self, service: &Service, found: &mut Vec<Finding>) {
+        let store = self.store_path();
+        if !self.has_layer() || !service.read_only_root || service.over(&self.weights_dir()).is_some() {
+            return;
+        }
+        let values = service.env.iter().filter_map(|of| Some((of.name.as_str(), of.value.as_deref()?)));
+        let name = self.lock.store.env.as_ref().map_or("the store's variable", |name| name.as_str());
+        for leading in app_env::leading_below(self.lock, Path::new(&store), values, service.words()) {
+            let variable = service.variable(&leading.what).map(|variable| variable.line);
+            let line = variable.or(service.args.as_ref().or(service.entry.as_ref()).map(|args| args.line));
+            let severity = if leading.required { Severity::Error } else { Severity::Warning };
+            let what =
+                format!("{} leads to {}, where nothing is: the image's layer serves", leading.what, leading.path);
+            let fix = format!("volumes: [\"models:{store}\"]; or a path that the app makes from {name}");
+            found.push(self.at(line.unwrap_or(service.line), severity, Code::LeadsElsewhere, what, fix));
         }
     }
 
