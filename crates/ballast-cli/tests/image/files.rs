@@ -10,7 +10,7 @@ use crate::ship::{pins, top};
 use crate::support::{is_there, program, stderr, stdout};
 use crate::up::sums;
 
-const FILES: [&str; 3] = ["compose.yaml", "compose.prod.yaml", "docker-compose.prod.yml"];
+const FILES: [&str; 2] = ["compose.yaml", "deploy/compose.prod.yaml"];
 
 /// `.env.example`, filled in: commented variables with their defaults, and a key.
 fn example() -> BTreeMap<String, String> {
@@ -73,7 +73,7 @@ fn doctor_finds_nothing_to_change_but_the_tag() {
 /// no swap, no core dump.
 #[test]
 fn the_production_file_keeps_secrets_out_of_the_environment_the_network_swap_and_dumps() {
-    let text = fs::read_to_string(top().join("compose.prod.yaml")).unwrap();
+    let text = fs::read_to_string(top().join("deploy/compose.prod.yaml")).unwrap();
     let lines: Vec<_> = text.lines().map(str::trim).filter(|line| !line.starts_with('#')).collect();
     let missing: Vec<_> = [
         "API_KEY_SECRET_FILE: /run/secrets/api_key",
@@ -110,7 +110,7 @@ fn docker_compose_accepts_each_file_and_asks_for_what_has_no_default() {
         assert!(stderr(&output).contains("the key that callers send"), "{file}: {output:?}");
     }
     for (name, _) in sums(&pins(&fs::read_to_string(top().join("weights.lock")).unwrap())) {
-        let output = config("docker-compose.prod.yml", name);
+        let output = config("deploy/compose.prod.yaml", name);
         assert!(!output.status.success() && stderr(&output).contains("see .env.example"), "{name}: {output:?}");
     }
 }

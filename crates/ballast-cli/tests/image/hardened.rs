@@ -5,7 +5,7 @@ use crate::ship::{Builder, Ship, TREE, WEIGHTS};
 use crate::support::docker::find;
 use crate::support::{stderr, stdout};
 
-/// The lines of `compose.prod.yaml`, as options, and a busybox to look with.
+/// The lines of `deploy/compose.prod.yaml`, as options, and a busybox to look with.
 fn inside(ship: &Ship, words: &[&str]) -> (Option<i32>, String) {
     let busybox = format!("{}:/busybox:ro", find("busybox").display());
     let mut run = ship.docker.command("docker");

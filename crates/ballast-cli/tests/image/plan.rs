@@ -1,4 +1,4 @@
-//! The mission's test plan on this image, under `compose.prod.yaml` itself; and the rows of the table.
+//! The mission's test plan on this image, under `deploy/compose.prod.yaml` itself; and the rows of the table.
 
 use std::fs;
 use std::os::unix::fs::{MetadataExt, chown};

@@ -63,7 +63,7 @@ pub struct Found {
 impl<'a> Project<'a> {
     /// The production file as it is, an image, and lines that the service gets besides.
     pub fn new(ship: &'a Ship, name: &str, image: &str, lines: &str) -> Self {
-        Self::of(ship, name, image, ("compose.prod.yaml", "biometric-api"), lines)
+        Self::of(ship, name, image, ("deploy/compose.prod.yaml", "biometric-api"), lines)
     }
 
     /// The file to try it with, as it is.

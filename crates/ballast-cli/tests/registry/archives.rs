@@ -163,7 +163,7 @@ fn an_export_that_fails_leaves_the_archive_of_before() {
 
 /// The repository's own description, and a program that can look around.
 fn described(world: &World) {
-    let text = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("../../image.toml")).unwrap();
+    let text = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("../../deploy/image.toml")).unwrap();
     let more = "[[file]]\npath = \"/usr/local/bin/busybox\"\nfrom = \"/bin/busybox\"\nmode = \"0755\"\n";
     fs::write(world.path("image.toml"), text + more).unwrap();
 }

@@ -25,7 +25,7 @@ lock file with pins of their own, at a tenth of their size (10.6 MB) where nothi
 *plain*: a process in a mount namespace; *runc*: a container with exactly these capabilities;
 *podman*: rootless; *docker*: the mission's compose file with docker-compose. Roots are read-only
 everywhere. Row *plan* is the mission's test plan, row *reader* Python with h5py and onnxruntime. Row
-*image* is this repository's own image under `compose.prod.yaml`, with what each line says changed; the
+*image* is this repository's own image under `deploy/compose.prod.yaml`, with what each line says changed; the
 shell is the same image behind busybox, gosu and that script, and milliseconds are from the container's
 start to the first 200 of `/api/v1/health`, polled from outside. `likeness` reads the baked layer where
 the cache is wrong, so its health is good behind the shell too; other readers' would not be.

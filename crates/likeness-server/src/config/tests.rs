@@ -131,7 +131,7 @@ fn the_names_that_are_honoured_are_those_that_are_read_and_those_that_are_explai
     let explained: BTreeSet<_> = text(".env.example").lines().filter_map(named).collect();
     let honoured: BTreeSet<_> = HONOURED.into_iter().map(str::to_owned).collect();
     assert_eq!(honoured, read, "names that are honoured, and that are read");
-    let compose = ["compose.yaml", "compose.prod.yaml", "docker-compose.prod.yml"].map(text).concat();
+    let compose = ["compose.yaml", "deploy/compose.prod.yaml"].map(text).concat();
     let word = |part: &str| part.split(|c: char| c != '_' && !c.is_ascii_alphanumeric()).next().map(str::to_owned);
     let expected: BTreeSet<_> = compose.split("${").skip(1).filter_map(word).chain(honoured).collect();
     assert_eq!(expected, explained, "names that are honoured or that compose reads, and that .env.example explains");
