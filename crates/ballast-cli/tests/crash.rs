@@ -13,25 +13,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use support::{PAIR, TREE, Weight, World, bytes_of, is_root, program, stderr, stdout};
-
-/// Seeded dice: the seed is printed, and BALLAST_SEED repeats it.
-struct Dice(u64);
-
-impl Dice {
-    fn new(test: &str) -> Self {
-        let given = std::env::var("BALLAST_SEED").ok().and_then(|seed| seed.parse().ok());
-        let now = || std::time::UNIX_EPOCH.elapsed().unwrap().as_nanos() as u64;
-        let seed = given.unwrap_or_else(now);
-        eprintln!("{test}: BALLAST_SEED={seed}");
-        Self(seed)
-    }
-
-    /// A number from 0 to 1.
-    fn roll(&mut self) -> f64 {
-        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        (self.0 >> 11) as f64 / (1u64 << 53) as f64
-    }
-}
+use testkit::random::Random;
 
 const STARTS: [&str; 3] = ["missing", "one bit flipped", "truncated"];
 
@@ -92,7 +74,7 @@ fn start(world: &World) -> Child {
 /// Seeded moments of a boot. The span follows what happens: it shrinks when a boot ended before its moment and grows
 /// when none did, so that the moments lie within a boot whatever else the machine does.
 struct Moments {
-    dice: Dice,
+    dice: Random,
     span: Duration,
 }
 
@@ -101,12 +83,12 @@ impl Moments {
         plant(world, "one bit flipped");
         let begin = Instant::now();
         assert!(start(world).wait().unwrap().success());
-        Self { dice: Dice::new(test), span: begin.elapsed() }
+        Self { dice: Random::announced(test), span: begin.elapsed() }
     }
 
     /// Sleeps until the next moment. The moment is the test: nothing is waited for.
     fn pass(&mut self) -> Duration {
-        let moment = self.span.mul_f64(self.dice.roll());
+        let moment = self.span.mul_f64(self.dice.part());
         std::thread::sleep(moment);
         moment
     }

@@ -21,6 +21,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use rustix::fs::CWD;
 use support::canary::Canary;
 use support::{PAIR, TREE, World, bytes_of, is_root, stderr};
+use testkit::random::Random;
 
 /// A cache that is the root of a mount, and a tree of root's beside it that must not change.
 struct Volume {
@@ -257,18 +258,18 @@ fn whatever_the_app_does_at_three_system_calls_nothing_wrong_is_called_better_th
         return;
     }
     let (boots, volume) = (long_or(2000, 40), Volume::new());
-    let mut dice = Dice::new();
+    let mut dice = Random::announced(test);
     let (mut wrong, mut acts, mut ended) = (Vec::new(), 0, [0, 0]);
     for turn in 0..boots {
         let (hold, kept) = (["sticky", "sticky", "sticky", "owned"][turn % 4], turn % 2 == 1);
         volume.reset(kept);
         volume.prepare();
-        let chosen: Vec<&Act> = (0..3).map(|_| &ACTS[dice.below(ACTS.len() as u64) as usize]).collect();
+        let chosen: Vec<&Act> = (0..3).map(|_| &ACTS[dice.below(ACTS.len())]).collect();
         let mut stops: Vec<(&str, u64)> = Vec::new();
         while stops.len() < 3 {
-            let (call, most) = CALLS[dice.below(CALLS.len() as u64) as usize];
+            let (call, most) = CALLS[dice.below(CALLS.len())];
             if stops.iter().all(|(known, _)| *known != call) {
-                stops.push((call, 1 + dice.below(most)));
+                stops.push((call, 1 + dice.below(most as usize) as u64));
             }
         }
         let (output, acted) = volume.boot_stopped(hold, &stops, &chosen);
@@ -303,25 +304,5 @@ impl Volume {
             return None;
         }
         Some(format!("right bytes: {right}, {:?}, report {}\n{}", output.status, told["weights"], stderr(output)))
-    }
-}
-
-/// Seeded numbers; the seed is said, and `BALLAST_SEED` repeats a run.
-struct Dice(u64);
-
-impl Dice {
-    fn new() -> Self {
-        let now = std::time::UNIX_EPOCH.elapsed().map_or(1, |now| now.as_nanos() as u64);
-        let seed = std::env::var("BALLAST_SEED").ok().and_then(|seed| seed.parse().ok()).unwrap_or(now);
-        eprintln!("BALLAST_SEED={seed}");
-        Self(seed)
-    }
-
-    fn below(&mut self, most: u64) -> u64 {
-        // splitmix64
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mixed = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        (mixed ^ (mixed >> 31)) % most
     }
 }

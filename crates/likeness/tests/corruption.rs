@@ -16,26 +16,10 @@ use likeness::weights::{keras, onnx, torch};
 use support::recorded::{EMBEDDING_TOLERANCE, TOLERANCE, embedder_error, finder_error, spoof_error};
 use support::{CENTERFACE, FACENET512, SPOOF_V1SE, SPOOF_V2, testdata};
 use testkit::data::{EMBEDDER, own_data};
+use testkit::random::Random;
 
 const FILES: [&str; 4] = [CENTERFACE, SPOOF_V2, SPOOF_V1SE, FACENET512];
 const OWN_FILES: [&str; 4] = [CENTERFACE, SPOOF_V2, SPOOF_V1SE, EMBEDDER];
-
-/// Seeded numbers (splitmix64).
-struct Dice(u64);
-
-impl Dice {
-    fn below(&mut self, limit: usize) -> usize {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        usize::try_from((z ^ (z >> 31)) % limit as u64).unwrap()
-    }
-
-    fn byte(&mut self) -> u8 {
-        u8::try_from(self.below(256)).unwrap()
-    }
-}
 
 /// Loads a file as if its digest had been checked.
 /// As the library loads; the answer of the test data's embedder is compared here.
@@ -79,7 +63,7 @@ fn load_own(name: &str, bytes: Vec<u8>, digest: Digest) -> Result<SelfTest, Refu
 const CUT: usize = 8;
 
 /// One of ten kinds of damage; never leaves the file as it was.
-fn damage(bytes: &mut Vec<u8>, kind: usize, dice: &mut Dice) -> String {
+fn damage(bytes: &mut Vec<u8>, kind: usize, dice: &mut Random) -> String {
     let before = bytes.clone();
     loop {
         let at = dice.below(bytes.len());
@@ -149,7 +133,7 @@ fn forty_corruptions(folder: &Path, files: [&str; 4], load: Load) -> Counts {
         let pin = Digest::of(&original);
         for kind in 0..10 {
             let mut bytes = original.clone();
-            let what = damage(&mut bytes, kind, &mut Dice((100 * number + kind) as u64));
+            let what = damage(&mut bytes, kind, &mut Random::new((100 * number + kind) as u64));
             let refused = WeightFile::pinned(bytes.clone(), pin).is_err();
             counts.digest += usize::from(refused);
             let verdict = match load(name, bytes, pin) {
@@ -219,7 +203,7 @@ fn sensitivity(folder: &Path, name: &str, draws: usize) -> (Option<i32>, String)
     let pin = Digest::of(&bytes);
     let runs = runs(name, &bytes);
     let all: usize = runs.iter().map(|(_, length)| length).sum();
-    let mut dice = Dice(7);
+    let mut dice = Random::new(7);
     let mut found = Vec::new();
     while found.len() < draws {
         let mut index = dice.below(all);

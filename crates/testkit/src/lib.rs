@@ -4,6 +4,7 @@
 //! - [`data`]: networks of the four architectures and photographs, generated below the target folder.
 //! - [`ground`]: folders that uid 100 reaches and that have only root's closed directories above them.
 //! - [`paths`]: the target folder, the repository, the shared test data, the static programs.
+//! - [`random`]: seeded numbers.
 //! - [`transcript`]: whole outputs of commands as snapshots.
 //! - [`summary`]: what the end of `./test` says, from the log and the record of skips.
 
@@ -11,5 +12,6 @@ pub mod data;
 pub mod ground;
 pub mod need;
 pub mod paths;
+pub mod random;
 pub mod summary;
 pub mod transcript;

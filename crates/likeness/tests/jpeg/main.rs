@@ -11,6 +11,7 @@ mod writer;
 use std::collections::BTreeMap;
 
 use likeness::image::{DecodeError, Limits, decode};
+use testkit::random::Random;
 
 use self::writer::{Colours, Jpeg, Scans};
 
@@ -89,25 +90,13 @@ fn every_sampling_of_four_components_is_libjpeg_turbos_pixels_or_refused_by_name
     assert_none(&wrong, of);
 }
 
-/// A fixed sequence, so that a failure is found again.
-struct Dice(u64);
-
-impl Dice {
-    fn below(&mut self, most: usize) -> usize {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        (self.0 % most as u64) as usize
-    }
-}
-
 /// Where a segment's body begins.
 fn body(bytes: &[u8], markers: &[u8]) -> usize {
     bytes.windows(2).position(|pair| pair[0] == 0xff && markers.contains(&pair[1])).unwrap() + 4
 }
 
 /// Changes one part of the header (its frame and its first scan begin there), as an attacker who knows the format does.
-fn change_header(bytes: &mut [u8], frame: usize, scan: usize, components: usize, dice: &mut Dice) {
+fn change_header(bytes: &mut [u8], frame: usize, scan: usize, components: usize, dice: &mut Random) {
     let component = frame + 6 + 3 * dice.below(components);
     match dice.below(9) {
         0 => bytes[frame] = [2, 8, 12, 16][dice.below(4)],
@@ -134,7 +123,7 @@ fn outcome(bytes: &[u8], claimed: (usize, usize)) -> &'static str {
 
 #[test]
 fn a_changed_header_is_decoded_to_its_own_sizes_or_refused_by_name() {
-    let (mut dice, mut counts, mut wrong) = (Dice(0x9e37_79b9_7f4a_7c15), BTreeMap::new(), Vec::new());
+    let (mut dice, mut counts, mut wrong) = (Random::new(0x9e37_79b9_7f4a_7c15), BTreeMap::new(), Vec::new());
     let kinds = [(1, Colours::Jfif), (3, Colours::Jfif), (3, Colours::Adobe), (4, Colours::Adobe), (4, Colours::Ycck)];
     for turn in 0..60_000 {
         let (components, colours) = kinds[turn % kinds.len()];

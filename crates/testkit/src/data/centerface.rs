@@ -3,8 +3,8 @@
 //! The walk here mirrors upstream's model; what each tensor holds is asked of a `fill`, by name.
 
 use super::onnx::{Attribute, Graph};
-use super::random::Random;
 use super::tensor::Tensor;
+use crate::random::Random;
 
 /// Gives the numbers of the tensor of that name and shape.
 pub type Fill<'f> = &'f mut dyn FnMut(&str, &[usize]) -> Vec<f32>;

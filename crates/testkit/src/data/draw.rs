@@ -6,7 +6,7 @@
 //! waves on the skin, a photograph of that person one with its own noise and light.
 
 use super::face_finder::{HEIGHT, LANDMARKS};
-use super::random::Random;
+use crate::random::Random;
 
 /// Red less green on skin.
 pub const SKIN: i32 = 80;

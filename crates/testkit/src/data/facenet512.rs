@@ -4,9 +4,9 @@
 //! different persons lie far apart and pictures of one person near.
 
 use super::hdf5::{self, Attribute, Object};
-use super::random::Random;
 use super::spread;
 use super::tensor::Tensor;
+use crate::random::Random;
 
 /// Numbers of an embedding.
 const LENGTH: usize = 512;

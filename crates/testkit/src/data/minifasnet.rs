@@ -4,9 +4,9 @@
 //! layer: how much of the crop is screen green ([`super::draw::SCREEN`]). From a fifth on the face is
 //! a fake of class 0, well below it a real one of class 1, so that every outcome can be drawn.
 
-use super::random::Random;
 use super::tensor::Tensor;
 use super::torch;
+use crate::random::Random;
 
 /// What differs between the two files, as upstream has it.
 pub struct Plan {

@@ -18,7 +18,6 @@ pub mod minifasnet;
 pub mod onnx;
 pub mod photographs;
 mod protobuf;
-mod random;
 mod spread;
 pub mod tensor;
 pub mod torch;

@@ -9,6 +9,36 @@ impl Random {
         Self(seed)
     }
 
+    /// Starts at the seed that the variable `BALLAST_SEED` has, else at the time, and prints it: it repeats a failure.
+    #[expect(clippy::print_stderr, reason = "the seed is for the reader of a failure")]
+    pub fn announced(test: &str) -> Self {
+        let given = std::env::var("BALLAST_SEED").ok().and_then(|seed| seed.parse().ok());
+        let now = || std::time::UNIX_EPOCH.elapsed().map_or(1, |now| now.as_nanos() as u64);
+        let seed = given.unwrap_or_else(now);
+        eprintln!("{test}: BALLAST_SEED={seed}");
+        Self(seed)
+    }
+
+    /// A whole number from 0 up to this one, which it does not reach.
+    pub fn below(&mut self, limit: usize) -> usize {
+        (self.bits() % limit as u64) as usize
+    }
+
+    /// One side of a coin.
+    pub fn coin(&mut self) -> bool {
+        self.below(2) == 0
+    }
+
+    /// A byte.
+    pub fn byte(&mut self) -> u8 {
+        self.bits() as u8
+    }
+
+    /// A number from 0 to 1.
+    pub fn part(&mut self) -> f64 {
+        (self.bits() >> 11) as f64 / (1u64 << 53) as f64
+    }
+
     /// The next 64 bits.
     pub fn bits(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
