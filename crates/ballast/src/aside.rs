@@ -14,8 +14,9 @@ pub const ASIDE_PREFIX: &str = ".ballast-aside.";
 const MORE_ASIDE: u32 = 9;
 
 /// S7: renames an entry to its aside name, where it replaces the last one. More names are used
-/// only where a directory stands in the way, which no rename replaces.
-pub(crate) fn set_aside<D: Disk>(disk: &D, dir: &D::Dir, name: &str) -> io::Result<()> {
+/// only where a directory stands in the way, which no rename replaces. Gives the aside name; none where nothing has the
+/// entry's.
+pub(crate) fn set_aside<D: Disk>(disk: &D, dir: &D::Dir, name: &str) -> io::Result<Option<String>> {
     let mut refused = None;
     for turn in 0..=MORE_ASIDE {
         let aside = match turn {
@@ -28,12 +29,12 @@ pub(crate) fn set_aside<D: Disk>(disk: &D, dir: &D::Dir, name: &str) -> io::Resu
             moved = disk.remove(dir, &aside).and_then(|()| disk.rename(dir, name, &aside));
         }
         match moved {
-            Err(error) if error.raw_os_error() == Some(libc::ENOENT) => return Ok(()),
+            Err(error) if error.raw_os_error() == Some(libc::ENOENT) => return Ok(None),
             Err(error) if occupied(&error) => refused = Some(error),
-            done => return done,
+            done => return done.map(|()| Some(aside)),
         }
     }
-    refused.map_or(Ok(()), Err)
+    refused.map_or(Ok(None), Err)
 }
 
 /// What is kept for the operator. A former pin's content is no evidence of anything.
@@ -82,7 +83,7 @@ pub(crate) fn quarantine<D: Disk>(disk: &D, wanted: &ExpectedWeight, found: &Wei
     let gone = match found {
         WeightState::Stale => disk.remove(&dir, name),
         WeightState::Damaged(_) | WeightState::Unreadable(libc::EIO) => {
-            set_aside(disk, &dir, name).or_else(|_| disk.remove(&dir, name))
+            set_aside(disk, &dir, name).map(drop).or_else(|_| disk.remove(&dir, name))
         }
         WeightState::Right | WeightState::Vouched | WeightState::Missing | WeightState::Unreadable(_) => return,
     };

@@ -14,6 +14,7 @@ use crate::open;
 use crate::place::{self, Named, Origin, Staged};
 use crate::settle::{self, Pending};
 use crate::store::{self, Damage, Examined, ExpectedWeight, Extent, Strictness, Threads, WeightState};
+use crate::ways::Ways;
 
 /// How a heal is carried out.
 #[derive(Debug, Clone, Copy)]
@@ -165,9 +166,11 @@ fn mend_all<D: Disk, O: Disk>(
 ) {
     let (right, wrong): (Vec<usize>, Vec<usize>) = (0..wanted.len()).partition(|at| outcomes[*at].is_right());
     let right: Vec<&RelPath> = right.into_iter().map(|at| &wanted[at].weight.path).collect();
+    // What is wrong is a source of its own bytes, wherever its directory is set aside.
+    let mut ways = Ways::new(|way| right.iter().any(|path| path.as_str().starts_with(way)));
     // Each holds its file and its directory open.
     for some in wrong.chunks(disk.files_at_once().div_ceil(2)) {
-        mend_at_once(disk, wanted, some, &right, outcomes, origins, options);
+        mend_at_once(disk, wanted, some, &mut ways, outcomes, origins, options);
     }
 }
 
@@ -175,24 +178,24 @@ fn mend_at_once<D: Disk, O: Disk>(
     disk: &D,
     wanted: &[ExpectedWeight],
     some: &[usize],
-    right: &[&RelPath],
+    ways: &mut Ways,
     outcomes: &mut [Outcome],
     origins: &[Origin<O>],
     options: &Options,
 ) {
     let mut pending = Vec::new();
     // Opened before a directory that they lie in may be moved.
-    let reach = |at: &usize| open::reached(disk, &wanted[*at], &outcomes[*at].found, options.strict);
+    let reach = |at: &usize| open::reached(disk, &wanted[*at], &outcomes[*at].found, options.strict, ways);
     let reached: Vec<_> = some.iter().map(reach).collect();
     for (&at, reached) in some.iter().zip(reached) {
         let (start, wanted) = (Instant::now(), &wanted[at]);
         let seen = Examined { found: outcomes[at].found.clone(), stat: outcomes[at].stat };
-        let mut begun = begin(disk, wanted, seen.clone(), reached, right, origins, options);
+        let mut begun = begin(disk, wanted, seen.clone(), reached, ways, origins, options);
         if !pending.is_empty() && begun.as_ref().is_err_and(|given_up| given_up.done.wants_room()) {
             // What is published may free what it replaces.
             finish(disk, std::mem::take(&mut pending), outcomes, options);
-            let again = open::reached(disk, wanted, &outcomes[at].found, options.strict);
-            begun = begin(disk, wanted, seen, again, right, origins, options);
+            let again = open::reached(disk, wanted, &outcomes[at].found, options.strict, ways);
+            begun = begin(disk, wanted, seen, again, ways, origins, options);
         }
         let no_room = begun.as_ref().is_err_and(|given_up| given_up.done.wants_room());
         if no_room
@@ -201,7 +204,7 @@ fn mend_at_once<D: Disk, O: Disk>(
         {
             // The wrong file was set aside by now; staging removes it where there is no room for both.
             let gone = Examined { found: WeightState::Missing, stat: None };
-            begun = begin(disk, wanted, gone, None, right, origins, options);
+            begun = begin(disk, wanted, gone, None, ways, origins, options);
         }
         match begun {
             Ok((now, staged)) => pending.push(Pending { at, wanted, now, staged }),
@@ -228,7 +231,7 @@ fn begin<D: Disk, O: Disk>(
     wanted: &ExpectedWeight,
     seen: Examined,
     reached: Option<(D::File, Stat)>,
-    right_ones: &[&RelPath],
+    ways: &mut Ways,
     origins: &[Origin<O>],
     options: &Options,
 ) -> Result<(WeightState, Staged<D>), GivenUp> {
@@ -237,7 +240,7 @@ fn begin<D: Disk, O: Disk>(
     if right(&now) {
         return Err(GivenUp { done: Done::MendedByAnother, stat, wrong: None });
     }
-    match place::stage(disk, wanted, &now, reached, right_ones, origins, (options.strict, options.threads)) {
+    match place::stage(disk, wanted, &now, reached, ways, origins, (options.strict, options.threads)) {
         Ok(staged) => Ok((now, staged)),
         Err(fault) => Err(give_up(disk, wanted, fault, options)),
     }

@@ -63,5 +63,6 @@ mod settle;
 mod state;
 pub mod store;
 pub mod verified;
+mod ways;
 
 pub use error::ErrorKind;

@@ -6,6 +6,7 @@ use std::io;
 
 use crate::disk::{Disk, Kind, Stat};
 use crate::state::{Damage, Examined, ExpectedWeight, Strictness, WeightState};
+use crate::ways::Ways;
 
 /// Opens a weight's entry and judges its inode (S1, S2).
 ///
@@ -53,6 +54,7 @@ pub(crate) fn reached<D: Disk>(
     wanted: &ExpectedWeight,
     found: &WeightState,
     strict: Strictness,
+    ways: &Ways,
 ) -> Option<(D::File, Stat)> {
     let WeightState::Damaged(
         Damage::Links(_) | Damage::Owner(_) | Damage::Mode(_) | Damage::Kind(Kind::Symlink | Kind::File),
@@ -61,8 +63,8 @@ pub(crate) fn reached<D: Disk>(
         return None;
     };
     let beyond = !matches!(strict, Strictness::Kept { .. });
-    let reached = disk.follow(wanted.weight.path.as_str(), beyond).ok()?;
-    wanted.size().is_none_or(|size| size == reached.1.size).then_some(reached)
+    let mut reached = ways.paths(wanted.weight.path.as_str()).filter_map(|path| disk.follow(&path, beyond).ok());
+    reached.find(|(_, stat)| wanted.size().is_none_or(|size| size == stat.size))
 }
 
 pub(crate) fn open_at<D: Disk>(

@@ -16,6 +16,7 @@ use crate::index::{Tree, chunks};
 use crate::lock::RelPath;
 use crate::open::{open, open_at};
 use crate::store::{self, Damage, ExpectedWeight, Strictness, Threads, WeightState};
+use crate::ways::Ways;
 
 /// Where right bytes may come from: a store and how it is judged.
 pub struct Origin<'a, D: Disk> {
@@ -64,20 +65,20 @@ type Filled<D> = (<D as Disk>::File, Placed, Vec<u64>);
 /// With a tree, good chunks of the damaged file are reused and only bad ones are read from the
 /// origins; every chunk is verified as it is copied. Without one, a whole origin is copied while
 /// its SHA-256 is taken. `reached` is what the name led to, where its bytes may be right though the entry
-/// is not. No directory is moved that leads to one of the `right` weights.
+/// is not.
 ///
 /// # Errors
 /// [`PlaceFault`]; the name is then as before.
-pub fn stage<D: Disk, O: Disk>(
+pub(crate) fn stage<D: Disk, O: Disk>(
     disk: &D,
     wanted: &ExpectedWeight,
     found: &WeightState,
     reached: Option<(D::File, Stat)>,
-    right: &[&RelPath],
+    ways: &mut Ways,
     origins: &[Origin<O>],
     (strict, threads): (Strictness, Threads),
 ) -> Result<Staged<D>, PlaceFault> {
-    let (dir, made_in) = ensure_dir(disk, &wanted.weight.path, strict, right)?;
+    let (dir, made_in) = ensure_dir(disk, &wanted.weight.path, strict, ways)?;
     let copy = || fill(disk, &dir, wanted, found, reached, origins, threads);
     match aside::replacing(disk, &dir, wanted.weight.path.file_name(), found, copy) {
         Ok((file, placed, replaced)) => Ok(Staged { dir, file, placed, replaced, made_in }),
@@ -157,7 +158,7 @@ impl<D: Disk> Staged<D> {
     /// [`PlaceFault::Call`]; the name is then as before, or absent.
     pub fn publish(self, disk: &D, path: &RelPath, found: &WeightState) -> Result<Named<D>, PlaceFault> {
         let name = path.file_name();
-        let aside = if aside::keeps(found) { set_aside(disk, &self.dir, name) } else { Ok(()) };
+        let aside = if aside::keeps(found) { set_aside(disk, &self.dir, name).map(drop) } else { Ok(()) };
         // Publishing replaces whatever is no directory, so a copy that can't be kept stops nothing.
         let published = disk.publish(self.file, &self.dir, name).map_err(|error| {
             keep_made(disk, &self.made_in);
@@ -248,7 +249,7 @@ pub(crate) fn ensure_dir<D: Disk>(
     disk: &D,
     path: &RelPath,
     strict: Strictness,
-    right: &[&RelPath],
+    ways: &mut Ways,
 ) -> Result<(D::Dir, Vec<D::Dir>), PlaceFault> {
     let mut made_in = Vec::new();
     let mut here = disk.open_dir("").map_err(at("S1 open the root"))?;
@@ -256,8 +257,7 @@ pub(crate) fn ensure_dir<D: Disk>(
     for name in path.parent().split('/').filter(|name| !name.is_empty()) {
         way.push_str(name);
         way.push('/');
-        let movable = || !right.iter().any(|path| path.as_str().starts_with(&way));
-        let (below, made) = enter(disk, &here, name, strict, movable)?;
+        let (below, made) = enter(disk, &here, (name, &way), strict, ways)?;
         let above = std::mem::replace(&mut here, below);
         made_in.extend(made.then_some(above));
     }
@@ -274,9 +274,9 @@ const PAUSE: Duration = Duration::from_micros(50);
 fn enter<D: Disk>(
     disk: &D,
     here: &D::Dir,
-    name: &str,
+    (name, way): (&str, &str),
     strict: Strictness,
-    movable: impl Fn() -> bool,
+    ways: &mut Ways,
 ) -> Result<(D::Dir, bool), PlaceFault> {
     let (mode, group) = strict.dir_mode();
     let mut made = false;
@@ -285,14 +285,17 @@ fn enter<D: Disk>(
             Ok(below) if accepted(disk, &below, strict) => return Ok((below, made)),
             Err(error) if error.raw_os_error() == Some(libc::ENOENT) => {}
             // Nothing is written through a link, and nothing right loses its name.
-            Err(error) if !movable() => {
+            Err(error) if ways.stays(way) => {
                 return Err(PlaceFault::Call("S1 open a directory that leads to a right weight", error));
             }
-            Ok(_) if !movable() => {
+            Ok(_) if ways.stays(way) => {
                 let refused = io::Error::from_raw_os_error(libc::EACCES);
                 return Err(PlaceFault::Call("S1 write a directory that leads to a right weight", refused));
             }
-            Ok(_) | Err(_) => set_aside(disk, here, name).map_err(at("S7 set a directory aside"))?,
+            Ok(_) | Err(_) => {
+                let aside = set_aside(disk, here, name).map_err(at("S7 set a directory aside"))?;
+                aside.iter().for_each(|aside| ways.moved(way, aside));
+            }
         }
         match disk.make_dir(here, name, mode, group) {
             // A peer that moves its directory to and fro falls into step with calls that follow each other at once.

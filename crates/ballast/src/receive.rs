@@ -17,9 +17,10 @@ use crate::disk::Disk;
 use crate::error::ErrorKind;
 use crate::fault::{PlaceFault, at};
 use crate::index::chunks;
-use crate::lock::RelPath;
+use crate::lock::{RelPath, Weight};
 use crate::place::{Staged, ensure_dir, with_room};
-use crate::store::{BUFFER, Strictness, WeightState, each_piece};
+use crate::store::{self, BUFFER, ExpectedWeight, Strictness, WeightState, each_piece};
+use crate::ways::Ways;
 
 /// How parts are named; the rest is the pin.
 pub const PART_PREFIX: &str = ".ballast-part.";
@@ -88,12 +89,22 @@ pub struct Receiver<'a, D: Disk> {
 
 impl<'a, D: Disk> Receiver<'a, D> {
     /// Begins, or goes on from the part that an earlier call left. `len` says how much is there.
-    /// Without a pin nothing is kept for another call.
+    /// Without a pin nothing is kept for another call. `store` names the weights of this store: no directory is moved
+    /// that leads to the right bytes of one of them.
     ///
     /// # Errors
     /// Those of the directory, and of staging: a full disk speaks here if the length is known.
-    pub fn open(disk: &'a D, path: &'a RelPath, pin: Option<Digest>, size: Option<u64>) -> Result<Self, PlaceFault> {
-        let (dir, made_in) = ensure_dir(disk, path, Strictness::Volume, &[])?;
+    pub fn open(
+        disk: &'a D,
+        path: &'a RelPath,
+        pin: Option<Digest>,
+        size: Option<u64>,
+        store: &[Weight],
+    ) -> Result<Self, PlaceFault> {
+        let strict = Strictness::Volume;
+        let leads = |weight: &Weight| store::leads_right(disk, &ExpectedWeight::by_pin(weight), strict);
+        let below = |way: &str| store.iter().filter(|weight| weight.path.as_str().starts_with(way)).any(leads);
+        let (dir, made_in) = ensure_dir(disk, path, strict, &mut Ways::new(below))?;
         let part = pin.map(|pin| format!("{PART_PREFIX}{pin}"));
         let room = size.unwrap_or(0);
         let (file, len, part) = with_room(disk, &dir, path, || open_file(disk, &dir, part.as_deref(), room))?;

@@ -16,6 +16,7 @@ use crate::digest::Digest;
 use crate::disk::{Disk, Stat};
 use crate::index::{CHUNK, Leaf, Tree, chunks};
 use crate::open::{open, reached};
+use crate::ways::Ways;
 
 pub use crate::state::{Damage, Examined, ExpectedWeight, ReadError, Strictness, WeightState};
 
@@ -33,9 +34,17 @@ pub(crate) fn leads_to_right_bytes<D: Disk>(
     found: &WeightState,
     strict: Strictness,
 ) -> bool {
-    reached(disk, wanted, found, strict).is_some_and(|(file, stat)| {
+    reached(disk, wanted, found, strict, &Ways::new(|_| true)).is_some_and(|(file, stat)| {
         let read = sha256(disk, &file, stat.size, &mut Buffer::new(BUFFER));
         read.is_ok_and(|digest| digest == Some(wanted.weight.sha256))
+    })
+}
+
+/// Whether a weight's name leads a reader to the right bytes, whatever its entry is.
+pub(crate) fn leads_right<D: Disk>(disk: &D, wanted: &ExpectedWeight, strict: Strictness) -> bool {
+    let found = verify(disk, std::slice::from_ref(wanted), strict, || NonZeroUsize::MIN);
+    found.iter().any(|Examined { found, .. }| {
+        matches!(found, WeightState::Right | WeightState::Vouched) || leads_to_right_bytes(disk, wanted, found, strict)
     })
 }
 

@@ -33,7 +33,7 @@ impl World {
     }
 
     fn receiver<'a>(&'a self, disk: &'a LinuxDisk) -> Receiver<'a, LinuxDisk> {
-        Receiver::open(disk, &self.path, Some(self.pin), Some(self.bytes.len() as u64)).unwrap()
+        Receiver::open(disk, &self.path, Some(self.pin), Some(self.bytes.len() as u64), &[]).unwrap()
     }
 
     fn target(&self) -> PathBuf {
@@ -212,7 +212,7 @@ fn what_was_there_is_set_aside_or_replaced_and_a_first_trust_takes_any_digest() 
     let disk = world.disk().with_staging(Staging::Named);
     fs::create_dir(world.dir.path().join("models")).unwrap();
     fs::write(world.target(), b"wrong").unwrap();
-    let mut receiver = Receiver::open(&disk, &world.path, None, None).unwrap();
+    let mut receiver = Receiver::open(&disk, &world.path, None, None, &[]).unwrap();
     receiver.write(b"never").unwrap();
     receiver.restart().unwrap();
     receiver.write(&world.bytes).unwrap();

@@ -9,7 +9,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use ballast::digest::Digest;
-use ballast::lock::{Lock, RelPath};
+use ballast::lock::{BadLock, Lock, RelPath, Weight};
 use toml_edit::{Array, ArrayOfTables, DocumentMut, Item, Table, Value, value};
 
 use crate::exit::{Exit, Failure};
@@ -154,8 +154,16 @@ impl Book {
     /// # Errors
     /// [`Exit::Usage`], with the parser's words.
     pub fn check(&self) -> Result<(), Failure> {
-        let parsed = Lock::parse(&self.text.to_string());
-        parsed.map(drop).map_err(|error| Failure::new(Exit::Usage, error.to_string()))
+        self.lock().map(drop).map_err(|error| Failure::new(Exit::Usage, error.to_string()))
+    }
+
+    /// The weights so far. A text that just begins is no lock file yet, and has none.
+    pub fn pinned(&self) -> Vec<Weight> {
+        self.lock().map_or_else(|_| Vec::new(), |lock| lock.weights)
+    }
+
+    fn lock(&self) -> Result<Lock, BadLock> {
+        Lock::parse(&self.text.to_string())
     }
 
     /// Written beside, then renamed.

@@ -49,7 +49,7 @@ pub fn bring(setting: &Setting, sources: &Sources, into: &Path, jobs: usize, sta
         .filter(|(_, outcome)| !outcome.is_right())
         .map(|(weight, outcome)| Job { weight, found: &outcome.found })
         .collect();
-    let failed = run(&disk, sources, wrong, jobs.max(1));
+    let failed = run(&disk, weights, sources, wrong, jobs.max(1));
     let right = weights.len() - failed.len();
     let ms = start.elapsed().as_millis();
     print::answer(&format!("{right} of {} right in {}, {ms} ms", weights.len(), root.display()));
@@ -131,13 +131,19 @@ struct Failed<'a> {
 }
 
 /// The largest files first, so that the last one to end is not the last to begin.
-fn run<'a>(disk: &LinuxDisk, sources: &Sources, mut jobs: Vec<Job<'a>>, threads: usize) -> Vec<Failed<'a>> {
+fn run<'a>(
+    disk: &LinuxDisk,
+    store: &[Weight],
+    sources: &Sources,
+    mut jobs: Vec<Job<'a>>,
+    threads: usize,
+) -> Vec<Failed<'a>> {
     jobs.sort_by_key(|job| std::cmp::Reverse(job.weight.size.unwrap_or(u64::MAX)));
     let (next, failed, progress) = (AtomicUsize::new(0), Mutex::new(Vec::new()), Progress::new());
     let brief = jobs.len() > print::EACH;
     let work = || {
         while let Some(job) = jobs.get(next.fetch_add(1, Ordering::Relaxed)) {
-            if let Err(faults) = one(disk, sources, job, &progress, brief) {
+            if let Err(faults) = one(disk, store, sources, job, &progress, brief) {
                 let failure = Failed { weight: job.weight, faults };
                 failed.lock().unwrap_or_else(std::sync::PoisonError::into_inner).push(failure);
             }
@@ -156,10 +162,10 @@ fn run<'a>(disk: &LinuxDisk, sources: &Sources, mut jobs: Vec<Job<'a>>, threads:
 }
 
 /// A brief one has no line for a file that simply came.
-fn one(disk: &LinuxDisk, sources: &Sources, job: &Job, progress: &Progress, brief: bool) -> Obtained {
+fn one(disk: &LinuxDisk, store: &[Weight], sources: &Sources, job: &Job, progress: &Progress, brief: bool) -> Obtained {
     let start = Instant::now();
     let line = progress.line(job.weight.path.as_str(), job.weight.size);
-    let obtained = sources.obtain(disk, job.weight, job.found, &line);
+    let obtained = sources.obtain(disk, store, job.weight, job.found, &line);
     match &obtained {
         Ok(_) if brief => line.end_quietly(),
         Ok(from) => line.end(&format!("right, from {from}, {} ms", start.elapsed().as_millis())),

@@ -52,7 +52,7 @@ fn pin_one(args: &Pin, sources: &Sources, book: &mut Book, text: &str) -> Result
     })?;
     let progress = Progress::new();
     let line = progress.line(path.as_str(), None);
-    let sink = sources.first_trust(&source, &disk, &path, &line).map_err(failed)?;
+    let sink = sources.first_trust(&source, (&disk, &book.pinned()), &path, &line).map_err(failed)?;
     let promised = promised(&source).or(sink.hub.digest);
     if let Some(Objection::Refused(why)) = first_trust::check_digest(promised, sink.digest()) {
         return Err(failed(Fault::Contradiction(why)));

@@ -128,9 +128,16 @@ impl Sources {
     }
 
     /// Brings one weight into the store from the first source that has the right bytes.
-    pub fn obtain(&self, disk: &LinuxDisk, weight: &Weight, found: &WeightState, line: &ProgressLine) -> Obtained {
+    pub fn obtain(
+        &self,
+        disk: &LinuxDisk,
+        store: &[Weight],
+        weight: &Weight,
+        found: &WeightState,
+        line: &ProgressLine,
+    ) -> Obtained {
         let stopped = |fault: Fault| vec![("the store".to_owned(), fault)];
-        let receiver = Receiver::open(disk, &weight.path, Some(weight.sha256), weight.size)
+        let receiver = Receiver::open(disk, &weight.path, Some(weight.sha256), weight.size, store)
             .map_err(|fault| stopped(fault.into()))?;
         let mut sink = Sink::new(receiver, Some(weight.sha256), weight.size, self.limits.max_size, line);
         if sink.len() > 0 && sink.digest() == weight.sha256 {
@@ -239,7 +246,8 @@ impl Sources {
         let store = |error| Fault::Store("open a temporary directory", error);
         let disk = LinuxDisk::open(dir.path()).map_err(store)?;
         let path = RelPath::try_from("archive".to_owned()).map_err(|why| Fault::Unreadable(why.to_string()))?;
-        let mut sink = Sink::new(Receiver::open(&disk, &path, None, None)?, None, None, self.limits.max_size, line);
+        let mut sink =
+            Sink::new(Receiver::open(&disk, &path, None, None, &[])?, None, None, self.limits.max_size, line);
         self.take_source(archive, &mut sink)?;
         if let Some(fault) = sink.recognised().map(Fault::NotAWeight).or_else(|| sink.encoded()) {
             return Err(fault);
@@ -256,11 +264,11 @@ impl Sources {
     pub fn first_trust<'a>(
         &self,
         source: &Source,
-        disk: &'a LinuxDisk,
+        (disk, store): (&'a LinuxDisk, &[Weight]),
         path: &'a RelPath,
         line: &'a ProgressLine,
     ) -> Result<Sink<'a>, Fault> {
-        let receiver = Receiver::open(disk, path, None, None)?;
+        let receiver = Receiver::open(disk, path, None, None, store)?;
         let mut sink = Sink::new(receiver, None, None, self.limits.max_size, line);
         self.take_source(source, &mut sink)?;
         if let Some(kind) = sink.recognised().filter(|kind| !kind.is_expected(path.file_name())) {

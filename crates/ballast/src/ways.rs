@@ -1,0 +1,57 @@
+//! The directories on the way to a store's weights: which of them may be set aside, and where those lie by now that were.
+//!
+//! Promise: no command moves a directory that leads to right bytes, unless it has those bytes open or knows where the
+//! directory went. Touches nothing.
+
+/// What a command knows of the directories of the store that it works in.
+pub(crate) struct Ways<'a> {
+    /// Whether a directory, with `/` at its end, leads to a name that has to stay.
+    stays: Box<dyn Fn(&str) -> bool + 'a>,
+    /// Each directory that was set aside, and its path since.
+    moved: Vec<(String, String)>,
+}
+
+impl<'a> Ways<'a> {
+    /// Ways of which none has been moved yet.
+    pub(crate) fn new(stays: impl Fn(&str) -> bool + 'a) -> Self {
+        Self { stays: Box::new(stays), moved: Vec::new() }
+    }
+
+    /// Whether this directory has to stay.
+    pub(crate) fn stays(&self, way: &str) -> bool {
+        (self.stays)(way)
+    }
+
+    /// Notes under which name of its parent a directory lies since it was set aside.
+    pub(crate) fn moved(&mut self, way: &str, aside: &str) {
+        let parent = way.trim_end_matches('/').rfind('/').map_or("", |slash| &way[..=slash]);
+        self.moved.push((way.to_owned(), format!("{parent}{aside}/")));
+    }
+
+    /// A path, and where the same file lies if a directory on its way was set aside.
+    pub(crate) fn paths(&self, path: &str) -> impl Iterator<Item = String> {
+        let aside = |(way, now): &(String, String)| Some(format!("{now}{}", path.strip_prefix(way.as_str())?));
+        std::iter::once(path.to_owned()).chain(self.moved.iter().filter_map(aside))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_is_found_below_each_directory_that_was_set_aside() {
+        let mut ways = Ways::new(|_| false);
+        ways.moved("a/b/", ".ballast-aside.b");
+        ways.moved("c/", ".ballast-aside.c.1");
+        let rows = [
+            ("a/b/w", vec!["a/b/w", "a/.ballast-aside.b/w"]),
+            ("c/d/w", vec!["c/d/w", ".ballast-aside.c.1/d/w"]),
+            ("a/bb/w", vec!["a/bb/w"]),
+            ("w", vec!["w"]),
+        ];
+        let wrong: Vec<_> =
+            rows.iter().filter(|(path, expected)| ways.paths(path).ne(expected.iter().copied())).collect();
+        assert!(wrong.is_empty(), "{wrong:?}");
+    }
+}
