@@ -26,7 +26,7 @@ lint:
 
 # likeness beside DeepFace and Silent-Face, as one table (needs the test data)
 parity:
-    LIKENESS_SIZES=all cargo test -p likeness --locked --test parity --test modes -- --nocapture --test-threads 1
+    LIKENESS_SIZES=all cargo test -p likeness --locked --test parity --test modes --test looks -- --nocapture --test-threads 1
 
 # CPU time of each stage of comparing two photographs of the test data
 stages shared="../shared":

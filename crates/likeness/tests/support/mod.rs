@@ -24,6 +24,11 @@ pub const SPOOF_V2: &str = "2.7_80x80_MiniFASNetV2.pth";
 pub const SPOOF_V1SE: &str = "4_0_0_80x80_MiniFASNetV1SE.pth";
 pub const FACENET512: &str = "facenet512_synthetic.h5";
 
+/// Whether every size is looked at (`LIKENESS_SIZES=all`, as `just parity` sets it), or a part that shows each kind.
+pub fn all_sizes() -> bool {
+    std::env::var_os("LIKENESS_SIZES").is_some_and(|sizes| sizes == "all")
+}
+
 /// The bytes of a weight file.
 pub fn bytes(folder: &std::path::Path, name: &str) -> Vec<u8> {
     fs::read(folder.join("weights").join(name)).unwrap()
