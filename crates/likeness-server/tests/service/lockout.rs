@@ -28,7 +28,7 @@ impl World {
         let service = ground.serve_with_store(&[], &lines).ready();
         let root = key(&ground, "verify,enroll,admin", "*", &[]);
         becomes(&service, || Request::new("GET", "/metrics"), 401);
-        let (ann, stranger) = (ground.image("anna.jpg"), ground.image("bert.jpg"));
+        let (ann, stranger) = (ground.image("crowd_01.jpg"), ground.image("crowd_02.jpg"));
         let world = Self { ground, service, root, ann, stranger };
         let enrolled = world.ask(&world.root, "192.0.2.99", "enroll", &[("user_id", "ann")], &world.ann);
         assert_eq!(enrolled.status, 200, "{enrolled:?}");
