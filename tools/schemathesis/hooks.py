@@ -27,7 +27,7 @@ def grey(width: int, height: int) -> bytes:
 
 
 PHOTOGRAPHS = {
-    "live": (IMAGES / "anna.jpg").read_bytes(),
+    "live": (IMAGES / "crowd_01.jpg").read_bytes(),
     "spoof": (IMAGES / "anna_fake.jpg").read_bytes(),
     "none": grey(64, 48),
     "two faces": (IMAGES / "two.jpg").read_bytes(),

@@ -146,7 +146,9 @@ fn every_door_says_the_same_at_the_boundary() {
     // Between DeepFace's threshold and the replaced service's, within what a search names, and beyond it.
     for pair in [PAIRS[0], PAIRS[9], PAIRS[1]] {
         let distance = command_line(&ground, "", pair)["distance"].as_f64().unwrap();
-        for (threshold, matched) in [(distance, true), (distance.next_up(), true), (distance.next_down(), false)] {
+        // Where two numbers beside each other part, a third says nothing more: the first pair has it all the same.
+        let beyond = (pair == PAIRS[0]).then(|| (distance.next_up(), true));
+        for (threshold, matched) in [(distance, true), (distance.next_down(), false)].into_iter().chain(beyond) {
             let set = threshold.to_string();
             let service = ground.serve_with_store(&[], &[("VERIFICATION_THRESHOLD", &set)]).ready();
             let said = said(&service, &ground, &set, pair);
