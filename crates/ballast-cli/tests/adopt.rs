@@ -7,41 +7,30 @@ mod support;
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::ops::Deref;
 use std::os::unix::fs::symlink;
-use std::path::PathBuf;
 use std::process::{Command, Output};
 
-use support::{pin_of, program, stderr, stdout};
-use tempfile::TempDir;
+use support::scratch::Scratch;
+use support::{pin_of, stderr, stdout};
 use testkit::need;
 
 const REVISION: &str = "0123456789abcdef0123456789abcdef01234567";
 
 /// A folder with a cache in it, and room for a lock file.
-struct World {
-    dir: TempDir,
+struct World(Scratch);
+
+impl Deref for World {
+    type Target = Scratch;
+
+    fn deref(&self) -> &Scratch {
+        &self.0
+    }
 }
 
 impl World {
     fn new() -> Self {
-        Self { dir: testkit::ground::folder("scratch") }
-    }
-
-    fn path(&self, name: &str) -> PathBuf {
-        self.dir.path().join(name)
-    }
-
-    fn put(&self, name: &str, bytes: &[u8]) -> PathBuf {
-        let path = self.path(name);
-        fs::create_dir_all(path.parent().unwrap()).unwrap();
-        fs::write(&path, bytes).unwrap();
-        path
-    }
-
-    fn ballast(&self, args: &[&str]) -> Output {
-        let mut command = Command::new(program());
-        command.current_dir(self.dir.path()).env_remove("BALLAST_LOCK").env_remove("BALLAST_MIRRORS");
-        command.args(args).output().unwrap()
+        Self(Scratch::new("adopt"))
     }
 
     fn adopt(&self, dir: &str) -> Output {

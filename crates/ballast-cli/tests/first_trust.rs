@@ -8,12 +8,11 @@ mod support;
 
 use std::fs;
 use std::os::unix::fs::symlink;
-use std::path::PathBuf;
-use std::process::{Command, Output};
+use std::process::Output;
 
 use server::Server;
-use support::{pin_of, program, stderr, stdout};
-use tempfile::TempDir;
+use support::scratch::Scratch;
+use support::{pin_of, stderr, stdout};
 
 const REVISION: &str = "0123456789abcdef0123456789abcdef01234567";
 const POINTER: &[u8] = b"version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 4000000000\n";
@@ -22,38 +21,16 @@ const CUT: &[u8] = b"\x29\0\0\0\0\0\0\0{\"a\":{\"dtype\":\"I8\",\"data_offsets\"
 const INDEX: &[u8] =
     br#"{"weight_map":{"a":"model-00001-of-00003.bin","b":"model-00002-of-00003.bin","c":"model-00003-of-00003.bin"}}"#;
 
-struct World {
-    dir: TempDir,
+fn ballast(world: &Scratch, args: &[&str]) -> Output {
+    world.command(args).env("SIGNATURE", "hunter2").output().unwrap()
 }
 
-impl World {
-    fn new() -> Self {
-        Self { dir: testkit::ground::folder("scratch") }
-    }
+fn pin(world: &Scratch, source: &str) -> Output {
+    ballast(world, &["pin", "--lock", "w.lock", "--store", "/srv/models", "--into", "m", "--retries", "0", source])
+}
 
-    fn path(&self, name: &str) -> PathBuf {
-        self.dir.path().join(name)
-    }
-
-    fn put(&self, name: &str, bytes: &[u8]) {
-        let path = self.path(name);
-        fs::create_dir_all(path.parent().unwrap()).unwrap();
-        fs::write(path, bytes).unwrap();
-    }
-
-    fn ballast(&self, args: &[&str]) -> Output {
-        let mut command = Command::new(program());
-        command.current_dir(self.dir.path()).env_remove("BALLAST_LOCK").env_remove("BALLAST_MIRRORS");
-        command.env("SIGNATURE", "hunter2").args(args).output().unwrap()
-    }
-
-    fn pin(&self, source: &str) -> Output {
-        self.ballast(&["pin", "--lock", "w.lock", "--store", "/srv/models", "--into", "m", "--retries", "0", source])
-    }
-
-    fn lock(&self) -> String {
-        fs::read_to_string(self.path("w.lock")).unwrap_or_default()
-    }
+fn lock(world: &Scratch) -> String {
+    fs::read_to_string(world.path("w.lock")).unwrap_or_default()
 }
 
 fn said(output: &Output) -> String {
@@ -115,10 +92,10 @@ fn adopt_pins_what_is_right_and_names_what_is_not() {
     ];
     let mut failures = Vec::new();
     for (name, files, code, entries, words) in rows {
-        let world = World::new();
-        files.iter().for_each(|(path, bytes)| world.put(&format!("c/{path}"), bytes));
-        let output = world.ballast(&["adopt", "--lock", "w.lock", "c"]);
-        let (lock, said) = (world.lock(), said(&output));
+        let world = Scratch::new("first-trust");
+        files.iter().for_each(|(path, bytes)| drop(world.put(&format!("c/{path}"), bytes)));
+        let output = ballast(&world, &["adopt", "--lock", "w.lock", "c"]);
+        let (lock, said) = (lock(&world), said(&output));
         let mut found: Vec<_> = lock.lines().filter_map(|line| line.strip_prefix("path = \"")).skip(1).collect();
         found.sort_unstable();
         let expected: Vec<_> = entries.iter().map(|path| format!("{path}\"")).collect();
@@ -131,19 +108,19 @@ fn adopt_pins_what_is_right_and_names_what_is_not() {
 
 #[test]
 fn a_hub_whose_links_all_lead_nowhere_is_no_success() {
-    let world = World::new();
+    let world = Scratch::new("first-trust");
     let repository = "h/hub/models--org--m";
     world.put(&format!("{repository}/refs/main"), REVISION.as_bytes());
     let snapshot = world.path(&format!("{repository}/snapshots/{REVISION}"));
     fs::create_dir_all(&snapshot).unwrap();
     symlink("../../blobs/gone", snapshot.join("model.safetensors")).unwrap();
-    let output = world.ballast(&["adopt", "--lock", "w.lock", "h"]);
-    assert_eq!((output.status.code(), world.lock().as_str()), (Some(14), ""), "{output:?}");
+    let output = ballast(&world, &["adopt", "--lock", "w.lock", "h"]);
+    assert_eq!((output.status.code(), lock(&world).as_str()), (Some(14), ""), "{output:?}");
 }
 
 #[test]
 fn a_small_file_whose_blob_has_another_git_name_is_refused() {
-    let world = World::new();
+    let world = Scratch::new("first-trust");
     let repository = "h/hub/models--org--m";
     world.put(&format!("{repository}/refs/main"), REVISION.as_bytes());
     // As `git hash-object` names them; the second is the name of other bytes.
@@ -157,8 +134,8 @@ fn a_small_file_whose_blob_has_another_git_name_is_refused() {
         fs::create_dir_all(&snapshot).unwrap();
         symlink(format!("../../blobs/{blob}"), snapshot.join(name)).unwrap();
     }
-    let output = world.ballast(&["adopt", "--lock", "w.lock", "h"]);
-    let lock = world.lock();
+    let output = ballast(&world, &["adopt", "--lock", "w.lock", "h"]);
+    let lock = lock(&world);
     assert_eq!(output.status.code(), Some(14), "{output:?}");
     assert!(lock.contains("/config.json\"") && !lock.contains("/merges.txt\""), "{lock}");
     assert!(said(&output).contains("its name says Git's sha1"), "{output:?}");
@@ -186,14 +163,10 @@ fn a_file_of_the_hub_is_pinned_at_its_commit_and_fetched_by_it() {
     ];
     let mut failures = Vec::new();
     for (typed, endpoint, code, source, word) in rows {
-        let world = World::new();
-        let at_hub = |args: &[&str]| {
-            let mut command = Command::new(program());
-            command.current_dir(world.dir.path()).env_remove("BALLAST_LOCK").env_remove("BALLAST_MIRRORS");
-            command.env("HF_ENDPOINT", server.url(endpoint)).args(args).output().unwrap()
-        };
+        let world = Scratch::new("first-trust");
+        let at_hub = |args: &[&str]| world.command(args).env("HF_ENDPOINT", server.url(endpoint)).output().unwrap();
         let pin = at_hub(&["pin", "--lock", "w.lock", "--store", "/srv/m", "--into", "m", "--retries", "0", typed]);
-        let lock = world.lock();
+        let lock = lock(&world);
         let written = if code == 0 { lock.contains(&format!("[\"{source}\"]")) } else { lock.is_empty() };
         let fetched = code != 0 || at_hub(&["fetch", "--lock", "w.lock", "--into", "n"]).status.success();
         if pin.status.code() != Some(code) || !written || !fetched || !said(&pin).contains(word) {
@@ -206,17 +179,15 @@ fn a_file_of_the_hub_is_pinned_at_its_commit_and_fetched_by_it() {
 #[test]
 fn a_hub_that_announces_another_digest_than_the_pin_sends_no_byte_of_it() {
     let server = Server::start(b"weights of a model");
-    let world = World::new();
+    let world = Scratch::new("first-trust");
     let pin = pin_of(b"weights of a model");
     world.put(
         "w.lock",
         format!("version = 1\n[store]\npath = \"/srv/m\"\n[[weight]]\npath = \"w.bin\"\nsha256 = \"{pin}\"\nsources = [\"hf:org/m@{REVISION}/w.bin\"]\n").as_bytes(),
     );
     let fetch = |endpoint: &str| {
-        let mut command = Command::new(program());
-        command.current_dir(world.dir.path()).env_remove("BALLAST_LOCK").env_remove("BALLAST_MIRRORS");
-        command.env("HF_ENDPOINT", server.url(endpoint)).args(["fetch", "--lock", "w.lock", "--into", "m"]);
-        command.output().unwrap()
+        let mut command = world.command(&["fetch", "--lock", "w.lock", "--into", "m"]);
+        command.env("HF_ENDPOINT", server.url(endpoint)).output().unwrap()
     };
     let output = fetch("lies");
     assert!(output.status.code() == Some(17) && stderr(&output).contains(&pin_of(b"other bytes")), "{output:?}");
@@ -227,14 +198,14 @@ fn a_hub_that_announces_another_digest_than_the_pin_sends_no_byte_of_it() {
 
 #[test]
 fn above_twenty_files_adopt_prints_folders_and_the_lock_file_is_obeyed() {
-    let world = World::new();
+    let world = Scratch::new("first-trust");
     for at in 0..300 {
         world.put(&format!("c/d{}/f{at}.bin", at % 2), at.to_string().as_bytes());
     }
-    let output = world.ballast(&["adopt", "--lock", "w.lock", "c"]);
+    let output = ballast(&world, &["adopt", "--lock", "w.lock", "c"]);
     let lines = stdout(&output).lines().count();
     assert!(output.status.success() && lines < 12 && stdout(&output).contains("150 files"), "{output:?}");
-    let verified = world.ballast(&["verify", "--lock", "w.lock"]);
+    let verified = ballast(&world, &["verify", "--lock", "w.lock"]);
     assert!(verified.status.success(), "{verified:?}");
 }
 
@@ -263,10 +234,10 @@ fn pin_writes_no_secret_and_says_what_moves_and_what_is_encoded() {
     ];
     let mut failures = Vec::new();
     for (path, code, entry, words) in rows {
-        let world = World::new();
+        let world = Scratch::new("first-trust");
         let url = server.url(path).replacen("://", "://joe:hunter2@", 1);
-        let output = world.pin(&url);
-        let (lock, said) = (world.lock(), said(&output));
+        let output = pin(&world, &url);
+        let (lock, said) = (lock(&world), said(&output));
         let right = output.status.code() == Some(code)
             && lock.contains(entry)
             && lock.is_empty() == entry.is_empty()
@@ -285,13 +256,13 @@ fn pin_writes_no_secret_and_says_what_moves_and_what_is_encoded() {
 
 #[test]
 fn pin_refuses_a_file_that_contradicts_itself_and_keeps_nothing_of_it() {
-    let world = World::new();
+    let world = Scratch::new("first-trust");
     world.put("a.safetensors", CUT);
-    let output = world.pin("a.safetensors");
+    let output = pin(&world, "a.safetensors");
     assert_eq!(output.status.code(), Some(17), "{output:?}");
-    assert!(stderr(&output).contains("contradiction: wrong length") && world.lock().is_empty(), "{output:?}");
+    assert!(stderr(&output).contains("contradiction: wrong length") && lock(&world).is_empty(), "{output:?}");
     assert!(!world.path("m/a.safetensors").exists());
     world.put("model.bin.index.json", INDEX);
-    let output = world.pin("model.bin.index.json");
+    let output = pin(&world, "model.bin.index.json");
     assert!(output.status.success() && stderr(&output).contains("needs 3 files that have no entry yet"), "{output:?}");
 }

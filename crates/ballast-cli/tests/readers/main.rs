@@ -11,13 +11,14 @@
 mod support;
 
 use std::fs;
+use std::ops::Deref;
 use std::os::unix::fs::symlink;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Command, Output};
 
 use serde_json::{Value, json};
+use support::scratch::Scratch;
 use support::{is_root, pin_of, program, stdout};
-use tempfile::TempDir;
 use testkit::data::own_data;
 use testkit::need;
 
@@ -27,8 +28,14 @@ const NAMES: [&str; 4] =
     ["2.7_80x80_MiniFASNetV2.pth", "4_0_0_80x80_MiniFASNetV1SE.pth", "centerface.onnx", "facenet512_weights.h5"];
 
 /// A lock file, the layer baked from it, an empty volume, and the reader's script.
-struct Ground {
-    dir: TempDir,
+struct Ground(Scratch);
+
+impl Deref for Ground {
+    type Target = Scratch;
+
+    fn deref(&self) -> &Scratch {
+        &self.0
+    }
 }
 
 impl Ground {
@@ -37,7 +44,7 @@ impl Ground {
         if !is_root(test) {
             return None;
         }
-        let ground = Self { dir: testkit::ground::folder("readers") };
+        let ground = Self(Scratch::new("readers"));
         for name in ["root", "volume", "tools"] {
             fs::create_dir(ground.path(name)).unwrap();
         }
@@ -45,21 +52,9 @@ impl Ground {
         Some(ground)
     }
 
-    fn path(&self, name: &str) -> PathBuf {
-        self.dir.path().join(name)
-    }
-
-    fn put(&self, name: &str, bytes: &[u8]) {
-        let path = self.path(name);
-        fs::create_dir_all(path.parent().unwrap()).unwrap();
-        fs::write(path, bytes).unwrap();
-    }
-
     /// A command of a build stage.
     fn build(&self, args: &[&str]) {
-        let mut command = Command::new(program());
-        command.current_dir(self.dir.path()).env_remove("BALLAST_LOCK").env_remove("BALLAST_MIRRORS");
-        let output = command.args(args).output().unwrap();
+        let output = self.ballast(args);
         assert!(output.status.success(), "{args:?}: {output:?}");
     }
 

@@ -5,6 +5,7 @@
 
 pub mod canary;
 pub mod docker;
+pub mod scratch;
 
 use std::fs;
 use std::path::{Path, PathBuf};
