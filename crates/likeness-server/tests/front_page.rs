@@ -1,5 +1,4 @@
 //! The developer's screen of `README.md`: its commands, with the programs and data that the tests have built.
-#![expect(clippy::unwrap_used, reason = "a test's helpers may fail where they stand")]
 
 use std::fs;
 use std::process::Command;

@@ -41,7 +41,7 @@ pub fn capabilities(tree: &Tree) -> Vec<String> {
         faults.extend(holders.iter().filter(|(krate, file, _)| !allowed(krate, file)).map(|(krate, file, code)| {
             format!("{krate}/src/{file}: {what} ({})", words.find(code).map_or("", |found| found.as_str()))
         }));
-        if tree.0.len() > 100 {
+        if tree.is_whole() {
             let stale =
                 may.iter().filter(|(k, start)| !holders.iter().any(|(h, file, _)| h == k && file.starts_with(start)));
             faults.extend(stale.map(|(krate, file)| format!("{krate}/src/{file}: no longer {what}: correct the list")));

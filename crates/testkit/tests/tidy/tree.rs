@@ -26,6 +26,11 @@ impl Tree {
         Self(files.iter().map(|(name, text)| ((*name).to_owned(), (*text).to_owned())).collect())
     }
 
+    /// Whether this is a repository, and not a small tree that breaks one rule.
+    pub fn is_whole(&self) -> bool {
+        self.0.len() > 100
+    }
+
     /// Files whose name ends so.
     pub fn ending<'a>(&'a self, end: &'a str) -> impl Iterator<Item = (&'a str, &'a str)> {
         self.0.iter().filter(move |(name, _)| name.ends_with(end)).map(|(name, text)| (name.as_str(), text.as_str()))
