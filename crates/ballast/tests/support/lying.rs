@@ -44,6 +44,11 @@ pub trait Lie: Sync {
         None
     }
 
+    /// Whether a write at an offset is claimed and not made.
+    fn drops(&self, _at: u64) -> bool {
+        false
+    }
+
     /// May change what was read at an offset, and the number of bytes.
     fn twist(&self, bytes: &mut [u8], _at: u64) -> usize {
         bytes.len()
@@ -123,6 +128,9 @@ impl<D: Disk, L: Lie> Disk for Lying<D, L> {
 
     fn write_at(&self, file: &D::File, bytes: &[u8], at: u64) -> io::Result<()> {
         self.lie.before(Call::Write)?;
+        if self.lie.drops(at) {
+            return Ok(());
+        }
         self.disk.write_at(file, bytes, at)
     }
 
