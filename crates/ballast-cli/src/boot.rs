@@ -24,7 +24,6 @@ use ballast::store::{ExpectedWeight, Strictness};
 use rustix::io::Errno;
 
 use crate::args::{Healing, HoldArg};
-use crate::custody::Custody;
 use crate::dirs::{self, RootStep};
 use crate::dry_run;
 use crate::exit::{Exit, Failure};
@@ -35,6 +34,7 @@ use crate::print;
 use crate::report::{self, Report, Served, WeightLine};
 use crate::setting::Setting;
 use crate::walk;
+use crate::write_access::WriteAccess;
 use plan::{App, Caps, Facts, Hold, Ids, Plan, Refusal, Serve};
 use protection::Protection;
 
@@ -111,13 +111,15 @@ impl Boot<'_> {
         let words = |error| format!("taking {} for root: {error} ({})", root.display(), way_out(&error));
         let take = || match self.dry_run {
             true => LinuxDisk::open(root).map_err(words),
-            false => self.permitted_store().and_then(|dir| disk::take(&dir, self.guarded.gid).map_err(words)),
+            false => {
+                self.permitted_store().and_then(|dir| disk::make_root_owned(&dir, self.guarded.gid).map_err(words))
+            }
         };
         plan.serve.contains(&Serve::KeepVolume).then(take)
     }
 
     /// Verifies and mends what root took, on that same descriptor, whatever becomes of the path.
-    pub fn keep(&self, taken: &LinuxDisk, look: &Custody) -> Attempt {
+    pub fn keep(&self, taken: &LinuxDisk, look: &WriteAccess) -> Attempt {
         let mut attempt = self.on(taken, Serve::KeepVolume, self.setting.store.clone(), look);
         self.confirm(taken, &mut attempt.outcomes);
         attempt
@@ -126,25 +128,25 @@ impl Boot<'_> {
     /// S9: nothing that root keeps is called right unless the app can reach none of it by any name, from the
     /// cache's root down and from `/` down to it.
     fn confirm(&self, taken: &LinuxDisk, outcomes: &mut [Outcome]) {
-        let (strict, store) = (Strictness::Kept { gid: self.guarded.gid }, &self.setting.store);
+        let (strict, store) = (Strictness::RootOwned { gid: self.guarded.gid }, &self.setting.store);
         kept::confirm(taken, &self.setting.all_wanted(), strict, outcomes);
         let here = walk::walk(store).ok().and_then(|walked| Some(walked.last()?.stat.id));
         let elsewhere = here.is_none() || here != taken.stat_root().ok().map(|stat| stat.id);
-        let custody = Custody::new(self.guarded, self.groups);
+        let custody = WriteAccess::new(self.guarded, self.groups);
         for (weight, outcome) in self.setting.lock.weights.iter().zip(outcomes).filter(|(_, one)| one.is_right()) {
             let why = match elsewhere {
                 true => format!("{} leads to another directory by now", store.display()),
                 false if custody.is_firm(&store.join(weight.path.as_str())) => continue,
                 false => format!("uid {} could change a directory above {}", self.guarded.uid, store.display()),
             };
-            outcome.done = Done::Failed(PlaceFault::Unkept(why));
+            outcome.done = Done::Failed(PlaceFault::Unprotected(why));
         }
     }
 
     /// The same where receipts speak for every weight: then nothing is read, and no index needed.
-    pub fn vouched(&self, taken: &LinuxDisk, look: &Custody) -> Option<Attempt> {
+    pub fn vouched(&self, taken: &LinuxDisk, look: &WriteAccess) -> Option<Attempt> {
         let root = self.setting.store.clone();
-        let strict = Strictness::Kept { gid: self.guarded.gid };
+        let strict = Strictness::RootOwned { gid: self.guarded.gid };
         let mut outcomes = heal::vouched(taken, &self.wanted(&root, look), strict)?;
         self.confirm(taken, &mut outcomes);
         // What is not right after all is to be mended.
@@ -164,7 +166,7 @@ impl Boot<'_> {
     /// What was verified where the app could not have changed it: worth a receipt.
     pub fn firm(&self, report: &Report) -> Vec<(Digest, PathBuf)> {
         let Some(served) = &report.served else { return Vec::new() };
-        let firm = |line: &WeightLine| matches!(line.firmness, Some(Protection::ImageLayer | Protection::Sticky));
+        let firm = |line: &WeightLine| matches!(line.protection, Some(Protection::ImageLayer | Protection::Sticky));
         let lines = self.setting.lock.weights.iter().zip(&report.weights).filter(|(_, line)| line.right && firm(line));
         lines.map(|(weight, _)| (weight.sha256, served.root.join(weight.path.as_str()))).collect()
     }
@@ -178,29 +180,29 @@ impl Boot<'_> {
         };
         if way == Serve::HealVolume && !root.exists() {
             if self.dry_run {
-                let mut outcomes = dry_run::absent(&self.wanted(&root, &Custody::new(self.guarded, self.groups)));
+                let mut outcomes = dry_run::absent(&self.wanted(&root, &WriteAccess::new(self.guarded, self.groups)));
                 self.foresee(&mut outcomes);
                 return Ok(Attempt { served: Served { from: way, root }, outcomes });
             }
             fs::create_dir_all(&root).map_err(|error| format!("{}: {error}", root.display()))?;
         }
         let disk = LinuxDisk::open(&root).map_err(|error| format!("{}: {error}", root.display()))?;
-        Ok(self.on(&disk, way, root, &Custody::new(self.guarded, self.groups)))
+        Ok(self.on(&disk, way, root, &WriteAccess::new(self.guarded, self.groups)))
     }
 
-    fn on(&self, disk: &LinuxDisk, way: Serve, root: PathBuf, look: &Custody) -> Attempt {
+    fn on(&self, disk: &LinuxDisk, way: Serve, root: PathBuf, look: &WriteAccess) -> Attempt {
         let wanted = self.wanted(&root, look);
         let outcomes = match way {
             Serve::Baked => heal::verify(disk, &wanted, Strictness::Layer, facts::threads),
             Serve::VerifyVolume => heal::verify(disk, &wanted, Strictness::Volume, facts::threads),
             Serve::HealVolume => self.heal(disk, &wanted, Strictness::Volume),
-            Serve::KeepVolume => self.heal(disk, &wanted, Strictness::Kept { gid: self.guarded.gid }),
+            Serve::KeepVolume => self.heal(disk, &wanted, Strictness::RootOwned { gid: self.guarded.gid }),
         };
         Attempt { served: Served { from: way, root }, outcomes }
     }
 
     /// The weights, with receipts where the place is firm enough for them.
-    fn wanted(&self, root: &Path, look: &Custody) -> Vec<ExpectedWeight<'_>> {
+    fn wanted(&self, root: &Path, look: &WriteAccess) -> Vec<ExpectedWeight<'_>> {
         let firm = |wanted: &ExpectedWeight| look.is_firm(&root.join(wanted.weight.path.as_str()));
         let mut all = self.setting.all_wanted();
         if let Some(receipts) = self.receipts {
@@ -239,7 +241,7 @@ impl Boot<'_> {
     }
 
     fn report(&self, plan: Plan, refused: Vec<String>, best: Option<Attempt>) -> Report {
-        let custody = Custody::new(self.guarded, self.groups);
+        let custody = WriteAccess::new(self.guarded, self.groups);
         let weights = self.setting.lock.weights.iter().enumerate().map(|(at, weight)| match &best {
             Some(Attempt { served, outcomes }) => {
                 let path = served.root.join(weight.path.as_str());

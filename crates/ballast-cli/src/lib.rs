@@ -12,7 +12,6 @@ mod args;
 mod boot;
 mod bounds;
 mod command;
-mod custody;
 mod dirs;
 mod doctor;
 mod dry_run;
@@ -48,6 +47,7 @@ mod target;
 mod user;
 mod walk;
 mod wins;
+mod write_access;
 
 /// What the fuzz targets of `fuzz/` call: readers of foreign bytes. No interface for others.
 #[cfg(feature = "full")]

@@ -61,7 +61,7 @@ fn weight_lines(weights: &[WeightLine]) -> Vec<String> {
     let widest = |of: fn(&WeightLine) -> &str| shown.iter().map(|line| of(line).len()).max().unwrap_or(0);
     let (names, found, done) = (widest(|line| &line.path), widest(|line| &line.found), widest(|line| &line.done));
     let line = |line: &&WeightLine| {
-        let kept = line.firmness.map(|kept| kept.to_string()).unwrap_or_default();
+        let kept = line.protection.map(|kept| kept.to_string()).unwrap_or_default();
         format!("{:names$}  {:found$} -> {:done$}  {kept:11} {:7.1} ms", line.path, line.found, line.done, line.ms)
     };
     let counts = fates.iter().filter(|(_, count)| many && **count > 1);

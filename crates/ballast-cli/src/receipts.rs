@@ -13,9 +13,9 @@ use ballast::receipt::Receipts;
 use rustix::fs::{self, Mode, OFlags};
 use rustix::io::Errno;
 
-use crate::custody::Custody;
 use crate::permit::{self, RootPaths};
 use crate::walk;
+use crate::write_access::WriteAccess;
 use crate::{bounds, facts, foreign};
 
 /// An open receipts file and what it held.
@@ -30,7 +30,7 @@ impl ReceiptFile {
     ///
     /// # Errors
     /// Why receipts can't be used: a remark for the report, never a reason not to start.
-    pub fn open(path: &Path, look: &Custody) -> Result<Self, String> {
+    pub fn open(path: &Path, look: &WriteAccess) -> Result<Self, String> {
         if facts::ids().uid != 0 {
             return Err("receipts need a start as root; every byte was verified".into());
         }
@@ -69,7 +69,7 @@ impl ReceiptFile {
 
 /// Opens the file in a directory that root alone can write, and that the app can't replace. All by
 /// descriptor, and proved before anything is made.
-fn open_beneath(path: &Path, look: &Custody) -> Result<File, String> {
+fn open_beneath(path: &Path, look: &WriteAccess) -> Result<File, String> {
     let words = |error: io::Error| format!("{}: {error}", path.display());
     let no_file = || words(io::ErrorKind::InvalidInput.into());
     let path = std::path::absolute(path).map_err(words)?;

@@ -20,11 +20,11 @@ use rustix::fs::{AtFlags, CWD, Mode, OFlags};
 use rustix::io::Errno;
 use serde::Serialize;
 
-use crate::custody::Custody;
 use crate::dirs::DirLine;
 use crate::escape;
 use crate::permit::RootPaths;
 use crate::walk;
+use crate::write_access::WriteAccess;
 
 mod written;
 
@@ -87,7 +87,8 @@ pub struct WeightLine {
     /// Whether it is right now.
     pub right: bool,
     /// How firmly it is kept.
-    pub firmness: Option<Protection>,
+    #[serde(rename = "firmness")]
+    pub protection: Option<Protection>,
     /// The file whose bytes were verified, where it is right.
     pub file: Option<FileStamp>,
     /// Milliseconds.
@@ -118,7 +119,7 @@ impl From<&Done> for Outlook {
             Done::Kept | Done::MendedByAnother | Done::Copied | Done::Repaired(_) => Self::Right,
             Done::WouldHeal => Self::WouldHeal,
             Done::Failed(PlaceFault::NoSource) => Self::NoSource,
-            Done::Failed(PlaceFault::Unkept(_)) => Self::NotKept,
+            Done::Failed(PlaceFault::Unprotected(_)) => Self::NotKept,
             Done::Failed(PlaceFault::Call(_, error)) => Self::Refused(error.raw_os_error().unwrap_or(0)),
         }
     }
@@ -150,7 +151,7 @@ pub fn done_words(done: &Done) -> String {
 
 impl WeightLine {
     /// A line for one outcome.
-    pub fn new(weight: &ballast::lock::Weight, outcome: &Outcome, firmness: Option<Protection>) -> Self {
+    pub fn new(weight: &ballast::lock::Weight, outcome: &Outcome, protection: Option<Protection>) -> Self {
         Self {
             path: weight.path.to_string(),
             need: weight.need,
@@ -158,7 +159,7 @@ impl WeightLine {
             found: outcome.found.to_string(),
             done: done_words(&outcome.done),
             right: outcome.is_right(),
-            firmness,
+            protection,
             file: outcome.stat.filter(|_| outcome.is_right()).map(FileStamp::from),
             ms: outcome.took.as_secs_f64() * 1e3,
             outlook: Outlook::from(&outcome.done),
@@ -179,7 +180,7 @@ impl ReportFile {
     ///
     /// # Errors
     /// The answer of the last place tried.
-    pub fn open(asked: Option<&Path>, look: &Custody) -> io::Result<Self> {
+    pub fn open(asked: Option<&Path>, look: &WriteAccess) -> io::Result<Self> {
         let mut last = io::Error::from(io::ErrorKind::NotFound);
         for path in asked.map_or_else(candidates, |path| vec![path.to_owned()]) {
             match Self::create(&path, asked.is_none(), look) {
@@ -191,7 +192,7 @@ impl ReportFile {
     }
 
     /// By descriptor: what the directory was found to be is what the file is made in.
-    fn create(path: &Path, own_dir: bool, look: &Custody) -> io::Result<Self> {
+    fn create(path: &Path, own_dir: bool, look: &WriteAccess) -> io::Result<Self> {
         let path = std::path::absolute(path)?;
         let invalid = || io::Error::from(io::ErrorKind::InvalidInput);
         let (parent, name) = path.parent().zip(path.file_name()).ok_or_else(invalid)?;
@@ -227,7 +228,7 @@ impl ReportFile {
 
 /// Root writes where the app can't lead it, and follows no symlink to there; others write with no more
 /// than their own rights.
-fn directory(path: &Path, look: &Custody) -> io::Result<OwnedFd> {
+fn directory(path: &Path, look: &WriteAccess) -> io::Result<OwnedFd> {
     if crate::facts::ids().uid == 0 {
         let permitted = walk::permitted(path, RootPaths::Allowed, look.app, look.groups);
         return permitted.map(|(walked, _)| walked.dir).map_err(io::Error::other);

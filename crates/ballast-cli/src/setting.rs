@@ -12,8 +12,8 @@ use ballast::lock::{Lock, RootPath, Weight};
 use ballast::store::ExpectedWeight;
 
 use crate::args::Place;
-use crate::custody::Custody;
 use crate::exit::{Exit, Failure};
+use crate::write_access::WriteAccess;
 use crate::{bounds, facts, foreign, serial, signature};
 
 const LOCKS: [&str; 2] = ["/etc/ballast/weights.lock", "weights.lock"];
@@ -107,7 +107,7 @@ impl Setting {
     ///
     /// # Errors
     /// [`Exit::LockUntrusted`].
-    pub fn serial_out_of_reach(&self, look: &Custody) -> Result<(), Failure> {
+    pub fn serial_out_of_reach(&self, look: &WriteAccess) -> Result<(), Failure> {
         let Some(path) = self.serial_file.as_deref().and_then(|path| std::path::absolute(path).ok()) else {
             return Ok(());
         };
@@ -122,7 +122,7 @@ impl Setting {
     }
 
     /// Takes the baked layer's index, unless this app could have written it.
-    pub fn believe_index(&mut self, look: &Custody) {
+    pub fn believe_index(&mut self, look: &WriteAccess) {
         let Some(path) = self.baked.as_ref().map(|root| root.join(INDEX)) else {
             return;
         };
@@ -150,7 +150,7 @@ impl Setting {
     ///
     /// # Errors
     /// [`Exit::LockUntrusted`].
-    pub fn must_be_out_of_reach(&self, look: &Custody) -> Result<(), Failure> {
+    pub fn must_be_out_of_reach(&self, look: &WriteAccess) -> Result<(), Failure> {
         let mut obeyed = std::iter::once(&self.lock_path).chain(&self.proofs);
         let Some(path) = obeyed.find(|path| !look.is_trusted(path)) else { return Ok(()) };
         let what = format!("uid {} could rewrite {}, and root would obey it", look.app.uid, path.display());

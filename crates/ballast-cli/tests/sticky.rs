@@ -293,8 +293,8 @@ impl Volume {
     fn lies(&self, output: &Output) -> Option<String> {
         let told = self.world.told();
         let better = |at: usize| {
-            let firmness = &told["weights"][at]["firmness"];
-            told["weights"][at]["right"] == true && (firmness == "sticky" || firmness == "image-layer")
+            let protection = &told["weights"][at]["firmness"];
+            told["weights"][at]["right"] == true && (protection == "sticky" || protection == "image-layer")
         };
         let right = output.stdout == PAIR.iter().flat_map(bytes_of).collect::<Vec<_>>();
         // 1 is the command's own, where the app took away a file that was called no better than owned.

@@ -12,4 +12,4 @@ mod calls;
 mod linux;
 
 pub use calls::{Disk, FILES_AT_ONCE, Kind, STAGED_PREFIX, Staging, Stat};
-pub use linux::{LinuxDisk, LinuxFile, chown, stat_fd, take};
+pub use linux::{LinuxDisk, LinuxFile, chown, make_root_owned, stat_fd};

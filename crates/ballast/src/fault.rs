@@ -10,7 +10,7 @@ pub enum PlaceFault {
     /// No source had the right bytes.
     NoSource,
     /// The right bytes are there, and the app could change or replace them: how.
-    Unkept(String),
+    Unprotected(String),
     /// A call failed: the step of `docs/store.md`, and the kernel's answer.
     Call(&'static str, io::Error),
 }
@@ -19,7 +19,7 @@ impl fmt::Display for PlaceFault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::NoSource => f.write_str("no source has it"),
-            Self::Unkept(how) => write!(f, "not kept from the app: {how}"),
+            Self::Unprotected(how) => write!(f, "not kept from the app: {how}"),
             Self::Call(step, error) => write!(f, "failed at {step}: {error}"),
         }
     }
@@ -29,7 +29,7 @@ impl std::error::Error for PlaceFault {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
             Self::Call(_, error) => Some(error),
-            Self::NoSource | Self::Unkept(_) => None,
+            Self::NoSource | Self::Unprotected(_) => None,
         }
     }
 }
@@ -40,7 +40,7 @@ impl PlaceFault {
     pub fn kind(&self) -> ErrorKind {
         match self {
             Self::NoSource => ErrorKind::NoSource,
-            Self::Unkept(_) => ErrorKind::Unprotected,
+            Self::Unprotected(_) => ErrorKind::Unprotected,
             Self::Call(..) => ErrorKind::Io,
         }
     }

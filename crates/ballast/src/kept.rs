@@ -2,7 +2,7 @@
 //!
 //! Promise: a directory on the way to a kept weight is root's, and the app can remove no entry of root's
 //! from it (sticky, or closed). Each component is opened in its parent's descriptor and judged there. The
-//! store's root is such a directory (`disk::take`), so by induction no accepted directory, and no file of
+//! store's root is such a directory (`disk::make_root_owned`), so by induction no accepted directory, and no file of
 //! root's in one, can leave its name. [`confirm`] proves at the end that each name still leads to the inode
 //! whose bytes were verified.
 
@@ -18,7 +18,7 @@ pub fn confirm<D: Disk>(disk: &D, wanted: &[ExpectedWeight], strict: Strictness,
     for (wanted, outcome) in wanted.iter().zip(outcomes).filter(|(_, outcome)| outcome.is_right()) {
         let now = open(disk, wanted, strict).map(|(_, stat)| stat);
         if !matches!((&now, &outcome.stat), (Ok(now), Some(verified)) if same(now, verified)) {
-            outcome.done = Done::Failed(PlaceFault::Unkept("another file has its name by now".into()));
+            outcome.done = Done::Failed(PlaceFault::Unprotected("another file has its name by now".into()));
         }
     }
 }

@@ -36,7 +36,7 @@ fn linked<D: Disk>(
     kind: Kind,
 ) -> Result<(D::File, Stat), WeightState> {
     let in_the_way = WeightState::Damaged(Damage::Kind(kind));
-    if matches!(strict, Strictness::Kept { .. }) {
+    if matches!(strict, Strictness::RootOwned { .. }) {
         return Err(in_the_way);
     }
     let (file, stat) = disk.follow(wanted.weight.path.as_str(), false).map_err(|error| match error.raw_os_error() {
@@ -62,7 +62,7 @@ pub(crate) fn reached<D: Disk>(
     else {
         return None;
     };
-    let beyond = !matches!(strict, Strictness::Kept { .. });
+    let beyond = !matches!(strict, Strictness::RootOwned { .. });
     let mut reached = ways.paths(wanted.weight.path.as_str()).filter_map(|path| disk.follow(&path, beyond).ok());
     reached.find(|(_, stat)| wanted.size().is_none_or(|size| size == stat.size))
 }
@@ -95,14 +95,16 @@ pub(crate) fn unopened(error: &io::Error) -> WeightState {
 
 fn judge(stat: &Stat, wanted: &ExpectedWeight, strict: Strictness) -> Result<(), WeightState> {
     let damage = match (stat.kind, strict) {
-        (Kind::File, Strictness::Volume | Strictness::Kept { .. }) if stat.links > 1 => Damage::Links(stat.links),
-        (Kind::File, Strictness::Volume | Strictness::Kept { .. }) if stat.mode & 0o6000 != 0 => {
+        (Kind::File, Strictness::Volume | Strictness::RootOwned { .. }) if stat.links > 1 => Damage::Links(stat.links),
+        (Kind::File, Strictness::Volume | Strictness::RootOwned { .. }) if stat.mode & 0o6000 != 0 => {
             Damage::Mode(stat.mode)
         }
         // Another uid may still have it open: only a fresh inode can be blessed.
-        (Kind::File, Strictness::Kept { .. }) if stat.uid != 0 || stat.mode & 0o022 != 0 => Damage::Owner(stat.uid),
+        (Kind::File, Strictness::RootOwned { .. }) if stat.uid != 0 || stat.mode & 0o022 != 0 => {
+            Damage::Owner(stat.uid)
+        }
         // The app can't read it, whatever its bytes are.
-        (Kind::File, Strictness::Kept { .. }) if stat.mode & 0o044 != 0o044 => Damage::Mode(stat.mode),
+        (Kind::File, Strictness::RootOwned { .. }) if stat.mode & 0o044 != 0o044 => Damage::Mode(stat.mode),
         (Kind::File, _) => match wanted.size() {
             // A former pin may have any length: only its digest tells stale from damaged.
             Some(expected) if expected != stat.size && wanted.weight.previous.is_empty() => {
@@ -130,7 +132,7 @@ pub(crate) fn vouched<D: Disk>(disk: &D, wanted: &ExpectedWeight, strict: Strict
 
 /// Opens the directory of a weight below a store's root, as strictly as its entries are judged.
 pub(crate) fn descend<D: Disk>(disk: &D, parent: &str, strict: Strictness) -> Result<D::Dir, WeightState> {
-    let Strictness::Kept { .. } = strict else {
+    let Strictness::RootOwned { .. } = strict else {
         return disk.open_dir(parent).map_err(|error| unopened(&error));
     };
     let unopened = |error: io::Error| unopened(&error);

@@ -137,7 +137,7 @@ pub enum Strictness {
     /// An image layer: storage drivers may link.
     Layer,
     /// A volume that root keeps from the app: only root's own unwritable files count.
-    Kept {
+    RootOwned {
         /// The app's group, which may make files beside the weights.
         gid: u32,
     },
@@ -149,7 +149,7 @@ impl Strictness {
     pub fn file_mode(self) -> u32 {
         match self {
             Self::Volume | Self::Layer => 0o644,
-            Self::Kept { .. } => 0o444,
+            Self::RootOwned { .. } => 0o444,
         }
     }
 
@@ -158,7 +158,7 @@ impl Strictness {
     pub fn dir_mode(self) -> (u32, Option<u32>) {
         match self {
             Self::Volume | Self::Layer => (0o755, None),
-            Self::Kept { gid } => (0o1775, Some(gid)),
+            Self::RootOwned { gid } => (0o1775, Some(gid)),
         }
     }
 
@@ -168,7 +168,7 @@ impl Strictness {
     pub fn accepts_dir(self, stat: &Stat, writable: bool) -> bool {
         match self {
             Self::Volume | Self::Layer => writable,
-            Self::Kept { gid } => {
+            Self::RootOwned { gid } => {
                 let search = if stat.gid == gid { 0o010 } else { 0o001 };
                 stat.uid == 0 && stat.mode & search != 0 && (stat.mode & 0o1000 != 0 || stat.mode & 0o022 == 0)
             }

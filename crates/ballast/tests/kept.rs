@@ -197,7 +197,7 @@ fn lie(disk: &SharedDisk, outcomes: &[Outcome], private: (&Inode, &Inode)) -> Op
 fn no_interleaving_of_the_apps_acts_gets_wrong_bytes_called_right() {
     let most = if std::env::var_os("BALLAST_STICKY").is_some_and(|word| word == "long") { 3 } else { 2 };
     let (lock, layer) = (lock(), layer());
-    let boot = Boot { lock: &lock, layer: &layer, strict: Strictness::Kept { gid: GROUP } };
+    let boot = Boot { lock: &lock, layer: &layer, strict: Strictness::RootOwned { gid: GROUP } };
     let mut wrong = Vec::new();
     for (name, uid, mode, make) in STARTS {
         let mut tally = Tally::default();

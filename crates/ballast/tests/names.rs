@@ -273,7 +273,7 @@ fn a_directory_that_root_replaces_stays_a_source_for_the_weights_of_later_turns(
     let disk = Lying { disk: LinuxDisk::open(dir.path()).expect("open"), lie: AtOnce(2) };
     let wanted: Vec<_> = lock.weights.iter().map(ExpectedWeight::by_pin).collect();
     let none: [Origin<LinuxDisk>; 0] = [];
-    let outcomes = heal(&disk, &wanted, &none, &Options { strict: Strictness::Kept { gid: 101 }, ..options(1) });
+    let outcomes = heal(&disk, &wanted, &none, &Options { strict: Strictness::RootOwned { gid: 101 }, ..options(1) });
     let wrong: Vec<_> = outcomes.iter().filter(|outcome| !outcome.is_right()).collect();
     assert!(wrong.is_empty(), "{wrong:?}");
 }

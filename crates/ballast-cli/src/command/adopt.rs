@@ -12,7 +12,7 @@ use ballast::digest::Digest;
 use ballast::lock::{RootPath, Source, Weight};
 
 use super::adopted_table::{AdoptedRow, Table};
-use super::book::{Book, Pinned};
+use super::lock_file_editor::{LockFileEditor, Pinned};
 use crate::adopted::{self, Cache, Member, Members};
 use crate::args::Adopt;
 use crate::exit::{Exit, Failure};
@@ -39,7 +39,7 @@ pub fn adopt(args: &Adopt) -> Result<(), Failure> {
 ///
 /// # Errors
 /// Those of [`adopt`].
-pub fn take(book: &mut Book, cache: &Cache) -> Result<Table, Failure> {
+pub fn take(book: &mut LockFileEditor, cache: &Cache) -> Result<Table, Failure> {
     let found = members(cache, book)?;
     let mut adoption = Adoption { book, known: adopted::known(), table: Table::default(), parts: Vec::new() };
     for member in &found.files {
@@ -57,7 +57,7 @@ pub fn take(book: &mut Book, cache: &Cache) -> Result<Table, Failure> {
 }
 
 /// Names the store's variable, with the constants that its readers need.
-pub fn name_variable(book: &mut Book, name: &str) {
+pub fn name_variable(book: &mut LockFileEditor, name: &str) {
     book.name_variable(name);
     // A client that may ask the hub reads the newest revision there, not the one that was pinned.
     if name.starts_with("HF_") {
@@ -70,11 +70,11 @@ fn unreadable(path: &Path, error: &io::Error) -> Failure {
 }
 
 /// The lock file, or a new one whose store is this cache.
-fn begin(args: &Adopt, cache: &Cache) -> Result<Book, Failure> {
+fn begin(args: &Adopt, cache: &Cache) -> Result<LockFileEditor, Failure> {
     let root = args.store.as_deref().unwrap_or(&cache.root);
     RootPath::try_from(root.display().to_string())
         .map_err(|why| Failure::new(Exit::Usage, why).hint("name the root that the app will read with --store DIR"))?;
-    let mut book = Book::open(args.lock.as_deref(), Some(root))?;
+    let mut book = LockFileEditor::open(args.lock.as_deref(), Some(root))?;
     if let Some(name) = cache.env {
         name_variable(&mut book, name);
     }
@@ -82,7 +82,7 @@ fn begin(args: &Adopt, cache: &Cache) -> Result<Book, Failure> {
 }
 
 /// The cache's files, without the lock file itself, which is about to change.
-fn members(cache: &Cache, book: &Book) -> Result<Members, Failure> {
+fn members(cache: &Cache, book: &LockFileEditor) -> Result<Members, Failure> {
     let mut found = cache.members().map_err(|why| {
         let what = format!("{}: {why}", cache.root.display());
         Failure::new(Exit::Usage, what).hint("name the folder of the weights alone")
@@ -93,7 +93,7 @@ fn members(cache: &Cache, book: &Book) -> Result<Members, Failure> {
 }
 
 struct Adoption<'a> {
-    book: &'a mut Book,
+    book: &'a mut LockFileEditor,
     known: Vec<Weight>,
     table: Table,
     parts: Vec<Parts>,

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use ballast::digest::Digest;
 use ballast::lock::RelPath;
 
-use super::book::Book;
+use super::lock_file_editor::LockFileEditor;
 use crate::escape;
 use crate::exit::{Exit, Failure};
 use crate::first_trust::Parts;
@@ -49,7 +49,7 @@ pub struct Table {
 
 impl Table {
     /// Looks for files that others name and that have no entry.
-    pub fn missing(&mut self, parts: &[Parts], book: &Book) {
+    pub fn missing(&mut self, parts: &[Parts], book: &LockFileEditor) {
         let mut texts = BTreeMap::new();
         for incomplete in parts.iter().filter_map(|parts| parts.incomplete(|path| book.has(path))) {
             let names: Vec<_> = incomplete.missing.iter().take(NAMES).map(ToString::to_string).collect();

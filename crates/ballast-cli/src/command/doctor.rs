@@ -87,7 +87,7 @@ fn lines(seen: &Environment) -> Vec<String> {
     for look in
         seen.weights.iter().filter(|look| !many || !look.right).take(if many { print::EACH } else { usize::MAX })
     {
-        let kept = look.firmness.map(|kept| format!(", {kept}")).unwrap_or_default();
+        let kept = look.protection.map(|kept| format!(", {kept}")).unwrap_or_default();
         let then = if look.right { "right" } else { "not right" };
         tell("weight", format!("{}: cache {}, baked {} -> {then}{kept}", look.path, look.cache, look.baked));
     }

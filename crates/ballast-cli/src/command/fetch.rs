@@ -13,7 +13,7 @@ use ballast::store::{ExpectedWeight, Strictness, WeightState};
 
 use crate::args::{Fetch, Fetching, Place, SourceLimits};
 use crate::exit::{Exit, Failure};
-use crate::image::Picture;
+use crate::image::RemoteImage;
 use crate::print::Progress;
 use crate::setting::Setting;
 use crate::source::registry::{Registry, SCHEME};
@@ -57,7 +57,7 @@ pub fn bring(setting: &Setting, sources: &Sources, into: &Path, jobs: usize, sta
 }
 
 /// The images among the mirrors. One that can't be had is told, and the others are asked.
-fn images(args: &Fetch) -> Result<Vec<Picture>, Failure> {
+fn images(args: &Fetch) -> Result<Vec<RemoteImage>, Failure> {
     let mirrors = source::mirrors(&args.mirror, std::env::var("BALLAST_MIRRORS").ok());
     let mut images = Vec::new();
     for name in mirrors.iter().filter(|mirror| mirror.starts_with(SCHEME)) {
@@ -74,7 +74,7 @@ fn images(args: &Fetch) -> Result<Vec<Picture>, Failure> {
 ///
 /// # Errors
 /// [`Exit::Usage`] for a name that makes no sense, [`Exit::FetchFailed`] with the registry's fault.
-pub fn open_image(name: &str, bounds: &SourceLimits, plain_http: bool) -> Result<(Picture, Vec<u8>), Failure> {
+pub fn open_image(name: &str, bounds: &SourceLimits, plain_http: bool) -> Result<(RemoteImage, Vec<u8>), Failure> {
     let usage = |why| Failure::new(Exit::Usage, why);
     let mut registry = Registry::new(name, limits(bounds), ca_file(bounds), plain_http).map_err(usage)?;
     let progress = Progress::new();
@@ -84,7 +84,7 @@ pub fn open_image(name: &str, bounds: &SourceLimits, plain_http: bool) -> Result
     };
     let manifest = registry.resolve(&line).map_err(failed)?;
     print::remark(&format!("{} is\n  {}", source::shown(name), registry.name()));
-    let picture = Picture::open(Box::new(registry), &manifest, &line).map_err(failed)?;
+    let picture = RemoteImage::open(Box::new(registry), &manifest, &line).map_err(failed)?;
     Ok((picture, manifest))
 }
 

@@ -10,7 +10,6 @@ use ballast::lock::Need;
 use super::run_env;
 use crate::args::{FailureArg, Heal, Healing, HoldArg, LogArg, Run, SealArg, TrustArg};
 use crate::boot::{self, Boot};
-use crate::custody::Custody;
 use crate::dirs::{self, DirLine};
 use crate::dry_run;
 use crate::exit::{Exit, Failure};
@@ -24,6 +23,7 @@ use crate::report::{Outlook, Report, ReportFile, WeightLine};
 use crate::seal;
 use crate::setting::Setting;
 use crate::target;
+use crate::write_access::WriteAccess;
 
 /// Weights that one error names.
 const NAMES: usize = 20;
@@ -95,7 +95,7 @@ pub fn run(args: &Run) -> Result<(), Failure> {
 /// Seals what was verified; `auto` says why not, `require` refuses.
 fn seal(asked: SealArg, booted: &mut Booted) -> Result<(), Failure> {
     let Some(served) = booted.report.served.as_ref().filter(|_| asked != SealArg::Off) else { return Ok(()) };
-    let owned = booted.report.weights.iter_mut().filter(|line| line.firmness == Some(Protection::Owned));
+    let owned = booted.report.weights.iter_mut().filter(|line| line.protection == Some(Protection::Owned));
     let mut owned: Vec<_> = owned.collect();
     if owned.is_empty() {
         return Ok(());
@@ -103,7 +103,7 @@ fn seal(asked: SealArg, booted: &mut Booted) -> Result<(), Failure> {
     let paths: Vec<_> = owned.iter().map(|line| served.root.join(&line.path)).collect();
     match seal::seal(&paths, booted.guarded, &booted.groups) {
         Ok(()) => {
-            owned.iter_mut().for_each(|line| line.firmness = Some(Protection::Landlock));
+            owned.iter_mut().for_each(|line| line.protection = Some(Protection::Landlock));
             Ok(())
         }
         Err(why) if asked == SealArg::Require => {
@@ -144,7 +144,7 @@ fn start(healing: &Healing, dry_run: bool, drop: &DropOptions) -> Result<Booted,
     let target = target::target(healing.user.as_deref(), &setting)?;
     let app = target.as_ref().map(|(identity, explicit)| target::app(identity, *explicit));
     let (guarded, groups) = target::guarded(target.as_ref().map(|(identity, _)| identity), app);
-    let look = Custody::new(guarded, &groups);
+    let look = WriteAccess::new(guarded, &groups);
     if facts::ids().uid == 0 && guarded.uid != 0 {
         setting.must_be_out_of_reach(&look)?;
     }
@@ -180,7 +180,7 @@ fn start(healing: &Healing, dry_run: bool, drop: &DropOptions) -> Result<Booted,
     let file = if dry_run { None } else { open_report(healing.report.as_deref(), &look, &mut refused) };
     let taken = boot.take(&plan);
     // Once more: the cache may be root's by now.
-    let look = Custody::new(guarded, &groups);
+    let look = WriteAccess::new(guarded, &groups);
     let held = receipts(healing, &mut boot.setting, &look, dry_run);
     boot.receipts = held.as_ref().map(|file| &file.receipts);
     let vouched = taken.as_ref().and_then(|taken| boot.vouched(taken.as_ref().ok()?, &look));
@@ -209,7 +209,7 @@ fn start(healing: &Healing, dry_run: bool, drop: &DropOptions) -> Result<Booted,
 }
 
 /// Opens the receipts that the operator asked for; a remark where they can't be used.
-fn receipts(healing: &Healing, setting: &mut Setting, look: &Custody, dry_run: bool) -> Option<ReceiptFile> {
+fn receipts(healing: &Healing, setting: &mut Setting, look: &WriteAccess, dry_run: bool) -> Option<ReceiptFile> {
     if healing.trust == TrustArg::Bytes || dry_run {
         return None;
     }
@@ -220,7 +220,7 @@ fn receipts(healing: &Healing, setting: &mut Setting, look: &Custody, dry_run: b
     ReceiptFile::open(&path, look).map_err(|why| setting.notes.push(format!("receipts: {why}"))).ok()
 }
 
-fn open_report(asked: Option<&Path>, look: &Custody, refused: &mut Vec<String>) -> Option<ReportFile> {
+fn open_report(asked: Option<&Path>, look: &WriteAccess, refused: &mut Vec<String>) -> Option<ReportFile> {
     ReportFile::open(asked, look)
         .map_err(|error| refused.push(format!("report: {error}; without one `status` is not ready")))
         .ok()

@@ -7,7 +7,7 @@ use crate::args::Import;
 use crate::command::fetch::bring;
 use crate::command::pull::setting_for;
 use crate::exit::{Exit, Failure};
-use crate::image::Picture;
+use crate::image::RemoteImage;
 use crate::image::archive::Archive;
 use crate::print::Progress;
 use crate::source::{Fault, Limits, Sources};
@@ -32,7 +32,7 @@ pub fn import(args: &Import) -> Result<(), Failure> {
     let line = progress.line(&args.archive.display().to_string(), None);
     let archive = Archive::open(&args.archive, &line).map_err(failed)?;
     let (manifest, beside) = (archive.manifest.clone(), archive.lock.clone());
-    let picture = Picture::open(Box::new(archive), &manifest, &line).map_err(failed)?;
+    let picture = RemoteImage::open(Box::new(archive), &manifest, &line).map_err(failed)?;
     if beside.is_some_and(|lock| lock != picture.lock()) {
         return Err(failed(Fault::BadImage("the lock file beside the image is not the one in it".into())));
     }

@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
 use super::adopt;
-use super::book::Book;
+use super::lock_file_editor::LockFileEditor;
 use crate::adopted::{self, Cache};
 use crate::args::Init;
 use crate::doctor::deployment;
@@ -78,8 +78,8 @@ fn read(path: &Path) -> Result<Option<String>, Failure> {
     }
 }
 
-fn begin(args: &Init, store: &Store) -> Result<Book, Failure> {
-    let mut book = Book::open(args.lock.as_deref(), Some(Path::new(&store.path.value)))?;
+fn begin(args: &Init, store: &Store) -> Result<LockFileEditor, Failure> {
+    let mut book = LockFileEditor::open(args.lock.as_deref(), Some(Path::new(&store.path.value)))?;
     book.store("baked", &store.baked.value);
     book.store("owner", &store.owner.value);
     if let Some(env) = &store.env {
@@ -88,7 +88,7 @@ fn begin(args: &Init, store: &Store) -> Result<Book, Failure> {
     Ok(book)
 }
 
-fn text(store: &Store, book: &Book, models: Option<&Models>) -> String {
+fn text(store: &Store, book: &LockFileEditor, models: Option<&Models>) -> String {
     let mut text = format!("{}: {} weights\n", book.path().display(), book.len());
     let rows = [("path", Some(&store.path)), ("baked", Some(&store.baked)), ("owner", Some(&store.owner))];
     for (key, said) in rows.into_iter().chain([("env", store.env.as_ref())]) {

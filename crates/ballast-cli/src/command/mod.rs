@@ -6,8 +6,6 @@ mod adopt;
 mod adopted_table;
 #[cfg(feature = "full")]
 mod bake;
-#[cfg(feature = "full")]
-mod book;
 mod doctor;
 #[cfg(feature = "full")]
 mod export;
@@ -18,6 +16,8 @@ mod heal;
 mod import;
 #[cfg(feature = "full")]
 mod init;
+#[cfg(feature = "full")]
+mod lock_file_editor;
 #[cfg(feature = "full")]
 mod pin;
 #[cfg(feature = "full")]

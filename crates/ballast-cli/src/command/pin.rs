@@ -8,8 +8,8 @@ use std::path::Path;
 use ballast::lock::{HubFile, RelPath, Source};
 use ballast::store::WeightState;
 
-use super::book::{Book, Pinned};
 use super::fetch::sources;
+use super::lock_file_editor::{LockFileEditor, Pinned};
 use crate::args::Pin;
 use crate::exit::{Exit, Failure};
 use crate::first_trust::{self, Findings, Objection, Parts};
@@ -26,7 +26,7 @@ pub fn pin(args: &Pin) -> Result<(), Failure> {
     if args.path.is_some() && args.sources.len() > 1 {
         return Err(Failure::new(Exit::Usage, "expected one source beside --path, found several"));
     }
-    let mut book = Book::open(args.lock.as_deref(), args.store.as_deref())
+    let mut book = LockFileEditor::open(args.lock.as_deref(), args.store.as_deref())
         .map_err(|failure| failure.hint("begin one with `ballast pin --store DIR URL|FILE`"))?;
     let sources = sources(&args.fetching, &[])?;
     let mut parts = Vec::new();
@@ -41,7 +41,7 @@ pub fn pin(args: &Pin) -> Result<(), Failure> {
     Ok(())
 }
 
-fn pin_one(args: &Pin, sources: &Sources, book: &mut Book, text: &str) -> Result<Option<Parts>, Failure> {
+fn pin_one(args: &Pin, sources: &Sources, book: &mut LockFileEditor, text: &str) -> Result<Option<Parts>, Failure> {
     let usage = |why: String| Failure::new(Exit::Usage, why);
     let source = read_source(text).map_err(usage)?;
     let path = path_for(args, &source, book).map_err(usage)?;
@@ -144,7 +144,7 @@ fn examine(root: &Path, path: &RelPath) -> Result<Findings, Fault> {
 }
 
 /// `--path`, else the file's own name in the directory that all weights share.
-fn path_for(args: &Pin, source: &Source, book: &Book) -> Result<RelPath, String> {
+fn path_for(args: &Pin, source: &Source, book: &LockFileEditor) -> Result<RelPath, String> {
     if let Some(path) = &args.path {
         return RelPath::try_from(path.clone());
     }

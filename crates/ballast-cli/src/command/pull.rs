@@ -11,7 +11,7 @@ use ballast::lock::Lock;
 use crate::args::{LockFile, Place, Pull, Trust};
 use crate::command::fetch::{bring, limits, open_image};
 use crate::exit::{Exit, Failure};
-use crate::image::{Measured, Picture};
+use crate::image::{Measured, RemoteImage};
 use crate::print;
 use crate::setting::{self, Setting};
 use crate::source::Sources;
@@ -37,7 +37,7 @@ pub fn pull(args: &Pull) -> Result<(), Failure> {
 ///
 /// # Errors
 /// Those of the lock file; a first trust where there is one already.
-pub fn setting_for(file: &LockFile, trust: &Trust, picture: &Picture, manifest: &[u8]) -> Result<Setting, Failure> {
+pub fn setting_for(file: &LockFile, trust: &Trust, picture: &RemoteImage, manifest: &[u8]) -> Result<Setting, Failure> {
     if trust.first_trust {
         begin_lock(file, picture, manifest)?;
     }
@@ -57,7 +57,7 @@ fn held(file: &LockFile) -> Result<Setting, Failure> {
     })
 }
 
-fn begin_lock(file: &LockFile, picture: &Picture, manifest: &[u8]) -> Result<(), Failure> {
+fn begin_lock(file: &LockFile, picture: &RemoteImage, manifest: &[u8]) -> Result<(), Failure> {
     let path = file.lock.clone().unwrap_or_else(|| PathBuf::from("weights.lock"));
     let refused = |why: String| Failure::new(Exit::BadLock, format!("--first-trust: {}: {why}", path.display()));
     if let Ok(there) = setting::lock_path(file.lock.as_deref()) {

@@ -5,17 +5,17 @@ use std::ffi::OsString;
 use crate::boot::plan::Ids;
 
 use crate::app_env::{AppEnv, EnvFacts, decide};
-use crate::custody::Custody;
 use crate::exit::{Exit, Failure};
 use crate::report::Report;
 use crate::setting::Setting;
+use crate::write_access::WriteAccess;
 
 /// What the command gets after this boot.
 pub fn of(setting: &Setting, report: &Report, guarded: Ids, groups: &[u32], command: &[OsString]) -> AppEnv {
     let text = |word: OsString| word.into_string().ok();
     let env: Vec<_> = std::env::vars_os().filter_map(|(name, value)| Some((text(name)?, text(value)?))).collect();
     // Nothing is out of root's reach: root is the operator then.
-    let believed = guarded.uid == 0 || Custody::new(guarded, groups).is_trusted(&setting.lock_path);
+    let believed = guarded.uid == 0 || WriteAccess::new(guarded, groups).is_trusted(&setting.lock_path);
     decide(&EnvFacts {
         lock: &setting.lock,
         believed,

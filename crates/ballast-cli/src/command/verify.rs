@@ -12,13 +12,13 @@ use ballast::store::{Damage, ExpectedWeight, Strictness, WeightState};
 use serde::Serialize;
 
 use crate::args::Verify;
-use crate::custody::Custody;
 use crate::exit::{Exit, Failure};
 use crate::extra;
 use crate::hints::Lack;
 use crate::record;
 use crate::report::WeightLine;
 use crate::setting::Setting;
+use crate::write_access::WriteAccess;
 use crate::{facts, print};
 
 #[derive(Serialize)]
@@ -107,7 +107,7 @@ fn examine(setting: &Setting, root: &Path) -> VerifyReport {
         Err(_) => wanted.iter().map(|_| Outcome::missing()).collect(),
     };
     let groups = facts::who().groups;
-    let custody = Custody::new(reader(setting), &groups);
+    let custody = WriteAccess::new(reader(setting), &groups);
     let lines = setting.lock.weights.iter().zip(&outcomes).map(|(weight, outcome)| {
         let path = root.join(weight.path.as_str());
         let stat = facts::stat(&path);

@@ -14,11 +14,11 @@ use super::finding::{Code, Finding, Severity};
 use super::reach::Reach;
 use super::variables::{self, Use};
 use crate::args::{Doctor, HoldArg};
-use crate::custody::Custody;
 use crate::exit::Failure;
 use crate::launch::{self, DropOptions};
 use crate::setting::Setting;
 use crate::user::Identity;
+use crate::write_access::WriteAccess;
 use crate::{app_env, boot, dirs, extra, facts, target, wins};
 
 /// Everything that was seen.
@@ -71,7 +71,8 @@ pub struct WeightLook {
     /// Whether a boot would leave it right.
     pub right: bool,
     /// How firmly it would be kept.
-    pub firmness: Option<Protection>,
+    #[serde(rename = "firmness")]
+    pub protection: Option<Protection>,
     #[serde(skip)]
     pub(super) state: State,
 }
@@ -181,7 +182,7 @@ impl Environment {
     /// Lock file and index, as root would judge them.
     fn look_at_trust(&mut self, setting: &mut Setting, groups: &[u32]) {
         let trusted = facts::ids().uid != 0 || self.app.uid == 0;
-        let look = Custody::new(self.app, groups);
+        let look = WriteAccess::new(self.app, groups);
         let judged = if trusted { Ok(()) } else { setting.must_be_out_of_reach(&look) };
         let why = judged.as_ref().err().map(|failure| failure.what.clone());
         self.lock = Belief { path: Some(setting.lock_path.clone()), believed: why.is_none(), why };

@@ -13,8 +13,8 @@ use ballast::store::Strictness;
 use super::environment::{Environment, State, WeightLook};
 use super::finding::{Code, Severity};
 use super::reach::Reach;
-use crate::custody::Custody;
 use crate::setting::Setting;
+use crate::write_access::WriteAccess;
 use crate::{boot, facts};
 
 impl Environment {
@@ -39,7 +39,7 @@ impl Environment {
                 cache: words(&cache),
                 baked: words(&layer),
                 right: false,
-                firmness: None,
+                protection: None,
                 state: State {
                     in_cache: right(&cache),
                     in_layer: right(&layer),
@@ -89,7 +89,7 @@ impl Environment {
         if let Some(way) = self.serve {
             for look in &mut self.weights {
                 look.right = would(way, look);
-                look.firmness = look.right.then(|| protection(way, setting, look, reach)).flatten();
+                look.protection = look.right.then(|| protection(way, setting, look, reach)).flatten();
             }
         }
         self.judge_weights(setting, &plan, short);
@@ -138,7 +138,7 @@ fn short_of_space(setting: &Setting, found: &Facts, looks: &[WeightLook]) -> Opt
 }
 
 fn protection(way: Serve, setting: &Setting, look: &WeightLook, reach: &Reach) -> Option<Protection> {
-    let custody = Custody::new(reach.app, &reach.groups);
+    let custody = WriteAccess::new(reach.app, &reach.groups);
     let judged = |root: &Path| custody.protection(&root.join(&look.path));
     match way {
         Serve::Baked => setting.baked.as_deref().and_then(judged),

@@ -11,11 +11,11 @@ pub mod entries;
 pub mod layer;
 pub mod manifest;
 mod packs;
-pub mod picture;
+pub mod remote;
 pub mod service;
 pub mod weights;
 
 pub use blob::{Blob, Measured};
 pub use built::Image;
 pub use layer::Layer;
-pub use picture::{Blobs, Picture};
+pub use remote::{Blobs, RemoteImage};

@@ -134,7 +134,7 @@ impl From<PlaceFault> for Fault {
             PlaceFault::Call(_, error) if is_full(&error) => Self::DiskFull,
             PlaceFault::Call(step, error) => Self::Store(step, error),
             PlaceFault::NoSource => Self::Unreadable("no source".into()),
-            PlaceFault::Unkept(how) => Self::Unreadable(how),
+            PlaceFault::Unprotected(how) => Self::Unreadable(how),
         }
     }
 }

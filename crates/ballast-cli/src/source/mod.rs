@@ -16,11 +16,11 @@ mod limits;
 mod local;
 mod member;
 mod moving;
-mod patience;
 mod pip;
 mod proxy;
 pub mod registry;
 mod registry_fault;
+mod retry_budget;
 mod secrets;
 pub mod sink;
 mod tokens;
@@ -36,7 +36,7 @@ use ballast::receive::Receiver;
 use ballast::store::WeightState;
 
 use crate::foreign;
-use crate::image::Picture;
+use crate::image::RemoteImage;
 use crate::print::ProgressLine;
 pub use fault::Fault;
 pub use hub::{HUB, Hub};
@@ -56,7 +56,7 @@ enum Candidate<'a> {
     MirrorUrl(&'a str),
     MirrorDir(&'a Path),
     /// An image of weights: each in a layer of its own.
-    Image(&'a Picture),
+    Image(&'a RemoteImage),
 }
 
 /// Where it came from, or what each source's fault was.
@@ -69,7 +69,7 @@ pub struct Sources {
     limits: Limits,
     mirrors: Vec<Source>,
     /// Asked before all others.
-    images: Vec<Picture>,
+    images: Vec<RemoteImage>,
     archives: Archives,
     /// Nothing but the images is asked.
     only_images: bool,
@@ -106,7 +106,7 @@ impl Sources {
     ///
     /// # Errors
     /// Those of the client, which is not used.
-    pub fn only(image: Picture, limits: Limits) -> Result<Self, String> {
+    pub fn only(image: RemoteImage, limits: Limits) -> Result<Self, String> {
         Ok(Self { images: vec![image], only_images: true, ..Self::new(limits, Tokens::default(), None, [])? })
     }
 
@@ -122,7 +122,7 @@ impl Sources {
     }
 
     /// Images that are asked before all others.
-    pub fn before(mut self, images: Vec<Picture>) -> Self {
+    pub fn before(mut self, images: Vec<RemoteImage>) -> Self {
         self.images = images;
         self
     }

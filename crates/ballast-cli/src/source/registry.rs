@@ -20,12 +20,12 @@ use super::client::{Ask, Client, HttpResponse};
 use super::credentials;
 use super::fault::Fault;
 use super::limits::Limits;
-use super::patience::Patience;
 use super::registry_fault::refused;
+use super::retry_budget::RetryBudget;
 use super::url::shown;
 use crate::bounds;
 use crate::image::layer::Checked;
-use crate::image::picture::Take;
+use crate::image::remote::Take;
 use crate::image::{Blob, Blobs, Image, Layer, Measured};
 use crate::print::ProgressLine;
 
@@ -222,7 +222,7 @@ impl Registry {
     }
 
     fn patiently<T>(&self, line: &ProgressLine, work: impl Fn(Instant) -> Result<T, Fault>) -> Result<T, Fault> {
-        let mut patience = Patience::new(self.client.limits());
+        let mut patience = RetryBudget::new(self.client.limits());
         loop {
             let fault = match work(Instant::now() + self.client.limits().overall) {
                 Ok(done) => return Ok(done),
@@ -270,7 +270,7 @@ impl Blobs for Registry {
         if from >= to {
             return Ok(());
         }
-        let (mut at, mut patience) = (from, Patience::new(self.client.limits()));
+        let (mut at, mut patience) = (from, RetryBudget::new(self.client.limits()));
         loop {
             let before = at;
             let fault = match self.once(blob, &mut at, to, take, patience.until()) {

@@ -12,7 +12,7 @@ use super::address::{Address, Clear, Secret};
 use super::client::{Ask, Client, HttpResponse};
 use super::fault::Fault;
 use super::limits::Limits;
-use super::patience::Patience;
+use super::retry_budget::RetryBudget;
 use super::secrets;
 use super::sink::Sink;
 use super::tokens::Tokens;
@@ -37,7 +37,7 @@ impl Web {
         let clear = if expanded.is_some() { Clear::Refused } else { Clear::Named };
         let (address, login) = Address::named(expanded.as_deref().unwrap_or(url), clear)?;
         let secret = self.tokens.secret(&address).or(login);
-        let mut patience = Patience::new(self.client.limits());
+        let mut patience = RetryBudget::new(self.client.limits());
         loop {
             let before = sink.len();
             let fault = match self.once(&address, secret.as_ref(), sink, patience.until()) {

@@ -66,8 +66,8 @@ fn a_weight_that_an_access_list_opens_is_not_called_firm() {
     fs::write(&nowhere, b"no directory").unwrap();
     let output = scene.boot("owned", &["--store", nowhere.to_str().unwrap(), "--seal", "off"]);
     let told = scene.world.told();
-    let firmness = |at: usize| told["weights"][at]["firmness"].clone();
-    assert_eq!((firmness(0), firmness(1)), ("owned".into(), "image-layer".into()), "{output:?}");
+    let protection = |at: usize| told["weights"][at]["firmness"].clone();
+    assert_eq!((protection(0), protection(1)), ("owned".into(), "image-layer".into()), "{output:?}");
 }
 
 #[test]

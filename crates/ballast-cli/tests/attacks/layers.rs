@@ -75,9 +75,9 @@ fn a_read_only_mount_is_a_layer_only_if_nobody_writes_it_elsewhere() {
         let world = World::new(&PAIR);
         let output = boot(&world, setup);
         let told = if world.report().exists() { world.told() } else { serde_json::Value::Null };
-        let firmness = told["weights"][0]["firmness"].as_str().unwrap_or("none").to_owned();
-        if firmness != *expected || !output.status.success() {
-            wrong.push(format!("{name}: expected {expected}, found {firmness}\n{}", stderr(&output)));
+        let protection = told["weights"][0]["firmness"].as_str().unwrap_or("none").to_owned();
+        if protection != *expected || !output.status.success() {
+            wrong.push(format!("{name}: expected {expected}, found {protection}\n{}", stderr(&output)));
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));

@@ -167,7 +167,7 @@ fn rootless_podman() {
 }
 
 /// How firm the baked layer is, in a container without a cache whose app is uid 100, as the report says.
-fn firmness(home: &Home, flags: &[&str], baked: &str) -> String {
+fn protection(home: &Home, flags: &[&str], baked: &str) -> String {
     let mut command = home.podman(["run", "--rm", "--network=none", "--log-driver=none", "--tmpfs=/tmp:rw,mode=1777"]);
     command.args(flags).arg("scenario").args(["/usr/local/bin/ballast", "run", "--store", "/reader.sh"]);
     command.args(["--baked", baked, "--report", "/tmp/report.json", "--", "/bin/cat", "/tmp/report.json"]);
@@ -199,7 +199,7 @@ fn rootless_podmans_storage_drivers() {
     for (at, driver) in [VFS, OVERLAY, FUSE].into_iter().enumerate() {
         let home = Home::new(driver);
         for (name, flags, baked, expected) in rows {
-            let found = firmness(&home, flags, baked);
+            let found = protection(&home, flags, baked);
             if found != expected[at] {
                 wrong.push(format!("{}, {name}: expected {}, found {found}", driver.0, expected[at]));
             }

@@ -422,7 +422,7 @@ fn nanoseconds(seconds: i64, rest: u64) -> i64 {
 /// # Errors
 /// `EPERM` without `CAP_CHOWN`, or where the file system does not keep owner and mode; `EROFS` on a
 /// read-only mount.
-pub fn take(pinned: &OwnedFd, gid: u32) -> io::Result<LinuxDisk> {
+pub fn make_root_owned(pinned: &OwnedFd, gid: u32) -> io::Result<LinuxDisk> {
     let stat = stat_of(&fs::fstat(pinned)?);
     if (stat.uid, stat.gid) != (0, gid) {
         chown(pinned, 0, gid)?;

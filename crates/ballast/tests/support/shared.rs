@@ -111,7 +111,7 @@ impl SharedDisk {
         self.state().nodes[number].clone()
     }
 
-    /// As `disk::take` does it: the owner, then the mode.
+    /// As `disk::make_root_owned` does it: the owner, then the mode.
     pub fn take(&self) {
         self.turn().change(0, |root| (root.uid, root.gid) = (ROOT, GROUP));
         self.turn().change(0, |root| root.mode = 0o1775);

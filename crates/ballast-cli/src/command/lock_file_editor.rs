@@ -30,14 +30,14 @@ pub struct Pinned<'a> {
 }
 
 /// A lock file, open for writing.
-pub struct Book {
+pub struct LockFileEditor {
     path: PathBuf,
     text: DocumentMut,
     /// The place of each entry, by its path.
     places: HashMap<String, usize>,
 }
 
-impl Book {
+impl LockFileEditor {
     /// Reads the lock file, or begins one for the store with this root.
     ///
     /// # Errors
@@ -176,7 +176,7 @@ impl Book {
         self.begin()
     }
 
-    /// As [`Book::save`], where there may be no entry yet.
+    /// As [`LockFileEditor::save`], where there may be no entry yet.
     ///
     /// # Errors
     /// [`Exit::BadLock`] where it can't be written.

@@ -1,7 +1,6 @@
-//! How firmly files are kept from the app, each directory on the way looked at once.
+//! Who may write which file, and so how well it is protected from the app.
 //!
-//! One of these lives for one look, between which and its answers nobody here changes a directory:
-//! what is found is true of that moment and no later one.
+//! A `WriteAccess` is a snapshot. Create a new one after changing any directory: cached answers may be stale then.
 //! Reads inodes, changes nothing.
 
 use std::cell::RefCell;
@@ -15,7 +14,7 @@ use ballast::disk::Stat;
 use crate::{facts, mounts};
 
 /// A look at who could change what.
-pub struct Custody<'a> {
+pub struct WriteAccess<'a> {
     /// Who is to be kept out.
     pub app: Ids,
     /// The app's supplementary groups.
@@ -24,7 +23,7 @@ pub struct Custody<'a> {
     known: RefCell<Vec<(PathBuf, Rc<[Stat]>)>>,
 }
 
-impl<'a> Custody<'a> {
+impl<'a> WriteAccess<'a> {
     /// A fresh look, for the user that is to be kept out.
     pub fn new(app: Ids, groups: &'a [u32]) -> Self {
         Self { app, groups, known: RefCell::default() }

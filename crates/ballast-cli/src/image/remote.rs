@@ -49,7 +49,7 @@ pub trait Blobs: Sync {
 }
 
 /// An image that is stored somewhere.
-pub struct Picture {
+pub struct RemoteImage {
     blobs: Box<dyn Blobs>,
     layers: Vec<Blob>,
     small: Small,
@@ -62,7 +62,7 @@ struct Small {
     packs: Packs,
 }
 
-impl Picture {
+impl RemoteImage {
     /// Reads what a manifest names, and the small layer.
     ///
     /// # Errors

@@ -11,13 +11,13 @@ const FIRST_PAUSE: Duration = Duration::from_millis(200);
 const LONGEST_PAUSE: Duration = Duration::from_secs(10);
 
 /// What is left of the time and the retries for one file from one source.
-pub struct Patience {
+pub struct RetryBudget {
     until: Instant,
     retries: u32,
     most: u32,
 }
 
-impl Patience {
+impl RetryBudget {
     /// All of both.
     pub fn new(limits: Limits) -> Self {
         Self { until: Instant::now() + limits.overall, retries: 0, most: limits.retries }
