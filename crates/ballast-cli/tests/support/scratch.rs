@@ -1,5 +1,4 @@
-//! A folder in which a test runs the program: files, links, and a command in it, untouched by the variables of whoever
-//! runs the tests.
+//! A folder in which a test runs the program: files, links, and commands without the caller's Ballast variables.
 
 use std::fs;
 use std::os::unix::fs::symlink;
