@@ -3,10 +3,9 @@
 
 use std::process::Command;
 use std::thread;
-use std::time::Instant;
 
-use crate::raw::{PATIENCE, Raw};
-use crate::support::{Answer, Ground, Request, Service};
+use crate::raw::Raw;
+use crate::support::{Answer, Ground, PATIENCE, Request, Service, wait_for};
 
 fn liveness(bytes: &[u8]) -> Request {
     Request::post("/api/v1/liveness").file("file", bytes)
@@ -115,10 +114,7 @@ fn connections_beyond_the_share_of_an_address_are_refused_by_name_until_one_ends
     let refused = late("/openapi.json");
     assert!(refused.starts_with("HTTP/1.1 503") && refused.contains("connection: close"), "{refused}");
     open.pop();
-    let start = Instant::now();
-    while !late("/openapi.json").starts_with("HTTP/1.1 200") {
-        assert!(start.elapsed() < PATIENCE, "its place never comes free");
-    }
+    wait_for("its place", || late("/openapi.json").starts_with("HTTP/1.1 200").then_some(()));
 }
 
 #[test]

@@ -4,13 +4,11 @@
 
 use std::io::Write as _;
 use std::net::{Ipv4Addr, SocketAddr, TcpStream};
-use std::time::{Duration, Instant};
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::net::TcpSocket;
 
-use crate::raw::PATIENCE;
-use crate::support::{Ground, Request, Service};
+use crate::support::{Ground, PATIENCE, Request, Service, wait_for};
 
 const KEY: &str = "a-key-of-the-tests-of-32-letters";
 
@@ -66,11 +64,8 @@ fn ask_from(service: &Service, last: u8, path: &str) -> (u16, String) {
 
 /// Waits until the service has ended its connections but a few.
 fn until_left(service: &Service) {
-    let start = Instant::now();
-    while metric(service, "likeness_connections{listener=\"service\"}") > 8.0 {
-        assert!(start.elapsed() < PATIENCE, "the connections never end");
-        std::thread::sleep(Duration::from_millis(50));
-    }
+    let left = || metric(service, "likeness_connections{listener=\"service\"}");
+    wait_for("the end of the connections", || (left() <= 8.0).then_some(()));
 }
 
 /// A number of the metrics, asked from an address that is in no crowd; one that is not there yet is 0.
@@ -120,10 +115,7 @@ fn where_every_place_is_taken_from_many_addresses_probes_are_answered_and_the_re
     let (status, text) = ask_from(&service, 9, "/openapi.json");
     assert!(status == 503 && text.contains("OVERLOADED") && text.contains("retry-after"), "{text}");
     drop(crowd);
-    let start = Instant::now();
-    while ask_from(&service, 9, "/openapi.json").0 != 200 {
-        assert!(start.elapsed() < PATIENCE, "the places never come free");
-    }
+    wait_for("a free place", || (ask_from(&service, 9, "/openapi.json").0 == 200).then_some(()));
 }
 
 #[test]

@@ -6,7 +6,7 @@ use std::io::Write as _;
 
 use serde_json::json;
 
-use crate::support::{DETECTOR, EMBEDDER, Ground, Request, SPOOF_FAR, SPOOF_NEAR, Service};
+use crate::support::{DETECTOR, EMBEDDER, Ground, Request, SPOOF_FAR, SPOOF_NEAR, Service, wait_for};
 
 fn liveness(service: &Service, image: &[u8]) -> crate::support::Answer {
     service.ask(Request::post("/api/v1/liveness").file("file", image))
@@ -46,9 +46,7 @@ fn a_missing_file_that_arrives_right_is_loaded_without_a_restart_and_a_wrong_one
     std::thread::sleep(std::time::Duration::from_millis(1500));
     assert_eq!(liveness(&service, &live).problem(), (503, "MODEL_UNAVAILABLE".into()));
     ground.bring(SPOOF_FAR);
-    while service.get("/api/v1/health").json()["status"] != "healthy" {
-        std::thread::sleep(std::time::Duration::from_millis(50));
-    }
+    wait_for("health", || (service.get("/api/v1/health").json()["status"] == "healthy").then_some(()));
     let answer = liveness(&service, &live);
     assert_eq!((answer.status, &answer.json()["verdict"]), (200, &json!("live")));
 }
@@ -59,13 +57,7 @@ fn a_held_file_that_changes_or_goes_is_served_from_verified_memory_and_told() {
     let service = ground.serve(&[], &[]).ready();
     let on_disk = |role: usize| service.get("/api/v1/health").json()["models"][role]["on_disk"].clone();
     let wait = |role: usize, word: &str| {
-        for _ in 0..200 {
-            if on_disk(role) == word {
-                return;
-            }
-            std::thread::sleep(std::time::Duration::from_millis(50));
-        }
-        panic!("expected {word}, found {}", on_disk(role));
+        wait_for(&format!("{role} {word}"), || (on_disk(role) == word).then_some(()));
     };
     wait(0, "right");
     let mut file = fs::File::options().append(true).open(ground.weights().join(DETECTOR)).unwrap();

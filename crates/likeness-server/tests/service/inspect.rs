@@ -3,7 +3,7 @@
 use base64::Engine as _;
 use serde_json::{Value, json};
 
-use crate::support::{EMBEDDER, Ground, Request, SPOOF_FAR, SPOOF_NEAR, Service, recorded_box};
+use crate::support::{EMBEDDER, Ground, Request, SPOOF_FAR, SPOOF_NEAR, Service, recorded_box, wait_for};
 
 fn inspect(service: &Service, files: &[(&str, &[u8])]) -> Value {
     let form = || files.iter().fold(Request::post("/api/v1/inspect"), |form, (name, bytes)| form.file(name, bytes));
@@ -110,9 +110,8 @@ fn without_networks_their_part_is_null_and_their_files_are_named_and_nothing_is_
         assert!(!told.to_string().contains(word), "{word}: {told}");
     }
     ground.bring(SPOOF_NEAR);
-    while inspect(&service, &[("file", &live)])["photographs"][0]["liveness"]["verdict"] != "live" {
-        std::thread::sleep(std::time::Duration::from_millis(50));
-    }
+    let verdict = || inspect(&service, &[("file", &live)])["photographs"][0]["liveness"]["verdict"].clone();
+    wait_for("a live face", || (verdict() == "live").then_some(()));
 }
 
 #[test]

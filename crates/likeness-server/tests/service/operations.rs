@@ -8,7 +8,7 @@ use std::process::{Command, Output};
 use serde_json::json;
 
 use crate::raw::Raw;
-use crate::support::{Ground, Request, Service};
+use crate::support::{Ground, Request, Service, wait_for};
 
 /// Ends the service as an orchestrator does.
 fn terminate(service: &Service) {
@@ -72,9 +72,7 @@ fn at_the_end_running_requests_are_answered_and_new_connections_refused() {
     assert_eq!(service.get("/api/v1/health/live").status, 200);
     terminate(&service);
     let address = service.url.rsplit('/').next().unwrap().to_owned();
-    while TcpStream::connect(&address).is_ok() {
-        std::thread::sleep(std::time::Duration::from_millis(10));
-    }
+    wait_for("a refused connection", || TcpStream::connect(&address).is_err().then_some(()));
     assert!(running.send(&body[1000..]));
     let told = running.read();
     assert!(told.starts_with("HTTP/1.1 200") && told.contains("\"verdict\":\"live\""), "{told}");

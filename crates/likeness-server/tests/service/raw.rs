@@ -4,10 +4,7 @@ use std::io::{ErrorKind, Read, Write};
 use std::net::TcpStream;
 use std::time::Duration;
 
-use crate::support::Service;
-
-/// Longer than anything that is waited for.
-pub const PATIENCE: Duration = Duration::from_secs(60);
+use crate::support::{PATIENCE, Service};
 
 /// A connection.
 pub struct Raw(TcpStream);

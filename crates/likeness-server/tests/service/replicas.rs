@@ -10,7 +10,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::cluster::Cluster;
-use crate::support::{Answer, Ground, Request, Service};
+use crate::support::{Answer, Ground, PATIENCE, Request, Service, wait_for};
 
 /// Two replicas' worth of ground: one database, one key, the same weights.
 struct Replicas {
@@ -47,14 +47,8 @@ fn enrolment(user: &str, image: &[u8]) -> Request {
 
 /// Asks again while every core is busy.
 fn patiently(url: &str, request: impl Fn() -> Request) -> Answer {
-    for _ in 0..600 {
-        let answer = request().to(url);
-        if answer.status != 503 || answer.problem().1 != "OVERLOADED" {
-            return answer;
-        }
-        thread::sleep(Duration::from_millis(20));
-    }
-    panic!("busy for ever");
+    let busy = |answer: &Answer| answer.status == 503 && answer.problem().1 == "OVERLOADED";
+    wait_for("a free core", || Some(request().to(url)).filter(|answer| !busy(answer)))
 }
 
 #[test]
@@ -132,11 +126,7 @@ fn while_the_index_is_read_search_says_so_and_what_needs_no_person_is_answered()
     assert_eq!((health.status, health.json()["store"].as_str()), (200, Some("index_loading")), "{health:?}");
     assert_eq!(service.ask(Request::post("/api/v1/liveness").file("file", &live)).json()["verdict"], "live");
     drop(lock);
-    let mut waited = (0..600).map(|_| {
-        thread::sleep(Duration::from_millis(50));
-        search()
-    });
-    let found = waited.find(|answer| answer.status == 200).expect("the index is never read");
+    let found = wait_for("the index", || Some(search()).filter(|answer| answer.status == 200));
     assert_eq!(found.json()["best_match"]["user_id"], "ann");
 }
 
@@ -184,13 +174,7 @@ impl Proxy {
         let started =
             Command::new("haproxy").arg("-f").arg(&path).arg("-db").stdout(Stdio::null()).stderr(Stdio::null()).spawn();
         let child = started.unwrap_or_else(|error| panic!("haproxy: {error}: ./test installs it"));
-        let there = |_| {
-            TcpStream::connect(("127.0.0.1", port)).is_ok() || {
-                thread::sleep(Duration::from_millis(50));
-                false
-            }
-        };
-        assert!((0..200).any(there), "no proxy");
+        wait_for("the proxy", || TcpStream::connect(("127.0.0.1", port)).ok());
         Self { url: format!("http://127.0.0.1:{port}"), child }
     }
 }
@@ -223,27 +207,28 @@ fn a_rolling_restart_under_load_loses_no_request_and_no_enrolment() {
     let mut services = ports.map(|port| Some(replicas.replica(port, &[])));
     let proxy = Proxy::start(&replicas.ground, ports);
     let settled = || Request::new("GET", "/api/v1/health/ready").to(&proxy.url).status == 200;
-    assert!(
-        (0..600).any(|_| settled() || {
-            thread::sleep(Duration::from_millis(50));
-            false
-        }),
-        "nothing behind the proxy"
-    );
+    wait_for("a replica behind the proxy", || settled().then_some(()));
     let (end, mut seen) = (AtomicBool::new(false), BTreeMap::<u16, usize>::new());
+    let persons = AtomicUsize::new(0);
+    // So many persons more were enrolled.
+    let more = |count: usize| {
+        let before = persons.load(Ordering::Acquire);
+        wait_for("enrolments", || (persons.load(Ordering::Acquire) >= before + count).then_some(()));
+    };
     let enrolled = thread::scope(|scope| {
         let load = |client: usize| {
-            let (end, live, url) = (&end, &live, &proxy.url);
+            let (end, live, url, persons) = (&end, &live, &proxy.url, &persons);
             scope.spawn(move || {
                 let (mut statuses, mut enrolled) = (Vec::new(), Vec::new());
-                // Bounded, so that whatever goes wrong meanwhile is told.
+                // Bounded, so that the test ends whatever goes wrong meanwhile.
                 let start = Instant::now();
-                while !end.load(Ordering::Acquire) && start.elapsed() < Duration::from_secs(90) {
+                while !end.load(Ordering::Acquire) && start.elapsed() < 2 * PATIENCE {
                     let user = format!("user-{client}-{}", enrolled.len());
                     let answer = enrolment(&user, live).to(url);
                     statuses.push(answer.status);
                     if answer.status == 200 {
                         enrolled.push(user.clone());
+                        persons.fetch_add(1, Ordering::AcqRel);
                         let verify = Request::post("/api/v1/verify").text("user_id", &user).file("file", live).to(url);
                         statuses.push(verify.status);
                     }
@@ -252,12 +237,12 @@ fn a_rolling_restart_under_load_loses_no_request_and_no_enrolment() {
             })
         };
         let clients: Vec<_> = (0..3).map(load).collect();
-        thread::sleep(Duration::from_secs(1));
+        more(2);
         for (service, port) in services.iter_mut().zip(ports) {
             // The proxy hears of it by a connection that is refused.
             service.take().into_iter().for_each(terminate);
             *service = Some(replicas.replica(port, &[]));
-            thread::sleep(Duration::from_secs(1));
+            more(2);
         }
         end.store(true, Ordering::Release);
         let mut all = Vec::new();
@@ -269,7 +254,7 @@ fn a_rolling_restart_under_load_loses_no_request_and_no_enrolment() {
         all
     });
     assert_eq!(seen.keys().copied().collect::<Vec<_>>(), [200], "{seen:?}");
-    assert!(enrolled.len() > 5, "{enrolled:?}");
+    assert!(enrolled.len() >= 6, "{enrolled:?}");
     let known = |user: &String| {
         patiently(&proxy.url, || Request::post("/api/v1/verify").text("user_id", user).file("file", &live)).json()
     };

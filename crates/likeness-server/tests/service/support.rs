@@ -14,6 +14,21 @@ use testkit::need;
 
 pub use testkit::data::{DETECTOR, EMBEDDER, SPOOF_FAR, SPOOF_NEAR};
 
+/// Longer than anything that a test waits for, also on a machine that is busy.
+pub const PATIENCE: Duration = Duration::from_secs(300);
+
+/// Looks until something is there.
+pub fn wait_for<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
+    let start = Instant::now();
+    loop {
+        if let Some(found) = look() {
+            return found;
+        }
+        assert!(start.elapsed() < PATIENCE, "{what}: not within {PATIENCE:?}");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
+
 /// The embedder of the shared test data, and its pin; the lock file pins the published one.
 const SYNTHETIC: &str = "facenet512_synthetic.h5";
 const SYNTHETIC_PIN: &str = "585a2c45ce5115734d758a64a777d528e70c505f18e926ee9874e01ddcdc8cb9";
@@ -189,28 +204,17 @@ impl Service {
 
     /// Asks until the answer has this status.
     pub fn until(&self, path: &str, status: u16) -> Answer {
-        let start = Instant::now();
-        loop {
-            let answer = self.get(path);
-            if answer.status == status {
-                return answer;
-            }
-            assert!(start.elapsed() < Duration::from_secs(30), "{path}: {answer:?}: {}", self.log());
-            std::thread::sleep(Duration::from_millis(20));
-        }
+        wait_for(&format!("{path} {status}"), || Some(self.get(path)).filter(|answer| answer.status == status))
     }
 
     /// The answer once the networks that it needs are held.
     pub fn when_held(&self, request: impl Fn() -> Request) -> Answer {
-        for _ in 0..400 {
+        wait_for("the networks", || {
             let answer = self.ask(request());
-            if answer.status == 200 {
-                return answer;
-            }
-            assert_eq!(answer.problem(), (503, "MODEL_UNAVAILABLE".into()), "{}", self.log());
-            std::thread::sleep(Duration::from_millis(50));
-        }
-        panic!("not held: {}", self.log());
+            let absent = answer.status == 200 || answer.problem() == (503, "MODEL_UNAVAILABLE".into());
+            assert!(absent, "{answer:?}: {}", self.log());
+            Some(answer).filter(|answer| answer.status == 200)
+        })
     }
 
     /// Waits until all that is there is held.
@@ -287,8 +291,7 @@ impl Request {
         for (name, value) in &request.headers {
             builder = builder.header(name, value);
         }
-        let config =
-            ureq::Agent::config_builder().http_status_as_error(false).timeout_global(Some(Duration::from_secs(60)));
+        let config = ureq::Agent::config_builder().http_status_as_error(false).timeout_global(Some(PATIENCE));
         let agent = ureq::Agent::new_with_config(config.allow_non_standard_methods(true).max_redirects(0).build());
         let answer = match request.body.is_empty() && request.method != "POST" {
             true => agent.run(builder.body(()).unwrap()),

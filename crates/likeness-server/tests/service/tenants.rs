@@ -1,11 +1,9 @@
 //! Keys of a store: whose persons they reach, what for, how long, how often.
 
 use std::process::Command;
-use std::thread::sleep;
-use std::time::Duration;
 
 use crate::access::{BEHIND_A_KEY, to};
-use crate::support::{Ground, Request, Service};
+use crate::support::{Ground, Request, Service, wait_for};
 
 /// Every scope.
 const SCOPES: [&str; 8] = ["verify", "enroll", "admin", "inspect", "represent", "metrics", "delete", "replace"];
@@ -35,13 +33,7 @@ fn id(key: &str) -> &str {
 
 /// Asks until the answer has this status: what changed is believed for 2 seconds.
 pub fn becomes(service: &Service, request: impl Fn() -> Request, status: u16) {
-    for _ in 0..300 {
-        if service.ask(request()).status == status {
-            return;
-        }
-        sleep(Duration::from_millis(100));
-    }
-    panic!("never {status}: {:?}", service.ask(request()));
+    wait_for(&format!("status {status}"), || (service.ask(request()).status == status).then_some(()));
 }
 
 fn metrics(key: &str) -> Request {
