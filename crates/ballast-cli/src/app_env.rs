@@ -39,7 +39,7 @@ pub struct AppEnv {
 
 /// Names that say where a process is, or what a user has: no library finds its models by them alone.
 const GENERAL: [&str; 6] = ["HOME", "PWD", "OLDPWD", "TMPDIR", "XDG_CACHE_HOME", "XDG_DATA_HOME"];
-/// How Hugging Face's clients are told to ask no hub.
+/// The variables that keep Hugging Face's clients off the hub.
 pub const OFFLINE: &str = "HF_HUB_OFFLINE";
 
 /// Decides.

@@ -148,7 +148,7 @@ pub struct Healing {
     /// Where the JSON report goes [default: the first writable of /run/ballast, /var/log/ballast, /tmp/ballast-UID]
     #[arg(long, value_name = "FILE")]
     pub report: Option<PathBuf>,
-    /// How the boot is told on stderr
+    /// How the boot is reported on stderr
     #[arg(long, value_enum, default_value_t = LogArg::Text)]
     pub log: LogArg,
     /// Seconds to wait for another replica's heal
@@ -304,9 +304,9 @@ mod tests {
     #[test]
     fn a_commands_own_help_begins_as_the_list_of_commands_has_it() {
         let about = |grammar: &clap::Command| {
-            let told = |command: &clap::Command| command.get_about().map(ToString::to_string);
+            let reported = |command: &clap::Command| command.get_about().map(ToString::to_string);
             let all = grammar.get_subcommands().filter(|command| command.get_name() != "help");
-            all.map(|command| (command.get_name().to_owned(), told(command))).collect::<Vec<_>>()
+            all.map(|command| (command.get_name().to_owned(), reported(command))).collect::<Vec<_>>()
         };
         let mut grammar = Cli::command();
         let listed = about(&grammar);

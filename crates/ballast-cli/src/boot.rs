@@ -81,7 +81,7 @@ impl Boot<'_> {
         Ok((facts, plan))
     }
 
-    /// The one thing that root does in the volume. A refusal is told, and the boot goes on.
+    /// The one thing that root does in the volume. A refusal is reported, and the boot goes on.
     pub fn hand_over(&self, plan: &Plan, refused: &mut Vec<String>) {
         let Some(to) = plan.hand_over.filter(|_| !self.dry_run) else {
             return;

@@ -168,13 +168,13 @@ pub fn failure(lines: &[DirLine]) -> Option<Failure> {
 
 /// Whether the directory had to be made; it can be written now.
 fn make_and_probe(path: &Path, mode: u32) -> Result<bool, String> {
-    let told = |step: &str, error: io::Error| format!("{}: {step}: {}", path.display(), named(&error));
+    let reported = |step: &str, error: io::Error| format!("{}: {step}: {}", path.display(), named(&error));
     let (dir, made) = match walk::walk(path) {
         Ok(walked) => (walked.dir, false),
         Err(fault) if fault.errno == Errno::NOENT => (make(path, mode).map_err(|fault| fault.words("making"))?, true),
         Err(fault) => return Err(fault.words("opening")),
     };
-    probe(&dir).map_err(|error| told("writing", error))?;
+    probe(&dir).map_err(|error| reported("writing", error))?;
     Ok(made)
 }
 

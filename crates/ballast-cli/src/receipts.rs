@@ -34,12 +34,12 @@ impl ReceiptFile {
         if facts::ids().uid != 0 {
             return Err("receipts need a start as root; every byte was verified".into());
         }
-        let told = |error: io::Error| format!("{}: {error}; every byte was verified", path.display());
+        let reported = |error: io::Error| format!("{}: {error}; every byte was verified", path.display());
         let file = open_beneath(path, look).map_err(|why| format!("{why}; every byte was verified"))?;
         if !look.is_firm(path) {
             return Err(format!("uid {} could reach {}; every byte was verified", look.app.uid, path.display()));
         }
-        let text = foreign::read_from(&file, bounds::RECEIPTS).map_err(told)?;
+        let text = foreign::read_from(&file, bounds::RECEIPTS).map_err(reported)?;
         let receipts = serde_json::from_slice(&text).ok().filter(Receipts::current).unwrap_or_default();
         Ok(Self { file, receipts })
     }

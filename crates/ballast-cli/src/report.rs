@@ -1,4 +1,4 @@
-//! The report of a boot: one value, told as lines for a person and as JSON for a machine.
+//! The report of a boot: one value, reported as lines for a person and as JSON for a machine.
 //!
 //! The file is created exclusively in a directory of our own, before privilege is dropped, so
 //! that who could have written it is known. It stays empty until the boot is over, and an empty

@@ -76,8 +76,8 @@ fn compare(serial: Option<u64>, remembered: Option<u64>, path: &Path, lock_path:
     let words = |serial: Option<u64>| serial.map_or("none".to_owned(), |serial| serial.to_string());
     let (lock, path) = (lock_path.display(), path.display());
     let what = format!("{lock} is older than one that was obeyed before ({path})");
-    let told = format!("{what}\n  expected serial {} or more\n  found    {}", words(remembered), words(serial));
-    Err(Failure::new(Exit::SerialBack, told)
+    let reported = format!("{what}\n  expected serial {} or more\n  found    {}", words(remembered), words(serial));
+    Err(Failure::new(Exit::SerialBack, reported)
         .hint("to return to older weights, sign a lock file that has them and a higher serial"))
 }
 

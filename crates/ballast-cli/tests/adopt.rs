@@ -86,8 +86,8 @@ fn a_deepface_folder_is_found_from_its_root_and_from_below() {
             "path = \".deepface/weights/a.h5\"\nsha256 = \"{}\"\nsize = 12\nsources = [] # unknown: fill in where it can be fetched\n",
             pin_of(b"weights of a")
         );
-        let told = stdout(&output);
-        if !output.status.success() || world.text() != head + &entry || !told.contains("first trust") {
+        let reported = stdout(&output);
+        if !output.status.success() || world.text() != head + &entry || !reported.contains("first trust") {
             wrong.push(format!("{dir}: {output:?}\n{}", world.text()));
         }
     }
@@ -107,13 +107,13 @@ fn what_is_no_weight_is_left_out_and_said() {
     let output = world.adopt("cache");
     assert!(output.status.success(), "{output:?}");
     assert_eq!(world.entries().keys().collect::<Vec<_>>(), [&format!("{}/a.h5", &dir[6..])]);
-    let told = stdout(&output);
+    let reported = stdout(&output);
     for (name, why) in
         [("cut.h5", "empty"), ("aside.a.h5", "in progress"), ("link.h5", "symlink"), ("fifo.h5", "no regular")]
     {
         assert!(
-            told.lines().any(|line| line.starts_with("left out: ") && line.contains(name) && line.contains(why)),
-            "{told}"
+            reported.lines().any(|line| line.starts_with("left out: ") && line.contains(name) && line.contains(why)),
+            "{reported}"
         );
     }
     let nothing = World::new();
@@ -148,7 +148,7 @@ fn a_well_known_name_has_upstreams_sources_only_with_upstreams_bytes() {
     world.put(&format!("w/.deepface/weights/{real}"), &fs::read(weights).unwrap());
     world.put(&format!("w/.deepface/weights/{forged}"), b"something else");
     let output = world.adopt("w");
-    let (entries, told) = (world.entries(), stdout(&output));
+    let (entries, reported) = (world.entries(), stdout(&output));
     let sources = |name: &str| entries[&format!(".deepface/weights/{name}")].2.clone();
     assert_eq!(
         sources(real),
@@ -157,12 +157,12 @@ fn a_well_known_name_has_upstreams_sources_only_with_upstreams_bytes() {
         ]
     );
     assert!(world.text().contains("license = \"Apache-2.0\""), "{}", world.text());
-    assert!(told.contains("upstream's known digest"), "{told}");
+    assert!(reported.contains("upstream's known digest"), "{reported}");
     assert_eq!(sources(forged), Vec::<String>::new());
     let upstream = "a5eb02e1843f19b5386b953cc4c9f011c3f985d0ee2bb9819eea9a142099bec0";
     assert!(
-        told.contains("another digest") && told.contains(upstream) && told.contains("1 without a source"),
-        "{told}"
+        reported.contains("another digest") && reported.contains(upstream) && reported.contains("1 without a source"),
+        "{reported}"
     );
 }
 
@@ -210,10 +210,10 @@ fn a_link_out_of_the_cache_or_to_nothing_is_left_out() {
     symlink("../../blobs/absent", snapshot.join("absent")).unwrap();
     symlink("../../blobs", snapshot.join("blobs")).unwrap();
     let output = world.adopt("home");
-    let told = stdout(&output);
+    let reported = stdout(&output);
     assert!(output.status.success() && world.entries().len() == 3, "{output:?}");
     for says in ["a link out of the cache", "a link that leads nowhere", "a link to what is no file"] {
-        assert!(told.contains(says), "{told}");
+        assert!(reported.contains(says), "{reported}");
     }
 }
 

@@ -122,7 +122,7 @@ fn another_value_of_the_store_s_variable_and_one_that_wins_are_named() {
 #[test]
 fn files_that_no_entry_names_are_reported_refused_or_ignored() {
     let mut wrong = Vec::new();
-    for (policy, code, told) in [
+    for (policy, code, reported) in [
         ("", 0, true),
         ("extra = \"report\"", 0, true),
         ("extra = \"refuse\"", 42, true),
@@ -140,13 +140,13 @@ fn files_that_no_entry_names_are_reported_refused_or_ignored() {
             let output = world.ballast(&[], args);
             let said = stderr(&output);
             let named = said.contains("1 file that no entry names") && said.contains("sub/modeling_x.py");
-            if output.status.code() != Some(code) || named != told || said.contains(".ballast-part") {
+            if output.status.code() != Some(code) || named != reported || said.contains(".ballast-part") {
                 wrong.push(format!("{policy} {args:?}: {output:?}"));
             }
         }
         let started = world.run(&[], &["--on-failure", "start"], &["true"]);
         let doctor = stdout(&world.ballast(&[], &["doctor"]));
-        if !started.status.success() || doctor.contains("[extra-files]") != told {
+        if !started.status.success() || doctor.contains("[extra-files]") != reported {
             wrong.push(format!("{policy}: {started:?}\n{doctor}"));
         }
     }

@@ -40,9 +40,9 @@ fn each_class_in_each_mode_has_its_own_outcome() {
         let world = World::new(&one(need, baked));
         let output = world.run(&["--on-failure", mode]);
         let started = stdout(&output).starts_with("started 100:101");
-        let ready = world.told()["ready"] == (need != "required" || baked);
-        let told = baked || stderr(&output).contains("w.bin");
-        if output.status.code() != Some(code) || started != (code == 0) || !ready || !told {
+        let ready = world.reported()["ready"] == (need != "required" || baked);
+        let reported = baked || stderr(&output).contains("w.bin");
+        if output.status.code() != Some(code) || started != (code == 0) || !ready || !reported {
             wrong.push(format!("{need}, baked {baked}, --on-failure {mode}: {output:?}"));
         }
     }
@@ -182,7 +182,7 @@ fn sticky_weights_can_be_read_by_the_app_and_neither_changed_nor_moved() {
     let output = world.ballast(&args);
     assert_eq!(stdout(&output), "unharmed", "{output:?}");
     assert!(world.all_right(&world.cache(), &PAIR));
-    assert_eq!(world.told()["weights"][0]["firmness"], "sticky");
+    assert_eq!(world.reported()["weights"][0]["firmness"], "sticky");
     for path in ["", ".deepface", TREE] {
         let meta = fs::metadata(world.cache().join(path)).unwrap();
         assert_eq!((meta.uid(), meta.gid(), meta.mode() & 0o7777), (0, 101, 0o1775), "{path}");
@@ -212,7 +212,7 @@ fn receipts_shorten_a_boot_only_where_nothing_could_have_changed() {
     }
     let world = World::new(&PAIR);
     let keep = ["--hold", "sticky", "--trust", "receipt"];
-    let found = |world: &World| world.told()["weights"][0]["found"].as_str().unwrap().to_owned();
+    let found = |world: &World| world.reported()["weights"][0]["found"].as_str().unwrap().to_owned();
     assert!(world.run(&keep).status.success());
     let weight = world.cache().join(TREE).join("large.bin");
     wait_until_settled(&weight);
@@ -241,7 +241,7 @@ fn an_index_is_judged_only_where_receipts_do_not_speak_for_every_weight() {
     }
     let world = World::new(&PAIR);
     let keep = ["--hold", "sticky", "--trust", "receipt"];
-    let found = |world: &World| world.told()["weights"][0]["found"].as_str().unwrap().to_owned();
+    let found = |world: &World| world.reported()["weights"][0]["found"].as_str().unwrap().to_owned();
     assert!(world.run(&keep).status.success());
     let weight = world.cache().join(TREE).join("large.bin");
     let index = world.baked().join(".ballast/weights.index");
@@ -262,8 +262,8 @@ fn an_index_is_judged_only_where_receipts_do_not_speak_for_every_weight() {
             file.write_all_at(b"another", 1_500_000).unwrap();
         }
         let output = world.run(&keep);
-        let told = stderr(&output).contains("index left aside");
-        if (found(&world).as_str(), told) != (wanted, aside) || !world.all_right(&world.cache(), &PAIR) {
+        let reported = stderr(&output).contains("index left aside");
+        if (found(&world).as_str(), reported) != (wanted, aside) || !world.all_right(&world.cache(), &PAIR) {
             wrong.push(format!("{row}: {output:?}"));
         }
     }
@@ -297,7 +297,7 @@ fn the_seal_keeps_the_owner_from_its_own_weight_and_from_nothing_else() {
     let tail = ["--store", nowhere, "--report", report, "--", "/bin/sh", "-c", attack];
     let sealed = world.ballast(&[&["run", "--no-new-privs", "--seal", "require"][..], &tail].concat());
     assert_eq!(stdout(&sealed), "unharmed", "{sealed:?}");
-    assert_eq!(world.told()["weights"][0]["firmness"], "landlock");
+    assert_eq!(world.reported()["weights"][0]["firmness"], "landlock");
     assert!(world.all_right(&world.baked(), &PAIR));
     let refused = world.ballast(&[&["run", "--seal", "require"][..], &tail].concat());
     assert_eq!(refused.status.code(), Some(16), "{refused:?}");
@@ -376,8 +376,8 @@ fn verify_tells_owner_mode_and_digest_and_fails_on_one_wrong_byte() {
     let lines = format!("       expected {}\n       found    {damaged}", pin_of(&bytes_of(&PAIR[1])));
     assert!(long.contains(&lines), "{long}");
     let output = world.ballast(&["verify", "--json", cache.to_str().unwrap()]);
-    let told: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
-    assert_eq!((output.status.code(), &told["ready"]), (Some(14), &serde_json::Value::Bool(false)), "{output:?}");
+    let reported: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!((output.status.code(), &reported["ready"]), (Some(14), &serde_json::Value::Bool(false)), "{output:?}");
 }
 
 #[test]

@@ -350,8 +350,8 @@ fn a_stop_signal_ends_a_boot_also_as_process_1() {
         run("kill", &["-TERM", &boot.to_string()]);
         let status = child.wait().unwrap();
         eprintln!("{}: SIGTERM to end {:?}", wrapper[0], begin.elapsed());
-        let told = status.code().unwrap_or_else(|| 128 + status.signal().unwrap());
-        assert_eq!(told, 143, "{}: {status:?}", wrapper[0]);
+        let reported = status.code().unwrap_or_else(|| 128 + status.signal().unwrap());
+        assert_eq!(reported, 143, "{}: {status:?}", wrapper[0]);
         assert_eq!(lies(&world.cache(), None), Vec::<String>::new());
     }
 }
@@ -374,7 +374,7 @@ fn waiting(world: &World, child: &mut Child) -> u32 {
     }
 }
 
-/// How long the last sync takes once write-back was started as the copy went: told, not judged.
+/// How long the last sync takes once write-back was started as the copy went: printed, not judged.
 #[test]
 fn a_large_heal_is_ended_in_the_middle_and_its_syncs_are_told() {
     if !is_root("a_large_heal_is_ended") {

@@ -44,8 +44,8 @@ fn lock_of(text: &str) -> String {
 }
 
 fn found(file: &Path, output: &Output) -> (Places, Vec<Value>) {
-    let told: Value = serde_json::from_slice(&output.stdout).unwrap_or_else(|_| panic!("{output:?}"));
-    let findings = told["findings"].as_array().unwrap().clone();
+    let reported: Value = serde_json::from_slice(&output.stdout).unwrap_or_else(|_| panic!("{output:?}"));
+    let findings = reported["findings"].as_array().unwrap().clone();
     let places = findings.iter().map(|finding| {
         let (name, line) = finding["place"].as_str().unwrap().rsplit_once(':').unwrap();
         assert_eq!(Path::new(name), file);
@@ -90,9 +90,9 @@ fn each_fault_is_named_at_its_line_and_a_clean_file_has_none() {
 fn the_missions_own_file_is_told_as_a_person_reads_it() {
     let file = Path::new("tests/deployments/compose/the-mission.yml");
     let output = doctor("weights.lock", file, false);
-    let told = String::from_utf8(output.stdout).unwrap();
+    let reported = String::from_utf8(output.stdout).unwrap();
     let expected = fs::read_to_string(folder().join("the-mission.txt")).unwrap();
-    assert_eq!(told, expected);
+    assert_eq!(reported, expected);
     assert_eq!(output.status.code(), Some(18));
 }
 
@@ -127,7 +127,7 @@ fn an_unreadable_file_is_told_and_is_no_finding() {
         [(dir.path().join("absent.yml"), "No such file"), (binary, "not UTF-8"), (long, "at most 1048576 bytes")]
     {
         let output = doctor("weights.lock", &file, false);
-        let told = String::from_utf8_lossy(&output.stderr).into_owned();
-        assert!(output.status.code() == Some(2) && told.contains(says), "{output:?}");
+        let reported = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(output.status.code() == Some(2) && reported.contains(says), "{output:?}");
     }
 }

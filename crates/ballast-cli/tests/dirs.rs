@@ -44,9 +44,9 @@ impl Place {
         command.env("BALLAST_LOCK", self.world.lock()).output().unwrap()
     }
 
-    fn told(&self) -> serde_json::Value {
-        let told: serde_json::Value = serde_json::from_slice(&fs::read(self.report()).unwrap()).unwrap();
-        told["dirs"][0].clone()
+    fn reported(&self) -> serde_json::Value {
+        let reported: serde_json::Value = serde_json::from_slice(&fs::read(self.report()).unwrap()).unwrap();
+        reported["dirs"][0].clone()
     }
 
     fn report(&self) -> std::path::PathBuf {
@@ -105,14 +105,14 @@ fn each_place_under_each_privilege_has_its_own_outcome() {
         fs::write(place.world.lock(), format!("{lock}fallback = \"{}\"\n", other.display())).unwrap();
         let output = place.boot(setup, wrapper, &[]);
         let expected = if fallback { other } else { place.scratch.path().join(wanted) };
-        let told = place.told();
+        let reported = place.reported();
         let right = stdout(&output) == expected.display().to_string()
-            && told["outcome"] == outcome
-            && told["fallback"] == fallback
-            && told["refused"].to_string().contains(says)
+            && reported["outcome"] == outcome
+            && reported["fallback"] == fallback
+            && reported["refused"].to_string().contains(says)
             && (says.is_empty() || stderr(&output).contains(says));
         if !right || !output.status.success() {
-            wrong.push(format!("{name}: {told}\n{output:?}"));
+            wrong.push(format!("{name}: {reported}\n{output:?}"));
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
@@ -127,7 +127,7 @@ fn root_hands_over_no_directory_that_is_not_the_root_of_a_mount() {
     place.boot("true", "", &[]);
     let meta = fs::metadata(place.scratch.path().join("closed")).unwrap();
     assert_eq!((meta.uid(), meta.gid(), meta.mode() & 0o7777), (0, 0, 0o755));
-    assert_eq!(place.told()["outcome"], "unwritable");
+    assert_eq!(place.reported()["outcome"], "unwritable");
 }
 
 #[test]
@@ -138,7 +138,7 @@ fn a_symlink_to_a_volume_of_roots_is_not_handed_over() {
     let place = Place::new("open/dir", "");
     let setup = "mount -t tmpfs -o mode=0755 tmpfs mount && ln -s ../mount open/dir && echo > mount/witness";
     let output = place.boot(&format!("{setup} && exec 3< mount"), "", &["--keep-fds"]);
-    assert_eq!(place.told()["outcome"], "unwritable", "{output:?}");
+    assert_eq!(place.reported()["outcome"], "unwritable", "{output:?}");
     let script = format!(
         "cd {} && rm -f open/dir && {setup} && \"$0\" heal --report \"$1\"; stat -c %u mount",
         place.scratch.path().display()
@@ -181,9 +181,9 @@ fn every_directory_that_cannot_be_written_is_named_and_stops_run_and_heal() {
     let run = place.world.run(&[]);
     let heal = place.world.ballast(&["heal", "--report", place.world.report().to_str().unwrap()]);
     for output in [&run, &heal] {
-        let told = stderr(output);
+        let reported = stderr(output);
         let named = ["/closed can't be written", "/opt/not-there: making", "/opt/nor-there: making", "hint: mount"];
-        assert!(output.status.code() == Some(15) && named.iter().all(|part| told.contains(part)), "{output:?}");
+        assert!(output.status.code() == Some(15) && named.iter().all(|part| reported.contains(part)), "{output:?}");
     }
     assert_eq!(stdout(&run), "");
 }

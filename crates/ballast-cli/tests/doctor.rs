@@ -28,13 +28,13 @@ fn ballast(world: &World, setup: &str, wrapper: &str, args: &str) -> Output {
 
 fn examine(world: &World, setup: &str, wrapper: &str, args: &str) -> (Option<i32>, Value) {
     let output = ballast(world, setup, wrapper, &format!("doctor --json {args}"));
-    let told = serde_json::from_slice(&output.stdout).unwrap_or_else(|_| panic!("{output:?}"));
-    (output.status.code(), told)
+    let reported = serde_json::from_slice(&output.stdout).unwrap_or_else(|_| panic!("{output:?}"));
+    (output.status.code(), reported)
 }
 
 /// The codes of findings that are no matter of cache variables' defaults.
-fn codes(told: &Value) -> Vec<String> {
-    let findings = told["findings"].as_array().unwrap();
+fn codes(reported: &Value) -> Vec<String> {
+    let findings = reported["findings"].as_array().unwrap();
     let all = findings.iter().map(|finding| finding["code"].as_str().unwrap().to_owned());
     all.filter(|code| code != "variable-unwritable").collect()
 }
@@ -97,9 +97,9 @@ fn each_fault_of_an_environment_is_named_and_nothing_is_changed() {
         }
         let before = listing(&world);
         let args = if name == "unknown user" { "--user no-such-user-here" } else { "" };
-        let (code, told) = examine(&world, if persistent { "true" } else { setup }, wrapper, args);
-        if code != Some(exit) || codes(&told) != expected || listing(&world) != before {
-            wrong.push(format!("{name}: {code:?} {:?}\n{}", codes(&told), told["findings"]));
+        let (code, reported) = examine(&world, if persistent { "true" } else { setup }, wrapper, args);
+        if code != Some(exit) || codes(&reported) != expected || listing(&world) != before {
+            wrong.push(format!("{name}: {code:?} {:?}\n{}", codes(&reported), reported["findings"]));
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
@@ -126,7 +126,7 @@ fn what_doctor_foresees_is_what_run_does() {
                     }
                     chown(world.cache(), Some(owner), Some(owner)).unwrap();
                     fs::set_permissions(world.cache(), fs::Permissions::from_mode(mode)).unwrap();
-                    let (_, told) = examine(&world, setup, wrapper, "");
+                    let (_, reported) = examine(&world, setup, wrapper, "");
                     // Every user may write there, and nobody but root can replace it.
                     let reports = world.path("reports");
                     fs::create_dir(&reports).unwrap();
@@ -135,11 +135,11 @@ fn what_doctor_foresees_is_what_run_does() {
                     let run = format!("run --report {} -- /bin/true", file.display());
                     let output = ballast(&world, setup, wrapper, &run);
                     let done: Value = serde_json::from_slice(&fs::read(&file).unwrap()).unwrap();
-                    let same = told["serve"] == done["served"]["from"]
-                        && told["app"] == done["ids"]
-                        && (0..2).all(|at| told["weights"][at]["firmness"] == done["weights"][at]["firmness"]);
+                    let same = reported["serve"] == done["served"]["from"]
+                        && reported["app"] == done["ids"]
+                        && (0..2).all(|at| reported["weights"][at]["firmness"] == done["weights"][at]["firmness"]);
                     if !same || !output.status.success() {
-                        let foreseen = (&told["serve"], &told["app"], &told["weights"]);
+                        let foreseen = (&reported["serve"], &reported["app"], &reported["weights"]);
                         wrong.push(format!("{owner} {mode:o} {wrapper:?} {setup} {damaged}: {foreseen:?}\n{output:?}"));
                     }
                 }
@@ -157,9 +157,9 @@ fn every_cache_variable_that_leads_nowhere_is_named_with_its_line() {
     let world = World::with(&PAIR, "[[dir]]\npath = \"/tmp/ballast-doctor-torch\"\nenv = \"TORCH_HOME\"\n");
     let setup = "mount -t tmpfs -o ro,mode=1777 tmpfs source && export NUMBA_CACHE_DIR=$PWD/source/numba HF_HOME=$PWD/source \
                  XDG_CACHE_HOME=/tmp MPLCONFIGDIR=/proc/nowhere XDG_CONFIG_HOME= TORCH_HOME=/proc/nowhere";
-    let (code, told) = examine(&world, setup, "", "");
+    let (code, reported) = examine(&world, setup, "", "");
     let finding = |name: &str| {
-        let all = told["findings"].as_array().unwrap();
+        let all = reported["findings"].as_array().unwrap();
         all.iter().find(|finding| finding["place"] == name).map(|finding| {
             let text = |key: &str| finding[key].as_str().unwrap().to_owned();
             (text("severity"), text("what"), text("fix"))

@@ -1,6 +1,5 @@
 //! The operator's screen of `README.md`, run as it is written, in a project with a folder of models.
 #![cfg(feature = "full")]
-#![expect(clippy::unwrap_used, reason = "a test's helpers may fail where they stand")]
 
 mod support;
 

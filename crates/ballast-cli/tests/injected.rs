@@ -144,16 +144,16 @@ fn judge(world: &World, output: &Output, before: Option<&Vec<u8>>, must: Must) -
     }
     let from_cache = served.as_ref() == Some(&world.cache());
     let from_layer = served.as_ref() == Some(&world.baked());
-    let told = stderr(output);
+    let reported = stderr(output);
     let kept = match must {
         Heal => from_cache && world.all_right(&world.cache(), &PAIR),
-        Layer(why) => from_layer && told.contains(why),
+        Layer(why) => from_layer && reported.contains(why),
         Refuse(code) => output.status.code() == Some(code) && served.is_none(),
         Serve => from_cache || from_layer,
         Honest => served.is_some() || matches!(output.status.code(), Some(10 | 13 | 14)),
     };
     if !kept {
-        wrong.push(format!("expected {must:?}, found {:?} {answer}\n{told}", output.status.code()));
+        wrong.push(format!("expected {must:?}, found {:?} {answer}\n{reported}", output.status.code()));
     }
     wrong
 }

@@ -1,4 +1,4 @@
-//! `pin`: a first trust that is told, a lock file that keeps its comments, a digest that is not
+//! `pin`: a first trust that is reported, a lock file that keeps its comments, a digest that is not
 //! replaced. And what the two builds link.
 #![cfg(feature = "full")]
 #![expect(clippy::unwrap_used, reason = "a test's helpers may fail where they stand")]
@@ -73,9 +73,9 @@ fn an_entry_of_another_digest_is_refused_both_are_shown_and_nothing_is_written()
     let world = World::with_lock(&lock("size = 5\n"));
     let before = world.text();
     let output = world.ballast(&["pin", "b.onnx", "--path", "m/a.h5"]);
-    let (told, found) = (stderr(&output), pin_of(b"weights of b"));
+    let (reported, found) = (stderr(&output), pin_of(b"weights of b"));
     assert_eq!(output.status.code(), Some(12), "{output:?}");
-    assert!(told.contains(OTHER) && told.contains(&found) && told.contains("hint: "), "{told}");
+    assert!(reported.contains(OTHER) && reported.contains(&found) && reported.contains("hint: "), "{reported}");
     assert_eq!(world.text(), before);
     assert!(!world.dir.path().join("mirror/m/a.h5").exists());
 }

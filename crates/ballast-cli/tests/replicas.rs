@@ -14,7 +14,7 @@ use support::{PAIR, TREE, Weight, World, bytes_of, is_root, program, stderr, std
 
 const REPLICAS: usize = 8;
 
-/// Opens the weights over and over until told to stop; counts what it read whole and what not.
+/// Opens the weights over and over until it is stopped; counts what it read whole and what not.
 struct Reader<'a> {
     files: Vec<(PathBuf, Vec<Vec<u8>>)>,
     stop: &'a AtomicBool,
@@ -49,9 +49,9 @@ fn heal_at_once(world: &World, prefix: &[&str], options: &[&str]) -> Vec<serde_j
     for mut child in children {
         assert!(child.wait().unwrap().success(), "a replica failed");
     }
-    let told =
+    let reported =
         |number| serde_json::from_slice(&fs::read(world.path(&format!("report.{number}.json"))).unwrap()).unwrap();
-    (0..REPLICAS).map(told).collect()
+    (0..REPLICAS).map(reported).collect()
 }
 
 /// Rounds on an emptied volume with a reader beside; `judge` looks at each round's reports.
@@ -168,7 +168,7 @@ impl Release {
         let root = stdout(&output);
         let root = root.strip_prefix("started 100:101 ").unwrap_or_else(|| panic!("{}", stderr(&output)));
         let right = self.world.all_right(Path::new(root), &[Weight { ..self.weight }]);
-        (self.world.told()["weights"][0]["found"].as_str().unwrap().to_owned(), right)
+        (self.world.reported()["weights"][0]["found"].as_str().unwrap().to_owned(), right)
     }
 }
 

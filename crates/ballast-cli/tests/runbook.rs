@@ -48,8 +48,8 @@ fn old() -> World {
 #[test]
 fn the_space_is_found_file_by_file_and_no_pinned_weight_is_listed() {
     let world = old();
-    let told = stdout(&shell(&world, blocks()[0]));
-    let mut listed: Vec<_> = told.lines().skip(1).collect();
+    let reported = stdout(&shell(&world, blocks()[0]));
+    let mut listed: Vec<_> = reported.lines().skip(1).collect();
     listed.sort_unstable();
     let at = |name: &str, size: usize| format!("{size} {TREE}/{name}");
     let expected = [
@@ -58,7 +58,7 @@ fn the_space_is_found_file_by_file_and_no_pinned_weight_is_listed() {
         at("of an old pin.bin", 3),
         at(".ballast-staged.0123", 4),
     ];
-    assert_eq!(listed, expected, "{told}");
+    assert_eq!(listed, expected, "{reported}");
 }
 
 #[test]

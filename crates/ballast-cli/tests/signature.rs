@@ -156,9 +156,9 @@ fn the_key_is_a_word_or_a_file_and_nothing_else() {
         ("a file that is none", "/nowhere/key.pub", 2),
         ("a file of something else", &lock, 2),
     ] {
-        let told = signed.world.run_with(&["--require-signature", key], &[]);
+        let reported = signed.world.run_with(&["--require-signature", key], &[]);
         let by_variable = signed.world.run_with(&[], &[("BALLAST_REQUIRE_SIGNATURE", key)]);
-        for output in [told, by_variable] {
+        for output in [reported, by_variable] {
             if output.status.code() != Some(code) {
                 wrong.push(format!("{name}: {output:?}"));
             }
@@ -346,8 +346,8 @@ fn a_signature_or_a_key_file_that_the_app_could_exchange_is_refused() {
     for path in [signed.signature(), key.clone()] {
         chown(&path, Some(100), Some(101)).unwrap();
         let output = run();
-        let told = stderr(&output);
-        assert!(output.status.code() == Some(11) && told.contains(path.to_str().unwrap()), "{output:?}");
+        let reported = stderr(&output);
+        assert!(output.status.code() == Some(11) && reported.contains(path.to_str().unwrap()), "{output:?}");
         chown(&path, Some(0), Some(0)).unwrap();
     }
 }

@@ -60,14 +60,16 @@ impl Volume {
 
     /// How the boot ended; a lie is an error.
     fn judge(&self, output: &Output) -> Result<Ended, String> {
-        let told = self.world.told();
-        let is = |key: &str, value: &str| (0..2).all(|at| told["weights"][at][key] == value);
+        let reported = self.world.reported();
+        let is = |key: &str, value: &str| (0..2).all(|at| reported["weights"][at][key] == value);
         let right = output.stdout == PAIR.iter().flat_map(bytes_of).collect::<Vec<_>>();
-        let from = told["served"]["from"].as_str().unwrap_or_default().to_owned();
+        let from = reported["served"]["from"].as_str().unwrap_or_default().to_owned();
         match (from.as_str(), right, is("firmness", "sticky")) {
             ("keep-volume", true, true) if output.status.success() => Ok(Ended::Sticky),
             ("baked", true, _) if output.status.success() => Ok(Ended::Layer),
-            _ => Err(format!("served {from}, right bytes: {right}, report {}\n{}", told["weights"], stderr(output))),
+            _ => {
+                Err(format!("served {from}, right bytes: {right}, report {}\n{}", reported["weights"], stderr(output)))
+            }
         }
     }
 }
@@ -275,7 +277,7 @@ fn whatever_the_app_does_at_three_system_calls_nothing_wrong_is_called_better_th
         let (output, acted) = volume.boot_stopped(hold, &stops, &chosen);
         acts += acted;
         match volume.lies(&output) {
-            None => ended[usize::from(volume.world.told()["served"]["from"] == "keep-volume")] += 1,
+            None => ended[usize::from(volume.world.reported()["served"]["from"] == "keep-volume")] += 1,
             Some(why) => {
                 let names: Vec<_> = chosen.iter().map(|(name, _)| *name).collect();
                 wrong.push(format!("boot {turn}, held {hold}, kept {kept}, {names:?} at {stops:?}: {why}"));
@@ -291,18 +293,18 @@ fn whatever_the_app_does_at_three_system_calls_nothing_wrong_is_called_better_th
 impl Volume {
     /// What the report calls right and better than owned, and the command did not read.
     fn lies(&self, output: &Output) -> Option<String> {
-        let told = self.world.told();
+        let reported = self.world.reported();
         let better = |at: usize| {
-            let protection = &told["weights"][at]["firmness"];
-            told["weights"][at]["right"] == true && (protection == "sticky" || protection == "image-layer")
+            let protection = &reported["weights"][at]["firmness"];
+            reported["weights"][at]["right"] == true && (protection == "sticky" || protection == "image-layer")
         };
         let right = output.stdout == PAIR.iter().flat_map(bytes_of).collect::<Vec<_>>();
         // 1 is the command's own, where the app took away a file that was called no better than owned.
         let started = matches!(output.status.code(), Some(0 | 1 | 14));
-        let kept_and_owned = told["served"]["from"] == "keep-volume" && !(better(0) && better(1));
-        if started && !(better(0) && better(1) && !right) && !(kept_and_owned && told["ready"] == true) {
+        let kept_and_owned = reported["served"]["from"] == "keep-volume" && !(better(0) && better(1));
+        if started && !(better(0) && better(1) && !right) && !(kept_and_owned && reported["ready"] == true) {
             return None;
         }
-        Some(format!("right bytes: {right}, {:?}, report {}\n{}", output.status, told["weights"], stderr(output)))
+        Some(format!("right bytes: {right}, {:?}, report {}\n{}", output.status, reported["weights"], stderr(output)))
     }
 }

@@ -25,7 +25,7 @@ pub use crate::names::{EnvName, RelPath, RootPath};
 #[non_exhaustive]
 pub struct Lock {
     version: Version,
-    /// Counts up with each signed edition, so that an older one can be told.
+    /// Counts up with each signed edition, so that an older one is recognised.
     pub serial: Option<u64>,
     /// Where the weights live and who reads them.
     pub store: StoreSpec,

@@ -25,7 +25,7 @@ const READS: usize = SIZE.div_ceil(256 << 10);
 enum Must {
     /// The lie is harmless, or goes away.
     Heal,
-    /// Told as a failure.
+    /// Reported as a failure.
     Fail,
     /// Healed where a wrong file was there, whose room is freed and tried again; a failure where there was none.
     HealWhatWasWrong,

@@ -1,5 +1,5 @@
 //! Carrying a plan out: its ways to serve are tried in order until one holds every weight. A way
-//! that the kernel refuses is told and passed over; where none holds all, the best one counts.
+//! that the kernel refuses is reported and passed over; where none holds all, the best one counts.
 //! Touches nothing: the attempts are made by the caller.
 
 use crate::boot::plan::Serve;
@@ -10,7 +10,7 @@ pub trait Judge<A> {
     fn whole(&self, attempt: &A) -> bool;
     /// The greater the better.
     fn rank(&self, attempt: &A) -> (usize, usize);
-    /// What an attempt that lost is told as.
+    /// What an attempt that lost is reported as.
     fn complaints(&self, attempt: &A) -> Vec<String>;
 }
 
@@ -83,7 +83,7 @@ mod tests {
             ("no way at all", vec![], None, &[], 0),
         ];
         let mut wrong = Vec::new();
-        for (name, answers, expected, told, tried) in rows {
+        for (name, answers, expected, reported, tried) in rows {
             let (mut refused, mut count) = (Vec::new(), 0);
             let ways: Vec<_> = answers.iter().map(|(way, _)| *way).collect();
             let best = in_order(&ways, &mut refused, &ByCount, |way| {
@@ -91,8 +91,8 @@ mod tests {
                 let answer = answers.iter().find(|(known, _)| *known == way).map(|(_, answer)| *answer);
                 answer.unwrap_or(Err("not in the plan")).map_err(str::to_owned)
             });
-            if (best, count) != (expected, tried) || refused != told {
-                wrong.push(format!("{name}: {best:?} after {count} tries, told {refused:?}"));
+            if (best, count) != (expected, tried) || refused != reported {
+                wrong.push(format!("{name}: {best:?} after {count} tries, reported {refused:?}"));
             }
         }
         assert!(wrong.is_empty(), "{}", wrong.join("\n"));

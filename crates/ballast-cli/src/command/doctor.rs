@@ -44,7 +44,7 @@ fn examine(file: &Path, args: &Doctor) -> Result<(), Failure> {
     } else if findings.is_empty() {
         print::answer(&format!("{}: nothing found", file.display()));
     } else {
-        print::answer(&findings.iter().map(told).collect::<Vec<_>>().join("\n"));
+        print::answer(&findings.iter().map(reported).collect::<Vec<_>>().join("\n"));
     }
     verdict(&findings)
 }
@@ -99,12 +99,12 @@ fn lines(seen: &Environment) -> Vec<String> {
     let right = seen.variables.iter().filter(|variable| variable.refused.is_none());
     let names: Vec<_> = right.map(|variable| variable.name).collect();
     tell("writable", names.join(" "));
-    lines.extend(seen.findings.iter().map(told));
+    lines.extend(seen.findings.iter().map(reported));
     lines
 }
 
 /// A finding as a person reads it.
-fn told(finding: &Finding) -> String {
+fn reported(finding: &Finding) -> String {
     let (word, code) = (finding.severity.word(), finding.code.word());
     let write = if finding.fix.is_empty() { String::new() } else { format!("\n  write: {}", finding.fix) };
     format!("{}: {word} [{code}] {}{write}", finding.place, finding.what)

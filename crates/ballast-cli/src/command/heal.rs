@@ -232,7 +232,7 @@ fn tell(report: &mut Report, log: LogArg, file: Option<ReportFile>) {
         LogArg::Text => print::boot(report),
         LogArg::Json => print::boot_json(report),
     }
-    let lost = print::stderr_fault().map(|error| format!("stderr did not take what was told: {error}"));
+    let lost = print::stderr_fault().map(|error| format!("stderr did not take what was reported: {error}"));
     report.notes.extend(lost);
     if let Some(Err(error)) = file.map(|file| file.write(report)) {
         print::remark(&format!("the report could not be written: {error}"));

@@ -254,7 +254,7 @@ mod tests {
         let bytes = layer.write(Vec::new()).unwrap_or_default();
         let mut archive = tar::Archive::new(bytes.as_slice());
         let entries = archive.entries().into_iter().flatten().flatten();
-        let told: Vec<_> = entries
+        let reported: Vec<_> = entries
             .map(|entry| {
                 let header = entry.header();
                 let (mode, uid) = (header.mode().unwrap_or_default(), header.uid().unwrap_or(9));
@@ -263,7 +263,7 @@ mod tests {
             .collect();
         let row = |path: &str, mode, uid| (path.to_owned(), mode, uid, 0);
         assert_eq!(
-            told,
+            reported,
             [row("a/", 0o755, 0), row("a/b/", 0o755, 0), row("a/b/w.bin", 0o444, 100), row("a/b/v.bin", 0o644, 0)]
         );
     }

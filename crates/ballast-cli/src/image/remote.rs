@@ -38,7 +38,7 @@ pub type Take<'a> = &'a mut dyn FnMut(&[u8]) -> Result<(), Fault>;
 
 /// Where blobs can be read: a registry, or an archive.
 pub trait Blobs: Sync {
-    /// Hands out the bytes of a range, in order, none twice. What is overcome on the way is told.
+    /// Hands out the bytes of a range, in order, none twice. What is overcome on the way is reported.
     ///
     /// # Errors
     /// Why not; those of `take` as they are.

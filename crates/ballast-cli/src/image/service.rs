@@ -165,9 +165,9 @@ impl Given {
     fn content(&self) -> Result<Content, String> {
         match (&self.from, &self.text) {
             (Some(from), None) => {
-                let told = |error: std::io::Error| error.to_string();
+                let reported = |error: std::io::Error| error.to_string();
                 let mut meter = Meter::default();
-                std::io::copy(&mut open(from).map_err(told)?, &mut meter).map_err(told)?;
+                std::io::copy(&mut open(from).map_err(reported)?, &mut meter).map_err(reported)?;
                 Ok(Content::File(from.clone(), meter.measured()))
             }
             (None, Some(text)) => Ok(Content::Bytes(text.clone().into_bytes())),

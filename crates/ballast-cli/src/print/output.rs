@@ -31,7 +31,7 @@ pub fn be_patient_no_more() {
     PATIENT.store(false, Relaxed);
 }
 
-/// Why stderr did not take all that was told.
+/// Why stderr did not take all that was reported.
 pub fn stderr_fault() -> Option<io::Error> {
     STDERR.lock().unwrap_or_else(PoisonError::into_inner).map(io::Error::from)
 }

@@ -54,10 +54,10 @@ impl ProgressLine {
 
     /// Something worth telling happened to this file.
     pub fn remark(&self, text: &str) {
-        let told = format!("ballast: {}: {text}", self.name);
+        let reported = format!("ballast: {}: {text}", self.name);
         match &self.bars {
-            Some(bars) => bars.suspend(|| super::output::lines(&format!("{told}\n"))),
-            None => super::output::lines(&format!("{told}\n")),
+            Some(bars) => bars.suspend(|| super::output::lines(&format!("{reported}\n"))),
+            None => super::output::lines(&format!("{reported}\n")),
         }
     }
 

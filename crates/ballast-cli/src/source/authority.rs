@@ -1,4 +1,4 @@
-//! What a registry is told when it asks who is there: a password, a token at hand, or a token of the
+//! What a registry gets when it demands credentials: a password, a token at hand, or a token of the
 //! token service that the registry names.
 //!
 //! Promise: a secret goes to the registry that it is for, and to the token service that this very

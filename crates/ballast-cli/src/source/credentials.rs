@@ -15,7 +15,7 @@ const USER: &str = "BALLAST_REGISTRY_USER";
 /// The variable of a password.
 pub const PASSWORD: &str = "BALLAST_REGISTRY_PASSWORD";
 
-/// What a registry may be told.
+/// What a registry may get.
 #[derive(Clone, PartialEq, Eq)]
 pub enum Credentials {
     /// Nothing.
@@ -61,19 +61,19 @@ fn config_file(env: &impl Fn(&str) -> Option<String>) -> Option<PathBuf> {
 
 fn of_docker(host: &str, file: Option<PathBuf>) -> Result<Credentials, String> {
     let Some(path) = file else { return Ok(Credentials::None) };
-    let told = |why: &dyn std::fmt::Display| format!("{}: {host}: {why}", path.display());
-    let text = foreign::read_named(&path, bounds::SECRETS).map_err(|error| told(&error))?;
+    let reported = |why: &dyn std::fmt::Display| format!("{}: {host}: {why}", path.display());
+    let text = foreign::read_named(&path, bounds::SECRETS).map_err(|error| reported(&error))?;
     // Docker's own name for its hub.
     let server = if host == "index.docker.io" { "https://index.docker.io/v1/" } else { host };
     match docker_credential::get_credential_from_reader(text.as_slice(), server) {
         Ok(DockerCredential::UsernamePassword(user, password)) => Ok(Credentials::Basic(user, password)),
         Ok(DockerCredential::IdentityToken(_)) => {
-            Err(told(&format!("an identity token can't be used here; set {USER} and {PASSWORD}")))
+            Err(reported(&format!("an identity token can't be used here; set {USER} and {PASSWORD}")))
         }
         Err(Why::NoCredentialConfigured | Why::ConfigNotFound) => Ok(Credentials::None),
         // What a helper prints may hold a secret.
-        Err(Why::HelperFailure { helper, .. }) => Err(told(&format!("the credential helper {helper} failed"))),
-        Err(why) => Err(told(&why)),
+        Err(Why::HelperFailure { helper, .. }) => Err(reported(&format!("the credential helper {helper} failed"))),
+        Err(why) => Err(reported(&why)),
     }
 }
 

@@ -29,7 +29,7 @@ impl Proxies {
     /// Reads the variables.
     ///
     /// # Errors
-    /// The variable, and what is wrong with it; its value is not told.
+    /// The variable, and what is wrong with it; its value is not printed.
     pub fn from_env(env: impl Fn(&str) -> Option<String>) -> Result<Self, String> {
         let set = |name: &str| {
             let values = [name.to_owned(), name.to_lowercase()].map(|name| env(&name));

@@ -160,8 +160,8 @@ impl Registry {
             ];
             good(call(Method::PUT, &to, &kind, content)?, &[201]).map(|_| true)
         })?;
-        let told = if pushed { "pushed" } else { "there already" };
-        line.remark(&format!("{title}: {told}, {} bytes", measured.size));
+        let reported = if pushed { "pushed" } else { "there already" };
+        line.remark(&format!("{title}: {reported}, {} bytes", measured.size));
         Ok(())
     }
 
@@ -174,7 +174,7 @@ impl Registry {
         Ok(self.root.lead(&format!("/v2/{}/{rest}", self.reference.repository()))?)
     }
 
-    /// One request; where the registry wants to know who is there, it is told, and asked once more.
+    /// One request; where the registry demands credentials, it is sent again with them.
     fn call(
         &self,
         method: Method,

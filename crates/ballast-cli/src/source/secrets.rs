@@ -92,7 +92,7 @@ fn is_name(text: &str) -> bool {
 /// A URL with the values of its variables; `None` where it has no variable.
 ///
 /// # Errors
-/// [`Fault::Variable`]: one is not set, is Ballast's own, or stands in the host's name. The value is never told.
+/// [`Fault::Variable`]: one is not set, is Ballast's own, or stands in the host's name. The value is never printed.
 pub fn expanded(url: &str, env: impl Fn(&str) -> Option<String>) -> Result<Option<String>, Fault> {
     if !url.contains("${") {
         return Ok(None);

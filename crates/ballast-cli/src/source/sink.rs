@@ -1,4 +1,4 @@
-//! Where a source's bytes go: into the store's receiver, within bounds, told to the progress line.
+//! Where a source's bytes go: into the store's receiver, within bounds, shown on the progress line.
 
 use ballast::digest::Digest;
 use ballast::disk::LinuxDisk;
@@ -25,7 +25,7 @@ pub struct Sink<'a> {
     pub hub: HubHeaders,
     /// Chunks that came from the file that was there.
     pub kept: u64,
-    /// Where what happens is told.
+    /// The progress line.
     pub line: &'a ProgressLine,
 }
 

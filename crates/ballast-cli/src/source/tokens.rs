@@ -21,7 +21,7 @@ impl Tokens {
     /// Reads the variables, and the file: an optional secret that was not given is no file, and no token.
     ///
     /// # Errors
-    /// A word without a host or a token; the word itself is not told. A file that can't be read.
+    /// A word without a host or a token; the word itself is not printed. A file that can't be read.
     pub fn from_env(env: impl Fn(&str) -> Option<String>) -> Result<Self, String> {
         let mut tokens = words("BALLAST_TOKENS", &env("BALLAST_TOKENS").unwrap_or_default())?;
         if let Some(file) = env("BALLAST_TOKENS_FILE").filter(|file| !file.is_empty()) {

@@ -14,7 +14,7 @@ fn attack_11_a_forged_receipt_vouches_for_nothing() {
         wrong_bytes[5] ^= 1;
         fs::write(scene.dirs(), &wrong_bytes).unwrap();
         let meta = fs::metadata(scene.target()).unwrap();
-        let told: serde_json::Value = serde_json::json!({
+        let reported: serde_json::Value = serde_json::json!({
             "version": format!("ballast-receipts-1/{}", env!("CARGO_PKG_VERSION")),
             "entries": [{
                 "pin": pin_of(&bytes_of(&PAIR[0])), "device": meta.dev(), "inode": meta.ino(),
@@ -24,11 +24,11 @@ fn attack_11_a_forged_receipt_vouches_for_nothing() {
         });
         fs::create_dir(scene.world.cache().join(".ballast")).unwrap();
         let receipts = scene.world.cache().join(".ballast/receipts.json");
-        fs::write(&receipts, told.to_string()).unwrap();
+        fs::write(&receipts, reported.to_string()).unwrap();
         scene.give_all();
         let output = scene.boot(hold, &["--trust", "receipt", "--receipts", receipts.to_str().unwrap()]);
         let mut wrong = scene.judge(&output);
-        let found = scene.world.told()["weights"][0]["found"].as_str().unwrap().to_owned();
+        let found = scene.world.reported()["weights"][0]["found"].as_str().unwrap().to_owned();
         if found == "vouched" {
             wrong.push(format!("the forged receipt was believed: {found}"));
         }
@@ -65,8 +65,8 @@ fn a_weight_that_an_access_list_opens_is_not_called_firm() {
     let nowhere = scene.world.path("nowhere");
     fs::write(&nowhere, b"no directory").unwrap();
     let output = scene.boot("owned", &["--store", nowhere.to_str().unwrap(), "--seal", "off"]);
-    let told = scene.world.told();
-    let protection = |at: usize| told["weights"][at]["firmness"].clone();
+    let reported = scene.world.reported();
+    let protection = |at: usize| reported["weights"][at]["firmness"].clone();
     assert_eq!((protection(0), protection(1)), ("owned".into(), "image-layer".into()), "{output:?}");
 }
 

@@ -74,8 +74,8 @@ fn a_read_only_mount_is_a_layer_only_if_nobody_writes_it_elsewhere() {
         }
         let world = World::new(&PAIR);
         let output = boot(&world, setup);
-        let told = if world.report().exists() { world.told() } else { serde_json::Value::Null };
-        let protection = told["weights"][0]["firmness"].as_str().unwrap_or("none").to_owned();
+        let reported = if world.report().exists() { world.reported() } else { serde_json::Value::Null };
+        let protection = reported["weights"][0]["firmness"].as_str().unwrap_or("none").to_owned();
         if protection != *expected || !output.status.success() {
             wrong.push(format!("{name}: expected {expected}, found {protection}\n{}", stderr(&output)));
         }
@@ -113,10 +113,11 @@ fn a_read_only_root_is_a_layer_where_the_weights_lie_on_the_mount_of_the_root_it
         let mut command = Command::new("unshare");
         command.args(["-m", "--propagation", "private", "sh", "-ec", &OWN_ROOT.replace("$MOUNT", mount)]);
         let output = command.arg(program()).env("WORLD", world.dir.path()).output().unwrap();
-        let told: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap_or_default();
-        let found = |at: usize| told["weights"][at]["firmness"].as_str();
-        if (found(0), found(1), told["served"]["from"].as_str()) != (Some(expected), Some(expected), Some("baked")) {
-            wrong.push(format!("{name}: expected {expected}, found {told}\n{}", stderr(&output)));
+        let reported: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap_or_default();
+        let found = |at: usize| reported["weights"][at]["firmness"].as_str();
+        if (found(0), found(1), reported["served"]["from"].as_str()) != (Some(expected), Some(expected), Some("baked"))
+        {
+            wrong.push(format!("{name}: expected {expected}, found {reported}\n{}", stderr(&output)));
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));

@@ -60,9 +60,9 @@ fn attack_4_and_7_each_ancestor_is_moved_aside_after_the_boot() {
                 format!("mv $MODEL_HOME/{ancestor} $MODEL_HOME/moved 2>/dev/null && echo moved || echo kept");
             let output = scene.boot_by(&mut Command::new("timeout"), hold, &[], &move_aside);
             let expected = if hold == "sticky" { "kept" } else { "moved" };
-            let protection = scene.world.told()["weights"][0]["firmness"].clone();
+            let protection = scene.world.reported()["weights"][0]["firmness"].clone();
             if stdout(&output) != expected || protection != hold {
-                wrong.push(format!("{ancestor}: {} and told as {protection}", stdout(&output)));
+                wrong.push(format!("{ancestor}: {} and reported as {protection}", stdout(&output)));
             }
             let again = scene.boot(hold, &[]);
             wrong.extend(scene.judge(&again).into_iter().map(|why| format!("{ancestor}, next boot: {why}")));

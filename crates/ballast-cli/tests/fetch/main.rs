@@ -142,8 +142,8 @@ fn judge(row: &Row, server: &Server, all: &[u8]) -> Vec<String> {
     if fault.is_some() {
         let alone = World::sized(&[bad], all);
         let output = run_row(&alone, options);
-        let told = stderr(&output).contains("m/w.bin") && stderr(&output).contains("hint: ");
-        if output.status.code() != Some(17) || !named(&output) || !told || alone.target().exists() {
+        let reported = stderr(&output).contains("m/w.bin") && stderr(&output).contains("hint: ");
+        if output.status.code() != Some(17) || !named(&output) || !reported || alone.target().exists() {
             wrong.push(format!("{behaviour}, alone: {output:?}"));
         }
     }
@@ -255,8 +255,8 @@ fn mirrors_are_asked_first_in_order_and_by_path_name_and_digest() {
         fs::write(dir.join(path), &all).unwrap();
         let world = World::sized(&[server.url("right/never.bin")], &all);
         let output = world.fetch(&["--mirror", "/nonexistent", "--mirror", dir.to_str().unwrap()]);
-        let told = stderr(&output).contains(&format!("right, from {}", dir.display()));
-        if !output.status.success() || !world.right(&all) || !told {
+        let reported = stderr(&output).contains(&format!("right, from {}", dir.display()));
+        if !output.status.success() || !world.right(&all) || !reported {
             wrong.push(format!("{form}: {output:?}"));
         }
     }

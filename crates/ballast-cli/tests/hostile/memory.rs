@@ -32,8 +32,8 @@ fn measured(world: &World, args: &[&str], env: &[(&str, &str)]) -> (i32, i64) {
         command.env_remove(name).env_remove(name.to_lowercase());
     }
     let output = command.envs(env.iter().copied()).output().unwrap();
-    let told = stdout(&output);
-    let (code, mib) = told.split_once(' ').unwrap_or_else(|| panic!("{output:?}"));
+    let reported = stdout(&output);
+    let (code, mib) = reported.split_once(' ').unwrap_or_else(|| panic!("{output:?}"));
     (code.parse().unwrap(), mib.parse().unwrap())
 }
 

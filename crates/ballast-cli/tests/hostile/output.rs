@@ -169,9 +169,9 @@ fn a_boot_does_not_wait_for_a_reader_that_reads_nothing_and_the_report_says_so()
         let mut command = ground.world.command(&["run", "--report", &ground.at("report.json"), "--", "/bin/mkdir"]);
         let mut child = command.arg(ground.at(&marker)).stderr(stderr).spawn().unwrap();
         let status = child.wait().unwrap();
-        let told = ground.world.told()["notes"].to_string();
-        if !status.success() || !ground.world.path(&marker).exists() || !told.contains("stderr did not take") {
-            wrong.push(format!("non-blocking {nonblocking}: {status}, {told}"));
+        let reported = ground.world.reported()["notes"].to_string();
+        if !status.success() || !ground.world.path(&marker).exists() || !reported.contains("stderr did not take") {
+            wrong.push(format!("non-blocking {nonblocking}: {status}, {reported}"));
         }
         drop(reader);
     }
@@ -185,9 +185,9 @@ fn the_report_says_why_stderr_took_nothing() {
     for (at, why) in [(At::Gone, "Broken pipe"), (At::Full, "No space left")] {
         let mut command = ground.world.command(&["heal", "--report", &ground.at("report.json")]);
         let status = command.stderr(ground.stdio(at)).status().unwrap();
-        let told = ground.world.told()["notes"].to_string();
-        if !status.success() || !told.contains(&format!("stderr did not take what was told: {why}")) {
-            wrong.push(format!("{at:?}: {status}, {told}"));
+        let reported = ground.world.reported()["notes"].to_string();
+        if !status.success() || !reported.contains(&format!("stderr did not take what was reported: {why}")) {
+            wrong.push(format!("{at:?}: {status}, {reported}"));
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));

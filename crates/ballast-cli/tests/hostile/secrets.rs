@@ -37,7 +37,7 @@ fn the_command_finds_no_secret_of_ballasts_and_all_else() {
     assert!(!dropped.contains("HF_TOKEN") && dropped.contains("APP_SETTING=kept"), "{dropped}");
 }
 
-/// Puts a key into a new session keyring, then becomes what it is told.
+/// Puts a key into a new session keyring, then becomes the command.
 const KEEP: &str = "
 import ctypes, os, platform, sys
 numbers = {'x86_64': (248, 250), 'aarch64': (217, 219)}[platform.machine()]

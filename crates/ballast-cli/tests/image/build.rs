@@ -60,10 +60,10 @@ fn a_build_refuses_what_it_cannot_have_and_names_exactly_that_file() {
         {
             let built = ship.build(builder, tag, lock, mirror, &["--network", "none"]);
             let text = said(&built);
-            let told = text.split("could not be had").nth(1).unwrap_or_default();
-            let named: Vec<_> = WEIGHTS.iter().filter(|name| told.contains(&format!("{TREE}/{name}\n"))).collect();
+            let reported = text.split("could not be had").nth(1).unwrap_or_default();
+            let named: Vec<_> = WEIGHTS.iter().filter(|name| reported.contains(&format!("{TREE}/{name}\n"))).collect();
             let digest = if tag == "bad" { "wrong-bytes" } else { "no-such-host" };
-            if built.status.success() || named != [&lacks] || !told.contains(digest) {
+            if built.status.success() || named != [&lacks] || !reported.contains(digest) {
                 wrong.push(format!("{builder:?} {tag}: expected only {lacks} ({digest}), found {named:?}: {text}"));
             }
         }
@@ -73,9 +73,9 @@ fn a_build_refuses_what_it_cannot_have_and_names_exactly_that_file() {
 
 /// Kind and mode, owner, size, path of each entry.
 fn entries(ship: &Ship, tag: &str) -> Vec<String> {
-    let id = ship.docker.told(&["create", tag]);
+    let id = ship.docker.reported(&["create", tag]);
     let tar = ship.docker.path(&format!("{tag}.tar"));
-    ship.docker.told(&["export", "--output", tar.to_str().unwrap(), &id]);
+    ship.docker.reported(&["export", "--output", tar.to_str().unwrap(), &id]);
     let listed = Command::new("tar").args(["--numeric-owner", "-tvf"]).arg(&tar).output().unwrap();
     fs::remove_file(tar).unwrap();
     let line = |line: &str| {
@@ -95,14 +95,14 @@ fn both_builders_make_the_same_files_one_layer_per_weight() {
     assert_eq!(classic, buildkit);
     let mut wrong = Vec::new();
     for tag in ["classic", "buildkit"] {
-        let history = ship.docker.told(&["history", "--human=false", "--format", "{{.Size}}", tag]);
+        let history = ship.docker.reported(&["history", "--human=false", "--format", "{{.Size}}", tag]);
         for name in WEIGHTS {
             let size = fs::metadata(ship.mirror().join(name)).unwrap().len().to_string();
             if history.lines().filter(|line| *line == size).count() != 1 {
                 wrong.push(format!("{tag}: no layer of {name} alone, {size} bytes: {history}"));
             }
         }
-        let size: u64 = ship.docker.told(&["image", "inspect", "--format", "{{.Size}}", tag]).parse().unwrap();
+        let size: u64 = ship.docker.reported(&["image", "inspect", "--format", "{{.Size}}", tag]).parse().unwrap();
         tell(&format!("image {tag}: {size} bytes, 1/{:.1} of {THEIRS}", THEIRS as f64 / size as f64));
         if size > THEIRS / PART {
             wrong.push(format!("{tag}: expected at most {} bytes, found {size}", THEIRS / PART));
@@ -121,14 +121,15 @@ fn both_builders_make_the_same_files_one_layer_per_weight() {
 
 /// What a container of it starts with, and the labels that both ways to make it know.
 fn configuration(ship: &Ship, tag: &str) -> Vec<String> {
-    let told =
-        |what: &str| ship.docker.told(&["image", "inspect", "--format", &format!("{{{{json .Config.{what}}}}}"), tag]);
+    let reported = |what: &str| {
+        ship.docker.reported(&["image", "inspect", "--format", &format!("{{{{json .Config.{what}}}}}"), tag])
+    };
     let labels = ["title", "description", "licenses"];
     let label = |name: &str| {
-        told("Labels").split(',').find(|label| label.contains(name)).unwrap_or("none").replace(['{', '}'], "")
+        reported("Labels").split(',').find(|label| label.contains(name)).unwrap_or("none").replace(['{', '}'], "")
     };
     let parts = ["User", "Entrypoint", "Cmd", "Env", "ExposedPorts"];
-    parts.into_iter().map(|what| format!("{what} {}", told(what))).chain(labels.map(label)).collect()
+    parts.into_iter().map(|what| format!("{what} {}", reported(what))).chain(labels.map(label)).collect()
 }
 
 #[test]
@@ -149,7 +150,7 @@ fn the_image_that_image_toml_describes_is_the_one_that_the_dockerfile_builds() {
     }
     let exported = export.output().unwrap();
     assert!(exported.status.success(), "{}", said(&exported));
-    ship.docker.told(&["load", "--quiet", "--input", archive.to_str().unwrap()]);
+    ship.docker.reported(&["load", "--quiet", "--input", archive.to_str().unwrap()]);
     let differ = |built: Vec<String>, described: Vec<String>| -> Vec<String> {
         let only = |a: &[String], b: &[String], whose: &str| {
             a.iter().filter(|line| !b.contains(line)).map(|line| format!("{whose}: {line}")).collect::<Vec<_>>()
@@ -178,8 +179,8 @@ fn a_token_reaches_the_mirror_and_is_in_no_layer_and_no_history() {
     assert!(server.asked().iter().any(|asked| asked.authorization == bearer), "{:?}", server.asked());
     fs::remove_file(&secret).unwrap();
     let saved = ship.docker.path("saved");
-    ship.docker.told(&["save", "--output", saved.to_str().unwrap(), "secret"]);
-    let history = ship.docker.told(&["history", "--no-trunc", "secret"]);
+    ship.docker.reported(&["save", "--output", saved.to_str().unwrap(), "secret"]);
+    let history = ship.docker.reported(&["history", "--no-trunc", "secret"]);
     // Everything that the daemon keeps: layers of every stage, the builder's cache, its records.
     let holds = |text: &str, path: &Path| {
         Command::new("grep").args(["-r", "-q", "-F", "-e", text]).arg(path).status().unwrap().success()

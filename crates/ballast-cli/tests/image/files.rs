@@ -59,11 +59,11 @@ fn doctor_finds_nothing_to_change_but_the_tag() {
     for file in FILES {
         let mut doctor = Command::new(program());
         doctor.arg("doctor").arg("--json").arg("--lock").arg(top().join("weights.lock")).arg(top().join(file));
-        let told = stdout(&doctor.envs(example()).output().unwrap());
-        let json: serde_json::Value = serde_json::from_str(&told).unwrap();
+        let reported = stdout(&doctor.envs(example()).output().unwrap());
+        let json: serde_json::Value = serde_json::from_str(&reported).unwrap();
         let codes: Vec<_> = json["findings"].as_array().unwrap().iter().map(|finding| &finding["code"]).collect();
         if codes != ["image-by-tag"] {
-            wrong.push(format!("{file}: expected only image-by-tag, found {told}"));
+            wrong.push(format!("{file}: expected only image-by-tag, found {reported}"));
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));

@@ -34,8 +34,8 @@ fn each_pin_of_the_environment_reaches_the_process_and_a_wrong_one_ends_its_star
         project.environment("likeness", &given);
         let found = project.up();
         let said = project.logs();
-        let told = [*name, sum, &other].iter().all(|word| said.contains(*word));
-        if found.verdict != "exit 12, no app" || !told {
+        let reported = [*name, sum, &other].iter().all(|word| said.contains(*word));
+        if found.verdict != "exit 12, no app" || !reported {
             wrong.push(format!("{name} wrong: {}: {said}", found.verdict));
         }
         project.down();

@@ -48,18 +48,18 @@ fn stat_inside(project: &Project) -> String {
     let container = project.container();
     let mut args = vec!["exec", &container, "stat", "-c", "%u:%g"];
     args.extend(files.iter().map(String::as_str));
-    project.ship.docker.told(&args)
+    project.ship.docker.reported(&args)
 }
 
 /// What an image without `stat` offers instead: `ballast verify --long`, and `stat` on the volume's mountpoint.
 fn owners_of_scratch(project: &Project) -> String {
     let container = project.container();
-    let told = project.ship.docker.told(&["exec", &container, "ballast", "verify", "--long"]);
+    let reported = project.ship.docker.reported(&["exec", &container, "ballast", "verify", "--long"]);
     let words = |line: &str| line.split_whitespace().take(2).map(str::to_owned).collect::<Vec<_>>();
-    for line in told.lines().map(words) {
-        assert_eq!(line, ["ok", "100:101"], "{told}");
+    for line in reported.lines().map(words) {
+        assert_eq!(line, ["ok", "100:101"], "{reported}");
     }
-    assert!(told.lines().count() == 4 && told.contains("/tmp/.deepface/"), "{told}");
+    assert!(reported.lines().count() == 4 && reported.contains("/tmp/.deepface/"), "{reported}");
     let dir = project.volume().join(TREE);
     let owner = |name| fs::metadata(dir.join(name)).map(|meta| format!("{}:{}", meta.uid(), meta.gid())).unwrap();
     WEIGHTS.map(owner).join("\n")
@@ -217,7 +217,7 @@ impl Row {
             Volume::New => project,
             Volume::None => project.without_volume(),
             Volume::Roots => {
-                ship.docker.told(&["volume", "create", &format!("{name}_biometric_models")]);
+                ship.docker.reported(&["volume", "create", &format!("{name}_biometric_models")]);
                 // Not empty: Docker gives an empty one the image's owner.
                 fs::create_dir(project.volume().join(".deepface")).unwrap();
                 chown(project.volume(), Some(0), Some(0)).unwrap();

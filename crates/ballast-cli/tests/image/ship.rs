@@ -103,7 +103,7 @@ impl Ship {
         for (from, to) in files {
             fs::copy(from, context.join(to)).unwrap();
         }
-        self.docker.told(&["build", "--network", "none", "--quiet", "--tag", tag, context.to_str().unwrap()]);
+        self.docker.reported(&["build", "--network", "none", "--quiet", "--tag", tag, context.to_str().unwrap()]);
     }
 
     /// The image with what the mission's test plan needs in it, and with the entrypoint that Ballast replaces.

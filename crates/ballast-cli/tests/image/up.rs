@@ -129,7 +129,7 @@ impl<'a> Project<'a> {
     }
 
     pub fn state(&self, template: &str) -> String {
-        self.ship.docker.told(&["inspect", "--format", template, &self.container()])
+        self.ship.docker.reported(&["inspect", "--format", template, &self.container()])
     }
 
     pub fn pid(&self) -> String {
@@ -144,7 +144,7 @@ impl<'a> Project<'a> {
     /// Where the volume lies on this machine.
     pub fn volume(&self) -> PathBuf {
         let name = format!("{}_biometric_models", self.name);
-        self.ship.docker.told(&["volume", "inspect", "--format", "{{.Mountpoint}}", &name]).into()
+        self.ship.docker.reported(&["volume", "inspect", "--format", "{{.Mountpoint}}", &name]).into()
     }
 
     /// Brings it up, and polls health from outside until it is good, Docker calls it bad, or it is over.
@@ -224,7 +224,7 @@ impl<'a> Project<'a> {
     /// `compose down`, `volume rm`.
     pub fn wipe(&self) {
         self.down();
-        self.ship.docker.told(&["volume", "rm", &format!("{}_biometric_models", self.name)]);
+        self.ship.docker.reported(&["volume", "rm", &format!("{}_biometric_models", self.name)]);
     }
 }
 

@@ -33,7 +33,7 @@ fn kubectl(python: &Path, test: &str) -> Option<PathBuf> {
         let ours = python.with_file_name("kubectl");
         here.unwrap_or_else(|| {
             if !ours.exists() {
-                // What fails here is told by the look that follows.
+                // What fails here is reported by the look that follows.
                 let _ = Command::new(python).args(["-c", KUBECTL]).arg(python).arg(&ours).status();
             }
             ours
@@ -233,9 +233,9 @@ fn doctor_names_each_change_that_would_break_a_start() {
     let mut wrong = Vec::new();
     for (name, variant, from, to, code) in BREAKS {
         let Some(text) = rendered(variant, test) else { return };
-        let told = stdout(&doctor(&changed(&text, from, to)));
-        if !told.contains(&format!("[{code}]")) {
-            wrong.push(format!("{name}: expected {code}, found {told}"));
+        let reported = stdout(&doctor(&changed(&text, from, to)));
+        if !reported.contains(&format!("[{code}]")) {
+            wrong.push(format!("{name}: expected {code}, found {reported}"));
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
@@ -264,11 +264,11 @@ fn both_variants_start_under_an_arbitrary_uid() {
             command.args(["setpriv", "--reuid", uid, "--regid", gid, "--clear-groups", "--bounding-set", "-all"]);
             command.arg("--no-new-privs").arg(program()).args(["run", "--lock"]).arg(world.lock()).args(options);
             let output = command.args(["--", "/bin/sh", "-c", "echo $(id -u) $MODEL_HOME"]).output().unwrap();
-            let told = support::stderr(&output);
+            let reported = support::stderr(&output);
             let right = stdout(&output) == format!("{uid} {}", place.display());
             // A read-only mount says nothing about who else writes there: what the app owns stays the app's.
             let protection = if uid == "100" && *place == baked { "landlock" } else { "image-layer" };
-            if !right || told.matches(protection).count() != 2 {
+            if !right || reported.matches(protection).count() != 2 {
                 wrong.push(format!("{uid}:{gid} {options:?}: {output:?}"));
             }
         }

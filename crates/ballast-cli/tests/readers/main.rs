@@ -135,7 +135,7 @@ fn deepface(ground: &Ground) {
     ground.bake("home");
 }
 
-/// Each turn, the script must open the four files below the root that was told, and no other.
+/// Each turn, the script must open the four files below the reported root, and no other.
 fn opens_the_four(ground: &Ground, venv: &Path, script: &str) {
     let mut wrong = Vec::new();
     for (turn, options, says) in TURNS {
@@ -162,8 +162,8 @@ fn deepfaces_own_code_opens_the_four_healed_paths_and_downloads_nothing() {
     fs::remove_file(ground.path("layer/.deepface/weights/centerface.onnx")).unwrap();
     let options = ["--store", "/opt/nothing", "--on-failure", "start"];
     let output = ground.read(&venv, include_str!("deepface_paths.py"), &options, &[]);
-    let told = support::stderr(&output);
-    assert!(!output.status.success() && told.contains("DeepFace would download"), "{output:?}");
+    let reported = support::stderr(&output);
+    assert!(!output.status.success() && reported.contains("DeepFace would download"), "{output:?}");
 }
 
 #[test]

@@ -48,11 +48,11 @@ fn a_password_opens_from_the_environment_or_dockers_file_and_is_never_printed() 
     for (name, env, code) in rows {
         for args in [vec!["push", &url, "--from", "from"], vec!["pull", &url]] {
             let output = world.command(&args).envs(env.iter().copied()).output().unwrap();
-            let told = stderr(&output);
-            if output.status.code() != Some(code) || (code == 17 && !told.contains("denied: ")) {
+            let reported = stderr(&output);
+            if output.status.code() != Some(code) || (code == 17 && !reported.contains("denied: ")) {
                 wrong.push(format!("{name}, {}: {output:?}", args[0]));
             }
-            if told.contains("battery") || told.contains("horse") || told.contains(DOCKER) {
+            if reported.contains("battery") || reported.contains("horse") || reported.contains(DOCKER) {
                 wrong.push(format!("{name}: the password was printed"));
             }
         }

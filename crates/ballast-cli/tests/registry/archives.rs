@@ -65,7 +65,7 @@ fn what_was_exported_is_imported_where_there_is_no_network() {
     let output = world.ballast(&["import", "models.tar"]);
     assert!(output.status.success() && world.right("large.bin"), "{output:?}");
     assert_eq!(fs::metadata(world.pulled("small.bin")).unwrap().ino(), inode);
-    // Where there is no lock file, the archive's own is a first trust, and told as such.
+    // Where there is no lock file, the archive's own is a first trust, and reported as such.
     let away = testkit::ground::folder("away");
     let at = |args: &[&str]| world.command(args).current_dir(away.path()).output().unwrap();
     let archive = world.path("models.tar").display().to_string();
@@ -73,8 +73,11 @@ fn what_was_exported_is_imported_where_there_is_no_network() {
     assert!(refused.status.code() == Some(10) && stderr(&refused).contains("--first-trust"), "{refused:?}");
     assert_eq!(fs::read_dir(away.path()).unwrap().count(), 0);
     let trusted = at(&["import", &archive, "--first-trust"]);
-    let told = stderr(&trusted);
-    assert!(trusted.status.success() && told.contains("a first trust") && told.contains(&digest), "{trusted:?}");
+    let reported = stderr(&trusted);
+    assert!(
+        trusted.status.success() && reported.contains("a first trust") && reported.contains(&digest),
+        "{trusted:?}"
+    );
     let lock = fs::read(away.path().join("weights.lock")).unwrap();
     assert_eq!(lock, fs::read(world.path("weights.lock")).unwrap());
     let again = at(&["import", &archive, "--first-trust"]);
@@ -130,7 +133,7 @@ fn what_is_no_archive_of_weights_is_named() {
     fs::write(dir.join("weights.lock"), "version = 1\n").unwrap();
     tool("tar", &["-cf", &two, "-C", dir.to_str().unwrap(), "."]);
     let mut wrong = Vec::new();
-    for (archive, told) in [
+    for (archive, reported) in [
         ("cut.tar", "cut: "),
         ("page.tar", "bad-image: "),
         ("empty.tar", "bad-image: "),
@@ -140,7 +143,8 @@ fn what_is_no_archive_of_weights_is_named() {
         (two.as_str(), "bad-image: the lock file beside"),
     ] {
         let output = world.ballast(&["import", archive]);
-        if output.status.code() != Some(17) || !stderr(&output).contains(told) || world.pulled("small.bin").exists() {
+        if output.status.code() != Some(17) || !stderr(&output).contains(reported) || world.pulled("small.bin").exists()
+        {
             wrong.push(format!("{archive}: {output:?}"));
         }
     }
@@ -238,7 +242,7 @@ fn a_service_image_has_the_same_digest_on_another_day_and_each_mode_that_it_name
 fn a_description_that_makes_no_sense_is_refused_with_its_place() {
     let mut wrong = Vec::new();
     let head = "name = \"x:1\"\nuser = \"1:1\"\n";
-    for (more, told) in [
+    for (more, reported) in [
         ("nonsense = 1\n", "line 3"),
         ("[[file]]\npath = \"etc/x\"\ntext = \"\"\n", "expected an absolute path"),
         ("[[file]]\npath = \"/../x\"\ntext = \"\"\n", "plain names"),
@@ -250,7 +254,7 @@ fn a_description_that_makes_no_sense_is_refused_with_its_place() {
         let world = World::pair();
         fs::write(world.path("image.toml"), format!("{head}{more}")).unwrap();
         let output = world.ballast(&["export", "--image", "x.tar", "--from", "from"]);
-        if output.status.code() != Some(2) || !stderr(&output).contains(told) || world.path("x.tar").exists() {
+        if output.status.code() != Some(2) || !stderr(&output).contains(reported) || world.path("x.tar").exists() {
             wrong.push(format!("{more}: {output:?}"));
         }
     }
@@ -320,9 +324,9 @@ fn docker_loads_the_service_image_and_runs_it_hardened() {
     let more = ["--security-opt=no-new-privileges:true", "--tmpfs=/tmp", "likeness:latest"];
     let stat = ["busybox", "stat", "-c", "%a %u:%g %n", "/tmp", "/etc/ballast/weights.lock"];
     let ran = docker.run(&[&hardened[..], &more, &stat].concat());
-    let told = stderr(&ran);
-    assert!(ran.status.success() && told.contains("2 of 2 right in /opt/models, as 100:101"), "{ran:?}");
-    assert!(told.matches("image-layer").count() == 2, "{told}");
+    let reported = stderr(&ran);
+    assert!(ran.status.success() && reported.contains("2 of 2 right in /opt/models, as 100:101"), "{ran:?}");
+    assert!(reported.matches("image-layer").count() == 2, "{reported}");
     let seen: BTreeMap<_, _> = std::str::from_utf8(&ran.stdout).unwrap().lines().map(|line| (line, ())).collect();
     assert!(seen.contains_key("1777 0:0 /tmp") && seen.contains_key("444 0:0 /etc/ballast/weights.lock"), "{ran:?}");
 }

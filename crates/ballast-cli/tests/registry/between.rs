@@ -1,5 +1,5 @@
 //! What stands between the program and the registry: it forwards each request, counts the bytes of
-//! each answer, and does to some answers what it is told to. One request a connection, bounded.
+//! each answer, and does to some answers what a test names. One request a connection, bounded.
 
 use std::collections::HashMap;
 use std::io::{BufRead, BufReader, Read, Write};

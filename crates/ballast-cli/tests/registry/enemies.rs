@@ -107,8 +107,8 @@ fn an_index_that_says_of_other_bytes_that_they_are_the_weight_gives_them_no_name
                 fs::write(world.pulled("large.bin"), bytes).unwrap();
             }
             let output = world.ballast(&args);
-            let told = stderr(&output);
-            if output.status.code() != Some(17) || !told.contains("wrong-bytes: ") {
+            let reported = stderr(&output);
+            if output.status.code() != Some(17) || !reported.contains("wrong-bytes: ") {
                 wrong.push(format!("{name}, {}: {output:?}", args[0]));
             }
             if fs::read(world.pulled("large.bin")).ok() != there || !world.right("small.bin") {

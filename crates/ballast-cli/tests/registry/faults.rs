@@ -104,7 +104,7 @@ fn each_fault_is_named_or_overcome_and_nothing_wrong_gets_the_name() {
                 wrong.push(format!("{row}: something got the weight's name"));
             }
             None if deed.is_overcome() && !stderr(&output).contains("; asking again") => {
-                wrong.push(format!("{row}: nothing was told"));
+                wrong.push(format!("{row}: nothing was reported"));
             }
             Some(_) if !stage.world.right("small.bin") => wrong.push(format!("{row}: the small weight is not there")),
             _ => {}
@@ -201,9 +201,9 @@ fn a_tag_that_moves_after_it_was_resolved_changes_nothing() {
     // From now on the tag is the other one, and its weights are not the lock file's.
     stage.store(&[]);
     let output = stage.pull(&stage.between(Deed::Nothing), &[]);
-    let told = stderr(&output);
-    assert!(output.status.code() == Some(17) && told.contains(&others) && !stage.right(), "{told}");
-    assert!(told.contains("wrong-length: ") && told.contains("wrong-bytes: "), "{told}");
+    let reported = stderr(&output);
+    assert!(output.status.code() == Some(17) && reported.contains(&others) && !stage.right(), "{reported}");
+    assert!(reported.contains("wrong-length: ") && reported.contains("wrong-bytes: "), "{reported}");
     // The digest still names the first.
     let pinned = stage.registry.url(&format!("models@{}", stage.digest));
     let output = stage.world.ballast(&["pull", &pinned]);
@@ -218,7 +218,7 @@ fn a_manifest_or_a_small_layer_of_other_bytes_is_refused() {
     let (stage, mut wrong) = (Stage::new(), Vec::new());
     let upstream = format!("127.0.0.1:{}", stage.registry.port);
     let pinned = stage.digest.clone();
-    for (name, part, body, told) in [
+    for (name, part, body, reported) in [
         ("a manifest that is not the digest's", "/manifests/", &b"{\"schemaVersion\":2}"[..], "wrong-blob"),
         ("a small layer that is not the digest's", "/blobs/", b"nothing", "wrong-"),
         ("no JSON", "/manifests/", b"<html>", "wrong-blob"),
@@ -233,7 +233,7 @@ fn a_manifest_or_a_small_layer_of_other_bytes_is_refused() {
         let between = Between::with("127.0.0.1", &upstream, Deed::Nothing, Some(answer), None);
         let url = format!("oci://127.0.0.1:{}/models@{pinned}", between.port);
         let output = stage.world.ballast(&["pull", &url]);
-        let named = stderr(&output).contains(told);
+        let named = stderr(&output).contains(reported);
         if output.status.code() != Some(17) || !named || stage.world.pulled("small.bin").exists() {
             wrong.push(format!("{name}: {output:?}"));
         }
@@ -249,7 +249,7 @@ fn a_push_that_meets_faults_is_overcome_or_leaves_the_tag_as_it_was() {
     let (stage, mut wrong) = (Stage::new(), Vec::new());
     let other = World::new(&[("large.bin", made(7, 3 << 20)), ("small.bin", made(8, 5000))]);
     let upstream = format!("127.0.0.1:{}", stage.registry.port);
-    for (name, method, part, times, code, told) in [
+    for (name, method, part, times, code, reported) in [
         ("a busy upload", "PUT ", "/blobs/uploads/", 99, 503, Some("status")),
         ("a refused upload", "POST ", "/blobs/uploads/", 99, 403, Some("denied")),
         ("a busy manifest", "PUT ", "/manifests/", 99, 500, Some("status")),
@@ -267,9 +267,9 @@ fn a_push_that_meets_faults_is_overcome_or_leaves_the_tag_as_it_was() {
         let output = other.ballast(&["push", &url, "--from", "from"]);
         stage.store(&[]);
         let before = stage.pull(&stage.between(Deed::Nothing), &[]);
-        match told {
-            Some(told) => {
-                let named = stderr(&output).contains(&format!("{told}: "));
+        match reported {
+            Some(reported) => {
+                let named = stderr(&output).contains(&format!("{reported}: "));
                 if output.status.code() != Some(17) || !named || !before.status.success() {
                     wrong.push(format!("{name}: {output:?}, then {before:?}"));
                 }

@@ -201,11 +201,11 @@ fn no_registry_leads_a_password_or_a_weight_into_the_clear_or_inward() {
             let command = command.args(from);
             let command = command.env("BALLAST_REGISTRY_USER", "user").env("BALLAST_REGISTRY_PASSWORD", PASSWORD);
             let output = command.output().unwrap();
-            let told = stderr(&output);
+            let reported = stderr(&output);
             let heard = leaks(&log);
             // A redirect of an upload is not followed, wherever it leads.
-            let named = told.contains("refused: ") || told.contains("status 307");
-            if !heard.is_empty() || output.status.code() != Some(17) || !named || told.contains(PASSWORD) {
+            let named = reported.contains("refused: ") || reported.contains("status 307");
+            if !heard.is_empty() || output.status.code() != Some(17) || !named || reported.contains(PASSWORD) {
                 wrong.push(format!("{}, {}, to {server}: {heard:?} {output:?}", deed.name, deed.command));
             }
         }

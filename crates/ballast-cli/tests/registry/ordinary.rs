@@ -28,9 +28,9 @@ fn two_pushes_give_one_digest_and_the_second_sends_nothing() {
         aged(&named);
     }
     let output = other.ballast(&["push", &registry.url("models:two"), "--from", "from"]);
-    let told = stderr(&output);
-    assert!(output.status.success() && !told.contains(": pushed,"), "{told}");
-    assert_eq!(told.matches(": there already,").count(), 4, "{told}");
+    let reported = stderr(&output);
+    assert!(output.status.success() && !reported.contains(": pushed,"), "{reported}");
+    assert_eq!(reported.matches(": there already,").count(), 4, "{reported}");
     assert_eq!(digest_in(&stdout(&output)), first);
     let seen = tool("skopeo", &["inspect", "--tls-verify=false", &registry.docker("models:two")]);
     assert!(seen.contains(&first), "the registry knows it by another digest: {seen}");
@@ -146,7 +146,7 @@ fn what_can_not_be_an_image_is_refused_before_anything_is_sent() {
     let url = registry.url("models:v1");
     let pinned = registry.url(&format!("models@sha256:{}", "0".repeat(64)));
     let mut wrong = Vec::new();
-    for (name, world, target, code, told) in [
+    for (name, world, target, code, reported) in [
         ("a weight that is missing", World::pair(), &url, 14, "not at hand"),
         ("a weight of other bytes", World::pair(), &url, 14, "not at hand"),
         ("a name that deletes", World::new(&[(".wh.large.bin", large())]), &url, 2, ".wh."),
@@ -161,7 +161,7 @@ fn what_can_not_be_an_image_is_refused_before_anything_is_sent() {
             _ => {}
         }
         let output = world.ballast(&["push", target, "--from", "from"]);
-        if output.status.code() != Some(code) || !stderr(&output).contains(told) {
+        if output.status.code() != Some(code) || !stderr(&output).contains(reported) {
             wrong.push(format!("{name}: {output:?}"));
         }
     }
@@ -191,14 +191,14 @@ fn an_image_that_others_made_is_named_and_leaves_nothing() {
     let output = world.ballast(&["pull", &second.url("models:kept"), "--into", "kept"]);
     assert!(output.status.success(), "{output:?}");
     let mut wrong = Vec::new();
-    for (from, tag, told) in [
+    for (from, tag, reported) in [
         (&registry, "packed", "bad-image"),
         (&second, "anew", "bad-image"),
         (&registry, "other", "not-found"),
         (&registry, "absent", "not-found"),
     ] {
         let output = world.ballast(&["pull", &from.url(&format!("models:{tag}"))]);
-        if output.status.code() != Some(17) || !stderr(&output).contains(&format!("{told}: ")) {
+        if output.status.code() != Some(17) || !stderr(&output).contains(&format!("{reported}: ")) {
             wrong.push(format!("{tag}: {output:?}"));
         }
         if world.pulled("large.bin").exists() {
@@ -222,9 +222,9 @@ fn an_image_is_a_mirror_of_fetch_and_one_that_is_gone_is_told_and_passed_over() 
     let digest = world.push(&registry.url("models:v1"));
     let (url, gone) = (registry.url("models:v1"), registry.url("absent:v1"));
     let output = world.ballast(&["fetch", "--mirror", &gone, "--mirror", &url]);
-    let told = stderr(&output);
+    let reported = stderr(&output);
     assert!(output.status.success() && world.right("large.bin") && world.right("small.bin"), "{output:?}");
-    assert!(told.contains(&digest) && told.contains(&gone) && told.contains("not-found: "), "{told}");
+    assert!(reported.contains(&digest) && reported.contains(&gone) && reported.contains("not-found: "), "{reported}");
     // Where the images have nothing, the other mirrors are asked.
     fs::remove_dir_all(world.path("mirror")).unwrap();
     let output = world.command(&["fetch", "--mirror", "from"]).env("BALLAST_MIRRORS", &gone).output().unwrap();

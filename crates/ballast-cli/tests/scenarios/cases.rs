@@ -144,8 +144,9 @@ fn healed_files_are_the_apps(ground: &Ground, _: &Seen, _: Boot) -> Result<(), S
 #[test]
 fn root_with_many_few_and_no_capabilities() {
     let line_to_change = |_: &Ground, seen: &Seen, _: Boot| {
-        let told = ["user: \"100:101\"", "cap_add: [CHOWN, SETUID, SETGID]"].iter().all(|line| seen.err.contains(line));
-        require(told, "the line to change is not told")
+        let reported =
+            ["user: \"100:101\"", "cap_add: [CHOWN, SETUID, SETGID]"].iter().all(|line| seen.err.contains(line));
+        require(reported, "the line to change is not reported")
     };
     let owned = healed_files_are_the_apps;
     let (refused, half) = ("exit 13, no app", root_with(&["CHOWN", "SETGID"]));

@@ -118,7 +118,7 @@ impl Project<'_> {
     }
 
     fn state(&self, template: &str) -> String {
-        self.docker.told(&["inspect", "--format", template, &self.container()])
+        self.docker.reported(&["inspect", "--format", template, &self.container()])
     }
 
     /// Starts it, waits until it is healthy, unhealthy or over, and tells what the app found.
@@ -140,7 +140,7 @@ impl Project<'_> {
     /// `compose down`, `volume rm`.
     fn wipe(&self) {
         self.compose(&["down", "-t", "0"]);
-        self.docker.told(&["volume", "rm", &format!("{}_biometric_models", self.name)]);
+        self.docker.reported(&["volume", "rm", &format!("{}_biometric_models", self.name)]);
     }
 
     fn owners(&self) -> String {
@@ -148,7 +148,7 @@ impl Project<'_> {
         let container = self.container();
         let mut args = vec!["exec", &container, "stat", "-c", "%u:%g"];
         args.extend(files.iter().map(String::as_str));
-        self.docker.told(&args)
+        self.docker.reported(&args)
     }
 }
 
@@ -195,7 +195,7 @@ fn test_plan(docker: &Docker) {
     let baked = WEIGHTS.map(|(name, _)| format!("/{BAKED}/{TREE}/{name}"));
     let mut stat = vec!["run", "--rm", "--network=none", "whole", "stat", "-c", "%u:%g"];
     stat.extend(baked.iter().map(String::as_str));
-    assert_eq!(docker.told(&stat), ["100:101"; 4].join("\n"), "the baked files");
+    assert_eq!(docker.reported(&stat), ["100:101"; 4].join("\n"), "the baked files");
     let project = project(docker, "plan", &compose(Entry::Ballast, THREE));
     for turn in ["the first start", "the volume wiped", "the volume wiped again"] {
         assert_eq!(project.up().0, format!("{CACHE}; healthy"), "{turn}");

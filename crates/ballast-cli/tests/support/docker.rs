@@ -48,7 +48,7 @@ impl Docker {
     }
 
     /// The words of a command that must not fail.
-    pub fn told(&self, args: &[&str]) -> String {
+    pub fn reported(&self, args: &[&str]) -> String {
         let output = self.docker(args);
         assert!(output.status.success(), "docker {args:?}: {}", stderr(&output));
         stdout(&output)

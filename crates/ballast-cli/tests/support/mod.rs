@@ -146,7 +146,7 @@ impl World {
     }
 
     /// The report of the last boot.
-    pub fn told(&self) -> serde_json::Value {
+    pub fn reported(&self) -> serde_json::Value {
         serde_json::from_slice(&fs::read(self.report()).unwrap()).unwrap()
     }
 }
