@@ -38,7 +38,7 @@ pub struct Shared {
     pub kernels: KernelSet,
     /// Where metrics are read.
     pub metrics: PrometheusHandle,
-    /// Whether it was told to end: not ready any more.
+    /// Whether it received the signal to end: it is not ready any more.
     pub ending: AtomicBool,
     /// When it began.
     pub started: Instant,

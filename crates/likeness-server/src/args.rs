@@ -21,13 +21,13 @@ pub struct Cli {
 pub enum Command {
     /// Find faces: boxes, confidence, five landmarks
     Detect(Detect),
-    /// Judge whether the face is live, a spoof, or can't be told
+    /// Judge whether the face is live, a spoof, or neither
     Live(Live),
     /// Embed the face
     Embed(Embed),
     /// Compare two photographs: verdict with reasons, distance, timings, which weights answered
     Compare(Compare),
-    /// Load every network and tell what is held
+    /// Load every network and report what is loaded
     Models(Models),
     /// Measure each network, and each stage of comparing two photographs
     Bench(Bench),

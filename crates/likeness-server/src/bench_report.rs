@@ -1,4 +1,4 @@
-//! What `likeness bench` measured, as it is told: for JSON and for a person.
+//! What `likeness bench` measured, as a report: for JSON and for a person.
 
 use std::collections::BTreeMap;
 
@@ -112,7 +112,7 @@ impl NetworkReport {
 impl ComparisonReport {
     fn lines(&self) -> String {
         let title = format!("compare, {}", self.mode);
-        let stage = |told: &StageReport| format!("  {:<18}{}\n", told.stage, columns(told.times));
+        let stage = |report: &StageReport| format!("  {:<18}{}\n", report.stage, columns(report.times));
         format!("{title:<20}{}\n{}", columns(self.times), self.stages.iter().map(stage).collect::<String>())
     }
 }

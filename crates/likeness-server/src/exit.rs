@@ -7,7 +7,7 @@ use std::process::ExitCode;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(u8)]
 pub enum Exit {
-    /// What was asked for was done; of `compare`, accepted; of `live`, live.
+    /// The command did its work; of `compare`, accepted; of `live`, live.
     Success = 0,
     /// The command line makes no sense.
     Usage = 2,
@@ -27,7 +27,7 @@ pub enum Exit {
     NetworkFailed = 23,
     /// A setting of the service makes no sense.
     BadSetting = 24,
-    /// The service can't listen where it was told to.
+    /// The service can't listen on its address.
     CantListen = 25,
     /// A running service did not answer well.
     Unhealthy = 26,
@@ -35,7 +35,7 @@ pub enum Exit {
     UnknownEmbedder = 27,
     /// A spoof, or another person.
     Rejected = 30,
-    /// Whether it is live can't be told.
+    /// Liveness is indeterminate.
     Undecided = 31,
     /// Another process serves from the store, or rotates its key.
     StoreLocked = 50,
@@ -43,7 +43,7 @@ pub enum Exit {
     WrongKey = 51,
     /// The store is not what was written.
     StoreCorrupt = 52,
-    /// The store is absent, can't be reached or is held by somebody else.
+    /// The store is absent, can't be reached or is locked by another process.
     StoreUnavailable = 53,
     /// No room is left where the store lies.
     StoreFull = 54,

@@ -1,6 +1,6 @@
 //! Multipart forms: photographs and words, within limits.
 //!
-//! Unknown fields don't fail; fields that the original's callers send and nobody reads are counted.
+//! Unknown fields don't fail; fields that the original's callers send and no route reads are counted.
 
 use axum::extract::multipart::MultipartError;
 use axum::extract::{FromRequest, Multipart, Request};

@@ -98,7 +98,7 @@ pub struct Search {
     /// JPEG, PNG or WebP.
     #[schema(value_type = String, format = Binary)]
     file: Vec<u8>,
-    /// At most so many are named; 5 unless told, 50 at most.
+    /// At most so many are named; 5 by default, 50 at most.
     #[schema(minimum = 1)]
     max_results: Option<i64>,
     /// Who is nearer than this is named; at most 0.8.

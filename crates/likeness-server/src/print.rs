@@ -54,7 +54,7 @@ pub fn logging() {
     }
 }
 
-/// A secret, told this once: alone on a line of stdout.
+/// A secret, shown only this once: alone on a line of stdout.
 pub fn secret(text: &str) {
     let mut out = std::io::stdout();
     let _ = out.write_all(text.as_bytes()).and_then(|()| out.write_all(b"\n"));

@@ -36,13 +36,13 @@ pub enum Code {
     AntispoofBlocked,
     /// No such route.
     NotFound,
-    /// Nobody of this name is enrolled.
+    /// No person of this name is enrolled.
     EmbeddingNotFound,
     /// The route has another method.
     MethodNotAllowed,
     /// It took too long.
     RequestTimeout,
-    /// Somebody else is enrolled under this name.
+    /// Another person is enrolled under this name.
     EmbeddingAlreadyExists,
     /// Enrolled under another contract.
     EmbeddingContractMismatch,
@@ -124,7 +124,7 @@ impl Code {
     }
 }
 
-/// A problem, as it is told.
+/// A problem, as a response.
 #[derive(Debug, Clone)]
 pub struct Problem {
     code: Code,

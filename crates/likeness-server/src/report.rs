@@ -1,4 +1,4 @@
-//! Answers, as they are told: one type for JSON and for a person.
+//! Reports of the commands: one type for JSON and for a person.
 
 use std::collections::BTreeMap;
 
@@ -11,6 +11,7 @@ use serde::Serialize;
 
 use crate::clock::Timings;
 use crate::examiner::Examined;
+use crate::handler::response::SimilarityResponse;
 use crate::models::{LoadedModel, LoadedModels, RoleState, name};
 
 /// How a photograph was looked at.
@@ -42,7 +43,8 @@ pub struct FaceReport {
 }
 
 impl FaceReport {
-    fn new(face: &Face, image: Size) -> Self {
+    /// A face of a photograph of this size.
+    pub fn new(face: &Face, image: Size) -> Self {
         let Area { x, y, w, h } = face.area;
         let landmarks = face.landmarks.map(|point| inside(point, image));
         Self { r#box: [x, y, w, h], confidence: face.confidence(), landmarks }
@@ -111,7 +113,7 @@ fn look_line(look: &LookReport) -> String {
 pub struct LivenessReport {
     /// `live`, `spoof` or `indeterminate`.
     pub verdict: &'static str,
-    /// Why it can't be told.
+    /// Why it is indeterminate.
     pub reason: Option<&'static str>,
     /// The mean probability of a real face.
     pub live_probability: f64,
@@ -144,15 +146,30 @@ impl LivenessReport {
 
 /// One photograph's face, judged.
 #[derive(Debug, Serialize)]
-pub struct LiveReport {
+pub struct PhotographReport {
     /// The file.
     pub image: String,
-    /// How it was looked at.
+    /// How faces were looked for.
     pub look: LookReport,
     /// The face.
     pub face: FaceReport,
     /// The judgement.
     pub liveness: LivenessReport,
+}
+
+impl PhotographReport {
+    fn new<E>(image: String, judged: &Examination<Liveness, E>) -> Self {
+        let (look, face) = (judged.plan().into(), FaceReport::new(judged.face(), judged.plan().view.image));
+        Self { image, look, face, liveness: judged.liveness().into() }
+    }
+}
+
+/// The report of `live`.
+#[derive(Debug, Serialize)]
+pub struct LiveReport {
+    /// The photograph.
+    #[serde(flatten)]
+    pub photograph: PhotographReport,
     /// Which weights answered.
     pub models: Vec<LoadedModel>,
     /// Milliseconds.
@@ -162,17 +179,17 @@ pub struct LiveReport {
 impl LiveReport {
     /// Reports one judged face.
     pub fn new(image: String, judged: &Examination<Liveness>, models: Vec<LoadedModel>, timing_ms: Timings) -> Self {
-        let (look, face) = (judged.plan(), FaceReport::new(judged.face(), judged.plan().view.image));
-        Self { image, look: look.into(), face, liveness: judged.liveness().into(), models, timing_ms }
+        Self { photograph: PhotographReport::new(image, judged), models, timing_ms }
     }
 
     /// For a person.
     pub fn lines(&self) -> String {
-        let mut text = format!("{}  {}\n", self.image, self.liveness.line());
-        for (network, [a, b, c]) in &self.liveness.networks {
+        let PhotographReport { image, look, face, liveness } = &self.photograph;
+        let mut text = format!("{image}  {}\n", liveness.line());
+        for (network, [a, b, c]) in &liveness.networks {
             text += &format!("  {network:14}  {a:.4} {b:.4} {c:.4}\n");
         }
-        text + &format!("  {}  {}\n", look_line(&self.look), self.face.line())
+        text + &format!("  {}  {}\n", look_line(look), face.line())
     }
 }
 
@@ -198,11 +215,6 @@ pub struct EmbedReport {
 }
 
 impl EmbedReport {
-    /// The face of a report.
-    pub fn face(face: &Face, image: Size) -> FaceReport {
-        FaceReport::new(face, image)
-    }
-
     /// For a person.
     pub fn lines(&self) -> String {
         let length = self.embedding.iter().map(|v| f64::from(*v).powi(2)).sum::<f64>().sqrt();
@@ -217,19 +229,6 @@ impl EmbedReport {
     }
 }
 
-/// One side of a comparison.
-#[derive(Debug, Serialize)]
-pub struct PhotographReport {
-    /// The file.
-    pub image: String,
-    /// How it was looked at.
-    pub look: LookReport,
-    /// The face.
-    pub face: FaceReport,
-    /// The judgement.
-    pub liveness: LivenessReport,
-}
-
 /// A comparison.
 #[derive(Debug, Serialize)]
 pub struct CompareReport {
@@ -237,12 +236,9 @@ pub struct CompareReport {
     pub verdict: &'static str,
     /// Why not accepted.
     pub reasons: Vec<&'static str>,
-    /// Cosine distance.
-    pub distance: f64,
-    /// The greatest distance of a match.
-    pub threshold: f64,
-    /// Where it comes from: `deepface`, `set` or `request`.
-    pub threshold_source: &'static str,
+    /// The distance and its threshold.
+    #[serde(flatten)]
+    pub similarity: SimilarityResponse,
     /// Both photographs.
     pub photographs: [PhotographReport; 2],
     /// The bundle of networks.
@@ -261,20 +257,12 @@ impl CompareReport {
     /// Reports a comparison.
     pub fn new(images: [String; 2], faces: &[Examined; 2], decision: &Decision) -> Self {
         let [first, second] = images;
-        let side = |image: String, face: &Examined| PhotographReport {
-            image,
-            look: face.plan().into(),
-            face: FaceReport::new(face.face(), face.plan().view.image),
-            liveness: face.liveness().into(),
-        };
         let (similarity, verdict) = (decision.similarity(), decision.verdict());
         Self {
             verdict: verdict.name(),
             reasons: verdict.reasons().iter().map(Reason::code).collect(),
-            distance: similarity.distance(),
-            threshold: similarity.threshold().distance(),
-            threshold_source: similarity.threshold().source().name(),
-            photographs: [side(first, &faces[0]), side(second, &faces[1])],
+            similarity: similarity.into(),
+            photographs: [PhotographReport::new(first, &faces[0]), PhotographReport::new(second, &faces[1])],
             bundle: "",
             contract_id: String::new(),
             embedder: None,
@@ -287,7 +275,8 @@ impl CompareReport {
     pub fn lines(&self) -> String {
         let reasons = if self.reasons.is_empty() { String::new() } else { format!(": {}", self.reasons.join(", ")) };
         let mut text = format!("{}{reasons}\n", self.verdict);
-        text += &format!("  distance {:.6}, at most {} ({})\n", self.distance, self.threshold, self.threshold_source);
+        let SimilarityResponse { distance, threshold, threshold_source } = self.similarity;
+        text += &format!("  distance {distance:.6}, at most {threshold} ({threshold_source})\n");
         for side in &self.photographs {
             text += &format!("  {}  {}  {}\n", side.image, side.liveness.line(), look_line(&side.look));
         }

@@ -52,7 +52,7 @@ pub fn routers(app: &App) -> Routers {
     Routers { all: router(app), probes: probes(app) }
 }
 
-/// Health alone; whatever else is asked, there is no room for it.
+/// Health alone: other requests are refused because the service is full.
 fn probes(app: &App) -> Router {
     let crowded = || async { Problem::new(Code::Overloaded, "too many connections, of all or of this address") };
     let (health, _) = health_routes(app).split_for_parts();
@@ -63,7 +63,7 @@ fn probes(app: &App) -> Router {
         .layer(middleware::from_fn_with_state(app.clone(), admission::outer))
 }
 
-/// The page's files, told in the log under one name.
+/// The page's files, which the log counts under one name.
 fn page(app: &App) -> Router<App> {
     page::routes().route_layer(middleware::from_fn_with_state((app.clone(), table::PAGE), admission::enter))
 }

@@ -1,7 +1,7 @@
 //! Secrets in files and in memory: the master keys, an API key, the private key of TLS.
 //!
 //! Promises: a process that holds some leaves no core dump, and another process of its user can't read
-//! its memory. A secret is read from a regular file of bounded length that nobody beside the service and
+//! its memory. A secret is read from a regular file of bounded length that only the service and
 //! root can read, as judged on the open file; reading never waits. The service's own files are
 //! readable by it alone; a file of root's, as an orchestrator mounts it, may be read by the service's group.
 
@@ -79,7 +79,7 @@ fn owned(meta: &Metadata) -> Owned {
     Owned { uid: meta.uid(), gid: meta.gid(), mode: meta.mode() & 0o7777 }
 }
 
-/// Whether nobody beside the reader and root can read it.
+/// Whether only the reader and root can read it.
 fn closed(file: Owned, reader: &Reader, path: &Path) -> Result<(), Refusal> {
     let Owned { uid, gid, mode } = file;
     let own = uid == reader.uid && mode & 0o077 == 0;

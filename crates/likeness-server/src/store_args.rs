@@ -61,7 +61,7 @@ pub struct Unlock {
 
 #[derive(Debug, Subcommand)]
 pub enum KeyCommand {
-    /// Make a key; it is told once
+    /// Make a key; it is shown once
     New(NewKey),
     /// Tell all keys, without secrets
     List(Check),

@@ -71,7 +71,7 @@ impl Work {
         self.admitted() >= self.capacity()
     }
 
-    /// Does a piece of work. It goes on to its end even where nobody waits for it any more.
+    /// Does a piece of work. It runs to its end even where no caller waits for it any more.
     ///
     /// # Errors
     /// What the work itself answers, or `OVERLOADED`.
@@ -84,8 +84,8 @@ impl Work {
         let running = running.map_err(|_| busy(self.0.wait))?.map_err(|why| Problem::internal(&why))?;
         let inner = self.0.clone();
         let done = tokio::task::spawn_blocking(move || {
-            // Held to the end of the work, even where the caller has gone.
-            let _held = (place, running);
+            // Kept to the end of the work, even where the caller has gone.
+            let _kept = (place, running);
             let mut scratch = inner.take();
             let answer = piece(&mut scratch);
             inner.give_back(scratch);

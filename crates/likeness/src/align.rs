@@ -44,7 +44,7 @@ fn angle(left: Point, right: Point) -> f64 {
 }
 
 /// The corners of a box in a picture of this size after turning by `angle` degrees about the
-/// picture's real middle, truncated and held within the picture.
+/// picture's real middle, truncated and clamped to the picture.
 fn projected(corners: [f64; 4], angle: f64, width: f64, height: f64) -> [i64; 4] {
     let [x1, y1, x2, y2] = corners;
     if angle == 0.0 {

@@ -13,7 +13,7 @@ pub struct Subject<A> {
     pub area: A,
     /// Its embedding.
     pub embedding: Vec<f64>,
-    /// Whether the spoof networks call it real; `None` where they were not asked.
+    /// Whether the spoof networks call it real; `None` where they did not run.
     pub is_real: Option<bool>,
 }
 

@@ -208,20 +208,23 @@ impl Area {
         (area.w > 0 && area.h > 0 && meets).then_some(area)
     }
 
+    /// Pixels in both boxes.
+    fn shared(&self, other: &Self) -> i64 {
+        let along = |a: i64, al: i64, b: i64, bl: i64| ((a + al).min(b + bl) - a.max(b)).max(0);
+        along(self.x, self.w, other.x, other.w) * along(self.y, self.h, other.y, other.h)
+    }
+
     /// Intersection over union.
     #[must_use]
     pub fn overlap(&self, other: &Self) -> f64 {
-        let shared = |a: i64, al: i64, b: i64, bl: i64| ((a + al).min(b + bl) - a.max(b)).max(0);
-        let both = shared(self.x, self.w, other.x, other.w) * shared(self.y, self.h, other.y, other.h);
+        let both = self.shared(other);
         both as f64 / (self.pixels() + other.pixels() - both).max(1) as f64
     }
 
     /// The part of the smaller box that lies in the other one.
     #[must_use]
     pub fn shares(&self, other: &Self) -> f64 {
-        let shared = |a: i64, al: i64, b: i64, bl: i64| ((a + al).min(b + bl) - a.max(b)).max(0);
-        let both = shared(self.x, self.w, other.x, other.w) * shared(self.y, self.h, other.y, other.h);
-        both as f64 / self.pixels().min(other.pixels()).max(1) as f64
+        self.shared(other) as f64 / self.pixels().min(other.pixels()).max(1) as f64
     }
 
     /// Its number of pixels.

@@ -124,7 +124,7 @@ fn choose(faces: &[Face], rival: f64, largest: bool) -> Result<usize, Unfit> {
     }
 }
 
-/// No model was asked, or none is loaded.
+/// The model did not run, or is not loaded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Absent;
 

@@ -144,7 +144,7 @@ pub enum Liveness {
     Live(Live),
     /// A picture of a face.
     Spoof(SpoofScores),
-    /// It can't be told.
+    /// Neither live nor a spoof.
     Indeterminate(Doubt, SpoofScores),
 }
 
@@ -167,7 +167,7 @@ impl Liveness {
         }
     }
 
-    /// Why it can't be told.
+    /// Why it is indeterminate.
     #[must_use]
     pub fn doubt(&self) -> Option<Doubt> {
         match self {

@@ -84,14 +84,14 @@ impl DetectionPlan {
 /// Why nothing was looked for.
 #[derive(Debug, Clone, PartialEq)]
 pub enum FindError {
-    /// `exact` was asked for and the photograph is too large for it.
+    /// The photograph is too large for `exact`.
     TooLargeForExact {
         /// Width and height found.
         found: Size,
     },
     /// A longer side that `fast` can't reduce to.
     BadSide {
-        /// What was asked for.
+        /// The side found.
         found: usize,
     },
     /// The network gave no answer.

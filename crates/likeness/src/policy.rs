@@ -144,7 +144,7 @@ impl Threshold {
         Self { distance, source: ThresholdSource::Set }
     }
 
-    /// Asked for by one request.
+    /// One request sets it.
     #[must_use]
     pub fn requested(distance: f64) -> Self {
         Self { distance, source: ThresholdSource::Request }

@@ -25,7 +25,7 @@ const ALIGNMENT: u32 = 1;
 pub enum DetectionPolicy {
     /// Ours: the first look at 320 pixels, second looks at faces that are small there.
     Native,
-    /// DeepFace's: every face, and the whole photograph where it is asked to skip the detector.
+    /// DeepFace's: every face, and the whole photograph where a request skips the detector.
     DeepFace,
 }
 

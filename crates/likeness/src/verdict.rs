@@ -61,7 +61,7 @@ pub enum Reason {
         /// Whether it is the reference's.
         reference: bool,
     },
-    /// Whether the face is live can't be told.
+    /// The face is neither live nor a spoof.
     NotKnownLive {
         /// Why.
         doubt: Doubt,

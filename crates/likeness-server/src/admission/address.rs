@@ -5,7 +5,7 @@ use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use axum::http::HeaderMap;
 use ipnet::IpNet;
 
-/// The address that asked: the peer; where that is a trusted proxy, the right-most hop of
+/// The address of the client: the peer; where that is a trusted proxy, the right-most hop of
 /// `X-Forwarded-For` that is none. What stands left of it was written by that hop and means nothing.
 pub fn client(peer: IpAddr, headers: &HeaderMap, trusted: &[IpNet]) -> IpAddr {
     let is_trusted = |address: &IpAddr| trusted.iter().any(|net| net.contains(address));

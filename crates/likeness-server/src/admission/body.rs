@@ -1,7 +1,7 @@
 //! Bodies on their way in: how many bytes all requests together may hold, how long one may be silent,
-//! and what becomes of the rest of one that nobody reads.
+//! and what becomes of the rest of one that no handler reads.
 //!
-//! Promises: the bytes held are counted from the first to the answer, and the request that would hold
+//! Promises: the buffered bytes are counted from the first to the answer, and the request that would hold
 //! too many is refused; a body that falls silent ends its own request only; what is left unread is
 //! read away for a while, so that the client gets to read its answer.
 
@@ -28,7 +28,7 @@ const DRAIN: Duration = Duration::from_secs(5);
 
 /// What all requests together hold.
 pub struct Bodies {
-    held: AtomicUsize,
+    buffered: AtomicUsize,
     most: usize,
     /// A body may be silent for so long.
     silence: Duration,
@@ -54,19 +54,19 @@ enum Fault {
 impl Bodies {
     /// At most so many bytes at once.
     pub fn new(most: usize, silence: Duration) -> Arc<Self> {
-        Arc::new(Self { held: AtomicUsize::new(0), most, silence })
+        Arc::new(Self { buffered: AtomicUsize::new(0), most, silence })
     }
 
-    /// How many bytes are held.
-    pub fn held(&self) -> usize {
-        self.held.load(Ordering::Acquire)
+    /// How many bytes are buffered.
+    pub fn buffered(&self) -> usize {
+        self.buffered.load(Ordering::Acquire)
     }
 
-    /// Watches a request's body; of what nobody reads, this much is read away.
+    /// Watches a request's body; of what no handler reads, this much is read away.
     pub fn watch(self: &Arc<Self>, request: Request, drain: usize) -> Request {
         let inner = IntakeState { bodies: self.clone(), taken: AtomicUsize::new(0), fault: OnceLock::new() };
         let intake = Intake(Arc::new(inner));
-        // A client that asked first has sent nothing yet, and sends nothing after another answer.
+        // A client that waits for `100 Continue` has sent nothing yet, and sends nothing after another answer.
         let asks = request.headers().contains_key(header::EXPECT);
         let mut request = request.map(|body| {
             let ended = body.is_end_stream();
@@ -79,10 +79,10 @@ impl Bodies {
 }
 
 impl Intake {
-    /// Whether the bytes may be held too.
+    /// Whether the bytes may be buffered too.
     fn take(&self, bytes: usize) -> bool {
         self.0.taken.fetch_add(bytes, Ordering::AcqRel);
-        self.0.bodies.held.fetch_add(bytes, Ordering::AcqRel) + bytes <= self.0.bodies.most
+        self.0.bodies.buffered.fetch_add(bytes, Ordering::AcqRel) + bytes <= self.0.bodies.most
     }
 
     fn fail(&self, fault: Fault) -> axum::Error {
@@ -101,7 +101,7 @@ impl Intake {
 
 impl Drop for IntakeState {
     fn drop(&mut self) {
-        self.bodies.held.fetch_sub(*self.taken.get_mut(), Ordering::AcqRel);
+        self.bodies.buffered.fetch_sub(*self.taken.get_mut(), Ordering::AcqRel);
     }
 }
 
@@ -175,11 +175,11 @@ mod tests {
         let bodies = Bodies::new(100, Duration::from_secs(60));
         let of = |bytes: usize| bodies.watch(Request::new(Body::from(vec![0; bytes])), 0);
         let (first, held) = read(of(60)).await;
-        assert_eq!((first, held.fault().is_none(), bodies.held()), (Ok(60), true, 60));
+        assert_eq!((first, held.fault().is_none(), bodies.buffered()), (Ok(60), true, 60));
         let (second, refused) = read(of(60)).await;
         assert_eq!((second, refused.fault().unwrap().code()), (Err(()), Code::Overloaded));
         drop((held, refused));
-        assert_eq!(bodies.held(), 0);
+        assert_eq!(bodies.buffered(), 0);
         assert_eq!(read(of(100)).await.0, Ok(100));
     }
 

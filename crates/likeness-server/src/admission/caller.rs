@@ -1,4 +1,4 @@
-//! Who asks, and what he may do: told by his key once, then asked by whoever answers.
+//! The client of a request and what it may do, read from its key once; handlers check it.
 
 use std::net::IpAddr;
 
@@ -12,10 +12,10 @@ use crate::store::{ApiKey, Grant, Scopes, Source, Tenant};
 /// The tenant of requests that name none.
 const DEFAULT_TENANT: &str = "default";
 
-/// Whoever asks.
+/// The client of a request.
 #[derive(Debug, Clone)]
 pub struct Caller {
-    /// The only tenant that he may ask for.
+    /// The only tenant of the key.
     tenant: Option<Tenant>,
     scopes: Scopes,
     /// The id of the key; empty without one.
@@ -30,7 +30,7 @@ impl Caller {
         Self { tenant: None, scopes: Scopes::all(), key: String::new(), address: counted(from) }
     }
 
-    /// Whoever has this key.
+    /// The client with this key.
     pub fn of(key: &ApiKey, from: IpAddr) -> Self {
         let Grant { tenant, scopes, .. } = &key.grant;
         Self { tenant: tenant.clone(), scopes: *scopes, key: key.id.clone(), address: counted(from) }
@@ -41,19 +41,19 @@ impl Caller {
         Source { key: &self.key, address: self.address }
     }
 
-    /// Whose persons are meant: the tenant that is asked for, else the only one that he may ask for,
+    /// Whose persons are meant: the tenant of the request, else the only one of the key,
     /// else `default`.
     ///
     /// # Errors
     /// `INVALID_INPUT`: no id; `FORBIDDEN`: another tenant than his.
-    pub fn tenant(&self, asked: Option<&str>) -> Result<Tenant, Problem> {
+    pub fn tenant(&self, requested: Option<&str>) -> Result<Tenant, Problem> {
         let id = |id| Tenant::new(id).map_err(|why| Problem::input(format!("`tenant_id`: {why}")));
-        match (asked.map(id).transpose()?, &self.tenant) {
-            (Some(asked), Some(own)) if asked != *own => {
+        match (requested.map(id).transpose()?, &self.tenant) {
+            (Some(requested), Some(own)) if requested != *own => {
                 Err(Problem::new(Code::Forbidden, "this key is bound to another tenant"))
             }
             (None, Some(own)) => Ok(own.clone()),
-            (Some(asked), _) => Ok(asked),
+            (Some(requested), _) => Ok(requested),
             (None, None) => id(DEFAULT_TENANT),
         }
     }

@@ -1,8 +1,8 @@
 //! The keys that are good: those of the store, and one from the environment.
 //!
-//! Promises: a key is asked for away from the event loop; one that was good is remembered for
-//! [`REMEMBERED`], so a revocation takes effect within that time; where the store can't tell, nobody
-//! passes. Nothing here is written, and no key is kept in clear.
+//! Promises: keys are looked up away from the event loop; one that was good is remembered for
+//! [`REMEMBERED`], so a revocation takes effect within that time; where the store does not answer, no
+//! request passes. Nothing here is written, and no key is kept in clear.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -23,7 +23,7 @@ pub struct Keys {
     /// The hash of the environment's key; hashes compare in constant time.
     imported: Option<(blake3::Hash, Arc<ApiKey>)>,
     good: Mutex<HashMap<blake3::Hash, (Arc<ApiKey>, Instant)>>,
-    /// Whether the store has any key, and when it was asked.
+    /// Whether the store has any key, and when it answered.
     any: Mutex<Option<(bool, Instant)>>,
 }
 
@@ -38,7 +38,7 @@ impl Keys {
         Self { store, imported, good: Mutex::default(), any: Mutex::new(None) }
     }
 
-    /// Whether any key was ever made, good or not; asked once before serving.
+    /// Whether any key was ever made, good or not; looked up once before serving.
     ///
     /// # Errors
     /// The store's.
@@ -54,7 +54,7 @@ impl Keys {
     /// Whether a key is needed: once one was made it always is.
     ///
     /// # Errors
-    /// `STORE_UNAVAILABLE`: it can't be told.
+    /// `STORE_UNAVAILABLE`: the store does not answer.
     pub async fn needed(self: &Arc<Self>) -> Result<bool, Problem> {
         if self.store.is_none() || self.imported.is_some() {
             return Ok(self.imported.is_some());

@@ -84,8 +84,8 @@ pub async fn enter(State((app, route)): State<(App, Route)>, mut request: Reques
 
 /// Whether the body is not too long, as far as its headers say, and a core will come free.
 fn room(app: &App, route: &Route, headers: &HeaderMap) -> Result<(), Problem> {
-    let told = headers.get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse::<usize>().ok());
-    if told.is_some_and(|length| length > route.body(app.settings.limits.file)) {
+    let announced = headers.get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse::<usize>().ok());
+    if announced.is_some_and(|length| length > route.body(app.settings.limits.file)) {
         return Err(Problem::too_large(app.settings.limits.file));
     }
     if route.images > 0 && app.work.full() { Err(work::overloaded()) } else { Ok(()) }

@@ -1,4 +1,4 @@
-//! How often somebody may ask: an address that brings no good key, and a key that was made with a
+//! How often a client may send requests: an address that brings no good key, and a key that was made with a
 //! limit. Counted in memory, for this process alone.
 
 use std::collections::HashMap;

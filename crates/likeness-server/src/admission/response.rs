@@ -45,7 +45,7 @@ pub fn written(mut response: Response, id: &str, deepface: bool, limit: usize) -
     response
 }
 
-/// What browsers are told, unless the route itself said so: nothing is stored, framed, sniffed or run.
+/// Headers for browsers, unless the route itself set them: nothing is stored, framed, sniffed or run.
 const STRICT: [(HeaderName, &str); 6] = [
     (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
     (header::CACHE_CONTROL, "no-store"),

@@ -15,7 +15,7 @@ use crate::work::Work;
 pub const SILENCE: Duration = Duration::from_secs(10);
 
 /// Photographs of the largest size that bodies may hold, for each core.
-const HELD: usize = 6;
+const BUFFERED: usize = 6;
 
 /// What is remembered between requests.
 pub struct Admission {
@@ -31,7 +31,7 @@ impl Admission {
     /// Before this work, for the keys of this store and of the settings.
     pub fn new(settings: &Settings, work: &Work, store: Option<Arc<Store>>) -> Self {
         let keys = Arc::new(Keys::new(store, settings.access.secret.as_ref()));
-        let most = (work.cores() * HELD * settings.limits.file).max(largest(settings));
+        let most = (work.cores() * BUFFERED * settings.limits.file).max(largest(settings));
         let bodies = Bodies::new(most, SILENCE.min(settings.limits.time));
         Self { keys, bodies, rates: Rates::new(settings.limits.per_minute) }
     }

@@ -32,7 +32,7 @@ const ROWS: [(Role, [usize; 2]); 6] = [
     (Role::Embedder, [160, 160]),
 ];
 
-/// A small network is measured more often than asked for: until this much time has passed.
+/// A small network is measured more often than requested: until this much time has passed.
 const LEAST_MS: f64 = 100.0;
 
 /// Runs it: measures what is loaded and reports what is missing, and ends with 14 where anything is.
@@ -47,7 +47,7 @@ pub fn run(args: &Bench) -> Result<Exit, Failure> {
     let (rounds, mut scratch, kernels) =
         (usize::from(args.rounds), Scratch::default(), kernels(args.weights.kernel.as_deref())?);
     let peak = peak(kernels);
-    let mut told = BenchReport {
+    let mut report = BenchReport {
         kernels: kernels.name(),
         peak_gflops: peak,
         networks: measure(&models, &mut scratch, rounds, peak)?,
@@ -57,15 +57,15 @@ pub fn run(args: &Bench) -> Result<Exit, Failure> {
         missing: missing(&models),
     };
     match (photographs, models.require(&Role::ALL)) {
-        (None, _) => told.not_compared = Some("they need two photographs, `likeness bench A B`"),
-        (Some(_), Err(Unavailable::NotLoaded(_))) => told.not_compared = Some("they need all four networks"),
+        (None, _) => report.not_compared = Some("they need two photographs, `likeness bench A B`"),
+        (Some(_), Err(Unavailable::NotLoaded(_))) => report.not_compared = Some("they need all four networks"),
         (Some(_), Err(Unavailable::UnknownEmbedder(_))) => {
-            told.not_compared = Some("the embedder is unknown: --accept-embedder SHA256");
+            report.not_compared = Some("the embedder is unknown: --accept-embedder SHA256");
         }
-        (Some(photographs), Ok(())) => told.comparisons = comparisons(&models, &mut scratch, &photographs, rounds)?,
+        (Some(photographs), Ok(())) => report.comparisons = comparisons(&models, &mut scratch, &photographs, rounds)?,
     }
-    let exit = if told.missing.is_empty() { Exit::Success } else { Exit::WeightsMissing };
-    print::answer(&told, args.json, BenchReport::lines);
+    let exit = if report.missing.is_empty() { Exit::Success } else { Exit::WeightsMissing };
+    print::answer(&report, args.json, BenchReport::lines);
     Ok(exit)
 }
 
@@ -77,12 +77,12 @@ fn measure(
     peak: f64,
 ) -> Result<Vec<NetworkReport>, Failure> {
     let loaded = ROWS.into_iter().filter_map(|(role, input)| Some((role, input, models.model(role)?)));
-    let told = loaded.map(|(role, input, model)| {
+    let report = loaded.map(|(role, input, model)| {
         let (rounds, times, gflops) = time(model.network(), scratch, input, rounds)
             .map_err(|why| Failure::new(Exit::NetworkFailed, format!("{}: {why}", name(role))))?;
         Ok(NetworkReport { role: name(role), input, rounds, times, gflops, percent_of_peak: 100.0 * gflops / peak })
     });
-    told.collect()
+    report.collect()
 }
 
 /// How many rounds, their times, and the fastest one's GFLOP/s.
@@ -116,13 +116,13 @@ fn comparisons(
     rounds: usize,
 ) -> Result<Vec<ComparisonReport>, Failure> {
     let modes = [("exact", Mode::Exact), ("fast", Mode::Fast { side: FAST_SIDE })];
-    let told = modes.map(|(name, mode)| {
+    let report = modes.map(|(name, mode)| {
         let options = Options { mode, largest: true, ..Options::default() };
         let examiner = FullExaminer::new(models, Policy::default(), options)?;
         let (times, stages) = compare(&examiner, scratch, photographs, rounds)?;
         Ok(ComparisonReport { mode: name, rounds, times, stages })
     });
-    told.into_iter().collect()
+    report.into_iter().collect()
 }
 
 /// Of the whole, and of each stage.
@@ -156,8 +156,8 @@ fn compare(
         jobs.push(round(&mut laps)?);
         laps.into_iter().for_each(|(stage, ms)| stages.entry(stage).or_default().push(ms));
     }
-    let told = stages.into_iter().map(|(stage, laps)| StageReport { stage: stage.name(), times: Times::of(laps) });
-    Ok((Times::of(jobs), told.collect()))
+    let report = stages.into_iter().map(|(stage, laps)| StageReport { stage: stage.name(), times: Times::of(laps) });
+    Ok((Times::of(jobs), report.collect()))
 }
 
 /// This core's GFLOP/s with these kernels: the best of several.

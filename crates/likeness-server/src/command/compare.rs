@@ -41,7 +41,7 @@ pub fn run(args: &Compare) -> Result<Exit, Failure> {
     let faces = [examine(0)?, examine(1)?];
     let threshold = args.threshold.map_or(policy.threshold, Threshold::requested);
     let decision = compare(&faces[0], &faces[1], threshold).map_err(|why| no_answer(paths[1], &why.into()))?;
-    let told = CompareReport {
+    let report = CompareReport {
         bundle: BUNDLE,
         contract_id: examiner.encoder.space().to_string(),
         embedder: models.trust(),
@@ -49,7 +49,7 @@ pub fn run(args: &Compare) -> Result<Exit, Failure> {
         timing_ms: watch.timings(),
         ..CompareReport::new(paths.map(|path| path.display().to_string()), &faces, &decision)
     };
-    print::answer(&told, args.json, CompareReport::lines);
+    print::answer(&report, args.json, CompareReport::lines);
     Ok(match decision.verdict() {
         Verdict::Accept(_) => Exit::Success,
         Verdict::Reject(_) => Exit::Rejected,

@@ -31,7 +31,7 @@ pub fn run(args: &Detect) -> Result<Exit, Failure> {
     let models = LoadedModels::load(&args.weights, Needs::Detector.roles())?;
     let options = Options { mode: args.look.mode().for_all(), ..Options::default() };
     let (examiner, mut scratch) = (Examiner::new(&models, policy, options)?, Scratch::default());
-    let mut told = Vec::new();
+    let mut report = Vec::new();
     for path in &args.images {
         let mut watch = Stopwatch::start();
         let bytes = read(path)?;
@@ -42,9 +42,9 @@ pub fn run(args: &Detect) -> Result<Exit, Failure> {
         if let Some(out) = &args.draw {
             write_drawn(out, &found)?;
         }
-        told.push(DetectReport::new(path.display().to_string(), found.detected(), watch.timings()));
+        report.push(DetectReport::new(path.display().to_string(), found.detected(), watch.timings()));
     }
-    print::answer(&told, args.json, |told| told.iter().map(DetectReport::lines).collect());
+    print::answer(&report, args.json, |report| report.iter().map(DetectReport::lines).collect());
     Ok(Exit::Success)
 }
 

@@ -10,7 +10,7 @@ use crate::examiner::Examiner;
 use crate::exit::{Exit, Failure};
 use crate::models::LoadedModels;
 use crate::print;
-use crate::report::EmbedReport;
+use crate::report::{EmbedReport, FaceReport};
 use crate::routes::Needs;
 
 /// Runs it.
@@ -26,16 +26,16 @@ pub fn run(args: &Embed) -> Result<Exit, Failure> {
     let face = examiner.subject(&mut scratch, &bytes, &mut |stage| watch.lap(stage));
     let face = face.and_then(|face| face.with_embedding(&encoder, &mut scratch, &mut |stage| watch.lap(stage)));
     let face = face.map_err(|why| no_answer(&args.image, &why))?;
-    let told = EmbedReport {
+    let report = EmbedReport {
         image: args.image.display().to_string(),
         look: face.plan().into(),
-        face: EmbedReport::face(face.face(), face.plan().view.image),
+        face: FaceReport::new(face.face(), face.plan().view.image),
         contract_id: face.embedding().direction().space().to_string(),
         embedder: models.trust(),
         embedding: face.embedding().numbers().to_vec(),
         models: models.reports(),
         timing_ms: watch.timings(),
     };
-    print::answer(&told, args.json, EmbedReport::lines);
+    print::answer(&report, args.json, EmbedReport::lines);
     Ok(Exit::Success)
 }

@@ -1,4 +1,4 @@
-//! `likeness key`: API keys made, told and ended.
+//! `likeness key`: makes, lists and revokes API keys.
 
 use std::time::SystemTime;
 
@@ -34,7 +34,7 @@ fn new(args: &NewKey) -> Result<Exit, Failure> {
     Ok(Exit::Success)
 }
 
-/// A key as it is told.
+/// A key in a list.
 #[derive(Serialize)]
 struct KeyReport {
     id: String,
@@ -73,8 +73,8 @@ impl KeyReport {
 
 fn list(args: &Check) -> Result<Exit, Failure> {
     let (keys, now) = (open(&args.place)?.keys()?, now());
-    let told: Vec<_> = keys.into_iter().map(|key| KeyReport::of(key, now)).collect();
-    print::answer(&told, args.json, |told| told.iter().map(KeyReport::line).collect());
+    let report: Vec<_> = keys.into_iter().map(|key| KeyReport::of(key, now)).collect();
+    print::answer(&report, args.json, |report| report.iter().map(KeyReport::line).collect());
     Ok(Exit::Success)
 }
 

@@ -27,8 +27,8 @@ pub fn run(args: &Live) -> Result<Exit, Failure> {
     let face = examiner.subject(&mut scratch, &bytes, &mut |stage| watch.lap(stage));
     let judged = face.and_then(|face| examiner.judge(&spoof, &mut scratch, face, &mut |stage| watch.lap(stage)));
     let judged = judged.map_err(|why| no_answer(&args.image, &why))?;
-    let told = LiveReport::new(args.image.display().to_string(), &judged, models.reports(), watch.timings());
-    print::answer(&told, args.json, LiveReport::lines);
+    let report = LiveReport::new(args.image.display().to_string(), &judged, models.reports(), watch.timings());
+    print::answer(&report, args.json, LiveReport::lines);
     Ok(match judged.liveness() {
         Liveness::Live(_) => Exit::Success,
         Liveness::Spoof(_) => Exit::Rejected,

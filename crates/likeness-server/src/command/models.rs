@@ -15,13 +15,13 @@ use crate::report::{ModelsReport, missing};
 /// The lock file is not right.
 pub fn run(args: &Models) -> Result<Exit, Failure> {
     let models = LoadedModels::load(&args.weights, &Role::ALL)?;
-    let told = ModelsReport {
+    let report = ModelsReport {
         kernels: kernels(args.weights.kernel.as_deref())?.name(),
         models: models.reports(),
         missing: missing(&models),
         contract_id: models.space(DetectionPolicy::Native).map(|space| space.to_string()),
         embedder: models.trust(),
     };
-    print::answer(&told, args.json, ModelsReport::lines);
-    Ok(if told.missing.is_empty() { Exit::Success } else { Exit::WeightsMissing })
+    print::answer(&report, args.json, ModelsReport::lines);
+    Ok(if report.missing.is_empty() { Exit::Success } else { Exit::WeightsMissing })
 }

@@ -19,7 +19,7 @@ use crate::templates::Templates;
 use crate::work::Work;
 use crate::{listen, print, router};
 
-/// Runs it until it is told to end.
+/// Runs it until a signal ends it.
 ///
 /// # Errors
 /// A setting, the lock file or the address is not right.
@@ -83,21 +83,21 @@ async fn serve(app: App, workers: Handle) -> Result<(), Failure> {
     let own = settings.metrics_listen.map(bind).transpose()?;
     print::listening(&format!("{scheme}://{address}"));
     let proxies = settings.access.trusted_proxies.clone().into();
-    let asked = listen::serve(
+    let requests = listen::serve(
         listener,
         router::routers(&app),
         Door { tls, headers, workers, proxies, name: "service" },
         || app.ending.store(true, Ordering::Release),
     );
     let served = match own {
-        None => asked.await,
+        None => requests.await,
         Some((listener, address)) => {
             tracing::info!(port = address.port(), "metrics and health have a port of their own");
             let own = router::operations(&app);
             let routers = Routers { all: own.clone(), probes: own };
             let door = Door { tls: None, headers, workers: Handle::current(), proxies: [].into(), name: "operations" };
             let operations = listen::serve(listener, routers, door, || {});
-            tokio::try_join!(asked, operations).map(drop)
+            tokio::try_join!(requests, operations).map(drop)
         }
     };
     served.map_err(|why| cant(settings.listen, &why))

@@ -53,9 +53,9 @@ fn rotate(args: &Rotate) -> Result<Exit, Failure> {
     let key_file = &args.place.key_file;
     if args.prepare {
         store.prepare_rotation(key_file)?;
-        let told =
+        let report =
             format!("{} holds two keys\ncopy it to every replica, then `likeness store rotate`\n", key_file.display());
-        print::answer(&told, false, String::clone);
+        print::answer(&report, false, String::clone);
         return Ok(Exit::Success);
     }
     let rotated = store.rotate(key_file)?;
@@ -65,15 +65,15 @@ fn rotate(args: &Rotate) -> Result<Exit, Failure> {
             "a reader holds on to the former state: what the old key wrapped goes with the next checkpoint"
         }
     };
-    let told = format!("{} data keys wrapped by master key {}\n{left}\n", rotated.persons, rotated.key);
-    print::answer(&told, false, String::clone);
+    let report = format!("{} data keys wrapped by master key {}\n{left}\n", rotated.persons, rotated.key);
+    print::answer(&report, false, String::clone);
     Ok(Exit::Success)
 }
 
 fn unlock(args: &Unlock) -> Result<Exit, Failure> {
     let forgotten = open(&args.place)?.forget_failures(&args.tenant, &args.user)?;
-    let told = if forgotten { "unlocked: the failures that counted are forgotten\n" } else { "no failure counts\n" };
-    print::answer(&told, false, |told| (*told).to_owned());
+    let report = if forgotten { "unlocked: the failures that counted are forgotten\n" } else { "no failure counts\n" };
+    print::answer(&report, false, |report| (*report).to_owned());
     Ok(Exit::Success)
 }
 

@@ -1,4 +1,4 @@
-//! What the service was told: the command line and the environment, read once, checked as a whole.
+//! The settings of the service: the command line and the environment, read once, checked as a whole.
 //!
 //! A value that makes no sense refuses the start; all of them are named at once. Reads the
 //! environment through the function that it is given; touches nothing else.

@@ -1,4 +1,4 @@
-//! Names of the environment: those that are honoured, and those that are not and are told at the start.
+//! Names of the environment: those that are honoured, and those that are not, which the start reports.
 
 /// Settings of the service that this one replaces, without effect here.
 const ORIGINALS: [&str; 15] = [

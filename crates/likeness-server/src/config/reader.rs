@@ -1,4 +1,4 @@
-//! Values of the environment, one by one; what is wrong is collected and told at once.
+//! Values of the environment, one by one; faults are collected and reported together.
 
 use std::ops::RangeInclusive;
 
@@ -33,7 +33,7 @@ impl<'e> SettingsReader<'e> {
         Err(Failure::new(Exit::BadSetting, self.wrong.join("\n")).hint("docs/service.md has every setting"))
     }
 
-    /// A setting can't be used; its value is told, since none of these is secret.
+    /// A setting can't be used; the message shows its value, since none of these is secret.
     pub fn refuse(&mut self, name: &str, expected: &str) {
         let found = self.text(name).map_or("nothing".into(), |text| format!("{text:?}"));
         self.wrong.push(format!("{name}: expected {expected}, found {found}"));

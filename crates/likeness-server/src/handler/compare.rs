@@ -7,8 +7,8 @@ use likeness::verdict::Similarity;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
-use super::person::SimilarityResponse;
 use super::response::BoxResponse;
+use super::response::SimilarityResponse;
 use crate::app::{App, ModelResponse};
 use crate::clock::Stopwatch;
 use crate::examiner::round;
@@ -20,7 +20,7 @@ use crate::routes::COMPARE;
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub struct CompareQuery {
-    /// The greatest distance of a match, 0 to 1; the service's own unless told.
+    /// The greatest distance of a match, 0 to 1; by default the service's own.
     #[param(value_type = Option<f64>, minimum = 0, maximum = 1)]
     threshold: Option<String>,
 }
@@ -71,11 +71,11 @@ pub async fn compare(
     form: Form,
 ) -> Result<Json<CompareResponse>, Problem> {
     let files = [form.file("file1")?, form.file("file2")?];
-    let asked = threshold(either("threshold", query.threshold.as_deref(), form.text("threshold")?)?)?;
+    let requested = threshold(either("threshold", query.threshold.as_deref(), form.text("threshold")?)?)?;
     let models = app.models.now();
     COMPARE.needs.met(&models)?;
     let (examiner, encoder, model) = (app.examiner(&models)?, models.encoder()?, app.model());
-    let threshold = asked.unwrap_or(examiner.policy.threshold);
+    let threshold = requested.unwrap_or(examiner.policy.threshold);
     let work = app.work.run(move |scratch| {
         let names = ["file1", "file2"];
         let mut one = |at: usize| {
@@ -87,12 +87,12 @@ pub async fn compare(
         let faces = [one(0)?, one(1)?];
         let [a, b] = [faces[0].embedding().direction(), faces[1].embedding().direction()];
         let similarity = Similarity::of(a, b, threshold).map_err(|why| Problem::internal(&why))?;
-        let told = faces.map(|face| ComparedFace {
+        let compared = faces.map(|face| ComparedFace {
             detected: true,
             quality_score: round(face.quality().score(), 2),
             bounding_box: face.face().area.into(),
         });
-        Ok(answer(&similarity, told, model))
+        Ok(answer(&similarity, compared, model))
     });
     work.await.map(Json)
 }

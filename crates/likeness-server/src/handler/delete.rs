@@ -46,8 +46,8 @@ pub async fn delete(
     Query(query): Query<DeleteQuery>,
 ) -> Result<Json<DeleteResponse>, Problem> {
     let who = Who::named(&user, caller.tenant(query.tenant_id.as_deref())?)?;
-    let asked = who.clone();
-    let erased = ask(&app, move |store| store.erase(&asked.tenant, &asked.subject)).await?;
+    let owner = who.clone();
+    let erased = ask(&app, move |store| store.erase(&owner.tenant, &owner.subject)).await?;
     let (message, erasure) = match erased.ok_or_else(|| who.unknown())? {
         Erasure::Done => ("gone", "done"),
         Erasure::Pending => ("gone from every answer; the file's old pages follow", "pending"),

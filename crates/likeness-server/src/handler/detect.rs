@@ -14,7 +14,7 @@ use crate::examiner::round;
 use crate::form::{Form, either, parse};
 use crate::problem::Problem;
 
-/// At most so many faces are told.
+/// At most so many faces are reported.
 pub const MOST: usize = 50;
 
 /// The query.
@@ -44,7 +44,7 @@ pub struct FaceResponse {
 /// The answer.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct DetectResponse {
-    /// How many are told.
+    /// How many are reported.
     face_count: usize,
     /// The faces.
     faces: Vec<FaceResponse>,
@@ -79,14 +79,14 @@ pub async fn detect_all(
 /// The first faces, the surest first.
 pub fn faces(photograph: &Photograph, most: usize) -> Vec<FaceResponse> {
     let detected = photograph.detected();
-    let told = |(face_id, face): (usize, &Face)| FaceResponse {
+    let response = |(face_id, face): (usize, &Face)| FaceResponse {
         face_id,
         bounding_box: face.area.into(),
         confidence: face.confidence(),
         quality_score: round(photograph.quality(face_id).score(), 2),
         landmarks: LandmarksResponse::of(face, detected.look.view.image),
     };
-    detected.faces.iter().take(most).enumerate().map(told).collect()
+    detected.faces.iter().take(most).enumerate().map(response).collect()
 }
 
 fn most(text: Option<&str>) -> Result<usize, Problem> {

@@ -108,7 +108,7 @@ pub fn must_be_live(judged: &Liveness) -> Result<(), Problem> {
     }
 }
 
-/// An enrolment as it was asked for.
+/// A request to enrol.
 pub struct Request {
     /// Who.
     pub who: Who,
@@ -197,7 +197,7 @@ impl Request {
                 let outcome = store.enroll(&Enrollment {
                     tenant: &self.who.tenant,
                     subject: &self.who.subject,
-                    fresh: faces.iter().map(|face| template(face.embedding(), face.quality().score())).collect(),
+                    templates: faces.iter().map(|face| template(face.embedding(), face.quality().score())).collect(),
                     mode: if self.replace { Mode::Replace } else { Mode::Add { seen, displace: self.displace } },
                     remember: self.idempotency.as_ref().map(|idempotency| (idempotency, answer.as_slice())),
                     now: now(),
@@ -252,7 +252,7 @@ fn own(who: &Who, person: &Person, faces: &[Examined], threshold: Threshold) -> 
         let similarity = Similarity::of(face.embedding().direction(), template.direction(), threshold)
             .map_err(|why| Problem::internal(&why))?;
         if !similarity.matched() {
-            let message = "enrolled under this name is somebody whom this photograph does not resemble";
+            let message = "this photograph does not resemble the person who is enrolled under this name";
             return Err(Problem::new(Code::EmbeddingAlreadyExists, message).with("user_id", user));
         }
     }

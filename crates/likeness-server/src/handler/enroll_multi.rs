@@ -1,7 +1,7 @@
 //! `POST /api/v1/enroll/multi`: a person and two to five photographs, stored together or not at all.
 //!
-//! One photograph that is not live refuses all; so does one of somebody else. One that can't be used
-//! (no face, blurred, …) is left out and told, as long as two are left.
+//! One photograph that is not live refuses all; so does one of another person. One that can't be used
+//! (no face, blurred, …) is left out and reported, as long as two are left.
 
 use axum::Extension;
 use axum::extract::State;
@@ -113,7 +113,7 @@ pub async fn enroll_multi(
         fusion_strategy: "normalised mean of normalised templates",
         message: "enrolled".into(),
         embedding_dimension: first.map_or(0, |face| face.embedding().numbers().len()),
-        images: told(&looked),
+        images: responses(&looked),
         not_compared: NotComparedResponse::default(),
         model,
     };
@@ -121,7 +121,7 @@ pub async fn enroll_multi(
     request.store(&app, faces, move |not_compared| EnrollMultiResponse { not_compared, ..answer.clone() }).await
 }
 
-fn told(looked: &[Looked]) -> Vec<ImageResponse> {
+fn responses(looked: &[Looked]) -> Vec<ImageResponse> {
     let image = |(index, looked): (usize, &Looked)| {
         let error_code = looked.kept.as_ref().err().map(|problem| problem.code().name());
         ImageResponse { index, accepted: error_code.is_none(), error_code }
@@ -145,10 +145,13 @@ fn all(examiner: &FullExaminer, scratch: &mut Scratch, files: &[Bytes]) -> Resul
         }
     }
     if looked.iter().filter(|looked| looked.kept.is_ok()).count() < LEAST {
-        let images: Value = json!(told(&looked));
+        let images: Value = json!(responses(&looked));
         return Err(Problem::new(Code::PoorImageQuality, format!("fewer than {LEAST} photographs can be used"))
             .with("images", images)
-            .with("issues", json!(told(&looked).iter().filter_map(|image| image.error_code).collect::<Vec<_>>())));
+            .with(
+                "issues",
+                json!(responses(&looked).iter().filter_map(|image| image.error_code).collect::<Vec<_>>()),
+            ));
     }
     of_one_person(&looked, examiner.examiner.policy.threshold)?;
     Ok(looked)
@@ -173,7 +176,7 @@ fn one(examiner: &FullExaminer, scratch: &mut Scratch, bytes: &[u8]) -> Looked {
     Looked { quality: score, kept }
 }
 
-/// All photographs resemble each other, or one of them is of somebody else.
+/// All photographs resemble each other, or one of them is of another person.
 fn of_one_person(looked: &[Looked], threshold: Threshold) -> Result<(), Problem> {
     let kept: Vec<_> = looked
         .iter()

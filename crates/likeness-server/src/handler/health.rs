@@ -102,7 +102,7 @@ pub async fn health(State(app): State<App>) -> (StatusCode, Json<HealthResponse>
         model: app.model(),
         detector: models.roles[Role::Detector.at()].loaded().map(|_| "centerface"),
         models: models.roles.iter().map(ModelHealth::from).collect(),
-        unmet: unmet.into_iter().map(|unmet| unmet.told).collect(),
+        unmet: unmet.into_iter().map(|unmet| unmet.detail).collect(),
         store,
     };
     (code, Json(answer))
@@ -110,7 +110,7 @@ pub async fn health(State(app): State<App>) -> (StatusCode, Json<HealthResponse>
 
 /// A route that can't be answered now.
 struct Unmet {
-    told: Value,
+    detail: Value,
     /// Whether health is not good for that.
     fatal: bool,
 }
@@ -129,16 +129,16 @@ impl Unmet {
             }
         };
         let files: Vec<_> = roles.iter().map(|role| role.file.as_str()).collect();
-        let told = json!({"route": route.name, "required": required, "reason": reason, "files": files});
-        Some(Self { told, fatal })
+        let detail = json!({"route": route.name, "required": required, "reason": reason, "files": files});
+        Some(Self { detail, fatal })
     }
 }
 
 /// How the store is.
 async fn store(app: &App) -> &'static str {
     let Some(templates) = &app.templates else { return "none" };
-    let asked = tokio::time::timeout(PATIENCE, ask(app, |store| store.ping())).await;
-    match asked {
+    let answer = tokio::time::timeout(PATIENCE, ask(app, |store| store.ping())).await;
+    match answer {
         Ok(Ok(())) => {}
         Ok(Err(problem)) => return problem.reason().unwrap_or("store_unavailable"),
         Err(_) => return "store_unavailable",
@@ -154,7 +154,7 @@ pub async fn live() -> Json<Value> {
     Json(json!({"status": "alive"}))
 }
 
-/// Whether traffic should be sent here: as health, in short, and not once the service was told to end.
+/// Whether traffic should be sent here: as health, in short, and not once the service has begun to end.
 #[utoipa::path(get, path = "/api/v1/health/ready", tag = "health",
     responses((status = 200, body = Value), (status = 503, body = Value)))]
 pub async fn ready(State(app): State<App>) -> (StatusCode, Json<Value>) {
@@ -171,14 +171,14 @@ pub async fn ready(State(app): State<App>) -> (StatusCode, Json<Value>) {
     responses((status = 200, body = Value), (status = 503, body = Value)))]
 pub async fn detailed(State(app): State<App>) -> (StatusCode, Json<Value>) {
     let (code, Json(answer)) = health(State(app.clone())).await;
-    let mut told = serde_json::to_value(answer).unwrap_or_default();
-    told["uptime_seconds"] = json!(app.started.elapsed().as_secs());
-    told["work"] = json!({"admitted": app.work.admitted(), "capacity": app.work.capacity()});
+    let mut detail = serde_json::to_value(answer).unwrap_or_default();
+    detail["uptime_seconds"] = json!(app.started.elapsed().as_secs());
+    detail["work"] = json!({"admitted": app.work.admitted(), "capacity": app.work.capacity()});
     let index = app.templates.as_ref().and_then(|templates| templates.index_state());
-    told["index"] = index.map_or(Value::Null, |index| {
+    detail["index"] = index.map_or(Value::Null, |index| {
         let fault = index.fault.map(|fault| fault.kind.name());
         json!({"ready": index.ready, "unreadable": index.unreadable, "fault": fault})
     });
-    told["kernels"] = json!(app.kernels.name());
-    (code, Json(told))
+    detail["kernels"] = json!(app.kernels.name());
+    (code, Json(detail))
 }

@@ -1,6 +1,6 @@
 //! `POST /api/v1/inspect`: what each network saw in one photograph or two, and what it said.
 //!
-//! Needs the detector only. What the other networks would have told is null without them, and
+//! Needs the detector only. The answers of networks that are not loaded are null, and
 //! `missing` names their files: never a verdict.
 
 use std::sync::Arc;
@@ -97,7 +97,7 @@ pub async fn inspect(State(app): State<App>, form: Form) -> Result<Json<InspectR
             [(_, first), (_, second)] => compared(first, second, inspector.examiner.policy.threshold)?,
             _ => None,
         };
-        let photographs = photographs.into_iter().map(|(told, _)| told).collect();
+        let photographs = photographs.into_iter().map(|(response, _)| response).collect();
         Ok(InspectResponse { photographs, comparison, missing: missing(&inspector.models), model })
     });
     work.await.map(Json)
@@ -112,7 +112,7 @@ impl Inspector {
     ) -> Result<(PhotographResponse, Inspected), Problem> {
         let mut watch = Stopwatch::start();
         let photograph = self.examiner.photograph(scratch, bytes, &mut |stage| watch.lap(stage))?;
-        let mut told = PhotographResponse {
+        let mut response = PhotographResponse {
             field,
             image_dimensions: SizeResponse::of(photograph.image()),
             detection: photograph.detected().look.name(),
@@ -125,24 +125,24 @@ impl Inspector {
             timing_ms: Default::default(),
         };
         let policy = self.examiner.policy;
-        told.subject = photograph.subject(&policy, false).ok().filter(|at| *at < MOST);
+        response.subject = photograph.subject(&policy, false).ok().filter(|at| *at < MOST);
         let face = match photograph.examine(&policy, false, &mut |stage| watch.lap(stage)) {
             Ok(face) => face,
-            Err(unfit) => return Ok((without_subject(told, unfit, watch), Inspected::Nothing)),
+            Err(unfit) => return Ok((without_subject(response, unfit, watch), Inspected::Nothing)),
         };
-        told.quality = Some(QualityResponse::of(face.quality()));
+        response.quality = Some(QualityResponse::of(face.quality()));
         let inspected = self.ask_models(scratch, face, &mut |stage| watch.lap(stage))?;
         let file = |role: Role| self.models.roles[role.at()].file.clone();
         if let Some((judged, image)) = inspected.liveness() {
             let files = [file(Role::SpoofNear), file(Role::SpoofFar)];
-            told.liveness = Some(LivenessInspection::of(judged, image, files, &policy.liveness)?);
+            response.liveness = Some(LivenessInspection::of(judged, image, files, &policy.liveness)?);
         }
         if let Some(embedding) = inspected.embedding() {
-            told.embedder = Some(EmbedderResponse::of(embedding.input(), file(Role::Embedder))?);
+            response.embedder = Some(EmbedderResponse::of(embedding.input(), file(Role::Embedder))?);
         }
         watch.note("render");
-        told.timing_ms = watch.timings();
-        Ok((told, inspected))
+        response.timing_ms = watch.timings();
+        Ok((response, inspected))
     }
 
     fn ask_models(&self, scratch: &mut Scratch, face: Examination, watch: Watch) -> Result<Inspected, NoAnswer> {
@@ -156,10 +156,10 @@ impl Inspector {
     }
 }
 
-fn without_subject(mut told: PhotographResponse, unfit: Unfit, watch: Stopwatch) -> PhotographResponse {
-    told.unfit = Some(UnfitResponse::of(unfit));
-    told.timing_ms = watch.timings();
-    told
+fn without_subject(mut response: PhotographResponse, unfit: Unfit, watch: Stopwatch) -> PhotographResponse {
+    response.unfit = Some(UnfitResponse::of(unfit));
+    response.timing_ms = watch.timings();
+    response
 }
 
 /// A verdict where both faces were judged and embedded; where they were only embedded, a similarity.

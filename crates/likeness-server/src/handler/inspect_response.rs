@@ -13,8 +13,8 @@ use utoipa::ToSchema;
 
 use super::detect::FaceResponse;
 use super::liveness::message;
-use super::person::SimilarityResponse;
-use super::response::{BoxResponse, SizeResponse};
+use super::response::SimilarityResponse;
+use super::response::{BoxResponse, LivenessVerdict, SizeResponse};
 use crate::app::ModelResponse;
 use crate::clock::Timings;
 use crate::draw;
@@ -113,14 +113,12 @@ impl QualityResponse {
 /// Live, spoof or neither, with both networks' reasons.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct LivenessInspection {
-    /// `live`, `spoof` or `indeterminate`.
-    verdict: &'static str,
+    #[serde(flatten)]
+    verdict: LivenessVerdict,
     /// Why indeterminate.
     doubt: Option<&'static str>,
     /// For a person.
     message: String,
-    /// The mean probability of a real face.
-    live_probability: f64,
     /// Where the lines are.
     thresholds: LivenessThresholds,
     /// The networks of scale 2.7 and 4.0.
@@ -184,10 +182,9 @@ impl LivenessInspection {
         let Ok(networks) = networks.try_into() else { unreachable!("one for each file") };
         let LivenessRule { live, spoof, each, colour, context, .. } = *lines;
         Ok(Self {
-            verdict: judged.name(),
+            verdict: judged.into(),
             doubt,
             message: message(judged),
-            live_probability: round(scores.live_probability(), 6),
             thresholds: LivenessThresholds { live, spoof, each, colour, context },
             networks,
         })

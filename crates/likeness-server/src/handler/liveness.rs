@@ -6,6 +6,7 @@ use likeness::liveness::Liveness;
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use super::response::LivenessVerdict;
 use crate::app::App;
 use crate::clock::Stopwatch;
 use crate::examiner::round;
@@ -26,10 +27,8 @@ pub struct LivenessResponse {
     challenge: &'static str,
     /// Always true: there is nothing to do.
     challenge_completed: bool,
-    /// `live`, `spoof` or `indeterminate`.
-    verdict: &'static str,
-    /// The mean probability of a real face.
-    live_probability: f64,
+    #[serde(flatten)]
+    verdict: LivenessVerdict,
     /// For a person.
     message: String,
 }
@@ -43,8 +42,7 @@ impl LivenessResponse {
             confidence: round(live.max(1.0 - live), 4),
             challenge: "passive",
             challenge_completed: true,
-            verdict: judged.name(),
-            live_probability: round(live, 6),
+            verdict: judged.into(),
             message: message(judged),
         }
     }
@@ -55,7 +53,7 @@ pub fn message(judged: &Liveness) -> String {
     match judged {
         Liveness::Live(_) => "a live face".into(),
         Liveness::Spoof(_) => "a picture of a face".into(),
-        Liveness::Indeterminate(doubt, _) => format!("it can't be told: {doubt}. {}", doubt.advice()),
+        Liveness::Indeterminate(doubt, _) => format!("inconclusive: {doubt}. {}", doubt.advice()),
     }
 }
 

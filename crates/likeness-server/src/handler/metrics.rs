@@ -21,6 +21,6 @@ pub async fn metrics_route(State(app): State<App>) -> impl IntoResponse {
     }
     metrics::gauge!("likeness_work_admitted").set(app.work.admitted() as f64);
     metrics::gauge!("likeness_work_capacity").set(app.work.capacity() as f64);
-    metrics::gauge!("likeness_body_bytes").set(app.admission.bodies.held() as f64);
+    metrics::gauge!("likeness_body_bytes").set(app.admission.bodies.buffered() as f64);
     ([(header::CONTENT_TYPE, "text/plain; version=0.0.4")], app.metrics.render())
 }

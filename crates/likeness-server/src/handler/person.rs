@@ -1,11 +1,10 @@
 //! What enrolling, verifying and searching share: ids out of a form, what of a store could not be
-//! compared, and the store asked away from the event loop.
+//! compared, and store calls away from the event loop.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use likeness::embed::Embedding;
-use likeness::verdict::Similarity;
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -45,9 +44,9 @@ impl Who {
         Ok(Self { tenant, subject })
     }
 
-    /// Nobody of this name is enrolled.
+    /// No person of this name is enrolled.
     pub fn unknown(&self) -> Problem {
-        Problem::new(Code::EmbeddingNotFound, "nobody is enrolled under this name")
+        Problem::new(Code::EmbeddingNotFound, "no person is enrolled under this name")
             .with("user_id", self.subject.as_str())
     }
 }
@@ -89,8 +88,8 @@ pub async fn ask<T: Send + 'static>(
     question: impl FnOnce(&Store) -> store::Result<T> + Send + 'static,
 ) -> Result<T, Problem> {
     let templates = templates(app)?.clone();
-    let asked = tokio::task::spawn_blocking(move || question(&templates.store));
-    asked.await.map_err(|why| Problem::internal(&why))?.map_err(Problem::from)
+    let answer = tokio::task::spawn_blocking(move || question(&templates.store));
+    answer.await.map_err(|why| Problem::internal(&why))?.map_err(Problem::from)
 }
 
 /// The templates.
@@ -129,8 +128,8 @@ impl From<NotCompared> for NotComparedResponse {
 /// Nothing of what is stored can be compared: enrolled with other models.
 pub fn nothing_comparable(not_compared: NotCompared) -> Problem {
     let message = "enrolled with other models, whose templates can't be compared: enrol again, with replace=true";
-    let told = serde_json::to_value(NotComparedResponse::from(not_compared)).unwrap_or_default();
-    Problem::new(Code::EmbeddingContractMismatch, message).with("not_compared", told)
+    let counts = serde_json::to_value(NotComparedResponse::from(not_compared)).unwrap_or_default();
+    Problem::new(Code::EmbeddingContractMismatch, message).with("not_compared", counts)
 }
 
 /// A template of an embedded face.
@@ -146,26 +145,4 @@ pub fn template(embedding: &Embedding, quality: f64) -> TemplateData {
 /// How sure a distance is, for callers of the replaced service: 1 - distance, 0 to 1.
 pub fn confidence(distance: f64) -> f64 {
     crate::examiner::round((1.0 - distance).clamp(0.0, 1.0), 6)
-}
-
-/// A distance and its threshold, as every answer about two faces has them.
-#[derive(Debug, Clone, Copy, Serialize, ToSchema)]
-pub struct SimilarityResponse {
-    /// The cosine distance.
-    distance: f64,
-    /// The greatest distance of a match.
-    threshold: f64,
-    /// Where the threshold comes from: `deepface`, `set` or `request`.
-    threshold_source: &'static str,
-}
-
-impl From<&Similarity> for SimilarityResponse {
-    fn from(similarity: &Similarity) -> Self {
-        let threshold = similarity.threshold();
-        Self {
-            distance: similarity.distance(),
-            threshold: threshold.distance(),
-            threshold_source: threshold.source().name(),
-        }
-    }
 }

@@ -2,8 +2,12 @@
 
 use likeness::detect::{Area, Face, Point, Size, inside};
 use likeness::image::Bgr;
+use likeness::liveness::Liveness;
+use likeness::verdict::Similarity;
 use serde::Serialize;
 use utoipa::ToSchema;
+
+use crate::examiner::round;
 
 /// A box in the photograph's pixels.
 #[derive(Debug, Clone, Copy, Serialize, ToSchema)]
@@ -65,5 +69,42 @@ impl SizeResponse {
     /// Of a photograph.
     pub fn of(image: &Bgr) -> Self {
         Self { width: image.width(), height: image.height() }
+    }
+}
+
+/// Live, spoof or neither.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct LivenessVerdict {
+    /// `live`, `spoof` or `indeterminate`.
+    verdict: &'static str,
+    /// The mean probability of a real face.
+    live_probability: f64,
+}
+
+impl From<&Liveness> for LivenessVerdict {
+    fn from(judged: &Liveness) -> Self {
+        Self { verdict: judged.name(), live_probability: round(judged.scores().live_probability(), 6) }
+    }
+}
+
+/// A distance and its threshold, as every report and answer about two faces has them.
+#[derive(Debug, Clone, Copy, Serialize, ToSchema)]
+pub struct SimilarityResponse {
+    /// The cosine distance.
+    pub distance: f64,
+    /// The greatest distance of a match.
+    pub threshold: f64,
+    /// Where the threshold comes from: `deepface`, `set` or `request`.
+    pub threshold_source: &'static str,
+}
+
+impl From<&Similarity> for SimilarityResponse {
+    fn from(similarity: &Similarity) -> Self {
+        let threshold = similarity.threshold();
+        Self {
+            distance: similarity.distance(),
+            threshold: threshold.distance(),
+            threshold_source: threshold.source().name(),
+        }
     }
 }

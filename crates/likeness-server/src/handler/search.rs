@@ -1,4 +1,4 @@
-//! `POST /api/v1/search`: who is it? Nobody is named to a face that is not known to be live.
+//! `POST /api/v1/search`: whose face is it? Only a live face gets names.
 
 use axum::extract::State;
 use axum::{Extension, Json};
@@ -20,7 +20,7 @@ use crate::store::{Query, SearchResult, Subject};
 /// At most so many are named.
 const MOST: usize = 50;
 
-/// Somebody who is near.
+/// A person within the threshold.
 #[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct MatchResponse {
     /// Who.
@@ -87,9 +87,9 @@ pub async fn search(
     let (found, message) = match face.await? {
         Err(unclear) => (coverage, message(&unclear)),
         Ok(face) => {
-            let (asked, by) = (tenant.clone(), caller.clone());
+            let (own, by) = (tenant.clone(), caller.clone());
             let found = ask(&app, move |_| {
-                let (tenant, probe) = (&asked, face.embedding().direction());
+                let (tenant, probe) = (&own, face.embedding().direction());
                 index.search(&Query { tenant, probe, most, threshold, source: by.source(), now: now() })
             });
             let found = found.await?;
@@ -102,19 +102,19 @@ pub async fn search(
 }
 
 /// Persons who were answered about and are not the one who was shown: each that is named beyond the
-/// distance of a match, or the nearest where nobody is named.
+/// distance of a match, or the nearest where none is named.
 fn strangers(found: &SearchResult, threshold: Threshold) -> Vec<Subject> {
     let named = found.matches.iter().filter(|(_, far)| !threshold.includes(*far)).map(|(subject, _)| subject);
     named.chain(&found.nearest).cloned().collect()
 }
 
 fn answer(found: SearchResult, threshold: Threshold, message: String, model: ModelResponse) -> SearchResponse {
-    let told = |(subject, distance): (Subject, f64)| MatchResponse {
+    let response = |(subject, distance): (Subject, f64)| MatchResponse {
         user_id: subject.as_str().to_owned(),
         distance,
         confidence: confidence(distance),
     };
-    let matches: Vec<_> = found.matches.into_iter().map(told).collect();
+    let matches: Vec<_> = found.matches.into_iter().map(response).collect();
     SearchResponse {
         found: !matches.is_empty(),
         best_match: matches.first().cloned(),

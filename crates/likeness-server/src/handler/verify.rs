@@ -18,9 +18,8 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::liveness::message;
-use super::person::{
-    NotComparedResponse, SimilarityResponse, Who, ask, confidence, note_failures, nothing_comparable, within_budget,
-};
+use super::person::{NotComparedResponse, Who, ask, confidence, note_failures, nothing_comparable, within_budget};
+use super::response::{LivenessVerdict, SimilarityResponse};
 use crate::admission::RequestId;
 use crate::admission::caller::Caller;
 use crate::app::{App, ModelResponse};
@@ -33,20 +32,17 @@ use crate::store::Person;
 /// Whether it is a live face.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct VerifyLiveness {
-    /// `live`, `spoof` or `indeterminate`.
-    verdict: &'static str,
-    /// The mean probability of a real face.
-    live_probability: f64,
-    /// Why it can't be told.
+    #[serde(flatten)]
+    verdict: LivenessVerdict,
+    /// Why it is indeterminate.
     #[serde(skip_serializing_if = "Option::is_none")]
     reason: Option<String>,
 }
 
 impl From<&Liveness> for VerifyLiveness {
     fn from(judged: &Liveness) -> Self {
-        let live_probability = round(judged.scores().live_probability(), 6);
         let reason = judged.doubt().map(|doubt| doubt.code().to_ascii_uppercase());
-        Self { verdict: judged.name(), live_probability, reason }
+        Self { verdict: judged.into(), reason }
     }
 }
 
@@ -96,7 +92,7 @@ struct Measured {
 /// Verifies a person.
 ///
 /// # Errors
-/// As documented; a network that is not held is `MODEL_UNAVAILABLE`, never a verdict.
+/// As documented; a network that is not loaded is `MODEL_UNAVAILABLE`, never a verdict.
 #[utoipa::path(post, path = "/api/v1/verify", tag = "persons",
     request_body(content = crate::openapi::OnePerson, content_type = "multipart/form-data"),
     responses((status = 200, body = VerifyResponse)))]
@@ -135,8 +131,8 @@ pub async fn verify(
 /// The person, unless the caller has failed too often for them; unknown persons are counted alike.
 async fn known(app: &App, who: &Who, caller: &Caller) -> Result<Person, Problem> {
     within_budget(app, who, caller).await?;
-    let asked = who.clone();
-    match ask(app, move |store| store.load(&asked.tenant, &asked.subject)).await? {
+    let owner = who.clone();
+    match ask(app, move |store| store.load(&owner.tenant, &owner.subject)).await? {
         Some(person) => Ok(person),
         None => {
             note_failure(app, who, caller).await?;

@@ -20,7 +20,7 @@ pub struct ConnectionLimits {
     pub all: usize,
     /// Of them, of one address.
     pub each: usize,
-    /// Connections without a place that are asked what they want.
+    /// Connections without a place whose request is still read.
     pub reserve: usize,
 }
 

@@ -266,7 +266,7 @@ impl RoleState {
 pub struct ModelRegistry(Arc<RwLock<Arc<LoadedModels>>>);
 
 impl ModelRegistry {
-    /// Begins to look for all four, in a thread of its own that lives as long as somebody holds this.
+    /// Begins to look for all four, in a thread of its own that lives as long as a clone of this.
     ///
     /// # Errors
     /// The lock file or an option is not right.
@@ -306,7 +306,7 @@ impl FileWatcher {
     fn run(mut self) {
         loop {
             self.look();
-            // Nobody else is left who could ask.
+            // No other clone is left.
             if Arc::strong_count(&self.registry.0) == 1 {
                 return;
             }

@@ -1,8 +1,8 @@
 //! API keys: `lk_<id>_<secret>`, found by id, kept as a keyed BLAKE3 of the secret, compared in
-//! constant time. The secret is told once, when the key is made.
+//! constant time. The secret is shown once, when the key is made.
 //!
 //! Promises: no key is good unless its row and the whole table are what this program wrote: all that a
-//! row grants is sealed, and the rows are held against their digest at each look.
+//! row grants is sealed, and the rows are compared with their digest at each read.
 
 use std::fmt;
 use std::str::FromStr;
@@ -136,7 +136,7 @@ impl ApiKey {
 }
 
 impl Store {
-    /// Makes a key; the text is told once and kept nowhere.
+    /// Makes a key; the text is returned once and kept nowhere.
     ///
     /// # Errors
     /// The database's refusal.

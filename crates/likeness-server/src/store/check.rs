@@ -1,4 +1,4 @@
-//! A look at everything: the database's own check, every table held against its digest, and every
+//! A look at everything: the database's own check, every table compared with its digest, and every
 //! person, key and failure opened. Changes nothing.
 
 use super::digest::{Meta, Table, TableDigest};

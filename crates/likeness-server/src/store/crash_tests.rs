@@ -83,7 +83,7 @@ fn whole(store: &Store, up_to: u64) -> std::result::Result<u64, String> {
     }
     for seed in 0..up_to {
         let person = store.load(&tenant(), &subject(&format!("p{seed}"))).map_err(|error| error.to_string())?;
-        if person.map(|person| person.templates[0].fresh.clone()) != Some(fresh(seed, 80.0)) {
+        if person.map(|person| person.templates[0].data.clone()) != Some(fresh(seed, 80.0)) {
             return Err(format!("p{seed} was acknowledged and is not what was enrolled"));
         }
     }

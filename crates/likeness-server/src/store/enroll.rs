@@ -1,4 +1,4 @@
-//! Enrolling, loading and erasing persons; answers that are remembered for whoever asks twice.
+//! Enrolling, loading and erasing persons; answers that are remembered for a repeated request.
 
 use super::digest::{Changes, Table};
 use super::error::{Kind, Result, StoreError};
@@ -48,7 +48,7 @@ pub struct Enrollment<'a> {
     /// Who.
     pub subject: &'a Subject,
     /// One to five, of one space.
-    pub fresh: Vec<TemplateData>,
+    pub templates: Vec<TemplateData>,
     /// What becomes of those that are there.
     pub mode: Mode,
     /// The request's identity, if it has one, and the answer to remember with it.
@@ -104,7 +104,7 @@ impl Store {
         Ok(opened.map(|opened| opened.person))
     }
 
-    /// The remembered answer to a request, to be asked for before any work is done for it.
+    /// The remembered answer to a request, to be looked up before any work is done for it.
     ///
     /// # Errors
     /// The database's refusal.
@@ -118,7 +118,7 @@ impl Store {
     /// The database's refusal. Where the connection was lost during the commit, whether it was stored
     /// is open: the same request with the same key tells.
     pub fn enroll(&self, enrollment: &Enrollment<'_>) -> Result<Outcome> {
-        sound(&enrollment.fresh)?;
+        sound(&enrollment.templates)?;
         self.write(|changes| self.enroll_in(changes, enrollment))
     }
 
@@ -137,7 +137,7 @@ impl Store {
             return Ok(Outcome::Moved);
         }
         let stored = found.as_ref().map_or(0, |opened| opened.person.templates.len());
-        let over = stored > 0 && stored + enrollment.fresh.len() > MOST_TEMPLATES;
+        let over = stored > 0 && stored + enrollment.templates.len() > MOST_TEMPLATES;
         if over && matches!(mode, Mode::Add { displace: false, .. }) {
             return Ok(Outcome::Full);
         }
@@ -149,7 +149,7 @@ impl Store {
             None => Opened::fresh(revision, revision, tenant, subject)?,
         };
         opened.person.version = revision;
-        opened.person.add(&enrollment.fresh, revision);
+        opened.person.add(&enrollment.templates, revision);
         self.put(changes, &opened, version.is_none())?;
         if let Some((request, answer)) = remember {
             self.remember(changes, tenant, request, opened.person.id, answer, *now)?;
@@ -272,18 +272,18 @@ fn remembering(id: &[u8; 32], person: i64, made_at: i64) -> Context {
     Context::new("answer").field(id).number(person).number(made_at)
 }
 
-fn sound(fresh: &[TemplateData]) -> Result<()> {
+fn sound(templates: &[TemplateData]) -> Result<()> {
     let wrong = |what: String| Err(StoreError::new(Kind::BadSetting, what));
-    if !(1..=MOST_TEMPLATES).contains(&fresh.len()) {
-        return wrong(format!("templates: expected 1 to {MOST_TEMPLATES}, found {}", fresh.len()));
+    if !(1..=MOST_TEMPLATES).contains(&templates.len()) {
+        return wrong(format!("templates: expected 1 to {MOST_TEMPLATES}, found {}", templates.len()));
     }
-    for template in fresh {
+    for template in templates {
         let length = length(&template.embedding);
         let unit = (0.999..1.001).contains(&length);
         if template.embedding.len() != DIMENSION || !unit || !template.quality.is_finite() {
             return wrong(format!("template: expected {DIMENSION} numbers of length one and a finite quality"));
         }
-        if template.space != fresh[0].space {
+        if template.space != templates[0].space {
             return wrong("templates of two spaces at once".into());
         }
     }

@@ -19,7 +19,7 @@ pub enum Kind {
     ReadOnly,
     /// The database can't be reached.
     Unavailable,
-    /// Somebody else held the database for too long.
+    /// Another process locked the database for too long.
     Busy,
     /// The index is not loaded yet.
     Loading,

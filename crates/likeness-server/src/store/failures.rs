@@ -1,5 +1,5 @@
 //! Failed answers about a person, counted per tenant and subject whether enrolled or not, and for each
-//! by the key and the address that asked. One budget for every route that says whether a face is the
+//! by the key and the address of the request. One budget for every route that says whether a face is the
 //! person's.
 //!
 //! Promises: who fails too often is refused before the subject is closed to everybody; a row says
@@ -38,7 +38,7 @@ pub enum Limit {
 }
 
 impl Limit {
-    /// Every limit with its number: the smaller one is reached first, by whoever fails.
+    /// Every limit with its number: the smaller one is reached first.
     pub const ALL: [(Self, usize); 3] = [(Self::Address, 10), (Self::Key, 20), (Self::Subject, 30)];
 
     /// Its name.

@@ -2,7 +2,7 @@
 //! approximate.
 //!
 //! It is loaded by a thread of its own and follows the database's revision, before each search and
-//! once a second. Whoever it finds is looked up in the database before being named: the database is
+//! once a second. Each person that it finds is looked up in the database before being named: the database is
 //! the authority. Touches the store; holds decrypted means as long as it lives.
 
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -23,7 +23,7 @@ use super::record::Opened;
 use super::uncompared::Uncompared;
 use super::vectors::FlatIndex;
 
-/// How often it looks for changes when nobody searches.
+/// How often it looks for changes when no search comes.
 const EVERY: Duration = Duration::from_secs(1);
 
 /// How many persons are read at once; no read of the database lasts longer.
@@ -37,9 +37,9 @@ pub struct Index {
     store: Arc<Store>,
     space: SpaceBytes,
     means: RwLock<FlatIndex>,
-    /// Changed only by whoever holds the follower.
+    /// Changed only under the lock of `follower`.
     uncompared: RwLock<Uncompared>,
-    /// The revision that the means stand at; held by whoever changes them.
+    /// The revision of the means; locked while they change.
     follower: Mutex<Follower>,
     ready: AtomicBool,
 }
@@ -88,7 +88,7 @@ pub struct Query<'a> {
 pub struct SearchResult {
     /// Who is within the threshold, nearest first.
     pub matches: Vec<(Subject, f64)>,
-    /// Who is nearest, where nobody is within the threshold.
+    /// Who is nearest, where none is within the threshold.
     pub nearest: Option<Subject>,
     /// How many persons of the tenant were compared.
     pub searched: usize,
@@ -123,12 +123,12 @@ impl Index {
         let persons = self.means.read().unwrap_or_else(PoisonError::into_inner).persons();
         let ready = self.ready.load(Ordering::Acquire);
         // While it loads, the follower is busy; then there is nothing to tell yet.
-        let told = self.follower.try_lock().ok();
-        let (unreadable, fault) = told.map_or((0, None), |f| (f.unreadable, f.fault.clone()));
+        let follower = self.follower.try_lock().ok();
+        let (unreadable, fault) = follower.map_or((0, None), |f| (f.unreadable, f.fault.clone()));
         IndexState { ready, persons, unreadable, fault }
     }
 
-    /// What a search of a tenant would compare: nobody is found yet.
+    /// What a search of a tenant would compare: without matches.
     ///
     /// # Errors
     /// It is not loaded yet; the database's refusal.

@@ -50,7 +50,7 @@ impl fmt::Debug for MasterKey {
     }
 }
 
-/// The keys of a file; read again when a key is asked for that it did not hold.
+/// The keys of a file; read again when a key is missing.
 pub struct Keyring {
     path: PathBuf,
     keys: RwLock<Vec<MasterKey>>,
@@ -88,13 +88,13 @@ impl Keyring {
         self.keys()[0].clone()
     }
 
-    /// The key of this id. Where it is not held, the file is read again: a rotation may have begun.
+    /// The key of this id. Where it is missing, the file is read again: a rotation may have begun.
     pub fn find(&self, id: &[u8]) -> Option<MasterKey> {
-        let held = |keys: &[MasterKey]| keys.iter().find(|key| key.id() == id).cloned();
-        let known = held(&self.keys());
+        let find = |keys: &[MasterKey]| keys.iter().find(|key| key.id() == id).cloned();
+        let known = find(&self.keys());
         known.or_else(|| {
             self.reread().ok()?;
-            held(&self.keys())
+            find(&self.keys())
         })
     }
 
@@ -108,12 +108,12 @@ impl Keyring {
         Ok(())
     }
 
-    /// How many keys are held.
+    /// How many keys there are.
     pub fn count(&self) -> usize {
         self.keys().len()
     }
 
-    /// Puts a random key before the one that is held.
+    /// Puts a random key before the newest one.
     ///
     /// # Errors
     /// The file can't be replaced.
@@ -141,8 +141,8 @@ impl Keyring {
                 _ => {}
             }
             write_new(&staged, &keys)?;
-            let held = fs::metadata(&self.path)?;
-            std::os::unix::fs::chown(&staged, Some(held.uid()), Some(held.gid()))?;
+            let meta = fs::metadata(&self.path)?;
+            std::os::unix::fs::chown(&staged, Some(meta.uid()), Some(meta.gid()))?;
             fs::rename(&staged, &self.path)?;
             sync_parent(&self.path)
         };

@@ -90,7 +90,7 @@ pub struct Template {
     /// Its number in this store, never used twice.
     pub id: i64,
     /// What was stored.
-    pub fresh: TemplateData,
+    pub data: TemplateData,
 }
 
 /// A stored person.
@@ -139,12 +139,12 @@ impl NotCompared {
 impl Person {
     /// Adds, and lets go what is beyond five: first of another space, then of the lowest quality,
     /// then the oldest.
-    pub(super) fn add(&mut self, fresh: &[TemplateData], revision: i64) {
-        let space = fresh[0].space;
-        let numbered = fresh.iter().zip(0..);
+    pub(super) fn add(&mut self, data: &[TemplateData], revision: i64) {
+        let space = data[0].space;
+        let numbered = data.iter().zip(0..);
         // A revision is one enrolment of at most five: eight numbers each are enough.
-        self.templates.extend(numbered.map(|(fresh, at)| Template { id: revision * 8 + at, fresh: fresh.clone() }));
-        let worth = |template: &Template| (template.fresh.space == space, template.fresh.quality, template.id);
+        self.templates.extend(numbered.map(|(data, at)| Template { id: revision * 8 + at, data: data.clone() }));
+        let worth = |template: &Template| (template.data.space == space, template.data.quality, template.id);
         self.templates.sort_by(|a, b| {
             let ((same_a, quality_a, id_a), (same_b, quality_b, id_b)) = (worth(a), worth(b));
             same_b.cmp(&same_a).then(quality_b.total_cmp(&quality_a)).then(id_b.cmp(&id_a))
@@ -167,12 +167,12 @@ impl Person {
         let mut own = self.of(space);
         if let (Some(only), None) = (own.next(), own.next()) {
             // Of length one already: it is compared bit for bit as the photograph itself would be.
-            return Some(only.fresh.embedding.clone());
+            return Some(only.data.embedding.clone());
         }
         let mut sum = [0.0_f64; DIMENSION];
         for template in self.of(space) {
-            let scale = 1.0 / length(&template.fresh.embedding);
-            template.fresh.embedding.iter().zip(&mut sum).for_each(|(v, sum)| *sum += f64::from(*v) * scale);
+            let scale = 1.0 / length(&template.data.embedding);
+            template.data.embedding.iter().zip(&mut sum).for_each(|(v, sum)| *sum += f64::from(*v) * scale);
         }
         let mut sums = [0.0_f64; 8];
         for eight in sum.chunks(8) {
@@ -185,11 +185,11 @@ impl Person {
 
     /// When the newest template of this space was made.
     pub fn newest(&self, space: &SpaceBytes) -> Option<i64> {
-        self.of(space).map(|template| template.fresh.made_at).max()
+        self.of(space).map(|template| template.data.made_at).max()
     }
 
     fn of<'a>(&'a self, space: &'a SpaceBytes) -> impl Iterator<Item = &'a Template> {
-        self.templates.iter().filter(move |template| template.fresh.space == *space)
+        self.templates.iter().filter(move |template| template.data.space == *space)
     }
 }
 
@@ -240,7 +240,7 @@ mod tests {
             embedding[axis] = length;
             Template {
                 id: 1,
-                fresh: TemplateData { space: [space; 32], made_at: axis as i64, quality: 80.0, embedding },
+                data: TemplateData { space: [space; 32], made_at: axis as i64, quality: 80.0, embedding },
             }
         };
         let person = |templates| Person {

@@ -1,6 +1,6 @@
 //! PostgreSQL: every commit synchronous, one writer at a time by an advisory lock.
 //!
-//! Connections are kept while nobody uses them. One that was lost is made again: what only read is
+//! Idle connections are kept. One that was lost is made again: what only read is
 //! asked a second time, what had not begun to write as well.
 
 use std::collections::HashMap;
@@ -106,7 +106,7 @@ fn fault(error: &postgres::Error) -> StoreError {
             what += &format!(": {source}");
         }
         return StoreError::new(Kind::Unavailable, format!("PostgreSQL: {what}"))
-            .hint("the server must run and be reachable; off this machine it is asked for TLS (docs/templates.md)");
+            .hint("the server must run and be reachable; off this machine TLS is required (docs/templates.md)");
     };
     let code = database.code();
     let kinds = [

@@ -91,7 +91,7 @@ fn stopped_and_started_in_mid_load_what_was_acknowledged_is_there() {
     let acknowledged: Vec<_> = stored.into_iter().flat_map(|(stored, _)| stored).collect();
     let lost = acknowledged.iter().filter(|(subject, number)| {
         let found = replicas[0].load(&tenant(), subject).unwrap();
-        found.is_none_or(|person| person.templates[0].fresh != fresh(*number, 80.0))
+        found.is_none_or(|person| person.templates[0].data != fresh(*number, 80.0))
     });
     assert_eq!(lost.count(), 0, "of {}", acknowledged.len());
     let checked = replicas[1].check().unwrap();

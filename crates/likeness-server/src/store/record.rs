@@ -130,12 +130,12 @@ impl Opened {
     pub fn data(&self, name: &[u8; 32], master: &MasterKey) -> Result<Vec<u8>> {
         let Person { id, version, tenant, subject, templates } = &self.person;
         let mut list = Vec::with_capacity(templates.len() * EACH);
-        for Template { id: number, fresh } in templates {
+        for Template { id: number, data } in templates {
             list.extend(number.to_le_bytes());
-            list.extend(fresh.space);
-            list.extend(fresh.made_at.to_le_bytes());
-            let context = sealing((tenant, subject), self.key.version, *number, &fresh.space, fresh.made_at);
-            list.extend(seal(&self.key.key, &context, &plain(fresh))?);
+            list.extend(data.space);
+            list.extend(data.made_at.to_le_bytes());
+            let context = sealing((tenant, subject), self.key.version, *number, &data.space, data.made_at);
+            list.extend(seal(&self.key.key, &context, &plain(data))?);
         }
         let mut ids = Zeroizing::new(Vec::with_capacity(1024));
         ids.extend(*self.key.key);
@@ -183,10 +183,10 @@ fn corrupt(person: i64) -> StoreError {
         .hint("`likeness store check` names every such person; a backup has what was there")
 }
 
-fn plain(fresh: &TemplateData) -> Zeroizing<Vec<u8>> {
+fn plain(data: &TemplateData) -> Zeroizing<Vec<u8>> {
     let mut plain = Zeroizing::new(Vec::with_capacity(PLAIN));
-    plain.extend(fresh.quality.to_le_bytes());
-    fresh.embedding.iter().for_each(|number| plain.extend(number.to_le_bytes()));
+    plain.extend(data.quality.to_le_bytes());
+    data.embedding.iter().for_each(|number| plain.extend(number.to_le_bytes()));
     plain
 }
 
@@ -198,8 +198,8 @@ fn template(each: &[u8], key: &DataKey, person: (&Tenant, &Subject)) -> Option<T
     let plain = open(&key.key, &sealing(person, key.version, id, space, made_at), sealed)?;
     let (quality, numbers) = plain.split_first_chunk::<8>()?;
     let embedding = numbers.as_chunks::<4>().0.iter().map(|bytes| f32::from_le_bytes(*bytes)).collect();
-    let fresh = TemplateData { space: *space, made_at, quality: f64::from_le_bytes(*quality), embedding };
-    Some(Template { id, fresh })
+    let data = TemplateData { space: *space, made_at, quality: f64::from_le_bytes(*quality), embedding };
+    Some(Template { id, data })
 }
 
 /// The sealed parts of a row, without what stands in clear between them.

@@ -110,7 +110,7 @@ pub trait Rows {
 pub enum Erasure {
     /// Nothing is.
     Done,
-    /// Somebody still reads the former state; it goes when they end.
+    /// A transaction still reads the former state; it goes when that ends.
     Pending,
 }
 
@@ -139,7 +139,7 @@ pub trait Database: Send + Sync {
     /// lost during the commit leaves it open whether all or nothing was.
     fn write(&self, work: Work<'_>) -> Result<()>;
 
-    /// Told once the master key is known to be right: from here on it may be written.
+    /// Called once the master key is known to be right: from here on it may be written.
     ///
     /// # Errors
     /// The database's refusal.
@@ -169,7 +169,7 @@ pub enum Purpose {
     Create,
     /// To answer requests: alone, where the database is a file.
     Serve,
-    /// To manage it, beside whoever serves.
+    /// To manage it, beside the process that serves.
     Manage,
 }
 

@@ -1,6 +1,6 @@
 //! SQLite: one file, WAL, every commit synced, what is deleted overwritten.
 //!
-//! One connection writes and one reads. Whoever serves holds `FILE.lock`; commands that only manage
+//! One connection writes and one reads. The process that serves locks `FILE.lock`; commands that only manage
 //! (keys, rotation, check) work beside it, under SQLite's own locks.
 
 use std::fs::{self, File, OpenOptions};
@@ -28,7 +28,7 @@ pub struct Sqlite {
     path: PathBuf,
     writer: Mutex<Connection>,
     reader: Mutex<Connection>,
-    /// Held as long as this process serves.
+    /// Locked as long as this process serves.
     _lock: Option<File>,
 }
 

@@ -66,7 +66,7 @@ pub fn enrollment<'a>(
     fresh: Vec<TemplateData>,
     mode: Mode,
 ) -> Enrollment<'a> {
-    Enrollment { tenant, subject, fresh, mode, remember: None, now: NOW }
+    Enrollment { tenant, subject, templates: fresh, mode, remember: None, now: NOW }
 }
 
 pub const NEW: Mode = Mode::Add { seen: None, displace: false };
@@ -101,7 +101,7 @@ fn what_is_enrolled_is_there(place: &Place) {
     store.enroll(&enrollment(&acme, &who, given.clone(), NEW)).unwrap();
     // Another process finds it as well.
     let person = place.store().load(&acme, &who).unwrap().unwrap();
-    assert_eq!(person.templates.iter().map(|template| template.fresh.clone()).collect::<Vec<_>>(), given);
+    assert_eq!(person.templates.iter().map(|template| template.data.clone()).collect::<Vec<_>>(), given);
     assert_eq!((person.tenant, person.subject), (acme.clone(), who.clone()));
     assert!(store.exists(&acme, &who).unwrap() && !store.exists(&other, &who).unwrap());
     assert_eq!(store.load(&other, &who).unwrap(), None);
@@ -128,7 +128,7 @@ fn at_most_five(place: &Place) {
         let person = store.load(&acme, &who).unwrap().unwrap();
         assert!(person.version > *seen);
         *seen = person.version;
-        person.templates.iter().map(|template| template.fresh.quality).collect::<Vec<_>>()
+        person.templates.iter().map(|template| template.data.quality).collect::<Vec<_>>()
     };
     let mut last = Vec::new();
     for quality in [70.0, 60.0, 90.0, 80.0, 75.0] {

@@ -88,7 +88,7 @@ impl Shard {
         u32::try_from(row).expect("fewer persons than 2^32")
     }
 
-    /// Removes a row; the last one moves into its place, and is told.
+    /// Removes a row; the last one moves into its place and is returned.
     fn remove(&mut self, row: usize) -> Option<i64> {
         let last = self.persons.len() - 1;
         let tail = self.blocks.last_mut()?;

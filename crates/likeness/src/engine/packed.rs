@@ -110,7 +110,7 @@ impl Packed {
         &self.weights
     }
 
-    /// Bytes held.
+    /// Bytes of its numbers.
     pub(crate) fn bytes(&self) -> usize {
         (self.weights.len() + self.bias.len() + self.slope.len()) * size_of::<f32>()
     }

@@ -191,10 +191,10 @@ fn places(nodes: &[Node], outputs: &[Value], steps: &[Step], homes: &[(usize, us
     }
     outputs.iter().for_each(|output| last[homes[output.0].0] = usize::MAX);
     let mut places = vec![None; nodes.len()];
-    let (mut held, mut free, mut buffers) = (vec![None; nodes.len()], Vec::new(), 0);
+    let (mut occupied, mut free, mut buffers) = (vec![None; nodes.len()], Vec::new(), 0);
     for (at, step) in steps.iter().enumerate() {
         let (home, offset) = homes[step.out.0];
-        let buffer = *held[home].get_or_insert_with(|| {
+        let buffer = *occupied[home].get_or_insert_with(|| {
             free.pop().unwrap_or_else(|| {
                 buffers += 1;
                 buffers - 1
@@ -203,7 +203,7 @@ fn places(nodes: &[Node], outputs: &[Value], steps: &[Step], homes: &[(usize, us
         places[step.out.0] = Some(Place { buffer, offset, pixel: nodes[home].channels });
         for value in 0..nodes.len() {
             if last[value] == at
-                && let Some(buffer) = held[value].take()
+                && let Some(buffer) = occupied[value].take()
             {
                 free.push(buffer);
             }

@@ -71,7 +71,7 @@ struct Sizes {
     turn: usize,
 }
 
-/// Is told of every row of the tensor under the window: its number, its numbers (padding columns
+/// Is called with every row of the tensor under the window: its number, its numbers (padding columns
 /// included), the distance between pixels.
 pub(crate) type Witness<'w> = Option<&'w mut dyn FnMut(usize, &[f32], usize)>;
 

@@ -25,7 +25,7 @@ pub(crate) struct Run<'r> {
 }
 
 impl Run<'_> {
-    /// Runs all steps, told to `recorder` if there is one, and copies the outputs out.
+    /// Runs all steps, reports them to `recorder` if there is one, and copies the outputs out.
     pub(crate) fn all(&self, scratch: &mut Scratch, mut recorder: Option<&mut Recorder>) {
         let plan = &self.network.plan;
         scratch.buffers.resize_with(plan.buffers.max(scratch.buffers.len()), Default::default);

@@ -34,6 +34,18 @@ pub enum Format {
     Webp,
 }
 
+impl Format {
+    /// A file of this format that is damaged, and how.
+    pub(super) fn damaged(self, what: impl fmt::Display) -> DecodeError {
+        DecodeError::Damaged { format: self, what: what.to_string() }
+    }
+
+    /// A variant of this format that is not decoded.
+    pub(super) fn unsupported(self, what: impl fmt::Display) -> DecodeError {
+        DecodeError::Unsupported { format: self, what: what.to_string() }
+    }
+}
+
 impl fmt::Display for Format {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {

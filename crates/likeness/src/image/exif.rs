@@ -1,4 +1,4 @@
-//! One number of an EXIF block: how the camera was held. Touches nothing.
+//! One number of an EXIF block: the camera's orientation. Touches nothing.
 //!
 //! Whatever can't be read counts as upright, as viewers do; nothing here can fail or run away.
 

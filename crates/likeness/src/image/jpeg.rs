@@ -24,23 +24,23 @@ pub(super) fn decode(bytes: &[u8], limits: &Limits) -> Decoded {
     let header = decoder.header();
     let (width, height) = (usize::from(header.width), usize::from(header.height));
     if width == 0 || height == 0 {
-        return Err(fault(format!("its header says {width}x{height} pixels")));
+        return Err(Format::Jpeg.damaged(format!("its header says {width}x{height} pixels")));
     }
     limits.check(width, height)?;
     refuse_other_precisions(header.precision, header.is_lossless)?;
     let sampling: Vec<_> =
         header.components.iter().map(|c| [c.horizontal_sampling, c.vertical_sampling].map(usize::from)).collect();
     let colours = decoder.jpeg_color_space();
-    layout::check(&sampling, colours == ColorSpace::YCbCr).map_err(unsupported)?;
+    layout::check(&sampling, colours == ColorSpace::YCbCr).map_err(|why| Format::Jpeg.unsupported(why))?;
     let cmyk = matches!(colours, ColorSpace::Cmyk | ColorSpace::Ycck);
     decoder.set_output_format(if cmyk { PixelFormat::Cmyk } else { PixelFormat::Bgr });
     let image = decoder.decode_image().map_err(damaged)?;
     let bytes = if cmyk { 4 } else { 3 };
     if (image.width, image.height, image.data.len()) != (width, height, width * height * bytes) {
-        return Err(fault("sizes of header and pixels differ".into()));
+        return Err(Format::Jpeg.damaged("sizes of header and pixels differ"));
     }
     let data = if cmyk { from_cmyk(&image.data) } else { image.data };
-    let pixels = Bgr::new(width, height, data).ok_or_else(|| fault("it has no pixels".into()))?;
+    let pixels = Bgr::new(width, height, data).ok_or_else(|| Format::Jpeg.damaged("it has no pixels"))?;
     Ok((pixels, image.exif_data))
 }
 
@@ -57,8 +57,8 @@ fn decode_limits(limits: &Limits) -> DecodeLimits {
 fn refuse_other_precisions(precision: u8, lossless: bool) -> Result<(), DecodeError> {
     match (precision, lossless) {
         (8, false) => Ok(()),
-        (8, true) => Err(unsupported("lossless".into())),
-        (bits, _) => Err(unsupported(format!("{bits} bits a sample"))),
+        (8, true) => Err(Format::Jpeg.unsupported("lossless")),
+        (bits, _) => Err(Format::Jpeg.unsupported(format!("{bits} bits a sample"))),
     }
 }
 
@@ -70,15 +70,7 @@ fn from_cmyk(data: &[u8]) -> Vec<u8> {
 
 fn damaged(error: JpegError) -> DecodeError {
     match error {
-        JpegError::Unsupported(what) => unsupported(what),
-        other => fault(other.to_string()),
+        JpegError::Unsupported(what) => Format::Jpeg.unsupported(what),
+        other => Format::Jpeg.damaged(other),
     }
-}
-
-fn fault(what: String) -> DecodeError {
-    DecodeError::Damaged { format: Format::Jpeg, what }
-}
-
-fn unsupported(what: String) -> DecodeError {
-    DecodeError::Unsupported { format: Format::Jpeg, what }
 }

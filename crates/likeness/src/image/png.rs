@@ -2,7 +2,7 @@
 
 use std::io::Cursor;
 
-use png::{ColorType, Decoder, DecodingError, Limits as PngLimits, Transformations};
+use png::{ColorType, Decoder, Limits as PngLimits, Transformations};
 
 use super::error::{DecodeError, Decoded, Format, Limits};
 use super::pixels::Bgr;
@@ -15,20 +15,20 @@ pub(super) fn decode(bytes: &[u8], limits: &Limits) -> Decoded {
     decoder.set_ignore_text_chunk(true);
     decoder.set_ignore_iccp_chunk(true);
     decoder.set_transformations(Transformations::EXPAND | Transformations::STRIP_16);
-    let header = decoder.read_header_info().map_err(damaged)?;
+    let header = decoder.read_header_info().map_err(|why| Format::Png.damaged(why))?;
     let (width, height) = (header.width as usize, header.height as usize);
     limits.check(width, height)?;
-    let mut reader = decoder.read_info().map_err(damaged)?;
+    let mut reader = decoder.read_info().map_err(|why| Format::Png.damaged(why))?;
     if reader.info().animation_control.is_some() {
         return Err(DecodeError::Animated(Format::Png));
     }
-    let size = reader.output_buffer_size().ok_or_else(|| fault("its size overflows".into()))?;
+    let size = reader.output_buffer_size().ok_or_else(|| Format::Png.damaged("its size overflows"))?;
     let mut data = vec![0; size];
-    let frame = reader.next_frame(&mut data).map_err(damaged)?;
+    let frame = reader.next_frame(&mut data).map_err(|why| Format::Png.damaged(why))?;
     data.truncate(frame.buffer_size());
     let pixels = Bgr::new(width, height, bgr(&data, frame.color_type)?);
     let block = reader.info().exif_metadata.as_ref().map(|block| block.to_vec());
-    Ok((pixels.ok_or_else(|| fault("sizes of header and pixels differ".into()))?, block))
+    Ok((pixels.ok_or_else(|| Format::Png.damaged("sizes of header and pixels differ"))?, block))
 }
 
 fn bgr(data: &[u8], color: ColorType) -> Result<Vec<u8>, DecodeError> {
@@ -39,14 +39,6 @@ fn bgr(data: &[u8], color: ColorType) -> Result<Vec<u8>, DecodeError> {
         ColorType::GrayscaleAlpha => Ok(grey(2)),
         ColorType::Rgb => Ok(coloured(3)),
         ColorType::Rgba => Ok(coloured(4)),
-        ColorType::Indexed => Err(fault("a palette was not expanded".into())),
+        ColorType::Indexed => Err(Format::Png.damaged("a palette was not expanded")),
     }
-}
-
-fn damaged(error: DecodingError) -> DecodeError {
-    fault(error.to_string())
-}
-
-fn fault(what: String) -> DecodeError {
-    DecodeError::Damaged { format: Format::Png, what }
 }

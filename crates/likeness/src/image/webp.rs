@@ -22,17 +22,13 @@ pub(super) fn decode(bytes: &[u8], limits: &Limits) -> Decoded {
     let mut data = vec![0; width * height * step];
     decoder.read_image(&mut data).map_err(damaged)?;
     let data = data.chunks_exact(step).flat_map(|p| [p[2], p[1], p[0]]).collect();
-    let pixels = Bgr::new(width, height, data).ok_or_else(|| fault("it has no pixels".into()))?;
+    let pixels = Bgr::new(width, height, data).ok_or_else(|| Format::Webp.damaged("it has no pixels"))?;
     Ok((pixels, decoder.exif_metadata().ok().flatten()))
 }
 
 fn damaged(error: DecodingError) -> DecodeError {
     match error {
-        DecodingError::UnsupportedFeature(what) => DecodeError::Unsupported { format: Format::Webp, what },
-        other => fault(other.to_string()),
+        DecodingError::UnsupportedFeature(what) => Format::Webp.unsupported(what),
+        other => Format::Webp.damaged(other),
     }
-}
-
-fn fault(what: String) -> DecodeError {
-    DecodeError::Damaged { format: Format::Webp, what }
 }

@@ -31,7 +31,7 @@ pub struct AreaResponse {
     y: Option<i64>,
     w: Option<i64>,
     h: Option<i64>,
-    /// The person's own left eye; null outside of the photograph and where nobody looked for it.
+    /// The person's own left eye; null outside of the photograph and where no detector ran.
     #[schema(value_type = Option<Vec<i64>>)]
     left_eye: Option<Point>,
     /// The person's own right eye.
@@ -60,10 +60,10 @@ enum Cut {
     Whole,
 }
 
-/// A face before anybody has judged it.
+/// A face before it is judged.
 struct Candidate {
     area: Area,
-    told: AreaResponse,
+    reported: AreaResponse,
     confidence: f64,
     cut: Cut,
 }
@@ -72,7 +72,7 @@ struct Candidate {
 pub struct Represented {
     /// Where.
     pub area: AreaResponse,
-    /// How surely it is a face, two decimals; 0 where nobody looked.
+    /// How surely it is a face, two decimals; 0 where no detector ran.
     pub confidence: f64,
     /// 512 numbers, not normalised.
     pub embedding: Vec<f32>,
@@ -141,13 +141,13 @@ impl FaceReader {
         let candidates = self.candidates(scratch, &image, route, most)?;
         watch.lap(Stage::Detect);
         let mut faces = Vec::new();
-        for Candidate { area, told, confidence, cut } in candidates {
+        for Candidate { area, reported, confidence, cut } in candidates {
             if let Some(live) = self.fake(scratch, &image, &area)? {
                 return Ok(Extracted::Spoof(live));
             }
             watch.lap(Stage::Spoof);
             let embedding = self.embed(scratch, &image, &cut, route)?;
-            faces.push(Represented { area: told, confidence, embedding });
+            faces.push(Represented { area: reported, confidence, embedding });
             watch.lap(Stage::Embed);
         }
         Ok(Extracted::Faces(faces))
@@ -166,7 +166,7 @@ impl FaceReader {
         let mode = mode(self.native.mode, self.options.align, size);
         let mut faces = finder.find(scratch, image, mode).map_err(NoAnswer::Find)?.faces;
         if faces.is_empty() {
-            // The whole photograph is told as `verify` tells it, whoever asks.
+            // The answer has the area of the whole photograph as in `verify`, on every route.
             let whole = || vec![whole(image, Endpoint::Verify)];
             return if self.options.enforce { Err(no_face()) } else { Ok(whole()) };
         }
@@ -176,14 +176,14 @@ impl FaceReader {
         }
         let cut = if self.options.align { aligned } else { unaligned };
         let candidate = |face: &Face| {
-            let (told, confidence) = (AreaResponse::of(face, size), face.confidence());
-            Some(Candidate { area: face.area, told, confidence, cut: Cut::Face(cut(image, face)?) })
+            let (reported, confidence) = (AreaResponse::of(face, size), face.confidence());
+            Some(Candidate { area: face.area, reported, confidence, cut: Cut::Face(cut(image, face)?) })
         };
         let candidates: Vec<_> = faces.iter().filter_map(candidate).collect();
         if candidates.is_empty() && self.options.enforce { Err(no_face()) } else { Ok(candidates) }
     }
 
-    /// The live probability of a face that is not real, where that was asked.
+    /// The live probability of a face that is not real, where the request wants that.
     fn fake(&self, scratch: &mut Scratch, image: &Bgr, area: &Area) -> Result<Option<f64>, Problem> {
         let Some(spoof) = &self.spoof else { return Ok(None) };
         if area.w < 1 || area.h < 1 {
@@ -214,15 +214,15 @@ fn no_face() -> Problem {
 /// The whole photograph as a face.
 fn whole(image: &Bgr, route: Endpoint) -> Candidate {
     let (width, height) = (image.width(), image.height());
-    let told = match route {
+    let reported = match route {
         Endpoint::Verify => AreaResponse::whole(width - 1, height - 1),
         Endpoint::Represent => AreaResponse::whole(height, width),
     };
     let area = Area { x: 0, y: 0, w: width as i64 - 1, h: height as i64 - 1 };
-    Candidate { area, told, confidence: 0.0, cut: Cut::Whole }
+    Candidate { area, reported, confidence: 0.0, cut: Cut::Whole }
 }
 
-/// How DeepFace would look, within what the service was told: `auto` is exact as long as a
+/// How DeepFace would look, within the service's settings: `auto` is exact as long as a
 /// photograph is not too large for that, and `fast` stays fast.
 fn mode(set: Mode, align: bool, size: Size) -> Mode {
     let large = size.x * size.y > EXACT_PIXELS;

@@ -1,5 +1,5 @@
 //! DeepFace's shape: `POST /deepface/verify`, `/deepface/represent`, `GET /deepface/`, and the two
-//! at the root where that was asked. Its clients move without being touched; `docs/deepface.md`
+//! at the root where a setting says so. Its clients move without being touched; `docs/deepface.md`
 //! says what is equal and what is not. A verdict of this shape is DeepFace's, not ours.
 
 mod faces;
@@ -95,7 +95,7 @@ pub struct DeepfaceVerified {
     model: &'static str,
     /// `centerface` or `skip`.
     detector_backend: &'static str,
-    /// As asked.
+    /// As in the request.
     similarity_metric: &'static str,
     /// The closest pair.
     facial_areas: FacialAreas,
@@ -112,7 +112,7 @@ pub struct DeepfaceFace {
     embedding: Vec<f32>,
     /// Where.
     facial_area: AreaResponse,
-    /// How surely it is a face, 0 to 1; 0 where nobody looked.
+    /// How surely it is a face, 0 to 1; 0 where no detector ran.
     face_confidence: f64,
 }
 
@@ -140,13 +140,13 @@ pub async fn greet() -> Json<Greeting> {
 /// Compares two photographs by DeepFace's own rule: all pairs of faces, the smallest distance.
 ///
 /// # Errors
-/// As documented. A network that is not held is `MODEL_UNAVAILABLE`.
+/// As documented. A network that is not loaded is `MODEL_UNAVAILABLE`.
 #[utoipa::path(post, path = "/deepface/verify", tag = "deepface",
     request_body(content((VerifyJson = "application/json"), (VerifyForm = "multipart/form-data"))),
     responses((status = 200, body = DeepfaceVerified)))]
-pub async fn verify_route(State(app): State<App>, asked: DeepfaceRequest) -> Result<Json<DeepfaceVerified>, Problem> {
-    let (options, (name, metric)) = (asked.options()?, asked.metric()?);
-    let images = [asked.image("img1")?, asked.image("img2")?];
+pub async fn verify_route(State(app): State<App>, request: DeepfaceRequest) -> Result<Json<DeepfaceVerified>, Problem> {
+    let (options, (name, metric)) = (request.options()?, request.metric()?);
+    let images = [request.image("img1")?, request.image("img2")?];
     let models = app.models.now();
     let reader = FaceReader::of(&app, &models, options)?;
     let weights = ModelResponse::of(&models, DetectionPolicy::DeepFace);
@@ -183,15 +183,15 @@ pub async fn verify_route(State(app): State<App>, asked: DeepfaceRequest) -> Res
 /// Embeds every face of a photograph.
 ///
 /// # Errors
-/// As documented. A network that is not held is `MODEL_UNAVAILABLE`.
+/// As documented. A network that is not loaded is `MODEL_UNAVAILABLE`.
 #[utoipa::path(post, path = "/deepface/represent", tag = "deepface",
     request_body(content((RepresentJson = "application/json"), (RepresentForm = "multipart/form-data"))),
     responses((status = 200, body = DeepfaceRepresented)))]
 pub async fn represent_route(
     State(app): State<App>,
-    asked: DeepfaceRequest,
+    request: DeepfaceRequest,
 ) -> Result<Json<DeepfaceRepresented>, Problem> {
-    let (options, most, image) = (asked.options()?, asked.max_faces()?, asked.image("img")?);
+    let (options, most, image) = (request.options()?, request.max_faces()?, request.image("img")?);
     let models = app.models.now();
     let reader = FaceReader::of(&app, &models, options)?;
     let model = ModelResponse::of(&models, DetectionPolicy::DeepFace);

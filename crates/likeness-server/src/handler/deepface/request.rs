@@ -25,7 +25,7 @@ use crate::problem::{Code, Problem};
 pub const MODEL: &str = "Facenet512";
 /// The detectors; `skip` takes the whole photograph for the face.
 pub const DETECTORS: [(&str, Backend); 2] = [("centerface", Backend::Centerface), ("skip", Backend::Skip)];
-/// At most so many faces of a photograph may be asked for.
+/// At most so many faces of a photograph may be requested.
 pub const MOST: usize = 50;
 
 const BASE64: GeneralPurpose = GeneralPurpose::new(
@@ -38,7 +38,7 @@ const BASE64: GeneralPurpose = GeneralPurpose::new(
 pub enum Backend {
     /// CenterFace.
     Centerface,
-    /// Nobody: the whole photograph is the face.
+    /// No detector: the whole photograph is the face.
     Skip,
 }
 
@@ -140,7 +140,7 @@ impl DeepfaceRequest {
     /// How faces are wanted.
     ///
     /// # Errors
-    /// `INVALID_INPUT` names what is held.
+    /// `INVALID_INPUT` names the possible values.
     pub fn options(&self) -> Result<Options, Problem> {
         one_of(&self.0, "model_name", &[(MODEL, ())], MODEL)?;
         Ok(Options {
@@ -193,17 +193,17 @@ impl DeepfaceRequest {
 }
 
 /// What one of these words stands for.
-fn one_of<T: Copy>(form: &Form, name: &str, held: &[(&str, T)], absent: &str) -> Result<T, Problem> {
+fn one_of<T: Copy>(form: &Form, name: &str, known: &[(&str, T)], absent: &str) -> Result<T, Problem> {
     let found = form.text(name)?.unwrap_or(absent);
-    let names = || held.iter().map(|(name, _)| *name).collect::<Vec<_>>();
-    let value = held.iter().find(|(name, _)| *name == found).map(|(_, value)| *value);
+    let names = || known.iter().map(|(name, _)| *name).collect::<Vec<_>>();
+    let value = known.iter().find(|(name, _)| *name == found).map(|(_, value)| *value);
     value.ok_or_else(|| Problem::input(format!("`{name}`: held here is {}", names().join(", "))).with("held", names()))
 }
 
-/// Base64 to bytes. Bare words that are no photograph are taken for a path, which nobody opens.
+/// Base64 to bytes. Bare words that are no photograph are taken for a path, which is never opened.
 fn decoded(name: &str, text: &str) -> Result<Bytes, Problem> {
     let refused = |what: &str| Problem::input(format!("`{name}`: {what}"));
-    let (told, base64) = match text.split_once(',') {
+    let (declared, base64) = match text.split_once(',') {
         Some((head, rest)) if head.starts_with("data:") && head.ends_with(";base64") => (true, rest),
         _ => (false, text),
     };
@@ -211,9 +211,9 @@ fn decoded(name: &str, text: &str) -> Result<Bytes, Problem> {
         return Err(refused(what));
     }
     let joined: String = base64.split_ascii_whitespace().collect();
-    let bytes = BASE64.decode(joined).map_err(|_| refused(if told { BROKEN } else { NO_PHOTOGRAPH }))?;
+    let bytes = BASE64.decode(joined).map_err(|_| refused(if declared { BROKEN } else { NO_PHOTOGRAPH }))?;
     match sniff(&bytes) {
-        Err(_) if !told => Err(refused(NO_PHOTOGRAPH)),
+        Err(_) if !declared => Err(refused(NO_PHOTOGRAPH)),
         _ => Ok(bytes.into()),
     }
 }

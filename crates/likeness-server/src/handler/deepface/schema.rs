@@ -1,4 +1,4 @@
-//! What DeepFace's routes take, described. The fields are read in `asked`. In a form every value is a
+//! What DeepFace's routes take, described. `request` reads the fields. In a form every value is a
 //! word, and an empty one counts as absent.
 #![expect(dead_code, reason = "only described")]
 
@@ -23,19 +23,19 @@ macro_rules! request {
         #[derive(ToSchema)]
         pub struct $name {
             $($(#[$field_doc])* $field: $kind,)*
-            /// `Facenet512`, the only one that is held.
+            /// `Facenet512`, the only one here.
             #[schema(default = "Facenet512", pattern = "^(Facenet512)?$")]
             model_name: Option<String>,
             /// `centerface`, or `skip`: the whole photograph is the face.
             #[schema(default = "centerface", pattern = "^(centerface|skip)?$")]
             detector_backend: Option<String>,
-            /// Whether a photograph without a face is refused; otherwise the whole of it is the face. True unless told.
+            /// Whether a photograph without a face is refused; otherwise the whole of it is the face. True by default.
             #[schema$truth]
             enforce_detection: Option<bool>,
-            /// Whether faces are turned upright. True unless told.
+            /// Whether faces are turned upright. True by default.
             #[schema$truth]
             align: Option<bool>,
-            /// Whether a face that is not real is refused. False unless told.
+            /// Whether a face that is not real is refused. False by default.
             #[schema$truth]
             anti_spoofing: Option<bool>,
         }

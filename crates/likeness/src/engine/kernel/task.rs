@@ -1,4 +1,4 @@
-//! What a kernel is told: where to read, where to write, what to do at the end.
+//! A kernel's task: where it reads, where it writes, and what it does at the end.
 //!
 //! These types carry the argument for the kernels' pointers. [`Rows`] only holds pointers that
 //! were slices of enough numbers when they were pushed, and lives no longer than they do;
