@@ -33,7 +33,8 @@ pub struct Verification<A> {
 }
 
 /// A face that is not real, and in which photograph: the first or the second.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("Exception while processing img{photograph}_path: Spoof detected in given image.")]
 pub struct SpoofDetected {
     /// 1 or 2.
     pub photograph: u8,
@@ -46,14 +47,6 @@ impl SpoofDetected {
         ErrorKind::Spoof
     }
 }
-
-impl std::fmt::Display for SpoofDetected {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "Exception while processing img{}_path: Spoof detected in given image.", self.photograph)
-    }
-}
-
-impl std::error::Error for SpoofDetected {}
 
 /// Compares all faces of one photograph with all of another, in the detector's order.
 ///

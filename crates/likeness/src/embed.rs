@@ -3,7 +3,6 @@
 //! Promises: an [`Embedding`] comes out of a [`FaceEncoder`] alone, and so out of a trusted embedder.
 //! Touches nothing.
 
-use std::fmt;
 use std::sync::Arc;
 
 use crate::align::aligned;
@@ -45,7 +44,8 @@ impl Trust {
 }
 
 /// An embedder that is neither published nor accepted: what its numbers mean is unknown.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("unknown embedder: its distances give no verdict\n  expected {}\n  found    {found}", PUBLISHED[0])]
 pub struct UnknownEmbedder {
     /// The digest of its file.
     pub found: Digest,
@@ -58,15 +58,6 @@ impl UnknownEmbedder {
         ErrorKind::Model
     }
 }
-
-impl fmt::Display for UnknownEmbedder {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let [published] = PUBLISHED;
-        write!(f, "unknown embedder: its distances give no verdict\n  expected {published}\n  found    {}", self.found)
-    }
-}
-
-impl std::error::Error for UnknownEmbedder {}
 
 /// An embedder whose answers may say who a person is.
 #[derive(Clone)]

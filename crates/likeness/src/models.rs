@@ -3,7 +3,6 @@
 //! The one set of models for every caller: command line, service, tests. A part that is not loaded
 //! can't be had, so that nothing can speak for it. Touches nothing.
 
-use std::fmt;
 use std::sync::Arc;
 
 use crate::embed::{FaceEncoder, TrustedEmbedder, UnknownEmbedder};
@@ -94,11 +93,13 @@ impl Model {
 pub struct Models([Option<Model>; 4]);
 
 /// Why there is no embedder whose answers may say who a person is.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum NoEncoder {
     /// The embedder, or the detector whose faces it embeds, is not loaded.
+    #[error("the embedder or the detector is not loaded")]
     NotLoaded,
     /// The loaded embedder is unknown.
+    #[error(transparent)]
     Unknown(UnknownEmbedder),
 }
 
@@ -109,17 +110,6 @@ impl NoEncoder {
         ErrorKind::Model
     }
 }
-
-impl fmt::Display for NoEncoder {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::NotLoaded => f.write_str("the embedder or the detector is not loaded"),
-            Self::Unknown(why) => why.fmt(f),
-        }
-    }
-}
-
-impl std::error::Error for NoEncoder {}
 
 impl Models {
     /// Adds a model, in the place of the one before.

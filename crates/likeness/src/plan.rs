@@ -3,8 +3,6 @@
 //! `exact` is DeepFace's: the photograph amid a black border of half its size, never reduced; of the
 //! border only a margin is computed, and the rest is known. `fast` is the photograph alone, reduced. Touches nothing.
 
-use std::fmt;
-
 use crate::detect::{Size, View};
 use crate::engine::RunError;
 use crate::error::ErrorKind;
@@ -82,20 +80,23 @@ impl DetectionPlan {
 }
 
 /// Why nothing was looked for.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
 pub enum FindError {
     /// The photograph is too large for `exact`.
+    #[error("exact detection: expected at most {} pixels, found {}x{}", EXACT_PIXELS, .found.x, .found.y)]
     TooLargeForExact {
         /// Width and height found.
         found: Size,
     },
     /// A longer side that `fast` can't reduce to.
+    #[error("fast detection: expected a longer side of {} to 4096 pixels, found {found}", MULTIPLE)]
     BadSide {
         /// The side found.
         found: usize,
     },
     /// The network gave no answer.
-    Run(RunError),
+    #[error("detector: {0}")]
+    Run(#[from] RunError),
 }
 
 impl FindError {
@@ -106,28 +107,6 @@ impl FindError {
             Self::TooLargeForExact { .. } | Self::BadSide { .. } => ErrorKind::Limit,
             Self::Run(why) => why.kind(),
         }
-    }
-}
-
-impl fmt::Display for FindError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::TooLargeForExact { found: Size { x, y } } => {
-                write!(f, "exact detection: expected at most {EXACT_PIXELS} pixels, found {x}x{y}")
-            }
-            Self::BadSide { found } => {
-                write!(f, "fast detection: expected a longer side of {MULTIPLE} to 4096 pixels, found {found}")
-            }
-            Self::Run(why) => write!(f, "detector: {why}"),
-        }
-    }
-}
-
-impl std::error::Error for FindError {}
-
-impl From<RunError> for FindError {
-    fn from(why: RunError) -> Self {
-        Self::Run(why)
     }
 }
 

@@ -1,8 +1,6 @@
 //! What is measured in a face's box, once; and whether a face is large and sharp enough to be judged.
 //! Touches nothing.
 
-use std::fmt;
-
 use crate::colour::colour;
 use crate::detect::{Area, Face, Size, inside};
 use crate::error::ErrorKind;
@@ -12,16 +10,19 @@ use crate::liveness::Shown;
 use crate::policy::{BRIGHT_ABOVE, DARK_BELOW, FaceRule};
 
 /// What is wrong with a photograph or its face.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, thiserror::Error)]
 pub enum Unfit {
     /// No face in the photograph.
+    #[error("no face found")]
     NoFace,
     /// Several faces, and no leave to take the largest.
+    #[error("expected one face, found {found}")]
     SeveralFaces {
         /// How many.
         found: usize,
     },
     /// The face is too small.
+    #[error("the face is too small: expected a shorter side of {expected} pixels, found {found}")]
     TooSmall {
         /// Pixels of the shorter side at least.
         expected: i64,
@@ -29,6 +30,9 @@ pub enum Unfit {
         found: i64,
     },
     /// The face is too dark to show detail.
+    #[error(
+        "the face is too dark: expected a mean grey of at least {expected}, found {found:.1}; add light in front of the face"
+    )]
     TooDark {
         /// Mean grey value at least.
         expected: f64,
@@ -36,6 +40,9 @@ pub enum Unfit {
         found: f64,
     },
     /// The face is too bright to show detail.
+    #[error(
+        "the face is too bright: expected a mean grey of at most {expected}, found {found:.1}; reduce the light on the face"
+    )]
     TooBright {
         /// Mean grey value at most.
         expected: f64,
@@ -43,6 +50,7 @@ pub enum Unfit {
         found: f64,
     },
     /// The face is blurred.
+    #[error("the face is blurred: expected a sharpness of {expected}, found {found:.1}")]
     Blurred {
         /// Variance of the Laplacian at least.
         expected: f64,
@@ -78,31 +86,6 @@ impl Unfit {
         ErrorKind::Face
     }
 }
-
-impl fmt::Display for Unfit {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::NoFace => f.write_str("no face found"),
-            Self::SeveralFaces { found } => write!(f, "expected one face, found {found}"),
-            Self::TooSmall { expected, found } => {
-                write!(f, "the face is too small: expected a shorter side of {expected} pixels, found {found}")
-            }
-            Self::TooDark { expected, found } => {
-                let measured = format!("expected a mean grey of at least {expected}, found {found:.1}");
-                write!(f, "the face is too dark: {measured}; add light in front of the face")
-            }
-            Self::TooBright { expected, found } => {
-                let measured = format!("expected a mean grey of at most {expected}, found {found:.1}");
-                write!(f, "the face is too bright: {measured}; reduce the light on the face")
-            }
-            Self::Blurred { expected, found } => {
-                write!(f, "the face is blurred: expected a sharpness of {expected}, found {found:.1}")
-            }
-        }
-    }
-}
-
-impl std::error::Error for Unfit {}
 
 /// The part of the box in the photograph; 0 where a landmark is outside.
 fn share_inside(face: &Face, image: Size) -> f64 {

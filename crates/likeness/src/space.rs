@@ -88,7 +88,8 @@ impl fmt::Debug for SpaceId {
 }
 
 /// Two embeddings of different spaces, which must not be compared.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("embeddings of two spaces are not comparable\n  expected {expected}\n  found    {found}")]
 pub struct OtherSpace {
     /// The space of the first.
     pub expected: SpaceId,
@@ -103,15 +104,6 @@ impl OtherSpace {
         ErrorKind::EmbeddingSpace
     }
 }
-
-impl fmt::Display for OtherSpace {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { expected, found } = self;
-        write!(f, "embeddings of two spaces are not comparable\n  expected {expected}\n  found    {found}")
-    }
-}
-
-impl std::error::Error for OtherSpace {}
 
 #[cfg(test)]
 mod tests {

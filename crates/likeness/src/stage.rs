@@ -1,7 +1,5 @@
 //! The stages of the pipeline, and why one of them gave no answer. Touches nothing.
 
-use std::fmt;
-
 use crate::engine::RunError;
 use crate::error::ErrorKind;
 use crate::find::FindError;
@@ -45,20 +43,26 @@ impl Stage {
 pub type Watch<'w> = &'w mut dyn FnMut(Stage);
 
 /// Why a photograph gave no answer. Never a verdict.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
 pub enum NoAnswer {
     /// The bytes are no photograph.
-    Decode(DecodeError),
+    #[error(transparent)]
+    Decode(#[from] DecodeError),
     /// The search for faces did not run.
-    Find(FindError),
+    #[error(transparent)]
+    Find(#[from] FindError),
     /// The photograph or its face is unfit.
-    Unfit(Unfit),
+    #[error(transparent)]
+    Unfit(#[from] Unfit),
     /// A network failed.
-    Run(RunError),
+    #[error("network: {0}")]
+    Run(#[from] RunError),
     /// The embedder's numbers have no direction.
+    #[error("network: the embedding is all zeros, so it has no direction")]
     NoDirection,
     /// The embeddings are not comparable.
-    OtherSpace(OtherSpace),
+    #[error(transparent)]
+    OtherSpace(#[from] OtherSpace),
 }
 
 impl NoAnswer {
@@ -90,29 +94,3 @@ impl NoAnswer {
         }
     }
 }
-
-impl fmt::Display for NoAnswer {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Decode(why) => why.fmt(f),
-            Self::Find(why) => why.fmt(f),
-            Self::Unfit(why) => why.fmt(f),
-            Self::Run(why) => write!(f, "network: {why}"),
-            Self::NoDirection => f.write_str("network: the embedding is all zeros, so it has no direction"),
-            Self::OtherSpace(why) => why.fmt(f),
-        }
-    }
-}
-
-impl std::error::Error for NoAnswer {}
-
-macro_rules! no_answer {
-    ($($variant:ident: $from:ty),*) => {
-        $(impl From<$from> for NoAnswer {
-            fn from(why: $from) -> Self {
-                Self::$variant(why)
-            }
-        })*
-    };
-}
-no_answer!(Decode: DecodeError, Find: FindError, Unfit: Unfit, Run: RunError, OtherSpace: OtherSpace);

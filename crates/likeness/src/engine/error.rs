@@ -6,9 +6,10 @@ use super::shape::Shape;
 use crate::error::ErrorKind;
 
 /// A network that must not be built from these weights.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
 pub enum LoadError {
     /// A weight or a folded constant is NaN or infinite.
+    #[error("{tensor}: expected finite numbers, found {found}")]
     NotFinite {
         /// The filter's name, as its reader gave it.
         tensor: String,
@@ -16,6 +17,7 @@ pub enum LoadError {
         found: String,
     },
     /// A shape is not what the network needs.
+    #[error("{tensor}: expected {expected}, found {found}")]
     Shape {
         /// The tensor or operation.
         tensor: String,
@@ -34,21 +36,11 @@ impl LoadError {
     }
 }
 
-impl fmt::Display for LoadError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::NotFinite { tensor, found } => write!(f, "{tensor}: expected finite numbers, found {found}"),
-            Self::Shape { tensor, expected, found } => write!(f, "{tensor}: expected {expected}, found {found}"),
-        }
-    }
-}
-
-impl std::error::Error for LoadError {}
-
 /// A forward pass that gave no answer.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
 pub enum RunError {
     /// An output holds a NaN or an infinity.
+    #[error("output {output}: expected finite numbers, found {count} that are not")]
     NotFinite {
         /// Which output, in the order of [`super::Builder::finish`].
         output: usize,
@@ -56,6 +48,7 @@ pub enum RunError {
         count: usize,
     },
     /// The input, or what follows from its size, does not fit the network.
+    #[error("{operation}: expected {expected}, found {found}")]
     Shape {
         /// The operation that refused.
         operation: String,
@@ -79,18 +72,3 @@ impl RunError {
         ErrorKind::Network
     }
 }
-
-impl fmt::Display for RunError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::NotFinite { output, count } => {
-                write!(f, "output {output}: expected finite numbers, found {count} that are not")
-            }
-            Self::Shape { operation, expected, found } => {
-                write!(f, "{operation}: expected {expected}, found {found}")
-            }
-        }
-    }
-}
-
-impl std::error::Error for RunError {}

@@ -57,16 +57,19 @@ impl fmt::Display for Format {
 }
 
 /// Why there are no pixels.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum DecodeError {
     /// No bytes at all.
+    #[error("expected a JPEG, PNG or WebP file, found no bytes")]
     Empty,
     /// The content is none of JPEG, PNG and WebP.
+    #[error("expected a JPEG, PNG or WebP file, found {found}")]
     UnknownFormat {
         /// What it is and what to do, in words.
         found: String,
     },
     /// The file is longer than allowed.
+    #[error("expected at most {limit} bytes, found {found}")]
     TooManyBytes {
         /// Bytes allowed.
         limit: usize,
@@ -74,6 +77,7 @@ pub enum DecodeError {
         found: usize,
     },
     /// A side is longer than allowed.
+    #[error("expected sides of at most {limit} pixels, found {width}x{height}")]
     SideTooLong {
         /// Pixels allowed.
         limit: usize,
@@ -83,6 +87,7 @@ pub enum DecodeError {
         height: usize,
     },
     /// More pixels than allowed.
+    #[error("expected at most {limit} pixels, found {width}x{height}")]
     TooManyPixels {
         /// Pixels allowed.
         limit: usize,
@@ -92,8 +97,10 @@ pub enum DecodeError {
         height: usize,
     },
     /// Several frames, not one photograph.
+    #[error("expected a photograph, found an animated {0}; send one frame of it")]
     Animated(Format),
     /// A variant of the format that this decoder refuses.
+    #[error("this kind of {format} is not decoded: {what}; save it as an ordinary 8-bit JPEG or PNG")]
     Unsupported {
         /// Of which format.
         format: Format,
@@ -101,6 +108,7 @@ pub enum DecodeError {
         what: String,
     },
     /// The file ends early or is damaged.
+    #[error("the {format} file is damaged or ends early: {what}; send the whole file again")]
     Damaged {
         /// Of which format.
         format: Format,
@@ -108,6 +116,7 @@ pub enum DecodeError {
         what: String,
     },
     /// The codec panicked: a fault of this program, which the file brought about.
+    #[error("the {0} decoder failed on this file; save the photograph again as an ordinary JPEG or PNG")]
     CodecFailed(Format),
 }
 
@@ -118,41 +127,6 @@ impl DecodeError {
         ErrorKind::Photograph
     }
 }
-
-impl fmt::Display for DecodeError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Empty => f.write_str("expected a JPEG, PNG or WebP file, found no bytes"),
-            Self::UnknownFormat { found } => {
-                write!(f, "expected a JPEG, PNG or WebP file, found {found}")
-            }
-            Self::TooManyBytes { limit, found } => write!(f, "expected at most {limit} bytes, found {found}"),
-            Self::SideTooLong { limit, width, height } => {
-                write!(f, "expected sides of at most {limit} pixels, found {width}x{height}")
-            }
-            Self::TooManyPixels { limit, width, height } => {
-                write!(f, "expected at most {limit} pixels, found {width}x{height}")
-            }
-            Self::Animated(format) => {
-                write!(f, "expected a photograph, found an animated {format}; send one frame of it")
-            }
-            Self::Unsupported { format, what } => {
-                write!(f, "this kind of {format} is not decoded: {what}; save it as an ordinary 8-bit JPEG or PNG")
-            }
-            Self::Damaged { format, what } => {
-                write!(f, "the {format} file is damaged or ends early: {what}; send the whole file again")
-            }
-            Self::CodecFailed(format) => {
-                write!(
-                    f,
-                    "the {format} decoder failed on this file; save the photograph again as an ordinary JPEG or PNG"
-                )
-            }
-        }
-    }
-}
-
-impl std::error::Error for DecodeError {}
 
 impl DecodeError {
     /// A stable word for reports.

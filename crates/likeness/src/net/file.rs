@@ -113,7 +113,8 @@ impl WeightFile {
 }
 
 /// Bytes that are not what the pin says.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("wrong digest\n  expected {expected}\n  found    {found}")]
 pub struct WrongDigest {
     /// The pin.
     pub expected: Digest,
@@ -128,14 +129,6 @@ impl WrongDigest {
         ErrorKind::WeightFile
     }
 }
-
-impl fmt::Display for WrongDigest {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "wrong digest\n  expected {}\n  found    {}", self.expected, self.found)
-    }
-}
-
-impl std::error::Error for WrongDigest {}
 
 #[cfg(test)]
 mod tests {

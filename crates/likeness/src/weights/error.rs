@@ -1,12 +1,11 @@
 //! Why a weight file is refused: which tensor or byte, what was expected, what was found.
 
 use crate::error::ErrorKind;
-use std::fmt;
-
 /// Why a weight file is refused. Every variant names the place.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
 pub enum WeightError {
     /// The container breaks its own format at this byte of the file.
+    #[error("at byte {at}: expected {expected}, found {found}")]
     Malformed {
         /// Offset in the file.
         at: usize,
@@ -16,6 +15,7 @@ pub enum WeightError {
         found: String,
     },
     /// A pickle opcode outside the allow-list.
+    #[error("at byte {at}: expected an opcode that builds tensors, found the pickle opcode 0x{code:02x}")]
     Opcode {
         /// The opcode.
         code: u8,
@@ -23,6 +23,7 @@ pub enum WeightError {
         at: usize,
     },
     /// A pickle asks for a Python object outside the allow-list.
+    #[error("at byte {at}: expected a name that builds tensors, found the Python name {name:?}")]
     Global {
         /// Module and name, as written in the file.
         name: String,
@@ -30,6 +31,7 @@ pub enum WeightError {
         at: usize,
     },
     /// The HDF5 library refuses the file, or one of its objects.
+    #[error("{object}: {why}")]
     Hdf5 {
         /// The object's path.
         object: String,
@@ -37,16 +39,19 @@ pub enum WeightError {
         why: String,
     },
     /// A tensor or layer that the network needs is not in the file.
+    #[error("{tensor}: expected in the file, found nothing")]
     Missing {
         /// Its name, or its place in the order.
         tensor: String,
     },
     /// A tensor that no layer of the network takes.
+    #[error("{tensor}: expected no such tensor, found one that no layer takes")]
     Unused {
         /// Its name.
         tensor: String,
     },
     /// A tensor of another shape.
+    #[error("{tensor}: expected shape {expected:?}, found {found:?}")]
     Shape {
         /// Its name.
         tensor: String,
@@ -57,6 +62,7 @@ pub enum WeightError {
     },
     /// A tensor whose elements or storage are of another kind: expected is always little-endian
     /// f32, one contiguous run.
+    #[error("{tensor}: expected contiguous little-endian f32, found {found}")]
     Kind {
         /// Its name.
         tensor: String,
@@ -64,6 +70,7 @@ pub enum WeightError {
         found: String,
     },
     /// A tensor with an element that is NaN or infinite.
+    #[error("{tensor}: expected finite numbers, found {found} at element {index}")]
     NotFinite {
         /// Its name.
         tensor: String,
@@ -73,6 +80,7 @@ pub enum WeightError {
         found: f32,
     },
     /// A variance below zero.
+    #[error("{tensor}: expected variances of zero or more, found {found} at element {index}")]
     NegativeVariance {
         /// Its name.
         tensor: String,
@@ -82,6 +90,7 @@ pub enum WeightError {
         found: f32,
     },
     /// A layer or operator that is not the one that the network has at that place.
+    #[error("{layer}: expected {expected}, found {found}")]
     Layer {
         /// Its name, or its place.
         layer: String,
@@ -99,35 +108,3 @@ impl WeightError {
         ErrorKind::WeightFile
     }
 }
-
-impl fmt::Display for WeightError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Malformed { at, expected, found } => write!(f, "at byte {at}: expected {expected}, found {found}"),
-            Self::Opcode { code, at } => {
-                write!(f, "at byte {at}: expected an opcode that builds tensors, found the pickle opcode 0x{code:02x}")
-            }
-            Self::Global { name, at } => {
-                write!(f, "at byte {at}: expected a name that builds tensors, found the Python name {name:?}")
-            }
-            Self::Hdf5 { object, why } => write!(f, "{object}: {why}"),
-            Self::Missing { tensor } => write!(f, "{tensor}: expected in the file, found nothing"),
-            Self::Unused { tensor } => write!(f, "{tensor}: expected no such tensor, found one that no layer takes"),
-            Self::Shape { tensor, expected, found } => {
-                write!(f, "{tensor}: expected shape {expected:?}, found {found:?}")
-            }
-            Self::Kind { tensor, found } => {
-                write!(f, "{tensor}: expected contiguous little-endian f32, found {found}")
-            }
-            Self::NotFinite { tensor, index, found } => {
-                write!(f, "{tensor}: expected finite numbers, found {found} at element {index}")
-            }
-            Self::NegativeVariance { tensor, index, found } => {
-                write!(f, "{tensor}: expected variances of zero or more, found {found} at element {index}")
-            }
-            Self::Layer { layer, expected, found } => write!(f, "{layer}: expected {expected}, found {found}"),
-        }
-    }
-}
-
-impl std::error::Error for WeightError {}
