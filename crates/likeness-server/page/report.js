@@ -6,6 +6,7 @@ const MARKS = { good: '✓', bad: '✕', doubt: '?', none: '–' };
 
 const DOUBTS = {
   no_colour: 'The face has no colour. Send a colour photograph, taken in visible light.',
+  face_turned: 'The face is not upright, or not seen from the front. Hold the camera upright, and look into it.',
   context_too_small: 'The photograph shows too little around the face. Step back from the camera, or leave it uncropped.',
   face_cut: 'The photograph’s edge cuts the face. Leave room around it.',
   networks_disagree: 'One of the two networks alone is against a live face.',

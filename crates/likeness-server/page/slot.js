@@ -114,14 +114,24 @@ export function slot(root, words, changed) {
       return;
     }
     const { width, height } = seen.image_dimensions;
-    overlay.setAttribute('viewBox', `0 0 ${width} ${height}`);
-    overlay.append(...seen.liveness?.networks.map((network) => frame(network.area, 'area')) ?? []);
-    for (const face of seen.faces) overlay.append(...marks(face, face.face_id === seen.subject, Math.max(width, height)));
+    const [wide, high] = seen.rotated % 180 ? [height, width] : [width, height];
+    overlay.setAttribute('viewBox', `0 0 ${wide} ${high}`);
+    const drawn = svg('g', { transform: asSent(seen.rotated, width, height) });
+    drawn.append(...seen.liveness?.networks.map((network) => frame(network.area, 'area')) ?? []);
+    for (const face of seen.faces) drawn.append(...marks(face, face.face_id === seen.subject, Math.max(width, height)));
+    overlay.append(drawn);
     faces.textContent = counted(seen);
   }
 
   return { take, draw };
 }
+
+/** From the turned photograph, of this width and height, to the photograph as it was sent. */
+const asSent = (rotated, width, height) => ({
+  90: `matrix(0 -1 1 0 0 ${width})`,
+  180: `matrix(-1 0 0 -1 ${width} ${height})`,
+  270: `matrix(0 1 -1 0 ${height} 0)`,
+})[rotated] ?? '';
 
 const frame = ({ x, y, width, height }, kind) => svg('rect', { x, y, width, height, class: kind, rx: Math.min(width, height) / 40 });
 
@@ -136,5 +146,6 @@ function counted(seen) {
   const faces = seen.faces.length === 1 ? '1 face' : `${seen.faces.length} faces`;
   const box = seen.subject == null ? null : seen.faces[seen.subject].bounding_box;
   const where = box ? `, ${box.width} × ${box.height} at ${box.x}, ${box.y}` : '';
-  return `${faces}${where} · ${width} × ${height} pixels`;
+  const turned = seen.rotated ? ` · turned by ${seen.rotated} degrees` : '';
+  return `${faces}${where} · ${width} × ${height} pixels${turned}`;
 }

@@ -23,11 +23,14 @@ pub struct LookReport {
     pub scale: [f64; 2],
     /// Pixels of the border that were computed; null where all of it was, or there was none.
     pub margin: Option<usize>,
+    /// Degrees clockwise by which the photograph was turned first: 0, 90, 180 or 270. Boxes and landmarks lie in the
+    /// turned one.
+    pub rotated: u16,
 }
 
 impl From<&DetectionPlan> for LookReport {
     fn from(look: &DetectionPlan) -> Self {
-        Self { mode: look.name(), scale: look.scale(), margin: look.margin }
+        Self { mode: look.name(), scale: look.scale(), margin: look.margin, rotated: look.rotated }
     }
 }
 
@@ -105,7 +108,8 @@ impl DetectReport {
 }
 
 fn look_line(look: &LookReport) -> String {
-    format!("{} at {:.3} x {:.3}", look.mode, look.scale[0], look.scale[1])
+    let rotated = if look.rotated > 0 { format!(", turned by {} degrees", look.rotated) } else { String::new() };
+    format!("{} at {:.3} x {:.3}{rotated}", look.mode, look.scale[0], look.scale[1])
 }
 
 /// A judgement of liveness.

@@ -60,13 +60,13 @@ impl Photograph {
         watch: Watch,
     ) -> Result<Self, NoAnswer> {
         let image = decode(bytes, &options.image, watch)?;
-        let detected = finder.find(scratch, &image, options.mode)?;
+        let (image, detected) = finder.upright(scratch, image, options.mode)?;
         watch(Stage::Detect);
         let measured = detected.faces.iter().map(|_| OnceCell::new()).collect();
         Ok(Self { image, detected, measured })
     }
 
-    /// The pixels.
+    /// The pixels, turned upright where they had to be.
     #[must_use]
     pub fn image(&self) -> &Bgr {
         &self.image

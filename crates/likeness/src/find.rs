@@ -3,7 +3,7 @@
 //! `exact` looks once, as DeepFace does. The native look follows from what is found. The detector is surest about faces
 //! that are 130 to 300 pixels high in what it sees. So it first sees the photograph alone, its longer side reduced to 320
 //! pixels, and then each face that is small there once more, reduced less (`second_look`). Where nothing is found, and
-//! where all faces are wanted, it sees 640 pixels too. Results are in the photograph's own pixels, with the way they were
+//! where all faces are wanted, it sees 640 pixels too. A photograph on its side is turned upright ([`Finder::upright`]). Results are in the photograph's own pixels, with the way they were
 //! found. Touches nothing.
 
 use std::sync::Arc;
@@ -16,6 +16,7 @@ use crate::net::centerface::Maps;
 pub use crate::plan::{DetectionPlan, EXACT_PIXELS, FAST_SIDE, FIRST_SIDE, FindError, Mode, plan, whole};
 use crate::plan::{fast, seen};
 use crate::second_look::SecondLook;
+use crate::turn::{Pose, TURNS};
 
 /// A face of which more than this part lies in a larger one's box is a part of that one.
 const PART: f64 = 0.5;
@@ -75,6 +76,31 @@ impl Finder {
         Ok(joined(first, second))
     }
 
+    /// Looks for faces, and where the largest one is turned, in the photograph turned by 90, 180 and 270 degrees too: the
+    /// turn with the face nearest to upright is what counts. The native look alone turns photographs. Gives the
+    /// photograph in which the faces lie.
+    ///
+    /// # Errors
+    /// [`FindError`]
+    pub fn upright(&self, scratch: &mut Scratch, image: Bgr, mode: Mode) -> Result<(Bgr, Detected), FindError> {
+        let first = self.find(scratch, &image, mode)?;
+        let turned = largest_pose(&first).is_some_and(|pose| pose.is_turned());
+        if !turned || !matches!(mode, Mode::Auto | Mode::All) {
+            return Ok((image, first));
+        }
+        let mut best: Option<(f64, Bgr, Detected)> = None;
+        for (degrees, orientation) in TURNS {
+            let other = image.clone().oriented(orientation);
+            let mut found = self.find(scratch, &other, mode)?;
+            found.look.rotated = degrees;
+            let Some(pose) = largest_pose(&found).filter(|pose| !pose.is_turned()) else { continue };
+            if best.as_ref().is_none_or(|(tilt, ..)| pose.tilt < *tilt) {
+                best = Some((pose.tilt, other, found));
+            }
+        }
+        Ok(best.map_or((image, first), |(_, image, found)| (image, found)))
+    }
+
     /// Looks in a way that was planned for this size of photograph.
     ///
     /// # Errors
@@ -100,6 +126,10 @@ impl Finder {
         }
         Ok(found)
     }
+}
+
+fn largest_pose(found: &Detected) -> Option<Pose> {
+    found.faces.iter().max_by_key(|face| face.area.pixels()).map(Pose::of)
 }
 
 /// The faces of both looks: a face that both show as the first one shows it, since large faces fall into parts in a less

@@ -60,6 +60,7 @@ pub mod selftest;
 pub mod space;
 pub mod spoof;
 mod stage;
+pub mod turn;
 pub mod verdict;
 pub mod weights;
 

@@ -96,6 +96,8 @@ impl Live {
 pub enum Doubt {
     /// The photograph shows the face without colour: grey, toned or infrared.
     NoColour,
+    /// The face is not upright, or not seen from the front.
+    FaceTurned,
     /// The frame shows too little around the face.
     ContextTooSmall,
     /// The photograph's edge cuts the face.
@@ -112,6 +114,7 @@ impl Doubt {
     pub fn code(self) -> &'static str {
         match self {
             Self::NoColour => "no_colour",
+            Self::FaceTurned => "face_turned",
             Self::ContextTooSmall => "context_too_small",
             Self::FaceCut => "face_cut",
             Self::NetworksDisagree => "networks_disagree",
@@ -124,6 +127,7 @@ impl Doubt {
     pub fn advice(self) -> &'static str {
         match self {
             Self::NoColour => "The face has no colour. Send a colour photograph, taken in visible light.",
+            Self::FaceTurned => "Hold the camera upright, and look into it.",
             Self::ContextTooSmall => "Step back from the camera, or send the photograph uncropped.",
             Self::FaceCut => "Leave room around the face: the photograph's edge cuts it.",
             Self::NetworksDisagree | Self::Unsure => "Take another photograph, in even light from the front.",
@@ -195,10 +199,12 @@ pub struct Shown {
     pub inside: f64,
     /// Colour that does not follow from lightness, in units of Lab.
     pub colour: f64,
+    /// Whether the face is not upright, or not seen from the front.
+    pub turned: bool,
 }
 
 /// Judges what was seen of a face, in which this was measured. What the networks do not know, they do not judge: no
-/// colour, or too little around the face, is a doubt whatever they answered. A comparison with NaN holds for neither
+/// colour, a turned face, or too little around the face, is a doubt whatever they answered. A comparison with NaN holds for neither
 /// side, so it ends in doubt.
 #[must_use]
 pub fn judge(scores: SpoofScores, shown: Shown, lines: &LivenessRule) -> Liveness {
@@ -209,6 +215,9 @@ pub fn judge(scores: SpoofScores, shown: Shown, lines: &LivenessRule) -> Livenes
     }
     if !enough(scores.context(), lines.context) {
         return Liveness::Indeterminate(Doubt::ContextTooSmall, scores);
+    }
+    if shown.turned {
+        return Liveness::Indeterminate(Doubt::FaceTurned, scores);
     }
     if scores.is_real() && probability >= lines.live && least >= lines.each {
         let whole = enough(shown.inside, lines.inside);
@@ -234,7 +243,7 @@ pub(crate) mod tests {
     }
 
     /// A face that lies whole in the photograph, in colour.
-    pub(crate) const WHOLE: Shown = Shown { inside: 1.0, colour: 9.0 };
+    pub(crate) const WHOLE: Shown = Shown { inside: 1.0, colour: 9.0, turned: false };
 
     /// No colour comes before everything: no probability, context or part in the photograph changes it.
     #[test]
@@ -244,7 +253,7 @@ pub(crate) mod tests {
         for colour in [0.0, 1.42, lines.colour.next_down(), f64::NAN] {
             for probability in [0.0, 0.25, 0.5, 0.9, 1.0, f32::NAN] {
                 for (context, inside) in [(2.7, 1.0), (1.0, 1.0), (2.7, 0.0)] {
-                    let shown = Shown { inside, colour };
+                    let shown = Shown { inside, colour, turned: false };
                     let judged = judge(scores(probability, probability, context), shown, &lines);
                     if judged.doubt() != Some(Doubt::NoColour) {
                         wrong.push(format!("{colour} {probability} {context} {inside}: {judged:?}"));

@@ -56,6 +56,8 @@ pub struct DetectionPlan {
     pub window: Window,
     /// What the network saw.
     pub view: View,
+    /// Degrees clockwise by which the photograph was turned first; what is found lies in the turned one.
+    pub rotated: u16,
 }
 
 impl DetectionPlan {
@@ -140,7 +142,7 @@ pub fn whole(image: Size) -> DetectionPlan {
     let canvas = Size { x: image.x + 2 * border.x, y: image.y + 2 * border.y };
     let net = Size { x: up(canvas.x), y: up(canvas.y) };
     let view = View { image, border, canvas, net, first_cell: Size::default() };
-    DetectionPlan { exact: true, block: 1, margin: None, window: all(net), view }
+    DetectionPlan { exact: true, block: 1, margin: None, window: all(net), view, rotated: 0 }
 }
 
 impl DetectionPlan {
@@ -177,7 +179,7 @@ pub(crate) fn fast(image: Size, side: usize) -> DetectionPlan {
     let block = (longer / side).clamp(1, image.x.min(image.y).min(256));
     let canvas = Size { x: image.x / block * block, y: image.y / block * block };
     let view = View { image, border: Size::default(), canvas, net, first_cell: Size::default() };
-    DetectionPlan { exact: false, block, margin: None, window: all(net), view }
+    DetectionPlan { exact: false, block, margin: None, window: all(net), view, rotated: 0 }
 }
 
 /// What the network sees.

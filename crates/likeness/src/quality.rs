@@ -8,6 +8,7 @@ use crate::image::Bgr;
 use crate::image::shrink::shrink;
 use crate::liveness::Shown;
 use crate::policy::{BRIGHT_ABOVE, DARK_BELOW, FaceRule};
+use crate::turn::Pose;
 
 /// What is wrong with a photograph or its face.
 #[derive(Debug, Clone, Copy, PartialEq, thiserror::Error)]
@@ -162,6 +163,8 @@ pub struct Quality {
     /// How much colour does not follow from lightness, in units of Lab: the greater standard deviation of `a` and `b`
     /// after a cubic regression on `L`.
     pub colour: f64,
+    /// Whether the face is not upright, or not seen from the front.
+    pub turned: bool,
 }
 
 impl Quality {
@@ -174,7 +177,8 @@ impl Quality {
         let grey = grey(&window);
         let light = grey.iter().map(|value| f64::from(*value)).sum::<f64>() / grey.len() as f64;
         let inside = share_inside(face, Size { x: image.width(), y: image.height() });
-        Self { blur: seen_sharpness(&window, &grey), light, side: w.min(h), inside, colour: colour(&window) }
+        let (blur, colour) = (seen_sharpness(&window, &grey), colour(&window));
+        Self { blur, light, side: w.min(h), inside, colour, turned: Pose::of(face).is_turned() }
     }
 
     /// Whether the networks can judge the face at all.
@@ -195,7 +199,7 @@ impl Quality {
     /// What a judgement of liveness needs.
     #[must_use]
     pub fn shown(&self) -> Shown {
-        Shown { inside: self.inside, colour: self.colour }
+        Shown { inside: self.inside, colour: self.colour, turned: self.turned }
     }
 
     /// Too dark or too bright, where the face is.
@@ -313,7 +317,14 @@ mod tests {
         for (blur, light, side) in (0..600).step_by(40).flat_map(|blur| {
             (0..256).step_by(15).flat_map(move |light| (40..160).step_by(20).map(move |side| (blur, light, side)))
         }) {
-            let quality = Quality { blur: f64::from(blur), light: f64::from(light), side, inside: 1.0, colour: 9.0 };
+            let quality = Quality {
+                blur: f64::from(blur),
+                light: f64::from(light),
+                side,
+                inside: 1.0,
+                colour: 9.0,
+                turned: false,
+            };
             for least in [0.0, 50.0, 70.0, 95.0] {
                 if quality.causes(least).is_empty() == (quality.score() < least) {
                     wrong.push((quality, least, quality.causes(least)));
@@ -321,7 +332,7 @@ mod tests {
             }
         }
         assert!(wrong.is_empty(), "{wrong:?}");
-        let dark = Quality { blur: 500.0, light: 12.0, side: 50, inside: 1.0, colour: 9.0 };
+        let dark = Quality { blur: 500.0, light: 12.0, side: 50, inside: 1.0, colour: 9.0, turned: false };
         assert_eq!(dark.causes(70.0), ["face_too_dark", "face_too_small"]);
         let bright = Quality { light: 250.0, ..dark };
         assert_eq!(bright.causes(70.0), ["face_too_bright", "face_too_small"]);
@@ -354,7 +365,7 @@ mod tests {
 
     #[test]
     fn each_part_of_the_score_has_its_corners() {
-        let of = |blur, light, side| Quality { blur, light, side, inside: 1.0, colour: 9.0 };
+        let of = |blur, light, side| Quality { blur, light, side, inside: 1.0, colour: 9.0, turned: false };
         let table = [
             (of(0.0, 0.0, 0), [0.0, 0.0, 0.0]),
             (of(100.0, 49.0, 49), [50.0, 49.0, 24.5]),

@@ -50,6 +50,8 @@ pub struct DetectResponse {
     faces: Vec<FaceResponse>,
     /// The photograph, upright.
     image_dimensions: SizeResponse,
+    /// Degrees clockwise by which the photograph was turned upright: 0, 90, 180 or 270. Faces lie in the turned one.
+    rotated: u16,
 }
 
 /// Finds every face.
@@ -71,7 +73,8 @@ pub async fn detect_all(
         let mut watch = Stopwatch::start();
         let photograph = examiner.photograph(scratch, &bytes, &mut |stage| watch.lap(stage))?;
         let faces = faces(&photograph, most);
-        Ok(DetectResponse { face_count: faces.len(), faces, image_dimensions: SizeResponse::of(photograph.image()) })
+        let (image_dimensions, rotated) = (SizeResponse::of(photograph.image()), photograph.detected().look.rotated);
+        Ok(DetectResponse { face_count: faces.len(), faces, image_dimensions, rotated })
     });
     answer.await.map(Json)
 }

@@ -116,6 +116,7 @@ impl Inspector {
             field,
             image_dimensions: SizeResponse::of(photograph.image()),
             detection: photograph.detected().look.name(),
+            rotated: photograph.detected().look.rotated,
             faces: faces(&photograph, MOST),
             subject: None,
             unfit: None,

@@ -56,6 +56,8 @@ pub struct PhotographResponse {
     pub image_dimensions: SizeResponse,
     /// `exact` or `fast`: how faces were looked for.
     pub detection: &'static str,
+    /// Degrees clockwise by which the photograph was turned upright: 0, 90, 180 or 270. Faces lie in the turned one.
+    pub rotated: u16,
     /// Every face, the surest first; at most 50.
     pub faces: Vec<FaceResponse>,
     /// The face that counts, as a place in `faces`.
