@@ -3,10 +3,10 @@
 
 use std::io::Cursor;
 
-use ballast_cli::fuzzing::entries::{self, Bounds};
+use ballast_cli::fuzzing::entries::{self, ArchiveLimits};
 use libfuzzer_sys::fuzz_target;
 
-const BOUNDS: Bounds = Bounds { entries: 64, headers: 64 << 10 };
+const BOUNDS: ArchiveLimits = ArchiveLimits { entries: 64, headers: 64 << 10 };
 
 fuzz_target!(|data: &[u8]| {
     let mut count = 0;
