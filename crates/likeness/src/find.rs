@@ -88,17 +88,21 @@ impl Finder {
         if !turned || !matches!(mode, Mode::Auto | Mode::All) {
             return Ok((image, first));
         }
-        let mut best: Option<(f64, Bgr, Detected)> = None;
+        let mut best: Option<(f64, u8, Detected)> = None;
         for (degrees, orientation) in TURNS {
-            let other = image.clone().oriented(orientation);
+            // One turned copy at a time: a large photograph takes as much memory as all else together.
+            let Some(other) = image.turned(orientation) else { continue };
             let mut found = self.find(scratch, &other, mode)?;
             found.look.rotated = degrees;
             let Some(pose) = largest_pose(&found).filter(|pose| !pose.is_turned()) else { continue };
             if best.as_ref().is_none_or(|(tilt, ..)| pose.tilt < *tilt) {
-                best = Some((pose.tilt, other, found));
+                best = Some((pose.tilt, orientation, found));
             }
         }
-        Ok(best.map_or((image, first), |(_, image, found)| (image, found)))
+        Ok(match best {
+            Some((_, orientation, found)) => (image.oriented(orientation), found),
+            None => (image, first),
+        })
     }
 
     /// Looks in a way that was planned for this size of photograph.

@@ -59,7 +59,8 @@ const COLOUR: Number = number(
     None,
     "measured: toned golden faces at most 0.41, golden faces in colour at least 2.6",
 );
-const TURNED: &str = "measured: 45 of 45 turned photographs are above one of the three, 0 of 15 upright ones";
+const TURNED: &str =
+    "measured: 17 upright photographs are below all three; turned in three ways, 50 of 51 are above one";
 const TILT: Number = number("greatest tilt of a face off upright, in degrees", 40.0, None, TURNED);
 const SKEW: Number = number("greatest cosine between the line of the eyes and the face's axis", 0.25, None, TURNED);
 const STRETCH: Number = number("greatest length of the face's axis, in distances between the eyes", 1.6, None, TURNED);

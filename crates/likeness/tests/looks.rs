@@ -107,35 +107,48 @@ fn quantile(values: &mut [f64], part: f64) -> f64 {
     values[((values.len() - 1) as f64 * part).round() as usize]
 }
 
-/// A sample. Of the others `img16.jpg` is not turned back: its face upside down has the geometry of an upright one.
-const TURNED: [&str; 9] = [
-    "couple.jpg",
-    "image_F1.jpg",
+/// All of the test data; every other one in a normal run.
+const PHOTOGRAPHS: [&str; 17] = [
     "img1.jpg",
     "img10.jpg",
+    "img11.jpg",
     "img14.jpg",
+    "couple.jpg",
+    "img16.jpg",
+    "img17.jpg",
+    "image_T1.jpg",
     "img2.jpg",
+    "img20.jpg",
     "img25.jpg",
+    "img3.jpg",
     "img29.jpg",
+    "img43.jpg",
     "img5.jpg",
+    "img51.jpg",
+    "image_F1.jpg",
 ];
+/// Its face upside down has the geometry of an upright one: not noticed on its head, and turned onto it from its sides.
+const MISTAKEN: &str = "img16.jpg";
 
 #[test]
 fn a_photograph_on_its_side_or_head_is_turned_back_to_the_same_pixels_and_faces() {
     let Some(world) = world("a_photograph_on_its_side_or_head_is_turned_back_to_the_same_pixels_and_faces") else {
         return;
     };
-    let (mut scratch, mut wrong) = (Scratch::default(), Vec::new());
-    for name in TURNED {
+    let (mut scratch, mut wrong, mut of, mut noticed) = (Scratch::default(), Vec::new(), 0, 0);
+    for name in PHOTOGRAPHS.into_iter().step_by(step()) {
         let image = photo(&world.folder, name);
         let (_, straight) = world.finder.upright(&mut scratch, image.clone(), Mode::Auto).unwrap();
         if straight.look.rotated != 0 {
             wrong.push(format!("{name}: turned by {}", straight.look.rotated));
         }
         for (degrees, orientation) in TURNS {
+            of += 1;
             let sent = image.clone().oriented(orientation);
             let (back, found) = world.finder.upright(&mut scratch, sent, Mode::Auto).unwrap();
-            if back != image || found.look.rotated != 360 - degrees || found.faces != straight.faces {
+            noticed += usize::from(found.look.rotated != 0);
+            let right = back == image && found.look.rotated == 360 - degrees && found.faces == straight.faces;
+            if right == (name == MISTAKEN) {
                 wrong.push(format!(
                     "{name} at {degrees}: turned by {}, {} faces",
                     found.look.rotated,
@@ -144,6 +157,7 @@ fn a_photograph_on_its_side_or_head_is_turned_back_to_the_same_pixels_and_faces(
             }
         }
     }
+    println!("{noticed} of {of} turned photographs were noticed, and all but those of {MISTAKEN} turned back");
     assert_none(&wrong, "turned photographs");
 }
 

@@ -32,8 +32,10 @@ pub struct ComparedFace {
     detected: bool,
     /// 0 to 100.
     quality_score: f64,
-    /// Where.
+    /// Where, in the photograph as it was turned.
     bounding_box: BoxResponse,
+    /// Degrees clockwise by which the photograph was turned upright: 0, 90, 180 or 270.
+    rotated: u16,
 }
 
 /// The answer.
@@ -91,6 +93,7 @@ pub async fn compare(
             detected: true,
             quality_score: round(face.quality().score(), 2),
             bounding_box: face.face().area.into(),
+            rotated: face.plan().rotated,
         });
         Ok(answer(&similarity, compared, model))
     });

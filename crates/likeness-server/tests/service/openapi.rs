@@ -48,6 +48,31 @@ fn references(value: &Value, found: &mut impl FnMut(&str)) {
     }
 }
 
+/// A face's place lies in the turned photograph: a client that draws it needs to know how far.
+#[test]
+fn whatever_answers_with_a_face_s_place_says_how_far_the_photograph_was_turned() {
+    let document: Value = serde_json::from_str(&fs::read_to_string(GOLDEN).unwrap()).unwrap();
+    let schemas = document["components"]["schemas"].as_object().unwrap();
+    let has = |name: &str, property: &str| !schemas[name]["properties"][property].is_null();
+    let users = |wanted: &str| -> Vec<&String> {
+        let names = |schema: &Value| {
+            let mut found = false;
+            references(schema, &mut |reference| found |= reference.ends_with(&format!("/{wanted}")));
+            found
+        };
+        schemas.iter().filter(|(_, schema)| names(schema)).map(|(name, _)| name).collect()
+    };
+    let with_places: Vec<&String> = schemas.keys().filter(|name| has(name, "bounding_box")).collect();
+    let mut silent = Vec::new();
+    for name in with_places.iter().filter(|name| !has(name, "rotated")) {
+        let users = users(name);
+        let answers = if users.is_empty() { vec![*name] } else { users };
+        silent.extend(answers.into_iter().filter(|answer| !has(answer, "rotated")));
+    }
+    assert!(with_places.len() >= 2, "this test would find nothing: {with_places:?}");
+    assert!(silent.is_empty(), "{silent:?}");
+}
+
 #[test]
 fn the_viewer_loads_nothing_from_elsewhere_and_asks_no_validator() {
     let ground = Ground::new();

@@ -107,8 +107,14 @@ impl Bgr {
     /// The same pixels seen upright, for an EXIF orientation of 1 to 8; others change nothing.
     #[must_use]
     pub fn oriented(self, orientation: u8) -> Self {
+        self.turned(orientation).unwrap_or(self)
+    }
+
+    /// A copy as [`Self::oriented`] makes it, for an orientation that changes something: 2 to 8.
+    #[must_use]
+    pub fn turned(&self, orientation: u8) -> Option<Self> {
         let (w, h) = (self.width, self.height);
-        match orientation {
+        Some(match orientation {
             2 => self.mapped(w, h, |x, y| (w - 1 - x, y)),
             3 => self.mapped(w, h, |x, y| (w - 1 - x, h - 1 - y)),
             4 => self.mapped(w, h, |x, y| (x, h - 1 - y)),
@@ -116,8 +122,8 @@ impl Bgr {
             6 => self.mapped(h, w, |x, y| (y, h - 1 - x)),
             7 => self.mapped(h, w, |x, y| (w - 1 - y, h - 1 - x)),
             8 => self.mapped(h, w, |x, y| (w - 1 - y, x)),
-            _ => self,
-        }
+            _ => return None,
+        })
     }
 
     /// A new image whose pixel (x, y) is this one's pixel `from(x, y)`.
