@@ -301,3 +301,7 @@ fn first_file(head: &[u8], path: &str) -> Option<(u64, u64)> {
     let named = file.path == path || file.path.strip_suffix(path).is_some_and(|root| root.ends_with('/'));
     named.then_some((file.at, file.size))
 }
+
+#[cfg(test)]
+#[path = "remote_tests.rs"]
+mod tests;
