@@ -68,8 +68,13 @@ fn the_lock_file_follows_from_the_folder_the_dockerfile_and_the_compose_file() {
             &["owner = \"app\"", "path = \"/models\""],
             &["0 weights", "ballast pin URL|FILE", "bake --from mirror"],
         ),
-        (&[], 0, &["owner = \"1000:1000\""], &["the default: no file names a user but root"]),
-        (&[("compose.yaml", "\t: {"), ("models/w.bin", "w")], 0, &["path = \"w.bin\""], &["1 weights"]),
+        (&[], 0, &["owner = \"1000:1000\""], &["the default: no file names a user in literals, but root"]),
+        (
+            &[("compose.yaml", "a: 1\n  b: {"), ("models/w.bin", "w")],
+            0,
+            &["path = \"w.bin\""],
+            &["1 weights", "compose.yaml is passed over: line"],
+        ),
         (&[("models/README.txt.lock", "")], 14, &[], &["no weight to pin"]),
     ];
     let mut wrong = Vec::new();
@@ -123,4 +128,23 @@ fn what_init_begins_leads_to_a_layer_that_is_right_without_another_word() {
         let verified = ballast(dir.path(), &["verify", "layer"]);
         assert!(verified.status.success(), "{verified:?}");
     }
+}
+
+#[test]
+fn the_lines_name_the_models_where_the_build_can_copy_them_from() {
+    let rows = [
+        (".", "deep/er", "COPY deep/er /src/deep/er"),
+        ("deep", "deep/er", "COPY er /src/er"),
+        ("deep", "models", "the models lie outside the folder of the Dockerfile"),
+    ];
+    let mut wrong = Vec::new();
+    for (project, models, line) in rows {
+        let dir = folder("init");
+        put(dir.path(), &[("deep/er/w.bin", "w"), ("models/w.bin", "w")]);
+        let output = ballast(dir.path(), &["init", project, "--models", models]);
+        if !output.status.success() || !stdout(&output).contains(line) {
+            wrong.push(format!("{project} {models}: {output:?}"));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }

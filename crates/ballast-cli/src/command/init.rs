@@ -32,7 +32,7 @@ pub fn init(args: &Init) -> Result<(), Failure> {
     let mut book = begin(args, &store)?;
     let table = models.as_ref().map(|models| adopt::take(&mut book, &models.cache)).transpose()?;
     book.begin()?;
-    print::answer(&text(&store, &book, models.as_ref()));
+    print::answer(&text(&store, &book, models.as_ref(), &args.dir));
     table.map_or(Ok(()), |table| table.verdict())
 }
 
@@ -41,6 +41,15 @@ struct Models {
     /// As it was named, or found.
     name: PathBuf,
     cache: Cache,
+}
+
+impl Models {
+    /// Its path in the folder of the Dockerfile, if it lies there.
+    fn in_context(&self, dir: &Path) -> Option<String> {
+        let whole = |path: &Path| std::fs::canonicalize(path).ok();
+        let inside = whole(&self.name)?.strip_prefix(whole(dir)?).ok()?.display().to_string();
+        (!inside.is_empty()).then_some(inside)
+    }
 }
 
 fn models(args: &Init) -> Result<Option<Models>, Failure> {
@@ -55,7 +64,11 @@ fn facts(args: &Init, models: Option<&Models>) -> Result<ProjectFacts, Failure> 
     let mut facts = ProjectFacts { layout: models.and_then(|models| models.cache.env), ..ProjectFacts::default() };
     for name in COMPOSE {
         let Some(text) = read(&args.dir.join(name))? else { continue };
-        for said in deployment::set_up(&text) {
+        let services = deployment::set_up(&text).unwrap_or_else(|why| {
+            print::remark(&format!("{name} is passed over: {why}"));
+            Vec::new()
+        });
+        for said in services {
             facts.users.extend(said.user.map(|(line, user)| Said::new(user, format!("{name}, line {line}"))));
             let variable = |(line, key, value)| (key, Said::new(value, format!("{name}, line {line}")));
             facts.variables.extend(said.variables.into_iter().map(variable));
@@ -88,22 +101,27 @@ fn begin(args: &Init, store: &Store) -> Result<LockFileEditor, Failure> {
     Ok(book)
 }
 
-fn text(store: &Store, book: &LockFileEditor, models: Option<&Models>) -> String {
+fn text(store: &Store, book: &LockFileEditor, models: Option<&Models>, dir: &Path) -> String {
     let mut text = format!("{}: {} weights\n", book.path().display(), book.len());
     let rows = [("path", Some(&store.path)), ("baked", Some(&store.baked)), ("owner", Some(&store.owner))];
     for (key, said) in rows.into_iter().chain([("env", store.env.as_ref())]) {
         let Some(Said { value, place }) = said else { continue };
         let _ = writeln!(text, "  {key:5}  {value:24}  {place}");
     }
-    let name = models.map(|models| models.name.display().to_string());
-    if name.is_none() {
-        text += "\nno folder of models was found: `ballast pin URL|FILE` writes an entry for each weight, `ballast fetch` brings them into ./mirror\n";
-    }
-    let name = name.as_deref().map(|name| name.trim_start_matches("./"));
+    let inside = models.map(|models| models.in_context(dir));
+    text += match &inside {
+        None => {
+            "\nno folder of models was found: `ballast pin URL|FILE` writes an entry for each weight, `ballast fetch` brings them into ./mirror\n"
+        }
+        Some(None) => {
+            "\nthe models lie outside the folder of the Dockerfile: `ballast fetch --mirror DIR` copies them into ./mirror\n"
+        }
+        Some(Some(_)) => "",
+    };
     let _ = write!(
         text,
         "\nlines for the Dockerfile; `ballast` is the static program beside it:\n\n{}",
-        init::lines(store, name)
+        init::lines(store, inside.flatten().as_deref())
     );
     text
 }

@@ -2,6 +2,8 @@
 //!
 //! Only literals count: a value with a `$` is the build's to know.
 
+use std::collections::BTreeSet;
+
 use super::Said;
 
 /// Of the last stage.
@@ -23,14 +25,16 @@ pub fn read(name: &str, text: &str) -> Dockerfile {
             "FROM" => file = Dockerfile::default(),
             "USER" if !rest.contains('$') => file.user = Some(Said::new(rest.trim(), place)),
             "ENV" => {
-                for (key, value) in assignments(rest.trim()).into_iter().filter(|(_, value)| !value.contains('$')) {
-                    file.variables.retain(|(name, _)| *name != key);
-                    file.variables.push((key, Said::new(value, place.clone())));
-                }
+                let literal = assignments(rest.trim()).into_iter().filter(|(_, value)| !value.contains('$'));
+                file.variables.extend(literal.map(|(key, value)| (key, Said::new(value, place.clone()))));
             }
             _ => {}
         }
     }
+    let mut seen = BTreeSet::new();
+    file.variables.reverse();
+    file.variables.retain(|(name, _)| seen.insert(name.clone()));
+    file.variables.reverse();
     file
 }
 

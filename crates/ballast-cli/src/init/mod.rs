@@ -70,7 +70,7 @@ pub fn plan(facts: &ProjectFacts) -> Store {
     Store {
         path: path.unwrap_or_else(|| Said::new(PATH, "the default")),
         baked: Said::new(BAKED, "the default"),
-        owner: owner.unwrap_or_else(|| Said::new(OWNER, "the default: no file names a user but root")),
+        owner: owner.unwrap_or_else(|| Said::new(OWNER, "the default: no file names a user in literals, but root")),
         env,
     }
 }

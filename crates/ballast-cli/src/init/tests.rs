@@ -17,18 +17,20 @@ FROM python:3.11 AS two
 env HF_HOME=/data/hf \\
     # a comment between
     TORCH_HOME=\"/data/to rch\" OTHER=${X}
+ENV NLTK_DATA=/old A=b
 ENV NLTK_DATA /data/nltk words
 USER $APP
 User 1000:1000
 CMD [\"python\"]";
     let found = read("Dockerfile", text);
     let variables: Vec<_> = found.variables.iter().map(|(name, said)| (name.as_str(), said.value.as_str())).collect();
-    let expected = [("HF_HOME", "/data/hf"), ("TORCH_HOME", "/data/to rch"), ("NLTK_DATA", "/data/nltk words")];
+    let expected =
+        [("HF_HOME", "/data/hf"), ("TORCH_HOME", "/data/to rch"), ("A", "b"), ("NLTK_DATA", "/data/nltk words")];
     assert_eq!(variables, expected);
     assert_eq!(found.variables[1].1.place, "Dockerfile, line 6");
     assert_eq!(
         (user(&found), found.user.as_ref().map(|user| user.place.as_str())),
-        (Some("1000:1000"), Some("Dockerfile, line 11"))
+        (Some("1000:1000"), Some("Dockerfile, line 12"))
     );
 }
 

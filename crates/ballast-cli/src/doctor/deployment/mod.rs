@@ -24,14 +24,17 @@ pub struct SetUp {
     pub variables: Vec<(usize, String, String)>,
 }
 
-/// What the services of a compose file say of their users and variables. What is no compose file says nothing.
-pub fn set_up(text: &str) -> Vec<SetUp> {
-    let documents = yaml::read(text).unwrap_or_default();
+/// What the services of a compose file say of their users and variables.
+///
+/// # Errors
+/// The line, and what is wrong there, of a text that is no YAML.
+pub fn set_up(text: &str) -> Result<Vec<SetUp>, String> {
+    let documents = yaml::read(text).map_err(|error| format!("line {}: {}", error.line, error.what))?;
     let of = |service: Service| SetUp {
         user: service.user.and_then(|user| Some((user.line, user.value.words()?))),
         variables: service.env.into_iter().filter_map(|of| Some((of.line, of.name, of.value?))).collect(),
     };
-    documents.iter().flat_map(compose::services).map(of).collect()
+    Ok(documents.iter().flat_map(compose::services).map(of).collect())
 }
 
 /// Examines a compose file or Kubernetes manifests, named as in findings.
