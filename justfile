@@ -6,7 +6,7 @@ default:
 
 # boots held sticky beside a peer that races, and every interleaving of three acts: minutes
 sticky:
-    BALLAST_STICKY=long cargo test --locked -p ballast --test kept -- --nocapture --test-threads 1
+    BALLAST_STICKY=long cargo test --locked -p ballast --test root_owned -- --nocapture --test-threads 1
     BALLAST_STICKY=long cargo test --locked -p ballast-cli --test sticky -- --nocapture --test-threads 1
 
 # debug build of everything

@@ -14,12 +14,12 @@ use std::time::{Duration, Instant};
 
 use ballast::digest::Digest;
 use ballast::disk::{self, LinuxDisk};
-use ballast::fault::PlaceFault;
+use ballast::fault::InstallFault;
 use ballast::heal::{self, Done, Outcome};
-use ballast::kept;
+use ballast::install::Origin;
 use ballast::lock::Need;
-use ballast::place::Origin;
 use ballast::receipt::Receipts;
+use ballast::root_owned;
 use ballast::store::{ExpectedWeight, Strictness};
 use rustix::io::Errno;
 
@@ -35,7 +35,7 @@ use crate::report::{self, Report, Served, WeightLine};
 use crate::setting::Setting;
 use crate::walk;
 use crate::write_access::WriteAccess;
-use plan::{App, Caps, Facts, Hold, Ids, Plan, Refusal, Serve};
+use plan::{App, CacheOwner, Caps, Facts, Ids, Plan, Refusal, Serve};
 use protection::Protection;
 
 /// How a boot is carried out.
@@ -74,8 +74,8 @@ impl Boot<'_> {
     pub fn plan(&self) -> Result<(Facts, Plan), Failure> {
         let facts = self.setting.facts(self.app, self.groups);
         let hold = match self.healing.hold {
-            HoldArg::Owned => Hold::Owned,
-            HoldArg::Sticky => Hold::Sticky,
+            HoldArg::Owned => CacheOwner::App,
+            HoldArg::Sticky => CacheOwner::Root,
         };
         let plan = plan::plan(&facts, hold).map_err(|refusal| refused(refusal, facts.who.caps))?;
         Ok((facts, plan))
@@ -115,12 +115,12 @@ impl Boot<'_> {
                 self.permitted_store().and_then(|dir| disk::make_root_owned(&dir, self.guarded.gid).map_err(words))
             }
         };
-        plan.serve.contains(&Serve::KeepVolume).then(take)
+        plan.serve.contains(&Serve::RootOwnedVolume).then(take)
     }
 
     /// Verifies and mends what root took, on that same descriptor, whatever becomes of the path.
     pub fn keep(&self, taken: &LinuxDisk, look: &WriteAccess) -> Attempt {
-        let mut attempt = self.on(taken, Serve::KeepVolume, self.setting.store.clone(), look);
+        let mut attempt = self.on(taken, Serve::RootOwnedVolume, self.setting.store.clone(), look);
         self.confirm(taken, &mut attempt.outcomes);
         attempt
     }
@@ -129,7 +129,7 @@ impl Boot<'_> {
     /// cache's root down and from `/` down to it.
     fn confirm(&self, taken: &LinuxDisk, outcomes: &mut [Outcome]) {
         let (strict, store) = (Strictness::RootOwned { gid: self.guarded.gid }, &self.setting.store);
-        kept::confirm(taken, &self.setting.all_wanted(), strict, outcomes);
+        root_owned::confirm(taken, &self.setting.all_wanted(), strict, outcomes);
         let here = walk::walk(store).ok().and_then(|walked| Some(walked.last()?.stat.id));
         let elsewhere = here.is_none() || here != taken.stat_root().ok().map(|stat| stat.id);
         let custody = WriteAccess::new(self.guarded, self.groups);
@@ -139,7 +139,7 @@ impl Boot<'_> {
                 false if custody.is_firm(&store.join(weight.path.as_str())) => continue,
                 false => format!("uid {} could change a directory above {}", self.guarded.uid, store.display()),
             };
-            outcome.done = Done::Failed(PlaceFault::Unprotected(why));
+            outcome.done = Done::Failed(InstallFault::Unprotected(why));
         }
     }
 
@@ -151,13 +151,13 @@ impl Boot<'_> {
         self.confirm(taken, &mut outcomes);
         // What is not right after all is to be mended.
         outcomes.iter().all(Outcome::is_right).then_some(())?;
-        Some(Attempt { served: Served { from: Serve::KeepVolume, root }, outcomes })
+        Some(Attempt { served: Served { from: Serve::RootOwnedVolume, root }, outcomes })
     }
 
     /// Tries the plan's ways to serve until one holds every weight; else takes the best.
     pub fn serve(&self, plan: Plan, mut refused: Vec<String>, mut kept: Option<Result<Attempt, String>>) -> Report {
         let best = apply::in_order(&plan.serve, &mut refused, self, |way| match way {
-            Serve::KeepVolume => kept.take().unwrap_or_else(|| Err("root did not keep the cache".into())),
+            Serve::RootOwnedVolume => kept.take().unwrap_or_else(|| Err("root did not keep the cache".into())),
             _ => self.attempt(way),
         });
         self.report(plan, refused, best)
@@ -196,7 +196,7 @@ impl Boot<'_> {
             Serve::Baked => heal::verify(disk, &wanted, Strictness::Layer, facts::threads),
             Serve::VerifyVolume => heal::verify(disk, &wanted, Strictness::Volume, facts::threads),
             Serve::HealVolume => self.heal(disk, &wanted, Strictness::Volume),
-            Serve::KeepVolume => self.heal(disk, &wanted, Strictness::RootOwned { gid: self.guarded.gid }),
+            Serve::RootOwnedVolume => self.heal(disk, &wanted, Strictness::RootOwned { gid: self.guarded.gid }),
         };
         Attempt { served: Served { from: way, root }, outcomes }
     }
@@ -252,7 +252,7 @@ impl Boot<'_> {
         });
         let weights: Vec<_> = weights.collect();
         let mut notes = self.setting.notes.clone();
-        if self.healing.hold == HoldArg::Sticky && !plan.serve.contains(&Serve::KeepVolume) {
+        if self.healing.hold == HoldArg::Sticky && !plan.serve.contains(&Serve::RootOwnedVolume) {
             notes.push("not held sticky: that needs a start as root and a writable volume that lasts".into());
         }
         Report {

@@ -8,7 +8,7 @@ use std::path::Path;
 
 use crate::boot::plan::Ids;
 use ballast::disk::LinuxDisk;
-use ballast::fault::PlaceFault;
+use ballast::fault::InstallFault;
 use ballast::heal::{self, Done, Outcome};
 use ballast::lock::DirSpec;
 use ballast::store::{ExpectedWeight, Strictness, WeightState};
@@ -16,7 +16,7 @@ use rustix::fs::{Access, AtFlags, CWD, accessat, statvfs};
 use rustix::io::Errno;
 
 use crate::dirs::{self, DirLine, DirOutcome};
-use crate::doctor::reach::Reach;
+use crate::doctor::path_access::PathAccess;
 use crate::facts;
 
 /// Whether a weight is right, or a real heal would make it so.
@@ -37,7 +37,7 @@ pub fn foresee(outcomes: &mut [Outcome], wanted: &[ExpectedWeight], origins: &[L
         let found = heal::verify(origin, &asked, Strictness::Layer, facts::threads);
         left = left.into_iter().zip(found).filter(|(_, found)| !found.is_right()).map(|(at, _)| at).collect();
     }
-    left.iter().for_each(|at| outcomes[*at].done = Done::Failed(PlaceFault::NoSource));
+    left.iter().for_each(|at| outcomes[*at].done = Done::Failed(InstallFault::NoSource));
     // What is missing must fit beside what is there, and so must a second copy of the largest that is repaired.
     let size = |at: &usize| wanted[*at].size().unwrap_or(0);
     let (missing, damaged): (Vec<_>, Vec<_>) =
@@ -46,7 +46,7 @@ pub fn foresee(outcomes: &mut [Outcome], wanted: &[ExpectedWeight], origins: &[L
     for at in wrong(outcomes) {
         let dir = root.join(wanted[at].weight.path.parent());
         if let Some(errno) = refusal(&dir, root, needed, ours) {
-            outcomes[at].done = Done::Failed(PlaceFault::Call("S4 stage", io::Error::from(errno)));
+            outcomes[at].done = Done::Failed(InstallFault::Call("S4 stage", io::Error::from(errno)));
         }
     }
 }
@@ -63,10 +63,10 @@ pub fn given(specs: &[DirSpec], app: Ids, groups: &[u32], may_give: bool) -> Vec
 
 /// The directories that the app could not write, nor their fallbacks; asked as the app.
 pub fn unwritable(specs: &[DirSpec], given: &[bool], app: Ids, groups: &[u32]) -> Vec<DirLine> {
-    let reach = Reach { app, groups: groups.to_vec(), ask: true };
+    let access = PathAccess { app, groups: groups.to_vec(), ask: true };
     let refused = |spec: &DirSpec| -> Option<Vec<String>> {
         let places = std::iter::once(&spec.path).chain(&spec.fallback);
-        places.map(|place| reach.can_write(place.as_path()).err()).collect()
+        places.map(|place| access.can_write(place.as_path()).err()).collect()
     };
     let wrong = specs.iter().zip(given).filter(|(_, given)| !**given);
     let wrong = wrong.filter_map(|(spec, _)| Some((spec, refused(spec)?)));

@@ -47,8 +47,10 @@ impl Lack {
             return Self::NotKept;
         }
         // A heal took what the layer has: what is still wrong is not there.
-        let healed =
-            report.served.as_ref().is_some_and(|served| matches!(served.from, Serve::HealVolume | Serve::KeepVolume));
+        let healed = report
+            .served
+            .as_ref()
+            .is_some_and(|served| matches!(served.from, Serve::HealVolume | Serve::RootOwnedVolume));
         Self::of_layer(setting, !healed)
     }
 

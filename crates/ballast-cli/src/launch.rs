@@ -16,7 +16,7 @@ use std::path::PathBuf;
 use nix::errno::Errno;
 use nix::unistd::{self, Gid, Uid};
 
-use crate::user::Identity;
+use crate::user::Account;
 
 mod caps;
 mod dropped;
@@ -44,7 +44,7 @@ pub fn no_new_privs() -> bool {
 }
 
 /// Becomes the target in every thread, and proves it. HOME will be the target's.
-pub fn drop_to(target: &Identity, options: &DropOptions) -> Result<Dropped, LaunchError> {
+pub fn drop_to(target: &Account, options: &DropOptions) -> Result<Dropped, LaunchError> {
     let caps = capabilities();
     let ids = ProcessIds::now(target)?;
     if !ids.are(target) || !same_groups(target, &ids.groups) {
@@ -66,14 +66,14 @@ pub fn drop_to(target: &Identity, options: &DropOptions) -> Result<Dropped, Laun
 /// Stays who the process is, with the same proof. HOME is left as found.
 pub fn stay(options: &DropOptions) -> Result<Dropped, LaunchError> {
     let groups = rustix::process::getgroups().unwrap_or_default();
-    let identity = Identity {
+    let account = Account {
         uid: unistd::geteuid().as_raw(),
         gid: unistd::getegid().as_raw(),
         groups: groups.into_iter().map(rustix::process::Gid::as_raw).collect(),
         home: PathBuf::new(),
         name: None,
     };
-    let dropped = drop_to(&identity, options)?;
+    let dropped = drop_to(&account, options)?;
     Ok(Dropped { home: None, ..dropped })
 }
 
@@ -95,17 +95,17 @@ impl ProcessIds {
         })
     }
 
-    fn now(target: &Identity) -> Result<Self, LaunchError> {
+    fn now(target: &Account) -> Result<Self, LaunchError> {
         Self::read().map_err(|errno| not_proven(target, "ids that can be read", &errno))
     }
 
-    fn are(&self, target: &Identity) -> bool {
+    fn are(&self, target: &Account) -> bool {
         self.uids == [target.uid; 3] && self.gids == [target.gid; 3]
     }
 }
 
 /// Whether these groups are the target's; the primary one counts whether or not it is listed.
-fn same_groups(target: &Identity, groups: &[u32]) -> bool {
+fn same_groups(target: &Account, groups: &[u32]) -> bool {
     let with_primary = |groups: &[u32]| {
         let mut all = [groups, &[target.gid]].concat();
         all.sort_unstable();
@@ -116,7 +116,7 @@ fn same_groups(target: &Identity, groups: &[u32]) -> bool {
 }
 
 /// Fails before anything was changed when a needed capability is absent.
-fn refuse_the_impossible(target: &Identity, ids: &ProcessIds, caps: &CapSets) -> Result<(), LaunchError> {
+fn refuse_the_impossible(target: &Account, ids: &ProcessIds, caps: &CapSets) -> Result<(), LaunchError> {
     let uid_possible = ids.uids == [target.uid; 3] || caps.has(CapSets::SETUID);
     let groups_right = ids.gids == [target.gid; 3] && same_groups(target, &ids.groups);
     if uid_possible && (groups_right || caps.has(CapSets::SETGID)) {
@@ -142,7 +142,7 @@ fn held(setuid: bool, setgid: bool) -> &'static str {
 }
 
 /// Groups first and the user last: each step needs what the next one gives away.
-fn become_target(target: &Identity, ids: &ProcessIds, caps: &CapSets) -> Result<(), LaunchError> {
+fn become_target(target: &Account, ids: &ProcessIds, caps: &CapSets) -> Result<(), LaunchError> {
     let refused = |call: &str, errno: Errno| cannot_drop(target, caps, format!("{call}: {}", io::Error::from(errno)));
     let groups: Vec<Gid> = target.groups.iter().copied().map(Gid::from_raw).collect();
     match unistd::setgroups(&groups) {
@@ -160,7 +160,7 @@ fn groups_denied() -> bool {
     std::fs::read("/proc/self/setgroups").is_ok_and(|word| word.starts_with(b"deny"))
 }
 
-fn finish(target: &Identity, options: &DropOptions) -> Result<(), LaunchError> {
+fn finish(target: &Account, options: &DropOptions) -> Result<(), LaunchError> {
     if target.uid != 0 {
         caps::clear().map_err(|errno| not_proven(target, "no capability left", &errno))?;
     }
@@ -170,7 +170,7 @@ fn finish(target: &Identity, options: &DropOptions) -> Result<(), LaunchError> {
     prove(target)
 }
 
-fn prove(target: &Identity) -> Result<(), LaunchError> {
+fn prove(target: &Account) -> Result<(), LaunchError> {
     let ids = ProcessIds::now(target)?;
     if !ids.are(target) || !same_groups(target, &ids.groups) {
         let found = format!("uids {:?}, gids {:?}, groups {:?}", ids.uids, ids.gids, ids.groups);
@@ -190,11 +190,11 @@ fn prove(target: &Identity) -> Result<(), LaunchError> {
     }
 }
 
-fn label(target: &Identity) -> String {
+fn label(target: &Account) -> String {
     format!("{}:{}", target.uid, target.gid)
 }
 
-fn cannot_drop(target: &Identity, caps: &CapSets, found: String) -> LaunchError {
+fn cannot_drop(target: &Account, caps: &CapSets, found: String) -> LaunchError {
     let kind = Kind::CannotDrop { have_setuid: caps.has(CapSets::SETUID), have_setgid: caps.has(CapSets::SETGID) };
     let who = label(target);
     let hint = format!("start as the user itself with user: \"{who}\", or add cap_add: [CHOWN, SETUID, SETGID]");
@@ -202,7 +202,7 @@ fn cannot_drop(target: &Identity, caps: &CapSets, found: String) -> LaunchError 
     LaunchError::new(kind, "cannot become", who, &expected, found, hint)
 }
 
-fn denied(target: &Identity, groups: &[u32]) -> LaunchError {
+fn denied(target: &Account, groups: &[u32]) -> LaunchError {
     let hint = "map the groups into the namespace with newgidmap, or start as the user itself";
     LaunchError::new(
         Kind::GroupsDenied,
@@ -214,12 +214,12 @@ fn denied(target: &Identity, groups: &[u32]) -> LaunchError {
     )
 }
 
-fn not_proven(target: &Identity, expected: &str, found: &dyn fmt::Display) -> LaunchError {
+fn not_proven(target: &Account, expected: &str, found: &dyn fmt::Display) -> LaunchError {
     let hint = "nothing was started; report this with the kernel's version".into();
     LaunchError::new(Kind::NotProven, "cannot prove the drop to", label(target), expected, found.to_string(), hint)
 }
 
-fn keyring_kept(target: &Identity, error: &io::Error) -> LaunchError {
+fn keyring_kept(target: &Account, error: &io::Error) -> LaunchError {
     LaunchError::new(
         Kind::NotProven,
         "cannot leave the session keyring before the drop to",

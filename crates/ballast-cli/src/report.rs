@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 use crate::boot::plan::{Ids, Plan, Serve};
 use crate::boot::protection::Protection;
 use ballast::disk::{self, Stat};
-use ballast::fault::PlaceFault;
+use ballast::fault::InstallFault;
 use ballast::heal::{Done, Outcome};
 use ballast::lock::Need;
 use rustix::fs::{AtFlags, CWD, Mode, OFlags};
@@ -118,9 +118,9 @@ impl From<&Done> for Outlook {
         match done {
             Done::Kept | Done::MendedByAnother | Done::Copied | Done::Repaired(_) => Self::Right,
             Done::WouldHeal => Self::WouldHeal,
-            Done::Failed(PlaceFault::NoSource) => Self::NoSource,
-            Done::Failed(PlaceFault::Unprotected(_)) => Self::NotKept,
-            Done::Failed(PlaceFault::Call(_, error)) => Self::Refused(error.raw_os_error().unwrap_or(0)),
+            Done::Failed(InstallFault::NoSource) => Self::NoSource,
+            Done::Failed(InstallFault::Unprotected(_)) => Self::NotKept,
+            Done::Failed(InstallFault::Call(_, error)) => Self::Refused(error.raw_os_error().unwrap_or(0)),
         }
     }
 }

@@ -4,21 +4,21 @@ use crate::boot::plan::{self, App, Ids};
 use crate::exit::{Exit, Failure};
 use crate::facts;
 use crate::setting::Setting;
-use crate::user::{Accounts, Identity, Problem, UserSpec};
+use crate::user::{Account, Accounts, Problem, UserSpec};
 
-/// An identity as a plan sees it.
-pub fn app(identity: &Identity, explicit: bool) -> App {
-    let ids = Ids { uid: identity.uid, gid: identity.gid };
+/// An account as a plan sees it.
+pub fn app(account: &Account, explicit: bool) -> App {
+    let ids = Ids { uid: account.uid, gid: account.gid };
     App { ids, explicit, mapped: facts::mapped(ids) }
 }
 
 /// Whom the weights are kept from, and that user's groups: the app, or this process where the
 /// platform chose another user than the lock file's owner.
-pub fn guarded(identity: Option<&Identity>, app: Option<App>) -> (Ids, Vec<u32>) {
+pub fn guarded(account: Option<&Account>, app: Option<App>) -> (Ids, Vec<u32>) {
     let who = facts::who();
     let becomes = plan::becomes(&who, app).unwrap_or(app.map(|app| app.ids));
-    match (becomes.or_else(|| app.map(|app| app.ids).filter(|ids| *ids == who.ids)), identity) {
-        (Some(ids), Some(identity)) => (ids, identity.groups.clone()),
+    match (becomes.or_else(|| app.map(|app| app.ids).filter(|ids| *ids == who.ids)), account) {
+        (Some(ids), Some(account)) => (ids, account.groups.clone()),
         _ => (who.ids, who.groups),
     }
 }
@@ -27,18 +27,18 @@ pub fn guarded(identity: Option<&Identity>, app: Option<App>) -> (Ids, Vec<u32>)
 ///
 /// # Errors
 /// [`Exit::Usage`] when the user makes no sense or is in no account file.
-pub fn target(asked: Option<&str>, setting: &Setting) -> Result<Option<(Identity, bool)>, Failure> {
+pub fn target(asked: Option<&str>, setting: &Setting) -> Result<Option<(Account, bool)>, Failure> {
     let explicit = asked.is_some();
     let Some(text) = asked.or(setting.lock.store.owner.as_deref()) else {
         return Ok(None);
     };
-    let resolve = || -> Result<Identity, Problem> {
+    let resolve = || -> Result<Account, Problem> {
         let spec = text.parse::<UserSpec>()?;
         Accounts::read_for(&spec)?.resolve(&spec, facts::ids().gid)
     };
-    let identity = resolve().map_err(|problem| {
+    let account = resolve().map_err(|problem| {
         let failure = Failure::new(Exit::Usage, problem.to_string());
         if problem.hint.is_empty() { failure } else { failure.hint(problem.hint) }
     })?;
-    Ok(Some((identity, explicit)))
+    Ok(Some((account, explicit)))
 }

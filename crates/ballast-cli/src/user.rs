@@ -45,7 +45,7 @@ impl std::error::Error for Problem {}
 
 /// Everything the kernel needs to become somebody, and the home that goes with it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Identity {
+pub struct Account {
     /// The user id, for real, effective and saved alike.
     pub uid: u32,
     /// The primary group id, likewise.
@@ -173,9 +173,9 @@ impl Accounts {
         self.group.lines().filter_map(Group::parse)
     }
 
-    /// The identity that a spec names. A user without an entry and without a group in the
+    /// The account that a spec names. A user without an entry and without a group in the
     /// spec gets `default_gid`, the caller's own, as with gosu and docker.
-    pub fn resolve(&self, spec: &UserSpec, default_gid: u32) -> Result<Identity, Problem> {
+    pub fn resolve(&self, spec: &UserSpec, default_gid: u32) -> Result<Account, Problem> {
         let user = self.users().find(|user| spec.user.is(user.uid, user.name));
         let uid = match &user {
             Some(user) => user.uid,
@@ -190,7 +190,7 @@ impl Accounts {
         groups.sort_unstable();
         groups.dedup();
         let home = user.map(|user| user.home).filter(|home| !home.is_empty());
-        Ok(Identity { uid, gid, groups, home: PathBuf::from(home.unwrap_or("/")), name })
+        Ok(Account { uid, gid, groups, home: PathBuf::from(home.unwrap_or("/")), name })
     }
 
     fn group_id(&self, part: &Part) -> Result<u32, Problem> {

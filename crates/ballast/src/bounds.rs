@@ -12,4 +12,4 @@ pub const INDEX: u64 = 32 << 20;
 /// Bytes of a receipts file.
 pub const RECEIPTS: u64 = 8 << 20;
 /// Names of a directory that one sweep looks at, and abandoned files that it removes.
-pub const SWEEP: (usize, usize) = (65_536, 1024);
+pub const COLLECT: (usize, usize) = (65_536, 1024);

@@ -9,14 +9,14 @@ use sha2::{Digest as _, Sha256};
 use crate::buffer::Buffer;
 use crate::digest::Digest;
 use crate::disk::{Disk, Stat};
-use crate::fault::{PlaceFault, at};
+use crate::fault::{InstallFault, at};
 use crate::index::{CHUNK, Leaf, Tree, chunks};
 use crate::store::{BUFFER, Threads, each_piece};
 
 /// How a weight was placed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
-pub struct Placed {
+pub struct ChunkCounts {
     /// Chunks that came from the damaged file itself.
     pub kept: u64,
     /// Chunks that came from an origin.
@@ -37,7 +37,7 @@ pub(crate) fn copy_chunks<D: Disk, O: Disk>(
     own: Option<(&D::File, &[u64])>,
     origins: &[Opened<O>],
     threads: Threads,
-) -> Result<(Placed, Vec<u64>), PlaceFault> {
+) -> Result<(ChunkCounts, Vec<u64>), InstallFault> {
     let copy = Copying {
         disk,
         staged,
@@ -61,7 +61,7 @@ pub(crate) fn copy_chunks<D: Disk, O: Disk>(
     }
     let mut copied = copy.copied.into_inner().unwrap_or_else(PoisonError::into_inner);
     copied.sort_unstable();
-    Ok((Placed { kept: copy.kept.into_inner(), copied: copied.len() as u64 }, copied))
+    Ok((ChunkCounts { kept: copy.kept.into_inner(), copied: copied.len() as u64 }, copied))
 }
 
 /// One copy by chunks, shared among threads.
@@ -74,7 +74,7 @@ struct Copying<'a, D: Disk, O: Disk> {
     next: AtomicU64,
     kept: AtomicU64,
     copied: Mutex<Vec<u64>>,
-    fault: Mutex<Option<PlaceFault>>,
+    fault: Mutex<Option<InstallFault>>,
 }
 
 impl<D: Disk, O: Disk> Copying<'_, D, O> {
@@ -97,7 +97,7 @@ impl<D: Disk, O: Disk> Copying<'_, D, O> {
     }
 
     /// Copies one chunk from the first file that has it right: the damaged one, then the origins.
-    fn chunk(&self, number: u64, buffer: &mut [u8]) -> Result<(), PlaceFault> {
+    fn chunk(&self, number: u64, buffer: &mut [u8]) -> Result<(), InstallFault> {
         if let Some((file, bad)) = self.own
             && bad.binary_search(&number).is_err()
             && self.chunk_from(self.disk, file, number, buffer)?
@@ -111,7 +111,7 @@ impl<D: Disk, O: Disk> Copying<'_, D, O> {
                 return Ok(());
             }
         }
-        Err(PlaceFault::NoSource)
+        Err(InstallFault::NoSource)
     }
 
     /// Copies and hashes; `false` when the bytes were wrong or unreadable, to be written over.
@@ -121,7 +121,7 @@ impl<D: Disk, O: Disk> Copying<'_, D, O> {
         file: &F::File,
         at_chunk: u64,
         buffer: &mut [u8],
-    ) -> Result<bool, PlaceFault> {
+    ) -> Result<bool, InstallFault> {
         let (start, mut leaf, mut written) = (at_chunk * CHUNK, Leaf::start(at_chunk), Ok(()));
         let end = (start + CHUNK).min(self.tree.size());
         let whole = each_piece(from, file, start, end, buffer, |piece, offset| {
@@ -141,7 +141,7 @@ pub(crate) fn copy_whole<D: Disk, O: Disk>(
     origin: &O,
     file: &O::File,
     size: u64,
-) -> Result<Option<Digest>, PlaceFault> {
+) -> Result<Option<Digest>, InstallFault> {
     let (mut hasher, mut write) = (Sha256::new(), Ok(()));
     let whole = each_piece(origin, file, 0, size, &mut Buffer::new(BUFFER), |piece, offset| {
         hasher.update(piece);

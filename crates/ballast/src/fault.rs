@@ -6,7 +6,7 @@ use crate::error::ErrorKind;
 
 /// Why a weight could not be placed.
 #[derive(Debug)]
-pub enum PlaceFault {
+pub enum InstallFault {
     /// No source had the right bytes.
     NoSource,
     /// The right bytes are there, and the app could change or replace them: how.
@@ -15,7 +15,7 @@ pub enum PlaceFault {
     Call(&'static str, io::Error),
 }
 
-impl fmt::Display for PlaceFault {
+impl fmt::Display for InstallFault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::NoSource => f.write_str("no source has it"),
@@ -25,7 +25,7 @@ impl fmt::Display for PlaceFault {
     }
 }
 
-impl std::error::Error for PlaceFault {
+impl std::error::Error for InstallFault {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
             Self::Call(_, error) => Some(error),
@@ -34,7 +34,7 @@ impl std::error::Error for PlaceFault {
     }
 }
 
-impl PlaceFault {
+impl InstallFault {
     /// What kind of fault it is.
     #[must_use]
     pub fn kind(&self) -> ErrorKind {
@@ -52,8 +52,8 @@ impl PlaceFault {
     }
 }
 
-pub(crate) fn at(step: &'static str) -> impl FnOnce(io::Error) -> PlaceFault {
-    move |error| PlaceFault::Call(step, error)
+pub(crate) fn at(step: &'static str) -> impl FnOnce(io::Error) -> InstallFault {
+    move |error| InstallFault::Call(step, error)
 }
 
 pub(crate) fn full(error: &io::Error) -> bool {

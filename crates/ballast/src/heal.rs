@@ -5,15 +5,15 @@
 
 use std::time::{Duration, Instant};
 
-use crate::aside;
-use crate::copy::Placed;
+use crate::copy::ChunkCounts;
 use crate::disk::{Disk, Stat};
-use crate::fault::PlaceFault;
+use crate::fault::InstallFault;
+use crate::install::{self, Named, Origin, Staged};
 use crate::lock::RelPath;
 use crate::open;
-use crate::place::{self, Named, Origin, Staged};
-use crate::settle::{self, Pending};
+use crate::quarantine;
 use crate::store::{self, Damage, Examined, ExpectedWeight, Extent, Strictness, Threads, WeightState};
+use crate::sync::{self, Pending};
 use crate::ways::Ways;
 
 /// How a heal is carried out.
@@ -52,11 +52,11 @@ pub enum Done {
     /// Copied from an origin.
     Copied,
     /// Made anew from its own good chunks and an origin's.
-    Repaired(Placed),
+    Repaired(ChunkCounts),
     /// A dry run: this would be mended.
     WouldHeal,
     /// Still not right.
-    Failed(PlaceFault),
+    Failed(InstallFault),
 }
 
 impl Done {
@@ -69,7 +69,12 @@ impl Outcome {
     /// The outcome of a store that can't be opened.
     #[must_use]
     pub fn missing() -> Self {
-        Self { found: WeightState::Missing, done: Done::Failed(PlaceFault::NoSource), stat: None, took: Duration::ZERO }
+        Self {
+            found: WeightState::Missing,
+            done: Done::Failed(InstallFault::NoSource),
+            stat: None,
+            took: Duration::ZERO,
+        }
     }
 
     /// Whether the weight's name now holds verified bytes.
@@ -124,7 +129,7 @@ pub fn vouched<D: Disk>(disk: &D, wanted: &[ExpectedWeight], strict: Strictness)
 
 fn judged(examined: Examined, took: Duration) -> Outcome {
     let Examined { found, stat } = examined;
-    let done = if right(&found) { Done::Kept } else { Done::Failed(PlaceFault::NoSource) };
+    let done = if right(&found) { Done::Kept } else { Done::Failed(InstallFault::NoSource) };
     Outcome { found, done, stat, took }
 }
 
@@ -200,7 +205,7 @@ fn mend_at_once<D: Disk, O: Disk>(
         let no_room = begun.as_ref().is_err_and(|given_up| given_up.done.wants_room());
         if no_room
             && outcomes[at].found != WeightState::Missing
-            && place::has_whole_origin(wanted, origins, options.threads)
+            && install::has_whole_origin(wanted, origins, options.threads)
         {
             // The wrong file was set aside by now; staging removes it where there is no room for both.
             let gone = Examined { found: WeightState::Missing, stat: None };
@@ -240,7 +245,7 @@ fn begin<D: Disk, O: Disk>(
     if right(&now) {
         return Err(GivenUp { done: Done::MendedByAnother, stat, wrong: None });
     }
-    match place::stage(disk, wanted, &now, reached, ways, origins, (options.strict, options.threads)) {
+    match install::stage(disk, wanted, &now, reached, ways, origins, (options.strict, options.threads)) {
         Ok(staged) => Ok((now, staged)),
         Err(fault) => Err(give_up(disk, wanted, fault, options)),
     }
@@ -248,7 +253,7 @@ fn begin<D: Disk, O: Disk>(
 
 fn finish<D: Disk>(disk: &D, pending: Vec<Pending<D>>, outcomes: &mut [Outcome], options: &Options) {
     let start = Instant::now();
-    let settled = settle::all(disk, &pending, options.strict);
+    let settled = sync::all(disk, &pending, options.strict);
     let mut named: Vec<(usize, Named<D>)> = Vec::new();
     for (one, settled) in pending.into_iter().zip(settled) {
         let published = match settled {
@@ -284,12 +289,12 @@ fn finish<D: Disk>(disk: &D, pending: Vec<Pending<D>>, outcomes: &mut [Outcome],
 }
 
 /// Where locks mean nothing a replica may have mended it meanwhile; else a wrong entry loses its name.
-fn give_up<D: Disk>(disk: &D, wanted: &ExpectedWeight, fault: PlaceFault, options: &Options) -> GivenUp {
+fn give_up<D: Disk>(disk: &D, wanted: &ExpectedWeight, fault: InstallFault, options: &Options) -> GivenUp {
     let Examined { found: now, stat } = look(disk, wanted, options);
     if right(&now) {
         return GivenUp { done: Done::MendedByAnother, stat, wrong: None };
     }
-    aside::quarantine(disk, wanted, &now, options.strict);
+    quarantine::withdraw(disk, wanted, &now, options.strict);
     let wrong = match now {
         WeightState::Damaged(Damage::Bytes { bad, .. }) => Some(bad),
         _ => None,

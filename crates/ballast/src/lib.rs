@@ -40,7 +40,6 @@
 //! but scoped hashing threads.
 #![warn(missing_docs, clippy::missing_errors_doc, clippy::must_use_candidate, clippy::undocumented_unsafe_blocks)]
 
-mod aside;
 pub mod bounds;
 pub mod buffer;
 pub mod constants;
@@ -52,16 +51,17 @@ pub mod fault;
 pub mod foreign;
 pub mod heal;
 pub mod index;
-pub mod kept;
+pub mod install;
 pub mod lock;
 mod names;
 mod open;
-pub mod place;
+mod quarantine;
 pub mod receipt;
 pub mod receive;
-mod settle;
+pub mod root_owned;
 mod state;
 pub mod store;
+mod sync;
 pub mod verified;
 mod ways;
 

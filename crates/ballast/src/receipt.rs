@@ -12,7 +12,7 @@ use crate::digest::Digest;
 use crate::disk::Stat;
 
 /// A file younger than this may still change within the clock's grain.
-pub const SETTLED_NS: i128 = 2_000_000_000;
+pub const STABLE_NS: i128 = 2_000_000_000;
 /// Receipts of another layout, or another program version, vouch for nothing.
 pub const VERSION: &str = concat!("ballast-receipts-1/", env!("CARGO_PKG_VERSION"));
 
@@ -61,7 +61,7 @@ impl Receipts {
     pub fn note(&mut self, pin: &Digest, stat: &Stat, now: i128) {
         let text = pin.to_string();
         self.entries.retain(|receipt| receipt.pin != text);
-        if now - i128::from(stat.ctime_ns) >= SETTLED_NS {
+        if now - i128::from(stat.ctime_ns) >= STABLE_NS {
             self.entries.push(Receipt::new(pin, stat));
         }
     }

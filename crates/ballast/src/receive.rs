@@ -9,16 +9,16 @@ use std::{fmt, io};
 
 use sha2::{Digest as _, Sha256};
 
-use crate::aside::sweep;
 use crate::buffer::Buffer;
-use crate::copy::{PUSH, Placed};
+use crate::copy::{ChunkCounts, PUSH};
 use crate::digest::Digest;
 use crate::disk::Disk;
 use crate::error::ErrorKind;
-use crate::fault::{PlaceFault, at};
+use crate::fault::{InstallFault, at};
 use crate::index::chunks;
+use crate::install::{Staged, ensure_dir, with_room};
 use crate::lock::{RelPath, Weight};
-use crate::place::{Staged, ensure_dir, with_room};
+use crate::quarantine::collect_staged;
 use crate::store::{self, BUFFER, ExpectedWeight, Strictness, WeightState, each_piece};
 use crate::ways::Ways;
 
@@ -31,7 +31,7 @@ pub enum ReceiveFault {
     /// They are others: their digest.
     Bytes(Digest),
     /// A call failed.
-    Place(PlaceFault),
+    Install(InstallFault),
 }
 
 impl ReceiveFault {
@@ -40,7 +40,7 @@ impl ReceiveFault {
     pub fn kind(&self) -> ErrorKind {
         match self {
             Self::Bytes(_) => ErrorKind::WrongBytes,
-            Self::Place(fault) => fault.kind(),
+            Self::Install(fault) => fault.kind(),
         }
     }
 }
@@ -49,7 +49,7 @@ impl fmt::Display for ReceiveFault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Bytes(found) => write!(f, "the received bytes have another SHA-256: {found}"),
-            Self::Place(fault) => fault.fmt(f),
+            Self::Install(fault) => fault.fmt(f),
         }
     }
 }
@@ -58,14 +58,14 @@ impl std::error::Error for ReceiveFault {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
             Self::Bytes(_) => None,
-            Self::Place(fault) => fault.source(),
+            Self::Install(fault) => fault.source(),
         }
     }
 }
 
-impl From<PlaceFault> for ReceiveFault {
-    fn from(fault: PlaceFault) -> Self {
-        Self::Place(fault)
+impl From<InstallFault> for ReceiveFault {
+    fn from(fault: InstallFault) -> Self {
+        Self::Install(fault)
     }
 }
 
@@ -100,7 +100,7 @@ impl<'a, D: Disk> Receiver<'a, D> {
         pin: Option<Digest>,
         size: Option<u64>,
         store: &[Weight],
-    ) -> Result<Self, PlaceFault> {
+    ) -> Result<Self, InstallFault> {
         let strict = Strictness::Volume;
         let leads = |weight: &Weight| store::leads_right(disk, &ExpectedWeight::by_pin(weight), strict);
         let below = |way: &str| store.iter().filter(|weight| weight.path.as_str().starts_with(way)).any(leads);
@@ -143,14 +143,14 @@ impl<'a, D: Disk> Receiver<'a, D> {
     ///
     /// # Errors
     /// Those of reading; a file that ends early.
-    pub fn again(&self, mut each: impl FnMut(&[u8])) -> Result<(), PlaceFault> {
+    pub fn again(&self, mut each: impl FnMut(&[u8])) -> Result<(), InstallFault> {
         let whole = each_piece(self.disk, &self.file, 0, self.len, &mut Buffer::new(BUFFER), |piece, _| {
             each(piece);
             Ok(())
         });
         match whole.map_err(at("S5 read back"))? {
             true => Ok(()),
-            false => Err(PlaceFault::Call("S5 read back", io::ErrorKind::UnexpectedEof.into())),
+            false => Err(InstallFault::Call("S5 read back", io::ErrorKind::UnexpectedEof.into())),
         }
     }
 
@@ -158,7 +158,7 @@ impl<'a, D: Disk> Receiver<'a, D> {
     ///
     /// # Errors
     /// Those of emptying the file and of reserving its room again.
-    pub fn restart(&mut self) -> Result<(), PlaceFault> {
+    pub fn restart(&mut self) -> Result<(), InstallFault> {
         if self.len > 0 || self.torn {
             self.torn = true;
             self.disk.empty(&self.file, self.room).map_err(at("S4 empty"))?;
@@ -171,9 +171,9 @@ impl<'a, D: Disk> Receiver<'a, D> {
     ///
     /// # Errors
     /// Those of the write; nothing is taken any more until `restart`.
-    pub fn write(&mut self, bytes: &[u8]) -> Result<(), PlaceFault> {
+    pub fn write(&mut self, bytes: &[u8]) -> Result<(), InstallFault> {
         if self.torn {
-            return Err(PlaceFault::Call("S5 write", io::ErrorKind::BrokenPipe.into()));
+            return Err(InstallFault::Call("S5 write", io::ErrorKind::BrokenPipe.into()));
         }
         self.torn = true;
         self.disk.write_at(&self.file, bytes, self.len).map_err(at("S5 write"))?;
@@ -196,7 +196,7 @@ impl<'a, D: Disk> Receiver<'a, D> {
             let _ = disk.remove(&dir, &part);
         }
         drop(self.file);
-        sweep(disk, &dir);
+        collect_staged(disk, &dir);
     }
 
     /// The digest of all the bytes so far.
@@ -213,9 +213,9 @@ impl<'a, D: Disk> Receiver<'a, D> {
         if digest != pin || self.torn {
             return Err(ReceiveFault::Bytes(digest));
         }
-        let placed = Placed { kept: 0, copied: chunks(self.len) };
+        let placed = ChunkCounts { kept: 0, copied: chunks(self.len) };
         let staged = Staged { dir: self.dir, file: self.file, placed, replaced: Vec::new(), made_in: self.made_in };
-        staged.settle(self.disk, Strictness::Volume)?;
+        staged.sync_file(self.disk, Strictness::Volume)?;
         Ok(staged.publish(self.disk, self.path, found)?.sync(self.disk)?)
     }
 }

@@ -136,7 +136,7 @@ fn run<D: Disk>(disk: &D, jobs: &[Job<D>], threads: Threads, extent: Extent) -> 
     let next = AtomicUsize::new(0);
     let steps: Vec<(usize, u64)> = order(jobs);
     if steps.is_empty() {
-        return answers.into_iter().map(settled).collect();
+        return answers.into_iter().map(into_answer).collect();
     }
     let longest = jobs.iter().map(|job| usize::try_from(job.size).unwrap_or(BUFFER)).max();
     let work = || {
@@ -164,10 +164,10 @@ fn run<D: Disk>(disk: &D, jobs: &[Job<D>], threads: Threads, extent: Extent) -> 
         }
         work();
     });
-    answers.into_iter().map(settled).collect()
+    answers.into_iter().map(into_answer).collect()
 }
 
-fn settled<T>(answer: Mutex<T>) -> T {
+fn into_answer<T>(answer: Mutex<T>) -> T {
     answer.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner)
 }
 

@@ -11,8 +11,8 @@ use std::sync::atomic::Ordering;
 
 use ballast::disk::Staging;
 use ballast::heal::{Options, Outcome, heal};
+use ballast::install::Origin;
 use ballast::lock::Lock;
-use ballast::place::Origin;
 use ballast::store::{ExpectedWeight, Strictness};
 use support::lying::{Call, CrashAt, End, Killed, Lying, Refuses};
 use support::model::{Cut, ModelDisk};
@@ -216,7 +216,7 @@ fn a_weight_that_fails_does_not_take_the_durability_of_the_next_one_with_it() {
     for (what, lie) in [
         ("no source", Refuses::once_at(Call::Unlock, libc::EIO, 9)),
         ("no room", Refuses::once_at(Call::Stage, libc::EIO, 0)),
-        ("not settled", Refuses::once_at(Call::Settle, libc::EIO, 0)),
+        ("not settled", Refuses::once_at(Call::SyncFile, libc::EIO, 0)),
         ("not published", Refuses::once_at(Call::Publish, libc::EIO, 0)),
     ] {
         let (disk, baked) = (ModelDisk::new(), ModelDisk::new());
@@ -248,11 +248,11 @@ fn models(start: Option<&[u8]>, right: &[u8]) -> (ModelDisk, ModelDisk) {
 }
 
 #[test]
-fn the_model_notices_a_disk_that_never_settles() {
+fn the_model_notices_a_disk_that_never_syncs() {
     let right = pattern(SIZE);
     let world = World::of(right.clone());
     let (mut disk, baked) = models(None, &right);
-    disk.never_settles = true;
+    disk.never_syncs = true;
     assert!(world.heal_from(&disk, &baked, true, &options(1)).is_right());
     assert_ne!(disk.after(Cut::LeavesNames).get(NAME), Some(right), "names without content went unnoticed");
 }

@@ -6,11 +6,11 @@ use std::fs;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use ballast::copy::Placed;
+use ballast::copy::ChunkCounts;
 use ballast::disk::{Disk, LinuxDisk, Staging};
-use ballast::fault::PlaceFault;
+use ballast::fault::InstallFault;
 use ballast::heal::{Done, Options, heal};
-use ballast::place::Origin;
+use ballast::install::Origin;
 use ballast::store::{Damage, ExpectedWeight, Strictness, WeightState};
 use sha2::{Digest as _, Sha256};
 use support::lying::{Lie, Lying};
@@ -67,7 +67,7 @@ fn a_repair_takes_good_chunks_from_the_damaged_file_and_makes_a_new_inode() {
     world.plant(&bytes);
     let before = fs::metadata(world.target()).expect("stat").ino();
     let outcome = world.heal_with(Staging::TmpfileEmptyPath, true);
-    assert!(matches!(outcome.done, Done::Repaired(Placed { kept: 4, copied: 1, .. })), "{outcome:?}");
+    assert!(matches!(outcome.done, Done::Repaired(ChunkCounts { kept: 4, copied: 1, .. })), "{outcome:?}");
     assert_ne!(fs::metadata(world.target()).expect("stat").ino(), before);
     let aside = world.target().with_file_name(".ballast-aside.model.bin");
     assert_eq!(fs::read(aside).expect("aside"), bytes, "the one bad copy is kept for the operator");
@@ -135,7 +135,7 @@ fn without_any_right_source_a_wrong_file_loses_its_name() {
     fs::write(world.dir.path().join("baked").join(NAME), vec![2; 2 << 20]).expect("spoil");
     for indexed in [true, false] {
         let outcome = world.heal_with(Staging::TmpfileEmptyPath, indexed);
-        assert!(matches!(outcome.done, Done::Failed(PlaceFault::NoSource)), "{outcome:?}");
+        assert!(matches!(outcome.done, Done::Failed(InstallFault::NoSource)), "{outcome:?}");
         assert!(!world.target().exists());
     }
 }

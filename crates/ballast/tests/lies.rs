@@ -9,9 +9,9 @@ use std::sync::Mutex;
 use std::sync::atomic::AtomicUsize;
 
 use ballast::disk::{Disk, LinuxDisk, Staging};
-use ballast::fault::PlaceFault;
+use ballast::fault::InstallFault;
 use ballast::heal::{Done, Outcome, heal};
-use ballast::place::Origin;
+use ballast::install::Origin;
 use ballast::store::{ExpectedWeight, Strictness, WeightState};
 use support::lying::{Call, ChangesAfterVerifying, ClaimsMore, Lie, LiesAboutTheSize, Lying, ReadsShort, Refuses};
 use support::{NAME, STAGINGS, World, aside, lock_of, options, pattern, pin_of};
@@ -81,7 +81,7 @@ const VOLUMES: &[(&str, MakeLie, Must)] = &[
     ("no-space-at-the-first-write", || always(Call::Write, libc::ENOSPC), Must::Fail),
     ("no-space-in-the-middle", || once(Call::Write, libc::ENOSPC, READS / 2), Must::HealWhatWasWrong),
     ("eio-at-write", || always(Call::Write, libc::EIO), Must::Fail),
-    ("eio-at-settle", || always(Call::Settle, libc::EIO), Must::Fail),
+    ("eio-at-sync", || always(Call::SyncFile, libc::EIO), Must::Fail),
     ("no-inode", || always(Call::MakeDir, libc::ENOSPC), Must::Either),
     ("publish-that-fails", || always(Call::Publish, libc::EIO), Must::Fail),
     ("rename-that-fails", || always(Call::Rename, libc::EIO), Must::Either),
@@ -89,7 +89,7 @@ const VOLUMES: &[(&str, MakeLie, Must)] = &[
     ("write-back-that-can't-be-started", || always(Call::Push, libc::ENOSYS), Must::Heal),
     ("locks-that-don't-work", || always(Call::Lock, libc::ENOLCK), Must::Heal),
     ("directory-that-can't-be-listed", || always(Call::Names, libc::EIO), Must::Heal),
-    ("sweep-that-fails", || always(Call::RemoveAbandoned, libc::EIO), Must::Heal),
+    ("collection-that-fails", || always(Call::RemoveAbandoned, libc::EIO), Must::Heal),
     ("remove-that-fails", || always(Call::Remove, libc::EPERM), Must::Heal),
     ("read-only", || always(Call::Stage, libc::EROFS), Must::Fail),
     ("says-one-byte-more", || Box::new(LiesAboutTheSize { more: 1 }), Must::Either),
@@ -248,7 +248,7 @@ fn a_directory_made_just_before_publishing_is_told_and_mended_next_time() {
 #[test]
 fn a_peers_sweep_never_takes_what_is_being_staged() {
     for staging in STAGINGS {
-        for call in [Call::Write, Call::Settle, Call::Publish] {
+        for call in [Call::Write, Call::SyncFile, Call::Publish] {
             let world = World::new(SIZE);
             let sweeping = || {
                 let disk = world.disk("cache");
@@ -362,7 +362,7 @@ fn a_former_pins_content_leaves_no_copy_even_when_nothing_new_can_be_had() {
     fs::remove_file(world.dir.path().join("baked").join(NAME)).expect("rm");
     let outcome = world.heal_with(Staging::TmpfileEmptyPath, false);
     assert_eq!(outcome.found, WeightState::Stale);
-    assert!(matches!(outcome.done, Done::Failed(PlaceFault::NoSource)), "{outcome:?}");
+    assert!(matches!(outcome.done, Done::Failed(InstallFault::NoSource)), "{outcome:?}");
     assert!(!world.target().exists() && !aside(&world.target()).exists());
 }
 
@@ -414,7 +414,7 @@ impl<D: Disk> Disk for Watched<D> {
         open(&self, dir: &D::Dir, name: &str) -> std::io::Result<(D::File, ballast::disk::Stat)>;
         read_at(&self, file: &D::File, buffer: &mut [u8], at: u64) -> std::io::Result<usize>;
         stage(&self, dir: &D::Dir, size: u64) -> std::io::Result<D::File>;
-        settle(&self, file: &D::File, mode: u32) -> std::io::Result<()>;
+        sync_file(&self, file: &D::File, mode: u32) -> std::io::Result<()>;
         publish(&self, file: D::File, dir: &D::Dir, name: &str) -> std::io::Result<ballast::disk::Stat>;
         rename(&self, dir: &D::Dir, from: &str, to: &str) -> std::io::Result<()>;
         remove(&self, dir: &D::Dir, name: &str) -> std::io::Result<()>;

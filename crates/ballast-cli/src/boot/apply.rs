@@ -63,7 +63,7 @@ mod tests {
 
     #[test]
     fn what_the_kernel_refuses_is_told_and_the_next_way_is_tried() {
-        use Serve::{Baked, HealVolume, KeepVolume, VerifyVolume};
+        use Serve::{Baked, HealVolume, RootOwnedVolume, VerifyVolume};
         type Answer = Result<usize, &'static str>;
         type Row<'a> = (&'a str, Vec<(Serve, Answer)>, Option<usize>, &'a [&'a str], usize);
         let heal = |answer| (HealVolume, answer);
@@ -76,8 +76,8 @@ mod tests {
             ("no space for the last one", vec![heal(Ok(2)), baked(Ok(3))], Some(3), &["2 of 3"], 2),
             ("no space, no better layer", vec![heal(Ok(2)), baked(Ok(1))], Some(2), &["1 of 3"], 2),
             ("as good as each other: the first", vec![heal(Ok(2)), baked(Ok(2))], Some(2), &["2 of 3"], 2),
-            ("root may not keep it", vec![(KeepVolume, Err("EPERM")), baked(Ok(3))], Some(3), &["EPERM"], 2),
-            ("root kept two of three", vec![(KeepVolume, Ok(2)), baked(Ok(3))], Some(3), &["2 of 3"], 2),
+            ("root may not keep it", vec![(RootOwnedVolume, Err("EPERM")), baked(Ok(3))], Some(3), &["EPERM"], 2),
+            ("root kept two of three", vec![(RootOwnedVolume, Ok(2)), baked(Ok(3))], Some(3), &["2 of 3"], 2),
             ("read-only and empty", vec![(VerifyVolume, Ok(0)), baked(Ok(3))], Some(3), &["0 of 3"], 2),
             ("nothing works", vec![heal(Err("EIO")), baked(Err("ENOENT"))], None, &["EIO", "ENOENT"], 2),
             ("no way at all", vec![], None, &[], 0),

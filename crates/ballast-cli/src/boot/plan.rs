@@ -122,14 +122,14 @@ pub struct Facts {
     pub memory_limit: Option<u64>,
 }
 
-/// How healed weights are kept.
+/// Who owns healed weights: `--hold`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Hold {
-    /// They belong to the app, as does the volume's root.
-    Owned,
-    /// Root keeps them, in root-owned sticky directories.
-    Sticky,
+pub enum CacheOwner {
+    /// The app, which owns the volume's root too.
+    App,
+    /// Root, in root-owned sticky directories.
+    Root,
 }
 
 /// The order of attempts.
@@ -147,9 +147,10 @@ pub struct Plan {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Serve {
-    /// As root, before it steps down: take the cache's root, then verify and mend.
-    KeepVolume,
-    /// Verify the cache and mend what is wrong.
+    /// As root, before the privilege drop: take the cache's root, then verify and repair.
+    #[serde(rename = "keep-volume")]
+    RootOwnedVolume,
+    /// Verify the cache and repair what is wrong.
     HealVolume,
     /// Verify the cache and leave it as it is.
     VerifyVolume,
@@ -182,12 +183,12 @@ pub enum Refusal {
 ///
 /// # Errors
 /// [`Refusal`] where every start would be wrong: the command must not run as root instead.
-pub fn plan(facts: &Facts, hold: Hold) -> Result<Plan, Refusal> {
+pub fn plan(facts: &Facts, owner: CacheOwner) -> Result<Plan, Refusal> {
     let drop_to = becomes(&facts.who, facts.app)?;
     let hand = drop_to.unwrap_or(facts.who.ids);
     let lasting = writable_volume(facts).is_some_and(|volume| lasting(volume, facts));
     let app = drop_to.is_some_and(|to| to.uid != 0);
-    if hold == Hold::Sticky && facts.who.ids.uid == 0 && app && lasting {
+    if owner == CacheOwner::Root && facts.who.ids.uid == 0 && app && lasting {
         return Ok(Plan { hand_over: None, drop_to, serve: keep(facts) });
     }
     Ok(Plan { hand_over: drop_to.and(hand_over(facts, hand)), drop_to, serve: serve(facts) })
@@ -258,7 +259,7 @@ fn fits(facts: &Facts) -> bool {
 
 /// Root keeps the cache, or the layer serves: what the app could change is no way out of that.
 fn keep(facts: &Facts) -> Vec<Serve> {
-    std::iter::once(Serve::KeepVolume).chain(baked(facts)).collect()
+    std::iter::once(Serve::RootOwnedVolume).chain(baked(facts)).collect()
 }
 
 fn baked(facts: &Facts) -> Option<Serve> {

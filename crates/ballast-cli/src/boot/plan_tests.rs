@@ -196,7 +196,7 @@ fn every_privilege_and_every_volume_has_one_defined_order_of_attempts() {
     ];
     let wrong: Vec<_> = rows
         .iter()
-        .map(|(name, facts, expected)| (name, expected, shape(plan(facts, Hold::Owned))))
+        .map(|(name, facts, expected)| (name, expected, shape(plan(facts, CacheOwner::App))))
         .filter(|(_, expected, found)| **expected != found)
         .collect();
     assert!(wrong.is_empty(), "{wrong:#?}");
@@ -205,12 +205,15 @@ fn every_privilege_and_every_volume_has_one_defined_order_of_attempts() {
 #[test]
 fn sticky_lets_root_heal_and_hands_nothing_over() {
     let rows = [
-        (facts(ROOT, ALL, disk(ROOT, 0o755)), "drop 100:101, KeepVolume, Baked"),
+        (facts(ROOT, ALL, disk(ROOT, 0o755)), "drop 100:101, RootOwnedVolume, Baked"),
         (facts(ROOT, THREE, read_only()), "drop 100:101, VerifyVolume, Baked"),
         (facts(APP, NONE, disk(APP, 0o755)), "HealVolume, Baked"),
     ];
-    let wrong: Vec<_> =
-        rows.iter().map(|(f, expected)| (expected, shape(plan(f, Hold::Sticky)))).filter(|(e, f)| **e != f).collect();
+    let wrong: Vec<_> = rows
+        .iter()
+        .map(|(f, expected)| (expected, shape(plan(f, CacheOwner::Root))))
+        .filter(|(e, f)| **e != f)
+        .collect();
     assert!(wrong.is_empty(), "{wrong:#?}");
 }
 
@@ -224,7 +227,7 @@ fn no_plan_ever_runs_the_command_as_root_when_an_app_is_named() {
             setuid: bits & 8 != 0,
             setgid: bits & 16 != 0,
         };
-        let outcome = plan(&facts(ROOT, caps, disk(ROOT, 0o755)), Hold::Owned);
+        let outcome = plan(&facts(ROOT, caps, disk(ROOT, 0o755)), CacheOwner::App);
         assert!(outcome.is_err() || outcome.is_ok_and(|plan| plan.drop_to == Some(APP)), "{caps:?}");
     }
 }

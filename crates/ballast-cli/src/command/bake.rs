@@ -12,8 +12,8 @@ use crate::boot::plan::Ids;
 use ballast::disk::LinuxDisk;
 use ballast::heal::{self, Options};
 use ballast::index::Index;
+use ballast::install::Origin;
 use ballast::lock::{Need, Weight};
-use ballast::place::Origin;
 use ballast::store::{self, ExpectedWeight, Strictness};
 
 use crate::args::Bake;
@@ -123,7 +123,7 @@ fn finish(root: &Path, setting: &Setting, owner: Option<Ids>) -> io::Result<()> 
         let above = path.ancestors().skip(1).take_while(|dir| *dir != root).map(Path::to_owned);
         dirs.extend(above);
         if path.is_file() {
-            settle(&path, 0o444, owner)?;
+            set_mode_and_owner(&path, 0o444, owner)?;
         }
     }
     // Children before parents: making a name moves its directory's time.
@@ -131,18 +131,18 @@ fn finish(root: &Path, setting: &Setting, owner: Option<Ids>) -> io::Result<()> 
     dirs.dedup();
     for dir in dirs {
         // Not the app's: who owns a directory can rename what lies in it.
-        settle(&dir, 0o755, None)?;
+        set_mode_and_owner(&dir, 0o755, None)?;
     }
     let (index, serial) = (root.join(INDEX), root.join(serial::BAKED));
     for path in [index.as_path(), &serial, index.parent().unwrap_or(root), root] {
         if path.exists() {
-            settle(path, if path.is_dir() { 0o755 } else { 0o444 }, None)?;
+            set_mode_and_owner(path, if path.is_dir() { 0o755 } else { 0o444 }, None)?;
         }
     }
     Ok(())
 }
 
-fn settle(path: &Path, mode: u32, owner: Option<Ids>) -> io::Result<()> {
+fn set_mode_and_owner(path: &Path, mode: u32, owner: Option<Ids>) -> io::Result<()> {
     if let Some(ids) = owner {
         chown(path, Some(ids.uid), Some(ids.gid))?;
     }

@@ -142,8 +142,8 @@ fn start(healing: &Healing, dry_run: bool, drop: &DropOptions) -> Result<Booted,
     let mut setting = Setting::read(&healing.place)?;
     setting.check_pins()?;
     let target = target::target(healing.user.as_deref(), &setting)?;
-    let app = target.as_ref().map(|(identity, explicit)| target::app(identity, *explicit));
-    let (guarded, groups) = target::guarded(target.as_ref().map(|(identity, _)| identity), app);
+    let app = target.as_ref().map(|(account, explicit)| target::app(account, *explicit));
+    let (guarded, groups) = target::guarded(target.as_ref().map(|(account, _)| account), app);
     let look = WriteAccess::new(guarded, &groups);
     if facts::ids().uid == 0 && guarded.uid != 0 {
         setting.must_be_out_of_reach(&look)?;
@@ -189,7 +189,7 @@ fn start(healing: &Healing, dry_run: bool, drop: &DropOptions) -> Result<Booted,
     }
     let kept = vouched.map(Ok).or_else(|| Some(taken?.map(|disk| boot.keep(&disk, &look))));
     let dropped = match (&target, plan.drop_to) {
-        (Some((identity, _)), Some(_)) => launch::drop_to(identity, drop),
+        (Some((account, _)), Some(_)) => launch::drop_to(account, drop),
         _ => launch::stay(drop),
     };
     let dropped = dropped.map_err(|error| not_launched(&error))?;

@@ -5,19 +5,19 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::boot::plan::{self, Facts, Hold, Ids, Plan, Serve};
+use crate::boot::plan::{self, CacheOwner, Facts, Ids, Plan, Serve};
 use crate::boot::protection::Protection;
 use ballast::lock::{Extra, Need};
 use serde::Serialize;
 
 use super::finding::{Code, Finding, Severity};
-use super::reach::Reach;
+use super::path_access::PathAccess;
 use super::variables::{self, Use};
 use crate::args::{Doctor, HoldArg};
 use crate::exit::Failure;
 use crate::launch::{self, DropOptions};
 use crate::setting::Setting;
-use crate::user::Identity;
+use crate::user::Account;
 use crate::write_access::WriteAccess;
 use crate::{app_env, boot, dirs, extra, facts, target, wins};
 
@@ -129,8 +129,8 @@ pub fn examine(args: &Doctor) -> Environment {
         Ok(setting) => seen.look(setting, args),
         Err(failure) => {
             seen.refuse(Code::BadLock, "weights.lock", &failure);
-            let reach = Reach { app: seen.app, groups: facts::who().groups, ask: true };
-            seen.look_at_variables(None, None, &reach);
+            let access = PathAccess { app: seen.app, groups: facts::who().groups, ask: true };
+            seen.look_at_variables(None, None, &access);
         }
     }
     seen.findings.sort_by_key(|finding| finding.severity);
@@ -154,28 +154,28 @@ impl Environment {
             self.refuse(Code::UnknownUser, "environment", &failure);
             None
         });
-        let app = target.as_ref().map(|(identity, explicit)| target::app(identity, *explicit));
-        let app_groups = target.as_ref().map_or(&[][..], |(identity, _)| &identity.groups);
+        let app = target.as_ref().map(|(account, explicit)| target::app(account, *explicit));
+        let app_groups = target.as_ref().map_or(&[][..], |(account, _)| &account.groups);
         let found = Facts { memory_limit: facts::memory_limit(), ..setting.facts(app, app_groups) };
-        let hold = if args.hold == HoldArg::Sticky { Hold::Sticky } else { Hold::Owned };
+        let hold = if args.hold == HoldArg::Sticky { CacheOwner::Root } else { CacheOwner::App };
         let plan = plan::plan(&found, hold).map_err(|refusal| boot::refused(refusal, found.who.caps));
-        let identity = target.map(|(identity, _)| identity);
-        let (app, groups) = target::guarded(identity.as_ref(), app);
+        let account = target.map(|(account, _)| account);
+        let (app, groups) = target::guarded(account.as_ref(), app);
         self.app = app;
         self.look_at_trust(&mut setting, &groups);
         let given = self.look_at_given(&setting, &plan, &groups, &found);
         let ask = match &plan {
-            Ok(plan) => self.become_app(plan, identity.as_ref()),
+            Ok(plan) => self.become_app(plan, account.as_ref()),
             Err(failure) => {
                 self.refuse(Code::CannotDrop, "environment", failure);
                 false
             }
         };
-        let reach = Reach { app: self.app, groups, ask };
+        let access = PathAccess { app: self.app, groups, ask };
         self.plan = plan.ok();
-        self.look_at_weights(&setting, &found, &reach);
-        self.look_at_dirs(&setting, &given, &reach);
-        self.look_at_variables(Some(&setting), identity.as_ref(), &reach);
+        self.look_at_weights(&setting, &found, &access);
+        self.look_at_dirs(&setting, &given, &access);
+        self.look_at_variables(Some(&setting), account.as_ref(), &access);
         self.facts = Some(found);
     }
 
@@ -219,10 +219,10 @@ impl Environment {
     }
 
     /// Whether the kernel can be asked as the app from here on.
-    fn become_app(&mut self, plan: &Plan, identity: Option<&Identity>) -> bool {
+    fn become_app(&mut self, plan: &Plan, account: Option<&Account>) -> bool {
         let options = DropOptions::default();
-        let dropped = match identity.filter(|_| plan.drop_to.is_some()) {
-            Some(identity) => launch::drop_to(identity, &options),
+        let dropped = match account.filter(|_| plan.drop_to.is_some()) {
+            Some(account) => launch::drop_to(account, &options),
             None => launch::stay(&options),
         };
         match dropped {
@@ -234,18 +234,18 @@ impl Environment {
         }
     }
 
-    fn look_at_dirs(&mut self, setting: &Setting, given: &[bool], reach: &Reach) {
+    fn look_at_dirs(&mut self, setting: &Setting, given: &[bool], access: &PathAccess) {
         for (spec, given) in setting.lock.dirs.iter().zip(given) {
             let mut refused = Vec::new();
             let tries = std::iter::once(&spec.path).chain(&spec.fallback);
             let place = tries.map(|root| root.as_path()).find(|root| {
-                let answer = if *given && *root == spec.path.as_path() { Ok(()) } else { reach.can_write(root) };
+                let answer = if *given && *root == spec.path.as_path() { Ok(()) } else { access.can_write(root) };
                 answer.map_err(|why| refused.push(why)).is_ok()
             });
             let place = place.map(Path::to_owned);
             if place.is_none() {
                 let path = spec.path.as_path().display().to_string();
-                let fix = format!("tmpfs: [\"{path}:uid={},gid={},mode=0755\"]", reach.app.uid, reach.app.gid);
+                let fix = format!("tmpfs: [\"{path}:uid={},gid={},mode=0755\"]", access.app.uid, access.app.gid);
                 self.find(Severity::Error, Code::DirUnwritable, &path, &refused.join("; "), &fix);
             }
             let variable = spec.env.as_ref().map(|name| name.as_str().to_owned());
@@ -253,9 +253,9 @@ impl Environment {
         }
     }
 
-    fn look_at_variables(&mut self, setting: Option<&Setting>, identity: Option<&Identity>, reach: &Reach) {
+    fn look_at_variables(&mut self, setting: Option<&Setting>, account: Option<&Account>, access: &PathAccess) {
         let kept = kept_variables(setting, &self.dirs);
-        let home = identity.filter(|identity| ids(identity) == reach.app).map(|identity| identity.home.clone());
+        let home = account.filter(|account| ids(account) == access.app).map(|account| account.home.clone());
         let env = |name: &str| match (kept.iter().find(|(kept, _)| kept == name), &home) {
             (Some((_, place)), _) => Some(place.display().to_string()),
             (None, Some(home)) if name == "HOME" => Some(home.display().to_string()),
@@ -270,16 +270,16 @@ impl Environment {
         if let Some(setting) = setting {
             self.look_beside(setting, &env);
         }
-        let room = ["/tmp", "/var/tmp", "/dev/shm"].into_iter().find(|dir| reach.can_write(Path::new(dir)).is_ok());
+        let room = ["/tmp", "/var/tmp", "/dev/shm"].into_iter().find(|dir| access.can_write(Path::new(dir)).is_ok());
         for variable in variables::ALL.iter().filter(|variable| !kept.iter().any(|(name, _)| name == variable.name)) {
             let Some((path, set)) = variables::leads_to(variable, &env) else { continue };
-            let refused = reach.can_write(&path).err();
+            let refused = access.can_write(&path).err();
             // A library that nobody configured, and whose cache is not among the weights, may not be there at all.
             let concerned = set || setting.is_some_and(|setting| path.starts_with(&setting.store));
             if let Some(why) = refused.as_ref().filter(|_| concerned) {
                 let severity = if set && variable.usage == Use::Writes { Severity::Error } else { Severity::Warning };
                 let by = if set { "set to" } else { "not set, leads to" };
-                let what = format!("{by} {}, where uid {} can't write: {why}", path.display(), reach.app.uid);
+                let what = format!("{by} {}, where uid {} can't write: {why}", path.display(), access.app.uid);
                 self.find(severity, Code::VariableUnwritable, variable.name, &what, &fix(variable.name, room));
             }
             self.variables.push(VariableLook { name: variable.name, path, set, refused });
@@ -306,8 +306,8 @@ impl Environment {
     }
 }
 
-fn ids(identity: &Identity) -> Ids {
-    Ids { uid: identity.uid, gid: identity.gid }
+fn ids(account: &Account) -> Ids {
+    Ids { uid: account.uid, gid: account.gid }
 }
 
 /// The variables that a boot sets itself, and where they would lead.

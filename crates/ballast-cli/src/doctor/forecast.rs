@@ -12,14 +12,14 @@ use ballast::store::Strictness;
 
 use super::environment::{Environment, State, WeightLook};
 use super::finding::{Code, Severity};
-use super::reach::Reach;
+use super::path_access::PathAccess;
 use crate::setting::Setting;
 use crate::write_access::WriteAccess;
 use crate::{boot, facts};
 
 impl Environment {
     /// Looks at each weight in the cache and in the baked layer, and foresees what a boot makes of it.
-    pub(super) fn look_at_weights(&mut self, setting: &Setting, found: &Facts, reach: &Reach) {
+    pub(super) fn look_at_weights(&mut self, setting: &Setting, found: &Facts, access: &PathAccess) {
         let wanted = setting.all_wanted();
         let outcomes = |root: Option<&Path>, strict| {
             let disk = root.and_then(|root| LinuxDisk::open(root).ok());
@@ -27,7 +27,7 @@ impl Environment {
         };
         let cache = outcomes(Some(&setting.store), Strictness::Volume);
         let layer = outcomes(setting.baked.as_deref(), Strictness::Layer);
-        let keepable = boot::permitted_store(setting, reach.app, &reach.groups).is_ok();
+        let keepable = boot::permitted_store(setting, access.app, &access.groups).is_ok();
         let looks = setting.lock.weights.iter().enumerate().map(|(at, weight)| {
             let words = |all: &Option<Vec<heal::Outcome>>| {
                 all.as_ref().map_or("missing".into(), |all| all[at].found.to_string())
@@ -43,29 +43,31 @@ impl Environment {
                 state: State {
                     in_cache: right(&cache),
                     in_layer: right(&layer),
-                    mendable: self.mendable(setting, found, reach, weight.path.as_str()),
+                    mendable: self.mendable(setting, found, access, weight.path.as_str()),
                     keepable,
                 },
             }
         });
         self.weights = looks.collect();
-        self.foresee(setting, found, reach);
+        self.foresee(setting, found, access);
     }
 
     /// Whether the app, with what root hands over first, could put a weight into the cache.
-    fn mendable(&self, setting: &Setting, found: &Facts, reach: &Reach, path: &str) -> Result<(), String> {
-        let given =
-            self.plan.as_ref().is_some_and(|plan| plan.serve.contains(&Serve::KeepVolume) || plan.hand_over.is_some());
-        let denied = given.then(|| boot::permitted_store(setting, reach.app, &reach.groups).err()).flatten();
+    fn mendable(&self, setting: &Setting, found: &Facts, access: &PathAccess, path: &str) -> Result<(), String> {
+        let given = self
+            .plan
+            .as_ref()
+            .is_some_and(|plan| plan.serve.contains(&Serve::RootOwnedVolume) || plan.hand_over.is_some());
+        let denied = given.then(|| boot::permitted_store(setting, access.app, &access.groups).err()).flatten();
         if given && found.who.caps.chown && denied.is_none() {
             return Ok(());
         }
         let target = setting.store.join(path);
         let inside = target.ancestors().skip(1).filter(|at| at.starts_with(&setting.store));
         // Whoever can write a directory can set aside what stands in the way below it.
-        let answers = inside.filter(|at| at.exists()).map(|at| reach.can_write(at));
+        let answers = inside.filter(|at| at.exists()).map(|at| access.can_write(at));
         let root = answers.reduce(|best, next| best.or(next));
-        root.unwrap_or_else(|| reach.can_write(&setting.store)).map_err(|why| match (denied, given) {
+        root.unwrap_or_else(|| access.can_write(&setting.store)).map_err(|why| match (denied, given) {
             (Some(denied), _) => format!("{why}; {denied}"),
             (None, true) => format!("{why}; root has no CHOWN to hand it over"),
             (None, false) => why,
@@ -73,14 +75,14 @@ impl Environment {
     }
 
     /// Which attempt of the plan would hold, and what of each weight.
-    fn foresee(&mut self, setting: &Setting, found: &Facts, reach: &Reach) {
+    fn foresee(&mut self, setting: &Setting, found: &Facts, access: &PathAccess) {
         let Some(plan) = self.plan.clone() else { return };
         let short = short_of_space(setting, found, &self.weights);
         let would = |way: Serve, look: &WeightLook| match way {
             Serve::Baked => look.state.in_layer,
             Serve::VerifyVolume => look.state.in_cache,
-            Serve::KeepVolume if !look.state.keepable => false,
-            Serve::HealVolume | Serve::KeepVolume => {
+            Serve::RootOwnedVolume if !look.state.keepable => false,
+            Serve::HealVolume | Serve::RootOwnedVolume => {
                 look.state.in_cache || (look.state.in_layer && look.state.mendable.is_ok() && short.is_none())
             }
         };
@@ -89,7 +91,7 @@ impl Environment {
         if let Some(way) = self.serve {
             for look in &mut self.weights {
                 look.right = would(way, look);
-                look.protection = look.right.then(|| protection(way, setting, look, reach)).flatten();
+                look.protection = look.right.then(|| protection(way, setting, look, access)).flatten();
             }
         }
         self.judge_weights(setting, &plan, short);
@@ -137,12 +139,12 @@ fn short_of_space(setting: &Setting, found: &Facts, looks: &[WeightLook]) -> Opt
     Some(format!("{} has {free} bytes free, and {needed} are to be copied (ENOSPC)", setting.store.display()))
 }
 
-fn protection(way: Serve, setting: &Setting, look: &WeightLook, reach: &Reach) -> Option<Protection> {
-    let custody = WriteAccess::new(reach.app, &reach.groups);
+fn protection(way: Serve, setting: &Setting, look: &WeightLook, access: &PathAccess) -> Option<Protection> {
+    let custody = WriteAccess::new(access.app, &access.groups);
     let judged = |root: &Path| custody.protection(&root.join(&look.path));
     match way {
         Serve::Baked => setting.baked.as_deref().and_then(judged),
-        Serve::KeepVolume => Some(Protection::Sticky),
+        Serve::RootOwnedVolume => Some(Protection::Sticky),
         Serve::HealVolume if !look.state.in_cache => Some(Protection::Owned),
         Serve::HealVolume | Serve::VerifyVolume => judged(&setting.store),
     }

@@ -5,5 +5,5 @@ pub mod deployment;
 pub mod environment;
 pub mod finding;
 mod forecast;
-pub mod reach;
+pub mod path_access;
 pub mod variables;

@@ -31,7 +31,7 @@ pub struct ExecOptions<'a> {
 
 /// Becomes the command, in this process. Returns only when that failed.
 ///
-/// The environment is this process's own without Ballast's secrets, HOME as the dropped identity has
+/// The environment is this process's own without Ballast's secrets, HOME as the dropped account has
 /// it, then the overrides, without what the options drop.
 pub fn exec(
     dropped: Dropped,

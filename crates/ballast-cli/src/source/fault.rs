@@ -4,7 +4,7 @@ use std::fmt;
 use std::io;
 
 use ballast::digest::Digest;
-use ballast::fault::PlaceFault;
+use ballast::fault::InstallFault;
 
 use crate::escape;
 use crate::first_trust::NotAWeight;
@@ -128,13 +128,13 @@ impl Fault {
     }
 }
 
-impl From<PlaceFault> for Fault {
-    fn from(fault: PlaceFault) -> Self {
+impl From<InstallFault> for Fault {
+    fn from(fault: InstallFault) -> Self {
         match fault {
-            PlaceFault::Call(_, error) if is_full(&error) => Self::DiskFull,
-            PlaceFault::Call(step, error) => Self::Store(step, error),
-            PlaceFault::NoSource => Self::Unreadable("no source".into()),
-            PlaceFault::Unprotected(how) => Self::Unreadable(how),
+            InstallFault::Call(_, error) if is_full(&error) => Self::DiskFull,
+            InstallFault::Call(step, error) => Self::Store(step, error),
+            InstallFault::NoSource => Self::Unreadable("no source".into()),
+            InstallFault::Unprotected(how) => Self::Unreadable(how),
         }
     }
 }

@@ -160,7 +160,7 @@ impl<'a> Sink<'a> {
     pub fn publish(self, pin: Digest, found: &WeightState) -> Result<(), Fault> {
         self.receiver.publish(pin, found).map_err(|fault| match fault {
             ReceiveFault::Bytes(found) => Fault::WrongBytes { found },
-            ReceiveFault::Place(fault) => fault.into(),
+            ReceiveFault::Install(fault) => fault.into(),
         })
     }
 }

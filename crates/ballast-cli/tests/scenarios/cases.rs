@@ -12,7 +12,7 @@ use crate::plain::{self, Mount};
 use crate::runc::{self, DEFAULT, Rights, THREE};
 use crate::seen::{Entry, Seen};
 use crate::support::is_root;
-use crate::table::{Line, settle};
+use crate::table::{Line, compare_or_write};
 
 const LARGE: &str = WEIGHTS[0].0;
 const SMALL: &str = WEIGHTS[1].0;
@@ -103,7 +103,7 @@ fn all_of(test: &str, cases: &[Case]) {
     }
     let mut wrong = Vec::new();
     let lines: Vec<_> = cases.iter().map(|case| case.line(&mut wrong)).collect();
-    wrong.extend(settle(&lines));
+    wrong.extend(compare_or_write(&lines));
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
@@ -258,7 +258,7 @@ fn damaged_files() {
     };
     let closed = |ground: &Ground, _: Boot| {
         ground.fill(image::tenth());
-        ground.settle(LARGE, 0);
+        ground.set_owner(LARGE, 0);
     };
     all_of(
         "damaged_files",
@@ -303,7 +303,7 @@ fn operators_file(ground: &Ground, _: Boot) {
 
 fn setuid_file(ground: &Ground, _: Boot) {
     ground.fill(image::tenth());
-    ground.settle(SMALL, 0o4755);
+    ground.set_owner(SMALL, 0o4755);
 }
 
 #[test]

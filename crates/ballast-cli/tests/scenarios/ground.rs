@@ -71,12 +71,12 @@ impl Ground {
         self.directories();
         for (name, _) in WEIGHTS {
             fs::copy(image.baked(name), self.weight(name)).unwrap();
-            self.settle(name, 0o644);
+            self.set_owner(name, 0o644);
         }
     }
 
     /// The mode of a weight, and the app as its owner.
-    pub fn settle(&self, name: &str, bits: u32) {
+    pub fn set_owner(&self, name: &str, bits: u32) {
         chown(self.weight(name), Some(100), Some(101)).unwrap();
         mode(&self.weight(name), bits);
     }

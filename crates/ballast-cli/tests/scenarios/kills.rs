@@ -14,7 +14,7 @@ use crate::plain::{self, Mount};
 use crate::runc::{self, DEFAULT, Rights, THREE};
 use crate::seen::{Entry, Seen, kill_group};
 use crate::support::is_root;
-use crate::table::{Line, settle};
+use crate::table::{Line, compare_or_write};
 
 const LARGE: &str = WEIGHTS[0].0;
 const CACHE: &str = "4 right in the cache, as 100:101";
@@ -142,7 +142,7 @@ fn a_boot_that_is_killed_or_stopped() {
     {
         eprintln!("SIGTERM in the middle of a heal, as process 1: ends within {times:.1?} ms");
     }
-    let mut wrong = settle(&[
+    let mut wrong = compare_or_write(&[
         Line {
             row: "k",
             name: "SIGKILL in mid copy, 106 MB; the next boot",
@@ -228,7 +228,7 @@ fn a_power_cut() {
         return;
     }
     let (shell, ours) = (power_cut_after(Entry::Shell), power_cut_after(Entry::Ballast));
-    let mut wrong = settle(&[Line {
+    let mut wrong = compare_or_write(&[Line {
         row: "p",
         name: "power cut after a first boot; the next boot",
         tier: "plain",

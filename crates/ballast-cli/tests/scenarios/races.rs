@@ -11,7 +11,7 @@ use crate::image::{self, WEIGHTS};
 use crate::plain::{self, Mount};
 use crate::seen::{Entry, Seen};
 use crate::support::is_root;
-use crate::table::{Line, settle};
+use crate::table::{Line, compare_or_write};
 
 /// The peer, as uid 100: swaps directories and files of the volume for symlinks that lead out of
 /// it, and back, as fast as it can.
@@ -136,7 +136,7 @@ fn a_peer_that_races_symlinks() {
         (format!("{count} boots: {what} written outside the volume"), 0.0)
     };
     let line = |name, ours| Line { row: "i15", name, tier: "plain", shell: (shell.clone(), 0.0), ours };
-    let mut wrong = settle(&[
+    let mut wrong = compare_or_write(&[
         line("a peer with uid 100 races symlinks on the same volume, weights of a few KB", verdict(&owned, "1,000")),
         line("the same peer, `--hold sticky`: root works in the volume", verdict(&sticky, "250")),
     ]);
@@ -219,7 +219,7 @@ fn two_replicas_on_one_empty_volume() {
     let words = |rounds: &Rounds| {
         if rounds.whole { "4 right for both, in every round" } else { "an app finds a file cut short" }
     };
-    let mut wrong = settle(&[Line {
+    let mut wrong = compare_or_write(&[Line {
         row: "j",
         name: "two replicas start on one empty volume, staggered, 106 MB",
         tier: "plain",

@@ -12,7 +12,7 @@ use crate::ground::Ground;
 use crate::image::{self, WEIGHTS};
 use crate::seen::Seen;
 use crate::support::is_root;
-use crate::table::{Line, settle};
+use crate::table::{Line, compare_or_write};
 
 const READER: &str = include_str!("reader.py");
 /// The cache, the baked layer, the program and the reader on top of this machine's own root.
@@ -88,7 +88,7 @@ fn plant(ground: &Ground, turn: u64) {
     let mut bytes = fs::read(image::whole().baked(name)).unwrap();
     bytes[at] ^= bit;
     fs::write(ground.weight(name), bytes).unwrap();
-    ground.settle(name, 0o644);
+    ground.set_owner(name, 0o644);
 }
 
 /// How many of the flips each way of starting got past, and into the reader's hands.
@@ -128,7 +128,7 @@ fn one_flipped_bit_is_refused_or_healed_and_never_read() {
         }
     }
     let Tally { handed_on, refused, healed } = tally;
-    wrong.extend(settle(&[Line {
+    wrong.extend(compare_or_write(&[Line {
         row: "reader",
         name: "40 files with one bit flipped",
         tier: "plain",

@@ -64,7 +64,7 @@ fn page() -> PathBuf {
 }
 
 /// Writes these lines, or tells which of them the page has otherwise.
-pub fn settle(lines: &[Line]) -> Vec<String> {
+pub fn compare_or_write(lines: &[Line]) -> Vec<String> {
     static PAGE: Mutex<()> = Mutex::new(());
     let _one_at_a_time = PAGE.lock().unwrap_or_else(PoisonError::into_inner);
     let old = fs::read_to_string(page()).unwrap_or_default();

@@ -152,7 +152,7 @@ pub trait Disk: Sync {
     ///
     /// # Errors
     /// Those of `fchmod(2)` and `fsync(2)`.
-    fn settle(&self, file: &Self::File, mode: u32) -> io::Result<()>;
+    fn sync_file(&self, file: &Self::File, mode: u32) -> io::Result<()>;
     /// Gives a settled file its name, and says its facts then. An entry of that name is replaced whole.
     ///
     /// # Errors

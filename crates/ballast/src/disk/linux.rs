@@ -259,7 +259,7 @@ impl Disk for LinuxDisk {
         Ok(())
     }
 
-    fn settle(&self, file: &LinuxFile, mode: u32) -> io::Result<()> {
+    fn sync_file(&self, file: &LinuxFile, mode: u32) -> io::Result<()> {
         strip_acl(&file.fd);
         fs::fchmod(&file.fd, Mode::from_raw_mode(mode))?;
         fs::fdatasync(&file.fd)?;

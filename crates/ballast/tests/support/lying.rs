@@ -21,7 +21,7 @@ pub enum Call {
     Stage,
     Write,
     Push,
-    Settle,
+    SyncFile,
     Publish,
     Rename,
     Remove,
@@ -139,9 +139,9 @@ impl<D: Disk, L: Lie> Disk for Lying<D, L> {
         self.disk.push(file, at, len)
     }
 
-    fn settle(&self, file: &D::File, mode: u32) -> io::Result<()> {
-        self.lie.before(Call::Settle)?;
-        self.disk.settle(file, mode)
+    fn sync_file(&self, file: &D::File, mode: u32) -> io::Result<()> {
+        self.lie.before(Call::SyncFile)?;
+        self.disk.sync_file(file, mode)
     }
 
     fn publish(&self, file: D::File, dir: &D::Dir, name: &str) -> io::Result<Stat> {

@@ -27,7 +27,7 @@ pub enum Cut {
 pub struct ModelDisk {
     nodes: Mutex<Vec<Node>>,
     /// A disk that says "durable" and does nothing: to see that the model notices.
-    pub never_settles: bool,
+    pub never_syncs: bool,
 }
 
 fn errno(code: i32) -> io::Error {
@@ -36,7 +36,7 @@ fn errno(code: i32) -> io::Error {
 
 impl ModelDisk {
     pub fn new() -> Self {
-        Self { nodes: Mutex::new(vec![directory()]), never_settles: false }
+        Self { nodes: Mutex::new(vec![directory()]), never_syncs: false }
     }
 
     /// A durable file, its directories made on the way.
@@ -71,7 +71,7 @@ impl ModelDisk {
             (Node::Dir { durable, .. }, Cut::TakesAll) => Node::Dir { now: durable.clone(), durable: durable.clone() },
             (Node::Dir { now, .. }, Cut::LeavesNames) => Node::Dir { now: now.clone(), durable: now.clone() },
         });
-        Self { nodes: Mutex::new(survivors.collect()), never_settles: false }
+        Self { nodes: Mutex::new(survivors.collect()), never_syncs: false }
     }
 
     fn nodes(&self) -> MutexGuard<'_, Vec<Node>> {
@@ -202,9 +202,9 @@ impl Disk for ModelDisk {
         Ok(())
     }
 
-    fn settle(&self, file: &usize, _mode: u32) -> io::Result<()> {
+    fn sync_file(&self, file: &usize, _mode: u32) -> io::Result<()> {
         let Node::File { now, durable } = &mut self.nodes()[*file] else { return Err(errno(libc::EISDIR)) };
-        if !self.never_settles {
+        if !self.never_syncs {
             *durable = Some(now.clone());
         }
         Ok(())

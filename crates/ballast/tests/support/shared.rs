@@ -379,7 +379,7 @@ impl Disk for SharedDisk {
         Ok(())
     }
 
-    fn settle(&self, file: &usize, mode: u32) -> io::Result<()> {
+    fn sync_file(&self, file: &usize, mode: u32) -> io::Result<()> {
         self.state().change(*file, |inode| inode.mode = mode);
         Ok(())
     }

@@ -13,7 +13,7 @@ use crate::errno::named;
 use crate::facts;
 
 /// Who would write, and whether the kernel may be asked.
-pub struct Reach {
+pub struct PathAccess {
     /// The app.
     pub app: Ids,
     /// Its groups.
@@ -22,7 +22,7 @@ pub struct Reach {
     pub ask: bool,
 }
 
-impl Reach {
+impl PathAccess {
     /// Whether the app could make files at this path, or make the path.
     ///
     /// # Errors
@@ -78,7 +78,7 @@ mod tests {
 
     #[test]
     fn mode_bits_are_read_as_the_kernel_reads_them() {
-        let reach = Reach { app: Ids { uid: 100, gid: 101 }, groups: vec![101, 50], ask: false };
+        let access = PathAccess { app: Ids { uid: 100, gid: 101 }, groups: vec![101, 50], ask: false };
         let rows = [
             ("own", 100, 101, 0o755, true),
             ("own, locked", 100, 101, 0o577, false),
@@ -90,7 +90,7 @@ mod tests {
             ("root's", 0, 0, 0o755, false),
         ];
         let wrong: Vec<_> =
-            rows.iter().filter(|(_, uid, gid, mode, may)| reach.by_mode(*uid, *gid, *mode) != *may).collect();
+            rows.iter().filter(|(_, uid, gid, mode, may)| access.by_mode(*uid, *gid, *mode) != *may).collect();
         assert!(wrong.is_empty(), "{wrong:?}");
     }
 }

@@ -7,14 +7,14 @@
 use std::io;
 use std::time::Duration;
 
-use crate::aside::{self, ASIDE_PREFIX, set_aside, sweep};
-use crate::copy::{Opened, Placed, copy_chunks, copy_whole};
+use crate::copy::{ChunkCounts, Opened, copy_chunks, copy_whole};
 use crate::digest::Digest;
 use crate::disk::{Disk, Kind, Stat};
-use crate::fault::{PlaceFault, at, full};
+use crate::fault::{InstallFault, at, full};
 use crate::index::{Tree, chunks};
 use crate::lock::RelPath;
 use crate::open::{open, open_at};
+use crate::quarantine::{self, QUARANTINE_PREFIX, collect_staged, move_aside};
 use crate::store::{self, Damage, ExpectedWeight, Strictness, Threads, WeightState};
 use crate::ways::Ways;
 
@@ -50,7 +50,7 @@ pub(crate) fn has_whole_origin<O: Disk>(wanted: &ExpectedWeight, origins: &[Orig
 pub struct Staged<D: Disk> {
     pub(crate) dir: D::Dir,
     pub(crate) file: D::File,
-    pub(crate) placed: Placed,
+    pub(crate) placed: ChunkCounts,
     /// The chunks that came from an origin, where they were copied one by one.
     pub(crate) replaced: Vec<u64>,
     /// Parents of directories made on the way.
@@ -58,7 +58,7 @@ pub struct Staged<D: Disk> {
 }
 
 /// A staged file, how it came about, and the chunks that came from an origin, where they were copied one by one.
-type Filled<D> = (<D as Disk>::File, Placed, Vec<u64>);
+type Filled<D> = (<D as Disk>::File, ChunkCounts, Vec<u64>);
 
 /// Stages right bytes for a weight's name (S4, S5), whatever is there now.
 ///
@@ -68,7 +68,7 @@ type Filled<D> = (<D as Disk>::File, Placed, Vec<u64>);
 /// is not.
 ///
 /// # Errors
-/// [`PlaceFault`]; the name is then as before.
+/// [`InstallFault`]; the name is then as before.
 pub(crate) fn stage<D: Disk, O: Disk>(
     disk: &D,
     wanted: &ExpectedWeight,
@@ -77,10 +77,10 @@ pub(crate) fn stage<D: Disk, O: Disk>(
     ways: &mut Ways,
     origins: &[Origin<O>],
     (strict, threads): (Strictness, Threads),
-) -> Result<Staged<D>, PlaceFault> {
+) -> Result<Staged<D>, InstallFault> {
     let (dir, made_in) = ensure_dir(disk, &wanted.weight.path, strict, ways)?;
     let copy = || fill(disk, &dir, wanted, found, reached, origins, threads);
-    match aside::replacing(disk, &dir, wanted.weight.path.file_name(), found, copy) {
+    match quarantine::replacing(disk, &dir, wanted.weight.path.file_name(), found, copy) {
         Ok((file, placed, replaced)) => Ok(Staged { dir, file, placed, replaced, made_in }),
         Err(fault) => {
             keep_made(disk, &made_in);
@@ -97,9 +97,9 @@ fn fill<D: Disk, O: Disk>(
     reached: Option<(D::File, Stat)>,
     origins: &[Origin<O>],
     threads: Threads,
-) -> Result<Filled<D>, PlaceFault> {
+) -> Result<Filled<D>, InstallFault> {
     let path = &wanted.weight.path;
-    sweep(disk, dir);
+    collect_staged(disk, dir);
     let damaged = matches!(found, WeightState::Damaged(Damage::Bytes { .. } | Damage::Size { .. }))
         .then(|| disk.open(dir, path.file_name()).ok())
         .flatten()
@@ -121,7 +121,7 @@ fn fill<D: Disk, O: Disk>(
             let own = reached.map(|own| [(disk, own)]);
             let kept = own.map(|own| by_digest(&room, wanted.weight.sha256, &own));
             match kept {
-                Some(Ok((file, placed, _))) => Ok((file, Placed { kept: placed.copied, copied: 0 }, Vec::new())),
+                Some(Ok((file, placed, _))) => Ok((file, ChunkCounts { kept: placed.copied, copied: 0 }, Vec::new())),
                 _ => by_digest(&room, wanted.weight.sha256, &opened),
             }
         }
@@ -139,15 +139,15 @@ impl<D: Disk> Staged<D> {
     /// S6: final mode, durable content.
     ///
     /// # Errors
-    /// [`PlaceFault::Call`]; the staged file is then to be dropped.
-    pub fn settle(&self, disk: &D, strict: Strictness) -> Result<(), PlaceFault> {
-        disk.settle(&self.file, strict.file_mode()).map_err(at("S6 settle"))
+    /// [`InstallFault::Call`]; the staged file is then to be dropped.
+    pub fn sync_file(&self, disk: &D, strict: Strictness) -> Result<(), InstallFault> {
+        disk.sync_file(&self.file, strict.file_mode()).map_err(at("S6 sync"))
     }
 
     /// Lets the staged file vanish.
     pub fn abandon(self, disk: &D) {
         drop(self.file);
-        sweep(disk, &self.dir);
+        collect_staged(disk, &self.dir);
         keep_made(disk, &self.made_in);
     }
 
@@ -155,16 +155,16 @@ impl<D: Disk> Staged<D> {
     /// makes durable.
     ///
     /// # Errors
-    /// [`PlaceFault::Call`]; the name is then as before, or absent.
-    pub fn publish(self, disk: &D, path: &RelPath, found: &WeightState) -> Result<Named<D>, PlaceFault> {
+    /// [`InstallFault::Call`]; the name is then as before, or absent.
+    pub fn publish(self, disk: &D, path: &RelPath, found: &WeightState) -> Result<Named<D>, InstallFault> {
         let name = path.file_name();
-        let aside = if aside::keeps(found) { set_aside(disk, &self.dir, name).map(drop) } else { Ok(()) };
+        let aside = if quarantine::keeps(found) { move_aside(disk, &self.dir, name).map(drop) } else { Ok(()) };
         // Publishing replaces whatever is no directory, so a copy that can't be kept stops nothing.
         let published = disk.publish(self.file, &self.dir, name).map_err(|error| {
             keep_made(disk, &self.made_in);
             match aside {
-                Err(first) => PlaceFault::Call("S7 set aside", first),
-                Ok(()) => PlaceFault::Call("S8 publish", error),
+                Err(first) => InstallFault::Call("S7 quarantine", first),
+                Ok(()) => InstallFault::Call("S8 publish", error),
             }
         })?;
         let Self { dir, placed, replaced, made_in, .. } = self;
@@ -178,7 +178,7 @@ pub struct Named<D: Disk> {
     /// Facts of the inode that got the name.
     pub stat: Stat,
     /// How it came about.
-    pub placed: Placed,
+    pub placed: ChunkCounts,
     /// The chunks that came from an origin, where they were copied one by one.
     pub(crate) replaced: Vec<u64>,
     made_in: Vec<D::Dir>,
@@ -188,8 +188,8 @@ impl<D: Disk> Named<D> {
     /// The second half of S8: the name survives a power cut, and each new directory's too.
     ///
     /// # Errors
-    /// [`PlaceFault::Call`].
-    pub fn sync(&self, disk: &D) -> Result<(), PlaceFault> {
+    /// [`InstallFault::Call`].
+    pub fn sync(&self, disk: &D) -> Result<(), InstallFault> {
         let dirs = std::iter::once(&self.dir).chain(self.made_in.iter().rev());
         for dir in dirs {
             disk.sync_dir(dir).map_err(at("S8 sync the directory"))?;
@@ -212,14 +212,14 @@ struct Room<'a, D: Disk> {
 }
 
 impl<D: Disk> Room<'_, D> {
-    fn stage(&self, size: u64) -> Result<D::File, PlaceFault> {
+    fn stage(&self, size: u64) -> Result<D::File, InstallFault> {
         with_room(self.disk, self.dir, self.path, || self.disk.stage(self.dir, size))
     }
 
     /// A staged file that came to nothing vanishes; one with a temporary name is swept here.
     fn abandon(&self, staged: D::File) {
         drop(staged);
-        sweep(self.disk, self.dir);
+        collect_staged(self.disk, self.dir);
     }
 }
 
@@ -229,11 +229,11 @@ pub(crate) fn with_room<D: Disk, T>(
     dir: &D::Dir,
     path: &RelPath,
     open: impl Fn() -> io::Result<T>,
-) -> Result<T, PlaceFault> {
+) -> Result<T, InstallFault> {
     match open() {
         Err(error) if full(&error) => {
-            sweep(disk, dir);
-            let _ = disk.remove(dir, &format!("{ASIDE_PREFIX}{}", path.file_name()));
+            collect_staged(disk, dir);
+            let _ = disk.remove(dir, &format!("{QUARANTINE_PREFIX}{}", path.file_name()));
             open().map_err(at("S4 stage"))
         }
         opened => opened.map_err(at("S4 stage")),
@@ -250,7 +250,7 @@ pub(crate) fn ensure_dir<D: Disk>(
     path: &RelPath,
     strict: Strictness,
     ways: &mut Ways,
-) -> Result<(D::Dir, Vec<D::Dir>), PlaceFault> {
+) -> Result<(D::Dir, Vec<D::Dir>), InstallFault> {
     let mut made_in = Vec::new();
     let mut here = disk.open_dir("").map_err(at("S1 open the root"))?;
     let mut way = String::new();
@@ -277,7 +277,7 @@ fn enter<D: Disk>(
     (name, way): (&str, &str),
     strict: Strictness,
     ways: &mut Ways,
-) -> Result<(D::Dir, bool), PlaceFault> {
+) -> Result<(D::Dir, bool), InstallFault> {
     let (mode, group) = strict.dir_mode();
     let mut made = false;
     for turn in 0..TURNS {
@@ -286,14 +286,14 @@ fn enter<D: Disk>(
             Err(error) if error.raw_os_error() == Some(libc::ENOENT) => {}
             // Nothing is written through a link, and nothing right loses its name.
             Err(error) if ways.stays(way) => {
-                return Err(PlaceFault::Call("S1 open a directory that leads to a right weight", error));
+                return Err(InstallFault::Call("S1 open a directory that leads to a right weight", error));
             }
             Ok(_) if ways.stays(way) => {
                 let refused = io::Error::from_raw_os_error(libc::EACCES);
-                return Err(PlaceFault::Call("S1 write a directory that leads to a right weight", refused));
+                return Err(InstallFault::Call("S1 write a directory that leads to a right weight", refused));
             }
             Ok(_) | Err(_) => {
-                let aside = set_aside(disk, here, name).map_err(at("S7 set a directory aside"))?;
+                let aside = move_aside(disk, here, name).map_err(at("S7 quarantine a directory"))?;
                 aside.iter().for_each(|aside| ways.moved(way, aside));
             }
         }
@@ -306,7 +306,7 @@ fn enter<D: Disk>(
             }
         }
     }
-    Err(PlaceFault::Call("S1 open a directory", io::Error::from_raw_os_error(libc::EBUSY)))
+    Err(InstallFault::Call("S1 open a directory", io::Error::from_raw_os_error(libc::EBUSY)))
 }
 
 fn accepted<D: Disk>(disk: &D, dir: &D::Dir, strict: Strictness) -> bool {
@@ -320,9 +320,9 @@ fn by_chunks<D: Disk, O: Disk>(
     own: Option<(&D::File, &[u64])>,
     origins: &[Opened<O>],
     threads: Threads,
-) -> Result<Filled<D>, PlaceFault> {
+) -> Result<Filled<D>, InstallFault> {
     if origins.is_empty() && own.is_none() {
-        return Err(PlaceFault::NoSource);
+        return Err(InstallFault::NoSource);
     }
     let staged = room.stage(tree.size())?;
     match copy_chunks(room.disk, &staged, tree, own, origins, threads) {
@@ -336,8 +336,8 @@ fn by_chunks<D: Disk, O: Disk>(
 
 /// S4 and S5 without a tree: the first origin whose SHA-256 is the pin. Each is copied into a file
 /// of its own, so that nothing of a wrong one remains below a shorter right one.
-fn by_digest<D: Disk, O: Disk>(room: &Room<D>, pin: Digest, origins: &[Opened<O>]) -> Result<Filled<D>, PlaceFault> {
-    let mut fault = PlaceFault::NoSource;
+fn by_digest<D: Disk, O: Disk>(room: &Room<D>, pin: Digest, origins: &[Opened<O>]) -> Result<Filled<D>, InstallFault> {
+    let mut fault = InstallFault::NoSource;
     for (origin, (file, stat)) in origins {
         let copied = room.stage(stat.size).and_then(|staged| {
             let copied = copy_whole(room.disk, &staged, *origin, file, stat.size);
@@ -348,7 +348,7 @@ fn by_digest<D: Disk, O: Disk>(room: &Room<D>, pin: Digest, origins: &[Opened<O>
             copied.map(|_| None)
         });
         match copied {
-            Ok(Some(staged)) => return Ok((staged, Placed { kept: 0, copied: chunks(stat.size) }, Vec::new())),
+            Ok(Some(staged)) => return Ok((staged, ChunkCounts { kept: 0, copied: chunks(stat.size) }, Vec::new())),
             Ok(None) => {}
             Err(call) => fault = call,
         }

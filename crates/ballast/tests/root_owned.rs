@@ -15,9 +15,9 @@ use std::num::NonZeroUsize;
 use std::time::Duration;
 
 use ballast::heal::{Options, Outcome, heal};
-use ballast::kept;
+use ballast::install::Origin;
 use ballast::lock::Lock;
-use ballast::place::Origin;
+use ballast::root_owned;
 use ballast::store::{ExpectedWeight, Strictness};
 use sha2::{Digest as _, Sha256};
 use shared::{APP, Act, Content, GROUP, Inode, ROOT, Schedule, SharedDisk};
@@ -127,7 +127,7 @@ impl Boot<'_> {
         disk.take();
         let origins = [Origin { disk: self.layer, strict: Strictness::Layer }];
         let mut outcomes = heal(disk, &wanted, &origins, &options);
-        kept::confirm(disk, &wanted, self.strict, &mut outcomes);
+        root_owned::confirm(disk, &wanted, self.strict, &mut outcomes);
         outcomes
     }
 }

@@ -5,11 +5,11 @@
 use std::thread::{Builder, ScopedJoinHandle};
 
 use crate::disk::Disk;
-use crate::fault::PlaceFault;
-use crate::place::Staged;
+use crate::fault::InstallFault;
+use crate::install::Staged;
 use crate::store::{ExpectedWeight, Strictness, WeightState};
 
-/// Files settled at the same time.
+/// Files synced at the same time.
 const AT_ONCE: usize = 4;
 
 /// A weight between its staging and its name.
@@ -20,20 +20,20 @@ pub(crate) struct Pending<'a, D: Disk> {
     pub(crate) staged: Staged<D>,
 }
 
-/// Settles all.
-pub(crate) fn all<D: Disk>(disk: &D, pending: &[Pending<D>], strict: Strictness) -> Vec<Result<(), PlaceFault>> {
-    let settle = |one: &Pending<D>| one.staged.settle(disk, strict);
-    let mut settled = Vec::new();
+/// Syncs all.
+pub(crate) fn all<D: Disk>(disk: &D, pending: &[Pending<D>], strict: Strictness) -> Vec<Result<(), InstallFault>> {
+    let sync = |one: &Pending<D>| one.staged.sync_file(disk, strict);
+    let mut synced = Vec::new();
     for few in pending.chunks(AT_ONCE) {
         std::thread::scope(|scope| {
-            let spawn = |one| helper().spawn_scoped(scope, move || settle(one));
+            let spawn = |one| helper().spawn_scoped(scope, move || sync(one));
             let helped: Vec<_> = few.iter().skip(1).map(|one| (one, spawn(one).ok())).collect();
-            settled.extend(few.first().map(settle));
+            synced.extend(few.first().map(sync));
             // A refused thread costs time, never an answer.
-            settled.extend(helped.into_iter().map(|(one, helper)| helper.map_or_else(|| settle(one), joined)));
+            synced.extend(helped.into_iter().map(|(one, helper)| helper.map_or_else(|| sync(one), joined)));
         });
     }
-    settled
+    synced
 }
 
 fn helper() -> Builder {

@@ -7,7 +7,7 @@
 //! whose bytes were verified.
 
 use crate::disk::{Disk, Stat};
-use crate::fault::PlaceFault;
+use crate::fault::InstallFault;
 use crate::heal::{Done, Outcome};
 use crate::open::open;
 use crate::state::{ExpectedWeight, Strictness};
@@ -18,7 +18,7 @@ pub fn confirm<D: Disk>(disk: &D, wanted: &[ExpectedWeight], strict: Strictness,
     for (wanted, outcome) in wanted.iter().zip(outcomes).filter(|(_, outcome)| outcome.is_right()) {
         let now = open(disk, wanted, strict).map(|(_, stat)| stat);
         if !matches!((&now, &outcome.stat), (Ok(now), Some(verified)) if same(now, verified)) {
-            outcome.done = Done::Failed(PlaceFault::Unprotected("another file has its name by now".into()));
+            outcome.done = Done::Failed(InstallFault::Unprotected("another file has its name by now".into()));
         }
     }
 }

@@ -3,25 +3,25 @@
 
 use std::io;
 
-use crate::bounds::SWEEP;
+use crate::bounds::COLLECT;
 use crate::disk::{Disk, STAGED_PREFIX};
 use crate::open::descend;
 use crate::store::{self, ExpectedWeight, Strictness, WeightState};
 
 /// How the one bad copy of a weight that is kept is named.
-pub const ASIDE_PREFIX: &str = ".ballast-aside.";
+pub const QUARANTINE_PREFIX: &str = ".ballast-aside.";
 /// Names tried when a directory already lies under the first one.
-const MORE_ASIDE: u32 = 9;
+const MORE_NAMES: u32 = 9;
 
 /// S7: renames an entry to its aside name, where it replaces the last one. More names are used
 /// only where a directory stands in the way, which no rename replaces. Gives the aside name; none where nothing has the
 /// entry's.
-pub(crate) fn set_aside<D: Disk>(disk: &D, dir: &D::Dir, name: &str) -> io::Result<Option<String>> {
+pub(crate) fn move_aside<D: Disk>(disk: &D, dir: &D::Dir, name: &str) -> io::Result<Option<String>> {
     let mut refused = None;
-    for turn in 0..=MORE_ASIDE {
+    for turn in 0..=MORE_NAMES {
         let aside = match turn {
-            0 => format!("{ASIDE_PREFIX}{name}"),
-            _ => format!("{ASIDE_PREFIX}{name}.{turn}"),
+            0 => format!("{QUARANTINE_PREFIX}{name}"),
+            _ => format!("{QUARANTINE_PREFIX}{name}.{turn}"),
         };
         let mut moved = disk.rename(dir, name, &aside);
         if moved.as_ref().is_err_and(|error| error.raw_os_error() == Some(libc::ENOTDIR)) {
@@ -42,7 +42,7 @@ pub(crate) fn keeps(found: &WeightState) -> bool {
     matches!(found, WeightState::Damaged(_) | WeightState::Unreadable(_))
 }
 
-/// S7, begun while the new file is staged: does `work`, and meanwhile removes the copy that [`set_aside`] is about to
+/// S7, begun while the new file is staged: does `work`, and meanwhile removes the copy that [`move_aside`] is about to
 /// replace. To free a large file takes as long as to hash it, and `work` waits for the disk.
 pub(crate) fn replacing<D: Disk, T>(
     disk: &D,
@@ -51,7 +51,7 @@ pub(crate) fn replacing<D: Disk, T>(
     found: &WeightState,
     work: impl FnOnce() -> T,
 ) -> T {
-    let last = format!("{ASIDE_PREFIX}{name}");
+    let last = format!("{QUARANTINE_PREFIX}{name}");
     if !keeps(found) || disk.stat(dir, &last).is_err() {
         return work();
     }
@@ -74,7 +74,7 @@ fn occupied(error: &io::Error) -> bool {
 /// Takes a wrong file's name away when nothing right can take its place: absent is honest. What
 /// could not be read for want of memory or rights keeps its name, and so does an entry that is not as it should be
 /// but leads to the right bytes; what the disk can't give back does not.
-pub(crate) fn quarantine<D: Disk>(disk: &D, wanted: &ExpectedWeight, found: &WeightState, strict: Strictness) {
+pub(crate) fn withdraw<D: Disk>(disk: &D, wanted: &ExpectedWeight, found: &WeightState, strict: Strictness) {
     let name = wanted.weight.path.file_name();
     if store::leads_to_right_bytes(disk, wanted, found, strict) {
         return;
@@ -83,7 +83,7 @@ pub(crate) fn quarantine<D: Disk>(disk: &D, wanted: &ExpectedWeight, found: &Wei
     let gone = match found {
         WeightState::Stale => disk.remove(&dir, name),
         WeightState::Damaged(_) | WeightState::Unreadable(libc::EIO) => {
-            set_aside(disk, &dir, name).map(drop).or_else(|_| disk.remove(&dir, name))
+            move_aside(disk, &dir, name).map(drop).or_else(|_| disk.remove(&dir, name))
         }
         WeightState::Right | WeightState::Vouched | WeightState::Missing | WeightState::Unreadable(_) => return,
     };
@@ -92,8 +92,8 @@ pub(crate) fn quarantine<D: Disk>(disk: &D, wanted: &ExpectedWeight, found: &Wei
 
 /// Removes staged names that no living process holds, a bounded number of them: whoever writes the volume
 /// can leave any number of names there. A failure costs space, never correctness.
-pub(crate) fn sweep<D: Disk>(disk: &D, dir: &D::Dir) {
-    let (looked_at, removed) = SWEEP;
+pub(crate) fn collect_staged<D: Disk>(disk: &D, dir: &D::Dir) {
+    let (looked_at, removed) = COLLECT;
     let names = disk.names(dir, looked_at).unwrap_or_default();
     for name in names.iter().filter(|name| name.starts_with(STAGED_PREFIX)).take(removed) {
         let _ = disk.remove_abandoned(dir, name);
