@@ -21,6 +21,7 @@ test:
 lint:
     cargo fmt --all --check
     cargo clippy --workspace --all-targets --locked -- -D warnings
+    cargo clippy -p ballast-cli --no-default-features --all-targets --locked -- -D warnings
     cargo clippy --manifest-path fuzz/Cargo.toml --target-dir target --locked -- -D warnings
     RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --locked --document-private-items --quiet
 

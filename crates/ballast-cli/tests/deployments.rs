@@ -1,7 +1,7 @@
 //! `doctor FILE` on a folder of deployments, each named for its fault. A `#! code` at the end of
 //! a line is what must be found there; whatever else is found is wrong.
-#![expect(clippy::unwrap_used, reason = "a test's helpers may fail where they stand")]
 #![cfg(feature = "full")]
+#![expect(clippy::unwrap_used, reason = "a test's helpers may fail where they stand")]
 
 use std::collections::BTreeSet;
 use std::fs;

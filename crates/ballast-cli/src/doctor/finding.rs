@@ -59,7 +59,7 @@ macro_rules! codes {
     ($($name:ident $word:literal $meaning:literal),* $(,)?) => {
         /// The rules, by name.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-        #[cfg_attr(not(feature = "full"), expect(dead_code, reason = "the rules of files are in the full build"))]
+        #[cfg_attr(not(any(feature = "full", test)), expect(dead_code, reason = "the rules of files are in the full build"))]
         pub enum Code {
             $(#[doc = $meaning] #[serde(rename = $word)] $name,)*
         }

@@ -76,6 +76,7 @@ pub const ALL: &[CacheVariable] = &[
     row("JAX_COMPILATION_CACHE_DIR", Writes, Nowhere),
 ];
 
+#[cfg(feature = "full")]
 impl CacheVariable {
     /// Whether models are kept there, and nothing else of the whole system's.
     pub fn is_for_models(&self) -> bool {
