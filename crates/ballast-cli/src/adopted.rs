@@ -41,6 +41,8 @@ pub struct Member {
     pub file: PathBuf,
     /// Where the layout says that it came from.
     pub source: Option<String>,
+    /// The directory whose files are one model.
+    pub set: Option<String>,
 }
 
 impl Member {
@@ -177,7 +179,21 @@ impl Cache {
         }
         let path = RelPath::try_from(relative.to_owned())?;
         let source = if hub { hub_source(&path, &file) } else { None };
-        Ok(Member { path, file, source })
+        let set = self.set(&path);
+        Ok(Member { path, file, source, set })
+    }
+
+    /// A snapshot, DeepFace's weights, or the whole folder. References belong to no set.
+    fn set(&self, path: &RelPath) -> Option<String> {
+        match self.env {
+            Some("DEEPFACE_HOME") => Some(DEEPFACE.to_owned()),
+            Some(_) => {
+                let (before, rest) = path.as_str().split_once("/snapshots/")?;
+                let (revision, _) = rest.split_once('/')?;
+                Some(format!("{before}/snapshots/{revision}"))
+            }
+            None => Some(String::new()),
+        }
     }
 
     /// What a link of a snapshot leads to: a file of this cache, or nothing.

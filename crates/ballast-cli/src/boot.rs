@@ -31,7 +31,7 @@ use crate::facts;
 use crate::launch;
 use crate::permit::RootPaths;
 use crate::print;
-use crate::report::{self, Report, Served, WeightLine};
+use crate::report::{self, Report, Served, WeightLine, groups};
 use crate::setting::Setting;
 use crate::walk;
 use crate::write_access::WriteAccess;
@@ -251,6 +251,7 @@ impl Boot<'_> {
             None => WeightLine::new(weight, &Outcome::missing(), None),
         });
         let weights: Vec<_> = weights.collect();
+        let groups = groups::lines(&self.setting.lock, &weights);
         let mut notes = self.setting.notes.clone();
         if self.healing.hold == HoldArg::Sticky && !plan.serve.contains(&Serve::RootOwnedVolume) {
             notes.push("not held sticky: that needs a start as root and a writable volume that lasts".into());
@@ -264,6 +265,7 @@ impl Boot<'_> {
             refused,
             served: best.map(|attempt| attempt.served),
             weights,
+            groups,
             dirs: Vec::new(),
             notes,
             ms: self.start.elapsed().as_secs_f64() * 1e3,

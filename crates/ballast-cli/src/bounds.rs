@@ -3,7 +3,7 @@
 //! A reader refuses what is above its bound, before it holds more. `reads_tests.rs` counts what the
 //! readers hold.
 
-pub use ballast::bounds::{INDEX, LOCK, RECEIPTS};
+pub use ballast::bounds::{INDEX, LIST, LOCK, RECEIPTS};
 
 /// Bytes of a signature of minisign, or of its public key.
 pub const SIGNATURE: u64 = 8 << 10;
@@ -42,8 +42,8 @@ mod full {
     pub const MANIFEST: u64 = 4 << 20;
     /// Layers that a manifest names.
     pub const LAYERS: usize = 4096;
-    /// Bytes of the layer of lock file, index and list of packs, which is shorter than its lock file.
-    pub const SMALL_LAYER: u64 = super::INDEX + 2 * super::LOCK + (1 << 20);
+    /// Bytes of the layer of lock file, lists, index and list of packs, which is shorter than lock file and lists.
+    pub const SMALL_LAYER: u64 = super::INDEX + 2 * super::LOCK + 2 * super::LIST + (1 << 20);
     /// Bytes before the one file of a weight's layer: more and longer names than a lock path can have.
     pub const LAYER_HEAD: u64 = 1 << 20;
     /// Zeros after the one file of a weight's layer: engines and tools end an archive each in their way.
@@ -59,7 +59,7 @@ mod full {
     /// Bytes of memory that pip may map, whatever its index sends.
     pub const PIP_MEMORY: u64 = 2 << 30;
     /// Files of a cache that is adopted, and names that are left out.
-    pub const ADOPTED: usize = ballast::bounds::LOCK_ENTRIES;
+    pub const ADOPTED: usize = ballast::bounds::LISTED;
     /// Bytes of a header, or of an index of shards, that is checked at a first trust.
     pub const HEADER: u64 = 64 << 20;
     /// Fields of a model that are looked at for files that it needs.

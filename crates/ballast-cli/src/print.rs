@@ -19,7 +19,7 @@ use serde::Serialize;
 use crate::dirs::DirLine;
 use crate::escape;
 use crate::exit::{Exit, Failure};
-use crate::report::{Report, WeightLine};
+use crate::report::{GroupLine, Report, WeightLine};
 #[cfg(feature = "full")]
 pub use progress::{Progress, ProgressLine};
 
@@ -39,19 +39,32 @@ pub fn boot(report: &Report) {
     let mut text = String::new();
     let remarks = report.refused.iter().map(|line| format!("refused: {line}"));
     let remarks = remarks.chain(report.notes.iter().map(|line| format!("note: {line}")));
-    let weights = weight_lines(&report.weights);
+    let weights = lines(report);
     for line in remarks.chain(weights).chain(report.dirs.iter().map(DirLine::words)).chain([summary(report)]) {
         text += &format!("ballast: {}\n", escape::line(&line));
     }
     output::lines(&text);
 }
 
+/// The weights without a group; then a line for each group, and for its files that were not simply right.
+fn lines(report: &Report) -> Vec<String> {
+    let mut all = Vec::new();
+    // A group's files follow each other.
+    for files in report.weights.chunk_by(|one, other| one.group == other.group) {
+        let group = files.first().and_then(|line| report.groups.get(usize::try_from(line.group?).ok()?));
+        all.extend(group.map(GroupLine::words));
+        let shown = files.iter().filter(|line| group.is_none() || !line.is_kept());
+        all.extend(weight_lines(&shown.collect::<Vec<_>>()));
+    }
+    all
+}
+
 /// A line a weight; of many, a line for each of those that were not simply right, and a count for those alike.
-fn weight_lines(weights: &[WeightLine]) -> Vec<String> {
+fn weight_lines(weights: &[&WeightLine]) -> Vec<String> {
     let many = weights.len() > EACH;
     let mut fates: BTreeMap<(&str, &str), usize> = BTreeMap::new();
     let mut shown = Vec::new();
-    for line in weights {
+    for &line in weights {
         let count = fates.entry((&line.found, &line.done)).or_default();
         *count += 1;
         if !many || (!line.is_kept() && *count <= EACH) {

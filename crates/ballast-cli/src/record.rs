@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 
 use ballast::lock::Need;
 
-use crate::report::{self, FileStamp, Written};
+use crate::report::{self, FileStamp, Written, groups};
 use crate::setting::Setting;
 use crate::{bounds, facts, foreign};
 
@@ -80,25 +80,22 @@ impl Record {
             let store = setting.store.display();
             return Some(format!("{} differ: the boot served {}, the store is {store}", place(), root.display()));
         }
-        let weights = &setting.lock.weights;
-        if self.written.weights.len() != weights.len() {
-            let (found, expected) = (self.written.weights.len(), weights.len());
-            return Some(format!("{} differ: the boot had {found} weights, the lock file has {expected}", place()));
-        }
-        let differs = self.written.weights.iter().zip(weights).find(|(line, weight)| {
-            line.path != weight.path.as_str() || line.sha256 != weight.sha256.to_string() || line.need != weight.need
-        });
-        let (line, weight) = differs?;
-        let (found, expected) =
-            (format!("{} {}", line.sha256, line.path), format!("{} {}", weight.sha256, weight.path));
-        Some(format!("{} differ\n  expected {expected}\n  found    {found}", place()))
+        let groups = self.written.groups.iter().map(|line| (line.sha256.clone(), line.path.as_str(), line.need));
+        let listed = setting.lock.groups.iter().map(|group| (group.sha256.to_string(), group.name(), group.need));
+        let alone = self.written.weights.iter().filter(|line| line.group.is_none());
+        let alone = alone.map(|line| (line.sha256.clone(), line.path.as_str(), line.need));
+        let weights = setting.lock.weights.iter().filter(|weight| weight.group.is_none());
+        let weights = weights.map(|weight| (weight.sha256.to_string(), weight.path.as_str(), weight.need));
+        let why = difference(alone.collect(), weights.collect(), "weights");
+        let why = why.or_else(|| difference(groups.collect(), listed.collect(), "groups"))?;
+        Some(format!("{} differ{why}", place()))
     }
 
     /// The first required weight whose file is not the one that this boot verified; `None` where all still are.
-    pub fn change(&self) -> Option<String> {
+    pub fn change(&self, setting: &Setting) -> Option<String> {
         let root = self.root()?;
         let required = self.written.weights.iter().filter(|line| line.need == Need::Required);
-        required.into_iter().find_map(|line| {
+        let alone = required.into_iter().find_map(|line| {
             let path = root.join(&line.path);
             let now = facts::stat_followed(&path).map(FileStamp::from);
             let what = match (now, line.file) {
@@ -108,8 +105,33 @@ impl Record {
                 (Some(_), None) => "was not right when this boot ended",
             };
             Some(format!("{} {what}", path.display()))
+        });
+        let groups = || self.written.groups.iter().zip(&setting.lock.groups);
+        let mut required = groups().filter(|(line, _)| line.need == Need::Required);
+        alone.or_else(|| {
+            required.find_map(|(line, group)| match (groups::stamp_of(&setting.lock, group, root), &line.stamp) {
+                (Ok(now), Some(then)) if now == *then => None,
+                (Err(path), _) => Some(format!("{path} is gone since this boot verified it")),
+                (Ok(_), Some(_)) => Some(format!(
+                    "{} has files that this boot did not verify: replaced or changed since",
+                    root.join(&line.path).display()
+                )),
+                (Ok(_), None) => {
+                    Some(format!("{} was not right when this boot ended", root.join(&line.path).display()))
+                }
+            })
         })
     }
+}
+
+/// How two lists of digest, path and need differ.
+fn difference(found: Vec<(String, &str, Need)>, expected: Vec<(String, &str, Need)>, what: &str) -> Option<String> {
+    let (had, has) = (found.len(), expected.len());
+    if had != has {
+        return Some(format!(": the boot had {had} {what}, the lock file has {has}"));
+    }
+    let (found, expected) = found.into_iter().zip(expected).find(|(one, other)| one != other)?;
+    Some(format!("\n  expected {} {}\n  found    {} {}", expected.0, expected.1, found.0, found.1))
 }
 
 /// The root that `verify` examines when no folder is named, and why that one.

@@ -26,9 +26,10 @@ use crate::permit::RootPaths;
 use crate::walk;
 use crate::write_access::WriteAccess;
 
+pub mod groups;
 mod written;
 
-pub use written::{FileStamp, Written};
+pub use written::{FileStamp, GroupLine, Written};
 
 /// The version of the JSON layout.
 pub const VERSION: u32 = 2;
@@ -50,8 +51,12 @@ pub struct Report {
     pub refused: Vec<String>,
     /// Where the weights are served from.
     pub served: Option<Served>,
-    /// One entry per weight.
+    /// One entry per weight. Of a group's files only those that are not right are written.
+    #[serde(serialize_with = "apart")]
     pub weights: Vec<WeightLine>,
+    /// One entry per group.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub groups: Vec<GroupLine>,
     /// One entry per directory of the lock file.
     pub dirs: Vec<DirLine>,
     /// What was left aside, and why.
@@ -60,6 +65,10 @@ pub struct Report {
     pub ms: f64,
     /// Peak memory of this process until now, in KiB.
     pub peak_kib: Option<u64>,
+}
+
+fn apart<S: serde::Serializer>(weights: &[WeightLine], to: S) -> Result<S::Ok, S::Error> {
+    to.collect_seq(weights.iter().filter(|line| !line.is_summed_up()))
 }
 
 /// Where the weights are served from.
@@ -93,6 +102,9 @@ pub struct WeightLine {
     pub file: Option<FileStamp>,
     /// Milliseconds.
     pub ms: f64,
+    /// The number of its group.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub group: Option<u32>,
     /// What stands in the way of a wrong one, for the hint.
     #[serde(skip)]
     pub outlook: Outlook,
@@ -162,6 +174,7 @@ impl WeightLine {
             protection,
             file: outcome.stat.filter(|_| outcome.is_right()).map(FileStamp::from),
             ms: outcome.took.as_secs_f64() * 1e3,
+            group: weight.group,
             outlook: Outlook::from(&outcome.done),
         }
     }
@@ -169,6 +182,11 @@ impl WeightLine {
     /// Whether it was right and stays as it is: nothing to tell.
     pub fn is_kept(&self) -> bool {
         self.done == done_words(&Done::Kept)
+    }
+
+    /// Whether the line of its group says everything.
+    pub fn is_summed_up(&self) -> bool {
+        self.group.is_some() && self.right
     }
 }
 

@@ -71,7 +71,7 @@ impl Setting {
         let key = place.file.require_signature.as_deref();
         let proofs = key.map_or(Ok(Vec::new()), |key| signature::require(key, &lock_path, &bytes))?;
         let text = String::from_utf8(bytes).map_err(|_| bad("it is not UTF-8".to_owned()))?;
-        let lock = Lock::parse(&text)
+        let lock = Lock::parse_with(&text, foreign::beside(&lock_path))
             .map_err(|error| Failure::new(Exit::BadLock, format!("{}: {error}", lock_path.display())))?;
         let store = match &place.store {
             Some(path) => root_of(path)?,

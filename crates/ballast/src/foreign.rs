@@ -11,6 +11,7 @@ use std::os::fd::AsFd;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
+use crate::lock::ListName;
 use rustix::fs::{self, AtFlags, CWD, FileType, Mode, OFlags, Stat};
 use rustix::io::Errno;
 
@@ -28,6 +29,13 @@ pub fn open(path: &Path) -> io::Result<File> {
 /// As [`open`].
 pub fn open_named(path: &Path) -> io::Result<File> {
     open_with(path, OFlags::empty())
+}
+
+/// Opens the lists beside a lock file, or beside the file that it leads to, for
+/// [`Lock::parse_with`](crate::lock::Lock::parse_with). A symlink under a list's name is refused.
+pub fn beside(lock: &Path) -> impl FnMut(&ListName) -> io::Result<Box<dyn Read>> {
+    let lock = std::fs::canonicalize(lock).unwrap_or_else(|_| lock.to_owned());
+    move |name| Ok(Box::new(open(&lock.with_file_name(name.as_str()))?))
 }
 
 fn open_with(path: &Path, follow: OFlags) -> io::Result<File> {

@@ -5,6 +5,7 @@
 //! errors. Touches nothing: the caller reads the file.
 
 use std::fmt;
+use std::io::{self, Read};
 
 use serde::Deserialize;
 
@@ -13,9 +14,13 @@ use crate::constants::Constants;
 use crate::digest::Digest;
 use crate::error::ErrorKind;
 
+pub mod group;
 mod source;
+mod weight;
 
+pub use group::{BaseSource, Group, ListName};
 pub use source::{HubFile, Source};
+pub use weight::{Need, Weight};
 
 pub use crate::names::{EnvName, RelPath, RootPath};
 
@@ -35,9 +40,12 @@ pub struct Lock {
     /// When pins must also be given by the environment.
     #[serde(default)]
     pub pins: PinPolicy,
-    /// The weights, in file order.
+    /// The weights, in file order; those of groups after the others.
     #[serde(rename = "weight", default)]
     pub weights: Vec<Weight>,
+    /// Sharded models and folders.
+    #[serde(rename = "group", default)]
+    pub groups: Vec<Group>,
     /// Cache and upload directories that the app must be able to write.
     #[serde(rename = "dir", default)]
     pub dirs: Vec<DirSpec>,
@@ -98,49 +106,6 @@ pub struct PinPolicy {
     pub required_when: Option<EnvName>,
 }
 
-/// `[[weight]]`: one pinned file.
-#[derive(Debug, Clone, PartialEq, Deserialize)]
-#[serde(deny_unknown_fields)]
-#[non_exhaustive]
-pub struct Weight {
-    /// The file, relative to the store's root.
-    pub path: RelPath,
-    /// What its bytes must hash to.
-    #[serde(deserialize_with = "digest")]
-    pub sha256: Digest,
-    /// Its length in bytes, once known.
-    pub size: Option<u64>,
-    /// What its absence means.
-    #[serde(default)]
-    pub need: Need,
-    /// A variable that must repeat the pin when it is set.
-    pub pin_env: Option<EnvName>,
-    /// Whether `pin_env` must be set when `[pins] required_when` says so.
-    #[serde(default)]
-    pub pin_env_required: bool,
-    /// Former pins: such content is stale, not damaged.
-    #[serde(default, deserialize_with = "digests")]
-    pub previous: Vec<Digest>,
-    /// SPDX expression of the file's licence.
-    pub license: Option<String>,
-    /// Where to fetch it, in order.
-    #[serde(default)]
-    pub sources: Vec<Source>,
-}
-
-/// What the absence of a weight means.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, serde::Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Need {
-    /// No correct start without it.
-    #[default]
-    Required,
-    /// The app works without it, worse, and says so.
-    DegradedOk,
-    /// Nice to have.
-    Optional,
-}
-
 /// `[[dir]]`: a directory that the app must be able to write.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -178,16 +143,6 @@ impl TryFrom<String> for DirMode {
     }
 }
 
-fn digest<'de, D: serde::Deserializer<'de>>(from: D) -> Result<Digest, D::Error> {
-    let text = String::deserialize(from)?;
-    Digest::parse(&text).map_err(serde::de::Error::custom)
-}
-
-fn digests<'de, D: serde::Deserializer<'de>>(from: D) -> Result<Vec<Digest>, D::Error> {
-    let texts = Vec::<String>::deserialize(from)?;
-    texts.iter().map(|text| Digest::parse(text).map_err(serde::de::Error::custom)).collect()
-}
-
 /// Why a lock file was refused, with line and column where the parser knows them.
 #[derive(Debug, Clone, PartialEq)]
 pub struct BadLock(String);
@@ -218,23 +173,40 @@ impl Lock {
     ///
     /// # Errors
     /// [`BadLock`] says where and what: syntax, an unknown key, a value out of its type, two
-    /// weights at one path, a weight that would be another one's directory, or no weight at all.
+    /// weights at one path, a weight that would be another one's directory, no weight at all, or a group
+    /// whose list is beside the lock file.
     pub fn parse(text: &str) -> Result<Self, BadLock> {
+        let none = |_: &ListName| Err(io::Error::new(io::ErrorKind::NotFound, "no folder of lists was named"));
+        Self::parse_with(text, none)
+    }
+
+    /// Parses and checks a lock file, and opens the lists beside it by their names, as
+    /// [`foreign::beside`](crate::foreign::beside) does.
+    ///
+    /// # Errors
+    /// As [`Lock::parse`]; a list that can't be opened, is no list, or is not the pinned one.
+    pub fn parse_with(
+        text: &str,
+        mut open: impl FnMut(&ListName) -> io::Result<Box<dyn Read>>,
+    ) -> Result<Self, BadLock> {
         if text.len() as u64 > LOCK || marks(text) > LOCK_MARKS {
             return Err(BadLock(format!("expected at most {LOCK} bytes and {LOCK_MARKS} marks, found more")));
         }
-        let lock: Self = toml::from_str(text).map_err(|error| BadLock(error.to_string().trim_end().into()))?;
+        let mut lock: Self = toml::from_str(text).map_err(|error| BadLock(error.to_string().trim_end().into()))?;
+        let most = LOCK_ENTRIES;
+        if lock.weights.len() > most || lock.dirs.len() > most || lock.groups.len() > most {
+            return Err(BadLock(format!("expected at most {most} [[weight]], [[group]] and [[dir]] each, found more")));
+        }
+        for (number, group) in lock.groups.iter_mut().enumerate() {
+            group.expand(number, &mut lock.weights, &mut open).map_err(BadLock)?;
+        }
         lock.check().map_err(BadLock)?;
         Ok(lock)
     }
 
     fn check(&self) -> Result<(), String> {
         if self.weights.is_empty() {
-            return Err("expected at least one [[weight]], found none: `ballast pin` writes one".into());
-        }
-        let most = LOCK_ENTRIES;
-        if self.weights.len() > most || self.dirs.len() > most {
-            return Err(format!("expected at most {most} [[weight]] and {most} [[dir]], found more"));
+            return Err("expected at least one [[weight]] or [[group]], found none: `ballast pin` writes one".into());
         }
         let mut paths: Vec<_> = self.weights.iter().map(|w| w.path.as_str()).collect();
         paths.sort_unstable();

@@ -6,7 +6,9 @@
 //! an old shared mapping moves neither time, which is why the operator must ask for receipts.
 //! Pure: reads and writes nothing.
 
-use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::digest::Digest;
 use crate::disk::Stat;
@@ -21,7 +23,18 @@ pub const VERSION: &str = concat!("ballast-receipts-1/", env!("CARGO_PKG_VERSION
 #[serde(deny_unknown_fields)]
 pub struct Receipts {
     version: String,
-    entries: Vec<Receipt>,
+    /// By pin; written as a list.
+    #[serde(serialize_with = "list", deserialize_with = "by_pin")]
+    entries: BTreeMap<String, Receipt>,
+}
+
+fn list<S: Serializer>(entries: &BTreeMap<String, Receipt>, to: S) -> Result<S::Ok, S::Error> {
+    to.collect_seq(entries.values())
+}
+
+fn by_pin<'de, D: Deserializer<'de>>(from: D) -> Result<BTreeMap<String, Receipt>, D::Error> {
+    let entries = Vec::<Receipt>::deserialize(from)?;
+    Ok(entries.into_iter().map(|receipt| (receipt.pin.clone(), receipt)).collect())
 }
 
 /// One inode, verified against one pin.
@@ -38,7 +51,7 @@ pub struct Receipt {
 
 impl Default for Receipts {
     fn default() -> Self {
-        Self { version: VERSION.into(), entries: Vec::new() }
+        Self { version: VERSION.into(), entries: BTreeMap::new() }
     }
 }
 
@@ -52,17 +65,16 @@ impl Receipts {
     /// The receipt of a pin.
     #[must_use]
     pub fn of(&self, pin: &Digest) -> Option<&Receipt> {
-        let pin = pin.to_string();
-        self.entries.iter().find(|receipt| self.current() && receipt.pin == pin)
+        self.entries.get(&pin.to_string()).filter(|_| self.current())
     }
 
     /// Notes a file whose every byte matched the pin, unless it is too young. `now` is the wall
     /// clock in nanoseconds; a file from the future is not noted either.
     pub fn note(&mut self, pin: &Digest, stat: &Stat, now: i128) {
         let text = pin.to_string();
-        self.entries.retain(|receipt| receipt.pin != text);
+        self.entries.remove(&text);
         if now - i128::from(stat.ctime_ns) >= STABLE_NS {
-            self.entries.push(Receipt::new(pin, stat));
+            self.entries.insert(text, Receipt::new(pin, stat));
         }
     }
 }

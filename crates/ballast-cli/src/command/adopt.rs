@@ -4,21 +4,23 @@
 //! A well-known name gets upstream's sources if it has upstream's bytes; what its layout does not say is left for a
 //! person.
 
+use std::collections::{BTreeMap, HashMap};
 use std::fs::File;
 use std::io::{self, Seek};
 use std::path::Path;
 
 use ballast::digest::Digest;
-use ballast::lock::{RootPath, Source, Weight};
+use ballast::lock::{RelPath, RootPath, Source, Weight};
 
 use super::adopted_table::{AdoptedRow, Table};
-use super::lock_file_editor::{LockFileEditor, Pinned};
+use super::lock_file_editor::{Grouped, LockFileEditor, Pinned};
 use crate::adopted::{self, Cache, Member, Members};
 use crate::args::Adopt;
 use crate::exit::{Exit, Failure};
 use crate::first_trust::{self, Findings, Parts};
 use crate::image::Measured;
 use crate::image::layer::Meter;
+use crate::source::joined;
 use crate::{foreign, print};
 
 /// Enters every weight of a cache.
@@ -41,10 +43,17 @@ pub fn adopt(args: &Adopt) -> Result<(), Failure> {
 /// Those of [`adopt`].
 pub fn take(book: &mut LockFileEditor, cache: &Cache) -> Result<Table, Failure> {
     let found = members(cache, book)?;
-    let mut adoption = Adoption { book, known: adopted::known(), table: Table::default(), parts: Vec::new() };
+    let mut sizes: HashMap<&str, usize> = HashMap::new();
+    let sets = found.files.iter().filter(|member| !book.has(&member.path)).filter_map(|member| member.set.as_deref());
+    sets.for_each(|set| *sizes.entry(set).or_default() += 1);
+    sizes.retain(|_, files| *files > print::EACH);
+    let groups = sizes.into_keys().map(|set| (set, Vec::new())).collect();
+    let (known, table) = (adopted::known(), Table::default());
+    let mut adoption = Adoption { book, known, table, parts: Vec::new(), groups };
     for member in &found.files {
         adoption.take(member)?;
     }
+    adoption.enter_groups()?;
     let Adoption { book, mut table, parts, .. } = adoption;
     table.missing(&parts, book);
     table.left_out = found.left_out;
@@ -81,14 +90,16 @@ fn begin(args: &Adopt, cache: &Cache) -> Result<LockFileEditor, Failure> {
     Ok(book)
 }
 
-/// The cache's files, without the lock file itself, which is about to change.
+/// The cache's files, without the lock file itself, which is about to change, and its lists.
 fn members(cache: &Cache, book: &LockFileEditor) -> Result<Members, Failure> {
     let mut found = cache.members().map_err(|why| {
         let what = format!("{}: {why}", cache.root.display());
         Failure::new(Exit::Usage, what).hint("name the folder of the weights alone")
     })?;
     let own = std::fs::canonicalize(book.path()).ok();
-    found.files.retain(|member| Some(&member.file) != own.as_ref());
+    let folder = own.as_deref().and_then(Path::parent);
+    let is_list = |file: &Path| file.extension().is_some_and(|end| end == "list") && file.parent() == folder;
+    found.files.retain(|member| Some(&member.file) != own.as_ref() && !is_list(&member.file));
     Ok(found)
 }
 
@@ -97,11 +108,13 @@ struct Adoption<'a> {
     known: Vec<Weight>,
     table: Table,
     parts: Vec<Parts>,
+    /// The sets of many files, which become groups: each with the numbers of its rows in the table.
+    groups: BTreeMap<&'a str, Vec<(&'a Member, usize)>>,
 }
 
-impl Adoption<'_> {
+impl<'a> Adoption<'a> {
     /// Checks one file, and enters it if nothing speaks against it.
-    fn take(&mut self, member: &Member) -> Result<(), Failure> {
+    fn take(&mut self, member: &'a Member) -> Result<(), Failure> {
         let (sha256, size, mut checked) = read(member).map_err(|error| unreadable(&member.file, &error))?;
         if let Some(why) = checked.refusal() {
             self.table.refused.push((member.path.clone(), why.to_owned()));
@@ -113,7 +126,13 @@ impl Adoption<'_> {
         Ok(())
     }
 
-    fn enter(&mut self, member: &Member, sha256: Digest, size: u64, checked: &Findings) -> Result<AdoptedRow, Failure> {
+    fn enter(
+        &mut self,
+        member: &'a Member,
+        sha256: Digest,
+        size: u64,
+        checked: &Findings,
+    ) -> Result<AdoptedRow, Failure> {
         let path = &member.path;
         let namesake = self.known.iter().find(|weight| weight.path.file_name() == path.file_name());
         let upstream = namesake.filter(|weight| weight.sha256 == sha256);
@@ -122,7 +141,14 @@ impl Adoption<'_> {
             None => member.source.clone().into_iter().collect(),
         };
         let license = upstream.and_then(|weight| weight.license.as_deref());
-        let new = self.book.enter(&Pinned { path, sha256, size, sources: &sources, license })?;
+        let group = member.set.as_deref().and_then(|set| self.groups.get_mut(set));
+        let new = match group.filter(|_| upstream.is_none() && !self.book.has(path)) {
+            Some(group) => {
+                group.push((member, self.table.pinned.len()));
+                true
+            }
+            None => self.book.enter(&Pinned { path, sha256, size, sources: &sources, license })?,
+        };
         let trust = match (new, upstream) {
             (false, _) => "pinned already, with the same digest",
             (true, Some(_)) => "upstream's known digest",
@@ -139,6 +165,30 @@ impl Adoption<'_> {
             has_source: !sources.is_empty(),
             is_reference: member.is_reference(),
         })
+    }
+
+    /// Each large set as one entry.
+    fn enter_groups(&mut self) -> Result<(), Failure> {
+        for (dir, members) in std::mem::take(&mut self.groups) {
+            let within = |path: &RelPath| match dir {
+                "" => path.as_str().to_owned(),
+                dir => path.as_str()[dir.len() + 1..].to_owned(),
+            };
+            let rows = members.iter().filter_map(|(member, at)| {
+                let row = self.table.pinned.get(*at)?;
+                Some((within(&member.path), row.sha256, row.size))
+            });
+            let files: Vec<_> = rows.collect();
+            let base = |member: &Member| {
+                let path = joined("", &within(&member.path));
+                Some(format!("{}/", member.source.as_ref()?.strip_suffix(&path)?))
+            };
+            let source = members.first().and_then(|(member, _)| base(member));
+            if !files.is_empty() {
+                self.book.enter_group(&Grouped { dir, source: source.as_deref(), files: &files })?;
+            }
+        }
+        Ok(())
     }
 }
 

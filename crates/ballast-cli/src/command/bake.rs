@@ -2,6 +2,7 @@
 //!
 //! Deterministic: the same weights and lock file give the same bytes, modes, owners and times.
 
+use std::collections::BTreeSet;
 use std::fs::{self, File, FileTimes};
 use std::io::{self, Write};
 use std::os::unix::fs::{PermissionsExt, chown};
@@ -35,9 +36,7 @@ pub fn bake(args: &Bake) -> Result<(), Failure> {
     fs::create_dir_all(&args.dir).map_err(|error| failed("the layer's root", error))?;
     let disk = LinuxDisk::open(&args.dir).map_err(|error| failed("the layer's root", error))?;
     let from = sources(args)?;
-    for weight in &setting.lock.weights {
-        lay(&disk, &from, weight)?;
-    }
+    lay(&disk, &from, &setting.lock.weights)?;
     let mut index = Index::default();
     for weight in &setting.lock.weights {
         if let Ok(tree) = store::tree_of(&disk, &ExpectedWeight::by_pin(weight)) {
@@ -75,23 +74,28 @@ fn owner(args: &Bake, setting: &Setting) -> Result<Option<Ids>, Failure> {
     }
 }
 
-/// Copies one weight while it is verified, from the first source that has it.
-fn lay(into: &LinuxDisk, from: &[LinuxDisk], weight: &Weight) -> Result<(), Failure> {
+/// Copies every weight while it is verified, from the first source that has it; of many only what is unusual is printed.
+fn lay(into: &LinuxDisk, from: &[LinuxDisk], weights: &[Weight]) -> Result<(), Failure> {
     let options =
         Options { threads: facts::threads, lock_wait: Duration::ZERO, strict: Strictness::Volume, dry_run: false };
     let origins: Vec<_> = from.iter().map(|disk| Origin { disk, strict: Strictness::Layer }).collect();
-    let outcome = heal::heal(into, &[ExpectedWeight::by_pin(weight)], &origins, &options).remove(0);
-    if outcome.is_right() {
-        print::answer(&format!("{}: {}", weight.path, done_words(&outcome.done)));
-        return Ok(());
+    let wanted: Vec<_> = weights.iter().map(ExpectedWeight::by_pin).collect();
+    let outcomes = heal::heal(into, &wanted, &origins, &options);
+    let mut missing = Vec::new();
+    for (weight, outcome) in weights.iter().zip(&outcomes) {
+        let done = done_words(&outcome.done);
+        match (outcome.is_right(), weight.need) {
+            (true, _) if weights.len() > print::EACH => {}
+            (true, _) => print::answer(&format!("{}: {done}", weight.path)),
+            (false, Need::Required) => missing.push((weight, format!("{}: {}, {done}", weight.path, outcome.found))),
+            (false, _) => print::answer(&format!("{}: left out, {done}", weight.path)),
+        }
     }
-    if weight.need != Need::Required {
-        print::answer(&format!("{}: left out, {}", weight.path, done_words(&outcome.done)));
-        return Ok(());
-    }
-    let (found, done) = (outcome.found.to_string(), done_words(&outcome.done));
-    Err(Failure::new(Exit::WeightsMissing, format!("{}: {found}, {done}", weight.path))
-        .hint(format!("bring a file with this sha256 and name its folder with --from\n  {}", weight.sha256)))
+    let Some((first, what)) = missing.first() else { return Ok(()) };
+    let more = missing.len() - 1;
+    let more = if more > 0 { format!(", and {more} more") } else { String::new() };
+    Err(Failure::new(Exit::WeightsMissing, format!("{what}{more}"))
+        .hint(format!("bring a file with this sha256 and name its folder with --from\n  {}", first.sha256)))
 }
 
 /// A layer without a serial has none of an earlier bake.
@@ -117,7 +121,7 @@ fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
 
 /// Owners, modes and times that do not depend on who baked, or when.
 fn finish(root: &Path, setting: &Setting, owner: Option<Ids>) -> io::Result<()> {
-    let mut dirs: Vec<PathBuf> = Vec::new();
+    let mut dirs: BTreeSet<PathBuf> = BTreeSet::new();
     for weight in &setting.lock.weights {
         let path = root.join(weight.path.as_str());
         let above = path.ancestors().skip(1).take_while(|dir| *dir != root).map(Path::to_owned);
@@ -127,9 +131,7 @@ fn finish(root: &Path, setting: &Setting, owner: Option<Ids>) -> io::Result<()> 
         }
     }
     // Children before parents: making a name moves its directory's time.
-    dirs.sort_by_key(|dir| std::cmp::Reverse(dir.components().count()));
-    dirs.dedup();
-    for dir in dirs {
+    for dir in dirs.into_iter().rev() {
         // Not the app's: who owns a directory can rename what lies in it.
         set_mode_and_owner(&dir, 0o755, None)?;
     }

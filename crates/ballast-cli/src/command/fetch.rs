@@ -8,7 +8,7 @@ use std::time::Instant;
 
 use ballast::disk::LinuxDisk;
 use ballast::heal;
-use ballast::lock::{Need, Weight};
+use ballast::lock::{Lock, Need, Weight};
 use ballast::store::{ExpectedWeight, Strictness, WeightState};
 
 use crate::args::{Fetch, Fetching, Place, SourceLimits};
@@ -19,6 +19,9 @@ use crate::setting::Setting;
 use crate::source::registry::{Registry, SCHEME};
 use crate::source::{self, Fault, Hub, Limits, Obtained, Sources, Tokens, hints};
 use crate::{facts, print};
+
+/// Files that one error names.
+const NAMES: usize = 100;
 
 /// Fetches what is missing or wrong.
 ///
@@ -49,7 +52,7 @@ pub fn bring(setting: &Setting, sources: &Sources, into: &Path, jobs: usize, sta
         .filter(|(_, outcome)| !outcome.is_right())
         .map(|(weight, outcome)| Job { weight, found: &outcome.found })
         .collect();
-    let failed = run(&disk, weights, sources, wrong, jobs.max(1));
+    let failed = run(&disk, &setting.lock, sources, wrong, jobs.max(1));
     let right = weights.len() - failed.len();
     let ms = start.elapsed().as_millis();
     print::answer(&format!("{right} of {} right in {}, {ms} ms", weights.len(), root.display()));
@@ -133,7 +136,7 @@ struct Failed<'a> {
 /// The largest files first, so that the last one to end is not the last to begin.
 fn run<'a>(
     disk: &LinuxDisk,
-    store: &[Weight],
+    lock: &Lock,
     sources: &Sources,
     mut jobs: Vec<Job<'a>>,
     threads: usize,
@@ -143,7 +146,7 @@ fn run<'a>(
     let brief = jobs.len() > print::EACH;
     let work = || {
         while let Some(job) = jobs.get(next.fetch_add(1, Ordering::Relaxed)) {
-            if let Err(faults) = one(disk, store, sources, job, &progress, brief) {
+            if let Err(faults) = one(disk, lock, sources, job, &progress, brief) {
                 let failure = Failed { weight: job.weight, faults };
                 failed.lock().unwrap_or_else(std::sync::PoisonError::into_inner).push(failure);
             }
@@ -162,10 +165,11 @@ fn run<'a>(
 }
 
 /// A brief one has no line for a file that simply came.
-fn one(disk: &LinuxDisk, store: &[Weight], sources: &Sources, job: &Job, progress: &Progress, brief: bool) -> Obtained {
+fn one(disk: &LinuxDisk, lock: &Lock, sources: &Sources, job: &Job, progress: &Progress, brief: bool) -> Obtained {
     let start = Instant::now();
     let line = progress.line(job.weight.path.as_str(), job.weight.size);
-    let obtained = sources.obtain(disk, store, job.weight, job.found, &line);
+    let weight = source::with_sources(lock, job.weight);
+    let obtained = sources.obtain(disk, &lock.weights, &weight, job.found, &line);
     match &obtained {
         Ok(_) if brief => line.end_quietly(),
         Ok(from) => line.end(&format!("right, from {from}, {} ms", start.elapsed().as_millis())),
@@ -180,7 +184,7 @@ fn verdict(failed: &[Failed], mirrors: bool) -> Result<(), Failure> {
         return Ok(());
     }
     let mut what = format!("{required} required of {} files could not be had", failed.len());
-    for Failed { weight, faults } in failed {
+    for Failed { weight, faults } in failed.iter().take(NAMES) {
         let _ = write!(what, "\n  {}\n    {}", weight.path, weight.sha256);
         if faults.is_empty() {
             what += "\n    no-source: the lock file names none, and there is no mirror";
@@ -188,6 +192,9 @@ fn verdict(failed: &[Failed], mirrors: bool) -> Result<(), Failure> {
         for (source, fault) in faults {
             let _ = write!(what, "\n    {source}\n      {fault}");
         }
+    }
+    if let Some(more) = failed.len().checked_sub(NAMES).filter(|more| *more > 0) {
+        let _ = write!(what, "\n  and {more} more, for like reasons");
     }
     let faults: Vec<_> = failed.iter().flat_map(|failed| &failed.faults).map(|(_, fault)| fault).collect();
     Err(Failure::new(Exit::FetchFailed, what).hint(hints::of_all(&faults, mirrors)))

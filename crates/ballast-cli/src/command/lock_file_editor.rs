@@ -9,10 +9,12 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use ballast::digest::Digest;
+use ballast::lock::group::line;
 use ballast::lock::{BadLock, Lock, RelPath, Weight};
 use toml_edit::{Array, ArrayOfTables, DocumentMut, Item, Table, Value, value};
 
 use crate::exit::{Exit, Failure};
+use crate::image::Measured;
 use crate::{bounds, foreign, setting};
 
 /// A file that is to have an entry.
@@ -35,7 +37,24 @@ pub struct LockFileEditor {
     text: DocumentMut,
     /// The place of each entry, by its path.
     places: HashMap<String, usize>,
+    /// The digest of each file of a group, by its path.
+    grouped: HashMap<String, Digest>,
+    /// Lists that are to be written beside it.
+    lists: Vec<(String, String)>,
 }
+
+/// The files of one group.
+pub struct Grouped<'a> {
+    /// The directory of its files below the store's root; empty for the root itself.
+    pub dir: &'a str,
+    /// What each path is put after.
+    pub source: Option<&'a str>,
+    /// Path below the directory, digest, size.
+    pub files: &'a [(String, Digest, u64)],
+}
+
+/// Files that a group has in the lock file itself; more are in a list beside it.
+const INSIDE: usize = 2000;
 
 impl LockFileEditor {
     /// Reads the lock file, or begins one for the store with this root.
@@ -50,10 +69,13 @@ impl LockFileEditor {
                 let begun: DocumentMut =
                     text.parse().map_err(|error: toml_edit::TomlError| bad(&path, error.to_string()))?;
                 // One that `init` began has no weight yet: it is checked once it has one.
-                if begun.get("weight").is_some() {
-                    Lock::parse(&text).map_err(|error| bad(&path, error.to_string()))?;
-                }
-                Ok(Self::of(path, begun))
+                let is_whole = ["weight", "group"].iter().any(|key| begun.get(key).is_some());
+                let lock = is_whole.then(|| Lock::parse_with(&text, foreign::beside(&path))).transpose();
+                let lock = lock.map_err(|error| bad(&path, error.to_string()))?;
+                let mut book = Self::of(path, begun);
+                let members = lock.into_iter().flat_map(|lock| lock.weights).filter(|weight| weight.group.is_some());
+                book.grouped = members.map(|weight| (weight.path.to_string(), weight.sha256)).collect();
+                Ok(book)
             }
             (Err(_), Some(store)) => {
                 let mut text = DocumentMut::new();
@@ -68,7 +90,7 @@ impl LockFileEditor {
     }
 
     fn of(path: PathBuf, text: DocumentMut) -> Self {
-        let mut book = Self { path, text, places: HashMap::new() };
+        let mut book = Self { path, text, places: HashMap::new(), grouped: HashMap::new(), lists: Vec::new() };
         let path = |table: &Table| table.get("path").and_then(Item::as_str).map(str::to_owned);
         let places = book.weights().enumerate().filter_map(|(at, table)| Some((path(table)?, at))).collect();
         book.places = places;
@@ -77,7 +99,7 @@ impl LockFileEditor {
 
     /// Whether there is an entry of this path.
     pub fn has(&self, path: &RelPath) -> bool {
-        self.places.contains_key(path.as_str())
+        self.places.contains_key(path.as_str()) || self.grouped.contains_key(path.as_str())
     }
 
     /// Where it lies.
@@ -97,7 +119,7 @@ impl LockFileEditor {
 
     /// How many entries there are.
     pub fn len(&self) -> usize {
-        self.places.len()
+        self.places.len() + self.grouped.len()
     }
 
     /// Names the variable of a store that has none.
@@ -131,6 +153,9 @@ impl LockFileEditor {
     /// # Errors
     /// [`Exit::PinMismatch`] where the entry of that path has another digest.
     pub fn enter(&mut self, pinned: &Pinned) -> Result<bool, Failure> {
+        if let Some(there) = self.grouped.get(pinned.path.as_str()) {
+            return if *there == pinned.sha256 { Ok(false) } else { Err(otherwise(pinned, &there.to_string())) };
+        }
         let tables = self.text.entry("weight").or_insert(Item::ArrayOfTables(ArrayOfTables::new()));
         let not_a_list = || Failure::new(Exit::BadLock, "expected [[weight]] tables, found an inline list");
         let tables = tables.as_array_of_tables_mut().ok_or_else(not_a_list)?;
@@ -149,6 +174,42 @@ impl LockFileEditor {
         Ok(at.is_none())
     }
 
+    /// Adds a group. Of very many files it writes a list beside the lock file, named for its own digest.
+    ///
+    /// # Errors
+    /// [`Exit::BadLock`] where `group` is something else than tables.
+    pub fn enter_group(&mut self, group: &Grouped) -> Result<(), Failure> {
+        let tables = self.text.entry("group").or_insert(Item::ArrayOfTables(ArrayOfTables::new()));
+        let not_a_list = || Failure::new(Exit::BadLock, "expected [[group]] tables, found an inline list");
+        let tables = tables.as_array_of_tables_mut().ok_or_else(not_a_list)?;
+        let lines: String = group.files.iter().map(|(path, sha256, size)| line(sha256, *size, path)).collect();
+        let mut table = Table::new();
+        table.decor_mut().set_prefix("\n");
+        if !group.dir.is_empty() {
+            table["path"] = value(group.dir);
+        }
+        let mut sources = Value::Array(group.source.into_iter().collect());
+        if group.source.is_none() {
+            sources
+                .decor_mut()
+                .set_suffix(" # unknown: the folder or the URL that has all of these files, with / at its end");
+        }
+        table["sources"] = Item::Value(sources);
+        if group.files.len() > INSIDE {
+            let sha256 = Measured::of(lines.as_bytes()).digest.to_string();
+            let name = format!("weights.{}.list", &sha256[..12]);
+            table["list"] = value(&name);
+            table["list_sha256"] = value(sha256);
+            self.lists.push((name, lines));
+        } else {
+            table["files"] = value(lines);
+        }
+        tables.push(table);
+        let path = |name: &str| if group.dir.is_empty() { name.to_owned() } else { format!("{}/{name}", group.dir) };
+        self.grouped.extend(group.files.iter().map(|(name, sha256, _)| (path(name), *sha256)));
+        Ok(())
+    }
+
     /// Whether what was entered makes a lock file.
     ///
     /// # Errors
@@ -163,7 +224,11 @@ impl LockFileEditor {
     }
 
     fn lock(&self) -> Result<Lock, BadLock> {
-        Lock::parse(&self.text.to_string())
+        let mut beside = foreign::beside(&self.path);
+        Lock::parse_with(&self.text.to_string(), |name| match self.lists.iter().find(|(new, _)| new == name.as_str()) {
+            Some((_, lines)) => Ok(Box::new(io::Cursor::new(lines.clone()))),
+            None => beside(name),
+        })
     }
 
     /// Written beside, then renamed.
@@ -181,17 +246,21 @@ impl LockFileEditor {
     /// # Errors
     /// [`Exit::BadLock`] where it can't be written.
     pub fn begin(&self) -> Result<(), Failure> {
-        let write = || -> io::Result<()> {
-            let dir = self.path.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        let write = |path: &Path, text: &str| -> io::Result<()> {
+            let dir = path.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."));
             let mut staged = tempfile::NamedTempFile::new_in(dir)?;
-            staged.write_all(self.text.to_string().as_bytes())?;
+            staged.write_all(text.as_bytes())?;
             let mode = fs::metadata(&self.path).map_or(0o644, |facts| facts.permissions().mode() & 0o777);
             staged.as_file().set_permissions(fs::Permissions::from_mode(mode))?;
             staged.as_file().sync_all()?;
-            staged.persist(&self.path).map_err(|error| error.error)?;
+            staged.persist(path).map_err(|error| error.error)?;
             Ok(())
         };
-        write().map_err(|error| Failure::new(Exit::BadLock, format!("can't write {}: {error}", self.path.display())))
+        // A lock file never names a list that is not there.
+        let lists = self.lists.iter().try_for_each(|(name, lines)| write(&self.path.with_file_name(name), lines));
+        lists
+            .and_then(|()| write(&self.path, &self.text.to_string()))
+            .map_err(|error| Failure::new(Exit::BadLock, format!("can't write {}: {error}", self.path.display())))
     }
 
     /// One entry as it stands in the file.
@@ -201,18 +270,22 @@ impl LockFileEditor {
     }
 }
 
+/// An entry has another digest.
+fn otherwise(pinned: &Pinned, there: &str) -> Failure {
+    let what = format!(
+        "{} is pinned with another digest, and stays so\n  pinned  {there}\n  found   {}",
+        pinned.path, pinned.sha256
+    );
+    Failure::new(Exit::PinMismatch, what).hint(
+        "to rotate the pin, edit its digest and size, and move an entry's old digest to `previous`; or give --path",
+    )
+}
+
 /// An entry of the same digest gets what it lacks: size and sources.
 fn complete(table: &mut Table, pinned: &Pinned) -> Result<(), Failure> {
     let there = table.get("sha256").and_then(Item::as_str).and_then(|text| Digest::parse(text).ok());
     if there != Some(pinned.sha256) {
-        let there = there.map(|digest| digest.to_string()).unwrap_or_default();
-        let what = format!(
-            "{} is pinned with another digest, and stays so\n  pinned  {there}\n  found   {}",
-            pinned.path, pinned.sha256
-        );
-        return Err(Failure::new(Exit::PinMismatch, what).hint(
-            "to rotate the pin, edit `sha256` and `size`, and move the old digest to `previous`; or give --path",
-        ));
+        return Err(otherwise(pinned, &there.map(|digest| digest.to_string()).unwrap_or_default()));
     }
     table["size"] = value(i64::try_from(pinned.size).unwrap_or(i64::MAX));
     let list = table.entry("sources").or_insert(value(Array::new()));

@@ -2,11 +2,11 @@
 //! mended by chunks.
 
 use std::fs::OpenOptions;
-use std::io::Write as _;
-use std::path::PathBuf;
+use std::io::{self, Write as _};
+use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use ballast::lock::Lock;
+use ballast::lock::{ListName, Lock};
 
 use crate::args::{LockFile, Place, Pull, Trust};
 use crate::command::fetch::{bring, limits, open_image};
@@ -64,10 +64,21 @@ fn begin_lock(file: &LockFile, picture: &RemoteImage, manifest: &[u8]) -> Result
         return Err(refused(format!("there is a lock file already: {}", there.display())));
     }
     let text = std::str::from_utf8(picture.lock()).map_err(|why| refused(why.to_string()))?;
-    Lock::parse(text).map_err(|why| refused(why.to_string()))?;
-    let failed = |error: std::io::Error| refused(error.to_string());
-    let mut new = OpenOptions::new().write(true).create_new(true).open(&path).map_err(failed)?;
-    new.write_all(picture.lock()).and_then(|()| new.sync_all()).map_err(failed)?;
+    let list = |name: &ListName| -> io::Result<Box<dyn io::Read>> {
+        let bytes = picture.lists().get(name.as_str()).cloned();
+        Ok(Box::new(io::Cursor::new(bytes.ok_or(io::ErrorKind::NotFound)?)))
+    };
+    let lock = Lock::parse_with(text, list).map_err(|why| refused(why.to_string()))?;
+    let create = |path: &Path, bytes: &[u8]| -> io::Result<()> {
+        let mut new = OpenOptions::new().write(true).create_new(true).open(path)?;
+        new.write_all(bytes).and_then(|()| new.sync_all())
+    };
+    for name in lock.groups.iter().filter_map(|group| group.list.as_ref()) {
+        let beside = path.with_file_name(name.as_str());
+        let bytes = picture.lists().get(name.as_str()).map(Vec::as_slice).unwrap_or_default();
+        create(&beside, bytes).map_err(|error| refused(format!("{}: {error}", beside.display())))?;
+    }
+    create(&path, picture.lock()).map_err(|error| refused(error.to_string()))?;
     let digest = Measured::of(manifest).digest;
     print::remark(&format!("{}: a first trust, from the image\n  sha256:{digest}", path.display()));
     Ok(())

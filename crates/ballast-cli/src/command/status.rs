@@ -45,7 +45,7 @@ fn recorded(args: &Status, setting: &Setting) -> ProbeReport {
         Err(from) => return ProbeReport { ready: false, from },
     };
     let why_not = if record.was_ready() {
-        record.disagreement(setting).or_else(|| record.change())
+        record.disagreement(setting).or_else(|| record.change(setting))
     } else {
         Some(format!("{}: a required weight was not right when this boot ended", record.path.display()))
     };

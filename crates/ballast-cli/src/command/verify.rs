@@ -27,9 +27,25 @@ struct VerifyReport {
     /// Why this root, where none was named.
     chosen: Option<String>,
     ready: bool,
+    #[serde(serialize_with = "apart")]
     weights: Vec<VerifiedWeight>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    groups: Vec<VerifiedGroup>,
     /// Files beside them that no entry names.
     extra: Vec<String>,
+}
+
+/// The files of a group that are right are in its line.
+fn apart<S: serde::Serializer>(weights: &[VerifiedWeight], to: S) -> Result<S::Ok, S::Error> {
+    to.collect_seq(weights.iter().filter(|entry| !entry.line.is_summed_up()))
+}
+
+/// A group, in numbers.
+#[derive(Serialize)]
+struct VerifiedGroup {
+    path: String,
+    files: usize,
+    right: usize,
 }
 
 #[derive(Serialize)]
@@ -121,7 +137,13 @@ fn examine(setting: &Setting, root: &Path) -> VerifyReport {
     });
     let weights: Vec<_> = lines.collect();
     let ready = weights.iter().all(|entry| entry.line.right || entry.line.need != Need::Required);
-    VerifyReport { root: root.to_owned(), chosen: None, ready, weights, extra: Vec::new() }
+    let groups = setting.lock.groups.iter().map(|group| {
+        let files = weights.get(group.members.clone()).unwrap_or_default();
+        let right = files.iter().filter(|entry| entry.line.right).count();
+        VerifiedGroup { path: group.name().to_owned(), files: files.len(), right }
+    });
+    let groups = groups.collect();
+    VerifyReport { root: root.to_owned(), chosen: None, ready, weights, groups, extra: Vec::new() }
 }
 
 /// Who will read the weights: the lock file's owner where it is given in numbers.
@@ -143,8 +165,10 @@ fn tell(answer: &VerifyReport, long: bool) {
     if let Some(why) = &answer.chosen {
         print::remark(&format!("verifying {}: {why}", answer.root.display()));
     }
-    let brief = !long && answer.weights.len() > print::EACH;
-    for entry in answer.weights.iter().filter(|entry| !brief || !entry.line.right) {
+    let alone = answer.weights.iter().filter(|entry| entry.line.group.is_none()).count();
+    let brief = !long && alone > print::EACH;
+    let is_shown = |entry: &&VerifiedWeight| long || !entry.line.right || (!brief && entry.line.group.is_none());
+    for entry in answer.weights.iter().filter(is_shown) {
         let verdict = if entry.line.right { "ok" } else { "WRONG" };
         let path = answer.root.join(&entry.line.path);
         match (long && entry.line.right, &entry.owner, &entry.mode) {
@@ -156,6 +180,11 @@ fn tell(answer: &VerifyReport, long: bool) {
         if long && !entry.line.right {
             tell_wrong(entry);
         }
+    }
+    for VerifiedGroup { path, files, right } in &answer.groups {
+        let verdict = if files == right { "ok" } else { "WRONG" };
+        let path = answer.root.join(path);
+        print::answer(&format!("{verdict:5}  {}/  {right} of {files} files right", path.display()));
     }
     if brief {
         let right = answer.weights.iter().filter(|entry| entry.line.right).count();

@@ -10,7 +10,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use ballast::bounds::LOCK_ENTRIES;
+use ballast::bounds::LISTED;
 use sha2::{Digest as _, Sha256};
 
 /// Layers of weights in one image, at most.
@@ -94,8 +94,8 @@ impl Packs {
         let mut packs = Self::default();
         for (number, line) in text.lines().enumerate() {
             let wrong = || format!("{LIST}, line {}: expected TITLE AT SIZE PATH, separated by tabs", number + 1);
-            if number == LOCK_ENTRIES {
-                return Err(format!("{LIST}: expected at most {LOCK_ENTRIES} lines"));
+            if number == LISTED {
+                return Err(format!("{LIST}: expected at most {LISTED} lines"));
             }
             let fields: Vec<&str> = line.splitn(4, '\t').collect();
             let [layer, at, size, path] = fields[..] else { return Err(wrong()) };

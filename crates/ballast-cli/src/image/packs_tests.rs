@@ -104,6 +104,6 @@ fn a_list_is_read_as_it_was_written_and_another_one_is_refused_with_its_line() {
     let said = |text: &str| Packs::parse(text).err().unwrap_or_default();
     let wrong: Vec<_> = rows.iter().filter(|(text, part)| !said(text).contains(part)).collect();
     assert!(wrong.is_empty(), "{wrong:?}");
-    let long: String = (0..=LOCK_ENTRIES).map(|at| format!("p\t1\t2\t{at}\n")).collect();
+    let long: String = (0..=LISTED).map(|at| format!("p\t1\t2\t{at}\n")).collect();
     assert!(said(&long).contains("at most"), "{}", said(&long));
 }

@@ -6,6 +6,7 @@
 //! packs come from a blob with the digest that the manifest says. An index only saves bytes, and a list only
 //! says where to look: a false one makes a wrong file, which the pin refuses.
 
+use std::collections::BTreeMap;
 use std::io::{self, Cursor};
 
 use ballast::digest::Digest;
@@ -59,6 +60,8 @@ pub struct RemoteImage {
 struct Small {
     index: Index,
     lock: Vec<u8>,
+    /// The lists beside the lock file, by name.
+    lists: BTreeMap<String, Vec<u8>>,
     packs: Packs,
 }
 
@@ -85,6 +88,11 @@ impl RemoteImage {
     /// The lock file that it was made from.
     pub fn lock(&self) -> &[u8] {
         &self.small.lock
+    }
+
+    /// The lists beside it, by name.
+    pub fn lists(&self) -> &BTreeMap<String, Vec<u8>> {
+        &self.small.lists
     }
 
     /// Takes a weight, going on from what the sink has, with what is good of the file that is there.
@@ -219,12 +227,16 @@ impl Small {
     /// Reads the archive.
     fn read(bytes: &[u8]) -> Result<Self, Fault> {
         let bad = |why: &dyn std::fmt::Display| Fault::BadImage(format!("the layer {BALLAST}: {why}"));
-        let (mut index, mut lock, mut packs) = (None, None, Packs::default());
+        let (mut index, mut lock, mut packs, mut lists) = (None, None, Packs::default(), BTreeMap::new());
         let walked = entries::each(Cursor::new(bytes), WALK, |entry| {
             match entries::content(bytes, &entry).filter(|_| entry.is_file) {
                 Some(content) if entry.path.ends_with(INDEX) => index = Some(Index::from_bytes(content)),
                 Some(content) if entry.path.ends_with("weights.lock") && content.len() as u64 <= bounds::LOCK => {
                     lock = Some(content.to_vec());
+                }
+                Some(content) if entry.path.ends_with(".list") && content.len() as u64 <= bounds::LIST => {
+                    let name = entry.path.rsplit('/').next().unwrap_or_default();
+                    lists.insert(name.to_owned(), content.to_vec());
                 }
                 Some(content) if entry.path.ends_with(LIST) => {
                     let text = std::str::from_utf8(content).map_err(|error| error.to_string());
@@ -237,7 +249,7 @@ impl Small {
         walked.map_err(|error| bad(&error))?;
         let index = index.transpose().map_err(|why| bad(&why))?;
         let (index, lock) = index.zip(lock).ok_or_else(|| bad(&"expected an index and a lock file"))?;
-        Ok(Self { index, lock, packs })
+        Ok(Self { index, lock, lists, packs })
     }
 }
 

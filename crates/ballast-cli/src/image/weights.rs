@@ -93,6 +93,13 @@ fn small(setting: &Setting, layout: &Layout, index: &Index, list: &Packs) -> Res
     if !list.is_empty() {
         add(&format!("{}{}", layout.root, packs::LIST), list.to_text().into_bytes())?;
     }
+    let beside = layout.lock.rsplit_once('/').map_or("", |(dir, _)| dir);
+    for list in setting.lock.groups.iter().filter_map(|group| group.list.as_ref()) {
+        let path = setting.lock_path.with_file_name(list.as_str());
+        let bytes = foreign::read(&path, bounds::LIST)
+            .map_err(|error| Failure::new(Exit::BadLock, format!("{}: {error}", path.display())))?;
+        add(&format!("{beside}/{}", list.as_str()), bytes)?;
+    }
     add(layout.lock, lock)?;
     Ok(small)
 }

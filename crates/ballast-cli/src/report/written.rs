@@ -6,8 +6,11 @@ use ballast::disk::Stat;
 use ballast::lock::Need;
 use serde::{Deserialize, Serialize};
 
+use crate::boot::protection::Protection;
+
 /// The part of a report that is read back.
 #[derive(Debug, Deserialize)]
+#[serde(expecting = "a report")]
 pub struct Written {
     /// Layout version.
     pub version: u32,
@@ -17,8 +20,11 @@ pub struct Written {
     pub ready: bool,
     /// Where the app was pointed.
     pub served: Option<ServedFrom>,
-    /// One entry per weight, in the lock file's order.
+    /// One entry per weight, in the lock file's order; of groups only files that were not right.
     pub weights: Vec<WrittenWeight>,
+    /// One entry per group.
+    #[serde(default)]
+    pub groups: Vec<GroupLine>,
 }
 
 /// The root that the app reads.
@@ -39,6 +45,33 @@ pub struct WrittenWeight {
     pub need: Need,
     /// The file that was verified.
     pub file: Option<FileStamp>,
+    /// The number of its group.
+    #[serde(default)]
+    pub group: Option<u32>,
+}
+
+/// One group of a boot.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct GroupLine {
+    /// Its directory below the root.
+    pub path: String,
+    /// What its absence means.
+    pub need: Need,
+    /// The SHA-256 of the lines that name its files.
+    pub sha256: String,
+    /// How many files it has.
+    pub files: usize,
+    /// How many of them are right now.
+    pub right: usize,
+    /// How many were right and stay as they are.
+    pub kept: usize,
+    /// How well its files are protected, where it is the same for all.
+    #[serde(skip_deserializing)]
+    pub protection: Option<Protection>,
+    /// What changes with each of its files, where all are right.
+    pub stamp: Option<String>,
+    /// Milliseconds.
+    pub ms: f64,
 }
 
 /// What changes whenever a file is replaced, or anything of it is changed.
@@ -49,6 +82,15 @@ pub struct FileStamp {
     size: u64,
     mtime_ns: i64,
     ctime_ns: i64,
+}
+
+impl FileStamp {
+    /// Every number of it, in order.
+    pub fn to_bytes(self) -> Vec<u8> {
+        let numbers =
+            [self.device, self.inode, self.size, self.mtime_ns.cast_unsigned(), self.ctime_ns.cast_unsigned()];
+        numbers.iter().flat_map(|number| number.to_le_bytes()).collect()
+    }
 }
 
 impl From<Stat> for FileStamp {

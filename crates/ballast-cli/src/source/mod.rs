@@ -27,11 +27,12 @@ mod tokens;
 mod url;
 mod web;
 
+use std::borrow::Cow;
 use std::fs::File;
 use std::path::{Path, PathBuf};
 
 use ballast::disk::LinuxDisk;
-use ballast::lock::{RelPath, Source, Weight};
+use ballast::lock::{BaseSource, Lock, RelPath, Source, Weight};
 use ballast::receive::Receiver;
 use ballast::store::WeightState;
 
@@ -316,6 +317,20 @@ impl Candidate<'_> {
             Self::Image(image) => image.label(),
         }
     }
+}
+
+/// A weight with its sources: those of its group, if it is of one.
+pub fn with_sources<'a>(lock: &Lock, weight: &'a Weight) -> Cow<'a, Weight> {
+    let group = weight.group.and_then(|number| lock.groups.get(usize::try_from(number).ok()?));
+    let Some(group) = group.filter(|group| !group.sources.is_empty()) else { return Cow::Borrowed(weight) };
+    let path = group.within(&weight.path);
+    let source = |base: &BaseSource| match base.as_str() {
+        url if url.starts_with("https://") || url.starts_with("http://") => Some(Source::Web(joined(url, path))),
+        other => Source::try_from(format!("{other}{path}")).ok(),
+    };
+    let mut whole = weight.clone();
+    whole.sources = group.sources.iter().filter_map(source).collect();
+    Cow::Owned(whole)
 }
 
 /// A source as it may be printed.

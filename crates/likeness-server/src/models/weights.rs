@@ -117,7 +117,7 @@ impl WeightStore {
         let bad = |why: String| Failure::new(Exit::BadLock, format!("{}: {why}", lock_path.display()));
         let bytes = foreign::read_named(&lock_path, bounds::LOCK).map_err(|error| bad(error.to_string()))?;
         let text = String::from_utf8(bytes).map_err(|_| bad("it is not UTF-8".to_owned()))?;
-        let lock = Lock::parse(&text).map_err(|error| bad(error.to_string()))?;
+        let lock = Lock::parse_with(&text, foreign::beside(&lock_path)).map_err(|error| bad(error.to_string()))?;
         let environment = |name: &str| std::env::var(name).ok();
         lock.check_pins(environment).map_err(|faults| mismatch(&lock_path, &faults))?;
         let root = moved_root(&lock, environment)?;

@@ -1,0 +1,62 @@
+//! What a report says of a group: one line for all of its files, and one stamp that changes with any of them.
+//! Pure, but for `stamp_of`, which reads inodes.
+
+use std::path::Path;
+
+use ballast::digest::Digest;
+use ballast::lock::{Group, Lock};
+use sha2::{Digest as _, Sha256};
+
+use super::WeightLine;
+use super::written::{FileStamp, GroupLine};
+use crate::facts;
+
+/// The groups of a lock file, from the lines of its weights.
+pub fn lines(lock: &Lock, weights: &[WeightLine]) -> Vec<GroupLine> {
+    let line = |group: &Group| {
+        let files = weights.get(group.members.clone()).unwrap_or_default();
+        let count = |which: fn(&WeightLine) -> bool| files.iter().filter(|line| which(line)).count();
+        let first = files.first().and_then(|line| line.protection);
+        let stamps: Option<Vec<_>> = files.iter().map(|line| line.file).collect();
+        GroupLine {
+            path: group.name().to_owned(),
+            need: group.need,
+            sha256: group.sha256.to_string(),
+            files: files.len(),
+            right: count(|line| line.right),
+            kept: count(WeightLine::is_kept),
+            protection: first.filter(|first| files.iter().all(|line| line.protection == Some(*first))),
+            stamp: stamps.map(|all| stamp(all.into_iter())),
+            ms: files.iter().map(|line| line.ms).sum(),
+        }
+    };
+    lock.groups.iter().map(line).collect()
+}
+
+fn stamp(files: impl Iterator<Item = FileStamp>) -> String {
+    let mut hasher = Sha256::new();
+    files.for_each(|file| hasher.update(file.to_bytes()));
+    Digest::from_bytes(hasher.finalize().into()).to_string()
+}
+
+/// The stamp of a group's files as they lie below a root now; the name of one that is gone.
+///
+/// # Errors
+/// The path of the first file that is gone.
+pub fn stamp_of(lock: &Lock, group: &Group, root: &Path) -> Result<String, String> {
+    let members = lock.weights.get(group.members.clone()).unwrap_or_default();
+    let now = members.iter().map(|weight| {
+        let path = root.join(weight.path.as_str());
+        facts::stat_followed(&path).map(FileStamp::from).ok_or_else(|| path.display().to_string())
+    });
+    Ok(stamp(now.collect::<Result<Vec<_>, _>>()?.into_iter()))
+}
+
+impl GroupLine {
+    /// One line: how many files are right, how many were already, how well they are protected.
+    pub fn words(&self) -> String {
+        let Self { path, files, right, kept, ms, .. } = self;
+        let protection = self.protection.map(|kept| format!("  {kept}")).unwrap_or_default();
+        format!("{path}/  {right} of {files} files right, {kept} kept as they were{protection}  {ms:.1} ms")
+    }
+}
