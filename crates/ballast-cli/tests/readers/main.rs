@@ -1,5 +1,5 @@
 //! Readers of other people's: what Ballast healed is opened by Hugging Face's client and by
-//! DeepFace's own code, as uid 100, on a read-only root, without a network.
+//! DeepFace's own code, as uid 100, on a read-only root, without a network; and beside a hub that has other files.
 //!
 //! Their packages come by pip, once, into the build's folder. DeepFace with TensorFlow and torch takes
 //! 8 GB: that test runs where `BALLAST_DEEPFACE=1` asks for it, and is skipped, said and counted
@@ -10,6 +10,7 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::ops::Deref;
 use std::os::unix::fs::symlink;
@@ -23,6 +24,7 @@ use testkit::data::own_data;
 use testkit::need;
 
 const ENTER: &str = include_str!("enter.sh");
+const STRACE: &str = "/usr/bin/strace";
 const REVISION: &str = "0123456789abcdef0123456789abcdef01234567";
 const NAMES: [&str; 4] =
     ["2.7_80x80_MiniFASNetV2.pth", "4_0_0_80x80_MiniFASNetV1SE.pth", "centerface.onnx", "facenet512_weights.h5"];
@@ -69,12 +71,32 @@ impl Ground {
         fs::copy(self.path("weights.lock"), self.path("tools/weights.lock")).unwrap();
     }
 
-    /// `ballast run` before a script of the reader's.
+    /// `ballast run` before a script of the reader's, without a network.
     fn read(&self, venv: &Path, script: &str, options: &[&str], env: &[(&str, &str)]) -> Output {
+        self.read_under(&["--net"], &[], venv, script, options, env)
+    }
+
+    /// The same with this machine's own network, and the files that were opened in `tools/trace`.
+    fn traced(&self, venv: &Path, script: &str, options: &[&str], env: &[(&str, &str)]) -> Output {
+        let strace = [STRACE, "-f", "-qq", "-e", "trace=open,openat", "-e", "signal=none", "-o", "/opt/tools/trace"];
+        self.read_under(&[], &strace, venv, script, options, env)
+    }
+
+    fn read_under(
+        &self,
+        namespaces: &[&str],
+        before: &[&str],
+        venv: &Path,
+        script: &str,
+        options: &[&str],
+        env: &[(&str, &str)],
+    ) -> Output {
         self.put("tools/read.py", script.as_bytes());
         let mut command = Command::new("unshare");
-        command.args(["--mount", "--net", "--propagation", "private", "--", "/bin/sh", "-euc", ENTER, "enter"]);
+        command.args(["--mount", "--propagation", "private"]).args(namespaces);
+        command.args(["--", "/bin/sh", "-euc", ENTER, "enter"]);
         command.args(["root", "layer", "volume"].map(|name| self.path(name))).arg(venv).arg(self.path("tools"));
+        command.args(before);
         command.args(["/opt/tools/ballast", "run", "--lock", "/opt/tools/weights.lock"]).args(options);
         command.args(["--", "/opt/reader/bin/python", "-B", "/opt/tools/read.py"]);
         command.env_clear().env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin").env("HOME", "/tmp");
@@ -125,6 +147,50 @@ fn hugging_faces_client_reads_what_was_adopted_from_the_cache_and_from_the_layer
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// The digests of the files below a root that the app opened by name, as `tools/trace` has them.
+fn opened(ground: &Ground, root: &str, here: &Path) -> BTreeMap<String, String> {
+    let trace = fs::read_to_string(ground.path("tools/trace")).unwrap();
+    let names = trace.lines().filter(|line| !line.contains(" = -1 ")).filter_map(|line| line.split('"').nth(1));
+    // Ballast's own index is no file of the app's.
+    let below = names.filter_map(|name| name.strip_prefix(root)?.strip_prefix('/'));
+    let below = below.filter(|name| !name.starts_with(".ballast"));
+    let files = below.map(|name| (name.to_owned(), here.join(name))).filter(|(_, path)| path.is_file());
+    files.map(|(name, path)| (name, pin_of(&fs::read(path).unwrap()))).collect()
+}
+
+#[test]
+fn a_client_that_can_reach_a_newer_revision_opens_only_what_was_verified() {
+    let test = "a_client_that_can_reach_a_newer_revision_opens_only_what_was_verified";
+    let Some(ground) = Ground::new(test) else { return };
+    let Some(venv) = need::python(test, &["huggingface_hub==2.4.0"]) else { return };
+    if !need::file(test, Path::new(STRACE), "apt-get install strace") {
+        return;
+    }
+    hub(&ground);
+    ground.bake("home");
+    let pinned: BTreeSet<_> = [REVISION, "{}", "weights"].iter().map(|text| pin_of(text.as_bytes())).collect();
+    let script = include_str!("moving_hub.py");
+    let mut wrong = Vec::new();
+    for (turn, options, says) in TURNS {
+        let output = ground.traced(&venv, script, options, &[]);
+        let root = says.trim_start_matches("right in ");
+        let here = ground.path(if root == "/opt/cache" { "volume" } else { "layer" });
+        let found = opened(&ground, root, &here);
+        let expected = json!({ "reached": true, "revision": REVISION, "read": ["{}", "weights"], "offline": "1" });
+        let others: Vec<_> = found.iter().filter(|(_, digest)| !pinned.contains(*digest)).collect();
+        let both = ["config.json", "sub/model.bin"].map(|name| found.keys().any(|path| path.ends_with(name)));
+        if answer(&output) != expected || !others.is_empty() || both != [true, true] {
+            wrong.push(format!("{turn}: opened {found:?}\n{output:?}"));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    // What the constant keeps away: with the operator's own value the client follows the hub, and the report says so.
+    let output = ground.traced(&venv, script, &[], &[("HF_HUB_OFFLINE", "0")]);
+    let (said, reported) = (answer(&output), support::stderr(&output));
+    assert_eq!((&said["revision"], &said["read"][1]), (&json!("f".repeat(40)), &json!("other weights")), "{output:?}");
+    assert!(reported.contains("HF_HUB_OFFLINE stays \"0\"") && reported.contains("another revision"), "{reported}");
 }
 
 /// A cache of DeepFace with the generated files.
