@@ -93,8 +93,8 @@ fn tensors_whose_bytes_are_not_their_shape_are_refused() {
         ("numbers outside the raw bytes", vec![number(1, 1), number(2, 1), vec![0x25, 0, 0, 0, 0]]),
     ];
     for (case, parts) in cases {
-        let model = OnnxModel::read(model(&tensor("w", &parts))).unwrap();
-        let why = model.tensor("w").expect_err(case);
+        let found = OnnxModel::read(model(&tensor("w", &parts))).and_then(|model| model.tensor("w").map(|_| ()));
+        let why = found.expect_err(case);
         println!("{case}: {why}");
     }
 }

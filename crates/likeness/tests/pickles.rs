@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used, clippy::print_stdout, reason = "tests")]
 
+use std::collections::HashSet;
+
 use likeness::weights::WeightError;
 use likeness::weights::torch::StateDict;
 use testkit::data::{SPOOF_NEAR, own_data};
@@ -85,12 +87,12 @@ fn with_state(code: &[u8]) -> Vec<u8> {
 #[test]
 fn a_plain_state_dict_is_read_in_place() {
     let file = good();
-    let mut state = StateDict::read(&file).unwrap();
-    let tensor = state.take("w").unwrap();
+    let state = StateDict::read(&file).unwrap();
+    let tensor = state.tensor("w").unwrap();
     assert_eq!((tensor.shape(), tensor.bytes()), (&[2, 3][..], &file[file.len() - 24..]));
     assert!(file.as_ptr_range().contains(&tensor.bytes().as_ptr()), "a copy");
-    assert!(state.is_empty());
-    state.finish().unwrap();
+    state.only(&HashSet::from(["w".to_owned()])).unwrap();
+    assert_eq!(state.only(&HashSet::new()).unwrap_err().to_string().split(':').next(), Some("w"));
 }
 
 #[test]

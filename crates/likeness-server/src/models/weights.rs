@@ -93,7 +93,9 @@ impl FaultKind {
             Self::Missing => "`ballast heal` or `ballast fetch` brings it; --weights DIR names a folder that has it",
             Self::WrongDigest | Self::WrongSize => "`ballast heal` or `ballast fetch` puts the right file in its place",
             Self::Unreadable => "let this program's user read the regular file and the folders above it",
-            Self::RefusedFormat => "correct the pin in the lock file: it names another file, or another format",
+            Self::RefusedFormat => {
+                "pin a form that is read: facenet512_weights as .h5 or .onnx, the MiniFASNets as .pth or .onnx, centerface.onnx"
+            }
         }
     }
 }

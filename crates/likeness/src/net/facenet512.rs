@@ -1,16 +1,18 @@
-//! Facenet512, the face embedder: InceptionResNetV1 with 512 outputs, in a Keras file.
+//! Facenet512, the face embedder: InceptionResNetV1 with 512 outputs, in a Keras file or as ONNX.
 //!
-//! Bound by order: 245 layers with weights in the order of Keras, which sorts by depth and not by
-//! branch. Each layer is checked by the number and shapes of its tensors; names serve in errors only.
+//! A Keras file is bound by order: 245 layers with weights in the order of Keras, which sorts by depth
+//! and not by branch. Each layer is checked by the number and shapes of its tensors; names serve in
+//! errors only. An ONNX model is bound by its graph.
 
+use super::exported;
 use super::file::WeightFile;
 use super::fold::{BatchNorm, ConvSpec, hwio};
+use super::outline::{Conv, ConvKind, Ending, Numbers, Outline, PartId, Then};
 use super::refusal::Refusal;
-use crate::engine::{
-    Activation, Builder, Dims, Filter, Fold, KernelSet, Network, Padding, RunError, Scratch, Shape, Value,
-};
+use crate::engine::{Activation, Dims, Filter, Fold, KernelSet, Network, Padding, RunError, Scratch, Shape};
 use crate::selftest::{self, SelfTest};
 use crate::weights::keras::{File, Layer};
+use crate::weights::onnx::OnnxModel;
 use crate::weights::{WeightError, WeightTensor};
 
 /// Rows and columns of the input.
@@ -29,13 +31,13 @@ pub struct Embedder {
 }
 
 impl Embedder {
-    /// Loads `facenet512_weights.h5` and tests it.
+    /// Loads `facenet512_weights.h5` or `facenet512_weights.onnx` and tests it.
     ///
     /// # Errors
     /// [`Refusal`] names the tensor, or the answer that is wrong.
     pub fn load(file: WeightFile, kernels: KernelSet) -> Result<Self, Refusal> {
         let digest = file.digest();
-        let network = describe(&File::open(file.into_bytes())?, kernels)?;
+        let network = describe(file.into_bytes(), kernels)?;
         let mut input = selftest::picture(SIDE, SIDE);
         input.iter_mut().for_each(|number| *number /= 255.0);
         let tested = selftest::judge(digest, || Ok(sample(run(&network, &mut Scratch::default(), &input)?)))?;
@@ -74,7 +76,12 @@ fn run<'s>(network: &Network, scratch: &'s mut Scratch, bgr: &[f32]) -> Result<&
     Ok(&network.forward(scratch, Shape { n, h: SIDE, w: SIDE, c: 3 }, bgr)?[0].data)
 }
 
-fn describe(file: &File, kernels: KernelSet) -> Result<Network, Refusal> {
+fn describe(bytes: Vec<u8>, kernels: KernelSet) -> Result<Network, Refusal> {
+    let outline = outline();
+    if exported::is_onnx(&bytes) {
+        return exported::build(&outline, &OnnxModel::read(bytes)?, Ending::Plain, kernels);
+    }
+    let file = File::open(bytes)?;
     let layers = file.layers()?;
     if layers.len() != LAYERS {
         let expected = format!("{LAYERS} layers with weights");
@@ -82,22 +89,7 @@ fn describe(file: &File, kernels: KernelSet) -> Result<Network, Refusal> {
             WeightError::Layer { layer: "layer_names".into(), expected, found: layers.len().to_string() }.into()
         );
     }
-    let mut maker = FacenetBuilder { layers: layers.into_iter(), builder: Builder::new(kernels, 3) };
-    let mut x = maker.stem()?;
-    for _ in 0..5 {
-        x = maker.block35(x)?;
-    }
-    x = maker.mixed_6a(x)?;
-    for _ in 0..10 {
-        x = maker.block17(x)?;
-    }
-    x = maker.mixed_7a(x)?;
-    for _ in 0..5 {
-        x = maker.block8(x, 0.2, &Activation::Relu)?;
-    }
-    x = maker.block8(x, 1.0, &Activation::None)?;
-    x = maker.bottleneck(x)?;
-    Ok(maker.builder.finish(&[x])?)
+    outline.build(kernels, |_, conv, at| at.numbers(&layers, conv))
 }
 
 /// A convolution that keeps the size.
@@ -109,119 +101,164 @@ fn valid(out: usize, side: usize, stride: usize) -> ConvSpec {
     ConvSpec::square(out, side, stride, 0)
 }
 
-/// The layers, in the file's order, on their way into the builder.
-struct FacenetBuilder<'a> {
-    layers: std::vec::IntoIter<Layer<'a>>,
-    builder: Builder,
+/// The network's outline; each convolution with its places in the order of Keras.
+fn outline() -> Outline<KerasPlaces> {
+    let (outline, x) = Outline::of_pixels(SIDE);
+    let mut maker = FacenetOutline { next: 0, outline };
+    let mut x = maker.stem(x);
+    for _ in 0..5 {
+        x = maker.block35(x);
+    }
+    x = maker.mixed_6a(x);
+    for _ in 0..10 {
+        x = maker.block17(x);
+    }
+    x = maker.mixed_7a(x);
+    for _ in 0..5 {
+        x = maker.block8(x, 0.2, true);
+    }
+    x = maker.block8(x, 1.0, false);
+    maker.bottleneck(x);
+    maker.outline
 }
 
-impl<'a> FacenetBuilder<'a> {
-    fn stem(&mut self) -> Result<Value, Refusal> {
-        let x = self.builder.input();
-        let x = self.next_conv(x, valid(32, 3, 2))?;
-        let x = self.next_conv(x, valid(32, 3, 1))?;
-        let x = self.next_conv(x, same(64, 3, 3))?;
-        let x = self.builder.max_pool_3x3_s2(x);
-        let x = self.next_conv(x, valid(80, 1, 1))?;
-        let x = self.next_conv(x, valid(192, 3, 1))?;
+/// Which of the file's layers a convolution and its batch norm are.
+struct KerasPlaces {
+    kernel: usize,
+    /// None where the convolution has a bias.
+    norm: Option<usize>,
+}
+
+impl KerasPlaces {
+    fn numbers<'l>(&self, layers: &'l [Layer], conv: &Conv) -> Result<Numbers<'l>, WeightError> {
+        let (layer, out) = (&layers[self.kernel], conv.spec.out);
+        let (kernel, fold) = match self.norm {
+            Some(norm) => {
+                let [kernel] = tensors(layer, "a kernel")?;
+                (kernel, fold(&layers[norm], out)?)
+            }
+            None => {
+                let [kernel, bias] = tensors(layer, "a kernel and a bias")?;
+                (kernel, Fold::bias(bias.vector(out)?))
+            }
+        };
+        let activation = if conv.then == Then::Relu { Activation::Relu } else { Activation::None };
+        Ok(Numbers { filter: filter(kernel, conv)?, fold, activation })
+    }
+}
+
+fn filter<'l>(kernel: &'l WeightTensor, conv: &Conv) -> Result<Filter<'l>, WeightError> {
+    let dims = conv.spec.dims(conv.input);
+    if conv.kind != ConvKind::Linear {
+        return hwio(kernel, dims);
+    }
+    kernel.shaped(&[dims.input, dims.out])?;
+    let strides = Dims { out: 1, input: dims.out, h: 1, w: 1 };
+    Ok(Filter { name: kernel.name(), bytes: kernel.bytes(), dims, strides })
+}
+
+/// The outline in the making, and the next layer of Keras' order.
+struct FacenetOutline {
+    next: usize,
+    outline: Outline<KerasPlaces>,
+}
+
+impl FacenetOutline {
+    fn stem(&mut self, x: PartId) -> PartId {
+        let x = self.next_conv(x, valid(32, 3, 2));
+        let x = self.next_conv(x, valid(32, 3, 1));
+        let x = self.next_conv(x, same(64, 3, 3));
+        let x = self.outline.max_pool(x);
+        let x = self.next_conv(x, valid(80, 1, 1));
+        let x = self.next_conv(x, valid(192, 3, 1));
         self.next_conv(x, valid(256, 3, 2))
     }
 
     /// Three branches: 1x1; 1x1 and 3x3; 1x1, 3x3 and 3x3.
-    fn block35(&mut self, x: Value) -> Result<Value, Refusal> {
-        let [c2a, n2a, c1a, c2b, n1a, n2b, c0, c1b, c2c, n0, n1b, n2c] = self.take()?;
-        let a = self.conv(x, &c0, &n0, same(32, 1, 1))?;
-        let b = self.conv(x, &c1a, &n1a, same(32, 1, 1))?;
-        let b = self.conv(b, &c1b, &n1b, same(32, 3, 3))?;
-        let c = self.conv(x, &c2a, &n2a, same(32, 1, 1))?;
-        let c = self.conv(c, &c2b, &n2b, same(32, 3, 3))?;
-        let c = self.conv(c, &c2c, &n2c, same(32, 3, 3))?;
-        self.up(x, &[a, b, c], 0.17, &Activation::Relu)
+    fn block35(&mut self, x: PartId) -> PartId {
+        let [c2a, n2a, c1a, c2b, n1a, n2b, c0, c1b, c2c, n0, n1b, n2c] = self.take();
+        let a = self.conv(x, [c0, n0], same(32, 1, 1));
+        let b = self.conv(x, [c1a, n1a], same(32, 1, 1));
+        let b = self.conv(b, [c1b, n1b], same(32, 3, 3));
+        let c = self.conv(x, [c2a, n2a], same(32, 1, 1));
+        let c = self.conv(c, [c2b, n2b], same(32, 3, 3));
+        let c = self.conv(c, [c2c, n2c], same(32, 3, 3));
+        self.up(x, &[a, b, c], 0.17, true)
     }
 
-    fn mixed_6a(&mut self, x: Value) -> Result<Value, Refusal> {
-        let [c1a, n1a, c1b, n1b, c0, c1c, n0, n1c] = self.take()?;
-        let a = self.conv(x, &c0, &n0, valid(384, 3, 2))?;
-        let b = self.conv(x, &c1a, &n1a, same(192, 1, 1))?;
-        let b = self.conv(b, &c1b, &n1b, same(192, 3, 3))?;
-        let b = self.conv(b, &c1c, &n1c, valid(256, 3, 2))?;
-        let pool = self.builder.max_pool_3x3_s2(x);
-        Ok(self.builder.concat(&[a, b, pool]))
+    fn mixed_6a(&mut self, x: PartId) -> PartId {
+        let [c1a, n1a, c1b, n1b, c0, c1c, n0, n1c] = self.take();
+        let a = self.conv(x, [c0, n0], valid(384, 3, 2));
+        let b = self.conv(x, [c1a, n1a], same(192, 1, 1));
+        let b = self.conv(b, [c1b, n1b], same(192, 3, 3));
+        let b = self.conv(b, [c1c, n1c], valid(256, 3, 2));
+        let pool = self.outline.max_pool(x);
+        self.outline.concat(&[a, b, pool])
     }
 
     /// Two branches: 1x1; 1x1, 1x7 and 7x1.
-    fn block17(&mut self, x: Value) -> Result<Value, Refusal> {
-        let [c1a, n1a, c1b, n1b, c0, c1c, n0, n1c] = self.take()?;
-        let a = self.conv(x, &c0, &n0, same(128, 1, 1))?;
-        let b = self.conv(x, &c1a, &n1a, same(128, 1, 1))?;
-        let b = self.conv(b, &c1b, &n1b, same(128, 1, 7))?;
-        let b = self.conv(b, &c1c, &n1c, same(128, 7, 1))?;
-        self.up(x, &[a, b], 0.1, &Activation::Relu)
+    fn block17(&mut self, x: PartId) -> PartId {
+        let [c1a, n1a, c1b, n1b, c0, c1c, n0, n1c] = self.take();
+        let a = self.conv(x, [c0, n0], same(128, 1, 1));
+        let b = self.conv(x, [c1a, n1a], same(128, 1, 1));
+        let b = self.conv(b, [c1b, n1b], same(128, 1, 7));
+        let b = self.conv(b, [c1c, n1c], same(128, 7, 1));
+        self.up(x, &[a, b], 0.1, true)
     }
 
-    fn mixed_7a(&mut self, x: Value) -> Result<Value, Refusal> {
-        let [c2a, n2a, c0a, c1a, c2b, n0a, n1a, n2b, c0b, c1b, c2c, n0b, n1b, n2c] = self.take()?;
-        let a = self.conv(x, &c0a, &n0a, same(256, 1, 1))?;
-        let a = self.conv(a, &c0b, &n0b, valid(384, 3, 2))?;
-        let b = self.conv(x, &c1a, &n1a, same(256, 1, 1))?;
-        let b = self.conv(b, &c1b, &n1b, valid(256, 3, 2))?;
-        let c = self.conv(x, &c2a, &n2a, same(256, 1, 1))?;
-        let c = self.conv(c, &c2b, &n2b, same(256, 3, 3))?;
-        let c = self.conv(c, &c2c, &n2c, valid(256, 3, 2))?;
-        let pool = self.builder.max_pool_3x3_s2(x);
-        Ok(self.builder.concat(&[a, b, c, pool]))
+    fn mixed_7a(&mut self, x: PartId) -> PartId {
+        let [c2a, n2a, c0a, c1a, c2b, n0a, n1a, n2b, c0b, c1b, c2c, n0b, n1b, n2c] = self.take();
+        let a = self.conv(x, [c0a, n0a], same(256, 1, 1));
+        let a = self.conv(a, [c0b, n0b], valid(384, 3, 2));
+        let b = self.conv(x, [c1a, n1a], same(256, 1, 1));
+        let b = self.conv(b, [c1b, n1b], valid(256, 3, 2));
+        let c = self.conv(x, [c2a, n2a], same(256, 1, 1));
+        let c = self.conv(c, [c2b, n2b], same(256, 3, 3));
+        let c = self.conv(c, [c2c, n2c], valid(256, 3, 2));
+        let pool = self.outline.max_pool(x);
+        self.outline.concat(&[a, b, c, pool])
     }
 
     /// Two branches: 1x1; 1x1, 1x3 and 3x1.
-    fn block8(&mut self, x: Value, scale: f32, activation: &Activation) -> Result<Value, Refusal> {
-        let [c1a, n1a, c1b, n1b, c0, c1c, n0, n1c] = self.take()?;
-        let a = self.conv(x, &c0, &n0, same(192, 1, 1))?;
-        let b = self.conv(x, &c1a, &n1a, same(192, 1, 1))?;
-        let b = self.conv(b, &c1b, &n1b, same(192, 1, 3))?;
-        let b = self.conv(b, &c1c, &n1c, same(192, 3, 1))?;
-        self.up(x, &[a, b], scale, activation)
+    fn block8(&mut self, x: PartId, scale: f32, relu: bool) -> PartId {
+        let [c1a, n1a, c1b, n1b, c0, c1c, n0, n1c] = self.take();
+        let a = self.conv(x, [c0, n0], same(192, 1, 1));
+        let b = self.conv(x, [c1a, n1a], same(192, 1, 1));
+        let b = self.conv(b, [c1b, n1b], same(192, 1, 3));
+        let b = self.conv(b, [c1c, n1c], same(192, 3, 1));
+        self.up(x, &[a, b], scale, relu)
     }
 
     /// x + scale * (a 1x1 convolution, with bias, of the branches).
-    fn up(&mut self, x: Value, branches: &[Value], scale: f32, activation: &Activation) -> Result<Value, Refusal> {
-        let [layer] = self.take()?;
-        let [kernel, bias] = tensors(&layer, "a kernel and a bias")?;
-        let joined = self.builder.concat(branches);
-        let out = self.builder.channels(x);
-        let dims = Dims { out, input: self.builder.channels(joined), h: 1, w: 1 };
-        let fold = Fold::bias(bias.vector(out)?);
-        let y = self.builder.conv(joined, &hwio(kernel, dims)?, &fold, 1, Padding::default(), &Activation::None)?;
-        Ok(self.builder.add_scaled(x, y, scale, activation))
+    fn up(&mut self, x: PartId, branches: &[PartId], scale: f32, relu: bool) -> PartId {
+        let [kernel] = self.take();
+        let joined = self.outline.concat(branches);
+        let spec = ConvSpec::square(self.outline.channels(x), 1, 1, 0);
+        let y = self.outline.conv(joined, spec, Then::Nothing, KerasPlaces { kernel, norm: None });
+        self.outline.add_scaled(x, y, scale, relu)
     }
 
-    fn bottleneck(&mut self, x: Value) -> Result<Value, Refusal> {
-        let [dense, norm] = self.take()?;
-        let x = self.builder.global_average(x);
-        let [kernel] = tensors(&dense, "a kernel")?;
-        let input = self.builder.channels(x);
-        kernel.shaped(&[input, LENGTH])?;
-        let (dims, strides) = (Dims { out: LENGTH, input, h: 1, w: 1 }, Dims { out: 1, input: LENGTH, h: 1, w: 1 });
-        let filter = Filter { name: kernel.name(), bytes: kernel.bytes(), dims, strides };
-        Ok(self.builder.dense(x, &filter, &fold(&norm, LENGTH)?, &Activation::None)?)
+    fn bottleneck(&mut self, x: PartId) {
+        let [kernel, norm] = self.take();
+        let x = self.outline.average(x);
+        self.outline.linear(x, LENGTH, KerasPlaces { kernel, norm: Some(norm) });
     }
 
     /// A convolution whose batch norm is the file's next layer.
-    fn next_conv(&mut self, x: Value, conv: ConvSpec) -> Result<Value, Refusal> {
-        let [kernel, norm] = self.take()?;
-        self.conv(x, &kernel, &norm, conv)
+    fn next_conv(&mut self, x: PartId, spec: ConvSpec) -> PartId {
+        let layers = self.take();
+        self.conv(x, layers, spec)
     }
 
-    fn conv(&mut self, x: Value, kernel: &Layer, norm: &Layer, conv: ConvSpec) -> Result<Value, Refusal> {
-        let [kernel] = tensors(kernel, "a kernel")?;
-        let dims = conv.dims(self.builder.channels(x));
-        let fold = fold(norm, conv.out)?;
-        Ok(self.builder.conv(x, &hwio(kernel, dims)?, &fold, conv.stride, conv.padding, &Activation::Relu)?)
+    fn conv(&mut self, x: PartId, [kernel, norm]: [usize; 2], spec: ConvSpec) -> PartId {
+        self.outline.conv(x, spec, Then::Relu, KerasPlaces { kernel, norm: Some(norm) })
     }
 
     /// The next layers of the file.
-    fn take<const N: usize>(&mut self) -> Result<[Layer<'a>; N], WeightError> {
-        let next: Vec<Layer<'a>> = self.layers.by_ref().take(N).collect();
-        next.try_into().map_err(|few: Vec<_>| WeightError::Missing { tensor: format!("{} layers", N - few.len()) })
+    fn take<const N: usize>(&mut self) -> [usize; N] {
+        let first = self.next;
+        self.next += N;
+        std::array::from_fn(|index| first + index)
     }
 }
 

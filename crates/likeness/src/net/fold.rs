@@ -50,7 +50,7 @@ impl BatchNorm<'_> {
 }
 
 /// A convolution of a network's description: its filter without the input channels, and how it is applied.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, PartialEq, Debug)]
 pub(super) struct ConvSpec {
     pub(super) out: usize,
     pub(super) h: usize,

@@ -1,17 +1,21 @@
 //! MiniFASNet, the spoof networks of Silent-Face: V2 at scale 2.7 and V1SE at scale 4.0.
 //!
-//! PyTorch state dicts, bound by key; every tensor is taken, or the file is refused. The two are
-//! types of their own: their widths and keys differ, so neither loads the other's file.
+//! PyTorch state dicts, bound by key, or ONNX models, bound by their graphs; every tensor is taken, or
+//! the file is refused. The two are types of their own: their widths differ, so neither loads the
+//! other's file.
 
+use std::collections::HashSet;
+
+use super::exported;
 use super::file::WeightFile;
 use super::fold::{BatchNorm, ConvSpec, oihw};
+use super::outline::{Conv, ConvKind, Ending, Numbers, Outline, PartId, Then};
 use super::refusal::Refusal;
-use crate::engine::{
-    Activation, Builder, Dims, Filter, Fold, KernelSet, Network, Padding, RunError, Scratch, Shape, Value,
-};
+use crate::engine::{Activation, Filter, Fold, KernelSet, Network, RunError, Scratch, Shape};
 use crate::selftest::{self, SelfTest};
-use crate::weights::WeightError;
+use crate::weights::onnx::OnnxModel;
 use crate::weights::torch::StateDict;
+use crate::weights::{WeightError, WeightTensor};
 
 /// Rows and columns of the input.
 pub const SIDE: usize = 80;
@@ -51,7 +55,7 @@ macro_rules! spoof {
             /// How many times the face's box the crop is.
             pub const SCALE: f64 = if $plan.squeeze { 4.0 } else { 2.7 };
 
-            #[doc = concat!("Loads `", $file, "` and tests it.")]
+            #[doc = concat!("Loads `", $file, ".pth` or `", $file, ".onnx` and tests it.")]
             ///
             /// # Errors
             /// [`Refusal`] names the tensor, or the answer that is wrong.
@@ -80,8 +84,8 @@ macro_rules! spoof {
     };
 }
 
-spoof!(SpoofV2, V2, "2.7_80x80_MiniFASNetV2.pth");
-spoof!(SpoofV1Se, V1SE, "4_0_0_80x80_MiniFASNetV1SE.pth");
+spoof!(SpoofV2, V2, "2.7_80x80_MiniFASNetV2");
+spoof!(SpoofV1Se, V1SE, "4_0_0_80x80_MiniFASNetV1SE");
 
 /// Probabilities of the three classes, in f32.
 pub fn softmax(logits: Logits) -> [f32; 3] {
@@ -93,7 +97,7 @@ pub fn softmax(logits: Logits) -> [f32; 3] {
 
 fn load(plan: &Architecture, file: WeightFile, kernels: KernelSet) -> Result<Loaded, Refusal> {
     let digest = file.digest();
-    let network = describe(plan, &file.into_bytes(), kernels)?;
+    let network = describe(plan, file.into_bytes(), kernels)?;
     let input = selftest::picture(SIDE, SIDE);
     let tested = selftest::judge(digest, || Ok(logits(&network, &mut Scratch::default(), &input)?.to_vec()))?;
     Ok(Loaded { network, tested })
@@ -104,130 +108,140 @@ fn logits(network: &Network, scratch: &mut Scratch, bgr: &[f32]) -> Result<Logit
     Ok(std::array::from_fn(|class| outputs[0].data[class]))
 }
 
-fn describe(plan: &Architecture, file: &[u8], kernels: KernelSet) -> Result<Network, Refusal> {
-    let mut maker = MiniFasNetBuilder { state: StateDict::read(file)?, builder: Builder::new(kernels, 3) };
-    let x = maker.builder.input();
-    let x = maker.conv_prelu(x, "conv1", ConvSpec::square(32, 3, 2, 1))?;
-    let x = maker.depthwise_prelu(x, "conv2_dw", 3, 1)?;
-    let x = maker.block(x, "conv_23", 103, 64, 2)?;
-    let x = maker.residual(x, "conv_3", &plan.conv_3, plan.squeeze)?;
-    let x = maker.block(x, "conv_34", 231, 128, 2)?;
-    let x = maker.residual(x, "conv_4", &plan.conv_4, plan.squeeze)?;
-    let x = maker.block(x, "conv_45", 308, 128, 2)?;
-    let x = maker.residual(x, "conv_5", &plan.conv_5, plan.squeeze)?;
-    let x = maker.conv_prelu(x, "conv_6_sep", ConvSpec::square(512, 1, 1, 0))?;
-    let x = maker.depthwise(x, "conv_6_dw", 5, 1, 0, &Activation::None)?;
-    let norm = maker.norm("bn", 128)?;
-    let x = maker.linear(x, "linear.weight", 128, &norm)?;
-    let x = maker.linear(x, "prob.weight", 3, &Fold::none(3))?;
-    maker.state.finish()?;
-    Ok(maker.builder.finish(&[x])?)
+fn describe(plan: &Architecture, file: Vec<u8>, kernels: KernelSet) -> Result<Network, Refusal> {
+    let outline = outline(plan);
+    if exported::is_onnx(&file) {
+        return exported::build(&outline, &OnnxModel::read(file)?, Ending::Softmax, kernels);
+    }
+    let state = StateDict::read(&file)?;
+    let mut used = HashSet::new();
+    let network = outline.build(kernels, |_, conv, keys| {
+        used.extend(keys.all());
+        keys.numbers(&state, conv)
+    })?;
+    state.only(&used)?;
+    Ok(network)
 }
 
-/// The state dict on its way into the builder.
-struct MiniFasNetBuilder<'a> {
-    state: StateDict<'a>,
-    builder: Builder,
+/// The network's outline; each convolution with its keys in the state dict.
+fn outline(plan: &Architecture) -> Outline<Keys> {
+    let (outline, x) = Outline::of_pixels(SIDE);
+    let mut maker = MiniFasNetOutline(outline);
+    let x = maker.conv(x, "conv1", ConvSpec::square(32, 3, 2, 1), Then::Prelu);
+    let x = maker.depthwise(x, "conv2_dw", 1);
+    let x = maker.block(x, "conv_23", 103, 64, 2);
+    let x = maker.residual(x, "conv_3", &plan.conv_3, plan.squeeze);
+    let x = maker.block(x, "conv_34", 231, 128, 2);
+    let x = maker.residual(x, "conv_4", &plan.conv_4, plan.squeeze);
+    let x = maker.block(x, "conv_45", 308, 128, 2);
+    let x = maker.residual(x, "conv_5", &plan.conv_5, plan.squeeze);
+    let x = maker.conv(x, "conv_6_sep", ConvSpec::square(512, 1, 1, 0), Then::Prelu);
+    let keys = Keys::unit("conv_6_dw", Then::Nothing);
+    let x = maker.0.depthwise(x, ConvSpec::square(512, 5, 1, 0), Then::Nothing, keys);
+    let x = maker.0.linear(x, 128, Keys { filter: key("linear.weight"), norm: Some(key("bn")), slopes: None });
+    maker.0.linear(x, 3, Keys { filter: key("prob.weight"), norm: None, slopes: None });
+    maker.0
 }
 
-impl MiniFasNetBuilder<'_> {
+/// The keys of a convolution: its filter, how those of its batch norm begin, its slopes.
+struct Keys {
+    filter: String,
+    norm: Option<String>,
+    slopes: Option<String>,
+}
+
+/// The parts of a batch norm.
+const NORM: [&str; 4] = ["weight", "bias", "running_mean", "running_var"];
+
+impl Keys {
+    /// Of upstream's unit of a convolution, a batch norm and perhaps slopes.
+    fn unit(at: &str, then: Then) -> Self {
+        let slopes = (then == Then::Prelu).then(|| key(&format!("{at}.prelu.weight")));
+        Self { filter: key(&format!("{at}.conv.weight")), norm: Some(key(&format!("{at}.bn"))), slopes }
+    }
+
+    fn all(&self) -> impl Iterator<Item = String> {
+        let norm = self.norm.iter().flat_map(|norm| NORM.map(|part| format!("{norm}.{part}")));
+        norm.chain([self.filter.clone()]).chain(self.slopes.clone())
+    }
+
+    fn numbers<'s>(&self, state: &'s StateDict, conv: &Conv) -> Result<Numbers<'s>, WeightError> {
+        let out = conv.spec.out;
+        let fold = match &self.norm {
+            Some(at) => norm(state, at, out)?,
+            None => Fold::none(out),
+        };
+        let activation = match (&self.slopes, conv.then) {
+            (Some(slopes), _) => Activation::Prelu(state.tensor(slopes)?.vector(out)?),
+            (None, Then::Relu) => Activation::Relu,
+            (None, _) => Activation::None,
+        };
+        Ok(Numbers { filter: filter(state.tensor(&self.filter)?, conv)?, fold, activation })
+    }
+}
+
+fn filter<'s>(tensor: &'s WeightTensor, conv: &Conv) -> Result<Filter<'s>, WeightError> {
+    let dims = conv.spec.dims(conv.input);
+    if conv.kind != ConvKind::Linear {
+        return oihw(tensor, dims);
+    }
+    tensor.shaped(&[dims.out, dims.input])?;
+    Ok(Filter::oihw(tensor.name(), tensor.bytes(), dims))
+}
+
+fn norm(state: &StateDict, at: &str, channels: usize) -> Result<Fold, WeightError> {
+    let part = |index: usize| state.tensor(&format!("{at}.{}", NORM[index]));
+    BatchNorm { gamma: Some(part(0)?), beta: part(1)?, mean: part(2)?, variance: part(3)?, epsilon: EPSILON }
+        .fold(channels)
+}
+
+/// The outline in the making.
+struct MiniFasNetOutline(Outline<Keys>);
+
+impl MiniFasNetOutline {
     /// 1x1 expansion, 3x3 depthwise, 1x1 projection without activation.
-    fn block(&mut self, x: Value, at: &str, wide: usize, out: usize, stride: usize) -> Result<Value, Refusal> {
-        let x = self.conv_prelu(x, &format!("{at}.conv"), ConvSpec::square(wide, 1, 1, 0))?;
-        let x = self.depthwise_prelu(x, &format!("{at}.conv_dw"), 3, stride)?;
-        let project = ConvSpec::square(out, 1, 1, 0);
-        self.conv(x, &format!("{at}.project"), &project, &Activation::None)
+    fn block(&mut self, x: PartId, at: &str, wide: usize, out: usize, stride: usize) -> PartId {
+        let x = self.conv(x, &format!("{at}.conv"), ConvSpec::square(wide, 1, 1, 0), Then::Prelu);
+        let x = self.depthwise(x, &format!("{at}.conv_dw"), stride);
+        self.conv(x, &format!("{at}.project"), ConvSpec::square(out, 1, 1, 0), Then::Nothing)
     }
 
     /// Blocks each added to its input; in the last one squeeze-and-excite, if there is any.
-    fn residual(&mut self, x: Value, at: &str, widths: &[usize], squeeze: bool) -> Result<Value, Refusal> {
+    fn residual(&mut self, x: PartId, at: &str, widths: &[usize], squeeze: bool) -> PartId {
         let mut x = x;
-        let out = self.builder.channels(x);
+        let out = self.0.channels(x);
         for (index, &wide) in widths.iter().enumerate() {
             let at = format!("{at}.model.{index}");
-            let mut y = self.block(x, &at, wide, out, 1)?;
+            let mut y = self.block(x, &at, wide, out, 1);
             if squeeze && index + 1 == widths.len() {
-                y = self.squeeze_excite(y, &format!("{at}.se_module"))?;
+                y = self.squeeze_excite(y, &format!("{at}.se_module"));
             }
-            x = self.builder.add(x, y, &Activation::None);
+            x = self.0.add(x, y);
         }
-        Ok(x)
+        x
     }
 
-    fn squeeze_excite(&mut self, x: Value, at: &str) -> Result<Value, Refusal> {
-        let channels = self.builder.channels(x);
-        let mean = self.builder.global_average(x);
-        let few = self.pointwise(mean, &format!("{at}.fc1"), &format!("{at}.bn1"), channels / 4, &Activation::Relu)?;
-        let all = self.pointwise(few, &format!("{at}.fc2"), &format!("{at}.bn2"), channels, &Activation::None)?;
-        let factor = self.builder.sigmoid(all);
-        Ok(self.builder.mul_channels(x, factor))
+    fn squeeze_excite(&mut self, x: PartId, at: &str) -> PartId {
+        let channels = self.0.channels(x);
+        let mean = self.0.average(x);
+        let few = self.excite(mean, at, 1, channels / 4, Then::Relu);
+        let all = self.excite(few, at, 2, channels, Then::Nothing);
+        let factor = self.0.sigmoid(all);
+        self.0.gate(x, factor)
     }
 
-    fn pointwise(
-        &mut self,
-        x: Value,
-        conv: &str,
-        norm: &str,
-        out: usize,
-        activation: &Activation,
-    ) -> Result<Value, Refusal> {
-        let fold = self.norm(norm, out)?;
-        let tensor = self.state.take(&key(&format!("{conv}.weight")))?;
-        let filter = oihw(&tensor, ConvSpec::square(out, 1, 1, 0).dims(self.builder.channels(x)))?;
-        Ok(self.builder.conv(x, &filter, &fold, 1, Padding::default(), activation)?)
+    fn excite(&mut self, x: PartId, at: &str, number: usize, out: usize, then: Then) -> PartId {
+        let (filter, norm) = (key(&format!("{at}.fc{number}.weight")), key(&format!("{at}.bn{number}")));
+        self.0.conv(x, ConvSpec::square(out, 1, 1, 0), then, Keys { filter, norm: Some(norm), slopes: None })
     }
 
-    fn conv_prelu(&mut self, x: Value, at: &str, spec: ConvSpec) -> Result<Value, Refusal> {
-        let slopes = self.slopes(at, spec.out)?;
-        self.conv(x, at, &spec, &slopes)
+    fn conv(&mut self, x: PartId, at: &str, spec: ConvSpec, then: Then) -> PartId {
+        self.0.conv(x, spec, then, Keys::unit(at, then))
     }
 
-    fn conv(&mut self, x: Value, at: &str, spec: &ConvSpec, activation: &Activation) -> Result<Value, Refusal> {
-        let fold = self.norm(&format!("{at}.bn"), spec.out)?;
-        let tensor = self.state.take(&key(&format!("{at}.conv.weight")))?;
-        let filter = oihw(&tensor, spec.dims(self.builder.channels(x)))?;
-        Ok(self.builder.conv(x, &filter, &fold, spec.stride, spec.padding, activation)?)
-    }
-
-    fn depthwise_prelu(&mut self, x: Value, at: &str, side: usize, stride: usize) -> Result<Value, Refusal> {
-        let slopes = self.slopes(at, self.builder.channels(x))?;
-        self.depthwise(x, at, side, stride, side / 2, &slopes)
-    }
-
-    fn depthwise(
-        &mut self,
-        x: Value,
-        at: &str,
-        side: usize,
-        stride: usize,
-        padding: usize,
-        activation: &Activation,
-    ) -> Result<Value, Refusal> {
-        let channels = self.builder.channels(x);
-        let fold = self.norm(&format!("{at}.bn"), channels)?;
-        let tensor = self.state.take(&key(&format!("{at}.conv.weight")))?;
-        let filter = oihw(&tensor, Dims { out: channels, input: 1, h: side, w: side })?;
-        Ok(self.builder.depthwise(x, &filter, &fold, stride, Padding::all(padding), activation)?)
-    }
-
-    fn linear(&mut self, x: Value, at: &str, out: usize, fold: &Fold) -> Result<Value, Refusal> {
-        let input = self.builder.channels(x);
-        let tensor = self.state.take(&key(at))?;
-        tensor.shaped(&[out, input])?;
-        let filter = Filter::oihw(tensor.name(), tensor.bytes(), Dims { out, input, h: 1, w: 1 });
-        Ok(self.builder.dense(x, &filter, fold, &Activation::None)?)
-    }
-
-    fn slopes(&mut self, at: &str, channels: usize) -> Result<Activation, WeightError> {
-        Ok(Activation::Prelu(self.state.take(&key(&format!("{at}.prelu.weight")))?.vector(channels)?))
-    }
-
-    fn norm(&mut self, at: &str, channels: usize) -> Result<Fold, WeightError> {
-        let mut take = |part: &str| self.state.take(&key(&format!("{at}.{part}")));
-        let (gamma, beta) = (take("weight")?, take("bias")?);
-        let (mean, variance) = (take("running_mean")?, take("running_var")?);
-        BatchNorm { gamma: Some(&gamma), beta: &beta, mean: &mean, variance: &variance, epsilon: EPSILON }
-            .fold(channels)
+    fn depthwise(&mut self, x: PartId, at: &str, stride: usize) -> PartId {
+        let spec = ConvSpec::square(self.0.channels(x), 3, stride, 1);
+        self.0.depthwise(x, spec, Then::Prelu, Keys::unit(at, Then::Prelu))
     }
 }
 

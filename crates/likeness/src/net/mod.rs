@@ -7,10 +7,12 @@
 //! Knows layers and files' orders; the arithmetic is [`crate::engine`]'s.
 
 pub mod centerface;
+mod exported;
 pub mod facenet512;
 pub(crate) mod file;
 mod fold;
 pub mod minifasnet;
+mod outline;
 pub(crate) mod refusal;
 
 pub use centerface::Detector;

@@ -108,3 +108,8 @@ impl WeightError {
         ErrorKind::WeightFile
     }
 }
+
+/// Text of a file, short enough for a message.
+pub(crate) fn short(text: &str) -> &str {
+    &text[..text.floor_char_boundary(100)]
+}

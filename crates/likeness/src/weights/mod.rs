@@ -15,4 +15,5 @@ mod tensor;
 pub mod torch;
 
 pub use error::WeightError;
+pub(crate) use error::short;
 pub use tensor::WeightTensor;

@@ -4,16 +4,17 @@
 //! then for each key an int64 count and the raw elements. Tensors are returned as views of the
 //! file's bytes, each checked to lie inside its storage.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
-use super::pickle::{Element, Machine, Value, View, short};
+use super::error::short;
+use super::pickle::{Element, Machine, Value, View};
 use super::tensor::byte_length;
 use super::{WeightError, WeightTensor};
 
 const MAGIC: i128 = 0x1950_a86a_20f9_469c_fc6c;
 const PROTOCOL: i128 = 1001;
 
-/// A state dict: tensors of f32 by key, taken one after the other until none is left.
+/// A state dict: tensors of f32 by key.
 #[derive(Debug)]
 pub struct StateDict<'a> {
     tensors: HashMap<&'a str, WeightTensor<'a>>,
@@ -36,26 +37,26 @@ impl<'a> StateDict<'a> {
         Ok(Self { tensors: tensors(&machine, state, &bytes)? })
     }
 
-    /// Removes and returns the tensor of that key.
+    /// The tensor of that key.
     ///
     /// # Errors
     /// [`WeightError::Missing`].
-    pub fn take(&mut self, key: &str) -> Result<WeightTensor<'a>, WeightError> {
-        self.tensors.remove(key).ok_or_else(|| WeightError::Missing { tensor: key.to_owned() })
+    pub fn tensor(&self, key: &str) -> Result<&WeightTensor<'a>, WeightError> {
+        self.tensors.get(key).ok_or_else(|| WeightError::Missing { tensor: key.to_owned() })
     }
 
-    /// Checks that every tensor has been taken.
+    /// Checks that there are no tensors but these.
     ///
     /// # Errors
-    /// [`WeightError::Unused`] names the first one left, in order of key.
-    pub fn finish(self) -> Result<(), WeightError> {
-        match self.tensors.keys().min() {
+    /// [`WeightError::Unused`] names the first other one, in order of key.
+    pub fn only(&self, used: &HashSet<String>) -> Result<(), WeightError> {
+        match self.tensors.keys().filter(|key| !used.contains(**key)).min() {
             None => Ok(()),
             Some(&key) => Err(WeightError::Unused { tensor: key.to_owned() }),
         }
     }
 
-    /// The tensors that are left, in order of key.
+    /// The tensors, in order of key.
     #[must_use]
     pub fn tensors(&self) -> Vec<&WeightTensor<'a>> {
         let mut tensors: Vec<_> = self.tensors.values().collect();
@@ -63,13 +64,13 @@ impl<'a> StateDict<'a> {
         tensors
     }
 
-    /// How many tensors are left.
+    /// How many tensors there are.
     #[must_use]
     pub fn len(&self) -> usize {
         self.tensors.len()
     }
 
-    /// Whether no tensor is left.
+    /// Whether there is no tensor.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.tensors.is_empty()

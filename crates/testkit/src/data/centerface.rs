@@ -2,7 +2,7 @@
 //!
 //! The walk here mirrors upstream's model; what each tensor holds is asked of a `fill`, by name.
 
-use super::onnx::{Attribute, Graph};
+use super::onnx::{Attribute, Graph, PYTORCH_1_2};
 use super::tensor::Tensor;
 use crate::random::Random;
 
@@ -39,7 +39,7 @@ pub fn file(fill: Fill) -> Vec<u8> {
     let pyramid = net.neck(&steps);
     let head = net.head(&pyramid);
     let outputs: Vec<(&str, &[usize])> = head.iter().map(|(name, shape)| (name.as_str(), shape.as_slice())).collect();
-    net.graph.finish(("input.1", &[10, 3, 32, 32]), &outputs)
+    net.graph.finish(&PYTORCH_1_2, ("input.1", &[10, 3, 32, 32]), &outputs)
 }
 
 /// A filling with seeded random numbers: every weight counts, and no face is ever meant.

@@ -25,6 +25,11 @@ pub fn file() -> Vec<u8> {
     with(&Spread { mean: &spread::MEAN, common: &spread::COMMON, square: spread::SQUARE })
 }
 
+/// The layers, in the file's order: a name, and tensors.
+pub fn layers() -> Vec<(String, Vec<Tensor>)> {
+    made(&Spread { mean: &spread::MEAN, common: &spread::COMMON, square: spread::SQUARE })
+}
+
 /// The file with nothing taken off: what `spread` is computed with.
 pub fn plain_file() -> Vec<u8> {
     with(&Spread { mean: &[0.0; LENGTH], common: &[0.0; LENGTH], square: 1.0 })
@@ -38,6 +43,10 @@ struct Spread<'s> {
 }
 
 fn with(spread: &Spread) -> Vec<u8> {
+    hdf5::file(root(made(spread)))
+}
+
+fn made(spread: &Spread) -> Vec<(String, Vec<Tensor>)> {
     let mut maker = Maker { random: Random::new(512), layers: Vec::new(), lambdas: 0 };
     maker.stem();
     (1..=5).for_each(|index| maker.block35(index));
@@ -46,7 +55,7 @@ fn with(spread: &Spread) -> Vec<u8> {
     maker.mixed_7a();
     (1..=6).for_each(|index| maker.block8(index));
     maker.bottleneck(spread);
-    hdf5::file(root(maker.layers))
+    maker.layers
 }
 
 /// Keras puts each layer's tensors below a group of the layer's name in a group of that name.

@@ -10,10 +10,10 @@ use crate::random::Random;
 
 /// What differs between the two files, as upstream has it.
 pub struct Plan {
-    conv_3: &'static [usize],
-    conv_4: &'static [usize],
-    conv_5: &'static [usize],
-    squeeze: bool,
+    pub(super) conv_3: &'static [usize],
+    pub(super) conv_4: &'static [usize],
+    pub(super) conv_5: &'static [usize],
+    pub(super) squeeze: bool,
     seed: u64,
 }
 
@@ -39,6 +39,11 @@ struct Maker {
 
 /// The file.
 pub fn file(plan: &Plan) -> Vec<u8> {
+    torch::file(&tensors(plan))
+}
+
+/// The tensors, by their keys.
+pub fn tensors(plan: &Plan) -> Vec<Tensor> {
     let mut maker = Maker { random: Random::new(plan.seed), tensors: Vec::new() };
     maker.first();
     maker.unit("conv2_dw", 32, 1, 3, true);
@@ -51,7 +56,7 @@ pub fn file(plan: &Plan) -> Vec<u8> {
     maker.unit("conv_6_sep", 512, 128, 1, true);
     maker.unit("conv_6_dw", 512, 1, 5, false);
     maker.last();
-    torch::file(&maker.tensors)
+    maker.tensors
 }
 
 impl Maker {

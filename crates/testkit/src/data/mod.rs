@@ -10,6 +10,7 @@
 
 pub mod centerface;
 pub mod draw;
+pub mod exported;
 pub mod face_finder;
 pub mod facenet512;
 mod folder;

@@ -1,6 +1,7 @@
 //! A place in the file; every read is checked against the file's end.
 
 use crate::weights::WeightError;
+use crate::weights::error::short;
 
 /// The file, and the offset of the next byte.
 pub(in crate::weights) struct Cursor<'a> {
@@ -57,9 +58,4 @@ impl<'a> Cursor<'a> {
     pub(in crate::weights) fn wrong(&self, expected: &str, found: String) -> WeightError {
         WeightError::Malformed { at: self.at, expected: expected.to_owned(), found: short(&found).to_owned() }
     }
-}
-
-/// The beginning of a text from the file, for an error.
-pub(in crate::weights) fn short(text: &str) -> &str {
-    &text[..text.floor_char_boundary(100)]
 }

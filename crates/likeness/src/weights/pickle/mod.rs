@@ -13,9 +13,9 @@ use std::collections::HashMap;
 use std::ops::ControlFlow;
 
 use super::WeightError;
+use super::error::short;
 use super::tensor::byte_length;
 use cursor::Cursor;
-pub(super) use cursor::short;
 use value::size;
 pub(super) use value::{Element, Name, Storage, Value, View};
 

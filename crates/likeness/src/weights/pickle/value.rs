@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::cursor::short;
+use crate::weights::error::short;
 
 /// A value on the machine's stack. Compound values are indices into the machine's arenas.
 #[derive(Debug, Clone, Copy, PartialEq)]
