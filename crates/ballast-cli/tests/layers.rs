@@ -113,3 +113,28 @@ fn a_damaged_or_missing_weight_of_many_is_imported_again_and_the_others_stay() {
         .unwrap();
     assert!(equal.status.success(), "{equal:?}");
 }
+
+#[test]
+fn weights_below_a_prefix_lie_there_and_come_out_of_the_image_all_the_same() {
+    let mut wrong = Vec::new();
+    for count in [3, 40] {
+        let dir = folder("scratch");
+        let at = |name: &str| dir.path().join(name);
+        fill(&at("from"), count);
+        let adopted = ballast(dir.path(), &["adopt", "--lock", "weights.lock", "from"]);
+        let exported = ballast(dir.path(), &["export", "models.tar", "--from", "from", "--prefix", "/models/"]);
+        let imported = ballast(dir.path(), &["import", "models.tar", "--into", "into"]);
+        fs::create_dir(at("root")).unwrap();
+        for layer in layers(&at("models.tar")) {
+            let script = "tar xOf models.tar \"$0\" | tar xf - -C root --no-same-owner";
+            let done = Command::new("sh").current_dir(dir.path()).args(["-c", script, &layer]).status().unwrap();
+            assert!(done.success(), "{layer}");
+        }
+        let verified = ballast(dir.path(), &["verify", "root/models"]);
+        let names: Vec<_> = fs::read_dir(at("root")).unwrap().map(|name| name.unwrap().file_name()).collect();
+        if ![&adopted, &exported, &imported, &verified].iter().all(|done| done.status.success()) || names != ["models"] {
+            wrong.push(format!("{count}: {names:?} {exported:?} {imported:?} {verified:?}"));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}

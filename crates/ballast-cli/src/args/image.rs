@@ -2,10 +2,15 @@
 
 use std::path::PathBuf;
 
+use ballast::lock::RelPath;
 use clap::Args;
 
 use super::fetch::{FETCHED, Fetching, SourceLimits};
 use super::lock_file::LockFile;
+
+fn prefix(text: &str) -> Result<RelPath, String> {
+    RelPath::try_from(text.trim_matches('/').to_owned())
+}
 
 // Which weights, and how they lie in the image.
 #[derive(Debug, Args)]
@@ -21,6 +26,9 @@ pub struct Weights {
     /// The architecture that the image says it is for
     #[arg(long, value_name = "NAME", default_value = "amd64")]
     pub architecture: String,
+    /// The directory of the image that the weights are in, such as KServe's `models` [default: its root]
+    #[arg(long, value_name = "DIR", value_parser = prefix, conflicts_with = "image")]
+    pub prefix: Option<RelPath>,
     /// The whole service image that this file describes, instead of the weights alone
     #[arg(long, value_name = "FILE", num_args = 0..=1, require_equals = true, default_missing_value = "image.toml")]
     pub image: Option<PathBuf>,

@@ -43,7 +43,7 @@ fn write(path: &Path, image: &Image, name: &str, lock: &[u8]) -> std::io::Result
 
 /// The image that the command line asks for.
 pub struct Asked {
-    /// The weights that are at hand, their tree at the root as `bake` lays it out; or a whole service.
+    /// The weights that are at hand, their tree at the root or the prefix as `bake` lays it out; or a whole service.
     pub image: Image,
     /// Its name, where a description gives one.
     pub name: Option<String>,
@@ -67,7 +67,9 @@ impl Asked {
             let image = service.image(&setting, &args.from, owner, &args.architecture)?;
             return Ok(Self { image, name: Some(service.name), lock });
         }
-        let layers = weights::layers(&setting, &args.from, &Layout { root: "", owner, lock: LOCK })?;
+        let root = args.prefix.as_ref().map(|prefix| format!("{prefix}/")).unwrap_or_default();
+        let lock_path = format!("{root}{LOCK}");
+        let layers = weights::layers(&setting, &args.from, &Layout { root: &root, owner, lock: &lock_path })?;
         let image = Image::new(layers, &args.architecture, Config::default())
             .map_err(|error| Failure::new(Exit::FetchFailed, format!("the image: {error}")))?;
         Ok(Self { image, name: None, lock })
