@@ -77,6 +77,10 @@ pub fn find(dir: &Path) -> std::io::Result<Cache> {
     if let Some(root) = up(steps).filter(|_| below) {
         return Ok(deepface(root));
     }
+    if dir.join("manifests").is_dir() && dir.join("blobs").is_dir() {
+        let within = ["manifests", "blobs"].map(|name| dir.join(name)).into();
+        return Ok(Cache { within, root: dir, env: Some("OLLAMA_MODELS") });
+    }
     let (hub, asked) = match () {
         () if !repositories(&dir.join("hub"))?.is_empty() => (dir.join("hub"), None),
         () if !repositories(&dir)?.is_empty() => (dir.clone(), None),
@@ -187,12 +191,12 @@ impl Cache {
     fn set(&self, path: &RelPath) -> Option<String> {
         match self.env {
             Some("DEEPFACE_HOME") => Some(DEEPFACE.to_owned()),
-            Some(_) => {
+            Some(name) if name.starts_with("HF_") => {
                 let (before, rest) = path.as_str().split_once("/snapshots/")?;
                 let (revision, _) = rest.split_once('/')?;
                 Some(format!("{before}/snapshots/{revision}"))
             }
-            None => Some(String::new()),
+            _ => Some(String::new()),
         }
     }
 

@@ -132,7 +132,8 @@ fn weights_below_a_prefix_lie_there_and_come_out_of_the_image_all_the_same() {
         }
         let verified = ballast(dir.path(), &["verify", "root/models"]);
         let names: Vec<_> = fs::read_dir(at("root")).unwrap().map(|name| name.unwrap().file_name()).collect();
-        if ![&adopted, &exported, &imported, &verified].iter().all(|done| done.status.success()) || names != ["models"] {
+        if ![&adopted, &exported, &imported, &verified].iter().all(|done| done.status.success()) || names != ["models"]
+        {
             wrong.push(format!("{count}: {names:?} {exported:?} {imported:?} {verified:?}"));
         }
     }

@@ -121,7 +121,7 @@ fn text(store: &Store, book: &LockFileEditor, models: Option<&Models>, dir: &Pat
     let _ = write!(
         text,
         "\nlines for the Dockerfile; `ballast` is the static program beside it:\n\n{}",
-        init::lines(store, inside.flatten().as_deref())
+        init::lines(store, inside.flatten().as_deref(), book.has_lists())
     );
     text
 }

@@ -102,6 +102,11 @@ impl LockFileEditor {
         self.places.contains_key(path.as_str()) || self.grouped.contains_key(path.as_str())
     }
 
+    /// Whether lists are to be written beside it.
+    pub fn has_lists(&self) -> bool {
+        !self.lists.is_empty()
+    }
+
     /// Where it lies.
     pub fn path(&self) -> &Path {
         &self.path

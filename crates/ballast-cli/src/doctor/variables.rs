@@ -70,6 +70,7 @@ pub const ALL: &[CacheVariable] = &[
     row("INSIGHTFACE_HOME", MayRead, Home(".insightface")),
     row("U2NET_HOME", MayRead, Home(".u2net")),
     row("EASYOCR_MODULE_PATH", MayRead, Home(".EasyOCR")),
+    row("OLLAMA_MODELS", MayRead, Home(".ollama/models")),
     row("MODELSCOPE_CACHE", MayRead, Below("XDG_CACHE_HOME", "modelscope")),
     row("JOBLIB_TEMP_FOLDER", Writes, Fixed("/dev/shm")),
     row("PYTHONPYCACHEPREFIX", Writes, Nowhere),

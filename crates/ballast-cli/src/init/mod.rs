@@ -75,14 +75,17 @@ pub fn plan(facts: &ProjectFacts) -> Store {
     }
 }
 
-/// The first known variable of a library that leads to a directory.
-fn named(facts: &ProjectFacts) -> Option<(&'static str, Option<&Said>)> {
-    let known = |name: &str| variables::ALL.iter().find(|known| known.name == name && known.is_for_models());
-    facts
-        .variables
-        .iter()
-        .find_map(|(name, said)| Some((known(name)?.name, Some(said))))
-        .filter(|(_, said)| said.is_some_and(|said| is_root(&said.value)))
+/// The first known variable of a library that leads to a directory; else the first of the project's own whose name
+/// says that it does, such as `MODEL_DIR`.
+fn named(facts: &ProjectFacts) -> Option<(&str, Option<&Said>)> {
+    let known = |name: &str| variables::ALL.iter().any(|known| known.name == name && known.is_for_models());
+    let own = |name: &str| {
+        let about = ["MODEL", "WEIGHT", "CHECKPOINT"].iter().any(|word| name.contains(word));
+        about && ["_DIR", "_HOME", "_ROOT", "MODELS"].iter().any(|end| name.ends_with(end))
+    };
+    let first = |fits: &dyn Fn(&str) -> bool| facts.variables.iter().find(|(name, _)| fits(name));
+    let (name, said) = first(&known).or_else(|| first(&own))?;
+    is_root(&said.value).then_some((name.as_str(), Some(said)))
 }
 
 /// A directory that a lock file may name.
@@ -95,19 +98,20 @@ fn is_admin(user: &str) -> bool {
 }
 
 /// The lines for the Dockerfile. `models` is the folder that was read, as a path of the build's context; without
-/// one the weights are fetched first.
-pub fn lines(store: &Store, models: Option<&str>) -> String {
+/// one the weights are fetched first. `lists` says whether there are lists beside the lock file.
+pub fn lines(store: &Store, models: Option<&str>, lists: bool) -> String {
+    let (lock, dir) = if lists { ("weights.lock weights.*.list", "") } else { ("weights.lock", "weights.lock") };
     let (baked, owner, from) = (&store.baked.value, &store.owner.value, models.unwrap_or("mirror"));
     format!(
         "FROM debian:12-slim AS models
 COPY ballast /usr/local/bin/ballast
-COPY weights.lock /src/weights.lock
+COPY {lock} /src/{dir}
 COPY {from} /src/{from}
 RUN cd /src && ballast bake --from {from} {baked}
 
 # and in the stage that becomes the image, after its own lines:
 COPY ballast /usr/local/bin/ballast
-COPY weights.lock /etc/ballast/weights.lock
+COPY {lock} /etc/ballast/{dir}
 COPY --from=models {baked} {baked}
 # root heals a volume; the app runs as {owner}
 USER root

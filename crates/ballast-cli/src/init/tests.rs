@@ -47,7 +47,10 @@ type Row<'a> = (&'a [&'a str], &'a [(&'a str, &'a str)], Option<&'static str>, &
 
 #[test]
 fn the_store_follows_from_the_variables_the_user_and_the_layout() {
-    let rows: [Row; 9] = [
+    let rows: [Row; 12] = [
+        (&[], &[("MODEL_NAME", "x"), ("MODEL_DIR", "/srv/m")], None, "/srv/m", "1000:1000", Some("MODEL_DIR")),
+        (&[], &[("MODEL_DIR", "/srv/m"), ("HF_HOME", "/hf")], None, "/hf", "1000:1000", Some("HF_HOME")),
+        (&[], &[("MODEL_PATH", "/srv/m.onnx")], None, "/models", "1000:1000", None),
         (&[], &[], None, "/models", "1000:1000", None),
         (&["app"], &[("HF_HOME", "/data/hf")], None, "/data/hf", "app", Some("HF_HOME")),
         (&["5:6", "app"], &[], Some("HF_HOME"), "/models", "5:6", Some("HF_HOME")),
@@ -71,4 +74,12 @@ fn the_store_follows_from_the_variables_the_user_and_the_layout() {
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn lists_beside_the_lock_file_are_copied_with_it() {
+    let store = plan(&ProjectFacts::default());
+    let text = lines(&store, None, true);
+    assert!(text.contains("COPY weights.lock weights.*.list /etc/ballast/\n"), "{text}");
+    assert!(lines(&store, None, false).contains("COPY weights.lock /etc/ballast/weights.lock\n"));
 }
