@@ -58,6 +58,10 @@ demo:
 bench:
     tools/bench
 
+# 100,000 small files, 100 shards and one file of 30 GiB: time, memory, lines (root)
+bench-scale *options:
+    tools/bench-scale {{options}}
+
 # the engine in turns with ONNX Runtime: CPU time and ratios
 bench-engine *options:
     tools/bench-likeness {{options}}

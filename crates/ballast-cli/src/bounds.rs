@@ -3,7 +3,7 @@
 //! A reader refuses what is above its bound, before it holds more. `reads_tests.rs` counts what the
 //! readers hold.
 
-pub use ballast::bounds::{INDEX, LIST, LOCK, RECEIPTS};
+pub use ballast::bounds::{INDEX, LOCK, RECEIPTS};
 
 /// Bytes of a signature of minisign, or of its public key.
 pub const SIGNATURE: u64 = 8 << 10;
@@ -24,6 +24,8 @@ pub use full::*;
 /// Those of the full build.
 #[cfg(feature = "full")]
 mod full {
+    pub use ballast::bounds::LIST;
+
     /// Bytes of a compose file or of Kubernetes manifests.
     pub const DEPLOYMENT: u64 = 1 << 20;
     /// Bytes of `image.toml`.
@@ -43,7 +45,7 @@ mod full {
     /// Layers that a manifest names.
     pub const LAYERS: usize = 4096;
     /// Bytes of the layer of lock file, lists, index and list of packs, which is shorter than lock file and lists.
-    pub const SMALL_LAYER: u64 = super::INDEX + 2 * super::LOCK + 2 * super::LIST + (1 << 20);
+    pub const SMALL_LAYER: u64 = super::INDEX + 2 * super::LOCK + 2 * LIST + (1 << 20);
     /// Bytes before the one file of a weight's layer: more and longer names than a lock path can have.
     pub const LAYER_HEAD: u64 = 1 << 20;
     /// Zeros after the one file of a weight's layer: engines and tools end an archive each in their way.

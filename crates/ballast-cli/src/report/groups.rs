@@ -5,7 +5,6 @@ use std::path::Path;
 
 use ballast::digest::Digest;
 use ballast::lock::{Group, Lock};
-use sha2::{Digest as _, Sha256};
 
 use super::WeightLine;
 use super::written::{FileStamp, GroupLine};
@@ -34,9 +33,7 @@ pub fn lines(lock: &Lock, weights: &[WeightLine]) -> Vec<GroupLine> {
 }
 
 fn stamp(files: impl Iterator<Item = FileStamp>) -> String {
-    let mut hasher = Sha256::new();
-    files.for_each(|file| hasher.update(file.to_bytes()));
-    Digest::from_bytes(hasher.finalize().into()).to_string()
+    Digest::of(&files.flat_map(FileStamp::to_bytes).collect::<Vec<_>>()).to_string()
 }
 
 /// The stamp of a group's files as they lie below a root now; the name of one that is gone.
