@@ -8,7 +8,7 @@ use likeness::detect::{Area, Face};
 use likeness::embed;
 use likeness::image::{Limits, decode};
 
-const LIMITS: Limits = Limits { bytes: 1 << 16, pixels: 1 << 16, side: 1 << 12 };
+const LIMITS: Limits = Limits { bytes: 1 << 16, pixels: 1 << 14, halved: 1 << 16, side: 1 << 12 };
 
 fuzz_target!(|file: &[u8]| {
     let Ok(image) = decode(file, &LIMITS) else { return };

@@ -30,7 +30,7 @@ pub struct LookReport {
 
 impl From<&DetectionPlan> for LookReport {
     fn from(look: &DetectionPlan) -> Self {
-        Self { mode: look.name(), scale: look.scale(), margin: look.margin, rotated: look.rotated }
+        Self { mode: look.name(), scale: look.scale_of_file(), margin: look.margin, rotated: look.rotated }
     }
 }
 
@@ -51,6 +51,11 @@ impl FaceReport {
         let Area { x, y, w, h } = face.area;
         let landmarks = face.landmarks.map(|point| inside(point, image));
         Self { r#box: [x, y, w, h], confidence: face.confidence(), landmarks }
+    }
+
+    /// The face of an examination.
+    pub fn of<L, E>(face: &Examination<L, E>) -> Self {
+        Self::new(&face.plan().in_file(face.face()), face.plan().file_size())
     }
 
     fn line(&self) -> String {
@@ -81,12 +86,12 @@ pub struct DetectReport {
 impl DetectReport {
     /// Tells what was found.
     pub fn new(image: String, found: &Detected, timing_ms: Timings) -> Self {
-        let size = found.look.view.image;
+        let size = found.look.file_size();
         Self {
             image,
             size: [size.x, size.y],
             look: (&found.look).into(),
-            faces: found.faces.iter().map(|face| FaceReport::new(face, size)).collect(),
+            faces: found.faces.iter().map(|face| FaceReport::new(&found.look.in_file(face), size)).collect(),
             outside: found.outside.len(),
             timing_ms,
         }
@@ -163,7 +168,7 @@ pub struct PhotographReport {
 
 impl PhotographReport {
     fn new<E>(image: String, judged: &Examination<Liveness, E>) -> Self {
-        let (look, face) = (judged.plan().into(), FaceReport::new(judged.face(), judged.plan().view.image));
+        let (look, face) = (judged.plan().into(), FaceReport::of(judged));
         Self { image, look, face, liveness: judged.liveness().into() }
     }
 }

@@ -76,15 +76,15 @@ impl Finder {
         Ok(joined(first, second))
     }
 
-    /// Looks for faces, and where the largest one is turned, in the photograph turned by 90, 180 and 270 degrees too: the
-    /// turn with the face nearest to upright is what counts. The native look alone turns photographs. Gives the
+    /// Looks for faces. Where the largest one is turned, or there is none, it looks in the photograph turned by 90, 180 and
+    /// 270 degrees too: the turn with the face nearest to upright is what counts. The native look alone turns photographs. Gives the
     /// photograph in which the faces lie.
     ///
     /// # Errors
     /// [`FindError`]
     pub fn upright(&self, scratch: &mut Scratch, image: Bgr, mode: Mode) -> Result<(Bgr, Detected), FindError> {
         let first = self.find(scratch, &image, mode)?;
-        let turned = largest_pose(&first).is_some_and(|pose| pose.is_turned());
+        let turned = largest_pose(&first).is_none_or(|pose| pose.is_turned());
         if !turned || !matches!(mode, Mode::Auto | Mode::All) {
             return Ok((image, first));
         }
@@ -121,6 +121,7 @@ impl Finder {
         look: DetectionPlan,
         native: bool,
     ) -> Result<Detected, FindError> {
+        let look = DetectionPlan { unit: image.unit(), ..look };
         let maps = maps(&self.detector, scratch, image, &look)?;
         let mut found = detected(look, detect::read(&maps, &look.view, self.threshold));
         if native || look.reduced() {

@@ -3,7 +3,7 @@
 //! `exact` is DeepFace's: the photograph amid a black border of half its size, never reduced; of the
 //! border only a margin is computed, and the rest is known. `fast` is the photograph alone, reduced. Touches nothing.
 
-use crate::detect::{Size, View};
+use crate::detect::{Area, Face, Size, View};
 use crate::engine::RunError;
 use crate::error::ErrorKind;
 use crate::image::resize::{Window, resize_window};
@@ -58,9 +58,27 @@ pub struct DetectionPlan {
     pub view: View,
     /// Degrees clockwise by which the photograph was turned first; what is found lies in the turned one.
     pub rotated: u16,
+    /// Pixels of the file's side that one pixel's side of the photograph stands for ([`Bgr::unit`]).
+    pub unit: usize,
 }
 
 impl DetectionPlan {
+    /// A face in pixels of the file.
+    #[must_use]
+    pub fn in_file(&self, face: &Face) -> Face {
+        let unit = self.unit as i64;
+        let times = |Area { x, y, w, h }| Area { x: x * unit, y: y * unit, w: w * unit, h: h * unit };
+        let landmarks = face.landmarks.map(|[x, y]| [x * unit, y * unit]);
+        Face { area: times(face.area), unclipped: times(face.unclipped), landmarks, ..*face }
+    }
+
+    /// The photograph's size in pixels of the file; one more where the file's side is odd and was halved.
+    #[must_use]
+    pub fn file_size(&self) -> Size {
+        let Size { x, y } = self.view.image;
+        Size { x: x * self.unit, y: y * self.unit }
+    }
+
     /// `exact` or `fast`.
     #[must_use]
     pub fn name(&self) -> &'static str {
@@ -78,6 +96,12 @@ impl DetectionPlan {
     pub fn scale(&self) -> [f64; 2] {
         let View { net, canvas, .. } = self.view;
         [net.x as f64 / canvas.x as f64, net.y as f64 / canvas.y as f64]
+    }
+
+    /// The same, per pixel of the file.
+    #[must_use]
+    pub fn scale_of_file(&self) -> [f64; 2] {
+        self.scale().map(|scale| scale / self.unit as f64)
     }
 }
 
@@ -142,7 +166,7 @@ pub fn whole(image: Size) -> DetectionPlan {
     let canvas = Size { x: image.x + 2 * border.x, y: image.y + 2 * border.y };
     let net = Size { x: up(canvas.x), y: up(canvas.y) };
     let view = View { image, border, canvas, net, first_cell: Size::default() };
-    DetectionPlan { exact: true, block: 1, margin: None, window: all(net), view, rotated: 0 }
+    DetectionPlan { exact: true, block: 1, margin: None, window: all(net), view, rotated: 0, unit: 1 }
 }
 
 impl DetectionPlan {
@@ -179,7 +203,7 @@ pub(crate) fn fast(image: Size, side: usize) -> DetectionPlan {
     let block = (longer / side).clamp(1, image.x.min(image.y).min(256));
     let canvas = Size { x: image.x / block * block, y: image.y / block * block };
     let view = View { image, border: Size::default(), canvas, net, first_cell: Size::default() };
-    DetectionPlan { exact: false, block, margin: None, window: all(net), view, rotated: 0 }
+    DetectionPlan { exact: false, block, margin: None, window: all(net), view, rotated: 0, unit: 1 }
 }
 
 /// What the network sees.

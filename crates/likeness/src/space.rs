@@ -23,7 +23,8 @@ const ALIGNMENT: u32 = 1;
 /// A policy by which faces are looked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum DetectionPolicy {
-    /// Ours: the first look at 320 pixels, second looks at faces that are small there.
+    /// Ours: the first look at 320 pixels, second looks at faces that are small there; JPEG of more than 25 million pixels
+    /// decoded at half its size.
     Native,
     /// DeepFace's: every face, and the whole photograph where a request skips the detector.
     DeepFace,

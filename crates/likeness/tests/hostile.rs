@@ -50,7 +50,7 @@ fn counted(bytes: &[u8], limits: &Limits) -> (Result<Bgr, DecodeError>, usize) {
 type Outcome = Result<[usize; 2], &'static str>;
 
 /// Small, so that a bomb is a bomb.
-const LIMITS: Limits = Limits { bytes: 1 << 20, pixels: 1_000_000, side: 4096 };
+const LIMITS: Limits = Limits { bytes: 1 << 20, pixels: 1_000_000, halved: 1_000_000, side: 4096 };
 /// Decoded pixels, a turned copy, and the codec's own buffers.
 const MEMORY: usize = 64 << 20;
 

@@ -44,14 +44,16 @@ fn embedding(world: &World, scratch: &mut Scratch, image: &Bgr, face: &Face) -> 
 
 #[test]
 fn fast_finds_the_drawn_faces_that_exact_finds() {
-    // The embedder is not trained: a face that moves by a few pixels moves its embedding.
+    // Measured: 0.136. The embedder is not trained, and 16 of the 24 drawn faces are small ones of a crowd, whose boxes the
+    // two looks place some pixels apart (IoU 0.93).
     fast_beside_exact(own(), 0.2);
 }
 
 #[test]
 fn fast_finds_the_faces_that_exact_finds() {
     let Some(world) = world("fast_finds_the_faces_that_exact_finds") else { return };
-    // DeepFace's own look is off by as much: `looks` measures the native one against the faces themselves.
+    // Measured: 0.063. The bound of the median; its bound of 95 % (0.45) is about one look at several sizes, which
+    // `looks` measures. Here it can't hold: DeepFace's look itself is off where a face is too large for it (`img3.jpg`).
     fast_beside_exact(world, 0.10);
 }
 

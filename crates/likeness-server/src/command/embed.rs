@@ -29,7 +29,7 @@ pub fn run(args: &Embed) -> Result<Exit, Failure> {
     let report = EmbedReport {
         image: args.image.display().to_string(),
         look: face.plan().into(),
-        face: FaceReport::new(face.face(), face.plan().view.image),
+        face: FaceReport::of(&face),
         contract_id: face.embedding().direction().space().to_string(),
         embedder: models.trust(),
         embedding: face.embedding().numbers().to_vec(),

@@ -144,8 +144,9 @@ fn block_spoofs(read: &mut SettingsReader) -> bool {
 }
 
 fn limits(read: &mut SettingsReader) -> RequestLimits {
-    let file = read.number("MAX_FILE_SIZE", 10_485_760.0, 1024.0..=20_971_520.0);
-    let file = read.number("MAX_UPLOAD_SIZE", file, 1024.0..=20_971_520.0).min(file);
+    let most = likeness::image::Limits::default().bytes as f64;
+    let file = read.number("MAX_FILE_SIZE", most, 1024.0..=most);
+    let file = read.number("MAX_UPLOAD_SIZE", file, 1024.0..=most).min(file);
     let limited = read.truth("RATE_LIMIT_ENABLED", true);
     let per_minute = read.number("RATE_LIMIT_PER_MINUTE", 60.0, 1.0..=1e6) as u32;
     let cores = std::thread::available_parallelism().map_or(1, usize::from);

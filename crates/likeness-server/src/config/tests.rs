@@ -22,7 +22,7 @@ fn without_a_word_the_defaults_hold() {
     assert_eq!(settings.listen.to_string(), "127.0.0.1:8001");
     assert_eq!(settings.policy, Policy::default());
     assert!(settings.block_spoofs && settings.access.secret.is_none());
-    assert_eq!((settings.limits.file, settings.limits.per_minute), (10 << 20, Some(60)));
+    assert_eq!((settings.limits.file, settings.limits.per_minute), (24 << 20, Some(60)));
     assert!(matches!(settings.store, StoreSettings::None));
 }
 

@@ -92,7 +92,7 @@ pub async fn compare(
         let compared = faces.map(|face| ComparedFace {
             detected: true,
             quality_score: round(face.quality().score(), 2),
-            bounding_box: face.face().area.into(),
+            bounding_box: face.plan().in_file(face.face()).area.into(),
             rotated: face.plan().rotated,
         });
         Ok(answer(&similarity, compared, model))

@@ -73,7 +73,8 @@ pub async fn detect_all(
         let mut watch = Stopwatch::start();
         let photograph = examiner.photograph(scratch, &bytes, &mut |stage| watch.lap(stage))?;
         let faces = faces(&photograph, most);
-        let (image_dimensions, rotated) = (SizeResponse::of(photograph.image()), photograph.detected().look.rotated);
+        let (image_dimensions, rotated) =
+            (SizeResponse::of(&photograph.detected().look), photograph.detected().look.rotated);
         Ok(DetectResponse { face_count: faces.len(), faces, image_dimensions, rotated })
     });
     answer.await.map(Json)
@@ -82,12 +83,13 @@ pub async fn detect_all(
 /// The first faces, the surest first.
 pub fn faces(photograph: &Photograph, most: usize) -> Vec<FaceResponse> {
     let detected = photograph.detected();
+    let of_file = |face: &Face| detected.look.in_file(face);
     let response = |(face_id, face): (usize, &Face)| FaceResponse {
         face_id,
-        bounding_box: face.area.into(),
+        bounding_box: of_file(face).area.into(),
         confidence: face.confidence(),
         quality_score: round(photograph.quality(face_id).score(), 2),
-        landmarks: LandmarksResponse::of(face, detected.look.view.image),
+        landmarks: LandmarksResponse::of(&of_file(face), detected.look.file_size()),
     };
     detected.faces.iter().take(most).enumerate().map(response).collect()
 }

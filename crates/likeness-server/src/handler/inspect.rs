@@ -114,7 +114,7 @@ impl Inspector {
         let photograph = self.examiner.photograph(scratch, bytes, &mut |stage| watch.lap(stage))?;
         let mut response = PhotographResponse {
             field,
-            image_dimensions: SizeResponse::of(photograph.image()),
+            image_dimensions: SizeResponse::of(&photograph.detected().look),
             detection: photograph.detected().look.name(),
             rotated: photograph.detected().look.rotated,
             faces: faces(&photograph, MOST),

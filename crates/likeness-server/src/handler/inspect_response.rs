@@ -176,7 +176,7 @@ impl LivenessInspection {
                 file,
                 scale: scales[at],
                 scale_seen: round(crop.scale, 3),
-                area: BoxResponse { x, y, width: right - x + 1, height: bottom - y + 1 },
+                area: BoxResponse { x, y, width: right - x + 1, height: bottom - y + 1 }.times(image.unit()),
                 crop: data_uri(&crop.pixels(image))?,
                 probabilities: scores.softmax()[at].map(|part| round(f64::from(part), 6)),
             });

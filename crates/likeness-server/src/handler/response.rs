@@ -1,7 +1,7 @@
 //! Parts that several answers share.
 
 use likeness::detect::{Area, Face, Point, Size, inside};
-use likeness::image::Bgr;
+use likeness::find::DetectionPlan;
 use likeness::liveness::Liveness;
 use likeness::verdict::Similarity;
 use serde::Serialize;
@@ -20,6 +20,14 @@ pub struct BoxResponse {
     pub width: i64,
     /// Height.
     pub height: i64,
+}
+
+impl BoxResponse {
+    /// The same in a photograph whose sides are this many times as long.
+    pub fn times(self, unit: usize) -> Self {
+        let unit = unit as i64;
+        Self { x: self.x * unit, y: self.y * unit, width: self.width * unit, height: self.height * unit }
+    }
 }
 
 impl From<Area> for BoxResponse {
@@ -66,9 +74,10 @@ pub struct SizeResponse {
 }
 
 impl SizeResponse {
-    /// Of a photograph.
-    pub fn of(image: &Bgr) -> Self {
-        Self { width: image.width(), height: image.height() }
+    /// Of a photograph, in pixels of its file.
+    pub fn of(look: &DetectionPlan) -> Self {
+        let Size { x: width, y: height } = look.file_size();
+        Self { width, height }
     }
 }
 

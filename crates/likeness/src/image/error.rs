@@ -10,16 +10,19 @@ use crate::error::ErrorKind;
 pub struct Limits {
     /// Bytes of the file.
     pub bytes: usize,
-    /// Pixels, width times height.
+    /// Pixels, width times height, that are decoded one by one.
     pub pixels: usize,
+    /// Pixels of a JPEG file. Above `pixels` it is decoded at half its width and height.
+    pub halved: usize,
     /// Pixels of either side.
     pub side: usize,
 }
 
 impl Default for Limits {
-    /// 20 MiB, 25 million pixels, 10,000 pixels a side: every telephone's photograph.
+    /// 24 MiB, 25 million pixels (64 million of a JPEG file), 12,000 pixels a side: every telephone's photograph. Which
+    /// photographs are halved is a part of the look policy's version (`space.rs`).
     fn default() -> Self {
-        Self { bytes: 20 << 20, pixels: 25_000_000, side: 10_000 }
+        Self { bytes: 24 << 20, pixels: 25_000_000, halved: 64_000_000, side: 12_000 }
     }
 }
 
@@ -149,12 +152,22 @@ impl DecodeError {
 impl Limits {
     /// Checks the sizes that a header claims.
     pub(super) fn check(&self, width: usize, height: usize) -> Result<(), DecodeError> {
+        self.check_pixels(width, height, self.pixels)
+    }
+
+    /// Checks the sizes that a JPEG header claims; whether they are halved.
+    pub(super) fn check_jpeg(&self, width: usize, height: usize) -> Result<bool, DecodeError> {
+        self.check_pixels(width, height, self.pixels.max(self.halved))?;
+        Ok(self.check(width, height).is_err())
+    }
+
+    fn check_pixels(&self, width: usize, height: usize, limit: usize) -> Result<(), DecodeError> {
         if width > self.side || height > self.side {
             return Err(DecodeError::SideTooLong { limit: self.side, width, height });
         }
         match width.checked_mul(height) {
-            Some(pixels) if pixels <= self.pixels.min(MAX_PIXELS) => Ok(()),
-            _ => Err(DecodeError::TooManyPixels { limit: self.pixels, width, height }),
+            Some(pixels) if pixels <= limit.min(MAX_PIXELS) => Ok(()),
+            _ => Err(DecodeError::TooManyPixels { limit, width, height }),
         }
     }
 }

@@ -1,10 +1,13 @@
 //! JPEG to libjpeg-turbo's bytes (islow IDCT, fancy upsampling). The only file that names the
 //! crate, so that it can be replaced. Touches nothing.
 //!
+//! A photograph of more pixels than are decoded one by one is decoded at half its width and height, by the transform of
+//! 4 x 4 of each block's 8 x 8 coefficients, so that its own pixels never exist.
+//!
 //! Promises: a layout of components is decoded only where the crate's pixels equal libjpeg-turbo's, which
 //! `tests/jpeg` checks for every sampling; any other layout is refused by name before it is decoded.
 
-use libjpeg_turbo_rs::{ColorSpace, DecodeLimits, Decoder, JpegError, PixelFormat};
+use libjpeg_turbo_rs::{ColorSpace, DecodeLimits, Decoder, JpegError, PixelFormat, ScalingFactor};
 
 use super::layout;
 
@@ -17,6 +20,8 @@ const MAX_SCANS: usize = 32;
 /// Bytes of working memory that a pixel may cost: coefficients and planes of a progressive file
 /// without subsampling, with room.
 const BYTES_PER_PIXEL: u64 = 24;
+/// The same of a halved photograph. The crate counts planes at full size; at half, these are 8 bytes at most.
+const BYTES_PER_HALVED_PIXEL: u64 = 12;
 
 /// The pixels as stored, and the EXIF block.
 pub(super) fn decode(bytes: &[u8], limits: &Limits) -> Decoded {
@@ -26,12 +31,16 @@ pub(super) fn decode(bytes: &[u8], limits: &Limits) -> Decoded {
     if width == 0 || height == 0 {
         return Err(Format::Jpeg.damaged(format!("its header says {width}x{height} pixels")));
     }
-    limits.check(width, height)?;
+    let halved = limits.check_jpeg(width, height)?;
     refuse_other_precisions(header.precision, header.is_lossless)?;
     let sampling: Vec<_> =
         header.components.iter().map(|c| [c.horizontal_sampling, c.vertical_sampling].map(usize::from)).collect();
     let colours = decoder.jpeg_color_space();
     layout::check(&sampling, colours == ColorSpace::YCbCr).map_err(|why| Format::Jpeg.unsupported(why))?;
+    let (width, height, unit) = if halved { (width.div_ceil(2), height.div_ceil(2), 2) } else { (width, height, 1) };
+    if halved {
+        decoder.set_scale(half()?);
+    }
     let cmyk = matches!(colours, ColorSpace::Cmyk | ColorSpace::Ycck);
     decoder.set_output_format(if cmyk { PixelFormat::Cmyk } else { PixelFormat::Bgr });
     let image = decoder.decode_image().map_err(damaged)?;
@@ -40,18 +49,25 @@ pub(super) fn decode(bytes: &[u8], limits: &Limits) -> Decoded {
         return Err(Format::Jpeg.damaged("sizes of header and pixels differ"));
     }
     let data = if cmyk { from_cmyk(&image.data) } else { image.data };
-    let pixels = Bgr::new(width, height, data).ok_or_else(|| Format::Jpeg.damaged("it has no pixels"))?;
+    let pixels = Bgr::new(width, height, data)
+        .map(|pixels| pixels.of_unit(unit))
+        .ok_or_else(|| Format::Jpeg.damaged("it has no pixels"))?;
     Ok((pixels, image.exif_data))
 }
 
 fn decode_limits(limits: &Limits) -> DecodeLimits {
+    let whole = (limits.pixels as u64).saturating_mul(BYTES_PER_PIXEL);
     DecodeLimits {
         max_width: limits.side,
         max_height: limits.side,
-        max_pixels: limits.pixels as u64,
+        max_pixels: limits.pixels.max(limits.halved) as u64,
         max_scans: MAX_SCANS,
-        max_memory: Some((limits.pixels as u64).saturating_mul(BYTES_PER_PIXEL)),
+        max_memory: Some(whole.max((limits.halved as u64).saturating_mul(BYTES_PER_HALVED_PIXEL))),
     }
+}
+
+fn half() -> Result<ScalingFactor, DecodeError> {
+    ScalingFactor::try_new(1, 2).map_err(damaged)
 }
 
 fn refuse_other_precisions(precision: u8, lossless: bool) -> Result<(), DecodeError> {

@@ -9,6 +9,8 @@ pub const MAX_PIXELS: usize = 1 << 28;
 pub struct Bgr {
     width: usize,
     height: usize,
+    /// Pixels of the file's side that one pixel's side stands for.
+    unit: usize,
     data: Vec<u8>,
 }
 
@@ -24,7 +26,7 @@ impl Bgr {
     #[must_use]
     pub fn new(width: usize, height: usize, data: Vec<u8>) -> Option<Self> {
         let pixels = width.checked_mul(height).filter(|pixels| (1..=MAX_PIXELS).contains(pixels))?;
-        (data.len() == pixels * 3).then_some(Self { width, height, data })
+        (data.len() == pixels * 3).then_some(Self { width, height, unit: 1, data })
     }
 
     /// An all-black image.
@@ -35,7 +37,19 @@ impl Bgr {
     #[must_use]
     pub fn black(width: usize, height: usize) -> Self {
         assert!((1..=MAX_PIXELS).contains(&(width * height)), "an image of {width}x{height}");
-        Self { width, height, data: vec![0; width * height * 3] }
+        Self { width, height, unit: 1, data: vec![0; width * height * 3] }
+    }
+
+    /// The same, of a file each of whose sides has this many times as many pixels.
+    #[must_use]
+    pub(crate) fn of_unit(self, unit: usize) -> Self {
+        Self { unit, ..self }
+    }
+
+    /// Pixels of the file's side that one pixel's side stands for: 1, or 2 where the file was decoded at half its size.
+    #[must_use]
+    pub fn unit(&self) -> usize {
+        self.unit
     }
 
     /// Pixels in a row.
@@ -114,7 +128,7 @@ impl Bgr {
     #[must_use]
     pub fn turned(&self, orientation: u8) -> Option<Self> {
         let (w, h) = (self.width, self.height);
-        Some(match orientation {
+        let turned = match orientation {
             2 => self.mapped(w, h, |x, y| (w - 1 - x, y)),
             3 => self.mapped(w, h, |x, y| (w - 1 - x, h - 1 - y)),
             4 => self.mapped(w, h, |x, y| (x, h - 1 - y)),
@@ -123,7 +137,8 @@ impl Bgr {
             7 => self.mapped(h, w, |x, y| (w - 1 - y, h - 1 - x)),
             8 => self.mapped(h, w, |x, y| (w - 1 - y, x)),
             _ => return None,
-        })
+        };
+        Some(turned.of_unit(self.unit))
     }
 
     /// A new image whose pixel (x, y) is this one's pixel `from(x, y)`.

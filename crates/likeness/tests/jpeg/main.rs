@@ -47,7 +47,24 @@ fn fault(file: &Jpeg<'_>) -> Option<String> {
         }
         Err(error) => !decodable(file) && error.code() == "image_unsupported",
     };
-    (!right).then(|| format!("{file:?}: decodable {}, found {outcome:?}", decodable(file)))
+    let halved = halved_fault(file, outcome.is_ok());
+    halved.or_else(|| (!right).then(|| format!("{file:?}: decodable {}, found {outcome:?}", decodable(file))))
+}
+
+/// As if the file had more pixels than are decoded one by one.
+const HALVED: Limits = Limits { bytes: 1 << 20, pixels: 1, halved: 1 << 20, side: 1 << 12 };
+
+/// What is wrong with the outcome at half the size, if anything.
+fn halved_fault(file: &Jpeg<'_>, decoded: bool) -> Option<String> {
+    let outcome = decode(&file.bytes(), &HALVED);
+    let right = match &outcome {
+        Ok(image) => {
+            let half = (file.width.div_ceil(2), file.height.div_ceil(2));
+            decoded && (image.width(), image.height(), image.unit()) == (half.0, half.1, 2)
+        }
+        Err(error) => !decoded && error.code() == "image_unsupported",
+    };
+    (!right).then(|| format!("{file:?} halved: found {outcome:?}"))
 }
 
 fn assert_none(wrong: &[String], of: usize) {
@@ -112,9 +129,11 @@ fn change_header(bytes: &mut [u8], frame: usize, scan: usize, components: usize,
 }
 
 /// What became of a file whose header claims this width and height.
-fn outcome(bytes: &[u8], claimed: (usize, usize)) -> &'static str {
-    match decode(bytes, &Limits { pixels: 1 << 20, ..Limits::default() }) {
-        Ok(image) if (image.width(), image.height()) == claimed => "decoded",
+fn outcome(bytes: &[u8], claimed: (usize, usize), limits: &Limits) -> &'static str {
+    match decode(bytes, limits) {
+        Ok(image) if [image.width(), image.height()] == [claimed.0, claimed.1].map(|n| n.div_ceil(image.unit())) => {
+            "decoded"
+        }
         Ok(_) => "of another size",
         Err(DecodeError::CodecFailed(_)) => "a panic",
         Err(error) => error.code(),
@@ -140,7 +159,8 @@ fn a_changed_header_is_decoded_to_its_own_sizes_or_refused_by_name() {
             // A restart interval that the scan does not have.
             bytes.splice(2..2, [0xff, 0xdd, 0, 4, 0, dice.below(9) as u8]);
         }
-        let word = outcome(&bytes, claimed);
+        let limits = if turn / 2 % 2 == 0 { Limits { pixels: 1 << 20, halved: 1 << 20, ..HALVED } } else { HALVED };
+        let word = outcome(&bytes, claimed, &limits);
         if ["of another size", "a panic"].contains(&word) {
             wrong.push(format!("turn {turn}: {word}: {scans:?} {colours:?} {:02x?}", &header[..22.min(header.len())]));
         }

@@ -6,7 +6,7 @@ use likeness::detect::{Area, Face, Point, Size, inside};
 use likeness::embed::{self, TrustedEmbedder};
 use likeness::engine::Scratch;
 use likeness::examine::{self, NoAnswer, Stage};
-use likeness::find::{EXACT_PIXELS, FAST_SIDE, Finder, Mode};
+use likeness::find::{Detected, EXACT_PIXELS, FAST_SIDE, Finder, Mode};
 use likeness::image::Bgr;
 use likeness::models::Role;
 use likeness::quality::Unfit;
@@ -164,7 +164,7 @@ impl FaceReader {
         let Some(finder) = &self.finder else { return Ok(vec![whole(image, route)]) };
         let size = Size { x: image.width(), y: image.height() };
         let mode = mode(self.native.mode, self.options.align, size);
-        let mut faces = finder.find(scratch, image, mode).map_err(NoAnswer::Find)?.faces;
+        let Detected { mut faces, look, .. } = finder.find(scratch, image, mode).map_err(NoAnswer::Find)?;
         if faces.is_empty() {
             // The answer has the area of the whole photograph as in `verify`, on every route.
             let whole = || vec![whole(image, Endpoint::Verify)];
@@ -176,7 +176,7 @@ impl FaceReader {
         }
         let cut = if self.options.align { aligned } else { unaligned };
         let candidate = |face: &Face| {
-            let (reported, confidence) = (AreaResponse::of(face, size), face.confidence());
+            let (reported, confidence) = (AreaResponse::of(&look.in_file(face), look.file_size()), face.confidence());
             Some(Candidate { area: face.area, reported, confidence, cut: Cut::Face(cut(image, face)?) })
         };
         let candidates: Vec<_> = faces.iter().filter_map(candidate).collect();
@@ -214,9 +214,10 @@ fn no_face() -> Problem {
 /// The whole photograph as a face.
 fn whole(image: &Bgr, route: Endpoint) -> Candidate {
     let (width, height) = (image.width(), image.height());
+    let [across, down] = [width, height].map(|side| side * image.unit());
     let reported = match route {
-        Endpoint::Verify => AreaResponse::whole(width - 1, height - 1),
-        Endpoint::Represent => AreaResponse::whole(height, width),
+        Endpoint::Verify => AreaResponse::whole(across - 1, down - 1),
+        Endpoint::Represent => AreaResponse::whole(down, across),
     };
     let area = Area { x: 0, y: 0, w: width as i64 - 1, h: height as i64 - 1 };
     Candidate { area, reported, confidence: 0.0, cut: Cut::Whole }
