@@ -34,7 +34,7 @@ const fn number(name: &'static str, value: f64, setting: Option<&'static str>, s
     Number { name, value, setting, source, calibrated: false }
 }
 
-const GOLDEN: &str = "chosen here: no golden face that DeepFace calls fake is live";
+const GOLDEN: &str = "chosen here on the golden faces";
 const CHOSEN: &str = "chosen here";
 const REPLACED: &str = "the replaced service";
 
@@ -59,8 +59,7 @@ const COLOUR: Number = number(
     None,
     "measured: toned golden faces at most 0.41, golden faces in colour at least 2.6",
 );
-const TURNED: &str =
-    "measured: 17 upright photographs are below all three; turned in three ways, 50 of 51 are above one";
+const TURNED: &str = "measured on 17 photographs, upright and turned";
 const TILT: Number = number("greatest tilt of a face off upright, in degrees", 40.0, None, TURNED);
 const SKEW: Number = number("greatest cosine between the line of the eyes and the face's axis", 0.25, None, TURNED);
 const STRETCH: Number = number("greatest length of the face's axis, in distances between the eyes", 1.6, None, TURNED);

@@ -27,8 +27,8 @@ Row *plan* is the mission's test plan, row *reader* Python with h5py and onnxrun
 repository's image under `deploy/compose.prod.yaml`, or the same image behind busybox, gosu and the shell.
 There `likeness` reads the baked layer where the cache is wrong, so its health is good behind the shell too.
 
-| row | situation | tier | shell: what the app finds | Ballast: what the app finds |
-|---|---|---|---|---|
+| row | situation | shell: what the app finds | Ballast: what the app finds |
+|---|---|---|---|
 ";
 
 /// One line of the table.
@@ -45,7 +45,7 @@ pub struct Line {
 
 impl Line {
     fn key(&self) -> String {
-        format!("| {} | {} |", self.row, self.name)
+        format!("| {} | {}: {}", self.row, self.tier, self.name)
     }
 
     /// The line as the page has it: without times, which differ from run to run.
@@ -56,7 +56,7 @@ impl Line {
                 .replace(" in the cache", " (cache)")
                 .replace(" in the baked layer", " (layer)")
         };
-        format!("{} {} | {} | {} |", self.key(), self.tier, found(&self.shell.0), found(&self.ours.0))
+        format!("{} | {} | {} |", self.key(), found(&self.shell.0), found(&self.ours.0))
     }
 }
 
@@ -69,7 +69,7 @@ pub fn compare_or_write(lines: &[Line]) -> Vec<String> {
     static PAGE: Mutex<()> = Mutex::new(());
     let _one_at_a_time = PAGE.lock().unwrap_or_else(PoisonError::into_inner);
     for line in lines {
-        println!("{} shell {:.0} ms, Ballast {:.0} ms", line.key(), line.shell.1, line.ours.1);
+        println!("{} | shell {:.0} ms, Ballast {:.0} ms", line.key(), line.shell.1, line.ours.1);
     }
     let old = fs::read_to_string(page()).unwrap_or_default();
     let mut table: Vec<String> = old.lines().filter(|line| is_row(line)).map(str::to_owned).collect();

@@ -2,6 +2,14 @@
 //!
 //! A [`KernelSet`] can only be had where the processor and the operating system support it, so
 //! holding one is the argument for every call into its `unsafe` functions.
+//!
+//! To add a kernel set:
+//! 1. A file here with a type that implements `Simd`: its vector, how many numbers it has, how many pixels a tile has
+//!    registers for, seven instructions. `positive` and `negative` must keep NaN.
+//! 2. `conv`, `depthwise` and `saturate` as `#[target_feature]` functions that call the loops of `simd.rs`.
+//! 3. A `Kind` below: its name, what it needs, its lanes and panel, three match arms.
+//! 4. `cargo test -p likeness --lib engine` compares it with the reference. A `zmm` or `ymm` store inside the loop over
+//!    channels means that the tile is too large. Loops over accumulators use an index: iterators put them on the stack.
 
 #![allow(unsafe_code, reason = "calls into the set that this machine supports")]
 
