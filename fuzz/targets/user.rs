@@ -1,4 +1,4 @@
-//! The user grammar and the two account files: `SPEC \0 PASSWD \0 GROUP`. Whoever comes out is
+//! The user grammar and the two account files: `SPEC \0 PASSWD \0 GROUP`. The result is
 //! who the spec says, and never the kernel's "leave unchanged".
 #![no_main]
 

@@ -81,14 +81,14 @@ pub fn find(dir: &Path) -> std::io::Result<Cache> {
         let within = ["manifests", "blobs"].map(|name| dir.join(name)).into();
         return Ok(Cache { within, root: dir, env: Some("OLLAMA_MODELS") });
     }
-    let (hub, asked) = match () {
+    let (hub, one) = match () {
         () if !repositories(&dir.join("hub"))?.is_empty() => (dir.join("hub"), None),
         () if !repositories(&dir)?.is_empty() => (dir.clone(), None),
         () if repository(&dir).is_some() => (up(1).unwrap_or_else(|| dir.clone()), Some(dir.clone())),
         () => return Ok(Cache { within: vec![dir.clone()], root: dir, env: None }),
     };
-    let asked = asked.map_or_else(|| repositories(&hub), |one| Ok(vec![one]))?;
-    let within = asked.iter().flat_map(|dir| [dir.join("refs"), dir.join("snapshots")]).collect();
+    let repositories = one.map_or_else(|| repositories(&hub), |one| Ok(vec![one]))?;
+    let within = repositories.iter().flat_map(|dir| [dir.join("refs"), dir.join("snapshots")]).collect();
     Ok(match hub.parent().filter(|_| hub.ends_with("hub")) {
         Some(home) => Cache { root: home.to_owned(), env: Some("HF_HOME"), within },
         None => Cache { root: hub, env: Some("HF_HUB_CACHE"), within },
@@ -140,7 +140,7 @@ impl Cache {
         }
         let entries = match fs::read_dir(dir) {
             Ok(entries) => entries,
-            // A repository that was never asked by name has no refs.
+            // A repository that was never requested by name has no refs.
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => return,
             Err(error) => return all.leave_out(dir, &error.to_string()),
         };

@@ -46,7 +46,7 @@ fn constants() -> Vec<Row<'static>> {
         Row { name: "a constant is set", set: &[("HF_HUB_OFFLINE", "1")], ..row() },
         Row { name: "the same value is the operator's", env: &[("HF_HUB_OFFLINE", "1")], ..row() },
         Row {
-            name: "the operator's own value wins, and the hub may be asked",
+            name: "the operator's own value wins, and the hub may be used",
             env: &[("HF_HUB_OFFLINE", "0")],
             notes: &["HF_HUB_OFFLINE stays \"0\"", "HF_HUB_OFFLINE is not 1"],
             ..row()

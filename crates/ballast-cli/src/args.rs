@@ -25,7 +25,7 @@ pub struct Cli {
     pub command: Command,
 }
 
-/// Each takes shape only when it is asked for.
+/// Each is built only when it is used.
 #[derive(Debug, Subcommand)]
 #[command(defer = true)]
 pub enum Command {
@@ -139,7 +139,7 @@ pub struct Healing {
     /// What a boot may rest on instead of reading every byte
     #[arg(long, value_enum, default_value_t = TrustArg::Bytes)]
     pub trust: TrustArg,
-    /// Where receipts are kept [default: .ballast/receipts.json in a cache held sticky, else /var/lib/ballast]
+    /// Where receipts are kept [default: .ballast/receipts.json in a sticky cache, otherwise /var/lib/ballast]
     #[arg(long, value_name = "FILE")]
     pub receipts: Option<PathBuf>,
     /// A directory that weights may be taken from, besides the baked layer
@@ -265,7 +265,7 @@ pub enum HoldArg {
 pub enum TrustArg {
     /// Nothing: every byte is verified
     Bytes,
-    /// Receipts, for weights held sticky or in an image layer
+    /// Receipts, for weights in a sticky cache or an image layer
     Receipt,
 }
 

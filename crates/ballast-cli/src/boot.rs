@@ -46,7 +46,7 @@ pub struct Boot<'a> {
     pub healing: &'a Healing,
     /// Whom the command runs as.
     pub app: Option<App>,
-    /// Whom the weights are kept from: the app, or whoever this process is.
+    /// Whom the weights are protected from: the app, or this process itself.
     pub guarded: Ids,
     /// That user's groups.
     pub groups: &'a [u32],
@@ -105,7 +105,7 @@ impl Boot<'_> {
         to.map_or_else(Vec::new, |to| dirs::as_root(&self.setting.lock.dirs, to, self.groups))
     }
 
-    /// Where the weights are held sticky, root takes the cache's root for itself.
+    /// In mode sticky root takes ownership of the cache's root.
     pub fn take(&self, plan: &Plan) -> Option<Result<LinuxDisk, String>> {
         let root = &self.setting.store;
         let words = |error| format!("taking {} for root: {error} ({})", root.display(), way_out(&error));
@@ -254,7 +254,7 @@ impl Boot<'_> {
         let groups = groups::lines(&self.setting.lock, &weights);
         let mut notes = self.setting.notes.clone();
         if self.healing.hold == HoldArg::Sticky && !plan.serve.contains(&Serve::RootOwnedVolume) {
-            notes.push("not held sticky: that needs a start as root and a writable volume that lasts".into());
+            notes.push("--hold sticky has no effect: it needs a start as root and a writable volume that lasts".into());
         }
         Report {
             version: report::VERSION,
@@ -322,25 +322,25 @@ pub fn pointed(report: &Report, setting: &Setting) -> Option<(String, PathBuf)> 
 }
 
 fn way_out(error: &std::io::Error) -> &'static str {
-    let held = launch::capabilities().has(launch::CapSets::CHOWN);
+    let may_chown = launch::capabilities().has(launch::CapSets::CHOWN);
     match rustix::io::Errno::from_io_error(error) {
         Some(Errno::ROFS) => "it is mounted read-only",
-        Some(Errno::PERM) if held => "its owner is outside this user namespace, or its file system has no owners",
+        Some(Errno::PERM) if may_chown => "its owner is outside this user namespace, or its file system has no owners",
         _ => "add CHOWN to cap_add",
     }
 }
 
 /// No correct start exists: why, and the line to change.
 pub fn refused(refusal: Refusal, caps: Caps) -> Failure {
-    let has = |held: bool| if held { "with" } else { "without" };
-    let held = format!("{} SETUID, {} SETGID", has(caps.setuid), has(caps.setgid));
+    let has = |present: bool| if present { "with" } else { "without" };
+    let capabilities = format!("{} SETUID, {} SETGID", has(caps.setuid), has(caps.setgid));
     let (who, to) = match refusal {
         Refusal::CannotDrop { to } => ("root", to),
         Refusal::CannotBecome { to } => ("a plain user", to),
         Refusal::NotMapped { to } => return not_mapped(to),
     };
     let (uid, gid) = (to.uid, to.gid);
-    Failure::new(Exit::CannotDrop, format!("can't become {uid}:{gid}: started as {who} {held}"))
+    Failure::new(Exit::CannotDrop, format!("can't become {uid}:{gid}: started as {who} {capabilities}"))
         .hint(format!("either `user: \"{uid}:{gid}\"`, or `cap_add: [CHOWN, SETUID, SETGID]` beside `cap_drop: [ALL]`"))
 }
 

@@ -33,8 +33,8 @@ pub fn foresee(outcomes: &mut [Outcome], wanted: &[ExpectedWeight], origins: &[L
     };
     let mut left = wrong(outcomes);
     for origin in origins {
-        let asked: Vec<ExpectedWeight> = left.iter().map(|at| wanted[*at]).collect();
-        let found = heal::verify(origin, &asked, Strictness::Layer, facts::threads);
+        let missing: Vec<ExpectedWeight> = left.iter().map(|at| wanted[*at]).collect();
+        let found = heal::verify(origin, &missing, Strictness::Layer, facts::threads);
         left = left.into_iter().zip(found).filter(|(_, found)| !found.is_right()).map(|(at, _)| at).collect();
     }
     left.iter().for_each(|at| outcomes[*at].done = Done::Failed(InstallFault::NoSource));
@@ -61,7 +61,7 @@ pub fn given(specs: &[DirSpec], app: Ids, groups: &[u32], may_give: bool) -> Vec
     specs.iter().map(|spec| may_give && dirs::is_due(spec.path.as_path(), app, groups)).collect()
 }
 
-/// The directories that the app could not write, nor their fallbacks; asked as the app.
+/// The directories that the app could not write, nor their fallbacks; tested as the app.
 pub fn unwritable(specs: &[DirSpec], given: &[bool], app: Ids, groups: &[u32]) -> Vec<DirLine> {
     let access = PathAccess { app, groups: groups.to_vec(), ask: true };
     let refused = |spec: &DirSpec| -> Option<Vec<String>> {
@@ -86,7 +86,7 @@ pub fn unwritable(specs: &[DirSpec], given: &[bool], app: Ids, groups: &[u32]) -
 fn refusal(dir: &Path, root: &Path, needed: u64, ours: bool) -> Option<Errno> {
     let dir = dir.ancestors().find(|dir| dir.exists())?;
     let access = accessat(CWD, dir, Access::WRITE_OK | Access::EXEC_OK, AtFlags::EACCESS);
-    // What is below the root belongs to whoever the root is handed to, or is set aside by it.
+    // What is below the root belongs to its new owner, or that owner can quarantine it.
     if let Some(errno) = access.err().filter(|errno| *errno == Errno::ROFS || !(ours && dir.starts_with(root))) {
         return Some(errno);
     }

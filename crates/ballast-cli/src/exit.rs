@@ -4,7 +4,7 @@
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(u8)]
 pub enum Exit {
-    /// Everything asked for was done.
+    /// Everything was done.
     Success = 0,
     /// The command line makes no sense.
     Usage = 2,
@@ -14,7 +14,7 @@ pub enum Exit {
     LockUntrusted = 11,
     /// A pin of the environment differs from the lock file's.
     PinMismatch = 12,
-    /// No way to become the user that was asked for.
+    /// Can't become the user.
     CannotDrop = 13,
     /// A required weight is not there, or not right.
     WeightsMissing = 14,

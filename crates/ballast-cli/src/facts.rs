@@ -19,7 +19,7 @@ const OVERLAY: u64 = 0x794c_7630;
 
 /// Who this process is now.
 pub fn who() -> Who {
-    let held = launch::capabilities();
+    let effective = launch::capabilities();
     Who {
         ids: ids(),
         groups: rustix::process::getgroups()
@@ -28,11 +28,11 @@ pub fn who() -> Who {
             .map(rustix::process::Gid::as_raw)
             .collect(),
         caps: Caps {
-            chown: held.has(launch::CapSets::CHOWN),
-            dac_override: held.has(launch::CapSets::DAC_OVERRIDE),
-            fowner: held.has(launch::CapSets::FOWNER),
-            setuid: held.has(launch::CapSets::SETUID),
-            setgid: held.has(launch::CapSets::SETGID),
+            chown: effective.has(launch::CapSets::CHOWN),
+            dac_override: effective.has(launch::CapSets::DAC_OVERRIDE),
+            fowner: effective.has(launch::CapSets::FOWNER),
+            setuid: effective.has(launch::CapSets::SETUID),
+            setgid: effective.has(launch::CapSets::SETGID),
         },
         no_new_privs: launch::no_new_privs(),
     }
@@ -124,7 +124,7 @@ fn mount_point(path: &Path) -> bool {
     path.parent().is_some_and(|parent| device(parent) != device(path))
 }
 
-/// A small file of the kernel's, whose length nobody knows before it is read: in one read.
+/// A small file of the kernel's, of unknown length: in one read.
 pub fn text(path: impl AsRef<Path>) -> std::io::Result<String> {
     let mut text = String::with_capacity(4096);
     fs::File::open(path)?.take(1 << 20).read_to_string(&mut text)?;
@@ -139,7 +139,7 @@ pub fn memory_limit() -> Option<u64> {
         .filter(|limit| *limit < 1 << 60)
 }
 
-/// The most memory that this process ever held, in KiB.
+/// The peak memory of this process, in KiB.
 pub fn peak_kib() -> Option<u64> {
     let status = text("/proc/self/status").ok()?;
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
@@ -184,13 +184,13 @@ pub fn reach(path: &Path) -> Option<Stat> {
     if stat.mode & 0o020 == 0 {
         return Some(stat);
     }
-    // A list is longer than this: its length is not asked for, only whether there is one.
+    // A list is longer than this: only its presence matters, not its length.
     let listed = rustix::fs::lgetxattr(path, "system.posix_acl_access", &mut [0u8; 4][..]);
     let listed = matches!(listed, Ok(_) | Err(rustix::io::Errno::RANGE));
     Some(if listed { Stat { mode: stat.mode | (stat.mode & 0o070) >> 3, ..stat } } else { stat })
 }
 
-/// Cores that this container may use, at most eight. Asked once: the answer takes several files.
+/// Cores that this container may use, at most eight. Read once, because it takes several files.
 pub fn threads() -> NonZeroUsize {
     static THREADS: OnceLock<NonZeroUsize> = OnceLock::new();
     const MOST: NonZeroUsize = NonZeroUsize::new(8).expect("not zero");

@@ -3,8 +3,8 @@
 //! The types force the order: [`exec()`] takes a [`Dropped`], and only [`drop_to`] and [`stay`]
 //! make one, after the proof: the ids and groups are the wanted ones, uid 0 can't be had
 //! back, and the permitted, effective, inheritable and ambient capability sets are empty (the
-//! bounding set too, where SETPCAP was held). Root's session keyring stays behind. Root that was
-//! asked for stays root, with its capabilities, and [`Dropped::is_root`] says so. Ids change in every thread of the process;
+//! bounding set too, with SETPCAP). Root's session keyring stays behind. Root by `--user`
+//! stays root, with its capabilities, and [`Dropped::is_root`] says so. Ids change in every thread of the process;
 //! capabilities in the calling one, which is the one to call [`exec()`].
 //!
 //! Touches this process's credentials, descriptors and signal state, and `/proc/self` to read.
@@ -127,12 +127,12 @@ fn refuse_the_impossible(target: &Account, ids: &ProcessIds, caps: &CapSets) -> 
     let found = format!(
         "uid {uid}, gid {gid}, groups {:?}, {}",
         ids.groups,
-        held(caps.has(CapSets::SETUID), caps.has(CapSets::SETGID))
+        capabilities_text(caps.has(CapSets::SETUID), caps.has(CapSets::SETGID))
     );
     Err(cannot_drop(target, caps, found))
 }
 
-fn held(setuid: bool, setgid: bool) -> &'static str {
+fn capabilities_text(setuid: bool, setgid: bool) -> &'static str {
     match (setuid, setgid) {
         (true, true) => "with SETUID and SETGID",
         (true, false) => "with SETUID, without SETGID",

@@ -1,4 +1,4 @@
-//! Mounts: which one a path lies on, and whether its content is an image's layer that nobody writes.
+//! Mounts: which one a path lies on, and whether its content is an image's layer that no process writes.
 //!
 //! A read-only mount says nothing about who writes to the same files through another mount. What does: it is the
 //! mount of `/` itself, or its file system has no writable side. Reads `/proc/self`, changes nothing.
@@ -16,7 +16,7 @@ pub fn id(path: &Path) -> Option<u64> {
     id_of(&facts::text(format!("/proc/self/fdinfo/{}", opened.as_raw_fd())).ok()?)
 }
 
-/// Whether a read-only mount of this number holds what nobody writes through another mount.
+/// Whether no other mount can write the content of this read-only mount.
 pub fn is_layer(id: u64) -> bool {
     self::id(Path::new("/")) == Some(id)
         || facts::text("/proc/self/mountinfo").is_ok_and(|table| unwritable(&table, id))

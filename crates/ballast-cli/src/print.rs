@@ -1,12 +1,12 @@
 //! The one place that prints.
 //!
-//! Rules: a boot speaks on stderr, since stdout belongs to the command; an answer that was asked
-//! for (`verify`, `status`) goes to stdout. Lines begin lower case and end without a period.
+//! Rules: a boot speaks on stderr, since stdout belongs to the command; the answer of a command
+//! (`verify`, `status`) goes to stdout. Lines begin lower case and end without a period.
 //! A failure is `error:`, then `hint:`. Digests stand whole, on lines of their own.
 //!
-//! Output may fail. A boot goes on without it, even past a reader that takes nothing, and says so in the
-//! report. An answer that its reader no longer wants ends quietly; one that can't be written for another
-//! reason is a failure of the command. Nothing that would order a terminal about is printed.
+//! Output may fail. A boot goes on without it, also when its reader reads nothing, and the report says so.
+//! A closed pipe ends an answer quietly; any other write error is a failure of the command. Control characters are
+//! escaped.
 
 mod output;
 #[cfg(feature = "full")]
@@ -113,7 +113,7 @@ pub fn usage(error: &clap::Error) -> i32 {
     lost().map_or(error.exit_code(), |failure| failure.exit.code())
 }
 
-/// An answer that was asked for.
+/// The answer of a command.
 pub fn answer(text: &str) {
     output::answer(&format!("{}\n", escape::lines(text)));
 }

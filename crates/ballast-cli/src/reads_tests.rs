@@ -12,19 +12,19 @@ use minisign_verify::{PublicKey, Signature};
 use crate::bounds;
 use crate::report::Written;
 
-/// Counts what the calling thread holds, and the most that it ever held.
+/// Counts the allocated bytes of the calling thread, and their maximum.
 struct Counting;
 
 thread_local! {
-    static HELD: Cell<isize> = const { Cell::new(0) };
+    static LIVE: Cell<isize> = const { Cell::new(0) };
     static MOST: Cell<isize> = const { Cell::new(0) };
 }
 
 fn count(change: isize) {
     // A thread that ends has no counter any more.
-    let _ = HELD.try_with(|held| {
-        held.set(held.get() + change);
-        let _ = MOST.try_with(|most| most.set(most.get().max(held.get())));
+    let _ = LIVE.try_with(|live| {
+        live.set(live.get() + change);
+        let _ = MOST.try_with(|most| most.set(most.get().max(live.get())));
     });
 }
 
@@ -47,9 +47,9 @@ unsafe impl GlobalAlloc for Counting {
 #[global_allocator]
 static ALLOCATOR: Counting = Counting;
 
-/// The most MiB that this held beyond what was held before.
+/// The peak MiB that this call allocates.
 pub fn mib(work: impl FnOnce()) -> isize {
-    let before = HELD.get();
+    let before = LIVE.get();
     MOST.set(before);
     work();
     (MOST.get() - before) >> 20
@@ -71,9 +71,9 @@ fn judge(readers: &[Reader], shapes: &[(&str, &str, &str)]) {
     let mut wrong = Vec::new();
     for (name, most, read) in readers {
         for (start, part, end) in shapes {
-            let held = mib(|| read(&filled(start, part, end, *most)));
-            if held > MEMORY {
-                wrong.push(format!("{name}: {start:?} {part:?} {end:?} holds {held} MiB"));
+            let peak = mib(|| read(&filled(start, part, end, *most)));
+            if peak > MEMORY {
+                wrong.push(format!("{name}: {start:?} {part:?} {end:?} holds {peak} MiB"));
             }
         }
     }
@@ -117,12 +117,12 @@ fn a_lock_file_of_ten_thousand_weights_is_read_in_bounded_memory() {
     };
     let weights: String = (0..ballast::bounds::LOCK_ENTRIES).map(weight).collect();
     let text = format!("version = 1\n[store]\npath = \"/srv/models\"\n{weights}");
-    let held = mib(|| assert_eq!(Lock::parse(&text).map(|lock| lock.weights.len()), Ok(10_000)));
-    assert!(held <= MEMORY, "read: {held} MiB");
+    let peak = mib(|| assert_eq!(Lock::parse(&text).map(|lock| lock.weights.len()), Ok(10_000)));
+    assert!(peak <= MEMORY, "read: {peak} MiB");
     #[cfg(feature = "full")]
     {
-        let held = mib(|| assert!(text.parse::<toml_edit::DocumentMut>().is_ok()));
-        assert!(held <= MEMORY, "edited: {held} MiB");
+        let peak = mib(|| assert!(text.parse::<toml_edit::DocumentMut>().is_ok()));
+        assert!(peak <= MEMORY, "edited: {peak} MiB");
     }
 }
 
@@ -182,9 +182,9 @@ fn an_index_is_read_in_bounded_memory() {
         bytes.extend(blake3::hash(&bytes).as_bytes());
         assert!(bytes.len() as u64 <= bounds::INDEX);
         let mut right = false;
-        let held = mib(|| right = Index::from_bytes(&bytes).is_ok());
-        if held + 32 > MEMORY || !right {
-            wrong.push(format!("{name}: {held} MiB, read: {right}"));
+        let peak = mib(|| right = Index::from_bytes(&bytes).is_ok());
+        if peak + 32 > MEMORY || !right {
+            wrong.push(format!("{name}: {peak} MiB, read: {right}"));
         }
     }
     assert!(wrong.is_empty(), "{wrong:?}");
@@ -231,8 +231,8 @@ mod full {
         ];
         let shapes: Vec<_> = shapes.iter().map(|(start, part, end)| (*start, part.as_str(), end.as_str())).collect();
         judge(readers, &shapes);
-        let held = mib(|| drop(manifest::read(format!("{notes}{named}").as_bytes())));
-        assert!(held <= MEMORY, "many annotations hold {held} MiB");
+        let peak = mib(|| drop(manifest::read(format!("{notes}{named}").as_bytes())));
+        assert!(peak <= MEMORY, "many annotations hold {peak} MiB");
     }
 
     #[test]
@@ -285,15 +285,15 @@ mod full {
             let one = [header(kind, long.len() as u64), long.clone(), header(tar::EntryType::Regular, 0)].concat();
             let pair = [header(kind, 3584), vec![b'n'; 3584], header(tar::EntryType::Regular, 0)].concat();
             for (name, archive) in [("one", one), ("many", pair.repeat(8192))] {
-                let held = mib(|| {
+                let peak = mib(|| {
                     let mut all = Vec::new();
                     let _ = entries::each(Cursor::new(&archive), walk, |entry| {
                         all.push(entry);
                         Ok(true)
                     });
                 });
-                if held > 64 {
-                    wrong.push(format!("{kind:?}, {name}: {held} MiB"));
+                if peak > 64 {
+                    wrong.push(format!("{kind:?}, {name}: {peak} MiB"));
                 }
             }
         }

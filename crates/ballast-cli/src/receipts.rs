@@ -1,7 +1,7 @@
 //! The receipts file: opened as root before the drop, believed only where the app can't reach it.
 //!
 //! It is written in place, last of all: a boot cut short leaves no valid JSON, which vouches for
-//! nothing. Nobody but root can read or write it.
+//! nothing. Only root can read or write it.
 
 use std::fs::File;
 use std::io::{self, Seek, Write};
@@ -18,7 +18,7 @@ use crate::walk;
 use crate::write_access::WriteAccess;
 use crate::{bounds, facts, foreign};
 
-/// An open receipts file and what it held.
+/// An open receipts file and its content.
 pub struct ReceiptFile {
     file: File,
     /// What may be believed.
@@ -34,12 +34,12 @@ impl ReceiptFile {
         if facts::ids().uid != 0 {
             return Err("receipts need a start as root; every byte was verified".into());
         }
-        let reported = |error: io::Error| format!("{}: {error}; every byte was verified", path.display());
+        let named = |error: io::Error| format!("{}: {error}; every byte was verified", path.display());
         let file = open_beneath(path, look).map_err(|why| format!("{why}; every byte was verified"))?;
         if !look.is_firm(path) {
             return Err(format!("uid {} could reach {}; every byte was verified", look.app.uid, path.display()));
         }
-        let text = foreign::read_from(&file, bounds::RECEIPTS).map_err(reported)?;
+        let text = foreign::read_from(&file, bounds::RECEIPTS).map_err(named)?;
         let receipts = serde_json::from_slice(&text).ok().filter(Receipts::current).unwrap_or_default();
         Ok(Self { file, receipts })
     }

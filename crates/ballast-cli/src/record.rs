@@ -1,7 +1,7 @@
 //! The record of a boot: the report that it left, read back. `status` and `verify` ask it what this boot verified and
 //! where; no other place does.
 //!
-//! A report is believed if root or this user wrote it, nobody else can write it, and it is of this boot. It says
+//! A report is believed if root or this user wrote it, no other user can write it, and it is of this boot. It says
 //! something about a lock file only if it names the same weights with the same pins, and about the files only while
 //! their stamps are those that were verified. Reads inodes and one file; hashes nothing, changes nothing.
 

@@ -74,7 +74,7 @@ fn apart<S: serde::Serializer>(weights: &[WeightLine], to: S) -> Result<S::Ok, S
 /// Where the weights are served from.
 #[derive(Debug, Clone, Serialize)]
 pub struct Served {
-    /// Which attempt held.
+    /// Which attempt succeeded.
     pub from: Serve,
     /// The root that the app's variable points at.
     pub root: PathBuf,
@@ -198,10 +198,10 @@ impl ReportFile {
     ///
     /// # Errors
     /// The answer of the last place tried.
-    pub fn open(asked: Option<&Path>, look: &WriteAccess) -> io::Result<Self> {
+    pub fn open(path: Option<&Path>, look: &WriteAccess) -> io::Result<Self> {
         let mut last = io::Error::from(io::ErrorKind::NotFound);
-        for path in asked.map_or_else(candidates, |path| vec![path.to_owned()]) {
-            match Self::create(&path, asked.is_none(), look) {
+        for candidate in path.map_or_else(candidates, |path| vec![path.to_owned()]) {
+            match Self::create(&candidate, path.is_none(), look) {
                 Ok(report) => return Ok(report),
                 Err(error) => last = error,
             }

@@ -120,7 +120,7 @@ fn hold(file: &File) -> io::Result<()> {
     for _ in 0..PATIENCE.0 {
         match fs::flock(file, FlockOperation::NonBlockingLockExclusive) {
             Err(Errno::WOULDBLOCK) => std::thread::sleep(PATIENCE.1),
-            held => return Ok(held?),
+            file => return Ok(file?),
         }
     }
     Err(io::Error::other("another process holds it"))

@@ -94,7 +94,7 @@ impl Setting {
         if self.proofs.is_empty() { Ok(()) } else { serial::check(self.lock.serial, remembered, &self.lock_path) }
     }
 
-    /// Remembers the serial where that was asked for; says so where the file can only be read.
+    /// Stores the serial with --serial-file; reports a file that can only be read.
     ///
     /// # Errors
     /// [`Exit::SerialBack`] where it can't be.

@@ -23,13 +23,13 @@ pub fn guarded(account: Option<&Account>, app: Option<App>) -> (Ids, Vec<u32>) {
     }
 }
 
-/// Whom the command runs as, and whether that was asked for on the command line.
+/// Whom the command runs as, and whether the command line says so.
 ///
 /// # Errors
 /// [`Exit::Usage`] when the user makes no sense or is in no account file.
-pub fn target(asked: Option<&str>, setting: &Setting) -> Result<Option<(Account, bool)>, Failure> {
-    let explicit = asked.is_some();
-    let Some(text) = asked.or(setting.lock.store.owner.as_deref()) else {
+pub fn target(user: Option<&str>, setting: &Setting) -> Result<Option<(Account, bool)>, Failure> {
+    let explicit = user.is_some();
+    let Some(text) = user.or(setting.lock.store.owner.as_deref()) else {
         return Ok(None);
     };
     let resolve = || -> Result<Account, Problem> {

@@ -1,7 +1,7 @@
 //! Who the command will run as: the `user[:group]` grammar and the two account files.
 //!
 //! Promises: the answer comes from `/etc/passwd` and, unless the group is a number, `/etc/group`
-//! alone, read here, each at most [`bounds::ACCOUNTS`] bytes; no name service is asked and no shared object is
+//! alone, read here, each at most [`bounds::ACCOUNTS`] bytes; no name service is used and no shared object is
 //! opened. An all-digit part is an id, as with gosu and `docker --user`, never a name. Lines that
 //! make no sense are passed over, never read as root. Touches those two files and nothing else.
 //!
@@ -43,7 +43,7 @@ impl fmt::Display for Problem {
 
 impl std::error::Error for Problem {}
 
-/// Everything the kernel needs to become somebody, and the home that goes with it.
+/// Everything the kernel needs to become a user, and the user's home.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Account {
     /// The user id, for real, effective and saved alike.

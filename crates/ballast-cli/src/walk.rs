@@ -146,7 +146,7 @@ fn mount_root(dir: &OwnedFd, stat: &Stat, above: Option<&Component>) -> bool {
 }
 
 /// Where an access list names more users, the mode's group bits are the most that any of them gets: then
-/// they count for everybody, and they do where the list can't be asked for. Without a group's right to
+/// they count for everybody, and they do if the list can't be read. Without a group's right to
 /// write no list gives one.
 fn with_access_list(dir: &OwnedFd, stat: Stat) -> Stat {
     if stat.mode & 0o020 == 0 {

@@ -33,7 +33,7 @@ impl<'a> WriteAccess<'a> {
     pub fn protection(&self, path: &Path) -> Option<Protection> {
         let file = facts::reach(path)?;
         let above = self.above(path);
-        // What nobody could write needs no look at the mounts.
+        // For a file that no user could write the mounts do not matter.
         Some(match protection::judge(&file, &above, self.app, self.groups) {
             Protection::ImageLayer => Protection::ImageLayer,
             _ if self.in_layer(path) => Protection::ImageLayer,

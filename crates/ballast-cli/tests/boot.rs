@@ -226,7 +226,7 @@ fn receipts_shorten_a_boot_only_where_nothing_could_have_changed() {
     assert!(world.all_right(&world.cache(), &PAIR));
     let loose = world.run(&["--trust", "receipt", "--receipts", world.path("receipts/r.json").to_str().unwrap()]);
     assert!(loose.status.success());
-    assert_eq!(found(&world), "right", "held sticky by root's own hand, but the receipt is another file's");
+    assert_eq!(found(&world), "right", "root's own file in mode sticky, but another file's receipt");
     let receipts = world.cache().join(".ballast/receipts.json");
     chown(receipts.parent().unwrap(), Some(100), None).unwrap();
     let output = world.run(&keep);

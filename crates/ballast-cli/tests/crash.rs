@@ -338,8 +338,8 @@ fn a_stop_signal_ends_a_boot_also_as_process_1() {
     }
     for wrapper in [&["env"][..], &["unshare", "--pid", "--fork", "--kill-child"]] {
         let world = World::new(&PAIR);
-        let held = File::open(world.cache()).unwrap();
-        rustix::fs::flock(&held, rustix::fs::FlockOperation::LockExclusive).unwrap();
+        let locked = File::open(world.cache()).unwrap();
+        rustix::fs::flock(&locked, rustix::fs::FlockOperation::LockExclusive).unwrap();
         let report = world.report();
         let args = ["run", "--lock-wait", "60", "--report", report.to_str().unwrap(), "--", "/bin/true"];
         let mut command = Command::new(wrapper[0]);

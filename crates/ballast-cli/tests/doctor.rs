@@ -127,7 +127,7 @@ fn what_doctor_foresees_is_what_run_does() {
                     chown(world.cache(), Some(owner), Some(owner)).unwrap();
                     fs::set_permissions(world.cache(), fs::Permissions::from_mode(mode)).unwrap();
                     let (_, reported) = examine(&world, setup, wrapper, "");
-                    // Every user may write there, and nobody but root can replace it.
+                    // Every user may write there, and only root can replace it.
                     let reports = world.path("reports");
                     fs::create_dir(&reports).unwrap();
                     fs::set_permissions(&reports, fs::Permissions::from_mode(0o777)).unwrap();
@@ -180,7 +180,7 @@ fn every_cache_variable_that_leads_nowhere_is_named_with_its_line() {
         .collect();
     assert!(wrong.is_empty(), "{wrong:#?}");
     assert_eq!((code, finding("TORCH_HOME"), finding("TORCH_EXTENSIONS_DIR")), (Some(18), None, None));
-    assert_eq!(finding("HF_HUB_CACHE"), None, "nobody set it, and it does not lead below the store");
+    assert_eq!(finding("HF_HUB_CACHE"), None, "it is not set, and does not lead below the store");
     let output = ballast(&world, setup, "", "doctor");
     let line = "NUMBA_CACHE_DIR: error [variable-unwritable] set to ";
     assert!(

@@ -247,10 +247,10 @@ fn pin_writes_no_secret_and_says_what_moves_and_what_is_encoded() {
         }
     }
     assert!(failures.is_empty(), "{}", failures.join("\n"));
-    let asked = server.asked();
+    let requests = server.requests();
     assert!(
-        asked.iter().any(|asked| asked.path == "right/w.bin?sig=hunter2"),
-        "the variable was not put in: {asked:?}"
+        requests.iter().any(|request| request.path == "right/w.bin?sig=hunter2"),
+        "the variable was not put in: {requests:?}"
     );
 }
 

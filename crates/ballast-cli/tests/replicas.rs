@@ -1,4 +1,4 @@
-//! Replicas that share one volume: they start at once, with locks that work, that are held by a
+//! Replicas that share one volume: they start at once, with locks that work, that are kept by a
 //! stranger, or that mean nothing; and old and new releases side by side. A reader opens the files
 //! all along and never sees a part of one.
 #![expect(clippy::unwrap_used, reason = "a test's helpers may fail where they stand")]

@@ -1,4 +1,4 @@
-//! Held sticky (and owned) beside a peer with the app's uid that acts while root works, in a loop or at chosen system calls:
+//! Mode sticky (and owned) beside a peer with the app's uid that acts while root works, in a loop or at chosen system calls:
 //! nothing wrong is called right and better than owned, and the layer serves where root can't keep the cache. The long
 //! form is `just sticky`.
 #![expect(
@@ -280,7 +280,7 @@ fn whatever_the_app_does_at_three_system_calls_nothing_wrong_is_called_better_th
             None => ended[usize::from(volume.world.reported()["served"]["from"] == "keep-volume")] += 1,
             Some(why) => {
                 let names: Vec<_> = chosen.iter().map(|(name, _)| *name).collect();
-                wrong.push(format!("boot {turn}, held {hold}, kept {kept}, {names:?} at {stops:?}: {why}"));
+                wrong.push(format!("boot {turn}, mode {hold}, kept {kept}, {names:?} at {stops:?}: {why}"));
             }
         }
     }

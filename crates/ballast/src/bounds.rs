@@ -15,5 +15,5 @@ pub const LISTED: usize = 200_000;
 pub const INDEX: u64 = 32 << 20;
 /// Bytes of a receipts file.
 pub const RECEIPTS: u64 = 24 << 20;
-/// Names of a directory that one sweep looks at, and abandoned files that it removes.
+/// Names of a directory that one cleaning reads, and abandoned files that it removes.
 pub const COLLECT: (usize, usize) = (65_536, 1024);

@@ -160,7 +160,7 @@ pub fn heal<D: Disk, O: Disk>(
     outcomes
 }
 
-/// Stages as many as may be open at once, then settles and publishes them together: the disk then has one long queue
+/// Stages as many as may be open at once, then syncs and publishes them together: the disk then has one long queue
 /// to write and few moments to wait for.
 fn mend_all<D: Disk, O: Disk>(
     disk: &D,
@@ -171,7 +171,7 @@ fn mend_all<D: Disk, O: Disk>(
 ) {
     let (right, wrong): (Vec<usize>, Vec<usize>) = (0..wanted.len()).partition(|at| outcomes[*at].is_right());
     let right: Vec<&RelPath> = right.into_iter().map(|at| &wanted[at].weight.path).collect();
-    // What is wrong is a source of its own bytes, wherever its directory is set aside.
+    // What is wrong is a source of its own bytes, also if its directory is quarantined.
     let mut ways = Ways::new(|way| right.iter().any(|path| path.as_str().starts_with(way)));
     // Each holds its file and its directory open.
     for some in wrong.chunks(disk.files_at_once().div_ceil(2)) {
@@ -207,7 +207,7 @@ fn mend_at_once<D: Disk, O: Disk>(
             && outcomes[at].found != WeightState::Missing
             && install::has_whole_origin(wanted, origins, options.threads)
         {
-            // The wrong file was set aside by now; staging removes it where there is no room for both.
+            // The wrong file is quarantined by now; staging removes it where there is no room for both.
             let gone = Examined { found: WeightState::Missing, stat: None };
             begun = begin(disk, wanted, gone, None, ways, origins, options);
         }
@@ -253,10 +253,10 @@ fn begin<D: Disk, O: Disk>(
 
 fn finish<D: Disk>(disk: &D, pending: Vec<Pending<D>>, outcomes: &mut [Outcome], options: &Options) {
     let start = Instant::now();
-    let settled = sync::all(disk, &pending, options.strict);
+    let synced = sync::all(disk, &pending, options.strict);
     let mut named: Vec<(usize, Named<D>)> = Vec::new();
-    for (one, settled) in pending.into_iter().zip(settled) {
-        let published = match settled {
+    for (one, synced) in pending.into_iter().zip(synced) {
+        let published = match synced {
             Ok(()) => one.staged.publish(disk, &one.wanted.weight.path, &one.now),
             Err(fault) => {
                 one.staged.abandon(disk);

@@ -1,6 +1,6 @@
 //! Placing: the second half of a store's steps, after `store` has judged what is there.
 //!
-//! S4 stage with room reserved, S5 copy while hashing, S6 settle, S7 set the bad copy aside,
+//! S4 stage with room reserved, S5 copy while hashing, S6 sync, S7 quarantine the bad copy,
 //! S8 publish and sync the names. `docs/store.md` explains each. A crash at any call leaves the
 //! entry that was there, no entry, or the right one.
 
@@ -151,18 +151,18 @@ impl<D: Disk> Staged<D> {
         keep_made(disk, &self.made_in);
     }
 
-    /// S7 and the first half of S8: the settled file gets its name, which [`Named::sync`] then
+    /// S7 and the first half of S8: the synced file gets its name, which [`Named::sync`] then
     /// makes durable.
     ///
     /// # Errors
     /// [`InstallFault::Call`]; the name is then as before, or absent.
     pub fn publish(self, disk: &D, path: &RelPath, found: &WeightState) -> Result<Named<D>, InstallFault> {
         let name = path.file_name();
-        let aside = if quarantine::keeps(found) { move_aside(disk, &self.dir, name).map(drop) } else { Ok(()) };
+        let moved = if quarantine::keeps(found) { move_aside(disk, &self.dir, name).map(drop) } else { Ok(()) };
         // Publishing replaces whatever is no directory, so a copy that can't be kept stops nothing.
         let published = disk.publish(self.file, &self.dir, name).map_err(|error| {
             keep_made(disk, &self.made_in);
-            match aside {
+            match moved {
                 Err(first) => InstallFault::Call("S7 quarantine", first),
                 Ok(()) => InstallFault::Call("S8 publish", error),
             }
@@ -216,14 +216,14 @@ impl<D: Disk> Room<'_, D> {
         with_room(self.disk, self.dir, self.path, || self.disk.stage(self.dir, size))
     }
 
-    /// A staged file that came to nothing vanishes; one with a temporary name is swept here.
+    /// A staged file that came to nothing vanishes; one with a temporary name is removed here.
     fn abandon(&self, staged: D::File) {
         drop(staged);
         collect_staged(self.disk, self.dir);
     }
 }
 
-/// S4: reserves the room; the copy kept aside is the first to go when there is none.
+/// S4: reserves the room; the quarantined copy is removed first if there is none.
 pub(crate) fn with_room<D: Disk, T>(
     disk: &D,
     dir: &D::Dir,
@@ -240,7 +240,7 @@ pub(crate) fn with_room<D: Disk, T>(
     }
 }
 
-/// Opens a weight's directory, making what is missing and moving aside what is no directory
+/// Opens a weight's directory, creating what is missing and quarantining what is no directory
 /// or can't be written. Each component is opened in its parent's descriptor, so that what was judged is
 /// what is used.
 ///
@@ -264,7 +264,7 @@ pub(crate) fn ensure_dir<D: Disk>(
     Ok((here, made_in))
 }
 
-/// How often one component is opened, made or moved aside while a peer changes it under our hands.
+/// How often one component is opened, created or quarantined while a peer changes it.
 const TURNS: u32 = 16;
 /// The pause after the second turn that ends in vain; after each later one it is longer by as much.
 const PAUSE: Duration = Duration::from_micros(50);
@@ -293,8 +293,8 @@ fn enter<D: Disk>(
                 return Err(InstallFault::Call("S1 write a directory that leads to a right weight", refused));
             }
             Ok(_) | Err(_) => {
-                let aside = move_aside(disk, here, name).map_err(at("S7 quarantine a directory"))?;
-                aside.iter().for_each(|aside| ways.moved(way, aside));
+                let moved = move_aside(disk, here, name).map_err(at("S7 quarantine a directory"))?;
+                moved.iter().for_each(|name| ways.moved(way, name));
             }
         }
         match disk.make_dir(here, name, mode, group) {

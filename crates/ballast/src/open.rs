@@ -47,7 +47,7 @@ fn linked<D: Disk>(
     Ok((file, stat))
 }
 
-/// What the app reads under a weight's name where the entry itself is no weight, whoever owns it and however it is
+/// What the app reads under a weight's name where the entry itself is no weight, whatever its owner and however it is
 /// linked: its bytes may still be right. `None` where they were read already, or can't be.
 pub(crate) fn reached<D: Disk>(
     disk: &D,

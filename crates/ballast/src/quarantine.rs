@@ -1,5 +1,4 @@
-//! What is put out of the way: wrong entries, set aside for the operator, and staged files that
-//! somebody who died left behind.
+//! Quarantine: wrong entries are renamed and kept for the operator. Abandoned staged files are removed.
 
 use std::io;
 
@@ -13,25 +12,24 @@ pub const QUARANTINE_PREFIX: &str = ".ballast-aside.";
 /// Names tried when a directory already lies under the first one.
 const MORE_NAMES: u32 = 9;
 
-/// S7: renames an entry to its aside name, where it replaces the last one. More names are used
-/// only where a directory stands in the way, which no rename replaces. Gives the aside name; none where nothing has the
-/// entry's.
+/// S7: renames an entry to its quarantine name, where it replaces the last one. More names are used only if a directory
+/// has that name, because no rename replaces it. Returns the quarantine name; none if there is no entry.
 pub(crate) fn move_aside<D: Disk>(disk: &D, dir: &D::Dir, name: &str) -> io::Result<Option<String>> {
     let mut refused = None;
     for turn in 0..=MORE_NAMES {
-        let aside = match turn {
+        let kept = match turn {
             0 => format!("{QUARANTINE_PREFIX}{name}"),
             _ => format!("{QUARANTINE_PREFIX}{name}.{turn}"),
         };
-        let mut moved = disk.rename(dir, name, &aside);
+        let mut moved = disk.rename(dir, name, &kept);
         if moved.as_ref().is_err_and(|error| error.raw_os_error() == Some(libc::ENOTDIR)) {
             // The entry is a directory, the last one was not.
-            moved = disk.remove(dir, &aside).and_then(|()| disk.rename(dir, name, &aside));
+            moved = disk.remove(dir, &kept).and_then(|()| disk.rename(dir, name, &kept));
         }
         match moved {
             Err(error) if error.raw_os_error() == Some(libc::ENOENT) => return Ok(None),
             Err(error) if occupied(&error) => refused = Some(error),
-            done => return done.map(|()| Some(aside)),
+            done => return done.map(|()| Some(kept)),
         }
     }
     refused.map_or(Ok(None), Err)
@@ -90,7 +88,7 @@ pub(crate) fn withdraw<D: Disk>(disk: &D, wanted: &ExpectedWeight, found: &Weigh
     let _ = gone.and_then(|()| disk.sync_dir(&dir));
 }
 
-/// Removes staged names that no living process holds, a bounded number of them: whoever writes the volume
+/// Removes staged names that no living process has locked, a bounded number of them, because the app
 /// can leave any number of names there. A failure costs space, never correctness.
 pub(crate) fn collect_staged<D: Disk>(disk: &D, dir: &D::Dir) {
     let (looked_at, removed) = COLLECT;

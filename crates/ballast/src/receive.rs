@@ -2,8 +2,8 @@
 //! them (S4 to S8 of `docs/store.md`).
 //!
 //! Promise: a weight's name is given to bytes of one SHA-256, the one that the caller names, and
-//! to nothing else. What was received and not finished stays in a part named for its pin; whoever
-//! goes on from it hashes it first, so that the digest is always that of all the bytes.
+//! to nothing else. What was received and not finished stays in a part named for its pin. The
+//! part is hashed before it is continued, so the digest is always that of all the bytes.
 
 use std::{fmt, io};
 
@@ -76,7 +76,7 @@ pub struct Receiver<'a, D: Disk> {
     dir: D::Dir,
     /// Parents of directories made on the way: their names are not durable yet.
     made_in: Vec<D::Dir>,
-    /// The name of the part that is held, where unfinished bytes are kept.
+    /// The name of the part, if unfinished bytes are kept.
     part: Option<String>,
     /// Room to reserve; 0 where the length is not known.
     room: u64,
@@ -139,7 +139,7 @@ impl<'a, D: Disk> Receiver<'a, D> {
         self.len == 0
     }
 
-    /// Hands out all bytes so far once more, for whoever holds them against another digest.
+    /// Gives all bytes so far once more, for a comparison with another digest.
     ///
     /// # Errors
     /// Those of reading; a file that ends early.
@@ -220,7 +220,7 @@ impl<'a, D: Disk> Receiver<'a, D> {
     }
 }
 
-/// A part and its name, unless another process holds it: then a file that nobody else sees.
+/// A part and its name; if another process has it locked, an unnamed file.
 fn open_file<D: Disk>(
     disk: &D,
     dir: &D::Dir,

@@ -92,7 +92,7 @@ impl std::error::Error for ReadError {}
 pub enum Damage {
     /// Not a regular file.
     Kind(Kind),
-    /// More than one hard link: somebody else holds the same inode.
+    /// More than one hard link: another name has the same inode.
     Links(u64),
     /// A file that its owner, or anybody, could change: root keeps only its own.
     Owner(u32),
@@ -183,7 +183,7 @@ pub struct ExpectedWeight<'a> {
     pub weight: &'a Weight,
     /// Its tree, where a trusted index has it.
     pub tree: Option<&'a Tree>,
-    /// What vouches for its bytes, where the operator asked for that and the file is kept firmly.
+    /// The receipt for its bytes, if `--trust receipt` is set and the file is protected.
     pub receipt: Option<&'a Receipt>,
 }
 

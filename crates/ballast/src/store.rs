@@ -23,7 +23,7 @@ pub use crate::state::{Damage, Examined, ExpectedWeight, ReadError, Strictness, 
 /// Bytes read at a time; each hashing thread owns one buffer of this size.
 pub(crate) const BUFFER: usize = 256 << 10;
 
-/// How many threads may hash at once: asked only where there is work to share, since the answer
+/// How many threads may hash at once: called only if there is work to share, since the answer
 /// may take several files of the kernel's.
 pub type Threads = fn() -> NonZeroUsize;
 

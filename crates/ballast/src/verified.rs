@@ -36,7 +36,7 @@ impl Verified {
         &self.bytes
     }
 
-    /// The bytes, given up to whoever parses them.
+    /// The bytes, given up to their parser.
     #[must_use]
     pub fn into_bytes(self) -> Vec<u8> {
         self.bytes

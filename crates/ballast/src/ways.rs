@@ -1,4 +1,4 @@
-//! The directories on the way to a store's weights: which of them may be set aside, and where those lie by now that were.
+//! The directories on the way to a store's weights: which of them may be moved to quarantine, and the new paths of those that were.
 //!
 //! Promise: no command moves a directory that leads to right bytes, unless it has those bytes open or knows where the
 //! directory went. Touches nothing.
@@ -7,7 +7,7 @@
 pub(crate) struct Ways<'a> {
     /// Whether a directory, with `/` at its end, leads to a name that has to stay.
     stays: Box<dyn Fn(&str) -> bool + 'a>,
-    /// Each directory that was set aside, and its path since.
+    /// Each quarantined directory, and its path since.
     moved: Vec<(String, String)>,
 }
 
@@ -22,16 +22,16 @@ impl<'a> Ways<'a> {
         (self.stays)(way)
     }
 
-    /// Notes under which name of its parent a directory lies since it was set aside.
-    pub(crate) fn moved(&mut self, way: &str, aside: &str) {
+    /// Notes under which name of its parent a directory lies since it was quarantined.
+    pub(crate) fn moved(&mut self, way: &str, name: &str) {
         let parent = way.trim_end_matches('/').rfind('/').map_or("", |slash| &way[..=slash]);
-        self.moved.push((way.to_owned(), format!("{parent}{aside}/")));
+        self.moved.push((way.to_owned(), format!("{parent}{name}/")));
     }
 
-    /// A path, and where the same file lies if a directory on its way was set aside.
+    /// A path, and where the same file lies if a directory on its way was quarantined.
     pub(crate) fn paths(&self, path: &str) -> impl Iterator<Item = String> {
-        let aside = |(way, now): &(String, String)| Some(format!("{now}{}", path.strip_prefix(way.as_str())?));
-        std::iter::once(path.to_owned()).chain(self.moved.iter().filter_map(aside))
+        let moved = |(way, now): &(String, String)| Some(format!("{now}{}", path.strip_prefix(way.as_str())?));
+        std::iter::once(path.to_owned()).chain(self.moved.iter().filter_map(moved))
     }
 }
 

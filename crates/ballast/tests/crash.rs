@@ -1,6 +1,6 @@
 //! The world ends before every call of a heal, for every starting entry and every way of staging.
 //! At all times the weight's name is absent, right, or what it was; the next heal converges and
-//! leaves nothing but the copy kept aside.
+//! leaves nothing but the quarantined copy.
 
 mod support;
 
@@ -216,7 +216,7 @@ fn a_weight_that_fails_does_not_take_the_durability_of_the_next_one_with_it() {
     for (what, lie) in [
         ("no source", Refuses::once_at(Call::Unlock, libc::EIO, 9)),
         ("no room", Refuses::once_at(Call::Stage, libc::EIO, 0)),
-        ("not settled", Refuses::once_at(Call::SyncFile, libc::EIO, 0)),
+        ("not synced", Refuses::once_at(Call::SyncFile, libc::EIO, 0)),
         ("not published", Refuses::once_at(Call::Publish, libc::EIO, 0)),
     ] {
         let (disk, baked) = (ModelDisk::new(), ModelDisk::new());

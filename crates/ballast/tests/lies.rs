@@ -255,7 +255,7 @@ fn a_peers_sweep_never_takes_what_is_being_staged() {
                 let dir = disk.open_dir(".deepface/weights").expect("dir");
                 for name in disk.names(&dir, usize::MAX).expect("names") {
                     if name.starts_with(ballast::disk::STAGED_PREFIX) {
-                        assert!(disk.remove_abandoned(&dir, &name).is_err(), "{name} was swept while it was written");
+                        assert!(disk.remove_abandoned(&dir, &name).is_err(), "{name} was removed while it was written");
                     }
                 }
             };

@@ -100,9 +100,9 @@ fn what_was_received_is_handed_out_again_whole_and_changes_nothing() {
     let world = World::new();
     let disk = world.disk();
     let again = |receiver: &Receiver<LinuxDisk>| {
-        let mut held = Vec::new();
-        receiver.again(|piece| held.extend_from_slice(piece)).unwrap();
-        held
+        let mut bytes = Vec::new();
+        receiver.again(|piece| bytes.extend_from_slice(piece)).unwrap();
+        bytes
     };
     let mut first = world.receiver(&disk);
     assert!(again(&first).is_empty());
@@ -161,7 +161,7 @@ fn whatever_lies_under_the_name_of_a_part_is_not_written_to() {
         fs::create_dir_all(world.dir.path().join("models")).unwrap();
         fs::write(&outside, b"untouched").unwrap();
         plant();
-        // Held open, so that its number is not given to a new inode.
+        // Kept open, so that its number is not given to a new inode.
         let planted = rustix::fs::open(world.part(), rustix::fs::OFlags::PATH | rustix::fs::OFlags::NOFOLLOW, 0.into());
         let planted = rustix::fs::fstat(planted.as_ref().unwrap()).unwrap().st_ino;
         let disk = world.disk();

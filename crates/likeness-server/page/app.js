@@ -74,7 +74,7 @@ byId('key').addEventListener('submit', (event) => {
   const field = event.target.elements.key;
   const used = useKey(field.value);
   field.value = '';
-  byId('key-told').textContent = used ? 'The key is used from now on, until the page is closed.' : 'No key is used.';
+  byId('key-state').textContent = used ? 'The key is used from now on, until the page is closed.' : 'No key is used.';
   inspect();
 });
 

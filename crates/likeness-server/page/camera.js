@@ -1,4 +1,4 @@
-// The webcam: asked for only when wanted, let go as soon as the picture is taken. Each way in which
+// The webcam: opened by its button only, and closed as soon as the picture is taken. Each way in which
 // it can't be had has a name.
 
 const STATES = {

@@ -22,7 +22,7 @@ function fill(element, attributes, children) {
 
 export const byId = (id) => document.getElementById(id);
 
-/** Tells whoever can't see it. */
+/** Announces a text to screen readers. */
 export function announce(text) {
   byId('live').textContent = text;
 }

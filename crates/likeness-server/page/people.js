@@ -11,7 +11,7 @@ const ACTS = {
   delete: { method: 'DELETE', path: (id) => `api/v1/enroll/${encodeURIComponent(id)}`, id: true, photo: false, tell: deleted },
 };
 
-/** Wires the form; `photo()` is the first photograph, `requested` is told each request. */
+/** Wires the form; `photo()` is the first photograph, `requested` gets each request. */
 export function people(photo, requested) {
   const form = byId('people');
   form.addEventListener('submit', (event) => { event.preventDefault(); act('verify'); });
@@ -70,8 +70,8 @@ function verified(answer) {
   const kind = answer.verified ? 'good' : answer.recommended_action === 'review' ? 'doubt' : 'bad';
   const title = answer.verified ? 'Verified' : answer.recommended_action === 'review' ? 'A person should look' : 'Not verified';
   const facts = `Matched: ${answer.matched ? 'yes' : 'no'}. Liveness: ${answer.liveness.verdict}, live probability ${fixed(answer.liveness.live_probability)}`;
-  const told = `A match is at most the threshold of ${fixed(answer.threshold, 2)}.`;
-  return [banner([kind, title, [answer.message, facts]]), scale('Cosine distance', answer.distance, [['threshold', answer.threshold]], 1, told)];
+  const text = `A match is at most the threshold of ${fixed(answer.threshold, 2)}.`;
+  return [banner([kind, title, [answer.message, facts]]), scale('Cosine distance', answer.distance, [['threshold', answer.threshold]], 1, text)];
 }
 
 function searched(answer) {

@@ -16,7 +16,7 @@ const DOUBTS = {
 const LIVENESS = {
   live: ['good', 'Live', 'Both networks see a real face.'],
   spoof: ['bad', 'Spoof', 'The networks see a picture of a face, not a face.'],
-  indeterminate: ['doubt', 'It can’t be told', ''],
+  indeterminate: ['doubt', 'Inconclusive', ''],
 };
 
 const PAIRS = {
@@ -74,9 +74,9 @@ export function scale(title, value, lines, most, explained) {
 
 function distance(comparison, embedder) {
   const side = comparison.matched ? 'within' : 'beyond';
-  const told = `The distance is ${side} the threshold of ${fixed(comparison.threshold, 2)}; smaller is more alike.`;
-  const warning = embedder !== 'published' && el('p', { class: 'warning' }, 'The embedder is not a published one: what this distance means is for whoever accepted it to know.');
-  return el('section', {}, el('h3', {}, 'Distance'), scale('Cosine distance', comparison.distance, [['threshold', comparison.threshold]], 1, told), warning);
+  const text = `The distance is ${side} the threshold of ${fixed(comparison.threshold, 2)}; smaller is more alike.`;
+  const warning = embedder !== 'published' && el('p', { class: 'warning' }, 'The embedder is not a published one: only the operator who accepted it knows what this distance means.');
+  return el('section', {}, el('h3', {}, 'Distance'), scale('Cosine distance', comparison.distance, [['threshold', comparison.threshold]], 1, text), warning);
 }
 
 const CLASSES = ['fake', 'real', 'other fake'];
@@ -104,9 +104,9 @@ function network(sight) {
 function liveness({ liveness: seen }) {
   if (!seen) return null;
   const { live, spoof } = seen.thresholds;
-  const told = `Live from ${fixed(live, 2)}, a spoof up to ${fixed(spoof, 2)}, open between.`;
+  const text = `Live from ${fixed(live, 2)}, a spoof up to ${fixed(spoof, 2)}, open between.`;
   return el('section', {}, el('h3', {}, 'Liveness'),
-    scale('Live probability', seen.live_probability, [['spoof', spoof], ['live', live]], 1, told),
+    scale('Live probability', seen.live_probability, [['spoof', spoof], ['live', live]], 1, text),
     el('ul', { class: 'networks' }, seen.networks.map(network)));
 }
 

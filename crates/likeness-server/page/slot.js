@@ -5,7 +5,7 @@ import { NoCamera, picture, start } from './camera.js';
 
 const KINDS = ['image/jpeg', 'image/png', 'image/webp'];
 
-/** Builds a slot; `changed(file or null)` is told. `words` has its title, its hint and whether it offers the sample. */
+/** Builds a slot; `changed(file or null)` is called on each change. `words` has its title, its hint and whether it offers the sample. */
 export function slot(root, words, changed) {
   let stop = null;
   let address = null;

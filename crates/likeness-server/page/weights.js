@@ -1,20 +1,20 @@
-// Which weights answer, how they are held, and what is lost without those that are missing.
+// Which weights are loaded, and what does not work without the missing ones.
 
 import { announce, byId, el } from './dom.js';
 import { health } from './api.js';
 
 const ROLES = {
   detector: ['Detector', 'Faces can’t be found, so nothing can be answered.'],
-  liveness_2_7: ['Liveness, scale 2.7', 'Liveness can’t be judged, so nobody can be verified or enrolled.'],
-  liveness_4_0: ['Liveness, scale 4.0', 'Liveness can’t be judged, so nobody can be verified or enrolled.'],
-  embedder: ['Embedder', 'Faces can’t be compared, so nobody can be verified, enrolled or searched.'],
+  liveness_2_7: ['Liveness, scale 2.7', 'Liveness can’t be judged, so no person can be verified or enrolled.'],
+  liveness_4_0: ['Liveness, scale 4.0', 'Liveness can’t be judged, so no person can be verified or enrolled.'],
+  embedder: ['Embedder', 'Faces can’t be compared, so no person can be verified, enrolled or searched.'],
 };
 
-const DISK = { right: 'file unchanged', changed: 'the file has changed since; memory goes on answering', missing: 'the file is gone; memory goes on answering' };
+const DISK = { right: 'file unchanged', changed: 'the file has changed since; the service continues from memory', missing: 'the file is gone; the service continues from memory' };
 
 const WARNINGS = {
   accepted: 'The embedder is not a published one; the operator accepted it by its digest.',
-  unknown: 'The embedder is not a published one: nobody can be verified, enrolled, searched or compared until the operator accepts it by its digest.',
+  unknown: 'The embedder is not a published one: no person can be verified, enrolled, searched or compared until the operator accepts its digest.',
 };
 
 const REASONS = {
@@ -27,22 +27,22 @@ const REASONS = {
 };
 
 const STORES = {
-  none: 'This service was started without a store: it holds no templates, and nobody can be enrolled.',
-  index_loading: 'Templates are still being read; searching begins when they are.',
+  none: 'This service was started without a store: it has no templates, and no person can be enrolled.',
+  index_loading: 'Templates are being loaded; search works afterwards.',
 };
 
 let before = null;
 
-/** Looks now, and again for ever: soon while something is missing. */
+/** Requests health now and again: sooner while a model is missing. */
 export async function watch(changed) {
-  let told = null;
+  let report = null;
   try {
-    told = await health();
+    report = await health();
   } catch {
     gone();
   }
-  if (told?.models) show(told, changed);
-  const soon = !told?.models?.every((model) => model.held);
+  if (report?.models) show(report, changed);
+  const soon = !report?.models?.every((model) => model.held);
   setTimeout(() => watch(changed), soon ? 1500 : 8000);
 }
 
@@ -58,28 +58,28 @@ function status(state, text) {
   byId('status-text').textContent = text;
 }
 
-function show(told, changed) {
-  const held = told.models.filter((model) => model.held);
-  const now = JSON.stringify([told.models, told.unmet, told.store]);
-  status(...summary(held.length, told.models));
+function show(report, changed) {
+  const loaded = report.models.filter((model) => model.held);
+  const now = JSON.stringify([report.models, report.unmet, report.store]);
+  status(...summary(loaded.length, report.models));
   if (now === before) return;
-  const arrived = before && told.models.filter((model, at) => model.held && !JSON.parse(before)[0][at].held);
+  const arrived = before && report.models.filter((model, at) => model.held && !JSON.parse(before)[0][at].held);
   before = now;
-  byId('version').textContent = `likeness ${told.version}`;
-  byId('weights-told').textContent = summary(held.length, told.models)[1];
-  byId('weights').replaceChildren(...told.models.map(row));
-  if (WARNINGS[told.model.embedder]) byId('weights').append(el('li', { class: 'warning' }, WARNINGS[told.model.embedder]));
-  cards(told);
-  store(told.store);
+  byId('version').textContent = `likeness ${report.version}`;
+  byId('weights-summary').textContent = summary(loaded.length, report.models)[1];
+  byId('weights').replaceChildren(...report.models.map(row));
+  if (WARNINGS[report.model.embedder]) byId('weights').append(el('li', { class: 'warning' }, WARNINGS[report.model.embedder]));
+  cards(report);
+  store(report.store);
   if (arrived?.length) {
-    announce(`${arrived.map((model) => model.file).join(', ')} arrived and is held.`);
+    announce(`${arrived.map((model) => model.file).join(', ')} arrived and is loaded.`);
     changed();
   }
 }
 
 function summary(count, models) {
-  if (models.some((model) => model.reason === 'loading')) return ['wait', `Loading: ${count} of ${models.length} networks held`];
-  return count === models.length ? ['good', 'All four networks held'] : ['doubt', `${count} of ${models.length} networks held`];
+  if (models.some((model) => model.reason === 'loading')) return ['wait', `Loading: ${count} of ${models.length} networks loaded`];
+  return count === models.length ? ['good', 'All four networks loaded'] : ['doubt', `${count} of ${models.length} networks loaded`];
 }
 
 function row(model) {
@@ -87,7 +87,7 @@ function row(model) {
     ? ['In memory, verified; self-test ', model.self_test, '; ', DISK[model.on_disk] ?? model.on_disk]
     : [REASONS[model.reason] ?? model.reason];
   return el('li', {},
-    el('div', {}, el('strong', {}, ROLES[model.role][0]), el('span', { class: model.held ? 'chip good' : 'chip doubt' }, model.held ? 'held' : 'not held')),
+    el('div', {}, el('strong', {}, ROLES[model.role][0]), el('span', { class: model.held ? 'chip good' : 'chip doubt' }, model.held ? 'loaded' : 'not loaded')),
     el('p', { class: 'file' }, model.file), el('p', { class: 'hint' }, ...how), el('p', { class: 'digest' }, el('span', {}, 'sha256 '), model.sha256));
 }
 
@@ -104,13 +104,13 @@ function cards({ models, unmet }) {
   if (missing.length) announce(`Missing: ${missing.map((model) => model.file).join(', ')}.`);
 }
 
-/** What is answered all the same. */
+/** What still works. */
 function goingOn(models) {
-  const held = (...roles) => roles.every((role) => models.find((model) => model.role === role)?.held);
+  const loaded = (...roles) => roles.every((role) => models.find((model) => model.role === role)?.held);
   const still = [
-    held('detector') && 'finding faces',
-    held('detector', 'liveness_2_7', 'liveness_4_0') && 'judging liveness',
-    held('detector', 'embedder') && 'comparing faces',
+    loaded('detector') && 'finding faces',
+    loaded('detector', 'liveness_2_7', 'liveness_4_0') && 'judging liveness',
+    loaded('detector', 'embedder') && 'comparing faces',
   ].filter(Boolean);
   return still.length ? `Still answered: ${still.join(', ')}.` : 'Nothing is answered meanwhile.';
 }

@@ -334,9 +334,9 @@ mod tests {
     fn what_passes_by_itself_says_when_to_ask_again() {
         for (code, _, status) in Code::ALL {
             let response = Problem::new(code, "x").into_response();
-            let told = response.headers().contains_key(header::RETRY_AFTER);
+            let has_delay = response.headers().contains_key(header::RETRY_AFTER);
             // An unknown embedder stays unknown until the operator acts.
-            assert_eq!(told, status == 503 && code != Code::EmbedderUnknown, "{code:?}");
+            assert_eq!(has_delay, status == 503 && code != Code::EmbedderUnknown, "{code:?}");
         }
     }
 }

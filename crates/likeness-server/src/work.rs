@@ -179,8 +179,8 @@ mod tests {
     async fn a_piece_waits_for_a_core_and_no_longer_than_the_setting_says() {
         let (brief, work) = (Work::new(1, Duration::from_millis(20)), Work::new(1, Duration::from_secs(600)));
         let (end, stuck) = std::sync::mpsc::channel::<()>();
-        let held = brief.clone();
-        let held = tokio::spawn(async move { held.run(move |_| Ok(stuck.recv().is_ok())).await });
+        let queue = brief.clone();
+        let running = tokio::spawn(async move { queue.run(move |_| Ok(stuck.recv().is_ok())).await });
         while brief.admitted() == 0 {
             tokio::task::yield_now().await;
         }
@@ -188,7 +188,7 @@ mod tests {
         assert_eq!((refused.code(), brief.admitted()), (Code::Overloaded, 1));
         assert!(refused.body("id")["message"].as_str().unwrap().contains("within 0.02 s"));
         drop(end);
-        held.await.unwrap().unwrap();
+        running.await.unwrap().unwrap();
         let (go, wait) = std::sync::mpsc::channel::<()>();
         let first = work.clone();
         let first = tokio::spawn(async move { first.run(move |_| Ok(wait.recv().is_ok())).await });

@@ -69,9 +69,9 @@ fn every_flow_in_a_real_browser() {
         .env("PAGE_PICTURES", &pictures)
         .output()
         .unwrap();
-    let told = String::from_utf8_lossy(&output.stdout);
-    assert!(output.status.success(), "{told}{}", String::from_utf8_lossy(&output.stderr));
-    assert!(told.contains("skipped 0") && told.contains("fail 0"), "{told}");
+    let printed = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success(), "{printed}{}", String::from_utf8_lossy(&output.stderr));
+    assert!(printed.contains("skipped 0") && printed.contains("fail 0"), "{printed}");
 }
 
 #[test]

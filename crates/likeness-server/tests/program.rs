@@ -93,11 +93,11 @@ fn detect_tells_boxes_and_draws_them() {
     let image = bench.image("anna.jpg");
     let output = bench.likeness("detect", &[&image, "--json", "--draw", out.to_str().unwrap()]);
     assert_eq!(code(&output), 0, "{}", stderr(&output));
-    let told = json(&output);
-    let face = &told[0]["faces"][0];
+    let printed = json(&output);
+    let face = &printed[0]["faces"][0];
     assert_eq!(face["box"], serde_json::json!([167, 207, 139, 174]));
     assert_eq!(face["landmarks"][0], serde_json::json!([209, 280]));
-    assert_eq!((told[0]["look"]["mode"].as_str(), face["confidence"].as_f64()), (Some("fast"), Some(0.96)));
+    assert_eq!((printed[0]["look"]["mode"].as_str(), face["confidence"].as_f64()), (Some("fast"), Some(0.96)));
     assert_eq!(&fs::read(out).unwrap()[..4], b"\x89PNG");
     let text = bench.likeness("detect", &[&image]);
     let text = String::from_utf8_lossy(&text.stdout).into_owned();
@@ -127,11 +127,11 @@ fn compare_accepts_rejects_and_says_why() {
     ];
     for (first, second, exit, verdict, reasons) in table {
         let output = bench.likeness("compare", &[&bench.image(first), &bench.image(second), "--json"]);
-        let told = json(&output);
-        let row = format!("{first} {second}: {told}");
-        assert_eq!((code(&output), told["verdict"].as_str()), (exit, Some(verdict)), "{row}");
-        assert_eq!(told["reasons"], serde_json::json!(reasons), "{row}");
-        assert_eq!(told["models"].as_array().unwrap().len(), 4, "{row}");
+        let printed = json(&output);
+        let row = format!("{first} {second}: {printed}");
+        assert_eq!((code(&output), printed["verdict"].as_str()), (exit, Some(verdict)), "{row}");
+        assert_eq!(printed["reasons"], serde_json::json!(reasons), "{row}");
+        assert_eq!(printed["models"].as_array().unwrap().len(), 4, "{row}");
     }
 }
 
@@ -173,12 +173,12 @@ fn an_unknown_embedder_gives_no_verdict_until_its_digest_is_accepted() {
 fn compare_takes_its_threshold_from_the_option_the_setting_or_deepface() {
     let bench = Bench::new();
     let image = bench.image("anna.jpg");
-    let told = |setting: &str, args: &[&str]| {
+    let printed = |setting: &str, args: &[&str]| {
         let mut program = bench.command("compare");
         program.env("VERIFICATION_THRESHOLD", setting).arg("--weights").arg(own_data().weights());
         let output = program.args([&image, &image, "--json"]).args(args).output().unwrap();
-        let told = json(&output);
-        (told["threshold"].as_f64().unwrap(), told["threshold_source"].as_str().unwrap().to_owned())
+        let printed = json(&output);
+        (printed["threshold"].as_f64().unwrap(), printed["threshold_source"].as_str().unwrap().to_owned())
     };
     let table: [(&str, &[&str], f64, &str); 4] = [
         ("", &[], 0.3, "deepface"),
@@ -187,7 +187,7 @@ fn compare_takes_its_threshold_from_the_option_the_setting_or_deepface() {
         ("0.45", &["--threshold", "0.6"], 0.6, "request"),
     ];
     for (setting, args, threshold, source) in table {
-        assert_eq!(told(setting, args), (threshold, source.to_owned()), "{setting} {args:?}");
+        assert_eq!(printed(setting, args), (threshold, source.to_owned()), "{setting} {args:?}");
     }
     let bad = bench.command("compare").env("VERIFICATION_THRESHOLD", "near").args([&image, &image]).output().unwrap();
     assert_eq!(code(&bad), 24, "{}", stderr(&bad));
@@ -197,11 +197,11 @@ fn compare_takes_its_threshold_from_the_option_the_setting_or_deepface() {
 fn embed_gives_512_numbers_under_a_contract() {
     let bench = Bench::new();
     let output = bench.likeness("embed", &[&bench.image("anna.jpg"), "--json"]);
-    let told = json(&output);
-    assert_eq!(told["embedding"].as_array().unwrap().len(), 512);
-    assert_eq!(told["contract_id"].as_str().unwrap().len(), 64);
+    let printed = json(&output);
+    assert_eq!(printed["embedding"].as_array().unwrap().len(), 512);
+    assert_eq!(printed["contract_id"].as_str().unwrap().len(), 64);
     let models = bench.likeness("models", &["--json"]);
-    assert_eq!((code(&models), &json(&models)["contract_id"]), (0, &told["contract_id"]));
+    assert_eq!((code(&models), &json(&models)["contract_id"]), (0, &printed["contract_id"]));
 }
 
 #[test]
@@ -220,9 +220,9 @@ fn a_missing_weight_is_named_and_never_a_verdict_and_other_commands_still_work()
     }
     assert_eq!(code(&bench.with(&weights, "detect", &[&image])), 0);
     let models = bench.with(&weights, "models", &["--json"]);
-    let told = json(&models);
-    assert_eq!((code(&models), told["models"].as_array().unwrap().len()), (14, 2));
-    assert_eq!(told["missing"].as_object().unwrap().keys().collect::<Vec<_>>(), ["embedder", "spoof 2.7"]);
+    let printed = json(&models);
+    assert_eq!((code(&models), printed["models"].as_array().unwrap().len()), (14, 2));
+    assert_eq!(printed["missing"].as_object().unwrap().keys().collect::<Vec<_>>(), ["embedder", "spoof 2.7"]);
 }
 
 #[test]
@@ -293,9 +293,9 @@ fn bench_has_a_finite_row_for_each_network_and_each_stage_of_both_modes() {
     let (one, couple) = (bench.image("anna.jpg"), bench.image("two.jpg"));
     let output = bench.likeness("bench", &["--json", "--rounds", "1", &one, &couple]);
     assert_eq!(code(&output), 0, "{}", stderr(&output));
-    let told = json(&output);
+    let printed = json(&output);
     let networks: Vec<_> =
-        told["networks"].as_array().unwrap().iter().map(|row| (&row["role"], &row["input"])).collect();
+        printed["networks"].as_array().unwrap().iter().map(|row| (&row["role"], &row["input"])).collect();
     let expected = serde_json::json!([
         ["detector", [640, 640]],
         ["detector", [480, 640]],
@@ -305,11 +305,11 @@ fn bench_has_a_finite_row_for_each_network_and_each_stage_of_both_modes() {
         ["embedder", [160, 160]]
     ]);
     assert_eq!(serde_json::json!(networks), expected);
-    for row in told["networks"].as_array().unwrap() {
+    for row in printed["networks"].as_array().unwrap() {
         positive(row, &["min_ms", "median_ms", "gflops", "percent_of_peak", "rounds"]);
     }
-    positive(&told, &["peak_gflops"]);
-    let comparisons = told["comparisons"].as_array().unwrap();
+    positive(&printed, &["peak_gflops"]);
+    let comparisons = printed["comparisons"].as_array().unwrap();
     assert_eq!(comparisons.iter().map(|row| row["mode"].as_str().unwrap()).collect::<Vec<_>>(), ["exact", "fast"]);
     for comparison in comparisons {
         positive(comparison, &["min_ms", "median_ms", "rounds"]);
@@ -318,7 +318,7 @@ fn bench_has_a_finite_row_for_each_network_and_each_stage_of_both_modes() {
         assert_eq!(names, ["decode", "detect", "quality", "spoof", "align", "embed"]);
         stages.iter().for_each(|stage| positive(stage, &["min_ms", "median_ms"]));
     }
-    assert_eq!((&told["not_compared"], told["models"].as_array().unwrap().len()), (&Value::Null, 4));
+    assert_eq!((&printed["not_compared"], printed["models"].as_array().unwrap().len()), (&Value::Null, 4));
 }
 
 /// These keys of a report hold numbers beyond nought; what is not finite would be null.
@@ -334,10 +334,10 @@ fn bench_measures_what_is_held_names_what_is_missing_and_never_leaves_stages_out
     let image = bench.image("anna.jpg");
     let weights = bench.weights_without(&["4_0_0_80x80_MiniFASNetV1SE.pth", "facenet512_weights.h5"]);
     let output = bench.with(&weights, "bench", &["--json", "--rounds", "1", &image, &image]);
-    let told = json(&output);
-    assert_eq!((code(&output), told["networks"].as_array().unwrap().len()), (14, 4), "{told}");
-    assert_eq!(told["missing"].as_object().unwrap().keys().collect::<Vec<_>>(), ["embedder", "spoof 4.0"]);
-    assert_eq!(told["not_compared"], "they need all four networks");
+    let printed = json(&output);
+    assert_eq!((code(&output), printed["networks"].as_array().unwrap().len()), (14, 4), "{printed}");
+    assert_eq!(printed["missing"].as_object().unwrap().keys().collect::<Vec<_>>(), ["embedder", "spoof 4.0"]);
+    assert_eq!(printed["not_compared"], "they need all four networks");
     let text = bench.with(&weights, "bench", &["--rounds", "1"]);
     let (exit, text) = (code(&text), String::from_utf8_lossy(&text.stdout).into_owned());
     assert_eq!(exit, 14, "{text}");

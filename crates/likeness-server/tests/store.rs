@@ -140,9 +140,9 @@ fn a_key_is_told_once_listed_without_its_secret_and_ended_by_its_id() {
     let [lk, id, secret] = text.split('_').collect::<Vec<_>>()[..] else { panic!("{} parts", text.split('_').count()) };
     assert_eq!((lk, id.len(), secret.len()), ("lk", 16, 64));
     let listed = stdout(&world.key("list", &["--json"]));
-    let told: serde_json::Value = serde_json::from_str(&listed).unwrap();
-    assert_eq!((told[0]["id"].as_str(), told[0]["tenant"].as_str()), (Some(id), Some("acme")));
-    assert_eq!((told[0]["scopes"].as_str(), told[0]["good"].as_bool()), (Some("verify,enroll"), Some(true)));
+    let keys: serde_json::Value = serde_json::from_str(&listed).unwrap();
+    assert_eq!((keys[0]["id"].as_str(), keys[0]["tenant"].as_str()), (Some(id), Some("acme")));
+    assert_eq!((keys[0]["scopes"].as_str(), keys[0]["good"].as_bool()), (Some("verify,enroll"), Some(true)));
     assert!(!listed.contains(secret), "the list tells the secret");
     for file in fs::read_dir(world.path("data")).unwrap() {
         let bytes = fs::read(file.unwrap().path()).unwrap();
@@ -219,13 +219,13 @@ fn a_database_off_this_machine_is_believed_by_its_certificate_alone() {
         ),
     ];
     let mut wrong = Vec::new();
-    for (what, url, expected, told) in rows {
+    for (what, url, expected, message) in rows {
         let mut init = Command::new(env!("CARGO_BIN_EXE_likeness"));
         init.args(["store", "init", "--store", &url, "--key-file"]).arg(world.path(&format!("key of {what}")));
         let output = init.output().unwrap();
-        if code(&output) != expected || !stderr(&output).contains(told) {
+        if code(&output) != expected || !stderr(&output).contains(message) {
             wrong.push(format!(
-                "{what}: expected {expected} and {told:?}, found {}: {}",
+                "{what}: expected {expected} and {message:?}, found {}: {}",
                 code(&output),
                 stderr(&output)
             ));
@@ -234,7 +234,7 @@ fn a_database_off_this_machine_is_believed_by_its_certificate_alone() {
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
-/// Somebody on the wire who says that the server speaks no TLS.
+/// An attacker on the connection who says that the server has no TLS.
 #[test]
 fn a_server_that_refuses_tls_is_told_nothing() {
     use std::io::{Read as _, Write as _};
@@ -243,12 +243,12 @@ fn a_server_that_refuses_tls_is_told_nothing() {
     let heard = std::thread::spawn(move || {
         let (mut peer, _) = server.accept().unwrap();
         peer.set_read_timeout(Some(std::time::Duration::from_secs(30))).unwrap();
-        let mut asked = [0; 8];
-        peer.read_exact(&mut asked).unwrap();
+        let mut request = [0; 8];
+        peer.read_exact(&mut request).unwrap();
         peer.write_all(b"N").unwrap();
         let mut rest = Vec::new();
         peer.read_to_end(&mut rest).unwrap();
-        (asked, rest)
+        (request, rest)
     });
     let world = World::new();
     let url = format!("postgres://postgres:secret@localhost:{port}/postgres?sslmode=require");

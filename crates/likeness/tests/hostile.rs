@@ -9,24 +9,24 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use likeness::image::{Bgr, DecodeError, Limits, decode};
 
-/// Counts what is held, and the most that ever was.
+/// Counts allocated bytes, and their maximum.
 struct Counting;
 
-static HELD: AtomicUsize = AtomicUsize::new(0);
+static LIVE: AtomicUsize = AtomicUsize::new(0);
 static MOST: AtomicUsize = AtomicUsize::new(0);
 
 #[expect(unsafe_code, reason = "an allocator that only counts, then does as the system's does")]
 // SAFETY: every call is passed on unchanged to the system's allocator, which keeps the contract.
 unsafe impl GlobalAlloc for Counting {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        let held = HELD.fetch_add(layout.size(), Ordering::Relaxed) + layout.size();
-        MOST.fetch_max(held, Ordering::Relaxed);
+        let live = LIVE.fetch_add(layout.size(), Ordering::Relaxed) + layout.size();
+        MOST.fetch_max(live, Ordering::Relaxed);
         // SAFETY: as the caller promises.
         unsafe { System.alloc(layout) }
     }
 
     unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
-        HELD.fetch_sub(layout.size(), Ordering::Relaxed);
+        LIVE.fetch_sub(layout.size(), Ordering::Relaxed);
         // SAFETY: as the caller promises.
         unsafe { System.dealloc(pointer, layout) }
     }
@@ -38,9 +38,9 @@ static ALLOCATOR: Counting = Counting;
 /// One test at a time may count.
 static COUNTER: Mutex<()> = Mutex::new(());
 
-/// The outcome, and the most bytes that were held at once beyond what was held before.
+/// The outcome, and the most bytes that it allocated at once.
 fn counted(bytes: &[u8], limits: &Limits) -> (Result<Bgr, DecodeError>, usize) {
-    let before = HELD.load(Ordering::Relaxed);
+    let before = LIVE.load(Ordering::Relaxed);
     MOST.store(before, Ordering::Relaxed);
     let outcome = decode(bytes, limits);
     (outcome, MOST.load(Ordering::Relaxed).saturating_sub(before))
@@ -118,7 +118,7 @@ fn bomb_jpeg(height: u16, width: u16, progressive: bool) -> Vec<u8> {
     bytes
 }
 
-/// An EXIF block that says how the camera was held.
+/// An EXIF block that says the orientation of the camera.
 fn exif(orientation: u8) -> Vec<u8> {
     [b"MM\0*\0\0\0\x08\0\x01\x01\x12\0\x03\0\0\0\x01\0".as_slice(), &[orientation, 0, 0, 0, 0, 0, 0]].concat()
 }

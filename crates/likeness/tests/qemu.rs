@@ -81,7 +81,7 @@ fn a_processor_without_avx512_runs_the_avx2_kernels() {
     under("qemu-x86_64", "Haswell", "avx2");
 }
 
-/// Only where the target is installed, so its absence is told and is no failure.
+/// Only if the target is installed: its absence is printed and is no failure.
 #[cfg(target_arch = "x86_64")]
 #[test]
 fn the_neon_kernels_compile_where_the_target_is_installed() {

@@ -16,7 +16,7 @@ pub struct Fetch {
     pub file: LockFile,
     #[command(flatten)]
     pub fetching: Fetching,
-    /// Asked before the lock file's sources, in order, images first; BALLAST_MIRRORS holds more of them
+    /// Used before the lock file's sources, in order, images first; BALLAST_MIRRORS names more of them
     #[arg(long, value_name = "URL|DIR|oci://…")]
     pub mirror: Vec<String>,
     /// Files at a time
@@ -92,7 +92,7 @@ pub struct SourceLimits {
     /// Seconds until a connection must stand
     #[arg(long, value_name = "SECONDS", default_value = "10", value_parser = seconds)]
     pub connect_timeout: Duration,
-    /// How often a source is asked again after a fault that may pass
+    /// How often a source is tried again after a transient fault
     #[arg(long, value_name = "N", default_value_t = 3)]
     pub retries: u32,
     /// Bytes at most of a file whose size is not pinned

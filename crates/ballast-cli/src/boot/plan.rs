@@ -14,7 +14,7 @@ pub struct Ids {
     pub gid: u32,
 }
 
-/// The capabilities that matter here, as held in the effective set.
+/// The capabilities that matter here, in the effective set.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
 #[expect(clippy::struct_excessive_bools, reason = "one bit per capability, as the kernel has it")]
 pub struct Caps {
@@ -48,7 +48,7 @@ pub struct Who {
 pub struct App {
     /// Its user and group.
     pub ids: Ids,
-    /// Asked for on the command line: another identity is then no answer.
+    /// Set on the command line: another user can't replace it.
     pub explicit: bool,
     /// Whether its user and group exist in this user namespace.
     pub mapped: bool,
@@ -58,7 +58,7 @@ pub struct App {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Fs {
-    /// On a disk, or somebody's network.
+    /// On a disk or a network.
     Durable,
     /// In memory: tmpfs and ramfs.
     Memory,
@@ -118,7 +118,7 @@ pub struct Facts {
     pub can_repoint: bool,
     /// Bytes of all weights, where sizes are known.
     pub bytes: u64,
-    /// The memory limit of this container: asked for where the cache lies in memory.
+    /// The memory limit of this container: read if the cache lies in memory.
     pub memory_limit: Option<u64>,
 }
 
@@ -167,7 +167,7 @@ pub enum Refusal {
         /// Whom to become.
         to: Ids,
     },
-    /// A plain user asked to become another one.
+    /// A plain user can't become another one.
     CannotBecome {
         /// Whom to become.
         to: Ids,

@@ -94,14 +94,14 @@ fn every_privilege_and_every_volume_has_one_defined_order_of_attempts() {
         ),
         ("d the app itself, its volume", facts(APP, NONE, disk(APP, 0o755)), "HealVolume, Baked"),
         ("d the app itself, root's volume", facts(APP, NONE, disk(ROOT, 0o755)), "HealVolume, Baked"),
-        ("d the app itself, asked for", explicit(facts(APP, NONE, disk(APP, 0o755))), "HealVolume, Baked"),
+        ("d the app itself, by --user", explicit(facts(APP, NONE, disk(APP, 0o755))), "HealVolume, Baked"),
         (
-            "root, asked for: its groups are set anew",
+            "root, by --user: its groups are set anew",
             Facts { app: Some(App { ids: ROOT, explicit: true, mapped: true }), ..facts(ROOT, ALL, disk(ROOT, 0o755)) },
             "drop 0:0, HealVolume, Baked",
         ),
         ("e arbitrary uid", facts(plain, NONE, disk(ROOT, 0o775)), "HealVolume, Baked"),
-        ("e arbitrary uid, another one asked for", explicit(facts(plain, NONE, disk(ROOT, 0o775))), "cannot-become"),
+        ("e arbitrary uid, another one by --user", explicit(facts(plain, NONE, disk(ROOT, 0o775))), "cannot-become"),
         ("f read-only cache", facts(ROOT, THREE, read_only()), "drop 100:101, VerifyVolume, Baked"),
         (
             "g tmpfs mounted as the cache",
@@ -165,7 +165,7 @@ fn every_privilege_and_every_volume_has_one_defined_order_of_attempts() {
             "HealVolume, Baked",
         ),
         (
-            "l a user asked for that is not in the namespace",
+            "l a user by --user who is not in the namespace",
             unmapped(explicit(facts(plain, TWO, disk(ROOT, 0o755)))),
             "not-mapped",
         ),

@@ -112,18 +112,18 @@ fn reported(finding: &Finding) -> String {
 
 fn process(facts: &Facts) -> String {
     let caps = &facts.who.caps;
-    let held = [
+    let capabilities = [
         (caps.chown, "CHOWN"),
         (caps.dac_override, "DAC_OVERRIDE"),
         (caps.fowner, "FOWNER"),
         (caps.setuid, "SETUID"),
         (caps.setgid, "SETGID"),
     ];
-    let held: Vec<_> = held.iter().filter(|(held, _)| *held).map(|(_, name)| *name).collect();
-    let held = if held.is_empty() { "no capability".into() } else { held.join(" ") };
+    let names: Vec<_> = capabilities.iter().filter(|(present, _)| *present).map(|(_, name)| *name).collect();
+    let names = if names.is_empty() { "no capability".into() } else { names.join(" ") };
     let privs = if facts.who.no_new_privs { "no_new_privs" } else { "no_new_privs not set" };
     let limit = facts.memory_limit.map(|limit| format!(", memory limit {} MiB", limit >> 20)).unwrap_or_default();
-    format!("{}:{}, {held}, {privs}{limit}", facts.who.ids.uid, facts.who.ids.gid)
+    format!("{}:{}, {names}, {privs}{limit}", facts.who.ids.uid, facts.who.ids.gid)
 }
 
 fn volume(volume: &Volume) -> String {

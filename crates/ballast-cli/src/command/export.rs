@@ -22,11 +22,11 @@ use crate::{bounds, foreign, print};
 /// # Errors
 /// [`Exit::WeightsMissing`]; or an archive that can't be written: nothing has its name then.
 pub fn export(args: &Export) -> Result<(), Failure> {
-    let asked = Asked::of(&args.weights)?;
-    let name = args.name.clone().or(asked.name).unwrap_or_else(|| "models:latest".into());
-    write(&args.file, &asked.image, &name, &asked.lock)
+    let weights = WeightImage::of(&args.weights)?;
+    let name = args.name.clone().or(weights.name).unwrap_or_else(|| "models:latest".into());
+    write(&args.file, &weights.image, &name, &weights.lock)
         .map_err(|error| Failure::new(Exit::FetchFailed, format!("{}: {error}", args.file.display())))?;
-    print::answer(&format!("{}: {name}\nsha256:{}", args.file.display(), asked.image.digest()));
+    print::answer(&format!("{}: {name}\nsha256:{}", args.file.display(), weights.image.digest()));
     Ok(())
 }
 
@@ -42,7 +42,7 @@ fn write(path: &Path, image: &Image, name: &str, lock: &[u8]) -> std::io::Result
 }
 
 /// The image that the command line asks for.
-pub struct Asked {
+pub struct WeightImage {
     /// The weights that are at hand, their tree at the root or the prefix as `bake` lays it out; or a whole service.
     pub image: Image,
     /// Its name, where a description gives one.
@@ -51,7 +51,7 @@ pub struct Asked {
     lock: Vec<u8>,
 }
 
-impl Asked {
+impl WeightImage {
     /// Puts it together.
     ///
     /// # Errors

@@ -59,7 +59,7 @@ pub fn bring(setting: &Setting, sources: &Sources, into: &Path, jobs: usize, sta
     verdict(&failed, sources.asks_mirrors())
 }
 
-/// The images among the mirrors. One that can't be had is reported, and the others are asked.
+/// The images among the mirrors. An unavailable one is reported, and the others are used.
 fn images(args: &Fetch) -> Result<Vec<RemoteImage>, Failure> {
     let mirrors = source::mirrors(&args.mirror, std::env::var("BALLAST_MIRRORS").ok());
     let mut images = Vec::new();

@@ -93,8 +93,8 @@ pub fn run(args: &Run) -> Result<(), Failure> {
 }
 
 /// Seals what was verified; `auto` says why not, `require` refuses.
-fn seal(asked: SealArg, booted: &mut Booted) -> Result<(), Failure> {
-    let Some(served) = booted.report.served.as_ref().filter(|_| asked != SealArg::Off) else { return Ok(()) };
+fn seal(wanted: SealArg, booted: &mut Booted) -> Result<(), Failure> {
+    let Some(served) = booted.report.served.as_ref().filter(|_| wanted != SealArg::Off) else { return Ok(()) };
     let owned = booted.report.weights.iter_mut().filter(|line| line.protection == Some(Protection::Owned));
     let mut owned: Vec<_> = owned.collect();
     if owned.is_empty() {
@@ -106,7 +106,7 @@ fn seal(asked: SealArg, booted: &mut Booted) -> Result<(), Failure> {
             owned.iter_mut().for_each(|line| line.protection = Some(Protection::Landlock));
             Ok(())
         }
-        Err(why) if asked == SealArg::Require => {
+        Err(why) if wanted == SealArg::Require => {
             Err(Failure::new(Exit::SealRefused, format!("no seal: {why}")).hint("--seal auto starts without one"))
         }
         Err(why) => {
@@ -181,8 +181,8 @@ fn start(healing: &Healing, dry_run: bool, drop: &DropOptions) -> Result<Booted,
     let taken = boot.take(&plan);
     // Once more: the cache may be root's by now.
     let look = WriteAccess::new(guarded, &groups);
-    let held = receipts(healing, &mut boot.setting, &look, dry_run);
-    boot.receipts = held.as_ref().map(|file| &file.receipts);
+    let believed = receipts(healing, &mut boot.setting, &look, dry_run);
+    boot.receipts = believed.as_ref().map(|file| &file.receipts);
     let vouched = taken.as_ref().and_then(|taken| boot.vouched(taken.as_ref().ok()?, &look));
     if put_off && vouched.is_none() {
         boot.setting.believe_index(&look);
@@ -200,7 +200,7 @@ fn start(healing: &Healing, dry_run: bool, drop: &DropOptions) -> Result<Booted,
     };
     let verified = boot.firm(&report);
     let setting = boot.setting;
-    if let Some(Err(error)) = held.map(|file| file.write(&verified)) {
+    if let Some(Err(error)) = believed.map(|file| file.write(&verified)) {
         report.notes.push(format!("receipts: {error}; the next boot verifies every byte"));
     }
     let extras = report.served.as_ref().map(|served| extra::find(&setting.lock, &served.root)).unwrap_or_default();
@@ -208,7 +208,7 @@ fn start(healing: &Healing, dry_run: bool, drop: &DropOptions) -> Result<Booted,
     Ok(Booted { setting, report, dropped, file, guarded, groups, extras })
 }
 
-/// Opens the receipts that the operator asked for; a remark where they can't be used.
+/// Opens the receipts of --trust receipt; a remark if they can't be used.
 fn receipts(healing: &Healing, setting: &mut Setting, look: &WriteAccess, dry_run: bool) -> Option<ReceiptFile> {
     if healing.trust == TrustArg::Bytes || dry_run {
         return None;
@@ -220,8 +220,8 @@ fn receipts(healing: &Healing, setting: &mut Setting, look: &WriteAccess, dry_ru
     ReceiptFile::open(&path, look).map_err(|why| setting.notes.push(format!("receipts: {why}"))).ok()
 }
 
-fn open_report(asked: Option<&Path>, look: &WriteAccess, refused: &mut Vec<String>) -> Option<ReportFile> {
-    ReportFile::open(asked, look)
+fn open_report(path: Option<&Path>, look: &WriteAccess, refused: &mut Vec<String>) -> Option<ReportFile> {
+    ReportFile::open(path, look)
         .map_err(|error| refused.push(format!("report: {error}; without one `status` is not ready")))
         .ok()
 }
@@ -232,7 +232,7 @@ fn tell(report: &mut Report, log: LogArg, file: Option<ReportFile>) {
         LogArg::Text => print::boot(report),
         LogArg::Json => print::boot_json(report),
     }
-    let lost = print::stderr_fault().map(|error| format!("stderr did not take what was reported: {error}"));
+    let lost = print::stderr_fault().map(|error| format!("stderr did not take the report: {error}"));
     report.notes.extend(lost);
     if let Some(Err(error)) = file.map(|file| file.write(report)) {
         print::remark(&format!("the report could not be written: {error}"));

@@ -23,8 +23,8 @@ use crate::source::Sources;
 pub fn pull(args: &Pull) -> Result<(), Failure> {
     let start = Instant::now();
     if !args.trust.first_trust {
-        // Nothing is asked of anybody where there is no lock file.
-        held(&args.file)?;
+        // Without a lock file no request is sent.
+        local(&args.file)?;
     }
     let bounds = &args.fetching.bounds;
     let (picture, manifest) = open_image(&args.source, bounds, args.plain_http)?;
@@ -33,7 +33,7 @@ pub fn pull(args: &Pull) -> Result<(), Failure> {
     bring(&setting, &sources, &args.fetching.into, args.jobs, start)
 }
 
-/// The lock file at hand; or, where a first trust was asked for, one that begins as the image's own.
+/// The lock file at hand; or, with --first-trust one that begins as the image's own.
 ///
 /// # Errors
 /// Those of the lock file; a first trust where there is one already.
@@ -41,12 +41,12 @@ pub fn setting_for(file: &LockFile, trust: &Trust, picture: &RemoteImage, manife
     if trust.first_trust {
         begin_lock(file, picture, manifest)?;
     }
-    let setting = held(file)?;
+    let setting = local(file)?;
     setting.remember_serial()?.iter().for_each(|note| print::remark(note));
     Ok(setting)
 }
 
-fn held(file: &LockFile) -> Result<Setting, Failure> {
+fn local(file: &LockFile) -> Result<Setting, Failure> {
     let setting = Setting::read(&Place { file: file.clone(), store: None, baked: None });
     setting.map_err(|failure| match (failure.exit, &failure.hint) {
         (Exit::BadLock, Some(hint)) => {

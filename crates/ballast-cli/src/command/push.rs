@@ -1,7 +1,7 @@
 //! `push`: the weights that are at hand, or a whole service, as an ordinary image in a registry.
 
 use crate::args::Push;
-use crate::command::export::Asked;
+use crate::command::export::WeightImage;
 use crate::command::fetch::{ca_file, limits};
 use crate::exit::{Exit, Failure};
 use crate::print::{self, Progress};
@@ -17,7 +17,7 @@ pub fn push(args: &Push) -> Result<(), Failure> {
     if registry.is_pinned() {
         return Err(Failure::new(Exit::Usage, format!("expected a tag to push to, found {}", args.target)));
     }
-    let image = Asked::of(&args.weights)?.image;
+    let image = WeightImage::of(&args.weights)?.image;
     let progress = Progress::new();
     let line = progress.line(&args.target, None);
     registry

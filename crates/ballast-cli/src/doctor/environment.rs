@@ -218,7 +218,7 @@ impl Environment {
         setting.lock.dirs.iter().map(|spec| due(spec.path.as_path())).collect()
     }
 
-    /// Whether the kernel can be asked as the app from here on.
+    /// Whether the kernel answers as the app from here on.
     fn become_app(&mut self, plan: &Plan, account: Option<&Account>) -> bool {
         let options = DropOptions::default();
         let dropped = match account.filter(|_| plan.drop_to.is_some()) {
@@ -274,7 +274,7 @@ impl Environment {
         for variable in variables::ALL.iter().filter(|variable| !kept.iter().any(|(name, _)| name == variable.name)) {
             let Some((path, set)) = variables::leads_to(variable, &env) else { continue };
             let refused = access.can_write(&path).err();
-            // A library that nobody configured, and whose cache is not among the weights, may not be there at all.
+            // A library without configuration, and without a cache among the weights, may not be installed.
             let concerned = set || setting.is_some_and(|setting| path.starts_with(&setting.store));
             if let Some(why) = refused.as_ref().filter(|_| concerned) {
                 let severity = if set && variable.usage == Use::Writes { Severity::Error } else { Severity::Warning };

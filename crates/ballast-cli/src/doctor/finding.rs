@@ -54,7 +54,7 @@ impl Finding {
     }
 }
 
-/// Declares the codes once: the type, its words, and the list that the document is held to.
+/// Declares the codes once: the type, its words, and the list that the document must have.
 macro_rules! codes {
     ($($name:ident $word:literal $meaning:literal),* $(,)?) => {
         /// The rules, by name.

@@ -64,7 +64,7 @@ impl Environment {
         }
         let target = setting.store.join(path);
         let inside = target.ancestors().skip(1).filter(|at| at.starts_with(&setting.store));
-        // Whoever can write a directory can set aside what stands in the way below it.
+        // A user who can write a directory can rename what blocks it below.
         let answers = inside.filter(|at| at.exists()).map(|at| access.can_write(at));
         let root = answers.reduce(|best, next| best.or(next));
         root.unwrap_or_else(|| access.can_write(&setting.store)).map_err(|why| match (denied, given) {

@@ -12,7 +12,7 @@ use rustix::fs::{Access, AtFlags, CWD};
 use crate::errno::named;
 use crate::facts;
 
-/// Who would write, and whether the kernel may be asked.
+/// Who would write, and whether the kernel can answer.
 pub struct PathAccess {
     /// The app.
     pub app: Ids,

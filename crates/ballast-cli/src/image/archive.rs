@@ -1,7 +1,7 @@
 //! One file that holds an image: an OCI layout in a tar archive, with the lock file beside it, and
 //! the `manifest.json` that `docker load` looks for.
 //!
-//! Promise: the same image gives the same bytes. What is read is held against its digest before
+//! Promise: the same image gives the same bytes. What is read is checked against its digest before
 //! anything of it is used.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -75,7 +75,7 @@ fn file(tar: &mut Builder<impl Write>, path: &str, bytes: &[u8]) -> io::Result<(
     tar.append_data(&mut header(EntryType::Regular, 0o644, ROOT, bytes.len() as u64), path, bytes)
 }
 
-/// The layer is written by a thread of its own, and held against its digest on the way.
+/// The layer is written by a thread of its own, and checked against its digest on the way.
 fn append_layer(tar: &mut Builder<impl Write>, layer: &Layer, measured: Measured) -> io::Result<()> {
     let mut header = header(EntryType::Regular, 0o644, ROOT, measured.size);
     let (reader, writer) = io::pipe()?;

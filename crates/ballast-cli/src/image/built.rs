@@ -71,7 +71,7 @@ pub(crate) fn descriptor(kind: MediaType, measured: Measured, annotations: &[(&s
     builder.build().map_err(io::Error::other)
 }
 
-/// JSON with its keys in order, whatever map they were held in.
+/// JSON with its keys in order, whatever their order in memory.
 pub(crate) fn json(value: &impl Serialize) -> io::Result<Vec<u8>> {
     Ok(serde_json::to_vec(&serde_json::to_value(value)?)?)
 }

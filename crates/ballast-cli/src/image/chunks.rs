@@ -1,4 +1,4 @@
-//! Which bytes of a weight are at hand in the file that is there, and which must be asked for.
+//! Which bytes of a weight the existing file has, and which must be fetched.
 //!
 //! A chunk counts as right only by the index's tree; the weight's pin judges the whole all the same.
 
@@ -7,7 +7,7 @@ use ballast::index::{CHUNK, Leaf, Tree};
 use ballast::lock::Weight;
 use ballast::store::{Damage, WeightState};
 
-/// The file that is there now, whose good chunks need not be asked for.
+/// The existing file, whose good chunks need not be fetched.
 pub struct Own<'a> {
     disk: &'a LinuxDisk,
     file: LinuxFile,
@@ -42,7 +42,7 @@ impl<'a> Own<'a> {
     }
 }
 
-/// A weight's next bytes: out of the file that is there, or to be asked for.
+/// A weight's next bytes: from the existing file, or to be fetched.
 pub enum Piece {
     /// The bytes of a chunk that is right.
     Own(Vec<u8>),
@@ -50,7 +50,7 @@ pub enum Piece {
     Ask(u64, u64),
 }
 
-/// The pieces from an offset on. Chunks that must be asked for and lie side by side are one.
+/// The pieces from an offset on. Neighbouring chunks to fetch are one piece.
 pub fn pieces<'a>(from: u64, size: u64, own: Option<&'a Own<'a>>) -> impl Iterator<Item = Piece> + 'a {
     let (mut at, mut next) = (from, None);
     std::iter::from_fn(move || {
@@ -65,16 +65,16 @@ pub fn pieces<'a>(from: u64, size: u64, own: Option<&'a Own<'a>>) -> impl Iterat
         let start = at;
         while at < size {
             let number = at / CHUNK;
-            // A piece that begins within a chunk is asked for to the chunk's end.
+            // A piece that begins within a chunk is fetched to the chunk's end.
             let good = if at % CHUNK == 0 { own.chunk(number) } else { None };
-            let asked = at;
+            let first = at;
             at = (at + 1).next_multiple_of(CHUNK).min(size);
             if let Some(bytes) = good {
-                if asked == start {
+                if first == start {
                     return Some(Piece::Own(bytes));
                 }
                 next = Some(bytes);
-                return Some(Piece::Ask(start, asked));
+                return Some(Piece::Ask(start, first));
             }
         }
         (start < at).then_some(Piece::Ask(start, at))

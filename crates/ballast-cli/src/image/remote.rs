@@ -145,7 +145,7 @@ impl RemoteImage {
         self.take_pieces(layer, *at, *size, own.as_ref(), sink, |_| {})
     }
 
-    /// The whole layer, every byte of it held against its digest.
+    /// The whole layer, every byte of it checked against its digest.
     fn take_whole(&self, layer: &Blob, head: &Head, sink: &mut Sink) -> Result<(), Fault> {
         let (mut hasher, mut skip) = (Sha256::new(), head.bytes.len() as u64);
         self.blobs.read(layer, 0, layer.measured.size, sink.line, &mut |bytes| {
@@ -281,7 +281,7 @@ impl Head {
         }
     }
 
-    /// The rest of a layer of one file is zeros: so its digest follows from what is held.
+    /// The rest of a layer of one file is zeros: so its digest follows from the known bytes.
     fn judge(&self, mut hasher: Sha256, layer: &Blob) -> Result<(), Fault> {
         let mut left = layer.measured.size - self.bytes.len() as u64 - self.size;
         let zeros = [0; 4096];

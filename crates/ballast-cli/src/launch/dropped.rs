@@ -11,7 +11,7 @@ pub struct Dropped {
 }
 
 impl Dropped {
-    /// Whether the command will run as root, because that is what was asked for.
+    /// Whether the command will run as root, because --user says so.
     pub fn is_root(&self) -> bool {
         self.uid == 0
     }

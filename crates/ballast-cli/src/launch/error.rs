@@ -20,7 +20,7 @@ pub enum Kind {
     GroupsDenied,
     /// The drop was made, and the proof of it failed.
     NotProven,
-    /// no_new_privs was asked for and could not be set.
+    /// no_new_privs could not be set.
     NoNewPrivs,
     /// Descriptors could not be kept from the command.
     Descriptors,

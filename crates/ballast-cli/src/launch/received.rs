@@ -128,8 +128,8 @@ fn blocked() -> u64 {
         let mut set: libc::sigset_t = std::mem::zeroed();
         libc::sigemptyset(&mut set);
         libc::sigprocmask(libc::SIG_BLOCK, std::ptr::null(), &mut set);
-        let held = signals().filter(|&signal| libc::sigismember(&set, signal) == 1);
-        held.fold(0, |bits, signal| bits | bit(signal))
+        let blocked = signals().filter(|&signal| libc::sigismember(&set, signal) == 1);
+        blocked.fold(0, |bits, signal| bits | bit(signal))
     }
 }
 

@@ -66,7 +66,7 @@ fn put(stream: &Mutex<Option<Errno>>, to: BorrowedFd, text: &str, goes_on: bool)
             Ok(0) => *fault = Some(Errno::IO),
             Ok(done) => rest = &rest[done..],
             Err(Errno::INTR) => {}
-            // Whoever shares the descriptor made it so.
+            // Another process shares the descriptor and made it so.
             Err(Errno::AGAIN) => *fault = ready(to, goes_on).err(),
             Err(errno) => *fault = Some(errno),
         }

@@ -82,7 +82,7 @@ impl Endpoint {
         Ok(Self { scheme: scheme.clone(), host: host.to_ascii_lowercase(), port })
     }
 
-    /// Whether nobody on the way can read what goes there.
+    /// Whether the connection is encrypted, or stays on this machine.
     fn is_private(&self) -> bool {
         self.scheme == Scheme::HTTPS || is_here(&self.host)
     }

@@ -123,7 +123,7 @@ fn a_secret_stays_with_its_origin_but_for_the_token_service_that_this_origin_nam
             wrong.push(format!("{to}: a stranger's token service gets the secret"));
         }
         if secret.for_realm(&named("https://auth.example/token")).is_some() {
-            wrong.push(format!("{to}: an address that nobody led to gets the secret"));
+            wrong.push(format!("{to}: an unrelated address gets the secret"));
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
@@ -154,6 +154,6 @@ fn the_address_and_the_debug_form_of_a_secret_do_not_hold_it() {
 #[test]
 fn a_query_is_added_to() {
     let realm = named("https://auth.example/token?a=b");
-    let asked = realm.with_query("service=x").map(|address| address.uri().to_string());
-    assert_eq!(asked, Ok("https://auth.example/token?a=b&service=x".into()));
+    let token_url = realm.with_query("service=x").map(|address| address.uri().to_string());
+    assert_eq!(token_url, Ok("https://auth.example/token?a=b&service=x".into()));
 }

@@ -62,7 +62,7 @@ pub struct HttpResponse {
     pub hub: HubHeaders,
 }
 
-/// What is asked beside the address.
+/// The parts of a request beside the address.
 pub struct Ask<'a> {
     /// The method.
     pub method: Method,
@@ -196,7 +196,7 @@ impl HttpResponse {
     /// The whole body, which may have this many bytes.
     ///
     /// # Errors
-    /// [`Fault::TooLong`], before more than that is held; a body that breaks off.
+    /// [`Fault::TooLong`], before more than that is in memory; a body that ends early.
     pub fn bytes(self, most: u64) -> Result<Vec<u8>, Fault> {
         if self.length().is_some_and(|length| length > most) {
             return Err(Fault::TooLong { most });

@@ -61,19 +61,19 @@ fn config_file(env: &impl Fn(&str) -> Option<String>) -> Option<PathBuf> {
 
 fn of_docker(host: &str, file: Option<PathBuf>) -> Result<Credentials, String> {
     let Some(path) = file else { return Ok(Credentials::None) };
-    let reported = |why: &dyn std::fmt::Display| format!("{}: {host}: {why}", path.display());
-    let text = foreign::read_named(&path, bounds::SECRETS).map_err(|error| reported(&error))?;
+    let named = |why: &dyn std::fmt::Display| format!("{}: {host}: {why}", path.display());
+    let text = foreign::read_named(&path, bounds::SECRETS).map_err(|error| named(&error))?;
     // Docker's own name for its hub.
     let server = if host == "index.docker.io" { "https://index.docker.io/v1/" } else { host };
     match docker_credential::get_credential_from_reader(text.as_slice(), server) {
         Ok(DockerCredential::UsernamePassword(user, password)) => Ok(Credentials::Basic(user, password)),
         Ok(DockerCredential::IdentityToken(_)) => {
-            Err(reported(&format!("an identity token can't be used here; set {USER} and {PASSWORD}")))
+            Err(named(&format!("an identity token can't be used here; set {USER} and {PASSWORD}")))
         }
         Err(Why::NoCredentialConfigured | Why::ConfigNotFound) => Ok(Credentials::None),
         // What a helper prints may hold a secret.
-        Err(Why::HelperFailure { helper, .. }) => Err(reported(&format!("the credential helper {helper} failed"))),
-        Err(why) => Err(reported(&why)),
+        Err(Why::HelperFailure { helper, .. }) => Err(named(&format!("the credential helper {helper} failed"))),
+        Err(why) => Err(named(&why)),
     }
 }
 
@@ -82,12 +82,12 @@ mod tests {
     use super::super::address::Clear;
     use super::*;
 
-    type Held<'a> = &'a [(&'a str, &'a str)];
+    type Environment<'a> = &'a [(&'a str, &'a str)];
 
-    fn asked(host: &str, held: Held) -> Result<Credentials, String> {
+    fn found(host: &str, environment: Environment) -> Result<Credentials, String> {
         let (root, _) =
             Address::named(&format!("https://{host}/v2/"), Clear::Refused).map_err(|why| why.to_string())?;
-        of(host, &root, |name| held.iter().find(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned()))
+        of(host, &root, |name| environment.iter().find(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned()))
     }
 
     #[test]
@@ -99,7 +99,7 @@ mod tests {
         let basic = |password: &str| Ok(Credentials::Basic("user".into(), password.into()));
         let (user, password) = ((USER, "user"), (PASSWORD, "set"));
         let token = ("BALLAST_TOKENS", "reg.example=token");
-        let rows: [(&str, Held, Result<Credentials, String>); 6] = [
+        let rows: [(&str, Environment, Result<Credentials, String>); 6] = [
             ("reg.example:5000", &[user, password, token, docker], basic("set")),
             ("reg.example:5000", &[token, docker], Ok(Credentials::Bearer("token".into()))),
             ("reg.example:5000", &[docker], basic("from-file")),
@@ -107,7 +107,8 @@ mod tests {
             ("reg.example:5000", &[], Ok(Credentials::None)),
             ("reg.example:5000", &[user], Err(format!("expected both {USER} and {PASSWORD}, found one of them"))),
         ];
-        let wrong: Vec<_> = rows.iter().filter(|(host, held, expected)| asked(host, held) != *expected).collect();
+        let wrong: Vec<_> =
+            rows.iter().filter(|(host, environment, expected)| found(host, environment) != *expected).collect();
         assert!(wrong.is_empty(), "{wrong:?}");
     }
 
@@ -116,7 +117,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap_or_else(|error| panic!("{error}"));
         for text in ["no json", r#"{"auths": {"reg.example": {"auth": "%%"}}}"#] {
             assert!(std::fs::write(dir.path().join("config.json"), text).is_ok());
-            let found = asked("reg.example", &[("DOCKER_CONFIG", dir.path().to_str().unwrap_or_default())]);
+            let found = found("reg.example", &[("DOCKER_CONFIG", dir.path().to_str().unwrap_or_default())]);
             assert!(found.is_err(), "{text}: {found:?}");
         }
     }

@@ -1,7 +1,7 @@
 //! Hugging Face's hub under another address: a mirror or a proxy that keeps the hub's own paths. Pure.
 //!
-//! `HF_ENDPOINT` names one, as for the hub's own client: what a source has at huggingface.co is asked there instead.
-//! A mirror (`--mirror`) is asked for the hub's path too.
+//! `HF_ENDPOINT` names one, as for the hub's own client: what a source has at huggingface.co is requested there instead.
+//! A mirror (`--mirror`) is searched for the hub's path too.
 
 use std::borrow::Cow;
 
@@ -33,7 +33,7 @@ impl Hub {
         Ok(Self(Some(endpoint)))
     }
 
-    /// Where a URL is asked.
+    /// Where a URL is requested.
     pub fn address<'a>(&self, url: &'a str) -> Cow<'a, str> {
         match (&self.0, url.strip_prefix(HUB)) {
             (Some(endpoint), Some(path)) => Cow::Owned(format!("{}/{path}", endpoint.trim_end_matches('/'))),

@@ -53,7 +53,7 @@ use web::Web;
 /// One place to ask.
 enum Candidate<'a> {
     Source(&'a Source),
-    /// Asked for the lock path, then the bare name, then the digest.
+    /// Searched for the lock path, then the bare name, then the digest.
     MirrorUrl(&'a str),
     MirrorDir(&'a Path),
     /// An image of weights: each in a layer of its own.
@@ -63,21 +63,21 @@ enum Candidate<'a> {
 /// Where it came from, or what each source's fault was.
 pub type Obtained = Result<String, Vec<(String, Fault)>>;
 
-/// All that can be asked.
+/// Everywhere that weights may come from.
 pub struct Sources {
     web: Web,
     hub: Hub,
     limits: Limits,
     mirrors: Vec<Source>,
-    /// Asked before all others.
+    /// Used before all others.
     images: Vec<RemoteImage>,
     archives: Archives,
-    /// Nothing but the images is asked.
+    /// Only the images are used.
     only_images: bool,
 }
 
 impl Sources {
-    /// Mirrors are asked before a weight's own sources.
+    /// Mirrors, used before a weight's own sources.
     ///
     /// # Errors
     /// A mirror that is neither URL nor directory, or a CA file that can't be used.
@@ -122,7 +122,7 @@ impl Sources {
         self
     }
 
-    /// Images that are asked before all others.
+    /// Images that are used before all others.
     pub fn before(mut self, images: Vec<RemoteImage>) -> Self {
         self.images = images;
         self
@@ -191,7 +191,7 @@ impl Sources {
             Ok(()) => sink.digest() != weight.sha256,
             Err(fault) => matches!(fault, Fault::WrongBlob { .. }),
         };
-        // An image's layer may have come in pieces that nobody here put together.
+        // An image's layer may have come in pieces.
         if misfit && (sink.pieced || matches!(origin, Candidate::Image(_))) {
             sink.restart()?;
             taken = take(&WeightState::Missing, sink);
@@ -220,7 +220,7 @@ impl Sources {
                     self.web.get(address, sink)
                 })
             }
-            Candidate::Image(_) => Err(Fault::NotFound("an image is asked for weights alone".into())),
+            Candidate::Image(_) => Err(Fault::NotFound("an image has weights alone".into())),
         }
     }
 

@@ -99,9 +99,9 @@ fn in_network(network: &str, bits: &str, address: IpAddr) -> Option<bool> {
 mod tests {
     use super::*;
 
-    type Held<'a> = &'a [(&'a str, &'a str)];
+    type Variables<'a> = &'a [(&'a str, &'a str)];
 
-    fn proxies(env: Held) -> Result<Proxies, String> {
+    fn proxies(env: Variables) -> Result<Proxies, String> {
         Proxies::from_env(|name| env.iter().find(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned()))
     }
 
@@ -109,7 +109,7 @@ mod tests {
     #[test]
     fn each_scheme_has_its_proxy_and_this_machine_is_reached_through_none_elsewhere() {
         let (one, two, near) = ("http://one.example:1", "http://two.example:2", "http://127.0.0.1:3");
-        let rows: [(Held, &str, u16); 14] = [
+        let rows: [(Variables, &str, u16); 14] = [
             (&[("HTTPS_PROXY", one), ("HTTP_PROXY", two)], "https://reg.example/", 1),
             (&[("HTTPS_PROXY", one), ("HTTP_PROXY", two)], "http://reg.example/", 2),
             (&[("https_proxy", one)], "https://reg.example/", 1),
@@ -125,7 +125,7 @@ mod tests {
             (&[("ALL_PROXY", one), ("NO_PROXY", "10.0.0.0/8")], "https://10.1.2.3/", 0),
             (&[("ALL_PROXY", one), ("no_proxy", "[::1]")], "https://reg.example/", 1),
         ];
-        let found = |env: Held, to: &str| {
+        let found = |env: Variables, to: &str| {
             let (to, _) = Address::named(to, Clear::Named).unwrap_or_else(|why| panic!("{to}: {why}"));
             let proxies = proxies(env).unwrap_or_else(|why| panic!("{env:?}: {why}"));
             proxies.of(&to).map(|proxy| proxy.map_or(0, |proxy| proxy.port())).unwrap_or(u16::MAX)

@@ -1,8 +1,8 @@
 //! A registry, by the distribution protocol: resolve a name once, read ranges of blobs, push an image.
 //!
 //! Bounds are those of every source: time without a byte, time in all, retries, and bytes of every
-//! answer that is not a blob. Nothing here is trusted: manifests are held against their digest, blobs
-//! against theirs by whoever reads them. `address` decides where each request may go, and what with.
+//! answer that is not a blob. Nothing here is trusted: manifests are checked against their digest, blobs
+//! against theirs by their readers. `address` decides where each request may go, and what with.
 
 use std::io::{self, BufWriter, Write as _};
 use std::path::Path;
@@ -52,7 +52,7 @@ enum RequestBody<'a> {
 type Headers<'a> = &'a [(HeaderName, String)];
 
 impl Registry {
-    /// A client for `oci://HOST/REPOSITORY[:TAG][@DIGEST]`; nothing is asked yet.
+    /// A client for `oci://HOST/REPOSITORY[:TAG][@DIGEST]`; no request is sent yet.
     ///
     /// # Errors
     /// A name, credentials or certificates that make no sense; a password that would go in the clear.
@@ -146,11 +146,11 @@ impl Registry {
             let call = |method, to: &Address, headers: Headers, body: &RequestBody| {
                 self.call(method, to, headers, body, "pull,push", until)
             };
-            let held = call(Method::HEAD, &there, &[], &RequestBody::Nothing)?;
-            match held.status() {
+            let existing = call(Method::HEAD, &there, &[], &RequestBody::Nothing)?;
+            match existing.status() {
                 200 => return Ok(false),
                 404 => {}
-                _ => drop(good(held, &[404])?),
+                _ => drop(good(existing, &[404])?),
             }
             let begun = call(Method::POST, &self.address("blobs/uploads/")?, &[], &RequestBody::Bytes(&[]))?;
             let to = good(begun, &[202])?.location()?.with_query(&format!("digest={digest}"))?;
@@ -205,7 +205,7 @@ impl Registry {
         }
     }
 
-    /// The layer is written by a thread of its own, and held against its digest on the way.
+    /// The layer is written by a thread of its own, and checked against its digest on the way.
     fn send_layer(&self, to: &Address, ask: &Ask, layer: &Layer, measured: Measured) -> Result<HttpResponse, Fault> {
         let (reader, writer) = io::pipe().map_err(|error| Fault::Unreadable(error.to_string()))?;
         std::thread::scope(|scope| {
@@ -241,7 +241,7 @@ impl Registry {
         let range = (!whole).then(|| (header::RANGE, format!("bytes={at}-{}", to - 1)));
         let answer = self.call(Method::GET, &address, range.as_slice(), &RequestBody::Nothing, "pull", until);
         let answer = good(answer?, if whole { &[200] } else { &[200, 206] })?;
-        // The whole may come where a range was asked for: what was not asked for is let go.
+        // The whole may come instead of the range: the rest is dropped.
         let (mut skip, expected) = match answer.status() {
             206 => (0, to - *at),
             _ => (*at, blob.measured.size),
@@ -293,7 +293,7 @@ fn good(answer: HttpResponse, statuses: &[u16]) -> Result<HttpResponse, Fault> {
     if statuses.contains(&answer.status()) { Ok(answer) } else { Err(refused(answer)) }
 }
 
-/// Where the protocol begins: https, but for this machine, or where the user asked for http.
+/// Where the protocol begins: https, but for this machine, or with --plain-http.
 fn root(host: &str, plain_http: bool) -> Result<Address, super::address::Refused> {
     let here = format!("http://{host}/v2/");
     match (Address::named(&here, Clear::Refused), plain_http) {

@@ -1,4 +1,4 @@
-//! What a registry answers instead of what was asked for, as faults by name.
+//! Error answers of a registry, as faults by name.
 
 use serde::Deserialize;
 

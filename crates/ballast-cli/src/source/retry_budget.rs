@@ -1,4 +1,4 @@
-//! How often a source is asked again: after faults that may pass, until the overall time is up.
+//! Retries of a source: after transient faults, until the overall time is up.
 
 use std::time::{Duration, Instant};
 
@@ -28,8 +28,8 @@ impl RetryBudget {
         self.until
     }
 
-    /// The pause before the source is asked again, after an attempt that brought so many bytes;
-    /// `None` where it is not to be asked.
+    /// The pause before the next attempt, after one that brought so many bytes;
+    /// `None` if there is none.
     pub fn again(&mut self, gained: u64, fault: &Fault) -> Option<Duration> {
         if gained >= GAIN {
             self.retries = 0;

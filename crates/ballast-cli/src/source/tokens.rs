@@ -86,7 +86,7 @@ mod tests {
 
     #[test]
     fn a_token_is_for_its_own_host_over_https() {
-        let held = tokens("Models.Example=one 127.0.0.1=two").ok();
+        let parsed = tokens("Models.Example=one 127.0.0.1=two").ok();
         let rows = [
             ("https://models.example/a", Some("one")),
             ("https://MODELS.example:8443/a", Some("one")),
@@ -100,11 +100,11 @@ mod tests {
         ];
         let of = |url: &str| {
             let to = Address::named(url, Clear::Named).ok()?.0;
-            let secret = held.as_ref().and_then(|held| held.secret(&to))?;
+            let secret = parsed.as_ref().and_then(|tokens| tokens.secret(&to))?;
             Some(String::from_utf8_lossy(secret.at(&to)?.as_bytes()).replace("Bearer ", ""))
         };
         let wrong: Vec<_> = rows.iter().filter(|(url, token)| of(url).as_deref() != *token).collect();
-        assert!(held.is_some() && wrong.is_empty(), "{wrong:?}");
+        assert!(parsed.is_some() && wrong.is_empty(), "{wrong:?}");
     }
 
     #[test]
@@ -122,7 +122,7 @@ mod tests {
                 "HF_ENDPOINT" => endpoint.map(str::to_owned),
                 _ => None,
             };
-            Tokens::from_env(env).ok().and_then(|held| held.of(host).map(str::to_owned))
+            Tokens::from_env(env).ok().and_then(|tokens| tokens.of(host).map(str::to_owned))
         };
         let wrong: Vec<_> =
             rows.iter().filter(|(endpoint, host, token)| of(*endpoint, host).as_deref() != *token).collect();
@@ -150,7 +150,7 @@ mod tests {
         fs::create_dir(at("folder")).unwrap();
         let read = |name: &str| {
             Tokens::from_env(|variable| (variable == "BALLAST_TOKENS_FILE").then(|| at(name)))
-                .map(|held| held.of("models.example").map(str::to_owned))
+                .map(|tokens| tokens.of("models.example").map(str::to_owned))
         };
         assert_eq!(read("right"), Ok(Some("one".into())));
         assert_eq!(read("absent"), Ok(None));

@@ -56,7 +56,7 @@ impl Web {
         let mut answer = self.ask(url, secret, sink, until)?;
         if sink.len() > 0 && !goes_on(&answer, sink.len()) {
             match answer.status() {
-                // The whole file, or a range that nobody asked for, or one that can't be had.
+                // The whole file, or another range than the requested one, or an impossible one.
                 200 => sink.restart()?,
                 206 | 416 => {
                     sink.restart()?;

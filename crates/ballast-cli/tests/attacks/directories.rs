@@ -16,7 +16,7 @@ enum By {
 }
 
 /// A layout: its name, who names the store, the store, how root and the app make it, the directory that is
-/// looked at afterwards, and its owner and mode after a boot held owned, and held sticky.
+/// examined afterwards, and its owner and mode after a boot in mode owned, and in mode sticky.
 type Layout = (&'static str, By, &'static str, &'static str, &'static str, [&'static str; 2]);
 
 const AS_APP: &str = "setpriv --reuid 100 --regid 101 --clear-groups";

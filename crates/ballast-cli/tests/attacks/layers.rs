@@ -1,4 +1,4 @@
-//! The baked layer on mounts of every kind: a read-only mount is a layer only where nobody writes to the same files
+//! The baked layer on mounts of every kind: a read-only mount is a layer only if no other mount can write to the same files
 //! through another one. A forged index there is not believed; a lock file there is not obeyed.
 
 use std::fs;

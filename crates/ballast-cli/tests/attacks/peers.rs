@@ -1,4 +1,4 @@
-//! A peer with the app's uid while a boot runs, and the app after it: renames, old writers, a held lock.
+//! A peer with the app's uid while a boot runs, and the app after it: renames, old writers, a lock that is never released.
 
 use std::fs::{self, File};
 use std::os::fd::AsRawFd;

@@ -187,11 +187,11 @@ fn a_cut_is_gone_on_from_and_a_right_file_is_not_asked_for_again() {
     let server = Server::start(&all);
     let world = World::sized(&[server.url("cut-once/w.bin")], &all);
     assert!(world.fetch(&[]).status.success());
-    let ranges: Vec<_> = server.asked().iter().map(|asked| asked.range).collect();
+    let ranges: Vec<_> = server.requests().iter().map(|request| request.range).collect();
     assert_eq!(ranges, [None, Some(150_000)]);
     let again = world.fetch(&[]);
     assert!(again.status.success() && stdout(&again).starts_with("1 of 1 right in "), "{again:?}");
-    assert_eq!(server.asked().len(), 2, "asked again");
+    assert_eq!(server.requests().len(), 2, "requested again");
 }
 
 #[test]
@@ -213,11 +213,12 @@ fn a_part_that_was_tampered_with_costs_a_second_download_and_nothing_else() {
         fs::create_dir_all(world.target().parent().unwrap()).unwrap();
         fs::write(world.part(&all), part).unwrap();
         let output = world.fetch(&[]);
-        let asked: Vec<_> = server.asked().iter().filter(|asked| asked.path == path).map(|asked| asked.range).collect();
-        // Of a complete part that is wrong, the Range that can't be had may be asked for first.
-        let fits = asked == ranges || name == "complete and flipped";
+        let sent: Vec<_> =
+            server.requests().iter().filter(|request| request.path == path).map(|request| request.range).collect();
+        // Of a complete part that is wrong, the impossible Range may be requested first.
+        let fits = sent == ranges || name == "complete and flipped";
         if !output.status.success() || !world.right(&all) || world.names() != 1 || !fits {
-            rows.push(format!("{name}: asked {asked:?}, {output:?}"));
+            rows.push(format!("{name}: requested {sent:?}, {output:?}"));
         }
     }
     assert!(rows.is_empty(), "{}", rows.join("\n"));
@@ -239,7 +240,7 @@ fn a_fetch_that_is_killed_goes_on_where_it_was() {
     assert!(!world.target().exists(), "a part has the weight's name");
     let output = world.fetch(&[]);
     assert!(output.status.success() && world.right(&all) && world.names() == 1, "{output:?}");
-    let resumed = server.asked()[1].range.unwrap_or(0);
+    let resumed = server.requests()[1].range.unwrap_or(0);
     assert!(resumed >= 500_000, "resumed at {resumed}");
 }
 
@@ -268,7 +269,7 @@ fn mirrors_are_asked_first_in_order_and_by_path_name_and_digest() {
         wrong.push(format!("BALLAST_MIRRORS: {output:?}"));
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
-    assert_eq!(server.asked().iter().map(|asked| asked.path.as_str()).collect::<Vec<_>>(), ["right/m/w.bin"]);
+    assert_eq!(server.requests().iter().map(|request| request.path.as_str()).collect::<Vec<_>>(), ["right/m/w.bin"]);
 }
 
 #[test]
@@ -281,13 +282,13 @@ fn a_mirror_in_the_hubs_layout_is_reached_by_endpoint_and_as_a_mirror() {
     let endpoint = server.url("hub");
     let output = world.command(&[]).env("HF_ENDPOINT", &endpoint).env("HF_TOKEN", "s3cret").output().unwrap();
     assert!(output.status.success() && world.right(&all) && stderr(&output).contains(&endpoint), "{output:?}");
-    let asked = server.asked();
-    assert_eq!(asked.iter().map(|asked| asked.path.as_str()).collect::<Vec<_>>(), [path]);
-    assert_eq!(asked[0].authorization.as_deref(), Some("Bearer s3cret"));
+    let requests = server.requests();
+    assert_eq!(requests.iter().map(|request| request.path.as_str()).collect::<Vec<_>>(), [path]);
+    assert_eq!(requests[0].authorization.as_deref(), Some("Bearer s3cret"));
     let world = World::sized(&[source()], &all);
     let output = world.fetch(&["--mirror", &endpoint]);
     assert!(output.status.success() && world.right(&all), "{output:?}");
-    assert_eq!(server.asked().last().map(|asked| asked.path.clone()).as_deref(), Some(path));
+    assert_eq!(server.requests().last().map(|request| request.path.clone()).as_deref(), Some(path));
     let wrong = World::sized(&[source()], &all).command(&[]).env("HF_ENDPOINT", "mirror.example").output().unwrap();
     assert!(wrong.status.code() == Some(2) && stderr(&wrong).contains("HF_ENDPOINT"), "{wrong:?}");
 }
@@ -299,7 +300,7 @@ fn a_token_goes_to_its_host_and_no_further_and_is_not_told() {
     let world = World::sized(&[server.url("to-localhost/w.bin")], &all);
     let output = world.command(&[]).env("BALLAST_TOKENS", "127.0.0.1=s3cret").output().unwrap();
     assert!(output.status.success() && world.right(&all), "{output:?}");
-    let sent: Vec<_> = server.asked().iter().map(|asked| asked.authorization.clone()).collect();
+    let sent: Vec<_> = server.requests().iter().map(|request| request.authorization.clone()).collect();
     assert_eq!(sent, [Some("Bearer s3cret".to_owned()), None]);
     let user = server.url("missing/w.bin?sig=s3cret").replace("127.0.0.1", "user:s3cret@127.0.0.1");
     let failed = World::sized(&[user], &all).command(&[]).env("BALLAST_TOKENS", "127.0.0.1=s3cret").output().unwrap();
@@ -317,10 +318,10 @@ fn a_proxy_of_the_environment_is_used_unless_no_proxy_names_the_host() {
     let proxy = format!("http://127.0.0.1:{}", server.port);
     let through = |no: &str| world.command(&[]).env("HTTP_PROXY", &proxy).env("NO_PROXY", no).output().unwrap();
     let refused = through("models.invalid");
-    assert!(stderr(&refused).contains("no-such-host: ") && server.asked().is_empty(), "{refused:?}");
+    assert!(stderr(&refused).contains("no-such-host: ") && server.requests().is_empty(), "{refused:?}");
     let output = through("");
     assert!(output.status.success() && world.right(&all), "{output:?}");
-    assert_eq!(server.asked()[0].line.trim_end(), "CONNECT models.invalid:80 HTTP/1.1");
+    assert_eq!(server.requests()[0].line.trim_end(), "CONNECT models.invalid:80 HTTP/1.1");
 }
 
 #[test]

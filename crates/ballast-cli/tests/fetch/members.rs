@@ -108,7 +108,7 @@ fn an_archive_is_downloaded_once_for_all_its_members_and_expands_to_no_more_than
     let sources = ["one.bin", "two.bin"].map(|name| format!("{url}!{name}"));
     let pin = ["pin", "--store", "/srv/models", "--into", "m"];
     let output = command.args(pin).args(&sources).output().unwrap();
-    assert!(output.status.success() && server.asked().len() == 1, "{output:?} {:?}", server.asked());
+    assert!(output.status.success() && server.requests().len() == 1, "{output:?} {:?}", server.requests());
     let lock = fs::read_to_string(dir.path().join("weights.lock")).unwrap();
     assert!(sources.iter().all(|source| lock.contains(source)), "{lock}");
     let mut bounded = Command::new(program());

@@ -1,5 +1,5 @@
 //! Attack: answers, archives and folders that are far longer than what they should be. Memory and time
-//! follow the bounds, not the sender. The memory is what the kernel says that the program held at most.
+//! follow the bounds, not the sender. The memory is what the kernel says that the program used at most.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -16,14 +16,14 @@ use crate::support::{PAIR, TREE, World, is_root, pin_of, program, stdout};
 /// No attack may cost more, in MiB.
 const MEMORY: i64 = 200;
 
-/// A small process between: what the kernel counts for a child includes what its parent held before.
+/// A small process between: what the kernel counts for a child includes the memory of its parent.
 const MEASURE: &str = "
 import resource, subprocess, sys
 code = subprocess.run(sys.argv[1:], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL).returncode
 print(code, resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss >> 10)
 ";
 
-/// Runs the program to its end, within two minutes: its code, and the most MiB that it held.
+/// Runs the program to its end, within two minutes: its code, and the most MiB that it used.
 fn measured(world: &World, args: &[&str], env: &[(&str, &str)]) -> (i32, i64) {
     let mut command = Command::new("python3");
     command.args(["-c", MEASURE, "timeout", "--signal=KILL", "120"]).arg(program()).args(args);

@@ -1,4 +1,4 @@
-//! Attack: the app fills the disk that stderr is on, or whoever reads an output has gone or reads nothing.
+//! Attack: the app fills the disk that stderr is on, or the reader of an output has gone or reads nothing.
 //! A boot starts its command all the same; every other command ends by itself, by a code of its own.
 
 use std::fs::{self, File, OpenOptions, Permissions};
@@ -186,7 +186,7 @@ fn the_report_says_why_stderr_took_nothing() {
         let mut command = ground.world.command(&["heal", "--report", &ground.at("report.json")]);
         let status = command.stderr(ground.stdio(at)).status().unwrap();
         let reported = ground.world.reported()["notes"].to_string();
-        if !status.success() || !reported.contains(&format!("stderr did not take what was reported: {why}")) {
+        if !status.success() || !reported.contains(&format!("stderr did not take the report: {why}")) {
             wrong.push(format!("{at:?}: {status}, {reported}"));
         }
     }

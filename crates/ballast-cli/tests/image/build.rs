@@ -176,7 +176,7 @@ fn a_token_reaches_the_mirror_and_is_in_no_layer_and_no_history() {
     let built = ship.build(Builder::BuildKit, "secret", &ship.lock(), &three, &options);
     assert!(built.status.success(), "{}", said(&built));
     let bearer = Some(format!("Bearer {TOKEN}"));
-    assert!(server.asked().iter().any(|asked| asked.authorization == bearer), "{:?}", server.asked());
+    assert!(server.requests().iter().any(|request| request.authorization == bearer), "{:?}", server.requests());
     fs::remove_file(&secret).unwrap();
     let saved = ship.docker.path("saved");
     ship.docker.reported(&["save", "--output", saved.to_str().unwrap(), "secret"]);

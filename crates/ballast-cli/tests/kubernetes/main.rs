@@ -1,5 +1,5 @@
 //! `deploy/kubernetes`: rendered by kubectl, valid by Kubernetes' own schemas (those that
-//! kubernetes-validate ships: nothing is asked of a cluster), restricted, of one piece, and without a
+//! kubernetes-validate ships: no cluster is needed), restricted, of one piece, and without a
 //! finding of `doctor`; and each change that would break a start is found.
 #![cfg(feature = "full")]
 #![expect(clippy::unwrap_used, reason = "a test's helpers may fail where they stand")]
@@ -126,7 +126,7 @@ fn what_is_not_valid_restricted_or_of_one_piece_is_told() {
         ("a volume of another name", "        name: weights\n", "        name: weight\n", "no such volume"),
         ("an image by tag", "@sha256:", ":", "no digest"),
         (
-            "a service of nobody",
+            "a service without pods",
             "  selector:\n    app.kubernetes.io/name: biometric-api",
             "  selector:\n    app.kubernetes.io/name: api",
             "Service",

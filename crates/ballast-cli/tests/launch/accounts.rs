@@ -37,7 +37,7 @@ fn compare(stage: &Stage, spec: &str) -> Vec<String> {
 }
 
 /// Equal, but for what `user.rs` and `launch.rs` document: the primary group is listed, and
-/// whoever is not root has empty inheritable and bounding sets. Signals 32 and 33 are the C
+/// a user that is not root has empty inheritable and bounding sets. Signals 32 and 33 are the C
 /// library's own: spawning ignores both, and gosu's runtime loses the second.
 fn agrees(name: &str, ours: &str, theirs: &BTreeMap<String, String>) -> bool {
     let root = theirs["Uid"].starts_with("0 ");

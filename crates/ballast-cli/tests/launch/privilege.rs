@@ -34,11 +34,11 @@ fn inherited_and_ambient_capabilities_are_cleared() {
     let Some(stage) = Stage::root("inherited_and_ambient_capabilities_are_cleared") else {
         return;
     };
-    let asked = ["setpriv", "--inh-caps", "+chown,+kill", "--ambient-caps", "+chown,+kill"];
-    let plain = [&asked[..], &["--reuid", "100", "--regid", "101", "--clear-groups"]].concat();
+    let setpriv = ["setpriv", "--inh-caps", "+chown,+kill", "--ambient-caps", "+chown,+kill"];
+    let plain = [&setpriv[..], &["--reuid", "100", "--regid", "101", "--clear-groups"]].concat();
     let mut wrong = Vec::new();
     for (starter, options) in
-        [(&asked[..], &["--user", "100:101"][..]), (&plain, &["--user", "100:101"]), (&plain, &[])]
+        [(&setpriv[..], &["--user", "100:101"][..]), (&plain, &["--user", "100:101"]), (&plain, &[])]
     {
         let found = status(&stage.under(starter, options, "cat /proc/self/status"));
         let left = ["CapInh", "CapPrm", "CapEff", "CapAmb"].map(|name| found[name].clone());

@@ -164,7 +164,7 @@ fn run() {
     all.run("run --report report.json --seal off -- false");
     all.run("run --report report.json --seal off -- no-such-command");
     all.run("run --report report.json --seal off");
-    all.run("run --report report.json --seal off --user nobody-of-this-name -- echo started");
+    all.run("run --report report.json --seal off --user no-such-user -- echo started");
     all.note("no weight is there and none can be brought");
     fs::remove_dir_all(all.path("baked")).unwrap();
     fs::remove_dir_all(all.path("cache")).unwrap();

@@ -1,10 +1,10 @@
-//! Who may: passwords, tokens, TLS, and plain http only to this machine or where it was asked for.
+//! Who may: passwords, tokens, TLS, and plain http only to this machine or with --plain-http.
 
 use std::fs;
 use std::path::Path;
 use std::sync::Arc;
 
-use crate::between::{Asked, Between, Deed};
+use crate::between::{Between, Deed, Request};
 use crate::ground::{Registry, World, ready};
 use crate::support::stderr;
 
@@ -64,18 +64,18 @@ fn a_password_opens_from_the_environment_or_dockers_file_and_is_never_printed() 
 fn with_tokens(registry: &Registry, expected: &'static str) -> Between {
     let own = Arc::new(std::sync::OnceLock::<u16>::new());
     let port = own.clone();
-    let answer = move |asked: &Asked| -> Option<Vec<u8>> {
+    let answer = move |request: &Request| -> Option<Vec<u8>> {
         let say = |status: &str, more: &str, body: &str| {
             let len = body.len();
             format!("HTTP/1.1 {status}\r\n{more}Content-Length: {len}\r\nConnection: close\r\n\r\n{body}").into_bytes()
         };
-        let held = asked.authorization.as_deref();
-        if asked.line.contains(" /token?") {
-            let right = held == Some(expected) && asked.line.contains("repository");
+        let sent = request.authorization.as_deref();
+        if request.line.contains(" /token?") {
+            let right = sent == Some(expected) && request.line.contains("repository");
             let body = "{\"token\": \"a-token\", \"expires_in\": 300}";
             return Some(if right { say("200 OK", "", body) } else { say("401 Unauthorized", "", "{}") });
         }
-        if held == Some("Bearer a-token") {
+        if sent == Some("Bearer a-token") {
             return None;
         }
         let realm = format!("http://127.0.0.1:{}/token", port.get()?);
@@ -96,12 +96,12 @@ fn a_token_service_gives_a_token_for_the_password_and_none_to_a_stranger() {
     let (registry, world) = (Registry::start(), World::pair());
     let between = with_tokens(&registry, "Basic dXNlcjpjb3JyZWN0IGhvcnNl");
     let url = format!("oci://127.0.0.1:{}/models:v1", between.port);
-    let held = [("BALLAST_REGISTRY_USER", "user"), ("BALLAST_REGISTRY_PASSWORD", PASSWORD)];
+    let password = [("BALLAST_REGISTRY_USER", "user"), ("BALLAST_REGISTRY_PASSWORD", PASSWORD)];
     let token = format!("127.0.0.1={}", "a-token");
     let mut wrong = Vec::new();
     for (name, env, code) in [
         ("a stranger", vec![], 17),
-        ("the password", held.to_vec(), 0),
+        ("the password", password.to_vec(), 0),
         ("a token at hand", vec![("BALLAST_TOKENS", token.as_str())], 0),
         ("another token", vec![("BALLAST_TOKENS", "127.0.0.1=other")], 17),
     ] {
@@ -178,7 +178,7 @@ fn a_proxy_of_the_environment_is_used_unless_no_proxy_names_the_host() {
         // A name in capitals is for CGI programs only where the request method is set.
         let output =
             command.env_remove("REQUEST_METHOD").env(variable, &proxy).env("NO_PROXY", exempt).output().unwrap();
-        if !output.status.success() || !world.right("large.bin") || between.asked().is_empty() == used {
+        if !output.status.success() || !world.right("large.bin") || between.requests().is_empty() == used {
             wrong.push(format!("{variable}, but not for {exempt:?}: {output:?}"));
         }
     }

@@ -21,13 +21,13 @@ pub enum Deed {
     Stall,
     /// One byte is another, this many times.
     Flip(usize),
-    /// The whole blob comes, whatever range was asked for.
+    /// The whole blob comes, whatever the requested range.
     WholeToRange,
     /// A range of the right length and of other bytes.
     OtherRange,
     /// Another status, this many times.
     Status(usize, u16),
-    /// More bytes than were asked for.
+    /// More bytes than were requested.
     Longer,
     /// A body that is announced shorter than it should be.
     Shorter,
@@ -42,22 +42,22 @@ impl Deed {
 
 /// A request, and how many bytes of body answered it.
 #[derive(Debug, Clone)]
-pub struct Asked {
+pub struct Request {
     pub line: String,
     pub range: Option<String>,
     pub authorization: Option<String>,
     pub body: usize,
 }
 
-type Hook = Arc<dyn Fn(&Asked) -> Option<Vec<u8>> + Send + Sync>;
-type Passed = Arc<dyn Fn(&Asked) + Send + Sync>;
+type Hook = Arc<dyn Fn(&Request) -> Option<Vec<u8>> + Send + Sync>;
+type Passed = Arc<dyn Fn(&Request) + Send + Sync>;
 
 #[derive(Clone)]
 pub struct Between {
     pub port: u16,
     to: String,
     deed: Arc<Mutex<Deed>>,
-    asked: Arc<Mutex<Vec<Asked>>>,
+    requests: Arc<Mutex<Vec<Request>>>,
     done: Arc<Mutex<HashMap<String, usize>>>,
     before: Option<Hook>,
     passed: Option<Passed>,
@@ -73,12 +73,13 @@ impl Between {
         Self::with(host, to, deed, None, None)
     }
 
-    /// `before` may answer by itself; `passed` is called when an answer has come and nobody has it yet.
+    /// `before` may answer by itself; `passed` is called when an answer has come, before it is forwarded.
     pub fn with(host: &str, to: &str, deed: Deed, before: Option<Hook>, passed: Option<Passed>) -> Self {
         let listener = TcpListener::bind((host, 0)).unwrap();
         let port = listener.local_addr().unwrap().port();
         let deed = Arc::new(Mutex::new(deed));
-        let between = Self { port, to: to.into(), deed, asked: Arc::default(), done: Arc::default(), before, passed };
+        let between =
+            Self { port, to: to.into(), deed, requests: Arc::default(), done: Arc::default(), before, passed };
         let served = between.clone();
         std::thread::spawn(move || {
             for stream in listener.incoming().flatten() {
@@ -89,13 +90,13 @@ impl Between {
         between
     }
 
-    pub fn asked(&self) -> Vec<Asked> {
-        self.asked.lock().unwrap().clone()
+    pub fn requests(&self) -> Vec<Request> {
+        self.requests.lock().unwrap().clone()
     }
 
     /// Bytes of blobs that went through.
     pub fn bytes(&self) -> usize {
-        self.asked().iter().filter(|asked| asked.is_blob()).map(|asked| asked.body).sum()
+        self.requests().iter().filter(|request| request.is_blob()).map(|request| request.body).sum()
     }
 
     fn serve(&self, stream: &TcpStream) -> Option<()> {
@@ -110,29 +111,29 @@ impl Between {
         }
         let mut body = vec![0; length(&head).unwrap_or(0)];
         from.read_exact(&mut body).ok()?;
-        let mut asked = Asked {
+        let mut request = Request {
             line: head[0].clone(),
             range: field(&head, "range"),
             authorization: field(&head, "authorization"),
             body: 0,
         };
-        if let Some(answer) = self.before.as_ref().and_then(|before| before(&asked)) {
-            self.asked.lock().unwrap().push(asked);
+        if let Some(answer) = self.before.as_ref().and_then(|before| before(&request)) {
+            self.requests.lock().unwrap().push(request);
             return (&*stream).write_all(&answer).ok();
         }
         let mut answer = self.forward(&head, &body)?;
         if let Some(passed) = &self.passed {
-            passed(&asked);
+            passed(&request);
         }
-        let deed = self.deed_for(&asked, &answer);
-        meddle(deed, &asked, &mut answer, || self.forward_whole(&head));
-        asked.body = answer.body.len();
+        let deed = self.deed_for(&request, &answer);
+        meddle(deed, &request, &mut answer, || self.forward_whole(&head));
+        request.body = answer.body.len();
         let sent = match deed {
             Deed::Cut(_) | Deed::Stall => answer.body.len() / 2,
             _ => answer.body.len(),
         };
-        asked.body = asked.body.min(sent);
-        self.asked.lock().unwrap().push(asked.clone());
+        request.body = request.body.min(sent);
+        self.requests.lock().unwrap().push(request.clone());
         let mut to = stream;
         to.write_all((answer.head.join("\r\n") + "\r\n\r\n").as_bytes()).ok()?;
         to.write_all(&answer.body[..sent]).ok()?;
@@ -143,12 +144,12 @@ impl Between {
         Some(())
     }
 
-    fn deed_for(&self, asked: &Asked, answer: &Answer) -> Deed {
-        if !asked.is_blob() || answer.body.len() < MUCH {
+    fn deed_for(&self, request: &Request, answer: &Answer) -> Deed {
+        if !request.is_blob() || answer.body.len() < MUCH {
             return Deed::Nothing;
         }
         let deed = *self.deed.lock().unwrap();
-        let path = asked.line.split(' ').nth(1).unwrap_or_default().to_owned();
+        let path = request.line.split(' ').nth(1).unwrap_or_default().to_owned();
         let mut done = self.done.lock().unwrap();
         let count = done.entry(path).or_default();
         *count += 1;
@@ -183,19 +184,19 @@ impl Between {
     }
 }
 
-impl Asked {
+impl Request {
     pub fn is_blob(&self) -> bool {
         self.line.starts_with("GET ") && self.line.contains("/blobs/sha256:")
     }
 }
 
-fn meddle(deed: Deed, asked: &Asked, answer: &mut Answer, whole: impl Fn() -> Option<Answer>) {
+fn meddle(deed: Deed, request: &Request, answer: &mut Answer, whole: impl Fn() -> Option<Answer>) {
     let middle = answer.body.len() / 2;
     match deed {
         Deed::Nothing | Deed::Cut(_) | Deed::Stall => {}
         Deed::Flip(_) => answer.body[middle] ^= 1,
         Deed::WholeToRange => *answer = whole().unwrap(),
-        Deed::OtherRange if asked.range.is_some() => answer.body.rotate_left(1),
+        Deed::OtherRange if request.range.is_some() => answer.body.rotate_left(1),
         Deed::OtherRange => {}
         Deed::Status(_, code) => {
             let head = vec![format!("HTTP/1.1 {code} Odd"), "Content-Length: 0".into(), "Connection: close".into()];

@@ -6,7 +6,7 @@ use std::io::Write as _;
 use std::process::Output;
 use std::sync::Arc;
 
-use crate::between::{Asked, Between, Deed};
+use crate::between::{Between, Deed, Request};
 use crate::ground::{Registry, World, made, ready};
 use crate::support::{pin_of, stderr, stdout};
 
@@ -70,7 +70,7 @@ const ROWS: &[Row] = &[
     (Deed::Status(99, 404), &[], Some("not-found"), MIB, &[]),
     (Deed::Longer, &[], Some("wrong-length"), 9 * MIB, &[]),
     (Deed::Shorter, &[], Some("wrong-length"), 9 * MIB, &[]),
-    // One wrong chunk of nine costs one chunk; two that lie side by side are asked for together.
+    // One wrong chunk of nine costs one chunk; two neighbours are one request.
     (Deed::Nothing, &[5 * MIB], None, MIB + MIB / 10, &[]),
     (Deed::Nothing, &[MIB, 2 * MIB, 7 * MIB], None, 3 * MIB + MIB / 10, &[]),
     (Deed::Cut(1), &[5 * MIB], None, MIB + MIB / 10, &[]),
@@ -137,7 +137,7 @@ fn a_pull_that_was_cut_is_gone_on_with_and_a_damaged_part_is_found_out() {
         if !output.status.success() || !stage.right() {
             wrong.push(format!("damaged {damaged}: {output:?}"));
         }
-        // The half that was there is not asked for again, unless it turns out to be wrong.
+        // The local half is not requested again, unless it is wrong.
         let most = if damaged { 14 * MIB } else { 5 * MIB };
         if between.bytes() > most {
             wrong.push(format!("damaged {damaged}: {} bytes were sent", between.bytes()));
@@ -186,8 +186,8 @@ fn a_tag_that_moves_after_it_was_resolved_changes_nothing() {
     let others = other.push(&stage.registry.url("models:next"));
     // Before the manifest has gone out, the tag is another's.
     let (from, to) = (stage.registry.docker("models:next"), stage.registry.docker("models:v1"));
-    let moved = Arc::new(move |asked: &Asked| {
-        if asked.line.starts_with("GET ") && asked.line.contains("/manifests/v1") {
+    let moved = Arc::new(move |request: &Request| {
+        if request.line.starts_with("GET ") && request.line.contains("/manifests/v1") {
             let insecure = ["copy", "-q", "--src-tls-verify=false", "--dest-tls-verify=false"];
             crate::ground::tool("skopeo", &[&insecure[..], &[&from, &to]].concat());
         }
@@ -197,7 +197,7 @@ fn a_tag_that_moves_after_it_was_resolved_changes_nothing() {
     let output = stage.pull(&between, &[]);
     assert!(output.status.success() && stage.right(), "{output:?}");
     assert!(stderr(&output).contains(&stage.digest), "{}", stderr(&output));
-    assert_eq!(between.asked().iter().filter(|asked| asked.line.contains("/manifests/")).count(), 1);
+    assert_eq!(between.requests().iter().filter(|request| request.line.contains("/manifests/")).count(), 1);
     // From now on the tag is the other one, and its weights are not the lock file's.
     stage.store(&[]);
     let output = stage.pull(&stage.between(Deed::Nothing), &[]);
@@ -224,9 +224,9 @@ fn a_manifest_or_a_small_layer_of_other_bytes_is_refused() {
         ("no JSON", "/manifests/", b"<html>", "wrong-blob"),
     ] {
         stage.store(&[]);
-        let answer = Arc::new(move |asked: &Asked| {
+        let answer = Arc::new(move |request: &Request| {
             let mut head = Vec::new();
-            let hit = asked.line.starts_with("GET ") && asked.line.contains(part);
+            let hit = request.line.starts_with("GET ") && request.line.contains(part);
             write!(head, "HTTP/1.1 200 OK\r\nContent-Length: {}\r\nConnection: close\r\n\r\n", body.len()).unwrap();
             hit.then(|| [&head[..], body].concat())
         });
@@ -257,8 +257,8 @@ fn a_push_that_meets_faults_is_overcome_or_leaves_the_tag_as_it_was() {
         ("a manifest that is busy once", "PUT ", "/manifests/", 1, 502, None),
     ] {
         let count = std::sync::atomic::AtomicUsize::new(0);
-        let answer = Arc::new(move |asked: &Asked| {
-            let hit = asked.line.starts_with(method) && asked.line.contains(part);
+        let answer = Arc::new(move |request: &Request| {
+            let hit = request.line.starts_with(method) && request.line.contains(part);
             let hit = hit && count.fetch_add(1, std::sync::atomic::Ordering::Relaxed) < times;
             hit.then(|| format!("HTTP/1.1 {code} No\r\nContent-Length: 0\r\nConnection: close\r\n\r\n").into_bytes())
         });

@@ -107,8 +107,8 @@ impl World {
     }
 
     pub fn right(&self, name: &str) -> bool {
-        let held = fs::read(self.path("from").join(name)).unwrap();
-        fs::read(self.pulled(name)).is_ok_and(|bytes| bytes == held)
+        let pushed = fs::read(self.path("from").join(name)).unwrap();
+        fs::read(self.pulled(name)).is_ok_and(|bytes| bytes == pushed)
     }
 }
 

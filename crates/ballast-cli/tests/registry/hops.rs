@@ -248,7 +248,7 @@ fn a_password_goes_to_the_token_service_that_the_registry_names_over_tls_and_to_
     assert_eq!(sent("storage"), [None], "a secret went to another host");
 }
 
-/// What the user names by http elsewhere is asked without a secret; and a secret for it is refused.
+/// What the user names by http elsewhere is requested without a secret, and a secret for it is refused.
 #[test]
 fn what_the_user_names_by_http_gets_no_secret() {
     let test = "what_the_user_names_by_http_gets_no_secret";
@@ -271,17 +271,17 @@ fn what_the_user_names_by_http_gets_no_secret() {
         |more: &[&str]| [&["pull", named.as_str()][..], more].concat().iter().map(|word| (*word).to_owned()).collect();
     let fetch = |mirror: String| vec!["fetch".to_owned(), "--retries".into(), "0".into(), "--mirror".into(), mirror];
     let rows: Vec<Row> = vec![
-        ("asked for, without a secret", pull(&["--plain-http"]), vec![], 17, true),
-        ("asked for, with a password", pull(&["--plain-http"]), vec![user, password], 2, false),
-        ("asked for, with a token", pull(&["--plain-http"]), vec![("BALLAST_TOKENS", &token)], 2, false),
+        ("plain http, without a secret", pull(&["--plain-http"]), vec![], 17, true),
+        ("plain http, with a password", pull(&["--plain-http"]), vec![user, password], 2, false),
+        ("plain http, with a token", pull(&["--plain-http"]), vec![("BALLAST_TOKENS", &token)], 2, false),
         (
-            "asked for, with Docker's password",
+            "plain http, with Docker's password",
             pull(&["--plain-http"]),
             vec![("DOCKER_CONFIG", docker.to_str().unwrap())],
             2,
             false,
         ),
-        ("not asked for", pull(&[]), vec![user, password], 17, false),
+        ("https", pull(&[]), vec![user, password], 17, false),
         ("a mirror", fetch(mirror("")), vec![("BALLAST_TOKENS", &token)], 17, true),
         ("a mirror with a password", fetch(mirror(&format!("user:{PASSWORD}@"))), vec![], 17, false),
         ("a mirror of no kind", fetch(format!("ftp://user:{PASSWORD}@{at}/")), vec![], 2, false),
@@ -289,14 +289,17 @@ fn what_the_user_names_by_http_gets_no_secret() {
         ("a proxy with a password", fetch("https://models.invalid/".into()), vec![("HTTPS_PROXY", &proxy)], 2, false),
     ];
     let mut wrong = Vec::new();
-    for (name, args, env, code, asked) in rows {
+    for (name, args, env, code, request) in rows {
         log.lock().unwrap().clear();
         let args: Vec<&str> = args.iter().map(String::as_str).collect();
         let output = world.command(&args).envs(env).output().unwrap();
         let heard = log.lock().unwrap().clone();
         let secret = heard.iter().any(|heard| heard.authorization.is_some());
         let requests = heard.iter().any(|heard| heard.line.contains("HTTP/"));
-        if output.status.code() != Some(code) || secret || requests != asked || format!("{output:?}").contains(PASSWORD)
+        if output.status.code() != Some(code)
+            || secret
+            || requests != request
+            || format!("{output:?}").contains(PASSWORD)
         {
             wrong.push(format!("{name}: {heard:?} {output:?}"));
         }

@@ -84,8 +84,8 @@ fn other_tools_unpack_what_bake_lays_out_and_the_lock_file() {
     assert!(baked.status.success(), "{baked:?}");
     let mut unpacked = tree(&bundle.join("rootfs"));
     let lock = unpacked.remove(".ballast/weights.lock");
-    let held = fs::read(world.path("weights.lock")).unwrap();
-    assert_eq!(lock, Some((false, 0o444, 0, 0, held)));
+    let local = fs::read(world.path("weights.lock")).unwrap();
+    assert_eq!(lock, Some((false, 0o444, 0, 0, local)));
     let (unpacked_names, baked) = (unpacked.keys().cloned().collect::<Vec<_>>(), tree(&world.path("baked")));
     assert_eq!(unpacked_names, baked.keys().cloned().collect::<Vec<_>>());
     let differ: Vec<_> =
@@ -183,7 +183,7 @@ fn an_image_that_others_made_is_named_and_leaves_nothing() {
     tool("skopeo", &[&insecure[..], &[&dir, &packed]].concat());
     let other = World::new(&[("other.bin", made(3, 5000))]);
     other.push(&registry.url("models:other"));
-    // A copy to another registry keeps the image only where that is asked for.
+    // A copy to another registry keeps the image only with --preserve-digests.
     let second = Registry::start();
     let (anew, kept) = (second.docker("models:anew"), second.docker("models:kept"));
     tool("skopeo", &[&insecure[..], &[&plain, &anew]].concat());
@@ -225,7 +225,7 @@ fn an_image_is_a_mirror_of_fetch_and_one_that_is_gone_is_told_and_passed_over() 
     let reported = stderr(&output);
     assert!(output.status.success() && world.right("large.bin") && world.right("small.bin"), "{output:?}");
     assert!(reported.contains(&digest) && reported.contains(&gone) && reported.contains("not-found: "), "{reported}");
-    // Where the images have nothing, the other mirrors are asked.
+    // If the images have nothing, the other mirrors follow.
     fs::remove_dir_all(world.path("mirror")).unwrap();
     let output = world.command(&["fetch", "--mirror", "from"]).env("BALLAST_MIRRORS", &gone).output().unwrap();
     assert!(output.status.success() && world.right("large.bin"), "{output:?}");

@@ -1,4 +1,4 @@
-//! The ground of one scenario: a volume, and a place outside of it that nobody but root may touch.
+//! The ground of one scenario: a volume, and a place outside of it that only root may touch.
 
 use std::fs;
 use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
@@ -52,7 +52,7 @@ impl Ground {
         self.volume().join(TREE).join(name)
     }
 
-    /// Gives the volume's root to somebody.
+    /// Sets the owner of the volume's root.
     pub fn own(&self, uid: u32, gid: u32, bits: u32) {
         chown(self.volume(), Some(uid), Some(gid)).unwrap();
         mode(&self.volume(), bits);

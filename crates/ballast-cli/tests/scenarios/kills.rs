@@ -201,9 +201,9 @@ fn cut_power(ground: &Ground) {
     must(Command::new("/usr/bin/python3").args(["-c", CUT]).arg(ground.volume()));
 }
 
-/// Somebody's `fsync` of a file of their own.
+/// Another program's `fsync` of its own file.
 fn commit_journal(volume: &Path) {
-    if let Ok(file) = fs::File::create(volume.join("of-somebody-else")) {
+    if let Ok(file) = fs::File::create(volume.join("of-another-program")) {
         let _ = file.sync_all();
     }
 }

@@ -1,4 +1,4 @@
-//! Rows in which somebody else works on the volume at the same time: i15 (a peer that races
+//! Rows in which another process works on the volume at the same time: i15 (a peer that races
 //! symlinks) and j (two replicas and a reader).
 
 use std::fs;

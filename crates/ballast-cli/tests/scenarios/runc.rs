@@ -75,14 +75,14 @@ fn state(ground: &Ground) -> std::path::PathBuf {
 
 fn config(root: &Path, ground: &Ground, rights: &Rights, line: &[String]) -> Value {
     let caps: Vec<_> = rights.caps.iter().map(|cap| format!("CAP_{cap}")).collect();
-    let held = if rights.user.0 == 0 { caps.clone() } else { vec![] };
+    let effective = if rights.user.0 == 0 { caps.clone() } else { vec![] };
     let env: Vec<_> = ENVIRONMENT.iter().map(|(name, value)| format!("{name}={value}")).collect();
     json!({
         "ociVersion": "1.0.2",
         "process": {
             "terminal": false, "cwd": "/", "args": line, "env": env, "rlimits": [],
             "user": { "uid": rights.user.0, "gid": rights.user.1 },
-            "capabilities": { "bounding": caps, "effective": held, "permitted": held, "inheritable": [], "ambient": [] },
+            "capabilities": { "bounding": caps, "effective": effective, "permitted": effective, "inheritable": [], "ambient": [] },
             "noNewPrivileges": rights.no_new_privs,
         },
         "root": { "path": root, "readonly": true },

@@ -1,5 +1,5 @@
 //! A scripted server on loopback, bounded in time: each behaviour is the first part of the path,
-//! named for its lie. It serves one file, and remembers what it was asked.
+//! named for its lie. It serves one file, and remembers each request.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
@@ -9,9 +9,9 @@ use std::time::Duration;
 /// No connection lives longer without a byte.
 const BOUND: Duration = Duration::from_secs(20);
 
-/// What was asked: path, Range, Authorization.
+/// A request: path, Range, Authorization.
 #[derive(Debug, Clone)]
-pub struct Asked {
+pub struct Request {
     pub line: String,
     pub path: String,
     pub range: Option<u64>,
@@ -22,7 +22,7 @@ pub struct Asked {
 pub struct Server {
     pub port: u16,
     bytes: Arc<Vec<u8>>,
-    asked: Arc<Mutex<Vec<Asked>>>,
+    requests: Arc<Mutex<Vec<Request>>>,
 }
 
 /// A stream of either kind.
@@ -45,67 +45,67 @@ impl Server {
 
     pub fn of(listener: &TcpListener, bytes: &[u8]) -> Self {
         let port = listener.local_addr().unwrap().port();
-        Self { port, bytes: Arc::new(bytes.to_vec()), asked: Arc::default() }
+        Self { port, bytes: Arc::new(bytes.to_vec()), requests: Arc::default() }
     }
 
     pub fn url(&self, path: &str) -> String {
         format!("http://127.0.0.1:{}/{path}", self.port)
     }
 
-    pub fn asked(&self) -> Vec<Asked> {
-        self.asked.lock().unwrap().clone()
+    pub fn requests(&self) -> Vec<Request> {
+        self.requests.lock().unwrap().clone()
     }
 
     /// One connection, one answer. A peer that has gone is none of our business.
     pub fn serve(&self, stream: impl Wire) {
         let mut stream = BufReader::new(stream);
-        if let Some(mut asked) = read_request(&mut stream) {
-            if asked.line.starts_with("CONNECT ") {
-                self.asked.lock().unwrap().push(asked);
+        if let Some(mut request) = read_request(&mut stream) {
+            if request.line.starts_with("CONNECT ") {
+                self.requests.lock().unwrap().push(request);
                 let _ = stream.get_mut().write_all(b"HTTP/1.1 200 Connection established\r\n\r\n");
                 match read_request(&mut stream) {
-                    Some(inner) => asked = inner,
+                    Some(inner) => request = inner,
                     None => return,
                 }
             }
-            let before = self.asked().iter().filter(|other| other.path == asked.path).count();
-            self.asked.lock().unwrap().push(asked.clone());
-            let _ = self.answer(stream.get_mut(), &asked, before);
+            let before = self.requests().iter().filter(|other| other.path == request.path).count();
+            self.requests.lock().unwrap().push(request.clone());
+            let _ = self.answer(stream.get_mut(), &request, before);
         }
     }
 
-    fn answer(&self, to: &mut dyn Wire, asked: &Asked, before: usize) -> std::io::Result<()> {
+    fn answer(&self, to: &mut dyn Wire, request: &Request, before: usize) -> std::io::Result<()> {
         let (all, first) = (&self.bytes[..], before == 0);
         let half = all.len() / 2;
-        let (behaviour, rest) = asked.path.split_once('/').unwrap_or((&asked.path, ""));
+        let (behaviour, rest) = request.path.split_once('/').unwrap_or((&request.path, ""));
         match behaviour {
-            "right" => self.whole_or_range(to, asked),
+            "right" => self.whole_or_range(to, request),
             "cut-always" => body(to, "200 OK", all.len(), "", &all[..half / 2]),
             "cut-once" if first => body(to, "200 OK", all.len(), "", &all[..half]),
-            "cut-once" => self.whole_or_range(to, asked),
+            "cut-once" => self.whole_or_range(to, request),
             "whole-to-range" if first => body(to, "200 OK", all.len(), "", &all[..half]),
             "whole-to-range" => body(to, "200 OK", all.len(), "", all),
             "wrong-range" if first => body(to, "200 OK", all.len(), "", &all[..half]),
-            "wrong-range" if asked.range.is_some() => {
+            "wrong-range" if request.range.is_some() => {
                 let range = format!("Content-Range: bytes 0-{}/{}\r\n", all.len() - 1, all.len());
                 body(to, "206 Partial Content", all.len(), &range, all)
             }
             "wrong-range" => body(to, "200 OK", all.len(), "", all),
             "refuses-range" if first => body(to, "200 OK", all.len(), "", &all[..half]),
-            "refuses-range" if asked.range.is_some() => body(to, "416 Range Not Satisfiable", 0, "", b""),
+            "refuses-range" if request.range.is_some() => body(to, "416 Range Not Satisfiable", 0, "", b""),
             "refuses-range" => body(to, "200 OK", all.len(), "", all),
             "closes-at-once" => Ok(()),
             "stalls" => body(to, "200 OK", all.len(), "", &all[..half]).and_then(|()| hold(to)),
             "never-answers" => hold(to),
             "trickles" => trickle(to, all),
-            "slow" => slow(to, all, asked.range.unwrap_or(0)),
+            "slow" => slow(to, all, request.range.unwrap_or(0)),
             "announces-more" => body(to, "200 OK", all.len() + 100, "", all),
             "announces-less" => body(to, "200 OK", all.len() - 100, "", &all[..all.len() - 100]),
             "chunked-short" => chunked(to, &all[..half], true),
             "chunked-endless" => loop {
                 chunked(to, all, false)?;
             },
-            "hub" if rest.contains("/resolve/") => self.whole_or_range(to, asked),
+            "hub" if rest.contains("/resolve/") => self.whole_or_range(to, request),
             // The hub names commit and digest of a large file, and redirects to where it lies.
             "large" | "lies" if rest.contains("/resolve/") => {
                 let digest = crate::support::pin_of(if behaviour == "large" { all } else { b"other bytes" });
@@ -123,7 +123,7 @@ impl Server {
             "commit" => {
                 body(to, "200 OK", all.len(), "X-Repo-Commit: 0123456789abcdef0123456789abcdef01234567\r\n", all)
             }
-            "circle" => redirect(to, &asked.path),
+            "circle" => redirect(to, &request.path),
             "endless-redirects" => redirect(to, &format!("endless-redirects/x{rest}")),
             "hops" if rest.len() < "xxxxw.bin".len() => redirect(to, &format!("hops/x{rest}")),
             "hops" => body(to, "200 OK", all.len(), "", all),
@@ -148,9 +148,9 @@ impl Server {
         }
     }
 
-    fn whole_or_range(&self, to: &mut dyn Wire, asked: &Asked) -> std::io::Result<()> {
+    fn whole_or_range(&self, to: &mut dyn Wire, request: &Request) -> std::io::Result<()> {
         let all = &self.bytes[..];
-        match asked.range {
+        match request.range {
             Some(from) if from < all.len() as u64 => {
                 let range = format!("Content-Range: bytes {from}-{}/{}\r\n", all.len() - 1, all.len());
                 let rest = &all[usize::try_from(from).unwrap()..];
@@ -167,20 +167,20 @@ pub fn bounded(stream: TcpStream) -> TcpStream {
     stream
 }
 
-fn read_request(stream: &mut BufReader<impl Wire>) -> Option<Asked> {
-    let mut asked = Asked { line: String::new(), path: String::new(), range: None, authorization: None };
-    stream.read_line(&mut asked.line).ok().filter(|got| *got > 0)?;
-    asked.path = asked.line.split(' ').nth(1)?.trim_start_matches('/').to_owned();
+fn read_request(stream: &mut BufReader<impl Wire>) -> Option<Request> {
+    let mut request = Request { line: String::new(), path: String::new(), range: None, authorization: None };
+    stream.read_line(&mut request.line).ok().filter(|got| *got > 0)?;
+    request.path = request.line.split(' ').nth(1)?.trim_start_matches('/').to_owned();
     loop {
         let mut line = String::new();
         stream.read_line(&mut line).ok().filter(|got| *got > 0)?;
         match line.trim_end().split_once(": ") {
-            None => return Some(asked),
+            None => return Some(request),
             Some((name, value)) if name.eq_ignore_ascii_case("range") => {
-                asked.range = value.trim_start_matches("bytes=").trim_end_matches('-').parse().ok();
+                request.range = value.trim_start_matches("bytes=").trim_end_matches('-').parse().ok();
             }
             Some((name, value)) if name.eq_ignore_ascii_case("authorization") => {
-                asked.authorization = Some(value.to_owned());
+                request.authorization = Some(value.to_owned());
             }
             Some(_) => {}
         }

@@ -123,8 +123,8 @@ pub trait Disk: Sync {
     /// Those of `openat(2)` and `fallocate(2)`: `ENOSPC` where there is no room.
     fn stage(&self, dir: &Self::Dir, size: u64) -> io::Result<Self::File>;
     /// Opens, or makes, a file that keeps unfinished bytes beyond this process under this name,
-    /// held by this process alone, with room for `size` bytes; and says how much is there. It is
-    /// written, settled and published as a staged file. A disk that keeps no parts stages a file.
+    /// locked by this process, with room for `size` bytes, and returns its length. It is
+    /// written, synced and published as a staged file. A disk that keeps no parts stages a file.
     ///
     /// # Errors
     /// `EWOULDBLOCK` while another process holds it; those of `stage`.
@@ -153,7 +153,7 @@ pub trait Disk: Sync {
     /// # Errors
     /// Those of `fchmod(2)` and `fsync(2)`.
     fn sync_file(&self, file: &Self::File, mode: u32) -> io::Result<()>;
-    /// Gives a settled file its name, and says its facts then. An entry of that name is replaced whole.
+    /// Gives a synced file its name, and returns its facts. An entry of that name is replaced whole.
     ///
     /// # Errors
     /// Those of `linkat(2)` or `renameat2(2)`.

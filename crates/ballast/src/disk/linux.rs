@@ -84,8 +84,8 @@ impl LinuxDisk {
         for turn in 0..64u32 {
             let name = format!("{STAGED_PREFIX}{}", random_name(turn));
             match fs::openat(dir, &name, flags, Mode::from_raw_mode(0o600)) {
-                Ok(fd) if held(&fd, dir, &name) => return Ok(LinuxFile { fd, name: Some(name) }),
-                // A sweep took it in the moment before it was held.
+                Ok(fd) if is_locked(&fd, dir, &name) => return Ok(LinuxFile { fd, name: Some(name) }),
+                // Another process removed it before it was locked.
                 Ok(_) => {}
                 Err(Errno::EXIST) => {}
                 Err(error) => return Err(error.into()),
@@ -117,7 +117,7 @@ impl LinuxDisk {
 
     /// Makes an unnamed file visible under a temporary name, to be renamed over an entry.
     fn link_temporarily(&self, file: &LinuxFile, dir: &OwnedFd) -> io::Result<String> {
-        // Held before it has a name: a sweep may take only what nobody holds.
+        // Locked before it has a name: cleaning removes only unlocked files.
         let _ = fs::flock(&file.fd, FlockOperation::NonBlockingLockExclusive);
         for turn in 0..64u32 {
             let name = format!("{STAGED_PREFIX}{}", random_name(turn));
@@ -254,7 +254,7 @@ impl Disk for LinuxDisk {
     }
 
     fn push(&self, file: &LinuxFile, at: u64, len: u64) -> io::Result<()> {
-        // Advice only: `settle` is what makes bytes durable.
+        // Advice only: `sync_file` makes bytes durable.
         start_write_back(&file.fd, at, len);
         Ok(())
     }
@@ -343,8 +343,8 @@ fn reserve(fd: &OwnedFd, size: u64) -> Result<(), Errno> {
 }
 
 /// Locks a file that already has a temporary name, and says whether it still has it. Where locks
-/// don't work nobody can sweep either.
-fn held(fd: &OwnedFd, dir: &OwnedFd, name: &str) -> bool {
+/// don't work, no process removes it either.
+fn is_locked(fd: &OwnedFd, dir: &OwnedFd, name: &str) -> bool {
     let same = |one: &fs::Stat, other: &fs::Stat| (one.st_dev, one.st_ino) == (other.st_dev, other.st_ino);
     match fs::flock(fd, FlockOperation::NonBlockingLockExclusive) {
         Err(Errno::WOULDBLOCK) => false,

@@ -34,7 +34,7 @@ pub enum Call {
 
 /// One way of not telling the truth.
 pub trait Lie: Sync {
-    /// Asked before every call; an error is what the caller gets instead.
+    /// Called before every call; its error goes to the caller instead.
     fn before(&self, _call: Call) -> io::Result<()> {
         Ok(())
     }

@@ -1,4 +1,4 @@
-//! A file system in memory that knows what a power cut would take: content that was not settled,
+//! A file system in memory that knows what a power cut would take: content that was not synced,
 //! and names whose directory was not synced.
 
 use std::collections::BTreeMap;

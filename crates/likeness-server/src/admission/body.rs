@@ -174,11 +174,11 @@ mod tests {
     async fn what_all_hold_together_is_bounded_and_given_back_with_the_answer() {
         let bodies = Bodies::new(100, Duration::from_secs(60));
         let of = |bytes: usize| bodies.watch(Request::new(Body::from(vec![0; bytes])), 0);
-        let (first, held) = read(of(60)).await;
-        assert_eq!((first, held.fault().is_none(), bodies.buffered()), (Ok(60), true, 60));
+        let (first, body) = read(of(60)).await;
+        assert_eq!((first, body.fault().is_none(), bodies.buffered()), (Ok(60), true, 60));
         let (second, refused) = read(of(60)).await;
         assert_eq!((second, refused.fault().unwrap().code()), (Err(()), Code::Overloaded));
-        drop((held, refused));
+        drop((body, refused));
         assert_eq!(bodies.buffered(), 0);
         assert_eq!(read(of(100)).await.0, Ok(100));
     }

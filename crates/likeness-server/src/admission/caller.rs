@@ -122,8 +122,8 @@ mod tests {
         ];
         let wrong: Vec<_> = table
             .into_iter()
-            .filter(|(own, asked, expected)| {
-                let found = bound(*own).tenant(*asked);
+            .filter(|(own, tenant, expected)| {
+                let found = bound(*own).tenant(*tenant);
                 found.as_ref().map(Tenant::as_str).map_err(Problem::code) != *expected
             })
             .collect();

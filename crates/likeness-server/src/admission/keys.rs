@@ -136,7 +136,7 @@ mod tests {
         assert!(keys.any().unwrap() && keys.needed().await.unwrap());
         store.revoke_key(&revoked.id, now()).unwrap();
         for (text, good) in [(text, false), (lasting, true), (expired, false)] {
-            for time in ["asked", "remembered"] {
+            for time in ["from the store", "remembered"] {
                 assert_eq!(keys.find(&text).await.unwrap().is_some(), good, "{time}");
             }
         }

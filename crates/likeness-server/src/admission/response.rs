@@ -102,8 +102,8 @@ mod tests {
             let answer = written(router.clone().oneshot(request).await.unwrap(), "an id", false, 1);
             assert_eq!(answer.status().as_u16(), status, "{path}");
             let body = to_bytes(answer.into_body(), 10_000).await.unwrap();
-            let told: Option<Value> = serde_json::from_slice(&body).ok();
-            assert_eq!(told.as_ref().and_then(|told| told["error_code"].as_str()), code, "{path}");
+            let problem: Option<Value> = serde_json::from_slice(&body).ok();
+            assert_eq!(problem.as_ref().and_then(|problem| problem["error_code"].as_str()), code, "{path}");
             assert!(!String::from_utf8_lossy(&body).contains("a bad image"), "{path}");
         }
     }

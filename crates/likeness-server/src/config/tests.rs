@@ -107,14 +107,14 @@ fn lists_are_words_or_json_and_networks_are_understood() {
 
 #[test]
 fn the_names_that_are_honoured_are_those_that_are_read_and_those_that_are_explained() {
-    let asked = std::cell::RefCell::new(BTreeSet::new());
+    let read_names = std::cell::RefCell::new(BTreeSet::new());
     let Command::Serve(args) = Cli::parse_from(["likeness", "serve"]).command else { panic!("serve") };
     let recorded = |name: &str| {
-        asked.borrow_mut().insert(name.to_owned());
+        read_names.borrow_mut().insert(name.to_owned());
         None
     };
     Settings::read(&args, &recorded).unwrap();
-    let mut read = asked.into_inner();
+    let mut read = read_names.into_inner();
     let mut cli = Cli::command();
     let serve = cli.find_subcommand_mut("serve").unwrap();
     read.extend(serve.get_arguments().filter_map(|arg| Some(arg.get_env()?.to_str()?.to_owned())));

@@ -1,7 +1,7 @@
 //! Processes that die and power that goes, in the middle of enrolments and of a rotation: what was
 //! acknowledged is there, nothing is there by half.
 //!
-//! The process that dies is this test program itself, asked for the test `driver` alone.
+//! The process that dies is this test program itself, run with the test `driver` alone.
 
 use std::fs;
 use std::io::{BufRead as _, BufReader, Write as _};
@@ -103,9 +103,9 @@ fn killed_again_and_again_during_500_enrolments() {
         let before: Vec<_> = lines.by_ref().take((dice.roll() * 90.0) as usize).collect();
         killed += usize::from(child.try_wait().unwrap().is_none());
         child.kill().unwrap();
-        let told = last_stored(before.into_iter().chain(lines));
+        let stored = last_stored(before.into_iter().chain(lines));
         child.wait().unwrap();
-        let up_to = told.map_or(next, |last| last + 1);
+        let up_to = stored.map_or(next, |last| last + 1);
         match whole(&place.store(), up_to) {
             Ok(persons) => next = persons,
             Err(why) => {
@@ -143,9 +143,9 @@ fn the_power_goes_during_enrolments_on_ext4() {
         // What had reached the device when the process stopped is what the next boot finds.
         fs::copy(&image, &copy).unwrap();
         child.kill().unwrap();
-        let told = acknowledged(&mut child);
+        let stored = acknowledged(&mut child);
         child.wait().unwrap();
-        let up_to = told.map_or(next, |last| last + 1);
+        let up_to = stored.map_or(next, |last| last + 1);
         cut += usize::from(up_to > next);
         run("mount", &["-o", "loop", copy.to_str().unwrap(), after.dir.path().join("data").to_str().unwrap()]);
         let mounted = Mount(after.dir.path().join("data"));

@@ -1,7 +1,7 @@
 //! PostgreSQL: every commit synchronous, one writer at a time by an advisory lock.
 //!
 //! Idle connections are kept. One that was lost is made again: what only read is
-//! asked a second time, what had not begun to write as well.
+//! sent a second time, what had not begun to write as well.
 
 use std::collections::HashMap;
 use std::str::FromStr as _;

@@ -95,8 +95,8 @@ fn stopped_and_started_in_mid_load_what_was_acknowledged_is_there() {
     });
     assert_eq!(lost.count(), 0, "of {}", acknowledged.len());
     let checked = replicas[1].check().unwrap();
-    let told = format!("{} acknowledged, {open} refused, {} there\n", acknowledged.len(), checked.persons);
-    std::io::Write::write_all(&mut std::io::stderr(), told.as_bytes()).unwrap();
+    let summary = format!("{} acknowledged, {open} refused, {} there\n", acknowledged.len(), checked.persons);
+    std::io::Write::write_all(&mut std::io::stderr(), summary.as_bytes()).unwrap();
     assert!(checked.unreadable.is_empty() && checked.persons >= acknowledged.len() as u64, "{checked:?}");
     assert!(acknowledged.len() > 50 && open > 0, "{} stored, {open} refused", acknowledged.len());
 }

@@ -45,7 +45,7 @@ pub fn subject(name: &str) -> Subject {
     Subject::new(name).unwrap()
 }
 
-/// A template whose embedding is told by its seed.
+/// A template whose embedding is derived from its seed.
 pub fn fresh(seed: u64, quality: f64) -> TemplateData {
     let mut state = seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1;
     let mut next = || {
@@ -88,7 +88,7 @@ pub const SUITE: [Test; 7] = [
     ("an enrolment that has seen another state is refused", moved),
     ("the same request gets the first answer, another with its key a conflict", idempotent),
     ("concurrent duplicates store once and get one answer", duplicates),
-    ("erased is gone with its answers and failures, and nobody else's", erased),
+    ("erased is gone with its answers and failures, and only those", erased),
     ("failures count for a quarter of an hour, also of unknown subjects", failures),
 ];
 
@@ -151,9 +151,9 @@ fn moved(place: &Place) {
         let mode = Mode::Add { seen, displace: false };
         store.enroll(&enrollment(&acme, &who, vec![fresh(2, 80.0)], mode)).unwrap()
     };
-    assert_eq!(add(Some(1)), Outcome::Moved, "there is nobody");
+    assert_eq!(add(Some(1)), Outcome::Moved, "there is no person");
     assert_eq!(add(None), Outcome::Stored { templates: 1 });
-    assert_eq!(add(None), Outcome::Moved, "there is somebody");
+    assert_eq!(add(None), Outcome::Moved, "there is a person");
     let first = store.load(&acme, &who).unwrap().unwrap();
     assert_eq!(add(Some(first.version)), Outcome::Stored { templates: 2 });
     assert_eq!(add(Some(first.version)), Outcome::Moved, "seen before the second");
@@ -215,8 +215,8 @@ fn duplicates(place: &Place) {
                 store.enroll(&Enrollment { remember: Some((&request("k", 1), answer.as_bytes())), ..base }).unwrap()
             })
         };
-        let asked: Vec<_> = (0..50).map(ask).collect();
-        asked.into_iter().map(|thread| thread.join().unwrap()).collect()
+        let threads: Vec<_> = (0..50).map(ask).collect();
+        threads.into_iter().map(|thread| thread.join().unwrap()).collect()
     });
     let stored = outcomes.iter().position(|outcome| matches!(outcome, Outcome::Stored { .. })).unwrap();
     let replayed = Outcome::Replayed(format!("answer {stored}").into_bytes());
@@ -256,14 +256,14 @@ fn failures(place: &Place) {
     let store = place.store();
     let (acme, other) = (tenant(), Tenant::new("other").unwrap());
     for at in 0..12 {
-        fail(&store, &acme, "nobody", NOW + at * 60);
+        fail(&store, &acme, "ann", NOW + at * 60);
     }
     // Of twelve, one a minute, ten still count until the third is a quarter of an hour old.
-    let table = [("nobody", 11, true), ("nobody", 16, true), ("nobody", 17, false), ("somebody", 11, false)];
+    let table = [("ann", 11, true), ("ann", 16, true), ("ann", 17, false), ("ben", 11, false)];
     let found = table.map(|(name, minute, _)| spent(&store, &acme, name, NOW + minute * 60));
     assert_eq!(found, table.map(|(.., expected)| expected));
-    assert!(!spent(&store, &other, "nobody", NOW + 11 * 60), "another tenant's person of the name");
-    assert!(store.forget_failures(&acme, &subject("nobody")).unwrap());
-    assert!(!spent(&store, &acme, "nobody", NOW + 11 * 60), "an operator's word");
-    assert!(!store.forget_failures(&acme, &subject("nobody")).unwrap());
+    assert!(!spent(&store, &other, "ann", NOW + 11 * 60), "another tenant's person of the name");
+    assert!(store.forget_failures(&acme, &subject("ann")).unwrap());
+    assert!(!spent(&store, &acme, "ann", NOW + 11 * 60), "an operator's word");
+    assert!(!store.forget_failures(&acme, &subject("ann")).unwrap());
 }

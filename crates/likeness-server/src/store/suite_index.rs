@@ -33,7 +33,7 @@ fn probe(seed: u64) -> Template {
     Template::opened(SpaceId::from_bytes(SPACE), fresh(seed, 1.0).embedding)
 }
 
-/// A search by whoever asks in the suite.
+/// A search of the suite.
 pub fn search(index: &Index, tenant: &Tenant, probe: &Template, most: usize, threshold: f64) -> Result<SearchResult> {
     index.search(&Query {
         tenant,
@@ -64,18 +64,18 @@ fn found(place: &Place) {
     assert_eq!((all.matches[0].0.as_str(), all.matches[0].1), ("p7", 0.0));
     // The same order as by comparing with each person's own mean.
     let numbers: Vec<f64> = fresh(7, 1.0).embedding.iter().copied().map(f64::from).collect();
-    for (who, told) in &all.matches {
+    for (who, distance) in &all.matches {
         let mean = store.load(&tenant(), who).unwrap().unwrap().mean(&SPACE).unwrap();
         let mean: Vec<f64> = mean.into_iter().map(f64::from).collect();
-        assert_eq!(likeness::distance::Metric::Cosine.distance(&numbers, &mean), *told, "{who:?}");
+        assert_eq!(likeness::distance::Metric::Cosine.distance(&numbers, &mean), *distance, "{who:?}");
     }
     assert_eq!(names(&index, 7, 50, 0.5), ["p7"]);
     assert_eq!(names(&index, 7, 3, 3.0).len(), 3);
     assert_eq!(names(&index, 7, 0, 3.0).len(), 0);
     assert_eq!(names(&index, 7, 5, 0.0), ["p7"], "at most nought is the same embedding");
     assert_eq!(names(&index, 7, 5, -1e-6), [""; 0]);
-    let nobody = search(&index, &Tenant::new("nobody").unwrap(), &probe(7), 5, 3.0).unwrap();
-    assert_eq!((nobody.searched, nobody.matches.len()), (0, 0));
+    let empty = search(&index, &Tenant::new("empty").unwrap(), &probe(7), 5, 3.0).unwrap();
+    assert_eq!((empty.searched, empty.matches.len()), (0, 0));
 }
 
 fn stale(place: &Place) {
@@ -113,7 +113,7 @@ fn closed(place: &Place) {
     let index = index(&store);
     let found = search(&index, &tenant(), &probe(40), 5, 0.3).unwrap();
     let nearest = found.nearest.unwrap();
-    assert_eq!(found.matches, [], "nobody is near");
+    assert_eq!(found.matches, [], "no match within the distance");
     let own = nearest.as_str().trim_start_matches('p').parse().unwrap();
     assert_eq!(names(&index, own, 5, 0.3), [nearest.as_str()]);
     for _ in 0..10 {

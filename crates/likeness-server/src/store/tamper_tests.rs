@@ -1,4 +1,4 @@
-//! Whoever can write the database changes something: every column of every table, rows removed, added,
+//! An attacker who can write the database changes something: every column of every table, rows removed, added,
 //! exchanged and put back as they once were. Each change is refused or found by the check.
 //!
 //! Columns come from the database's own schema, so that a new one is tried as well.

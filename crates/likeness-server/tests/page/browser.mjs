@@ -46,10 +46,10 @@ after(async () => {
 export async function open(browser, url, options = {}, expected = []) {
   const context = await browser.newContext({ viewport: { width: 1280, height: 900 }, ...options });
   const page = await context.newPage();
-  const told = [];
+  const errors = [];
   const foreign = [];
-  page.on('console', (line) => ['error', 'warning'].includes(line.type()) && told.push(`${line.text()} ${line.location().url}`));
-  page.on('pageerror', (error) => told.push(String(error.stack)));
+  page.on('console', (line) => ['error', 'warning'].includes(line.type()) && errors.push(`${line.text()} ${line.location().url}`));
+  page.on('pageerror', (error) => errors.push(String(error.stack)));
   page.on('request', (request) => {
     const to = new URL(request.url());
     if (!['data:', 'blob:'].includes(to.protocol) && to.origin !== new URL(url).origin) foreign.push(request.url());
@@ -71,7 +71,7 @@ export async function open(browser, url, options = {}, expected = []) {
     assert.deepEqual(lines, [], `${name}: axe`);
     assert.deepEqual(await page.evaluate(() => window.violations), [], `${name}: violations of the policy`);
     assert.deepEqual(foreign, [], `${name}: requests to elsewhere`);
-    assert.deepEqual(told.filter((line) => !expected.some((pattern) => pattern.test(line))), [], `${name}: errors`);
+    assert.deepEqual(errors.filter((line) => !expected.some((pattern) => pattern.test(line))), [], `${name}: errors`);
     const [inside, wide] = await page.evaluate(() => [document.documentElement.clientWidth, document.documentElement.scrollWidth]);
     assert.ok(wide <= inside, `${name}: ${wide} pixels in a window of ${inside}`);
   }

@@ -59,24 +59,24 @@ test('the sample: verdict, box, crops, bars, times, weights, and the curl line',
   await close();
 });
 
-test('uploads: spoof, doubt, two faces, none, and no photograph are told in words', async () => {
+test('uploads: spoof, doubt, two faces, none, and no photograph are explained in words', async () => {
   const expected = [/400.*api\/v1\/inspect/, /415.*api\/v1\/inspect/];
   const { page, sound, close } = await open(browser, WHOLE, {}, expected);
   const wrong = path.join(folder, 'cut.jpg');
   fs.writeFileSync(wrong, fs.readFileSync(image('anna.jpg')).subarray(0, 3000));
   const table = [
     [image('anna_fake.jpg'), /^\S+\s+Spoof\s/],
-    [image('disagree.jpg'), /It can’t be told\s+One of the two networks alone/],
-    [image('close.jpg'), /It can’t be told\s+The photograph shows too little around the face/],
+    [image('disagree.jpg'), /Inconclusive\s+One of the two networks alone/],
+    [image('close.jpg'), /Inconclusive\s+The photograph shows too little around the face/],
     [image('two.jpg'), /No verdict\s+Expected one face, found 2/],
     [wrong, /No answer[^]*INVALID_IMAGE/],
     [image('anna.jpg'), /Live\s/],
   ];
-  for (const [file, told] of table) {
+  for (const [file, expected] of table) {
     const answered = page.waitForResponse((response) => response.url().endsWith('/inspect'));
     await slot(page, 'file').locator('input[type=file]').setInputFiles(file);
     await answered;
-    assert.match(await verdict(page), told, file);
+    assert.match(await verdict(page), expected, file);
     await slot(page, 'file').getByRole('button', { name: 'Remove' }).click();
   }
   await slot(page, 'file').locator('input[type=file]').setInputFiles({ name: 'note.txt', mimeType: 'text/plain', buffer: Buffer.from('x') });
@@ -128,7 +128,7 @@ test('the camera: on, a picture, and off again', async () => {
   await sound('camera');
   const track = await page.evaluateHandle(() => document.querySelector('video').srcObject.getTracks()[0]);
   await take.click();
-  assert.match(await verdict(page), /Live|It can’t be told/);
+  assert.match(await verdict(page), /Live|Inconclusive/);
   assert.equal(await track.evaluate((found) => found.readyState), 'ended');
   assert.equal(await slot(page, 'file').locator('svg .face').count(), 1);
   await sound('camera-taken');
@@ -146,13 +146,13 @@ test('a camera that is absent, refused, busy, or out of reach has a name', async
     ['insecure', filming, insecure, {}, /This address may not use the camera/],
     ['failed', filming, failing('TypeError'), {}, /The camera did not start/],
   ];
-  for (const [state, with_, script, options, told] of table) {
+  for (const [state, with_, script, options, expected] of table) {
     const { page, sound, close } = await open(with_, WHOLE, options);
     if (script) await page.evaluate(script);
     if (state === 'denied') await deny(page);
     await slot(page, 'file').getByRole('button', { name: 'Use the camera' }).click();
     await page.locator('.note strong').waitFor();
-    assert.match(await slot(page, 'file').getByRole('alert').innerText(), told, state);
+    assert.match(await slot(page, 'file').getByRole('alert').innerText(), expected, state);
     assert.equal(await page.locator('.note').first().getAttribute('data-state'), state);
     assert.ok(await slot(page, 'file').getByText('Choose a file', { exact: true }).isVisible(), 'the other ways stay');
     await sound(`camera-${state}`);
@@ -215,9 +215,9 @@ test('320 pixels, dark, and reduced motion', async () => {
   }
 });
 
-test('a service that goes away is told, and so is its return', async () => {
+test('the page shows that a service goes away, and that it returns', async () => {
   const { page, context, sound, close } = await open(browser, WHOLE, {}, [/ERR_INTERNET_DISCONNECTED/]);
-  await page.getByText('All four networks held').first().waitFor();
+  await page.getByText('All four networks loaded').first().waitFor();
   await context.setOffline(true);
   await slot(page, 'file').locator('input[type=file]').setInputFiles(SAMPLE);
   assert.match(await verdict(page), /No answer\s+The service does not answer\. Is it running\?/);
@@ -225,6 +225,6 @@ test('a service that goes away is told, and so is its return', async () => {
   assert.equal(await page.locator('#live').innerText(), 'The service does not answer.');
   await sound('away');
   await context.setOffline(false);
-  await page.locator('#status').getByText('All four networks held').waitFor();
+  await page.locator('#status').getByText('All four networks loaded').waitFor();
   await close();
 });

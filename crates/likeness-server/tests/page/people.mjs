@@ -11,9 +11,9 @@ test('enrol, verify, search, delete', async () => {
   const expected = [/400.*enroll/, /403.*verify/, /404.*(verify|enroll)/];
   const { page, sound, close } = await open(browser, WHOLE, {}, expected);
   const answer = page.locator('#people-answer');
-  const act = async (name, told) => {
+  const act = async (name, text) => {
     await page.getByRole('button', { name, exact: true }).click();
-    await answer.getByText(told).first().waitFor();
+    await answer.getByText(text).first().waitFor();
   };
   await act('Enrol', 'A user id is needed');
   assert.equal(await page.getByLabel('User id').getAttribute('aria-invalid'), 'true');
@@ -87,10 +87,10 @@ test('with a key: it goes in its header, and nowhere else', async () => {
   await page.getByText('This service asks for a key').waitFor();
   await sound('no-key');
   const secret = process.env.PAGE_KEY;
-  const asked = page.waitForRequest((request) => request.url().endsWith('/inspect'));
+  const sent = page.waitForRequest((request) => request.url().endsWith('/inspect'));
   await page.getByLabel('Key', { exact: true }).fill(secret);
   await page.getByRole('button', { name: 'Use', exact: true }).click();
-  const request = await asked;
+  const request = await sent;
   assert.equal(request.headers()['x-api-key'], secret);
   assert.match(await verdict(page), /Live/);
   assert.match(await page.locator('#curl').innerText(), /-H "X-API-Key: \$LIKENESS_KEY"/);

@@ -1,4 +1,4 @@
-//! What a caller may try, each by its name. Whatever it is: a named refusal, nothing held, and the
+//! What a caller may try, each by its name. Each gets a named refusal, keeps no memory, and the
 //! next request is answered.
 
 use std::process::Command;
@@ -128,8 +128,8 @@ fn slow_bodies_hold_no_place_and_are_ended() {
     let answer = service.ask(liveness(&png(1, 1)));
     assert_eq!(answer.problem(), (400, "INVALID_IMAGE".into()));
     for raw in &mut slow {
-        let told = raw.read();
-        assert!(told.starts_with("HTTP/1.1 408") && told.contains("REQUEST_TIMEOUT"), "{told}");
+        let reply = raw.read();
+        assert!(reply.starts_with("HTTP/1.1 408") && reply.contains("REQUEST_TIMEOUT"), "{reply}");
     }
 }
 
@@ -145,8 +145,8 @@ fn chunked_floods_end_at_the_limit_and_their_answer_is_read() {
         over.chunk(&chunk);
     }
     over.send(b"0\r\n\r\n");
-    let told = over.read();
-    assert!(told.starts_with("HTTP/1.1 413") && told.contains("FILE_TOO_LARGE"), "{told}");
+    let reply = over.read();
+    assert!(reply.starts_with("HTTP/1.1 413") && reply.contains("FILE_TOO_LARGE"), "{reply}");
     let mut endless = Raw::posting(&service, "/api/v1/liveness", None);
     assert!(endless.chunk(head));
     let taken = (0..100_000).take_while(|_| endless.chunk(&chunk)).count();
@@ -159,8 +159,8 @@ fn a_body_that_says_it_is_too_long_is_refused_before_it_is_sent() {
     let ground = Ground::new();
     let service = ground.serve(&[], &[]);
     let mut long = Raw::posting(&service, "/api/v1/liveness", Some(1 << 40));
-    let told = long.read();
-    assert!(told.starts_with("HTTP/1.1 413") && told.contains("FILE_TOO_LARGE"), "{told}");
+    let reply = long.read();
+    assert!(reply.starts_with("HTTP/1.1 413") && reply.contains("FILE_TOO_LARGE"), "{reply}");
 }
 
 #[test]
@@ -204,16 +204,16 @@ fn beyond_the_queue_is_overloaded_and_read_and_health_never_waits() {
     let ground = Ground::new();
     let service = ground.serve(&[], &[]).ready();
     // More than run and wait.
-    let asked = 16 * std::thread::available_parallelism().map_or(1, usize::from) + 30;
+    let count = 16 * std::thread::available_parallelism().map_or(1, usize::from) + 30;
     // Large, so that each takes long, and so that it is still being sent when it is refused.
     let large = photograph(1100, 1100, &vec![90; 1100 * 1100 * 3]);
     let form = || Request::post("/api/v1/faces/detect-all").text("session_id", &"x".repeat(4_000)).file("file", &large);
     let answers: Vec<Answer> = thread::scope(|scope| {
-        let asked: Vec<_> = (0..asked).map(|_| scope.spawn(|| service.ask(form()))).collect();
+        let threads: Vec<_> = (0..count).map(|_| scope.spawn(|| service.ask(form()))).collect();
         for _ in 0..20 {
             assert_eq!(service.get("/api/v1/health/live").status, 200);
         }
-        asked.into_iter().map(|asked| asked.join().unwrap()).collect()
+        threads.into_iter().map(|thread| thread.join().unwrap()).collect()
     });
     let refused = answers.iter().filter(|answer| answer.status == 503).count();
     let odd = answers.iter().find(|answer| {
@@ -221,7 +221,7 @@ fn beyond_the_queue_is_overloaded_and_read_and_health_never_waits() {
         !right || (answer.status == 503 && answer.header("retry-after").is_none())
     });
     assert!(odd.is_none(), "{odd:?}");
-    assert!(refused > 0 && refused < asked, "{refused} of {asked} were refused");
+    assert!(refused > 0 && refused < count, "{refused} of {count} were refused");
 }
 
 #[test]

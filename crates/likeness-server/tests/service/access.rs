@@ -1,4 +1,4 @@
-//! Who may ask: without keys this machine alone, with keys whoever has the right one.
+//! Who has access: without keys this machine alone, with keys the holder of a right one.
 
 use crate::support::{Ground, Request, Service};
 
@@ -9,7 +9,7 @@ pub const BEHIND_A_KEY: [(&str, &str); 12] = [
     ("POST", "/api/v1/verify"),
     ("POST", "/api/v1/enroll"),
     ("POST", "/api/v1/enroll/multi"),
-    ("DELETE", "/api/v1/enroll/somebody"),
+    ("DELETE", "/api/v1/enroll/ann"),
     ("POST", "/api/v1/liveness"),
     ("POST", "/api/v1/search"),
     ("POST", "/api/v1/compare"),
@@ -69,7 +69,7 @@ fn every_route_but_health_asks_for_a_key_and_says_how() {
         assert_ne!(service.get(path).status, 401, "{path}");
     }
     let described = service.get("/openapi.json").json();
-    let described = described["paths"].as_object().unwrap().keys().map(|path| path.replace("{user_id}", "somebody"));
+    let described = described["paths"].as_object().unwrap().keys().map(|path| path.replace("{user_id}", "ann"));
     let known = |path: &String| OPEN.contains(&path.as_str()) || BEHIND_A_KEY.iter().any(|(_, behind)| behind == path);
     let forgotten: Vec<_> = described.filter(|path| !known(path)).collect();
     assert!(forgotten.is_empty(), "described, and in neither table: {forgotten:?}");
@@ -88,9 +88,9 @@ fn without_a_key_only_this_machine_is_served() {
     let ground = Ground::new();
     for host in ["0.0.0.0", "192.0.2.1", "::"] {
         let end = ground.program("serve").args(["--port", "0", "--host", host]).output().unwrap();
-        let told = String::from_utf8_lossy(&end.stderr);
-        assert_eq!(end.status.code(), Some(24), "{host}: {told}");
-        assert!(told.contains("hint: `likeness key new") && told.contains("API_KEY_SECRET"), "{told}");
+        let printed = String::from_utf8_lossy(&end.stderr);
+        assert_eq!(end.status.code(), Some(24), "{host}: {printed}");
+        assert!(printed.contains("hint: `likeness key new") && printed.contains("API_KEY_SECRET"), "{printed}");
     }
     let service = ground.serve(&["--host", "0.0.0.0"], &[("API_KEY_SECRET", KEY)]);
     let port = service.url.rsplit(':').next().unwrap();
@@ -137,9 +137,9 @@ fn an_address_that_guesses_is_slowed_and_a_good_key_from_it_is_not() {
     };
     let statuses: Vec<_> = (0..8).map(|number| guess(number, &format!("203.0.113.{number}")).status).collect();
     assert_eq!(statuses, [401, 401, 401, 401, 401, 429, 429, 429]);
-    let told = guess(9, "203.0.113.9");
-    let seconds = told.json()["retry_after_seconds"].to_string();
-    assert_eq!((told.header("retry-after"), &told.json()["scope"]), (Some(&*seconds), &"address".into()));
+    let reply = guess(9, "203.0.113.9");
+    let seconds = reply.json()["retry_after_seconds"].to_string();
+    assert_eq!((reply.header("retry-after"), &reply.json()["scope"]), (Some(&*seconds), &"address".into()));
     assert_eq!(service.ask(Request::new("GET", "/metrics").header("x-api-key", KEY)).status, 200);
     assert_eq!(service.get("/api/v1/health/live").status, 200);
 }

@@ -14,9 +14,9 @@ fn tool(test: &str, name: &str) -> Option<PathBuf> {
 }
 
 fn succeeded(output: &Output) -> String {
-    let told = format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
-    assert!(output.status.success(), "{told}");
-    told
+    let printed = format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    assert!(output.status.success(), "{printed}");
+    printed
 }
 
 #[test]
@@ -26,8 +26,8 @@ fn the_calls_with_curl_are_answered_as_they_say() {
     let photograph = ground.photograph("anna.jpg");
     let script = Path::new(ROOT).join("examples/http/calls.sh");
     let output = Command::new(script).args([&photograph, &photograph]).arg(&service.url).output().unwrap();
-    let told = succeeded(&output);
-    assert_eq!(told.lines().count(), 23, "{told}");
+    let printed = succeeded(&output);
+    assert_eq!(printed.lines().count(), 23, "{printed}");
 }
 
 #[test]
@@ -41,8 +41,8 @@ fn a_deepface_user_with_requests_changes_only_the_host() {
         let mut client = Command::new(&python);
         client.arg(Path::new(ROOT).join("examples/http/deepface_client.py"));
         client.args([image("anna.jpg"), image("bert.jpg"), image("anna_fake.jpg")]).arg(url);
-        let told = succeeded(&client.output().unwrap());
-        assert_eq!(told.lines().count(), 7, "{told}");
+        let printed = succeeded(&client.output().unwrap());
+        assert_eq!(printed.lines().count(), 7, "{printed}");
     }
 }
 
@@ -54,6 +54,6 @@ fn schemathesis_finds_no_answer_beside_the_description() {
     let service = ground.serve_with_store(&[], &[]).ready();
     let mut run = Command::new(Path::new(ROOT).join("tools/schemathesis/run"));
     run.arg(tool).arg(&service.url).env("LIKENESS_TESTDATA", &ground.data).current_dir(ground.dir.path());
-    let told = succeeded(&run.output().unwrap());
-    assert!(told.contains("No issues found"), "{told}");
+    let printed = succeeded(&run.output().unwrap());
+    assert!(printed.contains("No issues found"), "{printed}");
 }

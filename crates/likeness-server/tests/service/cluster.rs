@@ -131,7 +131,7 @@ impl Drop for Cluster {
     }
 }
 
-/// Root can't run a cluster: whoever Debian made for it does.
+/// Root can't run a cluster, so Debian's own user does.
 fn owner() -> (u32, u32) {
     let me = rustix::process::geteuid().as_raw();
     match (me, std::fs::metadata("/var/lib/postgresql")) {

@@ -1,4 +1,4 @@
-//! Every route, every status, every code that the description promises: asked for until it was seen.
+//! Every route, every status, every code that the description promises: requested until it is seen.
 //!
 //! What is seen is printed (`--nocapture`). A code that is documented and never seen fails, and so
 //! does one that is seen and not documented.
@@ -167,7 +167,7 @@ fn bad_photographs(seen: &mut Seen, service: &Service, ground: &Ground) {
     let live = ground.image("anna.jpg");
     let none = png(64, 48, png::ColorType::Grayscale, &[127; 64 * 48]);
     let (small, couple) = (small(&live), ground.image("two.jpg"));
-    // Whoever is verified is enrolled first.
+    // A person is enrolled before a verification.
     let enroll = &ROUTES[6];
     seen.expect(service, enroll, enroll.with(&live, "ann"), "200");
     let codes = |route: &Route| {
@@ -196,15 +196,15 @@ fn bad_photographs(seen: &mut Seen, service: &Service, ground: &Ground) {
         }
         seen.expect(service, route, route.bare(), "INVALID_INPUT");
     }
-    let nobody = Request::new("DELETE", "/api/v1/enroll/not%20an%20id");
-    seen.expect(service, &DELETE, nobody, "INVALID_INPUT");
+    let invalid = Request::new("DELETE", "/api/v1/enroll/not%20an%20id");
+    seen.expect(service, &DELETE, invalid, "INVALID_INPUT");
 }
 
 fn persons(seen: &mut Seen, service: &Service, ground: &Ground) {
     let [_, _, _, _, _, _, enroll, multi, verify, search, ..] = &ROUTES;
     let (live, other, spoof) = (ground.image("anna.jpg"), ground.image("carl.jpg"), ground.image("anna_fake.jpg"));
-    seen.expect(service, verify, verify.with(&live, "nobody"), "EMBEDDING_NOT_FOUND");
-    seen.expect(service, &DELETE, Request::new("DELETE", "/api/v1/enroll/nobody"), "EMBEDDING_NOT_FOUND");
+    seen.expect(service, verify, verify.with(&live, "ben"), "EMBEDDING_NOT_FOUND");
+    seen.expect(service, &DELETE, Request::new("DELETE", "/api/v1/enroll/ben"), "EMBEDDING_NOT_FOUND");
     for route in [enroll, multi] {
         seen.expect(service, route, route.with(&other, "ann"), "EMBEDDING_ALREADY_EXISTS");
         seen.expect(service, route, route.with(&spoof, "eve"), "LIVENESS_FAILED");
@@ -221,14 +221,14 @@ fn persons(seen: &mut Seen, service: &Service, ground: &Ground) {
     }
 }
 
-/// Without keys nobody from elsewhere is answered.
+/// Without keys a request from elsewhere is refused.
 fn foreign(seen: &mut Seen, service: &Service) {
     for route in ROUTES.iter().chain([&DELETE]) {
         seen.expect(service, route, route.bare().header("origin", "http://rebound.example"), "FORBIDDEN");
     }
 }
 
-/// More work than cores and queue take: others keep them busy while each route is asked.
+/// More work than cores and queue take: others keep them busy while each route gets a request.
 fn crowd(seen: &mut Seen, service: &Service, ground: &Ground) {
     let (couple, url, over) = (ground.image("two.jpg"), service.url.clone(), AtomicBool::new(false));
     let clients = 4 * std::thread::available_parallelism().map_or(1, usize::from) + 4;
@@ -256,7 +256,7 @@ fn crowd(seen: &mut Seen, service: &Service, ground: &Ground) {
     });
 }
 
-/// Enrolled with one embedder, asked with another: unknown, and then accepted.
+/// Enrolled with one embedder, verified with another: unknown, and then accepted.
 fn other_embedder(seen: &mut Seen, ground: &Ground) {
     let (live, other) = (ground.image("anna.jpg"), ground.bring_other_embedder());
     let service = ground.serve_with_store(&[], &[]).ready();
@@ -303,12 +303,12 @@ fn late(seen: &mut Seen, ground: &Ground) {
             route.path
         );
         stream.write_all(head.as_bytes()).unwrap();
-        let mut told = String::new();
-        stream.read_to_string(&mut told).unwrap();
-        if told.starts_with("HTTP/1.1 408 ") && told.contains("\"REQUEST_TIMEOUT\"") {
+        let mut reply = String::new();
+        stream.read_to_string(&mut reply).unwrap();
+        if reply.starts_with("HTTP/1.1 408 ") && reply.contains("\"REQUEST_TIMEOUT\"") {
             seen.codes.insert((route.operation.to_owned(), 408, "REQUEST_TIMEOUT".to_owned()));
         } else {
-            seen.wrong.push(format!("{}: {told}", route.operation));
+            seen.wrong.push(format!("{}: {reply}", route.operation));
         }
     }
 }
@@ -335,7 +335,7 @@ fn without_weights(seen: &mut Seen) {
     }
 }
 
-#[expect(clippy::print_stdout, reason = "the list is what is asked for")]
+#[expect(clippy::print_stdout, reason = "the list is the output")]
 fn print(seen: &Seen) {
     let mut lines: BTreeMap<(&str, u16), Vec<&str>> = BTreeMap::new();
     for (operation, status, code) in &seen.codes {
@@ -346,7 +346,7 @@ fn print(seen: &Seen) {
     }
 }
 
-/// What the description promises and nobody saw, and the other way round.
+/// What the description promises and no test saw, and the other way round.
 fn beside(seen: &Seen, document: &Value) -> Vec<String> {
     let mut promised = BTreeSet::new();
     for (path, item) in document["paths"].as_object().unwrap() {

@@ -68,7 +68,7 @@ fn until_left(service: &Service) {
     wait_for("the end of the connections", || (left() <= 8.0).then_some(()));
 }
 
-/// A number of the metrics, asked from an address that is in no crowd; one that is not there yet is 0.
+/// A number of the metrics, read from an address outside the crowd; a missing one is 0.
 fn metric(service: &Service, name: &str) -> f64 {
     let (status, text) = ask_from(service, 250, "/metrics");
     assert_eq!(status, 200, "{text}");

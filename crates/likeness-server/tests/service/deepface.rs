@@ -79,13 +79,13 @@ fn stored_comparisons_are_answered_alike() {
 }
 
 fn guarded(answer: &Answer, expected: &Value, images: [&str; 2], wrong: &mut Vec<String>) {
-    let told = answer.json();
+    let reply = answer.json();
     let right = match expected["message"].as_str() {
         Some(message) => {
-            let error = told["error"].as_str().unwrap_or("");
+            let error = reply["error"].as_str().unwrap_or("");
             answer.status == 400 && error.starts_with(message) && error.contains("Spoof detected")
         }
-        None => told["verified"] == expected["verified"] && near(&told["distance"], &expected["distance"], 1e-4),
+        None => reply["verified"] == expected["verified"] && near(&reply["distance"], &expected["distance"], 1e-4),
     };
     if !right {
         wrong.push(format!("{images:?} with anti-spoofing: expected {expected}, found {answer:?}"));
@@ -147,9 +147,9 @@ fn json_forms_and_both_spellings_of_base64_are_one_question() {
     let mut distances = Vec::new();
     for (row, request) in table {
         let answer = service.ask(request);
-        let told = answer.json();
+        let reply = answer.json();
         assert_eq!(answer.status, 200, "{row}: {answer:?}");
-        let keys: Vec<_> = told.as_object().unwrap().keys().map(String::as_str).collect();
+        let keys: Vec<_> = reply.as_object().unwrap().keys().map(String::as_str).collect();
         assert_eq!(
             keys,
             [
@@ -166,10 +166,10 @@ fn json_forms_and_both_spellings_of_base64_are_one_question() {
             ],
             "{row}"
         );
-        assert_eq!(told["weights"]["embedder"], "accepted", "{row}");
-        let time = told["time"].as_f64().unwrap();
+        assert_eq!(reply["weights"]["embedder"], "accepted", "{row}");
+        let time = reply["time"].as_f64().unwrap();
         assert!((time * 100.0 - (time * 100.0).round()).abs() < 1e-9, "{row}: {time}");
-        distances.push(told["distance"].clone());
+        distances.push(reply["distance"].clone());
     }
     assert!(distances.iter().all(|distance| *distance == distances[0]), "{distances:?}");
     let represented = service.ask(Request::post("/represent").file("img", &a));
@@ -231,8 +231,8 @@ fn of_many_faces_the_largest_are_taken() {
     let three = ground.image("three.jpg");
     let ask = |most: &str| {
         let request = Request::post("/deepface/represent").file("img", &three).text("max_faces", most);
-        let told = service.ask(request).json();
-        told["results"].as_array().unwrap().iter().map(|face| face["facial_area"].clone()).collect::<Vec<_>>()
+        let reply = service.ask(request).json();
+        reply["results"].as_array().unwrap().iter().map(|face| face["facial_area"].clone()).collect::<Vec<_>>()
     };
     let all = ask("3");
     let size = |area: &Value| area["w"].as_i64().unwrap() * area["h"].as_i64().unwrap();
@@ -278,11 +278,11 @@ fn what_is_not_held_or_is_no_photograph_is_named_with_deepfaces_error() {
         .into_iter()
         .filter_map(|(row, path, body, status, code, word)| {
             let answer = service.ask(Request::post(path).json(&body));
-            let told = answer.json();
-            let error = told["error"].as_str().unwrap_or("none");
+            let reply = answer.json();
+            let error = reply["error"].as_str().unwrap_or("none");
             let right = answer.problem() == (status, code.to_owned())
                 && error.contains(word)
-                && told["error"] == told["message"]
+                && reply["error"] == reply["message"]
                 && !error.contains("passwd");
             (!right).then(|| format!("{row}: {answer:?}"))
         })
@@ -301,10 +301,10 @@ fn a_missing_spoof_network_is_never_a_spoof_and_hinders_nobody_who_does_not_ask(
     assert_eq!(service.when_held(plain).json()["verified"], true);
     for request in [plain(), Request::post("/deepface/represent").file("img", &live)] {
         let refused = service.ask(request.text("anti_spoofing", "true"));
-        let told = refused.text();
+        let reply = refused.text();
         assert_eq!(refused.problem(), (503, "MODEL_UNAVAILABLE".into()));
-        assert!(told.contains(SPOOF_NEAR) && told.contains(SPOOF_FAR), "{told}");
-        assert!(!told.to_lowercase().contains("spoof") && refused.json()["verified"].is_null(), "{told}");
+        assert!(reply.contains(SPOOF_NEAR) && reply.contains(SPOOF_FAR), "{reply}");
+        assert!(!reply.to_lowercase().contains("spoof") && refused.json()["verified"].is_null(), "{reply}");
     }
 }
 
@@ -315,8 +315,8 @@ fn skip_needs_the_embedder_alone() {
     let photo = ground.image("anna.jpg");
     let ask =
         |backend: &str| Request::post("/deepface/represent").file("img", &photo).text("detector_backend", backend);
-    let told = service.when_held(|| ask("skip")).json();
-    assert_eq!(told["model"]["embedder"], "accepted");
+    let reply = service.when_held(|| ask("skip")).json();
+    assert_eq!(reply["model"]["embedder"], "accepted");
     let refused = service.ask(ask("centerface"));
     assert_eq!(refused.problem(), (503, "MODEL_UNAVAILABLE".into()));
     assert!(refused.text().contains(DETECTOR) && !refused.text().contains(EMBEDDER), "{refused:?}");

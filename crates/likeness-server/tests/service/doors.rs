@@ -37,9 +37,9 @@ struct Said {
 }
 
 impl Said {
-    fn of(told: &Value, matched: bool, accepted: Option<bool>) -> Self {
-        let (distance, source) = (told["distance"].as_f64(), told["threshold_source"].as_str().unwrap_or("none"));
-        let threshold = told["threshold"].as_f64().unwrap_or(f64::NAN);
+    fn of(reply: &Value, matched: bool, accepted: Option<bool>) -> Self {
+        let (distance, source) = (reply["distance"].as_f64(), reply["threshold_source"].as_str().unwrap_or("none"));
+        let threshold = reply["threshold"].as_f64().unwrap_or(f64::NAN);
         Self { distance, matched, accepted, threshold, source: source.to_owned() }
     }
 }
@@ -86,8 +86,8 @@ fn said(service: &Service, ground: &Ground, threshold: &str, pair: [&str; 2]) ->
     let mut searched = search.clone();
     searched["distance"] = named.map_or(Value::Null, |found| found["distance"].clone());
     let seen = &inspect["comparison"];
-    let verdict = |told: &Value| Some(told["verdict"] == "accept");
-    let differs = |told: &Value| told["reasons"].to_string().contains("different_person");
+    let verdict = |reply: &Value| Some(reply["verdict"] == "accept");
+    let differs = |reply: &Value| reply["reasons"].to_string().contains("different_person");
     BTreeMap::from([
         ("command line", Said::of(&program, !differs(&program), verdict(&program))),
         ("/compare", Said::of(&compare, compare["match"] == true, None)),
@@ -98,7 +98,7 @@ fn said(service: &Service, ground: &Ground, threshold: &str, pair: [&str; 2]) ->
 }
 
 /// Where a door disagrees with the command line. A search has no distance for whom it does not find, and finds
-/// nobody beyond 0.8.
+/// no person beyond 0.8.
 fn disagreements(said: &BTreeMap<&'static str, Said>) -> Vec<String> {
     let first = &said["command line"];
     let agrees = |door: &str, other: &Said| {
@@ -171,80 +171,80 @@ type Predicate = (&'static str, fn(&Answer, &Value) -> bool, fn(&Answer, &Value)
 const IDENTITY: [&str; 4] = ["verified", "matched", "found", "match"];
 
 /// Answers of DeepFace's shape keep DeepFace's rule.
-fn is_deepface(told: &Value) -> bool {
-    !told["weights"].is_null()
+fn is_deepface(reply: &Value) -> bool {
+    !reply["weights"].is_null()
 }
 
 const PREDICATES: [Predicate; 10] = [
     (
         "verified implies matched, live and allow",
-        |_, told| told["verified"] == true && !is_deepface(told),
-        |_, told| {
-            let liveness = told["antispoof_pipeline"]["recommended_action"] == "allow";
-            told["matched"] == true
-                && told["liveness"]["verdict"] == "live"
+        |_, reply| reply["verified"] == true && !is_deepface(reply),
+        |_, reply| {
+            let liveness = reply["antispoof_pipeline"]["recommended_action"] == "allow";
+            reply["matched"] == true
+                && reply["liveness"]["verdict"] == "live"
                 && liveness
-                && told["recommended_action"] == "allow"
+                && reply["recommended_action"] == "allow"
         },
     ),
-    ("allow implies verified", |_, told| told["recommended_action"] == "allow", |_, told| told["verified"] == true),
-    ("no match implies block", |_, told| told["matched"] == false, |_, told| told["recommended_action"] == "block"),
+    ("allow implies verified", |_, reply| reply["recommended_action"] == "allow", |_, reply| reply["verified"] == true),
+    ("no match implies block", |_, reply| reply["matched"] == false, |_, reply| reply["recommended_action"] == "block"),
     (
         "found implies a match within the threshold, and nothing found no name",
-        |_, told| told["found"].is_boolean(),
-        |_, told| {
-            let matches = told["matches"].as_array().unwrap();
-            let within = matches.iter().all(|found| found["distance"].as_f64() <= told["threshold"].as_f64());
+        |_, reply| reply["found"].is_boolean(),
+        |_, reply| {
+            let matches = reply["matches"].as_array().unwrap();
+            let within = matches.iter().all(|found| found["distance"].as_f64() <= reply["threshold"].as_f64());
             let best = matches.first().unwrap_or(&Value::Null);
-            within && told["found"] == !matches.is_empty() && told["best_match"] == *best
+            within && reply["found"] == !matches.is_empty() && reply["best_match"] == *best
         },
     ),
     (
         "a match is a distance within the threshold",
-        |_, told| told["match"].is_boolean() || told["matched"].is_boolean(),
-        |_, told| {
-            let within = told["distance"].as_f64() <= told["threshold"].as_f64();
-            told["match"].as_bool().or(told["matched"].as_bool()) == Some(within)
+        |_, reply| reply["match"].is_boolean() || reply["matched"].is_boolean(),
+        |_, reply| {
+            let within = reply["distance"].as_f64() <= reply["threshold"].as_f64();
+            reply["match"].as_bool().or(reply["matched"].as_bool()) == Some(within)
         },
     ),
     (
         "accept implies matched, no reason and two live faces",
-        |_, told| told["comparison"]["verdict"] == "accept",
-        |_, told| {
-            let photographs = told["photographs"].as_array().unwrap();
+        |_, reply| reply["comparison"]["verdict"] == "accept",
+        |_, reply| {
+            let photographs = reply["photographs"].as_array().unwrap();
             let live = photographs.iter().all(|seen| seen["liveness"]["verdict"] == "live");
-            live && told["comparison"]["matched"] == true && told["comparison"]["reasons"] == json!([])
+            live && reply["comparison"]["matched"] == true && reply["comparison"]["reasons"] == json!([])
         },
     ),
     (
         "a threshold of ours has a source",
-        |_, told| told["threshold"].is_number() && !is_deepface(told),
-        |_, told| told["threshold_source"].is_string(),
+        |_, reply| reply["threshold"].is_number() && !is_deepface(reply),
+        |_, reply| reply["threshold_source"].is_string(),
     ),
     (
         "a refusal says nothing about identity, and advises nothing but block",
         |answer, _| answer.status >= 400,
-        |_, told| {
-            let silent = IDENTITY.iter().all(|field| told[field].is_null());
-            silent && told["recommended_action"].as_str().is_none_or(|action| action == "block")
+        |_, reply| {
+            let silent = IDENTITY.iter().all(|field| reply[field].is_null());
+            silent && reply["recommended_action"].as_str().is_none_or(|action| action == "block")
         },
     ),
     (
         "a mismatch counts what it could not compare",
-        |answer, told| answer.status == 409 && told["error_code"] == "EMBEDDING_CONTRACT_MISMATCH",
-        |_, told| told["not_compared"].as_object().is_some_and(|counts| !counts.is_empty()),
+        |answer, reply| answer.status == 409 && reply["error_code"] == "EMBEDDING_CONTRACT_MISMATCH",
+        |_, reply| reply["not_compared"].as_object().is_some_and(|counts| !counts.is_empty()),
     ),
     (
         "an answer of an accepted embedder says so, and one of an unknown embedder compares nothing",
-        |answer, told| answer.status == 200 && told["model"].is_object(),
-        |_, told| {
-            let unknown = told["model"]["embedder"] == "unknown" && told["comparison"].is_null();
-            (told["model"]["embedder"] == "accepted" || unknown) && told["model"]["sha256"]["embedder"].is_string()
+        |answer, reply| answer.status == 200 && reply["model"].is_object(),
+        |_, reply| {
+            let unknown = reply["model"]["embedder"] == "unknown" && reply["comparison"].is_null();
+            (reply["model"]["embedder"] == "accepted" || unknown) && reply["model"]["sha256"]["embedder"].is_string()
         },
     ),
 ];
 
-/// Every route that compares or judges, asked about a photograph.
+/// A request with a photograph to every route that compares or judges.
 fn answers(service: &Service, ground: &Ground, photograph: &str) -> Vec<(String, Answer)> {
     let (probe, enrolled) = (ground.image(photograph), ground.image("anna.jpg"));
     let one = |path: &str| Request::post(path).text("user_id", "anna").file("file", &probe);
@@ -264,11 +264,11 @@ fn answers(service: &Service, ground: &Ground, photograph: &str) -> Vec<(String,
 fn broken(situation: &str, answers: Vec<(String, Answer)>, applied: &mut BTreeMap<&str, usize>) -> Vec<String> {
     let mut wrong = Vec::new();
     for (route, answer) in answers {
-        let told = answer.json();
+        let reply = answer.json();
         for (name, applies, holds) in &PREDICATES {
-            if applies(&answer, &told) {
+            if applies(&answer, &reply) {
                 *applied.entry(name).or_default() += 1;
-                if !holds(&answer, &told) {
+                if !holds(&answer, &reply) {
                     wrong.push(format!("{situation}, {route}: {name}: {answer:?}"));
                 }
             }

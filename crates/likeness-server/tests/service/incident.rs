@@ -22,10 +22,10 @@ fn without_the_spoof_networks_a_live_face_is_unavailable_and_never_a_spoof() {
     assert_eq!(faces.json()["face_count"], 1);
     let refused = liveness(&service, &live);
     assert_eq!(refused.problem(), (503, "MODEL_UNAVAILABLE".into()));
-    let told = refused.text();
-    assert!(told.contains(SPOOF_NEAR) && told.contains(SPOOF_FAR) && told.contains("ballast"), "{told}");
+    let reply = refused.text();
+    assert!(reply.contains(SPOOF_NEAR) && reply.contains(SPOOF_FAR) && reply.contains("ballast"), "{reply}");
     for word in ["spoof", "verdict", "is_live"] {
-        assert!(!told.to_lowercase().contains(word), "{word}: {told}");
+        assert!(!reply.to_lowercase().contains(word), "{word}: {reply}");
     }
     let health = service.get("/api/v1/health");
     assert_eq!((health.status, &health.json()["status"]), (503, &json!("unhealthy")));

@@ -23,9 +23,9 @@ fn one_photograph_shows_box_crops_and_both_networks_numbers() {
     let ground = Ground::new();
     let service = ground.serve(&[], &[]).ready();
     let bytes = ground.image("anna.jpg");
-    let told = inspect(&service, &[("file", &bytes)]);
-    assert_eq!((&told["comparison"], &told["missing"]), (&Value::Null, &json!([])));
-    let seen = &told["photographs"][0];
+    let reply = inspect(&service, &[("file", &bytes)]);
+    assert_eq!((&reply["comparison"], &reply["missing"]), (&Value::Null, &json!([])));
+    let seen = &reply["photographs"][0];
     assert_eq!((&seen["subject"], &seen["unfit"]), (&json!(0), &Value::Null));
     assert_eq!(seen["faces"][0]["bounding_box"], recorded_box("anna.jpg"));
     let liveness = &seen["liveness"];
@@ -44,7 +44,7 @@ fn one_photograph_shows_box_crops_and_both_networks_numbers() {
     for stage in ["decode", "detect", "quality", "spoof", "align", "embed", "render"] {
         assert!(seen["timing_ms"][stage].is_number(), "{stage}: {}", seen["timing_ms"]);
     }
-    assert!(!told.to_string().contains("embedding\":["), "no embedding leaves");
+    assert!(!reply.to_string().contains("embedding\":["), "no embedding leaves");
 }
 
 #[test]
@@ -72,8 +72,8 @@ fn a_photograph_without_one_face_that_counts_shows_its_faces_and_says_why() {
         .into_iter()
         .filter_map(|(image, faces, code)| {
             let bytes = if image.is_empty() { blank() } else { ground.image(image) };
-            let told = inspect(&service, &[("file", &bytes)]);
-            let seen = &told["photographs"][0];
+            let reply = inspect(&service, &[("file", &bytes)]);
+            let seen = &reply["photographs"][0];
             let found = seen["faces"].as_array().unwrap().len();
             let judged = !seen["liveness"].is_null() && !seen["embedder"].is_null() && !seen["subject"].is_null();
             let right = found == faces && seen["unfit"]["error_code"].as_str() == code && judged == code.is_none();
@@ -99,15 +99,15 @@ fn without_networks_their_part_is_null_and_their_files_are_named_and_nothing_is_
     let ground = Ground::without(&[SPOOF_NEAR, EMBEDDER]);
     let service = ground.serve(&["--require", "faces/detect-all"], &[]).ready();
     let live = ground.image("anna.jpg");
-    let told = inspect(&service, &[("file", &live), ("file2", &live)]);
+    let reply = inspect(&service, &[("file", &live), ("file2", &live)]);
     for part in ["liveness", "embedder"] {
-        assert_eq!(told["photographs"][0][part], Value::Null, "{part}");
+        assert_eq!(reply["photographs"][0][part], Value::Null, "{part}");
     }
-    assert_eq!((&told["comparison"], told["photographs"][1]["faces"].as_array().unwrap().len()), (&Value::Null, 1));
-    let files: Vec<_> = told["missing"].as_array().unwrap().iter().map(|missing| &missing["file"]).collect();
+    assert_eq!((&reply["comparison"], reply["photographs"][1]["faces"].as_array().unwrap().len()), (&Value::Null, 1));
+    let files: Vec<_> = reply["missing"].as_array().unwrap().iter().map(|missing| &missing["file"]).collect();
     assert!(files.contains(&&json!(SPOOF_NEAR)) && files.contains(&&json!(EMBEDDER)), "{files:?}");
     for word in ["spoof", "verdict", "\"live\"", "accept", "reject"] {
-        assert!(!told.to_string().contains(word), "{word}: {told}");
+        assert!(!reply.to_string().contains(word), "{word}: {reply}");
     }
     ground.bring(SPOOF_NEAR);
     let verdict = || inspect(&service, &[("file", &live)])["photographs"][0]["liveness"]["verdict"].clone();

@@ -15,7 +15,7 @@ const OWN: (&str, &str) = ("VERIFICATION_THRESHOLD", "0.001");
 struct World {
     ground: Ground,
     service: Service,
-    /// The key of whoever enrols.
+    /// The key that enrols.
     root: String,
     ann: Vec<u8>,
     stranger: Vec<u8>,

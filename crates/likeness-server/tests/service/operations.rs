@@ -74,8 +74,8 @@ fn at_the_end_running_requests_are_answered_and_new_connections_refused() {
     let address = service.url.rsplit('/').next().unwrap().to_owned();
     wait_for("a refused connection", || TcpStream::connect(&address).is_err().then_some(()));
     assert!(running.send(&body[1000..]));
-    let told = running.read();
-    assert!(told.starts_with("HTTP/1.1 200") && told.contains("\"verdict\":\"live\""), "{told}");
+    let reply = running.read();
+    assert!(reply.starts_with("HTTP/1.1 200") && reply.contains("\"verdict\":\"live\""), "{reply}");
     assert!(service.child.wait().unwrap().success());
 }
 
@@ -112,8 +112,8 @@ fn tls_is_served_with_its_certificate_and_probed() {
     std::fs::set_permissions(&key, std::fs::Permissions::from_mode(0o644)).unwrap();
     let end = ground.program("serve").args(["--port", "0", "--tls-cert", &certificate, "--tls-key", &key]).output();
     let end = end.unwrap();
-    let told = String::from_utf8_lossy(&end.stderr);
-    assert!(end.status.code() == Some(24) && told.contains("chmod 600"), "a key that others read: {told}");
+    let reply = String::from_utf8_lossy(&end.stderr);
+    assert!(end.status.code() == Some(24) && reply.contains("chmod 600"), "a key that others read: {reply}");
 }
 
 #[test]
@@ -144,8 +144,8 @@ fn metrics_have_an_address_of_their_own_on_this_machine_without_a_key() {
     let service = ground.serve(&["--metrics-listen", &listen], &key);
     assert_eq!(service.get("/metrics").status, 401);
     let own = format!("http://{listen}");
-    let told = Request::new("GET", "/metrics").to(&own);
-    assert!(told.status == 200 && told.text().contains("likeness_work_capacity"), "{told:?}");
+    let reply = Request::new("GET", "/metrics").to(&own);
+    assert!(reply.status == 200 && reply.text().contains("likeness_work_capacity"), "{reply:?}");
     assert_eq!(Request::new("GET", "/metrics").header("host", "rebound.example").to(&own).status, 403);
     assert_eq!(Request::new("GET", "/openapi.json").to(&own).status, 404);
     let beyond = ground.program("serve").args(["--port", "0", "--metrics-listen", "0.0.0.0:0"]).output().unwrap();
@@ -179,7 +179,7 @@ fn every_answer_keeps_browsers_strict() {
             lacking.push(format!("{method} {path}: a policy"));
         }
         if answer.header("access-control-allow-origin").is_some() {
-            lacking.push(format!("{method} {path}: CORS that nobody set"));
+            lacking.push(format!("{method} {path}: CORS without a setting"));
         }
     }
     assert!(lacking.is_empty(), "{lacking:#?}");
@@ -206,9 +206,9 @@ fn pins_of_the_environment_must_agree_and_the_stores_root_may_be_elsewhere() {
     let zeros = "0".repeat(64);
     for (name, value) in [("DEEPFACE_CENTERFACE_SHA256", zeros.as_str()), ("DEEPFACE_SHA256_REQUIRED", "true")] {
         let end = ground.program("serve").args(["--port", "0"]).env(name, value).output().unwrap();
-        let told = String::from_utf8_lossy(&end.stderr);
-        assert_eq!(end.status.code(), Some(12), "{name}: {told}");
-        assert!(told.contains("SHA256"), "{told}");
+        let reply = String::from_utf8_lossy(&end.stderr);
+        assert_eq!(end.status.code(), Some(12), "{name}: {reply}");
+        assert!(reply.contains("SHA256"), "{reply}");
     }
     let tree = ground.dir.path().join("elsewhere/.deepface/weights");
     std::fs::create_dir_all(&tree).unwrap();

@@ -1,5 +1,5 @@
 //! Two replicas on one PostgreSQL: a rolling restart under load behind a real proxy loses nothing,
-//! duplicates are answered once, and whoever is deleted here is not found there.
+//! duplicates are answered once, and a person deleted on one replica is not found on another.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -78,8 +78,8 @@ fn who_is_deleted_at_one_replica_is_not_found_at_the_other() {
     let [a, b] = [replicas.replica(0, &[]), replicas.replica(0, &[])];
     let live = replicas.ground.image("carl.jpg");
     let found = |service: &Service| {
-        let asked = service.ask(Request::post("/api/v1/search").file("file", &live));
-        asked.json()["best_match"]["user_id"].clone()
+        let found = service.ask(Request::post("/api/v1/search").file("file", &live));
+        found.json()["best_match"]["user_id"].clone()
     };
     assert_eq!(a.ask(enrolment("ann", &live)).status, 200);
     assert_eq!((found(&a), found(&b)), ("ann".into(), "ann".into()));
@@ -144,8 +144,8 @@ fn without_keys_a_database_that_is_gone_leaves_health_to_this_machine() {
     let foreign = service.ask(Request::new("GET", "/api/v1/health/live").header("Origin", "http://elsewhere.example"));
     assert_eq!(foreign.problem(), (403, "FORBIDDEN".into()));
     let live = replicas.ground.image("carl.jpg");
-    let asked = service.ask(Request::post("/api/v1/liveness").file("file", &live));
-    assert_eq!(asked.problem(), (503, "STORE_UNAVAILABLE".into()), "who may ask can't be told");
+    let refused = service.ask(Request::post("/api/v1/liveness").file("file", &live));
+    assert_eq!(refused.problem(), (503, "STORE_UNAVAILABLE".into()), "keys can't be read");
 }
 
 /// HAProxy before two ports, ended when dropped.

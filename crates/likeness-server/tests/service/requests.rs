@@ -114,8 +114,8 @@ fn ten_requests_at_once_wait_for_a_core_and_are_all_answered() {
     let live = ground.image("anna.jpg");
     let form = || Request::post("/api/v1/liveness").file("file", &live);
     let codes: Vec<u16> = thread::scope(|scope| {
-        let asked: Vec<_> = (0..10).map(|_| scope.spawn(|| service.ask(form()).status)).collect();
-        asked.into_iter().map(|asked| asked.join().unwrap()).collect()
+        let threads: Vec<_> = (0..10).map(|_| scope.spawn(|| service.ask(form()).status)).collect();
+        threads.into_iter().map(|thread| thread.join().unwrap()).collect()
     });
     assert_eq!(codes, [200; 10]);
 }
@@ -145,11 +145,11 @@ fn a_photograph_without_a_face_is_refused_in_deepfaces_words() {
     let ground = Ground::new();
     let service = ground.serve(&[], &[]).ready();
     let (none, live) = (crate::deepface::blank(), ground.image("anna.jpg"));
-    let asked = [
+    let requests = [
         Request::post("/deepface/represent").file("img", &none),
         Request::post("/deepface/verify").file("img1", &live).file("img2", &none),
     ];
-    let rows = asked.map(|request| service.ask(request));
+    let rows = requests.map(|request| service.ask(request));
     let rows = rows.map(|answer| ("none".into(), answer, 400, "FACE_NOT_DETECTED", "Face could not be detected"));
     let wrong = wrong(rows);
     assert!(wrong.is_empty(), "{wrong:#?}");

@@ -50,7 +50,7 @@ const CHANGES: [Change; 5] =
     [Change::Enroll, Change::Multi, Change::EnrollReplacing, Change::MultiReplacing, Change::Delete];
 
 /// The routes of [`CHANGES`], and those that change nothing: together they are all.
-const CHANGING: [&str; 3] = ["/api/v1/enroll", "/api/v1/enroll/multi", "/api/v1/enroll/somebody"];
+const CHANGING: [&str; 3] = ["/api/v1/enroll", "/api/v1/enroll/multi", "/api/v1/enroll/ann"];
 const READING: [&str; 9] = [
     "/api/v1/verify",
     "/api/v1/liveness",

@@ -13,8 +13,8 @@ fn liveness_tells_live_spoof_and_neither() {
         .into_iter()
         .filter_map(|(image, verdict, is_live)| {
             let answer = service.ask(Request::post("/api/v1/liveness").file("file", &ground.image(image)));
-            let told = answer.json();
-            let right = told["verdict"] == verdict && told["is_live"] == is_live && told["challenge"] == "passive";
+            let reply = answer.json();
+            let right = reply["verdict"] == verdict && reply["is_live"] == is_live && reply["challenge"] == "passive";
             (!right).then(|| format!("{image}: {answer:?}"))
         })
         .collect();
@@ -92,7 +92,7 @@ fn what_is_wrong_is_named_in_one_shape() {
 
 /// A code, a message and the id of the request, the same as in the header.
 fn shaped(answer: &Answer) -> bool {
-    let told = answer.json();
-    let id = told["request_id"].as_str();
-    id.is_some() && id == answer.header("x-request-id") && told["message"] != Value::Null
+    let reply = answer.json();
+    let id = reply["request_id"].as_str();
+    id.is_some() && id == answer.header("x-request-id") && reply["message"] != Value::Null
 }

@@ -207,7 +207,7 @@ impl Service {
         wait_for(&format!("{path} {status}"), || Some(self.get(path)).filter(|answer| answer.status == status))
     }
 
-    /// The answer once the networks that it needs are held.
+    /// The answer once the needed networks are loaded.
     pub fn when_held(&self, request: impl Fn() -> Request) -> Answer {
         wait_for("the networks", || {
             let answer = self.ask(request());
@@ -217,7 +217,7 @@ impl Service {
         })
     }
 
-    /// Waits until all that is there is held.
+    /// Waits until every present network is loaded.
     pub fn ready(self) -> Self {
         self.until("/api/v1/health/ready", 200);
         self

@@ -51,7 +51,7 @@ fn every_route_by_own_other_and_absent_tenant() {
     let ask = |method: &'static str, path: &str, key: &str, tenant: Option<&str>| {
         let request = match (method, tenant) {
             ("POST", tenant) => {
-                let form = Request::post(path).text("user_id", "somebody");
+                let form = Request::post(path).text("user_id", "ann");
                 tenant.into_iter().fold(form, |form, id| form.text("tenant_id", id))
             }
             (_, Some(id)) => Request::new(method, &format!("{path}?tenant_id={id}")),
@@ -60,7 +60,7 @@ fn every_route_by_own_other_and_absent_tenant() {
         let request = if method == "POST" { request.file("file", &photograph) } else { request };
         service.ask(request.header("x-api-key", key)).status
     };
-    let of_persons = ["/api/v1/verify", "/api/v1/enroll", "/api/v1/enroll/somebody", "/api/v1/search"];
+    let of_persons = ["/api/v1/verify", "/api/v1/enroll", "/api/v1/enroll/ann", "/api/v1/search"];
     let mut wrong = Vec::new();
     for (method, path) in BEHIND_A_KEY {
         for (who, key, tenant, refused) in [
@@ -90,7 +90,7 @@ fn a_person_of_one_tenant_is_nobody_to_another() {
     becomes(&service, || Request::new("GET", "/metrics"), 401);
     let photograph = ground.image("anna.jpg");
     let form = |path: &str, key: &str| {
-        Request::post(path).header("x-api-key", key).text("user_id", "somebody").file("file", &photograph)
+        Request::post(path).header("x-api-key", key).text("user_id", "ann").file("file", &photograph)
     };
     let enrolled = service.ask(form("/api/v1/enroll", &one));
     assert_eq!(enrolled.status, 200, "{enrolled:?}");
@@ -109,7 +109,7 @@ fn a_person_of_one_tenant_is_nobody_to_another() {
     becomes(&service, || form("/api/v1/search", &two), 200);
     let found = service.ask(form("/api/v1/search", &two)).json();
     assert_eq!((&found["found"], &found["total_searched"]), (&false.into(), &0.into()), "{found}");
-    let erase = |key: &str| Request::new("DELETE", "/api/v1/enroll/somebody").header("x-api-key", key);
+    let erase = |key: &str| Request::new("DELETE", "/api/v1/enroll/ann").header("x-api-key", key);
     assert_eq!(service.ask(erase(&two)).status, 404);
     assert_eq!(service.ask(erase(&one)).status, 200);
 }
@@ -124,7 +124,7 @@ fn each_scope_opens_its_own_routes_and_no_other() {
     for (method, path) in BEHIND_A_KEY {
         let needed: &[&str] = match path.trim_start_matches("/api/v1/") {
             "enroll" | "enroll/multi" => &["enroll"],
-            "enroll/somebody" => &["delete", "admin"],
+            "enroll/ann" => &["delete", "admin"],
             "inspect" => &["inspect"],
             "/deepface/represent" => &["represent"],
             "/metrics" => &["metrics"],
@@ -173,7 +173,7 @@ fn a_keys_own_limit_is_its_own() {
     becomes(&service, || Request::new("GET", "/metrics"), 401);
     let statuses: Vec<_> = (0..4).map(|_| service.ask(metrics(&limited)).status).collect();
     assert_eq!(statuses, [200, 200, 200, 429]);
-    let told = service.ask(metrics(&limited));
-    assert_eq!((&told.json()["scope"], told.header("retry-after").is_some()), (&"key".into(), true));
+    let reply = service.ask(metrics(&limited));
+    assert_eq!((&reply.json()["scope"], reply.header("retry-after").is_some()), (&"key".into(), true));
     assert!((0..10).all(|_| service.ask(metrics(&free)).status == 200));
 }

@@ -1,6 +1,6 @@
 //! CenterFace's graph as upstream exported it, with numbers of our own.
 //!
-//! The walk here mirrors upstream's model; what each tensor holds is asked of a `fill`, by name.
+//! The walk here mirrors upstream's model; a `fill` gives the content of each tensor, by name.
 
 use super::onnx::{Attribute, Graph, PYTORCH_1_2};
 use super::tensor::Tensor;

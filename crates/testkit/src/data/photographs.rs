@@ -49,7 +49,7 @@ fn named() -> Vec<(&'static str, Scene)> {
         // Person 1 on a screen.
         ("anna_fake.jpg", before(everywhere(60), 1, 5)),
         ("bert_fake.jpg", before(everywhere(60), 2, 6)),
-        // So little green that it can't be told.
+        // Too little green to be seen.
         ("unsure.jpg", before(everywhere(36), 4, 7)),
         // Green beyond the crop of 2.7, within that of 4.0: the networks disagree.
         (
@@ -73,7 +73,7 @@ fn named() -> Vec<(&'static str, Scene)> {
         // The frame shows too little around the face.
         ("close.jpg", Scene { size: [190, 220], faces: vec![other(1, [93, 107], 141)], ..portrait(1, 10) }),
         ("small.jpg", Scene { faces: vec![other(1, [237, 291], 45)], ..portrait(1, 11) }),
-        ("nobody.jpg", Scene { faces: Vec::new(), ..portrait(0, 12) }),
+        ("empty.jpg", Scene { faces: Vec::new(), ..portrait(0, 12) }),
         // Over 1.3 megapixels: reduced unless `exact`.
         ("large.jpg", Scene { size: [1200, 1600], faces: vec![other(1, [613, 755], 145)], ..portrait(1, 13) }),
     ]

@@ -125,7 +125,7 @@ fn environment(node: &Node) -> Vec<Variable> {
         Some(variable(item.line, name, value))
     });
     let from_map = node.entries().iter().map(|(key, value)| {
-        // Nothing after the key passes the variable of whoever runs compose; quotes make it empty.
+        // A key without a value passes the variable of the user who runs compose; quotes make it empty.
         let empty = matches!(&value.value, Value::Scalar { text, plain: false } if text.is_empty());
         variable(key.line, &key.text, value.text().or(empty.then_some("")))
     });

@@ -63,7 +63,7 @@ pub fn examine(name: &str, text: &str, lock: &Lock) -> Vec<Finding> {
     let mut findings: Vec<_> = match (ours.as_slice(), services.as_slice()) {
         ([], [only]) => judged.examine(only),
         ([], []) if !unread.is_empty() => Vec::new(),
-        ([], _) => vec![judged.nobody()],
+        ([], _) => vec![judged.nothing_examined()],
         (ours, _) => ours.iter().flat_map(|service| judged.examine(service)).collect(),
     };
     let severity = if services.is_empty() { Severity::Warning } else { Severity::Note };

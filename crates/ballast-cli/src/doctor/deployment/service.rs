@@ -50,7 +50,7 @@ pub struct Service {
     pub entry: Option<At<Vec<String>>>,
     /// The arguments.
     pub args: Option<At<Vec<String>>>,
-    /// How health is asked for.
+    /// How health is checked.
     pub health: Option<At<Health>>,
     /// How long that check gives the app before it counts as failed, in seconds.
     pub health_budget: Option<u64>,
@@ -165,7 +165,7 @@ pub enum MountKind {
     Claim {
         /// Only a directory of it.
         sub_path: bool,
-        /// The bytes that are asked for, where the file says so.
+        /// The requested bytes, if the file has them.
         size: Option<At<u64>>,
     },
     /// In memory.
@@ -200,11 +200,11 @@ pub struct Variable {
     pub name: String,
     /// Its value, where the file shows it.
     pub value: Option<String>,
-    /// The variable of whoever starts it, without which it is empty.
+    /// The variable of the user who starts it; empty without it.
     pub empty_without: Option<String>,
 }
 
-/// How health is asked for.
+/// How health is checked.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Health {
     /// Not at all.

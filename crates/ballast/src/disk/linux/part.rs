@@ -1,7 +1,7 @@
 //! Files that arrive in parts: they outlive their process under a name of their own, so that a
 //! fetch that was cut can go on.
 //!
-//! A part is believed only as far as its bytes: whoever goes on from it hashes what is there. It
+//! A part is not trusted: it is hashed before it is continued. It
 //! is written only under its lock, by its owner, and only while it still has its name: a peer
 //! that waited for the lock may hold an inode that was published meanwhile.
 
@@ -23,7 +23,7 @@ pub(super) fn open(dir: &OwnedFd, name: &str, size: u64) -> io::Result<(OwnedFd,
     for _ in 0..8 {
         let fd = match fs::openat(dir, name, FLAGS, Mode::from_raw_mode(0o600)) {
             Ok(fd) => fd,
-            // A symlink, a FIFO, a socket, or a file of somebody else's.
+            // A symlink, a FIFO, a socket, or another user's file.
             Err(Errno::LOOP | Errno::NXIO | Errno::ACCESS) => {
                 fs::unlinkat(dir, name, AtFlags::empty())?;
                 continue;
@@ -49,7 +49,7 @@ pub(super) fn open(dir: &OwnedFd, name: &str, size: u64) -> io::Result<(OwnedFd,
 }
 
 enum Judged {
-    /// A plain file that nobody else can write, of this length.
+    /// A plain file of this length that only this user can write.
     Ours(u64),
     /// Something else: its name goes, itself is left alone.
     Foreign,

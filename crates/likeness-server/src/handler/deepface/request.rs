@@ -197,7 +197,7 @@ fn one_of<T: Copy>(form: &Form, name: &str, known: &[(&str, T)], absent: &str) -
     let found = form.text(name)?.unwrap_or(absent);
     let names = || known.iter().map(|(name, _)| *name).collect::<Vec<_>>();
     let value = known.iter().find(|(name, _)| *name == found).map(|(_, value)| *value);
-    value.ok_or_else(|| Problem::input(format!("`{name}`: held here is {}", names().join(", "))).with("held", names()))
+    value.ok_or_else(|| Problem::input(format!("`{name}`: available is {}", names().join(", "))).with("held", names()))
 }
 
 /// Base64 to bytes. Bare words that are no photograph are taken for a path, which is never opened.
@@ -253,7 +253,7 @@ fn within_a_line(text: &str) -> bool {
 mod tests {
     use super::*;
 
-    fn asked(fields: &[(&str, &str)]) -> DeepfaceRequest {
+    fn parsed(fields: &[(&str, &str)]) -> DeepfaceRequest {
         let fields = fields.iter().map(|(name, text)| ((*name).to_owned(), Bytes::from(text.to_string())));
         DeepfaceRequest(Form::of(fields.collect(), 100))
     }
@@ -289,7 +289,7 @@ mod tests {
         let wrong: Vec<_> = table
             .into_iter()
             .filter_map(|(text, expected)| {
-                let found = asked(&[("img", &text)]).image("img").err().map(|problem| problem.code());
+                let found = parsed(&[("img", &text)]).image("img").err().map(|problem| problem.code());
                 (found != expected).then(|| format!("{text}: {found:?}"))
             })
             .collect();
@@ -298,7 +298,7 @@ mod tests {
 
     #[test]
     fn words_are_read_and_what_is_not_held_is_refused() {
-        let options = asked(&[("align", "False"), ("anti_spoofing", "1"), ("detector_backend", "skip")]).options();
+        let options = parsed(&[("align", "False"), ("anti_spoofing", "1"), ("detector_backend", "skip")]).options();
         let options = options.unwrap();
         assert_eq!((options.align, options.enforce, options.anti_spoofing), (false, true, true));
         assert_eq!(options.backend, Backend::Skip);
@@ -309,13 +309,13 @@ mod tests {
             ("align", "perhaps"),
             ("anti_spoofing", "2"),
         ] {
-            assert_eq!(asked(&[(name, text)]).options().unwrap_err().code(), Code::InvalidInput, "{name}");
+            assert_eq!(parsed(&[(name, text)]).options().unwrap_err().code(), Code::InvalidInput, "{name}");
         }
         for text in ["0", "51", "-1", "x"] {
-            assert_eq!(asked(&[("max_faces", text)]).max_faces().unwrap_err().code(), Code::InvalidInput, "{text}");
+            assert_eq!(parsed(&[("max_faces", text)]).max_faces().unwrap_err().code(), Code::InvalidInput, "{text}");
         }
-        assert_eq!(asked(&[("distance_metric", "angular")]).metric().unwrap().0, "angular");
-        assert!(asked(&[("distance_metric", "cos")]).metric().is_err());
+        assert_eq!(parsed(&[("distance_metric", "angular")]).metric().unwrap().0, "angular");
+        assert!(parsed(&[("distance_metric", "cos")]).metric().is_err());
     }
 
     #[test]
@@ -340,7 +340,7 @@ mod tests {
         ];
         let mut wrong = Vec::new();
         for (text, expected) in table {
-            let found = asked(&[("img", &text)]).image("img");
+            let found = parsed(&[("img", &text)]).image("img");
             let said = found.err().map_or_else(String::new, |why| why.body("id")["message"].to_string());
             // The limit of this test's form is shorter than the photograph.
             let read = said.is_empty() || said.contains("bytes a photograph");
@@ -354,7 +354,7 @@ mod tests {
     #[test]
     fn a_field_that_came_twice_is_refused_whichever_it_is() {
         let twice =
-            asked(&[("align", "true"), ("max_faces", "1"), ("align", "true"), ("img", "/9j/"), ("img", "/9j/")]);
+            parsed(&[("align", "true"), ("max_faces", "1"), ("align", "true"), ("img", "/9j/"), ("img", "/9j/")]);
         assert!(twice.options().is_err() && twice.image("img").is_err() && twice.max_faces().is_ok());
         let Fields(fields) = serde_json::from_str(r#"{"a": 1, "b": null, "a": 2}"#).unwrap();
         assert_eq!(fields.iter().map(|(name, _)| name.as_str()).collect::<Vec<_>>(), ["a", "b", "a"]);

@@ -1,4 +1,4 @@
-//! An embedder that nobody accepted.
+//! An embedder without an acceptance.
 
 #![allow(dead_code, unused)]
 

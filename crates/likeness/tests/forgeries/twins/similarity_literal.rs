@@ -1,4 +1,4 @@
-//! A distance that nobody measured.
+//! A distance without a measurement.
 
 #![allow(dead_code, unused)]
 

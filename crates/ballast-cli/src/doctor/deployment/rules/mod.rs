@@ -13,7 +13,7 @@ use super::service::{At, MountKind, Platform, Service, is_below};
 use crate::boot::plan::Ids;
 use crate::doctor::finding::{Code, Finding, Severity};
 
-/// What the rules are held against.
+/// What the rules compare with.
 pub struct Rules<'a> {
     /// The file's name, for findings.
     pub file: &'a str,
@@ -66,7 +66,7 @@ impl Rules<'_> {
     }
 
     /// No service has to do with the weights.
-    pub fn nobody(&self) -> Finding {
+    pub fn nothing_examined(&self) -> Finding {
         let what = format!(
             "no service mounts {}, sets a variable of the lock file or runs ballast: none was examined",
             self.store_path()

@@ -126,15 +126,15 @@ impl Rules<'_> {
         if service.no_new_privs || service.words().any(|word| word == "--no-new-privs") {
             return None;
         }
-        let asked = service.variable("BALLAST_SEAL").and_then(|seal| seal.value.as_deref());
+        let value = service.variable("BALLAST_SEAL").and_then(|seal| seal.value.as_deref());
         let words: Vec<_> = service.words().collect();
         let option = words.windows(2).any(|pair| pair == ["--seal", "require"]) || words.contains(&"--seal=require");
         let off =
-            asked == Some("off") || words.contains(&"--seal=off") || words.windows(2).any(|p| p == ["--seal", "off"]);
+            value == Some("off") || words.contains(&"--seal=off") || words.windows(2).any(|p| p == ["--seal", "off"]);
         if off {
             return None;
         }
-        let required = asked == Some("require") || option;
+        let required = value == Some("require") || option;
         let severity = if required { Severity::Error } else { Severity::Note };
         let then = if required { "--seal require ends with 16" } else { "no seal can be had" };
         let fix = match service.platform {

@@ -1,4 +1,4 @@
-//! What is started, from which image, and how its health is asked for.
+//! What is started, from which image, and how its health is checked.
 
 use super::{Rules, is_ballast};
 use crate::doctor::deployment::service::{At, Health, MountKind, Platform, Service};

@@ -119,7 +119,7 @@ impl Rules<'_> {
         if size.value >= bytes {
             return None;
         }
-        let what = format!("{} are asked for, less than the weights ({} at least)", mib(size.value), mib(bytes));
+        let what = format!("{} requested, less than the weights ({} at least)", mib(size.value), mib(bytes));
         let fix = match service.platform {
             Platform::Compose => format!("size={}m", room(bytes)),
             Platform::Kubernetes => format!("storage: {}Mi", room(bytes)),
