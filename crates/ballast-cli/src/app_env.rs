@@ -14,7 +14,7 @@ use crate::wins;
 pub struct EnvFacts<'a> {
     /// The lock file.
     pub lock: &'a Lock,
-    /// Whether the app could not have written it: else its constants are not set.
+    /// Whether the app can't write it; otherwise its constants are not set.
     pub believed: bool,
     /// The cache's root.
     pub store: &'a Path,
@@ -26,7 +26,7 @@ pub struct EnvFacts<'a> {
     pub command: &'a [OsString],
 }
 
-/// What the command gets beside its environment, and what is to be said.
+/// What the command gets beside its environment, and remarks for the report.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct AppEnv {
     /// Variables to set.
@@ -94,7 +94,7 @@ impl AppEnv {
         }
     }
 
-    /// Where the layer serves, what else points below the cache leads to what was not verified.
+    /// If the layer serves, everything else that points below the cache leads to unverified files.
     fn led_elsewhere(&mut self, facts: &EnvFacts) {
         let Some(served) = facts.served.filter(|served| *served != facts.store) else { return };
         let variables = facts.env.iter().map(|(name, value)| (name.as_str(), value.as_str()));
@@ -105,7 +105,7 @@ impl AppEnv {
         }
     }
 
-    /// A hub's client that may ask the hub reads whatever revision is newest there.
+    /// A hub's client with network access reads the newest revision there.
     fn hub(&mut self, facts: &EnvFacts) {
         if in_hub_layout(facts.lock) && !facts.effective(OFFLINE).is_some_and(is_on) {
             self.notes.push(hub_words());
@@ -123,7 +123,7 @@ pub struct Leading {
     pub required: bool,
 }
 
-/// What of an environment and a command line leads to the cache by its own path, and not by the store's variable.
+/// Variables and arguments that lead to the cache by its path, and not by the store's variable.
 pub fn leading_below<'a>(
     lock: &Lock,
     store: &Path,
@@ -154,7 +154,7 @@ pub fn is_on(value: &str) -> bool {
     ["1", "true", "yes", "on"].contains(&value.to_ascii_lowercase().as_str())
 }
 
-/// What a client of the hub does that may ask it.
+/// What a client of the hub with network access does.
 pub fn hub_words() -> String {
     format!(
         "{OFFLINE} is not 1: a client of the hub may fetch and read another revision than the pinned one; write {OFFLINE} = \"1\" under [env] in the lock file"

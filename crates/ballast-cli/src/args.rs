@@ -57,7 +57,7 @@ pub enum Command {
     /// Upload the weights as an ordinary image
     #[cfg(feature = "full")]
     Push(Push),
-    /// Bring every pinned file from an image into a store; mend damaged ones by chunks
+    /// Bring every pinned file from an image into a store; repair damaged ones by chunks
     #[cfg(feature = "full")]
     Pull(Pull),
     /// Write the weights, or a whole service, as one image archive

@@ -118,15 +118,15 @@ impl Boot<'_> {
         plan.serve.contains(&Serve::RootOwnedVolume).then(take)
     }
 
-    /// Verifies and mends what root took, on that same descriptor, whatever becomes of the path.
+    /// Verifies and repairs the cache that root took, on the same descriptor, even if the path changes.
     pub fn keep(&self, taken: &LinuxDisk, look: &WriteAccess) -> Attempt {
         let mut attempt = self.on(taken, Serve::RootOwnedVolume, self.setting.store.clone(), look);
         self.confirm(taken, &mut attempt.outcomes);
         attempt
     }
 
-    /// S9: nothing that root keeps is called right unless the app can reach none of it by any name, from the
-    /// cache's root down and from `/` down to it.
+    /// S9: a weight in mode sticky counts as right only if the app can change no name on its path, from `/` to the
+    /// file.
     fn confirm(&self, taken: &LinuxDisk, outcomes: &mut [Outcome]) {
         let (strict, store) = (Strictness::RootOwned { gid: self.guarded.gid }, &self.setting.store);
         root_owned::confirm(taken, &self.setting.all_wanted(), strict, outcomes);
@@ -143,18 +143,18 @@ impl Boot<'_> {
         }
     }
 
-    /// The same where receipts speak for every weight: then nothing is read, and no index needed.
+    /// The same if receipts cover every weight: nothing is read, and no index is needed.
     pub fn vouched(&self, taken: &LinuxDisk, look: &WriteAccess) -> Option<Attempt> {
         let root = self.setting.store.clone();
         let strict = Strictness::RootOwned { gid: self.guarded.gid };
         let mut outcomes = heal::vouched(taken, &self.wanted(&root, look), strict)?;
         self.confirm(taken, &mut outcomes);
-        // What is not right after all is to be mended.
+        // A weight that is not right after all must be repaired.
         outcomes.iter().all(Outcome::is_right).then_some(())?;
         Some(Attempt { served: Served { from: Serve::RootOwnedVolume, root }, outcomes })
     }
 
-    /// Tries the plan's ways to serve until one holds every weight; else takes the best.
+    /// Tries the plan's ways until one has every weight right; otherwise takes the best.
     pub fn serve(&self, plan: Plan, mut refused: Vec<String>, mut kept: Option<Result<Attempt, String>>) -> Report {
         let best = apply::in_order(&plan.serve, &mut refused, self, |way| match way {
             Serve::RootOwnedVolume => kept.take().unwrap_or_else(|| Err("root did not keep the cache".into())),
@@ -201,7 +201,7 @@ impl Boot<'_> {
         Attempt { served: Served { from: way, root }, outcomes }
     }
 
-    /// The weights, with receipts where the place is firm enough for them.
+    /// The weights, with receipts if their place is protected well enough.
     fn wanted(&self, root: &Path, look: &WriteAccess) -> Vec<ExpectedWeight<'_>> {
         let firm = |wanted: &ExpectedWeight| look.is_firm(&root.join(wanted.weight.path.as_str()));
         let mut all = self.setting.all_wanted();

@@ -1,7 +1,6 @@
 //! Every bound on what is read of others' bytes, in one place: bytes, entries, and with them memory.
 //!
-//! A reader refuses what is above its bound, before it holds more. `reads_tests.rs` counts what the
-//! readers hold.
+//! A reader refuses input above its bound, before it allocates more. `reads_tests.rs` counts the memory.
 
 pub use ballast::bounds::{INDEX, LOCK, RECEIPTS};
 

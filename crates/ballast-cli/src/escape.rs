@@ -1,5 +1,5 @@
-//! Text of others, made fit to be printed: what would move the cursor, change colours, turn the order of
-//! letters or stay unseen is written as `\u{…}`.
+//! Text of others, made safe to print: characters that move the cursor, change colours, reverse text or are invisible
+//! are written as `\u{…}`.
 //!
 //! `print` escapes all that it prints and keeps line breaks. Where others' text is put into a sentence,
 //! [`line()`] takes its line breaks too, so that it can't forge a line. Pure.
@@ -58,7 +58,7 @@ pub fn json(text: &str) -> Cow<'_, str> {
 mod tests {
     use super::*;
 
-    /// Every letter that Unicode calls a control or a direction, and what a terminal takes for an order.
+    /// Every control and direction character of Unicode, and every character that a terminal obeys.
     const HIDDEN: &[char] = &[
         '\0',
         '\x07',

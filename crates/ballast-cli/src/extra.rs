@@ -25,11 +25,11 @@ pub struct Extras {
     pub paths: BTreeSet<String>,
     /// How many there are.
     pub count: usize,
-    /// Whether there are more names than were looked at.
+    /// Whether there are more names than were read.
     pub more: bool,
 }
 
-/// Looks below a root; nothing where the lock file says that such files mean nothing.
+/// Searches below a root; finds nothing if the lock file says `extra = "ignore"`.
 pub fn find(lock: &Lock, root: &Path) -> Extras {
     let mut found = Extras::default();
     if lock.store.extra == Extra::Ignore {
@@ -38,7 +38,7 @@ pub fn find(lock: &Lock, root: &Path) -> Extras {
     let known: BTreeSet<&str> = lock.weights.iter().map(|weight| weight.path.as_str()).collect();
     let parents: BTreeSet<&str> = lock.weights.iter().map(|weight| weight.path.parent()).collect();
     let mut left = bounds::EXTRA_NAMES;
-    // A directory below another one is looked at with that one.
+    // A directory below another one is searched with that one.
     let below = |dir: &str, other: &str| dir != other && (other.is_empty() || dir.starts_with(&format!("{other}/")));
     let mut tops: Vec<&str> = Vec::new();
     for parent in parents {
@@ -79,7 +79,7 @@ fn walk(root: &Path, dir: &str, depth: usize, known: &BTreeSet<&str>, left: &mut
 }
 
 impl Extras {
-    /// One line; `None` where there is nothing to tell.
+    /// One line; `None` if there is nothing to report.
     pub fn words(&self, root: &Path) -> Option<String> {
         let count = self.count;
         if count == 0 {

@@ -41,7 +41,7 @@ pub fn who() -> Who {
 /// The user namespace that has every id, as its link is named: the kernel's `USER_NS_INIT_INO`.
 const FIRST_NAMESPACE: &str = "user:[4026531837]";
 
-/// Whether this user namespace has these ids. Without a readable map the kernel has the word.
+/// Whether this user namespace has these ids. Without a readable map the kernel decides later.
 pub fn mapped(ids: Ids) -> bool {
     if fs::read_link("/proc/self/ns/user").is_ok_and(|link| link.as_os_str() == FIRST_NAMESPACE) {
         return true;
@@ -146,7 +146,7 @@ pub fn peak_kib() -> Option<u64> {
     line.trim().strip_suffix(" kB")?.parse().ok()
 }
 
-/// Facts of a path itself, for judging custody.
+/// Facts of a path itself, for judging its protection.
 pub fn stat(path: &Path) -> Option<Stat> {
     fs::symlink_metadata(path).ok().as_ref().map(stat_of)
 }
@@ -176,9 +176,9 @@ fn stat_of(meta: &fs::Metadata) -> Stat {
     }
 }
 
-/// Facts of a path for judging who could change it. Where an access list names more users, the
-/// mode's group bits are the most that any of them is given: then they count for everybody. Where
-/// those bits give no right to write, no list does.
+/// Facts of a path for judging who could change it. Where an access list names more users, the mode's group bits are
+/// the most that any of them is given: then they count for every user. Where those bits give no right to write, no
+/// list does.
 pub fn reach(path: &Path) -> Option<Stat> {
     let stat = stat(path)?;
     if stat.mode & 0o020 == 0 {

@@ -89,7 +89,7 @@ impl Lack {
         }
     }
 
-    /// What mends it.
+    /// What repairs it.
     pub fn hint(&self) -> String {
         const BAKE: &str = "RUN [\"ballast\", \"bake\", \"--from\", \"/mirror\"";
         match self {

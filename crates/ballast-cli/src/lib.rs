@@ -2,8 +2,8 @@
 //!
 //! `args -> command -> report -> exit`. Only `print` prints, only `launch` changes who we are.
 //!
-//! The C library calls [`entry`] itself: Rust's runtime would first change what the command must
-//! receive as it was, and make ready for threads that most boots don't start.
+//! The C library calls [`entry`] itself. Rust's runtime would change the signal state that the command must receive,
+//! and prepare threads that most boots don't start.
 
 #[cfg(feature = "full")]
 mod adopted;
@@ -122,8 +122,8 @@ pub fn entry() -> ! {
     std::process::exit(exit.code())
 }
 
-/// The command line; a wrong one, or `--help`, is answered here. What it was parsed with is not
-/// taken apart: this process ends, or becomes another, before that could pay.
+/// The command line; a wrong one, or `--help`, is answered here. The parser is leaked on purpose: the process exits or
+/// execs before freeing it would pay off.
 fn parse() -> Cli {
     let mut grammar = ManuallyDrop::new(Cli::command());
     let matches = grammar.try_get_matches_from_mut(std::env::args_os()).map(ManuallyDrop::new);

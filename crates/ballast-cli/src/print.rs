@@ -25,10 +25,10 @@ pub use progress::{Progress, ProgressLine};
 
 pub use output::{be_patient_no_more, stderr_fault};
 
-/// Up to so many weights each has a line, and so many of the same fate are named.
+/// Up to this number each weight has a line, and this many with the same result are named.
 pub const EACH: usize = 20;
 
-/// Tells a failure and its way out.
+/// Prints a failure and its way out.
 pub fn failure(failure: &Failure) {
     let hint = failure.hint.as_ref().map(|hint| format!("hint: {hint}\n")).unwrap_or_default();
     output::lines(&format!("error: {}\n{hint}", failure.what));
@@ -101,8 +101,7 @@ pub fn remark(text: &str) {
     output::lines(&format!("ballast: {text}\n"));
 }
 
-/// What the parser of the command line has to say: help to stdout, a wrong line to stderr. Gives the code
-/// to end with.
+/// Prints the message of the command line's parser: help to stdout, an error to stderr. Returns the exit code.
 pub fn usage(error: &clap::Error) -> i32 {
     let text = error.render().to_string();
     if error.use_stderr() {

@@ -1,5 +1,5 @@
-//! The record of a boot: the report that it left, read back. `status` and `verify` ask it what this boot verified and
-//! where; no other place does.
+//! The record of a boot: the report that it left, read back. Only `status` and `verify` read it, for what this boot
+//! verified and where.
 //!
 //! A report is believed if root or this user wrote it, no other user can write it, and it is of this boot. It says
 //! something about a lock file only if it names the same weights with the same pins, and about the files only while
@@ -71,7 +71,7 @@ impl Record {
         self.written.served.as_ref().map(|served| served.root.as_path())
     }
 
-    /// What the boot verified that the lock file does not ask for, or the reverse; `None` where they agree.
+    /// A difference between the boot's weights and the lock file's; `None` if they agree.
     pub fn disagreement(&self, setting: &Setting) -> Option<String> {
         let place = || format!("{} and {}", self.path.display(), setting.lock_path.display());
         // Two programs of one machine may have the same weights in different stores.

@@ -59,7 +59,7 @@ pub struct Report {
     pub groups: Vec<GroupLine>,
     /// One entry per directory of the lock file.
     pub dirs: Vec<DirLine>,
-    /// What was left aside, and why.
+    /// What was ignored, and why.
     pub notes: Vec<String>,
     /// Milliseconds from start to report.
     pub ms: f64,
@@ -128,7 +128,7 @@ pub enum Outlook {
 impl From<&Done> for Outlook {
     fn from(done: &Done) -> Self {
         match done {
-            Done::Kept | Done::MendedByAnother | Done::Copied | Done::Repaired(_) => Self::Right,
+            Done::Kept | Done::RepairedByAnother | Done::Copied | Done::Repaired(_) => Self::Right,
             Done::WouldHeal => Self::WouldHeal,
             Done::Failed(InstallFault::NoSource) => Self::NoSource,
             Done::Failed(InstallFault::Unprotected(_)) => Self::NotKept,
@@ -151,7 +151,7 @@ pub fn boot_id() -> String {
 pub fn done_words(done: &Done) -> String {
     match done {
         Done::Kept => "kept".into(),
-        Done::MendedByAnother => "mended by another replica".into(),
+        Done::RepairedByAnother => "mended by another replica".into(),
         Done::Copied => "copied".into(),
         Done::Repaired(placed) => {
             format!("repaired: {} of {} chunks copied", placed.copied, placed.copied + placed.kept)
@@ -179,7 +179,7 @@ impl WeightLine {
         }
     }
 
-    /// Whether it was right and stays as it is: nothing to tell.
+    /// Whether it was right and stays as it is: nothing to report.
     pub fn is_kept(&self) -> bool {
         self.done == done_words(&Done::Kept)
     }
@@ -194,7 +194,7 @@ impl WeightLine {
 pub struct ReportFile(File);
 
 impl ReportFile {
-    /// Opens the first place that takes it.
+    /// Opens the first writable place.
     ///
     /// # Errors
     /// The answer of the last place tried.
@@ -244,8 +244,8 @@ impl ReportFile {
     }
 }
 
-/// Root writes where the app can't lead it, and follows no symlink to there; others write with no more
-/// than their own rights.
+/// Root writes only in directories that the app can't change, and follows no symlink; other users write with their own
+/// rights.
 fn directory(path: &Path, look: &WriteAccess) -> io::Result<OwnedFd> {
     if crate::facts::ids().uid == 0 {
         let permitted = walk::permitted(path, RootPaths::Allowed, look.app, look.groups);

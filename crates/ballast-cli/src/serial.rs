@@ -28,7 +28,7 @@ pub fn line(serial: u64) -> String {
     format!("{serial:020}\n")
 }
 
-/// Refuses a serial below the one that is remembered there; nothing there forbids nothing.
+/// Refuses a serial below the stored one; a missing file refuses nothing.
 ///
 /// # Errors
 /// [`Exit::SerialBack`], also where the file can't be read as a number.

@@ -1,7 +1,7 @@
 //! The setting of one call: lock file, index, and where the stores are. Read once, then fixed.
 //!
-//! A lock file or an index that the app could rewrite is not believed: root refuses such a lock
-//! file, and anybody leaves such an index aside and hashes SHA-256 instead.
+//! A lock file or an index that the app could change is not believed: root refuses such a lock file, and every user
+//! ignores such an index and hashes SHA-256 instead.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -37,7 +37,7 @@ pub struct Setting {
     pub proofs: Vec<PathBuf>,
     /// Where its serial is remembered.
     pub serial_file: Option<PathBuf>,
-    /// What is left aside, and why: for the report.
+    /// What is ignored, and why: for the report.
     pub notes: Vec<String>,
 }
 
@@ -103,7 +103,7 @@ impl Setting {
         path.map_or(Ok(None), |path| serial::remember(self.lock.serial, path, &self.lock_path))
     }
 
-    /// What the app could rewrite, or make, remembers nothing.
+    /// A file that the app could change or create can't store a serial.
     ///
     /// # Errors
     /// [`Exit::LockUntrusted`].

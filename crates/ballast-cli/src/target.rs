@@ -12,8 +12,8 @@ pub fn app(account: &Account, explicit: bool) -> App {
     App { ids, explicit, mapped: facts::mapped(ids) }
 }
 
-/// Whom the weights are kept from, and that user's groups: the app, or this process where the
-/// platform chose another user than the lock file's owner.
+/// The user that the weights are protected from, with groups: the app, or this process if the platform chose another
+/// user than the lock file's owner.
 pub fn guarded(account: Option<&Account>, app: Option<App>) -> (Ids, Vec<u32>) {
     let who = facts::who();
     let becomes = plan::becomes(&who, app).unwrap_or(app.map(|app| app.ids));

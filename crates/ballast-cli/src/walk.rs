@@ -88,7 +88,7 @@ impl Walked {
 /// Why not, in words.
 pub fn permitted(path: &Path, root_paths: RootPaths, app: Ids, groups: &[u32]) -> Result<(Walked, Permit), String> {
     let walked = walk(path).map_err(|fault| fault.words("opening"))?;
-    // Where the command itself runs as root there is no app to be wary of.
+    // If the command itself runs as root, there is no app to protect against.
     if app.uid == 0 {
         return Ok((walked, Permit::RootPath));
     }
@@ -145,9 +145,8 @@ fn mount_root(dir: &OwnedFd, stat: &Stat, above: Option<&Component>) -> bool {
     }
 }
 
-/// Where an access list names more users, the mode's group bits are the most that any of them gets: then
-/// they count for everybody, and they do if the list can't be read. Without a group's right to
-/// write no list gives one.
+/// Where an access list names more users, the mode's group bits are the most that any of them gets: then they count
+/// for every user, and they do if the list can't be read. Without a group's right to write no list gives one.
 fn with_access_list(dir: &OwnedFd, stat: Stat) -> Stat {
     if stat.mode & 0o020 == 0 {
         return stat;

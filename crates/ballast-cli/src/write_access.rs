@@ -13,9 +13,9 @@ use ballast::disk::Stat;
 
 use crate::{facts, mounts};
 
-/// A look at who could change what.
+/// A cached answer to who could change what.
 pub struct WriteAccess<'a> {
-    /// Who is to be kept out.
+    /// The user that the weights are protected from.
     pub app: Ids,
     /// The app's supplementary groups.
     pub groups: &'a [u32],
@@ -24,12 +24,12 @@ pub struct WriteAccess<'a> {
 }
 
 impl<'a> WriteAccess<'a> {
-    /// A fresh look, for the user that is to be kept out.
+    /// A new snapshot, for the user that the weights are protected from.
     pub fn new(app: Ids, groups: &'a [u32]) -> Self {
         Self { app, groups, known: RefCell::default() }
     }
 
-    /// How firmly a file is kept; `None` where nothing is there.
+    /// How well a file is protected; `None` if it is missing.
     pub fn protection(&self, path: &Path) -> Option<Protection> {
         let file = facts::reach(path)?;
         let above = self.above(path);

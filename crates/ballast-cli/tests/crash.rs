@@ -376,7 +376,7 @@ fn waiting(world: &World, child: &mut Child) -> u32 {
 
 /// How long the last sync takes once write-back was started as the copy went: printed, not judged.
 #[test]
-fn a_large_heal_is_ended_in_the_middle_and_its_syncs_are_told() {
+fn a_large_heal_is_ended_in_the_middle_and_its_syncs_are_printed() {
     if !is_root("a_large_heal_is_ended") {
         return;
     }

@@ -66,8 +66,8 @@ fn each_fault_is_named_at_its_line_and_a_clean_file_has_none() {
         let (found, findings) = found(&file, &output);
         let errors = findings.iter().any(|finding| finding["severity"] == "error");
         let code = if errors { 18 } else { 0 };
-        let mended = findings.iter().all(|finding| !finding["fix"].as_str().unwrap().is_empty());
-        if found != expected || output.status.code() != Some(code) || !mended {
+        let repaired = findings.iter().all(|finding| !finding["fix"].as_str().unwrap().is_empty());
+        if found != expected || output.status.code() != Some(code) || !repaired {
             wrong.push(format!(
                 "{name}: expected {expected:?}, found {}",
                 serde_json::to_string_pretty(&findings).unwrap()
@@ -87,7 +87,7 @@ fn each_fault_is_named_at_its_line_and_a_clean_file_has_none() {
 }
 
 #[test]
-fn the_missions_own_file_is_told_as_a_person_reads_it() {
+fn the_missions_own_file_is_reported_as_a_person_reads_it() {
     let file = Path::new("tests/deployments/compose/the-mission.yml");
     let output = doctor("weights.lock", file, false);
     let reported = String::from_utf8(output.stdout).unwrap();
@@ -97,10 +97,10 @@ fn the_missions_own_file_is_told_as_a_person_reads_it() {
 }
 
 #[test]
-fn the_lines_to_write_mend_the_missions_own_file() {
+fn the_lines_to_write_repair_the_missions_own_file() {
     let text = fs::read_to_string(folder().join("compose/the-mission.yml")).unwrap();
     let pin = "3f76b5117a9ca574d536af8199e6720089eb4ad3dc7e93534496d88265de864f";
-    let mended = text
+    let repaired = text
         .replace("biometric-api:latest", &format!("biometric-api@sha256:{}", "ab".repeat(32)))
         .replace("    read_only: true", "    user: \"100:101\"\n    read_only: true")
         .replace("    volumes:\n      #", &format!("      DEEPFACE_FACENET512_SHA256: {pin}\n    volumes:\n      #"))
@@ -111,13 +111,13 @@ fn the_lines_to_write_mend_the_missions_own_file() {
         );
     let dir = testkit::ground::folder("scratch");
     let file = dir.path().join("compose.yml");
-    fs::write(&file, mended).unwrap();
+    fs::write(&file, repaired).unwrap();
     let output = doctor("weights.lock", &file, false);
     assert_eq!(String::from_utf8(output.stdout).unwrap(), format!("{}: nothing found\n", file.display()));
 }
 
 #[test]
-fn an_unreadable_file_is_told_and_is_no_finding() {
+fn an_unreadable_file_is_reported_and_is_no_finding() {
     let dir = testkit::ground::folder("scratch");
     let binary = dir.path().join("binary.yml");
     fs::write(&binary, [0xff, 0xfe]).unwrap();

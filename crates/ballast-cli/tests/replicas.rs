@@ -128,7 +128,7 @@ fn where_locks_do_not_work_it_is_still_right() {
 }
 
 #[test]
-fn a_stranger_that_holds_the_lock_for_ever_stops_nobody() {
+fn a_stranger_that_keeps_the_lock_stops_no_replica() {
     if !is_root("a_stranger_that_holds_the_lock") {
         return;
     }

@@ -2,7 +2,7 @@
 
 /// Bytes of a lock file: ten thousand weights fit, a mistake does not.
 pub const LOCK: u64 = 8 << 20;
-/// Marks of a lock file: line breaks, spaces, brackets, quotes and whatever else ends a word. The parser
+/// Separators of a lock file: line breaks, spaces, brackets, quotes and other characters that end a word. The parser
 /// holds about a hundred bytes for each.
 pub const LOCK_MARKS: usize = 1_000_000;
 /// Entries of a lock file: weights, groups, and directories, each; and files that are listed in it.

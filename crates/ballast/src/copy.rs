@@ -28,8 +28,8 @@ pub(crate) const PUSH: u64 = 4 << 20;
 /// A store and a weight that is open in it.
 pub(crate) type Opened<'a, D> = (&'a D, (<D as Disk>::File, Stat));
 
-/// Every chunk from the first file that has it right: the damaged one, but for the chunks that are known to be bad,
-/// then the origins. Also gives the chunks that came from an origin, in order.
+/// Copies every chunk from the first file that has it right: the damaged file (without its known bad chunks), then the
+/// origins. Returns the chunks that came from an origin, in order.
 pub(crate) fn copy_chunks<D: Disk, O: Disk>(
     disk: &D,
     staged: &D::File,
@@ -114,7 +114,7 @@ impl<D: Disk, O: Disk> Copying<'_, D, O> {
         Err(InstallFault::NoSource)
     }
 
-    /// Copies and hashes; `false` when the bytes were wrong or unreadable, to be written over.
+    /// Copies and hashes; `false` if the bytes were wrong or unreadable, so that the next file overwrites them.
     fn chunk_from<F: Disk>(
         &self,
         from: &F,

@@ -1,8 +1,7 @@
-//! A narrow set of calls on one directory handle: all that a store asks of a file system.
+//! A narrow set of calls on one directory handle: all that a store needs from a file system.
 //!
-//! [`Disk`] is the interface; [`LinuxDisk`] its only honest implementation, and the one place
-//! that touches a file system. Tests stack lying disks on it: one that counts and crashes, one
-//! that is full, one that reads short.
+//! [`Disk`] is the interface. [`LinuxDisk`] is its only real implementation, and the one place that touches a file
+//! system. Tests wrap it in disks that count and crash, are full, or read too little.
 //!
 //! Promises of [`LinuxDisk`]: every call is relative to the descriptor of the store's root;
 //! no symlink is followed below it but by `follow`, which only reads; no call blocks on a FIFO or a device; descriptors are

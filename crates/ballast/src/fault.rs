@@ -1,10 +1,10 @@
-//! Why a weight could not be placed: the step of `docs/store.md`, and the kernel's answer. Pure.
+//! Why a weight could not be installed: the step of `docs/store.md`, and the kernel's answer. Pure.
 
 use std::{fmt, io};
 
 use crate::error::ErrorKind;
 
-/// Why a weight could not be placed.
+/// Why a weight could not be installed.
 #[derive(Debug)]
 pub enum InstallFault {
     /// No source had the right bytes.

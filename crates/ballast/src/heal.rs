@@ -1,7 +1,7 @@
-//! Heals one store: verify, and where something is wrong, lock, look again, place.
+//! Heals one store: verify it; if something is wrong, lock, verify again, install.
 //!
-//! Idempotent: a healthy store is only read. Correctness never rests on the lock; it only
-//! saves replicas from doing the same work twice.
+//! Idempotent: a healthy store is only read. Correctness does not depend on the lock; it only saves replicas from
+//! doing the same work twice.
 
 use std::time::{Duration, Instant};
 
@@ -47,13 +47,13 @@ pub struct Outcome {
 pub enum Done {
     /// Right already.
     Kept,
-    /// Another replica mended it meanwhile.
-    MendedByAnother,
+    /// Another replica repaired it meanwhile.
+    RepairedByAnother,
     /// Copied from an origin.
     Copied,
     /// Made anew from its own good chunks and an origin's.
     Repaired(ChunkCounts),
-    /// A dry run: this would be mended.
+    /// A dry run: this would be repaired.
     WouldHeal,
     /// Still not right.
     Failed(InstallFault),
@@ -80,7 +80,7 @@ impl Outcome {
     /// Whether the weight's name now holds verified bytes.
     #[must_use]
     pub fn is_right(&self) -> bool {
-        matches!(self.done, Done::Kept | Done::MendedByAnother | Done::Copied | Done::Repaired(_))
+        matches!(self.done, Done::Kept | Done::RepairedByAnother | Done::Copied | Done::Repaired(_))
     }
 
     fn give_up(&mut self, GivenUp { done, stat, wrong }: GivenUp) {
@@ -153,7 +153,7 @@ pub fn heal<D: Disk, O: Disk>(
         return outcomes;
     }
     let locked = disk.lock(options.lock_wait);
-    mend_all(disk, wanted, &mut outcomes, origins, options);
+    repair_all(disk, wanted, &mut outcomes, origins, options);
     if locked {
         disk.unlock();
     }
@@ -162,7 +162,7 @@ pub fn heal<D: Disk, O: Disk>(
 
 /// Stages as many as may be open at once, then syncs and publishes them together: the disk then has one long queue
 /// to write and few moments to wait for.
-fn mend_all<D: Disk, O: Disk>(
+fn repair_all<D: Disk, O: Disk>(
     disk: &D,
     wanted: &[ExpectedWeight],
     outcomes: &mut [Outcome],
@@ -173,13 +173,13 @@ fn mend_all<D: Disk, O: Disk>(
     let right: Vec<&RelPath> = right.into_iter().map(|at| &wanted[at].weight.path).collect();
     // What is wrong is a source of its own bytes, also if its directory is quarantined.
     let mut ways = Ways::new(|way| right.iter().any(|path| path.as_str().starts_with(way)));
-    // Each holds its file and its directory open.
+    // Each keeps its file and its directory open.
     for some in wrong.chunks(disk.files_at_once().div_ceil(2)) {
-        mend_at_once(disk, wanted, some, &mut ways, outcomes, origins, options);
+        repair_at_once(disk, wanted, some, &mut ways, outcomes, origins, options);
     }
 }
 
-fn mend_at_once<D: Disk, O: Disk>(
+fn repair_at_once<D: Disk, O: Disk>(
     disk: &D,
     wanted: &[ExpectedWeight],
     some: &[usize],
@@ -223,14 +223,14 @@ fn mend_at_once<D: Disk, O: Disk>(
 /// What became of a weight that was not placed.
 struct GivenUp {
     done: Done,
-    /// The inode that is right, where another mended it.
+    /// The right inode, if another replica repaired it.
     stat: Option<Stat>,
     /// All wrong chunks, where the whole file was read in the end.
     wrong: Option<Vec<u64>>,
 }
 
-/// Looks again under the lock, and stages what is still wrong. What was read before the lock is not read again
-/// while it is the same inode, unchanged; copying hashes each chunk anyway.
+/// Verifies again under the lock, and stages what is still wrong. An unchanged inode is not read again; copying hashes
+/// each chunk anyway.
 fn begin<D: Disk, O: Disk>(
     disk: &D,
     wanted: &ExpectedWeight,
@@ -243,7 +243,7 @@ fn begin<D: Disk, O: Disk>(
     let Examined { found: now, stat } =
         if open::unchanged(disk, wanted, &seen, options.strict) { seen } else { look(disk, wanted, options) };
     if right(&now) {
-        return Err(GivenUp { done: Done::MendedByAnother, stat, wrong: None });
+        return Err(GivenUp { done: Done::RepairedByAnother, stat, wrong: None });
     }
     match install::stage(disk, wanted, &now, reached, ways, origins, (options.strict, options.threads)) {
         Ok(staged) => Ok((now, staged)),
@@ -288,11 +288,11 @@ fn finish<D: Disk>(disk: &D, pending: Vec<Pending<D>>, outcomes: &mut [Outcome],
     }
 }
 
-/// Where locks mean nothing a replica may have mended it meanwhile; else a wrong entry loses its name.
+/// Without working locks a replica may have repaired it meanwhile; otherwise a wrong entry loses its name.
 fn give_up<D: Disk>(disk: &D, wanted: &ExpectedWeight, fault: InstallFault, options: &Options) -> GivenUp {
     let Examined { found: now, stat } = look(disk, wanted, options);
     if right(&now) {
-        return GivenUp { done: Done::MendedByAnother, stat, wrong: None };
+        return GivenUp { done: Done::RepairedByAnother, stat, wrong: None };
     }
     quarantine::withdraw(disk, wanted, &now, options.strict);
     let wrong = match now {

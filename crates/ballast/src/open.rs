@@ -78,7 +78,7 @@ pub(crate) fn open_at<D: Disk>(
     let before = disk.stat(&dir, name).map_err(|error| unopened(&error))?;
     judge(&before, wanted, strict)?;
     let (file, stat) = disk.open(&dir, name).map_err(|error| unopened(&error))?;
-    // Judged again on the descriptor: the name may have changed hands since.
+    // Checked again on the descriptor: the name may lead to another file by now.
     judge(&stat, wanted, strict)?;
     Ok((file, stat))
 }
@@ -99,7 +99,7 @@ fn judge(stat: &Stat, wanted: &ExpectedWeight, strict: Strictness) -> Result<(),
         (Kind::File, Strictness::Volume | Strictness::RootOwned { .. }) if stat.mode & 0o6000 != 0 => {
             Damage::Mode(stat.mode)
         }
-        // Another uid may still have it open: only a fresh inode can be blessed.
+        // Another uid may still have it open: only a new inode can be accepted.
         (Kind::File, Strictness::RootOwned { .. }) if stat.uid != 0 || stat.mode & 0o022 != 0 => {
             Damage::Owner(stat.uid)
         }
@@ -123,8 +123,7 @@ pub(crate) fn unchanged<D: Disk>(disk: &D, wanted: &ExpectedWeight, seen: &Exami
     open(disk, wanted, strict).is_ok_and(|(_, now)| now == *then)
 }
 
-/// The inode for which a receipt speaks as it is now, so that neither its bytes nor its tree are
-/// called for.
+/// The inode, if a receipt covers it as it is now, so that neither its bytes nor its tree are needed.
 pub(crate) fn vouched<D: Disk>(disk: &D, wanted: &ExpectedWeight, strict: Strictness) -> Option<Stat> {
     wanted.receipt?;
     open(disk, wanted, strict).ok().map(|(_, stat)| stat).filter(|stat| wanted.vouched(stat))

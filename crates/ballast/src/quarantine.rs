@@ -35,7 +35,7 @@ pub(crate) fn move_aside<D: Disk>(disk: &D, dir: &D::Dir, name: &str) -> io::Res
     refused.map_or(Ok(None), Err)
 }
 
-/// What is kept for the operator. A former pin's content is no evidence of anything.
+/// What is kept for the operator: not a former pin's content, which is no damage.
 pub(crate) fn keeps(found: &WeightState) -> bool {
     matches!(found, WeightState::Damaged(_) | WeightState::Unreadable(_))
 }
@@ -69,9 +69,9 @@ fn occupied(error: &io::Error) -> bool {
     matches!(error.raw_os_error(), Some(libc::EISDIR | libc::ENOTEMPTY | libc::EEXIST | libc::EBUSY))
 }
 
-/// Takes a wrong file's name away when nothing right can take its place: absent is honest. What
-/// could not be read for want of memory or rights keeps its name, and so does an entry that is not as it should be
-/// but leads to the right bytes; what the disk can't give back does not.
+/// Removes a wrong file's name if no right file can replace it: a missing file is safer than a wrong one. A file that
+/// could not be read for lack of memory or rights keeps its name, and so does a wrong entry that leads to the right
+/// bytes. A file that the disk can't read loses it.
 pub(crate) fn withdraw<D: Disk>(disk: &D, wanted: &ExpectedWeight, found: &WeightState, strict: Strictness) {
     let name = wanted.weight.path.file_name();
     if store::leads_to_right_bytes(disk, wanted, found, strict) {

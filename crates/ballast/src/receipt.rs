@@ -1,10 +1,8 @@
 //! Receipts: what lets a boot skip the bytes of a file that was verified before.
 //!
-//! A receipt vouches for one inode, by device, number, size, mtime and ctime in nanoseconds, and
-//! for one pin. It is worth something only where the app could never have opened the file for
-//! writing and can't reach the receipt: the caller decides that, from who can write the file. A store through
-//! an old shared mapping moves neither time, which is why the operator must ask for receipts.
-//! Pure: reads and writes nothing.
+//! A receipt vouches for one inode, by device, number, size, mtime and ctime in nanoseconds, and for one pin. It
+//! counts only if the app could never open the file for writing and can't write the receipt; the caller decides that.
+//! A write through an old shared mapping changes neither time, so receipts are off by default. Pure.
 
 use std::collections::BTreeMap;
 

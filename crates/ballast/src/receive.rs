@@ -22,7 +22,7 @@ use crate::quarantine::collect_staged;
 use crate::store::{self, BUFFER, ExpectedWeight, Strictness, WeightState, each_piece};
 use crate::ways::Ways;
 
-/// How parts are named; the rest is the pin.
+/// The prefix of a part's name; the rest is the pin.
 pub const PART_PREFIX: &str = ".ballast-part.";
 
 /// Why received bytes got no name.
@@ -88,9 +88,8 @@ pub struct Receiver<'a, D: Disk> {
 }
 
 impl<'a, D: Disk> Receiver<'a, D> {
-    /// Begins, or goes on from the part that an earlier call left. `len` says how much is there.
-    /// Without a pin nothing is kept for another call. `store` names the weights of this store: no directory is moved
-    /// that leads to the right bytes of one of them.
+    /// Begins, or continues the part of an earlier call; `len` is its length. Without a pin no part is kept. `store`
+    /// names the weights of this store: no directory is moved that leads to the right bytes of one of them.
     ///
     /// # Errors
     /// Those of the directory, and of staging: a full disk speaks here if the length is known.
@@ -188,10 +187,10 @@ impl<'a, D: Disk> Receiver<'a, D> {
         Ok(())
     }
 
-    /// Gives up. Bytes that came stay in their part; of a file that never began nothing stays.
+    /// Gives up. Received bytes stay in their part; an empty part is removed.
     pub fn give_up(self) {
         let (disk, dir, part) = (self.disk, self.dir, self.part.filter(|_| self.len == 0));
-        // The name first: once the file is let go, another process may have taken it up.
+        // The name first: once the file is unlocked, another process may use it.
         if let Some(part) = part {
             let _ = disk.remove(&dir, &part);
         }

@@ -12,8 +12,8 @@ use crate::heal::{Done, Outcome};
 use crate::open::open;
 use crate::state::{ExpectedWeight, Strictness};
 
-/// S9: each weight that was called right is, by its name, still the inode that was verified: of root's,
-/// unwritable, with one link. What is not so is no longer called right.
+/// S9: the name of each right weight still leads to the verified inode: root-owned, not writable, with one link.
+/// Otherwise it no longer counts as right.
 pub fn confirm<D: Disk>(disk: &D, wanted: &[ExpectedWeight], strict: Strictness, outcomes: &mut [Outcome]) {
     for (wanted, outcome) in wanted.iter().zip(outcomes).filter(|(_, outcome)| outcome.is_right()) {
         let now = open(disk, wanted, strict).map(|(_, stat)| stat);

@@ -136,7 +136,7 @@ pub enum Strictness {
     Volume,
     /// An image layer: storage drivers may link.
     Layer,
-    /// A volume that root keeps from the app: only root's own unwritable files count.
+    /// A volume in mode `sticky`: only root-owned files that are not writable count.
     RootOwned {
         /// The app's group, which may make files beside the weights.
         gid: u32,
@@ -188,7 +188,7 @@ pub struct ExpectedWeight<'a> {
 }
 
 impl<'a> ExpectedWeight<'a> {
-    /// A weight that only its SHA-256 speaks for.
+    /// A weight that only its SHA-256 can verify.
     #[must_use]
     pub fn by_pin(weight: &'a Weight) -> Self {
         Self { weight, tree: None, receipt: None }
@@ -204,7 +204,7 @@ impl<'a> ExpectedWeight<'a> {
     }
 }
 
-/// What examining a weight's entry brought.
+/// The result of examining a weight's entry.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct Examined {

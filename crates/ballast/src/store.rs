@@ -1,6 +1,6 @@
 //! A store: weights below one root, verified by numbered steps.
 //!
-//! S3 of `docs/store.md`: verify bytes. `open` has S1 and S2, `place` the others.
+//! S3 of `docs/store.md`: verify bytes. `open` has S1 and S2, `install` the others.
 //!
 //! Promise: right means that every byte was read from one descriptor and checked.
 

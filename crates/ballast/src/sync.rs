@@ -1,4 +1,4 @@
-//! S6 for several weights at once: each waits for the disk and not for a core.
+//! S6 for several weights at once, because each waits for the disk and not for a core.
 //!
 //! Promise: an answer for each weight, in order.
 

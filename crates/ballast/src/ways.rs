@@ -22,7 +22,7 @@ impl<'a> Ways<'a> {
         (self.stays)(way)
     }
 
-    /// Notes under which name of its parent a directory lies since it was quarantined.
+    /// Notes a directory's new name in its parent, after it was quarantined.
     pub(crate) fn moved(&mut self, way: &str, name: &str) {
         let parent = way.trim_end_matches('/').rfind('/').map_or("", |slash| &way[..=slash]);
         self.moved.push((way.to_owned(), format!("{parent}{name}/")));

@@ -93,7 +93,7 @@ fn a_disk_that_dies_at_every_call_shows_nothing_wrong() {
     crash_everywhere(Staging::Named, false, End::DiskDied);
 }
 
-/// What no source can mend, ended at every call: the wrong entry stays, or goes; it never changes.
+/// What no source can repair, ended at every call: the wrong entry stays, or goes; it never changes.
 #[test]
 fn killed_before_every_call_without_a_source() {
     let mut wrong = Vec::new();

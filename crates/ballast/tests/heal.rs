@@ -164,7 +164,7 @@ fn a_dry_run_changes_nothing() {
 }
 
 #[test]
-fn a_held_lock_delays_but_never_stops_a_heal() {
+fn a_lock_delays_but_never_stops_a_heal() {
     let world = World::new(1 << 20);
     let holder = world.disk("cache");
     assert!(holder.lock(Duration::ZERO));

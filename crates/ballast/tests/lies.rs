@@ -233,7 +233,7 @@ fn a_name_taken_just_before_publishing_is_replaced_whole() {
 }
 
 #[test]
-fn a_directory_made_just_before_publishing_is_told_and_mended_next_time() {
+fn a_directory_made_just_before_publishing_is_reported_and_repaired_next_time() {
     for staging in STAGINGS {
         let world = World::new(SIZE);
         let lie = meanwhile(Call::Publish, || fs::create_dir(world.target()).expect("mkdir"));
@@ -266,7 +266,7 @@ fn a_peers_sweep_never_takes_what_is_being_staged() {
 }
 
 #[test]
-fn what_another_replica_mended_meanwhile_is_not_put_aside_when_ones_own_heal_fails() {
+fn what_another_replica_repaired_meanwhile_is_not_put_aside_when_ones_own_heal_fails() {
     let world = World::new(SIZE);
     world.plant(b"wrong");
     let full = Refuses::always(Call::Stage, libc::ENOSPC);
@@ -280,7 +280,7 @@ fn what_another_replica_mended_meanwhile_is_not_put_aside_when_ones_own_heal_fai
     let other = meanwhile(Call::Stage, || assert!(world.heal_on(&world.disk("cache"), true).is_right()));
     let disk = Lying { disk: world.disk("cache"), lie: Both(other, &full) };
     let outcome = world.heal_on(&disk, true);
-    assert!(matches!(outcome.done, Done::MendedByAnother) && world.is_right(), "{outcome:?}");
+    assert!(matches!(outcome.done, Done::RepairedByAnother) && world.is_right(), "{outcome:?}");
 }
 
 fn heal_from_two(world: &World, lock: &ballast::lock::Lock, roots: [&str; 2]) -> Outcome {

@@ -195,7 +195,7 @@ fn a_part_that_another_fetch_holds_is_left_to_it_and_both_finish() {
 }
 
 #[test]
-fn a_part_that_was_published_is_nobodys_part_any_more() {
+fn a_part_that_was_published_is_no_part_any_more() {
     let world = World::new();
     let (one, two) = (world.disk(), world.disk());
     world.finish(world.receiver(&one));

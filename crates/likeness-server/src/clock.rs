@@ -1,4 +1,4 @@
-//! The clock that the library does not have: the time of day, and milliseconds between the ends of stages.
+//! The clock, which the library does not have: the time of day, and milliseconds of each stage.
 
 use std::collections::BTreeMap;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};

@@ -13,7 +13,7 @@ fn may(route: &Route, code: Code) -> bool {
     use routes::{DEEPFACE_REPRESENT, DEEPFACE_VERIFY, DELETE, DETECT, ENROLL, ENROLL_MULTI, INSPECT, SEARCH, VERIFY};
     let is = |some: &[Route]| some.contains(route);
     let (photographs, deepface) = (route.images > 0, is(&[DEEPFACE_VERIFY, DEEPFACE_REPRESENT]));
-    // A photograph of several that is no good is left out and reported.
+    // One of several photographs that can't be used is left out and reported.
     let one_face = photographs && !is(&[DETECT, INSPECT, ENROLL_MULTI]);
     match code {
         Code::FaceNotDetected => one_face,

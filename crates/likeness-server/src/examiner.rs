@@ -97,7 +97,7 @@ impl FullExaminer {
     /// With the models that are loaded now.
     ///
     /// # Errors
-    /// [`Unavailable`] names all that are not.
+    /// [`Unavailable`] names every model that is not loaded.
     pub fn new(models: &LoadedModels, policy: Policy, options: Options) -> Result<Self, Unavailable> {
         models.require(&Role::ALL)?;
         let examiner = Examiner::new(models, policy, options)?;

@@ -127,11 +127,11 @@ pub async fn serve(listener: TcpListener, routers: Routers, door: Door, ending: 
     Ok(())
 }
 
-/// Takes connections, for ever: none waits, and one without a place may probe.
+/// Accepts connections without end: none waits, and one without a place may probe.
 async fn take(listener: &TcpListener, routers: &Routers, door: &Door, graceful: &GracefulShutdown) {
     let slots = ConnectionSlots::new(limits(door.name, getrlimit(Resource::Nofile).current));
     loop {
-        // Those that were taken before get their turn: else a burst would push a probe out unread.
+        // Accepted connections run first: otherwise a burst would remove a probe before it is read.
         yield_now().await;
         // Out of descriptors: those that are open go on.
         let Ok((stream, peer)) = listener.accept().await else {

@@ -1,8 +1,8 @@
 //! Where large blocks of memory go when they are freed: back to the system at once.
 //!
-//! By default glibc raises the size above which it maps a block of its own, up to 32 MiB, as soon as one was freed. Then
-//! the pixels of one large photograph stay with the process for ever. A fixed size switches that off. Changes one number
-//! of the C library; touches nothing else.
+//! By default glibc raises the size above which it maps a block of its own, up to 32 MiB, as soon as one was freed.
+//! Then the process keeps the memory of one large photograph. A fixed size prevents that. Changes one number of the C
+//! library; touches nothing else.
 
 /// Blocks of this size and more are mapped, and unmapped when they are freed.
 #[cfg(target_env = "gnu")]

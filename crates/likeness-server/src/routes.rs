@@ -1,5 +1,5 @@
-//! The table of routes: what each is called, which networks it needs, who may ask it, how much it
-//! may be sent. Admission, health and `--require` all read it here.
+//! The table of routes: its name, which networks it needs, which scope a key needs, how large a body may be.
+//! Admission, health and `--require` all read it here.
 
 use crate::models::{LoadedModels, Role, Unavailable};
 pub use crate::store::Scope;
@@ -98,5 +98,5 @@ pub const DEEPFACE_REPRESENT: Route = route("deepface/represent", Needs::Embeddi
 /// The page, and the interface's description.
 pub const PAGE: Route = route("page", Needs::Nothing, false, None, 0);
 
-/// The routes that `--require` may name and that health tells of.
+/// The routes that `--require` may name and that health reports.
 pub const ANSWERING: [Route; 8] = [VERIFY, ENROLL, ENROLL_MULTI, LIVENESS, SEARCH, COMPARE, DETECT, INSPECT];

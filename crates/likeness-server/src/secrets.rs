@@ -23,7 +23,7 @@ const LONGEST: u64 = 64 << 10;
 pub struct Refusal {
     /// What, expected, found; without the path.
     pub what: String,
-    /// The line that mends it, if there is one.
+    /// The line that corrects it, if there is one.
     pub hint: Option<String>,
 }
 

@@ -71,7 +71,7 @@ impl Work {
         self.admitted() >= self.capacity()
     }
 
-    /// Does a piece of work. It runs to its end even where no caller waits for it any more.
+    /// Runs a piece of work to its end, even if no caller waits for it any more.
     ///
     /// # Errors
     /// What the work itself answers, or `OVERLOADED`.
@@ -145,7 +145,7 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn beyond_the_queue_is_refused_and_a_panic_harms_nobody_else() {
+    async fn beyond_the_queue_is_refused_and_a_panic_harms_no_other_request() {
         let work = Work::new(1, Duration::from_secs(600));
         let (go, wait) = std::sync::mpsc::channel::<()>();
         let wait = Arc::new(Mutex::new(wait));

@@ -49,7 +49,7 @@ fn every_flow_in_a_real_browser() {
     let (whole, lacking) = (Ground::new(), Ground::without(&[SPOOF_NEAR]));
     let service = whole.serve_with_store(&[], &[("RATE_LIMIT_ENABLED", "false")]).ready();
     let poorer = lacking.serve(&[], &[]);
-    poorer.when_held(|| Request::post("/api/v1/faces/detect-all").file("file", &lacking.image("anna.jpg")));
+    poorer.when_loaded(|| Request::post("/api/v1/faces/detect-all").file("file", &lacking.image("anna.jpg")));
     let keyed = whole.serve(&[], &[("API_KEY_SECRET", KEY)]).ready();
     let pictures = paths::scratch().join("page");
     std::fs::create_dir_all(&pictures).unwrap();

@@ -329,7 +329,7 @@ fn positive(row: &Value, keys: &[&str]) {
 }
 
 #[test]
-fn bench_measures_what_is_held_names_what_is_missing_and_never_leaves_stages_out_silently() {
+fn bench_measures_what_is_loaded_names_what_is_missing_and_never_leaves_stages_out_silently() {
     let bench = Bench::new();
     let image = bench.image("anna.jpg");
     let weights = bench.weights_without(&["4_0_0_80x80_MiniFASNetV1SE.pth", "facenet512_weights.h5"]);

@@ -63,7 +63,7 @@ fn stderr(output: &Output) -> String {
 }
 
 #[test]
-fn init_makes_a_store_and_a_key_file_that_nobody_else_reads_and_never_a_second_time() {
+fn init_makes_a_store_and_a_key_file_that_no_other_user_reads_and_never_a_second_time() {
     let world = World::made();
     for file in ["master.key", "data/store.db"] {
         let mode = fs::metadata(world.path(file)).unwrap().permissions().mode() & 0o777;
@@ -131,7 +131,7 @@ fn every_refusal_has_its_code_and_writes_nothing() {
 }
 
 #[test]
-fn a_key_is_told_once_listed_without_its_secret_and_ended_by_its_id() {
+fn a_key_is_printed_once_listed_without_its_secret_and_ended_by_its_id() {
     let world = World::made();
     let new =
         world.key("new", &["--scopes", "verify,enroll", "--tenant", "acme", "--expires", "30", "--per-minute", "60"]);
@@ -236,7 +236,7 @@ fn a_database_off_this_machine_is_believed_by_its_certificate_alone() {
 
 /// An attacker on the connection who says that the server has no TLS.
 #[test]
-fn a_server_that_refuses_tls_is_told_nothing() {
+fn a_server_that_refuses_tls_gets_nothing() {
     use std::io::{Read as _, Write as _};
     let server = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let port = server.local_addr().unwrap().port();

@@ -15,7 +15,7 @@ fn memory(what: &str) -> usize {
 }
 
 #[test]
-fn a_file_is_held_twice_while_it_is_loaded_and_once_afterwards() {
+fn a_file_is_in_memory_twice_while_it_is_loaded_and_once_afterwards() {
     // Generate the file first where that is still to be done, and forget the peak of that.
     let _ = own_data();
     std::fs::write("/proc/self/clear_refs", "5").unwrap();

@@ -91,7 +91,7 @@ pub fn python(test: &str, packages: &[&str]) -> Option<PathBuf> {
 
 /// Whether the variable that asks for a costly test is set.
 #[must_use]
-pub fn asked_for(test: &str, variable: &str, cost: &str) -> bool {
+pub fn requested(test: &str, variable: &str, cost: &str) -> bool {
     std::env::var_os(variable).is_some() || skip(test, &format!("{variable}=1 ({cost})"))
 }
 

@@ -38,7 +38,7 @@ fn planted_data() {
 #[test]
 #[ignore = "skips on purpose, for the test below"]
 fn planted_ask() {
-    assert!(!need::asked_for("planted_ask", "NO_SUCH_VARIABLE", "8 GB"));
+    assert!(!need::requested("planted_ask", "NO_SUCH_VARIABLE", "8 GB"));
 }
 
 #[test]

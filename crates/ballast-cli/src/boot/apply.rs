@@ -1,6 +1,5 @@
-//! Carrying a plan out: its ways to serve are tried in order until one holds every weight. A way
-//! that the kernel refuses is reported and passed over; where none holds all, the best one counts.
-//! Touches nothing: the attempts are made by the caller.
+//! Carries a plan out: its ways are tried in order until one has every weight right. A way that the kernel refuses is
+//! reported and skipped; if none has all, the best one counts. Touches nothing: the attempts are made by the caller.
 
 use crate::boot::plan::Serve;
 
@@ -10,11 +9,11 @@ pub trait Judge<A> {
     fn whole(&self, attempt: &A) -> bool;
     /// The greater the better.
     fn rank(&self, attempt: &A) -> (usize, usize);
-    /// What an attempt that lost is reported as.
+    /// How a failed attempt is reported.
     fn complaints(&self, attempt: &A) -> Vec<String>;
 }
 
-/// Tries the ways; what was refused is added, in order.
+/// Tries the ways; adds each refusal, in order.
 pub fn in_order<A>(
     ways: &[Serve],
     refused: &mut Vec<String>,
@@ -62,7 +61,7 @@ mod tests {
     }
 
     #[test]
-    fn what_the_kernel_refuses_is_told_and_the_next_way_is_tried() {
+    fn what_the_kernel_refuses_is_reported_and_the_next_way_is_tried() {
         use Serve::{Baked, HealVolume, RootOwnedVolume, VerifyVolume};
         type Answer = Result<usize, &'static str>;
         type Row<'a> = (&'a str, Vec<(Serve, Answer)>, Option<usize>, &'a [&'a str], usize);

@@ -162,7 +162,7 @@ pub enum Serve {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Refusal {
-    /// Root without the capabilities to become anybody else.
+    /// Root without the capabilities to become another user.
     CannotDrop {
         /// Whom to become.
         to: Ids,
@@ -202,7 +202,7 @@ pub fn becomes(who: &Who, app: Option<App>) -> Result<Option<Ids>, Refusal> {
     let Some(app) = app else { return Ok(None) };
     let caps = who.caps;
     if app.ids == who.ids {
-        // The same ids may still carry other groups; those that the platform gave stay when they must.
+        // The same ids may still have other groups; the platform's groups stay if they can't be changed.
         return Ok((app.explicit && caps.setuid && caps.setgid).then_some(app.ids));
     }
     let root = who.ids.uid == 0;
@@ -257,7 +257,7 @@ fn fits(facts: &Facts) -> bool {
     facts.memory_limit.is_none_or(|limit| facts.bytes <= limit / 2)
 }
 
-/// Root keeps the cache, or the layer serves: what the app could change is no way out of that.
+/// Root owns the cache, or the layer serves: a cache that the app can change is no alternative.
 fn keep(facts: &Facts) -> Vec<Serve> {
     std::iter::once(Serve::RootOwnedVolume).chain(baked(facts)).collect()
 }

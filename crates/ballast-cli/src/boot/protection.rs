@@ -7,7 +7,7 @@ use serde::Serialize;
 use crate::boot::plan::Ids;
 use ballast::disk::Stat;
 
-/// From the firmest to the loosest.
+/// From the strongest to the weakest.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Protection {

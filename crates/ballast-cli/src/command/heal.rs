@@ -44,7 +44,7 @@ pub fn heal(args: &Heal) -> Result<(), Failure> {
     dirs::failure(&booted.report.dirs).map_or(Ok(()), Err)
 }
 
-/// Heals, drops, and becomes the command. Returns only when that was not to be.
+/// Heals, drops, and becomes the command. Returns only on a failure.
 ///
 /// # Errors
 /// A named refusal; a pin mismatch and an impossible drop stop whatever `--on-failure` says.
@@ -92,7 +92,7 @@ pub fn run(args: &Run) -> Result<(), Failure> {
     Err(not_launched(&error))
 }
 
-/// Seals what was verified; `auto` says why not, `require` refuses.
+/// Seals the verified weights; if it can't, `auto` reports why and `require` refuses.
 fn seal(wanted: SealArg, booted: &mut Booted) -> Result<(), Failure> {
     let Some(served) = booted.report.served.as_ref().filter(|_| wanted != SealArg::Off) else { return Ok(()) };
     let owned = booted.report.weights.iter_mut().filter(|line| line.protection == Some(Protection::Owned));
@@ -153,7 +153,7 @@ fn start(healing: &Healing, dry_run: bool, drop: &DropOptions) -> Result<Booted,
         let note = setting.remember_serial()?;
         setting.notes.extend(note);
     }
-    // Trees also tell lengths that the lock file does not know, and a plan asks for those.
+    // Trees also have lengths that the lock file lacks and a plan needs.
     let put_off = healing.trust == TrustArg::Receipt && setting.lock.weights.iter().all(|weight| weight.size.is_some());
     if !put_off {
         setting.believe_index(&look);

@@ -1,5 +1,5 @@
 //! `pull`: every pinned file from an image into a store. The tag is resolved once; damaged files are
-//! mended by chunks.
+//! repaired by chunks.
 
 use std::fs::OpenOptions;
 use std::io::{self, Write as _};

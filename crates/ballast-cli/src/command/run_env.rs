@@ -14,7 +14,7 @@ use crate::write_access::WriteAccess;
 pub fn of(setting: &Setting, report: &Report, guarded: Ids, groups: &[u32], command: &[OsString]) -> AppEnv {
     let text = |word: OsString| word.into_string().ok();
     let env: Vec<_> = std::env::vars_os().filter_map(|(name, value)| Some((text(name)?, text(value)?))).collect();
-    // Nothing is out of root's reach: root is the operator then.
+    // Root can write everything: root is the operator then.
     let believed = guarded.uid == 0 || WriteAccess::new(guarded, groups).is_trusted(&setting.lock_path);
     decide(&EnvFacts {
         lock: &setting.lock,

@@ -58,7 +58,7 @@ struct VerifiedWeight {
     found_sha256: Option<String>,
 }
 
-/// Verifies one tree and tells it.
+/// Verifies one tree and reports it.
 ///
 /// # Errors
 /// [`Exit::WeightsMissing`] when a required weight is not right.
@@ -97,14 +97,16 @@ pub fn verify(args: &Verify) -> Result<(), Failure> {
         .hint(hint(&setting, &root)))
 }
 
-/// What mends a tree: another one than the layer is mended from the layer, or from a folder.
+/// What repairs a tree: the layer, or for the layer itself a folder.
 fn hint(setting: &Setting, root: &Path) -> String {
     let layer = setting.baked.as_deref().filter(|baked| baked.is_dir());
     match layer {
-        Some(baked) if baked != root => format!("`ballast heal` mends the cache from the layer at {}", baked.display()),
+        Some(baked) if baked != root => {
+            format!("`ballast heal` repairs the cache from the layer at {}", baked.display())
+        }
         Some(baked) => format!("bake it again from this lock file: `ballast bake --from DIR {}`", baked.display()),
         None => {
-            "`ballast heal --mirror DIR` mends the cache from a folder that has the files; `ballast fetch` fills one"
+            "`ballast heal --mirror DIR` repairs the cache from a folder that has the files; `ballast fetch` fills one"
                 .into()
         }
     }

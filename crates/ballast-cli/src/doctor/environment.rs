@@ -82,7 +82,7 @@ pub struct WeightLook {
 pub struct State {
     pub(super) in_cache: bool,
     pub(super) in_layer: bool,
-    pub(super) mendable: Result<(), String>,
+    pub(super) repairable: Result<(), String>,
     /// Whether root may take the cache for itself.
     pub(super) keepable: bool,
 }

@@ -31,7 +31,7 @@ impl Severity {
 pub struct Finding {
     /// How bad.
     pub severity: Severity,
-    /// Which rule, for ever the same word.
+    /// Which rule: a word that never changes.
     pub code: Code,
     /// `FILE:LINE`, a variable, or `environment`.
     pub place: String,
@@ -85,7 +85,7 @@ codes! {
     UnknownUser "unknown-user" "The user can't be read or is in no account file.",
     CannotDrop "cannot-drop" "Root without the capabilities to become the app.",
     WeightsMissing "weights-missing" "A required weight is nowhere to be had.",
-    NotHealed "not-healed" "The cache can't be mended; the baked layer serves.",
+    NotHealed "not-healed" "The cache can't be repaired; the baked layer serves.",
     NoLayer "no-layer" "The image has no baked layer to heal from.",
     DirUnwritable "dir-unwritable" "A `[[dir]]` and its fallback can't be written.",
     VariableUnwritable "variable-unwritable" "A cache variable leads to an unwritable path.",
@@ -100,7 +100,7 @@ codes! {
     FsGroupAbsent "fs-group-absent" "No group is given the volume.",
     NoNewPrivileges "no-new-privileges" "Without it there is no seal.",
     LayerHidden "layer-hidden" "A mount over the image's own weights.",
-    CacheReadOnly "cache-read-only" "The cache can't be mended.",
+    CacheReadOnly "cache-read-only" "The cache can't be repaired.",
     TmpfsTooSmall "tmpfs-too-small" "The weights don't fit.",
     MemoryTooSmall "memory-too-small" "Weights in memory leave too little.",
     EmptyDirTooSmall "emptydir-too-small" "The pod would be evicted.",

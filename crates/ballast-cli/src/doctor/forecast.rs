@@ -1,5 +1,5 @@
-//! What a boot would make of each weight: which attempt of the plan would hold, what it would mend,
-//! and how firmly the weights would be kept. Reads the two stores and changes nothing.
+//! What a boot would do to each weight: which attempt of the plan would succeed, what it would repair, and how well
+//! the weights would be protected. Reads the two stores and changes nothing.
 
 use std::path::Path;
 
@@ -18,7 +18,7 @@ use crate::write_access::WriteAccess;
 use crate::{boot, facts};
 
 impl Environment {
-    /// Looks at each weight in the cache and in the baked layer, and foresees what a boot makes of it.
+    /// Examines each weight in the cache and in the baked layer, and predicts the result of a boot.
     pub(super) fn look_at_weights(&mut self, setting: &Setting, found: &Facts, access: &PathAccess) {
         let wanted = setting.all_wanted();
         let outcomes = |root: Option<&Path>, strict| {
@@ -43,7 +43,7 @@ impl Environment {
                 state: State {
                     in_cache: right(&cache),
                     in_layer: right(&layer),
-                    mendable: self.mendable(setting, found, access, weight.path.as_str()),
+                    repairable: self.repairable(setting, found, access, weight.path.as_str()),
                     keepable,
                 },
             }
@@ -53,7 +53,7 @@ impl Environment {
     }
 
     /// Whether the app, with what root hands over first, could put a weight into the cache.
-    fn mendable(&self, setting: &Setting, found: &Facts, access: &PathAccess, path: &str) -> Result<(), String> {
+    fn repairable(&self, setting: &Setting, found: &Facts, access: &PathAccess, path: &str) -> Result<(), String> {
         let given = self
             .plan
             .as_ref()
@@ -74,7 +74,7 @@ impl Environment {
         })
     }
 
-    /// Which attempt of the plan would hold, and what of each weight.
+    /// Which attempt of the plan would succeed, and the state of each weight.
     fn foresee(&mut self, setting: &Setting, found: &Facts, access: &PathAccess) {
         let Some(plan) = self.plan.clone() else { return };
         let short = short_of_space(setting, found, &self.weights);
@@ -83,7 +83,7 @@ impl Environment {
             Serve::VerifyVolume => look.state.in_cache,
             Serve::RootOwnedVolume if !look.state.keepable => false,
             Serve::HealVolume | Serve::RootOwnedVolume => {
-                look.state.in_cache || (look.state.in_layer && look.state.mendable.is_ok() && short.is_none())
+                look.state.in_cache || (look.state.in_layer && look.state.repairable.is_ok() && short.is_none())
             }
         };
         let holds = |way: &Serve| self.weights.iter().all(|look| look.need != Need::Required || would(*way, look));
@@ -99,8 +99,8 @@ impl Environment {
 
     fn judge_weights(&mut self, setting: &Setting, plan: &Plan, short: Option<String>) {
         let cache = setting.store.display().to_string();
-        let unmended = self.weights.iter().filter(|look| !look.state.in_cache);
-        let why = short.or_else(|| unmended.filter_map(|look| look.state.mendable.clone().err()).next());
+        let unrepaired = self.weights.iter().filter(|look| !look.state.in_cache);
+        let why = short.or_else(|| unrepaired.filter_map(|look| look.state.repairable.clone().err()).next());
         let wanted = plan.serve.first().is_some_and(|way| *way != Serve::Baked);
         if self.serve.is_none() {
             let missing = self.weights.iter().filter(|look| look.need == Need::Required && !look.state.in_layer);
@@ -118,19 +118,19 @@ impl Environment {
                 Severity::Warning,
                 Code::NotHealed,
                 &cache,
-                &format!("can't be mended, so the baked layer serves: {why}"),
+                &format!("can't be repaired, so the baked layer serves: {why}"),
                 &fix,
             );
         }
         if self.weights.iter().any(|look| look.need == Need::Required && !look.state.in_layer) && self.serve.is_some() {
-            let what = "the cache is right now, and nothing in this image could mend it";
+            let what = "the cache is right now, and nothing in this image could repair it";
             let fix = "bake the image's own layer and name it in weights.lock: [store] baked = \"/opt/baked-models\"";
             self.find(Severity::Warning, Code::NoLayer, &cache, what, fix);
         }
     }
 }
 
-/// Half a copy is none: what is missing must fit.
+/// A partial copy is useless: what is missing must fit.
 fn short_of_space(setting: &Setting, found: &Facts, looks: &[WeightLook]) -> Option<String> {
     let Volume::Present(volume) = &found.volume else { return None };
     let missing = setting.lock.weights.iter().zip(looks).filter(|(_, look)| !look.state.in_cache);

@@ -1,5 +1,5 @@
-//! Whether the app could write somewhere: the kernel's answer where this process already is the
-//! app, else a judgement from owner and mode. Only reads.
+//! Whether the app could write somewhere: the kernel's answer if this process already is the app, otherwise owner and
+//! mode decide. Only reads.
 
 use std::fs;
 use std::io;

@@ -30,7 +30,7 @@ pub struct ArchiveLimits {
     pub headers: u64,
 }
 
-/// Hands out every entry, until `each` wants no more.
+/// Passes every entry to `each`, until it stops.
 ///
 /// # Errors
 /// An archive that makes no sense, holds a sparse file, or is above its bounds; those of reading, and of

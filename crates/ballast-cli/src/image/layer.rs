@@ -58,7 +58,7 @@ impl Layer {
         Self { title: title.into(), entries: Vec::new(), paths: BTreeSet::new() }
     }
 
-    /// Adds an entry, and before it every directory above it that is not there yet: 0755, root's.
+    /// Adds an entry, and before it every missing parent directory: 0755, root-owned.
     ///
     /// # Errors
     /// A path that a layer can't hold: it leads out, or engines would take it for a deletion.
@@ -152,7 +152,7 @@ impl LayerEntry {
     }
 }
 
-/// A tar header that says nothing of when and by whom.
+/// A tar header without times and user names.
 pub fn header(kind: EntryType, mode: u32, owner: Ids, size: u64) -> Header {
     let mut header = Header::new_gnu();
     header.set_entry_type(kind);

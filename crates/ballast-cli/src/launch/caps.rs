@@ -39,7 +39,7 @@ impl CapSets {
         self.effective & bits == bits
     }
 
-    /// Whether the command would start with no capability and none to come by inheritance.
+    /// Whether the command would start without capabilities, also without inheritable ones.
     pub fn none(&self) -> bool {
         self.permitted | self.effective | self.inheritable | self.ambient == 0
     }
@@ -60,8 +60,7 @@ impl CapSets {
     }
 }
 
-/// The effective set alone: one call. Empty where the kernel refuses to tell, so that nothing is
-/// attempted on the strength of a guess.
+/// The effective set alone: one call. Empty if the kernel does not answer, so that nothing is attempted by a guess.
 pub fn capabilities() -> CapSets {
     let effective = os::capabilities(None).map_or(0, |sets| sets.effective.bits());
     CapSets { effective, ..CapSets::default() }

@@ -1,4 +1,4 @@
-//! What this process was started with, and the way back to it.
+//! The signal state that this process was started with, and how to restore it.
 //!
 //! SIGPIPE and SIGXFSZ are ignored here, and an ignored signal survives exec. So what each did before is
 //! recorded, and put back just before exec. No other signal is ever ignored here, and handlers need no
@@ -13,7 +13,7 @@ use rustix::fs::{self, Mode, OFlags};
 use rustix::io::{Errno, fcntl_getfd};
 use rustix::stdio;
 
-/// A reader that has gone, and a file that may not grow: errors of a write, and not the end.
+/// A closed pipe and a file size limit are then errors of a write, and do not end the process.
 const OF_WRITES: [i32; 2] = [libc::SIGPIPE, libc::SIGXFSZ];
 /// Which of them were ignored before.
 static IGNORED: [AtomicBool; 2] = [const { AtomicBool::new(false) }; 2];
@@ -68,7 +68,7 @@ fn end_on(signal: i32) {
     unsafe { libc::signal(signal, end as extern "C" fn(i32) as libc::sighandler_t) };
 }
 
-/// As a shell tells it: 128 and the signal. Whatever was being written has no name yet.
+/// The exit code of a shell: 128 plus the signal. A file in progress has no name yet.
 #[expect(unsafe_code, reason = "the one way out of a handler")]
 extern "C" fn end(signal: i32) {
     // SAFETY: _exit is safe in a handler.
@@ -87,7 +87,7 @@ pub(super) fn restore() {
     }
 }
 
-/// Ignores them again, so that telling why an exec failed can't kill the teller.
+/// Ignores them again, so that printing why an exec failed can't end the process.
 pub(super) fn keep_writing() {
     for signal in OF_WRITES {
         set_disposition(signal, libc::SIG_IGN);

@@ -15,9 +15,9 @@ use rustix::stdio;
 
 use crate::escape;
 
-/// Bytes that a pipe takes at once or not at all.
+/// Bytes that a pipe accepts whole or not at all.
 const WHOLE: usize = 4096;
-/// How long a boot waits for a reader that takes nothing.
+/// How long a boot waits for a reader that reads nothing.
 const WAIT: Timespec = Timespec { tv_sec: 2, tv_nsec: 0 };
 
 /// Whether stderr is waited for without end.
@@ -42,7 +42,7 @@ pub fn answer_fault() -> Option<io::Error> {
     fault.filter(|errno| ![Errno::PIPE, Errno::BADF].contains(errno)).map(io::Error::from)
 }
 
-/// Writes lines to stderr, without what a terminal would obey.
+/// Writes lines to stderr, with control characters escaped.
 pub fn lines(text: &str) {
     escaped(&escape::lines(text));
 }
@@ -80,14 +80,14 @@ fn whole_lines(bytes: &[u8]) -> usize {
     if bytes.len() == most { most } else { line.map_or(most, |at| at + 1) }
 }
 
-/// Waits until it takes something: in a boot no longer than a little while.
+/// Waits until it is writable; in a boot for a short time only.
 fn ready(to: BorrowedFd, goes_on: bool) -> Result<(), Errno> {
     let wait = goes_on.then_some(&WAIT);
     loop {
         match poll(&mut [PollFd::new(&to, PollFlags::OUT)], wait) {
             Ok(0) => return Err(Errno::TIMEDOUT),
             Err(Errno::INTR) => {}
-            // What else there is to say, the write says.
+            // Any other error comes from the write.
             Ok(_) | Err(_) => return Ok(()),
         }
     }

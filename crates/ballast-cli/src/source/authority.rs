@@ -70,7 +70,7 @@ impl Authority {
         *self.now.lock().unwrap_or_else(PoisonError::into_inner) = Some(secret);
     }
 
-    /// Asks for leave before anything else: without it a request would go on as a stranger's.
+    /// Authenticates before the first request, which would otherwise be anonymous.
     ///
     /// # Errors
     /// No answer, or the token service's refusal.
@@ -85,7 +85,7 @@ impl Authority {
         Ok(())
     }
 
-    /// Answers a 401; whether there is something new to say.
+    /// Answers a 401; returns whether a new attempt makes sense.
     ///
     /// # Errors
     /// A token service that is refused, or that refuses.
@@ -99,7 +99,7 @@ impl Authority {
     ) -> Result<bool, Fault> {
         let password = self.own.as_ref().filter(|(_, password)| *password).map(|(secret, _)| secret);
         match answer.text(&header::WWW_AUTHENTICATE).and_then(challenge) {
-            // A token at hand is all that there is to say.
+            // A given token can't be improved.
             _ if self.own.is_some() && password.is_none() => Ok(false),
             Some(Challenge::Basic) => {
                 let news = password.filter(|_| self.secret().is_none());

@@ -1,6 +1,6 @@
-//! Who we are to a registry: variables, tokens of `BALLAST_TOKENS`, Docker's own configuration.
+//! Credentials for a registry: variables, tokens of `BALLAST_TOKENS`, Docker's own configuration.
 //!
-//! The first of these that speaks for the host is used. A password or token is never printed.
+//! The first of these that names the host is used. A password or token is never printed.
 
 use std::fmt;
 use std::path::PathBuf;

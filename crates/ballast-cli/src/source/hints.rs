@@ -8,7 +8,7 @@ pub const NO_SOURCE: &str = "name a mirror that has files of these digests with 
 const MIRROR: &str = "or name a mirror that has the file with --mirror URL|DIR or BALLAST_MIRRORS";
 
 impl Fault {
-    /// What mends it.
+    /// What repairs it.
     pub fn hint(&self) -> &'static str {
         match self {
             Self::NoHost | Self::Unreachable(_) => "check the network, HTTPS_PROXY and NO_PROXY",
@@ -114,7 +114,7 @@ mod tests {
     }
 
     #[test]
-    fn a_mirror_is_named_only_where_a_source_is_at_fault_and_mirrors_are_asked() {
+    fn a_mirror_is_named_only_if_a_source_is_at_fault_and_mirrors_are_used() {
         let (away, full) = (&Fault::NoHost, &Fault::DiskFull);
         let rows: [(&[&Fault], bool, usize, bool); 5] = [
             (&[], true, 1, true),

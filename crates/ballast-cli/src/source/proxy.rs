@@ -135,7 +135,7 @@ mod tests {
     }
 
     #[test]
-    fn a_proxys_password_does_not_go_in_the_clear_and_is_not_told() {
+    fn a_proxys_password_does_not_go_in_the_clear_and_is_not_printed() {
         let rows = [
             ("http://user:s3cret@proxy.example:3128", false),
             ("user:s3cret@proxy.example:3128", false),

@@ -138,7 +138,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_of_tokens_is_read_where_it_is_and_never_told() {
+    fn a_file_of_tokens_is_read_and_never_printed() {
         let dir = tempfile::tempdir().unwrap();
         let at = |name: &str| dir.path().join(name).display().to_string();
         for (name, text, mode) in

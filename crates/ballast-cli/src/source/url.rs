@@ -88,7 +88,7 @@ mod tests {
     }
 
     #[test]
-    fn a_mirror_is_asked_by_path_and_odd_characters_are_escaped() {
+    fn a_mirror_is_searched_by_path_and_odd_characters_are_escaped() {
         assert_eq!(
             joined("https://m/x/", ".deepface/weights/a b%é.onnx"),
             "https://m/x/.deepface/weights/a%20b%25%C3%A9.onnx"

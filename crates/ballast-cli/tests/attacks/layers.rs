@@ -61,7 +61,7 @@ fn boot(world: &World, setup: &str) -> Output {
 }
 
 #[test]
-fn a_read_only_mount_is_a_layer_only_if_nobody_writes_it_elsewhere() {
+fn a_read_only_mount_is_a_layer_only_if_no_other_mount_writes_it() {
     if !is_root("a_read_only_mount_is_a_layer") {
         return;
     }

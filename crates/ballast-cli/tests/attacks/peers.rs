@@ -120,7 +120,7 @@ impl Mapping {
 }
 
 #[test]
-fn attack_10_a_lock_held_for_ever_delays_and_stops_nothing() {
+fn attack_10_a_lock_that_is_never_released_delays_and_stops_nothing() {
     everywhere("attack_10", |hold| {
         let scene = Scene::new();
         let stranger = File::open(scene.world.cache()).unwrap();

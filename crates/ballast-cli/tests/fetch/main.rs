@@ -162,7 +162,7 @@ fn each_lie_of_a_source_has_its_name_and_the_next_source_gives_the_file() {
 }
 
 #[test]
-fn nobody_there_and_no_such_host_and_no_source_have_names() {
+fn an_unreachable_host_an_unknown_host_and_no_source_have_names() {
     let all = bytes();
     let closed = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
     let mut wrong = Vec::new();
@@ -182,7 +182,7 @@ fn nobody_there_and_no_such_host_and_no_source_have_names() {
 }
 
 #[test]
-fn a_cut_is_gone_on_from_and_a_right_file_is_not_asked_for_again() {
+fn a_cut_download_continues_and_a_right_file_is_not_requested_again() {
     let all = bytes();
     let server = Server::start(&all);
     let world = World::sized(&[server.url("cut-once/w.bin")], &all);
@@ -245,7 +245,7 @@ fn a_fetch_that_is_killed_goes_on_where_it_was() {
 }
 
 #[test]
-fn mirrors_are_asked_first_in_order_and_by_path_name_and_digest() {
+fn mirrors_are_used_first_in_order_and_by_path_name_and_digest() {
     let all = bytes();
     let server = Server::start(&all);
     let mirrors = testkit::ground::folder("scratch");
@@ -294,7 +294,7 @@ fn a_mirror_in_the_hubs_layout_is_reached_by_endpoint_and_as_a_mirror() {
 }
 
 #[test]
-fn a_token_goes_to_its_host_and_no_further_and_is_not_told() {
+fn a_token_goes_to_its_host_and_no_further_and_is_not_printed() {
     let all = bytes();
     let server = Server::start(&all);
     let world = World::sized(&[server.url("to-localhost/w.bin")], &all);

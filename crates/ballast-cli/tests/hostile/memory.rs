@@ -81,7 +81,7 @@ fn pour(stream: &TcpStream, path: &str, head: &str, filler: u8, port: u16) -> Op
 const CHUNKED: &str = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n";
 
 #[test]
-fn an_answer_without_an_end_is_not_held() {
+fn an_answer_without_an_end_is_not_kept_in_memory() {
     let world = World::new(&PAIR);
     let rows = [
         ("a manifest", "/manifests/", CHUNKED, b' '),

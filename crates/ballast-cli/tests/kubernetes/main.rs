@@ -104,8 +104,8 @@ fn changed(text: &str, from: &str, to: &str) -> String {
 }
 
 #[test]
-fn what_is_not_valid_restricted_or_of_one_piece_is_told() {
-    let test = "what_is_not_valid_restricted_or_of_one_piece_is_told";
+fn what_is_not_valid_restricted_or_of_one_piece_is_reported() {
+    let test = "what_is_not_valid_restricted_or_of_one_piece_is_reported";
     let (Some(python), Some(text)) = (python(test), rendered("overlays/init-container", test)) else { return };
     let rows = [
         ("an unknown key", "  revisionHistoryLimit: 3", "  revisionHistory: 3", "revisionHistory"),

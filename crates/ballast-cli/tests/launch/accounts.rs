@@ -154,8 +154,8 @@ fn is_static(program: &Path) -> bool {
 }
 
 #[test]
-fn no_name_service_is_asked() {
-    let name = "no_name_service_is_asked";
+fn no_name_service_is_used() {
+    let name = "no_name_service_is_used";
     let Some(stage) = Stage::root(name) else { return };
     if output(&["sh", "-c", "command -v strace"]).stdout.is_empty() {
         skip(name, "strace");

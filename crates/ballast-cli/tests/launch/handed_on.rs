@@ -87,7 +87,7 @@ fn signals_are_as_received() {
 }
 
 #[test]
-fn no_new_privs_is_kept_as_found_unless_asked() {
+fn no_new_privs_is_kept_as_found_without_the_option() {
     let stage = Stage::new();
     let mut wrong = Vec::new();
     for (starter, options, wanted) in

@@ -19,8 +19,8 @@ fn root_is_gone() {
 }
 
 #[test]
-fn root_that_was_asked_for_stays() {
-    let Some(stage) = Stage::root("root_that_was_asked_for_stays") else {
+fn root_by_the_option_stays() {
+    let Some(stage) = Stage::root("root_by_the_option_stays") else {
         return;
     };
     let before = status(&output(&["cat", "/proc/self/status"]));

@@ -236,7 +236,7 @@ fn deepfaces_own_code_opens_the_four_healed_paths_and_downloads_nothing() {
 fn deepface_itself_loads_the_four_healed_networks() {
     let test = "deepface_itself_loads_the_four_healed_networks";
     let packages = ["deepface==0.0.98", "tf-keras", "torch"];
-    if !need::asked_for(test, "BALLAST_DEEPFACE", &format!("pip install {}: 8 GB", packages.join(" "))) {
+    if !need::requested(test, "BALLAST_DEEPFACE", &format!("pip install {}: 8 GB", packages.join(" "))) {
         return;
     }
     let Some(ground) = Ground::new(test) else { return };

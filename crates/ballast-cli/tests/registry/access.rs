@@ -116,8 +116,8 @@ fn a_token_service_gives_a_token_for_the_password_and_none_to_a_stranger() {
 }
 
 #[test]
-fn elsewhere_nothing_is_spoken_in_the_clear_unless_it_was_asked_for() {
-    if !ready("elsewhere_nothing_is_spoken_in_the_clear_unless_it_was_asked_for") {
+fn elsewhere_nothing_is_sent_in_the_clear_without_plain_http() {
+    if !ready("elsewhere_nothing_is_sent_in_the_clear_without_plain_http") {
         return;
     }
     let (registry, world) = (Registry::with("127.0.0.2", "", |_| String::new()), World::pair());

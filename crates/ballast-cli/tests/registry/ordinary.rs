@@ -214,8 +214,8 @@ fn an_image_that_others_made_is_named_and_leaves_nothing() {
 }
 
 #[test]
-fn an_image_is_a_mirror_of_fetch_and_one_that_is_gone_is_told_and_passed_over() {
-    if !ready("an_image_is_a_mirror_of_fetch_and_one_that_is_gone_is_told_and_passed_over") {
+fn an_image_is_a_mirror_of_fetch_and_a_missing_one_is_reported_and_skipped() {
+    if !ready("an_image_is_a_mirror_of_fetch_and_a_missing_one_is_reported_and_skipped") {
         return;
     }
     let (registry, world) = (Registry::start(), World::pair());

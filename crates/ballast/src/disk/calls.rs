@@ -1,9 +1,9 @@
-//! The calls that a store makes of a file system, and the facts that they answer with. Touches nothing.
+//! The calls that a store makes to a file system, and the facts that they return. Touches nothing.
 
 use std::io;
 use std::time::Duration;
 
-/// What a directory entry is, as far as custody cares.
+/// The kind of a directory entry.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Kind {
@@ -40,7 +40,7 @@ pub struct Stat {
     pub ctime_ns: i64,
 }
 
-/// How a new file gets its name. One kernel exercises only the first; tests force the others.
+/// How a new file gets its name. A modern kernel uses only the first way; tests force the others.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Staging {
     /// `O_TMPFILE`, then `linkat` with `AT_EMPTY_PATH`.
@@ -70,7 +70,7 @@ pub trait Disk: Sync {
     /// Opens the directory of this one name in an open directory; never a symlink.
     ///
     /// # Errors
-    /// Those of `open_dir`; `EXDEV` where a disk that root keeps ends: another mount or device.
+    /// Those of `open_dir`; `EXDEV` for another mount or device, on a disk in mode `sticky`.
     fn open_below(&self, dir: &Self::Dir, name: &str) -> io::Result<Self::Dir>;
     /// Makes a directory with these permission bits, for another group where one is named.
     ///

@@ -149,11 +149,11 @@ impl Disk for LinuxDisk {
     }
 
     fn make_dir(&self, parent: &OwnedFd, name: &str, mode: u32, group: Option<u32>) -> io::Result<()> {
-        // Closed, and open to be searched: another replica may judge it at once.
+        // Not writable, but searchable: another replica may check it at once.
         fs::mkdirat(parent, name, Mode::from_raw_mode(0o755))?;
         let made = fs::openat(parent, name, DIR | OFlags::RDONLY, Mode::empty())?;
         if let Some(group) = group {
-            // Nothing that another made in the meantime is blessed.
+            // A directory that another process made meanwhile is not accepted.
             if fs::fstat(&made)?.st_uid != rustix::process::geteuid().as_raw() {
                 return Err(Errno::EXIST.into());
             }
@@ -194,7 +194,7 @@ impl Disk for LinuxDisk {
                 _ => Err(Errno::NXIO.into()),
             })
         };
-        // Looked at first: opening a device may do something.
+        // The kind is checked first: opening a device may have an effect.
         regular(&open(OFlags::PATH | OFlags::CLOEXEC)?)?;
         let fd = open(OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC)?;
         let stat = regular(&fd)?;
@@ -219,7 +219,7 @@ impl Disk for LinuxDisk {
                 Err(error) => return Err(error.into()),
             },
         };
-        // A full disk speaks before the copy, not in the middle of it.
+        // A full disk is found before the copy, not in the middle of it.
         match reserve(&file.fd, size) {
             Ok(()) => Ok(file),
             Err(error) => {
@@ -356,7 +356,7 @@ fn is_locked(fd: &OwnedFd, dir: &OwnedFd, name: &str) -> bool {
     }
 }
 
-/// Takes inherited access lists off something just made: its mode alone decides.
+/// Removes inherited access lists from a new entry: its mode alone decides.
 fn strip_acl(fd: &OwnedFd) {
     for name in ["system.posix_acl_access", "system.posix_acl_default"] {
         let _ = fs::fremovexattr(fd, name);
@@ -416,8 +416,8 @@ fn nanoseconds(seconds: i64, rest: u64) -> i64 {
 /// weights and can't move them. Returns the store on the same directory: root works there and
 /// nowhere else, whatever becomes of the path.
 ///
-/// First the owner, so that the app can change neither mode nor access lists from then on; last a
-/// look at what has come of it.
+/// The owner is set first, so that the app can then change neither mode nor access lists. At the end the result is
+/// checked.
 ///
 /// # Errors
 /// `EPERM` without `CAP_CHOWN`, or where the file system does not keep owner and mode; `EROFS` on a

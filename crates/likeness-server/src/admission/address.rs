@@ -1,12 +1,12 @@
-//! Where a request comes from: its peer, or the hop that a trusted proxy tells of.
+//! Where a request comes from: its peer, or the hop that a trusted proxy names.
 
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 
 use axum::http::HeaderMap;
 use ipnet::IpNet;
 
-/// The address of the client: the peer; where that is a trusted proxy, the right-most hop of
-/// `X-Forwarded-For` that is none. What stands left of it was written by that hop and means nothing.
+/// The address of the client: the peer; where that is a trusted proxy, the right-most hop of `X-Forwarded-For` that is
+/// none. Earlier hops were written by the client and are ignored.
 pub fn client(peer: IpAddr, headers: &HeaderMap, trusted: &[IpNet]) -> IpAddr {
     let is_trusted = |address: &IpAddr| trusted.iter().any(|net| net.contains(address));
     let mut last = peer.to_canonical();
@@ -29,7 +29,7 @@ fn address(hop: &str) -> Option<IpAddr> {
     parsed.map(|address: IpAddr| address.to_canonical())
 }
 
-/// What is counted as one address: of IPv6 the network of 64 bits, which one customer has whole.
+/// What is counted as one address: for IPv6 the network of 64 bits, which belongs to one customer.
 pub fn counted(address: IpAddr) -> IpAddr {
     match address {
         IpAddr::V4(_) => address,

@@ -1,9 +1,9 @@
-//! Bodies on their way in: how many bytes all requests together may hold, how long one may be silent,
-//! and what becomes of the rest of one that no handler reads.
+//! Arriving bodies: how many bytes all requests together may buffer, how long one may be silent, and how an unread
+//! rest is drained.
 //!
-//! Promises: the buffered bytes are counted from the first to the answer, and the request that would hold
-//! too many is refused; a body that falls silent ends its own request only; what is left unread is
-//! read away for a while, so that the client gets to read its answer.
+//! Promises: buffered bytes are counted until the answer, and a request that would exceed the limit is refused. A
+//! silent body ends its own request only. An unread rest is drained for a while, so that the client can read its
+//! answer.
 
 use std::future::Future as _;
 use std::pin::Pin;
@@ -23,7 +23,7 @@ use tokio::time::{Instant, Sleep, sleep, timeout};
 use crate::problem::{Code, Problem};
 use crate::work::overloaded;
 
-/// The rest of an unread body is read away for so long.
+/// How long the rest of an unread body is drained.
 const DRAIN: Duration = Duration::from_secs(5);
 
 /// What all requests together hold.
@@ -34,7 +34,7 @@ pub struct Bodies {
     silence: Duration,
 }
 
-/// What one request holds; given back when the last of its parts is dropped.
+/// The bytes of one request; released when the last of its parts is dropped.
 #[derive(Clone)]
 pub struct Intake(Arc<IntakeState>);
 
@@ -62,7 +62,7 @@ impl Bodies {
         self.buffered.load(Ordering::Acquire)
     }
 
-    /// Watches a request's body; of what no handler reads, this much is read away.
+    /// Watches a request's body; this much of an unread rest is drained.
     pub fn watch(self: &Arc<Self>, request: Request, drain: usize) -> Request {
         let inner = IntakeState { bodies: self.clone(), taken: AtomicUsize::new(0), fault: OnceLock::new() };
         let intake = Intake(Arc::new(inner));

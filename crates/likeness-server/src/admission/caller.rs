@@ -25,7 +25,7 @@ pub struct Caller {
 }
 
 impl Caller {
-    /// Without any key made: everybody on this machine, who may do everything.
+    /// If no key exists: every user of this machine, who may do everything.
     pub fn anybody(from: IpAddr) -> Self {
         Self { tenant: None, scopes: Scopes::all(), key: String::new(), address: counted(from) }
     }
@@ -41,11 +41,10 @@ impl Caller {
         Source { key: &self.key, address: self.address }
     }
 
-    /// Whose persons are meant: the tenant of the request, else the only one of the key,
-    /// else `default`.
+    /// The tenant of the request, otherwise that of the key, otherwise `default`.
     ///
     /// # Errors
-    /// `INVALID_INPUT`: no id; `FORBIDDEN`: another tenant than his.
+    /// `INVALID_INPUT`: no id; `FORBIDDEN`: another tenant than the key's.
     pub fn tenant(&self, requested: Option<&str>) -> Result<Tenant, Problem> {
         let id = |id| Tenant::new(id).map_err(|why| Problem::input(format!("`tenant_id`: {why}")));
         match (requested.map(id).transpose()?, &self.tenant) {

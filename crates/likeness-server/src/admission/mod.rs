@@ -1,5 +1,5 @@
-//! What every request passes: an id, this machine's names where no key was made, a counted body; then,
-//! by route, who asks, how often, and whether there is room.
+//! What every request passes: an id, this machine's names where no key was made, a counted body; then, by route, the
+//! caller, the rate, and whether there is room.
 //!
 //! Health needs no key, is never limited and never queues. Refusals are decided at the headers. Logs
 //! have no address, no key, no name and no photograph.
@@ -62,7 +62,7 @@ pub async fn outer(State(app): State<App>, request: Request, next: Next) -> Resp
     response
 }
 
-/// By route: who asks, and whether there is room for the work. Health passes untouched.
+/// By route: the caller, and whether there is room for the work. Health is not limited.
 pub async fn enter(State((app, route)): State<(App, Route)>, mut request: Request, next: Next) -> Response {
     if let Some(scope) = route.scope {
         let from = address(&app, &request);
@@ -120,7 +120,7 @@ fn once(uri: &Uri) -> Result<(), Problem> {
     repeated.map_or(Ok(()), |(_, (name, _))| Err(form::repeated(name)))
 }
 
-/// Without keys only this machine may ask; so too where the store can't tell whether there are any.
+/// Without keys only this machine has access, also if the store can't be read.
 async fn own(app: &App, uri: &Uri, headers: &HeaderMap) -> Result<(), Problem> {
     match app.admission.keys.needed().await.unwrap_or(false) {
         true => Ok(()),

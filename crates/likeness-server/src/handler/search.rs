@@ -101,8 +101,7 @@ pub async fn search(
     Ok(Json(answer(found, threshold, message, model)))
 }
 
-/// Persons who were answered about and are not the one who was shown: each that is named beyond the
-/// distance of a match, or the nearest where none is named.
+/// Persons that count as failed: each returned beyond the distance of a match, or the nearest if none is returned.
 fn strangers(found: &SearchResult, threshold: Threshold) -> Vec<Subject> {
     let named = found.matches.iter().filter(|(_, far)| !threshold.includes(*far)).map(|(subject, _)| subject);
     named.chain(&found.nearest).cloned().collect()

@@ -1,5 +1,4 @@
-//! ConnectionSlots for connections: how many at once, how many of one address, and a reserve that only probes
-//! can use.
+//! Places for connections: how many at once, how many of one address, and a reserve that only probes can use.
 //!
 //! Promises: one address takes at most its share; a connection without a place gets one in the
 //! reserve, where the oldest one of the address that has most there makes room. So no client that

@@ -31,9 +31,9 @@ const PERIOD: Duration = Duration::from_millis(500);
 pub enum OnDisk {
     /// As it was read, or right again.
     Right,
-    /// Other bytes: verified memory goes on answering.
+    /// Other bytes: the service continues from verified memory.
     Changed,
-    /// Gone: verified memory goes on answering.
+    /// Missing: the service continues from verified memory.
     Missing,
 }
 
@@ -212,7 +212,7 @@ impl LoadedModels {
     /// Whether these roles are loaded, and the embedder among them is trusted.
     ///
     /// # Errors
-    /// [`Unavailable`] names all that are not.
+    /// [`Unavailable`] names every model that is not loaded.
     pub fn require(&self, roles: &[Role]) -> Result<(), Unavailable> {
         match self.without(roles) {
             Unavailable::NotLoaded(missing) if missing.is_empty() => {}

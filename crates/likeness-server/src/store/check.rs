@@ -103,7 +103,7 @@ impl Store {
                 opens &= self.check_row(table, row, checked)?;
             }
         }
-        // A row that no order of keys shows counts too.
+        // Rows that the ordered read misses count too.
         let there = rows.row(count, &[])?.map(|mut row| row.int()).transpose()?;
         Ok(opens && digest == *expected && there == i64::try_from(digest.rows()).ok())
     }

@@ -2,8 +2,8 @@
 //! by the key and the address of the request. One budget for every route that says whether a face is the
 //! person's.
 //!
-//! Promises: who fails too often is refused before the subject is closed to everybody; a row says
-//! nothing of who failed to whom it belongs to without the master key.
+//! Promises: a source that fails too often is refused before the subject is locked for all. Without the master key a
+//! row does not show who failed.
 
 use std::net::IpAddr;
 
@@ -38,7 +38,7 @@ pub enum Limit {
 }
 
 impl Limit {
-    /// Every limit with its number: the smaller one is reached first.
+    /// Every limit with its number, in ascending order.
     pub const ALL: [(Self, usize); 3] = [(Self::Address, 10), (Self::Key, 20), (Self::Subject, 30)];
 
     /// Its name.
@@ -98,7 +98,7 @@ fn spent(failures: &[FailedAttempt], asks: &FailedAttempt) -> Option<Spent> {
             same && failure.at > asks.at - COUNTED
         };
         let counted: Vec<_> = failures.iter().filter(counts).collect();
-        // It opens again when the one that closed it no longer counts.
+        // It unlocks when the failure that locked it no longer counts.
         let closed_by = counted.len().checked_sub(most).map(|at| counted[at]);
         closed_by.map(|failure| Spent { limit, seconds: failure.at + COUNTED - asks.at })
     };
@@ -106,7 +106,7 @@ fn spent(failures: &[FailedAttempt], asks: &FailedAttempt) -> Option<Spent> {
 }
 
 impl Store {
-    /// Whether this source has spent what it may fail for this subject.
+    /// Whether this source has reached its limit for this subject.
     ///
     /// # Errors
     /// The database's refusal; the row is not what was written.
@@ -140,7 +140,7 @@ impl Store {
         })
     }
 
-    /// Forgets a subject's failures, on an operator's word; whether there were any.
+    /// Removes a subject's failures for an operator; returns whether there were any.
     ///
     /// # Errors
     /// The database's refusal.

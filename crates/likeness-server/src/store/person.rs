@@ -137,8 +137,7 @@ impl NotCompared {
 }
 
 impl Person {
-    /// Adds, and lets go what is beyond five: first of another space, then of the lowest quality,
-    /// then the oldest.
+    /// Adds, and removes what exceeds five: first of another space, then of the lowest quality, then the oldest.
     pub(super) fn add(&mut self, data: &[TemplateData], revision: i64) {
         let space = data[0].space;
         let numbered = data.iter().zip(0..);
@@ -194,7 +193,7 @@ impl Person {
 }
 
 pub(super) fn length(embedding: &[f32]) -> f64 {
-    // In lanes: one long sum would wait for itself at each number.
+    // In lanes: in one long sum each addition waits for the last.
     let mut sums = [0.0_f64; 8];
     for eight in embedding.chunks(8) {
         eight.iter().zip(&mut sums).for_each(|(v, sum)| *sum += f64::from(*v) * f64::from(*v));

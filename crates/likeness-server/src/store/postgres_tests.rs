@@ -32,8 +32,8 @@ fn the_suite() {
 }
 
 #[test]
-fn whoever_can_write_the_database_changes_nothing_unnoticed() {
-    let Some(cluster) = Cluster::start("whoever_can_write_the_database_changes_nothing_unnoticed") else { return };
+fn a_writer_of_the_database_changes_nothing_unnoticed() {
+    let Some(cluster) = Cluster::start("a_writer_of_the_database_changes_nothing_unnoticed") else { return };
     super::tamper_tests::every_change_is_refused_or_found(&cluster.place());
     super::tamper_tests::what_once_was_is_found_when_it_is_put_back(&cluster.place());
 }

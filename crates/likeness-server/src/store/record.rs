@@ -57,7 +57,7 @@ pub struct Stored {
     pub data: Vec<u8>,
 }
 
-/// Puts content where SQLite leaves no copy of it.
+/// Lays content out so that SQLite leaves no copy of it.
 pub fn lay(content: &[u8]) -> Vec<u8> {
     let least = FILLER + 8 + content.len();
     let pages = (least + COLUMNS - FILLER).div_ceil(PAGE);

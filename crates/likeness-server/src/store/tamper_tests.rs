@@ -234,7 +234,7 @@ pub fn what_once_was_is_found_when_it_is_put_back(place: &Place) {
 }
 
 #[test]
-fn whoever_can_write_the_file_changes_nothing_unnoticed() {
+fn a_writer_of_the_file_changes_nothing_unnoticed() {
     every_change_is_refused_or_found(&Place::sqlite());
     what_once_was_is_found_when_it_is_put_back(&Place::sqlite());
 }

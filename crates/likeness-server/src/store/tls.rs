@@ -1,7 +1,7 @@
-//! TLS to a database: whether, and whom to believe. Reads the file of authorities.
+//! TLS to a database: when it is needed, and which authorities count. Reads the file of authorities.
 //!
-//! Promises: where the connection leaves this machine it is encrypted and the server's certificate and
-//! name are verified, unless the URL says `sslmode=disable`. It is never tried and then left out.
+//! Promises: where the connection leaves this machine it is encrypted and the server's certificate and name are
+//! verified, unless the URL says `sslmode=disable`. There is no fallback to an open connection.
 
 use std::net::IpAddr;
 use std::path::PathBuf;

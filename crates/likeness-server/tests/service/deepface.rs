@@ -241,7 +241,7 @@ fn of_many_faces_the_largest_are_taken() {
 }
 
 #[test]
-fn what_is_not_held_or_is_no_photograph_is_named_with_deepfaces_error() {
+fn what_is_not_available_or_no_photograph_is_named_with_deepfaces_error() {
     let ground = Ground::new();
     let service = ground.serve(&[], &[("MAX_FILE_SIZE", "100000")]).ready();
     let bytes = ground.image("anna.jpg");
@@ -293,12 +293,12 @@ fn what_is_not_held_or_is_no_photograph_is_named_with_deepfaces_error() {
 }
 
 #[test]
-fn a_missing_spoof_network_is_never_a_spoof_and_hinders_nobody_who_does_not_ask() {
+fn a_missing_spoof_network_is_never_a_spoof_and_hinders_no_other_request() {
     let ground = Ground::without(&[SPOOF_NEAR, SPOOF_FAR]);
     let service = ground.serve(&[], &[]);
     let live = ground.image("anna.jpg");
     let plain = || Request::post("/deepface/verify").file("img1", &live).file("img2", &live);
-    assert_eq!(service.when_held(plain).json()["verified"], true);
+    assert_eq!(service.when_loaded(plain).json()["verified"], true);
     for request in [plain(), Request::post("/deepface/represent").file("img", &live)] {
         let refused = service.ask(request.text("anti_spoofing", "true"));
         let reply = refused.text();
@@ -315,7 +315,7 @@ fn skip_needs_the_embedder_alone() {
     let photo = ground.image("anna.jpg");
     let ask =
         |backend: &str| Request::post("/deepface/represent").file("img", &photo).text("detector_backend", backend);
-    let reply = service.when_held(|| ask("skip")).json();
+    let reply = service.when_loaded(|| ask("skip")).json();
     assert_eq!(reply["model"]["embedder"], "accepted");
     let refused = service.ask(ask("centerface"));
     assert_eq!(refused.problem(), (503, "MODEL_UNAVAILABLE".into()));

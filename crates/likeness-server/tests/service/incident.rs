@@ -18,7 +18,7 @@ fn without_the_spoof_networks_a_live_face_is_unavailable_and_never_a_spoof() {
     let service = ground.serve(&[], &[]);
     let live = ground.image("anna.jpg");
     service.until("/api/v1/health/live", 200);
-    let faces = service.when_held(|| Request::post("/api/v1/faces/detect-all").file("file", &live));
+    let faces = service.when_loaded(|| Request::post("/api/v1/faces/detect-all").file("file", &live));
     assert_eq!(faces.json()["face_count"], 1);
     let refused = liveness(&service, &live);
     assert_eq!(refused.problem(), (503, "MODEL_UNAVAILABLE".into()));
@@ -30,7 +30,7 @@ fn without_the_spoof_networks_a_live_face_is_unavailable_and_never_a_spoof() {
     let health = service.get("/api/v1/health");
     assert_eq!((health.status, &health.json()["status"]), (503, &json!("unhealthy")));
     let compare = || Request::post("/api/v1/compare").file("file1", &live).file("file2", &live);
-    assert_eq!(service.when_held(compare).json()["match"], true);
+    assert_eq!(service.when_loaded(compare).json()["match"], true);
 }
 
 #[test]
@@ -52,7 +52,7 @@ fn a_missing_file_that_arrives_right_is_loaded_without_a_restart_and_a_wrong_one
 }
 
 #[test]
-fn a_held_file_that_changes_or_goes_is_served_from_verified_memory_and_told() {
+fn a_loaded_file_that_changes_or_goes_is_served_from_verified_memory_and_reported() {
     let ground = Ground::new();
     let service = ground.serve(&[], &[]).ready();
     let on_disk = |role: usize| service.get("/api/v1/health").json()["models"][role]["on_disk"].clone();

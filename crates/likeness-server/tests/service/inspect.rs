@@ -7,7 +7,7 @@ use crate::support::{EMBEDDER, Ground, Request, SPOOF_FAR, SPOOF_NEAR, Service, 
 
 fn inspect(service: &Service, files: &[(&str, &[u8])]) -> Value {
     let form = || files.iter().fold(Request::post("/api/v1/inspect"), |form, (name, bytes)| form.file(name, bytes));
-    service.when_held(form).json()
+    service.when_loaded(form).json()
 }
 
 /// The width and height of a PNG in a data URI.

@@ -117,7 +117,7 @@ fn tls_is_served_with_its_certificate_and_probed() {
 }
 
 #[test]
-fn browsers_are_told_to_stay_with_tls_where_it_is_served() {
+fn browsers_get_strict_transport_security_where_tls_is_served() {
     let ground = Ground::new();
     let file = |name: &str| ground.dir.path().join(name).to_str().unwrap().to_owned();
     let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();

@@ -117,7 +117,7 @@ fn every_cell_of_the_verdict() {
 }
 
 #[test]
-fn a_refused_spoof_is_told_where_the_original_s_callers_look_and_a_cut_face_says_why() {
+fn a_refused_spoof_has_the_original_s_fields_and_a_cut_face_says_why() {
     let ground = Ground::new();
     let service = ground.serve_with_store(&[], &[]).ready();
     enroll(&service, "ann", &ground.image("anna.jpg"));
@@ -285,7 +285,7 @@ fn several_photographs_are_stored_together_or_not_at_all() {
 }
 
 #[test]
-fn search_names_who_is_near_in_the_tenant_alone_and_nobody_to_a_face_that_is_not_live() {
+fn search_names_who_is_near_in_the_tenant_alone_and_no_person_to_a_face_that_is_not_live() {
     let ground = Ground::new();
     let service = ground.serve_with_store(&[], &[]).ready();
     let (ann, bob) = (ground.image("anna.jpg"), ground.image("bert.jpg"));

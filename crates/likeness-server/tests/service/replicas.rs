@@ -88,9 +88,9 @@ fn who_is_deleted_at_one_replica_is_not_found_at_the_other() {
 }
 
 #[test]
-fn a_database_that_goes_and_comes_is_told_and_no_verdict() {
+fn a_database_that_goes_and_comes_is_reported_and_no_verdict() {
     const SECRET: &str = "a-secret-of-the-environment";
-    let Some(cluster) = Cluster::start("a_database_that_goes_and_comes_is_told_and_no_verdict") else { return };
+    let Some(cluster) = Cluster::start("a_database_that_goes_and_comes_is_reported_and_no_verdict") else { return };
     let replicas = Replicas::new(&cluster);
     // A key of the environment is good whatever the store says.
     let service = replicas.replica(0, &[("API_KEY_SECRET", SECRET)]);

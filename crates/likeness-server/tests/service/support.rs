@@ -208,7 +208,7 @@ impl Service {
     }
 
     /// The answer once the needed networks are loaded.
-    pub fn when_held(&self, request: impl Fn() -> Request) -> Answer {
+    pub fn when_loaded(&self, request: impl Fn() -> Request) -> Answer {
         wait_for("the networks", || {
             let answer = self.ask(request());
             let absent = answer.status == 200 || answer.problem() == (503, "MODEL_UNAVAILABLE".into());

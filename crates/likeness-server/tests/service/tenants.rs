@@ -82,7 +82,7 @@ fn every_route_by_own_other_and_absent_tenant() {
 }
 
 #[test]
-fn a_person_of_one_tenant_is_nobody_to_another() {
+fn a_person_of_one_tenant_is_unknown_to_another() {
     let ground = Ground::new();
     let service = ground.serve_with_store(&[], &LENIENT).ready();
     let made = |tenant: &str| key(&ground, "verify,enroll,delete", tenant, &[]);

@@ -52,7 +52,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn starts_on_a_cache_line_and_holds_what_was_asked() {
+    fn starts_on_a_cache_line_and_has_the_given_length() {
         for len in [0, 1, 15, 16, 17, 1000] {
             let mut buffer = Aligned::zeros(len);
             assert_eq!(buffer.as_ptr() as usize % LINE, 0, "{len}");

@@ -144,8 +144,8 @@ pub(crate) struct Recorder {
 }
 
 impl Recorder {
-    /// For a network of `nodes` operations whose total stride is `stride`; `reach` is how far the
-    /// canvas's edge is felt, in pixels.
+    /// For a network of `nodes` operations whose total stride is `stride`; `reach` is how far the canvas's edge has an
+    /// effect, in pixels.
     pub(crate) fn new(region: Region, nodes: usize, stride: usize, reach: usize) -> Option<Self> {
         let reach = reach.next_multiple_of(stride).max(stride);
         let axis = |canvas| Axis { canvas, reach, period: stride };

@@ -51,7 +51,7 @@ fn named() -> Vec<(&'static str, Scene)> {
         ("bert_fake.jpg", before(everywhere(60), 2, 6)),
         // Too little green to be seen.
         ("unsure.jpg", before(everywhere(36), 4, 7)),
-        // Green beyond the crop of 2.7, within that of 4.0: the networks disagree.
+        // Green outside the 2.7 crop and inside the 4.0 crop: the networks disagree.
         (
             "disagree.jpg",
             Scene {

@@ -51,7 +51,7 @@ pub(super) fn open(dir: &OwnedFd, name: &str, size: u64) -> io::Result<(OwnedFd,
 enum Judged {
     /// A plain file of this length that only this user can write.
     Ours(u64),
-    /// Something else: its name goes, itself is left alone.
+    /// Something else: its name is removed, the file itself is not changed.
     Foreign,
     /// The name stands for another inode by now.
     Moved,
@@ -70,7 +70,7 @@ fn judge(fd: &OwnedFd, dir: &OwnedFd, name: &str) -> io::Result<Judged> {
     Ok(if plain && alone && own { Judged::Ours(stat.st_size.unsigned_abs()) } else { Judged::Foreign })
 }
 
-/// Nothing in it any more, and room again.
+/// Emptied, with its room reserved again.
 pub(super) fn empty(fd: &OwnedFd, size: u64) -> io::Result<()> {
     fs::ftruncate(fd, 0)?;
     Ok(reserve(fd, size)?)

@@ -241,7 +241,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn parity_unless_the_service_was_told_to_be_fast_or_the_photograph_is_too_large() {
+    fn parity_unless_the_mode_is_fast_or_the_photograph_is_too_large() {
         let (small, large) = (Size { x: 4500, y: 1000 }, Size { x: 4501, y: 1000 });
         let (fast, unreduced) = (Mode::Fast { side: 320 }, Mode::Fast { side: UNREDUCED });
         let table = [

@@ -1,6 +1,6 @@
-//! DeepFace's shape: `POST /deepface/verify`, `/deepface/represent`, `GET /deepface/`, and the two
-//! at the root where a setting says so. Its clients move without being touched; `docs/deepface.md`
-//! says what is equal and what is not. A verdict of this shape is DeepFace's, not ours.
+//! DeepFace's shape: `POST /deepface/verify`, `/deepface/represent`, `GET /deepface/`, and the two at the root where a
+//! setting says so. Its clients move without a change; `docs/deepface.md` says what is equal and what is not. A
+//! verdict here is DeepFace's, not ours.
 
 mod faces;
 mod request;
@@ -46,7 +46,7 @@ fn way_out(path: &str) -> Option<&'static str> {
     NOT_OFFERED.iter().find(|(route, _)| *route == name).map(|(_, way_out)| *way_out)
 }
 
-/// What answers where there is no route: one of DeepFace's says what to do instead.
+/// The answer for an unknown path; for a route of DeepFace's it says what to do instead.
 pub async fn no_route(State(app): State<App>, uri: Uri) -> Problem {
     let path = uri.path();
     if !shaped(path, app.settings.deepface_root) {

@@ -297,7 +297,7 @@ mod tests {
     }
 
     #[test]
-    fn words_are_read_and_what_is_not_held_is_refused() {
+    fn words_are_read_and_unavailable_ones_are_refused() {
         let options = parsed(&[("align", "False"), ("anti_spoofing", "1"), ("detector_backend", "skip")]).options();
         let options = options.unwrap();
         assert_eq!((options.align, options.enforce, options.anti_spoofing), (false, true, true));

@@ -101,7 +101,7 @@ impl Rules<'_> {
         self.lock.store.baked.is_some() && self.lock.store.env.is_some()
     }
 
-    /// With a baked layer a cache that fails is a loss; without one it is the end.
+    /// With a baked layer a failing cache is a warning; without one it is an error.
     fn unless_layer(&self) -> Severity {
         if self.has_layer() { Severity::Warning } else { Severity::Error }
     }

@@ -67,7 +67,7 @@ impl Rules<'_> {
         let severity = if uid.is_some() && written { self.unless_layer() } else { Severity::Warning };
         let number = |id: Option<u32>| id.map_or("its default".into(), |id| id.to_string());
         let what = format!(
-            "{} runs as {}:{}, and the weights belong to {}:{}: what the one healed the other can't mend",
+            "{} runs as {}:{}, and the weights belong to {}:{}: what the one healed the other can't repair",
             service.name,
             number(user.value.uid),
             number(user.value.gid),

@@ -45,7 +45,7 @@ impl Rules<'_> {
         self.at(image.line, Severity::Warning, Code::ImageByTag, what, fix)
     }
 
-    /// A start mends a cache; it brings no weight that can't be had.
+    /// A start repairs a cache; it can't bring a weight without a source.
     fn liveness(&self, service: &Service) -> Option<Finding> {
         let probe = service.liveness.as_ref().filter(|probe| knows_of_weights(&probe.value))?;
         let what = "what asks for the weights decides on a restart: a weight that can't be had makes a restart loop";

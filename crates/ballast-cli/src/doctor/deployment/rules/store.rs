@@ -24,7 +24,7 @@ impl Rules<'_> {
         found.extend(service.mounts.iter().filter_map(|mount| self.tmpfs_not_for_app(service, mount)));
     }
 
-    /// Without a layer and a place of its own there is nothing to read.
+    /// Without a layer and without a mount there are no weights to read.
     fn nowhere(&self, service: &Service) -> Option<Finding> {
         if self.has_layer() {
             return None;
@@ -42,7 +42,7 @@ impl Rules<'_> {
             };
             return Some(self.at(service.line, Severity::Error, Code::WeightsMissing, what, fix));
         };
-        // The layer fills the cache where the container's own file system takes it.
+        // The layer fills the cache if the container's own file system is writable there.
         let severity = if writable { Severity::Warning } else { Severity::Error };
         let what = format!(
             "nothing is mounted at {}, {root}, and the layer at {} can't serve itself: the lock file names no variable",
@@ -56,10 +56,10 @@ impl Rules<'_> {
     fn no_layer(&self, service: &Service) -> Option<Finding> {
         let mount = service.over(&self.weights_dir()).filter(|_| !self.has_layer())?;
         if self.lock.store.baked.is_some() {
-            // The layer mends the volume; only where the volume can't be mended must it serve itself.
+            // The layer repairs the volume; if it can't, the layer itself must serve.
             return None;
         }
-        let what = "the lock file names no baked layer: an empty or damaged volume can't be mended";
+        let what = "the lock file names no baked layer: an empty or damaged volume can't be repaired";
         let fix = "[store] baked = \"/opt/baked-models\", and env = the variable that the app reads, in weights.lock";
         Some(self.at(mount.line, Severity::Warning, Code::NoLayer, what, fix))
     }
@@ -80,7 +80,7 @@ impl Rules<'_> {
         if !mount.read_only || mount.filled || matches!(mount.kind, MountKind::Image { .. }) {
             return None;
         }
-        let what = format!("{} is mounted read-only: what is missing or wrong there can't be mended", mount.target);
+        let what = format!("{} is mounted read-only: what is missing or wrong there can't be repaired", mount.target);
         let fix = match service.platform {
             Platform::Compose => "leave `:ro` (`read_only: true`) out, or drop the mount: the image's own layer serves",
             Platform::Kubernetes => "readOnly: false",

@@ -19,7 +19,7 @@ impl Rules<'_> {
         found.extend(self.unhealthy_while_verifying(service));
     }
 
-    /// How bad a time is that the start has: an error where no machine can do it, a warning where a slow one can't.
+    /// The severity of the start's time limit: an error if no machine can keep it, a warning if a slow one can't.
     fn shortage(&self, seconds: u64) -> Option<(Severity, u64)> {
         let (fast, slow) = (self.bytes() / FAST, self.bytes() / SLOW);
         match seconds {
