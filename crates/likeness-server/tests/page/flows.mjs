@@ -54,6 +54,7 @@ test('the sample: verdict, box, crops, bars, times, weights, and the curl line',
   await sound('sample');
   if (PICTURES) {
     await page.setViewportSize({ width: 1120, height: 900 });
+    await page.evaluate(() => scrollTo(0, 0));
     await page.screenshot({ path: path.join(PICTURES, 'page.png') });
   }
   await close();
