@@ -65,6 +65,7 @@ fn page() -> PathBuf {
 }
 
 /// Writes these lines, or returns those that differ on the page.
+#[expect(clippy::print_stdout, reason = "times are for a person")]
 pub fn compare_or_write(lines: &[Line]) -> Vec<String> {
     static PAGE: Mutex<()> = Mutex::new(());
     let _one_at_a_time = PAGE.lock().unwrap_or_else(PoisonError::into_inner);
