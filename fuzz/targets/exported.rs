@@ -6,7 +6,7 @@ use likeness::engine::KernelSet;
 use likeness::net::{Digest, Embedder, SpoofV1Se, SpoofV2, WeightFile};
 
 fuzz_target!(|file: &[u8]| {
-    // The first byte of each ONNX model, so that no other reader is asked.
+    // The first byte of each ONNX model, so that no other reader is called.
     let file = || WeightFile::verified([&[0x08], file].concat(), Digest([0; 32]));
     let kernels = KernelSet::best();
     assert!(SpoofV2::load(file(), kernels).is_err() || SpoofV1Se::load(file(), kernels).is_err());

@@ -1,4 +1,4 @@
-//! Steps held against an outline, from its output on: which step is which part, with which numbers.
+//! Steps compared with an outline, from its output on: which step is which part, with which numbers.
 
 use super::constant::Constant;
 use super::fault::refused;

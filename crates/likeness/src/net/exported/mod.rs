@@ -1,7 +1,7 @@
 //! Networks that PyTorch or tf2onnx exported to ONNX, as DeepFace 0.0.103 opens them.
 //!
 //! An exporter decides names, order, layout, and what it folds; so nothing is bound by name. The
-//! graph is read into steps without a layout ([`steps`]), and the steps are held against the
+//! graph is read into steps without a layout ([`steps`]), and the steps are compared with the
 //! network's outline from its output on ([`matching`]). Promise: the network that comes out computes
 //! what the file's graph computes for one picture, or the file is refused by operator.
 //!
