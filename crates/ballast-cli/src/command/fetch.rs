@@ -154,7 +154,7 @@ fn run<'a>(
     };
     std::thread::scope(|scope| {
         for _ in 1..threads.min(jobs.len()) {
-            // A refused thread costs speed, never a file.
+            // Without a thread the fetch is slower, but complete.
             let _ = std::thread::Builder::new().spawn_scoped(scope, work);
         }
         work();

@@ -1,4 +1,4 @@
-//! Tensors where they lie, and what lies around them.
+//! Views of tensors in their buffers, and of what surrounds them.
 
 use super::border::Frame;
 use super::plan::Place;

@@ -101,7 +101,7 @@ impl Maker {
         self.unit(&format!("{at}.conv_dw"), wide, 1, 3, true);
         self.unit(&format!("{at}.project"), out, wide, 1, false);
         if !passes {
-            // A residual adds a little, so that sums of many do not grow, and to channel 0 nothing.
+            // A residual adds a small value, so that many sums do not grow; it adds nothing to channel 0.
             let gamma = self.tensors.iter_mut().rev().find(|tensor| tensor.name.ends_with("bn.weight")).unwrap();
             gamma.values.iter_mut().for_each(|value| *value *= 0.4);
             gamma.values[0] = 0.0;
