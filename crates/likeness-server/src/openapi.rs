@@ -2,15 +2,19 @@
 
 use std::collections::BTreeMap;
 
-use serde_json::Value;
+use likeness::liveness::Liveness;
+use likeness::policy::{Action, ThresholdSource};
+use serde_json::{Value, json};
 use utoipa::openapi::example::Example;
 use utoipa::openapi::path::{PathItem, Paths};
+use utoipa::openapi::security::SecurityRequirement;
 use utoipa::openapi::{Content, Ref, RefOr, Response};
 use utoipa::{OpenApi, ToSchema};
 
 use crate::codes::codes;
-use crate::problem::{Code, Problem};
-use crate::routes::Route;
+use crate::models::{FaultKind, Role, key};
+use crate::problem::{Code, LOADING, Problem};
+use crate::routes::{Route, Scope};
 
 /// The document's head.
 #[derive(OpenApi)]
@@ -109,28 +113,137 @@ pub struct Search {
     tenant_id: Option<String>,
 }
 
-/// A problem, as it is written.
+/// A problem, as it is written. The first three fields are always there; each other one belongs to some codes.
 #[derive(ToSchema)]
 #[expect(dead_code, reason = "only described")]
 pub struct ProblemBody {
-    /// A stable word.
+    /// What went wrong: programs branch on this.
     error_code: String,
-    /// For a person.
+    /// The same, for a person.
     message: String,
-    /// In the log too.
+    /// The log has it too.
     request_id: String,
+    /// The field of the request that is at fault.
+    field: Option<String>,
+    /// A narrower word than `error_code`.
+    reason: Option<String>,
+    /// What came instead: a format, or a content coding.
+    found: Option<String>,
+    /// The person's name, as it was sent.
+    user_id: Option<String>,
+    /// `FACE_NOT_DETECTED`, `MULTIPLE_FACES`: how many faces were found.
+    face_count: Option<usize>,
+    /// `POOR_IMAGE_QUALITY`: what is wrong with the photograph.
+    issues: Option<Vec<String>>,
+    /// `POOR_IMAGE_QUALITY`: 0 to 100.
+    quality_score: Option<f64>,
+    /// `POOR_IMAGE_QUALITY`: the least quality that is accepted.
+    min_threshold: Option<f64>,
+    /// `LIVENESS_FAILED`: 0 to 100, the live probability.
+    score: Option<f64>,
+    /// `LIVENESS_FAILED`: `spoof` or `indeterminate`.
+    verdict: Option<String>,
+    /// `ANTISPOOF_BLOCKED`: 0 to 1.
+    live_probability: Option<f64>,
+    /// `ANTISPOOF_BLOCKED`: what the liveness advises.
+    recommended_action: Option<String>,
+    /// `LIVENESS_FAILED`, `ANTISPOOF_BLOCKED`: the same fields once more, where the replaced service had them.
+    #[schema(value_type = Option<Object>)]
+    detail: Option<Value>,
+    /// `POOR_IMAGE_QUALITY` of several photographs: what became of each.
+    #[schema(value_type = Option<Vec<Object>>)]
+    images: Option<Vec<Value>>,
+    /// Which of several photographs, from 0.
+    index: Option<usize>,
+    /// Which two of several photographs, from 0.
+    indices: Option<Vec<usize>>,
+    /// `EMBEDDING_CONTRACT_MISMATCH`: how many templates could not be compared, by reason.
+    #[schema(value_type = Option<Object>)]
+    not_compared: Option<Value>,
+    /// `MODEL_UNAVAILABLE`: the models that are not loaded.
+    #[schema(value_type = Option<Vec<crate::problem::ModelFault>>)]
+    models: Option<Vec<Value>>,
+    /// `EMBEDDER_UNKNOWN`: `unknown`.
+    embedder: Option<String>,
+    /// `EMBEDDER_UNKNOWN`: the digest of the embedder.
+    sha256: Option<String>,
+    /// DeepFace's routes: the names that this service has for the field.
+    held: Option<Vec<String>>,
+    /// `FORBIDDEN`: the scope that the key lacks. `RATE_LIMIT_EXCEEDED`: by whom requests are counted.
+    scope: Option<String>,
+    /// `RATE_LIMIT_EXCEEDED`: when the next request may follow.
+    retry_after_seconds: Option<u64>,
+    /// `FILE_TOO_LARGE`: the limit.
+    max_size_bytes: Option<usize>,
+}
+
+/// The words that a property of a schema may have, from the types that they come from.
+fn words() -> [(&'static str, &'static str, Vec<&'static str>); 9] {
+    let sources = || ThresholdSource::ALL.map(ThresholdSource::name).to_vec();
+    let roles = || Role::ALL.map(key).to_vec();
+    let reasons = || FaultKind::ALL.map(FaultKind::name).into_iter().chain([LOADING]).collect();
+    [
+        ("ProblemBody", "error_code", Code::ALL.map(|(_, name, _)| name).to_vec()),
+        ("ModelFault", "role", roles()),
+        ("ModelFault", "reason", reasons()),
+        ("ModelHealth", "role", roles()),
+        ("ModelHealth", "reason", reasons()),
+        ("SimilarityResponse", "threshold_source", sources()),
+        ("SearchResponse", "threshold_source", sources()),
+        ("VerifyResponse", "recommended_action", Action::ALL.map(Action::name).to_vec()),
+        ("LivenessVerdict", "verdict", Liveness::NAMES.to_vec()),
+    ]
+}
+
+/// The document as it is served: with the words of each property, and the ways to bring a key.
+pub fn written(document: &utoipa::openapi::OpenApi, key_header: &str) -> Value {
+    let mut document = serde_json::to_value(document).unwrap_or_default();
+    for (schema, property, words) in words() {
+        name_words(&mut document["components"]["schemas"][schema], property, &words);
+    }
+    let what = "A key, where the service has keys. Without any, it serves this machine alone.";
+    document["components"]["securitySchemes"] = json!({
+        BEARER: {"type": "http", "scheme": "bearer", "description": what},
+        HEADER: {"type": "apiKey", "in": "header", "name": key_header, "description": what},
+    });
+    document
+}
+
+/// Adds the words to the property, wherever the schema has it: itself, or a part of it.
+fn name_words(schema: &mut Value, property: &str, words: &[&str]) {
+    if let Some(found) = schema.pointer_mut(&format!("/properties/{property}")) {
+        let may_be_null = found["type"].is_array();
+        let null = may_be_null.then_some(Value::Null);
+        found["enum"] = words.iter().map(|word| json!(word)).chain(null).collect();
+    }
+    for part in schema.get_mut("allOf").and_then(Value::as_array_mut).into_iter().flatten() {
+        name_words(part, property, words);
+    }
+}
+
+/// The two ways to bring a key, by their names in the document.
+const BEARER: &str = "bearer";
+const HEADER: &str = "header";
+
+/// What a key must be allowed for a route; without keys, nothing.
+fn security(scope: Scope) -> Vec<SecurityRequirement> {
+    let with = |scheme: &str| SecurityRequirement::new(scheme, [scope.name()]);
+    vec![with(BEARER), with(HEADER), SecurityRequirement::default()]
 }
 
 /// Answers that were given, by method and path. Numbers of an embedding and pictures are shortened.
 const EXAMPLES: &str = include_str!("examples.json");
 
-/// Adds what the route's table knows: every problem that it may answer, and an answer as an example.
+/// Adds what the route's table knows: the scope of a key, every problem that it may answer, an answer as an example.
 pub fn complete(paths: &mut Paths, route: &Route) {
     let examples: BTreeMap<String, Value> = serde_json::from_str(EXAMPLES).unwrap_or_default();
     for (path, item) in &mut paths.paths {
         let PathItem { get, post, delete, .. } = item;
         for (method, operation) in [("GET", get), ("POST", post), ("DELETE", delete)] {
             let Some(operation) = operation else { continue };
+            // The code's own heading for errors: each response says the same.
+            operation.description = operation.description.take().filter(|text| !text.starts_with("# "));
+            operation.security = route.scope.map(security);
             let answers = &mut operation.responses.responses;
             if let Some(RefOr::T(good)) = answers.get_mut("200") {
                 for content in good.content.values_mut() {

@@ -284,6 +284,9 @@ impl From<Unavailable> for Problem {
     }
 }
 
+/// Why a model does not answer yet, beside the kinds of a fault.
+pub const LOADING: &str = "loading";
+
 /// A model that is not loaded, for a caller: no path of this machine.
 #[derive(Debug, serde::Serialize, utoipa::ToSchema)]
 pub struct ModelFault {
@@ -304,7 +307,7 @@ impl ModelFault {
     pub fn of(role: &RoleState) -> Self {
         let (reason, hint) = match &role.state {
             State::Missing(fault) => (fault.kind.name(), fault.kind.hint()),
-            State::Loading | State::Loaded(_) => ("loading", "ask again"),
+            State::Loading | State::Loaded(_) => (LOADING, "ask again"),
         };
         Self { role: key(role.role), file: role.file.clone(), sha256: role.pin.clone(), reason, hint }
     }

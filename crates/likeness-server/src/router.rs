@@ -37,7 +37,7 @@ pub fn router(app: &App) -> Router {
     let (router, document) = described(app).split_for_parts();
     let root = if app.settings.deepface_root { at_root(app) } else { Router::new() };
     router
-        .merge(viewer(&document))
+        .merge(viewer(&openapi::written(&document, &app.settings.access.header)))
         .merge(page(app))
         .merge(root)
         .fallback(deepface::no_route)
@@ -70,7 +70,7 @@ fn page(app: &App) -> Router<App> {
 
 /// The description, written out once, and a page that shows it. It loads nothing from elsewhere, and
 /// may not.
-fn viewer(document: &utoipa::openapi::OpenApi) -> Router<App> {
+fn viewer(document: &serde_json::Value) -> Router<App> {
     // Relative, so that a proxy may serve all of this below a prefix.
     let config = Config::new([format!("..{DESCRIPTION}")]).validator_url("none");
     let slash = |answer: &Response| answer.headers().get(header::LOCATION).map(|_| HeaderValue::from_static("docs/"));

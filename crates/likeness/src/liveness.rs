@@ -153,14 +153,17 @@ pub enum Liveness {
 }
 
 impl Liveness {
+    /// What [`Self::name`] may be.
+    pub const NAMES: [&str; 3] = ["live", "spoof", "indeterminate"];
+
     /// `live`, `spoof` or `indeterminate`.
     #[must_use]
     pub fn name(&self) -> &'static str {
-        match self {
-            Self::Live(_) => "live",
-            Self::Spoof(_) => "spoof",
-            Self::Indeterminate(..) => "indeterminate",
-        }
+        Self::NAMES[match self {
+            Self::Live(_) => 0,
+            Self::Spoof(_) => 1,
+            Self::Indeterminate(..) => 2,
+        }]
     }
 
     /// What was seen.

@@ -135,6 +135,9 @@ pub enum ThresholdSource {
 }
 
 impl ThresholdSource {
+    /// Every source.
+    pub const ALL: [Self; 3] = [Self::DeepFace, Self::Set, Self::Request];
+
     /// Its name in answers.
     #[must_use]
     pub fn name(self) -> &'static str {
@@ -320,6 +323,9 @@ pub enum Action {
 }
 
 impl Action {
+    /// Every action.
+    pub const ALL: [Self; 3] = [Self::Allow, Self::Review, Self::Block];
+
     /// Its name in answers.
     #[must_use]
     pub fn name(self) -> &'static str {

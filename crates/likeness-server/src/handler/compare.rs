@@ -66,7 +66,7 @@ pub struct CompareResponse {
 /// A photograph's own, with its field, or `MODEL_UNAVAILABLE`.
 #[utoipa::path(post, path = "/api/v1/compare", tag = "faces", params(CompareQuery),
     request_body(content = crate::openapi::TwoFiles, content_type = "multipart/form-data"),
-    responses((status = 200, body = CompareResponse)))]
+    responses((status = 200, description = "how alike the faces are", body = CompareResponse)))]
 pub async fn compare(
     State(app): State<App>,
     Query(query): Query<CompareQuery>,

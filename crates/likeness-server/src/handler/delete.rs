@@ -38,7 +38,7 @@ pub struct DeleteResponse {
 /// `EMBEDDING_NOT_FOUND`
 #[utoipa::path(delete, path = "/api/v1/enroll/{user_id}", tag = "persons",
     params(("user_id" = String, Path, description = "who"), DeleteQuery),
-    responses((status = 200, body = DeleteResponse)))]
+    responses((status = 200, description = "the person is deleted", body = DeleteResponse)))]
 pub async fn delete(
     State(app): State<App>,
     Extension(caller): Extension<Caller>,

@@ -60,7 +60,7 @@ pub struct DetectResponse {
 /// The photograph's own, or `MODEL_UNAVAILABLE`.
 #[utoipa::path(post, path = "/api/v1/faces/detect-all", tag = "faces", params(DetectQuery),
     request_body(content = crate::openapi::OneFile, content_type = "multipart/form-data"),
-    responses((status = 200, body = DetectResponse)))]
+    responses((status = 200, description = "every face that was found", body = DetectResponse)))]
 pub async fn detect_all(
     State(app): State<App>,
     Query(query): Query<DetectQuery>,

@@ -61,7 +61,7 @@ pub struct EnrollResponse {
 #[utoipa::path(post, path = "/api/v1/enroll", tag = "persons",
     params(("Idempotency-Key" = Option<String>, Header, description = "the same key and request are answered once")),
     request_body(content = crate::openapi::Enrolment, content_type = "multipart/form-data"),
-    responses((status = 200, body = EnrollResponse)))]
+    responses((status = 200, description = "the person is enrolled", body = EnrollResponse)))]
 pub async fn enroll(
     State(app): State<App>,
     Extension(caller): Extension<Caller>,

@@ -83,7 +83,7 @@ struct Looked {
 #[utoipa::path(post, path = "/api/v1/enroll/multi", tag = "persons",
     params(("Idempotency-Key" = Option<String>, Header, description = "the same key and request are answered once")),
     request_body(content = crate::openapi::SeveralFiles, content_type = "multipart/form-data"),
-    responses((status = 200, body = EnrollMultiResponse)))]
+    responses((status = 200, description = "the person is enrolled", body = EnrollMultiResponse)))]
 pub async fn enroll_multi(
     State(app): State<App>,
     Extension(caller): Extension<Caller>,

@@ -63,11 +63,23 @@ impl From<&RoleState> for ModelHealth {
     }
 }
 
+/// How the service is.
+#[derive(Debug, Clone, Copy, Serialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Health {
+    /// Every route that is offered can answer.
+    Healthy,
+    /// A route that is not required can't answer.
+    Degraded,
+    /// A required route can't answer.
+    Unhealthy,
+}
+
 /// The answer.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct HealthResponse {
-    /// `healthy`, `degraded` or `unhealthy`.
-    status: &'static str,
+    /// How the service is.
+    status: Health,
     /// The program's.
     version: &'static str,
     /// Which weights answer.
@@ -82,9 +94,10 @@ pub struct HealthResponse {
     store: &'static str,
 }
 
-/// Health, ready and detailed.
+/// Which routes can answer now, and what the others lack.
 #[utoipa::path(get, path = "/api/v1/health", tag = "health",
-    responses((status = 200, body = HealthResponse), (status = 503, body = HealthResponse)))]
+    responses((status = 200, description = "healthy or degraded", body = HealthResponse),
+        (status = 503, description = "unhealthy", body = HealthResponse)))]
 pub async fn health(State(app): State<App>) -> (StatusCode, Json<HealthResponse>) {
     let models = app.models.now();
     let offered = ANSWERING.iter().filter(|route| !route.store || app.templates.is_some());
@@ -92,9 +105,9 @@ pub async fn health(State(app): State<App>) -> (StatusCode, Json<HealthResponse>
     let store = store(&app).await;
     let broken = !matches!(store, "none" | "ready" | "index_loading");
     let (status, code) = match broken || unmet.iter().any(|unmet| unmet.fatal) {
-        true => ("unhealthy", StatusCode::SERVICE_UNAVAILABLE),
-        false if !unmet.is_empty() => ("degraded", StatusCode::OK),
-        false => ("healthy", StatusCode::OK),
+        true => (Health::Unhealthy, StatusCode::SERVICE_UNAVAILABLE),
+        false if !unmet.is_empty() => (Health::Degraded, StatusCode::OK),
+        false => (Health::Healthy, StatusCode::OK),
     };
     let answer = HealthResponse {
         status,
@@ -149,26 +162,29 @@ async fn store(app: &App) -> &'static str {
 }
 
 /// The process answers.
-#[utoipa::path(get, path = "/api/v1/health/live", tag = "health", responses((status = 200, body = Value)))]
+#[utoipa::path(get, path = "/api/v1/health/live", tag = "health",
+    responses((status = 200, description = "the process answers", body = Value)))]
 pub async fn live() -> Json<Value> {
     Json(json!({"status": "alive"}))
 }
 
 /// Whether traffic should be sent here: as health, in short, and not once the service has begun to end.
 #[utoipa::path(get, path = "/api/v1/health/ready", tag = "health",
-    responses((status = 200, body = Value), (status = 503, body = Value)))]
+    responses((status = 200, description = "send traffic here", body = Value),
+        (status = 503, description = "send no traffic here", body = Value)))]
 pub async fn ready(State(app): State<App>) -> (StatusCode, Json<Value>) {
     let (code, Json(answer)) = health(State(app.clone())).await;
     let (code, status) = match app.ending.load(Ordering::Acquire) {
-        true => (StatusCode::SERVICE_UNAVAILABLE, "ending"),
-        false => (code, answer.status),
+        true => (StatusCode::SERVICE_UNAVAILABLE, json!("ending")),
+        false => (code, json!(answer.status)),
     };
     (code, Json(json!({"ready": code == StatusCode::OK, "status": status, "unmet": answer.unmet})))
 }
 
 /// Health, with what the machine is doing.
 #[utoipa::path(get, path = "/api/v1/health/detailed", tag = "health",
-    responses((status = 200, body = Value), (status = 503, body = Value)))]
+    responses((status = 200, description = "healthy or degraded", body = Value),
+        (status = 503, description = "unhealthy", body = Value)))]
 pub async fn detailed(State(app): State<App>) -> (StatusCode, Json<Value>) {
     let (code, Json(answer)) = health(State(app.clone())).await;
     let mut detail = serde_json::to_value(answer).unwrap_or_default();

@@ -71,6 +71,7 @@ pub struct PhotographResponse {
     /// What the embedder saw; null where it is not loaded.
     pub embedder: Option<EmbedderResponse>,
     /// Milliseconds by stage.
+    #[schema(inline)]
     pub timing_ms: Timings,
 }
 

@@ -63,7 +63,7 @@ pub fn message(judged: &Liveness) -> String {
 /// The photograph's own, or `MODEL_UNAVAILABLE`: never a verdict.
 #[utoipa::path(post, path = "/api/v1/liveness", tag = "faces",
     request_body(content = crate::openapi::OneFile, content_type = "multipart/form-data"),
-    responses((status = 200, body = LivenessResponse)))]
+    responses((status = 200, description = "live, spoof or indeterminate", body = LivenessResponse)))]
 pub async fn liveness_route(State(app): State<App>, form: Form) -> Result<Json<LivenessResponse>, Problem> {
     let bytes = form.file("file")?;
     let models = app.models.now();

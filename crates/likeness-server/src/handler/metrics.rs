@@ -8,7 +8,7 @@ use crate::app::App;
 use crate::models::{Role, key};
 
 /// All metrics.
-#[utoipa::path(get, path = "/metrics", tag = "operations", responses((status = 200, body = String, content_type = "text/plain")))]
+#[utoipa::path(get, path = "/metrics", tag = "operations", responses((status = 200, description = "all metrics, as Prometheus reads them", body = String, content_type = "text/plain")))]
 pub async fn metrics_route(State(app): State<App>) -> impl IntoResponse {
     let models = app.models.now();
     for role in Role::ALL {

@@ -60,7 +60,7 @@ pub struct SearchResponse {
 /// As documented.
 #[utoipa::path(post, path = "/api/v1/search", tag = "persons",
     request_body(content = crate::openapi::Search, content_type = "multipart/form-data"),
-    responses((status = 200, body = SearchResponse)))]
+    responses((status = 200, description = "the nearest persons, or none", body = SearchResponse)))]
 pub async fn search(
     State(app): State<App>,
     Extension(caller): Extension<Caller>,

@@ -77,6 +77,7 @@ pub struct VerifyResponse {
     /// Which weights answered.
     model: ModelResponse,
     /// Milliseconds by stage.
+    #[schema(inline)]
     timing_ms: Timings,
     /// In the log too.
     request_id: String,
@@ -95,7 +96,7 @@ struct Measured {
 /// As documented; a network that is not loaded is `MODEL_UNAVAILABLE`, never a verdict.
 #[utoipa::path(post, path = "/api/v1/verify", tag = "persons",
     request_body(content = crate::openapi::OnePerson, content_type = "multipart/form-data"),
-    responses((status = 200, body = VerifyResponse)))]
+    responses((status = 200, description = "a verdict, which may be no", body = VerifyResponse)))]
 pub async fn verify(
     State(app): State<App>,
     Extension(caller): Extension<Caller>,

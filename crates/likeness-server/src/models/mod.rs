@@ -11,3 +11,4 @@ mod weights;
 pub use likeness::models::Role;
 pub use registry::{LoadedModel, LoadedModels, ModelRegistry, OnDisk, RoleState, State, Unavailable};
 pub use roles::{kernels, key, name};
+pub use weights::FaultKind;

@@ -65,6 +65,10 @@ pub enum FaultKind {
 }
 
 impl FaultKind {
+    /// Every kind.
+    pub const ALL: [Self; 5] =
+        [Self::Missing, Self::WrongDigest, Self::WrongSize, Self::Unreadable, Self::RefusedFormat];
+
     /// Its name in answers.
     pub fn name(self) -> &'static str {
         match self {

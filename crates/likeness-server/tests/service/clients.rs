@@ -47,6 +47,23 @@ fn a_deepface_user_with_requests_changes_only_the_host() {
 }
 
 #[test]
+fn the_description_is_valid_for_programs_that_make_clients() {
+    let name = "the_description_is_valid_for_programs_that_make_clients";
+    let Some(tool) = tool(name, "openapi-spec-validator") else { return };
+    let description = Path::new(ROOT).join("docs/openapi.json");
+    let valid = Command::new(&tool).arg(&description).output().unwrap();
+    succeeded(&valid);
+    // The validator notices what generators refused: a response that does not say what it is.
+    let text = std::fs::read_to_string(&description).unwrap();
+    let broken = text.replacen("\"description\": \"the person is enrolled\"", "\"x-none\": \"\"", 1);
+    assert_ne!(text, broken);
+    let ground = Ground::without(&[]);
+    let file = ground.dir.path().join("broken.json");
+    std::fs::write(&file, broken).unwrap();
+    assert!(!Command::new(tool).arg(file).output().unwrap().status.success());
+}
+
+#[test]
 fn schemathesis_finds_no_answer_beside_the_description() {
     let name = "schemathesis_finds_no_answer_beside_the_description";
     let Some(tool) = tool(name, "schemathesis") else { return };

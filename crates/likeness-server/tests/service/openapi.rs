@@ -1,9 +1,11 @@
 //! The description of the interface: the one in the repository is the one that is served, and its
 //! viewer loads nothing from elsewhere.
 
+use std::collections::BTreeSet;
 use std::fs;
+use std::path::Path;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::support::Ground;
 
@@ -33,6 +35,45 @@ fn every_reference_of_the_description_leads_somewhere() {
         }
     });
     assert!(broken.is_empty(), "{broken:?}");
+}
+
+/// A client reads a field that the description lacks only by luck.
+#[test]
+fn every_field_that_the_code_adds_to_a_problem_is_in_the_description() {
+    let document: Value = serde_json::from_str(&fs::read_to_string(GOLDEN).unwrap()).unwrap();
+    let described = document["components"]["schemas"]["ProblemBody"]["properties"].as_object().unwrap();
+    let mut added = BTreeSet::new();
+    sources(Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/src")), &mut |text| {
+        let calls = text.split(".with(\"").skip(1).filter_map(|rest| rest.split('"').next());
+        added.extend(calls.map(str::to_owned));
+    });
+    assert!(added.len() > 20, "this test would find nothing: {added:?}");
+    let silent: Vec<_> = added.iter().filter(|field| !described.contains_key(*field)).collect();
+    assert!(silent.is_empty(), "{silent:?}");
+}
+
+fn sources(folder: &Path, read: &mut impl FnMut(&str)) {
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            sources(&path, read);
+        } else if path.extension().is_some_and(|kind| kind == "rs") {
+            read(&fs::read_to_string(path).unwrap());
+        }
+    }
+}
+
+#[test]
+fn the_description_names_the_ways_to_bring_a_key_and_the_scope_of_each_route() {
+    let ground = Ground::without(&[]);
+    let served = ground.serve(&[], &[("API_KEY_HEADER", "X-Other")]).get("/openapi.json").json();
+    assert_eq!(served["components"]["securitySchemes"]["header"]["name"], "X-Other");
+    assert_eq!(served["components"]["securitySchemes"]["bearer"]["scheme"], "bearer");
+    let scopes = |method: &str, path: &str| served["paths"][path][method]["security"].clone();
+    let needs = |scope: &str| json!([{"bearer": [scope]}, {"header": [scope]}, {}]);
+    assert_eq!(scopes("post", "/api/v1/verify"), needs("verify"));
+    assert_eq!(scopes("delete", "/api/v1/enroll/{user_id}"), needs("delete"));
+    assert_eq!(scopes("get", "/api/v1/health"), Value::Null);
 }
 
 fn references(value: &Value, found: &mut impl FnMut(&str)) {

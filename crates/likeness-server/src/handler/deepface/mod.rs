@@ -126,7 +126,7 @@ pub struct DeepfaceRepresented {
 }
 
 /// Says who answers in DeepFace's shape.
-#[utoipa::path(get, path = "/deepface/", tag = "deepface", responses((status = 200, body = Greeting)))]
+#[utoipa::path(get, path = "/deepface/", tag = "deepface", responses((status = 200, description = "the name and version", body = Greeting)))]
 pub async fn greet() -> Json<Greeting> {
     Json(Greeting {
         message: "Likeness, in DeepFace's shape",
@@ -143,7 +143,7 @@ pub async fn greet() -> Json<Greeting> {
 /// As documented. A network that is not loaded is `MODEL_UNAVAILABLE`.
 #[utoipa::path(post, path = "/deepface/verify", tag = "deepface",
     request_body(content((VerifyJson = "application/json"), (VerifyForm = "multipart/form-data"))),
-    responses((status = 200, body = DeepfaceVerified)))]
+    responses((status = 200, description = "the nearest pair of faces", body = DeepfaceVerified)))]
 pub async fn verify_route(State(app): State<App>, request: DeepfaceRequest) -> Result<Json<DeepfaceVerified>, Problem> {
     let (options, (name, metric)) = (request.options()?, request.metric()?);
     let images = [request.image("img1")?, request.image("img2")?];
@@ -186,7 +186,7 @@ pub async fn verify_route(State(app): State<App>, request: DeepfaceRequest) -> R
 /// As documented. A network that is not loaded is `MODEL_UNAVAILABLE`.
 #[utoipa::path(post, path = "/deepface/represent", tag = "deepface",
     request_body(content((RepresentJson = "application/json"), (RepresentForm = "multipart/form-data"))),
-    responses((status = 200, body = DeepfaceRepresented)))]
+    responses((status = 200, description = "an embedding for each face", body = DeepfaceRepresented)))]
 pub async fn represent_route(
     State(app): State<App>,
     request: DeepfaceRequest,
