@@ -51,11 +51,8 @@ impl ReceiptFile {
     pub fn write(mut self, verified: &[(ballast::digest::Digest, PathBuf)]) -> io::Result<()> {
         let before = self.receipts.clone();
         let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |now| now.as_nanos().cast_signed());
-        for (pin, path) in verified {
-            if let Some(stat) = facts::stat(path) {
-                self.receipts.note(pin, &stat, now);
-            }
-        }
+        let files: Vec<_> = verified.iter().filter_map(|(pin, path)| Some((*pin, facts::stat(path)?))).collect();
+        self.receipts.note(&files, now);
         if self.receipts == before {
             return Ok(());
         }

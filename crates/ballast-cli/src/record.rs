@@ -80,14 +80,15 @@ impl Record {
             let store = setting.store.display();
             return Some(format!("{} differ: the boot served {}, the store is {store}", place(), root.display()));
         }
-        let groups = self.written.groups.iter().map(|line| (line.sha256.clone(), line.path.as_str(), line.need));
-        let listed = setting.lock.groups.iter().map(|group| (group.sha256.to_string(), group.name(), group.need));
-        let alone = self.written.weights.iter().filter(|line| line.group.is_none());
-        let alone = alone.map(|line| (line.sha256.clone(), line.path.as_str(), line.need));
-        let weights = setting.lock.weights.iter().filter(|weight| weight.group.is_none());
-        let weights = weights.map(|weight| (weight.sha256.to_string(), weight.path.as_str(), weight.need));
-        let why = difference(alone.collect(), weights.collect(), "weights");
-        let why = why.or_else(|| difference(groups.collect(), listed.collect(), "groups"))?;
+        let Written { weights, groups, .. } = &self.written;
+        let alone = weights.iter().filter(|line| line.group.is_none());
+        let found = alone.chain(groups).map(|line| (line.sha256.clone(), line.path.as_str(), line.need));
+        let lock = &setting.lock;
+        let alone = lock.weights.iter().filter(|weight| weight.group.is_none());
+        let alone = alone.map(|weight| (weight.sha256, weight.path.as_str(), weight.need));
+        let groups = lock.groups.iter().map(|group| (group.sha256, group.name(), group.need));
+        let expected = alone.chain(groups).map(|(digest, path, need)| (digest.to_string(), path, need));
+        let why = difference(found, expected)?;
         Some(format!("{} differ{why}", place()))
     }
 
@@ -124,14 +125,29 @@ impl Record {
     }
 }
 
-/// How two lists of digest, path and need differ.
-fn difference(found: Vec<(String, &str, Need)>, expected: Vec<(String, &str, Need)>, what: &str) -> Option<String> {
-    let (had, has) = (found.len(), expected.len());
-    if had != has {
-        return Some(format!(": the boot had {had} {what}, the lock file has {has}"));
+/// A digest, its path and need.
+type Row<'a> = (String, &'a str, Need);
+
+/// How two lists differ.
+fn difference<'a>(
+    mut found: impl Iterator<Item = Row<'a>>,
+    mut expected: impl Iterator<Item = Row<'a>>,
+) -> Option<String> {
+    let mut same = 0;
+    loop {
+        match (found.next(), expected.next()) {
+            (None, None) => return None,
+            (Some(one), Some(other)) if one == other => same += 1,
+            (Some(one), Some(other)) => {
+                return Some(format!("\n  expected {} {}\n  found    {} {}", other.0, other.1, one.0, one.1));
+            }
+            (one, other) => {
+                let had = same + usize::from(one.is_some()) + found.count();
+                let has = same + usize::from(other.is_some()) + expected.count();
+                return Some(format!(": the boot had {had} entries, the lock file has {has}"));
+            }
+        }
     }
-    let (found, expected) = found.into_iter().zip(expected).find(|(one, other)| one != other)?;
-    Some(format!("\n  expected {} {}\n  found    {} {}", expected.0, expected.1, found.0, found.1))
 }
 
 /// The root that `verify` examines when no folder is named, and why that one.

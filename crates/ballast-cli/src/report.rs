@@ -29,7 +29,7 @@ use crate::write_access::WriteAccess;
 pub mod groups;
 mod written;
 
-pub use written::{FileStamp, GroupLine, Written};
+pub use written::{FileStamp, Written};
 
 /// The version of the JSON layout.
 pub const VERSION: u32 = 2;
@@ -108,6 +108,29 @@ pub struct WeightLine {
     /// What stands in the way of a wrong one, for the hint.
     #[serde(skip)]
     pub outlook: Outlook,
+}
+
+/// One group of a boot.
+#[derive(Debug, Serialize)]
+pub struct GroupLine {
+    /// Its directory below the root.
+    pub path: String,
+    /// What its absence means.
+    pub need: Need,
+    /// The SHA-256 of the lines that name its files.
+    pub sha256: String,
+    /// How many files it has.
+    pub files: usize,
+    /// How many of them are right now.
+    pub right: usize,
+    /// How many were right and stay as they are.
+    pub kept: usize,
+    /// How well its files are protected, where it is the same for all.
+    pub protection: Option<Protection>,
+    /// What changes with each of its files, where all are right.
+    pub stamp: Option<String>,
+    /// Milliseconds.
+    pub ms: f64,
 }
 
 /// Whether and why a weight is wrong after a boot.

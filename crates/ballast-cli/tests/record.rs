@@ -50,7 +50,7 @@ const CHANGES: [Change; 17] = [
     ("another digest of the same length", another_digest, "differ\n  expected"),
     ("another path", |w| rewrite_lock(w, "large.bin\"", "larger.bin\""), "differ\n  expected"),
     ("another need", |w| rewrite_lock(w, "need = \"required\"", "need = \"optional\""), "differ"),
-    ("a weight more", a_weight_more, "the boot had 2 weights, the lock file has 3"),
+    ("a weight more", a_weight_more, "the boot had 2 entries, the lock file has 3"),
     ("another store of the same weights", |w| rewrite_lock(w, "/cache\"", "/other\""), "differ: the boot served"),
     ("no lock file", |w| fs::remove_file(w.lock()).unwrap(), "can't read"),
     ("a weight removed", |w| fs::remove_file(weight(w, "small.bin")).unwrap(), "is gone since this boot"),

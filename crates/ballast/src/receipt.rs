@@ -4,9 +4,7 @@
 //! counts only if the app could never open the file for writing and can't write the receipt; the caller decides that.
 //! A write through an old shared mapping changes neither time, so receipts are off by default. Pure.
 
-use std::collections::BTreeMap;
-
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::digest::Digest;
 use crate::disk::Stat;
@@ -21,18 +19,21 @@ pub const VERSION: &str = concat!("ballast-receipts-1/", env!("CARGO_PKG_VERSION
 #[serde(deny_unknown_fields)]
 pub struct Receipts {
     version: String,
-    /// By pin; written as a list.
-    #[serde(serialize_with = "list", deserialize_with = "by_pin")]
-    entries: BTreeMap<String, Receipt>,
+    /// In order of their pins.
+    #[serde(deserialize_with = "in_order")]
+    entries: Vec<Receipt>,
 }
 
-fn list<S: Serializer>(entries: &BTreeMap<String, Receipt>, to: S) -> Result<S::Ok, S::Error> {
-    to.collect_seq(entries.values())
+fn in_order<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<Receipt>, D::Error> {
+    let mut entries = Vec::<Receipt>::deserialize(from)?;
+    by_pin(&mut entries);
+    Ok(entries)
 }
 
-fn by_pin<'de, D: Deserializer<'de>>(from: D) -> Result<BTreeMap<String, Receipt>, D::Error> {
-    let entries = Vec::<Receipt>::deserialize(from)?;
-    Ok(entries.into_iter().map(|receipt| (receipt.pin.clone(), receipt)).collect())
+/// One receipt a pin: the first.
+fn by_pin(entries: &mut Vec<Receipt>) {
+    entries.sort_by(|one, other| one.pin.cmp(&other.pin));
+    entries.dedup_by(|one, other| one.pin == other.pin);
 }
 
 /// One inode, verified against one pin.
@@ -49,7 +50,7 @@ pub struct Receipt {
 
 impl Default for Receipts {
     fn default() -> Self {
-        Self { version: VERSION.into(), entries: BTreeMap::new() }
+        Self { version: VERSION.into(), entries: Vec::new() }
     }
 }
 
@@ -63,17 +64,25 @@ impl Receipts {
     /// The receipt of a pin.
     #[must_use]
     pub fn of(&self, pin: &Digest) -> Option<&Receipt> {
-        self.entries.get(&pin.to_string()).filter(|_| self.current())
+        let pin = pin.to_string();
+        let at = self.entries.binary_search_by(|receipt| receipt.pin.as_str().cmp(&pin)).ok()?;
+        self.entries.get(at).filter(|_| self.current())
     }
 
-    /// Notes a file whose every byte matched the pin, unless it is too young. `now` is the wall
+    /// Notes files whose every byte matched the pin, but those that are too young. `now` is the wall
     /// clock in nanoseconds; a file from the future is not noted either.
-    pub fn note(&mut self, pin: &Digest, stat: &Stat, now: i128) {
-        let text = pin.to_string();
-        self.entries.remove(&text);
-        if now - i128::from(stat.ctime_ns) >= STABLE_NS {
-            self.entries.insert(text, Receipt::new(pin, stat));
-        }
+    pub fn note(&mut self, files: &[(Digest, Stat)], now: i128) {
+        let is_young = |stat: &Stat| now - i128::from(stat.ctime_ns) < STABLE_NS;
+        // A young file's own takes the place of a former one, and then goes.
+        let note = |(pin, stat): &(Digest, Stat)| match Receipt::new(pin, stat) {
+            receipt if is_young(stat) => Receipt { ctime_ns: i64::MIN, ..receipt },
+            receipt => receipt,
+        };
+        let mut entries: Vec<_> = files.iter().rev().map(note).collect();
+        entries.append(&mut self.entries);
+        by_pin(&mut entries);
+        entries.retain(|receipt| receipt.ctime_ns != i64::MIN);
+        self.entries = entries;
     }
 }
 
@@ -110,7 +119,7 @@ mod tests {
     #[test]
     fn a_receipt_vouches_for_one_unchanged_inode_and_one_pin() {
         let mut receipts = Receipts::default();
-        receipts.note(&PIN, &stat(), 10_000_000_000);
+        receipts.note(&[(PIN, stat())], 10_000_000_000);
         let receipt = receipts.of(&PIN).expect("noted");
         assert!(receipt.vouches(&PIN, &stat()));
         let changed = [
@@ -130,8 +139,8 @@ mod tests {
     fn a_young_file_and_one_from_the_future_get_no_receipt_and_lose_an_old_one() {
         for now in [1_000_000_000, -5_000_000_000] {
             let mut receipts = Receipts::default();
-            receipts.note(&PIN, &stat(), 10_000_000_000);
-            receipts.note(&PIN, &stat(), now);
+            receipts.note(&[(PIN, stat())], 10_000_000_000);
+            receipts.note(&[(PIN, stat())], now);
             assert!(receipts.of(&PIN).is_none(), "{now}");
         }
     }
@@ -139,7 +148,7 @@ mod tests {
     #[test]
     fn receipts_of_another_version_vouch_for_nothing() {
         let mut receipts = Receipts::default();
-        receipts.note(&PIN, &stat(), 10_000_000_000);
+        receipts.note(&[(PIN, stat())], 10_000_000_000);
         receipts.version = "ballast-receipts-0/9".into();
         assert!(receipts.of(&PIN).is_none());
     }

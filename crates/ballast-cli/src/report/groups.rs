@@ -6,8 +6,8 @@ use std::path::Path;
 use ballast::digest::Digest;
 use ballast::lock::{Group, Lock};
 
-use super::WeightLine;
-use super::written::{FileStamp, GroupLine};
+use super::written::FileStamp;
+use super::{GroupLine, WeightLine};
 use crate::facts;
 
 /// The groups of a lock file, from the lines of its weights.

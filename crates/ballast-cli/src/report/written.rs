@@ -6,8 +6,6 @@ use ballast::disk::Stat;
 use ballast::lock::Need;
 use serde::{Deserialize, Serialize};
 
-use crate::boot::protection::Protection;
-
 /// The part of a report that is read back.
 #[derive(Debug, Deserialize)]
 #[serde(expecting = "a report")]
@@ -24,7 +22,7 @@ pub struct Written {
     pub weights: Vec<WrittenWeight>,
     /// One entry per group.
     #[serde(default)]
-    pub groups: Vec<GroupLine>,
+    pub groups: Vec<WrittenWeight>,
 }
 
 /// The root that the app reads.
@@ -34,7 +32,7 @@ pub struct ServedFrom {
     pub root: PathBuf,
 }
 
-/// One weight of a report.
+/// One weight of a report, or one group.
 #[derive(Debug, Deserialize)]
 pub struct WrittenWeight {
     /// Its path below the root.
@@ -48,30 +46,9 @@ pub struct WrittenWeight {
     /// The number of its group.
     #[serde(default)]
     pub group: Option<u32>,
-}
-
-/// One group of a boot.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct GroupLine {
-    /// Its directory below the root.
-    pub path: String,
-    /// What its absence means.
-    pub need: Need,
-    /// The SHA-256 of the lines that name its files.
-    pub sha256: String,
-    /// How many files it has.
-    pub files: usize,
-    /// How many of them are right now.
-    pub right: usize,
-    /// How many were right and stay as they are.
-    pub kept: usize,
-    /// How well its files are protected, where it is the same for all.
-    #[serde(skip_deserializing)]
-    pub protection: Option<Protection>,
-    /// What changes with each of its files, where all are right.
+    /// Of a group: what changes with each of its files.
+    #[serde(default)]
     pub stamp: Option<String>,
-    /// Milliseconds.
-    pub ms: f64,
 }
 
 /// What changes whenever a file is replaced, or anything of it is changed.

@@ -5,7 +5,8 @@
 use std::io::{self, BufRead, Read};
 use std::ops::Range;
 
-use serde::Deserialize;
+use serde::de::Error;
+use serde::{Deserialize, Deserializer};
 use sha2::{Digest as _, Sha256};
 
 use super::source::Source;
@@ -23,6 +24,7 @@ const LINE: u64 = 1200;
 #[non_exhaustive]
 pub struct Group {
     /// The directory of its files; none for the store's root.
+    #[serde(default, deserialize_with = "parsed")]
     pub path: Option<RelPath>,
     /// What the absence of any of its files means.
     #[serde(default)]
@@ -30,10 +32,11 @@ pub struct Group {
     /// SPDX expression of the files' licence.
     pub license: Option<String>,
     /// What each file's path is put after, in order.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "bases")]
     pub sources: Vec<BaseSource>,
     files: Option<String>,
     /// The name of the list beside the lock file, where the files are not in the lock file itself.
+    #[serde(default, deserialize_with = "parsed")]
     pub list: Option<ListName>,
     #[serde(default, deserialize_with = "optional_digest")]
     list_sha256: Option<Digest>,
@@ -49,13 +52,25 @@ fn no_digest() -> Digest {
     Digest::from_bytes([0; 32])
 }
 
-fn optional_digest<'de, D: serde::Deserializer<'de>>(from: D) -> Result<Option<Digest>, D::Error> {
+/// By way of text, whose readers the program has anyway.
+fn parsed<'de, D: Deserializer<'de>, T: TryFrom<String, Error = String>>(from: D) -> Result<Option<T>, D::Error> {
+    Option::<String>::deserialize(from)?.map(T::try_from).transpose().map_err(Error::custom)
+}
+
+fn bases<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<BaseSource>, D::Error> {
+    Vec::<String>::deserialize(from)?
+        .into_iter()
+        .map(BaseSource::try_from)
+        .collect::<Result<_, _>>()
+        .map_err(Error::custom)
+}
+
+fn optional_digest<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Digest>, D::Error> {
     weight::digest(from).map(Some)
 }
 
 /// The plain name of a file beside the lock file.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-#[serde(try_from = "String")]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ListName(String);
 
 impl ListName {
@@ -82,8 +97,7 @@ impl TryFrom<String> for ListName {
 }
 
 /// The part of a source that a group's files share: a URL, a folder or `hf:ORG/NAME@COMMIT`, with a `/` at its end.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-#[serde(try_from = "String")]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BaseSource(String);
 
 impl BaseSource {
@@ -138,11 +152,11 @@ impl Group {
         let wrong = |why: String| format!("[[group]] {name}: {why}");
         match (&self.files, &self.list, self.list_sha256) {
             (Some(text), None, None) => {
-                self.sha256 = self.read(number, text.as_bytes(), LOCK_ENTRIES, weights).map_err(wrong)?;
+                self.sha256 = self.read(number, &mut text.as_bytes(), LOCK_ENTRIES, weights).map_err(wrong)?;
             }
             (None, Some(list), Some(pinned)) => {
-                let lines = open(list).map_err(|error| wrong(format!("{}: {error}", list.as_str())))?;
-                let found = self.read(number, lines, LISTED, weights);
+                let mut lines = open(list).map_err(|error| wrong(format!("{}: {error}", list.as_str())))?;
+                let found = self.read(number, &mut *lines, LISTED, weights);
                 let found = found.map_err(|why| wrong(format!("{}, {why}", list.as_str())))?;
                 if found != pinned {
                     let list = list.as_str();
@@ -158,7 +172,13 @@ impl Group {
     }
 
     /// Reads the lines of a list, and gives their SHA-256.
-    fn read(&self, number: usize, lines: impl Read, most: usize, weights: &mut Vec<Weight>) -> Result<Digest, String> {
+    fn read(
+        &self,
+        number: usize,
+        lines: &mut dyn Read,
+        most: usize,
+        weights: &mut Vec<Weight>,
+    ) -> Result<Digest, String> {
         let (mut lines, mut hasher, mut line) =
             (io::BufReader::new(lines.take(LIST + 1)), Sha256::new(), String::new());
         let (mut at, mut bytes) = (0_u64, 0_u64);
