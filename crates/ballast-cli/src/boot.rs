@@ -24,6 +24,7 @@ use ballast::store::{ExpectedWeight, Strictness};
 use rustix::io::Errno;
 
 use crate::args::{Healing, HoldArg};
+use crate::deepface;
 use crate::dirs::{self, RootStep};
 use crate::dry_run;
 use crate::exit::{Exit, Failure};
@@ -256,6 +257,8 @@ impl Boot<'_> {
         if self.healing.hold == HoldArg::Sticky && !plan.serve.contains(&Serve::RootOwnedVolume) {
             notes.push("--hold sticky has no effect: it needs a start as root and a writable volume that lasts".into());
         }
+        let deepface = deepface::concerned(&self.setting.lock, &|name| std::env::var(name).ok());
+        notes.extend(deepface.and_then(|found| found.words(&self.setting.lock)));
         Report {
             version: report::VERSION,
             boot: report::boot_id(),

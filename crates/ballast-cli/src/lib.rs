@@ -12,6 +12,7 @@ mod args;
 mod boot;
 mod bounds;
 mod command;
+mod deepface;
 mod dirs;
 mod doctor;
 mod dry_run;

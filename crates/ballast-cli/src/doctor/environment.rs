@@ -19,7 +19,7 @@ use crate::launch::{self, DropOptions};
 use crate::setting::Setting;
 use crate::user::Account;
 use crate::write_access::WriteAccess;
-use crate::{app_env, boot, dirs, extra, facts, target, wins};
+use crate::{app_env, boot, deepface, dirs, extra, facts, target, wins};
 
 /// Everything that was seen.
 #[derive(Debug, Serialize)]
@@ -288,7 +288,7 @@ impl Environment {
 }
 
 impl Environment {
-    /// Files that no entry names, and a client of the hub that may ask it.
+    /// Files that no entry names, a DeepFace that opens others, and a client of the hub that may ask it.
     fn look_beside(&mut self, setting: &Setting, env: &dyn Fn(&str) -> Option<String>) {
         let refuses = setting.lock.store.extra == Extra::Refuse;
         for root in std::iter::once(&setting.store).chain(&setting.baked) {
@@ -297,6 +297,11 @@ impl Environment {
                 let fix = "remove them, or pin them with `ballast adopt`; extra = \"ignore\" under [store] says that they are known";
                 self.find(severity, Code::ExtraFiles, &root.display().to_string(), &words, fix);
             }
+        }
+        if let Some(found) = deepface::concerned(&setting.lock, env)
+            && let Some(words) = found.words(&setting.lock)
+        {
+            self.find(Severity::Error, Code::DeepfaceNames, "deepface", &words, found.fix());
         }
         let offline = env(app_env::OFFLINE).or_else(|| setting.lock.env.get(app_env::OFFLINE).map(str::to_owned));
         if app_env::in_hub_layout(&setting.lock) && !offline.as_deref().is_some_and(app_env::is_on) {

@@ -112,6 +112,7 @@ codes! {
     BypassesBallast "bypasses-ballast" "Nothing is verified.",
     ImageByTag "image-by-tag" "The image may change.",
     ExtraFiles "extra-files" "Files beside the weights that no entry names.",
+    DeepfaceNames "deepface-names" "DeepFace opens files that are not pinned.",
     HubOnline "hub-online" "A client may fetch another revision.",
     NotRead "not-read" "A kind or a key that is not read.",
     ProbeTooSoon "probe-too-soon" "A probe that fails while a boot verifies.",
