@@ -55,10 +55,7 @@ fn run(target: &Path, quick: bool, arguments: &[String]) -> io::Result<bool> {
     let mut cargo = Command::new("cargo");
     cargo.current_dir(paths::repository()).args(["test", "--workspace", "--locked", "--no-fail-fast"]);
     if quick {
-        cargo.args(["--lib", "--bins"]).env(need::TIER, "quick");
-        cargo.args(
-            suites()?.iter().filter(|name| !FULL_ONLY.contains(&name.as_str())).flat_map(|name| ["--test", name]),
-        );
+        cargo.args(quick_targets(&suites()?)).env(need::TIER, "quick");
     }
     // One pipe for both streams: a suite's name goes to one, its result to the other, and their order counts.
     let (both, writer) = io::pipe()?;
@@ -74,6 +71,13 @@ fn run(target: &Path, quick: bool, arguments: &[String]) -> io::Result<bool> {
     writeln!(out, "\n{} s, {} tier", start.elapsed().as_secs(), if quick { "quick" } else { "full" })?;
     write!(out, "{}", summary::text(&suites, &skips))?;
     Ok(ended_well && is_whole(&skips, &mut out)?)
+}
+
+/// What cargo builds and runs for the quick tier. Each program is named: `--bins` would run those without tests as if
+/// they had some.
+fn quick_targets(suites: &[String]) -> Vec<&str> {
+    let quick = suites.iter().map(String::as_str).filter(|name| !FULL_ONLY.contains(name));
+    ["--lib", "--bin", "tests"].into_iter().chain(quick.flat_map(|name| ["--test", name])).collect()
 }
 
 /// Places of the programs under test outside the target folder, where a boot without `--report` or `--receipts` writes.
@@ -146,5 +150,39 @@ fn copy(from: impl Read, to: &mut impl io::Write, file: &mut File) -> io::Result
         file.write_all(&log[begin..])?;
         to.write_all(&log[begin..])?;
         to.flush()?;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    /// A program that has no tests ends the tier with its own help and exit code; one that is not named is not tested.
+    #[test]
+    fn the_quick_tier_runs_every_target_that_has_tests_and_no_other() {
+        let manifest = Command::new("cargo")
+            .args(["metadata", "--locked", "--no-deps", "--offline", "--format-version", "1"])
+            .current_dir(paths::repository())
+            .output()
+            .unwrap();
+        let manifest: serde_json::Value = serde_json::from_slice(&manifest.stdout).unwrap();
+        let targets = manifest["packages"].as_array().unwrap().iter().flat_map(|package| package["targets"].as_array());
+        let tested = |kind: &str| -> Vec<String> {
+            let of_kind =
+                targets.clone().flatten().filter(|target| target["kind"][0] == kind && target["test"] == true);
+            of_kind.map(|target| target["name"].as_str().unwrap().to_owned()).collect()
+        };
+        let suites = suites().unwrap();
+        let quick = quick_targets(&suites);
+        let named = |option: &str| -> Vec<&str> {
+            quick.windows(2).filter(|pair| pair[0] == option).map(|pair| pair[1]).collect()
+        };
+        assert_eq!(named("--bin"), tested("bin"));
+        let suites: BTreeSet<_> =
+            tested("test").into_iter().filter(|name| !FULL_ONLY.contains(&name.as_str())).collect();
+        assert_eq!(named("--test").into_iter().map(str::to_owned).collect::<BTreeSet<_>>(), suites);
+        assert!(quick.contains(&"--lib") && !quick.contains(&"--bins"));
     }
 }
