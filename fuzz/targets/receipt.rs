@@ -18,7 +18,7 @@ fuzz_target!(|data: &[u8]| {
     }
     let stat =
         Stat { kind: Kind::File, size: 1, uid: 0, gid: 0, mode: 0o444, links: 1, id: (1, 2), mtime_ns: 3, ctime_ns: 4 };
-    receipts.note(&PIN, &stat, i128::MAX);
+    receipts.note(&[(PIN, stat)], i128::MAX);
     assert!(receipts.of(&PIN).is_some_and(|receipt| receipt.vouches(&PIN, &stat)));
     assert!(receipts.of(&PIN).is_some_and(|receipt| !receipt.vouches(&PIN, &Stat { ctime_ns: 5, ..stat })));
 });
