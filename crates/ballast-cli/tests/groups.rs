@@ -106,7 +106,7 @@ fn shards_that_are_wrong_are_named_and_mended_and_no_others() {
 }
 
 #[test]
-fn a_required_shard_that_nobody_has_ends_the_boot_by_name() {
+fn a_required_shard_that_no_origin_has_ends_the_boot_by_name() {
     let world = sharded();
     fs::remove_file(world.baked().join(SNAPSHOT).join("shard 003.bin")).unwrap();
     let boot = boot(&world);

@@ -78,7 +78,7 @@ fn a_photograph_of_48_megapixels_is_decoded_at_half_its_size_within_the_same_mem
 }
 
 /// The face of the halved photograph, in pixels of the file, is that of the picture that it was made from.
-fn faces_are_told_in_pixels_of_the_file(file: &[u8], half: &Bgr) {
+fn faces_are_answered_in_pixels_of_the_file(file: &[u8], half: &Bgr) {
     let (world, mut scratch) = (own(), Scratch::default());
     let mut found = |image: &Bgr| world.finder.find(&mut scratch, image, Mode::Auto).unwrap();
     let (halved, reduced) = (found(&decode(file, &Limits::default()).unwrap()), found(half));
