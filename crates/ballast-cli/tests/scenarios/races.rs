@@ -2,6 +2,7 @@
 //! symlinks) and j (two replicas and a reader).
 
 use std::fs;
+use std::ops::Range;
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
@@ -54,9 +55,11 @@ impl Drop for Peer {
     }
 }
 
-/// Boots one after another in one mount namespace; their exit codes, and what was said.
-fn boots(ground: &Ground, count: u32, line: &str) -> Seen {
-    let each = format!("n=0; while [ $n -lt {count} ]; do {line}; echo \"code $?\"; n=$((n+1)); done");
+/// Boots one after another in one mount namespace; their exit codes, and what was said. `$n` of the line is the boot's
+/// number.
+fn boots(ground: &Ground, numbers: Range<u32>, line: &str) -> Seen {
+    let Range { start, end } = numbers;
+    let each = format!("n={start}; while [ $n -lt {end} ]; do {line}; echo \"code $?\"; n=$((n+1)); done");
     let line = ["/bin/sh", "-c", &each].map(str::to_owned);
     Seen::of_long(&mut plain::enter(&image::tiny().root, ground, None, Mount::Rw, &line))
 }
@@ -73,7 +76,7 @@ fn shell_raced() -> String {
     let before = ground.outside_state();
     let _peer = Peer::start(&ground);
     for _ in 0..100 {
-        boots(&ground, 20, "/entrypoint.sh /bin/true");
+        boots(&ground, 0..20, "/entrypoint.sh /bin/true");
         if ground.outside_state() != before {
             return "root wrote outside the volume".into();
         }
@@ -89,8 +92,9 @@ struct Raced {
     written_outside: bool,
 }
 
-/// What makes the volume the app's again: root's own directories out of the way, by rename.
-const HANDED_BACK: &str = "mv /tmp/.deepface/.deepface /tmp/.deepface/old.$n 2>/dev/null; chown 100:101 /tmp/.deepface; chmod 755 /tmp/.deepface";
+/// What makes the volume the app's again: root's own directories out of the way, by rename, to a name of each boot's own:
+/// the peer's link to outside may be what was moved, and nothing may be moved into that.
+const HANDED_BACK: &str = "mv -T /tmp/.deepface/.deepface /tmp/.deepface/old.$n 2>/dev/null; chown 100:101 /tmp/.deepface; chmod 755 /tmp/.deepface";
 
 /// A race in which nothing was healed proves nothing: rounds go on until this many copies were made.
 const FEWEST_COPIES: usize = 100;
@@ -106,7 +110,7 @@ fn ballast_raced(rounds: u32, before_each: &str, options: &str) -> Raced {
         if round >= rounds && raced.copies >= FEWEST_COPIES {
             break;
         }
-        let seen = boots(&ground, 250, &line);
+        let seen = boots(&ground, raced.boots..raced.boots + 250, &line);
         raced.boots += 250;
         raced.started += seen.out.lines().filter(|line| *line == "code 0").count();
         // A file of the app's whose bytes are right is its own source.

@@ -164,7 +164,7 @@ impl Proxy {
              defaults\n  mode http\n  timeout connect 2s\n  timeout client 60s\n  timeout server 60s\n  timeout queue 60s\n\
              \x20 option redispatch 1\n  retries 3\n  retry-on conn-failure\n  option http-server-close\n\
              frontend in\n  bind 127.0.0.1:{port}\n  default_backend replicas\n\
-             backend replicas\n  balance roundrobin\n  option httpchk\n\
+             backend replicas\n  balance roundrobin\n  option httpchk\n  http-response set-header x-replica %s\n\
              \x20 http-check send meth GET uri /api/v1/health/ready ver HTTP/1.1 hdr Host localhost\n\
              \x20 default-server check inter 200ms fall 1 rise 1 maxconn 4\n\
              \x20 server a 127.0.0.1:{a}\n  server b 127.0.0.1:{b}\n"
@@ -176,6 +176,16 @@ impl Proxy {
         let child = started.unwrap_or_else(|error| panic!("haproxy: {error}: ./test installs it"));
         wait_for("the proxy", || TcpStream::connect(("127.0.0.1", port)).ok());
         Self { url: format!("http://127.0.0.1:{port}"), child }
+    }
+
+    /// Waits until the proxy sends requests to both replicas.
+    fn until_both(&self) {
+        for name in ["a", "b"] {
+            wait_for("a replica behind the proxy", || {
+                let answer = Request::new("GET", "/api/v1/health/ready").to(&self.url);
+                (answer.status == 200 && answer.header("x-replica") == Some(name)).then_some(())
+            });
+        }
     }
 }
 
@@ -206,9 +216,8 @@ fn a_rolling_restart_under_load_loses_no_request_and_no_enrolment() {
     let live = replicas.ground.image("carl.jpg");
     let mut services = ports.map(|port| Some(replicas.replica(port, &[])));
     let proxy = Proxy::start(&replicas.ground, ports);
-    let settled = || Request::new("GET", "/api/v1/health/ready").to(&proxy.url).status == 200;
-    wait_for("a replica behind the proxy", || settled().then_some(()));
-    let (end, mut seen) = (AtomicBool::new(false), BTreeMap::<u16, usize>::new());
+    proxy.until_both();
+    let (end, mut seen) = (AtomicBool::new(false), BTreeMap::<String, usize>::new());
     let persons = AtomicUsize::new(0);
     // So many persons more were enrolled.
     let more = |count: usize| {
@@ -219,21 +228,22 @@ fn a_rolling_restart_under_load_loses_no_request_and_no_enrolment() {
         let load = |client: usize| {
             let (end, live, url, persons) = (&end, &live, &proxy.url, &persons);
             scope.spawn(move || {
-                let (mut statuses, mut enrolled) = (Vec::new(), Vec::new());
+                let (mut answers, mut enrolled) = (Vec::new(), Vec::new());
+                let said = |answer: &Answer| if answer.status == 200 { "200".into() } else { format!("{answer:?}") };
                 // Bounded, so that the test ends whatever goes wrong meanwhile.
                 let start = Instant::now();
                 while !end.load(Ordering::Acquire) && start.elapsed() < 2 * PATIENCE {
                     let user = format!("user-{client}-{}", enrolled.len());
                     let answer = enrolment(&user, live).to(url);
-                    statuses.push(answer.status);
+                    answers.push(said(&answer));
                     if answer.status == 200 {
                         enrolled.push(user.clone());
                         persons.fetch_add(1, Ordering::AcqRel);
                         let verify = Request::post("/api/v1/verify").text("user_id", &user).file("file", live).to(url);
-                        statuses.push(verify.status);
+                        answers.push(said(&verify));
                     }
                 }
-                (statuses, enrolled)
+                (answers, enrolled)
             })
         };
         let clients: Vec<_> = (0..3).map(load).collect();
@@ -242,18 +252,20 @@ fn a_rolling_restart_under_load_loses_no_request_and_no_enrolment() {
             // The proxy hears of it by a connection that is refused.
             service.take().into_iter().for_each(terminate);
             *service = Some(replicas.replica(port, &[]));
+            // Else the other would end while the proxy still takes this one for gone.
+            proxy.until_both();
             more(2);
         }
         end.store(true, Ordering::Release);
         let mut all = Vec::new();
         for client in clients {
-            let (statuses, enrolled) = client.join().unwrap();
-            statuses.into_iter().for_each(|status| *seen.entry(status).or_default() += 1);
+            let (answers, enrolled) = client.join().unwrap();
+            answers.into_iter().for_each(|answer| *seen.entry(answer).or_default() += 1);
             all.extend(enrolled);
         }
         all
     });
-    assert_eq!(seen.keys().copied().collect::<Vec<_>>(), [200], "{seen:?}");
+    assert_eq!(seen.keys().collect::<Vec<_>>(), ["200"], "{seen:?}");
     assert!(enrolled.len() >= 6, "{enrolled:?}");
     let known = |user: &String| {
         patiently(&proxy.url, || Request::post("/api/v1/verify").text("user_id", user).file("file", &live)).json()
