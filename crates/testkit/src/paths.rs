@@ -81,13 +81,45 @@ pub fn static_program(name: &str) -> PathBuf {
     };
     let path = target().join(triple).join(profile).join(program);
     if !(fresh && path.exists()) {
-        let mut build = Command::new(repository().join("tools/static"));
-        build.arg(name).env("CARGO_TARGET_DIR", target());
-        let status = build.status().expect("tools/static starts");
+        let status = static_build(name).status().expect("tools/static starts");
         assert!(status.success(), "tools/static {name}: {status}");
         if let Some(run) = std::env::var_os(crate::need::RECORD) {
             fs::write(&built, run.as_encoded_bytes()).expect("the target folder is writable");
         }
     }
     path
+}
+
+fn static_build(name: &str) -> Command {
+    let mut build = Command::new(repository().join("tools/static"));
+    from_a_shell(build.arg(name)).env("CARGO_TARGET_DIR", target());
+    build
+}
+
+/// Removes what cargo sets for the program that it runs. Build scripts that watch those variables would run again, and
+/// half of a program be built again, at the next build from a shell.
+pub fn from_a_shell(build: &mut Command) -> &mut Command {
+    for (variable, _) in std::env::vars_os() {
+        let set_by_cargo = ["CARGO_PKG_", "CARGO_MANIFEST_", "CARGO_BIN_", "CARGO_CRATE_", "CARGO_PRIMARY_"];
+        if set_by_cargo.iter().any(|start| variable.as_encoded_bytes().starts_with(start.as_bytes())) {
+            build.env_remove(variable);
+        }
+    }
+    build
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_static_build_of_a_test_is_the_one_of_a_shell() {
+        let build = static_build("full");
+        let removed: Vec<_> = build.get_envs().filter(|(_, value)| value.is_none()).map(|(name, _)| name).collect();
+        let set: Vec<_> = std::env::vars_os().map(|(name, _)| name).collect();
+        for name in ["CARGO_PKG_NAME", "CARGO_PKG_VERSION", "CARGO_MANIFEST_DIR"] {
+            assert!(set.iter().any(|found| found == name), "cargo sets {name} no more");
+            assert!(removed.iter().any(|found| *found == name), "{name}");
+        }
+    }
 }

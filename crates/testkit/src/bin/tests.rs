@@ -53,7 +53,12 @@ fn run(target: &Path, quick: bool, arguments: &[String]) -> io::Result<bool> {
     fs::write(&record, "")?;
     let start = Instant::now();
     let mut cargo = Command::new("cargo");
-    cargo.current_dir(paths::repository()).args(["test", "--workspace", "--locked", "--no-fail-fast"]);
+    paths::from_a_shell(&mut cargo).current_dir(paths::repository()).args([
+        "test",
+        "--workspace",
+        "--locked",
+        "--no-fail-fast",
+    ]);
     if quick {
         cargo.args(quick_targets(&suites()?)).env(need::TIER, "quick");
     }
