@@ -63,7 +63,7 @@ fn a_photograph_of_48_megapixels_is_decoded_at_half_its_size_within_the_same_mem
         assert!(taken <= MOST, "progressive {progressive}: {taken} MiB");
         assert_eq!(decode(file, &Limits::default()).unwrap(), image, "the same pixels each time");
     }
-    faces_are_told_in_pixels_of_the_file(&files[0], &half);
+    faces_are_answered_in_pixels_of_the_file(&files[0], &half);
     for (width, height) in [(8001, 8000), (12_001, 100)] {
         let mut claims = files[0].clone();
         let frame = claims.windows(2).position(|two| two == [0xff, 0xc0]).unwrap();
