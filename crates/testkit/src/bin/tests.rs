@@ -13,10 +13,11 @@ use std::time::Instant;
 use testkit::{need, paths, summary};
 
 /// Suites that the quick tier does not even build: every test of theirs needs root, an engine, a browser or a daemon,
-/// or takes minutes of arithmetic over whole photographs.
-const FULL_ONLY: [&str; 14] = [
+/// or takes minutes of arithmetic over whole photographs, or of building.
+const FULL_ONLY: [&str; 15] = [
     "border",
     "corruption",
+    "front_pages",
     "image",
     "injected",
     "kubernetes",
