@@ -38,10 +38,12 @@ fn service(key: &Key, node: &Node, volumes: &[(Key, Node)]) -> Service {
         args: node.get("command").filter(|node| !is_nothing(node)).map(words),
         health: node.entry("healthcheck").map(|(key, node)| At { line: key.line, value: health(node) }),
         health_budget: node.get("healthcheck").and_then(health_budget),
+        health_timeout: node.get("healthcheck").and_then(|check| seconds(check, "timeout", 30)),
         liveness: None,
-        start_budget: None,
+        start_budgets: Vec::new(),
         ephemeral: None,
         init: false,
+        ends: false,
         fs_group: None,
         non_root: None,
         elsewhere: keys(node, &["extends"]),
@@ -76,10 +78,10 @@ fn user(node: &Node) -> Option<At<UserField>> {
     let found = interpolate(node.text()?);
     let value = if found.known {
         let (uid, gid) = found.filled.split_once(':').map_or((found.filled.as_str(), None), |(u, g)| (u, Some(g)));
-        let name = |part: &str| part.parse::<u32>().is_err();
+        let name = |part: &str| part.parse::<u32>().is_err() && part != "root";
         UserField {
-            uid: uid.parse().ok(),
-            gid: gid.and_then(|gid| gid.parse().ok()),
+            uid: if uid == "root" { Some(0) } else { uid.parse().ok() },
+            gid: gid.and_then(|gid| if gid == "root" { Some(0) } else { gid.parse().ok() }),
             named: name(uid) || gid.is_some_and(name),
         }
     } else {
@@ -154,12 +156,12 @@ fn health(node: &Node) -> Health {
 
 /// The time until a container counts as unhealthy, with the engine's defaults.
 fn health_budget(node: &Node) -> Option<u64> {
-    let seconds = |key: &str, default: u64| match node.get(key).and_then(filled) {
-        Some(text) => duration(&text),
-        None => Some(default),
-    };
     let retries = node.get("retries").and_then(filled).map_or(Some(3), |text| text.parse().ok())?;
-    Some(seconds("start_period", 0)? + seconds("interval", 30)?.saturating_mul(retries))
+    Some(seconds(node, "start_period", 0)?.saturating_add(seconds(node, "interval", 30)?.saturating_mul(retries)))
+}
+
+fn seconds(node: &Node, key: &str, default: u64) -> Option<u64> {
+    node.get(key).and_then(filled).map_or(Some(default), |text| duration(&text))
 }
 
 fn mounts(node: &Node, named: &[(Key, Node)]) -> Vec<Mount> {
@@ -215,6 +217,7 @@ fn long(item: &Node, named: &[(Key, Node)]) -> Option<Mount> {
     let number = |path: &[&str]| item.at(path).and_then(filled);
     let kind = match item.get("type").and_then(Node::text) {
         Some("bind") => MountKind::Host,
+        Some("image") => MountKind::Image { reference: text(item.get("source")?)? },
         Some("tmpfs") => MountKind::Memory {
             size: number(&["tmpfs", "size"]).and_then(|text| size(&text, true)),
             mode: number(&["tmpfs", "mode"]).and_then(|text| mode(&text)),
@@ -225,7 +228,8 @@ fn long(item: &Node, named: &[(Key, Node)]) -> Option<Mount> {
             size: item.get("source").and_then(filled).and_then(|source| volume_size(&source, named)),
         },
     };
-    let read_only = item.get("read_only").and_then(Node::truth) == Some(true);
+    let image = matches!(kind, MountKind::Image { .. });
+    let read_only = image || item.get("read_only").and_then(Node::truth) == Some(true);
     Some(Mount { line: item.line, target, kind, read_only, filled: false })
 }
 

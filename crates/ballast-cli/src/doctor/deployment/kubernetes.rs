@@ -1,83 +1,10 @@
-//! Containers of Kubernetes manifests: Pod, Deployment, StatefulSet, DaemonSet, ReplicaSet, Job,
-//! CronJob, and lists of them. An init container counts where it runs ballast.
+//! Containers of Kubernetes manifests, and lists of them. An init container counts where it runs ballast.
 
 use super::compose::capability;
-use super::rules::is_ballast;
-use super::service::{At, Capabilities, Health, Mount, MountKind, Platform, Service, UserField, Variable};
+use super::pods::pods;
+use super::service::{At, Capabilities, Health, Mount, MountKind, Platform, Service, UserField, Variable, is_ballast};
 use super::text::size;
 use super::yaml::{Node, Value};
-
-/// Kinds without containers, which say nothing about weights.
-const WITHOUT_CONTAINERS: [&str; 30] = [
-    "ClusterRole",
-    "ClusterRoleBinding",
-    "ConfigMap",
-    "CustomResourceDefinition",
-    "DestinationRule",
-    "EndpointSlice",
-    "Endpoints",
-    "Gateway",
-    "HTTPRoute",
-    "HorizontalPodAutoscaler",
-    "Ingress",
-    "IngressClass",
-    "LimitRange",
-    "Namespace",
-    "NetworkPolicy",
-    "PersistentVolume",
-    "PersistentVolumeClaim",
-    "PodDisruptionBudget",
-    "PodMonitor",
-    "PriorityClass",
-    "ResourceQuota",
-    "Role",
-    "RoleBinding",
-    "RuntimeClass",
-    "Secret",
-    "Service",
-    "ServiceAccount",
-    "ServiceMonitor",
-    "StorageClass",
-    "VirtualService",
-];
-
-/// A kind whose containers are not read: its name and its line.
-pub fn unread(document: &Node) -> Vec<At<String>> {
-    let Some((key, kind)) = document.entry("kind").filter(|_| document.get("apiVersion").is_some()) else {
-        return Vec::new();
-    };
-    let Some(name) = kind.text() else { return Vec::new() };
-    if let Some(items) = document.get("items").map(Node::items).filter(|_| name.ends_with("List")) {
-        return items.iter().flat_map(unread).collect();
-    }
-    let known = WITHOUT_CONTAINERS.contains(&name) && document.at(POD_TEMPLATE).is_none();
-    match containers_at(document, name) {
-        Some(pod) => unread_of_pod(pod),
-        None if known => Vec::new(),
-        None => vec![At { line: key.line, value: name.to_owned() }],
-    }
-}
-
-const POD_TEMPLATE: &[&str] = &["spec", "template", "spec"];
-
-/// The pod of a known kind, or of any other one that has a pod's template.
-fn containers_at<'a>(document: &'a Node, kind: &str) -> Option<&'a Node> {
-    let path: &[&str] = match kind {
-        "Pod" => &["spec"],
-        "PodTemplate" => &["template", "spec"],
-        "CronJob" => &["spec", "jobTemplate", "spec", "template", "spec"],
-        _ => POD_TEMPLATE,
-    };
-    document.at(path).filter(|pod| pod.get("containers").is_some())
-}
-
-/// What of a pod is not read.
-fn unread_of_pod(pod: &Node) -> Vec<At<String>> {
-    let containers = pod.get("containers").map(Node::items).unwrap_or_default().iter();
-    let devices = containers.filter_map(|container| container.entry("volumeDevices"));
-    let keys = pod.entry("ephemeralContainers").into_iter().chain(devices);
-    keys.map(|(key, _)| At { line: key.line, value: key.text.clone() }).collect()
-}
 
 /// The claims that the file itself makes, by name, with the bytes that they ask for.
 pub fn claims(document: &Node) -> Vec<(String, At<u64>)> {
@@ -101,23 +28,36 @@ pub fn services(document: &Node, sizes: &[(String, At<u64>)]) -> Option<Vec<Serv
         let items = document.get("items").map(Node::items).unwrap_or_default();
         return Some(items.iter().filter_map(|item| services(item, sizes)).flatten().collect());
     }
-    let Some(pod) = containers_at(document, kind) else { return Some(Vec::new()) };
+    let found = pods(document, kind).all;
+    Some(found.iter().flat_map(|pod| services_of_pod(document, pod, sizes)).collect())
+}
+
+fn services_of_pod(document: &Node, pod: &Node, sizes: &[(String, At<u64>)]) -> Vec<Service> {
     let containers = pod.get("containers").map(Node::items).unwrap_or_default();
-    let claims = document.at(&["spec", "volumeClaimTemplates"]).map(Node::items).unwrap_or_default();
+    let templates = document.at(&["spec", "volumeClaimTemplates"]).map(Node::items).unwrap_or_default();
     let before = pod.get("initContainers").map(Node::items).unwrap_or_default();
     let before: Vec<&Node> = before.iter().filter(|container| runs_ballast(container)).collect();
     let filled: Vec<&str> = before.iter().flat_map(|container| written(container)).collect();
-    let service = |container: &Node, init: bool| Service {
-        init,
-        ..service(pod, container, &Claims { templates: claims, sizes }, &filled)
+    let jobs = [&["spec"][..], &["spec", "jobTemplate", "spec"]];
+    let deadlines = jobs.iter().filter_map(|path| document.at(path)).chain([pod]);
+    let deadline: Vec<_> = deadlines.filter_map(deadline).collect();
+    let ends = pod.get("restartPolicy").and_then(Node::text).is_some_and(|policy| policy != "Always");
+    let service = |container: &Node, init: bool| {
+        let mut service = service(pod, container, &Claims { templates, sizes }, &filled);
+        service.start_budgets.extend(deadline.iter().cloned());
+        // Such an init container goes on beside the app.
+        let beside = container.get("restartPolicy").and_then(Node::text) == Some("Always");
+        Service { init: init && !beside, ends, ..service }
     };
-    Some(
-        before
-            .iter()
-            .map(|node| service(node, true))
-            .chain(containers.iter().map(|node| service(node, false)))
-            .collect(),
-    )
+    let before = before.iter().map(|node| service(node, true));
+    before.chain(containers.iter().map(|node| service(node, false))).collect()
+}
+
+/// After which a job or a pod is ended.
+fn deadline(spec: &Node) -> Option<At<(&'static str, u64)>> {
+    const KEY: &str = "activeDeadlineSeconds";
+    let (key, seconds) = spec.entry(KEY)?;
+    Some(At { line: key.line, value: (KEY, seconds.text()?.parse().ok()?) })
 }
 
 fn runs_ballast(container: &Node) -> bool {
@@ -180,10 +120,12 @@ fn service(pod: &Node, container: &Node, claims: &Claims, filled: &[&str]) -> Se
         args: container.get("args").map(words),
         health: probe(container, "readinessProbe"),
         health_budget: None,
+        health_timeout: container.get("readinessProbe").and_then(|probe| seconds(probe, "timeoutSeconds", 1)),
         liveness: probe(container, "livenessProbe"),
-        start_budget: start_budget(container),
+        start_budgets: start_budget(container).into_iter().collect(),
         ephemeral: container.at(&["resources", "limits", "ephemeral-storage"]).and_then(bytes),
         init: false,
+        ends: false,
         fs_group: pod.at(&["securityContext", "fsGroup"]).and_then(number),
         non_root: non_root.map(|node| node.line),
         elsewhere: Vec::new(),
@@ -236,12 +178,12 @@ fn probe(container: &Node, key: &str) -> Option<At<Health>> {
 fn start_budget(container: &Node) -> Option<At<(&'static str, u64)>> {
     let keys = ["startupProbe", "livenessProbe"];
     let (name, (key, probe)) = keys.iter().find_map(|name| Some((*name, container.entry(name)?)))?;
-    let seconds = |key: &str, default: u64| match probe.get(key) {
-        Some(node) => node.text()?.parse().ok(),
-        None => Some(default),
-    };
-    let tries = seconds("periodSeconds", 10)?.saturating_mul(seconds("failureThreshold", 3)?);
-    Some(At { line: key.line, value: (name, seconds("initialDelaySeconds", 0)?.saturating_add(tries)) })
+    let tries = seconds(probe, "periodSeconds", 10)?.saturating_mul(seconds(probe, "failureThreshold", 3)?);
+    Some(At { line: key.line, value: (name, seconds(probe, "initialDelaySeconds", 0)?.saturating_add(tries)) })
+}
+
+fn seconds(probe: &Node, key: &str, default: u64) -> Option<u64> {
+    probe.get(key).map_or(Some(default), |node| node.text()?.parse().ok())
 }
 
 fn health(node: &Node) -> Health {

@@ -5,6 +5,7 @@
 
 mod compose;
 mod kubernetes;
+mod pods;
 mod rules;
 mod service;
 mod text;
@@ -40,8 +41,7 @@ pub fn set_up(text: &str) -> Result<Vec<SetUp>, String> {
 /// Examines a compose file or Kubernetes manifests, named as in findings.
 pub fn examine(name: &str, text: &str, lock: &Lock) -> Vec<Finding> {
     let bad = |line: usize, what: String| {
-        let fix = "a compose file, or manifests with apiVersion and kind, that their own tools accept";
-        vec![Finding::new(Severity::Error, Code::BadFile, format!("{name}:{line}"), what, fix)]
+        vec![Finding::new(Severity::Error, Code::BadFile, format!("{name}:{line}"), what, instead_of(text))]
     };
     let documents = match yaml::read(text) {
         Ok(documents) => documents,
@@ -58,7 +58,7 @@ pub fn examine(name: &str, text: &str, lock: &Lock) -> Vec<Finding> {
         return bad(1, "neither `services` nor `kind` is in it".into());
     }
     let judged = rules::Rules { file: name, lock };
-    let unread: Vec<_> = documents.iter().flat_map(kubernetes::unread).collect();
+    let unread: Vec<_> = documents.iter().flat_map(pods::unread).collect();
     let ours: Vec<&Service> = services.iter().filter(|service| judged.is_ours(service)).collect();
     let mut findings: Vec<_> = match (ours.as_slice(), services.as_slice()) {
         ([], [only]) => judged.examine(only),
@@ -70,4 +70,18 @@ pub fn examine(name: &str, text: &str, lock: &Lock) -> Vec<Finding> {
     findings.extend(unread.iter().map(|found| judged.unread(found, severity)));
     findings.sort_by_key(|finding| finding.severity);
     findings
+}
+
+/// What to examine instead of a file that is neither.
+fn instead_of(text: &str) -> &'static str {
+    let begins = |word: &str| text.lines().any(|line| line.starts_with(word));
+    if text.contains("{{") {
+        "helm template . > flat.yml, and examine flat.yml: this is a template"
+    } else if begins("FROM ") {
+        "the compose file or the manifests that start this image: a Dockerfile is not read"
+    } else if ["[Unit]", "[Service]", "[Container]"].into_iter().any(begins) {
+        "ballast doctor --user USER, in the environment that this unit makes: units are not read"
+    } else {
+        "a compose file, or manifests with apiVersion and kind, that their own tools accept"
+    }
 }

@@ -54,14 +54,18 @@ pub struct Service {
     pub health: Option<At<Health>>,
     /// How long that check gives the app before it counts as failed, in seconds.
     pub health_budget: Option<u64>,
+    /// How long one such check may take, in seconds.
+    pub health_timeout: Option<u64>,
     /// What decides that it is started anew.
     pub liveness: Option<At<Health>>,
-    /// How long the app may take before it is started anew: the probe's key, its line, the seconds.
-    pub start_budget: Option<At<(&'static str, u64)>>,
+    /// How long the app may take before it is ended: the key that says so, its line, the seconds.
+    pub start_budgets: Vec<At<(&'static str, u64)>>,
     /// Bytes of the container's own file system and its emptyDirs.
     pub ephemeral: Option<At<u64>>,
     /// Whether it ends before the app starts.
     pub init: bool,
+    /// Whether it is work that ends, which has no health.
+    pub ends: bool,
     /// The group that volumes are given to.
     pub fs_group: Option<u32>,
     /// Where a start as root is forbidden.
@@ -220,7 +224,12 @@ pub enum Health {
 impl Service {
     /// Root, unless the file or the image says otherwise.
     pub fn starts_as_root(&self) -> bool {
-        self.user.as_ref().is_none_or(|user| user.value.uid == Some(0))
+        self.user.as_ref().map_or(self.non_root.is_none(), |user| user.value.uid == Some(0))
+    }
+
+    /// Whether the file itself replaces the image's entrypoint by something that is not ballast.
+    pub fn bypasses(&self) -> Option<&At<Vec<String>>> {
+        self.entry.as_ref().filter(|_| !self.words().any(is_ballast))
     }
 
     /// A variable of the environment.
@@ -239,6 +248,11 @@ impl Service {
         let entry = self.entry.iter().chain(&self.args);
         entry.flat_map(|at| &at.value).flat_map(|word| word.split_whitespace())
     }
+}
+
+/// Whether a word runs this program.
+pub fn is_ballast(word: &str) -> bool {
+    word.trim_matches(['"', '\'']).rsplit('/').next() == Some("ballast")
 }
 
 /// Whether a path is a directory or lies below it.

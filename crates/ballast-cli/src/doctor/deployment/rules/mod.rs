@@ -9,7 +9,7 @@ mod variables;
 
 use ballast::lock::Lock;
 
-use super::service::{At, MountKind, Platform, Service, is_below};
+use super::service::{At, MountKind, Platform, Service, is_ballast, is_below};
 use crate::boot::plan::Ids;
 use crate::doctor::finding::{Code, Finding, Severity};
 
@@ -137,11 +137,6 @@ impl Rules<'_> {
     fn hands_over(&self, service: &Service) -> bool {
         service.starts_as_root() && ["CHOWN", "SETUID", "SETGID"].iter().all(|cap| service.caps.holds(cap))
     }
-}
-
-/// Whether a word runs this program.
-pub fn is_ballast(word: &str) -> bool {
-    word.trim_matches(['"', '\'']).rsplit('/').next() == Some("ballast")
 }
 
 /// A size for people.

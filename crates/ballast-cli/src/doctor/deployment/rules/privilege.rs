@@ -93,7 +93,8 @@ impl Rules<'_> {
         }
         if root && service.caps.drops_all().is_none() {
             let line = service.user.as_ref().map_or(service.line, |user| user.line);
-            let what = "starts as root with every default capability, and three are enough";
+            let unless = if service.user.is_some() { "" } else { ", unless the image has a user," };
+            let what = format!("starts as root{unless} with every default capability, and three are enough");
             let fix = match service.platform {
                 Platform::Compose => "cap_drop: [ALL] and cap_add: [CHOWN, SETUID, SETGID]",
                 Platform::Kubernetes => "capabilities: {drop: [ALL], add: [CHOWN, SETUID, SETGID]}",
@@ -103,9 +104,11 @@ impl Rules<'_> {
     }
 
     fn non_root(&self, service: &Service) -> Option<Finding> {
-        let what = "runAsNonRoot without a runAsUser: the kubelet refuses an image that starts as root, or as a name";
-        let fix = self.user_line(service);
-        service.non_root.map(|line| self.at(line, Severity::Error, Code::RunAsNonRoot, what, fix))
+        let (severity, what) = match service.user {
+            Some(_) => (Severity::Error, "runAsNonRoot beside runAsUser: 0: the kubelet refuses to start it"),
+            None => (Severity::Warning, "the kubelet refuses an image whose user is root or a name"),
+        };
+        service.non_root.map(|line| self.at(line, severity, Code::RunAsNonRoot, what, self.user_line(service)))
     }
 
     /// Row e: a claim is root's unless the kubelet gives it to a group.

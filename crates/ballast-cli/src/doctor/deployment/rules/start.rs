@@ -1,7 +1,7 @@
 //! What is started, from which image, and how its health is checked.
 
-use super::{Rules, is_ballast};
-use crate::doctor::deployment::service::{At, Health, MountKind, Platform, Service};
+use super::Rules;
+use crate::doctor::deployment::service::{At, Health, MountKind, Platform, Service, is_ballast};
 use crate::doctor::finding::{Code, Finding, Severity};
 
 impl Rules<'_> {
@@ -17,19 +17,27 @@ impl Rules<'_> {
     }
 
     fn bypassed(&self, service: &Service) -> Option<Finding> {
-        let entry = service.entry.as_ref().filter(|_| !service.words().any(is_ballast))?;
+        let entry = service.bypasses()?;
+        if service.over(&self.weights_dir()).is_some_and(|mount| mount.filled) {
+            return None;
+        }
         let (key, fix) = match service.platform {
             Platform::Compose => ("entrypoint", "entrypoint: [\"ballast\", \"run\", \"--\"]"),
             Platform::Kubernetes => ("command", "command: [\"ballast\", \"run\", \"--\"]"),
         };
-        let what = format!("`{key}` replaces the image's entrypoint and does not run ballast: nothing is verified");
-        Some(self.at(entry.line, Severity::Error, Code::BypassesBallast, what, fix))
+        let script = entry.value.iter().find(|word| word.ends_with(".sh"));
+        let (severity, unless) = script
+            .map_or((Severity::Error, String::new()), |script| (Severity::Warning, format!(" unless {script} does")));
+        let what =
+            format!("`{key}` replaces the image's entrypoint and does not run ballast: nothing is verified{unless}");
+        Some(self.at(entry.line, severity, Code::BypassesBallast, what, fix))
     }
 
     /// The image that is started, and those whose files are mounted.
     fn by_tag(&self, service: &Service) -> Vec<Finding> {
+        let mounted_as = if service.platform == Platform::Compose { "source" } else { "reference" };
         let mounted = service.mounts.iter().filter_map(|mount| match &mount.kind {
-            MountKind::Image { reference } => Some((reference, "reference")),
+            MountKind::Image { reference } => Some((reference, mounted_as)),
             _ => None,
         });
         let all = service.image.iter().map(|image| (image, "image")).chain(mounted);
@@ -59,6 +67,9 @@ impl Rules<'_> {
             Platform::Kubernetes => "readinessProbe: {exec: {command: [\"ballast\", \"status\"]}}",
         };
         let Some(health) = &service.health else {
+            if service.ends {
+                return None;
+            }
             let what = "nothing asks whether the weights were verified";
             return Some(self.at(service.line, Severity::Note, Code::HealthAbsent, what, fix));
         };

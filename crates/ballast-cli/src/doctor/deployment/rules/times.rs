@@ -1,22 +1,23 @@
 //! Whether the times of probes leave room for the verification that comes before the app listens.
 
 use super::Rules;
-use crate::doctor::deployment::service::Service;
+use crate::doctor::deployment::service::{At, Health, Service, is_ballast};
 use crate::doctor::finding::{Code, Finding, Severity};
 
-/// Bytes a second that are read and hashed where storage is fast and cores are many: less time than this takes none.
-const FAST: u64 = 2_000_000_000;
-/// The same from a network's storage on one core.
+/// Bytes a second that no machine of a few cores exceeds: files in memory, hashed with the index (`docs/speed.md`).
+const FAST: u64 = 10_000_000_000;
+/// Storage of a network, or SHA-256 on a core that has no instructions for it.
 const SLOW: u64 = 200_000_000;
 
 impl Rules<'_> {
-    /// Rules of times.
+    /// Rules of times. A container that the file itself starts without ballast does not verify.
     pub(super) fn times(&self, service: &Service, found: &mut Vec<Finding>) {
-        if service.init {
+        if service.init || service.bypasses().is_some() {
             return;
         }
-        found.extend(self.killed_while_verifying(service));
+        found.extend(service.start_budgets.iter().filter_map(|budget| self.killed_while_verifying(budget)));
         found.extend(self.unhealthy_while_verifying(service));
+        found.extend(self.check_that_hashes(service));
     }
 
     /// The severity of the start's time limit: an error if no machine can keep it, a warning if a slow one can't.
@@ -29,31 +30,48 @@ impl Rules<'_> {
         }
     }
 
-    fn killed_while_verifying(&self, service: &Service) -> Option<Finding> {
-        let budget = service.start_budget.as_ref()?;
+    /// How much a boot verifies, and how long that takes.
+    fn work(&self) -> String {
+        let bytes = self.bytes();
+        format!("{} GB: {} to {} s", bytes.div_ceil(1_000_000_000), bytes / FAST, bytes / SLOW)
+    }
+
+    fn killed_while_verifying(&self, budget: &At<(&'static str, u64)>) -> Option<Finding> {
         let (key, seconds) = budget.value;
         let (severity, slow) = self.shortage(seconds)?;
-        let what = format!(
-            "{key} ends the container after {seconds} s, and a boot verifies {} GB before the app listens: {} to {slow} s",
-            self.bytes() / 1_000_000_000,
-            self.bytes() / FAST
-        );
-        let threshold = slow.div_ceil(10).max(3);
-        let fix = format!(
-            "startupProbe: {{exec: {{command: [\"ballast\", \"status\"]}}, periodSeconds: 10, failureThreshold: {threshold}}}"
-        );
+        let work = self.work();
+        let what = format!("{key} ends the container after {seconds} s, and a boot first verifies {work}");
+        let fix = if key.ends_with("Probe") {
+            let threshold = slow.div_ceil(10).max(3);
+            format!(
+                "startupProbe: {{exec: {{command: [\"ballast\", \"status\"]}}, periodSeconds: 10, failureThreshold: {threshold}}}"
+            )
+        } else {
+            format!("{key}: {}, and the time of the work itself", seconds.saturating_add(slow))
+        };
         Some(self.at(budget.line, severity, Code::ProbeTooSoon, what, fix))
+    }
+
+    /// A check that reads every weight must end in the time of one check.
+    fn check_that_hashes(&self, service: &Service) -> Option<Finding> {
+        let (health, timeout) = (service.health.as_ref()?, service.health_timeout?);
+        let Health::Command(test) = &health.value else { return None };
+        let words: Vec<_> = test.split_whitespace().collect();
+        let hashes = words.iter().any(|word| is_ballast(word)) && words.iter().any(|word| word.ends_with("verify"));
+        if !hashes || timeout >= self.bytes() / SLOW {
+            return None;
+        }
+        let what = format!("each check may take {timeout} s, and this one reads every weight, {}", self.work());
+        let fix = test.replace(" --verify", "").replace("verify", "status").trim_start_matches("CMD ").to_owned();
+        Some(self.at(health.line, Severity::Warning, Code::ProbeTooSoon, what, fix))
     }
 
     fn unhealthy_while_verifying(&self, service: &Service) -> Option<Finding> {
         let seconds = service.health_budget?;
         let health = service.health.as_ref()?;
         let (_, slow) = self.shortage(seconds)?;
-        let what = format!(
-            "the container counts as unhealthy after {seconds} s, and a boot verifies {} GB first: {} to {slow} s",
-            self.bytes() / 1_000_000_000,
-            self.bytes() / FAST
-        );
+        let work = self.work();
+        let what = format!("the container counts as unhealthy after {seconds} s, and a boot first verifies {work}");
         Some(self.at(health.line, Severity::Warning, Code::ProbeTooSoon, what, format!("start_period: {slow}s")))
     }
 }

@@ -12,6 +12,7 @@ impl Rules<'_> {
     /// Rules of variables beside the store's own.
     pub(super) fn variables(&self, service: &Service, found: &mut Vec<Finding>) {
         found.extend(self.hub_online(service));
+        found.extend(self.own_value(service));
         self.leads_elsewhere(service, found);
         let Some(name) = &self.lock.store.env else { return };
         let env = |name: &str| service.variable(name).and_then(|variable| variable.value.clone());
@@ -20,6 +21,20 @@ impl Rules<'_> {
             let fix = format!("leave {} out, or {}: {}", winner.name, winner.name, winner.expected);
             found.push(self.at(line, Severity::Warning, Code::VariableWins, winner.words(name.as_str()), fix));
         }
+    }
+
+    /// The store's variable with another value: a boot replaces it, and what is mounted there is not used.
+    fn own_value(&self, service: &Service) -> Option<Finding> {
+        let variable = service.variable(self.lock.store.env.as_ref()?.as_str())?;
+        let value = variable.value.as_deref().filter(|value| !value.is_empty())?;
+        let store = self.store_path();
+        let baked = self.lock.store.baked.as_ref().map(|baked| baked.as_path());
+        if Path::new(value) == Path::new(&store) || Some(Path::new(value)) == baked {
+            return None;
+        }
+        let what = format!("{} leads to {value}, and the verified weights are in {store}", variable.name);
+        let fix = format!("{}: {store}; or [store] path = \"{value}\" in the lock file", variable.name);
+        Some(self.at(variable.line, Severity::Warning, Code::LeadsElsewhere, what, fix))
     }
 
     /// Where only the layer can serve, a path of the cache leads to nothing.
