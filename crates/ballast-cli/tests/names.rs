@@ -105,29 +105,32 @@ fn led(scratch: &Scratch) -> Vec<&'static str> {
 
 #[test]
 fn no_command_takes_a_name_from_right_bytes() {
-    let (whole, mut wrong) = (whole(), Vec::new());
+    let mut rows = Vec::new();
     for way in WAYS {
         for second in SECONDS {
             for sourced in SOURCES {
-                for (args, makes_right) in COMMANDS {
-                    let scratch = store(way, second, sourced.then_some(&whole));
-                    let before = led(&scratch);
-                    assert_eq!(before.len(), 3, "{way}, {second}: not the store that is to be tested");
-                    let output = scratch.ballast(args);
-                    let after = led(&scratch);
-                    let lost = before.iter().any(|path| !after.contains(path));
-                    // Nothing is written through a link.
-                    let healed = !(makes_right && sourced && way == "a directory") || after.len() == PATHS.len();
-                    if lost || !healed {
-                        wrong.push(format!(
-                            "{way}, the second {second}, sourced {sourced}, {args:?}: led {before:?}, now {after:?}, {}\n{}",
-                            output.status,
-                            stderr(&output)
-                        ));
-                    }
-                }
+                rows.extend(COMMANDS.map(|(args, makes_right)| (way, second, sourced, args, makes_right)));
             }
         }
     }
+    let whole = whole();
+    let wrong = testkit::rows::wrong(&rows, |&(way, second, sourced, args, makes_right)| {
+        let scratch = store(way, second, sourced.then_some(&whole));
+        let before = led(&scratch);
+        assert_eq!(before.len(), 3, "{way}, {second}: not the store that is to be tested");
+        let output = scratch.ballast(args);
+        let after = led(&scratch);
+        let lost = before.iter().any(|path| !after.contains(path));
+        // Nothing is written through a link.
+        let healed = !(makes_right && sourced && way == "a directory") || after.len() == PATHS.len();
+        if !lost && healed {
+            return Vec::new();
+        }
+        vec![format!(
+            "{way}, the second {second}, sourced {sourced}, {args:?}: led {before:?}, now {after:?}, {}\n{}",
+            output.status,
+            stderr(&output)
+        )]
+    });
     assert!(wrong.is_empty(), "{}\n{}", wrong.len(), wrong[..wrong.len().min(5)].join("\n"));
 }

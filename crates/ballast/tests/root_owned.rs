@@ -198,15 +198,14 @@ fn no_interleaving_of_the_apps_acts_gets_wrong_bytes_called_right() {
     let most = if std::env::var_os("BALLAST_STICKY").is_some_and(|word| word == "long") { 3 } else { 2 };
     let (lock, layer) = (lock(), layer());
     let boot = Boot { lock: &lock, layer: &layer, strict: Strictness::RootOwned { gid: GROUP } };
-    let mut wrong = Vec::new();
-    for (name, uid, mode, make) in STARTS {
+    let wrong = testkit::rows::wrong(STARTS, |(name, uid, mode, make)| {
         let mut tally = Tally::default();
         let begun = std::time::Instant::now();
         explore(&boot, (*uid, *mode, *make), &mut Schedule::new(), most, &mut tally);
         eprintln!("{name}: {} runs, {} wholly right, {:?}", tally.runs, tally.right, begun.elapsed());
         assert!(tally.right > 0, "{name}: nothing was ever right, so nothing was tested");
-        wrong.extend(tally.wrong.into_iter().take(3).map(|why| format!("{name}: {why}")));
-    }
+        tally.wrong.into_iter().take(3).map(|why| format!("{name}: {why}")).collect()
+    });
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 

@@ -5,6 +5,7 @@
 //! - [`ground`]: folders that uid 100 reaches and that have only root's closed directories above them.
 //! - [`paths`]: the target folder, the repository, the shared test data, the static programs.
 //! - [`random`]: seeded numbers.
+//! - [`rows`]: the rows of a table test, tested on all cores.
 //! - [`transcript`]: whole outputs of commands as snapshots.
 //! - [`summary`]: what the end of `./test` says, from the log and the record of skips.
 
@@ -13,5 +14,6 @@ pub mod ground;
 pub mod need;
 pub mod paths;
 pub mod random;
+pub mod rows;
 pub mod summary;
 pub mod transcript;

@@ -101,6 +101,12 @@ pub fn full_tier(test: &str, needs: &str) -> bool {
     !is_quick() || skip(test, &format!("the full tier: {needs}"))
 }
 
+/// Whether a test may take more than five seconds of this machine; the quick tier leaves those out.
+#[must_use]
+pub fn time(test: &str) -> bool {
+    full_tier(test, "more than five seconds")
+}
+
 /// Records that a test did not run. Always false, so that it ends a condition.
 pub fn skip(test: &str, needs: &str) -> bool {
     let line = format!("SKIP {test}: needs {needs}\n");

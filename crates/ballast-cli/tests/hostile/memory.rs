@@ -82,6 +82,9 @@ const CHUNKED: &str = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n";
 
 #[test]
 fn an_answer_without_an_end_is_not_kept_in_memory() {
+    if !testkit::need::time("an_answer_without_an_end_is_not_kept_in_memory") {
+        return;
+    }
     let world = World::new(&PAIR);
     let rows = [
         ("a manifest", "/manifests/", CHUNKED, b' '),
@@ -172,6 +175,9 @@ fn archive_with(world: &World, layer: impl Fn(Vec<u8>) -> Vec<u8>) -> Vec<u8> {
 
 #[test]
 fn an_archive_that_says_more_than_it_holds_is_refused_in_bounded_memory() {
+    if !testkit::need::time("an_archive_that_says_more_than_it_holds_is_refused_in_bounded_memory") {
+        return;
+    }
     let world = World::new(&PAIR);
     let right = archive_with(&world, |layer| layer);
     let small = |first: Vec<u8>| archive_with(&world, |layer| [first.as_slice(), &layer].concat());

@@ -226,6 +226,9 @@ fn beyond_the_queue_is_overloaded_and_read_and_health_never_waits() {
 
 #[test]
 fn after_the_largest_photographs_memory_is_what_it_was() {
+    if !testkit::need::time("after_the_largest_photographs_memory_is_what_it_was") {
+        return;
+    }
     let ground = Ground::new();
     let service = ground.serve(&[], &[("QUEUE_WAIT_SECONDS", "600"), ("REQUEST_TIMEOUT_SECONDS", "600")]).ready();
     let small = || service.ask(liveness(&ground.image("anna.jpg")));

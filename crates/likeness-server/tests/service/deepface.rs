@@ -56,6 +56,9 @@ fn beside(answer: &Value, golden: &Value) -> Vec<String> {
 
 #[test]
 fn stored_comparisons_are_answered_alike() {
+    if !testkit::need::time("stored_comparisons_are_answered_alike") {
+        return;
+    }
     let Some(ground) = Ground::golden("stored_comparisons_are_answered_alike") else { return };
     let service = ground.serve(&["--mode", "exact"], &[]).ready();
     let golden = golden(&ground);
@@ -102,6 +105,9 @@ fn cosine(a: &Value, b: &Value) -> f64 {
 
 #[test]
 fn stored_embeddings_are_answered_alike() {
+    if !testkit::need::time("stored_embeddings_are_answered_alike") {
+        return;
+    }
     let Some(ground) = Ground::golden("stored_embeddings_are_answered_alike") else { return };
     let service = ground.serve(&[], &[]).ready();
     let mut wrong = Vec::new();

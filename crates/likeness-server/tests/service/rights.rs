@@ -138,6 +138,9 @@ impl World {
 
 #[test]
 fn a_key_that_may_enrol_can_neither_delete_nor_replace_and_each_right_is_its_own() {
+    if !testkit::need::time("a_key_that_may_enrol_can_neither_delete_nor_replace_and_each_right_is_its_own") {
+        return;
+    }
     let ground = Ground::new();
     let lines = [LENIENT[0], LENIENT[1], ("VERIFICATION_THRESHOLD", "0.001")];
     let service = ground.serve_with_store(&[], &lines).ready();
