@@ -223,6 +223,9 @@ pub struct Serve {
     /// The master key of the store [default: LIKENESS_KEY_FILE]
     #[arg(long, value_name = "FILE")]
     pub key_file: Option<PathBuf>,
+    /// Refuse an enrolment that names no consent [default: LIKENESS_REQUIRE_CONSENT]
+    #[arg(long)]
+    pub require_consent: bool,
     /// Serve metrics at a loopback address of their own too, without a key, for example 127.0.0.1:9001
     #[arg(long, value_name = "ADDRESS:PORT")]
     pub metrics_listen: Option<SocketAddr>,

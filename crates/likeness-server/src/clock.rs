@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use likeness::examine::Stage;
+use time::format_description::well_known::Rfc3339;
 
 /// Milliseconds by stage.
 pub type Timings = BTreeMap<&'static str, f64>;
@@ -43,4 +44,15 @@ impl Stopwatch {
 /// Seconds since 1970.
 pub fn now() -> i64 {
     SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs().cast_signed())
+}
+
+/// Seconds since 1970 as RFC 3339 writes them, in UTC.
+pub fn rfc3339(seconds: i64) -> String {
+    let moment = time::OffsetDateTime::from_unix_timestamp(seconds).ok();
+    moment.and_then(|moment| moment.format(&Rfc3339).ok()).unwrap_or_default()
+}
+
+/// A moment as RFC 3339 writes it, in seconds since 1970; a part of a second is left out.
+pub fn of_rfc3339(text: &str) -> Option<i64> {
+    time::OffsetDateTime::parse(text, &Rfc3339).ok().map(time::OffsetDateTime::unix_timestamp)
 }

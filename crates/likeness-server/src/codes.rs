@@ -11,6 +11,7 @@ pub fn codes(route: &Route) -> impl Iterator<Item = Code> {
 
 fn may(route: &Route, code: Code) -> bool {
     use routes::{DEEPFACE_REPRESENT, DEEPFACE_VERIFY, DELETE, DETECT, ENROLL, ENROLL_MULTI, INSPECT, SEARCH, VERIFY};
+    use routes::{PERSON, PERSON_ERASE, PERSON_EXPORT, PERSONS};
     let is = |some: &[Route]| some.contains(route);
     let (photographs, deepface) = (route.images > 0, is(&[DEEPFACE_VERIFY, DEEPFACE_REPRESENT]));
     // One of several photographs that can't be used is left out and reported.
@@ -19,7 +20,7 @@ fn may(route: &Route, code: Code) -> bool {
         Code::FaceNotDetected => one_face,
         Code::MultipleFaces => one_face && !deepface,
         Code::PoorImageQuality => one_face && !deepface || is(&[ENROLL_MULTI]),
-        Code::InvalidInput => photographs || is(&[DELETE]),
+        Code::InvalidInput => photographs || is(&[DELETE, PERSONS, PERSON, PERSON_EXPORT, PERSON_ERASE]),
         Code::InvalidImage => photographs && !is(&[ENROLL_MULTI]),
         Code::LivenessFailed => deepface || is(&[ENROLL, ENROLL_MULTI]),
         Code::Unauthorized | Code::RateLimitExceeded => route.scope.is_some(),
@@ -27,7 +28,7 @@ fn may(route: &Route, code: Code) -> bool {
         Code::Forbidden => true,
         Code::AntispoofBlocked => is(&[VERIFY, SEARCH]),
         Code::NotFound | Code::StoreUnavailable => route.store,
-        Code::EmbeddingNotFound => is(&[VERIFY, DELETE]),
+        Code::EmbeddingNotFound => is(&[VERIFY, DELETE, PERSON, PERSON_EXPORT, PERSON_ERASE]),
         Code::EmbeddingAlreadyExists | Code::IdempotencyConflict => is(&[ENROLL, ENROLL_MULTI]),
         Code::EmbeddingContractMismatch => is(&[VERIFY, SEARCH, ENROLL, ENROLL_MULTI]),
         Code::IndexLoading => is(&[SEARCH]),

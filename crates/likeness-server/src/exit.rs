@@ -53,6 +53,8 @@ pub enum Exit {
     KeyFile = 56,
     /// Another version made the store, in a layout that this one does not read.
     StoreLayout = 57,
+    /// An import met other persons under the same names, and left them.
+    ImportConflict = 58,
 }
 
 impl From<Exit> for ExitCode {

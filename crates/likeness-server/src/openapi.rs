@@ -73,6 +73,18 @@ pub struct Enrolment {
     tenant_id: Option<String>,
     /// Replace the person who is enrolled under this name (scope `replace` or `admin`, beside `enroll`).
     replace: Option<bool>,
+    /// Where the caller keeps its proof of the person's consent; needs `consent_version`.
+    #[schema(max_length = 255)]
+    consent_reference: Option<String>,
+    /// Which text the person agreed to.
+    #[schema(max_length = 255)]
+    consent_version: Option<String>,
+    /// When; the time of the request if absent.
+    #[schema(format = DateTime)]
+    consent_given_at: Option<String>,
+    /// From when on the person is gone. Absent: as before, at first never.
+    #[schema(format = DateTime)]
+    expires_at: Option<String>,
     /// JPEG, PNG or WebP.
     #[schema(value_type = String, format = Binary)]
     file: Vec<u8>,
@@ -90,6 +102,18 @@ pub struct SeveralFiles {
     tenant_id: Option<String>,
     /// Replace the person who is enrolled under this name (scope `replace` or `admin`, beside `enroll`).
     replace: Option<bool>,
+    /// Where the caller keeps its proof of the person's consent; needs `consent_version`.
+    #[schema(max_length = 255)]
+    consent_reference: Option<String>,
+    /// Which text the person agreed to.
+    #[schema(max_length = 255)]
+    consent_version: Option<String>,
+    /// When; the time of the request if absent.
+    #[schema(format = DateTime)]
+    consent_given_at: Option<String>,
+    /// From when on the person is gone. Absent: as before, at first never.
+    #[schema(format = DateTime)]
+    expires_at: Option<String>,
     /// Two to five photographs.
     #[schema(value_type = Vec<String>, format = Binary, min_items = 2, max_items = 5)]
     files: Vec<Vec<u8>>,
@@ -178,7 +202,7 @@ pub struct ProblemBody {
 }
 
 /// The words that a property of a schema may have, from the types that they come from.
-fn words() -> [(&'static str, &'static str, Vec<&'static str>); 9] {
+fn words() -> [(&'static str, &'static str, Vec<&'static str>); 11] {
     let sources = || ThresholdSource::ALL.map(ThresholdSource::name).to_vec();
     let roles = || Role::ALL.map(key).to_vec();
     let reasons = || FaultKind::ALL.map(FaultKind::name).into_iter().chain([LOADING]).collect();
@@ -192,6 +216,8 @@ fn words() -> [(&'static str, &'static str, Vec<&'static str>); 9] {
         ("SearchResponse", "threshold_source", sources()),
         ("VerifyResponse", "recommended_action", Action::ALL.map(Action::name).to_vec()),
         ("LivenessVerdict", "verdict", Liveness::NAMES.to_vec()),
+        ("ErasureResponse", "erasure", vec!["done", "pending"]),
+        ("DeleteResponse", "erasure", vec!["done", "pending"]),
     ]
 }
 

@@ -19,7 +19,8 @@ use utoipa_swagger_ui::{Config, SwaggerUi};
 use crate::admission;
 use crate::app::App;
 use crate::handler::{
-    compare, deepface, delete, detect, enroll, enroll_multi, health, inspect, liveness, metrics, page, search, verify,
+    compare, deepface, delete, detect, enroll, enroll_multi, erasure, health, inspect, liveness, metrics, page,
+    persons, search, verify,
 };
 use crate::listen::Routers;
 use crate::openapi::{self, Document};
@@ -120,6 +121,12 @@ fn described(app: &App) -> OpenApiRouter<App> {
         .routes(behind(table::ENROLL, routes!(enroll::enroll)))
         .routes(behind(table::ENROLL_MULTI, routes!(enroll_multi::enroll_multi)))
         .routes(behind(table::DELETE, routes!(delete::delete)))
+        .routes(behind(table::PERSONS, routes!(persons::list)))
+        .routes(behind(table::PERSON, routes!(persons::one)))
+        .routes(behind(table::PERSON_EXPORT, routes!(persons::export)))
+        .routes(behind(table::PERSON_ERASE, routes!(erasure::erase)))
+        .routes(behind(table::ERASURE, routes!(erasure::erasure)))
+        .routes(behind(table::TENANTS, routes!(persons::tenants)))
         .routes(behind(table::SEARCH, routes!(search::search)))
         .routes(behind(table::LIVENESS, routes!(liveness::liveness_route)))
         .routes(behind(table::DETECT, routes!(detect::detect_all)))

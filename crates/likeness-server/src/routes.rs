@@ -79,6 +79,18 @@ pub const ENROLL: Route = route("enroll", Needs::All, true, Some(Scope::Enroll),
 pub const ENROLL_MULTI: Route = route("enroll/multi", Needs::All, true, Some(Scope::Enroll), 5);
 /// Delete a person.
 pub const DELETE: Route = route("delete", Needs::Nothing, true, Some(Scope::Delete), 0);
+/// Who is enrolled, page by page.
+pub const PERSONS: Route = route("persons", Needs::Nothing, true, Some(Scope::Persons), 0);
+/// One person.
+pub const PERSON: Route = route("persons/one", Needs::Nothing, true, Some(Scope::Persons), 0);
+/// Everything that is stored about a person.
+pub const PERSON_EXPORT: Route = route("persons/export", Needs::Nothing, true, Some(Scope::Export), 0);
+/// Erase a person, for a receipt.
+pub const PERSON_ERASE: Route = route("persons/erase", Needs::Nothing, true, Some(Scope::Delete), 0);
+/// How an erasure stands.
+pub const ERASURE: Route = route("erasures", Needs::Nothing, true, Some(Scope::Delete), 0);
+/// Tenants, counted.
+pub const TENANTS: Route = route("tenants", Needs::Nothing, true, Some(Scope::Persons), 0);
 /// Live or spoof?
 pub const LIVENESS: Route = route("liveness", Needs::Liveness, false, Some(Scope::Verify), 1);
 /// Who is it?

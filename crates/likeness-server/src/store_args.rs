@@ -25,6 +25,10 @@ pub enum StoreCommand {
     Rotate(Rotate),
     /// Look at everything: the database's own check, every table against its digest, every person opened
     Check(Check),
+    /// Write everybody into an archive that is sealed to a key of its own; goes on where it was ended
+    Export(Transfer),
+    /// Store everybody of an archive who is not there yet; goes on where it was ended
+    Import(Transfer),
     /// Forget a person's failures, so that the right face is let in at once
     Unlock(Unlock),
 }
@@ -45,6 +49,21 @@ pub struct Check {
     /// Answer in JSON
     #[arg(long)]
     pub json: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct Transfer {
+    #[command(flatten)]
+    pub place: StorePlace,
+    /// The file with the archive's key; `export` makes one where there is none
+    #[arg(long, value_name = "FILE")]
+    pub archive_key: PathBuf,
+    /// Answer in JSON
+    #[arg(long)]
+    pub json: bool,
+    /// The archive
+    #[arg(value_name = "ARCHIVE")]
+    pub archive: PathBuf,
 }
 
 #[derive(Debug, Args)]
@@ -73,7 +92,7 @@ pub enum KeyCommand {
 pub struct NewKey {
     #[command(flatten)]
     pub place: StorePlace,
-    /// Of verify, enroll, replace, delete, admin (with replace and delete), inspect, represent and metrics, with commas
+    /// Of verify, enroll, replace, delete, persons, admin (with these three), export, inspect, represent and metrics, with commas
     #[arg(long, value_name = "SCOPES")]
     pub scopes: Scopes,
     /// The only tenant that it is good for, or `*`

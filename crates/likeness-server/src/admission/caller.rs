@@ -41,6 +41,11 @@ impl Caller {
         Source { key: &self.key, address: self.address }
     }
 
+    /// Whether the key is good for this tenant.
+    pub fn sees(&self, tenant: &Tenant) -> bool {
+        self.tenant.as_ref().is_none_or(|own| own == tenant)
+    }
+
     /// The tenant of the request, otherwise that of the key, otherwise `default`.
     ///
     /// # Errors
@@ -136,7 +141,8 @@ mod tests {
             let scopes: Scopes = granted.parse().unwrap();
             let caller = caller(None, scopes);
             for (name, scope) in Scope::ALL {
-                let expected = name == granted || (granted == "admin" && ["delete", "replace"].contains(&name));
+                let expected =
+                    name == granted || (granted == "admin" && ["delete", "replace", "persons"].contains(&name));
                 let found = caller.allow(scope).map_err(|problem| problem.code());
                 if found != if expected { Ok(()) } else { Err(Code::Forbidden) } {
                     wrong.push((granted, name, found));

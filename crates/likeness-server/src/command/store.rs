@@ -4,10 +4,12 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
+use crate::clock::now;
 use crate::exit::{Exit, Failure};
 use crate::print;
+use crate::store::{Archive, Exported, Imported, archive_keys};
 use crate::store::{Checked, Erasure, Kind, Location, Purpose, Store, StoreError};
-use crate::store_args::{Check, Rotate, StoreCommand, StorePlace, Unlock};
+use crate::store_args::{Check, Rotate, StoreCommand, StorePlace, Transfer, Unlock};
 
 /// Runs it.
 ///
@@ -18,6 +20,8 @@ pub fn run(command: &StoreCommand) -> Result<Exit, Failure> {
         StoreCommand::Init(place) => init(place),
         StoreCommand::Rotate(args) => rotate(args),
         StoreCommand::Check(args) => check(args),
+        StoreCommand::Export(args) => export(args),
+        StoreCommand::Import(args) => import(args),
         StoreCommand::Unlock(args) => unlock(args),
     }
 }
@@ -75,6 +79,35 @@ fn unlock(args: &Unlock) -> Result<Exit, Failure> {
     let report = if forgotten { "unlocked: the failures that counted are forgotten\n" } else { "no failure counts\n" };
     print::answer(&report, false, |report| (*report).to_owned());
     Ok(Exit::Success)
+}
+
+fn export(args: &Transfer) -> Result<Exit, Failure> {
+    let store = open(&args.place)?;
+    let keys = archive_keys(&args.archive, &args.archive_key, true)?;
+    let exported = store.export(&mut Archive::create(&args.archive, &keys)?, now())?;
+    print::answer(&exported, args.json, |exported| {
+        let Exported { persons, written, revision } = exported;
+        let key = args.archive_key.display();
+        format!(
+            "{persons} persons as of revision {revision}, {written} of them written now\nthe key {key} opens the archive: keep them apart\n"
+        )
+    });
+    Ok(Exit::Success)
+}
+
+fn import(args: &Transfer) -> Result<Exit, Failure> {
+    let store = open(&args.place)?;
+    let keys = archive_keys(&args.archive, &args.archive_key, false)?;
+    let imported = store.import(&mut Archive::open(&args.archive, &keys)?, now())?;
+    print::answer(&imported, args.json, |imported| {
+        let Imported { stored, already, expired, conflicts } = imported;
+        let mut lines = format!("{stored} persons stored, {already} there already, {expired} whose time is over\n");
+        for person in conflicts {
+            lines += &format!("{person}: another person has this name here, and stays\n");
+        }
+        lines
+    });
+    Ok(if imported.conflicts.is_empty() { Exit::Success } else { Exit::ImportConflict })
 }
 
 fn check(args: &Check) -> Result<Exit, Failure> {

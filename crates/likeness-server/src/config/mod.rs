@@ -45,6 +45,8 @@ pub struct Settings {
     pub access: Access,
     /// Where templates are kept.
     pub store: StoreSettings,
+    /// Whether an enrolment must name a consent.
+    pub require_consent: bool,
     /// Where metrics have a loopback address of their own.
     pub metrics_listen: Option<SocketAddr>,
     /// Certificate chain and private key, PEM files.
@@ -111,6 +113,7 @@ impl Settings {
             limits: limits(&mut read),
             access: access(&mut read),
             store: store(args, &mut read),
+            require_consent: read.truth("LIKENESS_REQUIRE_CONSENT", false) || args.require_consent,
             metrics_listen: metrics_listen(args, &mut read),
             tls: args.tls_cert.clone().zip(args.tls_key.clone()),
             deepface_root: args.deepface_root,

@@ -8,6 +8,7 @@ use utoipa::{IntoParams, ToSchema};
 use super::person::{Who, ask};
 use crate::admission::caller::Caller;
 use crate::app::App;
+use crate::clock::now;
 use crate::problem::Problem;
 use crate::store::Erasure;
 
@@ -28,7 +29,7 @@ pub struct DeleteResponse {
     user_id: String,
     /// For a person.
     message: &'static str,
-    /// `done`, or `pending` while a reader holds the file's old pages; finished in the background.
+    /// `done`, or `pending` until a look at the tables and files finds nothing.
     erasure: &'static str,
 }
 
@@ -47,8 +48,8 @@ pub async fn delete(
 ) -> Result<Json<DeleteResponse>, Problem> {
     let who = Who::named(&user, caller.tenant(query.tenant_id.as_deref())?)?;
     let owner = who.clone();
-    let erased = ask(&app, move |store| store.erase(&owner.tenant, &owner.subject)).await?;
-    let (message, erasure) = match erased.ok_or_else(|| who.unknown())? {
+    let erased = ask(&app, move |store| store.erase(&owner.tenant, &owner.subject, now())).await?;
+    let (message, erasure) = match erased.ok_or_else(|| who.unknown())?.erasure() {
         Erasure::Done => ("gone", "done"),
         Erasure::Pending => ("gone from every answer; the file's old pages follow", "pending"),
     };

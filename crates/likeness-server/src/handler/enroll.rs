@@ -14,6 +14,7 @@ use utoipa::ToSchema;
 
 use super::liveness::message;
 use super::person::{NotComparedResponse, Who, ask, closed, nothing_comparable, template};
+use super::terms::terms;
 use crate::admission::caller::{Caller, lacking};
 use crate::app::{App, ModelResponse};
 use crate::clock::{Stopwatch, now};
@@ -21,7 +22,7 @@ use crate::examiner::{Examined, reach, round};
 use crate::form::{Form, Truth};
 use crate::problem::{Code, Problem};
 use crate::routes::{ENROLL, Scope};
-use crate::store::{self, Answered, Enrollment, Idempotency, Mode, NotCompared, Outcome, Person, Store};
+use crate::store::{self, Answered, Enrollment, Idempotency, Mode, NotCompared, Outcome, Person, Store, Terms};
 
 /// How often an enrolment that met another one begins again.
 const TRIES: usize = 8;
@@ -68,7 +69,7 @@ pub async fn enroll(
     headers: HeaderMap,
     form: Form,
 ) -> Result<Response, Problem> {
-    let (request, bytes) = (Request::of(&form, &caller, &headers, ENROLL.name)?, form.file("file")?);
+    let (request, bytes) = (Request::of(&app, &form, &caller, &headers, ENROLL.name)?, form.file("file")?);
     let (examiner, model) = (app.full_examiner()?, app.model());
     let request = request.hashed([bytes.as_ref()]);
     if let Some(replayed) = request.answered(&app).await? {
@@ -112,6 +113,7 @@ pub fn must_be_live(judged: &Liveness) -> Result<(), Problem> {
 pub struct Request {
     /// Who.
     pub who: Who,
+    terms: Terms,
     replace: bool,
     caller: Caller,
     /// Whether the key may let stored templates go.
@@ -124,8 +126,9 @@ impl Request {
     ///
     /// # Errors
     /// `INVALID_INPUT`, `FORBIDDEN`
-    pub fn of(form: &Form, caller: &Caller, headers: &HeaderMap, route: &str) -> Result<Self, Problem> {
+    pub fn of(app: &App, form: &Form, caller: &Caller, headers: &HeaderMap, route: &str) -> Result<Self, Problem> {
         let who = Who::of(form, caller)?;
+        let terms = terms(form, app.settings.require_consent)?;
         let replace = form.value::<Truth>("replace")?.is_some_and(|truth| truth.0);
         let displace = caller.allow(Scope::Replace);
         if replace {
@@ -134,7 +137,7 @@ impl Request {
         let key = headers.get("idempotency-key").map(key).transpose()?;
         let idempotency = key.map(|key| Idempotency { key, route: route.to_owned(), request: [0; 32] });
         let caller = caller.clone();
-        Ok(Self { who, replace, caller, displace: displace.is_ok(), idempotency })
+        Ok(Self { who, terms, replace, caller, displace: displace.is_ok(), idempotency })
     }
 
     /// With the digest of all that it says. The store keys it before it is written.
@@ -146,6 +149,7 @@ impl Request {
         };
         part(self.who.subject.as_str().as_bytes());
         part(&[u8::from(self.replace)]);
+        part(&self.terms.bytes());
         photographs.into_iter().for_each(part);
         if let Some(idempotency) = &mut self.idempotency {
             idempotency.request = *hasher.finalize().as_bytes();
@@ -181,7 +185,7 @@ impl Request {
         let threshold = app.settings.policy.threshold;
         let stored = ask(app, move |store| {
             for _ in 0..TRIES {
-                let person = store.load(&self.who.tenant, &self.who.subject)?;
+                let person = store.load(&self.who.tenant, &self.who.subject, now())?;
                 let seen = person.as_ref().map(|person| person.version);
                 let not_compared = match (&person, self.replace) {
                     (Some(person), false) => match self.own(store, person, &faces, threshold)? {
@@ -199,6 +203,7 @@ impl Request {
                     subject: &self.who.subject,
                     templates: faces.iter().map(|face| template(face.embedding(), face.quality().score())).collect(),
                     mode: if self.replace { Mode::Replace } else { Mode::Add { seen, displace: self.displace } },
+                    terms: self.terms.clone(),
                     remember: self.idempotency.as_ref().map(|idempotency| (idempotency, answer.as_slice())),
                     now: now(),
                 })?;

@@ -90,7 +90,7 @@ pub async fn enroll_multi(
     headers: HeaderMap,
     form: Form,
 ) -> Result<Response, Problem> {
-    let (request, files) = (Request::of(&form, &caller, &headers, ENROLL_MULTI.name)?, form.files("files")?);
+    let (request, files) = (Request::of(&app, &form, &caller, &headers, ENROLL_MULTI.name)?, form.files("files")?);
     if !(LEAST..=MOST).contains(&files.len()) {
         let found = files.len();
         return Err(Problem::input(format!("`files`: expected {LEAST} to {MOST} photographs, found {found}")));

@@ -133,7 +133,7 @@ pub async fn verify(
 async fn known(app: &App, who: &Who, caller: &Caller) -> Result<Person, Problem> {
     within_budget(app, who, caller).await?;
     let owner = who.clone();
-    match ask(app, move |store| store.load(&owner.tenant, &owner.subject)).await? {
+    match ask(app, move |store| store.load(&owner.tenant, &owner.subject, now())).await? {
         Some(person) => Ok(person),
         None => {
             note_failure(app, who, caller).await?;

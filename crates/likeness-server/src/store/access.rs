@@ -38,11 +38,15 @@ pub enum Scope {
     Delete = 64,
     /// Replace stored templates, as an addition to `Enroll`.
     Replace = 128,
+    /// See who is enrolled.
+    Persons = 256,
+    /// Take out everything that is stored about a person.
+    Export = 512,
 }
 
 impl Scope {
     /// All of them, by name.
-    pub const ALL: [(&'static str, Self); 8] = [
+    pub const ALL: [(&'static str, Self); 10] = [
         ("verify", Self::Verify),
         ("enroll", Self::Enroll),
         ("admin", Self::Admin),
@@ -51,6 +55,8 @@ impl Scope {
         ("metrics", Self::Metrics),
         ("delete", Self::Delete),
         ("replace", Self::Replace),
+        ("persons", Self::Persons),
+        ("export", Self::Export),
     ];
 
     /// Its name.
@@ -75,9 +81,9 @@ impl Scopes {
         self.0 & scope as u16 != 0
     }
 
-    /// Whether they allow it: `admin` includes `delete` and `replace`.
+    /// Whether they allow it: `admin` includes `delete`, `replace` and `persons`.
     pub fn allow(self, scope: Scope) -> bool {
-        self.has(scope) || matches!(scope, Scope::Delete | Scope::Replace) && self.has(Scope::Admin)
+        self.has(scope) || matches!(scope, Scope::Delete | Scope::Replace | Scope::Persons) && self.has(Scope::Admin)
     }
 }
 

@@ -6,7 +6,7 @@ use super::error::{Kind, Result};
 use super::handle::{Store, stored};
 use super::keys::hex;
 use super::person::Person;
-use super::record::Opened;
+use super::record::{Opened, Stored};
 use super::sql::{Row, Rows, Value};
 
 /// Rows read at once.
@@ -51,6 +51,9 @@ impl Table {
                 ("SELECT * FROM failure WHERE name > ?1 ORDER BY name LIMIT ?2", "SELECT count(*) FROM failure")
             }
             Self::Access => ("SELECT * FROM access WHERE id > ?1 ORDER BY id LIMIT ?2", "SELECT count(*) FROM access"),
+            Self::Erasure => {
+                ("SELECT * FROM erasure WHERE id > ?1 ORDER BY id LIMIT ?2", "SELECT count(*) FROM erasure")
+            }
         }
     }
 
@@ -58,7 +61,7 @@ impl Table {
     fn first(self) -> Value {
         match self {
             Self::Person | Self::Gone | Self::Answer => Value::Int(i64::MIN),
-            Self::Failure | Self::Access => Value::Bytes(Vec::new()),
+            Self::Failure | Self::Access | Self::Erasure => Value::Bytes(Vec::new()),
         }
     }
 }
@@ -114,6 +117,7 @@ impl Store {
             Table::Person => self.check_person(row, checked).map(|()| true),
             Table::Gone | Table::Answer => Ok(true),
             Table::Failure => Ok(self.failure_opens(row.columns())),
+            Table::Erasure => Ok(self.erasure_opens(row)),
             Table::Access => {
                 checked.keys += 1;
                 Ok(self.opened_key(row).is_ok())
@@ -127,7 +131,7 @@ impl Store {
         checked.former_key += u64::from(master != self.keyring.newest().id());
         let opened = self.master(&master).and_then(|master| Opened::open(&stored, &master));
         match opened.map(|opened| opened.person) {
-            Ok(person) if self.is_named(&person, &stored.name) => checked.templates += person.templates.len() as u64,
+            Ok(person) if self.is_named(&person, &stored) => checked.templates += person.templates.len() as u64,
             Err(error) if error.kind != Kind::Corrupt && error.kind != Kind::WrongKey => return Err(error),
             _ => checked.unreadable.push(stored.id),
         }
@@ -135,7 +139,8 @@ impl Store {
     }
 
     /// Whether the row lies under the name of whom it holds.
-    fn is_named(&self, person: &Person, name: &[u8; 32]) -> bool {
-        self.name(&person.tenant, &person.subject) == *name
+    fn is_named(&self, person: &Person, stored: &Stored) -> bool {
+        let (name, tenant) = (self.name(&person.tenant, &person.subject), self.tenant_name(&person.tenant));
+        name == stored.name && tenant == stored.tenant
     }
 }

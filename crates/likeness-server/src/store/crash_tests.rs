@@ -11,10 +11,10 @@ use std::str::FromStr as _;
 use std::time::Instant;
 
 use super::sqlite_tests::{Mount, may_mount, run};
-use super::suite::{NEW, Place, enroll, enrollment, fresh, subject, tenant};
+use super::suite::{NEW, NOW, Place, enroll, enrollment, fresh, subject, tenant};
 use super::*;
 
-/// What the driver is to do: `enroll FROM TO` or `rotate`, and where.
+/// What the driver is to do: `FROM TO` (enrolments), `rotate`, `export ARCHIVE KEY` or `import ARCHIVE KEY`, and where.
 const ORDER: &str = "LIKENESS_STORE_DRIVER";
 
 #[test]
@@ -30,6 +30,14 @@ fn driver() {
             store.rotate(key_file).unwrap();
             out.write_all(b"rotated\n").unwrap();
         }
+        "export" => {
+            let keys = archive_keys(Path::new(words[3]), Path::new(words[4]), true).unwrap();
+            store.export(&mut Archive::create(Path::new(words[3]), &keys).unwrap(), NOW).unwrap();
+        }
+        "import" => {
+            let keys = archive_keys(Path::new(words[3]), Path::new(words[4]), false).unwrap();
+            store.import(&mut Archive::open(Path::new(words[3]), &keys).unwrap(), NOW).unwrap();
+        }
         from => {
             let (from, to) = (from.parse::<u64>().unwrap(), words[3].parse().unwrap());
             for seed in from..to {
@@ -43,7 +51,8 @@ fn driver() {
     }
 }
 
-fn drive(place: &Place, order: &str, wrapper: &[&str]) -> Child {
+/// Begins it.
+pub fn drive(place: &Place, order: &str, wrapper: &[&str]) -> Child {
     let Location::Sqlite(path) = &place.location else { panic!("no file") };
     let this = std::env::current_exe().unwrap();
     let mut words = wrapper.iter().map(std::ffi::OsStr::new).chain([this.as_os_str()]);
@@ -54,10 +63,11 @@ fn drive(place: &Place, order: &str, wrapper: &[&str]) -> Child {
 }
 
 /// Moments that are the same in each run.
-struct Dice(u64);
+pub struct Dice(pub u64);
 
 impl Dice {
-    fn roll(&mut self) -> f64 {
+    /// From 0 to 1.
+    pub fn roll(&mut self) -> f64 {
         self.0 ^= self.0 << 13;
         self.0 ^= self.0 >> 7;
         self.0 ^= self.0 << 17;
@@ -82,7 +92,7 @@ fn whole(store: &Store, up_to: u64) -> std::result::Result<u64, String> {
         return Err(format!("{up_to} were acknowledged: {checked:?}"));
     }
     for seed in 0..up_to {
-        let person = store.load(&tenant(), &subject(&format!("p{seed}"))).map_err(|error| error.to_string())?;
+        let person = store.load(&tenant(), &subject(&format!("p{seed}")), NOW).map_err(|error| error.to_string())?;
         if person.map(|person| person.templates[0].data.clone()) != Some(fresh(seed, 80.0)) {
             return Err(format!("p{seed} was acknowledged and is not what was enrolled"));
         }
@@ -210,7 +220,7 @@ fn a_rotation_killed_anywhere_goes_on_while_a_server_enrols() {
         while child.try_wait().unwrap().is_none() {
             enroll(&server, &format!("p{seed}"), seed);
             let earlier = subject(&format!("p{}", seed * 7 % 3000));
-            assert!(server.load(&tenant(), &earlier).unwrap().is_some());
+            assert!(server.load(&tenant(), &earlier, NOW).unwrap().is_some());
             seed += 1;
         }
         let ended = child.wait().unwrap().success();

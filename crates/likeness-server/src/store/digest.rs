@@ -23,11 +23,13 @@ pub enum Table {
     Failure,
     /// API keys.
     Access,
+    /// Erasures and their receipts.
+    Erasure,
 }
 
 impl Table {
     /// Every one, in the order of their digests.
-    pub const ALL: [Self; 5] = [Self::Person, Self::Gone, Self::Answer, Self::Failure, Self::Access];
+    pub const ALL: [Self; 6] = [Self::Person, Self::Gone, Self::Answer, Self::Failure, Self::Access, Self::Erasure];
 
     /// Its name.
     pub fn name(self) -> &'static str {
@@ -37,6 +39,7 @@ impl Table {
             Self::Answer => "answer",
             Self::Failure => "failure",
             Self::Access => "access",
+            Self::Erasure => "erasure",
         }
     }
 }

@@ -1,12 +1,13 @@
-//! Enrolling, loading and erasing persons; answers that are remembered for a repeated request.
+//! Enrolling and loading persons; answers that are remembered for a repeated request.
 
 use super::digest::{Changes, Table};
 use super::error::{Kind, Result, StoreError};
 use super::handle::{Store, columns};
 use super::person::{DIMENSION, MOST_TEMPLATES, Person, Subject, TemplateData, Tenant, length};
-use super::record::{Opened, content, lay};
+use super::record::{Names, Opened, content, lay};
 use super::seal::{Context, name, open, seal};
-use super::sql::{Erasure, Rows, Value};
+use super::sql::Rows;
+use super::terms::Terms;
 
 /// How long an answer is remembered.
 const REMEMBERED: i64 = 24 * 3600;
@@ -51,6 +52,8 @@ pub struct Enrollment<'a> {
     pub templates: Vec<TemplateData>,
     /// What becomes of those that are there.
     pub mode: Mode,
+    /// What they are kept under; what this leaves open stays as it was.
+    pub terms: Terms,
     /// The request's identity, if it has one, and the answer to remember with it.
     pub remember: Option<(&'a Idempotency, &'a [u8])>,
     /// Seconds since 1970.
@@ -95,13 +98,13 @@ impl Store {
         self.read(|rows| Ok(rows.row("SELECT id FROM person WHERE name = ?1", &[(&name).into()])?.is_some()))
     }
 
-    /// A person, opened.
+    /// A person, opened; not one whose time is over.
     ///
     /// # Errors
     /// The database's refusal; what is stored is not what was written.
-    pub fn load(&self, tenant: &Tenant, subject: &Subject) -> Result<Option<Person>> {
+    pub fn load(&self, tenant: &Tenant, subject: &Subject, now: i64) -> Result<Option<Person>> {
         let opened = self.read(|rows| self.find(rows, tenant, subject))?;
-        Ok(opened.map(|opened| opened.person))
+        Ok(opened.map(|opened| opened.person).filter(|person| !person.terms.expired(now)))
     }
 
     /// The remembered answer to a request, to be looked up before any work is done for it.
@@ -131,7 +134,10 @@ impl Store {
                 None => {}
             }
         }
-        let found = self.find(changes.rows(), tenant, subject)?;
+        let mut found = self.find(changes.rows(), tenant, subject)?;
+        if let Some(over) = found.take_if(|opened| opened.person.terms.expired(*now)) {
+            self.end(changes, over.person.id)?;
+        }
         let version = found.as_ref().map(|opened| opened.person.version);
         if matches!(mode, Mode::Add { seen, .. } if *seen != version) {
             return Ok(Outcome::Moved);
@@ -142,6 +148,7 @@ impl Store {
             return Ok(Outcome::Full);
         }
         let revision = changes.next_revision();
+        let before = found.as_ref().map(|opened| opened.person.terms.clone()).unwrap_or_default();
         let mut opened = match found {
             Some(opened) if matches!(mode, Mode::Add { .. }) => opened,
             // A new data key: what was sealed before can't be opened by what is stored from now on.
@@ -149,6 +156,7 @@ impl Store {
             None => Opened::fresh(revision, revision, tenant, subject)?,
         };
         opened.person.version = revision;
+        opened.person.terms = enrollment.terms.or(before);
         opened.person.add(&enrollment.templates, revision);
         self.put(changes, &opened, version.is_none())?;
         if let Some((request, answer)) = remember {
@@ -157,55 +165,38 @@ impl Store {
         Ok(Outcome::Stored { templates: opened.person.templates.len() })
     }
 
-    /// Erases a person and all that was remembered of their enrolments; `None`: there was none.
-    ///
-    /// # Errors
-    /// The database's refusal; then nothing was erased.
-    pub fn erase(&self, tenant: &Tenant, subject: &Subject) -> Result<Option<Erasure>> {
-        let name = self.name(tenant, subject);
-        let erased = self.write(|changes| {
-            let found = changes.rows().row("SELECT id FROM person WHERE name = ?1", &[(&name).into()])?;
-            let Some(mut row) = found else { return Ok(false) };
-            let person = row.int()?;
-            self.erase_rows(changes, person)?;
-            self.forget(changes, &self.failing(tenant, subject))?;
-            Ok(true)
-        })?;
-        Ok(erased.then(|| self.scrub()))
-    }
-
-    fn erase_rows(&self, changes: &mut Changes<'_>, person: i64) -> Result<()> {
-        let (revision, id) = (changes.next_revision(), [Value::Int(person)]);
-        let row = ("SELECT * FROM person WHERE id = ?1", 1);
-        changes.change(Table::Person, row, "DELETE FROM person WHERE id = ?1", &id)?;
-        let answers = ("SELECT * FROM answer WHERE person = ?1", 1);
-        changes.change(Table::Answer, answers, "DELETE FROM answer WHERE person = ?1", &id)?;
-        let gone = ("SELECT * FROM gone WHERE revision = ?1", 1);
-        let note = "INSERT INTO gone (revision, person) VALUES (?1, ?2)";
-        changes.change(Table::Gone, gone, note, &[revision.into(), person.into()])?;
-        let old = ("SELECT * FROM gone WHERE revision <= ?1", 1);
-        changes.change(Table::Gone, old, "DELETE FROM gone WHERE revision <= ?1", &[(revision - FOLLOWED).into()])?;
-        Ok(())
-    }
-
-    fn find(&self, rows: &mut dyn Rows, tenant: &Tenant, subject: &Subject) -> Result<Option<Opened>> {
+    pub(super) fn find(&self, rows: &mut dyn Rows, tenant: &Tenant, subject: &Subject) -> Result<Option<Opened>> {
         let name = self.name(tenant, subject);
         let row = rows.row(concat!("SELECT ", columns!(), " FROM person WHERE name = ?1"), &[(&name).into()])?;
         row.map(|row| self.opened(row)).transpose()
     }
 
-    fn put(&self, changes: &mut Changes<'_>, opened: &Opened, new: bool) -> Result<()> {
-        let Person { id, version, tenant, subject, .. } = &opened.person;
+    pub(super) fn put(&self, changes: &mut Changes<'_>, opened: &Opened, new: bool) -> Result<()> {
+        let Person { id, version, tenant, subject, terms, .. } = &opened.person;
         let master = self.master(&changes.meta.master)?;
-        let name = self.name(tenant, subject);
-        let data = opened.data(&name, &master)?;
-        let values = [(*id).into(), (&name).into(), (*version).into(), (&master.id()).into(), data.into()];
+        let (tenant, name) = (self.tenant_name(tenant), self.name(tenant, subject));
+        let data = opened.data(&Names { tenant: &tenant, name: &name }, &master)?;
+        let values = [
+            (*id).into(),
+            (&tenant).into(),
+            (&name).into(),
+            (*version).into(),
+            terms.column().into(),
+            (&master.id()).into(),
+            data.into(),
+        ];
         changes.change(
             Table::Person,
             ("SELECT * FROM person WHERE id = ?1", 1),
             match new {
-                true => "INSERT INTO person (id, name, version, master, data) VALUES (?1, ?2, ?3, ?4, ?5)",
-                false => "UPDATE person SET version = ?3, master = ?4, data = ?5 WHERE id = ?1 AND name = ?2",
+                true => {
+                    "INSERT INTO person (id, tenant, name, version, expires_at, master, data) \
+                     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)"
+                }
+                false => {
+                    "UPDATE person SET version = ?4, expires_at = ?5, master = ?6, data = ?7 \
+                     WHERE id = ?1 AND tenant = ?2 AND name = ?3"
+                }
             },
             &values,
         )?;

@@ -176,6 +176,12 @@ impl Store {
         failures.ok_or_else(|| StoreError::new(Kind::Corrupt, "a row of the table failure is not what was written"))
     }
 
+    /// When failures were counted under this name.
+    pub(super) fn failed_at(&self, rows: &mut dyn Rows, tenant: &Tenant, subject: &Subject) -> Result<Vec<i64>> {
+        let failures = self.failures_of(rows, &self.failing(tenant, subject))?;
+        Ok(failures.into_iter().map(|failure| failure.at).collect())
+    }
+
     fn sealed_failures(&self, name: &[u8; 32], last: i64, failures: &[FailedAttempt]) -> Result<Vec<u8>> {
         let plain: Vec<u8> = failures.iter().flat_map(FailedAttempt::bytes).collect();
         seal(&self.secrets.failure_rows, &sealing(name, last), &plain)

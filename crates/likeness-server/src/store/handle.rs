@@ -33,6 +33,9 @@ pub(super) struct Secrets {
     pub(super) failure_rows: Key,
     pub(super) answers: Key,
     pub(super) access: Key,
+    pub(super) cursors: Key,
+    pub(super) erasures: Key,
+    pub(super) signing: Key,
     pub(super) digests: DigestKeys,
 }
 
@@ -45,6 +48,9 @@ impl Secrets {
             failure_rows: key("failure rows"),
             answers: key("answers"),
             access: key("access"),
+            cursors: key("cursors"),
+            erasures: key("erasures"),
+            signing: key("signing"),
             digests: DigestKeys { rows: key("row digests"), seal: key("table digests") },
         }
     }
@@ -121,13 +127,22 @@ impl Store {
         let store = Arc::downgrade(self);
         std::thread::spawn(move || {
             while let Some(store) = store.upgrade() {
-                if store.unscrubbed.load(Ordering::Acquire) {
-                    store.scrub();
-                }
+                store.tidy(crate::clock::now());
                 drop(store);
                 std::thread::sleep(AGAIN);
             }
         });
+    }
+
+    /// Ends what has expired, and what erasures left. What fails is tried again at the next turn.
+    pub(super) fn tidy(&self, now: i64) {
+        let swept = self.sweep(now);
+        if self.unscrubbed.load(Ordering::Acquire) {
+            self.scrub();
+        }
+        if let Err(error) = swept.and_then(|_| self.finish_erasures(now)) {
+            tracing::warn!(%error, "expired persons and erasures wait; tried again");
+        }
     }
 
     /// Removes what deleted rows left in the files; what can't be done now is tried again.
@@ -167,6 +182,12 @@ impl Store {
         name(&self.secrets.names, &[tenant.as_str().as_bytes(), subject.as_str().as_bytes()])
     }
 
+    /// The keyed hash of a tenant, by which its persons are listed.
+    pub(super) fn tenant_name(&self, tenant: &Tenant) -> [u8; 16] {
+        let hash = name(&self.secrets.names, &[b"tenant", tenant.as_str().as_bytes()]);
+        hash.first_chunk().copied().unwrap_or_default()
+    }
+
     /// The master key of this id.
     pub(super) fn master(&self, id: &[u8]) -> Result<MasterKey> {
         self.keyring.find(id).ok_or_else(|| {
@@ -183,8 +204,7 @@ impl Store {
 }
 
 fn other_layout(found: i64) -> StoreError {
-    let what =
-        format!("layout of the store: expected {LAYOUT}, found {found}; its templates can't be compared any more");
+    let what = format!("layout of the store: expected {LAYOUT}, found {found}, which this version does not read");
     StoreError::new(Kind::Layout, what).hint(
         "the version of `likeness` that made this store opens it; `likeness store init` makes a new one, \
              into which persons are enrolled again",
@@ -198,17 +218,18 @@ fn unworked() -> StoreError {
 /// The columns that `stored` takes.
 macro_rules! columns {
     () => {
-        "id, name, version, master, data"
+        "id, tenant, name, version, expires_at, master, data"
     };
 }
 pub(super) use columns;
 
 /// A person's row, and the id of the master key that wrapped it.
 pub(super) fn stored(mut row: Row) -> Result<(Stored, Vec<u8>)> {
-    let (id, name, version, master, data) = (row.int()?, row.bytes()?, row.int()?, row.bytes()?, row.bytes()?);
-    let name =
-        name.try_into().map_err(|_| StoreError::new(Kind::Corrupt, format!("person {id}: a name of odd length")))?;
-    Ok((Stored { id, version, name, data }, master))
+    let (id, tenant, name) = (row.int()?, row.bytes()?, row.bytes()?);
+    let (version, expires_at, master, data) = (row.int()?, row.int()?, row.bytes()?, row.bytes()?);
+    let odd = |_| StoreError::new(Kind::Corrupt, format!("person {id}: a name of odd length"));
+    let (tenant, name) = (tenant.try_into().map_err(odd)?, name.try_into().map_err(odd)?);
+    Ok((Stored { id, version, tenant, name, expires_at, data }, master))
 }
 
 /// The root that everything small is sealed by, unwrapped.

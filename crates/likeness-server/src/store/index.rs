@@ -171,7 +171,7 @@ impl Index {
     pub(super) fn checked(&self, query: &Query<'_>, candidates: &[(i64, f32)]) -> Result<Vec<(Subject, f64)>> {
         let mut near = Vec::new();
         for (id, _) in candidates {
-            let Some(person) = self.store.person(*id)? else { continue };
+            let Some(person) = self.store.person(*id, query.now)? else { continue };
             let (Some(template), _) = person.template(&self.space) else { continue };
             let Ok(similarity) = Similarity::of(query.probe, template.direction(), query.threshold) else { continue };
             let own = person.tenant == *query.tenant;
@@ -259,11 +259,12 @@ impl Store {
         self.read(|rows| Meta::read(rows, &self.secrets.digests)).map(|meta| meta.revision)
     }
 
-    /// A person by the number of the enrolment.
-    fn person(&self, id: i64) -> Result<Option<Person>> {
+    /// A person by the number of the enrolment; not one whose time is over.
+    fn person(&self, id: i64, now: i64) -> Result<Option<Person>> {
         let sql = concat!("SELECT ", columns!(), " FROM person WHERE id = ?1");
         let row = self.read(|rows| rows.row(sql, &[id.into()]))?;
-        row.map(|row| self.opened(row).map(|opened| opened.person)).transpose()
+        let person = row.map(|row| self.opened(row).map(|opened| opened.person)).transpose()?;
+        Ok(person.filter(|person| !person.terms.expired(now)))
     }
 
     /// The next persons that changed after this version, each with its version.

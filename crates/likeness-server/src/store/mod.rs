@@ -5,38 +5,52 @@
 //! and the system's randomness.
 
 mod access;
+mod archive;
 mod check;
 mod digest;
 mod enroll;
+mod erase;
 mod error;
 mod failures;
 mod handle;
 mod index;
 mod keys;
+mod listing;
 mod location;
 mod person;
 mod postgres;
+mod receipt;
 mod record;
+mod residue;
 mod rotate;
 mod seal;
 mod sql;
 mod sqlite;
+mod terms;
 mod tls;
+mod transfer;
 mod uncompared;
 mod vectors;
 
 pub use access::{ApiKey, Grant, Scope, Scopes};
+pub use archive::Archive;
 pub use check::Checked;
 pub use enroll::{Answered, Enrollment, Idempotency, Mode, Outcome};
+pub use erase::{Erased, ErasureId, ErasureState, unhex_erasure};
 pub use error::{Kind, Result, StoreError};
 pub use failures::{Source, Spent};
 pub use handle::Store;
 pub use index::{Index, IndexState, Query, SearchResult};
+pub use keys::hex;
+pub use listing::{Holdings, MOST_LISTED};
 pub use location::Location;
 #[cfg(test)]
 use person::{DIMENSION, SpaceBytes};
 pub use person::{NotCompared, Person, Subject, TemplateData, Tenant};
+pub use receipt::Receipt;
 pub use sql::{Erasure, Purpose};
+pub use terms::{Consent, LONGEST, Terms};
+pub use transfer::{Exported, Imported, archive_keys};
 
 #[cfg(test)]
 use {
@@ -58,4 +72,8 @@ mod suite;
 #[cfg(test)]
 mod suite_index;
 #[cfg(test)]
+mod suite_persons;
+#[cfg(test)]
 mod tamper_tests;
+#[cfg(test)]
+mod transfer_tests;

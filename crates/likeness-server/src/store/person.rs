@@ -4,6 +4,8 @@ use std::fmt;
 
 use likeness::space::SpaceId;
 
+use super::terms::Terms;
+
 /// How many numbers an embedding has.
 pub const DIMENSION: usize = 512;
 
@@ -106,6 +108,8 @@ pub struct Person {
     pub subject: Subject,
     /// At most [`MOST_TEMPLATES`].
     pub templates: Vec<Template>,
+    /// What they are kept under.
+    pub terms: Terms,
 }
 
 /// Stored templates that could not be compared, by reason.
@@ -248,6 +252,7 @@ mod tests {
             tenant: Tenant::new("t").unwrap(),
             subject: Subject::new("s").unwrap(),
             templates,
+            terms: Terms::default(),
         };
         let some = person(vec![template(1, 0, 1.0), template(1, 1, 9.0), template(2, 2, 1.0)]);
         let mean = some.mean(&[1; 32]).unwrap();

@@ -175,6 +175,11 @@ impl Database for Postgres {
         Ok(Erasure::Done)
     }
 
+    /// A client can't read the server's files.
+    fn residue(&self, _pieces: &[[u8; 16]], _longest: u64) -> Result<Option<Vec<(&'static str, u64)>>> {
+        Ok(Some(Vec::new()))
+    }
+
     /// A client can't: `pg_amcheck` and data checksums are the server's.
     fn check(&self) -> Result<()> {
         Ok(())

@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::suite::{Place, SUITE};
 use super::suite_index::MORE;
+use super::suite_persons::PERSONS;
 use super::*;
 
 #[path = "../../tests/service/cluster.rs"]
@@ -24,11 +25,21 @@ impl Cluster {
 #[test]
 fn the_suite() {
     let Some(cluster) = Cluster::start("the_suite") else { return };
-    for (name, test) in SUITE.into_iter().chain(MORE) {
+    for (name, test) in SUITE.into_iter().chain(MORE).chain(PERSONS) {
         let place = cluster.place();
         let outcome = std::panic::catch_unwind(|| test(&place));
         assert!(outcome.is_ok(), "PostgreSQL: {name}");
     }
+}
+
+#[test]
+fn everybody_moves_from_sqlite_to_postgresql_and_back() {
+    let Some(cluster) = Cluster::start("everybody_moves_from_sqlite_to_postgresql_and_back") else { return };
+    let (file, back) = (Place::sqlite(), Place::sqlite());
+    let server = cluster.place();
+    super::transfer_tests::between(&file.store(), &server.store(), &super::transfer_tests::Aside::new());
+    let other = cluster.place();
+    super::transfer_tests::between(&other.store(), &back.store(), &super::transfer_tests::Aside::new());
 }
 
 #[test]
@@ -40,7 +51,7 @@ fn a_writer_of_the_database_changes_nothing_unnoticed() {
 
 #[test]
 fn stopped_and_started_in_mid_load_what_was_acknowledged_is_there() {
-    use super::suite::{NEW, enrollment, fresh, subject, tenant};
+    use super::suite::{NEW, NOW, enrollment, fresh, subject, tenant};
     let Some(cluster) = Cluster::start("stopped_and_started_in_mid_load_what_was_acknowledged_is_there") else {
         return;
     };
@@ -90,7 +101,7 @@ fn stopped_and_started_in_mid_load_what_was_acknowledged_is_there() {
     let open: usize = stored.iter().map(|(_, open)| open).sum();
     let acknowledged: Vec<_> = stored.into_iter().flat_map(|(stored, _)| stored).collect();
     let lost = acknowledged.iter().filter(|(subject, number)| {
-        let found = replicas[0].load(&tenant(), subject).unwrap();
+        let found = replicas[0].load(&tenant(), subject, NOW).unwrap();
         found.is_none_or(|person| person.templates[0].data != fresh(*number, 80.0))
     });
     assert_eq!(lost.count(), 0, "of {}", acknowledged.len());

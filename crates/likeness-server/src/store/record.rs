@@ -4,7 +4,8 @@
 //! ```text
 //! filler  489 zeros
 //! length  of what follows but the last zeros, 8 bytes
-//! wrapped 2 bytes of length, then data key, its version, the hash of all that follows, tenant, subject
+//! wrapped 2 bytes of length, then data key, its version, the hash of all that follows, the consent with 2 bytes
+//!         of length, tenant, subject
 //! each    id 8, space 32, made at 8, sealed (quality, embedding)
 //! zeros   up to whole pages
 //! ```
@@ -18,6 +19,7 @@ use super::error::{Kind, Result, StoreError};
 use super::keys::MasterKey;
 use super::person::{DIMENSION, Person, SpaceBytes, Subject, Template, TemplateData, Tenant};
 use super::seal::{Context, Key, OVERHEAD, open, random_key, seal};
+use super::terms::Terms;
 
 /// What SQLite keeps of a long row beside others, at most, in pages of 4096 bytes.
 const FILLER: usize = 489;
@@ -51,10 +53,21 @@ pub struct Stored {
     pub id: i64,
     /// Rises with each change.
     pub version: i64,
+    /// The keyed hash of the tenant.
+    pub tenant: [u8; 16],
     /// The keyed hash of tenant and subject.
     pub name: [u8; 32],
+    /// Until when, or 0.
+    pub expires_at: i64,
     /// The bytes.
     pub data: Vec<u8>,
+}
+
+impl Stored {
+    fn wrapping(&self, master: &MasterKey) -> Context {
+        let names = Names { tenant: &self.tenant, name: &self.name };
+        wrapping(&names, (self.id, self.version, self.expires_at), master)
+    }
 }
 
 /// Lays content out so that SQLite leaves no copy of it.
@@ -75,14 +88,27 @@ pub fn content(data: &[u8]) -> Option<&[u8]> {
     rest.get(..usize::try_from(u64::from_le_bytes(*length)).ok()?)
 }
 
-fn wrapping(name: &[u8; 32], id: i64, version: i64, master: &MasterKey) -> Context {
-    Context::new("person").field(name).number(id).number(version).field(&master.id())
+/// The columns of a row that name it and do not change with its key.
+pub struct Names<'a> {
+    /// The keyed hash of the tenant.
+    pub tenant: &'a [u8; 16],
+    /// The keyed hash of tenant and subject.
+    pub name: &'a [u8; 32],
 }
 
-fn sealing(person: (&Tenant, &Subject), key: i64, id: i64, space: &SpaceBytes, made_at: i64) -> Context {
-    let (tenant, subject) = person;
-    let context = Context::new("template").field(tenant.as_str().as_bytes()).field(subject.as_str().as_bytes());
-    context.number(id).field(space).number(made_at).number(key)
+fn wrapping(names: &Names<'_>, (id, version, expires_at): (i64, i64, i64), master: &MasterKey) -> Context {
+    let context = Context::new("person").field(names.tenant).field(names.name);
+    context.number(id).number(version).number(expires_at).field(&master.id())
+}
+
+/// Of whom a template is, and what it is kept under.
+fn owner(tenant: &Tenant, subject: &Subject, terms: &Terms) -> [u8; 32] {
+    let context = Context::new("owner").field(tenant.as_str().as_bytes()).field(subject.as_str().as_bytes());
+    context.number(terms.column()).field(&terms.consent_bytes()).hash()
+}
+
+fn sealing(owner: &[u8; 32], key: i64, id: i64, space: &SpaceBytes, made_at: i64) -> Context {
+    Context::new("template").field(owner).number(id).field(space).number(made_at).number(key)
 }
 
 impl Opened {
@@ -91,8 +117,8 @@ impl Opened {
     /// # Errors
     /// The system has no randomness.
     pub fn fresh(id: i64, revision: i64, tenant: &Tenant, subject: &Subject) -> Result<Self> {
-        let person =
-            Person { id, version: revision, tenant: tenant.clone(), subject: subject.clone(), templates: Vec::new() };
+        let (tenant, subject) = (tenant.clone(), subject.clone());
+        let person = Person { id, version: revision, tenant, subject, templates: Vec::new(), terms: Terms::default() };
         Ok(Self { person, key: DataKey { key: random_key()?, version: revision } })
     }
 
@@ -111,39 +137,48 @@ impl Opened {
             return Err(broken());
         }
         let key = DataKey { key: Zeroizing::new(*key), version: i64::from_le_bytes(*version) };
+        let (length, ids) = ids.split_first_chunk::<2>().ok_or_else(broken)?;
+        let (consent, ids) = ids.split_at_checked(u16::from_le_bytes(*length).into()).ok_or_else(broken)?;
+        let terms = Terms::of(consent, stored.expires_at).ok_or_else(broken)?;
         let (tenant, subject) = std::str::from_utf8(ids).ok().and_then(|ids| ids.split_once('/')).ok_or_else(broken)?;
         let tenant = Tenant::new(tenant).map_err(|_| broken())?;
         let subject = Subject::new(subject).map_err(|_| broken())?;
-        let mut templates = Vec::new();
+        let (owner, mut templates) = (owner(&tenant, &subject, &terms), Vec::new());
         while !rest.is_empty() {
             let (each, others) = rest.split_at_checked(EACH).ok_or_else(broken)?;
-            templates.push(template(each, &key, (&tenant, &subject)).ok_or_else(broken)?);
+            templates.push(template(each, &key, &owner).ok_or_else(broken)?);
             rest = others;
         }
-        Ok(Self { person: Person { id: stored.id, version: stored.version, tenant, subject, templates }, key })
+        let person = Person { id: stored.id, version: stored.version, tenant, subject, templates, terms };
+        Ok(Self { person, key })
     }
 
     /// The row's bytes, under this master key.
     ///
     /// # Errors
     /// The system has no randomness.
-    pub fn data(&self, name: &[u8; 32], master: &MasterKey) -> Result<Vec<u8>> {
-        let Person { id, version, tenant, subject, templates } = &self.person;
+    pub fn data(&self, names: &Names<'_>, master: &MasterKey) -> Result<Vec<u8>> {
+        let Person { id, version, tenant, subject, templates, terms } = &self.person;
+        let owner = owner(tenant, subject, terms);
         let mut list = Vec::with_capacity(templates.len() * EACH);
         for Template { id: number, data } in templates {
             list.extend(number.to_le_bytes());
             list.extend(data.space);
             list.extend(data.made_at.to_le_bytes());
-            let context = sealing((tenant, subject), self.key.version, *number, &data.space, data.made_at);
+            let context = sealing(&owner, self.key.version, *number, &data.space, data.made_at);
             list.extend(seal(&self.key.key, &context, &plain(data))?);
         }
-        let mut ids = Zeroizing::new(Vec::with_capacity(1024));
+        let mut ids = Zeroizing::new(Vec::with_capacity(2048));
         ids.extend(*self.key.key);
         ids.extend(self.key.version.to_le_bytes());
         ids.extend(blake3::hash(&list).as_bytes());
+        let consent = terms.consent_bytes();
+        ids.extend(u16::try_from(consent.len()).expect("a consent is below 64 KiB").to_le_bytes());
+        ids.extend(consent);
         ids.extend(format!("{}/{}", tenant.as_str(), subject.as_str()).bytes());
         let mut content = Vec::new();
-        push_wrapped(&mut content, &seal(&master.key, &wrapping(name, *id, *version, master), &ids)?);
+        let context = wrapping(names, (*id, *version, terms.column()), master);
+        push_wrapped(&mut content, &seal(&master.key, &context, &ids)?);
         content.extend(list);
         Ok(lay(&content))
     }
@@ -156,7 +191,7 @@ impl Opened {
 pub fn rewrap(stored: &Stored, from: &MasterKey, to: &MasterKey) -> Result<Vec<u8>> {
     let (ids, templates) = unwrap(stored, from)?;
     let mut content = Vec::new();
-    push_wrapped(&mut content, &seal(&to.key, &wrapping(&stored.name, stored.id, stored.version, to), &ids)?);
+    push_wrapped(&mut content, &seal(&to.key, &stored.wrapping(to), &ids)?);
     content.extend(templates);
     Ok(lay(&content))
 }
@@ -172,8 +207,7 @@ fn unwrap<'a>(stored: &'a Stored, master: &MasterKey) -> Result<(Zeroizing<Vec<u
     let parts = || {
         let (length, rest) = content(&stored.data)?.split_first_chunk::<2>()?;
         let (wrapped, templates) = rest.split_at_checked(u16::from_le_bytes(*length).into())?;
-        let context = wrapping(&stored.name, stored.id, stored.version, master);
-        Some((open(&master.key, &context, wrapped)?, templates))
+        Some((open(&master.key, &stored.wrapping(master), wrapped)?, templates))
     };
     parts().ok_or_else(|| corrupt(stored.id))
 }
@@ -190,12 +224,12 @@ fn plain(data: &TemplateData) -> Zeroizing<Vec<u8>> {
     plain
 }
 
-fn template(each: &[u8], key: &DataKey, person: (&Tenant, &Subject)) -> Option<Template> {
+fn template(each: &[u8], key: &DataKey, owner: &[u8; 32]) -> Option<Template> {
     let (id, rest) = each.split_first_chunk::<8>()?;
     let (space, rest) = rest.split_first_chunk::<32>()?;
     let (made_at, sealed) = rest.split_first_chunk::<8>()?;
     let (id, made_at) = (i64::from_le_bytes(*id), i64::from_le_bytes(*made_at));
-    let plain = open(&key.key, &sealing(person, key.version, id, space, made_at), sealed)?;
+    let plain = open(&key.key, &sealing(owner, key.version, id, space, made_at), sealed)?;
     let (quality, numbers) = plain.split_first_chunk::<8>()?;
     let embedding = numbers.as_chunks::<4>().0.iter().map(|bytes| f32::from_le_bytes(*bytes)).collect();
     let data = TemplateData { space: *space, made_at, quality: f64::from_le_bytes(*quality), embedding };
@@ -203,10 +237,12 @@ fn template(each: &[u8], key: &DataKey, person: (&Tenant, &Subject)) -> Option<T
 }
 
 /// The sealed parts of a row, without what stands in clear between them.
-#[cfg(test)]
 pub fn sealed(data: &[u8]) -> Vec<&[u8]> {
-    let (length, rest) = content(data).unwrap().split_first_chunk::<2>().unwrap();
-    let (wrapped, templates) = rest.split_at(u16::from_le_bytes(*length).into());
+    let parts = || {
+        let (length, rest) = content(data)?.split_first_chunk::<2>()?;
+        rest.split_at_checked(u16::from_le_bytes(*length).into())
+    };
+    let Some((wrapped, templates)) = parts() else { return Vec::new() };
     templates.chunks_exact(EACH).map(|each| &each[EACH - SEALED..]).chain([wrapped]).collect()
 }
 

@@ -35,6 +35,11 @@ impl Context {
         self
     }
 
+    /// The hash of all its fields.
+    pub fn hash(&self) -> [u8; 32] {
+        blake3::hash(&self.0).into()
+    }
+
     /// Adds a number.
     pub fn number(self, number: i64) -> Self {
         self.field(&number.to_le_bytes())

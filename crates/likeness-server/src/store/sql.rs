@@ -151,6 +151,13 @@ pub trait Database: Send + Sync {
     /// The database's refusal.
     fn scrub(&self) -> Result<Erasure>;
 
+    /// How many of these pieces lie in the files that this process can read, by file; `None` where one is longer than
+    /// `longest`, and nothing was read.
+    ///
+    /// # Errors
+    /// A file can't be read.
+    fn residue(&self, pieces: &[[u8; 16]], longest: u64) -> Result<Option<Vec<(&'static str, u64)>>>;
+
     /// The database's own check of itself.
     ///
     /// # Errors
@@ -158,9 +165,9 @@ pub trait Database: Send + Sync {
     fn check(&self) -> Result<()>;
 }
 
-/// The layout of the tables, and of what templates are filed under. 1 was that of 0.1, whose ids of
-/// embedding spaces no longer exist.
-pub const LAYOUT: i64 = 2;
+/// The layout of the tables, and of what templates are filed under. 1 had ids of embedding
+/// spaces that no longer exist; 2 had neither consents nor ends.
+pub const LAYOUT: i64 = 3;
 
 /// What a store is opened for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -174,19 +181,23 @@ pub enum Purpose {
 }
 
 /// The tables. PostgreSQL's words differ for two types.
-pub const TABLES: [&str; 11] = [
+pub const TABLES: [&str; 15] = [
     "CREATE TABLE meta (one INTEGER PRIMARY KEY CHECK (one = 1), layout INTEGER NOT NULL, master BLOB NOT NULL, \
      root BLOB NOT NULL, revision INTEGER NOT NULL, digests BLOB NOT NULL)",
-    "CREATE TABLE person (id INTEGER PRIMARY KEY, name BLOB NOT NULL, version INTEGER NOT NULL, \
-     master BLOB NOT NULL, data BLOB NOT NULL)",
+    "CREATE TABLE person (id INTEGER PRIMARY KEY, tenant BLOB NOT NULL, name BLOB NOT NULL, version INTEGER NOT NULL, \
+     expires_at INTEGER NOT NULL, master BLOB NOT NULL, data BLOB NOT NULL)",
     "CREATE UNIQUE INDEX person_name ON person (name)",
     "CREATE INDEX person_version ON person (version)",
+    "CREATE INDEX person_tenant ON person (tenant, id)",
+    "CREATE INDEX person_expires_at ON person (expires_at) WHERE expires_at > 0",
     "CREATE TABLE gone (revision INTEGER PRIMARY KEY, person INTEGER NOT NULL)",
     "CREATE TABLE answer (id INTEGER PRIMARY KEY, person INTEGER NOT NULL, made_at INTEGER NOT NULL, data BLOB NOT NULL)",
     "CREATE INDEX answer_person ON answer (person)",
     "CREATE INDEX answer_made_at ON answer (made_at)",
     "CREATE TABLE failure (name BLOB PRIMARY KEY NOT NULL, last INTEGER NOT NULL, data BLOB NOT NULL)",
     "CREATE INDEX failure_last ON failure (last)",
+    "CREATE TABLE erasure (id BLOB PRIMARY KEY NOT NULL, made_at INTEGER NOT NULL, done INTEGER NOT NULL, data BLOB NOT NULL)",
+    "CREATE INDEX erasure_done ON erasure (done) WHERE done = 0",
     "CREATE TABLE access (id BLOB PRIMARY KEY NOT NULL, hash BLOB NOT NULL, scopes INTEGER NOT NULL, made_at INTEGER NOT NULL, \
      expires_at INTEGER NOT NULL, per_minute INTEGER NOT NULL, revoked_at INTEGER NOT NULL, data BLOB NOT NULL)",
 ];

@@ -15,6 +15,7 @@ use rusqlite::{Connection, ErrorCode, OpenFlags, ToSql, TransactionBehavior, par
 use rustix::fs::FlockOperation;
 
 use super::error::{Kind, Result, StoreError};
+use super::residue;
 use super::sql::{Database, Erasure, Purpose, Row, Rows, Value, Work};
 
 /// How long a lock is waited for.
@@ -180,6 +181,11 @@ impl Database for Sqlite {
             Ok(_) => Ok(Erasure::Pending),
             Err(error) => Err(fault(&self.path, &error)),
         }
+    }
+
+    fn residue(&self, pieces: &[[u8; 16]], longest: u64) -> Result<Option<Vec<(&'static str, u64)>>> {
+        residue::search(&self.path, pieces, longest)
+            .map_err(|error| StoreError::new(Kind::Unavailable, format!("database {}: {error}", self.path.display())))
     }
 
     fn check(&self) -> Result<()> {

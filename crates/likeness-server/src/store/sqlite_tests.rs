@@ -8,11 +8,12 @@ use std::process::Command;
 
 use super::suite::{NEW, NOW, Place, SUITE, enroll, enrollment, fresh, request, subject, tenant};
 use super::suite_index::MORE;
+use super::suite_persons::PERSONS;
 use super::*;
 
 #[test]
 fn the_suite() {
-    for (name, test) in SUITE.into_iter().chain(MORE) {
+    for (name, test) in SUITE.into_iter().chain(MORE).chain(PERSONS) {
         let place = Place::sqlite();
         let outcome = std::panic::catch_unwind(|| test(&place));
         assert!(outcome.is_ok(), "SQLite: {name}");
@@ -93,8 +94,8 @@ fn of_who_is_erased_nothing_sealed_is_left_in_any_file() {
     // Neighbours are erased in an order that empties, merges and splits pages.
     for step in 0..90 {
         let seed = step * 7 % 120;
-        let erased = store.erase(&tenant(), &subject(&format!("p{seed}"))).unwrap();
-        assert_eq!(erased, Some(Erasure::Done), "p{seed}");
+        let erased = store.erase(&tenant(), &subject(&format!("p{seed}")), NOW).unwrap();
+        assert_eq!(erased.map(|erased| erased.erasure()), Some(Erasure::Done), "p{seed}");
         let found = place.holds(&sealed[seed]);
         if found > 0 {
             left.push(format!("p{seed}: {found} pieces of {}", sealed[seed].len()));
@@ -115,7 +116,10 @@ fn a_reader_makes_an_erasure_pending_and_it_is_finished_when_the_reader_ends() {
     let sealed = churned(&store, 3);
     let reader = rusqlite::Connection::open(place.file("")).unwrap();
     reader.execute_batch("BEGIN; SELECT count(*) FROM person").unwrap();
-    assert_eq!(store.erase(&tenant(), &subject("p1")).unwrap(), Some(Erasure::Pending));
+    assert_eq!(
+        store.erase(&tenant(), &subject("p1"), NOW).unwrap().map(|erased| erased.erasure()),
+        Some(Erasure::Pending)
+    );
     assert!(!store.exists(&tenant(), &subject("p1")).unwrap(), "pending is gone for every caller");
     assert!(place.holds(&sealed[1]) > 0, "the reader can still see it");
     reader.execute_batch("COMMIT").unwrap();
@@ -133,7 +137,10 @@ fn what_a_crash_left_to_be_erased_is_erased_at_the_next_start() {
     let sealed = churned(&store, 3);
     let reader = rusqlite::Connection::open(place.file("")).unwrap();
     reader.execute_batch("BEGIN; SELECT count(*) FROM person").unwrap();
-    assert_eq!(store.erase(&tenant(), &subject("p2")).unwrap(), Some(Erasure::Pending));
+    assert_eq!(
+        store.erase(&tenant(), &subject("p2"), NOW).unwrap().map(|erased| erased.erasure()),
+        Some(Erasure::Pending)
+    );
     // As if the process were gone: neither connection tidies up.
     std::mem::forget((store, reader.execute_batch("COMMIT").map(|()| reader)));
     assert!(place.holds(&sealed[2]) > 0);
@@ -204,8 +211,8 @@ fn damaged_files_and_rows_are_named_and_others_are_still_served() {
     ];
     for (name, data) in table {
         put("p1", &data);
-        assert_eq!(kind(store.load(&tenant(), &subject("p1"))), Some(Kind::Corrupt), "{name}");
-        assert!(store.load(&tenant(), &subject("p2")).unwrap().is_some(), "{name}");
+        assert_eq!(kind(store.load(&tenant(), &subject("p1"), NOW)), Some(Kind::Corrupt), "{name}");
+        assert!(store.load(&tenant(), &subject("p2"), NOW).unwrap().is_some(), "{name}");
         let checked = store.check().unwrap();
         assert_eq!((checked.unreadable.len(), checked.changed), (1, vec!["person"]), "{name}");
         let index = Index::empty(store.clone(), super::suite::SPACE);

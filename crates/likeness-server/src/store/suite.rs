@@ -25,6 +25,12 @@ impl Place {
         Self { location, key_file: dir.path().join("master.key"), dir }
     }
 
+    /// With a store there.
+    pub fn store_kept(self) -> (Self, Arc<Store>) {
+        let store = self.store();
+        (self, store)
+    }
+
     /// A store there, open to be managed (a second one may be).
     pub fn store(&self) -> Arc<Store> {
         if !self.key_file.exists() {
@@ -66,7 +72,7 @@ pub fn enrollment<'a>(
     fresh: Vec<TemplateData>,
     mode: Mode,
 ) -> Enrollment<'a> {
-    Enrollment { tenant, subject, templates: fresh, mode, remember: None, now: NOW }
+    Enrollment { tenant, subject, templates: fresh, mode, terms: Terms::default(), remember: None, now: NOW }
 }
 
 pub const NEW: Mode = Mode::Add { seen: None, displace: false };
@@ -96,15 +102,15 @@ fn what_is_enrolled_is_there(place: &Place) {
     let store = place.store();
     let (acme, other) = (tenant(), Tenant::new("other").unwrap());
     let who = subject("ada");
-    assert_eq!((store.exists(&acme, &who).unwrap(), store.load(&acme, &who).unwrap()), (false, None));
+    assert_eq!((store.exists(&acme, &who).unwrap(), store.load(&acme, &who, NOW).unwrap()), (false, None));
     let given = vec![fresh(1, 80.0), fresh(2, 70.5)];
     store.enroll(&enrollment(&acme, &who, given.clone(), NEW)).unwrap();
     // Another process finds it as well.
-    let person = place.store().load(&acme, &who).unwrap().unwrap();
+    let person = place.store().load(&acme, &who, NOW).unwrap().unwrap();
     assert_eq!(person.templates.iter().map(|template| template.data.clone()).collect::<Vec<_>>(), given);
     assert_eq!((person.tenant, person.subject), (acme.clone(), who.clone()));
     assert!(store.exists(&acme, &who).unwrap() && !store.exists(&other, &who).unwrap());
-    assert_eq!(store.load(&other, &who).unwrap(), None);
+    assert_eq!(store.load(&other, &who, NOW).unwrap(), None);
     for wrong in [
         vec![],
         vec![fresh(1, 1.0); 6],
@@ -121,11 +127,11 @@ fn at_most_five(place: &Place) {
     let (acme, who) = (tenant(), subject("ada"));
     let old = |quality| TemplateData { space: [1; 32], ..fresh(9, quality) };
     store.enroll(&enrollment(&acme, &who, vec![old(99.0), old(98.0)], NEW)).unwrap();
-    let mut seen = store.load(&acme, &who).unwrap().unwrap().version;
+    let mut seen = store.load(&acme, &who, NOW).unwrap().unwrap().version;
     let kept = |seen: &mut i64, quality: f64| {
         let mode = Mode::Add { seen: Some(*seen), displace: true };
         store.enroll(&enrollment(&acme, &who, vec![fresh(1, quality)], mode)).unwrap();
-        let person = store.load(&acme, &who).unwrap().unwrap();
+        let person = store.load(&acme, &who, NOW).unwrap().unwrap();
         assert!(person.version > *seen);
         *seen = person.version;
         person.templates.iter().map(|template| template.data.quality).collect::<Vec<_>>()
@@ -139,9 +145,9 @@ fn at_most_five(place: &Place) {
     // Who may not let stored templates go changes nothing.
     let refused = Mode::Add { seen: Some(seen), displace: false };
     assert_eq!(store.enroll(&enrollment(&acme, &who, vec![fresh(3, 99.0)], refused)).unwrap(), Outcome::Full);
-    assert_eq!(store.load(&acme, &who).unwrap().unwrap().version, seen);
+    assert_eq!(store.load(&acme, &who, NOW).unwrap().unwrap().version, seen);
     store.enroll(&enrollment(&acme, &who, vec![fresh(3, 50.0)], Mode::Replace)).unwrap();
-    assert_eq!(store.load(&acme, &who).unwrap().unwrap().templates.len(), 1);
+    assert_eq!(store.load(&acme, &who, NOW).unwrap().unwrap().templates.len(), 1);
 }
 
 fn moved(place: &Place) {
@@ -154,13 +160,13 @@ fn moved(place: &Place) {
     assert_eq!(add(Some(1)), Outcome::Moved, "there is no person");
     assert_eq!(add(None), Outcome::Stored { templates: 1 });
     assert_eq!(add(None), Outcome::Moved, "there is a person");
-    let first = store.load(&acme, &who).unwrap().unwrap();
+    let first = store.load(&acme, &who, NOW).unwrap().unwrap();
     assert_eq!(add(Some(first.version)), Outcome::Stored { templates: 2 });
     assert_eq!(add(Some(first.version)), Outcome::Moved, "seen before the second");
-    store.erase(&acme, &who).unwrap();
+    store.erase(&acme, &who, NOW).unwrap();
     assert_eq!(add(Some(first.version + 1)), Outcome::Moved, "erased");
     assert_eq!(add(None), Outcome::Stored { templates: 1 });
-    assert!(store.load(&acme, &who).unwrap().unwrap().id > first.id, "another enrolment, another number");
+    assert!(store.load(&acme, &who, NOW).unwrap().unwrap().id > first.id, "another enrolment, another number");
 }
 
 pub fn request(key: &str, digest: u8) -> Idempotency {
@@ -178,12 +184,12 @@ fn idempotent(place: &Place) {
     let (key, stored) = (request("k", 1), Outcome::Stored { templates: 1 });
     assert_eq!(store.answered(&acme, &key, NOW).unwrap(), None);
     assert_eq!(ask(&acme, &key, NOW), stored);
-    let version = store.load(&acme, &who).unwrap().unwrap().version;
+    let version = store.load(&acme, &who, NOW).unwrap().unwrap().version;
     assert_eq!(ask(&acme, &key, NOW), Outcome::Replayed(b"first".to_vec()));
     assert_eq!(store.answered(&acme, &key, NOW).unwrap(), Some(Answered::Before(b"first".to_vec())));
     assert_eq!(ask(&acme, &request("k", 2), NOW), Outcome::Conflict);
     assert_eq!(store.answered(&acme, &request("k", 2), NOW).unwrap(), Some(Answered::Otherwise));
-    assert_eq!(store.load(&acme, &who).unwrap().unwrap().version, version, "neither changed anything");
+    assert_eq!(store.load(&acme, &who, NOW).unwrap().unwrap().version, version, "neither changed anything");
     for (row, tenant, key) in [
         ("tenant", &other, key.clone()),
         ("route", &acme, Idempotency { route: "enroll/multi".into(), ..key.clone() }),
@@ -221,7 +227,7 @@ fn duplicates(place: &Place) {
     let stored = outcomes.iter().position(|outcome| matches!(outcome, Outcome::Stored { .. })).unwrap();
     let replayed = Outcome::Replayed(format!("answer {stored}").into_bytes());
     assert_eq!(outcomes.iter().filter(|outcome| **outcome == replayed).count(), 49, "{outcomes:?}");
-    assert_eq!(replicas[0].load(&acme, &who).unwrap().unwrap().templates.len(), 1);
+    assert_eq!(replicas[0].load(&acme, &who, NOW).unwrap().unwrap().templates.len(), 1);
 }
 
 fn erased(place: &Place) {
@@ -234,9 +240,9 @@ fn erased(place: &Place) {
     enroll(&store, "bob", 2);
     (0..10).for_each(|_| fail(&store, &acme, "ada", NOW));
     assert!(spent(&store, &acme, "ada", NOW));
-    assert_eq!(store.erase(&Tenant::new("other").unwrap(), &who).unwrap(), None);
-    assert!(store.erase(&acme, &who).unwrap().is_some());
-    assert_eq!(store.erase(&acme, &who).unwrap(), None);
+    assert_eq!(store.erase(&Tenant::new("other").unwrap(), &who, NOW).unwrap(), None);
+    assert!(store.erase(&acme, &who, NOW).unwrap().is_some());
+    assert_eq!(store.erase(&acme, &who, NOW).unwrap(), None);
     assert_eq!((store.exists(&acme, &who).unwrap(), store.exists(&acme, &subject("bob")).unwrap()), (false, true));
     assert_eq!((store.answered(&acme, &key, NOW).unwrap(), spent(&store, &acme, "ada", NOW)), (None, false));
 }

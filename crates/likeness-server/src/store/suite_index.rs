@@ -20,7 +20,8 @@ pub const MORE: [Test; 7] = [
     ("keys are good until they expire or are revoked, and for nothing else", keys_are_good),
 ];
 
-fn index(store: &Arc<Store>) -> Index {
+/// A loaded index.
+pub fn index(store: &Arc<Store>) -> Index {
     let index = Index::empty(store.clone(), SPACE);
     let early = search(&index, &tenant(), &probe(1), 5, 2.0).unwrap_err();
     assert_eq!(early.kind, Kind::Loading);
@@ -31,6 +32,14 @@ fn index(store: &Arc<Store>) -> Index {
 /// What is looked for: as the store opened it.
 fn probe(seed: u64) -> Template {
     Template::opened(SpaceId::from_bytes(SPACE), fresh(seed, 1.0).embedding)
+}
+
+/// Who is found by a face at a moment.
+pub fn found_by(index: &Index, seed: u64, now: i64) -> Vec<String> {
+    let (tenant, probe) = (tenant(), probe(seed));
+    let threshold = Threshold::set(0.1);
+    let query = Query { tenant: &tenant, probe: probe.direction(), most: 5, threshold, source: SOURCE, now };
+    index.search(&query).unwrap().matches.into_iter().map(|(who, _)| who.as_str().to_owned()).collect()
 }
 
 /// A search of the suite.
@@ -65,7 +74,7 @@ fn found(place: &Place) {
     // The same order as by comparing with each person's own mean.
     let numbers: Vec<f64> = fresh(7, 1.0).embedding.iter().copied().map(f64::from).collect();
     for (who, distance) in &all.matches {
-        let mean = store.load(&tenant(), who).unwrap().unwrap().mean(&SPACE).unwrap();
+        let mean = store.load(&tenant(), who, NOW).unwrap().unwrap().mean(&SPACE).unwrap();
         let mean: Vec<f64> = mean.into_iter().map(f64::from).collect();
         assert_eq!(likeness::distance::Metric::Cosine.distance(&numbers, &mean), *distance, "{who:?}");
     }
@@ -84,8 +93,8 @@ fn stale(place: &Place) {
         enroll(&here, &format!("p{seed}"), seed);
     }
     let index = index(&there);
-    let gone = here.load(&tenant(), &subject("p3")).unwrap().unwrap();
-    let changed = here.load(&tenant(), &subject("p4")).unwrap().unwrap();
+    let gone = here.load(&tenant(), &subject("p3"), NOW).unwrap().unwrap();
+    let changed = here.load(&tenant(), &subject("p4"), NOW).unwrap().unwrap();
     let (probe_3, within) = (probe(3), Threshold::set(0.3));
     // What a search takes from an index that has not followed yet.
     let near = |tenant: &Tenant, candidates: &[(i64, f32)]| {
@@ -97,7 +106,7 @@ fn stale(place: &Place) {
             .collect::<Vec<_>>()
     };
     assert_eq!(near(&tenant(), &[(gone.id, 0.0)]), [("p3".to_owned(), true)]);
-    here.erase(&tenant(), &subject("p3")).unwrap();
+    here.erase(&tenant(), &subject("p3"), NOW).unwrap();
     here.enroll(&enrollment(&tenant(), &subject("p4"), vec![fresh(99, 80.0)], Mode::Replace)).unwrap();
     assert_eq!(near(&tenant(), &[(gone.id, 0.0), (changed.id, 0.0)]), [("p4".to_owned(), false)]);
     let other = Tenant::new("other").unwrap();
@@ -143,7 +152,7 @@ fn followed(place: &Place) {
     assert_eq!(names(&index, 1, 5, 0.3), ["ada"], "enrolled");
     here.enroll(&enrollment(&tenant(), &subject("ada"), vec![fresh(2, 80.0)], Mode::Replace)).unwrap();
     assert_eq!((names(&index, 1, 5, 0.3).len(), names(&index, 2, 5, 0.3)), (0, vec!["ada".to_owned()]), "replaced");
-    here.erase(&tenant(), &subject("ada")).unwrap();
+    here.erase(&tenant(), &subject("ada"), NOW).unwrap();
     assert_eq!((names(&index, 2, 5, 0.3).len(), index.state().persons), (0, 0), "erased");
     enroll(&here, "ada", 3);
     assert_eq!(names(&index, 3, 5, 0.3), ["ada"], "enrolled again");
@@ -157,7 +166,7 @@ fn followed(place: &Place) {
         }
     };
     reaches(1);
-    here.erase(&tenant(), &subject("ada")).unwrap();
+    here.erase(&tenant(), &subject("ada"), NOW).unwrap();
     reaches(0);
 }
 
@@ -170,7 +179,7 @@ fn another_contract(place: &Place) {
     assert_eq!((names(&index, 1, 5, 3.0), index.state().persons), (vec!["new".to_owned()], 1));
     let not_compared = || index.coverage(&tenant()).unwrap().not_compared.other_space;
     assert_eq!(not_compared(), 1);
-    store.erase(&tenant(), &subject("old")).unwrap();
+    store.erase(&tenant(), &subject("old"), NOW).unwrap();
     assert_eq!(not_compared(), 0, "erased");
 }
 
@@ -182,7 +191,7 @@ fn churn(place: &Place) {
     for step in 0..90_u64 {
         let who = format!("p{}", step * step % 31);
         if expected.remove(&who) {
-            store.erase(&tenant(), &subject(&who)).unwrap();
+            store.erase(&tenant(), &subject(&who), NOW).unwrap();
         } else {
             enroll(&store, &who, step);
             expected.insert(who);

@@ -74,6 +74,8 @@ fn filled(place: &Place) -> String {
     let store = place.store();
     let (acme, ada) = (tenant(), subject("ada"));
     let base = enrollment(&acme, &ada, vec![fresh(1, 80.0), fresh(2, 81.0)], NEW);
+    let consent = Some(Consent { reference: "form".into(), version: "1".into(), given_at: NOW });
+    let base = Enrollment { terms: Terms { consent, expires_at: Some(NOW + 1_000_000_000) }, ..base };
     store.enroll(&Enrollment { remember: Some((&request("k", 1), b"an answer")), ..base }).unwrap();
     let base = enrollment(&acme, &ada, vec![fresh(1, 80.0)], Mode::Replace);
     store.enroll(&Enrollment { remember: Some((&request("l", 1), b"an answer")), ..base }).unwrap();
@@ -81,7 +83,7 @@ fn filled(place: &Place) -> String {
         enroll(&store, name, seed);
     }
     for name in ["ivy", "joe"] {
-        store.erase(&acme, &subject(name)).unwrap();
+        store.erase(&acme, &subject(name), NOW).unwrap();
     }
     store.note_failures(&acme, &[ada, subject("bob")], SOURCE, NOW).unwrap();
     let grant = |scopes: &str| Grant {
@@ -176,7 +178,7 @@ pub fn every_change_is_refused_or_found(place: &Place) {
     let text = filled(place);
     let editor = Editor::of(place);
     let names: Vec<_> = editor.tables.iter().map(|(table, _)| table.as_str()).collect();
-    assert_eq!(names, ["access", "answer", "failure", "gone", "meta", "person"], "the tables of the schema");
+    assert_eq!(names, ["access", "answer", "erasure", "failure", "gone", "meta", "person"], "the tables of the schema");
     editor.copy();
     let (mut tried, mut wrong) = (0, Vec::new());
     for (what, table, sql, values) in changes(&editor) {
@@ -213,7 +215,7 @@ pub fn what_once_was_is_found_when_it_is_put_back(place: &Place) {
     let more = enrollment(&acme, &bob, vec![fresh(3, 80.0)], Mode::Replace);
     store.enroll(&Enrollment { remember: Some((&again, b"an answer")), ..more }).unwrap();
     store.note_failures(&acme, std::slice::from_ref(&bob), SOURCE, NOW).unwrap();
-    store.erase(&tenant(), &subject("eve")).unwrap();
+    store.erase(&tenant(), &subject("eve"), NOW).unwrap();
     let now: Vec<_> = editor.tables.iter().map(|(table, _)| table.clone()).collect();
     for table in &now {
         assert!(editor.run(&format!("CREATE TABLE now_{table} AS SELECT * FROM {table}"), &[]));

@@ -4,8 +4,11 @@ use crate::support::{Ground, Request, Service};
 
 const KEY: &str = "a-key-of-the-tests-of-32-letters";
 
+/// The number of no erasure.
+const ERASURE: &str = "0123456789abcdef0123456789abcdef";
+
 /// The routes that need a key, by method and path.
-pub const BEHIND_A_KEY: [(&str, &str); 12] = [
+pub const BEHIND_A_KEY: [(&str, &str); 18] = [
     ("POST", "/api/v1/verify"),
     ("POST", "/api/v1/enroll"),
     ("POST", "/api/v1/enroll/multi"),
@@ -18,6 +21,12 @@ pub const BEHIND_A_KEY: [(&str, &str); 12] = [
     ("POST", "/deepface/verify"),
     ("POST", "/deepface/represent"),
     ("GET", "/metrics"),
+    ("GET", "/api/v1/persons"),
+    ("GET", "/api/v1/persons/ann"),
+    ("GET", "/api/v1/persons/ann/export"),
+    ("DELETE", "/api/v1/persons/ann"),
+    ("GET", "/api/v1/erasures/0123456789abcdef0123456789abcdef"),
+    ("GET", "/api/v1/tenants"),
 ];
 
 /// The described routes that need none.
@@ -69,7 +78,11 @@ fn every_route_but_health_asks_for_a_key_and_says_how() {
         assert_ne!(service.get(path).status, 401, "{path}");
     }
     let described = service.get("/openapi.json").json();
-    let described = described["paths"].as_object().unwrap().keys().map(|path| path.replace("{user_id}", "ann"));
+    let described = described["paths"]
+        .as_object()
+        .unwrap()
+        .keys()
+        .map(|path| path.replace("{user_id}", "ann").replace("{erasure_id}", ERASURE));
     let known = |path: &String| OPEN.contains(&path.as_str()) || BEHIND_A_KEY.iter().any(|(_, behind)| behind == path);
     let forgotten: Vec<_> = described.filter(|path| !known(path)).collect();
     assert!(forgotten.is_empty(), "described, and in neither table: {forgotten:?}");

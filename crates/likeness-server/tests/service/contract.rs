@@ -32,7 +32,7 @@ const fn route(
     Route { operation, path, photographs, person }
 }
 
-const ROUTES: [Route; 16] = [
+const ROUTES: [Route; 20] = [
     route("GET /api/v1/health", "/api/v1/health", &[], false),
     route("GET /api/v1/health/live", "/api/v1/health/live", &[], false),
     route("GET /api/v1/health/ready", "/api/v1/health/ready", &[], false),
@@ -49,9 +49,21 @@ const ROUTES: [Route; 16] = [
     route("POST /api/v1/inspect", "/api/v1/inspect", &["file"], false),
     route("POST /deepface/verify", "/deepface/verify", &["img1", "img2"], false),
     route("POST /deepface/represent", "/deepface/represent", &["img"], false),
+    route("GET /api/v1/persons", "/api/v1/persons", &[], false),
+    route("GET /api/v1/persons/{user_id}", "/api/v1/persons/ann", &[], false),
+    route("GET /api/v1/persons/{user_id}/export", "/api/v1/persons/ann/export", &[], false),
+    route("GET /api/v1/tenants", "/api/v1/tenants", &[], false),
 ];
 
 const DELETE: Route = route("DELETE /api/v1/enroll/{user_id}", "/api/v1/enroll/ann", &[], false);
+const ERASE: Route = route("DELETE /api/v1/persons/{user_id}", "/api/v1/persons/ann", &[], false);
+/// Of no erasure that there is.
+const ERASURE: Route =
+    route("GET /api/v1/erasures/{erasure_id}", "/api/v1/erasures/0123456789abcdef0123456789abcdef", &[], false);
+/// The routes that are called in an order of their own.
+const LATER: [&Route; 3] = [&DELETE, &ERASE, &ERASURE];
+/// Where the routes about persons without a photograph begin.
+const PERSONS: usize = 16;
 
 /// Codes that no request of this test can provoke, and who does.
 const ELSEWHERE: [(&str, &str); 3] = [
@@ -112,6 +124,11 @@ impl Seen {
     }
 }
 
+/// The routes about one person without a photograph.
+fn about_one() -> [&'static Route; 3] {
+    [&ROUTES[PERSONS + 1], &ROUTES[PERSONS + 2], &ERASE]
+}
+
 fn with_photographs() -> impl Iterator<Item = &'static Route> {
     ROUTES.iter().filter(|route| !route.photographs.is_empty())
 }
@@ -149,6 +166,11 @@ fn good(seen: &mut Seen, service: &Service, ground: &Ground) {
         seen.expect(service, route, route.with(&live, "ann"), "200");
     }
     seen.expect(service, &DELETE, DELETE.bare(), "200");
+    seen.expect(service, &ROUTES[6], ROUTES[6].with(&live, "ann"), "200");
+    let erased = service.ask(ERASE.bare());
+    seen.note(ERASE.operation, &erased);
+    let path = format!("/api/v1/erasures/{}", erased.json()["erasure_id"].as_str().unwrap());
+    seen.expect(service, &ERASURE, Request::new("GET", &path), "200");
 }
 
 /// A photograph of 96 x 128, on which the face is too small for any judgement.
@@ -201,9 +223,19 @@ fn bad_photographs(seen: &mut Seen, service: &Service, ground: &Ground) {
     }
     let invalid = Request::new("DELETE", "/api/v1/enroll/not%20an%20id");
     seen.expect(service, &DELETE, invalid, "INVALID_INPUT");
+    seen.expect(service, &ROUTES[PERSONS], Request::new("GET", "/api/v1/persons?limit=0"), "INVALID_INPUT");
+    for route in about_one() {
+        let path = route.path.replace("ann", "not%20an%20id");
+        seen.expect(service, route, Request::new(route.method(), &path), "INVALID_INPUT");
+    }
 }
 
 fn persons(seen: &mut Seen, service: &Service, ground: &Ground) {
+    for route in about_one() {
+        let path = route.path.replace("ann", "ben");
+        seen.expect(service, route, Request::new(route.method(), &path), "EMBEDDING_NOT_FOUND");
+    }
+    seen.expect(service, &ERASURE, ERASURE.bare(), "NOT_FOUND");
     let [_, _, _, _, _, _, enroll, multi, verify, search, ..] = &ROUTES;
     let (live, other, spoof) = (ground.image("anna.jpg"), ground.image("carl.jpg"), ground.image("anna_fake.jpg"));
     seen.expect(service, verify, verify.with(&live, "ben"), "EMBEDDING_NOT_FOUND");
@@ -226,7 +258,7 @@ fn persons(seen: &mut Seen, service: &Service, ground: &Ground) {
 
 /// Without keys a request from elsewhere is refused.
 fn foreign(seen: &mut Seen, service: &Service) {
-    for route in ROUTES.iter().chain([&DELETE]) {
+    for route in ROUTES.iter().chain(LATER) {
         seen.expect(service, route, route.bare().header("origin", "http://rebound.example"), "FORBIDDEN");
     }
 }
@@ -282,13 +314,14 @@ fn needs_embedder(route: &Route) -> bool {
 fn keys(seen: &mut Seen, ground: &Ground) {
     let key = ("API_KEY_SECRET", "a-key-of-the-tests-of-32-letters");
     let service = ground.serve(&[], &[key, ("RATE_LIMIT_ENABLED", "false")]);
-    let locked = || ROUTES.iter().chain([&DELETE]).filter(|route| !route.operation.starts_with("GET"));
-    for route in locked().chain([&ROUTES[4]]) {
+    let open = |route: &&Route| route.operation.contains("health") || route.operation == "GET /deepface/";
+    let locked = || ROUTES.iter().chain(LATER).filter(|route| !open(route));
+    for route in locked() {
         seen.expect(&service, route, route.bare(), "UNAUTHORIZED");
     }
     let service = ground.serve(&[], &[key, ("RATE_LIMIT_PER_MINUTE", "1")]);
     service.ask(ROUTES[6].bare());
-    for route in locked().chain([&ROUTES[4]]) {
+    for route in locked() {
         seen.expect(&service, route, route.bare(), "RATE_LIMIT_EXCEEDED");
     }
 }
@@ -319,7 +352,7 @@ fn late(seen: &mut Seen, ground: &Ground) {
 fn without_store(seen: &mut Seen, ground: &Ground) {
     let service = ground.serve(&["--store", "none"], &[]).ready();
     let live = ground.image("anna.jpg");
-    for route in ROUTES[6..10].iter().chain([&DELETE]) {
+    for route in ROUTES[6..10].iter().chain(&ROUTES[PERSONS..]).chain(LATER) {
         seen.expect(&service, route, route.with(&live, "ann"), "NOT_FOUND");
     }
 }

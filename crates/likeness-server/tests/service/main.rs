@@ -10,6 +10,7 @@ mod contract;
 mod crowd;
 mod deepface;
 mod doors;
+mod enrolled;
 mod incident;
 mod inspect;
 mod lockout;

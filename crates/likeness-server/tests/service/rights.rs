@@ -11,7 +11,7 @@ use crate::support::{Answer, Ground, Request, Service};
 use crate::tenants::{LENIENT, becomes, key};
 
 /// The scopes of each key of the table.
-const KEYS: [&str; 12] = [
+const KEYS: [&str; 14] = [
     "verify",
     "enroll",
     "replace",
@@ -20,6 +20,8 @@ const KEYS: [&str; 12] = [
     "inspect",
     "represent",
     "metrics",
+    "persons",
+    "export",
     "enroll,replace",
     "enroll,delete",
     "enroll,admin",
@@ -44,14 +46,16 @@ enum Change {
     EnrollReplacing,
     MultiReplacing,
     Delete,
+    Erase,
 }
 
-const CHANGES: [Change; 5] =
-    [Change::Enroll, Change::Multi, Change::EnrollReplacing, Change::MultiReplacing, Change::Delete];
+const CHANGES: [Change; 6] =
+    [Change::Enroll, Change::Multi, Change::EnrollReplacing, Change::MultiReplacing, Change::Delete, Change::Erase];
 
 /// The routes of [`CHANGES`], and those that change nothing: together they are all.
+/// Of `/api/v1/persons/ann` the method decides.
 const CHANGING: [&str; 3] = ["/api/v1/enroll", "/api/v1/enroll/multi", "/api/v1/enroll/ann"];
-const READING: [&str; 9] = [
+const READING: [&str; 13] = [
     "/api/v1/verify",
     "/api/v1/liveness",
     "/api/v1/search",
@@ -61,6 +65,10 @@ const READING: [&str; 9] = [
     "/deepface/verify",
     "/deepface/represent",
     "/metrics",
+    "/api/v1/persons",
+    "/api/v1/persons/ann/export",
+    "/api/v1/erasures/0123456789abcdef0123456789abcdef",
+    "/api/v1/tenants",
 ];
 
 impl Change {
@@ -75,6 +83,7 @@ impl Change {
             Self::EnrollReplacing => one(form("/api/v1/enroll").text("replace", "true")),
             Self::MultiReplacing => two(form("/api/v1/enroll/multi").text("replace", "true")),
             Self::Delete => Request::new("DELETE", &format!("/api/v1/enroll/{user}")),
+            Self::Erase => Request::new("DELETE", &format!("/api/v1/persons/{user}")),
         }
     }
 
@@ -85,7 +94,7 @@ impl Change {
         let enrolls = (!has("enroll")).then_some("enroll");
         let replaces = (!has("replace") && !has("admin")).then_some("replace");
         match (self, situation) {
-            (Self::Delete, _) => (!has("delete") && !has("admin")).then_some("delete"),
+            (Self::Delete | Self::Erase, _) => (!has("delete") && !has("admin")).then_some("delete"),
             (Self::Enroll | Self::Multi, Situation::Absent | Situation::Enrolled) => enrolls,
             _ => enrolls.or(replaces),
         }
@@ -155,7 +164,7 @@ fn a_key_that_may_enrol_can_neither_delete_nor_replace_and_each_right_is_its_own
         for ((scopes, key), change) in keys.iter().flat_map(|key| CHANGES.map(|change| (key, change))) {
             let lacks = change.lacks(situation, scopes);
             let answer = world.ask(key, change.request(&user, &world.victim));
-            let absent = change == Change::Delete && situation == Situation::Absent;
+            let absent = matches!(change, Change::Delete | Change::Erase) && situation == Situation::Absent;
             let right = match lacks {
                 Some(scope) => answer.status == 403 && answer.json()["scope"] == scope,
                 None => answer.status == if absent { 404 } else { 200 },
@@ -199,7 +208,11 @@ fn whatever_an_enrolling_key_sends_the_attacker_is_never_verified_as_the_victim(
 
 #[test]
 fn every_route_behind_a_key_is_known_to_change_something_or_nothing() {
-    let unknown: Vec<_> =
-        BEHIND_A_KEY.iter().filter(|(_, path)| CHANGING.contains(path) == READING.contains(path)).collect();
+    let by_method = |path: &&str| *path == "/api/v1/persons/ann";
+    let unknown: Vec<_> = BEHIND_A_KEY
+        .iter()
+        .filter(|(_, path)| !by_method(path))
+        .filter(|(_, path)| CHANGING.contains(path) == READING.contains(path))
+        .collect();
     assert!(unknown.is_empty(), "{unknown:?}");
 }

@@ -6,7 +6,8 @@ use crate::access::{BEHIND_A_KEY, to};
 use crate::support::{Ground, Request, Service, wait_for};
 
 /// Every scope.
-const SCOPES: [&str; 8] = ["verify", "enroll", "admin", "inspect", "represent", "metrics", "delete", "replace"];
+const SCOPES: [&str; 10] =
+    ["verify", "enroll", "admin", "inspect", "represent", "metrics", "delete", "replace", "persons", "export"];
 
 /// A photograph of any quality may be enrolled.
 pub const LENIENT: [(&str, &str); 2] = [("QUALITY_THRESHOLD", "0"), ("BLUR_THRESHOLD", "0")];
@@ -60,7 +61,8 @@ fn every_route_by_own_other_and_absent_tenant() {
         let request = if method == "POST" { request.file("file", &photograph) } else { request };
         service.ask(request.header("x-api-key", key)).status
     };
-    let of_persons = ["/api/v1/verify", "/api/v1/enroll", "/api/v1/enroll/ann", "/api/v1/search"];
+    let of_persons =
+        ["/api/v1/verify", "/api/v1/enroll", "/api/v1/enroll/multi", "/api/v1/enroll/ann", "/api/v1/search"];
     let mut wrong = Vec::new();
     for (method, path) in BEHIND_A_KEY {
         for (who, key, tenant, refused) in [
@@ -71,7 +73,8 @@ fn every_route_by_own_other_and_absent_tenant() {
             ("any, absent", &any, None, false),
         ] {
             // Where no person is meant, no tenant is.
-            let refused = refused && (of_persons.contains(&path) || path == "/api/v1/enroll/multi");
+            let of_persons = of_persons.contains(&path) || path.starts_with("/api/v1/persons");
+            let refused = refused && of_persons;
             let status = ask(method, path, key, tenant);
             if (status == 403) != refused || status == 401 {
                 wrong.push(format!("{method} {path} {who}: {status}"));
@@ -125,6 +128,10 @@ fn each_scope_opens_its_own_routes_and_no_other() {
         let needed: &[&str] = match path.trim_start_matches("/api/v1/") {
             "enroll" | "enroll/multi" => &["enroll"],
             "enroll/ann" => &["delete", "admin"],
+            "persons" | "tenants" => &["persons", "admin"],
+            "persons/ann" if method == "GET" => &["persons", "admin"],
+            "persons/ann/export" => &["export"],
+            erasure if erasure.starts_with("persons/") || erasure.starts_with("erasures/") => &["delete", "admin"],
             "inspect" => &["inspect"],
             "/deepface/represent" => &["represent"],
             "/metrics" => &["metrics"],

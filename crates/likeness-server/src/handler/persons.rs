@@ -1,0 +1,272 @@
+//! `GET /api/v1/persons`, `/api/v1/persons/{user_id}`, its `/export`, and `/api/v1/tenants`: who is enrolled, and what
+//! is stored about them.
+
+use axum::extract::{Path, Query, State};
+use axum::{Extension, Json};
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
+
+use super::person::{Who, ask};
+use crate::admission::caller::Caller;
+use crate::app::App;
+use crate::clock::{now, rfc3339};
+use crate::examiner::round;
+use crate::form::parse;
+use crate::problem::Problem;
+use crate::store::{Consent, Holdings, MOST_LISTED, Person};
+use likeness::space::SpaceId;
+
+/// Persons of a page, where the caller names no number.
+const LISTED: usize = 50;
+
+/// Which persons.
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub struct ListQuery {
+    /// Whose persons; `default` unless the key says otherwise.
+    tenant_id: Option<String>,
+    /// `next_cursor` of the page before; absent: the first page.
+    cursor: Option<String>,
+    /// At most so many persons, 1 to 200; 50 if absent.
+    #[param(value_type = Option<u32>, minimum = 1, maximum = 200)]
+    limit: Option<String>,
+}
+
+/// Whose person.
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub struct TenantQuery {
+    /// Whose person; `default` unless the key says otherwise.
+    tenant_id: Option<String>,
+}
+
+impl TenantQuery {
+    /// As it came.
+    pub fn tenant_id(&self) -> Option<&str> {
+        self.tenant_id.as_deref()
+    }
+}
+
+/// A consent.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct ConsentResponse {
+    /// Where the caller keeps its proof.
+    reference: String,
+    /// Which text was agreed to.
+    version: String,
+    /// When.
+    #[schema(format = DateTime)]
+    given_at: String,
+}
+
+impl From<Consent> for ConsentResponse {
+    fn from(consent: Consent) -> Self {
+        Self { reference: consent.reference, version: consent.version, given_at: rfc3339(consent.given_at) }
+    }
+}
+
+/// A person.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct PersonResponse {
+    /// Who.
+    user_id: String,
+    /// Whose.
+    tenant_id: String,
+    /// How many templates are stored.
+    template_count: usize,
+    /// When the oldest of them was made.
+    #[schema(format = DateTime)]
+    oldest_template_at: String,
+    /// When the newest of them was made.
+    #[schema(format = DateTime)]
+    newest_template_at: String,
+    /// The newest consent; null: none was given.
+    consent: Option<ConsentResponse>,
+    /// From when on the person is gone; null: never.
+    #[schema(format = DateTime)]
+    expires_at: Option<String>,
+}
+
+impl From<&Person> for PersonResponse {
+    fn from(person: &Person) -> Self {
+        let times = || person.templates.iter().map(|template| template.data.made_at);
+        Self {
+            user_id: person.subject.as_str().to_owned(),
+            tenant_id: person.tenant.as_str().to_owned(),
+            template_count: person.templates.len(),
+            oldest_template_at: rfc3339(times().min().unwrap_or_default()),
+            newest_template_at: rfc3339(times().max().unwrap_or_default()),
+            consent: person.terms.consent.clone().map(ConsentResponse::from),
+            expires_at: person.terms.expires_at.map(rfc3339),
+        }
+    }
+}
+
+/// A page of persons.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct PersonsResponse {
+    /// In the order of their enrolment.
+    persons: Vec<PersonResponse>,
+    /// `cursor` of the next page; null: this is the last one.
+    next_cursor: Option<String>,
+    /// How many persons the tenant has.
+    total: u64,
+}
+
+/// A stored template, without its numbers.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct TemplateResponse {
+    /// When it was made.
+    #[schema(format = DateTime)]
+    made_at: String,
+    /// 0 to 100.
+    quality_score: f64,
+    /// The embedding space: only templates of the current one are compared.
+    contract_id: String,
+}
+
+/// A person with their templates.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct OnePersonResponse {
+    /// The person.
+    #[serde(flatten)]
+    person: PersonResponse,
+    /// What is stored.
+    templates: Vec<TemplateResponse>,
+}
+
+/// A stored template with its numbers.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct ExportedTemplate {
+    /// The template.
+    #[serde(flatten)]
+    template: TemplateResponse,
+    /// What is compared: 512 numbers of length one.
+    embedding: Vec<f32>,
+}
+
+/// Everything that is stored about a person.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct ExportResponse {
+    /// The person.
+    #[serde(flatten)]
+    person: PersonResponse,
+    /// What is stored.
+    templates: Vec<ExportedTemplate>,
+    /// When answers to enrolments with an `Idempotency-Key` were remembered; each ends after a day.
+    #[schema(format = DateTime)]
+    remembered_answers_at: Vec<String>,
+    /// When failed verifications under this name were counted; each ends after 15 minutes.
+    #[schema(format = DateTime)]
+    failures_at: Vec<String>,
+    /// When this was read.
+    #[schema(format = DateTime)]
+    exported_at: String,
+}
+
+/// A tenant.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct TenantResponse {
+    /// Its name.
+    tenant_id: String,
+    /// How many persons it has.
+    person_count: u64,
+}
+
+/// Tenants.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct TenantsResponse {
+    /// By name; those that have a person. A key that is bound to a tenant sees that one alone.
+    tenants: Vec<TenantResponse>,
+}
+
+fn templates(person: &Person) -> impl Iterator<Item = TemplateResponse> {
+    person.templates.iter().map(|template| TemplateResponse {
+        made_at: rfc3339(template.data.made_at),
+        quality_score: round(template.data.quality, 2),
+        contract_id: SpaceId::from_bytes(template.data.space).to_string(),
+    })
+}
+
+/// Who is enrolled
+#[utoipa::path(get, path = "/api/v1/persons", tag = "persons", params(ListQuery),
+    responses((status = 200, description = "a page of persons", body = PersonsResponse)))]
+pub async fn list(
+    State(app): State<App>,
+    Extension(caller): Extension<Caller>,
+    Query(query): Query<ListQuery>,
+) -> Result<Json<PersonsResponse>, Problem> {
+    let tenant = caller.tenant(query.tenant_id.as_deref())?;
+    let most = match query.limit.as_deref().map(|text| parse::<usize>("limit", text)).transpose()? {
+        None => LISTED,
+        Some(most) if (1..=MOST_LISTED).contains(&most) => most,
+        Some(most) => {
+            let what = format!("`limit`: expected 1 to {MOST_LISTED}, found {most}");
+            return Err(Problem::input(what).with("field", "limit"));
+        }
+    };
+    let page = ask(&app, move |store| store.list(&tenant, query.cursor.as_deref(), most, now())).await?;
+    let page = page.ok_or_else(|| {
+        Problem::input("`cursor`: expected `next_cursor` of a page of this tenant").with("field", "cursor")
+    })?;
+    let persons = page.persons.iter().map(PersonResponse::from).collect();
+    Ok(Json(PersonsResponse { persons, next_cursor: page.next, total: page.total }))
+}
+
+/// One person
+#[utoipa::path(get, path = "/api/v1/persons/{user_id}", tag = "persons",
+    params(("user_id" = String, Path, description = "who"), TenantQuery),
+    responses((status = 200, description = "the person", body = OnePersonResponse)))]
+pub async fn one(
+    State(app): State<App>,
+    Extension(caller): Extension<Caller>,
+    Path(user): Path<String>,
+    Query(query): Query<TenantQuery>,
+) -> Result<Json<OnePersonResponse>, Problem> {
+    let who = Who::named(&user, caller.tenant(query.tenant_id.as_deref())?)?;
+    let owner = who.clone();
+    let person = ask(&app, move |store| store.load(&owner.tenant, &owner.subject, now())).await?;
+    let person = person.ok_or_else(|| who.unknown())?;
+    Ok(Json(OnePersonResponse { templates: templates(&person).collect(), person: (&person).into() }))
+}
+
+/// Everything that is stored about a person
+#[utoipa::path(get, path = "/api/v1/persons/{user_id}/export", tag = "persons",
+    params(("user_id" = String, Path, description = "who"), TenantQuery),
+    responses((status = 200, description = "all that is stored", body = ExportResponse)))]
+pub async fn export(
+    State(app): State<App>,
+    Extension(caller): Extension<Caller>,
+    Path(user): Path<String>,
+    Query(query): Query<TenantQuery>,
+) -> Result<Json<ExportResponse>, Problem> {
+    let who = Who::named(&user, caller.tenant(query.tenant_id.as_deref())?)?;
+    let (owner, now) = (who.clone(), now());
+    let kept = ask(&app, move |store| store.holdings(&owner.tenant, &owner.subject, now)).await?;
+    let Holdings { person, answers, failures } = kept.ok_or_else(|| who.unknown())?;
+    let embeddings = person.templates.iter().map(|template| template.data.embedding.clone());
+    let each = |(template, embedding)| ExportedTemplate { template, embedding };
+    Ok(Json(ExportResponse {
+        templates: templates(&person).zip(embeddings).map(each).collect(),
+        person: (&person).into(),
+        remembered_answers_at: answers.into_iter().map(rfc3339).collect(),
+        failures_at: failures.into_iter().map(rfc3339).collect(),
+        exported_at: rfc3339(now),
+    }))
+}
+
+/// Tenants, with the number of their persons
+#[utoipa::path(get, path = "/api/v1/tenants", tag = "persons",
+    responses((status = 200, description = "every tenant that has a person", body = TenantsResponse)))]
+pub async fn tenants(
+    State(app): State<App>,
+    Extension(caller): Extension<Caller>,
+) -> Result<Json<TenantsResponse>, Problem> {
+    let found = ask(&app, move |store| store.tenants(now())).await?;
+    let seen = found.into_iter().filter(|(tenant, _)| caller.sees(tenant));
+    let each = |(tenant, person_count): (crate::store::Tenant, u64)| TenantResponse {
+        tenant_id: tenant.as_str().to_owned(),
+        person_count,
+    };
+    Ok(Json(TenantsResponse { tenants: seen.map(each).collect() }))
+}

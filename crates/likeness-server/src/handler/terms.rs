@@ -1,0 +1,60 @@
+//! What an enrolment is kept under, out of its form: a consent, and when the person is to be gone.
+
+use crate::clock::{now, of_rfc3339};
+use crate::form::Form;
+use crate::problem::Problem;
+use crate::store::{Consent, LONGEST, Terms};
+
+/// A consent is three fields; any of the first two needs the other.
+const REFERENCE: &str = "consent_reference";
+const VERSION: &str = "consent_version";
+const GIVEN_AT: &str = "consent_given_at";
+const EXPIRES_AT: &str = "expires_at";
+
+/// Reads them.
+///
+/// # Errors
+/// `INVALID_INPUT`; with `required`, `reason` is `consent_required` where there is no consent.
+pub fn terms(form: &Form, required: bool) -> Result<Terms, Problem> {
+    let (reference, version) = (bounded(form, REFERENCE)?, bounded(form, VERSION)?);
+    let (given_at, expires_at) = (moment(form, GIVEN_AT)?, moment(form, EXPIRES_AT)?);
+    let missing = |name: &str| Problem::input(format!("expected `{name}`, found none")).with("field", name);
+    let consent = match (reference, version) {
+        (Some(reference), Some(version)) => {
+            let given_at = given_at.unwrap_or_else(now);
+            if given_at > now() {
+                return Err(wrong(GIVEN_AT, "a moment that has passed"));
+            }
+            Some(Consent { reference, version, given_at })
+        }
+        (None, None) if given_at.is_none() && required => {
+            return Err(missing(REFERENCE).with("reason", "consent_required"));
+        }
+        (None, None) if given_at.is_none() => None,
+        (None, _) => return Err(missing(REFERENCE)),
+        (Some(_), None) => return Err(missing(VERSION)),
+    };
+    if expires_at.is_some_and(|end| end <= now()) {
+        return Err(wrong(EXPIRES_AT, "a moment that is to come"));
+    }
+    Ok(Terms { consent, expires_at })
+}
+
+fn wrong(name: &str, expected: &str) -> Problem {
+    Problem::input(format!("`{name}`: expected {expected}")).with("field", name)
+}
+
+fn bounded(form: &Form, name: &str) -> Result<Option<String>, Problem> {
+    match form.text(name)? {
+        Some(text) if text.len() > LONGEST => Err(wrong(name, &format!("at most {LONGEST} bytes"))),
+        text => Ok(text.map(str::to_owned)),
+    }
+}
+
+fn moment(form: &Form, name: &str) -> Result<Option<i64>, Problem> {
+    let Some(text) = form.text(name)? else { return Ok(None) };
+    of_rfc3339(text)
+        .filter(|moment| *moment > 0)
+        .map(Some)
+        .ok_or_else(|| wrong(name, "a moment as RFC 3339 writes it, such as 2027-01-31T12:00:00Z"))
+}

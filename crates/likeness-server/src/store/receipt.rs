@@ -1,0 +1,96 @@
+//! The receipt of an erasure: what was looked for, where, and that nothing was found; signed. Touches nothing.
+//!
+//! It is a JSON Web Signature (RFC 7515, compact) with Ed25519 (RFC 8037): any JOSE library verifies it. The key
+//! is derived from the store's root, so that a new master key leaves it as it is.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use ring::signature::{Ed25519KeyPair, KeyPair as _};
+use serde::{Deserialize, Serialize};
+
+use super::error::{Kind, Result, StoreError};
+use super::keys::hex;
+use super::person::{Subject, Tenant};
+use super::seal::Key;
+use crate::clock::rfc3339;
+
+/// What kind of JSON Web Signature it is.
+const TYPE: &str = "likeness-erasure+jws";
+
+/// A place that was searched.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Finding {
+    /// Where.
+    pub place: String,
+    /// How many things were looked for.
+    pub sought: u64,
+    /// How many of them were found.
+    pub found: u64,
+}
+
+/// A receipt.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Receipt {
+    /// The signed text.
+    pub jws: String,
+    /// When the look found nothing, in seconds since 1970.
+    pub looked_at: i64,
+    /// Where it looked.
+    pub looked: Vec<Finding>,
+    /// `HMAC-SHA256(salt, TENANT "/" SUBJECT)`, in hexadecimal digits.
+    pub commitment: String,
+    /// The key that verifies it, in hexadecimal digits.
+    pub public_key: String,
+}
+
+/// What is signed.
+#[derive(Serialize)]
+struct Claims<'a> {
+    erasure_id: &'a str,
+    tenant_id: &'a str,
+    subject_commitment: &'a str,
+    erased_at: String,
+    looked_at: String,
+    looked: &'a [Finding],
+}
+
+/// Who was erased, for who knows the salt.
+pub fn commitment(salt: &[u8; 32], tenant: &Tenant, subject: &Subject) -> String {
+    let key = ring::hmac::Key::new(ring::hmac::HMAC_SHA256, salt);
+    let whom = format!("{}/{}", tenant.as_str(), subject.as_str());
+    hex(ring::hmac::sign(&key, whom.as_bytes()).as_ref())
+}
+
+impl Receipt {
+    /// Signs what was found: nothing, anywhere.
+    ///
+    /// # Errors
+    /// Something was found, or the key can't sign.
+    pub fn signed(
+        key: &Key,
+        (id, tenant, commitment): (&[u8; 16], &str, &str),
+        (erased_at, looked_at): (i64, i64),
+        looked: Vec<Finding>,
+    ) -> Result<Self> {
+        let refused = |what: &str| StoreError::new(Kind::Unavailable, format!("the receipt: {what}"));
+        if looked.is_empty() || looked.iter().any(|finding| finding.found > 0) {
+            return Err(refused("something of the person was found"));
+        }
+        let pair = Ed25519KeyPair::from_seed_unchecked(&key[..]).map_err(|_| refused("no key"))?;
+        let public_key = hex(pair.public_key().as_ref());
+        let claims = Claims {
+            erasure_id: &hex(id),
+            tenant_id: tenant,
+            subject_commitment: commitment,
+            erased_at: rfc3339(erased_at),
+            looked_at: rfc3339(looked_at),
+            looked: &looked,
+        };
+        let head = serde_json::json!({"alg": "EdDSA", "typ": TYPE, "kid": public_key});
+        let claims = serde_json::to_vec(&claims).map_err(|why| refused(&why.to_string()))?;
+        let text = format!("{}.{}", URL_SAFE_NO_PAD.encode(head.to_string()), URL_SAFE_NO_PAD.encode(claims));
+        let signature = URL_SAFE_NO_PAD.encode(pair.sign(text.as_bytes()).as_ref());
+        let commitment = commitment.to_owned();
+        Ok(Self { jws: format!("{text}.{signature}"), looked_at, looked, commitment, public_key })
+    }
+}

@@ -1,0 +1,246 @@
+//! Persons from a store into an archive, and from an archive into a store, of either kind of database.
+//!
+//! Both go on where they were ended, however that was. The archive follows the store's revisions: it has every
+//! person as of one revision, whatever was enrolled and erased while it was made. An import is one transaction for
+//! some persons at a time; who is there already is left as they are.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use super::archive::{Archive, ArchivedPerson, Frame, Place};
+use super::digest::{Changes, Meta};
+use super::enroll::FOLLOWED;
+use super::error::{Kind, Result, StoreError};
+use super::handle::{Store, columns};
+use super::keys::{Keyring, hex, unhex};
+use super::location::Location;
+use super::person::{DIMENSION, MOST_TEMPLATES, Person, Subject, Template, TemplateData, Tenant};
+use super::record::Opened;
+use super::terms::{Consent, Terms};
+
+/// Frames that are written or read at once.
+const PAGE: usize = 100;
+
+/// What an export left in the archive.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+pub struct Exported {
+    /// Persons in the archive.
+    pub persons: u64,
+    /// Those that this run wrote.
+    pub written: u64,
+    /// The revision of the store that it shows.
+    pub revision: i64,
+}
+
+/// What an import did.
+#[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize)]
+pub struct Imported {
+    /// Persons that this run stored.
+    pub stored: u64,
+    /// Persons who were there already, the same.
+    pub already: u64,
+    /// Persons whose time is over.
+    pub expired: u64,
+    /// Persons who differ from one of the same name, who was left as they are.
+    pub conflicts: Vec<String>,
+}
+
+/// The keys of an archive; made where there are none and `make` says so.
+///
+/// # Errors
+/// The key file would lie with the archive, is absent or no key file.
+pub fn archive_keys(archive: &Path, key_file: &Path, make: bool) -> Result<Keyring> {
+    Location::Sqlite(archive.to_owned()).refuse_beside(key_file)?;
+    if make && !key_file.exists() { Keyring::create(key_file) } else { Keyring::read(key_file) }
+}
+
+/// What an archive has so far.
+struct Contents {
+    persons: BTreeMap<i64, Place>,
+    revision: i64,
+    /// Where its end is, if it has one.
+    end: Option<Place>,
+}
+
+fn contents(archive: &mut Archive) -> Result<Contents> {
+    let mut contents = Contents { persons: BTreeMap::new(), revision: 0, end: None };
+    while let Some((frame, place)) = archive.next()? {
+        contents.note(&frame, place);
+    }
+    Ok(contents)
+}
+
+impl Contents {
+    fn note(&mut self, frame: &Frame, place: Place) {
+        self.revision = self.revision.max(frame.revision());
+        match frame {
+            Frame::Person(person) => drop(self.persons.insert(person.id, place)),
+            Frame::Gone { person, .. } => drop(self.persons.remove(person)),
+            Frame::End { .. } => {}
+        }
+        self.end = matches!(frame, Frame::End { .. }).then_some(place);
+    }
+}
+
+impl Store {
+    /// Writes what the archive does not have yet; the archive is whole afterwards.
+    ///
+    /// # Errors
+    /// The database's refusal, or the file's; a person who can't be opened.
+    pub fn export(&self, archive: &mut Archive, now: i64) -> Result<Exported> {
+        let mut contents = contents(archive)?;
+        let here = contents.end.unwrap_or_else(|| archive.here());
+        let revision = self.read(|rows| Meta::read(rows, &self.secrets.digests))?.revision;
+        if revision < contents.revision || (contents.revision > 0 && revision - contents.revision > FOLLOWED) {
+            let what = "the archive is not of this store as it is now: export into another file";
+            return Err(StoreError::new(Kind::BadSetting, what));
+        }
+        archive.cut(here)?;
+        let mut written = 0;
+        loop {
+            let frames = self.since(contents.revision, now)?;
+            if frames.is_empty() {
+                break;
+            }
+            for (frame, place) in frames.iter().zip(archive.append(&frames)?) {
+                contents.note(frame, place);
+                written += u64::from(matches!(frame, Frame::Person(_)));
+            }
+        }
+        let persons = contents.persons.len() as u64;
+        archive.append(&[Frame::End { revision: contents.revision, persons }])?;
+        Ok(Exported { persons, written, revision: contents.revision })
+    }
+
+    /// The next changes after a revision, in order.
+    fn since(&self, revision: i64, now: i64) -> Result<Vec<Frame>> {
+        let most = i64::try_from(PAGE).unwrap_or(i64::MAX);
+        let changed = concat!("SELECT ", columns!(), " FROM person WHERE version > ?1 ORDER BY version LIMIT ?2");
+        let gone = "SELECT revision, person FROM gone WHERE revision > ?1 ORDER BY revision LIMIT ?2";
+        let values = [revision.into(), most.into()];
+        let (changed, gone) = self.snapshot(|rows| Ok((rows.rows(changed, &values)?, rows.rows(gone, &values)?)))?;
+        let full = [changed.len(), gone.len()].map(|found| found == PAGE);
+        let mut frames = Vec::with_capacity(PAGE);
+        for row in changed {
+            let person = self.opened(row)?.person;
+            frames.push(match person.terms.expired(now) {
+                true => Frame::Gone { person: person.id, revision: person.version },
+                false => Frame::Person(archived(&person)),
+            });
+        }
+        let last = |frames: &[Frame]| frames.last().map_or(i64::MAX, Frame::revision);
+        let mut erased = Vec::with_capacity(PAGE);
+        for mut row in gone {
+            let (revision, person) = (row.int()?, row.int()?);
+            erased.push(Frame::Gone { person, revision });
+        }
+        // Beyond the end of a full page nothing is known of the other table.
+        let known = if full[0] { last(&frames) } else { i64::MAX }.min(if full[1] { last(&erased) } else { i64::MAX });
+        frames.append(&mut erased);
+        frames.retain(|frame| frame.revision() <= known);
+        frames.sort_by_key(Frame::revision);
+        Ok(frames)
+    }
+
+    /// Stores everybody of a whole archive who is not there yet.
+    ///
+    /// # Errors
+    /// The archive has no end, or is not what was written; the database's refusal. What was stored stays.
+    pub fn import(&self, archive: &mut Archive, now: i64) -> Result<Imported> {
+        let contents = contents(archive)?;
+        if contents.end.is_none() {
+            let what = "the archive has no end: its export was interrupted, or it was cut";
+            return Err(StoreError::new(Kind::Corrupt, what).hint("`likeness store export` goes on with it"));
+        }
+        let mut imported = Imported::default();
+        let places: Vec<Place> = contents.persons.into_values().collect();
+        for page in places.chunks(PAGE) {
+            let persons = page.iter().map(|place| match archive.frame(*place)? {
+                Frame::Person(person) => unarchived(&person).ok_or_else(broken),
+                _ => Err(broken()),
+            });
+            let persons = persons.collect::<Result<Vec<_>>>()?;
+            let done = self.write(|changes| {
+                let mut done = Imported::default();
+                persons.iter().try_for_each(|person| self.import_one(changes, person, now, &mut done))?;
+                Ok(done)
+            })?;
+            imported.stored += done.stored;
+            imported.already += done.already;
+            imported.expired += done.expired;
+            imported.conflicts.extend(done.conflicts);
+        }
+        Ok(imported)
+    }
+
+    fn import_one(&self, changes: &mut Changes<'_>, person: &Person, now: i64, done: &mut Imported) -> Result<()> {
+        let Person { tenant, subject, templates, terms, .. } = person;
+        if terms.expired(now) {
+            done.expired += 1;
+            return Ok(());
+        }
+        let mut found = self.find(changes.rows(), tenant, subject)?.map(|opened| opened.person);
+        if let Some(over) = found.take_if(|found| found.terms.expired(now)) {
+            self.end(changes, over.id)?;
+        }
+        if let Some(found) = found {
+            let data = |of: &[Template]| of.iter().map(|template| template.data.clone()).collect::<Vec<_>>();
+            match found.terms == *terms && data(&found.templates) == data(templates) {
+                true => done.already += 1,
+                false => done.conflicts.push(format!("{}/{}", tenant.as_str(), subject.as_str())),
+            }
+            return Ok(());
+        }
+        let revision = changes.next_revision();
+        let mut opened = Opened::fresh(revision, revision, tenant, subject)?;
+        let numbered = templates.iter().zip(0..);
+        opened.person.templates =
+            numbered.map(|(template, at)| Template { id: revision * 8 + at, data: template.data.clone() }).collect();
+        opened.person.terms = terms.clone();
+        self.put(changes, &opened, true)?;
+        done.stored += 1;
+        Ok(())
+    }
+}
+
+fn broken() -> StoreError {
+    StoreError::new(Kind::Corrupt, "the archive: a person in it makes no sense")
+}
+
+fn archived(person: &Person) -> ArchivedPerson {
+    let template = |template: &Template| {
+        let TemplateData { space, made_at, quality, embedding } = &template.data;
+        (hex(space), *made_at, quality.to_bits(), embedding.iter().map(|number| number.to_bits()).collect())
+    };
+    let consent = person.terms.consent.clone();
+    ArchivedPerson {
+        id: person.id,
+        version: person.version,
+        tenant: person.tenant.as_str().to_owned(),
+        subject: person.subject.as_str().to_owned(),
+        consent: consent.map(|consent| (consent.reference, consent.version, consent.given_at)),
+        expires_at: person.terms.expires_at,
+        templates: person.templates.iter().map(template).collect(),
+    }
+}
+
+fn unarchived(person: &ArchivedPerson) -> Option<Person> {
+    let template = |(space, made_at, quality, numbers): &(String, i64, u64, Vec<u32>)| {
+        let embedding: Vec<f32> = numbers.iter().copied().map(f32::from_bits).collect();
+        let data =
+            TemplateData { space: *unhex(space)?, made_at: *made_at, quality: f64::from_bits(*quality), embedding };
+        (data.embedding.len() == DIMENSION).then_some(Template { id: 0, data })
+    };
+    let templates = person.templates.iter().map(template).collect::<Option<Vec<_>>>()?;
+    let consent = person.consent.clone();
+    let consent = consent.map(|(reference, version, given_at)| Consent { reference, version, given_at });
+    (1..=MOST_TEMPLATES).contains(&templates.len()).then_some(())?;
+    Some(Person {
+        id: person.id,
+        version: person.version,
+        tenant: Tenant::new(&person.tenant).ok()?,
+        subject: Subject::new(&person.subject).ok()?,
+        templates,
+        terms: Terms { consent, expires_at: person.expires_at },
+    })
+}

@@ -1,0 +1,196 @@
+//! Archives: nothing is lost and nothing doubled between two stores, whatever is killed, cut or changed.
+
+use std::collections::BTreeSet;
+use std::fs;
+
+use super::crash_tests::{Dice, drive};
+use super::keys::Keyring;
+use super::suite::{NEW, NOW, Place, enroll, enrollment, fresh, subject, tenant};
+use super::*;
+
+/// A place for archives and the keys of them.
+pub struct Aside(tempfile::TempDir);
+
+impl Aside {
+    /// An empty one.
+    pub fn new() -> Self {
+        let dir = testkit::ground::folder("archive");
+        fs::create_dir(dir.path().join("archives")).unwrap();
+        Self(dir)
+    }
+
+    fn archive(&self, name: &str) -> std::path::PathBuf {
+        self.0.path().join("archives").join(name)
+    }
+
+    fn keys(&self, make: bool) -> Result<Keyring> {
+        archive_keys(&self.archive("a"), &self.0.path().join("archive.key"), make)
+    }
+
+    fn export(&self, store: &Store, now: i64) -> Exported {
+        let mut archive = Archive::create(&self.archive("a"), &self.keys(true).unwrap()).unwrap();
+        store.export(&mut archive, now).unwrap()
+    }
+
+    fn import(&self, store: &Store, now: i64) -> Result<Imported> {
+        store.import(&mut Archive::open(&self.archive("a"), &self.keys(false).unwrap())?, now)
+    }
+}
+
+/// Everybody there is, as an export of theirs would show them.
+fn everybody(store: &Store, now: i64) -> Vec<(String, Vec<TemplateData>, Terms)> {
+    let mut all = Vec::new();
+    for (tenant, _) in store.tenants(now).unwrap() {
+        let mut cursor = None;
+        loop {
+            let page = store.list(&tenant, cursor.as_deref(), 200, now).unwrap().unwrap();
+            all.extend(page.persons.into_iter().map(|person| {
+                let name = format!("{}/{}", person.tenant.as_str(), person.subject.as_str());
+                (name, person.templates.into_iter().map(|template| template.data).collect(), person.terms)
+            }));
+            cursor = page.next;
+            if cursor.is_none() {
+                break;
+            }
+        }
+    }
+    all.sort_by(|a, b| a.0.cmp(&b.0));
+    all
+}
+
+/// Persons of two tenants, of several templates, with a consent or an end.
+fn filled(store: &Store, persons: u64) {
+    for seed in 0..persons {
+        let tenant = if seed % 3 == 0 { Tenant::new("other").unwrap() } else { tenant() };
+        let subject = subject(&format!("p{seed}"));
+        let many = (0..seed % 3 + 1).map(|at| fresh(seed * 8 + at, 70.1 + at as f64)).collect();
+        let consent = Consent { reference: format!("c{seed}"), version: "1".into(), given_at: NOW };
+        let terms = match seed % 4 {
+            0 => Terms { consent: Some(consent), expires_at: Some(NOW + 1000) },
+            1 => Terms { consent: None, expires_at: Some(NOW + 1) },
+            _ => Terms::default(),
+        };
+        store.enroll(&Enrollment { terms, ..enrollment(&tenant, &subject, many, NEW) }).unwrap();
+    }
+}
+
+#[test]
+fn everybody_arrives_to_the_bit_and_a_second_run_changes_nothing() {
+    let (from, to, aside) = (Place::sqlite(), Place::sqlite(), Aside::new());
+    between(&from.store(), &to.store(), &aside);
+}
+
+/// From one kind of database to another.
+pub fn between(from: &Store, to: &Store, aside: &Aside) {
+    filled(from, 230);
+    assert_eq!(aside.export(from, NOW).persons, 230);
+    assert_eq!(aside.export(from, NOW).written, 0, "nothing changed since");
+    let later = NOW + 5;
+    // What the archive does not show yet: one comes, one changes, one goes, one goes and comes again.
+    enroll(from, "late", 9000);
+    let (acme, again) = (tenant(), subject("p1"));
+    let replaced = enrollment(&acme, &again, vec![fresh(9001, 80.0)], Mode::Replace);
+    from.enroll(&replaced).unwrap();
+    from.erase(&tenant(), &subject("p2"), NOW).unwrap();
+    from.erase(&tenant(), &subject("p4"), NOW).unwrap();
+    enroll(from, "p4", 9002);
+    let exported = aside.export(from, NOW);
+    assert_eq!((exported.persons, exported.written), (230, 3));
+    let imported = aside.import(to, later).unwrap();
+    assert_eq!(everybody(to, later), everybody(from, later), "all but whose time is over");
+    assert!(imported.conflicts.is_empty() && imported.already == 0 && imported.expired > 40, "{imported:?}");
+    assert_eq!(imported.stored + imported.expired, 230);
+    let again = aside.import(to, later).unwrap();
+    assert_eq!((again.stored, again.already), (0, imported.stored));
+    assert!(to.check().unwrap().right() && from.check().unwrap().right());
+    // Another person under a name is left, and named.
+    let late = subject("late");
+    let own = enrollment(&acme, &late, vec![fresh(7, 80.0)], Mode::Replace);
+    to.enroll(&own).unwrap();
+    assert_eq!(aside.import(to, later).unwrap().conflicts, ["acme/late"]);
+}
+
+#[test]
+fn wherever_an_archive_is_cut_its_export_goes_on_and_an_import_waits_for_its_end() {
+    let (from, aside) = (Place::sqlite().store_kept(), Aside::new());
+    filled(&from.1, 12);
+    aside.export(&from.1, NOW);
+    let whole = fs::read(aside.archive("a")).unwrap();
+    let mut wrong = Vec::new();
+    for length in (0..whole.len()).step_by(whole.len() / 20 + 1).chain([whole.len() - 1]) {
+        fs::write(aside.archive("a"), &whole[..length]).unwrap();
+        let to = Place::sqlite();
+        let early = aside.import(&to.store(), NOW);
+        let left = to.store().check().unwrap().persons;
+        let persons = aside.export(&from.1, NOW).persons;
+        let imported = aside.import(&to.store(), NOW);
+        let same = everybody(&to.store(), NOW) == everybody(&from.1, NOW);
+        if early.is_ok() || left != 0 || persons != 12 || imported.is_err() || !same {
+            wrong.push((length, early.is_ok(), left, persons));
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong:?}");
+}
+
+#[test]
+fn a_changed_byte_of_an_archive_is_refused_and_nothing_of_it_is_stored() {
+    let (from, aside) = (Place::sqlite().store_kept(), Aside::new());
+    filled(&from.1, 6);
+    aside.export(&from.1, NOW);
+    let whole = fs::read(aside.archive("a")).unwrap();
+    let mut wrong = Vec::new();
+    let to = Place::sqlite();
+    for at in (0..whole.len()).step_by(701) {
+        let mut changed = whole.clone();
+        changed[at] ^= 1;
+        fs::write(aside.archive("a"), changed).unwrap();
+        if aside.import(&to.store(), NOW).is_ok() || to.store().check().unwrap().persons > 0 {
+            wrong.push(at);
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong:?}");
+    fs::write(aside.archive("a"), b"another program's file".as_slice()).unwrap();
+    let other = Archive::create(&aside.archive("a"), &aside.keys(true).unwrap()).err().unwrap();
+    assert_eq!(other.kind, Kind::Corrupt, "a file that is no archive is not written over");
+    let beside = archive_keys(&aside.archive("a"), &aside.archive("key"), true).err().unwrap();
+    assert_eq!(beside.kind, Kind::KeyFile, "the key with the archive");
+    fs::write(aside.archive("a"), &whole).unwrap();
+    let foreign = Keyring::create(&aside.0.path().join("foreign.key")).unwrap();
+    assert_eq!(Archive::open(&aside.archive("a"), &foreign).err().unwrap().kind, Kind::WrongKey);
+    let text = String::from_utf8_lossy(&whole).into_owned();
+    let names: BTreeSet<&str> = ["acme", "other", "p1"].into_iter().filter(|name| text.contains(name)).collect();
+    assert!(!names.contains("acme") && !names.contains("other"), "{names:?} in clear");
+}
+
+/// Runs a command of the driver until it ends by itself, killed at seeded moments before; how often it was killed.
+fn killed_until_it_ends(place: &Place, aside: &Aside, order: &str, dice: &mut Dice, look: impl Fn()) -> usize {
+    let order = format!("{order} {} {}", aside.archive("a").display(), aside.0.path().join("archive.key").display());
+    let (mut killed, mut longer) = (0, 0.01);
+    loop {
+        let life = format!("{:.4}", longer * (1.0 + dice.roll()));
+        longer *= 1.3;
+        if drive(place, &order, &["timeout", "--signal=KILL", &life]).wait().unwrap().success() {
+            return killed;
+        }
+        killed += 1;
+        look();
+        assert!(longer < 1000.0, "it never ended");
+    }
+}
+
+#[test]
+fn killed_again_and_again_an_export_and_an_import_lose_nobody_and_double_nobody() {
+    let ((from, source), (to, target), aside) =
+        (Place::sqlite().store_kept(), Place::sqlite().store_kept(), Aside::new());
+    filled(&source, 300);
+    let mut dice = Dice(0xA9C4);
+    let exports = killed_until_it_ends(&from, &aside, "export", &mut dice, || {});
+    let imports = killed_until_it_ends(&to, &aside, "import", &mut dice, || {
+        let checked = target.check().unwrap();
+        assert!(checked.right() && checked.persons <= 300, "{checked:?}");
+    });
+    let line = format!("an export was killed {exports} times, an import {imports} times\n");
+    std::io::Write::write_all(&mut std::io::stderr(), line.as_bytes()).unwrap();
+    assert_eq!(everybody(&target, NOW), everybody(&source, NOW));
+    assert!(exports >= 2 && imports >= 2, "{line}");
+}
