@@ -27,7 +27,12 @@ lint:
 
 # likeness beside DeepFace and Silent-Face, as one table (needs the test data)
 parity:
-    LIKENESS_SIZES=all cargo test -p likeness --locked --test parity --test modes --test looks -- --nocapture --test-threads 1
+    LIKENESS_SIZES=all cargo test -p likeness --locked --test parity --test versions --test modes --test looks -- --nocapture --test-threads 1
+
+# DeepFace's own answers about the generated photographs and about the test data, recorded again (460 MB by pip, minutes)
+answers shared="../shared":
+    tools/deepface-answers "$(cargo run -q --locked -p testkit --example own-data)/weights" facenet512_weights.h5 "$(cargo run -q --locked -p testkit --example own-data)/images" > crates/likeness/tests/deepface/0.0.103-own.json
+    tools/deepface-answers {{shared}}/weights facenet512_synthetic.h5 {{shared}}/images > crates/likeness/tests/deepface/0.0.103-shared.json
 
 # CPU time of each stage of comparing two photographs of the test data
 stages shared="../shared":

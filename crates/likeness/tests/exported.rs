@@ -7,12 +7,9 @@ mod support;
 
 use likeness::engine::{KernelSet, Scratch};
 use likeness::net::minifasnet::softmax;
-use likeness::net::{Embedder, SpoofV1Se, SpoofV2, WeightFile};
+use likeness::net::{Detector, Embedder, SpoofV1Se, SpoofV2, WeightFile};
 use likeness::selftest::{SelfTest, picture};
-use likeness::weights::WeightTensor;
-use likeness::weights::keras::File;
 use likeness::weights::onnx::OnnxModel;
-use likeness::weights::torch::StateDict;
 use support::{FACENET512, SPOOF_V1SE, SPOOF_V2, testdata};
 use testkit::data::exported::{self, EXPORTED, Exported, Form};
 use testkit::data::onnx::{Attribute, Graph, PYTORCH_1_2, Stored};
@@ -51,10 +48,6 @@ fn error(network: &str, own: &[f32], exported: Vec<u8>) -> f32 {
 
 fn spoof(network: &str, tensors: Vec<Tensor>, form: Form) -> Exported {
     exported::minifasnet(if network == "V2" { &minifasnet::V2 } else { &minifasnet::V1SE }, tensors, form)
-}
-
-fn copied(tensor: &WeightTensor, name: &str) -> Tensor {
-    Tensor::new(name, tensor.shape(), tensor.values().collect())
 }
 
 #[test]
@@ -100,25 +93,19 @@ fn the_embedder_answers_alike_from_every_form_of_its_file() {
 #[test]
 fn published_weights_answer_alike_from_every_form_of_their_file() {
     let Some(folder) = testdata("exported weights") else { return };
-    for (network, name) in [("V2", SPOOF_V2), ("V1SE", SPOOF_V1SE)] {
+    for (network, plan, name) in [("V2", &minifasnet::V2, SPOOF_V2), ("V1SE", &minifasnet::V1SE, SPOOF_V1SE)] {
         let file = support::bytes(&folder, name);
-        let state = StateDict::read(&file).unwrap();
-        let tensors = || state.tensors().into_iter().map(|tensor| copied(tensor, tensor.name())).collect();
         let own = answer(network, file.clone()).unwrap();
         for form in SPOOF_FORMS {
-            let error = error(network, &own, spoof(network, tensors(), form).file);
+            let error = error(network, &own, support::exported::spoof(plan, &file, form).file);
             println!("{network:5} {form:?} {error:.1e}");
             assert!(error <= SPOOF_BOUND, "{network} {form:?}: {error}");
         }
     }
     let own = answer("Facenet512", support::bytes(&folder, FACENET512)).unwrap();
-    let file = File::open(support::bytes(&folder, FACENET512)).unwrap();
-    let layers = file.layers().unwrap();
     for form in [Form::TorchScript, Form::DynamoOpen, Form::Tf2onnx] {
-        let tensors = layers.iter().map(|layer| {
-            (layer.name.clone(), layer.weights.iter().map(|tensor| copied(tensor, tensor.name())).collect())
-        });
-        let error = error("Facenet512", &own, exported::facenet512(tensors.collect(), form).file);
+        let exported = support::exported::embedder(support::bytes(&folder, FACENET512), form);
+        let error = error("Facenet512", &own, exported.file);
         println!("{form:?} {error:.1e}");
         assert!(error <= EMBEDDING_BOUND, "{form:?}: {error}");
     }
@@ -263,5 +250,31 @@ fn small_files_do_not_become_large_graphs() {
         let found = answer("V2", file);
         println!("{case}: {found:?}");
         assert!(found.is_err_and(|why| why.contains(expected)), "{case}");
+    }
+}
+
+/// DeepFace with TensorFlow opens all networks as `.h5`, with PyTorch all as `.pth`: forms that no reader here has.
+#[test]
+fn a_form_of_another_engine_is_refused_by_its_name() {
+    let (keras, torch) = (own_data().weight(EMBEDDER), own_data().weight(SPOOF_NEAR));
+    let zip = b"PK\x03\x04archive/data.pkl".to_vec();
+    let refused = Detector::load(WeightFile::new(keras.clone()), KernelSet::best()).err().unwrap().to_string();
+    assert_eq!(refused, "the file: expected an ONNX file (.onnx), found a Keras file (.h5)");
+    let cases = [
+        (
+            "V2",
+            keras.clone(),
+            "expected a file of PyTorch's legacy format (.pth) or an ONNX file",
+            "found a Keras file",
+        ),
+        ("V1SE", keras, "expected a file of PyTorch's legacy format (.pth) or an ONNX file", "found a Keras file"),
+        ("V2", zip.clone(), "or an ONNX file (.onnx); pin one of them", "found a zip (PyTorch's later .pth"),
+        ("Facenet512", torch, "expected a Keras file (.h5) or an ONNX file", "found a file of PyTorch's legacy format"),
+        ("Facenet512", zip, "or an ONNX file (.onnx); pin one of them", "found a zip (PyTorch's later .pth"),
+    ];
+    for (network, file, expected, found) in cases {
+        let why = answer(network, file).unwrap_err();
+        println!("{network}: {why}");
+        assert!(why.contains(expected) && why.contains(found), "{network}: {why}");
     }
 }

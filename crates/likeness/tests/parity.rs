@@ -12,7 +12,7 @@ use std::fs;
 use likeness::align::{aligned, unaligned};
 use likeness::crop::{self, Crop};
 use likeness::deepface::{Subject, verify};
-use likeness::detect::{Area, Face, Raw, Size, inside};
+use likeness::detect::{Area, Face, Size, inside};
 use likeness::distance::Metric;
 use likeness::embed;
 use likeness::engine::Scratch;
@@ -22,54 +22,8 @@ use likeness::liveness::{self, SpoofScores};
 use likeness::policy::Policy;
 use likeness::quality::Quality;
 use support::deepface::{self as golden, DeepFace, Outcome, Pair, Run, answers, le_bytes, photo, sha256};
+use support::table::{Table, on_the_edge};
 use support::world::{World, world};
-
-/// One line of the table: the worst measured, and the most that is allowed.
-#[derive(Default)]
-struct Line {
-    checked: usize,
-    worst: f64,
-    limit: f64,
-}
-
-/// The table, what is merely listed, and what fails.
-#[derive(Default)]
-struct Table {
-    lines: BTreeMap<&'static str, Line>,
-    listed: Vec<String>,
-    failed: Vec<String>,
-}
-
-impl Table {
-    fn within(&mut self, what: &'static str, limit: f64, error: f64, row: &str) {
-        let line = self.lines.entry(what).or_default();
-        line.checked += 1;
-        line.limit = limit;
-        // What is no number is worse than any number.
-        let error = if error.is_nan() { f64::INFINITY } else { error };
-        line.worst = line.worst.max(error);
-        if error > limit {
-            self.failed.push(format!("{what}: {row}: {error:e}, at most {limit:e}"));
-        }
-    }
-
-    fn equal<T: PartialEq + std::fmt::Debug>(&mut self, what: &'static str, found: T, expected: T, row: &str) {
-        let same = found == expected;
-        self.within(what, 0.0, if same { 0.0 } else { 1.0 }, row);
-        if !same {
-            self.failed.push(format!("    expected {expected:?}, found {found:?}"));
-        }
-    }
-
-    fn finish(self, title: &str) {
-        println!("{title}\n{:<52} {:>8} {:>12} {:>12}", "", "checked", "worst", "allowed");
-        for (what, line) in &self.lines {
-            println!("{what:<52} {:>8} {:>12.2e} {:>12.2e}", line.checked, line.worst, line.limit);
-        }
-        self.listed.iter().for_each(|row| println!("listed: {row}"));
-        assert!(self.failed.is_empty(), "{title}\n{}", self.failed.join("\n"));
-    }
-}
 
 #[test]
 fn every_face_is_deepfaces() {
@@ -133,13 +87,6 @@ fn reported(face: &Face, image: Size) -> golden::Area {
     let Area { x, y, w, h } = face.area;
     let eye = |point| inside(point, image);
     golden::Area { x, y, w, h, left_eye: eye(face.left_eye()), right_eye: eye(face.right_eye()) }
-}
-
-/// Whether a coordinate is so near an integer that rounding decides.
-fn on_the_edge(raw: &Raw) -> bool {
-    let [x1, y1, x2, y2] = raw.corners;
-    let eyes = raw.landmarks[..2].as_flattened();
-    [x1, y1, x2 - x1, y2 - y1].iter().chain(eyes).any(|value| (value - value.round()).abs() <= 2e-3)
 }
 
 fn farthest(ours: &[f32], theirs: &[f32]) -> f64 {

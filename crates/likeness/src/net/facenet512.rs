@@ -7,6 +7,7 @@
 use super::exported;
 use super::file::WeightFile;
 use super::fold::{BatchNorm, ConvSpec, hwio};
+use super::form::Form;
 use super::outline::{Conv, ConvKind, Ending, Numbers, Outline, PartId, Then};
 use super::refusal::Refusal;
 use crate::engine::{Activation, Dims, Filter, Fold, KernelSet, Network, Padding, RunError, Scratch, Shape};
@@ -78,8 +79,9 @@ fn run<'s>(network: &Network, scratch: &'s mut Scratch, bgr: &[f32]) -> Result<&
 
 fn describe(bytes: Vec<u8>, kernels: KernelSet) -> Result<Network, Refusal> {
     let outline = outline();
-    if exported::is_onnx(&bytes) {
-        return exported::build(&outline, &OnnxModel::read(bytes)?, Ending::Plain, kernels);
+    match Form::of(&bytes) {
+        Form::Onnx => return exported::build(&outline, &OnnxModel::read(bytes)?, Ending::Plain, kernels),
+        other => other.refused(Form::Keras).map_or(Ok(()), Err)?,
     }
     let file = File::open(bytes)?;
     let layers = file.layers()?;

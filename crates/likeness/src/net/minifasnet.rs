@@ -9,6 +9,7 @@ use std::collections::HashSet;
 use super::exported;
 use super::file::WeightFile;
 use super::fold::{BatchNorm, ConvSpec, oihw};
+use super::form::Form;
 use super::outline::{Conv, ConvKind, Ending, Numbers, Outline, PartId, Then};
 use super::refusal::Refusal;
 use crate::engine::{Activation, Filter, Fold, KernelSet, Network, RunError, Scratch, Shape};
@@ -110,8 +111,9 @@ fn logits(network: &Network, scratch: &mut Scratch, bgr: &[f32]) -> Result<Logit
 
 fn describe(plan: &Architecture, file: Vec<u8>, kernels: KernelSet) -> Result<Network, Refusal> {
     let outline = outline(plan);
-    if exported::is_onnx(&file) {
-        return exported::build(&outline, &OnnxModel::read(file)?, Ending::Softmax, kernels);
+    match Form::of(&file) {
+        Form::Onnx => return exported::build(&outline, &OnnxModel::read(file)?, Ending::Softmax, kernels),
+        other => other.refused(Form::Torch).map_or(Ok(()), Err)?,
     }
     let state = StateDict::read(&file)?;
     let mut used = HashSet::new();

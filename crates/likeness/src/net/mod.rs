@@ -11,6 +11,7 @@ mod exported;
 pub mod facenet512;
 pub(crate) mod file;
 mod fold;
+mod form;
 pub mod minifasnet;
 mod outline;
 pub(crate) mod refusal;

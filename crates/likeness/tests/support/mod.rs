@@ -1,11 +1,13 @@
 //! What the tests of likeness share: the folder of test data, golden answers, NumPy arrays.
 
 #![allow(dead_code, reason = "each test file uses its part of it")]
-#![allow(clippy::unwrap_used, reason = "tests")]
+#![allow(clippy::unwrap_used, clippy::print_stdout, reason = "tests; tables are for --nocapture")]
 
 pub mod deepface;
+pub mod exported;
 pub mod recorded;
 pub mod synthetic;
+pub mod table;
 pub mod world;
 
 use std::fs;

@@ -7,7 +7,7 @@ use std::sync::OnceLock;
 use likeness::embed::{FaceEncoder, TrustedEmbedder};
 use likeness::engine::KernelSet;
 use likeness::find::Finder;
-use likeness::net::{Detector, Embedder, SpoofV1Se, SpoofV2};
+use likeness::net::{Detector, Embedder, SpoofV1Se, SpoofV2, WeightFile};
 use likeness::spoof::SpoofPair;
 use testkit::data::{EMBEDDER, own_data, photographs};
 
@@ -38,14 +38,27 @@ pub fn own() -> &'static World {
     WORLD.get_or_init(|| load(own_data().root(), EMBEDDER, photographs()))
 }
 
+/// The networks of a folder, in the forms that DeepFace 0.0.103 opens.
+pub fn exported(folder: &Path, embedder: &str) -> World {
+    let kernels = KernelSet::best();
+    let [v2, v1se, embedder] = super::exported::weights(&folder.join("weights"), embedder).map(|(_, file)| file);
+    let v2 = SpoofV2::load(WeightFile::new(v2), kernels).unwrap();
+    let v1se = SpoofV1Se::load(WeightFile::new(v1se), kernels).unwrap();
+    of(folder, WeightFile::new(embedder), SpoofPair::new(v2, v1se), Vec::new())
+}
+
 fn load(folder: &Path, embedder: &str, photographs: Vec<String>) -> World {
+    of(folder, weights(folder, embedder), pair(folder), photographs)
+}
+
+fn of(folder: &Path, embedder: WeightFile, pair: SpoofPair, photographs: Vec<String>) -> World {
     let kernels = KernelSet::best();
     let finder = Finder::new(Detector::load(weights(folder, CENTERFACE), kernels).unwrap());
-    let embedder = Embedder::load(weights(folder, embedder), kernels).unwrap();
+    let embedder = Embedder::load(embedder, kernels).unwrap();
     let digest = embedder.tested().digest();
     let trusted = TrustedEmbedder::of(embedder.into(), Some(digest)).unwrap();
     let encoder = FaceEncoder::new(trusted, finder.detector());
-    World { folder: folder.to_owned(), photographs, finder, pair: pair(folder), encoder }
+    World { folder: folder.to_owned(), photographs, finder, pair, encoder }
 }
 
 /// Both spoof networks, by value.

@@ -14,7 +14,7 @@ use testkit::{need, paths, summary};
 
 /// Suites that the quick tier does not even build: every test of theirs needs root, an engine, a browser or a daemon,
 /// or takes minutes of arithmetic over whole photographs, or of building.
-const FULL_ONLY: [&str; 15] = [
+const FULL_ONLY: [&str; 16] = [
     "border",
     "corruption",
     "front_pages",
@@ -30,6 +30,7 @@ const FULL_ONLY: [&str; 15] = [
     "registry",
     "replicas",
     "scenarios",
+    "versions",
 ];
 
 fn main() -> ExitCode {

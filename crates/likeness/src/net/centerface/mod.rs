@@ -6,6 +6,7 @@
 mod walk;
 
 use super::file::WeightFile;
+use super::form::Form;
 use super::refusal::Refusal;
 use crate::engine::{Canvas, KernelSet, Network, Region, RunError, Scratch, Shape, Tensor};
 use crate::selftest::{self, SelfTest};
@@ -52,7 +53,9 @@ impl Detector {
     /// [`Refusal`] names the operator or tensor, or the answer that is wrong.
     pub fn load(file: WeightFile, kernels: KernelSet) -> Result<Self, Refusal> {
         let digest = file.digest();
-        let network = walk::describe(&OnnxModel::read(file.into_bytes())?, kernels)?;
+        let bytes = file.into_bytes();
+        Form::of(&bytes).refused(Form::Onnx).map_or(Ok(()), Err)?;
+        let network = walk::describe(&OnnxModel::read(bytes)?, kernels)?;
         let input = selftest::picture(selftest::CANVAS, selftest::CANVAS);
         let tested = selftest::judge(digest, || {
             let mut scratch = Scratch::default();

@@ -25,11 +25,6 @@ use crate::weights::onnx::OnnxModel;
 /// The oldest and the newest operator set whose operators are those that are read here.
 const OPSETS: std::ops::RangeInclusive<i64> = 9..=25;
 
-/// Whether a file can be an ONNX model: every exporter writes the format's version first.
-pub(super) fn is_onnx(file: &[u8]) -> bool {
-    file.first() == Some(&0x08)
-}
-
 /// The network, from a model whose graph has this outline.
 pub(super) fn build<A>(
     outline: &Outline<A>,
