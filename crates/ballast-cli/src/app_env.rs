@@ -79,18 +79,21 @@ impl AppEnv {
         }
     }
 
-    /// The store's variable is set to what was verified; another value of the operator's is replaced, and those that win
-    /// over it are named.
+    /// The store's variables are set to what was verified; another value of the operator's is replaced, and those that
+    /// win over them are named.
     fn store_variable(&mut self, facts: &EnvFacts) {
-        let (Some(name), Some(served)) = (&facts.lock.store.env, facts.served) else { return };
-        let name = name.as_str();
-        let own = facts.own(name).filter(|own| !own.is_empty() && !same(own, served) && !same(own, facts.store));
-        if let Some(own) = own {
-            self.notes.push(format!("{name} was {own}, and is {} now: that is what was verified", served.display()));
-        }
-        let env = |name: &str| facts.effective(name).map(str::to_owned);
-        for winner in wins::over(name, &served.display().to_string(), &env) {
-            self.notes.push(winner.words(name));
+        let Some(served) = facts.served else { return };
+        let pointed = facts.lock.pointed(served);
+        for ((name, to), (_, cached)) in pointed.iter().zip(facts.lock.pointed(facts.store)) {
+            let own = facts.own(name).filter(|own| !own.is_empty() && !same(own, to) && !same(own, &cached));
+            if let Some(own) = own {
+                self.notes.push(format!("{name} was {own}, and is {} now: that is what was verified", to.display()));
+            }
+            let set = |name: &str| pointed.iter().any(|(known, _)| known == name);
+            let env = |name: &str| facts.effective(name).filter(|_| !set(name)).map(str::to_owned);
+            for winner in wins::over(name, &to.display().to_string(), &env) {
+                self.notes.push(winner.words(name));
+            }
         }
     }
 
@@ -130,9 +133,10 @@ pub fn leading_below<'a>(
     variables: impl Iterator<Item = (&'a str, &'a str)>,
     arguments: impl Iterator<Item = &'a str>,
 ) -> Vec<Leading> {
-    let follows = lock.store.env.as_ref().map(|name| name.as_str());
+    let follow = lock.pointed(store);
     let general = |name: &str| GENERAL.contains(&name) || name.starts_with("BALLAST_");
-    let variables = variables.filter(|(name, _)| Some(*name) != follows && !general(name));
+    let follows = move |name: &str| follow.iter().any(|(known, _)| known == name);
+    let variables = variables.filter(move |(name, _)| !follows(name) && !general(name));
     let variables = variables.flat_map(|(name, value)| value.split(':').map(move |part| (name.to_owned(), part)));
     let arguments = arguments.map(|argument| {
         let path = argument.rsplit_once('=').map_or(argument, |(_, value)| value);

@@ -83,6 +83,28 @@ fn variables() -> Vec<Row<'static>> {
     ]
 }
 
+fn views() -> Vec<Row<'static>> {
+    let two = |env: &str| lock("sub/a", &format!("{env}\nviews = {{ TORCH_HOME = \"sub\" }}"), "");
+    let row = || Row { lock: two("env = \"MODELS\""), ..plain() };
+    vec![
+        Row { name: "a view follows the cache", env: &[("TORCH_HOME", "/cache/sub/")], ..row() },
+        Row { name: "a view follows the layer", env: &[("TORCH_HOME", "/cache/sub")], served: "/baked", ..row() },
+        Row {
+            name: "a view's other value is replaced",
+            env: &[("TORCH_HOME", "/mine")],
+            notes: &["TORCH_HOME was /mine, and is /cache/sub"],
+            ..row()
+        },
+        Row {
+            name: "what a boot sets itself does not win elsewhere",
+            lock: two("env = \"XDG_CACHE_HOME\""),
+            env: &[("TORCH_HOME", "/cache/torch")],
+            notes: &["TORCH_HOME was /cache/torch"],
+            ..plain()
+        },
+    ]
+}
+
 fn layer() -> Vec<Row<'static>> {
     let row = || Row { served: "/baked", ..plain() };
     vec![
@@ -120,7 +142,7 @@ fn layer() -> Vec<Row<'static>> {
 #[test]
 fn each_variable_and_argument_is_set_kept_or_named() {
     let mut wrong = Vec::new();
-    for row in constants().into_iter().chain(variables()).chain(layer()) {
+    for row in constants().into_iter().chain(variables()).chain(views()).chain(layer()) {
         let env: Vec<_> = row.env.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
         let command: Vec<_> = row.command.iter().map(OsString::from).collect();
         let (store, served) = (Path::new("/cache"), Some(Path::new(row.served)));

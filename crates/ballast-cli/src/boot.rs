@@ -101,9 +101,31 @@ impl Boot<'_> {
     }
 
     /// The mounts of `[[dir]]` entries that root must give to the app before it steps down.
-    pub fn hand_over_dirs(&self, plan: &Plan) -> Vec<RootStep> {
+    pub fn hand_over_dirs(&self, plan: &Plan, refused: &mut Vec<String>) -> Vec<RootStep> {
         let to = plan.drop_to.filter(|to| !self.dry_run && facts::ids().uid == 0 && to.uid != 0);
-        to.map_or_else(Vec::new, |to| dirs::as_root(&self.setting.lock.dirs, to, self.groups))
+        let Some(to) = to else { return Vec::new() };
+        for view in self.views() {
+            if let RootStep::Refused(why) = dirs::root_step(&view, to, self.groups) {
+                refused.push(why);
+            }
+        }
+        dirs::as_root(&self.setting.lock.dirs, to, self.groups)
+    }
+
+    /// Where volumes of their own may be mounted below the cache's root, which root may hand over.
+    fn views(&self) -> Vec<PathBuf> {
+        let Setting { lock, store, .. } = &self.setting;
+        let named_by_lock = self.healing.hold == HoldArg::Owned && store == lock.store.path.as_path();
+        let all = lock.pointed(store).into_iter().filter(|(_, place)| named_by_lock && place != store);
+        all.map(|(_, place)| place).collect()
+    }
+
+    /// Whether root, if it may, would hand over the cache, or a volume in a cache that is the app's already.
+    pub fn hands_over(&self, plan: &Plan) -> bool {
+        match plan.hand_over {
+            Some(_) => self.permitted_store().is_ok(),
+            None => self.views().iter().any(|view| dirs::is_due(view, self.guarded, self.groups)),
+        }
     }
 
     /// In mode sticky root takes ownership of the cache's root.
@@ -318,10 +340,9 @@ pub fn permitted_store(setting: &Setting, app: Ids, groups: &[u32]) -> Result<Ow
     walk::permitted(&setting.store, root_paths, app, groups).map(|(walked, _)| walked.dir)
 }
 
-/// The root that the app must read, as the variable's value.
-pub fn pointed(report: &Report, setting: &Setting) -> Option<(String, PathBuf)> {
-    let name = setting.lock.store.env.as_ref()?;
-    Some((name.as_str().to_owned(), report.served.as_ref()?.root.clone()))
+/// The root that the app must read, and places below it, as the values of variables.
+pub fn pointed(report: &Report, setting: &Setting) -> Vec<(String, PathBuf)> {
+    report.served.as_ref().map(|served| setting.lock.pointed(&served.root)).unwrap_or_default()
 }
 
 fn way_out(error: &std::io::Error) -> &'static str {

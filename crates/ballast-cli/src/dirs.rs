@@ -77,7 +77,8 @@ pub fn is_due(path: &Path, app: Ids, groups: &[u32]) -> bool {
     due(path, app, groups).is_some()
 }
 
-fn root_step(path: &Path, app: Ids, groups: &[u32]) -> RootStep {
+/// The same for one path of the lock file.
+pub fn root_step(path: &Path, app: Ids, groups: &[u32]) -> RootStep {
     let Some(dir) = due(path, app, groups) else { return RootStep::Nothing };
     match disk::chown(&dir, app.uid, app.gid) {
         Ok(()) => RootStep::HandedOver,

@@ -70,7 +70,7 @@ impl Lack {
         match &setting.baked {
             None => Self::NoLayerNamed,
             Some(baked) if !baked.is_dir() => Self::NoLayer(baked.clone()),
-            Some(baked) if could_serve && setting.lock.store.env.is_none() && holds_a_weight(setting, baked) => {
+            Some(baked) if could_serve && !setting.lock.can_repoint() && holds_a_weight(setting, baked) => {
                 Self::NoVariable(baked.clone())
             }
             Some(baked) => Self::LayerIsOther(baked.clone()),

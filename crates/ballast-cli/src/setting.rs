@@ -171,7 +171,7 @@ impl Setting {
             app_groups: groups.to_vec(),
             volume,
             baked: self.baked.as_deref().is_some_and(Path::is_dir),
-            can_repoint: self.lock.store.env.is_some(),
+            can_repoint: self.lock.can_repoint(),
             bytes: self.all_wanted().iter().filter_map(ExpectedWeight::size).sum(),
             memory_limit: in_memory.then(facts::memory_limit).flatten(),
         }

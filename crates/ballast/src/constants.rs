@@ -1,4 +1,4 @@
-//! `[env]`: variables with constant values that the command gets, as checked values.
+//! `[env]` and `views`: variables with values that the command gets, as checked values.
 //!
 //! A lock file decides which weights an app reads. It must not decide which programs run, where secrets go, or whom a
 //! connection trusts: names that do are refused here, by one table. Values are literals. Touches nothing.
@@ -112,15 +112,15 @@ impl TryFrom<BTreeMap<String, String>> for Constants {
 
     fn try_from(all: BTreeMap<String, String>) -> Result<Self, String> {
         if all.len() > MOST {
-            return Err(format!("expected at most {MOST} constants in [env], found {}", all.len()));
+            return Err(format!("expected at most {MOST} variables, found {}", all.len()));
         }
         let constants = all.into_iter().map(|(name, value)| {
             let name = EnvName::try_from(name)?;
             if let Some(why) = refusal(name.as_str()) {
-                return Err(format!("[env] {}: a lock file may not set it: it {why}", name.as_str()));
+                return Err(format!("{}: a lock file may not set it: it {why}", name.as_str()));
             }
             if value.len() > LONGEST || value.contains(char::is_control) {
-                return Err(format!("[env] {}: expected one line of at most {LONGEST} bytes", name.as_str()));
+                return Err(format!("{}: expected one line of at most {LONGEST} bytes", name.as_str()));
             }
             Ok((name, value))
         });
@@ -138,11 +138,6 @@ impl Constants {
     #[must_use]
     pub fn get(&self, name: &str) -> Option<&str> {
         self.iter().find(|(known, _)| *known == name).map(|(_, value)| value)
-    }
-
-    /// One of these names that is a constant too.
-    pub(crate) fn clash<'a>(&self, mut taken: impl Iterator<Item = &'a EnvName>) -> Option<&'a EnvName> {
-        taken.find(|name| self.get(name.as_str()).is_some())
     }
 }
 

@@ -6,6 +6,7 @@
 
 use std::fmt;
 use std::io::{self, Read};
+use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
@@ -77,6 +78,9 @@ pub struct StoreSpec {
     pub baked: Option<RootPath>,
     /// The variable that tells the app which root to read.
     pub env: Option<EnvName>,
+    /// Variables that lead to a directory or a file below the root, as `env` leads to the root itself.
+    #[serde(default)]
+    pub views: Constants,
     /// `user:group` of the app, in numbers or names of the image's own `/etc/passwd`.
     pub owner: Option<String>,
     /// What files mean that lie beside the weights and have no entry.
@@ -224,8 +228,19 @@ impl Lock {
         self.check_dirs()?;
         let taken = self.store.env.iter().chain(self.dirs.iter().filter_map(|dir| dir.env.as_ref()));
         let pins = self.weights.iter().filter_map(|weight| weight.pin_env.as_ref());
-        if let Some(name) = self.env.clash(taken.chain(pins).chain(&self.pins.required_when)) {
-            return Err(format!("[env] {} is already the variable of another entry", name.as_str()));
+        let taken: Vec<_> = taken.chain(pins).chain(&self.pins.required_when).map(EnvName::as_str).collect();
+        let views = &self.store.views;
+        for (name, _) in views.iter().chain(self.env.iter()) {
+            let both = views.get(name).is_some() && self.env.get(name).is_some();
+            if both || taken.contains(&name) {
+                return Err(format!("{name} is already the variable of another entry"));
+            }
+        }
+        for (name, path) in views.iter() {
+            RelPath::try_from(path.to_owned())?;
+            if !self.weights.iter().any(|weight| weight.is_below(path)) {
+                return Err(format!("views: {name}: expected a weight at or below {path:?}, found none"));
+            }
         }
         match &self.store.baked {
             Some(baked) if baked == &self.store.path => Err("store.path and store.baked are the same directory".into()),
@@ -235,6 +250,20 @@ impl Lock {
 }
 
 impl Lock {
+    /// Each variable that leads the app to its weights, with the place that it leads to below a root.
+    #[must_use]
+    pub fn pointed(&self, root: &Path) -> Vec<(String, PathBuf)> {
+        let env = self.store.env.iter().map(|name| (name.as_str().to_owned(), root.to_owned()));
+        env.chain(self.store.views.iter().map(|(name, path)| (name.to_owned(), root.join(path)))).collect()
+    }
+
+    /// Whether variables can lead the app to each weight under another root.
+    #[must_use]
+    pub fn can_repoint(&self) -> bool {
+        let below_a_view = |weight: &Weight| self.store.views.iter().any(|(_, path)| weight.is_below(path));
+        self.store.env.is_some() || self.weights.iter().all(below_a_view)
+    }
+
     /// A fallback needs a variable to say so, and a variable can point at one place only.
     fn check_dirs(&self) -> Result<(), String> {
         let mut taken: Vec<_> = self.store.env.iter().collect();

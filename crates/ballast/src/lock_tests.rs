@@ -20,6 +20,8 @@ fn a_bad_lock_file_is_refused_with_the_reason() {
     let under = format!("{}[[weight]]\npath = \"a/b.bin/c\"\nsha256 = \"{PIN}\"\n", lock_with(""));
     let dir = |more: &str| lock_with(&format!("[[dir]]\npath = \"/tmp/d\"\n{more}"));
     let twice = dir("env = \"D\"\n[[dir]]\npath = \"/tmp/e\"\nenv = \"D\"\n");
+    let view =
+        |all: &str| lock_with("").replace("[[weight]]", &format!("env = \"M\"\nviews = {{ {all} }}\n[[weight]]"));
     let cases: &[(&str, String, &str)] = &[
         ("fallback that no variable tells", dir("fallback = \"/tmp/e\"\n"), "expected `env` beside"),
         ("two directories in one variable", twice, "already set"),
@@ -52,6 +54,12 @@ fn a_bad_lock_file_is_refused_with_the_reason() {
         ("data that needs escapes", lock_with("sources = [\"data:,a%20b\"]\n"), "expected data:,"),
         ("data of a type", lock_with("sources = [\"data:text/plain,a\"]\n"), "expected https://"),
         ("data of nothing", lock_with("sources = [\"data:,\"]\n"), "expected data:,"),
+        ("a view of nothing", view("T = \"b\""), "a weight at or below"),
+        ("a view of half a name", view("T = \"a/b\""), "a weight at or below"),
+        ("a view that climbs", view("T = \"a/../a\""), "plain names"),
+        ("a view of a loader's variable", view("LD_PRELOAD = \"a\""), "decides which programs"),
+        ("a view of an interpreter's variable", view("PYTHONPATH = \"a\""), "decides which programs"),
+        ("a view by the store's own variable", view("M = \"a\""), "M is already the variable"),
         ("a serial below nothing", lock_with("").replace("version", "serial = -1\nversion"), "invalid value"),
         ("two of one path", two, "two weights"),
         ("file as directory", under, "also the directory"),
@@ -71,6 +79,28 @@ fn a_bad_lock_file_is_refused_with_the_reason() {
         })
         .collect();
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn variables_lead_to_the_root_and_to_views_of_it() {
+    let with = |store: &str| {
+        let text = lock_with("").replace("[[weight]]", &format!("{store}\n[[weight]]"));
+        Lock::parse(&text).unwrap_or_else(|error| panic!("{error}"))
+    };
+    type Row<'a> = (&'a str, &'a [(&'a str, &'a str)], bool);
+    let rows: [Row; 5] = [
+        ("", &[], false),
+        ("env = \"M\"", &[("M", "/r")], true),
+        ("views = { T = \"a\" }", &[("T", "/r/a")], true),
+        ("views = { T = \"a/b.bin\" }", &[("T", "/r/a/b.bin")], true),
+        ("env = \"M\"\nviews = { T = \"a\" }", &[("M", "/r"), ("T", "/r/a")], true),
+    ];
+    for (store, expected, can_repoint) in rows {
+        let lock = with(store);
+        let expected: Vec<_> =
+            expected.iter().map(|(name, place)| ((*name).to_owned(), PathBuf::from(place))).collect();
+        assert_eq!((lock.pointed(Path::new("/r")), lock.can_repoint()), (expected, can_repoint), "{store}");
+    }
 }
 
 #[test]

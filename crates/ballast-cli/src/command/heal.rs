@@ -71,9 +71,8 @@ pub fn run(args: &Run) -> Result<(), Failure> {
         print::remark(&format!("starting all the same: {}", failure.what));
     }
     let mut environment = app_env.set;
-    if let Some((name, root)) = boot::pointed(&booted.report, &booted.setting) {
-        environment.push((name, root.display().to_string()));
-    }
+    let pointed = boot::pointed(&booted.report, &booted.setting);
+    environment.extend(pointed.into_iter().map(|(name, place)| (name, place.display().to_string())));
     environment.extend(booted.report.dirs.iter().filter_map(DirLine::assignment));
     if let (true, Some(failure)) = (stop, dirs::failure(&booted.report.dirs)) {
         return Err(failure);
@@ -171,12 +170,11 @@ fn start(healing: &Healing, dry_run: bool, drop: &DropOptions) -> Result<Booted,
     };
     let (_, plan) = boot.plan()?;
     let may_give = facts::who().ids.uid == 0 && facts::who().caps.chown && guarded.uid != 0;
-    boot.would_hand_over =
-        may_give && plan.hand_over.is_some() && boot::permitted_store(&boot.setting, guarded, &groups).is_ok();
+    boot.would_hand_over = may_give && boot.hands_over(&plan);
     let would_give = dry_run::given(&boot.setting.lock.dirs, guarded, &groups, may_give);
     let mut refused = Vec::new();
     boot.hand_over(&plan, &mut refused);
-    let given = boot.hand_over_dirs(&plan);
+    let given = boot.hand_over_dirs(&plan, &mut refused);
     let file = if dry_run { None } else { open_report(healing.report.as_deref(), &look, &mut refused) };
     let taken = boot.take(&plan);
     // Once more: the cache may be root's by now.

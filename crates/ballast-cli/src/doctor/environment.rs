@@ -261,10 +261,12 @@ impl Environment {
             (None, Some(home)) if name == "HOME" => Some(home.display().to_string()),
             _ => std::env::var(name).ok(),
         };
-        if let Some((setting, name)) = setting.and_then(|setting| Some((setting, setting.lock.store.env.as_ref()?))) {
-            for winner in wins::over(name.as_str(), &setting.store.display().to_string(), &env) {
+        let pointed = pointed(setting);
+        let others = |name: &str| env(name).filter(|_| !pointed.iter().any(|(known, _)| known == name));
+        for (name, place) in &pointed {
+            for winner in wins::over(name, &place.display().to_string(), &others) {
                 let fix = format!("leave {} out, or {}={}", winner.name, winner.name, winner.expected);
-                self.find(Severity::Warning, Code::VariableWins, winner.name, &winner.words(name.as_str()), &fix);
+                self.find(Severity::Warning, Code::VariableWins, winner.name, &winner.words(name), &fix);
             }
         }
         if let Some(setting) = setting {
@@ -317,9 +319,12 @@ fn ids(account: &Account) -> Ids {
 
 /// The variables that a boot sets itself, and where they would lead.
 fn kept_variables(setting: Option<&Setting>, dirs: &[DirLook]) -> Vec<(String, PathBuf)> {
-    let store = setting.and_then(|setting| Some((setting.lock.store.env.as_ref()?.as_str(), &setting.store)));
-    let dirs = dirs.iter().filter_map(|dir| Some((dir.variable.as_deref()?, dir.place.as_ref()?)));
-    store.into_iter().chain(dirs).map(|(name, place)| (name.to_owned(), place.clone())).collect()
+    let dirs = dirs.iter().filter_map(|dir| Some((dir.variable.clone()?, dir.place.clone()?)));
+    pointed(setting).into_iter().chain(dirs).collect()
+}
+
+fn pointed(setting: Option<&Setting>) -> Vec<(String, PathBuf)> {
+    setting.map(|setting| setting.lock.pointed(&setting.store)).unwrap_or_default()
 }
 
 /// HOME is set at the drop, so only the lock file can lead it elsewhere.

@@ -52,6 +52,14 @@ pub enum Need {
     Optional,
 }
 
+impl Weight {
+    /// Whether it lies at this path, or in a directory of this name.
+    #[must_use]
+    pub fn is_below(&self, path: &str) -> bool {
+        self.path.as_str().strip_prefix(path).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+    }
+}
+
 pub(super) fn digest<'de, D: serde::Deserializer<'de>>(from: D) -> Result<Digest, D::Error> {
     let text = String::deserialize(from)?;
     Digest::parse(&text).map_err(serde::de::Error::custom)

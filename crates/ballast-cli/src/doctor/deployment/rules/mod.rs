@@ -9,7 +9,7 @@ mod variables;
 
 use ballast::lock::Lock;
 
-use super::service::{At, MountKind, Platform, Service, is_ballast, is_below};
+use super::service::{At, Mount, MountKind, Platform, Service, is_ballast, is_below};
 use crate::boot::plan::Ids;
 use crate::doctor::finding::{Code, Finding, Severity};
 
@@ -46,16 +46,15 @@ impl Rules<'_> {
     pub fn is_ours(&self, service: &Service) -> bool {
         let store = self.store_path();
         let names = self.lock.weights.iter().filter_map(|weight| weight.pin_env.as_ref());
-        let names = names.chain(&self.lock.store.env).chain(&self.lock.pins.required_when);
+        let names = names.chain(&self.lock.pins.required_when).map(|name| name.as_str().to_owned());
+        let names = names.chain(self.pointed().into_iter().map(|(name, _)| name));
         let mounted = service.mounts.iter().any(|mount| {
             is_below(&mount.target, &store) || {
                 is_below(&store, &mount.target)
                     && !matches!(mount.kind, MountKind::Memory { .. } | MountKind::Scratch { .. })
             }
         });
-        mounted
-            || names.into_iter().any(|name| service.variable(name.as_str()).is_some())
-            || service.words().any(is_ballast)
+        mounted || names.into_iter().any(|name| service.variable(&name).is_some()) || service.words().any(is_ballast)
     }
 
     /// A kind or a key that is not read.
@@ -71,8 +70,8 @@ impl Rules<'_> {
             "no service mounts {}, sets a variable of the lock file or runs ballast: none was examined",
             self.store_path()
         );
-        let variable = self.lock.store.env.as_ref().map_or("DEEPFACE_HOME", |name| name.as_str());
-        self.at(1, Severity::Warning, Code::NothingExamined, what, format!("{variable}: {}", self.store_path()))
+        let (name, place) = self.pointed().into_iter().next().unwrap_or(("DEEPFACE_HOME".into(), self.store_path()));
+        self.at(1, Severity::Warning, Code::NothingExamined, what, format!("{name}: {place}"))
     }
 
     fn at(
@@ -90,15 +89,34 @@ impl Rules<'_> {
         self.lock.store.path.as_path().display().to_string()
     }
 
-    /// Where the weights are read from: a mount may lie on a directory below the root.
-    fn weights_dir(&self) -> String {
-        let first = self.lock.weights.first().map(|weight| weight.path.parent()).unwrap_or_default();
-        format!("{}/{first}", self.store_path())
+    /// The variables that lead the app to its weights, and where.
+    fn pointed(&self) -> Vec<(String, String)> {
+        let all = self.lock.pointed(self.lock.store.path.as_path()).into_iter();
+        all.map(|(name, place)| (name, place.display().to_string())).collect()
+    }
+
+    /// What weights are read from, with their known bytes: mounts at the root, above or below it; `None` is no mount.
+    fn places<'s>(&self, service: &'s Service) -> Vec<(Option<&'s Mount>, u64)> {
+        let mut all: Vec<(Option<&Mount>, u64)> = Vec::new();
+        for weight in &self.lock.weights {
+            let mount = service.over(&format!("{}/{}", self.store_path(), weight.path.parent()));
+            let size = weight.size.unwrap_or(0);
+            match all.iter_mut().find(|(known, _)| *known == mount) {
+                Some((_, bytes)) => *bytes = bytes.saturating_add(size),
+                None => all.push((mount, size)),
+            }
+        }
+        all
+    }
+
+    /// The mounts among them.
+    fn caches<'s>(&self, service: &'s Service) -> impl Iterator<Item = &'s Mount> {
+        self.places(service).into_iter().filter_map(|(mount, _)| mount)
     }
 
     /// Whether a boot can turn to the image's own layer.
     fn has_layer(&self) -> bool {
-        self.lock.store.baked.is_some() && self.lock.store.env.is_some()
+        self.lock.store.baked.is_some() && self.lock.can_repoint()
     }
 
     /// With a baked layer a failing cache is a warning; without one it is an error.

@@ -1,7 +1,7 @@
 //! Who starts, with which capabilities, and whether it can become the app.
 
 use super::Rules;
-use crate::doctor::deployment::service::{MountKind, Platform, Service};
+use crate::doctor::deployment::service::{Mount, MountKind, Platform, Service};
 use crate::doctor::finding::{Code, Finding, Severity};
 
 const NEEDED: [&str; 3] = ["CHOWN", "SETUID", "SETGID"];
@@ -41,9 +41,10 @@ impl Rules<'_> {
 
     /// Row c2: a new volume is root's, and stays so.
     fn cannot_chown(&self, service: &Service) -> Option<Finding> {
-        let mount = service.over(&self.weights_dir()).filter(|mount| !mount.read_only)?;
-        let lasting = matches!(mount.kind, MountKind::Volume { .. } | MountKind::Claim { .. } | MountKind::Host);
-        if service.caps.holds("CHOWN") || !lasting {
+        let lasting =
+            |mount: &&Mount| matches!(mount.kind, MountKind::Volume { .. } | MountKind::Claim { .. } | MountKind::Host);
+        let mount = self.caches(service).filter(|mount| !mount.read_only).find(lasting)?;
+        if service.caps.holds("CHOWN") {
             return None;
         }
         let line = service.caps.drops_all().unwrap_or(service.line);
@@ -63,7 +64,7 @@ impl Rules<'_> {
         if uid.is_none() && gid.is_none() {
             return;
         }
-        let written = service.over(&self.weights_dir()).is_some_and(|mount| !mount.read_only);
+        let written = self.caches(service).any(|mount| !mount.read_only);
         let severity = if uid.is_some() && written { self.unless_layer() } else { Severity::Warning };
         let number = |id: Option<u32>| id.map_or("its default".into(), |id| id.to_string());
         let what = format!(
@@ -113,9 +114,9 @@ impl Rules<'_> {
 
     /// Row e: a claim is root's unless the kubelet gives it to a group.
     fn fs_group(&self, service: &Service) -> Option<Finding> {
-        let mount = service.over(&self.weights_dir()).filter(|mount| !mount.read_only)?;
-        let claim = matches!(mount.kind, MountKind::Claim { .. });
-        if !claim || service.starts_as_root() || service.fs_group.is_some() {
+        let claim = |mount: &&Mount| !mount.read_only && matches!(mount.kind, MountKind::Claim { .. });
+        let mount = self.caches(service).find(claim)?;
+        if service.starts_as_root() || service.fs_group.is_some() {
             return None;
         }
         let what = format!("a new volume at {} is root:root 0755, and no fsGroup gives it to the app", mount.target);

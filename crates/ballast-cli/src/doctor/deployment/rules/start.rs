@@ -18,7 +18,7 @@ impl Rules<'_> {
 
     fn bypassed(&self, service: &Service) -> Option<Finding> {
         let entry = service.bypasses()?;
-        if service.over(&self.weights_dir()).is_some_and(|mount| mount.filled) {
+        if self.caches(service).any(|mount| mount.filled) {
             return None;
         }
         let (key, fix) = match service.platform {

@@ -10,12 +10,14 @@ const SHARED: [&str; 4] = ["/tmp", "/var/tmp", "/dev/shm", "/run/lock"];
 impl Rules<'_> {
     /// Rules of the cache, the baked layer and the app's other directories.
     pub(super) fn store(&self, service: &Service, found: &mut Vec<Finding>) {
-        match service.over(&self.weights_dir()) {
-            None => found.extend(self.nowhere(service)),
-            Some(mount) => {
-                found.extend(self.read_only(service, mount));
-                found.extend(self.too_small(service, mount));
-                found.extend(self.not_for_app(service, mount));
+        for place in self.places(service) {
+            match place {
+                (None, _) => found.extend(self.nowhere(service)),
+                (Some(mount), bytes) => {
+                    found.extend(self.read_only(service, mount));
+                    found.extend(self.too_small(service, mount, bytes));
+                    found.extend(self.not_for_app(service, mount));
+                }
             }
         }
         found.extend(self.evicted(service));
@@ -54,7 +56,7 @@ impl Rules<'_> {
     }
 
     fn no_layer(&self, service: &Service) -> Option<Finding> {
-        let mount = service.over(&self.weights_dir()).filter(|_| !self.has_layer())?;
+        let mount = self.caches(service).find(|_| !self.has_layer())?;
         if self.lock.store.baked.is_some() {
             // The layer repairs the volume; if it can't, the layer itself must serve.
             return None;
@@ -89,9 +91,8 @@ impl Rules<'_> {
     }
 
     /// Rows g and n. A tmpfs above the cache is left alone by a boot that has a layer.
-    fn too_small(&self, service: &Service, mount: &Mount) -> Option<Finding> {
+    fn too_small(&self, service: &Service, mount: &Mount, bytes: u64) -> Option<Finding> {
         let direct = is_below(&mount.target, &self.store_path());
-        let bytes = self.bytes();
         if let MountKind::Claim { size: Some(size), .. } | MountKind::Volume { size: Some(size), .. } = &mount.kind {
             return self.volume_too_small(service, size, bytes);
         }
@@ -129,13 +130,10 @@ impl Rules<'_> {
 
     /// Weights that lie on the node count against the container's limit of ephemeral storage.
     fn evicted(&self, service: &Service) -> Option<Finding> {
-        let limit = service.ephemeral.as_ref().filter(|limit| limit.value < self.bytes())?;
-        let mount = service.over(&self.weights_dir());
-        let on_node = mount.is_some_and(|mount| matches!(mount.kind, MountKind::Scratch { .. }));
-        if !on_node {
-            return None;
-        }
-        let bytes = self.bytes();
+        let scratch = |mount: &Mount| matches!(mount.kind, MountKind::Scratch { .. });
+        let on_node = self.places(service).into_iter().filter(|(mount, _)| mount.is_some_and(scratch));
+        let bytes = on_node.map(|(_, bytes)| bytes).fold(0, u64::saturating_add);
+        let limit = service.ephemeral.as_ref().filter(|limit| limit.value < bytes)?;
         let what = format!(
             "ephemeral-storage {} is less than the weights ({} at least), which lie in an emptyDir: the pod is evicted",
             mib(limit.value),

@@ -12,39 +12,46 @@ impl Rules<'_> {
     /// Rules of variables beside the store's own.
     pub(super) fn variables(&self, service: &Service, found: &mut Vec<Finding>) {
         found.extend(self.hub_online(service));
-        found.extend(self.own_value(service));
+        found.extend(self.own_values(service));
         self.leads_elsewhere(service, found);
-        let Some(name) = &self.lock.store.env else { return };
-        let env = |name: &str| service.variable(name).and_then(|variable| variable.value.clone());
-        for winner in wins::over(name.as_str(), &self.store_path(), &env) {
-            let line = service.variable(winner.name).map_or(service.line, |variable| variable.line);
-            let fix = format!("leave {} out, or {}: {}", winner.name, winner.name, winner.expected);
-            found.push(self.at(line, Severity::Warning, Code::VariableWins, winner.words(name.as_str()), fix));
+        let pointed = self.pointed();
+        let ours = |name: &str| pointed.iter().any(|(known, _)| known == name);
+        let env =
+            |name: &str| service.variable(name).filter(|_| !ours(name)).and_then(|variable| variable.value.clone());
+        for (name, place) in &pointed {
+            for winner in wins::over(name, place, &env) {
+                let line = service.variable(winner.name).map_or(service.line, |variable| variable.line);
+                let fix = format!("leave {} out, or {}: {}", winner.name, winner.name, winner.expected);
+                found.push(self.at(line, Severity::Warning, Code::VariableWins, winner.words(name), fix));
+            }
         }
     }
 
-    /// The store's variable with another value: a boot replaces it, and what is mounted there is not used.
-    fn own_value(&self, service: &Service) -> Option<Finding> {
-        let variable = service.variable(self.lock.store.env.as_ref()?.as_str())?;
-        let value = variable.value.as_deref().filter(|value| !value.is_empty())?;
-        let store = self.store_path();
-        let baked = self.lock.store.baked.as_ref().map(|baked| baked.as_path());
-        if Path::new(value) == Path::new(&store) || Some(Path::new(value)) == baked {
-            return None;
-        }
-        let what = format!("{} leads to {value}, and the verified weights are in {store}", variable.name);
-        let fix = format!("{}: {store}; or [store] path = \"{value}\" in the lock file", variable.name);
-        Some(self.at(variable.line, Severity::Warning, Code::LeadsElsewhere, what, fix))
+    /// The store's variables with other values: a boot replaces them, and what is mounted there is not used.
+    fn own_values(&self, service: &Service) -> Vec<Finding> {
+        let layer = self.lock.store.baked.as_ref().map(|baked| self.lock.pointed(baked.as_path())).unwrap_or_default();
+        let other = |(name, place): (String, String)| {
+            let variable = service.variable(&name)?;
+            let value = variable.value.as_deref().filter(|value| !value.is_empty())?;
+            let baked = layer.iter().any(|(known, baked)| *known == name && baked == Path::new(value));
+            if baked || Path::new(value) == Path::new(&place) {
+                return None;
+            }
+            let what = format!("{name} leads to {value}, and the verified weights are in {place}");
+            let fix = format!("{name}: {place}; or another path under [store] in the lock file");
+            Some(self.at(variable.line, Severity::Warning, Code::LeadsElsewhere, what, fix))
+        };
+        self.pointed().into_iter().filter_map(other).collect()
     }
 
     /// Where only the layer can serve, a path of the cache leads to nothing.
     fn leads_elsewhere(&self, service: &Service, found: &mut Vec<Finding>) {
         let store = self.store_path();
-        if !self.has_layer() || !service.read_only_root || service.over(&self.weights_dir()).is_some() {
+        if !self.has_layer() || !service.read_only_root || self.caches(service).next().is_some() {
             return;
         }
         let values = service.env.iter().filter_map(|of| Some((of.name.as_str(), of.value.as_deref()?)));
-        let name = self.lock.store.env.as_ref().map_or("the store's variable", |name| name.as_str());
+        let name = self.pointed().into_iter().next().map_or("the store's variable".into(), |(name, _)| name);
         for leading in app_env::leading_below(self.lock, Path::new(&store), values, service.words()) {
             let variable = service.variable(&leading.what).map(|variable| variable.line);
             let line = variable.or(service.args.as_ref().or(service.entry.as_ref()).map(|args| args.line));
