@@ -7,7 +7,8 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use likeness::examine::Options;
 use likeness::find::{FAST_SIDE, Mode};
 
-use crate::store_args::{KeyCommand, StoreCommand};
+use crate::store::{LONGEST, Tenant};
+use crate::store_args::{KeyCommand, StoreCommand, StorePlace};
 
 /// Face verification on CPU: a missing or wrong model is never a verdict, and never a surprise.
 #[derive(Debug, Parser)]
@@ -25,6 +26,8 @@ pub enum Command {
     Live(Live),
     /// Embed the face
     Embed(Embed),
+    /// Enrol persons from a folder with a folder for each; goes on where it was ended
+    Enroll(EnrollFolder),
     /// Compare two photographs: verdict with reasons, distance, timings, which weights answered
     Compare(Compare),
     /// Load every network and report what is loaded
@@ -153,6 +156,44 @@ pub struct Embed {
     /// A JPEG, PNG or WebP file
     #[arg(value_name = "IMG")]
     pub image: PathBuf,
+}
+
+#[derive(Debug, Args)]
+pub struct EnrollFolder {
+    #[command(flatten)]
+    pub weights: Weights,
+    #[command(flatten)]
+    pub look: DetectionArgs,
+    #[command(flatten)]
+    pub place: StorePlace,
+    /// Whose persons
+    #[arg(long, value_name = "ID", default_value = "default", value_parser = Tenant::new)]
+    pub tenant: Tenant,
+    /// Where the proof of everybody's consent is
+    #[arg(long, value_name = "TEXT", requires = "consent_version", value_parser = bounded)]
+    pub consent_reference: Option<String>,
+    /// Which text they agreed to
+    #[arg(long, value_name = "TEXT", requires = "consent_reference", value_parser = bounded)]
+    pub consent_version: Option<String>,
+    /// When, such as 2026-05-01T12:00:00Z [default: now]
+    #[arg(long, value_name = "MOMENT", requires = "consent_reference")]
+    pub consent_given_at: Option<String>,
+    /// From when on they are gone
+    #[arg(long, value_name = "MOMENT")]
+    pub expires_at: Option<String>,
+    /// Answer in lines of JSON
+    #[arg(long)]
+    pub json: bool,
+    /// The folder: below it a folder for each person, named by the person's id, with photographs
+    #[arg(value_name = "DIR")]
+    pub folder: PathBuf,
+}
+
+fn bounded(text: &str) -> Result<String, String> {
+    match (1..=LONGEST).contains(&text.len()) {
+        true => Ok(text.to_owned()),
+        false => Err(format!("expected 1 to {LONGEST} bytes")),
+    }
 }
 
 #[derive(Debug, Args)]

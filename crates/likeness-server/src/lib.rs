@@ -53,7 +53,7 @@ pub fn main() -> ExitCode {
 }
 
 fn run(command: Command) -> Result<Exit, Failure> {
-    if matches!(command, Command::Serve(_) | Command::Store(_) | Command::Key(_)) {
+    if matches!(command, Command::Serve(_) | Command::Enroll(_) | Command::Store(_) | Command::Key(_)) {
         let refused = |why| Failure::new(Exit::BadSetting, format!("core dumps can't be turned off: {why}"));
         secrets::protect_memory().map_err(refused)?;
     }
@@ -61,6 +61,7 @@ fn run(command: Command) -> Result<Exit, Failure> {
         Command::Detect(args) => command::detect(&args),
         Command::Live(args) => command::live(&args),
         Command::Embed(args) => command::embed(&args),
+        Command::Enroll(args) => command::enroll(&args),
         Command::Compare(args) => command::compare(&args),
         Command::Models(args) => command::models(&args),
         Command::Bench(args) => command::bench(&args),

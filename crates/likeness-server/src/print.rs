@@ -26,6 +26,15 @@ pub fn answer<T: Serialize>(answer: &T, json: bool, lines: impl FnOnce(&T) -> St
     let _ = std::io::stdout().write_all(text.as_bytes());
 }
 
+/// One of several answers, as it comes: a line of JSON, or the lines that a person reads.
+pub fn event<T: Serialize>(event: &T, json: bool, lines: impl FnOnce(&T) -> String) {
+    let text = match json {
+        false => lines(event),
+        true => serde_json::to_string(event).map(|text| text + "\n").unwrap_or_default(),
+    };
+    let _ = std::io::stdout().write_all(text.as_bytes());
+}
+
 /// The service listens. Scripts read this line from stdout.
 pub fn listening(url: &str) {
     let _ = writeln!(std::io::stdout(), "listening on {url}");

@@ -177,6 +177,11 @@ impl Problem {
         self.code
     }
 
+    /// For a person.
+    pub fn message(&self) -> &str {
+        &self.message
+    }
+
     /// Its detail `reason`, where that is one of a store's kinds.
     pub fn reason(&self) -> Option<&'static str> {
         let reason = self.more.get("reason")?.as_str()?;

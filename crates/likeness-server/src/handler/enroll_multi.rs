@@ -71,9 +71,11 @@ pub struct EnrollMultiResponse {
 }
 
 /// One photograph, looked at.
-struct Looked {
-    quality: f64,
-    kept: Result<Examined, Problem>,
+pub struct Looked {
+    /// 0 to 100.
+    pub quality: f64,
+    /// The face, or why it is no template.
+    pub kept: Result<Examined, Problem>,
 }
 
 /// Enrols a person by several photographs.
@@ -158,12 +160,13 @@ fn all(examiner: &FullExaminer, scratch: &mut Scratch, files: &[Bytes]) -> Resul
 }
 
 /// What one photograph may lack without refusing the others.
-fn refuses_all(code: Code) -> bool {
+pub fn refuses_all(code: Code) -> bool {
     let left_out = [Code::FaceNotDetected, Code::MultipleFaces, Code::PoorImageQuality, Code::InvalidImage];
     !left_out.contains(&code)
 }
 
-fn one(examiner: &FullExaminer, scratch: &mut Scratch, bytes: &[u8]) -> Looked {
+/// Looks at one.
+pub fn one(examiner: &FullExaminer, scratch: &mut Scratch, bytes: &[u8]) -> Looked {
     let (mut watch, mut score, rule) = (Stopwatch::start(), 0.0, examiner.examiner.policy.enroll);
     let judged = examiner.judged(scratch, bytes, &mut |stage| watch.lap(stage), |quality| {
         score = quality.score();
@@ -177,7 +180,10 @@ fn one(examiner: &FullExaminer, scratch: &mut Scratch, bytes: &[u8]) -> Looked {
 }
 
 /// All photographs resemble each other, or one of them is of another person.
-fn of_one_person(looked: &[Looked], threshold: Threshold) -> Result<(), Problem> {
+///
+/// # Errors
+/// `INVALID_INPUT`
+pub fn of_one_person(looked: &[Looked], threshold: Threshold) -> Result<(), Problem> {
     let kept: Vec<_> = looked
         .iter()
         .enumerate()

@@ -46,7 +46,7 @@ pub use listing::{Holdings, MOST_LISTED};
 pub use location::Location;
 #[cfg(test)]
 use person::{DIMENSION, SpaceBytes};
-pub use person::{NotCompared, Person, Subject, TemplateData, Tenant};
+pub use person::{MOST_TEMPLATES, NotCompared, Person, Subject, TemplateData, Tenant};
 pub use receipt::Receipt;
 pub use sql::{Erasure, Purpose};
 pub use terms::{Consent, LONGEST, Terms};

@@ -11,6 +11,7 @@ mod crowd;
 mod deepface;
 mod doors;
 mod enrolled;
+mod folder;
 mod incident;
 mod inspect;
 mod lockout;
