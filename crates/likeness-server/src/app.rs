@@ -1,13 +1,14 @@
 //! What every request shares.
 
-use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Instant;
 
 use likeness::engine::KernelSet;
 use likeness::examine::Options;
 use likeness::image;
 use likeness::models::Role;
+use likeness::policy::Policy;
 use likeness::space::DetectionPolicy;
 use metrics_exporter_prometheus::PrometheusHandle;
 
@@ -26,6 +27,8 @@ pub struct App(Arc<Shared>);
 pub struct Shared {
     /// What was set.
     pub settings: Settings,
+    /// Every number that turns measurements into an outcome, until a reload.
+    pub policy: RwLock<Policy>,
     /// The models.
     pub models: ModelRegistry,
     /// The store of templates, where there is one.
@@ -58,6 +61,11 @@ impl App {
         Self(Arc::new(shared))
     }
 
+    /// The policy, as it is now: a request takes it once.
+    pub fn policy(&self) -> Policy {
+        *self.policy.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// How photographs are decoded and searched.
     pub fn options(&self) -> Options {
         let image = image::Limits { bytes: self.settings.limits.file, ..image::Limits::default() };
@@ -69,7 +77,7 @@ impl App {
     /// # Errors
     /// [`Unavailable`]
     pub fn examiner(&self, models: &LoadedModels) -> Result<Examiner, Unavailable> {
-        Examiner::new(models, self.settings.policy, self.options())
+        Examiner::new(models, self.policy(), self.options())
     }
 
     /// What every verdict needs.
@@ -77,7 +85,7 @@ impl App {
     /// # Errors
     /// [`Unavailable`]
     pub fn full_examiner(&self) -> Result<FullExaminer, Unavailable> {
-        FullExaminer::new(&self.models.now(), self.settings.policy, self.options())
+        FullExaminer::new(&self.models.now(), self.policy(), self.options())
     }
 
     /// Which weights answer, for every answer that they gave.

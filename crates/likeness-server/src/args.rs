@@ -243,7 +243,7 @@ pub struct Bench {
     pub second: Option<PathBuf>,
 }
 
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 pub struct Serve {
     #[command(flatten)]
     pub weights: Weights,

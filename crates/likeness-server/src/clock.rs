@@ -6,6 +6,8 @@ use std::time::{Instant, SystemTime, UNIX_EPOCH};
 use likeness::examine::Stage;
 use time::format_description::well_known::Rfc3339;
 
+use crate::trail;
+
 /// Milliseconds by stage.
 pub type Timings = BTreeMap<&'static str, f64>;
 
@@ -30,7 +32,7 @@ impl Stopwatch {
     pub fn note(&mut self, name: &'static str) {
         let now = Instant::now();
         let seconds = (now - self.last).as_secs_f64();
-        metrics::histogram!("likeness_stage_seconds", "stage" => name).record(seconds);
+        trail::stage(name, seconds * 1e3);
         *self.timings.entry(name).or_default() += seconds * 1e3;
         self.last = now;
     }

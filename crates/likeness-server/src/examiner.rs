@@ -14,6 +14,7 @@ use likeness::spoof::SpoofPair;
 
 use crate::models::{LoadedModels, Role, Unavailable};
 use crate::problem::{Code, Problem};
+use crate::trail;
 use crate::work::count_decoder_panic;
 
 /// Finds faces, and takes the one that counts.
@@ -46,6 +47,7 @@ impl Examiner {
     /// # Errors
     /// The photograph's own.
     pub fn photograph(&self, scratch: &mut Scratch, bytes: &[u8], watch: Watch) -> Result<Photograph, NoAnswer> {
+        trail::photograph();
         let photograph = Photograph::of(&self.finder, scratch, bytes, &self.options, watch);
         photograph.inspect_err(|why| {
             if let NoAnswer::Decode(why) = why {
@@ -60,7 +62,9 @@ impl Examiner {
     /// The photograph's own, or [`NoAnswer::Unfit`].
     pub fn subject(&self, scratch: &mut Scratch, bytes: &[u8], watch: Watch) -> Result<Examination, NoAnswer> {
         let photograph = self.photograph(scratch, bytes, watch)?;
-        Ok(photograph.examine(&self.policy, self.options.largest, watch)?)
+        let face = photograph.examine(&self.policy, self.options.largest, watch)?;
+        trail::quality(face.quality());
+        Ok(face)
     }
 
     /// Both spoof networks judge the face.
@@ -75,7 +79,7 @@ impl Examiner {
         watch: Watch,
     ) -> Result<Examination<Liveness, E>, NoAnswer> {
         let judged = face.with_liveness(spoof, &self.policy, scratch, watch)?;
-        metrics::counter!("likeness_liveness_total", "verdict" => judged.liveness().name()).increment(1);
+        trail::liveness(judged.liveness());
         Ok(judged)
     }
 }

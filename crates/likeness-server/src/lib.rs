@@ -22,13 +22,17 @@ mod models;
 mod openapi;
 mod print;
 mod problem;
+mod reload;
 mod report;
 mod router;
 mod routes;
 mod secrets;
+mod series;
 mod store;
 mod store_args;
 mod templates;
+mod trace;
+mod trail;
 mod work;
 
 use std::process::ExitCode;
@@ -37,6 +41,12 @@ use clap::Parser;
 
 use args::{Cli, Command};
 use exit::{Exit, Failure};
+
+/// The commit that this was built from; the tools that build it for others name it.
+const COMMIT: &str = match option_env!("LIKENESS_COMMIT") {
+    Some(commit) => commit,
+    None => "unknown",
+};
 
 /// The program: reads the command line, runs the command, prints its failure.
 #[must_use]

@@ -7,7 +7,7 @@ mod slots;
 
 use std::net::SocketAddr;
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use axum::Router;
@@ -59,7 +59,7 @@ const SPARE: usize = 64;
 #[derive(Clone)]
 pub struct Door {
     /// The certificate, where TLS is served.
-    pub tls: Option<TlsAcceptor>,
+    pub tls: Option<Tls>,
     /// A client sends its headers within this time, the next ones too.
     pub headers: Duration,
     /// Where connections with a place are worked on. Taking connections and answering probes is the
@@ -189,7 +189,7 @@ async fn connection(
     match &door.tls {
         None => talk.over(stream, watcher).await,
         Some(tls) => {
-            if let Ok(Ok(stream)) = timeout(door.headers, tls.accept(stream)).await {
+            if let Ok(Ok(stream)) = timeout(door.headers, tls.acceptor().accept(stream)).await {
                 talk.over(stream, watcher).await;
             }
         }
@@ -229,11 +229,43 @@ impl Talk {
     }
 }
 
-/// The certificate and its key, from PEM files.
-///
-/// # Errors
-/// [`Exit::BadSetting`]: one can't be read, or they don't belong together.
-pub fn tls(certificates: &Path, key: &Path) -> Result<TlsAcceptor, Failure> {
+/// The certificate and its key, which a reload replaces.
+#[derive(Clone)]
+pub struct Tls {
+    certificates: Arc<Path>,
+    key: Arc<Path>,
+    now: Arc<RwLock<TlsAcceptor>>,
+}
+
+impl Tls {
+    /// From PEM files.
+    ///
+    /// # Errors
+    /// [`Exit::BadSetting`]: one can't be read, or they don't belong together.
+    pub fn read(certificates: &Path, key: &Path) -> Result<Self, Failure> {
+        let now = Arc::new(RwLock::new(acceptor(certificates, key)?));
+        Ok(Self { certificates: certificates.into(), key: key.into(), now })
+    }
+
+    /// What the files have now.
+    ///
+    /// # Errors
+    /// As [`Self::read`].
+    pub fn again(&self) -> Result<TlsAcceptor, Failure> {
+        acceptor(&self.certificates, &self.key)
+    }
+
+    /// For connections from now on.
+    pub fn replace(&self, acceptor: TlsAcceptor) {
+        *self.now.write().unwrap_or_else(PoisonError::into_inner) = acceptor;
+    }
+
+    fn acceptor(&self) -> TlsAcceptor {
+        self.now.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+fn acceptor(certificates: &Path, key: &Path) -> Result<TlsAcceptor, Failure> {
     let bad = |path: &Path, why: &dyn std::fmt::Display| {
         Failure::new(Exit::BadSetting, format!("{}: {why}", path.display())).hint("--tls-cert FILE --tls-key FILE, PEM")
     };

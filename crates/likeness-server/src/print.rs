@@ -7,6 +7,7 @@
 use std::io::{IsTerminal, Write};
 
 use serde::Serialize;
+use tracing_subscriber::filter::LevelFilter;
 
 use crate::exit::Failure;
 
@@ -51,12 +52,12 @@ pub fn panics() {
 
 /// Logs go to stderr, one line an event: JSON, or words where a person looks on. A panic is one with its place and without its words,
 /// which might have a photograph's bytes.
-pub fn logging() {
+pub fn logging(level: LevelFilter) {
     std::panic::set_hook(Box::new(|panic| {
         let place = panic.location().map(ToString::to_string);
         tracing::error!(place, "a panic");
     }));
-    let log = tracing_subscriber::fmt().with_target(false).with_writer(std::io::stderr);
+    let log = tracing_subscriber::fmt().with_target(false).with_max_level(level).with_writer(std::io::stderr);
     match std::io::stderr().is_terminal() {
         true => log.compact().init(),
         false => log.json().flatten_event(true).init(),

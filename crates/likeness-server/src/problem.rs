@@ -188,6 +188,12 @@ impl Problem {
         crate::store::Kind::ALL.into_iter().map(crate::store::Kind::name).find(|name| *name == reason)
     }
 
+    /// What was spent, where too many requests are refused.
+    pub fn limited_by(&self) -> Option<String> {
+        let scope = self.more.get("scope")?.as_str()?;
+        (self.code == Code::RateLimitExceeded).then(|| scope.to_owned())
+    }
+
     /// The body, as admission writes it.
     pub fn body(&self, request_id: &str) -> Value {
         let mut body = self.more.clone();

@@ -38,7 +38,7 @@ pub fn router(app: &App) -> Router {
     let (router, document) = described(app).split_for_parts();
     let root = if app.settings.deepface_root { at_root(app) } else { Router::new() };
     router
-        .merge(viewer(&openapi::written(&document, &app.settings.access.header)))
+        .merge(viewer(app, &openapi::written(&document, &app.settings.access.header)))
         .merge(page(app))
         .merge(root)
         .fallback(deepface::no_route)
@@ -71,7 +71,7 @@ fn page(app: &App) -> Router<App> {
 
 /// The description, written out once, and a page that shows it. It loads nothing from elsewhere, and
 /// may not.
-fn viewer(document: &serde_json::Value) -> Router<App> {
+fn viewer(app: &App, document: &serde_json::Value) -> Router<App> {
     // Relative, so that a proxy may serve all of this below a prefix.
     let config = Config::new([format!("..{DESCRIPTION}")]).validator_url("none");
     let slash = |answer: &Response| answer.headers().get(header::LOCATION).map(|_| HeaderValue::from_static("docs/"));
@@ -82,6 +82,7 @@ fn viewer(document: &serde_json::Value) -> Router<App> {
         .route(DESCRIPTION, get(|| async move { ([(header::CONTENT_TYPE, "application/json")], text) }))
         .layer(SetResponseHeaderLayer::overriding(header::CONTENT_SECURITY_POLICY, policy))
         .layer(SetResponseHeaderLayer::overriding(header::LOCATION, slash))
+        .route_layer(middleware::from_fn_with_state((app.clone(), table::PAGE), admission::enter))
 }
 
 /// Metrics and health, for an address of their own on this machine, without a key.
@@ -98,6 +99,7 @@ pub fn operations(app: &App) -> Router {
 
 /// A route with its description, behind its checks.
 fn behind(app: &App, route: Route, (schemas, mut paths, handler): UtoipaMethodRouter<App>) -> UtoipaMethodRouter<App> {
+    debug_assert!(table::EVERY.contains(&route), "{} is in no list of metrics", route.name);
     openapi::complete(&mut paths, &route);
     (schemas, paths, gated(app, route, handler))
 }

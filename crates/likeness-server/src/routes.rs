@@ -56,6 +56,17 @@ pub struct Route {
 }
 
 impl Route {
+    /// Whether it compares faces with a threshold.
+    pub fn judges(&self) -> bool {
+        self.images > 0 && self.needs.roles().contains(&Role::Embedder) && *self != DEEPFACE_REPRESENT
+            || *self == INSPECT
+    }
+
+    /// Whether such an answer is given too often for a line of the log each time.
+    pub fn is_quiet(name: &str, status: u16) -> bool {
+        name == HEALTH.name || status < 400 && [METRICS, PAGE].iter().any(|route| route.name == name)
+    }
+
     /// The longest body, with photographs of this many bytes, each perhaps in base64.
     pub fn body(&self, file: usize) -> usize {
         self.images * file / 3 * 4 + MARGIN
@@ -112,3 +123,27 @@ pub const PAGE: Route = route("page", Needs::Nothing, false, None, 0);
 
 /// The routes that `--require` may name and that health reports.
 pub const ANSWERING: [Route; 8] = [VERIFY, ENROLL, ENROLL_MULTI, LIVENESS, SEARCH, COMPARE, DETECT, INSPECT];
+
+/// Every route.
+pub const EVERY: [Route; 20] = [
+    HEALTH,
+    VERIFY,
+    ENROLL,
+    ENROLL_MULTI,
+    DELETE,
+    PERSONS,
+    PERSON,
+    PERSON_EXPORT,
+    PERSON_ERASE,
+    ERASURE,
+    TENANTS,
+    LIVENESS,
+    SEARCH,
+    COMPARE,
+    DETECT,
+    INSPECT,
+    METRICS,
+    DEEPFACE_VERIFY,
+    DEEPFACE_REPRESENT,
+    PAGE,
+];

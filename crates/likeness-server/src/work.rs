@@ -6,7 +6,7 @@
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use likeness::engine::Scratch;
 use likeness::image::DecodeError;
@@ -14,6 +14,7 @@ use tokio::sync::Semaphore;
 use tokio::time::timeout;
 
 use crate::problem::{Code, Problem};
+use crate::trail::Trail;
 
 /// Waiting pieces of work for each core.
 const QUEUE: usize = 15;
@@ -79,15 +80,16 @@ impl Work {
         &self,
         piece: impl FnOnce(&mut Scratch) -> Result<T, Problem> + Send + 'static,
     ) -> Result<T, Problem> {
-        let place = self.enter()?;
+        let (place, entered) = (self.enter()?, Instant::now());
         let running = timeout(self.0.wait, self.0.running.clone().acquire_owned()).await;
         let running = running.map_err(|_| busy(self.0.wait))?.map_err(|why| Problem::internal(&why))?;
-        let inner = self.0.clone();
+        metrics::histogram!("likeness_queue_wait_seconds").record(entered.elapsed().as_secs_f64());
+        let (inner, trail) = (self.0.clone(), Trail::current());
         let done = tokio::task::spawn_blocking(move || {
             // Kept to the end of the work, even where the caller has gone.
             let _kept = (place, running);
             let mut scratch = inner.take();
-            let answer = piece(&mut scratch);
+            let answer = trail.within(|| piece(&mut scratch));
             inner.give_back(scratch);
             answer
         });

@@ -5,7 +5,7 @@
 //! request passes. Nothing here is written, and no key is kept in clear.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
 use secrecy::{ExposeSecret as _, SecretString};
@@ -17,11 +17,20 @@ use crate::store::{self, ApiKey, Grant, Scopes, Store};
 /// How long an answer of the store is believed.
 pub const REMEMBERED: Duration = Duration::from_secs(2);
 
+/// The hash of the environment's key, and what it may do.
+type Imported = (blake3::Hash, Arc<ApiKey>);
+
+fn imported(secret: &SecretString) -> Imported {
+    let grant = Grant { tenant: None, scopes: Scopes::all(), expires_at: None, per_minute: None };
+    let key = ApiKey { id: "environment".into(), grant, made_at: 0, revoked_at: None };
+    (blake3::hash(secret.expose_secret().as_bytes()), Arc::new(key))
+}
+
 /// The keys.
 pub struct Keys {
     store: Option<Arc<Store>>,
     /// The hash of the environment's key; hashes compare in constant time.
-    imported: Option<(blake3::Hash, Arc<ApiKey>)>,
+    imported: RwLock<Option<Imported>>,
     good: Mutex<HashMap<blake3::Hash, (Arc<ApiKey>, Instant)>>,
     /// Whether the store has any key, and when it answered.
     any: Mutex<Option<(bool, Instant)>>,
@@ -30,12 +39,18 @@ pub struct Keys {
 impl Keys {
     /// Those of the store, and this one.
     pub fn new(store: Option<Arc<Store>>, secret: Option<&SecretString>) -> Self {
-        let imported = secret.map(|secret| {
-            let grant = Grant { tenant: None, scopes: Scopes::all(), expires_at: None, per_minute: None };
-            let key = ApiKey { id: "environment".into(), grant, made_at: 0, revoked_at: None };
-            (blake3::hash(secret.expose_secret().as_bytes()), Arc::new(key))
-        });
+        let imported = RwLock::new(secret.map(imported));
         Self { store, imported, good: Mutex::default(), any: Mutex::new(None) }
+    }
+
+    /// Takes another key of the environment, and asks the store again about every other.
+    pub fn replace(&self, secret: Option<&SecretString>) {
+        *self.imported.write().unwrap_or_else(PoisonError::into_inner) = secret.map(imported);
+        self.good.lock().unwrap_or_else(PoisonError::into_inner).clear();
+    }
+
+    fn imported(&self) -> Option<Imported> {
+        self.imported.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Whether any key was ever made, good or not; looked up once before serving.
@@ -43,8 +58,8 @@ impl Keys {
     /// # Errors
     /// The store's.
     pub fn any(&self) -> store::Result<bool> {
-        let Some(store) = self.store.as_ref().filter(|_| self.imported.is_none()) else {
-            return Ok(self.imported.is_some());
+        let Some(store) = self.store.as_ref().filter(|_| self.imported().is_none()) else {
+            return Ok(self.imported().is_some());
         };
         let any = store.keys_made()?;
         *self.any.lock().unwrap_or_else(PoisonError::into_inner) = Some((any, Instant::now()));
@@ -56,8 +71,9 @@ impl Keys {
     /// # Errors
     /// `STORE_UNAVAILABLE`: the store does not answer.
     pub async fn needed(self: &Arc<Self>) -> Result<bool, Problem> {
-        if self.store.is_none() || self.imported.is_some() {
-            return Ok(self.imported.is_some());
+        let imported = self.imported().is_some();
+        if self.store.is_none() || imported {
+            return Ok(imported);
         }
         match *self.any.lock().unwrap_or_else(PoisonError::into_inner) {
             Some((true, _)) => return Ok(true),
@@ -74,8 +90,8 @@ impl Keys {
     /// `STORE_UNAVAILABLE`
     pub async fn find(&self, text: &str) -> Result<Option<Arc<ApiKey>>, Problem> {
         let hash = blake3::hash(text.as_bytes());
-        if let Some((_, key)) = self.imported.as_ref().filter(|(imported, _)| *imported == hash) {
-            return Ok(Some(key.clone()));
+        if let Some((_, key)) = self.imported().filter(|(imported, _)| *imported == hash) {
+            return Ok(Some(key));
         }
         if let Some(key) = self.remembered(&hash) {
             return Ok(Some(key));

@@ -26,6 +26,8 @@ use crate::form;
 use crate::handler::deepface;
 use crate::problem::{Code, Problem};
 use crate::routes::{DELETE, Route, Scope};
+use crate::trace::Ids;
+use crate::trail::Trail;
 use crate::work;
 use body::Intake;
 use caller::Caller;
@@ -42,23 +44,23 @@ pub struct RequestId(pub String);
 
 /// The outermost: gives an id, watches the body, writes problems out, logs.
 pub async fn outer(State(app): State<App>, request: Request, next: Next) -> Response {
-    let (start, id) = (Instant::now(), uuid::Uuid::now_v7().to_string());
+    let (start, ids, trail) = (Instant::now(), Ids::of(request.headers()), Trail::default());
     let deepface = deepface::shaped(request.uri().path(), app.settings.deepface_root);
     let mut request = app.admission.bodies.watch(request, largest(&app.settings));
-    request.extensions_mut().insert(RequestId(id.clone()));
+    request.extensions_mut().insert(RequestId(ids.request.clone()));
     let answer = match own(&app, request.uri(), request.headers()).await {
-        Ok(()) => next.run(request).await,
+        Ok(()) => trail.clone().along(next.run(request)).await,
         Err(problem) => problem.into_response(),
     };
-    let mut response = response::written(answer, &id, deepface, app.settings.limits.file);
+    let mut response = response::written(answer, &ids.request, deepface, app.settings.limits.file);
     response::strict(response.headers_mut(), app.settings.tls.is_some());
-    if let Ok(value) = HeaderValue::from_str(&id) {
+    if let Ok(value) = HeaderValue::from_str(&ids.request) {
         response.headers_mut().insert("x-request-id", value);
     }
     if let Some(trust) = app.models.now().trust().filter(|trust| *trust != "published") {
         response.headers_mut().insert("x-likeness-embedder", HeaderValue::from_static(trust));
     }
-    response::log(&response, &id, start);
+    response::log(&response, &ids, start.elapsed(), &trail.seen());
     response
 }
 

@@ -1,19 +1,28 @@
 //! What every answer has: one shape for whatever went wrong, headers that keep browsers strict, a log
-//! line with the route's name, status and time.
+//! line with the route's name, status, code, verdict and times.
 
 use std::any::Any;
-use std::time::Instant;
+use std::time::Duration;
 
 use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
 use axum::response::{IntoResponse, Response};
+use likeness::liveness::Liveness;
 use tower_http::catch_panic::CatchPanicLayer;
 
-use crate::problem::Problem;
+use crate::problem::{Code, Problem};
+use crate::routes::Route;
+use crate::series::{self, NO_ROUTE};
+use crate::trace::Ids;
+use crate::trail::Seen;
 use crate::work::counted_panic;
 
 /// The route that was entered, for the log.
 #[derive(Debug, Clone, Copy)]
 pub struct Entered(pub &'static str);
+
+/// The error code of an answer, for the log.
+#[derive(Debug, Clone, Copy)]
+struct Coded(Code);
 
 /// A handler that panics ends its own request, as a fault of ours, and no other.
 pub fn catch_panics() -> CatchPanicLayer<fn(Box<dyn Any + Send>) -> Response> {
@@ -33,6 +42,10 @@ pub fn written(mut response: Response, id: &str, deepface: bool, limit: usize) -
         None if status.as_u16() >= 400 && foreign() => Problem::of_status(status, limit),
         None => return response,
     };
+    if let Some(scope) = problem.limited_by() {
+        series::limited(scope);
+    }
+    response.extensions_mut().insert(Coded(problem.code()));
     let mut body = problem.body(id);
     if deepface {
         body["error"] = body["message"].clone();
@@ -65,13 +78,44 @@ pub fn strict(headers: &mut HeaderMap, tls: bool) {
     }
 }
 
-/// One line, and the counters.
-pub fn log(response: &Response, id: &str, start: Instant) {
-    let (status, elapsed) = (response.status().as_u16(), start.elapsed());
-    let route = response.extensions().get::<Entered>().map_or("none", |entered| entered.0);
-    metrics::counter!("likeness_requests_total", "route" => route, "status" => status.to_string()).increment(1);
-    metrics::histogram!("likeness_request_seconds", "route" => route).record(elapsed.as_secs_f64());
-    tracing::info!(route, status, ms = elapsed.as_secs_f64() * 1e3, request_id = id, "answered");
+/// One line, and the metrics. What is asked every few seconds is a line for debugging.
+pub fn log(response: &Response, ids: &Ids, elapsed: Duration, seen: &Seen) {
+    let status = response.status().as_u16();
+    let route = response.extensions().get::<Entered>().map_or(NO_ROUTE, |entered| entered.0);
+    let code = response.extensions().get::<Coded>().map(|coded| coded.0.name());
+    series::request(route, status, code, elapsed, seen);
+    let (trace_id, span_id) = ids.trace.as_ref().map(|(trace, span)| (trace.as_str(), span.as_str())).unzip();
+    let liveness = seen.photographs.iter().find_map(|photograph| photograph.liveness.as_ref()).map(Liveness::name);
+    let (threshold, threshold_source) = seen.threshold.unzip();
+    let ms = |stage: &str| seen.stages.get(stage).copied();
+    macro_rules! line {
+        ($level:ident) => {
+            tracing::$level!(
+                route,
+                status,
+                code,
+                ms = elapsed.as_secs_f64() * 1e3,
+                request_id = ids.request,
+                trace_id,
+                span_id,
+                verdict = seen.verdict,
+                liveness,
+                threshold,
+                threshold_source,
+                decode_ms = ms("decode"),
+                detect_ms = ms("detect"),
+                quality_ms = ms("quality"),
+                spoof_ms = ms("spoof"),
+                align_ms = ms("align"),
+                embed_ms = ms("embed"),
+                "answered"
+            )
+        };
+    }
+    match Route::is_quiet(route, status) {
+        true => line!(debug),
+        false => line!(info),
+    }
 }
 
 #[cfg(test)]

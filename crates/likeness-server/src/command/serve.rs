@@ -2,9 +2,9 @@
 
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, RwLock};
 use std::time::Instant;
 
-use metrics_exporter_prometheus::PrometheusBuilder;
 use tokio::net::TcpListener;
 use tokio::runtime::Handle;
 
@@ -13,11 +13,11 @@ use crate::app::{App, Shared};
 use crate::args::Serve;
 use crate::config::{Settings, unhonoured};
 use crate::exit::{Exit, Failure};
-use crate::listen::{Door, Routers};
+use crate::listen::{Door, Routers, Tls};
 use crate::models::ModelRegistry;
 use crate::templates::Templates;
 use crate::work::Work;
-use crate::{listen, print, router};
+use crate::{listen, print, reload, router, series};
 
 /// Runs it until a signal ends it.
 ///
@@ -25,7 +25,7 @@ use crate::{listen, print, router};
 /// A setting, the lock file or the address is not right.
 pub fn run(args: &Serve) -> Result<Exit, Failure> {
     let settings = Settings::read(args, &|name| std::env::var(name).ok())?;
-    print::logging();
+    print::logging(settings.log);
     for name in unhonoured(std::env::vars_os().filter_map(|(name, _)| name.into_string().ok())) {
         tracing::warn!(?name, "a setting without effect");
     }
@@ -38,9 +38,10 @@ pub fn run(args: &Serve) -> Result<Exit, Failure> {
     let work = Work::new(settings.limits.workers, settings.limits.wait);
     let admission = Admission::new(&settings, &work, templates.as_ref().map(|templates| templates.store.clone()));
     only_here_without_keys(&settings, &admission)?;
-    let metrics = PrometheusBuilder::new().install_recorder();
+    let metrics = series::install(kernels.name());
     let metrics = metrics.map_err(|why| Failure::new(Exit::BadSetting, format!("metrics: {why}")))?;
     let app = App::new(Shared {
+        policy: RwLock::new(settings.policy),
         settings,
         models,
         templates,
@@ -54,7 +55,7 @@ pub fn run(args: &Serve) -> Result<Exit, Failure> {
     let none = |why| Failure::new(Exit::CantListen, format!("threads: {why}"));
     let workers = tokio::runtime::Builder::new_multi_thread().enable_all().worker_threads(2).build().map_err(none)?;
     let doors = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(none)?;
-    let ended = doors.block_on(serve(app.clone(), workers.handle().clone()));
+    let ended = doors.block_on(serve(app.clone(), args, workers.handle().clone()));
     // The database's client must not be dropped by an event loop, which it would wait for.
     drop((workers, doors));
     drop(app);
@@ -74,21 +75,30 @@ fn only_here_without_keys(settings: &Settings, admission: &Admission) -> Result<
     ))
 }
 
-async fn serve(app: App, workers: Handle) -> Result<(), Failure> {
+async fn serve(app: App, args: &Serve, workers: Handle) -> Result<(), Failure> {
     let settings = &app.settings;
     let headers = SILENCE.min(settings.limits.time);
-    let tls = settings.tls.as_ref().map(|(certificates, key)| listen::tls(certificates, key)).transpose()?;
+    let tls = settings.tls.as_ref().map(|(certificates, key)| Tls::read(certificates, key)).transpose()?;
     let scheme = if tls.is_some() { "https" } else { "http" };
     let (listener, address) = bind(settings.listen)?;
     let own = settings.metrics_listen.map(bind).transpose()?;
     print::listening(&format!("{scheme}://{address}"));
     let proxies = settings.access.trusted_proxies.clone().into();
+    tokio::spawn(reload::follow(app.clone(), Arc::new(args.clone()), tls.clone()));
     let requests = listen::serve(
         listener,
         router::routers(&app),
         Door { tls, headers, workers, proxies, name: "service" },
         || app.ending.store(true, Ordering::Release),
     );
+    let upkeep = app.metrics.clone();
+    tokio::spawn(async move {
+        loop {
+            // Otherwise samples would be kept until the next scrape.
+            tokio::time::sleep(series::UPKEEP).await;
+            upkeep.run_upkeep();
+        }
+    });
     let served = match own {
         None => requests.await,
         Some((listener, address)) => {

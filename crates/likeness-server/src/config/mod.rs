@@ -14,6 +14,7 @@ use std::time::Duration;
 use ipnet::IpNet;
 use likeness::find::Mode;
 use likeness::policy::Policy;
+use tracing_subscriber::filter::LevelFilter;
 
 use crate::args::Serve;
 use crate::exit::Failure;
@@ -49,6 +50,8 @@ pub struct Settings {
     pub require_consent: bool,
     /// Where metrics have a loopback address of their own.
     pub metrics_listen: Option<SocketAddr>,
+    /// What is logged.
+    pub log: LevelFilter,
     /// Certificate chain and private key, PEM files.
     pub tls: Option<(PathBuf, PathBuf)>,
     /// Whether DeepFace's routes are at the root as well as under `/deepface`.
@@ -115,6 +118,7 @@ impl Settings {
             store: store(args, &mut read),
             require_consent: read.truth("LIKENESS_REQUIRE_CONSENT", false) || args.require_consent,
             metrics_listen: metrics_listen(args, &mut read),
+            log: log(&mut read),
             tls: args.tls_cert.clone().zip(args.tls_key.clone()),
             deepface_root: args.deepface_root,
         };
@@ -136,6 +140,20 @@ fn metrics_listen(args: &Serve, read: &mut SettingsReader) -> Option<SocketAddr>
         read.wrong(format!("--metrics-listen: expected a loopback address, found {beyond}"));
     }
     args.metrics_listen
+}
+
+/// What is logged: `info` has a line a request, `debug` probes and the page's files too.
+fn log(read: &mut SettingsReader) -> LevelFilter {
+    match read.text("LOG_LEVEL").unwrap_or_else(|| "info".into()).to_ascii_lowercase().as_str() {
+        "error" => LevelFilter::ERROR,
+        "warn" | "warning" => LevelFilter::WARN,
+        "info" => LevelFilter::INFO,
+        "debug" => LevelFilter::DEBUG,
+        _ => {
+            read.refuse("LOG_LEVEL", "error, warn, info or debug");
+            LevelFilter::INFO
+        }
+    }
 }
 
 /// Whether a spoof is refused (403) instead of answered with `block`.

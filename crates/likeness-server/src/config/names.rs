@@ -20,7 +20,7 @@ const ORIGINALS: [&str; 15] = [
 ];
 
 /// Every name that `likeness serve` honours, as `.env.example` explains them.
-pub const HONOURED: [&str; 35] = [
+pub const HONOURED: [&str; 37] = [
     "ANTISPOOF_BLOCK_ENFORCE",
     "ANTI_SPOOFING_ENABLED",
     "API_KEY_HEADER",
@@ -42,8 +42,10 @@ pub const HONOURED: [&str; 35] = [
     "LIKENESS_ACCEPT_EMBEDDER",
     "LIKENESS_KERNEL",
     "LIKENESS_KEY_FILE",
+    "LIKENESS_POLICY_FILE",
     "LIKENESS_REQUIRE_CONSENT",
     "LIVENESS_THRESHOLD",
+    "LOG_LEVEL",
     "MAX_FILE_SIZE",
     "MAX_UPLOAD_SIZE",
     "MIN_FACE_SIZE",

@@ -1,6 +1,11 @@
-//! The policy's settings, read once: by `likeness serve` with all others, by the commands alone.
+//! The policy's settings, by `likeness serve` with all others, by the commands alone: from the environment, or from the
+//! file that `LIKENESS_POLICY_FILE` names, which a reload reads again.
 
-use likeness::policy::{Aged, LivenessRule, Policy, QualityRule, Threshold};
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use ballast::foreign;
+use likeness::policy::{Aged, LivenessRule, NUMBERS, Policy, QualityRule, Threshold};
 
 use super::reader::SettingsReader;
 use crate::exit::Failure;
@@ -16,8 +21,57 @@ pub fn of_environment() -> Result<Policy, Failure> {
     read.end().map(|()| policy)
 }
 
+/// The variable that names the policy's file.
+const FILE: &str = "LIKENESS_POLICY_FILE";
+/// The longest such file, in bytes.
+const LONGEST: u64 = 64 << 10;
+
 /// Reads what is set; the library has every default.
 pub fn policy(read: &mut SettingsReader) -> Policy {
+    let file = read.text(FILE).map_or(Ok(BTreeMap::new()), |path| {
+        let text = foreign::text_named(Path::new(&path), LONGEST).map_err(|why| why.to_string());
+        text.and_then(|text| lines(&text)).map_err(|why| format!("{FILE}: {path}: {why}"))
+    });
+    let file = file.unwrap_or_else(|why| {
+        read.wrong(why);
+        BTreeMap::new()
+    });
+    let twice: Vec<_> = file.keys().filter(|name| read.text(name).is_some()).collect();
+    for name in twice {
+        read.wrong(format!("{name}: expected in the environment or in {FILE}, found in both"));
+    }
+    let both = |name: &str| file.get(name).cloned().or_else(|| read.text(name));
+    let mut reader = SettingsReader::new(&both);
+    let policy = found(&mut reader);
+    if let Err(failure) = reader.end() {
+        read.wrong(failure.what);
+    }
+    policy
+}
+
+/// `NAME=VALUE`, one a line; `#` begins a comment.
+fn lines(text: &str) -> Result<BTreeMap<String, String>, String> {
+    let known: Vec<&str> = NUMBERS.iter().filter_map(|number| number.setting).chain([AGED]).collect();
+    let mut found = BTreeMap::new();
+    for (number, line) in text.lines().enumerate() {
+        let line = line.trim();
+        if line.is_empty() || line.starts_with('#') {
+            continue;
+        }
+        let at = number + 1;
+        let (name, value) = line.split_once('=').ok_or(format!("line {at}: expected NAME=VALUE, found {line:?}"))?;
+        let name = name.trim();
+        if !known.contains(&name) {
+            return Err(format!("line {at}: expected one of {}, found {name:?}", known.join(", ")));
+        }
+        if found.insert(name.to_owned(), value.trim().to_owned()).is_some() {
+            return Err(format!("line {at}: {name} is there twice"));
+        }
+    }
+    Ok(found)
+}
+
+fn found(read: &mut SettingsReader) -> Policy {
     let default = Policy::default();
     let set = read.optional("VERIFICATION_THRESHOLD", 0.0..=2.0).map(Threshold::set);
     let threshold = set.unwrap_or(default.threshold);
@@ -42,14 +96,17 @@ pub fn policy(read: &mut SettingsReader) -> Policy {
     }
 }
 
+/// The greatest distance to an aged template.
+const AGED: &str = "VERIFICATION_THRESHOLD_AGED";
+
 /// The rule for aged templates: only where it is set.
 fn aged(read: &mut SettingsReader, threshold: Threshold) -> Option<Aged> {
-    let set = read.optional("VERIFICATION_THRESHOLD_AGED", 0.0..=2.0);
+    let set = read.optional(AGED, 0.0..=2.0);
     let years = read.number("VERIFICATION_THRESHOLD_AGED_YEARS", Policy::AGED_YEARS, 0.0..=100.0);
     let distance = set?;
     if distance < threshold.distance() {
         let least = threshold.distance();
-        read.refuse("VERIFICATION_THRESHOLD_AGED", &format!("at least the threshold of other templates, {least}"));
+        read.refuse(AGED, &format!("at least the threshold of other templates, {least}"));
     }
     Some(Aged { threshold: Threshold::set(distance), years })
 }
@@ -57,4 +114,28 @@ fn aged(read: &mut SettingsReader, threshold: Threshold) -> Option<Aged> {
 /// The replaced service wrote this threshold as 0 to 100; up to 1 it is a probability.
 fn probability(live: f64) -> f64 {
     if live > 1.0 { live / 100.0 } else { live }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_policy_file_has_names_of_the_policy_once_each() {
+        let table = [
+            ("# a comment\n\n VERIFICATION_THRESHOLD = 0.25 \nLIVENESS_THRESHOLD=0.8\n", None),
+            ("VERIFICATION_THRESHOLD_AGED=0.5", None),
+            ("VERIFICATION_THRESHOLD 0.25", Some("line 1: expected NAME=VALUE")),
+            ("QUALITY_THRESHOLD=60\nAPI_KEY_SECRET=x", Some("line 2: expected one of")),
+            ("QUALITY_THRESHOLD=60\nQUALITY_THRESHOLD=70", Some("line 2: QUALITY_THRESHOLD is there twice")),
+        ];
+        for (text, expected) in table {
+            let found = lines(text).err();
+            let same = match (&found, expected) {
+                (Some(found), Some(expected)) => found.starts_with(expected),
+                (found, expected) => found.is_none() && expected.is_none(),
+            };
+            assert!(same, "{text:?}: {found:?}");
+        }
+    }
 }

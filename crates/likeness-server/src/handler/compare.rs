@@ -15,6 +15,7 @@ use crate::examiner::round;
 use crate::form::{Form, either, parse};
 use crate::problem::Problem;
 use crate::routes::COMPARE;
+use crate::trail;
 
 /// The query.
 #[derive(Debug, Deserialize, IntoParams)]
@@ -78,6 +79,7 @@ pub async fn compare(
     COMPARE.needs.met(&models)?;
     let (examiner, encoder, model) = (app.examiner(&models)?, models.encoder()?, app.model());
     let threshold = requested.unwrap_or(examiner.policy.threshold);
+    trail::threshold(threshold);
     let work = app.work.run(move |scratch| {
         let names = ["file1", "file2"];
         let mut one = |at: usize| {
@@ -89,6 +91,8 @@ pub async fn compare(
         let faces = [one(0)?, one(1)?];
         let [a, b] = [faces[0].embedding().direction(), faces[1].embedding().direction()];
         let similarity = Similarity::of(a, b, threshold).map_err(|why| Problem::internal(&why))?;
+        trail::distance(similarity.distance());
+        trail::verdict(if similarity.matched() { "match" } else { "no_match" });
         let compared = faces.map(|face| ComparedFace {
             detected: true,
             quality_score: round(face.quality().score(), 2),

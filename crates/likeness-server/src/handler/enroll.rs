@@ -182,7 +182,7 @@ impl Request {
         faces: Vec<Examined>,
         answer: impl Fn(NotComparedResponse) -> A + Send + 'static,
     ) -> Result<Response, Problem> {
-        let threshold = app.settings.policy.threshold;
+        let threshold = app.policy().threshold;
         let stored = ask(app, move |store| {
             for _ in 0..TRIES {
                 let person = store.load(&self.who.tenant, &self.who.subject, now())?;

@@ -91,7 +91,7 @@ pub struct HealthResponse {
     /// What can't be answered now, with the files that it lacks.
     unmet: Vec<Value>,
     /// `none`, `ready`, `index_loading` (search waits), or why it does not answer.
-    store: &'static str,
+    pub(super) store: &'static str,
 }
 
 /// Which routes can answer now, and what the others lack.
@@ -174,11 +174,14 @@ pub async fn live() -> Json<Value> {
         (status = 503, description = "send no traffic here", body = Value)))]
 pub async fn ready(State(app): State<App>) -> (StatusCode, Json<Value>) {
     let (code, Json(answer)) = health(State(app.clone())).await;
-    let (code, status) = match app.ending.load(Ordering::Acquire) {
-        true => (StatusCode::SERVICE_UNAVAILABLE, json!("ending")),
-        false => (code, json!(answer.status)),
-    };
+    let ending = app.ending.load(Ordering::Acquire);
+    let (code, status) = (is_ready(&app, code), if ending { json!("ending") } else { json!(answer.status) });
     (code, Json(json!({"ready": code == StatusCode::OK, "status": status, "unmet": answer.unmet})))
+}
+
+/// Health's own status, until the service has begun to end.
+pub(super) fn is_ready(app: &App, health: StatusCode) -> StatusCode {
+    if app.ending.load(Ordering::Acquire) { StatusCode::SERVICE_UNAVAILABLE } else { health }
 }
 
 /// Health, with what the machine is doing.

@@ -30,6 +30,7 @@ use crate::examiner::Examiner;
 use crate::form::Form;
 use crate::models::LoadedModels;
 use crate::problem::Problem;
+use crate::trail;
 
 /// The detector, and whatever else is loaded.
 struct Inspector {
@@ -131,6 +132,7 @@ impl Inspector {
             Ok(face) => face,
             Err(unfit) => return Ok((without_subject(response, unfit, watch), Inspected::Nothing)),
         };
+        trail::quality(face.quality());
         response.quality = Some(QualityResponse::of(face.quality()));
         let inspected = self.ask_models(scratch, face, &mut |stage| watch.lap(stage))?;
         let file = |role: Role| self.models.roles[role.at()].file.clone();
@@ -171,6 +173,9 @@ fn compared(
 ) -> Result<Option<ComparisonResponse>, NoAnswer> {
     if let (Inspected::Both(a), Inspected::Both(b)) = (first, second) {
         let decision = compare(a, b, threshold)?;
+        trail::threshold(threshold);
+        trail::distance(decision.similarity().distance());
+        trail::verdict(decision.verdict().name());
         return Ok(Some(ComparisonResponse::of(decision.similarity(), Some(decision.verdict()))));
     }
     let (Some(a), Some(b)) = (first.embedding(), second.embedding()) else { return Ok(None) };

@@ -16,6 +16,7 @@ use crate::clock::{Stopwatch, now};
 use crate::form::Form;
 use crate::problem::Problem;
 use crate::store::{Query, SearchResult, Subject};
+use crate::trail;
 
 /// At most so many are named.
 const MOST: usize = 50;
@@ -68,8 +69,10 @@ pub async fn search(
 ) -> Result<Json<SearchResponse>, Problem> {
     let bytes = form.file("file")?;
     let tenant = caller.tenant(form.text("tenant_id")?)?;
-    let (most, threshold) = (most(&form)?, threshold(&form, app.settings.policy.threshold)?);
     let (examiner, model, block) = (app.full_examiner()?, app.model(), app.settings.block_spoofs);
+    let own = examiner.examiner.policy.threshold;
+    let (most, threshold) = (most(&form)?, threshold(&form, own)?);
+    trail::threshold(threshold);
     let index = templates(&app)?.index(&examiner.encoder);
     let (covering, whose) = (index.clone(), tenant.clone());
     let coverage = ask(&app, move |_| covering.coverage(&whose)).await?;
@@ -87,13 +90,14 @@ pub async fn search(
     let (found, message) = match face.await? {
         Err(unclear) => (coverage, message(&unclear)),
         Ok(face) => {
-            let (own, by) = (tenant.clone(), caller.clone());
+            let (whose, by) = (tenant.clone(), caller.clone());
             let found = ask(&app, move |_| {
-                let (tenant, probe) = (&own, face.embedding().direction());
+                let (tenant, probe) = (&whose, face.embedding().direction());
                 index.search(&Query { tenant, probe, most, threshold, source: by.source(), now: now() })
             });
             let found = found.await?;
-            note_failures(&app, &tenant, strangers(&found, app.settings.policy.threshold), &caller).await?;
+            note_failures(&app, &tenant, strangers(&found, own), &caller).await?;
+            found.matches.iter().for_each(|(_, far)| trail::distance(*far));
             let message = if found.matches.is_empty() { "no match within the threshold" } else { "found" };
             (found, message.into())
         }

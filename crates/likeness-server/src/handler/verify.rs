@@ -28,6 +28,7 @@ use crate::examiner::{FullExaminer, reach, round};
 use crate::form::Form;
 use crate::problem::{Code, Problem};
 use crate::store::Person;
+use crate::trail;
 
 /// Whether it is a live face.
 #[derive(Debug, Serialize, ToSchema)]
@@ -111,7 +112,8 @@ pub async fn verify(
     let user = who.subject.as_str();
     let template = template.ok_or_else(|| nothing_comparable(not_compared).with("user_id", user))?;
     let age = person.newest(&space).map_or(0, |newest| now() - newest);
-    let threshold = app.settings.policy.threshold_at(age);
+    let threshold = examiner.examiner.policy.threshold_at(age);
+    trail::threshold(threshold);
     let block = app.settings.block_spoofs;
     let measured = app.work.run(move |scratch| measure(&examiner, scratch, &bytes, &template, threshold, block));
     let measured = match measured.await {
@@ -125,7 +127,6 @@ pub async fn verify(
     if !matches!(verdict, Verdict::Accept(_)) {
         note_failure(&app, &who, &caller).await?;
     }
-    metrics::counter!("likeness_verdicts_total", "verdict" => verdict.name()).increment(1);
     Ok(Json(answer(measured, not_compared.into(), model, request_id)))
 }
 
@@ -158,6 +159,8 @@ fn measure(
     let judged = probe(examiner, scratch, bytes, &mut |stage| watch.lap(stage), block)?;
     let face = examiner.embedded(scratch, judged, &mut |stage| watch.lap(stage))?;
     let decision = decide(&face, template, threshold).map_err(|why| Problem::internal(&why))?;
+    trail::distance(decision.similarity().distance());
+    trail::verdict(decision.verdict().name());
     Ok(Measured { liveness: *face.liveness(), decision, timings: watch.timings() })
 }
 

@@ -114,6 +114,14 @@ impl Store {
         Ok(store)
     }
 
+    /// Reads the file of the master keys again.
+    ///
+    /// # Errors
+    /// It is no longer a key file; the keys stay as they were.
+    pub fn reread_keys(&self) -> Result<()> {
+        self.keyring.reread()
+    }
+
     /// Whether the database answers.
     ///
     /// # Errors

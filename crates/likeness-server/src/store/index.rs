@@ -7,7 +7,7 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use likeness::embed::Direction;
 use likeness::policy::Threshold;
@@ -42,6 +42,8 @@ pub struct Index {
     /// The revision of the means; locked while they change.
     follower: Mutex<Follower>,
     ready: AtomicBool,
+    /// When it last followed the database.
+    followed: Mutex<Instant>,
 }
 
 #[derive(Default)]
@@ -64,6 +66,8 @@ pub struct IndexState {
     pub unreadable: u64,
     /// Why the last attempt to load or to follow failed.
     pub fault: Option<StoreError>,
+    /// Since it last followed the database, or began to load.
+    pub age: Duration,
 }
 
 /// What is searched for, and by whom.
@@ -115,7 +119,15 @@ impl Index {
 
     pub(super) fn empty(store: Arc<Store>, space: SpaceBytes) -> Self {
         let (means, uncompared, follower) = (RwLock::default(), RwLock::default(), Mutex::default());
-        Self { store, space, means, uncompared, follower, ready: AtomicBool::new(false) }
+        Self {
+            store,
+            space,
+            means,
+            uncompared,
+            follower,
+            ready: AtomicBool::new(false),
+            followed: Mutex::new(Instant::now()),
+        }
     }
 
     /// What it holds.
@@ -125,7 +137,8 @@ impl Index {
         // While it loads, the follower is busy; then there is nothing to tell yet.
         let follower = self.follower.try_lock().ok();
         let (unreadable, fault) = follower.map_or((0, None), |f| (f.unreadable, f.fault.clone()));
-        IndexState { ready, persons, unreadable, fault }
+        let age = self.followed.lock().unwrap_or_else(PoisonError::into_inner).elapsed();
+        IndexState { ready, persons, unreadable, fault, age }
     }
 
     /// What a search of a tenant would compare: without matches.
@@ -191,12 +204,20 @@ impl Index {
         let ready = self.ready.load(Ordering::Acquire);
         let revision = self.store.revision();
         if ready && revision.as_ref().is_ok_and(|now| *now == self.follower().revision) {
+            self.has_followed();
             return Ok(());
         }
         let mut follower = self.follower();
         let outcome = revision.and_then(|_| self.catch_up(&mut follower));
         follower.fault = outcome.as_ref().err().cloned();
+        if outcome.is_ok() {
+            self.has_followed();
+        }
         outcome
+    }
+
+    fn has_followed(&self) {
+        *self.followed.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();
     }
 
     fn follower(&self) -> std::sync::MutexGuard<'_, Follower> {

@@ -38,7 +38,7 @@ pub use check::Checked;
 pub use enroll::{Answered, Enrollment, Idempotency, Mode, Outcome};
 pub use erase::{Erased, ErasureId, ErasureState, unhex_erasure};
 pub use error::{Kind, Result, StoreError};
-pub use failures::{Source, Spent};
+pub use failures::{Limit, Source, Spent};
 pub use handle::Store;
 pub use index::{Index, IndexState, Query, SearchResult};
 pub use keys::hex;

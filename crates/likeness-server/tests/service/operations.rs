@@ -24,7 +24,7 @@ fn probe(arguments: &[&str]) -> Output {
 fn logs_have_nothing_of_what_was_sent() {
     let ground = Ground::new();
     let secret = "MARKsecretMARKsecretMARK";
-    let variables = [("API_KEY_SECRET", secret), ("TRUSTED_PROXIES", "127.0.0.1")];
+    let variables = [("API_KEY_SECRET", secret), ("TRUSTED_PROXIES", "127.0.0.1"), ("LOG_LEVEL", "debug")];
     let service = ground.serve_with_store(&[], &variables).ready();
     let live = ground.image("anna.jpg");
     let form = |path: &str| {

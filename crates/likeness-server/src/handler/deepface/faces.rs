@@ -19,6 +19,7 @@ use crate::app::App;
 use crate::clock::Stopwatch;
 use crate::models::{LoadedModels, Unavailable};
 use crate::problem::{Code, Problem};
+use crate::trail;
 use crate::work::count_decoder_panic;
 
 /// The longest side that is looked at unreduced where there is no border.
@@ -119,7 +120,7 @@ impl FaceReader {
         ];
         let needed: Vec<Role> = needed.into_iter().filter_map(|(need, role)| need.then_some(role)).collect();
         models.require(&needed)?;
-        let finder = detector.then(|| models.finder(&app.settings.policy)).transpose()?;
+        let finder = detector.then(|| models.finder(&app.policy())).transpose()?;
         let spoof = options.anti_spoofing.then(|| models.spoof()).transpose()?;
         Ok(Self { finder, spoof, embedder: models.embedder()?, native: app.options(), options })
     }
@@ -136,6 +137,7 @@ impl FaceReader {
         most: usize,
     ) -> Result<Extracted, Problem> {
         let mut watch = Stopwatch::start();
+        trail::photograph();
         let image = examine::decode(bytes, &self.native.image, &mut |stage| watch.lap(stage));
         let image = image.inspect_err(count_decoder_panic).map_err(NoAnswer::Decode)?;
         let candidates = self.candidates(scratch, &image, route, most)?;

@@ -23,6 +23,7 @@ use self::schema::{RepresentForm, RepresentJson, VerifyForm, VerifyJson};
 use crate::app::{App, ModelResponse};
 use crate::examiner::round;
 use crate::problem::{Code, Problem};
+use crate::trail;
 
 /// Faces of a photograph that `verify` compares.
 const COMPARED: usize = 8;
@@ -163,6 +164,10 @@ pub async fn verify_route(State(app): State<App>, request: DeepfaceRequest) -> R
         let [first, second] = [subjects(1, &images[0])?, subjects(2, &images[1])?];
         // Who is not real has ended it already.
         let answer = verify(&first, &second, metric).map_err(|why| Problem::internal(&why))?;
+        trail::verdict(if answer.verified { "match" } else { "no_match" });
+        if name == "cosine" && answer.distance.is_finite() {
+            trail::distance(answer.distance);
+        }
         let (img1, img2) = answer.areas.unwrap_or_default();
         Ok(DeepfaceVerified {
             verified: answer.verified,

@@ -1,0 +1,58 @@
+//! SIGHUP: certificates, keys and policy are read again while requests go on.
+//!
+//! Promises: all of them are taken over or none; a request keeps the policy that it began with, and a connection its
+//! certificate. What else is set needs a restart.
+
+use std::sync::{Arc, PoisonError};
+
+use tokio::signal::unix::{SignalKind, signal};
+
+use crate::app::App;
+use crate::args::Serve;
+use crate::config::Settings;
+use crate::exit::Failure;
+use crate::listen::Tls;
+use crate::series;
+
+/// Reloads at each SIGHUP, without end.
+///
+/// # Errors
+/// The signal can't be caught.
+pub async fn follow(app: App, args: Arc<Serve>, tls: Option<Tls>) -> std::io::Result<()> {
+    let mut hangup = signal(SignalKind::hangup())?;
+    while hangup.recv().await.is_some() {
+        let (app, args, tls) = (app.clone(), args.clone(), tls.clone());
+        let outcome = tokio::task::spawn_blocking(move || reload(&app, &args, tls.as_ref())).await;
+        match outcome {
+            Ok(Ok(policy_changed)) => {
+                series::reloaded(true);
+                tracing::info!(policy_changed, "certificates, keys and policy were read again");
+            }
+            Ok(Err(failure)) => refused(&failure.what),
+            Err(panic) => refused(&panic.to_string()),
+        }
+    }
+    Ok(())
+}
+
+fn refused(why: &str) {
+    series::reloaded(false);
+    tracing::error!(why, "certificates, keys and policy stay as they were");
+}
+
+/// Reads everything, then takes it over. Whether the policy is another one.
+fn reload(app: &App, args: &Serve, tls: Option<&Tls>) -> Result<bool, Failure> {
+    let settings = Settings::read(args, &|name| std::env::var(name).ok())?;
+    let renewed = tls.map(Tls::again).transpose()?;
+    if let Some(templates) = &app.templates {
+        templates.store.reread_keys()?;
+    }
+    if let (Some(tls), Some(renewed)) = (tls, renewed) {
+        tls.replace(renewed);
+    }
+    app.admission.keys.replace(settings.access.secret.as_ref());
+    let mut policy = app.policy.write().unwrap_or_else(PoisonError::into_inner);
+    let changed = *policy != settings.policy;
+    *policy = settings.policy;
+    Ok(changed)
+}
