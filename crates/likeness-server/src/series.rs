@@ -17,7 +17,7 @@ use crate::trail::Seen;
 
 /// What a family is.
 #[derive(Debug, Clone, Copy)]
-enum Kind {
+enum FamilyKind {
     Counter,
     Gauge,
     /// With these buckets.
@@ -33,36 +33,52 @@ const PROBABILITIES: &[f64] = &[0.05, 0.1, 0.2, 0.25, 0.3, 0.35, 0.4, 0.5, 0.6, 
 const SCORES: &[f64] = &[10.0, 20.0, 30.0, 40.0, 50.0, 60.0, 70.0, 80.0, 90.0];
 
 /// Every family.
-const FAMILIES: [(&str, Kind, &str); 29] = [
-    ("likeness_build_info", Kind::Gauge, "Always 1; the labels name the version, the commit and the kernels."),
-    ("likeness_start_time_seconds", Kind::Gauge, "When the service began, in seconds since 1970."),
-    ("likeness_ready", Kind::Gauge, "1 if /api/v1/health/ready answers 200."),
-    ("likeness_requests_total", Kind::Counter, "Answered requests, by route, status and error code."),
-    ("likeness_request_seconds", Kind::Histogram(REQUESTS), "From a request's headers to its answer, by outcome."),
-    ("likeness_stage_seconds", Kind::Histogram(STAGES), "Time of each stage of an examination."),
-    ("likeness_queue_wait_seconds", Kind::Histogram(STAGES), "How long admitted work waited for a core."),
-    ("likeness_verdicts_total", Kind::Counter, "Verdicts about persons and pairs of photographs."),
-    ("likeness_liveness_total", Kind::Counter, "What both spoof networks decided together."),
-    ("likeness_distance", Kind::Histogram(DISTANCES), "Cosine distances that were compared with a threshold."),
-    ("likeness_live_probability", Kind::Histogram(PROBABILITIES), "Live probabilities of judged faces."),
-    ("likeness_quality_score", Kind::Histogram(SCORES), "Quality of examined faces, 0 to 100."),
-    ("likeness_limited_total", Kind::Counter, "Refusals by a rate limit, and lock-outs (the scopes of a subject)."),
-    ("likeness_panics_total", Kind::Counter, "Panics that were caught, by what was done then."),
-    ("likeness_ignored_fields_total", Kind::Counter, "Form fields that no route reads."),
-    ("likeness_connections", Kind::Gauge, "Open connections with a place, by listener."),
-    ("likeness_connections_stalled_total", Kind::Counter, "Connections that ended because the client took nothing."),
-    ("likeness_connections_without_a_place_total", Kind::Counter, "Connections beyond the limit."),
-    ("likeness_weights_loaded", Kind::Gauge, "1 if the role's model is loaded and self-tested."),
-    ("likeness_weights_on_disk", Kind::Gauge, "1 if the file of the loaded model is still right."),
-    ("likeness_embedder", Kind::Gauge, "1 at the embedder's trust: published, accepted, unknown, none."),
-    ("likeness_store", Kind::Gauge, "1 at the store's state: none, ready, index_loading, unavailable."),
-    ("likeness_index_persons", Kind::Gauge, "Persons in the search index."),
-    ("likeness_index_unreadable", Kind::Gauge, "Persons left out of the index because their row can't be opened."),
-    ("likeness_index_age_seconds", Kind::Gauge, "Since the index last followed the store; 0 without a store."),
-    ("likeness_work_admitted", Kind::Gauge, "Pieces of work that run or wait for a core."),
-    ("likeness_work_capacity", Kind::Gauge, "Pieces of work that may run or wait."),
-    ("likeness_body_bytes", Kind::Gauge, "Bytes of bodies in memory."),
-    ("likeness_reloads_total", Kind::Counter, "SIGHUPs, by outcome."),
+const FAMILIES: [(&str, FamilyKind, &str); 29] = [
+    ("likeness_build_info", FamilyKind::Gauge, "Always 1; the labels name the version, the commit and the kernels."),
+    ("likeness_start_time_seconds", FamilyKind::Gauge, "When the service began, in seconds since 1970."),
+    ("likeness_ready", FamilyKind::Gauge, "1 if /api/v1/health/ready answers 200."),
+    ("likeness_requests_total", FamilyKind::Counter, "Answered requests, by route, status and error code."),
+    (
+        "likeness_request_seconds",
+        FamilyKind::Histogram(REQUESTS),
+        "From a request's headers to its answer, by outcome.",
+    ),
+    ("likeness_stage_seconds", FamilyKind::Histogram(STAGES), "Time of each stage of an examination."),
+    ("likeness_queue_wait_seconds", FamilyKind::Histogram(STAGES), "How long admitted work waited for a core."),
+    ("likeness_verdicts_total", FamilyKind::Counter, "Verdicts about persons and pairs of photographs."),
+    ("likeness_liveness_total", FamilyKind::Counter, "What both spoof networks decided together."),
+    ("likeness_distance", FamilyKind::Histogram(DISTANCES), "Cosine distances that were compared with a threshold."),
+    ("likeness_live_probability", FamilyKind::Histogram(PROBABILITIES), "Live probabilities of judged faces."),
+    ("likeness_quality_score", FamilyKind::Histogram(SCORES), "Quality of examined faces, 0 to 100."),
+    (
+        "likeness_limited_total",
+        FamilyKind::Counter,
+        "Refusals by a rate limit, and lock-outs (the scopes of a subject).",
+    ),
+    ("likeness_panics_total", FamilyKind::Counter, "Panics that were caught, by what was done then."),
+    ("likeness_ignored_fields_total", FamilyKind::Counter, "Form fields that no route reads."),
+    ("likeness_connections", FamilyKind::Gauge, "Open connections with a place, by listener."),
+    (
+        "likeness_connections_stalled_total",
+        FamilyKind::Counter,
+        "Connections that ended because the client took nothing.",
+    ),
+    ("likeness_connections_without_a_place_total", FamilyKind::Counter, "Connections beyond the limit."),
+    ("likeness_weights_loaded", FamilyKind::Gauge, "1 if the role's model is loaded and self-tested."),
+    ("likeness_weights_on_disk", FamilyKind::Gauge, "1 if the file of the loaded model is still right."),
+    ("likeness_embedder", FamilyKind::Gauge, "1 at the embedder's trust: published, accepted, unknown, none."),
+    ("likeness_store", FamilyKind::Gauge, "1 at the store's state: none, ready, index_loading, unavailable."),
+    ("likeness_index_persons", FamilyKind::Gauge, "Persons in the search index."),
+    (
+        "likeness_index_unreadable",
+        FamilyKind::Gauge,
+        "Persons left out of the index because their row can't be opened.",
+    ),
+    ("likeness_index_age_seconds", FamilyKind::Gauge, "Since the index last followed the store; 0 without a store."),
+    ("likeness_work_admitted", FamilyKind::Gauge, "Pieces of work that run or wait for a core."),
+    ("likeness_work_capacity", FamilyKind::Gauge, "Pieces of work that may run or wait."),
+    ("likeness_body_bytes", FamilyKind::Gauge, "Bytes of bodies in memory."),
+    ("likeness_reloads_total", FamilyKind::Counter, "SIGHUPs, by outcome."),
 ];
 
 /// States of the store, as the gauge has them.
@@ -88,16 +104,16 @@ pub const UPKEEP: Duration = Duration::from_secs(5);
 pub fn install(kernels: &'static str) -> Result<PrometheusHandle, BuildError> {
     let mut builder = PrometheusBuilder::new();
     for (name, kind, _) in FAMILIES {
-        if let Kind::Histogram(buckets) = kind {
+        if let FamilyKind::Histogram(buckets) = kind {
             builder = builder.set_buckets_for_metric(Matcher::Full(name.to_owned()), buckets)?;
         }
     }
     let handle = builder.install_recorder()?;
     for (name, kind, help) in FAMILIES {
         match kind {
-            Kind::Counter => describe_counter!(name, help),
-            Kind::Gauge => describe_gauge!(name, help),
-            Kind::Histogram(_) => describe_histogram!(name, help),
+            FamilyKind::Counter => describe_counter!(name, help),
+            FamilyKind::Gauge => describe_gauge!(name, help),
+            FamilyKind::Histogram(_) => describe_histogram!(name, help),
         }
     }
     begin(kernels);
@@ -229,9 +245,9 @@ mod tests {
         assert_eq!(names.len(), FAMILIES.len());
         for (name, kind, help) in FAMILIES {
             let ascends = match kind {
-                Kind::Histogram(buckets) => buckets.is_sorted(),
-                Kind::Counter => name.ends_with("_total"),
-                Kind::Gauge => !name.ends_with("_total"),
+                FamilyKind::Histogram(buckets) => buckets.is_sorted(),
+                FamilyKind::Counter => name.ends_with("_total"),
+                FamilyKind::Gauge => !name.ends_with("_total"),
             };
             assert!(ascends && help.ends_with('.'), "{name}");
         }

@@ -78,7 +78,7 @@ pub fn strict(headers: &mut HeaderMap, tls: bool) {
     }
 }
 
-/// One line, and the metrics. What is asked every few seconds is a line for debugging.
+/// One line, and the metrics. Probes and scrapes are lines for debugging.
 pub fn log(response: &Response, ids: &Ids, elapsed: Duration, seen: &Seen) {
     let status = response.status().as_u16();
     let route = response.extensions().get::<Entered>().map_or(NO_ROUTE, |entered| entered.0);
