@@ -33,7 +33,7 @@ mod full {
     pub const SECRETS: u64 = 1 << 20;
     /// Bytes of a file of certificates.
     pub const CERTIFICATES: u64 = 16 << 20;
-    /// Bytes of all headers of an answer.
+    /// The most bytes that all headers of one HTTP response may have.
     pub const HEADERS: usize = 64 << 10;
     /// Bytes of the answer of a token service.
     pub const TOKEN_ANSWER: u64 = 256 << 10;

@@ -46,7 +46,7 @@ pub struct DirLine {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum DirOutcome {
-    /// It was there, and a file was written in it.
+    /// The directory existed, and the app could write a file in it.
     Writable,
     /// It was made.
     Made,

@@ -137,8 +137,7 @@ fn the_first_pin_begins_a_lock_file_that_fetch_and_bake_obey() {
 #[test]
 fn the_entrypoint_build_links_no_network() {
     let tree = |features: &[&str]| {
-        let mut command = Command::new(env!("CARGO"));
-        command.current_dir(env!("CARGO_MANIFEST_DIR"));
+        let mut command = testkit::paths::cargo();
         command.args(["tree", "--locked", "--offline", "-e", "normal", "--prefix", "none", "-p", "ballast-cli"]);
         let output = command.args(features).output().unwrap();
         assert!(output.status.success(), "{output:?}");

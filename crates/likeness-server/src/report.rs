@@ -39,7 +39,7 @@ impl From<&DetectionPlan> for LookReport {
 pub struct FaceReport {
     /// Left, top, width, height.
     pub r#box: [i64; 4],
-    /// How surely it is a face, two decimals.
+    /// The confidence that this is a face, two decimals.
     pub confidence: f64,
     /// Right eye, left eye, nose, right and left corner of the mouth; null outside.
     pub landmarks: [Option<[i64; 2]>; 5],

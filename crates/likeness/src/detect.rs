@@ -44,7 +44,7 @@ pub struct Size {
 pub struct Raw {
     /// Left, top, right, bottom.
     pub corners: [f32; 4],
-    /// How surely it is a face, 0 to 1.
+    /// The confidence that this is a face, 0 to 1.
     pub score: f32,
     /// x and y of the right eye, left eye, nose, right and left corner of the mouth (the person's
     /// own right and left).
@@ -77,7 +77,7 @@ pub struct Face {
     pub unclipped: Area,
     /// Right eye, left eye, nose, right and left corner of the mouth; perhaps outside.
     pub landmarks: [Point; 5],
-    /// How surely it is a face, 0 to 1.
+    /// The confidence that this is a face, 0 to 1.
     pub score: f32,
 }
 

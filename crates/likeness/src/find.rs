@@ -26,7 +26,7 @@ const PART: f64 = 0.5;
 pub struct Detected {
     /// How it was looked.
     pub look: DetectionPlan,
-    /// All detections, best first, before truncation.
+    /// All detections, best first, before their coordinates are truncated to integers.
     pub raw: Vec<Raw>,
     /// The faces, best first.
     pub faces: Vec<Face>,

@@ -51,9 +51,7 @@ fn words(path: &Path) -> Vec<String> {
 /// The library that this test is linked with, as cargo built it.
 fn library() -> PathBuf {
     let arguments = ["test", "--workspace", "--test", "forgeries", "--no-run", "--locked", "--message-format=json"];
-    let mut cargo = Command::new(env!("CARGO"));
-    cargo.args(arguments).current_dir(testkit::paths::repository()).env("CARGO_TARGET_DIR", testkit::paths::target());
-    let output = cargo.output().unwrap();
+    let output = testkit::paths::cargo().args(arguments).output().unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     let messages = output.stdout.split(|byte| *byte == b'\n').filter_map(|line| serde_json::from_slice(line).ok());
     let is_ours = |message: &Value| {

@@ -95,5 +95,5 @@ fn the_neon_kernels_compile_where_the_target_is_installed() {
     }
     let manifest = concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml");
     let check = ["check", "--quiet", "--locked", "--lib", "--target", target, "--manifest-path", manifest];
-    assert!(Command::new(env!("CARGO")).args(check).status().unwrap().success());
+    assert!(testkit::paths::cargo().args(check).status().unwrap().success());
 }

@@ -96,9 +96,17 @@ fn static_build(name: &str) -> Command {
     build
 }
 
+/// Cargo, as a shell in the repository starts it: it builds into the target folder of this test.
+#[must_use]
+pub fn cargo() -> Command {
+    let mut cargo = Command::new("cargo");
+    from_a_shell(&mut cargo).current_dir(repository()).env("CARGO_TARGET_DIR", target());
+    cargo
+}
+
 /// Removes what cargo sets for the program that it runs. Build scripts that watch those variables would run again, and
 /// half of a program be built again, at the next build from a shell.
-pub fn from_a_shell(build: &mut Command) -> &mut Command {
+fn from_a_shell(build: &mut Command) -> &mut Command {
     for (variable, _) in std::env::vars_os() {
         let set_by_cargo = ["CARGO_PKG_", "CARGO_MANIFEST_", "CARGO_BIN_", "CARGO_CRATE_", "CARGO_PRIMARY_"];
         if set_by_cargo.iter().any(|start| variable.as_encoded_bytes().starts_with(start.as_bytes())) {
@@ -113,13 +121,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_static_build_of_a_test_is_the_one_of_a_shell() {
-        let build = static_build("full");
-        let removed: Vec<_> = build.get_envs().filter(|(_, value)| value.is_none()).map(|(name, _)| name).collect();
-        let set: Vec<_> = std::env::vars_os().map(|(name, _)| name).collect();
-        for name in ["CARGO_PKG_NAME", "CARGO_PKG_VERSION", "CARGO_MANIFEST_DIR"] {
-            assert!(set.iter().any(|found| found == name), "cargo sets {name} no more");
-            assert!(removed.iter().any(|found| *found == name), "{name}");
+    fn a_build_of_a_test_is_the_one_of_a_shell() {
+        for build in [static_build("full"), cargo()] {
+            let removed: Vec<_> = build.get_envs().filter(|(_, value)| value.is_none()).map(|(name, _)| name).collect();
+            let set: Vec<_> = std::env::vars_os().map(|(name, _)| name).collect();
+            for name in ["CARGO_PKG_NAME", "CARGO_PKG_VERSION", "CARGO_MANIFEST_DIR"] {
+                assert!(set.iter().any(|found| found == name), "cargo sets {name} no more");
+                assert!(removed.iter().any(|found| *found == name), "{name}");
+            }
         }
     }
 }

@@ -5,10 +5,10 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::Output;
 
 use testkit::data::{DETECTOR, EMBEDDER, OwnData, SPOOF_FAR, SPOOF_NEAR, own_data};
-use testkit::paths::{repository, scratch, target};
+use testkit::paths::{repository, scratch};
 
 /// A front page's program: the visible lines of its first block of code.
 fn program(page: &str) -> String {
@@ -40,9 +40,9 @@ fn stranger() -> PathBuf {
 
 /// Builds and runs one of the programs in a folder.
 fn run(stranger: &Path, name: &str, folder: &Path) -> Output {
-    let mut cargo = Command::new(env!("CARGO"));
+    let mut cargo = testkit::paths::cargo();
     cargo.args(["run", "--offline", "--quiet", "--bin", name, "--manifest-path"]).arg(stranger.join("Cargo.toml"));
-    cargo.env("CARGO_TARGET_DIR", target()).current_dir(folder).output().unwrap()
+    cargo.current_dir(folder).output().unwrap()
 }
 
 #[test]

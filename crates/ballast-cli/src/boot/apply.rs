@@ -43,7 +43,7 @@ pub fn in_order<A>(
 mod tests {
     use super::*;
 
-    /// How many of three weights an attempt has right; the first two are required.
+    /// Judges an attempt by how many of three weights it has right. The first two are required.
     struct ByCount;
 
     impl Judge<usize> for ByCount {

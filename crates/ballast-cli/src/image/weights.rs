@@ -21,7 +21,7 @@ use crate::{bounds, foreign, print};
 /// Where the lock file lies in an image of weights, beside the index.
 pub const LOCK: &str = ".ballast/weights.lock";
 
-/// Where things go in the image.
+/// Where the weights and the lock file go in the image, and who owns the weights.
 pub struct Layout<'a> {
     /// The root of the weights: a path that ends with `/`, or nothing.
     pub root: &'a str,

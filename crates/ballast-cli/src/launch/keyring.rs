@@ -15,15 +15,15 @@ const JOIN_SESSION_KEYRING: libc::c_long = 1;
 /// `KEY_SPEC_SESSION_KEYRING`
 const SESSION: libc::c_long = -3;
 
-/// Joins a new session keyring without a name. Where the kernel has no keys, or a filter keeps them from
-/// this process and so from the command, there is nothing to leave.
+/// Joins a new session keyring without a name. If the kernel has no keys, or a filter keeps them from
+/// this process (and so from the command), there is nothing to leave.
 ///
 /// # Errors
 /// The kernel refuses a new one, and would still give the old one.
 pub fn leave() -> io::Result<()> {
     match keyctl(JOIN_SESSION_KEYRING, 0) {
         Ok(()) => Ok(()),
-        // The id of the session keyring that there is; 0 makes none.
+        // This asks whether a session keyring exists. `keyctl` passes 0 as the last argument: the kernel creates none.
         Err(refused) if keyctl(GET_KEYRING_ID, SESSION).is_ok() => Err(refused.into()),
         Err(_) => Ok(()),
     }

@@ -56,7 +56,7 @@ impl resolver::Resolver for Resolver {
 /// An answer, and the address that gave it.
 pub struct HttpResponse {
     response: Response<Body>,
-    /// The last one of the redirects.
+    /// The address that gave this response, after all redirects.
     pub from: Address,
     /// What a hub said of the file on the way.
     pub hub: HubHeaders,

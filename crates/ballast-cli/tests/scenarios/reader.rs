@@ -37,7 +37,8 @@ exec chroot "$root" "$@"
 const READ: &str = "root: Read-only file system\nuid 100:101, 490 arrays of 23497424 values, 4 outputs";
 const FLIPS: u64 = 40;
 
-/// The reader's own Python, with its script; the folder of the weights that it reads. `None` where one is missing.
+/// The folder of a Python environment that contains the reader's script. `None` if the test does not run as root, or
+/// Python is missing.
 fn possible(test: &str) -> Option<PathBuf> {
     if !is_root(test) {
         return None;

@@ -1,5 +1,5 @@
-//! A scripted server on loopback, bounded in time: each behaviour is the first part of the path,
-//! named for its lie. It serves one file, and remembers each request.
+//! A scripted server on loopback. The first part of the path selects how it answers. It serves one file and remembers
+//! each request. Each read and each write waits at most 20 seconds.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};

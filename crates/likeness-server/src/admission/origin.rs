@@ -13,7 +13,7 @@ use crate::problem::{Code, Problem};
 /// The names of this machine for itself.
 const OWN: [&str; 3] = ["localhost", "127.0.0.1", "[::1]"];
 
-/// Refuses a foreign `Host`, and a foreign `Origin` that is not among these.
+/// Refuses a request whose `Host` is not this machine, or whose `Origin` is foreign and not in `origins`.
 ///
 /// # Errors
 /// `FORBIDDEN`

@@ -33,7 +33,7 @@ pub struct FaceResponse {
     face_id: usize,
     /// Where.
     bounding_box: BoxResponse,
-    /// How surely it is a face, 0 to 1.
+    /// The confidence that this is a face, 0 to 1.
     confidence: f64,
     /// How good its picture is, 0 to 100.
     quality_score: f64,

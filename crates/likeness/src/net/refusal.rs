@@ -1,10 +1,10 @@
-//! Why a weight file did not become a network. Touches nothing.
+//! Why this crate refuses a weight file: its content, the engine or the self-test. Touches nothing.
 
 use crate::engine::{LoadError, RunError};
 use crate::error::ErrorKind;
 use crate::weights::WeightError;
 
-/// Why a weight file did not become a network.
+/// Why this crate refuses a weight file.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 pub enum Refusal {
     /// The file, or a tensor in it, is not what the network needs.

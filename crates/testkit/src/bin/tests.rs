@@ -7,7 +7,7 @@
 use std::fs::{self, File};
 use std::io::{self, BufRead as _, BufReader, Read, Write as _};
 use std::path::{Path, PathBuf};
-use std::process::{Command, ExitCode};
+use std::process::ExitCode;
 use std::time::Instant;
 
 use testkit::{need, paths, summary};
@@ -54,13 +54,8 @@ fn run(target: &Path, quick: bool, arguments: &[String]) -> io::Result<bool> {
     let (record, leftovers) = (target.join("tests.skips"), Leftovers::before());
     fs::write(&record, "")?;
     let start = Instant::now();
-    let mut cargo = Command::new("cargo");
-    paths::from_a_shell(&mut cargo).current_dir(paths::repository()).args([
-        "test",
-        "--workspace",
-        "--locked",
-        "--no-fail-fast",
-    ]);
+    let mut cargo = paths::cargo();
+    cargo.args(["test", "--workspace", "--locked", "--no-fail-fast"]);
     if quick {
         cargo.args(quick_targets(&suites()?)).env(need::TIER, "quick");
     }
@@ -169,11 +164,8 @@ mod tests {
     /// A program that has no tests ends the tier with its own help and exit code; one that is not named is not tested.
     #[test]
     fn the_quick_tier_runs_every_target_that_has_tests_and_no_other() {
-        let manifest = Command::new("cargo")
-            .args(["metadata", "--locked", "--no-deps", "--offline", "--format-version", "1"])
-            .current_dir(paths::repository())
-            .output()
-            .unwrap();
+        let question = ["metadata", "--locked", "--no-deps", "--offline", "--format-version", "1"];
+        let manifest = paths::cargo().args(question).output().unwrap();
         let manifest: serde_json::Value = serde_json::from_slice(&manifest.stdout).unwrap();
         let targets = manifest["packages"].as_array().unwrap().iter().flat_map(|package| package["targets"].as_array());
         let tested = |kind: &str| -> Vec<String> {

@@ -25,7 +25,7 @@ use crate::work::count_decoder_panic;
 /// The longest side that is looked at unreduced where there is no border.
 const UNREDUCED: usize = 4096;
 
-/// Where a face is, as DeepFace tells it. All null where no pair of faces could be compared.
+/// A face's area, in DeepFace's fields. Every field is null if the service could compare no pair of faces.
 #[derive(Debug, Clone, Copy, Default, Serialize, ToSchema)]
 pub struct AreaResponse {
     x: Option<i64>,
@@ -73,7 +73,7 @@ struct Candidate {
 pub struct Represented {
     /// Where.
     pub area: AreaResponse,
-    /// How surely it is a face, two decimals; 0 where no detector ran.
+    /// The confidence that this is a face, two decimals; 0 where no detector ran.
     pub confidence: f64,
     /// 512 numbers, not normalised.
     pub embedding: Vec<f32>,

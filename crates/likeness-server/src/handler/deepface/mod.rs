@@ -113,7 +113,7 @@ pub struct DeepfaceFace {
     embedding: Vec<f32>,
     /// Where.
     facial_area: AreaResponse,
-    /// How surely it is a face, 0 to 1; 0 where no detector ran.
+    /// The confidence that this is a face, 0 to 1; 0 where no detector ran.
     face_confidence: f64,
 }
 
