@@ -34,6 +34,10 @@ answers shared="../shared":
     tools/deepface-answers "$(cargo run -q --locked -p testkit --example own-data)/weights" facenet512_weights.h5 "$(cargo run -q --locked -p testkit --example own-data)/images" > crates/likeness/tests/deepface/0.0.103-own.json
     tools/deepface-answers {{shared}}/weights facenet512_synthetic.h5 {{shared}}/images > crates/likeness/tests/deepface/0.0.103-shared.json
 
+# DeepFace 0.0.103 behind `ballast run`, without a network, on pinned .onnx files of the generated test data
+deepface-boot:
+    tools/deepface-boot
+
 # CPU time of each stage of comparing two photographs of the test data
 stages shared="../shared":
     cargo run -q --release -p likeness --example stages -- {{shared}}/weights facenet512_synthetic.h5 {{shared}}/images/image_T1.jpg {{shared}}/images/img51.jpg

@@ -11,7 +11,7 @@ import os
 import sys
 from unittest.mock import MagicMock
 
-STAND_INS = ("cv2", "gdown", "numpy", "tensorflow", "torch")
+STAND_INS = ("cv2", "gdown", "numpy", "onnxruntime", "requests", "tensorflow", "torch")
 
 
 class Module(MagicMock):
@@ -38,11 +38,11 @@ sys.meta_path.insert(0, StandIns())
 sys.modules["deepface.models.spoofing.FasNetBackbone"] = Module()
 
 from deepface.models.face_detection import CenterFace
-from deepface.models.facial_recognition import Facenet
-from deepface.models.spoofing import FasNet
 
 import cv2
 import gdown
+import onnxruntime
+import requests
 import torch
 
 opened = []
@@ -50,9 +50,22 @@ gdown.download.side_effect = lambda url, *_, **__: sys.exit(f"DeepFace would dow
 cv2.dnn.readNetFromONNX.side_effect = lambda path: opened.append(path) or MagicMock()
 torch.load.side_effect = lambda path, *_, **__: opened.append(path) or {"conv1.weight": 0}
 
-model = Facenet.load_facenet512d_model()
-opened.extend(call.args[0] for call in model.load_weights.call_args_list)
+onnxruntime.InferenceSession.side_effect = lambda path, *_, **__: opened.append(path) or MagicMock()
+requests.head.return_value.status_code = 200
+onnxruntime.get_available_providers.return_value = ["CPUExecutionProvider"]
+
 CenterFace.CenterFaceClient().build_model()
+try:  # 0.0.103, with the engine that it takes by default
+    from deepface.models.facial_recognition.onnx import Facenet
+    from deepface.models.spoofing.onnx import FasNet
+
+    Facenet.FaceNet512dClient()
+except ModuleNotFoundError:
+    from deepface.models.facial_recognition import Facenet
+    from deepface.models.spoofing import FasNet
+
+    model = Facenet.load_facenet512d_model()
+    opened.extend(call.args[0] for call in model.load_weights.call_args_list)
 FasNet.Fasnet()
 
 for path in opened:

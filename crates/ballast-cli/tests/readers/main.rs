@@ -26,8 +26,13 @@ use testkit::need;
 const ENTER: &str = include_str!("enter.sh");
 const STRACE: &str = "/usr/bin/strace";
 const REVISION: &str = "0123456789abcdef0123456789abcdef01234567";
-const NAMES: [&str; 4] =
+
+/// What a version of DeepFace opens below `.deepface/weights`.
+type Names = [&'static str; 4];
+const OLD: Names =
     ["2.7_80x80_MiniFASNetV2.pth", "4_0_0_80x80_MiniFASNetV1SE.pth", "centerface.onnx", "facenet512_weights.h5"];
+const NEW: Names =
+    ["2.7_80x80_MiniFASNetV2.onnx", "4_0_0_80x80_MiniFASNetV1SE.onnx", "centerface.onnx", "facenet512_weights.onnx"];
 
 /// A lock file, the layer baked from it, an empty volume, and the reader's script.
 struct Ground(Scratch);
@@ -193,21 +198,21 @@ fn a_client_that_can_reach_a_newer_revision_opens_only_what_was_verified() {
     assert!(reported.contains("HF_HUB_OFFLINE stays \"0\"") && reported.contains("another revision"), "{reported}");
 }
 
-/// A cache of DeepFace with the generated files.
-fn deepface(ground: &Ground) {
-    for name in NAMES {
-        ground.put(&format!("home/.deepface/weights/{name}"), &own_data().weight(name));
+/// A cache of DeepFace with the generated files under these names.
+fn deepface(ground: &Ground, names: Names) {
+    for (name, own) in names.into_iter().zip(OLD) {
+        ground.put(&format!("home/.deepface/weights/{name}"), &own_data().weight(own));
     }
     ground.bake("home");
 }
 
 /// Each turn, the script must open the four files below the reported root, and no other.
-fn opens_the_four(ground: &Ground, venv: &Path, script: &str) {
+fn opens_the_four(ground: &Ground, names: Names, venv: &Path, script: &str) {
     let mut wrong = Vec::new();
     for (turn, options, says) in TURNS {
         let output = ground.read(venv, script, options, &[]);
         let root = says.trim_start_matches("right in ");
-        let paths = NAMES.map(|name| format!("{root}/.deepface/weights/{name}"));
+        let paths = names.map(|name| format!("{root}/.deepface/weights/{name}"));
         let right = support::stderr(&output).contains(&format!("4 of 4 {says}"));
         if !right || answer(&output) != json!({ "uid": 100, "opened": paths }) {
             wrong.push(format!("{turn}: {output:?}"));
@@ -216,20 +221,34 @@ fn opens_the_four(ground: &Ground, venv: &Path, script: &str) {
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
-/// DeepFace's own code says which paths it opens; TensorFlow, torch and OpenCV are stand-ins.
+/// DeepFace's own code says which paths it opens; TensorFlow, torch, ONNX Runtime and OpenCV are stand-ins.
 #[test]
 fn deepfaces_own_code_opens_the_four_healed_paths_and_downloads_nothing() {
     let test = "deepfaces_own_code_opens_the_four_healed_paths_and_downloads_nothing";
+    let script = include_str!("deepface_paths.py");
+    for (package, names) in [("deepface==0.0.98", OLD), ("deepface==0.0.103", NEW)] {
+        let Some(ground) = Ground::new(test) else { return };
+        let Some(venv) = need::python(test, &["--no-deps", package]) else { return };
+        deepface(&ground, names);
+        opens_the_four(&ground, names, &venv, script);
+        // It would tell: without a weight, and without its start being refused, DeepFace downloads.
+        fs::remove_file(ground.path("layer/.deepface/weights/centerface.onnx")).unwrap();
+        let output = ground.read(&venv, script, &["--store", "/opt/nothing", "--on-failure", "start"], &[]);
+        let reported = support::stderr(&output);
+        assert!(!output.status.success() && reported.contains("DeepFace would download"), "{package}: {output:?}");
+    }
+}
+
+/// 0.0.103 opens other names: pinned under those of 0.0.98, they are no pins for it.
+#[test]
+fn deepface_that_opens_other_names_than_are_pinned_would_download() {
+    let test = "deepface_that_opens_other_names_than_are_pinned_would_download";
     let Some(ground) = Ground::new(test) else { return };
-    let Some(venv) = need::python(test, &["--no-deps", "deepface==0.0.98"]) else { return };
-    deepface(&ground);
-    opens_the_four(&ground, &venv, include_str!("deepface_paths.py"));
-    // It would tell: without a weight, and without its start being refused, DeepFace downloads.
-    fs::remove_file(ground.path("layer/.deepface/weights/centerface.onnx")).unwrap();
-    let options = ["--store", "/opt/nothing", "--on-failure", "start"];
-    let output = ground.read(&venv, include_str!("deepface_paths.py"), &options, &[]);
+    let Some(venv) = need::python(test, &["--no-deps", "deepface==0.0.103"]) else { return };
+    deepface(&ground, OLD);
+    let output = ground.read(&venv, include_str!("deepface_paths.py"), &[], &[]);
     let reported = support::stderr(&output);
-    assert!(!output.status.success() && reported.contains("DeepFace would download"), "{output:?}");
+    assert!(reported.contains("4 of 4 right") && reported.contains("DeepFace would download"), "{output:?}");
 }
 
 #[test]
@@ -241,6 +260,6 @@ fn deepface_itself_loads_the_four_healed_networks() {
     }
     let Some(ground) = Ground::new(test) else { return };
     let Some(venv) = need::python(test, &packages) else { return };
-    deepface(&ground);
-    opens_the_four(&ground, &venv, include_str!("deepface_whole.py"));
+    deepface(&ground, OLD);
+    opens_the_four(&ground, OLD, &venv, include_str!("deepface_whole.py"));
 }
