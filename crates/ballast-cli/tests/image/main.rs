@@ -4,6 +4,7 @@
 #![expect(clippy::unwrap_used, reason = "a test's helpers may fail where they stand")]
 
 mod build;
+mod context;
 mod doors;
 mod files;
 mod hardened;
