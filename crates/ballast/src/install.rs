@@ -79,6 +79,11 @@ pub(crate) fn stage<D: Disk, O: Disk>(
     (strict, threads): (Strictness, Threads),
 ) -> Result<Staged<D>, InstallFault> {
     let (dir, made_in) = ensure_dir(disk, &wanted.weight.path, strict, ways)?;
+    let here = disk.stat_dir(&dir).ok().map(|stat| stat.id);
+    if here.is_none() || here != ways.collected {
+        collect_staged(disk, &dir);
+        ways.collected = here;
+    }
     let copy = || fill(disk, &dir, wanted, found, reached, origins, threads);
     match quarantine::replacing(disk, &dir, wanted.weight.path.file_name(), found, copy) {
         Ok((file, placed, replaced)) => Ok(Staged { dir, file, placed, replaced, made_in }),
@@ -99,7 +104,6 @@ fn fill<D: Disk, O: Disk>(
     threads: Threads,
 ) -> Result<Filled<D>, InstallFault> {
     let path = &wanted.weight.path;
-    collect_staged(disk, dir);
     let damaged = matches!(found, WeightState::Damaged(Damage::Bytes { .. } | Damage::Size { .. }))
         .then(|| disk.open(dir, path.file_name()).ok())
         .flatten()

@@ -20,9 +20,13 @@ pub(crate) struct Pending<'a, D: Disk> {
     pub(crate) staged: Staged<D>,
 }
 
-/// Syncs all.
+/// Syncs all. The write-back of each begins before the first sync, so that few waits serve many small files.
 pub(crate) fn all<D: Disk>(disk: &D, pending: &[Pending<D>], strict: Strictness) -> Vec<Result<(), InstallFault>> {
     let sync = |one: &Pending<D>| one.staged.sync_file(disk, strict);
+    for one in pending.iter().filter(|_| pending.len() > 1) {
+        // Only a beginning: the sync below answers for the content. Length 0 is up to the end.
+        let _ = disk.push(&one.staged.file, 0, 0);
+    }
     let mut synced = Vec::new();
     for few in pending.chunks(AT_ONCE) {
         std::thread::scope(|scope| {

@@ -9,12 +9,14 @@ pub(crate) struct Ways<'a> {
     stays: Box<dyn Fn(&str) -> bool + 'a>,
     /// Each quarantined directory, and its path since.
     moved: Vec<(String, String)>,
+    /// The directory, by device and inode, from which abandoned staged files were last removed.
+    pub(crate) collected: Option<(u64, u64)>,
 }
 
 impl<'a> Ways<'a> {
     /// Ways of which none has been moved yet.
     pub(crate) fn new(stays: impl Fn(&str) -> bool + 'a) -> Self {
-        Self { stays: Box::new(stays), moved: Vec::new() }
+        Self { stays: Box::new(stays), moved: Vec::new(), collected: None }
     }
 
     /// Whether this directory has to stay.

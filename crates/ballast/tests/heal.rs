@@ -3,6 +3,8 @@
 mod support;
 
 use std::fs;
+use std::io;
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
@@ -11,10 +13,11 @@ use ballast::disk::{Disk, LinuxDisk, Staging};
 use ballast::fault::InstallFault;
 use ballast::heal::{Done, Options, heal};
 use ballast::install::Origin;
+use ballast::lock::Lock;
 use ballast::store::{Damage, ExpectedWeight, Strictness, WeightState};
 use sha2::{Digest as _, Sha256};
-use support::lying::{Lie, Lying};
-use support::{ENTRIES, NAME, STAGINGS, World, options};
+use support::lying::{Call, Lie, Lying};
+use support::{ENTRIES, NAME, STAGINGS, World, options, pin_of};
 
 #[test]
 fn a_wiped_volume_is_healed_by_every_way_of_staging_with_and_without_an_index() {
@@ -169,4 +172,43 @@ fn a_lock_delays_but_never_stops_a_heal() {
     let holder = world.disk("cache");
     assert!(holder.lock(Duration::ZERO));
     assert!(world.heal_with(Staging::TmpfileEmptyPath, true).is_right());
+}
+
+/// Notes the calls.
+#[derive(Default)]
+struct Calls(Mutex<Vec<Call>>);
+
+impl Lie for Calls {
+    fn before(&self, call: Call) -> io::Result<()> {
+        self.0.lock().expect("calls").push(call);
+        Ok(())
+    }
+
+    fn files_at_once(&self) -> Option<usize> {
+        Some(8)
+    }
+}
+
+#[test]
+fn many_small_files_wait_for_the_disk_and_list_their_directory_once_a_turn() {
+    let world = World::new(1);
+    let mut text = "version = 1\n[store]\npath = \"/srv/cache\"\n".to_owned();
+    for number in 0..12 {
+        let bytes = format!("file {number}");
+        fs::write(world.dir.path().join(format!("baked/f{number}")), &bytes).expect("bake");
+        text += &format!("[[weight]]\npath = \"f{number}\"\nsha256 = \"{}\"\n", pin_of(bytes.as_bytes()));
+    }
+    let lock = Lock::parse(&text).expect("lock");
+    let disk = Lying { disk: world.disk("cache"), lie: Calls::default() };
+    let baked = world.disk("baked");
+    let origins = [Origin { disk: &baked, strict: Strictness::Layer }];
+    let wanted: Vec<_> = lock.weights.iter().map(ExpectedWeight::by_pin).collect();
+    let outcomes = heal(&disk, &wanted, &origins, &options(1));
+    assert!(outcomes.iter().all(|outcome| matches!(outcome.done, Done::Copied)), "{outcomes:?}");
+    let calls = disk.lie.0.into_inner().expect("calls");
+    let slow = [Call::Push, Call::SyncFile, Call::SyncDir, Call::Names];
+    let calls: Vec<_> = calls.into_iter().filter(|call| slow.contains(call)).collect();
+    // Four of twelve in each turn: all are pushed before one is synced, and the directory is synced once.
+    let turn = [&[Call::Push; 4][..], &[Call::SyncFile; 4], &[Call::SyncDir]].concat();
+    assert_eq!(calls, [&[Call::Names][..], &turn, &turn, &turn].concat());
 }
