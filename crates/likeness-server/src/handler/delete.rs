@@ -37,7 +37,7 @@ pub struct DeleteResponse {
 ///
 /// # Errors
 /// `EMBEDDING_NOT_FOUND`
-#[utoipa::path(delete, path = "/api/v1/enroll/{user_id}", tag = "persons",
+#[utoipa::path(delete, operation_id = "delete_enrollment", path = "/api/v1/enroll/{user_id}", tag = "persons",
     params(("user_id" = String, Path, description = "who"), DeleteQuery),
     responses((status = 200, description = "the person is deleted", body = DeleteResponse)))]
 pub async fn delete(

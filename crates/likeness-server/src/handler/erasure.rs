@@ -95,7 +95,7 @@ fn response(id: &ErasureId, state: ErasureState) -> ErasureResponse {
 }
 
 /// Erases a person
-#[utoipa::path(delete, path = "/api/v1/persons/{user_id}", tag = "persons",
+#[utoipa::path(delete, operation_id = "erase_person", path = "/api/v1/persons/{user_id}", tag = "persons",
     params(("user_id" = String, Path, description = "who"), TenantQuery),
     responses((status = 200, description = "the person is erased", body = ErasedResponse)))]
 pub async fn erase(
@@ -113,7 +113,7 @@ pub async fn erase(
 }
 
 /// How an erasure stands
-#[utoipa::path(get, path = "/api/v1/erasures/{erasure_id}", tag = "persons",
+#[utoipa::path(get, operation_id = "get_erasure", path = "/api/v1/erasures/{erasure_id}", tag = "persons",
     params(("erasure_id" = String, Path, description = "of the erasure")),
     responses((status = 200, description = "the erasure", body = ErasureResponse)))]
 pub async fn erasure(

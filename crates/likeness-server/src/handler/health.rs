@@ -162,14 +162,14 @@ async fn store(app: &App) -> &'static str {
 }
 
 /// The process answers.
-#[utoipa::path(get, path = "/api/v1/health/live", tag = "health",
+#[utoipa::path(get, operation_id = "health_live", path = "/api/v1/health/live", tag = "health",
     responses((status = 200, description = "the process answers", body = Value)))]
 pub async fn live() -> Json<Value> {
     Json(json!({"status": "alive"}))
 }
 
 /// Whether traffic should be sent here: as health, in short, and not once the service has begun to end.
-#[utoipa::path(get, path = "/api/v1/health/ready", tag = "health",
+#[utoipa::path(get, operation_id = "health_ready", path = "/api/v1/health/ready", tag = "health",
     responses((status = 200, description = "send traffic here", body = Value),
         (status = 503, description = "send no traffic here", body = Value)))]
 pub async fn ready(State(app): State<App>) -> (StatusCode, Json<Value>) {
@@ -185,7 +185,7 @@ pub(super) fn is_ready(app: &App, health: StatusCode) -> StatusCode {
 }
 
 /// Health, with what the machine is doing.
-#[utoipa::path(get, path = "/api/v1/health/detailed", tag = "health",
+#[utoipa::path(get, operation_id = "health_detailed", path = "/api/v1/health/detailed", tag = "health",
     responses((status = 200, description = "healthy or degraded", body = Value),
         (status = 503, description = "unhealthy", body = Value)))]
 pub async fn detailed(State(app): State<App>) -> (StatusCode, Json<Value>) {

@@ -61,7 +61,7 @@ pub fn message(judged: &Liveness) -> String {
 ///
 /// # Errors
 /// The photograph's own, or `MODEL_UNAVAILABLE`: never a verdict.
-#[utoipa::path(post, path = "/api/v1/liveness", tag = "faces",
+#[utoipa::path(post, operation_id = "liveness", path = "/api/v1/liveness", tag = "faces",
     request_body(content = crate::openapi::OneFile, content_type = "multipart/form-data"),
     responses((status = 200, description = "live, spoof or indeterminate", body = LivenessResponse)))]
 pub async fn liveness_route(State(app): State<App>, form: Form) -> Result<Json<LivenessResponse>, Problem> {

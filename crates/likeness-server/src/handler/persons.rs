@@ -22,6 +22,7 @@ const LISTED: usize = 50;
 /// Which persons.
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
+#[serde(deny_unknown_fields)]
 pub struct ListQuery {
     /// Whose persons; `default` unless the key says otherwise.
     tenant_id: Option<String>,
@@ -35,6 +36,7 @@ pub struct ListQuery {
 /// Whose person.
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
+#[serde(deny_unknown_fields)]
 pub struct TenantQuery {
     /// Whose person; `default` unless the key says otherwise.
     tenant_id: Option<String>,
@@ -189,7 +191,7 @@ fn templates(person: &Person) -> impl Iterator<Item = TemplateResponse> {
 }
 
 /// Who is enrolled
-#[utoipa::path(get, path = "/api/v1/persons", tag = "persons", params(ListQuery),
+#[utoipa::path(get, operation_id = "list_persons", path = "/api/v1/persons", tag = "persons", params(ListQuery),
     responses((status = 200, description = "a page of persons", body = PersonsResponse)))]
 pub async fn list(
     State(app): State<App>,
@@ -214,7 +216,7 @@ pub async fn list(
 }
 
 /// One person
-#[utoipa::path(get, path = "/api/v1/persons/{user_id}", tag = "persons",
+#[utoipa::path(get, operation_id = "get_person", path = "/api/v1/persons/{user_id}", tag = "persons",
     params(("user_id" = String, Path, description = "who"), TenantQuery),
     responses((status = 200, description = "the person", body = OnePersonResponse)))]
 pub async fn one(
@@ -231,7 +233,7 @@ pub async fn one(
 }
 
 /// Everything that is stored about a person
-#[utoipa::path(get, path = "/api/v1/persons/{user_id}/export", tag = "persons",
+#[utoipa::path(get, operation_id = "export_person", path = "/api/v1/persons/{user_id}/export", tag = "persons",
     params(("user_id" = String, Path, description = "who"), TenantQuery),
     responses((status = 200, description = "all that is stored", body = ExportResponse)))]
 pub async fn export(
@@ -256,7 +258,7 @@ pub async fn export(
 }
 
 /// Tenants, with the number of their persons
-#[utoipa::path(get, path = "/api/v1/tenants", tag = "persons",
+#[utoipa::path(get, operation_id = "list_tenants", path = "/api/v1/tenants", tag = "persons",
     responses((status = 200, description = "every tenant that has a person", body = TenantsResponse)))]
 pub async fn tenants(
     State(app): State<App>,

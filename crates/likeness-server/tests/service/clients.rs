@@ -46,6 +46,77 @@ fn a_deepface_user_with_requests_changes_only_the_host() {
     }
 }
 
+/// The parts of a README that are of a language, with this service in the place of the usual one.
+fn blocks(client: &str, language: &str, url: &str) -> Vec<String> {
+    let text =
+        std::fs::read_to_string(Path::new(ROOT).join("examples/clients").join(client).join("README.md")).unwrap();
+    let fence = format!("```{language}\n");
+    let parts = text.split(&fence).skip(1);
+    parts.map(|part| part.split("```").next().unwrap().replace("http://127.0.0.1:8001", url)).collect()
+}
+
+#[test]
+fn the_clients_in_the_repository_are_those_of_the_description() {
+    let name = "the_clients_in_the_repository_are_those_of_the_description";
+    if !testkit::need::tool(name, "python3", "apt-get install python3") {
+        return;
+    }
+    succeeded(&Command::new(Path::new(ROOT).join("tools/clients")).arg("--check").output().unwrap());
+}
+
+#[test]
+fn the_first_calls_of_the_python_client_are_answered_and_its_types_are_right() {
+    let name = "the_first_calls_of_the_python_client_are_answered_and_its_types_are_right";
+    let Some(python) = testkit::need::python(name, &["httpx==0.28.1", "mypy==1.18.2"]) else { return };
+    let client = Path::new(ROOT).join("examples/clients/python");
+    let ground = Ground::new();
+    let service = ground.serve_with_store(&[], &[]).ready();
+    let run = |program: &str| {
+        let mut run = Command::new(python.join("bin").join(program));
+        run.env("PYTHONPATH", &client).env("PYTHONDONTWRITEBYTECODE", "1").current_dir(ground.data.join("images"));
+        run
+    };
+    let expected = ["True allow\n['ann']\nEMBEDDING_NOT_FOUND 404\ndone\n", "True live\n[]\n"];
+    let blocks = blocks("python", "python", &service.url);
+    let printed: Vec<_> =
+        blocks.iter().map(|block| succeeded(&run("python").args(["-c", block]).output().unwrap())).collect();
+    assert_eq!(printed, expected);
+    let cache = ground.dir.path().join("mypy");
+    let mut types = run("mypy");
+    types.args(["--strict", "--cache-dir"]).arg(cache).arg("--package").arg("likeness_client");
+    succeeded(&types.output().unwrap());
+}
+
+#[test]
+fn the_first_calls_of_the_typescript_client_are_answered() {
+    let name = "the_first_calls_of_the_typescript_client_are_answered";
+    let there = testkit::need::full_tier(name, "npm") && testkit::need::tool(name, "npm", "apt-get install npm");
+    if !there {
+        return;
+    }
+    let (from, to) =
+        (Path::new(ROOT).join("examples/clients/typescript"), testkit::paths::scratch().join("client-typescript"));
+    std::fs::create_dir_all(to.join("src")).unwrap();
+    for folder in ["", "src"] {
+        let files = std::fs::read_dir(from.join(folder)).unwrap().map(|entry| entry.unwrap().path());
+        for file in files.filter(|path| path.is_file()) {
+            std::fs::copy(&file, to.join(folder).join(file.file_name().unwrap())).unwrap();
+        }
+    }
+    let npm = |words: &[&str]| Command::new("npm").args(words).current_dir(&to).output().unwrap();
+    if !npm(&["ci", "--ignore-scripts", "--no-audit", "--no-fund", "--silent"]).status.success() {
+        testkit::need::skip(name, "npm ci");
+        return;
+    }
+    succeeded(&npm(&["run", "build"]));
+    let ground = Ground::new();
+    let service = ground.serve_with_store(&[], &[]).ready();
+    let script = to.join("readme.mjs");
+    std::fs::write(&script, blocks("typescript", "ts", &service.url).concat()).unwrap();
+    let output = Command::new("node").arg(script).current_dir(ground.data.join("images")).output().unwrap();
+    assert_eq!(succeeded(&output), "true allow\nann 1\nEMBEDDING_NOT_FOUND 404\ndone\n");
+}
+
 #[test]
 fn the_description_is_valid_for_programs_that_make_clients() {
     let name = "the_description_is_valid_for_programs_that_make_clients";

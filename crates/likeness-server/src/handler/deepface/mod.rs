@@ -127,7 +127,7 @@ pub struct DeepfaceRepresented {
 }
 
 /// Says who answers in DeepFace's shape.
-#[utoipa::path(get, path = "/deepface/", tag = "deepface", responses((status = 200, description = "the name and version", body = Greeting)))]
+#[utoipa::path(get, operation_id = "deepface", path = "/deepface/", tag = "deepface", responses((status = 200, description = "the name and version", body = Greeting)))]
 pub async fn greet() -> Json<Greeting> {
     Json(Greeting {
         message: "Likeness, in DeepFace's shape",
@@ -142,7 +142,7 @@ pub async fn greet() -> Json<Greeting> {
 ///
 /// # Errors
 /// As documented. A network that is not loaded is `MODEL_UNAVAILABLE`.
-#[utoipa::path(post, path = "/deepface/verify", tag = "deepface",
+#[utoipa::path(post, operation_id = "deepface_verify", path = "/deepface/verify", tag = "deepface",
     request_body(content((VerifyJson = "application/json"), (VerifyForm = "multipart/form-data"))),
     responses((status = 200, description = "the nearest pair of faces", body = DeepfaceVerified)))]
 pub async fn verify_route(State(app): State<App>, request: DeepfaceRequest) -> Result<Json<DeepfaceVerified>, Problem> {
@@ -189,7 +189,7 @@ pub async fn verify_route(State(app): State<App>, request: DeepfaceRequest) -> R
 ///
 /// # Errors
 /// As documented. A network that is not loaded is `MODEL_UNAVAILABLE`.
-#[utoipa::path(post, path = "/deepface/represent", tag = "deepface",
+#[utoipa::path(post, operation_id = "deepface_represent", path = "/deepface/represent", tag = "deepface",
     request_body(content((RepresentJson = "application/json"), (RepresentForm = "multipart/form-data"))),
     responses((status = 200, description = "an embedding for each face", body = DeepfaceRepresented)))]
 pub async fn represent_route(
