@@ -3,18 +3,16 @@
 use std::convert::Infallible;
 
 use axum::extract::{DefaultBodyLimit, Request};
-use axum::http::{HeaderValue, StatusCode, header};
+use axum::http::{StatusCode, header};
 use axum::middleware::Next;
-use axum::response::{IntoResponse, Response};
+use axum::response::IntoResponse;
 use axum::routing::{MethodRouter, get, post};
 use axum::{Router, middleware};
 use bytes::Bytes;
 use tower::util::option_layer;
-use tower_http::set_header::SetResponseHeaderLayer;
 use utoipa::OpenApi;
 use utoipa_axum::router::{OpenApiRouter, UtoipaMethodRouter};
 use utoipa_axum::routes;
-use utoipa_swagger_ui::{Config, SwaggerUi};
 
 use crate::admission;
 use crate::app::App;
@@ -30,15 +28,12 @@ use crate::routes::{self as table, Route};
 /// Where the description is.
 const DESCRIPTION: &str = "/openapi.json";
 
-/// The viewer writes styles into its page, and draws pictures that it carries in itself.
-const VIEWER_MAY: &str = "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:";
-
 /// The whole interface.
 pub fn router(app: &App) -> Router {
     let (router, document) = described(app).split_for_parts();
     let root = if app.settings.deepface_root { at_root(app) } else { Router::new() };
     router
-        .merge(viewer(app, &openapi::written(&document, &app.settings.access.header)))
+        .merge(description(app, &openapi::written(&document, &app.settings.access.header)))
         .merge(page(app))
         .merge(root)
         .fallback(deepface::no_route)
@@ -69,20 +64,12 @@ fn page(app: &App) -> Router<App> {
     page::routes().route_layer(middleware::from_fn_with_state((app.clone(), table::PAGE), admission::enter))
 }
 
-/// The description, written out once, and a page that shows it. It loads nothing from elsewhere, and
-/// may not.
-fn viewer(app: &App, document: &serde_json::Value) -> Router<App> {
-    // Relative, so that a proxy may serve all of this below a prefix.
-    let config = Config::new([format!("..{DESCRIPTION}")]).validator_url("none");
-    let slash = |answer: &Response| answer.headers().get(header::LOCATION).map(|_| HeaderValue::from_static("docs/"));
-    let viewer: Router<App> = SwaggerUi::new("/docs").config(config).into();
-    let policy = HeaderValue::from_static(VIEWER_MAY);
+/// The description, written out once.
+fn description(app: &App, document: &serde_json::Value) -> Router<App> {
     let text = Bytes::from(serde_json::to_vec(document).unwrap_or_default());
-    viewer
-        .route(DESCRIPTION, get(|| async move { ([(header::CONTENT_TYPE, "application/json")], text) }))
-        .layer(SetResponseHeaderLayer::overriding(header::CONTENT_SECURITY_POLICY, policy))
-        .layer(SetResponseHeaderLayer::overriding(header::LOCATION, slash))
-        .route_layer(middleware::from_fn_with_state((app.clone(), table::PAGE), admission::enter))
+    let described =
+        Router::new().route(DESCRIPTION, get(|| async move { ([(header::CONTENT_TYPE, "application/json")], text) }));
+    described.route_layer(middleware::from_fn_with_state((app.clone(), table::PAGE), admission::enter))
 }
 
 /// Metrics and health, for an address of their own on this machine, without a key.

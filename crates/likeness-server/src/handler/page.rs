@@ -1,4 +1,4 @@
-//! The page at `/`: files of this program, under a policy that lets nothing in from elsewhere.
+//! The page at `/`, and that of the API at `/docs/`: files of this program, under a policy that lets nothing in from elsewhere.
 
 use axum::Router;
 use axum::extract::Path;
@@ -29,11 +29,24 @@ struct Files;
 
 /// The page and its files.
 pub fn routes() -> Router<App> {
-    Router::new().route("/", get(index)).route("/page/{file}", get(file))
+    Router::new()
+        .route("/", get(index))
+        .route("/docs/", get(docs))
+        .route("/docs", get(to_docs))
+        .route("/page/{file}", get(file))
 }
 
 async fn index() -> Response {
     answer("index.html")
+}
+
+async fn docs() -> Response {
+    answer("docs.html")
+}
+
+/// Relative, so that a proxy may serve all of this below a prefix.
+async fn to_docs() -> Response {
+    (StatusCode::SEE_OTHER, [(header::LOCATION, "docs/")]).into_response()
 }
 
 async fn file(Path(name): Path<String>) -> Response {

@@ -42,6 +42,15 @@ after(async () => {
   fs.rmSync(folder, { recursive: true });
 });
 
+/** Nothing that axe finds; a picture of it. */
+export async function sound(page, name) {
+  if (PICTURES) await page.screenshot({ path: path.join(PICTURES, `${name}.png`), fullPage: true });
+  await page.evaluate(AXE);
+  const found = await page.evaluate(() => window.axe.run(document, { resultTypes: ['violations'] }));
+  const lines = found.violations.map(({ id, nodes }) => `${id}: ${nodes.map((node) => `${node.target} ${node.failureSummary}`).join('; ')}`);
+  assert.deepEqual(lines, [], `${name}: axe`);
+}
+
 /** The page, opened; `expected` are patterns of error lines that the flow means to cause. */
 export async function open(browser, url, options = {}, expected = []) {
   const context = await browser.newContext({ viewport: { width: 1280, height: 900 }, ...options });
@@ -62,13 +71,9 @@ export async function open(browser, url, options = {}, expected = []) {
   await page.goto(url);
   await page.waitForFunction(() => !document.getElementById('status-text').textContent.startsWith('Asking'));
 
-  /** Checks what must always hold, takes a picture, and asks axe. */
-  async function sound(name) {
-    if (PICTURES) await page.screenshot({ path: path.join(PICTURES, `${name}.png`), fullPage: true });
-    await page.evaluate(AXE);
-    const found = await page.evaluate(() => window.axe.run(document, { resultTypes: ['violations'] }));
-    const lines = found.violations.map(({ id, nodes }) => `${id}: ${nodes.map((node) => `${node.target} ${node.failureSummary}`).join('; ')}`);
-    assert.deepEqual(lines, [], `${name}: axe`);
+  /** Checks what must always hold, takes a picture, and runs axe. */
+  async function whole(name) {
+    await sound(page, name);
     assert.deepEqual(await page.evaluate(() => window.violations), [], `${name}: violations of the policy`);
     assert.deepEqual(foreign, [], `${name}: requests to elsewhere`);
     assert.deepEqual(errors.filter((line) => !expected.some((pattern) => pattern.test(line))), [], `${name}: errors`);
@@ -76,7 +81,7 @@ export async function open(browser, url, options = {}, expected = []) {
     assert.ok(wide <= inside, `${name}: ${wide} pixels in a window of ${inside}`);
   }
 
-  return { page, context, sound, close: () => context.close() };
+  return { page, context, sound: whole, close: () => context.close() };
 }
 
 /** The title and the reasons of the verdict on top. */

@@ -2,3 +2,4 @@
 
 import './flows.mjs';
 import './people.mjs';
+import './docs.mjs';

@@ -154,13 +154,3 @@ fn a_photograph_without_a_face_is_refused_in_deepfaces_words() {
     let wrong = wrong(rows);
     assert!(wrong.is_empty(), "{wrong:#?}");
 }
-
-#[test]
-fn the_viewer_asks_for_nothing_at_the_root_of_its_host() {
-    let ground = Ground::without(&[]);
-    let service = ground.serve(&[], &[]);
-    let script = service.get("/docs/swagger-initializer.js").text();
-    assert!(script.contains("\"../openapi.json\""), "{script}");
-    assert_eq!(service.get("/docs").header("location"), Some("docs/"));
-    assert_eq!(service.get("/openapi.json").json()["servers"][0]["url"], "./");
-}

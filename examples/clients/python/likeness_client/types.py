@@ -16,7 +16,7 @@ class _AreaResponseOptional(TypedDict, total=False):
 
 
 class AreaResponse(_AreaResponseOptional):
-    """Where a face is, as DeepFace tells it. All null where no pair of faces could be compared."""
+    """A face's area, in DeepFace's fields. Every field is null if the service could compare no pair of faces."""
 
 
 
@@ -106,7 +106,7 @@ class DeepfaceFace(TypedDict):
 
     # 512 numbers.
     embedding: List[float]
-    # How surely it is a face, 0 to 1; 0 where no detector ran.
+    # The confidence that this is a face, 0 to 1; 0 where no detector ran.
     face_confidence: float
     # Where.
     facial_area: AreaResponse
@@ -321,7 +321,7 @@ class FaceResponse(TypedDict):
 
     # Where.
     bounding_box: BoxResponse
-    # How surely it is a face, 0 to 1.
+    # The confidence that this is a face, 0 to 1.
     confidence: float
     # From 0, the surest first.
     face_id: int

@@ -1,6 +1,6 @@
 // Written by tools/clients from docs/openapi.json: change that, or the script.
 
-/** Where a face is, as DeepFace tells it. All null where no pair of faces could be compared. */
+/** A face's area, in DeepFace's fields. Every field is null if the service could compare no pair of faces. */
 export interface AreaResponse {
   h?: number | null;
   /** The person's own left eye; null outside of the photograph and where no detector ran. */
@@ -78,7 +78,7 @@ export interface ConsentResponse {
 export interface DeepfaceFace {
   /** 512 numbers. */
   embedding: Array<number>;
-  /** How surely it is a face, 0 to 1; 0 where no detector ran. */
+  /** The confidence that this is a face, 0 to 1; 0 where no detector ran. */
   face_confidence: number;
   /** Where. */
   facial_area: AreaResponse;
@@ -241,7 +241,7 @@ export interface ExportedTemplate extends TemplateResponse {
 export interface FaceResponse {
   /** Where. */
   bounding_box: BoxResponse;
-  /** How surely it is a face, 0 to 1. */
+  /** The confidence that this is a face, 0 to 1. */
   confidence: number;
   /** From 0, the surest first. */
   face_id: number;

@@ -1,0 +1,135 @@
+// The API's page: every operation of the description, with a form that sends it and the lines that send it elsewhere.
+// The key lives in this module's memory. Every address is relative, so that all of it may lie below a prefix.
+
+import { byId, el } from './dom.js';
+
+const BASE = new URL('../', location.href);
+const FORM = 'multipart/form-data';
+let key = '';
+
+const inner = (schema) => schema.items ?? schema;
+const isFile = (schema) => inner(schema).format === 'binary';
+
+/** What an operation takes: parameters, and the fields of its form. */
+function inputs(operation, schemas) {
+  const parameters = (operation.parameters ?? []).map(({ name, in: place, required, description, schema }) => ({ name, place, required, description, schema }));
+  const form = operation.requestBody?.content?.[FORM]?.schema;
+  const described = form && schemas[form.$ref.split('/').pop()];
+  const fields = Object.entries(described?.properties ?? {}).map(([name, schema]) => ({
+    name, place: isFile(schema) ? 'file' : 'form', required: described.required?.includes(name), description: schema.description, schema,
+  }));
+  return [...parameters, ...fields].sort((a, b) => Number(b.required ?? false) - Number(a.required ?? false));
+}
+
+const sample = ({ name, place }) => (place === 'file' ? 'photograph.jpg' : { user_id: 'ann' }[name] ?? '…');
+
+/** The lines of each language for the required inputs. */
+function snippets(method, path, id, given) {
+  const needed = given.filter((one) => one.required);
+  const filled = needed.filter((one) => one.place === 'path').reduce((text, one) => text.replace(`{${one.name}}`, sample(one)), path);
+  const url = new URL(filled.slice(1), BASE);
+  const parts = needed.filter((one) => ['form', 'file'].includes(one.place)).map((one) => ` -F ${one.name}=${one.place === 'file' ? '@' : ''}${sample(one)}`);
+  const bearer = ' -H "Authorization: Bearer $KEY"';
+  const named = (write) => needed.map(write).join(', ');
+  return [
+    ['curl', `curl${method === 'GET' ? '' : ` -X ${method}`}${bearer}${parts.join('')} ${url}`],
+    ['Python', `with Client("${BASE.href}", key=key) as likeness:\n    answer = likeness.${id}(${named((one) => `${one.name}="${sample(one)}"`)})`],
+    ['TypeScript', `const likeness = new Client('${BASE.href}', { key });\nconst answer = await likeness.${id}(${needed.length ? `{ ${named((one) => `${one.name}: ${one.place === 'file' ? 'photograph' : `'${sample(one)}'`}`)} }` : ''});`],
+  ];
+}
+
+function field(one) {
+  const kinds = [inner(one.schema).type].flat();
+  const required = Boolean(one.required);
+  const label = `${one.name}${required ? '' : ' (optional)'}`;
+  let input;
+  if (one.place === 'file') input = el('input', { type: 'file', name: one.name, accept: 'image/*', multiple: Boolean(one.schema.items), required });
+  else if (kinds.includes('boolean')) input = el('select', { name: one.name }, ...['', 'true', 'false'].map((word) => el('option', { value: word }, word)));
+  else input = el('input', { type: 'text', name: one.name, required, autocomplete: 'off' });
+  return el('label', {}, label, input, one.description && el('span', { class: 'hint' }, one.description));
+}
+
+/** Sends what the form says; the answer as text. */
+async function send(method, path, given, form) {
+  const [query, body, headers] = [new URLSearchParams(), new FormData(), key ? { Authorization: `Bearer ${key}` } : {}];
+  let [to, any] = [path, false];
+  for (const { name, place } of given) {
+    const input = form.elements.namedItem(name);
+    const values = place === 'file' ? [...input.files] : [input.value].filter(Boolean);
+    for (const value of values) {
+      if (place === 'path') to = to.replace(`{${name}}`, encodeURIComponent(value));
+      else if (place === 'query') query.append(name, value);
+      else if (place === 'header') headers[name] = value;
+      else { body.append(name, value); any = true; }
+    }
+  }
+  const url = new URL(to.slice(1), BASE);
+  url.search = query;
+  const answer = await fetch(url, { method, headers, body: any ? body : undefined, cache: 'no-store', credentials: 'omit' });
+  const text = await answer.text();
+  let shown = text;
+  try { shown = JSON.stringify(JSON.parse(text), null, 2); } catch { /* words */ }
+  return `${answer.status} ${answer.statusText}\n\n${shown}`;
+}
+
+const scroll = (label, text) => el('pre', { tabindex: '0', role: 'region', 'aria-label': label }, text);
+
+function trial(method, path, given, name) {
+  const output = el('div', { 'aria-live': 'polite' });
+  const form = el('form', { 'aria-label': `Send ${name}` }, ...given.map(field), el('div', { class: 'buttons' }, el('button', { class: 'primary' }, 'Send')));
+  form.addEventListener('submit', async (event) => {
+    event.preventDefault();
+    output.replaceChildren('Sending …');
+    const text = await send(method, path, given, form).catch(() => 'The service does not answer.');
+    output.replaceChildren(scroll(`The answer to ${name}`, text));
+  });
+  return [form, output];
+}
+
+function opened(method, path, operation, schemas) {
+  const given = inputs(operation, schemas);
+  const name = `${method} ${path}`;
+  const scope = operation.security?.find((one) => one.bearer)?.bearer[0];
+  const example = Object.values(operation.responses['200']?.content ?? {})[0]?.example;
+  return el('div', {},
+    operation.description && el('p', {}, operation.description),
+    el('p', { class: 'hint' }, scope ? `Where the service has keys: a key with the scope ${scope}.` : 'Needs no key.'),
+    ...trial(method, path, given, name),
+    el('h4', {}, 'Answers'),
+    el('ul', {}, ...Object.entries(operation.responses).map(([status, { description }]) => el('li', {}, el('code', {}, status), ` ${description}`))),
+    example != null && scroll(`An answer of ${name}`, typeof example === 'string' ? example : JSON.stringify(example, null, 2)),
+    ...snippets(method, path, operation.operationId, given).flatMap(([language, text]) => [el('h4', {}, language), scroll(`${language} for ${name}`, text)]));
+}
+
+function operation(method, path, described, schemas) {
+  const details = el('details', { class: 'operation' }, el('summary', {}, el('h3', {}, `${method} ${path}`), el('p', {}, described.summary ?? '')));
+  details.addEventListener('toggle', () => details.append(opened(method, path, described, schemas)), { once: true });
+  return details;
+}
+
+function show(document) {
+  byId('about').textContent = `${document.info.description} Version ${document.info.version}.`;
+  const tags = new Map();
+  for (const [path, item] of Object.entries(document.paths)) {
+    for (const [method, described] of Object.entries(item)) {
+      const tag = described.tags?.[0] ?? 'other';
+      if (!tags.has(tag)) tags.set(tag, []);
+      tags.get(tag).push(operation(method.toUpperCase(), path, described, document.components.schemas));
+    }
+  }
+  const section = ([tag, found]) => el('section', { 'aria-labelledby': `tag-${tag}` }, el('h2', { id: `tag-${tag}` }, tag), ...found);
+  byId('operations').replaceChildren(...[...tags].map(section));
+}
+
+byId('authorize').addEventListener('click', () => byId('key-dialog').showModal());
+byId('key-dialog').addEventListener('close', (event) => {
+  key = event.target.returnValue === 'drop' ? '' : byId('key').value.trim();
+  if (!key) byId('key').value = '';
+  byId('key-state').textContent = key ? 'Requests bring the key.' : 'No key is set. A service without keys needs none.';
+});
+
+try {
+  show(await (await fetch(new URL('openapi.json', BASE), { credentials: 'omit' })).json());
+} catch {
+  byId('about').textContent = 'The description can’t be read. Is the service running?';
+}

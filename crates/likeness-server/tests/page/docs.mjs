@@ -1,0 +1,87 @@
+// The API's page below a prefix: it finds its files and the routes, a key is set by its button, and axe finds nothing.
+
+import assert from 'node:assert/strict';
+import http from 'node:http';
+import test, { after } from 'node:test';
+import { browser, image, sound } from './browser.mjs';
+
+/** A proxy that serves a service below /faces and nothing else. */
+function behind(url) {
+  const to = new URL(url);
+  const proxy = http.createServer((request, response) => {
+    if (!request.url.startsWith('/faces/')) return response.writeHead(404).end();
+    const { host: _, origin: __, ...headers } = request.headers;
+    const inner = http.request({ host: to.hostname, port: to.port, path: request.url.slice(6), method: request.method, headers }, (answer) => {
+      response.writeHead(answer.statusCode, answer.headers);
+      answer.pipe(response);
+    });
+    request.pipe(inner);
+  });
+  return new Promise((done) => proxy.listen(0, '127.0.0.1', () => done(proxy)));
+}
+
+const proxies = [];
+after(() => proxies.forEach((proxy) => proxy.close()));
+
+async function open(url) {
+  const proxy = await behind(url);
+  proxies.push(proxy);
+  const page = await browser.newPage({ viewport: { width: 1280, height: 900 } });
+  const errors = [];
+  page.on('console', (line) => line.type() === 'error' && errors.push(line.text()));
+  page.on('pageerror', (error) => errors.push(String(error)));
+  page.on('response', (answer) => answer.status() === 404 && errors.push(answer.url()));
+  await page.goto(`http://127.0.0.1:${proxy.address().port}/faces/docs`);
+  await page.locator('.operation').first().waitFor();
+  return { page, errors };
+}
+
+const operation = (page, name) => page.locator('.operation', { has: page.getByRole('heading', { name, exact: true }) });
+
+async function sent(page, name, fields = {}) {
+  const found = operation(page, name);
+  await found.locator('summary').click();
+  for (const [field, value] of Object.entries(fields)) await found.locator(`[name=${field}]`).setInputFiles(value);
+  await found.getByRole('button', { name: 'Send' }).click();
+  const answer = found.getByRole('region', { name: `The answer to ${name}` });
+  await answer.waitFor();
+  return answer.innerText();
+}
+
+test('the API’s page sends what a person fills in, below a prefix, in both colours', async () => {
+  const { page, errors } = await open(process.env.PAGE_WHOLE);
+  assert.match(await sent(page, 'GET /api/v1/health'), /^200 /);
+  assert.match(await sent(page, 'POST /api/v1/liveness', { file: image('anna.jpg') }), /"verdict": "live"/);
+  const lines = await operation(page, 'POST /api/v1/liveness').getByRole('region', { name: 'curl for POST /api/v1/liveness' }).innerText();
+  assert.match(lines, /\/faces\/api\/v1\/liveness$/);
+  await page.evaluate(() => document.querySelectorAll('.operation').forEach((one) => { one.open = true; }));
+  await page.waitForFunction(() => [...document.querySelectorAll('.operation')].every((one) => one.children.length > 1));
+  for (const colorScheme of ['light', 'dark']) {
+    await page.emulateMedia({ colorScheme });
+    await sound(page, `docs-${colorScheme}`);
+  }
+  assert.deepEqual(errors, []);
+  await page.close();
+});
+
+test('a key that is set by the button is brought, and one that is removed is not', async () => {
+  const { page } = await open(process.env.PAGE_KEYED);
+  assert.match(await sent(page, 'GET /metrics'), /^401 /);
+  await page.getByRole('button', { name: 'Authorize' }).click();
+  await page.getByLabel('API key').fill(process.env.PAGE_KEY);
+  await sound(page, 'docs-key');
+  await page.getByRole('button', { name: 'Set' }).click();
+  const again = async () => {
+    const found = operation(page, 'GET /metrics');
+    await found.getByRole('button', { name: 'Send' }).click();
+    const answer = found.getByRole('region', { name: 'The answer to GET /metrics' });
+    await answer.waitFor();
+    return answer.innerText();
+  };
+  assert.match(await again(), /^200 /);
+  await page.getByRole('button', { name: 'Authorize' }).click();
+  await page.getByRole('button', { name: 'Remove' }).click();
+  await page.getByText('No key is set.').waitFor();
+  assert.match(await again(), /^401 /);
+  await page.close();
+});
