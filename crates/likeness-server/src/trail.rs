@@ -49,6 +49,17 @@ impl Trail {
         TRAIL.try_with(Self::clone).unwrap_or_default()
     }
 
+    /// Adds what a part of the request noted on a trail of its own.
+    pub fn absorb(&self, part: &Self) {
+        let part = part.seen();
+        let mut seen = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        part.stages.into_iter().for_each(|(name, ms)| *seen.stages.entry(name).or_default() += ms);
+        seen.photographs.extend(part.photographs);
+        seen.distances.extend(part.distances);
+        seen.threshold = seen.threshold.or(part.threshold);
+        seen.verdict = seen.verdict.or(part.verdict);
+    }
+
     /// Runs a future on this trail.
     pub async fn along<F: Future>(self, future: F) -> F::Output {
         TRAIL.scope(self, future).await

@@ -1,11 +1,13 @@
 //! Inference, on as many threads as there are cores, behind a bounded queue.
 //!
-//! Promises: at most `cores` pieces of work run. A bounded number waits, each for a bounded time; what finds no place or
+//! Promises: at most `cores` pieces of work run; one of two photographs takes an idle core for the second. A bounded number waits, each for a bounded time; what finds no place or
 //! waits too long is refused. A panic in one is an error of that one. Each running piece has its own buffers, and large
 //! ones go back to the system with their piece.
 
+use std::panic::resume_unwind;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::thread;
 use std::time::{Duration, Instant};
 
 use likeness::engine::Scratch;
@@ -80,6 +82,30 @@ impl Work {
         &self,
         piece: impl FnOnce(&mut Scratch) -> Result<T, Problem> + Send + 'static,
     ) -> Result<T, Problem> {
+        self.started(move |inner, trail| trail.within(|| inner.with_buffers(piece))).await
+    }
+
+    /// Runs `piece` for 0 and for 1, then `end` with both results: at once if a core is idle, which is so only while
+    /// no other piece of work waits; otherwise one after the other. The results are the same.
+    ///
+    /// # Errors
+    /// What the pieces answer, the first's before the second's; what `end` answers, or `OVERLOADED`.
+    pub async fn run_two<P: Send + 'static, T: Send + 'static>(
+        &self,
+        piece: impl Fn(usize, &mut Scratch) -> Result<P, Problem> + Send + Sync + 'static,
+        end: impl FnOnce([P; 2]) -> Result<T, Problem> + Send + 'static,
+    ) -> Result<T, Problem> {
+        self.started(move |inner, trail| {
+            let both = inner.two(&trail, &piece)?;
+            trail.within(|| end(both))
+        })
+        .await
+    }
+
+    async fn started<T: Send + 'static>(
+        &self,
+        act: impl FnOnce(&Workers, Trail) -> Result<T, Problem> + Send + 'static,
+    ) -> Result<T, Problem> {
         let (place, entered) = (self.enter()?, Instant::now());
         let running = timeout(self.0.wait, self.0.running.clone().acquire_owned()).await;
         let running = running.map_err(|_| busy(self.0.wait))?.map_err(|why| Problem::internal(&why))?;
@@ -88,10 +114,7 @@ impl Work {
         let done = tokio::task::spawn_blocking(move || {
             // Kept to the end of the work, even where the caller has gone.
             let _kept = (place, running);
-            let mut scratch = inner.take();
-            let answer = trail.within(|| piece(&mut scratch));
-            inner.give_back(scratch);
-            answer
+            act(&inner, trail)
         });
         done.await.map_err(|why| {
             if why.is_panic() {
@@ -132,6 +155,40 @@ pub fn overloaded() -> Problem {
 }
 
 impl Workers {
+    fn with_buffers<T>(&self, piece: impl FnOnce(&mut Scratch) -> T) -> T {
+        let mut scratch = self.take();
+        let answer = piece(&mut scratch);
+        self.give_back(scratch);
+        answer
+    }
+
+    fn two<P: Send>(
+        &self,
+        trail: &Trail,
+        piece: &(impl Fn(usize, &mut Scratch) -> Result<P, Problem> + Sync),
+    ) -> Result<[P; 2], Problem> {
+        let on = |trail: &Trail, at| trail.clone().within(|| self.with_buffers(|scratch| piece(at, scratch)));
+        let one = |at| on(trail, at);
+        // The semaphore gives a permit to the longest waiting first: there is none here while any waits.
+        let Ok(idle) = self.running.clone().try_acquire_owned() else { return Ok([one(0)?, one(1)?]) };
+        // A trail of its own: what is noted of the first photograph stays before what is noted of the second.
+        let aside = Trail::default();
+        let both = thread::scope(|scope| {
+            let second = thread::Builder::new().spawn_scoped(scope, || {
+                let _kept = idle;
+                on(&aside, 1)
+            });
+            let first = one(0);
+            let second = match second {
+                Ok(second) => second.join().unwrap_or_else(|why| resume_unwind(why)),
+                Err(_) => one(1),
+            };
+            Ok([first?, second?])
+        });
+        trail.absorb(&aside);
+        both
+    }
+
     fn take(&self) -> Scratch {
         self.buffers.lock().unwrap_or_else(PoisonError::into_inner).pop().unwrap_or_default()
     }
@@ -175,6 +232,74 @@ mod tests {
         let broken = work.run(|_| -> Result<(), Problem> { panic!("a bad image") }).await.unwrap_err();
         assert_eq!((broken.code(), work.admitted()), (Code::InternalServerError, 0));
         assert_eq!(work.run(|_| Ok(7)).await.unwrap(), 7);
+    }
+
+    #[tokio::test]
+    async fn two_photographs_take_an_idle_core_and_never_one_that_another_piece_waits_for() {
+        use std::sync::mpsc::{Receiver, channel};
+        // Each half says where it runs and ends when it may.
+        type Half = (std::sync::mpsc::Sender<usize>, Mutex<Receiver<()>>);
+        let halves = |(begun, end): Half| {
+            move |at: usize, _: &mut Scratch| {
+                begun.send(at).unwrap();
+                end.lock().unwrap().recv_timeout(Duration::from_secs(60)).map_err(|why| Problem::internal(&why))?;
+                Ok((at, thread::current().id()))
+            }
+        };
+        for (cores, at_once) in [(1, false), (2, true)] {
+            let work = Work::new(cores, Duration::from_secs(600));
+            let ((begun, seen), (go, end)) = (channel(), channel());
+            let running = work.clone();
+            let piece = halves((begun, Mutex::new(end)));
+            let running = tokio::spawn(async move { running.run_two(piece, Ok).await });
+            let receive = move || seen.recv_timeout(Duration::from_secs(60)).unwrap();
+            // Where both run at once, both have begun before either may end.
+            let [first, second] = tokio::task::spawn_blocking(move || {
+                let first = receive();
+                if !at_once {
+                    go.send(()).unwrap();
+                }
+                let second = receive();
+                go.send(()).unwrap();
+                let _ = go.send(());
+                [first, second]
+            })
+            .await
+            .unwrap();
+            let [one, two] = running.await.unwrap().unwrap();
+            assert_eq!(first + second, 1);
+            assert_eq!((one.0, two.0, one.1 != two.1), (0, 1, at_once), "{cores} cores");
+            assert_eq!((work.admitted(), work.0.running.available_permits()), (0, cores));
+        }
+        let work = Work::new(2, Duration::from_secs(600));
+        let failing = |at: usize, _: &mut Scratch| -> Result<(), Problem> {
+            if at == 1 { panic!("a bad image") } else { Err(Problem::input("the first")) }
+        };
+        assert_eq!(work.run_two(failing, Ok).await.unwrap_err().code(), Code::InternalServerError);
+        assert_eq!(work.0.running.available_permits(), 2);
+    }
+
+    /// One network, two photographs: the same bits from one core and from two at once.
+    #[tokio::test]
+    async fn two_photographs_at_once_have_the_bits_of_one_after_the_other() {
+        use likeness::engine::KernelSet;
+        use likeness::net::{SpoofV2, WeightFile};
+        use testkit::data::{SPOOF_NEAR, own_data};
+        let file = WeightFile::new(own_data().weight(SPOOF_NEAR));
+        let network = Arc::new(SpoofV2::load(file, KernelSet::best()).unwrap());
+        let mut answers = Vec::new();
+        for cores in [1, 2] {
+            let network = network.clone();
+            let piece = move |at: usize, scratch: &mut Scratch| {
+                let pixels: Vec<f32> = (0..80 * 80 * 3).map(|n| ((n * (7 + at)) % 256) as f32).collect();
+                let logits = network.logits(scratch, &pixels).map_err(|why| Problem::internal(&why))?;
+                Ok(logits.map(f32::to_bits))
+            };
+            let work = Work::new(cores, Duration::from_secs(600));
+            answers.push(work.run_two(piece, Ok).await.unwrap());
+        }
+        assert_eq!(answers[0], answers[1]);
+        assert_ne!(answers[0][0], answers[0][1]);
     }
 
     #[tokio::test]

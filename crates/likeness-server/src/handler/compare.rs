@@ -2,6 +2,7 @@
 
 use axum::Json;
 use axum::extract::{Query, State};
+use likeness::engine::Scratch;
 use likeness::policy::{Threshold, confidence};
 use likeness::verdict::Similarity;
 use serde::{Deserialize, Serialize};
@@ -80,15 +81,13 @@ pub async fn compare(
     let (examiner, encoder, model) = (app.examiner(&models)?, models.encoder()?, app.model());
     let threshold = requested.unwrap_or(examiner.policy.threshold);
     trail::threshold(threshold);
-    let work = app.work.run(move |scratch| {
-        let names = ["file1", "file2"];
-        let mut one = |at: usize| {
-            let mut watch = Stopwatch::start();
-            let face = examiner.subject(scratch, &files[at], &mut |stage| watch.lap(stage));
-            let face = face.and_then(|face| face.with_embedding(&encoder, scratch, &mut |stage| watch.lap(stage)));
-            face.map_err(|why| Problem::from(why).with("field", names[at]))
-        };
-        let faces = [one(0)?, one(1)?];
+    let one = move |at: usize, scratch: &mut Scratch| {
+        let mut watch = Stopwatch::start();
+        let face = examiner.subject(scratch, &files[at], &mut |stage| watch.lap(stage));
+        let face = face.and_then(|face| face.with_embedding(&encoder, scratch, &mut |stage| watch.lap(stage)));
+        face.map_err(|why| Problem::from(why).with("field", ["file1", "file2"][at]))
+    };
+    let work = app.work.run_two(one, move |faces| {
         let [a, b] = [faces[0].embedding().direction(), faces[1].embedding().direction()];
         let similarity = Similarity::of(a, b, threshold).map_err(|why| Problem::internal(&why))?;
         trail::distance(similarity.distance());

@@ -13,6 +13,7 @@ use axum::extract::State;
 use axum::http::{StatusCode, Uri};
 use likeness::deepface::{SpoofDetected, Subject, verify};
 use likeness::distance::Metric;
+use likeness::engine::Scratch;
 use likeness::space::DetectionPolicy;
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -151,17 +152,15 @@ pub async fn verify_route(State(app): State<App>, request: DeepfaceRequest) -> R
     let models = app.models.now();
     let reader = FaceReader::of(&app, &models, options)?;
     let weights = ModelResponse::of(&models, DetectionPolicy::DeepFace);
-    let answer = app.work.run(move |scratch| {
-        let start = Instant::now();
-        let mut subjects = |photograph: u8, bytes: &[u8]| {
-            let field = if photograph == 1 { "img1" } else { "img2" };
-            let outcome = reader.faces(scratch, bytes, Endpoint::Verify, COMPARED);
-            match outcome.map_err(|problem| problem.with("field", field))? {
-                Extracted::Spoof(live) => Err(spoof(SpoofDetected { photograph }.to_string(), live)),
-                Extracted::Faces(faces) => Ok(faces.into_iter().map(subject).collect::<Vec<_>>()),
-            }
-        };
-        let [first, second] = [subjects(1, &images[0])?, subjects(2, &images[1])?];
+    let start = Instant::now();
+    let subjects = move |at: usize, scratch: &mut Scratch| {
+        let outcome = reader.faces(scratch, &images[at], Endpoint::Verify, COMPARED);
+        match outcome.map_err(|problem| problem.with("field", ["img1", "img2"][at]))? {
+            Extracted::Spoof(live) => Err(spoof(SpoofDetected { photograph: [1, 2][at] }.to_string(), live)),
+            Extracted::Faces(faces) => Ok(faces.into_iter().map(subject).collect::<Vec<_>>()),
+        }
+    };
+    let answer = app.work.run_two(subjects, move |[first, second]| {
         // Who is not real has ended it already.
         let answer = verify(&first, &second, metric).map_err(|why| Problem::internal(&why))?;
         trail::verdict(if answer.verified { "match" } else { "no_match" });
