@@ -137,7 +137,7 @@ pub struct Search {
     tenant_id: Option<String>,
 }
 
-/// A problem, as it is written. The first three fields are always there; each other one belongs to some codes.
+/// A problem, as it is written. The first four fields are always there; each other one belongs to some codes.
 #[derive(ToSchema)]
 #[expect(dead_code, reason = "only described")]
 pub struct ProblemBody {
@@ -147,6 +147,8 @@ pub struct ProblemBody {
     message: String,
     /// The log has it too.
     request_id: String,
+    /// RFC 9457: a page about the problem, relative to the address of the request.
+    r#type: String,
     /// The field of the request that is at fault.
     field: Option<String>,
     /// A narrower word than `error_code`.
@@ -296,7 +298,8 @@ fn by_status(route: &Route) -> BTreeMap<u16, Vec<Code>> {
 /// A response with each of these codes as an example.
 fn problem(codes: &[Code]) -> Response {
     let example = |code: &Code| {
-        let value = Problem::new(*code, "for a person").body("01a2106e-8dcf-7637-8a0a-d4294c95aaf0");
+        let mut value = Problem::new(*code, "for a person").body("01a2106e-8dcf-7637-8a0a-d4294c95aaf0");
+        value["type"] = code.page("/api/v1/verify").into();
         (code.name(), Example::builder().value(Some(value)).build())
     };
     let schema = Ref::from_schema_name("ProblemBody");

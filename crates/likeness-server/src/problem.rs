@@ -113,6 +113,12 @@ impl Code {
         self.row().1
     }
 
+    /// Where its page is, from the path of a request (RFC 9457, `type`): relative, since a proxy may put a prefix before it.
+    pub fn page(self, path: &str) -> String {
+        let up = path.matches('/').count().saturating_sub(1);
+        format!("{}docs/problems/{}", "../".repeat(up), self.name())
+    }
+
     /// Seconds after which asking again makes sense, for what passes by itself.
     fn retry_after(self) -> Option<u64> {
         match self {
@@ -334,6 +340,14 @@ mod tests {
         assert!(misplaced.is_empty(), "{misplaced:?}");
         let names: std::collections::BTreeSet<_> = Code::ALL.iter().map(|row| row.1).collect();
         assert_eq!(names.len(), Code::ALL.len());
+    }
+
+    #[test]
+    fn the_type_of_a_problem_leads_to_the_root_from_every_depth() {
+        let table = [("/verify", ""), ("/api/v1/verify", "../../"), ("/deepface/", "../"), ("/", ""), ("", "")];
+        let leads = |(path, up): &&(&str, &str)| Code::NotFound.page(path) == format!("{up}docs/problems/NOT_FOUND");
+        let wrong: Vec<_> = table.iter().filter(|row| !leads(row)).collect();
+        assert!(wrong.is_empty(), "{wrong:?}");
     }
 
     #[test]

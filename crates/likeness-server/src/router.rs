@@ -18,7 +18,7 @@ use crate::admission;
 use crate::app::App;
 use crate::handler::{
     compare, deepface, delete, detect, enroll, enroll_multi, erasure, health, inspect, liveness, metrics, page,
-    persons, search, verify,
+    persons, problem_page, search, verify,
 };
 use crate::listen::Routers;
 use crate::openapi::{self, Document};
@@ -61,7 +61,8 @@ fn probes(app: &App) -> Router {
 
 /// The page's files, which the log counts under one name.
 fn page(app: &App) -> Router<App> {
-    page::routes().route_layer(middleware::from_fn_with_state((app.clone(), table::PAGE), admission::enter))
+    let pages = page::routes().route("/docs/problems/{code}", get(problem_page::problem));
+    pages.route_layer(middleware::from_fn_with_state((app.clone(), table::PAGE), admission::enter))
 }
 
 /// The description, written out once.

@@ -45,6 +45,7 @@ pub struct RequestId(pub String);
 /// The outermost: gives an id, watches the body, writes problems out, logs.
 pub async fn outer(State(app): State<App>, request: Request, next: Next) -> Response {
     let (start, ids, trail) = (Instant::now(), Ids::of(request.headers()), Trail::default());
+    let path = request.uri().path().to_owned();
     let deepface = deepface::shaped(request.uri().path(), app.settings.deepface_root);
     let mut request = app.admission.bodies.watch(request, largest(&app.settings));
     request.extensions_mut().insert(RequestId(ids.request.clone()));
@@ -52,7 +53,7 @@ pub async fn outer(State(app): State<App>, request: Request, next: Next) -> Resp
         Ok(()) => trail.clone().along(next.run(request)).await,
         Err(problem) => problem.into_response(),
     };
-    let mut response = response::written(answer, &ids.request, deepface, app.settings.limits.file);
+    let mut response = response::written(answer, &ids.request, (&path, deepface), app.settings.limits.file);
     response::strict(response.headers_mut(), app.settings.tls.is_some());
     if let Ok(value) = HeaderValue::from_str(&ids.request) {
         response.headers_mut().insert("x-request-id", value);

@@ -33,7 +33,7 @@ pub fn catch_panics() -> CatchPanicLayer<fn(Box<dyn Any + Send>) -> Response> {
 }
 
 /// A problem as JSON; a rejection of the framework as a problem.
-pub fn written(mut response: Response, id: &str, deepface: bool, limit: usize) -> Response {
+pub fn written(mut response: Response, id: &str, (path, deepface): (&str, bool), limit: usize) -> Response {
     let status = response.status();
     let problem = response.extensions_mut().remove::<Problem>();
     let foreign = || response.headers().get(header::CONTENT_TYPE).is_none_or(|kind| kind != "application/json");
@@ -47,6 +47,7 @@ pub fn written(mut response: Response, id: &str, deepface: bool, limit: usize) -
     }
     response.extensions_mut().insert(Coded(problem.code()));
     let mut body = problem.body(id);
+    body["type"] = problem.code().page(path).into();
     if deepface {
         body["error"] = body["message"].clone();
     }
@@ -143,7 +144,7 @@ mod tests {
             ("/broken", 500, Some("INTERNAL_SERVER_ERROR")),
         ] {
             let request = Request::builder().uri(path).body(Body::empty()).unwrap();
-            let answer = written(router.clone().oneshot(request).await.unwrap(), "an id", false, 1);
+            let answer = written(router.clone().oneshot(request).await.unwrap(), "an id", ("/", false), 1);
             assert_eq!(answer.status().as_u16(), status, "{path}");
             let body = to_bytes(answer.into_body(), 10_000).await.unwrap();
             let problem: Option<Value> = serde_json::from_slice(&body).ok();

@@ -16,6 +16,7 @@ pub mod metrics;
 pub mod page;
 pub mod person;
 pub mod persons;
+pub mod problem_page;
 pub mod response;
 pub mod search;
 pub mod terms;

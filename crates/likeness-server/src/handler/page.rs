@@ -60,6 +60,11 @@ fn answer(name: &str) -> Response {
     }
 }
 
+/// A page that the program writes.
+pub fn html(text: String) -> Response {
+    (HEADERS, [(header::CONTENT_TYPE, "text/html; charset=utf-8")], text).into_response()
+}
+
 fn kind(name: &str) -> Option<&'static str> {
     match name.rsplit_once('.')?.1 {
         "html" => Some("text/html; charset=utf-8"),

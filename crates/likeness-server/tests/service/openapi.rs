@@ -76,6 +76,24 @@ fn the_description_names_the_ways_to_bring_a_key_and_the_scope_of_each_route() {
     assert_eq!(scopes("get", "/api/v1/health"), Value::Null);
 }
 
+#[test]
+fn the_type_of_every_problem_is_a_page_of_its_own() {
+    let ground = Ground::without(&[]);
+    let service = ground.serve(&[], &[]);
+    let answer = service.get("/api/v1/nothing").json();
+    assert_eq!(answer["type"], "../../docs/problems/NOT_FOUND");
+    let document: Value = serde_json::from_str(&fs::read_to_string(GOLDEN).unwrap()).unwrap();
+    let codes = document["components"]["schemas"]["ProblemBody"]["properties"]["error_code"]["enum"].clone();
+    let lacking = |code: &&str| {
+        let page = service.get(&format!("/docs/problems/{code}"));
+        page.status != 200 || !page.text().contains(&format!("<h1>{code}</h1>"))
+    };
+    let codes: Vec<&str> = codes.as_array().unwrap().iter().map(|code| code.as_str().unwrap()).collect();
+    let wrong: Vec<_> = codes.iter().copied().filter(|code| lacking(code)).collect();
+    assert!(codes.len() > 20 && wrong.is_empty(), "{wrong:?}");
+    assert_eq!(service.get("/docs/problems/NOTHING").status, 404);
+}
+
 fn references(value: &Value, found: &mut impl FnMut(&str)) {
     match value {
         Value::Object(object) => {

@@ -664,7 +664,7 @@ class _ProblemBodyOptional(TypedDict, total=False):
 
 
 class ProblemBody(_ProblemBodyOptional):
-    """A problem, as it is written. The first three fields are always there; each other one belongs to some codes."""
+    """A problem, as it is written. The first four fields are always there; each other one belongs to some codes."""
 
     # What went wrong: programs branch on this.
     error_code: Literal["FACE_NOT_DETECTED", "MULTIPLE_FACES", "POOR_IMAGE_QUALITY", "INVALID_INPUT", "INVALID_IMAGE", "LIVENESS_FAILED", "UNAUTHORIZED", "FORBIDDEN", "ANTISPOOF_BLOCKED", "NOT_FOUND", "EMBEDDING_NOT_FOUND", "METHOD_NOT_ALLOWED", "REQUEST_TIMEOUT", "EMBEDDING_ALREADY_EXISTS", "EMBEDDING_CONTRACT_MISMATCH", "IDEMPOTENCY_CONFLICT", "FILE_TOO_LARGE", "UNSUPPORTED_MEDIA_TYPE", "RATE_LIMIT_EXCEEDED", "OVERLOADED", "STORE_UNAVAILABLE", "INDEX_LOADING", "MODEL_UNAVAILABLE", "EMBEDDER_UNKNOWN", "INTERNAL_SERVER_ERROR"]
@@ -672,6 +672,8 @@ class ProblemBody(_ProblemBodyOptional):
     message: str
     # The log has it too.
     request_id: str
+    # RFC 9457: a page about the problem, relative to the address of the request.
+    type: str
 
 
 class QualityResponse(TypedDict):

@@ -500,7 +500,7 @@ export interface PhotographResponse {
   unfit?: UnfitResponse | null;
 }
 
-/** A problem, as it is written. The first three fields are always there; each other one belongs to some codes. */
+/** A problem, as it is written. The first four fields are always there; each other one belongs to some codes. */
 export interface ProblemBody {
   /** `LIVENESS_FAILED`, `ANTISPOOF_BLOCKED`: the same fields once more, where the replaced service had them. */
   detail?: unknown | null;
@@ -552,6 +552,8 @@ export interface ProblemBody {
   score?: number | null;
   /** `EMBEDDER_UNKNOWN`: the digest of the embedder. */
   sha256?: string | null;
+  /** RFC 9457: a page about the problem, relative to the address of the request. */
+  type: string;
   /** The person's name, as it was sent. */
   user_id?: string | null;
   /** `LIVENESS_FAILED`: `spoof` or `indeterminate`. */
