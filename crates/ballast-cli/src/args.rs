@@ -12,7 +12,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 #[cfg(feature = "full")]
-pub use fetch::{Adopt, FETCHED, Fetch, Fetching, Init, Pin, SourceLimits};
+pub use fetch::{Adopt, FETCHED, Fetch, Fetching, Init, Outdated, Pin, SourceLimits};
 #[cfg(feature = "full")]
 pub use image::{Export, Import, Pull, Push, Trust, Weights};
 pub use lock_file::LockFile;
@@ -51,6 +51,9 @@ pub enum Command {
     /// Bring every pinned file into a store, from mirrors and sources
     #[cfg(feature = "full")]
     Fetch(Fetch),
+    /// Whether sources still have the pinned bytes, without fetching them
+    #[cfg(feature = "full")]
+    Outdated(Outdated),
     /// Lay out the image layer from a folder of weights, with its index
     #[cfg(feature = "full")]
     Bake(Bake),
@@ -82,6 +85,10 @@ pub enum Command {
     #[cfg(not(feature = "full"))]
     #[command(disable_help_flag = true)]
     Fetch(Elsewhere),
+    /// In the full build only: compare sources with the pins
+    #[cfg(not(feature = "full"))]
+    #[command(disable_help_flag = true)]
+    Outdated(Elsewhere),
     /// In the full build only: lay out the image layer
     #[cfg(not(feature = "full"))]
     #[command(disable_help_flag = true)]

@@ -32,6 +32,12 @@ pub enum Exit {
     NotInThisBuild = 19,
     /// Files without an entry lie beside the weights, and the lock file refuses them.
     ExtraFiles = 42,
+    /// A source of the lock file changed, moved or is gone.
+    #[cfg_attr(not(feature = "full"), expect(dead_code, reason = "only the full build asks sources"))]
+    SourceDrifted = 43,
+    /// Of a source it is unknown whether it is the same.
+    #[cfg_attr(not(feature = "full"), expect(dead_code, reason = "only the full build asks sources"))]
+    SourceUnknown = 44,
     /// The work is done, and stdout did not take the answer.
     AnswerLost = 47,
     /// The lock file is not signed by the key that was required.
@@ -66,7 +72,7 @@ pub struct Failure {
 #[cfg(not(feature = "full"))]
 pub fn not_in_this_build() -> Failure {
     Failure::new(Exit::NotInThisBuild, "this is the entrypoint build: it has run, heal, verify, status and doctor")
-        .hint("pin, adopt, fetch, bake, push, pull, export and import are in the full build, for build machines: `cargo build --release -p ballast-cli`")
+        .hint("pin, adopt, fetch, outdated, bake, push, pull, export and import are in the full build, for build machines: `cargo build --release -p ballast-cli`")
 }
 
 impl Failure {

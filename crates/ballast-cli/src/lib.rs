@@ -93,6 +93,8 @@ pub fn entry() -> ! {
         #[cfg(feature = "full")]
         Command::Fetch(args) => command::fetch(&args),
         #[cfg(feature = "full")]
+        Command::Outdated(args) => command::outdated(&args),
+        #[cfg(feature = "full")]
         Command::Bake(args) => command::bake(&args),
         #[cfg(feature = "full")]
         Command::Push(args) => command::push(&args),
@@ -107,6 +109,7 @@ pub fn entry() -> ! {
         | Command::Pin(_)
         | Command::Adopt(_)
         | Command::Fetch(_)
+        | Command::Outdated(_)
         | Command::Bake(_)
         | Command::Push(_)
         | Command::Pull(_)

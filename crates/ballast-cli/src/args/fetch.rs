@@ -25,10 +25,24 @@ pub struct Fetch {
 }
 
 #[derive(Debug, Args)]
+pub struct Outdated {
+    #[command(flatten)]
+    pub file: LockFile,
+    #[command(flatten)]
+    pub bounds: SourceLimits,
+    /// One JSON document
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Debug, Args)]
 pub struct Pin {
     /// What to pin: a URL, a file, or pip:NAME==VERSION!MEMBER
-    #[arg(required = true, value_name = "URL|FILE")]
+    #[arg(required_unless_present = "refresh", value_name = "URL|FILE")]
     pub sources: Vec<String>,
+    /// Replace the digest of this entry, which goes to `previous`; without URL|FILE from the entry's own sources
+    #[arg(long, value_name = "PATH", conflicts_with = "path")]
+    pub refresh: Option<String>,
     /// The lock file [default: /etc/ballast/weights.lock, else ./weights.lock]
     #[arg(long, value_name = "FILE", env = "BALLAST_LOCK")]
     pub lock: Option<PathBuf>,

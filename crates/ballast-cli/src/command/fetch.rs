@@ -96,9 +96,16 @@ pub fn open_image(name: &str, bounds: &SourceLimits, plain_http: bool) -> Result
 /// # Errors
 /// [`Exit::Usage`] for mirrors, tokens or certificates that make no sense.
 pub fn sources(fetching: &Fetching, mirrors: &[String]) -> Result<Sources, Failure> {
+    sources_of(&fetching.bounds, mirrors)
+}
+
+/// The same without a store.
+///
+/// # Errors
+/// As above.
+pub fn sources_of(bounds: &SourceLimits, mirrors: &[String]) -> Result<Sources, Failure> {
     let env = |name: &str| std::env::var(name).ok();
-    let limits = limits(&fetching.bounds);
-    let ca_file = ca_file(&fetching.bounds);
+    let (limits, ca_file) = (limits(bounds), ca_file(bounds));
     let mirrors: Vec<_> = source::mirrors(mirrors, env("BALLAST_MIRRORS"));
     let mirrors = mirrors.into_iter().filter(|mirror| !mirror.starts_with(SCHEME));
     Tokens::from_env(env)

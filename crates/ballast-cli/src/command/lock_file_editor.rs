@@ -1,6 +1,8 @@
 //! The lock file as text that keeps its comments and order, for those commands that write into it.
 //!
-//! An entry's digest is never replaced. The file on disk is the old one or the new one, never half.
+//! Only `refresh` replaces an entry's digest. The file on disk is the old one or the new one, never half.
+
+mod refresh;
 
 use std::collections::HashMap;
 use std::fs;
@@ -12,6 +14,8 @@ use ballast::digest::Digest;
 use ballast::lock::group::line;
 use ballast::lock::{BadLock, Lock, RelPath, Weight};
 use toml_edit::{Array, ArrayOfTables, DocumentMut, Item, Table, Value, value};
+
+pub use refresh::Before;
 
 use crate::exit::{Exit, Failure};
 use crate::image::Measured;
@@ -282,7 +286,7 @@ fn otherwise(pinned: &Pinned, there: &str) -> Failure {
         pinned.path, pinned.sha256
     );
     Failure::new(Exit::PinMismatch, what).hint(
-        "to rotate the pin, edit its digest and size, and move an entry's old digest to `previous`; or give --path",
+        "`ballast pin --refresh PATH URL|FILE` takes the new bytes, and moves the old digest to `previous`; or give --path",
     )
 }
 

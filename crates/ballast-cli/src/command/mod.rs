@@ -19,6 +19,8 @@ mod init;
 #[cfg(feature = "full")]
 mod lock_file_editor;
 #[cfg(feature = "full")]
+mod outdated;
+#[cfg(feature = "full")]
 mod pin;
 #[cfg(feature = "full")]
 mod pull;
@@ -42,6 +44,8 @@ pub use heal::{heal, run};
 pub use import::import;
 #[cfg(feature = "full")]
 pub use init::init;
+#[cfg(feature = "full")]
+pub use outdated::outdated;
 #[cfg(feature = "full")]
 pub use pin::pin;
 #[cfg(feature = "full")]

@@ -9,7 +9,7 @@ use ballast::lock::{HubFile, RelPath, Source};
 use ballast::store::WeightState;
 
 use super::fetch::sources;
-use super::lock_file_editor::{LockFileEditor, Pinned};
+use super::lock_file_editor::{Before, LockFileEditor, Pinned};
 use crate::args::Pin;
 use crate::exit::{Exit, Failure};
 use crate::first_trust::{self, Findings, Objection, Parts};
@@ -23,13 +23,16 @@ use crate::source::{self, Fault, Sink, Sources, label_of, name_of};
 /// [`Exit::FetchFailed`] for a source's fault, [`Exit::PinMismatch`] where an entry of that path has
 /// another digest: the lock file is then as before.
 pub fn pin(args: &Pin) -> Result<(), Failure> {
-    if args.path.is_some() && args.sources.len() > 1 {
-        return Err(Failure::new(Exit::Usage, "expected one source beside --path, found several"));
+    if (args.path.is_some() || args.refresh.is_some()) && args.sources.len() > 1 {
+        return Err(Failure::new(Exit::Usage, "expected one source beside --path or --refresh, found several"));
     }
     let mut book = LockFileEditor::open(args.lock.as_deref(), args.store.as_deref())
         .map_err(|failure| failure.hint("begin one with `ballast pin --store DIR URL|FILE`"))?;
     let sources = sources(&args.fetching, &[])?;
     let mut parts = Vec::new();
+    if let Some(name) = &args.refresh {
+        return refresh(args, &sources, &mut book, name);
+    }
     for text in &args.sources {
         parts.extend(pin_one(args, &sources, &mut book, text)?);
     }
@@ -41,10 +44,55 @@ pub fn pin(args: &Pin) -> Result<(), Failure> {
     Ok(())
 }
 
+/// Takes the bytes of an entry anew, from the source of the command line or the first of its own that gives them.
+fn refresh(args: &Pin, sources: &Sources, book: &mut LockFileEditor, name: &str) -> Result<(), Failure> {
+    let (path, own) = book.named(name)?;
+    let mut failures = Vec::new();
+    for text in if args.sources.is_empty() { &own } else { &args.sources } {
+        match take(args, sources, book, text, Some(&path)) {
+            Err(failure) if failure.exit == Exit::FetchFailed => failures.push(failure.what),
+            done => return done.map(drop),
+        }
+    }
+    let what = if failures.is_empty() { format!("{path}: it has no source") } else { failures.join("\n") };
+    Err(Failure::new(Exit::FetchFailed, what).hint("name where it is now: `ballast pin --refresh PATH URL|FILE`"))
+}
+
 fn pin_one(args: &Pin, sources: &Sources, book: &mut LockFileEditor, text: &str) -> Result<Option<Parts>, Failure> {
+    take(args, sources, book, text, None)
+}
+
+/// Enters what the digest is into the book, and says what that is.
+fn enter(book: &mut LockFileEditor, pinned: &Pinned, refreshed: bool, from: &str) -> Result<String, Failure> {
+    let (path, trust) = (pinned.path, format!("first trust: these bytes are believed because {from} gave them now"));
+    if !refreshed {
+        return Ok(match book.enter(pinned)? {
+            true => format!("{path}: {trust}"),
+            false => format!("{path}: pinned already, with the same digest"),
+        });
+    }
+    let Some(Before { sha256, size, pin_env }) = book.refresh(pinned)? else {
+        return Ok(format!("{path}: {from} has the pinned bytes still"));
+    };
+    let sizes = size.map_or_else(String::new, |size| format!("{size} bytes before, "));
+    if let Some(name) = pin_env {
+        print::remark(&format!("{path}: set {name} to the new digest wherever it is set"));
+    }
+    Ok(format!("{path}: {trust}\n  before {sha256}\n  now    {}\n  {sizes}{} now", pinned.sha256, pinned.size))
+}
+
+/// Takes one source into the entry that is refreshed, or into one of its own.
+fn take(
+    args: &Pin,
+    sources: &Sources,
+    book: &mut LockFileEditor,
+    text: &str,
+    refreshed: Option<&str>,
+) -> Result<Option<Parts>, Failure> {
     let usage = |why: String| Failure::new(Exit::Usage, why);
     let source = read_source(text).map_err(usage)?;
-    let path = path_for(args, &source, book).map_err(usage)?;
+    let named = refreshed.map(|path| RelPath::try_from(path.to_owned()));
+    let path = named.unwrap_or_else(|| path_for(args, &source, book)).map_err(usage)?;
     let failed =
         |fault: Fault| Failure::new(Exit::FetchFailed, format!("{}\n  {fault}", label_of(&source))).hint(fault.hint());
     let (disk, root) = source::open_store(&args.fetching.into).map_err(|error| {
@@ -60,10 +108,7 @@ fn pin_one(args: &Pin, sources: &Sources, book: &mut LockFileEditor, text: &str)
     let written = [written(&source, &sink).map_err(failed)?];
     let (sha256, size) = (sink.digest(), sink.len());
     let pinned = Pinned { path: &path, sha256, size, sources: &written, license: args.license.as_deref() };
-    let trust = match book.enter(&pinned)? {
-        true => format!("{path}: first trust: these bytes are believed because {} gave them now", label_of(&source)),
-        false => format!("{path}: pinned already, with the same digest"),
-    };
+    let trust = enter(book, &pinned, refreshed.is_some(), &label_of(&source))?;
     book.check()?;
     // What had the name before is no evidence of anything: it is replaced.
     sink.publish(sha256, &WeightState::Stale).map_err(failed)?;

@@ -60,6 +60,8 @@ pub struct HttpResponse {
     pub from: Address,
     /// What a hub said of the file on the way.
     pub hub: HubHeaders,
+    /// The address that stands for the requested one for good.
+    pub moved: Option<Address>,
 }
 
 /// The parts of a request beside the address.
@@ -113,14 +115,19 @@ impl Client {
     /// Why there is no answer; a status is none.
     pub fn ask(&self, to: &Address, ask: &Ask) -> Result<HttpResponse, Fault> {
         let (mut to, mut hub) = (to.clone(), HubHeaders::default());
+        let (mut permanent, mut moved) = (true, None);
         for _ in 0..=REDIRECTS {
             let response = self.send(&to, ask, ())?;
             hub.read(|name| text_of(response.headers(), &HeaderName::from_static(name)).map(str::to_owned));
             let follows = [Method::GET, Method::HEAD].contains(&ask.method);
             if !follows || !matches!(response.status().as_u16(), 301 | 302 | 303 | 307 | 308) {
-                return Ok(HttpResponse { response, from: to, hub });
+                return Ok(HttpResponse { response, from: to, hub, moved });
             }
+            permanent &= matches!(response.status().as_u16(), 301 | 308);
             to = location(&to, &response)?;
+            if permanent {
+                moved = Some(to.clone());
+            }
         }
         Err(Fault::Redirects(REDIRECTS))
     }
@@ -130,7 +137,8 @@ impl Client {
     /// # Errors
     /// Why there is no answer; a status is none.
     pub fn send_body(&self, to: &Address, ask: &Ask, body: impl AsSendBody) -> Result<HttpResponse, Fault> {
-        Ok(HttpResponse { response: self.send(to, ask, body)?, from: to.clone(), hub: HubHeaders::default() })
+        let response = self.send(to, ask, body)?;
+        Ok(HttpResponse { response, from: to.clone(), hub: HubHeaders::default(), moved: None })
     }
 
     fn send(&self, to: &Address, ask: &Ask, body: impl AsSendBody) -> Result<Response<Body>, Fault> {

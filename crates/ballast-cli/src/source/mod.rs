@@ -7,7 +7,9 @@
 
 pub mod address;
 mod authority;
+mod claim;
 mod client;
+mod compare;
 mod credentials;
 pub mod fault;
 pub mod hints;
@@ -39,6 +41,8 @@ use ballast::store::WeightState;
 use crate::foreign;
 use crate::image::RemoteImage;
 use crate::print::ProgressLine;
+pub use claim::Drift;
+pub use compare::Compared;
 pub use fault::Fault;
 pub use hub::{HUB, Hub};
 pub use limits::Limits;

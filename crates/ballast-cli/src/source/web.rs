@@ -6,9 +6,10 @@
 use std::path::Path;
 use std::time::Instant;
 
-use ureq::http::{Method, header};
+use ureq::http::{HeaderName, Method, header};
 
 use super::address::{Address, Clear, Secret};
+use super::claim::{self, Claim};
 use super::client::{Ask, Client, HttpResponse};
 use super::fault::Fault;
 use super::limits::Limits;
@@ -32,11 +33,7 @@ impl Web {
     /// Takes one file, going on from what the sink has. The user named the URL, so that it may be http:
     /// no secret goes there then.
     pub fn get(&self, url: &str, sink: &mut Sink) -> Result<(), Fault> {
-        let expanded = secrets::expanded(url, |name| std::env::var(name).ok())?;
-        // A variable's value may be a secret: it goes nowhere in the clear.
-        let clear = if expanded.is_some() { Clear::Refused } else { Clear::Named };
-        let (address, login) = Address::named(expanded.as_deref().unwrap_or(url), clear)?;
-        let secret = self.tokens.secret(&address).or(login);
+        let (address, secret) = self.target(url)?;
         let mut patience = RetryBudget::new(self.client.limits());
         loop {
             let before = sink.len();
@@ -49,6 +46,48 @@ impl Web {
             };
             sink.line.remark(&format!("{}: {fault}; asking again", super::url::shown(url)));
             std::thread::sleep(pause);
+        }
+    }
+
+    /// Where a URL leads, and the secret for that host.
+    fn target(&self, url: &str) -> Result<(Address, Option<Secret>), Fault> {
+        let expanded = secrets::expanded(url, |name| std::env::var(name).ok())?;
+        // A variable's value may be a secret: it goes nowhere in the clear.
+        let clear = if expanded.is_some() { Clear::Refused } else { Clear::Named };
+        let (address, login) = Address::named(expanded.as_deref().unwrap_or(url), clear)?;
+        let secret = self.tokens.secret(&address).or(login);
+        Ok((address, secret))
+    }
+
+    /// What the host says of a file, which is not taken.
+    pub fn claim(&self, url: &str) -> Result<Claim, Fault> {
+        let (address, secret) = self.target(url)?;
+        let mut patience = RetryBudget::new(self.client.limits());
+        loop {
+            let fault = match self.claim_once(&address, secret.as_ref(), patience.until()) {
+                Ok(claim) => return Ok(claim),
+                Err(fault) => fault,
+            };
+            std::thread::sleep(patience.again(0, &fault).ok_or(fault)?);
+        }
+    }
+
+    /// By HEAD; a host that refuses that is asked for one byte.
+    fn claim_once(&self, url: &Address, secret: Option<&Secret>, until: Instant) -> Result<Claim, Fault> {
+        let want = [
+            (HeaderName::from_static("want-repr-digest"), "sha-256=10".to_owned()),
+            (HeaderName::from_static("want-digest"), "sha-256".to_owned()),
+            (HeaderName::from_static("x-amz-checksum-mode"), "ENABLED".to_owned()),
+        ];
+        let byte = [(header::RANGE, "bytes=0-0".to_owned())];
+        let ask = |method, headers| self.client.ask(url, &Ask { method, headers, secret, until });
+        let mut answer = ask(Method::HEAD, &want[..])?;
+        if answer.status() != 200 {
+            answer = ask(Method::GET, &byte)?;
+        }
+        match answer.status() {
+            200 | 206 => Ok(claim_of(&answer)),
+            code => Err(refusal(code)),
         }
     }
 
@@ -68,9 +107,7 @@ impl Web {
         match answer.status() {
             200 => {}
             206 if sink.len() > 0 => sink.pieced = true,
-            code @ (404 | 410) => return Err(Fault::NotFound(format!("status {code}"))),
-            code @ (401 | 403 | 407) => return Err(Fault::Denied(format!("status {code}"))),
-            code => return Err(Fault::Status(code)),
+            code => return Err(refusal(code)),
         }
         take(answer, sink)
     }
@@ -84,6 +121,28 @@ impl Web {
             Fault::Cut { .. } => Fault::Cut { got: sink.len(), of: sink.size() },
             other => other,
         })
+    }
+}
+
+/// A status that no file has.
+fn refusal(code: u16) -> Fault {
+    match code {
+        404 | 410 => Fault::NotFound(format!("status {code}")),
+        401 | 403 | 407 => Fault::Denied(format!("status {code}")),
+        code => Fault::Status(code),
+    }
+}
+
+fn claim_of(answer: &HttpResponse) -> Claim {
+    let header = |name: &'static str| answer.text(&HeaderName::from_static(name)).map(str::to_owned);
+    let whole = header("content-range").and_then(|range| range.rsplit_once('/')?.1.parse().ok());
+    // Some hosts announce no byte in answer to HEAD, whatever the file has.
+    let announced = answer.length().filter(|length| *length > 0 && answer.encoding().is_none());
+    Claim {
+        digests: claim::digests(header).into_iter().chain(answer.hub.digest).collect(),
+        size: if answer.status() == 206 { whole } else { announced },
+        moved_to: answer.moved.as_ref().map(|to| super::url::shown(&to.uri().to_string())),
+        commit: answer.hub.commit.clone(),
     }
 }
 

@@ -1,9 +1,10 @@
 //! `fetch` against sources that lie, stall, cut and send pages; parts, tokens, proxies, TLS, full
-//! disks, kills; `members`: archives and wheels. All on loopback.
+//! disks, kills; `members`: archives and wheels; `outdated`: drift, and `pin --refresh`. All on loopback.
 #![cfg(feature = "full")]
 #![expect(clippy::unwrap_used, reason = "a test's helpers may fail where they stand")]
 
 mod members;
+mod outdated;
 #[path = "../support/server.rs"]
 mod server;
 #[path = "../support/mod.rs"]

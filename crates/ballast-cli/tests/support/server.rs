@@ -144,6 +144,27 @@ impl Server {
             "busy-once" if first => body(to, "500 Internal Server Error", 0, "", b""),
             "busy-once" => body(to, "200 OK", all.len(), "", all),
             "garbage" => to.write_all(b"\x00\x01\x02 this is no HTTP\r\n\r\n"),
+            _ => self.claim(to, request, behaviour),
+        }
+    }
+
+    /// What hosts say of a file in their headers.
+    fn claim(&self, to: &mut dyn Wire, request: &Request, behaviour: &str) -> std::io::Result<()> {
+        let all = &self.bytes[..];
+        let lead = |to: &mut dyn Wire, path: &str| {
+            body(to, "301 Moved Permanently", 0, &format!("Location: /{path}/w.bin\r\n"), b"")
+        };
+        match behaviour {
+            "digest" => body(to, "200 OK", all.len(), &repr_digest(all), all),
+            "digest-of-other" => body(to, "200 OK", all.len(), &repr_digest(b"other bytes"), all),
+            "moved" => lead(to, "digest"),
+            "moved-and-changed" => lead(to, "digest-of-other"),
+            "gone" => body(to, "410 Gone", 0, "", b""),
+            "no-head" if request.line.starts_with("HEAD ") => body(to, "405 Method Not Allowed", 0, "", b""),
+            "no-head" => {
+                let range = format!("Content-Range: bytes 0-0/{}\r\n{}", all.len(), repr_digest(all));
+                body(to, "206 Partial Content", 1, &range, &all[..1])
+            }
             _ => body(to, "404 Not Found", 60, "", &page(60)),
         }
     }
@@ -192,6 +213,13 @@ fn body(to: &mut dyn Wire, status: &str, announced: usize, more: &str, bytes: &[
     to.write_all(head.as_bytes())?;
     to.write_all(bytes)?;
     to.flush()
+}
+
+fn repr_digest(bytes: &[u8]) -> String {
+    use base64::Engine as _;
+    use sha2::Digest as _;
+    let digest = base64::engine::general_purpose::STANDARD.encode(sha2::Sha256::digest(bytes));
+    format!("Repr-Digest: sha-256=:{digest}:\r\n")
 }
 
 fn redirect(to: &mut dyn Wire, path: &str) -> std::io::Result<()> {

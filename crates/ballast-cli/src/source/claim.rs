@@ -1,0 +1,157 @@
+//! What a host says of a file without sending it, and what that says about a pin. Pure.
+//!
+//! `same` needs a SHA-256: a size alone proves that a file differs, never that it is the same.
+
+use ballast::digest::Digest;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use serde::Serialize;
+
+/// How a source stands to its pin.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Drift {
+    /// The host names the pinned digest.
+    Same,
+    /// It names another digest or another size.
+    Changed,
+    /// There is no such file any more.
+    Gone,
+    /// It lies at another address for good; as far as the host says, the file is the pinned one.
+    Moved,
+    /// The host doesn't say enough, or can't be reached.
+    Unknown,
+}
+
+impl Drift {
+    /// The word for it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Same => "same",
+            Self::Changed => "changed",
+            Self::Gone => "gone",
+            Self::Moved => "moved",
+            Self::Unknown => "unknown",
+        }
+    }
+}
+
+/// What a host says of a file.
+#[derive(Debug, Default, Clone, PartialEq, Eq)]
+pub struct Claim {
+    /// Each SHA-256 that it names.
+    pub digests: Vec<Digest>,
+    /// The file's length.
+    pub size: Option<u64>,
+    /// Where permanent redirects lead.
+    pub moved_to: Option<String>,
+    /// The commit behind the address.
+    pub commit: Option<String>,
+}
+
+impl Claim {
+    /// What it says about a pin, and in words.
+    pub fn judge(&self, pin: Digest, size: Option<u64>) -> (Drift, String) {
+        if let Some(other) = self.digests.iter().find(|digest| **digest != pin) {
+            return (Drift::Changed, format!("the host names the sha256 {other}"));
+        }
+        if let (Some(found), Some(pinned)) = (self.size, size)
+            && found != pinned
+        {
+            return (Drift::Changed, format!("expected {pinned} bytes, the host has {found}"));
+        }
+        if let Some(to) = &self.moved_to {
+            return (Drift::Moved, format!("it is at {to} for good"));
+        }
+        match self.digests.is_empty() {
+            true => (Drift::Unknown, "the host names no sha256".into()),
+            false => (Drift::Same, "the host names the pinned sha256".into()),
+        }
+    }
+}
+
+/// Every SHA-256 of the whole file in the headers of an answer.
+pub fn digests(header: impl Fn(&'static str) -> Option<String>) -> Vec<Digest> {
+    // RFC 9530, and RFC 3230 before it.
+    let lists = ["repr-digest", "digest"].into_iter().filter_map(&header).filter_map(|list| listed(&list));
+    // A checksum of parts is no digest of the file.
+    let of_parts = header("x-amz-checksum-type").is_some_and(|kind| !kind.eq_ignore_ascii_case("FULL_OBJECT"));
+    let amazon = header("x-amz-checksum-sha256").filter(|_| !of_parts).and_then(|text| from_base64(&text));
+    let repository = header("x-checksum-sha256").and_then(|text| Digest::parse(text.trim()).ok());
+    lists.chain(amazon).chain(repository).collect()
+}
+
+/// The SHA-256 of a list such as `sha-256=:…:, sha-512=:…:` or `SHA-256=…,MD5=…`.
+fn listed(list: &str) -> Option<Digest> {
+    let mut entries = list.split(',').filter_map(|entry| entry.trim().split_once('='));
+    let (_, value) = entries.find(|(name, _)| name.eq_ignore_ascii_case("sha-256"))?;
+    from_base64(value.split(';').next()?.trim().trim_matches(':'))
+}
+
+fn from_base64(text: &str) -> Option<Digest> {
+    Some(Digest::from_bytes(STANDARD.decode(text.trim()).ok()?.try_into().ok()?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn base64(digest: Digest) -> String {
+        STANDARD.encode(digest.as_bytes())
+    }
+
+    #[test]
+    fn a_digest_is_read_from_each_header_that_has_one_of_the_whole_file() {
+        let pin = Digest::of(b"weights");
+        let text = base64(pin);
+        let rows: [(&[(&str, String)], bool); 12] = [
+            (&[("repr-digest", format!("sha-256=:{text}:"))], true),
+            (&[("repr-digest", format!("sha-512=:AAAA:, sha-256=:{text}:;x=1"))], true),
+            (&[("digest", format!("MD5=AAAA,SHA-256={text}"))], true),
+            (&[("digest", format!("sha-512={text}"))], false),
+            (&[("digest", "SHA-256=AAAA".into())], false),
+            (&[("content-digest", format!("sha-256=:{text}:"))], false),
+            (&[("x-amz-checksum-sha256", text.clone())], true),
+            (&[("x-amz-checksum-sha256", format!("{text}-3"))], false),
+            (&[("x-amz-checksum-sha256", text.clone()), ("x-amz-checksum-type", "COMPOSITE".into())], false),
+            (&[("x-checksum-sha256", pin.to_string())], true),
+            (&[("x-goog-hash", "crc32c=AAAA,md5=AAAA".into())], false),
+            (&[("etag", format!("\"{pin}\""))], false),
+        ];
+        let mut wrong = Vec::new();
+        for (headers, expected) in rows {
+            let header = |name: &str| headers.iter().find(|(key, _)| *key == name).map(|(_, value)| value.clone());
+            let found = digests(header);
+            if found != if expected { vec![pin] } else { vec![] } {
+                wrong.push(format!("{headers:?}: {found:?}"));
+            }
+        }
+        assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    }
+
+    #[test]
+    fn only_a_digest_says_same_and_a_difference_outweighs_a_move() {
+        let (pin, other) = (Digest::of(b"weights"), Digest::of(b"others"));
+        let to = Some("https://new/w".to_owned());
+        let rows = [
+            (vec![], None, None, Drift::Unknown),
+            (vec![], Some(7), None, Drift::Unknown),
+            (vec![], Some(8), None, Drift::Changed),
+            (vec![pin], Some(7), None, Drift::Same),
+            (vec![pin], Some(8), None, Drift::Changed),
+            (vec![pin, other], Some(7), None, Drift::Changed),
+            (vec![other], None, to.clone(), Drift::Changed),
+            (vec![pin], Some(7), to.clone(), Drift::Moved),
+            (vec![], None, to, Drift::Moved),
+        ];
+        let mut wrong = Vec::new();
+        for (digests, size, moved_to, expected) in rows {
+            let claim = Claim { digests, size, moved_to, commit: None };
+            let (found, why) = claim.judge(pin, Some(7));
+            if found != expected {
+                wrong.push(format!("{claim:?}: expected {expected:?}, found {found:?}: {why}"));
+            }
+        }
+        assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    }
+}

@@ -1,0 +1,84 @@
+//! Sources beside the pins, without fetching a file. A web source's host is asked for what it says of the file; of
+//! a local file only its size is read.
+
+use ballast::digest::Digest;
+use ballast::lock::{Source, Weight};
+
+use super::claim::{Claim, Drift};
+use super::{Fault, Sources, hub, local, moving};
+use crate::foreign;
+
+/// One source beside the pin of its weight.
+pub struct Compared {
+    /// How it stands.
+    pub drift: Drift,
+    /// Why, in words.
+    pub why: String,
+    /// What the host says.
+    pub claim: Claim,
+    /// The address that doesn't move, if this one is a branch or a name for the newest.
+    pub fixed: Option<String>,
+}
+
+impl Sources {
+    /// Compares one source with the pin.
+    pub fn compare(&self, weight: &Weight, source: &Source) -> Compared {
+        match source {
+            Source::Web(url) => self.compare_web(weight, url, &self.hub.address(url)),
+            Source::Hub(file) => {
+                let url = hub::url(file);
+                self.compare_web(weight, &url, &self.hub.address(&url))
+            }
+            Source::File(path) => match foreign::open_named(path).and_then(|file| file.metadata()) {
+                Ok(facts) => {
+                    let claim = Claim { size: facts.is_file().then_some(facts.len()), ..Claim::default() };
+                    let (drift, why) = claim.judge(weight.sha256, weight.size);
+                    let unread = "a file of this machine, which is not read here".to_owned();
+                    Compared { drift, why: if drift == Drift::Unknown { unread } else { why }, claim, fixed: None }
+                }
+                Err(_) if path.is_dir() => Compared::unknown("a folder of this machine, which is not searched here"),
+                Err(error) => failed(&local::unreadable(&error)),
+            },
+            // A digest of the archive says nothing about the member; an archive that is gone does.
+            Source::Member { archive, .. } => {
+                let mut whole = weight.clone();
+                whole.size = None;
+                let compared = self.compare(&whole, archive);
+                match compared.drift {
+                    Drift::Gone | Drift::Moved => compared,
+                    Drift::Unknown if compared.claim == Claim::default() => compared,
+                    _ => Compared::unknown("the host speaks of the archive, not of the file inside it"),
+                }
+            }
+            Source::Pip { .. } => Compared::unknown("pip names no digest of a file inside a wheel"),
+            Source::Data(word) => {
+                let claim = Claim { digests: vec![Digest::of(word.as_bytes())], ..Claim::default() };
+                let (drift, why) = claim.judge(weight.sha256, None);
+                Compared { drift, why, claim, fixed: None }
+            }
+        }
+    }
+
+    fn compare_web(&self, weight: &Weight, url: &str, address: &str) -> Compared {
+        match self.web.claim(address) {
+            Ok(claim) => {
+                let (drift, why) = claim.judge(weight.sha256, weight.size);
+                let fixed = moving(url, claim.commit.as_deref()).map(|moving| moving.fixed);
+                Compared { drift, why, claim, fixed }
+            }
+            Err(fault) => failed(&fault),
+        }
+    }
+}
+
+impl Compared {
+    /// Nothing is known, for this reason.
+    pub fn unknown(why: &str) -> Self {
+        Self { drift: Drift::Unknown, why: why.into(), claim: Claim::default(), fixed: None }
+    }
+}
+
+fn failed(fault: &Fault) -> Compared {
+    let drift = if matches!(fault, Fault::NotFound(_)) { Drift::Gone } else { Drift::Unknown };
+    Compared { drift, ..Compared::unknown(&fault.to_string()) }
+}
