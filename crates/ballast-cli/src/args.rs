@@ -69,6 +69,9 @@ pub enum Command {
     /// Bring every pinned file from an image archive into a store
     #[cfg(feature = "full")]
     Import(Import),
+    /// What this boot verified, for others to keep: in-toto, CycloneDX or Prometheus
+    #[cfg(feature = "full")]
+    Statement(Statement),
     /// In the full build only: begin a lock file
     #[cfg(not(feature = "full"))]
     #[command(disable_help_flag = true)]
@@ -109,6 +112,10 @@ pub enum Command {
     #[cfg(not(feature = "full"))]
     #[command(disable_help_flag = true)]
     Import(Elsewhere),
+    /// In the full build only: state what this boot verified
+    #[cfg(not(feature = "full"))]
+    #[command(disable_help_flag = true)]
+    Statement(Elsewhere),
 }
 
 // A command of the full build, whatever its arguments. Doc comments of argument structs would
@@ -223,6 +230,31 @@ pub struct Status {
     /// One JSON document
     #[arg(long)]
     pub json: bool,
+}
+
+#[cfg(feature = "full")]
+#[derive(Debug, Args)]
+pub struct Statement {
+    #[command(flatten)]
+    pub place: Place,
+    /// Where the report was written
+    #[arg(long, value_name = "FILE")]
+    pub report: Option<PathBuf>,
+    /// The form of the statement
+    #[arg(long, value_enum, default_value_t = FormatArg::InToto)]
+    pub format: FormatArg,
+}
+
+#[cfg(feature = "full")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum FormatArg {
+    /// An unsigned in-toto statement, v1
+    InToto,
+    /// A CycloneDX 1.6 bill of materials
+    #[value(name = "cyclonedx")]
+    CycloneDx,
+    /// Metrics for a textfile collector
+    Prometheus,
 }
 
 #[derive(Debug, Args)]

@@ -44,6 +44,8 @@ mod setting;
 mod signature;
 #[cfg(feature = "full")]
 mod source;
+#[cfg(feature = "full")]
+mod statement;
 mod target;
 mod user;
 mod walk;
@@ -104,6 +106,8 @@ pub fn entry() -> ! {
         Command::Export(args) => command::export(&args),
         #[cfg(feature = "full")]
         Command::Import(args) => command::import(&args),
+        #[cfg(feature = "full")]
+        Command::Statement(args) => command::statement(&args),
         #[cfg(not(feature = "full"))]
         Command::Init(_)
         | Command::Pin(_)
@@ -114,7 +118,8 @@ pub fn entry() -> ! {
         | Command::Push(_)
         | Command::Pull(_)
         | Command::Export(_)
-        | Command::Import(_) => Err(exit::not_in_this_build()),
+        | Command::Import(_)
+        | Command::Statement(_) => Err(exit::not_in_this_build()),
     };
     let exit = match done.and_then(|()| print::lost().filter(|_| !heard).map_or(Ok(()), Err)) {
         Ok(()) => Exit::Success,

@@ -9,7 +9,11 @@ use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
 use ballast::lock::Need;
+#[cfg(feature = "full")]
+use ballast::lock::Weight;
 
+#[cfg(feature = "full")]
+use crate::report::WrittenWeight;
 use crate::report::{self, FileStamp, Written, groups};
 use crate::setting::Setting;
 use crate::{bounds, facts, foreign};
@@ -21,6 +25,9 @@ pub struct Record {
     pub path: PathBuf,
     /// Who wrote it.
     pub writer: u32,
+    /// When it was written, in seconds since 1970.
+    #[cfg(feature = "full")]
+    pub time: i64,
     written: Written,
 }
 
@@ -58,12 +65,45 @@ impl Record {
         if written.boot != report::boot_id() {
             return Err("it is of another boot".into());
         }
-        Ok(Self { path: path.to_owned(), writer: meta.uid(), written })
+        Ok(Self {
+            path: path.to_owned(),
+            writer: meta.uid(),
+            #[cfg(feature = "full")]
+            time: meta.mtime(),
+            written,
+        })
     }
 
-    /// Whether every required weight was right when the boot ended.
-    pub fn was_ready(&self) -> bool {
-        self.written.ready
+    /// Why the required weights are not known to be right now; `None` if they are.
+    pub fn why_not_ready(&self, setting: &Setting) -> Option<String> {
+        if !self.written.ready {
+            return Some(format!("{}: a required weight was not right when this boot ended", self.path.display()));
+        }
+        self.disagreement(setting).or_else(|| self.change(setting))
+    }
+
+    /// The name of the boot, and how long it took in milliseconds.
+    #[cfg(feature = "full")]
+    pub fn boot(&self) -> (&str, f64) {
+        (&self.written.boot, self.written.ms)
+    }
+
+    /// The weights that this boot verified and whose files are still those, as the lock file has them.
+    #[cfg(feature = "full")]
+    pub fn verified<'a>(&self, setting: &'a Setting) -> Vec<&'a Weight> {
+        let Some(root) = self.root() else { return Vec::new() };
+        let lock = &setting.lock;
+        let same = |line: &WrittenWeight| {
+            let now = facts::stat_followed(&root.join(&line.path)).map(FileStamp::from);
+            now.is_some() && now == line.file
+        };
+        let alone = self.written.weights.iter().filter(|line| line.group.is_none() && same(line));
+        let alone = alone.filter_map(|line| lock.weights.iter().find(|weight| weight.path.as_str() == line.path));
+        let groups = self.written.groups.iter().zip(&lock.groups);
+        let groups = groups
+            .filter(|(line, group)| line.stamp.is_some() && groups::stamp_of(lock, group, root).ok() == line.stamp);
+        let members = groups.filter_map(|(_, group)| lock.weights.get(group.members.clone())).flatten();
+        alone.chain(members).collect()
     }
 
     /// The root that this boot served, if it served one.

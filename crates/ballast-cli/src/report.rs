@@ -29,6 +29,8 @@ use crate::write_access::WriteAccess;
 pub mod groups;
 mod written;
 
+#[cfg(feature = "full")]
+pub use written::WrittenWeight;
 pub use written::{FileStamp, Written};
 
 /// The version of the JSON layout.

@@ -27,6 +27,9 @@ pub struct Setting {
     pub lock_path: PathBuf,
     /// What must be there.
     pub lock: Lock,
+    /// The digest of the lock file's text.
+    #[cfg(feature = "full")]
+    pub lock_sha256: ballast::digest::Digest,
     /// The trees that are believed; empty where none is.
     pub index: Index,
     /// The cache's root.
@@ -79,8 +82,18 @@ impl Setting {
         };
         let baked = place.baked.clone().or_else(|| lock.store.baked.as_ref().map(|root| root.as_path().to_owned()));
         let serial_file = place.file.serial_file.clone();
-        let setting =
-            Self { lock_path, lock, index: Index::default(), store, baked, proofs, serial_file, notes: Vec::new() };
+        let setting = Self {
+            lock_path,
+            lock,
+            #[cfg(feature = "full")]
+            lock_sha256: ballast::digest::Digest::of(text.as_bytes()),
+            index: Index::default(),
+            store,
+            baked,
+            proofs,
+            serial_file,
+            notes: Vec::new(),
+        };
         let layer = setting.baked.as_ref().map(|root| root.join(serial::BAKED));
         layer.iter().chain(&setting.serial_file).try_for_each(|path| setting.check_serial(path))?;
         Ok(setting)

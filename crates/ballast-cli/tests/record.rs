@@ -14,6 +14,10 @@ fn status(world: &World, more: &[&str]) -> Output {
     world.ballast(&[&["status", "--report", report.to_str().unwrap()], more].concat())
 }
 
+fn statement(world: &World, format: &str) -> Output {
+    world.ballast(&["statement", "--report", world.report().to_str().unwrap(), "--format", format])
+}
+
 /// Rewrites the report as its writer could not have.
 fn forge(world: &World, from: &str, to: &str) {
     let text = fs::read_to_string(world.report()).unwrap();
@@ -106,6 +110,11 @@ fn status_is_ready_only_while_report_lock_file_and_files_agree() {
         if ![Some(14), Some(10)].contains(&after.status.code()) || !text.contains(says) {
             wrong.push(format!("{name}: expected {says:?}, found {after:?}"));
         }
+        // What `status` refuses is not stated either, for the same reason.
+        let stated = statement(&world, "in-toto");
+        if cfg!(feature = "full") && !(stated.stdout.is_empty() && stderr(&stated).contains(says)) {
+            wrong.push(format!("{name}: stated: {stated:?}"));
+        }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
@@ -196,4 +205,37 @@ fn verify_status_and_boot_agree_in_every_situation() {
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+#[cfg(feature = "full")]
+fn a_statement_names_the_verified_weights_and_no_other() {
+    if !is_root("a_statement_names_the_verified_weights") {
+        return;
+    }
+    let optional = |name, baked| Weight { name, need: "optional", size: 3000, baked };
+    let weights = [
+        Weight { name: "large.bin", need: "required", size: 5000, baked: true },
+        optional("changed.bin", true),
+        optional("absent.bin", false),
+    ];
+    let world = World::new(&weights);
+    assert!(world.run(&[]).status.success());
+    let path = |name: &str| format!("{TREE}/{name}");
+    let named = || {
+        let output = statement(&world, "in-toto");
+        let value: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+        let lock = support::pin_of(&fs::read(world.lock()).unwrap());
+        assert_eq!(value["predicate"]["lockFile"]["digest"]["sha256"], lock.as_str());
+        let subjects = value["subject"].as_array().unwrap().iter();
+        subjects.map(|one| (one["name"].clone(), one["digest"]["sha256"].clone())).collect::<Vec<_>>()
+    };
+    let row = |weight: &Weight| (path(weight.name).into(), support::pin_of(&bytes_of(weight)).into());
+    assert_eq!(named(), [row(&weights[0]), row(&weights[1])]);
+    fs::write(weight(&world, "changed.bin"), "x").unwrap();
+    assert_eq!(named(), [row(&weights[0])]);
+    for format in ["cyclonedx", "prometheus"] {
+        let text = stdout(&statement(&world, format));
+        assert!(text.contains(&path("large.bin")) && !text.contains("changed.bin"), "{format}: {text}");
+    }
 }

@@ -15,8 +15,6 @@ use ballast::lock::group::line;
 use ballast::lock::{BadLock, Lock, RelPath, Weight};
 use toml_edit::{Array, ArrayOfTables, DocumentMut, Item, Table, Value, value};
 
-pub use refresh::Before;
-
 use crate::exit::{Exit, Failure};
 use crate::image::Measured;
 use crate::{bounds, foreign, setting};
@@ -33,6 +31,16 @@ pub struct Pinned<'a> {
     pub sources: &'a [String],
     /// SPDX expression, where it is known.
     pub license: Option<&'a str>,
+}
+
+/// What an entry had before.
+pub struct Before {
+    /// Its digest.
+    pub sha256: String,
+    /// Its size, if it was pinned.
+    pub size: Option<i64>,
+    /// The variable that repeats the digest.
+    pub pin_env: Option<String>,
 }
 
 /// A lock file, open for writing.

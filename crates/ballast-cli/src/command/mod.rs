@@ -27,6 +27,8 @@ mod pull;
 #[cfg(feature = "full")]
 mod push;
 mod run_env;
+#[cfg(feature = "full")]
+mod statement;
 mod status;
 mod verify;
 
@@ -52,5 +54,7 @@ pub use pin::pin;
 pub use pull::pull;
 #[cfg(feature = "full")]
 pub use push::push;
+#[cfg(feature = "full")]
+pub use statement::statement;
 pub use status::status;
 pub use verify::verify;

@@ -44,11 +44,7 @@ fn recorded(args: &Status, setting: &Setting) -> ProbeReport {
         Ok(record) => record,
         Err(from) => return ProbeReport { ready: false, from },
     };
-    let why_not = if record.was_ready() {
-        record.disagreement(setting).or_else(|| record.change(setting))
-    } else {
-        Some(format!("{}: a required weight was not right when this boot ended", record.path.display()))
-    };
+    let why_not = record.why_not_ready(setting);
     let ready = why_not.is_none();
     let believed = || format!("{}, written by uid {}", record.path.display(), record.writer);
     ProbeReport { ready, from: why_not.unwrap_or_else(believed) }

@@ -16,6 +16,9 @@ pub struct Written {
     pub boot: String,
     /// Whether every required weight was right.
     pub ready: bool,
+    /// Milliseconds from start to report.
+    #[cfg(feature = "full")]
+    pub ms: f64,
     /// Where the app was pointed.
     pub served: Option<ServedFrom>,
     /// One entry per weight, in the lock file's order; of groups only files that were not right.

@@ -70,6 +70,25 @@ impl Claim {
     }
 }
 
+/// One source beside the pin of its weight.
+pub struct Compared {
+    /// How it stands.
+    pub drift: Drift,
+    /// Why, in words.
+    pub why: String,
+    /// What the host says.
+    pub claim: Claim,
+    /// The address that doesn't move, if this one is a branch or a name for the newest.
+    pub fixed: Option<String>,
+}
+
+impl Compared {
+    /// Nothing is known, for this reason.
+    pub fn unknown(why: &str) -> Self {
+        Self { drift: Drift::Unknown, why: why.into(), claim: Claim::default(), fixed: None }
+    }
+}
+
 /// Every SHA-256 of the whole file in the headers of an answer.
 pub fn digests(header: impl Fn(&'static str) -> Option<String>) -> Vec<Digest> {
     // RFC 9530, and RFC 3230 before it.

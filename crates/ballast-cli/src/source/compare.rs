@@ -1,24 +1,12 @@
-//! Sources beside the pins, without fetching a file. A web source's host is asked for what it says of the file; of
-//! a local file only its size is read.
+//! Sources beside the pins, without fetching a file: by what a web source's host says of it. Of a local file only
+//! its size is read.
 
 use ballast::digest::Digest;
 use ballast::lock::{Source, Weight};
 
-use super::claim::{Claim, Drift};
+use super::claim::{Claim, Compared, Drift};
 use super::{Fault, Sources, hub, local, moving};
 use crate::foreign;
-
-/// One source beside the pin of its weight.
-pub struct Compared {
-    /// How it stands.
-    pub drift: Drift,
-    /// Why, in words.
-    pub why: String,
-    /// What the host says.
-    pub claim: Claim,
-    /// The address that doesn't move, if this one is a branch or a name for the newest.
-    pub fixed: Option<String>,
-}
 
 impl Sources {
     /// Compares one source with the pin.
@@ -68,13 +56,6 @@ impl Sources {
             }
             Err(fault) => failed(&fault),
         }
-    }
-}
-
-impl Compared {
-    /// Nothing is known, for this reason.
-    pub fn unknown(why: &str) -> Self {
-        Self { drift: Drift::Unknown, why: why.into(), claim: Claim::default(), fixed: None }
     }
 }
 

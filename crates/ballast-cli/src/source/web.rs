@@ -72,7 +72,7 @@ impl Web {
         }
     }
 
-    /// By HEAD; a host that refuses that is asked for one byte.
+    /// By HEAD; of a host that refuses that, one byte is requested.
     fn claim_once(&self, url: &Address, secret: Option<&Secret>, until: Instant) -> Result<Claim, Fault> {
         let want = [
             (HeaderName::from_static("want-repr-digest"), "sha-256=10".to_owned()),

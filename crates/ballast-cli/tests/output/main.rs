@@ -89,7 +89,7 @@ fn help_of_every_command() {
     let mut all = fixture();
     let commands = ["run", "heal", "verify", "status", "doctor", "init", "pin", "adopt", "fetch", "outdated", "bake"];
     all.run("--help");
-    for command in commands.into_iter().chain(["push", "pull", "export", "import"]) {
+    for command in commands.into_iter().chain(["push", "pull", "export", "import", "statement"]) {
         all.run(&format!("{command} --help"));
     }
     all.run("--version");

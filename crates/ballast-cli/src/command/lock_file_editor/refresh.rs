@@ -3,18 +3,8 @@
 use ballast::digest::Digest;
 use toml_edit::{Array, Item, Table, value};
 
-use super::{LockFileEditor, Pinned};
+use super::{Before, LockFileEditor, Pinned};
 use crate::exit::{Exit, Failure};
-
-/// What an entry had before.
-pub struct Before {
-    /// Its digest.
-    pub sha256: String,
-    /// Its size, if it was pinned.
-    pub size: Option<i64>,
-    /// The variable that repeats the digest.
-    pub pin_env: Option<String>,
-}
 
 impl LockFileEditor {
     /// The path and the sources of the entry with this path or file name.

@@ -1,0 +1,177 @@
+//! Statements of one boot: in-toto, CycloneDX, Prometheus. They name only what this boot verified. Pure.
+//!
+//! `docs/statement.schema.json` describes the predicate.
+
+use std::fmt::Write as _;
+
+use ballast::digest::Digest;
+use ballast::lock::Weight;
+use serde_json::{Value, json};
+
+/// What in-toto's readers know the predicate by.
+const PREDICATE: &str = "urn:ballast:boot:v1";
+
+/// What a boot verified.
+pub struct Verified<'a> {
+    /// The boot's name.
+    pub boot: &'a str,
+    /// How long it took.
+    pub seconds: f64,
+    /// When it ended, in seconds since 1970.
+    pub time: i64,
+    /// The lock file's digest.
+    pub lock: Digest,
+    /// Its serial.
+    pub serial: Option<u64>,
+    /// The weights whose bytes had the pinned digests, and whose files are the same still.
+    pub weights: Vec<&'a Weight>,
+}
+
+/// An in-toto statement, v1, without a signature.
+pub fn in_toto(verified: &Verified) -> Value {
+    let subject =
+        |weight: &&Weight| json!({"name": weight.path.as_str(), "digest": {"sha256": weight.sha256.to_string()}});
+    let subjects: Vec<_> = verified.weights.iter().map(subject).collect();
+    let mut lock = json!({"digest": {"sha256": verified.lock.to_string()}});
+    if let Some(serial) = verified.serial {
+        lock["serial"] = serial.into();
+    }
+    json!({
+        "_type": "https://in-toto.io/Statement/v1",
+        "subject": subjects,
+        "predicateType": PREDICATE,
+        "predicate": {
+            "verifier": {"name": "ballast", "version": env!("CARGO_PKG_VERSION")},
+            "boot": verified.boot,
+            "verifiedAt": rfc3339(verified.time),
+            "bootSeconds": verified.seconds,
+            "lockFile": lock,
+        },
+    })
+}
+
+/// A CycloneDX 1.6 bill of materials.
+pub fn cyclone_dx(verified: &Verified) -> Value {
+    let component = |weight: &&Weight| {
+        let mut component = json!({
+            "type": "machine-learning-model",
+            "bom-ref": weight.path.as_str(),
+            "name": weight.path.as_str(),
+            "hashes": [{"alg": "SHA-256", "content": weight.sha256.to_string()}],
+        });
+        if let Some(license) = &weight.license {
+            component["licenses"] = json!([{"expression": license}]);
+        }
+        component
+    };
+    let components: Vec<_> = verified.weights.iter().map(component).collect();
+    let mut properties = vec![
+        json!({"name": "ballast:boot", "value": verified.boot}),
+        json!({"name": "ballast:lock-file-sha256", "value": verified.lock.to_string()}),
+    ];
+    properties.extend(verified.serial.map(|serial| json!({"name": "ballast:serial", "value": serial.to_string()})));
+    json!({
+        "bomFormat": "CycloneDX",
+        "specVersion": "1.6",
+        "version": 1,
+        "metadata": {
+            "timestamp": rfc3339(verified.time),
+            "tools": {"components": [
+                {"type": "application", "name": "ballast", "version": env!("CARGO_PKG_VERSION")},
+            ]},
+            "properties": properties,
+        },
+        "components": components,
+    })
+}
+
+/// Metrics for a textfile collector.
+pub fn prometheus(verified: &Verified) -> String {
+    let mut text = String::from(
+        "# HELP ballast_weight_verified Weights that the last boot verified, and whose files are the same still.\n\
+         # TYPE ballast_weight_verified gauge\n",
+    );
+    for weight in &verified.weights {
+        let path = weight.path.as_str().replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n");
+        let _ = writeln!(text, "ballast_weight_verified{{path=\"{path}\",sha256=\"{}\"}} 1", weight.sha256);
+    }
+    let metrics = [
+        ("ballast_boot_seconds", "How long the last boot took.", verified.seconds.to_string()),
+        ("ballast_boot_timestamp_seconds", "When the last boot ended.", verified.time.to_string()),
+    ];
+    for (name, help, value) in metrics {
+        let _ = write!(text, "# HELP {name} {help}\n# TYPE {name} gauge\n{name} {value}\n");
+    }
+    text
+}
+
+/// Seconds since 1970 as RFC 3339 writes them, in UTC.
+fn rfc3339(time: i64) -> String {
+    let (days, second) = (time.div_euclid(86_400), time.rem_euclid(86_400));
+    // Days since 1 March of the year 0; eras of 400 years.
+    let (era, day) = ((days + 719_468).div_euclid(146_097), (days + 719_468).rem_euclid(146_097));
+    let year = (day - day / 1460 + day / 36_524 - day / 146_096) / 365;
+    let day = day - (365 * year + year / 4 - year / 100);
+    let month = (5 * day + 2) / 153;
+    let (date, month) = (day - (153 * month + 2) / 5 + 1, if month < 10 { month + 3 } else { month - 9 });
+    let year = year + era * 400 + i64::from(month <= 2);
+    format!("{year:04}-{month:02}-{date:02}T{:02}:{:02}:{:02}Z", second / 3600, second / 60 % 60, second % 60)
+}
+
+#[cfg(test)]
+mod tests {
+    use ballast::lock::Lock;
+
+    use super::*;
+
+    const EXPECTED: &str = include_str!("statement_expected.txt");
+
+    #[test]
+    fn each_form_has_these_bytes() {
+        let pin = "3f76b5117a9ca574d536af8199e6720089eb4ad3dc7e93534496d88265de864f";
+        let lock = format!(
+            "version = 1\nserial = 7\n[store]\npath = \"/srv/models\"\n[[weight]]\npath = \"m/a \\\"b\\\".h5\"\nsha256 = \"{pin}\"\nlicense = \"MIT\"\n"
+        );
+        let parsed = Lock::parse(&lock).unwrap();
+        let verified = Verified {
+            boot: "kernel/pid:[1]/2",
+            seconds: 0.25,
+            time: 1_795_953_600,
+            lock: Digest::of(b"lock"),
+            serial: parsed.serial,
+            weights: parsed.weights.iter().collect(),
+        };
+        let pretty = |value: &Value| serde_json::to_string_pretty(value).unwrap();
+        let parts = [pretty(&in_toto(&verified)), pretty(&cyclone_dx(&verified)), prometheus(&verified)];
+        let found = parts.join("\n\n").replace(env!("CARGO_PKG_VERSION"), "VERSION");
+        assert!(found == EXPECTED, "{found}");
+    }
+
+    #[test]
+    fn the_schema_describes_each_key_of_the_predicate() {
+        let schema: Value = serde_json::from_str(include_str!("../../../docs/statement.schema.json")).unwrap();
+        let verified =
+            Verified { boot: "b", seconds: 0.5, time: 0, lock: Digest::of(b""), serial: Some(1), weights: Vec::new() };
+        let statement = in_toto(&verified);
+        let keys = |value: &Value| value.as_object().unwrap().keys().cloned().collect::<Vec<_>>();
+        let mut listed = keys(&schema["properties"]);
+        listed.sort();
+        let mut found = keys(&statement["predicate"]);
+        found.sort();
+        assert_eq!(found, listed);
+        assert_eq!(schema["$id"], statement["predicateType"]);
+    }
+
+    #[test]
+    fn seconds_are_written_as_dates_over_leap_years() {
+        let rows = [
+            (0, "1970-01-01T00:00:00Z"),
+            (951_782_400, "2000-02-29T00:00:00Z"),
+            (1_709_251_199, "2024-02-29T23:59:59Z"),
+            (1_709_251_200, "2024-03-01T00:00:00Z"),
+            (4_107_542_400, "2100-03-01T00:00:00Z"),
+        ];
+        let wrong: Vec<_> = rows.iter().filter(|(time, text)| rfc3339(*time) != *text).collect();
+        assert!(wrong.is_empty(), "{wrong:?}");
+    }
+}
