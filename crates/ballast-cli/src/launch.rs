@@ -1,11 +1,11 @@
 //! Dropping privilege, proving that it is gone, and becoming the command.
 //!
 //! The types force the order: [`exec()`] takes a [`Dropped`], and only [`drop_to`] and [`stay`]
-//! make one, after the proof: the ids and groups are the wanted ones, uid 0 can't be had
-//! back, and the permitted, effective, inheritable and ambient capability sets are empty (the
-//! bounding set too, with SETPCAP). Root's session keyring stays behind. Root by `--user`
-//! stays root, with its capabilities, and [`Dropped::is_root`] says so. Ids change in every thread of the process;
-//! capabilities in the calling one, which is the one to call [`exec()`].
+//! make one, after the proof: the ids and groups are the target's, uid 0 can't be regained, and the
+//! permitted, effective, inheritable and ambient capability sets are empty (the bounding set too,
+//! with SETPCAP). Root's session keyring stays behind. If `--user` names root, the process stays
+//! root, with its capabilities, and [`Dropped::is_root`] reports that. Ids change in every thread
+//! of the process; capabilities in the calling one, which is the one to call [`exec()`].
 //!
 //! Touches this process's credentials, descriptors and signal state, and `/proc/self` to read.
 
@@ -43,7 +43,7 @@ pub fn no_new_privs() -> bool {
     rustix::thread::no_new_privs().unwrap_or(false)
 }
 
-/// Becomes the target in every thread, and proves it. HOME will be the target's.
+/// Becomes the target in every thread, and proves it. The command's HOME will be the target's.
 pub fn drop_to(target: &Account, options: &DropOptions) -> Result<Dropped, LaunchError> {
     let caps = capabilities();
     let ids = ProcessIds::now(target)?;
@@ -63,7 +63,7 @@ pub fn drop_to(target: &Account, options: &DropOptions) -> Result<Dropped, Launc
     Ok(Dropped { uid: target.uid, home: Some(target.home.clone()) })
 }
 
-/// Stays who the process is, with the same proof. HOME is left as found.
+/// Keeps the process's ids, with the same proof. HOME stays unchanged.
 pub fn stay(options: &DropOptions) -> Result<Dropped, LaunchError> {
     let groups = rustix::process::getgroups().unwrap_or_default();
     let account = Account {
@@ -104,7 +104,7 @@ impl ProcessIds {
     }
 }
 
-/// Whether these groups are the target's; the primary one counts whether or not it is listed.
+/// Whether these groups are the target's; the primary group need not be listed.
 fn same_groups(target: &Account, groups: &[u32]) -> bool {
     let with_primary = |groups: &[u32]| {
         let mut all = [groups, &[target.gid]].concat();
@@ -115,7 +115,7 @@ fn same_groups(target: &Account, groups: &[u32]) -> bool {
     with_primary(groups) == with_primary(&target.groups)
 }
 
-/// Fails before anything was changed when a needed capability is absent.
+/// Fails before any change if a needed capability is absent.
 fn refuse_the_impossible(target: &Account, ids: &ProcessIds, caps: &CapSets) -> Result<(), LaunchError> {
     let uid_possible = ids.uids == [target.uid; 3] || caps.has(CapSets::SETUID);
     let groups_right = ids.gids == [target.gid; 3] && same_groups(target, &ids.groups);
@@ -141,7 +141,7 @@ fn capabilities_text(setuid: bool, setgid: bool) -> &'static str {
     }
 }
 
-/// Groups first and the user last: each step needs what the next one gives away.
+/// Changes groups first and the user last: the change of the user removes the right to change groups.
 fn become_target(target: &Account, ids: &ProcessIds, caps: &CapSets) -> Result<(), LaunchError> {
     let refused = |call: &str, errno: Errno| cannot_drop(target, caps, format!("{call}: {}", io::Error::from(errno)));
     let groups: Vec<Gid> = target.groups.iter().copied().map(Gid::from_raw).collect();

@@ -1,9 +1,9 @@
-//! The program `ballast`: keeps model weights right, drops privilege, becomes the command.
+//! The program `ballast`: verifies and repairs model weights, drops privilege, becomes the command.
 //!
-//! `args -> command -> report -> exit`. Only `print` prints, only `launch` changes who we are.
+//! `args -> command -> report -> exit`. Only `print` prints, only `launch` changes the process's identity.
 //!
-//! The C library calls [`entry`] itself. Rust's runtime would change the signal state that the command must receive,
-//! and prepare threads that most boots don't start.
+//! The C library calls [`entry`] itself. Rust's runtime would change the signal state that the
+//! command must inherit, and prepare threads that most boots don't start.
 
 #[cfg(feature = "full")]
 mod adopted;
@@ -52,7 +52,7 @@ mod walk;
 mod wins;
 mod write_access;
 
-/// What the fuzz targets of `fuzz/` call: readers of foreign bytes. No interface for others.
+/// Readers of foreign bytes, for the fuzz targets of `fuzz/` only.
 #[cfg(feature = "full")]
 #[doc(hidden)]
 pub mod fuzzing {
@@ -78,7 +78,7 @@ use exit::Exit;
 pub fn entry() -> ! {
     launch::receive();
     let command = parse().command;
-    // A probe's answer is its exit code.
+    // A probe's result is its exit code.
     let heard = matches!(command, Command::Status(_));
     let done = match command {
         Command::Run(args) => command::run(&args),
@@ -131,8 +131,8 @@ pub fn entry() -> ! {
     std::process::exit(exit.code())
 }
 
-/// The command line; a wrong one, or `--help`, is answered here. The parser is leaked on purpose: the process exits or
-/// execs before freeing it would pay off.
+/// Parses the command line, and ends the process for an invalid one or `--help`. The parser is
+/// leaked on purpose: the process exits or execs before freeing it would pay off.
 fn parse() -> Cli {
     let mut grammar = ManuallyDrop::new(Cli::command());
     let matches = grammar.try_get_matches_from_mut(std::env::args_os()).map(ManuallyDrop::new);

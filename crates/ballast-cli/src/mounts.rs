@@ -1,7 +1,8 @@
-//! Mounts: which one a path lies on, and whether its content is an image's layer that no process writes.
+//! Finds the mount of a path, and whether its content is an image's layer that no process can write.
 //!
-//! A read-only mount says nothing about who writes to the same files through another mount. What does: it is the
-//! mount of `/` itself, or its file system has no writable side. Reads `/proc/self`, changes nothing.
+//! A read-only mount does not exclude that others write to the same files through another mount.
+//! Only two cases do: the mount is `/` itself, or its file system can't be written. Reads
+//! `/proc/self`, changes nothing.
 
 use std::os::fd::AsRawFd;
 use std::path::Path;
@@ -26,14 +27,14 @@ fn id_of(fdinfo: &str) -> Option<u64> {
     fdinfo.lines().find_map(|line| line.strip_prefix("mnt_id:"))?.trim().parse().ok()
 }
 
-/// Whether the mount table has a row of this number whose file system has no writable side: erofs, squashfs, or
-/// overlay without an upper directory. A row that can't be read is none, and so is one without its end: the option
-/// that matters may have been cut off.
+/// Whether the mount table has a row of this number whose file system has no writable side: erofs,
+/// squashfs, or overlay without an upper directory. A row that can't be read, or that is
+/// incomplete, counts as absent: the deciding option may be missing.
 pub fn unwritable(table: &str, id: u64) -> bool {
     let mut rows = table.split_inclusive('\n').filter_map(|row| row.strip_suffix('\n'));
     let row = rows.find(|row| row.split(' ').next().and_then(|word| word.parse().ok()) == Some(id));
     let Some((_, file_system)) = row.and_then(|row| row.split_once(" - ")) else { return false };
-    // The kernel escapes spaces: a row with more words is not its own.
+    // The kernel escapes spaces, so it writes no row with more words.
     match file_system.split(' ').collect::<Vec<_>>()[..] {
         ["erofs" | "squashfs", _, _] => true,
         ["overlay", _, options] => !options.split(',').any(|option| option.starts_with("upperdir")),

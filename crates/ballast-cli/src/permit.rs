@@ -1,8 +1,9 @@
-//! Which directories root may change: one pure decision, for the cache, `[[dir]]` entries, reports and receipts.
+//! Decides which directories root may change: the cache, `[[dir]]` entries, and those of reports
+//! and receipts.
 //!
 //! The app may have renamed any directory below one of its own, so a path proves nothing. Root changes
 //! a directory only where the facts of one descriptor, and of the descriptors that led to it, prove that
-//! it is one of [`Permit`]. A mark left inside a directory would prove nothing: it travels with a rename.
+//! it is one of [`Permit`]. A marker file in a directory would prove nothing, because a rename moves it too.
 //! `walk` collects the facts. Touches nothing; the table is in `permit_tests.rs`.
 
 use std::path::Path;
@@ -25,7 +26,7 @@ pub struct Component {
 pub enum Permit {
     /// A mount begins here: a volume that the operator put here for the app, of any owner.
     MountRoot,
-    /// The directory is the app's already.
+    /// The directory belongs to the app already.
     AppOwned,
     /// It is root's, and the app can replace neither it nor a directory above it.
     RootPath,
@@ -34,9 +35,9 @@ pub enum Permit {
 /// Whether [`Permit::RootPath`] counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RootPaths {
-    /// The lock file names the directory, or root only makes files of its own there.
+    /// It counts: the lock file names the directory, or root only makes its own files there.
     Allowed,
-    /// The environment names a directory that root would give away: root's own are not for that.
+    /// It does not count: the environment names a directory that root would give away.
     Refused,
 }
 

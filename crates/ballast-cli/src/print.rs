@@ -1,12 +1,12 @@
-//! The one place that prints.
+//! Only this module prints.
 //!
-//! Rules: a boot speaks on stderr, since stdout belongs to the command; the answer of a command
-//! (`verify`, `status`) goes to stdout. Lines begin lower case and end without a period.
-//! A failure is `error:`, then `hint:`. Digests stand whole, on lines of their own.
+//! A boot prints to stderr, since stdout belongs to the command; other commands (`verify`,
+//! `status`) print results to stdout. Lines begin in lower case and end without a period. A failure
+//! is `error:`, then `hint:`. Digests are printed whole, on their own lines.
 //!
-//! Output may fail. A boot goes on without it, also when its reader reads nothing, and the report says so.
-//! A closed pipe ends an answer quietly; any other write error is a failure of the command. Control characters are
-//! escaped.
+//! If output fails, also if its reader reads nothing, a boot continues, and the report says so. A
+//! closed pipe ends the output of a result without an error; any other write error fails the
+//! command. Control characters are escaped.
 
 mod output;
 #[cfg(feature = "full")]
@@ -25,7 +25,7 @@ pub use progress::{Progress, ProgressLine};
 
 pub use output::{be_patient_no_more, stderr_fault};
 
-/// Up to this number each weight has a line, and this many with the same result are named.
+/// Up to this number of weights each has a line; beyond, at most this many with the same result are named.
 pub const EACH: usize = 20;
 
 /// Prints a failure and its way out.
@@ -46,7 +46,8 @@ pub fn boot(report: &Report) {
     output::lines(&text);
 }
 
-/// The weights without a group; then a line for each group, and for its files that were not simply right.
+/// Lines for the weights without a group; then one for each group, and for its files that were not
+/// right at first.
 fn lines(report: &Report) -> Vec<String> {
     let mut all = Vec::new();
     // A group's files follow each other.
@@ -59,7 +60,8 @@ fn lines(report: &Report) -> Vec<String> {
     all
 }
 
-/// A line a weight; of many, a line for each of those that were not simply right, and a count for those alike.
+/// One line for each weight; of many, a line for each that was not right at first, and counts for
+/// equal results.
 fn weight_lines(weights: &[&WeightLine]) -> Vec<String> {
     let many = weights.len() > EACH;
     let mut fates: BTreeMap<(&str, &str), usize> = BTreeMap::new();
@@ -91,14 +93,14 @@ fn summary(report: &Report) -> String {
 
 /// A boot as one JSON document on stderr.
 pub fn boot_json(report: &Report) {
-    // One line of the file's own text: a second writer of the same value would be 10 KB of program.
+    // Joins the report file's text to one line: a second serializer would add 10 KB to the program.
     if let Ok(text) = serde_json::to_string_pretty(report) {
         let text: String = text.lines().map(str::trim_start).collect();
         output::escaped(&format!("{}\n", escape::json(&text)));
     }
 }
 
-/// One remark of a boot.
+/// Prints one remark of a boot.
 pub fn remark(text: &str) {
     output::lines(&format!("ballast: {text}\n"));
 }
@@ -114,19 +116,19 @@ pub fn usage(error: &clap::Error) -> i32 {
     lost().map_or(error.exit_code(), |failure| failure.exit.code())
 }
 
-/// The answer of a command.
+/// Prints a command's result.
 pub fn answer(text: &str) {
     output::answer(&format!("{}\n", escape::lines(text)));
 }
 
-/// An answer as one JSON document.
+/// Prints a result as one JSON document.
 pub fn answer_json(value: &impl Serialize) {
     if let Ok(text) = serde_json::to_string_pretty(value) {
         output::answer(&format!("{}\n", escape::json(&text)));
     }
 }
 
-/// The failure of a command whose answer could not be written.
+/// The failure of a command whose output could not be written.
 pub fn lost() -> Option<Failure> {
     let error = output::answer_fault()?;
     let failure = Failure::new(Exit::AnswerLost, format!("the answer could not be written to stdout: {error}"));

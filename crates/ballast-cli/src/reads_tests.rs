@@ -1,5 +1,5 @@
-//! What readers of others' bytes hold: an allocator that counts, and inputs that are as long as their
-//! bound allows, each in the shape that makes a parser hold the most.
+//! Measures the memory of readers of foreign bytes, with an allocator that counts. Each input is as
+//! long as its bound allows, in the shape that needs the most memory.
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
@@ -21,7 +21,7 @@ thread_local! {
 }
 
 fn count(change: isize) {
-    // A thread that ends has no counter any more.
+    // A thread that is ending has no counter any more.
     let _ = LIVE.try_with(|live| {
         live.set(live.get() + change);
         let _ = MOST.try_with(|most| most.set(most.get().max(live.get())));
@@ -55,7 +55,7 @@ pub fn mib(work: impl FnOnce()) -> isize {
     (MOST.get() - before) >> 20
 }
 
-/// No reader may hold more, its input included.
+/// No reader may use more memory, its input included.
 const MEMORY: isize = 200;
 
 /// A text of this length that repeats a part.

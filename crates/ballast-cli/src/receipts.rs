@@ -1,7 +1,7 @@
-//! The receipts file: opened as root before the drop, believed only where the app can't reach it.
+//! The receipts file: opened as root before the drop, trusted only if the app can't write or replace it.
 //!
-//! It is written in place, last of all: a boot cut short leaves no valid JSON, which vouches for
-//! nothing. Only root can read or write it.
+//! It is written in place at the end. An interrupted write leaves invalid JSON, which counts as no
+//! receipt. Only root can read or write it.
 
 use std::fs::File;
 use std::io::{self, Seek, Write};
@@ -21,7 +21,7 @@ use crate::{bounds, facts, foreign};
 /// An open receipts file and its content.
 pub struct ReceiptFile {
     file: File,
-    /// What may be believed.
+    /// The receipts that are trusted.
     pub receipts: Receipts,
 }
 
@@ -44,7 +44,7 @@ impl ReceiptFile {
         Ok(Self { file, receipts })
     }
 
-    /// Notes what was verified, and writes when that is news.
+    /// Records the verified weights, and writes the file if it changes.
     ///
     /// # Errors
     /// Those of the write; the receipts are then void, and the next boot verifies bytes.
@@ -64,8 +64,8 @@ impl ReceiptFile {
     }
 }
 
-/// Opens the file in a directory that root alone can write, and that the app can't replace. All by
-/// descriptor, and proved before anything is made.
+/// Opens the file in a directory that root alone can write, and that the app can't replace. It
+/// works by descriptors, and checks them before it makes a file.
 fn open_beneath(path: &Path, look: &WriteAccess) -> Result<File, String> {
     let words = |error: io::Error| format!("{}: {error}", path.display());
     let no_file = || words(io::ErrorKind::InvalidInput.into());

@@ -1,9 +1,10 @@
-//! The record of a boot: the report that it left, read back. Only `status` and `verify` read it, for what this boot
-//! verified and where.
+//! The record of a boot: the report that it left, read back. Only `status` and `verify` read it, to
+//! learn what this boot verified and where.
 //!
-//! A report is believed if root or this user wrote it, no other user can write it, and it is of this boot. It says
-//! something about a lock file only if it names the same weights with the same pins, and about the files only while
-//! their stamps are those that were verified. Reads inodes and one file; hashes nothing, changes nothing.
+//! A report is trusted if root or this user wrote it, no other user can write it, and it is of this
+//! boot. It counts for a lock file only if both name the same weights and pins, and for the files
+//! only while their stamps are unchanged. Reads inodes and one file; hashes nothing, changes
+//! nothing.
 
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
@@ -18,7 +19,7 @@ use crate::report::{self, FileStamp, Written, groups};
 use crate::setting::Setting;
 use crate::{bounds, facts, foreign};
 
-/// A believed report of this boot.
+/// A trusted report of this boot.
 #[derive(Debug)]
 pub struct Record {
     /// Where it lies.
@@ -32,7 +33,7 @@ pub struct Record {
 }
 
 impl Record {
-    /// The first believable report of this boot, at the named place or at the usual ones.
+    /// Finds the first trusted report of this boot, at the named place or at the usual places.
     ///
     /// # Errors
     /// Why no place has one, in a sentence.
@@ -114,7 +115,7 @@ impl Record {
     /// A difference between the boot's weights and the lock file's; `None` if they agree.
     pub fn disagreement(&self, setting: &Setting) -> Option<String> {
         let place = || format!("{} and {}", self.path.display(), setting.lock_path.display());
-        // Two programs of one machine may have the same weights in different stores.
+        // Two programs on one machine may have the same weights in different stores.
         let elsewhere = |root: &&Path| *root != setting.store && Some(*root) != setting.baked.as_deref();
         if let Some(root) = self.root().filter(elsewhere) {
             let store = setting.store.display();
@@ -132,7 +133,7 @@ impl Record {
         Some(format!("{} differ{why}", place()))
     }
 
-    /// The first required weight whose file is not the one that this boot verified; `None` where all still are.
+    /// The first required weight whose file changed since this boot verified it; `None` if no file changed.
     pub fn change(&self, setting: &Setting) -> Option<String> {
         let root = self.root()?;
         let required = self.written.weights.iter().filter(|line| line.need == Need::Required);

@@ -1,7 +1,7 @@
 //! The report of a boot: one value, reported as lines for a person and as JSON for a machine.
 //!
-//! The file is created exclusively in a directory of our own, before privilege is dropped, so
-//! that who could have written it is known. It stays empty until the boot is over, and an empty
+//! The file is created exclusively in a directory of our own, before privilege is dropped, so that
+//! only known users could have written it. It stays empty until the boot is over, and an empty
 //! report is no report.
 
 use std::fs::{self, File};
@@ -45,7 +45,7 @@ pub struct Report {
     pub boot: String,
     /// Whether every required weight is right.
     pub ready: bool,
-    /// Who serves: after the drop.
+    /// The ids after the drop.
     pub ids: Ids,
     /// The order of attempts.
     pub plan: Plan,
@@ -97,17 +97,17 @@ pub struct WeightLine {
     pub done: String,
     /// Whether it is right now.
     pub right: bool,
-    /// How firmly it is kept.
+    /// How well it is protected.
     #[serde(rename = "firmness")]
     pub protection: Option<Protection>,
-    /// The file whose bytes were verified, where it is right.
+    /// The file whose bytes were verified, if the weight is right.
     pub file: Option<FileStamp>,
     /// Milliseconds.
     pub ms: f64,
     /// The number of its group.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub group: Option<u32>,
-    /// What stands in the way of a wrong one, for the hint.
+    /// Why the weight is wrong, for the hint.
     #[serde(skip)]
     pub outlook: Outlook,
 }
@@ -127,9 +127,9 @@ pub struct GroupLine {
     pub right: usize,
     /// How many were right and stay as they are.
     pub kept: usize,
-    /// How well its files are protected, where it is the same for all.
+    /// How well its files are protected, if that is the same for all.
     pub protection: Option<Protection>,
-    /// What changes with each of its files, where all are right.
+    /// A stamp that changes with each of its files, if all are right.
     pub stamp: Option<String>,
     /// Milliseconds.
     pub ms: f64,
@@ -144,7 +144,7 @@ pub enum Outlook {
     WouldHeal,
     /// No origin has it.
     NoSource,
-    /// Root could not keep it from the app.
+    /// Root could not protect it from the app.
     NotKept,
     /// The kernel refused a call: its errno.
     Refused(i32),
@@ -166,7 +166,7 @@ impl From<&Done> for Outlook {
 pub fn boot_id() -> String {
     let kernel = crate::facts::text("/proc/sys/kernel/random/boot_id").unwrap_or_default();
     let first = crate::facts::text("/proc/1/stat").unwrap_or_default();
-    // The name in parentheses may hold anything; the start time is field 22, 20 after it.
+    // The name in parentheses may contain any character; the start time is field 22, 20 after the name.
     let started = first.rsplit_once(')').and_then(|(_, rest)| rest.split_whitespace().nth(19)).unwrap_or("?");
     let namespace = fs::read_link("/proc/self/ns/pid").map(|link| link.display().to_string()).unwrap_or_default();
     format!("{}/{namespace}/{started}", kernel.trim())
@@ -209,7 +209,7 @@ impl WeightLine {
         self.done == done_words(&Done::Kept)
     }
 
-    /// Whether the line of its group says everything.
+    /// Whether the group's line is enough for this file.
     pub fn is_summed_up(&self) -> bool {
         self.group.is_some() && self.right
     }
@@ -222,7 +222,7 @@ impl ReportFile {
     /// Opens the first writable place.
     ///
     /// # Errors
-    /// The answer of the last place tried.
+    /// The error of the last place tried.
     pub fn open(path: Option<&Path>, look: &WriteAccess) -> io::Result<Self> {
         let mut last = io::Error::from(io::ErrorKind::NotFound);
         for candidate in path.map_or_else(candidates, |path| vec![path.to_owned()]) {
@@ -234,7 +234,7 @@ impl ReportFile {
         Err(last)
     }
 
-    /// By descriptor: what the directory was found to be is what the file is made in.
+    /// Works by descriptor, so that the file is made in the directory that was checked.
     fn create(path: &Path, own_dir: bool, look: &WriteAccess) -> io::Result<Self> {
         let path = std::path::absolute(path)?;
         let invalid = || io::Error::from(io::ErrorKind::InvalidInput);

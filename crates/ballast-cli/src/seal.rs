@@ -1,9 +1,10 @@
-//! The seal: Landlock, so that not even the owner of a verified weight can change it before it
-//! is loaded.
+//! The seal uses Landlock, so that even the owner of a verified weight can't change it before it is
+//! loaded.
 //!
-//! Landlock only adds rights, so everything beside the path to the weights is granted, and the
-//! path itself is not. That is harmless only where the app could not write those directories
-//! anyway. It binds this process tree, not another replica, and covers neither chmod nor chown.
+//! A Landlock ruleset lists what is allowed, so the seal allows every entry beside the weights'
+//! paths, and not the paths themselves. The app loses no right only if it could not write those
+//! directories before. The seal binds this process tree, not another replica, and covers neither
+//! chmod nor chown.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -18,16 +19,16 @@ use landlock::{
 use crate::bounds::SEAL_ENTRIES;
 use crate::{facts, launch};
 
-/// The oldest Landlock that also stops truncation.
+/// The oldest Landlock version that also forbids truncation.
 const NEEDED: ABI = ABI::V3;
 
 /// Why there is no seal.
 pub type Unsealed = String;
 
-/// Seals these weights for this process and all that it becomes.
+/// Seals these weights for this process and its descendants.
 ///
 /// # Errors
-/// Why not, and what it would take.
+/// The reason, and what is needed.
 pub fn seal(weights: &[PathBuf], app: Ids, groups: &[u32]) -> Result<(), Unsealed> {
     if weights.is_empty() {
         return Err("no weight to seal".into());
@@ -56,7 +57,7 @@ fn restrict(beside: Vec<PathBuf>) -> Result<(), Box<dyn std::error::Error>> {
     let mut ruleset =
         Ruleset::default().set_compatibility(CompatLevel::HardRequirement).handle_access(writes)?.create()?;
     for path in beside {
-        // A name that is gone, or that the app can't even open, needs no grant.
+        // A name that was removed, or that the app can't open, needs no rule.
         let Ok(opened) = PathFd::new(&path) else { continue };
         let rights = if path.is_dir() { writes } else { writes & AccessFs::from_file(NEEDED) };
         if rights != BitFlags::EMPTY {
@@ -67,7 +68,7 @@ fn restrict(beside: Vec<PathBuf>) -> Result<(), Box<dyn std::error::Error>> {
     Ok(())
 }
 
-/// Every entry beside the paths to the weights, from `/` down; nothing where they are too many.
+/// Every entry beside the paths to the weights, from `/` down; none if there are too many.
 fn beside(weights: &[PathBuf]) -> Option<Vec<PathBuf>> {
     let mut on_path: Vec<&Path> = weights.iter().flat_map(|weight| weight.ancestors()).collect();
     on_path.sort_unstable();

@@ -1,9 +1,9 @@
-//! Variables that are for this program alone: no process that it starts or becomes gets them. Pure.
+//! Names the variables that no process gets that this program starts or becomes. Pure.
 
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 
-/// Passwords and tokens of registries, and mirrors whose URL holds a password or a query.
+/// Passwords and tokens of registries, and mirrors whose URL contains a password or a query.
 pub fn is_secret(name: &OsStr, value: &OsStr) -> bool {
     let name = name.as_bytes();
     let words = || value.as_bytes().split(u8::is_ascii_whitespace);

@@ -2,8 +2,8 @@
 //! one in the file of `--serial-file`, it is refused.
 //!
 //! The file is one number in decimal, written in place as 21 bytes at once under a lock on itself:
-//! it holds the old number or the new one. Through no symlink. What can't be read as a number is
-//! refused, never taken for none.
+//! it contains the old number or the new one. No symlink is followed. A file without a readable
+//! number is refused.
 
 use std::fs::File;
 use std::io;
@@ -17,13 +17,13 @@ use rustix::io::Errno;
 use crate::exit::{Exit, Failure};
 use crate::{bounds, foreign, walk};
 
-/// Where `bake` leaves the serial in a layer.
+/// The path at which `bake` stores the serial in a layer.
 pub const BAKED: &str = ".ballast/serial";
 
-/// How long another process may hold the file.
+/// How long to wait for another process's lock: attempts, and the pause between them.
 const PATIENCE: (u32, Duration) = (20, Duration::from_millis(100));
 
-/// A number as its file has it.
+/// The file's text for a number.
 pub fn line(serial: u64) -> String {
     format!("{serial:020}\n")
 }
@@ -42,10 +42,10 @@ pub fn check(serial: Option<u64>, path: &Path, lock_path: &Path) -> Result<(), F
     compare(serial, remembered, path, lock_path)
 }
 
-/// Remembers a serial; says so where the file is there and can only be read.
+/// Stores a serial; returns a remark if the file exists and can only be read.
 ///
 /// # Errors
-/// [`Exit::SerialBack`] for a lower serial, and where nothing can be remembered.
+/// [`Exit::SerialBack`] for a lower serial, and if no serial can be stored.
 pub fn remember(serial: Option<u64>, path: &Path, lock_path: &Path) -> Result<Option<String>, Failure> {
     let refused = |error: &io::Error| {
         let what = format!("no serial can be remembered in {}: {error}", path.display());
@@ -106,7 +106,7 @@ fn open(path: &Path, flags: OFlags) -> io::Result<File> {
 
 /// Empty is a file that was just made.
 fn read(file: &File) -> Result<Option<u64>, String> {
-    // Another process may remember a serial meanwhile: in one write.
+    // Another process may store a serial meanwhile, in one write.
     let read = || foreign::read_from(file, bounds::SERIAL);
     let bytes = read().or_else(|_| read()).or_else(|_| read()).map_err(|error| error.to_string())?;
     match String::from_utf8_lossy(&bytes).trim() {

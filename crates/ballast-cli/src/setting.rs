@@ -1,7 +1,7 @@
 //! The setting of one call: lock file, index, and where the stores are. Read once, then fixed.
 //!
-//! A lock file or an index that the app could change is not believed: root refuses such a lock file, and every user
-//! ignores such an index and hashes SHA-256 instead.
+//! A lock file or an index that the app could change is not trusted. Root refuses such a lock file;
+//! every user ignores such an index and uses SHA-256 instead.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -25,7 +25,7 @@ pub const INDEX: &str = ".ballast/weights.index";
 pub struct Setting {
     /// The lock file's own path.
     pub lock_path: PathBuf,
-    /// What must be there.
+    /// The lock file's content.
     pub lock: Lock,
     /// The digest of the lock file's text.
     #[cfg(feature = "full")]
@@ -36,9 +36,9 @@ pub struct Setting {
     pub store: PathBuf,
     /// The baked layer's root.
     pub baked: Option<PathBuf>,
-    /// What the belief in the lock file rests on besides itself: its signature, the file of the key.
+    /// Other files that prove the lock file: its signature, the file of the key.
     pub proofs: Vec<PathBuf>,
-    /// Where its serial is remembered.
+    /// The file that stores the serial.
     pub serial_file: Option<PathBuf>,
     /// What is ignored, and why: for the report.
     pub notes: Vec<String>,
@@ -65,12 +65,12 @@ impl Setting {
     ///
     /// # Errors
     /// [`Exit::BadLock`] when there is no lock file or it is wrong; [`Exit::SignatureRefused`] and
-    /// [`Exit::SerialBack`] where a signature is required.
+    /// [`Exit::SerialBack`] if a signature is required.
     pub fn read(place: &Place) -> Result<Self, Failure> {
         let lock_path = lock_path(place.file.lock.as_deref())?;
         let bad = |why| Failure::new(Exit::BadLock, format!("can't read {}: {why}", lock_path.display()));
         let bytes = foreign::read(&lock_path, bounds::LOCK).map_err(|error| bad(error.to_string()))?;
-        // Before anything is made of the bytes.
+        // The signature is checked before the bytes are parsed.
         let key = place.file.require_signature.as_deref();
         let proofs = key.map_or(Ok(Vec::new()), |key| signature::require(key, &lock_path, &bytes))?;
         let text = String::from_utf8(bytes).map_err(|_| bad("it is not UTF-8".to_owned()))?;
@@ -99,7 +99,7 @@ impl Setting {
         Ok(setting)
     }
 
-    /// Refuses a signed lock file that is older than what is remembered there.
+    /// Refuses a signed lock file whose serial is below the stored one.
     ///
     /// # Errors
     /// [`Exit::SerialBack`].
@@ -110,13 +110,13 @@ impl Setting {
     /// Stores the serial with --serial-file; reports a file that can only be read.
     ///
     /// # Errors
-    /// [`Exit::SerialBack`] where it can't be.
+    /// [`Exit::SerialBack`] if it can't be stored.
     pub fn remember_serial(&self) -> Result<Option<String>, Failure> {
         let path = self.serial_file.as_ref();
         path.map_or(Ok(None), |path| serial::remember(self.lock.serial, path, &self.lock_path))
     }
 
-    /// A file that the app could change or create can't store a serial.
+    /// Refuses a serial file that the app could change or create.
     ///
     /// # Errors
     /// [`Exit::LockUntrusted`].
@@ -173,7 +173,7 @@ impl Setting {
         )))
     }
 
-    /// What a plan follows from.
+    /// The facts that decide a plan.
     pub fn facts(&self, app: Option<App>, groups: &[u32]) -> Facts {
         let volume = facts::volume(&self.store);
         let in_memory =
@@ -190,7 +190,7 @@ impl Setting {
         }
     }
 
-    /// A weight with its tree, if one is believed.
+    /// A weight with its tree, if one is trusted.
     pub fn wanted<'a>(&'a self, weight: &'a Weight) -> ExpectedWeight<'a> {
         ExpectedWeight { tree: self.index.tree(&weight.sha256), ..ExpectedWeight::by_pin(weight) }
     }
@@ -201,7 +201,7 @@ impl Setting {
     }
 }
 
-/// The lock file that was named, else the first of its places that has one.
+/// The named lock file, otherwise the first of the default places that contains one.
 ///
 /// # Errors
 /// [`Exit::BadLock`] when there is none.
@@ -216,7 +216,7 @@ pub fn lock_path(named: Option<&Path>) -> Result<PathBuf, Failure> {
     }
 }
 
-/// A root from the command line or the environment, under the lock file's own rules: root acts there.
+/// Checks a root from the command line or the environment by the lock file's rules, since root works there.
 fn root_of(path: &Path) -> Result<PathBuf, Failure> {
     let absolute = std::path::absolute(path).map_err(|error| error.to_string());
     let text = absolute.and_then(|path| path.into_os_string().into_string().map_err(|_| "it is not UTF-8".into()));

@@ -1,6 +1,6 @@
-//! A lock file that must be signed: minisign's format, one key, the very bytes that are obeyed.
+//! Checks a lock file's minisign signature, by one key, over the same bytes that are then used.
 //!
-//! The signature stands beside the lock file as `NAME.minisig`. Both of minisign's modes are taken
+//! The signature lies beside the lock file as `NAME.minisig`. Both of minisign's modes are accepted
 //! (prehashed, and the older one that signs the file itself); the trusted comment is part of what
 //! is verified. Reads two small files, changes nothing.
 
@@ -11,10 +11,10 @@ use minisign_verify::{Error, PublicKey, Signature};
 use crate::exit::{Exit, Failure};
 use crate::{bounds, foreign};
 
-/// Proves that the key signed these bytes; says which other files that rests on.
+/// Proves that the key signed these bytes; returns the other files that the proof needs.
 ///
 /// # Errors
-/// [`Exit::Usage`] for what is no key, [`Exit::SignatureRefused`] for everything else.
+/// [`Exit::Usage`] for an invalid key, [`Exit::SignatureRefused`] for everything else.
 pub fn require(key: &str, lock_path: &Path, bytes: &[u8]) -> Result<Vec<PathBuf>, Failure> {
     let (key, key_file) = public_key(key)?;
     let path = beside(lock_path);
@@ -25,14 +25,14 @@ pub fn require(key: &str, lock_path: &Path, bytes: &[u8]) -> Result<Vec<PathBuf>
     Ok(std::iter::once(path).chain(key_file).collect())
 }
 
-/// Where the signature of a lock file stands.
+/// The path of a lock file's signature.
 fn beside(lock_path: &Path) -> PathBuf {
     let mut name = lock_path.as_os_str().to_owned();
     name.push(".minisig");
     name.into()
 }
 
-/// A key as text, else the file that holds one.
+/// Reads a key from text, otherwise from the file of that name.
 fn public_key(named: &str) -> Result<(PublicKey, Option<PathBuf>), Failure> {
     if let Ok(key) = PublicKey::from_base64(named.trim()) {
         return Ok((key, None));

@@ -1,4 +1,5 @@
-//! Whom the command runs as, and from whom the weights are protected. Reads account files.
+//! Decides which user the command runs as, and from which user the weights are protected. Reads
+//! account files.
 
 use crate::boot::plan::{self, App, Ids};
 use crate::exit::{Exit, Failure};
@@ -6,7 +7,7 @@ use crate::facts;
 use crate::setting::Setting;
 use crate::user::{Account, Accounts, Problem, UserSpec};
 
-/// An account as a plan sees it.
+/// The facts of an account for the plan.
 pub fn app(account: &Account, explicit: bool) -> App {
     let ids = Ids { uid: account.uid, gid: account.gid };
     App { ids, explicit, mapped: facts::mapped(ids) }
@@ -23,10 +24,10 @@ pub fn guarded(account: Option<&Account>, app: Option<App>) -> (Ids, Vec<u32>) {
     }
 }
 
-/// Whom the command runs as, and whether the command line says so.
+/// The user that the command runs as, and whether the command line names the user.
 ///
 /// # Errors
-/// [`Exit::Usage`] when the user makes no sense or is in no account file.
+/// [`Exit::Usage`] if the user is invalid or in no account file.
 pub fn target(user: Option<&str>, setting: &Setting) -> Result<Option<(Account, bool)>, Failure> {
     let explicit = user.is_some();
     let Some(text) = user.or(setting.lock.store.owner.as_deref()) else {

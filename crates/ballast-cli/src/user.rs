@@ -1,9 +1,9 @@
-//! Who the command will run as: the `user[:group]` grammar and the two account files.
+//! Resolves the command's user, by the `user[:group]` grammar and the two account files.
 //!
-//! Promises: the answer comes from `/etc/passwd` and, unless the group is a number, `/etc/group`
-//! alone, read here, each at most [`bounds::ACCOUNTS`] bytes; no name service is used and no shared object is
-//! opened. An all-digit part is an id, as with gosu and `docker --user`, never a name. Lines that
-//! make no sense are passed over, never read as root. Touches those two files and nothing else.
+//! Promises: the result comes from `/etc/passwd` and, unless the group is a number, `/etc/group`
+//! alone, read here, each at most [`bounds::ACCOUNTS`] bytes; no name service is used and no shared
+//! object is opened. An all-digit part is an id, as with gosu and `docker --user`, never a name.
+//! Invalid lines are skipped, and never mean root. Touches those two files and nothing else.
 //!
 //! Two choices differ from gosu: the primary group is always listed among the groups (a
 //! set-group-id program then can't shed it), and ids reach 4294967294 instead of 2147483647.
@@ -19,18 +19,18 @@ const PASSWD: &str = "/etc/passwd";
 const GROUP: &str = "/etc/group";
 const GRAMMAR: &str = "user or user:group, each a name or a number up to 4294967294";
 
-/// What went wrong, with which thing, what was expected and found, and what to do about it.
+/// A failure: what failed, for what, what was expected and found, and what to do.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Problem {
     /// What could not be done.
     pub what: String,
-    /// The user, file or command it happened to.
+    /// The user, file or command that failed.
     pub which: String,
     /// What would have been right.
     pub expected: String,
     /// What was there instead.
     pub found: String,
-    /// The next step for a person; empty when there is none to name.
+    /// The next step for a person; empty if none is known.
     pub hint: String,
 }
 
@@ -43,7 +43,7 @@ impl fmt::Display for Problem {
 
 impl std::error::Error for Problem {}
 
-/// Everything the kernel needs to become a user, and the user's home.
+/// The ids that the kernel needs to become a user, and the user's home.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Account {
     /// The user id, for real, effective and saved alike.
@@ -133,7 +133,7 @@ fn unknown(kind: &str, name: &str, file: &str) -> Problem {
     }
 }
 
-/// The text of the two account files. A line that is no entry is none.
+/// The text of the two account files. Lines that are not entries are ignored.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Accounts {
     /// Of `/etc/passwd`.
@@ -156,7 +156,7 @@ struct Group<'a> {
 }
 
 impl Accounts {
-    /// Reads what this spec asks for: the second file has nothing to add to a group's number.
+    /// Reads the files that this spec needs: a group's number does not need the second file.
     /// An absent file counts as empty, as in an image made from scratch.
     pub fn read_for(spec: &UserSpec) -> Result<Self, Problem> {
         let passwd = read_bounded(Path::new(PASSWD))?;
@@ -207,7 +207,7 @@ impl Accounts {
     }
 }
 
-/// Lines that start with `+` or `-` are orders to a name service, not accounts.
+/// Lines that start with `+` or `-` are instructions to a name service, not accounts.
 fn is_account(name: &str) -> bool {
     !name.is_empty() && !name.starts_with(['+', '-'])
 }

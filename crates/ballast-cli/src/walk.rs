@@ -1,8 +1,7 @@
-//! Reaches a directory from `/`, one component at a time, by descriptor and through no symlink.
+//! Opens a directory from `/`, one component at a time, by descriptor and through no symlink.
 //!
-//! The descriptors only name directories (`O_PATH`): no right to read them is needed, and nothing is
-//! changed. The facts of each component are taken from its own descriptor, so that they are facts of the
-//! directory that the next component was opened in.
+//! The descriptors are `O_PATH`: they need no right to read, and nothing is changed. The facts of
+//! each component come from its own descriptor, in which the next component is opened.
 
 use std::ffi::OsStr;
 use std::io;
@@ -17,7 +16,7 @@ use rustix::io::Errno;
 use crate::errno::named;
 use crate::permit::{self, Component, Permit, RootPaths};
 
-/// A directory, and the facts of the way to it.
+/// A directory, and the facts of each component of its path.
 pub struct Walked {
     /// The directory itself.
     pub dir: OwnedFd,
@@ -25,7 +24,7 @@ pub struct Walked {
     pub components: Vec<Component>,
 }
 
-/// Where a walk ended, and the kernel's answer there.
+/// The component at which a walk failed, and the kernel's error.
 #[derive(Debug)]
 pub struct WalkError {
     /// The path as far as the component that failed.
@@ -65,7 +64,7 @@ pub fn walk(path: &Path) -> Result<Walked, WalkError> {
 }
 
 impl Walked {
-    /// Goes one component further; `at` is its whole path.
+    /// Opens one more component; `at` is its whole path.
     ///
     /// # Errors
     /// As [`walk`].
@@ -82,7 +81,7 @@ impl Walked {
     }
 }
 
-/// Walks to a directory that root wants to change, and proves that it may.
+/// Walks to a directory that root would change, and checks that root may change it.
 ///
 /// # Errors
 /// Why not, in words.

@@ -10,9 +10,9 @@ use rustix::thread::{CapabilitySet, CapabilitySets};
 /// The capability sets, a bit for each capability by its number.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct CapSets {
-    /// What may be made effective.
+    /// Capabilities that the thread may make effective.
     pub permitted: u64,
-    /// What the kernel asks for now.
+    /// Capabilities that the kernel checks now.
     pub effective: u64,
     /// What an exec of a plain program keeps.
     pub ambient: u64,
@@ -39,15 +39,15 @@ impl CapSets {
         self.effective & bits == bits
     }
 
-    /// Whether the command would start without capabilities, also without inheritable ones.
+    /// Whether the command would start without any capability, inheritable ones included.
     pub fn none(&self) -> bool {
         self.permitted | self.effective | self.inheritable | self.ambient == 0
     }
 
-    /// All but the bounding set, which takes no part in whether root is gone.
+    /// Reads all sets but the bounding set, which does not matter for the proof.
     ///
-    /// By the kernel's own rule what is ambient is permitted and inheritable too: where nothing
-    /// is both, there is nothing to ask for.
+    /// An ambient capability is permitted and inheritable too, by the kernel's rule. If no
+    /// capability is both, the ambient set is empty.
     pub(super) fn read() -> io::Result<Self> {
         let sets = os::capabilities(None)?;
         let both = sets.permitted & sets.inheritable;
@@ -60,13 +60,13 @@ impl CapSets {
     }
 }
 
-/// The effective set alone: one call. Empty if the kernel does not answer, so that nothing is attempted by a guess.
+/// The effective set alone: one call. Empty if the call fails, so that no privileged step is attempted.
 pub fn capabilities() -> CapSets {
     let effective = os::capabilities(None).map_or(0, |sets| sets.effective.bits());
     CapSets { effective, ..CapSets::default() }
 }
 
-/// Asks for each capability in turn until the kernel knows no further number.
+/// Queries each capability in turn until the kernel knows no further number.
 fn collect(is_in: impl Fn(CapabilitySet) -> io::Result<bool>) -> io::Result<u64> {
     let mut found = 0;
     for one in (0..64).map(|number| 1 << number) {
@@ -92,7 +92,7 @@ pub(super) fn clear_bounding() -> io::Result<()> {
     Ok(())
 }
 
-/// Empties the other four.
+/// Empties the other four sets.
 pub(super) fn clear() -> io::Result<()> {
     match os::clear_ambient_capability_set() {
         // A kernel without an ambient set has none to empty.

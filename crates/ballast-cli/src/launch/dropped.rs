@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-/// The proof that the process is who it should be. Only this module makes one.
+/// The proof that the process has the ids that it should have. Only this module makes one.
 #[must_use = "privilege was dropped in order to exec"]
 #[derive(Debug)]
 pub struct Dropped {

@@ -1,4 +1,4 @@
-//! Why nothing was launched: a kind for the exit code, and the five parts for a person.
+//! Why no command was started: a kind for the exit code, and five parts for a person.
 //!
 //! Plain data; touches nothing.
 
@@ -16,17 +16,17 @@ pub enum Kind {
         /// Whether SETGID was effective.
         have_setgid: bool,
     },
-    /// This user namespace refuses setgroups, and the groups are not the wanted ones.
+    /// This user namespace refuses setgroups, and the groups are not the target's.
     GroupsDenied,
     /// The drop was made, and the proof of it failed.
     NotProven,
     /// no_new_privs could not be set.
     NoNewPrivs,
-    /// Descriptors could not be kept from the command.
+    /// Descriptors could not be closed for the command.
     Descriptors,
-    /// No such command: 127 by custom.
+    /// The command does not exist: exit code 127.
     NotFound,
-    /// The command is there and can't be executed: 126 by custom.
+    /// The command exists and can't be executed: exit code 126.
     NotExecutable,
 }
 

@@ -1,7 +1,7 @@
 //! The last step: environment, descriptors, signal state, and the command itself.
 //!
-//! The path search is execvp's, with each candidate tried by execve itself: nothing is
-//! checked first and used after. A file that is no program is not handed to a shell.
+//! The path search is execvp's, but execve tries each candidate, without a check before. A file
+//! that is not a program is not passed to a shell.
 
 use std::env;
 use std::ffi::{CString, OsStr, OsString};
@@ -23,7 +23,7 @@ const FIRST_FD: u32 = 3;
 /// How to exec.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct ExecOptions<'a> {
-    /// Hand on every descriptor; otherwise 0 to 2, and those that LISTEN_FDS announces.
+    /// Whether the command gets every descriptor; otherwise 0 to 2, and those that LISTEN_FDS announces.
     pub keep_fds: bool,
     /// Variables that the command does not get.
     pub drop_env: &'a [OsString],
@@ -66,7 +66,7 @@ fn attempt(
     Err(failed(program, errno, environment.get("PATH")))
 }
 
-/// The first candidate that is a program never returns; else the most telling error.
+/// Tries the candidates. A program never returns; otherwise returns the most useful error.
 fn try_each(candidates: &[CString], args: &[CString], variables: &[CString]) -> Errno {
     let mut telling = Errno::ENOENT;
     for path in candidates {
@@ -80,8 +80,8 @@ fn try_each(candidates: &[CString], args: &[CString], variables: &[CString]) -> 
     telling
 }
 
-/// Where the program may be: itself when it has a slash, else below each directory of the
-/// path, an empty one being the working directory.
+/// The possible paths of the program: the name itself if it contains a slash, otherwise below each
+/// directory of PATH; an empty entry means the working directory.
 fn candidates(program: &OsStr, path: Option<&OsStr>) -> Vec<Vec<u8>> {
     let program = program.as_bytes();
     if program.contains(&b'/') {
@@ -95,7 +95,7 @@ fn candidates(program: &OsStr, path: Option<&OsStr>) -> Vec<Vec<u8>> {
     path.split(|&byte| byte == b':').map(below).collect()
 }
 
-/// What the command will find in its environment.
+/// The command's environment.
 struct CommandEnv(Vec<(OsString, OsString)>);
 
 impl CommandEnv {
@@ -140,8 +140,8 @@ fn c_strings(texts: impl Iterator<Item = Vec<u8>>) -> Result<Vec<CString>, Launc
     texts.map(each).collect()
 }
 
-/// The first descriptor that is not the command's: after those that a service manager
-/// announced to this very process, else 3.
+/// The first descriptor that the command does not get: after those that a service manager announced
+/// to this process, otherwise 3.
 fn first_hidden() -> u32 {
     let number = |name| env::var(name).ok()?.parse::<u32>().ok();
     let ours = number("LISTEN_PID") == Some(std::process::id());
@@ -149,7 +149,7 @@ fn first_hidden() -> u32 {
     FIRST_FD.saturating_add(announced)
 }
 
-/// Marks them all close-on-exec, so that a failed exec leaves them usable.
+/// Marks these descriptors close-on-exec, so that they stay usable after a failed exec.
 fn hide_descriptors(first: u32) -> io::Result<()> {
     let flag = libc::CLOSE_RANGE_CLOEXEC;
     #[expect(unsafe_code, reason = "no safe call covers a range of descriptors")]

@@ -1,7 +1,7 @@
-//! The kernel's session keyring: who possesses it may use its keys, whatever the uid is. So what root had
-//! in it is left behind, for a new and empty one.
+//! The kernel's session keyring: a process that possesses it may use its keys, whatever the uid is.
+//! So the process leaves root's keyring, and joins a new and empty one.
 //!
-//! Touches the calling thread's session keyring alone, which exec hands on.
+//! Touches only the calling thread's session keyring, which the command inherits.
 
 use std::io;
 
@@ -16,10 +16,10 @@ const JOIN_SESSION_KEYRING: libc::c_long = 1;
 const SESSION: libc::c_long = -3;
 
 /// Joins a new session keyring without a name. If the kernel has no keys, or a filter keeps them from
-/// this process (and so from the command), there is nothing to leave.
+/// this process (and so from the command), no keyring has to be left.
 ///
 /// # Errors
-/// The kernel refuses a new one, and would still give the old one.
+/// The kernel refuses a new keyring, and the old one is still accessible.
 pub fn leave() -> io::Result<()> {
     match keyctl(JOIN_SESSION_KEYRING, 0) {
         Ok(()) => Ok(()),

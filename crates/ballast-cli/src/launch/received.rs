@@ -1,9 +1,9 @@
 //! The signal state that this process was started with, and how to restore it.
 //!
-//! SIGPIPE and SIGXFSZ are ignored here, and an ignored signal survives exec. So what each did before is
-//! recorded, and put back just before exec. No other signal is ever ignored here, and handlers need no
-//! care: exec resets them. Touches signal dispositions, the caller's mask, and descriptors 0 to 2 where
-//! they are closed.
+//! SIGPIPE and SIGXFSZ are ignored here, and an ignored signal survives exec. So the earlier
+//! disposition of each is recorded, and restored just before exec. No other signal is ever ignored
+//! here, and handlers need no care: exec resets them. Touches signal dispositions, the caller's
+//! mask, and descriptors 0 to 2 where they are closed.
 
 use std::os::fd::{IntoRawFd, OwnedFd};
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering::Relaxed};
@@ -22,8 +22,8 @@ static BLOCKED: AtomicU64 = AtomicU64::new(0);
 const UNSET: u32 = u32::MAX;
 static UMASK: AtomicU32 = AtomicU32::new(UNSET);
 
-/// The first thing that happens here. A write that fails is an error and not the end, and no file that is
-/// opened later takes the place of a standard stream.
+/// Runs first. Afterwards a failed write is an error and does not end the process, and no file that
+/// is opened later gets the number of a standard stream.
 pub fn receive() {
     for (signal, ignored) in OF_WRITES.iter().zip(&IGNORED) {
         ignored.store(set_disposition(*signal, libc::SIG_IGN) == libc::SIG_IGN, Relaxed);
@@ -36,20 +36,20 @@ pub fn receive() {
     }
 }
 
-/// Takes the lowest free number: with `/dev/null`, and where there is none with a descriptor that can
-/// neither be read nor written.
+/// Fills the lowest free descriptor number, with `/dev/null` or, if that is missing, with a
+/// descriptor that can be neither read nor written.
 fn occupy() {
     let null = fs::open("/dev/null", OFlags::RDWR, Mode::empty());
     let taken = null.or_else(|_| fs::open("/", OFlags::PATH, Mode::empty()));
     if taken.map(OwnedFd::into_raw_fd).is_err() {
-        // A file that is opened later would be written to in its place.
+        // Otherwise output would go into a file that is opened later.
         std::process::abort();
     }
 }
 
-/// Makes this process fit for a boot: an umask that hides nothing from the app, and, for the
-/// first process of a container, signals that end it. The kernel drops those that have no
-/// handler there, and a stop would wait for its grace to run out.
+/// Prepares this process for a boot: sets an umask that hides no file from the app and, for the
+/// first process of a container, handlers that end it. Without a handler the kernel ignores such
+/// signals there, and a stop would wait for the grace period.
 pub fn prepare() {
     let found = rustix::process::umask(Mode::from_raw_mode(0o022));
     UMASK.store(found.as_raw_mode(), Relaxed);
@@ -75,7 +75,7 @@ extern "C" fn end(signal: i32) {
     unsafe { libc::_exit(128 + signal) }
 }
 
-/// Makes dispositions, mask and umask those that were received.
+/// Restores dispositions, mask and umask as they were received.
 pub(super) fn restore() {
     for (signal, ignored) in OF_WRITES.iter().zip(&IGNORED) {
         set_disposition(*signal, if ignored.load(Relaxed) { libc::SIG_IGN } else { libc::SIG_DFL });
@@ -114,7 +114,7 @@ fn disposition(signal: i32) -> Option<libc::sighandler_t> {
     (code == 0).then_some(found.sa_sigaction)
 }
 
-/// Only ever SIG_IGN or SIG_DFL. KILL and STOP refuse, rightly. Gives what it was before.
+/// Sets SIG_IGN or SIG_DFL, and returns the earlier disposition. The kernel refuses KILL and STOP.
 #[expect(unsafe_code, reason = "no safe call sets a disposition")]
 fn set_disposition(signal: i32, to: libc::sighandler_t) -> libc::sighandler_t {
     // SAFETY: SIG_IGN and SIG_DFL run no code of ours.

@@ -1,7 +1,8 @@
-//! The two descriptors that are written to, and what became of it.
+//! Writes to stdout and stderr, and records write errors.
 //!
-//! Promise: no write ends the program or, in a boot, keeps it. stderr is written in pieces that a pipe
-//! takes whole, so that lines of replicas that share one stay whole. Touches descriptors 1 and 2.
+//! Promise: no write ends the program or, in a boot, blocks it for long. stderr is written in
+//! pieces that a pipe takes whole, so that lines of replicas with a common pipe do not mix. Touches
+//! descriptors 1 and 2.
 
 use std::io;
 use std::os::fd::BorrowedFd;
@@ -17,26 +18,26 @@ use crate::escape;
 
 /// Bytes that a pipe accepts whole or not at all.
 const WHOLE: usize = 4096;
-/// How long a boot waits for a reader that reads nothing.
+/// How long a boot waits for a reader of stderr that reads nothing.
 const WAIT: Timespec = Timespec { tv_sec: 2, tv_nsec: 0 };
 
-/// Whether stderr is waited for without end.
+/// Whether writes to stderr wait without a limit.
 static PATIENT: AtomicBool = AtomicBool::new(true);
-/// The first fault of each. After a fault nothing more is written there.
+/// The first write error of each descriptor. After an error nothing more is written there.
 static STDERR: Mutex<Option<Errno>> = Mutex::new(None);
 static STDOUT: Mutex<Option<Errno>> = Mutex::new(None);
 
-/// From here on a boot goes on: a reader of stderr that takes nothing is not waited for.
+/// Begins the limited wait: from now on a boot does not wait long for a reader of stderr.
 pub fn be_patient_no_more() {
     PATIENT.store(false, Relaxed);
 }
 
-/// Why stderr did not take all that was reported.
+/// Why stderr did not take the whole report.
 pub fn stderr_fault() -> Option<io::Error> {
     STDERR.lock().unwrap_or_else(PoisonError::into_inner).map(io::Error::from)
 }
 
-/// Why stdout did not take the answer. A reader that has gone, or a stdout that was closed, wants none.
+/// Why stdout did not take the output. A closed pipe or a closed stdout is not an error.
 pub fn answer_fault() -> Option<io::Error> {
     let fault = *STDOUT.lock().unwrap_or_else(PoisonError::into_inner);
     fault.filter(|errno| ![Errno::PIPE, Errno::BADF].contains(errno)).map(io::Error::from)
@@ -66,21 +67,21 @@ fn put(stream: &Mutex<Option<Errno>>, to: BorrowedFd, text: &str, goes_on: bool)
             Ok(0) => *fault = Some(Errno::IO),
             Ok(done) => rest = &rest[done..],
             Err(Errno::INTR) => {}
-            // Another process shares the descriptor and made it so.
+            // Another process shares the descriptor and made it non-blocking.
             Err(Errno::AGAIN) => *fault = ready(to, goes_on).err(),
             Err(errno) => *fault = Some(errno),
         }
     }
 }
 
-/// As many whole lines as a pipe takes at once; else a part of a line.
+/// As many whole lines as a pipe takes at once, otherwise a part of a line.
 fn whole_lines(bytes: &[u8]) -> usize {
     let most = bytes.len().min(WHOLE);
     let line = bytes[..most].iter().rposition(|byte| *byte == b'\n');
     if bytes.len() == most { most } else { line.map_or(most, |at| at + 1) }
 }
 
-/// Waits until it is writable; in a boot for a short time only.
+/// Waits until the descriptor is writable; in a boot for a short time only.
 fn ready(to: BorrowedFd, goes_on: bool) -> Result<(), Errno> {
     let wait = goes_on.then_some(&WAIT);
     loop {

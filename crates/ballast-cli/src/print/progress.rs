@@ -1,4 +1,4 @@
-//! Progress of a fetch on stderr: bars on a terminal, a plain line per event elsewhere.
+//! Shows the progress of a fetch on stderr: bars on a terminal, otherwise a plain line per event.
 
 use std::io::{IsTerminal, stderr};
 
@@ -45,14 +45,14 @@ fn bar(size: Option<u64>) -> ProgressBar {
 }
 
 impl ProgressLine {
-    /// So many bytes are there.
+    /// Sets the number of bytes so far.
     pub fn at(&self, bytes: u64) {
         if self.bars.is_some() {
             self.bar.set_position(bytes);
         }
     }
 
-    /// Something worth telling happened to this file.
+    /// Prints a remark about this file.
     pub fn remark(&self, text: &str) {
         let reported = format!("ballast: {}: {text}", self.name);
         match &self.bars {
@@ -61,12 +61,12 @@ impl ProgressLine {
         }
     }
 
-    /// The file's end, which needs no words.
+    /// Ends the line without words.
     pub fn end_quietly(&self) {
         self.bar.finish_and_clear();
     }
 
-    /// The file's end, whatever it was.
+    /// Ends the line with these words.
     pub fn end(&self, text: &str) {
         self.bar.finish_and_clear();
         self.remark(text);

@@ -1,4 +1,4 @@
-//! What a report says of a group: one line for all of its files, and one stamp that changes with any of them.
+//! A report's summary of a group: one line for all of its files, and one stamp that changes with any of them.
 //! Pure, but for `stamp_of`, which reads inodes.
 
 use std::path::Path;
@@ -36,7 +36,7 @@ fn stamp(files: impl Iterator<Item = FileStamp>) -> String {
     Digest::of(&files.flat_map(FileStamp::to_bytes).collect::<Vec<_>>()).to_string()
 }
 
-/// The stamp of a group's files as they lie below a root now; the name of one that is gone.
+/// Computes the stamp of a group's files as they are below a root now.
 ///
 /// # Errors
 /// The path of the first file that is gone.

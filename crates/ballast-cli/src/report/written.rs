@@ -1,4 +1,4 @@
-//! A report as it is read back. Plain values; `record.rs` judges who wrote it.
+//! A report that is read back. Plain values; `record.rs` checks who wrote it.
 
 use std::path::PathBuf;
 
@@ -54,7 +54,7 @@ pub struct WrittenWeight {
     pub stamp: Option<String>,
 }
 
-/// What changes whenever a file is replaced, or anything of it is changed.
+/// Numbers of a file that change if it is replaced or changed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FileStamp {
     device: u64,

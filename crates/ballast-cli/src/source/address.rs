@@ -1,8 +1,8 @@
-//! The one place that decides where this program may connect, and which secret may go there.
+//! Only this file decides where the program may connect, and which secret may go there.
 //!
-//! Promise: an [`Address`] is https, or http to this very machine, or http to the one host that the
-//! user named that way. A secret goes to the origin that it is for, or to the token service that this
-//! origin named; never in the clear, except to this machine. Pure: nothing is resolved or opened.
+//! Promise: an [`Address`] is https, or http to this machine, or http to the one host that the user
+//! named by http. A secret goes to its own origin, or to the token service that this origin named;
+//! unencrypted only to this machine. Pure: nothing is resolved or opened.
 
 use std::fmt;
 
@@ -18,7 +18,7 @@ use super::url::decoded;
 pub enum Clear {
     /// Only https, or this machine.
     Refused,
-    /// Http as well, without a secret.
+    /// Http too, without a secret.
     Named,
 }
 
@@ -30,19 +30,19 @@ pub struct Endpoint {
     port: u16,
 }
 
-/// A URL that this program may connect to. It holds no user name and no password.
+/// A URL that this program may connect to. It contains no user name and no password.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Address {
     uri: Uri,
     origin: Endpoint,
-    /// The origin whose answer led here; `None` where the user named the address.
+    /// The origin whose response led here; `None` if the user named the address.
     via: Option<Endpoint>,
 }
 
 /// Why an address is not used.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Refused {
-    /// It is no URL of http or https with a host.
+    /// The text is not a URL of http or https with a host.
     NoUrl,
     /// It is http, and the host is not this machine.
     InClear(String),
@@ -50,7 +50,7 @@ pub enum Refused {
     ToThisMachine(String),
     /// An answer names a user.
     User(String),
-    /// The user's secret would go there in the clear.
+    /// The user's secret would go there unencrypted.
     Secret(String),
 }
 
@@ -66,7 +66,7 @@ impl fmt::Display for Refused {
     }
 }
 
-/// This very machine, by the names that never leave it.
+/// Whether a host name always means this machine.
 pub fn is_here(host: &str) -> bool {
     matches!(host, "localhost" | "127.0.0.1" | "[::1]")
 }
@@ -89,7 +89,7 @@ impl Endpoint {
 }
 
 impl Address {
-    /// An address that the user named, and the user name and password in it.
+    /// Takes an address that the user named; also returns the user name and password in it.
     ///
     /// # Errors
     /// [`Refused`]; a password in an address of http elsewhere is refused whatever `clear` says.
@@ -105,7 +105,7 @@ impl Address {
         Ok((address, secret))
     }
 
-    /// Where an answer from this address leads: a redirect, a token service, a place to upload to.
+    /// Where a response from this address leads: a redirect, a token service, or an upload address.
     ///
     /// # Errors
     /// [`Refused`].
@@ -143,7 +143,7 @@ impl Address {
         }
     }
 
-    /// The same address with more in its query; the words must be escaped already.
+    /// The same address with more query parameters, which must be escaped already.
     ///
     /// # Errors
     /// [`Refused::NoUrl`].
@@ -193,7 +193,7 @@ fn without_login(uri: Uri) -> Result<(Uri, Option<String>), Refused> {
     Ok((Uri::from_parts(parts).map_err(|_| Refused::NoUrl)?, login))
 }
 
-/// The value of an `Authorization` header, and the one origin that it is for. Never printed.
+/// The value of an `Authorization` header, and its one origin. Never printed.
 #[derive(Clone)]
 pub struct Secret {
     origin: Endpoint,
@@ -210,7 +210,7 @@ impl Secret {
     /// A user name and a password, as `USER:PASSWORD`.
     ///
     /// # Errors
-    /// [`Refused::Secret`] where they would go in the clear.
+    /// [`Refused::Secret`] if they would go unencrypted.
     pub fn basic(to: &Address, login: &str) -> Result<Self, Refused> {
         let login = if login.contains(':') { login.to_owned() } else { format!("{login}:") };
         Self::new(to, &format!("Basic {}", STANDARD.encode(login)))
@@ -219,7 +219,7 @@ impl Secret {
     /// A token.
     ///
     /// # Errors
-    /// [`Refused::Secret`] where it would go in the clear, or can't be sent at all.
+    /// [`Refused::Secret`] if it would go unencrypted, or can't be sent at all.
     pub fn bearer(to: &Address, token: &str) -> Result<Self, Refused> {
         Self::new(to, &format!("Bearer {token}"))
     }
@@ -232,7 +232,7 @@ impl Secret {
         Ok(Self { origin, value })
     }
 
-    /// The header's value, for the origin that it is for; nothing for any other.
+    /// The header's value for the secret's own origin; none for any other.
     pub fn at(&self, to: &Address) -> Option<&HeaderValue> {
         (self.origin == to.origin).then_some(&self.value)
     }

@@ -1,8 +1,8 @@
-//! What a registry gets when it demands credentials: a password, a token at hand, or a token of the
+//! Answers a registry that demands credentials: with a password, a given token, or a token from the
 //! token service that the registry names.
 //!
-//! Promise: a secret goes to the registry that it is for, and to the token service that this very
-//! registry named; `address` sees to both. An answer of the token service is bounded.
+//! Promise: a secret goes only to its own registry, and to the token service that this registry
+//! named; `address` enforces both. A response of the token service is bounded.
 
 use std::sync::{Mutex, PoisonError};
 use std::time::Instant;
@@ -17,7 +17,7 @@ use super::fault::Fault;
 use super::url::escaped;
 use crate::bounds;
 
-/// What is to be done with which repository.
+/// The repository, and the actions that the program requests.
 pub struct Scope {
     /// The repository's name.
     pub repository: String,
@@ -25,15 +25,15 @@ pub struct Scope {
     pub actions: String,
 }
 
-/// Who this program is to one registry.
+/// The credentials and the present token for one registry.
 pub struct Authority {
     /// The user's own secret, and whether it is a password.
     own: Option<(Secret, bool)>,
-    /// What requests carry now.
+    /// The secret that requests carry now.
     now: Mutex<Option<Secret>>,
 }
 
-/// What a registry wants to know.
+/// The kind of authentication that a registry demands.
 #[derive(Debug, PartialEq, Eq)]
 enum Challenge {
     Basic,
@@ -73,7 +73,7 @@ impl Authority {
     /// Authenticates before the first request, which would otherwise be anonymous.
     ///
     /// # Errors
-    /// No answer, or the token service's refusal.
+    /// The token service gives no response, or refuses.
     pub fn ask_first(&self, client: &Client, root: &Address, scope: &Scope, until: Instant) -> Result<(), Fault> {
         if self.secret().is_some() {
             return Ok(());
@@ -88,7 +88,7 @@ impl Authority {
     /// Answers a 401; returns whether a new attempt makes sense.
     ///
     /// # Errors
-    /// A token service that is refused, or that refuses.
+    /// The token service's address is refused, or the service refuses.
     pub fn answers(
         &self,
         client: &Client,
@@ -99,7 +99,7 @@ impl Authority {
     ) -> Result<bool, Fault> {
         let password = self.own.as_ref().filter(|(_, password)| *password).map(|(secret, _)| secret);
         match answer.text(&header::WWW_AUTHENTICATE).and_then(challenge) {
-            // A given token can't be improved.
+            // A given token can't be replaced by a better one.
             _ if self.own.is_some() && password.is_none() => Ok(false),
             Some(Challenge::Basic) => {
                 let news = password.filter(|_| self.secret().is_none());
@@ -137,7 +137,7 @@ fn granted(client: &Client, realm: &Address, secret: Option<&Secret>, until: Ins
     token.ok_or_else(|| Fault::BadAnswer("expected a token of the token service, found none".into()))
 }
 
-/// What `WWW-Authenticate` says; nothing where this program can't answer it.
+/// Parses `WWW-Authenticate`; `None` if this program does not support the scheme.
 fn challenge(text: &str) -> Option<Challenge> {
     let (scheme, rest) = text.trim().split_once(' ').unwrap_or((text.trim(), ""));
     if scheme.eq_ignore_ascii_case("basic") {
@@ -157,7 +157,7 @@ fn challenge(text: &str) -> Option<Challenge> {
     Some(Challenge::Bearer { realm: realm?, service })
 }
 
-/// `NAME="VALUE", NAME=VALUE`: a quoted value may hold commas, and `\` before any character.
+/// `NAME="VALUE", NAME=VALUE`: a quoted value may contain commas, and `\` before any character.
 fn parameters(mut rest: &str) -> Vec<(String, String)> {
     let mut found = Vec::new();
     while let Some((name, after)) = rest.split_once('=') {

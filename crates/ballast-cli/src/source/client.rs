@@ -1,8 +1,8 @@
 //! The one HTTP client, by `ureq`, of web sources and of registries.
 //!
-//! Bounds: redirects, time without a byte, time in all, headers, bytes of every answer that is read
-//! into memory. It connects only to an [`Address`], redirects included, and sends a [`Secret`] only
-//! where [`Secret::at`] gives it. Nothing here is trusted: digests decide.
+//! Bounds: redirects, time without a byte, overall time, headers, bytes of every response that is
+//! read into memory. It connects only to an [`Address`], redirects included, and sends a [`Secret`]
+//! only if [`Secret::at`] returns it. No response is trusted: digests decide.
 
 use std::io::Read;
 use std::path::Path;
@@ -27,7 +27,7 @@ use crate::{bounds, foreign};
 
 const REDIRECTS: u32 = 10;
 const PIECE: usize = 256 << 10;
-/// Pieces read ahead of the hash.
+/// How many pieces are read ahead of the hash.
 const AHEAD: usize = 4;
 
 /// A client with its bounds.
@@ -37,8 +37,8 @@ pub struct Client {
     proxies: Proxies,
 }
 
-/// Names to addresses. A name of this machine that leads elsewhere is refused: what goes there may be in
-/// the clear.
+/// Resolves names. It refuses a name of this machine that resolves elsewhere, because such
+/// connections may be unencrypted.
 #[derive(Debug, Default)]
 struct Resolver(DefaultResolver);
 
@@ -53,12 +53,12 @@ impl resolver::Resolver for Resolver {
     }
 }
 
-/// An answer, and the address that gave it.
+/// A response, and the address that sent it.
 pub struct HttpResponse {
     response: Response<Body>,
     /// The address that gave this response, after all redirects.
     pub from: Address,
-    /// What a hub said of the file on the way.
+    /// A hub's headers about the file, from redirects too.
     pub hub: HubHeaders,
     /// The address that stands for the requested one for good.
     pub moved: Option<Address>,
@@ -70,14 +70,14 @@ pub struct Ask<'a> {
     pub method: Method,
     /// Headers, without `Authorization`.
     pub headers: &'a [(HeaderName, String)],
-    /// Goes to its own origin alone.
+    /// The secret, which goes to its own origin alone.
     pub secret: Option<&'a Secret>,
     /// When the overall time is up.
     pub until: Instant,
 }
 
 impl Client {
-    /// A client that trusts the built-in certificates, or those of a PEM file instead, and takes the
+    /// A client that trusts the built-in certificates, or those of a PEM file instead, and uses the
     /// proxies of the environment.
     ///
     /// # Errors
@@ -86,7 +86,7 @@ impl Client {
         let roots = ca_file.map_or(Ok(RootCerts::WebPki), roots_of)?;
         let config = Agent::config_builder()
             .http_status_as_error(false)
-            // Each redirect is judged here.
+            // This code checks each redirect itself.
             .max_redirects(0)
             .proxy(None)
             .timeout_resolve(Some(limits.connect))
@@ -104,12 +104,12 @@ impl Client {
         Ok(Self { agent, limits, proxies })
     }
 
-    /// What every request may cost.
+    /// The limits of every request.
     pub fn limits(&self) -> Limits {
         self.limits
     }
 
-    /// Sends one request without a body, and follows where a GET or a HEAD is redirected.
+    /// Sends one request without a body, and follows redirects of a GET or a HEAD.
     ///
     /// # Errors
     /// Why there is no answer; a status is none.
@@ -157,10 +157,10 @@ impl Client {
     }
 }
 
-/// Where an answer leads, as its `Location` says.
+/// The address in a response's `Location`.
 ///
 /// # Errors
-/// None is named, or the address is refused.
+/// The header is missing, or its address is refused.
 fn location(from: &Address, response: &Response<Body>) -> Result<Address, Fault> {
     let text = text_of(response.headers(), &header::LOCATION);
     let text = text.ok_or_else(|| Fault::BadAnswer("expected a Location, found none".into()))?;
@@ -177,7 +177,7 @@ impl HttpResponse {
         self.response.status().as_u16()
     }
 
-    /// A header, where it is text.
+    /// A header's value, if it is text.
     pub fn text(&self, name: &HeaderName) -> Option<&str> {
         text_of(self.response.headers(), name)
     }
@@ -187,7 +187,7 @@ impl HttpResponse {
         self.text(&header::CONTENT_LENGTH)?.trim().parse().ok()
     }
 
-    /// The content encoding, where the bytes are not the file's own.
+    /// The content encoding, if the bytes are encoded.
     pub fn encoding(&self) -> Option<&str> {
         let coding = self.text(&header::CONTENT_ENCODING).map(str::trim);
         coding.filter(|coding| !coding.is_empty() && !coding.eq_ignore_ascii_case("identity"))
@@ -215,8 +215,8 @@ impl HttpResponse {
         if bytes.len() as u64 > most { Err(Fault::TooLong { most }) } else { Ok(bytes) }
     }
 
-    /// Hands out the body piece by piece, an empty piece at its end, while `take` wants more. A thread of
-    /// its own reads ahead: the network does not wait for the hash, nor the hash for the network.
+    /// Passes the body to `take` piece by piece, with an empty piece at its end, until `take`
+    /// stops. Another thread reads ahead, so that reading and hashing run at the same time.
     ///
     /// # Errors
     /// A body that breaks off, where `at` bytes of `of` came before it; those of `take` as they are.
@@ -252,7 +252,7 @@ impl HttpResponse {
 
 type Piece = std::io::Result<(Buffer, usize)>;
 
-/// Reads until the end, a fault, or until what was read has no taker.
+/// Reads until the end, a fault, or until the receiver is gone.
 fn read_ahead(from: &mut impl Read, empties: &Receiver<Buffer>, pieces: &SyncSender<Piece>) {
     for mut buffer in empties {
         let got = from.read(&mut buffer);
@@ -272,7 +272,7 @@ impl From<Refused> for Fault {
     }
 }
 
-/// What the client says, as a fault by name.
+/// Turns the client's error into a fault.
 fn fault(error: ureq::Error, got: u64, of: Option<u64>) -> Fault {
     match error {
         ureq::Error::Timeout(Timeout::Global | Timeout::PerCall) => Fault::TooSlow { got, of },

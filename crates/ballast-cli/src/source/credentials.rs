@@ -15,7 +15,7 @@ const USER: &str = "BALLAST_REGISTRY_USER";
 /// The variable of a password.
 pub const PASSWORD: &str = "BALLAST_REGISTRY_PASSWORD";
 
-/// What a registry may get.
+/// The credentials that a registry may get.
 #[derive(Clone, PartialEq, Eq)]
 pub enum Credentials {
     /// Nothing.
@@ -71,7 +71,7 @@ fn of_docker(host: &str, file: Option<PathBuf>) -> Result<Credentials, String> {
             Err(named(&format!("an identity token can't be used here; set {USER} and {PASSWORD}")))
         }
         Err(Why::NoCredentialConfigured | Why::ConfigNotFound) => Ok(Credentials::None),
-        // What a helper prints may hold a secret.
+        // A helper's output may contain a secret.
         Err(Why::HelperFailure { helper, .. }) => Err(named(&format!("the credential helper {helper} failed"))),
         Err(why) => Err(named(&why)),
     }

@@ -1,4 +1,4 @@
-//! Why a source did not give a file: each fault has a name that is stable, and words.
+//! Why a source did not give a file: each fault has a stable name, and words.
 
 use std::fmt;
 use std::io;
@@ -22,11 +22,11 @@ pub enum Fault {
     NotFound(String),
     /// 401, 403, 407, or no right to read.
     Denied(String),
-    /// Another status than a file has.
+    /// An unexpected HTTP status.
     Status(u16),
-    /// An address that this program does not connect to, or a secret that would go there in the clear.
+    /// An address that this program does not connect to, or a secret that would go there unencrypted.
     Refused(String),
-    /// More redirects than anybody needs.
+    /// Too many redirects.
     Redirects(u32),
     /// The peer went silent.
     Stalled { got: u64, of: Option<u64> },
@@ -38,13 +38,13 @@ pub enum Fault {
     WrongLength { found: u64, expected: u64 },
     /// More bytes than the pinned size, or than `--max-size`.
     TooLong { most: u64 },
-    /// A page, a pointer or an error message was sent in the weight's place.
+    /// A page, a pointer or an error message was sent instead of the weight.
     NotAWeight(NotAWeight),
     /// The server sent the file under a content encoding, so that these are not the file's own bytes.
     Encoded(String),
     /// A source names a variable that is not set or may not be used there.
     Variable(String),
-    /// What was received contradicts itself.
+    /// The received file contradicts itself.
     Contradiction(String),
     /// Other bytes.
     WrongBytes { found: Digest },
@@ -60,9 +60,9 @@ pub enum Fault {
     NoWheel(String),
     /// The wheel has no such member.
     NoMember(String),
-    /// The answer is no HTTP.
+    /// The response is not HTTP.
     BadAnswer(String),
-    /// What is stored there is no image of weights.
+    /// The image there is not an image of weights.
     BadImage(String),
     /// A blob of an image whose bytes are not those of its digest.
     WrongBlob { expected: Digest, found: Digest },
@@ -102,7 +102,7 @@ impl Fault {
         }
     }
 
-    /// Whether asking the same source again may help.
+    /// Whether another attempt at the same source may help.
     pub fn may_pass(&self) -> bool {
         match self {
             Self::Stalled { .. } | Self::Cut { .. } => true,
@@ -111,7 +111,7 @@ impl Fault {
         }
     }
 
-    /// Whether the bytes that came are known to be wrong, or can't be kept.
+    /// Whether the received bytes are known to be wrong, or can't be stored.
     pub fn spoils(&self) -> bool {
         matches!(
             self,
@@ -152,7 +152,7 @@ impl fmt::Display for Fault {
         write!(f, "{}: ", self.name())?;
         match self {
             Self::NoHost => write!(f, "the host's name is not known here"),
-            // What a source says of itself stays on one line.
+            // A source's own message stays on one line.
             Self::Unreachable(why) | Self::Tls(why) | Self::NotFound(why) | Self::Denied(why) | Self::Refused(why) => {
                 f.write_str(&escape::line(why))
             }

@@ -1,8 +1,8 @@
-//! The way out of each source's fault: one table. Pure.
+//! One table says what to do about each fault of a source. Pure.
 
 use super::fault::Fault;
 
-/// Where the lock file names no source and there is no mirror.
+/// The hint if the lock file names no source and no mirror is given.
 pub const NO_SOURCE: &str = "name a mirror that has files of these digests with --mirror URL|DIR or BALLAST_MIRRORS, or write `sources` in the lock file";
 
 const MIRROR: &str = "or name a mirror that has the file with --mirror URL|DIR or BALLAST_MIRRORS";
@@ -48,12 +48,12 @@ impl Fault {
     }
 }
 
-/// Whether another source may have what this one did not give.
+/// Whether another source may have the file that this one did not give.
 fn is_of_source(fault: &Fault) -> bool {
     !matches!(fault, Fault::DiskFull | Fault::Store(..) | Fault::Variable(_))
 }
 
-/// The hints of several faults, each once, in their order; a mirror helps where a source is at fault.
+/// The hints of several faults, each once, in their order; a mirror helps if a source failed.
 pub fn of_all(faults: &[&Fault], mirrors: bool) -> String {
     let mut hints: Vec<&str> = Vec::new();
     for hint in faults.iter().map(|fault| fault.hint()) {

@@ -1,6 +1,6 @@
 //! Hugging Face's hub under another address: a mirror or a proxy that keeps the hub's own paths. Pure.
 //!
-//! `HF_ENDPOINT` names one, as for the hub's own client: what a source has at huggingface.co is requested there instead.
+//! `HF_ENDPOINT` names one, as for the hub's own client: it replaces huggingface.co in sources.
 //! A mirror (`--mirror`) is searched for the hub's path too.
 
 use std::borrow::Cow;
@@ -10,10 +10,10 @@ use ballast::lock::{HubFile, Source, Weight};
 
 use super::url::escaped;
 
-/// Where the hub itself is.
+/// The hub's own address.
 pub const HUB: &str = "https://huggingface.co/";
 
-/// The hub, or the endpoint that stands for it.
+/// The hub, or the endpoint that replaces it.
 #[derive(Debug, Default)]
 pub struct Hub(Option<String>);
 
@@ -33,7 +33,7 @@ impl Hub {
         Ok(Self(Some(endpoint)))
     }
 
-    /// Where a URL is requested.
+    /// The URL that is requested for a source's URL.
     pub fn address<'a>(&self, url: &'a str) -> Cow<'a, str> {
         match (&self.0, url.strip_prefix(HUB)) {
             (Some(endpoint), Some(path)) => Cow::Owned(format!("{}/{path}", endpoint.trim_end_matches('/'))),
@@ -42,13 +42,13 @@ impl Hub {
     }
 }
 
-/// Where the hub has a file.
+/// The hub's URL of a file.
 pub fn url(file: &HubFile) -> String {
     let names: Vec<_> = file.file.names().map(escaped).collect();
     format!("{HUB}{}/resolve/{}/{}", file.repository, file.revision, names.join("/"))
 }
 
-/// The hub's paths of a weight, as its sources have them: escaped already.
+/// The hub's paths of a weight, from its sources; they are escaped already.
 pub fn paths(weight: &Weight) -> impl Iterator<Item = String> {
     weight.sources.iter().filter_map(|source| match source {
         Source::Web(url) => Some(url.strip_prefix(HUB)?.to_owned()),
@@ -57,7 +57,7 @@ pub fn paths(weight: &Weight) -> impl Iterator<Item = String> {
     })
 }
 
-/// What a hub says of a file in its headers.
+/// A hub's headers about a file.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
 pub struct HubHeaders {
     /// The commit behind the revision.
@@ -67,7 +67,7 @@ pub struct HubHeaders {
 }
 
 impl HubHeaders {
-    /// Adds what one answer says. What an earlier one said stays where this one is silent.
+    /// Adds the headers of one response, which replace those of an earlier response.
     pub fn read(&mut self, header: impl Fn(&'static str) -> Option<String>) {
         self.commit = header("x-repo-commit").or(self.commit.take());
         let tag = header("x-linked-etag");

@@ -1,8 +1,8 @@
-//! What one source may cost. Touches nothing.
+//! Limits of one source. Touches nothing.
 
 use std::time::Duration;
 
-/// What a source may cost.
+/// Limits of a source.
 #[derive(Debug, Clone, Copy)]
 pub struct Limits {
     /// Time for one file from one source.
@@ -13,6 +13,6 @@ pub struct Limits {
     pub connect: Duration,
     /// How often a source is tried again.
     pub retries: u32,
-    /// Bytes, where the size is not pinned.
+    /// The most bytes of a file whose size is not pinned.
     pub max_size: u64,
 }

@@ -1,4 +1,4 @@
-//! Files and directories of this machine as sources. A FIFO can't hang it, a device is no source.
+//! Files and directories of this machine as sources. FIFOs and devices are refused.
 
 use std::io::{self, Read};
 use std::path::Path;
@@ -40,7 +40,7 @@ fn fill(from: &mut impl Read, buffer: &mut [u8]) -> io::Result<usize> {
     }
 }
 
-/// What reading met, as a fault by name.
+/// Turns a read error into a fault.
 pub fn unreadable(error: &io::Error) -> Fault {
     match error.kind() {
         io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => Fault::NotFound("no such file".into()),

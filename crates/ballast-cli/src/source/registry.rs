@@ -1,8 +1,8 @@
 //! A registry, by the distribution protocol: resolve a name once, read ranges of blobs, push an image.
 //!
-//! Bounds are those of every source: time without a byte, time in all, retries, and bytes of every
-//! answer that is not a blob. Nothing here is trusted: manifests are checked against their digest, blobs
-//! against theirs by their readers. `address` decides where each request may go, and what with.
+//! Bounds are those of every source: time without a byte, overall time, retries, and bytes of every
+//! response that is not a blob. No response is trusted: manifests are checked against their digest,
+//! blobs by their readers. `address` decides where each request may go, and with which secret.
 
 use std::io::{self, BufWriter, Write as _};
 use std::path::Path;
@@ -29,7 +29,7 @@ use crate::image::remote::Take;
 use crate::image::{Blob, Blobs, Image, Layer, Measured};
 use crate::print::ProgressLine;
 
-/// How the names of images begin here.
+/// The prefix of the names of images.
 pub const SCHEME: &str = "oci://";
 const PIECE: usize = 256 << 10;
 
@@ -55,16 +55,16 @@ impl Registry {
     /// A client for `oci://HOST/REPOSITORY[:TAG][@DIGEST]`; no request is sent yet.
     ///
     /// # Errors
-    /// A name, credentials or certificates that make no sense; a password that would go in the clear.
+    /// An invalid name, credentials or certificates; a password that would go unencrypted.
     pub fn new(text: &str, limits: Limits, ca_file: Option<&Path>, plain_http: bool) -> Result<Self, String> {
         let wrong = |found: &str| format!("expected {SCHEME}HOST/REPOSITORY, found {found}{:?}", shown(text));
         let name = text.strip_prefix(SCHEME).ok_or_else(|| wrong(""))?;
         if name.contains('@') && !name.contains("@sha") {
-            // It would be printed, and kept in the history of a shell.
+            // A password there would be printed, and stored in the shell's history.
             return Err(format!("{}; a password belongs into {}", wrong("a user in "), credentials::PASSWORD));
         }
         if !names_a_host(name) {
-            // Without a host it would be Docker's hub, which is seldom meant.
+            // Without a host the name would mean Docker's hub, which users seldom intend.
             return Err(wrong("no host in "));
         }
         let text = shown(text);
@@ -174,7 +174,7 @@ impl Registry {
         Ok(self.root.lead(&format!("/v2/{}/{rest}", self.reference.repository()))?)
     }
 
-    /// One request; where the registry demands credentials, it is sent again with them.
+    /// Sends one request; if the registry demands credentials, sends it again with them.
     fn call(
         &self,
         method: Method,
@@ -212,7 +212,7 @@ impl Registry {
             let written = scope.spawn(move || layer.write(BufWriter::with_capacity(PIECE, writer))?.flush());
             let mut body = Checked::new(reader, measured);
             let sent = self.client.send_body(to, ask, SendBody::from_reader(&mut body));
-            // A registry that has heard enough leaves the writer with a broken pipe.
+            // If the registry ended early, the writer gets a broken pipe and ends.
             drop(body);
             match written.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)) {
                 Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(Fault::Unreadable(error.to_string())),
@@ -241,7 +241,7 @@ impl Registry {
         let range = (!whole).then(|| (header::RANGE, format!("bytes={at}-{}", to - 1)));
         let answer = self.call(Method::GET, &address, range.as_slice(), &RequestBody::Nothing, "pull", until);
         let answer = good(answer?, if whole { &[200] } else { &[200, 206] })?;
-        // The whole may come instead of the range: the rest is dropped.
+        // If the whole blob comes instead of the range, the other bytes are dropped.
         let (mut skip, expected) = match answer.status() {
             206 => (0, to - *at),
             _ => (*at, blob.measured.size),
@@ -288,12 +288,12 @@ impl Blobs for Registry {
     }
 }
 
-/// An answer of one of these statuses; any other is a fault by the registry's own words.
+/// A response with one of these statuses; any other is a fault with the registry's own words.
 fn good(answer: HttpResponse, statuses: &[u16]) -> Result<HttpResponse, Fault> {
     if statuses.contains(&answer.status()) { Ok(answer) } else { Err(refused(answer)) }
 }
 
-/// Where the protocol begins: https, but for this machine, or with --plain-http.
+/// The protocol's first address: https; http for this machine, or with `--plain-http`.
 fn root(host: &str, plain_http: bool) -> Result<Address, super::address::Refused> {
     let here = format!("http://{host}/v2/");
     match (Address::named(&here, Clear::Refused), plain_http) {

@@ -1,4 +1,4 @@
-//! Error answers of a registry, as faults by name.
+//! Turns error responses of a registry into faults.
 
 use serde::Deserialize;
 
@@ -18,7 +18,7 @@ struct Reported {
     message: String,
 }
 
-/// The fault of an answer that is none of those that were expected.
+/// The fault of a response with an unexpected status.
 pub fn refused(answer: HttpResponse) -> Fault {
     let code = answer.status();
     let body = answer.bytes(bounds::ERROR_ANSWER).unwrap_or_default();

@@ -10,7 +10,7 @@ const GAIN: u64 = 1 << 20;
 const FIRST_PAUSE: Duration = Duration::from_millis(200);
 const LONGEST_PAUSE: Duration = Duration::from_secs(10);
 
-/// What is left of the time and the retries for one file from one source.
+/// The remaining time and retries for one file from one source.
 pub struct RetryBudget {
     until: Instant,
     retries: u32,
@@ -18,7 +18,7 @@ pub struct RetryBudget {
 }
 
 impl RetryBudget {
-    /// All of both.
+    /// A budget with all time and retries.
     pub fn new(limits: Limits) -> Self {
         Self { until: Instant::now() + limits.overall, retries: 0, most: limits.retries }
     }
@@ -28,8 +28,8 @@ impl RetryBudget {
         self.until
     }
 
-    /// The pause before the next attempt, after one that brought so many bytes;
-    /// `None` if there is none.
+    /// The pause before the next attempt, after an attempt that brought this many bytes; `None` if
+    /// no attempt is left.
     pub fn again(&mut self, gained: u64, fault: &Fault) -> Option<Duration> {
         if gained >= GAIN {
             self.retries = 0;

@@ -1,7 +1,8 @@
-//! Secrets in a source's URL: what of one may be written into a lock file, and variables that stand for the rest. Pure.
+//! Removes secrets from a source's URL before it is written into a lock file, and replaces
+//! variables by their values. Pure.
 //!
-//! A lock file is committed, and copied into images. So a user, a password, a token or a signature is not written;
-//! `${NAME}` in a source is, and `fetch` puts the variable's value there.
+//! A lock file is committed, and copied into images. So a user, a password, a token or a signature
+//! is not written. `${NAME}` in a source is, and `fetch` replaces it by the variable's value.
 
 use super::fault::Fault;
 use super::url::escaped;
@@ -34,10 +35,10 @@ const SECRET_NAMES: [&str; 20] = [
     "ske",
     "sks",
 ];
-/// From this length on a value of letters and digits alone is taken for a secret.
+/// From this length on, a value of letters and digits alone counts as a secret.
 const OPAQUE: usize = 40;
 
-/// A URL as a lock file may hold it, and the names of what was left out.
+/// A URL without secrets, for a lock file, and the names of the removed parts.
 pub fn public(url: &str) -> (String, Vec<String>) {
     let url = url.split('#').next().unwrap_or(url);
     let Some((scheme, rest)) = url.split_once("://") else { return (url.to_owned(), Vec::new()) };
@@ -89,7 +90,7 @@ fn is_name(text: &str) -> bool {
     text.chars().all(word) && text.starts_with(|first: char| !first.is_ascii_digit())
 }
 
-/// A URL with the values of its variables; `None` where it has no variable.
+/// A URL with the values of its variables; `None` if it has no variable.
 ///
 /// # Errors
 /// [`Fault::Variable`]: one is not set, is Ballast's own, or stands in the host's name. The value is never printed.
@@ -122,7 +123,7 @@ pub fn expanded(url: &str, env: impl Fn(&str) -> Option<String>) -> Result<Optio
     Ok(Some(out + rest))
 }
 
-/// A value that is part of a query already: what no URL can hold is escaped, the rest stays.
+/// Escapes only those characters of a query's value that no URL can contain.
 fn in_query_of(value: &str) -> String {
     let plain = |byte: u8| byte.is_ascii_graphic() && !b"\"#<>\\^`{|}".contains(&byte);
     value.bytes().map(|byte| if plain(byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") }).collect()

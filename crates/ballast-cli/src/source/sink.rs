@@ -1,4 +1,4 @@
-//! Where a source's bytes go: into the store's receiver, within bounds, shown on the progress line.
+//! Writes a source's bytes into the store's receiver, within bounds, and shows them on the progress line.
 
 use ballast::digest::Digest;
 use ballast::disk::LinuxDisk;
@@ -21,16 +21,16 @@ pub struct Sink<'a> {
     pub pieced: bool,
     /// The content encoding under which the bytes came.
     pub encoding: Option<String>,
-    /// What a hub said of the file.
+    /// A hub's headers about the file.
     pub hub: HubHeaders,
-    /// Chunks that came from the file that was there.
+    /// The number of chunks from the existing file.
     pub kept: u64,
     /// The progress line.
     pub line: &'a ProgressLine,
 }
 
 impl<'a> Sink<'a> {
-    /// A sink for a file of this size, or of at most so many bytes.
+    /// A sink for a file of this size or, if it is unknown, of a bounded size.
     pub fn new(
         receiver: Receiver<'a, LinuxDisk>,
         pin: Option<Digest>,
@@ -88,19 +88,19 @@ impl<'a> Sink<'a> {
         Ok(())
     }
 
-    /// Takes a chunk of the file that was there.
+    /// Takes a chunk of the existing file.
     pub fn keep(&mut self, bytes: &[u8]) -> Result<(), Fault> {
         self.pieced = true;
         self.kept += 1;
         self.write(bytes)
     }
 
-    /// Hands out all bytes so far once more.
+    /// Passes all bytes so far to `each`.
     pub fn again(&self, each: impl FnMut(&[u8])) -> Result<(), Fault> {
         Ok(self.receiver.again(each)?)
     }
 
-    /// Remembers how the file begins.
+    /// Keeps the first bytes of the file.
     fn look(&mut self, bytes: &[u8]) {
         if self.len() < HEAD as u64 && self.len() == self.head.len() as u64 {
             let more = bytes.len().min(HEAD - self.head.len());
@@ -108,7 +108,7 @@ impl<'a> Sink<'a> {
         }
     }
 
-    /// A length that was announced before a byte came, with what there is to see of the file.
+    /// Checks a length that was announced before the body; `head` are the file's first bytes.
     pub fn announced(&self, found: u64, head: &[u8]) -> Result<(), Fault> {
         let fault = match self.size {
             Some(expected) if expected != found => Fault::WrongLength { found, expected },
@@ -118,7 +118,7 @@ impl<'a> Sink<'a> {
         Err(NotAWeight::of(head).map(Fault::NotAWeight).or_else(|| self.encoded()).unwrap_or(fault))
     }
 
-    /// The digest that a hub announced before a byte came.
+    /// Checks the digest that a hub announced before the body.
     pub fn promised(&self) -> Result<(), Fault> {
         match (self.pin, self.hub.digest) {
             (Some(pin), Some(found)) if pin != found => Err(Fault::WrongBytes { found }),
@@ -126,7 +126,7 @@ impl<'a> Sink<'a> {
         }
     }
 
-    /// The source has ended: are that all the bytes?
+    /// Checks, at the source's end, that all bytes arrived.
     pub fn ended(&self) -> Result<(), Fault> {
         match self.size {
             Some(expected) if expected != self.len() => {
@@ -136,7 +136,7 @@ impl<'a> Sink<'a> {
         }
     }
 
-    /// A fault, unless the bytes show a better one.
+    /// Returns a more exact fault if the bytes show one, otherwise this fault.
     pub fn otherwise(&self, fault: Fault) -> Fault {
         self.recognised().map(Fault::NotAWeight).or_else(|| self.encoded()).unwrap_or(fault)
     }
@@ -151,7 +151,7 @@ impl<'a> Sink<'a> {
         self.receiver.give_up();
     }
 
-    /// What the bytes show themselves to be, where that is no weight.
+    /// What the bytes are, if they are recognised as not a weight.
     pub fn recognised(&self) -> Option<NotAWeight> {
         NotAWeight::of(&self.head)
     }

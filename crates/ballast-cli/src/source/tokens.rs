@@ -1,8 +1,9 @@
 //! Bearer tokens from the environment, each for one host.
 //!
-//! `BALLAST_TOKENS` holds `HOST=TOKEN` words, `BALLAST_TOKENS_FILE` names a file of them, which is how
-//! an image build hands over a secret; it must be closed to other users. `HF_TOKEN` is for
-//! huggingface.co, or for the host of `HF_ENDPOINT` where that stands for it. A token is sent over https only, or to this very machine, and is never printed.
+//! `BALLAST_TOKENS` contains `HOST=TOKEN` words. `BALLAST_TOKENS_FILE` names a file of such words,
+//! as image builds pass secrets; other users must not be able to read it. `HF_TOKEN` is for
+//! huggingface.co, or for the host of `HF_ENDPOINT`. A token is sent only over https or to this
+//! machine, and is never printed.
 
 use std::fmt;
 use std::io::ErrorKind;
@@ -18,7 +19,7 @@ use crate::{bounds, foreign};
 pub struct Tokens(Vec<(String, String)>);
 
 impl Tokens {
-    /// Reads the variables, and the file: an optional secret that was not given is no file, and no token.
+    /// Reads the variables and the file; a missing file means no token.
     ///
     /// # Errors
     /// A word without a host or a token; the word itself is not printed. A file that can't be read.
@@ -32,7 +33,7 @@ impl Tokens {
             }
         }
         let hf = env("HF_TOKEN").filter(|token| !token.trim().is_empty());
-        // As for the hub's own client: the token is for the endpoint that stands for the hub.
+        // As in the hub's own client, the token is for the endpoint that replaces the hub.
         let endpoint = env("HF_ENDPOINT").filter(|endpoint| !endpoint.trim().is_empty());
         let hub = endpoint.map_or(Some("huggingface.co".to_owned()), |endpoint| {
             Some(Address::named(endpoint.trim(), Clear::Named).ok()?.0.host().to_owned())
@@ -41,7 +42,7 @@ impl Tokens {
         Ok(Self(tokens))
     }
 
-    /// The token for the host of an address that the user named, where it can go there safely.
+    /// The token for the host of an address that the user named, if the connection is encrypted or local.
     pub fn secret(&self, to: &Address) -> Option<Secret> {
         Secret::bearer(to, self.of(to.host())?).ok()
     }

@@ -1,6 +1,6 @@
-//! URLs as text: what of one may be printed, and how words are put into one. Pure.
+//! URLs as text: removes secrets for printing, and escapes words. Pure.
 
-/// A URL without what may be a secret: user, password, query.
+/// A URL without user, password and query, which may be secrets.
 pub fn shown(url: &str) -> String {
     match url.split_once("://") {
         Some((scheme, rest)) => {
@@ -11,8 +11,8 @@ pub fn shown(url: &str) -> String {
     }
 }
 
-/// What follows the scheme, without user and password. A password may hold `/`, `?` and `#` that should have been
-/// escaped: then the host begins after the `@` that follows them.
+/// The part after the scheme, without user and password. A password may hold `/`, `?` and `#` that
+/// should have been escaped: then the host begins after the `@` that follows them.
 fn without_login(rest: &str) -> &str {
     let authority = rest.split(['/', '?', '#']).next().unwrap_or(rest);
     if let Some((_, host)) = authority.rsplit_once('@') {
@@ -26,7 +26,7 @@ fn without_login(rest: &str) -> &str {
     }
 }
 
-/// The text behind `%20` and its like; as it is where that is no UTF-8.
+/// The text behind `%20` and its like; unchanged if that is not UTF-8.
 pub fn decoded(word: &str) -> String {
     let mut bytes = Vec::with_capacity(word.len());
     let mut rest = word.as_bytes();
@@ -52,7 +52,7 @@ pub fn joined(base: &str, path: &str) -> String {
     format!("{}/{}", base.trim_end_matches('/'), escaped.join("/"))
 }
 
-/// A word as a URL holds it.
+/// A word, escaped for a URL.
 pub fn escaped(word: &str) -> String {
     let mut out = String::with_capacity(word.len());
     for byte in word.bytes() {

@@ -1,7 +1,7 @@
 //! Files by https and http.
 //!
-//! Bounds: those of the client, and bytes and retries. A resumed answer must say that it begins where
-//! we stopped; a 200 to a Range starts again. Nothing here is trusted: the pin decides.
+//! Bounds: those of the client, and bytes and retries. A resumed response must say that it begins
+//! where we stopped; a 200 to a Range starts again. No response is trusted: the pin decides.
 
 use std::path::Path;
 use std::time::Instant;
@@ -30,8 +30,8 @@ impl Web {
         Ok(Self { client: Client::new(limits, ca_file)?, tokens })
     }
 
-    /// Takes one file, going on from what the sink has. The user named the URL, so that it may be http:
-    /// no secret goes there then.
+    /// Takes one file, and continues from the sink's bytes. The user named the URL, so it may be
+    /// http; then no secret is sent.
     pub fn get(&self, url: &str, sink: &mut Sink) -> Result<(), Fault> {
         let (address, secret) = self.target(url)?;
         let mut patience = RetryBudget::new(self.client.limits());
