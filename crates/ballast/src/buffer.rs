@@ -1,7 +1,7 @@
 //! A buffer whose first byte lies on a cache line.
 //!
 //! The kernel copies to and from it with `rep movsb`, which some processors run four times slower
-//! when the two sides are not aligned alike; a large `Vec` begins 16 bytes into a page.
+//! if source and target are aligned differently; a large `Vec` begins 16 bytes into a page.
 
 use std::ops::{Deref, DerefMut};
 

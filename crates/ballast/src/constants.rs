@@ -1,7 +1,8 @@
-//! `[env]` and `views`: variables with values that the command gets, as checked values.
+//! `[env]` and `views`: variables that Ballast sets for the command, as checked values.
 //!
-//! A lock file decides which weights an app reads. It must not decide which programs run, where secrets go, or whom a
-//! connection trusts: names that do are refused here, by one table. Values are literals. Touches nothing.
+//! A lock file decides which weights an app reads. It must not decide which programs run, where
+//! secrets go, or whom a connection trusts: one table here refuses the names of variables that
+//! decide these. Values are literals. Touches nothing.
 
 use std::collections::BTreeMap;
 
@@ -14,15 +15,15 @@ use crate::names::EnvName;
 #[serde(try_from = "BTreeMap<String, String>")]
 pub struct Constants(Vec<(EnvName, String)>);
 
-/// More constants than a lock file may have.
+/// The most constants of a lock file.
 const MOST: usize = 64;
 /// Bytes of a value.
 const LONGEST: usize = 4096;
 
-/// Whether a name, in upper case, is of a kind.
+/// Says whether a name, in upper case, is of a kind that is refused.
 type IsOfKind = fn(&str) -> bool;
 
-/// Why a name is refused.
+/// The refused kinds of names: the reason, and the test for the kind.
 const WHY: [(&str, IsOfKind); 6] = [
     ("decides which programs or libraries run", |name| {
         begins(

@@ -1,4 +1,4 @@
-//! S5: bytes are hashed as they are copied, from the buffer that is written.
+//! S5: copies bytes and hashes them, from the same buffer that is written.
 
 use std::io;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -13,7 +13,7 @@ use crate::fault::{InstallFault, at};
 use crate::index::{CHUNK, Leaf, Tree, chunks};
 use crate::store::{BUFFER, Threads, each_piece};
 
-/// How a weight was placed.
+/// Where the chunks of a new file came from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ChunkCounts {
@@ -91,7 +91,7 @@ impl<D: Disk, O: Disk> Copying<'_, D, O> {
                 self.fault.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(fault);
                 return;
             }
-            // By the thread that wrote it: chunks of others may not be written yet.
+            // Each thread starts write-back of its own chunk only: chunks of others may not be written yet.
             let _ = self.disk.push(self.staged, number * CHUNK, CHUNK);
         }
     }
@@ -114,7 +114,8 @@ impl<D: Disk, O: Disk> Copying<'_, D, O> {
         Err(InstallFault::NoSource)
     }
 
-    /// Copies and hashes; `false` if the bytes were wrong or unreadable, so that the next file overwrites them.
+    /// Copies and hashes one chunk of one file; `false` if its bytes were wrong or unreadable: then
+    /// the next file's bytes overwrite them.
     fn chunk_from<F: Disk>(
         &self,
         from: &F,
@@ -134,7 +135,7 @@ impl<D: Disk, O: Disk> Copying<'_, D, O> {
     }
 }
 
-/// Copies a file and takes its SHA-256; `None` where it could not be read to its end.
+/// Copies a file and computes its SHA-256; `None` if the file could not be read to its end.
 pub(crate) fn copy_whole<D: Disk, O: Disk>(
     disk: &D,
     staged: &D::File,

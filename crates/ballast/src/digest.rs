@@ -1,4 +1,4 @@
-//! A SHA-256 digest as a value: parsed once, compared as bytes, printed whole.
+//! A SHA-256 digest as a value: parsed once, compared as bytes, printed in full.
 
 use std::fmt;
 
@@ -79,7 +79,7 @@ impl fmt::Debug for Digest {
 pub enum BadDigest {
     /// A character that is no hex digit.
     NotHex(char),
-    /// The number of hex digits found, where 64 were expected.
+    /// The number of hex digits found; 64 were expected.
     Length(usize),
 }
 

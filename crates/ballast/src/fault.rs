@@ -9,7 +9,7 @@ use crate::error::ErrorKind;
 pub enum InstallFault {
     /// No source had the right bytes.
     NoSource,
-    /// The right bytes are there, and the app could change or replace them: how.
+    /// The right bytes are there, and the app could change or replace them: the text says how.
     Unprotected(String),
     /// A call failed: the step of `docs/store.md`, and the kernel's answer.
     Call(&'static str, io::Error),
@@ -45,7 +45,7 @@ impl InstallFault {
         }
     }
 
-    /// Whether room was lacking.
+    /// Whether the disk or the quota was full.
     #[must_use]
     pub fn is_full(&self) -> bool {
         matches!(self, Self::Call(_, error) if full(error))

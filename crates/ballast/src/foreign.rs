@@ -1,8 +1,9 @@
-//! The one way to open and read a file that a program did not make itself: a lock file, a signature, a photograph.
+//! The only code that opens and reads files that the program did not make itself, such as a lock
+//! file, a signature or a photograph.
 //!
-//! Promise: what is no regular file is refused before it is opened, so that a FIFO can't hang the
-//! program and a device does nothing; and once more on the descriptor. What is longer than its bound is
-//! refused before a byte is read. What changes while it is read is refused, never taken half.
+//! Promise: a file that is not regular is refused before it is opened, so that a FIFO can't block
+//! the program and no device is opened; the descriptor is checked again. A file longer than its
+//! bound is refused before a byte is read. A file that changes while it is read is refused.
 
 use std::ffi::OsStr;
 use std::fs::File;
@@ -31,8 +32,9 @@ pub fn open_named(path: &Path) -> io::Result<File> {
     open_with(path, OFlags::empty())
 }
 
-/// Opens the lists beside a lock file, or beside the file that it leads to, for
-/// [`Lock::parse_with`](crate::lock::Lock::parse_with). A symlink under a list's name is refused.
+/// Returns a function that opens the lists beside a lock file, or beside the link's target if it is
+/// a symlink, for [`Lock::parse_with`](crate::lock::Lock::parse_with). A symlink under a list's
+/// name is refused.
 pub fn beside(lock: &Path) -> impl FnMut(&ListName) -> io::Result<Box<dyn Read>> {
     let lock = std::fs::canonicalize(lock).unwrap_or_else(|_| lock.to_owned());
     move |name| Ok(Box::new(open(&lock.with_file_name(name.as_str()))?))
@@ -47,7 +49,7 @@ fn open_with(path: &Path, follow: OFlags) -> io::Result<File> {
     Ok(file.into())
 }
 
-/// Whether a name, before it is opened, is a regular file; absent is right too.
+/// Checks, before a name is opened, that it is a regular file or absent.
 ///
 /// # Errors
 /// `InvalidInput` for anything else, a symlink included.
@@ -58,7 +60,7 @@ pub fn must_be_regular_at(dir: impl AsFd, name: &OsStr) -> io::Result<()> {
     }
 }
 
-/// Whether a file, already open, is a regular one.
+/// Checks that an open file is regular.
 ///
 /// # Errors
 /// `InvalidInput` for anything else.
@@ -102,10 +104,10 @@ pub fn text_named(path: &Path, most: u64) -> io::Result<String> {
     String::from_utf8(read_named(path, most)?).map_err(|_| Error::new(ErrorKind::InvalidData, "it is not UTF-8"))
 }
 
-/// The bytes of a file of secrets that the user named: closed to every other user.
+/// The bytes of a file of secrets that the user named, which no other user may open.
 ///
 /// # Errors
-/// As [`read`]; `PermissionDenied` where another user may open it.
+/// As [`read`]; `PermissionDenied` if another user may open the file.
 pub fn read_secret(path: &Path, most: u64) -> io::Result<Vec<u8>> {
     let file = open_named(path)?;
     let facts = file.metadata()?;

@@ -21,37 +21,37 @@ use crate::ways::Ways;
 pub struct Options {
     /// Hashing threads at most.
     pub threads: Threads,
-    /// How long to wait for another replica's heal.
+    /// How long to wait for another replica's heal to end.
     pub lock_wait: Duration,
-    /// How the volume's entries are judged, and made.
+    /// How entries of the volume are checked, and with which modes they are made.
     pub strict: Strictness,
-    /// Find and tell, change nothing.
+    /// Report what is wrong, and change nothing.
     pub dry_run: bool,
 }
 
-/// What became of one weight.
+/// The result for one weight.
 #[derive(Debug)]
 pub struct Outcome {
-    /// What was under its name at first.
+    /// What was under the weight's name before.
     pub found: WeightState,
-    /// What was done about it.
+    /// What was done.
     pub done: Done,
-    /// Facts of the inode whose bytes were verified, where the weight is right.
+    /// Facts of the inode whose bytes were verified, if the weight is right.
     pub stat: Option<Stat>,
-    /// Time spent on this weight's placing, or on the verification of all.
+    /// Time of this weight's installation, or of the verification of all weights.
     pub took: Duration,
 }
 
 /// What was done about a weight.
 #[derive(Debug)]
 pub enum Done {
-    /// Right already.
+    /// The weight was right already.
     Kept,
     /// Another replica repaired it meanwhile.
     RepairedByAnother,
     /// Copied from an origin.
     Copied,
-    /// Made anew from its own good chunks and an origin's.
+    /// Written again from the damaged file's good chunks and an origin's.
     Repaired(ChunkCounts),
     /// A dry run: this would be repaired.
     WouldHeal,
@@ -66,7 +66,7 @@ impl Done {
 }
 
 impl Outcome {
-    /// The outcome of a store that can't be opened.
+    /// The outcome for each weight of a store that can't be opened.
     #[must_use]
     pub fn missing() -> Self {
         Self {
@@ -77,7 +77,7 @@ impl Outcome {
         }
     }
 
-    /// Whether the weight's name now holds verified bytes.
+    /// Whether the weight's name now leads to verified bytes.
     #[must_use]
     pub fn is_right(&self) -> bool {
         matches!(self.done, Done::Kept | Done::RepairedByAnother | Done::Copied | Done::Repaired(_))
@@ -90,7 +90,7 @@ impl Outcome {
         (self.done, self.stat) = (done, stat);
     }
 
-    /// The first examination ended at the first wrong chunk: these are all of them.
+    /// Reports all wrong chunks: the first examination ended at the first one.
     fn found_wrong(&mut self, chunks: Vec<u64>) {
         if let WeightState::Damaged(Damage::Bytes { bad, .. }) = &mut self.found
             && !bad.is_empty()
@@ -100,7 +100,7 @@ impl Outcome {
     }
 }
 
-/// Verifies a store without touching it.
+/// Verifies a store without changing it.
 pub fn verify<D: Disk>(disk: &D, wanted: &[ExpectedWeight], strict: Strictness, threads: Threads) -> Vec<Outcome> {
     examine(disk, wanted, strict, threads, Extent::Whole)
 }
@@ -118,7 +118,7 @@ fn examine<D: Disk>(
     found.into_iter().map(|examined| judged(examined, took)).collect()
 }
 
-/// What [`verify`] would say, where receipts speak for every weight; `None` where bytes must be read.
+/// The outcomes if receipts cover every weight; `None` if bytes must be read.
 pub fn vouched<D: Disk>(disk: &D, wanted: &[ExpectedWeight], strict: Strictness) -> Option<Vec<Outcome>> {
     let start = Instant::now();
     let all: Option<Vec<Stat>> = wanted.iter().map(|wanted| open::vouched(disk, wanted, strict)).collect();
@@ -133,7 +133,7 @@ fn judged(examined: Examined, took: Duration) -> Outcome {
     Outcome { found, done, stat, took }
 }
 
-/// Makes every weight of a volume right, or says which call stood in the way.
+/// Repairs every wrong weight of a volume, or reports the call that failed.
 pub fn heal<D: Disk, O: Disk>(
     disk: &D,
     wanted: &[ExpectedWeight],
@@ -171,9 +171,9 @@ fn repair_all<D: Disk, O: Disk>(
 ) {
     let (right, wrong): (Vec<usize>, Vec<usize>) = (0..wanted.len()).partition(|at| outcomes[*at].is_right());
     let right: Vec<&RelPath> = right.into_iter().map(|at| &wanted[at].weight.path).collect();
-    // What is wrong is a source of its own bytes, also if its directory is quarantined.
+    // A wrong entry may supply its own right bytes, also if its directory is quarantined.
     let mut ways = Ways::new(|way| right.iter().any(|path| path.as_str().starts_with(way)));
-    // Each keeps its file and its directory open.
+    // Each weight keeps two descriptors open: its file and its directory.
     for some in wrong.chunks(disk.files_at_once().div_ceil(2)) {
         repair_at_once(disk, wanted, some, &mut ways, outcomes, origins, options);
     }
@@ -189,7 +189,7 @@ fn repair_at_once<D: Disk, O: Disk>(
     options: &Options,
 ) {
     let mut pending = Vec::new();
-    // Opened before a directory that they lie in may be moved.
+    // These files are opened before a directory that contains them may be moved.
     let reach = |at: &usize| open::reached(disk, &wanted[*at], &outcomes[*at].found, options.strict, ways);
     let reached: Vec<_> = some.iter().map(reach).collect();
     for (&at, reached) in some.iter().zip(reached) {
@@ -197,7 +197,7 @@ fn repair_at_once<D: Disk, O: Disk>(
         let seen = Examined { found: outcomes[at].found.clone(), stat: outcomes[at].stat };
         let mut begun = begin(disk, wanted, seen.clone(), reached, ways, origins, options);
         if !pending.is_empty() && begun.as_ref().is_err_and(|given_up| given_up.done.wants_room()) {
-            // What is published may free what it replaces.
+            // Publishing may free the space of replaced files.
             finish(disk, std::mem::take(&mut pending), outcomes, options);
             let again = open::reached(disk, wanted, &outcomes[at].found, options.strict, ways);
             begun = begin(disk, wanted, seen, again, ways, origins, options);
@@ -207,7 +207,7 @@ fn repair_at_once<D: Disk, O: Disk>(
             && outcomes[at].found != WeightState::Missing
             && install::has_whole_origin(wanted, origins, options.threads)
         {
-            // The wrong file is quarantined by now; staging removes it where there is no room for both.
+            // The wrong file is already in quarantine; staging removes it if the disk has no room for both.
             let gone = Examined { found: WeightState::Missing, stat: None };
             begun = begin(disk, wanted, gone, None, ways, origins, options);
         }
@@ -220,17 +220,17 @@ fn repair_at_once<D: Disk, O: Disk>(
     finish(disk, pending, outcomes, options);
 }
 
-/// What became of a weight that was not placed.
+/// The result for a weight that was not installed.
 struct GivenUp {
     done: Done,
     /// The right inode, if another replica repaired it.
     stat: Option<Stat>,
-    /// All wrong chunks, where the whole file was read in the end.
+    /// All wrong chunks, if the whole file was read.
     wrong: Option<Vec<u64>>,
 }
 
-/// Verifies again under the lock, and stages what is still wrong. An unchanged inode is not read again; copying hashes
-/// each chunk anyway.
+/// Verifies a weight again under the lock, and stages it if it is still wrong. An unchanged inode
+/// is not read again; copying hashes each chunk anyway.
 fn begin<D: Disk, O: Disk>(
     disk: &D,
     wanted: &ExpectedWeight,
@@ -288,7 +288,8 @@ fn finish<D: Disk>(disk: &D, pending: Vec<Pending<D>>, outcomes: &mut [Outcome],
     }
 }
 
-/// Without working locks a replica may have repaired it meanwhile; otherwise a wrong entry loses its name.
+/// Checks once more, because without working locks a replica may have repaired the weight;
+/// otherwise removes a wrong entry's name.
 fn give_up<D: Disk>(disk: &D, wanted: &ExpectedWeight, fault: InstallFault, options: &Options) -> GivenUp {
     let Examined { found: now, stat } = look(disk, wanted, options);
     if right(&now) {

@@ -1,9 +1,9 @@
 //! The index: a BLAKE3 chunk tree for each weight, so that a boot can check every byte at
 //! memory speed and name the chunk that is bad.
 //!
-//! SHA-256 stays the pin. An entry is made only from bytes that matched their pin, and is found
-//! by that pin. The format is binary, bounded and closed by a checksum: a damaged index is
-//! refused whole, never half believed. `docs/store.md` gives the layout. Touches nothing.
+//! SHA-256 stays the pin. An entry is made only from bytes that matched their pin, and is found by
+//! that pin. The format is binary and bounded, and ends with a checksum: a damaged index is refused
+//! whole. `docs/store.md` describes the layout. Touches nothing.
 
 use std::fmt;
 
@@ -39,7 +39,7 @@ impl Tree {
         self.size
     }
 
-    /// Whether these bytes are the file's chunk number `at`.
+    /// Whether this leaf is that of the file's chunk number `at`.
     #[must_use]
     pub fn holds(&self, at: u64, leaf: &[u8; 32]) -> bool {
         usize::try_from(at).ok().and_then(|at| self.leaves.get(at)) == Some(leaf)
@@ -83,7 +83,7 @@ pub struct Index {
 }
 
 impl Index {
-    /// The tree of the weight with this pin.
+    /// Returns the tree of the weight with this pin.
     #[must_use]
     pub fn tree(&self, pin: &Digest) -> Option<&Tree> {
         self.entries.iter().find(|(known, _)| known == pin).map(|(_, tree)| tree)
@@ -146,7 +146,7 @@ fn take<const N: usize>(rest: &mut &[u8]) -> Result<[u8; N], BadIndex> {
     Ok(*head)
 }
 
-/// Why an index is not believed.
+/// Why an index is refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum BadIndex {
@@ -154,7 +154,7 @@ pub enum BadIndex {
     Short,
     /// It does not start as an index does.
     Magic,
-    /// Its checksum differs: it was damaged or cut.
+    /// Its checksum differs: it is damaged.
     Checksum,
     /// The number of leaves does not follow from the sizes.
     Leaves,

@@ -1,8 +1,8 @@
-//! Placing: the second half of a store's steps, after `store` has judged what is there.
+//! Installs a weight: the second half of a store's steps, after `store` has examined the weight's entry.
 //!
-//! S4 stage with room reserved, S5 copy while hashing, S6 sync, S7 quarantine the bad copy,
-//! S8 publish and sync the names. `docs/store.md` explains each. A crash at any call leaves the
-//! entry that was there, no entry, or the right one.
+//! S4 stage with room reserved, S5 copy while hashing, S6 sync, S7 quarantine the bad copy, S8
+//! publish and sync the names. `docs/store.md` explains each. A crash at any call leaves the old
+//! entry, no entry, or the right one.
 
 use std::io;
 use std::time::Duration;
@@ -18,16 +18,16 @@ use crate::quarantine::{self, QUARANTINE_PREFIX, collect_staged, move_aside};
 use crate::store::{self, Damage, ExpectedWeight, Strictness, Threads, WeightState};
 use crate::ways::Ways;
 
-/// Where right bytes may come from: a store and how it is judged.
+/// Where right bytes may come from: a store, and how strictly its entries are checked.
 pub struct Origin<'a, D: Disk> {
     /// The other store.
     pub disk: &'a D,
-    /// How its entries are judged.
+    /// How strictly its entries are checked.
     pub strict: Strictness,
 }
 
 impl<D: Disk> Origin<'_, D> {
-    /// Opens the weight at its own path, else by its bare name, else by its digest.
+    /// Opens the weight by its own path, otherwise by its bare name, otherwise by its digest.
     fn open(&self, wanted: &ExpectedWeight) -> Option<(D::File, Stat)> {
         let bare = |name: &str| open_at(self.disk, "", name, wanted, self.strict).ok();
         open(self.disk, wanted, self.strict)
@@ -37,7 +37,7 @@ impl<D: Disk> Origin<'_, D> {
     }
 }
 
-/// Whether one origin has every byte of the weight right, so that nothing of a damaged file is needed.
+/// Whether one origin has every byte of the weight right, so that the damaged file is not needed.
 pub(crate) fn has_whole_origin<O: Disk>(wanted: &ExpectedWeight, origins: &[Origin<O>], threads: Threads) -> bool {
     let whole = |origin: &Origin<O>| {
         let found = store::verify(origin.disk, std::slice::from_ref(wanted), origin.strict, threads);
@@ -46,26 +46,26 @@ pub(crate) fn has_whole_origin<O: Disk>(wanted: &ExpectedWeight, origins: &[Orig
     origins.iter().any(whole)
 }
 
-/// Right bytes without a name yet, and the directories whose names are to be made durable.
+/// Right bytes without a name yet, and the directories whose names must become durable.
 pub struct Staged<D: Disk> {
     pub(crate) dir: D::Dir,
     pub(crate) file: D::File,
     pub(crate) placed: ChunkCounts,
     /// The chunks that came from an origin, where they were copied one by one.
     pub(crate) replaced: Vec<u64>,
-    /// Parents of directories made on the way.
+    /// Parents of the directories that staging made.
     pub(crate) made_in: Vec<D::Dir>,
 }
 
-/// A staged file, how it came about, and the chunks that came from an origin, where they were copied one by one.
+/// A staged file, where its chunks came from, and the chunks from an origin if they were copied one by one.
 type Filled<D> = (<D as Disk>::File, ChunkCounts, Vec<u64>);
 
 /// Stages right bytes for a weight's name (S4, S5), whatever is there now.
 ///
 /// With a tree, good chunks of the damaged file are reused and only bad ones are read from the
 /// origins; every chunk is verified as it is copied. Without one, a whole origin is copied while
-/// its SHA-256 is taken. `reached` is what the name led to, where its bytes may be right though the entry
-/// is not.
+/// its SHA-256 is taken. `reached` is the file that the name led to, if its bytes may be right
+/// although the entry is wrong.
 ///
 /// # Errors
 /// [`InstallFault`]; the name is then as before.
@@ -132,7 +132,7 @@ fn fill<D: Disk, O: Disk>(
     }
 }
 
-/// A weight that came to nothing leaves directories that others of the same boot may lie in.
+/// Syncs the directories that a failed weight made: other weights of the same boot may lie in them.
 fn keep_made<D: Disk>(disk: &D, made_in: &[D::Dir]) {
     for dir in made_in.iter().rev() {
         let _ = disk.sync_dir(dir);
@@ -143,12 +143,12 @@ impl<D: Disk> Staged<D> {
     /// S6: final mode, durable content.
     ///
     /// # Errors
-    /// [`InstallFault::Call`]; the staged file is then to be dropped.
+    /// [`InstallFault::Call`]; the caller then drops the staged file.
     pub fn sync_file(&self, disk: &D, strict: Strictness) -> Result<(), InstallFault> {
         disk.sync_file(&self.file, strict.file_mode()).map_err(at("S6 sync"))
     }
 
-    /// Lets the staged file vanish.
+    /// Removes the staged file.
     pub fn abandon(self, disk: &D) {
         drop(self.file);
         collect_staged(disk, &self.dir);
@@ -163,7 +163,7 @@ impl<D: Disk> Staged<D> {
     pub fn publish(self, disk: &D, path: &RelPath, found: &WeightState) -> Result<Named<D>, InstallFault> {
         let name = path.file_name();
         let moved = if quarantine::keeps(found) { move_aside(disk, &self.dir, name).map(drop) } else { Ok(()) };
-        // Publishing replaces whatever is no directory, so a copy that can't be kept stops nothing.
+        // Publishing replaces any entry but a directory, so it continues if the bad copy can't be kept.
         let published = disk.publish(self.file, &self.dir, name).map_err(|error| {
             keep_made(disk, &self.made_in);
             match moved {
@@ -181,7 +181,7 @@ pub struct Named<D: Disk> {
     dir: D::Dir,
     /// Facts of the inode that got the name.
     pub stat: Stat,
-    /// How it came about.
+    /// Where its chunks came from.
     pub placed: ChunkCounts,
     /// The chunks that came from an origin, where they were copied one by one.
     pub(crate) replaced: Vec<u64>,
@@ -189,7 +189,7 @@ pub struct Named<D: Disk> {
 }
 
 impl<D: Disk> Named<D> {
-    /// The second half of S8: the name survives a power cut, and each new directory's too.
+    /// The second half of S8: makes the name durable, and each new directory's name.
     ///
     /// # Errors
     /// [`InstallFault::Call`].
@@ -220,14 +220,14 @@ impl<D: Disk> Room<'_, D> {
         with_room(self.disk, self.dir, self.path, || self.disk.stage(self.dir, size))
     }
 
-    /// A staged file that came to nothing vanishes; one with a temporary name is removed here.
+    /// Drops a failed staged file; a file with a temporary name is removed.
     fn abandon(&self, staged: D::File) {
         drop(staged);
         collect_staged(self.disk, self.dir);
     }
 }
 
-/// S4: reserves the room; the quarantined copy is removed first if there is none.
+/// S4: reserves room; if the disk is full, first removes the quarantined copy.
 pub(crate) fn with_room<D: Disk, T>(
     disk: &D,
     dir: &D::Dir,
@@ -244,11 +244,11 @@ pub(crate) fn with_room<D: Disk, T>(
     }
 }
 
-/// Opens a weight's directory, creating what is missing and quarantining what is no directory
-/// or can't be written. Each component is opened in its parent's descriptor, so that what was judged is
-/// what is used.
+/// Opens a weight's directory. It creates a missing component, and quarantines one that is not a
+/// directory or that can't be written. It opens each component in its parent's descriptor, so that
+/// the checked directory is the one in use.
 ///
-/// Also gives the parents of what it made: their names are not durable yet.
+/// Also returns the parents of the directories that it made: their new entries are not durable yet.
 pub(crate) fn ensure_dir<D: Disk>(
     disk: &D,
     path: &RelPath,
@@ -270,11 +270,11 @@ pub(crate) fn ensure_dir<D: Disk>(
 
 /// How often one component is opened, created or quarantined while a peer changes it.
 const TURNS: u32 = 16;
-/// The pause after the second turn that ends in vain; after each later one it is longer by as much.
+/// The pause grows by this much with each turn that fails.
 const PAUSE: Duration = Duration::from_micros(50);
 
-/// One component, and whether it was made here. What another process made meanwhile is judged like
-/// everything else that is found.
+/// Opens one component, and says whether it was made here. A directory that another process made
+/// meanwhile is checked like any other.
 fn enter<D: Disk>(
     disk: &D,
     here: &D::Dir,
@@ -288,7 +288,7 @@ fn enter<D: Disk>(
         match disk.open_below(here, name) {
             Ok(below) if accepted(disk, &below, strict) => return Ok((below, made)),
             Err(error) if error.raw_os_error() == Some(libc::ENOENT) => {}
-            // Nothing is written through a link, and nothing right loses its name.
+            // Ballast writes nothing through a link, and right bytes keep their names.
             Err(error) if ways.stays(way) => {
                 return Err(InstallFault::Call("S1 open a directory that leads to a right weight", error));
             }
@@ -302,7 +302,8 @@ fn enter<D: Disk>(
             }
         }
         match disk.make_dir(here, name, mode, group) {
-            // A peer that moves its directory to and fro falls into step with calls that follow each other at once.
+            // A peer that keeps renaming its directory could collide with every one of several
+            // immediate calls.
             Err(error) if error.raw_os_error() == Some(libc::EEXIST) => std::thread::sleep(PAUSE * turn),
             done => {
                 done.map_err(at("S1 make a directory"))?;
@@ -317,7 +318,7 @@ fn accepted<D: Disk>(disk: &D, dir: &D::Dir, strict: Strictness) -> bool {
     disk.stat_dir(dir).is_ok_and(|stat| strict.accepts_dir(&stat, disk.writable(dir)))
 }
 
-/// S4 and S5 with a tree: every chunk hashed as it is copied, and taken from elsewhere when it is bad.
+/// S4 and S5 with a tree: each chunk is hashed as it is copied; a bad chunk is copied from the next file.
 fn by_chunks<D: Disk, O: Disk>(
     room: &Room<D>,
     tree: &Tree,
@@ -338,8 +339,8 @@ fn by_chunks<D: Disk, O: Disk>(
     }
 }
 
-/// S4 and S5 without a tree: the first origin whose SHA-256 is the pin. Each is copied into a file
-/// of its own, so that nothing of a wrong one remains below a shorter right one.
+/// S4 and S5 without a tree: the first origin whose SHA-256 is the pin. Each origin is copied into
+/// a new file, so that no bytes of a longer wrong origin remain.
 fn by_digest<D: Disk, O: Disk>(room: &Room<D>, pin: Digest, origins: &[Opened<O>]) -> Result<Filled<D>, InstallFault> {
     let mut fault = InstallFault::NoSource;
     for (origin, (file, stat)) in origins {

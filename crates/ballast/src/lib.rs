@@ -1,4 +1,4 @@
-//! Ballast: model weights that are always there and always the right bytes.
+//! Ballast verifies model weights against pinned digests, and repairs them.
 //!
 //! A lock file pins each weight by its SHA-256. This program checks every byte of a folder against it and
 //! prints a line for each weight:
@@ -27,10 +27,10 @@
 //! }
 //! ```
 //!
-//! The modules are in reading order: a [`lock`] says what must be there, [`digest`] names
+//! The modules are in reading order: a [`lock`] lists the expected weights, a [`digest`] identifies
 //! bytes, an [`index`] lets every boot check every byte at memory speed, a [`disk`] is the one
-//! place that touches a file system, a [`store`] verifies, stages and publishes on it,
-//! and [`heal`] verifies and repairs a whole store. [`receive`] takes bytes that arrive from elsewhere.
+//! place that touches a file system, a [`store`] verifies, stages and publishes on it, and [`heal`]
+//! verifies and repairs a whole store. [`receive`] takes bytes that arrive from elsewhere.
 //! [`foreign`] opens and reads files of others outside a store.
 //!
 //! Sizes and offsets are bytes. Every error has a `kind()`, one [`ErrorKind`] for all of them; the calls of a

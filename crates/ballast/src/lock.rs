@@ -1,4 +1,4 @@
-//! `weights.lock`: what must be there, as checked types.
+//! `weights.lock`: the expected weights, as checked types.
 //!
 //! Parsing is the only way to make these values, so a [`RelPath`] has no `..`, a digest is a
 //! digest, and a store root is never `/etc`. Errors carry line and column. Unknown keys are
@@ -31,14 +31,14 @@ pub use crate::names::{EnvName, RelPath, RootPath};
 #[non_exhaustive]
 pub struct Lock {
     version: Version,
-    /// Counts up with each signed edition, so that an older one is recognised.
+    /// Grows with each signed edition, so that Ballast recognises an older edition.
     pub serial: Option<u64>,
     /// Where the weights live and who reads them.
     pub store: StoreSpec,
-    /// Variables with constant values that the command gets.
+    /// Variables with constant values, which Ballast sets for the command.
     #[serde(default)]
     pub env: Constants,
-    /// When pins must also be given by the environment.
+    /// When variables must repeat the pins.
     #[serde(default)]
     pub pins: PinPolicy,
     /// The weights, in file order; those of groups after the others.
@@ -67,7 +67,7 @@ impl TryFrom<u32> for Version {
     }
 }
 
-/// `[store]`: the cache root, its copy in the image, and the variable that chooses.
+/// `[store]`: the cache's root, the copy in the image, and the variable that selects one of them for the app.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 #[non_exhaustive]
@@ -83,16 +83,16 @@ pub struct StoreSpec {
     pub views: Constants,
     /// `user:group` of the app, in numbers or names of the image's own `/etc/passwd`.
     pub owner: Option<String>,
-    /// What files mean that lie beside the weights and have no entry.
+    /// What happens if files without an entry lie beside the weights.
     #[serde(default)]
     pub extra: Extra,
 }
 
-/// What a file beside the weights means that no entry names.
+/// What happens if a file without an entry lies beside the weights.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Extra {
-    /// The boot ends: an app that loads what it finds would read it.
+    /// The boot ends: an app that loads every file of a directory would read this one.
     Refuse,
     /// The report names it.
     #[default]
@@ -106,7 +106,7 @@ pub enum Extra {
 #[serde(deny_unknown_fields)]
 #[non_exhaustive]
 pub struct PinPolicy {
-    /// A variable holding a truth word.
+    /// A variable whose value is a truth word.
     pub required_when: Option<EnvName>,
 }
 
@@ -147,7 +147,7 @@ impl TryFrom<String> for DirMode {
     }
 }
 
-/// Why a lock file was refused, with line and column where the parser knows them.
+/// Why a lock file was refused, with line and column if the parser knows them.
 #[derive(Debug, Clone, PartialEq)]
 pub struct BadLock(String);
 
@@ -167,7 +167,7 @@ impl fmt::Display for BadLock {
 
 impl std::error::Error for BadLock {}
 
-/// What ends a word.
+/// Counts the characters that end a word.
 fn marks(text: &str) -> usize {
     text.bytes().filter(|byte| !byte.is_ascii_alphanumeric() && !b"-_/".contains(byte)).count()
 }
@@ -250,7 +250,7 @@ impl Lock {
 }
 
 impl Lock {
-    /// Each variable that leads the app to its weights, with the place that it leads to below a root.
+    /// Each variable that tells the app where weights are, with its value for this root.
     #[must_use]
     pub fn pointed(&self, root: &Path) -> Vec<(String, PathBuf)> {
         let env = self.store.env.iter().map(|name| (name.as_str().to_owned(), root.to_owned()));
@@ -264,7 +264,7 @@ impl Lock {
         self.store.env.is_some() || self.weights.iter().all(below_a_view)
     }
 
-    /// A fallback needs a variable to say so, and a variable can point at one place only.
+    /// Checks that each fallback has a variable, and that no variable is set twice.
     fn check_dirs(&self) -> Result<(), String> {
         let mut taken: Vec<_> = self.store.env.iter().collect();
         for dir in &self.dirs {
@@ -303,7 +303,7 @@ pub struct PinFault {
     pub variable: String,
     /// What the lock file, or the rule, expects.
     pub expected: String,
-    /// What the environment holds.
+    /// What the environment contains.
     pub found: String,
 }
 

@@ -6,7 +6,7 @@ use std::path::{Component, Path, PathBuf};
 
 use serde::Deserialize;
 
-/// A path below a store's root: only plain names, so it can't lead out.
+/// A path below a store's root: only plain names, so it can't lead out of the root.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Deserialize)]
 #[serde(try_from = "String")]
 pub struct RelPath(String);
@@ -58,10 +58,10 @@ impl TryFrom<String> for RelPath {
     }
 }
 
-/// Roots that no store or directory may have: to own them is to own the system.
+/// Paths that no store or directory may have as its root: their owner controls the system.
 const FORBIDDEN: [&str; 11] =
     ["/", "/home", "/opt", "/root", "/run", "/usr", "/usr/local", "/usr/share", "/var", "/var/lib", "/var/run"];
-/// Trees below which nothing may be a root either.
+/// Directories below which no path may be a root either.
 const FORBIDDEN_TREES: [&str; 16] = [
     "/bin",
     "/boot",

@@ -1,6 +1,7 @@
-//! S1 and S2 of `docs/store.md`: open a weight beneath the store's root, and judge its inode before a byte is read.
+//! S1 and S2 of `docs/store.md`: open a weight below the store's root, and check its inode before a
+//! byte is read.
 //!
-//! Promise: what is returned was judged on the descriptor itself.
+//! Promise: the checks hold for the returned descriptor itself.
 
 use std::io;
 
@@ -8,7 +9,7 @@ use crate::disk::{Disk, Kind, Stat};
 use crate::state::{Damage, Examined, ExpectedWeight, Strictness, WeightState};
 use crate::ways::Ways;
 
-/// Opens a weight's entry and judges its inode (S1, S2).
+/// Opens a weight's entry and checks its inode (S1, S2).
 ///
 /// # Errors
 /// [`WeightState`] says what is there instead of a readable regular file of the right length.
@@ -19,7 +20,7 @@ pub(crate) fn open<D: Disk>(
 ) -> Result<(D::File, Stat), WeightState> {
     let path = &wanted.weight.path;
     match open_at(disk, path.parent(), path.file_name(), wanted, strict) {
-        // A directory's link is no directory to the kernel.
+        // For a link to a directory the kernel reports that it is not a directory.
         Err(WeightState::Damaged(Damage::Kind(kind @ (Kind::Symlink | Kind::File)))) => {
             linked(disk, wanted, strict, kind)
         }
@@ -27,8 +28,8 @@ pub(crate) fn open<D: Disk>(
     }
 }
 
-/// Opens and judges what a weight's name leads to through links that stay below the root: a Hugging Face cache's
-/// snapshots are such links. Root keeps no link of others.
+/// Opens and checks the file that a weight's name leads to through links that stay below the root:
+/// a Hugging Face cache's snapshots are such links. In mode `sticky` no link is accepted.
 fn linked<D: Disk>(
     disk: &D,
     wanted: &ExpectedWeight,
@@ -47,8 +48,9 @@ fn linked<D: Disk>(
     Ok((file, stat))
 }
 
-/// What the app reads under a weight's name where the entry itself is no weight, whatever its owner and however it is
-/// linked: its bytes may still be right. `None` where they were read already, or can't be.
+/// Opens the file that the app reads under a weight's name although the entry is wrong, whatever
+/// its owner and links: its bytes may still be right. `None` if they were read already, or can't be
+/// read.
 pub(crate) fn reached<D: Disk>(
     disk: &D,
     wanted: &ExpectedWeight,
@@ -78,7 +80,7 @@ pub(crate) fn open_at<D: Disk>(
     let before = disk.stat(&dir, name).map_err(|error| unopened(&error))?;
     judge(&before, wanted, strict)?;
     let (file, stat) = disk.open(&dir, name).map_err(|error| unopened(&error))?;
-    // Checked again on the descriptor: the name may lead to another file by now.
+    // Checked again on the descriptor: the name may now lead to another file.
     judge(&stat, wanted, strict)?;
     Ok((file, stat))
 }
@@ -103,7 +105,7 @@ fn judge(stat: &Stat, wanted: &ExpectedWeight, strict: Strictness) -> Result<(),
         (Kind::File, Strictness::RootOwned { .. }) if stat.uid != 0 || stat.mode & 0o022 != 0 => {
             Damage::Owner(stat.uid)
         }
-        // The app can't read it, whatever its bytes are.
+        // The app can't read this file, whatever its bytes are.
         (Kind::File, Strictness::RootOwned { .. }) if stat.mode & 0o044 != 0o044 => Damage::Mode(stat.mode),
         (Kind::File, _) => match wanted.size() {
             // A former pin may have any length: only its digest tells stale from damaged.
@@ -123,13 +125,14 @@ pub(crate) fn unchanged<D: Disk>(disk: &D, wanted: &ExpectedWeight, seen: &Exami
     open(disk, wanted, strict).is_ok_and(|(_, now)| now == *then)
 }
 
-/// The inode, if a receipt covers it as it is now, so that neither its bytes nor its tree are needed.
+/// Facts of the inode, if a receipt covers its present state, so that neither its bytes nor its
+/// tree are needed.
 pub(crate) fn vouched<D: Disk>(disk: &D, wanted: &ExpectedWeight, strict: Strictness) -> Option<Stat> {
     wanted.receipt?;
     open(disk, wanted, strict).ok().map(|(_, stat)| stat).filter(|stat| wanted.vouched(stat))
 }
 
-/// Opens the directory of a weight below a store's root, as strictly as its entries are judged.
+/// Opens the directory of a weight below a store's root, as strictly as entries are checked.
 pub(crate) fn descend<D: Disk>(disk: &D, parent: &str, strict: Strictness) -> Result<D::Dir, WeightState> {
     let Strictness::RootOwned { .. } = strict else {
         return disk.open_dir(parent).map_err(|error| unopened(&error));

@@ -7,9 +7,9 @@ use crate::disk::{Disk, STAGED_PREFIX};
 use crate::open::descend;
 use crate::store::{self, ExpectedWeight, Strictness, WeightState};
 
-/// How the one bad copy of a weight that is kept is named.
+/// The prefix of the name of a weight's quarantined copy.
 pub const QUARANTINE_PREFIX: &str = ".ballast-aside.";
-/// Names tried when a directory already lies under the first one.
+/// How many more names are tried if a directory has the first one.
 const MORE_NAMES: u32 = 9;
 
 /// S7: renames an entry to its quarantine name, where it replaces the last one. More names are used only if a directory
@@ -23,7 +23,7 @@ pub(crate) fn move_aside<D: Disk>(disk: &D, dir: &D::Dir, name: &str) -> io::Res
         };
         let mut moved = disk.rename(dir, name, &kept);
         if moved.as_ref().is_err_and(|error| error.raw_os_error() == Some(libc::ENOTDIR)) {
-            // The entry is a directory, the last one was not.
+            // The entry is a directory, the earlier copy is not.
             moved = disk.remove(dir, &kept).and_then(|()| disk.rename(dir, name, &kept));
         }
         match moved {
@@ -35,13 +35,13 @@ pub(crate) fn move_aside<D: Disk>(disk: &D, dir: &D::Dir, name: &str) -> io::Res
     refused.map_or(Ok(None), Err)
 }
 
-/// What is kept for the operator: not a former pin's content, which is no damage.
+/// Whether the entry is kept for the operator; a former pin's content is not damage, and is not kept.
 pub(crate) fn keeps(found: &WeightState) -> bool {
     matches!(found, WeightState::Damaged(_) | WeightState::Unreadable(_))
 }
 
 /// S7, begun while the new file is staged: does `work`, and meanwhile removes the copy that [`move_aside`] is about to
-/// replace. To free a large file takes as long as to hash it, and `work` waits for the disk.
+/// replace. Freeing a large file takes as long as hashing it, and `work` waits for the disk.
 pub(crate) fn replacing<D: Disk, T>(
     disk: &D,
     dir: &D::Dir,
@@ -55,7 +55,7 @@ pub(crate) fn replacing<D: Disk, T>(
     }
     std::thread::scope(|scope| {
         let remove = || disk.remove(dir, &last);
-        // Without a thread the rename frees it.
+        // If no thread can be started, the rename frees the old copy.
         let helper = std::thread::Builder::new().stack_size(64 << 10).spawn_scoped(scope, remove).ok();
         let done = work();
         if let Some(Err(panic)) = helper.map(std::thread::ScopedJoinHandle::join) {

@@ -1,4 +1,4 @@
-//! Receipts: what lets a boot skip the bytes of a file that was verified before.
+//! Receipts: records that let a boot skip reading a file that was verified before.
 //!
 //! A receipt vouches for one inode, by device, number, size, mtime and ctime in nanoseconds, and for one pin. It
 //! counts only if the app could never open the file for writing and can't write the receipt; the caller decides that.
@@ -14,12 +14,12 @@ pub const STABLE_NS: i128 = 2_000_000_000;
 /// Receipts of another layout, or another program version, vouch for nothing.
 pub const VERSION: &str = concat!("ballast-receipts-1/", env!("CARGO_PKG_VERSION"));
 
-/// All receipts of a place.
+/// All receipts of one receipts file.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Receipts {
     version: String,
-    /// In order of their pins.
+    /// Sorted by pin.
     #[serde(deserialize_with = "in_order")]
     entries: Vec<Receipt>,
 }
@@ -30,7 +30,7 @@ fn in_order<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<Receipt>, D::Error
     Ok(entries)
 }
 
-/// One receipt a pin: the first.
+/// Keeps one receipt for each pin: the first.
 fn by_pin(entries: &mut Vec<Receipt>) {
     entries.sort_by(|one, other| one.pin.cmp(&other.pin));
     entries.dedup_by(|one, other| one.pin == other.pin);
@@ -69,11 +69,11 @@ impl Receipts {
         self.entries.get(at).filter(|_| self.current())
     }
 
-    /// Notes files whose every byte matched the pin, but those that are too young. `now` is the wall
-    /// clock in nanoseconds; a file from the future is not noted either.
+    /// Records files whose every byte matched the pin, but no file that is too young. `now` is the
+    /// wall clock in nanoseconds; a file from the future is not recorded either.
     pub fn note(&mut self, files: &[(Digest, Stat)], now: i128) {
         let is_young = |stat: &Stat| now - i128::from(stat.ctime_ns) < STABLE_NS;
-        // A young file's own takes the place of a former one, and then goes.
+        // A young file's receipt replaces the former one, and is then removed.
         let note = |(pin, stat): &(Digest, Stat)| match Receipt::new(pin, stat) {
             receipt if is_young(stat) => Receipt { ctime_ns: i64::MIN, ..receipt },
             receipt => receipt,

@@ -1,9 +1,9 @@
 //! Receiving: bytes that arrive in order from outside a store, hashed in the pass that writes
 //! them (S4 to S8 of `docs/store.md`).
 //!
-//! Promise: a weight's name is given to bytes of one SHA-256, the one that the caller names, and
-//! to nothing else. What was received and not finished stays in a part named for its pin. The
-//! part is hashed before it is continued, so the digest is always that of all the bytes.
+//! Promise: only bytes with the SHA-256 that the caller gives get a weight's name. Unfinished bytes
+//! stay in a part that is named for its pin. The part is hashed before it is continued, so the
+//! digest is always that of all the bytes.
 
 use std::{fmt, io};
 
@@ -28,7 +28,7 @@ pub const PART_PREFIX: &str = ".ballast-part.";
 /// Why received bytes got no name.
 #[derive(Debug)]
 pub enum ReceiveFault {
-    /// They are others: their digest.
+    /// The bytes differ: this is their digest.
     Bytes(Digest),
     /// A call failed.
     Install(InstallFault),
@@ -69,7 +69,7 @@ impl From<InstallFault> for ReceiveFault {
     }
 }
 
-/// One weight on its way into a store.
+/// One weight that is being received into a store.
 pub struct Receiver<'a, D: Disk> {
     disk: &'a D,
     path: &'a RelPath,
@@ -78,21 +78,21 @@ pub struct Receiver<'a, D: Disk> {
     made_in: Vec<D::Dir>,
     /// The name of the part, if unfinished bytes are kept.
     part: Option<String>,
-    /// Room to reserve; 0 where the length is not known.
+    /// Room to reserve; 0 if the length is not known.
     room: u64,
     file: D::File,
     hasher: Sha256,
     len: u64,
-    /// The file may hold other bytes than those that were hashed.
+    /// The file may contain other bytes than those that were hashed.
     torn: bool,
 }
 
 impl<'a, D: Disk> Receiver<'a, D> {
     /// Begins, or continues the part of an earlier call; `len` is its length. Without a pin no part is kept. `store`
-    /// names the weights of this store: no directory is moved that leads to the right bytes of one of them.
+    /// names the weights of this store: a directory that leads to right bytes of one of them is not moved.
     ///
     /// # Errors
-    /// Those of the directory, and of staging: a full disk speaks here if the length is known.
+    /// Those of the directory, and of staging: if the length is known, a full disk is reported here.
     pub fn open(
         disk: &'a D,
         path: &'a RelPath,
@@ -115,7 +115,7 @@ impl<'a, D: Disk> Receiver<'a, D> {
         Ok(receiver)
     }
 
-    /// Hashes what an earlier call wrote; `false` where it can't be read.
+    /// Hashes the bytes that an earlier call wrote; `false` if they can't be read.
     fn go_on(&mut self, len: u64) -> bool {
         let mut buffer = Buffer::new(BUFFER);
         let hasher = &mut self.hasher;
@@ -128,17 +128,17 @@ impl<'a, D: Disk> Receiver<'a, D> {
         !self.torn
     }
 
-    /// Bytes so far.
+    /// The number of bytes received so far.
     pub fn len(&self) -> u64 {
         self.len
     }
 
-    /// Whether nothing is there yet.
+    /// Whether no byte was received yet.
     pub fn is_empty(&self) -> bool {
         self.len == 0
     }
 
-    /// Gives all bytes so far once more, for a comparison with another digest.
+    /// Passes all bytes received so far to `each`, for a comparison with another digest.
     ///
     /// # Errors
     /// Those of reading; a file that ends early.
@@ -169,7 +169,7 @@ impl<'a, D: Disk> Receiver<'a, D> {
     /// S5: takes the next bytes.
     ///
     /// # Errors
-    /// Those of the write; nothing is taken any more until `restart`.
+    /// Those of the write; no byte is accepted any more until `restart`.
     pub fn write(&mut self, bytes: &[u8]) -> Result<(), InstallFault> {
         if self.torn {
             return Err(InstallFault::Call("S5 write", io::ErrorKind::BrokenPipe.into()));
@@ -190,7 +190,7 @@ impl<'a, D: Disk> Receiver<'a, D> {
     /// Gives up. Received bytes stay in their part; an empty part is removed.
     pub fn give_up(self) {
         let (disk, dir, part) = (self.disk, self.dir, self.part.filter(|_| self.len == 0));
-        // The name first: once the file is unlocked, another process may use it.
+        // Removes the name first: once the file is unlocked, another process may use it.
         if let Some(part) = part {
             let _ = disk.remove(&dir, &part);
         }
@@ -203,7 +203,7 @@ impl<'a, D: Disk> Receiver<'a, D> {
         Digest::from_bytes(self.hasher.clone().finalize().into())
     }
 
-    /// S6 to S8: gives the weight's name to bytes of this digest. `found` is what has it now.
+    /// S6 to S8: gives the weight's name to bytes of this digest. `found` is the state of the present entry.
     ///
     /// # Errors
     /// [`ReceiveFault::Bytes`] when the bytes are others; the name is as before.

@@ -1,10 +1,10 @@
-//! Weights that root keeps from the app, in a volume where the app may act at any moment.
+//! Mode `sticky`: weights that the app can't change, in a volume where the app may act at any moment.
 //!
-//! Promise: a directory on the way to a kept weight is root's, and the app can remove no entry of root's
-//! from it (sticky, or closed). Each component is opened in its parent's descriptor and judged there. The
-//! store's root is such a directory (`disk::make_root_owned`), so by induction no accepted directory, and no file of
-//! root's in one, can leave its name. [`confirm`] proves at the end that each name still leads to the inode
-//! whose bytes were verified.
+//! Promise: each directory on a weight's path is root's, and the app can remove no entry of root's
+//! from it (sticky, or closed). Each component is opened in its parent's descriptor and checked
+//! there. The store's root is such a directory (`disk::make_root_owned`), so by induction no
+//! accepted directory, and no file of root's in one, can leave its name. [`confirm`] proves at the
+//! end that each name still leads to the inode whose bytes were verified.
 
 use crate::disk::{Disk, Stat};
 use crate::fault::InstallFault;

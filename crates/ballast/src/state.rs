@@ -1,4 +1,4 @@
-//! What a weight's entry is, what is wrong with it, and how strictly it is judged. Pure.
+//! What a weight's entry is, what is wrong with it, and how strictly it is checked. Pure.
 
 use std::{fmt, io};
 
@@ -12,15 +12,15 @@ use crate::receipt::Receipt;
 /// What the bytes under a weight's name turned out to be.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum WeightState {
-    /// Every byte checked, and right.
+    /// Every byte was checked, and is right.
     Right,
     /// Not read: a receipt says that this very inode was right, and nothing has changed since.
     Vouched,
-    /// Nothing of that name.
+    /// No entry has that name.
     Missing,
     /// The content of a former pin.
     Stale,
-    /// Something else: why, and which chunks are still good.
+    /// Another file: the value says why it is wrong.
     Damaged(Damage),
     /// The kernel refused to show it.
     Unreadable(i32),
@@ -94,9 +94,9 @@ pub enum Damage {
     Kind(Kind),
     /// More than one hard link: another name has the same inode.
     Links(u64),
-    /// A file that its owner, or anybody, could change: root keeps only its own.
+    /// A file that its owner, or any user, could change: mode `sticky` accepts only root's files.
     Owner(u32),
-    /// Setuid or setgid bits; a weight that root keeps and the app can't read.
+    /// Setuid or setgid bits; in mode `sticky` also a weight that the app can't read.
     Mode(u32),
     /// A length that differs from the pinned one.
     Size {
@@ -105,7 +105,7 @@ pub enum Damage {
         /// The length found.
         found: u64,
     },
-    /// Other bytes. Chunks are known where an index was used, the digest where none was.
+    /// Other bytes. The bad chunks are known if an index was used, otherwise the digest.
     Bytes {
         /// Chunks that differ, in order.
         bad: Vec<u64>,
@@ -129,12 +129,12 @@ impl fmt::Display for Damage {
     }
 }
 
-/// How an entry of a store is judged before its bytes are read.
+/// How an entry of a store is checked before its bytes are read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Strictness {
-    /// A volume that others write: links and setuid bits are damage.
+    /// A volume that others may write: hard links and setuid bits are damage.
     Volume,
-    /// An image layer: storage drivers may link.
+    /// An image layer: storage drivers may make hard links.
     Layer,
     /// A volume in mode `sticky`: only root-owned files that are not writable count.
     RootOwned {
@@ -153,7 +153,7 @@ impl Strictness {
         }
     }
 
-    /// Permission bits of a new directory, and its group where that is not the maker's.
+    /// Permission bits of a new directory, and its group if that is not this process's.
     #[must_use]
     pub fn dir_mode(self) -> (u32, Option<u32>) {
         match self {
@@ -162,8 +162,8 @@ impl Strictness {
         }
     }
 
-    /// Whether a directory may stay on the way to a weight. In one that root keeps, the app removes no
-    /// entry of root's, and finds the weights.
+    /// Whether a directory may stay on a weight's path. In mode `sticky`, the app must be unable to
+    /// remove root's entries, and able to find the weights.
     #[must_use]
     pub fn accepts_dir(self, stat: &Stat, writable: bool) -> bool {
         match self {
@@ -181,7 +181,7 @@ impl Strictness {
 pub struct ExpectedWeight<'a> {
     /// The lock file's entry.
     pub weight: &'a Weight,
-    /// Its tree, where a trusted index has it.
+    /// The weight's tree, if a trusted index contains it.
     pub tree: Option<&'a Tree>,
     /// The receipt for its bytes, if `--trust receipt` is set and the file is protected.
     pub receipt: Option<&'a Receipt>,
@@ -198,7 +198,7 @@ impl<'a> ExpectedWeight<'a> {
         self.receipt.is_some_and(|receipt| receipt.vouches(&self.weight.sha256, stat))
     }
 
-    /// The length, where the lock file or the index knows it.
+    /// The length, if the lock file or the index contains it.
     pub fn size(&self) -> Option<u64> {
         self.weight.size.or(self.tree.map(Tree::size))
     }
@@ -208,9 +208,9 @@ impl<'a> ExpectedWeight<'a> {
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct Examined {
-    /// What it is.
+    /// The entry's state.
     pub found: WeightState,
-    /// Facts of the inode, where one of the right kind could be opened.
+    /// Facts of the inode, if one of the right kind could be opened.
     pub stat: Option<Stat>,
 }
 

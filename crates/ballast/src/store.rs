@@ -2,7 +2,7 @@
 //!
 //! S3 of `docs/store.md`: verify bytes. `open` has S1 and S2, `install` the others.
 //!
-//! Promise: right means that every byte was read from one descriptor and checked.
+//! Promise: a right weight's bytes were all read from one descriptor and checked.
 
 use std::io;
 use std::num::NonZeroUsize;
@@ -23,11 +23,11 @@ pub use crate::state::{Damage, Examined, ExpectedWeight, ReadError, Strictness, 
 /// Bytes read at a time; each hashing thread owns one buffer of this size.
 pub(crate) const BUFFER: usize = 256 << 10;
 
-/// How many threads may hash at once: called only if there is work to share, since the answer
-/// may take several files of the kernel's.
+/// Returns how many threads may hash at once. It is called only if there is work to share, since it
+/// may read several files of the kernel.
 pub type Threads = fn() -> NonZeroUsize;
 
-/// Whether the bytes that a name leads to are the weight's, though its entry is not as it should be.
+/// Whether a name leads to the weight's bytes although its entry is wrong.
 pub(crate) fn leads_to_right_bytes<D: Disk>(
     disk: &D,
     wanted: &ExpectedWeight,
@@ -49,15 +49,15 @@ pub(crate) fn leads_right<D: Disk>(disk: &D, wanted: &ExpectedWeight, strict: St
 }
 
 /// Verifies every byte of these weights (S1 to S3), all chunks shared among the threads. No more files are open at once
-/// than the disk allows. The answers are in the order of the weights.
+/// than the disk allows. The results are in the order of the weights.
 pub fn verify<D: Disk>(disk: &D, wanted: &[ExpectedWeight], strict: Strictness, threads: Threads) -> Vec<Examined> {
     examine(disk, wanted, strict, threads, Extent::Whole)
 }
 
-/// How much of a wrong file is read.
+/// How much of a wrong file to read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Extent {
-    /// All of it: every wrong chunk is known afterwards.
+    /// The whole file: every wrong chunk is then known.
     Whole,
     /// Up to the first wrong chunk, for a repair: the copy hashes every chunk that it takes.
     UntilWrong,
@@ -123,7 +123,7 @@ struct Job<'a, D: Disk> {
     size: u64,
 }
 
-/// What hashing one file brought.
+/// The result of hashing one file.
 #[derive(Default)]
 struct Answer {
     bad: Vec<u64>,
@@ -159,7 +159,7 @@ fn run<D: Disk>(disk: &D, jobs: &[Job<D>], threads: Threads, extent: Extent) -> 
     let helpers = if steps.len() > 1 { threads().get().min(steps.len()) - 1 } else { 0 };
     std::thread::scope(|scope| {
         for _ in 0..helpers {
-            // A refused thread costs speed, never an answer.
+            // If a thread can't be started, hashing is slower and still complete.
             let _ = std::thread::Builder::new().stack_size(64 << 10).spawn_scoped(scope, work);
         }
         work();
@@ -171,7 +171,7 @@ fn into_answer<T>(answer: Mutex<T>) -> T {
     answer.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner)
 }
 
-/// Whole-file steps first and longest first, since they can't be shared.
+/// Orders whole files first, the longest first, since threads can't share one.
 fn order<D: Disk>(jobs: &[Job<D>]) -> Vec<(usize, u64)> {
     let mut steps: Vec<(u64, usize, u64)> = Vec::new();
     for (at, job) in jobs.iter().enumerate() {
@@ -233,7 +233,7 @@ pub(crate) fn each_piece<D: Disk>(
     Ok(true)
 }
 
-/// Turns hashes into a finding, and tells stale from damaged.
+/// Turns hashes into a state, and distinguishes stale from damaged.
 fn sentence<D: Disk>(
     disk: &D,
     mut answer: Answer,
@@ -267,7 +267,7 @@ fn sentence<D: Disk>(
     }
 }
 
-/// Takes the tree of a file whose SHA-256 is its pin: both in one reading.
+/// Computes the tree of a file whose SHA-256 is its pin, in one reading.
 ///
 /// # Errors
 /// [`ReadError`] says what was found instead of the weight.

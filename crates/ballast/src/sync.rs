@@ -1,6 +1,6 @@
-//! S6 for several weights at once, because each waits for the disk and not for a core.
+//! S6 for several weights at once, because each sync waits for the disk and not for a core.
 //!
-//! Promise: an answer for each weight, in order.
+//! Promise: the result contains each weight, in order.
 
 use std::thread::{Builder, ScopedJoinHandle};
 
@@ -20,11 +20,12 @@ pub(crate) struct Pending<'a, D: Disk> {
     pub(crate) staged: Staged<D>,
 }
 
-/// Syncs all. The write-back of each begins before the first sync, so that few waits serve many small files.
+/// Syncs all pending weights. It starts write-back of each before the first sync, so that few waits serve many
+/// small files.
 pub(crate) fn all<D: Disk>(disk: &D, pending: &[Pending<D>], strict: Strictness) -> Vec<Result<(), InstallFault>> {
     let sync = |one: &Pending<D>| one.staged.sync_file(disk, strict);
     for one in pending.iter().filter(|_| pending.len() > 1) {
-        // Only a beginning: the sync below answers for the content. Length 0 is up to the end.
+        // Errors are ignored here, because the sync below reports them. Length 0 means up to the end.
         let _ = disk.push(&one.staged.file, 0, 0);
     }
     let mut synced = Vec::new();
@@ -33,7 +34,7 @@ pub(crate) fn all<D: Disk>(disk: &D, pending: &[Pending<D>], strict: Strictness)
             let spawn = |one| helper().spawn_scoped(scope, move || sync(one));
             let helped: Vec<_> = few.iter().skip(1).map(|one| (one, spawn(one).ok())).collect();
             synced.extend(few.first().map(sync));
-            // A refused thread costs time, never an answer.
+            // If a thread can't be started, this thread syncs.
             synced.extend(helped.into_iter().map(|(one, helper)| helper.map_or_else(|| sync(one), joined)));
         });
     }
@@ -44,7 +45,7 @@ fn helper() -> Builder {
     Builder::new().stack_size(64 << 10)
 }
 
-/// A helper's answer; its panic is the caller's too.
+/// Returns a helper's result; if the helper panicked, the caller panics.
 fn joined<T>(helper: ScopedJoinHandle<T>) -> T {
     helper.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
 }

@@ -1,7 +1,7 @@
 //! Verified bytes: read once from one descriptor, hashed, and owned.
 //!
 //! A program that loads weights asks for these instead of a path: whatever happens to the file
-//! afterwards, the bytes in hand are the ones that were hashed. Steps S1 and S2 as in `store`, then
+//! afterwards, the bytes in memory are the ones that were hashed. Steps S1 and S2 as in `store`, then
 //! the whole file into memory, then its SHA-256. Reads through a [`Disk`] only.
 
 use sha2::{Digest as _, Sha256};
@@ -36,7 +36,7 @@ impl Verified {
         &self.bytes
     }
 
-    /// The bytes, given up to their parser.
+    /// Moves the bytes out.
     #[must_use]
     pub fn into_bytes(self) -> Vec<u8> {
         self.bytes
@@ -122,7 +122,7 @@ mod tests {
         Lock::parse(&text).unwrap()
     }
 
-    /// What is found where `make` laid something out below a root.
+    /// Reads a weight below a root that `make` has prepared.
     fn found(make: impl FnOnce(&std::path::Path), limit: u64) -> Result<Verified, WeightState> {
         let root = tempfile::tempdir().unwrap();
         fs::create_dir(root.path().join("a")).unwrap();

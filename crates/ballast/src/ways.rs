@@ -3,9 +3,9 @@
 //! Promise: no command moves a directory that leads to right bytes, unless it has those bytes open or knows where the
 //! directory went. Touches nothing.
 
-/// What a command knows of the directories of the store that it works in.
+/// What a command knows about the directories of its store.
 pub(crate) struct Ways<'a> {
-    /// Whether a directory, with `/` at its end, leads to a name that has to stay.
+    /// Says whether a directory, with `/` at its end, must keep its name.
     stays: Box<dyn Fn(&str) -> bool + 'a>,
     /// Each quarantined directory, and its path since.
     moved: Vec<(String, String)>,
@@ -14,23 +14,23 @@ pub(crate) struct Ways<'a> {
 }
 
 impl<'a> Ways<'a> {
-    /// Ways of which none has been moved yet.
+    /// Begins with no moved directory.
     pub(crate) fn new(stays: impl Fn(&str) -> bool + 'a) -> Self {
         Self { stays: Box::new(stays), moved: Vec::new(), collected: None }
     }
 
-    /// Whether this directory has to stay.
+    /// Whether this directory must keep its name.
     pub(crate) fn stays(&self, way: &str) -> bool {
         (self.stays)(way)
     }
 
-    /// Notes a directory's new name in its parent, after it was quarantined.
+    /// Records a directory's new name in its parent, after the directory was quarantined.
     pub(crate) fn moved(&mut self, way: &str, name: &str) {
         let parent = way.trim_end_matches('/').rfind('/').map_or("", |slash| &way[..=slash]);
         self.moved.push((way.to_owned(), format!("{parent}{name}/")));
     }
 
-    /// A path, and where the same file lies if a directory on its way was quarantined.
+    /// A path, and the file's present path if a directory above it was quarantined.
     pub(crate) fn paths(&self, path: &str) -> impl Iterator<Item = String> {
         let moved = |(way, now): &(String, String)| Some(format!("{now}{}", path.strip_prefix(way.as_str())?));
         std::iter::once(path.to_owned()).chain(self.moved.iter().filter_map(moved))

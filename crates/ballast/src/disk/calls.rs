@@ -72,12 +72,12 @@ pub trait Disk: Sync {
     /// # Errors
     /// Those of `open_dir`; `EXDEV` for another mount or device, on a disk in mode `sticky`.
     fn open_below(&self, dir: &Self::Dir, name: &str) -> io::Result<Self::Dir>;
-    /// Makes a directory with these permission bits, for another group where one is named.
+    /// Makes a directory with these permission bits, and with this group if one is given.
     ///
     /// # Errors
     /// Those of `mkdirat(2)`.
     fn make_dir(&self, parent: &Self::Dir, name: &str, mode: u32, group: Option<u32>) -> io::Result<()>;
-    /// Facts of an entry, itself and not what it links to.
+    /// Facts of an entry; of a symlink, those of the link itself.
     ///
     /// # Errors
     /// Those of `fstatat(2)`.
@@ -89,17 +89,18 @@ pub trait Disk: Sync {
     fn stat_dir(&self, dir: &Self::Dir) -> io::Result<Stat>;
     /// Whether this process may make and remove names in the directory.
     fn writable(&self, dir: &Self::Dir) -> bool;
-    /// Opens an entry for reading: no symlink, no blocking. The facts are of the open file.
+    /// Opens an entry for reading, through no symlink and without blocking. Returns facts of the open file.
     ///
     /// # Errors
     /// Those of `openat(2)`; `ELOOP` for a symlink, `ENXIO` for a FIFO or socket.
     fn open(&self, dir: &Self::Dir, name: &str) -> io::Result<(Self::File, Stat)>;
-    /// Opens for reading what a path below the root leads to, through relative links that stay below the root and on
-    /// its file system; `beyond`: through any link. No blocking, and no device is opened.
+    /// Opens the file that a path below the root leads to, for reading. It follows relative links
+    /// that stay below the root and on its file system; with `beyond`, any link. It never blocks
+    /// and opens no device.
     ///
     /// # Errors
-    /// `EXDEV` for a link that leaves the root, `ELOOP` where no link is followed at all, `ENXIO` for what is no regular
-    /// file, and those of `openat2(2)`.
+    /// `EXDEV` for a link that leaves the root, `ELOOP` if this disk follows no link, `ENXIO` if
+    /// the file is not regular, and those of `openat2(2)`.
     fn follow(&self, _path: &str, _beyond: bool) -> io::Result<(Self::File, Stat)> {
         Err(io::Error::from_raw_os_error(libc::ELOOP))
     }
@@ -108,11 +109,10 @@ pub trait Disk: Sync {
     /// # Errors
     /// Those of `pread(2)`.
     fn read_at(&self, file: &Self::File, buffer: &mut [u8], at: u64) -> io::Result<usize>;
-    /// Reads at an offset and gives the bytes that were read; none at the end.
+    /// Reads at an offset and returns the bytes that were read; none at the end.
     ///
     /// # Errors
-    /// Those of `read_at`; `EIO` from a disk that claims more bytes than the buffer holds: whatever lies beyond would
-    /// count as the file's.
+    /// Those of `read_at`; `EIO` if a disk claims more bytes than the buffer can contain.
     fn read<'b>(&self, file: &Self::File, buffer: &'b mut [u8], at: u64) -> io::Result<&'b [u8]> {
         let got = self.read_at(file, buffer, at)?;
         buffer.get(..got).ok_or_else(|| io::Error::from_raw_os_error(libc::EIO))
@@ -120,21 +120,21 @@ pub trait Disk: Sync {
     /// Starts a file without a visible name, with room for `size` bytes.
     ///
     /// # Errors
-    /// Those of `openat(2)` and `fallocate(2)`: `ENOSPC` where there is no room.
+    /// Those of `openat(2)` and `fallocate(2)`: `ENOSPC` if the disk is full.
     fn stage(&self, dir: &Self::Dir, size: u64) -> io::Result<Self::File>;
-    /// Opens, or makes, a file that keeps unfinished bytes beyond this process under this name,
-    /// locked by this process, with room for `size` bytes, and returns its length. It is
-    /// written, synced and published as a staged file. A disk that keeps no parts stages a file.
+    /// Opens or makes the part of this name: a file whose unfinished bytes outlive this process.
+    /// Locks the part, reserves room for `size` bytes, and returns the part's length. The caller
+    /// writes, syncs and publishes it as a staged file. A disk without parts stages a file instead.
     ///
     /// # Errors
-    /// `EWOULDBLOCK` while another process holds it; those of `stage`.
+    /// `EWOULDBLOCK` while another process has locked the part; those of `stage`.
     fn part(&self, dir: &Self::Dir, _name: &str, size: u64) -> io::Result<(Self::File, u64)> {
         Ok((self.stage(dir, size)?, 0))
     }
     /// Empties a staged file or a part, with room for `size` bytes again.
     ///
     /// # Errors
-    /// `Unsupported` by a disk that keeps no parts.
+    /// `Unsupported` by a disk without parts.
     fn empty(&self, _file: &Self::File, _size: u64) -> io::Result<()> {
         Err(io::ErrorKind::Unsupported.into())
     }
@@ -173,7 +173,7 @@ pub trait Disk: Sync {
     /// # Errors
     /// Those of `unlinkat(2)`.
     fn remove_abandoned(&self, dir: &Self::Dir, name: &str) -> io::Result<()>;
-    /// The first entries of a directory, at most so many.
+    /// The names of a directory's first entries, at most `most`.
     ///
     /// # Errors
     /// Those of `getdents64(2)`.
@@ -183,14 +183,15 @@ pub trait Disk: Sync {
     /// # Errors
     /// Those of `fsync(2)`.
     fn sync_dir(&self, dir: &Self::Dir) -> io::Result<()>;
-    /// Waits for the store's advisory lock, at most this long. `false`: go on without.
+    /// Waits for the store's advisory lock, at most this long. `false`: the caller continues
+    /// without the lock.
     fn lock(&self, wait: Duration) -> bool;
-    /// Gives the lock back.
+    /// Releases the lock.
     fn unlock(&self);
 }
 
 /// Files open at once at most.
 pub const FILES_AT_ONCE: usize = 64;
 
-/// How names of staged files begin; the rest is random.
+/// The beginning of every staged file's name; the rest is random.
 pub const STAGED_PREFIX: &str = ".ballast-staged.";

@@ -1,4 +1,4 @@
-//! The calls of a store as Linux system calls, and the one thing that root does to a store's root.
+//! The calls of a store as Linux system calls, and the change of owner that root makes on a store's root.
 
 use std::io;
 use std::os::fd::{AsRawFd, OwnedFd};
@@ -16,14 +16,14 @@ use super::calls::{Disk, FILES_AT_ONCE, Kind, STAGED_PREFIX, Staging, Stat};
 pub struct LinuxDisk {
     root: OwnedFd,
     staging: Staging,
-    /// No directory on another mount or device is opened.
+    /// If set, only directories on this device and mount are opened.
     one_device: Option<u64>,
 }
 
 /// An open or staged file of a [`LinuxDisk`].
 pub struct LinuxFile {
     fd: OwnedFd,
-    /// The temporary name, where the file system has no unnamed files.
+    /// The temporary name, if the file has one.
     name: Option<String>,
 }
 
@@ -50,14 +50,14 @@ impl LinuxDisk {
         stat_fd(&self.root)
     }
 
-    /// Forces one way of staging.
+    /// Sets the way in which files are staged.
     #[must_use]
     pub fn with_staging(mut self, staging: Staging) -> Self {
         self.staging = staging;
         self
     }
 
-    /// Opens a directory below another through no symlink, by one call or a component at a time.
+    /// Opens a directory below another one, through no symlink, by one call or one component at a time.
     fn open_in(&self, from: &OwnedFd, rel: &str) -> io::Result<OwnedFd> {
         let resolve = if self.one_device.is_some() { BENEATH | ResolveFlags::NO_XDEV } else { BENEATH };
         let path = if rel.is_empty() { "." } else { rel };
@@ -85,7 +85,7 @@ impl LinuxDisk {
             let name = format!("{STAGED_PREFIX}{}", random_name(turn));
             match fs::openat(dir, &name, flags, Mode::from_raw_mode(0o600)) {
                 Ok(fd) if is_locked(&fd, dir, &name) => return Ok(LinuxFile { fd, name: Some(name) }),
-                // Another process removed it before it was locked.
+                // Another process removed the file before this one locked it.
                 Ok(_) => {}
                 Err(Errno::EXIST) => {}
                 Err(error) => return Err(error.into()),
@@ -100,7 +100,7 @@ impl LinuxDisk {
         Ok(LinuxFile { fd, name: None })
     }
 
-    /// Links an unnamed file under a name that must be free.
+    /// Gives an unnamed file a name that must be free.
     fn link(&self, file: &LinuxFile, dir: &OwnedFd, name: &str) -> Result<(), Errno> {
         let by_proc = || {
             let path = format!("/proc/self/fd/{}", file.fd.as_raw_fd());
@@ -149,7 +149,7 @@ impl Disk for LinuxDisk {
     }
 
     fn make_dir(&self, parent: &OwnedFd, name: &str, mode: u32, group: Option<u32>) -> io::Result<()> {
-        // Not writable, but searchable: another replica may check it at once.
+        // Until it has its owner and mode, others may read the directory but not write in it.
         fs::mkdirat(parent, name, Mode::from_raw_mode(0o755))?;
         let made = fs::openat(parent, name, DIR | OFlags::RDONLY, Mode::empty())?;
         if let Some(group) = group {
@@ -159,7 +159,7 @@ impl Disk for LinuxDisk {
             }
             fs::fchown(&made, None, Some(rustix::process::Gid::from_raw(group)))?;
         }
-        // Neither the umask nor the parent's access list decides who can read the weights.
+        // The mode alone decides who can read the weights, not the umask or the parent's access list.
         strip_acl(&made);
         Ok(fs::fchmod(&made, Mode::from_raw_mode(mode))?)
     }
@@ -328,7 +328,7 @@ impl Disk for LinuxDisk {
     }
 }
 
-/// Reserves room; where the file system can't, asks whether there is any.
+/// Reserves room; if the file system can't, checks that enough is free.
 fn reserve(fd: &OwnedFd, size: u64) -> Result<(), Errno> {
     if size == 0 {
         return Ok(());
@@ -342,8 +342,8 @@ fn reserve(fd: &OwnedFd, size: u64) -> Result<(), Errno> {
     }
 }
 
-/// Locks a file that already has a temporary name, and says whether it still has it. Where locks
-/// don't work, no process removes it either.
+/// Locks a file that already has a temporary name, and says whether the file still has that name.
+/// If locks don't work, no process removes the file either.
 fn is_locked(fd: &OwnedFd, dir: &OwnedFd, name: &str) -> bool {
     let same = |one: &fs::Stat, other: &fs::Stat| (one.st_dev, one.st_ino) == (other.st_dev, other.st_ino);
     match fs::flock(fd, FlockOperation::NonBlockingLockExclusive) {
@@ -356,7 +356,7 @@ fn is_locked(fd: &OwnedFd, dir: &OwnedFd, name: &str) -> bool {
     }
 }
 
-/// Removes inherited access lists from a new entry: its mode alone decides.
+/// Removes inherited access lists from a new entry, so that its mode alone decides who may use it.
 fn strip_acl(fd: &OwnedFd) {
     for name in ["system.posix_acl_access", "system.posix_acl_default"] {
         let _ = fs::fremovexattr(fd, name);
@@ -381,7 +381,7 @@ fn start_write_back(fd: &OwnedFd, at: u64, len: u64) {
 fn random_name(turn: u32) -> String {
     let mut bytes = [0u8; 8];
     if rustix::rand::getrandom(&mut bytes, rustix::rand::GetRandomFlags::NONBLOCK).is_err() {
-        // O_EXCL keeps a collision harmless; uniqueness only saves a turn.
+        // O_EXCL makes a collision harmless; a unique name only saves another attempt.
         let seed = (u64::from(std::process::id()) << 32) | u64::from(turn);
         bytes = seed.to_le_bytes();
     }
@@ -412,15 +412,15 @@ fn nanoseconds(seconds: i64, rest: u64) -> i64 {
     seconds.saturating_mul(1_000_000_000).saturating_add_unsigned(rest)
 }
 
-/// Takes a store's root for root: `root:gid`, sticky, so that the app makes files beside the
-/// weights and can't move them. Returns the store on the same directory: root works there and
-/// nowhere else, whatever becomes of the path.
+/// Makes a store's root directory root's: `root:gid`, sticky, so that the app can create files
+/// beside the weights and can't move the weights. Returns a disk on the same descriptor, so later
+/// changes of the path have no effect.
 ///
-/// The owner is set first, so that the app can then change neither mode nor access lists. At the end the result is
-/// checked.
+/// It sets the owner first, so that the app can then change neither mode nor access lists, and
+/// checks the result at the end.
 ///
 /// # Errors
-/// `EPERM` without `CAP_CHOWN`, or where the file system does not keep owner and mode; `EROFS` on a
+/// `EPERM` without `CAP_CHOWN`, or if the file system does not store owner and mode; `EROFS` on a
 /// read-only mount.
 pub fn make_root_owned(pinned: &OwnedFd, gid: u32) -> io::Result<LinuxDisk> {
     let stat = stat_of(&fs::fstat(pinned)?);
@@ -439,7 +439,7 @@ pub fn make_root_owned(pinned: &OwnedFd, gid: u32) -> io::Result<LinuxDisk> {
     Ok(LinuxDisk { root: opened, staging: Staging::TmpfileEmptyPath, one_device: Some(taken.id.0) })
 }
 
-/// Facts of an open directory or file, which may be open as a path only.
+/// Facts of an open directory or file, also of an `O_PATH` descriptor.
 ///
 /// # Errors
 /// Those of `fstat(2)`.
@@ -447,7 +447,7 @@ pub fn stat_fd(fd: &OwnedFd) -> io::Result<Stat> {
     Ok(stat_of(&fs::fstat(fd)?))
 }
 
-/// Changes the owner of what this descriptor, perhaps a path only, stands for.
+/// Changes the owner of the file or directory of a descriptor, also of an `O_PATH` descriptor.
 ///
 /// # Errors
 /// `EPERM` without `CAP_CHOWN`, `EROFS` on a read-only mount.

@@ -1,6 +1,7 @@
-//! `[[group]]`: the files of a sharded model or a folder as one entry. Licence, need and sources stand once; digests
-//! stand a line a file, in the lock file or in a list beside it whose SHA-256 is in the lock file. Touches nothing: the
-//! caller opens the list, which is read as a stream and counts only if its digest is the pinned one.
+//! `[[group]]`: the files of a sharded model or a folder as one entry. Licence, need and sources
+//! are written once. Each file has a line with its digest, in the lock file, or in a list beside it
+//! whose SHA-256 is in the lock file. Touches nothing: the caller opens the list, which is read as
+//! a stream and counts only if its digest is the pinned one.
 
 use std::io::{self, BufRead, Read};
 use std::ops::Range;
@@ -31,11 +32,11 @@ pub struct Group {
     pub need: Need,
     /// SPDX expression of the files' licence.
     pub license: Option<String>,
-    /// What each file's path is put after, in order.
+    /// Prefixes of sources, in order: each file's path is appended to them.
     #[serde(default, deserialize_with = "bases")]
     pub sources: Vec<BaseSource>,
     files: Option<String>,
-    /// The name of the list beside the lock file, where the files are not in the lock file itself.
+    /// The name of the list beside the lock file, if the files are not in the lock file itself.
     #[serde(default, deserialize_with = "parsed")]
     pub list: Option<ListName>,
     #[serde(default, deserialize_with = "optional_digest")]
@@ -52,7 +53,7 @@ fn no_digest() -> Digest {
     Digest::from_bytes([0; 32])
 }
 
-/// By way of text, whose readers the program has anyway.
+/// Parses a value from a string by its `TryFrom<String>`.
 fn parsed<'de, D: Deserializer<'de>, T: TryFrom<String, Error = String>>(from: D) -> Result<Option<T>, D::Error> {
     Option::<String>::deserialize(from)?.map(T::try_from).transpose().map_err(Error::custom)
 }
@@ -128,11 +129,11 @@ impl TryFrom<String> for BaseSource {
     }
 }
 
-/// What opens a list by its name.
+/// A function that opens a list by its name.
 pub(super) type Open<'a> = &'a mut dyn FnMut(&ListName) -> io::Result<Box<dyn Read>>;
 
 impl Group {
-    /// How a report names it.
+    /// The group's name in a report.
     #[must_use]
     pub fn name(&self) -> &str {
         self.path.as_ref().map_or(".", RelPath::as_str)
@@ -145,7 +146,7 @@ impl Group {
         below.unwrap_or_else(|| member.as_str())
     }
 
-    /// Puts its files after the weights that are there.
+    /// Appends the group's files to the weights.
     pub(super) fn expand(&mut self, number: usize, weights: &mut Vec<Weight>, open: Open) -> Result<(), String> {
         let first = weights.len();
         let name = self.name().to_owned();
@@ -171,7 +172,7 @@ impl Group {
         if self.members.is_empty() { Err(wrong("expected at least one file".into())) } else { Ok(()) }
     }
 
-    /// Reads the lines of a list, and gives their SHA-256.
+    /// Reads the lines of a list, and returns the SHA-256 of the list.
     fn read(
         &self,
         number: usize,
@@ -201,7 +202,7 @@ impl Group {
         }
     }
 
-    /// `SHA256 SIZE PATH`; a size that is not known is `-`.
+    /// Parses `SHA256 SIZE PATH`; `-` stands for an unknown size.
     fn member(&self, number: usize, line: &str) -> Result<Weight, String> {
         let wrong = || format!("expected SHA256 SIZE PATH, found {line:?}");
         let (digest, rest) = line.split_once(' ').ok_or_else(wrong)?;

@@ -7,11 +7,11 @@ use serde::Deserialize;
 
 use crate::names::RelPath;
 
-/// Where a weight can be had. Content decides, not origin: a source earns no trust.
+/// Where a weight can be had. No source is trusted: the pin decides whether bytes are right.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(try_from = "String")]
 pub enum Source {
-    /// `https://…`, or `http://…` where the operator says so: the pin decides either way.
+    /// `https://…` or `http://…`.
     Web(String),
     /// A file or, for mirrors, a directory.
     File(PathBuf),
@@ -49,7 +49,7 @@ pub struct HubFile {
 }
 
 impl HubFile {
-    /// What a text names with or without a revision; without one it is `main`.
+    /// Parses a repository's file with or without a revision; the default revision is `main`.
     ///
     /// # Errors
     /// The expected form, and what was found.
@@ -128,10 +128,10 @@ impl TryFrom<String> for Source {
     }
 }
 
-/// How the names of archives end whose members can be sources.
+/// Endings of the names of archives whose members can be sources.
 const ARCHIVES: [&str; 5] = [".zip", ".whl", ".tar", ".tar.gz", ".tgz"];
 
-/// An archive and the member that is named after it.
+/// Splits a text into an archive and its member.
 fn member(text: &str) -> Option<(&str, &str)> {
     let (archive, member) = text.rsplit_once('!').filter(|_| !text.starts_with("pip:"))?;
     let path = archive.split(['?', '#']).next()?.to_ascii_lowercase();

@@ -43,12 +43,12 @@ pub struct Weight {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, serde::Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Need {
-    /// No correct start without it.
+    /// Without this weight the app can't start correctly.
     #[default]
     Required,
-    /// The app works without it, worse, and says so.
+    /// The app works without this weight, with worse results, and reports that.
     DegradedOk,
-    /// Nice to have.
+    /// The app works without this weight.
     Optional,
 }
 

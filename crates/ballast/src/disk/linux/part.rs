@@ -1,9 +1,9 @@
-//! Files that arrive in parts: they outlive their process under a name of their own, so that a
-//! fetch that was cut can go on.
+//! Parts: unfinished files that outlive their process under a name of their own, so that an
+//! interrupted fetch can continue.
 //!
-//! A part is not trusted: it is hashed before it is continued. It
-//! is written only under its lock, by its owner, and only while it still has its name: a peer
-//! that waited for the lock may hold an inode that was published meanwhile.
+//! A part is not trusted: the caller hashes it before continuing it. Only its owner writes it,
+//! under its lock, and only while the part still has its name: a process that waited for the lock
+//! may have an inode open that was published meanwhile.
 
 use std::io;
 use std::os::fd::OwnedFd;
@@ -18,7 +18,7 @@ const FLAGS: OFlags = OFlags::CREATE
     .union(OFlags::NOCTTY)
     .union(OFlags::CLOEXEC);
 
-/// Opens or makes a part, alone, with room for `size` bytes; and says how long it is.
+/// Opens or makes a part under its lock, with room for `size` bytes, and returns its length.
 pub(super) fn open(dir: &OwnedFd, name: &str, size: u64) -> io::Result<(OwnedFd, u64)> {
     for _ in 0..8 {
         let fd = match fs::openat(dir, name, FLAGS, Mode::from_raw_mode(0o600)) {
@@ -51,9 +51,9 @@ pub(super) fn open(dir: &OwnedFd, name: &str, size: u64) -> io::Result<(OwnedFd,
 enum Judged {
     /// A plain file of this length that only this user can write.
     Ours(u64),
-    /// Something else: its name is removed, the file itself is not changed.
+    /// Another kind of file, or another user's: its name is removed, the file itself is not changed.
     Foreign,
-    /// The name stands for another inode by now.
+    /// The name now belongs to another inode.
     Moved,
 }
 
@@ -70,13 +70,13 @@ fn judge(fd: &OwnedFd, dir: &OwnedFd, name: &str) -> io::Result<Judged> {
     Ok(if plain && alone && own { Judged::Ours(stat.st_size.unsigned_abs()) } else { Judged::Foreign })
 }
 
-/// Emptied, with its room reserved again.
+/// Empties the part, and reserves its room again.
 pub(super) fn empty(fd: &OwnedFd, size: u64) -> io::Result<()> {
     fs::ftruncate(fd, 0)?;
     Ok(reserve(fd, size)?)
 }
 
-/// Room without length: the length of a part is what has arrived.
+/// Reserves room without changing the length: a part's length is the number of bytes that arrived.
 fn reserve(fd: &OwnedFd, size: u64) -> Result<(), Errno> {
     if size == 0 {
         return Ok(());
