@@ -1,12 +1,12 @@
-//! A face turned so that its eyes lie level, cut out as DeepFace does it. Touches nothing.
+//! Turns a face so that its eyes lie level, and cuts it out, as DeepFace does. Touches nothing.
 
 use crate::detect::{Area, Face, Point};
 use crate::image::resize::Window;
 use crate::image::{Bgr, warp};
 
-/// The face, upright: half its size is taken on each side (black beyond the photograph), turned
-/// about the middle by the angle of the eyes, and the box that the turned face needs is cut out.
-/// `None` where no pixel is left.
+/// Returns the face upright. It takes half the face's size more on each side (black beyond the
+/// photograph), turns this part about its middle by the angle of the eyes, and cuts out the turned
+/// face's box. `None` if no pixel is left.
 #[must_use]
 pub fn aligned(image: &Bgr, face: &Face) -> Option<Bgr> {
     let Area { x, y, w, h } = face.unclipped;
@@ -25,7 +25,7 @@ pub fn aligned(image: &Bgr, face: &Face) -> Option<Bgr> {
     Some(warp::rotate(&around, angle, window))
 }
 
-/// The face as it stands: its box, cut where the photograph ends. `None` where no pixel is left.
+/// Returns the face as it stands: the part of its box within the photograph. `None` if no pixel is left.
 #[must_use]
 pub fn unaligned(image: &Bgr, face: &Face) -> Option<Bgr> {
     let Area { x, y, w, h } = face.unclipped;

@@ -1,7 +1,7 @@
-//! How much of a face's colour does not follow from its lightness. Touches nothing.
+//! Measures how much of a face's colour does not follow from its lightness. Touches nothing.
 //!
 //! A grey, toned or infrared photograph has one colour for each lightness: in CIE Lab, `a` and `b` are then smooth
-//! functions of `L`. What a cubic polynomial of `L` leaves of them is the colour of skin, lips and eyes.
+//! functions of `L`. The residue after a cubic regression on `L` is the colour of skin, lips and eyes.
 
 use crate::image::Bgr;
 use crate::image::resize::resize;
@@ -21,7 +21,7 @@ pub(crate) fn colour(face: &Bgr) -> f64 {
     [1, 2].map(|at| residue(lab.iter().map(|pixel| pixel[at]).collect(), &basis)).into_iter().fold(0.0, f64::max)
 }
 
-/// The means of whole blocks first, so that bilinear resampling leaves no pixel out.
+/// Averages whole blocks first, so that bilinear resampling leaves no pixel out.
 fn reduced(face: &Bgr) -> Bgr {
     let [width, height] = SIZE;
     let block = (face.width() / width).min(face.height() / height).clamp(1, 256);
@@ -48,18 +48,18 @@ fn dot(a: &[f64], b: &[f64]) -> f64 {
     a.iter().zip(b).map(|(a, b)| a * b).sum()
 }
 
-/// Takes the part of a vector that lies along a unit vector out of it.
+/// Subtracts a vector's projection on a unit vector.
 fn remove(from: &mut [f64], unit: &[f64]) {
     let along = dot(from, unit);
     from.iter_mut().zip(unit).for_each(|(value, part)| *value -= along * part);
 }
 
-/// Orthonormal vectors that span the polynomials of `x` up to the third degree; fewer where `x` has few values.
+/// Orthonormal vectors that span the polynomials of `x` up to the third degree; fewer if `x` has few values.
 fn cubic_basis(x: &[f64]) -> Vec<Vec<f64>> {
     let mut basis: Vec<Vec<f64>> = Vec::new();
     for degree in 0..4 {
         let mut power: Vec<f64> = x.iter().map(|x| x.powi(degree)).collect();
-        // Twice: once leaves rounding errors where the powers are nearly parallel.
+        // Orthogonalised twice: once leaves rounding errors if the powers are nearly parallel.
         for _ in 0..2 {
             basis.iter().for_each(|unit| remove(&mut power, unit));
         }
@@ -71,7 +71,7 @@ fn cubic_basis(x: &[f64]) -> Vec<Vec<f64>> {
     basis
 }
 
-/// The standard deviation of what the basis leaves of the values.
+/// The standard deviation of the values after their projection on the basis is subtracted.
 fn residue(mut values: Vec<f64>, basis: &[Vec<f64>]) -> f64 {
     basis.iter().for_each(|unit| remove(&mut values, unit));
     (dot(&values, &values) / values.len() as f64).sqrt()

@@ -1,4 +1,4 @@
-//! What the spoof networks look at: the reported box, enlarged within the frame. Touches nothing.
+//! The spoof networks' input: the reported box, enlarged within the frame. Touches nothing.
 
 use crate::detect::Area;
 use crate::image::{Bgr, resize};
@@ -11,12 +11,12 @@ pub struct Crop {
     pub first: [i64; 2],
     /// Last column, last row.
     pub last: [i64; 2],
-    /// How many times the box's size it really is, after the frame has had its say.
+    /// The crop's real size, in sizes of the box; less than requested if the frame is too small.
     pub scale: f64,
 }
 
-/// The crop of `scale` times the box: made smaller where the frame is too small for it, and moved
-/// where it would leave the frame. `area` must have pixels.
+/// The crop of `scale` times the box: smaller if the frame is too small for it, and moved if it
+/// would leave the frame. `area` must have pixels.
 #[must_use]
 pub fn crop(width: usize, height: usize, area: &Area, scale: f64) -> Crop {
     let (right, bottom) = (width as f64 - 1.0, height as f64 - 1.0);
@@ -43,7 +43,7 @@ fn span(start: f64, length: f64, scale: f64, end: f64) -> (i64, i64) {
 }
 
 impl Crop {
-    /// Its pixels, resampled to the networks' 80 x 80.
+    /// The crop's pixels, resampled to the networks' 80 x 80.
     #[must_use]
     pub fn pixels(&self, image: &Bgr) -> Bgr {
         let [x1, y1] = self.first;

@@ -1,5 +1,6 @@
-//! DeepFace's own rule for two photographs, for parity and for its users: all pairs of faces, the
-//! smallest distance, and the first face that is not real vetoes. Touches nothing.
+//! DeepFace's own rule for two photographs, for parity and for DeepFace's users. It compares all
+//! pairs of faces and takes the smallest distance; the first face that is not real refuses the
+//! comparison. Touches nothing.
 //!
 //! It is not Likeness's verdict: see [`crate::verdict`].
 
@@ -9,26 +10,26 @@ use crate::error::ErrorKind;
 /// A face as the rule sees it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Subject<A> {
-    /// Where it is, or whatever the caller wants to have back.
+    /// The face's area, or another value that the caller gets back.
     pub area: A,
     /// Its embedding.
     pub embedding: Vec<f64>,
-    /// Whether the spoof networks call it real; `None` where they did not run.
+    /// Whether the spoof networks call it real; `None` if they did not run.
     pub is_real: Option<bool>,
 }
 
-/// What DeepFace answers.
+/// The result of DeepFace's rule.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Verification<A> {
     /// Whether the smallest distance is within the threshold.
     pub verified: bool,
-    /// The smallest distance; infinite where none is a number.
+    /// The smallest distance; infinite if no distance is a number.
     pub distance: f64,
     /// The threshold.
     pub threshold: f64,
     /// 0 to 100.
     pub confidence: f64,
-    /// The two areas of the closest pair; `None` where no distance is a number.
+    /// The two areas of the closest pair; `None` if no distance is a number.
     pub areas: Option<(A, A)>,
 }
 

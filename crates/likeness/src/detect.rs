@@ -1,20 +1,20 @@
-//! The detector's maps to faces in the photograph's pixels, as DeepFace does it, to the integer.
+//! Turns the detector's maps into faces in the photograph's pixels, with DeepFace's integers.
 //!
-//! A photograph is looked at through a [`View`]: as it is or amid a black border, resampled to the
-//! network's size. The network sees a window of that; its cells become boxes and landmarks in the
-//! view (f64 sums, stored as f32), overlapping boxes are dropped, and what is left is truncated to
-//! integers **in the view** and only then moved into the photograph. Touches nothing.
+//! A [`View`] says how the network sees a photograph: alone or with a black border, resampled to
+//! the network's size. The network sees a window of that; its cells become boxes and landmarks in
+//! the view (f64 sums, stored as f32), overlapping boxes are dropped, and what is left is truncated
+//! to integers **in the view** and only then moved into the photograph. Touches nothing.
 
 use crate::net::centerface::Maps;
 
-/// A cell must be hotter than this, strictly.
+/// A cell's heat must be above this.
 pub const THRESHOLD: f32 = crate::policy::SCORE.value as f32;
-/// Boxes that share at least this part are one face.
+/// Two boxes whose intersection over union is at least this are one face.
 const OVERLAP: f32 = 0.3;
 /// Pixels of the network's input per cell.
 const STRIDE: f64 = 4.0;
 
-/// How the canvas that the network sees lies over the photograph.
+/// The geometry of the canvas that the network sees, relative to the photograph.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct View {
     /// Size of the photograph.
@@ -22,9 +22,9 @@ pub struct View {
     /// Black pixels of the photograph's scale on the left (and right), and above (and below).
     pub border: Size,
     /// Size of the canvas that was resampled, in the photograph's pixels: the photograph and its
-    /// borders, less the few last pixels that did not fill a block where it was reduced.
+    /// borders, without the last pixels that did not fill a block.
     pub canvas: Size,
-    /// What the canvas was resampled to: multiples of 32.
+    /// The resampled canvas's size: multiples of 32.
     pub net: Size,
     /// First cell of the window that the network saw.
     pub first_cell: Size,
@@ -72,21 +72,21 @@ pub type Point = [i64; 2];
 pub struct Face {
     /// The box as DeepFace reports it: from 0, and at most to one pixel before the far edge.
     pub area: Area,
-    /// The box as it was found, which may reach beyond the photograph where there was a border.
-    /// Alignment uses this one.
+    /// The box as it was found; with a border, it may reach beyond the photograph. Alignment uses
+    /// this box.
     pub unclipped: Area,
-    /// Right eye, left eye, nose, right and left corner of the mouth; perhaps outside.
+    /// Right eye, left eye, nose, right and left corner of the mouth; they may lie outside of the photograph.
     pub landmarks: [Point; 5],
     /// The confidence that this is a face, 0 to 1.
     pub score: f32,
 }
 
-/// What became of a detection.
+/// A detection, placed in the photograph.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Placed {
     /// A face with at least one pixel in the photograph.
     Inside(Face),
-    /// A box that lies wholly in the border, or has no pixel: nothing to look at.
+    /// A box that lies wholly in the border, or has no pixel.
     Outside(Raw),
 }
 
@@ -110,7 +110,7 @@ impl Face {
     }
 }
 
-/// A point as reported: `None` outside of the photograph.
+/// A point if it lies in the photograph.
 #[must_use]
 pub fn inside(point: Point, image: Size) -> Option<Point> {
     let [x, y] = point;
@@ -150,7 +150,7 @@ fn cell_to_raw(maps: &Maps, cell: usize, view: &View) -> Raw {
     }
 }
 
-/// Keeps the best of boxes that overlap, in descending order of score.
+/// Keeps the box with the highest score among boxes that overlap, in descending order of score.
 fn without_overlaps(mut found: Vec<Raw>) -> Vec<Raw> {
     // Equal scores: the later cell first, as a reversed ascending sort gives.
     found.reverse();
@@ -198,8 +198,8 @@ impl Raw {
 }
 
 impl Area {
-    /// The box as reported: one pixel less than fits, and not narrowed by what the left lost. `None`
-    /// where nothing of it is in the photograph.
+    /// The box as DeepFace reports it: it ends one pixel before the far edge, and clipping at the
+    /// left does not reduce its width. `None` if no part of the box is in the photograph.
     fn reported(&self, image: Size) -> Option<Self> {
         let (width, height) = (image.x as i64, image.y as i64);
         let (x, y) = (self.x.max(0), self.y.max(0));

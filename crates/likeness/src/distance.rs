@@ -1,27 +1,27 @@
 //! Distances of embeddings, DeepFace's thresholds for Facenet512, and its confidence. All in f64.
 //! Touches nothing.
 
-/// A way of measuring.
+/// A way to measure the distance of two embeddings.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Metric {
     /// 1 - cosine of the angle.
     Cosine,
     /// Length of the difference.
     Euclidean,
-    /// The same of the embeddings at length one.
+    /// Length of the difference of the normalised embeddings.
     EuclideanL2,
     /// The angle, as a part of half a turn.
     Angular,
 }
 
-/// What DeepFace holds about a metric and Facenet512.
+/// DeepFace's constants for a metric and Facenet512.
 struct Table {
     threshold: f64,
     /// Slope, offset, and the divisor of the distance.
     logistic: [f64; 3],
     /// Greatest and least confidence seen for the same person, then for others.
     seen: [f64; 4],
-    /// Where confidences of different persons are mapped to at most.
+    /// The greatest confidence for different persons.
     other_most: f64,
 }
 
@@ -68,7 +68,7 @@ impl Metric {
         }
     }
 
-    /// At most this far apart counts as the same person.
+    /// The greatest distance that counts as the same person.
     #[must_use]
     pub const fn threshold(self) -> f64 {
         self.table().threshold
@@ -90,7 +90,7 @@ impl Metric {
         rounded(distance, 1e6)
     }
 
-    /// How sure DeepFace is of its verdict, 0 to 100, two decimals.
+    /// DeepFace's confidence in its result, 0 to 100, two decimals.
     #[must_use]
     pub fn confidence(self, distance: f64, verified: bool) -> f64 {
         if distance <= 0.0 {

@@ -1,6 +1,6 @@
-//! What the embedder looks at, what it says, and which embedders may say who a person is.
+//! The embedder's input and output, and which embedders may identify a person.
 //!
-//! Promises: an [`Embedding`] comes out of a [`FaceEncoder`] alone, and so out of a trusted embedder.
+//! Promises: only a [`FaceEncoder`], and so only a trusted embedder, makes an [`Embedding`].
 //! Touches nothing.
 
 use std::sync::Arc;
@@ -17,23 +17,23 @@ use crate::quality::Unfit;
 use crate::space::{DetectionPolicy, SpaceId};
 use crate::stage::{NoAnswer, Stage, Watch};
 
-/// The embedders whose publisher says what their answers mean.
+/// The digests of embedders whose publisher documents their distances.
 const PUBLISHED: [Digest; 1] = [
     // facenet512_weights.h5
     Digest::hex("3f76b5117a9ca574d536af8199e6720089eb4ad3dc7e93534496d88265de864f"),
 ];
 
-/// Why an embedder's answers may say who a person is.
+/// Why an embedder may identify a person.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Trust {
-    /// Its publisher says so.
+    /// Its file is a published one.
     Published,
     /// The operator accepted it by its digest.
     Accepted,
 }
 
 impl Trust {
-    /// Its name in answers.
+    /// Its name in responses.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
@@ -43,7 +43,7 @@ impl Trust {
     }
 }
 
-/// An embedder that is neither published nor accepted: what its numbers mean is unknown.
+/// An embedder that is neither published nor accepted: the meaning of its distances is unknown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("unknown embedder: its distances give no verdict\n  expected {}\n  found    {found}", PUBLISHED[0])]
 pub struct UnknownEmbedder {
@@ -59,7 +59,7 @@ impl UnknownEmbedder {
     }
 }
 
-/// An embedder whose answers may say who a person is.
+/// An embedder that may identify a person.
 #[derive(Clone)]
 pub struct TrustedEmbedder {
     embedder: Arc<Embedder>,
@@ -94,7 +94,7 @@ impl TrustedEmbedder {
     }
 }
 
-/// Turns faces into embeddings of one space. Only it makes an [`Embedding`].
+/// Turns faces into embeddings of one space. No other type makes an [`Embedding`].
 #[derive(Clone)]
 pub struct FaceEncoder {
     embedder: TrustedEmbedder,
@@ -102,7 +102,7 @@ pub struct FaceEncoder {
 }
 
 impl FaceEncoder {
-    /// Takes the embedder, for faces that this detector finds by our look policy.
+    /// Takes the embedder, for faces that this detector finds by the native detection policy.
     #[must_use]
     pub fn new(embedder: TrustedEmbedder, detector: &Detector) -> Self {
         let digests = (detector.tested().digest(), embedder.embedder().tested().digest());
@@ -124,7 +124,7 @@ impl FaceEncoder {
     /// Embeds a face of a photograph, turned upright.
     ///
     /// # Errors
-    /// [`NoAnswer`]: nothing is left of the face once it is turned, or the network failed.
+    /// [`NoAnswer`]: no pixel is left of the turned face, or the network failed.
     pub fn embed(&self, scratch: &mut Scratch, image: &Bgr, face: &Face, watch: Watch) -> Result<Embedding, NoAnswer> {
         let input = aligned(image, face).as_ref().and_then(input);
         let input = input.ok_or(Unfit::TooSmall { expected: 1, found: 0 })?;
@@ -136,7 +136,7 @@ impl FaceEncoder {
     }
 }
 
-/// An embedding's numbers at length one, in their space: what is compared and stored.
+/// A normalised embedding and its space; directions are compared and stored.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Direction {
     space: SpaceId,
@@ -185,7 +185,7 @@ impl Embedding {
     }
 }
 
-/// A person's template, as a store opened it.
+/// A person's template, which a store has decrypted.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Template {
     direction: Direction,
@@ -206,15 +206,15 @@ impl Template {
     }
 }
 
-/// The numbers scaled to length one; `None` where they have no direction.
+/// The numbers scaled to length one; `None` if they have no direction.
 fn normalised(numbers: &[f32]) -> Option<Vec<f32>> {
     let length = numbers.iter().map(|v| f64::from(*v) * f64::from(*v)).sum::<f64>().sqrt();
     let known = length.is_finite() && length > 1e-6;
     known.then(|| numbers.iter().map(|v| (f64::from(*v) / length) as f32).collect())
 }
 
-/// A face as the embedder takes it: 160 x 160 BGR pixels, 0 to 1, black around what does not fill
-/// the square. `None` for a face so narrow that nothing of it would be left.
+/// A face as the embedder takes it: 160 x 160 BGR pixels, 0 to 1, with black where the face does
+/// not fill the square. `None` for a face so narrow that nothing of it would be left.
 #[must_use]
 pub fn input(face: &Bgr) -> Option<Vec<f32>> {
     let (width, height) = fitted(face)?;

@@ -1,10 +1,10 @@
-//! From a photograph to what is known of its face: the only pipeline.
+//! The only pipeline from a photograph to measurements of its face.
 //!
-//! A [`Photograph`] is decoded and searched for faces; an [`Examination`] is the one face that counts,
-//! measured once, and what each model said of it, each in a type of its own: what a model that is not
-//! loaded would have said is [`Absent`], and no later step takes it for an answer. The caller keeps the
-//! buffers ([`Scratch`], one per thread), and may watch the stages with its own clock. Knows no HTTP,
-//! path, clock or thread.
+//! A [`Photograph`] is decoded and searched for faces; an [`Examination`] is the one face that
+//! counts, measured once, and each model's result in a type of its own. The result of a model that
+//! is not loaded is [`Absent`], which no later step accepts as a result. The caller keeps the
+//! buffers ([`Scratch`], one per thread), and may time the stages with its own clock. Knows no
+//! HTTP, path, clock or thread.
 
 use std::cell::OnceCell;
 
@@ -22,9 +22,9 @@ pub use crate::stage::{NoAnswer, Stage, Watch};
 /// How photographs are decoded and searched. Changes no rule of the policy.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub struct Options {
-    /// What may be decoded.
+    /// Limits of decoding.
     pub image: image::Limits,
-    /// How faces are looked for.
+    /// How faces are detected.
     pub mode: Mode,
     /// Whether the largest of several faces counts, even beside a rival.
     pub largest: bool,
@@ -66,25 +66,25 @@ impl Photograph {
         Ok(Self { image, detected, measured })
     }
 
-    /// The pixels, turned upright where they had to be.
+    /// The pixels, turned upright if necessary.
     #[must_use]
     pub fn image(&self) -> &Bgr {
         &self.image
     }
 
-    /// The faces, and how they were found.
+    /// The faces, and how they were detected.
     #[must_use]
     pub fn detected(&self) -> &Detected {
         &self.detected
     }
 
-    /// What was measured of a face, by its place among the detected.
+    /// The measurements of a face, by its index among the detected faces.
     #[must_use]
     pub fn quality(&self, at: usize) -> Quality {
         *self.measured[at].get_or_init(|| Quality::of(&self.image, &self.detected.faces[at]))
     }
 
-    /// The place of the face that counts, if the networks can judge it.
+    /// The index of the face that counts, if the networks can judge it.
     ///
     /// # Errors
     /// [`Unfit`]
@@ -106,13 +106,13 @@ impl Photograph {
     }
 }
 
-/// The place of the only face; of several, of the largest, unless a second one is a rival.
+/// The index of the only face, or of the largest of several, unless a second face is a rival.
 ///
 /// # Errors
 /// [`Unfit::NoFace`], [`Unfit::SeveralFaces`]
 fn choose(faces: &[Face], rival: f64, largest: bool) -> Result<usize, Unfit> {
     let mut by_area: Vec<usize> = (0..faces.len()).collect();
-    // Of equals the first, which is the surer one.
+    // Of faces with equal areas the first counts, which has the higher score.
     by_area.sort_by_key(|at| std::cmp::Reverse(faces[*at].area.pixels()));
     let pixels = |at: &usize| faces[*at].area.pixels() as f64;
     match by_area.as_slice() {
@@ -128,7 +128,7 @@ fn choose(faces: &[Face], rival: f64, largest: bool) -> Result<usize, Unfit> {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Absent;
 
-/// The face that counts, what was measured of it, and what each model said: `L` is [`Liveness`] or
+/// The face that counts, its measurements, and each model's result: `L` is [`Liveness`] or
 /// [`Absent`], `E` is [`Embedding`] or [`Absent`].
 #[derive(Debug, Clone)]
 pub struct Examination<L = Absent, E = Absent> {
@@ -146,7 +146,7 @@ impl<L, E> Examination<L, E> {
         &self.image
     }
 
-    /// How the face was found: provenance, which changes nothing in what can be compared.
+    /// How the face was detected; this does not change which embeddings can be compared.
     pub fn plan(&self) -> &DetectionPlan {
         &self.look
     }
@@ -156,24 +156,24 @@ impl<L, E> Examination<L, E> {
         &self.face
     }
 
-    /// What was measured of it.
+    /// The face's measurements.
     pub fn quality(&self) -> &Quality {
         &self.quality
     }
 
-    /// What both spoof networks said, or [`Absent`].
+    /// The judgement from both spoof networks, or [`Absent`].
     pub fn liveness(&self) -> &L {
         &self.liveness
     }
 
-    /// What the embedder said, or [`Absent`].
+    /// The embedding, or [`Absent`].
     pub fn embedding(&self) -> &E {
         &self.embedding
     }
 }
 
 impl<E> Examination<Absent, E> {
-    /// Both spoof networks judge the face.
+    /// Runs both spoof networks on the face, and judges it.
     ///
     /// # Errors
     /// [`RunError`]
@@ -193,10 +193,10 @@ impl<E> Examination<Absent, E> {
 }
 
 impl<L> Examination<L, Absent> {
-    /// The embedder sees the face, turned upright.
+    /// Runs the embedder on the face, turned upright.
     ///
     /// # Errors
-    /// [`NoAnswer`]: a network failed, or nothing is left of the face once turned.
+    /// [`NoAnswer`]: a network failed, or no pixel is left of the turned face.
     pub fn with_embedding(
         self,
         encoder: &FaceEncoder,
@@ -223,7 +223,7 @@ mod tests {
     fn a_rival_has_over_half_the_largest_face_s_area() {
         let (large, half, over) = (face(10, 10), face(5, 10), face(51, 1));
         let several = Err(Unfit::SeveralFaces { found: 2 });
-        // (faces, the choice, the choice where the largest counts)
+        // (faces, the choice, the choice if the largest counts)
         let table: [(&[Face], _, _); 6] = [
             (&[], Err(Unfit::NoFace), Err(Unfit::NoFace)),
             (&[half], Ok(0), Ok(0)),

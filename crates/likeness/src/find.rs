@@ -1,9 +1,11 @@
-//! The search for faces, in one of two ways.
+//! Face detection in a photograph, in one of two ways.
 //!
-//! `exact` looks once, as DeepFace does. The native look follows from what is found. The detector is surest about faces
-//! that are 130 to 300 pixels high in what it sees. So it first sees the photograph alone, its longer side reduced to 320
-//! pixels, and then each face that is small there once more, reduced less (`second_look`). Where nothing is found, and
-//! where all faces are wanted, it sees 640 pixels too. A photograph on its side is turned upright ([`Finder::upright`]). Results are in the photograph's own pixels, with the way they were
+//! `exact` runs the detector once, as DeepFace does. The native way takes several steps, because
+//! the detector's scores are best for faces of 130 to 300 pixels in its input. It first detects in
+//! the photograph with the longer side reduced to 320 pixels, and then detects each small face once
+//! more, reduced less, and each large one reduced more (`second_look`). If it finds no face, or if
+//! all faces are requested, it also detects at 640 pixels. A photograph on its side is turned
+//! upright ([`Finder::upright`]). Results are in the photograph's own pixels, and say how they were
 //! found. Touches nothing.
 
 use std::sync::Arc;
@@ -18,25 +20,25 @@ use crate::plan::{fast, seen};
 use crate::second_look::SecondLook;
 use crate::turn::{Pose, TURNS};
 
-/// A face of which more than this part lies in a larger one's box is a part of that one.
+/// If more than this part of a face lies in a larger face's box, both are one face.
 const PART: f64 = 0.5;
 
 /// A photograph's faces.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Detected {
-    /// How it was looked.
+    /// How the faces were detected.
     pub look: DetectionPlan,
     /// All detections, best first, before their coordinates are truncated to integers.
     pub raw: Vec<Raw>,
     /// The faces, best first.
     pub faces: Vec<Face>,
-    /// Detections of which nothing lies in the photograph.
+    /// Detections outside of the photograph.
     pub outside: Vec<Raw>,
-    /// How many faces come from a second look in a reduced photograph.
+    /// How many faces a second detection in a reduced photograph found.
     pub second_looks: usize,
 }
 
-/// The detector, and how sure it must be.
+/// The detector, and the score that a face needs.
 #[derive(Clone)]
 pub struct Finder {
     detector: Arc<Detector>,
@@ -60,7 +62,7 @@ impl Finder {
         &self.detector
     }
 
-    /// Looks for faces.
+    /// Detects faces, without turning the photograph.
     ///
     /// # Errors
     /// [`FindError`]
@@ -76,9 +78,10 @@ impl Finder {
         Ok(joined(first, second))
     }
 
-    /// Looks for faces. Where the largest one is turned, or there is none, it looks in the photograph turned by 90, 180 and
-    /// 270 degrees too: the turn with the face nearest to upright is what counts. The native look alone turns photographs. Gives the
-    /// photograph in which the faces lie.
+    /// Detects faces. If the largest face is turned, or none is found, it also searches the
+    /// photograph turned by 90, 180 and 270 degrees, and takes the turn whose face is nearest to
+    /// upright. Only [`Mode::Auto`] and [`Mode::All`] turn a photograph. Returns the photograph in
+    /// which the faces lie.
     ///
     /// # Errors
     /// [`FindError`]
@@ -90,7 +93,7 @@ impl Finder {
         }
         let mut best: Option<(f64, u8, Detected)> = None;
         for (degrees, orientation) in TURNS {
-            // One turned copy at a time: a large photograph takes as much memory as all else together.
+            // One turned copy at a time: a large photograph takes as much memory as all other data together.
             let Some(other) = image.turned(orientation) else { continue };
             let mut found = self.find(scratch, &other, mode)?;
             found.look.rotated = degrees;
@@ -105,7 +108,7 @@ impl Finder {
         })
     }
 
-    /// Looks in a way that was planned for this size of photograph.
+    /// Detects faces by a plan for this size of photograph.
     ///
     /// # Errors
     /// [`FindError::Run`]
@@ -113,7 +116,8 @@ impl Finder {
         self.looked(scratch, image, look, false)
     }
 
-    /// A reduced photograph gets second looks, and in the native look any photograph does.
+    /// Detects faces, and too small or too large ones once more, if the photograph was reduced or
+    /// the mode is native.
     fn looked(
         &self,
         scratch: &mut Scratch,
@@ -137,8 +141,8 @@ fn largest_pose(found: &Detected) -> Option<Pose> {
     found.faces.iter().max_by_key(|face| face.area.pixels()).map(Pose::of)
 }
 
-/// The faces of both looks: a face that both show as the first one shows it, since large faces fall into parts in a less
-/// reduced look.
+/// Joins the faces of both detections. A face that both found is taken from the first, since a
+/// detection at a larger size splits large faces into parts.
 fn joined(first: Detected, second: Detected) -> Detected {
     if first.faces.is_empty() {
         return second;

@@ -1,4 +1,4 @@
-//! Likeness: face verification on CPU, from upstream's own weight files, with DeepFace's answers.
+//! Likeness verifies faces on CPU, with upstream's own weight files and DeepFace's results.
 //!
 //! This program loads four weight files, each checked against a line of `sha256sum`, and compares two
 //! photographs. The verdict is `accept`, `review` or `reject`; its thresholds are not calibrated
@@ -31,10 +31,10 @@
 //! }
 //! ```
 //!
-//! Bytes in, verdict out: `examine` (image, detect, quality, spoof, align, embed) `-> verdict`, by one
-//! `policy`. This library knows no path, socket, clock or thread, and prints nothing. Lengths are pixels,
-//! images are rows of 8-bit BGR, tensors are f32 in the order NHWC. Every error has a `kind()`, one
-//! [`ErrorKind`] for all of them.
+//! The library turns bytes into a verdict: `examine` (image, detect, quality, spoof, align, embed)
+//! `-> verdict`, by one `policy`. It uses no path, socket, clock or thread, and prints nothing.
+//! Lengths are pixels, images are rows of 8-bit BGR, tensors are f32 in the order NHWC. Every error
+//! has a `kind()`, one [`ErrorKind`] for all of them.
 #![warn(clippy::missing_errors_doc, clippy::must_use_candidate, clippy::undocumented_unsafe_blocks)]
 
 pub mod align;

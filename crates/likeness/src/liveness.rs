@@ -1,7 +1,8 @@
-//! Live, spoof, or neither: what two spoof networks together may say about a face.
+//! Judges from both spoof networks whether a face is live, a spoof, or neither.
 //!
-//! A [`Live`] can only come out of [`judge`]: nothing else can claim that a face is live, and what
-//! is not surely one or the other is [`Liveness::Indeterminate`], with the reason. Touches nothing.
+//! Only [`judge`] makes a [`Live`], so no other code can claim that a face is live. A face that is
+//! neither clearly live nor clearly a spoof is [`Liveness::Indeterminate`], with the reason.
+//! Touches nothing.
 
 use std::fmt;
 
@@ -11,7 +12,7 @@ use crate::policy::{Action, LivenessRule};
 /// The class that means a real face; 0 and 2 are kinds of fakes.
 pub const REAL: usize = 1;
 
-/// What the two spoof networks saw. Only running them makes one ([`crate::spoof::SpoofPair::scores`]).
+/// The outputs of both spoof networks, which only [`crate::spoof::SpoofPair::scores`] makes.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct SpoofScores {
     crops: [Crop; 2],
@@ -40,14 +41,14 @@ impl SpoofScores {
         std::array::from_fn(|class| f64::from(a[class]) + f64::from(b[class]))
     }
 
-    /// The winning class; the first of equals.
+    /// The class with the greatest sum; on a tie the first.
     #[must_use]
     pub fn label(&self) -> usize {
         let sums = self.sums();
         (1..3).fold(0, |best, class| if sums[class] > sums[best] { class } else { best })
     }
 
-    /// DeepFace's `is_real`: whether the winning class is [`REAL`], however narrowly.
+    /// DeepFace's `is_real`: whether the winning class is [`REAL`].
     #[must_use]
     pub fn is_real(&self) -> bool {
         self.label() == REAL
@@ -84,7 +85,7 @@ impl SpoofScores {
 pub struct Live(SpoofScores);
 
 impl Live {
-    /// What was seen.
+    /// The networks' outputs.
     #[must_use]
     pub fn scores(&self) -> &SpoofScores {
         &self.0
@@ -102,9 +103,9 @@ pub enum Doubt {
     ContextTooSmall,
     /// The photograph's edge cuts the face.
     FaceCut,
-    /// One network alone is against a live face.
+    /// One network alone gives a live face too low a probability.
     NetworksDisagree,
-    /// The probabilities lie between the lines.
+    /// The probabilities lie between both thresholds.
     Unsure,
 }
 
@@ -122,7 +123,7 @@ impl Doubt {
         }
     }
 
-    /// What to do about it: a sentence for a person.
+    /// What the person in front of the camera can do, as a sentence.
     #[must_use]
     pub fn advice(self) -> &'static str {
         match self {
@@ -153,7 +154,7 @@ pub enum Liveness {
 }
 
 impl Liveness {
-    /// What [`Self::name`] may be.
+    /// The possible values of [`Self::name`].
     pub const NAMES: [&str; 3] = ["live", "spoof", "indeterminate"];
 
     /// `live`, `spoof` or `indeterminate`.
@@ -166,7 +167,7 @@ impl Liveness {
         }]
     }
 
-    /// What was seen.
+    /// The networks' outputs.
     #[must_use]
     pub fn scores(&self) -> &SpoofScores {
         match self {
@@ -185,7 +186,7 @@ impl Liveness {
 }
 
 impl From<&Liveness> for Action {
-    /// What the liveness of a face alone suggests.
+    /// The action that liveness alone suggests.
     fn from(liveness: &Liveness) -> Self {
         match liveness {
             Liveness::Live(_) => Self::Allow,
@@ -195,10 +196,10 @@ impl From<&Liveness> for Action {
     }
 }
 
-/// What the photograph shows of a face, as far as a judgement needs it ([`crate::quality::Quality::shown`] measures it).
+/// Measurements of a face that the judgement needs ([`crate::quality::Quality::shown`] makes them).
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Shown {
-    /// Part of the box that lies in the photograph; 0 where a landmark is outside.
+    /// Part of the box that lies in the photograph; 0 if a landmark is outside.
     pub inside: f64,
     /// Colour that does not follow from lightness, in units of Lab.
     pub colour: f64,
@@ -206,9 +207,9 @@ pub struct Shown {
     pub turned: bool,
 }
 
-/// Judges what was seen of a face, in which this was measured. What the networks do not know, they do not judge: no
-/// colour, a turned face, or too little around the face, is a doubt whatever they answered. A comparison with NaN holds for neither
-/// side, so it ends in doubt.
+/// Judges a face from the networks' outputs and its measurements. A face without colour, a turned
+/// face, or too little around the face is indeterminate whatever the networks output, because they
+/// never learned such faces. NaN passes no comparison, so the result is indeterminate.
 #[must_use]
 pub fn judge(scores: SpoofScores, shown: Shown, lines: &LivenessRule) -> Liveness {
     let (probability, least) = (scores.live_probability(), scores.least());
@@ -238,8 +239,8 @@ pub(crate) mod tests {
     use super::*;
     use crate::policy::Policy;
 
-    /// Two networks that give a real face these probabilities, with this context; what is left
-    /// goes to class 2.
+    /// Two networks that give a real face these probabilities, with this context; class 2 gets the
+    /// rest.
     pub(crate) fn scores(first: f32, second: f32, context: f64) -> SpoofScores {
         let crop = Crop { first: [0, 0], last: [9, 9], scale: context };
         SpoofScores::new([crop; 2], [[0.0, first, 1.0 - first], [0.0, second, 1.0 - second]])
@@ -248,7 +249,7 @@ pub(crate) mod tests {
     /// A face that lies whole in the photograph, in colour.
     pub(crate) const WHOLE: Shown = Shown { inside: 1.0, colour: 9.0, turned: false };
 
-    /// No colour comes before everything: no probability, context or part in the photograph changes it.
+    /// The check of colour comes first: no probability, context or part in the photograph changes it.
     #[test]
     fn without_colour_no_answer_of_the_networks_is_a_verdict() {
         let lines = Policy::default().liveness;

@@ -1,7 +1,7 @@
-//! The loaded models, one of each role at most, and what several of them are together.
+//! The loaded models, at most one for each role, and the combinations that callers use.
 //!
-//! The one set of models for every caller: command line, service, tests. A part that is not loaded
-//! can't be had, so that nothing can speak for it. Touches nothing.
+//! Command line, service and tests use this one set. A model that is not loaded is `None` or an
+//! error, so that no caller can use a substitute. Touches nothing.
 
 use std::sync::Arc;
 
@@ -14,14 +14,14 @@ use crate::policy::Policy;
 use crate::selftest::SelfTest;
 use crate::spoof::SpoofPair;
 
-/// What a model is for.
+/// The purpose of a model.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Role {
     /// Finds faces.
     Detector,
-    /// Tells live from spoof at scale 2.7.
+    /// Distinguishes live from spoof at scale 2.7.
     SpoofNear,
-    /// Tells live from spoof at scale 4.0.
+    /// Distinguishes live from spoof at scale 4.0.
     SpoofFar,
     /// Embeds faces.
     Embedder,
@@ -55,7 +55,7 @@ impl Model {
     /// Loads the model of a role from its file's bytes, and tests it.
     ///
     /// # Errors
-    /// [`Refusal`] names the tensor, or the answer that is wrong.
+    /// [`Refusal`] names the tensor, or the wrong output of the self-test.
     pub fn load(role: Role, file: WeightFile, kernels: KernelSet) -> Result<Self, Refusal> {
         Ok(match role {
             Role::Detector => Self::Detector(Detector::load(file, kernels)?.into()),
@@ -65,7 +65,7 @@ impl Model {
         })
     }
 
-    /// What its self-test found.
+    /// The result of its self-test.
     #[must_use]
     pub fn tested(&self) -> &SelfTest {
         match self {
@@ -76,7 +76,7 @@ impl Model {
         }
     }
 
-    /// Its layers and its work.
+    /// The network's layers and number of multiplications.
     #[must_use]
     pub fn network(&self) -> &Network {
         match self {
@@ -92,7 +92,7 @@ impl Model {
 #[derive(Clone, Default)]
 pub struct Models([Option<Model>; 4]);
 
-/// Why there is no embedder whose answers may say who a person is.
+/// Why no embedder may identify a person.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum NoEncoder {
     /// The embedder, or the detector whose faces it embeds, is not loaded.
@@ -112,7 +112,7 @@ impl NoEncoder {
 }
 
 impl Models {
-    /// Adds a model, in the place of the one before.
+    /// Adds a model, and replaces the earlier model of its role.
     pub fn insert(&mut self, model: Model) {
         let role = match &model {
             Model::Detector(_) => Role::Detector,
@@ -135,7 +135,7 @@ impl Models {
         self.model(role).map(|model| model.tested().digest())
     }
 
-    /// Finds faces whose score is above the policy's.
+    /// A finder of faces whose score is above the policy's; `None` if the detector is not loaded.
     #[must_use]
     pub fn finder(&self, policy: &Policy) -> Option<Finder> {
         let Model::Detector(detector) = self.model(Role::Detector)? else { return None };
@@ -164,7 +164,7 @@ impl Models {
         }
     }
 
-    /// The same, for the faces that the detector finds.
+    /// The encoder for faces that the loaded detector finds.
     ///
     /// # Errors
     /// [`NoEncoder`]

@@ -1,7 +1,8 @@
 //! How a photograph is shown to the detector: its size, its border, and the part that is computed.
 //!
-//! `exact` is DeepFace's: the photograph amid a black border of half its size, never reduced; of the
-//! border only a margin is computed, and the rest is known. `fast` is the photograph alone, reduced. Touches nothing.
+//! `exact` is DeepFace's: the photograph with a black border of half its size, never reduced. Only
+//! a margin of the border is computed; the response to the rest is recorded. `fast` is the
+//! photograph alone, reduced. Touches nothing.
 
 use crate::detect::{Area, Face, Size, View};
 use crate::engine::RunError;
@@ -13,21 +14,23 @@ use crate::net::centerface::{MARGIN, MULTIPLE, REACH, STRIDE};
 
 /// `exact` takes at most this many pixels.
 pub const EXACT_PIXELS: usize = 4_500_000;
-/// The longer side of the first native look.
+/// The longer side in the first native detection.
 pub const FIRST_SIDE: usize = 320;
-/// The longer side that shows small faces: where 320 pixels show none, where all are wanted, and of `fast`.
+/// The longer side for small faces: used if 320 pixels show no face, if all faces are requested,
+/// and by `fast`.
 pub const FAST_SIDE: usize = 640;
-/// How to look.
+/// How to detect faces.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Mode {
     #[default]
-    /// The native look, for the face that counts: [`FIRST_SIDE`], and [`FAST_SIDE`] where that shows no face.
+    /// The native way, for the face that counts: at [`FIRST_SIDE`], and at [`FAST_SIDE`] if that
+    /// shows no face.
     Auto,
-    /// The native look, for all faces: [`FIRST_SIDE`] and [`FAST_SIDE`].
+    /// The native way, for all faces: at [`FIRST_SIDE`] and at [`FAST_SIDE`].
     All,
     /// DeepFace's border, at the photograph's own size.
     Exact,
-    /// No border; the longer side of the first look at most this long.
+    /// Without a border; the longer side is at most this long in the first detection.
     Fast {
         /// Pixels.
         side: usize,
@@ -35,28 +38,28 @@ pub enum Mode {
 }
 
 impl Mode {
-    /// The same way, where all faces are wanted and not only the one that counts.
+    /// The mode that finds all faces, not only the face that counts.
     #[must_use]
     pub fn for_all(self) -> Self {
         if self == Self::Auto { Self::All } else { self }
     }
 }
 
-/// How it was looked.
+/// How a detection ran.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct DetectionPlan {
     /// Whether there was a border.
     pub exact: bool,
     /// Blocks of this many pixels a side were averaged first.
     pub block: usize,
-    /// Pixels of the border, in the network's input, that were computed at least; `None` where all
-    /// was.
+    /// The least number of border pixels, in the network's input, that were computed; `None` if all
+    /// were.
     pub margin: Option<usize>,
     /// The part of the network's input that was computed.
     pub window: Window,
     /// What the network saw.
     pub view: View,
-    /// Degrees clockwise by which the photograph was turned first; what is found lies in the turned one.
+    /// Degrees clockwise by which the photograph was turned first; results lie in the turned photograph.
     pub rotated: u16,
     /// Pixels of the file's side that one pixel's side of the photograph stands for ([`Bgr::unit`]).
     pub unit: usize,
@@ -72,7 +75,7 @@ impl DetectionPlan {
         Face { area: times(face.area), unclipped: times(face.unclipped), landmarks, ..*face }
     }
 
-    /// The photograph's size in pixels of the file; one more where the file's side is odd and was halved.
+    /// The photograph's size in pixels of the file; one more if the file's side is odd and was halved.
     #[must_use]
     pub fn file_size(&self) -> Size {
         let Size { x, y } = self.view.image;
@@ -85,7 +88,7 @@ impl DetectionPlan {
         if self.exact { "exact" } else { "fast" }
     }
 
-    /// Whether the network saw less than the photograph has.
+    /// Whether the network saw a reduced photograph.
     #[must_use]
     pub fn reduced(&self) -> bool {
         self.view.net.x < self.view.canvas.x || self.view.net.y < self.view.canvas.y
@@ -105,7 +108,7 @@ impl DetectionPlan {
     }
 }
 
-/// Why nothing was looked for.
+/// Why detection did not run.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 pub enum FindError {
     /// The photograph is too large for `exact`.
@@ -136,7 +139,7 @@ impl FindError {
     }
 }
 
-/// Decides how to look at a photograph of this size.
+/// Plans the detection for a photograph of this size.
 ///
 /// # Errors
 /// [`FindError::TooLargeForExact`] and [`FindError::BadSide`].
@@ -170,8 +173,8 @@ pub fn whole(image: Size) -> DetectionPlan {
 }
 
 impl DetectionPlan {
-    /// The same look, with no more of the border computed than this margin; the whole canvas where
-    /// finding out once what lies around the rest would cost more than it saves.
+    /// The same plan, with only this margin of the border computed; the whole canvas if recording
+    /// the response to the rest would cost more than it saves.
     #[must_use]
     pub fn within(mut self, margin: usize) -> Self {
         let View { image, border, canvas, net, .. } = self.view;
@@ -199,7 +202,7 @@ pub(crate) fn fast(image: Size, side: usize) -> DetectionPlan {
     let longer = image.x.max(image.y);
     let reduced = |length: usize| if longer <= side { length } else { (length * side).div_ceil(longer) };
     let net = Size { x: up(reduced(image.x)), y: up(reduced(image.y)) };
-    // A thread of a photograph keeps its one pixel.
+    // A photograph of one pixel's width keeps that pixel.
     let block = (longer / side).clamp(1, image.x.min(image.y).min(256));
     let canvas = Size { x: image.x / block * block, y: image.y / block * block };
     let view = View { image, border: Size::default(), canvas, net, first_cell: Size::default() };

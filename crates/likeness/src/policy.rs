@@ -1,15 +1,16 @@
 //! The policy: every number that turns measurements into an outcome, as one value.
 //!
-//! [`NUMBERS`] lists each with its default, its source, and whether it is calibrated; a test compares
-//! the table of `docs/verdict.md` with it. A [`Policy`] starts from these defaults, is read once from
-//! settings, and every door of ours uses it: command line, page, `/inspect`, `/api/v1`. Touches nothing.
+//! [`NUMBERS`] lists each with its default, its source, and whether it is calibrated; a test
+//! compares the table of `docs/verdict.md` with it. A [`Policy`] starts from these defaults and is
+//! read once from settings. The command line, the page, `/inspect` and `/api/v1` all use it.
+//! Touches nothing.
 //!
-//! Doors differ in these points and in no other:
+//! These interfaces differ only in these points:
 //! - DeepFace's routes keep DeepFace's rule ([`crate::deepface`], [`Metric::threshold`]): the smallest
 //!   distance over all pairs of faces, its own threshold for each metric. No setting changes them.
 //! - A request may carry a threshold of its own: `threshold` of `/compare` and `/search`, `--threshold`.
-//! - `/search` names no person beyond [`SEARCH_FARTHEST`], whatever threshold is set.
-//! - Only `/verify` compares with aged templates, and only where an aged threshold is set.
+//! - `/search` returns no person beyond [`SEARCH_FARTHEST`], whatever threshold is set.
+//! - Only `/verify` has another threshold for aged templates, and only if that threshold is set.
 //!
 //! Every distance is rounded to six decimals, as DeepFace does, before it is compared with a threshold.
 
@@ -105,7 +106,7 @@ pub const NUMBERS: [Number; 24] = [
     VERIFY,
 ];
 
-/// `/search` names no person farther than this.
+/// `/search` returns no person farther than this.
 pub const SEARCH_FARTHEST: f64 = FARTHEST.value;
 
 /// Degrees off upright above which a face is turned.
@@ -138,7 +139,7 @@ impl ThresholdSource {
     /// Every source.
     pub const ALL: [Self; 3] = [Self::DeepFace, Self::Set, Self::Request];
 
-    /// Its name in answers.
+    /// Its name in responses.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
@@ -157,19 +158,19 @@ pub struct Threshold {
 }
 
 impl Threshold {
-    /// A setting of this installation.
+    /// A threshold that a setting of this installation gives.
     #[must_use]
     pub fn set(distance: f64) -> Self {
         Self { distance, source: ThresholdSource::Set }
     }
 
-    /// One request sets it.
+    /// A threshold that one request gives.
     #[must_use]
     pub fn requested(distance: f64) -> Self {
         Self { distance, source: ThresholdSource::Request }
     }
 
-    /// The same, no greater than this.
+    /// The same threshold, limited to this distance.
     #[must_use]
     pub fn at_most(self, distance: f64) -> Self {
         Self { distance: self.distance.min(distance), ..self }
@@ -187,7 +188,7 @@ impl Threshold {
         self.source
     }
 
-    /// Whether a distance is a match. A distance that is not a number never is.
+    /// Whether a distance is a match. NaN never is.
     #[must_use]
     pub fn includes(self, distance: f64) -> bool {
         distance <= self.distance
@@ -203,7 +204,7 @@ pub struct Aged {
     pub years: f64,
 }
 
-/// Between live and spoof.
+/// The limits between live and spoof.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct LivenessRule {
     /// A live face's live probability is at least this.
@@ -227,7 +228,7 @@ pub struct LivenessRule {
 pub struct FaceRule {
     /// A face's score is above this.
     pub score: f32,
-    /// A second face with more than this part of the largest one's area leaves the choice open.
+    /// A second face with more than this part of the largest face's area is a rival: no face counts.
     pub rival: f64,
     /// Pixels of the shorter side, at least.
     pub side: i64,
@@ -235,7 +236,7 @@ pub struct FaceRule {
     pub sharpness: f64,
 }
 
-/// What a photograph must offer, beyond what the networks can judge.
+/// The quality that a photograph needs beyond [`FaceRule`].
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct QualityRule {
     /// The score, 0 to 100.
@@ -251,9 +252,9 @@ pub struct QualityRule {
 pub struct Policy {
     /// The greatest distance of a match.
     pub threshold: Threshold,
-    /// The same for aged templates, where it is set.
+    /// The same for aged templates, if it is set.
     pub aged: Option<Aged>,
-    /// Between live and spoof.
+    /// The limits between live and spoof.
     pub liveness: LivenessRule,
     /// Which face counts.
     pub face: FaceRule,
@@ -316,7 +317,7 @@ pub fn confidence(similarity: f64, threshold: Threshold) -> &'static str {
 pub enum Action {
     /// Let the person in.
     Allow,
-    /// Have a person look.
+    /// A person reviews the case.
     Review,
     /// Refuse.
     Block,
@@ -326,7 +327,7 @@ impl Action {
     /// Every action.
     pub const ALL: [Self; 3] = [Self::Allow, Self::Review, Self::Block];
 
-    /// Its name in answers.
+    /// Its name in responses.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {

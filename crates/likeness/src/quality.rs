@@ -1,4 +1,4 @@
-//! What is measured in a face's box, once; and whether a face is large and sharp enough to be judged.
+//! Measures a face's box once, and decides whether the face is large and sharp enough to be judged.
 //! Touches nothing.
 
 use crate::colour::colour;
@@ -16,7 +16,7 @@ pub enum Unfit {
     /// No face in the photograph.
     #[error("no face found")]
     NoFace,
-    /// Several faces, and no leave to take the largest.
+    /// Several faces, and the caller did not allow the largest.
     #[error("expected one face, found {found}")]
     SeveralFaces {
         /// How many.
@@ -120,8 +120,9 @@ fn sharpness(grey: &[u8], width: usize) -> f64 {
     squares as f64 / count - (sum as f64 / count).powi(2)
 }
 
-/// The sharpness of a face as the networks see it: a large one is reduced by whole blocks first. A photograph that was
-/// enlarged, or a telephone's that is soft at its full size, is then as sharp as its face is to them.
+/// The sharpness of a face as the networks see it: a large face is reduced by whole blocks first.
+/// An enlarged photograph, or one that is soft at its full size, is then measured at about the
+/// networks' size.
 fn seen_sharpness(window: &Bgr, own: &[u8]) -> f64 {
     match window.width().min(window.height()) / SEEN_SIDE {
         0 | 1 => sharpness(own, window.width()),
@@ -132,7 +133,7 @@ fn seen_sharpness(window: &Bgr, own: &[u8]) -> f64 {
     }
 }
 
-/// The shorter side of a face that is measured as it is, up to twice this; the networks see 80 and 160 pixels.
+/// A face is reduced from twice this shorter side on; the networks see 80 and 160 pixels.
 const SEEN_SIDE: usize = 200;
 
 /// Both neighbours along a side; the edge itself is not repeated.
@@ -149,7 +150,7 @@ fn grey(image: &Bgr) -> Vec<u8> {
 /// The mean grey value of the best light.
 const MIDDLE_GREY: f64 = 130.0;
 
-/// How good a face's picture is: what was measured in its box.
+/// The measurements of a face's box.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Quality {
     /// Variance of the Laplacian.
@@ -184,7 +185,7 @@ impl Quality {
     /// Whether the networks can judge the face at all.
     ///
     /// # Errors
-    /// Too small; then without detail, because the face is too dark, too bright or blurred.
+    /// The face is too small, or it shows no detail because it is too dark, too bright or blurred.
     pub fn fit(&self, rule: &FaceRule) -> Result<(), Unfit> {
         if self.side < rule.side {
             return Err(Unfit::TooSmall { expected: rule.side, found: self.side });
@@ -196,13 +197,13 @@ impl Quality {
         Ok(())
     }
 
-    /// What a judgement of liveness needs.
+    /// The measurements that the judgement of liveness needs.
     #[must_use]
     pub fn shown(&self) -> Shown {
         Shown { inside: self.inside, colour: self.colour, turned: self.turned }
     }
 
-    /// Too dark or too bright, where the face is.
+    /// The refusal of a face that is too dark or too bright, otherwise `None`.
     #[must_use]
     pub fn exposure(&self) -> Option<Unfit> {
         let found = self.light;
@@ -219,8 +220,9 @@ impl Quality {
         [self.blur_score(), self.light_score(), self.side_score()]
     }
 
-    /// The causes of a score below this, as codes of [`Unfit`]: the parts that are below it themselves. The score is a
-    /// weighted mean of its parts, so a score that is too low has a cause.
+    /// The causes of a score below `least`, as codes of [`Unfit`]: the parts that are below `least`
+    /// themselves. The score is a weighted mean of its parts, so a score that is too low has a
+    /// cause.
     #[must_use]
     pub fn causes(&self, least: f64) -> Vec<&'static str> {
         let light = if self.light < MIDDLE_GREY { TOO_DARK } else { TOO_BRIGHT };
@@ -228,7 +230,7 @@ impl Quality {
         parts.filter(|(part, _)| self.score() < least && *part < least).map(|(_, code)| code).collect()
     }
 
-    /// 0 to 100: four parts sharpness, three parts light, three parts size.
+    /// The score, 0 to 100: the mean of sharpness, light and size with weights 4, 3 and 3.
     #[must_use]
     pub fn score(&self) -> f64 {
         0.4 * self.blur_score() + 0.3 * self.light_score() + 0.3 * self.side_score()

@@ -1,8 +1,9 @@
-//! A second look at a face that is too small or too large in the first one. Touches nothing.
+//! A second detection of a face that was too small or too large in the first. Touches nothing.
 //!
-//! A small face gives rough landmarks: one pixel of the reduced photograph is several of the photograph. So the detector
-//! sees the face's surroundings once more, reduced so that the face is about as high as it is surest about. So too a face
-//! that fills the first look. Any other face keeps the first look.
+//! Landmarks of a small face are imprecise: one pixel of the reduced photograph is several of the
+//! photograph. So the detector sees the face's surroundings once more, at a scale at which the face
+//! has its best height. The same happens to a face that fills the first detection's input. Any
+//! other face keeps its first result.
 
 use crate::detect::{self, Area, Face, Placed, Size};
 use crate::engine::{RunError, Scratch};
@@ -12,21 +13,22 @@ use crate::net::Detector;
 use crate::net::centerface::{MULTIPLE, STRIDE};
 use crate::plan::{DetectionPlan, fast, seen};
 
-/// Pixels around the face that the second look shows too.
+/// Pixels around the face that the second detection includes.
 const AROUND: f64 = 96.0;
-/// A face whose longer side is at least this many pixels in the first look keeps it.
+/// A face whose longer side is at least this many pixels in the first detection keeps its result,
+/// up to [`MOST`].
 const ENOUGH: f64 = 130.0;
-/// A face whose longer side is more than this many pixels in the first look is reduced further: the detector's field of
-/// view is bounded.
+/// A face whose longer side is more than this many pixels in the first detection is reduced
+/// further: the detector's field of view is bounded.
 const MOST: f64 = 270.0;
-/// The longer side of the face in the second look, in pixels; less where the photograph has no more.
+/// The longer side of the face in the second detection, in pixels; less if the photograph has fewer.
 const AIM: f64 = 180.0;
-/// Pixels that all second looks at a photograph may cost.
+/// The most pixels of all second detections in one photograph.
 pub(crate) const BUDGET: usize = 640 * 640;
-/// Parts of the boxes that both looks must share to mean one face.
+/// The intersection over union from which both detections mean one face.
 const SAME: f64 = 0.3;
 
-/// What second looks at one photograph need.
+/// The inputs of second detections in one photograph.
 pub(crate) struct SecondLook<'a> {
     detector: &'a Detector,
     threshold: f32,
@@ -35,13 +37,13 @@ pub(crate) struct SecondLook<'a> {
 }
 
 impl<'a> SecondLook<'a> {
-    /// After this first look.
+    /// Prepares second detections after this first detection.
     pub(crate) fn of(detector: &'a Detector, threshold: f32, image: &'a Bgr, first: &'a DetectionPlan) -> Self {
         Self { detector, threshold, image, first }
     }
 
-    /// Looks again at each such face, best first, as far as the budget goes. The number of faces that a second look
-    /// found again.
+    /// Detects each such face again, best first, within the budget. Returns the number of faces
+    /// that were found again.
     ///
     /// # Errors
     /// [`RunError`]
@@ -61,7 +63,7 @@ impl<'a> SecondLook<'a> {
         Ok(again)
     }
 
-    /// The second look at a face, where it would show more than the first one did.
+    /// Plans a face's second detection, if it would show more than the first.
     fn plan(&self, area: &Area) -> Option<DetectionPlan> {
         let size = self.first.view.image;
         let (face, longer) = (area.w.max(area.h) as f64, size.x.max(size.y) as f64);

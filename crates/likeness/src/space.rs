@@ -1,9 +1,9 @@
 //! Embedding spaces: which embeddings may be compared.
 //!
-//! An embedding depends on the detector's file, the embedder's file, the steps between them, and the
-//! policy by which faces are looked for. [`SpaceId`] is the SHA-256 of a fixed encoding of these; two
-//! embeddings are compared only if their ids are equal. How one face was found (scale, window, second
-//! look) is provenance: answers report it, and it never changes the id. Touches nothing.
+//! An embedding depends on the detector's file, the embedder's file, the steps between them, and
+//! the policy by which faces are detected. [`SpaceId`] is the SHA-256 of a fixed encoding of these;
+//! two embeddings are compared only if their ids are equal. Scale, window and second detection of
+//! one face never change the id; responses report them. Touches nothing.
 
 use std::fmt;
 
@@ -20,19 +20,19 @@ const PRE_PROCESSING: u32 = 1;
 /// Rotation by the eyes about the box, exact bicubic as in OpenCV 5. Raise it as above.
 const ALIGNMENT: u32 = 1;
 
-/// A policy by which faces are looked for.
+/// A policy by which faces are detected.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum DetectionPolicy {
-    /// Ours: the first look at 320 pixels, second looks at faces that are small there; JPEG of more than 25 million pixels
-    /// decoded at half its size.
+    /// Ours: the first detection at 320 pixels, second detections of faces that are too small or
+    /// too large there; a JPEG of more than 25 million pixels is decoded at half its size.
     Native,
-    /// DeepFace's: every face, and the whole photograph where a request skips the detector.
+    /// DeepFace's: every face, or the whole photograph if a request skips the detector.
     DeepFace,
 }
 
 impl DetectionPolicy {
-    /// Its number and version in the encoding. Numbers are never used again; raise the version with
-    /// any change that makes faces incomparable.
+    /// Its number and version in the encoding. Never use a number again; raise the version with any
+    /// change that makes embeddings incomparable.
     fn encoded(self) -> [u32; 2] {
         match self {
             Self::Native => [1, 2],
@@ -46,7 +46,7 @@ impl DetectionPolicy {
 pub struct SpaceId([u8; 32]);
 
 impl SpaceId {
-    /// The space of these two files under this look policy, with this library's steps.
+    /// The space of these two files under this detection policy, with this library's steps.
     #[must_use]
     pub fn of(detector: Digest, embedder: Digest, look: DetectionPolicy) -> Self {
         Self(Sha256::digest(Self::encoded(detector, embedder, [PRE_PROCESSING, ALIGNMENT], look)).into())
@@ -65,7 +65,7 @@ impl SpaceId {
     }
 
     /// A name, then little-endian: the encoding's version, both digests, the versions of the steps,
-    /// number and version of the look policy.
+    /// number and version of the detection policy.
     fn encoded(detector: Digest, embedder: Digest, steps: [u32; 2], look: DetectionPolicy) -> Vec<u8> {
         let mut bytes = b"likeness embedding space\0".to_vec();
         bytes.extend(ENCODING.to_le_bytes());

@@ -1,4 +1,4 @@
-//! The stages of the pipeline, and why one of them gave no answer. Touches nothing.
+//! The stages of the pipeline, and why one of them gave no result. Touches nothing.
 
 use crate::engine::RunError;
 use crate::error::ErrorKind;
@@ -16,11 +16,11 @@ pub enum Stage {
     Detect,
     /// The face was found fit.
     Quality,
-    /// Both spoof networks answered.
+    /// Both spoof networks ran.
     Spoof,
     /// The face was turned and cut out.
     Align,
-    /// The embedder answered.
+    /// The embedder ran.
     Embed,
 }
 
@@ -42,13 +42,13 @@ impl Stage {
 /// Is called as each stage ends.
 pub type Watch<'w> = &'w mut dyn FnMut(Stage);
 
-/// Why a photograph gave no answer. Never a verdict.
+/// Why a photograph gave no result. This is never a verdict.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 pub enum NoAnswer {
     /// The bytes are no photograph.
     #[error(transparent)]
     Decode(#[from] DecodeError),
-    /// The search for faces did not run.
+    /// Face detection did not run.
     #[error(transparent)]
     Find(#[from] FindError),
     /// The photograph or its face is unfit.

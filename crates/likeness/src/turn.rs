@@ -1,12 +1,13 @@
-//! How a face stands in its photograph, by its landmarks, and what turns the photograph upright. Pure.
+//! Decides from landmarks whether a face is upright, and how to turn the photograph upright. Pure.
 //!
-//! A telephone's photograph without its EXIF word lies on its side. The detector finds a face there too, but puts the
-//! landmarks where an upright face would have them, so the score says nothing: the landmarks' geometry does.
+//! A telephone's photograph without its EXIF orientation lies on its side. The detector finds a
+//! face there too, but places landmarks as in an upright face. So the score does not show the turn,
+//! but the landmarks' geometry does.
 
 use crate::detect::{Face, Point};
 use crate::policy::{SKEW_ABOVE, STRETCH_ABOVE, TILT_ABOVE};
 
-/// The landmarks' geometry. Not a number where two landmarks are one: then no limit holds.
+/// The landmarks' geometry. Its numbers are NaN if two landmarks coincide: then the face counts as turned.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Pose {
     /// Degrees between upright and the axis from the mouth to the eyes, 0 to 180.
@@ -36,7 +37,7 @@ impl Pose {
     /// Whether the face is not upright, or not seen from the front.
     #[must_use]
     pub fn is_turned(&self) -> bool {
-        // Written so that what is no number is turned.
+        // Written so that NaN counts as turned.
         !(self.tilt <= TILT_ABOVE && self.skew <= SKEW_ABOVE && self.stretch <= STRETCH_ABOVE)
     }
 }

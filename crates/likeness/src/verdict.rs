@@ -1,8 +1,9 @@
-//! The verdict on a comparison, as types that can't be built blind.
+//! The verdict on a comparison, as types that need all measurements.
 //!
-//! An [`Accept`] comes out of [`compare`] and [`verify`] alone: out of two [`Examination`]s with both
-//! liveness and embedding, or one and a [`Template`] that the store opened. A caller that judged no
-//! liveness gets a [`Similarity`], which is no verdict. `decide` is the whole table. Touches nothing.
+//! Only [`compare`] and [`verify`] make an [`Accept`]: from two [`Examination`]s with both liveness
+//! and embedding, or from one and a [`Template`] that the store opened. A caller that judged no
+//! liveness gets a [`Similarity`], which is not a verdict. `decide` contains the whole table.
+//! Touches nothing.
 
 use std::fmt;
 
@@ -13,7 +14,7 @@ use crate::liveness::{Doubt, Live, Liveness};
 use crate::policy::{Action, Threshold};
 use crate::space::OtherSpace;
 
-/// Two embeddings of one space, measured. No verdict.
+/// The distance of two embeddings of one space. It is not a verdict.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Similarity {
     distance: f64,
@@ -21,7 +22,7 @@ pub struct Similarity {
 }
 
 impl Similarity {
-    /// Measures.
+    /// Measures the distance.
     ///
     /// # Errors
     /// [`OtherSpace`]: they must not be compared.
@@ -53,19 +54,19 @@ impl Similarity {
     }
 }
 
-/// Why not accepted.
+/// Why a comparison was not accepted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Reason {
     /// The face (true: the one compared with) is a picture of a face.
     Spoof {
-        /// Whether it is the reference's.
+        /// Whether this is the reference's face.
         reference: bool,
     },
     /// The face is neither live nor a spoof.
     NotKnownLive {
         /// Why.
         doubt: Doubt,
-        /// Whether it is the reference's.
+        /// Whether this is the reference's face.
         reference: bool,
     },
     /// The embeddings are too far apart.
@@ -150,7 +151,7 @@ impl Verdict {
         }
     }
 
-    /// Why not accepted; empty where it was.
+    /// Why the comparison was not accepted; empty if it was.
     #[must_use]
     pub fn reasons(&self) -> &[Reason] {
         match self {
@@ -160,7 +161,7 @@ impl Verdict {
     }
 }
 
-/// A verdict, and the measurement that it rests on.
+/// A verdict, and the distance that decided it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Decision {
     similarity: Similarity,
@@ -194,7 +195,7 @@ pub fn compare(
     Ok(Decision { similarity, verdict: decide(a.liveness(), Some(b.liveness()), similarity) })
 }
 
-/// Compares a face with a template, whose photographs were judged live when it was made.
+/// Compares a face with a template, whose photographs were judged live at enrolment.
 ///
 /// # Errors
 /// [`OtherSpace`]
@@ -207,8 +208,8 @@ pub fn verify(
     Ok(Decision { similarity, verdict: decide(probe.liveness(), None, similarity) })
 }
 
-/// Decides: a spoof on either side or a distance beyond the threshold rejects; doubt on either side
-/// asks for review; only live, live (or a template) and a match accept.
+/// Decides: a spoof on either side or a distance beyond the threshold rejects; an indeterminate
+/// face on either side leads to review; only live, live (or a template) and a match accept.
 fn decide(probe: &Liveness, other: Option<&Liveness>, similarity: Similarity) -> Verdict {
     let matched = similarity.matched();
     let beside = other.and_then(|liveness| against(liveness, true));

@@ -1,8 +1,9 @@
-//! Bytes of a photograph to pixels. The content decides the format, and the header is checked first.
+//! Decodes a photograph's bytes to pixels. The content decides the format, and the header is checked first.
 //!
-//! Promises: every refusal names what came; sizes are checked on the header, before anything of their size is
-//! allocated; no input panics, because a codec that panics is an error with its own code. A file that ends early or is
-//! damaged is an error: half a photograph gets no verdict. Touches nothing.
+//! Promises: every refusal names what was found; sizes are checked in the header, before memory of
+//! that size is allocated; no input panics, because a codec that panics is an error with its own
+//! code. A file that ends early or is damaged is an error: a partial photograph gets no verdict.
+//! Touches nothing.
 
 use std::panic::catch_unwind;
 
@@ -11,7 +12,7 @@ use super::foreign::foreign;
 use super::pixels::Bgr;
 use super::{exif, jpeg, png, webp};
 
-/// The format, by content.
+/// Recognises the format by content.
 ///
 /// # Errors
 /// [`DecodeError::Empty`] or [`DecodeError::UnknownFormat`].
@@ -54,7 +55,8 @@ pub fn decode(bytes: &[u8], limits: &Limits) -> Result<Bgr, DecodeError> {
     Ok(image.oriented(block.as_deref().map_or(1, exif::orientation)))
 }
 
-/// Runs a codec, whose panic is an error. A codec gets shared references only, so a panic leaves nothing half changed.
+/// Runs a codec, and turns its panic into an error. A codec gets shared references only, so a panic
+/// leaves nothing half changed.
 fn guarded(format: Format, bytes: &[u8], limits: &Limits, codec: fn(&[u8], &Limits) -> Decoded) -> Decoded {
     let limits = *limits;
     catch_unwind(|| codec(bytes, &limits)).unwrap_or(Err(DecodeError::CodecFailed(format)))

@@ -5,7 +5,7 @@ use std::fmt;
 use super::pixels::{Bgr, MAX_PIXELS};
 use crate::error::ErrorKind;
 
-/// What the decoder accepts at most.
+/// The decoder's limits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
     /// Bytes of the file.
@@ -19,14 +19,14 @@ pub struct Limits {
 }
 
 impl Default for Limits {
-    /// 24 MiB, 25 million pixels (64 million of a JPEG file), 12,000 pixels a side: every telephone's photograph. Which
-    /// photographs are halved is a part of the look policy's version (`space.rs`).
+    /// 24 MiB, 25 million pixels (64 million of a JPEG file), 12,000 pixels a side. The version of
+    /// the detection policy (`space.rs`) covers which photographs are halved.
     fn default() -> Self {
         Self { bytes: 24 << 20, pixels: 25_000_000, halved: 64_000_000, side: 12_000 }
     }
 }
 
-/// The kinds of file that are decoded.
+/// The file formats that are decoded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Format {
     /// JPEG, baseline or progressive.
@@ -38,12 +38,12 @@ pub enum Format {
 }
 
 impl Format {
-    /// A file of this format that is damaged, and how.
+    /// The error for a damaged file of this format.
     pub(super) fn damaged(self, what: impl fmt::Display) -> DecodeError {
         DecodeError::Damaged { format: self, what: what.to_string() }
     }
 
-    /// A variant of this format that is not decoded.
+    /// The error for a variant of this format that is not decoded.
     pub(super) fn unsupported(self, what: impl fmt::Display) -> DecodeError {
         DecodeError::Unsupported { format: self, what: what.to_string() }
     }
@@ -68,7 +68,7 @@ pub enum DecodeError {
     /// The content is none of JPEG, PNG and WebP.
     #[error("expected a JPEG, PNG or WebP file, found {found}")]
     UnknownFormat {
-        /// What it is and what to do, in words.
+        /// What the content is and what to do, in words.
         found: String,
     },
     /// The file is longer than allowed.
@@ -105,7 +105,7 @@ pub enum DecodeError {
     /// A variant of the format that this decoder refuses.
     #[error("this kind of {format} is not decoded: {what}; save it as an ordinary 8-bit JPEG or PNG")]
     Unsupported {
-        /// Of which format.
+        /// The format.
         format: Format,
         /// Which variant.
         what: String,
@@ -113,12 +113,12 @@ pub enum DecodeError {
     /// The file ends early or is damaged.
     #[error("the {format} file is damaged or ends early: {what}; send the whole file again")]
     Damaged {
-        /// Of which format.
+        /// The format.
         format: Format,
-        /// What the decoder met.
+        /// The decoder's message.
         what: String,
     },
-    /// The codec panicked: a fault of this program, which the file brought about.
+    /// The codec panicked: a defect of this program, which the file triggered.
     #[error("the {0} decoder failed on this file; save the photograph again as an ordinary JPEG or PNG")]
     CodecFailed(Format),
 }
@@ -155,7 +155,8 @@ impl Limits {
         self.check_pixels(width, height, self.pixels)
     }
 
-    /// Checks the sizes that a JPEG header claims; whether they are halved.
+    /// Checks the sizes that a JPEG header claims; returns whether the photograph is decoded at
+    /// half its size.
     pub(super) fn check_jpeg(&self, width: usize, height: usize) -> Result<bool, DecodeError> {
         self.check_pixels(width, height, self.pixels.max(self.halved))?;
         Ok(self.check(width, height).is_err())

@@ -1,6 +1,6 @@
 //! One number of an EXIF block: the camera's orientation. Touches nothing.
 //!
-//! Whatever can't be read counts as upright, as viewers do; nothing here can fail or run away.
+//! An unreadable block counts as upright, as in viewers; this code can't fail and always ends.
 
 /// The orientation, 1 to 8, of a TIFF block as JPEG, PNG and WebP carry it (an `Exif\0\0` before
 /// it is skipped); 1 where it is absent or malformed.

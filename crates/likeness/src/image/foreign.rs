@@ -1,8 +1,8 @@
 //! Names content that is not a photograph this program decodes, and says what to do with it.
 //!
-//! Reads the first bytes only, and decides nothing else: [`sniff`](super::decode::sniff) has already refused the file.
+//! Reads the first bytes only; [`sniff`](super::decode::sniff) has already refused the file.
 
-/// What a refused file is, and the way out.
+/// What a refused file is, and what to do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Foreign {
     /// The name of the format, as people know it.
@@ -66,7 +66,7 @@ const BRANDS: [(&[&[u8]], &str, &str); 4] = [
     (&[b"crx "], "a camera's raw format (CR3)", CONVERT),
 ];
 
-/// The format of content that is none of JPEG, PNG and WebP; `None` where the bytes have no known name.
+/// The format of content that is none of JPEG, PNG and WebP; `None` if the bytes are of no known format.
 pub fn foreign(bytes: &[u8]) -> Option<Foreign> {
     let by_magic = || MAGIC.iter().find(|(at, magic, ..)| bytes.get(*at..).is_some_and(|b| b.starts_with(magic)));
     iso(bytes)
@@ -94,11 +94,11 @@ fn iso(bytes: &[u8]) -> Option<Foreign> {
     Some(BRANDS.iter().find_map(named).unwrap_or(video))
 }
 
-/// Words instead of pixels: a page, JSON, a path, or base64.
+/// Recognises text: a page, JSON, a path, or base64.
 fn text(bytes: &[u8]) -> Option<Foreign> {
     let head = &bytes[..bytes.len().min(512)];
     let printable = |byte: &u8| !byte.is_ascii_control() || byte.is_ascii_whitespace();
-    // A character that the cut halves is still text.
+    // The last character may be incomplete: the bytes are still text.
     let utf8 = std::str::from_utf8(head).map_or_else(|why| why.error_len().is_none(), |_| true);
     if !utf8 || !head.iter().all(printable) {
         return None;

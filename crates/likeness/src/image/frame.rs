@@ -1,7 +1,7 @@
-//! An image in the middle of black, without the black ever being stored.
+//! An image with black margins that are not stored.
 //!
 //! The detector's exact mode looks at a photograph with a border of half its size on each side;
-//! this type lets the resampling read that canvas row by row. Touches nothing.
+//! resampling reads that canvas row by row through this type. Touches nothing.
 
 use super::pixels::Bgr;
 

@@ -1,8 +1,8 @@
-//! JPEG to libjpeg-turbo's bytes (islow IDCT, fancy upsampling). The only file that names the
-//! crate, so that it can be replaced. Touches nothing.
+//! JPEG to libjpeg-turbo's bytes (islow IDCT, fancy upsampling). Only this file uses the JPEG
+//! crate, so that the crate can be replaced. Touches nothing.
 //!
-//! A photograph of more pixels than are decoded one by one is decoded at half its width and height, by the transform of
-//! 4 x 4 of each block's 8 x 8 coefficients, so that its own pixels never exist.
+//! A photograph above the limit of pixels is decoded at half its width and height, from 4 x 4 of
+//! each block's 8 x 8 coefficients, without decoding its full size.
 //!
 //! Promises: a layout of components is decoded only where the crate's pixels equal libjpeg-turbo's, which
 //! `tests/jpeg` checks for every sampling; any other layout is refused by name before it is decoded.
@@ -18,9 +18,10 @@ use super::pixels::Bgr;
 const MAX_SCANS: usize = 32;
 
 /// Bytes of working memory that a pixel may cost: coefficients and planes of a progressive file
-/// without subsampling, with room.
+/// without subsampling, and a reserve.
 const BYTES_PER_PIXEL: u64 = 24;
-/// The same of a halved photograph. The crate counts planes at full size; at half, these are 8 bytes at most.
+/// The same for a halved photograph. The crate counts planes at full size; at half, these are 8
+/// bytes at most.
 const BYTES_PER_HALVED_PIXEL: u64 = 12;
 
 /// The pixels as stored, and the EXIF block.

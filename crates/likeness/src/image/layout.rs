@@ -1,4 +1,4 @@
-//! Which samplings of a JPEG's components are decoded. A pure decision on the header; touches nothing.
+//! Decides from the header which samplings of a JPEG's components are decoded. Touches nothing.
 //!
 //! The decoder upsamples each plane to the picture's size. It does so as libjpeg-turbo does, with two exceptions: four
 //! components that are sampled unevenly (it reads past a plane or squeezes it), and chroma that is finer than luma (it
@@ -8,7 +8,7 @@
 /// component; `ycc` says that the first component is luma and the others are chroma.
 ///
 /// # Errors
-/// Why, in words.
+/// The reason, in words.
 pub(super) fn check(sampling: &[[usize; 2]], ycc: bool) -> Result<(), String> {
     let most = [0, 1].map(|axis| sampling.iter().map(|factors| factors[axis]).max().unwrap_or(1));
     let whole =
@@ -40,7 +40,7 @@ mod tests {
 
     #[test]
     fn each_refusal_names_its_layout() {
-        // (sampling, whether it is YCbCr, the words of the refusal; empty where there is none)
+        // (sampling, whether it is YCbCr, the words of the refusal; empty if it is decoded)
         let table: [(&[[usize; 2]], bool, &str); 11] = [
             (&[[3, 2]], false, ""),
             (&[[2, 2], [1, 1], [1, 1]], true, ""),

@@ -1,7 +1,7 @@
-//! Image bytes to 8-bit pixels, and the two resamplings that the networks were trained behind.
+//! Decodes image bytes to 8-bit pixels, and resamples them in the two ways that the networks need.
 //!
-//! [`decode`](decode::decode) is the only way in. [`resize`] and [`warp`] equal OpenCV 5's results byte for byte,
-//! since one grey level of rounding moves a spoof score by hundredths.
+//! Images are made by [`decode`](decode::decode). [`resize`] and [`warp`] equal OpenCV 5's results
+//! byte for byte, since one grey level of rounding moves a spoof score by hundredths.
 
 pub mod decode;
 mod error;

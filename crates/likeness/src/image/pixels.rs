@@ -21,8 +21,8 @@ impl std::fmt::Debug for Bgr {
 }
 
 impl Bgr {
-    /// Takes rows of pixels; `None` where the sizes do not agree, a side is 0, or there are more
-    /// than [`MAX_PIXELS`].
+    /// Takes rows of pixels; `None` if the sizes do not agree, a side is 0, or the image exceeds
+    /// [`MAX_PIXELS`].
     #[must_use]
     pub fn new(width: usize, height: usize, data: Vec<u8>) -> Option<Self> {
         let pixels = width.checked_mul(height).filter(|pixels| (1..=MAX_PIXELS).contains(pixels))?;
@@ -32,7 +32,7 @@ impl Bgr {
     /// An all-black image.
     ///
     /// # Panics
-    /// Where a side is 0 or there are more than [`MAX_PIXELS`]: sizes come from images, which are
+    /// If a side is 0 or the image exceeds [`MAX_PIXELS`]: sizes come from images, which are
     /// bounded before they are decoded.
     #[must_use]
     pub fn black(width: usize, height: usize) -> Self {
@@ -40,13 +40,14 @@ impl Bgr {
         Self { width, height, unit: 1, data: vec![0; width * height * 3] }
     }
 
-    /// The same, of a file each of whose sides has this many times as many pixels.
+    /// The same image, of a file with this many times as many pixels on each side.
     #[must_use]
     pub(crate) fn of_unit(self, unit: usize) -> Self {
         Self { unit, ..self }
     }
 
-    /// Pixels of the file's side that one pixel's side stands for: 1, or 2 where the file was decoded at half its size.
+    /// Pixels of the file's side that one pixel's side stands for: 1, or 2 if the file was decoded
+    /// at half its size.
     #[must_use]
     pub fn unit(&self) -> usize {
         self.unit
@@ -118,7 +119,7 @@ impl Bgr {
         out
     }
 
-    /// The same pixels seen upright, for an EXIF orientation of 1 to 8; others change nothing.
+    /// The same pixels turned upright, for an EXIF orientation of 1 to 8; other values change nothing.
     #[must_use]
     pub fn oriented(self, orientation: u8) -> Self {
         self.turned(orientation).unwrap_or(self)
@@ -158,7 +159,7 @@ impl Bgr {
 mod tests {
     use super::*;
 
-    /// Each pixel tells where it was: (column, row, 0).
+    /// Each pixel's value is its position: (column, row, 0).
     fn numbered(width: usize, height: usize) -> Bgr {
         let data = (0..height).flat_map(|y| (0..width).flat_map(move |x| [x as u8, y as u8, 0])).collect();
         Bgr::new(width, height, data).unwrap()

@@ -9,7 +9,7 @@ use super::pixels::Bgr;
 
 /// The pixels as stored, and the EXIF block.
 pub(super) fn decode(bytes: &[u8], limits: &Limits) -> Decoded {
-    // Room for the bytes before 16-bit samples are halved, and for the lines in flight.
+    // Memory for 16-bit samples before they are halved, and for the lines being decoded.
     let memory = PngLimits { bytes: limits.pixels.saturating_mul(8).saturating_add(limits.bytes) };
     let mut decoder = Decoder::new_with_limits(Cursor::new(bytes), memory);
     decoder.set_ignore_text_chunk(true);

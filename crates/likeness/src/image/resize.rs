@@ -1,4 +1,4 @@
-//! Bilinear resampling as OpenCV 5 does it: 8-bit in its fixed point, and in f64.
+//! Bilinear resampling as OpenCV 5 does it: of 8-bit values in OpenCV's fixed point, and in f64.
 //!
 //! Both equal `cv2.resize(.., INTER_LINEAR)`: the 8-bit one to the byte, the other after its
 //! rounding to f32. The 8-bit column coefficients are clamped at the edges and the row
@@ -21,7 +21,7 @@ pub struct Window {
     pub height: usize,
 }
 
-/// Resamples a whole image; where the size is the same, a copy.
+/// Resamples a whole image; the same size gives a copy.
 ///
 /// # Panics
 /// Where a side of the target is 0.
@@ -52,8 +52,8 @@ pub fn resize_window(canvas: Framed, width: usize, height: usize, window: Window
     out
 }
 
-/// Where a target coordinate falls in the source: the lower neighbour, and the part of the way to
-/// the next. In OpenCV's roundings: the position in f64, then everything in f32.
+/// The source position of a target coordinate: the lower neighbour, and the fraction of the way to
+/// the next. It is rounded as in OpenCV: the position in f64, then everything in f32.
 fn place(at: usize, target: usize, source: usize) -> (i64, f32) {
     let scale = 1.0 / (target as f64 / source as f64);
     let position = ((at as f64 + 0.5) * scale - 0.5) as f32;
@@ -61,7 +61,7 @@ fn place(at: usize, target: usize, source: usize) -> (i64, f32) {
     (below as i64, position - below)
 }
 
-/// Weights of 1/2048; ties go to the even number.
+/// Weights in units of 1/2048; ties round to the even number.
 fn fixed(part: f32) -> (i32, i32) {
     let weight = |share: f32| (share * 2048.0).round_ties_even() as i32;
     (weight(1.0 - part), weight(part))
@@ -160,7 +160,7 @@ pub fn resize_f64(image: &Bgr, width: usize, height: usize) -> Vec<f64> {
     out
 }
 
-/// Two neighbours and the part of the way between them, all in f64.
+/// Two neighbours and the fraction of the way between them, all in f64.
 fn place_f64(at: usize, target: usize, source: usize) -> (usize, usize, f64) {
     let position = (at as f64 + 0.5) * (source as f64 / target as f64) - 0.5;
     if position < 0.0 {

@@ -1,6 +1,6 @@
 //! Reduction by whole blocks, before a large photograph is resampled. Touches nothing.
 //!
-//! Bilinear resampling reads four pixels however many fall into one: beyond a half it aliases. The
+//! Bilinear resampling reads four source pixels for each target pixel, so it aliases below half the size. The
 //! mean of each block keeps what the detector needs.
 
 use super::pixels::Bgr;

@@ -2,13 +2,13 @@
 //! `warpAffine(INTER_CUBIC, BORDER_CONSTANT)` do it. Touches nothing.
 //!
 //! OpenCV 5 interpolates at the exact position; OpenCV 4 rounded positions to 1/32 pixel, which
-//! changes a tenth of the pixels. Which one is meant belongs to the contract of the embeddings.
+//! changes a tenth of the pixels. The embedding space's version covers this choice.
 
 use super::pixels::Bgr;
 use super::resize::Window;
 
 /// Rotates by `degrees`, counter-clockwise in the picture, about `(width / 2, height / 2)` rounded
-/// down, black coming in from outside; the part of the result that the window shows.
+/// down, with black from outside; returns the window of the result.
 ///
 /// # Panics
 /// Where the window has no pixels.

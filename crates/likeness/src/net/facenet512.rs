@@ -46,7 +46,7 @@ impl Embedder {
     }
 
     /// The embeddings of n faces, 512 numbers each, one after the other, not normalised.
-    /// `bgr` holds n * 160 * 160 * 3 numbers: rows of BGR pixels, each 0 to 1.
+    /// `bgr` contains n * 160 * 160 * 3 numbers: rows of BGR pixels, each 0 to 1.
     ///
     /// # Errors
     /// [`RunError`]: another length, or an answer that is not finite.
@@ -67,7 +67,7 @@ impl Embedder {
     }
 }
 
-/// What the self-test looks at: the means of eight numbers each, less noisy than each of them.
+/// The self-test compares means of eight numbers each, which vary less than single numbers.
 fn sample(embedding: &[f32]) -> Vec<f32> {
     embedding.chunks(8).map(|eight| eight.iter().sum::<f32>() / 8.0).collect()
 }
@@ -127,7 +127,7 @@ fn outline() -> Outline<KerasPlaces> {
 /// Which of the file's layers a convolution and its batch norm are.
 struct KerasPlaces {
     kernel: usize,
-    /// None where the convolution has a bias.
+    /// None if the convolution has a bias.
     norm: Option<usize>,
 }
 
@@ -159,7 +159,7 @@ fn filter<'l>(kernel: &'l WeightTensor, conv: &Conv) -> Result<Filter<'l>, Weigh
     Ok(Filter { name: kernel.name(), bytes: kernel.bytes(), dims, strides })
 }
 
-/// The outline in the making, and the next layer of Keras' order.
+/// Builds the outline, and counts the layers in Keras' order.
 struct FacenetOutline {
     next: usize,
     outline: Outline<KerasPlaces>,
@@ -264,7 +264,7 @@ impl FacenetOutline {
     }
 }
 
-/// The tensors of a layer, if there are as many as the network's layer has.
+/// The tensors of a layer, whose number must be the network's.
 fn tensors<'l, 'a, const N: usize>(
     layer: &'l Layer<'a>,
     expected: &str,

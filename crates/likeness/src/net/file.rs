@@ -66,8 +66,8 @@ impl fmt::Debug for Digest {
     }
 }
 
-/// The bytes of a weight file and their SHA-256. Loading a network consumes it, so that the bytes
-/// are freed before the next file comes.
+/// The bytes of a weight file and their SHA-256. Loading a network consumes the value, so that its
+/// bytes are freed before the next file is read.
 pub struct WeightFile {
     bytes: Vec<u8>,
     digest: Digest,
@@ -92,8 +92,8 @@ impl WeightFile {
         Err(WrongDigest { expected, found: file.digest })
     }
 
-    /// Bytes that the caller has hashed himself: `digest` must be the SHA-256 of these very bytes,
-    /// not of a file that they were once read from.
+    /// Takes bytes that the caller has hashed: `digest` must be the SHA-256 of these bytes in
+    /// memory, not of the file on disk.
     #[must_use]
     pub fn verified(bytes: Vec<u8>, digest: Digest) -> Self {
         Self { bytes, digest }
@@ -112,7 +112,7 @@ impl WeightFile {
     }
 }
 
-/// Bytes that are not what the pin says.
+/// The error for bytes whose SHA-256 is not the pin.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("wrong digest\n  expected {expected}\n  found    {found}")]
 pub struct WrongDigest {

@@ -1,4 +1,4 @@
-//! From tensors in a file to what the engine takes: filters by strides, batch norms folded in f64.
+//! Turns tensors of a file into the engine's input: filters by strides, batch norms folded in f64.
 
 use crate::engine::{Dims, Filter, Fold, Padding};
 use crate::weights::{WeightError, WeightTensor};
@@ -17,7 +17,7 @@ pub(super) fn hwio<'t>(tensor: &'t WeightTensor<'_>, dims: Dims) -> Result<Filte
     Ok(Filter { name: tensor.name(), bytes: tensor.bytes(), dims, strides })
 }
 
-/// The parameters of a batch norm; `gamma` is ones where the network has none.
+/// The parameters of a batch norm; `gamma` is ones if the network has none.
 pub(super) struct BatchNorm<'t> {
     pub(super) gamma: Option<&'t WeightTensor<'t>>,
     pub(super) beta: &'t WeightTensor<'t>,

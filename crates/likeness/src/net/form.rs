@@ -1,4 +1,4 @@
-//! What kind of file weights come in, by their first bytes. Touches nothing.
+//! Recognises the format of a weight file by its first bytes. Touches nothing.
 
 use crate::weights::WeightError;
 
@@ -38,8 +38,8 @@ impl Form {
         }
     }
 
-    /// The refusal of this form of a network that comes in upstream's form or as ONNX; nothing where the reader of
-    /// upstream's form says more of the bytes.
+    /// The refusal of a file that has neither upstream's format nor ONNX; none if the reader of
+    /// upstream's format gives a better message.
     pub(super) fn refused(self, upstream: Self) -> Option<WeightError> {
         let known = self != Self::Other && self != upstream;
         known.then(|| WeightError::Layer {

@@ -1,7 +1,7 @@
 //! MiniFASNet, the spoof networks of Silent-Face: V2 at scale 2.7 and V1SE at scale 4.0.
 //!
-//! PyTorch state dicts, bound by key, or ONNX models, bound by their graphs; every tensor is taken, or
-//! the file is refused. The two are types of their own: their widths differ, so neither loads the
+//! PyTorch state dicts, bound by key, or ONNX models, bound by their graphs; a file with an unused
+//! tensor is refused. The two are types of their own: their widths differ, so neither loads the
 //! other's file.
 
 use std::collections::HashSet;
@@ -23,7 +23,7 @@ pub const SIDE: usize = 80;
 
 const EPSILON: f64 = 1e-5;
 
-/// What differs between the two: expanded widths of the blocks, and squeeze-and-excite.
+/// The differences between the two: expanded widths of the blocks, and squeeze-and-excite.
 struct Architecture {
     conv_3: [usize; 4],
     conv_4: [usize; 6],
@@ -53,7 +53,7 @@ struct Loaded {
 macro_rules! spoof {
     ($name:ident, $plan:ident, $file:literal) => {
         impl $name {
-            /// How many times the face's box the crop is.
+            /// The crop's size in sizes of the face's box.
             pub const SCALE: f64 = if $plan.squeeze { 4.0 } else { 2.7 };
 
             #[doc = concat!("Loads `", $file, ".pth` or `", $file, ".onnx` and tests it.")]
@@ -145,7 +145,7 @@ fn outline(plan: &Architecture) -> Outline<Keys> {
     maker.0
 }
 
-/// The keys of a convolution: its filter, how those of its batch norm begin, its slopes.
+/// The keys of a convolution: its filter, the prefix of its batch norm's keys, its slopes.
 struct Keys {
     filter: String,
     norm: Option<String>,
@@ -156,7 +156,7 @@ struct Keys {
 const NORM: [&str; 4] = ["weight", "bias", "running_mean", "running_var"];
 
 impl Keys {
-    /// Of upstream's unit of a convolution, a batch norm and perhaps slopes.
+    /// The keys of upstream's unit: a convolution, a batch norm and perhaps slopes.
     fn unit(at: &str, then: Then) -> Self {
         let slopes = (then == Then::Prelu).then(|| key(&format!("{at}.prelu.weight")));
         Self { filter: key(&format!("{at}.conv.weight")), norm: Some(key(&format!("{at}.bn"))), slopes }
@@ -208,7 +208,8 @@ impl MiniFasNetOutline {
         self.conv(x, &format!("{at}.project"), ConvSpec::square(out, 1, 1, 0), Then::Nothing)
     }
 
-    /// Blocks each added to its input; in the last one squeeze-and-excite, if there is any.
+    /// Blocks whose results are added to their inputs; the last one has squeeze-and-excite if
+    /// `squeeze` is set.
     fn residual(&mut self, x: PartId, at: &str, widths: &[usize], squeeze: bool) -> PartId {
         let mut x = x;
         let out = self.0.channels(x);
@@ -247,7 +248,7 @@ impl MiniFasNetOutline {
     }
 }
 
-/// The files were saved from a model on several GPUs, which puts this before each key.
+/// The files were saved from a model on several GPUs, so each key has this prefix.
 fn key(name: &str) -> String {
     format!("module.{name}")
 }

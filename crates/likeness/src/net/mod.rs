@@ -1,10 +1,10 @@
-//! The four networks: from a weight file's bytes to a tested network with typed calls.
+//! Loads the four networks from weight files' bytes, tests them, and gives them typed calls.
 //!
 //! Each network is a type of its own, so that no file and no input can take another's place.
 //! Loading consumes the file, checks every tensor by name or order and by shape, and runs the
-//! self-test: there is no way to hold a network that has not passed it.
+//! self-test: every value of these types has passed it.
 //!
-//! Knows layers and files' orders; the arithmetic is [`crate::engine`]'s.
+//! This module knows layers and the files' order of tensors; [`crate::engine`] computes.
 
 pub mod centerface;
 mod exported;

@@ -1,7 +1,7 @@
-//! The outline of a network: its parts and how they hang together, without its numbers.
+//! The outline of a network: its parts and their connections, without its numbers.
 //!
-//! Written once for each network, and filled from whichever form of its file is there: by key, by
-//! order, or by an exported graph that has the same outline (`exported`).
+//! Each network has one outline, which any format of its file fills: by key, by order, or by an
+//! exported graph with the same outline (`exported`).
 
 use super::fold::ConvSpec;
 use super::refusal::Refusal;
@@ -25,7 +25,7 @@ pub(super) struct PartId(pub(super) usize);
 pub(super) enum Part<A> {
     /// Pixels of three channels, in a square.
     Input { side: usize },
-    /// A convolution with all that is added to it and follows it.
+    /// A convolution with its bias or batch norm and its activation.
     Conv { x: PartId, conv: Conv, at: A },
     /// x + scale * y.
     Add { x: PartId, y: PartId, scale: f32, relu: bool },
@@ -69,14 +69,14 @@ pub(super) enum Then {
     Prelu,
 }
 
-/// The numbers of a convolution, in place in a file but for what is folded.
+/// The numbers of a convolution: slices of a file, and folded constants.
 pub(super) struct Numbers<'f> {
     pub(super) filter: Filter<'f>,
     pub(super) fold: Fold,
     pub(super) activation: Activation,
 }
 
-/// A network's parts, each after those that it takes. The last is the output.
+/// A network's parts, each after its inputs. The last part is the output.
 pub(super) struct Outline<A> {
     parts: Vec<Part<A>>,
     channels: Vec<usize>,

@@ -16,7 +16,7 @@ pub enum Refusal {
     /// The self-test could not run to its end.
     #[error("self-test: {0}")]
     Run(#[from] RunError),
-    /// The self-test ran, and its answer is wrong.
+    /// The self-test ran, and its result is wrong.
     #[error("self-test: {0}")]
     Answer(#[from] WrongAnswer),
 }
@@ -34,17 +34,17 @@ impl Refusal {
     }
 }
 
-/// An answer that is not the recorded one.
+/// A self-test's result that differs from the recorded one.
 #[derive(Debug, Clone, Copy, PartialEq, thiserror::Error)]
 #[error("number {index} of the answer: expected {expected} within {tolerance}, found {found}")]
 pub struct WrongAnswer {
-    /// Which number of the answer is farthest off.
+    /// The index of the number with the greatest difference.
     pub index: usize,
     /// The recorded number.
     pub expected: f32,
-    /// How far from it an answer may be.
+    /// The greatest difference allowed.
     pub tolerance: f32,
-    /// The network's.
+    /// The network's number.
     pub found: f32,
 }
 

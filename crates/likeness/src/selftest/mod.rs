@@ -1,10 +1,10 @@
-//! The self-test: a loaded network answers a known question before it may answer others.
+//! The self-test: a loaded network must reproduce recorded outputs before it may be used.
 //!
-//! For each known file, by its SHA-256, the answers to a picture made by a formula are recorded in
-//! `answers`; they come from an independent computation in double precision
+//! For each known file, by its SHA-256, `answers` records the outputs for a picture made by a
+//! formula; they come from an independent computation in double precision
 //! (`tools/selftest-answers`), never from this engine. A network that differs in any number by more
-//! than the answer's tolerance is refused. For an unknown file only the structure is proved: every
-//! tensor had its place and shape, and the answer to the picture is finite.
+//! than the answer's tolerance is refused. For an unknown file only the structure is tested: every
+//! tensor had its place and shape, and the output for the picture is finite.
 
 mod answers;
 
@@ -16,10 +16,10 @@ use crate::net::refusal::{Refusal, WrongAnswer};
 /// Rows and columns of the detector's picture.
 pub(crate) const CANVAS: usize = 128;
 
-/// What a self-test found.
+/// The result of a self-test.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum SelfTest {
-    /// All recorded answers were reproduced.
+    /// The network reproduced all recorded numbers.
     Exact {
         /// The file.
         digest: Digest,
@@ -28,8 +28,8 @@ pub enum SelfTest {
         /// How many numbers were compared.
         numbers: usize,
     },
-    /// No answer is recorded for this file: tensors and shapes are right and the answer is finite,
-    /// but that the numbers are the published ones is known from the digest alone.
+    /// No output is recorded for this file: tensors and shapes are right and the output is finite.
+    /// Only the digest shows whether the numbers are the published ones.
     Structural {
         /// The file.
         digest: Digest,
@@ -58,7 +58,7 @@ impl fmt::Display for SelfTest {
 }
 
 /// The picture: `height` x `width` pixels of three integers from 0 to 254, row by row; slanted
-/// waves under fine noise, so that every layer has something to do.
+/// waves under fine noise, so that every layer affects the output.
 #[must_use]
 pub fn picture(height: usize, width: usize) -> Vec<f32> {
     let number = |index: usize| {
@@ -70,10 +70,10 @@ pub fn picture(height: usize, width: usize) -> Vec<f32> {
     (0..height * width * 3).map(number).collect()
 }
 
-/// Compares an answer with the recorded one.
+/// Compares a network's output with the recorded one.
 ///
 /// # Errors
-/// [`WrongAnswer`] has the number that is farthest off.
+/// [`WrongAnswer`] names the number with the greatest difference.
 pub(crate) fn judge(digest: Digest, answer: impl FnOnce() -> Result<Vec<f32>, Refusal>) -> Result<SelfTest, Refusal> {
     let found = answer()?;
     let Some(answer) = answers::ALL.iter().find(|answer| answer.digest == digest) else {

@@ -11,7 +11,7 @@ pub enum WeightError {
         at: usize,
         /// What the format wants there.
         expected: String,
-        /// What is there.
+        /// What the file contains there.
         found: String,
     },
     /// A pickle opcode outside the allow-list.
@@ -50,7 +50,7 @@ pub enum WeightError {
         /// Its name.
         tensor: String,
     },
-    /// A tensor of another shape.
+    /// A tensor with an unexpected shape.
     #[error("{tensor}: expected shape {expected:?}, found {found:?}")]
     Shape {
         /// Its name.
@@ -60,8 +60,7 @@ pub enum WeightError {
         /// The shape in the file.
         found: Vec<usize>,
     },
-    /// A tensor whose elements or storage are of another kind: expected is always little-endian
-    /// f32, one contiguous run.
+    /// A tensor whose elements or storage are not little-endian f32 in one contiguous run.
     #[error("{tensor}: expected contiguous little-endian f32, found {found}")]
     Kind {
         /// Its name.
@@ -89,14 +88,14 @@ pub enum WeightError {
         /// The element.
         found: f32,
     },
-    /// A layer or operator that is not the one that the network has at that place.
+    /// A layer or operator that differs from the network's at that place.
     #[error("{layer}: expected {expected}, found {found}")]
     Layer {
         /// Its name, or its place.
         layer: String,
         /// What the network has there.
         expected: String,
-        /// What the file has there.
+        /// What the file contains there.
         found: String,
     },
 }

@@ -5,7 +5,7 @@
 //! attributes, hold fixed or variable strings, and stand at the root or, in a saved model, in
 //! `/model_weights`. Tensors are returned as views: only contiguous storage is accepted.
 //!
-//! The HDF5 structures themselves are read by the crate `hdf5-pure`, through a source that gives out
+//! The HDF5 structures themselves are read by the crate `hdf5-pure`, through a reader that returns
 //! a bounded number of bytes: in HDF5 a thousand short references may name one long string.
 
 use std::collections::HashMap;
@@ -25,8 +25,8 @@ const F32: Datatype = Datatype::FloatingPoint {
     layout: FloatingPointLayout::IEEE754_BINARY32,
 };
 
-/// Bytes of structure that may be read of a file, counting each read as [`READ`] more: some ten times
-/// what Facenet512's file needs.
+/// The most bytes of structure that are read from a file, counting each read as [`READ`] more: some
+/// ten times the need of Facenet512's file.
 const BUDGET: u64 = 64 << 20;
 const READ: u64 = 64;
 
@@ -36,7 +36,7 @@ pub struct File {
     ration: Arc<Ration>,
 }
 
-/// The file's bytes, and how many of them may still be given out to the HDF5 library.
+/// The file's bytes, and how many more of them the HDF5 library may read.
 struct Ration {
     bytes: Vec<u8>,
     left: AtomicU64,
@@ -56,7 +56,7 @@ impl Ration {
     }
 }
 
-/// What the HDF5 library holds of it.
+/// The HDF5 library's access to the file.
 struct Shared(Arc<Ration>);
 
 impl Source for Shared {
@@ -97,10 +97,10 @@ impl File {
     /// The layers that have weights, in the file's order.
     ///
     /// # Errors
-    /// [`WeightError::Missing`] where there is no list of layers, [`WeightError::Hdf5`] and
+    /// [`WeightError::Missing`] if the file has no list of layers, [`WeightError::Hdf5`] and
     /// [`WeightError::Kind`] otherwise.
     pub fn layers(&self) -> Result<Vec<Layer<'_>>, WeightError> {
-        // What was not read for want of bytes may look as if it were absent.
+        // If the budget ends, unread structure can look absent.
         self.listed().map_err(|why| if self.ration.left.load(Ordering::Relaxed) > 0 { why } else { too_much("/") })
     }
 

@@ -1,11 +1,11 @@
 //! Weight files as upstream publishes them: ONNX, Keras HDF5, PyTorch's legacy pickle.
 //!
 //! Each reader returns views of the file's own bytes: nothing is copied, so that the engine packs
-//! each weight once. Promise: no panic on any input, no recursion on the file's say, no allocation
-//! that follows a number in the file beyond what the file's own length allows; every refusal is a
-//! [`WeightError`] that names the tensor or the byte, the expected and the found.
+//! each weight once. Promise: no input causes a panic, a recursion whose depth the file decides, or
+//! an allocation beyond a small multiple of the file's length. Every refusal is a [`WeightError`]
+//! that names the tensor or the byte, what was expected and what was found.
 //!
-//! May touch: the bytes that it is given. See `docs/weights.md`.
+//! Touches only the bytes that the caller passes. See `docs/weights.md`.
 
 mod error;
 pub mod keras;

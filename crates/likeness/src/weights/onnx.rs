@@ -1,8 +1,8 @@
 //! ONNX models: the part of the format that a convolutional network needs, read with prost.
 //!
-//! The messages are written here by hand (field numbers from the ONNX specification), so that no
+//! The message types are written by hand (field numbers from the ONNX specification), so that no
 //! `protoc` is needed. Initializers stay slices of the file. Nested messages are first split off as
-//! byte slices and counted against limits, then decoded: a short file cannot grow to a large graph.
+//! byte slices and counted against limits, then decoded: so a short file can't become a large graph.
 
 use std::collections::HashMap;
 
@@ -134,7 +134,7 @@ struct DimensionMessage {
     value: Option<i64>,
 }
 
-/// An input of the graph: its name and its dimensions, of which some may be left open.
+/// An input of the graph: its name and its dimensions, some of which may be unknown.
 #[derive(Debug, Clone)]
 pub struct OnnxInput {
     /// The name.
@@ -204,7 +204,7 @@ pub struct OnnxModel {
     pub opset: i64,
     /// The operators, in file order.
     pub nodes: Vec<OnnxNode>,
-    /// The graph's inputs that are no initializers, in file order.
+    /// The graph's inputs that are not initializers, in file order.
     pub inputs: Vec<OnnxInput>,
     /// The names of the graph's outputs, in file order.
     pub outputs: Vec<String>,
@@ -318,7 +318,7 @@ fn node(file: &Bytes, number: usize, bytes: &Bytes) -> Result<OnnxNode, WeightEr
     })
 }
 
-/// The nodes that are no constants; the constants, among the initializers.
+/// Separates constants from the other nodes, and adds them to the initializers.
 fn without_constants(
     file: &Bytes,
     nodes: Vec<OnnxNode>,

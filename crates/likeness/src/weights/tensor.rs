@@ -55,7 +55,7 @@ impl<'a> WeightTensor<'a> {
     /// The same tensor, if its shape is the expected one.
     ///
     /// # Errors
-    /// [`WeightError::Shape`] says both shapes.
+    /// [`WeightError::Shape`] names both shapes.
     pub fn shaped(&self, expected: &[usize]) -> Result<&Self, WeightError> {
         if self.shape == expected {
             return Ok(self);
@@ -82,7 +82,7 @@ impl<'a> WeightTensor<'a> {
     }
 }
 
-/// Bytes that f32 elements of this shape take, if that is a number.
+/// The bytes of f32 elements of this shape, if the number does not overflow.
 pub(crate) fn byte_length(shape: &[usize]) -> Option<usize> {
     shape.iter().try_fold(4usize, |product, &n| product.checked_mul(n))
 }

@@ -21,7 +21,7 @@ pub struct StateDict<'a> {
 }
 
 impl<'a> StateDict<'a> {
-    /// Reads a whole file. Integer tensors, such as `num_batches_tracked`, are checked and left out.
+    /// Reads a whole file. Checks integer tensors, such as `num_batches_tracked`, and omits them.
     ///
     /// # Errors
     /// [`WeightError::Opcode`] and [`WeightError::Global`] for what is outside the allow-list,
@@ -45,10 +45,10 @@ impl<'a> StateDict<'a> {
         self.tensors.get(key).ok_or_else(|| WeightError::Missing { tensor: key.to_owned() })
     }
 
-    /// Checks that there are no tensors but these.
+    /// Checks that every tensor is in `used`.
     ///
     /// # Errors
-    /// [`WeightError::Unused`] names the first other one, in order of key.
+    /// [`WeightError::Unused`] names the first unused tensor, in order of key.
     pub fn only(&self, used: &HashSet<String>) -> Result<(), WeightError> {
         match self.tensors.keys().filter(|key| !used.contains(**key)).min() {
             None => Ok(()),
@@ -64,7 +64,7 @@ impl<'a> StateDict<'a> {
         tensors
     }
 
-    /// How many tensors there are.
+    /// The number of tensors.
     #[must_use]
     pub fn len(&self) -> usize {
         self.tensors.len()
@@ -152,7 +152,7 @@ fn tensors<'a>(
     Ok(tensors)
 }
 
-/// The view as a tensor of f32; none where it holds integers.
+/// The view as a tensor of f32; none if its elements are integers.
 fn tensor<'a>(
     machine: &Machine<'a>,
     key: &str,

@@ -1,7 +1,7 @@
 //! CenterFace, the face detector: MobileNetV2 with a pyramid of three steps, in an ONNX file.
 //!
-//! The file's graph is followed operator by operator (`walk`). The sizes that the file's exporter
-//! wrote down (batch 10, 32 x 32) are not used: any multiples of 32 will do.
+//! The file's graph is followed operator by operator (`walk`). The sizes in the file (batch 10, 32
+//! x 32) are not used: any multiples of 32 work.
 
 mod walk;
 
@@ -16,11 +16,11 @@ use crate::weights::onnx::OnnxModel;
 pub const STRIDE: usize = 4;
 /// Rows and columns of the input must be multiples of this.
 pub const MULTIPLE: usize = 32;
-/// How far from a canvas's edge, in pixels of the input, that edge is felt by an empty canvas: from
-/// here on the response no longer changes in any bit.
+/// Pixels of the input from a canvas's edge beyond which an empty canvas's response no longer
+/// changes in any bit.
 pub const REACH: usize = 224;
-/// How far around a picture its canvas must be computed for its maps to be those of the whole
-/// canvas to the bit.
+/// Pixels around a picture that must be computed, so that the maps equal those of the whole canvas
+/// to the bit.
 pub const MARGIN: usize = 128;
 
 /// CenterFace.
@@ -29,14 +29,14 @@ pub struct Detector {
     tested: SelfTest,
 }
 
-/// The detector's answer: for each cell of `rows` x `columns`, row by row.
+/// The detector's output: for each cell of `rows` x `columns`, row by row.
 #[derive(Debug, Clone, Copy)]
 pub struct Maps<'s> {
     /// Rows of cells: a quarter of the input's.
     pub rows: usize,
     /// Columns of cells: a quarter of the input's.
     pub columns: usize,
-    /// One number per cell, 0 to 1: how surely a face is centred there.
+    /// One number per cell, 0 to 1: the score that a face is centred there.
     pub heat: &'s [f32],
     /// Two numbers per cell: logarithms of height and width, in cells.
     pub scale: &'s [f32],
@@ -50,7 +50,7 @@ impl Detector {
     /// Loads `centerface.onnx` and tests it.
     ///
     /// # Errors
-    /// [`Refusal`] names the operator or tensor, or the answer that is wrong.
+    /// [`Refusal`] names the operator or tensor, or the wrong output of the self-test.
     pub fn load(file: WeightFile, kernels: KernelSet) -> Result<Self, Refusal> {
         let digest = file.digest();
         let bytes = file.into_bytes();
@@ -80,12 +80,12 @@ impl Detector {
     }
 
     /// The maps of a region of a black canvas (bounds in multiples of 32), without computing the
-    /// rest: `rgb` is the region, as for [`Detector::maps`]; rows and columns are the region's. They
-    /// are those of the whole canvas, to the bit, where [`MARGIN`] pixels around the picture are in
-    /// the region, or all that there are.
+    /// rest: `rgb` is the region, as for [`Detector::maps`]; rows and columns are the region's. The
+    /// maps equal those of the whole canvas, to the bit, if the region contains [`MARGIN`] pixels
+    /// around the picture, or as many as the canvas has.
     ///
-    /// The first call for a geometry also costs a pass over at most 2 x [`REACH`] squared; what it
-    /// found is kept in `scratch`.
+    /// The first call for a geometry also costs a pass over at most 2 x [`REACH`] squared;
+    /// `scratch` keeps its result.
     ///
     /// # Errors
     /// [`RunError`]: sizes that do not fit, or an answer that is not finite.
@@ -128,7 +128,7 @@ fn maps(outputs: &[Tensor], height: usize, width: usize) -> Maps<'_> {
     Maps { rows, columns, heat: map(0), scale: map(1), offset: map(2), landmarks: map(3) }
 }
 
-/// What the self-test looks at: all 15 numbers of every 198th cell, which lie on a diagonal.
+/// The self-test compares all 15 numbers of every 198th cell; these cells lie on a diagonal.
 fn sample(maps: Maps<'_>) -> Vec<f32> {
     let cells = (0..maps.heat.len()).step_by(198);
     let numbers = |cell: usize| {

@@ -1,5 +1,6 @@
-//! The walk along CenterFace's graph: each operator must be the expected one, on the expected values,
-//! with the expected attributes and shapes, and at the end no operator and no weight is left.
+//! Follows CenterFace's graph: each operator must be the expected one, on the expected values, with
+//! the expected attributes and shapes. At the end every operator and every weight must have been
+//! used.
 
 use std::collections::HashSet;
 
@@ -42,7 +43,7 @@ struct Walk<'m> {
 }
 
 impl<'m> Walk<'m> {
-    /// MobileNetV2; its results at strides 4, 8, 16 and 32.
+    /// Describes MobileNetV2; returns its results at strides 4, 8, 16 and 32.
     fn backbone(&mut self) -> Result<[Edge; 4], Refusal> {
         let input = Edge { name: "input.1".to_owned(), value: self.builder.input() };
         let x = self.conv(&input, ConvSpec::square(32, 3, 2, 1), BACKBONE_EPSILON, &Activation::Relu)?;
@@ -68,7 +69,7 @@ impl<'m> Walk<'m> {
         Ok([at_4, at_8, at_16, at_32])
     }
 
-    /// From the coarsest step to the finest: narrow, double, add the next step.
+    /// Goes from the coarsest step to the finest: reduces channels, doubles the size, adds the next step.
     fn neck(&mut self, [at_4, at_8, at_16, at_32]: &[Edge; 4]) -> Result<Edge, Refusal> {
         let mut x = self.lateral(at_32)?;
         for step in [at_16, at_8, at_4] {
@@ -103,7 +104,7 @@ impl<'m> Walk<'m> {
         Ok(self.builder.finish(&values)?)
     }
 
-    /// Six times wider, 3x3 per channel, narrow again.
+    /// One block: expands the channels six times, convolves 3x3 per channel, and projects to fewer channels.
     fn widen(&mut self, x: &Edge, out: usize, stride: usize) -> Result<Edge, Refusal> {
         let wide = 6 * self.builder.channels(x.value);
         let y = self.conv(x, ConvSpec::square(wide, 1, 1, 0), BACKBONE_EPSILON, &Activation::Relu)?;
@@ -178,7 +179,7 @@ impl<'m> Walk<'m> {
         Ok(Edge { name: node.outputs[0].clone(), value })
     }
 
-    /// The batch norm that follows, and the ReLU if there is to be one; the name of the result.
+    /// Reads the batch norm that follows, and the ReLU if one is expected; returns the name of the result.
     fn norm(&mut self, conv: &OnnxNode, channels: usize, epsilon: f32, relu: bool) -> Result<(String, Fold), Refusal> {
         let model = self.model;
         let node = self.node("BatchNormalization", &[&conv.outputs[0]], 5, &["epsilon", "momentum"])?;

@@ -20,21 +20,21 @@ impl<'m> Constant<'m> {
         Ok(Self { name, strides: row_major(&dims), dims, bytes: tensor.bytes() })
     }
 
-    /// With its dimensions in another order.
+    /// The tensor with its dimensions in another order.
     pub(super) fn transposed(&self, order: &[usize]) -> Option<Self> {
         let right = order.len() == self.dims.len() && (0..order.len()).all(|axis| order.contains(&axis));
         let pick = |from: &[usize]| order.iter().map(|axis| from[*axis]).collect();
         right.then(|| Self { dims: pick(&self.dims), strides: pick(&self.strides), ..self.clone() })
     }
 
-    /// With other dimensions for the same numbers in the same order.
+    /// The same numbers, in the same order, with other dimensions.
     pub(super) fn reshaped(&self, dims: Vec<usize>) -> Option<Self> {
         let count = |dims: &[usize]| dims.iter().try_fold(1usize, |all, n| all.checked_mul(*n));
         let right = self.strides == row_major(&self.dims) && count(&dims) == count(&self.dims);
         right.then(|| Self { strides: row_major(&dims), dims, ..self.clone() })
     }
 
-    /// One number for each channel of a value of this layout: the tensor has as many numbers, or one.
+    /// One number for each channel of a value of this layout; the tensor must have as many numbers, or one.
     pub(super) fn of_channels(&self, layout: Layout, channels: usize) -> Result<Vec<f64>, WeightError> {
         let axis = self.dims.len().checked_sub(1 + layout.behind_channels());
         let (count, stride) = axis.map_or((1, 0), |axis| (self.dims[axis], self.strides[axis]));

@@ -1,8 +1,8 @@
-//! How a refusal names its operator.
+//! Makes refusals that name their operator.
 
 use crate::weights::{WeightError, short};
 
-/// A refusal of something else.
+/// A refusal of a layer.
 pub(super) fn wrong(layer: String, expected: &str, found: &str) -> WeightError {
     WeightError::Layer { layer, expected: expected.to_owned(), found: short(found).to_owned() }
 }

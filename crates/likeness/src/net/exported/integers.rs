@@ -1,4 +1,4 @@
-//! Integers that exported graphs compute shapes and places with, for a batch of one picture.
+//! Tensors of integers, with which exported graphs compute shapes and positions, for a batch of one picture.
 
 /// How many integers a tensor may have.
 const MOST: usize = 1 << 12;
@@ -20,12 +20,12 @@ impl Integers {
         (count == Some(all.len()) && all.len() <= MOST).then_some(Self { dims, all })
     }
 
-    /// The only number.
+    /// The number, if the tensor has exactly one.
     pub(super) fn only(&self) -> Option<i64> {
         if let [only] = self.all[..] { Some(only) } else { None }
     }
 
-    /// Whether they count 0, 1, 2, … to this number.
+    /// Whether the numbers are 0, 1, 2, … up to this end.
     pub(super) fn counts_to(&self, end: usize) -> bool {
         self.all.len() == end && self.all.iter().enumerate().all(|(index, n)| usize::try_from(*n) == Ok(index))
     }
@@ -55,7 +55,7 @@ impl Integers {
         if lists { Self::with(vec![all.len()], all) } else { None }
     }
 
-    /// Number by number, where one of the two has but one number.
+    /// Applies a function number by number; one of the two may have a single number.
     pub(super) fn each(&self, other: &Self, both: impl Fn(i64, i64) -> Option<i64>) -> Option<Self> {
         let (long, short) = if self.all.len() >= other.all.len() { (self, other) } else { (other, self) };
         let single = short.only()?;
@@ -95,7 +95,7 @@ pub(super) fn unsqueezed(dims: &[usize], named: &[i64]) -> Option<Vec<usize>> {
     (0..rank).map(|axis| if added.contains(&axis) { Some(1) } else { old.next().copied() }).collect()
 }
 
-/// The dimensions that a list asks for: -1 once for what is left, 0 for those that are there already.
+/// The dimensions that a list requests: one -1 stands for the rest, 0 for the existing dimension.
 pub(super) fn reshaped(dims: &[usize], wanted: &[i64], zero_is_zero: bool) -> Option<Vec<usize>> {
     let count = dims.iter().try_fold(1usize, |count, n| count.checked_mul(*n))?;
     let known = |(axis, n): (usize, &i64)| match *n {

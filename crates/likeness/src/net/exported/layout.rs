@@ -22,7 +22,7 @@ impl Layout {
         }
     }
 
-    /// How many dimensions follow the channels.
+    /// The number of dimensions after the channels.
     pub(super) fn behind_channels(self) -> usize {
         if self == Self::Nchw { 2 } else { 0 }
     }

@@ -1,4 +1,4 @@
-//! Steps compared with an outline, from its output on: which step is which part, with which numbers.
+//! Compares steps with an outline, starting at the output: finds the step and the numbers of each part.
 
 use super::constant::Constant;
 use super::fault::refused;
@@ -44,12 +44,12 @@ struct Matching<'s, 'm> {
     /// The step of each part.
     places: Vec<Option<usize>>,
     claimed: Vec<bool>,
-    /// What the outline multiplies each part's numbers with.
+    /// The outline's factor for each part's numbers.
     scales: Vec<f64>,
 }
 
 impl<'s, 'm> Matching<'s, 'm> {
-    /// Says that a part is this step.
+    /// Records that a part is this step.
     fn assign(&mut self, place: PartId, step: usize) -> Result<(), WeightError> {
         match self.places[place.0].replace(step) {
             Some(other) if other != step => Err(self.not("one value for all that take it", step)),
@@ -57,7 +57,7 @@ impl<'s, 'm> Matching<'s, 'm> {
         }
     }
 
-    /// A step, which belongs to no other part.
+    /// Takes a step, which must belong to no other part.
     fn claim(&mut self, step: usize) -> Result<&'s GraphStep<'m>, WeightError> {
         if std::mem::replace(&mut self.claimed[step], true) {
             return Err(self.not("an operator of one part of the network", step));
@@ -139,7 +139,7 @@ impl<'s, 'm> Matching<'s, 'm> {
     }
 }
 
-/// The filter of a convolution, if that is the outline's.
+/// The filter of a convolution, if it matches the outline.
 fn filter<'m>(found: &FoundConv<'m>, conv: &Conv) -> Option<Filter<'m>> {
     let Constant { name, dims, strides, bytes } = &found.filter;
     let (&[out, input, h, w], &[so, si, sh, sw]) = (dims.as_slice(), strides.as_slice()) else { return None };
@@ -150,7 +150,7 @@ fn filter<'m>(found: &FoundConv<'m>, conv: &Conv) -> Option<Filter<'m>> {
     right.then_some(Filter { name, bytes, dims, strides: Dims { out: so, input: si, h: sh, w: sw } })
 }
 
-/// y = x * scale + shift, of each channel.
+/// Computes y = x * scale + shift for each channel.
 struct Folding {
     scale: Vec<f64>,
     shift: Vec<f64>,

@@ -1,6 +1,6 @@
 //! Networks that PyTorch or tf2onnx exported to ONNX, as DeepFace 0.0.103 opens them.
 //!
-//! An exporter decides names, order, layout, and what it folds; so nothing is bound by name. The
+//! An exporter decides names, order, layout, and what it folds, so names bind nothing. The
 //! graph is read into steps without a layout ([`steps`]), and the steps are compared with the
 //! network's outline from its output on ([`matching`]). Promise: the network that comes out computes
 //! what the file's graph computes for one picture, or the file is refused by operator.
@@ -22,7 +22,7 @@ use super::refusal::Refusal;
 use crate::engine::{KernelSet, Network};
 use crate::weights::onnx::OnnxModel;
 
-/// The oldest and the newest operator set whose operators are those that are read here.
+/// The operator sets that this reader supports.
 const OPSETS: std::ops::RangeInclusive<i64> = 9..=25;
 
 /// The network, from a model whose graph has this outline.

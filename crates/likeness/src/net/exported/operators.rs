@@ -1,4 +1,4 @@
-//! Each operator that is read: what it must say, and the step that it becomes.
+//! Reads each supported operator: checks its attributes, and turns it into a step.
 
 use super::constant::Constant;
 use super::fault::refused;
@@ -16,7 +16,7 @@ type Read<'m> = Result<GraphValue<'m>, WeightError>;
 const MOST_AROUND: i64 = 16;
 
 impl<'m> Reader<'m> {
-    /// What an operator computes.
+    /// Reads one operator.
     pub(super) fn operator(&mut self, node: &'m OnnxNode) -> Read<'m> {
         let known: &[&str] = match node.operator.as_str() {
             "Conv" => &["auto_pad", "dilations", "group", "kernel_shape", "pads", "strides"],
@@ -68,7 +68,7 @@ impl<'m> Reader<'m> {
         self.push(node, kind(x), self.size(x), layout)
     }
 
-    /// A step with channels before rows and columns, as convolutions and pools take it.
+    /// The first input as a step in NCHW, as convolutions and pools need it.
     fn picture(&mut self, node: &'m OnnxNode) -> Result<usize, WeightError> {
         match self.step(node, 0)? {
             (x, Layout::Nchw) => Ok(x),
@@ -99,7 +99,7 @@ impl<'m> Reader<'m> {
         self.push(node, Kind::Conv(conv), ValueSize { c: out, ..size }, Layout::Nchw)
     }
 
-    /// A matrix on the right, as a convolution of one pixel.
+    /// A product with a matrix on the right, as a convolution of one pixel.
     fn linear(&mut self, node: &'m OnnxNode) -> Read<'m> {
         let (x, layout) = self.step(node, 0)?;
         let matrix = self.constant(node, 1)?;
@@ -132,7 +132,7 @@ impl<'m> Reader<'m> {
             let found = format!("{layout:?}, epsilon {epsilon}, inference {plain}");
             return Err(refused(node.number, "a batch norm of channels, for inference", &found));
         }
-        // Its parts have a number for each channel, whatever stands behind the channels.
+        // Each part has one number for each channel, whatever dimensions follow the channels.
         let by = Affine::Norm { parts: parts.into(), epsilon: f64::from(epsilon) };
         self.push(node, Kind::Affine { x, by, layout: Layout::Flat }, self.size(x), layout)
     }
@@ -319,7 +319,7 @@ impl<'m> Reader<'m> {
             ("Gather", GraphValue::Integers(list), [Some(GraphValue::Integers(at)), None]) if axis == 0 => {
                 list.gather(&at)
             }
-            // PyTorch views a row as a picture so: each number from its own place.
+            // PyTorch writes the view of a row as a picture like this: each number stays in its place.
             ("Gather", row @ GraphValue::Step(_, Layout::Line), [Some(GraphValue::Integers(at)), None])
                 if axis == 0 && at.counts_to(self.dims(&row)[0]) =>
             {
@@ -378,7 +378,7 @@ fn window(node: &OnnxNode, [h, w]: [usize; 2]) -> Result<(usize, Padding), Weigh
     }
 }
 
-/// The size of what a window makes of a picture.
+/// The size of a window operator's result.
 fn windowed(
     node: &OnnxNode,
     size: ValueSize,

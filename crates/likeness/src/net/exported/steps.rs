@@ -1,4 +1,4 @@
-//! An exported graph as steps: what each operator computes, whatever layout its numbers have.
+//! Reads an exported graph into steps: what each operator computes, without the layout of its numbers.
 
 use std::collections::{HashMap, HashSet};
 
@@ -16,7 +16,7 @@ const MOST_CHANNELS: usize = 1 << 14;
 /// Integers that all of a graph's tensors of integers may have together.
 const MOST_INTEGERS: usize = 1 << 16;
 
-/// What a step does to earlier steps, which are named by their places.
+/// What a step computes from earlier steps, which it names by index.
 pub(super) enum Kind<'m> {
     Input,
     Conv(FoundConv<'m>),
@@ -42,7 +42,7 @@ pub(super) struct FoundConv<'m> {
     pub(super) padding: Padding,
 }
 
-/// What is done to each number of a channel.
+/// The arithmetic on each number of a channel.
 pub(super) enum Affine<'m> {
     /// x + c.
     Plus(Constant<'m>),
@@ -58,7 +58,7 @@ pub(super) enum Affine<'m> {
     Norm { parts: Box<[Constant<'m>; 4]>, epsilon: f64 },
 }
 
-/// A step, and the size of what comes out for one picture.
+/// A step, and the size of its result for one picture.
 pub(super) struct GraphStep<'m> {
     pub(super) kind: Kind<'m>,
     /// The operator's number in the file.
@@ -89,7 +89,7 @@ pub(super) enum GraphValue<'m> {
     Integers(Integers),
 }
 
-/// All steps of a graph, each after those that it takes.
+/// All steps of a graph, each after its inputs.
 pub(super) struct Steps<'m> {
     pub(super) all: Vec<GraphStep<'m>>,
     /// The step that is the graph's first output.
@@ -122,7 +122,7 @@ pub(super) fn read<'m, A>(model: &'m OnnxModel, outline: &Outline<A>) -> Result<
     }
 }
 
-/// The graph on its way into steps.
+/// Turns the graph into steps.
 pub(super) struct Reader<'m> {
     pub(super) model: &'m OnnxModel,
     pub(super) steps: Vec<GraphStep<'m>>,

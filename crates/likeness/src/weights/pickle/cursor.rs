@@ -54,7 +54,7 @@ impl<'a> Cursor<'a> {
         Ok(bytes)
     }
 
-    /// What is wrong here.
+    /// An error at this place.
     pub(in crate::weights) fn wrong(&self, expected: &str, found: String) -> WeightError {
         WeightError::Malformed { at: self.at, expected: expected.to_owned(), found: short(&found).to_owned() }
     }

@@ -1,9 +1,9 @@
 //! A pickle machine that can build tensors and nothing else.
 //!
-//! It knows the opcodes and names that PyTorch's legacy writer emits for a state dict; any other is a
-//! named error with its offset. Nothing is imported, called or resolved. Values are plain indices
-//! into arenas, so nothing recurses, and memory grows only with opcodes that were really read:
-//! a file of n bytes makes at most n values.
+//! It knows the opcodes and names that PyTorch's legacy writer emits for a state dict; any other
+//! opcode or name is an error with its offset. The machine imports, calls and resolves nothing.
+//! Values are plain indices into arenas, so nothing recurses, and memory grows only with opcodes
+//! that were really read: a file of n bytes makes at most n values.
 
 mod cursor;
 mod stack;
@@ -257,7 +257,7 @@ impl<'a> Machine<'a> {
         }
     }
 
-    /// A state for an object: PyTorch attaches a dict of versions to the state dict. It is not used.
+    /// Ignores an object's state: PyTorch attaches a dict of versions to the state dict.
     fn build(&mut self) -> Result<(), WeightError> {
         match (self.pop()?, self.top()?) {
             (Value::Dict(_), Value::Dict(_)) => Ok(()),

@@ -1,4 +1,4 @@
-//! What a pickle for a state dict is made of.
+//! The values of a pickle for a state dict.
 
 use std::fmt;
 
@@ -49,7 +49,7 @@ pub(in crate::weights) enum Name {
     Storage(Element),
 }
 
-/// What a storage holds.
+/// The type of a storage's elements.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(in crate::weights) enum Element {
     F32,
