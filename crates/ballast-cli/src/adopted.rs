@@ -1,11 +1,10 @@
 //! An existing cache: its root, the variable that points at it, which of its files are weights, and
-//! what its layout says of where they came from.
+//! which sources its layout shows.
 //!
 //! DeepFace keeps files in `.deepface/weights`. Hugging Face keeps bytes in `blobs` under the names
-//! of digests, and links to them from `snapshots/REVISION`; `refs/main` holds the revision. A reader
-//! asks `refs`, then opens the name in `snapshots`, and does not mind a plain file there: so those
-//! two are what is adopted, and a lock file needs no word for a cache's layout but its paths.
-//! Only reads.
+//! of digests, and links to them from `snapshots/REVISION`; `refs/main` contains the revision. A
+//! reader looks in `refs`, then opens the name in `snapshots`, which may be a plain file. So
+//! `adopt` takes these two, and the lock file describes the layout by paths alone. Only reads.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -17,7 +16,7 @@ use crate::source::{HUB, joined};
 use crate::{bounds, foreign};
 
 const DEEPFACE: &str = ".deepface/weights";
-/// How Hugging Face begins the folder of a repository, and where its address begins.
+/// Prefixes of a repository's folder, and of its address on the hub.
 const REPOSITORIES: [(&str, &str); 3] = [("models--", ""), ("datasets--", "datasets/"), ("spaces--", "spaces/")];
 const DEEPEST: usize = 32;
 /// The lock file of the face-verification service: four well-known names, with upstream's sources.
@@ -25,9 +24,9 @@ const KNOWN: &str = include_str!("../../../weights.lock");
 
 /// A cache, found.
 pub struct Cache {
-    /// What the variable points at.
+    /// The directory that the variable names.
     pub root: PathBuf,
-    /// That variable, where the layout has one.
+    /// The variable, if the layout has one.
     pub env: Option<&'static str>,
     /// Where the weights are.
     within: Vec<PathBuf>,
@@ -37,22 +36,22 @@ pub struct Cache {
 pub struct Member {
     /// Below the root.
     pub path: RelPath,
-    /// Where its bytes are: the name itself, or the blob behind it.
+    /// The file with its bytes: the name itself, or the blob that the name links to.
     pub file: PathBuf,
-    /// Where the layout says that it came from.
+    /// The source that the layout shows.
     pub source: Option<String>,
     /// The directory whose files are one model.
     pub set: Option<String>,
 }
 
 impl Member {
-    /// Whether it only says which snapshot is meant: of no use alone.
+    /// Whether it is a reference, which only names a snapshot.
     pub fn is_reference(&self) -> bool {
         self.source.as_ref().is_some_and(|source| source.starts_with("data:"))
     }
 }
 
-/// Files, and what is no weight with the reason.
+/// The weights, and the files that are left out, with the reason.
 #[derive(Default)]
 pub struct Members {
     /// In order of their paths.
@@ -110,7 +109,7 @@ fn repositories(dir: &Path) -> std::io::Result<Vec<PathBuf>> {
     Ok(all)
 }
 
-/// Where a repository of this folder's name is on the hub.
+/// The address on the hub of a repository with this folder's name.
 fn repository(dir: &Path) -> Option<String> {
     let name = dir.file_name()?.to_str()?;
     let (start, begins) = REPOSITORIES.iter().find(|(start, _)| name.starts_with(start))?;
@@ -140,7 +139,7 @@ impl Cache {
         }
         let entries = match fs::read_dir(dir) {
             Ok(entries) => entries,
-            // A repository that was never requested by name has no refs.
+            // A repository that was downloaded only by commit has no refs.
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => return,
             Err(error) => return all.leave_out(dir, &error.to_string()),
         };
@@ -200,7 +199,7 @@ impl Cache {
         }
     }
 
-    /// What a link of a snapshot leads to: a file of this cache, or nothing.
+    /// The target of a snapshot's link, which must be a file of this cache.
     fn blob(&self, link: &Path) -> Result<PathBuf, String> {
         let file = fs::canonicalize(link).map_err(|error| format!("a link that leads nowhere: {error}"))?;
         if !file.starts_with(&self.root) {
@@ -220,7 +219,7 @@ impl Members {
     }
 }
 
-/// The address of a file in `snapshots`; the word itself of one in `refs`.
+/// The address of a file in `snapshots`; for a file in `refs`, its content as a source.
 fn hub_source(path: &RelPath, file: &Path) -> Option<String> {
     let names: Vec<&str> = path.names().collect();
     let at = names.iter().position(|name| REPOSITORIES.iter().any(|(start, _)| name.starts_with(start)))?;

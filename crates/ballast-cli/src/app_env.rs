@@ -1,7 +1,8 @@
-//! The environment and the arguments that the command gets, and whether they lead the app to what was verified.
+//! Decides the command's environment, and whether environment and arguments lead the app to the
+//! verified weights.
 //!
-//! Pure: facts in, variables and remarks out. Arguments are never rewritten; the operator's own variables win over the
-//! lock file's constants.
+//! Pure: facts in, variables and remarks out. Arguments are never changed; the operator's variables
+//! have priority over the lock file's constants.
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -10,7 +11,7 @@ use ballast::lock::{Lock, Need};
 
 use crate::wins;
 
-/// What a command's environment follows from.
+/// The facts that decide a command's environment.
 pub struct EnvFacts<'a> {
     /// The lock file.
     pub lock: &'a Lock,
@@ -20,26 +21,26 @@ pub struct EnvFacts<'a> {
     pub store: &'a Path,
     /// The root that was verified.
     pub served: Option<&'a Path>,
-    /// This process's own environment, where it is text.
+    /// This process's own variables whose values are text.
     pub env: &'a [(String, String)],
     /// The command and its arguments.
     pub command: &'a [OsString],
 }
 
-/// What the command gets beside its environment, and remarks for the report.
+/// Variables to set for the command, and remarks for the report.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct AppEnv {
     /// Variables to set.
     pub set: Vec<(String, String)>,
     /// For the report.
     pub notes: Vec<String>,
-    /// What leads to required weights that were not verified there.
+    /// Variables and arguments that lead to required weights that were not verified there.
     pub astray: Vec<String>,
 }
 
-/// Names that say where a process is, or what a user has: no library finds its models by them alone.
+/// General variables of a process or a user: no library finds its models by these alone.
 const GENERAL: [&str; 6] = ["HOME", "PWD", "OLDPWD", "TMPDIR", "XDG_CACHE_HOME", "XDG_DATA_HOME"];
-/// The variables that keep Hugging Face's clients off the hub.
+/// The variable that keeps Hugging Face's clients from the hub.
 pub const OFFLINE: &str = "HF_HUB_OFFLINE";
 
 /// Decides.
@@ -57,7 +58,7 @@ impl EnvFacts<'_> {
         self.env.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
     }
 
-    /// As the command finds it.
+    /// The variable's value for the command.
     fn effective(&self, name: &str) -> Option<&str> {
         self.own(name).or_else(|| self.lock.env.get(name).filter(|_| self.believed))
     }
@@ -79,8 +80,8 @@ impl AppEnv {
         }
     }
 
-    /// The store's variables are set to what was verified; another value of the operator's is replaced, and those that
-    /// win over them are named.
+    /// Sets the store's variables to the verified root. It replaces another value of the
+    /// operator's, and reports variables with priority over them.
     fn store_variable(&mut self, facts: &EnvFacts) {
         let Some(served) = facts.served else { return };
         let pointed = facts.lock.pointed(served);
@@ -97,7 +98,8 @@ impl AppEnv {
         }
     }
 
-    /// If the layer serves, everything else that points below the cache leads to unverified files.
+    /// If the layer serves, reports other variables and arguments that point below the cache, to
+    /// unverified files.
     fn led_elsewhere(&mut self, facts: &EnvFacts) {
         let Some(served) = facts.served.filter(|served| *served != facts.store) else { return };
         let variables = facts.env.iter().map(|(name, value)| (name.as_str(), value.as_str()));
@@ -108,7 +110,7 @@ impl AppEnv {
         }
     }
 
-    /// A hub's client with network access reads the newest revision there.
+    /// Warns that a hub's client with network access reads the newest revision.
     fn hub(&mut self, facts: &EnvFacts) {
         if in_hub_layout(facts.lock) && !facts.effective(OFFLINE).is_some_and(is_on) {
             self.notes.push(hub_words());
@@ -153,19 +155,19 @@ pub fn leading_below<'a>(
     variables.chain(arguments).filter_map(leading).collect()
 }
 
-/// A truth word, as Hugging Face's clients read one.
+/// Reads a truth word as Hugging Face's clients do.
 pub fn is_on(value: &str) -> bool {
     ["1", "true", "yes", "on"].contains(&value.to_ascii_lowercase().as_str())
 }
 
-/// What a client of the hub with network access does.
+/// The warning about clients of the hub with network access.
 pub fn hub_words() -> String {
     format!(
         "{OFFLINE} is not 1: a client of the hub may fetch and read another revision than the pinned one; write {OFFLINE} = \"1\" under [env] in the lock file"
     )
 }
 
-/// Whether weights lie as Hugging Face's client keeps them.
+/// Whether weights lie in the layout of Hugging Face's client.
 pub fn in_hub_layout(lock: &Lock) -> bool {
     let is_snapshot =
         |path: &str| path.contains("/snapshots/") && path.split('/').any(|name| name.starts_with("models--"));

@@ -1,7 +1,7 @@
-//! A boot: facts, plan, apply, report. `heal` and `run` differ only in what comes after.
+//! A boot: facts, plan, apply, report. `heal` and `run` differ only in the steps after the boot.
 //!
-//! As root this does one thing in the volume, an `fchown` of its root by the descriptor that proved that
-//! root may (`permit`); everything else happens as the app.
+//! In mode `owned`, root makes one change in a volume: an `fchown` of its root, by the descriptor
+//! that `permit` checked. All other work happens as the app.
 
 pub mod apply;
 pub mod plan;
@@ -41,27 +41,27 @@ use protection::Protection;
 
 /// How a boot is carried out.
 pub struct Boot<'a> {
-    /// What must be where.
+    /// The lock file, the index and the places.
     pub setting: Setting,
     /// The command line.
     pub healing: &'a Healing,
-    /// Whom the command runs as.
+    /// The user that the command runs as.
     pub app: Option<App>,
-    /// Whom the weights are protected from: the app, or this process itself.
+    /// The user from whom weights are protected: the app's, or this process's own.
     pub guarded: Ids,
     /// That user's groups.
     pub groups: &'a [u32],
-    /// What may be believed without reading bytes.
+    /// Receipts that replace reading bytes.
     pub receipts: Option<&'a Receipts>,
-    /// Find and tell, change nothing.
+    /// Whether only to report, without changes.
     pub dry_run: bool,
-    /// A dry run: whether root would hand the cache over first.
+    /// In a dry run: whether root would first give the cache to the app.
     pub would_hand_over: bool,
     /// When the boot began.
     pub start: Instant,
 }
 
-/// One attempt to serve, and what came of it.
+/// One attempt to serve, and its result.
 pub struct Attempt {
     served: Served,
     outcomes: Vec<Outcome>,
@@ -82,7 +82,7 @@ impl Boot<'_> {
         Ok((facts, plan))
     }
 
-    /// The one thing that root does in the volume. A refusal is reported, and the boot goes on.
+    /// Gives the volume's root to the app. A refusal is reported, and the boot continues.
     pub fn hand_over(&self, plan: &Plan, refused: &mut Vec<String>) {
         let Some(to) = plan.hand_over.filter(|_| !self.dry_run) else {
             return;
@@ -100,7 +100,7 @@ impl Boot<'_> {
         permitted_store(&self.setting, self.guarded, self.groups)
     }
 
-    /// The mounts of `[[dir]]` entries that root must give to the app before it steps down.
+    /// Gives the app the mounts of `[[dir]]` entries that it must be able to write, before root's drop.
     pub fn hand_over_dirs(&self, plan: &Plan, refused: &mut Vec<String>) -> Vec<RootStep> {
         let to = plan.drop_to.filter(|to| !self.dry_run && facts::ids().uid == 0 && to.uid != 0);
         let Some(to) = to else { return Vec::new() };
@@ -112,7 +112,7 @@ impl Boot<'_> {
         dirs::as_root(&self.setting.lock.dirs, to, self.groups)
     }
 
-    /// Where volumes of their own may be mounted below the cache's root, which root may hand over.
+    /// Places below the cache's root where other volumes may be mounted, which root may give to the app.
     fn views(&self) -> Vec<PathBuf> {
         let Setting { lock, store, .. } = &self.setting;
         let named_by_lock = self.healing.hold == HoldArg::Owned && store == lock.store.path.as_path();
@@ -166,18 +166,18 @@ impl Boot<'_> {
         }
     }
 
-    /// The same if receipts cover every weight: nothing is read, and no index is needed.
+    /// The attempt if receipts cover every weight: no bytes are read, and no index is needed.
     pub fn vouched(&self, taken: &LinuxDisk, look: &WriteAccess) -> Option<Attempt> {
         let root = self.setting.store.clone();
         let strict = Strictness::RootOwned { gid: self.guarded.gid };
         let mut outcomes = heal::vouched(taken, &self.wanted(&root, look), strict)?;
         self.confirm(taken, &mut outcomes);
-        // A weight that is not right after all must be repaired.
+        // If `confirm` found a weight wrong, it must be repaired.
         outcomes.iter().all(Outcome::is_right).then_some(())?;
         Some(Attempt { served: Served { from: Serve::RootOwnedVolume, root }, outcomes })
     }
 
-    /// Tries the plan's ways until one has every weight right; otherwise takes the best.
+    /// Tries the plan's ways until every weight is right in one; otherwise takes the best way.
     pub fn serve(&self, plan: Plan, mut refused: Vec<String>, mut kept: Option<Result<Attempt, String>>) -> Report {
         let best = apply::in_order(&plan.serve, &mut refused, self, |way| match way {
             Serve::RootOwnedVolume => kept.take().unwrap_or_else(|| Err("root did not keep the cache".into())),
@@ -186,7 +186,7 @@ impl Boot<'_> {
         self.report(plan, refused, best)
     }
 
-    /// What was verified where the app could not have changed it: worth a receipt.
+    /// The verified weights that the app could not have changed: these may get a receipt.
     pub fn firm(&self, report: &Report) -> Vec<(Digest, PathBuf)> {
         let Some(served) = &report.served else { return Vec::new() };
         let firm = |line: &WeightLine| matches!(line.protection, Some(Protection::ImageLayer | Protection::Sticky));
@@ -194,7 +194,7 @@ impl Boot<'_> {
         lines.map(|(weight, _)| (weight.sha256, served.root.join(weight.path.as_str()))).collect()
     }
 
-    /// Verifies, and heals where the way says so.
+    /// Verifies, and heals if the way includes that.
     fn attempt(&self, way: Serve) -> Result<Attempt, String> {
         let baked = self.setting.baked.as_deref();
         let root = match (way, baked) {
@@ -257,7 +257,7 @@ impl Boot<'_> {
         roots.filter_map(|root| LinuxDisk::open(root).ok()).collect()
     }
 
-    /// A dry run: what a real heal would make of it.
+    /// In a dry run: predicts the result of a real heal.
     fn foresee(&self, outcomes: &mut [Outcome]) {
         let ours = self.would_hand_over;
         dry_run::foresee(outcomes, &self.setting.all_wanted(), &self.origins(), &self.setting.store, ours);
@@ -340,7 +340,7 @@ pub fn permitted_store(setting: &Setting, app: Ids, groups: &[u32]) -> Result<Ow
     walk::permitted(&setting.store, root_paths, app, groups).map(|(walked, _)| walked.dir)
 }
 
-/// The root that the app must read, and places below it, as the values of variables.
+/// The variables that lead the app to the served root and to places below it, with their values.
 pub fn pointed(report: &Report, setting: &Setting) -> Vec<(String, PathBuf)> {
     report.served.as_ref().map(|served| setting.lock.pointed(&served.root)).unwrap_or_default()
 }
@@ -354,7 +354,7 @@ fn way_out(error: &std::io::Error) -> &'static str {
     }
 }
 
-/// No correct start exists: why, and the line to change.
+/// The failure if no correct start exists: the reason, and the line to change.
 pub fn refused(refusal: Refusal, caps: Caps) -> Failure {
     let has = |present: bool| if present { "with" } else { "without" };
     let capabilities = format!("{} SETUID, {} SETGID", has(caps.setuid), has(caps.setgid));

@@ -1,6 +1,7 @@
-//! Every bound on what is read of others' bytes, in one place: bytes, entries, and with them memory.
+//! All bounds on input from others: bytes, entries, and so memory.
 //!
-//! A reader refuses input above its bound, before it allocates more. `reads_tests.rs` counts the memory.
+//! A reader refuses input above its bound, before it allocates memory for it. `reads_tests.rs`
+//! counts the memory.
 
 pub use ballast::bounds::{INDEX, LOCK, RECEIPTS};
 
@@ -12,7 +13,7 @@ pub const SERIAL: u64 = 64;
 pub const REPORT: u64 = 16 << 20;
 /// Bytes of `/etc/passwd` or `/etc/group`.
 pub const ACCOUNTS: u64 = 1 << 20;
-/// Names beside the weights that are looked at for files without an entry.
+/// Names beside the weights that the search for files without an entry reads.
 pub const EXTRA_NAMES: usize = 200_000;
 /// Entries beside the weights that a seal grants rights for.
 pub const SEAL_ENTRIES: usize = 4096;
@@ -35,9 +36,9 @@ mod full {
     pub const CERTIFICATES: u64 = 16 << 20;
     /// The most bytes that all headers of one HTTP response may have.
     pub const HEADERS: usize = 64 << 10;
-    /// Bytes of the answer of a token service.
+    /// Bytes of a token service's response.
     pub const TOKEN_ANSWER: u64 = 256 << 10;
-    /// Bytes of an answer that tells an error.
+    /// Bytes of a response that reports an error.
     pub const ERROR_ANSWER: u64 = 64 << 10;
     /// Bytes of a manifest, or of the index of an archive.
     pub const MANIFEST: u64 = 4 << 20;
@@ -45,9 +46,9 @@ mod full {
     pub const LAYERS: usize = 4096;
     /// Bytes of the layer of lock file, lists, index and list of packs, which is shorter than lock file and lists.
     pub const SMALL_LAYER: u64 = super::INDEX + 2 * super::LOCK + 2 * LIST + (1 << 20);
-    /// Bytes before the one file of a weight's layer: more and longer names than a lock path can have.
+    /// Bytes before the one file of a weight's layer: enough for the longest lock path.
     pub const LAYER_HEAD: u64 = 1 << 20;
-    /// Zeros after the one file of a weight's layer: engines and tools end an archive each in their way.
+    /// Zeros after the one file of a weight's layer: engines and tools end an archive in different ways.
     pub const LAYER_TAIL: u64 = 1 << 20;
     /// Entries of an image archive.
     pub const ARCHIVE_ENTRIES: usize = 4096;
@@ -55,15 +56,15 @@ mod full {
     pub const ARCHIVE_HEADERS: u64 = 8 << 20;
     /// Bytes of the directory of a zip archive or a wheel.
     pub const ZIP_DIRECTORY: u64 = 8 << 20;
-    /// Bytes of the end of pip's log that are looked through.
+    /// Bytes at the end of pip's log that are searched.
     pub const PIP_LOG: u64 = 64 << 10;
-    /// Bytes of memory that pip may map, whatever its index sends.
+    /// Bytes of memory that pip may map, whatever the package index sends.
     pub const PIP_MEMORY: u64 = 2 << 30;
     /// Files of a cache that is adopted, and names that are left out.
     pub const ADOPTED: usize = ballast::bounds::LISTED;
     /// Bytes of a header, or of an index of shards, that is checked at a first trust.
     pub const HEADER: u64 = 64 << 20;
-    /// Fields of a model that are looked at for files that it needs.
+    /// Fields of a model that the search for its external files reads.
     pub const MODEL_FIELDS: usize = 20_000_000;
     /// Files that one model needs.
     pub const PARTS: usize = ballast::bounds::LOCK_ENTRIES;

@@ -1,5 +1,6 @@
-//! Carries a plan out: its ways are tried in order until one has every weight right. A way that the kernel refuses is
-//! reported and skipped; if none has all, the best one counts. Touches nothing: the attempts are made by the caller.
+//! Carries out a plan: tries its ways in order until every weight is right in one. A way that the
+//! kernel refuses is reported and skipped; if no way has every weight, the best counts. Touches
+//! nothing: the caller makes the attempts.
 
 use crate::boot::plan::Serve;
 
@@ -7,9 +8,9 @@ use crate::boot::plan::Serve;
 pub trait Judge<A> {
     /// Whether every weight is right.
     fn whole(&self, attempt: &A) -> bool;
-    /// The greater the better.
+    /// The attempt with the greatest rank is the best.
     fn rank(&self, attempt: &A) -> (usize, usize);
-    /// How a failed attempt is reported.
+    /// The lines that report a failed attempt.
     fn complaints(&self, attempt: &A) -> Vec<String>;
 }
 

@@ -1,7 +1,7 @@
 //! From facts to a plan: one pure function, no call to the kernel.
 //!
-//! A plan is an order of attempts, not a promise: the kernel may still refuse what the facts
-//! said to be possible, and then the next attempt is made and the report names the refusal.
+//! A plan is an order of attempts, not a promise: the kernel may still refuse a call that the facts
+//! allow. Then the boot makes the next attempt, and the report names the refusal.
 
 use serde::Serialize;
 
@@ -48,13 +48,13 @@ pub struct Who {
 pub struct App {
     /// Its user and group.
     pub ids: Ids,
-    /// Set on the command line: another user can't replace it.
+    /// Whether the command line sets the user: then no other user replaces it.
     pub explicit: bool,
     /// Whether its user and group exist in this user namespace.
     pub mapped: bool,
 }
 
-/// How long content on a file system lives.
+/// How long a file system keeps its content.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Fs {
@@ -62,7 +62,7 @@ pub enum Fs {
     Durable,
     /// In memory: tmpfs and ramfs.
     Memory,
-    /// A container's writable layer, gone with the container.
+    /// A container's writable layer, which is removed with the container.
     Overlay,
 }
 
@@ -75,7 +75,7 @@ pub enum Volume {
         /// The ancestor's file system.
         fs: Fs,
     },
-    /// Something that is no directory, or that can't be opened: the errno.
+    /// Not a directory, or one that can't be opened: the errno.
     Unusable {
         /// The kernel's answer.
         errno: i32,
@@ -91,22 +91,22 @@ pub struct VolumeFacts {
     pub owner: Ids,
     /// Permission bits of its root.
     pub mode: u32,
-    /// What it lives on.
+    /// Its file system.
     pub fs: Fs,
     /// Whether it is mounted read-only.
     pub read_only: bool,
     /// Whether something is mounted at its root.
     pub mount_point: bool,
-    /// Free bytes, where known.
+    /// Free bytes, if known.
     pub free: Option<u64>,
 }
 
-/// Everything that a plan follows from.
+/// All facts that decide a plan.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Facts {
     /// This process.
     pub who: Who,
-    /// The app, where one is named.
+    /// The app, if a user is named.
     pub app: Option<App>,
     /// The app's supplementary groups.
     pub app_groups: Vec<u32>,
@@ -116,9 +116,9 @@ pub struct Facts {
     pub baked: bool,
     /// Whether a variable can point the app at the baked layer.
     pub can_repoint: bool,
-    /// Bytes of all weights, where sizes are known.
+    /// Bytes of all weights whose sizes are known.
     pub bytes: u64,
-    /// The memory limit of this container: read if the cache lies in memory.
+    /// The memory limit of this container, if the cache lies in memory.
     pub memory_limit: Option<u64>,
 }
 
@@ -135,15 +135,15 @@ pub enum CacheOwner {
 /// The order of attempts.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Plan {
-    /// The one thing that root does in the volume before it steps down.
+    /// The new owner that root gives the volume's root, before the drop.
     pub hand_over: Option<Ids>,
-    /// Whom to become; `None` is to stay.
+    /// The user to become; `None` if the user stays.
     pub drop_to: Option<Ids>,
     /// Where to serve from, in order.
     pub serve: Vec<Serve>,
 }
 
-/// One way to have the weights.
+/// One way to serve the weights.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Serve {
@@ -172,17 +172,17 @@ pub enum Refusal {
         /// Whom to become.
         to: Ids,
     },
-    /// The user namespace that this process is in knows no such user or group.
+    /// This process's user namespace has no such user or group.
     NotMapped {
         /// Whom to become.
         to: Ids,
     },
 }
 
-/// Decides. The truth table is in `plan_tests.rs`.
+/// Decides the plan. `plan_tests.rs` has the truth table.
 ///
 /// # Errors
-/// [`Refusal`] where every start would be wrong: the command must not run as root instead.
+/// [`Refusal`] if no correct start exists: the command must not run as root instead.
 pub fn plan(facts: &Facts, owner: CacheOwner) -> Result<Plan, Refusal> {
     let drop_to = becomes(&facts.who, facts.app)?;
     let hand = drop_to.unwrap_or(facts.who.ids);
@@ -194,15 +194,15 @@ pub fn plan(facts: &Facts, owner: CacheOwner) -> Result<Plan, Refusal> {
     Ok(Plan { hand_over: drop_to.and(hand_over(facts, hand)), drop_to, serve: serve(facts) })
 }
 
-/// Whom this process becomes; `None` is to stay.
+/// The user that this process becomes; `None` if the user stays.
 ///
 /// # Errors
-/// [`Refusal`] where every start would be wrong.
+/// [`Refusal`] if no correct start exists.
 pub fn becomes(who: &Who, app: Option<App>) -> Result<Option<Ids>, Refusal> {
     let Some(app) = app else { return Ok(None) };
     let caps = who.caps;
     if app.ids == who.ids {
-        // The same ids may still have other groups; the platform's groups stay if they can't be changed.
+        // The ids are right already. The groups may differ, and stay if they can't be changed.
         return Ok((app.explicit && caps.setuid && caps.setgid).then_some(app.ids));
     }
     let root = who.ids.uid == 0;
@@ -213,7 +213,7 @@ pub fn becomes(who: &Who, app: Option<App>) -> Result<Option<Ids>, Refusal> {
         (_, true) => Ok(Some(app.ids)),
         (true, false) => Err(Refusal::CannotDrop { to: app.ids }),
         (false, false) if app.explicit => Err(Refusal::CannotBecome { to: app.ids }),
-        // An arbitrary uid was chosen by the platform: the lock file's owner gives way.
+        // The platform chose this uid: it has priority over the lock file's owner.
         (false, false) => Ok(None),
     }
 }
@@ -230,8 +230,8 @@ fn hand_over(facts: &Facts, hand: Ids) -> Option<Ids> {
     (lasting(volume, facts) && !may_write(volume, hand, &facts.app_groups)).then_some(hand)
 }
 
-/// By permission bits alone; access lists and the kernel may say more. Another group's volume is
-/// the app's to write where it is in that group (Kubernetes' fsGroup): it stays as it is.
+/// Decides by permission bits alone, not by access lists. A volume of a group that the app is in
+/// (Kubernetes' fsGroup) is writable, so it stays unchanged.
 fn may_write(volume: &VolumeFacts, hand: Ids, groups: &[u32]) -> bool {
     let shift = if volume.owner.uid == hand.uid {
         6
@@ -243,7 +243,7 @@ fn may_write(volume: &VolumeFacts, hand: Ids, groups: &[u32]) -> bool {
     volume.mode >> shift & 0o3 == 0o3
 }
 
-/// A copy is worth making only where it outlives this container and fits.
+/// A copy is made only if it outlives this container and fits.
 fn lasting(volume: &VolumeFacts, facts: &Facts) -> bool {
     match volume.fs {
         Fs::Durable => true,
@@ -252,7 +252,7 @@ fn lasting(volume: &VolumeFacts, facts: &Facts) -> bool {
     }
 }
 
-/// Half the limit: the app wants memory of its own.
+/// The weights may take half the limit: the app needs memory too.
 fn fits(facts: &Facts) -> bool {
     facts.memory_limit.is_none_or(|limit| facts.bytes <= limit / 2)
 }

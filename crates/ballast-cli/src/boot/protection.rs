@@ -1,4 +1,4 @@
-//! How well a verified weight is protected from the app that reads it: a pure function of owners and modes.
+//! Decides how well a verified weight is protected from its app: a pure function of owners and modes.
 
 use std::fmt;
 
@@ -32,7 +32,7 @@ impl fmt::Display for Protection {
     }
 }
 
-/// Whether the app may write this inode, or give itself the right to.
+/// Whether the app may write this inode, or may give itself that right.
 pub fn writable(stat: &Stat, app: Ids, groups: &[u32]) -> bool {
     let group = stat.gid == app.gid || groups.contains(&stat.gid);
     stat.uid == app.uid || stat.mode & 0o002 != 0 || (group && stat.mode & 0o020 != 0)
@@ -40,7 +40,7 @@ pub fn writable(stat: &Stat, app: Ids, groups: &[u32]) -> bool {
 
 /// Judges a file and its directories, from the one that holds it up to `/`, by owners and modes.
 ///
-/// That a mount is read-only does not count: the app may write to the same files through another one.
+/// A read-only mount does not count: the app may write to the same files through another mount.
 pub fn judge(file: &Stat, ancestors: &[Stat], app: Ids, groups: &[u32]) -> Protection {
     if app.uid == 0 || writable(file, app, groups) {
         return Protection::Owned;
@@ -48,7 +48,7 @@ pub fn judge(file: &Stat, ancestors: &[Stat], app: Ids, groups: &[u32]) -> Prote
     if ancestors.iter().all(|dir| !writable(dir, app, groups)) {
         return Protection::ImageLayer;
     }
-    // In a sticky directory of root's the app can make names, and remove only its own.
+    // In root's sticky directory the app can create entries, and remove only its own.
     let kept = |dir: &Stat| dir.uid == 0 && (dir.mode & 0o1000 != 0 || !writable(dir, app, groups));
     if ancestors.iter().all(kept) { Protection::Sticky } else { Protection::Owned }
 }

@@ -1,8 +1,9 @@
-//! `adopt`: a lock file from a cache that is there. A first trust in every byte of it, and reported as such.
+//! `adopt`: writes a lock file for an existing cache. It trusts every byte for the first time, and
+//! reports that.
 //!
-//! The cache is only read, once. What contradicts itself gets no pin and makes the exit code 14; the rest is written.
-//! A well-known name gets upstream's sources if it has upstream's bytes; what its layout does not say is left for a
-//! person.
+//! It reads the cache once and changes nothing there. A file that contradicts itself gets no pin
+//! and leads to exit code 14; the others are written. A well-known name gets upstream's sources if
+//! it has upstream's bytes; a source that the layout does not show stays empty.
 
 use std::collections::{BTreeMap, HashMap};
 use std::fs::File;
@@ -37,7 +38,7 @@ pub fn adopt(args: &Adopt) -> Result<(), Failure> {
     table.verdict()
 }
 
-/// Enters every weight of a cache into the lock file, and prints what became of each.
+/// Enters every weight of a cache into the lock file, and prints the result for each.
 ///
 /// # Errors
 /// Those of [`adopt`].
@@ -65,10 +66,10 @@ pub fn take(book: &mut LockFileEditor, cache: &Cache) -> Result<Table, Failure> 
         .hint("name DEEPFACE_HOME, HF_HOME, or a folder of weights"))
 }
 
-/// Names the store's variable, with the constants that its readers need.
+/// Enters the store's variable, with the constants that its readers need.
 pub fn name_variable(book: &mut LockFileEditor, name: &str) {
     book.name_variable(name);
-    // A client that may ask the hub reads the newest revision there, not the one that was pinned.
+    // A client that may connect to the hub reads the newest revision, not the pinned one.
     if name.starts_with("HF_") {
         ["HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE"].iter().for_each(|name| book.constant(name, "1"));
     }
@@ -113,7 +114,7 @@ struct Adoption<'a> {
 }
 
 impl<'a> Adoption<'a> {
-    /// Checks one file, and enters it if nothing speaks against it.
+    /// Checks one file, and enters it if no check refuses it.
     fn take(&mut self, member: &'a Member) -> Result<(), Failure> {
         let (sha256, size, mut checked) = read(member).map_err(|error| unreadable(&member.file, &error))?;
         if let Some(why) = checked.refusal() {
@@ -167,7 +168,7 @@ impl<'a> Adoption<'a> {
         })
     }
 
-    /// Each large set as one entry.
+    /// Enters each large set as one group.
     fn enter_groups(&mut self) -> Result<(), Failure> {
         for (dir, members) in std::mem::take(&mut self.groups) {
             let within = |path: &RelPath| match dir {

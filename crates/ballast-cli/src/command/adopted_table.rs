@@ -1,4 +1,5 @@
-//! What `adopt` reports: each file up to twenty, above that a line a folder; what was left out, and why.
+//! The report of `adopt`: up to twenty files one by one, above that a line for each folder; and the
+//! files that were left out, with the reasons.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -20,11 +21,11 @@ const NAMES: usize = 10;
 pub struct AdoptedRow {
     /// Below the store's root.
     pub path: RelPath,
-    /// What its bytes hash to.
+    /// The SHA-256 of its bytes.
     pub sha256: Digest,
     /// Its length.
     pub size: u64,
-    /// Why it is believed.
+    /// Why it is trusted.
     pub trust: &'static str,
     /// What is unusual about it.
     pub warnings: Vec<String>,
@@ -34,7 +35,7 @@ pub struct AdoptedRow {
     pub is_reference: bool,
 }
 
-/// What became of each file of the cache.
+/// The result for each file of the cache.
 #[derive(Default)]
 pub struct Table {
     /// Files with an entry.
@@ -43,19 +44,19 @@ pub struct Table {
     pub refused: Vec<(RelPath, String)>,
     /// Files that are no part of a model.
     pub left_out: Vec<(PathBuf, String)>,
-    /// Sets that lack files: all of them, or some.
+    /// Sets with missing files: whether all are missing, and the text.
     incomplete: Vec<(bool, String)>,
 }
 
 impl Table {
-    /// Looks for files that others name and that have no entry.
+    /// Finds files that others need and that have no entry.
     pub fn missing(&mut self, parts: &[Parts], book: &LockFileEditor) {
         let mut texts = BTreeMap::new();
         for incomplete in parts.iter().filter_map(|parts| parts.incomplete(|path| book.has(path))) {
             let names: Vec<_> = incomplete.missing.iter().take(NAMES).map(ToString::to_string).collect();
             let more = incomplete.missing.len().saturating_sub(NAMES);
             let more = if more > 0 { format!(" and {more} more") } else { String::new() };
-            // Each shard of a numbered set says the same.
+            // Each shard of a numbered set names the same files.
             texts.entry(names.join(", ") + &more).or_insert((incomplete.all, incomplete.named_by.clone()));
         }
         self.incomplete = texts.into_iter().map(|(names, (all, by))| (all, format!("{by} needs {names}"))).collect();
@@ -66,7 +67,7 @@ impl Table {
         self.pinned.iter().any(|line| !line.is_reference)
     }
 
-    /// Everything, in proportion.
+    /// The whole report, shortened for many files.
     pub fn text(&self) -> String {
         let mut text = if self.pinned.len() > EACH { self.folders() } else { self.each() };
         for (path, why) in &self.refused {
@@ -144,7 +145,7 @@ impl Table {
         }
     }
 
-    /// Whether the cache is whole.
+    /// Fails if the cache is incomplete.
     ///
     /// # Errors
     /// [`Exit::WeightsMissing`] where files were refused or sets lack some of their files.

@@ -1,4 +1,4 @@
-//! `bake`: lays out the image layer, and writes the index of what matched its pin.
+//! `bake`: lays out the image layer, and writes the index of the weights that matched their pins.
 //!
 //! Deterministic: the same weights and lock file give the same bytes, modes, owners and times.
 
@@ -98,7 +98,7 @@ fn lay(into: &LinuxDisk, from: &[LinuxDisk], weights: &[Weight]) -> Result<(), F
         .hint(format!("bring a file with this sha256 and name its folder with --from\n  {}", first.sha256)))
 }
 
-/// A layer without a serial has none of an earlier bake.
+/// Removes an earlier bake's serial if the lock file has none.
 fn write_serial(path: &Path, serial: Option<u64>) -> io::Result<()> {
     match serial {
         Some(serial) => write(path, serial::line(serial).as_bytes()),
@@ -119,7 +119,7 @@ fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
     fs::rename(staged, path)
 }
 
-/// Owners, modes and times that do not depend on who baked, or when.
+/// Sets owners, modes and times that depend neither on the user nor on the time.
 fn finish(root: &Path, setting: &Setting, owner: Option<Ids>) -> io::Result<()> {
     let mut dirs: BTreeSet<PathBuf> = BTreeSet::new();
     for weight in &setting.lock.weights {
@@ -130,9 +130,9 @@ fn finish(root: &Path, setting: &Setting, owner: Option<Ids>) -> io::Result<()> 
             set_mode_and_owner(&path, 0o444, owner)?;
         }
     }
-    // Children before parents: making a name moves its directory's time.
+    // Children before parents: creating an entry changes its directory's time.
     for dir in dirs.into_iter().rev() {
-        // Not the app's: who owns a directory can rename what lies in it.
+        // Directories do not belong to the app: a directory's owner can rename its entries.
         set_mode_and_owner(&dir, 0o755, None)?;
     }
     let (index, serial) = (root.join(INDEX), root.join(serial::BAKED));

@@ -1,4 +1,5 @@
-//! `fetch`: every pinned file into a store, several at a time; nothing unverified gets its name.
+//! `fetch`: brings every pinned file into a store, several at a time; only verified bytes get a
+//! weight's name.
 
 use std::fmt::Write as _;
 use std::path::Path;
@@ -36,7 +37,7 @@ pub fn fetch(args: &Fetch) -> Result<(), Failure> {
     bring(&setting, &sources, &args.fetching.into, args.jobs, start)
 }
 
-/// Brings what is missing or wrong from these sources, and says how it went.
+/// Brings missing and wrong files from these sources, and reports the result.
 ///
 /// # Errors
 /// [`Exit::FetchFailed`] as above.
@@ -73,7 +74,7 @@ fn images(args: &Fetch) -> Result<Vec<RemoteImage>, Failure> {
     Ok(images)
 }
 
-/// Resolves a name, tells what it is, and opens the image, with its manifest.
+/// Resolves a name, reports the digest, and opens the image, with its manifest.
 ///
 /// # Errors
 /// [`Exit::Usage`] for a name that makes no sense, [`Exit::FetchFailed`] with the registry's fault.
@@ -91,7 +92,7 @@ pub fn open_image(name: &str, bounds: &SourceLimits, plain_http: bool) -> Result
     Ok((picture, manifest))
 }
 
-/// What both `pin` and `fetch` ask.
+/// The sources that both `pin` and `fetch` use.
 ///
 /// # Errors
 /// [`Exit::Usage`] for mirrors, tokens or certificates that make no sense.
@@ -113,7 +114,7 @@ pub fn sources_of(bounds: &SourceLimits, mirrors: &[String]) -> Result<Sources, 
         .map_err(|why| Failure::new(Exit::Usage, why))
 }
 
-/// What a source may cost, as the command line says.
+/// The limits for a source, from the command line.
 pub fn limits(bounds: &SourceLimits) -> Limits {
     Limits {
         overall: bounds.timeout,
@@ -161,7 +162,7 @@ fn run<'a>(
     };
     std::thread::scope(|scope| {
         for _ in 1..threads.min(jobs.len()) {
-            // Without a thread the fetch is slower, but complete.
+            // If a thread can't be started, the fetch is slower, but complete.
             let _ = std::thread::Builder::new().spawn_scoped(scope, work);
         }
         work();
@@ -171,7 +172,7 @@ fn run<'a>(
     failed
 }
 
-/// A brief one has no line for a file that simply came.
+/// A brief report has no line for a file that arrived without a fault.
 fn one(disk: &LinuxDisk, lock: &Lock, sources: &Sources, job: &Job, progress: &Progress, brief: bool) -> Obtained {
     let start = Instant::now();
     let line = progress.line(job.weight.path.as_str(), job.weight.size);

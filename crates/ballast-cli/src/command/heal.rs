@@ -177,7 +177,7 @@ fn start(healing: &Healing, dry_run: bool, drop: &DropOptions) -> Result<Booted,
     let given = boot.hand_over_dirs(&plan, &mut refused);
     let file = if dry_run { None } else { open_report(healing.report.as_deref(), &look, &mut refused) };
     let taken = boot.take(&plan);
-    // Once more: the cache may be root's by now.
+    // Checked again: the cache may now be root's.
     let look = WriteAccess::new(guarded, &groups);
     let believed = receipts(healing, &mut boot.setting, &look, dry_run);
     boot.receipts = believed.as_ref().map(|file| &file.receipts);
@@ -206,7 +206,7 @@ fn start(healing: &Healing, dry_run: bool, drop: &DropOptions) -> Result<Booted,
     Ok(Booted { setting, report, dropped, file, guarded, groups, extras })
 }
 
-/// Opens the receipts of --trust receipt; a remark if they can't be used.
+/// Opens the receipts of `--trust receipt`; adds a remark if they can't be used.
 fn receipts(healing: &Healing, setting: &mut Setting, look: &WriteAccess, dry_run: bool) -> Option<ReceiptFile> {
     if healing.trust == TrustArg::Bytes || dry_run {
         return None;
@@ -224,7 +224,7 @@ fn open_report(path: Option<&Path>, look: &WriteAccess, refused: &mut Vec<String
         .ok()
 }
 
-/// The report file comes last, so that it can say what stderr did not take.
+/// Writes the report file last, so that it can report what stderr did not accept.
 fn tell(report: &mut Report, log: LogArg, file: Option<ReportFile>) {
     match log {
         LogArg::Text => print::boot(report),

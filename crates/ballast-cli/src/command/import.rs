@@ -1,5 +1,5 @@
-//! `import`: every pinned file from an archive into a store. Every blob of the archive is verified
-//! before anything of it is used, and every weight against the lock file.
+//! `import`: brings every pinned file from an archive into a store. It verifies every blob of the
+//! image before use, and every weight against the lock file.
 
 use std::time::{Duration, Instant};
 
@@ -12,7 +12,7 @@ use crate::image::archive::Archive;
 use crate::print::Progress;
 use crate::source::{Fault, Limits, Sources};
 
-/// A file of this machine is not waited for; the sizes are the lock file's and the archive's own.
+/// A local file needs no time limits; the lock file and the archive bound the sizes.
 const LIMITS: Limits = Limits {
     overall: Duration::from_secs(3600),
     idle: Duration::from_secs(30),

@@ -1,4 +1,4 @@
-//! `init`: begins a lock file from what is there: a folder of models, a Dockerfile, a compose file.
+//! `init`: begins a lock file from a folder of models, a Dockerfile and a compose file.
 //!
 //! Writes the lock file and nothing else, and prints the lines that the Dockerfile needs. No file is replaced.
 
@@ -14,7 +14,7 @@ use crate::exit::{Exit, Failure};
 use crate::init::{self, ProjectFacts, Said, Store, dockerfile};
 use crate::{bounds, foreign, print, setting};
 
-/// Where models lie in a project, in order.
+/// Folders of a project that may contain models, in order.
 const FOLDERS: [&str; 4] = ["models", "model", "weights", "checkpoints"];
 const COMPOSE: [&str; 4] = ["compose.yaml", "compose.yml", "docker-compose.yaml", "docker-compose.yml"];
 

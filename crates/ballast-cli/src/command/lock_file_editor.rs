@@ -1,4 +1,4 @@
-//! The lock file as text that keeps its comments and order, for those commands that write into it.
+//! Edits the lock file as text, which keeps its comments and order.
 //!
 //! Only `refresh` replaces an entry's digest. The file on disk is the old one or the new one, never half.
 
@@ -23,11 +23,11 @@ use crate::{bounds, foreign, setting};
 pub struct Pinned<'a> {
     /// Below the store's root.
     pub path: &'a RelPath,
-    /// What its bytes hash to now.
+    /// The SHA-256 of its present bytes.
     pub sha256: Digest,
     /// Its length.
     pub size: u64,
-    /// Where it can be had; empty is left for a person.
+    /// Its sources; if empty, a person has to add them.
     pub sources: &'a [String],
     /// SPDX expression, where it is known.
     pub license: Option<&'a str>,
@@ -59,20 +59,20 @@ pub struct LockFileEditor {
 pub struct Grouped<'a> {
     /// The directory of its files below the store's root; empty for the root itself.
     pub dir: &'a str,
-    /// What each path is put after.
+    /// The prefix of each path's source.
     pub source: Option<&'a str>,
     /// Path below the directory, digest, size.
     pub files: &'a [(String, Digest, u64)],
 }
 
-/// Files that a group has in the lock file itself; more are in a list beside it.
+/// The most files of a group in the lock file itself; a list beside it names more.
 const INSIDE: usize = 2000;
 
 impl LockFileEditor {
     /// Reads the lock file, or begins one for the store with this root.
     ///
     /// # Errors
-    /// [`Exit::BadLock`] for a lock file that is wrong, or where there is none and none is begun.
+    /// [`Exit::BadLock`] for an invalid lock file, or if none exists and none is begun.
     pub fn open(named: Option<&Path>, store: Option<&Path>) -> Result<Self, Failure> {
         let bad = |path: &Path, why: String| Failure::new(Exit::BadLock, format!("{}: {why}", path.display()));
         match (setting::lock_path(named), store) {
@@ -80,7 +80,7 @@ impl LockFileEditor {
                 let text = foreign::text_named(&path, bounds::LOCK).map_err(|error| bad(&path, error.to_string()))?;
                 let begun: DocumentMut =
                     text.parse().map_err(|error: toml_edit::TomlError| bad(&path, error.to_string()))?;
-                // One that `init` began has no weight yet: it is checked once it has one.
+                // A lock file that `init` began has no weight yet: it is checked when it has one.
                 let is_whole = ["weight", "group"].iter().any(|key| begun.get(key).is_some());
                 let lock = is_whole.then(|| Lock::parse_with(&text, foreign::beside(&path))).transpose();
                 let lock = lock.map_err(|error| bad(&path, error.to_string()))?;
@@ -124,7 +124,7 @@ impl LockFileEditor {
         &self.path
     }
 
-    /// What of `[store]` only a person can write, and is not there yet.
+    /// The keys of `[store]` that a person still has to write.
     pub fn lacking(&self) -> Vec<&'static str> {
         ["owner", "baked"].into_iter().filter(|key| self.text["store"].get(key).is_none()).collect()
     }
@@ -146,7 +146,7 @@ impl LockFileEditor {
         }
     }
 
-    /// Adds a constant to `[env]`, where it has none of that name.
+    /// Adds a constant to `[env]`, unless one of that name exists.
     pub fn constant(&mut self, name: &str, value: &str) {
         let table = self.text.entry("env").or_insert(Item::Table(Table::new()));
         if let Some(table) = table.as_table_like_mut().filter(|table| table.get(name).is_none()) {
@@ -165,10 +165,10 @@ impl LockFileEditor {
         paths.first().and_then(dir).filter(|first| paths.iter().all(|path| dir(path).as_ref() == Some(first)))
     }
 
-    /// Adds an entry, or completes the one of this path and digest; whether it is new.
+    /// Adds an entry, or completes the entry of this path and digest; returns whether it is new.
     ///
     /// # Errors
-    /// [`Exit::PinMismatch`] where the entry of that path has another digest.
+    /// [`Exit::PinMismatch`] if the entry of that path has another digest.
     pub fn enter(&mut self, pinned: &Pinned) -> Result<bool, Failure> {
         if let Some(there) = self.grouped.get(pinned.path.as_str()) {
             return if *there == pinned.sha256 { Ok(false) } else { Err(otherwise(pinned, &there.to_string())) };
@@ -227,7 +227,7 @@ impl LockFileEditor {
         Ok(())
     }
 
-    /// Whether what was entered makes a lock file.
+    /// Checks that the text is a valid lock file.
     ///
     /// # Errors
     /// [`Exit::Usage`], with the parser's words.
@@ -235,7 +235,7 @@ impl LockFileEditor {
         self.lock().map(drop).map_err(|error| Failure::new(Exit::Usage, error.to_string()))
     }
 
-    /// The weights so far. A text that just begins is no lock file yet, and has none.
+    /// The weights so far; none if the text is not yet a lock file.
     pub fn pinned(&self) -> Vec<Weight> {
         self.lock().map_or_else(|_| Vec::new(), |lock| lock.weights)
     }
@@ -248,7 +248,7 @@ impl LockFileEditor {
         })
     }
 
-    /// Written beside, then renamed.
+    /// Writes a new file beside the lock file, and renames it.
     ///
     /// # Errors
     /// [`Exit::Usage`] where the text is no lock file any more, [`Exit::BadLock`] where it can't be
@@ -273,7 +273,7 @@ impl LockFileEditor {
             staged.persist(path).map_err(|error| error.error)?;
             Ok(())
         };
-        // A lock file never names a list that is not there.
+        // Lists are written first, so that the lock file never names a missing list.
         let lists = self.lists.iter().try_for_each(|(name, lines)| write(&self.path.with_file_name(name), lines));
         lists
             .and_then(|()| write(&self.path, &self.text.to_string()))

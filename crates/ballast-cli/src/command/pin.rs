@@ -1,7 +1,8 @@
-//! `pin`: an entry of the lock file from what a source gives now. A first trust, and reported as such.
+//! `pin`: makes an entry of the lock file from a source's present bytes. It trusts them for the
+//! first time, and reports that.
 //!
-//! Comments and order of the lock file are kept. What was read stays in the fetch store, so that
-//! `fetch` needs no second download.
+//! It keeps comments and order of the lock file. The file stays in the fetch store, so that `fetch`
+//! needs no second download.
 
 use std::path::Path;
 
@@ -20,8 +21,8 @@ use crate::source::{self, Fault, Sink, Sources, label_of, name_of};
 /// Pins each source.
 ///
 /// # Errors
-/// [`Exit::FetchFailed`] for a source's fault, [`Exit::PinMismatch`] where an entry of that path has
-/// another digest: the lock file is then as before.
+/// [`Exit::FetchFailed`] for a source's fault, [`Exit::PinMismatch`] if an entry of that path has
+/// another digest: the lock file is then unchanged.
 pub fn pin(args: &Pin) -> Result<(), Failure> {
     if (args.path.is_some() || args.refresh.is_some()) && args.sources.len() > 1 {
         return Err(Failure::new(Exit::Usage, "expected one source beside --path or --refresh, found several"));
@@ -110,7 +111,7 @@ fn take(
     let pinned = Pinned { path: &path, sha256, size, sources: &written, license: args.license.as_deref() };
     let trust = enter(book, &pinned, refreshed.is_some(), &label_of(&source))?;
     book.check()?;
-    // What had the name before is no evidence of anything: it is replaced.
+    // A file that had the name before is replaced without quarantine.
     sink.publish(sha256, &WeightState::Stale).map_err(failed)?;
     let checked = examine(&root, &path).map_err(failed)?;
     book.save()?;
@@ -119,7 +120,7 @@ fn take(
     Ok(checked.parts)
 }
 
-/// A source as it is typed. A hub's file may lack the commit: the hub names it.
+/// Reads a source from the command line. A hub's file may lack the commit, which the hub then names.
 fn read_source(text: &str) -> Result<Source, String> {
     let source = Source::try_from(text.to_owned());
     if source.is_err() && text.starts_with("hf:") {
@@ -137,7 +138,8 @@ fn promised(source: &Source) -> Option<ballast::digest::Digest> {
     }
 }
 
-/// The source as the lock file gets it: without secrets. What it lacks, and that it moves, is remarked.
+/// The source for the lock file, without secrets. It remarks what was removed, and whether the
+/// address can change its content.
 fn written(source: &Source, sink: &Sink) -> Result<String, Fault> {
     let url = match source {
         Source::Web(url) => url,
@@ -173,7 +175,7 @@ fn fixed(file: &HubFile, commit: Option<&str>) -> Result<HubFile, Fault> {
     })
 }
 
-/// Checks the file that was received. One that contradicts itself is removed: it got no pin.
+/// Checks the received file, and removes a file that contradicts itself, which gets no pin.
 fn examine(root: &Path, path: &RelPath) -> Result<Findings, Fault> {
     let file = root.join(path.as_str());
     let checked = foreign::open(&file)

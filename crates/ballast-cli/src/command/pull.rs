@@ -1,5 +1,5 @@
-//! `pull`: every pinned file from an image into a store. The tag is resolved once; damaged files are
-//! repaired by chunks.
+//! `pull`: brings every pinned file from an image into a store. It resolves the tag once, and
+//! repairs damaged files by chunks.
 
 use std::fs::OpenOptions;
 use std::io::{self, Write as _};
@@ -33,7 +33,7 @@ pub fn pull(args: &Pull) -> Result<(), Failure> {
     bring(&setting, &sources, &args.fetching.into, args.jobs, start)
 }
 
-/// The lock file at hand; or, with --first-trust one that begins as the image's own.
+/// The local lock file; or, with `--first-trust`, a copy of the image's.
 ///
 /// # Errors
 /// Those of the lock file; a first trust where there is one already.

@@ -1,4 +1,4 @@
-//! `push`: the weights that are at hand, or a whole service, as an ordinary image in a registry.
+//! `push`: sends the local weights, or a whole service, to a registry as an ordinary image.
 
 use crate::args::Push;
 use crate::command::export::WeightImage;

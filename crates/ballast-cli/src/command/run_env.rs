@@ -1,4 +1,5 @@
-//! The facts behind [`crate::app_env`]: this process's environment, and whether the lock file is believed.
+//! Collects the facts for [`crate::app_env`]: this process's environment, and whether the lock file
+//! is trusted.
 
 use std::ffi::OsString;
 
@@ -10,11 +11,11 @@ use crate::report::Report;
 use crate::setting::Setting;
 use crate::write_access::WriteAccess;
 
-/// What the command gets after this boot.
+/// The command's environment after this boot.
 pub fn of(setting: &Setting, report: &Report, guarded: Ids, groups: &[u32], command: &[OsString]) -> AppEnv {
     let text = |word: OsString| word.into_string().ok();
     let env: Vec<_> = std::env::vars_os().filter_map(|(name, value)| Some((text(name)?, text(value)?))).collect();
-    // Root can write everything: root is the operator then.
+    // If the command runs as root, root counts as the operator, since it can write everything.
     let believed = guarded.uid == 0 || WriteAccess::new(guarded, groups).is_trusted(&setting.lock_path);
     decide(&EnvFacts {
         lock: &setting.lock,
@@ -26,7 +27,7 @@ pub fn of(setting: &Setting, report: &Report, guarded: Ids, groups: &[u32], comm
     })
 }
 
-/// The app would look for required weights where nothing was verified.
+/// Fails if the app would read required weights that were not verified.
 ///
 /// # Errors
 /// [`Exit::WeightsMissing`], with what leads there.

@@ -1,5 +1,6 @@
-//! `status`: for probes. Ready if a report of this boot says so, the report is about this lock file, and the files
-//! that it verified are still the ones that lie there. A probe hashes nothing; `--verify` does.
+//! `status`: for probes. The container is ready if this boot's report says so, the report is of
+//! this lock file, and the verified files are unchanged. A probe hashes nothing; `--verify` hashes
+//! every byte.
 
 use serde::Serialize;
 
@@ -19,7 +20,7 @@ struct ProbeReport {
 /// Answers a probe.
 ///
 /// # Errors
-/// [`Exit::WeightsMissing`] when a required weight was not verified in this boot, or is another file since.
+/// [`Exit::WeightsMissing`] if a required weight was not verified in this boot, or was replaced since.
 pub fn status(args: &Status) -> Result<(), Failure> {
     let setting = Setting::read(&args.place)?;
     let answer = if args.verify { afresh(args, &setting) } else { recorded(args, &setting) };

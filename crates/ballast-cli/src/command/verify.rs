@@ -35,7 +35,7 @@ struct VerifyReport {
     extra: Vec<String>,
 }
 
-/// The files of a group that are right are in its line.
+/// Leaves out right files of groups, which the group's line counts.
 fn apart<S: serde::Serializer>(weights: &[VerifiedWeight], to: S) -> Result<S::Ok, S::Error> {
     to.collect_seq(weights.iter().filter(|entry| !entry.line.is_summed_up()))
 }
@@ -54,7 +54,7 @@ struct VerifiedWeight {
     line: WeightLine,
     owner: Option<String>,
     mode: Option<String>,
-    /// What the bytes hash to, where they were read.
+    /// The SHA-256 of the bytes, if they were read.
     found_sha256: Option<String>,
 }
 
@@ -117,7 +117,7 @@ pub fn is_ready(setting: &Setting, root: &Path) -> bool {
     examine(setting, root).ready
 }
 
-/// By SHA-256 alone: this answer rests on the pins and on nothing else.
+/// Verifies by SHA-256 alone, so the result depends on the pins and on nothing else.
 fn examine(setting: &Setting, root: &Path) -> VerifyReport {
     let wanted: Vec<_> = setting.lock.weights.iter().map(ExpectedWeight::by_pin).collect();
     let outcomes = match LinuxDisk::open(root) {
@@ -194,7 +194,7 @@ fn tell(answer: &VerifyReport, long: bool) {
     }
 }
 
-/// Digests stand whole, on aligned lines of their own.
+/// Prints whole digests on aligned lines of their own.
 fn tell_wrong(entry: &VerifiedWeight) {
     let unknown = || "none".to_owned();
     let (owner, mode) = (entry.owner.clone().unwrap_or_else(unknown), entry.mode.clone().unwrap_or_else(unknown));
