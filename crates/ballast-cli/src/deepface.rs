@@ -1,7 +1,8 @@
-//! Which weights an installed DeepFace opens, and whether the lock file pins these names.
+//! Finds the weights that an installed DeepFace opens, and whether the lock file pins these names.
 //!
-//! DeepFace 0.0.98 opens an `.h5` and two `.pth`. 0.0.103 opens all three as `.onnx`, `.h5` or `.pth`, after the engine
-//! (`commons/backend_utils.py`); a name that is not there it downloads, unpinned. Looks only whether packages are there.
+//! DeepFace 0.0.98 opens an `.h5` and two `.pth`. 0.0.103 opens all three as `.onnx`, `.h5` or
+//! `.pth`, depending on the engine (`commons/backend_utils.py`); it downloads a missing name,
+//! unpinned. Reads only which packages are installed.
 
 use std::path::{Path, PathBuf};
 use std::{fs, iter};
@@ -11,26 +12,26 @@ use ballast::lock::Lock;
 /// The names without their endings, and the endings of 0.0.98.
 const NAMES: [(&str, &str); 3] =
     [("facenet512_weights", "h5"), ("2.7_80x80_MiniFASNetV2", "pth"), ("4_0_0_80x80_MiniFASNetV1SE", "pth")];
-/// The engines of 0.0.103, in the order in which it takes the first that is installed: name, package, ending.
+/// The engines of 0.0.103: name, package, ending. It uses the first one that is installed.
 const ENGINES: [(&str, &str, &str); 3] =
     [("tensorflow", "tensorflow", "h5"), ("pytorch", "torch", "pth"), ("onnx", "onnxruntime", "onnx")];
 /// The variable that names an engine.
 const ENGINE: &str = "DEEPFACE_BACKEND_ENGINE";
-/// Directories of Python's versions that are looked into.
+/// The most directories of Python versions that are searched.
 const MOST: usize = 64;
 
 /// An installed DeepFace.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Installed {
-    /// Where its packages lie.
+    /// The directory of its packages.
     packages: PathBuf,
-    /// The engine, where the version has a choice.
+    /// The engine, if the version has a choice.
     engine: Option<&'static str>,
-    /// The ending of its weights, where all three have the same.
+    /// The ending of its weights, if all three have the same.
     ending: Option<&'static str>,
 }
 
-/// The installed DeepFace, where the lock file pins weights of it in any form.
+/// The installed DeepFace, if the lock file pins its weights in any format.
 pub fn concerned(lock: &Lock, env: &dyn Fn(&str) -> Option<String>) -> Option<Installed> {
     let stem = |name: &str| name.rsplit_once('.').map_or(String::new(), |(stem, _)| stem.to_owned());
     let pinned = |weight: &ballast::lock::Weight| NAMES.iter().any(|(name, _)| *name == stem(weight.path.file_name()));
@@ -53,7 +54,7 @@ fn installed(env: &dyn Fn(&str) -> Option<String>) -> Option<Installed> {
 }
 
 impl Installed {
-    /// What is said of the weights that it opens and that the lock file pins in another form only.
+    /// The warning about weights that DeepFace opens and that the lock file pins only in another format.
     pub fn words(&self, lock: &Lock) -> Option<String> {
         let pinned: Vec<&str> = lock.weights.iter().map(|weight| weight.path.file_name()).collect();
         let other = |(stem, old): &(&str, &'static str)| {
@@ -84,7 +85,7 @@ impl Installed {
     }
 }
 
-/// Where packages may lie: what PYTHONPATH names, the virtual environment, the system's Pythons.
+/// Directories that may contain packages: those of PYTHONPATH, the virtual environment, the system's Pythons.
 fn folders(env: &dyn Fn(&str) -> Option<String>) -> Vec<PathBuf> {
     let named = env("PYTHONPATH").unwrap_or_default();
     let named = named.split(':').filter(|folder| !folder.is_empty()).map(PathBuf::from);
@@ -115,7 +116,7 @@ mod tests {
         Lock::parse(&format!("version = 1\n[store]\npath = \"/srv/store\"\n{weights}")).unwrap()
     }
 
-    /// What is said in an environment with these packages.
+    /// The warning in an environment with these packages.
     fn said(packages: &[&str], engine: &str, endings: [&str; 3]) -> Option<String> {
         let folder = tempfile::tempdir().unwrap();
         for package in packages {
@@ -136,7 +137,7 @@ mod tests {
         let new: &[&str] = &["deepface/commons/onnx_utils.py", "onnxruntime"];
         let both: &[&str] = &["deepface/commons/onnx_utils.py", "onnxruntime", "tensorflow"];
         let (old, onnx) = (["h5", "pth", "pth"], ["onnx"; 3]);
-        // Packages, the engine that is named, what is pinned, names that are said.
+        // Packages, the named engine, the pinned endings, the names in the warning.
         type Row<'r> = (&'r [&'r str], &'r str, [&'r str; 3], &'r [&'r str]);
         let rows: [Row; 8] = [
             (&["deepface/commons"], "", old, &[]),

@@ -1,12 +1,12 @@
 //! `[[dir]]`: cache and upload directories that the app must be able to write.
 //!
-//! Each is made, or its variable is pointed at the fallback, or it is a named failure. That it
-//! can be written is never concluded from permission bits: a file without a name is written in
-//! it, so a read-only mount, a full disk and a spent quota speak here and not in the app.
+//! Ballast makes each directory, or sets its variable to the fallback, or reports a failure. To
+//! test it, Ballast writes a file without a name, so that a read-only mount, a full disk or quota
+//! is found here and not in the app. Permission bits alone decide nothing.
 //!
-//! As root, before the drop, one thing may happen: an `fchown`, by descriptor, of the root of a
-//! mount that the app can't write (`permit`). All else is done as the app. No component of a path
-//! is followed when it is a symlink.
+//! As root, before the drop, Ballast may make one change: an `fchown`, by descriptor, of the root
+//! of a mount that the app can't write (`permit`). All other work happens as the app. No symlink in
+//! a path is followed.
 
 use std::io;
 use std::os::fd::OwnedFd;
@@ -25,20 +25,20 @@ use crate::exit::{Exit, Failure};
 use crate::permit::{Permit, RootPaths};
 use crate::walk::{self, WalkError};
 
-/// What came of one entry.
+/// The result of one entry.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct DirLine {
-    /// Where the lock file wants it.
+    /// The path in the lock file.
     pub path: PathBuf,
     /// The variable that the app reads.
     pub variable: Option<String>,
     /// What was found or done.
     pub outcome: DirOutcome,
-    /// The directory that the app can write: what the variable is set to.
+    /// The directory that the app can write, and the variable's value.
     pub place: Option<PathBuf>,
-    /// Whether that is the fallback.
+    /// Whether this directory is the fallback.
     pub fallback: bool,
-    /// What was refused on the way, in order.
+    /// The refusals, in order.
     pub refused: Vec<String>,
 }
 
@@ -52,22 +52,22 @@ pub enum DirOutcome {
     Made,
     /// Root gave it to the app, which then wrote in it.
     HandedOver,
-    /// Neither it nor a fallback can be written.
+    /// Neither the directory nor a fallback can be written.
     Unwritable,
 }
 
 /// What root did for one entry.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum RootStep {
-    /// Nothing was called for.
+    /// No change was needed.
     Nothing,
     /// The mount's root is now the app's.
     HandedOver,
-    /// It was called for, and refused.
+    /// A change was needed, and refused.
     Refused(String),
 }
 
-/// As root, before the drop: gives the app the mounts that it has to write in.
+/// As root, before the drop: gives the app the mounts that it must be able to write.
 pub fn as_root(specs: &[DirSpec], app: Ids, groups: &[u32]) -> Vec<RootStep> {
     specs.iter().map(|spec| root_step(spec.path.as_path(), app, groups)).collect()
 }
@@ -89,8 +89,9 @@ pub fn root_step(path: &Path, app: Ids, groups: &[u32]) -> RootStep {
     }
 }
 
-/// The root of a writable mount where the app may not make files. Other directories of root's stay as
-/// they are, even where root may change them: an image can ship a `[[dir]]` with its final owner.
+/// The root of a writable mount in which the app may not make files. Root leaves its other
+/// directories unchanged, even if it may change them: an image can contain a `[[dir]]` with its
+/// final owner.
 fn due(path: &Path, app: Ids, groups: &[u32]) -> Option<OwnedFd> {
     let (walked, permit) = walk::permitted(path, RootPaths::Allowed, app, groups).ok()?;
     let writable = protection::writable(&walked.last()?.stat, app, groups);
@@ -98,7 +99,7 @@ fn due(path: &Path, app: Ids, groups: &[u32]) -> Option<OwnedFd> {
     (permit == Permit::MountRoot && !writable && !read_only).then_some(walked.dir)
 }
 
-/// As the app: makes each directory and writes in it, or turns to its fallback.
+/// As the app: makes each directory and writes in it, or uses its fallback.
 pub fn as_app(specs: &[DirSpec], steps: &[RootStep]) -> Vec<DirLine> {
     let steps = steps.iter().chain(std::iter::repeat(&RootStep::Nothing));
     specs.iter().zip(steps).map(|(spec, step)| prepare(spec, step)).collect()
@@ -167,7 +168,7 @@ pub fn failure(lines: &[DirLine]) -> Option<Failure> {
     (!wrong.is_empty()).then(|| Failure::new(Exit::DirUnwritable, wrong.join("\n")).hint(hint))
 }
 
-/// Whether the directory had to be made; it can be written now.
+/// Makes the directory if it is missing, and tests it by a write. Returns whether it was made.
 fn make_and_probe(path: &Path, mode: u32) -> Result<bool, String> {
     let reported = |step: &str, error: io::Error| format!("{}: {step}: {}", path.display(), named(&error));
     let (dir, made) = match walk::walk(path) {
@@ -201,12 +202,12 @@ fn make(path: &Path, mode: u32) -> Result<OwnedFd, WalkError> {
 const DIR: OFlags = OFlags::DIRECTORY.union(OFlags::NOFOLLOW).union(OFlags::CLOEXEC);
 
 fn make_one(parent: &OwnedFd, name: &std::ffi::OsStr, mode: u32) -> Result<(), Errno> {
-    // An umask may even take from us the right to open what we made.
+    // An umask may even remove the right to open the new directory.
     let umask = rustix::process::umask(Mode::from_raw_mode(0o077));
     let made = fs::mkdirat(parent, name, Mode::from_raw_mode(0o700));
     rustix::process::umask(umask);
     match made {
-        // Another process made it meanwhile, and its mode is that one's affair.
+        // Another process made the directory meanwhile, and set its mode.
         Err(Errno::EXIST) => return Ok(()),
         made => made?,
     }
@@ -214,7 +215,7 @@ fn make_one(parent: &OwnedFd, name: &std::ffi::OsStr, mode: u32) -> Result<(), E
     fs::fchmod(&made, Mode::from_raw_mode(mode))
 }
 
-/// Writes a page to a file without a name; where there are none, to one that is removed at once.
+/// Writes a page to a file without a name; if the file system has none, to a file that is removed at once.
 fn probe(dir: &OwnedFd) -> io::Result<()> {
     let flags = OFlags::RDWR | OFlags::CLOEXEC;
     let mode = Mode::from_raw_mode(0o600);

@@ -1,7 +1,8 @@
-//! What a real heal would make of weights that a dry run found wrong: it reads the origins and asks the file system.
+//! Predicts a real heal's result for weights that a dry run found wrong, from the origins and the
+//! file system.
 //!
-//! Promise: "would be healed" is said only where an origin holds the right bytes, the cache takes them by its
-//! permissions, and there is room. Changes nothing.
+//! Promise: it reports "would be healed" only if an origin contains the right bytes, the cache's
+//! permissions allow the write, and the disk has room. Changes nothing.
 
 use std::io;
 use std::path::Path;
@@ -24,7 +25,7 @@ pub fn is_right(outcome: &Outcome) -> bool {
     outcome.is_right() || matches!(outcome.done, Done::WouldHeal)
 }
 
-/// Corrects what a dry run says of the weights below a root.
+/// Corrects the outcomes of a dry run for the weights below a root.
 ///
 /// `ours` is whether root hands the cache over before a real heal, so that its permissions do not count.
 pub fn foresee(outcomes: &mut [Outcome], wanted: &[ExpectedWeight], origins: &[LinuxDisk], root: &Path, ours: bool) {
@@ -38,7 +39,7 @@ pub fn foresee(outcomes: &mut [Outcome], wanted: &[ExpectedWeight], origins: &[L
         left = left.into_iter().zip(found).filter(|(_, found)| !found.is_right()).map(|(at, _)| at).collect();
     }
     left.iter().for_each(|at| outcomes[*at].done = Done::Failed(InstallFault::NoSource));
-    // What is missing must fit beside what is there, and so must a second copy of the largest that is repaired.
+    // Missing weights must fit beside the existing files, and so must a second copy of the largest wrong one.
     let size = |at: &usize| wanted[*at].size().unwrap_or(0);
     let (missing, damaged): (Vec<_>, Vec<_>) =
         wrong(outcomes).into_iter().partition(|at| outcomes[*at].found == WeightState::Missing);
@@ -56,7 +57,7 @@ pub fn absent(wanted: &[ExpectedWeight]) -> Vec<Outcome> {
     wanted.iter().map(|_| Outcome { done: Done::WouldHeal, ..Outcome::missing() }).collect()
 }
 
-/// Which directories of the lock file root would give to the app.
+/// For each directory of the lock file: whether root would give it to the app.
 pub fn given(specs: &[DirSpec], app: Ids, groups: &[u32], may_give: bool) -> Vec<bool> {
     specs.iter().map(|spec| may_give && dirs::is_due(spec.path.as_path(), app, groups)).collect()
 }
@@ -82,11 +83,11 @@ pub fn unwritable(specs: &[DirSpec], given: &[bool], app: Ids, groups: &[u32]) -
         .collect()
 }
 
-/// What the kernel would say to a new file in a directory, or in the nearest one above it.
+/// The kernel's refusal of a new file in a directory, or in its nearest existing ancestor.
 fn refusal(dir: &Path, root: &Path, needed: u64, ours: bool) -> Option<Errno> {
     let dir = dir.ancestors().find(|dir| dir.exists())?;
     let access = accessat(CWD, dir, Access::WRITE_OK | Access::EXEC_OK, AtFlags::EACCESS);
-    // What is below the root belongs to its new owner, or that owner can quarantine it.
+    // Entries below the root belong to the new owner, or that owner can quarantine them.
     if let Some(errno) = access.err().filter(|errno| *errno == Errno::ROFS || !(ours && dir.starts_with(root))) {
         return Some(errno);
     }

@@ -1,10 +1,10 @@
-//! The kernel's answers in words, with the name of the error where operators look for it. Touches nothing.
+//! The kernel's errors in words, with the name that operators search for. Touches nothing.
 
 use std::io;
 
 use rustix::io::Errno;
 
-/// The kernel's answer with the name that people search for.
+/// The kernel's error message with its name, such as ENOSPC.
 pub fn named(error: &io::Error) -> String {
     let name = match error.raw_os_error().map(Errno::from_raw_os_error) {
         Some(Errno::ROFS) => "EROFS",

@@ -1,13 +1,13 @@
-//! Text of others, made safe to print: characters that move the cursor, change colours, reverse text or are invisible
-//! are written as `\u{…}`.
+//! Makes text of others safe to print: it writes characters that move the cursor, change colours,
+//! reverse text or are invisible as `\u{…}`.
 //!
-//! `print` escapes all that it prints and keeps line breaks. Where others' text is put into a sentence,
-//! [`line()`] takes its line breaks too, so that it can't forge a line. Pure.
+//! `print` escapes all that it prints and keeps line breaks. For others' text within a line,
+//! [`line()`] also escapes line breaks, so that the text can't forge a line. Pure.
 
 use std::borrow::Cow;
 use std::fmt::Write as _;
 
-/// Whether a letter is not to be seen as it is: controls, and what changes direction or takes no room.
+/// Whether a character must be escaped: controls, and characters that change direction or have no width.
 fn is_hidden(letter: char) -> bool {
     letter.is_control()
         || matches!(letter,
@@ -39,7 +39,7 @@ pub fn line(text: &str) -> Cow<'_, str> {
     replaced(text, &[], spelled)
 }
 
-/// All that is printed: its line breaks are our own.
+/// Text to print, whose line breaks stay.
 pub fn lines(text: &str) -> Cow<'_, str> {
     replaced(text, &['\n'], spelled)
 }

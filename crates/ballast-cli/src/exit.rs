@@ -10,7 +10,7 @@ pub enum Exit {
     Usage = 2,
     /// The lock file is absent, unreadable or wrong.
     BadLock = 10,
-    /// The app could rewrite the lock file that root would obey.
+    /// As root, Ballast would obey a lock file that the app could change.
     LockUntrusted = 11,
     /// A pin of the environment differs from the lock file's.
     PinMismatch = 12,
@@ -20,7 +20,7 @@ pub enum Exit {
     WeightsMissing = 14,
     /// A directory that the app needs can't be written.
     DirUnwritable = 15,
-    /// A seal was required and can't be had.
+    /// `--seal require`, and no seal is possible.
     SealRefused = 16,
     /// A source, a mirror or a target failed.
     #[cfg_attr(not(feature = "full"), expect(dead_code, reason = "only the full build fetches"))]
@@ -42,7 +42,7 @@ pub enum Exit {
     AnswerLost = 47,
     /// The lock file is not signed by the key that was required.
     SignatureRefused = 40,
-    /// The signed lock file is older than one that was obeyed before.
+    /// The signed lock file is older than an earlier one.
     SerialBack = 41,
     /// The command was found and can't be executed.
     NotExecutable = 126,
@@ -57,18 +57,18 @@ impl Exit {
     }
 }
 
-/// A refusal as a person reads it: what happened, and the way out.
+/// A failure for a person: what happened, and what to do.
 #[derive(Debug)]
 pub struct Failure {
     /// The code.
     pub exit: Exit,
-    /// What, which, expected, found.
+    /// What failed, for which file or setting, what was expected and what was found.
     pub what: String,
     /// The line to change or the command to run.
     pub hint: Option<String>,
 }
 
-/// The answer of the entrypoint build to a command of the full one.
+/// The failure of the entrypoint build for a command of the full build.
 #[cfg(not(feature = "full"))]
 pub fn not_in_this_build() -> Failure {
     Failure::new(Exit::NotInThisBuild, "this is the entrypoint build: it has run, heal, verify, status and doctor")
@@ -81,7 +81,7 @@ impl Failure {
         Self { exit, what: what.into(), hint: None }
     }
 
-    /// Adds the way out.
+    /// Adds what to do.
     pub fn hint(mut self, hint: impl Into<String>) -> Self {
         self.hint = Some(hint.into());
         self

@@ -1,6 +1,6 @@
 //! Files that lie beside the weights and that no entry names: an app that loads what it finds reads them unverified.
 //!
-//! Looks into the weights' own directories and below them. Bounded; only reads names.
+//! Searches the weights' own directories and below them. Bounded; only reads names.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -21,11 +21,11 @@ const NAMES: usize = 10;
 /// The files without an entry, in order of their paths.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Extras {
-    /// Below the root; of very many only some.
+    /// Paths below the root; at most [`KEPT`].
     pub paths: BTreeSet<String>,
-    /// How many there are.
+    /// How many files were found.
     pub count: usize,
-    /// Whether there are more names than were read.
+    /// Whether the bound ended the search.
     pub more: bool,
 }
 
@@ -91,7 +91,7 @@ impl Extras {
         Some(format!("{count} {files} beside the weights in {}: {}{more}", root.display(), names.join(", ")))
     }
 
-    /// The end of a boot where the lock file refuses such files.
+    /// Ends the boot if the lock file refuses such files.
     ///
     /// # Errors
     /// [`Exit::ExtraFiles`].

@@ -38,7 +38,7 @@ pub fn who() -> Who {
     }
 }
 
-/// The user namespace that has every id, as its link is named: the kernel's `USER_NS_INIT_INO`.
+/// The link's target for the user namespace that has every id: the kernel's `USER_NS_INIT_INO`.
 const FIRST_NAMESPACE: &str = "user:[4026531837]";
 
 /// Whether this user namespace has these ids. Without a readable map the kernel decides later.
@@ -61,7 +61,7 @@ pub fn ids() -> Ids {
     Ids { uid: rustix::process::geteuid().as_raw(), gid: rustix::process::getegid().as_raw() }
 }
 
-/// What stands at a cache's root.
+/// Facts of a cache's root.
 pub fn volume(root: &Path) -> Volume {
     match fs::symlink_metadata(root) {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
@@ -119,12 +119,12 @@ fn mount_point(path: &Path) -> bool {
     if facts.stx_attributes_mask.contains(bit) {
         return facts.stx_attributes.contains(bit);
     }
-    // Before Linux 5.8 another device is the sign of a mount; a bind mount of the same one is missed.
+    // Before Linux 5.8 only another device shows a mount; a bind mount of the same device is missed.
     let device = |path: &Path| fs::symlink_metadata(path).map(|meta| meta.dev()).ok();
     path.parent().is_some_and(|parent| device(parent) != device(path))
 }
 
-/// A small file of the kernel's, of unknown length: in one read.
+/// Reads a small file of the kernel, of unknown length, at once.
 pub fn text(path: impl AsRef<Path>) -> std::io::Result<String> {
     let mut text = String::with_capacity(4096);
     fs::File::open(path)?.take(1 << 20).read_to_string(&mut text)?;
@@ -146,12 +146,12 @@ pub fn peak_kib() -> Option<u64> {
     line.trim().strip_suffix(" kB")?.parse().ok()
 }
 
-/// Facts of a path itself, for judging its protection.
+/// Facts of a path itself, for deciding its protection.
 pub fn stat(path: &Path) -> Option<Stat> {
     fs::symlink_metadata(path).ok().as_ref().map(stat_of)
 }
 
-/// Facts of what a path leads to, for comparing it with what was verified.
+/// Facts of a path's target, to compare with the verified file.
 pub fn stat_followed(path: &Path) -> Option<Stat> {
     fs::metadata(path).ok().as_ref().map(stat_of)
 }
@@ -176,15 +176,15 @@ fn stat_of(meta: &fs::Metadata) -> Stat {
     }
 }
 
-/// Facts of a path for judging who could change it. Where an access list names more users, the mode's group bits are
-/// the most that any of them is given: then they count for every user. Where those bits give no right to write, no
-/// list does.
+/// Facts of a path for judging who could change it. If an access list names more users, the mode's
+/// group bits limit their rights: then these bits count for every user. Without a write bit there,
+/// no list entry allows a write.
 pub fn reach(path: &Path) -> Option<Stat> {
     let stat = stat(path)?;
     if stat.mode & 0o020 == 0 {
         return Some(stat);
     }
-    // A list is longer than this: only its presence matters, not its length.
+    // Any list is longer than this buffer: only its presence matters.
     let listed = rustix::fs::lgetxattr(path, "system.posix_acl_access", &mut [0u8; 4][..]);
     let listed = matches!(listed, Ok(_) | Err(rustix::io::Errno::RANGE));
     Some(if listed { Stat { mode: stat.mode | (stat.mode & 0o070) >> 3, ..stat } } else { stat })

@@ -1,4 +1,4 @@
-//! The way out of a boot or a verification that lacks weights: it follows from what is missing. One table.
+//! One table says what to do after a boot or a verification that lacks weights.
 //!
 //! [`Lack::of_boot`] and [`Lack::of_tree`] look at the store's root and the layer's; the rest is pure.
 
@@ -10,27 +10,27 @@ use rustix::io::Errno;
 use crate::report::{Outlook, Report, WeightLine};
 use crate::setting::Setting;
 
-/// What stands between a start and its weights.
+/// Why weights are missing.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Lack {
     /// The store's root is a symlink, which is not followed.
     SymlinkedRoot { root: PathBuf, target: PathBuf },
     /// The lock file names no baked layer, and no mirror was named.
     NoLayerNamed,
-    /// It names one that is not there.
+    /// The lock file names a layer that does not exist.
     NoLayer(PathBuf),
-    /// The layer has no such file, or other bytes.
+    /// The layer does not contain the file, or contains other bytes.
     LayerIsOther(PathBuf),
-    /// The layer has it, and no variable can lead the app there.
+    /// The layer contains the file, and no variable can lead the app there.
     NoVariable(PathBuf),
     /// The call that failed on the store: its errno.
     Refused { root: PathBuf, errno: i32 },
-    /// Root could not keep the weights from the app.
+    /// Root could not protect the weights from the app.
     NotKept,
 }
 
 impl Lack {
-    /// Of a boot that leaves required weights wrong.
+    /// The cause for a boot that leaves required weights wrong.
     pub fn of_boot(setting: &Setting, report: &Report) -> Self {
         let wrong = || report.weights.iter().filter(|line| !line.right);
         let errno = |line: &WeightLine| match line.outlook {
@@ -46,7 +46,7 @@ impl Lack {
         if wrong().any(|line| line.outlook == Outlook::NotKept) {
             return Self::NotKept;
         }
-        // A heal took what the layer has: what is still wrong is not there.
+        // The heal used the layer's files, so the layer lacks the weights that are still wrong.
         let healed = report
             .served
             .as_ref()
@@ -54,7 +54,7 @@ impl Lack {
         Self::of_layer(setting, !healed)
     }
 
-    /// Of a tree that was verified, or could not be opened.
+    /// The cause for a tree that was verified, or could not be opened.
     pub fn of_tree(setting: &Setting, root: &Path) -> Self {
         Self::symlinked(root).unwrap_or_else(|| Self::of_layer(setting, false))
     }
@@ -77,7 +77,7 @@ impl Lack {
         }
     }
 
-    /// The cause, where the weights' own lines do not show it.
+    /// The cause in words, if the weights' own lines do not show it.
     pub fn cause(&self) -> Option<String> {
         match self {
             Self::SymlinkedRoot { root, target } => Some(format!(
@@ -89,7 +89,7 @@ impl Lack {
         }
     }
 
-    /// What repairs it.
+    /// What to do.
     pub fn hint(&self) -> String {
         const BAKE: &str = "RUN [\"ballast\", \"bake\", \"--from\", \"/mirror\"";
         match self {
@@ -130,7 +130,7 @@ fn refused(root: &Path, errno: i32) -> String {
     }
 }
 
-/// Whether a layer has the first weight that it should have, by its length.
+/// Whether a layer contains the lock file's first weight, by its length.
 fn holds_a_weight(setting: &Setting, baked: &Path) -> bool {
     setting.lock.weights.iter().any(|weight| {
         let found = std::fs::metadata(baked.join(weight.path.as_str())).ok();

@@ -7,7 +7,7 @@ use std::path::Path;
 use ballast::digest::Digest;
 use sha1::{Digest as _, Sha1};
 
-/// The SHA-256 that a blob's file name is: of Hugging Face's large files, of Ollama's layers, of an OCI layout.
+/// The SHA-256 in a blob's file name: of Hugging Face's large files, Ollama's layers, an OCI layout.
 pub fn digest_of_name(name: &str) -> Option<Digest> {
     let digits = ["sha256-", "sha256:", "sha256_"].iter().find_map(|start| name.strip_prefix(start)).unwrap_or(name);
     parsed(digits)

@@ -1,13 +1,13 @@
-//! What the checks of a file found, and the files without which it is of no use. Touches nothing.
+//! The findings of a file's checks, and the other files that it needs. Touches nothing.
 
 use ballast::lock::RelPath;
 
-/// What speaks against a file.
+/// A fault of a file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Objection {
-    /// It contradicts itself, or is no weight: it gets no pin.
+    /// The file contradicts itself, or is not a weight: it gets no pin.
     Refused(String),
-    /// It is unusual: it gets a pin, and a remark.
+    /// The file is unusual: it gets a pin, and a warning.
     Doubt(String),
 }
 
@@ -16,7 +16,7 @@ pub enum Objection {
 pub struct Findings {
     /// In the order in which they were found.
     pub objections: Vec<Objection>,
-    /// The files without which this one is of no use.
+    /// The other files that this one needs.
     pub parts: Option<Parts>,
 }
 
@@ -29,7 +29,7 @@ impl Findings {
         })
     }
 
-    /// What is remarked of a file that gets a pin.
+    /// The warnings about a file that gets a pin.
     pub fn doubts(&self) -> impl Iterator<Item = &str> {
         self.objections.iter().filter_map(|objection| match objection {
             Objection::Doubt(what) => Some(what.as_str()),
@@ -62,7 +62,7 @@ pub struct Incomplete<'a> {
     pub named_by: &'a RelPath,
     /// Those that are not there.
     pub missing: Vec<&'a RelPath>,
-    /// Whether not one of them is there, as where a repository's other format was downloaded.
+    /// Whether all are missing, as if the repository's other format was downloaded.
     pub all: bool,
 }
 
@@ -77,7 +77,7 @@ impl Parts {
         self.names.len()
     }
 
-    /// What of the set is missing.
+    /// The missing files of the set, if any.
     pub fn incomplete(&self, is_there: impl Fn(&RelPath) -> bool) -> Option<Incomplete<'_>> {
         let from_zero = self.first.as_ref().is_some_and(&is_there);
         let names = &self.names[..self.names.len() - usize::from(from_zero)];

@@ -1,4 +1,5 @@
-//! The header of a GGUF file: whether it is whole, and whether the model is split over several files.
+//! Checks the header of a GGUF file: whether it is complete, and whether the model is split over
+//! several files.
 //!
 //! The format: magic, version, counts of tensors and of keys, the keys with their values, then the tensors'
 //! descriptions. `split.count` is the number of files, and each file's name says which one it is.
@@ -41,7 +42,7 @@ pub fn check(path: &RelPath, file: &mut File, checked: &mut Findings) -> io::Res
     Ok(())
 }
 
-/// `split.count`; `None` where the file has none, or is no GGUF file of this machine's byte order.
+/// `split.count`; `None` if the file has none, or is not a GGUF file of this machine's byte order.
 fn splits(from: &mut Reader) -> io::Result<Option<usize>> {
     if from.left < 8 || from.bytes::<4>()? != *b"GGUF" {
         return Ok(None);

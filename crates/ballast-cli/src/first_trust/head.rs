@@ -1,13 +1,13 @@
-//! What the first bytes of a file show. Pure.
+//! Recognises by a file's first bytes what it is. Pure.
 
 use super::findings::Objection;
 
-/// What servers and tools put in a weight's place.
+/// Files that servers and tools write instead of a weight.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum NotAWeight {
     /// A page: a login, a warning, a 404.
     Html,
-    /// The pointer that Git LFS leaves where the file was not downloaded.
+    /// The pointer that Git LFS leaves if the file was not downloaded.
     LfsPointer,
     /// The pointer that git-annex leaves.
     AnnexPointer,
@@ -18,7 +18,7 @@ pub enum NotAWeight {
 }
 
 impl NotAWeight {
-    /// What is often saved in a weight's place.
+    /// Recognises a file that is often saved instead of a weight.
     pub fn of(head: &[u8]) -> Option<Self> {
         let text = String::from_utf8_lossy(head).trim_start_matches('\u{feff}').trim_start().to_ascii_lowercase();
         let begins = |starts: &[&str]| starts.iter().any(|start| text.starts_with(start));
@@ -62,7 +62,7 @@ impl NotAWeight {
         }
     }
 
-    /// Whether a file of this name is such a thing by right.
+    /// Whether a file of this name may have this content.
     pub fn is_expected(self, name: &str) -> bool {
         let name = name.to_ascii_lowercase();
         let ends = |extensions: &[&str]| extensions.iter().any(|extension| name.ends_with(extension));
@@ -88,7 +88,7 @@ const MAGIC: [(&str, usize, &[&[u8]]); 8] = [
 /// Formats of weights without fixed first bytes, which are never a gzip stream.
 const PLAIN: [&str; 8] = ["onnx", "safetensors", "pth", "pt", "pb", "bin", "ckpt", "json"];
 
-/// A file that begins as another format than its name says.
+/// The fault of a file that begins like another format than its name says.
 pub fn other_format(name: &str, head: &[u8]) -> Option<Objection> {
     let (_, extension) = name.rsplit_once('.')?;
     let extension = extension.to_ascii_lowercase();

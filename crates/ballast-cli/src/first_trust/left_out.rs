@@ -1,6 +1,6 @@
-//! Names that are a tool's own and no part of a model: one table. Pure.
+//! One table of names that tools use and that are not part of a model. Pure.
 
-/// Whose a directory of this name is.
+/// The tool that owns a directory of this name.
 pub fn directory(name: &str) -> Option<&'static str> {
     Some(match name {
         ".git" => "Git's own files",

@@ -1,9 +1,9 @@
 //! What `pin` and `adopt` check before bytes get their first pin: one set of checks for both.
 //!
-//! A pin makes bytes the truth for every later boot, so whatever contradicts itself is refused here:
-//! a page or a pointer in a weight's place, a file that is shorter than its own header says, a blob
-//! whose name is another digest, a set that lacks a part. What is only unusual is a doubt: reported,
-//! and pinned. Every read is bounded. Only reads.
+//! Every later boot trusts a pin, so a file that contradicts itself is refused here: a page or a
+//! pointer instead of a weight, a file that is shorter than its header says, a blob whose name is
+//! another digest. A file that is only unusual is pinned with a warning. Every read is bounded.
+//! Only reads.
 
 mod blob;
 mod findings;
@@ -24,7 +24,7 @@ pub use blob::{digest_of_name, git_digest, git_name, url_digest};
 pub use findings::{Findings, Objection, Parts};
 pub use head::NotAWeight;
 
-/// Bytes at the beginning of a file that tell its kind.
+/// Bytes at the beginning of a file that show its kind.
 pub const HEAD: usize = 512;
 
 /// Checks one file, whose path says of which format it should be.

@@ -1,9 +1,10 @@
-//! The files outside an ONNX model that hold its tensors.
+//! Finds the files outside an ONNX model that contain its tensors.
 //!
-//! Protocol buffers, as far as it takes: `ModelProto.graph` (7), `GraphProto.node` (1) and `.initializer` (5),
-//! `NodeProto.attribute` (5), `AttributeProto.t` (5), `.g` (6), `.tensors` (10), `.graphs` (11),
-//! `TensorProto.external_data` (13), a map whose key `location` (1, 2) is a file beside the model. Every other field
-//! is skipped unread. A file that is no protocol buffer has no such files.
+//! It reads these protocol buffer fields: `ModelProto.graph` (7), `GraphProto.node` (1) and
+//! `.initializer` (5), `NodeProto.attribute` (5), `AttributeProto.t` (5), `.g` (6), `.tensors`
+//! (10), `.graphs` (11), `TensorProto.external_data` (13), a map whose key `location` (1, 2) is a
+//! file beside the model. Every other field is skipped unread. A file that is no protocol buffer
+//! has no such files.
 
 use std::collections::BTreeSet;
 use std::fs::File;
@@ -30,7 +31,7 @@ enum Message {
 }
 
 impl Message {
-    /// The message that a field of this one holds, where it is on the way to a tensor.
+    /// The message in a field of this message, if tensors can lie below that field.
     fn field(self, number: u64) -> Option<Self> {
         match (self, number) {
             (Self::Model, 7) | (Self::Attribute, 6 | 11) => Some(Self::Graph),
@@ -46,7 +47,7 @@ impl Message {
 pub fn check(path: &RelPath, file: &mut File, checked: &mut Findings) -> io::Result<()> {
     let size = file.metadata()?.len();
     let mut walk = Walk { inner: BufReader::new(file), left: bounds::MODEL_FIELDS, locations: BTreeSet::new() };
-    // What breaks off is no model, or one that its own reader will refuse: the pin decides nothing about that.
+    // If the walk ends early, the file is not a model, or its own reader will refuse it.
     let whole = walk.message(Message::Model, size, 0).is_some();
     if walk.locations.is_empty() {
         return Ok(());
@@ -96,7 +97,7 @@ impl Walk<'_> {
         self.inner.seek_relative(i64::try_from(bytes).ok()?).ok()
     }
 
-    /// Each field's number, and the length of what it holds; the visitor reads exactly that.
+    /// Passes each field's number and length to the visitor, which reads exactly that many bytes.
     fn fields(&mut self, mut left: u64, mut visit: impl FnMut(&mut Self, u64, u64) -> Option<()>) -> Option<()> {
         while left > 0 {
             self.left = self.left.checked_sub(1)?;

@@ -1,4 +1,5 @@
-//! Files that are of no use without others: an index that names shards, a numbered shard, a model with external data.
+//! Finds the other files that a file needs: an index names shards, a shard has a number, a model
+//! has external data.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -13,7 +14,7 @@ use super::blob::digest_of_name;
 use super::findings::{Findings, Parts};
 use crate::{bounds, foreign};
 
-/// The path of a file that another one names, relative to that one's directory.
+/// The path of a file whose name stands in another file, relative to that file's directory.
 pub fn beside(path: &RelPath, name: &str) -> Result<RelPath, String> {
     let name = name.strip_prefix("./").unwrap_or(name);
     let whole = if path.parent().is_empty() { name.to_owned() } else { format!("{}/{name}", path.parent()) };
@@ -68,7 +69,7 @@ impl<'de> Deserialize<'de> for Shards {
     }
 }
 
-/// The shards that `model.safetensors.index.json` and its like name.
+/// The shards that an index such as `model.safetensors.index.json` names.
 pub fn read_index(path: &RelPath, file: &File, checked: &mut Findings) -> io::Result<()> {
     if file.metadata()?.len() > bounds::HEADER {
         checked.doubt("it is too long to check which files it names");
@@ -109,7 +110,7 @@ pub fn read_manifest(path: &RelPath, file: &File, checked: &mut Findings) -> io:
     if file.metadata()?.len() > bounds::MANIFEST {
         return Ok(());
     }
-    // Another tool's file of this place is no manifest, and needs nothing.
+    // Another tool's file at this place is not a manifest, and needs no other file.
     let bytes = foreign::read_from(file, bounds::MANIFEST)?;
     let Ok(manifest) = serde_json::from_slice::<Manifest>(&bytes) else { return Ok(()) };
     let store: Vec<&str> = path.names().take_while(|name| *name != "manifests").collect();

@@ -1,4 +1,4 @@
-//! The header of a safetensors file against the file's length.
+//! Compares the header of a safetensors file with the file's length.
 //!
 //! The format: 8 bytes with the header's length, the header in JSON, then the tensors' bytes without gaps. Its own
 //! reader refuses a file that is longer or shorter than the header says.

@@ -1,8 +1,8 @@
-//! One file that holds an image: an OCI layout in a tar archive, with the lock file beside it, and
-//! the `manifest.json` that `docker load` looks for.
+//! An image in one file: an OCI layout in a tar archive, with the lock file and the `manifest.json`
+//! of `docker load`.
 //!
-//! Promise: the same image gives the same bytes. What is read is checked against its digest before
-//! anything of it is used.
+//! Promise: the same image gives the same bytes. Each blob is checked against its digest before
+//! use.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
@@ -35,7 +35,7 @@ const FULL_NAME: &str = "io.containerd.image.name";
 const LOCK: &str = "weights.lock";
 /// The layout's own list of images.
 const INDEX: &str = "index.json";
-/// What is read of the files beside the blobs, and how long each may be.
+/// The files beside the blobs that are read, and their greatest lengths.
 const BESIDE: [(&str, u64); 2] = [(INDEX, bounds::MANIFEST), (LOCK, bounds::LOCK)];
 const PIECE: usize = 256 << 10;
 /// Writes an archive.
@@ -82,7 +82,7 @@ fn append_layer(tar: &mut Builder<impl Write>, layer: &Layer, measured: Measured
     std::thread::scope(|scope| {
         let written = scope.spawn(move || layer.write(BufWriter::with_capacity(PIECE, writer))?.flush());
         let appended = tar.append_data(&mut header, blob_path(measured.digest), Checked::new(reader, measured));
-        // What the layer met is the cause of what the archive met.
+        // The layer's fault is the cause of the archive's fault, so it is reported first.
         written.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)).and(appended)
     })
 }
@@ -102,7 +102,7 @@ impl Archive {
     /// Opens an archive of one image, and verifies every blob that its manifest names.
     ///
     /// # Errors
-    /// No archive of one image, or a blob of other bytes than its digest says.
+    /// The file is not an archive of one image, or a blob does not match its digest.
     pub fn open(path: &Path, line: &ProgressLine) -> Result<Self, Fault> {
         let file = open(path).map_err(unreadable)?;
         let (places, mut small) = places(&file).map_err(|error| bad("the archive", &error))?;
@@ -170,7 +170,7 @@ impl Blobs for Archive {
 type Places = BTreeMap<Digest, (u64, u64)>;
 type Small = BTreeMap<&'static str, Vec<u8>>;
 
-/// Where each blob lies, and the two files beside them.
+/// The place of each blob, and the two files beside them.
 fn places(file: &File) -> io::Result<(Places, Small)> {
     let (mut places, mut small) = (Places::new(), Small::new());
     let bounds = ArchiveLimits { entries: bounds::ARCHIVE_ENTRIES, headers: bounds::ARCHIVE_HEADERS };

@@ -3,7 +3,7 @@
 use ballast::digest::Digest;
 use sha2::{Digest as _, Sha256};
 
-/// The annotation that names what a layer holds: a weight's lock path, or `.ballast`.
+/// The annotation that names a layer's content: a weight's lock path, or `.ballast`.
 pub const TITLE: &str = "org.opencontainers.image.title";
 
 /// A blob that was measured: its digest and length.
@@ -20,7 +20,7 @@ pub struct Measured {
 pub struct Blob {
     /// What the manifest says of it.
     pub title: String,
-    /// What its bytes must hash to, and their number.
+    /// The expected SHA-256 and number of its bytes.
     pub measured: Measured,
     /// Whether its bytes are a plain tar archive.
     pub plain: bool,

@@ -27,7 +27,7 @@ impl Image {
     /// Measures every layer and describes them all.
     ///
     /// # Errors
-    /// A file that can't be read, or is no longer what was measured.
+    /// A file that can't be read, or that changed after it was measured.
     pub fn new(layers: Vec<Layer>, architecture: &str, run: Config) -> io::Result<Self> {
         let measured = |layer: Layer| Ok((layer.measure()?, layer)).map(|(measured, layer)| (layer, measured));
         let layers: Vec<_> = layers.into_iter().map(measured).collect::<io::Result<_>>()?;
@@ -55,7 +55,7 @@ impl Image {
         Ok(Self { layers, config, manifest: json(&manifest)? })
     }
 
-    /// The manifest's digest, which stands for the whole image.
+    /// The manifest's digest, which identifies the whole image.
     pub fn digest(&self) -> Digest {
         Measured::of(&self.manifest).digest
     }

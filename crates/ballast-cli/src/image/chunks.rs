@@ -1,6 +1,6 @@
-//! Which bytes of a weight the existing file has, and which must be fetched.
+//! Decides which bytes of a weight come from the existing file, and which must be fetched.
 //!
-//! A chunk counts as right only by the index's tree; the weight's pin judges the whole all the same.
+//! A chunk counts as right by the index's tree; the weight's pin still decides about the whole file.
 
 use ballast::disk::{Disk, Kind, LinuxDisk, LinuxFile};
 use ballast::index::{CHUNK, Leaf, Tree};
@@ -15,7 +15,7 @@ pub struct Own<'a> {
 }
 
 impl<'a> Own<'a> {
-    /// Opens it, if it is a file of whose bytes some may be right.
+    /// Opens the existing file, if some of its bytes may be right.
     pub fn open(disk: &'a LinuxDisk, weight: &Weight, found: &WeightState, tree: &'a Tree) -> Option<Self> {
         if !matches!(found, WeightState::Stale | WeightState::Damaged(Damage::Bytes { .. } | Damage::Size { .. })) {
             return None;

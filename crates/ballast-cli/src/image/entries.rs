@@ -1,7 +1,7 @@
-//! What a tar archive of others holds: names, and where each file's bytes lie.
+//! Reads the entries of a tar archive from others: names, and where each file's bytes lie.
 //!
-//! Limits: entries, and bytes of headers and long names. Contents are passed over, never read here. A
-//! sparse file, which says that it is longer than its bytes, is refused. Pure but for the reader.
+//! Limits: entries, and bytes of headers and long names. Contents are skipped, never read here. A
+//! sparse file, which claims to be longer than its bytes, is refused. Pure but for the reader.
 
 use std::cell::Cell;
 use std::io::{self, Error, ErrorKind, Read, Seek, SeekFrom};
@@ -33,8 +33,8 @@ pub struct ArchiveLimits {
 /// Passes every entry to `each`, until it stops.
 ///
 /// # Errors
-/// An archive that makes no sense, holds a sparse file, or is above its bounds; those of reading, and of
-/// `each` as they are.
+/// An invalid archive, one that contains a sparse file, or one above its bounds; errors of reading
+/// and of `each` unchanged.
 pub fn each(
     archive: impl Read + Seek,
     bounds: ArchiveLimits,

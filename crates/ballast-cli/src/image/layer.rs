@@ -1,8 +1,8 @@
 //! One layer of an image: a tar archive that follows from its entries alone.
 //!
 //! Promise: the same entries give the same bytes. Owners are numbers, times are zero, the order is
-//! that of the entries. A file's bytes are hashed as they pass: others than were measured, or more
-//! or fewer, are an error, never a layer.
+//! that of the entries. A file's bytes are hashed as they pass: if they or their number differ from
+//! those measured, this is an error.
 
 use std::collections::BTreeSet;
 use std::fs::File;
@@ -27,7 +27,7 @@ const EMPTY: Content = Content::Bytes(Vec::new());
 /// A layer: what it holds, in order.
 #[derive(Debug, Clone)]
 pub struct Layer {
-    /// What is said of it in the manifest.
+    /// The layer's title in the manifest.
     pub title: String,
     entries: Vec<LayerEntry>,
     paths: BTreeSet<String>,

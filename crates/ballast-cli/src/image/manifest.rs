@@ -1,4 +1,4 @@
-//! What a manifest of others names, as checked values. Bounded in layers; the caller bounds the bytes.
+//! Reads a manifest from others into checked values. Bounded in layers; the caller bounds the bytes.
 
 use ballast::digest::Digest;
 use oci_spec::image::{Descriptor, ImageManifest, MediaType};

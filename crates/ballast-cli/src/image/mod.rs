@@ -1,7 +1,7 @@
 //! Images: weights as an ordinary OCI image, written and read.
 //!
-//! Promise: the same input gives the same manifest digest, on any day and machine. What is read
-//! is judged by digests; a weight's bytes by the lock file's pin alone. No sockets here.
+//! Promise: the same input gives the same manifest digest, on any day and machine. Blobs are
+//! checked by digests, a weight's bytes by the lock file's pin alone. No sockets here.
 
 pub mod archive;
 mod blob;

@@ -1,10 +1,11 @@
 //! Reading an image: which layer contains which weight, and a weight's bytes out of its layer.
 //!
-//! Promise: a weight is judged by its pin. The layer of a single weight is also checked against its own
-//! digest, even if only parts of it were fetched: the rest follows from the local file and from padding. Of a
-//! pack only the weight's own bytes are fetched, and the pin alone judges them. Lock file, index and list of
-//! packs come from a blob with the digest that the manifest says. An index only saves bytes, and a list only
-//! says where to look: a false one makes a wrong file, which the pin refuses.
+//! Promise: the pin decides about each weight. The layer of a single weight is also checked against
+//! its own digest, even if only parts of it were fetched: the local file and padding give the rest.
+//! From a pack only the weight's own bytes are fetched, and the pin alone checks them. Lock file,
+//! index and list of packs come from a blob with the digest that the manifest says. An index only
+//! saves bytes, and a list only says where to look: a false one makes a wrong file, which the pin
+//! refuses.
 
 use std::collections::BTreeMap;
 use std::io::{self, Cursor};
@@ -26,9 +27,9 @@ use crate::setting::INDEX;
 use crate::source::fault::Fault;
 use crate::source::sink::Sink;
 
-/// What became of an image whose layers are not as they were pushed.
+/// The words about an image whose layers were changed after the push.
 const ANEW: &str = "something pushed it anew: `ballast push` and `skopeo copy --preserve-digests` keep it as it is";
-/// Bytes of a layer that are looked through for its one file.
+/// Bytes of a layer that are searched for its one file.
 const HEAD: u64 = 4 << 10;
 /// How much of a layer's archive is looked at; its bytes are in memory already.
 const WALK: entries::ArchiveLimits =
@@ -39,7 +40,8 @@ pub type Take<'a> = &'a mut dyn FnMut(&[u8]) -> Result<(), Fault>;
 
 /// Where blobs can be read: a registry, or an archive.
 pub trait Blobs: Sync {
-    /// Hands out the bytes of a range, in order, none twice. What is overcome on the way is reported.
+    /// Passes the bytes of a range to `take`, in order, none twice. Faults that a retry overcomes
+    /// are reported.
     ///
     /// # Errors
     /// Why not; those of `take` as they are.
@@ -95,7 +97,7 @@ impl RemoteImage {
         &self.small.lists
     }
 
-    /// Takes a weight, going on from what the sink has, with what is good of the file that is there.
+    /// Takes a weight: continues from the sink's bytes, and uses good chunks of the existing file.
     ///
     /// # Errors
     /// The source's fault, or the sink's.
@@ -164,7 +166,7 @@ impl RemoteImage {
         if found == layer.measured.digest { Ok(()) } else { Err(wrong_blob(layer, found)) }
     }
 
-    /// What the sink does not have yet, of the `size` bytes from the offset `at` on.
+    /// Takes the bytes that the sink lacks, of the `size` bytes from the offset `at` on.
     fn take_pieces(
         &self,
         layer: &Blob,
@@ -304,7 +306,7 @@ fn fits(at: u64, size: u64, layer: &Blob) -> bool {
 /// Where the first regular file's bytes begin, and how many there are, if it is the weight.
 fn first_file(head: &[u8], path: &str) -> Option<(u64, u64)> {
     let mut first = None;
-    // The head is cut: what follows the first file makes no sense, and is not looked at.
+    // Only the layer's head is in memory, so the walk stops at the first file.
     let walked = entries::each(Cursor::new(head), WALK, |entry| {
         first = Some(entry).filter(|entry| entry.is_file);
         Ok(first.is_none())

@@ -1,5 +1,5 @@
-//! `image.toml`: a whole service image in a few lines: its files and directories, how it starts, and
-//! the weights of the lock file where the lock file says that the baked layer is.
+//! `image.toml`: a whole service image in a few lines: its files and directories, how it starts,
+//! and the lock file's weights at the baked layer's path.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -16,7 +16,7 @@ use crate::exit::{Exit, Failure};
 use crate::setting::Setting;
 use crate::{bounds, foreign};
 
-/// Where the lock file lies in a service image: the first place where it is looked for.
+/// The lock file's path in a service image: the first default place.
 const LOCK: &str = "etc/ballast/weights.lock";
 /// The title of the layer of the service's own files.
 const TITLE: &str = "service";
@@ -90,8 +90,7 @@ impl ServiceImage {
         Ok(service)
     }
 
-    /// Takes a file from elsewhere than the description says, or one that it does not have: root's,
-    /// 0444. Written `PATH=FROM`.
+    /// Replaces or adds a file by `PATH=FROM`; a new file is root's, 0444.
     ///
     /// # Errors
     /// A word that is no such pair.
@@ -126,7 +125,7 @@ impl ServiceImage {
     fn layer(&self) -> Result<Layer, String> {
         let mut layer = Layer::new(TITLE);
         let mut dirs: Vec<_> = self.dirs.iter().collect();
-        // A directory before what lies in it: else it would be there already, as any other.
+        // A directory comes before its entries: otherwise they would create it with default mode and owner.
         dirs.sort_by(|one, other| one.path.cmp(&other.path));
         for dir in dirs {
             layer.add(inner(&dir.path)?, mode(&dir.mode)?, owner(dir.owner.as_ref())?, Content::Directory)?;

@@ -119,7 +119,7 @@ fn missing(weight: &Weight) -> Result<(), Failure> {
     )))
 }
 
-/// The first file that has the pin's bytes: at the lock path, by its bare name, by its digest.
+/// The first file with the pin's bytes: by lock path, bare name, or digest.
 fn at_hand(weight: &Weight, from: &[PathBuf]) -> Option<(PathBuf, Measured, Tree)> {
     let digest = weight.sha256.to_string();
     let forms = [weight.path.as_str(), weight.path.file_name(), &digest];

@@ -1,6 +1,6 @@
-//! What the last stage of a Dockerfile says about its user and its variables. Pure.
+//! Reads user and variables of a Dockerfile's last stage. Pure.
 //!
-//! Only literals count: a value with a `$` is the build's to know.
+//! Only literals count: only the build knows a value with a `$`.
 
 use std::collections::BTreeSet;
 

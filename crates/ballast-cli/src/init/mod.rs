@@ -1,5 +1,6 @@
-//! `init`: what a folder, its Dockerfile and its compose file say about a model, as the `[store]` of a lock file
-//! and as lines for the Dockerfile. Facts -> [`Store`] -> text. Pure but for the caller's facts.
+//! `init`: turns facts from a folder, its Dockerfile and its compose file into the `[store]` of a
+//! lock file and lines for the Dockerfile. Facts -> [`Store`] -> text. Pure but for the caller's
+//! facts.
 
 pub mod dockerfile;
 
@@ -12,7 +13,7 @@ const PATH: &str = "/models";
 /// The app's user where neither file names one.
 const OWNER: &str = "1000:1000";
 
-/// A value, and the place that says so: a file, with a line where there is one.
+/// A value, and its place: a file, with a line if known.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Said {
     /// The value.
@@ -31,9 +32,9 @@ impl Said {
 /// What was found.
 #[derive(Debug, Default)]
 pub struct ProjectFacts {
-    /// Users, the strongest word first: compose before the image.
+    /// Users, in order of priority: compose before the image.
     pub users: Vec<Said>,
-    /// Variables with their values, the strongest word first.
+    /// Variables with their values, in order of priority.
     pub variables: Vec<(String, Said)>,
     /// The variable that the layout of the models' folder is for.
     pub layout: Option<&'static str>,
@@ -52,7 +53,7 @@ pub struct Store {
     pub env: Option<Said>,
 }
 
-/// What the facts mean.
+/// Decides the store from the facts.
 pub fn plan(facts: &ProjectFacts) -> Store {
     let variable = facts.layout.map_or_else(
         || named(facts),
@@ -75,8 +76,8 @@ pub fn plan(facts: &ProjectFacts) -> Store {
     }
 }
 
-/// The first known variable of a library that leads to a directory; else the first of the project's own whose name
-/// says that it does, such as `MODEL_DIR`.
+/// The first known variable of a library that leads to a directory; otherwise the first of the
+/// project's own whose name shows that, such as `MODEL_DIR`.
 fn named(facts: &ProjectFacts) -> Option<(&str, Option<&Said>)> {
     let known = |name: &str| variables::ALL.iter().any(|known| known.name == name && known.is_for_models());
     let own = |name: &str| {
