@@ -1,6 +1,6 @@
-//! The world ends before every call of a heal, for every starting entry and every way of staging.
-//! At all times the weight's name is absent, right, or what it was; the next heal converges and
-//! leaves nothing but the quarantined copy.
+//! Kills the process before every call of a heal, for every starting entry and every way of
+//! staging. The weight's name is always absent, right, or unchanged; the next heal repairs it and
+//! leaves only the quarantined copy.
 
 mod support;
 
@@ -21,7 +21,7 @@ use support::{ENTRIES, NAME, World, aside, options, pattern, pin_of};
 /// Two chunks: the second is a stump.
 const SIZE: usize = (1 << 20) + 5;
 
-/// Heals with a disk that ends the world at a call; the number of calls until then.
+/// Heals with a disk that kills the process at a call; returns the number of calls until then.
 fn heal_until(world: &World, staging: Staging, indexed: bool, crash: CrashAt) -> usize {
     let disk = Lying { disk: world.disk("cache").with_staging(staging), lie: crash };
     // One thread: the calls come in one order.
@@ -93,7 +93,7 @@ fn a_disk_that_dies_at_every_call_shows_nothing_wrong() {
     crash_everywhere(Staging::Named, false, End::DiskDied);
 }
 
-/// What no source can repair, ended at every call: the wrong entry stays, or goes; it never changes.
+/// If no source can repair the entry, a kill at any call leaves it or removes it, and never changes it.
 #[test]
 fn killed_before_every_call_without_a_source() {
     let mut wrong = Vec::new();
@@ -120,7 +120,7 @@ fn killed_before_every_call_without_a_source() {
 
 const FORMER: &[u8] = b"what was there before";
 
-/// The power goes before every call, and takes whatever was not synced.
+/// Cuts the power before every call, which loses all data that was not synced.
 #[test]
 fn a_power_cut_before_every_call_leaves_old_new_or_none() {
     let right = pattern(SIZE);
@@ -157,7 +157,7 @@ fn a_power_cut_before_every_call_leaves_old_new_or_none() {
 }
 
 /// Weights that share a directory and one that does not, published together: each is old, new or
-/// none after a cut at any call, and all are there once the heal has said so.
+/// none after a cut at any call, and all are there once the heal has reported them.
 #[test]
 fn a_power_cut_while_several_are_published_together_leaves_each_old_new_or_none() {
     let files = [("a/one", pattern(9)), ("a/two", pattern(70_000)), ("b/c/three", pattern(33))];
@@ -201,8 +201,8 @@ fn a_power_cut_while_several_are_published_together_leaves_each_old_new_or_none(
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
-/// The first weight makes the directories and then comes to nothing; what the second one says must
-/// last all the same.
+/// The first weight makes the directories and then fails; the second weight's report must still
+/// hold after a power cut.
 #[test]
 fn a_weight_that_fails_does_not_take_the_durability_of_the_next_one_with_it() {
     let bytes = pattern(70_000);
@@ -229,7 +229,7 @@ fn a_weight_that_fails_does_not_take_the_durability_of_the_next_one_with_it() {
         let outcomes = heal(&disk, &wanted, &origins, &options(1));
         let lasts = disk.disk.after(Cut::TakesAll).get("a/b/two").as_ref() == Some(&bytes);
         let right: Vec<bool> = outcomes.iter().map(Outcome::is_right).collect();
-        // Settling is shared among threads: either may meet the fault.
+        // Threads share the syncs: either weight may meet the fault.
         let one_failed = right.iter().filter(|right| !**right).count() == 1;
         if !one_failed || (right[1] && !lasts) {
             wrong.push(format!("{what}: {outcomes:?}, lasts: {lasts}"));
@@ -267,7 +267,7 @@ fn the_model_notices_a_name_that_was_never_synced() {
     assert!(disk.disk.after(Cut::TakesAll).get(NAME).is_none(), "{outcome:?}");
 }
 
-/// A dry run has no calls that change anything, so it can be ended anywhere.
+/// A dry run makes no call that changes anything, so it can be killed at any call.
 #[test]
 fn a_dry_run_killed_anywhere_changed_nothing() {
     for (name, plant) in ENTRIES {

@@ -1,4 +1,4 @@
-//! Healing on a real file system, with real inodes: what is found, what is done, what is left.
+//! Heals on a real file system, with real inodes, and checks findings, actions and the files that remain.
 
 mod support;
 
@@ -87,7 +87,8 @@ impl Lie for Reads {
     }
 }
 
-/// A file of `chunks` chunks of which these are wrong, a disk of it and one of right bytes: both count what is read.
+/// A file of `chunks` chunks of which these are wrong, its disk, and a disk of right bytes: both
+/// count the bytes read.
 fn counted(chunks: usize, wrong: &[usize]) -> (World, Lying<LinuxDisk, Reads>, Lying<LinuxDisk, Reads>) {
     let world = World::new(chunks << 20);
     let mut bytes = world.bytes.clone();
@@ -108,7 +109,8 @@ fn a_repair_reads_up_to_the_first_wrong_chunk_and_then_each_other_chunk_once() {
         let expected = wrong.iter().map(|chunk| *chunk as u64).collect();
         let found = WeightState::Damaged(Damage::Bytes { bad: expected, found: None });
         let repaired = matches!(outcome.done, Done::Repaired(done) if (done.kept, done.copied) == placed);
-        // The chunk that the first look found wrong is not read again; what the copy finds wrong is read by it.
+        // The copy does not read the first wrong chunk again; it reads the others and finds them
+        // wrong itself.
         let reads = (wrong[0] + 1 + 4, wrong.len());
         let read = (disk.lie.0.into_inner() as usize >> 20, baked.lie.0.into_inner() as usize >> 20);
         if !repaired || outcome.found != found || read != reads || !world.is_right() {

@@ -1,5 +1,5 @@
-//! Disks and origins that lie. Whatever they say, a wrong file never gets the weight's name, and
-//! an honest disk converges afterwards.
+//! Disks and origins that lie. Whatever they return, a wrong file never gets the weight's name, and
+//! the next heal on an honest disk repairs it.
 
 mod support;
 
@@ -27,7 +27,7 @@ enum Must {
     Heal,
     /// Reported as a failure.
     Fail,
-    /// Healed where a wrong file was there, whose room is freed and tried again; a failure where there was none.
+    /// Healed if a wrong file was there, whose room is freed for another attempt; otherwise a failure.
     HealWhatWasWrong,
     /// As the order of calls has it; honest either way.
     Either,
@@ -43,7 +43,7 @@ fn always(call: Call, errno: i32) -> Box<dyn Lie> {
     Box::new(Refuses::always(call, errno))
 }
 
-/// Claims the writes of the second chunk, and makes none of them.
+/// Reports the writes of the second chunk as done, and makes none of them.
 struct DropsWrites;
 
 impl Lie for DropsWrites {
@@ -52,8 +52,8 @@ impl Lie for DropsWrites {
     }
 }
 
-/// What a heal hashes is what it hands to the disk. SECURITY.md names the limit: this boot does not see what the disk
-/// kept of it; the next one reads every byte.
+/// A heal hashes the bytes that it passes to the disk. SECURITY.md names the limit: this boot does
+/// not see what the disk stored; the next boot reads every byte.
 #[test]
 fn a_write_that_is_claimed_and_not_made_is_found_by_the_next_boot() {
     for indexed in [true, false] {
@@ -101,7 +101,7 @@ const VOLUMES: &[(&str, MakeLie, Must)] = &[
     ),
 ];
 
-/// Lies of the place that right bytes come from.
+/// Lies of the origin's disk.
 const ORIGINS: &[(&str, MakeLie, Must)] = &[
     ("reads-short", || Box::new(ReadsShort), Must::Heal),
     ("eio-at-read", || always(Call::Read, libc::EIO), Must::Fail),
@@ -138,7 +138,7 @@ fn world_at(start: &str) -> World {
     world
 }
 
-/// Nothing wrong became visible, nothing wrong was called right, and an honest disk converges.
+/// Checks that no wrong file became visible or counted as right, and that an honest disk is healed next.
 fn judge(world: &World, before: Option<&Vec<u8>>, outcome: &Outcome, must: Must, indexed: bool) -> Result<(), String> {
     let after = fs::read(world.target()).ok();
     if after.is_some() && after.as_ref() != before && !world.is_right() {
@@ -199,7 +199,7 @@ fn a_lying_origin_never_gives_a_wrong_file() {
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
-/// Does something to the real disk just before its `at`-th call of one kind: a peer that races.
+/// Changes the real disk just before its `at`-th call of one kind, like a peer that races.
 struct Meanwhile<F: Fn() + Sync> {
     call: Call,
     act: F,

@@ -1,5 +1,6 @@
-//! A name that led to right bytes never ends leading to none, or to others: a property of random trees of links, hard
-//! links, wrong types and wrong bytes, healed with and without a source, with and without an index.
+//! A name that led to right bytes never leads to none, or to others, at the end: a property of
+//! random trees of links, hard links, wrong types and wrong bytes, healed with and without a
+//! source, with and without an index.
 
 mod support;
 
@@ -20,7 +21,7 @@ use support::{options, pattern, pin_of};
 use tempfile::TempDir;
 use testkit::random::Random;
 
-/// A disk of which so many files may be open at once.
+/// A disk with this limit of open files.
 struct AtOnce(usize);
 
 impl Lie for AtOnce {
@@ -42,7 +43,7 @@ struct Tree {
     bytes: BTreeMap<&'static str, Vec<u8>>,
 }
 
-/// What may lie under a weight's name: each makes it, with the bytes of the weight beside the tree.
+/// An entry that may lie under a weight's name, and the function that makes it from the weight's bytes.
 type Form = (&'static str, fn(&Path, &Path, &[u8]));
 
 fn write(at: &Path, bytes: &[u8]) {
@@ -154,7 +155,7 @@ impl Tree {
         self.bytes.keys().copied().filter(right).collect()
     }
 
-    /// What lies outside of the weights' names, which no heal may write.
+    /// Files outside of the weights' names, which no heal may write.
     fn others(&self) -> BTreeMap<PathBuf, Vec<u8>> {
         let blobs = fs::read_dir(self.cache().join("blobs")).expect("list");
         let outside = fs::read_dir(self.dir.path()).expect("list");

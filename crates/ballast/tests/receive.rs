@@ -1,4 +1,5 @@
-//! Receiving on a real file system: what gets a name, what stays in a part, who may go on from it.
+//! Receives on a real file system: which bytes get a name, which stay in a part, and who may
+//! continue the part.
 #![expect(clippy::unwrap_used, reason = "a test's helpers may fail where they stand")]
 
 use std::fs::{self, File};
@@ -54,7 +55,7 @@ impl World {
         entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect()
     }
 
-    /// Receives what is still lacking and publishes.
+    /// Receives the missing bytes and publishes.
     fn finish(&self, mut receiver: Receiver<LinuxDisk>) {
         let from = usize::try_from(receiver.len()).unwrap();
         for piece in self.bytes[from..].chunks(100_000) {
@@ -111,7 +112,7 @@ fn what_was_received_is_handed_out_again_whole_and_changes_nothing() {
     drop(first);
     let second = world.receiver(&disk);
     assert!(again(&second) == world.bytes[..5_000_000]);
-    // One that ends early is a fault, not less.
+    // A file that ends early is a fault.
     let file = fs::File::options().write(true).open(world.part()).unwrap();
     file.set_len(4_000_000).unwrap();
     assert!(second.again(|_| {}).is_err());

@@ -1,6 +1,6 @@
-//! Root keeps two weights in a volume that the app shares: every interleaving of up to two acts of the app with
-//! the calls of a whole heal; of up to three in the long form (`just sticky`). What is called right at the end is what the app reads, and stays so whatever the
-//! app does next.
+//! Root keeps two weights in a volume that the app shares: every interleaving of up to two acts of
+//! the app with the calls of a whole heal; of up to three in the long form (`just sticky`). The app
+//! reads every weight that is reported right, and later acts of the app do not change that.
 #![expect(
     clippy::unwrap_used,
     clippy::print_stderr,
@@ -132,7 +132,7 @@ impl Boot<'_> {
     }
 }
 
-/// What came of all schedules from one start.
+/// The results of all schedules from one start.
 #[derive(Default)]
 struct Tally {
     runs: usize,
@@ -141,7 +141,7 @@ struct Tally {
     wrong: Vec<String>,
 }
 
-/// Plays a schedule; where its last act changed something, every longer one too.
+/// Plays a schedule and, if its last act changed something, every longer schedule too.
 fn explore(boot: &Boot, start: (u32, u32, Make), schedule: &mut Schedule, most: usize, tally: &mut Tally) {
     let (uid, mode, make) = start;
     let disk = SharedDisk::new(uid, mode);
@@ -153,7 +153,7 @@ fn explore(boot: &Boot, start: (u32, u32, Make), schedule: &mut Schedule, most: 
     let outcomes = boot.run(&disk);
     let (calls, effective) = disk.played();
     if !effective {
-        // As if the act had not been.
+        // The act had no effect.
         return;
     }
     tally.runs += 1;
@@ -174,7 +174,7 @@ fn explore(boot: &Boot, start: (u32, u32, Make), schedule: &mut Schedule, most: 
     }
 }
 
-/// What is called right and is not, now or after whatever the app does next.
+/// A weight that is reported right and is not, now or after any later act of the app.
 fn lie(disk: &SharedDisk, outcomes: &[Outcome], private: (&Inode, &Inode)) -> Option<String> {
     if private.0 != private.1 {
         return Some(format!("root changed another service's directory: {:?}", private.1));

@@ -1,5 +1,5 @@
-//! Prints the folder of the generated test data, which has a lock file for it; with a path, writes the embedder there
-//! from which nothing is taken off.
+//! Prints the folder of the generated test data, which has a lock file for it; with a path, writes
+//! the embedder there without the correction of `spread`.
 
 #![expect(clippy::print_stdout, reason = "the answer of a tool")]
 

@@ -1,11 +1,13 @@
-//! Clean ground: folders whose every ancestor is root's and closed to others, wherever the clone lies.
+//! Clean ground: folders whose ancestors all belong to root and are closed to others, wherever the
+//! clone lies.
 //!
-//! Tests that start programs as uid 100, or that judge the directories above a file, must not depend on where the
-//! repository was cloned: below `/tmp` (sticky), below `/root` (closed), or below a path with a space. As root each
-//! thread enters a mount namespace of its own and sees `TARGET/tmp/ground` at `/mnt`; the processes that it starts
-//! see the same. All threads share the folder's content, and nothing outside the target folder changes.
-//! Without root it is an ordinary folder below the target folder; below `/tmp`, where that path has a space, since
-//! shells, lists of mirrors and Python environments split at one. `./test` removes it.
+//! Tests that start programs as uid 100, or that judge the directories above a file, must not
+//! depend on where the repository was cloned: below `/tmp` (sticky), below `/root` (closed), or
+//! below a path with a space. As root each thread enters a mount namespace of its own and sees
+//! `TARGET/tmp/ground` at `/mnt`; the processes that it starts see the same. All threads share the
+//! folder's content, and nothing outside the target folder changes. Without root it is an ordinary
+//! folder below the target folder, or below `/tmp` if that path contains a space, since shells,
+//! lists of mirrors and Python environments split there. `./test` removes it.
 
 use std::cell::OnceCell;
 use std::ffi::CStr;
@@ -49,7 +51,7 @@ pub fn lasting(name: &str) -> PathBuf {
     dir
 }
 
-/// A program where uid 100 may execute it: the file itself, mounted on clean ground.
+/// A path at which uid 100 may execute a program: the file itself, mounted on clean ground.
 ///
 /// # Panics
 /// Where the mount is refused.

@@ -1,4 +1,5 @@
-//! What the tests of all crates share. Never part of a program: every crate names it as a dev-dependency.
+//! Helpers that the tests of all crates share. No program contains it: every crate has it as a
+//! dev-dependency.
 //!
 //! - [`need`]: the only way to skip a test. Each skip is printed and recorded; `./test` lists the record.
 //! - [`data`]: networks of the four architectures and photographs, generated below the target folder.
@@ -7,7 +8,7 @@
 //! - [`random`]: seeded numbers.
 //! - [`rows`]: the rows of a table test, tested on all cores.
 //! - [`transcript`]: whole outputs of commands as snapshots.
-//! - [`summary`]: what the end of `./test` says, from the log and the record of skips.
+//! - [`summary`]: the last lines of `./test`, from the log and the record of skips.
 
 pub mod data;
 pub mod ground;

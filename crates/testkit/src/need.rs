@@ -1,4 +1,4 @@
-//! The only way to skip a test: a function that answers whether a need is met, and records it where it is not.
+//! The only way to skip a test: each function says whether a need is met, and records a skip if it is not.
 //!
 //! A skip is one line on stderr, past the harness (which hides what a passing test prints), and one line in the file
 //! that `TEST_SKIPS` names. `./test` sets that file and lists it at its end. May write both, and nothing else.
@@ -32,13 +32,13 @@ pub fn root(test: &str) -> bool {
     full_tier(test, "root") && (ground::is_clean() || skip(test, "root with CAP_SYS_ADMIN (a mount namespace)"))
 }
 
-/// Whether a program of this machine is there; `install` is the command that brings it.
+/// Whether this machine has a program; `install` is the command that installs it.
 #[must_use]
 pub fn tool(test: &str, name: &str, install: &str) -> bool {
     paths::find(name).is_some() || skip(test, &format!("{name} ({install})"))
 }
 
-/// Whether a file or folder is there; `install` says what brings it.
+/// Whether a file or folder exists; `install` says how to get it.
 #[must_use]
 pub fn file(test: &str, path: &Path, install: &str) -> bool {
     path.exists() || skip(test, &format!("{} ({install})", path.display()))
@@ -95,13 +95,13 @@ pub fn requested(test: &str, variable: &str, cost: &str) -> bool {
     std::env::var_os(variable).is_some() || skip(test, &format!("{variable}=1 ({cost})"))
 }
 
-/// Whether the whole tier runs; in the quick one the test is left out for this reason.
+/// Whether the full tier runs; the quick tier skips the test for this reason.
 #[must_use]
 pub fn full_tier(test: &str, needs: &str) -> bool {
     !is_quick() || skip(test, &format!("the full tier: {needs}"))
 }
 
-/// Whether a test may take more than five seconds of this machine; the quick tier leaves those out.
+/// Whether a test may take more than five seconds; the quick tier skips such tests.
 #[must_use]
 pub fn time(test: &str) -> bool {
     full_tier(test, "more than five seconds")

@@ -1,4 +1,4 @@
-//! Where things are: the repository, the target folder, the shared test data, the static programs. Reads the
+//! Paths of the repository, the target folder, the shared test data and the static programs. Reads the
 //! environment; [`static_program`] may run `tools/static`, once, under a lock.
 
 use std::fs;
@@ -60,8 +60,8 @@ pub fn find(name: &str) -> Option<PathBuf> {
     places.map(|place| place.join(name)).find(|path| path.is_file())
 }
 
-/// The static program `entrypoint`, `full` or `likeness`. `tools/static` builds it where it is absent or older than
-/// the sources; cargo decides that.
+/// The static program `entrypoint`, `full` or `likeness`. `tools/static` builds it if it is absent
+/// or older than the sources; cargo decides that.
 ///
 /// # Panics
 /// Where the build fails: its output says why.

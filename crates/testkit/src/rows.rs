@@ -4,7 +4,7 @@ use std::num::NonZeroUsize;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
-/// What is wrong in the rows, in their order: every row is tested, whatever the others say.
+/// Tests every row and returns all faults, in the order of the rows.
 ///
 /// # Panics
 /// Where a row's test panics.

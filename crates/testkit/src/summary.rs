@@ -1,5 +1,5 @@
-//! What the end of `./test` says: which suites failed, and, by suite, what was not tested and why. Pure functions of
-//! cargo's log and of the record of skips.
+//! Writes the last lines of `./test`: which suites failed and, by suite, what was not tested and
+//! why. Pure functions of cargo's log and of the record of skips.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -9,7 +9,7 @@ use std::fmt::Write as _;
 pub struct Suite {
     /// The program's file name; for documentation tests, the crate's.
     pub program: String,
-    /// Tests that ended well, skipped ones among them: cargo knows no difference.
+    /// Tests that passed, skipped tests included: cargo does not distinguish them.
     pub passed: usize,
     /// Tests that failed.
     pub failed: usize,
@@ -73,7 +73,7 @@ pub fn skips(record: &str) -> Vec<Skip> {
     record.lines().filter_map(parse).collect()
 }
 
-/// The skips that no reason in `allowed` covers: such a run is not whole.
+/// The skips that no reason in `allowed` covers; with any, the run is incomplete.
 #[must_use]
 pub fn unexpected<'a>(skips: &'a [Skip], allowed: &[&str]) -> Vec<&'a Skip> {
     skips.iter().filter(|skip| !allowed.iter().any(|reason| skip.needs.contains(reason))).collect()

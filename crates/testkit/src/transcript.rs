@@ -1,5 +1,6 @@
-//! Whole outputs as snapshots: what commands print and how they end, kept beside the tests as text that a person
-//! reads. `SNAPSHOTS=overwrite` rewrites the files; the difference is then read in the commit.
+//! Snapshots of whole outputs: the text that commands print and their exit codes, in files beside
+//! the tests that a person reads. `SNAPSHOTS=overwrite` rewrites the files; the difference is then
+//! read in the commit.
 //!
 //! Commands run with an empty environment, as uid 100 where the test is root's, in a folder of their own. What differs
 //! from machine to machine (the folder, times, ids, the version) is replaced by a word in brackets.
@@ -19,7 +20,7 @@ use crate::ground;
 /// The user that commands run as where the test is root's.
 const APP: (u32, u32) = (100, 101);
 
-/// Commands and what came of them, in the order in which they ran.
+/// Commands and their results, in the order in which they ran.
 pub struct Transcript {
     dir: TempDir,
     program: PathBuf,
@@ -123,7 +124,7 @@ impl Transcript {
         }
     }
 
-    /// Compares all of it with the file, or writes the file where `SNAPSHOTS=overwrite` says so.
+    /// Compares the transcript with the file, or writes the file if `SNAPSHOTS=overwrite` is set.
     ///
     /// # Panics
     /// Where they differ, with the difference.

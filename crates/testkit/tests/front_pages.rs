@@ -1,5 +1,6 @@
-//! The programs on the front pages of the two libraries, compiled and run as a stranger does: in a crate outside the
-//! workspace, from the page alone. The crate lies below the target folder and shares it, so that little is built.
+//! The programs on the front pages of the two libraries, compiled and run as a new user does: in a
+//! crate outside the workspace, from the page alone. The crate lies below the target folder and
+//! shares it, so that little is built.
 
 #![allow(clippy::unwrap_used, reason = "tests")]
 

@@ -1,4 +1,4 @@
-//! No skip can hide: every way to skip ends in the summary, and a suite that did nothing is named in capitals.
+//! The summary lists every skip, and names a suite that ran nothing in capitals.
 
 #![allow(clippy::unwrap_used, reason = "tests")]
 

@@ -1,5 +1,5 @@
 //! Disks that lie, named for their lie. One wrapper forwards every call; a [`Lie`] may refuse
-//! calls, twist what was read, or change the facts.
+//! calls, change the bytes that were read, or change the facts.
 
 use std::io;
 use std::panic::resume_unwind;
@@ -39,17 +39,17 @@ pub trait Lie: Sync {
         Ok(())
     }
 
-    /// How many files may be open at once, where not as many as the disk says.
+    /// How many files may be open at once, if fewer than the disk says.
     fn files_at_once(&self) -> Option<usize> {
         None
     }
 
-    /// Whether a write at an offset is claimed and not made.
+    /// Whether a write at an offset is reported as done and not made.
     fn drops(&self, _at: u64) -> bool {
         false
     }
 
-    /// May change what was read at an offset, and the number of bytes.
+    /// May change the bytes that were read at an offset, and their number.
     fn twist(&self, bytes: &mut [u8], _at: u64) -> usize {
         bytes.len()
     }
@@ -185,7 +185,7 @@ impl<D: Disk, L: Lie> Disk for Lying<D, L> {
     }
 }
 
-/// How the world ends.
+/// How a test interrupts a heal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum End {
     /// The process is killed: nothing more of it runs.
@@ -194,14 +194,14 @@ pub enum End {
     DiskDied,
 }
 
-/// Counts calls, and ends the world before call number `at`: after the one before it.
+/// Counts calls, and interrupts the heal before call number `at`.
 pub struct CrashAt {
     pub at: usize,
     pub end: End,
     pub count: AtomicUsize,
 }
 
-/// What unwinds instead of a kill.
+/// The panic's value that stands for a kill.
 pub struct Killed;
 
 impl CrashAt {
@@ -258,7 +258,7 @@ impl Lie for Refuses {
     }
 }
 
-/// Reads at most 4099 bytes at a time: allowed, and often forgotten.
+/// Reads at most 4099 bytes at a time, which a disk may do.
 pub struct ReadsShort;
 
 impl Lie for ReadsShort {
@@ -302,7 +302,7 @@ impl Lie for ChangesAfterVerifying {
     }
 }
 
-/// Says a length that the file does not have.
+/// Reports a wrong length of the file.
 pub struct LiesAboutTheSize {
     pub more: i64,
 }

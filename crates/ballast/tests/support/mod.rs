@@ -1,5 +1,5 @@
-//! A small world for tests of healing: one pinned weight, a cache, a baked layer, and whatever an
-//! attacker, an accident or an operator leaves under the weight's name.
+//! One pinned weight, a cache, a baked layer, and the entries that an attacker, an accident or an
+//! operator leaves under the weight's name.
 #![allow(dead_code, reason = "each test file uses its own part of this")]
 
 pub mod lying;
@@ -45,7 +45,7 @@ pub fn pin_of(bytes: &[u8]) -> String {
     Sha256::digest(bytes).iter().map(|b| format!("{b:02x}")).collect()
 }
 
-/// A temporary directory in memory where there is one: thousands of syncs go by.
+/// A temporary directory, in memory if possible, because tests sync thousands of times.
 fn scratch() -> TempDir {
     let memory = Path::new("/dev/shm");
     let made = if memory.is_dir() { TempDir::new_in(memory) } else { TempDir::new() };
@@ -245,7 +245,7 @@ pub const ENTRIES: &[(&str, Plant)] = &[
     }),
 ];
 
-/// Where the one bad copy of a weight is kept.
+/// The quarantine path of a weight's bad copy.
 pub fn aside(target: &Path) -> PathBuf {
     let name = target.file_name().expect("a name").to_str().expect("plain");
     target.with_file_name(format!(".ballast-aside.{name}"))

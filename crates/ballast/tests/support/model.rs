@@ -1,5 +1,5 @@
-//! A file system in memory that knows what a power cut would take: content that was not synced,
-//! and names whose directory was not synced.
+//! A file system in memory that models a power cut: it loses content that was not synced, and names
+//! whose directory was not synced.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -14,19 +14,19 @@ enum Node {
     Dir { now: BTreeMap<String, usize>, durable: BTreeMap<String, usize> },
 }
 
-/// What survives of that which was not synced.
+/// Which unsynced data survive a power cut.
 #[derive(Debug, Clone, Copy)]
 pub enum Cut {
     /// Nothing: neither names nor content.
     TakesAll,
-    /// Names do, content does not: the order that makes files of zeros.
+    /// Names survive, content does not: this gives files of zeros.
     LeavesNames,
 }
 
 /// The model. Handles are numbers of nodes; node 0 is the root.
 pub struct ModelDisk {
     nodes: Mutex<Vec<Node>>,
-    /// A disk that says "durable" and does nothing: to see that the model notices.
+    /// Syncs do nothing: a test then checks that the model notices.
     pub never_syncs: bool,
 }
 
@@ -60,7 +60,7 @@ impl ModelDisk {
         }
     }
 
-    /// What a machine finds when the power is back.
+    /// The disk's state after the power cut.
     pub fn after(&self, cut: Cut) -> Self {
         let nodes = self.nodes();
         let survivors = nodes.iter().map(|node| match (node, cut) {
@@ -119,7 +119,7 @@ fn stat(nodes: &[Node], number: usize) -> Stat {
     Stat { kind, size, uid: 0, gid: 0, mode: 0o644, links: 1, id: (1, number as u64), mtime_ns: 0, ctime_ns: 0 }
 }
 
-/// Whether a rename may put `from` over what the name holds now.
+/// Whether a rename may replace `over` by `from`.
 fn may_replace(nodes: &[Node], from: usize, over: usize) -> io::Result<()> {
     match (&nodes[from], &nodes[over]) {
         (Node::File { .. }, Node::Dir { .. }) => Err(errno(libc::EISDIR)),

@@ -1,5 +1,5 @@
 //! A file system in memory that two users share: root, whose calls are those of a `Disk`, and the app, which acts
-//! between them. It knows owners, modes, sticky directories and hard rules of rename; time is a counter.
+//! between them. It models owners, modes, sticky directories and the rules of rename; time is a counter.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -41,7 +41,7 @@ pub enum Act {
     Symlink(&'static str, &'static str),
 }
 
-/// What the app does, and before which of root's calls.
+/// The app's acts, each with the number of root's call before which it happens.
 pub type Schedule = Vec<(usize, Act)>;
 
 #[derive(Default)]
@@ -322,7 +322,7 @@ impl Disk for SharedDisk {
         let made = state.add(ROOT, ROOT, 0o755, Content::Dir(BTreeMap::new()));
         state.names(*parent)?.insert(name.into(), made);
         drop(state);
-        // Opened by its name, and blessed only if it is root's: as `LinuxDisk` does it.
+        // Opened by its name, and changed only if it is root's, as in `LinuxDisk`.
         let mut state = self.turn();
         let found = state.open_below(*parent, name)?;
         if state.nodes[found].uid != ROOT {

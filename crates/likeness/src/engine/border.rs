@@ -1,10 +1,10 @@
 //! The border of a canvas that need not be computed.
 //!
-//! A region of a large canvas is run alone. Where a window reaches outside of the region it must
-//! find what the whole canvas would have given there. Outside of the region the canvas is one
-//! constant colour (the background), so that is the response of an empty canvas **at that place**:
-//! near the canvas's own edge it differs from the response far inside, because the reference pads
-//! with zeros there.
+//! The engine runs a region of a large canvas alone. A window that reaches outside of the region
+//! must read the values that the whole canvas would give there. Outside of the region the canvas is
+//! one constant colour (the background), so that is the response of an empty canvas **at that
+//! place**: near the canvas's own edge it differs from the response far inside, because the
+//! reference pads with zeros there.
 
 use super::graph::Padding;
 
@@ -19,12 +19,12 @@ pub struct Region {
     pub size: (usize, usize),
 }
 
-/// What a canvas is where there is no picture.
+/// The canvas around the picture.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Canvas<'a> {
     /// The numbers of one pixel.
     pub background: &'a [f32],
-    /// How many pixels from an edge of the empty canvas that edge is felt.
+    /// Pixels from an edge of the empty canvas within which that edge changes values.
     pub reach: usize,
 }
 
@@ -42,8 +42,8 @@ impl Region {
     }
 }
 
-/// What every window of a network finds around a region: made once for a geometry and a
-/// background, good for any picture in that region.
+/// The values that every window of a network reads around a region: made once for a geometry and a
+/// background, valid for any picture in that region.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Border {
     region: Region,
@@ -61,7 +61,7 @@ impl Border {
     }
 }
 
-/// What lies around one tensor: the pixels that a padded window reads outside of it.
+/// The pixels that a padded window reads outside of one tensor.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct Frame {
     pub(crate) h: usize,
@@ -107,11 +107,11 @@ impl Frame {
     }
 }
 
-/// One axis of a canvas whose middle is left out: there an empty canvas repeats itself.
+/// One axis of a canvas without its middle, where an empty canvas repeats itself.
 #[derive(Clone, Copy, Debug)]
 struct Axis {
     canvas: usize,
-    /// How far from an edge that edge is felt.
+    /// The distance from an edge within which that edge changes values.
     reach: usize,
     /// After how many pixels the middle repeats itself.
     period: usize,
@@ -122,7 +122,7 @@ impl Axis {
         self.canvas.min(2 * self.reach)
     }
 
-    /// Where the response at cell `at` is found, for cells of `scale` pixels; none outside.
+    /// The place of the response for cell `at`, for cells of `scale` pixels; none outside.
     fn map(&self, at: isize, scale: usize) -> Option<usize> {
         let (cells, kept) = (self.canvas / scale, self.collapsed() / scale);
         let (reach, period) = (self.reach / scale, self.period / scale);
@@ -137,7 +137,7 @@ impl Axis {
     }
 }
 
-/// Takes down what an empty canvas gives around a region, while it runs.
+/// Records the values of an empty canvas around a region, while it runs.
 pub(crate) struct Recorder {
     border: Border,
     axes: (Axis, Axis),

@@ -1,4 +1,4 @@
-//! The description of a network: what its readers say, operation by operation.
+//! Builds a network, operation by operation, from what the readers of its file describe.
 //!
 //! A [`Value`] is the result of one operation. Filters are read from the bytes of the weight file,
 //! checked (finite, folded constants too) and packed at once.

@@ -9,7 +9,7 @@ use super::packed::Packed;
 use super::shape::Shape;
 use super::view::{Outside, TensorView};
 
-/// Weights beyond which all pixels are visited for one panel before the next panel.
+/// Bytes of weights above which one panel visits all pixels before the next panel.
 const HEAVY: usize = 400 << 10;
 /// Numbers of input that should stay in the first cache while panels pass.
 const NEAR: usize = 6 << 10;
@@ -25,7 +25,7 @@ pub(crate) struct Dense<'a> {
     pub(crate) outside: Outside<'a>,
     /// Rows and columns of the result.
     pub(crate) size: (usize, usize),
-    /// Write whole vectors: the place has room for them.
+    /// Whether to write whole vectors: the target has room for them.
     pub(crate) whole: bool,
 }
 

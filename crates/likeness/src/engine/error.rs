@@ -5,7 +5,7 @@ use std::fmt;
 use super::shape::Shape;
 use crate::error::ErrorKind;
 
-/// A network that must not be built from these weights.
+/// Why a network can't be built from these weights.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 pub enum LoadError {
     /// A weight or a folded constant is NaN or infinite.
@@ -36,10 +36,10 @@ impl LoadError {
     }
 }
 
-/// A forward pass that gave no answer.
+/// Why a forward pass gave no result.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 pub enum RunError {
-    /// An output holds a NaN or an infinity.
+    /// An output contains a NaN or an infinity.
     #[error("output {output}: expected finite numbers, found {count} that are not")]
     NotFinite {
         /// Which output, in the order of [`super::Builder::finish`].

@@ -12,19 +12,19 @@ impl Network {
     /// next use.
     ///
     /// # Errors
-    /// [`RunError::Shape`] where the input does not fit; [`RunError::NotFinite`] where an output
-    /// holds a NaN or an infinity: then there is no answer.
+    /// [`RunError::Shape`] if the input does not fit; [`RunError::NotFinite`] if an output contains
+    /// a NaN or an infinity.
     pub fn forward<'s>(&self, scratch: &'s mut Scratch, shape: Shape, input: &[f32]) -> Result<&'s [Tensor], RunError> {
         self.run(scratch, shape, input, None, None)
     }
 
     /// Runs the network on a region of a canvas, as if the whole canvas had been run: the outputs
     /// are those of the region. `input` is the region; around it the canvas is `background` (the
-    /// numbers of one pixel) up to its edges, which are felt at most `reach` pixels away.
+    /// numbers of one pixel) up to its edges, which change values at most `reach` pixels away.
     ///
-    /// What lies around the region comes from a forward pass over an empty canvas, whose middle is
-    /// left out. It is kept in `scratch` for the next picture of this geometry. For fully
-    /// convolutional networks.
+    /// The values around the region come from a forward pass over an empty canvas without its
+    /// middle. `scratch` keeps them for the next picture of this geometry. The network must be
+    /// fully convolutional.
     ///
     /// # Errors
     /// As [`Network::forward`]; [`RunError::Shape`] also where the bounds of the region are not

@@ -1,6 +1,6 @@
-//! The words in which a network is described: filters, folds, activations, padding.
+//! The types that describe a network: filters, folds, activations, padding.
 //!
-//! Tensors are NHWC. A filter is seen where it lies in the bytes of the weight file.
+//! Tensors are NHWC. A filter is a view of the weight file's bytes.
 
 use super::error::LoadError;
 
@@ -17,7 +17,7 @@ pub struct Dims {
     pub w: usize,
 }
 
-/// A filter bank seen in place: little-endian f32, in any order that strides can say.
+/// A view of a filter bank: little-endian f32, in any order that strides can express.
 #[derive(Clone, Copy)]
 pub struct Filter<'a> {
     /// Its name in the file, for errors.
@@ -88,7 +88,7 @@ impl<'a> Filter<'a> {
     }
 }
 
-/// What BatchNorm or a bias folds to, per output channel: y = x * scale + shift.
+/// The folded BatchNorm or bias, per output channel: y = x * scale + shift.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Fold {
     /// Multiplied into the weights.

@@ -1,10 +1,10 @@
 //! The inference engine: ten operators, f32, NHWC, one thread.
 //!
-//! A network is described once with [`Builder`]; each filter is packed for the chosen
-//! [`KernelSet`] as it is named, straight from the file's bytes. [`Network::forward`] then runs it
-//! in buffers that the caller keeps ([`Scratch`]). What is not finite never becomes an answer.
+//! A network is described once with [`Builder`]; each filter is packed for the chosen [`KernelSet`]
+//! at once, directly from the file's bytes. [`Network::forward`] then runs it in buffers that the
+//! caller keeps ([`Scratch`]). A result that is not finite is an error.
 //!
-//! Touches memory only. `unsafe` lives in `kernel/` alone.
+//! Touches memory only. Only `kernel/` contains `unsafe` code.
 
 mod aligned;
 mod border;

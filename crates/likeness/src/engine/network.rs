@@ -1,4 +1,4 @@
-//! A loaded network: its operations, and the plan by which they run.
+//! A loaded network: its operations, and the plan that runs them.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 

@@ -1,4 +1,4 @@
-//! The ten operators: what each reads, and the shape of what it makes.
+//! The ten operators: the inputs of each, and the shape of its result.
 
 use super::error::RunError;
 use super::graph::{ConvWindow, Simple, Value};

@@ -1,8 +1,8 @@
 //! Filters in the order in which the kernels read them: `[panel][tap][input][width]`.
 //!
-//! A panel is the output channels that one kernel call computes. All panels are as wide as the
-//! kernel set likes; the last is only as wide as its channels need, in whole vectors.
-//! BatchNorm's scale is multiplied in here, so each weight is read from the file once.
+//! A panel is the output channels that one kernel call computes. The kernel set decides the panels'
+//! width; the last panel is only as wide as its channels need, in whole vectors. BatchNorm's scale
+//! is multiplied in here, so each weight is read from the file once.
 
 use super::aligned::Aligned;
 use super::error::LoadError;

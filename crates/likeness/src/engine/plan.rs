@@ -1,8 +1,9 @@
-//! What is run, in which order and where: a pure function of the graph.
+//! Decides the steps of a network, their order, and the places of values: a pure function of the graph.
 //!
 //! Operations are fused: a sum into the convolution before it; a depthwise convolution with the
 //! convolution that feeds it and the 1x1 that follows (a *ring*, whose wide tensor never exists).
-//! Parts of a concatenation are written in place. Buffers are shared by what never lives together.
+//! Parts of a concatenation are written in place. Values that are never needed at the same time
+//! share a buffer.
 
 use super::graph::{Padding, Simple, Value};
 use super::op::{Node, Op};
@@ -182,7 +183,7 @@ fn homes(nodes: &[Node], outputs: &[Value], steps: &[Step]) -> Vec<(usize, usize
     homes
 }
 
-/// Buffers by liveness: a buffer is free again when nothing that lies in it will be read.
+/// Buffers by liveness: a buffer is free again when no later step reads a value in it.
 fn places(nodes: &[Node], outputs: &[Value], steps: &[Step], homes: &[(usize, usize)]) -> (Vec<Option<Place>>, usize) {
     let mut last = vec![0; nodes.len()];
     for (at, step) in steps.iter().enumerate() {

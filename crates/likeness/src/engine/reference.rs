@@ -1,6 +1,6 @@
-//! The obvious executor: one loop per dimension, nothing fused, every value kept.
+//! A simple executor: one loop per dimension, without fusion, with every value kept.
 //!
-//! It is what the fast executor is judged by. Sums are f32, in the order tap, input channel, from
+//! Tests compare the fast executor with it. Sums are f32, in the order tap, input channel, from
 //! zero, the bias added last; a product is rounded before it is added.
 
 use super::graph::{ConvWindow, Simple, Value};
@@ -10,7 +10,7 @@ use super::packed::Packed;
 use super::scratch::Tensor;
 use super::{RunError, Shape};
 
-/// Runs a network; whether the outputs are finite is the caller's to see.
+/// Runs a network; the caller checks whether the outputs are finite.
 pub(crate) fn run(network: &Network, shape: Shape, input: &[f32]) -> Result<Vec<Tensor>, RunError> {
     let shapes = network.shapes(shape)?;
     let mut values = vec![Tensor { shape, data: input.to_vec() }];

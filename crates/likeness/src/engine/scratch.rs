@@ -28,8 +28,8 @@ pub struct Scratch {
 const BORDERS: usize = 2;
 
 impl Scratch {
-    /// Gives everything back to the system where more than this is kept: one large picture must not fix the memory of
-    /// a process for ever.
+    /// Returns all memory to the system if more than this is kept, so that one large picture does
+    /// not enlarge a process for ever.
     pub fn release_beyond(&mut self, bytes: usize) {
         let outputs: usize = self.outputs.iter().map(|output| output.data.capacity() * size_of::<f32>()).sum();
         let kept = self.buffers.iter().map(Aligned::bytes).sum::<usize>() + self.ring.bytes() + outputs;

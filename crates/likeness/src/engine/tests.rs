@@ -1,4 +1,4 @@
-//! The fast executor against the obvious one, on random networks, for every kernel set here.
+//! Compares the fast executor with the simple one, on random networks, for every kernel set of this machine.
 
 use super::op::Op;
 use super::random::{Dice, RandomNetwork, difference, network};

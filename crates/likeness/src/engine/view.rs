@@ -44,7 +44,7 @@ impl Target<'_> {
     }
 }
 
-/// What a window finds outside of a tensor.
+/// The values that a window reads outside of a tensor.
 #[derive(Clone, Copy)]
 pub(crate) enum Outside<'a> {
     /// Zeros; at least a row of a window of them.

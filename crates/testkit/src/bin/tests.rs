@@ -1,8 +1,9 @@
-//! Runs the tests with cargo and says at the end what failed and what was not tested.
+//! Runs the tests with cargo and lists at the end what failed and what was not tested.
 //!
-//! `tests [quick] [ARGUMENTS OF CARGO TEST]`. `quick` leaves out whatever needs root, an engine, a browser, a daemon or
-//! a static program. Where `TESTS_MAY_SKIP` is set (reasons, separated by commas), any other skip fails the run.
-//! Writes `TARGET/tests.log` and `TARGET/tests.skips`; prints; removes what the tests left.
+//! `tests [quick] [ARGUMENTS OF CARGO TEST]`. `quick` leaves out tests that need root, an engine, a
+//! browser, a daemon or a static program. If `TESTS_MAY_SKIP` is set (reasons, separated by
+//! commas), any other skip fails the run. Writes `TARGET/tests.log` and `TARGET/tests.skips`;
+//! prints; removes what the tests left.
 
 use std::fs::{self, File};
 use std::io::{self, BufRead as _, BufReader, Read, Write as _};
@@ -59,7 +60,7 @@ fn run(target: &Path, quick: bool, arguments: &[String]) -> io::Result<bool> {
     if quick {
         cargo.args(quick_targets(&suites()?)).env(need::TIER, "quick");
     }
-    // One pipe for both streams: a suite's name goes to one, its result to the other, and their order counts.
+    // One pipe for both streams keeps their order: a suite's name goes to one, its result to the other.
     let (both, writer) = io::pipe()?;
     cargo.args(arguments).env(need::RECORD, &record).stdout(writer.try_clone()?).stderr(writer);
     let mut child = cargo.spawn()?;
@@ -75,8 +76,8 @@ fn run(target: &Path, quick: bool, arguments: &[String]) -> io::Result<bool> {
     Ok(ended_well && is_whole(&skips, &mut out)?)
 }
 
-/// What cargo builds and runs for the quick tier. Each program is named: `--bins` would run those without tests as if
-/// they had some.
+/// Cargo's targets for the quick tier. Each program is named, because `--bins` would also run
+/// programs without tests.
 fn quick_targets(suites: &[String]) -> Vec<&str> {
     let quick = suites.iter().map(String::as_str).filter(|name| !FULL_ONLY.contains(name));
     ["--lib", "--bin", "tests"].into_iter().chain(quick.flat_map(|name| ["--test", name])).collect()
@@ -85,7 +86,7 @@ fn quick_targets(suites: &[String]) -> Vec<&str> {
 /// Places of the programs under test outside the target folder, where a boot without `--report` or `--receipts` writes.
 const PLACES: [&str; 3] = ["/run/ballast", "/var/lib/ballast", "/var/log/ballast"];
 
-/// What was there before the tests, so that what they left can be removed.
+/// The files before the tests, so that later ones can be removed.
 struct Leftovers {
     before: Vec<PathBuf>,
 }
@@ -101,7 +102,7 @@ impl Leftovers {
         PLACES.iter().map(PathBuf::from).filter(|place| place.exists()).chain(reports).collect()
     }
 
-    /// Removes what appeared, and the working folders of tests that did not end well. Python environments stay.
+    /// Removes new files, and the working folders of tests that failed. Python environments stay.
     fn remove(&self, target: &Path) -> io::Result<()> {
         let new = Self::found().into_iter().filter(|place| !self.before.contains(place));
         let below = |folder: &str| fs::read_dir(target.join(folder)).into_iter().flatten().flatten();
@@ -114,7 +115,7 @@ impl Leftovers {
     }
 }
 
-/// Whether nothing was skipped but for the reasons that the caller allows.
+/// Whether every skip has a reason that the caller allows.
 fn is_whole(skips: &[summary::Skip], out: &mut impl io::Write) -> io::Result<bool> {
     let Ok(allowed) = std::env::var("TESTS_MAY_SKIP") else { return Ok(true) };
     let allowed: Vec<_> = allowed.split(',').filter(|reason| !reason.is_empty()).collect();
@@ -161,7 +162,8 @@ mod tests {
 
     use super::*;
 
-    /// A program that has no tests ends the tier with its own help and exit code; one that is not named is not tested.
+    /// A program without tests would end the tier with its own help and exit code; a program that
+    /// is not named is not tested.
     #[test]
     fn the_quick_tier_runs_every_target_that_has_tests_and_no_other() {
         let question = ["metadata", "--locked", "--no-deps", "--offline", "--format-version", "1"];

@@ -42,7 +42,7 @@ pub fn file(fill: Fill) -> Vec<u8> {
     net.graph.finish(&PYTORCH_1_2, ("input.1", &[10, 3, 32, 32]), &outputs)
 }
 
-/// A filling with seeded random numbers: every weight counts, and no face is ever meant.
+/// A filling with seeded random numbers: every weight affects the output, and no face is recognised.
 pub fn seeded(seed: u64) -> impl FnMut(&str, &[usize]) -> Vec<f32> {
     let mut random = Random::new(seed);
     move |name, shape| {

@@ -1,7 +1,7 @@
 //! Facenet512 with seeded numbers, in a Keras file of upstream's size, names and order of layers.
 //!
-//! The network is untrained. What it says alike of all drawn faces is taken off (`spread`), so that
-//! different persons lie far apart and pictures of one person near.
+//! The network is untrained. The common part of its outputs for all drawn faces is subtracted
+//! (`spread`), so that embeddings of different persons are far apart, and those of one person near.
 
 use super::hdf5::{self, Attribute, Object};
 use super::spread;
@@ -30,12 +30,12 @@ pub fn layers() -> Vec<(String, Vec<Tensor>)> {
     made(&Spread { mean: &spread::MEAN, common: &spread::COMMON, square: spread::SQUARE })
 }
 
-/// The file with nothing taken off: what `spread` is computed with.
+/// The file without this correction, with which `spread` is computed.
 pub fn plain_file() -> Vec<u8> {
     with(&Spread { mean: &[0.0; LENGTH], common: &[0.0; LENGTH], square: 1.0 })
 }
 
-/// What is taken off the network's answers, and the mean square of what is left.
+/// The part that is subtracted from the network's outputs, and the mean square of the rest.
 struct Spread<'s> {
     mean: &'s [f32; LENGTH],
     common: &'s [f32; LENGTH],
@@ -215,7 +215,7 @@ impl Maker {
     }
 }
 
-/// Takes the part along a direction of length 1 off a vector.
+/// Subtracts a vector's projection on a direction of length 1.
 fn take_off(vector: &mut [f32], direction: &[f32]) {
     let along: f32 = vector.iter().zip(direction).map(|(v, d)| v * d).sum();
     vector.iter_mut().zip(direction).for_each(|(v, d)| *v -= along * d);

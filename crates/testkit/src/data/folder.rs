@@ -1,4 +1,4 @@
-//! Where the generated data lies: below the target folder, written once, whole or not at all.
+//! The folder of the generated data, below the target folder; it is written once, whole or not at all.
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
@@ -6,8 +6,8 @@ use std::sync::OnceLock;
 
 use sha2::{Digest, Sha256};
 
-/// SHA-256 of the weight files that the generators here make. `own_data` refuses to serve others, and
-/// the recorded answers are those of these files.
+/// SHA-256 of the weight files that the generators here make. `own_data` refuses other files, and
+/// the recorded outputs are those of these files.
 const PINS: [(&str, &str); 4] = [
     (super::DETECTOR, "4aae656a050e272238f5dbbd05c3d1145b24cf2616ff33d95c5834e8c1e0f19e"),
     (super::SPOOF_NEAR, "39decb80fe1d71182b324da74fc8557ac00a66a55a28ed5d9db415ec0f88fc08"),
@@ -112,7 +112,7 @@ fn generated(folder: &Path) -> PathBuf {
     root
 }
 
-/// A name for this state of the generators: what they make is another folder's where it is other.
+/// A name for this state of the generators: another state gets another folder.
 fn version() -> String {
     let sources = [include_str!("draw.rs"), include_str!("photographs.rs")];
     hex(&Sha256::digest(format!("{PINS:?}{sources:?}")))[..16].to_owned()

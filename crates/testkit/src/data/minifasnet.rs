@@ -1,8 +1,8 @@
 //! The two spoof networks with seeded numbers, and one channel that is chosen.
 //!
-//! All weights are random and all count a little. But channel 0 carries one thing through every
-//! layer: how much of the crop is screen green ([`super::draw::SCREEN`]). From a fifth on the face is
-//! a fake of class 0, well below it a real one of class 1, so that every outcome can be drawn.
+//! All weights are random with a small effect. But channel 0 carries through every layer how much
+//! of the crop is screen green ([`super::draw::SCREEN`]). From a fifth on the face is a fake of
+//! class 0, well below that a real one of class 1, so that tests can draw every outcome.
 
 use super::tensor::Tensor;
 use super::torch;

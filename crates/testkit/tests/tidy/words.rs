@@ -1,11 +1,11 @@
-//! Words that the house does not use: one meaning a word, and the field's own terms.
+//! Counts words that the house does not use: each word has one meaning, and the field's own terms come first.
 
 use crate::tree::Tree;
 
-/// A word, and how often sources and documents still have it: less is better, more is a fault.
+/// A word, and how often sources and documents may contain it: more is a fault.
 const WORDS: &[(&str, usize)] = include!("words.in");
 
-/// Files that may have every word, each for its reason.
+/// Files that may contain every word, each with its reason.
 const ALLOWED: [(&str, &str); 2] =
     [("/tests/tidy/", "this test plants the words"), ("CONTRIBUTING.md", "its table of style shows what not to write")];
 

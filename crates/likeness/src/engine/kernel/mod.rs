@@ -1,7 +1,7 @@
 //! The kernel sets: which inner loops this processor can run.
 //!
-//! A [`KernelSet`] can only be had where the processor and the operating system support it, so
-//! holding one is the argument for every call into its `unsafe` functions.
+//! A [`KernelSet`] can only be made if the processor and the operating system support it, so its
+//! existence justifies every call of its `unsafe` functions.
 //!
 //! To add a kernel set:
 //! 1. A file here with a type that implements `Simd`: its vector, how many numbers it has, how many pixels a tile has
@@ -63,7 +63,7 @@ impl InstructionSet {
         match self {
             Self::Avx512 => has!("avx512f") && has!("avx512vl") && has!("avx512bw") && has!("avx512dq"),
             Self::Avx2 => has!("avx2") && has!("fma"),
-            // Emulated, so that its tiles are judged on this machine too.
+            // Emulated in tests, so that this machine tests its tiles too.
             Self::Neon => cfg!(test),
             Self::Portable => true,
         }
@@ -87,7 +87,7 @@ impl KernelSet {
         Self(ALL.into_iter().find(|isa| isa.supported()).unwrap_or(InstructionSet::Portable))
     }
 
-    /// All that this machine supports, fastest first.
+    /// All sets that this machine supports, fastest first.
     pub fn available() -> Vec<Self> {
         ALL.into_iter().filter(|isa| isa.supported()).map(Self).collect()
     }

@@ -1,6 +1,6 @@
 //! NEON, which every aarch64 has: tiles of 6 pixels x 4 vectors of 4.
 //!
-//! Tests on other processors run it on `emulated`, so its tiles are judged everywhere.
+//! Tests on other processors run it on `emulated`, so every machine tests its tiles.
 
 #![allow(unsafe_code, reason = "intrinsics; the kernel set is the proof that they exist")]
 #![allow(unused_unsafe, reason = "where NEON is always there, some of its intrinsics are safe")]

@@ -1,4 +1,4 @@
-//! The inner loops, written once for any vector: what a kernel set adds is its instructions.
+//! The inner loops, written once for any vector; each kernel set adds its instructions.
 //!
 //! Everything here is `#[inline(always)]`, so that it becomes part of the `#[target_feature]`
 //! function of the set that calls it. Accumulators stay in registers: a tile is as many pixels by

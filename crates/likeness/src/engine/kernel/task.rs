@@ -1,8 +1,8 @@
 //! A kernel's task: where it reads, where it writes, and what it does at the end.
 //!
-//! These types carry the argument for the kernels' pointers. [`Rows`] only holds pointers that
-//! were slices of enough numbers when they were pushed, and lives no longer than they do;
-//! [`Places`] knows its greatest offset, so one comparison covers a whole call.
+//! These types justify the kernels' use of pointers. [`Rows`] contains only pointers to slices that
+//! were long enough when they were pushed, and lives no longer than these slices; [`Places`] knows
+//! its greatest offset, so one comparison covers a whole call.
 
 #![allow(unsafe_code, reason = "slices from the pointers that were made of slices")]
 
