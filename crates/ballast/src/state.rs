@@ -22,7 +22,7 @@ pub enum WeightState {
     Stale,
     /// Another file: the value says why it is wrong.
     Damaged(Damage),
-    /// The kernel refused to show it.
+    /// The kernel refused to open or read the entry: the errno.
     Unreadable(i32),
 }
 

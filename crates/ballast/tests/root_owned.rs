@@ -1,6 +1,7 @@
-//! Root keeps two weights in a volume that the app shares: every interleaving of up to two acts of
-//! the app with the calls of a whole heal; of up to three in the long form (`just sticky`). The app
-//! reads every weight that is reported right, and later acts of the app do not change that.
+//! Root protects two weights in a volume that the app shares. The test tries every interleaving of
+//! up to two acts of the app with the calls of a whole heal; of up to three in the long form (`just
+//! sticky`). The app reads every weight that is reported right, and later acts of the app do not
+//! change that.
 #![expect(
     clippy::unwrap_used,
     clippy::print_stderr,

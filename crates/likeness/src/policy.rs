@@ -223,7 +223,7 @@ pub struct LivenessRule {
     pub inside: f64,
 }
 
-/// Which face of a photograph counts, and what the networks can judge.
+/// The rule that selects the face that counts, and refuses faces that the networks can't judge.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct FaceRule {
     /// A face's score is above this.

@@ -44,7 +44,8 @@ struct Framing {
 /// The face's heights, in pixels of what the detector sees, between which the truth is the median.
 const HEIGHTS: [f64; 5] = [140.0, 170.0, 200.0, 230.0, 260.0];
 
-/// The only face of the whole photograph, reduced to this longer side, in the photograph's pixels.
+/// Detects the only face of the whole photograph, reduced to this longer side; returns it in the
+/// photograph's pixels.
 fn seen_at(finder: &Finder, scratch: &mut Scratch, image: &Bgr, side: f64) -> [i64; 8] {
     let scale = (image.width().max(image.height()) as f64 / side).max(1.0);
     let small = sized(image, (image.width() as f64 / scale) as usize, (image.height() as f64 / scale) as usize);

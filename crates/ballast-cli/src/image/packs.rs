@@ -15,7 +15,7 @@ use sha2::{Digest as _, Sha256};
 
 /// Layers of weights in one image, at most.
 pub const LAYERS: usize = 32;
-/// A file of this many bytes has a layer of its own while there is one.
+/// A file of this many bytes gets its own layer, as long as layers are left.
 pub const LARGE: u64 = 64 << 20;
 /// The list's name beside the index.
 pub const LIST: &str = ".ballast/packs";
@@ -30,7 +30,7 @@ pub fn layers(weights: &[(&str, u64)]) -> Vec<(String, Vec<usize>)> {
     }
     let mut large: Vec<usize> = (0..weights.len()).filter(|at| weights[*at].1 >= LARGE).collect();
     large.sort_by_key(|at| (std::cmp::Reverse(weights[*at].1), weights[*at].0));
-    // More than LAYERS weights: something is left for a pack.
+    // Leaves at least one layer for packs.
     large.truncate(LAYERS - 1);
     // A power of two: with half as many packs, pairs of them become one and nothing else moves.
     let packs = 1 << (LAYERS - large.len()).ilog2();
@@ -79,7 +79,7 @@ impl Packs {
         self.0.is_empty()
     }
 
-    /// The list as text, in the order of the paths.
+    /// Writes the list as text, in the order of the paths.
     pub fn to_text(&self) -> String {
         let line = |(path, Packed { layer, at, size }): (&String, &Packed)| format!("{layer}\t{at}\t{size}\t{path}\n");
         self.0.iter().map(line).collect()

@@ -27,7 +27,7 @@ use crate::setting::INDEX;
 use crate::source::fault::Fault;
 use crate::source::sink::Sink;
 
-/// The words about an image whose layers were changed after the push.
+/// This text explains that another tool changed the image's layers after the push.
 const ANEW: &str = "something pushed it anew: `ballast push` and `skopeo copy --preserve-digests` keep it as it is";
 /// Bytes of a layer that are searched for its one file.
 const HEAD: u64 = 4 << 10;

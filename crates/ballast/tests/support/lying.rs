@@ -32,7 +32,7 @@ pub enum Call {
     Unlock,
 }
 
-/// One way of not telling the truth.
+/// One kind of false result that a disk can return.
 pub trait Lie: Sync {
     /// Called before every call; its error goes to the caller instead.
     fn before(&self, _call: Call) -> io::Result<()> {

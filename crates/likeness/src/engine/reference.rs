@@ -130,7 +130,7 @@ mod tests {
         numbers.iter().flat_map(|number| number.to_le_bytes()).collect()
     }
 
-    /// What a one-operation network makes of 1..=h*w.
+    /// Runs a network of one operation on the numbers 1 to h*w.
     fn run(h: usize, w: usize, describe: impl Fn(&mut Builder, Value) -> Value) -> Vec<f32> {
         let mut builder = Builder::new(KernelSet::best(), 1);
         let input = builder.input();

@@ -72,7 +72,8 @@ impl Net<'_> {
         let x = self.depthwise(&x, &at(1, 0), &at(1, 1), 1);
         let mut x = self.conv(&x, &at(1, 3), &at(1, 4), Conv { out: 16, side: 1, stride: 1, relu: false });
         let mut steps = Vec::new();
-        // (output channels, stride) of the blocks of six times the width; 1 and the same width: a residual.
+        // (output channels, stride) of each block that expands six times. A block with stride 1 and
+        // unchanged channels adds its input.
         let blocks = [
             (24, 2),
             (24, 1),
