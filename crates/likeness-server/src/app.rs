@@ -16,7 +16,9 @@ use crate::admission::state::Admission;
 use crate::config::Settings;
 use crate::examiner::{Examiner, FullExaminer};
 use crate::models::{self, LoadedModels, ModelRegistry, Unavailable};
+use crate::record::Records;
 use crate::templates::Templates;
+use crate::trail::{self, ModelsSeen};
 use crate::work::Work;
 
 /// Shared by every request; cheap to clone.
@@ -39,6 +41,8 @@ pub struct Shared {
     pub work: Work,
     /// The kernels in use.
     pub kernels: KernelSet,
+    /// Records of what was decided.
+    pub records: Records,
     /// Where metrics are read.
     pub metrics: PrometheusHandle,
     /// Whether it received the signal to end: it is not ready any more.
@@ -77,7 +81,9 @@ impl App {
     /// # Errors
     /// [`Unavailable`]
     pub fn examiner(&self, models: &LoadedModels) -> Result<Examiner, Unavailable> {
-        Examiner::new(models, self.policy(), self.options())
+        let policy = self.policy();
+        trail::models(policy, || seen(models));
+        Examiner::new(models, policy, self.options())
     }
 
     /// What every verdict needs.
@@ -85,13 +91,24 @@ impl App {
     /// # Errors
     /// [`Unavailable`]
     pub fn full_examiner(&self) -> Result<FullExaminer, Unavailable> {
-        FullExaminer::new(&self.models.now(), self.policy(), self.options())
+        let (models, policy) = (self.models.now(), self.policy());
+        trail::models(policy, || seen(&models));
+        FullExaminer::new(&models, policy, self.options())
     }
 
     /// Which weights answer, for every answer that they gave.
     pub fn model(&self) -> ModelResponse {
         ModelResponse::of(&self.models.now(), DetectionPolicy::Native)
     }
+}
+
+/// The weights of a request, for its record.
+pub fn seen(models: &LoadedModels) -> ModelsSeen {
+    let loaded = models.roles.iter().filter_map(|role| {
+        role.loaded().map(|model| (models::key(role.role), model.sha256.clone(), model.self_test.clone()))
+    });
+    let contract_id = models.space(DetectionPolicy::Native).map(|space| space.to_string());
+    ModelsSeen { contract_id, embedder: models.trust(), loaded: loaded.collect() }
 }
 
 impl ModelResponse {

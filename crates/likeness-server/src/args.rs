@@ -8,7 +8,7 @@ use likeness::examine::Options;
 use likeness::find::{FAST_SIDE, Mode};
 
 use crate::store::{LONGEST, Tenant};
-use crate::store_args::{KeyCommand, StoreCommand, StorePlace};
+use crate::store_args::{JournalCommand, KeyCommand, StoreCommand, StorePlace};
 
 /// Face verification on CPU: a missing or wrong model is never a verdict, and never a surprise.
 #[derive(Debug, Parser)]
@@ -38,6 +38,11 @@ pub enum Command {
     Serve(Serve),
     /// Ask a running service whether it can answer; ends with 0 if it can
     Probe(Probe),
+    /// Verify a decision record; with its photographs, examine them again and compare every value
+    Explain(Explain),
+    /// Verify or export the journal of decisions and changes
+    #[command(subcommand)]
+    Journal(JournalCommand),
     /// Make, check or rewrap a store of templates
     #[command(subcommand)]
     Store(StoreCommand),
@@ -214,6 +219,24 @@ pub struct Compare {
     /// Another one
     #[arg(value_name = "B")]
     pub second: PathBuf,
+}
+
+#[derive(Debug, Args)]
+pub struct Explain {
+    #[command(flatten)]
+    pub weights: Weights,
+    /// Answer in JSON
+    #[arg(long)]
+    pub json: bool,
+    /// The key that must have signed it, as `likeness key public` prints it
+    #[arg(long, value_name = "HEX")]
+    pub public_key: Option<String>,
+    /// The record: an answer of /api/v1/records, a line of an exported journal, or the signed text alone
+    #[arg(value_name = "RECORD")]
+    pub record: PathBuf,
+    /// The photographs of the request, in its order
+    #[arg(value_name = "IMG")]
+    pub photographs: Vec<PathBuf>,
 }
 
 #[derive(Debug, Args)]

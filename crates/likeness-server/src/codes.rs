@@ -10,7 +10,9 @@ pub fn codes(route: &Route) -> impl Iterator<Item = Code> {
 }
 
 fn may(route: &Route, code: Code) -> bool {
-    use routes::{DEEPFACE_REPRESENT, DEEPFACE_VERIFY, DELETE, DETECT, ENROLL, ENROLL_MULTI, INSPECT, SEARCH, VERIFY};
+    use routes::{
+        DEEPFACE_REPRESENT, DEEPFACE_VERIFY, DELETE, DETECT, ENROLL, ENROLL_MULTI, INSPECT, RECORDS, SEARCH, VERIFY,
+    };
     use routes::{PERSON, PERSON_ERASE, PERSON_EXPORT, PERSONS};
     let is = |some: &[Route]| some.contains(route);
     let (photographs, deepface) = (route.images > 0, is(&[DEEPFACE_VERIFY, DEEPFACE_REPRESENT]));
@@ -27,7 +29,7 @@ fn may(route: &Route, code: Code) -> bool {
         // Without keys a foreign host or origin is refused everywhere.
         Code::Forbidden => true,
         Code::AntispoofBlocked => is(&[VERIFY, SEARCH]),
-        Code::NotFound | Code::StoreUnavailable => route.store,
+        Code::NotFound | Code::StoreUnavailable => route.store || is(&[RECORDS]),
         Code::EmbeddingNotFound => is(&[VERIFY, DELETE, PERSON, PERSON_EXPORT, PERSON_ERASE]),
         Code::EmbeddingAlreadyExists | Code::IdempotencyConflict => is(&[ENROLL, ENROLL_MULTI]),
         Code::EmbeddingContractMismatch => is(&[VERIFY, SEARCH, ENROLL, ENROLL_MULTI]),

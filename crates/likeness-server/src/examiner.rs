@@ -47,7 +47,7 @@ impl Examiner {
     /// # Errors
     /// The photograph's own.
     pub fn photograph(&self, scratch: &mut Scratch, bytes: &[u8], watch: Watch) -> Result<Photograph, NoAnswer> {
-        trail::photograph();
+        trail::photograph(bytes, self.options.mode);
         let photograph = Photograph::of(&self.finder, scratch, bytes, &self.options, watch);
         photograph.inspect_err(|why| {
             if let NoAnswer::Decode(why) = why {
@@ -63,7 +63,7 @@ impl Examiner {
     pub fn subject(&self, scratch: &mut Scratch, bytes: &[u8], watch: Watch) -> Result<Examination, NoAnswer> {
         let photograph = self.photograph(scratch, bytes, watch)?;
         let face = photograph.examine(&self.policy, self.options.largest, watch)?;
-        trail::quality(face.quality());
+        trail::face(&face);
         Ok(face)
     }
 

@@ -22,6 +22,7 @@ mod models;
 mod openapi;
 mod print;
 mod problem;
+mod record;
 mod reload;
 mod report;
 mod router;
@@ -63,7 +64,10 @@ pub fn main() -> ExitCode {
 }
 
 fn run(command: Command) -> Result<Exit, Failure> {
-    if matches!(command, Command::Serve(_) | Command::Enroll(_) | Command::Store(_) | Command::Key(_)) {
+    if matches!(
+        command,
+        Command::Serve(_) | Command::Enroll(_) | Command::Store(_) | Command::Key(_) | Command::Journal(_)
+    ) {
         let refused = |why| Failure::new(Exit::BadSetting, format!("core dumps can't be turned off: {why}"));
         secrets::protect_memory().map_err(refused)?;
     }
@@ -77,6 +81,8 @@ fn run(command: Command) -> Result<Exit, Failure> {
         Command::Bench(args) => command::bench(&args),
         Command::Serve(args) => command::serve(&args),
         Command::Probe(args) => command::probe(&args),
+        Command::Explain(args) => command::explain(&args),
+        Command::Journal(command) => command::journal(&command),
         Command::Store(command) => command::store(&command),
         Command::Key(command) => command::key(&command),
     }

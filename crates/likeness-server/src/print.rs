@@ -64,6 +64,11 @@ pub fn logging(level: LevelFilter) {
     }
 }
 
+/// A line of an answer that comes in many.
+pub fn line(text: &str) {
+    let _ = writeln!(std::io::stdout(), "{text}");
+}
+
 /// A secret, shown only this once: alone on a line of stdout.
 pub fn secret(text: &str) {
     let mut out = std::io::stdout();

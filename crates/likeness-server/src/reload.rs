@@ -51,6 +51,9 @@ fn reload(app: &App, args: &Serve, tls: Option<&Tls>) -> Result<bool, Failure> {
         tls.replace(renewed);
     }
     app.admission.keys.replace(settings.access.secret.as_ref());
+    if app.policy() != settings.policy {
+        app.records.policy(&settings.policy);
+    }
     let mut policy = app.policy.write().unwrap_or_else(PoisonError::into_inner);
     let changed = *policy != settings.policy;
     *policy = settings.policy;

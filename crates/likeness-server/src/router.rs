@@ -18,7 +18,7 @@ use crate::admission;
 use crate::app::App;
 use crate::handler::{
     compare, deepface, delete, detect, enroll, enroll_multi, erasure, health, inspect, liveness, metrics, page,
-    persons, problem_page, search, verify,
+    persons, problem_page, records, search, verify,
 };
 use crate::listen::Routers;
 use crate::openapi::{self, Document};
@@ -107,6 +107,7 @@ fn described(app: &App) -> OpenApiRouter<App> {
     let behind = |route, handler| behind(app, route, handler);
     health_routes(app)
         .routes(behind(table::METRICS, routes!(metrics::metrics_route)))
+        .routes(behind(table::RECORDS, routes!(records::record)))
         .routes(behind(table::VERIFY, routes!(verify::verify)))
         .routes(behind(table::ENROLL, routes!(enroll::enroll)))
         .routes(behind(table::ENROLL_MULTI, routes!(enroll_multi::enroll_multi)))

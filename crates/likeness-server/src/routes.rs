@@ -112,6 +112,8 @@ pub const COMPARE: Route = route("compare", Needs::Embedding, false, Some(Scope:
 pub const DETECT: Route = route("faces/detect-all", Needs::Detector, false, Some(Scope::Verify), 1);
 /// What the networks saw.
 pub const INSPECT: Route = route("inspect", Needs::Detector, false, Some(Scope::Inspect), 2);
+/// Whole decision records.
+pub const RECORDS: Route = route("records", Needs::Nothing, false, Some(Scope::Audit), 0);
 /// Metrics.
 pub const METRICS: Route = route("metrics", Needs::Nothing, false, Some(Scope::Metrics), 0);
 /// DeepFace's verify.
@@ -125,7 +127,7 @@ pub const PAGE: Route = route("page", Needs::Nothing, false, None, 0);
 pub const ANSWERING: [Route; 8] = [VERIFY, ENROLL, ENROLL_MULTI, LIVENESS, SEARCH, COMPARE, DETECT, INSPECT];
 
 /// Every route.
-pub const EVERY: [Route; 20] = [
+pub const EVERY: [Route; 21] = [
     HEALTH,
     VERIFY,
     ENROLL,
@@ -142,6 +144,7 @@ pub const EVERY: [Route; 20] = [
     COMPARE,
     DETECT,
     INSPECT,
+    RECORDS,
     METRICS,
     DEEPFACE_VERIFY,
     DEEPFACE_REPRESENT,

@@ -33,7 +33,7 @@ const PROBABILITIES: &[f64] = &[0.05, 0.1, 0.2, 0.25, 0.3, 0.35, 0.4, 0.5, 0.6, 
 const SCORES: &[f64] = &[10.0, 20.0, 30.0, 40.0, 50.0, 60.0, 70.0, 80.0, 90.0];
 
 /// Every family.
-const FAMILIES: [(&str, FamilyKind, &str); 29] = [
+const FAMILIES: [(&str, FamilyKind, &str); 30] = [
     ("likeness_build_info", FamilyKind::Gauge, "Always 1; the labels name the version, the commit and the kernels."),
     ("likeness_start_time_seconds", FamilyKind::Gauge, "When the service began, in seconds since 1970."),
     ("likeness_ready", FamilyKind::Gauge, "1 if /api/v1/health/ready answers 200."),
@@ -78,6 +78,7 @@ const FAMILIES: [(&str, FamilyKind, &str); 29] = [
     ("likeness_work_admitted", FamilyKind::Gauge, "Pieces of work that run or wait for a core."),
     ("likeness_work_capacity", FamilyKind::Gauge, "Pieces of work that may run or wait."),
     ("likeness_body_bytes", FamilyKind::Gauge, "Bytes of bodies in memory."),
+    ("likeness_journal_total", FamilyKind::Counter, "Entries of the journal, by what became of them."),
     ("likeness_reloads_total", FamilyKind::Counter, "SIGHUPs, by outcome."),
 ];
 
@@ -139,11 +140,12 @@ fn begin(kernels: &'static str) {
     for name in ["likeness_queue_wait_seconds", "likeness_live_probability", "likeness_quality_score"] {
         let _ = histogram!(name);
     }
-    let labelled: [(&'static str, &'static str, &[&'static str]); 6] = [
+    let labelled: [(&'static str, &'static str, &[&'static str]); 7] = [
         ("likeness_verdicts_total", "verdict", &VERDICTS),
         ("likeness_liveness_total", "verdict", &Liveness::NAMES),
         ("likeness_panics_total", "during", &["decode", "handler", "work"]),
         ("likeness_reloads_total", "outcome", &RELOADS),
+        ("likeness_journal_total", "outcome", &["kept", "lost"]),
         ("likeness_limited_total", "scope", &["address", "key"]),
         ("likeness_limited_total", "scope", &Limit::ALL.map(|(limit, _)| limit.name())),
     ];
@@ -203,8 +205,8 @@ pub fn request(route: &'static str, status: u16, code: Option<&'static str>, ela
         histogram!("likeness_distance", "route" => route).record(*distance);
     }
     for photograph in &seen.photographs {
-        if let Some(quality) = &photograph.quality {
-            histogram!("likeness_quality_score").record(quality.score());
+        if let Some(face) = &photograph.face {
+            histogram!("likeness_quality_score").record(face.quality.score());
         }
         if let Some(judged) = &photograph.liveness {
             histogram!("likeness_live_probability").record(judged.scores().live_probability());

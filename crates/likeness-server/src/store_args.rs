@@ -79,7 +79,47 @@ pub struct Unlock {
 }
 
 #[derive(Debug, Subcommand)]
+pub enum JournalCommand {
+    /// Follow the chain of a store's journal, or of an exported one, and check every record's signature
+    Verify(VerifyJournal),
+    /// Print every entry, and the newest one's signed hash
+    Export(StorePlace),
+}
+
+#[derive(Debug, Args)]
+pub struct VerifyJournal {
+    /// sqlite:PATH or postgres://…
+    #[arg(long, value_name = "STORE", env = "DATABASE_URL", hide_env_values = true)]
+    pub store: Option<String>,
+    /// The file with the master key
+    #[arg(long, value_name = "FILE", env = "LIKENESS_KEY_FILE")]
+    pub key_file: Option<PathBuf>,
+    /// The key that must have signed, as `likeness key public` prints it [default: the store's]
+    #[arg(long, value_name = "HEX")]
+    pub public_key: Option<String>,
+    /// A journal that was exported before: its head must be in this one
+    #[arg(long, value_name = "FILE")]
+    pub head: Vec<PathBuf>,
+    /// Answer in JSON
+    #[arg(long)]
+    pub json: bool,
+    /// An exported journal, or - for stdin, in place of the store's
+    #[arg(value_name = "FILE")]
+    pub file: Option<PathBuf>,
+}
+
+impl VerifyJournal {
+    /// The store, where one is named and no file.
+    pub fn place(&self) -> Option<StorePlace> {
+        let (store, key_file) = (self.store.clone()?, self.key_file.clone()?);
+        self.file.is_none().then_some(StorePlace { store, key_file })
+    }
+}
+
+#[derive(Debug, Subcommand)]
 pub enum KeyCommand {
+    /// Print the public key that verifies records, receipts and the journal's heads
+    Public(StorePlace),
     /// Make a key; it is shown once
     New(NewKey),
     /// Tell all keys, without secrets
@@ -92,7 +132,7 @@ pub enum KeyCommand {
 pub struct NewKey {
     #[command(flatten)]
     pub place: StorePlace,
-    /// Of verify, enroll, replace, delete, persons, admin (with these three), export, inspect, represent and metrics, with commas
+    /// Of verify, enroll, replace, delete, persons, admin (with these three), export, inspect, represent, metrics and audit, with commas
     #[arg(long, value_name = "SCOPES")]
     pub scopes: Scopes,
     /// The only tenant that it is good for, or `*`

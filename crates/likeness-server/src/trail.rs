@@ -7,9 +7,13 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use likeness::detect::Area;
+use likeness::examine::Examination;
+use likeness::find::Mode;
 use likeness::liveness::Liveness;
-use likeness::policy::Threshold;
+use likeness::policy::{Policy, Threshold};
 use likeness::quality::Quality;
+use likeness::verdict::{Decision, Reason};
 
 tokio::task_local! {
     static TRAIL: Trail;
@@ -18,10 +22,40 @@ tokio::task_local! {
 /// A photograph of the request.
 #[derive(Debug, Clone, Default)]
 pub struct PhotographSeen {
-    /// What was measured of the face that counts.
-    pub quality: Option<Quality>,
+    /// The digest of its bytes.
+    pub digest: [u8; 32],
+    /// How faces are looked for.
+    pub mode: Mode,
+    /// The face that counts.
+    pub face: Option<FaceSeen>,
     /// What both spoof networks said.
     pub liveness: Option<Liveness>,
+}
+
+/// A face: how it was found, and what was measured of it.
+#[derive(Debug, Clone)]
+pub struct FaceSeen {
+    /// How it was found.
+    pub detection: &'static str,
+    /// Degrees by which the photograph was turned first.
+    pub rotated: u16,
+    /// Where.
+    pub area: Area,
+    /// The detector's score.
+    pub score: f32,
+    /// What was measured.
+    pub quality: Quality,
+}
+
+/// The weights that answer.
+#[derive(Debug, Clone)]
+pub struct ModelsSeen {
+    /// The embedding space.
+    pub contract_id: Option<String>,
+    /// How far the embedder is trusted.
+    pub embedder: Option<&'static str>,
+    /// Role, digest and self-test of each.
+    pub loaded: Vec<(&'static str, String, String)>,
 }
 
 /// All that was noted.
@@ -37,6 +71,18 @@ pub struct Seen {
     pub threshold: Option<(f64, &'static str)>,
     /// What was decided, in the route's word.
     pub verdict: Option<&'static str>,
+    /// Why it was not accepted.
+    pub reasons: Vec<&'static str>,
+    /// The policy that the request began with.
+    pub policy: Option<Policy>,
+    /// The weights that it began with.
+    pub models: Option<ModelsSeen>,
+    /// The digest of tenant and subject.
+    pub subject: Option<[u8; 32]>,
+    /// The id of the API key.
+    pub key: String,
+    /// The only tenant of that key.
+    pub key_tenant: Option<String>,
 }
 
 /// The trail of one request.
@@ -86,13 +132,43 @@ pub fn stage(name: &'static str, ms: f64) {
 }
 
 /// A photograph's examination begins.
-pub fn photograph() {
-    note(|seen| seen.photographs.push(PhotographSeen::default()));
+pub fn photograph(bytes: &[u8], mode: Mode) {
+    let seen = || PhotographSeen { digest: *blake3::hash(bytes).as_bytes(), mode, ..PhotographSeen::default() };
+    note(|all| all.photographs.push(seen()));
 }
 
-/// What was measured of the face that counts.
-pub fn quality(quality: &Quality) {
-    note(|seen| seen.last().quality = Some(*quality));
+/// The face that counts, and what was measured of it.
+pub fn face<L, E>(examined: &Examination<L, E>) {
+    let (plan, face) = (examined.plan(), examined.face());
+    let (detection, rotated, quality) = (plan.name(), plan.rotated, *examined.quality());
+    note(|seen| seen.last().face = Some(FaceSeen { detection, rotated, area: face.area, score: face.score, quality }));
+}
+
+/// The policy and the weights that the request begins with.
+pub fn models(policy: Policy, models: impl FnOnce() -> ModelsSeen) {
+    note(|seen| {
+        seen.models = Some(models());
+        seen.policy = Some(policy);
+    });
+}
+
+/// Who sends the request.
+pub fn caller(key: &str, tenant: Option<&str>) {
+    note(|seen| (seen.key, seen.key_tenant) = (key.to_owned(), tenant.map(str::to_owned)));
+}
+
+/// Whom it is about.
+pub fn subject(tenant: &str, subject: &str) {
+    note(|seen| seen.subject = Some(subject_digest(tenant, subject)));
+}
+
+/// The digest of a tenant and a subject, which records key before they show it.
+pub fn subject_digest(tenant: &str, subject: &str) -> [u8; 32] {
+    let mut hasher = blake3::Hasher::new();
+    for part in [tenant, subject] {
+        hasher.update(&(part.len() as u64).to_le_bytes()).update(part.as_bytes());
+    }
+    *hasher.finalize().as_bytes()
 }
 
 /// What both spoof networks said of the last photograph.
@@ -108,6 +184,13 @@ pub fn threshold(threshold: Threshold) {
 /// A distance that was compared with the threshold.
 pub fn distance(distance: f64) {
     note(|seen| seen.distances.push(distance));
+}
+
+/// What was decided, on which distance and why.
+pub fn decision(decision: &Decision) {
+    distance(decision.similarity().distance());
+    verdict(decision.verdict().name());
+    note(|seen| seen.reasons.extend(decision.verdict().reasons().iter().map(Reason::code)));
 }
 
 /// What was decided.

@@ -62,6 +62,16 @@ impl Caller {
         }
     }
 
+    /// The key's id, and its only tenant.
+    pub fn key(&self) -> (&str, Option<&str>) {
+        (&self.key, self.tenant.as_ref().map(Tenant::as_str))
+    }
+
+    /// Whether what a key of this tenant was answered may be shown.
+    pub fn may_see(&self, tenant: Option<&str>) -> bool {
+        self.tenant.as_ref().is_none_or(|own| Some(own.as_str()) == tenant)
+    }
+
     /// He may do this.
     ///
     /// # Errors

@@ -27,7 +27,7 @@ use crate::handler::deepface;
 use crate::problem::{Code, Problem};
 use crate::routes::{DELETE, Route, Scope};
 use crate::trace::Ids;
-use crate::trail::Trail;
+use crate::trail::{self, Trail};
 use crate::work;
 use body::Intake;
 use caller::Caller;
@@ -61,7 +61,9 @@ pub async fn outer(State(app): State<App>, request: Request, next: Next) -> Resp
     if let Some(trust) = app.models.now().trust().filter(|trust| *trust != "published") {
         response.headers_mut().insert("x-likeness-embedder", HeaderValue::from_static(trust));
     }
-    response::log(&response, &ids, start.elapsed(), &trail.seen());
+    let seen = trail.seen();
+    response::record(&app, &mut response, &ids, &seen);
+    response::log(&response, &ids, start.elapsed(), &seen);
     response
 }
 
@@ -70,7 +72,11 @@ pub async fn enter(State((app, route)): State<(App, Route)>, mut request: Reques
     if let Some(scope) = route.scope {
         let from = address(&app, &request);
         match caller(&app, scope, request.headers(), from).await {
-            Ok(caller) => request.extensions_mut().insert(caller),
+            Ok(caller) => {
+                let (key, tenant) = caller.key();
+                trail::caller(key, tenant);
+                request.extensions_mut().insert(caller)
+            }
             Err(problem) => return entered(problem.into_response(), &route),
         };
     }

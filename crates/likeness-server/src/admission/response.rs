@@ -9,7 +9,10 @@ use axum::response::{IntoResponse, Response};
 use likeness::liveness::Liveness;
 use tower_http::catch_panic::CatchPanicLayer;
 
+use crate::app::App;
 use crate::problem::{Code, Problem};
+use crate::record::AnsweredRequest;
+use crate::record::jws::signature;
 use crate::routes::Route;
 use crate::series::{self, NO_ROUTE};
 use crate::trace::Ids;
@@ -76,6 +79,22 @@ const OVER_TLS: (HeaderName, &str) = (header::STRICT_TRANSPORT_SECURITY, "max-ag
 pub fn strict(headers: &mut HeaderMap, tls: bool) {
     for (name, value) in STRICT.into_iter().chain(tls.then_some(OVER_TLS)) {
         headers.entry(name).or_insert(HeaderValue::from_static(value));
+    }
+}
+
+/// The id and the signature of the answer's record, where it judged a face.
+pub fn record(app: &App, response: &mut Response, ids: &Ids, seen: &Seen) {
+    let answered = AnsweredRequest {
+        request_id: &ids.request,
+        route: response.extensions().get::<Entered>().map_or(NO_ROUTE, |entered| entered.0),
+        status: response.status().as_u16(),
+        error_code: response.extensions().get::<Coded>().map(|coded| coded.0.name()),
+    };
+    let Some((id, jws)) = app.records.record(&answered, seen) else { return };
+    for (name, value) in [("x-likeness-record", id.as_str()), ("x-likeness-signature", signature(&jws))] {
+        if let Ok(value) = HeaderValue::from_str(value) {
+            response.headers_mut().insert(name, value);
+        }
     }
 }
 

@@ -4,10 +4,11 @@ use std::time::SystemTime;
 
 use serde::Serialize;
 
+use super::journal::signer;
 use super::store::open;
 use crate::exit::{Exit, Failure};
 use crate::print;
-use crate::store::ApiKey;
+use crate::store::{ApiKey, NewEntry};
 use crate::store_args::{Check, KeyCommand, NewKey, Revoke};
 
 /// Runs it.
@@ -16,6 +17,10 @@ use crate::store_args::{Check, KeyCommand, NewKey, Revoke};
 /// The store's refusal, by its kind.
 pub fn run(command: &KeyCommand) -> Result<Exit, Failure> {
     match command {
+        KeyCommand::Public(place) => {
+            print::line(&signer(&*open(place)?)?.public_key);
+            Ok(Exit::Success)
+        }
         KeyCommand::New(args) => new(args),
         KeyCommand::List(args) => list(args),
         KeyCommand::Revoke(args) => revoke(args),
@@ -29,7 +34,10 @@ fn now() -> i64 {
 
 fn new(args: &NewKey) -> Result<Exit, Failure> {
     let now = now();
-    let (_, text) = open(&args.place)?.create_key(&args.grant(now), now)?;
+    let store = open(&args.place)?;
+    let (key, text) = store.create_key(&args.grant(now), now)?;
+    let report = KeyReport::of(key, now);
+    store.append(&[NewEntry { id: None, at: now, kind: "key_made", body: serde_json::json!(report) }])?;
     print::secret(&text);
     Ok(Exit::Success)
 }
@@ -79,7 +87,10 @@ fn list(args: &Check) -> Result<Exit, Failure> {
 }
 
 fn revoke(args: &Revoke) -> Result<Exit, Failure> {
-    if open(&args.place)?.revoke_key(&args.id, now())? {
+    let (store, now) = (open(&args.place)?, now());
+    if store.revoke_key(&args.id, now)? {
+        let body = serde_json::json!({ "id": args.id });
+        store.append(&[NewEntry { id: None, at: now, kind: "key_revoked", body }])?;
         return Ok(Exit::Success);
     }
     Err(Failure::new(Exit::Usage, format!("no key {} that is not revoked yet", args.id)).hint("`likeness key list`"))

@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, RwLock};
 use std::time::Instant;
 
+use likeness::engine::KernelSet;
 use tokio::net::TcpListener;
 use tokio::runtime::Handle;
 
@@ -15,6 +16,7 @@ use crate::config::{Settings, unhonoured};
 use crate::exit::{Exit, Failure};
 use crate::listen::{Door, Routers, Tls};
 use crate::models::ModelRegistry;
+use crate::record::{Program, Records};
 use crate::templates::Templates;
 use crate::work::Work;
 use crate::{listen, print, reload, router, series};
@@ -40,7 +42,9 @@ pub fn run(args: &Serve) -> Result<Exit, Failure> {
     only_here_without_keys(&settings, &admission)?;
     let metrics = series::install(kernels.name());
     let metrics = metrics.map_err(|why| Failure::new(Exit::BadSetting, format!("metrics: {why}")))?;
+    let records = records(&settings, kernels, templates.as_ref())?;
     let app = App::new(Shared {
+        records,
         policy: RwLock::new(settings.policy),
         settings,
         models,
@@ -58,8 +62,23 @@ pub fn run(args: &Serve) -> Result<Exit, Failure> {
     let ended = doors.block_on(serve(app.clone(), args, workers.handle().clone()));
     // The database's client must not be dropped by an event loop, which it would wait for.
     drop((workers, doors));
+    app.records.close();
     drop(app);
     ended.map(|()| Exit::Success)
+}
+
+/// What signs and keeps records; the journal begins with the policy.
+fn records(settings: &Settings, kernels: KernelSet, templates: Option<&Arc<Templates>>) -> Result<Records, Failure> {
+    let program = Program {
+        version: env!("CARGO_PKG_VERSION").into(),
+        commit: crate::COMMIT.into(),
+        kernels: kernels.name().into(),
+    };
+    let store = templates.map(|templates| templates.store.clone());
+    let records = Records::new(program, store).map_err(|why| Failure::new(Exit::BadSetting, why))?;
+    tracing::info!(public_key = records.public_key(), "decision records are signed by this key");
+    records.policy(&settings.policy);
+    Ok(records)
 }
 
 /// Without a key the service is for this machine alone.

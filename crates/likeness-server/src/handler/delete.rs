@@ -53,5 +53,6 @@ pub async fn delete(
         Erasure::Done => ("gone", "done"),
         Erasure::Pending => ("gone from every answer; the file's old pages follow", "pending"),
     };
+    app.records.note("deleted", None, serde_json::json!({ "subject": who.hash(&app), "key": caller.key().0 }));
     Ok(Json(DeleteResponse { success: true, user_id: user, message, erasure }))
 }

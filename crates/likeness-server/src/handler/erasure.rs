@@ -108,6 +108,7 @@ pub async fn erase(
     let (owner, erased_at) = (who.clone(), now());
     let erased = ask(&app, move |store| store.erase(&owner.tenant, &owner.subject, erased_at)).await?;
     let Erased { id, salt, receipt } = erased.ok_or_else(|| who.unknown())?;
+    app.records.note("erased", None, serde_json::json!({ "subject": who.hash(&app), "erasure": hex(&id) }));
     let erasure = response(&id, ErasureState { tenant: who.tenant, erased_at, receipt });
     Ok(Json(ErasedResponse { user_id: user, subject_salt: hex(&salt), erasure }))
 }

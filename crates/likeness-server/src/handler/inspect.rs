@@ -132,7 +132,7 @@ impl Inspector {
             Ok(face) => face,
             Err(unfit) => return Ok((without_subject(response, unfit, watch), Inspected::Nothing)),
         };
-        trail::quality(face.quality());
+        trail::face(&face);
         response.quality = Some(QualityResponse::of(face.quality()));
         let inspected = self.ask_models(scratch, face, &mut |stage| watch.lap(stage))?;
         let file = |role: Role| self.models.roles[role.at()].file.clone();
@@ -174,8 +174,7 @@ fn compared(
     if let (Inspected::Both(a), Inspected::Both(b)) = (first, second) {
         let decision = compare(a, b, threshold)?;
         trail::threshold(threshold);
-        trail::distance(decision.similarity().distance());
-        trail::verdict(decision.verdict().name());
+        trail::decision(&decision);
         return Ok(Some(ComparisonResponse::of(decision.similarity(), Some(decision.verdict()))));
     }
     let (Some(a), Some(b)) = (first.embedding(), second.embedding()) else { return Ok(None) };

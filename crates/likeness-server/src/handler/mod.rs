@@ -17,6 +17,7 @@ pub mod page;
 pub mod person;
 pub mod persons;
 pub mod problem_page;
+pub mod records;
 pub mod response;
 pub mod search;
 pub mod terms;

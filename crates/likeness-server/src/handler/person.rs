@@ -15,6 +15,7 @@ use crate::form::Form;
 use crate::problem::{Code, Problem};
 use crate::store::{self, Kind, NotCompared, Spent, Store, StoreError, Subject, TemplateData, Tenant};
 use crate::templates::Templates;
+use crate::trail;
 
 /// Who is meant.
 #[derive(Debug, Clone)]
@@ -32,7 +33,9 @@ impl Who {
     /// `INVALID_INPUT`, `FORBIDDEN`
     pub fn of(form: &Form, caller: &Caller) -> Result<Self, Problem> {
         let user = form.text("user_id")?.ok_or_else(|| Problem::input("expected `user_id`, found none"))?;
-        Self::named(user, caller.tenant(form.text("tenant_id")?)?)
+        let who = Self::named(user, caller.tenant(form.text("tenant_id")?)?)?;
+        trail::subject(who.tenant.as_str(), who.subject.as_str());
+        Ok(who)
     }
 
     /// From a name.
@@ -42,6 +45,11 @@ impl Who {
     pub fn named(user: &str, tenant: Tenant) -> Result<Self, Problem> {
         let subject = Subject::new(user).map_err(|why| Problem::input(format!("`user_id`: {why}")))?;
         Ok(Self { tenant, subject })
+    }
+
+    /// The keyed hash under which records and the journal have this person.
+    pub fn hash(&self, app: &App) -> String {
+        app.records.hash(&trail::subject_digest(self.tenant.as_str(), self.subject.as_str()))
     }
 
     /// No person of this name is enrolled.

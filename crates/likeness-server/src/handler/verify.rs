@@ -159,8 +159,7 @@ fn measure(
     let judged = probe(examiner, scratch, bytes, &mut |stage| watch.lap(stage), block)?;
     let face = examiner.embedded(scratch, judged, &mut |stage| watch.lap(stage))?;
     let decision = decide(&face, template, threshold).map_err(|why| Problem::internal(&why))?;
-    trail::distance(decision.similarity().distance());
-    trail::verdict(decision.verdict().name());
+    trail::decision(&decision);
     Ok(Measured { liveness: *face.liveness(), decision, timings: watch.timings() })
 }
 

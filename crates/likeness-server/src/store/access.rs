@@ -42,11 +42,13 @@ pub enum Scope {
     Persons = 256,
     /// Take out everything that is stored about a person.
     Export = 512,
+    /// Read whole decision records.
+    Audit = 1024,
 }
 
 impl Scope {
     /// All of them, by name.
-    pub const ALL: [(&'static str, Self); 10] = [
+    pub const ALL: [(&'static str, Self); 11] = [
         ("verify", Self::Verify),
         ("enroll", Self::Enroll),
         ("admin", Self::Admin),
@@ -57,6 +59,7 @@ impl Scope {
         ("replace", Self::Replace),
         ("persons", Self::Persons),
         ("export", Self::Export),
+        ("audit", Self::Audit),
     ];
 
     /// Its name.

@@ -51,6 +51,9 @@ impl Table {
                 ("SELECT * FROM failure WHERE name > ?1 ORDER BY name LIMIT ?2", "SELECT count(*) FROM failure")
             }
             Self::Access => ("SELECT * FROM access WHERE id > ?1 ORDER BY id LIMIT ?2", "SELECT count(*) FROM access"),
+            Self::Journal => {
+                ("SELECT * FROM journal WHERE seq > ?1 ORDER BY seq LIMIT ?2", "SELECT count(*) FROM journal")
+            }
             Self::Erasure => {
                 ("SELECT * FROM erasure WHERE id > ?1 ORDER BY id LIMIT ?2", "SELECT count(*) FROM erasure")
             }
@@ -60,7 +63,7 @@ impl Table {
     /// Before every key.
     fn first(self) -> Value {
         match self {
-            Self::Person | Self::Gone | Self::Answer => Value::Int(i64::MIN),
+            Self::Person | Self::Gone | Self::Answer | Self::Journal => Value::Int(i64::MIN),
             Self::Failure | Self::Access | Self::Erasure => Value::Bytes(Vec::new()),
         }
     }
@@ -117,6 +120,7 @@ impl Store {
             Table::Person => self.check_person(row, checked).map(|()| true),
             Table::Gone | Table::Answer => Ok(true),
             Table::Failure => Ok(self.failure_opens(row.columns())),
+            Table::Journal => Ok(self.opened_entry(row).is_ok()),
             Table::Erasure => Ok(self.erasure_opens(row)),
             Table::Access => {
                 checked.keys += 1;

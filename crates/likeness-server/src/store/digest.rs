@@ -25,11 +25,14 @@ pub enum Table {
     Access,
     /// Erasures and their receipts.
     Erasure,
+    /// The journal.
+    Journal,
 }
 
 impl Table {
     /// Every one, in the order of their digests.
-    pub const ALL: [Self; 6] = [Self::Person, Self::Gone, Self::Answer, Self::Failure, Self::Access, Self::Erasure];
+    pub const ALL: [Self; 7] =
+        [Self::Person, Self::Gone, Self::Answer, Self::Failure, Self::Access, Self::Erasure, Self::Journal];
 
     /// Its name.
     pub fn name(self) -> &'static str {
@@ -40,6 +43,7 @@ impl Table {
             Self::Failure => "failure",
             Self::Access => "access",
             Self::Erasure => "erasure",
+            Self::Journal => "journal",
         }
     }
 }

@@ -36,6 +36,8 @@ pub(super) struct Secrets {
     pub(super) cursors: Key,
     pub(super) erasures: Key,
     pub(super) signing: Key,
+    pub(super) journal: Key,
+    pub(super) subjects: Key,
     pub(super) digests: DigestKeys,
 }
 
@@ -51,6 +53,8 @@ impl Secrets {
             cursors: key("cursors"),
             erasures: key("erasures"),
             signing: key("signing"),
+            journal: key("journal"),
+            subjects: key("record hashes"),
             digests: DigestKeys { rows: key("row digests"), seal: key("table digests") },
         }
     }

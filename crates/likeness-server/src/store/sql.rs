@@ -166,8 +166,9 @@ pub trait Database: Send + Sync {
 }
 
 /// The layout of the tables, and of what templates are filed under. 1 had ids of embedding
-/// spaces that no longer exist; 2 had neither consents nor ends.
-pub const LAYOUT: i64 = 3;
+/// spaces that no longer exist; 2 had neither consents nor ends; 3 had no
+/// journal.
+pub const LAYOUT: i64 = 4;
 
 /// What a store is opened for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -181,7 +182,7 @@ pub enum Purpose {
 }
 
 /// The tables. PostgreSQL's words differ for two types.
-pub const TABLES: [&str; 15] = [
+pub const TABLES: [&str; 17] = [
     "CREATE TABLE meta (one INTEGER PRIMARY KEY CHECK (one = 1), layout INTEGER NOT NULL, master BLOB NOT NULL, \
      root BLOB NOT NULL, revision INTEGER NOT NULL, digests BLOB NOT NULL)",
     "CREATE TABLE person (id INTEGER PRIMARY KEY, tenant BLOB NOT NULL, name BLOB NOT NULL, version INTEGER NOT NULL, \
@@ -198,6 +199,8 @@ pub const TABLES: [&str; 15] = [
     "CREATE INDEX failure_last ON failure (last)",
     "CREATE TABLE erasure (id BLOB PRIMARY KEY NOT NULL, made_at INTEGER NOT NULL, done INTEGER NOT NULL, data BLOB NOT NULL)",
     "CREATE INDEX erasure_done ON erasure (done) WHERE done = 0",
+    "CREATE TABLE journal (seq INTEGER PRIMARY KEY, id BLOB NOT NULL, data BLOB NOT NULL)",
+    "CREATE INDEX journal_id ON journal (id)",
     "CREATE TABLE access (id BLOB PRIMARY KEY NOT NULL, hash BLOB NOT NULL, scopes INTEGER NOT NULL, made_at INTEGER NOT NULL, \
      expires_at INTEGER NOT NULL, per_minute INTEGER NOT NULL, revoked_at INTEGER NOT NULL, data BLOB NOT NULL)",
 ];

@@ -95,6 +95,11 @@ fn filled(place: &Place) -> String {
     let (_, text) = store.create_key(&grant("verify"), NOW).unwrap();
     let (revoked, _) = store.create_key(&grant("admin"), NOW).unwrap();
     store.revoke_key(&revoked.id, NOW + 1).unwrap();
+    let entry = |id: &str| {
+        let body = serde_json::json!({ "number": id });
+        NewEntry { id: Some(id.to_owned()), at: NOW, kind: "policy", body }
+    };
+    store.append(&[entry("a"), entry("b")]).unwrap();
     assert!(store.check().unwrap().right());
     text.to_string()
 }
@@ -178,7 +183,11 @@ pub fn every_change_is_refused_or_found(place: &Place) {
     let text = filled(place);
     let editor = Editor::of(place);
     let names: Vec<_> = editor.tables.iter().map(|(table, _)| table.as_str()).collect();
-    assert_eq!(names, ["access", "answer", "erasure", "failure", "gone", "meta", "person"], "the tables of the schema");
+    assert_eq!(
+        names,
+        ["access", "answer", "erasure", "failure", "gone", "journal", "meta", "person"],
+        "the tables of the schema"
+    );
     editor.copy();
     let (mut tried, mut wrong) = (0, Vec::new());
     for (what, table, sql, values) in changes(&editor) {
@@ -216,6 +225,8 @@ pub fn what_once_was_is_found_when_it_is_put_back(place: &Place) {
     store.enroll(&Enrollment { remember: Some((&again, b"an answer")), ..more }).unwrap();
     store.note_failures(&acme, std::slice::from_ref(&bob), SOURCE, NOW).unwrap();
     store.erase(&tenant(), &subject("eve"), NOW).unwrap();
+    let body = serde_json::json!({});
+    store.append(&[NewEntry { id: Some("c".into()), at: NOW, kind: "policy", body }]).unwrap();
     let now: Vec<_> = editor.tables.iter().map(|(table, _)| table.clone()).collect();
     for table in &now {
         assert!(editor.run(&format!("CREATE TABLE now_{table} AS SELECT * FROM {table}"), &[]));

@@ -37,13 +37,16 @@ fn check(all: Transcript, command: &str) {
 fn help_of_every_command() {
     let mut all = fixture();
     all.run("--help");
-    for command in ["detect", "live", "embed", "compare", "models", "bench", "serve", "probe"] {
+    for command in ["detect", "live", "embed", "compare", "models", "bench", "serve", "probe", "explain"] {
         all.run(&format!("{command} --help"));
     }
     for command in ["init", "check", "rotate", "unlock"] {
         all.run(&format!("store {command} --help"));
     }
-    for command in ["new", "list", "revoke"] {
+    for command in ["verify", "export"] {
+        all.run(&format!("journal {command} --help"));
+    }
+    for command in ["public", "new", "list", "revoke"] {
         all.run(&format!("key {command} --help"));
     }
     all.run("--version");

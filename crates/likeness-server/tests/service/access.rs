@@ -8,7 +8,7 @@ const KEY: &str = "a-key-of-the-tests-of-32-letters";
 const ERASURE: &str = "0123456789abcdef0123456789abcdef";
 
 /// The routes that need a key, by method and path.
-pub const BEHIND_A_KEY: [(&str, &str); 18] = [
+pub const BEHIND_A_KEY: [(&str, &str); 19] = [
     ("POST", "/api/v1/verify"),
     ("POST", "/api/v1/enroll"),
     ("POST", "/api/v1/enroll/multi"),
@@ -27,6 +27,7 @@ pub const BEHIND_A_KEY: [(&str, &str); 18] = [
     ("DELETE", "/api/v1/persons/ann"),
     ("GET", "/api/v1/erasures/0123456789abcdef0123456789abcdef"),
     ("GET", "/api/v1/tenants"),
+    ("GET", "/api/v1/records/01890000-0000-7000-8000-000000000000"),
 ];
 
 /// The described routes that need none.

@@ -60,8 +60,11 @@ const ERASE: Route = route("DELETE /api/v1/persons/{user_id}", "/api/v1/persons/
 /// Of no erasure that there is.
 const ERASURE: Route =
     route("GET /api/v1/erasures/{erasure_id}", "/api/v1/erasures/0123456789abcdef0123456789abcdef", &[], false);
+/// Of no record that there is.
+const RECORD: Route =
+    route("GET /api/v1/records/{id}", "/api/v1/records/01890000-0000-7000-8000-000000000000", &[], false);
 /// The routes that are called in an order of their own.
-const LATER: [&Route; 3] = [&DELETE, &ERASE, &ERASURE];
+const LATER: [&Route; 4] = [&DELETE, &ERASE, &ERASURE, &RECORD];
 /// Where the routes about persons without a photograph begin.
 const PERSONS: usize = 16;
 
@@ -171,6 +174,9 @@ fn good(seen: &mut Seen, service: &Service, ground: &Ground) {
     seen.note(ERASE.operation, &erased);
     let path = format!("/api/v1/erasures/{}", erased.json()["erasure_id"].as_str().unwrap());
     seen.expect(service, &ERASURE, Request::new("GET", &path), "200");
+    let judged = service.ask(Request::post("/api/v1/liveness").file("file", &live));
+    let path = format!("/api/v1/records/{}", judged.header("x-likeness-record").unwrap());
+    seen.expect(service, &RECORD, Request::new("GET", &path), "200");
 }
 
 /// A photograph of 96 x 128, on which the face is too small for any judgement.
@@ -236,6 +242,7 @@ fn persons(seen: &mut Seen, service: &Service, ground: &Ground) {
         seen.expect(service, route, Request::new(route.method(), &path), "EMBEDDING_NOT_FOUND");
     }
     seen.expect(service, &ERASURE, ERASURE.bare(), "NOT_FOUND");
+    seen.expect(service, &RECORD, RECORD.bare(), "NOT_FOUND");
     let [_, _, _, _, _, _, enroll, multi, verify, search, ..] = &ROUTES;
     let (live, other, spoof) = (ground.image("anna.jpg"), ground.image("carl.jpg"), ground.image("anna_fake.jpg"));
     seen.expect(service, verify, verify.with(&live, "ben"), "EMBEDDING_NOT_FOUND");

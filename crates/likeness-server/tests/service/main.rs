@@ -21,6 +21,7 @@ mod operations;
 mod persons;
 mod prometheus;
 mod raw;
+mod records;
 mod reload;
 mod replicas;
 mod requests;

@@ -55,7 +55,7 @@ const CHANGES: [Change; 6] =
 /// The routes of [`CHANGES`], and those that change nothing: together they are all.
 /// Of `/api/v1/persons/ann` the method decides.
 const CHANGING: [&str; 3] = ["/api/v1/enroll", "/api/v1/enroll/multi", "/api/v1/enroll/ann"];
-const READING: [&str; 13] = [
+const READING: [&str; 14] = [
     "/api/v1/verify",
     "/api/v1/liveness",
     "/api/v1/search",
@@ -69,6 +69,7 @@ const READING: [&str; 13] = [
     "/api/v1/persons/ann/export",
     "/api/v1/erasures/0123456789abcdef0123456789abcdef",
     "/api/v1/tenants",
+    "/api/v1/records/01890000-0000-7000-8000-000000000000",
 ];
 
 impl Change {

@@ -6,8 +6,8 @@ use crate::access::{BEHIND_A_KEY, to};
 use crate::support::{Ground, Request, Service, wait_for};
 
 /// Every scope.
-const SCOPES: [&str; 10] =
-    ["verify", "enroll", "admin", "inspect", "represent", "metrics", "delete", "replace", "persons", "export"];
+const SCOPES: [&str; 11] =
+    ["verify", "enroll", "admin", "inspect", "represent", "metrics", "delete", "replace", "persons", "export", "audit"];
 
 /// A photograph of any quality may be enrolled.
 pub const LENIENT: [(&str, &str); 2] = [("QUALITY_THRESHOLD", "0"), ("BLUR_THRESHOLD", "0")];
@@ -132,6 +132,7 @@ fn each_scope_opens_its_own_routes_and_no_other() {
             "persons/ann" if method == "GET" => &["persons", "admin"],
             "persons/ann/export" => &["export"],
             erasure if erasure.starts_with("persons/") || erasure.starts_with("erasures/") => &["delete", "admin"],
+            record if record.starts_with("records/") => &["audit"],
             "inspect" => &["inspect"],
             "/deepface/represent" => &["represent"],
             "/metrics" => &["metrics"],

@@ -111,6 +111,7 @@ impl FaceReader {
     /// # Errors
     /// `MODEL_UNAVAILABLE` names all that are lacking; `EMBEDDER_UNKNOWN`.
     pub fn of(app: &App, models: &LoadedModels, options: Options) -> Result<Self, Unavailable> {
+        trail::models(app.policy(), || crate::app::seen(models));
         let detector = options.backend == Backend::Centerface;
         let needed = [
             (detector, Role::Detector),
@@ -137,7 +138,7 @@ impl FaceReader {
         most: usize,
     ) -> Result<Extracted, Problem> {
         let mut watch = Stopwatch::start();
-        trail::photograph();
+        trail::photograph(bytes, self.native.mode);
         let image = examine::decode(bytes, &self.native.image, &mut |stage| watch.lap(stage));
         let image = image.inspect_err(count_decoder_panic).map_err(NoAnswer::Decode)?;
         let candidates = self.candidates(scratch, &image, route, most)?;

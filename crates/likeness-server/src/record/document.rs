@@ -1,0 +1,270 @@
+//! The text of a record, and the numbers of a policy in it. Touches nothing.
+
+use std::fmt::Display;
+
+use likeness::find::Mode;
+use likeness::policy::{Policy, QualityRule};
+use serde::{Deserialize, Serialize};
+
+use crate::trail::{ModelsSeen, PhotographSeen, Seen};
+
+/// The kind of a signed record.
+pub const KIND: &str = "likeness-record+jws";
+
+/// What an answer rests on.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Record {
+    /// The layout of this text.
+    pub version: u32,
+    /// Its id, a UUID of version 7.
+    pub id: String,
+    /// When, in seconds since 1970.
+    pub at: i64,
+    /// What answered.
+    pub program: Program,
+    /// The id of the request.
+    pub request_id: String,
+    /// Its route.
+    pub route: String,
+    /// The status of its answer.
+    pub status: u16,
+    /// The error code of its answer.
+    pub error_code: Option<String>,
+    /// The API key's id; empty without one.
+    pub key: String,
+    /// The only tenant of that key.
+    pub key_tenant: Option<String>,
+    /// The keyed hash of tenant and subject.
+    pub subject: Option<String>,
+    /// Every number that turned measurements into the outcome.
+    pub policy: Vec<Rule>,
+    /// Which weights answered.
+    pub models: ModelsRecord,
+    /// Every photograph, in the order of its examination.
+    pub photographs: Vec<PhotographRecord>,
+    /// Every distance that was compared.
+    pub distances: Vec<String>,
+    /// The threshold that they were compared with.
+    pub threshold: Option<Rule>,
+    /// What was decided.
+    pub verdict: Option<String>,
+    /// Why it was not accepted.
+    pub reasons: Vec<String>,
+}
+
+/// The program.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Program {
+    /// Its version.
+    pub version: String,
+    /// The commit that it was built from.
+    pub commit: String,
+    /// The kernels in use: others may differ in the last digits.
+    pub kernels: String,
+}
+
+/// A number of the policy.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Rule {
+    /// Its name.
+    pub name: String,
+    /// Its value.
+    pub value: String,
+    /// `default`, `deepface`, `set` or `request`.
+    pub source: String,
+}
+
+/// The weights that answered.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct ModelsRecord {
+    /// The embedding space.
+    pub contract_id: Option<String>,
+    /// `published`, `accepted` or `unknown`.
+    pub embedder: Option<String>,
+    /// Those that were loaded.
+    pub loaded: Vec<ModelRecord>,
+}
+
+/// A model.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ModelRecord {
+    /// Its role.
+    pub role: String,
+    /// The digest of its file.
+    pub sha256: String,
+    /// What its self-test found.
+    pub self_test: String,
+}
+
+/// A photograph.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct PhotographRecord {
+    /// The keyed hash of its bytes.
+    pub hash: String,
+    /// How faces were looked for: `auto`, `all`, `exact`, or `fast` and the longer side.
+    pub mode: String,
+    /// The face that counts.
+    pub face: Option<FaceRecord>,
+    /// What both spoof networks said.
+    pub liveness: Option<SpoofRecord>,
+}
+
+/// A face and what was measured of it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct FaceRecord {
+    /// How it was found.
+    pub detection: String,
+    /// Degrees clockwise by which the photograph was turned first.
+    pub rotated: u16,
+    /// Left, top, width, height.
+    pub area: [i64; 4],
+    /// The detector's score.
+    pub score: String,
+    /// Every measurement, by name.
+    pub quality: Vec<(String, String)>,
+}
+
+/// What both spoof networks said.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct SpoofRecord {
+    /// `live`, `spoof` or `indeterminate`.
+    pub verdict: String,
+    /// Why it is indeterminate.
+    pub doubt: Option<String>,
+    /// Each network's probabilities of its three classes.
+    pub probabilities: [[String; 3]; 2],
+}
+
+fn exact(number: impl Display) -> String {
+    number.to_string()
+}
+
+/// Every number of a policy, with where it comes from.
+pub fn rules(policy: &Policy) -> Vec<Rule> {
+    let default = values(&Policy::default());
+    let rule = |(name, value): (&'static str, String)| {
+        let same = default.iter().any(|(other, default)| *other == name && *default == value);
+        Rule { name: name.into(), value, source: if same { "default" } else { "set" }.into() }
+    };
+    values(policy).into_iter().map(rule).collect()
+}
+
+fn values(policy: &Policy) -> Vec<(&'static str, String)> {
+    let Policy { threshold, aged, liveness, face, enroll, verify } = policy;
+    let mut values = vec![
+        ("threshold", exact(threshold.distance())),
+        ("liveness.live", exact(liveness.live)),
+        ("liveness.spoof", exact(liveness.spoof)),
+        ("liveness.each", exact(liveness.each)),
+        ("liveness.colour", exact(liveness.colour)),
+        ("liveness.context", exact(liveness.context)),
+        ("liveness.inside", exact(liveness.inside)),
+        ("face.score", exact(face.score)),
+        ("face.rival", exact(face.rival)),
+        ("face.side", exact(face.side)),
+        ("face.sharpness", exact(face.sharpness)),
+    ];
+    for (names, QualityRule { score, blur, side }) in [
+        (["enroll.score", "enroll.blur", "enroll.side"], enroll),
+        (["verify.score", "verify.blur", "verify.side"], verify),
+    ] {
+        values.extend(names.into_iter().zip([exact(score), exact(blur), exact(side)]));
+    }
+    if let Some(aged) = aged {
+        values.extend([("aged.threshold", exact(aged.threshold.distance())), ("aged.years", exact(aged.years))]);
+    }
+    values
+}
+
+/// The policy of these rules.
+///
+/// # Errors
+/// A rule is missing or no number.
+pub fn policy(rules: &[Rule]) -> Result<Policy, String> {
+    fn number<T: std::str::FromStr>(rules: &[Rule], name: &str) -> Result<T, String> {
+        let rule = rules.iter().find(|rule| rule.name == name).ok_or(format!("no rule {name}"))?;
+        rule.value.parse().map_err(|_| format!("{name}: {:?} is no number", rule.value))
+    }
+    let mut policy = Policy::default();
+    policy.liveness.live = number(rules, "liveness.live")?;
+    policy.liveness.spoof = number(rules, "liveness.spoof")?;
+    policy.liveness.each = number(rules, "liveness.each")?;
+    policy.liveness.colour = number(rules, "liveness.colour")?;
+    policy.liveness.context = number(rules, "liveness.context")?;
+    policy.liveness.inside = number(rules, "liveness.inside")?;
+    policy.face.score = number(rules, "face.score")?;
+    policy.face.rival = number(rules, "face.rival")?;
+    policy.face.side = number(rules, "face.side")?;
+    policy.face.sharpness = number(rules, "face.sharpness")?;
+    Ok(policy)
+}
+
+impl From<&ModelsSeen> for ModelsRecord {
+    fn from(seen: &ModelsSeen) -> Self {
+        let loaded = |(role, sha256, self_test): &(&'static str, String, String)| ModelRecord {
+            role: (*role).into(),
+            sha256: sha256.clone(),
+            self_test: self_test.clone(),
+        };
+        Self {
+            contract_id: seen.contract_id.clone(),
+            embedder: seen.embedder.map(str::to_owned),
+            loaded: seen.loaded.iter().map(loaded).collect(),
+        }
+    }
+}
+
+impl PhotographRecord {
+    /// What was seen of one, under this hash.
+    pub fn of(seen: &PhotographSeen, hash: String) -> Self {
+        let face = seen.face.as_ref().map(|face| FaceRecord {
+            detection: face.detection.into(),
+            rotated: face.rotated,
+            area: [face.area.x, face.area.y, face.area.w, face.area.h],
+            score: exact(face.score),
+            quality: {
+                let quality = &face.quality;
+                let named = [
+                    ("score", exact(quality.score())),
+                    ("blur", exact(quality.blur)),
+                    ("light", exact(quality.light)),
+                    ("side", exact(quality.side)),
+                    ("inside", exact(quality.inside)),
+                    ("colour", exact(quality.colour)),
+                    ("turned", exact(quality.turned)),
+                ];
+                named.map(|(name, value)| (name.to_owned(), value)).into()
+            },
+        });
+        let liveness = seen.liveness.as_ref().map(|judged| SpoofRecord {
+            verdict: judged.name().into(),
+            doubt: judged.doubt().map(|doubt| doubt.code().to_owned()),
+            probabilities: judged.scores().softmax().map(|network| network.map(exact)),
+        });
+        Self { hash, mode: mode_name(seen.mode), face, liveness }
+    }
+}
+
+fn mode_name(mode: Mode) -> String {
+    match mode {
+        Mode::Auto => "auto".into(),
+        Mode::All => "all".into(),
+        Mode::Exact => "exact".into(),
+        Mode::Fast { side } => format!("fast {side}"),
+    }
+}
+
+/// The way to look that a record names.
+pub fn mode(name: &str) -> Option<Mode> {
+    match name {
+        "auto" => Some(Mode::Auto),
+        "all" => Some(Mode::All),
+        "exact" => Some(Mode::Exact),
+        name => name.strip_prefix("fast ")?.parse().ok().map(|side| Mode::Fast { side }),
+    }
+}
+
+/// Whether an answer judged a face, and so has a record.
+pub fn is_judging(seen: &Seen) -> bool {
+    seen.verdict.is_some() || !seen.distances.is_empty() || seen.photographs.iter().any(|one| one.liveness.is_some())
+}

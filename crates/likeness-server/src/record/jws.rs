@@ -1,0 +1,120 @@
+//! Signed texts: JSON Web Signatures (RFC 7515, compact) with Ed25519 (RFC 8037). Touches nothing.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64;
+use ring::signature::{ED25519, Ed25519KeyPair, KeyPair as _, UnparsedPublicKey};
+use serde::Deserialize;
+
+/// The key that signs.
+pub struct Signer {
+    pair: Ed25519KeyPair,
+    /// Its public half, in hexadecimal digits.
+    pub public_key: String,
+}
+
+/// A text whose signature is right.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Signed {
+    /// What kind of text.
+    pub kind: String,
+    /// What was signed.
+    pub text: String,
+    /// The key that signed it, in hexadecimal digits.
+    pub public_key: String,
+}
+
+#[derive(Deserialize)]
+struct JwsHead {
+    alg: String,
+    typ: String,
+    kid: String,
+}
+
+impl Signer {
+    /// The key of a seed.
+    ///
+    /// # Errors
+    /// The seed makes no key.
+    pub fn of(seed: &[u8; 32]) -> Result<Self, String> {
+        let pair = Ed25519KeyPair::from_seed_unchecked(seed).map_err(|why| why.to_string())?;
+        let public_key = hex(pair.public_key().as_ref());
+        Ok(Self { pair, public_key })
+    }
+
+    /// Signs a text of this kind.
+    pub fn sign(&self, kind: &str, text: &str) -> String {
+        let head = serde_json::json!({"alg": "EdDSA", "typ": kind, "kid": self.public_key}).to_string();
+        let signed = format!("{}.{}", BASE64.encode(head), BASE64.encode(text));
+        let signature = BASE64.encode(self.pair.sign(signed.as_bytes()).as_ref());
+        format!("{signed}.{signature}")
+    }
+}
+
+/// The signature alone, without what it signs.
+pub fn signature(jws: &str) -> &str {
+    jws.rsplit_once('.').map_or("", |(_, signature)| signature)
+}
+
+/// What was signed, by the key that the text names or by this one.
+///
+/// # Errors
+/// It is no such text, another key signed it, or a byte of it changed.
+pub fn verified(jws: &str, public_key: Option<&str>) -> Result<Signed, String> {
+    let parts: Vec<&str> = jws.trim().split('.').collect();
+    let [head, text, signature] = parts[..] else { return Err("expected three parts with points between".into()) };
+    let decoded = |part: &str| BASE64.decode(part).map_err(|_| "expected base64url".to_owned());
+    let (bytes, plain, proof) = (decoded(head)?, decoded(text)?, decoded(signature)?);
+    let JwsHead { alg, typ, kid } = serde_json::from_slice(&bytes).map_err(|why| format!("its head: {why}"))?;
+    if alg != "EdDSA" {
+        return Err(format!("expected EdDSA, found {alg:?}"));
+    }
+    if let Some(expected) = public_key.filter(|expected| !expected.eq_ignore_ascii_case(&kid)) {
+        return Err(format!("expected the key {expected}, found {kid}"));
+    }
+    let key = unhex(&kid).ok_or("its key is no hexadecimal number")?;
+    let signed = format!("{head}.{text}");
+    let right = UnparsedPublicKey::new(&ED25519, key).verify(signed.as_bytes(), &proof);
+    right.map_err(|_| "the signature is not of this text".to_owned())?;
+    let text = String::from_utf8(plain).map_err(|_| "what was signed is no text".to_owned())?;
+    Ok(Signed { kind: typ, text, public_key: kid })
+}
+
+/// Bytes in hexadecimal digits.
+pub fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+fn unhex(text: &str) -> Option<Vec<u8>> {
+    let digits: Option<Vec<u8>> = text.chars().map(|c| c.to_digit(16).map(|digit| digit as u8)).collect();
+    let digits = digits.filter(|digits| digits.len() % 2 == 0)?;
+    Some(digits.chunks(2).map(|pair| pair[0] << 4 | pair[1]).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_signature_is_of_its_text_its_kind_and_its_key() {
+        let (signer, other) = (Signer::of(&[7; 32]).unwrap(), Signer::of(&[8; 32]).unwrap());
+        let jws = signer.sign("a", "{\"x\":1}");
+        let right = verified(&jws, Some(&signer.public_key)).unwrap();
+        assert_eq!((right.kind.as_str(), right.text.as_str()), ("a", "{\"x\":1}"));
+        assert!(verified(&jws, Some(&other.public_key)).is_err());
+        let mut kept = Vec::new();
+        for at in 0..jws.len() {
+            let mut changed = jws.clone().into_bytes();
+            changed[at] = if changed[at] == b'A' { b'B' } else { b'A' };
+            let changed = String::from_utf8(changed).unwrap();
+            if verified(&changed, None).is_ok() {
+                kept.push(at);
+            }
+        }
+        assert!(kept.is_empty(), "bytes that may change: {kept:?}");
+        // Another's signature under the same text.
+        let forged = other.sign("a", "{\"x\":2}");
+        let (_, signature) = forged.rsplit_once('.').unwrap();
+        let (signed, _) = jws.rsplit_once('.').unwrap();
+        assert!(verified(&format!("{signed}.{signature}"), None).is_err());
+    }
+}
