@@ -20,21 +20,18 @@ pub fn shared_data() -> PathBuf {
     std::env::var_os(SHARED_DATA).map_or_else(|| repository().join("../shared"), PathBuf::from)
 }
 
-/// Cargo's target folder, found from the running test or example: `TARGET/debug/deps/SUITE-HASH`,
-/// `TARGET/debug/examples/NAME`.
+/// Cargo's target folder, found from the running program: `TARGET/PROFILE/PROGRAM`, or below `deps` or `examples` there.
 #[must_use]
 pub fn target() -> PathBuf {
-    let test = std::env::current_exe().expect("a test knows its program");
-    let folder = test.ancestors().find(|at| at.ends_with("deps") || at.ends_with("examples"));
-    let profile = folder.and_then(Path::parent);
-    profile.and_then(Path::parent).expect("tests lie in TARGET/PROFILE/deps").to_owned()
+    let program = std::env::current_exe().expect("a program knows its path");
+    target_of(&program).expect("programs lie in TARGET/PROFILE").to_owned()
 }
 
-/// Cargo's target folder, found from the running program: `TARGET/PROFILE/PROGRAM`.
-#[must_use]
-pub fn target_of_program() -> PathBuf {
-    let program = std::env::current_exe().expect("a program knows its path");
-    program.ancestors().nth(2).expect("programs lie in TARGET/PROFILE").to_owned()
+fn target_of(program: &Path) -> Option<&Path> {
+    let folder = program.parent()?;
+    let below = folder.ends_with("deps") || folder.ends_with("examples");
+    let profile = if below { folder.parent()? } else { folder };
+    profile.parent()
 }
 
 /// The folder for what tests write: below the target folder.
@@ -119,6 +116,15 @@ fn from_a_shell(build: &mut Command) -> &mut Command {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_target_folder_is_found_from_tests_examples_and_programs() {
+        let rows =
+            ["t/debug/deps/suite-0123", "t/debug/examples/name", "t/debug/tests", "t/x86_64/debug/deps/suite-0123"];
+        let found = rows.map(|program| target_of(Path::new(program)).map(|target| target.display().to_string()));
+        let expected = ["t", "t", "t", "t/x86_64"];
+        assert_eq!(found, expected.map(|target| Some(target.to_owned())));
+    }
 
     #[test]
     fn a_build_of_a_test_is_the_one_of_a_shell() {

@@ -40,7 +40,7 @@ fn main() -> ExitCode {
     if quick {
         arguments.remove(0);
     }
-    let target = paths::target_of_program();
+    let target = paths::target();
     match run(&target, quick, &arguments) {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::FAILURE,
