@@ -1,4 +1,4 @@
-//! What every request shares.
+//! The state that all requests share.
 
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, PoisonError, RwLock};
@@ -21,33 +21,33 @@ use crate::templates::Templates;
 use crate::trail::{self, ModelsSeen};
 use crate::work::Work;
 
-/// Shared by every request; cheap to clone.
+/// A handle of the shared state; cheap to clone.
 #[derive(Clone)]
 pub struct App(Arc<Shared>);
 
-/// The parts.
+/// The shared state.
 pub struct Shared {
-    /// What was set.
+    /// The settings.
     pub settings: Settings,
-    /// Every number that turns measurements into an outcome, until a reload.
+    /// The current policy; a reload replaces it.
     pub policy: RwLock<Policy>,
-    /// The models.
+    /// The loaded models.
     pub models: ModelRegistry,
-    /// The store of templates, where there is one.
+    /// The store of templates, if one is set.
     pub templates: Option<Arc<Templates>>,
-    /// Who may send requests, and how many.
+    /// The state of admission.
     pub admission: Admission,
-    /// The workers.
+    /// The queue and the threads for examinations.
     pub work: Work,
     /// The kernels in use.
     pub kernels: KernelSet,
-    /// Records of what was decided.
+    /// The decision records.
     pub records: Records,
-    /// Where metrics are read.
+    /// The handle that renders the metrics.
     pub metrics: PrometheusHandle,
-    /// Whether it received the signal to end: it is not ready any more.
+    /// Whether the service received a signal to end; it then reports that it is not ready.
     pub ending: AtomicBool,
-    /// When it began.
+    /// When the service started.
     pub started: Instant,
 }
 
@@ -60,23 +60,23 @@ impl std::ops::Deref for App {
 }
 
 impl App {
-    /// Puts the parts together.
+    /// Creates the handle of this state.
     pub fn new(shared: Shared) -> Self {
         Self(Arc::new(shared))
     }
 
-    /// The policy, as it is now: a request takes it once.
+    /// Returns the current policy. A request reads the policy once.
     pub fn policy(&self) -> Policy {
         *self.policy.read().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// How photographs are decoded and searched.
+    /// Returns how photographs are decoded and searched.
     pub fn options(&self) -> Options {
         let image = image::Limits { bytes: self.settings.limits.file, ..image::Limits::default() };
         Options { image, mode: self.settings.mode, largest: false }
     }
 
-    /// What finds faces.
+    /// Creates an examiner that finds faces, and notes policy and weights in the trail.
     ///
     /// # Errors
     /// [`Unavailable`]
@@ -86,7 +86,7 @@ impl App {
         Examiner::new(models, policy, self.options())
     }
 
-    /// What every verdict needs.
+    /// Creates the examiner that verdicts need, and notes policy and weights in the trail.
     ///
     /// # Errors
     /// [`Unavailable`]
@@ -96,13 +96,13 @@ impl App {
         FullExaminer::new(&models, policy, self.options())
     }
 
-    /// Which weights answer, for every answer that they gave.
+    /// Describes the loaded weights, for a response.
     pub fn model(&self) -> ModelResponse {
         ModelResponse::of(&self.models.now(), DetectionPolicy::Native)
     }
 }
 
-/// The weights of a request, for its record.
+/// Describes the loaded weights, for a record.
 pub fn seen(models: &LoadedModels) -> ModelsSeen {
     let loaded = models.roles.iter().filter_map(|role| {
         role.loaded().map(|model| (models::key(role.role), model.sha256.clone(), model.self_test.clone()))
@@ -112,7 +112,7 @@ pub fn seen(models: &LoadedModels) -> ModelsSeen {
 }
 
 impl ModelResponse {
-    /// Which weights answer, about faces that were found by this look policy.
+    /// Describes the loaded weights, for faces found by this look policy.
     pub fn of(models: &LoadedModels, look: DetectionPolicy) -> Self {
         let digest = |role: Role| Some((models::key(role), models.roles[role.at()].loaded()?.sha256.clone()));
         Self {

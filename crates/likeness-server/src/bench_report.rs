@@ -1,4 +1,4 @@
-//! What `likeness bench` measured, as a report: for JSON and for a person.
+//! The report of `likeness bench`, as JSON and as text.
 
 use std::collections::BTreeMap;
 
@@ -6,27 +6,27 @@ use serde::Serialize;
 
 use crate::models::LoadedModel;
 
-/// CPU milliseconds of several rounds.
+/// The CPU time of several rounds, in milliseconds.
 #[derive(Debug, Clone, Copy, Serialize)]
 pub struct Times {
-    /// Of the fastest round.
+    /// The value of the fastest round.
     pub min_ms: f64,
-    /// Of the middle one.
+    /// The median time.
     pub median_ms: f64,
 }
 
 impl Times {
-    /// Of these rounds, at least one.
+    /// Computes both times; `rounds` must not be empty.
     pub fn of(mut rounds: Vec<f64>) -> Self {
         rounds.sort_by(f64::total_cmp);
         Self { min_ms: rounds[0], median_ms: rounds[rounds.len() / 2] }
     }
 }
 
-/// One network over one input.
+/// The measurements of one network on one input size.
 #[derive(Debug, Serialize)]
 pub struct NetworkReport {
-    /// What it is for.
+    /// The network's role.
     pub role: &'static str,
     /// The input's height and width.
     pub input: [usize; 2],
@@ -35,57 +35,57 @@ pub struct NetworkReport {
     /// CPU time of a forward pass.
     #[serde(flatten)]
     pub times: Times,
-    /// Of the fastest round.
+    /// The value of the fastest round.
     pub gflops: f64,
-    /// The same, of the peak.
+    /// The GFLOP/s of the fastest round, in percent of the peak.
     pub percent_of_peak: f64,
 }
 
-/// One stage, both photographs together.
+/// The CPU time of one stage for both photographs together.
 #[derive(Debug, Serialize)]
 pub struct StageReport {
-    /// Its name.
+    /// The stage's name.
     pub stage: &'static str,
-    /// CPU time.
+    /// The CPU time of the stage.
     #[serde(flatten)]
     pub times: Times,
 }
 
-/// Two photographs, compared in one mode.
+/// The measurements of a comparison of two photographs in one mode.
 #[derive(Debug, Serialize)]
 pub struct ComparisonReport {
     /// `exact` or `fast`.
     pub mode: &'static str,
     /// How many rounds were measured.
     pub rounds: usize,
-    /// CPU time from bytes to verdict, weights loaded.
+    /// The CPU time from bytes to verdict, with weights loaded before.
     #[serde(flatten)]
     pub times: Times,
-    /// Its stages, in order.
+    /// The stages, in order.
     pub stages: Vec<StageReport>,
 }
 
-/// All that was measured.
+/// All measurements of a run.
 #[derive(Debug, Serialize)]
 pub struct BenchReport {
     /// The kernels in use.
     pub kernels: &'static str,
-    /// This core's peak with them, measured in this run.
+    /// This core's peak GFLOP/s with these kernels, measured in this run.
     pub peak_gflops: f64,
-    /// The networks that are loaded.
+    /// The measurements of the loaded networks.
     pub networks: Vec<NetworkReport>,
-    /// The comparison in `exact` and in `fast`.
+    /// The measurements of a comparison in `exact` and in `fast`.
     pub comparisons: Vec<ComparisonReport>,
-    /// Why no comparison was measured.
+    /// Why no comparison was measured, if none was.
     pub not_compared: Option<&'static str>,
-    /// Which weights were measured.
+    /// The weights that were measured.
     pub models: Vec<LoadedModel>,
-    /// What is missing or wrong, role by role.
+    /// The error of each missing or wrong model, by role.
     pub missing: BTreeMap<&'static str, String>,
 }
 
 impl BenchReport {
-    /// For a person.
+    /// Returns the report as text.
     pub fn lines(&self) -> String {
         let mut text =
             format!("kernels {}, measured peak of this core {:.0} GFLOP/s\n", self.kernels, self.peak_gflops);

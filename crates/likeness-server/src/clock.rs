@@ -1,4 +1,4 @@
-//! The clock, which the library does not have: the time of day, and milliseconds of each stage.
+//! Reads the clock, which the library does not do: the time of day, and the milliseconds of each stage.
 
 use std::collections::BTreeMap;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
@@ -18,17 +18,17 @@ pub struct Stopwatch {
 }
 
 impl Stopwatch {
-    /// Starts.
+    /// Starts the watch.
     pub fn start() -> Self {
         Self { last: Instant::now(), timings: Timings::new() }
     }
 
-    /// A stage has ended.
+    /// Notes that a stage has ended.
     pub fn lap(&mut self, stage: Stage) {
         self.note(stage.name());
     }
 
-    /// Something else has ended.
+    /// Notes that a step of this name has ended.
     pub fn note(&mut self, name: &'static str) {
         let now = Instant::now();
         let seconds = (now - self.last).as_secs_f64();
@@ -37,24 +37,24 @@ impl Stopwatch {
         self.last = now;
     }
 
-    /// The milliseconds so far, to the thousandth.
+    /// Returns the milliseconds of each stage, rounded to a thousandth.
     pub fn timings(self) -> Timings {
         self.timings.into_iter().map(|(name, ms)| (name, (ms * 1e3).round() / 1e3)).collect()
     }
 }
 
-/// Seconds since 1970.
+/// Returns the current time in seconds since 1970.
 pub fn now() -> i64 {
     SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs().cast_signed())
 }
 
-/// Seconds since 1970 as RFC 3339 writes them, in UTC.
+/// Formats seconds since 1970 as RFC 3339 in UTC.
 pub fn rfc3339(seconds: i64) -> String {
     let moment = time::OffsetDateTime::from_unix_timestamp(seconds).ok();
     moment.and_then(|moment| moment.format(&Rfc3339).ok()).unwrap_or_default()
 }
 
-/// A moment as RFC 3339 writes it, in seconds since 1970; a part of a second is left out.
+/// Parses a time in RFC 3339 to seconds since 1970; a fraction of a second is dropped.
 pub fn of_rfc3339(text: &str) -> Option<i64> {
     time::OffsetDateTime::parse(text, &Rfc3339).ok().map(time::OffsetDateTime::unix_timestamp)
 }

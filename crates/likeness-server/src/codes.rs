@@ -1,10 +1,11 @@
-//! Which problems each route may answer. The description says so, and a test asks for each of them.
+//! The error codes that each route may return. The OpenAPI description lists them, and a test provokes each
+//! one.
 
 use crate::models::Role;
 use crate::problem::Code;
 use crate::routes::{self, Needs, Route};
 
-/// The codes of a route, in the order of [`Code::ALL`].
+/// Returns the codes of a route, in the order of [`Code::ALL`].
 pub fn codes(route: &Route) -> impl Iterator<Item = Code> {
     Code::ALL.into_iter().map(|(code, ..)| code).filter(|code| may(route, *code))
 }
@@ -16,7 +17,7 @@ fn may(route: &Route, code: Code) -> bool {
     use routes::{PERSON, PERSON_ERASE, PERSON_EXPORT, PERSONS};
     let is = |some: &[Route]| some.contains(route);
     let (photographs, deepface) = (route.images > 0, is(&[DEEPFACE_VERIFY, DEEPFACE_REPRESENT]));
-    // One of several photographs that can't be used is left out and reported.
+    // `enroll/multi` leaves out and reports an unusable photograph among several.
     let one_face = photographs && !is(&[DETECT, INSPECT, ENROLL_MULTI]);
     match code {
         Code::FaceNotDetected => one_face,
@@ -26,7 +27,7 @@ fn may(route: &Route, code: Code) -> bool {
         Code::InvalidImage => photographs && !is(&[ENROLL_MULTI]),
         Code::LivenessFailed => deepface || is(&[ENROLL, ENROLL_MULTI]),
         Code::Unauthorized | Code::RateLimitExceeded => route.scope.is_some(),
-        // Without keys a foreign host or origin is refused everywhere.
+        // If no key was created, every route refuses a foreign host or origin.
         Code::Forbidden => true,
         Code::AntispoofBlocked => is(&[VERIFY, SEARCH]),
         Code::NotFound | Code::StoreUnavailable => route.store || is(&[RECORDS]),
@@ -41,7 +42,7 @@ fn may(route: &Route, code: Code) -> bool {
         | Code::UnsupportedMediaType
         | Code::Overloaded
         | Code::InternalServerError => photographs,
-        // Of no operation that is described.
+        // Only requests outside the description get this code.
         Code::MethodNotAllowed => false,
     }
 }

@@ -1,4 +1,4 @@
-//! Pixels as PNG bytes; a photograph with its faces drawn.
+//! Encodes an image as PNG, with or without faces drawn on it.
 
 use likeness::detect::{Area, Face};
 use likeness::image::Bgr;
@@ -6,10 +6,10 @@ use likeness::image::Bgr;
 const BOX: [u8; 3] = [0, 220, 0];
 const POINT: [u8; 3] = [0, 0, 255];
 
-/// Draws boxes and landmarks, and encodes.
+/// Draws the boxes and landmarks of faces, and encodes the image as PNG.
 ///
 /// # Errors
-/// What the encoder says.
+/// The encoder failed.
 pub fn png(image: &Bgr, faces: &[Face]) -> Result<Vec<u8>, png::EncodingError> {
     let mut drawn = image.clone();
     let pen = (image.width().max(image.height()) / 400).max(1) as i64;
@@ -22,10 +22,10 @@ pub fn png(image: &Bgr, faces: &[Face]) -> Result<Vec<u8>, png::EncodingError> {
     encode(&drawn)
 }
 
-/// Encodes.
+/// Encodes an image as PNG.
 ///
 /// # Errors
-/// What the encoder says.
+/// The encoder failed.
 pub fn encode(image: &Bgr) -> Result<Vec<u8>, png::EncodingError> {
     let mut out = Vec::new();
     let mut encoder = png::Encoder::new(&mut out, image.width() as u32, image.height() as u32);
@@ -47,7 +47,7 @@ fn frame(image: &mut Bgr, area: &Area, pen: i64) {
     fill(image, [right - pen, y], [right, bottom], BOX);
 }
 
-/// Fills what lies in the image of the rectangle from `first` to before `end`.
+/// Fills the part of a rectangle that is inside the image; `end` is exclusive.
 fn fill(image: &mut Bgr, first: [i64; 2], end: [i64; 2], colour: [u8; 3]) {
     let clamp = |value: i64, side: usize| value.clamp(0, side as i64) as usize;
     let (left, right) = (clamp(first[0], image.width()), clamp(end[0], image.width()));

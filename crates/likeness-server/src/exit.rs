@@ -1,21 +1,21 @@
-//! Exit codes: named, documented in `docs/exit-codes.md`, stable. A code that Ballast has too means the
-//! same here; a test reads both programs' codes and the documentation.
+//! The exit codes of the program, which do not change between versions; `docs/exit-codes.md` explains them. A
+//! code that `ballast` uses too has the same meaning here; a test compares both programs and the document.
 
 use std::process::ExitCode;
 
-/// How the program ends.
+/// The exit code of the program.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(u8)]
 pub enum Exit {
-    /// The command did its work; of `compare`, accepted; of `live`, live.
+    /// The command succeeded; `compare` accepted; `live` found a live face.
     Success = 0,
-    /// The command line makes no sense.
+    /// The command line is not valid.
     Usage = 2,
     /// The lock file is absent, unreadable or wrong.
     BadLock = 10,
-    /// A variable that repeats a pin says another one.
+    /// A variable that repeats a pin has another digest.
     PinMismatch = 12,
-    /// A weight that this command needs is not there, or not right.
+    /// A weight that this command needs is missing or wrong.
     WeightsMissing = 14,
     /// A file can't be read or written.
     FileFailed = 20,
@@ -23,37 +23,37 @@ pub enum Exit {
     BadImage = 21,
     /// No face, several faces, or a face that is too small, blurred or cut.
     Unfit = 22,
-    /// A network gave no answer.
+    /// A network failed.
     NetworkFailed = 23,
-    /// A setting of the service makes no sense.
+    /// A setting of the service is not valid.
     BadSetting = 24,
     /// The service can't listen on its address.
     CantListen = 25,
-    /// A running service did not answer well.
+    /// A running service did not respond with status 200.
     Unhealthy = 26,
     /// The embedder is neither published nor accepted.
     UnknownEmbedder = 27,
     /// A spoof, or another person.
     Rejected = 30,
-    /// Liveness is indeterminate.
+    /// The verdict is review, or liveness is indeterminate.
     Undecided = 31,
     /// Another process serves from the store, or rotates its key.
     StoreLocked = 50,
     /// The master key is not the one that the store was made with.
     WrongKey = 51,
-    /// The store is not what was written.
+    /// The store is damaged, or another program changed it.
     StoreCorrupt = 52,
     /// The store is absent, can't be reached or is locked by another process.
     StoreUnavailable = 53,
-    /// No room is left where the store lies.
+    /// The store's file system is full.
     StoreFull = 54,
-    /// The store can be read and not written.
+    /// The store can be read but not written.
     StoreReadOnly = 55,
     /// The key file is absent, unreadable, in a bad place or no key file.
     KeyFile = 56,
     /// Another version made the store, in a layout that this one does not read.
     StoreLayout = 57,
-    /// An import met other persons under the same names, and left them.
+    /// An import found stored persons of the same names with other data, and did not change them.
     ImportConflict = 58,
 }
 
@@ -63,14 +63,14 @@ impl From<Exit> for ExitCode {
     }
 }
 
-/// A refusal as a person reads it: what happened, and the way out.
+/// An error of the program, as text for a person, with a hint.
 #[derive(Debug)]
 pub struct Failure {
-    /// The code.
+    /// The exit code.
     pub exit: Exit,
-    /// What, which, expected, found.
+    /// What failed, with the expected and the found value.
     pub what: String,
-    /// The line to change or the command to run.
+    /// The setting to change or the command to run.
     pub hint: Option<String>,
 }
 
@@ -80,7 +80,7 @@ impl Failure {
         Self { exit, what: what.into(), hint: None }
     }
 
-    /// Adds the way out.
+    /// Adds a hint.
     pub fn hint(mut self, hint: impl Into<String>) -> Self {
         self.hint = Some(hint.into());
         self

@@ -1,6 +1,6 @@
-//! Sockets: a bounded number of connections, of all and of one address, each with a time for its
-//! headers and a deadline on what it takes, with or without TLS, and an end that lets running requests
-//! finish. A connection without a place may still probe.
+//! Accepts connections, with or without TLS. Limits the number of connections, in all and of one address, and
+//! the time for headers and for taking responses. At the end, lets running requests finish. A connection
+//! without a place may still send a health probe.
 
 mod progress;
 mod slots;
@@ -36,61 +36,61 @@ use crate::secrets;
 use progress::Progress;
 use slots::{ConnectionLimits, ConnectionSlot, ConnectionSlots};
 
-/// Running requests are waited for, at the end, so long.
+/// How long the end waits for running requests.
 const GRACE: Duration = Duration::from_secs(20);
-/// Readiness is refused for so long before connections are.
+/// How long the service accepts connections after it has reported that it is not ready.
 const NOTICE: Duration = Duration::from_secs(1);
-/// Connections at once, where the process may have as many descriptors.
+/// The largest number of connections at once, if the process may open enough descriptors.
 const CONNECTIONS: usize = 1024;
-/// One address may have this part of them.
+/// One address may have one connection in this many.
 const SHARE: usize = 4;
-/// Connections without a place that may still probe, at once.
+/// The largest number of connections without a place at once, which may only probe.
 const RESERVE: usize = 64;
-/// So long has such a connection for its question and the answer.
+/// How long a connection without a place may last.
 const PROBE: Duration = Duration::from_secs(2);
-/// What the kernel keeps of answers that a client has not taken.
+/// How many bytes of responses the kernel buffers for a slow client.
 const UNSENT: u32 = 128 << 10;
-/// Connections that the kernel keeps until they are taken.
+/// How many connections the kernel queues until they are accepted.
 const BACKLOG: u32 = 1024;
-/// Descriptors that are left for files and the database.
+/// How many descriptors are reserved for files and the database.
 const SPARE: usize = 64;
 
-/// How connections are taken.
+/// How a listener handles connections.
 #[derive(Clone)]
 pub struct Door {
-    /// The certificate, where TLS is served.
+    /// The certificate and key, if TLS is used.
     pub tls: Option<Tls>,
-    /// A client sends its headers within this time, the next ones too.
+    /// How long a client may take for the headers of each request.
     pub headers: Duration,
-    /// Where connections with a place are worked on. Taking connections and answering probes is the
-    /// caller's runtime's, so that no work delays either.
+    /// The runtime of connections with a place. Accepting connections and serving probes runs on the caller's
+    /// runtime, so that work delays neither.
     pub workers: Handle,
-    /// Proxies, each of which stands for many clients: their addresses have no share.
+    /// Proxies, each of which sends for many clients: the limit of one address does not apply to them.
     pub proxies: Arc<[IpNet]>,
-    /// What it is called in the metrics.
+    /// The listener's name in the metrics.
     pub name: &'static str,
 }
 
-/// What is answered: to a connection with a place, and to one without.
+/// The routes for a connection with a place, and for one without.
 #[derive(Clone)]
 pub struct Routers {
-    /// Everything.
+    /// All routes.
     pub all: Router,
-    /// Probes alone; whatever else is refused.
+    /// Health routes only; other requests are refused.
     pub probes: Router,
 }
 
-/// How many connections there may be, with so many descriptors.
+/// Returns the limits on connections for this number of descriptors.
 fn limits(name: &'static str, descriptors: Option<u64>) -> ConnectionLimits {
     let descriptors = descriptors.and_then(|most| usize::try_from(most).ok()).unwrap_or(usize::MAX);
     let all = descriptors.saturating_sub(SPARE + RESERVE).clamp(1, CONNECTIONS);
     ConnectionLimits { name, all, each: all.div_ceil(SHARE), reserve: RESERVE }
 }
 
-/// Listens there.
+/// Listens on an address.
 ///
 /// # Errors
-/// The address is taken, or not this machine's.
+/// The address is in use, or is not one of this machine.
 pub fn bind(address: SocketAddr) -> std::io::Result<TcpListener> {
     let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
     socket.set_reuseaddr(true)?;
@@ -99,11 +99,11 @@ pub fn bind(address: SocketAddr) -> std::io::Result<TcpListener> {
     socket.listen(BACKLOG)
 }
 
-/// Serves until SIGTERM or SIGINT, then `ending` is called. For [`NOTICE`] more connections are taken
-/// after the signal, so that a balancer hears of it first.
+/// Serves until SIGTERM or SIGINT, then calls `ending`. Accepts connections for [`NOTICE`] longer, so that a
+/// load balancer notices first.
 ///
 /// # Errors
-/// The signals can't be caught.
+/// The handlers of the signals can't be installed.
 pub async fn serve(listener: TcpListener, routers: Routers, door: Door, ending: impl Fn()) -> std::io::Result<()> {
     let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
     let graceful = GracefulShutdown::new();
@@ -127,13 +127,13 @@ pub async fn serve(listener: TcpListener, routers: Routers, door: Door, ending: 
     Ok(())
 }
 
-/// Accepts connections without end: none waits, and one without a place may probe.
+/// Accepts connections and never ends; a connection without a place may only probe.
 async fn take(listener: &TcpListener, routers: &Routers, door: &Door, graceful: &GracefulShutdown) {
     let slots = ConnectionSlots::new(limits(door.name, getrlimit(Resource::Nofile).current));
     loop {
-        // Accepted connections run first: otherwise a burst would remove a probe before it is read.
+        // Accepted connections run first: otherwise a burst would end a probe before its request is read.
         yield_now().await;
-        // Out of descriptors: those that are open go on.
+        // Probably no descriptor is free: wait, while open connections go on.
         let Ok((stream, peer)) = listener.accept().await else {
             sleep(Duration::from_millis(50)).await;
             continue;
@@ -143,7 +143,7 @@ async fn take(listener: &TcpListener, routers: &Routers, door: &Door, graceful: 
         let (of, door, watcher) = (counted(address), door.clone(), graceful.watcher());
         match slots.take(of, shared) {
             Some(place) => {
-                // Its readiness is the workers' to wait for.
+                // The workers' runtime must register the socket, not this one.
                 let Ok(stream) = stream.into_std() else { continue };
                 let workers = door.workers.clone();
                 drop(workers.spawn(placed(stream, peer, routers.all.clone(), door, watcher, place)));
@@ -169,7 +169,7 @@ async fn placed(
     }
 }
 
-/// One request of a connection without a place.
+/// Serves one request of a connection without a place.
 async fn probing(stream: TcpStream, peer: SocketAddr, router: Router, door: Door, watcher: Watcher) {
     metrics::counter!("likeness_connections_without_a_place_total").increment(1);
     let _ = timeout(PROBE, connection(stream, peer, router, &door, watcher, false)).await;
@@ -196,7 +196,7 @@ async fn connection(
     }
 }
 
-/// Requests and answers of one connection.
+/// The requests and responses of one connection.
 struct Talk {
     peer: SocketAddr,
     router: Router,
@@ -214,7 +214,7 @@ impl Talk {
             request.extensions_mut().insert(ConnectInfo(peer));
             let router = router.clone();
             async move {
-                // Many requests sent at once take turns with those of other connections.
+                // Many requests sent at once alternate with those of other connections.
                 yield_now().await;
                 router.oneshot(request.map(axum::body::Body::new)).await
             }
@@ -224,7 +224,7 @@ impl Talk {
             .header_read_timeout(headers)
             .keep_alive(keep_alive)
             .serve_connection(TokioIo::new(stream), TowerToHyperService::new(service));
-        // A client that went away is no event.
+        // A client that closes its connection is no event for the log.
         let _ = watcher.watch(connection).await;
     }
 }
@@ -238,16 +238,16 @@ pub struct Tls {
 }
 
 impl Tls {
-    /// From PEM files.
+    /// Reads the certificate chain and the key from PEM files.
     ///
     /// # Errors
-    /// [`Exit::BadSetting`]: one can't be read, or they don't belong together.
+    /// [`Exit::BadSetting`] if a file can't be read, or the key does not fit the certificate.
     pub fn read(certificates: &Path, key: &Path) -> Result<Self, Failure> {
         let now = Arc::new(RwLock::new(acceptor(certificates, key)?));
         Ok(Self { certificates: certificates.into(), key: key.into(), now })
     }
 
-    /// What the files have now.
+    /// Reads the files again.
     ///
     /// # Errors
     /// As [`Self::read`].
@@ -255,7 +255,7 @@ impl Tls {
         acceptor(&self.certificates, &self.key)
     }
 
-    /// For connections from now on.
+    /// Sets the certificate for new connections.
     pub fn replace(&self, acceptor: TlsAcceptor) {
         *self.now.write().unwrap_or_else(PoisonError::into_inner) = acceptor;
     }

@@ -1,14 +1,13 @@
-//! Where large blocks of memory go when they are freed: back to the system at once.
+//! Makes the C library return large blocks of memory to the system as soon as they are freed.
 //!
-//! By default glibc raises the size above which it maps a block of its own, up to 32 MiB, as soon as one was freed.
-//! Then the process keeps the memory of one large photograph. A fixed size prevents that. Changes one number of the C
-//! library; touches nothing else.
+//! By default, glibc raises the size from which it maps blocks separately when such a block is freed, up to
+//! 32 MiB. Then the process keeps the memory of a large photograph. A fixed size prevents that.
 
-/// Blocks of this size and more are mapped, and unmapped when they are freed.
+/// Blocks of at least this size are mapped separately, and unmapped when freed.
 #[cfg(target_env = "gnu")]
 const LARGE: libc::c_int = 1 << 20;
 
-/// Fixes the size above which a block is mapped on its own.
+/// Fixes the size from which blocks are mapped separately.
 #[cfg(target_env = "gnu")]
 #[expect(unsafe_code, reason = "the C library has no other way to set it")]
 pub fn return_large_blocks() {
@@ -17,6 +16,6 @@ pub fn return_large_blocks() {
     debug_assert_eq!(set, 1, "glibc takes any size up to 32 MiB");
 }
 
-/// Other C libraries map every large block.
+/// Does nothing: other C libraries, such as musl, map large blocks separately.
 #[cfg(not(target_env = "gnu"))]
 pub fn return_large_blocks() {}

@@ -1,7 +1,7 @@
-//! The one place that prints.
+//! Prints all output of the program.
 //!
-//! Rules: an answer goes to stdout, a failure to stderr. Lines begin lower case and end without a
-//! period. A failure is `error:`, then `hint:`. Digests stand whole, on lines of their own.
+//! Rules: a result goes to stdout, an error to stderr. Lines begin in lower case and end without a period. An
+//! error is printed as `error:`, then `hint:`. A digest is never shortened, and has its own line.
 #![expect(clippy::print_stderr, reason = "this is the one place that prints")]
 
 use std::io::{IsTerminal, Write};
@@ -11,23 +11,23 @@ use tracing_subscriber::filter::LevelFilter;
 
 use crate::exit::Failure;
 
-/// Tells a failure and its way out.
+/// Prints an error and its hint.
 pub fn failure(failure: &Failure) {
     let hint = failure.hint.as_ref().map(|hint| format!("hint: {hint}\n")).unwrap_or_default();
     eprint!("error: {}\n{hint}", failure.what);
 }
 
-/// An answer: as JSON, or as the lines that a person reads.
+/// Prints a result as JSON or as text.
 pub fn answer<T: Serialize>(answer: &T, json: bool, lines: impl FnOnce(&T) -> String) {
     let text = match json {
         false => lines(answer),
         true => serde_json::to_string_pretty(answer).map(|text| text + "\n").unwrap_or_default(),
     };
-    // A reader that went away (`| head`) is no failure.
+    // A closed pipe (`| head`) is no error.
     let _ = std::io::stdout().write_all(text.as_bytes());
 }
 
-/// One of several answers, as it comes: a line of JSON, or the lines that a person reads.
+/// Prints one of several results at once: as one line of JSON or as text.
 pub fn event<T: Serialize>(event: &T, json: bool, lines: impl FnOnce(&T) -> String) {
     let text = match json {
         false => lines(event),
@@ -36,13 +36,14 @@ pub fn event<T: Serialize>(event: &T, json: bool, lines: impl FnOnce(&T) -> Stri
     let _ = std::io::stdout().write_all(text.as_bytes());
 }
 
-/// The service listens. Scripts read this line from stdout.
+/// Prints the service's URL. Scripts read this line from stdout.
 pub fn listening(url: &str) {
     let _ = writeln!(std::io::stdout(), "listening on {url}");
 }
 
-/// A panic of a command shows its place, without its words, which might have a photograph's bytes. A decoder's panic is
-/// an error of the photograph, and the command's own error line follows.
+/// Makes a panic of a command print its source location without its message, which might contain a
+/// photograph's bytes. A decoder's panic counts as an error of the photograph, and the command's error line
+/// follows.
 pub fn panics() {
     std::panic::set_hook(Box::new(|panic| {
         let place = panic.location().map_or_else(String::new, ToString::to_string);
@@ -50,8 +51,8 @@ pub fn panics() {
     }));
 }
 
-/// Logs go to stderr, one line an event: JSON, or words where a person looks on. A panic is one with its place and without its words,
-/// which might have a photograph's bytes.
+/// Sends logs to stderr, one line for each event: as text on a terminal, otherwise as JSON. A panic is logged
+/// with its source location without its message, which might contain a photograph's bytes.
 pub fn logging(level: LevelFilter) {
     std::panic::set_hook(Box::new(|panic| {
         let place = panic.location().map(ToString::to_string);
@@ -64,12 +65,12 @@ pub fn logging(level: LevelFilter) {
     }
 }
 
-/// A line of an answer that comes in many.
+/// Prints one line of a long result.
 pub fn line(text: &str) {
     let _ = writeln!(std::io::stdout(), "{text}");
 }
 
-/// A secret, shown only this once: alone on a line of stdout.
+/// Prints a secret on a line of stdout.
 pub fn secret(text: &str) {
     let mut out = std::io::stdout();
     let _ = out.write_all(text.as_bytes()).and_then(|()| out.write_all(b"\n"));

@@ -1,7 +1,7 @@
-//! Everything that can go wrong for a caller, in one shape: `{"error_code", "message", "request_id", …}`.
+//! The errors that a caller can get, all in one JSON form: `{"error_code", "message", "request_id", …}`.
 //!
-//! A problem carries no path, no traceback and no template. Admission writes it out, with the
-//! request's id; so do rejections of the framework, by their status.
+//! A problem contains no path of a file, no traceback and no template. Admission writes the response's body
+//! with the request's id, and converts rejections of the framework by their status.
 
 use std::time::Duration;
 
@@ -18,19 +18,19 @@ use crate::models::{RoleState, State, Unavailable, key};
 pub enum Code {
     /// No face in the photograph.
     FaceNotDetected,
-    /// Several faces, none of which stands out.
+    /// Several faces, and none is clearly the main one.
     MultipleFaces,
-    /// Too small, blurred, dark or cut.
+    /// The face is too small, blurred, dark or cut off.
     PoorImageQuality,
-    /// A field that is missing or makes no sense.
+    /// A field is missing or not valid.
     InvalidInput,
-    /// A photograph that is damaged or beyond a limit.
+    /// The photograph is damaged or exceeds a limit.
     InvalidImage,
     /// Enrolment of a face that is not known to be live.
     LivenessFailed,
-    /// No key, or none that is known.
+    /// The request has no key, or the key is not valid.
     Unauthorized,
-    /// A key that may not do this.
+    /// The key lacks the right, or the service accepts only this machine.
     Forbidden,
     /// Verification of a spoof.
     AntispoofBlocked,
@@ -38,33 +38,33 @@ pub enum Code {
     NotFound,
     /// No person of this name is enrolled.
     EmbeddingNotFound,
-    /// The route has another method.
+    /// The route does not have this method.
     MethodNotAllowed,
-    /// It took too long.
+    /// The request took too long.
     RequestTimeout,
     /// Another person is enrolled under this name.
     EmbeddingAlreadyExists,
-    /// Enrolled under another contract.
+    /// The person's templates are of another embedding space.
     EmbeddingContractMismatch,
     /// The idempotency key was used for another request.
     IdempotencyConflict,
-    /// A photograph or body that is too long.
+    /// The photograph or the body is too long.
     FileTooLarge,
-    /// Neither JPEG, PNG nor WebP.
+    /// The bytes are neither JPEG, PNG nor WebP, or the body has an unsupported type or encoding.
     UnsupportedMediaType,
     /// Too many requests.
     RateLimitExceeded,
-    /// More work than this machine has cores for.
+    /// The queue, the memory for bodies or the places for connections are full.
     Overloaded,
-    /// The store does not answer.
+    /// The store can't be used.
     StoreUnavailable,
-    /// Templates are still being read.
+    /// The index is not loaded yet.
     IndexLoading,
     /// A model that the route needs is not loaded.
     ModelUnavailable,
     /// The embedder is neither published nor accepted.
     EmbedderUnknown,
-    /// Ours.
+    /// An error of the service itself.
     InternalServerError,
 }
 
@@ -103,23 +103,24 @@ impl Code {
         (name, StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR))
     }
 
-    /// As callers read it.
+    /// Returns the code's name in responses.
     pub fn name(self) -> &'static str {
         self.row().0
     }
 
-    /// Its status.
+    /// Returns the code's HTTP status.
     pub fn status(self) -> StatusCode {
         self.row().1
     }
 
-    /// Where its page is, from the path of a request (RFC 9457, `type`): relative, since a proxy may put a prefix before it.
+    /// Returns the address of the code's page (RFC 9457, `type`), relative to the path of the request,
+    /// because a proxy may add a prefix.
     pub fn page(self, path: &str) -> String {
         let up = path.matches('/').count().saturating_sub(1);
         format!("{}docs/problems/{}", "../".repeat(up), self.name())
     }
 
-    /// Seconds after which asking again makes sense, for what passes by itself.
+    /// Returns after how many seconds a retry makes sense, for a temporary error.
     fn retry_after(self) -> Option<u64> {
         match self {
             Self::Overloaded => Some(1),
@@ -146,12 +147,12 @@ impl Problem {
         Self { code, message: message.into(), more: Map::new(), headers: headers.into_iter().collect() }
     }
 
-    /// A field that is missing or makes no sense.
+    /// A field is missing or not valid.
     pub fn input(message: impl Into<String>) -> Self {
         Self::new(Code::InvalidInput, message)
     }
 
-    /// Ours; what happened goes to the log, not to the caller.
+    /// Creates an error of the service itself. The log gets the cause, the caller does not.
     pub fn internal(what: &dyn std::fmt::Display) -> Self {
         tracing::error!(%what, "internal error");
         Self::new(Code::InternalServerError, "this is our fault; the log has it under the request's id")
@@ -169,7 +170,7 @@ impl Problem {
         self
     }
 
-    /// Too many requests of this kind; the first that may follow is so far away.
+    /// Creates a refusal by a limit; the next request may follow after `wait`.
     pub fn too_many(scope: &'static str, wait: Duration) -> Self {
         let seconds = wait.as_secs_f64().ceil().max(1.0) as u64;
         Self::new(Code::RateLimitExceeded, format!("too many requests; the next in {seconds} s"))
@@ -178,33 +179,33 @@ impl Problem {
             .header(header::RETRY_AFTER, seconds.into())
     }
 
-    /// Its code.
+    /// Returns the problem's code.
     pub fn code(&self) -> Code {
         self.code
     }
 
-    /// For a person.
+    /// Returns the message for a person.
     pub fn message(&self) -> &str {
         &self.message
     }
 
-    /// Its detail `reason`, where that is one of a store's kinds.
+    /// Returns the detail `reason`, if it is the name of a store error's kind.
     pub fn reason(&self) -> Option<&'static str> {
         let reason = self.more.get("reason")?.as_str()?;
         crate::store::Kind::ALL.into_iter().map(crate::store::Kind::name).find(|name| *name == reason)
     }
 
-    /// What was spent, where too many requests are refused.
+    /// Returns the limit that was reached, if this is a refusal by a limit.
     pub fn limited_by(&self) -> Option<String> {
         let scope = self.more.get("scope")?.as_str()?;
         (self.code == Code::RateLimitExceeded).then(|| scope.to_owned())
     }
 
-    /// The body, as admission writes it.
+    /// Returns the body of the response.
     pub fn body(&self, request_id: &str) -> Value {
         let mut body = self.more.clone();
         if matches!(self.code, Code::LivenessFailed | Code::AntispoofBlocked) {
-            // Where the original had it.
+            // The replaced service had the details here.
             let mut detail = self.more.clone();
             detail.insert("error_code".into(), self.code.name().into());
             detail.insert("message".into(), self.message.clone().into());
@@ -216,7 +217,7 @@ impl Problem {
         body.into()
     }
 
-    /// What a rejection of the framework means, by its status.
+    /// Converts a rejection of the framework, by its status.
     pub fn of_status(status: StatusCode, limit: usize) -> Self {
         match status {
             StatusCode::NOT_FOUND => Self::new(Code::NotFound, "no such route; /docs has them all"),
@@ -233,7 +234,7 @@ impl Problem {
         }
     }
 
-    /// A photograph or body beyond the limit.
+    /// Creates the problem for a photograph or a body over the limit.
     pub fn too_large(limit: usize) -> Self {
         Self::new(Code::FileTooLarge, format!("expected at most {limit} bytes a photograph"))
             .with("max_size_bytes", limit)
@@ -301,7 +302,7 @@ impl From<Unavailable> for Problem {
     }
 }
 
-/// Why a model does not answer yet, beside the kinds of a fault.
+/// The reason of a model that is still being loaded; other reasons are the kinds of a fault.
 pub const LOADING: &str = "loading";
 
 /// A model that is not loaded, for a caller: no path of this machine.
@@ -320,7 +321,7 @@ pub struct ModelFault {
 }
 
 impl ModelFault {
-    /// What keeps a role's model from being loaded.
+    /// Returns why a role's model is not loaded.
     pub fn of(role: &RoleState) -> Self {
         let (reason, hint) = match &role.state {
             State::Missing(fault) => (fault.kind.name(), fault.kind.hint()),

@@ -1,7 +1,7 @@
-//! SIGHUP: certificates, keys and policy are read again while requests go on.
+//! On SIGHUP, reads certificates, keys and policy again while the service runs.
 //!
-//! Promises: all of them are taken over or none; a request keeps the policy that it began with, and a connection its
-//! certificate. What else is set needs a restart.
+//! Promises: either all of them are replaced or none; a request keeps the policy that it began with, and a
+//! connection keeps its certificate. Other settings need a restart.
 
 use std::sync::{Arc, PoisonError};
 
@@ -14,10 +14,10 @@ use crate::exit::Failure;
 use crate::listen::Tls;
 use crate::series;
 
-/// Reloads at each SIGHUP, without end.
+/// Reloads at each SIGHUP and never ends.
 ///
 /// # Errors
-/// The signal can't be caught.
+/// The handler of the signal can't be installed.
 pub async fn follow(app: App, args: Arc<Serve>, tls: Option<Tls>) -> std::io::Result<()> {
     let mut hangup = signal(SignalKind::hangup())?;
     while hangup.recv().await.is_some() {
@@ -40,7 +40,7 @@ fn refused(why: &str) {
     tracing::error!(why, "certificates, keys and policy stay as they were");
 }
 
-/// Reads everything, then takes it over. Whether the policy is another one.
+/// Reads everything first, then replaces it. Returns whether the policy changed.
 fn reload(app: &App, args: &Serve, tls: Option<&Tls>) -> Result<bool, Failure> {
     let settings = Settings::read(args, &|name| std::env::var(name).ok())?;
     let renewed = tls.map(Tls::again).transpose()?;

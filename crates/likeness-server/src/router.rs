@@ -1,4 +1,4 @@
-//! Which handler answers where, and behind which checks.
+//! Assigns a handler and its checks to each path.
 
 use std::convert::Infallible;
 
@@ -25,10 +25,10 @@ use crate::openapi::{self, Document};
 use crate::problem::{Code, Problem};
 use crate::routes::{self as table, Route};
 
-/// Where the description is.
+/// The path of the OpenAPI description.
 const DESCRIPTION: &str = "/openapi.json";
 
-/// The whole interface.
+/// Returns the routes of the whole service.
 pub fn router(app: &App) -> Router {
     let (router, document) = described(app).split_for_parts();
     let root = if app.settings.deepface_root { at_root(app) } else { Router::new() };
@@ -43,12 +43,12 @@ pub fn router(app: &App) -> Router {
         .layer(middleware::from_fn_with_state(app.clone(), admission::outer))
 }
 
-/// What is answered: to a connection with a place everything, to one without a place health alone.
+/// Returns all routes for a connection with a place, and the health routes for one without.
 pub fn routers(app: &App) -> Routers {
     Routers { all: router(app), probes: probes(app) }
 }
 
-/// Health alone: other requests are refused because the service is full.
+/// Returns the health routes; other requests are refused because the service is full.
 fn probes(app: &App) -> Router {
     let crowded = || async { Problem::new(Code::Overloaded, "too many connections, of all or of this address") };
     let (health, _) = health_routes(app).split_for_parts();
@@ -59,13 +59,13 @@ fn probes(app: &App) -> Router {
         .layer(middleware::from_fn_with_state(app.clone(), admission::outer))
 }
 
-/// The page's files, which the log counts under one name.
+/// Returns the routes of the page's files, which share one name in log and metrics.
 fn page(app: &App) -> Router<App> {
     let pages = page::routes().route("/docs/problems/{code}", get(problem_page::problem));
     pages.route_layer(middleware::from_fn_with_state((app.clone(), table::PAGE), admission::enter))
 }
 
-/// The description, written out once.
+/// Returns the route of the OpenAPI description, which is serialised once.
 fn description(app: &App, document: &serde_json::Value) -> Router<App> {
     let text = Bytes::from(serde_json::to_vec(document).unwrap_or_default());
     let described =
@@ -73,7 +73,7 @@ fn description(app: &App, document: &serde_json::Value) -> Router<App> {
     described.route_layer(middleware::from_fn_with_state((app.clone(), table::PAGE), admission::enter))
 }
 
-/// Metrics and health, for an address of their own on this machine, without a key.
+/// Returns metrics and health for a separate loopback address, without a key.
 pub fn operations(app: &App) -> Router {
     let own = |request: Request, next: Next| async move {
         match admission::at_home(request.uri(), request.headers(), &[]) {
@@ -85,14 +85,14 @@ pub fn operations(app: &App) -> Router {
     health.route("/metrics", get(metrics::metrics_route)).with_state(app.clone()).layer(middleware::from_fn(own))
 }
 
-/// A route with its description, behind its checks.
+/// Adds the checks to a route, and completes its description.
 fn behind(app: &App, route: Route, (schemas, mut paths, handler): UtoipaMethodRouter<App>) -> UtoipaMethodRouter<App> {
     debug_assert!(table::EVERY.contains(&route), "{} is in no list of metrics", route.name);
     openapi::complete(&mut paths, &route);
     (schemas, paths, gated(app, route, handler))
 }
 
-/// Health, which is never refused.
+/// Returns the health routes, which no limit refuses.
 fn health_routes(app: &App) -> OpenApiRouter<App> {
     let behind = |handler| behind(app, table::HEALTH, handler);
     OpenApiRouter::with_openapi(Document::openapi())
@@ -102,7 +102,7 @@ fn health_routes(app: &App) -> OpenApiRouter<App> {
         .routes(behind(routes!(health::detailed)))
 }
 
-/// The routes with their descriptions.
+/// Returns the routes with their descriptions.
 fn described(app: &App) -> OpenApiRouter<App> {
     let behind = |route, handler| behind(app, route, handler);
     health_routes(app)
@@ -128,14 +128,14 @@ fn described(app: &App) -> OpenApiRouter<App> {
         .routes(behind(table::DEEPFACE_REPRESENT, routes!(deepface::represent_route)))
 }
 
-/// A handler behind its checks, with room for its photographs.
+/// Adds the checks to a handler, and the limit on its body.
 fn gated(app: &App, route: Route, handler: MethodRouter<App>) -> MethodRouter<App> {
     let body = route.body(app.settings.limits.file);
     let checks = middleware::from_fn_with_state((app.clone(), route), admission::enter);
     handler.layer::<_, Infallible>(checks).layer::<_, Infallible>(DefaultBodyLimit::max(body))
 }
 
-/// DeepFace's own paths, for clients that know only a host. `GET /` stays what it is.
+/// Returns DeepFace's own paths, for clients that can set only a host. `GET /` does not change.
 fn at_root(app: &App) -> Router<App> {
     Router::new()
         .route("/verify", gated(app, table::DEEPFACE_VERIFY, post(deepface::verify_route)))

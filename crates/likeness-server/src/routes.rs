@@ -1,10 +1,10 @@
-//! The table of routes: its name, which networks it needs, which scope a key needs, how large a body may be.
-//! Admission, health and `--require` all read it here.
+//! The table of routes: each route's name, networks, scope and largest body. Admission, health and
+//! `--require` read this table.
 
 use crate::models::{LoadedModels, Role, Unavailable};
 pub use crate::store::Scope;
 
-/// Which networks a route can't answer without.
+/// The networks that a route needs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Needs {
     /// None.
@@ -20,7 +20,7 @@ pub enum Needs {
 }
 
 impl Needs {
-    /// The roles.
+    /// Returns the roles of these networks.
     pub fn roles(self) -> &'static [Role] {
         match self {
             Self::Nothing => &[],
@@ -31,96 +31,97 @@ impl Needs {
         }
     }
 
-    /// Whether they are loaded, and the embedder among them is trusted.
+    /// Checks that these networks are loaded and that the embedder, if needed, is trusted.
     ///
     /// # Errors
-    /// Which are not.
+    /// Names a network that is not loaded, or the untrusted embedder.
     pub fn met(self, models: &LoadedModels) -> Result<(), Unavailable> {
         models.require(self.roles())
     }
 }
 
-/// A route.
+/// A route of the HTTP service.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Route {
-    /// Its name in settings, metrics and logs.
+    /// The route's name in settings, metrics and logs.
     pub name: &'static str,
-    /// Its networks.
+    /// The networks that the route needs.
     pub needs: Needs,
-    /// Whether it needs the store.
+    /// Whether the route needs the store.
     pub store: bool,
-    /// What a key must be allowed; `None` needs no key.
+    /// The scope that a key needs; `None` if the route needs no key.
     pub scope: Option<Scope>,
-    /// How many photographs may be sent.
+    /// The largest number of photographs in a request.
     pub images: usize,
 }
 
 impl Route {
-    /// Whether it compares faces with a threshold.
+    /// Whether the route compares faces with a threshold.
     pub fn judges(&self) -> bool {
         self.images > 0 && self.needs.roles().contains(&Role::Embedder) && *self != DEEPFACE_REPRESENT
             || *self == INSPECT
     }
 
-    /// Whether such an answer is given too often for a line of the log each time.
+    /// Whether a response of this route and status is logged only at level debug, because it is frequent.
     pub fn is_quiet(name: &str, status: u16) -> bool {
         name == HEALTH.name || status < 400 && [METRICS, PAGE].iter().any(|route| route.name == name)
     }
 
-    /// The longest body, with photographs of this many bytes, each perhaps in base64.
+    /// Returns the largest body of this route, if each photograph has at most `file` bytes and may be in
+    /// base64.
     pub fn body(&self, file: usize) -> usize {
         self.images * file / 3 * 4 + MARGIN
     }
 }
 
-/// What a body has beside its photographs.
+/// The bytes of a body that are not photographs.
 const MARGIN: usize = 64 << 10;
 
 const fn route(name: &'static str, needs: Needs, store: bool, scope: Option<Scope>, images: usize) -> Route {
     Route { name, needs, store, scope, images }
 }
 
-/// Health, live, ready, detailed: never limited, never queued.
+/// The routes of health, which are never limited and never queued.
 pub const HEALTH: Route = route("health", Needs::Nothing, false, None, 0);
-/// Is it this person?
+/// Verifies whether a photograph shows the named person.
 pub const VERIFY: Route = route("verify", Needs::All, true, Some(Scope::Verify), 1);
-/// Enrol a person.
+/// Enrols a person.
 pub const ENROLL: Route = route("enroll", Needs::All, true, Some(Scope::Enroll), 1);
-/// Enrol a person by several photographs.
+/// Enrols a person from several photographs.
 pub const ENROLL_MULTI: Route = route("enroll/multi", Needs::All, true, Some(Scope::Enroll), 5);
-/// Delete a person.
+/// Deletes a person.
 pub const DELETE: Route = route("delete", Needs::Nothing, true, Some(Scope::Delete), 0);
-/// Who is enrolled, page by page.
+/// Lists the enrolled persons by page.
 pub const PERSONS: Route = route("persons", Needs::Nothing, true, Some(Scope::Persons), 0);
-/// One person.
+/// Returns one person.
 pub const PERSON: Route = route("persons/one", Needs::Nothing, true, Some(Scope::Persons), 0);
-/// Everything that is stored about a person.
+/// Returns all data that is stored about a person.
 pub const PERSON_EXPORT: Route = route("persons/export", Needs::Nothing, true, Some(Scope::Export), 0);
-/// Erase a person, for a receipt.
+/// Erases a person and returns a receipt.
 pub const PERSON_ERASE: Route = route("persons/erase", Needs::Nothing, true, Some(Scope::Delete), 0);
-/// How an erasure stands.
+/// Returns the state of an erasure.
 pub const ERASURE: Route = route("erasures", Needs::Nothing, true, Some(Scope::Delete), 0);
-/// Tenants, counted.
+/// Lists the tenants with their numbers of persons.
 pub const TENANTS: Route = route("tenants", Needs::Nothing, true, Some(Scope::Persons), 0);
-/// Live or spoof?
+/// Judges whether a face is live or a spoof.
 pub const LIVENESS: Route = route("liveness", Needs::Liveness, false, Some(Scope::Verify), 1);
-/// Who is it?
+/// Searches for the person in a photograph.
 pub const SEARCH: Route = route("search", Needs::All, true, Some(Scope::Verify), 1);
-/// Are two photographs of one person?
+/// Compares two photographs.
 pub const COMPARE: Route = route("compare", Needs::Embedding, false, Some(Scope::Verify), 2);
-/// All faces of a photograph.
+/// Returns all faces of a photograph.
 pub const DETECT: Route = route("faces/detect-all", Needs::Detector, false, Some(Scope::Verify), 1);
-/// What the networks saw.
+/// Returns the intermediate results of the networks.
 pub const INSPECT: Route = route("inspect", Needs::Detector, false, Some(Scope::Inspect), 2);
-/// Whole decision records.
+/// Returns decision records.
 pub const RECORDS: Route = route("records", Needs::Nothing, false, Some(Scope::Audit), 0);
-/// Metrics.
+/// Returns the metrics.
 pub const METRICS: Route = route("metrics", Needs::Nothing, false, Some(Scope::Metrics), 0);
-/// DeepFace's verify.
+/// Compares two photographs as DeepFace's `verify` does.
 pub const DEEPFACE_VERIFY: Route = route("deepface/verify", Needs::Embedding, false, Some(Scope::Verify), 2);
-/// DeepFace's represent.
+/// Returns embeddings as DeepFace's `represent` does.
 pub const DEEPFACE_REPRESENT: Route = route("deepface/represent", Needs::Embedding, false, Some(Scope::Represent), 1);
-/// The page, and the interface's description.
+/// Returns the page's files and the OpenAPI description.
 pub const PAGE: Route = route("page", Needs::Nothing, false, None, 0);
 
 /// The routes that `--require` may name and that health reports.

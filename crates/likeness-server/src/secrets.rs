@@ -1,9 +1,9 @@
-//! Secrets in files and in memory: the master keys, an API key, the private key of TLS.
+//! Protects secrets in files and in memory: the master keys, an API key, the private key of TLS.
 //!
-//! Promises: a process that holds some leaves no core dump, and another process of its user can't read
-//! its memory. A secret is read from a regular file of bounded length that only the service and
-//! root can read, as judged on the open file; reading never waits. The service's own files are
-//! readable by it alone; a file of root's, as an orchestrator mounts it, may be read by the service's group.
+//! Promises: after [`protect_memory`], the process leaves no core dump, and other processes of its user can't
+//! read its memory. A secret is read only from a regular file of limited length, and the permissions of the
+//! open file are checked. A file of the service's user must be readable by that user only. A file of root, as
+//! an orchestrator mounts it, may be readable by the service's group.
 
 use std::fmt;
 use std::fs::{File, Metadata};
@@ -15,15 +15,15 @@ use ballast::foreign;
 use rustix::process::{DumpableBehavior, getegid, geteuid, getgroups, set_dumpable_behavior};
 use zeroize::Zeroizing;
 
-/// Longer files hold no secret.
+/// The largest size of a secret's file.
 const LONGEST: u64 = 64 << 10;
 
-/// Why a file is no secret's.
+/// Why a file can't be used as a secret.
 #[derive(Debug)]
 pub struct Refusal {
-    /// What, expected, found; without the path.
+    /// The expected and the found state, without the path.
     pub what: String,
-    /// The line that corrects it, if there is one.
+    /// The command that corrects it, if there is one.
     pub hint: Option<String>,
 }
 
@@ -33,7 +33,7 @@ impl fmt::Display for Refusal {
     }
 }
 
-/// Who owns a file and who may use it.
+/// The owner and the permissions of a file.
 #[derive(Debug, Clone, Copy)]
 struct Owned {
     uid: u32,
@@ -41,7 +41,7 @@ struct Owned {
     mode: u32,
 }
 
-/// The process that reads.
+/// The user and the groups of the reading process.
 struct Reader {
     uid: u32,
     groups: Vec<u32>,
@@ -55,18 +55,18 @@ impl Reader {
     }
 }
 
-/// From here on this process leaves no core dump, and is not to be traced by others of its user.
+/// Disables core dumps of this process, and tracing by other processes of its user.
 ///
 /// # Errors
-/// The kernel's refusal.
+/// The kernel refused.
 pub fn protect_memory() -> std::io::Result<()> {
     Ok(set_dumpable_behavior(DumpableBehavior::NotDumpable)?)
 }
 
-/// Reads a secret.
+/// Reads a secret from a file.
 ///
 /// # Errors
-/// It can't be read, is no regular file, is too long, no text, or others may read it.
+/// The file can't be read, is no regular file, is too long, is no text, or other users may read it.
 pub fn read(path: &Path) -> Result<Zeroizing<String>, Refusal> {
     let plain = |what: String| Refusal { what, hint: None };
     let file = foreign::open_named(path).map_err(|why| plain(why.to_string()))?;
@@ -79,7 +79,8 @@ fn owned(meta: &Metadata) -> Owned {
     Owned { uid: meta.uid(), gid: meta.gid(), mode: meta.mode() & 0o7777 }
 }
 
-/// Whether only the reader and root can read it.
+/// Refuses a file that users other than the reader and root may read, unless it is root's and readable by the
+/// reader's group.
 fn closed(file: Owned, reader: &Reader, path: &Path) -> Result<(), Refusal> {
     let Owned { uid, gid, mode } = file;
     let own = uid == reader.uid && mode & 0o077 == 0;

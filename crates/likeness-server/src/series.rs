@@ -1,7 +1,7 @@
-//! Every metric: its name, kind and help, and its series, which are all there from the start.
+//! The metrics of the service: the name, kind and help of each family. Every series whose labels are known
+//! exists from the start.
 //!
-//! Promises: `promtool check metrics` finds nothing; no label holds a tenant, a subject or a key. Touches nothing but
-//! the recorder.
+//! Promises: `promtool check metrics` reports no problem; no label contains a tenant, a subject or a key.
 
 use std::time::Duration;
 
@@ -15,20 +15,20 @@ use crate::routes::{EVERY, HEALTH, Route};
 use crate::store::Limit;
 use crate::trail::Seen;
 
-/// What a family is.
+/// The kind of a metric family.
 #[derive(Debug, Clone, Copy)]
 enum FamilyKind {
     Counter,
     Gauge,
-    /// With these buckets.
+    /// A histogram with these bucket limits.
     Histogram(&'static [f64]),
 }
 
 const REQUESTS: &[f64] = &[0.005, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0];
 const STAGES: &[f64] = &[0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5];
-/// Around DeepFace's 0.3 and the replaced service's 0.4.
+/// Finer around DeepFace's threshold 0.3 and the replaced service's 0.4.
 const DISTANCES: &[f64] = &[0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.35, 0.4, 0.5, 0.6, 0.8, 1.0];
-/// Finer at both lines, 0.3 and 0.7.
+/// Finer around the limits 0.3 (spoof) and 0.7 (live).
 const PROBABILITIES: &[f64] = &[0.05, 0.1, 0.2, 0.25, 0.3, 0.35, 0.4, 0.5, 0.6, 0.65, 0.7, 0.75, 0.8, 0.9, 0.95];
 const SCORES: &[f64] = &[10.0, 20.0, 30.0, 40.0, 50.0, 60.0, 70.0, 80.0, 90.0];
 
@@ -82,26 +82,26 @@ const FAMILIES: [(&str, FamilyKind, &str); 30] = [
     ("likeness_reloads_total", FamilyKind::Counter, "SIGHUPs, by outcome."),
 ];
 
-/// States of the store, as the gauge has them.
+/// The states of the store: labels of `likeness_store`.
 pub const STORE_STATES: [&str; 4] = ["none", "ready", "index_loading", "unavailable"];
-/// How far the embedder is trusted, as the gauge has it.
+/// The embedder's trust: labels of `likeness_embedder`.
 pub const EMBEDDERS: [&str; 4] = ["published", "accepted", "unknown", "none"];
-/// What an answer was for its caller.
+/// The outcomes of a request: status below 400, below 500, and 500 or more.
 const OUTCOMES: [&str; 3] = ["answered", "refused", "failed"];
-/// The route of a path that no route has.
+/// The label of a request that entered no route.
 pub const NO_ROUTE: &str = "none";
-/// The label of what went well.
+/// The label `code` of a response without an error code.
 const NO_CODE: &str = "none";
-/// Outcomes of a SIGHUP.
+/// The outcomes of a reload.
 const RELOADS: [&str; 2] = ["done", "refused"];
 
-/// How often samples become buckets.
+/// How often histogram samples are added to their buckets.
 pub const UPKEEP: Duration = Duration::from_secs(5);
 
-/// Begins to count. The series of every family are there at once.
+/// Installs the recorder and registers the families and their known series.
 ///
 /// # Errors
-/// Another recorder is there.
+/// Another recorder is installed already.
 pub fn install(kernels: &'static str) -> Result<PrometheusHandle, BuildError> {
     let mut builder = PrometheusBuilder::new();
     for (name, kind, _) in FAMILIES {
@@ -121,7 +121,7 @@ pub fn install(kernels: &'static str) -> Result<PrometheusHandle, BuildError> {
     Ok(handle)
 }
 
-/// Every series whose labels are known beforehand, at nought.
+/// Registers every series whose labels are known, with value 0.
 fn begin(kernels: &'static str) {
     let build = [("version", env!("CARGO_PKG_VERSION")), ("commit", crate::COMMIT), ("kernels", kernels)];
     gauge!("likeness_build_info", &build).set(1.0);
@@ -160,7 +160,7 @@ fn begin(kernels: &'static str) {
     }
 }
 
-/// What the library can decide, and what a comparison without liveness says.
+/// The verdicts of the library, and the two results of a comparison without liveness.
 const VERDICTS: [&str; 5] = ["accept", "review", "reject", "match", "no_match"];
 
 /// Counters without a label.
@@ -193,7 +193,7 @@ fn answered(route: &'static str, status: u16, code: &'static str) -> Counter {
     counter!("likeness_requests_total", "route" => route, "status" => status.to_string(), "code" => code)
 }
 
-/// A request was answered; its trail has what was measured.
+/// Counts a request and the measurements in its trail.
 pub fn request(route: &'static str, status: u16, code: Option<&'static str>, elapsed: Duration, seen: &Seen) {
     let outcome = OUTCOMES[usize::from(status >= 400) + usize::from(status >= 500)];
     answered(route, status, code.unwrap_or(NO_CODE)).increment(1);
@@ -218,17 +218,17 @@ pub fn request(route: &'static str, status: u16, code: Option<&'static str>, ela
     }
 }
 
-/// A request was refused because of a rate, or of too many failures.
+/// Counts a request that a rate limit or a limit of failures refused.
 pub fn limited(scope: String) {
     counter!("likeness_limited_total", "scope" => scope).increment(1);
 }
 
-/// Certificates, keys and policy were read again, or refused.
+/// Counts a reload, done or refused.
 pub fn reloaded(done: bool) {
     counter!("likeness_reloads_total", "outcome" => RELOADS[usize::from(!done)]).increment(1);
 }
 
-/// Exactly one of these states is 1.
+/// Sets the gauge of the current state to 1, and of the other states to 0.
 pub fn state(name: &'static str, label: &'static str, states: &[&'static str], now: &str) {
     for state in states {
         gauge!(name, label => *state).set(if *state == now { 1.0 } else { 0.0 });

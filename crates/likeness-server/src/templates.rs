@@ -1,4 +1,4 @@
-//! The store and its index, as the service holds them.
+//! The store and its index in the service.
 
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
@@ -10,7 +10,7 @@ use crate::exit::Failure;
 use crate::models::ModelRegistry;
 use crate::store::{Index, IndexState, Location, Purpose, Store};
 
-/// The store, and the index of the embedder's space once that is loaded.
+/// The store, and the index for the embedder's space, which exists once the embedder is loaded.
 pub struct Templates {
     /// The store.
     pub store: Arc<Store>,
@@ -18,10 +18,10 @@ pub struct Templates {
 }
 
 impl Templates {
-    /// Opens the store that was set; `None` where none was.
+    /// Opens the store in the settings; `None` if the settings name none.
     ///
     /// # Errors
-    /// The store's own, by name, before anything was written.
+    /// The store refused; then nothing was written.
     pub fn open(settings: &config::StoreSettings) -> Result<Option<Arc<Self>>, Failure> {
         let config::StoreSettings::At { url, key_file } = settings else { return Ok(None) };
         let location: Location = url.parse()?;
@@ -29,18 +29,18 @@ impl Templates {
         Ok(Some(Arc::new(Self { store, index: OnceLock::new() })))
     }
 
-    /// The index for this embedder, whose loading begins at the first call.
+    /// Returns the index for this embedder; the first call begins to load it.
     pub fn index(&self, encoder: &FaceEncoder) -> Arc<Index> {
         let space = *encoder.space().as_bytes();
         self.index.get_or_init(|| Index::start(self.store.clone(), space)).clone()
     }
 
-    /// What the index tells of itself; `None` before an embedder is loaded.
+    /// Returns the state of the index; `None` before an embedder is loaded.
     pub fn index_state(&self) -> Option<IndexState> {
         self.index.get().map(|index| index.state())
     }
 
-    /// Begins to load the index as soon as a trusted embedder is loaded.
+    /// Starts a thread that begins to load the index as soon as a trusted embedder is loaded.
     pub fn prepare(self: &Arc<Self>, models: ModelRegistry) {
         let templates = Arc::downgrade(self);
         std::thread::spawn(move || {

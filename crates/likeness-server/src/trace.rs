@@ -1,26 +1,26 @@
-//! The ids that a request comes with: `X-Request-Id`, and W3C Trace Context's `traceparent`. What is not as it should be is
-//! left out, and the request gets an id of its own. Touches nothing.
+//! Reads a request's ids: `X-Request-Id`, and `traceparent` of W3C Trace Context. An id of another form is
+//! ignored; a request without a valid `X-Request-Id` gets a random UUID.
 
 use axum::http::HeaderMap;
 
-/// The longest `X-Request-Id` that is taken over.
+/// The longest `X-Request-Id` that is accepted.
 const LONGEST: usize = 64;
 
-/// The ids of a request, for its answer and its log line.
+/// The ids of a request, for its response and its log line.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Ids {
-    /// The caller's, or one of our own.
+    /// The caller's request id, or a random UUID.
     pub request: String,
-    /// The trace that it belongs to, and the caller's span.
+    /// The id of the trace and of the caller's span.
     pub trace: Option<(String, String)>,
 }
 
 impl Ids {
-    /// Those of a request.
+    /// Reads the ids from a request's headers.
     pub fn of(headers: &HeaderMap) -> Self {
         let text = |name: &str| {
             let mut all = headers.get_all(name).iter();
-            // Of several none is the caller's.
+            // If the header is repeated, it is ignored.
             all.next().filter(|_| all.next().is_none())?.to_str().ok()
         };
         let request = text("x-request-id").filter(|id| is_id(id)).map(str::to_owned);
@@ -31,13 +31,13 @@ impl Ids {
     }
 }
 
-/// Short, and nothing that a log, a header or a shell reads in another way.
+/// Whether a text is short and contains no character that is special in a log, a header or a shell.
 fn is_id(text: &str) -> bool {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
     (1..=LONGEST).contains(&text.len()) && text.bytes().all(plain)
 }
 
-/// Trace and span of `VERSION-TRACE-SPAN-FLAGS`. A later version may have more fields.
+/// Parses trace and span of `VERSION-TRACE-SPAN-FLAGS`. A later version may have more fields.
 fn parent(text: &str) -> Option<(String, String)> {
     let mut fields = text.trim().split('-');
     let [version, trace, span, flags] = [fields.next()?, fields.next()?, fields.next()?, fields.next()?];

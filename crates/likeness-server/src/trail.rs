@@ -1,8 +1,8 @@
-//! What a request leaves behind on its way: stage times, what was measured, what was decided. Its log line, the metrics
-//! of scores and its record are made of it.
+//! A trail collects notes on one request: stage times, measurements, decisions. The log line, the metrics of
+//! scores and the decision record use these notes.
 //!
-//! A trail is the task's own: `outer` begins it, a piece of work takes it along to its thread. Where none was begun,
-//! as in commands, what is noted is dropped. Touches nothing.
+//! A trail belongs to one task: `outer` creates the trail, and a piece of work takes it to its thread.
+//! Without a trail, as in most commands, notes are dropped.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -19,63 +19,63 @@ tokio::task_local! {
     static TRAIL: Trail;
 }
 
-/// A photograph of the request.
+/// The notes on a photograph.
 #[derive(Debug, Clone, Default)]
 pub struct PhotographSeen {
-    /// The digest of its bytes.
+    /// The BLAKE3 hash of the photograph's bytes.
     pub digest: [u8; 32],
-    /// How faces are looked for.
+    /// How the detector searches for faces.
     pub mode: Mode,
-    /// The face that counts.
+    /// The face that was judged.
     pub face: Option<FaceSeen>,
-    /// What both spoof networks said.
+    /// The result of both spoof networks.
     pub liveness: Option<Liveness>,
 }
 
-/// A face: how it was found, and what was measured of it.
+/// The notes on a face.
 #[derive(Debug, Clone)]
 pub struct FaceSeen {
-    /// How it was found.
+    /// How the face was found.
     pub detection: &'static str,
-    /// Degrees by which the photograph was turned first.
+    /// Degrees clockwise by which the photograph was rotated before detection.
     pub rotated: u16,
-    /// Where.
+    /// The area of the face in the photograph.
     pub area: Area,
     /// The detector's score.
     pub score: f32,
-    /// What was measured.
+    /// The measurements of quality.
     pub quality: Quality,
 }
 
-/// The weights that answer.
+/// The notes on the weights.
 #[derive(Debug, Clone)]
 pub struct ModelsSeen {
     /// The embedding space.
     pub contract_id: Option<String>,
-    /// How far the embedder is trusted.
+    /// The embedder's trust: `published`, `accepted` or `unknown`.
     pub embedder: Option<&'static str>,
-    /// Role, digest and self-test of each.
+    /// The role, digest and self-test of each loaded model.
     pub loaded: Vec<(&'static str, String, String)>,
 }
 
-/// All that was noted.
+/// All notes of a trail.
 #[derive(Debug, Clone, Default)]
 pub struct Seen {
-    /// Milliseconds by stage.
+    /// Milliseconds of each stage.
     pub stages: BTreeMap<&'static str, f64>,
-    /// Every photograph, in the order of their examination.
+    /// Every photograph, in the order of examination.
     pub photographs: Vec<PhotographSeen>,
     /// Every distance that was compared with a threshold.
     pub distances: Vec<f64>,
-    /// The threshold of this request, and where it comes from.
+    /// The threshold of this request, and its source.
     pub threshold: Option<(f64, &'static str)>,
-    /// What was decided, in the route's word.
+    /// The verdict, in the route's words.
     pub verdict: Option<&'static str>,
-    /// Why it was not accepted.
+    /// The reasons against acceptance.
     pub reasons: Vec<&'static str>,
     /// The policy that the request began with.
     pub policy: Option<Policy>,
-    /// The weights that it began with.
+    /// The weights that the request began with.
     pub models: Option<ModelsSeen>,
     /// The digest of tenant and subject.
     pub subject: Option<[u8; 32]>,
@@ -90,12 +90,12 @@ pub struct Seen {
 pub struct Trail(Arc<Mutex<Seen>>);
 
 impl Trail {
-    /// That of the running task, or one that is dropped.
+    /// Returns the trail of the running task, or a new trail that belongs to no request.
     pub fn current() -> Self {
         TRAIL.try_with(Self::clone).unwrap_or_default()
     }
 
-    /// Adds what a part of the request noted on a trail of its own.
+    /// Adds the notes of another trail, on which a part of the request was done.
     pub fn absorb(&self, part: &Self) {
         let part = part.seen();
         let mut seen = self.0.lock().unwrap_or_else(PoisonError::into_inner);
@@ -106,17 +106,17 @@ impl Trail {
         seen.verdict = seen.verdict.or(part.verdict);
     }
 
-    /// Runs a future on this trail.
+    /// Runs a future whose notes go to this trail.
     pub async fn along<F: Future>(self, future: F) -> F::Output {
         TRAIL.scope(self, future).await
     }
 
-    /// Runs a piece of work on this trail, in another thread.
+    /// Runs a function of this thread whose notes go to this trail.
     pub fn within<T>(self, piece: impl FnOnce() -> T) -> T {
         TRAIL.sync_scope(self, piece)
     }
 
-    /// What was noted so far.
+    /// Returns the notes so far.
     pub fn seen(&self) -> Seen {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
@@ -126,25 +126,25 @@ fn note(change: impl FnOnce(&mut Seen)) {
     let _ = TRAIL.try_with(|trail| change(&mut trail.0.lock().unwrap_or_else(PoisonError::into_inner)));
 }
 
-/// A stage took so many milliseconds more.
+/// Adds milliseconds to a stage.
 pub fn stage(name: &'static str, ms: f64) {
     note(|seen| *seen.stages.entry(name).or_default() += ms);
 }
 
-/// A photograph's examination begins.
+/// Notes that the examination of a photograph begins.
 pub fn photograph(bytes: &[u8], mode: Mode) {
     let seen = || PhotographSeen { digest: *blake3::hash(bytes).as_bytes(), mode, ..PhotographSeen::default() };
     note(|all| all.photographs.push(seen()));
 }
 
-/// The face that counts, and what was measured of it.
+/// Notes the judged face of the last photograph, with its measurements.
 pub fn face<L, E>(examined: &Examination<L, E>) {
     let (plan, face) = (examined.plan(), examined.face());
     let (detection, rotated, quality) = (plan.name(), plan.rotated, *examined.quality());
     note(|seen| seen.last().face = Some(FaceSeen { detection, rotated, area: face.area, score: face.score, quality }));
 }
 
-/// The policy and the weights that the request begins with.
+/// Notes the policy and the weights that the request begins with.
 pub fn models(policy: Policy, models: impl FnOnce() -> ModelsSeen) {
     note(|seen| {
         seen.models = Some(models());
@@ -152,17 +152,17 @@ pub fn models(policy: Policy, models: impl FnOnce() -> ModelsSeen) {
     });
 }
 
-/// Who sends the request.
+/// Notes the id and the tenant of the request's key.
 pub fn caller(key: &str, tenant: Option<&str>) {
     note(|seen| (seen.key, seen.key_tenant) = (key.to_owned(), tenant.map(str::to_owned)));
 }
 
-/// Whom it is about.
+/// Notes the person whom the request names, as a digest.
 pub fn subject(tenant: &str, subject: &str) {
     note(|seen| seen.subject = Some(subject_digest(tenant, subject)));
 }
 
-/// The digest of a tenant and a subject, which records key before they show it.
+/// Returns the digest of a tenant and a subject. A record contains only a keyed hash of this digest.
 pub fn subject_digest(tenant: &str, subject: &str) -> [u8; 32] {
     let mut hasher = blake3::Hasher::new();
     for part in [tenant, subject] {
@@ -171,29 +171,29 @@ pub fn subject_digest(tenant: &str, subject: &str) -> [u8; 32] {
     *hasher.finalize().as_bytes()
 }
 
-/// What both spoof networks said of the last photograph.
+/// Notes the result of both spoof networks on the last photograph.
 pub fn liveness(liveness: &Liveness) {
     note(|seen| seen.last().liveness = Some(*liveness));
 }
 
-/// The threshold that the request uses.
+/// Notes the threshold that the request uses.
 pub fn threshold(threshold: Threshold) {
     note(|seen| seen.threshold = Some((threshold.distance(), threshold.source().name())));
 }
 
-/// A distance that was compared with the threshold.
+/// Notes a distance that was compared with the threshold.
 pub fn distance(distance: f64) {
     note(|seen| seen.distances.push(distance));
 }
 
-/// What was decided, on which distance and why.
+/// Notes a decision: its distance, verdict and reasons.
 pub fn decision(decision: &Decision) {
     distance(decision.similarity().distance());
     verdict(decision.verdict().name());
     note(|seen| seen.reasons.extend(decision.verdict().reasons().iter().map(Reason::code)));
 }
 
-/// What was decided.
+/// Notes a verdict.
 pub fn verdict(verdict: &'static str) {
     note(|seen| seen.verdict = Some(verdict));
 }

@@ -1,8 +1,9 @@
-//! Inference, on as many threads as there are cores, behind a bounded queue.
+//! Runs inference on one thread for each core, behind a bounded queue.
 //!
-//! Promises: at most `cores` pieces of work run; one of two photographs takes an idle core for the second. A bounded number waits, each for a bounded time; what finds no place or
-//! waits too long is refused. A panic in one is an error of that one. Each running piece has its own buffers, and large
-//! ones go back to the system with their piece.
+//! Promises: at most `cores` threads run work; a piece with two photographs uses an idle core for the second.
+//! At most [`QUEUE`] pieces for each core wait, each for a bounded time; other pieces are refused. A panic in
+//! one piece is an error of that piece only. Each running thread has its own buffers, and frees large ones
+//! after its piece.
 
 use std::panic::resume_unwind;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -21,24 +22,25 @@ use crate::trail::Trail;
 /// Waiting pieces of work for each core.
 const QUEUE: usize = 15;
 
-/// Bytes of buffers that a worker keeps for the next piece: a photograph of 600 x 800 in DeepFace's look.
+/// How many bytes of buffers a worker keeps for the next piece: enough for a photograph of 600 x 800 pixels
+/// in DeepFace's look policy.
 const KEPT: usize = 64 << 20;
 
-/// The workers.
+/// A handle of the queue and its workers.
 #[derive(Clone)]
 pub struct Work(Arc<Workers>);
 
 struct Workers {
     cores: usize,
-    /// A piece of work waits at most so long for a core.
+    /// How long a piece of work waits for a core at most.
     wait: Duration,
     running: Arc<Semaphore>,
-    /// Running and waiting.
+    /// The number of running and waiting pieces.
     admitted: AtomicUsize,
     buffers: Mutex<Vec<Scratch>>,
 }
 
-/// A place in the queue, given back when dropped.
+/// A place in the queue, released when dropped.
 struct QueueSlot(Arc<Workers>);
 
 impl Drop for QueueSlot {
@@ -48,23 +50,23 @@ impl Drop for QueueSlot {
 }
 
 impl Work {
-    /// For this many cores; a piece waits at most so long for one of them.
+    /// Creates a queue for this many cores; a piece waits at most `wait` for a core.
     pub fn new(cores: usize, wait: Duration) -> Self {
         let (running, admitted) = (Arc::new(Semaphore::new(cores)), AtomicUsize::new(0));
         Self(Arc::new(Workers { cores, wait, running, admitted, buffers: Mutex::default() }))
     }
 
-    /// How many run and wait.
+    /// Returns the number of running and waiting pieces.
     pub fn admitted(&self) -> usize {
         self.0.admitted.load(Ordering::Acquire)
     }
 
-    /// How many run at once.
+    /// Returns the number of pieces that may run at once.
     pub fn cores(&self) -> usize {
         self.0.cores
     }
 
-    /// How many may run and wait.
+    /// Returns the number of pieces that may run or wait.
     pub fn capacity(&self) -> usize {
         self.0.cores * (1 + QUEUE)
     }
@@ -74,10 +76,10 @@ impl Work {
         self.admitted() >= self.capacity()
     }
 
-    /// Runs a piece of work to its end, even if no caller waits for it any more.
+    /// Runs a piece of work. A started piece runs to its end, even if its caller has gone.
     ///
     /// # Errors
-    /// What the work itself answers, or `OVERLOADED`.
+    /// The work's own error, `OVERLOADED`, or an internal error after a panic.
     pub async fn run<T: Send + 'static>(
         &self,
         piece: impl FnOnce(&mut Scratch) -> Result<T, Problem> + Send + 'static,
@@ -85,11 +87,12 @@ impl Work {
         self.started(move |inner, trail| trail.within(|| inner.with_buffers(piece))).await
     }
 
-    /// Runs `piece` for 0 and for 1, then `end` with both results: at once if a core is idle, which is so only while
-    /// no other piece of work waits; otherwise one after the other. The results are the same.
+    /// Runs `piece` for 0 and for 1, then `end` with both results. If a core is idle, both run at once; that
+    /// is so only while no other piece waits. Otherwise they run one after the other, with the same results.
     ///
     /// # Errors
-    /// What the pieces answer, the first's before the second's; what `end` answers, or `OVERLOADED`.
+    /// The error of the first piece, of the second piece or of `end`, in this order; `OVERLOADED`; or an
+    /// internal error after a panic.
     pub async fn run_two<P: Send + 'static, T: Send + 'static>(
         &self,
         piece: impl Fn(usize, &mut Scratch) -> Result<P, Problem> + Send + Sync + 'static,
@@ -112,7 +115,7 @@ impl Work {
         metrics::histogram!("likeness_queue_wait_seconds").record(entered.elapsed().as_secs_f64());
         let (inner, trail) = (self.0.clone(), Trail::current());
         let done = tokio::task::spawn_blocking(move || {
-            // Kept to the end of the work, even where the caller has gone.
+            // Both are kept to the end of the work, even if the caller has gone.
             let _kept = (place, running);
             act(&inner, trail)
         });
@@ -131,25 +134,25 @@ impl Work {
     }
 }
 
-/// Counts a panic that was caught, by what was done then.
+/// Counts a caught panic, by what ran at the time.
 pub fn counted_panic(during: &'static str) {
     metrics::counter!("likeness_panics_total", "during" => during).increment(1);
 }
 
-/// Counts a decoder's panic, which the library has made an error of the photograph.
+/// Counts a decoder's panic, which the library returns as an error of the photograph.
 pub fn count_decoder_panic(why: &DecodeError) {
     if matches!(why, DecodeError::CodecFailed(_)) {
         counted_panic("decode");
     }
 }
 
-/// No core became free in time.
+/// Returns the problem that no core became free in time.
 fn busy(wait: Duration) -> Problem {
     let seconds = wait.as_secs_f64();
     Problem::new(Code::Overloaded, format!("no core became free within {seconds} s (QUEUE_WAIT_SECONDS); ask again"))
 }
 
-/// More requests than may wait, or more bytes than their bodies may take together.
+/// Returns the problem that the queue or the memory for bodies is full.
 pub fn overloaded() -> Problem {
     Problem::new(Code::Overloaded, "every core is busy and the queue is full; ask again")
 }
@@ -169,9 +172,9 @@ impl Workers {
     ) -> Result<[P; 2], Problem> {
         let on = |trail: &Trail, at| trail.clone().within(|| self.with_buffers(|scratch| piece(at, scratch)));
         let one = |at| on(trail, at);
-        // The semaphore gives a permit to the longest waiting first: there is none here while any waits.
+        // The semaphore serves waiting pieces first, so no permit is free here while a piece waits.
         let Ok(idle) = self.running.clone().try_acquire_owned() else { return Ok([one(0)?, one(1)?]) };
-        // A trail of its own: what is noted of the first photograph stays before what is noted of the second.
+        // The second photograph gets its own trail, so that its notes come after those of the first.
         let aside = Trail::default();
         let both = thread::scope(|scope| {
             let second = thread::Builder::new().spawn_scoped(scope, || {
@@ -237,7 +240,7 @@ mod tests {
     #[tokio::test]
     async fn two_photographs_take_an_idle_core_and_never_one_that_another_piece_waits_for() {
         use std::sync::mpsc::{Receiver, channel};
-        // Each half says where it runs and ends when it may.
+        // Each half sends its number when it begins, and ends when it receives a message.
         type Half = (std::sync::mpsc::Sender<usize>, Mutex<Receiver<()>>);
         let halves = |(begun, end): Half| {
             move |at: usize, _: &mut Scratch| {
@@ -253,7 +256,7 @@ mod tests {
             let piece = halves((begun, Mutex::new(end)));
             let running = tokio::spawn(async move { running.run_two(piece, Ok).await });
             let receive = move || seen.recv_timeout(Duration::from_secs(60)).unwrap();
-            // Where both run at once, both have begun before either may end.
+            // If both run at once, both begin before either may end.
             let [first, second] = tokio::task::spawn_blocking(move || {
                 let first = receive();
                 if !at_once {
@@ -279,7 +282,7 @@ mod tests {
         assert_eq!(work.0.running.available_permits(), 2);
     }
 
-    /// One network, two photographs: the same bits from one core and from two at once.
+    /// One network on two photographs returns the same bits with one core and with two cores.
     #[tokio::test]
     async fn two_photographs_at_once_have_the_bits_of_one_after_the_other() {
         use likeness::engine::KernelSet;
@@ -330,7 +333,7 @@ mod tests {
         drop(go);
         first.await.unwrap().unwrap();
         assert_eq!(waiting.await.unwrap().unwrap(), 7);
-        // Without waiting, a free core still works.
+        // With a wait of zero, a free core is still used.
         assert_eq!(Work::new(1, Duration::ZERO).run(|_| Ok(8)).await.unwrap(), 8);
     }
 }

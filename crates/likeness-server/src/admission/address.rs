@@ -1,12 +1,12 @@
-//! Where a request comes from: its peer, or the hop that a trusted proxy names.
+//! Finds the address of a request's client: the peer, or the hop that a trusted proxy names.
 
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 
 use axum::http::HeaderMap;
 use ipnet::IpNet;
 
-/// The address of the client: the peer; where that is a trusted proxy, the right-most hop of `X-Forwarded-For` that is
-/// none. Earlier hops were written by the client and are ignored.
+/// Returns the address of the client. If the peer is a trusted proxy, that is the right-most hop of
+/// `X-Forwarded-For` that is no trusted proxy. Earlier hops may be forged by the client and are ignored.
 pub fn client(peer: IpAddr, headers: &HeaderMap, trusted: &[IpNet]) -> IpAddr {
     let is_trusted = |address: &IpAddr| trusted.iter().any(|net| net.contains(address));
     let mut last = peer.to_canonical();
@@ -16,7 +16,7 @@ pub fn client(peer: IpAddr, headers: &HeaderMap, trusted: &[IpNet]) -> IpAddr {
         if !is_trusted(&last) {
             break;
         }
-        // A hop that is no address was not written by a proxy that is known here.
+        // A hop that is no address ends the search: the last proxy counts as the client.
         let Some(address) = address(hop.trim()) else { break };
         last = address;
     }
@@ -29,7 +29,8 @@ fn address(hop: &str) -> Option<IpAddr> {
     parsed.map(|address: IpAddr| address.to_canonical())
 }
 
-/// What is counted as one address: for IPv6 the network of 64 bits, which belongs to one customer.
+/// Returns the address under which limits count. For IPv6 that is the network of 64 bits, which usually
+/// belongs to one customer.
 pub fn counted(address: IpAddr) -> IpAddr {
     match address {
         IpAddr::V4(_) => address,

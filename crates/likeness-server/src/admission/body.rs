@@ -1,9 +1,9 @@
-//! Arriving bodies: how many bytes all requests together may buffer, how long one may be silent, and how an unread
-//! rest is drained.
+//! Limits the bodies of requests: the bytes that all requests together may buffer, and how long a body may be
+//! silent. Drains the unread rest of a body.
 //!
-//! Promises: buffered bytes are counted until the answer, and a request that would exceed the limit is refused. A
-//! silent body ends its own request only. An unread rest is drained for a while, so that the client can read its
-//! answer.
+//! Promises: buffered bytes count until the request is dropped, and a body that would exceed the limit is
+//! refused. A silent body ends only its own request. An unread rest is drained for at most [`DRAIN`], so that
+//! the client can read the response.
 
 use std::future::Future as _;
 use std::pin::Pin;
@@ -23,18 +23,18 @@ use tokio::time::{Instant, Sleep, sleep, timeout};
 use crate::problem::{Code, Problem};
 use crate::work::overloaded;
 
-/// How long the rest of an unread body is drained.
+/// How long an unread rest is drained at most.
 const DRAIN: Duration = Duration::from_secs(5);
 
-/// What all requests together hold.
+/// The bytes that all requests together buffer, and their limits.
 pub struct Bodies {
     buffered: AtomicUsize,
     most: usize,
-    /// A body may be silent for so long.
+    /// How long a body may be silent.
     silence: Duration,
 }
 
-/// The bytes of one request; released when the last of its parts is dropped.
+/// The buffered bytes of one request; subtracted from the total when its last clone is dropped.
 #[derive(Clone)]
 pub struct Intake(Arc<IntakeState>);
 
@@ -44,7 +44,7 @@ struct IntakeState {
     fault: OnceLock<Fault>,
 }
 
-/// Why a body was ended.
+/// Why reading a body failed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Fault {
     Memory,
@@ -52,21 +52,22 @@ enum Fault {
 }
 
 impl Bodies {
-    /// At most so many bytes at once.
+    /// Sets the largest number of buffered bytes and the longest silence.
     pub fn new(most: usize, silence: Duration) -> Arc<Self> {
         Arc::new(Self { buffered: AtomicUsize::new(0), most, silence })
     }
 
-    /// How many bytes are buffered.
+    /// Returns the number of buffered bytes.
     pub fn buffered(&self) -> usize {
         self.buffered.load(Ordering::Acquire)
     }
 
-    /// Watches a request's body; this much of an unread rest is drained.
+    /// Wraps a request's body to apply the limits; at most `drain` bytes of an unread rest are drained.
     pub fn watch(self: &Arc<Self>, request: Request, drain: usize) -> Request {
         let inner = IntakeState { bodies: self.clone(), taken: AtomicUsize::new(0), fault: OnceLock::new() };
         let intake = Intake(Arc::new(inner));
-        // A client that waits for `100 Continue` has sent nothing yet, and sends nothing after another answer.
+        // A client that waits for `100 Continue` has not sent its body, and does not send it after another
+        // response.
         let asks = request.headers().contains_key(header::EXPECT);
         let mut request = request.map(|body| {
             let ended = body.is_end_stream();
@@ -79,7 +80,7 @@ impl Bodies {
 }
 
 impl Intake {
-    /// Whether the bytes may be buffered too.
+    /// Counts more bytes; returns whether the total is still within the limit.
     fn take(&self, bytes: usize) -> bool {
         self.0.taken.fetch_add(bytes, Ordering::AcqRel);
         self.0.bodies.buffered.fetch_add(bytes, Ordering::AcqRel) + bytes <= self.0.bodies.most
@@ -90,7 +91,7 @@ impl Intake {
         axum::Error::new(format!("{fault:?}"))
     }
 
-    /// Why the body was ended, where it was.
+    /// Returns the problem that ended the body, if one did.
     pub fn fault(&self) -> Option<Problem> {
         self.0.fault.get().map(|fault| match fault {
             Fault::Memory => overloaded(),
@@ -105,7 +106,7 @@ impl Drop for IntakeState {
     }
 }
 
-/// A body that is counted while it is read.
+/// A body whose bytes are counted while they are read.
 struct Watched {
     body: Body,
     intake: Intake,
@@ -191,7 +192,7 @@ mod tests {
         assert_eq!((read, intake.fault().unwrap().code()), (Err(()), Code::RequestTimeout));
     }
 
-    /// Never says anything.
+    /// A body that never sends a byte.
     struct Silent;
 
     impl HttpBody for Silent {

@@ -1,4 +1,4 @@
-//! The client of a request and what it may do, read from its key once; handlers check it.
+//! The client of a request and its rights. Admission reads them from the key once, and handlers check them.
 
 use std::net::IpAddr;
 
@@ -15,41 +15,41 @@ const DEFAULT_TENANT: &str = "default";
 /// The client of a request.
 #[derive(Debug, Clone)]
 pub struct Caller {
-    /// The only tenant of the key.
+    /// The only tenant of the key; `None` means every tenant.
     tenant: Option<Tenant>,
     scopes: Scopes,
-    /// The id of the key; empty without one.
+    /// The id of the key; empty for a request without a key.
     key: String,
-    /// The address, as it is counted.
+    /// The address under which limits count.
     address: IpAddr,
 }
 
 impl Caller {
-    /// If no key exists: every user of this machine, who may do everything.
+    /// Returns the caller if no key was ever created: a user of this machine, with every right.
     pub fn anybody(from: IpAddr) -> Self {
         Self { tenant: None, scopes: Scopes::all(), key: String::new(), address: counted(from) }
     }
 
-    /// The client with this key.
+    /// Returns the caller with this key.
     pub fn of(key: &ApiKey, from: IpAddr) -> Self {
         let Grant { tenant, scopes, .. } = &key.grant;
         Self { tenant: tenant.clone(), scopes: *scopes, key: key.id.clone(), address: counted(from) }
     }
 
-    /// By whom failures are counted.
+    /// Returns the key and the address under which failures are counted.
     pub fn source(&self) -> Source<'_> {
         Source { key: &self.key, address: self.address }
     }
 
-    /// Whether the key is good for this tenant.
+    /// Whether the key is valid for this tenant.
     pub fn sees(&self, tenant: &Tenant) -> bool {
         self.tenant.as_ref().is_none_or(|own| own == tenant)
     }
 
-    /// The tenant of the request, otherwise that of the key, otherwise `default`.
+    /// Returns the tenant that the request names, otherwise the key's tenant, otherwise `default`.
     ///
     /// # Errors
-    /// `INVALID_INPUT`: no id; `FORBIDDEN`: another tenant than the key's.
+    /// `INVALID_INPUT` if the text is no id; `FORBIDDEN` if it differs from the key's tenant.
     pub fn tenant(&self, requested: Option<&str>) -> Result<Tenant, Problem> {
         let id = |id| Tenant::new(id).map_err(|why| Problem::input(format!("`tenant_id`: {why}")));
         match (requested.map(id).transpose()?, &self.tenant) {
@@ -62,17 +62,17 @@ impl Caller {
         }
     }
 
-    /// The key's id, and its only tenant.
+    /// Returns the key's id and its only tenant.
     pub fn key(&self) -> (&str, Option<&str>) {
         (&self.key, self.tenant.as_ref().map(Tenant::as_str))
     }
 
-    /// Whether what a key of this tenant was answered may be shown.
+    /// Whether this caller may read the records of requests with a key of this tenant.
     pub fn may_see(&self, tenant: Option<&str>) -> bool {
         self.tenant.as_ref().is_none_or(|own| Some(own.as_str()) == tenant)
     }
 
-    /// He may do this.
+    /// Checks that the caller has this scope.
     ///
     /// # Errors
     /// `FORBIDDEN`
@@ -85,12 +85,12 @@ impl Caller {
     }
 }
 
-/// The key lacks a scope that this request needs.
+/// Returns the problem for a key without a scope that the request needs.
 pub fn lacking(scope: Scope, message: impl Into<String>) -> Problem {
     Problem::new(Code::Forbidden, message).with("scope", scope.name())
 }
 
-/// The key that a request brings: `Authorization: Bearer KEY`, else the header of this name.
+/// Returns the key in `Authorization: Bearer KEY`, otherwise in the header of this name.
 pub fn key_of<'r>(headers: &'r HeaderMap, name: &str) -> Option<&'r str> {
     let bearer = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok()?.split_once(' '));
     let bearer = bearer.filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer")).map(|(_, key)| key);
@@ -98,7 +98,7 @@ pub fn key_of<'r>(headers: &'r HeaderMap, name: &str) -> Option<&'r str> {
     bearer.or_else(own).map(str::trim).filter(|key| !key.is_empty())
 }
 
-/// No key, or none that is good.
+/// Returns the problem for a request without a key (`None`) or with a key that is not valid.
 pub fn unknown(found: Option<&str>) -> Problem {
     let message = match found {
         None => "expected a key in `Authorization: Bearer KEY` or in the header for keys, found none",

@@ -1,8 +1,8 @@
-//! The keys that are good: those of the store, and one from the environment.
+//! The valid API keys: those of the store, and one from the environment.
 //!
-//! Promises: keys are looked up away from the event loop; one that was good is remembered for
-//! [`REMEMBERED`], so a revocation takes effect within that time; where the store does not answer, no
-//! request passes. Nothing here is written, and no key is kept in clear.
+//! Promises: the store is read on another thread than the event loop's. A valid key is remembered for
+//! [`REMEMBERED`], so a revocation takes effect within that time. If the store can't be read, only the
+//! environment's key and remembered results count. This module keeps only hashes of keys.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
@@ -14,10 +14,10 @@ use crate::clock::now;
 use crate::problem::Problem;
 use crate::store::{self, ApiKey, Grant, Scopes, Store};
 
-/// How long an answer of the store is believed.
+/// How long a result of the store is remembered.
 pub const REMEMBERED: Duration = Duration::from_secs(2);
 
-/// The hash of the environment's key, and what it may do.
+/// The hash of the environment's key, and the key's rights.
 type Imported = (blake3::Hash, Arc<ApiKey>);
 
 fn imported(secret: &SecretString) -> Imported {
@@ -26,24 +26,24 @@ fn imported(secret: &SecretString) -> Imported {
     (blake3::hash(secret.expose_secret().as_bytes()), Arc::new(key))
 }
 
-/// The keys.
+/// The source of valid keys.
 pub struct Keys {
     store: Option<Arc<Store>>,
     /// The hash of the environment's key; hashes compare in constant time.
     imported: RwLock<Option<Imported>>,
     good: Mutex<HashMap<blake3::Hash, (Arc<ApiKey>, Instant)>>,
-    /// Whether the store has any key, and when it answered.
+    /// Whether the store ever contained a key, and when this was read.
     any: Mutex<Option<(bool, Instant)>>,
 }
 
 impl Keys {
-    /// Those of the store, and this one.
+    /// Uses the keys of this store, and this key of the environment.
     pub fn new(store: Option<Arc<Store>>, secret: Option<&SecretString>) -> Self {
         let imported = RwLock::new(secret.map(imported));
         Self { store, imported, good: Mutex::default(), any: Mutex::new(None) }
     }
 
-    /// Takes another key of the environment, and asks the store again about every other.
+    /// Replaces the environment's key, and forgets the remembered keys.
     pub fn replace(&self, secret: Option<&SecretString>) {
         *self.imported.write().unwrap_or_else(PoisonError::into_inner) = secret.map(imported);
         self.good.lock().unwrap_or_else(PoisonError::into_inner).clear();
@@ -53,10 +53,11 @@ impl Keys {
         self.imported.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Whether any key was ever made, good or not; looked up once before serving.
+    /// Whether the environment has a key or the store ever contained one; `serve` calls this once before it
+    /// listens.
     ///
     /// # Errors
-    /// The store's.
+    /// The store can't be read.
     pub fn any(&self) -> store::Result<bool> {
         let Some(store) = self.store.as_ref().filter(|_| self.imported().is_none()) else {
             return Ok(self.imported().is_some());
@@ -66,10 +67,10 @@ impl Keys {
         Ok(any)
     }
 
-    /// Whether a key is needed: once one was made it always is.
+    /// Whether requests need a key. They do as soon as one was ever created.
     ///
     /// # Errors
-    /// `STORE_UNAVAILABLE`: the store does not answer.
+    /// `STORE_UNAVAILABLE` if the store can't be read.
     pub async fn needed(self: &Arc<Self>) -> Result<bool, Problem> {
         let imported = self.imported().is_some();
         if self.store.is_none() || imported {
@@ -84,7 +85,7 @@ impl Keys {
         away(move || keys.any()).await
     }
 
-    /// The good key that this text is, if it is one.
+    /// Returns the valid key with this text.
     ///
     /// # Errors
     /// `STORE_UNAVAILABLE`
@@ -114,7 +115,7 @@ impl Keys {
     }
 }
 
-/// Asks the store, away from the event loop.
+/// Reads the store on a thread for blocking work.
 async fn away<T: Send + 'static>(ask: impl FnOnce() -> store::Result<T> + Send + 'static) -> Result<T, Problem> {
     tokio::task::spawn_blocking(ask).await.map_err(|why| Problem::internal(&why))?.map_err(Problem::from)
 }

@@ -1,8 +1,9 @@
-//! What every request passes: an id, this machine's names where no key was made, a counted body; then, by route, the
-//! caller, the rate, and whether there is room.
+//! The checks before a handler. Every request gets an id and a counted body and, if no key was ever created,
+//! must come from this machine. Each route then checks the caller, the rate, and whether work may wait.
 //!
-//! Health needs no key, is never limited and never queues. Refusals are decided at the headers. Logs
-//! have no address, no key, no name and no photograph.
+//! Health needs no key, no rate limit and no queue. Only the limits on a body's bytes, silence and time
+//! refuse a request after its headers. The log of a request contains no address, no key, no name and no
+//! photograph.
 
 mod address;
 mod body;
@@ -38,11 +39,12 @@ pub use address::counted;
 pub use origin::{at_home, cors};
 pub use response::catch_panics;
 
-/// The id of a request, in its answer, its header `X-Request-Id` and its log line.
+/// The id of a request, for its response, the header `X-Request-Id` and its log line.
 #[derive(Debug, Clone)]
 pub struct RequestId(pub String);
 
-/// The outermost: gives an id, watches the body, writes problems out, logs.
+/// The outermost layer: sets the id, watches the body, writes problems as JSON, adds headers and the record,
+/// and logs.
 pub async fn outer(State(app): State<App>, request: Request, next: Next) -> Response {
     let (start, ids, trail) = (Instant::now(), Ids::of(request.headers()), Trail::default());
     let path = request.uri().path().to_owned();
@@ -67,7 +69,8 @@ pub async fn outer(State(app): State<App>, request: Request, next: Next) -> Resp
     response
 }
 
-/// By route: the caller, and whether there is room for the work. Health is not limited.
+/// The layer of each route: checks the caller, the headers and the room for work, and limits the time of the
+/// request.
 pub async fn enter(State((app, route)): State<(App, Route)>, mut request: Request, next: Next) -> Response {
     if let Some(scope) = route.scope {
         let from = address(&app, &request);
@@ -91,7 +94,7 @@ pub async fn enter(State((app, route)): State<(App, Route)>, mut request: Reques
     entered(fault.unwrap_or_else(|| answer.unwrap_or_else(late)), &route)
 }
 
-/// Whether the body is not too long, as far as its headers say, and a core will come free.
+/// Refuses a body that is too long by its header, and work that can't wait for a core.
 fn room(app: &App, route: &Route, headers: &HeaderMap) -> Result<(), Problem> {
     let announced = headers.get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse::<usize>().ok());
     if announced.is_some_and(|length| length > route.body(app.settings.limits.file)) {
@@ -100,7 +103,7 @@ fn room(app: &App, route: &Route, headers: &HeaderMap) -> Result<(), Problem> {
     if route.images > 0 && app.work.full() { Err(work::overloaded()) } else { Ok(()) }
 }
 
-/// Whether a route that reads fields can read these ones, as far as the request's head says.
+/// Refuses, on a route that reads fields, a compressed body and a repeated field in the query.
 fn readable(route: &Route, uri: &Uri, headers: &HeaderMap) -> Result<(), Problem> {
     if route.images == 0 && *route != DELETE {
         return Ok(());
@@ -121,7 +124,7 @@ fn plain(headers: &HeaderMap) -> Result<(), Problem> {
     Err(Problem::new(Code::UnsupportedMediaType, message).with("found", coded))
 }
 
-/// Refuses a query that has a field twice: every field of a query is one value.
+/// Refuses a query that contains a field twice: every field of a query has one value.
 fn once(uri: &Uri) -> Result<(), Problem> {
     let Ok(Query(fields)) = Query::<Vec<(String, String)>>::try_from_uri(uri) else { return Ok(()) };
     let repeated =
@@ -129,7 +132,7 @@ fn once(uri: &Uri) -> Result<(), Problem> {
     repeated.map_or(Ok(()), |(_, (name, _))| Err(form::repeated(name)))
 }
 
-/// Without keys only this machine has access, also if the store can't be read.
+/// If no key was ever created, or the store can't be read, accepts only requests from this machine.
 async fn own(app: &App, uri: &Uri, headers: &HeaderMap) -> Result<(), Problem> {
     match app.admission.keys.needed().await.unwrap_or(false) {
         true => Ok(()),
@@ -137,7 +140,7 @@ async fn own(app: &App, uri: &Uri, headers: &HeaderMap) -> Result<(), Problem> {
     }
 }
 
-/// Who asks, if he may.
+/// Finds the caller of a request, and checks the rate and the scope.
 async fn caller(app: &App, scope: Scope, headers: &HeaderMap, from: IpAddr) -> Result<Caller, Problem> {
     let Admission { keys, rates, .. } = &app.admission;
     if !keys.needed().await? {

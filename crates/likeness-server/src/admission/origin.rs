@@ -1,6 +1,6 @@
-//! A service without keys is for this machine alone: it answers only to its own names, and to no
-//! page of another origin. A name that is pointed at 127.0.0.1 (DNS rebinding) is none of its names.
-//! Pages of other origins may read answers only where these were set.
+//! A service without keys serves only this machine. It refuses a request for another host name, such as a
+//! name that DNS rebinding points at 127.0.0.1, and a page of an origin that is not set. Browsers let pages
+//! of other origins read responses only if the settings name these origins.
 
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use tower_http::cors::CorsLayer;
 use crate::config::Access;
 use crate::problem::{Code, Problem};
 
-/// The names of this machine for itself.
+/// The host names of this machine.
 const OWN: [&str; 3] = ["localhost", "127.0.0.1", "[::1]"];
 
 /// Refuses a request whose `Host` is not this machine, or whose `Origin` is foreign and not in `origins`.
@@ -37,7 +37,7 @@ pub fn at_home(uri: &Uri, headers: &HeaderMap, origins: &[String]) -> Result<(),
     refused("the page that asks is of another origin")
 }
 
-/// What pages of the origins that were set may send and read; `None` where none was.
+/// Returns the CORS rules for the origins in the settings; `None` if there are none.
 pub fn cors(access: &Access) -> Option<CorsLayer> {
     let origins: Vec<HeaderValue> = access.origins.iter().filter_map(|origin| origin.parse().ok()).collect();
     let key = access.header.parse().unwrap_or(HeaderName::from_static("x-api-key"));
@@ -50,7 +50,7 @@ pub fn cors(access: &Access) -> Option<CorsLayer> {
     (!origins.is_empty()).then(|| layer.allow_origin(origins))
 }
 
-/// A host without its port.
+/// Returns a host without its port.
 fn name(host: &str) -> &str {
     match host.rsplit_once(':') {
         Some((name, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => name,

@@ -1,5 +1,5 @@
-//! How often a client may send requests: an address that brings no good key, and a key that was made with a
-//! limit. Counted in memory, for this process alone.
+//! Limits the rate of requests: of an address without a valid key, and of a key with its own limit. Each
+//! process counts in its own memory.
 
 use std::collections::HashMap;
 use std::net::IpAddr;
@@ -14,10 +14,10 @@ use super::address::counted;
 use crate::problem::Problem;
 use crate::store::ApiKey;
 
-/// After so many addresses those that were quiet are forgotten.
+/// From this number of addresses on, addresses without recent requests are forgotten.
 const FORGET_AT: usize = 10_000;
 
-/// The counters.
+/// The counters of addresses and keys.
 #[derive(Default)]
 pub struct Rates {
     addresses: Option<DefaultKeyedRateLimiter<IpAddr>>,
@@ -25,13 +25,13 @@ pub struct Rates {
 }
 
 impl Rates {
-    /// With so many requests a minute of one address.
+    /// Limits each address to this number of requests a minute; `None` sets no limit.
     pub fn new(per_minute: Option<u32>) -> Self {
         let limiter = |count| DefaultKeyedRateLimiter::hashmap(Quota::per_minute(count));
         Self { addresses: per_minute.and_then(NonZeroU32::new).map(limiter), keys: Mutex::default() }
     }
 
-    /// Counts a request without a good key.
+    /// Counts a request without a valid key.
     ///
     /// # Errors
     /// `RATE_LIMIT_EXCEEDED`

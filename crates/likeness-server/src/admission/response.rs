@@ -1,5 +1,5 @@
-//! What every answer has: one shape for whatever went wrong, headers that keep browsers strict, a log
-//! line with the route's name, status, code, verdict and times.
+//! Completes every response: writes problems in one JSON form, adds security headers for browsers, and logs
+//! one line with the route's name, status, code, verdict and times.
 
 use std::any::Any;
 use std::time::Duration;
@@ -19,15 +19,15 @@ use crate::trace::Ids;
 use crate::trail::Seen;
 use crate::work::counted_panic;
 
-/// The route that was entered, for the log.
+/// The name of the request's route, for the log.
 #[derive(Debug, Clone, Copy)]
 pub struct Entered(pub &'static str);
 
-/// The error code of an answer, for the log.
+/// The error code of a response, for the log.
 #[derive(Debug, Clone, Copy)]
 struct Coded(Code);
 
-/// A handler that panics ends its own request, as a fault of ours, and no other.
+/// Turns a panic of a handler into an internal error of its own request.
 pub fn catch_panics() -> CatchPanicLayer<fn(Box<dyn Any + Send>) -> Response> {
     CatchPanicLayer::custom(|_| {
         counted_panic("handler");
@@ -35,7 +35,7 @@ pub fn catch_panics() -> CatchPanicLayer<fn(Box<dyn Any + Send>) -> Response> {
     })
 }
 
-/// A problem as JSON; a rejection of the framework as a problem.
+/// Writes a problem as JSON, and turns a rejection of the framework into a problem.
 pub fn written(mut response: Response, id: &str, (path, deepface): (&str, bool), limit: usize) -> Response {
     let status = response.status();
     let problem = response.extensions_mut().remove::<Problem>();
@@ -62,7 +62,7 @@ pub fn written(mut response: Response, id: &str, (path, deepface): (&str, bool),
     response
 }
 
-/// Headers for browsers, unless the route itself set them: nothing is stored, framed, sniffed or run.
+/// Security headers for browsers, which forbid to store, frame, sniff or run a response.
 const STRICT: [(HeaderName, &str); 6] = [
     (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
     (header::CACHE_CONTROL, "no-store"),
@@ -72,17 +72,17 @@ const STRICT: [(HeaderName, &str); 6] = [
     (HeaderName::from_static("cross-origin-resource-policy"), "same-origin"),
 ];
 
-/// For two years browsers ask this name over TLS alone.
+/// Tells browsers to use only TLS with this host name for two years.
 const OVER_TLS: (HeaderName, &str) = (header::STRICT_TRANSPORT_SECURITY, "max-age=63072000");
 
-/// Adds the headers that no route has set.
+/// Adds these headers unless the route has set them.
 pub fn strict(headers: &mut HeaderMap, tls: bool) {
     for (name, value) in STRICT.into_iter().chain(tls.then_some(OVER_TLS)) {
         headers.entry(name).or_insert(HeaderValue::from_static(value));
     }
 }
 
-/// The id and the signature of the answer's record, where it judged a face.
+/// If the request judged a face, creates the record and adds its id and signature to the response's headers.
 pub fn record(app: &App, response: &mut Response, ids: &Ids, seen: &Seen) {
     let answered = AnsweredRequest {
         request_id: &ids.request,
@@ -98,7 +98,7 @@ pub fn record(app: &App, response: &mut Response, ids: &Ids, seen: &Seen) {
     }
 }
 
-/// One line, and the metrics. Probes and scrapes are lines for debugging.
+/// Writes the log line and counts the metrics. Probes, scrapes and the page's files get level debug.
 pub fn log(response: &Response, ids: &Ids, elapsed: Duration, seen: &Seen) {
     let status = response.status().as_u16();
     let route = response.extensions().get::<Entered>().map_or(NO_ROUTE, |entered| entered.0);

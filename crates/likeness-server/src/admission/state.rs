@@ -1,4 +1,4 @@
-//! What admission remembers between requests: keys, bodies on their way in, and rates.
+//! The state of admission between requests: keys, bodies and rates.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,24 +11,25 @@ use crate::routes::ANSWERING;
 use crate::store::Store;
 use crate::work::Work;
 
-/// Headers come, and a body goes on, within this time.
+/// How long a client may take for its headers, and how long a body may be silent.
 pub const SILENCE: Duration = Duration::from_secs(10);
 
-/// Photographs of the largest size that bodies may hold, for each core.
+/// How many photographs of the largest size all bodies may contain, for each core.
 const BUFFERED: usize = 6;
 
-/// What is remembered between requests.
+/// The state of admission.
 pub struct Admission {
-    /// The keys that are good.
+    /// The valid keys.
     pub keys: Arc<Keys>,
-    /// The bodies on their way in.
+    /// The limits on the bodies of requests.
     pub bodies: Arc<Bodies>,
-    /// How often each key and address asks.
+    /// The rates of keys and addresses.
     pub rates: Rates,
 }
 
 impl Admission {
-    /// Before this work, for the keys of this store and of the settings.
+    /// Creates the state for the keys of this store and of the settings; the number of cores limits the
+    /// bodies.
     pub fn new(settings: &Settings, work: &Work, store: Option<Arc<Store>>) -> Self {
         let keys = Arc::new(Keys::new(store, settings.access.secret.as_ref()));
         let most = (work.cores() * BUFFERED * settings.limits.file).max(largest(settings));
@@ -37,7 +38,7 @@ impl Admission {
     }
 }
 
-/// The largest body of any route.
+/// Returns the largest body that any route accepts.
 pub fn largest(settings: &Settings) -> usize {
     ANSWERING.iter().map(|route| route.body(settings.limits.file)).max().unwrap_or(0)
 }

@@ -1,6 +1,7 @@
-//! `likeness bench`: CPU time of each network, and of each stage of a comparison.
+//! `likeness bench` measures the CPU time of each network, and of each stage of a comparison.
 //!
-//! Each is run once before it is measured. Measures this thread alone; judges nothing.
+//! Runs each network and comparison once before measuring. Measures only this thread, and compares with no
+//! limit.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -32,13 +33,14 @@ const ROWS: [(Role, [usize; 2]); 6] = [
     (Role::Embedder, [160, 160]),
 ];
 
-/// A small network is measured more often than requested: until this much time has passed.
+/// A small network runs more rounds than requested, until this much CPU time has passed.
 const LEAST_MS: f64 = 100.0;
 
-/// Runs it: measures what is loaded and reports what is missing, and ends with 14 where anything is.
+/// Runs the command: measures the loaded networks and reports missing ones, with exit code 14 if any is
+/// missing.
 ///
 /// # Errors
-/// The lock file or a photograph is not right, or a network gave no answer.
+/// The lock file or a photograph is not valid, or a network failed.
 pub fn run(args: &Bench) -> Result<Exit, Failure> {
     let paths = args.first.as_deref().zip(args.second.as_deref());
     let read = |path| Ok::<_, Failure>((path, read(path)?));
@@ -69,7 +71,7 @@ pub fn run(args: &Bench) -> Result<Exit, Failure> {
     Ok(exit)
 }
 
-/// Every network that is loaded, over its inputs.
+/// Measures every loaded network on inputs of each size.
 fn measure(
     models: &LoadedModels,
     scratch: &mut Scratch,
@@ -85,7 +87,7 @@ fn measure(
     report.collect()
 }
 
-/// How many rounds, their times, and the fastest one's GFLOP/s.
+/// Measures a network; returns the number of rounds, their times, and the GFLOP/s of the fastest round.
 fn time(
     network: &Network,
     scratch: &mut Scratch,
@@ -105,10 +107,10 @@ fn time(
     Ok((rounds, times, 2e-6 * network.multiplications(shape)? as f64 / times.min_ms))
 }
 
-/// A photograph: its file, its bytes.
+/// A photograph's path and bytes.
 type File<'p> = (&'p Path, Vec<u8>);
 
-/// In `exact` and in `fast`.
+/// Measures a comparison in the modes `exact` and `fast`.
 fn comparisons(
     models: &LoadedModels,
     scratch: &mut Scratch,
@@ -125,7 +127,7 @@ fn comparisons(
     report.into_iter().collect()
 }
 
-/// Of the whole, and of each stage.
+/// Measures a comparison; returns the times of the whole and of each stage.
 fn compare(
     examiner: &FullExaminer,
     scratch: &mut Scratch,
@@ -141,7 +143,7 @@ fn compare(
                 *laps.entry(stage).or_default() += now - last;
                 last = now;
             });
-            // The other commands' hints name options that this one has not.
+            // The hint may name an option that this command does not have.
             face.map_err(|why| Failure { hint: None, ..no_answer(path, &why) })
         };
         let [a, b] = [examine(&photographs[0])?, examine(&photographs[1])?];
@@ -160,7 +162,7 @@ fn compare(
     Ok((Times::of(jobs), report.collect()))
 }
 
-/// This core's GFLOP/s with these kernels: the best of several.
+/// Measures this core's peak GFLOP/s with these kernels: the best of 20 runs.
 fn peak(kernels: KernelSet) -> f64 {
     let once = |_| {
         let start = cpu_ms();
@@ -170,7 +172,7 @@ fn peak(kernels: KernelSet) -> f64 {
     (0..20).map(once).fold(0.0, f64::max)
 }
 
-/// CPU milliseconds of this thread.
+/// Returns the CPU time of this thread, in milliseconds.
 fn cpu_ms() -> f64 {
     let time = clock_gettime(ClockId::ThreadCPUTime);
     time.tv_sec as f64 * 1e3 + time.tv_nsec as f64 * 1e-6

@@ -1,4 +1,4 @@
-//! `likeness compare`: the verdict on two photographs.
+//! `likeness compare` prints the verdict on two photographs.
 
 use likeness::engine::Scratch;
 use likeness::models::Role;
@@ -18,10 +18,10 @@ use crate::report::CompareReport;
 /// The name of these four networks together.
 const BUNDLE: &str = "centerface-minifasnet-facenet512";
 
-/// Runs it.
+/// Runs the command.
 ///
 /// # Errors
-/// A weight, a file, a photograph or its face is not right: never a verdict.
+/// A weight, a file, a photograph or its face is not usable; then there is no verdict.
 pub fn run(args: &Compare) -> Result<Exit, Failure> {
     if let Some(found) = args.threshold.filter(|threshold| !(0.0..=2.0).contains(threshold)) {
         return Err(Failure::new(Exit::Usage, format!("--threshold: expected a distance of 0 to 2, found {found}")));

@@ -1,4 +1,4 @@
-//! `likeness detect`: faces in photographs.
+//! `likeness detect` prints the faces in photographs.
 
 use std::fs;
 use std::path::Path;
@@ -18,10 +18,10 @@ use crate::print;
 use crate::report::DetectReport;
 use crate::routes::Needs;
 
-/// Runs it.
+/// Runs the command.
 ///
 /// # Errors
-/// A weight, a file or a photograph that is not right: then none is answered.
+/// A weight, a file or a photograph is not usable; then no result is printed.
 pub fn run(args: &Detect) -> Result<Exit, Failure> {
     if args.draw.is_some() && args.images.len() > 1 {
         let found = args.images.len();

@@ -1,4 +1,4 @@
-//! `likeness embed`: a face as 512 numbers.
+//! `likeness embed` prints the embedding of a face, 512 numbers.
 
 use likeness::engine::Scratch;
 
@@ -13,10 +13,10 @@ use crate::print;
 use crate::report::{EmbedReport, FaceReport};
 use crate::routes::Needs;
 
-/// Runs it.
+/// Runs the command.
 ///
 /// # Errors
-/// A weight, the file, the photograph or its face is not right.
+/// A weight, the file, the photograph or its face is not usable.
 pub fn run(args: &Embed) -> Result<Exit, Failure> {
     let (policy, bytes) = (policy_of_environment()?, read(&args.image)?);
     let models = LoadedModels::load(&args.weights, Needs::Embedding.roles())?;

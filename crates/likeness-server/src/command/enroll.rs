@@ -1,7 +1,8 @@
-//! `likeness enroll DIR`: a folder for each person, whose name is the person's id, with photographs of them.
+//! `likeness enroll DIR` enrols persons from folders. Each folder contains a person's photographs, and its
+//! name is the person's id.
 //!
-//! The rules are those of `POST /api/v1/enroll/multi`, for one photograph or more. Who is enrolled already is left
-//! as they are, so that a second run goes on where the first was ended. Reads the folders; writes the store.
+//! The rules are those of `POST /api/v1/enroll/multi`, for one photograph or more. A person who is enrolled
+//! already is not changed, so a second run continues an interrupted one. Reads the folders; writes the store.
 
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -25,7 +26,7 @@ use crate::print;
 use crate::problem::Problem;
 use crate::store::{Consent, Enrollment, MOST_TEMPLATES, Mode, Outcome, Store, Subject, TemplateData, Tenant, Terms};
 
-/// A photograph that is no template.
+/// A photograph that gave no template.
 #[derive(Debug, Serialize)]
 struct LeftOut {
     file: String,
@@ -33,7 +34,7 @@ struct LeftOut {
     message: String,
 }
 
-/// What became of a person.
+/// The result for a person.
 #[derive(Debug, Serialize)]
 struct PersonReport {
     user_id: String,
@@ -57,7 +58,7 @@ impl PersonReport {
     }
 }
 
-/// All of it.
+/// The counts of all persons.
 #[derive(Debug, Default, Serialize)]
 struct Summary {
     enrolled: usize,
@@ -65,7 +66,7 @@ struct Summary {
     refused: usize,
 }
 
-/// What every person is enrolled with.
+/// The arguments that all persons share.
 struct Enroller {
     store: std::sync::Arc<Store>,
     examiner: FullExaminer,
@@ -73,10 +74,11 @@ struct Enroller {
     terms: Terms,
 }
 
-/// Runs it.
+/// Runs the command.
 ///
 /// # Errors
-/// A weight, the folder, a setting or the store is not right. A person who can't be enrolled is in the report.
+/// A weight, the folder, a setting or the store is not usable. A person who can't be enrolled is no error but
+/// a line of the report.
 pub fn run(args: &EnrollFolder) -> Result<Exit, Failure> {
     let (policy, terms, folders) = (policy_of_environment()?, terms(args)?, folders(&args.folder)?);
     let store = open(&args.place)?;
@@ -99,7 +101,7 @@ pub fn run(args: &EnrollFolder) -> Result<Exit, Failure> {
                     print::event(&report, args.json, PersonReport::lines);
                 }
                 Err(failure) => {
-                    // The store or a file fails: the others end too.
+                    // After an error of the store or of a file, the other threads stop too.
                     next.store(folders.len(), Ordering::Relaxed);
                     failed.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(failure);
                 }
@@ -138,7 +140,7 @@ fn moment(text: Option<&str>, option: &str) -> Result<Option<i64>, Failure> {
     text.map(|text| of_rfc3339(text).ok_or_else(|| Failure::new(Exit::Usage, wrong(text)))).transpose()
 }
 
-/// What lies in a folder, by name.
+/// Returns the paths in a folder, sorted by name.
 fn inside(folder: &Path) -> Result<Vec<PathBuf>, Failure> {
     let failed = |why: std::io::Error| Failure::new(Exit::FileFailed, format!("{}: {why}", folder.display()));
     let entries = std::fs::read_dir(folder).map_err(failed)?;
@@ -148,7 +150,7 @@ fn inside(folder: &Path) -> Result<Vec<PathBuf>, Failure> {
     Ok(paths)
 }
 
-/// Each person's folder, with the person.
+/// Returns each person's folder, with the person's id.
 fn folders(folder: &Path) -> Result<Vec<(Subject, PathBuf)>, Failure> {
     let mut folders = Vec::new();
     for path in inside(folder)?.into_iter().filter(|path| path.is_dir()) {
@@ -185,7 +187,8 @@ impl Enroller {
                 Ok(_) => looked.push(one),
                 Err(problem) => {
                     left_out.push(LeftOut::of(&file, problem));
-                    // Not live: the person is refused, as over HTTP. A file of another kind is no photograph.
+                    // If a photograph is not live, the person is refused, as over HTTP. A file of another
+                    // type is only left out.
                     if refuses_all(problem.code()) && problem.code() != crate::problem::Code::UnsupportedMediaType {
                         return report("refused", 0, left_out);
                     }
@@ -211,7 +214,7 @@ impl Enroller {
         };
         match self.store.enroll(&enrollment)? {
             Outcome::Stored { templates } => report("enrolled", templates, left_out),
-            // Enrolled by another program in this moment.
+            // Another program enrolled the person meanwhile.
             _ => report("already", 0, left_out),
         }
     }
@@ -224,7 +227,7 @@ impl LeftOut {
     }
 }
 
-/// As many as are kept, those of the best quality.
+/// Returns the templates of the best quality, at most [`MOST_TEMPLATES`].
 fn best(mut looked: Vec<Looked>) -> Vec<TemplateData> {
     looked.sort_by(|a, b| b.quality.total_cmp(&a.quality));
     let faces = looked.into_iter().filter_map(|one| one.kept.ok()).take(MOST_TEMPLATES);

@@ -1,4 +1,5 @@
-//! `likeness explain`: a record verified offline; with its photographs, examined again value by value.
+//! `likeness explain` verifies a decision record offline. With the photographs, it examines them again and
+//! compares each value.
 
 use std::path::Path;
 
@@ -19,10 +20,10 @@ use crate::record::jws::verified;
 use crate::record::{KIND, ModelRecord, PhotographRecord, Record, mode, policy};
 use crate::trail::Trail;
 
-/// A longer file is no record.
+/// The largest size of a record's file.
 const LONGEST: u64 = 1 << 20;
 
-/// A value of a photograph, then and now.
+/// A recorded value and the value found now.
 #[derive(Debug, Serialize)]
 struct Compared {
     photograph: usize,
@@ -39,10 +40,10 @@ struct Explanation {
     compared: Vec<Compared>,
 }
 
-/// Runs it.
+/// Runs the command.
 ///
 /// # Errors
-/// The record is not what was signed; a photograph, a weight or the policy is not right.
+/// The record's signature is wrong, or a photograph, a weight or the recorded policy is not usable.
 pub fn run(args: &Explain) -> Result<Exit, Failure> {
     let path = &args.record;
     let failed = |why: String| Failure::new(Exit::StoreCorrupt, format!("{}: {why}", path.display()));
@@ -64,7 +65,7 @@ pub fn run(args: &Explain) -> Result<Exit, Failure> {
     Ok(if same { Exit::Success } else { Exit::Rejected })
 }
 
-/// The signed text itself, or the field `jws` of an answer or of a journal's entry.
+/// Returns the field `jws` of an HTTP response or of a journal's entry, otherwise the text itself.
 fn jws_of(text: &str) -> String {
     let json: Option<Value> = serde_json::from_str(text).ok();
     let field =
@@ -91,7 +92,7 @@ fn again(args: &Explain, record: &Record, photographs: &[std::path::PathBuf]) ->
     Ok(compared)
 }
 
-/// Which weights answered, and which do now.
+/// Compares the recorded weights with the weights loaded now.
 fn weights(record: &Record, models: &LoadedModels) -> Vec<Compared> {
     let now = models.reports();
     let one = |recorded: &ModelRecord| {
@@ -115,7 +116,8 @@ fn examined(examiner: &FullExaminer, path: &Path) -> Result<PhotographRecord, Fa
     Ok(PhotographRecord::of(&one, String::new()))
 }
 
-/// Every value that both have; the hash is keyed, and not for this command to make.
+/// Compares each recorded value with the value found now. The hash is left out: this command does not have
+/// its key.
 fn values(photograph: usize, recorded: &PhotographRecord, found: &PhotographRecord) -> Vec<Compared> {
     let flat = |one: &PhotographRecord| {
         let mut all = Vec::new();
@@ -127,7 +129,7 @@ fn values(photograph: usize, recorded: &PhotographRecord, found: &PhotographReco
         let found = found.iter().find(|(name, _)| *name == value).map_or(Value::Null, |(_, found)| found.clone());
         Compared { photograph, same: recorded == found, value, recorded, found }
     };
-    // What was not measured then is nothing to compare.
+    // A value that was not measured then is not compared.
     let measured =
         flat(recorded).into_iter().filter(|(name, value)| name != "/hash" && name != "/mode" && !value.is_null());
     measured.map(compare).collect()

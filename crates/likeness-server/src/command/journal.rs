@@ -1,4 +1,4 @@
-//! `likeness journal`: verified, and exported with a signed head.
+//! `likeness journal` verifies a journal, or exports one with a signed head.
 
 use std::io::BufRead as _;
 use std::path::Path;
@@ -15,13 +15,13 @@ use crate::record::jws::Signer;
 use crate::store::{Kind, Store, StoreError};
 use crate::store_args::{JournalCommand, VerifyJournal};
 
-/// A longer file is no exported journal.
+/// The largest size of an exported journal.
 const LONGEST: u64 = 4 << 30;
 
-/// Runs it.
+/// Runs the command.
 ///
 /// # Errors
-/// The journal is not whole, or the store's refusal.
+/// The journal is not complete, or the store refused.
 pub fn run(command: &JournalCommand) -> Result<Exit, Failure> {
     match command {
         JournalCommand::Verify(args) => verify(args),
@@ -49,7 +49,7 @@ fn verify(args: &VerifyJournal) -> Result<Exit, Failure> {
     let mut heads = Vec::new();
     for path in &args.head {
         let text = read(path)?;
-        // An exported journal ends with its head.
+        // The last line of an exported journal contains its head.
         let jws = text.lines().last().and_then(head_of).unwrap_or_else(|| text.trim().to_owned());
         heads
             .push(JournalHead::read(&jws, key.as_deref()).map_err(|why| broken(format!("{}: {why}", path.display())))?);
@@ -106,7 +106,7 @@ fn read(path: &Path) -> Result<String, Failure> {
     foreign::text_named(path, LONGEST).map_err(failed)
 }
 
-/// The key that signs records of a store.
+/// Returns the key that signs the records of a store.
 pub fn signer(store: &Store) -> Result<Signer, Failure> {
     Signer::of(&store.record_keys().0).map_err(|why| Failure::new(Exit::KeyFile, why))
 }

@@ -1,4 +1,4 @@
-//! `likeness key`: makes, lists and revokes API keys.
+//! `likeness key` creates, lists and revokes API keys, and prints the public key of records.
 
 use std::time::SystemTime;
 
@@ -11,10 +11,10 @@ use crate::print;
 use crate::store::{ApiKey, NewEntry};
 use crate::store_args::{Check, KeyCommand, NewKey, Revoke};
 
-/// Runs it.
+/// Runs the command.
 ///
 /// # Errors
-/// The store's refusal, by its kind.
+/// The store refused; the exit code depends on the error's kind.
 pub fn run(command: &KeyCommand) -> Result<Exit, Failure> {
     match command {
         KeyCommand::Public(place) => {

@@ -1,4 +1,4 @@
-//! `likeness live`: live, spoof, or inconclusive.
+//! `likeness live` prints whether a face is live, a spoof or indeterminate.
 
 use likeness::engine::Scratch;
 use likeness::liveness::Liveness;
@@ -14,10 +14,10 @@ use crate::print;
 use crate::report::LiveReport;
 use crate::routes::Needs;
 
-/// Runs it.
+/// Runs the command.
 ///
 /// # Errors
-/// A weight, the file, the photograph or its face is not right: never a verdict.
+/// A weight, the file, the photograph or its face is not usable; then there is no verdict.
 pub fn run(args: &Live) -> Result<Exit, Failure> {
     let (policy, bytes) = (policy_of_environment()?, read(&args.image)?);
     let models = LoadedModels::load(&args.weights, Needs::Liveness.roles())?;

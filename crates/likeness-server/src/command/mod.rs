@@ -1,4 +1,5 @@
-//! One file per command. Each loads what it needs, answers, and says how to end.
+//! Each file contains one command. A command loads what it needs, prints its result, and returns an exit
+//! code.
 
 mod bench;
 mod compare;

@@ -1,4 +1,4 @@
-//! `likeness models`: what is loaded, where it came from, what its self-test found.
+//! `likeness models` prints the loaded models, their sources and the results of their self-tests.
 
 use likeness::models::Role;
 use likeness::space::DetectionPolicy;
@@ -9,10 +9,10 @@ use crate::models::{LoadedModels, kernels};
 use crate::print;
 use crate::report::{ModelsReport, missing};
 
-/// Runs it: reports what is loaded and what is missing, and ends with 14 where anything is.
+/// Runs the command: reports loaded and missing models, with exit code 14 if any is missing.
 ///
 /// # Errors
-/// The lock file is not right.
+/// The lock file is not valid.
 pub fn run(args: &Models) -> Result<Exit, Failure> {
     let models = LoadedModels::load(&args.weights, &Role::ALL)?;
     let report = ModelsReport {

@@ -1,4 +1,4 @@
-//! A photograph that a command names: its bytes, and how the command ends where it gives no answer.
+//! Reads a photograph that a command names, and converts a failed examination to an exit code.
 
 use std::path::Path;
 
@@ -8,13 +8,13 @@ use likeness::image::Limits;
 
 use crate::exit::{Exit, Failure};
 
-/// Reads a photograph's bytes, never more than are decoded.
+/// Reads a photograph's bytes; a file longer than the decoder's limit is an error.
 pub fn read(path: &Path) -> Result<Vec<u8>, Failure> {
     let failed = |error: std::io::Error| Failure::new(Exit::FileFailed, format!("{}: {error}", path.display()));
     foreign::read_named(path, Limits::default().bytes as u64).map_err(failed)
 }
 
-/// A photograph that gave no answer.
+/// Converts a failed examination to the command's error.
 pub fn no_answer(path: &Path, why: &NoAnswer) -> Failure {
     let (exit, hint) = match why {
         NoAnswer::Decode(_) => (Exit::BadImage, None),

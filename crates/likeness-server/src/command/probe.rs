@@ -1,4 +1,4 @@
-//! `likeness probe`: asks a running service, for images without a shell.
+//! `likeness probe` sends one request to a running service, for images without a shell.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,13 +8,13 @@ use ureq::tls::{Certificate, RootCerts, TlsConfig};
 use crate::args::Probe;
 use crate::exit::{Exit, Failure};
 
-/// The whole question and answer at most so long.
+/// The longest time for the whole request and response.
 const PATIENCE: Duration = Duration::from_secs(3);
 
-/// Runs it.
+/// Runs the command.
 ///
 /// # Errors
-/// [`Exit::Unhealthy`]: anything but 200.
+/// [`Exit::Unhealthy`] if there is no response, or one with a status other than 200.
 pub fn run(args: &Probe) -> Result<Exit, Failure> {
     let config = ureq::Agent::config_builder().timeout_global(Some(PATIENCE)).http_status_as_error(false);
     let config = config.max_redirects(0).tls_config(tls(args)?).build();
@@ -27,7 +27,8 @@ pub fn run(args: &Probe) -> Result<Exit, Failure> {
     }
 }
 
-/// Which certificate is taken: the named one; else, on this machine itself, any, as http has none.
+/// Sets which certificates are accepted: those that `path` signs, otherwise any for this machine, otherwise
+/// those of public authorities.
 fn tls(args: &Probe) -> Result<TlsConfig, Failure> {
     let Some(path) = &args.ca else {
         let host = args.url.parse::<ureq::http::Uri>().ok().and_then(|uri| uri.host().map(str::to_owned));

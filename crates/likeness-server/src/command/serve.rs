@@ -1,4 +1,4 @@
-//! `likeness serve`: the HTTP service.
+//! `likeness serve` runs the HTTP service.
 
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -21,10 +21,10 @@ use crate::templates::Templates;
 use crate::work::Work;
 use crate::{listen, print, reload, router, series};
 
-/// Runs it until a signal ends it.
+/// Runs the service until a signal ends it.
 ///
 /// # Errors
-/// A setting, the lock file or the address is not right.
+/// A setting, the lock file, the store or the address is not usable.
 pub fn run(args: &Serve) -> Result<Exit, Failure> {
     let settings = Settings::read(args, &|name| std::env::var(name).ok())?;
     print::logging(settings.log);
@@ -60,14 +60,14 @@ pub fn run(args: &Serve) -> Result<Exit, Failure> {
     let workers = tokio::runtime::Builder::new_multi_thread().enable_all().worker_threads(2).build().map_err(none)?;
     let doors = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(none)?;
     let ended = doors.block_on(serve(app.clone(), args, workers.handle().clone()));
-    // The database's client must not be dropped by an event loop, which it would wait for.
+    // An event loop must not drop the database's client, which would wait for that loop.
     drop((workers, doors));
     app.records.close();
     drop(app);
     ended.map(|()| Exit::Success)
 }
 
-/// What signs and keeps records; the journal begins with the policy.
+/// Creates the records of decisions, and sends the current policy to the journal.
 fn records(settings: &Settings, kernels: KernelSet, templates: Option<&Arc<Templates>>) -> Result<Records, Failure> {
     let program = Program {
         version: env!("CARGO_PKG_VERSION").into(),
@@ -81,7 +81,7 @@ fn records(settings: &Settings, kernels: KernelSet, templates: Option<&Arc<Templ
     Ok(records)
 }
 
-/// Without a key the service is for this machine alone.
+/// Refuses to listen beyond this machine if no key was ever created.
 fn only_here_without_keys(settings: &Settings, admission: &Admission) -> Result<(), Failure> {
     let listen = settings.listen.ip();
     if admission.keys.any()? || listen.to_canonical().is_loopback() {

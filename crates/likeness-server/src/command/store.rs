@@ -1,4 +1,4 @@
-//! `likeness store`: made, wrapped by a new key, checked.
+//! `likeness store` creates, checks, exports, imports and unlocks a store, and rotates its master key.
 
 use std::sync::Arc;
 
@@ -11,10 +11,10 @@ use crate::store::{Archive, Exported, Imported, archive_keys};
 use crate::store::{Checked, Erasure, Kind, Location, Purpose, Store, StoreError};
 use crate::store_args::{Check, Rotate, StoreCommand, StorePlace, Transfer, Unlock};
 
-/// Runs it.
+/// Runs the command.
 ///
 /// # Errors
-/// The store's refusal, by its kind.
+/// The store refused; the exit code depends on the error's kind.
 pub fn run(command: &StoreCommand) -> Result<Exit, Failure> {
     match command {
         StoreCommand::Init(place) => init(place),
@@ -29,7 +29,7 @@ pub fn run(command: &StoreCommand) -> Result<Exit, Failure> {
 /// Opens a store to manage it.
 ///
 /// # Errors
-/// The store's refusal.
+/// The store refused.
 pub fn open(place: &StorePlace) -> Result<Arc<Store>, Failure> {
     let location: Location = place.store.parse()?;
     Ok(Store::open(&location, &place.key_file, Purpose::Manage)?)

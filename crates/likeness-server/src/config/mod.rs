@@ -1,7 +1,7 @@
-//! The settings of the service: the command line and the environment, read once, checked as a whole.
+//! Reads the settings of the service from the command line and the environment, and checks all of them.
 //!
-//! A value that makes no sense refuses the start; all of them are named at once. Reads the
-//! environment through the function that it is given; touches nothing else.
+//! If any value is not valid, the start fails, and the error names every such value. Reads the environment
+//! through the given function, and the files of secrets and of the policy.
 
 mod names;
 mod policy;
@@ -27,81 +27,81 @@ pub use names::{HONOURED, Unhonoured};
 pub use policy::of_environment as policy_of_environment;
 pub use reader::Environment;
 
-/// Everything that can be set.
+/// The settings of the service.
 #[derive(Debug, Clone)]
 pub struct Settings {
-    /// Where to listen.
+    /// The address to listen on.
     pub listen: SocketAddr,
     /// Routes that must be able to answer for health to be good; empty means all.
     pub require: Vec<String>,
-    /// How faces are looked for.
+    /// How the detector searches for faces.
     pub mode: Mode,
     /// Every number that turns measurements into an outcome.
     pub policy: Policy,
-    /// Whether a spoof is refused (403) instead of answered with `block`.
+    /// Whether the response to a spoof has status 403 instead of the verdict `block`.
     pub block_spoofs: bool,
-    /// What a request may cost.
+    /// The limits on a request.
     pub limits: RequestLimits,
-    /// Who may ask.
+    /// The settings of access.
     pub access: Access,
-    /// Where templates are kept.
+    /// The store of templates.
     pub store: StoreSettings,
     /// Whether an enrolment must name a consent.
     pub require_consent: bool,
-    /// Where metrics have a loopback address of their own.
+    /// A separate loopback address for metrics and health.
     pub metrics_listen: Option<SocketAddr>,
-    /// What is logged.
+    /// The level of the log.
     pub log: LevelFilter,
-    /// Certificate chain and private key, PEM files.
+    /// The PEM files of the certificate chain and of the private key.
     pub tls: Option<(PathBuf, PathBuf)>,
     /// Whether DeepFace's routes are at the root as well as under `/deepface`.
     pub deepface_root: bool,
 }
 
-/// What a request may cost.
+/// The limits on a request.
 #[derive(Debug, Clone, Copy)]
 pub struct RequestLimits {
-    /// Bytes of one photograph.
+    /// The largest number of bytes of a photograph.
     pub file: usize,
-    /// From its first byte to its answer.
+    /// How long a handler may take until its response.
     pub time: Duration,
-    /// Inferences at once.
+    /// How many inferences run at once.
     pub workers: usize,
-    /// A request waits at most so long for a core.
+    /// How long work waits for a core at most.
     pub wait: Duration,
-    /// Requests a minute of one address without a key; `None`: unlimited.
+    /// The largest number of requests a minute of an address without a valid key; `None` sets no limit.
     pub per_minute: Option<u32>,
 }
 
-/// Who may ask.
+/// The settings of access.
 #[derive(Debug, Clone)]
 pub struct Access {
-    /// A key from the environment, in clear.
+    /// A key from the environment.
     pub secret: Option<secrecy::SecretString>,
     /// The header that carries a key.
     pub header: String,
-    /// Origins that browsers may call from.
+    /// Origins whose pages may call the service from a browser.
     pub origins: Vec<String>,
-    /// Networks of proxies whose `X-Forwarded-For` is believed.
+    /// Networks of proxies whose `X-Forwarded-For` is trusted.
     pub trusted_proxies: Vec<IpNet>,
 }
 
-/// Where templates are kept.
+/// The store of templates.
 #[derive(Debug, Clone)]
 pub enum StoreSettings {
-    /// Nowhere: only the stateless routes.
+    /// No store: only the stateless routes work.
     None,
     /// `sqlite:PATH` or `postgres://…`, and the file of the master key.
     At {
-        /// The place.
+        /// The location of the store.
         url: String,
-        /// The master key's file.
+        /// The file of the master key.
         key_file: PathBuf,
     },
 }
 
 impl Settings {
-    /// Reads and checks everything.
+    /// Reads and checks every setting.
     ///
     /// # Errors
     /// [`crate::exit::Exit::BadSetting`] names each setting that is wrong, with what was expected and found.
@@ -142,7 +142,7 @@ fn metrics_listen(args: &Serve, read: &mut SettingsReader) -> Option<SocketAddr>
     args.metrics_listen
 }
 
-/// What is logged: `info` has a line a request, `debug` probes and the page's files too.
+/// Reads the level of the log: `info` logs each request, `debug` also probes, scrapes and the page's files.
 fn log(read: &mut SettingsReader) -> LevelFilter {
     match read.text("LOG_LEVEL").unwrap_or_else(|| "info".into()).to_ascii_lowercase().as_str() {
         "error" => LevelFilter::ERROR,
@@ -156,7 +156,7 @@ fn log(read: &mut SettingsReader) -> LevelFilter {
     }
 }
 
-/// Whether a spoof is refused (403) instead of answered with `block`.
+/// Whether the response to a spoof has status 403 instead of the verdict `block`.
 fn block_spoofs(read: &mut SettingsReader) -> bool {
     if !read.truth("ANTI_SPOOFING_ENABLED", true) {
         read.refuse("ANTI_SPOOFING_ENABLED", "true: a verdict without spoof detection can't be built");
@@ -198,14 +198,14 @@ fn access(read: &mut SettingsReader) -> Access {
     Access { secret, header, origins, trusted_proxies }
 }
 
-/// A scheme and an authority, no more.
+/// Whether a text is an origin: a scheme and an authority only.
 fn is_origin(text: &str) -> bool {
     let uri = text.parse::<axum::http::Uri>().ok();
     let web = |uri: &axum::http::Uri| matches!(uri.scheme_str(), Some("http" | "https")) && uri.authority().is_some();
     uri.is_some_and(|uri| web(&uri)) && text.matches('/').count() == 2
 }
 
-/// An address, or a network.
+/// Parses an address or a network.
 fn network(word: &str) -> Option<IpNet> {
     word.parse().ok().or_else(|| word.parse::<IpAddr>().ok().map(IpNet::from))
 }

@@ -1,6 +1,7 @@
-//! Names of the environment: those that are honoured, and those that are not, which the start reports.
+//! Lists the environment variables that the service reads, and finds variables without effect, which the
+//! start reports.
 
-/// Settings of the service that this one replaces, without effect here.
+/// Variables of the replaced service that have no effect here.
 const ORIGINALS: [&str; 15] = [
     "ANTI_SPOOFING_THRESHOLD",
     "CORS_ALLOW_CREDENTIALS",
@@ -19,7 +20,7 @@ const ORIGINALS: [&str; 15] = [
     "USE_PGVECTOR",
 ];
 
-/// Every name that `likeness serve` honours, as `.env.example` explains them.
+/// Every variable that `likeness serve` reads; `.env.example` explains them.
 pub const HONOURED: [&str; 37] = [
     "ANTISPOOF_BLOCK_ENFORCE",
     "ANTI_SPOOFING_ENABLED",
@@ -60,24 +61,24 @@ pub const HONOURED: [&str; 37] = [
     "VERIFICATION_THRESHOLD_AGED_YEARS",
 ];
 
-/// The beginning of the names that belong to this program.
+/// The prefix of this program's own variables.
 const OURS: &str = "LIKENESS_";
 
-/// A name without effect.
+/// A variable without effect.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Unhonoured {
-    /// A setting of the service that this one replaces.
+    /// A variable of the replaced service.
     Original(String),
-    /// A name of ours that nothing reads, and the nearest that something does.
+    /// An unknown variable with this program's prefix.
     Unknown {
-        /// As it was found.
+        /// The variable's name.
         name: String,
-        /// The nearest.
+        /// The most similar variable that the service reads.
         nearest: &'static str,
     },
 }
 
-/// Those among these names.
+/// Returns the variables without effect among these names.
 pub fn unhonoured(names: impl Iterator<Item = String>) -> Vec<Unhonoured> {
     let mut found: Vec<Unhonoured> = names.filter_map(one).collect();
     found.sort_by_key(|found| match found {

@@ -1,5 +1,5 @@
-//! The policy's settings, by `likeness serve` with all others, by the commands alone: from the environment, or from the
-//! file that `LIKENESS_POLICY_FILE` names, which a reload reads again.
+//! Reads the settings of the policy, for `likeness serve` and for the commands. A setting is in the
+//! environment or in the file that `LIKENESS_POLICY_FILE` names; a reload reads both again.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -10,7 +10,7 @@ use likeness::policy::{Aged, LivenessRule, NUMBERS, Policy, QualityRule, Thresho
 use super::reader::SettingsReader;
 use crate::exit::Failure;
 
-/// The policy of this environment, for a command.
+/// Reads the policy from the environment, for a command.
 ///
 /// # Errors
 /// [`crate::exit::Exit::BadSetting`] names each setting that is wrong.
@@ -23,10 +23,10 @@ pub fn of_environment() -> Result<Policy, Failure> {
 
 /// The variable that names the policy's file.
 const FILE: &str = "LIKENESS_POLICY_FILE";
-/// The longest such file, in bytes.
+/// The largest size of that file, in bytes.
 const LONGEST: u64 = 64 << 10;
 
-/// Reads what is set; the library has every default.
+/// Reads the settings of the policy; the library defines the defaults.
 pub fn policy(read: &mut SettingsReader) -> Policy {
     let file = read.text(FILE).map_or(Ok(BTreeMap::new()), |path| {
         let text = foreign::text_named(Path::new(&path), LONGEST).map_err(|why| why.to_string());
@@ -49,7 +49,7 @@ pub fn policy(read: &mut SettingsReader) -> Policy {
     policy
 }
 
-/// `NAME=VALUE`, one a line; `#` begins a comment.
+/// Parses lines of `NAME=VALUE`; a line with `#` at its start is a comment.
 fn lines(text: &str) -> Result<BTreeMap<String, String>, String> {
     let known: Vec<&str> = NUMBERS.iter().filter_map(|number| number.setting).chain([AGED]).collect();
     let mut found = BTreeMap::new();
@@ -96,10 +96,10 @@ fn found(read: &mut SettingsReader) -> Policy {
     }
 }
 
-/// The greatest distance to an aged template.
+/// The variable of the largest distance to an aged template.
 const AGED: &str = "VERIFICATION_THRESHOLD_AGED";
 
-/// The rule for aged templates: only where it is set.
+/// Reads the rule for aged templates; `None` if it is not set.
 fn aged(read: &mut SettingsReader, threshold: Threshold) -> Option<Aged> {
     let set = read.optional(AGED, 0.0..=2.0);
     let years = read.number("VERIFICATION_THRESHOLD_AGED_YEARS", Policy::AGED_YEARS, 0.0..=100.0);
@@ -111,7 +111,8 @@ fn aged(read: &mut SettingsReader, threshold: Threshold) -> Option<Aged> {
     Some(Aged { threshold: Threshold::set(distance), years })
 }
 
-/// The replaced service wrote this threshold as 0 to 100; up to 1 it is a probability.
+/// Converts a threshold above 1 from percent, as the replaced service wrote it; a value up to 1 is a
+/// probability.
 fn probability(live: f64) -> f64 {
     if live > 1.0 { live / 100.0 } else { live }
 }

@@ -1,4 +1,4 @@
-//! Values of the environment, one by one; faults are collected and reported together.
+//! Reads values of the environment one by one, collects the errors and reports them together.
 
 use std::ops::RangeInclusive;
 
@@ -7,25 +7,25 @@ use secrecy::SecretString;
 use crate::exit::{Exit, Failure};
 use crate::secrets::{self, Refusal};
 
-/// The environment, by name.
+/// A function that returns the value of a variable.
 pub type Environment<'e> = &'e dyn Fn(&str) -> Option<String>;
 
-/// Reads settings and remembers what was wrong.
+/// Reads settings and collects their errors.
 pub struct SettingsReader<'e> {
     environment: Environment<'e>,
     wrong: Vec<String>,
 }
 
 impl<'e> SettingsReader<'e> {
-    /// Reads from here.
+    /// Reads from this environment.
     pub fn new(environment: Environment<'e>) -> Self {
         Self { environment, wrong: Vec::new() }
     }
 
-    /// Nothing was wrong.
+    /// Returns the collected errors, if any.
     ///
     /// # Errors
-    /// Every setting that was.
+    /// Names every setting that is wrong.
     pub fn end(self) -> Result<(), Failure> {
         if self.wrong.is_empty() {
             return Ok(());
@@ -33,23 +33,23 @@ impl<'e> SettingsReader<'e> {
         Err(Failure::new(Exit::BadSetting, self.wrong.join("\n")).hint("docs/service.md has every setting"))
     }
 
-    /// A setting can't be used; the message shows its value, since none of these is secret.
+    /// Adds an error with the setting's value. Never call this for a secret.
     pub fn refuse(&mut self, name: &str, expected: &str) {
         let found = self.text(name).map_or("nothing".into(), |text| format!("{text:?}"));
         self.wrong.push(format!("{name}: expected {expected}, found {found}"));
     }
 
-    /// Something else is wrong.
+    /// Adds an error with this message.
     pub fn wrong(&mut self, line: String) {
         self.wrong.push(line);
     }
 
-    /// A text; empty counts as unset.
+    /// Reads a text; an empty one counts as unset.
     pub fn text(&self, name: &str) -> Option<String> {
         (self.environment)(name).map(|text| text.trim().to_owned()).filter(|text| !text.is_empty())
     }
 
-    /// A secret: in the variable itself, or in the file that `NAME_FILE` names.
+    /// Reads a secret from the variable itself or from the file that `NAME_FILE` names.
     pub fn secret(&mut self, name: &str) -> Option<SecretString> {
         let file_name = format!("{name}_FILE");
         let from_file = self.text(&file_name).and_then(|path| match secrets::read(path.as_ref()) {
@@ -67,12 +67,12 @@ impl<'e> SettingsReader<'e> {
         Some(found.into())
     }
 
-    /// A number in a range.
+    /// Reads a number in a range; `otherwise` if it is unset or wrong.
     pub fn number(&mut self, name: &str, otherwise: f64, range: RangeInclusive<f64>) -> f64 {
         self.optional(name, range).unwrap_or(otherwise)
     }
 
-    /// A number in a range, where it is set.
+    /// Reads a number in a range, if it is set.
     pub fn optional(&mut self, name: &str, range: RangeInclusive<f64>) -> Option<f64> {
         let number = self.text(name)?.parse::<f64>().ok().filter(|number| range.contains(number));
         if number.is_none() {
@@ -81,7 +81,7 @@ impl<'e> SettingsReader<'e> {
         number
     }
 
-    /// A truth value.
+    /// Reads a truth value; `otherwise` if it is unset or wrong.
     pub fn truth(&mut self, name: &str, otherwise: bool) -> bool {
         let Some(text) = self.text(name) else { return otherwise };
         match text.to_ascii_lowercase().as_str() {
@@ -94,7 +94,7 @@ impl<'e> SettingsReader<'e> {
         }
     }
 
-    /// Words separated by commas, or a JSON array of them, as the original had it.
+    /// Reads words separated by commas, or a JSON array of them as in the replaced service.
     pub fn list(&self, name: &str) -> Vec<String> {
         let text = self.text(name).unwrap_or_default();
         if let Ok(words) = serde_json::from_str(&text) {

@@ -1,4 +1,4 @@
-//! Settings: defaults, words, and what refuses the start.
+//! Tests the settings: defaults, accepted words, and values that make the start fail.
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -1,7 +1,7 @@
-//! A connection whose client must take what is written to it.
+//! A connection that ends if its client does not take what is written.
 //!
-//! Promises: while bytes wait to be written, at least [`LEAST`] of them go within each period, or the
-//! connection ends and the kernel forgets what it still had to send.
+//! Promises: while bytes wait to be written, the client must take at least [`LEAST`] within each period.
+//! Otherwise the connection ends, and the kernel drops the bytes that it still had to send.
 
 use std::future::Future as _;
 use std::io::{Error, ErrorKind, IoSlice, Result};
@@ -13,21 +13,21 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::time::{Sleep, sleep};
 
-/// Bytes that a client takes within each period, at least.
+/// How many bytes a client must take within each period.
 const LEAST: usize = 16 << 10;
 
 /// A connection with a deadline on the progress of its writes.
 pub struct Progress {
     stream: TcpStream,
     period: Duration,
-    /// Runs while bytes wait.
+    /// Set while bytes wait.
     deadline: Option<Pin<Box<Sleep>>>,
-    /// Written since the deadline was set.
+    /// The number of bytes written since the last restart.
     written: usize,
 }
 
 impl Progress {
-    /// A connection whose client takes [`LEAST`] bytes in each such period.
+    /// Wraps a connection whose client must take [`LEAST`] bytes within each period.
     pub fn new(stream: TcpStream, period: Duration) -> Self {
         Self { stream, period, deadline: None, written: 0 }
     }
@@ -79,7 +79,7 @@ impl AsyncWrite for Progress {
         self.stream.is_write_vectored()
     }
 
-    /// The kernel has everything.
+    /// Restarts the count: the kernel has taken all bytes.
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<()>> {
         self.restart();
         Pin::new(&mut self.stream).poll_flush(cx)
@@ -103,7 +103,7 @@ mod tests {
 
     use super::*;
 
-    /// Writes more than the kernel keeps for a client that reads as `read` says; how it ended.
+    /// Writes more than the kernel buffers, to a client that reads as `read` does; returns the result.
     async fn written<R: Future<Output = TcpStream> + Send + 'static>(read: fn(TcpStream) -> R) -> Result<()> {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let client = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
@@ -111,7 +111,7 @@ mod tests {
         let reading = tokio::spawn(read(client));
         let mut progress = Progress::new(stream, Duration::from_millis(50));
         let written = progress.write_all(&vec![1; 64 << 20]).await;
-        // It would go on reading what the kernel has for it.
+        // The client would continue to read the bytes that the kernel has buffered.
         reading.abort();
         written
     }

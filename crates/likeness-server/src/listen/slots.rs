@@ -1,8 +1,8 @@
-//! Places for connections: how many at once, how many of one address, and a reserve that only probes can use.
+//! Counts places for connections: in all, of one address, and in a reserve that only probes can use.
 //!
-//! Promises: one address takes at most its share; a connection without a place gets one in the
-//! reserve, where the oldest one of the address that has most there makes room. So no client that
-//! keeps its connections keeps a probe from being answered. Touches nothing but a metric.
+//! Promises: one address gets at most its share. A connection without a place goes to the reserve; if the
+//! reserve is full, the oldest connection of the address with the most there is ended. So a client that keeps
+//! many connections does not prevent probes.
 
 use std::collections::HashMap;
 use std::net::IpAddr;
@@ -10,20 +10,20 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::task::AbortHandle;
 
-/// How many connections there may be.
+/// The limits on connections.
 #[derive(Debug, Clone, Copy)]
 pub struct ConnectionLimits {
-    /// Whose, in the metrics.
+    /// The listener's name in the metrics.
     pub name: &'static str,
-    /// Connections at once.
+    /// The largest number of connections at once.
     pub all: usize,
-    /// Of them, of one address.
+    /// The largest number of connections of one address.
     pub each: usize,
-    /// Connections without a place whose request is still read.
+    /// The largest number of connections in the reserve.
     pub reserve: usize,
 }
 
-/// The places.
+/// The places of a listener.
 pub struct ConnectionSlots {
     limits: ConnectionLimits,
     taken: Mutex<Taken>,
@@ -37,20 +37,20 @@ struct Taken {
     of: HashMap<IpAddr, usize>,
 }
 
-/// A place, given back when it is dropped.
+/// A place, released when dropped.
 pub struct ConnectionSlot {
     places: Arc<ConnectionSlots>,
     of: Option<IpAddr>,
 }
 
 impl ConnectionSlots {
-    /// All of them free.
+    /// Creates the places, all free.
     pub fn new(limits: ConnectionLimits) -> Arc<Self> {
         Arc::new(Self { limits, taken: Mutex::default(), reserve: Mutex::default() })
     }
 
-    /// A place for a connection of this address, if there is one. An address that stands for many
-    /// clients (`shared`) has no share.
+    /// Takes a place for a connection of this address, if one is free. The share does not limit an address
+    /// that sends for many clients (`shared`).
     pub fn take(self: &Arc<Self>, address: IpAddr, shared: bool) -> Option<ConnectionSlot> {
         let mut taken = self.taken();
         let of = (!shared).then_some(address);
@@ -66,7 +66,7 @@ impl ConnectionSlots {
         Some(ConnectionSlot { places: self.clone(), of })
     }
 
-    /// Keeps a connection without a place; where the reserve is full, another one ends.
+    /// Adds a connection to the reserve; if the reserve is full, another connection there ends.
     pub fn keep(&self, address: IpAddr, connection: AbortHandle) {
         let mut reserve = self.reserve.lock().unwrap_or_else(PoisonError::into_inner);
         reserve.retain(|(_, kept)| !kept.is_finished());
@@ -87,7 +87,8 @@ impl ConnectionSlots {
     }
 }
 
-/// Which of these, oldest first, makes room: the oldest one of the address that has most.
+/// Returns which of these connections, oldest first, must end: the oldest of an address with the most
+/// connections.
 fn crowding(addresses: &[IpAddr]) -> Option<usize> {
     let count = |address: &IpAddr| addresses.iter().filter(|other| *other == address).count();
     let most = addresses.iter().map(count).max()?;

@@ -1,5 +1,5 @@
-//! Whether a journal is whole: each entry names the one before, each record is signed, and heads that were signed
-//! before are still in it. Touches nothing.
+//! Checks that a journal is complete: each entry contains the previous entry's hash, each record's signature
+//! is right, and the journal contains every given head.
 
 use serde::{Deserialize, Serialize};
 
@@ -7,30 +7,30 @@ use super::document::{KIND, Record};
 use super::jws::{Signer, verified};
 use crate::store::{JournalEntry, NOTHING, hash_of_entry};
 
-/// The kind of a signed head.
+/// The `typ` of a signed head.
 const HEAD: &str = "likeness-journal-head+jws";
 
-/// The newest entry at some moment.
+/// The newest entry of a journal at some time.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct JournalHead {
     /// The number of the entry.
     pub seq: i64,
-    /// Its SHA-256.
+    /// The SHA-256 of the entry.
     pub sha256: String,
     /// When it was signed, in seconds since 1970.
     pub at: i64,
 }
 
 impl JournalHead {
-    /// Signs it.
+    /// Signs the head.
     pub fn signed(&self, signer: &Signer) -> String {
         signer.sign(HEAD, &serde_json::to_string(self).unwrap_or_default())
     }
 
-    /// A head that was signed.
+    /// Verifies and parses a signed head.
     ///
     /// # Errors
-    /// It is none, or its signature is not right.
+    /// The text is no signed head, or its signature is wrong.
     pub fn read(jws: &str, public_key: Option<&str>) -> Result<Self, String> {
         let signed = verified(jws, public_key)?;
         let kind = signed.kind;
@@ -46,24 +46,25 @@ pub struct Chain {
     public_key: Option<String>,
     /// The newest entry so far.
     pub seq: i64,
-    /// Its SHA-256.
+    /// The SHA-256 of the entry.
     pub sha256: String,
-    /// Records so far.
+    /// The number of records so far.
     pub records: u64,
-    /// Heads that must be found.
+    /// Heads that the journal must contain.
     heads: Vec<JournalHead>,
 }
 
 impl Chain {
-    /// Before the first entry. Records are signed by this key, if it is named.
+    /// Starts before the first entry. If a key is given, every record must be signed by that key.
     pub fn new(public_key: Option<String>, heads: Vec<JournalHead>) -> Self {
         Self { public_key, seq: 0, sha256: NOTHING.into(), records: 0, heads }
     }
 
-    /// The next entry.
+    /// Checks the next entry.
     ///
     /// # Errors
-    /// It does not follow, or its record is not what was signed.
+    /// The entry does not follow the previous one, its record's signature is wrong, or a head differs from
+    /// it.
     pub fn follow(&mut self, text: &str) -> Result<(), String> {
         let expected = self.seq + 1;
         let wrong = |why: String| format!("entry {expected}: {why}");
@@ -90,10 +91,10 @@ impl Chain {
         })
     }
 
-    /// The end: every head was found.
+    /// Checks after the last entry that the journal is not shorter than a head.
     ///
     /// # Errors
-    /// The journal ends before a head that was signed: its tail was cut.
+    /// The journal ends before a signed head: its tail was removed.
     pub fn end(&self) -> Result<(), String> {
         let beyond = self.heads.iter().find(|head| head.seq > self.seq);
         beyond.map_or(Ok(()), |head| {
@@ -167,7 +168,7 @@ mod tests {
             }
         }
         assert!(kept.is_empty(), "{kept:?}");
-        // A chain alone can't show that its tail is missing.
+        // Without a head, a missing tail is not found.
         assert!(checked(&whole[..3], Vec::new()).is_ok());
     }
 }

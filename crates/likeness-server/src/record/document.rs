@@ -1,4 +1,4 @@
-//! The text of a record, and the numbers of a policy in it. Touches nothing.
+//! The contents of a record, and the conversion of a policy to and from the numbers in a record.
 
 use std::fmt::Display;
 
@@ -8,29 +8,29 @@ use serde::{Deserialize, Serialize};
 
 use crate::trail::{ModelsSeen, PhotographSeen, Seen};
 
-/// The kind of a signed record.
+/// The `typ` of a signed record.
 pub const KIND: &str = "likeness-record+jws";
 
-/// What an answer rests on.
+/// The contents of a decision record.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Record {
-    /// The layout of this text.
+    /// The version of this layout.
     pub version: u32,
-    /// Its id, a UUID of version 7.
+    /// The record's id, a UUID of version 7.
     pub id: String,
-    /// When, in seconds since 1970.
+    /// When the record was created, in seconds since 1970.
     pub at: i64,
-    /// What answered.
+    /// The program that made the judgement.
     pub program: Program,
     /// The id of the request.
     pub request_id: String,
-    /// Its route.
+    /// The route of the request.
     pub route: String,
-    /// The status of its answer.
+    /// The HTTP status of the response.
     pub status: u16,
-    /// The error code of its answer.
+    /// The error code of the response.
     pub error_code: Option<String>,
-    /// The API key's id; empty without one.
+    /// The API key's id; empty for a request without a key.
     pub key: String,
     /// The only tenant of that key.
     pub key_tenant: Option<String>,
@@ -38,85 +38,85 @@ pub struct Record {
     pub subject: Option<String>,
     /// Every number that turned measurements into the outcome.
     pub policy: Vec<Rule>,
-    /// Which weights answered.
+    /// The weights that were loaded.
     pub models: ModelsRecord,
-    /// Every photograph, in the order of its examination.
+    /// Every photograph, in the order of examination.
     pub photographs: Vec<PhotographRecord>,
-    /// Every distance that was compared.
+    /// Every distance that was compared with the threshold.
     pub distances: Vec<String>,
     /// The threshold that they were compared with.
     pub threshold: Option<Rule>,
-    /// What was decided.
+    /// The verdict, in the route's words.
     pub verdict: Option<String>,
-    /// Why it was not accepted.
+    /// The reasons against acceptance.
     pub reasons: Vec<String>,
 }
 
-/// The program.
+/// A version of the program.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Program {
-    /// Its version.
+    /// The version number.
     pub version: String,
-    /// The commit that it was built from.
+    /// The commit that the program was built from.
     pub commit: String,
-    /// The kernels in use: others may differ in the last digits.
+    /// The kernels in use. Results of other kernels may differ in the last digits.
     pub kernels: String,
 }
 
-/// A number of the policy.
+/// One number of the policy.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Rule {
-    /// Its name.
+    /// The number's name.
     pub name: String,
-    /// Its value.
+    /// The number's value.
     pub value: String,
     /// `default`, `deepface`, `set` or `request`.
     pub source: String,
 }
 
-/// The weights that answered.
+/// The weights that were loaded.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct ModelsRecord {
     /// The embedding space.
     pub contract_id: Option<String>,
     /// `published`, `accepted` or `unknown`.
     pub embedder: Option<String>,
-    /// Those that were loaded.
+    /// Each loaded model.
     pub loaded: Vec<ModelRecord>,
 }
 
-/// A model.
+/// A loaded model.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ModelRecord {
-    /// Its role.
+    /// The model's role.
     pub role: String,
-    /// The digest of its file.
+    /// The SHA-256 of the model's file.
     pub sha256: String,
-    /// What its self-test found.
+    /// The result of the model's self-test.
     pub self_test: String,
 }
 
-/// A photograph.
+/// An examined photograph.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct PhotographRecord {
-    /// The keyed hash of its bytes.
+    /// The keyed hash of the photograph's bytes.
     pub hash: String,
-    /// How faces were looked for: `auto`, `all`, `exact`, or `fast` and the longer side.
+    /// How the detector searched for faces: `auto`, `all`, `exact`, or `fast` and the longer side.
     pub mode: String,
-    /// The face that counts.
+    /// The face that was judged.
     pub face: Option<FaceRecord>,
-    /// What both spoof networks said.
+    /// The results of both spoof networks.
     pub liveness: Option<SpoofRecord>,
 }
 
-/// A face and what was measured of it.
+/// A face with its measurements.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct FaceRecord {
-    /// How it was found.
+    /// How the face was found.
     pub detection: String,
-    /// Degrees clockwise by which the photograph was turned first.
+    /// Degrees clockwise by which the photograph was rotated before detection.
     pub rotated: u16,
-    /// Left, top, width, height.
+    /// The left and the top edge, the width and the height of the face, in pixels.
     pub area: [i64; 4],
     /// The detector's score.
     pub score: String,
@@ -124,12 +124,12 @@ pub struct FaceRecord {
     pub quality: Vec<(String, String)>,
 }
 
-/// What both spoof networks said.
+/// The results of both spoof networks.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct SpoofRecord {
     /// `live`, `spoof` or `indeterminate`.
     pub verdict: String,
-    /// Why it is indeterminate.
+    /// Why the verdict is `indeterminate`.
     pub doubt: Option<String>,
     /// Each network's probabilities of its three classes.
     pub probabilities: [[String; 3]; 2],
@@ -139,7 +139,7 @@ fn exact(number: impl Display) -> String {
     number.to_string()
 }
 
-/// Every number of a policy, with where it comes from.
+/// Returns every number of a policy with its source.
 pub fn rules(policy: &Policy) -> Vec<Rule> {
     let default = values(&Policy::default());
     let rule = |(name, value): (&'static str, String)| {
@@ -176,10 +176,10 @@ fn values(policy: &Policy) -> Vec<(&'static str, String)> {
     values
 }
 
-/// The policy of these rules.
+/// Rebuilds from a record the policy's numbers for liveness and faces; other numbers keep their defaults.
 ///
 /// # Errors
-/// A rule is missing or no number.
+/// One of these rules is missing or no number.
 pub fn policy(rules: &[Rule]) -> Result<Policy, String> {
     fn number<T: std::str::FromStr>(rules: &[Rule], name: &str) -> Result<T, String> {
         let rule = rules.iter().find(|rule| rule.name == name).ok_or(format!("no rule {name}"))?;
@@ -215,7 +215,7 @@ impl From<&ModelsSeen> for ModelsRecord {
 }
 
 impl PhotographRecord {
-    /// What was seen of one, under this hash.
+    /// Converts the notes on a photograph; `hash` is the keyed hash of its bytes.
     pub fn of(seen: &PhotographSeen, hash: String) -> Self {
         let face = seen.face.as_ref().map(|face| FaceRecord {
             detection: face.detection.into(),
@@ -254,7 +254,7 @@ fn mode_name(mode: Mode) -> String {
     }
 }
 
-/// The way to look that a record names.
+/// Parses the detection mode that a record contains.
 pub fn mode(name: &str) -> Option<Mode> {
     match name {
         "auto" => Some(Mode::Auto),
@@ -264,7 +264,7 @@ pub fn mode(name: &str) -> Option<Mode> {
     }
 }
 
-/// Whether an answer judged a face, and so has a record.
+/// Whether a request judged a face, and so gets a record.
 pub fn is_judging(seen: &Seen) -> bool {
     seen.verdict.is_some() || !seen.distances.is_empty() || seen.photographs.iter().any(|one| one.liveness.is_some())
 }

@@ -1,25 +1,25 @@
-//! Signed texts: JSON Web Signatures (RFC 7515, compact) with Ed25519 (RFC 8037). Touches nothing.
+//! Signs texts and verifies them, as JSON Web Signatures (RFC 7515, compact) with Ed25519 (RFC 8037).
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64;
 use ring::signature::{ED25519, Ed25519KeyPair, KeyPair as _, UnparsedPublicKey};
 use serde::Deserialize;
 
-/// The key that signs.
+/// A key that signs texts.
 pub struct Signer {
     pair: Ed25519KeyPair,
-    /// Its public half, in hexadecimal digits.
+    /// The public key, in hexadecimal digits.
     pub public_key: String,
 }
 
-/// A text whose signature is right.
+/// A text whose signature was verified.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Signed {
-    /// What kind of text.
+    /// The kind of the text, from the header field `typ`.
     pub kind: String,
-    /// What was signed.
+    /// The signed text.
     pub text: String,
-    /// The key that signed it, in hexadecimal digits.
+    /// The public key that verified the signature, in hexadecimal digits.
     pub public_key: String,
 }
 
@@ -31,17 +31,17 @@ struct JwsHead {
 }
 
 impl Signer {
-    /// The key of a seed.
+    /// Creates the key of a seed.
     ///
     /// # Errors
-    /// The seed makes no key.
+    /// The seed gives no valid key.
     pub fn of(seed: &[u8; 32]) -> Result<Self, String> {
         let pair = Ed25519KeyPair::from_seed_unchecked(seed).map_err(|why| why.to_string())?;
         let public_key = hex(pair.public_key().as_ref());
         Ok(Self { pair, public_key })
     }
 
-    /// Signs a text of this kind.
+    /// Signs a text of this kind; returns the signature in compact form, which contains the text.
     pub fn sign(&self, kind: &str, text: &str) -> String {
         let head = serde_json::json!({"alg": "EdDSA", "typ": kind, "kid": self.public_key}).to_string();
         let signed = format!("{}.{}", BASE64.encode(head), BASE64.encode(text));
@@ -50,15 +50,16 @@ impl Signer {
     }
 }
 
-/// The signature alone, without what it signs.
+/// Returns only the signature part of a signed text.
 pub fn signature(jws: &str) -> &str {
     jws.rsplit_once('.').map_or("", |(_, signature)| signature)
 }
 
-/// What was signed, by the key that the text names or by this one.
+/// Verifies a signed text. The key is the one that the text names, which must be equal to `public_key` if
+/// that is given.
 ///
 /// # Errors
-/// It is no such text, another key signed it, or a byte of it changed.
+/// The text has another form, another key signed it, or a byte was changed.
 pub fn verified(jws: &str, public_key: Option<&str>) -> Result<Signed, String> {
     let parts: Vec<&str> = jws.trim().split('.').collect();
     let [head, text, signature] = parts[..] else { return Err("expected three parts with points between".into()) };
@@ -79,7 +80,7 @@ pub fn verified(jws: &str, public_key: Option<&str>) -> Result<Signed, String> {
     Ok(Signed { kind: typ, text, public_key: kid })
 }
 
-/// Bytes in hexadecimal digits.
+/// Returns bytes as hexadecimal digits.
 pub fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
@@ -111,7 +112,7 @@ mod tests {
             }
         }
         assert!(kept.is_empty(), "bytes that may change: {kept:?}");
-        // Another's signature under the same text.
+        // Another key's signature on the same text.
         let forged = other.sign("a", "{\"x\":2}");
         let (_, signature) = forged.rsplit_once('.').unwrap();
         let (signed, _) = jws.rsplit_once('.').unwrap();

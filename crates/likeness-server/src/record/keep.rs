@@ -1,7 +1,8 @@
-//! Where records go: signed at once, the newest in memory, all of them in the store's journal.
+//! Signs records and keeps them: the newest in memory and, if there is a store, each in the store's journal.
 //!
-//! No answer waits for the journal. Entries are written together, a few times a second, by a thread of its own; where
-//! the store does not take them they are tried again, and what finds no room meanwhile is counted, there too.
+//! No response waits for the journal. A thread writes the waiting entries together, a few times a second. If
+//! the store refuses them, the thread tries up to 100 times. Entries that are lost or find no room are
+//! counted, and the journal gets their number.
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -20,13 +21,13 @@ use crate::clock::now;
 use crate::store::{NewEntry, Store, random_key};
 use crate::trail::Seen;
 
-/// Records in memory.
+/// The largest number of records in memory.
 const RECENT: usize = 1024;
-/// Entries that wait for the store.
+/// The largest number of entries that wait for the store.
 const WAITING: usize = 8192;
-/// Entries of one transaction.
+/// The largest number of entries that join the first one in a transaction.
 const TOGETHER: usize = 512;
-/// How long entries are collected, and how long a store that refused is left alone.
+/// How long the thread collects entries, and how long it waits after the store refused.
 const EVERY: Duration = Duration::from_millis(100);
 
 /// Signs records and keeps them.
@@ -44,23 +45,24 @@ struct Journal {
     writer: Mutex<Option<JoinHandle<()>>>,
 }
 
-/// An answer, as its record has it.
+/// The facts about a response that its record contains.
 pub struct AnsweredRequest<'a> {
     /// The id of the request.
     pub request_id: &'a str,
-    /// Its route.
+    /// The route of the request.
     pub route: &'a str,
-    /// Its status.
+    /// The HTTP status of the response.
     pub status: u16,
-    /// Its error code.
+    /// The error code of the response.
     pub error_code: Option<&'static str>,
 }
 
 impl Records {
-    /// With the keys of this store and its journal; without a store with keys of this process.
+    /// Uses the keys and the journal of this store; without a store, uses random keys for this process and no
+    /// journal.
     ///
     /// # Errors
-    /// The system has no randomness.
+    /// The system returned no random numbers.
     pub fn new(program: Program, store: Option<Arc<Store>>) -> Result<Self, String> {
         let (seed, hashes) = match &store {
             Some(store) => store.record_keys(),
@@ -77,12 +79,12 @@ impl Records {
         Ok(Self { signer: Signer::of(&seed)?, hashes: *hashes, program, recent, journal })
     }
 
-    /// The public key, in hexadecimal digits.
+    /// Returns the public key, in hexadecimal digits.
     pub fn public_key(&self) -> &str {
         &self.signer.public_key
     }
 
-    /// The record of an answer that judged: its id and the whole, signed.
+    /// Creates the record of a request that judged a face; returns its id and the signed record.
     pub fn record(&self, answered: &AnsweredRequest<'_>, seen: &Seen) -> Option<(String, String)> {
         if !is_judging(seen) {
             return None;
@@ -130,12 +132,12 @@ impl Records {
         }
     }
 
-    /// The keyed hash of a digest.
+    /// Returns the keyed hash of a digest.
     pub fn hash(&self, digest: &[u8; 32]) -> String {
         hex(blake3::keyed_hash(&self.hashes, digest).as_bytes())
     }
 
-    /// A change of what is enrolled, of keys or of the policy.
+    /// Sends an entry to the journal, without waiting.
     pub fn note(&self, kind: &'static str, id: Option<String>, body: Value) {
         let Some(journal) = &self.journal else { return };
         let entry = NewEntry { id, at: now(), kind, body };
@@ -146,19 +148,19 @@ impl Records {
         }
     }
 
-    /// The policy that is in force from now on.
+    /// Sends the policy that is in force from now on to the journal.
     pub fn policy(&self, policy: &Policy) {
         self.note("policy", None, json!({ "rules": rules(policy) }));
     }
 
-    /// One of the newest records, with the tenant of the key that it answered.
+    /// Returns a record that is still in memory, with the tenant of the request's key.
     pub fn recent(&self, id: &str) -> Option<(Option<String>, String)> {
         let recent = self.recent.lock().unwrap_or_else(PoisonError::into_inner);
         let (_, tenant, jws) = recent.iter().find(|(known, ..)| known == id)?;
         Some((tenant.clone(), jws.clone()))
     }
 
-    /// Writes what waits, at the end.
+    /// Ends the journal's thread after it has handled the waiting entries.
     pub fn close(&self) {
         let Some(journal) = &self.journal else { return };
         journal.entries.lock().unwrap_or_else(PoisonError::into_inner).take();
@@ -167,7 +169,7 @@ impl Records {
     }
 }
 
-/// The thread that writes, until no more can come.
+/// Writes waiting entries until the sender is dropped.
 fn write(store: &Store, waiting: &Receiver<NewEntry>, lost: &AtomicU64) {
     while let Ok(first) = waiting.recv() {
         std::thread::sleep(EVERY);

@@ -1,7 +1,9 @@
-//! Decision records: what an answer that judges a face rests on, signed, so that it can be explained months later.
+//! A decision record is a signed text of all that a judgement of a face rests on, so that the judgement can
+//! be explained later.
 //!
-//! A record has no photograph, no template and no name: photographs and subjects are keyed hashes. Numbers are texts
-//! with all their digits, so that no reader of JSON rounds what was signed.
+//! A record contains no photograph, no template and no subject name: keyed hashes stand for photographs and
+//! subjects. Numbers of measurements are texts with all their digits, so that a JSON reader does not round
+//! them.
 
 pub mod chain;
 mod document;

@@ -1,8 +1,8 @@
-//! API keys: `lk_<id>_<secret>`, found by id, kept as a keyed BLAKE3 of the secret, compared in
-//! constant time. The secret is shown once, when the key is made.
+//! API keys of the form `lk_<id>_<secret>`. The store finds a key by id and keeps only a keyed BLAKE3 hash of
+//! the secret, compared in constant time. The secret is shown once, when the key is created.
 //!
-//! Promises: no key is good unless its row and the whole table are what this program wrote: all that a
-//! row grants is sealed, and the rows are compared with their digest at each read.
+//! Promises: a key is valid only if its row and the whole table are what this program wrote. The seal covers
+//! all that a row grants, and each read compares the rows with their digest.
 
 use std::fmt;
 use std::str::FromStr;
@@ -18,36 +18,36 @@ use super::person::Tenant;
 use super::seal::{Context, name, open, random, seal};
 use super::sql::{Row, Rows, Value};
 
-/// What a key may be used for.
+/// A permission of an API key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(u16)]
 pub enum Scope {
     /// Verify, compare, detect, liveness, search.
     Verify = 1,
-    /// Create persons, and add to them while nothing stored goes.
+    /// Create persons, and add templates while no stored template is removed.
     Enroll = 2,
-    /// Replace and delete, and whatever else changes or removes what is stored.
+    /// Change and remove what is stored; includes `Delete`, `Replace` and `Persons`.
     Admin = 4,
-    /// See crops and vectors.
+    /// Read crops and vectors.
     Inspect = 8,
-    /// Take an embedding out.
+    /// Read an embedding.
     Represent = 16,
     /// Read metrics.
     Metrics = 32,
     /// Delete persons.
     Delete = 64,
-    /// Replace stored templates, as an addition to `Enroll`.
+    /// Replace stored templates; needs `Enroll` too.
     Replace = 128,
-    /// See who is enrolled.
+    /// List the enrolled persons.
     Persons = 256,
-    /// Take out everything that is stored about a person.
+    /// Export all data that is stored about a person.
     Export = 512,
     /// Read whole decision records.
     Audit = 1024,
 }
 
 impl Scope {
-    /// All of them, by name.
+    /// Every scope with its name.
     pub const ALL: [(&'static str, Self); 11] = [
         ("verify", Self::Verify),
         ("enroll", Self::Enroll),
@@ -62,7 +62,7 @@ impl Scope {
         ("audit", Self::Audit),
     ];
 
-    /// Its name.
+    /// Returns the scope's name.
     pub fn name(self) -> &'static str {
         let named = |row: &&(&'static str, Self)| row.1 == self;
         Self::ALL.iter().find(named).map_or("unnamed", |(name, _)| name)
@@ -74,17 +74,17 @@ impl Scope {
 pub struct Scopes(u16);
 
 impl Scopes {
-    /// Every scope.
+    /// Returns the set of every scope.
     pub fn all() -> Self {
         Self(Scope::ALL.iter().fold(0, |set, (_, scope)| set | *scope as u16))
     }
 
-    /// Whether it was named when the key was made.
+    /// Whether the set contains this scope itself.
     pub fn has(self, scope: Scope) -> bool {
         self.0 & scope as u16 != 0
     }
 
-    /// Whether they allow it: `admin` includes `delete`, `replace` and `persons`.
+    /// Whether the set allows an act of this scope: `admin` includes `delete`, `replace` and `persons`.
     pub fn allow(self, scope: Scope) -> bool {
         self.has(scope) || matches!(scope, Scope::Delete | Scope::Replace | Scope::Persons) && self.has(Scope::Admin)
     }
@@ -111,44 +111,44 @@ impl FromStr for Scopes {
     }
 }
 
-/// What a key is made with.
+/// The rights that a new key gets.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Grant {
-    /// The only tenant that it is good for; none: every tenant.
+    /// The only tenant that the key is valid for; `None` means every tenant.
     pub tenant: Option<Tenant>,
-    /// What for.
+    /// The scopes of the key.
     pub scopes: Scopes,
-    /// Until when, in seconds since 1970.
+    /// When the key expires, in seconds since 1970; `None` means never.
     pub expires_at: Option<i64>,
-    /// How many requests a minute.
+    /// The largest number of requests a minute; `None` sets no limit of the key's own.
     pub per_minute: Option<u32>,
 }
 
-/// A key that was made.
+/// A stored API key, without its secret.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ApiKey {
-    /// Its id, no secret.
+    /// The public id in the key's text.
     pub id: String,
-    /// What it was made with.
+    /// The rights of the key.
     pub grant: Grant,
-    /// When.
+    /// When the key was created, in seconds since 1970.
     pub made_at: i64,
-    /// When it was revoked.
+    /// When the key was revoked, in seconds since 1970.
     pub revoked_at: Option<i64>,
 }
 
 impl ApiKey {
-    /// Whether it is good at this moment.
+    /// Whether the key is neither revoked nor expired at this time.
     pub fn is_good(&self, now: i64) -> bool {
         self.revoked_at.is_none() && self.grant.expires_at.is_none_or(|end| now < end)
     }
 }
 
 impl Store {
-    /// Makes a key; the text is returned once and kept nowhere.
+    /// Creates a key and returns its text once; the store keeps only a hash of the secret.
     ///
     /// # Errors
-    /// The database's refusal.
+    /// The database refused.
     pub fn create_key(&self, grant: &Grant, now: i64) -> Result<(ApiKey, Zeroizing<String>)> {
         let id = hex(&random::<8>()?);
         let secret = Zeroizing::new(hex(&*Zeroizing::new(random::<32>()?)));
@@ -159,10 +159,10 @@ impl Store {
         Ok((key, text))
     }
 
-    /// The good key that this text is, if it is one.
+    /// Returns the key of this text if the secret is right and the key is valid.
     ///
     /// # Errors
-    /// The database's refusal; the table is not what was written.
+    /// The database refused, or another program changed the table.
     pub fn authenticate(&self, text: &str, now: i64) -> Result<Option<ApiKey>> {
         let Some((id, secret)) = text.strip_prefix("lk_").and_then(|rest| rest.split_once('_')) else {
             return Ok(None);
@@ -172,26 +172,26 @@ impl Store {
         Ok(found.filter(|(key, hash)| same(hash) && key.is_good(now)).map(|(key, _)| key))
     }
 
-    /// Every key, also those that are no longer good.
+    /// Returns every key, including revoked and expired keys.
     ///
     /// # Errors
-    /// The database's refusal; the table is not what was written.
+    /// The database refused, or another program changed the table.
     pub fn keys(&self) -> Result<Vec<ApiKey>> {
         Ok(self.opened_keys()?.into_iter().map(|(key, _)| key).collect())
     }
 
-    /// Whether a key was ever made, good or not.
+    /// Whether a key was ever created, even if no key is valid now.
     ///
     /// # Errors
-    /// The database's refusal; that is not what was written.
+    /// The database refused, or another program changed `meta`.
     pub fn keys_made(&self) -> Result<bool> {
         self.read(|rows| Meta::read(rows, &self.secrets.digests)).map(|meta| meta.keys_made)
     }
 
-    /// Ends a key; whether there was such a good one.
+    /// Revokes a key; returns false if no key has this id or the key was revoked before.
     ///
     /// # Errors
-    /// The database's refusal; the table is not what was written.
+    /// The database refused, or another program changed the table.
     pub fn revoke_key(&self, id: &str, now: i64) -> Result<bool> {
         self.write(|changes| {
             let meta = changes.meta.clone();
@@ -208,7 +208,7 @@ impl Store {
         })
     }
 
-    /// The keys, where the table is what was written.
+    /// Returns the keys if the table's digest is right.
     fn keys_in(&self, rows: &mut dyn Rows, meta: &Meta) -> Result<Vec<(ApiKey, [u8; 32])>> {
         let found = rows.rows("SELECT * FROM access ORDER BY made_at, id", &[])?;
         let mut digest = TableDigest::default();
@@ -262,7 +262,8 @@ impl Store {
     }
 }
 
-/// What a row has in clear beside its id and hash: scopes, made, expires, a minute, revoked.
+/// Returns the plain columns of a row after id and hash: scopes, creation time, expiry, requests a minute,
+/// revocation time.
 fn numbers(key: &ApiKey) -> [i64; 5] {
     let Grant { scopes, expires_at, per_minute, .. } = &key.grant;
     let limit = i64::from(per_minute.unwrap_or(0));

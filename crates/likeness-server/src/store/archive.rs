@@ -1,12 +1,12 @@
-//! An archive of persons: one file, sealed to a key that is not the store's, to which is only ever appended.
-//! Touches that file.
+//! An archive of persons is one file, sealed with a key that is not the store's. Frames are appended. The
+//! next export first cuts off the former `End` frame, or a last frame that a crash cut.
 //!
 //! ```text
 //! head   "likeness-persons", version 1, id 16, id of the key 8, content key sealed by the key
 //! frame  length 4, then a person, an erased number, or the end; sealed by the content key
 //! ```
-//! Promises: a frame opens only at its own place of its own archive, so none is left out, moved or exchanged; an
-//! archive without its end is no whole one. A frame that a crash cut at the end of the file is cut off.
+//! Promises: a frame opens only at its own place in its own archive, so a frame that is missing, moved or
+//! exchanged is found. An archive without an `End` frame is incomplete.
 
 use std::fs::{File, OpenOptions};
 use std::io::{Seek as _, SeekFrom, Write as _};
@@ -24,41 +24,41 @@ use super::seal::{Context, Key, OVERHEAD, open, random, random_key, seal};
 const MAGIC: &[u8; 17] = b"likeness-persons\x01";
 const HEAD: usize = MAGIC.len() + 16 + 8 + 32 + OVERHEAD;
 
-/// Longer frames are no person's.
+/// The longest frame; a person's frame is shorter.
 const LONGEST: u32 = 1 << 20;
 
-/// What a frame holds.
+/// The content of a frame.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub enum Frame {
     /// A person as of a revision of the store.
     Person(ArchivedPerson),
     /// The person of this number was erased at this revision.
     Gone { person: i64, revision: i64 },
-    /// Everything up to this revision is there: so many persons.
+    /// The archive contains every change up to this revision, with this number of persons.
     End { revision: i64, persons: u64 },
 }
 
 /// A person in an archive.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ArchivedPerson {
-    /// The number of the enrolment, in the store that it came from.
+    /// The person's number in the exported store.
     pub id: i64,
-    /// The revision.
+    /// The revision of the person's last change.
     pub version: i64,
-    /// Whose.
+    /// The tenant of the person.
     pub tenant: String,
-    /// Who.
+    /// The subject name of the person.
     pub subject: String,
-    /// Reference, version, time.
+    /// The consent's reference, version, and time in seconds since 1970.
     pub consent: Option<(String, String, i64)>,
-    /// The end, if there is one.
+    /// When the person expires, in seconds since 1970.
     pub expires_at: Option<i64>,
-    /// Space, time, the bits of the quality, and the bits of the numbers.
+    /// Each template's embedding space, time, quality and embedding; the numbers as the bits of their floats.
     pub templates: Vec<(String, i64, u64, Vec<u32>)>,
 }
 
 impl Frame {
-    /// The revision of the store that it tells of.
+    /// Returns the revision of the store that the frame records.
     pub fn revision(&self) -> i64 {
         match self {
             Self::Person(person) => person.version,
@@ -73,12 +73,12 @@ pub struct Archive {
     file: File,
     id: [u8; 16],
     content: Key,
-    /// Where the next frame begins, and its number.
+    /// The offset of the next frame in the file.
     at: u64,
     number: i64,
 }
 
-/// A frame's place.
+/// The offset and the number of a frame.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Place {
     at: u64,
@@ -86,16 +86,16 @@ pub struct Place {
 }
 
 impl Archive {
-    /// Opens an archive to go on with it, or makes it; it is locked until it is dropped.
+    /// Opens an archive to append to it, or creates it. The file is locked until the archive is dropped.
     ///
     /// # Errors
-    /// Another process writes it; it is none, or another key's.
+    /// Another process uses the archive, the file is no archive, or the key is wrong.
     pub fn create(path: &Path, keyring: &Keyring) -> Result<Self> {
         let file = OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(0o600).open(path);
         let file = file.map_err(|error| failed(path, &error))?;
         lock(path, &file, FlockOperation::NonBlockingLockExclusive)?;
         let length = file.metadata().map_err(|error| failed(path, &error))?.len();
-        // Shorter than a head is what a crash left of making it; any other file has other bytes.
+        // A file shorter than a head is left from a crash during creation, if its bytes begin an archive.
         let mut begun = vec![0; usize::try_from(length).unwrap_or(HEAD).min(MAGIC.len())];
         file.read_exact_at(&mut begun, 0).map_err(|error| failed(path, &error))?;
         if !MAGIC.starts_with(&begun) {
@@ -119,7 +119,7 @@ impl Archive {
     /// Opens an archive to read it.
     ///
     /// # Errors
-    /// It is absent, none, another key's, or being written.
+    /// The file is absent or no archive, the key is wrong, or another process writes the archive.
     pub fn open(path: &Path, keyring: &Keyring) -> Result<Self> {
         let file = File::open(path).map_err(|error| failed(path, &error))?;
         lock(path, &file, FlockOperation::NonBlockingLockShared)?;
@@ -148,10 +148,10 @@ impl Archive {
         Ok(Self { path: path.to_owned(), file, id, content, at: HEAD as u64, number: 0 })
     }
 
-    /// The next frame with its place; `None` at the end of what is whole.
+    /// Returns the next frame with its place; `None` after the last whole frame.
     ///
     /// # Errors
-    /// It can't be read; a frame that is not the last is not what was written.
+    /// The file can't be read, or a frame before the last was changed.
     pub fn next(&mut self) -> Result<Option<(Frame, Place)>> {
         let place = Place { at: self.at, number: self.number };
         let length = self.file.metadata().map_err(|error| failed(&self.path, &error))?.len();
@@ -161,10 +161,10 @@ impl Archive {
         Ok(Some((frame, place)))
     }
 
-    /// The frame at a place that an earlier read gave.
+    /// Returns the frame at a place that an earlier read returned.
     ///
     /// # Errors
-    /// It is no longer there.
+    /// The frame can't be read there any more.
     pub fn frame(&self, place: Place) -> Result<Frame> {
         let found = self.read(place, u64::MAX)?;
         found.map(|(frame, _)| frame).ok_or_else(|| refused(&self.path, "it changed while it was read"))
@@ -183,13 +183,13 @@ impl Archive {
         let frame = plain.and_then(|plain| serde_json::from_slice(&plain).ok());
         match frame {
             Some(frame) => Ok(Some((frame, end - place.at))),
-            // The last thing in the file, which a crash may have cut.
+            // The last frame in the file, which a crash may have cut.
             None if end >= length => Ok(None),
             None => Err(refused(&self.path, &format!("frame {}: not what was written", place.number))),
         }
     }
 
-    /// Cuts off everything from this place on; the next frame is appended there.
+    /// Truncates the file at this place; the next frame is appended there.
     ///
     /// # Errors
     /// The file can't be written.
@@ -199,12 +199,12 @@ impl Archive {
         Ok(())
     }
 
-    /// Where the next frame would be.
+    /// Returns the place of the next frame.
     pub fn here(&self) -> Place {
         Place { at: self.at, number: self.number }
     }
 
-    /// Appends frames, and syncs them; where each is.
+    /// Appends frames, syncs the file, and returns each frame's place.
     ///
     /// # Errors
     /// The file can't be written.

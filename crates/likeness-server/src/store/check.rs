@@ -1,5 +1,5 @@
-//! A look at everything: the database's own check, every table compared with its digest, and every
-//! person, key and failure opened. Changes nothing.
+//! Checks the whole store: runs the database's own check, compares each table with its digest, and decrypts
+//! every sealed row except remembered responses. Changes nothing.
 
 use super::digest::{Meta, Table, TableDigest};
 use super::error::{Kind, Result};
@@ -9,37 +9,37 @@ use super::person::Person;
 use super::record::{Opened, Stored};
 use super::sql::{Row, Rows, Value};
 
-/// Rows read at once.
+/// How many rows one read returns at most.
 const PAGE: i64 = 500;
 
-/// What a check found.
+/// The result of a check.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
 pub struct Checked {
-    /// Persons.
+    /// The number of persons.
     pub persons: u64,
-    /// Their templates.
+    /// The number of templates of the readable persons.
     pub templates: u64,
-    /// API keys, good or not.
+    /// The number of API keys, including revoked and expired keys.
     pub keys: u64,
-    /// Persons whose row is not what was sealed, by the number of their enrolment.
+    /// The numbers of persons whose row can't be decrypted or has another person's name.
     pub unreadable: Vec<i64>,
-    /// Tables that another program changed: a row was added, removed or changed.
+    /// Tables in which another program added, removed or changed a row.
     pub changed: Vec<&'static str>,
-    /// Persons wrapped by another master key than the newest: a rotation has not ended.
+    /// The number of persons whose data key an older master key wraps: a rotation has not ended.
     pub former_key: u64,
     /// The id of the newest master key.
     pub key: String,
 }
 
 impl Checked {
-    /// Whether everything is what was written.
+    /// Whether the check found no unreadable person and no changed table.
     pub fn right(&self) -> bool {
         self.unreadable.is_empty() && self.changed.is_empty()
     }
 }
 
 impl Table {
-    /// Its next rows after a key; and how many there are.
+    /// Returns the queries for a table's next rows after a key, and for the number of rows.
     fn pages(self) -> (&'static str, &'static str) {
         match self {
             Self::Person => ("SELECT * FROM person WHERE id > ?1 ORDER BY id LIMIT ?2", "SELECT count(*) FROM person"),
@@ -60,7 +60,7 @@ impl Table {
         }
     }
 
-    /// Before every key.
+    /// Returns a value that sorts before every key of the table.
     fn first(self) -> Value {
         match self {
             Self::Person | Self::Gone | Self::Answer | Self::Journal => Value::Int(i64::MIN),
@@ -70,10 +70,10 @@ impl Table {
 }
 
 impl Store {
-    /// Checks everything, as of one moment; nothing is changed.
+    /// Checks the whole store in one snapshot.
     ///
     /// # Errors
-    /// The database's refusal, or what its own check found.
+    /// The database refused or its own check found damage, or `meta` was changed.
     pub fn check(&self) -> Result<Checked> {
         self.database.check()?;
         self.snapshot(|rows| {
@@ -90,7 +90,7 @@ impl Store {
         })
     }
 
-    /// Whether a table is what was written.
+    /// Whether a table's rows match its digest and can be decrypted.
     fn check_table(
         &self,
         rows: &mut dyn Rows,
@@ -109,12 +109,12 @@ impl Store {
                 opens &= self.check_row(table, row, checked)?;
             }
         }
-        // Rows that the ordered read misses count too.
+        // The count also includes rows that the ordered read did not return.
         let there = rows.row(count, &[])?.map(|mut row| row.int()).transpose()?;
         Ok(opens && digest == *expected && there == i64::try_from(digest.rows()).ok())
     }
 
-    /// Whether a row opens, as far as it is sealed; a person that does not is counted by number.
+    /// Whether a row can be decrypted. A person whose row can't be is added to `unreadable` instead.
     fn check_row(&self, table: Table, row: Row, checked: &mut Checked) -> Result<bool> {
         match table {
             Table::Person => self.check_person(row, checked).map(|()| true),
@@ -142,7 +142,7 @@ impl Store {
         Ok(())
     }
 
-    /// Whether the row lies under the name of whom it holds.
+    /// Whether the row's keyed hashes match the person in it.
     fn is_named(&self, person: &Person, stored: &Stored) -> bool {
         let (name, tenant) = (self.name(&person.tenant, &person.subject), self.tenant_name(&person.tenant));
         name == stored.name && tenant == stored.tenant

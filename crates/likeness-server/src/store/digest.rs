@@ -1,23 +1,23 @@
-//! What the tables hold, authenticated as a whole: a keyed digest of each table's rows, sealed in `meta`
-//! with the revision.
+//! Authenticates each table as a whole: `meta` contains a keyed digest of each table's rows, sealed with the
+//! revision.
 //!
-//! Promises: a row that another program adds, removes or changes, whatever its column, makes its table
-//! differ from its digest for good; a `meta` that another program changes is refused at the next look.
-//! A digest is the sum of a secret hash of each row, so that a change costs no more than its own rows.
-//! It can't tell an older whole database from the newest one.
+//! Promises: if another program adds, removes or changes a row, in any column, the table keeps differing from
+//! its digest. The next read refuses a `meta` that another program changed. A digest is the sum of the rows'
+//! keyed hashes, so an update reads only the changed rows. A digest does not reveal that the whole database
+//! was replaced by an older copy.
 
 use super::error::{Kind, Result, StoreError};
 use super::seal::{Context, Key, open, seal};
 use super::sql::{LAYOUT, Rows, Value};
 
-/// A table beside `meta`.
+/// A table other than `meta`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Table {
     /// Persons.
     Person,
     /// Erased persons.
     Gone,
-    /// Remembered answers.
+    /// Responses remembered for repeated requests.
     Answer,
     /// Failed verifications.
     Failure,
@@ -30,11 +30,11 @@ pub enum Table {
 }
 
 impl Table {
-    /// Every one, in the order of their digests.
+    /// Every table, in the order of the digests in `meta`.
     pub const ALL: [Self; 7] =
         [Self::Person, Self::Gone, Self::Answer, Self::Failure, Self::Access, Self::Erasure, Self::Journal];
 
-    /// Its name.
+    /// Returns the table's name in the database.
     pub fn name(self) -> &'static str {
         match self {
             Self::Person => "person",
@@ -58,18 +58,18 @@ pub struct TableDigest {
 const DIGEST: usize = 8 + 32;
 
 impl TableDigest {
-    /// How many rows there are.
+    /// Returns the number of rows.
     pub fn rows(&self) -> u64 {
         self.rows
     }
 
-    /// With another row.
+    /// Adds a row's hash.
     pub fn add(&mut self, row: &[u64; 4]) {
         self.rows = self.rows.wrapping_add(1);
         self.sum.iter_mut().zip(row).for_each(|(sum, part)| *sum = sum.wrapping_add(*part));
     }
 
-    /// Without a row.
+    /// Subtracts a row's hash.
     fn remove(&mut self, row: &[u64; 4]) {
         self.rows = self.rows.wrapping_sub(1);
         self.sum.iter_mut().zip(row).for_each(|(sum, part)| *sum = sum.wrapping_sub(*part));
@@ -91,14 +91,14 @@ impl TableDigest {
 
 /// The keys of the digests.
 pub struct DigestKeys {
-    /// Of the rows' hashes.
+    /// The key of the rows' hashes.
     pub rows: Key,
-    /// Of the seal.
+    /// The key that seals the digests in `meta`.
     pub seal: Key,
 }
 
 impl DigestKeys {
-    /// The hash of a row, by all its columns.
+    /// Returns the keyed hash of a row over all its columns.
     pub fn row(&self, table: Table, columns: &[Value]) -> [u64; 4] {
         let mut hasher = blake3::Hasher::new_keyed(&self.rows);
         let mut part = |kind: u8, bytes: &[u8]| {
@@ -125,7 +125,7 @@ pub struct Meta {
     pub master: Vec<u8>,
     /// The wrapped root.
     pub root: Vec<u8>,
-    /// Rises with each change of a person.
+    /// The revision, which rises with each change of a person.
     pub revision: i64,
     /// Whether an API key was ever made.
     pub keys_made: bool,
@@ -133,15 +133,15 @@ pub struct Meta {
 }
 
 impl Meta {
-    /// Of an empty store.
+    /// Returns the row of an empty store.
     pub fn new(master: &[u8], root: Vec<u8>) -> Self {
         Self { master: master.to_vec(), root, revision: 0, keys_made: false, tables: Default::default() }
     }
 
-    /// Reads it.
+    /// Reads the row of `meta` and checks its seal.
     ///
     /// # Errors
-    /// It is not what was written.
+    /// The row is missing, or another program changed it.
     pub fn read(rows: &mut dyn Rows, keys: &DigestKeys) -> Result<Self> {
         let row = rows.row("SELECT one, layout, master, root, revision, digests FROM meta", &[])?;
         let mut row = row.ok_or_else(no_meta)?;
@@ -164,10 +164,10 @@ impl Meta {
         Ok(Self { master, root, revision, keys_made: *keys_made != 0, tables })
     }
 
-    /// Its values, to be written: master, root, revision, digests.
+    /// Returns the values to write: master, root, revision, digests.
     ///
     /// # Errors
-    /// The system has no randomness.
+    /// The system returned no random numbers.
     pub fn values(&self, keys: &DigestKeys) -> Result<[Value; 4]> {
         let mut plain = vec![u8::from(self.keys_made)];
         self.tables.iter().for_each(|table| plain.extend(table.bytes()));
@@ -175,7 +175,7 @@ impl Meta {
         Ok([self.master.clone().into(), self.root.clone().into(), self.revision.into(), sealed.into()])
     }
 
-    /// What a table should hold.
+    /// Returns the digest that a table's rows must have.
     pub fn table(&self, table: Table) -> &TableDigest {
         &self.tables[table as usize]
     }
@@ -185,34 +185,34 @@ fn sealing(master: &[u8], root: &[u8], revision: i64) -> Context {
     Context::new("meta").number(1).number(LAYOUT).field(master).field(root).number(revision)
 }
 
-/// There is no row in `meta`.
+/// Returns the error for an empty table `meta`.
 pub fn no_meta() -> StoreError {
     StoreError::new(Kind::Corrupt, "the table meta is empty: the database is no store, or another program changed it")
 }
 
-/// A transaction that keeps the digests true.
+/// A transaction that updates the digest of each table that it changes.
 pub struct Changes<'a> {
     rows: &'a mut dyn Rows,
     keys: &'a DigestKeys,
     before: Meta,
-    /// Written at the end, if it changed.
+    /// The new row of `meta`; [`Changes::end`] writes it if it changed.
     pub meta: Meta,
 }
 
 impl<'a> Changes<'a> {
-    /// Begins with what `meta` holds.
+    /// Reads `meta` and begins to record changes.
     ///
     /// # Errors
-    /// `meta` is not what was written.
+    /// Another program changed `meta`.
     pub fn begin(rows: &'a mut dyn Rows, keys: &'a DigestKeys) -> Result<Self> {
         let meta = Meta::read(rows, keys)?;
         Ok(Self { rows, keys, before: meta.clone(), meta })
     }
 
-    /// Writes `meta`, where something changed.
+    /// Writes `meta` if it changed.
     ///
     /// # Errors
-    /// The database's refusal.
+    /// The database refused.
     pub fn end(self) -> Result<()> {
         if self.meta == self.before {
             return Ok(());
@@ -221,16 +221,16 @@ impl<'a> Changes<'a> {
         self.rows.run("UPDATE meta SET master = ?1, root = ?2, revision = ?3, digests = ?4", &values).map(|_| ())
     }
 
-    /// To read.
+    /// Returns the rows, for reading only: a change made here would not reach the digests.
     pub fn rows(&mut self) -> &mut dyn Rows {
         self.rows
     }
 
-    /// Changes rows of a table; how many. `select` is `SELECT *` of just the rows that `statement`
-    /// adds, removes or changes, by the first `by` of the values.
+    /// Changes rows of a table and returns how many. `select` must return exactly the rows that `statement`
+    /// adds, removes or changes; its parameters are the first `by` values.
     ///
     /// # Errors
-    /// The database's refusal.
+    /// The database refused.
     pub fn change(
         &mut self,
         table: Table,
@@ -249,7 +249,7 @@ impl<'a> Changes<'a> {
         Ok(changed)
     }
 
-    /// Every change of a person has a number of its own, in the order of commits.
+    /// Returns the next revision. Every change of a person gets its own revision, in the order of commits.
     pub fn next_revision(&mut self) -> i64 {
         self.meta.revision += 1;
         self.meta.revision

@@ -1,4 +1,4 @@
-//! Enrolling and loading persons; answers that are remembered for a repeated request.
+//! Enrols and loads persons, and remembers the response to an enrolment for a repeated request.
 
 use super::digest::{Changes, Table};
 use super::error::{Kind, Result, StoreError};
@@ -9,81 +9,82 @@ use super::seal::{Context, name, open, seal};
 use super::sql::Rows;
 use super::terms::Terms;
 
-/// How long an answer is remembered.
+/// How long a response is remembered, in seconds.
 const REMEMBERED: i64 = 24 * 3600;
 
-/// How many revisions back a replica can follow erasures.
+/// For how many revisions the table `gone` keeps an erased person's number; a replica that is further behind
+/// reloads.
 pub(super) const FOLLOWED: i64 = 1_000_000;
 
-/// What an enrolment does with the templates that are there.
+/// What an enrolment does with the person's stored templates.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Mode {
-    /// Adds to them; refused as [`Outcome::Moved`] unless the person's version is still the one that
-    /// the caller has seen (none: there was no such person).
+    /// Adds to them. The outcome is [`Outcome::Moved`] unless the person's version is still `seen`.
     Add {
-        /// The version.
+        /// The version that the caller has read; `None` if the person did not exist.
         seen: Option<i64>,
-        /// Whether stored templates may go where there are too many; else that is [`Outcome::Full`].
+        /// Whether old templates may be removed if there are too many; otherwise the outcome is
+        /// [`Outcome::Full`].
         displace: bool,
     },
-    /// Replaces them all.
+    /// Replaces all stored templates.
     Replace,
 }
 
-/// What makes two requests the same one.
+/// The identity of a request: two requests with equal fields are the same request.
 #[derive(Debug, Clone)]
 pub struct Idempotency {
-    /// The caller's key.
+    /// The idempotency key that the caller sent.
     pub key: String,
-    /// The route.
+    /// The route of the request.
     pub route: String,
-    /// A digest of all that the request says.
+    /// A digest of the whole request.
     pub request: [u8; 32],
 }
 
-/// Something to enrol.
+/// The arguments of an enrolment.
 #[derive(Debug, Clone)]
 pub struct Enrollment<'a> {
-    /// Whose.
+    /// The person's tenant.
     pub tenant: &'a Tenant,
-    /// Who.
+    /// The person's subject name.
     pub subject: &'a Subject,
-    /// One to five, of one space.
+    /// One to five templates of one embedding space.
     pub templates: Vec<TemplateData>,
-    /// What becomes of those that are there.
+    /// What happens to the stored templates.
     pub mode: Mode,
-    /// What they are kept under; what this leaves open stays as it was.
+    /// The consent and the expiry; a part left open keeps its stored value.
     pub terms: Terms,
-    /// The request's identity, if it has one, and the answer to remember with it.
+    /// The identity of the request and the response to remember, if the caller sent an idempotency key.
     pub remember: Option<(&'a Idempotency, &'a [u8])>,
     /// Seconds since 1970.
     pub now: i64,
 }
 
-/// How an enrolment ended.
+/// The result of an enrolment.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Outcome {
-    /// It is stored, and lasts.
+    /// The templates are stored and committed.
     Stored {
-        /// How many templates the person has now.
+        /// The number of the person's templates now.
         templates: usize,
     },
-    /// The same request was answered before, with this.
+    /// The same request was stored before; this is its remembered response.
     Replayed(Vec<u8>),
-    /// The same key came with another request.
+    /// Another request used the same idempotency key.
     Conflict,
-    /// The person is no longer the one that the caller has seen: look again.
+    /// The person changed since the caller read it: read again and retry.
     Moved,
-    /// A stored template would go, which the caller may not do.
+    /// A stored template would be removed, which the caller may not do.
     Full,
 }
 
-/// What is remembered of a request.
+/// What is remembered for an idempotency key.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Answered {
-    /// This answer.
+    /// The response to the same request.
     Before(Vec<u8>),
-    /// An answer to another request with the same key.
+    /// The response to another request with the same key.
     Otherwise,
 }
 
@@ -91,35 +92,35 @@ impl Store {
     /// Whether this person is enrolled.
     ///
     /// # Errors
-    /// The database's refusal.
+    /// The database refused.
     #[cfg(test)]
     pub fn exists(&self, tenant: &Tenant, subject: &Subject) -> Result<bool> {
         let name = self.name(tenant, subject);
         self.read(|rows| Ok(rows.row("SELECT id FROM person WHERE name = ?1", &[(&name).into()])?.is_some()))
     }
 
-    /// A person, opened; not one whose time is over.
+    /// Loads and decrypts a person, unless the person has expired.
     ///
     /// # Errors
-    /// The database's refusal; what is stored is not what was written.
+    /// The database refused, or another program changed the person's row.
     pub fn load(&self, tenant: &Tenant, subject: &Subject, now: i64) -> Result<Option<Person>> {
         let opened = self.read(|rows| self.find(rows, tenant, subject))?;
         Ok(opened.map(|opened| opened.person).filter(|person| !person.terms.expired(now)))
     }
 
-    /// The remembered answer to a request, to be looked up before any work is done for it.
+    /// Returns the remembered response to a request, so that a repeated request needs no work.
     ///
     /// # Errors
-    /// The database's refusal.
+    /// The database refused.
     pub fn answered(&self, tenant: &Tenant, request: &Idempotency, now: i64) -> Result<Option<Answered>> {
         self.read(|rows| self.remembered(rows, tenant, request, now))
     }
 
-    /// Enrols, in one transaction: all of it lasts, or nothing was written.
+    /// Enrols in one transaction: either all of it is written, or nothing.
     ///
     /// # Errors
-    /// The database's refusal. Where the connection was lost during the commit, whether it was stored
-    /// is open: the same request with the same key tells.
+    /// The database refused. If the connection was lost during the commit, the enrolment may be stored;
+    /// repeating the request with the same key returns the outcome.
     pub fn enroll(&self, enrollment: &Enrollment<'_>) -> Result<Outcome> {
         sound(&enrollment.templates)?;
         self.write(|changes| self.enroll_in(changes, enrollment))
@@ -151,7 +152,7 @@ impl Store {
         let before = found.as_ref().map(|opened| opened.person.terms.clone()).unwrap_or_default();
         let mut opened = match found {
             Some(opened) if matches!(mode, Mode::Add { .. }) => opened,
-            // A new data key: what was sealed before can't be opened by what is stored from now on.
+            // A new data key: the key that is stored from now on can't open what was sealed before.
             Some(opened) => Opened::fresh(opened.person.id, revision, tenant, subject)?,
             None => Opened::fresh(revision, revision, tenant, subject)?,
         };
@@ -206,7 +207,7 @@ impl Store {
     pub(super) fn request_id(&self, tenant: &Tenant, request: &Idempotency) -> ([u8; 32], i64) {
         let fields = [request.key.as_bytes(), tenant.as_str().as_bytes(), request.route.as_bytes()];
         let id = name(&self.secrets.answers, &fields);
-        // 63 bits of the hash are the row's number; the seal holds to all of it.
+        // 63 bits of the hash are the row's number; the seal binds the whole hash.
         let number = id.first_chunk().map_or(0, |bytes| i64::from_le_bytes(*bytes) & i64::MAX);
         (id, number)
     }

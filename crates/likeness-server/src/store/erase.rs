@@ -1,9 +1,9 @@
-//! Erasing persons, by request or because their time is over, and the receipts of it.
+//! Erases persons, by request or because they expired, and makes a receipt for an erasure by request.
 //!
-//! An erasure is noted in the transaction that erases. Its receipt is made afterwards, from a look at the tables
-//! and files in which the person was; until that look finds nothing the erasure is pending. While it is pending
-//! the note has what to look for, sealed. The receipt replaces it, and has nothing that could name the person:
-//! its commitment is keyed by a salt that only the caller gets.
+//! The transaction that erases also writes a note. Afterwards the store searches the tables and files that
+//! contained the person; the erasure is pending until that search finds nothing. The note of a pending
+//! erasure contains, sealed, what to search for. The receipt then replaces the note and does not name the
+//! person: its commitment is keyed by a salt that only the caller gets.
 
 use serde::{Deserialize, Serialize};
 
@@ -21,45 +21,45 @@ use super::sql::{Erasure, Row, Rows, Value};
 /// Files up to this length are searched before the request is answered; longer ones in the background.
 const AT_ONCE: u64 = 256 << 20;
 
-/// How many are ended or finished at one turn.
+/// How many persons or erasures one turn handles at most.
 const TURN: i64 = 100;
 
-/// A piece of what was sealed, as it is looked for in files.
+/// Some bytes of a sealed part, which the search looks for in the database's files.
 pub type Piece = [u8; 16];
 
-/// The number of an erasure: random, so that it says nothing of the person.
+/// The number of an erasure. It is random and reveals nothing about the person.
 pub type ErasureId = [u8; 16];
 
-/// A person who was erased.
+/// The result of an erasure by request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Erased {
     /// The erasure's number.
     pub id: ErasureId,
-    /// The key of the receipt's commitment. It is kept nowhere.
+    /// The key of the receipt's commitment. The store does not keep it.
     pub salt: [u8; 32],
-    /// The receipt, once nothing of the person is found.
+    /// The receipt, if the search found nothing of the person.
     pub receipt: Option<Receipt>,
 }
 
 impl Erased {
-    /// Whether something may be left.
+    /// Returns `Pending` until a receipt exists: some data may be left.
     pub fn erasure(&self) -> Erasure {
         if self.receipt.is_some() { Erasure::Done } else { Erasure::Pending }
     }
 }
 
-/// An erasure as it stands.
+/// The state of an erasure.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ErasureState {
-    /// Whose person it was.
+    /// The tenant of the erased person.
     pub tenant: Tenant,
     /// When the person was erased.
     pub erased_at: i64,
-    /// The receipt, once there is one.
+    /// The receipt, if the erasure is no longer pending.
     pub receipt: Option<Receipt>,
 }
 
-/// What a pending erasure looks for.
+/// What the search of a pending erasure looks for.
 #[derive(Serialize, Deserialize)]
 struct Sought {
     tenant: String,
@@ -70,7 +70,7 @@ struct Sought {
     pieces: Vec<Piece>,
 }
 
-/// What the note of an erasure holds.
+/// The content of an erasure's note.
 #[derive(Serialize, Deserialize)]
 enum Note {
     Pending(Sought),
@@ -78,10 +78,11 @@ enum Note {
 }
 
 impl Store {
-    /// Erases a person and all that was remembered of their enrolments; `None`: there was none.
+    /// Erases a person and the remembered responses to their enrolments; returns `None` if there was no such
+    /// person.
     ///
     /// # Errors
-    /// The database's refusal; then nothing was erased.
+    /// The database refused; then nothing was erased.
     pub fn erase(&self, tenant: &Tenant, subject: &Subject, now: i64) -> Result<Option<Erased>> {
         let (id, salt) = (random()?, random()?);
         let erased = self.write(|changes| {
@@ -97,18 +98,18 @@ impl Store {
             self.erase_rows(changes, found.id)?;
             self.forget(changes, &sought.failing)?;
             self.note_erasure(changes, &id, now, false, &Note::Pending(sought))?;
-            // Whom a read no longer finds was not there, though the rows go.
+            // An expired person counts as absent, as in a read, but the rows are erased.
             Ok(found.expires_at == 0 || found.expires_at > now)
         })?;
-        // The person is gone, whatever the look says: a fault there leaves it pending.
+        // The person is erased already: if the search fails, the erasure stays pending.
         let receipt = erased.then(|| self.finish_erasure(&id, now, AT_ONCE).unwrap_or(None));
         Ok(receipt.map(|receipt| Erased { id, salt, receipt }))
     }
 
-    /// How an erasure stands; `None`: there is none of this number.
+    /// Returns the state of an erasure; `None` if no erasure has this number.
     ///
     /// # Errors
-    /// The database's refusal; the note is not what was written.
+    /// The database refused, or another program changed the note.
     pub fn erasure(&self, id: &ErasureId) -> Result<Option<ErasureState>> {
         let Some((erased_at, note)) = self.read(|rows| self.noted(rows, id))? else { return Ok(None) };
         let (tenant, receipt) = match note {
@@ -119,10 +120,10 @@ impl Store {
         Ok(Some(ErasureState { tenant, erased_at, receipt }))
     }
 
-    /// Ends those whose time is over, some at a time; how many.
+    /// Erases up to [`TURN`] expired persons and returns how many.
     ///
     /// # Errors
-    /// The database's refusal.
+    /// The database refused.
     pub fn sweep(&self, now: i64) -> Result<u64> {
         let due = "SELECT id FROM person WHERE expires_at > 0 AND expires_at <= ?1 ORDER BY expires_at LIMIT ?2";
         let values = [now.into(), TURN.into()];
@@ -141,7 +142,7 @@ impl Store {
         Ok(ended)
     }
 
-    /// Erases a row, with the failures of whom it holds if it opens.
+    /// Erases a person's rows; erases the person's failed verifications too, if the row can be decrypted.
     pub(super) fn end(&self, changes: &mut Changes<'_>, person: i64) -> Result<()> {
         let sql = concat!("SELECT ", columns!(), " FROM person WHERE id = ?1");
         let row = changes.rows().row(sql, &[person.into()])?;
@@ -151,10 +152,10 @@ impl Store {
         self.erase_rows(changes, person)
     }
 
-    /// Looks again at every pending erasure.
+    /// Tries to finish up to [`TURN`] pending erasures.
     ///
     /// # Errors
-    /// The database's refusal.
+    /// The database refused.
     pub(super) fn finish_erasures(&self, now: i64) -> Result<()> {
         let pending = "SELECT id FROM erasure WHERE done = 0 LIMIT ?1";
         for mut row in self.read(|rows| rows.rows(pending, &[TURN.into()]))? {
@@ -164,7 +165,7 @@ impl Store {
         Ok(())
     }
 
-    /// Looks for what was erased; where nothing is found, the receipt takes the place of the note.
+    /// Searches for the erased data; if nothing is found, a receipt replaces the note.
     fn finish_erasure(&self, id: &ErasureId, now: i64, longest: u64) -> Result<Option<Receipt>> {
         if self.scrub() == Erasure::Pending {
             return Ok(None);
@@ -183,7 +184,7 @@ impl Store {
             Receipt::signed(&self.secrets.signing, (id, &sought.tenant, &sought.commitment), (erased_at, now), looked)?;
         let made = Note::Done { tenant: sought.tenant, receipt };
         let receipt = self.write(|changes| match self.noted(changes.rows(), id)? {
-            // Another replica was first.
+            // Another replica made the receipt first.
             Some((_, Note::Done { receipt, .. })) => Ok(Some(receipt)),
             Some((at, Note::Pending(_))) => {
                 let Note::Done { receipt, .. } = &made else { return Ok(None) };
@@ -192,16 +193,16 @@ impl Store {
             }
             None => Ok(None),
         })?;
-        // The note is not to be left in the files either.
+        // The replaced note must be scrubbed from the files too.
         self.unscrubbed.store(true, std::sync::atomic::Ordering::Release);
         Ok(receipt)
     }
 
-    /// What is found of a person, place by place; `None`: the files are too long to be searched now.
+    /// Searches each place for a person; returns `None` if the files are too long to be searched now.
     fn look(&self, sought: &Sought, erased_at: i64, longest: u64) -> Result<Option<Vec<Finding>>> {
         let name = Value::from(&sought.name);
         let person = Value::Int(sought.person);
-        // Who was enrolled again under the name has a later number, and fails anew.
+        // A person enrolled again under the same name has a later number and later failures.
         let tables: [(&'static str, &'static str, Vec<Value>); 3] = [
             (
                 "person",
@@ -263,7 +264,7 @@ impl Store {
         serde_json::from_slice(&plain).ok().map(|note| (at, note))
     }
 
-    /// Whether a note opens: number, time, state, data.
+    /// Whether a note can be decrypted. The row's columns are number, time, state, data.
     pub(super) fn erasure_opens(&self, row: Row) -> bool {
         self.opened_note(row).is_some()
     }
@@ -281,7 +282,7 @@ impl Store {
 
 #[cfg(test)]
 impl Store {
-    /// What a note says, opened with every key of the store.
+    /// Returns a note's content as JSON, for tests.
     pub fn note_text(&self, id: &ErasureId) -> Option<String> {
         let (_, note) = self.read(|rows| self.noted(rows, id)).ok()??;
         serde_json::to_string(&note).ok()
@@ -296,7 +297,7 @@ fn changed() -> StoreError {
     StoreError::new(Kind::Corrupt, "a row of the table erasure is not what was written")
 }
 
-/// Of each sealed part its beginning, its middle and its end.
+/// Takes the first, the middle and the last bytes of each sealed part.
 fn pieces(data: &[u8]) -> Vec<Piece> {
     let of = |part: &[u8]| {
         let last = part.len().checked_sub(size_of::<Piece>())?;
@@ -305,7 +306,7 @@ fn pieces(data: &[u8]) -> Vec<Piece> {
     sealed(data).into_iter().filter_map(of).flatten().collect()
 }
 
-/// An erasure's number, as callers bring it.
+/// Parses the number of an erasure: 32 lower-case hexadecimal digits.
 pub fn unhex_erasure(text: &str) -> Option<ErasureId> {
     let number = u128::from_str_radix(text, 16).ok().filter(|_| text.len() == 32)?;
     let id = number.to_be_bytes();

@@ -1,21 +1,21 @@
-//! What a store can refuse with: a named kind, what happened, and the way out. Touches nothing.
+//! The errors of a store: a named kind, a description, and a hint.
 
 use std::fmt;
 
-/// The kinds of failure that a caller tells apart.
+/// The kinds of error that a caller can distinguish.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
     /// Another process serves from this database.
     Locked,
     /// The master key is not the one that this database was made with.
     WrongKey,
-    /// The database, or something sealed in it, is not what was written.
+    /// Another program changed the database, or the database is damaged.
     Corrupt,
     /// Another version made the store, in a layout that this one does not read.
     Layout,
-    /// No room is left where the database lies.
+    /// The database's file system is full.
     Full,
-    /// The database can be read and not written.
+    /// The database can be read but not written.
     ReadOnly,
     /// The database can't be reached.
     Unavailable,
@@ -23,16 +23,16 @@ pub enum Kind {
     Busy,
     /// The index is not loaded yet.
     Loading,
-    /// There is no database there, or an empty one.
+    /// The database does not exist or is empty.
     Absent,
-    /// A setting that makes no sense.
+    /// A setting or an argument is not valid.
     BadSetting,
     /// The key file is absent, unreadable, in a bad place or not a key file.
     KeyFile,
 }
 
 impl Kind {
-    /// All of them.
+    /// Every kind.
     pub const ALL: [Self; 12] = [
         Self::Locked,
         Self::WrongKey,
@@ -48,7 +48,7 @@ impl Kind {
         Self::KeyFile,
     ];
 
-    /// Its name, stable.
+    /// Returns the kind's name, which does not change between versions.
     pub fn name(self) -> &'static str {
         match self {
             Self::Locked => "store_locked",
@@ -67,27 +67,28 @@ impl Kind {
     }
 }
 
-/// A store's refusal.
+/// An error of a store.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StoreError {
-    /// Its kind.
+    /// The kind of the error.
     pub kind: Kind,
-    /// What, which, expected, found. For the log: it may name files, never a subject.
+    /// What failed, with the expected and the found value. For the log: the text may name files, never a
+    /// subject.
     pub what: String,
-    /// The way out.
+    /// What the operator can do.
     pub hint: Option<String>,
 }
 
-/// What a store's call ends with.
+/// The result of a call to the store.
 pub type Result<T> = std::result::Result<T, StoreError>;
 
 impl StoreError {
-    /// A refusal without a hint.
+    /// Creates an error without a hint.
     pub fn new(kind: Kind, what: impl Into<String>) -> Self {
         Self { kind, what: what.into(), hint: None }
     }
 
-    /// Adds the way out.
+    /// Adds a hint.
     pub fn hint(mut self, hint: impl Into<String>) -> Self {
         self.hint = Some(hint.into());
         self

@@ -1,9 +1,8 @@
-//! Failed answers about a person, counted per tenant and subject whether enrolled or not, and for each
-//! by the key and the address of the request. One budget for every route that says whether a face is the
-//! person's.
+//! Counts failed comparisons per tenant and subject, enrolled or not, and per key and address of the request.
+//! Every route that reveals whether a face is the person's uses this one budget.
 //!
-//! Promises: a source that fails too often is refused before the subject is locked for all. Without the master key a
-//! row does not show who failed.
+//! Promises: one source reaches its own limit before the subject is locked for every caller. Without the
+//! master key a row does not show whose comparison failed.
 
 use std::net::IpAddr;
 
@@ -17,31 +16,31 @@ use super::sql::{Rows, Value};
 /// How long a failure counts, in seconds.
 pub const COUNTED: i64 = 15 * 60;
 
-/// Who asks: the id of the key, and the address.
+/// The caller of a request: the id of the API key, and the address.
 #[derive(Debug, Clone, Copy)]
 pub struct Source<'a> {
-    /// The key's id; empty without a key.
+    /// The key's id; empty for a request without a key.
     pub key: &'a str,
-    /// The address, as it is counted.
+    /// The address under which failures are counted.
     pub address: IpAddr,
 }
 
-/// What is limited.
+/// A limit on the failures of one subject.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Limit {
     /// Failures from one address.
     Address,
     /// Failures with one key.
     Key,
-    /// Failures of all.
+    /// Failures of every caller.
     Subject,
 }
 
 impl Limit {
-    /// Every limit with its number, in ascending order.
+    /// Every limit with the number of failures that reaches it, in ascending order.
     pub const ALL: [(Self, usize); 3] = [(Self::Address, 10), (Self::Key, 20), (Self::Subject, 30)];
 
-    /// Its name.
+    /// Returns the limit's name.
     pub fn name(self) -> &'static str {
         match self {
             Self::Address => "subject_address",
@@ -51,16 +50,16 @@ impl Limit {
     }
 }
 
-/// A budget that is spent.
+/// A limit that was reached.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Spent {
-    /// By whom.
+    /// Which limit.
     pub limit: Limit,
-    /// For so many seconds.
+    /// How many seconds until the limit no longer applies.
     pub seconds: i64,
 }
 
-/// A failure that still counts.
+/// One failed comparison; keyed hashes stand for key and address.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct FailedAttempt {
     at: i64,
@@ -86,7 +85,7 @@ impl FailedAttempt {
     }
 }
 
-/// Whether another failure of this kind may follow; the failures are sorted by time.
+/// Returns the first limit that this caller has reached. The failures must be sorted by time.
 fn spent(failures: &[FailedAttempt], asks: &FailedAttempt) -> Option<Spent> {
     let over = |(limit, most): (Limit, usize)| {
         let counts = |failure: &&FailedAttempt| {
@@ -98,7 +97,7 @@ fn spent(failures: &[FailedAttempt], asks: &FailedAttempt) -> Option<Spent> {
             same && failure.at > asks.at - COUNTED
         };
         let counted: Vec<_> = failures.iter().filter(counts).collect();
-        // It unlocks when the failure that locked it no longer counts.
+        // The limit ends when fewer than `most` failures count.
         let closed_by = counted.len().checked_sub(most).map(|at| counted[at]);
         closed_by.map(|failure| Spent { limit, seconds: failure.at + COUNTED - asks.at })
     };
@@ -106,20 +105,20 @@ fn spent(failures: &[FailedAttempt], asks: &FailedAttempt) -> Option<Spent> {
 }
 
 impl Store {
-    /// Whether this source has reached its limit for this subject.
+    /// Returns the limit that this source has reached for this subject, if any.
     ///
     /// # Errors
-    /// The database's refusal; the row is not what was written.
+    /// The database refused, or another program changed the row.
     pub fn spent(&self, tenant: &Tenant, subject: &Subject, source: Source<'_>, now: i64) -> Result<Option<Spent>> {
         let name = self.failing(tenant, subject);
         let failures = self.read(|rows| self.failures_of(rows, &name))?;
         Ok(spent(&failures, &self.failure(source, now)))
     }
 
-    /// Notes a failure for each of these subjects, and forgets those that no longer count.
+    /// Adds a failure for each of these subjects, and removes failures that no longer count.
     ///
     /// # Errors
-    /// The database's refusal; a row is not what was written.
+    /// The database refused, or another program changed a row.
     pub fn note_failures(&self, tenant: &Tenant, subjects: &[Subject], source: Source<'_>, now: i64) -> Result<()> {
         let failure = self.failure(source, now);
         self.write(|changes| {
@@ -143,7 +142,7 @@ impl Store {
     /// Removes a subject's failures for an operator; returns whether there were any.
     ///
     /// # Errors
-    /// The database's refusal.
+    /// The database refused.
     pub fn forget_failures(&self, tenant: &Tenant, subject: &Subject) -> Result<bool> {
         let name = self.failing(tenant, subject);
         self.write(|changes| self.forget(changes, &name)).map(|rows| rows > 0)
@@ -176,7 +175,7 @@ impl Store {
         failures.ok_or_else(|| StoreError::new(Kind::Corrupt, "a row of the table failure is not what was written"))
     }
 
-    /// When failures were counted under this name.
+    /// Returns the times of the subject's stored failures.
     pub(super) fn failed_at(&self, rows: &mut dyn Rows, tenant: &Tenant, subject: &Subject) -> Result<Vec<i64>> {
         let failures = self.failures_of(rows, &self.failing(tenant, subject))?;
         Ok(failures.into_iter().map(|failure| failure.at).collect())
@@ -187,7 +186,7 @@ impl Store {
         seal(&self.secrets.failure_rows, &sealing(name, last), &plain)
     }
 
-    /// Whether a row opens: name, last, data.
+    /// Whether a row can be decrypted. Its columns are name, last, data.
     pub(super) fn failure_opens(&self, columns: &[Value]) -> bool {
         let [Value::Bytes(name), Value::Int(last), Value::Bytes(data)] = columns else { return false };
         let Ok(name) = name.as_slice().try_into() else { return false };

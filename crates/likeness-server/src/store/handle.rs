@@ -1,4 +1,5 @@
-//! An open store: its database, its keys, and how both are opened. The other files of this folder add what it does.
+//! [`Store`] contains the database and the keys; this file opens both. The other files of this folder add its
+//! methods.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -14,7 +15,7 @@ use super::record::{Opened, Stored};
 use super::seal::{Context, Key, derive, name, open, random_key, seal};
 use super::sql::{Database, Erasure, LAYOUT, Purpose, Row, Rows, TABLES};
 
-/// How often an erasure that could not be finished is tried again.
+/// How long the background thread waits between two attempts to finish pending erasures.
 const AGAIN: Duration = Duration::from_secs(1);
 
 /// An open store.
@@ -22,11 +23,12 @@ pub struct Store {
     pub(super) database: Box<dyn Database>,
     pub(super) keyring: Keyring,
     pub(super) secrets: Secrets,
-    /// Something deleted may still lie in the database's files.
+    /// Whether deleted data may still be in the database's files.
     pub(super) unscrubbed: AtomicBool,
 }
 
-/// Keys for names and small things, of one random root that the master key wraps.
+/// Keys derived from one random root that the master key wraps; each field's key serves the table or purpose
+/// of that name.
 pub(super) struct Secrets {
     pub(super) names: Key,
     pub(super) failures: Key,
@@ -65,16 +67,17 @@ pub(super) fn rooted(master: &MasterKey) -> Context {
 }
 
 impl Store {
-    /// Makes a store, and the key file that opens it.
+    /// Creates a store and the key file that opens the store.
     ///
     /// # Errors
-    /// One of them is there already or can't be made; the key file would lie with the database.
+    /// The store or the key file exists already or can't be created; the key file's path is refused beside
+    /// the database.
     pub fn init(location: &Location, key_file: &Path) -> Result<Self> {
         location.refuse_beside(key_file)?;
         let keyring = Keyring::create(key_file)?;
         let made = Self::fill(location, keyring);
         if made.is_err() {
-            // Nothing was sealed with it.
+            // The store was not created, so no data needs this key.
             let _ = std::fs::remove_file(key_file);
         }
         made
@@ -95,10 +98,11 @@ impl Store {
         Ok(Self { database, keyring, secrets, unscrubbed: AtomicBool::new(true) })
     }
 
-    /// Opens a store. Where the master key is wrong, nothing was written.
+    /// Opens a store. If the master key is wrong, nothing is written.
     ///
     /// # Errors
-    /// Its kind says which: `KeyFile`, `Absent`, `Locked`, `WrongKey`, `Corrupt`, `Unavailable`, …
+    /// The error's kind names the reason: `KeyFile`, `Absent`, `Locked`, `WrongKey`, `Corrupt`,
+    /// `Unavailable`, …
     pub fn open(location: &Location, key_file: &Path, purpose: Purpose) -> Result<Arc<Self>> {
         let keyring = Keyring::read(key_file)?;
         let database = location.open(purpose)?;
@@ -121,20 +125,20 @@ impl Store {
     /// Reads the file of the master keys again.
     ///
     /// # Errors
-    /// It is no longer a key file; the keys stay as they were.
+    /// The file is no longer a key file; the loaded keys stay in use.
     pub fn reread_keys(&self) -> Result<()> {
         self.keyring.reread()
     }
 
-    /// Whether the database answers.
+    /// Checks that the database can be read and that `meta` is what was written.
     ///
     /// # Errors
-    /// It does not.
+    /// The database can't be read, or another program changed `meta`.
     pub fn ping(&self) -> Result<()> {
         self.read(|rows| Meta::read(rows, &self.secrets.digests).map(|_| ()))
     }
 
-    /// A thread that finishes what erasures left, until the store is dropped.
+    /// Starts a thread that calls [`Store::tidy`] each second until the store is dropped.
     fn keep_scrubbing(self: &Arc<Self>) {
         let store = Arc::downgrade(self);
         std::thread::spawn(move || {
@@ -146,7 +150,7 @@ impl Store {
         });
     }
 
-    /// Ends what has expired, and what erasures left. What fails is tried again at the next turn.
+    /// Erases expired persons and finishes pending erasures. The next turn tries again what failed.
     pub(super) fn tidy(&self, now: i64) {
         let swept = self.sweep(now);
         if self.unscrubbed.load(Ordering::Acquire) {
@@ -157,9 +161,9 @@ impl Store {
         }
     }
 
-    /// Removes what deleted rows left in the files; what can't be done now is tried again.
+    /// Removes the remains of deleted rows from the files; if that fails, the next turn tries again.
     pub(super) fn scrub(&self) -> Erasure {
-        // Before, not after: who erases meanwhile sets it again.
+        // Cleared before the scrub: an erasure during the scrub sets the flag again.
         self.unscrubbed.store(false, Ordering::Release);
         let scrubbed = self.database.scrub().unwrap_or(Erasure::Pending);
         if scrubbed == Erasure::Pending {
@@ -194,13 +198,13 @@ impl Store {
         name(&self.secrets.names, &[tenant.as_str().as_bytes(), subject.as_str().as_bytes()])
     }
 
-    /// The keyed hash of a tenant, by which its persons are listed.
+    /// Returns the keyed hash of a tenant; the listing of persons selects rows by this hash.
     pub(super) fn tenant_name(&self, tenant: &Tenant) -> [u8; 16] {
         let hash = name(&self.secrets.names, &[b"tenant", tenant.as_str().as_bytes()]);
         hash.first_chunk().copied().unwrap_or_default()
     }
 
-    /// The master key of this id.
+    /// Returns the master key with this id.
     pub(super) fn master(&self, id: &[u8]) -> Result<MasterKey> {
         self.keyring.find(id).ok_or_else(|| {
             let what = format!("the key file has no master key {}, which wrapped some of this store", hex(id));
@@ -208,7 +212,7 @@ impl Store {
         })
     }
 
-    /// Opens a row of `columns!`.
+    /// Decrypts a row that a query selected by `columns!`.
     pub(super) fn opened(&self, row: Row) -> Result<Opened> {
         let (stored, master) = stored(row)?;
         Opened::open(&stored, &self.master(&master)?)
@@ -227,7 +231,7 @@ fn unworked() -> StoreError {
     StoreError::new(Kind::Unavailable, "the database did not do its work")
 }
 
-/// The columns that `stored` takes.
+/// The columns of a person's row, in the order in which [`stored`] reads them.
 macro_rules! columns {
     () => {
         "id, tenant, name, version, expires_at, master, data"
@@ -235,7 +239,7 @@ macro_rules! columns {
 }
 pub(super) use columns;
 
-/// A person's row, and the id of the master key that wrapped it.
+/// Splits a person's row into its parts and the id of the master key that wrapped it.
 pub(super) fn stored(mut row: Row) -> Result<(Stored, Vec<u8>)> {
     let (id, tenant, name) = (row.int()?, row.bytes()?, row.bytes()?);
     let (version, expires_at, master, data) = (row.int()?, row.int()?, row.bytes()?, row.bytes()?);
@@ -244,7 +248,7 @@ pub(super) fn stored(mut row: Row) -> Result<(Stored, Vec<u8>)> {
     Ok((Stored { id, version, tenant, name, expires_at, data }, master))
 }
 
-/// The root that everything small is sealed by, unwrapped.
+/// Unwraps the root, from which [`Secrets`] are derived.
 pub(super) fn root(rows: &mut dyn Rows, keyring: &Keyring) -> Result<Key> {
     let layout = rows.row("SELECT layout FROM meta", &[])?.ok_or_else(no_meta)?.int()?;
     if layout != LAYOUT {

@@ -1,9 +1,9 @@
-//! The index: one normalised mean per person, in memory, by tenant; searched whole, nothing is
-//! approximate.
+//! The index keeps one normalised mean per person in memory, by tenant. A search compares every mean; nothing
+//! is approximate.
 //!
-//! It is loaded by a thread of its own and follows the database's revision, before each search and
-//! once a second. Each person that it finds is looked up in the database before being named: the database is
-//! the authority. Touches the store; holds decrypted means as long as it lives.
+//! A thread loads the index. Before each search and once a second, the index reads the database's revision
+//! and applies the changes. Before a search names a person, it reads that person from the database, which is
+//! the authority. The process keeps the decrypted means until the index is dropped.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
@@ -23,13 +23,13 @@ use super::record::Opened;
 use super::uncompared::Uncompared;
 use super::vectors::FlatIndex;
 
-/// How often it looks for changes when no search comes.
+/// How long the thread waits between two reads of the database's revision.
 const EVERY: Duration = Duration::from_secs(1);
 
-/// How many persons are read at once; no read of the database lasts longer.
+/// How many persons one read of the database returns at most.
 const PAGE: i64 = 500;
 
-/// Beyond every cosine distance.
+/// A threshold that includes every cosine distance (at most 2).
 const ANY: f64 = 3.0;
 
 /// The index of one space.
@@ -39,10 +39,10 @@ pub struct Index {
     means: RwLock<FlatIndex>,
     /// Changed only under the lock of `follower`.
     uncompared: RwLock<Uncompared>,
-    /// The revision of the means; locked while they change.
+    /// The revision that the means show; locked while the means change.
     follower: Mutex<Follower>,
     ready: AtomicBool,
-    /// When it last followed the database.
+    /// When the index last caught up with the database.
     followed: Mutex<Instant>,
 }
 
@@ -51,57 +51,57 @@ struct Follower {
     revision: i64,
     /// Persons whose row could not be opened.
     unreadable: u64,
-    /// Why the last attempt to load or follow failed.
+    /// The error of the last attempt to load or to follow the database.
     fault: Option<StoreError>,
 }
 
-/// What an index tells of itself.
+/// The state of an index, for health checks and metrics.
 #[derive(Debug, Clone)]
 pub struct IndexState {
-    /// Whether it can be searched.
+    /// Whether the index can be searched.
     pub ready: bool,
-    /// Persons in it.
+    /// The number of persons in the index.
     pub persons: usize,
-    /// Persons left out because their row is not what was sealed.
+    /// The number of persons left out because their row could not be decrypted.
     pub unreadable: u64,
-    /// Why the last attempt to load or to follow failed.
+    /// The error of the last attempt to load or to follow the database.
     pub fault: Option<StoreError>,
-    /// Since it last followed the database, or began to load.
+    /// The time since the index last caught up with the database, or since it was created.
     pub age: Duration,
 }
 
-/// What is searched for, and by whom.
+/// The arguments of a search.
 #[derive(Clone, Copy)]
 pub struct Query<'a> {
-    /// Whose persons.
+    /// The tenant whose persons are searched.
     pub tenant: &'a Tenant,
-    /// The face.
+    /// The direction of the embedding of the face to search for.
     pub probe: &'a Direction,
-    /// At most so many are named.
+    /// The largest number of persons to return.
     pub most: usize,
-    /// Who is within this is named.
+    /// A person within this distance is a match.
     pub threshold: Threshold,
-    /// Who asks: persons whose budget they have spent are not compared.
+    /// The caller. Persons for whom this caller has spent the budget of failures are left out.
     pub source: Source<'a>,
     /// Seconds since 1970.
     pub now: i64,
 }
 
-/// What a search found.
+/// The result of a search.
 #[derive(Debug, Clone, PartialEq)]
 pub struct SearchResult {
-    /// Who is within the threshold, nearest first.
+    /// The persons within the threshold with their distances, nearest first.
     pub matches: Vec<(Subject, f64)>,
-    /// Who is nearest, where none is within the threshold.
+    /// The nearest person, if no person is within the threshold.
     pub nearest: Option<Subject>,
-    /// How many persons of the tenant were compared.
+    /// The number of the tenant's persons in the index.
     pub searched: usize,
-    /// Stored templates of the tenant that could not be compared.
+    /// The tenant's stored templates that could not be compared, by reason.
     pub not_compared: NotCompared,
 }
 
 impl Index {
-    /// An index that a thread loads and keeps, until it is dropped.
+    /// Creates an index, and a thread that loads and updates it until the index is dropped.
     pub fn start(store: Arc<Store>, space: SpaceBytes) -> Arc<Self> {
         let index = Arc::new(Self::empty(store, space));
         let weak = Arc::downgrade(&index);
@@ -130,21 +130,21 @@ impl Index {
         }
     }
 
-    /// What it holds.
+    /// Returns the state of the index.
     pub fn state(&self) -> IndexState {
         let persons = self.means.read().unwrap_or_else(PoisonError::into_inner).persons();
         let ready = self.ready.load(Ordering::Acquire);
-        // While it loads, the follower is busy; then there is nothing to tell yet.
+        // While the index loads, the lock is taken; then no count and no fault is reported.
         let follower = self.follower.try_lock().ok();
         let (unreadable, fault) = follower.map_or((0, None), |f| (f.unreadable, f.fault.clone()));
         let age = self.followed.lock().unwrap_or_else(PoisonError::into_inner).elapsed();
         IndexState { ready, persons, unreadable, fault, age }
     }
 
-    /// What a search of a tenant would compare: without matches.
+    /// Returns what a search of this tenant would compare, without matches.
     ///
     /// # Errors
-    /// It is not loaded yet; the database's refusal.
+    /// The index is not loaded yet; the database refused.
     pub fn coverage(&self, tenant: &Tenant) -> Result<SearchResult> {
         if !self.ready.load(Ordering::Acquire) {
             return Err(StoreError::new(Kind::Loading, "the index is being loaded"));
@@ -155,10 +155,10 @@ impl Index {
         Ok(SearchResult { matches: Vec::new(), nearest: None, searched, not_compared })
     }
 
-    /// Who of a tenant is within the threshold of a face.
+    /// Finds the tenant's persons within the threshold of a face.
     ///
     /// # Errors
-    /// It is not loaded yet; the database's refusal.
+    /// The index is not loaded yet; the database refused.
     pub fn search(&self, query: &Query<'_>) -> Result<SearchResult> {
         let coverage = self.coverage(query.tenant)?;
         let mut wanted = query.most.saturating_add(4);
@@ -169,7 +169,8 @@ impl Index {
             };
             let mut near = self.checked(query, &candidates)?;
             let matches = near.iter().take_while(|(_, distance)| query.threshold.includes(*distance)).count();
-            // Enough, or all were compared: else some were gone or are not compared, and more are looked at.
+            // Stop if there are enough matches or no more candidates. Otherwise some candidates were erased
+            // or left out: take twice as many.
             if near.len() > matches || matches >= query.most || candidates.len() < wanted {
                 let nearest = near.first().filter(|_| matches == 0).map(|(subject, _)| subject.clone());
                 near.truncate(matches.min(query.most));
@@ -179,8 +180,8 @@ impl Index {
         }
     }
 
-    /// Those of the candidates whom the database knows and whom this source may ask about, with their
-    /// distance to what the database holds now, nearest first.
+    /// Keeps the candidates that the database still contains and whose budget this source has not spent.
+    /// Sorts them by their distance to the template in the database, nearest first.
     pub(super) fn checked(&self, query: &Query<'_>, candidates: &[(i64, f32)]) -> Result<Vec<(Subject, f64)>> {
         let mut near = Vec::new();
         for (id, _) in candidates {
@@ -196,10 +197,10 @@ impl Index {
         Ok(near)
     }
 
-    /// Loads, or takes over what changed since.
+    /// Loads the index, or applies the changes since the last call.
     ///
     /// # Errors
-    /// The database's refusal.
+    /// The database refused.
     pub(super) fn follow(&self) -> Result<()> {
         let ready = self.ready.load(Ordering::Acquire);
         let revision = self.store.revision();
@@ -249,7 +250,7 @@ impl Index {
                 uncompared.remove(person);
             }
         }
-        // What was written meanwhile has a later revision, and is taken again.
+        // A change written during this read has a later revision; the next call applies it.
         follower.revision = revision;
         self.ready.store(true, Ordering::Release);
         Ok(())
@@ -280,7 +281,7 @@ impl Store {
         self.read(|rows| Meta::read(rows, &self.secrets.digests)).map(|meta| meta.revision)
     }
 
-    /// A person by the number of the enrolment; not one whose time is over.
+    /// Loads a person by number, unless the person has expired.
     fn person(&self, id: i64, now: i64) -> Result<Option<Person>> {
         let sql = concat!("SELECT ", columns!(), " FROM person WHERE id = ?1");
         let row = self.read(|rows| rows.row(sql, &[id.into()]))?;
@@ -288,7 +289,7 @@ impl Store {
         Ok(person.filter(|person| !person.terms.expired(now)))
     }
 
-    /// The next persons that changed after this version, each with its version.
+    /// Returns the next page of persons that changed after this version, each with its version.
     fn changed(&self, after: i64) -> Result<Vec<(Result<Person>, i64)>> {
         let sql = concat!("SELECT ", columns!(), " FROM person WHERE version > ?1 ORDER BY version LIMIT ?2");
         let rows = self.read(|rows| rows.rows(sql, &[after.into(), PAGE.into()]))?;
@@ -301,7 +302,7 @@ impl Store {
         rows.into_iter().map(open).collect()
     }
 
-    /// Who was erased after this revision.
+    /// Returns the numbers of the persons who were erased after this revision.
     fn gone(&self, after: i64) -> Result<Vec<i64>> {
         let rows = self.read(|rows| rows.rows("SELECT person FROM gone WHERE revision > ?1", &[after.into()]))?;
         rows.into_iter().map(|mut row| row.int()).collect()

@@ -1,7 +1,9 @@
-//! The journal: entries that each name the hash of the one before, sealed, counted in the store's own digest.
+//! The journal is a table of sealed entries. Each entry contains the hash of the previous entry, and the
+//! store's digest covers the table.
 //!
-//! Promises: an entry that is changed, removed or moved breaks the chain or its table's digest. The owner of the master
-//! key can write another journal; heads that were signed and exported before show that.
+//! Promises: if another program changes, removes or moves an entry, the chain or the table's digest no longer
+//! matches. The owner of the master key can write another journal; a signed head exported earlier reveals
+//! that.
 
 use likeness::net::Digest;
 use serde::{Deserialize, Serialize};
@@ -12,55 +14,55 @@ use super::handle::Store;
 use super::seal::{Context, Key, open, seal};
 use super::sql::Row;
 
-/// Entries that are read at once.
+/// How many entries one read returns at most.
 const PAGE: i64 = 500;
 
-/// What comes before the first entry.
+/// The hash that the first entry names as the previous one.
 pub const NOTHING: &str = "0000000000000000000000000000000000000000000000000000000000000000";
 
-/// An entry to be written.
+/// An entry to write.
 #[derive(Debug, Clone, PartialEq)]
 pub struct NewEntry {
-    /// Of a record.
+    /// The id of the decision record, if the entry is one.
     pub id: Option<String>,
-    /// When, in seconds since 1970.
+    /// The time of the entry, in seconds since 1970.
     pub at: i64,
-    /// What it is about.
+    /// The kind of the entry.
     pub kind: &'static str,
-    /// What happened.
+    /// The content of the entry.
     pub body: serde_json::Value,
 }
 
-/// An entry as it is chained and exported.
+/// An entry as it is hashed, stored and exported.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct JournalEntry {
-    /// Its number, from 1.
+    /// The number of the entry; the first is 1.
     pub seq: i64,
-    /// The SHA-256 of the entry before.
+    /// The SHA-256 of the previous entry's text.
     pub previous: String,
-    /// When, in seconds since 1970.
+    /// The time of the entry, in seconds since 1970.
     pub at: i64,
-    /// What it is about.
+    /// The kind of the entry.
     pub kind: String,
-    /// What happened.
+    /// The content of the entry.
     pub body: serde_json::Value,
 }
 
-/// The hash by which the next entry names this one.
+/// Returns the hash of an entry's text, which the next entry contains.
 pub fn hash(text: &str) -> String {
     Digest::of(text.as_bytes()).to_string()
 }
 
 impl Store {
-    /// The seed of the key that signs, and the key of hashes.
+    /// Returns the seed of the signing key, and the key of the hashes of names in decision records.
     pub fn record_keys(&self) -> (Key, Key) {
         (self.secrets.signing.clone(), self.secrets.subjects.clone())
     }
 
-    /// Adds entries, all or none.
+    /// Appends all of these entries, or none.
     ///
     /// # Errors
-    /// The database's refusal.
+    /// The database refused.
     pub fn append(&self, entries: &[NewEntry]) -> Result<()> {
         self.write(|changes| {
             let last = changes.rows().row("SELECT * FROM journal ORDER BY seq DESC LIMIT 1", &[])?;
@@ -84,10 +86,10 @@ impl Store {
         changes.change(Table::Journal, ("SELECT * FROM journal WHERE seq = ?1", 1), put, &values).map(|_| ())
     }
 
-    /// Calls `each` with the text of every entry, in their order. Whether the table is what was written.
+    /// Calls `each` with the text of every entry, in order. Returns whether the table matches its digest.
     ///
     /// # Errors
-    /// The database's refusal; an entry is not what was sealed.
+    /// The database refused, an entry can't be decrypted, or `each` failed.
     pub fn journal(&self, mut each: impl FnMut(&str) -> Result<()>) -> Result<bool> {
         let mut digest = TableDigest::default();
         let mut last = 0;
@@ -97,7 +99,7 @@ impl Store {
                 let page = "SELECT * FROM journal WHERE seq > ?1 ORDER BY seq LIMIT ?2";
                 Ok((rows.rows(page, &[last.into(), PAGE.into()])?, meta))
             })?;
-            // What is appended meanwhile is read as well, so that the last page decides.
+            // Entries appended during this loop are read too, so the digest is compared after the last page.
             if rows.is_empty() {
                 return Ok(digest == *meta.table(Table::Journal));
             }
@@ -110,10 +112,10 @@ impl Store {
         }
     }
 
-    /// The text of a record's entry.
+    /// Returns the text of a decision record's entry.
     ///
     /// # Errors
-    /// The database's refusal; the entry is not what was sealed.
+    /// The database refused, or the entry can't be decrypted.
     pub fn journaled(&self, id: &str) -> Result<Option<String>> {
         let row = self.read(|rows| rows.row("SELECT * FROM journal WHERE id = ?1", &[id.as_bytes().into()]))?;
         Ok(row.map(|row| self.opened_entry(row)).transpose()?.map(|(_, text)| text))

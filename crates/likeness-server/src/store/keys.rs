@@ -1,7 +1,7 @@
-//! The master keys: a file that holds one, or two while a rotation goes on, newest first.
+//! The file of the master keys. It contains one key, or two keys during a rotation, newest first.
 //!
-//! Promises: the file is made with mode 0600 and never over another; a change of it is a rename of a
-//! whole, synced file. Keys are wiped when dropped and never printed.
+//! Promises: the file is created with mode 0600 and never overwrites another file. A change renames a
+//! complete, synced file into place. Keys are wiped when dropped and never printed.
 
 use std::fmt;
 use std::fs::{self, File, OpenOptions};
@@ -19,13 +19,13 @@ use crate::secrets;
 const HEAD: &str = "# likeness: master keys of a store, newest first. Without them nothing in it can be read.\n\
                     # Keep a copy, apart from the database and its backups.\n";
 
-/// Tells which master key wrapped something, without telling the key.
+/// Names a master key without revealing it.
 pub type KeyId = [u8; 8];
 
 /// A master key.
 #[derive(Clone)]
 pub struct MasterKey {
-    /// The key.
+    /// The secret key.
     pub key: Key,
     id: KeyId,
 }
@@ -38,7 +38,7 @@ impl MasterKey {
         Self { key, id }
     }
 
-    /// Its id.
+    /// Returns the key's id.
     pub fn id(&self) -> KeyId {
         self.id
     }
@@ -50,7 +50,7 @@ impl fmt::Debug for MasterKey {
     }
 }
 
-/// The keys of a file; read again when a key is missing.
+/// The keys of a file. The file is read again if a key is missing.
 pub struct Keyring {
     path: PathBuf,
     keys: RwLock<Vec<MasterKey>>,
@@ -60,15 +60,15 @@ impl Keyring {
     /// Reads a key file.
     ///
     /// # Errors
-    /// It is absent, unreadable, readable by others, another user's, or no key file.
+    /// The file is absent, unreadable, readable by others, owned by another user, or no key file.
     pub fn read(path: &Path) -> Result<Self> {
         Ok(Self { path: path.to_owned(), keys: RwLock::new(read(path)?) })
     }
 
-    /// Makes a key file with one random key.
+    /// Creates a key file with one random key.
     ///
     /// # Errors
-    /// There is a file of that name, or it can't be written.
+    /// The file exists already or can't be written.
     pub fn create(path: &Path) -> Result<Self> {
         let keys = vec![MasterKey::new(random_key()?)];
         write_new(path, &keys).map_err(|error| match error.kind() {
@@ -78,17 +78,17 @@ impl Keyring {
         Ok(Self { path: path.to_owned(), keys: RwLock::new(keys) })
     }
 
-    /// The file.
+    /// Returns the path of the file.
     pub fn path(&self) -> &Path {
         &self.path
     }
 
-    /// The newest key.
+    /// Returns the newest key.
     pub fn newest(&self) -> MasterKey {
         self.keys()[0].clone()
     }
 
-    /// The key of this id. Where it is missing, the file is read again: a rotation may have begun.
+    /// Returns the key with this id. If it is missing, the file is read again: a rotation may have begun.
     pub fn find(&self, id: &[u8]) -> Option<MasterKey> {
         let find = |keys: &[MasterKey]| keys.iter().find(|key| key.id() == id).cloned();
         let known = find(&self.keys());
@@ -101,19 +101,19 @@ impl Keyring {
     /// Reads the file again.
     ///
     /// # Errors
-    /// It is no longer a key file.
+    /// The file is no longer a key file.
     pub fn reread(&self) -> Result<()> {
         let keys = read(&self.path)?;
         *self.keys.write().unwrap_or_else(PoisonError::into_inner) = keys;
         Ok(())
     }
 
-    /// How many keys there are.
+    /// Returns the number of keys.
     pub fn count(&self) -> usize {
         self.keys().len()
     }
 
-    /// Puts a random key before the newest one.
+    /// Adds a random key to the file, as the newest.
     ///
     /// # Errors
     /// The file can't be replaced.
@@ -123,7 +123,7 @@ impl Keyring {
         self.replace(keys)
     }
 
-    /// Leaves the newest key alone.
+    /// Removes every key except the newest from the file.
     ///
     /// # Errors
     /// The file can't be replaced.
@@ -187,7 +187,7 @@ fn write_new(path: &Path, keys: &[MasterKey]) -> io::Result<()> {
     sync_parent(path)
 }
 
-/// Makes a name in this file's directory last.
+/// Syncs the directory of this file, so that a power cut does not undo a new name.
 ///
 /// # Errors
 /// The directory can't be opened or synced.
@@ -196,12 +196,12 @@ pub fn sync_parent(path: &Path) -> io::Result<()> {
     File::open(parent.unwrap_or(Path::new(".")))?.sync_all()
 }
 
-/// Bytes as lower-case hexadecimal digits.
+/// Returns bytes as lower-case hexadecimal digits.
 pub fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-/// 64 hexadecimal digits as a key.
+/// Parses 64 hexadecimal digits as a key.
 pub fn unhex(text: &str) -> Option<Key> {
     let mut key = Key::default();
     if text.len() != 64 || !text.is_ascii() {

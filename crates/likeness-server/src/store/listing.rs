@@ -1,4 +1,5 @@
-//! Who is enrolled: page by page, counted by tenant, and all that is stored about one person. Reads only.
+//! Lists the enrolled persons by page, counts them by tenant, and returns all data about one person. Only
+//! reads.
 
 use super::digest::Meta;
 use super::error::Result;
@@ -7,36 +8,38 @@ use super::keys::hex;
 use super::person::{Person, Subject, Tenant};
 use super::seal::{Context, open, seal};
 
-/// The most persons of a page.
+/// The largest number of persons in a page.
 pub const MOST_LISTED: usize = 200;
 
 /// Some persons of a tenant, in the order of their enrolment.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Page {
-    /// They.
+    /// The persons of this page.
     pub persons: Vec<Person>,
-    /// Where the next page begins; `None`: this is the last one.
+    /// The cursor of the next page; `None` on the last page.
     pub next: Option<String>,
-    /// How many persons the tenant has.
+    /// The number of the tenant's persons.
     pub total: u64,
 }
 
-/// Everything that is stored about a person.
+/// All data that is stored about a person.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Holdings {
     /// The person, with their templates.
     pub person: Person,
-    /// When answers were remembered. They are sealed by the key that the caller chose for each.
+    /// When responses to the person's enrolments were remembered. Each response is bound to the idempotency
+    /// key of its request.
     pub answers: Vec<i64>,
-    /// When failures were counted under this name.
+    /// The times of the stored failed comparisons with this person.
     pub failures: Vec<i64>,
 }
 
 impl Store {
-    /// A page of a tenant's persons, after a cursor that an earlier page gave.
+    /// Returns a page of a tenant's persons, from the start or after the cursor of an earlier page.
     ///
     /// # Errors
-    /// The database's refusal; what is stored is not what was written. `Ok(None)`: the cursor is none of this tenant.
+    /// The database refused, or another program changed a row. `Ok(None)` means that the cursor is not one of
+    /// this tenant.
     pub fn list(&self, tenant: &Tenant, cursor: Option<&str>, most: usize, now: i64) -> Result<Option<Page>> {
         let after = match cursor {
             None => 0,
@@ -68,10 +71,10 @@ impl Store {
         Ok(Some(Page { persons, next: last, total: total.unsigned_abs() }))
     }
 
-    /// Every tenant with the number of its persons, by name.
+    /// Returns every tenant with the number of its persons, sorted by name.
     ///
     /// # Errors
-    /// The database's refusal; what is stored is not what was written.
+    /// The database refused, or another program changed a row.
     pub fn tenants(&self, now: i64) -> Result<Vec<(Tenant, u64)>> {
         let sql = "SELECT min(id), count(*) FROM person WHERE expires_at = 0 OR expires_at > ?1 GROUP BY tenant";
         let one = concat!("SELECT ", columns!(), " FROM person WHERE id = ?1");
@@ -89,10 +92,10 @@ impl Store {
         Ok(tenants)
     }
 
-    /// Everything that is stored about a person; `None`: there is none.
+    /// Returns all data that is stored about a person; `None` if there is no such person.
     ///
     /// # Errors
-    /// The database's refusal; what is stored is not what was written.
+    /// The database refused, or another program changed a row.
     pub fn holdings(&self, tenant: &Tenant, subject: &Subject, now: i64) -> Result<Option<Holdings>> {
         self.snapshot(|rows| {
             let found = self.find(rows, tenant, subject)?.map(|opened| opened.person);

@@ -1,4 +1,4 @@
-//! Where a store lies: a file of SQLite's, or a PostgreSQL database.
+//! The location of a store: a SQLite file or a PostgreSQL database.
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -9,12 +9,12 @@ use super::postgres::Postgres;
 use super::sql::{Database, Purpose};
 use super::sqlite::Sqlite;
 
-/// Where a store lies.
+/// The location of a store.
 #[derive(Clone, PartialEq, Eq)]
 pub enum Location {
-    /// A file of SQLite's.
+    /// A SQLite file.
     Sqlite(PathBuf),
-    /// A PostgreSQL database, as a URL that may hold a password.
+    /// The URL of a PostgreSQL database, which may contain a password.
     Postgres(String),
 }
 
@@ -28,7 +28,7 @@ impl fmt::Display for Location {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Sqlite(path) => write!(f, "sqlite:{}", path.display()),
-            // Never the URL: it may hold a password.
+            // The URL is never printed: it may contain a password.
             Self::Postgres(_) => f.write_str("postgres://…"),
         }
     }
@@ -56,10 +56,10 @@ impl FromStr for Location {
 }
 
 impl Location {
-    /// Opens the database there.
+    /// Opens the database at this location.
     ///
     /// # Errors
-    /// The database's refusal.
+    /// The database refused.
     pub(super) fn open(&self, purpose: Purpose) -> Result<Box<dyn Database>> {
         match self {
             Self::Sqlite(path) => Ok(Box::new(Sqlite::open(path, purpose)?)),
@@ -67,11 +67,11 @@ impl Location {
         }
     }
 
-    /// Refuses a key file that would lie in the database's directory or below it: who copies the data
-    /// would copy the key.
+    /// Refuses a key file in the SQLite database's directory or below it: a copy of the data would include
+    /// the key.
     ///
     /// # Errors
-    /// It would.
+    /// The key file is in that directory, or a parent directory can't be resolved.
     pub(super) fn refuse_beside(&self, key_file: &Path) -> Result<()> {
         let Self::Sqlite(path) = self else { return Ok(()) };
         let (data, key) = (real_parent(path)?, real_parent(key_file)?);

@@ -1,8 +1,8 @@
-//! The store of templates: who was enrolled, sealed in a database that holds ciphertext only.
+//! The store of templates keeps the enrolled persons, sealed, in a database.
 //!
-//! One interface, blocking, over two databases (`sqlite`, `postgres`); `docs/templates.md` has the
-//! layout and what is guaranteed. Calls come from many threads. Touches the database, the key file,
-//! and the system's randomness.
+//! [`Store`] is one blocking interface over two databases (`sqlite`, `postgres`); `docs/templates.md`
+//! describes the layout and the guarantees. Many threads may call it. Uses the database, the key file, and
+//! the system's random numbers.
 
 mod access;
 mod archive;

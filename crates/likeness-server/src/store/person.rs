@@ -1,4 +1,5 @@
-//! Who is stored, and what of them: checked ids, templates, the mean that is compared. Touches nothing.
+//! The types of stored persons: checked ids, templates, and the mean that a probe is compared with. Uses no
+//! file and no database.
 
 use std::fmt;
 
@@ -6,16 +7,16 @@ use likeness::space::SpaceId;
 
 use super::terms::Terms;
 
-/// How many numbers an embedding has.
+/// The number of components of an embedding.
 pub const DIMENSION: usize = 512;
 
-/// How many templates a person has at most.
+/// The largest number of templates of a person.
 pub const MOST_TEMPLATES: usize = 5;
 
 /// The 32 bytes of an embedding space's id.
 pub type SpaceBytes = [u8; 32];
 
-/// Not an id: something other than 1 to 255 of `a-z A-Z 0-9 _ -`.
+/// The error for a text that is no id: an id is 1 to 255 characters of `a-z A-Z 0-9 _ -`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct BadId;
 
@@ -35,7 +36,7 @@ fn checked(text: &str) -> Result<String, BadId> {
     }
 }
 
-/// Whose persons they are.
+/// The id of a tenant.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Tenant(String);
 
@@ -44,30 +45,30 @@ pub struct Tenant(String);
 pub struct Subject(String);
 
 impl Tenant {
-    /// Checks an id.
+    /// Creates an id from its text.
     ///
     /// # Errors
-    /// It is none.
+    /// The text is no id.
     pub fn new(text: &str) -> Result<Self, BadId> {
         checked(text).map(Self)
     }
 
-    /// Its text.
+    /// Returns the id's text.
     pub fn as_str(&self) -> &str {
         &self.0
     }
 }
 
 impl Subject {
-    /// Checks an id.
+    /// Creates an id from its text.
     ///
     /// # Errors
-    /// It is none.
+    /// The text is no id.
     pub fn new(text: &str) -> Result<Self, BadId> {
         checked(text).map(Self)
     }
 
-    /// Its text.
+    /// Returns the id's text.
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -76,64 +77,64 @@ impl Subject {
 /// A template before it is stored.
 #[derive(Debug, Clone, PartialEq)]
 pub struct TemplateData {
-    /// What the embedding was made with.
+    /// The embedding space.
     pub space: SpaceBytes,
-    /// When, in seconds since 1970.
+    /// When the template was created, in seconds since 1970.
     pub made_at: i64,
-    /// 0 to 100.
+    /// The quality of the face, from 0 to 100.
     pub quality: f64,
-    /// [`DIMENSION`] numbers of length one.
+    /// The embedding: [`DIMENSION`] numbers, a vector of length one.
     pub embedding: Vec<f32>,
 }
 
 /// A stored template.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Template {
-    /// Its number in this store, never used twice.
+    /// The template's number in this store, never used again.
     pub id: i64,
-    /// What was stored.
+    /// The content of the template.
     pub data: TemplateData,
 }
 
 /// A stored person.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Person {
-    /// The number of this enrolment, never used twice: who is erased and enrolled again has another.
+    /// The person's number, never used again: a person who is erased and enrolled again gets another number.
     pub id: i64,
-    /// Rises with each change of this person.
+    /// The revision of the person's last change.
     pub version: i64,
-    /// Whose.
+    /// The person's tenant.
     pub tenant: Tenant,
-    /// Who.
+    /// The person's subject name.
     pub subject: Subject,
-    /// At most [`MOST_TEMPLATES`].
+    /// The person's templates, at most [`MOST_TEMPLATES`].
     pub templates: Vec<Template>,
-    /// What they are kept under.
+    /// The consent and the expiry of the templates.
     pub terms: Terms,
 }
 
 /// Stored templates that could not be compared, by reason.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct NotCompared {
-    /// Of another embedding space: other models, or another look policy.
+    /// Templates of another embedding space: made with other models or another look policy.
     pub other_space: usize,
-    /// Whose mean has no direction.
+    /// Templates of this space whose mean has no direction.
     pub no_direction: usize,
 }
 
 impl NotCompared {
-    /// How many.
+    /// Returns the total number of templates.
     pub fn templates(&self) -> usize {
         self.other_space + self.no_direction
     }
 
-    /// Adds those of another person.
+    /// Adds another person's counts.
     pub fn add(&mut self, other: Self) {
         self.other_space += other.other_space;
         self.no_direction += other.no_direction;
     }
 
-    /// Takes away those of another person.
+    /// Subtracts another person's counts.
     pub fn remove(&mut self, other: Self) {
         self.other_space -= other.other_space;
         self.no_direction -= other.no_direction;
@@ -141,11 +142,12 @@ impl NotCompared {
 }
 
 impl Person {
-    /// Adds, and removes what exceeds five: first of another space, then of the lowest quality, then the oldest.
+    /// Adds templates, then removes templates until five are left: first of another space, then of the lowest
+    /// quality, then the oldest.
     pub(super) fn add(&mut self, data: &[TemplateData], revision: i64) {
         let space = data[0].space;
         let numbered = data.iter().zip(0..);
-        // A revision is one enrolment of at most five: eight numbers each are enough.
+        // A revision adds at most five templates, so eight numbers for each revision are enough.
         self.templates.extend(numbered.map(|(data, at)| Template { id: revision * 8 + at, data: data.clone() }));
         let worth = |template: &Template| (template.data.space == space, template.data.quality, template.id);
         self.templates.sort_by(|a, b| {
@@ -155,7 +157,8 @@ impl Person {
         self.templates.truncate(MOST_TEMPLATES);
     }
 
-    /// What is compared, opened for the library; and what could not be.
+    /// Returns the mean to compare as the library's template, and the counts of templates that can't be
+    /// compared.
     pub fn template(&self, space: &SpaceBytes) -> (Option<likeness::embed::Template>, NotCompared) {
         let same = self.of(space).count();
         let mean = self.mean(space);
@@ -165,11 +168,13 @@ impl Person {
         (mean.map(|mean| likeness::embed::Template::opened(space, mean)), not_compared)
     }
 
-    /// The normalised mean of this space's templates, or nothing.
+    /// Returns the normalised mean of this space's templates; `None` if there is no template or the mean has
+    /// no direction.
     pub fn mean(&self, space: &SpaceBytes) -> Option<Vec<f32>> {
         let mut own = self.of(space);
         if let (Some(only), None) = (own.next(), own.next()) {
-            // Of length one already: it is compared bit for bit as the photograph itself would be.
+            // Its length is one already: returned unchanged, so that a comparison gives the same bits as with
+            // the photograph.
             return Some(only.data.embedding.clone());
         }
         let mut sum = [0.0_f64; DIMENSION];
@@ -182,11 +187,11 @@ impl Person {
             eight.iter().zip(&mut sums).for_each(|(v, sum)| *sum += v * v);
         }
         let length = sums.iter().sum::<f64>().sqrt();
-        // A mean of opposites has no direction; neither has one of no templates.
+        // The mean of opposite embeddings, or of no templates, has no direction.
         (length > 1e-6).then(|| sum.iter().map(|v| narrow(v * (1.0 / length))).collect())
     }
 
-    /// When the newest template of this space was made.
+    /// Returns when the newest template of this space was created.
     pub fn newest(&self, space: &SpaceBytes) -> Option<i64> {
         self.of(space).map(|template| template.data.made_at).max()
     }
@@ -197,7 +202,7 @@ impl Person {
 }
 
 pub(super) fn length(embedding: &[f32]) -> f64 {
-    // In lanes: in one long sum each addition waits for the last.
+    // Eight sums in parallel: in one sum, each addition would wait for the previous one.
     let mut sums = [0.0_f64; 8];
     for eight in embedding.chunks(8) {
         eight.iter().zip(&mut sums).for_each(|(v, sum)| *sum += f64::from(*v) * f64::from(*v));

@@ -1,7 +1,7 @@
-//! PostgreSQL: every commit synchronous, one writer at a time by an advisory lock.
+//! A PostgreSQL database: every commit is synchronous, and an advisory lock admits one writer at a time.
 //!
-//! Idle connections are kept. One that was lost is made again: what only read is
-//! sent a second time, what had not begun to write as well.
+//! Idle connections are reused. After a lost connection, a new one repeats a read once, and a write only if
+//! its transaction had not begun.
 
 use std::collections::HashMap;
 use std::str::FromStr as _;
@@ -17,17 +17,17 @@ use super::error::{Kind, Result, StoreError};
 use super::sql::{Database, Erasure, Row, Rows, Value, Work};
 use super::tls::Address;
 
-/// How long a connection may take to come about.
+/// How long opening a connection may take.
 const CONNECT: Duration = Duration::from_secs(5);
 
-/// What each connection is set to; `lock_timeout` also bounds the wait for the writer's turn.
+/// The settings of each connection; `lock_timeout` also bounds the wait for the writer's turn.
 const OPTIONS: &str = "-c synchronous_commit=on -c lock_timeout=5s -c statement_timeout=30s \
                        -c idle_in_transaction_session_timeout=30s -c default_transaction_isolation=read\\ committed";
 
-/// Begins, and waits for the turn to write. The number is this program's own.
+/// Begins a transaction and waits for the lock of the one writer. The number names this program's lock.
 const BEGIN: &str = "BEGIN; SELECT pg_advisory_xact_lock(5496041725112382829)";
 
-/// Connections that are kept.
+/// The largest number of idle connections.
 const KEPT: usize = 16;
 
 /// A database on a server.
@@ -43,10 +43,10 @@ struct Connection {
 }
 
 impl Postgres {
-    /// Reaches a database.
+    /// Connects to a database.
     ///
     /// # Errors
-    /// The URL makes no sense, or the authorities that it names; the server can't be reached or refuses.
+    /// The URL or its file of authorities is not valid; the server can't be reached or refuses.
     pub fn open(url: &str) -> Result<Self> {
         let address = Address::of(url);
         let mut config = Config::from_str(&address.url).map_err(|error| {
@@ -77,19 +77,19 @@ impl Postgres {
         }
     }
 
-    /// Begins on a kept connection; where that was lost meanwhile, on a new one.
+    /// Sends the first statement on an idle connection, or on a new one if the idle connection was lost.
     fn begin(&self, first: &str) -> Result<Connection> {
         let kept = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
         if let Some(mut connection) = kept {
             match connection.client.batch_execute(first) {
                 Ok(()) => return Ok(connection),
-                // The server is there and refuses.
+                // The connection works and the server refused the statement.
                 Err(error) if !connection.client.is_closed() => {
                     let _ = connection.client.batch_execute("ROLLBACK");
                     self.keep(connection);
                     return Err(fault(&error));
                 }
-                // The others were lost with it.
+                // The other idle connections were probably lost too.
                 Err(_) => self.idle.lock().unwrap_or_else(PoisonError::into_inner).clear(),
             }
         }
@@ -170,17 +170,19 @@ impl Database for Postgres {
         Ok(())
     }
 
-    /// Rows are deleted with the transaction; what the server keeps of them is beyond its clients.
+    /// Always `Done`: the transaction deleted the rows, and a client can't control what the server's files
+    /// still contain.
     fn scrub(&self) -> Result<Erasure> {
         Ok(Erasure::Done)
     }
 
-    /// A client can't read the server's files.
+    /// Returns no finding: a client can't read the server's files.
     fn residue(&self, _pieces: &[[u8; 16]], _longest: u64) -> Result<Option<Vec<(&'static str, u64)>>> {
         Ok(Some(Vec::new()))
     }
 
-    /// A client can't: `pg_amcheck` and data checksums are the server's.
+    /// Does nothing: a client can't check the server's files. `pg_amcheck` and data checksums on the server
+    /// do.
     fn check(&self) -> Result<()> {
         Ok(())
     }

@@ -1,7 +1,8 @@
-//! The receipt of an erasure: what was looked for, where, and that nothing was found; signed. Touches nothing.
+//! The signed receipt of an erasure: what the store searched for, where, and that it found nothing. Uses no
+//! file and no database.
 //!
-//! It is a JSON Web Signature (RFC 7515, compact) with Ed25519 (RFC 8037): any JOSE library verifies it. The key
-//! is derived from the store's root, so that a new master key leaves it as it is.
+//! The receipt is a JSON Web Signature (RFC 7515, compact) with Ed25519 (RFC 8037), which JOSE libraries with
+//! `EdDSA` verify. The key is derived from the store's root, so a new master key does not change it.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -14,36 +15,36 @@ use super::person::{Subject, Tenant};
 use super::seal::Key;
 use crate::clock::rfc3339;
 
-/// What kind of JSON Web Signature it is.
+/// The `typ` of the JSON Web Signature.
 const TYPE: &str = "likeness-erasure+jws";
 
 /// A place that was searched.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Finding {
-    /// Where.
+    /// The name of the table or file.
     pub place: String,
-    /// How many things were looked for.
+    /// How many rows or pieces the search looked for.
     pub sought: u64,
-    /// How many of them were found.
+    /// How many the search found.
     pub found: u64,
 }
 
-/// A receipt.
+/// A signed receipt with its claims.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Receipt {
-    /// The signed text.
+    /// The JSON Web Signature in compact form.
     pub jws: String,
-    /// When the look found nothing, in seconds since 1970.
+    /// When the search found nothing, in seconds since 1970.
     pub looked_at: i64,
-    /// Where it looked.
+    /// The places that were searched.
     pub looked: Vec<Finding>,
     /// `HMAC-SHA256(salt, TENANT "/" SUBJECT)`, in hexadecimal digits.
     pub commitment: String,
-    /// The key that verifies it, in hexadecimal digits.
+    /// The public key that verifies the receipt, in hexadecimal digits.
     pub public_key: String,
 }
 
-/// What is signed.
+/// The claims that the receipt signs.
 #[derive(Serialize)]
 struct Claims<'a> {
     erasure_id: &'a str,
@@ -54,7 +55,7 @@ struct Claims<'a> {
     looked: &'a [Finding],
 }
 
-/// Who was erased, for who knows the salt.
+/// Returns the keyed hash of a person's names; only a reader with the salt can check it against a name.
 pub fn commitment(salt: &[u8; 32], tenant: &Tenant, subject: &Subject) -> String {
     let key = ring::hmac::Key::new(ring::hmac::HMAC_SHA256, salt);
     let whom = format!("{}/{}", tenant.as_str(), subject.as_str());
@@ -62,10 +63,10 @@ pub fn commitment(salt: &[u8; 32], tenant: &Tenant, subject: &Subject) -> String
 }
 
 impl Receipt {
-    /// Signs what was found: nothing, anywhere.
+    /// Signs a receipt that nothing was found in any of these places.
     ///
     /// # Errors
-    /// Something was found, or the key can't sign.
+    /// A place contains something, no place was searched, or the key can't sign.
     pub fn signed(
         key: &Key,
         (id, tenant, commitment): (&[u8; 16], &str, &str),

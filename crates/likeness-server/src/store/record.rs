@@ -1,5 +1,5 @@
-//! A person as a row's bytes: the data key and both ids wrapped by the master key, then each template
-//! sealed by the data key. Touches nothing.
+//! Converts a person to the bytes of a row and back. The master key wraps the data key and both ids; the data
+//! key seals each template. Uses no file and no database.
 //!
 //! ```text
 //! filler  489 zeros
@@ -9,9 +9,9 @@
 //! each    id 8, space 32, made at 8, sealed (quality, embedding)
 //! zeros   up to whole pages
 //! ```
-//! The filler and the zeros are for SQLite, whose `secure_delete` zeroes what it frees, but whose
-//! balancing rebuilds a page without clearing it. Of a row of this length at most the first 489 bytes
-//! lie in such a page (of 4096 bytes); all that follows lies in pages of its own, zeroed whole when freed.
+//! The filler and the zeros are for SQLite. Its `secure_delete` zeroes freed pages, but its balancing
+//! rebuilds a page without clearing it. Of a row of this length, at most the first 489 bytes are in such a
+//! page (of 4096 bytes). The following bytes are in the row's own pages, which are zeroed when freed.
 
 use zeroize::Zeroizing;
 
@@ -21,45 +21,45 @@ use super::person::{DIMENSION, Person, SpaceBytes, Subject, Template, TemplateDa
 use super::seal::{Context, Key, OVERHEAD, open, random_key, seal};
 use super::terms::Terms;
 
-/// What SQLite keeps of a long row beside others, at most, in pages of 4096 bytes.
+/// How many bytes of a long row SQLite stores at most in a page with other rows, in pages of 4096 bytes.
 const FILLER: usize = 489;
 
-/// What a page of 4096 bytes takes of a row's further bytes.
+/// How many of a row's further bytes an overflow page of 4096 bytes contains.
 const PAGE: usize = 4092;
 
-/// Columns before the bytes take less of the filler than this.
+/// The columns before the bytes are shorter than this.
 const COLUMNS: usize = 128;
 
 const PLAIN: usize = 8 + 4 * DIMENSION;
 const SEALED: usize = PLAIN + OVERHEAD;
 const EACH: usize = 8 + 32 + 8 + SEALED;
 
-/// A person, with the key that opens their templates.
+/// A decrypted person, with the data key of their templates.
 pub struct Opened {
-    /// Who, and their templates.
+    /// The person with their templates.
     pub person: Person,
     key: DataKey,
 }
 
-/// The key of one person's templates, and the revision at which it was made.
+/// The key of one person's templates, and the revision at which the key was created.
 struct DataKey {
     key: Key,
     version: i64,
 }
 
-/// A person's row.
+/// A person's row as it is stored, still sealed.
 pub struct Stored {
-    /// The number of the enrolment.
+    /// The person's number.
     pub id: i64,
-    /// Rises with each change.
+    /// The revision of the person's last change.
     pub version: i64,
     /// The keyed hash of the tenant.
     pub tenant: [u8; 16],
     /// The keyed hash of tenant and subject.
     pub name: [u8; 32],
-    /// Until when, or 0.
+    /// When the person expires, in seconds since 1970; 0 means never.
     pub expires_at: i64,
-    /// The bytes.
+    /// The bytes that the module comment describes.
     pub data: Vec<u8>,
 }
 
@@ -70,7 +70,7 @@ impl Stored {
     }
 }
 
-/// Lays content out so that SQLite leaves no copy of it.
+/// Adds filler and zeros to content, so that SQLite zeroes all of the content when the row is deleted.
 pub fn lay(content: &[u8]) -> Vec<u8> {
     let least = FILLER + 8 + content.len();
     let pages = (least + COLUMNS - FILLER).div_ceil(PAGE);
@@ -82,13 +82,13 @@ pub fn lay(content: &[u8]) -> Vec<u8> {
     data
 }
 
-/// What was laid.
+/// Returns the content that [`lay`] was given.
 pub fn content(data: &[u8]) -> Option<&[u8]> {
     let (length, rest) = data.get(FILLER..)?.split_first_chunk::<8>()?;
     rest.get(..usize::try_from(u64::from_le_bytes(*length)).ok()?)
 }
 
-/// The columns of a row that name it and do not change with its key.
+/// The two columns of a row that are keyed hashes of names; no master key changes them.
 pub struct Names<'a> {
     /// The keyed hash of the tenant.
     pub tenant: &'a [u8; 16],
@@ -101,7 +101,7 @@ fn wrapping(names: &Names<'_>, (id, version, expires_at): (i64, i64, i64), maste
     context.number(id).number(version).number(expires_at).field(&master.id())
 }
 
-/// Of whom a template is, and what it is kept under.
+/// Hashes the person's ids, consent and expiry, to which each template's seal is bound.
 fn owner(tenant: &Tenant, subject: &Subject, terms: &Terms) -> [u8; 32] {
     let context = Context::new("owner").field(tenant.as_str().as_bytes()).field(subject.as_str().as_bytes());
     context.number(terms.column()).field(&terms.consent_bytes()).hash()
@@ -112,27 +112,27 @@ fn sealing(owner: &[u8; 32], key: i64, id: i64, space: &SpaceBytes, made_at: i64
 }
 
 impl Opened {
-    /// A person without templates, with a random data key.
+    /// Creates a person without templates, with a random data key.
     ///
     /// # Errors
-    /// The system has no randomness.
+    /// The system returned no random numbers.
     pub fn fresh(id: i64, revision: i64, tenant: &Tenant, subject: &Subject) -> Result<Self> {
         let (tenant, subject) = (tenant.clone(), subject.clone());
         let person = Person { id, version: revision, tenant, subject, templates: Vec::new(), terms: Terms::default() };
         Ok(Self { person, key: DataKey { key: random_key()?, version: revision } })
     }
 
-    /// Opens a row.
+    /// Decrypts a row.
     ///
     /// # Errors
-    /// It is not what was written.
+    /// Another program changed the row, or the master key is wrong.
     pub fn open(stored: &Stored, master: &MasterKey) -> Result<Self> {
         let (ids, mut rest) = unwrap(stored, master)?;
         let broken = || corrupt(stored.id);
         let (key, ids) = ids.split_first_chunk::<32>().ok_or_else(broken)?;
         let (version, ids) = ids.split_first_chunk::<8>().ok_or_else(broken)?;
         let (list, ids) = ids.split_first_chunk::<32>().ok_or_else(broken)?;
-        // The templates as a list: none is added, left out or in another place.
+        // The hash covers the whole list, so a template that is added, removed or moved is found.
         if blake3::hash(rest).as_bytes() != list {
             return Err(broken());
         }
@@ -153,10 +153,10 @@ impl Opened {
         Ok(Self { person, key })
     }
 
-    /// The row's bytes, under this master key.
+    /// Returns the row's bytes, wrapped by this master key.
     ///
     /// # Errors
-    /// The system has no randomness.
+    /// The system returned no random numbers.
     pub fn data(&self, names: &Names<'_>, master: &MasterKey) -> Result<Vec<u8>> {
         let Person { id, version, tenant, subject, templates, terms } = &self.person;
         let owner = owner(tenant, subject, terms);
@@ -184,10 +184,10 @@ impl Opened {
     }
 }
 
-/// The same row under another master key; its templates stay as they are.
+/// Wraps the same row by another master key; the templates' bytes do not change.
 ///
 /// # Errors
-/// It is not what was written.
+/// Another program changed the row, or the master key is wrong.
 pub fn rewrap(stored: &Stored, from: &MasterKey, to: &MasterKey) -> Result<Vec<u8>> {
     let (ids, templates) = unwrap(stored, from)?;
     let mut content = Vec::new();
@@ -202,7 +202,7 @@ fn push_wrapped(content: &mut Vec<u8>, wrapped: &[u8]) {
     content.extend(wrapped);
 }
 
-/// What the master key wrapped, and the templates' bytes.
+/// Returns the unwrapped part and the templates' bytes.
 fn unwrap<'a>(stored: &'a Stored, master: &MasterKey) -> Result<(Zeroizing<Vec<u8>>, &'a [u8])> {
     let parts = || {
         let (length, rest) = content(&stored.data)?.split_first_chunk::<2>()?;
@@ -236,7 +236,7 @@ fn template(each: &[u8], key: &DataKey, owner: &[u8; 32]) -> Option<Template> {
     Some(Template { id, data })
 }
 
-/// The sealed parts of a row, without what stands in clear between them.
+/// Returns the sealed parts of a row without the plain bytes between them.
 pub fn sealed(data: &[u8]) -> Vec<&[u8]> {
     let parts = || {
         let (length, rest) = content(data)?.split_first_chunk::<2>()?;
@@ -252,7 +252,7 @@ mod tests {
 
     #[test]
     fn whatever_its_length_all_but_the_filler_lies_in_pages_of_its_own() {
-        // What SQLite keeps of a table's row within the tree, by its file format, for 4096-byte pages.
+        // How many bytes of a row SQLite stores within the tree, by its file format, for 4096-byte pages.
         let local = |payload: usize| {
             let (most, least) = (4096 - 35, (4096 - 12) * 32 / 255 - 23);
             let rest = least + (payload - least) % (4096 - 4);

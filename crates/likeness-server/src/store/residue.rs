@@ -1,7 +1,7 @@
-//! Searches the files of a SQLite database for pieces of what was erased. Touches those files, only to read.
+//! Searches the files of a SQLite database for pieces of erased data. Only reads these files.
 //!
-//! Closing any descriptor of the database file would end the locks that SQLite has on it in this process. The
-//! descriptor by which it is searched is therefore kept until the process ends, one per file.
+//! If this process closed any descriptor of the database file, SQLite would lose its locks on that file. The
+//! descriptor used for the search therefore stays open until the process ends, one per file.
 
 use std::collections::{HashMap, HashSet};
 use std::fs::File;
@@ -10,24 +10,25 @@ use std::os::unix::fs::{FileExt as _, MetadataExt as _};
 use std::path::Path;
 use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 
-/// What is read at once.
+/// How many bytes one read returns at most.
 const CHUNK: usize = 1 << 20;
 
 const PIECE: usize = 16;
 
-/// Descriptors, by device and number.
+/// Open descriptors by device and inode number.
 type Kept = HashMap<(u64, u64), Arc<File>>;
 
 static KEPT: LazyLock<Mutex<Kept>> = LazyLock::new(Mutex::default);
 
-/// How many of the pieces lie in the file and in its log; `None` where one is longer than `longest`.
+/// Counts the pieces found in the file and in its log; returns `None` if either file is longer than
+/// `longest`.
 ///
 /// # Errors
-/// One of them can't be read.
+/// The file or its log can't be read.
 pub fn search(path: &Path, pieces: &[[u8; PIECE]], longest: u64) -> io::Result<Option<Vec<(&'static str, u64)>>> {
     let mut log = path.as_os_str().to_owned();
     log.push("-wal");
-    // No lock is on the log.
+    // SQLite has no lock on the log, so this descriptor may be closed.
     let log = match File::open(&log) {
         Err(error) if error.kind() == ErrorKind::NotFound => None,
         opened => Some(opened?),
@@ -50,12 +51,12 @@ fn kept(path: &Path) -> io::Result<Arc<File>> {
         return Ok(file.clone());
     }
     let file = Arc::new(File::open(path)?);
-    // Kept whatever it is, since it may not be closed.
+    // The descriptor stays open even if another file took the name meanwhile.
     let meta = file.metadata()?;
     Ok(kept.entry((meta.dev(), meta.ino())).or_insert(file).clone())
 }
 
-/// Pieces, found by their first two bytes.
+/// The pieces, and which first two bytes occur in any piece.
 struct Pieces<'a> {
     pieces: HashSet<&'a [u8; PIECE]>,
     firsts: Vec<bool>,
@@ -80,7 +81,7 @@ impl<'a> Pieces<'a> {
             let here = &buffer[..kept + read];
             let known = |piece: &&[u8; PIECE]| self.firsts[first(piece)] && self.pieces.contains(*piece);
             found.extend(here.array_windows::<PIECE>().filter(known).copied());
-            // What a piece could begin with that ends in the next chunk.
+            // A piece may begin here and end in the next chunk.
             let end = here.len();
             kept = end.min(PIECE - 1);
             buffer.copy_within(end - kept..end, 0);

@@ -1,9 +1,10 @@
-//! A new master key, while a server runs: every data key is wrapped anew, templates stay as they are.
+//! Replaces the master key while a server runs: wraps every data key again and does not change the templates'
+//! bytes.
 //!
-//! R1 the key file gets a new key before the old one; R2 the root is wrapped by it: from here on every
-//! writer uses it; R3 each person's data key is wrapped by it, some persons in a transaction; R4 what
-//! the old wraps left in the files is removed; R5 the key file forgets the old key. Killed anywhere,
-//! the next call goes on: two keys in the file say that a rotation has begun.
+//! R1 adds a new key to the key file, before the old key. R2 wraps the root by the new key; from then on
+//! every writer uses it. R3 wraps each person's data key by the new key, at most [`BATCH`] persons in a
+//! transaction. R4 scrubs the old wraps from the files. R5 removes the old key from the key file. If the
+//! process is killed, the next call continues: two keys in the file show a rotation in progress.
 
 use std::fs::{File, OpenOptions};
 use std::os::unix::fs::OpenOptionsExt as _;
@@ -19,13 +20,13 @@ use super::record::rewrap;
 use super::seal::seal;
 use super::sql::Erasure;
 
-/// Persons in a transaction.
+/// The largest number of persons in a transaction.
 const BATCH: i64 = 100;
 
-/// What a rotation did.
+/// The result of a rotation.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Rotated {
-    /// Whose data key was wrapped anew, by this call.
+    /// The number of persons whose data key this call wrapped.
     pub persons: u64,
     /// The id of the key that wraps everything now.
     pub key: String,
@@ -34,8 +35,7 @@ pub struct Rotated {
 }
 
 impl Store {
-    /// R1 alone: the key file gets its second key, so that it can be copied to every replica before
-    /// anything is wrapped by it.
+    /// Does R1 only, so that the key file can be copied to every replica before the new key wraps anything.
     ///
     /// # Errors
     /// The key file can't be replaced; another rotation runs.
@@ -44,11 +44,11 @@ impl Store {
         self.begun()
     }
 
-    /// R1 to R5.
+    /// Does R1 to R5.
     ///
     /// # Errors
-    /// The key file can't be replaced; another rotation runs; the database's refusal. What was done
-    /// stays done.
+    /// The key file can't be replaced, another rotation runs, or the database refused. Finished steps are
+    /// kept.
     pub fn rotate(&self, key_file: &Path) -> Result<Rotated> {
         let _alone = alone(key_file)?;
         self.begun()?;
@@ -58,7 +58,7 @@ impl Store {
         loop {
             let done = self.rewrap_all(&newest)?;
             persons += done;
-            // A writer that was in the middle of its transaction at R2 may have added one.
+            // A writer whose transaction began before R2 may have added a person under the old key.
             if done == 0 {
                 break;
             }
@@ -97,7 +97,7 @@ impl Store {
         }
     }
 
-    /// The next persons after `last`: up to whom, and how many.
+    /// Wraps the next persons after `last`; returns the last number and the count.
     fn rewrap_some(&self, changes: &mut Changes<'_>, newest: &MasterKey, last: i64) -> Result<(i64, u64)> {
         let sql = concat!("SELECT ", columns!(), " FROM person WHERE id > ?1 AND master <> ?2 ORDER BY id LIMIT ?3");
         let found = changes.rows().rows(sql, &[last.into(), (&newest.id()).into(), BATCH.into()])?;
@@ -114,7 +114,8 @@ impl Store {
     }
 }
 
-/// Two rotations at once would each make a key, and one would be lost.
+/// Locks the key file for one rotation: of two rotations at once, each would add a key, and one key would be
+/// lost.
 fn alone(key_file: &Path) -> Result<File> {
     let mut name = key_file.as_os_str().to_owned();
     name.push(".lock");

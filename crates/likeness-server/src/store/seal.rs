@@ -1,8 +1,8 @@
-//! Sealing: XChaCha20-Poly1305 under random nonces, keyed BLAKE3 for names. Touches nothing but the
-//! system's randomness.
+//! Seals bytes with XChaCha20-Poly1305 and random nonces, and hashes names with keyed BLAKE3. Uses the
+//! system's random numbers, no file and no database.
 //!
-//! A sealed thing opens only in the context that it was sealed in: every field of the context is
-//! associated data, each with its length before it.
+//! Sealed bytes can be opened only with the context that they were sealed with. The context's fields are the
+//! associated data, each after its length.
 
 use chacha20poly1305::aead::AeadInPlace as _;
 use chacha20poly1305::{KeyInit as _, XChaCha20Poly1305, XNonce};
@@ -19,11 +19,11 @@ const TAG: usize = 16;
 /// How many bytes sealing adds.
 pub const OVERHEAD: usize = NONCE + TAG;
 
-/// What something is sealed as: a label and fields.
+/// The context of a seal: a label and fields, which are authenticated but not stored.
 pub struct Context(Vec<u8>);
 
 impl Context {
-    /// A context of this kind.
+    /// Creates a context with this label.
     pub fn new(label: &str) -> Self {
         Self(Vec::with_capacity(160)).field(label.as_bytes())
     }
@@ -35,7 +35,7 @@ impl Context {
         self
     }
 
-    /// The hash of all its fields.
+    /// Returns the hash of all fields.
     pub fn hash(&self) -> [u8; 32] {
         blake3::hash(&self.0).into()
     }
@@ -46,10 +46,10 @@ impl Context {
     }
 }
 
-/// Random bytes of the system.
+/// Returns random bytes of the system.
 ///
 /// # Errors
-/// The system has none.
+/// The system returned no random numbers.
 pub fn random<const N: usize>() -> Result<[u8; N]> {
     let mut bytes = [0; N];
     let mut filled = 0;
@@ -60,18 +60,18 @@ pub fn random<const N: usize>() -> Result<[u8; N]> {
     Ok(bytes)
 }
 
-/// A random key.
+/// Returns a random key.
 ///
 /// # Errors
-/// The system has no randomness.
+/// The system returned no random numbers.
 pub fn random_key() -> Result<Key> {
     random().map(Zeroizing::new)
 }
 
-/// Nonce, ciphertext, tag.
+/// Encrypts and authenticates; returns nonce, ciphertext and tag.
 ///
 /// # Errors
-/// The system has no randomness.
+/// The system returned no random numbers.
 pub fn seal(key: &Key, context: &Context, plain: &[u8]) -> Result<Vec<u8>> {
     let nonce = random::<NONCE>()?;
     let mut sealed = Vec::with_capacity(plain.len() + OVERHEAD);
@@ -83,7 +83,7 @@ pub fn seal(key: &Key, context: &Context, plain: &[u8]) -> Result<Vec<u8>> {
     Ok(sealed)
 }
 
-/// What was sealed, or nothing where key, context or a byte differ.
+/// Returns the plain bytes, or `None` if the key, the context or a byte differs.
 pub fn open(key: &Key, context: &Context, sealed: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
     let (nonce, rest) = sealed.split_at_checked(NONCE)?;
     let (text, tag) = rest.split_at_checked(rest.len().checked_sub(TAG)?)?;
@@ -96,12 +96,12 @@ fn cipher(key: &Key) -> XChaCha20Poly1305 {
     XChaCha20Poly1305::new((&**key).into())
 }
 
-/// A key for one purpose.
+/// Derives a key for one purpose.
 pub fn derive(root: &Key, purpose: &str) -> Key {
     Zeroizing::new(blake3::derive_key(&format!("likeness store 1 {purpose}"), &**root))
 }
 
-/// The keyed hash of some fields, each with its length before it.
+/// Returns the keyed hash of some fields, each after its length.
 pub fn name(key: &Key, fields: &[&[u8]]) -> [u8; 32] {
     let mut hasher = blake3::Hasher::new_keyed(key);
     for field in fields {

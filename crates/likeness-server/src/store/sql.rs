@@ -1,5 +1,5 @@
-//! What the store asks of a database: statements with numbers and bytes, in one transaction at a
-//! time. The statements are the same for both databases; parameters are `?1`, `?2`, …
+//! The interface of a database to the store: statements with numbers and bytes, in transactions. Both
+//! databases get the same statements; parameters are `?1`, `?2`, …
 
 use super::error::{Kind, Result, StoreError};
 
@@ -36,24 +36,24 @@ impl From<Vec<u8>> for Value {
     }
 }
 
-/// A row that was read, taken column by column.
+/// A row of a query's result; the caller takes its columns one by one.
 pub struct Row(std::vec::IntoIter<Value>);
 
 impl Row {
-    /// A row of these.
+    /// Creates a row of these values.
     pub fn new(values: Vec<Value>) -> Self {
         Self(values.into_iter())
     }
 
-    /// The columns that are left.
+    /// Returns the columns that were not taken yet.
     pub fn columns(&self) -> &[Value] {
         self.0.as_slice()
     }
 
-    /// The next column, a number.
+    /// Takes the next column, which must be a number.
     ///
     /// # Errors
-    /// It is none: the database is not what was written.
+    /// The column is missing or has another type: another program changed the database.
     pub fn int(&mut self) -> Result<i64> {
         match self.0.next() {
             Some(Value::Int(number)) => Ok(number),
@@ -61,10 +61,10 @@ impl Row {
         }
     }
 
-    /// The next column, bytes.
+    /// Takes the next column, which must be bytes.
     ///
     /// # Errors
-    /// It is none: the database is not what was written.
+    /// The column is missing or has another type: another program changed the database.
     pub fn bytes(&mut self) -> Result<Vec<u8>> {
         match self.0.next() {
             Some(Value::Bytes(bytes)) => Ok(bytes),
@@ -84,104 +84,104 @@ fn unexpected(expected: &str, found: Option<&Value>) -> StoreError {
 
 /// Statements on one connection.
 pub trait Rows {
-    /// Changes something; how many rows were changed.
+    /// Executes a statement that changes rows; returns how many.
     ///
     /// # Errors
-    /// The database's refusal.
+    /// The database refused.
     fn run(&mut self, sql: &'static str, values: &[Value]) -> Result<u64>;
 
-    /// Asks; every row of the answer.
+    /// Executes a query; returns every row.
     ///
     /// # Errors
-    /// The database's refusal.
+    /// The database refused.
     fn rows(&mut self, sql: &'static str, values: &[Value]) -> Result<Vec<Row>>;
 
-    /// Asks; the first row of the answer.
+    /// Executes a query; returns the first row.
     ///
     /// # Errors
-    /// The database's refusal.
+    /// The database refused.
     fn row(&mut self, sql: &'static str, values: &[Value]) -> Result<Option<Row>> {
         Ok(self.rows(sql, values)?.into_iter().next())
     }
 }
 
-/// Whether nothing of what was deleted is left in the database's files.
+/// Whether deleted data is gone from the files of the database.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Erasure {
-    /// Nothing is.
+    /// The database reports nothing left that it can remove.
     Done,
-    /// A transaction still reads the former state; it goes when that ends.
+    /// Some deleted data may be left, for example because a transaction still reads it; the store tries
+    /// again.
     Pending,
 }
 
-/// Work on a connection.
+/// A function that reads or writes on a connection.
 pub type Work<'a> = &'a mut dyn FnMut(&mut dyn Rows) -> Result<()>;
 
-/// A database. Tables are made by [`TABLES`] in a `write`.
+/// A database. The store creates the tables of [`TABLES`] in a `write`.
 pub trait Database: Send + Sync {
-    /// Reads. Each statement sees one state; two may see two.
+    /// Reads without a transaction: two statements may see two states of the database.
     ///
     /// # Errors
-    /// The work's, or the database's refusal.
+    /// The work failed, or the database refused.
     fn read(&self, work: Work<'_>) -> Result<()>;
 
-    /// Reads: every statement sees the same state.
+    /// Reads in a transaction: every statement sees the same state.
     ///
     /// # Errors
-    /// The work's, or the database's refusal.
+    /// The work failed, or the database refused.
     fn snapshot(&self, work: Work<'_>) -> Result<()>;
 
-    /// Reads and writes, alone: one writer at a time, of all processes, and all or nothing. Where it
-    /// returns `Ok`, what was written lasts beyond a power cut.
+    /// Reads and writes in a transaction, as the only writer of all processes. After `Ok`, the changes
+    /// survive a power cut, if the disk honours syncs.
     ///
     /// # Errors
-    /// The work's, or the database's refusal; then nothing was written, except that a connection
-    /// lost during the commit leaves it open whether all or nothing was.
+    /// The work failed, or the database refused; then nothing was written. If the connection was lost during
+    /// the commit, either all or nothing was written.
     fn write(&self, work: Work<'_>) -> Result<()>;
 
-    /// Called once the master key is known to be right: from here on it may be written.
+    /// Allows writes at the end of the process. The store calls this after it has checked the master key.
     ///
     /// # Errors
-    /// The database's refusal.
+    /// The database refused.
     fn prepare(&self) -> Result<()>;
 
-    /// Removes what is left of deleted rows, as far as this database can.
+    /// Removes the remains of deleted rows, as far as this database can.
     ///
     /// # Errors
-    /// The database's refusal.
+    /// The database refused.
     fn scrub(&self) -> Result<Erasure>;
 
-    /// How many of these pieces lie in the files that this process can read, by file; `None` where one is longer than
-    /// `longest`, and nothing was read.
+    /// Counts the pieces found in each file of the database that this process can read. Returns `None` and
+    /// reads nothing if a file is longer than `longest`.
     ///
     /// # Errors
     /// A file can't be read.
     fn residue(&self, pieces: &[[u8; 16]], longest: u64) -> Result<Option<Vec<(&'static str, u64)>>>;
 
-    /// The database's own check of itself.
+    /// Runs the database's own integrity check.
     ///
     /// # Errors
-    /// What it found.
+    /// The check found damage, or the database refused.
     fn check(&self) -> Result<()>;
 }
 
-/// The layout of the tables, and of what templates are filed under. 1 had ids of embedding
-/// spaces that no longer exist; 2 had neither consents nor ends; 3 had no
-/// journal.
+/// The version of the tables and of the sealed contents. Version 1 used ids of embedding spaces that no
+/// longer exist; 2 had neither consents nor expiry; 3 had no journal.
 pub const LAYOUT: i64 = 4;
 
-/// What a store is opened for.
+/// The purpose of opening a store.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Purpose {
-    /// To be made.
+    /// To create the store.
     Create,
-    /// To answer requests: alone, where the database is a file.
+    /// To serve requests; a SQLite file then admits no second serving process.
     Serve,
-    /// To manage it, beside the process that serves.
+    /// To manage the store, possibly while another process serves.
     Manage,
 }
 
-/// The tables. PostgreSQL's words differ for two types.
+/// The statements that create the tables. PostgreSQL has other names for two types.
 pub const TABLES: [&str; 17] = [
     "CREATE TABLE meta (one INTEGER PRIMARY KEY CHECK (one = 1), layout INTEGER NOT NULL, master BLOB NOT NULL, \
      root BLOB NOT NULL, revision INTEGER NOT NULL, digests BLOB NOT NULL)",

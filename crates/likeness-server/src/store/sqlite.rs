@@ -1,7 +1,8 @@
-//! SQLite: one file, WAL, every commit synced, what is deleted overwritten.
+//! A SQLite database in one file with a write-ahead log. Every commit is synced, and deleted data is
+//! overwritten.
 //!
-//! One connection writes and one reads. The process that serves locks `FILE.lock`; commands that only manage
-//! (keys, rotation, check) work beside it, under SQLite's own locks.
+//! One connection writes and one reads. A serving process locks `FILE.lock`. Commands that only manage (keys,
+//! rotation, check) may run at the same time, under SQLite's own locks.
 
 use std::fs::{self, File, OpenOptions};
 use std::os::unix::fs::OpenOptionsExt as _;
@@ -18,26 +19,26 @@ use super::error::{Kind, Result, StoreError};
 use super::residue;
 use super::sql::{Database, Erasure, Purpose, Row, Rows, Value, Work};
 
-/// How long a lock is waited for.
+/// How long a statement waits for a lock.
 const WAIT: Duration = Duration::from_secs(5);
 
-/// How long readers are waited for when a deletion is finished.
+/// How long a scrub waits for readers.
 const SCRUB_WAIT: Duration = Duration::from_secs(2);
 
-/// A database in a file.
+/// A SQLite database, opened.
 pub struct Sqlite {
     path: PathBuf,
     writer: Mutex<Connection>,
     reader: Mutex<Connection>,
-    /// Locked as long as this process serves.
+    /// The lock file, locked while this process serves.
     _lock: Option<File>,
 }
 
 impl Sqlite {
-    /// Opens a file.
+    /// Opens a database, or creates it for [`Purpose::Create`].
     ///
     /// # Errors
-    /// It is absent, or another process serves from it.
+    /// The file is absent, another process serves from it, or SQLite refuses it.
     pub fn open(path: &Path, purpose: Purpose) -> Result<Self> {
         if purpose == Purpose::Create {
             create_file(path)?;
@@ -48,7 +49,7 @@ impl Sqlite {
         let lock = if purpose == Purpose::Serve { Some(lock(path)?) } else { None };
         let writer = connect(path, false)?;
         if purpose == Purpose::Create {
-            // The layout of a record counts on this page size.
+            // The layout of a record relies on this page size.
             let set = |name, value: &str| writer.pragma_update(None, name, value).map_err(|error| fault(path, &error));
             set("page_size", "4096").and_then(|()| set("journal_mode", "WAL"))?;
         }
@@ -66,10 +67,10 @@ impl Sqlite {
     }
 }
 
-/// Makes a file with mode 0600; one that is there is refused.
+/// Creates a file with mode 0600.
 ///
 /// # Errors
-/// It is there, or can't be made.
+/// The file exists already or can't be created.
 fn create_file(path: &Path) -> Result<()> {
     let made = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path);
     made.and_then(|file| file.sync_all()).and_then(|()| super::keys::sync_parent(path)).map_err(|error| {
@@ -106,7 +107,7 @@ fn connect(path: &Path, read_only: bool) -> Result<Connection> {
             OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX | OpenFlags::SQLITE_OPEN_EXRESCODE,
         )?;
         connection.busy_timeout(WAIT)?;
-        // Until the master key is known to be right, not even the end of this process writes.
+        // Before the master key is checked, closing the connection must not write either.
         connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
         connection.pragma_update(None, "synchronous", "FULL")?;
         connection.pragma_update(None, "secure_delete", "ON")?;
@@ -148,7 +149,7 @@ impl Database for Sqlite {
 
     fn snapshot(&self, work: Work<'_>) -> Result<()> {
         let reader = self.reader.lock().unwrap_or_else(PoisonError::into_inner);
-        // Ends when it is dropped.
+        // Dropping the transaction ends it.
         let transaction = reader.unchecked_transaction().map_err(self.fault())?;
         work(&mut On { connection: &transaction, path: &self.path })
     }
@@ -233,7 +234,7 @@ impl Rows for On<'_> {
                 let value = |column| match row.get_ref(column)? {
                     ValueRef::Integer(number) => Ok(Value::Int(number)),
                     ValueRef::Blob(bytes) => Ok(Value::Bytes(bytes.to_vec())),
-                    // Of no type that is ever written.
+                    // The store never writes this type.
                     other => Err(rusqlite::Error::InvalidColumnType(column, sql.to_owned(), other.data_type())),
                 };
                 all.push(Row::new((0..columns).map(value).collect::<rusqlite::Result<_>>()?));

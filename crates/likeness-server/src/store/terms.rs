@@ -1,61 +1,62 @@
-//! What a person's templates are kept under: a consent, and until when. Both are associated data of every
-//! template, so that neither can be changed beside them. Touches nothing.
+//! The consent to keep a person's templates, and their expiry. Both are associated data of every template's
+//! seal, so changing either makes the templates unreadable. Uses no file and no database.
 
 /// The longest reference and version of a consent, in bytes.
 pub const LONGEST: usize = 255;
 
-/// A consent that was given.
+/// A person's consent.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Consent {
-    /// Where the caller keeps its proof, in the caller's own words.
+    /// The caller's own reference to the proof of consent.
     pub reference: String,
-    /// Which text was agreed to.
+    /// The version of the text that the person agreed to.
     pub version: String,
-    /// When, in seconds since 1970.
+    /// When the consent was given, in seconds since 1970.
     pub given_at: i64,
 }
 
-/// What a person's templates are kept under.
+/// The consent and the expiry of a person's templates.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Terms {
     /// The newest consent.
     pub consent: Option<Consent>,
-    /// From this second on the person is gone, in seconds since 1970.
+    /// When the person expires, in seconds since 1970; `None` means never.
     pub expires_at: Option<i64>,
 }
 
 impl Terms {
-    /// Whether the person is gone.
+    /// Whether the person has expired.
     pub fn expired(&self, now: i64) -> bool {
         self.expires_at.is_some_and(|end| end <= now)
     }
 
-    /// These, and what they leave open from those that stood before.
+    /// Returns these terms, with each missing part taken from the former terms.
     #[must_use]
     pub fn or(&self, before: Self) -> Self {
         let consent = self.consent.clone().or(before.consent);
         Self { consent, expires_at: self.expires_at.or(before.expires_at) }
     }
 
-    /// All of it, as bytes that differ where it does. A time that the caller left to the service is not part of it.
+    /// Returns bytes that differ if the consent's reference or version, or the expiry, differs. The time of
+    /// the consent is not part of them.
     pub fn bytes(&self) -> Vec<u8> {
         let consent = self.consent.as_ref().map(|consent| (&consent.reference, &consent.version));
         format!("{consent:?} {:?}", self.expires_at).into_bytes()
     }
 
-    /// The column `expires_at`; 0 is never.
+    /// Returns the value of the column `expires_at`; 0 means never.
     pub(super) fn column(&self) -> i64 {
         self.expires_at.unwrap_or(0)
     }
 
-    /// The consent as bytes; nothing where there is none.
+    /// Returns the consent as bytes; no bytes if there is no consent.
     pub(super) fn consent_bytes(&self) -> Vec<u8> {
         let Some(Consent { reference, version, given_at }) = &self.consent else { return Vec::new() };
         let length = u16::try_from(reference.len()).expect("a reference has at most 255 bytes");
         [&given_at.to_le_bytes()[..], &length.to_le_bytes(), reference.as_bytes(), version.as_bytes()].concat()
     }
 
-    /// Of a row.
+    /// Reads the terms from a row's parts.
     pub(super) fn of(consent: &[u8], expires_at: i64) -> Option<Self> {
         let expires_at = (expires_at != 0).then_some(expires_at);
         if consent.is_empty() {

@@ -1,7 +1,8 @@
-//! TLS to a database: when it is needed, and which authorities count. Reads the file of authorities.
+//! TLS for the connection to PostgreSQL: when it is required, and which certificate authorities are trusted.
+//! Reads the file of authorities.
 //!
-//! Promises: where the connection leaves this machine it is encrypted and the server's certificate and name are
-//! verified, unless the URL says `sslmode=disable`. There is no fallback to an open connection.
+//! Promises: a connection to another machine is encrypted, and the server's certificate and name are
+//! verified, unless the URL contains `sslmode=disable`. There is no fallback to an unencrypted connection.
 
 use std::net::IpAddr;
 use std::path::PathBuf;
@@ -18,20 +19,20 @@ use tokio_rustls::rustls::{ClientConfig, RootCertStore};
 
 use super::error::{Kind, Result, StoreError};
 
-/// The authorities of the system, in Debian and in the image.
+/// The file of the system's certificate authorities, in Debian and in the image.
 const AUTHORITIES: &str = "/etc/ssl/certs/ca-certificates.crt";
 
-/// A URL of PostgreSQL's, without what its client leaves to TLS.
+/// A PostgreSQL URL, without the parameters that its client does not support.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Address {
-    /// For the client. `verify-full` is what `require` means here, so it says `require`.
+    /// The URL for the client. `verify-full` and `verify-ca` become `require`, which verifies the name too.
     pub url: String,
-    /// `sslrootcert`: whose signature is believed.
+    /// The file of trusted certificate authorities, from `sslrootcert`.
     pub authorities: PathBuf,
 }
 
 impl Address {
-    /// Of a URL as libpq takes it.
+    /// Parses a URL in the form that libpq accepts.
     pub fn of(url: &str) -> Self {
         let (base, query) = url.split_once('?').unwrap_or((url, ""));
         let mut authorities = PathBuf::from(AUTHORITIES);
@@ -50,10 +51,11 @@ impl Address {
         Self { url, authorities }
     }
 
-    /// What encrypts the connection to these hosts, or nothing where it stays on this machine.
+    /// Returns the TLS connector for these hosts; `None` if the connection stays on this machine or the URL
+    /// disables TLS.
     ///
     /// # Errors
-    /// The file of authorities can't be read, or has none.
+    /// The file of authorities can't be read, or contains no certificate.
     pub fn tls(&self, config: &mut Config) -> Result<Option<MakeRustlsConnect>> {
         let encrypted = encrypted(config);
         config.ssl_mode(if encrypted { SslMode::Require } else { SslMode::Disable });
@@ -80,7 +82,7 @@ impl Address {
     }
 }
 
-/// What the URL says; where it doesn't: whether any host is another machine.
+/// Whether to encrypt: as the URL's `sslmode` says, otherwise if any host is another machine.
 fn encrypted(config: &Config) -> bool {
     let here = |host: &Host| match host {
         Host::Unix(_) => true,

@@ -1,8 +1,9 @@
-//! Persons from a store into an archive, and from an archive into a store, of either kind of database.
+//! Exports persons from a store to an archive, and imports them from an archive to a store, with either kind
+//! of database.
 //!
-//! Both go on where they were ended, however that was. The archive follows the store's revisions: it has every
-//! person as of one revision, whatever was enrolled and erased while it was made. An import is one transaction for
-//! some persons at a time; who is there already is left as they are.
+//! If a run was interrupted, the next run continues it. The archive follows the store's revisions: it shows
+//! every person as of one revision, even if persons change during the export. An import stores at most
+//! [`PAGE`] persons in one transaction and does not change stored persons.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -18,47 +19,47 @@ use super::person::{DIMENSION, MOST_TEMPLATES, Person, Subject, Template, Templa
 use super::record::Opened;
 use super::terms::{Consent, Terms};
 
-/// Frames that are written or read at once.
+/// How many frames are written or imported at once.
 const PAGE: usize = 100;
 
-/// What an export left in the archive.
+/// The result of an export.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
 pub struct Exported {
-    /// Persons in the archive.
+    /// The number of persons in the archive.
     pub persons: u64,
-    /// Those that this run wrote.
+    /// The number of persons that this run wrote.
     pub written: u64,
-    /// The revision of the store that it shows.
+    /// The revision of the store that the archive shows.
     pub revision: i64,
 }
 
-/// What an import did.
+/// The result of an import.
 #[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize)]
 pub struct Imported {
-    /// Persons that this run stored.
+    /// The number of persons that this run stored.
     pub stored: u64,
-    /// Persons who were there already, the same.
+    /// The number of persons who were stored already, with equal data.
     pub already: u64,
-    /// Persons whose time is over.
+    /// The number of expired persons, which are not stored.
     pub expired: u64,
-    /// Persons who differ from one of the same name, who was left as they are.
+    /// The names of stored persons whose data differs from the archive's; they were not changed.
     pub conflicts: Vec<String>,
 }
 
-/// The keys of an archive; made where there are none and `make` says so.
+/// Reads the key file of an archive; creates it if it is missing and `make` is true.
 ///
 /// # Errors
-/// The key file would lie with the archive, is absent or no key file.
+/// The key file is in the archive's directory, absent, or no key file.
 pub fn archive_keys(archive: &Path, key_file: &Path, make: bool) -> Result<Keyring> {
     Location::Sqlite(archive.to_owned()).refuse_beside(key_file)?;
     if make && !key_file.exists() { Keyring::create(key_file) } else { Keyring::read(key_file) }
 }
 
-/// What an archive has so far.
+/// The contents of an archive.
 struct Contents {
     persons: BTreeMap<i64, Place>,
     revision: i64,
-    /// Where its end is, if it has one.
+    /// The place of the `End` frame, if it is the last frame.
     end: Option<Place>,
 }
 
@@ -83,10 +84,11 @@ impl Contents {
 }
 
 impl Store {
-    /// Writes what the archive does not have yet; the archive is whole afterwards.
+    /// Appends the changes since the archive's revision, then an `End` frame.
     ///
     /// # Errors
-    /// The database's refusal, or the file's; a person who can't be opened.
+    /// The database or the file refused, the archive is of another store, or a person's row can't be
+    /// decrypted.
     pub fn export(&self, archive: &mut Archive, now: i64) -> Result<Exported> {
         let mut contents = contents(archive)?;
         let here = contents.end.unwrap_or_else(|| archive.here());
@@ -112,7 +114,7 @@ impl Store {
         Ok(Exported { persons, written, revision: contents.revision })
     }
 
-    /// The next changes after a revision, in order.
+    /// Returns the next changes after a revision, in order.
     fn since(&self, revision: i64, now: i64) -> Result<Vec<Frame>> {
         let most = i64::try_from(PAGE).unwrap_or(i64::MAX);
         let changed = concat!("SELECT ", columns!(), " FROM person WHERE version > ?1 ORDER BY version LIMIT ?2");
@@ -134,7 +136,7 @@ impl Store {
             let (revision, person) = (row.int()?, row.int()?);
             erased.push(Frame::Gone { person, revision });
         }
-        // Beyond the end of a full page nothing is known of the other table.
+        // A full page may continue: changes of the other table beyond its last revision must wait.
         let known = if full[0] { last(&frames) } else { i64::MAX }.min(if full[1] { last(&erased) } else { i64::MAX });
         frames.append(&mut erased);
         frames.retain(|frame| frame.revision() <= known);
@@ -142,10 +144,10 @@ impl Store {
         Ok(frames)
     }
 
-    /// Stores everybody of a whole archive who is not there yet.
+    /// Stores every person of a complete archive who is not stored yet.
     ///
     /// # Errors
-    /// The archive has no end, or is not what was written; the database's refusal. What was stored stays.
+    /// The archive has no `End` frame or was changed, or the database refused. Persons already imported stay.
     pub fn import(&self, archive: &mut Archive, now: i64) -> Result<Imported> {
         let contents = contents(archive)?;
         if contents.end.is_none() {

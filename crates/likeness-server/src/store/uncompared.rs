@@ -1,10 +1,10 @@
-//! Templates that the index can't compare, counted by tenant. Touches nothing.
+//! Counts by tenant the templates that the index can't compare.
 
 use std::collections::HashMap;
 
 use super::person::{NotCompared, Tenant};
 
-/// The counts, and what each person adds to them.
+/// The counts of each tenant, and each person's share.
 #[derive(Default)]
 pub struct Uncompared {
     persons: HashMap<i64, (Tenant, NotCompared)>,
@@ -12,12 +12,12 @@ pub struct Uncompared {
 }
 
 impl Uncompared {
-    /// Of a tenant.
+    /// Returns the counts of a tenant.
     pub fn of(&self, tenant: &Tenant) -> NotCompared {
         self.tenants.get(tenant).copied().unwrap_or_default()
     }
 
-    /// Counts a person's, in the place of those before.
+    /// Replaces a person's counts.
     pub fn put(&mut self, tenant: &Tenant, person: i64, found: NotCompared) {
         self.remove(person);
         if found.templates() > 0 {
@@ -26,7 +26,7 @@ impl Uncompared {
         }
     }
 
-    /// Forgets a person's.
+    /// Removes a person's counts.
     pub fn remove(&mut self, person: i64) {
         let Some((tenant, found)) = self.persons.remove(&person) else { return };
         if let Some(total) = self.tenants.get_mut(&tenant) {

@@ -1,17 +1,16 @@
-//! Means of persons by tenant, in blocks of f32, and the search through all of a tenant's. Touches
-//! nothing.
+//! Stores the means of persons by tenant in blocks of f32, and compares a probe with every mean of a tenant.
 
 use std::collections::HashMap;
 
 use super::person::{DIMENSION, Tenant};
 
-/// Rows in a block: what grows is never copied as a whole.
+/// The number of rows in a block. Blocks avoid copying all rows when a tenant grows.
 const BLOCK: usize = 1024;
 
-/// Parts of a sum that are added up side by side.
+/// How many partial sums a dot product computes in parallel.
 const LANES: usize = 32;
 
-/// Means of persons, searched one by one.
+/// The means of all persons.
 #[derive(Default)]
 pub struct FlatIndex {
     tenants: HashMap<Tenant, u32>,
@@ -19,7 +18,7 @@ pub struct FlatIndex {
     places: HashMap<i64, (u32, u32)>,
 }
 
-/// The means of a tenant; row by row as `persons`.
+/// The means of one tenant; row `i` belongs to `persons[i]`.
 #[derive(Default)]
 struct Shard {
     persons: Vec<i64>,
@@ -27,17 +26,17 @@ struct Shard {
 }
 
 impl FlatIndex {
-    /// How many persons there are.
+    /// Returns the number of persons.
     pub fn persons(&self) -> usize {
         self.places.len()
     }
 
-    /// How many of a tenant.
+    /// Returns the number of a tenant's persons.
     pub fn of(&self, tenant: &Tenant) -> usize {
         self.shard(tenant).map_or(0, |shard| shard.persons.len())
     }
 
-    /// Puts a person's mean in the place of the one before; none: leaves the person out.
+    /// Replaces a person's mean; with `None`, removes the person.
     pub fn put(&mut self, tenant: &Tenant, person: i64, mean: Option<&[f32]>) {
         self.remove(person);
         let Some(mean) = mean else { return };
@@ -50,7 +49,7 @@ impl FlatIndex {
         self.places.insert(person, (at, row));
     }
 
-    /// Leaves a person out.
+    /// Removes a person.
     pub fn remove(&mut self, person: i64) {
         let Some((at, row)) = self.places.remove(&person) else { return };
         if let Some(moved) = self.shards[at as usize].remove(row as usize) {
@@ -58,7 +57,7 @@ impl FlatIndex {
         }
     }
 
-    /// The nearest persons of a tenant below a cosine distance, nearest first, with their distance.
+    /// Returns the tenant's nearest persons below a cosine distance, nearest first, with their distances.
     pub fn nearest(&self, tenant: &Tenant, probe: &[f32], most: usize, below: f64) -> Vec<(i64, f32)> {
         let Some(shard) = self.shard(tenant) else { return Vec::new() };
         let mut nearest = Nearest { kept: Vec::new(), most, least: 1.0 - narrow(below) };
@@ -79,7 +78,7 @@ impl Shard {
         let row = self.persons.len();
         self.persons.push(person);
         if row.is_multiple_of(BLOCK) {
-            // The first one grows, for small tenants; later ones will be filled.
+            // The first block grows on demand, for small tenants; later blocks get their full capacity.
             let capacity = if row == 0 { 0 } else { BLOCK * DIMENSION };
             self.blocks.push(Vec::with_capacity(capacity));
         }
@@ -88,7 +87,7 @@ impl Shard {
         u32::try_from(row).expect("fewer persons than 2^32")
     }
 
-    /// Removes a row; the last one moves into its place and is returned.
+    /// Removes a row. The last row moves into its place; returns the person who was moved.
     fn remove(&mut self, row: usize) -> Option<i64> {
         let last = self.persons.len() - 1;
         let tail = self.blocks.last_mut()?;
@@ -106,11 +105,11 @@ impl Shard {
     }
 }
 
-/// The best so far, best first.
+/// The nearest persons found so far, nearest first.
 struct Nearest {
     kept: Vec<(f32, i64)>,
     most: usize,
-    /// What must be exceeded.
+    /// A person is kept only with a similarity above this.
     least: f32,
 }
 
@@ -130,7 +129,7 @@ impl Nearest {
     }
 }
 
-/// In lanes, so that the compiler can use the widest registers it may.
+/// Computes a dot product in [`LANES`] partial sums, so that the compiler can use vector registers.
 fn dot(a: &[f32], b: &[f32]) -> f32 {
     let mut sums = [0.0_f32; LANES];
     for (a, b) in a.as_chunks::<LANES>().0.iter().zip(b.as_chunks::<LANES>().0) {
