@@ -1,4 +1,5 @@
-//! `POST /api/v1/compare`: how alike two photographs' faces are. No liveness, and so no verdict.
+//! `POST /api/v1/compare` compares the faces of two photographs. It does not judge liveness, so it returns no
+//! verdict.
 
 use axum::Json;
 use axum::extract::{Query, State};

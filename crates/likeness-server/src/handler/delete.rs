@@ -1,4 +1,4 @@
-//! `DELETE /api/v1/enroll/{user_id}`: gone, with all that was remembered of the person.
+//! `DELETE /api/v1/enroll/{user_id}` deletes a person and the remembered responses to their enrolments.
 
 use axum::extract::{Path, Query, State};
 use axum::{Extension, Json};

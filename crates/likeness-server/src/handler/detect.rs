@@ -1,4 +1,4 @@
-//! `POST /api/v1/faces/detect-all`: every face of a photograph.
+//! `POST /api/v1/faces/detect-all` returns the faces of a photograph.
 
 use axum::Json;
 use axum::extract::{Query, State};
@@ -14,7 +14,7 @@ use crate::examiner::round;
 use crate::form::{Form, either, parse};
 use crate::problem::Problem;
 
-/// At most so many faces are reported.
+/// The largest number of faces in a response.
 pub const MOST: usize = 50;
 
 /// The query.
@@ -80,7 +80,7 @@ pub async fn detect_all(
     answer.await.map(Json)
 }
 
-/// The first faces, the surest first.
+/// Converts the first `most` faces, most confident first.
 pub fn faces(photograph: &Photograph, most: usize) -> Vec<FaceResponse> {
     let detected = photograph.detected();
     let of_file = |face: &Face| detected.look.in_file(face);

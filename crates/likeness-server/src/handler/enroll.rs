@@ -1,5 +1,5 @@
-//! `POST /api/v1/enroll`: a person and one photograph. Nothing but a live face is stored, whatever
-//! is set; what is answered is on the disk.
+//! `POST /api/v1/enroll` enrols a person with one photograph. Only a live face is stored, whatever the
+//! settings are, and the store has committed before the response.
 
 use axum::Extension;
 use axum::extract::State;
@@ -24,10 +24,10 @@ use crate::problem::{Code, Problem};
 use crate::routes::{ENROLL, Scope};
 use crate::store::{self, Answered, Enrollment, Idempotency, Mode, NotCompared, Outcome, Person, Store, Terms};
 
-/// How often an enrolment that met another one begins again.
+/// How often an enrolment is tried while other requests change the same person.
 const TRIES: usize = 8;
 
-/// What is said to a key that may not let stored templates go.
+/// The message for a key that may not remove stored templates.
 const FULL: &str = "this person has as many templates as are kept: another one takes the place of a stored one, \
                     which needs the scope `replace`";
 
@@ -96,7 +96,7 @@ pub async fn enroll(
     request.store(&app, vec![examined], move |not_compared| EnrollResponse { not_compared, ..answer.clone() }).await
 }
 
-/// Only a live face is stored.
+/// Refuses a face that is not live.
 ///
 /// # Errors
 /// `LIVENESS_FAILED`
@@ -109,20 +109,20 @@ pub fn must_be_live(judged: &Liveness) -> Result<(), Problem> {
     }
 }
 
-/// A request to enrol.
+/// An enrolment request.
 pub struct Request {
-    /// Who.
+    /// The person to enrol.
     pub who: Who,
     terms: Terms,
     replace: bool,
     caller: Caller,
-    /// Whether the key may let stored templates go.
+    /// Whether the key may remove stored templates.
     displace: bool,
     idempotency: Option<Idempotency>,
 }
 
 impl Request {
-    /// From a form and its headers.
+    /// Reads the request from its form and headers.
     ///
     /// # Errors
     /// `INVALID_INPUT`, `FORBIDDEN`
@@ -140,7 +140,7 @@ impl Request {
         Ok(Self { who, terms, replace, caller, displace: displace.is_ok(), idempotency })
     }
 
-    /// With the digest of all that it says. The store keys it before it is written.
+    /// Adds the digest of the whole request. The store writes only a keyed hash of it.
     pub fn hashed<'b>(mut self, photographs: impl IntoIterator<Item = &'b [u8]>) -> Self {
         let mut hasher = blake3::Hasher::new();
         let mut part = |bytes: &[u8]| {
@@ -157,7 +157,7 @@ impl Request {
         self
     }
 
-    /// The answer that was given before, if there was one.
+    /// Returns the remembered response to the same request, if there is one.
     ///
     /// # Errors
     /// `IDEMPOTENCY_CONFLICT`
@@ -171,7 +171,7 @@ impl Request {
         }
     }
 
-    /// Stores faces, once it is clear that they are the person's own, and answers.
+    /// Stores the faces after checking that they are the person's own, and returns the response.
     ///
     /// # Errors
     /// `EMBEDDING_ALREADY_EXISTS`, `EMBEDDING_CONTRACT_MISMATCH`, `IDEMPOTENCY_CONFLICT`, `FORBIDDEN`,
@@ -229,7 +229,8 @@ impl Request {
 }
 
 impl Request {
-    /// Whether new photographs are of a known person, within the caller's budget for that question.
+    /// Checks that new photographs show the enrolled person, unless the caller has failed too often for this
+    /// person.
     fn own(
         &self,
         store: &Store,
@@ -249,7 +250,7 @@ impl Request {
     }
 }
 
-/// A new photograph of a known person is theirs, or nothing changes.
+/// Checks that each new photograph resembles the enrolled person.
 fn own(who: &Who, person: &Person, faces: &[Examined], threshold: Threshold) -> Result<NotCompared, Problem> {
     let Some(space) = faces.first().map(|face| face.embedding().direction().space()) else {
         return Ok(NotCompared::default());

@@ -1,7 +1,8 @@
-//! `POST /api/v1/enroll/multi`: a person and two to five photographs, stored together or not at all.
+//! `POST /api/v1/enroll/multi` enrols a person with two to five photographs, which are stored together or not
+//! at all.
 //!
-//! One photograph that is not live refuses all; so does one of another person. One that can't be used
-//! (no face, blurred, …) is left out and reported, as long as two are left.
+//! If one photograph is not live or shows another person, all are refused. A photograph that can't be used
+//! (no face, blurred, …) is left out and reported, if two others remain.
 
 use axum::Extension;
 use axum::extract::State;
@@ -25,9 +26,9 @@ use crate::form::Form;
 use crate::problem::{Code, Problem};
 use crate::routes::ENROLL_MULTI;
 
-/// So many photographs must be left.
+/// The smallest number of usable photographs.
 const LEAST: usize = 2;
-/// So many may be sent.
+/// The largest number of photographs in a request.
 const MOST: usize = 5;
 
 /// What became of one photograph.
@@ -70,11 +71,11 @@ pub struct EnrollMultiResponse {
     model: ModelResponse,
 }
 
-/// One photograph, looked at.
+/// An examined photograph.
 pub struct Looked {
-    /// 0 to 100.
+    /// The quality of the face, 0 to 100; 0 if none was measured.
     pub quality: f64,
-    /// The face, or why it is no template.
+    /// The face, or why it can't become a template.
     pub kept: Result<Examined, Problem>,
 }
 
@@ -136,7 +137,7 @@ fn mean(values: impl Iterator<Item = f64>) -> f64 {
     round(sum / f64::max(count, 1.0), 2)
 }
 
-/// Looks at all of them.
+/// Examines all photographs.
 fn all(examiner: &FullExaminer, scratch: &mut Scratch, files: &[Bytes]) -> Result<Vec<Looked>, Problem> {
     let mut looked = Vec::new();
     for (index, bytes) in files.iter().enumerate() {
@@ -159,13 +160,13 @@ fn all(examiner: &FullExaminer, scratch: &mut Scratch, files: &[Bytes]) -> Resul
     Ok(looked)
 }
 
-/// What one photograph may lack without refusing the others.
+/// Whether this problem with one photograph refuses the whole request.
 pub fn refuses_all(code: Code) -> bool {
     let left_out = [Code::FaceNotDetected, Code::MultipleFaces, Code::PoorImageQuality, Code::InvalidImage];
     !left_out.contains(&code)
 }
 
-/// Looks at one.
+/// Examines one photograph.
 pub fn one(examiner: &FullExaminer, scratch: &mut Scratch, bytes: &[u8]) -> Looked {
     let (mut watch, mut score, rule) = (Stopwatch::start(), 0.0, examiner.examiner.policy.enroll);
     let judged = examiner.judged(scratch, bytes, &mut |stage| watch.lap(stage), |quality| {
@@ -179,7 +180,7 @@ pub fn one(examiner: &FullExaminer, scratch: &mut Scratch, bytes: &[u8]) -> Look
     Looked { quality: score, kept }
 }
 
-/// All photographs resemble each other, or one of them is of another person.
+/// Checks that the faces of all usable photographs resemble each other.
 ///
 /// # Errors
 /// `INVALID_INPUT`

@@ -1,4 +1,5 @@
-//! `DELETE /api/v1/persons/{user_id}` and `GET /api/v1/erasures/{erasure_id}`: a person is gone, and the receipt of it.
+//! `DELETE /api/v1/persons/{user_id}` erases a person; `GET /api/v1/erasures/{erasure_id}` returns the
+//! receipt.
 
 use axum::extract::{Path, Query, State};
 use axum::{Extension, Json};
@@ -123,7 +124,7 @@ pub async fn erasure(
     Path(id): Path<String>,
 ) -> Result<Json<ErasureResponse>, Problem> {
     let none = || Problem::new(Code::NotFound, "no erasure of this id");
-    // Without a store this says so, whatever the id is.
+    // Without a store, the error is the same for every id.
     let id = unhex_erasure(&id);
     let state = ask(&app, move |store| id.map_or(Ok(None), |id| store.erasure(&id))).await?;
     let (Some(id), Some(state)) = (id, state) else { return Err(none()) };

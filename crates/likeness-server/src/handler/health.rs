@@ -1,7 +1,8 @@
-//! `GET /api/v1/health`, `/live`, `/ready`, `/detailed`: what can be answered now, and what it lacks.
+//! `GET /api/v1/health`, `/live`, `/ready` and `/detailed` report which routes work now, and which models or
+//! stores are missing.
 //!
-//! Live never depends on weights. Health is good while every required route can answer; a route that
-//! is not required and can't answer makes it `degraded`, and still 200.
+//! `/live` never depends on weights. Health has status 200 while every required route works. A route that is
+//! not required and does not work makes health `degraded`, still with status 200.
 
 use std::sync::atomic::Ordering;
 

@@ -1,7 +1,7 @@
-//! `POST /api/v1/inspect`: what each network saw in one photograph or two, and what it said.
+//! `POST /api/v1/inspect` returns the inputs and the results of each network, for one or two photographs.
 //!
-//! Needs the detector only. The answers of networks that are not loaded are null, and
-//! `missing` names their files: never a verdict.
+//! Only the detector is required. For a network that is not loaded, its fields are null and `missing` names
+//! its file.
 
 use std::sync::Arc;
 
@@ -32,7 +32,7 @@ use crate::models::LoadedModels;
 use crate::problem::Problem;
 use crate::trail;
 
-/// The detector, and whatever else is loaded.
+/// The detector, and the other networks if they are loaded.
 struct Inspector {
     examiner: Examiner,
     spoof: Option<SpoofPair>,
@@ -40,15 +40,15 @@ struct Inspector {
     models: Arc<LoadedModels>,
 }
 
-/// A photograph's face, with what the loaded models said of it.
+/// A photograph's face, with the results of the loaded models.
 enum Inspected {
-    /// No face counts, or neither liveness nor embedder is loaded.
+    /// No face was chosen, or neither the spoof networks nor the embedder is loaded.
     Nothing,
-    /// Liveness alone.
+    /// Only liveness was judged.
     Judged(Examination<Liveness>),
-    /// The embedder alone.
+    /// Only the embedding was computed.
     Embedded(Examination<Absent, Embedding>),
-    /// Both.
+    /// Liveness was judged and the embedding computed.
     Both(Examination<Liveness, Embedding>),
 }
 
@@ -165,7 +165,8 @@ fn without_subject(mut response: PhotographResponse, unfit: Unfit, watch: Stopwa
     response
 }
 
-/// A verdict where both faces were judged and embedded; where they were only embedded, a similarity.
+/// Compares two faces. If both were judged, the result has a verdict; if they were only embedded, it has a
+/// similarity only.
 fn compared(
     first: &Inspected,
     second: &Inspected,

@@ -1,4 +1,4 @@
-//! The parts of what `/inspect` answers.
+//! The parts of the response of `/inspect`.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -83,7 +83,7 @@ pub struct UnfitResponse {
 }
 
 impl UnfitResponse {
-    /// As other routes tell it.
+    /// Converts the reason to the error of other routes.
     pub fn of(unfit: Unfit) -> Self {
         Self { error_code: Problem::from(unfit).code().name(), message: unfit.to_string() }
     }
@@ -105,7 +105,7 @@ pub struct QualityResponse {
 }
 
 impl QualityResponse {
-    /// Rounded.
+    /// Converts the measurements, rounded to two decimals.
     pub fn of(quality: &Quality) -> Self {
         let Quality { blur, light, side, colour, .. } = *quality;
         let [score, blur, light, colour] = [quality.score(), blur, light, colour].map(|value| round(value, 2));
@@ -161,7 +161,7 @@ pub struct SpoofNetworkResponse {
 }
 
 impl LivenessInspection {
-    /// Of a judgement on a face of this photograph.
+    /// Converts a judgement on a face of this photograph.
     ///
     /// # Errors
     /// A crop can't be encoded.
@@ -206,10 +206,10 @@ pub struct EmbedderResponse {
 }
 
 impl EmbedderResponse {
-    /// Of what it took: pixels from 0 to 1.
+    /// Converts the embedder's input, pixels from 0 to 1.
     ///
     /// # Errors
-    /// They can't be encoded.
+    /// The pixels can't be encoded.
     pub fn of(input: &[f32], file: String) -> Result<Self, Problem> {
         let bytes = input.iter().map(|part| (part * 255.0).round() as u8).collect();
         let face = Bgr::new(facenet512::SIDE, facenet512::SIDE, bytes);
@@ -247,7 +247,7 @@ pub struct ReasonResponse {
 }
 
 impl ComparisonResponse {
-    /// Of a measurement and what was decided.
+    /// Converts a similarity and its verdict.
     pub fn of(similarity: &Similarity, verdict: Option<&Verdict>) -> Self {
         let reasons = verdict.map_or(&[][..], Verdict::reasons).iter();
         let reasons =
@@ -257,7 +257,7 @@ impl ComparisonResponse {
     }
 }
 
-/// All models that are not loaded.
+/// Returns every model that is not loaded.
 pub fn missing(models: &LoadedModels) -> Vec<ModelFault> {
     models.roles.iter().filter(|role| role.loaded().is_none()).map(ModelFault::of).collect()
 }

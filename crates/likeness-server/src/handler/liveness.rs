@@ -1,4 +1,4 @@
-//! `POST /api/v1/liveness`: is this face live?
+//! `POST /api/v1/liveness` judges whether the face of a photograph is live.
 
 use axum::Json;
 use axum::extract::State;
@@ -48,7 +48,7 @@ impl LivenessResponse {
     }
 }
 
-/// A judgement in words.
+/// Describes a judgement for a person.
 pub fn message(judged: &Liveness) -> String {
     match judged {
         Liveness::Live(_) => "a live face".into(),

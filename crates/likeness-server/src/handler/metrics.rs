@@ -1,4 +1,5 @@
-//! `GET /metrics`: Prometheus' text. What is read at that moment is set here, all else where it happens.
+//! `GET /metrics` returns the metrics as Prometheus text. This handler sets the gauges of the current state;
+//! other code updates the counters.
 
 use axum::extract::State;
 use axum::http::{StatusCode, header};

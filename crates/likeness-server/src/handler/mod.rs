@@ -1,5 +1,5 @@
-//! One file per route: the form in, the answer out. Each asks for its networks by name, so that none
-//! can answer without them.
+//! Each file handles one route or a few similar ones: it reads the request and returns the response. A
+//! handler requests its networks by role, so it can't respond without them.
 
 pub mod compare;
 pub mod deepface;

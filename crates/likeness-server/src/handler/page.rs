@@ -1,4 +1,5 @@
-//! The page at `/`, and that of the API at `/docs/`: files of this program, under a policy that lets nothing in from elsewhere.
+//! Serves the page at `/` and the API's page at `/docs/` from files in the program. Their content security
+//! policy forbids loading anything from another origin.
 
 use axum::Router;
 use axum::extract::Path;
@@ -10,7 +11,7 @@ use rust_embed::Embed;
 use crate::app::App;
 use crate::problem::Problem;
 
-/// What a browser may do for the page: its own files, photographs from memory, nothing inline.
+/// The page may load its own files and photographs from memory; inline scripts and styles are forbidden.
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; \
     img-src 'self' data: blob:; media-src blob:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
@@ -27,7 +28,7 @@ const HEADERS: [(HeaderName, &str); 6] = [
 #[folder = "page/"]
 struct Files;
 
-/// The page and its files.
+/// Returns the routes of the page and its files.
 pub fn routes() -> Router<App> {
     Router::new()
         .route("/", get(index))
@@ -44,7 +45,7 @@ async fn docs() -> Response {
     answer("docs.html")
 }
 
-/// Relative, so that a proxy may serve all of this below a prefix.
+/// The redirect is relative, so that a proxy may add a prefix to every path.
 async fn to_docs() -> Response {
     (StatusCode::SEE_OTHER, [(header::LOCATION, "docs/")]).into_response()
 }
@@ -60,7 +61,7 @@ fn answer(name: &str) -> Response {
     }
 }
 
-/// A page that the program writes.
+/// Returns an HTML page with this text.
 pub fn html(text: String) -> Response {
     (HEADERS, [(header::CONTENT_TYPE, "text/html; charset=utf-8")], text).into_response()
 }
@@ -85,7 +86,7 @@ mod tests {
         let mut wrong = Vec::new();
         for name in Files::iter().filter(|name| name != "SAMPLE.md") {
             let bytes = Files::get(&name).unwrap_or_else(|| panic!("{name}")).data;
-            // The one address that is a name, not a place.
+            // This address is the name of the SVG namespace, which no browser fetches.
             let text = String::from_utf8_lossy(&bytes).replace("http://www.w3.org/2000/svg", "");
             let reaches = ["src=\"http", "href=\"http", "from 'http", "fetch('http", " url("]
                 .iter()

@@ -1,5 +1,5 @@
-//! What enrolling, verifying and searching share: ids out of a form, what of a store could not be
-//! compared, and store calls away from the event loop.
+//! Shared by the handlers of persons: reads ids from a form, calls the store on a thread for blocking work,
+//! and reports templates that could not be compared.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,17 +17,17 @@ use crate::store::{self, Kind, NotCompared, Spent, Store, StoreError, Subject, T
 use crate::templates::Templates;
 use crate::trail;
 
-/// Who is meant.
+/// The person whom a request names.
 #[derive(Debug, Clone)]
 pub struct Who {
-    /// Whose person.
+    /// The person's tenant.
     pub tenant: Tenant,
-    /// The person.
+    /// The person's subject name.
     pub subject: Subject,
 }
 
 impl Who {
-    /// From the fields `user_id` and `tenant_id`.
+    /// Reads the person from the fields `user_id` and `tenant_id`.
     ///
     /// # Errors
     /// `INVALID_INPUT`, `FORBIDDEN`
@@ -38,7 +38,7 @@ impl Who {
         Ok(who)
     }
 
-    /// From a name.
+    /// Checks a subject name.
     ///
     /// # Errors
     /// `INVALID_INPUT`
@@ -47,12 +47,12 @@ impl Who {
         Ok(Self { tenant, subject })
     }
 
-    /// The keyed hash under which records and the journal have this person.
+    /// Returns the keyed hash that stands for this person in records and the journal.
     pub fn hash(&self, app: &App) -> String {
         app.records.hash(&trail::subject_digest(self.tenant.as_str(), self.subject.as_str()))
     }
 
-    /// No person of this name is enrolled.
+    /// Returns the problem that no person of this name is enrolled.
     pub fn unknown(&self) -> Problem {
         Problem::new(Code::EmbeddingNotFound, "no person is enrolled under this name")
             .with("user_id", self.subject.as_str())
@@ -69,13 +69,13 @@ pub async fn within_budget(app: &App, who: &Who, caller: &Caller) -> Result<(), 
     spent.await?.map_or(Ok(()), |spent| Err(closed(spent)))
 }
 
-/// A budget is spent.
+/// Returns the problem that a limit of failures was reached.
 pub fn closed(spent: Spent) -> Problem {
     let seconds = u64::try_from(spent.seconds).unwrap_or(0);
     Problem::too_many(spent.limit.name(), Duration::from_secs(seconds))
 }
 
-/// Counts an answer that was none about the right person, for each of these subjects.
+/// Counts a failure for each of these subjects.
 ///
 /// # Errors
 /// `STORE_UNAVAILABLE`
@@ -87,10 +87,10 @@ pub async fn note_failures(app: &App, tenant: &Tenant, subjects: Vec<Subject>, c
     ask(app, move |store| store.note_failures(&tenant, &subjects, caller.source(), now())).await
 }
 
-/// Asks the store, away from the event loop.
+/// Calls the store on a thread for blocking work.
 ///
 /// # Errors
-/// `STORE_UNAVAILABLE`, `INDEX_LOADING`, or `NOT_FOUND` where the service has no store.
+/// `STORE_UNAVAILABLE`, `INDEX_LOADING`, or `NOT_FOUND` if the service has no store.
 pub async fn ask<T: Send + 'static>(
     app: &App,
     question: impl FnOnce(&Store) -> store::Result<T> + Send + 'static,
@@ -100,10 +100,10 @@ pub async fn ask<T: Send + 'static>(
     answer.await.map_err(|why| Problem::internal(&why))?.map_err(Problem::from)
 }
 
-/// The templates.
+/// Returns the store of templates.
 ///
 /// # Errors
-/// `NOT_FOUND`: the service was started without a store.
+/// `NOT_FOUND` if the service was started without a store.
 pub fn templates(app: &App) -> Result<&Arc<Templates>, Problem> {
     let none = || Problem::new(Code::NotFound, "this service holds no templates: it was started without a store");
     app.templates.as_ref().ok_or_else(none)
@@ -133,14 +133,14 @@ impl From<NotCompared> for NotComparedResponse {
     }
 }
 
-/// Nothing of what is stored can be compared: enrolled with other models.
+/// Returns the problem that none of the stored templates can be compared.
 pub fn nothing_comparable(not_compared: NotCompared) -> Problem {
     let message = "enrolled with other models, whose templates can't be compared: enrol again, with replace=true";
     let counts = serde_json::to_value(NotComparedResponse::from(not_compared)).unwrap_or_default();
     Problem::new(Code::EmbeddingContractMismatch, message).with("not_compared", counts)
 }
 
-/// A template of an embedded face.
+/// Creates a template of an embedding and its face's quality.
 pub fn template(embedding: &Embedding, quality: f64) -> TemplateData {
     TemplateData {
         space: *embedding.direction().space().as_bytes(),
@@ -150,7 +150,7 @@ pub fn template(embedding: &Embedding, quality: f64) -> TemplateData {
     }
 }
 
-/// How sure a distance is, for callers of the replaced service: 1 - distance, 0 to 1.
+/// Returns 1 - distance, limited to 0 to 1: the field `confidence` of the replaced service.
 pub fn confidence(distance: f64) -> f64 {
     crate::examiner::round((1.0 - distance).clamp(0.0, 1.0), 6)
 }

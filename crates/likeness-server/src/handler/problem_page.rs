@@ -1,4 +1,5 @@
-//! `GET /docs/problems/{code}`: what a problem's `type` leads to (RFC 9457): what happened, and the way out.
+//! `GET /docs/problems/{code}` returns the page that a problem's `type` links to (RFC 9457). The page
+//! explains the error and what a caller can do.
 
 use axum::extract::Path;
 use axum::http::StatusCode;
@@ -7,7 +8,7 @@ use axum::response::{IntoResponse, Response};
 use super::page::html;
 use crate::problem::{Code, Problem};
 
-/// What happened, and what a caller does.
+/// Explains an error, and what a caller can do.
 fn explained(code: Code) -> (&'static str, &'static str) {
     match code {
         Code::FaceNotDetected => ("The photograph shows no face.", "Send another photograph."),
@@ -56,7 +57,7 @@ fn explained(code: Code) -> (&'static str, &'static str) {
     }
 }
 
-/// The page of a problem.
+/// Returns the page of a problem.
 pub async fn problem(Path(name): Path<String>) -> Response {
     let Some((code, name, status)) = Code::ALL.into_iter().find(|(_, known, _)| *known == name) else {
         return Problem::of_status(StatusCode::NOT_FOUND, 0).into_response();

@@ -1,4 +1,5 @@
-//! `GET /api/v1/records/{id}`: the whole record of an answer, for an audit: its probabilities help an attacker.
+//! `GET /api/v1/records/{id}` returns a decision record for an audit. It needs its own scope, because a
+//! record's probabilities help an attacker.
 
 use axum::extract::{Path, State};
 use axum::{Extension, Json};

@@ -1,4 +1,4 @@
-//! Parts that several answers share.
+//! The parts that several responses share.
 
 use likeness::detect::{Area, Face, Point, Size, inside};
 use likeness::find::DetectionPlan;
@@ -23,7 +23,7 @@ pub struct BoxResponse {
 }
 
 impl BoxResponse {
-    /// The same in a photograph whose sides are this many times as long.
+    /// Returns the box in a photograph whose sides are `unit` times as long.
     pub fn times(self, unit: usize) -> Self {
         let unit = unit as i64;
         Self { x: self.x * unit, y: self.y * unit, width: self.width * unit, height: self.height * unit }
@@ -57,7 +57,7 @@ pub struct LandmarksResponse {
 }
 
 impl LandmarksResponse {
-    /// Of a face in a photograph of this size.
+    /// Converts the landmarks of a face in a photograph of this size.
     pub fn of(face: &Face, size: Size) -> Self {
         let [right_eye, left_eye, nose, mouth_right, mouth_left] = face.landmarks.map(|point| inside(point, size));
         Self { right_eye, left_eye, nose, mouth_right, mouth_left }
@@ -74,7 +74,7 @@ pub struct SizeResponse {
 }
 
 impl SizeResponse {
-    /// Of a photograph, in pixels of its file.
+    /// Returns a photograph's size, in pixels of its file.
     pub fn of(look: &DetectionPlan) -> Self {
         let Size { x: width, y: height } = look.file_size();
         Self { width, height }

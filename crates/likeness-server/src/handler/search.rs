@@ -1,4 +1,4 @@
-//! `POST /api/v1/search`: whose face is it? Only a live face gets names.
+//! `POST /api/v1/search` finds the persons whose templates resemble a face. Only a live face gets names.
 
 use axum::extract::State;
 use axum::{Extension, Json};
@@ -18,7 +18,7 @@ use crate::problem::Problem;
 use crate::store::{Query, SearchResult, Subject};
 use crate::trail;
 
-/// At most so many are named.
+/// The largest number of persons in a response.
 const MOST: usize = 50;
 
 /// A person within the threshold.

@@ -1,20 +1,21 @@
-//! What an enrolment is kept under, out of its form: a consent, and when the person is to be gone.
+//! Reads the consent and the expiry from the form of an enrolment.
 
 use crate::clock::{now, of_rfc3339};
 use crate::form::Form;
 use crate::problem::Problem;
 use crate::store::{Consent, LONGEST, Terms};
 
-/// A consent is three fields; any of the first two needs the other.
+/// A consent has three fields: `consent_reference` and `consent_version` need each other, and
+/// `consent_given_at` needs both.
 const REFERENCE: &str = "consent_reference";
 const VERSION: &str = "consent_version";
 const GIVEN_AT: &str = "consent_given_at";
 const EXPIRES_AT: &str = "expires_at";
 
-/// Reads them.
+/// Reads the consent and the expiry.
 ///
 /// # Errors
-/// `INVALID_INPUT`; with `required`, `reason` is `consent_required` where there is no consent.
+/// `INVALID_INPUT`. If a consent is `required` and missing, `reason` is `consent_required`.
 pub fn terms(form: &Form, required: bool) -> Result<Terms, Problem> {
     let (reference, version) = (bounded(form, REFERENCE)?, bounded(form, VERSION)?);
     let (given_at, expires_at) = (moment(form, GIVEN_AT)?, moment(form, EXPIRES_AT)?);

@@ -1,8 +1,8 @@
-//! `POST /api/v1/verify`: is this the person, and live?
+//! `POST /api/v1/verify` judges whether a photograph shows the named person, live.
 //!
-//! In this order: ids; the person exists; decode; detect once; quality; spoof; embed; compare. A
-//! spoof is refused before anything is embedded. The verdict decides `verified`, `message` and
-//! `recommended_action`; only the library makes one.
+//! The steps in order: check the ids; load the person; decode; detect; check quality; judge liveness; embed;
+//! compare. If spoofs are blocked, a spoof is refused before it is embedded. The library's verdict decides
+//! `verified`, `message` and `recommended_action`.
 
 use std::collections::BTreeMap;
 
@@ -84,7 +84,7 @@ pub struct VerifyResponse {
     request_id: String,
 }
 
-/// What the models said, measured against the person.
+/// The results of the models, and the decision.
 struct Measured {
     liveness: Liveness,
     decision: Decision,
@@ -130,7 +130,8 @@ pub async fn verify(
     Ok(Json(answer(measured, not_compared.into(), model, request_id)))
 }
 
-/// The person, unless the caller has failed too often for them; unknown persons are counted alike.
+/// Loads the person, unless the caller has failed too often for this person. A request for an unknown person
+/// counts as a failure.
 async fn known(app: &App, who: &Who, caller: &Caller) -> Result<Person, Problem> {
     within_budget(app, who, caller).await?;
     let owner = who.clone();
@@ -163,10 +164,10 @@ fn measure(
     Ok(Measured { liveness: *face.liveness(), decision, timings: watch.timings() })
 }
 
-/// A judged face of good enough quality, before it is embedded.
+/// Examines a photograph up to liveness, and checks the face's quality; computes no embedding.
 ///
 /// # Errors
-/// The photograph's own; `ANTISPOOF_BLOCKED` where spoofs are blocked.
+/// The photograph's error, or `ANTISPOOF_BLOCKED` if `block` is true and the face is a spoof.
 pub fn probe(
     examiner: &FullExaminer,
     scratch: &mut Scratch,
@@ -182,7 +183,7 @@ pub fn probe(
     }
 }
 
-/// A spoof is refused, and nothing of it was embedded.
+/// Returns the problem for a blocked spoof.
 fn blocked(judged: &Liveness) -> Problem {
     Problem::new(Code::AntispoofBlocked, message(judged))
         .with("reason", judged.name())

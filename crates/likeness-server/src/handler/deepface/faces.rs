@@ -1,5 +1,5 @@
-//! The faces of a photograph as DeepFace finds, cuts, judges and embeds them: the steps of the library's
-//! pipeline for every face, by DeepFace's look policy. Touches nothing.
+//! Finds, cuts out, judges and embeds the faces of a photograph as DeepFace does: the library's steps, by
+//! DeepFace's look policy.
 
 use likeness::align::{aligned, unaligned};
 use likeness::detect::{Area, Face, Point, Size, inside};
@@ -22,7 +22,7 @@ use crate::problem::{Code, Problem};
 use crate::trail;
 use crate::work::count_decoder_panic;
 
-/// The longest side that is looked at unreduced where there is no border.
+/// The longest side that the detector sees in full size if no border is added.
 const UNREDUCED: usize = 4096;
 
 /// A face's area, in DeepFace's fields. Every field is null if the service could compare no pair of faces.
@@ -53,9 +53,9 @@ impl AreaResponse {
     }
 }
 
-/// What the embedder takes.
+/// The embedder's input.
 enum Cut {
-    /// A face that was cut out.
+    /// A cut-out face.
     Face(Bgr),
     /// The whole photograph.
     Whole,
@@ -71,32 +71,32 @@ struct Candidate {
 
 /// A face with its embedding.
 pub struct Represented {
-    /// Where.
+    /// The area of the face.
     pub area: AreaResponse,
-    /// The confidence that this is a face, two decimals; 0 where no detector ran.
+    /// The confidence that this is a face, with two decimals; 0 if no detector ran.
     pub confidence: f64,
-    /// 512 numbers, not normalised.
+    /// The embedding: 512 numbers, not normalised.
     pub embedding: Vec<f32>,
 }
 
-/// What came of a photograph.
+/// The result for a photograph.
 pub enum Extracted {
-    /// All its faces.
+    /// All faces of the photograph.
     Faces(Vec<Represented>),
-    /// One of them is not real: its live probability. Nothing was embedded after it.
+    /// A face is a spoof, with this live probability; the remaining faces were not examined.
     Spoof(f64),
 }
 
-/// How the whole photograph is prepared where it is the face.
+/// The route, which decides how the whole photograph is prepared if it counts as the face.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Endpoint {
-    /// `verify` resamples numbers.
+    /// `verify` resamples floating-point numbers.
     Verify,
-    /// `represent` with `skip` resamples bytes, and tells height and width in each other's place.
+    /// `represent` with `skip` resamples bytes, and swaps height and width in its response, as DeepFace does.
     Represent,
 }
 
-/// The models that a request needs, and how it wants faces.
+/// The models and the options of a request.
 pub struct FaceReader {
     finder: Option<Finder>,
     spoof: Option<SpoofPair>,
@@ -106,10 +106,10 @@ pub struct FaceReader {
 }
 
 impl FaceReader {
-    /// Takes the models that these options need.
+    /// Creates a reader with the models that these options need.
     ///
     /// # Errors
-    /// `MODEL_UNAVAILABLE` names all that are lacking; `EMBEDDER_UNKNOWN`.
+    /// `MODEL_UNAVAILABLE` names every missing model; `EMBEDDER_UNKNOWN` if the embedder is not trusted.
     pub fn of(app: &App, models: &LoadedModels, options: Options) -> Result<Self, Unavailable> {
         trail::models(app.policy(), || crate::app::seen(models));
         let detector = options.backend == Backend::Centerface;
@@ -126,10 +126,10 @@ impl FaceReader {
         Ok(Self { finder, spoof, embedder: models.embedder()?, native: app.options(), options })
     }
 
-    /// Every face of a photograph, embedded; the first that is not real ends it.
+    /// Embeds every face of a photograph; stops at the first spoof.
     ///
     /// # Errors
-    /// The photograph's own, and `FACE_NOT_DETECTED` where a face must be found.
+    /// The photograph's error, or `FACE_NOT_DETECTED` if a face is required and none is found.
     pub fn faces(
         &self,
         scratch: &mut Scratch,
@@ -156,7 +156,8 @@ impl FaceReader {
         Ok(Extracted::Faces(faces))
     }
 
-    /// In the detector's order, or the largest first where there are more than are wanted.
+    /// Returns the faces in the detector's order; if there are more than `most`, only the largest, largest
+    /// first.
     fn candidates(
         &self,
         scratch: &mut Scratch,
@@ -169,7 +170,7 @@ impl FaceReader {
         let mode = mode(self.native.mode, self.options.align, size);
         let Detected { mut faces, look, .. } = finder.find(scratch, image, mode).map_err(NoAnswer::Find)?;
         if faces.is_empty() {
-            // The answer has the area of the whole photograph as in `verify`, on every route.
+            // On every route, the response reports the area of the whole photograph as `verify` does.
             let whole = || vec![whole(image, Endpoint::Verify)];
             return if self.options.enforce { Err(no_face()) } else { Ok(whole()) };
         }
@@ -186,7 +187,8 @@ impl FaceReader {
         if candidates.is_empty() && self.options.enforce { Err(no_face()) } else { Ok(candidates) }
     }
 
-    /// The live probability of a face that is not real, where the request wants that.
+    /// Returns the live probability of a spoof; `None` if the face is real or the request does not ask for
+    /// this test.
     fn fake(&self, scratch: &mut Scratch, image: &Bgr, area: &Area) -> Result<Option<f64>, Problem> {
         let Some(spoof) = &self.spoof else { return Ok(None) };
         if area.w < 1 || area.h < 1 {
@@ -207,14 +209,14 @@ impl FaceReader {
     }
 }
 
-/// No face, in the words that clients of DeepFace look for.
+/// Returns the problem that no face was found, with DeepFace's message.
 fn no_face() -> Problem {
     let message = "Face could not be detected in the given image. Please confirm that the picture is a face photo, or \
         set enforce_detection to false.";
     Problem::new(Code::FaceNotDetected, message)
 }
 
-/// The whole photograph as a face.
+/// Returns the whole photograph as a face.
 fn whole(image: &Bgr, route: Endpoint) -> Candidate {
     let (width, height) = (image.width(), image.height());
     let [across, down] = [width, height].map(|side| side * image.unit());
@@ -226,8 +228,8 @@ fn whole(image: &Bgr, route: Endpoint) -> Candidate {
     Candidate { area, reported, confidence: 0.0, cut: Cut::Whole }
 }
 
-/// How DeepFace would look, within the service's settings: `auto` is exact as long as a
-/// photograph is not too large for that, and `fast` stays fast.
+/// Chooses the detection mode as DeepFace does, within the service's settings. `auto` is exact unless the
+/// photograph is too large, and `fast` stays fast.
 fn mode(set: Mode, align: bool, size: Size) -> Mode {
     let large = size.x * size.y > EXACT_PIXELS;
     match (set, align) {

@@ -48,7 +48,7 @@ fn way_out(path: &str) -> Option<&'static str> {
     NOT_OFFERED.iter().find(|(route, _)| *route == name).map(|(_, way_out)| *way_out)
 }
 
-/// The answer for an unknown path; for a route of DeepFace's it says what to do instead.
+/// Responds to an unknown path; for a route of DeepFace's, the message names an alternative.
 pub async fn no_route(State(app): State<App>, uri: Uri) -> Problem {
     let path = uri.path();
     if !shaped(path, app.settings.deepface_root) {
@@ -161,7 +161,7 @@ pub async fn verify_route(State(app): State<App>, request: DeepfaceRequest) -> R
         }
     };
     let answer = app.work.run_two(subjects, move |[first, second]| {
-        // Who is not real has ended it already.
+        // A spoof has ended the request already.
         let answer = verify(&first, &second, metric).map_err(|why| Problem::internal(&why))?;
         trail::verdict(if answer.verified { "match" } else { "no_match" });
         if name == "cosine" && answer.distance.is_finite() {
@@ -214,7 +214,7 @@ fn subject(Represented { area, embedding, .. }: Represented) -> Subject<AreaResp
     Subject { area, embedding: embedding.into_iter().map(f64::from).collect(), is_real: None }
 }
 
-/// A face that is not real: in DeepFace's words, with its status.
+/// Returns the problem for a spoof, with DeepFace's message and status.
 fn spoof(message: String, live: f64) -> Problem {
     Problem::new(Code::LivenessFailed, message).with("score", round(100.0 * live, 2)).with("verdict", "spoof")
 }

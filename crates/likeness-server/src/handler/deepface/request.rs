@@ -1,5 +1,5 @@
-//! What a client of DeepFace asks: JSON or a form, words as it spells them, photographs as files or
-//! as base64. Paths and URLs are refused: nothing is read from this machine or fetched from another.
+//! Reads a request in DeepFace's form: JSON or a form, with photographs as files or in base64. A path or URL
+//! of a photograph is refused: the service opens no file and fetches no URL for a request.
 
 use std::fmt;
 
@@ -23,9 +23,9 @@ use crate::problem::{Code, Problem};
 
 /// The only embedder.
 pub const MODEL: &str = "Facenet512";
-/// The detectors; `skip` takes the whole photograph for the face.
+/// The detectors; with `skip`, the whole photograph is the face.
 pub const DETECTORS: [(&str, Backend); 2] = [("centerface", Backend::Centerface), ("skip", Backend::Skip)];
-/// At most so many faces of a photograph may be requested.
+/// The largest number of faces that a request may ask for.
 pub const MOST: usize = 50;
 
 const BASE64: GeneralPurpose = GeneralPurpose::new(
@@ -33,7 +33,7 @@ const BASE64: GeneralPurpose = GeneralPurpose::new(
     GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
 );
 
-/// Who finds the face.
+/// The detector.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Backend {
     /// CenterFace.
@@ -43,26 +43,26 @@ pub enum Backend {
 }
 
 impl Backend {
-    /// Its name, as DeepFace has it.
+    /// Returns the detector's name in DeepFace.
     pub fn name(self) -> &'static str {
         DETECTORS[self as usize].0
     }
 }
 
-/// How faces are wanted.
+/// The options of a request.
 #[derive(Debug, Clone, Copy)]
 pub struct Options {
-    /// Who finds them.
+    /// The detector.
     pub backend: Backend,
-    /// Whether they are turned upright.
+    /// Whether faces are rotated upright.
     pub align: bool,
-    /// Whether a photograph without a face is refused; otherwise it is the face.
+    /// Whether a photograph without a face is refused; otherwise the whole photograph is the face.
     pub enforce: bool,
-    /// Whether a face that is not real is refused.
+    /// Whether a spoof is refused.
     pub anti_spoofing: bool,
 }
 
-/// The fields, however they came.
+/// The fields of a request, from JSON or a form.
 pub struct DeepfaceRequest(Form);
 
 impl FromRequest<App> for DeepfaceRequest {
@@ -94,7 +94,7 @@ async fn json(request: Request, app: &App) -> Result<DeepfaceRequest, Problem> {
     Ok(DeepfaceRequest(Form::of(fields.into_iter().filter_map(text).collect(), limit)))
 }
 
-/// The fields of a JSON object in their order, a repeated one as often as it came: a map would keep the last silently.
+/// The fields of a JSON object in order, including repeated fields; a map would silently keep only the last.
 struct Fields(Vec<(String, Value)>);
 
 impl<'de> Deserialize<'de> for Fields {
@@ -137,7 +137,7 @@ fn unread(status: StatusCode, limit: usize) -> Problem {
 }
 
 impl DeepfaceRequest {
-    /// How faces are wanted.
+    /// Reads the options.
     ///
     /// # Errors
     /// `INVALID_INPUT` names the possible values.
@@ -151,16 +151,16 @@ impl DeepfaceRequest {
         })
     }
 
-    /// How distances are measured; absent means cosine.
+    /// Reads the metric of distances; the default is cosine.
     ///
     /// # Errors
-    /// `INVALID_INPUT` names all four.
+    /// `INVALID_INPUT` names all four metrics.
     pub fn metric(&self) -> Result<(&'static str, Metric), Problem> {
         let named = Metric::ALL.map(|(name, metric)| (name, (name, metric)));
         one_of(&self.0, "distance_metric", &named, "cosine")
     }
 
-    /// The most faces; absent means as many as there may be.
+    /// Reads the largest number of faces; the default is [`MOST`].
     ///
     /// # Errors
     /// `INVALID_INPUT`
@@ -175,12 +175,12 @@ impl DeepfaceRequest {
         Ok(self.0.value(name)?.map_or(absent, |Truth(found)| found))
     }
 
-    /// A photograph: a file, or base64 with or without a data URI's head.
+    /// Reads a photograph: a file, or base64 with or without the head of a data URI.
     ///
     /// # Errors
     /// `INVALID_INPUT`, `FILE_TOO_LARGE`
     pub fn image(&self, name: &str) -> Result<Bytes, Problem> {
-        // In base64 it is longer than it is.
+        // The limit applies to the decoded bytes; base64 is longer.
         let Some(bytes) = self.0.bytes(name)? else {
             return Err(Problem::input(format!("expected a photograph in `{name}`, found none")));
         };
@@ -192,7 +192,7 @@ impl DeepfaceRequest {
     }
 }
 
-/// What one of these words stands for.
+/// Returns the value of a field that allows only these words.
 fn one_of<T: Copy>(form: &Form, name: &str, known: &[(&str, T)], absent: &str) -> Result<T, Problem> {
     let found = form.text(name)?.unwrap_or(absent);
     let names = || known.iter().map(|(name, _)| *name).collect::<Vec<_>>();
