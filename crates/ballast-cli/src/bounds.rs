@@ -5,7 +5,7 @@
 
 pub use ballast::bounds::{INDEX, LOCK, RECEIPTS};
 
-/// Bytes of a signature of minisign, or of its public key.
+/// A minisign signature or public key has at most this many bytes.
 pub const SIGNATURE: u64 = 8 << 10;
 /// Bytes of the number that a serial file holds.
 pub const SERIAL: u64 = 64;

@@ -38,7 +38,8 @@ pub struct Outcome {
     pub done: Done,
     /// Facts of the inode whose bytes were verified, if the weight is right.
     pub stat: Option<Stat>,
-    /// Time of this weight's installation, or of the verification of all weights.
+    /// How long the installation of this weight took. For a weight that was only verified: how long the verification of
+    /// all weights took.
     pub took: Duration,
 }
 

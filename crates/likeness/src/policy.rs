@@ -217,7 +217,7 @@ pub struct LivenessRule {
     /// toned, and the networks know colour photographs alone.
     pub colour: f64,
     /// The crop for the network of scale 2.7 is at least this many times the face's box; otherwise
-    /// the frame shows too little around the face.
+    /// the result is indeterminate, since the frame shows too little around the face.
     pub context: f64,
     /// At least this part of the face's box lies in the photograph, with all five landmarks.
     pub inside: f64,

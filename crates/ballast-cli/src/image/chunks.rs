@@ -65,7 +65,7 @@ pub fn pieces<'a>(from: u64, size: u64, own: Option<&'a Own<'a>>) -> impl Iterat
         let start = at;
         while at < size {
             let number = at / CHUNK;
-            // A piece that begins within a chunk is fetched to the chunk's end.
+            // If the first offset lies within a chunk, the rest of that chunk is fetched, even where the own file has it right.
             let good = if at % CHUNK == 0 { own.chunk(number) } else { None };
             let first = at;
             at = (at + 1).next_multiple_of(CHUNK).min(size);

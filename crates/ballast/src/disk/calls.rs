@@ -47,7 +47,7 @@ pub enum Staging {
     TmpfileEmptyPath,
     /// `O_TMPFILE`, then `linkat` through `/proc/self/fd`.
     TmpfileProc,
-    /// An `O_EXCL` random name in the same directory, then `rename`.
+    /// Creates a file with a random name by `O_EXCL` in the same directory, then renames it.
     Named,
 }
 

@@ -30,7 +30,8 @@ pub struct Rotated {
     pub persons: u64,
     /// The id of the key that wraps everything now.
     pub key: String,
-    /// Whether nothing wrapped by the old key is left in the database's files.
+    /// `Done`: the database has removed what the old key wrapped, as far as a client can. `Pending`: a transaction still
+    /// reads it.
     pub erasure: Erasure,
 }
 

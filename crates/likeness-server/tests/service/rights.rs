@@ -10,7 +10,7 @@ use crate::access::BEHIND_A_KEY;
 use crate::support::{Answer, Ground, Request, Service};
 use crate::tenants::{LENIENT, becomes, key};
 
-/// The scopes of each key of the table.
+/// The test makes one key for each entry. An entry lists that key's scopes, separated by commas.
 const KEYS: [&str; 14] = [
     "verify",
     "enroll",

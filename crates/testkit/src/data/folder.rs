@@ -33,7 +33,8 @@ impl OwnData {
         &self.root
     }
 
-    /// The repository's lock file with the pins and sizes of these weight files.
+    /// Returns the text of the repository's lock file, with the pins and sizes of these generated weight files in place of
+    /// the published ones.
     #[must_use]
     pub fn lock(&self) -> String {
         let text = fs::read_to_string(crate::paths::repository().join("weights.lock")).unwrap();

@@ -1,6 +1,6 @@
 //! The order of the numbers of a value in an exported graph.
 
-/// The order of a value's numbers, for one picture.
+/// The order of a value's axes. The batch axis is 1, if the value has one.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Layout {
     /// 1, rows, columns, channels.
