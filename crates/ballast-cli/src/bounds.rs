@@ -7,11 +7,11 @@ pub use ballast::bounds::{INDEX, LOCK, RECEIPTS};
 
 /// A minisign signature or public key has at most this many bytes.
 pub const SIGNATURE: u64 = 8 << 10;
-/// Bytes of the number that a serial file holds.
+/// The most bytes of the number that a serial file holds.
 pub const SERIAL: u64 = 64;
-/// Bytes of a report that is read back.
+/// The most bytes of a report that is read back.
 pub const REPORT: u64 = 16 << 20;
-/// Bytes of `/etc/passwd` or `/etc/group`.
+/// The most bytes of `/etc/passwd` or `/etc/group`.
 pub const ACCOUNTS: u64 = 1 << 20;
 /// Names beside the weights that the search for files without an entry reads.
 pub const EXTRA_NAMES: usize = 200_000;
@@ -26,25 +26,25 @@ pub use full::*;
 mod full {
     pub use ballast::bounds::LIST;
 
-    /// Bytes of a compose file or of Kubernetes manifests.
+    /// The most bytes of a compose file or of Kubernetes manifests.
     pub const DEPLOYMENT: u64 = 1 << 20;
-    /// Bytes of `image.toml`.
+    /// The most bytes of `image.toml`.
     pub const DESCRIPTION: u64 = 1 << 20;
-    /// Bytes of a file of tokens, or of Docker's configuration.
+    /// The most bytes of a file of tokens, or of Docker's configuration.
     pub const SECRETS: u64 = 1 << 20;
-    /// Bytes of a file of certificates.
+    /// The most bytes of a file of certificates.
     pub const CERTIFICATES: u64 = 16 << 20;
     /// The most bytes that all headers of one HTTP response may have.
     pub const HEADERS: usize = 64 << 10;
-    /// Bytes of a token service's response.
+    /// The most bytes of a token service's response.
     pub const TOKEN_ANSWER: u64 = 256 << 10;
-    /// Bytes of a response that reports an error.
+    /// The most bytes of a response that reports an error.
     pub const ERROR_ANSWER: u64 = 64 << 10;
-    /// Bytes of a manifest, or of the index of an archive.
+    /// The most bytes of a manifest, or of the index of an archive.
     pub const MANIFEST: u64 = 4 << 20;
     /// Layers that a manifest names.
     pub const LAYERS: usize = 4096;
-    /// Bytes of the layer of lock file, lists, index and list of packs, which is shorter than lock file and lists.
+    /// The most bytes of the layer of lock file, lists, index and list of packs, which is shorter than lock file and lists.
     pub const SMALL_LAYER: u64 = super::INDEX + 2 * super::LOCK + 2 * LIST + (1 << 20);
     /// Bytes before the one file of a weight's layer: enough for the longest lock path.
     pub const LAYER_HEAD: u64 = 1 << 20;
@@ -52,23 +52,23 @@ mod full {
     pub const LAYER_TAIL: u64 = 1 << 20;
     /// Entries of an image archive.
     pub const ARCHIVE_ENTRIES: usize = 4096;
-    /// Bytes of an archive beside the contents of its files: headers and long names.
+    /// The most bytes of an archive beside the contents of its files: headers and long names.
     pub const ARCHIVE_HEADERS: u64 = 8 << 20;
-    /// Bytes of the directory of a zip archive or a wheel.
+    /// The most bytes of the directory of a zip archive or a wheel.
     pub const ZIP_DIRECTORY: u64 = 8 << 20;
     /// Bytes at the end of pip's log that are searched.
     pub const PIP_LOG: u64 = 64 << 10;
-    /// Bytes of memory that pip may map, whatever the package index sends.
+    /// The most bytes of memory that pip may map, whatever the package index sends.
     pub const PIP_MEMORY: u64 = 2 << 30;
     /// Files of a cache that is adopted, and names that are left out.
     pub const ADOPTED: usize = ballast::bounds::LISTED;
-    /// Bytes of a header, or of an index of shards, that is checked at a first trust.
+    /// The most bytes of a header, or of an index of shards, that is checked at a first trust.
     pub const HEADER: u64 = 64 << 20;
     /// Fields of a model that the search for its external files reads.
     pub const MODEL_FIELDS: usize = 20_000_000;
     /// Files that one model needs.
     pub const PARTS: usize = ballast::bounds::LOCK_ENTRIES;
-    /// Bytes of a reference of a cache.
+    /// The most bytes of a reference of a cache.
     pub const ADOPTED_WORD: u64 = 1024;
     /// Names of a directory that is adopted.
     pub const ADOPTED_NAMES: usize = 1_000_000;
