@@ -12,7 +12,7 @@ use crate::store_args::{JournalCommand, KeyCommand, StoreCommand, StorePlace};
 
 /// Face verification on CPU: a missing or wrong model is never a verdict, and never a surprise.
 #[derive(Debug, Parser)]
-#[command(name = "likeness", version, max_term_width = 100)]
+#[command(name = "likeness", version = crate::version(), max_term_width = 100)]
 pub struct Cli {
     #[command(subcommand)]
     pub command: Command,
@@ -22,9 +22,9 @@ pub struct Cli {
 pub enum Command {
     /// Find faces: boxes, confidence, five landmarks
     Detect(Detect),
-    /// Judge whether the face is live, a spoof, or neither
+    /// Judge whether faces are live, spoofs, or neither
     Live(Live),
-    /// Embed the face
+    /// Embed faces
     Embed(Embed),
     /// Enrol persons from a folder with a folder for each; goes on where it was ended
     Enroll(EnrollFolder),
@@ -49,6 +49,22 @@ pub enum Command {
     /// Make, tell and end API keys
     #[command(subcommand)]
     Key(KeyCommand),
+}
+
+impl Command {
+    /// Whether its answers are JSON, and so its failure.
+    pub fn json(&self) -> bool {
+        match self {
+            Self::Detect(args) => args.json,
+            Self::Live(args) => args.json,
+            Self::Embed(args) => args.json,
+            Self::Compare(args) => args.json,
+            Self::Models(args) => args.json,
+            Self::Bench(args) => args.json,
+            Self::Explain(args) => args.json,
+            _ => false,
+        }
+    }
 }
 
 /// Where the weights come from.
@@ -130,7 +146,7 @@ pub struct Detect {
     /// Write the photograph with its faces drawn, as PNG; for one photograph
     #[arg(long, value_name = "OUT.png")]
     pub draw: Option<PathBuf>,
-    /// JPEG, PNG or WebP files
+    /// JPEG, PNG or WebP files, folders of them, or - for stdin
     #[arg(required = true, value_name = "IMG")]
     pub images: Vec<PathBuf>,
 }
@@ -144,9 +160,9 @@ pub struct Live {
     /// Answer in JSON
     #[arg(long)]
     pub json: bool,
-    /// A JPEG, PNG or WebP file
-    #[arg(value_name = "IMG")]
-    pub image: PathBuf,
+    /// JPEG, PNG or WebP files, folders of them, or - for stdin
+    #[arg(required = true, value_name = "IMG")]
+    pub images: Vec<PathBuf>,
 }
 
 #[derive(Debug, Args)]
@@ -158,9 +174,9 @@ pub struct Embed {
     /// Answer in JSON, with all 512 numbers
     #[arg(long)]
     pub json: bool,
-    /// A JPEG, PNG or WebP file
-    #[arg(value_name = "IMG")]
-    pub image: PathBuf,
+    /// JPEG, PNG or WebP files, folders of them, or - for stdin
+    #[arg(required = true, value_name = "IMG")]
+    pub images: Vec<PathBuf>,
 }
 
 #[derive(Debug, Args)]

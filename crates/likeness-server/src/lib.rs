@@ -49,15 +49,23 @@ const COMMIT: &str = match option_env!("LIKENESS_COMMIT") {
     None => "unknown",
 };
 
+/// The version and the commit, which live as long as the program.
+fn version() -> &'static str {
+    const VERSION: &str = env!("CARGO_PKG_VERSION");
+    if COMMIT == "unknown" { VERSION } else { format!("{VERSION} ({COMMIT})").leak() }
+}
+
 /// The program: reads the command line, runs the command, prints its failure.
 #[must_use]
 pub fn main() -> ExitCode {
     print::panics();
     memory::return_large_blocks();
-    match run(Cli::parse().command) {
+    let command = Cli::parse().command;
+    let json = command.json();
+    match run(command) {
         Ok(exit) => exit.into(),
         Err(failure) => {
-            print::failure(&failure);
+            print::failure(&failure, json);
             failure.exit.into()
         }
     }

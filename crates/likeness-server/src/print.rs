@@ -5,14 +5,20 @@
 #![expect(clippy::print_stderr, reason = "this is the one place that prints")]
 
 use std::io::{IsTerminal, Write};
+use std::time::Duration;
 
 use serde::Serialize;
 use tracing_subscriber::filter::LevelFilter;
 
 use crate::exit::Failure;
 
-/// Prints an error and its hint.
-pub fn failure(failure: &Failure) {
+/// Tells a failure and its way out; one line of JSON where answers are JSON.
+pub fn failure(failure: &Failure, json: bool) {
+    if json {
+        let Failure { exit, what, hint } = failure;
+        eprintln!("{}", serde_json::json!({"error": what, "hint": hint, "exit": *exit as u8}));
+        return;
+    }
     let hint = failure.hint.as_ref().map(|hint| format!("hint: {hint}\n")).unwrap_or_default();
     eprint!("error: {}\n{hint}", failure.what);
 }
@@ -36,7 +42,17 @@ pub fn event<T: Serialize>(event: &T, json: bool, lines: impl FnOnce(&T) -> Stri
     let _ = std::io::stdout().write_all(text.as_bytes());
 }
 
-/// Prints the service's URL. Scripts read this line from stdout.
+/// How far many photographs are, where a person looks on and answers go elsewhere.
+pub fn progress(done: usize, all: usize, since: Duration) {
+    if all < 2 || !std::io::stderr().is_terminal() || std::io::stdout().is_terminal() {
+        return;
+    }
+    let each_second = done as f64 / since.as_secs_f64().max(1e-3);
+    let end = if done == all { "\n" } else { "" };
+    eprint!("\r{done} of {all}, {each_second:.1} a second{end}");
+}
+
+/// The service listens. Scripts read this line from stdout.
 pub fn listening(url: &str) {
     let _ = writeln!(std::io::stdout(), "listening on {url}");
 }

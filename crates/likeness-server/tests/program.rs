@@ -94,10 +94,10 @@ fn detect_tells_boxes_and_draws_them() {
     let output = bench.likeness("detect", &[&image, "--json", "--draw", out.to_str().unwrap()]);
     assert_eq!(code(&output), 0, "{}", stderr(&output));
     let printed = json(&output);
-    let face = &printed[0]["faces"][0];
+    let face = &printed["faces"][0];
     assert_eq!(face["box"], serde_json::json!([167, 207, 139, 174]));
     assert_eq!(face["landmarks"][0], serde_json::json!([209, 280]));
-    assert_eq!((printed[0]["look"]["mode"].as_str(), face["confidence"].as_f64()), (Some("fast"), Some(0.96)));
+    assert_eq!((printed["look"]["mode"].as_str(), face["confidence"].as_f64()), (Some("fast"), Some(0.96)));
     assert_eq!(&fs::read(out).unwrap()[..4], b"\x89PNG");
     let text = bench.likeness("detect", &[&image]);
     let text = String::from_utf8_lossy(&text.stdout).into_owned();
@@ -350,4 +350,40 @@ fn bench_measures_what_is_loaded_names_what_is_missing_and_never_leaves_stages_o
         let output = bench.likeness("bench", args);
         assert_eq!((code(&output), output.stdout.len()), (exit, 0), "{args:?}: {}", stderr(&output));
     }
+}
+
+#[test]
+fn many_photographs_are_answered_one_by_one_and_a_bad_one_stops_no_other() {
+    let bench = Bench::new();
+    let folder = bench.dir.path().join("faces");
+    fs::create_dir_all(folder.join("more")).unwrap();
+    for (name, image) in [("b.jpg", "anna.jpg"), ("a.JPG", "anna_fake.jpg"), ("more/c.jpg", "unsure.jpg")] {
+        fs::copy(bench.image(image), folder.join(name)).unwrap();
+    }
+    fs::write(folder.join("notes.txt"), "no photograph").unwrap();
+    let (folder, none) = (folder.to_str().unwrap(), bench.dir.path().join("none.jpg"));
+    let lines = |output: &Output| -> Vec<serde_json::Value> {
+        let text = String::from_utf8_lossy(&output.stdout).into_owned();
+        text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+    };
+    let output = bench.likeness("live", &["--json", folder]);
+    let verdicts: Vec<_> = lines(&output).iter().map(|line| line["liveness"]["verdict"].clone()).collect();
+    assert_eq!((code(&output), verdicts), (30, ["spoof", "live", "indeterminate"].map(Into::into).to_vec()));
+    let couple = bench.image("two.jpg");
+    for (command, exit, answers) in [("detect", 20, 5), ("live", 20, 5), ("embed", 20, 5)] {
+        let output = bench.likeness(command, &["--json", none.to_str().unwrap(), folder, &couple]);
+        let printed = lines(&output);
+        assert_eq!((code(&output), printed.len()), (exit, answers), "{command}: {output:?}");
+        assert_eq!(printed[0]["error_code"], "FILE_FAILED", "{command}");
+        let several = if command == "detect" { serde_json::Value::Null } else { "MULTIPLE_FACES".into() };
+        assert_eq!(printed[4]["error_code"], several, "{command}: {:?}", printed[4]);
+    }
+    let mut program = bench.command("live");
+    program.arg("--weights").arg(own_data().weights()).args(["-", &bench.image("anna.jpg")]);
+    let piped = program.stdin(fs::File::open(bench.image("anna_fake.jpg")).unwrap()).output().unwrap();
+    let text = String::from_utf8_lossy(&piped.stdout).into_owned();
+    assert!(code(&piped) == 30 && text.starts_with("-  spoof") && text.contains("anna.jpg  live"), "{text}");
+    let refused = bench.likeness("compare", &["--json", none.to_str().unwrap(), &couple]);
+    let error: serde_json::Value = serde_json::from_slice(&refused.stderr).unwrap();
+    assert_eq!((&error["exit"], code(&refused)), (&20.into(), 20), "{error}");
 }

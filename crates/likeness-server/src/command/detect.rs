@@ -3,10 +3,9 @@
 use std::fs;
 use std::path::Path;
 
-use likeness::engine::Scratch;
 use likeness::examine::{Options, Photograph};
 
-use super::photograph::{no_answer, read};
+use super::batch::{each, photographs};
 use crate::args::Detect;
 use crate::clock::Stopwatch;
 use crate::config::policy_of_environment;
@@ -21,31 +20,40 @@ use crate::routes::Needs;
 /// Runs the command.
 ///
 /// # Errors
-/// A weight, a file or a photograph is not usable; then no result is printed.
+/// A weight or a folder is not usable. A photograph that is not usable is reported, and the command continues.
 pub fn run(args: &Detect) -> Result<Exit, Failure> {
-    if args.draw.is_some() && args.images.len() > 1 {
-        let found = args.images.len();
+    let images = photographs(&args.images)?;
+    if args.draw.is_some() && images.len() > 1 {
+        let found = images.len();
         return Err(Failure::new(Exit::Usage, format!("--draw: expected one photograph, found {found}")));
     }
     let policy = policy_of_environment()?;
     let models = LoadedModels::load(&args.weights, Needs::Detector.roles())?;
     let options = Options { mode: args.look.mode().for_all(), ..Options::default() };
-    let (examiner, mut scratch) = (Examiner::new(&models, policy, options)?, Scratch::default());
-    let mut report = Vec::new();
-    for path in &args.images {
-        let mut watch = Stopwatch::start();
-        let bytes = read(path)?;
-        watch.note("read");
-        let found = examiner
-            .photograph(&mut scratch, &bytes, &mut |stage| watch.lap(stage))
-            .map_err(|why| no_answer(path, &why))?;
-        if let Some(out) = &args.draw {
-            write_drawn(out, &found)?;
+    let examiner = Examiner::new(&models, policy, options)?;
+    let worst = each(
+        &images,
+        args.json,
+        |scratch, path, bytes| {
+            let mut watch = Stopwatch::start();
+            let found = examiner.photograph(scratch, bytes, &mut |stage| watch.lap(stage))?;
+            let exit = args.draw.as_ref().map_or(Exit::Success, |out| drawn(out, &found));
+            Ok((DetectReport::new(path.display().to_string(), found.detected(), watch.timings()), exit))
+        },
+        DetectReport::lines,
+    );
+    Ok(worst)
+}
+
+/// Draws the faces; how the command ends.
+fn drawn(out: &Path, found: &Photograph) -> Exit {
+    match write_drawn(out, found) {
+        Ok(()) => Exit::Success,
+        Err(failure) => {
+            print::failure(&failure, false);
+            failure.exit
         }
-        report.push(DetectReport::new(path.display().to_string(), found.detected(), watch.timings()));
     }
-    print::answer(&report, args.json, |report| report.iter().map(DetectReport::lines).collect());
-    Ok(Exit::Success)
 }
 
 fn write_drawn(out: &Path, found: &Photograph) -> Result<(), Failure> {

@@ -1,6 +1,7 @@
 //! Each file contains one command. A command loads what it needs, prints its result, and returns an exit
 //! code.
 
+mod batch;
 mod bench;
 mod compare;
 mod detect;
