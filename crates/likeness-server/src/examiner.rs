@@ -1,5 +1,4 @@
-//! The library's pipeline as commands and routes use it: the models and the policy that a request
-//! began with. Touches nothing.
+//! The library's pipeline for commands and routes, with the models and the policy that a request began with.
 
 use std::collections::BTreeSet;
 
@@ -17,17 +16,17 @@ use crate::problem::{Code, Problem};
 use crate::trail;
 use crate::work::count_decoder_panic;
 
-/// Finds faces, and takes the one that counts.
+/// Finds faces, and chooses the one to judge.
 #[derive(Clone)]
 pub struct Examiner {
     finder: Finder,
-    /// The policy.
+    /// The policy of the request.
     pub policy: Policy,
     options: Options,
 }
 
 impl Examiner {
-    /// With the detector that is loaded now.
+    /// Creates an examiner with the loaded detector.
     ///
     /// # Errors
     /// [`Unavailable`]
@@ -35,17 +34,17 @@ impl Examiner {
         Ok(Self { finder: models.finder(&policy)?, policy, options })
     }
 
-    /// The same, where all faces are wanted and not only the one that counts.
+    /// Returns an examiner that finds all faces instead of choosing one.
     #[must_use]
     pub fn for_all(self) -> Self {
         let options = Options { mode: self.options.mode.for_all(), ..self.options };
         Self { options, ..self }
     }
 
-    /// Decodes and finds all faces.
+    /// Decodes a photograph and finds all faces.
     ///
     /// # Errors
-    /// The photograph's own.
+    /// The photograph can't be decoded or searched.
     pub fn photograph(&self, scratch: &mut Scratch, bytes: &[u8], watch: Watch) -> Result<Photograph, NoAnswer> {
         trail::photograph(bytes, self.options.mode);
         let photograph = Photograph::of(&self.finder, scratch, bytes, &self.options, watch);
@@ -56,10 +55,10 @@ impl Examiner {
         })
     }
 
-    /// Decodes, finds, and takes the face that counts.
+    /// Decodes a photograph, finds faces and chooses the one to judge.
     ///
     /// # Errors
-    /// The photograph's own, or [`NoAnswer::Unfit`].
+    /// The photograph can't be decoded or searched, or [`NoAnswer::Unfit`].
     pub fn subject(&self, scratch: &mut Scratch, bytes: &[u8], watch: Watch) -> Result<Examination, NoAnswer> {
         let photograph = self.photograph(scratch, bytes, watch)?;
         let face = photograph.examine(&self.policy, self.options.largest, watch)?;
@@ -67,7 +66,7 @@ impl Examiner {
         Ok(face)
     }
 
-    /// Both spoof networks judge the face.
+    /// Judges the face with both spoof networks.
     ///
     /// # Errors
     /// [`NoAnswer::Run`]
@@ -127,7 +126,7 @@ impl FullExaminer {
     /// Finds, judges and embeds.
     ///
     /// # Errors
-    /// The photograph's own.
+    /// The photograph can't be searched or judged.
     pub fn examine(&self, scratch: &mut Scratch, bytes: &[u8], watch: Watch) -> Result<Examined, NoAnswer> {
         let judged = self.judged(scratch, bytes, watch, |_| Ok::<_, NoAnswer>(()))?;
         self.embedded(scratch, judged, watch)
@@ -136,7 +135,7 @@ impl FullExaminer {
     /// Embeds a judged face.
     ///
     /// # Errors
-    /// The photograph's own.
+    /// The embedder failed.
     pub fn embedded(
         &self,
         scratch: &mut Scratch,

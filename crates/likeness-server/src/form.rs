@@ -1,6 +1,7 @@
-//! Multipart forms: photographs and words, within limits.
+//! Reads multipart forms with photographs and texts, within limits.
 //!
-//! Unknown fields don't fail; fields that the original's callers send and no route reads are counted.
+//! An unknown field is no error. Fields that callers of the replaced service send and that no route reads are
+//! counted.
 
 use axum::extract::multipart::MultipartError;
 use axum::extract::{FromRequest, Multipart, Request};
@@ -10,17 +11,17 @@ use bytes::Bytes;
 use crate::app::App;
 use crate::problem::{Code, Problem};
 
-/// The longest text of a field that is no photograph.
+/// The longest text of a field, in bytes.
 const LONGEST_TEXT: usize = 4096;
 
-/// The most fields of a form.
+/// The largest number of fields of a form.
 const MOST_FIELDS: usize = 32;
 
-/// Fields that the original's forms carry and that mean nothing here.
+/// Fields of the replaced service's forms that no route reads.
 const IGNORED: [&str; 5] =
     ["client_embedding", "client_embeddings", "client_model_version", "session_id", "device_platform"];
 
-/// A form, read whole.
+/// A form that was read completely.
 pub struct Form {
     fields: Vec<(String, Bytes)>,
     limit: usize,
@@ -61,20 +62,21 @@ fn unread(why: &MultipartError, limit: usize) -> Problem {
 }
 
 impl Form {
-    /// Fields that came in another way than in a multipart form, with the most bytes of a photograph.
+    /// Creates a form from fields that another content type contained; `limit` is the largest size of a
+    /// photograph.
     pub fn of(fields: Vec<(String, Bytes)>, limit: usize) -> Self {
         Self { fields, limit }
     }
 
-    /// The most bytes of a photograph.
+    /// Returns the largest size of a photograph, in bytes.
     pub fn limit(&self) -> usize {
         self.limit
     }
 
-    /// A field that has one value, as it came.
+    /// Returns the bytes of a field that may have only one value.
     ///
     /// # Errors
-    /// `INVALID_INPUT` where the form has it twice: no order decides which one counts.
+    /// `INVALID_INPUT` if the form contains the field twice: the order must not decide.
     pub fn bytes(&self, name: &str) -> Result<Option<&Bytes>, Problem> {
         let mut named = self.fields.iter().filter(|(field, _)| field == name).map(|(_, bytes)| bytes);
         match (named.next(), named.next()) {
@@ -83,7 +85,7 @@ impl Form {
         }
     }
 
-    /// A photograph that must be there.
+    /// Returns a required photograph.
     ///
     /// # Errors
     /// `INVALID_INPUT` or `FILE_TOO_LARGE`
@@ -91,15 +93,15 @@ impl Form {
         self.file_if_any(name)?.ok_or_else(|| Problem::input(format!("expected a file in field `{name}`, found none")))
     }
 
-    /// A photograph that may be there.
+    /// Returns an optional photograph.
     ///
     /// # Errors
-    /// `FILE_TOO_LARGE`, or `INVALID_INPUT` where there are two
+    /// `FILE_TOO_LARGE`, or `INVALID_INPUT` if the form contains two.
     pub fn file_if_any(&self, name: &str) -> Result<Option<Bytes>, Problem> {
         self.bytes(name)?.cloned().map(|bytes| self.within(bytes)).transpose()
     }
 
-    /// All photographs under one name.
+    /// Returns all photographs in fields of one name.
     ///
     /// # Errors
     /// `FILE_TOO_LARGE`
@@ -112,10 +114,10 @@ impl Form {
         if bytes.len() <= self.limit { Ok(bytes) } else { Err(Problem::too_large(self.limit)) }
     }
 
-    /// A word; empty counts as absent.
+    /// Returns the text of a field; an empty text counts as absent.
     ///
     /// # Errors
-    /// `INVALID_INPUT`: too long, or no UTF-8.
+    /// `INVALID_INPUT` if the text is too long or not UTF-8.
     pub fn text(&self, name: &str) -> Result<Option<&str>, Problem> {
         let Some(bytes) = self.bytes(name)? else { return Ok(None) };
         if bytes.len() > LONGEST_TEXT {
@@ -126,7 +128,7 @@ impl Form {
         Ok(Some(text.trim()).filter(|text| !text.is_empty()))
     }
 
-    /// A value that a word stands for.
+    /// Parses the text of a field.
     ///
     /// # Errors
     /// `INVALID_INPUT`
@@ -135,7 +137,7 @@ impl Form {
     }
 }
 
-/// Reads a value out of a field or a query.
+/// Parses a value from a field or a query.
 ///
 /// # Errors
 /// `INVALID_INPUT`
@@ -144,9 +146,9 @@ pub fn parse<T: Worded>(name: &str, text: &str) -> Result<T, Problem> {
     text.parse().map_err(|_| Problem::input(format!("`{name}`: expected {expected}, found {:?}", shortened(text))))
 }
 
-/// A value that callers write as a word, and what they read where it is none.
+/// A type that can be parsed from a field's text.
 pub trait Worded: std::str::FromStr {
-    /// What was expected, in plain words.
+    /// What the error message says was expected.
     const EXPECTED: &'static str;
 }
 
@@ -166,16 +168,16 @@ impl Worded for Truth {
     const EXPECTED: &'static str = "true or false";
 }
 
-/// A field with one value came more than once.
+/// Returns the problem that a field with one value was repeated.
 pub fn repeated(name: &str) -> Problem {
     let name = shortened(name);
     Problem::input(format!("`{name}`: expected once, found more than once; send it once")).with("field", name)
 }
 
-/// The one value of a field that may be in the query or in the form.
+/// Returns the value of a field that may be in the query or in the form.
 ///
 /// # Errors
-/// `INVALID_INPUT` where both have it.
+/// `INVALID_INPUT` if both contain the field.
 pub fn either<'t>(name: &str, query: Option<&'t str>, form: Option<&'t str>) -> Result<Option<&'t str>, Problem> {
     if query.is_some() && form.is_some() { Err(repeated(name)) } else { Ok(query.or(form)) }
 }
@@ -184,7 +186,7 @@ fn shortened(text: &str) -> String {
     text.chars().take(40).collect()
 }
 
-/// Truth as people write it in forms.
+/// A truth value in a form, such as `true`, `1` or `no`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Truth(pub bool);
 

@@ -1,7 +1,8 @@
 //! The program `likeness`: faces in photographs, from the command line and over HTTP.
 //!
 //! `args -> command -> report -> exit`; the service is `config -> app -> admission -> handler -> problem`.
-//! Only `print` prints; only `models/weights` reads weight files, and only through Ballast's library.
+//! Only `print` writes to stdout and stderr. Only `models/weights` reads weight files, through Ballast's
+//! library.
 
 mod admission;
 mod app;
@@ -43,7 +44,7 @@ use clap::Parser;
 use args::{Cli, Command};
 use exit::{Exit, Failure};
 
-/// The commit that this was built from; the tools that build it for others name it.
+/// The commit of the source; the tools that build releases set the variable.
 const COMMIT: &str = match option_env!("LIKENESS_COMMIT") {
     Some(commit) => commit,
     None => "unknown",
@@ -55,7 +56,7 @@ fn version() -> &'static str {
     if COMMIT == "unknown" { VERSION } else { format!("{VERSION} ({COMMIT})").leak() }
 }
 
-/// The program: reads the command line, runs the command, prints its failure.
+/// Reads the command line, runs the command, and prints its error.
 #[must_use]
 pub fn main() -> ExitCode {
     print::panics();

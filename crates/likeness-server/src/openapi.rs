@@ -1,4 +1,4 @@
-//! The description of the interface, made from the code, and what its parts share.
+//! Builds the OpenAPI description from the code, and defines the schemas that several routes share.
 
 use std::collections::BTreeMap;
 
@@ -203,7 +203,7 @@ pub struct ProblemBody {
     max_size_bytes: Option<usize>,
 }
 
-/// The words that a property of a schema may have, from the types that they come from.
+/// Returns the possible values of each property with fixed values, taken from the code's types.
 fn words() -> [(&'static str, &'static str, Vec<&'static str>); 11] {
     let sources = || ThresholdSource::ALL.map(ThresholdSource::name).to_vec();
     let roles = || Role::ALL.map(key).to_vec();
@@ -223,7 +223,7 @@ fn words() -> [(&'static str, &'static str, Vec<&'static str>); 11] {
     ]
 }
 
-/// The document as it is served: with the words of each property, and the ways to bring a key.
+/// Returns the served document, with the possible values of properties and the ways to send a key.
 pub fn written(document: &utoipa::openapi::OpenApi, key_header: &str) -> Value {
     let mut document = serde_json::to_value(document).unwrap_or_default();
     for (schema, property, words) in words() {
@@ -237,7 +237,7 @@ pub fn written(document: &utoipa::openapi::OpenApi, key_header: &str) -> Value {
     document
 }
 
-/// Adds the words to the property, wherever the schema has it: itself, or a part of it.
+/// Adds the possible values to a property of the schema or of one of its parts.
 fn name_words(schema: &mut Value, property: &str, words: &[&str]) {
     if let Some(found) = schema.pointer_mut(&format!("/properties/{property}")) {
         let may_be_null = found["type"].is_array();
@@ -249,27 +249,27 @@ fn name_words(schema: &mut Value, property: &str, words: &[&str]) {
     }
 }
 
-/// The two ways to bring a key, by their names in the document.
+/// The names in the document of the two ways to send a key.
 const BEARER: &str = "bearer";
 const HEADER: &str = "header";
 
-/// What a key must be allowed for a route; without keys, nothing.
+/// Returns the security requirement of a route: a key with this scope, sent in either way.
 fn security(scope: Scope) -> Vec<SecurityRequirement> {
     let with = |scheme: &str| SecurityRequirement::new(scheme, [scope.name()]);
     vec![with(BEARER), with(HEADER), SecurityRequirement::default()]
 }
 
-/// Answers that were given, by method and path. Numbers of an embedding and pictures are shortened.
+/// Recorded responses by method and path, with embeddings and pictures shortened.
 const EXAMPLES: &str = include_str!("examples.json");
 
-/// Adds what the route's table knows: the scope of a key, every problem that it may answer, an answer as an example.
+/// Adds to a path the scope that its route needs, every error that it may return, and an example response.
 pub fn complete(paths: &mut Paths, route: &Route) {
     let examples: BTreeMap<String, Value> = serde_json::from_str(EXAMPLES).unwrap_or_default();
     for (path, item) in &mut paths.paths {
         let PathItem { get, post, delete, .. } = item;
         for (method, operation) in [("GET", get), ("POST", post), ("DELETE", delete)] {
             let Some(operation) = operation else { continue };
-            // The code's own heading for errors: each response says the same.
+            // The section `# Errors` of a comment is left out, because the responses contain the errors.
             operation.description = operation.description.take().filter(|text| !text.starts_with("# "));
             operation.security = route.scope.map(security);
             let answers = &mut operation.responses.responses;
@@ -295,7 +295,7 @@ fn by_status(route: &Route) -> BTreeMap<u16, Vec<Code>> {
     found
 }
 
-/// A response with each of these codes as an example.
+/// Returns a response with an example for each of these codes.
 fn problem(codes: &[Code]) -> Response {
     let example = |code: &Code| {
         let mut value = Problem::new(*code, "for a person").body("01a2106e-8dcf-7637-8a0a-d4294c95aaf0");

@@ -1,4 +1,4 @@
-//! Reports of the commands: one type for JSON and for a person.
+//! The reports of the commands. Each type is printed as JSON or as text.
 
 use std::collections::BTreeMap;
 
@@ -14,17 +14,17 @@ use crate::examiner::Examined;
 use crate::handler::response::SimilarityResponse;
 use crate::models::{LoadedModel, LoadedModels, RoleState, name};
 
-/// How a photograph was looked at.
+/// How the detector searched a photograph.
 #[derive(Debug, Serialize)]
 pub struct LookReport {
     /// `exact` or `fast`.
     pub mode: &'static str,
-    /// Pixels of the network's input per pixel of the photograph: across, down.
+    /// Pixels of the network's input for each pixel of the photograph: horizontal, vertical.
     pub scale: [f64; 2],
-    /// Pixels of the border that were computed; null where all of it was, or there was none.
+    /// Pixels of the border that were computed; null if the whole border was computed or there was no border.
     pub margin: Option<usize>,
-    /// Degrees clockwise by which the photograph was turned first: 0, 90, 180 or 270. Boxes and landmarks lie in the
-    /// turned one.
+    /// Degrees clockwise by which the photograph was rotated before detection: 0, 90, 180 or 270. Boxes and
+    /// landmarks refer to the rotated photograph.
     pub rotated: u16,
 }
 
@@ -39,21 +39,21 @@ impl From<&DetectionPlan> for LookReport {
 pub struct FaceReport {
     /// Left, top, width, height.
     pub r#box: [i64; 4],
-    /// The confidence that this is a face, two decimals.
+    /// The confidence that this is a face, with two decimals.
     pub confidence: f64,
-    /// Right eye, left eye, nose, right and left corner of the mouth; null outside.
+    /// Right eye, left eye, nose, right and left corner of the mouth; null if outside of the photograph.
     pub landmarks: [Option<[i64; 2]>; 5],
 }
 
 impl FaceReport {
-    /// A face of a photograph of this size.
+    /// Reports a face of a photograph of this size.
     pub fn new(face: &Face, image: Size) -> Self {
         let Area { x, y, w, h } = face.area;
         let landmarks = face.landmarks.map(|point| inside(point, image));
         Self { r#box: [x, y, w, h], confidence: face.confidence(), landmarks }
     }
 
-    /// The face of an examination.
+    /// Reports the face of an examination.
     pub fn of<L, E>(face: &Examination<L, E>) -> Self {
         Self::new(&face.plan().in_file(face.face()), face.plan().file_size())
     }
@@ -69,22 +69,22 @@ impl FaceReport {
 /// The faces of one photograph.
 #[derive(Debug, Serialize)]
 pub struct DetectReport {
-    /// The file.
+    /// The photograph's file.
     pub image: String,
-    /// Its width and height, upright.
+    /// The width and the height of the upright photograph.
     pub size: [usize; 2],
-    /// How it was looked at.
+    /// How the detector searched the photograph.
     pub look: LookReport,
-    /// The faces, best first.
+    /// The faces, most confident first.
     pub faces: Vec<FaceReport>,
-    /// Detections that lay wholly in the border.
+    /// The number of detections that were completely in the border.
     pub outside: usize,
-    /// Milliseconds.
+    /// The time of each stage, in milliseconds.
     pub timing_ms: Timings,
 }
 
 impl DetectReport {
-    /// Tells what was found.
+    /// Reports the faces of a photograph.
     pub fn new(image: String, found: &Detected, timing_ms: Timings) -> Self {
         let size = found.look.file_size();
         Self {
@@ -97,7 +97,7 @@ impl DetectReport {
         }
     }
 
-    /// For a person.
+    /// Returns the report as text.
     pub fn lines(&self) -> String {
         let ([width, height], faces) = (self.size, self.faces.len());
         let faces = if faces == 1 { "1 face".to_owned() } else { format!("{faces} faces") };
@@ -128,7 +128,7 @@ pub struct LivenessReport {
     pub live_probability: f64,
     /// Each network's probabilities of its three classes; class 1 is a real face.
     pub networks: BTreeMap<&'static str, [f32; 3]>,
-    /// How many times the face's box the nearer crop shows.
+    /// The side of the nearer crop, as a multiple of the face's box.
     pub context: f64,
 }
 
@@ -156,9 +156,9 @@ impl LivenessReport {
 /// One photograph's face, judged.
 #[derive(Debug, Serialize)]
 pub struct PhotographReport {
-    /// The file.
+    /// The photograph's file.
     pub image: String,
-    /// How faces were looked for.
+    /// How the detector searched the photograph.
     pub look: LookReport,
     /// The face.
     pub face: FaceReport,
@@ -179,9 +179,9 @@ pub struct LiveReport {
     /// The photograph.
     #[serde(flatten)]
     pub photograph: PhotographReport,
-    /// Which weights answered.
+    /// The weights that were used.
     pub models: Vec<LoadedModel>,
-    /// Milliseconds.
+    /// The time of each stage, in milliseconds.
     pub timing_ms: Timings,
 }
 
@@ -191,7 +191,7 @@ impl LiveReport {
         Self { photograph: PhotographReport::new(image, judged), models, timing_ms }
     }
 
-    /// For a person.
+    /// Returns the report as text.
     pub fn lines(&self) -> String {
         let PhotographReport { image, look, face, liveness } = &self.photograph;
         let mut text = format!("{image}  {}\n", liveness.line());
@@ -205,26 +205,26 @@ impl LiveReport {
 /// An embedding.
 #[derive(Debug, Serialize)]
 pub struct EmbedReport {
-    /// The file.
+    /// The photograph's file.
     pub image: String,
-    /// How it was looked at.
+    /// How the detector searched the photograph.
     pub look: LookReport,
     /// The face.
     pub face: FaceReport,
-    /// The embedding space: embeddings of two spaces are not comparable.
+    /// The embedding space. Embeddings of two spaces can't be compared.
     pub contract_id: String,
-    /// `published`, or `accepted` by its digest.
+    /// The embedder's trust: `published`, or `accepted` by its digest.
     pub embedder: Option<&'static str>,
     /// The numbers, not normalised.
     pub embedding: Vec<f32>,
-    /// Which weights answered.
+    /// The weights that were used.
     pub models: Vec<LoadedModel>,
-    /// Milliseconds.
+    /// The time of each stage, in milliseconds.
     pub timing_ms: Timings,
 }
 
 impl EmbedReport {
-    /// For a person.
+    /// Returns the report as text.
     pub fn lines(&self) -> String {
         let length = self.embedding.iter().map(|v| f64::from(*v).powi(2)).sum::<f64>().sqrt();
         let head = self.embedding.iter().take(4).map(|v| format!("{v:.4}")).collect::<Vec<_>>().join(" ");
@@ -243,22 +243,22 @@ impl EmbedReport {
 pub struct CompareReport {
     /// `accept`, `review` or `reject`.
     pub verdict: &'static str,
-    /// Why not accepted.
+    /// The reasons against acceptance.
     pub reasons: Vec<&'static str>,
     /// The distance and its threshold.
     #[serde(flatten)]
     pub similarity: SimilarityResponse,
     /// Both photographs.
     pub photographs: [PhotographReport; 2],
-    /// The bundle of networks.
+    /// The name of the four networks together.
     pub bundle: &'static str,
     /// The space of the embeddings.
     pub contract_id: String,
-    /// `published`, or `accepted` by its digest.
+    /// The embedder's trust: `published`, or `accepted` by its digest.
     pub embedder: Option<&'static str>,
-    /// Which weights answered.
+    /// The weights that were used.
     pub models: Vec<LoadedModel>,
-    /// Milliseconds, both photographs together.
+    /// The time of each stage for both photographs together, in milliseconds.
     pub timing_ms: Timings,
 }
 
@@ -280,7 +280,7 @@ impl CompareReport {
         }
     }
 
-    /// For a person.
+    /// Returns the report as text.
     pub fn lines(&self) -> String {
         let reasons = if self.reasons.is_empty() { String::new() } else { format!(": {}", self.reasons.join(", ")) };
         let mut text = format!("{}{reasons}\n", self.verdict);
@@ -298,35 +298,36 @@ impl CompareReport {
     }
 }
 
-/// A warning about an embedder that is not a published one.
+/// Returns a warning about an embedder that is not a published one.
 fn accepted(embedder: Option<&'static str>) -> String {
     let other = embedder.filter(|embedder| *embedder != "published");
     other.map(|embedder| format!("  the embedder is not a published one: {embedder}\n")).unwrap_or_default()
 }
 
-/// What is missing or wrong, by role.
+/// Returns the error of each missing or wrong model, by role.
 pub fn missing(models: &LoadedModels) -> BTreeMap<&'static str, String> {
     let failure = |state: &RoleState| Some((name(state.role), state.failure()?));
     models.roles.iter().filter_map(failure).collect()
 }
 
-/// What is loaded.
+/// The report of `models`.
 #[derive(Debug, Serialize)]
 pub struct ModelsReport {
     /// The kernels in use.
     pub kernels: &'static str,
-    /// The models that are loaded.
+    /// The loaded models.
     pub models: Vec<LoadedModel>,
-    /// What is missing or wrong, role by role.
+    /// The error of each missing or wrong model, by role.
     pub missing: BTreeMap<&'static str, String>,
-    /// The space of the embeddings, where detector and embedder are loaded.
+    /// The embedding space, if detector and embedder are loaded.
     pub contract_id: Option<String>,
-    /// `published`, `accepted` by its digest, or `unknown`; null where none is loaded.
+    /// The embedder's trust: `published`, `accepted` by its digest, or `unknown`; null if no embedder is
+    /// loaded.
     pub embedder: Option<&'static str>,
 }
 
 impl ModelsReport {
-    /// For a person.
+    /// Returns the report as text.
     pub fn lines(&self) -> String {
         let mut text = format!("kernels {}\n", self.kernels);
         for LoadedModel { role, origin, sha256, self_test, .. } in &self.models {

@@ -1,7 +1,7 @@
-//! `doctor` without a file: the facts of this environment, the plan that follows, what would be
-//! refused, and every cache variable that leads where the app can't write.
+//! `doctor` without a file examines this environment: its facts, the resulting plan, what a boot would
+//! refuse, and cache variables whose path the app can't write.
 //!
-//! Reads only; it may become the app, so that the kernel itself says what the app can write.
+//! Only reads. The process may become the app's user, so that the kernel decides what the app can write.
 
 use std::path::{Path, PathBuf};
 
@@ -21,80 +21,80 @@ use crate::user::Account;
 use crate::write_access::WriteAccess;
 use crate::{app_env, boot, deepface, dirs, extra, facts, target, wins};
 
-/// Everything that was seen.
+/// The results of the examination.
 #[derive(Debug, Serialize)]
 pub struct Environment {
-    /// What a plan follows from; `None` without a lock file.
+    /// The facts that determine the plan; `None` without a lock file.
     pub facts: Option<Facts>,
-    /// Whom the command would run as.
+    /// The user that the command would run as.
     pub app: Ids,
-    /// The lock file, and whether it is believed.
+    /// The lock file, and whether a boot would trust it.
     pub lock: Belief,
-    /// The index, and whether it is believed.
+    /// The index, and whether a boot would trust it.
     pub index: Belief,
-    /// The order of attempts; `None` where no correct start exists.
+    /// The order of attempts; `None` if no correct start exists.
     pub plan: Option<Plan>,
-    /// Which attempt would hold every required weight.
+    /// The first attempt that would provide every required weight.
     pub serve: Option<Serve>,
-    /// One entry per weight.
+    /// One entry for each weight.
     pub weights: Vec<WeightLook>,
-    /// One entry per `[[dir]]`.
+    /// One entry for each `[[dir]]`.
     pub dirs: Vec<DirLook>,
-    /// One entry per cache variable that leads somewhere.
+    /// One entry for each cache variable with a path.
     pub variables: Vec<VariableLook>,
-    /// What is wrong, worst first.
+    /// The findings, worst first.
     pub findings: Vec<Finding>,
 }
 
-/// A file of trust.
+/// A file that a boot uses only if it trusts it.
 #[derive(Debug, Default, Serialize)]
 pub struct Belief {
-    /// Where it lies.
+    /// The path of the file.
     pub path: Option<PathBuf>,
-    /// Whether it would be used.
+    /// Whether a boot would trust and use the file.
     pub believed: bool,
-    /// Why not.
+    /// Why a boot would not use the file.
     pub why: Option<String>,
 }
 
-/// A weight as it is now, and what a boot would make of it.
+/// The state of a weight, and the result that a boot would have.
 #[derive(Debug, Serialize)]
 pub struct WeightLook {
-    /// Below the root.
+    /// The path below the root.
     pub path: String,
-    /// What its absence means.
+    /// Whether the weight is required.
     pub need: Need,
-    /// As found in the cache.
+    /// The weight's state in the cache.
     pub cache: String,
-    /// As found in the baked layer.
+    /// The weight's state in the baked layer.
     pub baked: String,
-    /// Whether a boot would leave it right.
+    /// Whether the weight would be right after a boot.
     pub right: bool,
-    /// How firmly it would be kept.
+    /// How the weight would be protected after a boot.
     #[serde(rename = "firmness")]
     pub protection: Option<Protection>,
     #[serde(skip)]
     pub(super) state: State,
 }
 
-/// What is known of a weight before a boot.
+/// The facts about a weight before a boot.
 #[derive(Debug, Clone)]
 pub struct State {
     pub(super) in_cache: bool,
     pub(super) in_layer: bool,
     pub(super) repairable: Result<(), String>,
-    /// Whether root may take the cache for itself.
+    /// Whether root may become the owner of the cache.
     pub(super) keepable: bool,
 }
 
 /// A directory of the lock file.
 #[derive(Debug, Serialize)]
 pub struct DirLook {
-    /// The variable.
+    /// The variable that the entry sets.
     pub variable: Option<String>,
-    /// Where it would lead; `None` is a failure.
+    /// The directory that a boot would choose; `None` if it would fail.
     pub place: Option<PathBuf>,
-    /// What would be refused.
+    /// Why earlier candidates would be refused.
     pub refused: Vec<String>,
 }
 
@@ -103,15 +103,15 @@ pub struct DirLook {
 pub struct VariableLook {
     /// Its name.
     pub name: &'static str,
-    /// Where it leads.
+    /// The variable's path.
     pub path: PathBuf,
-    /// Whether it is set, or this is its default.
+    /// Whether the variable is set; otherwise the path is the default.
     pub set: bool,
-    /// Why the app can't write there.
+    /// Why the app can't write there, if so.
     pub refused: Option<String>,
 }
 
-/// Looks, and changes nothing.
+/// Examines the environment and changes no file.
 pub fn examine(args: &Doctor) -> Environment {
     let mut seen = Environment {
         facts: None,
@@ -179,7 +179,7 @@ impl Environment {
         self.facts = Some(found);
     }
 
-    /// Lock file and index, as root would judge them.
+    /// Checks whether root would trust the lock file and the index.
     fn look_at_trust(&mut self, setting: &mut Setting, groups: &[u32]) {
         let trusted = facts::ids().uid != 0 || self.app.uid == 0;
         let look = WriteAccess::new(self.app, groups);
@@ -204,7 +204,7 @@ impl Environment {
         self.index = Belief { path: index, believed: why.is_none(), why };
     }
 
-    /// Which `[[dir]]` entries root would give away.
+    /// Returns which `[[dir]]` entries root would give to the app.
     fn look_at_given(
         &self,
         setting: &Setting,
@@ -218,7 +218,7 @@ impl Environment {
         setting.lock.dirs.iter().map(|spec| due(spec.path.as_path())).collect()
     }
 
-    /// Whether the kernel answers as the app from here on.
+    /// Becomes the app's user; returns whether that succeeded, so that the kernel's answers are the app's.
     fn become_app(&mut self, plan: &Plan, account: Option<&Account>) -> bool {
         let options = DropOptions::default();
         let dropped = match account.filter(|_| plan.drop_to.is_some()) {
@@ -276,7 +276,8 @@ impl Environment {
         for variable in variables::ALL.iter().filter(|variable| !kept.iter().any(|(name, _)| name == variable.name)) {
             let Some((path, set)) = variables::leads_to(variable, &env) else { continue };
             let refused = access.can_write(&path).err();
-            // A library without configuration, and without a cache among the weights, may not be installed.
+            // A variable that is not set and has no path in the store may belong to a library that is not
+            // installed.
             let concerned = set || setting.is_some_and(|setting| path.starts_with(&setting.store));
             if let Some(why) = refused.as_ref().filter(|_| concerned) {
                 let severity = if set && variable.usage == Use::Writes { Severity::Error } else { Severity::Warning };
@@ -290,7 +291,8 @@ impl Environment {
 }
 
 impl Environment {
-    /// Files that no entry names, a DeepFace that opens others, and a client of the hub that may ask it.
+    /// Finds files that no entry names, a DeepFace that opens other names, and a hub client that may go
+    /// online.
     fn look_beside(&mut self, setting: &Setting, env: &dyn Fn(&str) -> Option<String>) {
         let refuses = setting.lock.store.extra == Extra::Refuse;
         for root in std::iter::once(&setting.store).chain(&setting.baked) {
@@ -317,7 +319,7 @@ fn ids(account: &Account) -> Ids {
     Ids { uid: account.uid, gid: account.gid }
 }
 
-/// The variables that a boot sets itself, and where they would lead.
+/// Returns the variables that a boot sets, with their paths.
 fn kept_variables(setting: Option<&Setting>, dirs: &[DirLook]) -> Vec<(String, PathBuf)> {
     let dirs = dirs.iter().filter_map(|dir| Some((dir.variable.clone()?, dir.place.clone()?)));
     pointed(setting).into_iter().chain(dirs).collect()
@@ -327,7 +329,8 @@ fn pointed(setting: Option<&Setting>) -> Vec<(String, PathBuf)> {
     setting.map(|setting| setting.lock.pointed(&setting.store)).unwrap_or_default()
 }
 
-/// HOME is set at the drop, so only the lock file can lead it elsewhere.
+/// Returns the line that fixes a variable. The drop to the app sets HOME, so only the lock file can change
+/// HOME.
 fn fix(name: &str, room: Option<&str>) -> String {
     let place = format!("{}/{}", room.unwrap_or("/tmp"), name.to_lowercase());
     let first = if room.is_none() { "tmpfs: [\"/tmp:mode=1777\"] and " } else { "" };

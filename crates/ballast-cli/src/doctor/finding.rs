@@ -1,22 +1,22 @@
-//! What `doctor` finds: a stable code, where, what, and the exact line to write. Pure values;
-//! `docs/doctor.md` has a row for each code, and a test sees to that.
+//! A finding of `doctor`: a stable code, the place, the problem, and the line that fixes it. A test checks
+//! that `docs/doctor.md` has a row for each code.
 
 use serde::Serialize;
 
-/// How bad it is.
+/// How severe a finding is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Severity {
-    /// The weights, or the app, would fail.
+    /// The weights or the app would fail.
     Error,
-    /// It works, in some cases or not as well as it should.
+    /// The app works only in some cases, or not as well as it should.
     Warning,
-    /// Worth knowing.
+    /// Only information.
     Note,
 }
 
 impl Severity {
-    /// The word that is printed.
+    /// Returns the printed word.
     pub fn word(self) -> &'static str {
         match self {
             Self::Error => "error",
@@ -26,23 +26,23 @@ impl Severity {
     }
 }
 
-/// One thing found.
+/// A finding.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Finding {
-    /// How bad.
+    /// The severity.
     pub severity: Severity,
-    /// Which rule: a word that never changes.
+    /// The code of the rule, which does not change between versions.
     pub code: Code,
-    /// `FILE:LINE`, a variable, or `environment`.
+    /// The place: `FILE:LINE`, a variable, a path, or `environment`.
     pub place: String,
-    /// What would happen.
+    /// The problem.
     pub what: String,
-    /// The line to write.
+    /// The line that fixes the problem.
     pub fix: String,
 }
 
 impl Finding {
-    /// A finding of one severity.
+    /// Creates a finding.
     pub fn new(
         severity: Severity,
         code: Code,
@@ -54,7 +54,8 @@ impl Finding {
     }
 }
 
-/// Declares the codes once: the type, its words, and the list that the document must have.
+/// Declares each code once, and generates the type, the words and the list that the test compares with the
+/// document.
 macro_rules! codes {
     ($($name:ident $word:literal $meaning:literal),* $(,)?) => {
         /// The rules, by name.
@@ -69,7 +70,7 @@ macro_rules! codes {
             #[cfg(test)]
             pub const ALL: &[Self] = &[$(Self::$name),*];
 
-            /// The stable word.
+            /// Returns the code's stable word.
             pub fn word(self) -> &'static str {
                 match self { $(Self::$name => $word),* }
             }

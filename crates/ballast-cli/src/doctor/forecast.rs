@@ -1,5 +1,5 @@
-//! What a boot would do to each weight: which attempt of the plan would succeed, what it would repair, and how well
-//! the weights would be protected. Reads the two stores and changes nothing.
+//! Predicts a boot's result for each weight: which attempt of the plan succeeds, what it repairs, and how the
+//! weights are protected. Only reads the cache and the baked layer.
 
 use std::path::Path;
 
@@ -52,7 +52,8 @@ impl Environment {
         self.foresee(setting, found, access);
     }
 
-    /// Whether the app, with what root hands over first, could put a weight into the cache.
+    /// Checks whether a weight could be written to the cache by the app, after root has given the cache to
+    /// it.
     fn repairable(&self, setting: &Setting, found: &Facts, access: &PathAccess, path: &str) -> Result<(), String> {
         let given = self
             .plan
@@ -64,7 +65,7 @@ impl Environment {
         }
         let target = setting.store.join(path);
         let inside = target.ancestors().skip(1).filter(|at| at.starts_with(&setting.store));
-        // A user who can write a directory can rename what blocks it below.
+        // A user who can write to a directory can rename an entry of it that is in the way.
         let answers = inside.filter(|at| at.exists()).map(|at| access.can_write(at));
         let root = answers.reduce(|best, next| best.or(next));
         root.unwrap_or_else(|| access.can_write(&setting.store)).map_err(|why| match (denied, given) {
@@ -74,7 +75,7 @@ impl Environment {
         })
     }
 
-    /// Which attempt of the plan would succeed, and the state of each weight.
+    /// Finds the first attempt of the plan that would succeed, and the resulting state of each weight.
     fn foresee(&mut self, setting: &Setting, found: &Facts, access: &PathAccess) {
         let Some(plan) = self.plan.clone() else { return };
         let short = short_of_space(setting, found, &self.weights);
@@ -130,7 +131,7 @@ impl Environment {
     }
 }
 
-/// A partial copy is useless: what is missing must fit.
+/// Returns why the missing weights do not fit in the free space, if they do not.
 fn short_of_space(setting: &Setting, found: &Facts, looks: &[WeightLook]) -> Option<String> {
     let Volume::Present(volume) = &found.volume else { return None };
     let missing = setting.lock.weights.iter().zip(looks).filter(|(_, look)| !look.state.in_cache);

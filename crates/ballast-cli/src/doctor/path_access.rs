@@ -1,5 +1,5 @@
-//! Whether the app could write somewhere: the kernel's answer if this process already is the app, otherwise owner and
-//! mode decide. Only reads.
+//! Checks whether the app could write to a path. If this process runs as the app, the kernel decides;
+//! otherwise owner and mode decide. Only reads.
 
 use std::fs;
 use std::io;
@@ -12,21 +12,21 @@ use rustix::fs::{Access, AtFlags, CWD};
 use crate::errno::named;
 use crate::facts;
 
-/// Who would write, and whether the kernel can answer.
+/// The user whose access is checked, and whether the kernel can be asked.
 pub struct PathAccess {
-    /// The app.
+    /// The app's user and group.
     pub app: Ids,
-    /// Its groups.
+    /// The app's supplementary groups.
     pub groups: Vec<u32>,
-    /// Whether this process is the app now.
+    /// Whether this process runs as the app now.
     pub ask: bool,
 }
 
 impl PathAccess {
-    /// Whether the app could make files at this path, or make the path.
+    /// Checks whether the app could create files in this directory, or create the directory.
     ///
     /// # Errors
-    /// Why not, in words with the errno's name.
+    /// The reason, with the name of the errno.
     pub fn can_write(&self, path: &Path) -> Result<(), String> {
         let (at, meta) = nearest(path).map_err(|error| named(&error))?;
         if !meta.is_dir() {
@@ -61,7 +61,7 @@ impl PathAccess {
     }
 }
 
-/// The path, or the nearest thing above it that exists.
+/// Returns the path, or the nearest ancestor that exists.
 fn nearest(path: &Path) -> io::Result<(&Path, fs::Metadata)> {
     for at in path.ancestors() {
         match fs::metadata(at) {

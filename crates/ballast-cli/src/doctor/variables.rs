@@ -1,37 +1,38 @@
-//! The cache variables that libraries read, and where each leads when it is not set.
+//! Lists the cache variables that libraries read, and each variable's default path.
 //!
-//! A table and a pure look-up: the caller gives the environment and says what can be written.
+//! This file contains only a table and a pure function: the caller provides the environment and checks write
+//! access.
 
 use std::path::PathBuf;
 
-/// What a library does there.
+/// What a library does at a variable's path.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Use {
-    /// It writes there whenever it is used: set and unwritable is an error.
+    /// The library always writes there: a set but unwritable path is an error.
     Writes,
-    /// It keeps models or settings there and may live with reading: unwritable is a warning.
+    /// The library stores models or settings there and may only read them: an unwritable path is a warning.
     MayRead,
 }
 
-/// Where a variable leads when it is not set.
+/// The default path of a variable that is not set.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Unset {
     /// Below the home directory.
     Home(&'static str),
-    /// Below another variable's directory.
+    /// Below the directory of another variable.
     Below(&'static str, &'static str),
-    /// A path.
+    /// A fixed path.
     Fixed(&'static str),
-    /// Nowhere: the library does without, or the variable is an old name of another one.
+    /// No path: the library works without one, or the variable is an old name of another.
     Nowhere,
 }
 
-/// One variable.
+/// A cache variable of a library.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct CacheVariable {
-    /// Its name.
+    /// The variable's name.
     pub name: &'static str,
-    /// What it is for.
+    /// What the library does at the path.
     pub usage: Use,
     unset: Unset,
 }
@@ -43,7 +44,7 @@ const fn row(name: &'static str, usage: Use, unset: Unset) -> CacheVariable {
 use Unset::{Below, Fixed, Home, Nowhere};
 use Use::{MayRead, Writes};
 
-/// Every variable that is looked at. One that others build on comes before them.
+/// Every variable that `doctor` examines. A variable comes before those whose default depends on it.
 pub const ALL: &[CacheVariable] = &[
     row("HOME", MayRead, Fixed("/")),
     row("TMPDIR", Writes, Fixed("/tmp")),
@@ -79,13 +80,13 @@ pub const ALL: &[CacheVariable] = &[
 
 #[cfg(feature = "full")]
 impl CacheVariable {
-    /// Whether models are kept there, and nothing else of the whole system's.
+    /// Whether libraries store models there, and the directory is not a general one such as `HOME`.
     pub fn is_for_models(&self) -> bool {
         self.usage == MayRead && !["HOME", "XDG_CACHE_HOME", "XDG_CONFIG_HOME", "YOLO_CONFIG_DIR"].contains(&self.name)
     }
 }
 
-/// Where a variable leads, and whether it is set. Empty counts as unset.
+/// Returns a variable's path and whether it is set; an empty value counts as unset. `None` if it has no path.
 pub fn leads_to(variable: &CacheVariable, env: &dyn Fn(&str) -> Option<String>) -> Option<(PathBuf, bool)> {
     if let Some(set) = env(variable.name).filter(|value| !value.is_empty()) {
         return Some((PathBuf::from(set), true));

@@ -1,8 +1,8 @@
-//! Models for the command line and the service: which file each comes from, and what is lost without it.
+//! Loads models for the command line and the service, and reports each model's file and what does not work
+//! without it.
 //!
-//! `roles` has what differs from role to role;
-//! `weights` reads files through Ballast's library and is the only place that names its types;
-//! `registry` turns them into the library's one set of models.
+//! `roles` contains what differs between roles. `weights` reads files through Ballast's library, and only
+//! this file names that library's types. `registry` turns the files into the face library's set of models.
 
 mod registry;
 mod roles;

@@ -1,7 +1,8 @@
-//! The loaded models: read once by the command line, followed in the background by the service.
+//! The loaded models. The command line reads them once; the service also watches their files in the
+//! background.
 //!
-//! Promises: what is handed out has passed its self-test on bytes that matched their pin; a file that
-//! changes later never changes what answers. The service's thread only reads weight files.
+//! Promises: every returned model has matched its pin and passed its self-test. A file that changes later
+//! never changes a loaded model. The service's thread only reads weight files.
 
 use std::path::PathBuf;
 use std::sync::{Arc, PoisonError, RwLock, mpsc};
@@ -22,7 +23,7 @@ use super::weights::{FaultKind, FileStamp, WeightFault, WeightStore};
 use crate::args;
 use crate::exit::{Exit, Failure};
 
-/// How often files are looked at.
+/// How often the service checks the files.
 const PERIOD: Duration = Duration::from_millis(500);
 
 /// What the file of a loaded model looks like now.
@@ -37,51 +38,51 @@ pub enum OnDisk {
     Missing,
 }
 
-/// A loaded model, for reports.
+/// What reports say about a loaded model.
 #[derive(Debug, Clone, Serialize)]
 pub struct LoadedModel {
-    /// Its role.
+    /// The model's role.
     pub role: &'static str,
-    /// The file that its bytes were read from.
+    /// The file that the model was read from.
     pub origin: PathBuf,
-    /// Their SHA-256.
+    /// The SHA-256 of the model's bytes.
     pub sha256: String,
-    /// What the self-test found.
+    /// The result of the self-test.
     pub self_test: String,
-    /// What the file looks like now.
+    /// Whether the file still has these bytes.
     #[serde(skip)]
     pub on_disk: OnDisk,
-    /// Milliseconds of reading, verifying, loading and testing.
+    /// The time for reading, verifying, loading and testing, in milliseconds.
     #[serde(skip)]
     pub load_ms: f64,
 }
 
-/// What is known of one role.
+/// The state of one role's model.
 #[derive(Debug, Clone)]
 pub enum State {
-    /// Not looked for yet.
+    /// The file was not read yet.
     Loading,
-    /// Not there, or not right.
+    /// The file is missing or wrong.
     Missing(WeightFault),
-    /// Loaded.
+    /// The model is loaded.
     Loaded(LoadedModel),
 }
 
-/// One role, for reports.
+/// What reports say about one role.
 #[derive(Debug, Clone)]
 pub struct RoleState {
-    /// Which.
+    /// The role.
     pub role: Role,
     /// The file's name in the lock file.
     pub file: String,
     /// The SHA-256 that the lock file pins.
     pub pin: String,
-    /// What is known.
+    /// The state of the model.
     pub state: State,
 }
 
 impl RoleState {
-    /// Whether it is loaded.
+    /// Returns the model, if it is loaded.
     pub fn loaded(&self) -> Option<&LoadedModel> {
         match &self.state {
             State::Loaded(model) => Some(model),
@@ -90,8 +91,8 @@ impl RoleState {
     }
 }
 
-/// The models that are loaded, and what is known of the others. Requests keep the snapshot that they
-/// began with.
+/// A snapshot of the loaded models and of the state of the others. A request keeps the snapshot that it began
+/// with.
 #[derive(Clone)]
 pub struct LoadedModels {
     models: Models,
@@ -101,17 +102,17 @@ pub struct LoadedModels {
     accepted: Option<Digest>,
 }
 
-/// Why a request can't be answered.
+/// Why a request can't be served.
 #[derive(Debug, Clone)]
 pub enum Unavailable {
-    /// These roles are needed and not loaded.
+    /// These roles are needed but not loaded.
     NotLoaded(Vec<RoleState>),
     /// The embedder is neither published nor accepted.
     UnknownEmbedder(UnknownEmbedder),
 }
 
 impl LoadedModels {
-    /// All four roles, not loaded yet.
+    /// Returns all four roles, none of them loaded.
     fn waiting(store: &WeightStore, accepted: Option<Digest>) -> Result<Self, Failure> {
         let mut roles = Vec::new();
         for role in Role::ALL {
@@ -122,10 +123,10 @@ impl LoadedModels {
         Ok(Self { models: Models::default(), roles, accepted })
     }
 
-    /// Loads these roles now, one after the other.
+    /// Loads these roles, one after the other.
     ///
     /// # Errors
-    /// The lock file or an option is not right. What is wrong with a weight is in its role's state.
+    /// The lock file or an option is not valid. An error of a weight is no error here but its role's state.
     pub fn load(args: &args::Weights, roles: &[Role]) -> Result<Self, Failure> {
         let (kernels, accepted) = (kernels(args.kernel.as_deref())?, accepted(args.accept_embedder.as_deref())?);
         let store = WeightStore::open(args)?;
@@ -134,7 +135,7 @@ impl LoadedModels {
         Ok(loaded)
     }
 
-    /// Puts a model, or the reason why there is none, where callers find it.
+    /// Stores a role's model, or the error that prevents it.
     fn place(&mut self, role: Role, result: Result<(Model, LoadedModel), WeightFault>) {
         self.roles[role.at()].state = match result {
             Ok((model, loaded)) => {
@@ -145,23 +146,24 @@ impl LoadedModels {
         };
     }
 
-    /// The model of a role.
+    /// Returns the model of a role, if it is loaded.
     pub fn model(&self, role: Role) -> Option<&Model> {
         self.models.model(role)
     }
 
-    /// The models that are loaded, for reports.
+    /// Returns the loaded models, for reports.
     pub fn reports(&self) -> Vec<LoadedModel> {
         self.roles.iter().filter_map(RoleState::loaded).cloned().collect()
     }
 
-    /// The embedding space of faces found by this look policy, once detector and embedder are loaded.
+    /// Returns the embedding space of faces found by this look policy; `None` until detector and embedder are
+    /// loaded.
     pub fn space(&self, look: DetectionPolicy) -> Option<SpaceId> {
         let [detector, embedder] = [Role::Detector, Role::Embedder].map(|role| self.models.digest(role));
         Some(SpaceId::of(detector?, embedder?, look))
     }
 
-    /// `published`, `accepted` or `unknown`; `None` where no embedder is loaded.
+    /// Returns the embedder's trust: `published`, `accepted` or `unknown`; `None` if no embedder is loaded.
     pub fn trust(&self) -> Option<&'static str> {
         match self.models.embedder(self.accepted) {
             Ok(embedder) => Some(embedder.trust().name()),
@@ -170,7 +172,7 @@ impl LoadedModels {
         }
     }
 
-    /// The detector.
+    /// Returns the detector.
     ///
     /// # Errors
     /// [`Unavailable`]
@@ -178,7 +180,7 @@ impl LoadedModels {
         self.models.finder(policy).ok_or_else(|| self.without(&[Role::Detector]))
     }
 
-    /// Both spoof networks.
+    /// Returns both spoof networks.
     ///
     /// # Errors
     /// [`Unavailable`]
@@ -186,7 +188,7 @@ impl LoadedModels {
         self.models.spoof().ok_or_else(|| self.without(&[Role::SpoofNear, Role::SpoofFar]))
     }
 
-    /// The embedder, for faces of the detector.
+    /// Returns the embedder for faces that the detector found.
     ///
     /// # Errors
     /// [`Unavailable`]
@@ -194,7 +196,7 @@ impl LoadedModels {
         self.models.encoder(self.accepted).map_err(|why| self.no_encoder(why, &[Role::Detector, Role::Embedder]))
     }
 
-    /// The embedder, for any pixels.
+    /// Returns the embedder for any pixels.
     ///
     /// # Errors
     /// [`Unavailable`]
@@ -209,7 +211,7 @@ impl LoadedModels {
         }
     }
 
-    /// Whether these roles are loaded, and the embedder among them is trusted.
+    /// Checks that these roles are loaded and that the embedder, if needed, is trusted.
     ///
     /// # Errors
     /// [`Unavailable`] names every model that is not loaded.
@@ -221,7 +223,7 @@ impl LoadedModels {
         if roles.contains(&Role::Embedder) { self.embedder().map(drop) } else { Ok(()) }
     }
 
-    /// Those of these roles that are not loaded.
+    /// Returns the error that names which of these roles are not loaded.
     fn without(&self, needed: &[Role]) -> Unavailable {
         let missing = |state: &&RoleState| needed.contains(&state.role) && state.loaded().is_none();
         Unavailable::NotLoaded(self.roles.iter().filter(missing).cloned().collect())
@@ -250,7 +252,7 @@ impl RoleState {
         }
     }
 
-    /// What is wrong, in lines for a person.
+    /// Describes the fault in lines for a person.
     pub fn failure(&self) -> Option<String> {
         let WeightFault { kind, what } = self.fault()?;
         let (name, file, lost) = (name(self.role), &self.file, lost(self.role));
@@ -261,15 +263,16 @@ impl RoleState {
     }
 }
 
-/// Hands out what is loaded, to a service.
+/// Provides a service with the loaded models.
 #[derive(Clone)]
 pub struct ModelRegistry(Arc<RwLock<Arc<LoadedModels>>>);
 
 impl ModelRegistry {
-    /// Begins to look for all four, in a thread of its own that lives as long as a clone of this.
+    /// Starts a thread that loads and watches all four models, until the last clone of the registry is
+    /// dropped.
     ///
     /// # Errors
-    /// The lock file or an option is not right.
+    /// The lock file or an option is not valid.
     pub fn begin(args: &args::Weights) -> Result<Self, Failure> {
         let (kernels, accepted) = (kernels(args.kernel.as_deref())?, accepted(args.accept_embedder.as_deref())?);
         let store = WeightStore::open(args)?;
@@ -282,7 +285,7 @@ impl ModelRegistry {
         Ok(registry)
     }
 
-    /// What is loaded now.
+    /// Returns the current snapshot.
     pub fn now(&self) -> Arc<LoadedModels> {
         self.0.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
@@ -294,7 +297,7 @@ impl ModelRegistry {
 
 type Stamps = Vec<(PathBuf, Option<FileStamp>)>;
 
-/// The thread that follows files.
+/// The state of the thread that watches the files.
 struct FileWatcher {
     store: WeightStore,
     kernels: KernelSet,
@@ -306,7 +309,7 @@ impl FileWatcher {
     fn run(mut self) {
         loop {
             self.look();
-            // No other clone is left.
+            // No other clone of the registry is left.
             if Arc::strong_count(&self.registry.0) == 1 {
                 return;
             }
@@ -314,7 +317,7 @@ impl FileWatcher {
         }
     }
 
-    /// Looks at every file whose stamp is another than before.
+    /// Reads every file whose stamp has changed.
     fn look(&mut self) {
         let now = Role::ALL.map(|role| self.store.stamps(role));
         let changed = Role::ALL.into_iter().filter(|role| now[role.at()] != self.stamps[role.at()]);
@@ -326,7 +329,7 @@ impl FileWatcher {
         self.load(&missing);
     }
 
-    /// Loads several at once, each in a thread; each serves as soon as it is ready.
+    /// Loads several models at once, each in its own thread; requests can use each as soon as it is ready.
     fn load(&self, roles: &[Role]) {
         let (done, ready) = mpsc::channel();
         std::thread::scope(|scope| {
@@ -349,7 +352,7 @@ impl FileWatcher {
         }
     }
 
-    /// The file of a loaded model changed: is it still right?
+    /// Checks the file of a loaded model after a change.
     fn look_again(&self, role: Role, snapshot: &LoadedModels) {
         let Some(LoadedModel { origin, .. }) = snapshot.roles[role.at()].loaded() else { return };
         let now = match (self.store.is_right(role, origin), origin.exists()) {
@@ -377,7 +380,7 @@ fn log(role: Role, result: &Result<(Model, LoadedModel), WeightFault>) {
     }
 }
 
-/// Reads, verifies, loads and tests a role's model.
+/// Reads, verifies, loads and self-tests a role's model.
 fn load(store: &WeightStore, kernels: KernelSet, role: Role) -> Result<(Model, LoadedModel), WeightFault> {
     let start = Instant::now();
     let weight = store.read(role)?;

@@ -1,4 +1,4 @@
-//! What differs from role to role, and the options about models that are words. Touches nothing.
+//! The names that differ between roles, and the parsing of options about models.
 
 use likeness::engine::KernelSet;
 use likeness::models::Role;
@@ -6,8 +6,8 @@ use likeness::net::Digest;
 
 use crate::exit::{Exit, Failure};
 
-/// Of each role: its name in reports; its name in answers of the service, of which none names a verdict;
-/// how its file's name begins; the commands that can't answer without it.
+/// For each role: its name in reports; its name in responses, which never names a verdict; the prefix of its
+/// file's name; the commands that need it.
 const WORDS: [[&str; 4]; 4] = [
     ["detector", "detector", "centerface", "`detect`, `live`, `embed` and `compare`"],
     ["spoof 2.7", "liveness_2_7", "2.7_80x80_MiniFASNetV2", "`live` and `compare`"],
@@ -15,27 +15,27 @@ const WORDS: [[&str; 4]; 4] = [
     ["embedder", "embedder", "facenet512", "`embed` and `compare`"],
 ];
 
-/// A role's name in reports.
+/// Returns a role's name in reports.
 pub fn name(role: Role) -> &'static str {
     WORDS[role.at()][0]
 }
 
-/// A role's name in answers of the service.
+/// Returns a role's name in responses of the service.
 pub fn key(role: Role) -> &'static str {
     WORDS[role.at()][1]
 }
 
-/// How the name of a role's file begins.
+/// Returns the prefix of the name of a role's file.
 pub fn prefix(role: Role) -> &'static str {
     WORDS[role.at()][2]
 }
 
-/// The commands that can't answer without a role.
+/// Returns the commands that need a role.
 pub fn lost(role: Role) -> &'static str {
     WORDS[role.at()][3]
 }
 
-/// The kernels of this name, or the fastest here.
+/// Returns the kernels of this name, or the fastest on this machine.
 ///
 /// # Errors
 /// [`Exit::Usage`]
@@ -48,7 +48,7 @@ pub fn kernels(named: Option<&str>) -> Result<KernelSet, Failure> {
     })
 }
 
-/// The digest of the embedder that the operator accepts.
+/// Parses the digest of the embedder that the operator accepts.
 ///
 /// # Errors
 /// [`Exit::Usage`]

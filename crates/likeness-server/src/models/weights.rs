@@ -1,8 +1,8 @@
-//! Weight files: pinned by the lock file, read and hashed by Ballast, handed over as bytes.
+//! Reads weight files with Ballast's library, verifies them against the lock file, and returns their bytes.
 //!
-//! A file is looked for in the folder that the command line names, else in the lock file's store,
-//! then in its baked layer. It is never opened by path a second time. Only this file names Ballast's
-//! types; what leaves it is a [`VerifiedWeight`] or a [`WeightFault`].
+//! A file is searched in the folder that the command line names; otherwise in the lock file's store, then in
+//! its baked layer. The bytes that were hashed are the bytes that are loaded. Only this file names Ballast's
+//! types; its results are [`VerifiedWeight`] and [`WeightFault`].
 
 use std::fs;
 use std::os::unix::fs::MetadataExt;
@@ -23,44 +23,44 @@ use crate::exit::{Exit, Failure};
 
 const LOCKS: [&str; 2] = ["/etc/ballast/weights.lock", "weights.lock"];
 
-/// The longest weight file that is read.
+/// The largest weight file that is read, in bytes.
 const LONGEST: u64 = 1 << 30;
 
-/// The pins, and where to look.
+/// The pins, and the roots to search.
 pub struct WeightStore {
     lock: Lock,
     lock_path: PathBuf,
     places: Vec<WeightRoot>,
 }
 
-/// A root that may hold weights.
+/// A root that may contain weights.
 struct WeightRoot {
     root: PathBuf,
-    /// Whether the files lie in the root itself.
+    /// Whether the files are directly in the root.
     flat: bool,
     strict: Strictness,
 }
 
 /// A weight whose bytes match their pin.
 pub struct VerifiedWeight {
-    /// Its bytes, with their digest.
+    /// The bytes with their digest.
     pub file: WeightFile,
-    /// The file that they were read from.
+    /// The file that the bytes were read from.
     pub origin: PathBuf,
 }
 
-/// What is wrong with a weight, as callers see it.
+/// The kind of a weight's fault, for callers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum FaultKind {
-    /// No file of that name.
+    /// No file has that name.
     Missing,
-    /// Its bytes are not those of its pin.
+    /// The bytes differ from the pin.
     WrongDigest,
-    /// Its length is not that of its pin.
+    /// The length differs from the pinned size.
     WrongSize,
-    /// It is there, and this program can't read it.
+    /// The file exists, but this program can't read it.
     Unreadable,
-    /// Its bytes match their pin, and are not the model of its role.
+    /// The bytes match the pin but are no model of the role.
     RefusedFormat,
 }
 
@@ -69,7 +69,7 @@ impl FaultKind {
     pub const ALL: [Self; 5] =
         [Self::Missing, Self::WrongDigest, Self::WrongSize, Self::Unreadable, Self::RefusedFormat];
 
-    /// Its name in answers.
+    /// Returns the kind's name in responses.
     pub fn name(self) -> &'static str {
         match self {
             Self::Missing => "missing",
@@ -80,7 +80,7 @@ impl FaultKind {
         }
     }
 
-    /// The same after a file's name.
+    /// Returns the words that describe the fault after a file's name.
     pub fn predicate(self) -> &'static str {
         match self {
             Self::Missing => "is missing",
@@ -91,7 +91,7 @@ impl FaultKind {
         }
     }
 
-    /// The way out.
+    /// Returns what the operator can do.
     pub fn hint(self) -> &'static str {
         match self {
             Self::Missing => "`ballast heal` or `ballast fetch` brings it; --weights DIR names a folder that has it",
@@ -104,12 +104,12 @@ impl FaultKind {
     }
 }
 
-/// A weight that can't be had: what kind of fault, and what was found in each place, for the log.
+/// Why a weight could not be read.
 #[derive(Debug, Clone)]
 pub struct WeightFault {
-    /// The kind.
+    /// The kind of the fault.
     pub kind: FaultKind,
-    /// What was found where. It may name paths of this machine.
+    /// What was found in each place, for the log. This text may name paths of this machine.
     pub what: String,
 }
 
@@ -131,10 +131,10 @@ impl WeightStore {
         Ok(Self { lock, lock_path, places })
     }
 
-    /// The weight of a role.
+    /// Returns the lock file's entry for a role.
     ///
     /// # Errors
-    /// [`Exit::BadLock`]: the lock file pins none.
+    /// [`Exit::BadLock`] if the lock file has no entry for the role.
     fn weight(&self, role: Role) -> Result<&Weight, Failure> {
         let prefix = prefix(role);
         let named = |weight: &&Weight| weight.path.file_name().starts_with(prefix);
@@ -145,33 +145,33 @@ impl WeightStore {
         })
     }
 
-    /// The name of a role's file, and its pin.
+    /// Returns the name of a role's file, and its pin.
     ///
     /// # Errors
-    /// [`Exit::BadLock`]: the lock file pins none.
+    /// [`Exit::BadLock`] if the lock file has no entry for the role.
     pub fn pin(&self, role: Role) -> Result<(String, String), Failure> {
         let weight = self.weight(role)?;
         Ok((weight.path.file_name().to_owned(), weight.sha256.to_string()))
     }
 
-    /// The places where a role's file may lie, with the stamp of what lies there now.
+    /// Returns the possible places of a role's file, with the stamp of the file that is there now.
     pub fn stamps(&self, role: Role) -> Vec<(PathBuf, Option<FileStamp>)> {
         let Ok(weight) = self.weight(role) else { return Vec::new() };
         let files = self.places.iter().map(|place| place.file(weight));
         files.map(|file| (file.clone(), FileStamp::of(&file))).collect()
     }
 
-    /// Reads a role's file again where it was read before, only to find out whether it is still right.
+    /// Reads a role's file again at the same place, to check whether its bytes are still right.
     pub fn is_right(&self, role: Role, origin: &Path) -> bool {
         let Ok(weight) = self.weight(role) else { return false };
         let place = self.places.iter().find(|place| place.file(weight) == origin);
         place.is_some_and(|place| place.read(weight).is_ok())
     }
 
-    /// Reads a role's file from the first place that has it right.
+    /// Reads a role's file from the first place where its bytes match the pin.
     ///
     /// # Errors
-    /// What was found in each place; the kind is that of the first place that has something.
+    /// The error says what was found in each place; its kind is that of the first place with a file.
     pub fn read(&self, role: Role) -> Result<VerifiedWeight, WeightFault> {
         let weight = self.weight(role).map_err(|why| WeightFault { kind: FaultKind::Missing, what: why.what })?;
         let (mut kind, mut found) = (FaultKind::Missing, Vec::new());
@@ -193,12 +193,12 @@ impl WeightStore {
     }
 }
 
-/// What changes when a file does: device, inode, size, times of change.
+/// The values that show that a file changed: device, inode, size and times of change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct FileStamp([i64; 7]);
 
 impl FileStamp {
-    /// Of a file; `None` where there is none that can be seen.
+    /// Reads the stamp of a file; `None` if the file is missing or can't be examined.
     fn of(path: &Path) -> Option<Self> {
         let stat = fs::symlink_metadata(path).ok()?;
         let ids = [stat.dev(), stat.ino(), stat.size()].map(u64::cast_signed);
@@ -222,7 +222,7 @@ impl WeightRoot {
     }
 }
 
-/// The store's root, where the variable that the lock file names for it says another.
+/// Returns the store's root from the lock file's variable, if that is set to another root.
 fn moved_root(lock: &Lock, environment: impl Fn(&str) -> Option<String>) -> Result<Option<RootPath>, Failure> {
     let Some(name) = &lock.store.env else { return Ok(None) };
     let value = environment(name.as_str()).filter(|value| !value.trim().is_empty());
@@ -231,7 +231,7 @@ fn moved_root(lock: &Lock, environment: impl Fn(&str) -> Option<String>) -> Resu
     })
 }
 
-/// A variable that repeats a pin says another one.
+/// Returns the error that a variable repeats a pin with another digest.
 fn mismatch(lock_path: &Path, faults: &[PinFault]) -> Failure {
     let line = |fault: &PinFault| {
         format!("{}: other than its pin\n  expected {}\n  found    {}", fault.variable, fault.expected, fault.found)
@@ -260,7 +260,7 @@ fn lock_path(named: Option<&Path>) -> Result<PathBuf, Failure> {
     })
 }
 
-/// The kind of a fault, and what was found.
+/// Returns the kind of a fault, and a description of what was found.
 fn classify(found: &WeightState, weight: &Weight) -> (FaultKind, String) {
     match found {
         WeightState::Missing => (FaultKind::Missing, "missing".into()),

@@ -1,10 +1,11 @@
-//! Services of a compose file. Variables are filled in as if none were set where it runs.
+//! Reads the services of a compose file. Variables are replaced as if none were set in the environment of
+//! compose.
 
 use super::service::{At, Capabilities, Health, Mount, MountKind, Platform, Service, UserField, Variable};
 use super::text::{duration, interpolate, size};
 use super::yaml::{Key, Node, Value};
 
-/// All services of a document that has any.
+/// Returns the services of a document.
 pub fn services(document: &Node) -> Vec<Service> {
     let services = document.get("services").map(Node::entries).unwrap_or_default();
     let volumes = document.get("volumes").map(Node::entries).unwrap_or_default();
@@ -15,7 +16,7 @@ pub fn services(document: &Node) -> Vec<Service> {
     all
 }
 
-/// Keys that bring mounts, or a container that this file does not describe.
+/// Keys that add mounts or a container which the file does not describe.
 const UNREAD: [&str; 3] = ["volumes_from", "provider", "models"];
 
 fn service(key: &Key, node: &Node, volumes: &[(Key, Node)]) -> Service {
@@ -51,13 +52,13 @@ fn service(key: &Key, node: &Node, volumes: &[(Key, Node)]) -> Service {
     }
 }
 
-/// Those of these keys that are there.
+/// Returns which of these keys the node contains.
 fn keys(node: &Node, names: &[&str]) -> Vec<At<String>> {
     let there = names.iter().filter_map(|name| node.entry(name));
     there.map(|(key, _)| At { line: key.line, value: key.text.clone() }).collect()
 }
 
-/// A scalar with its variables filled in.
+/// Returns a scalar's text with its variables replaced.
 fn filled(node: &Node) -> Option<String> {
     node.text().map(|text| interpolate(text).filled)
 }
@@ -99,7 +100,7 @@ fn capabilities(node: &Node) -> Capabilities {
     Capabilities { drop: list("cap_drop"), add: list("cap_add"), privileged }
 }
 
-/// One spelling for all: `cap_chown` is `CHOWN`.
+/// Returns the capability's name in one form: `cap_chown` becomes `CHOWN`.
 pub fn capability(text: &str) -> String {
     let upper = text.trim().to_ascii_uppercase();
     upper.strip_prefix("CAP_").map_or(upper.clone(), str::to_owned)
@@ -111,7 +112,7 @@ fn no_new_privs(options: &Node) -> bool {
     options.items().iter().filter_map(filled).any(|text| on(&text))
 }
 
-/// A list or one string; a string is split as a shell would split plain words.
+/// Reads a list or a string; a string is split at white space.
 fn words(node: &Node) -> At<Vec<String>> {
     let value = match &node.value {
         Value::List(items) => items.iter().filter_map(filled).collect(),
@@ -127,7 +128,8 @@ fn environment(node: &Node) -> Vec<Variable> {
         Some(variable(item.line, name, value))
     });
     let from_map = node.entries().iter().map(|(key, value)| {
-        // A key without a value passes the variable of the user who runs compose; quotes make it empty.
+        // A key without a value passes the variable of compose's own environment; empty quotes are an empty
+        // value.
         let empty = matches!(&value.value, Value::Scalar { text, plain: false } if text.is_empty());
         variable(key.line, &key.text, value.text().or(empty.then_some("")))
     });
@@ -149,12 +151,12 @@ fn health(node: &Node) -> Health {
     match node.get("test").map(words).map(|test| test.value.join(" ")) {
         Some(test) if test == "NONE" => Health::Disabled,
         Some(test) => Health::Command(test),
-        // A test that is not written is the image's own.
+        // Without `test`, the image's own health check is used.
         None => Health::OfImage,
     }
 }
 
-/// The time until a container counts as unhealthy, with the engine's defaults.
+/// Returns the time until a container counts as unhealthy, in seconds, with the engine's defaults.
 fn health_budget(node: &Node) -> Option<u64> {
     let retries = node.get("retries").and_then(filled).map_or(Some(3), |text| text.parse().ok())?;
     Some(seconds(node, "start_period", 0)?.saturating_add(seconds(node, "interval", 30)?.saturating_mul(retries)))
@@ -185,7 +187,7 @@ fn mounts(node: &Node, named: &[(Key, Node)]) -> Vec<Mount> {
     volumes.chain(one.chain(many).filter_map(memory)).chain(config).collect()
 }
 
-/// The size in the options of a named volume's driver: of a tmpfs, or of a driver that has a quota.
+/// Returns the size in the driver options of a named volume, as a tmpfs or a driver with quotas has it.
 fn volume_size(name: &str, named: &[(Key, Node)]) -> Option<At<u64>> {
     let (_, volume) = named.iter().find(|(key, _)| key.text == name)?;
     let options = volume.get("driver_opts")?;
@@ -198,7 +200,7 @@ fn volume_size(name: &str, named: &[(Key, Node)]) -> Option<At<u64>> {
     of(node, text.split(',').find_map(|option| option.trim().strip_prefix("size="))?)
 }
 
-/// `SOURCE:TARGET:OPTIONS`, or a target alone.
+/// Reads a mount in the short form `SOURCE:TARGET:OPTIONS`, or only a target.
 fn short(item: &Node, named: &[(Key, Node)]) -> Option<Mount> {
     let text = filled(item)?;
     let mut parts = text.split(':');
@@ -233,7 +235,7 @@ fn long(item: &Node, named: &[(Key, Node)]) -> Option<Mount> {
     Some(Mount { line: item.line, target, kind, read_only, filled: false })
 }
 
-/// In the long form a mode is a number of YAML: octal only with a zero before it.
+/// Parses a mode in the long form, which is a YAML number: octal only if it begins with a zero.
 fn mode(text: &str) -> Option<u32> {
     match text.strip_prefix("0o").or(text.strip_prefix('0')) {
         Some(octal) => u32::from_str_radix(octal, 8).ok(),
@@ -241,7 +243,7 @@ fn mode(text: &str) -> Option<u32> {
     }
 }
 
-/// `TARGET:size=64m,mode=1777,uid=100`.
+/// Reads a tmpfs such as `TARGET:size=64m,mode=1777,uid=100`.
 fn memory(item: &Node) -> Option<Mount> {
     let text = filled(item)?;
     let (target, options) = text.split_once(':').unwrap_or((&text, ""));

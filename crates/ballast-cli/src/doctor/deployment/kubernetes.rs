@@ -1,4 +1,5 @@
-//! Containers of Kubernetes manifests, and lists of them. An init container counts where it runs ballast.
+//! Reads the containers of Kubernetes manifests and of lists. An init container is read only if it runs
+//! ballast.
 
 use super::compose::capability;
 use super::pods::pods;
@@ -6,7 +7,7 @@ use super::service::{At, Capabilities, Health, Mount, MountKind, Platform, Servi
 use super::text::size;
 use super::yaml::{Node, Value};
 
-/// The claims that the file itself makes, by name, with the bytes that they ask for.
+/// Returns the claims that the file defines, with the requested bytes.
 pub fn claims(document: &Node) -> Vec<(String, At<u64>)> {
     if document.get("kind").and_then(Node::text).is_some_and(|kind| kind.ends_with("List")) {
         return document.get("items").map(Node::items).unwrap_or_default().iter().flat_map(claims).collect();
@@ -20,7 +21,7 @@ fn requested(spec: &Node) -> Option<At<u64>> {
     spec.at(&["resources", "requests", "storage"]).and_then(bytes)
 }
 
-/// All containers of a document; `None` where it is no Kubernetes object.
+/// Returns the containers of a document; `None` if it is no Kubernetes object.
 pub fn services(document: &Node, sizes: &[(String, At<u64>)]) -> Option<Vec<Service>> {
     let kind = document.get("kind").and_then(Node::text)?;
     document.get("apiVersion")?;
@@ -45,7 +46,7 @@ fn services_of_pod(document: &Node, pod: &Node, sizes: &[(String, At<u64>)]) -> 
     let service = |container: &Node, init: bool| {
         let mut service = service(pod, container, &Claims { templates, sizes }, &filled);
         service.start_budgets.extend(deadline.iter().cloned());
-        // Such an init container goes on beside the app.
+        // An init container with this policy continues to run beside the app.
         let beside = container.get("restartPolicy").and_then(Node::text) == Some("Always");
         Service { init: init && !beside, ends, ..service }
     };
@@ -53,7 +54,7 @@ fn services_of_pod(document: &Node, pod: &Node, sizes: &[(String, At<u64>)]) -> 
     before.chain(containers.iter().map(|node| service(node, false))).collect()
 }
 
-/// After which a job or a pod is ended.
+/// Returns the time after which a job or a pod is ended.
 fn deadline(spec: &Node) -> Option<At<(&'static str, u64)>> {
     const KEY: &str = "activeDeadlineSeconds";
     let (key, seconds) = spec.entry(KEY)?;
@@ -65,14 +66,14 @@ fn runs_ballast(container: &Node) -> bool {
     words.into_iter().any(|word| is_ballast(&word))
 }
 
-/// The volumes that a container may write, by name.
+/// Returns the names of the volumes that a container may write.
 fn written(container: &Node) -> impl Iterator<Item = &str> {
     let mounts = container.get("volumeMounts").map(Node::items).unwrap_or_default().iter();
     let mounts = mounts.filter(|mount| mount.get("readOnly").and_then(Node::truth) != Some(true));
     mounts.filter_map(|mount| mount.get("name").and_then(Node::text))
 }
 
-/// What is known of claims: the templates of a StatefulSet, and the claims of the same file.
+/// The claims that a mount can refer to: templates of a StatefulSet, and claims of the same file.
 struct Claims<'a> {
     templates: &'a [Node],
     sizes: &'a [(String, At<u64>)],
@@ -83,7 +84,7 @@ impl Claims<'_> {
         self.templates.iter().find(|claim| claim.at(&["metadata", "name"]).and_then(Node::text) == Some(name))
     }
 
-    /// The bytes that a volume's claim asks for.
+    /// Returns the bytes that a volume's claim requests.
     fn size(&self, volume: &Node) -> Option<At<u64>> {
         if let Some(spec) = volume.at(&["ephemeral", "volumeClaimTemplate", "spec"]) {
             return requested(spec);
@@ -174,7 +175,7 @@ fn probe(container: &Node, key: &str) -> Option<At<Health>> {
     container.entry(key).map(|(key, node)| At { line: key.line, value: health(node) })
 }
 
-/// The time until the kubelet starts a container anew. A startup probe holds the liveness probe back.
+/// Returns the time until the kubelet restarts a container. A startup probe delays the liveness probe.
 fn start_budget(container: &Node) -> Option<At<(&'static str, u64)>> {
     let keys = ["startupProbe", "livenessProbe"];
     let (name, (key, probe)) = keys.iter().find_map(|name| Some((*name, container.entry(name)?)))?;

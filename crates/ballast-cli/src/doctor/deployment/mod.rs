@@ -1,7 +1,7 @@
-//! `doctor FILE`: YAML -> services with facts -> pure rules -> findings.
+//! `doctor FILE` parses YAML to services, and applies pure rules that return findings.
 //!
-//! Reads no file and no environment: text in, findings out. Bounded against hostile files by
-//! `yaml.rs`.
+//! Takes the text and returns findings; reads no file and no environment. `yaml.rs` limits what a hostile
+//! file can cost.
 
 mod compose;
 mod kubernetes;
@@ -16,7 +16,7 @@ use ballast::lock::Lock;
 use super::finding::{Code, Finding, Severity};
 use service::Service;
 
-/// What a service says of its user and its variables, each with its line.
+/// The user and the variables of a service, each with its line.
 #[derive(Debug, Default)]
 pub struct SetUp {
     /// `UID` or `UID:GID`.
@@ -25,10 +25,10 @@ pub struct SetUp {
     pub variables: Vec<(usize, String, String)>,
 }
 
-/// What the services of a compose file say of their users and variables.
+/// Returns the users and the variables of a compose file's services.
 ///
 /// # Errors
-/// The line, and what is wrong there, of a text that is no YAML.
+/// The text is no YAML; the error contains the line and the reason.
 pub fn set_up(text: &str) -> Result<Vec<SetUp>, String> {
     let documents = yaml::read(text).map_err(|error| format!("line {}: {}", error.line, error.what))?;
     let of = |service: Service| SetUp {
@@ -38,7 +38,7 @@ pub fn set_up(text: &str) -> Result<Vec<SetUp>, String> {
     Ok(documents.iter().flat_map(compose::services).map(of).collect())
 }
 
-/// Examines a compose file or Kubernetes manifests, named as in findings.
+/// Examines a compose file or Kubernetes manifests; `name` is the file's name in findings.
 pub fn examine(name: &str, text: &str, lock: &Lock) -> Vec<Finding> {
     let bad = |line: usize, what: String| {
         vec![Finding::new(Severity::Error, Code::BadFile, format!("{name}:{line}"), what, instead_of(text))]
@@ -72,7 +72,7 @@ pub fn examine(name: &str, text: &str, lock: &Lock) -> Vec<Finding> {
     findings
 }
 
-/// What to examine instead of a file that is neither.
+/// Returns what to examine instead of a file that is neither.
 fn instead_of(text: &str) -> &'static str {
     let begins = |word: &str| text.lines().any(|line| line.starts_with(word));
     if text.contains("{{") {

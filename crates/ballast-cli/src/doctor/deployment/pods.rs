@@ -1,9 +1,9 @@
-//! Where the pods of a Kubernetes object are, and which kinds and keys of it are not read. Pure.
+//! Finds the pods of a Kubernetes object, and the kinds and keys that are not read.
 
 use super::service::At;
 use super::yaml::{Node, Value};
 
-/// Kinds without containers, which say nothing about weights.
+/// Kinds without containers, which do not concern weights.
 const WITHOUT_CONTAINERS: [&str; 30] = [
     "ClusterRole",
     "ClusterRoleBinding",
@@ -39,16 +39,16 @@ const WITHOUT_CONTAINERS: [&str; 30] = [
 
 /// The pods of an object.
 pub struct Pods<'a> {
-    /// Each has `containers`, and most have `volumes`.
+    /// The pods; each contains `containers`, and most contain `volumes`.
     pub all: Vec<&'a Node>,
-    /// Whether the kind is one whose pods lie there alone.
+    /// Whether these are certainly all pods of the kind.
     pub whole: bool,
 }
 
 const POD_TEMPLATE: &[&str] = &["spec", "template", "spec"];
 
-/// The pod of a known kind, or of any kind with a pod's template; otherwise every pod that an unknown kind has within it,
-/// as KServe's predictors and Ray's groups do.
+/// Returns the pod of a known kind, or of any kind with a pod template. Otherwise searches the whole object
+/// for pods, as KServe's predictors and Ray's groups contain them.
 pub fn pods<'a>(document: &'a Node, kind: &str) -> Pods<'a> {
     let path: &[&str] = match kind {
         "Pod" => &["spec"],
@@ -77,7 +77,8 @@ fn search<'a>(node: &'a Node, found: &mut Vec<&'a Node>) {
     }
 }
 
-/// A kind whose containers are not read, or the rest of it: its name and its line; and keys of pods.
+/// Returns the kind if its containers, or the rest of it, are not read, and the keys of its pods that are not
+/// read.
 pub fn unread(document: &Node) -> Vec<At<String>> {
     let Some((key, kind)) = document.entry("kind").filter(|_| document.get("apiVersion").is_some()) else {
         return Vec::new();
@@ -92,7 +93,7 @@ pub fn unread(document: &Node) -> Vec<At<String>> {
     kind.into_iter().chain(pods.all.iter().flat_map(|pod| unread_of_pod(pod))).collect()
 }
 
-/// What of a pod is not read.
+/// Returns the keys of a pod that are not read.
 fn unread_of_pod(pod: &Node) -> Vec<At<String>> {
     let containers = pod.get("containers").map(Node::items).unwrap_or_default().iter();
     let devices = containers.filter_map(|container| container.entry("volumeDevices"));

@@ -1,16 +1,15 @@
-//! A service as the rules see it: what compose and Kubernetes have in common, each fact with the
-//! line that says so. Pure values.
+//! The facts about a container that the rules need, from compose or Kubernetes, each with its line.
 
-/// A value and its line.
+/// A value with its line in the file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct At<T> {
     /// From 1.
     pub line: usize,
-    /// What is written there.
+    /// The value.
     pub value: T,
 }
 
-/// Which dialect a fix must be written in.
+/// The format of the file, and so of a fix.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Platform {
     /// A compose file.
@@ -19,94 +18,94 @@ pub enum Platform {
     Kubernetes,
 }
 
-/// One container.
+/// A container.
 #[derive(Debug, Clone)]
 pub struct Service {
-    /// The dialect.
+    /// The format of the file.
     pub platform: Platform,
-    /// Its name.
+    /// The name.
     pub name: String,
-    /// Where it begins.
+    /// The line where the container begins.
     pub line: usize,
-    /// The image; `None` when it is built here.
+    /// The image; `None` if the file builds it.
     pub image: Option<At<String>>,
-    /// Who starts; `None` is the image's own user.
+    /// The user at the start; `None` means the image's own user.
     pub user: Option<At<UserField>>,
     /// Whether the root file system is read-only.
     pub read_only_root: bool,
-    /// Capabilities.
+    /// The capabilities.
     pub caps: Capabilities,
-    /// Whether exec can give privilege.
+    /// Whether `no_new_privs` is set, so that exec gives no privilege.
     pub no_new_privs: bool,
-    /// What is mounted.
+    /// The mounts.
     pub mounts: Vec<Mount>,
-    /// The memory limit in bytes.
+    /// The limit of memory, in bytes.
     pub memory: Option<At<u64>>,
     /// The environment.
     pub env: Vec<Variable>,
-    /// Whether more of it comes from elsewhere.
+    /// Whether other files add variables.
     pub env_elsewhere: bool,
-    /// What replaces the image's entrypoint.
+    /// The words that replace the image's entrypoint.
     pub entry: Option<At<Vec<String>>>,
     /// The arguments.
     pub args: Option<At<Vec<String>>>,
     /// How health is checked.
     pub health: Option<At<Health>>,
-    /// How long that check gives the app before it counts as failed, in seconds.
+    /// How long the app may be unhealthy at the start before it counts as failed, in seconds.
     pub health_budget: Option<u64>,
-    /// How long one such check may take, in seconds.
+    /// How long one health check may take, in seconds.
     pub health_timeout: Option<u64>,
-    /// What decides that it is started anew.
+    /// The probe that decides on a restart.
     pub liveness: Option<At<Health>>,
-    /// How long the app may take before it is ended: the key that says so, its line, the seconds.
+    /// The time limits of the start: each with its key, line and seconds.
     pub start_budgets: Vec<At<(&'static str, u64)>>,
-    /// Bytes of the container's own file system and its emptyDirs.
+    /// The limit on bytes of the container's file system and its emptyDirs.
     pub ephemeral: Option<At<u64>>,
-    /// Whether it ends before the app starts.
+    /// Whether this is an init container, which ends before the app starts.
     pub init: bool,
-    /// Whether it is work that ends, which has no health.
+    /// Whether the container is a job that ends, which needs no health check.
     pub ends: bool,
-    /// The group that volumes are given to.
+    /// The group that the kubelet gives volumes to.
     pub fs_group: Option<u32>,
-    /// Where a start as root is forbidden.
+    /// The line that forbids a start as root, if the user is root or unknown.
     pub non_root: Option<usize>,
-    /// Keys whose files are not followed.
+    /// Keys that refer to other files, which are not read.
     pub elsewhere: Vec<At<String>>,
     /// Keys that are not read.
     pub unread: Vec<At<String>>,
 }
 
-/// A user as written.
+/// The user in the file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct UserField {
-    /// The number, if it is one.
+    /// The uid, if the file contains a number.
     pub uid: Option<u32>,
-    /// The group's number, if it is one.
+    /// The gid, if the file contains a number.
     pub gid: Option<u32>,
-    /// Whether a part is a name.
+    /// Whether the user or the group is a name.
     pub named: bool,
 }
 
 impl UserField {
-    /// `UID` or `UID:GID`, where it is numbers.
+    /// Returns `UID` or `UID:GID`, if both are numbers.
     pub fn words(&self) -> Option<String> {
         let uid = self.uid.filter(|_| !self.named)?;
         Some(self.gid.map_or_else(|| uid.to_string(), |gid| format!("{uid}:{gid}")))
     }
 }
 
-/// Capabilities as written, without `CAP_`.
+/// The capabilities in the file, without `CAP_`.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Capabilities {
-    /// Dropped.
+    /// The dropped capabilities.
     pub drop: Vec<At<String>>,
-    /// Added.
+    /// The added capabilities.
     pub add: Vec<At<String>>,
-    /// All of them, by `privileged: true`.
+    /// The line of `privileged: true`, which adds every capability.
     pub privileged: Option<usize>,
 }
 
-/// What engines grant by default.
+/// The capabilities that engines grant by default.
 const DEFAULT: [&str; 14] = [
     "AUDIT_WRITE",
     "CHOWN",
@@ -125,137 +124,138 @@ const DEFAULT: [&str; 14] = [
 ];
 
 impl Capabilities {
-    /// Whether root would hold this one.
+    /// Whether root would have this capability.
     pub fn holds(&self, name: &str) -> bool {
         let has = |list: &[At<String>], name: &str| list.iter().any(|cap| cap.value == name);
         let kept = DEFAULT.contains(&name) && !has(&self.drop, name) && !has(&self.drop, "ALL");
         self.privileged.is_some() || has(&self.add, name) || (has(&self.add, "ALL") && !has(&self.drop, name)) || kept
     }
 
-    /// The line that drops them all.
+    /// Returns the line that drops every capability.
     pub fn drops_all(&self) -> Option<usize> {
         self.drop.iter().find(|cap| cap.value == "ALL").map(|cap| cap.line)
     }
 }
 
-/// Something mounted.
+/// A mount.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Mount {
-    /// Where it is written.
+    /// The line of the mount.
     pub line: usize,
     /// The directory in the container.
     pub target: String,
-    /// What it is.
+    /// What is mounted.
     pub kind: MountKind,
-    /// Whether it is mounted read-only.
+    /// Whether the mount is read-only.
     pub read_only: bool,
-    /// Whether ballast fills it in an init container.
+    /// Whether an init container with ballast fills the volume.
     pub filled: bool,
 }
 
-/// What is mounted.
+/// The kind of a mount.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum MountKind {
     /// An engine's volume.
     Volume {
-        /// A new one does not take the image's content and owner.
+        /// Whether a new volume does not get the image's content and owner.
         no_copy: bool,
-        /// Its size in bytes, where the file limits it.
+        /// The size in bytes, if the file limits it.
         size: Option<At<u64>>,
     },
     /// A directory of the host.
     Host,
     /// A claim, or another volume that outlives the pod.
     Claim {
-        /// Only a directory of it.
+        /// Whether only a subdirectory is mounted.
         sub_path: bool,
-        /// The requested bytes, if the file has them.
+        /// The requested bytes, if the file contains them.
         size: Option<At<u64>>,
     },
-    /// In memory.
+    /// A file system in memory.
     Memory {
-        /// Its size in bytes.
+        /// The size in bytes.
         size: Option<u64>,
-        /// Its mode.
+        /// The mode of the root directory.
         mode: Option<u32>,
-        /// Its owner.
+        /// The owner of the root directory.
         uid: Option<u32>,
     },
-    /// As long as the pod.
+    /// An emptyDir on disk, which exists as long as the pod.
     Scratch {
-        /// Above this the pod is evicted.
+        /// The bytes above which the pod is evicted.
         limit: Option<u64>,
     },
-    /// The files of an image, as a layer of weights is one.
+    /// The files of an image, for example a layer of weights.
     Image {
-        /// Which image.
+        /// The image.
         reference: At<String>,
     },
     /// Configuration and secrets.
     Config,
 }
 
-/// A variable of the environment.
+/// A variable of the container.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Variable {
-    /// Where.
+    /// The line of the variable.
     pub line: usize,
-    /// Its name.
+    /// The name.
     pub name: String,
-    /// Its value, where the file shows it.
+    /// The value, if the file shows it.
     pub value: Option<String>,
-    /// The variable of the user who starts it; empty without it.
+    /// The variable of the operator's environment without which this value is empty.
     pub empty_without: Option<String>,
 }
 
 /// How health is checked.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Health {
-    /// Not at all.
+    /// Health is not checked.
     Disabled,
-    /// By the image's own check, whose times alone the file changes.
+    /// The image's own check; the file changes only its times.
     OfImage,
-    /// By a command.
+    /// A command.
     Command(String),
-    /// By a request, with its path, or by a connection.
+    /// A request to this path, or a connection.
     Request(String),
 }
 
 impl Service {
-    /// Root, unless the file or the image says otherwise.
+    /// Whether the container starts as root: if the file names root, or names no user and does not forbid
+    /// root.
     pub fn starts_as_root(&self) -> bool {
         self.user.as_ref().map_or(self.non_root.is_none(), |user| user.value.uid == Some(0))
     }
 
-    /// Whether the file itself replaces the image's entrypoint by something that is not ballast.
+    /// Returns the entrypoint in the file if neither it nor the arguments run ballast.
     pub fn bypasses(&self) -> Option<&At<Vec<String>>> {
         self.entry.as_ref().filter(|_| !self.words().any(is_ballast))
     }
 
-    /// A variable of the environment.
+    /// Returns a variable by name.
     pub fn variable(&self, name: &str) -> Option<&Variable> {
         self.env.iter().find(|variable| variable.name == name)
     }
 
-    /// What is mounted over a path: the nearest mount at or above it.
+    /// Returns the nearest mount at or above a path.
     pub fn over(&self, path: &str) -> Option<&Mount> {
         let above = self.mounts.iter().filter(|mount| is_below(path, &mount.target));
         above.max_by_key(|mount| mount.target.trim_end_matches('/').len())
     }
 
-    /// All words that start the container.
+    /// Returns the words of entrypoint and arguments.
     pub fn words(&self) -> impl Iterator<Item = &str> {
         let entry = self.entry.iter().chain(&self.args);
         entry.flat_map(|at| &at.value).flat_map(|word| word.split_whitespace())
     }
 }
 
-/// Whether a word runs this program.
+/// Whether a word is the path or the name of this program.
 pub fn is_ballast(word: &str) -> bool {
     word.trim_matches(['"', '\'']).rsplit('/').next() == Some("ballast")
 }
 
-/// Whether a path is a directory or lies below it.
+/// Whether a path is `dir` or below it.
 pub fn is_below(path: &str, dir: &str) -> bool {
     let (path, dir) = (path.trim_end_matches('/'), dir.trim_end_matches('/'));
     path.strip_prefix(dir).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))

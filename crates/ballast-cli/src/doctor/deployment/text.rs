@@ -1,21 +1,21 @@
-//! Small grammars inside values: sizes, and the variables of compose. Pure.
+//! Parses values: sizes, durations, and the variables of compose.
 
-/// A compose value after its variables.
+/// A compose value after its variables were replaced.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Interpolated {
-    /// With defaults filled in, and the variable's name where there is no default.
+    /// The text with defaults in place of variables; the variable's name if nothing else is left.
     pub filled: String,
-    /// Whether `filled` is what the container gets when no variable is set.
+    /// Whether `filled` is the value in the container if no variable is set.
     pub known: bool,
     /// The variable without which the container gets an empty value.
     pub empty_without: Option<String>,
 }
 
-/// Nested defaults deeper than this are taken as text.
+/// Defaults that are nested deeper are treated as text.
 const MAX_NESTING: usize = 8;
 
-/// Fills in `$NAME`, `${NAME}`, `${NAME:-default}`, `${NAME-default}`, `${NAME:?error}` and
-/// `${NAME:+other}`, as if no variable were set. `$$` is a dollar sign.
+/// Replaces `$NAME`, `${NAME}`, `${NAME:-default}`, `${NAME-default}`, `${NAME:?error}` and `${NAME:+other}`,
+/// as if no variable were set. `$$` is a dollar sign.
 pub fn interpolate(text: &str) -> Interpolated {
     let mut seen = Seen::default();
     let filled = fill(text, 0, &mut seen);
@@ -25,7 +25,7 @@ pub fn interpolate(text: &str) -> Interpolated {
     Interpolated { filled, known: !seen.unknown, empty_without }
 }
 
-/// What was met on the way.
+/// The state of a replacement.
 #[derive(Default)]
 struct Seen<'a> {
     first: Option<&'a str>,
@@ -50,7 +50,8 @@ fn fill<'a>(text: &'a str, nesting: usize, seen: &mut Seen<'a>) -> String {
         let Some((variable, next)) = variable(after) else {
             out.push('$');
             if after.starts_with('{') {
-                // Not closed, or odd: the rest is text, and is not searched again from each brace.
+                // A brace that is not closed or not valid: the rest is text. It is not searched again, so
+                // that the time stays linear.
                 return out + after;
             }
             rest = after;
@@ -80,7 +81,7 @@ enum Rule<'a> {
     Other,
 }
 
-/// A variable after its dollar sign, and the text after it.
+/// Parses a variable after its dollar sign; returns the rest of the text too.
 fn variable(after: &str) -> Option<(Placeholder<'_>, &str)> {
     let word = |text: &str| text.find(|c: char| !(c.is_ascii_alphanumeric() || c == '_')).unwrap_or(text.len());
     let Some(braced) = after.strip_prefix('{') else {
@@ -115,7 +116,7 @@ fn closing(text: &str) -> Option<usize> {
     None
 }
 
-/// A size as compose, tmpfs options or Kubernetes write it, in bytes. Percentages are unknown.
+/// Parses a size of compose, tmpfs options or Kubernetes, in bytes. Returns `None` for a percentage.
 pub fn size(text: &str, binary: bool) -> Option<u64> {
     let text = text.trim();
     let split = text.find(|c: char| !(c.is_ascii_digit() || c == '.')).unwrap_or(text.len());
@@ -140,7 +141,7 @@ pub fn size(text: &str, binary: bool) -> Option<u64> {
     Some((number * step.powi(power)) as u64)
 }
 
-/// A duration of compose in whole seconds: `1m30s`, `500ms`, `1h`.
+/// Parses a duration of compose, such as `1m30s`, `500ms` or `1h`, to whole seconds.
 pub fn duration(text: &str) -> Option<u64> {
     let (mut rest, mut all) = (text.trim(), 0.0);
     while !rest.is_empty() {
@@ -191,7 +192,7 @@ mod tests {
             })
             .collect();
         assert!(wrong.is_empty(), "{wrong:#?}");
-        // Linear, or these take minutes.
+        // The time is linear: otherwise these texts take minutes.
         let open = "${A:-".repeat(200_000);
         assert_eq!(interpolate(&open).empty_without, None);
         assert!(interpolate(&format!("{open}{}", "}".repeat(200_000))).known);

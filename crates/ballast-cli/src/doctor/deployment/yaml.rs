@@ -1,8 +1,8 @@
-//! YAML as bounded nodes that know their lines.
+//! Parses YAML to nodes with line numbers, within limits.
 //!
-//! A maintained parser gives the events; this builds the tree, because a finding must name a line
-//! and a hostile file must not grow: bytes, depth and nodes are bounded, and an alias costs as
-//! many nodes as it stands for. Merge keys (`<<`) are applied. Touches nothing.
+//! An external parser produces events, and this file builds the tree from them: a finding needs line numbers,
+//! and a hostile file must not grow in memory. Bytes, depth and nodes are limited, and an alias counts as
+//! many nodes as it refers to. Merge keys (`<<`) are applied.
 
 use std::collections::{HashMap, HashSet};
 use std::fmt;
@@ -11,33 +11,34 @@ use saphyr_parser::{Event, Parser, ScalarStyle, Span};
 
 use crate::bounds::DEPLOYMENT;
 
-/// The deepest nesting.
+/// The largest depth of nesting.
 pub const MAX_DEPTH: usize = 64;
-/// The most nodes of all documents, those behind aliases included; long text counts as several.
+/// The largest number of nodes of all documents, including those behind aliases. A long text counts as
+/// several nodes.
 pub const MAX_NODES: usize = 100_000;
 
-/// A value and the line it begins on.
+/// A value and the line where it begins.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Node {
     /// From 1.
     pub line: usize,
-    /// What it is.
+    /// The value.
     pub value: Value,
 }
 
-/// What a node is.
+/// The value of a node.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Value {
-    /// Text; plain text may mean a number, a truth or nothing.
+    /// Text; text without quotes may mean a number, a truth value or null.
     Scalar {
         /// The text.
         text: String,
-        /// Without quotes.
+        /// Whether the text has no quotes.
         plain: bool,
     },
     /// A sequence.
     List(Vec<Node>),
-    /// A mapping, in file order, each key once.
+    /// A mapping in file order; no key is repeated.
     Map(Vec<(Key, Node)>),
 }
 
@@ -50,12 +51,12 @@ pub struct Key {
     pub text: String,
 }
 
-/// Why a file can't be read, and where.
+/// Why a file can't be parsed, and the line.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BadYaml {
     /// From 1.
     pub line: usize,
-    /// What, which, expected.
+    /// The reason.
     pub what: String,
 }
 
@@ -68,32 +69,32 @@ impl fmt::Display for BadYaml {
 impl std::error::Error for BadYaml {}
 
 impl Node {
-    /// The value of a key.
+    /// Returns the value of a key.
     pub fn get(&self, key: &str) -> Option<&Self> {
         self.entry(key).map(|(_, node)| node)
     }
 
-    /// A key with its value: its line is where the person wrote it.
+    /// Returns a key with its value; the key has its own line.
     pub fn entry(&self, key: &str) -> Option<(&Key, &Self)> {
         self.entries().iter().find(|(known, _)| known.text == key).map(|(key, node)| (key, node))
     }
 
-    /// The value at the end of a path of keys.
+    /// Returns the value at the end of a path of keys.
     pub fn at(&self, path: &[&str]) -> Option<&Self> {
         path.iter().try_fold(self, |node, key| node.get(key))
     }
 
-    /// All keys and values; none where this is no mapping.
+    /// Returns all keys and values; none if this is no mapping.
     pub fn entries(&self) -> &[(Key, Self)] {
         if let Value::Map(entries) = &self.value { entries } else { &[] }
     }
 
-    /// All items; none where this is no sequence.
+    /// Returns all items; none if this is no sequence.
     pub fn items(&self) -> &[Self] {
         if let Value::List(items) = &self.value { items } else { &[] }
     }
 
-    /// The text; `None` where this is no scalar, or nothing.
+    /// Returns the text; `None` if this is no scalar, or null.
     pub fn text(&self) -> Option<&str> {
         match &self.value {
             Value::Scalar { text, plain } if !(*plain && matches!(text.as_str(), "" | "~" | "null")) => Some(text),
@@ -101,7 +102,7 @@ impl Node {
         }
     }
 
-    /// A truth.
+    /// Parses a truth value.
     pub fn truth(&self) -> Option<bool> {
         match self.text()?.to_ascii_lowercase().as_str() {
             "true" | "yes" | "on" => Some(true),
@@ -111,10 +112,10 @@ impl Node {
     }
 }
 
-/// Reads every document of a file.
+/// Parses every document of a file.
 ///
 /// # Errors
-/// [`BadYaml`]: no YAML, a key twice, a key that is no text, or more than the bounds.
+/// [`BadYaml`] if the text is no YAML, exceeds a limit, repeats a key, or has a key that is no text.
 pub fn read(text: &str) -> Result<Vec<Node>, BadYaml> {
     if text.len() as u64 > DEPLOYMENT {
         return Err(BadYaml { line: 1, what: format!("longer than {DEPLOYMENT} bytes") });
@@ -239,7 +240,7 @@ impl Builder {
     }
 }
 
-/// How many nodes, and how deep.
+/// Returns the number of nodes, and their depth.
 fn measure(node: &Node) -> (usize, usize) {
     let children: Box<dyn Iterator<Item = &Node>> = match &node.value {
         Value::Scalar { text, .. } => return (1 + text.len() / 64, 0),
@@ -250,8 +251,8 @@ fn measure(node: &Node) -> (usize, usize) {
     (nodes + 1, depth + 1)
 }
 
-/// Applies `<<`: keys of the merged mappings where the mapping has none of its own. Gives the
-/// number of nodes that came in.
+/// Applies `<<`: adds keys of the merged mappings that the mapping itself does not have. Returns the number
+/// of added nodes.
 fn merge(entries: &mut Vec<(Key, Node)>, known: &mut HashSet<String>) -> usize {
     let mut merged = Vec::new();
     entries.retain_mut(|(key, node)| {

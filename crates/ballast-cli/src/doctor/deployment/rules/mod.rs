@@ -1,4 +1,5 @@
-//! The rules: a service and a lock file in, findings out. Pure; `docs/doctor.md` has a row each.
+//! The rules compare a service with a lock file and return findings; `docs/doctor.md` has a row for each
+//! rule.
 
 mod pins;
 mod privilege;
@@ -13,7 +14,7 @@ use super::service::{At, Mount, MountKind, Platform, Service, is_ballast, is_bel
 use crate::boot::plan::Ids;
 use crate::doctor::finding::{Code, Finding, Severity};
 
-/// What the rules compare with.
+/// The arguments that all rules share.
 pub struct Rules<'a> {
     /// The file's name, for findings.
     pub file: &'a str,
@@ -22,7 +23,7 @@ pub struct Rules<'a> {
 }
 
 impl Rules<'_> {
-    /// Every finding about one service.
+    /// Returns every finding about one service.
     pub fn examine(&self, service: &Service) -> Vec<Finding> {
         let mut found = Vec::new();
         found.extend(service.unread.iter().map(|key| self.unread(key, Severity::Note)));
@@ -42,7 +43,7 @@ impl Rules<'_> {
         found
     }
 
-    /// Whether a service has to do with the weights.
+    /// Whether a service uses the weights: by a mount, a variable or a command.
     pub fn is_ours(&self, service: &Service) -> bool {
         let store = self.store_path();
         let names = self.lock.weights.iter().filter_map(|weight| weight.pin_env.as_ref());
@@ -57,14 +58,14 @@ impl Rules<'_> {
         mounted || names.into_iter().any(|name| service.variable(&name).is_some()) || service.words().any(is_ballast)
     }
 
-    /// A kind or a key that is not read.
+    /// Returns the finding for a kind or a key that is not read.
     pub fn unread(&self, found: &At<String>, severity: Severity) -> Finding {
         let what = format!("{} is not read: what it brings is not examined", found.value);
         let fix = "examine the container that comes of it: its Pod, or its service with those mounts written out";
         self.at(found.line, severity, Code::NotRead, what, fix)
     }
 
-    /// No service has to do with the weights.
+    /// Returns the finding that no service uses the weights.
     pub fn nothing_examined(&self) -> Finding {
         let what = format!(
             "no service mounts {}, sets a variable of the lock file or runs ballast: none was examined",
@@ -89,13 +90,14 @@ impl Rules<'_> {
         self.lock.store.path.as_path().display().to_string()
     }
 
-    /// The variables that lead the app to its weights, and where.
+    /// Returns the variables that name the app's weights, with their paths.
     fn pointed(&self) -> Vec<(String, String)> {
         let all = self.lock.pointed(self.lock.store.path.as_path()).into_iter();
         all.map(|(name, place)| (name, place.display().to_string())).collect()
     }
 
-    /// What weights are read from, with their known bytes: mounts at the root, above or below it; `None` is no mount.
+    /// Returns the mounts that weights are read from, with the weights' known bytes; `None` stands for no
+    /// mount.
     fn places<'s>(&self, service: &'s Service) -> Vec<(Option<&'s Mount>, u64)> {
         let mut all: Vec<(Option<&Mount>, u64)> = Vec::new();
         for weight in &self.lock.weights {
@@ -109,38 +111,38 @@ impl Rules<'_> {
         all
     }
 
-    /// The mounts among them.
+    /// Returns the mounts that weights are read from.
     fn caches<'s>(&self, service: &'s Service) -> impl Iterator<Item = &'s Mount> {
         self.places(service).into_iter().filter_map(|(mount, _)| mount)
     }
 
-    /// Whether a boot can turn to the image's own layer.
+    /// Whether a boot can serve from the image's baked layer.
     fn has_layer(&self) -> bool {
         self.lock.store.baked.is_some() && self.lock.can_repoint()
     }
 
-    /// With a baked layer a failing cache is a warning; without one it is an error.
+    /// Returns the severity of a failing cache: a warning with a baked layer, otherwise an error.
     fn unless_layer(&self) -> Severity {
         if self.has_layer() { Severity::Warning } else { Severity::Error }
     }
 
-    /// Bytes of all weights whose size is known.
+    /// Returns the total bytes of the weights with a known size.
     fn bytes(&self) -> u64 {
         self.lock.weights.iter().filter_map(|weight| weight.size).fold(0, u64::saturating_add)
     }
 
-    /// The lock file's owner, where it is in numbers.
+    /// Returns the lock file's owner, if it consists of numbers.
     fn owner(&self) -> Option<Ids> {
         let (uid, gid) = self.lock.store.owner.as_deref()?.split_once(':')?;
         Some(Ids { uid: uid.parse().ok()?, gid: gid.parse().ok()? })
     }
 
-    /// `100:101`, as the lock file says.
+    /// Returns the lock file's owner as text, or `100:101`.
     fn owner_text(&self) -> String {
         self.lock.store.owner.clone().unwrap_or_else(|| "100:101".into())
     }
 
-    /// The line that makes the app start as itself.
+    /// Returns the line that starts the container as the app's user.
     fn user_line(&self, service: &Service) -> String {
         let owner = self.owner_text();
         match (service.platform, owner.split_once(':')) {
@@ -151,13 +153,13 @@ impl Rules<'_> {
         }
     }
 
-    /// Whether root would be able to give the cache to the app.
+    /// Whether root could give the cache to the app.
     fn hands_over(&self, service: &Service) -> bool {
         service.starts_as_root() && ["CHOWN", "SETUID", "SETGID"].iter().all(|cap| service.caps.holds(cap))
     }
 }
 
-/// A size for people.
+/// Formats a size in MiB.
 fn mib(bytes: u64) -> String {
     format!("{} MiB", bytes.div_ceil(1 << 20))
 }

@@ -1,4 +1,4 @@
-//! Whether the pins of the environment reach the container.
+//! Checks that the pins of the environment reach the container.
 
 use ballast::digest::Digest;
 use ballast::lock::{Weight, truth};
@@ -8,7 +8,7 @@ use crate::doctor::deployment::service::{Platform, Service, Variable};
 use crate::doctor::finding::{Code, Finding, Severity};
 
 impl Rules<'_> {
-    /// Rules of the pins.
+    /// Applies the rules of pins.
     pub(super) fn pins(&self, service: &Service, found: &mut Vec<Finding>) {
         let required = self.required(service, found);
         for weight in &self.lock.weights {
@@ -22,7 +22,7 @@ impl Rules<'_> {
         }
     }
 
-    /// Whether the switch that makes pins compulsory is on.
+    /// Whether the variable that makes pins compulsory is on.
     fn required(&self, service: &Service, found: &mut Vec<Finding>) -> bool {
         let name = self.lock.pins.required_when.as_ref();
         let Some(variable) = name.and_then(|name| service.variable(name.as_str())) else { return false };
@@ -64,7 +64,7 @@ impl Rules<'_> {
         Some(self.at(variable.line, Severity::Error, Code::PinMismatch, what, format!("{name}: {}", weight.sha256)))
     }
 
-    /// The original fault: a pin that is documented, required, and never passed on.
+    /// Returns the finding for a required pin that the file does not pass to the container.
     fn not_passed(&self, service: &Service, name: &str, weight: &Weight) -> Finding {
         let switch = self.lock.pins.required_when.as_ref().map_or("", |name| name.as_str());
         let at = service.variable(switch).map_or(service.line, |variable| variable.line);

@@ -1,4 +1,4 @@
-//! Who starts, with which capabilities, and whether it can become the app.
+//! Checks the user and the capabilities at the start, and whether the process can become the app.
 
 use super::Rules;
 use crate::doctor::deployment::service::{Mount, MountKind, Platform, Service};
@@ -7,7 +7,7 @@ use crate::doctor::finding::{Code, Finding, Severity};
 const NEEDED: [&str; 3] = ["CHOWN", "SETUID", "SETGID"];
 
 impl Rules<'_> {
-    /// Rules of privilege.
+    /// Applies the rules of privilege.
     pub(super) fn privilege(&self, service: &Service, found: &mut Vec<Finding>) {
         if service.starts_as_root() {
             found.extend(self.cannot_drop(service).or_else(|| self.cannot_chown(service)));
@@ -20,7 +20,7 @@ impl Rules<'_> {
         found.extend(self.no_new_privs(service));
     }
 
-    /// Row b of the baseline.
+    /// Finds root without the capabilities to become the app (row b).
     fn cannot_drop(&self, service: &Service) -> Option<Finding> {
         let app = self.owner().filter(|app| app.uid != 0)?;
         let lacking: Vec<_> = ["SETUID", "SETGID"].into_iter().filter(|cap| !service.caps.holds(cap)).collect();
@@ -39,7 +39,7 @@ impl Rules<'_> {
         Some(self.at(line, Severity::Error, Code::CannotDrop, what, self.user_line(service)))
     }
 
-    /// Row c2: a new volume is root's, and stays so.
+    /// Finds root without CHOWN: a new volume stays root's (row c2).
     fn cannot_chown(&self, service: &Service) -> Option<Finding> {
         let lasting =
             |mount: &&Mount| matches!(mount.kind, MountKind::Volume { .. } | MountKind::Claim { .. } | MountKind::Host);
@@ -112,7 +112,7 @@ impl Rules<'_> {
         service.non_root.map(|line| self.at(line, severity, Code::RunAsNonRoot, what, self.user_line(service)))
     }
 
-    /// Row e: a claim is root's unless the kubelet gives it to a group.
+    /// Finds a claim without `fsGroup`: root owns it unless the kubelet gives it to a group (row e).
     fn fs_group(&self, service: &Service) -> Option<Finding> {
         let claim = |mount: &&Mount| !mount.read_only && matches!(mount.kind, MountKind::Claim { .. });
         let mount = self.caches(service).find(claim)?;

@@ -1,11 +1,11 @@
-//! What is started, from which image, and how its health is checked.
+//! Checks the entrypoint, the image and the health check.
 
 use super::Rules;
 use crate::doctor::deployment::service::{At, Health, MountKind, Platform, Service, is_ballast};
 use crate::doctor::finding::{Code, Finding, Severity};
 
 impl Rules<'_> {
-    /// Rules of the start.
+    /// Applies the rules of the start.
     pub(super) fn start(&self, service: &Service, found: &mut Vec<Finding>) {
         found.extend(self.by_tag(service));
         if service.init {
@@ -33,7 +33,7 @@ impl Rules<'_> {
         Some(self.at(entry.line, severity, Code::BypassesBallast, what, fix))
     }
 
-    /// The image that is started, and those whose files are mounted.
+    /// Finds images that are named by tag: the container's own, and mounted ones.
     fn by_tag(&self, service: &Service) -> Vec<Finding> {
         let mounted_as = if service.platform == Platform::Compose { "source" } else { "reference" };
         let mounted = service.mounts.iter().filter_map(|mount| match &mount.kind {
@@ -53,7 +53,7 @@ impl Rules<'_> {
         self.at(image.line, Severity::Warning, Code::ImageByTag, what, fix)
     }
 
-    /// A start repairs a cache; it can't bring a weight without a source.
+    /// Finds a liveness probe that depends on the weights: a restart can't provide a weight without a source.
     fn liveness(&self, service: &Service) -> Option<Finding> {
         let probe = service.liveness.as_ref().filter(|probe| knows_of_weights(&probe.value))?;
         let what = "what asks for the weights decides on a restart: a weight that can't be had makes a restart loop";
@@ -95,7 +95,8 @@ impl Rules<'_> {
     }
 }
 
-/// Whether the answer depends on the weights: `ballast status`, or the service of this repository.
+/// Whether the result of a check depends on the weights: `ballast status`, or readiness of this repository's
+/// service.
 fn knows_of_weights(health: &Health) -> bool {
     match health {
         Health::Disabled | Health::OfImage => false,
@@ -108,7 +109,7 @@ fn knows_of_weights(health: &Health) -> bool {
     }
 }
 
-/// Why a test passes whatever happens.
+/// Returns why a health check always passes, if it does.
 fn blind(test: &str) -> Option<String> {
     let test = test.trim();
     let bare = ["CMD-SHELL", "CMD"].iter().find_map(|form| test.strip_prefix(form)).unwrap_or(test).trim();

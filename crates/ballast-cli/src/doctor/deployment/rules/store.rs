@@ -1,14 +1,14 @@
-//! Where the weights would lie, and whether the app can keep them there.
+//! Checks the place of the weights, and whether the app can write there.
 
 use super::{Rules, mib};
 use crate::doctor::deployment::service::{At, Mount, MountKind, Platform, Service, is_below};
 use crate::doctor::finding::{Code, Finding, Severity};
 
-/// Directories that images ship with mode 1777.
+/// Directories that images contain with mode 1777.
 const SHARED: [&str; 4] = ["/tmp", "/var/tmp", "/dev/shm", "/run/lock"];
 
 impl Rules<'_> {
-    /// Rules of the cache, the baked layer and the app's other directories.
+    /// Applies the rules of the cache, the baked layer and the app's other directories.
     pub(super) fn store(&self, service: &Service, found: &mut Vec<Finding>) {
         for place in self.places(service) {
             match place {
@@ -26,7 +26,7 @@ impl Rules<'_> {
         found.extend(service.mounts.iter().filter_map(|mount| self.tmpfs_not_for_app(service, mount)));
     }
 
-    /// Without a layer and without a mount there are no weights to read.
+    /// Finds a service with neither a baked layer nor a mount, which has no weights to read.
     fn nowhere(&self, service: &Service) -> Option<Finding> {
         if self.has_layer() {
             return None;
@@ -44,7 +44,7 @@ impl Rules<'_> {
             };
             return Some(self.at(service.line, Severity::Error, Code::WeightsMissing, what, fix));
         };
-        // The layer fills the cache if the container's own file system is writable there.
+        // The baked layer fills the cache if the container's own file system is writable there.
         let severity = if writable { Severity::Warning } else { Severity::Error };
         let what = format!(
             "nothing is mounted at {}, {root}, and the layer at {} can't serve itself: the lock file names no variable",
@@ -66,7 +66,7 @@ impl Rules<'_> {
         Some(self.at(mount.line, Severity::Warning, Code::NoLayer, what, fix))
     }
 
-    /// Something mounted over the image's own weights.
+    /// Finds a mount that hides the image's own weights.
     fn layer_hidden(&self, service: &Service) -> Option<Finding> {
         let baked = self.lock.store.baked.as_ref()?.as_path().display().to_string();
         let over = |mount: &&Mount| is_below(&baked, &mount.target) || is_below(&mount.target, &baked);
@@ -77,7 +77,7 @@ impl Rules<'_> {
         Some(self.at(mount.line, Severity::Error, Code::LayerHidden, what, fix))
     }
 
-    /// Row f.
+    /// Finds a read-only cache, which can't be repaired (row f).
     fn read_only(&self, service: &Service, mount: &Mount) -> Option<Finding> {
         if !mount.read_only || mount.filled || matches!(mount.kind, MountKind::Image { .. }) {
             return None;
@@ -90,7 +90,8 @@ impl Rules<'_> {
         Some(self.at(mount.line, self.unless_layer(), Code::CacheReadOnly, what, fix))
     }
 
-    /// Rows g and n. A tmpfs above the cache is left alone by a boot that has a layer.
+    /// Finds a volume or a memory limit below the weights' size (rows g and n). A boot with a baked layer
+    /// does not use a tmpfs above the cache.
     fn too_small(&self, service: &Service, mount: &Mount, bytes: u64) -> Option<Finding> {
         let direct = is_below(&mount.target, &self.store_path());
         if let MountKind::Claim { size: Some(size), .. } | MountKind::Volume { size: Some(size), .. } = &mount.kind {
@@ -128,7 +129,7 @@ impl Rules<'_> {
         Some(self.at(size.line, self.unless_layer(), Code::VolumeTooSmall, what, fix))
     }
 
-    /// Weights that lie on the node count against the container's limit of ephemeral storage.
+    /// Finds weights on the node's disk that exceed the container's limit of ephemeral storage.
     fn evicted(&self, service: &Service) -> Option<Finding> {
         let scratch = |mount: &Mount| matches!(mount.kind, MountKind::Scratch { .. });
         let on_node = self.places(service).into_iter().filter(|(mount, _)| mount.is_some_and(scratch));
@@ -165,7 +166,7 @@ impl Rules<'_> {
         Some(self.at(limit.line, severity, Code::MemoryTooSmall, what, fix))
     }
 
-    /// A volume that the app can't write and that root does not hand over.
+    /// Finds a volume that the app can't write and that root does not give to the app.
     fn not_for_app(&self, service: &Service, mount: &Mount) -> Option<Finding> {
         if service.starts_as_root() || mount.read_only {
             return None;
@@ -185,7 +186,8 @@ impl Rules<'_> {
         }
     }
 
-    /// A tmpfs takes the mode of the image's own directory, which is mostly root's 0755.
+    /// Finds a tmpfs that the app can't write: it gets the mode of the image's directory, usually root's
+    /// 0755.
     fn tmpfs_not_for_app(&self, service: &Service, mount: &Mount) -> Option<Finding> {
         let MountKind::Memory { mode, uid, .. } = mount.kind else { return None };
         let app = self.owner().filter(|app| app.uid != 0)?;
@@ -213,7 +215,7 @@ impl Rules<'_> {
     }
 }
 
-/// Enough for the weights and a second copy of the largest while it is repaired, in MiB.
+/// Returns twice the bytes in MiB, rounded up: enough for the weights and the copies of a repair.
 fn room(bytes: u64) -> u64 {
     bytes.saturating_mul(2).div_ceil(1 << 20).next_multiple_of(64)
 }

@@ -1,16 +1,17 @@
-//! Whether the times of probes leave room for the verification that comes before the app listens.
+//! Checks that the times of probes allow the verification, which comes before the app listens.
 
 use super::Rules;
 use crate::doctor::deployment::service::{At, Health, Service, is_ballast};
 use crate::doctor::finding::{Code, Finding, Severity};
 
-/// Bytes a second that no machine of a few cores exceeds: files in memory, hashed with the index (`docs/speed.md`).
+/// Bytes a second of a fast verification: files in memory, hashed with the index on a few cores
+/// (`docs/speed.md`).
 const FAST: u64 = 10_000_000_000;
-/// Storage of a network, or SHA-256 on a core that has no instructions for it.
+/// Bytes a second of a slow verification: network storage, or SHA-256 on a core without instructions for it.
 const SLOW: u64 = 200_000_000;
 
 impl Rules<'_> {
-    /// Rules of times. A container that the file itself starts without ballast does not verify.
+    /// Applies the rules of times. A container that the file starts without ballast does not verify.
     pub(super) fn times(&self, service: &Service, found: &mut Vec<Finding>) {
         if service.init || service.bypasses().is_some() {
             return;
@@ -20,7 +21,8 @@ impl Rules<'_> {
         found.extend(self.check_that_hashes(service));
     }
 
-    /// The severity of the start's time limit: an error if no machine can keep it, a warning if a slow one can't.
+    /// Returns the severity of a start's time limit: an error if even a fast machine exceeds it, a warning if
+    /// a slow one does.
     fn shortage(&self, seconds: u64) -> Option<(Severity, u64)> {
         let (fast, slow) = (self.bytes() / FAST, self.bytes() / SLOW);
         match seconds {
@@ -30,7 +32,7 @@ impl Rules<'_> {
         }
     }
 
-    /// How much a boot verifies, and how long that takes.
+    /// Describes how much a boot verifies, and how long that takes.
     fn work(&self) -> String {
         let bytes = self.bytes();
         format!("{} GB: {} to {} s", bytes.div_ceil(1_000_000_000), bytes / FAST, bytes / SLOW)
@@ -52,7 +54,7 @@ impl Rules<'_> {
         Some(self.at(budget.line, severity, Code::ProbeTooSoon, what, fix))
     }
 
-    /// A check that reads every weight must end in the time of one check.
+    /// Finds a health check that reads every weight and may exceed the time of one check.
     fn check_that_hashes(&self, service: &Service) -> Option<Finding> {
         let (health, timeout) = (service.health.as_ref()?, service.health_timeout?);
         let Health::Command(test) = &health.value else { return None };

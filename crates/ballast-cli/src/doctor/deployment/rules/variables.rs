@@ -1,4 +1,4 @@
-//! Variables of the file that lead the app past the verified weights.
+//! Checks for variables that make the app use other files than the verified weights.
 
 use std::path::Path;
 
@@ -9,7 +9,7 @@ use crate::doctor::finding::{Code, Finding, Severity};
 use crate::wins;
 
 impl Rules<'_> {
-    /// Rules of variables beside the store's own.
+    /// Applies the rules of variables.
     pub(super) fn variables(&self, service: &Service, found: &mut Vec<Finding>) {
         found.extend(self.hub_online(service));
         found.extend(self.own_values(service));
@@ -27,7 +27,7 @@ impl Rules<'_> {
         }
     }
 
-    /// The store's variables with other values: a boot replaces them, and what is mounted there is not used.
+    /// Finds the store's variables with other values: a boot replaces them and does not use their paths.
     fn own_values(&self, service: &Service) -> Vec<Finding> {
         let layer = self.lock.store.baked.as_ref().map(|baked| self.lock.pointed(baked.as_path())).unwrap_or_default();
         let other = |(name, place): (String, String)| {
@@ -44,7 +44,7 @@ impl Rules<'_> {
         self.pointed().into_iter().filter_map(other).collect()
     }
 
-    /// Where only the layer can serve, a path of the cache leads to nothing.
+    /// Finds paths of the cache in a service that only the baked layer can serve: these paths will not exist.
     fn leads_elsewhere(&self, service: &Service, found: &mut Vec<Finding>) {
         let store = self.store_path();
         if !self.has_layer() || !service.read_only_root || self.caches(service).next().is_some() {
@@ -63,11 +63,11 @@ impl Rules<'_> {
         }
     }
 
-    /// A client of the hub that may ask it.
+    /// Finds a hub client that may go online.
     fn hub_online(&self, service: &Service) -> Option<Finding> {
         let variable = service.variable(app_env::OFFLINE);
         let offline = match (variable, self.lock.env.get(app_env::OFFLINE)) {
-            // A value that the file does not show may be the right one.
+            // If the file does not show the value, it may be the right one.
             (Some(variable), _) => variable.value.as_deref().is_none_or(app_env::is_on),
             (None, Some(value)) => app_env::is_on(value),
             (None, None) => service.env_elsewhere,
