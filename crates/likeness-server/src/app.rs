@@ -123,13 +123,15 @@ impl ModelResponse {
     }
 }
 
-/// Which weights answered.
+/// The weights that were used.
 #[derive(Debug, Clone, serde::Serialize, utoipa::ToSchema)]
 pub struct ModelResponse {
-    /// The embedding space: embeddings of two spaces can't be compared. Null without detector or embedder.
+    /// The embedding space. Embeddings of two spaces can't be compared. Null if the detector or the embedder
+    /// is not loaded.
     pub contract_id: Option<String>,
-    /// SHA-256 by role, of those that are loaded.
+    /// The SHA-256 of each loaded model, by role.
     pub sha256: std::collections::BTreeMap<&'static str, String>,
-    /// `published`, `accepted` (by the operator, by its digest), or `unknown`; null where none is loaded.
+    /// The embedder's trust: `published`, `accepted` (by the operator, by its digest), or `unknown`; null if
+    /// none is loaded.
     pub embedder: Option<&'static str>,
 }

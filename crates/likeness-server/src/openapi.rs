@@ -50,10 +50,10 @@ pub struct TwoFiles {
 #[derive(ToSchema)]
 #[expect(dead_code, reason = "only described")]
 pub struct OnePerson {
-    /// Who: 1 to 255 of a-z, A-Z, 0-9, _ and -.
+    /// The person's name: 1 to 255 of a-z, A-Z, 0-9, _ and -.
     #[schema(pattern = "^[a-zA-Z0-9_-]{1,255}$")]
     user_id: String,
-    /// Whose person; `default` unless the key says otherwise.
+    /// The person's tenant; the default is the key's tenant, otherwise `default`.
     #[schema(pattern = "^[a-zA-Z0-9_-]{0,255}$")]
     tenant_id: Option<String>,
     /// JPEG, PNG or WebP.
@@ -65,24 +65,24 @@ pub struct OnePerson {
 #[derive(ToSchema)]
 #[expect(dead_code, reason = "only described")]
 pub struct Enrolment {
-    /// Who.
+    /// The person's name.
     #[schema(pattern = "^[a-zA-Z0-9_-]{1,255}$")]
     user_id: String,
-    /// Whose person.
+    /// The person's tenant.
     #[schema(pattern = "^[a-zA-Z0-9_-]{0,255}$")]
     tenant_id: Option<String>,
     /// Replace the person who is enrolled under this name (scope `replace` or `admin`, beside `enroll`).
     replace: Option<bool>,
-    /// Where the caller keeps its proof of the person's consent; needs `consent_version`.
+    /// The caller's reference to the proof of the person's consent; needs `consent_version`.
     #[schema(max_length = 255)]
     consent_reference: Option<String>,
-    /// Which text the person agreed to.
+    /// The version of the text that the person agreed to.
     #[schema(max_length = 255)]
     consent_version: Option<String>,
-    /// When; the time of the request if absent.
+    /// When the consent was given; the time of the request if absent.
     #[schema(format = DateTime)]
     consent_given_at: Option<String>,
-    /// From when on the person is gone. Absent: as before, at first never.
+    /// When the person expires. If absent, the stored time stays; a new person never expires.
     #[schema(format = DateTime)]
     expires_at: Option<String>,
     /// JPEG, PNG or WebP.
@@ -94,24 +94,24 @@ pub struct Enrolment {
 #[derive(ToSchema)]
 #[expect(dead_code, reason = "only described")]
 pub struct SeveralFiles {
-    /// Who.
+    /// The person's name.
     #[schema(pattern = "^[a-zA-Z0-9_-]{1,255}$")]
     user_id: String,
-    /// Whose person.
+    /// The person's tenant.
     #[schema(pattern = "^[a-zA-Z0-9_-]{0,255}$")]
     tenant_id: Option<String>,
     /// Replace the person who is enrolled under this name (scope `replace` or `admin`, beside `enroll`).
     replace: Option<bool>,
-    /// Where the caller keeps its proof of the person's consent; needs `consent_version`.
+    /// The caller's reference to the proof of the person's consent; needs `consent_version`.
     #[schema(max_length = 255)]
     consent_reference: Option<String>,
-    /// Which text the person agreed to.
+    /// The version of the text that the person agreed to.
     #[schema(max_length = 255)]
     consent_version: Option<String>,
-    /// When; the time of the request if absent.
+    /// When the consent was given; the time of the request if absent.
     #[schema(format = DateTime)]
     consent_given_at: Option<String>,
-    /// From when on the person is gone. Absent: as before, at first never.
+    /// When the person expires. If absent, the stored time stays; a new person never expires.
     #[schema(format = DateTime)]
     expires_at: Option<String>,
     /// Two to five photographs.
@@ -126,13 +126,13 @@ pub struct Search {
     /// JPEG, PNG or WebP.
     #[schema(value_type = String, format = Binary)]
     file: Vec<u8>,
-    /// At most so many are named; 5 by default, 50 at most.
+    /// The largest number of persons in the response; 5 by default, 50 at most.
     #[schema(minimum = 1)]
     max_results: Option<i64>,
-    /// Who is nearer than this is named; at most 0.8.
+    /// A person within this distance is a match; at most 0.8.
     #[schema(minimum = 0, maximum = 2)]
     threshold: Option<f64>,
-    /// Whose persons.
+    /// The tenant to search.
     #[schema(pattern = "^[a-zA-Z0-9_-]{0,255}$")]
     tenant_id: Option<String>,
 }
@@ -141,49 +141,49 @@ pub struct Search {
 #[derive(ToSchema)]
 #[expect(dead_code, reason = "only described")]
 pub struct ProblemBody {
-    /// What went wrong: programs branch on this.
+    /// The kind of the error, for programs.
     error_code: String,
-    /// The same, for a person.
+    /// The error as text for a person.
     message: String,
-    /// The log has it too.
+    /// The id of the request, which the log contains too.
     request_id: String,
     /// RFC 9457: a page about the problem, relative to the address of the request.
     r#type: String,
-    /// The field of the request that is at fault.
+    /// The field of the request that is wrong.
     field: Option<String>,
-    /// A narrower word than `error_code`.
+    /// The reason, more precise than `error_code`.
     reason: Option<String>,
-    /// What came instead: a format, or a content coding.
+    /// What the request contained instead: a format, or a content coding.
     found: Option<String>,
-    /// The person's name, as it was sent.
+    /// The person's name in the request.
     user_id: Option<String>,
-    /// `FACE_NOT_DETECTED`, `MULTIPLE_FACES`: how many faces were found.
+    /// `FACE_NOT_DETECTED`, `MULTIPLE_FACES`: the number of faces found.
     face_count: Option<usize>,
-    /// `POOR_IMAGE_QUALITY`: what is wrong with the photograph.
+    /// `POOR_IMAGE_QUALITY`: the faults of the photograph.
     issues: Option<Vec<String>>,
-    /// `POOR_IMAGE_QUALITY`: 0 to 100.
+    /// `POOR_IMAGE_QUALITY`: the quality of the face, 0 to 100.
     quality_score: Option<f64>,
-    /// `POOR_IMAGE_QUALITY`: the least quality that is accepted.
+    /// `POOR_IMAGE_QUALITY`: the smallest accepted quality.
     min_threshold: Option<f64>,
-    /// `LIVENESS_FAILED`: 0 to 100, the live probability.
+    /// `LIVENESS_FAILED`: the live probability in percent.
     score: Option<f64>,
     /// `LIVENESS_FAILED`: `spoof` or `indeterminate`.
     verdict: Option<String>,
-    /// `ANTISPOOF_BLOCKED`: 0 to 1.
+    /// `ANTISPOOF_BLOCKED`: the live probability, 0 to 1.
     live_probability: Option<f64>,
-    /// `ANTISPOOF_BLOCKED`: what the liveness advises.
+    /// `ANTISPOOF_BLOCKED`: the action that liveness recommends.
     recommended_action: Option<String>,
-    /// `LIVENESS_FAILED`, `ANTISPOOF_BLOCKED`: the same fields once more, where the replaced service had them.
+    /// `LIVENESS_FAILED`, `ANTISPOOF_BLOCKED`: the same fields again, in the place of the replaced service.
     #[schema(value_type = Option<Object>)]
     detail: Option<Value>,
-    /// `POOR_IMAGE_QUALITY` of several photographs: what became of each.
+    /// `POOR_IMAGE_QUALITY` of several photographs: the result for each photograph.
     #[schema(value_type = Option<Vec<Object>>)]
     images: Option<Vec<Value>>,
-    /// Which of several photographs, from 0.
+    /// The number of the wrong photograph among several, from 0.
     index: Option<usize>,
-    /// Which two of several photographs, from 0.
+    /// The numbers of two photographs that do not match, from 0.
     indices: Option<Vec<usize>>,
-    /// `EMBEDDING_CONTRACT_MISMATCH`: how many templates could not be compared, by reason.
+    /// `EMBEDDING_CONTRACT_MISMATCH`: the number of templates that could not be compared, by reason.
     #[schema(value_type = Option<Object>)]
     not_compared: Option<Value>,
     /// `MODEL_UNAVAILABLE`: the models that are not loaded.
@@ -193,11 +193,11 @@ pub struct ProblemBody {
     embedder: Option<String>,
     /// `EMBEDDER_UNKNOWN`: the digest of the embedder.
     sha256: Option<String>,
-    /// DeepFace's routes: the names that this service has for the field.
+    /// DeepFace's routes: the accepted values of the field.
     held: Option<Vec<String>>,
-    /// `FORBIDDEN`: the scope that the key lacks. `RATE_LIMIT_EXCEEDED`: by whom requests are counted.
+    /// `FORBIDDEN`: the scope that the key lacks. `RATE_LIMIT_EXCEEDED`: the limit that was reached.
     scope: Option<String>,
-    /// `RATE_LIMIT_EXCEEDED`: when the next request may follow.
+    /// `RATE_LIMIT_EXCEEDED`: after how many seconds the next request may follow.
     retry_after_seconds: Option<u64>,
     /// `FILE_TOO_LARGE`: the limit.
     max_size_bytes: Option<usize>,

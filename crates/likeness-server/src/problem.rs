@@ -305,18 +305,18 @@ impl From<Unavailable> for Problem {
 /// The reason of a model that is still being loaded; other reasons are the kinds of a fault.
 pub const LOADING: &str = "loading";
 
-/// A model that is not loaded, for a caller: no path of this machine.
+/// A model that is not loaded. The response contains no path of this machine.
 #[derive(Debug, serde::Serialize, utoipa::ToSchema)]
 pub struct ModelFault {
     /// `detector`, `liveness_2_7`, `liveness_4_0`, `embedder`.
     pub role: &'static str,
-    /// Its weight file.
+    /// The model's weight file.
     pub file: String,
-    /// The SHA-256 that is pinned.
+    /// The pinned SHA-256.
     pub sha256: String,
     /// `loading`, `missing`, `wrong_digest`, `wrong_size`, `unreadable` or `refused_format`.
     pub reason: &'static str,
-    /// The way out.
+    /// What the operator can do.
     pub hint: &'static str,
 }
 

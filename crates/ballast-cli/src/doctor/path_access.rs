@@ -12,7 +12,7 @@ use rustix::fs::{Access, AtFlags, CWD};
 use crate::errno::named;
 use crate::facts;
 
-/// The user whose access is checked, and whether the kernel can be asked.
+/// The user whose access is checked, and whether the kernel can decide.
 pub struct PathAccess {
     /// The app's user and group.
     pub app: Ids,

@@ -23,43 +23,43 @@ use crate::trail;
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub struct CompareQuery {
-    /// The greatest distance of a match, 0 to 1; by default the service's own.
+    /// The largest distance of a match, 0 to 1; the default is the service's threshold.
     #[param(value_type = Option<f64>, minimum = 0, maximum = 1)]
     threshold: Option<String>,
 }
 
-/// A face that was compared.
+/// A compared face.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct ComparedFace {
-    /// Always true: without a face there is no answer.
+    /// Always true: a photograph without a face is an error.
     detected: bool,
-    /// 0 to 100.
+    /// The quality of the face, 0 to 100.
     quality_score: f64,
-    /// Where, in the photograph as it was turned.
+    /// The face's box in the rotated photograph.
     bounding_box: BoxResponse,
-    /// Degrees clockwise by which the photograph was turned upright: 0, 90, 180 or 270.
+    /// Degrees clockwise by which the photograph was rotated: 0, 90, 180 or 270.
     rotated: u16,
 }
 
-/// The answer.
+/// The result of a comparison.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct CompareResponse {
     /// Whether the distance is within the threshold. Liveness was not judged, so this is no verdict.
     r#match: bool,
-    /// 1 - distance, not below 0.
+    /// 1 - distance, at least 0.
     similarity: f64,
     /// The distance and its threshold.
     #[serde(flatten)]
     measured: SimilarityResponse,
     /// `high`, `medium` or `low`: how far the similarity is above the threshold.
     confidence: &'static str,
-    /// The first.
+    /// The face in the first photograph.
     face1: ComparedFace,
-    /// The second.
+    /// The face in the second photograph.
     face2: ComparedFace,
-    /// For a person.
+    /// The result as text for a person.
     message: String,
-    /// Which weights answered.
+    /// The weights that were used.
     model: ModelResponse,
 }
 

@@ -16,20 +16,20 @@ use crate::store::Erasure;
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub struct DeleteQuery {
-    /// Whose person.
+    /// The person's tenant.
     tenant_id: Option<String>,
 }
 
-/// The answer.
+/// The result of a deletion.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct DeleteResponse {
     /// Always true.
     success: bool,
-    /// Who.
+    /// The person's name.
     user_id: String,
-    /// For a person.
+    /// The result as text for a person.
     message: &'static str,
-    /// `done`, or `pending` until a look at the tables and files finds nothing.
+    /// `done`; `pending` until a search of the tables and files finds nothing.
     erasure: &'static str,
 }
 

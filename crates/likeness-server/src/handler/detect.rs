@@ -21,36 +21,37 @@ pub const MOST: usize = 50;
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub struct DetectQuery {
-    /// At most so many faces, 1 to 50.
+    /// The largest number of faces in the response, 1 to 50.
     #[param(value_type = Option<u32>, minimum = 1, maximum = 50)]
     max_faces: Option<String>,
 }
 
-/// One face.
+/// A face.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct FaceResponse {
-    /// From 0, the surest first.
+    /// The number of the face, from 0, most confident first.
     face_id: usize,
-    /// Where.
+    /// The face's box.
     bounding_box: BoxResponse,
     /// The confidence that this is a face, 0 to 1.
     confidence: f64,
-    /// How good its picture is, 0 to 100.
+    /// The quality of the face, 0 to 100.
     quality_score: f64,
-    /// Five points.
+    /// The five landmarks.
     landmarks: LandmarksResponse,
 }
 
-/// The answer.
+/// The faces of a photograph.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct DetectResponse {
-    /// How many are reported.
+    /// The number of faces in this response.
     face_count: usize,
     /// The faces.
     faces: Vec<FaceResponse>,
-    /// The photograph, upright.
+    /// The size of the upright photograph.
     image_dimensions: SizeResponse,
-    /// Degrees clockwise by which the photograph was turned upright: 0, 90, 180 or 270. Faces lie in the turned one.
+    /// Degrees clockwise by which the photograph was rotated: 0, 90, 180 or 270. Boxes refer to the rotated
+    /// photograph.
     rotated: u16,
 }
 

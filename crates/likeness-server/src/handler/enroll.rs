@@ -34,24 +34,24 @@ const FULL: &str = "this person has as many templates as are kept: another one t
 /// The longest `Idempotency-Key`.
 const LONGEST_KEY: usize = 255;
 
-/// The answer.
+/// The result of an enrolment.
 #[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct EnrollResponse {
     /// Always true.
     success: bool,
-    /// Who.
+    /// The person's name.
     user_id: String,
-    /// 0 to 100.
+    /// The quality of the face, 0 to 100.
     quality_score: f64,
-    /// For a person.
+    /// The result as text for a person.
     message: String,
-    /// How many numbers a template has.
+    /// The number of components of a template.
     embedding_dimension: usize,
     /// The live probability, 0 to 1.
     liveness_score: f64,
-    /// Templates stored before, of this person, that could not be compared with the photograph, by reason.
+    /// The person's stored templates that could not be compared with the photograph, by reason.
     not_compared: NotComparedResponse,
-    /// Which weights answered.
+    /// The weights that were used.
     model: ModelResponse,
 }
 

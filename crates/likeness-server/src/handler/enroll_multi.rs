@@ -31,43 +31,43 @@ const LEAST: usize = 2;
 /// The largest number of photographs in a request.
 const MOST: usize = 5;
 
-/// What became of one photograph.
+/// The result for one photograph.
 #[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct ImageResponse {
-    /// From 0, as sent.
+    /// The number of the photograph in the request, from 0.
     index: usize,
-    /// Whether it is a template now.
+    /// Whether the photograph is stored as a template.
     accepted: bool,
-    /// Why not.
+    /// Why the photograph is not stored.
     error_code: Option<&'static str>,
 }
 
-/// The answer.
+/// The result of an enrolment with several photographs.
 #[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct EnrollMultiResponse {
     /// Always true.
     success: bool,
-    /// Who.
+    /// The person's name.
     user_id: String,
-    /// How many photographs are templates now.
+    /// The number of photographs stored as templates.
     images_processed: usize,
-    /// The mean quality of those that are templates now, 0 to 100.
+    /// The mean quality of the stored photographs, 0 to 100.
     fused_quality_score: f64,
-    /// The mean quality of all, 0 to 100.
+    /// The mean quality of all photographs, 0 to 100.
     average_quality_score: f64,
-    /// The quality of each as sent; 0 without a face.
+    /// The quality of each photograph in the order of the request; 0 without a face.
     individual_quality_scores: Vec<f64>,
-    /// How templates are compared.
+    /// How several templates are combined for a comparison.
     fusion_strategy: &'static str,
-    /// For a person.
+    /// The result as text for a person.
     message: String,
-    /// How many numbers a template has.
+    /// The number of components of a template.
     embedding_dimension: usize,
-    /// What became of each.
+    /// The result for each photograph.
     images: Vec<ImageResponse>,
-    /// Templates stored before, of this person, that could not be compared with the photographs, by reason.
+    /// The person's stored templates that could not be compared with the photographs, by reason.
     not_compared: NotComparedResponse,
-    /// Which weights answered.
+    /// The weights that were used.
     model: ModelResponse,
 }
 

@@ -19,9 +19,9 @@ use crate::store::{Erased, ErasureId, ErasureState, Receipt, hex, unhex_erasure}
 pub struct FindingResponse {
     /// A table, or a file of the database.
     place: String,
-    /// How many things were looked for.
+    /// How many rows or pieces the search looked for.
     sought: u64,
-    /// How many of them were found: always 0.
+    /// How many the search found: always 0.
     found: u64,
 }
 
@@ -30,12 +30,12 @@ pub struct FindingResponse {
 pub struct ReceiptResponse {
     /// The signed receipt: a JSON Web Signature (compact), with Ed25519.
     jws: String,
-    /// The key that verifies it, 64 hexadecimal digits.
+    /// The public key that verifies the receipt, 64 hexadecimal digits.
     public_key: String,
-    /// When nothing of the person was found.
+    /// When the search found nothing of the person.
     #[schema(format = DateTime)]
     looked_at: String,
-    /// Where it was looked for.
+    /// The places that were searched.
     looked: Vec<FindingResponse>,
     /// HMAC-SHA-256 of `TENANT_ID/USER_ID` under `subject_salt`, in hexadecimal digits.
     subject_commitment: String,
@@ -56,14 +56,14 @@ impl From<Receipt> for ReceiptResponse {
     }
 }
 
-/// An erasure.
+/// The state of an erasure.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct ErasureResponse {
-    /// Its number, for `GET /api/v1/erasures/{erasure_id}`.
+    /// The erasure's number, for `GET /api/v1/erasures/{erasure_id}`.
     erasure_id: String,
-    /// Whose person it was.
+    /// The tenant of the erased person.
     tenant_id: String,
-    /// `done`; `pending` until a look at the tables and files finds nothing.
+    /// `done`; `pending` until a search of the tables and files finds nothing.
     erasure: &'static str,
     /// When the person was erased.
     #[schema(format = DateTime)]
@@ -72,13 +72,13 @@ pub struct ErasureResponse {
     receipt: Option<ReceiptResponse>,
 }
 
-/// A person who was erased.
+/// The result of erasing a person.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct ErasedResponse {
-    /// Who.
+    /// The person's name.
     user_id: String,
-    /// The key of the receipt's `subject_commitment`, 64 hexadecimal digits. The service does not keep it: with it the
-    /// receipt names the person, without it nothing does.
+    /// The key of the receipt's `subject_commitment`, 64 hexadecimal digits. The service does not keep it.
+    /// Only with this key does the receipt identify the person.
     subject_salt: String,
     /// The erasure.
     #[serde(flatten)]

@@ -22,27 +22,28 @@ use crate::routes::{ANSWERING, Route};
 /// A store that says nothing for so long is not there, as far as health can wait.
 const PATIENCE: std::time::Duration = std::time::Duration::from_secs(2);
 
-/// One network.
+/// The state of one network.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct ModelHealth {
     /// `detector`, `liveness_2_7`, `liveness_4_0`, `embedder`.
     role: &'static str,
     /// The file's name.
     file: String,
-    /// The SHA-256 that is pinned.
+    /// The pinned SHA-256.
     sha256: String,
-    /// Loaded, from verified bytes, and self-tested.
+    /// Whether the model is loaded from verified bytes and has passed its self-test.
     held: bool,
-    /// Why not: `loading`, `missing`, `wrong_digest`, `wrong_size`, `unreadable` or `refused_format`.
+    /// Why the model is not loaded: `loading`, `missing`, `wrong_digest`, `wrong_size`, `unreadable` or
+    /// `refused_format`.
     #[serde(skip_serializing_if = "Option::is_none")]
     reason: Option<&'static str>,
-    /// The way out.
+    /// What the operator can do.
     #[serde(skip_serializing_if = "Option::is_none")]
     hint: Option<&'static str>,
-    /// What the self-test found.
+    /// The result of the self-test.
     #[serde(skip_serializing_if = "Option::is_none")]
     self_test: Option<String>,
-    /// What the file looks like now; memory goes on answering.
+    /// The state of the file; a change does not affect the loaded model.
     #[serde(skip_serializing_if = "Option::is_none")]
     on_disk: Option<OnDisk>,
 }
@@ -64,7 +65,7 @@ impl From<&RoleState> for ModelHealth {
     }
 }
 
-/// How the service is.
+/// The state of the service.
 #[derive(Debug, Clone, Copy, Serialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Health {
@@ -76,22 +77,22 @@ pub enum Health {
     Unhealthy,
 }
 
-/// The answer.
+/// The state of the service and its models.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct HealthResponse {
-    /// How the service is.
+    /// The state of the service.
     status: Health,
-    /// The program's.
+    /// The program's version.
     version: &'static str,
-    /// Which weights answer.
+    /// The loaded weights.
     model: ModelResponse,
-    /// `centerface`, or null where it is not loaded.
+    /// `centerface`, or null if the detector is not loaded.
     detector: Option<&'static str>,
-    /// All four.
+    /// The state of each of the four models.
     models: Vec<ModelHealth>,
-    /// What can't be answered now, with the files that it lacks.
+    /// The routes that do not work now, with the missing files.
     unmet: Vec<Value>,
-    /// `none`, `ready`, `index_loading` (search waits), or why it does not answer.
+    /// `none`, `ready`, `index_loading` (only search must wait), or the kind of the store's error.
     pub(super) store: &'static str,
 }
 

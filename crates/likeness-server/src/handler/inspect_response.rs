@@ -29,53 +29,54 @@ pub struct InspectForm {
     /// JPEG, PNG or WebP.
     #[schema(value_type = String, format = Binary)]
     file: Vec<u8>,
-    /// A second photograph, to be compared with the first.
+    /// A second photograph to compare with the first.
     #[schema(value_type = Option<String>, format = Binary)]
     file2: Option<Vec<u8>>,
 }
 
-/// The answer.
+/// The inputs and results of the networks.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct InspectResponse {
-    /// One or two.
+    /// One or two photographs.
     pub photographs: Vec<PhotographResponse>,
     /// Null with one photograph, without a face in both, or without the embedder.
     pub comparison: Option<ComparisonResponse>,
-    /// The models that are not loaded: what they would have said is null.
+    /// The models that are not loaded. Their results are null.
     pub missing: Vec<ModelFault>,
-    /// Which weights answered.
+    /// The weights that were used.
     pub model: ModelResponse,
 }
 
-/// One photograph.
+/// The results for one photograph.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct PhotographResponse {
-    /// The field that it came in.
+    /// The form field that contained the photograph.
     pub field: &'static str,
-    /// The photograph, upright.
+    /// The size of the upright photograph.
     pub image_dimensions: SizeResponse,
-    /// `exact` or `fast`: how faces were looked for.
+    /// `exact` or `fast`: how the detector searched for faces.
     pub detection: &'static str,
-    /// Degrees clockwise by which the photograph was turned upright: 0, 90, 180 or 270. Faces lie in the turned one.
+    /// Degrees clockwise by which the photograph was rotated: 0, 90, 180 or 270. Boxes refer to the rotated
+    /// photograph.
     pub rotated: u16,
-    /// Every face, the surest first; at most 50.
+    /// The faces, most confident first; at most 50.
     pub faces: Vec<FaceResponse>,
-    /// The face that counts, as a place in `faces`.
+    /// The chosen face, as an index into `faces`.
     pub subject: Option<usize>,
-    /// Why no face counts.
+    /// Why no face was chosen.
     pub unfit: Option<UnfitResponse>,
-    /// How good the face's picture is.
+    /// The quality of the chosen face.
     pub quality: Option<QualityResponse>,
-    /// What both liveness networks saw and said; null where one is not loaded.
+    /// The inputs and results of both liveness networks; null if one is not loaded.
     pub liveness: Option<LivenessInspection>,
-    /// What the embedder saw; null where it is not loaded.
+    /// The embedder's input; null if the embedder is not loaded.
     pub embedder: Option<EmbedderResponse>,
-    /// Milliseconds by stage.
+    /// The time of each stage, in milliseconds.
     #[schema(inline)]
     pub timing_ms: Timings,
 }
 
-/// Why no face counts: the code that another route would answer.
+/// Why no face was chosen: the error code that other routes return.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct UnfitResponse {
     error_code: &'static str,
@@ -89,16 +90,16 @@ impl UnfitResponse {
     }
 }
 
-/// What was measured in a face's box.
+/// The measurements of a face's box.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct QualityResponse {
-    /// 0 to 100.
+    /// The quality, 0 to 100.
     score: f64,
-    /// Variance of the Laplacian.
+    /// The variance of the Laplacian.
     blur: f64,
-    /// Mean of the grey values, 0 to 255.
+    /// The mean grey value, 0 to 255.
     light: f64,
-    /// Pixels of the shorter side.
+    /// The shorter side of the box, in pixels.
     side: i64,
     /// Colour that does not follow from lightness, in units of Lab.
     colour: f64,
@@ -113,50 +114,50 @@ impl QualityResponse {
     }
 }
 
-/// Live, spoof or neither, with both networks' reasons.
+/// The judgement of liveness, with the results of both networks.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct LivenessInspection {
     #[serde(flatten)]
     verdict: LivenessVerdict,
-    /// Why indeterminate.
+    /// Why the verdict is `indeterminate`.
     doubt: Option<&'static str>,
-    /// For a person.
+    /// The result as text for a person.
     message: String,
-    /// Where the lines are.
+    /// The thresholds of the judgement.
     thresholds: LivenessThresholds,
-    /// The networks of scale 2.7 and 4.0.
+    /// The results of the networks of scale 2.7 and 4.0.
     networks: [SpoofNetworkResponse; 2],
 }
 
-/// Where the lines between live and spoof are.
+/// The thresholds between live, spoof and indeterminate.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct LivenessThresholds {
-    /// Live from here on.
+    /// A face is live from this probability on.
     live: f64,
-    /// Spoof up to here.
+    /// A face is a spoof up to this probability.
     spoof: f64,
-    /// Neither network alone gives a live face less.
+    /// The smallest probability that each network must give a live face.
     each: f64,
-    /// Neither live nor spoof where the face has less colour.
+    /// The smallest colour; a face with less colour is indeterminate.
     colour: f64,
-    /// The crop of scale 2.7 is at least this many times the box.
+    /// The smallest side of the crop of scale 2.7, as a multiple of the face's box.
     context: f64,
 }
 
-/// What one liveness network saw and said.
+/// The input and the result of one liveness network.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct SpoofNetworkResponse {
-    /// Its weight file.
+    /// The network's weight file.
     file: String,
-    /// How many times the face's box it is to see.
+    /// The intended side of the crop, as a multiple of the face's box.
     scale: f64,
-    /// How many times it saw: less where the photograph ends.
+    /// The actual side of the crop, as a multiple of the face's box; smaller near the photograph's edge.
     scale_seen: f64,
-    /// What it saw of the photograph.
+    /// The part of the photograph in the crop.
     area: BoxResponse,
-    /// The 80 x 80 pixels that it saw: a PNG as a data URI.
+    /// The network's input of 80 x 80 pixels: a PNG as a data URI.
     crop: String,
-    /// Its probabilities: a fake, a real face, another fake.
+    /// The probabilities of the three classes: a fake, a real face, another fake.
     probabilities: [f64; 3],
 }
 
@@ -194,14 +195,14 @@ impl LivenessInspection {
     }
 }
 
-/// What the embedder saw.
+/// The embedder's input.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct EmbedderResponse {
-    /// Its weight file.
+    /// The embedder's weight file.
     file: String,
-    /// The 160 x 160 pixels that it saw, rounded to 8 bits: a PNG as a data URI.
+    /// The embedder's input of 160 x 160 pixels, rounded to 8 bits: a PNG as a data URI.
     face: String,
-    /// How many numbers it gave. They stay here.
+    /// The number of components of the embedding, which this response does not contain.
     embedding_dimension: usize,
 }
 
@@ -223,7 +224,7 @@ fn data_uri(image: &Bgr) -> Result<String, Problem> {
     Ok(format!("data:image/png;base64,{}", STANDARD.encode(png)))
 }
 
-/// Two photographs' faces, compared.
+/// The comparison of the two faces.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct ComparisonResponse {
     /// The distance and its threshold.
@@ -231,18 +232,18 @@ pub struct ComparisonResponse {
     similarity: SimilarityResponse,
     /// Whether the distance is within the threshold.
     matched: bool,
-    /// `accept`, `review` or `reject`; null where liveness was not judged.
+    /// `accept`, `review` or `reject`; null if liveness was not judged.
     verdict: Option<&'static str>,
-    /// Why not accepted.
+    /// The reasons against acceptance.
     reasons: Vec<ReasonResponse>,
 }
 
-/// Why not accepted.
+/// A reason against acceptance.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct ReasonResponse {
-    /// A stable word.
+    /// The reason's code, which does not change between versions.
     code: &'static str,
-    /// For a person.
+    /// The reason as text for a person.
     message: String,
 }
 

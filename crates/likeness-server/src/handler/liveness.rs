@@ -14,22 +14,22 @@ use crate::form::Form;
 use crate::problem::Problem;
 use crate::routes::LIVENESS;
 
-/// The answer.
+/// The judgement of liveness.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct LivenessResponse {
-    /// Whether it is surely live.
+    /// Whether the verdict is `live`.
     is_live: bool,
-    /// 100 times the live probability.
+    /// The live probability in percent.
     score: f64,
-    /// How sure the networks are of what they say, 0 to 1.
+    /// The live probability, or 1 minus it if that is larger.
     confidence: f64,
     /// Always `passive`.
     challenge: &'static str,
-    /// Always true: there is nothing to do.
+    /// Always true: there is no challenge.
     challenge_completed: bool,
     #[serde(flatten)]
     verdict: LivenessVerdict,
-    /// For a person.
+    /// The result as text for a person.
     message: String,
 }
 

@@ -24,11 +24,11 @@ const LISTED: usize = 50;
 #[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
 pub struct ListQuery {
-    /// Whose persons; `default` unless the key says otherwise.
+    /// The tenant to list; the default is the key's tenant, otherwise `default`.
     tenant_id: Option<String>,
-    /// `next_cursor` of the page before; absent: the first page.
+    /// `next_cursor` of the previous page; absent for the first page.
     cursor: Option<String>,
-    /// At most so many persons, 1 to 200; 50 if absent.
+    /// The largest number of persons in the page, 1 to 200; 50 if absent.
     #[param(value_type = Option<u32>, minimum = 1, maximum = 200)]
     limit: Option<String>,
 }
@@ -38,7 +38,7 @@ pub struct ListQuery {
 #[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
 pub struct TenantQuery {
-    /// Whose person; `default` unless the key says otherwise.
+    /// The person's tenant; the default is the key's tenant, otherwise `default`.
     tenant_id: Option<String>,
 }
 
@@ -52,11 +52,11 @@ impl TenantQuery {
 /// A consent.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct ConsentResponse {
-    /// Where the caller keeps its proof.
+    /// The caller's reference to the proof of consent.
     reference: String,
-    /// Which text was agreed to.
+    /// The version of the text that the person agreed to.
     version: String,
-    /// When.
+    /// When the consent was given.
     #[schema(format = DateTime)]
     given_at: String,
 }
@@ -67,24 +67,24 @@ impl From<Consent> for ConsentResponse {
     }
 }
 
-/// A person.
+/// An enrolled person.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct PersonResponse {
-    /// Who.
+    /// The person's name.
     user_id: String,
-    /// Whose.
+    /// The person's tenant.
     tenant_id: String,
-    /// How many templates are stored.
+    /// The number of stored templates.
     template_count: usize,
-    /// When the oldest of them was made.
+    /// When the oldest template was created.
     #[schema(format = DateTime)]
     oldest_template_at: String,
-    /// When the newest of them was made.
+    /// When the newest template was created.
     #[schema(format = DateTime)]
     newest_template_at: String,
-    /// The newest consent; null: none was given.
+    /// The newest consent; null if there is none.
     consent: Option<ConsentResponse>,
-    /// From when on the person is gone; null: never.
+    /// When the person expires; null means never.
     #[schema(format = DateTime)]
     expires_at: Option<String>,
 }
@@ -107,23 +107,23 @@ impl From<&Person> for PersonResponse {
 /// A page of persons.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct PersonsResponse {
-    /// In the order of their enrolment.
+    /// The persons in the order of their enrolment.
     persons: Vec<PersonResponse>,
-    /// `cursor` of the next page; null: this is the last one.
+    /// `cursor` of the next page; null on the last page.
     next_cursor: Option<String>,
-    /// How many persons the tenant has.
+    /// The number of the tenant's persons.
     total: u64,
 }
 
 /// A stored template, without its numbers.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct TemplateResponse {
-    /// When it was made.
+    /// When the template was created.
     #[schema(format = DateTime)]
     made_at: String,
-    /// 0 to 100.
+    /// The quality of the face, 0 to 100.
     quality_score: f64,
-    /// The embedding space: only templates of the current one are compared.
+    /// The embedding space; only templates of the current space are compared.
     contract_id: String,
 }
 
@@ -133,7 +133,7 @@ pub struct OnePersonResponse {
     /// The person.
     #[serde(flatten)]
     person: PersonResponse,
-    /// What is stored.
+    /// The stored templates.
     templates: Vec<TemplateResponse>,
 }
 
@@ -143,25 +143,25 @@ pub struct ExportedTemplate {
     /// The template.
     #[serde(flatten)]
     template: TemplateResponse,
-    /// What is compared: 512 numbers of length one.
+    /// The embedding: 512 numbers, a vector of length one.
     embedding: Vec<f32>,
 }
 
-/// Everything that is stored about a person.
+/// All data that is stored about a person.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct ExportResponse {
     /// The person.
     #[serde(flatten)]
     person: PersonResponse,
-    /// What is stored.
+    /// The stored templates.
     templates: Vec<ExportedTemplate>,
-    /// When answers to enrolments with an `Idempotency-Key` were remembered; each ends after a day.
+    /// When responses to enrolments with an `Idempotency-Key` were remembered; each expires after a day.
     #[schema(format = DateTime)]
     remembered_answers_at: Vec<String>,
-    /// When failed verifications under this name were counted; each ends after 15 minutes.
+    /// When failed comparisons with this person were counted; each expires after 15 minutes.
     #[schema(format = DateTime)]
     failures_at: Vec<String>,
-    /// When this was read.
+    /// The time of this export.
     #[schema(format = DateTime)]
     exported_at: String,
 }
@@ -169,16 +169,17 @@ pub struct ExportResponse {
 /// A tenant.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct TenantResponse {
-    /// Its name.
+    /// The tenant's id.
     tenant_id: String,
-    /// How many persons it has.
+    /// The number of the tenant's persons.
     person_count: u64,
 }
 
-/// Tenants.
+/// A list of tenants.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct TenantsResponse {
-    /// By name; those that have a person. A key that is bound to a tenant sees that one alone.
+    /// The tenants with at least one person, sorted by id. A key that is bound to a tenant gets only that
+    /// tenant.
     tenants: Vec<TenantResponse>,
 }
 

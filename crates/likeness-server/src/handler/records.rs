@@ -14,14 +14,14 @@ use crate::problem::{Code, Problem};
 use crate::record::jws::verified;
 use crate::record::{KIND, Record};
 
-/// A record.
+/// A decision record.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct RecordResponse {
-    /// What the answer rests on.
+    /// All that the judgement rests on.
     record: Value,
-    /// The same, signed: a JSON Web Signature with Ed25519.
+    /// The signed record: a JSON Web Signature with Ed25519.
     jws: String,
-    /// The key that verifies it, in hexadecimal digits.
+    /// The public key that verifies the record, in hexadecimal digits.
     public_key: String,
 }
 

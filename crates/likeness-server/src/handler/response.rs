@@ -9,7 +9,7 @@ use utoipa::ToSchema;
 
 use crate::examiner::round;
 
-/// A box in the photograph's pixels.
+/// A box, in pixels of the photograph.
 #[derive(Debug, Clone, Copy, Serialize, ToSchema)]
 pub struct BoxResponse {
     /// Left edge.
@@ -81,7 +81,7 @@ impl SizeResponse {
     }
 }
 
-/// Live, spoof or neither.
+/// The verdict on liveness.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct LivenessVerdict {
     /// `live`, `spoof` or `indeterminate`.
@@ -96,14 +96,14 @@ impl From<&Liveness> for LivenessVerdict {
     }
 }
 
-/// A distance and its threshold, as every report and answer about two faces has them.
+/// A distance and its threshold.
 #[derive(Debug, Clone, Copy, Serialize, ToSchema)]
 pub struct SimilarityResponse {
     /// The cosine distance.
     pub distance: f64,
-    /// The greatest distance of a match.
+    /// The largest distance of a match.
     pub threshold: f64,
-    /// Where the threshold comes from: `deepface`, `set` or `request`.
+    /// The source of the threshold: `deepface`, `set` or `request`.
     pub threshold_source: &'static str,
 }
 

@@ -24,7 +24,7 @@ const MOST: usize = 50;
 /// A person within the threshold.
 #[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct MatchResponse {
-    /// Who.
+    /// The person's name.
     user_id: String,
     /// The cosine distance.
     distance: f64,
@@ -32,26 +32,26 @@ pub struct MatchResponse {
     confidence: f64,
 }
 
-/// The answer.
+/// The result of a search.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct SearchResponse {
-    /// Whether anybody is near.
+    /// Whether any person is within the threshold.
     found: bool,
-    /// Nearest first.
+    /// The persons within the threshold, nearest first.
     matches: Vec<MatchResponse>,
-    /// How many persons were compared.
+    /// The number of the tenant's persons in the index.
     total_searched: usize,
     /// Stored templates of the tenant that could not be compared, by reason.
     not_compared: NotComparedResponse,
     /// The threshold that was used.
     threshold: f64,
-    /// Where it comes from: `deepface`, `set` or `request`.
+    /// The source of the threshold: `deepface`, `set` or `request`.
     threshold_source: &'static str,
-    /// The first of them.
+    /// The nearest match.
     best_match: Option<MatchResponse>,
-    /// For a person.
+    /// The result as text for a person.
     message: String,
-    /// Which weights answered.
+    /// The weights that were used.
     model: ModelResponse,
 }
 

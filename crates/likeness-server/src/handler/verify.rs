@@ -30,12 +30,12 @@ use crate::problem::{Code, Problem};
 use crate::store::Person;
 use crate::trail;
 
-/// Whether it is a live face.
+/// The judgement of liveness.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct VerifyLiveness {
     #[serde(flatten)]
     verdict: LivenessVerdict,
-    /// Why it is indeterminate.
+    /// Why the verdict is `indeterminate`.
     #[serde(skip_serializing_if = "Option::is_none")]
     reason: Option<String>,
 }
@@ -47,27 +47,27 @@ impl From<&Liveness> for VerifyLiveness {
     }
 }
 
-/// The answer.
+/// The result of a verification.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct VerifyResponse {
-    /// Matched and live.
+    /// Whether the face matches and is live.
     verified: bool,
-    /// The distance is within the threshold.
+    /// Whether the distance is within the threshold.
     matched: bool,
     /// 1 - distance, 0 to 1.
     confidence: f64,
-    /// To the person's templates.
+    /// The distance to the person's templates, and its threshold.
     #[serde(flatten)]
     similarity: SimilarityResponse,
-    /// Stored templates of the person that could not be compared, by reason.
+    /// The person's stored templates that could not be compared, by reason.
     not_compared: NotComparedResponse,
-    /// For a person.
+    /// The result as text for a person.
     message: String,
-    /// `allow`, `review` or `block`: what the verdict advises.
+    /// The action that the verdict recommends: `allow`, `review` or `block`.
     recommended_action: &'static str,
-    /// Live, spoof or neither.
+    /// The judgement of liveness.
     liveness: VerifyLiveness,
-    /// What the liveness of the face alone advises, where the original had it.
+    /// The action that liveness alone recommends, in the field of the replaced service.
     antispoof_pipeline: BTreeMap<&'static str, &'static str>,
     /// Always null.
     #[schema(value_type = Option<f64>)]
@@ -75,12 +75,12 @@ pub struct VerifyResponse {
     /// Always null.
     #[schema(value_type = Option<f64>)]
     ear_liveness: (),
-    /// Which weights answered.
+    /// The weights that were used.
     model: ModelResponse,
-    /// Milliseconds by stage.
+    /// The time of each stage, in milliseconds.
     #[schema(inline)]
     timing_ms: Timings,
-    /// In the log too.
+    /// The id of the request, which the log contains too.
     request_id: String,
 }
 

@@ -26,7 +26,7 @@ use crate::exit::{Exit, Failure};
 /// How often the service checks the files.
 const PERIOD: Duration = Duration::from_millis(500);
 
-/// What the file of a loaded model looks like now.
+/// The state of a loaded model's file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum OnDisk {

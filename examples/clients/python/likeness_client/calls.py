@@ -94,6 +94,10 @@ class Calls(Transport):
         """All metrics."""
         return self.text("GET", "/metrics")
 
+    def record(self, *, id: str) -> types.RecordResponse:
+        """The whole record of an answer, by the id in its header `X-Likeness-Record`."""
+        return cast(types.RecordResponse, self.json("GET", "/api/v1/records/{id}".replace("{id}", self.part(id))))
+
     def search(self, *, file: Photograph, max_results: Optional[int] = None, tenant_id: Optional[str] = None, threshold: Optional[float] = None) -> types.SearchResponse:
         """Searches a tenant's persons."""
         return cast(types.SearchResponse, self.json("POST", "/api/v1/search", form={"max_results": max_results, "tenant_id": tenant_id, "threshold": threshold}, file={"file": file}))
@@ -189,6 +193,10 @@ class AsyncCalls(AsyncTransport):
     async def metrics(self) -> str:
         """All metrics."""
         return await self.text("GET", "/metrics")
+
+    async def record(self, *, id: str) -> types.RecordResponse:
+        """The whole record of an answer, by the id in its header `X-Likeness-Record`."""
+        return cast(types.RecordResponse, await self.json("GET", "/api/v1/records/{id}".replace("{id}", self.part(id))))
 
     async def search(self, *, file: Photograph, max_results: Optional[int] = None, tenant_id: Optional[str] = None, threshold: Optional[float] = None) -> types.SearchResponse:
         """Searches a tenant's persons."""

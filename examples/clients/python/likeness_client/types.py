@@ -6,7 +6,7 @@ from typing import Any, Dict, List, Literal, TypedDict, Union
 
 class _AreaResponseOptional(TypedDict, total=False):
     h: int | None
-    # The person's own left eye; null outside of the photograph and where no detector ran.
+    # The person's own left eye; null if outside of the photograph or if no detector ran.
     left_eye: List[int] | None
     # The person's own right eye.
     right_eye: List[int] | None
@@ -21,7 +21,7 @@ class AreaResponse(_AreaResponseOptional):
 
 
 class BoxResponse(TypedDict):
-    """A box in the photograph's pixels."""
+    """A box, in pixels of the photograph."""
 
     # Height.
     height: int
@@ -34,206 +34,206 @@ class BoxResponse(TypedDict):
 
 
 class SimilarityResponse(TypedDict):
-    """A distance and its threshold, as every report and answer about two faces has them."""
+    """A distance and its threshold."""
 
     # The cosine distance.
     distance: float
-    # The greatest distance of a match.
+    # The largest distance of a match.
     threshold: float
-    # Where the threshold comes from: `deepface`, `set` or `request`.
+    # The source of the threshold: `deepface`, `set` or `request`.
     threshold_source: Literal["deepface", "set", "request"]
 
 
 class CompareResponse(SimilarityResponse):
-    """The answer."""
+    """The result of a comparison."""
 
     # `high`, `medium` or `low`: how far the similarity is above the threshold.
     confidence: str
-    # The first.
+    # The face in the first photograph.
     face1: ComparedFace
-    # The second.
+    # The face in the second photograph.
     face2: ComparedFace
     # Whether the distance is within the threshold. Liveness was not judged, so this is no verdict.
     match: bool
-    # For a person.
+    # The result as text for a person.
     message: str
-    # Which weights answered.
+    # The weights that were used.
     model: ModelResponse
-    # 1 - distance, not below 0.
+    # 1 - distance, at least 0.
     similarity: float
 
 
 class ComparedFace(TypedDict):
-    """A face that was compared."""
+    """A compared face."""
 
-    # Where, in the photograph as it was turned.
+    # The face's box in the rotated photograph.
     bounding_box: BoxResponse
-    # Always true: without a face there is no answer.
+    # Always true: a photograph without a face is an error.
     detected: bool
-    # 0 to 100.
+    # The quality of the face, 0 to 100.
     quality_score: float
-    # Degrees clockwise by which the photograph was turned upright: 0, 90, 180 or 270.
+    # Degrees clockwise by which the photograph was rotated: 0, 90, 180 or 270.
     rotated: int
 
 
 class _ComparisonResponseOptional(SimilarityResponse, total=False):
-    # `accept`, `review` or `reject`; null where liveness was not judged.
+    # `accept`, `review` or `reject`; null if liveness was not judged.
     verdict: str | None
 
 
 class ComparisonResponse(_ComparisonResponseOptional):
-    """Two photographs' faces, compared."""
+    """The comparison of the two faces."""
 
     # Whether the distance is within the threshold.
     matched: bool
-    # Why not accepted.
+    # The reasons against acceptance.
     reasons: List[ReasonResponse]
 
 
 class ConsentResponse(TypedDict):
     """A consent."""
 
-    # When.
+    # When the consent was given.
     given_at: str
-    # Where the caller keeps its proof.
+    # The caller's reference to the proof of consent.
     reference: str
-    # Which text was agreed to.
+    # The version of the text that the person agreed to.
     version: str
 
 
 class DeepfaceFace(TypedDict):
     """A face with its embedding."""
 
-    # 512 numbers.
+    # The embedding: 512 numbers.
     embedding: List[float]
-    # The confidence that this is a face, 0 to 1; 0 where no detector ran.
+    # The confidence that this is a face, 0 to 1; 0 if no detector ran.
     face_confidence: float
-    # Where.
+    # The area of the face.
     facial_area: AreaResponse
 
 
 class DeepfaceRepresented(TypedDict):
-    """The answer of `represent`."""
+    """The response of `represent`."""
 
-    # Which weights answered; ours, not DeepFace's.
+    # The weights that were used. DeepFace does not have this field.
     model: ModelResponse
-    # Every face.
+    # Each face with its embedding.
     results: List[DeepfaceFace]
 
 
 class _DeepfaceVerifiedOptional(TypedDict, total=False):
-    # The smallest distance of any two faces; null where none is a number.
+    # The smallest distance of any two faces; null if no distance is a number.
     distance: float | None
 
 
 class DeepfaceVerified(_DeepfaceVerifiedOptional):
-    """The answer of `verify`."""
+    """The response of `verify`."""
 
-    # 0 to 100.
+    # The confidence, 0 to 100.
     confidence: float
     # `centerface` or `skip`.
     detector_backend: str
-    # The closest pair.
+    # The areas of the closest pair of faces.
     facial_areas: FacialAreas
     # `Facenet512`.
     model: str
-    # As in the request.
+    # The metric of the request.
     similarity_metric: str
-    # The metric's own.
+    # The threshold of the metric.
     threshold: float
-    # Seconds.
+    # The duration in seconds.
     time: float
-    # The smallest distance is within the threshold.
+    # Whether the smallest distance is within the threshold.
     verified: bool
-    # Which weights answered; ours, not DeepFace's.
+    # The weights that were used. DeepFace does not have this field.
     weights: ModelResponse
 
 
 class DeleteResponse(TypedDict):
-    """The answer."""
+    """The result of a deletion."""
 
-    # `done`, or `pending` until a look at the tables and files finds nothing.
+    # `done`; `pending` until a search of the tables and files finds nothing.
     erasure: Literal["done", "pending"]
-    # For a person.
+    # The result as text for a person.
     message: str
     # Always true.
     success: bool
-    # Who.
+    # The person's name.
     user_id: str
 
 
 class DetectResponse(TypedDict):
-    """The answer."""
+    """The faces of a photograph."""
 
-    # How many are reported.
+    # The number of faces in this response.
     face_count: int
     # The faces.
     faces: List[FaceResponse]
-    # The photograph, upright.
+    # The size of the upright photograph.
     image_dimensions: SizeResponse
-    # Degrees clockwise by which the photograph was turned upright: 0, 90, 180 or 270. Faces lie in the turned
-    # one.
+    # Degrees clockwise by which the photograph was rotated: 0, 90, 180 or 270. Boxes refer to the rotated
+    # photograph.
     rotated: int
 
 
 class EmbedderResponse(TypedDict):
-    """What the embedder saw."""
+    """The embedder's input."""
 
-    # How many numbers it gave. They stay here.
+    # The number of components of the embedding, which this response does not contain.
     embedding_dimension: int
-    # The 160 x 160 pixels that it saw, rounded to 8 bits: a PNG as a data URI.
+    # The embedder's input of 160 x 160 pixels, rounded to 8 bits: a PNG as a data URI.
     face: str
-    # Its weight file.
+    # The embedder's weight file.
     file: str
 
 
 class EnrollMultiResponse(TypedDict):
-    """The answer."""
+    """The result of an enrolment with several photographs."""
 
-    # The mean quality of all, 0 to 100.
+    # The mean quality of all photographs, 0 to 100.
     average_quality_score: float
-    # How many numbers a template has.
+    # The number of components of a template.
     embedding_dimension: int
-    # The mean quality of those that are templates now, 0 to 100.
+    # The mean quality of the stored photographs, 0 to 100.
     fused_quality_score: float
-    # How templates are compared.
+    # How several templates are combined for a comparison.
     fusion_strategy: str
-    # What became of each.
+    # The result for each photograph.
     images: List[ImageResponse]
-    # How many photographs are templates now.
+    # The number of photographs stored as templates.
     images_processed: int
-    # The quality of each as sent; 0 without a face.
+    # The quality of each photograph in the order of the request; 0 without a face.
     individual_quality_scores: List[float]
-    # For a person.
+    # The result as text for a person.
     message: str
-    # Which weights answered.
+    # The weights that were used.
     model: ModelResponse
-    # Templates stored before, of this person, that could not be compared with the photographs, by reason.
+    # The person's stored templates that could not be compared with the photographs, by reason.
     not_compared: NotComparedResponse
     # Always true.
     success: bool
-    # Who.
+    # The person's name.
     user_id: str
 
 
 class EnrollResponse(TypedDict):
-    """The answer."""
+    """The result of an enrolment."""
 
-    # How many numbers a template has.
+    # The number of components of a template.
     embedding_dimension: int
     # The live probability, 0 to 1.
     liveness_score: float
-    # For a person.
+    # The result as text for a person.
     message: str
-    # Which weights answered.
+    # The weights that were used.
     model: ModelResponse
-    # Templates stored before, of this person, that could not be compared with the photograph, by reason.
+    # The person's stored templates that could not be compared with the photograph, by reason.
     not_compared: NotComparedResponse
-    # 0 to 100.
+    # The quality of the face, 0 to 100.
     quality_score: float
     # Always true.
     success: bool
-    # Who.
+    # The person's name.
     user_id: str
 
 
@@ -242,97 +242,97 @@ class _ErasureResponseOptional(TypedDict, total=False):
 
 
 class ErasureResponse(_ErasureResponseOptional):
-    """An erasure."""
+    """The state of an erasure."""
 
     # When the person was erased.
     erased_at: str
-    # `done`; `pending` until a look at the tables and files finds nothing.
+    # `done`; `pending` until a search of the tables and files finds nothing.
     erasure: Literal["done", "pending"]
-    # Its number, for `GET /api/v1/erasures/{erasure_id}`.
+    # The erasure's number, for `GET /api/v1/erasures/{erasure_id}`.
     erasure_id: str
-    # Whose person it was.
+    # The tenant of the erased person.
     tenant_id: str
 
 
 class ErasedResponse(ErasureResponse):
-    """A person who was erased."""
+    """The result of erasing a person."""
 
-    # The key of the receipt's `subject_commitment`, 64 hexadecimal digits. The service does not keep it: with
-    # it the receipt names the person, without it nothing does.
+    # The key of the receipt's `subject_commitment`, 64 hexadecimal digits. The service does not keep it. Only
+    # with this key does the receipt identify the person.
     subject_salt: str
-    # Who.
+    # The person's name.
     user_id: str
 
 
 class _PersonResponseOptional(TypedDict, total=False):
     consent: ConsentResponse | None
-    # From when on the person is gone; null: never.
+    # When the person expires; null means never.
     expires_at: str | None
 
 
 class PersonResponse(_PersonResponseOptional):
-    """A person."""
+    """An enrolled person."""
 
-    # When the newest of them was made.
+    # When the newest template was created.
     newest_template_at: str
-    # When the oldest of them was made.
+    # When the oldest template was created.
     oldest_template_at: str
-    # How many templates are stored.
+    # The number of stored templates.
     template_count: int
-    # Whose.
+    # The person's tenant.
     tenant_id: str
-    # Who.
+    # The person's name.
     user_id: str
 
 
 class ExportResponse(PersonResponse):
-    """Everything that is stored about a person."""
+    """All data that is stored about a person."""
 
-    # When this was read.
+    # The time of this export.
     exported_at: str
-    # When failed verifications under this name were counted; each ends after 15 minutes.
+    # When failed comparisons with this person were counted; each expires after 15 minutes.
     failures_at: List[str]
-    # When answers to enrolments with an `Idempotency-Key` were remembered; each ends after a day.
+    # When responses to enrolments with an `Idempotency-Key` were remembered; each expires after a day.
     remembered_answers_at: List[str]
-    # What is stored.
+    # The stored templates.
     templates: List[ExportedTemplate]
 
 
 class TemplateResponse(TypedDict):
     """A stored template, without its numbers."""
 
-    # The embedding space: only templates of the current one are compared.
+    # The embedding space; only templates of the current space are compared.
     contract_id: str
-    # When it was made.
+    # When the template was created.
     made_at: str
-    # 0 to 100.
+    # The quality of the face, 0 to 100.
     quality_score: float
 
 
 class ExportedTemplate(TemplateResponse):
     """A stored template with its numbers."""
 
-    # What is compared: 512 numbers of length one.
+    # The embedding: 512 numbers, a vector of length one.
     embedding: List[float]
 
 
 class FaceResponse(TypedDict):
-    """One face."""
+    """A face."""
 
-    # Where.
+    # The face's box.
     bounding_box: BoxResponse
     # The confidence that this is a face, 0 to 1.
     confidence: float
-    # From 0, the surest first.
+    # The number of the face, from 0, most confident first.
     face_id: int
-    # Five points.
+    # The five landmarks.
     landmarks: LandmarksResponse
-    # How good its picture is, 0 to 100.
+    # The quality of the face, 0 to 100.
     quality_score: float
 
 
 class FacialAreas(TypedDict):
-    """Two areas: of the closest pair."""
+    """The areas of the closest pair of faces."""
 
     img1: AreaResponse
     img2: AreaResponse
@@ -341,66 +341,66 @@ class FacialAreas(TypedDict):
 class FindingResponse(TypedDict):
     """A place that was searched."""
 
-    # How many of them were found: always 0.
+    # How many the search found: always 0.
     found: int
     # A table, or a file of the database.
     place: str
-    # How many things were looked for.
+    # How many rows or pieces the search looked for.
     sought: int
 
 
 class Greeting(TypedDict):
-    """The greeting."""
+    """The name and the version of the service."""
 
-    # What `detector_backend` may be.
+    # The accepted values of `detector_backend`.
     detector_backend: List[str]
-    # What `distance_metric` may be.
+    # The accepted values of `distance_metric`.
     distance_metric: List[str]
-    # For a person.
+    # The name as text for a person.
     message: str
-    # What `model_name` may be.
+    # The accepted values of `model_name`.
     model_name: List[str]
-    # The program's.
+    # The program's version.
     version: str
 
 
-# How the service is.
+# The state of the service.
 Health = Literal["healthy", "degraded", "unhealthy"]
 
 
 class _HealthResponseOptional(TypedDict, total=False):
-    # `centerface`, or null where it is not loaded.
+    # `centerface`, or null if the detector is not loaded.
     detector: str | None
 
 
 class HealthResponse(_HealthResponseOptional):
-    """The answer."""
+    """The state of the service and its models."""
 
-    # Which weights answer.
+    # The loaded weights.
     model: ModelResponse
-    # All four.
+    # The state of each of the four models.
     models: List[ModelHealth]
-    # How the service is.
+    # The state of the service.
     status: Health
-    # `none`, `ready`, `index_loading` (search waits), or why it does not answer.
+    # `none`, `ready`, `index_loading` (only search must wait), or the kind of the store's error.
     store: str
-    # What can't be answered now, with the files that it lacks.
+    # The routes that do not work now, with the missing files.
     unmet: List[Any]
-    # The program's.
+    # The program's version.
     version: str
 
 
 class _ImageResponseOptional(TypedDict, total=False):
-    # Why not.
+    # Why the photograph is not stored.
     error_code: str | None
 
 
 class ImageResponse(_ImageResponseOptional):
-    """What became of one photograph."""
+    """The result for one photograph."""
 
-    # Whether it is a template now.
+    # Whether the photograph is stored as a template.
     accepted: bool
-    # From 0, as sent.
+    # The number of the photograph in the request, from 0.
     index: int
 
 
@@ -409,13 +409,13 @@ class _InspectResponseOptional(TypedDict, total=False):
 
 
 class InspectResponse(_InspectResponseOptional):
-    """The answer."""
+    """The inputs and results of the networks."""
 
-    # The models that are not loaded: what they would have said is null.
+    # The models that are not loaded. Their results are null.
     missing: List[ModelFault]
-    # Which weights answered.
+    # The weights that were used.
     model: ModelResponse
-    # One or two.
+    # One or two photographs.
     photographs: List[PhotographResponse]
 
 
@@ -438,7 +438,7 @@ class LandmarksResponse(_LandmarksResponseOptional):
 
 
 class LivenessVerdict(TypedDict):
-    """Live, spoof or neither."""
+    """The verdict on liveness."""
 
     # The mean probability of a real face.
     live_probability: float
@@ -447,50 +447,50 @@ class LivenessVerdict(TypedDict):
 
 
 class _LivenessInspectionOptional(LivenessVerdict, total=False):
-    # Why indeterminate.
+    # Why the verdict is `indeterminate`.
     doubt: str | None
 
 
 class LivenessInspection(_LivenessInspectionOptional):
-    """Live, spoof or neither, with both networks' reasons."""
+    """The judgement of liveness, with the results of both networks."""
 
-    # For a person.
+    # The result as text for a person.
     message: str
-    # The networks of scale 2.7 and 4.0.
+    # The results of the networks of scale 2.7 and 4.0.
     networks: List[SpoofNetworkResponse]
-    # Where the lines are.
+    # The thresholds of the judgement.
     thresholds: LivenessThresholds
 
 
 class LivenessResponse(LivenessVerdict):
-    """The answer."""
+    """The judgement of liveness."""
 
     # Always `passive`.
     challenge: str
-    # Always true: there is nothing to do.
+    # Always true: there is no challenge.
     challenge_completed: bool
-    # How sure the networks are of what they say, 0 to 1.
+    # The live probability, or 1 minus it if that is larger.
     confidence: float
-    # Whether it is surely live.
+    # Whether the verdict is `live`.
     is_live: bool
-    # For a person.
+    # The result as text for a person.
     message: str
-    # 100 times the live probability.
+    # The live probability in percent.
     score: float
 
 
 class LivenessThresholds(TypedDict):
-    """Where the lines between live and spoof are."""
+    """The thresholds between live, spoof and indeterminate."""
 
-    # Neither live nor spoof where the face has less colour.
+    # The smallest colour; a face with less colour is indeterminate.
     colour: float
-    # The crop of scale 2.7 is at least this many times the box.
+    # The smallest side of the crop of scale 2.7, as a multiple of the face's box.
     context: float
-    # Neither network alone gives a live face less.
+    # The smallest probability that each network must give a live face.
     each: float
-    # Live from here on.
+    # A face is live from this probability on.
     live: float
-    # Spoof up to here.
+    # A face is a spoof up to this probability.
     spoof: float
 
 
@@ -501,59 +501,62 @@ class MatchResponse(TypedDict):
     confidence: float
     # The cosine distance.
     distance: float
-    # Who.
+    # The person's name.
     user_id: str
 
 
 class ModelFault(TypedDict):
-    """A model that is not loaded, for a caller: no path of this machine."""
+    """A model that is not loaded. The response contains no path of this machine."""
 
-    # Its weight file.
+    # The model's weight file.
     file: str
-    # The way out.
+    # What the operator can do.
     hint: str
     # `loading`, `missing`, `wrong_digest`, `wrong_size`, `unreadable` or `refused_format`.
     reason: Literal["missing", "wrong_digest", "wrong_size", "unreadable", "refused_format", "loading"]
     # `detector`, `liveness_2_7`, `liveness_4_0`, `embedder`.
     role: Literal["detector", "liveness_2_7", "liveness_4_0", "embedder"]
-    # The SHA-256 that is pinned.
+    # The pinned SHA-256.
     sha256: str
 
 
 class _ModelHealthOptional(TypedDict, total=False):
-    # The way out.
+    # What the operator can do.
     hint: str | None
     on_disk: OnDisk | None
-    # Why not: `loading`, `missing`, `wrong_digest`, `wrong_size`, `unreadable` or `refused_format`.
+    # Why the model is not loaded: `loading`, `missing`, `wrong_digest`, `wrong_size`, `unreadable` or
+    # `refused_format`.
     reason: Literal["missing", "wrong_digest", "wrong_size", "unreadable", "refused_format", "loading"] | None
-    # What the self-test found.
+    # The result of the self-test.
     self_test: str | None
 
 
 class ModelHealth(_ModelHealthOptional):
-    """One network."""
+    """The state of one network."""
 
     # The file's name.
     file: str
-    # Loaded, from verified bytes, and self-tested.
+    # Whether the model is loaded from verified bytes and has passed its self-test.
     held: bool
     # `detector`, `liveness_2_7`, `liveness_4_0`, `embedder`.
     role: Literal["detector", "liveness_2_7", "liveness_4_0", "embedder"]
-    # The SHA-256 that is pinned.
+    # The pinned SHA-256.
     sha256: str
 
 
 class _ModelResponseOptional(TypedDict, total=False):
-    # The embedding space: embeddings of two spaces can't be compared. Null without detector or embedder.
+    # The embedding space. Embeddings of two spaces can't be compared. Null if the detector or the embedder is
+    # not loaded.
     contract_id: str | None
-    # `published`, `accepted` (by the operator, by its digest), or `unknown`; null where none is loaded.
+    # The embedder's trust: `published`, `accepted` (by the operator, by its digest), or `unknown`; null if
+    # none is loaded.
     embedder: str | None
 
 
 class ModelResponse(_ModelResponseOptional):
-    """Which weights answered."""
+    """The weights that were used."""
 
-    # SHA-256 by role, of those that are loaded.
+    # The SHA-256 of each loaded model, by role.
     sha256: Dict[str, str]
 
 
@@ -561,28 +564,28 @@ class ModelResponse(_ModelResponseOptional):
 NotComparedResponse = Dict[str, int]
 
 
-# What the file of a loaded model looks like now.
+# The state of a loaded model's file.
 OnDisk = Literal["right", "changed", "missing"]
 
 
 class OnePersonResponse(PersonResponse):
     """A person with their templates."""
 
-    # What is stored.
+    # The stored templates.
     templates: List[TemplateResponse]
 
 
 class _PersonsResponseOptional(TypedDict, total=False):
-    # `cursor` of the next page; null: this is the last one.
+    # `cursor` of the next page; null on the last page.
     next_cursor: str | None
 
 
 class PersonsResponse(_PersonsResponseOptional):
     """A page of persons."""
 
-    # In the order of their enrolment.
+    # The persons in the order of their enrolment.
     persons: List[PersonResponse]
-    # How many persons the tenant has.
+    # The number of the tenant's persons.
     total: int
 
 
@@ -590,74 +593,74 @@ class _PhotographResponseOptional(TypedDict, total=False):
     embedder: EmbedderResponse | None
     liveness: LivenessInspection | None
     quality: QualityResponse | None
-    # The face that counts, as a place in `faces`.
+    # The chosen face, as an index into `faces`.
     subject: int | None
     unfit: UnfitResponse | None
 
 
 class PhotographResponse(_PhotographResponseOptional):
-    """One photograph."""
+    """The results for one photograph."""
 
-    # `exact` or `fast`: how faces were looked for.
+    # `exact` or `fast`: how the detector searched for faces.
     detection: str
-    # Every face, the surest first; at most 50.
+    # The faces, most confident first; at most 50.
     faces: List[FaceResponse]
-    # The field that it came in.
+    # The form field that contained the photograph.
     field: str
-    # The photograph, upright.
+    # The size of the upright photograph.
     image_dimensions: SizeResponse
-    # Degrees clockwise by which the photograph was turned upright: 0, 90, 180 or 270. Faces lie in the turned
-    # one.
+    # Degrees clockwise by which the photograph was rotated: 0, 90, 180 or 270. Boxes refer to the rotated
+    # photograph.
     rotated: int
     timing_ms: Dict[str, float]
 
 
 class _ProblemBodyOptional(TypedDict, total=False):
-    # `LIVENESS_FAILED`, `ANTISPOOF_BLOCKED`: the same fields once more, where the replaced service had them.
+    # `LIVENESS_FAILED`, `ANTISPOOF_BLOCKED`: the same fields again, in the place of the replaced service.
     detail: Any | None
     # `EMBEDDER_UNKNOWN`: `unknown`.
     embedder: str | None
-    # `FACE_NOT_DETECTED`, `MULTIPLE_FACES`: how many faces were found.
+    # `FACE_NOT_DETECTED`, `MULTIPLE_FACES`: the number of faces found.
     face_count: int | None
-    # The field of the request that is at fault.
+    # The field of the request that is wrong.
     field: str | None
-    # What came instead: a format, or a content coding.
+    # What the request contained instead: a format, or a content coding.
     found: str | None
-    # DeepFace's routes: the names that this service has for the field.
+    # DeepFace's routes: the accepted values of the field.
     held: List[str] | None
-    # `POOR_IMAGE_QUALITY` of several photographs: what became of each.
+    # `POOR_IMAGE_QUALITY` of several photographs: the result for each photograph.
     images: List[Any] | None
-    # Which of several photographs, from 0.
+    # The number of the wrong photograph among several, from 0.
     index: int | None
-    # Which two of several photographs, from 0.
+    # The numbers of two photographs that do not match, from 0.
     indices: List[int] | None
-    # `POOR_IMAGE_QUALITY`: what is wrong with the photograph.
+    # `POOR_IMAGE_QUALITY`: the faults of the photograph.
     issues: List[str] | None
-    # `ANTISPOOF_BLOCKED`: 0 to 1.
+    # `ANTISPOOF_BLOCKED`: the live probability, 0 to 1.
     live_probability: float | None
     # `FILE_TOO_LARGE`: the limit.
     max_size_bytes: int | None
-    # `POOR_IMAGE_QUALITY`: the least quality that is accepted.
+    # `POOR_IMAGE_QUALITY`: the smallest accepted quality.
     min_threshold: float | None
     # `MODEL_UNAVAILABLE`: the models that are not loaded.
     models: List[ModelFault] | None
-    # `EMBEDDING_CONTRACT_MISMATCH`: how many templates could not be compared, by reason.
+    # `EMBEDDING_CONTRACT_MISMATCH`: the number of templates that could not be compared, by reason.
     not_compared: Any | None
-    # `POOR_IMAGE_QUALITY`: 0 to 100.
+    # `POOR_IMAGE_QUALITY`: the quality of the face, 0 to 100.
     quality_score: float | None
-    # A narrower word than `error_code`.
+    # The reason, more precise than `error_code`.
     reason: str | None
-    # `ANTISPOOF_BLOCKED`: what the liveness advises.
+    # `ANTISPOOF_BLOCKED`: the action that liveness recommends.
     recommended_action: str | None
-    # `RATE_LIMIT_EXCEEDED`: when the next request may follow.
+    # `RATE_LIMIT_EXCEEDED`: after how many seconds the next request may follow.
     retry_after_seconds: int | None
-    # `FORBIDDEN`: the scope that the key lacks. `RATE_LIMIT_EXCEEDED`: by whom requests are counted.
+    # `FORBIDDEN`: the scope that the key lacks. `RATE_LIMIT_EXCEEDED`: the limit that was reached.
     scope: str | None
-    # `LIVENESS_FAILED`: 0 to 100, the live probability.
+    # `LIVENESS_FAILED`: the live probability in percent.
     score: float | None
     # `EMBEDDER_UNKNOWN`: the digest of the embedder.
     sha256: str | None
-    # The person's name, as it was sent.
+    # The person's name in the request.
     user_id: str | None
     # `LIVENESS_FAILED`: `spoof` or `indeterminate`.
     verdict: str | None
@@ -666,37 +669,37 @@ class _ProblemBodyOptional(TypedDict, total=False):
 class ProblemBody(_ProblemBodyOptional):
     """A problem, as it is written. The first four fields are always there; each other one belongs to some codes."""
 
-    # What went wrong: programs branch on this.
+    # The kind of the error, for programs.
     error_code: Literal["FACE_NOT_DETECTED", "MULTIPLE_FACES", "POOR_IMAGE_QUALITY", "INVALID_INPUT", "INVALID_IMAGE", "LIVENESS_FAILED", "UNAUTHORIZED", "FORBIDDEN", "ANTISPOOF_BLOCKED", "NOT_FOUND", "EMBEDDING_NOT_FOUND", "METHOD_NOT_ALLOWED", "REQUEST_TIMEOUT", "EMBEDDING_ALREADY_EXISTS", "EMBEDDING_CONTRACT_MISMATCH", "IDEMPOTENCY_CONFLICT", "FILE_TOO_LARGE", "UNSUPPORTED_MEDIA_TYPE", "RATE_LIMIT_EXCEEDED", "OVERLOADED", "STORE_UNAVAILABLE", "INDEX_LOADING", "MODEL_UNAVAILABLE", "EMBEDDER_UNKNOWN", "INTERNAL_SERVER_ERROR"]
-    # The same, for a person.
+    # The error as text for a person.
     message: str
-    # The log has it too.
+    # The id of the request, which the log contains too.
     request_id: str
     # RFC 9457: a page about the problem, relative to the address of the request.
     type: str
 
 
 class QualityResponse(TypedDict):
-    """What was measured in a face's box."""
+    """The measurements of a face's box."""
 
-    # Variance of the Laplacian.
+    # The variance of the Laplacian.
     blur: float
     # Colour that does not follow from lightness, in units of Lab.
     colour: float
-    # Mean of the grey values, 0 to 255.
+    # The mean grey value, 0 to 255.
     light: float
-    # 0 to 100.
+    # The quality, 0 to 100.
     score: float
-    # Pixels of the shorter side.
+    # The shorter side of the box, in pixels.
     side: int
 
 
 class ReasonResponse(TypedDict):
-    """Why not accepted."""
+    """A reason against acceptance."""
 
-    # A stable word.
+    # The reason's code, which does not change between versions.
     code: str
-    # For a person.
+    # The reason as text for a person.
     message: str
 
 
@@ -705,14 +708,25 @@ class ReceiptResponse(TypedDict):
 
     # The signed receipt: a JSON Web Signature (compact), with Ed25519.
     jws: str
-    # Where it was looked for.
+    # The places that were searched.
     looked: List[FindingResponse]
-    # When nothing of the person was found.
+    # When the search found nothing of the person.
     looked_at: str
-    # The key that verifies it, 64 hexadecimal digits.
+    # The public key that verifies the receipt, 64 hexadecimal digits.
     public_key: str
     # HMAC-SHA-256 of `TENANT_ID/USER_ID` under `subject_salt`, in hexadecimal digits.
     subject_commitment: str
+
+
+class RecordResponse(TypedDict):
+    """A decision record."""
+
+    # The signed record: a JSON Web Signature with Ed25519.
+    jws: str
+    # The public key that verifies the record, in hexadecimal digits.
+    public_key: str
+    # All that the judgement rests on.
+    record: Any
 
 
 class _SearchResponseOptional(TypedDict, total=False):
@@ -720,23 +734,23 @@ class _SearchResponseOptional(TypedDict, total=False):
 
 
 class SearchResponse(_SearchResponseOptional):
-    """The answer."""
+    """The result of a search."""
 
-    # Whether anybody is near.
+    # Whether any person is within the threshold.
     found: bool
-    # Nearest first.
+    # The persons within the threshold, nearest first.
     matches: List[MatchResponse]
-    # For a person.
+    # The result as text for a person.
     message: str
-    # Which weights answered.
+    # The weights that were used.
     model: ModelResponse
     # Stored templates of the tenant that could not be compared, by reason.
     not_compared: NotComparedResponse
     # The threshold that was used.
     threshold: float
-    # Where it comes from: `deepface`, `set` or `request`.
+    # The source of the threshold: `deepface`, `set` or `request`.
     threshold_source: Literal["deepface", "set", "request"]
-    # How many persons were compared.
+    # The number of the tenant's persons in the index.
     total_searched: int
 
 
@@ -750,52 +764,53 @@ class SizeResponse(TypedDict):
 
 
 class SpoofNetworkResponse(TypedDict):
-    """What one liveness network saw and said."""
+    """The input and the result of one liveness network."""
 
-    # What it saw of the photograph.
+    # The part of the photograph in the crop.
     area: BoxResponse
-    # The 80 x 80 pixels that it saw: a PNG as a data URI.
+    # The network's input of 80 x 80 pixels: a PNG as a data URI.
     crop: str
-    # Its weight file.
+    # The network's weight file.
     file: str
-    # Its probabilities: a fake, a real face, another fake.
+    # The probabilities of the three classes: a fake, a real face, another fake.
     probabilities: List[float]
-    # How many times the face's box it is to see.
+    # The intended side of the crop, as a multiple of the face's box.
     scale: float
-    # How many times it saw: less where the photograph ends.
+    # The actual side of the crop, as a multiple of the face's box; smaller near the photograph's edge.
     scale_seen: float
 
 
 class TenantResponse(TypedDict):
     """A tenant."""
 
-    # How many persons it has.
+    # The number of the tenant's persons.
     person_count: int
-    # Its name.
+    # The tenant's id.
     tenant_id: str
 
 
 class TenantsResponse(TypedDict):
-    """Tenants."""
+    """A list of tenants."""
 
-    # By name; those that have a person. A key that is bound to a tenant sees that one alone.
+    # The tenants with at least one person, sorted by id. A key that is bound to a tenant gets only that
+    # tenant.
     tenants: List[TenantResponse]
 
 
 class UnfitResponse(TypedDict):
-    """Why no face counts: the code that another route would answer."""
+    """Why no face was chosen: the error code that other routes return."""
 
     error_code: str
     message: str
 
 
 class _VerifyLivenessOptional(LivenessVerdict, total=False):
-    # Why it is indeterminate.
+    # Why the verdict is `indeterminate`.
     reason: str | None
 
 
 class VerifyLiveness(_VerifyLivenessOptional):
-    """Whether it is a live face."""
+    """The judgement of liveness."""
 
 
 
@@ -807,26 +822,26 @@ class _VerifyResponseOptional(SimilarityResponse, total=False):
 
 
 class VerifyResponse(_VerifyResponseOptional):
-    """The answer."""
+    """The result of a verification."""
 
-    # What the liveness of the face alone advises, where the original had it.
+    # The action that liveness alone recommends, in the field of the replaced service.
     antispoof_pipeline: Dict[str, str]
     # 1 - distance, 0 to 1.
     confidence: float
-    # Live, spoof or neither.
+    # The judgement of liveness.
     liveness: VerifyLiveness
-    # The distance is within the threshold.
+    # Whether the distance is within the threshold.
     matched: bool
-    # For a person.
+    # The result as text for a person.
     message: str
-    # Which weights answered.
+    # The weights that were used.
     model: ModelResponse
-    # Stored templates of the person that could not be compared, by reason.
+    # The person's stored templates that could not be compared, by reason.
     not_compared: NotComparedResponse
-    # `allow`, `review` or `block`: what the verdict advises.
+    # The action that the verdict recommends: `allow`, `review` or `block`.
     recommended_action: Literal["allow", "review", "block"]
-    # In the log too.
+    # The id of the request, which the log contains too.
     request_id: str
     timing_ms: Dict[str, float]
-    # Matched and live.
+    # Whether the face matches and is live.
     verified: bool

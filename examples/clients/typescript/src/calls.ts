@@ -110,6 +110,11 @@ export class Calls extends Transport {
     return this.text('GET', `/metrics`);
   }
 
+  /** The whole record of an answer, by the id in its header `X-Likeness-Record`. */
+  record(given: { id: string }): Promise<types.RecordResponse> {
+    return this.json<types.RecordResponse>('GET', `/api/v1/records/${this.part(given.id)}`);
+  }
+
   /** Searches a tenant's persons. */
   search(given: { file: Photograph; max_results?: number; tenant_id?: string; threshold?: number }): Promise<types.SearchResponse> {
     return this.json<types.SearchResponse>('POST', `/api/v1/search`, { form: { 'max_results': given.max_results, 'tenant_id': given.tenant_id, 'threshold': given.threshold }, file: { 'file': given.file } });

@@ -3,7 +3,7 @@
 /** A face's area, in DeepFace's fields. Every field is null if the service could compare no pair of faces. */
 export interface AreaResponse {
   h?: number | null;
-  /** The person's own left eye; null outside of the photograph and where no detector ran. */
+  /** The person's own left eye; null if outside of the photograph or if no detector ran. */
   left_eye?: Array<number> | null;
   /** The person's own right eye. */
   right_eye?: Array<number> | null;
@@ -12,7 +12,7 @@ export interface AreaResponse {
   y?: number | null;
 }
 
-/** A box in the photograph's pixels. */
+/** A box, in pixels of the photograph. */
 export interface BoxResponse {
   /** Height. */
   height: number;
@@ -24,234 +24,234 @@ export interface BoxResponse {
   y: number;
 }
 
-/** The answer. */
+/** The result of a comparison. */
 export interface CompareResponse extends SimilarityResponse {
   /** `high`, `medium` or `low`: how far the similarity is above the threshold. */
   confidence: string;
-  /** The first. */
+  /** The face in the first photograph. */
   face1: ComparedFace;
-  /** The second. */
+  /** The face in the second photograph. */
   face2: ComparedFace;
   /** Whether the distance is within the threshold. Liveness was not judged, so this is no verdict. */
   match: boolean;
-  /** For a person. */
+  /** The result as text for a person. */
   message: string;
-  /** Which weights answered. */
+  /** The weights that were used. */
   model: ModelResponse;
-  /** 1 - distance, not below 0. */
+  /** 1 - distance, at least 0. */
   similarity: number;
 }
 
-/** A face that was compared. */
+/** A compared face. */
 export interface ComparedFace {
-  /** Where, in the photograph as it was turned. */
+  /** The face's box in the rotated photograph. */
   bounding_box: BoxResponse;
-  /** Always true: without a face there is no answer. */
+  /** Always true: a photograph without a face is an error. */
   detected: boolean;
-  /** 0 to 100. */
+  /** The quality of the face, 0 to 100. */
   quality_score: number;
-  /** Degrees clockwise by which the photograph was turned upright: 0, 90, 180 or 270. */
+  /** Degrees clockwise by which the photograph was rotated: 0, 90, 180 or 270. */
   rotated: number;
 }
 
-/** Two photographs' faces, compared. */
+/** The comparison of the two faces. */
 export interface ComparisonResponse extends SimilarityResponse {
   /** Whether the distance is within the threshold. */
   matched: boolean;
-  /** Why not accepted. */
+  /** The reasons against acceptance. */
   reasons: Array<ReasonResponse>;
-  /** `accept`, `review` or `reject`; null where liveness was not judged. */
+  /** `accept`, `review` or `reject`; null if liveness was not judged. */
   verdict?: string | null;
 }
 
 /** A consent. */
 export interface ConsentResponse {
-  /** When. */
+  /** When the consent was given. */
   given_at: string;
-  /** Where the caller keeps its proof. */
+  /** The caller's reference to the proof of consent. */
   reference: string;
-  /** Which text was agreed to. */
+  /** The version of the text that the person agreed to. */
   version: string;
 }
 
 /** A face with its embedding. */
 export interface DeepfaceFace {
-  /** 512 numbers. */
+  /** The embedding: 512 numbers. */
   embedding: Array<number>;
-  /** The confidence that this is a face, 0 to 1; 0 where no detector ran. */
+  /** The confidence that this is a face, 0 to 1; 0 if no detector ran. */
   face_confidence: number;
-  /** Where. */
+  /** The area of the face. */
   facial_area: AreaResponse;
 }
 
-/** The answer of `represent`. */
+/** The response of `represent`. */
 export interface DeepfaceRepresented {
-  /** Which weights answered; ours, not DeepFace's. */
+  /** The weights that were used. DeepFace does not have this field. */
   model: ModelResponse;
-  /** Every face. */
+  /** Each face with its embedding. */
   results: Array<DeepfaceFace>;
 }
 
-/** The answer of `verify`. */
+/** The response of `verify`. */
 export interface DeepfaceVerified {
-  /** 0 to 100. */
+  /** The confidence, 0 to 100. */
   confidence: number;
   /** `centerface` or `skip`. */
   detector_backend: string;
-  /** The smallest distance of any two faces; null where none is a number. */
+  /** The smallest distance of any two faces; null if no distance is a number. */
   distance?: number | null;
-  /** The closest pair. */
+  /** The areas of the closest pair of faces. */
   facial_areas: FacialAreas;
   /** `Facenet512`. */
   model: string;
-  /** As in the request. */
+  /** The metric of the request. */
   similarity_metric: string;
-  /** The metric's own. */
+  /** The threshold of the metric. */
   threshold: number;
-  /** Seconds. */
+  /** The duration in seconds. */
   time: number;
-  /** The smallest distance is within the threshold. */
+  /** Whether the smallest distance is within the threshold. */
   verified: boolean;
-  /** Which weights answered; ours, not DeepFace's. */
+  /** The weights that were used. DeepFace does not have this field. */
   weights: ModelResponse;
 }
 
-/** The answer. */
+/** The result of a deletion. */
 export interface DeleteResponse {
-  /** `done`, or `pending` until a look at the tables and files finds nothing. */
+  /** `done`; `pending` until a search of the tables and files finds nothing. */
   erasure: "done" | "pending";
-  /** For a person. */
+  /** The result as text for a person. */
   message: string;
   /** Always true. */
   success: boolean;
-  /** Who. */
+  /** The person's name. */
   user_id: string;
 }
 
-/** The answer. */
+/** The faces of a photograph. */
 export interface DetectResponse {
-  /** How many are reported. */
+  /** The number of faces in this response. */
   face_count: number;
   /** The faces. */
   faces: Array<FaceResponse>;
-  /** The photograph, upright. */
+  /** The size of the upright photograph. */
   image_dimensions: SizeResponse;
-  /** Degrees clockwise by which the photograph was turned upright: 0, 90, 180 or 270. Faces lie in the turned one. */
+  /** Degrees clockwise by which the photograph was rotated: 0, 90, 180 or 270. Boxes refer to the rotated photograph. */
   rotated: number;
 }
 
-/** What the embedder saw. */
+/** The embedder's input. */
 export interface EmbedderResponse {
-  /** How many numbers it gave. They stay here. */
+  /** The number of components of the embedding, which this response does not contain. */
   embedding_dimension: number;
-  /** The 160 x 160 pixels that it saw, rounded to 8 bits: a PNG as a data URI. */
+  /** The embedder's input of 160 x 160 pixels, rounded to 8 bits: a PNG as a data URI. */
   face: string;
-  /** Its weight file. */
+  /** The embedder's weight file. */
   file: string;
 }
 
-/** The answer. */
+/** The result of an enrolment with several photographs. */
 export interface EnrollMultiResponse {
-  /** The mean quality of all, 0 to 100. */
+  /** The mean quality of all photographs, 0 to 100. */
   average_quality_score: number;
-  /** How many numbers a template has. */
+  /** The number of components of a template. */
   embedding_dimension: number;
-  /** The mean quality of those that are templates now, 0 to 100. */
+  /** The mean quality of the stored photographs, 0 to 100. */
   fused_quality_score: number;
-  /** How templates are compared. */
+  /** How several templates are combined for a comparison. */
   fusion_strategy: string;
-  /** What became of each. */
+  /** The result for each photograph. */
   images: Array<ImageResponse>;
-  /** How many photographs are templates now. */
+  /** The number of photographs stored as templates. */
   images_processed: number;
-  /** The quality of each as sent; 0 without a face. */
+  /** The quality of each photograph in the order of the request; 0 without a face. */
   individual_quality_scores: Array<number>;
-  /** For a person. */
+  /** The result as text for a person. */
   message: string;
-  /** Which weights answered. */
+  /** The weights that were used. */
   model: ModelResponse;
-  /** Templates stored before, of this person, that could not be compared with the photographs, by reason. */
+  /** The person's stored templates that could not be compared with the photographs, by reason. */
   not_compared: NotComparedResponse;
   /** Always true. */
   success: boolean;
-  /** Who. */
+  /** The person's name. */
   user_id: string;
 }
 
-/** The answer. */
+/** The result of an enrolment. */
 export interface EnrollResponse {
-  /** How many numbers a template has. */
+  /** The number of components of a template. */
   embedding_dimension: number;
   /** The live probability, 0 to 1. */
   liveness_score: number;
-  /** For a person. */
+  /** The result as text for a person. */
   message: string;
-  /** Which weights answered. */
+  /** The weights that were used. */
   model: ModelResponse;
-  /** Templates stored before, of this person, that could not be compared with the photograph, by reason. */
+  /** The person's stored templates that could not be compared with the photograph, by reason. */
   not_compared: NotComparedResponse;
-  /** 0 to 100. */
+  /** The quality of the face, 0 to 100. */
   quality_score: number;
   /** Always true. */
   success: boolean;
-  /** Who. */
+  /** The person's name. */
   user_id: string;
 }
 
-/** A person who was erased. */
+/** The result of erasing a person. */
 export interface ErasedResponse extends ErasureResponse {
-  /** The key of the receipt's `subject_commitment`, 64 hexadecimal digits. The service does not keep it: with it the receipt names the person, without it nothing does. */
+  /** The key of the receipt's `subject_commitment`, 64 hexadecimal digits. The service does not keep it. Only with this key does the receipt identify the person. */
   subject_salt: string;
-  /** Who. */
+  /** The person's name. */
   user_id: string;
 }
 
-/** An erasure. */
+/** The state of an erasure. */
 export interface ErasureResponse {
   /** When the person was erased. */
   erased_at: string;
-  /** `done`; `pending` until a look at the tables and files finds nothing. */
+  /** `done`; `pending` until a search of the tables and files finds nothing. */
   erasure: "done" | "pending";
-  /** Its number, for `GET /api/v1/erasures/{erasure_id}`. */
+  /** The erasure's number, for `GET /api/v1/erasures/{erasure_id}`. */
   erasure_id: string;
   receipt?: ReceiptResponse | null;
-  /** Whose person it was. */
+  /** The tenant of the erased person. */
   tenant_id: string;
 }
 
-/** Everything that is stored about a person. */
+/** All data that is stored about a person. */
 export interface ExportResponse extends PersonResponse {
-  /** When this was read. */
+  /** The time of this export. */
   exported_at: string;
-  /** When failed verifications under this name were counted; each ends after 15 minutes. */
+  /** When failed comparisons with this person were counted; each expires after 15 minutes. */
   failures_at: Array<string>;
-  /** When answers to enrolments with an `Idempotency-Key` were remembered; each ends after a day. */
+  /** When responses to enrolments with an `Idempotency-Key` were remembered; each expires after a day. */
   remembered_answers_at: Array<string>;
-  /** What is stored. */
+  /** The stored templates. */
   templates: Array<ExportedTemplate>;
 }
 
 /** A stored template with its numbers. */
 export interface ExportedTemplate extends TemplateResponse {
-  /** What is compared: 512 numbers of length one. */
+  /** The embedding: 512 numbers, a vector of length one. */
   embedding: Array<number>;
 }
 
-/** One face. */
+/** A face. */
 export interface FaceResponse {
-  /** Where. */
+  /** The face's box. */
   bounding_box: BoxResponse;
   /** The confidence that this is a face, 0 to 1. */
   confidence: number;
-  /** From 0, the surest first. */
+  /** The number of the face, from 0, most confident first. */
   face_id: number;
-  /** Five points. */
+  /** The five landmarks. */
   landmarks: LandmarksResponse;
-  /** How good its picture is, 0 to 100. */
+  /** The quality of the face, 0 to 100. */
   quality_score: number;
 }
 
-/** Two areas: of the closest pair. */
+/** The areas of the closest pair of faces. */
 export interface FacialAreas {
   img1: AreaResponse;
   img2: AreaResponse;
@@ -259,67 +259,67 @@ export interface FacialAreas {
 
 /** A place that was searched. */
 export interface FindingResponse {
-  /** How many of them were found: always 0. */
+  /** How many the search found: always 0. */
   found: number;
   /** A table, or a file of the database. */
   place: string;
-  /** How many things were looked for. */
+  /** How many rows or pieces the search looked for. */
   sought: number;
 }
 
-/** The greeting. */
+/** The name and the version of the service. */
 export interface Greeting {
-  /** What `detector_backend` may be. */
+  /** The accepted values of `detector_backend`. */
   detector_backend: Array<string>;
-  /** What `distance_metric` may be. */
+  /** The accepted values of `distance_metric`. */
   distance_metric: Array<string>;
-  /** For a person. */
+  /** The name as text for a person. */
   message: string;
-  /** What `model_name` may be. */
+  /** The accepted values of `model_name`. */
   model_name: Array<string>;
-  /** The program's. */
+  /** The program's version. */
   version: string;
 }
 
-/** How the service is. */
+/** The state of the service. */
 export type Health = "healthy" | "degraded" | "unhealthy";
 
-/** The answer. */
+/** The state of the service and its models. */
 export interface HealthResponse {
-  /** `centerface`, or null where it is not loaded. */
+  /** `centerface`, or null if the detector is not loaded. */
   detector?: string | null;
-  /** Which weights answer. */
+  /** The loaded weights. */
   model: ModelResponse;
-  /** All four. */
+  /** The state of each of the four models. */
   models: Array<ModelHealth>;
-  /** How the service is. */
+  /** The state of the service. */
   status: Health;
-  /** `none`, `ready`, `index_loading` (search waits), or why it does not answer. */
+  /** `none`, `ready`, `index_loading` (only search must wait), or the kind of the store's error. */
   store: string;
-  /** What can't be answered now, with the files that it lacks. */
+  /** The routes that do not work now, with the missing files. */
   unmet: Array<unknown>;
-  /** The program's. */
+  /** The program's version. */
   version: string;
 }
 
-/** What became of one photograph. */
+/** The result for one photograph. */
 export interface ImageResponse {
-  /** Whether it is a template now. */
+  /** Whether the photograph is stored as a template. */
   accepted: boolean;
-  /** Why not. */
+  /** Why the photograph is not stored. */
   error_code?: string | null;
-  /** From 0, as sent. */
+  /** The number of the photograph in the request, from 0. */
   index: number;
 }
 
-/** The answer. */
+/** The inputs and results of the networks. */
 export interface InspectResponse {
   comparison?: ComparisonResponse | null;
-  /** The models that are not loaded: what they would have said is null. */
+  /** The models that are not loaded. Their results are null. */
   missing: Array<ModelFault>;
-  /** Which weights answered. */
+  /** The weights that were used. */
   model: ModelResponse;
-  /** One or two. */
+  /** One or two photographs. */
   photographs: Array<PhotographResponse>;
 }
 
@@ -337,49 +337,49 @@ export interface LandmarksResponse {
   right_eye?: Array<number> | null;
 }
 
-/** Live, spoof or neither, with both networks' reasons. */
+/** The judgement of liveness, with the results of both networks. */
 export interface LivenessInspection extends LivenessVerdict {
-  /** Why indeterminate. */
+  /** Why the verdict is `indeterminate`. */
   doubt?: string | null;
-  /** For a person. */
+  /** The result as text for a person. */
   message: string;
-  /** The networks of scale 2.7 and 4.0. */
+  /** The results of the networks of scale 2.7 and 4.0. */
   networks: Array<SpoofNetworkResponse>;
-  /** Where the lines are. */
+  /** The thresholds of the judgement. */
   thresholds: LivenessThresholds;
 }
 
-/** The answer. */
+/** The judgement of liveness. */
 export interface LivenessResponse extends LivenessVerdict {
   /** Always `passive`. */
   challenge: string;
-  /** Always true: there is nothing to do. */
+  /** Always true: there is no challenge. */
   challenge_completed: boolean;
-  /** How sure the networks are of what they say, 0 to 1. */
+  /** The live probability, or 1 minus it if that is larger. */
   confidence: number;
-  /** Whether it is surely live. */
+  /** Whether the verdict is `live`. */
   is_live: boolean;
-  /** For a person. */
+  /** The result as text for a person. */
   message: string;
-  /** 100 times the live probability. */
+  /** The live probability in percent. */
   score: number;
 }
 
-/** Where the lines between live and spoof are. */
+/** The thresholds between live, spoof and indeterminate. */
 export interface LivenessThresholds {
-  /** Neither live nor spoof where the face has less colour. */
+  /** The smallest colour; a face with less colour is indeterminate. */
   colour: number;
-  /** The crop of scale 2.7 is at least this many times the box. */
+  /** The smallest side of the crop of scale 2.7, as a multiple of the face's box. */
   context: number;
-  /** Neither network alone gives a live face less. */
+  /** The smallest probability that each network must give a live face. */
   each: number;
-  /** Live from here on. */
+  /** A face is live from this probability on. */
   live: number;
-  /** Spoof up to here. */
+  /** A face is a spoof up to this probability. */
   spoof: number;
 }
 
-/** Live, spoof or neither. */
+/** The verdict on liveness. */
 export interface LivenessVerdict {
   /** The mean probability of a real face. */
   live_probability: number;
@@ -393,108 +393,108 @@ export interface MatchResponse {
   confidence: number;
   /** The cosine distance. */
   distance: number;
-  /** Who. */
+  /** The person's name. */
   user_id: string;
 }
 
-/** A model that is not loaded, for a caller: no path of this machine. */
+/** A model that is not loaded. The response contains no path of this machine. */
 export interface ModelFault {
-  /** Its weight file. */
+  /** The model's weight file. */
   file: string;
-  /** The way out. */
+  /** What the operator can do. */
   hint: string;
   /** `loading`, `missing`, `wrong_digest`, `wrong_size`, `unreadable` or `refused_format`. */
   reason: "missing" | "wrong_digest" | "wrong_size" | "unreadable" | "refused_format" | "loading";
   /** `detector`, `liveness_2_7`, `liveness_4_0`, `embedder`. */
   role: "detector" | "liveness_2_7" | "liveness_4_0" | "embedder";
-  /** The SHA-256 that is pinned. */
+  /** The pinned SHA-256. */
   sha256: string;
 }
 
-/** One network. */
+/** The state of one network. */
 export interface ModelHealth {
   /** The file's name. */
   file: string;
-  /** Loaded, from verified bytes, and self-tested. */
+  /** Whether the model is loaded from verified bytes and has passed its self-test. */
   held: boolean;
-  /** The way out. */
+  /** What the operator can do. */
   hint?: string | null;
   on_disk?: OnDisk | null;
-  /** Why not: `loading`, `missing`, `wrong_digest`, `wrong_size`, `unreadable` or `refused_format`. */
+  /** Why the model is not loaded: `loading`, `missing`, `wrong_digest`, `wrong_size`, `unreadable` or `refused_format`. */
   reason?: "missing" | "wrong_digest" | "wrong_size" | "unreadable" | "refused_format" | "loading" | null;
   /** `detector`, `liveness_2_7`, `liveness_4_0`, `embedder`. */
   role: "detector" | "liveness_2_7" | "liveness_4_0" | "embedder";
-  /** What the self-test found. */
+  /** The result of the self-test. */
   self_test?: string | null;
-  /** The SHA-256 that is pinned. */
+  /** The pinned SHA-256. */
   sha256: string;
 }
 
-/** Which weights answered. */
+/** The weights that were used. */
 export interface ModelResponse {
-  /** The embedding space: embeddings of two spaces can't be compared. Null without detector or embedder. */
+  /** The embedding space. Embeddings of two spaces can't be compared. Null if the detector or the embedder is not loaded. */
   contract_id?: string | null;
-  /** `published`, `accepted` (by the operator, by its digest), or `unknown`; null where none is loaded. */
+  /** The embedder's trust: `published`, `accepted` (by the operator, by its digest), or `unknown`; null if none is loaded. */
   embedder?: string | null;
-  /** SHA-256 by role, of those that are loaded. */
+  /** The SHA-256 of each loaded model, by role. */
   sha256: Record<string, string>;
 }
 
 /** Stored templates that could not be compared, by reason: `other_contract` (enrolled with other models), `no_direction`. Empty where all were. */
 export type NotComparedResponse = Record<string, number>;
 
-/** What the file of a loaded model looks like now. */
+/** The state of a loaded model's file. */
 export type OnDisk = "right" | "changed" | "missing";
 
 /** A person with their templates. */
 export interface OnePersonResponse extends PersonResponse {
-  /** What is stored. */
+  /** The stored templates. */
   templates: Array<TemplateResponse>;
 }
 
-/** A person. */
+/** An enrolled person. */
 export interface PersonResponse {
   consent?: ConsentResponse | null;
-  /** From when on the person is gone; null: never. */
+  /** When the person expires; null means never. */
   expires_at?: string | null;
-  /** When the newest of them was made. */
+  /** When the newest template was created. */
   newest_template_at: string;
-  /** When the oldest of them was made. */
+  /** When the oldest template was created. */
   oldest_template_at: string;
-  /** How many templates are stored. */
+  /** The number of stored templates. */
   template_count: number;
-  /** Whose. */
+  /** The person's tenant. */
   tenant_id: string;
-  /** Who. */
+  /** The person's name. */
   user_id: string;
 }
 
 /** A page of persons. */
 export interface PersonsResponse {
-  /** `cursor` of the next page; null: this is the last one. */
+  /** `cursor` of the next page; null on the last page. */
   next_cursor?: string | null;
-  /** In the order of their enrolment. */
+  /** The persons in the order of their enrolment. */
   persons: Array<PersonResponse>;
-  /** How many persons the tenant has. */
+  /** The number of the tenant's persons. */
   total: number;
 }
 
-/** One photograph. */
+/** The results for one photograph. */
 export interface PhotographResponse {
-  /** `exact` or `fast`: how faces were looked for. */
+  /** `exact` or `fast`: how the detector searched for faces. */
   detection: string;
   embedder?: EmbedderResponse | null;
-  /** Every face, the surest first; at most 50. */
+  /** The faces, most confident first; at most 50. */
   faces: Array<FaceResponse>;
-  /** The field that it came in. */
+  /** The form field that contained the photograph. */
   field: string;
-  /** The photograph, upright. */
+  /** The size of the upright photograph. */
   image_dimensions: SizeResponse;
   liveness?: LivenessInspection | null;
   quality?: QualityResponse | null;
-  /** Degrees clockwise by which the photograph was turned upright: 0, 90, 180 or 270. Faces lie in the turned one. */
+  /** Degrees clockwise by which the photograph was rotated: 0, 90, 180 or 270. Boxes refer to the rotated photograph. */
   rotated: number;
-  /** The face that counts, as a place in `faces`. */
+  /** The chosen face, as an index into `faces`. */
   subject?: number | null;
   timing_ms: Record<string, number>;
   unfit?: UnfitResponse | null;
@@ -502,83 +502,83 @@ export interface PhotographResponse {
 
 /** A problem, as it is written. The first four fields are always there; each other one belongs to some codes. */
 export interface ProblemBody {
-  /** `LIVENESS_FAILED`, `ANTISPOOF_BLOCKED`: the same fields once more, where the replaced service had them. */
+  /** `LIVENESS_FAILED`, `ANTISPOOF_BLOCKED`: the same fields again, in the place of the replaced service. */
   detail?: unknown | null;
   /** `EMBEDDER_UNKNOWN`: `unknown`. */
   embedder?: string | null;
-  /** What went wrong: programs branch on this. */
+  /** The kind of the error, for programs. */
   error_code: "FACE_NOT_DETECTED" | "MULTIPLE_FACES" | "POOR_IMAGE_QUALITY" | "INVALID_INPUT" | "INVALID_IMAGE" | "LIVENESS_FAILED" | "UNAUTHORIZED" | "FORBIDDEN" | "ANTISPOOF_BLOCKED" | "NOT_FOUND" | "EMBEDDING_NOT_FOUND" | "METHOD_NOT_ALLOWED" | "REQUEST_TIMEOUT" | "EMBEDDING_ALREADY_EXISTS" | "EMBEDDING_CONTRACT_MISMATCH" | "IDEMPOTENCY_CONFLICT" | "FILE_TOO_LARGE" | "UNSUPPORTED_MEDIA_TYPE" | "RATE_LIMIT_EXCEEDED" | "OVERLOADED" | "STORE_UNAVAILABLE" | "INDEX_LOADING" | "MODEL_UNAVAILABLE" | "EMBEDDER_UNKNOWN" | "INTERNAL_SERVER_ERROR";
-  /** `FACE_NOT_DETECTED`, `MULTIPLE_FACES`: how many faces were found. */
+  /** `FACE_NOT_DETECTED`, `MULTIPLE_FACES`: the number of faces found. */
   face_count?: number | null;
-  /** The field of the request that is at fault. */
+  /** The field of the request that is wrong. */
   field?: string | null;
-  /** What came instead: a format, or a content coding. */
+  /** What the request contained instead: a format, or a content coding. */
   found?: string | null;
-  /** DeepFace's routes: the names that this service has for the field. */
+  /** DeepFace's routes: the accepted values of the field. */
   held?: Array<string> | null;
-  /** `POOR_IMAGE_QUALITY` of several photographs: what became of each. */
+  /** `POOR_IMAGE_QUALITY` of several photographs: the result for each photograph. */
   images?: Array<unknown> | null;
-  /** Which of several photographs, from 0. */
+  /** The number of the wrong photograph among several, from 0. */
   index?: number | null;
-  /** Which two of several photographs, from 0. */
+  /** The numbers of two photographs that do not match, from 0. */
   indices?: Array<number> | null;
-  /** `POOR_IMAGE_QUALITY`: what is wrong with the photograph. */
+  /** `POOR_IMAGE_QUALITY`: the faults of the photograph. */
   issues?: Array<string> | null;
-  /** `ANTISPOOF_BLOCKED`: 0 to 1. */
+  /** `ANTISPOOF_BLOCKED`: the live probability, 0 to 1. */
   live_probability?: number | null;
   /** `FILE_TOO_LARGE`: the limit. */
   max_size_bytes?: number | null;
-  /** The same, for a person. */
+  /** The error as text for a person. */
   message: string;
-  /** `POOR_IMAGE_QUALITY`: the least quality that is accepted. */
+  /** `POOR_IMAGE_QUALITY`: the smallest accepted quality. */
   min_threshold?: number | null;
   /** `MODEL_UNAVAILABLE`: the models that are not loaded. */
   models?: Array<ModelFault> | null;
-  /** `EMBEDDING_CONTRACT_MISMATCH`: how many templates could not be compared, by reason. */
+  /** `EMBEDDING_CONTRACT_MISMATCH`: the number of templates that could not be compared, by reason. */
   not_compared?: unknown | null;
-  /** `POOR_IMAGE_QUALITY`: 0 to 100. */
+  /** `POOR_IMAGE_QUALITY`: the quality of the face, 0 to 100. */
   quality_score?: number | null;
-  /** A narrower word than `error_code`. */
+  /** The reason, more precise than `error_code`. */
   reason?: string | null;
-  /** `ANTISPOOF_BLOCKED`: what the liveness advises. */
+  /** `ANTISPOOF_BLOCKED`: the action that liveness recommends. */
   recommended_action?: string | null;
-  /** The log has it too. */
+  /** The id of the request, which the log contains too. */
   request_id: string;
-  /** `RATE_LIMIT_EXCEEDED`: when the next request may follow. */
+  /** `RATE_LIMIT_EXCEEDED`: after how many seconds the next request may follow. */
   retry_after_seconds?: number | null;
-  /** `FORBIDDEN`: the scope that the key lacks. `RATE_LIMIT_EXCEEDED`: by whom requests are counted. */
+  /** `FORBIDDEN`: the scope that the key lacks. `RATE_LIMIT_EXCEEDED`: the limit that was reached. */
   scope?: string | null;
-  /** `LIVENESS_FAILED`: 0 to 100, the live probability. */
+  /** `LIVENESS_FAILED`: the live probability in percent. */
   score?: number | null;
   /** `EMBEDDER_UNKNOWN`: the digest of the embedder. */
   sha256?: string | null;
   /** RFC 9457: a page about the problem, relative to the address of the request. */
   type: string;
-  /** The person's name, as it was sent. */
+  /** The person's name in the request. */
   user_id?: string | null;
   /** `LIVENESS_FAILED`: `spoof` or `indeterminate`. */
   verdict?: string | null;
 }
 
-/** What was measured in a face's box. */
+/** The measurements of a face's box. */
 export interface QualityResponse {
-  /** Variance of the Laplacian. */
+  /** The variance of the Laplacian. */
   blur: number;
   /** Colour that does not follow from lightness, in units of Lab. */
   colour: number;
-  /** Mean of the grey values, 0 to 255. */
+  /** The mean grey value, 0 to 255. */
   light: number;
-  /** 0 to 100. */
+  /** The quality, 0 to 100. */
   score: number;
-  /** Pixels of the shorter side. */
+  /** The shorter side of the box, in pixels. */
   side: number;
 }
 
-/** Why not accepted. */
+/** A reason against acceptance. */
 export interface ReasonResponse {
-  /** A stable word. */
+  /** The reason's code, which does not change between versions. */
   code: string;
-  /** For a person. */
+  /** The reason as text for a person. */
   message: string;
 }
 
@@ -586,44 +586,54 @@ export interface ReasonResponse {
 export interface ReceiptResponse {
   /** The signed receipt: a JSON Web Signature (compact), with Ed25519. */
   jws: string;
-  /** Where it was looked for. */
+  /** The places that were searched. */
   looked: Array<FindingResponse>;
-  /** When nothing of the person was found. */
+  /** When the search found nothing of the person. */
   looked_at: string;
-  /** The key that verifies it, 64 hexadecimal digits. */
+  /** The public key that verifies the receipt, 64 hexadecimal digits. */
   public_key: string;
   /** HMAC-SHA-256 of `TENANT_ID/USER_ID` under `subject_salt`, in hexadecimal digits. */
   subject_commitment: string;
 }
 
-/** The answer. */
+/** A decision record. */
+export interface RecordResponse {
+  /** The signed record: a JSON Web Signature with Ed25519. */
+  jws: string;
+  /** The public key that verifies the record, in hexadecimal digits. */
+  public_key: string;
+  /** All that the judgement rests on. */
+  record: unknown;
+}
+
+/** The result of a search. */
 export interface SearchResponse {
   best_match?: MatchResponse | null;
-  /** Whether anybody is near. */
+  /** Whether any person is within the threshold. */
   found: boolean;
-  /** Nearest first. */
+  /** The persons within the threshold, nearest first. */
   matches: Array<MatchResponse>;
-  /** For a person. */
+  /** The result as text for a person. */
   message: string;
-  /** Which weights answered. */
+  /** The weights that were used. */
   model: ModelResponse;
   /** Stored templates of the tenant that could not be compared, by reason. */
   not_compared: NotComparedResponse;
   /** The threshold that was used. */
   threshold: number;
-  /** Where it comes from: `deepface`, `set` or `request`. */
+  /** The source of the threshold: `deepface`, `set` or `request`. */
   threshold_source: "deepface" | "set" | "request";
-  /** How many persons were compared. */
+  /** The number of the tenant's persons in the index. */
   total_searched: number;
 }
 
-/** A distance and its threshold, as every report and answer about two faces has them. */
+/** A distance and its threshold. */
 export interface SimilarityResponse {
   /** The cosine distance. */
   distance: number;
-  /** The greatest distance of a match. */
+  /** The largest distance of a match. */
   threshold: number;
-  /** Where the threshold comes from: `deepface`, `set` or `request`. */
+  /** The source of the threshold: `deepface`, `set` or `request`. */
   threshold_source: "deepface" | "set" | "request";
 }
 
@@ -635,61 +645,61 @@ export interface SizeResponse {
   width: number;
 }
 
-/** What one liveness network saw and said. */
+/** The input and the result of one liveness network. */
 export interface SpoofNetworkResponse {
-  /** What it saw of the photograph. */
+  /** The part of the photograph in the crop. */
   area: BoxResponse;
-  /** The 80 x 80 pixels that it saw: a PNG as a data URI. */
+  /** The network's input of 80 x 80 pixels: a PNG as a data URI. */
   crop: string;
-  /** Its weight file. */
+  /** The network's weight file. */
   file: string;
-  /** Its probabilities: a fake, a real face, another fake. */
+  /** The probabilities of the three classes: a fake, a real face, another fake. */
   probabilities: Array<number>;
-  /** How many times the face's box it is to see. */
+  /** The intended side of the crop, as a multiple of the face's box. */
   scale: number;
-  /** How many times it saw: less where the photograph ends. */
+  /** The actual side of the crop, as a multiple of the face's box; smaller near the photograph's edge. */
   scale_seen: number;
 }
 
 /** A stored template, without its numbers. */
 export interface TemplateResponse {
-  /** The embedding space: only templates of the current one are compared. */
+  /** The embedding space; only templates of the current space are compared. */
   contract_id: string;
-  /** When it was made. */
+  /** When the template was created. */
   made_at: string;
-  /** 0 to 100. */
+  /** The quality of the face, 0 to 100. */
   quality_score: number;
 }
 
 /** A tenant. */
 export interface TenantResponse {
-  /** How many persons it has. */
+  /** The number of the tenant's persons. */
   person_count: number;
-  /** Its name. */
+  /** The tenant's id. */
   tenant_id: string;
 }
 
-/** Tenants. */
+/** A list of tenants. */
 export interface TenantsResponse {
-  /** By name; those that have a person. A key that is bound to a tenant sees that one alone. */
+  /** The tenants with at least one person, sorted by id. A key that is bound to a tenant gets only that tenant. */
   tenants: Array<TenantResponse>;
 }
 
-/** Why no face counts: the code that another route would answer. */
+/** Why no face was chosen: the error code that other routes return. */
 export interface UnfitResponse {
   error_code: string;
   message: string;
 }
 
-/** Whether it is a live face. */
+/** The judgement of liveness. */
 export interface VerifyLiveness extends LivenessVerdict {
-  /** Why it is indeterminate. */
+  /** Why the verdict is `indeterminate`. */
   reason?: string | null;
 }
 
-/** The answer. */
+/** The result of a verification. */
 export interface VerifyResponse extends SimilarityResponse {
-  /** What the liveness of the face alone advises, where the original had it. */
+  /** The action that liveness alone recommends, in the field of the replaced service. */
   antispoof_pipeline: Record<string, string>;
   /** 1 - distance, 0 to 1. */
   confidence: number;
@@ -697,21 +707,21 @@ export interface VerifyResponse extends SimilarityResponse {
   device_spoof_risk?: number | null;
   /** Always null. */
   ear_liveness?: number | null;
-  /** Live, spoof or neither. */
+  /** The judgement of liveness. */
   liveness: VerifyLiveness;
-  /** The distance is within the threshold. */
+  /** Whether the distance is within the threshold. */
   matched: boolean;
-  /** For a person. */
+  /** The result as text for a person. */
   message: string;
-  /** Which weights answered. */
+  /** The weights that were used. */
   model: ModelResponse;
-  /** Stored templates of the person that could not be compared, by reason. */
+  /** The person's stored templates that could not be compared, by reason. */
   not_compared: NotComparedResponse;
-  /** `allow`, `review` or `block`: what the verdict advises. */
+  /** The action that the verdict recommends: `allow`, `review` or `block`. */
   recommended_action: "allow" | "review" | "block";
-  /** In the log too. */
+  /** The id of the request, which the log contains too. */
   request_id: string;
   timing_ms: Record<string, number>;
-  /** Matched and live. */
+  /** Whether the face matches and is live. */
   verified: boolean;
 }

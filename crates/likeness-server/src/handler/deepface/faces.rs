@@ -32,7 +32,7 @@ pub struct AreaResponse {
     y: Option<i64>,
     w: Option<i64>,
     h: Option<i64>,
-    /// The person's own left eye; null outside of the photograph and where no detector ran.
+    /// The person's own left eye; null if outside of the photograph or if no detector ran.
     #[schema(value_type = Option<Vec<i64>>)]
     left_eye: Option<Point>,
     /// The person's own right eye.

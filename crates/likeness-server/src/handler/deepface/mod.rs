@@ -60,70 +60,70 @@ pub async fn no_route(State(app): State<App>, uri: Uri) -> Problem {
     Problem::new(Code::NotFound, format!("`{path}` is not offered: {way_out}; {offered}"))
 }
 
-/// The greeting.
+/// The name and the version of the service.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct Greeting {
-    /// For a person.
+    /// The name as text for a person.
     message: &'static str,
-    /// The program's.
+    /// The program's version.
     version: &'static str,
-    /// What `model_name` may be.
+    /// The accepted values of `model_name`.
     model_name: [&'static str; 1],
-    /// What `detector_backend` may be.
+    /// The accepted values of `detector_backend`.
     detector_backend: [&'static str; 2],
-    /// What `distance_metric` may be.
+    /// The accepted values of `distance_metric`.
     distance_metric: [&'static str; 4],
 }
 
-/// Two areas: of the closest pair.
+/// The areas of the closest pair of faces.
 #[derive(Debug, Clone, Copy, Default, Serialize, ToSchema)]
 pub struct FacialAreas {
     img1: AreaResponse,
     img2: AreaResponse,
 }
 
-/// The answer of `verify`.
+/// The response of `verify`.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct DeepfaceVerified {
-    /// The smallest distance is within the threshold.
+    /// Whether the smallest distance is within the threshold.
     verified: bool,
-    /// The smallest distance of any two faces; null where none is a number.
+    /// The smallest distance of any two faces; null if no distance is a number.
     distance: Option<f64>,
-    /// The metric's own.
+    /// The threshold of the metric.
     threshold: f64,
-    /// 0 to 100.
+    /// The confidence, 0 to 100.
     confidence: f64,
     /// `Facenet512`.
     model: &'static str,
     /// `centerface` or `skip`.
     detector_backend: &'static str,
-    /// As in the request.
+    /// The metric of the request.
     similarity_metric: &'static str,
-    /// The closest pair.
+    /// The areas of the closest pair of faces.
     facial_areas: FacialAreas,
-    /// Seconds.
+    /// The duration in seconds.
     time: f64,
-    /// Which weights answered; ours, not DeepFace's.
+    /// The weights that were used. DeepFace does not have this field.
     weights: ModelResponse,
 }
 
 /// A face with its embedding.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct DeepfaceFace {
-    /// 512 numbers.
+    /// The embedding: 512 numbers.
     embedding: Vec<f32>,
-    /// Where.
+    /// The area of the face.
     facial_area: AreaResponse,
-    /// The confidence that this is a face, 0 to 1; 0 where no detector ran.
+    /// The confidence that this is a face, 0 to 1; 0 if no detector ran.
     face_confidence: f64,
 }
 
-/// The answer of `represent`.
+/// The response of `represent`.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct DeepfaceRepresented {
-    /// Every face.
+    /// Each face with its embedding.
     results: Vec<DeepfaceFace>,
-    /// Which weights answered; ours, not DeepFace's.
+    /// The weights that were used. DeepFace does not have this field.
     model: ModelResponse,
 }
 
