@@ -1,4 +1,4 @@
-//! `adopt`: what of an existing cache becomes an entry, what is left out and said, and what a lock
+//! Tests `adopt`: which files of a cache become entries, which are left out and reported, and what the lock
 //! file keeps. A cache is only read.
 #![cfg(feature = "full")]
 #![expect(clippy::unwrap_used, reason = "a test's helpers may fail where they stand")]
@@ -17,7 +17,7 @@ use testkit::need;
 
 const REVISION: &str = "0123456789abcdef0123456789abcdef01234567";
 
-/// A folder with a cache in it, and room for a lock file.
+/// A folder with a cache and room for a lock file.
 struct World(Scratch);
 
 impl Deref for World {
@@ -41,7 +41,7 @@ impl World {
         fs::read_to_string(self.path("weights.lock")).unwrap_or_default()
     }
 
-    /// The entries: path to digest, size and sources, as the file has them.
+    /// Returns the lock file's entries: path to digest, size and sources.
     fn entries(&self) -> BTreeMap<String, (String, i64, Vec<String>)> {
         let text: toml_edit::DocumentMut = self.text().parse().unwrap();
         let tables = text["weight"].as_array_of_tables().unwrap();
@@ -53,7 +53,7 @@ impl World {
         tables.iter().map(entry).collect()
     }
 
-    /// A cache as Hugging Face's own client lays it out.
+    /// Creates a cache in the layout of Hugging Face's client.
     fn hub(&self) {
         let repository = "home/hub/models--org--tiny";
         for (name, bytes) in [("config.json", &b"{}"[..]), ("sub/model v1.bin", b"weights")] {
@@ -124,7 +124,7 @@ fn what_is_no_weight_is_left_out_and_said() {
     }
 }
 
-/// A folder in which Ballast itself has been at work, and the lock file stands.
+/// Adopts a folder that contains files of Ballast and the lock file.
 #[test]
 fn neither_the_lock_file_nor_what_is_ballasts_own_becomes_a_weight() {
     let world = World::new();
@@ -229,7 +229,7 @@ fn what_was_adopted_is_fetched_from_the_cache_and_its_own_words_and_baked_as_pla
     assert_eq!(fs::read_to_string(layer.join("refs/main")).unwrap(), REVISION);
     let weights = layer.join(format!("snapshots/{REVISION}/sub/model v1.bin"));
     assert!(fs::symlink_metadata(&weights).unwrap().is_file() && !layer.join("blobs").exists());
-    // The reference needs no mirror: its source is the word itself.
+    // The reference needs no mirror: the lock file contains its text.
     let reference = world.path("mirror/hub/models--org--tiny/refs/main");
     fs::remove_file(&reference).unwrap();
     let output = world.ballast(&["fetch"]);

@@ -1,5 +1,5 @@
-//! What the command of `run` gets and reads: the lock file's constants, the operator's own values, variables and
-//! arguments that lead elsewhere, and files that no entry names.
+//! Tests what the command of `run` gets and reads: constants of the lock file, values of the operator,
+//! variables and arguments with other paths, and files that no entry names.
 #![cfg(feature = "full")]
 #![expect(clippy::unwrap_used, reason = "a test's helpers may fail where they stand")]
 
@@ -17,7 +17,7 @@ struct World {
 }
 
 impl World {
-    /// A right weight in `cache` and in `baked`, and a lock file with these lines.
+    /// Creates a right weight in `cache` and in `baked`, and a lock file with these lines.
     fn new(store: &str, more: &str) -> Self {
         let world = Self { dir: testkit::ground::folder("scratch") };
         let place = |name: &str| world.path(name).display().to_string();
@@ -50,7 +50,7 @@ impl World {
         self.ballast(env, &[&["run", "--seal", "off", "--report", "report.json"], options, &["--"], command].concat())
     }
 
-    /// A cache that can't be healed, so that the layer serves: a file lies in its place.
+    /// Puts a file in place of the cache, so that it can't be healed and the layer serves.
     fn layer_serves(self) -> Self {
         fs::remove_dir_all(self.path("cache")).unwrap();
         fs::write(self.path("cache"), "no directory").unwrap();

@@ -1,5 +1,5 @@
-//! Whole boots as real processes: every class of weight, every mode, every outcome; pins of the
-//! environment; directories; holding, receipts and the seal; the report and `status`.
+//! Tests whole boots as real processes: every class of weight, mode and outcome; pins of the environment;
+//! directories; ownership, receipts and the seal; the report and `status`.
 #![expect(clippy::unwrap_used, reason = "a test's helpers may fail where they stand")]
 
 mod support;
@@ -270,7 +270,7 @@ fn an_index_is_judged_only_where_receipts_do_not_speak_for_every_weight() {
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
-/// A receipt is refused while the inode is younger than two seconds; nothing but the clock tells.
+/// Waits until the inode is older than two seconds: a receipt is refused before that.
 fn wait_until_settled(path: &std::path::Path) {
     let settled = |meta: fs::Metadata| {
         let changed = std::time::UNIX_EPOCH + std::time::Duration::new(meta.ctime() as u64, meta.ctime_nsec() as u32);

@@ -1,5 +1,5 @@
-//! Real processes that die, real file systems that fill up or lose power. At all times a weight's
-//! name is absent, right, or what it was before; the next boot converges.
+//! Kills real processes, fills real file systems and cuts their power. A weight's name is always absent,
+//! right, or unchanged, and the next boot repairs it.
 #![expect(clippy::unwrap_used, reason = "a test's helpers may fail where they stand")]
 #![expect(clippy::print_stderr, reason = "seeds and durations are for the reader of a failure")]
 
@@ -17,7 +17,7 @@ use testkit::random::Random;
 
 const STARTS: [&str; 3] = ["missing", "one bit flipped", "truncated"];
 
-/// What is under the large weight's name before a boot; the small one is missing.
+/// Prepares the large weight's name before a boot and returns its bytes; the small weight is missing.
 fn plant(world: &World, start: &str) -> Option<Vec<u8>> {
     fs::remove_dir_all(world.cache().join(".deepface")).ok();
     let mut bytes = bytes_of(&PAIR[0]);
@@ -35,7 +35,7 @@ fn plant(world: &World, start: &str) -> Option<Vec<u8>> {
     Some(bytes)
 }
 
-/// A weight that is neither absent, nor right, nor what was there before.
+/// Returns the weights that are neither absent, nor right, nor unchanged.
 fn lies(cache: &Path, before: Option<&Vec<u8>>) -> Vec<String> {
     let mut wrong = Vec::new();
     for weight in &PAIR {
@@ -48,7 +48,7 @@ fn lies(cache: &Path, before: Option<&Vec<u8>>) -> Vec<String> {
     wrong
 }
 
-/// Names that a finished boot must not leave.
+/// Returns the names that a finished boot must not leave.
 fn litter(cache: &Path) -> Vec<String> {
     let Ok(entries) = fs::read_dir(cache.join(TREE)) else { return Vec::new() };
     let names = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap());
@@ -71,8 +71,8 @@ fn start(world: &World) -> Child {
     world.command(&args).stderr(Stdio::null()).spawn().unwrap()
 }
 
-/// Seeded moments of a boot. The span follows what happens: it shrinks when a boot ended before its moment and grows
-/// when none did, so that the moments lie within a boot whatever else the machine does.
+/// Seeded times within a boot. The span shrinks if a boot ended before its time and grows otherwise, so that
+/// the times stay within a boot on a busy machine too.
 struct Moments {
     dice: Random,
     span: Duration,
@@ -86,7 +86,7 @@ impl Moments {
         Self { dice: Random::announced(test), span: begin.elapsed() }
     }
 
-    /// Sleeps until the next moment. The moment is the test: nothing is waited for.
+    /// Sleeps until the next time. The time is what the test varies, so it waits for no event.
     fn pass(&mut self) -> Duration {
         let moment = self.span.mul_f64(self.dice.part());
         std::thread::sleep(moment);
@@ -126,7 +126,7 @@ fn killed_at_two_hundred_seeded_moments() {
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
-/// Calls that change something, or after which something was changed.
+/// System calls that change the disk, or follow such a call.
 const CALLS: [&str; 15] = [
     "mkdirat",
     "openat2",
@@ -180,7 +180,7 @@ fn strace(world: &World, inject: &str) -> std::process::Output {
     strace.env("BALLAST_LOCK", world.lock()).output().unwrap()
 }
 
-/// A file system of its own, unmounted when dropped.
+/// A mounted file system, unmounted when dropped.
 struct Mount(PathBuf);
 
 impl Mount {
@@ -218,7 +218,7 @@ fn ext4(image: &Path, bytes: u64, more: &[&str]) {
     run("mkfs.ext4", &args);
 }
 
-/// What a power cut does to a mounted ext4: from now on no byte reaches the device, the journal's included.
+/// Simulates a power cut of a mounted ext4: from now on no byte reaches the device, including the journal's.
 fn cut_power(mounted: &Path) {
     const SHUTDOWN: rustix::ioctl::Opcode = rustix::ioctl::opcode::read::<u32>(b'X', 125);
     const WITHOUT_FLUSH: u32 = 2;
@@ -228,7 +228,7 @@ fn cut_power(mounted: &Path) {
     unsafe { rustix::ioctl::ioctl(&dir, rustix::ioctl::Setter::<SHUTDOWN, u32>::new(WITHOUT_FLUSH)) }.unwrap();
 }
 
-/// The power goes at a seeded moment, or after the boot's end: then what was reported must last.
+/// Cuts the power at a seeded time, or after the boot's end; then the reported result must last.
 #[test]
 fn the_power_goes_at_seeded_moments_on_ext4() {
     let test = "the_power_goes_at_seeded_moments_on_ext4";
@@ -273,7 +273,7 @@ fn the_power_goes_at_seeded_moments_on_ext4() {
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
-/// Nothing partial is visible and the layer serves; once there is room, the cache heals by itself.
+/// Checks that no partial file is visible and the layer serves, and that the cache heals once there is room.
 fn full_then_enlarged(world: &World, name: &str, enlarge: impl FnOnce(), wrong: &mut Vec<String>) {
     let output = world.run(&[]);
     let (layer, partial) = (world.baked(), lies(&world.cache(), None));
@@ -356,7 +356,7 @@ fn a_stop_signal_ends_a_boot_also_as_process_1() {
     }
 }
 
-/// The process that waits for the lock of this world's cache, once it does.
+/// Waits until a process waits for the lock of this world's cache; returns its id.
 fn waiting(world: &World, child: &mut Child) -> u32 {
     let cache = fs::canonicalize(world.cache()).unwrap();
     loop {
@@ -374,7 +374,7 @@ fn waiting(world: &World, child: &mut Child) -> u32 {
     }
 }
 
-/// How long the last sync takes once write-back was started as the copy went: printed, not judged.
+/// Prints how long the last sync takes if write-back was started during the copy; judges nothing.
 #[test]
 fn a_large_heal_is_ended_in_the_middle_and_its_syncs_are_printed() {
     if !is_root("a_large_heal_is_ended") {

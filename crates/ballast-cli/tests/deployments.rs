@@ -1,5 +1,5 @@
-//! `doctor FILE` on a folder of deployments, each named for its fault. A `#! code` at the end of
-//! a line is what must be found there; whatever else is found is wrong.
+//! Tests `doctor FILE` on a folder of deployments, each named for its fault. `#! code` at the end of a line
+//! is the finding expected there; any other finding is a failure.
 #![cfg(feature = "full")]
 #![expect(clippy::unwrap_used, reason = "a test's helpers may fail where they stand")]
 
@@ -37,7 +37,7 @@ fn expected(text: &str) -> Places {
     lines.flat_map(|(at, codes)| codes.split_whitespace().map(move |code| (code.to_owned(), at))).collect()
 }
 
-/// The lock file that the first line names, as `# lock: small`.
+/// Returns the lock file that the first line names, such as `# lock: small`.
 fn lock_of(text: &str) -> String {
     let named = text.strip_prefix("# lock: ").and_then(|rest| rest.split_whitespace().next());
     format!("{}.lock", named.unwrap_or("weights"))

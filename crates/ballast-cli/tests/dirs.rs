@@ -1,5 +1,6 @@
-//! `[[dir]]` entries as real boots: made, handed over, pointed elsewhere or named, under root,
-//! root without CHOWN and a plain user; on read-only, full and foreign places; behind symlinks.
+//! Tests `[[dir]]` entries in real boots: created, given to the app, replaced by the fallback, or reported.
+//! Started as root, root without CHOWN and a plain user; on read-only, full and foreign places; behind
+//! symlinks.
 #![expect(clippy::unwrap_used, reason = "a test's helpers may fail where they stand")]
 
 mod support;
@@ -11,7 +12,7 @@ use std::process::{Command, Output};
 use support::{PAIR, World, is_root, program, stderr, stdout};
 use tempfile::TempDir;
 
-/// A scratch folder with a writable fallback, and a lock file that wants `wanted` below it.
+/// A scratch folder with a writable fallback, and a lock file with a `[[dir]]` below the folder.
 struct Place {
     scratch: TempDir,
     world: World,
@@ -30,7 +31,7 @@ impl Place {
         Self { scratch, world }
     }
 
-    /// Boots in a mount namespace of its own, after `setup`, below `wrapper`.
+    /// Boots in a new mount namespace, after `setup`, started by `wrapper`.
     fn boot(&self, setup: &str, wrapper: &str, user: &[&str]) -> Output {
         let report = self.report();
         let script = format!(

@@ -1,5 +1,5 @@
-//! `doctor` on real environments: each fault is named by its code and nothing is changed; and
-//! what it foresees is what `run` then does.
+//! Tests `doctor` in real environments: it names each fault by its code, changes nothing, and predicts what
+//! `run` then does.
 #![expect(clippy::unwrap_used, reason = "a test's helpers may fail where they stand")]
 
 mod support;
@@ -17,7 +17,7 @@ const NO_DROP: &str = "setpriv --bounding-set=-setuid,-setgid";
 const NO_CHOWN: &str = "setpriv --bounding-set=-chown";
 const THREE: &str = "setpriv --bounding-set=-all,+chown,+setuid,+setgid";
 
-/// Runs the program in a mount namespace of its own, after `setup` in the world's folder.
+/// Runs the program in a new mount namespace, after `setup` in the world's folder.
 fn ballast(world: &World, setup: &str, wrapper: &str, args: &str) -> Output {
     let script = format!("cd {} && {setup} && exec {wrapper} \"$0\" {args}", world.dir.path().display());
     let mut command = Command::new("unshare");
@@ -32,7 +32,7 @@ fn examine(world: &World, setup: &str, wrapper: &str, args: &str) -> (Option<i32
     (output.status.code(), reported)
 }
 
-/// The codes of findings that are no matter of cache variables' defaults.
+/// Returns the codes of the findings, except those about defaults of cache variables.
 fn codes(reported: &Value) -> Vec<String> {
     let findings = reported["findings"].as_array().unwrap();
     let all = findings.iter().map(|finding| finding["code"].as_str().unwrap().to_owned());
@@ -90,7 +90,7 @@ fn each_fault_of_an_environment_is_named_and_nothing_is_changed() {
     let mut wrong = Vec::new();
     for (name, more, setup, wrapper, expected, exit) in rows {
         let world = World::with(&PAIR, more);
-        // What the setup changes on disk comes first, so that both listings are taken after it.
+        // A setup that changes the disk runs first, so that both listings are made after it.
         let persistent = !setup.contains("mount") && !setup.contains("export");
         if persistent {
             ballast(&world, setup, "", "--version");
@@ -127,7 +127,7 @@ fn what_doctor_foresees_is_what_run_does() {
                     chown(world.cache(), Some(owner), Some(owner)).unwrap();
                     fs::set_permissions(world.cache(), fs::Permissions::from_mode(mode)).unwrap();
                     let (_, reported) = examine(&world, setup, wrapper, "");
-                    // Every user may write there, and only root can replace it.
+                    // Every user may write there, but only root can replace the directory.
                     let reports = world.path("reports");
                     fs::create_dir(&reports).unwrap();
                     fs::set_permissions(&reports, fs::Permissions::from_mode(0o777)).unwrap();

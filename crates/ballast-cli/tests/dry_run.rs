@@ -1,5 +1,5 @@
-//! `heal --dry-run` ends with the code of the real heal that follows it; reports are in proportion, and a hint names
-//! what is missing.
+//! Tests that `heal --dry-run` ends with the code of the real heal that follows, that reports are short, and
+//! that a hint names what is missing.
 #![cfg(feature = "full")]
 #![expect(clippy::unwrap_used, reason = "a test's helpers may fail where they stand")]
 
@@ -19,7 +19,8 @@ struct World {
 }
 
 impl World {
-    /// A lock file for so many weights below `cache`, with more lines of `[store]`; `from` has them all.
+    /// Creates a lock file for `count` weights below `cache`, with more lines of `[store]`; `from` contains
+    /// all weights.
     fn new(count: usize, store: &str) -> Self {
         let dir = testkit::ground::folder("scratch");
         let at = |name: &str| dir.path().join(name).display().to_string();
@@ -52,7 +53,7 @@ impl World {
     }
 }
 
-/// This user: no one else is needed.
+/// Returns the current user as `UID:GID`.
 fn user() -> String {
     format!("{}:{}", rustix::process::geteuid().as_raw(), rustix::process::getegid().as_raw())
 }
@@ -63,7 +64,8 @@ fn copy(from: &Path, to: &Path) {
 
 const BAKED: &str = "baked = \"DIR/baked\"";
 
-/// A name; more lines of `[store]`; what is laid out; more options; the exit code; words of the error or the report.
+/// A name; more lines of `[store]`; the set-up; more options; the exit code; words of the error or the
+/// report.
 type Row<'a> = (&'a str, &'a str, fn(&World), &'a [&'a str], i32, &'a str);
 
 fn empty(world: &World) {
@@ -171,7 +173,7 @@ fn what_verify_can_not_open_is_not_called_missing() {
     }
 }
 
-/// The way of a person with a model of their own: each command's hint leads on, never back.
+/// Follows a user with an own model: each command's hint names the next step.
 #[test]
 fn pin_bake_and_run_end_with_the_line_that_is_missing() {
     let world = World::new(1, "");

@@ -1,5 +1,5 @@
-//! The compose files of `examples/` are what they say: accepted by compose, and `doctor` finds nothing
-//! to change. Their Dockerfiles name commands that the program has.
+//! Tests `examples/`: compose accepts the files, `doctor` finds nothing to change, and their Dockerfiles use
+//! commands that the program has.
 #![cfg(feature = "full")]
 #![expect(clippy::unwrap_used, reason = "a test's helpers may fail where they stand")]
 
@@ -18,7 +18,7 @@ fn top() -> PathBuf {
     fs::canonicalize(Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")).unwrap()
 }
 
-/// The lock file that an example is for: the repository's own, or one as its README has it written.
+/// Returns the lock file of an example: the repository's own, or the one that the README creates.
 fn lock(example: &str, dir: &Path) -> PathBuf {
     if example == "deepface-python" {
         return top().join("weights.lock");
@@ -41,7 +41,7 @@ fn lock(example: &str, dir: &Path) -> PathBuf {
     lock
 }
 
-/// A copy of an example, in which a script has run: its lock file.
+/// Copies an example and runs a script in the copy; returns its lock file.
 fn copied(example: &str, dir: &Path, script: &str) -> PathBuf {
     let copy = dir.join(example);
     assert!(
@@ -52,7 +52,7 @@ fn copied(example: &str, dir: &Path, script: &str) -> PathBuf {
     copy.join("weights.lock")
 }
 
-/// A shell in a folder, where `ballast` is a command.
+/// Returns a shell in a folder, with `ballast` in the PATH.
 fn with_ballast(folder: &Path) -> Command {
     let path = std::env::var("PATH").unwrap_or_default();
     let mut command = Command::new("/bin/sh");
@@ -61,7 +61,7 @@ fn with_ballast(folder: &Path) -> Command {
     command
 }
 
-/// The lines of a README that a reader types, in a copy of all examples; what they print.
+/// Runs the commands of a README in a copy of all examples; returns their output.
 fn as_written(example: &str, more: impl Fn(&mut Command)) -> Output {
     let dir = testkit::ground::folder("examples");
     let copy = dir.path().join("examples");
@@ -158,7 +158,7 @@ fn any_model_s_dockerfile_has_the_lines_that_init_prints() {
     let printed = fs::read_to_string(lock.with_file_name("printed")).unwrap();
     let (_, lines) = printed.split_once("\n\n").expect("lines for the Dockerfile");
     let lines = lines.lines().skip(2).filter(|line| !line.starts_with('#') && !line.is_empty());
-    // Without a volume nothing is to be repaired, so the example does not start as root.
+    // Without a volume there is nothing to repair, so the example does not start as root.
     let lacking: Vec<_> = lines.filter(|line| *line != "USER root" && !text.lines().any(|has| has == *line)).collect();
     assert!(lacking.is_empty() && printed.contains("MODEL_DIR"), "{lacking:?}\n{printed}");
 }

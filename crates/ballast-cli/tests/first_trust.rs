@@ -1,4 +1,5 @@
-//! What `pin` and `adopt` refuse and remark before bytes get their first pin, and what of an address is written.
+//! Tests what `pin` and `adopt` refuse or report before bytes get their first pin, and which parts of an
+//! address they write.
 #![cfg(feature = "full")]
 #![expect(clippy::unwrap_used, reason = "a test's helpers may fail where they stand")]
 
@@ -16,7 +17,7 @@ use support::{pin_of, stderr, stdout};
 
 const REVISION: &str = "0123456789abcdef0123456789abcdef01234567";
 const POINTER: &[u8] = b"version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 4000000000\n";
-/// A header for four bytes, without them.
+/// A header that announces four bytes, which are missing.
 const CUT: &[u8] = b"\x29\0\0\0\0\0\0\0{\"a\":{\"dtype\":\"I8\",\"data_offsets\":[0,4]}}";
 const INDEX: &[u8] =
     br#"{"weight_map":{"a":"model-00001-of-00003.bin","b":"model-00002-of-00003.bin","c":"model-00003-of-00003.bin"}}"#;
@@ -37,7 +38,7 @@ fn said(output: &Output) -> String {
     stdout(output) + &stderr(output)
 }
 
-/// A folder's files; the exit code; the files with an entry; words of the report.
+/// The files of a folder; the exit code; the files with an entry; words of the report.
 type Row<'a> = (&'a str, &'a [(&'a str, &'a [u8])], i32, &'a [&'a str], &'a [&'a str]);
 
 #[test]
@@ -123,7 +124,7 @@ fn a_small_file_whose_blob_has_another_git_name_is_refused() {
     let world = Scratch::new("first-trust");
     let repository = "h/hub/models--org--m";
     world.put(&format!("{repository}/refs/main"), REVISION.as_bytes());
-    // As `git hash-object` names them; the second is the name of other bytes.
+    // The names that `git hash-object` gives; the second one is the name of other bytes.
     let files = [
         ("config.json", "9e26dfeeb6e641a33dae4961196235bdb965b21b", &b"{}"[..]),
         ("merges.txt", "9e26dfeeb6e641a33dae4961196235bdb965b21c", b"a b"),
@@ -141,7 +142,7 @@ fn a_small_file_whose_blob_has_another_git_name_is_refused() {
     assert!(said(&output).contains("its name says Git's sha1"), "{output:?}");
 }
 
-/// What is typed, at which endpoint; the exit code; the lock file's source; words of the report.
+/// The argument; the endpoint; the exit code; the lock file's source; words of the report.
 type HubRow<'a> = (&'a str, &'a str, i32, &'a str, &'a str);
 
 #[test]
@@ -209,7 +210,7 @@ fn above_twenty_files_adopt_prints_folders_and_the_lock_file_is_obeyed() {
     assert!(verified.status.success(), "{verified:?}");
 }
 
-/// A source's path on the server; the exit code; what the lock file has; words of the report.
+/// The source's path on the server; the exit code; the lock file's text; words of the report.
 type Address<'a> = (&'a str, i32, &'a str, &'a [&'a str]);
 
 #[test]

@@ -1,4 +1,5 @@
-//! Commands with a lock file and a layer of 0.1: the same exit codes. The files are those of the library's test of formats.
+//! Tests that commands end with the same exit codes on a lock file and a layer of version 0.1. The files are
+//! those of the library's test of formats.
 #![cfg(feature = "full")]
 #![expect(clippy::unwrap_used, reason = "a test's helpers may fail where they stand")]
 
@@ -13,7 +14,7 @@ use support::program;
 const LOCK: &str = include_str!("../../ballast/tests/format/weights.lock");
 const INDEX: &str = include_str!("../../ballast/tests/format/weights.index.hex");
 
-/// The two weights.
+/// Writes the two weights.
 fn lay(dir: &Path) {
     fs::create_dir_all(dir).unwrap();
     let large: Vec<u8> = (0..(2_usize << 20) + 5).map(|at| (at * 7 % 251) as u8).collect();
@@ -29,7 +30,7 @@ fn spoil(file: &Path) {
 
 #[test]
 fn each_verdict_on_files_of_0_1_has_the_exit_code_that_it_had() {
-    /// A change, the words, a variable, the exit code.
+    /// A name; a change; the arguments; a variable; the exit code.
     type Row<'a> = (&'a str, fn(&Path), &'a [&'a str], Option<(&'a str, &'a str)>, i32);
     const VERIFY: &[&str] = &["verify", "cache"];
     const RUN: &[&str] = &["run", "--store", "cache", "--baked", "layer", "--report", "r.json", "--", "true"];
@@ -62,7 +63,7 @@ fn each_verdict_on_files_of_0_1_has_the_exit_code_that_it_had() {
             (0..digits.len()).step_by(2).map(|at| u8::from_str_radix(&digits[at..at + 2], 16).unwrap()).collect();
         fs::create_dir(dir.path().join("layer/.ballast")).unwrap();
         fs::write(dir.path().join("layer/.ballast/weights.index"), index).unwrap();
-        // The test itself is the app.
+        // The test's own user is the app.
         fs::write(dir.path().join("weights.lock"), LOCK.replace("owner =", "# owner =")).unwrap();
         change(dir.path());
         let mut command = Command::new(program());

@@ -1,4 +1,4 @@
-//! The operator's screen of `README.md`, run as it is written, in a project with a folder of models.
+//! Runs the operator's commands of `README.md` as written, in a project with a folder of models.
 #![cfg(feature = "full")]
 
 mod support;

@@ -1,4 +1,5 @@
-//! A sharded model or a folder as one entry: written by `adopt`, reported in one line, and as strict as its files are.
+//! Tests a sharded model or a folder as one entry: `adopt` writes it, reports have one line for it, and each
+//! of its files is verified.
 #![cfg(feature = "full")]
 #![expect(clippy::unwrap_used, reason = "a test's helpers may fail where they stand")]
 
@@ -14,7 +15,7 @@ use support::{World, pin_of, stderr, stdout};
 const SHARDS: usize = 121;
 const SNAPSHOT: &str = "hub/models--org--big/snapshots/0123456789abcdef0123456789abcdef01234567";
 
-/// A hub's cache of many shards, with a lock file that `adopt` wrote and the layer that was baked from it.
+/// Creates a hub cache of many shards, a lock file from `adopt`, and the layer baked from it.
 fn sharded() -> World {
     let world = World::new(&support::PAIR);
     fs::remove_file(world.lock()).unwrap();
@@ -162,7 +163,7 @@ fn many_files_are_in_a_list_beside_the_lock_file_which_counts_only_as_it_was_pin
     let list = world.path(name);
     let verify = || world.ballast(&["verify", folder.to_str().unwrap()]);
     assert!(stdout(&verify()).contains("2100 of 2100 files right"), "{text}\n{}", stderr(&verify()));
-    // The image has the list too, and a first trust in it brings it along.
+    // The image contains the list too, and a first trust in the image copies the list.
     let archive = world.path("weights.tar");
     let exported = world.ballast(&["export", "--from", folder.to_str().unwrap(), archive.to_str().unwrap()]);
     assert!(exported.status.success(), "{}", stderr(&exported));
@@ -175,7 +176,7 @@ fn many_files_are_in_a_list_beside_the_lock_file_which_counts_only_as_it_was_pin
     assert!(imported.status.success(), "{}", stderr(&imported));
     assert_eq!(fs::read(into.join("f2099.bin")).unwrap(), b"file 2099");
     assert_eq!(fs::read(other.join(name)).unwrap(), fs::read(&list).unwrap());
-    // Another list, none, and one that is no file.
+    // Another list, no list, and a list that is no file.
     let bytes = fs::read_to_string(&list).unwrap();
     fs::write(&list, bytes.replacen("f7.bin", "f8.bin", 1)).unwrap();
     let changed = verify();

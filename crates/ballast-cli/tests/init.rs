@@ -1,4 +1,4 @@
-//! `init`: the lock file that it begins, from folders as people have them.
+//! Tests the lock file that `init` creates from typical project folders.
 #![cfg(feature = "full")]
 #![expect(clippy::unwrap_used, reason = "a test's helpers may fail where they stand")]
 
@@ -29,7 +29,7 @@ fn lock(dir: &Path) -> String {
     fs::read_to_string(dir.join("weights.lock")).unwrap_or_default()
 }
 
-/// The files of a project; the exit code; parts of the lock file; parts of what is printed.
+/// The files of a project; the exit code; parts of the lock file; parts of the output.
 type Row<'a> = (&'a [(&'a str, &'a str)], i32, &'a [&'a str], &'a [&'a str]);
 
 #[test]

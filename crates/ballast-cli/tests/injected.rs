@@ -1,6 +1,5 @@
-//! System calls that fail: `strace` makes the kernel refuse them to a real boot. Each row says
-//! which call, with what, and what the boot must come to. Nothing wrong is ever visible, nothing
-//! wrong is ever served, and the next boot converges.
+//! Makes system calls of a real boot fail with `strace`. Each row names the call, the error and the required
+//! outcome. Wrong bytes are never visible and never served, and the next boot repairs the cache.
 #![expect(clippy::unwrap_used, reason = "a test's helpers may fail where they stand")]
 
 mod support;
@@ -11,24 +10,24 @@ use std::process::{Command, Output};
 
 use support::{PAIR, TREE, World, bytes_of, is_root, program, stderr, stdout};
 
-/// What a boot must come to.
+/// The required outcome of a boot.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Must {
-    /// Healed: the cache serves.
+    /// The boot heals the cache, which serves.
     Heal,
-    /// The cache can't be had: the layer serves, and the report names the refusal.
+    /// The cache can't be healed: the layer serves, and the report names the error.
     Layer(&'static str),
-    /// Refused with this code, and the command never runs.
+    /// The boot ends with this code, and the command does not run.
     Refuse(i32),
-    /// Healed or served from the layer, as the order of calls has it.
+    /// The cache or the layer serves, depending on the order of calls.
     Serve,
-    /// Started or refused: honest either way.
+    /// The command starts or the boot is refused; both are correct.
     Honest,
 }
 
 use Must::{Heal, Honest, Layer, Refuse, Serve};
 
-/// Call, injection, and the outcome from a missing and from a damaged weight.
+/// The call, the injected error, and the outcome for a missing and for a damaged weight.
 const ROWS: &[(&str, &str, Must, Must)] = &[
     ("openat2", "error=ENOSYS", Heal, Heal),
     ("openat2", "error=EPERM", Heal, Heal),
@@ -89,7 +88,8 @@ const ROWS: &[(&str, &str, Must, Must)] = &[
 
 fn plant(world: &World, damaged: bool) -> Option<Vec<u8>> {
     fs::remove_dir_all(world.cache().join(".deepface")).ok();
-    // Root's, so that it must be handed over; its group may write, so that its access list counts.
+    // Root owns the cache, so that it must be given to the app; its group may write, so that the access list
+    // matters.
     chown(world.cache(), Some(0), Some(0)).unwrap();
     fs::set_permissions(world.cache(), fs::Permissions::from_mode(0o775)).unwrap();
     if !damaged {
@@ -118,7 +118,7 @@ fn boot(world: &World, calls: &str, inject: &str) -> Output {
         &format!("inject={calls}:{inject}"),
     ]);
     if calls == "pread64" {
-        // The loader's own reads are no weights.
+        // Only reads of these paths count; the loader reads other files.
         for path in [world.cache(), world.baked()].iter().flat_map(|root| PAIR.map(|w| root.join(TREE).join(w.name))) {
             strace.arg("-P").arg(path);
         }
@@ -185,7 +185,7 @@ fn whatever_call_fails_nothing_wrong_is_visible_or_served_and_the_next_boot_conv
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
-/// `strace` that injects nothing would prove nothing.
+/// Checks that `strace` really injects errors.
 #[test]
 fn each_row_names_a_call_that_a_boot_makes() {
     if !is_root("each_row_names_a_call")

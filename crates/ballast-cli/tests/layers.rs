@@ -1,4 +1,4 @@
-//! Images of few and of many weights: their layers, and the weights out of them.
+//! Tests images of few and of many weights: their layers, and the weights imported from them.
 #![cfg(feature = "full")]
 #![expect(clippy::unwrap_used, reason = "a test's helpers may fail where they stand")]
 
@@ -15,7 +15,7 @@ fn ballast(dir: &Path, args: &[&str]) -> Output {
     Command::new(program()).current_dir(dir).env_remove("BALLAST_LOCK").args(args).output().unwrap()
 }
 
-/// Small files in some folders, one of them with a name that a tar header can't hold.
+/// Writes small files in some folders, one with a name that is too long for a tar header.
 fn fill(from: &Path, count: usize) {
     for at in 0..count {
         let dir = from.join(if at == 3 { "d".repeat(150) } else { format!("dir{}", at % 7) });
@@ -24,7 +24,7 @@ fn fill(from: &Path, count: usize) {
     }
 }
 
-/// The layers of an archive's image, as their digests.
+/// Returns the digests of the layers of an archive's image.
 fn layers(archive: &Path) -> Vec<String> {
     let output = Command::new("tar").arg("xOf").arg(archive).arg("manifest.json").output().unwrap();
     let list: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
@@ -64,7 +64,7 @@ fn any_number_of_weights_fits_an_image_that_engines_load_and_each_comes_out_of_i
             .current_dir(dir.path())
             .output()
             .unwrap();
-        // A line for each file would be noise.
+        // The output must not contain a line for each of many files.
         let brief = count <= 33 || stderr(&imported).lines().count() < 5;
         if !brief
             || found > most

@@ -1,5 +1,5 @@
-//! A weight's name that leads to right bytes leads to right bytes after every command, whatever lies on its way and
-//! whatever is wrong beside it.
+//! Tests that a weight's name with right bytes still has right bytes after every command, whatever is on its
+//! path and whatever else is wrong.
 #![cfg(feature = "full")]
 #![expect(clippy::unwrap_used, reason = "a test's helpers may fail where they stand")]
 
@@ -14,13 +14,13 @@ use support::scratch::Scratch;
 use support::{pin_of, stderr};
 
 const PATHS: [&str; 4] = ["snapshots/main/a.bin", "snapshots/main/b.bin", "snapshots/other/c.bin", "d.bin"];
-/// What the directory on the way to two weights is.
+/// The kind of the directory above two weights.
 const WAYS: [&str; 4] = ["a directory", "a relative link", "an absolute link", "a link out of the store"];
-/// What the second of them is; the others are right.
+/// The state of the second weight; the others are right.
 const SECONDS: [&str; 3] = ["missing", "wrong", "a dangling link"];
-/// A source of every weight, or of none.
+/// Whether every weight has a source, or none.
 const SOURCES: [bool; 2] = [true, false];
-/// Each command that works in a store, and whether it makes the store right where it has a source.
+/// Each command that works in a store, and whether it repairs the store if there is a source.
 const COMMANDS: [(&[&str], bool); 9] = [
     (&["run", "--report", "report.json", "--", "/bin/true"], true),
     (&["heal"], true),
@@ -37,7 +37,7 @@ fn bytes(path: &str) -> Vec<u8> {
     path.bytes().cycle().take(70_000 + path.len()).collect()
 }
 
-/// A lock file for a store and its layer.
+/// Returns a lock file for a store and its layer.
 fn lock(scratch: &Scratch, layer: &Path, sourced: bool) -> String {
     let store = scratch.path("cache");
     let head =
@@ -50,7 +50,7 @@ fn lock(scratch: &Scratch, layer: &Path, sourced: bool) -> String {
     head + &PATHS.iter().map(entry).collect::<String>()
 }
 
-/// A layer and an archive of every weight.
+/// Creates a layer and an archive with every weight.
 fn whole() -> Scratch {
     let scratch = Scratch::new("names");
     PATHS.iter().for_each(|path| drop(scratch.put(&format!("source/{path}"), &bytes(path))));
@@ -62,7 +62,7 @@ fn whole() -> Scratch {
     scratch
 }
 
-/// A store of four weights with its lock file; its layer and an archive, where there is a source.
+/// Creates a store of four weights with its lock file, and a layer and an archive if there is a source.
 fn store(way: &str, second: &str, source: Option<&Scratch>) -> Scratch {
     let scratch = Scratch::new("names");
     let layer = source.unwrap_or(&scratch).path("baked");
@@ -90,14 +90,14 @@ fn store(way: &str, second: &str, source: Option<&Scratch>) -> Scratch {
         _ => scratch.link(scratch.path(main), "cache/snapshots/main"),
     }
     if fs::metadata("/proc/self").unwrap().uid() == 0 {
-        // A volume of the app's: no command has to take it over first.
+        // The app owns the volume, so no command has to change the owner first.
         let chown = Command::new("chown").args(["-Rh", "100:101", "cache"]).current_dir(scratch.dir.path()).status();
         assert!(chown.is_ok_and(|status| status.success()));
     }
     scratch
 }
 
-/// The weights whose names lead a reader to right bytes.
+/// Returns the weights for which a reader gets right bytes.
 fn led(scratch: &Scratch) -> Vec<&'static str> {
     let right = |path: &&str| fs::read(scratch.path("cache").join(path)).is_ok_and(|read| read == bytes(path));
     PATHS.into_iter().filter(right).collect()
@@ -121,7 +121,7 @@ fn no_command_takes_a_name_from_right_bytes() {
         let output = scratch.ballast(args);
         let after = led(&scratch);
         let lost = before.iter().any(|path| !after.contains(path));
-        // Nothing is written through a link.
+        // No command writes through a link.
         let healed = !(makes_right && sourced && way == "a directory") || after.len() == PATHS.len();
         if !lost && healed {
             return Vec::new();

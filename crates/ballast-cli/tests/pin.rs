@@ -1,5 +1,5 @@
-//! `pin`: a first trust that is reported, a lock file that keeps its comments, a digest that is not
-//! replaced. And what the two builds link.
+//! Tests `pin`: it reports a first trust, keeps the lock file's comments, and does not replace a digest. Also
+//! tests what the two builds link.
 #![cfg(feature = "full")]
 #![expect(clippy::unwrap_used, reason = "a test's helpers may fail where they stand")]
 
@@ -133,7 +133,7 @@ fn the_first_pin_begins_a_lock_file_that_fetch_and_bake_obey() {
     assert_eq!(fs::read(world.dir.path().join("layer/b.onnx")).unwrap(), b"weights of b");
 }
 
-/// What an entrypoint must not link: network, TLS, YAML, archives, progress bars.
+/// Checks that the entrypoint build links no network, TLS, YAML, archives or progress bars.
 #[test]
 fn the_entrypoint_build_links_no_network() {
     let tree = |features: &[&str]| {
@@ -170,7 +170,7 @@ fn the_entrypoint_build_links_no_network() {
     assert!(!full.contains(&"tokio"), "an event loop: {full:?}");
 }
 
-/// The files of the program and the library that have one of these words before their tests.
+/// Returns the files of the program and the library that contain one of these words before their tests.
 fn with_words(words: &[&str]) -> Vec<String> {
     let root = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
     let mut left = vec![root.join("src"), root.join("../ballast/src")];
@@ -195,7 +195,7 @@ fn with_words(words: &[&str]) -> Vec<String> {
     found
 }
 
-/// Sockets are one file's business, addresses and secrets are two others'; the library has none at all.
+/// Checks that one file opens sockets, two others handle addresses and secrets, and the library does neither.
 #[test]
 fn one_client_opens_sockets_and_one_file_decides_where_secrets_go() {
     let sockets = ["TcpStream", "UdpSocket", "UnixStream", "Agent", "ToSocketAddrs"];
@@ -204,8 +204,8 @@ fn one_client_opens_sockets_and_one_file_decides_where_secrets_go() {
     assert_eq!(with_words(&["\"Bearer {", "\"Basic {"]), ["src/source/address.rs"]);
 }
 
-/// What others made is opened in one file; the exceptions read the kernel's own files, or sync what the
-/// program made.
+/// Checks that one file opens files of others. The exceptions read files of the kernel, or sync files that
+/// the program created.
 #[test]
 fn one_file_opens_what_others_made() {
     let words = ["fs::read(", "fs::read_to_string(", " File::open(", "::File::open(", ".read(true)", "OFlags::RDONLY"];

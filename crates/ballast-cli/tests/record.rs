@@ -1,4 +1,4 @@
-//! One record of the boot: `status` and `verify` agree with it, and with the lock file, or say why not.
+//! Tests that `status` and `verify` agree with the boot's report and with the lock file, or say why not.
 #![expect(clippy::unwrap_used, reason = "tests")]
 
 mod support;
@@ -18,7 +18,7 @@ fn statement(world: &World, format: &str) -> Output {
     world.ballast(&["statement", "--report", world.report().to_str().unwrap(), "--format", format])
 }
 
-/// Rewrites the report as its writer could not have.
+/// Changes the report in a way that its writer never does.
 fn forge(world: &World, from: &str, to: &str) {
     let text = fs::read_to_string(world.report()).unwrap();
     assert!(text.contains(from), "{text}");
@@ -36,7 +36,7 @@ fn weight(world: &World, name: &str) -> std::path::PathBuf {
     world.cache().join(TREE).join(name)
 }
 
-/// A change after the boot, its name, and what `status` says then.
+/// A change after the boot: its name, the change, and what `status` then reports.
 type Change = (&'static str, fn(&World), &'static str);
 
 const CHANGES: [Change; 17] = [
@@ -110,7 +110,7 @@ fn status_is_ready_only_while_report_lock_file_and_files_agree() {
         if ![Some(14), Some(10)].contains(&after.status.code()) || !text.contains(says) {
             wrong.push(format!("{name}: expected {says:?}, found {after:?}"));
         }
-        // What `status` refuses is not stated either, for the same reason.
+        // What `status` refuses, `statement` refuses too, for the same reason.
         let stated = statement(&world, "in-toto");
         if cfg!(feature = "full") && !(stated.stdout.is_empty() && stderr(&stated).contains(says)) {
             wrong.push(format!("{name}: stated: {stated:?}"));
@@ -135,7 +135,7 @@ fn status_verify_hashes_what_the_boot_served_and_believes_no_stamp() {
     assert_eq!(all(&["--json"]).status.code(), Some(14));
 }
 
-/// The report lies where the programs look by themselves: in a mount namespace whose /run is empty.
+/// Runs a script in a mount namespace with an empty /run, where programs search the report by default.
 fn in_one_container(world: &World, script: &str) -> Output {
     let prelude =
         "mount -t tmpfs -o mode=0755 tmpfs /run && mount -t tmpfs tmpfs /tmp && mount -t tmpfs tmpfs /var/log\n";

@@ -1,6 +1,6 @@
-//! Replicas that share one volume: they start at once, with locks that work, that are kept by a
-//! stranger, or that mean nothing; and old and new releases side by side. A reader opens the files
-//! all along and never sees a part of one.
+//! Tests replicas that share one volume: they start at once, with working locks, with a lock that a stranger
+//! keeps, or without locks; and old and new releases side by side. A reader opens the files throughout and
+//! never sees a partial one.
 #![expect(clippy::unwrap_used, reason = "a test's helpers may fail where they stand")]
 
 mod support;
@@ -14,7 +14,7 @@ use support::{PAIR, TREE, Weight, World, bytes_of, is_root, program, stderr, std
 
 const REPLICAS: usize = 8;
 
-/// Opens the weights over and over until it is stopped; counts what it read whole and what not.
+/// A thread that opens the weights until it is stopped, and counts complete and partial reads.
 struct Reader<'a> {
     files: Vec<(PathBuf, Vec<Vec<u8>>)>,
     stop: &'a AtomicBool,
@@ -34,7 +34,7 @@ impl Reader<'_> {
     }
 }
 
-/// What each replica said it did, weight by weight.
+/// Starts replicas at once; returns the report of each.
 fn heal_at_once(world: &World, prefix: &[&str], options: &[&str]) -> Vec<serde_json::Value> {
     let start = |number: usize| {
         let report = world.path(&format!("report.{number}.json"));
@@ -54,7 +54,7 @@ fn heal_at_once(world: &World, prefix: &[&str], options: &[&str]) -> Vec<serde_j
     (0..REPLICAS).map(reported).collect()
 }
 
-/// Rounds on an emptied volume with a reader beside; `judge` looks at each round's reports.
+/// Runs rounds on an empty volume, with a reader at the same time; `judge` checks each round's reports.
 fn rounds(count: usize, prefix: &[&str], options: &[&str], judge: impl Fn(&[serde_json::Value]) -> Vec<String>) {
     let world = World::new(&PAIR);
     let (stop, mut wrong) = (AtomicBool::new(false), Vec::new());
@@ -79,7 +79,7 @@ fn rounds(count: usize, prefix: &[&str], options: &[&str], judge: impl Fn(&[serd
     assert!(reader.whole.into_inner() > 0, "the reader saw nothing");
 }
 
-/// How many replicas said this of each weight.
+/// Returns how many replicas reported this word for each weight.
 fn said(reports: &[serde_json::Value], word: &str) -> Vec<usize> {
     let of = |at: usize| reports.iter().filter(|report| report["weights"][at]["done"] == word).count();
     (0..PAIR.len()).map(of).collect()
@@ -143,7 +143,7 @@ fn a_stranger_that_keeps_the_lock_stops_no_replica() {
     }
 }
 
-/// A release with its own pin for the same file, on another release's volume.
+/// A release with its own pin for a file that another release pins too.
 struct Release {
     world: World,
     weight: Weight,
@@ -155,14 +155,14 @@ impl Release {
         Self { world: World::new(&[Weight { ..weight }]), weight }
     }
 
-    /// Lists the other release's pin as a former one.
+    /// Adds the other release's pin to this release's former pins.
     fn knows(&self, other: &Self) {
         let pin = support::pin_of(&bytes_of(&other.weight));
         let text = fs::read_to_string(self.world.lock()).unwrap();
         fs::write(self.world.lock(), text.replace("need = ", &format!("previous = [\"{pin}\"]\nneed = "))).unwrap();
     }
 
-    /// Boots on a volume: what was found, and whether what serves is this release's own file.
+    /// Boots on a volume; returns what was found, and whether this release's own file serves.
     fn boot(&self, volume: &Path) -> (String, bool) {
         let output = self.world.run(&["--store", volume.to_str().unwrap()]);
         let root = stdout(&output);
@@ -195,7 +195,7 @@ fn old_and_new_releases_that_know_each_other_take_turns_without_alarm() {
     }
 }
 
-/// The outcome that `docs/operations.md` warns of: an old release can't know the new pin.
+/// Checks the outcome that `docs/operations.md` warns of: an old release does not know the new pin.
 #[test]
 fn an_old_release_that_does_not_know_the_new_pin_heals_its_own_and_keeps_one_copy() {
     if !is_root("an_old_release_that_does_not_know") {

@@ -1,5 +1,5 @@
-//! The clean-up runbook of `docs/operations.md`: its own commands, run on a volume as years leave it.
-//! They find what no entry names, remove what they say, and the next start is right.
+//! Runs the clean-up commands of `docs/operations.md` on a volume with old files. They find what no entry
+//! names and remove it, and the next start is right.
 #![cfg(feature = "full")]
 #![expect(clippy::unwrap_used, reason = "a test's helpers may fail where they stand")]
 
@@ -13,7 +13,7 @@ use support::{PAIR, TREE, World, stdout};
 
 const RUNBOOK: &str = include_str!("../../../docs/operations.md");
 
-/// The blocks that are shell, in order: space, copies aside, what a kill left.
+/// Returns the shell blocks in order: used space, quarantined copies, remains of a kill.
 fn blocks() -> Vec<&'static str> {
     let blocks: Vec<_> = RUNBOOK.split("```sh\n").skip(1).map(|rest| rest.split("```").next().unwrap()).collect();
     assert_eq!(blocks.len(), 3, "{blocks:#?}");
@@ -28,7 +28,7 @@ fn shell(world: &World, block: &str) -> Output {
     output
 }
 
-/// A volume with both weights right, and what else gathers.
+/// Creates a volume with both weights right, and old files.
 fn old() -> World {
     let world = World::new(&PAIR);
     let healed = world.run(&[]);

@@ -1,4 +1,4 @@
-//! More weights than a process may have files open, and less room than a second copy needs.
+//! Tests more weights than a process may have open files, and less room than a second copy needs.
 #![expect(clippy::unwrap_used, reason = "a test's helpers may fail where they stand")]
 
 #[path = "support/mod.rs"]
@@ -12,7 +12,7 @@ use support::{TREE, World, is_root, program, stderr};
 
 const FILES: usize = 300;
 
-/// Boots or verifies with few descriptors: `ulimit -n`, then the program.
+/// Runs the program with few descriptors, by `ulimit -n`.
 fn limited(world: &World, files: u32, args: &str) -> Output {
     let script = format!("ulimit -n {files} && exec \"$0\" {args}");
     let mut command = Command::new("/bin/sh");
@@ -20,7 +20,7 @@ fn limited(world: &World, files: u32, args: &str) -> Output {
     command.env("HF_HOME", "").output().unwrap()
 }
 
-/// A world of many small weights, all in the layer.
+/// Creates a world with many small weights in the layer.
 fn many() -> World {
     let world = World::new(&[]);
     let mut lock = fs::read_to_string(world.lock()).unwrap();
@@ -43,7 +43,7 @@ fn many_files_are_healed_and_verified_with_few_descriptors() {
     for (files, linked) in [(48, false), (128, false), (1024, false), (128, true)] {
         let world = many();
         if linked {
-            // Each name a hard link: all are copied from themselves.
+            // Each name is a hard link, so the cache copies every weight from its own file.
             let dir = world.cache().join(TREE);
             fs::create_dir_all(&dir).unwrap();
             for at in 0..FILES {
@@ -69,7 +69,7 @@ fn a_damaged_file_is_replaced_where_there_is_no_room_for_two() {
     if !is_root("a_damaged_file_is_replaced_where_there_is_no_room_for_two") {
         return;
     }
-    // What lies in a volume of 3 MiB under the name of a weight of 2 MiB, and the exit code of one boot.
+    // The file under the name of a weight of 2 MiB in a volume of 3 MiB, and the exit code of one boot.
     let rows = [
         ("one byte is wrong", "printf x | dd of=$w bs=1 seek=9 conv=notrunc 2>/dev/null", 0),
         ("a former file of that size", "head -c 2097229 /dev/zero > $w", 0),
@@ -112,7 +112,7 @@ fn a_boot_on_a_hugging_face_cache_leaves_each_link() {
         fs::write(blobs.join(weight.name), support::bytes_of(weight)).unwrap();
         symlink(format!("../../blobs/{}", weight.name), snapshot.join(weight.name)).unwrap();
     }
-    // Nothing else has the bytes.
+    // No other source has the bytes.
     fs::remove_dir_all(world.baked()).unwrap();
     for args in
         [&["heal"][..], &["verify", world.cache().to_str().unwrap()], &["run", "--seal", "off", "--", "/bin/true"]]

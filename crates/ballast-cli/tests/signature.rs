@@ -1,5 +1,5 @@
-//! `--require-signature`: lock files signed by the real `minisign`, and each way in which they may
-//! be forged, exchanged or rolled back.
+//! Tests `--require-signature` with lock files signed by `minisign`, and with each way to forge, exchange or
+//! roll back such a file.
 #![expect(clippy::unwrap_used, reason = "a test's helpers may fail where they stand")]
 
 mod support;
@@ -20,7 +20,7 @@ struct Signed {
 }
 
 impl Signed {
-    /// `None` where `minisign` is not to be had, said and counted.
+    /// Creates a world; returns `None` and records a skip if `minisign` is missing.
     fn new(test: &str) -> Option<Self> {
         if !is_there(Path::new(MINISIGN), test, "apt-get install minisign") {
             return None;
@@ -43,7 +43,7 @@ impl Signed {
         self.world.path(&format!("{name}.key"))
     }
 
-    /// A public key as one word.
+    /// Returns a public key as one word.
     fn word(&self, name: &str) -> String {
         fs::read_to_string(self.key(name)).unwrap().lines().nth(1).unwrap().to_owned()
     }
@@ -52,7 +52,7 @@ impl Signed {
         self.world.path("weights.lock.minisig")
     }
 
-    /// The lock file with this serial, unsigned.
+    /// Writes the lock file with this serial, without a signature.
     fn write(&self, serial: Option<u64>) {
         let text = fs::read_to_string(self.world.lock()).unwrap();
         let kept: Vec<_> = text.lines().filter(|line| !line.starts_with("serial")).collect();
@@ -65,13 +65,13 @@ impl Signed {
         minisign(&[&["-S", "-s", secret.to_str().unwrap(), "-m", lock.to_str().unwrap()], more].concat());
     }
 
-    /// A new edition of the lock file, signed.
+    /// Writes and signs the lock file with this serial.
     fn edition(&self, serial: Option<u64>) {
         self.write(serial);
         self.sign("ours", &[]);
     }
 
-    /// `run`, with our key required.
+    /// Runs `run --require-signature` with this world's key.
     fn run(&self, more: &[&str]) -> Output {
         let key = self.word("ours");
         self.world.run(&[&["--require-signature", &key], more].concat())
@@ -277,7 +277,7 @@ fn what_remembers_a_serial_is_kept_from_the_app_and_read_or_refused() {
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
-/// As a plain user nothing can be remembered, and a number of root's is a floor.
+/// A plain user can't remember a serial, but a serial that root wrote is the minimum.
 #[test]
 fn a_floor_that_can_only_be_read_holds_for_a_plain_user() {
     let test = "a_floor_that_can_only_be_read_holds_for_a_plain_user";
@@ -335,7 +335,7 @@ fn the_baked_layer_remembers_the_serial_that_it_was_baked_with() {
     assert_eq!(damaged.status.code(), Some(41), "{damaged:?}");
 }
 
-/// As root, what the belief rests on is kept from the app as the lock file is.
+/// Root refuses a key or a signature that the app could change, as it refuses such a lock file.
 #[test]
 fn a_signature_or_a_key_file_that_the_app_could_exchange_is_refused() {
     let test = "a_signature_or_a_key_file_that_the_app_could_exchange_is_refused";
@@ -352,7 +352,7 @@ fn a_signature_or_a_key_file_that_the_app_could_exchange_is_refused() {
     }
 }
 
-/// The program that goes into an image is the one that must ask.
+/// The entrypoint build, which images contain, must verify signatures.
 #[test]
 fn the_entrypoint_build_asks_for_the_signature_too() {
     let test = "the_entrypoint_build_asks_for_the_signature_too";

@@ -23,7 +23,7 @@ use support::canary::Canary;
 use support::{PAIR, TREE, World, bytes_of, is_root, stderr};
 use testkit::random::Random;
 
-/// A cache that is the root of a mount, and a tree of root's beside it that must not change.
+/// A cache that is the root of a mount, and beside it a tree of root's that must not change.
 struct Volume {
     world: World,
     canary: Canary,
@@ -39,7 +39,7 @@ impl Volume {
         Self { world, canary }
     }
 
-    /// Empties it, and gives it to the app; or leaves it as an earlier sticky boot has it.
+    /// Empties the cache and gives it to the app, or keeps the state of an earlier sticky boot.
     fn reset(&self, kept: bool) {
         for entry in fs::read_dir(self.world.cache()).unwrap().flatten() {
             let path = entry.path();
@@ -58,7 +58,7 @@ impl Volume {
         self.world.ballast(&args)
     }
 
-    /// How the boot ended; a lie is an error.
+    /// Returns how the boot ended; a wrong claim of the report is an error.
     fn judge(&self, output: &Output) -> Result<Ended, String> {
         let reported = self.world.reported();
         let is = |key: &str, value: &str| (0..2).all(|at| reported["weights"][at][key] == value);
@@ -87,8 +87,8 @@ enum Ended {
     Layer,
 }
 
-/// The racer's own directory comes and goes under the first name on the way to the weights. Root sets it aside,
-/// makes its own; the racer waits for a directory of root's that lacks the first weight, and writes that.
+/// Moves the racer's own directory to and from the first name above the weights. Root moves it aside and
+/// creates its own; the racer waits for root's directory without the first weight, and writes that weight.
 fn race(volume: &Path, stop: &AtomicBool) {
     let (name, away) = (volume.join(".deepface"), volume.join("away"));
     let _ = fs::create_dir_all(name.join("weights"));
@@ -136,17 +136,17 @@ fn an_aimed_racer_gets_no_wrong_byte_called_right_and_few_boots_from_the_volume(
     );
     wrong.extend(volume.canary.changes());
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
-    // Of few boots one may be unlucky on a busy machine; of a thousand, ten.
+    // On a busy machine, two of few boots may fail to end sticky; of a thousand, ten.
     let most = if boots == 1000 { 10 } else { 2 };
     assert!(boots - sticky <= most, "only {sticky} of {boots} boots ended sticky");
 }
 
-/// The number of turns: the long form takes minutes, and runs where `BALLAST_STICKY` says `long`.
+/// Returns the number of turns. The long form takes minutes and runs if `BALLAST_STICKY` is `long`.
 fn long_or(long: usize, short: usize) -> usize {
     if std::env::var_os("BALLAST_STICKY").is_some_and(|word| word == "long") { long } else { short }
 }
 
-/// What the app does while root stands at a system call; below the cache, as the app.
+/// What the app does below the cache while root is stopped at a system call.
 type Act = (&'static str, fn(&Path) -> std::io::Result<()>);
 
 const ACTS: &[Act] = &[
@@ -167,7 +167,7 @@ const ACTS: &[Act] = &[
     ("move a weight there", |v| fs::rename(v.join("away/weights/large.bin"), v.join(TREE).join("large.bin"))),
 ];
 
-/// System calls that look at names or change them, and about how often a boot makes each.
+/// System calls that read or change names, and about how often a boot makes each.
 const CALLS: &[(&str, u64)] = &[
     ("openat2", 24),
     ("mkdirat", 2),
@@ -182,7 +182,7 @@ const CALLS: &[(&str, u64)] = &[
 ];
 
 impl Volume {
-    /// The app's own directories, with wrong weights, under the names of the way and beside it.
+    /// Creates the app's directories with wrong weights, at the names above the weights and beside them.
     fn prepare(&self) {
         for dir in [TREE, "away/weights"] {
             fs::create_dir_all(self.world.cache().join(dir)).unwrap();
@@ -192,7 +192,8 @@ impl Volume {
         all.iter().for_each(|path| chown(self.world.cache().join(path), Some(app::UID), Some(app::GID)).unwrap());
     }
 
-    /// A boot that is stopped at these calls, and what the app did there: the acts are taken in turn.
+    /// Boots with a stop at each of these calls, where the app does the acts in turn; returns the output and
+    /// the number of acts.
     fn boot_stopped(&self, hold: &str, stops: &[(&str, u64)], acts: &[&Act]) -> (Output, usize) {
         let report = self.world.report();
         let read = format!("cat \"$MODEL_HOME\"/{TREE}/large.bin \"$MODEL_HOME\"/{TREE}/small.bin");
@@ -216,7 +217,7 @@ impl Volume {
         })
     }
 
-    /// At each stop of the boot the app acts, and the boot goes on.
+    /// Lets the app act at each stop of the boot, and then continues the boot.
     fn act_at_stops(&self, log: &Path, acts: &[&Act], done: &AtomicBool) -> usize {
         let (mut left, mut met) = (acts.iter(), 0);
         while !done.load(Ordering::Relaxed) {
@@ -239,7 +240,7 @@ impl Volume {
     }
 }
 
-/// The threads that the tracer saw stop, in order, each one complete: the signal, then the thread that stands.
+/// Returns the threads that the tracer saw stop, in order.
 fn stops_in(log: &Path) -> Vec<rustix::process::Pid> {
     let text = fs::read_to_string(log).unwrap_or_default();
     let lines: Vec<&str> = text.lines().collect();
@@ -291,7 +292,8 @@ fn whatever_the_app_does_at_three_system_calls_nothing_wrong_is_called_better_th
 }
 
 impl Volume {
-    /// What the report calls right and better than owned, and the command did not read.
+    /// Returns the weights that the report calls right and better than `owned`, but that the command did not
+    /// read.
     fn lies(&self, output: &Output) -> Option<String> {
         let reported = self.world.reported();
         let better = |at: usize| {
@@ -299,7 +301,7 @@ impl Volume {
             reported["weights"][at]["right"] == true && (protection == "sticky" || protection == "image-layer")
         };
         let right = output.stdout == PAIR.iter().flat_map(bytes_of).collect::<Vec<_>>();
-        // 1 is the command's own, where the app took away a file that was called no better than owned.
+        // Code 1 is the command's own: the app removed a file whose protection was only `owned`.
         let started = matches!(output.status.code(), Some(0 | 1 | 14));
         let kept_and_owned = reported["served"]["from"] == "keep-volume" && !(better(0) && better(1));
         if started && !(better(0) && better(1) && !right) && !(kept_and_owned && reported["ready"] == true) {

@@ -1,4 +1,4 @@
-//! `views`: several variables that lead into one store, of which some parts may be volumes of their own.
+//! Tests `views`: several variables with paths in one store, parts of which may be separate volumes.
 #![cfg(feature = "full")]
 #![expect(clippy::unwrap_used, reason = "a test's helpers may fail where they stand")]
 
@@ -16,7 +16,7 @@ const PATHS: [&str; 3] = ["hub/a.bin", "torch/hub/checkpoints/b.pth", "nltk/c.zi
 struct World(TempDir);
 
 impl World {
-    /// A layer with three weights, an empty cache, and a lock file with three variables.
+    /// Creates a layer with three weights, an empty cache, and a lock file with three variables.
     fn new() -> Self {
         let world = Self(testkit::ground::folder("scratch"));
         let place = |name: &str| world.path(name).display().to_string();
@@ -47,7 +47,7 @@ impl World {
         self.ballast(setup, &format!("run --seal off --report r.json {options} -- sh -c '{read}'"))
     }
 
-    /// Calls the program after `setup`; as root in a mount namespace of its own.
+    /// Runs the program after `setup`; as root, in a new mount namespace.
     fn ballast(&self, setup: &str, words: &str) -> Output {
         let script = format!("{setup}\nexec {} {words}", program().display());
         let mut command = Command::new(if rustix::process::geteuid().is_root() { "unshare" } else { "sh" });
@@ -94,7 +94,7 @@ fn root_gives_the_app_a_volume_that_is_mounted_at_a_view() {
     let output = world.run(mounted, "--user 100:101");
     assert!(world.reads_all_in(&output, "cache"), "{output:?}");
     assert!(stdout(&output).contains(" 100 101 "), "{output:?}");
-    // One view that can't be written: the layer serves all of them.
+    // If one view can't be written, the layer serves all of them.
     let world = World::new();
     let closed = world.run(&format!("{mounted}; mount -o remount,ro cache/torch"), "--user 100:101");
     assert!(world.reads_all_in(&closed, "baked"), "{closed:?}");

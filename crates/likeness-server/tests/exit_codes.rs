@@ -1,17 +1,18 @@
-//! Both programs' exit codes, and the page that explains them: one meaning for each code, one row for each.
+//! Compares both programs' exit codes with the page that explains them: each code has one meaning and one
+//! row.
 
 #![allow(clippy::unwrap_used, reason = "tests")]
 
 use std::collections::{BTreeMap, BTreeSet};
 
-/// The codes of an `Exit` enum, by number.
+/// Returns the codes of an `Exit` enum, by number.
 fn declared(source: &str) -> BTreeMap<u8, String> {
     let body = source.split("pub enum Exit {").nth(1).unwrap().split("\n}").next().unwrap();
     let rows = body.lines().filter_map(|line| line.trim().trim_end_matches(',').split_once(" = "));
     rows.filter_map(|(name, code)| Some((code.parse().ok()?, name.to_owned()))).collect()
 }
 
-/// The codes of a table of the page, by number.
+/// Returns the codes of a table of the page, by number.
 fn documented(text: &str) -> BTreeMap<u8, String> {
     let cells = text.lines().filter_map(|line| {
         let mut cells = line.strip_prefix("| ")?.split(" | ");

@@ -1,4 +1,4 @@
-//! The developer's screen of `README.md`: its commands, with the programs and data that the tests have built.
+//! Runs the developer's commands of `README.md`, with the programs and data that the tests have built.
 
 use std::fs;
 use std::process::Command;
@@ -7,7 +7,7 @@ use testkit::data::own_data;
 
 const README: &str = include_str!("../../../README.md");
 
-/// Stands for cargo: what it would run is built already.
+/// A shell function in place of cargo, because the programs are built already.
 const CARGO: &str = r#"cargo() {
     case "$*" in
         "run -q -p testkit --example own-data") echo "$OWN_DATA" ;;

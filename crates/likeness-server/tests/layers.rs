@@ -1,11 +1,11 @@
-//! Who may know what in this program, as an ordinary test of its sources.
+//! Checks in the program's sources which file may use which type or function.
 
 #![allow(clippy::unwrap_used, reason = "tests")]
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// Every source file without its tests: path below `src`, code.
+/// Returns every source file without its tests: the path below `src`, and the code.
 fn sources() -> Vec<(String, String)> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
     let (mut folders, mut files) = (vec![root.clone()], Vec::new());
@@ -28,10 +28,10 @@ fn sources() -> Vec<(String, String)> {
 
 #[test]
 fn each_word_stays_where_it_belongs() {
-    // (word, the files that may hold it)
+    // (word, the files that may contain it)
     let table: [(&str, &[&str]); 5] = [
-        // Ballast's types end where its verified bytes become the library's. The others open a named file by
-        // `ballast::foreign`.
+        // Only `weights.rs` uses Ballast's types, to turn verified bytes into the library's. The other files
+        // open a named file with `ballast::foreign`.
         (
             "ballast::",
             &[
@@ -44,9 +44,9 @@ fn each_word_stays_where_it_belongs() {
                 "secrets.rs",
             ],
         ),
-        // Only what opens sealed templates makes one for the library.
+        // Only the code that opens sealed templates creates one for the library.
         ("Template::opened", &["store/person.rs"]),
-        // One place reads the policy's settings, one compares a distance with a threshold.
+        // One place reads the settings of the policy, and one place compares a distance with a threshold.
         ("VERIFICATION_THRESHOLD\"", &["config/policy.rs", "config/names.rs"]),
         ("Metric::Cosine", &[]),
         // One pipeline: the program has no steps of its own.

@@ -1,4 +1,4 @@
-//! The page in a real browser: starts services and lets `tests/page/suite.mjs` run every flow.
+//! Tests the page in a real browser: starts services, and `tests/page/suite.mjs` runs every flow.
 
 #![allow(clippy::unwrap_used, reason = "tests")]
 
@@ -17,7 +17,7 @@ const SAMPLE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/page/sample.jpg");
 
 const KEY: &str = "a-key-of-the-page-tests-0123456789abcdef";
 
-/// The browser's program; `None` where something that the suite needs is missing.
+/// Returns the browser's program; `None` if the suite lacks something that it needs.
 fn browser(test: &str) -> Option<PathBuf> {
     let there = need::full_tier(test, "a browser")
         && need::tool(test, "npm", "apt-get install npm")
@@ -25,8 +25,8 @@ fn browser(test: &str) -> Option<PathBuf> {
     there.then(|| paths::find("chromium")).flatten()
 }
 
-/// The suite with its two packages, which a lock file pins, in a folder below the target folder. `None` where npm
-/// cannot bring them.
+/// Copies the suite with its two pinned packages to a folder below the target folder. Returns `None` if npm
+/// can't install them.
 fn suite(test: &str) -> Option<PathBuf> {
     let (from, to) = (Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/page"), paths::scratch().join("page-suite"));
     std::fs::create_dir_all(&to).unwrap();
@@ -56,7 +56,8 @@ fn every_flow_in_a_real_browser() {
     let output = Command::new("node")
         .args(["--test", "--test-reporter", "spec", "suite.mjs"])
         .current_dir(&suite)
-        // The generated networks do not see the sample's face: the browser serves a drawn photograph in its place.
+        // The generated networks do not find the sample's face, so the browser serves a drawn photograph
+        // instead.
         .env("PAGE_SAMPLE", whole.photograph("anna.jpg"))
         .env("PAGE_BROWSER", browser)
         .env("PAGE_WHOLE", &service.url)

@@ -1,4 +1,4 @@
-//! The program `likeness` as a person calls it.
+//! Tests the program `likeness` from its command line.
 
 #![allow(clippy::unwrap_used, reason = "tests")]
 
@@ -10,7 +10,7 @@ use serde_json::Value;
 use tempfile::TempDir;
 use testkit::data::{self, OwnData, own_data};
 
-/// The generated test data, and a lock file that pins its weights.
+/// The generated test data, and a lock file with the pins of its weights.
 struct Bench {
     dir: TempDir,
 }
@@ -38,7 +38,7 @@ impl Bench {
         own_data().images().join(name).display().to_string()
     }
 
-    /// A folder with copies of the weights, except those that are named.
+    /// Creates a folder with copies of the weights, except the named ones.
     fn weights_without(&self, missing: &[&str]) -> PathBuf {
         let folder = self.dir.path().join("weights");
         fs::create_dir_all(&folder).unwrap();
@@ -69,7 +69,7 @@ impl Bench {
     }
 }
 
-/// The digest of the generated embedder, which no program knows.
+/// Returns the digest of the generated embedder, which the program does not know.
 fn embedder() -> &'static str {
     OwnData::sha256(data::EMBEDDER)
 }
@@ -321,7 +321,7 @@ fn bench_has_a_finite_row_for_each_network_and_each_stage_of_both_modes() {
     assert_eq!((&printed["not_compared"], printed["models"].as_array().unwrap().len()), (&Value::Null, 4));
 }
 
-/// These keys of a report hold numbers beyond nought; what is not finite would be null.
+/// Checks that these keys of a report contain positive numbers; a number that is not finite would be null.
 fn positive(row: &Value, keys: &[&str]) {
     for key in keys {
         assert!(row[key].as_f64().is_some_and(|number| number > 0.0), "{key}: {row}");

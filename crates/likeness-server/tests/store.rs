@@ -1,4 +1,4 @@
-//! `likeness store` and `likeness key` as a person calls them.
+//! Tests `likeness store` and `likeness key` from the command line.
 
 #![allow(clippy::unwrap_used, reason = "tests")]
 
@@ -23,7 +23,7 @@ impl World {
         world
     }
 
-    /// A world with a store in it.
+    /// Creates a world with a store.
     fn made() -> Self {
         let world = Self::new();
         assert_eq!(code(&world.store("init", &[])), 0);
@@ -234,7 +234,7 @@ fn a_database_off_this_machine_is_believed_by_its_certificate_alone() {
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
-/// An attacker on the connection who says that the server has no TLS.
+/// Attack: on the connection, the attacker answers that the server has no TLS.
 #[test]
 fn a_server_that_refuses_tls_gets_nothing() {
     use std::io::{Read as _, Write as _};

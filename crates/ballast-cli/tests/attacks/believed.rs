@@ -1,4 +1,4 @@
-//! What a boot must not believe, and where it must not write: receipts, indexes, lock files, reports.
+//! Attacks on what a boot trusts or writes: receipts, indexes, lock files, reports.
 
 use std::fs;
 use std::os::unix::fs::{MetadataExt, chown, symlink};

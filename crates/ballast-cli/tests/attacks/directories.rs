@@ -1,5 +1,5 @@
-//! The app owns the directory above the one that root is to change, and renames another directory to that
-//! name: root must leave every directory that is not the app's as it was. Volumes still become the app's.
+//! Attack: the app owns the parent of the directory that root changes, and renames another directory to that
+//! name. Root must not change a directory that is not the app's; volumes are still given to the app.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -8,19 +8,19 @@ use std::process::{Command, Output};
 use crate::scene::HOLDS;
 use crate::support::{PAIR, World, is_root, program, stderr, stdout};
 
-/// Who names the store.
+/// What names the store.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum By {
     Lock,
     Environment,
 }
 
-/// A layout: its name, who names the store, the store, how root and the app make it, the directory that is
-/// examined afterwards, and its owner and mode after a boot in mode owned, and in mode sticky.
+/// A layout: its name, what names the store, the store, the set-up, the examined directory, and that
+/// directory's owner and mode after a boot in mode owned and in mode sticky.
 type Layout = (&'static str, By, &'static str, &'static str, &'static str, [&'static str; 2]);
 
 const AS_APP: &str = "setpriv --reuid 100 --regid 101 --clear-groups";
-/// The capabilities that the documents ask for, and no other.
+/// The three capabilities that the documents require, and no others.
 const THREE: &str = "setpriv --bounding-set=-all,+chown,+setuid,+setgid";
 
 /// A private directory with a secret, and the app's directory `data` with `models` in it.
@@ -127,7 +127,7 @@ const LAYOUTS: &[Layout] = &[
         "data/models",
         "mkdir other && mount --bind other data/models",
         "data/models",
-        // The app owns `data`, so nothing below it is kept from the app: the layer serves, and the mount is root's.
+        // The app owns `data`, so it can change everything below: the layer serves, and root keeps the mount.
         ["100:101:755", "0:101:1775"],
     ),
     (
@@ -169,7 +169,7 @@ fn root_gives_the_app_no_directory_that_the_app_put_under_the_stores_name() {
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
-/// Boots in a mount namespace of its own; the last line is owner and mode of what is judged.
+/// Boots in a new mount namespace; the last line of the output is the examined directory's owner and mode.
 fn boot(world: &World, by: By, store: &str, setup: &str, judged: &str, hold: &str) -> Output {
     let place = world.path(store).display().to_string();
     if by == By::Lock {

@@ -7,7 +7,8 @@ use std::process::{Command, Output};
 
 use crate::support::{PAIR, TREE, World, bytes_of, is_root, pin_of, program, stderr, stdout};
 
-/// How the layer comes to lie at `baked`; the files are in `layer`, the app's own unless the set-up says otherwise.
+/// How the layer is mounted at `baked`. The files are in `layer`, and the app owns them unless the set-up
+/// changes that.
 type Mount = (&'static str, &'static str, &'static str);
 
 const BIND: &str = "mount --bind layer baked && mount -o remount,bind,ro baked";
@@ -42,7 +43,7 @@ const MOUNTS: &[Mount] = &[
     ),
 ];
 
-/// Boots in a mount namespace of its own, with no cache, so that the layer serves.
+/// Boots in a new mount namespace without a cache, so that the layer serves.
 fn boot(world: &World, setup: &str) -> Output {
     let setup = setup.replace("$BIND", BIND);
     let nowhere = world.path("nowhere");
@@ -83,8 +84,8 @@ fn a_read_only_mount_is_a_layer_only_if_no_other_mount_writes_it() {
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
-/// A root directory of its own for the boot, read-only, with the app's weights in it: what a container with a
-/// read-only root file system sees. `$MOUNT` may lay another mount over the weights.
+/// A read-only root directory for the boot that contains the app's weights, as in a container with a
+/// read-only root file system. `$MOUNT` may mount something over the weights.
 const OWN_ROOT: &str = r#"
 cd "$WORLD" && mkdir root && mount --bind root root && mkdir -p "root$WORLD" root/proc root/dev root/run
 for dir in /usr /lib /lib64 /bin; do
@@ -136,7 +137,7 @@ fn a_forged_index_on_a_read_only_mount_gets_no_wrong_byte_called_right() {
         let setup = format!("chown -R {owner} layer && {BIND}");
         let output = boot(&world, &setup);
         let read_evil = stdout(&output) == "EEEE";
-        // With root's owner the forgery is root's own word, which shows that the forged index would do.
+        // If root owns the forged index, it is trusted: so the forgery itself would work.
         if read_evil != believed || output.status.code() != Some(if believed { 0 } else { 14 }) {
             wrong.push(format!("{owner}: {output:?}"));
         }
@@ -144,7 +145,8 @@ fn a_forged_index_on_a_read_only_mount_gets_no_wrong_byte_called_right() {
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
-/// Other bytes under the first weight's name, and an index that has their tree under the weight's pin.
+/// Writes other bytes under the first weight's name, and an index that lists their tree under the weight's
+/// pin.
 fn forge(world: &World, evil: &[u8]) {
     let other = World::new(&PAIR);
     let pin = pin_of(&bytes_of(&PAIR[0]));
@@ -166,7 +168,7 @@ fn raw(hex: &str) -> Vec<u8> {
     (0..hex.len()).step_by(2).map(|at| u8::from_str_radix(&hex[at..at + 2], 16).unwrap()).collect()
 }
 
-/// The entries are sorted by pin: two weights of which one changes its pin may change their order.
+/// Replaces a pin in the entries and sorts them again, because the index is sorted by pin.
 fn replaced(entries: &[u8], from: &[u8], to: &[u8]) -> Vec<u8> {
     let (head, mut rest) = entries.split_at(24);
     let mut all = Vec::new();
@@ -187,7 +189,7 @@ fn put(path: &Path, bytes: &[u8]) {
     fs::write(path, bytes).unwrap();
 }
 
-/// The lock file's directory as a ConfigMap lies there, and who could have made it.
+/// Tests the lock file in a directory with the links of a ConfigMap, made by root or by the app.
 #[test]
 fn a_lock_file_in_a_configmap_is_obeyed_and_one_that_uid_100_put_there_is_refused() {
     if !is_root("a_lock_file_in_a_configmap") {

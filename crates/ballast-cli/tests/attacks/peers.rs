@@ -1,4 +1,5 @@
-//! A peer with the app's uid while a boot runs, and the app after it: renames, old writers, a lock that is never released.
+//! Attacks of a peer with the app's uid during a boot, and of the app after it: renames, old writers, a lock
+//! that is never released.
 
 use std::fs::{self, File};
 use std::os::fd::AsRawFd;
@@ -26,7 +27,7 @@ fn attack_4_an_ancestor_is_swapped_for_a_symlink_during_the_boot() {
             std::thread::scope(|scope| {
                 scope.spawn(|| {
                     while !stop.load(Ordering::Relaxed) {
-                        // Names change hands whole, so that the path always leads somewhere.
+                        // Renames are atomic, so the path always exists.
                         let _ = fs::rename(&path, &away).and_then(|()| fs::rename(&link, &path));
                         let _ = fs::rename(&path, &link).and_then(|()| fs::rename(&away, &path));
                     }
@@ -37,7 +38,7 @@ fn attack_4_an_ancestor_is_swapped_for_a_symlink_during_the_boot() {
                     if output.status.code() == Some(HUNG) {
                         wrong.push(format!("{ancestor:?}: it hung"));
                     }
-                    // The swapper may win, and then the layer serves; a start with wrong bytes is no outcome.
+                    // If the attacker wins the race, the layer serves; a start with wrong bytes is a failure.
                     if !matches!(output.status.code(), Some(0 | 14)) {
                         wrong.push(format!("{ancestor:?}: {output:?}"));
                     }
@@ -90,7 +91,7 @@ fn attack_7_and_8_and_11_a_writer_and_a_mapping_from_before_do_not_reach_a_kept_
     assert_eq!(fs::metadata(scene.target()).unwrap().uid(), 0);
 }
 
-/// A shared mapping of a file's first bytes, which moves neither of its times when stored to.
+/// A shared mapping of a file's first bytes. A store to it need not change the file's times.
 struct Mapping(*mut libc::c_void, usize);
 
 impl Mapping {

@@ -1,4 +1,5 @@
-//! What an earlier run of the app left in the volume: links, devices, giants, names, modes.
+//! Attacks by files that an earlier run of the app left in the volume: links, devices, huge files, names,
+//! modes.
 
 use std::fs::{self, File};
 use std::os::unix::fs::{PermissionsExt, symlink};
@@ -11,7 +12,7 @@ use crate::support::{PAIR, bytes_of};
 
 type Plant = fn(&Scene);
 
-/// What was prepared, by the number of the attack in `SECURITY.md`.
+/// The prepared files, by the number of the attack in `SECURITY.md`.
 const FIXTURES: &[(&str, Plant)] = &[
     ("1 the volume's own directory is a symlink", |s| {
         symlink(s.outside(""), s.world.cache().join(".deepface")).unwrap()

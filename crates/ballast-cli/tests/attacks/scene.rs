@@ -1,4 +1,4 @@
-//! A volume that the app prepared, a tree outside that must not change, and the boots between.
+//! A volume that the app prepared, a tree outside that must not change, and the boots of a test.
 
 use std::fs;
 use std::os::unix::fs::{MetadataExt, chown, lchown};
@@ -10,7 +10,7 @@ use crate::support::{PAIR, TREE, World, is_root, program, stderr, stdout};
 
 pub const APP: u32 = 100;
 pub const HOLDS: [&str; 2] = ["owned", "sticky"];
-/// No attack may make a boot hang; `timeout` ends with this code when one does.
+/// The exit code of `timeout` if an attack makes a boot hang.
 pub const HUNG: i32 = 124;
 
 pub struct Scene {
@@ -19,7 +19,7 @@ pub struct Scene {
 }
 
 impl Scene {
-    /// A volume that an earlier run handed to the app, still empty.
+    /// Creates an empty volume that an earlier run gave to the app.
     pub fn new() -> Self {
         let world = World::new(&PAIR);
         chown(world.cache(), Some(APP), Some(101)).unwrap();
@@ -39,13 +39,13 @@ impl Scene {
         self.canary.path(name)
     }
 
-    /// The directories down to the weights, the app's.
+    /// Creates the directories above the weights, owned by the app.
     pub fn dirs(&self) -> PathBuf {
         fs::create_dir_all(self.weights()).unwrap();
         self.target()
     }
 
-    /// Everything in the volume is the app's, except where a link would lead.
+    /// Gives everything in the volume to the app, without following links.
     pub fn give_all(&self) {
         let mut left = vec![self.world.cache()];
         while let Some(path) = left.pop() {
@@ -70,7 +70,8 @@ impl Scene {
         timeout.env("BALLAST_LOCK", self.world.lock()).output().unwrap()
     }
 
-    /// Started as the app, every weight right where the app was pointed, nothing changed outside.
+    /// Checks that the command started as the app, that every weight in the reported root is right, and that
+    /// nothing outside changed.
     pub fn judge(&self, output: &Output) -> Vec<String> {
         let mut wrong = self.canary.changes();
         if output.status.code() == Some(HUNG) {
@@ -93,7 +94,7 @@ impl Scene {
     }
 }
 
-/// Runs one check under the protections off and on, and both ways of holding.
+/// Runs a check with the kernel's protections off and on, in modes owned and sticky.
 pub fn everywhere(test: &str, check: impl Fn(&str) -> Vec<String>) {
     if !is_root(test) {
         return;
@@ -108,7 +109,7 @@ pub fn everywhere(test: &str, check: impl Fn(&str) -> Vec<String>) {
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
-/// An access list that gives these rights to uid 100 by name, and to everybody.
+/// Sets an access list with these rights for uid 100, and for all other users.
 pub fn set_acl(path: &Path, which: &str, named: u16, other: u16) {
     const ALL: u32 = u32::MAX;
     let entries = [(1u16, 7u16, ALL), (2, named, APP), (4, 5, ALL), (0x10, 7, ALL), (0x20, other, ALL)];

@@ -1,4 +1,5 @@
-//! How the boot was started, and what the command gets: environment, roots, descriptors, umask, a loader.
+//! Attacks by the environment of a boot, and what the command inherits: variables, roots, descriptors, umask,
+//! a loader.
 
 use std::ffi::CString;
 use std::fs::{self, File};
@@ -136,14 +137,14 @@ fn attack_15_umask_and_inherited_access_lists_decide_no_mode() {
     });
 }
 
-/// The access lists that a path has.
+/// Returns the access lists of a path.
 fn acl_names(path: &Path) -> Vec<&'static str> {
     let path = CString::new(path.as_os_str().as_bytes()).unwrap();
     let has = |name: &&str| rustix::fs::getxattr(&path, *name, &mut [0u8; 256][..]).is_ok();
     ["system.posix_acl_access", "system.posix_acl_default"].into_iter().filter(has).collect()
 }
 
-/// An LD_PRELOAD is the loader's, and a static program has none.
+/// LD_PRELOAD acts on the dynamic loader, which a static program does not use.
 #[test]
 fn attack_12_a_preloaded_object_is_loaded_by_no_static_build() {
     if !is_root("attack_12_preload") {

@@ -1,5 +1,6 @@
-//! `fetch` against sources that lie, stall, cut and send pages; parts, tokens, proxies, TLS, full
-//! disks, kills; `members`: archives and wheels; `outdated`: drift, and `pin --refresh`. All on loopback.
+//! Tests `fetch` on loopback: sources that lie, stall, cut or send HTML pages; partial files, tokens,
+//! proxies, TLS, full disks, kills. `members` tests archives and wheels, `outdated` tests changed sources and
+//! `pin --refresh`.
 #![cfg(feature = "full")]
 #![expect(clippy::unwrap_used, reason = "a test's helpers may fail where they stand")]
 
@@ -21,14 +22,14 @@ use server::{Server, bounded};
 use support::{is_root, pin_of, program, stderr, stdout};
 use tempfile::TempDir;
 
-/// Short enough for a test, long enough for a busy machine.
+/// Timeouts that are short enough for a test and long enough for a busy machine.
 const QUICK: [&str; 6] = ["--idle-timeout", "5", "--timeout", "30", "--retries", "1"];
 
 fn bytes() -> Vec<u8> {
     (0..300_000u32).map(|at| (at * 31 % 251 + at / 65_536) as u8).collect()
 }
 
-/// A lock file and the store that is filled.
+/// A lock file and the store that `fetch` fills.
 struct World {
     dir: TempDir,
 }
@@ -45,7 +46,7 @@ impl World {
         Self { dir }
     }
 
-    /// A weight of a pinned size.
+    /// Creates a world with one weight of a pinned size.
     fn sized(sources: &[String], bytes: &[u8]) -> Self {
         Self::new(sources, Some(bytes.len()), bytes)
     }
@@ -83,7 +84,7 @@ impl World {
     }
 }
 
-/// A behaviour, the fault that it must be called by, and options.
+/// The behaviour of a source, the fault that must be named, and more options.
 type Row = (&'static str, Option<&'static str>, &'static [&'static str]);
 
 const ROWS: &[Row] = &[
@@ -116,7 +117,8 @@ const ROWS: &[Row] = &[
     ("garbage", Some("bad-answer"), &[]),
 ];
 
-/// Later options win over earlier ones only if given once: the row's replace the quick ones.
+/// Runs `fetch` with the row's options in place of the same quick ones, because an option may be given only
+/// once.
 fn run_row(world: &World, options: &[&str]) -> Output {
     let kept = QUICK.chunks(2).filter(|pair| !options.contains(&pair[0])).flatten();
     let mut command = Command::new(program());
@@ -154,7 +156,7 @@ fn judge(row: &Row, server: &Server, all: &[u8]) -> Vec<String> {
 #[test]
 fn each_lie_of_a_source_has_its_name_and_the_next_source_gives_the_file() {
     let all = bytes();
-    // Each row has a server of its own, since some behave otherwise at the second request.
+    // Each row has its own server, because some behave differently at the second request.
     let wrong: Vec<String> = std::thread::scope(|scope| {
         let rows: Vec<_> = ROWS.iter().map(|row| scope.spawn(|| judge(row, &Server::start(&all), &all))).collect();
         rows.into_iter().flat_map(|row| row.join().unwrap()).collect()
@@ -216,7 +218,7 @@ fn a_part_that_was_tampered_with_costs_a_second_download_and_nothing_else() {
         let output = world.fetch(&[]);
         let sent: Vec<_> =
             server.requests().iter().filter(|request| request.path == path).map(|request| request.range).collect();
-        // Of a complete part that is wrong, the impossible Range may be requested first.
+        // For a complete but wrong partial file, `fetch` may first request a Range beyond its end.
         let fits = sent == ranges || name == "complete and flipped";
         if !output.status.success() || !world.right(&all) || world.names() != 1 || !fits {
             rows.push(format!("{name}: requested {sent:?}, {output:?}"));

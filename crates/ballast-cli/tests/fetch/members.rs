@@ -1,4 +1,4 @@
-//! Members of archives and of wheels as sources.
+//! Tests members of archives and of wheels as sources.
 
 use std::fs;
 use std::io::Write as _;
@@ -11,7 +11,7 @@ use crate::server::Server;
 use crate::support::{program, stderr};
 use crate::{World, bytes};
 
-/// A wheel of one member, made here.
+/// Creates a wheel with one member.
 fn wheel(links: &Path, member: &str, bytes: &[u8]) {
     let file = fs::File::create(links.join("tiny_weights-1.0-py3-none-any.whl")).unwrap();
     let mut zip = zip::ZipWriter::new(file);
@@ -30,7 +30,7 @@ fn wheel(links: &Path, member: &str, bytes: &[u8]) {
     zip.finish().unwrap();
 }
 
-/// An archive of two members below a folder: zip, tar, or tar under gzip.
+/// Creates an archive with two members below a folder: zip, tar or tar.gz.
 fn archive(path: &Path, members: &[(&str, &[u8])]) {
     let dir = testkit::ground::folder("members");
     for (name, content) in members {

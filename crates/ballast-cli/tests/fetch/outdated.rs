@@ -1,4 +1,5 @@
-//! `outdated` says how each source stands to its pin and fetches nothing; `pin --refresh` takes the new bytes.
+//! Tests that `outdated` compares each source with its pin without fetching, and that `pin --refresh` accepts
+//! the new bytes.
 
 use std::fs;
 use std::net::TcpListener;
@@ -21,7 +22,7 @@ fn ballast(world: &World, args: &[&str]) -> Output {
     command.current_dir(world.dir.path()).arg(args[0]).args(QUICK).args(&args[1..]).output().unwrap()
 }
 
-/// How a source answers, and its state.
+/// The behaviour of a source, and the expected state.
 const HOSTS: [(&str, &str); 13] = [
     ("digest/w.bin", "same"),
     ("digest-of-other/w.bin", "changed"),
@@ -119,7 +120,7 @@ fn refresh_moves_the_old_digest_to_previous_shows_both_and_keeps_the_rest() {
     let again = refresh(&["m/w.bin"]);
     assert!(again.status.success() && stdout(&again).contains("has the pinned bytes still"), "{again:?}");
     assert_eq!(fs::read_to_string(&lock).unwrap(), text);
-    // Back to the old bytes, from another place, which is then tried first.
+    // Pins the old bytes again from another place, which is then the first source.
     fs::write(world.dir.path().join("old.bin"), old).unwrap();
     let back = refresh(&["w.bin", "old.bin"]);
     let text = fs::read_to_string(&lock).unwrap();

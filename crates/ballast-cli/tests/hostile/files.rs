@@ -1,6 +1,5 @@
-//! Attack: under a name that the program opens stands a FIFO, a device, a socket, a directory, a file
-//! without an end or one that is sparse. Each is refused before a byte is read; a boot that does not need
-//! it goes on.
+//! Attack: a name that the program opens is a FIFO, a device, a socket, a directory, an endless or a sparse
+//! file. Each is refused before a byte is read, and a boot that does not need the file continues.
 
 use std::fs::{self, File, Permissions};
 use std::os::unix::fs::{PermissionsExt as _, symlink};
@@ -40,7 +39,7 @@ fn place(kind: &str, at: &Path) {
     }
 }
 
-/// A file by its name in the world, the command that opens it, and the codes that it may end with.
+/// A file's name in the world, the command that opens it, and the allowed exit codes.
 type Role = (&'static str, &'static str, &'static [i32]);
 
 const ROLES: &[Role] = &[
@@ -67,7 +66,7 @@ const ROLES: &[Role] = &[
     ("from/large.bin", "export --from @/from @/out.tar", &[14]),
 ];
 
-/// A minisign key that signed nothing.
+/// A minisign public key that signed no file here.
 const KEY: &str = "RWQf6LRCGA9i53mlYecO4IzT51TGPpvWucNSCh1CBM0QTaLn73Y7GFO3";
 
 #[test]
@@ -83,7 +82,7 @@ fn what_is_no_plain_file_hangs_no_command_and_is_read_by_none() {
     for (name, line, codes) in ROLES {
         for kind in KINDS {
             if *kind == "sparse" && name.starts_with("folder") {
-                // A weight without a pin may be of any length: all of it would be read.
+                // A weight without a pin may have any length, and would be read completely.
                 continue;
             }
             let at = world.path(&name.replace("TREE", TREE));

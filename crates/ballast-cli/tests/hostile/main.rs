@@ -1,5 +1,5 @@
-//! Attacks by what the program reads, writes to and starts with: files that are no files, output that
-//! is never read, endless answers, secrets that would be handed on, text that orders a terminal about.
+//! Attacks by the program's inputs, outputs and environment: special files, output that no process reads,
+//! endless responses, inherited secrets, and terminal control sequences.
 #![cfg(feature = "full")]
 #![expect(clippy::unwrap_used, reason = "a test's helpers may fail where they stand")]
 

@@ -1,5 +1,5 @@
-//! Attack: answers, archives and folders that are far longer than what they should be. Memory and time
-//! follow the bounds, not the sender. The memory is what the kernel says that the program used at most.
+//! Attack: responses, archives and folders are far longer than they should be. Memory and time depend on the
+//! limits, not on the sender. The kernel reports the program's peak memory.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -13,17 +13,18 @@ use tar::{EntryType, Header};
 
 use crate::support::{PAIR, TREE, World, is_root, pin_of, program, stdout};
 
-/// No attack may cost more, in MiB.
+/// The largest memory that an attack may cause, in MiB.
 const MEMORY: i64 = 200;
 
-/// A small process between: what the kernel counts for a child includes the memory of its parent.
+/// A small process that starts the program, because the kernel counts the memory of the parent for a child
+/// too.
 const MEASURE: &str = "
 import resource, subprocess, sys
 code = subprocess.run(sys.argv[1:], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL).returncode
 print(code, resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss >> 10)
 ";
 
-/// Runs the program to its end, within two minutes: its code, and the most MiB that it used.
+/// Runs the program for at most two minutes; returns its exit code and its peak memory in MiB.
 fn measured(world: &World, args: &[&str], env: &[(&str, &str)]) -> (i32, i64) {
     let mut command = Command::new("python3");
     command.args(["-c", MEASURE, "timeout", "--signal=KILL", "120"]).arg(program()).args(args);
@@ -41,7 +42,7 @@ fn ballast(world: &World, args: &[&str]) -> (i32, i64) {
     measured(world, args, &[])
 }
 
-/// A registry whose answers to some path do not end, after a head of their own.
+/// Starts a registry whose responses for a path begin with this head and do not end.
 fn endless(path: &'static str, head: &'static str, filler: u8) -> u16 {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = listener.local_addr().unwrap().port();
@@ -71,7 +72,7 @@ fn pour(stream: &TcpStream, path: &str, head: &str, filler: u8, port: u16) -> Op
     }
     to.write_all(head.as_bytes()).ok()?;
     let chunk = [format!("{:x}\r\n", 1 << 20).as_bytes(), &vec![filler; 1 << 20], b"\r\n"].concat();
-    // Sixteen times the most memory that is allowed; then it says no more.
+    // Sends sixteen times the allowed memory, then nothing more.
     for _ in 0..(MEMORY * 16) {
         to.write_all(&chunk).ok()?;
     }
@@ -112,7 +113,7 @@ fn an_answer_without_an_end_is_not_kept_in_memory() {
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
-/// An archive's entry, whose header may say anything of its size.
+/// Returns a tar entry whose header claims this size.
 fn entry(path: &str, kind: EntryType, size: u64, content: &[u8]) -> Vec<u8> {
     let mut header = Header::new_gnu();
     header.set_entry_type(kind);
@@ -125,7 +126,7 @@ fn entry(path: &str, kind: EntryType, size: u64, content: &[u8]) -> Vec<u8> {
     bytes
 }
 
-/// A file of GNU's sparse kind: no bytes, and this length.
+/// Returns a GNU sparse entry with no bytes and this length.
 fn sparse(path: &str, real: u64) -> Vec<u8> {
     let number = |value: u64| {
         let mut field = [0; 12];
@@ -145,7 +146,7 @@ fn sparse(path: &str, real: u64) -> Vec<u8> {
     header.as_bytes().to_vec()
 }
 
-/// The world's own archive, its small layer made by `layer` from the right one.
+/// Returns the world's archive with its small layer changed by `layer`.
 fn archive_with(world: &World, layer: impl Fn(Vec<u8>) -> Vec<u8>) -> Vec<u8> {
     let from = world.path("source").display().to_string();
     assert_eq!(ballast(world, &["export", "--from", &from, "models.tar"]).0, 0);
@@ -216,7 +217,7 @@ fn an_archive_that_says_more_than_it_holds_is_refused_in_bounded_memory() {
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
-/// pip reads an index's answer whole; what it may map is bounded.
+/// pip reads the whole response of an index, so the memory that it may map is limited.
 #[test]
 fn an_index_of_packages_without_an_end_costs_no_memory_without_an_end() {
     let test = "an_index_of_packages_without_an_end_costs_no_memory_without_an_end";
@@ -233,7 +234,7 @@ fn an_index_of_packages_without_an_end_costs_no_memory_without_an_end() {
     assert!(code == 17 && mib < 2300, "exit {code}, {mib} MiB");
 }
 
-/// Mounts a file system in memory there, for this thread and what it starts alone.
+/// Mounts a tmpfs there, visible only to this thread and its children.
 fn own_tmpfs(at: &Path) {
     #[expect(unsafe_code, reason = "no safe call enters a new namespace")]
     // SAFETY: the flag concerns this thread's mounts and working directory; no descriptor is shared less.

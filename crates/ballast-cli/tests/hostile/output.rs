@@ -1,5 +1,5 @@
-//! Attack: the app fills the disk that stderr is on, or the reader of an output has gone or reads nothing.
-//! A boot starts its command all the same; every other command ends by itself, by a code of its own.
+//! Attack: the disk of stderr is full, or the reader of an output is gone or does not read. A boot still
+//! starts its command; every other command ends by itself with a documented code.
 
 use std::fs::{self, File, OpenOptions, Permissions};
 use std::io::{PipeReader, Write as _};
@@ -11,10 +11,10 @@ use rustix::fs::OFlags;
 
 use crate::support::{PAIR, World, program};
 
-/// The work is done, and stdout did not take the answer.
+/// The exit code for finished work whose result could not be written to stdout.
 const ANSWER_LOST: i32 = 47;
 
-/// A command line, with `@` for the world's folder and `%` for the number of this turn.
+/// Command lines, with `@` for the world's folder and `%` for the number of the turn.
 const COMMANDS: &[&str] = &[
     "run --report @/report.json -- /bin/mkdir @/started/%",
     "heal --report @/report.json",
@@ -40,10 +40,10 @@ const COMMANDS: &[&str] = &[
     "",
 ];
 
-/// What stands at a descriptor.
+/// What a descriptor is connected to.
 #[derive(Debug, Clone, Copy, PartialEq)]
 enum At {
-    /// A pipe that is read.
+    /// A pipe with a reader.
     Usual,
     Closed,
     /// A pipe without a reader.
@@ -100,7 +100,7 @@ impl Ground {
         }
     }
 
-    /// One turn: how the program ended, within a minute.
+    /// Runs one command for at most a minute; returns its exit status.
     fn turn(&self, line: &str, arranged: [At; 3], turn: usize) -> ExitStatus {
         let words: Vec<String> =
             line.split(' ').filter(|word| !word.is_empty()).map(|word| self.word(word, turn)).collect();
@@ -133,7 +133,7 @@ fn no_command_is_ended_by_an_output_that_fails_and_run_starts_its_command() {
         for arranged in ARRANGED {
             turn += 1;
             let status = ground.turn(line, *arranged, turn);
-            // A file that may not grow is none that a command could write either.
+            // With a limit on file sizes, a command can't write its own files either.
             let other_failure = arranged.contains(&At::Bounded) && status.code().is_some_and(|code| code < 100);
             let lost = status.code() == Some(ANSWER_LOST) && usual.success() && arranged[1] == At::Full;
             if status.signal().is_some() || !(status == usual || lost || other_failure) {
@@ -147,7 +147,7 @@ fn no_command_is_ended_by_an_output_that_fails_and_run_starts_its_command() {
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
-/// A pipe that takes nothing more, and its reader, who does not read.
+/// Returns a full pipe and its reader, which does not read.
 fn stuffed(nonblocking: bool) -> (PipeReader, Stdio) {
     let (reader, mut writer) = std::io::pipe().unwrap();
     rustix::fs::fcntl_setfl(&writer, OFlags::NONBLOCK).unwrap();

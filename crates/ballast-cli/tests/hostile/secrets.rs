@@ -1,5 +1,4 @@
-//! Attack: the command looks for what Ballast was given: in its environment, and in the session keyring
-//! that it possesses.
+//! Attack: the command searches for Ballast's secrets in its environment and in its session keyring.
 
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt as _;
@@ -47,7 +46,7 @@ if call(numbers[1], 1, None) < 0 or call(numbers[0], b'user', b'ballast-test', b
 os.execv(sys.argv[1], sys.argv[1:])
 ";
 
-/// Looks for the key in the session keyring, and reads it.
+/// Searches the session keyring for the key and reads it.
 const FIND: &str = "
 import ctypes, os, platform
 number = {'x86_64': 250, 'aarch64': 219}[platform.machine()]
@@ -80,7 +79,7 @@ fn roots_session_keyring_is_left_at_the_drop() {
     assert_eq!(stdout(&without), "100 s3cret", "the attack itself: {without:?}");
     let run = |user: &str| find(&[&program, "run", "--user", user, "--report", &report, "--"]);
     assert_eq!(stdout(&run("100:101")), "100 nothing");
-    // Root that stays root keeps what it has.
+    // Root that stays root keeps its keyring.
     assert_eq!(stdout(&run("0:0")), "0 s3cret");
 }
 

@@ -1,5 +1,5 @@
-//! Attack: names, answers and files of others hold what orders a terminal about, turns the order of letters,
-//! or forges a line of the program's own.
+//! Attack: names, responses and files of others contain terminal control sequences, change the direction of
+//! text, or forge a line of the program.
 
 use std::fs;
 use std::io::{BufRead as _, BufReader, Write as _};
@@ -8,11 +8,12 @@ use std::process::{Command, Output};
 
 use crate::support::{PAIR, World, program};
 
-/// Clears the screen, names the window, turns what follows, and says what the program would.
+/// Clears the screen, sets the window's title, reverses the text that follows, and imitates the program's
+/// output.
 const EVIL: &str = "\u{1b}[2J\u{1b}]0;x\u{7}\u{9b}31m\u{202e}\u{2066}\r\u{8}\u{200b}";
 const FORGED: &str = "ballast: 2 of 2 right";
 
-/// A registry whose every answer is an error in these words.
+/// Starts a registry whose every response is an error with this message.
 fn registry(message: &str) -> u16 {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = listener.local_addr().unwrap().port();
@@ -49,7 +50,7 @@ fn what_others_say_orders_no_terminal_about_and_forges_no_line() {
     fs::create_dir(&folder).unwrap();
     fs::write(folder.join("w.bin"), "w").unwrap();
     fs::write(folder.join(&name), "x").unwrap();
-    // What the user names is not others' text: its line breaks stay.
+    // The user's own path is not text of others, so its line breaks are kept.
     let odd = root.join(EVIL);
     fs::create_dir(&odd).unwrap();
     let write = |file: &str, text: String| fs::write(root.join(file), text).unwrap();

@@ -1,4 +1,4 @@
-//! Builds: what they hold, what they refuse, what they never keep.
+//! Tests builds of the image: their contents, their refusals, and the secrets that they must not contain.
 
 use std::fs;
 use std::io::Write as _;
@@ -12,7 +12,7 @@ use testkit::paths::static_program;
 use crate::ship::{Builder, Ship, TREE, WEIGHTS, pins, programs_folder, top};
 use crate::support::{stderr, stdout};
 
-/// The Python service's image, and the part of it that ours may have.
+/// The size of the Python service's image, and the part of it that ours may have.
 const THEIRS: u64 = 2_700_000_000;
 const PART: u64 = 20;
 
@@ -22,12 +22,12 @@ fn said(output: &std::process::Output) -> String {
     stdout(output) + &stderr(output)
 }
 
-/// Past the harness, which keeps what a passing test prints to itself.
+/// Prints a line directly to stderr, because the harness hides the output of a passing test.
 pub fn tell(line: &str) {
     std::io::stderr().write_all(format!("{line}\n").as_bytes()).unwrap();
 }
 
-/// A mirror without this file, or with one wrong bit in it.
+/// Copies the mirror, and removes or changes one file in the copy.
 fn mirror(ship: &Ship, name: &str, change: impl Fn(&Path)) -> std::path::PathBuf {
     let to = ship.docker.path(name);
     fs::create_dir(&to).unwrap();
@@ -71,7 +71,7 @@ fn a_build_refuses_what_it_cannot_have_and_names_exactly_that_file() {
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
-/// Kind and mode, owner, size, path of each entry.
+/// Returns the kind and mode, owner, size and path of each entry of the image.
 fn entries(ship: &Ship, tag: &str) -> Vec<String> {
     let id = ship.docker.reported(&["create", tag]);
     let tar = ship.docker.path(&format!("{tag}.tar"));
@@ -119,7 +119,7 @@ fn both_builders_make_the_same_files_one_layer_per_weight() {
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
-/// What a container of it starts with, and the labels that both ways to make it know.
+/// Returns the start configuration of the image, and the labels that both builders set.
 fn configuration(ship: &Ship, tag: &str) -> Vec<String> {
     let reported = |what: &str| {
         ship.docker.reported(&["image", "inspect", "--format", &format!("{{{{json .Config.{what}}}}}"), tag])
@@ -181,7 +181,7 @@ fn a_token_reaches_the_mirror_and_is_in_no_layer_and_no_history() {
     let saved = ship.docker.path("saved");
     ship.docker.reported(&["save", "--output", saved.to_str().unwrap(), "secret"]);
     let history = ship.docker.reported(&["history", "--no-trunc", "secret"]);
-    // Everything that the daemon keeps: layers of every stage, the builder's cache, its records.
+    // Searches all files of the daemon: layers of every stage, the builder's cache and its records.
     let holds = |text: &str, path: &Path| {
         Command::new("grep").args(["-r", "-q", "-F", "-e", text]).arg(path).status().unwrap().success()
     };

@@ -1,4 +1,4 @@
-//! What a build from the repository's root is given: `.dockerignore`.
+//! Tests `.dockerignore`: which files a build from the repository's root gets.
 
 use std::fs;
 
@@ -7,7 +7,7 @@ use crate::support::docker::Docker;
 use crate::support::is_root;
 use testkit::need;
 
-/// Files as people leave them in the folder.
+/// Secret files that users may have in the folder.
 const SECRETS: [&str; 12] = [
     ".env",
     ".env.production",
@@ -38,7 +38,7 @@ fn no_secret_of_the_folder_reaches_a_build() {
         fs::write(folder.join(name), format!("planted: {name}")).unwrap();
     }
     fs::copy(top().join(".dockerignore"), folder.join(".dockerignore")).unwrap();
-    // As the Dockerfiles of the examples take it.
+    // Copies the whole context, as the Dockerfiles of the examples do.
     fs::write(folder.join("examples/Dockerfile"), "FROM scratch\nCOPY . /\n").unwrap();
     let folder = folder.display().to_string();
     docker.reported(&["build", "--tag", "context", "--file", &format!("{folder}/examples/Dockerfile"), &folder]);

@@ -1,17 +1,17 @@
-//! One container, every door: `verify`, `status`, `heal`, health and a real request give one answer.
+//! Checks in one container that `verify`, `status`, `heal`, health and a real request agree.
 
 use crate::ship::{TREE, WEIGHTS};
 use crate::support::{stderr, stdout};
 use crate::up::Project;
 
-/// A command of Ballast in the running container: its exit code, and all that it printed.
+/// Runs a command of Ballast in the running container; returns its exit code and output.
 fn ballast(project: &Project, words: &[&str]) -> (Option<i32>, String) {
     let container = project.container();
     let ran = project.ship.docker.docker(&[&["exec", &container, "ballast"], words].concat());
     (ran.status.code(), stdout(&ran) + &stderr(&ran))
 }
 
-/// Each command agrees that the four weights in `folder` are right.
+/// Returns the commands that do not report the four weights in `folder` as right.
 pub fn disagreements(project: &Project, folder: &str) -> Vec<String> {
     let mut wrong = Vec::new();
     for words in [&["verify", "--long"][..], &["status"], &["status", "--verify"], &["heal"]] {

@@ -1,5 +1,5 @@
-//! The files that a person starts with: accepted by docker-compose, nothing for `doctor` to change but
-//! the tag, and `.env.example` has every variable with the lock file's own pins.
+//! Tests the files that a user starts with: docker-compose accepts them, `doctor` reports only the tag, and
+//! `.env.example` contains every variable, with the lock file's pins.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -12,7 +12,7 @@ use crate::up::sums;
 
 const FILES: [&str; 2] = ["compose.yaml", "deploy/compose.prod.yaml"];
 
-/// `.env.example`, filled in: commented variables with their defaults, and a key.
+/// Returns the variables of `.env.example`, with defaults for commented ones, and a key.
 fn example() -> BTreeMap<String, String> {
     let text = fs::read_to_string(top().join(".env.example")).unwrap();
     let lines = text.lines().map(|line| line.strip_prefix('#').unwrap_or(line));
@@ -69,8 +69,8 @@ fn doctor_finds_nothing_to_change_but_the_tag() {
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
-/// What a production file must say, and what it must not: secrets in files, no address but this machine's,
-/// no swap, no core dump.
+/// Checks the production file: secrets are in files, only addresses of this machine are published, and there
+/// is no swap and no core dump.
 #[test]
 fn the_production_file_keeps_secrets_out_of_the_environment_the_network_swap_and_dumps() {
     let text = fs::read_to_string(top().join("deploy/compose.prod.yaml")).unwrap();

@@ -1,11 +1,11 @@
-//! The modes, owners and rights that a process meets inside the hardened container, read from inside.
+//! Tests modes, owners and rights from inside the hardened container.
 
 use crate::build::tell;
 use crate::ship::{Builder, Ship, TREE, WEIGHTS};
 use crate::support::docker::find;
 use crate::support::{stderr, stdout};
 
-/// The lines of `deploy/compose.prod.yaml`, as options, and a busybox to look with.
+/// Runs a busybox command in a container with the options of `deploy/compose.prod.yaml`.
 fn inside(ship: &Ship, words: &[&str]) -> (Option<i32>, String) {
     let busybox = format!("{}:/busybox:ro", find("busybox").display());
     let mut run = ship.docker.command("docker");
@@ -58,7 +58,7 @@ fn every_mode_and_owner_inside_the_hardened_container_is_as_written() {
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
-/// What the process may do, and what there is not.
+/// Checks the rights of the process, and that certain files are missing.
 fn rights(ship: &Ship) -> Vec<String> {
     let weight = format!("/opt/baked-models/{TREE}/{}", WEIGHTS[1]);
     let status: [(&[&str], &str); 8] = [

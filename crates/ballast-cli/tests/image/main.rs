@@ -1,5 +1,5 @@
-//! The image of the service: how it is built, what it holds, and the mission's test plan on it, in a
-//! real engine. Its rows of `docs/scenarios.md` are what these tests saw.
+//! Tests the image of the service in a real engine: its build, its contents, and the mission's test plan.
+//! These tests write its rows of `docs/scenarios.md`.
 #![cfg(feature = "full")]
 #![expect(clippy::unwrap_used, reason = "a test's helpers may fail where they stand")]
 

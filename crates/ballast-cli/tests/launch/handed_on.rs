@@ -1,4 +1,4 @@
-//! What the command is handed on: descriptors, signals, no_new_privs, the process; and how it is found.
+//! Tests what the command inherits (descriptors, signals, no_new_privs, the process), and how it is found.
 
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
@@ -26,7 +26,7 @@ fn extra_descriptors_are_closed() {
     let ours = format!("{open} export LISTEN_PID=$$ LISTEN_FDS=2;");
     let other = format!("{open} export LISTEN_PID=1 LISTEN_FDS=2;");
     let absurd = format!("{open} export LISTEN_PID=$$ LISTEN_FDS=4294967295;");
-    // All that is open here, whatever this test was started with.
+    // All descriptors that are open in this test.
     let all = shell(open, "no ballast");
     assert!(all.starts_with("0 1 2 3 4 5 6 9"), "{all}");
     let mut wrong = Vec::new();

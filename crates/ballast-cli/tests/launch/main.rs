@@ -1,6 +1,6 @@
-//! The launch as real processes: what the command finds, beside what gosu gives it.
+//! Tests the launch with real processes, compared with gosu.
 //!
-//! Most tests need root; without it each prints SKIP and is counted.
+//! Most tests need root; otherwise each prints SKIP and is recorded.
 #![expect(clippy::unwrap_used, reason = "a test's helpers may fail where they stand")]
 
 mod accounts;

@@ -1,4 +1,4 @@
-//! What of root is left, and what a drop needs.
+//! Tests which privileges remain after the drop, and which the drop needs.
 
 use crate::stage::{Stage, out, output, status, zero};
 use testkit::need::skip;
@@ -137,7 +137,7 @@ fn a_user_namespace_that_denies_setgroups_is_named() {
     let Some(stage) = Stage::root("a_user_namespace_that_denies_setgroups_is_named") else {
         return;
     };
-    // With groups that match already there is nothing to deny.
+    // If the groups match already, no call can be denied.
     let plain = ["setpriv", "--reuid", "100", "--regid", "101", "--clear-groups"];
     let mapped = [&plain[..], &["unshare", "--user", "--map-root-user"]].concat();
     let probe = [&mapped[..], &["true"]].concat();

@@ -1,4 +1,5 @@
-//! The program where every user may execute it, account files of its own, and what a command saw.
+//! A copy of the program that every user may execute, with its own account files, and a reader of the
+//! command's output.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -19,7 +20,7 @@ app:x:600:600::/second:
 ";
 const GROUP: &str = "root:x:0:\napp:x:101:\nvideo:x:44:app,lone\naudio:x:29:app\nown:x:101:app\nwheel:x:10:root\n";
 
-/// The program, copied to where every user may execute it, and the account files.
+/// A copy of the program that every user may execute, and the account files.
 pub struct Stage {
     dir: TempDir,
 }
@@ -27,14 +28,15 @@ pub struct Stage {
 impl Stage {
     pub fn new() -> Self {
         let dir = testkit::ground::folder("stage");
-        // By a process of its own: what another test forks meanwhile must not hold it open for writing.
+        // Another process copies it: otherwise a child forked by another test could still have it open for
+        // writing.
         assert!(Command::new("cp").arg(program()).arg(dir.path().join("ballast")).status().unwrap().success());
         fs::write(dir.path().join("passwd"), PASSWD).unwrap();
         fs::write(dir.path().join("group"), GROUP).unwrap();
         Self { dir }
     }
 
-    /// A stage for a test that needs root, or a counted SKIP.
+    /// Creates a stage for a test that needs root; returns `None` and records a skip otherwise.
     pub fn root(test: &str) -> Option<Self> {
         is_root(test).then(Self::new)
     }
@@ -47,12 +49,12 @@ impl Stage {
         self.path("ballast").to_str().unwrap().to_owned()
     }
 
-    /// `ballast run` with these options and this shell script as its command.
+    /// Runs `ballast run` with these options, and this shell script as its command.
     pub fn run(&self, options: &[&str], script: &str) -> Output {
         self.under(&[], options, script)
     }
 
-    /// The same, started by another program.
+    /// Runs the same, started by another program.
     pub fn under(&self, starter: &[&str], options: &[&str], script: &str) -> Output {
         let program = self.ballast();
         let mut line: Vec<&str> = starter.to_vec();
@@ -62,7 +64,7 @@ impl Stage {
         output(&line)
     }
 
-    /// A line run in a mount namespace where this stage's account files are the real ones.
+    /// Runs a command in a mount namespace with this stage's account files.
     pub fn with_accounts(&self, line: &[&str]) -> Output {
         let mount = "mount --bind \"$0/passwd\" /etc/passwd && mount --bind \"$0/group\" /etc/group && exec \"$@\"";
         let dir = self.dir.path().to_str().unwrap();
@@ -72,7 +74,7 @@ impl Stage {
     }
 }
 
-/// A lock file that asks for nothing: these tests are about the launch alone.
+/// Returns a lock file without weights, because these tests concern only the launch.
 pub fn idle_lock() -> PathBuf {
     static LOCK: OnceLock<PathBuf> = OnceLock::new();
     let write = || {
@@ -99,7 +101,7 @@ pub fn out(output: &Output) -> String {
     text
 }
 
-/// `/proc/self/status` as the command saw it, for the fields that an exec hands on.
+/// Parses the command's `/proc/self/status`, for the fields that an exec preserves.
 pub fn status(output: &Output) -> BTreeMap<String, String> {
     let wanted = ["Uid", "Gid", "Groups", "NoNewPrivs", "SigIgn", "SigBlk"];
     let text = out(output);

@@ -1,6 +1,6 @@
-//! What `ballast` prints: each command's help, its main cases, and odd inputs, as whole outputs in `*.txt` beside this
-//! file. A message that changes shows in the difference: `SNAPSHOTS=overwrite cargo test -p ballast-cli --test output`
-//! writes the files anew.
+//! Compares what `ballast` prints with the `*.txt` files beside this file: each command's help, main cases
+//! and odd inputs. After a change of a message, `SNAPSHOTS=overwrite cargo test -p ballast-cli --test output`
+//! writes these files again.
 
 #![allow(clippy::unwrap_used, reason = "tests")]
 
@@ -26,7 +26,7 @@ fn entry(name: &str) -> String {
     format!("[[weight]]\npath = \"{name}\"\nsha256 = \"{digest}\"\nsize = {}\n", bytes(name).len())
 }
 
-/// A lock file with two weights, the folder `from` that has both, an empty cache.
+/// Creates a lock file with two weights, the folder `from` with both, and an empty cache.
 fn fixture() -> Transcript {
     let all = Transcript::new(env!("CARGO_BIN_EXE_ballast").as_ref());
     for name in [LARGE, SMALL] {
@@ -39,7 +39,7 @@ fn fixture() -> Transcript {
     all
 }
 
-/// The same with a baked layer; baking is not part of the transcript.
+/// Creates the same with a baked layer; the baking is not in the transcript.
 fn baked() -> Transcript {
     let all = fixture();
     let status = std::process::Command::new(env!("CARGO_BIN_EXE_ballast"))
@@ -55,7 +55,7 @@ fn check(all: Transcript, command: &str) {
     all.check(&Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("tests/output/{command}.txt")));
 }
 
-/// What people give in a file's place, by name.
+/// Creates wrong inputs in place of files, by name.
 fn plant_odd_files(all: &Transcript) {
     all.put("odd/empty", "");
     all.put("odd/picture", b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR");

@@ -1,11 +1,12 @@
-//! The app as a thread of the test: its uid and gid, and no capability, in this one thread alone.
+//! Makes one thread of the test the app: with the app's uid and gid, and without capabilities.
 
 use nix::libc;
 
 pub const UID: u32 = 100;
 pub const GID: u32 = 101;
 
-/// Becomes the app, for good. The C library would change every thread of the process.
+/// Changes this thread to the app for the rest of its life. The C library would change every thread of the
+/// process.
 #[expect(unsafe_code, reason = "no safe wrapper changes the ids of one thread")]
 pub fn become_app() {
     // SAFETY: three system calls that take integers and a null pointer for an empty list.

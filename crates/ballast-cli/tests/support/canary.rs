@@ -1,5 +1,5 @@
-//! What must not change: a tree outside the volume, as an attacker would like it changed; and the
-//! kernel's protections, which some hosts have off.
+//! A tree outside the volume that an attack must not change, and the kernel's protections, which some hosts
+//! disable.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -16,7 +16,7 @@ pub struct Canary {
 type Listing = BTreeMap<PathBuf, (u32, u32, u32, i64, Vec<u8>)>;
 
 impl Canary {
-    /// `etc` with a public and a secret file, an empty `spool`, and `weights` with a file of root's.
+    /// Creates `etc` with a public and a secret file, an empty `spool`, and `weights` with a file of root's.
     pub fn plant(root: PathBuf) -> Self {
         for dir in ["etc", "spool", "weights", ".deepface/weights"] {
             fs::create_dir_all(root.join(dir)).unwrap();
@@ -33,7 +33,7 @@ impl Canary {
         self.root.join(name)
     }
 
-    /// What changed.
+    /// Returns what changed.
     pub fn changes(&self) -> Vec<String> {
         let now = listing(&self.root);
         let paths = self.before.keys().chain(now.keys());
@@ -64,7 +64,8 @@ fn listing(root: &Path) -> Listing {
 const PROTECTIONS: [&str; 4] = ["protected_symlinks", "protected_hardlinks", "protected_regular", "protected_fifos"];
 static ALONE: Mutex<()> = Mutex::new(());
 
-/// The kernel's protections set to one value until dropped. They are global: one at a time.
+/// Sets the kernel's protections to one value until dropped. They are global, so only one test may do this at
+/// a time.
 pub struct Protections {
     before: Vec<String>,
     _alone: MutexGuard<'static, ()>,

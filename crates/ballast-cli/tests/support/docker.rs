@@ -1,4 +1,4 @@
-//! A Docker daemon of the test's own, on its own socket, ended by its own id.
+//! Starts a Docker daemon for a test on its own socket, and ends it by its process id.
 
 use std::fs;
 use std::path::PathBuf;
@@ -9,7 +9,7 @@ use tempfile::TempDir;
 
 use super::{stderr, stdout};
 
-/// A running daemon, and a folder that goes with it.
+/// A running daemon, and its folder, which is removed with it.
 pub struct Docker {
     dir: TempDir,
     daemon: Child,
@@ -30,12 +30,12 @@ impl Docker {
         docker
     }
 
-    /// A path beside the daemon's own.
+    /// Returns a path in the daemon's folder.
     pub fn path(&self, name: &str) -> PathBuf {
         self.dir.path().join(name)
     }
 
-    /// A program that speaks to this daemon, with the classic builder.
+    /// Returns a command that uses this daemon, with the classic builder.
     pub fn command(&self, program: &str) -> Command {
         let mut command = Command::new(find(program));
         let socket = format!("unix://{}", self.path("socket").display());
@@ -47,7 +47,7 @@ impl Docker {
         self.command("docker").args(args).output().unwrap()
     }
 
-    /// The words of a command that must not fail.
+    /// Runs a command that must not fail; returns its output.
     pub fn reported(&self, args: &[&str]) -> String {
         let output = self.docker(args);
         assert!(output.status.success(), "docker {args:?}: {}", stderr(&output));
@@ -65,7 +65,7 @@ impl Drop for Docker {
     }
 }
 
-/// Waits for a condition, at most the minute that the mission allows.
+/// Waits for a condition, at most one minute, as the mission allows.
 pub fn poll(what: &str, holds: impl Fn() -> bool) {
     let start = Instant::now();
     while !holds() {
@@ -74,7 +74,7 @@ pub fn poll(what: &str, holds: impl Fn() -> bool) {
     }
 }
 
-/// A program of this machine. `./test` installs those that are needed.
+/// Returns the path of a program of this machine. `./test` installs the needed ones.
 pub fn find(name: &str) -> PathBuf {
     let path = std::env::var_os("PATH").unwrap_or_default();
     let more = ["/usr/sbin", "/sbin"].map(PathBuf::from);

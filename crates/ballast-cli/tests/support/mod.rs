@@ -1,5 +1,5 @@
-//! A small world for tests of whole boots: a lock file, a baked layer, a cache, in a folder whose
-//! every ancestor belongs to root.
+//! The files of a whole boot for tests: a lock file, a baked layer and a cache, in a folder whose ancestors
+//! all belong to root.
 #![allow(dead_code, reason = "each test file uses its own part of this")]
 #![expect(clippy::unwrap_used, reason = "a test's helpers may fail where they stand")]
 
@@ -18,13 +18,13 @@ use testkit::{ground, need};
 /// The directory of the weights below a root.
 pub const TREE: &str = ".deepface/weights";
 
-/// One boot's surroundings.
+/// The files of a boot.
 pub struct World {
-    /// Where everything lies.
+    /// The folder of all files.
     pub dir: TempDir,
 }
 
-/// One weight of a world: name, need, whether it is baked, whether it is in the cache.
+/// A weight of a world: name, need, whether it is baked, whether it is in the cache.
 pub struct Weight {
     pub name: &'static str,
     pub need: &'static str,
@@ -52,7 +52,7 @@ impl World {
         Self::with(weights, "")
     }
 
-    /// A world whose lock file ends with more lines.
+    /// Creates a world whose lock file ends with more lines.
     pub fn with(weights: &[Weight], more: &str) -> Self {
         let world = Self { dir: ground::folder("world") };
         let mut lock = format!(
@@ -87,7 +87,7 @@ impl World {
         world
     }
 
-    /// What `bake` refuses to make: a layer that lacks a required weight.
+    /// Creates a layer without a required weight, which `bake` refuses.
     fn copy_baked(&self, weights: &[Weight]) {
         let dir = self.baked().join(TREE);
         fs::create_dir_all(&dir).unwrap();
@@ -116,7 +116,7 @@ impl World {
         self.path("report.json")
     }
 
-    /// The program with this world's lock file.
+    /// Runs the program with this world's lock file.
     pub fn ballast(&self, args: &[&str]) -> Output {
         self.command(args).output().unwrap()
     }
@@ -127,7 +127,7 @@ impl World {
         command
     }
 
-    /// `run` with these options; the command prints where its weights are.
+    /// Runs `run` with these options; the command prints the path of its weights.
     pub fn run(&self, options: &[&str]) -> Output {
         self.run_with(options, &[])
     }
@@ -145,7 +145,7 @@ impl World {
         weights.iter().all(|w| fs::read(root.join(TREE).join(w.name)).is_ok_and(|bytes| bytes == bytes_of(w)))
     }
 
-    /// The report of the last boot.
+    /// Returns the report of the last boot.
     pub fn reported(&self) -> serde_json::Value {
         serde_json::from_slice(&fs::read(self.report()).unwrap()).unwrap()
     }

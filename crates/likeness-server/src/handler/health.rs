@@ -19,7 +19,7 @@ use crate::models::{LoadedModels, OnDisk, Role, RoleState, Unavailable};
 use crate::problem::ModelFault;
 use crate::routes::{ANSWERING, Route};
 
-/// A store that says nothing for so long is not there, as far as health can wait.
+/// How long health waits for the store before it reports the store as unavailable.
 const PATIENCE: std::time::Duration = std::time::Duration::from_secs(2);
 
 /// The state of one network.
@@ -123,17 +123,17 @@ pub async fn health(State(app): State<App>) -> (StatusCode, Json<HealthResponse>
     (code, Json(answer))
 }
 
-/// A route that can't be answered now.
+/// A route that does not work now.
 struct Unmet {
     detail: Value,
-    /// Whether health is not good for that.
+    /// Whether this makes the service unhealthy.
     fatal: bool,
 }
 
 impl Unmet {
-    /// What the route lacks. A route that --require names, and without it any route, is required; an
-    /// unknown embedder is for the operator to accept, and no fault of a machine: it only degrades,
-    /// unless the route is required by name.
+    /// Returns what the route lacks, if anything. Routes in `--require` are required; without that option,
+    /// every route is. An unknown embedder only degrades health, because the operator must accept it, unless
+    /// the route is required by name.
     fn of(route: &Route, models: &LoadedModels, require: &[String]) -> Option<Self> {
         let named = require.iter().any(|name| name == route.name);
         let required = require.is_empty() || named;
@@ -149,7 +149,7 @@ impl Unmet {
     }
 }
 
-/// How the store is.
+/// Returns the state of the store.
 async fn store(app: &App) -> &'static str {
     let Some(templates) = &app.templates else { return "none" };
     let answer = tokio::time::timeout(PATIENCE, ask(app, |store| store.ping())).await;
@@ -158,7 +158,7 @@ async fn store(app: &App) -> &'static str {
         Ok(Err(problem)) => return problem.reason().unwrap_or("store_unavailable"),
         Err(_) => return "store_unavailable",
     }
-    // Without a trusted embedder there is nothing to load for.
+    // Without a trusted embedder, no index is loaded.
     let waiting = matches!(app.models.now().encoder(), Err(Unavailable::UnknownEmbedder(_)));
     if waiting || templates.index_state().is_some_and(|state| state.ready) { "ready" } else { "index_loading" }
 }
@@ -181,7 +181,7 @@ pub async fn ready(State(app): State<App>) -> (StatusCode, Json<Value>) {
     (code, Json(json!({"ready": code == StatusCode::OK, "status": status, "unmet": answer.unmet})))
 }
 
-/// Health's own status, until the service has begun to end.
+/// Returns the status of health, or 503 once the service has received a signal to end.
 pub(super) fn is_ready(app: &App, health: StatusCode) -> StatusCode {
     if app.ending.load(Ordering::Acquire) { StatusCode::SERVICE_UNAVAILABLE } else { health }
 }

@@ -1,5 +1,5 @@
-//! `GET /api/v1/persons`, `/api/v1/persons/{user_id}`, its `/export`, and `/api/v1/tenants`: who is enrolled, and what
-//! is stored about them.
+//! `GET /api/v1/persons`, `/api/v1/persons/{user_id}`, its `/export`, and `/api/v1/tenants` list the enrolled
+//! persons and the data stored about them.
 
 use axum::extract::{Path, Query, State};
 use axum::{Extension, Json};
@@ -16,7 +16,7 @@ use crate::problem::Problem;
 use crate::store::{Consent, Holdings, MOST_LISTED, Person};
 use likeness::space::SpaceId;
 
-/// Persons of a page, where the caller names no number.
+/// The number of persons in a page if the caller sets no `limit`.
 const LISTED: usize = 50;
 
 /// Which persons.
@@ -43,7 +43,7 @@ pub struct TenantQuery {
 }
 
 impl TenantQuery {
-    /// As it came.
+    /// Returns the field as the caller sent it.
     pub fn tenant_id(&self) -> Option<&str> {
         self.tenant_id.as_deref()
     }

@@ -1,5 +1,5 @@
-//! Figures of the index: `just bench-index`, and stores to start a service on: `just load`. Nothing is
-//! judged here; the numbers are printed.
+//! Measures the index (`just bench-index`) and fills stores for a service (`just load`). Prints numbers and
+//! judges none.
 
 use std::fs;
 use std::io::Write as _;
@@ -14,7 +14,7 @@ fn resident() -> u64 {
     line.split_whitespace().nth(1).unwrap().parse::<u64>().unwrap() / 1024
 }
 
-/// CPU time of this process, in seconds.
+/// Returns the CPU time of this process, in seconds.
 fn cpu() -> f64 {
     let time = rustix::time::clock_gettime(rustix::time::ClockId::ProcessCPUTime);
     time.tv_sec as f64 + time.tv_nsec as f64 / 1e9

@@ -1,7 +1,7 @@
-//! Processes that die and power that goes, in the middle of enrolments and of a rotation: what was
-//! acknowledged is there, nothing is there by half.
+//! Kills processes and cuts the power during enrolments and a rotation. What was acknowledged must be stored,
+//! and nothing may be stored partly.
 //!
-//! The process that dies is this test program itself, run with the test `driver` alone.
+//! The killed process is this test program, run with only the test `driver`.
 
 use std::fs;
 use std::io::{BufRead as _, BufReader, Write as _};
@@ -14,7 +14,8 @@ use super::sqlite_tests::{Mount, may_mount, run};
 use super::suite::{NEW, NOW, Place, enroll, enrollment, fresh, subject, tenant};
 use super::*;
 
-/// What the driver is to do: `FROM TO` (enrolments), `rotate`, `export ARCHIVE KEY` or `import ARCHIVE KEY`, and where.
+/// The variable with the driver's order: `FROM TO` (enrolments), `rotate`, `export ARCHIVE KEY` or `import
+/// ARCHIVE KEY`, and the store.
 const ORDER: &str = "LIKENESS_STORE_DRIVER";
 
 #[test]
@@ -43,7 +44,7 @@ fn driver() {
             for seed in from..to {
                 let (tenant, subject) = (tenant(), subject(&format!("p{seed}")));
                 let outcome = store.enroll(&enrollment(&tenant, &subject, vec![fresh(seed, 80.0)], NEW)).unwrap();
-                // One was stored and not acknowledged when the one before was killed.
+                // The killed run may have stored this person without acknowledging it.
                 assert!(seed == from || outcome == Outcome::Stored { templates: 1 }, "{outcome:?}");
                 out.write_all(format!("stored {seed}\n").as_bytes()).unwrap();
             }
@@ -51,7 +52,7 @@ fn driver() {
     }
 }
 
-/// Begins it.
+/// Starts the driver.
 pub fn drive(place: &Place, order: &str, wrapper: &[&str]) -> Child {
     let Location::Sqlite(path) = &place.location else { panic!("no file") };
     let this = std::env::current_exe().unwrap();
@@ -62,11 +63,11 @@ pub fn drive(place: &Place, order: &str, wrapper: &[&str]) -> Child {
     command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap()
 }
 
-/// Moments that are the same in each run.
+/// A random sequence that is the same in each run.
 pub struct Dice(pub u64);
 
 impl Dice {
-    /// From 0 to 1.
+    /// Returns a number from 0 to 1.
     pub fn roll(&mut self) -> f64 {
         self.0 ^= self.0 << 13;
         self.0 ^= self.0 >> 7;
@@ -75,17 +76,17 @@ impl Dice {
     }
 }
 
-/// The last person that the driver said was stored, by what it wrote before it died.
+/// Returns the last person that the driver acknowledged before it was killed.
 fn acknowledged(child: &mut Child) -> Option<u64> {
     last_stored(BufReader::new(child.stdout.take().unwrap()).lines())
 }
 
 fn last_stored(lines: impl Iterator<Item = std::io::Result<String>>) -> Option<u64> {
-    // The harness writes on the same line as the first of ours.
+    // The test harness writes on the same line as the driver's first output.
     lines.map_while(std::result::Result::ok).filter_map(|line| line.rsplit_once("stored ")?.1.parse().ok()).last()
 }
 
-/// Everybody up to here is there, to the bit, and at most one more.
+/// Checks that every person up to this number is stored, bit for bit, and at most one more.
 fn whole(store: &Store, up_to: u64) -> std::result::Result<u64, String> {
     let checked = store.check().map_err(|error| error.to_string())?;
     if !checked.unreadable.is_empty() || checked.persons < up_to || checked.persons > up_to + 1 {
@@ -107,8 +108,8 @@ fn killed_again_and_again_during_500_enrolments() {
     let (mut dice, mut next, mut killed, mut wrong) = (Dice(0x5EED), 0, 0, Vec::new());
     while next < 500 {
         let mut child = drive(&place, &format!("{next} 500"), &[]);
-        // After so many lines, the harness's own among them: before the first answer of some, in the
-        // middle of many others, however fast the machine is.
+        // Kill after this number of lines, including the harness's own. Lines, unlike time, do not depend on
+        // the speed of the machine.
         let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
         let before: Vec<_> = lines.by_ref().take((dice.roll() * 90.0) as usize).collect();
         killed += usize::from(child.try_wait().unwrap().is_none());
@@ -150,7 +151,7 @@ fn the_power_goes_during_enrolments_on_ext4() {
         let mut child = drive(&place, &format!("{next} 100000"), &[]);
         std::thread::sleep(Duration::from_secs_f64(0.1 + dice.roll() * 0.3));
         run("kill", &["-STOP", &child.id().to_string()]);
-        // What had reached the device when the process stopped is what the next boot finds.
+        // The next boot finds what had reached the device when the process stopped.
         fs::copy(&image, &copy).unwrap();
         child.kill().unwrap();
         let stored = acknowledged(&mut child);
@@ -209,14 +210,14 @@ fn a_rotation_killed_anywhere_goes_on_while_a_server_enrols() {
     fs::copy(&place.key_file, &old).unwrap();
     let (mut dice, mut killed, mut mixed, mut seed) = (Dice(0xBEE), 0, 0, 3000);
     let until = Instant::now() + Duration::from_secs(400);
-    // From before it does anything to after its end, on a fast machine as on a slow one.
+    // The delays grow until the rotation ends by itself, whatever the speed of the machine.
     let mut longer = 0.004;
     loop {
         assert!(Instant::now() < until, "it never ended");
         let life = format!("{:.4}", longer * (1.0 + dice.roll()));
         longer *= 1.25;
         let mut child = drive(&place, "rotate", &["timeout", "--signal=KILL", &life]);
-        // Meanwhile the server enrols and loads: neither notices.
+        // Meanwhile the server enrols and loads without an error.
         while child.try_wait().unwrap().is_none() {
             enroll(&server, &format!("p{seed}"), seed);
             let earlier = subject(&format!("p{}", seed * 7 % 3000));

@@ -14,7 +14,7 @@ mod cluster;
 use cluster::Cluster;
 
 impl Cluster {
-    /// A database of its own.
+    /// Creates a new database.
     fn place(&self) -> Place {
         let location = Location::from_str(&self.database()).unwrap();
         let dir = testkit::ground::folder("store");

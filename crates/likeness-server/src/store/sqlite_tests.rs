@@ -1,5 +1,5 @@
-//! The suite on SQLite, and what only a file can do: nothing left of who was erased, one server at a
-//! time, full, read-only and damaged files.
+//! The suite on SQLite, and tests of the file: no remains of an erased person, one server at a time, and
+//! full, read-only and damaged files.
 
 use std::collections::HashSet;
 use std::fs;
@@ -28,15 +28,15 @@ impl Place {
         name.into()
     }
 
-    /// Which of these pieces of eight bytes lie anywhere in the database's files.
+    /// Returns how many of these pieces of eight bytes are in the database's files.
     fn holds(&self, pieces: &HashSet<[u8; 8]>) -> usize {
-        // Few places pass by their first two bytes, and only those are looked up.
+        // The first two bytes exclude most places; only the others are looked up.
         let first = |piece: &[u8; 8]| usize::from(u16::from_le_bytes([piece[0], piece[1]]));
         let mut firsts = vec![false; 1 << 16];
         pieces.iter().for_each(|piece| firsts[first(piece)] = true);
         let mut found = HashSet::new();
         for suffix in ["", "-wal", "-shm"] {
-            // Not by this process: closing the file here would end SQLite's locks.
+            // Another process reads the file: closing it in this process would end SQLite's locks.
             let bytes = Command::new("cat").arg(self.file(suffix)).output().unwrap().stdout;
             let here = |piece: &&[u8; 8]| firsts[first(piece)] && pieces.contains(*piece);
             found.extend(bytes.array_windows::<8>().filter(here).copied());
@@ -45,7 +45,7 @@ impl Place {
     }
 }
 
-/// Everything sealed that the database holds of a person, in pieces.
+/// Returns the sealed parts of a person's rows, in pieces.
 fn sealed_of(store: &Store, who: &str, request: &Idempotency) -> HashSet<[u8; 8]> {
     let name = store.name(&tenant(), &subject(who));
     let number = store.request_id(&tenant(), request).1;
@@ -62,7 +62,7 @@ fn sealed_of(store: &Store, who: &str, request: &Idempotency) -> HashSet<[u8; 8]
     pieces
 }
 
-/// Persons whose rows move about: they grow, shrink and are deleted between one another.
+/// Enrols persons whose rows move within the file, because neighbours grow, shrink and are deleted.
 fn churned(store: &Store, persons: u64) -> Vec<HashSet<[u8; 8]>> {
     let mut once = Vec::new();
     for seed in 0..persons {
@@ -141,7 +141,7 @@ fn what_a_crash_left_to_be_erased_is_erased_at_the_next_start() {
         store.erase(&tenant(), &subject("p2"), NOW).unwrap().map(|erased| erased.erasure()),
         Some(Erasure::Pending)
     );
-    // As if the process were gone: neither connection tidies up.
+    // Simulates a killed process: neither connection is closed.
     std::mem::forget((store, reader.execute_batch("COMMIT").map(|()| reader)));
     assert!(place.holds(&sealed[2]) > 0);
     let _serving = Store::open(&place.location, &place.key_file, Purpose::Serve).unwrap();
@@ -170,7 +170,7 @@ fn a_second_server_is_refused_by_name_while_keys_can_be_made() {
     assert!(first.authenticate(&text, NOW).unwrap().is_some(), "a key made beside the server is good at once");
     drop(first);
     let until = std::time::Instant::now() + Duration::from_secs(10);
-    // The thread that scrubs lets go within its turn.
+    // The scrubbing thread releases the store after its turn.
     while Store::open(&place.location, &place.key_file, Purpose::Serve).is_err() {
         assert!(std::time::Instant::now() < until, "the lock outlives the server");
     }
@@ -234,7 +234,7 @@ fn a_wrong_key_is_refused_before_anything_is_written() {
     let place = Place::sqlite();
     let store = place.store();
     enroll(&store, "ada", 1);
-    // A log that the next end of a process would write into the database.
+    // A foreign log that SQLite would write into the database when a connection closes.
     std::mem::forget(store);
     let foreign = Place::sqlite();
     foreign.store();
@@ -248,7 +248,7 @@ fn a_wrong_key_is_refused_before_anything_is_written() {
     assert!(place.store().exists(&tenant(), &subject("ada")).unwrap());
 }
 
-/// A file system of its own, unmounted when dropped.
+/// A mounted file system, unmounted when dropped.
 pub struct Mount(pub PathBuf);
 
 pub fn run(program: &str, args: &[&str]) {

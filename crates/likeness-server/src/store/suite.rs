@@ -1,4 +1,4 @@
-//! What both databases must do: each test of `SUITE` gets an empty store of its own.
+//! Tests that both databases must pass. Each test of `SUITE` gets its own empty store.
 
 use std::str::FromStr as _;
 use std::sync::Arc;
@@ -6,18 +6,18 @@ use std::sync::Arc;
 use super::person::length;
 use super::*;
 
-/// A place for a store, made anew for each test.
+/// A location for a store; each test gets a new one.
 pub struct Place {
-    /// Where.
+    /// The location of the database.
     pub location: Location,
-    /// Its key file.
+    /// The key file.
     pub key_file: std::path::PathBuf,
-    /// What must outlive it.
+    /// The directory, which must outlive the store.
     pub dir: tempfile::TempDir,
 }
 
 impl Place {
-    /// A place for a database in a file.
+    /// Creates a location for a SQLite database.
     pub fn sqlite() -> Self {
         let dir = testkit::ground::folder("store");
         std::fs::create_dir(dir.path().join("data")).unwrap();
@@ -25,13 +25,13 @@ impl Place {
         Self { location, key_file: dir.path().join("master.key"), dir }
     }
 
-    /// With a store there.
+    /// Returns the location with an open store.
     pub fn store_kept(self) -> (Self, Arc<Store>) {
         let store = self.store();
         (self, store)
     }
 
-    /// A store there, open to be managed (a second one may be).
+    /// Opens the store for [`Purpose::Manage`]; several may be open at once.
     pub fn store(&self) -> Arc<Store> {
         if !self.key_file.exists() {
             Store::init(&self.location, &self.key_file).unwrap();
@@ -51,7 +51,7 @@ pub fn subject(name: &str) -> Subject {
     Subject::new(name).unwrap()
 }
 
-/// A template whose embedding is derived from its seed.
+/// Creates a template whose embedding depends only on the seed.
 pub fn fresh(seed: u64, quality: f64) -> TemplateData {
     let mut state = seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1;
     let mut next = || {
@@ -77,17 +77,17 @@ pub fn enrollment<'a>(
 
 pub const NEW: Mode = Mode::Add { seen: None, displace: false };
 
-/// Enrols with one template.
+/// Enrols a person with one template.
 pub fn enroll(store: &Store, name: &str, seed: u64) {
     let (tenant, subject) = (tenant(), subject(name));
     let done = store.enroll(&enrollment(&tenant, &subject, vec![fresh(seed, 80.0)], NEW)).unwrap();
     assert_eq!(done, Outcome::Stored { templates: 1 }, "{name}");
 }
 
-/// What must be true, and how it is tried.
+/// A test: what must be true, and the function that checks it.
 pub type Test = (&'static str, fn(&Place));
 
-/// The suite.
+/// The tests of both databases.
 pub const SUITE: [Test; 7] = [
     ("what is enrolled is there, to the bit, for its tenant alone", what_is_enrolled_is_there),
     ("at most five templates, the lowest quality goes, another space first", at_most_five),
@@ -105,7 +105,7 @@ fn what_is_enrolled_is_there(place: &Place) {
     assert_eq!((store.exists(&acme, &who).unwrap(), store.load(&acme, &who, NOW).unwrap()), (false, None));
     let given = vec![fresh(1, 80.0), fresh(2, 70.5)];
     store.enroll(&enrollment(&acme, &who, given.clone(), NEW)).unwrap();
-    // Another process finds it as well.
+    // A second open store finds the person too.
     let person = place.store().load(&acme, &who, NOW).unwrap().unwrap();
     assert_eq!(person.templates.iter().map(|template| template.data.clone()).collect::<Vec<_>>(), given);
     assert_eq!((person.tenant, person.subject), (acme.clone(), who.clone()));
@@ -142,7 +142,7 @@ fn at_most_five(place: &Place) {
     }
     assert_eq!(last, [90.0, 80.0, 75.0, 70.0, 60.0]);
     assert_eq!(kept(&mut seen, 65.0), [90.0, 80.0, 75.0, 70.0, 65.0]);
-    // Who may not let stored templates go changes nothing.
+    // Without the right to remove stored templates, the enrolment changes nothing.
     let refused = Mode::Add { seen: Some(seen), displace: false };
     assert_eq!(store.enroll(&enrollment(&acme, &who, vec![fresh(3, 99.0)], refused)).unwrap(), Outcome::Full);
     assert_eq!(store.load(&acme, &who, NOW).unwrap().unwrap().version, seen);
@@ -209,7 +209,7 @@ fn idempotent(place: &Place) {
 }
 
 fn duplicates(place: &Place) {
-    // Two replicas where the database allows it, fifty requests at once.
+    // Two replicas, fifty requests at once.
     let replicas = [place.store(), place.store()];
     let (acme, who) = (tenant(), subject("ada"));
     let outcomes: Vec<Outcome> = std::thread::scope(|scope| {
@@ -247,7 +247,7 @@ fn erased(place: &Place) {
     assert_eq!((store.answered(&acme, &key, NOW).unwrap(), spent(&store, &acme, "ada", NOW)), (None, false));
 }
 
-/// Who asks in the suite.
+/// The caller of all tests.
 pub const SOURCE: Source<'static> = Source { key: "", address: std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST) };
 
 fn fail(store: &Store, tenant: &Tenant, name: &str, now: i64) {
@@ -264,7 +264,7 @@ fn failures(place: &Place) {
     for at in 0..12 {
         fail(&store, &acme, "ann", NOW + at * 60);
     }
-    // Of twelve, one a minute, ten still count until the third is a quarter of an hour old.
+    // Twelve failures, one a minute: ten still count until the third is 15 minutes old.
     let table = [("ann", 11, true), ("ann", 16, true), ("ann", 17, false), ("ben", 11, false)];
     let found = table.map(|(name, minute, _)| spent(&store, &acme, name, NOW + minute * 60));
     assert_eq!(found, table.map(|(.., expected)| expected));

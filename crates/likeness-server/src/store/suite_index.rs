@@ -1,4 +1,4 @@
-//! The part of the suite that is about the index and API keys.
+//! Tests of the index and of API keys, for both databases.
 
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use likeness::space::SpaceId;
 use super::suite::{NEW, NOW, Place, SOURCE, SPACE, Test, enroll, enrollment, fresh, subject, tenant};
 use super::*;
 
-/// More of the suite.
+/// Tests of the index and of API keys.
 pub const MORE: [Test; 7] = [
     ("the index finds whom it should, of the tenant alone, nearest first", found),
     ("a person deleted elsewhere is not named, not even from a stale index", stale),
@@ -20,7 +20,7 @@ pub const MORE: [Test; 7] = [
     ("keys are good until they expire or are revoked, and for nothing else", keys_are_good),
 ];
 
-/// A loaded index.
+/// Returns a loaded index.
 pub fn index(store: &Arc<Store>) -> Index {
     let index = Index::empty(store.clone(), SPACE);
     let early = search(&index, &tenant(), &probe(1), 5, 2.0).unwrap_err();
@@ -29,12 +29,12 @@ pub fn index(store: &Arc<Store>) -> Index {
     index
 }
 
-/// What is looked for: as the store opened it.
+/// Returns a probe with the embedding of this seed.
 fn probe(seed: u64) -> Template {
     Template::opened(SpaceId::from_bytes(SPACE), fresh(seed, 1.0).embedding)
 }
 
-/// Who is found by a face at a moment.
+/// Returns the persons that a search at this time finds.
 pub fn found_by(index: &Index, seed: u64, now: i64) -> Vec<String> {
     let (tenant, probe) = (tenant(), probe(seed));
     let threshold = Threshold::set(0.1);
@@ -113,7 +113,7 @@ fn stale(place: &Place) {
     assert_eq!(near(&other, &[(changed.id, 0.0)]), [], "a tenant's person is never named to another");
 }
 
-/// The attack: a subject is closed at verify, and search answers the same question without end.
+/// Attack: a subject is locked for verify, and the attacker continues with search.
 fn closed(place: &Place) {
     let store = place.store();
     for seed in 0..12 {
@@ -156,7 +156,7 @@ fn followed(place: &Place) {
     assert_eq!((names(&index, 2, 5, 0.3).len(), index.state().persons), (0, 0), "erased");
     enroll(&here, "ada", 3);
     assert_eq!(names(&index, 3, 5, 0.3), ["ada"], "enrolled again");
-    // Without a search, the thread follows.
+    // Without a search, the index's thread applies the changes.
     let kept = Index::start(there.clone(), SPACE);
     let until = std::time::Instant::now() + Duration::from_secs(20);
     let reaches = |persons| {

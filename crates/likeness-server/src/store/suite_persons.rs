@@ -1,4 +1,4 @@
-//! The part of the suite that is about consents, ends, lists and receipts of erasures.
+//! Tests of consents, expiry, lists and receipts of erasures, for both databases.
 
 use std::sync::atomic::{AtomicI64, Ordering};
 
@@ -12,7 +12,7 @@ use super::suite::{NEW, NOW, Place, Test, enroll, enrollment, fresh, subject, te
 use super::suite_index::{found_by, index};
 use super::*;
 
-/// More of the suite.
+/// Tests of persons.
 pub const PERSONS: [Test; 6] = [
     ("a consent and an end are kept with the person, and what an enrolment leaves open stays", terms_are_kept),
     ("whose time is over is found by no read, and is swept", over_is_gone),
@@ -66,7 +66,7 @@ fn over_is_gone(place: &Place) {
         enroll_under(&store, &format!("p{seed}"), seed, terms, NOW);
     }
     let index = index(&store);
-    // moment, whom a read finds
+    // time, which of the three persons a read finds
     for (at, there) in [(9, [true, true, true]), (10, [false, true, true]), (20, [false, false, true])] {
         let now = NOW + at;
         let names = ["p1", "p2", "p3"];
@@ -117,7 +117,7 @@ fn pages(place: &Place) {
         let Some(next) = page.next else { break };
         assert_eq!(store.list(&other, Some(&next), 10, NOW).unwrap(), None, "a cursor of another tenant");
         cursor = Some(next);
-        // One who was listed goes, one who was not changes, one comes.
+        // A listed person is erased, an unlisted one changes, and a new one is enrolled.
         if pages == 1 {
             store.erase(&tenant(), &subject("p3"), NOW).unwrap();
             enroll_under(&store, "p20", 99, Terms::default(), NOW);
@@ -133,7 +133,7 @@ fn pages(place: &Place) {
     assert_eq!(counted, vec![(tenant(), 25), (other, 1)]);
 }
 
-/// What the receipt says, if its signature is right.
+/// Verifies the receipt's signature and returns its claims.
 fn claims(receipt: &Receipt) -> serde_json::Value {
     let (text, signature) = receipt.jws.rsplit_once('.').unwrap();
     let number = |at: usize| u8::from_str_radix(&receipt.public_key[at..at + 2], 16).unwrap();
@@ -160,7 +160,7 @@ fn receipts(place: &Place) {
     assert_eq!(pieces.is_some_and(|found| found["sought"].as_u64() == Some(6)), in_files, "{said}");
     let state = place.store().erasure(&erased.id).unwrap().unwrap();
     assert_eq!((state.erased_at, state.tenant, state.receipt), (NOW, tenant(), Some(receipt.clone())));
-    // Nothing that is kept names the person, not even to who has every key of the store.
+    // The kept note does not name the person, even when every key of the store is known.
     let kept = store.read(|rows| rows.row("SELECT data FROM erasure", &[])).unwrap().unwrap().bytes().unwrap();
     let (name, failing) =
         (store.name(&tenant(), &subject("petronella")), store.failing(&tenant(), &subject("petronella")));
@@ -174,7 +174,8 @@ fn receipts(place: &Place) {
     assert_eq!(store.erasure(&[7; 16]).unwrap(), None);
 }
 
-/// A database that fails once, at one step: a statement, before or after a commit, a scrub, a search of the files.
+/// A database that fails once, at one step: a statement, a commit (before or after), a scrub, or a search of
+/// the files.
 struct Faulty {
     inner: Box<dyn Database>,
     left: AtomicI64,
@@ -236,7 +237,7 @@ impl Database for Faulty {
     }
 }
 
-/// How many receipts there are, and how many erasures.
+/// Returns the number of receipts, and of erasures.
 fn notes(store: &Store) -> (i64, i64) {
     let count = |sql| store.read(|rows| rows.row(sql, &[])?.unwrap().int()).unwrap();
     (count("SELECT count(*) FROM erasure WHERE done = 1"), count("SELECT count(*) FROM erasure"))
@@ -261,11 +262,11 @@ fn faults(place: &Place) {
         assert!(!(there && (receipt || done > before.0 || all > before.1)), "step {step}: {outcome:?}");
         assert!(there || all == before.1 + 1, "step {step}: an erasure without a note");
         assert_eq!(done - before.0, i64::from(done > before.0), "step {step}");
-        // What was left pending is finished by the next look, and only then has its receipt.
+        // The next attempt finishes a pending erasure, and only then it has a receipt.
         good.finish_erasures(NOW + 1).unwrap();
         let (done, all) = notes(&good);
         assert_eq!(done, all, "step {step}: pending for ever");
-        // A step that no erasure takes: this one was whole.
+        // No erasure takes this step, so this one was complete.
         let left = faulty.database.scrub();
         if receipt && left.is_err() {
             whole = true;

@@ -1,24 +1,24 @@
 //! An attacker who can write the database changes something: every column of every table, rows removed, added,
 //! exchanged and put back as they once were. Each change is refused or found by the check.
 //!
-//! Columns come from the database's own schema, so that a new one is tried as well.
+//! The columns come from the database's schema, so that a new column is tested too.
 
 use super::sql::Value;
 use super::suite::{NEW, NOW, Place, SOURCE, enroll, enrollment, fresh, request, subject, tenant};
 use super::*;
 
-/// Where the schema is: table and column, in order.
+/// The query for every table and column, in order.
 const SQLITE: &str = "SELECT CAST(m.name AS BLOB), CAST(c.name AS BLOB) FROM sqlite_master m, \
                       pragma_table_info(m.name) c WHERE m.type = 'table' ORDER BY m.name, c.cid";
 const POSTGRES: &str = "SELECT convert_to(table_name::text, 'UTF8'), convert_to(column_name::text, 'UTF8') FROM \
                         information_schema.columns WHERE table_schema = 'public' ORDER BY table_name, ordinal_position";
 
-/// A copy of a table, as it was before any change.
+/// The prefix of the copies of tables before any change.
 const COPY: &str = "copy_of_";
 
 struct Editor {
     database: Box<dyn Database>,
-    /// Tables with their columns.
+    /// The tables with their columns.
     tables: Vec<(String, Vec<String>)>,
 }
 
@@ -39,7 +39,7 @@ impl Editor {
     }
 
     fn rows(&self, sql: &str, values: &[Value]) -> Vec<Vec<Value>> {
-        // Statements are for ever: they are prepared by their text.
+        // Statements must be `'static`: they are prepared by their text.
         let sql: &'static str = sql.to_owned().leak();
         let mut found = Vec::new();
         let mut read = |rows: &mut dyn Rows| {
@@ -50,7 +50,7 @@ impl Editor {
         found
     }
 
-    /// Whether the database itself allows it.
+    /// Runs a statement; returns whether the database accepts it.
     fn run(&self, sql: &str, values: &[Value]) -> bool {
         let sql: &'static str = sql.to_owned().leak();
         self.database.write(&mut |rows| rows.run(sql, values).map(|_| ())).is_ok()
@@ -62,14 +62,14 @@ impl Editor {
         }
     }
 
-    /// Puts one table back as it was.
+    /// Restores a table from its copy.
     fn restore(&self, table: &str) {
         assert!(self.run(&format!("DELETE FROM {table}"), &[]), "{table}");
         assert!(self.run(&format!("INSERT INTO {table} SELECT * FROM {COPY}{table}"), &[]), "{table}");
     }
 }
 
-/// A store in which every table has rows; the text of a good key.
+/// Fills every table of the store; returns the text of a valid key.
 fn filled(place: &Place) -> String {
     let store = place.store();
     let (acme, ada) = (tenant(), subject("ada"));
@@ -104,7 +104,7 @@ fn filled(place: &Place) -> String {
     text.to_string()
 }
 
-/// Other values than this one.
+/// Returns values that differ from this one.
 fn others(value: &Value) -> Vec<Value> {
     match value {
         Value::Int(number) => {
@@ -132,7 +132,7 @@ fn others(value: &Value) -> Vec<Value> {
     }
 }
 
-/// Every change to try: what it is, its table, its statement and values.
+/// Returns every change to try: its name, table, statement and values.
 fn changes(editor: &Editor) -> Vec<(String, String, String, Vec<Value>)> {
     let mut changes = Vec::new();
     for (table, columns) in &editor.tables {
@@ -171,14 +171,14 @@ fn changes(editor: &Editor) -> Vec<(String, String, String, Vec<Value>)> {
     changes
 }
 
-/// Whether neither the store nor its check finds anything wrong.
+/// Whether neither opening the store nor its check reports a fault.
 fn unnoticed(place: &Place) -> bool {
     Store::open(&place.location, &place.key_file, Purpose::Manage)
         .and_then(|store| store.check())
         .is_ok_and(|checked| checked.right())
 }
 
-/// Every change by another program is refused or found.
+/// Checks that every change by another program is refused or found.
 pub fn every_change_is_refused_or_found(place: &Place) {
     let text = filled(place);
     let editor = Editor::of(place);
@@ -211,8 +211,7 @@ pub fn every_change_is_refused_or_found(place: &Place) {
     assert!(tried > 150, "only {tried} changes were tried");
 }
 
-/// What once was right and is put back: a key that was revoked since, a person as before, fewer
-/// failures, all of a table.
+/// Restores older states: a key that was revoked since, a former person, fewer failures, a whole table.
 pub fn what_once_was_is_found_when_it_is_put_back(place: &Place) {
     let text = filled(place);
     let store = place.store();

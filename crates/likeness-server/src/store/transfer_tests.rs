@@ -1,4 +1,4 @@
-//! Archives: nothing is lost and nothing doubled between two stores, whatever is killed, cut or changed.
+//! Tests of archives: no person is lost or doubled between two stores, whatever is killed, cut or changed.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -8,11 +8,11 @@ use super::keys::Keyring;
 use super::suite::{NEW, NOW, Place, enroll, enrollment, fresh, subject, tenant};
 use super::*;
 
-/// A place for archives and the keys of them.
+/// A directory for archives and their keys.
 pub struct Aside(tempfile::TempDir);
 
 impl Aside {
-    /// An empty one.
+    /// Creates an empty directory.
     pub fn new() -> Self {
         let dir = testkit::ground::folder("archive");
         fs::create_dir(dir.path().join("archives")).unwrap();
@@ -37,7 +37,7 @@ impl Aside {
     }
 }
 
-/// Everybody there is, as an export of theirs would show them.
+/// Returns every person of the store with templates and terms.
 fn everybody(store: &Store, now: i64) -> Vec<(String, Vec<TemplateData>, Terms)> {
     let mut all = Vec::new();
     for (tenant, _) in store.tenants(now).unwrap() {
@@ -58,7 +58,7 @@ fn everybody(store: &Store, now: i64) -> Vec<(String, Vec<TemplateData>, Terms)>
     all
 }
 
-/// Persons of two tenants, of several templates, with a consent or an end.
+/// Enrols persons of two tenants with several templates, and some with a consent or an expiry.
 fn filled(store: &Store, persons: u64) {
     for seed in 0..persons {
         let tenant = if seed % 3 == 0 { Tenant::new("other").unwrap() } else { tenant() };
@@ -80,13 +80,14 @@ fn everybody_arrives_to_the_bit_and_a_second_run_changes_nothing() {
     between(&from.store(), &to.store(), &aside);
 }
 
-/// From one kind of database to another.
+/// Transfers persons from one kind of database to another.
 pub fn between(from: &Store, to: &Store, aside: &Aside) {
     filled(from, 230);
     assert_eq!(aside.export(from, NOW).persons, 230);
     assert_eq!(aside.export(from, NOW).written, 0, "nothing changed since");
     let later = NOW + 5;
-    // What the archive does not show yet: one comes, one changes, one goes, one goes and comes again.
+    // Changes after the export: one person is new, one changes, one is erased, one is erased and enrolled
+    // again.
     enroll(from, "late", 9000);
     let (acme, again) = (tenant(), subject("p1"));
     let replaced = enrollment(&acme, &again, vec![fresh(9001, 80.0)], Mode::Replace);
@@ -103,7 +104,7 @@ pub fn between(from: &Store, to: &Store, aside: &Aside) {
     let again = aside.import(to, later).unwrap();
     assert_eq!((again.stored, again.already), (0, imported.stored));
     assert!(to.check().unwrap().right() && from.check().unwrap().right());
-    // Another person under a name is left, and named.
+    // A different person under the same name stays and is reported.
     let late = subject("late");
     let own = enrollment(&acme, &late, vec![fresh(7, 80.0)], Mode::Replace);
     to.enroll(&own).unwrap();
@@ -162,7 +163,8 @@ fn a_changed_byte_of_an_archive_is_refused_and_nothing_of_it_is_stored() {
     assert!(!names.contains("acme") && !names.contains("other"), "{names:?} in clear");
 }
 
-/// Runs a command of the driver until it ends by itself, killed at seeded moments before; how often it was killed.
+/// Runs a command of the driver and kills it at seeded times, until it ends by itself; returns how often it
+/// was killed.
 fn killed_until_it_ends(place: &Place, aside: &Aside, order: &str, dice: &mut Dice, look: impl Fn()) -> usize {
     let order = format!("{order} {} {}", aside.archive("a").display(), aside.0.path().join("archive.key").display());
     let (mut killed, mut longer) = (0, 0.01);

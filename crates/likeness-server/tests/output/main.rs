@@ -1,6 +1,6 @@
-//! What `likeness` prints: each command's help, its main cases, and odd inputs, as whole outputs in `*.txt` beside
-//! this file. A message that changes shows in the difference:
-//! `SNAPSHOTS=overwrite cargo test -p likeness-server --test output` writes the files anew.
+//! Compares what `likeness` prints with the `*.txt` files beside this file: each command's help, main cases
+//! and odd inputs. After a change of a message, `SNAPSHOTS=overwrite cargo test -p likeness-server --test
+//! output` writes these files again.
 
 #![allow(clippy::unwrap_used, reason = "tests")]
 
@@ -11,8 +11,8 @@ use std::path::Path;
 use testkit::data::{self, OwnData, own_data};
 use testkit::transcript::Transcript;
 
-/// The generated networks, a lock file that pins them, and a few photographs. One kernel, whatever this machine has:
-/// others may differ in the last digits.
+/// Creates the generated networks, a lock file with their pins, and a few photographs. Fixes the kernels,
+/// because others may differ in the last digits.
 fn fixture() -> Transcript {
     let mut all = Transcript::new(env!("CARGO_BIN_EXE_likeness").as_ref());
     let mut lock = format!("version = 1\n[store]\npath = \"{}\"\n", all.path("weights").display());

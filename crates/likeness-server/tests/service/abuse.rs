@@ -1,5 +1,5 @@
-//! What a caller may try, each by its name. Each gets a named refusal, keeps no memory, and the
-//! next request is answered.
+//! Attacks of a caller, each with a name. Each is refused by name and occupies no memory afterwards, and the
+//! next request is served.
 
 use std::process::Command;
 use std::thread;
@@ -11,19 +11,19 @@ fn liveness(bytes: &[u8]) -> Request {
     Request::post("/api/v1/liveness").file("file", bytes)
 }
 
-/// The largest memory so far, in KiB.
+/// Returns the service's peak memory, in KiB.
 fn peak(service: &Service) -> u64 {
     memory(service, "VmHWM:")
 }
 
-/// A figure of the service's memory, in KiB.
+/// Returns a figure of the service's memory, in KiB.
 fn memory(service: &Service, figure: &str) -> u64 {
     let status = std::fs::read_to_string(format!("/proc/{}/status", service.child.id())).unwrap();
     let line = status.lines().find_map(|line| line.strip_prefix(figure)).unwrap();
     line.trim().trim_end_matches(" kB").parse().unwrap()
 }
 
-/// A PNG of this size whose pixels are promised and not there.
+/// Creates a PNG whose header claims this size and that contains no pixels.
 fn png(width: u32, height: u32) -> Vec<u8> {
     let mut bytes = Vec::new();
     let mut encoder = png::Encoder::new(&mut bytes, width, height);
@@ -32,7 +32,7 @@ fn png(width: u32, height: u32) -> Vec<u8> {
     bytes
 }
 
-/// A photograph in PNG.
+/// Encodes pixels as PNG.
 fn photograph(width: u32, height: u32, pixels: &[u8]) -> Vec<u8> {
     let mut bytes = Vec::new();
     let mut encoder = png::Encoder::new(&mut bytes, width, height);
@@ -41,7 +41,7 @@ fn photograph(width: u32, height: u32, pixels: &[u8]) -> Vec<u8> {
     bytes
 }
 
-/// A JPEG whose frame header says this size.
+/// Changes the size in a JPEG's frame header.
 fn jpeg_of_size(mut jpeg: Vec<u8>, side: u16) -> Vec<u8> {
     let frame = jpeg.windows(2).position(|two| two == [0xff, 0xc0] || two == [0xff, 0xc2]).unwrap();
     jpeg[frame + 5..frame + 7].copy_from_slice(&side.to_be_bytes());
@@ -93,7 +93,8 @@ fn slow_headers_end_their_own_connection() {
 
 #[test]
 fn connections_beyond_the_share_of_an_address_are_refused_by_name_until_one_ends() {
-    // Of its descriptors 128 are for files, the database and probes; of the others one address has a quarter.
+    // 128 descriptors are reserved for files, the database and probes; one address may use a quarter of the
+    // others.
     const SHARE: usize = 2;
     let ground = Ground::new();
     let program = ground.program("serve");
@@ -203,9 +204,9 @@ fn wrong_types_giant_forms_paths_and_urls_are_no_photographs() {
 fn beyond_the_queue_is_overloaded_and_read_and_health_never_waits() {
     let ground = Ground::new();
     let service = ground.serve(&[], &[]).ready();
-    // More than run and wait.
+    // More requests than may run and wait.
     let count = 16 * std::thread::available_parallelism().map_or(1, usize::from) + 30;
-    // Large, so that each takes long, and so that it is still being sent when it is refused.
+    // Large photographs, so that each request takes long and is refused while it is still being sent.
     let large = photograph(1100, 1100, &vec![90; 1100 * 1100 * 3]);
     let form = || Request::post("/api/v1/faces/detect-all").text("session_id", &"x".repeat(4_000)).file("file", &large);
     let answers: Vec<Answer> = thread::scope(|scope| {
@@ -237,7 +238,7 @@ fn after_the_largest_photographs_memory_is_what_it_was() {
         assert!(answers.iter().all(|answer| answer.status == 200), "{answers:?}");
         memory(&service, "VmRSS:")
     };
-    // The largest for each look: reduced, and in DeepFace's canvas.
+    // The largest photograph of each kind: reduced, and in DeepFace's canvas.
     let (reduced, whole) =
         (photograph(5000, 5000, &vec![90; 75_000_000]), photograph(2120, 2120, &vec![90; 13_483_200]));
     let form = || Request::post("/deepface/represent").text("enforce_detection", "false").file("img", &whole);

@@ -1,10 +1,10 @@
-//! Who has access: without keys this machine alone, with keys the holder of a right one.
+//! Tests access: without keys, only this machine has access; with keys, only a caller with a valid key.
 
 use crate::support::{Ground, Request, Service};
 
 const KEY: &str = "a-key-of-the-tests-of-32-letters";
 
-/// The number of no erasure.
+/// The id of an erasure that does not exist.
 const ERASURE: &str = "0123456789abcdef0123456789abcdef";
 
 /// The routes that need a key, by method and path.
@@ -30,11 +30,11 @@ pub const BEHIND_A_KEY: [(&str, &str); 19] = [
     ("GET", "/api/v1/records/01890000-0000-7000-8000-000000000000"),
 ];
 
-/// The described routes that need none.
+/// The described routes that need no key.
 const OPEN: [&str; 5] =
     ["/api/v1/health", "/api/v1/health/live", "/api/v1/health/ready", "/api/v1/health/detailed", "/deepface/"];
 
-/// A request of this method to this path, with an empty form where there may be one.
+/// Returns a request of this method to this path, with an empty form if the method allows one.
 pub fn to(method: &'static str, path: &str) -> Request {
     let request = Request::new(method, path);
     if method == "POST" { request.text("nothing", "x") } else { request }

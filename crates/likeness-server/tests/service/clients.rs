@@ -1,4 +1,4 @@
-//! Clients that people have: curl, Python's `requests`, Schemathesis; against a running service.
+//! Runs real clients against a service: curl, Python's `requests`, Schemathesis, and the example clients.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
@@ -7,7 +7,8 @@ use crate::support::Ground;
 
 const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../..");
 
-/// A program of a Python with Schemathesis and `requests`; `None` where it can't be made.
+/// Returns a program of a Python environment with Schemathesis and `requests`; `None` if it can't be
+/// installed.
 fn tool(test: &str, name: &str) -> Option<PathBuf> {
     let pinned = std::fs::read_to_string(Path::new(ROOT).join("tools/schemathesis/requirements.txt")).unwrap();
     Some(testkit::need::python(test, &pinned.lines().collect::<Vec<_>>())?.join("bin").join(name))
@@ -46,7 +47,7 @@ fn a_deepface_user_with_requests_changes_only_the_host() {
     }
 }
 
-/// The parts of a README that are of a language, with this service in the place of the usual one.
+/// Returns the code blocks of a README in one language, with this service's URL.
 fn blocks(client: &str, language: &str, url: &str) -> Vec<String> {
     let text =
         std::fs::read_to_string(Path::new(ROOT).join("examples/clients").join(client).join("README.md")).unwrap();
@@ -124,7 +125,7 @@ fn the_description_is_valid_for_programs_that_make_clients() {
     let description = Path::new(ROOT).join("docs/openapi.json");
     let valid = Command::new(&tool).arg(&description).output().unwrap();
     succeeded(&valid);
-    // The validator notices what generators refused: a response that does not say what it is.
+    // The validator finds what generators refused: a response without a description.
     let text = std::fs::read_to_string(&description).unwrap();
     let broken = text.replacen("\"description\": \"the person is enrolled\"", "\"x-none\": \"\"", 1);
     assert_ne!(text, broken);

@@ -1,4 +1,4 @@
-//! A PostgreSQL 15 cluster of its own in a temporary directory, on a socket there, ended by the test.
+//! Starts a PostgreSQL 15 cluster in a temporary directory, on a socket there, and stops it after the test.
 
 #![allow(dead_code, reason = "each suite uses its part of it")]
 
@@ -17,12 +17,12 @@ const BIN: &str = "/usr/lib/postgresql/15/bin";
 pub struct Cluster {
     dir: tempfile::TempDir,
     made: AtomicUsize,
-    /// Where it listens besides its socket.
+    /// The options for listening beside the socket.
     listen: String,
 }
 
 impl Cluster {
-    /// A running one; `None` where this machine has no PostgreSQL.
+    /// Starts a cluster; returns `None` if this machine has no PostgreSQL.
     pub fn start(test: &str) -> Option<Self> {
         Self::possible(test).then(|| {
             let cluster = Self::new("-c listen_addresses=".into());
@@ -31,13 +31,13 @@ impl Cluster {
         })
     }
 
-    /// Whether a cluster can be made here; otherwise the test is skipped.
+    /// Whether a cluster can be started here; otherwise the test is skipped.
     pub fn possible(test: &str) -> bool {
         need::full_tier(test, "a database") && need::file(test, BIN.as_ref(), "apt-get install postgresql")
     }
 
-    /// One that listens at this port of loopback as well, and there speaks TLS alone, with this certificate
-    /// and its key.
+    /// Starts a cluster that also listens at this loopback port, only with TLS, with this certificate and
+    /// key.
     pub fn with_tls(port: u16, certificate: &str, key: &str) -> Self {
         let cluster = Self::new(format!("-c listen_addresses=127.0.0.1 -c port={port} -c ssl=on"));
         let data = PathBuf::from(cluster.data());
@@ -67,7 +67,7 @@ impl Cluster {
         self.call("pg_ctl", &["-D", &self.data(), "-w", "-t", "60", "-l", &log, "-o", &socket, "start"]);
     }
 
-    /// `fast` ends connections, `immediate` is a crash.
+    /// Stops the cluster: `fast` ends connections, `immediate` is a crash.
     pub fn down(&self, how: &str) {
         self.call("pg_ctl", &["-D", &self.data(), "-w", "-m", how, "stop"]);
     }
@@ -88,7 +88,7 @@ impl Cluster {
         assert!(output.status.success(), "{program} {args:?}: {output:?}");
     }
 
-    /// Keeps a table of this database to itself, until it is dropped.
+    /// Locks a table of this database until the result is dropped.
     pub fn lock(&self, database: &str, table: &str) -> Lock {
         let mut command = Command::new(PathBuf::from(BIN).join("psql"));
         command.args(["-qtA", "-v", "ON_ERROR_STOP=1", database]).stdin(Stdio::piped()).stdout(Stdio::piped());
@@ -101,7 +101,7 @@ impl Cluster {
         Lock { session, _input: input }
     }
 
-    /// A database of its own, as a URL.
+    /// Creates a database and returns its URL.
     pub fn database(&self) -> String {
         let name = format!("t{}", self.made.fetch_add(1, Ordering::Relaxed));
         let host = self.dir.path().display().to_string().replace('/', "%2F");
@@ -110,7 +110,7 @@ impl Cluster {
     }
 }
 
-/// A session of the database that holds a table.
+/// A session that has locked a table.
 pub struct Lock {
     session: Child,
     _input: ChildStdin,
@@ -131,7 +131,7 @@ impl Drop for Cluster {
     }
 }
 
-/// Root can't run a cluster, so Debian's own user does.
+/// Returns the user of the cluster: root can't run one, so Debian's user `postgres` does.
 fn owner() -> (u32, u32) {
     let me = rustix::process::geteuid().as_raw();
     match (me, std::fs::metadata("/var/lib/postgresql")) {

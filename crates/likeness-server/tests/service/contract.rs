@@ -1,7 +1,7 @@
-//! Every route, every status, every code that the description promises: requested until it is seen.
+//! Provokes every status and error code that the description promises for each route.
 //!
-//! What is seen is printed (`--nocapture`). A code that is documented and never seen fails, and so
-//! does one that is seen and not documented.
+//! Prints what was seen (`--nocapture`). A documented code that was never seen is a failure, and so is a seen
+//! code that is not documented.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{Read as _, Write as _};
@@ -57,10 +57,10 @@ const ROUTES: [Route; 20] = [
 
 const DELETE: Route = route("DELETE /api/v1/enroll/{user_id}", "/api/v1/enroll/ann", &[], false);
 const ERASE: Route = route("DELETE /api/v1/persons/{user_id}", "/api/v1/persons/ann", &[], false);
-/// Of no erasure that there is.
+/// The route with the id of an erasure that does not exist.
 const ERASURE: Route =
     route("GET /api/v1/erasures/{erasure_id}", "/api/v1/erasures/0123456789abcdef0123456789abcdef", &[], false);
-/// Of no record that there is.
+/// The route with the id of a record that does not exist.
 const RECORD: Route =
     route("GET /api/v1/records/{id}", "/api/v1/records/01890000-0000-7000-8000-000000000000", &[], false);
 /// The routes that are called in an order of their own.
@@ -68,7 +68,7 @@ const LATER: [&Route; 4] = [&DELETE, &ERASE, &ERASURE, &RECORD];
 /// Where the routes about persons without a photograph begin.
 const PERSONS: usize = 16;
 
-/// Codes that no request of this test can provoke, and who does.
+/// Codes that no request of this test can provoke, with the place that tests each one.
 const ELSEWHERE: [(&str, &str); 3] = [
     ("INTERNAL_SERVER_ERROR", "the gate's own test, whose handler panics; nothing known provokes it from outside"),
     ("STORE_UNAVAILABLE", "the tests of replicas, whose database goes"),
@@ -80,7 +80,7 @@ impl Route {
         self.operation.split(' ').next().unwrap()
     }
 
-    /// The same photograph in every field, of a person where there is one.
+    /// Returns a request with the same photograph in every field, and with this person if the route has one.
     fn with(&self, photograph: &[u8], person: &str) -> Request {
         let request = Request::new(self.method(), self.path);
         let request = if self.person { request.text("user_id", person) } else { request };
@@ -93,7 +93,7 @@ impl Route {
     }
 }
 
-/// What was seen: operation, status, code; and what was answered well, for the examples.
+/// The seen operations with status and code, and the successful responses for the examples.
 #[derive(Default)]
 struct Seen {
     codes: BTreeSet<(String, u16, String)>,
@@ -116,7 +116,7 @@ impl Seen {
         answer.status
     }
 
-    /// Asks, and complains of another code.
+    /// Sends a request, and records a fault if its code is another.
     fn expect(&mut self, service: &Service, route: &Route, request: Request, code: &str) {
         let answer = service.ask(request);
         self.note(route.operation, &answer);
@@ -179,7 +179,7 @@ fn good(seen: &mut Seen, service: &Service, ground: &Ground) {
     seen.expect(service, &RECORD, Request::new("GET", &path), "200");
 }
 
-/// A photograph of 96 x 128, on which the face is too small for any judgement.
+/// Returns a photograph of 96 x 128 pixels, whose face is too small to be judged.
 fn small(live: &[u8]) -> Vec<u8> {
     let image = resize(&decode(live, &Limits::default()).unwrap(), 96, 128);
     let rgb: Vec<u8> = image.data().chunks_exact(3).flat_map(|p| [p[2], p[1], p[0]]).collect();
@@ -263,14 +263,14 @@ fn persons(seen: &mut Seen, service: &Service, ground: &Ground) {
     }
 }
 
-/// Without keys a request from elsewhere is refused.
+/// Checks that a request of another origin is refused without keys.
 fn foreign(seen: &mut Seen, service: &Service) {
     for route in ROUTES.iter().chain(LATER) {
         seen.expect(service, route, route.bare().header("origin", "http://rebound.example"), "FORBIDDEN");
     }
 }
 
-/// More work than cores and queue take: others keep them busy while each route gets a request.
+/// Fills the cores and the queue with other requests while each route gets a request.
 fn crowd(seen: &mut Seen, service: &Service, ground: &Ground) {
     let (couple, url, over) = (ground.image("two.jpg"), service.url.clone(), AtomicBool::new(false));
     let clients = 4 * std::thread::available_parallelism().map_or(1, usize::from) + 4;
@@ -284,7 +284,7 @@ fn crowd(seen: &mut Seen, service: &Service, ground: &Ground) {
         }
         for route in with_photographs() {
             let live = ground.image("anna.jpg");
-            // No panic here: the others would never end.
+            // This thread must not panic: the other threads would never end.
             let start = Instant::now();
             let mut busy = false;
             while !busy && start.elapsed() < PATIENCE {
@@ -298,7 +298,7 @@ fn crowd(seen: &mut Seen, service: &Service, ground: &Ground) {
     });
 }
 
-/// Enrolled with one embedder, verified with another: unknown, and then accepted.
+/// Enrols with one embedder and verifies with another, which is unknown at first and then accepted.
 fn other_embedder(seen: &mut Seen, ground: &Ground) {
     let (live, other) = (ground.image("anna.jpg"), ground.bring_other_embedder());
     let service = ground.serve_with_store(&[], &[]).ready();
@@ -333,7 +333,7 @@ fn keys(seen: &mut Seen, ground: &Ground) {
     }
 }
 
-/// A client that sends half a form and waits.
+/// Sends half a form and waits.
 fn late(seen: &mut Seen, ground: &Ground) {
     let service = ground.serve_with_store(&[], &[("REQUEST_TIMEOUT_SECONDS", "1")]).ready();
     let host = service.url.strip_prefix("http://").unwrap();
@@ -389,7 +389,7 @@ fn print(seen: &Seen) {
     }
 }
 
-/// What the description promises and no test saw, and the other way round.
+/// Returns promised codes that no request saw, and seen codes that are not promised.
 fn beside(seen: &Seen, document: &Value) -> Vec<String> {
     let mut promised = BTreeSet::new();
     for (path, item) in document["paths"].as_object().unwrap() {
@@ -412,7 +412,8 @@ fn beside(seen: &Seen, document: &Value) -> Vec<String> {
     unseen.chain(undocumented).collect()
 }
 
-/// Every good answer has an example with the same fields; LIKENESS_BLESS=1 writes them.
+/// Checks that every successful response has an example with the same fields; LIKENESS_BLESS=1 writes the
+/// examples.
 fn examples(seen: &Seen, document: &Value) -> Vec<String> {
     let good: BTreeMap<&String, Value> =
         seen.good.iter().map(|(operation, body)| (operation, shortened(body))).collect();
@@ -435,7 +436,7 @@ fn fields(value: &Value) -> Vec<&String> {
     value.as_object().map(|object| object.keys().collect()).unwrap_or_default()
 }
 
-/// Numbers of an embedding, pictures and metrics take room and say nothing.
+/// Shortens embeddings, pictures and metrics, which would make the examples long.
 fn shortened(value: &Value) -> Value {
     match value {
         Value::Array(list) if list.len() > 10 => json!(list[..3]),

@@ -1,6 +1,5 @@
-//! Strangers who fill the service with connections: those that never read, that send nothing, that
-//! send half a request. Health is answered all the while, other addresses are served, and every such
-//! connection ends.
+//! Fills the service with connections that never read, send nothing, or send half a request. Meanwhile,
+//! health and other addresses are served, and every such connection ends.
 
 use std::io::Write as _;
 use std::net::{Ipv4Addr, SocketAddr, TcpStream};
@@ -12,7 +11,7 @@ use crate::support::{Ground, PATIENCE, Request, Service, wait_for};
 
 const KEY: &str = "a-key-of-the-tests-of-32-letters";
 
-/// As many descriptors as this process may have; the service that it starts may as well.
+/// Raises this process's limit of open files, which the started service inherits.
 fn many_descriptors() {
     let limit = getrlimit(Resource::Nofile);
     setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, maximum: limit.maximum }).unwrap();
@@ -22,7 +21,7 @@ fn address(service: &Service) -> SocketAddr {
     service.url.rsplit('/').next().unwrap().parse().unwrap()
 }
 
-/// A connection from `127.0.0.LAST`, with little room for answers.
+/// Connects from `127.0.0.LAST`, with a small receive buffer.
 fn connect(service: &Service, last: u8) -> TcpStream {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let connected = runtime.block_on(async {
@@ -35,19 +34,19 @@ fn connect(service: &Service, last: u8) -> TcpStream {
     connected
 }
 
-/// So many connections, in turns from so many addresses, each of which sends this and nothing more.
+/// Opens connections from several addresses in turn; each sends these bytes and nothing more.
 fn crowd(service: &Service, connections: usize, addresses: u8, sends: &[u8]) -> Vec<TcpStream> {
     let one = |number: usize| {
         let last = 1 + u8::try_from(number % usize::from(addresses)).unwrap();
         let mut stream = connect(service, last);
-        // As much as the kernel takes; one that has no place may be closed meanwhile.
+        // The write may be partial, or fail if a connection without a place was closed meanwhile.
         let _ = stream.write(sends);
         stream
     };
     (0..connections).map(one).collect()
 }
 
-/// What this address is answered, on a connection of its own.
+/// Sends a request from this address on a new connection; returns status and body.
 fn ask_from(service: &Service, last: u8, path: &str) -> (u16, String) {
     use std::io::Read as _;
     let mut stream = connect(service, last);
@@ -62,13 +61,13 @@ fn ask_from(service: &Service, last: u8, path: &str) -> (u16, String) {
     (status.unwrap_or_else(|| panic!("{path} from {last}: {read:?}: {text:?}")), text)
 }
 
-/// Waits until the service has ended its connections but a few.
+/// Waits until the service has ended most of its connections.
 fn until_left(service: &Service) {
     let left = || metric(service, "likeness_connections{listener=\"service\"}");
     wait_for("the end of the connections", || (left() <= 8.0).then_some(()));
 }
 
-/// A number of the metrics, read from an address outside the crowd; a missing one is 0.
+/// Returns a metric, read from an address outside the crowd; 0 if it is missing.
 fn metric(service: &Service, name: &str) -> f64 {
     let (status, text) = ask_from(service, 250, "/metrics");
     assert_eq!(status, 200, "{text}");

@@ -1,4 +1,5 @@
-//! DeepFace's shape: what its clients send, what they read, and its answers.
+//! Tests DeepFace's routes: requests of its clients, the fields that they read, and DeepFace's recorded
+//! results.
 
 use std::collections::BTreeMap;
 
@@ -8,7 +9,8 @@ use serde_json::{Map, Value, json};
 
 use crate::support::{Answer, DETECTOR, EMBEDDER, Ground, Request, SPOOF_FAR, SPOOF_NEAR, Service};
 
-/// DeepFace's stored answers. Python writes an infinite distance as a bare word: null here.
+/// Reads DeepFace's recorded results. Python writes an infinite distance as a bare word, which becomes null
+/// here.
 fn golden(ground: &Ground) -> Value {
     let text = std::fs::read_to_string(ground.data.join("golden/deepface.json")).unwrap();
     serde_json::from_str(&text.replace(": Infinity", ": null")).unwrap()
@@ -18,7 +20,7 @@ fn uri(bytes: &[u8]) -> String {
     format!("data:image/jpeg;base64,{}", STANDARD.encode(bytes))
 }
 
-/// Two photographs in JSON, with whatever words.
+/// Sends two photographs in JSON, with further fields.
 fn verify(service: &Service, ground: &Ground, images: [&str; 2], words: &Value) -> Answer {
     let [img1, img2] = images.map(|name| Value::from(uri(&ground.image(name))));
     let mut body: Map<String, Value> = words.as_object().unwrap().clone();
@@ -30,7 +32,7 @@ fn near(found: &Value, expected: &Value, most: f64) -> bool {
     (found.as_f64().unwrap_or(f64::NAN) - expected.as_f64().unwrap_or(f64::NAN)).abs() <= most
 }
 
-/// What differs from a stored comparison.
+/// Returns what differs from a recorded comparison.
 fn beside(answer: &Value, golden: &Value) -> Vec<String> {
     let mut wrong = Vec::new();
     for name in ["threshold", "model", "detector_backend", "similarity_metric"] {
@@ -38,8 +40,8 @@ fn beside(answer: &Value, golden: &Value) -> Vec<String> {
             wrong.push(name.to_owned());
         }
     }
-    // The angle of a face with itself is no number in DeepFace by rounding: which way ours rounds is
-    // no question of parity.
+    // For a face compared with itself, DeepFace's angle is no number because of rounding, so this row is not
+    // compared.
     if golden["distance"].is_null() {
         return wrong;
     }
@@ -184,7 +186,7 @@ fn json_forms_and_both_spellings_of_base64_are_one_question() {
     assert_eq!(service.get("/verify").problem(), (405, "METHOD_NOT_ALLOWED".into()));
 }
 
-/// A form of words alone, as browsers and `requests` write it.
+/// Encodes a form of texts, as browsers and `requests` do.
 fn form(fields: &[(&str, &str)]) -> String {
     let escaped = |text: &str| text.replace('%', "%25").replace('+', "%2B").replace('=', "%3D").replace('&', "%26");
     let fields: Vec<_> = fields.iter().map(|(name, text)| format!("{name}={}", escaped(text))).collect();
@@ -221,7 +223,7 @@ fn a_photograph_without_a_face_is_refused_or_is_the_face() {
     assert_eq!(fake.status, 400, "the whole photograph is the face, and a fake: {fake:?}");
 }
 
-/// 64 x 48 grey pixels, as PNG.
+/// Returns a PNG of 64 x 48 grey pixels.
 pub fn blank() -> Vec<u8> {
     let mut bytes = Vec::new();
     let mut encoder = png::Encoder::new(&mut bytes, 64, 48);

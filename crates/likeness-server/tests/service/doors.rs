@@ -1,7 +1,8 @@
-//! Every door gives the same answer about the same two faces, and no answer contradicts itself.
+//! Checks that the command line and every route give the same result for the same two faces, and that no
+//! response contradicts itself.
 //!
-//! The doors differ only where `likeness::policy` says so: DeepFace's routes keep DeepFace's look and threshold, and
-//! `/search` names no person beyond 0.8.
+//! They differ only as `likeness::policy` says: DeepFace's routes use DeepFace's look policy and threshold,
+//! and `/search` names no person beyond 0.8.
 
 use std::collections::BTreeMap;
 
@@ -10,7 +11,7 @@ use serde_json::{Value, json};
 
 use crate::support::{Answer, Ground, Request, Service};
 
-/// Enrolled, and compared with it.
+/// Each pair: the enrolled photograph, and the one compared with it.
 const PAIRS: [[&str; 2]; 12] = [
     ["anna.jpg", "anna_again.jpg"],
     ["anna.jpg", "bert.jpg"],
@@ -26,7 +27,7 @@ const PAIRS: [[&str; 2]; 12] = [
     ["anna.jpg", "anna.jpg"],
 ];
 
-/// What a door says: distance, whether it matches, whether it is accepted, the threshold and its source.
+/// The result of one route or command: distance, match, acceptance, threshold and its source.
 #[derive(Debug, Clone, PartialEq)]
 struct Said {
     distance: Option<f64>,
@@ -69,7 +70,7 @@ fn command_line(ground: &Ground, threshold: &str, [a, b]: [&str; 2]) -> Value {
     serde_json::from_slice(&output.stdout).unwrap_or_else(|why| panic!("{why}: {output:?}"))
 }
 
-/// What every door of ours says about a pair.
+/// Returns the result of every route and of the command line for a pair.
 fn said(service: &Service, ground: &Ground, threshold: &str, pair: [&str; 2]) -> BTreeMap<&'static str, Said> {
     let [a, b] = pair.map(|name| ground.image(name));
     let two = |path: &str, first: &str, second: &str| {
@@ -97,8 +98,8 @@ fn said(service: &Service, ground: &Ground, threshold: &str, pair: [&str; 2]) ->
     ])
 }
 
-/// Where a door disagrees with the command line. A search has no distance for whom it does not find, and finds
-/// no person beyond 0.8.
+/// Returns the results that differ from the command line's. A search returns no distance for a person whom it
+/// does not find, and finds none beyond 0.8.
 fn disagreements(said: &BTreeMap<&'static str, Said>) -> Vec<String> {
     let first = &said["command line"];
     let agrees = |door: &str, other: &Said| {
@@ -146,7 +147,7 @@ fn every_door_says_the_same_at_the_boundary() {
     enroll_all(&service, &ground);
     drop(service);
     let mut wrong = Vec::new();
-    // Between DeepFace's threshold and the replaced service's, within what a search names, and beyond it.
+    // Pairs with a distance between both thresholds, within the limit of a search, and beyond it.
     for pair in [PAIRS[0], PAIRS[9], PAIRS[1]] {
         let distance = command_line(&ground, "", pair)["distance"].as_f64().unwrap();
         // Where two numbers beside each other part, a third says nothing more: the first pair has it all the same.
@@ -157,7 +158,7 @@ fn every_door_says_the_same_at_the_boundary() {
             let said = said(&service, &ground, &set, pair);
             wrong.extend(disagreements(&said).into_iter().map(|why| format!("{pair:?} at {set}: {why}")));
             let found = &said["command line"];
-            // These tests' JSON reader rounds the last bit of a number; the program's own reader does not.
+            // The JSON reader of these tests rounds the last bit of a number.
             let near = (found.threshold - threshold).abs() < 1e-12;
             if !near || (found.matched, found.source.as_str()) != (matched, "set") {
                 wrong.push(format!("{pair:?} at {set}: {found:?}"));
@@ -167,13 +168,13 @@ fn every_door_says_the_same_at_the_boundary() {
     assert!(wrong.is_empty(), "{wrong:#?}");
 }
 
-/// A predicate that every answer obeys: its name, when it applies, and what holds then.
+/// A rule for every response: its name, when it applies, and what must be true then.
 type Predicate = (&'static str, fn(&Answer, &Value) -> bool, fn(&Answer, &Value) -> bool);
 
-/// Fields that say who a person is.
+/// The fields that reveal who a person is.
 const IDENTITY: [&str; 4] = ["verified", "matched", "found", "match"];
 
-/// Answers of DeepFace's shape keep DeepFace's rule.
+/// Whether a response is of a DeepFace route, which follows DeepFace's rule.
 fn is_deepface(reply: &Value) -> bool {
     !reply["weights"].is_null()
 }
@@ -247,7 +248,7 @@ const PREDICATES: [Predicate; 10] = [
     ),
 ];
 
-/// A request with a photograph to every route that compares or judges.
+/// Sends a photograph to every route that compares or judges.
 fn answers(service: &Service, ground: &Ground, photograph: &str) -> Vec<(String, Answer)> {
     let (probe, enrolled) = (ground.image(photograph), ground.image("anna.jpg"));
     let one = |path: &str| Request::post(path).text("user_id", "anna").file("file", &probe);
@@ -282,13 +283,14 @@ fn broken(situation: &str, answers: Vec<(String, Answer)>, applied: &mut BTreeMa
 
 #[test]
 fn no_answer_of_any_route_in_any_situation_contradicts_itself() {
-    // The same person, another one, inconclusive, cut, a spoof, several faces.
+    // Photographs of: the same person, another person, an indeterminate face, a cut-off face, a spoof,
+    // several faces.
     let probes = ["anna.jpg", "carl.jpg", "unsure.jpg", "close.jpg", "anna_fake.jpg", "two.jpg"];
     let situations: [(_, _, &[&str]); 2] =
         [("blocks spoofs", "true", &probes), ("answers spoofs", "false", &["anna_fake.jpg"])];
     let (mut wrong, mut applied) = (Vec::new(), BTreeMap::new());
     for (situation, block, probes) in situations {
-        // Its own store: failures that another situation left would close the subject.
+        // Each situation has its own store: failures of another one would lock the subject.
         let ground = Ground::new();
         let service = ground.serve_with_store(&[], &[("ANTISPOOF_BLOCK_ENFORCE", block)]).ready();
         enroll_all(&service, &ground);

@@ -1,4 +1,5 @@
-//! Who is enrolled, as an operator sees it: lists, counts, one export, consents, ends, and receipts of erasures.
+//! Tests the operator's view of enrolled persons: lists, counts, one export, consents, expiry, and receipts
+//! of erasures.
 
 use serde_json::{Value, json};
 

@@ -1,4 +1,4 @@
-//! `likeness enroll DIR`: persons out of folders, into a store from which a service answers.
+//! Tests `likeness enroll DIR`: enrols persons from folders into the store of a service.
 
 use std::fs;
 use std::process::Output;
@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use crate::support::{Ground, Request};
 
-/// Runs it on the store that `serve_with_store` made.
+/// Runs the command on the store that `serve_with_store` created.
 fn enroll(ground: &Ground, more: &[&str]) -> (Option<i32>, Vec<Value>) {
     let store = format!("sqlite:{}", ground.dir.path().join("data/templates.db").display());
     let mut program = ground.program("enroll");
@@ -65,7 +65,7 @@ fn folders_become_persons_once_and_what_can_t_be_used_is_named() {
     assert_eq!(service.ask(verify).json()["verified"], true, "the running service answers at once");
     let one = service.get("/api/v1/persons/anna").json();
     assert_eq!((&one["consent"]["reference"], &one["template_count"]), (&json!("form 7"), &json!(2)), "{one}");
-    // The second run goes on where the first was ended.
+    // The second run continues the first one.
     fs::remove_dir_all(people.join("fake")).unwrap();
     fs::copy(ground.photograph("carl.jpg"), people.join("nothing/carl.jpg")).unwrap();
     let (code, reports) = enroll(&ground, &[]);

@@ -1,4 +1,4 @@
-//! `/inspect`: what the networks saw, with all of them and without some.
+//! Tests `/inspect` with all networks, and without some.
 
 use base64::Engine as _;
 use serde_json::{Value, json};
@@ -85,7 +85,7 @@ fn a_photograph_without_one_face_that_counts_shows_its_faces_and_says_why() {
     assert_eq!((other.problem().1.as_str(), &other.json()["field"]), ("UNSUPPORTED_MEDIA_TYPE", &json!("file2")));
 }
 
-/// A grey photograph.
+/// Returns a grey photograph.
 fn blank() -> Vec<u8> {
     let mut out = Vec::new();
     let mut encoder = png::Encoder::new(&mut out, 64, 64);

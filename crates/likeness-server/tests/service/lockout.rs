@@ -1,15 +1,15 @@
-//! One budget a person for every route that says whether a face is theirs. Who fails pays first; what
-//! many have closed an operator opens.
+//! Tests the limit of failures: all routes that reveal whether a face is a person's share one budget for each
+//! person. A caller reaches its own limit first, and an operator can unlock a person.
 //!
-//! The attack: a subject is closed at verify, and another route answers the same question without end;
-//! or a stranger's failures close a person's own way in.
+//! Attacks: a subject is locked for verify, and the attacker continues with another route; or a stranger's
+//! failures lock out the person.
 
 use std::process::Command;
 
 use crate::support::{Answer, Ground, Request, Service};
 use crate::tenants::{LENIENT, becomes, key};
 
-/// Below this only the same photograph matches.
+/// With this threshold, only the same photograph matches.
 const OWN: (&str, &str) = ("VERIFICATION_THRESHOLD", "0.001");
 
 struct World {
@@ -39,7 +39,7 @@ impl World {
         key(&self.ground, scopes, "*", &[])
     }
 
-    /// A question with this key, from this address.
+    /// Sends a request with this key, from this address.
     fn ask(&self, key: &str, from: &str, route: &str, words: &[(&str, &str)], face: &[u8]) -> Answer {
         let request = Request::post(&format!("/api/v1/{route}")).header("x-api-key", key);
         let request =
@@ -54,7 +54,7 @@ impl World {
         self.ask(key, from, "verify", &[("user_id", "ann")], face)
     }
 
-    /// Whether a search names her.
+    /// Whether a search returns the person.
     fn finds(&self, key: &str, from: &str, words: &[(&str, &str)], face: &[u8]) -> bool {
         let answer = self.ask(key, from, "search", words, face);
         assert_eq!(answer.status, 200, "{answer:?}");
@@ -83,7 +83,7 @@ fn whichever_route_spends_the_budget_no_other_answers_the_same_question() {
         return;
     }
     let world = World::new();
-    // Each row: the route that fails ten times, with what beside the face.
+    // Each row: the route that fails ten times, with its other fields.
     let table: [(&str, &[(&str, &str)]); 5] = [
         ("verify", &[("user_id", "ann")]),
         ("search", &[]),
@@ -98,7 +98,7 @@ fn whichever_route_spends_the_budget_no_other_answers_the_same_question() {
             let failed = world.ask(&key, &from, route, words, &world.stranger);
             assert_ne!(failed.status, 429, "{route} {words:?}: {failed:?}");
         }
-        // From here on no answer depends on the face.
+        // From here on, no response depends on the face.
         for face in [&world.stranger, &world.ann] {
             for words in [&[][..], &[("threshold", "0.8"), ("max_results", "50")]] {
                 if world.finds(&key, &from, words, face) {
@@ -128,7 +128,7 @@ fn a_strangers_failures_cost_the_stranger_first_and_an_operator_lets_the_person_
     let fail = |key: &str, from: &str| closed(&world.verify(key, from, &world.stranger));
     let person = || world.verify(&world.root, "192.0.2.1", &world.ann);
     let (mut refused, mut failures) = (Vec::new(), 0);
-    // One key from ever new addresses, then another: how many failures they get.
+    // Counts the failures until the limit: one key from new addresses each time, then another key.
     for (at, key) in keys.iter().enumerate() {
         for host in 0..4 {
             for _ in 0..11 {

@@ -1,4 +1,4 @@
-//! The service as its callers meet it, over loopback.
+//! Tests the service over loopback, with real requests.
 
 #![allow(clippy::unwrap_used, reason = "tests")]
 

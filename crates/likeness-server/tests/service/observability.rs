@@ -1,4 +1,5 @@
-//! What an operator sees: metrics that are there from the start, one line a request, the caller's own ids.
+//! Tests what an operator sees: metrics from the start, one log line for each request, and the caller's own
+//! ids.
 
 use std::collections::BTreeSet;
 use std::io::Write as _;
@@ -9,13 +10,13 @@ use testkit::need;
 
 use crate::support::{Ground, Request, Service, wait_for};
 
-/// Names and labels of every series.
+/// Returns the names and labels of every series.
 fn series(text: &str) -> BTreeSet<String> {
     let lines = text.lines().filter(|line| !line.starts_with('#') && !line.is_empty());
     lines.map(|line| line.rsplit_once(' ').unwrap().0.to_owned()).collect()
 }
 
-/// A request of each kind: answered, refused, failed.
+/// Sends a request of each outcome: answered, refused, failed.
 fn workload(service: &Service, ground: &Ground) {
     let (live, fake) = (ground.image("anna.jpg"), ground.image("anna_fake.jpg"));
     let one = |path: &str, bytes: &[u8]| Request::post(path).text("user_id", "anna").file("file", bytes);
@@ -38,7 +39,7 @@ fn every_series_is_there_from_the_start_and_promtool_finds_nothing() {
     let ground = Ground::new();
     let service = ground.serve_with_store(&[], &[]);
     let metrics = || service.get("/metrics").text();
-    // The first answer of /metrics is counted in the second.
+    // The second response of /metrics counts the first one.
     let before = metrics();
     service.until("/api/v1/health/ready", 200);
     workload(&service, &ground);
@@ -76,7 +77,7 @@ fn every_series_is_there_from_the_start_and_promtool_finds_nothing() {
     }
 }
 
-/// The log's lines about answers.
+/// Returns the log lines of responses.
 fn answered(service: &Service) -> Vec<Value> {
     let lines = service.log();
     let lines = lines.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());

@@ -1,5 +1,5 @@
-//! The description of the interface: the one in the repository is the one that is served, and its
-//! viewer loads nothing from elsewhere.
+//! Checks that the API description in the repository is the served one, and that its viewer loads nothing
+//! from another origin.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -37,7 +37,7 @@ fn every_reference_of_the_description_leads_somewhere() {
     assert!(broken.is_empty(), "{broken:?}");
 }
 
-/// A client reads a field that the description lacks only by luck.
+/// A client can't rely on a field that the description does not contain.
 #[test]
 fn every_field_that_the_code_adds_to_a_problem_is_in_the_description() {
     let document: Value = serde_json::from_str(&fs::read_to_string(GOLDEN).unwrap()).unwrap();
@@ -107,7 +107,7 @@ fn references(value: &Value, found: &mut impl FnMut(&str)) {
     }
 }
 
-/// A face's place lies in the turned photograph: a client that draws it needs to know how far.
+/// A face's box refers to the rotated photograph, so a client that draws the box needs the rotation.
 #[test]
 fn whatever_answers_with_a_face_s_place_says_how_far_the_photograph_was_turned() {
     let document: Value = serde_json::from_str(&fs::read_to_string(GOLDEN).unwrap()).unwrap();

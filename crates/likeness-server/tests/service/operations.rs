@@ -1,5 +1,5 @@
-//! What who runs the service relies on: logs without secrets, an orderly end, TLS, metrics apart,
-//! strict headers, pins that must agree.
+//! Tests what an operator relies on: logs without secrets, an orderly end, TLS, a separate port for metrics,
+//! strict headers, and equal pins.
 
 use std::net::TcpStream;
 use std::os::unix::fs::PermissionsExt as _;
@@ -68,7 +68,7 @@ fn at_the_end_running_requests_are_answered_and_new_connections_refused() {
     let body = [head.as_bytes(), &live, b"\r\n--b--\r\n"].concat();
     let mut running = Raw::posting(&service, "/api/v1/liveness", Some(body.len()));
     assert!(running.send(&body[..1000]));
-    // The first half has arrived where a later request on another connection was answered.
+    // When a later request on another connection was answered, the first half has arrived.
     assert_eq!(service.get("/api/v1/health/live").status, 200);
     terminate(&service);
     let address = service.url.rsplit('/').next().unwrap().to_owned();

@@ -1,5 +1,5 @@
-//! Enrolling, verifying, searching and deleting persons. The embedder is untrained: which distance two
-//! persons have means nothing, so thresholds are set such that a match is known beforehand.
+//! Tests enrolling, verifying, searching and deleting persons. The embedder is not trained, so distances have
+//! no meaning; the thresholds are set so that the expected match is known.
 
 use std::thread;
 
@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use crate::support::{Answer, Ground, Request, Service};
 
-/// Every two faces match within this; within the other only equal embeddings.
+/// With this threshold, any two faces match; with the other one, only equal embeddings.
 const ALL: &str = "2";
 const NONE: &str = "0";
 
@@ -67,7 +67,7 @@ fn who_was_enrolled_is_verified_with_every_field_of_the_contract() {
     assert_eq!(stages, ["align", "decode", "detect", "embed", "quality", "spoof"]);
 }
 
-/// One row of the verdict: the photograph, whether a spoof is refused, the threshold, and what comes.
+/// One row: the photograph, whether a spoof is refused, the threshold, and the expected response.
 type Cell = (&'static str, &'static str, &'static str, u16, Option<bool>, Option<bool>, &'static str);
 
 #[test]
@@ -94,7 +94,7 @@ fn every_cell_of_the_verdict() {
     for (block, threshold) in [("true", ALL), ("true", NONE), ("false", ALL), ("false", NONE)] {
         let lines = [("ANTISPOOF_BLOCK_ENFORCE", block), ("VERIFICATION_THRESHOLD", threshold)];
         let service = ground.serve_with_store(&[], &lines).ready();
-        // A person of its own, whose failures are.
+        // Each row has its own person, so that it has its own failures.
         let who = format!("ann-{block}-{threshold}");
         assert_eq!(enroll(&service, &who, &ground.image(enrolled)).status, 200);
         for (image, .., status, verified, matched, action) in

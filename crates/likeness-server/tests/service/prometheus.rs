@@ -26,7 +26,7 @@ impl Drop for Running {
     }
 }
 
-/// Every expression of alerts and panels, with what Grafana would put in.
+/// Collects every expression of alerts and panels, with Grafana's variables replaced.
 fn expressions(value: &Value, found: &mut Vec<String>) {
     match value {
         Value::Object(fields) => {

@@ -1,4 +1,4 @@
-//! A caller that writes bytes as it likes, for what no well-behaved client sends.
+//! A client that writes arbitrary bytes, for requests that no ordinary client sends.
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::TcpStream;
@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use crate::support::{PATIENCE, Service};
 
-/// A connection.
+/// An open connection.
 pub struct Raw(TcpStream);
 
 impl Raw {
@@ -18,7 +18,7 @@ impl Raw {
         Self(stream)
     }
 
-    /// A connection that began a POST of a form whose body is so long (`None`: chunked).
+    /// Connects and sends the headers of a POST of a form with this body length (`None`: chunked).
     pub fn posting(service: &Service, path: &str, length: Option<usize>) -> Self {
         let body = length.map_or("transfer-encoding: chunked".into(), |length| format!("content-length: {length}"));
         let mut raw = Self::to(service);
@@ -28,18 +28,18 @@ impl Raw {
         raw
     }
 
-    /// Whether the bytes were taken.
+    /// Sends bytes; returns whether the connection accepted them.
     pub fn send(&mut self, bytes: &[u8]) -> bool {
         self.0.write_all(bytes).is_ok()
     }
 
-    /// One chunk of a chunked body.
+    /// Sends one chunk of a chunked body.
     pub fn chunk(&mut self, bytes: &[u8]) -> bool {
         let framed = [format!("{:x}\r\n", bytes.len()).as_bytes(), bytes, b"\r\n"].concat();
         self.send(&framed)
     }
 
-    /// What comes first, or nothing within this time.
+    /// Returns the first bytes received within this time, if any.
     pub fn first(&mut self, within: Duration) -> Option<String> {
         self.0.set_read_timeout(Some(within)).unwrap();
         let mut bytes = [0; 4096];
@@ -48,7 +48,7 @@ impl Raw {
         read.ok().map(|length| String::from_utf8_lossy(&bytes[..length]).into_owned())
     }
 
-    /// Everything until the other side ends the connection.
+    /// Reads until the service closes the connection.
     pub fn read(&mut self) -> String {
         let mut bytes = Vec::new();
         match self.0.read_to_end(&mut bytes) {

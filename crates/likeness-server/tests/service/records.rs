@@ -1,4 +1,5 @@
-//! Decision records: signed, read whole by an audit alone, replayed to the bit; and the journal that keeps them.
+//! Tests decision records: their signature, the scope that reads them, an exact replay, and the journal that
+//! keeps them.
 
 use std::fs;
 use std::process::{Command, Output};
@@ -9,7 +10,7 @@ use serde_json::{Value, json};
 
 use crate::support::{Answer, Ground, Request, Service, wait_for};
 
-/// The whole record of an answer.
+/// Returns the whole record of a response.
 fn record(service: &Service, answer: &Answer) -> Value {
     let id = answer.header("x-likeness-record").unwrap_or_else(|| panic!("a record: {answer:?}"));
     let whole = service.get(&format!("/api/v1/records/{id}")).json();
@@ -28,7 +29,7 @@ fn explain(ground: &Ground, record: &Value, photographs: &[&str], more: &[&str])
     program.output().unwrap()
 }
 
-/// Every value of every photograph is what was recorded, whatever the route.
+/// Checks for a route that a replay finds every recorded value of every photograph.
 fn replay(ground: &Ground, service: &Service, [one, other]: [&str; 2]) {
     let (a, b) = (ground.image(one), ground.image(other));
     let requests = [
@@ -73,7 +74,7 @@ fn what_is_recorded_of_golden_photographs_is_found_again_to_the_bit() {
     replay(&ground, &service, [fit[0], fit[1]]);
 }
 
-/// The same JSON with one leaf changed, for each leaf.
+/// Returns copies of the JSON, each with another leaf changed.
 fn mutations(value: &Value) -> Vec<Value> {
     match value {
         Value::Object(fields) => {
@@ -149,7 +150,7 @@ fn a_record_is_signed_whole_has_no_name_and_is_for_an_audit() {
     assert_eq!(explain(&ground, &whole[0], &[], &["--public-key", &"0".repeat(64)]).status.code(), Some(52));
 }
 
-/// The place of the ground's store.
+/// Returns the options that name the store and its key file.
 fn place(ground: &Ground) -> [String; 4] {
     let path = |name: &str| ground.dir.path().join(name).to_str().unwrap().to_owned();
     ["--store".into(), format!("sqlite:{}", path("data/templates.db")), "--key-file".into(), path("key")]
@@ -214,7 +215,7 @@ fn the_journal_has_decisions_and_changes_and_shows_what_was_cut_or_changed() {
         assert_eq!(end.status.code(), Some(code), "{words:?}: {end:?}");
     }
     drop(service);
-    // Another program removes the newest entry, whose absence no chain shows.
+    // Another program removes the newest entry, which the chain alone does not show.
     let database = rusqlite::Connection::open(ground.dir.path().join("data/templates.db")).unwrap();
     database.execute("DELETE FROM journal WHERE seq = (SELECT max(seq) FROM journal)", []).unwrap();
     drop(database);

@@ -1,4 +1,4 @@
-//! SIGHUP: certificates, keys and policy are read again, all or none, and no request is lost.
+//! Tests SIGHUP: certificates, keys and policy are read again, all or none, and no request fails.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
@@ -16,7 +16,7 @@ fn write(ground: &Ground, name: &str, text: &str) -> String {
     path.to_str().unwrap().to_owned()
 }
 
-/// A new certificate and its key, in the place of the former; the certificate alone under another name too.
+/// Writes a new certificate and key over the former ones, and the certificate also under another name.
 fn certify(ground: &Ground, number: usize) -> [String; 3] {
     let made = rcgen::generate_simple_self_signed(["127.0.0.1".to_owned()]).unwrap();
     let pem = made.cert.pem();
@@ -31,7 +31,7 @@ fn hang_up(service: &Service) {
     assert!(Command::new("kill").arg("-HUP").arg(service.child.id().to_string()).status().unwrap().success());
 }
 
-/// Sends the signal and waits until the log has so many lines of this outcome.
+/// Sends the signal and waits until the log has one more line of this outcome.
 fn reload(service: &Service, outcome: &str) {
     let count = || service.log().matches(outcome).count();
     let before = count();
@@ -124,7 +124,7 @@ fn what_makes_no_sense_changes_nothing_of_what_is_served() {
     };
     let first = "the-first-key-of-the-tests";
     assert_eq!(threshold(first), (200, Some(0.25)));
-    // The key is right, the policy is not: neither is taken over.
+    // The key is valid and the policy is not: neither is replaced.
     write(&ground, "secret", "another-key-of-the-tests");
     for wrong in ["VERIFICATION_THRESHOLD=far\n", "VERIFICATION_TRESHOLD=0.2\n", "MAX_FILE_SIZE=2000\n"] {
         write(&ground, "policy", wrong);

@@ -1,5 +1,5 @@
-//! Two replicas on one PostgreSQL: a rolling restart under load behind a real proxy loses nothing,
-//! duplicates are answered once, and a person deleted on one replica is not found on another.
+//! Tests two replicas on one PostgreSQL. A rolling restart behind a real proxy loses no request, a repeated
+//! request is stored once, and a person deleted on one replica is not found on the other.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use crate::cluster::Cluster;
 use crate::support::{Answer, Ground, PATIENCE, Request, Service, wait_for};
 
-/// Two replicas' worth of ground: one database, one key, the same weights.
+/// One database, one key file and the same weights for two replicas.
 struct Replicas {
     ground: Ground,
     store: String,
@@ -29,7 +29,7 @@ impl Replicas {
         Self { ground, store, key }
     }
 
-    /// A replica at a port; 0 takes a free one.
+    /// Starts a replica at a port; 0 takes a free one.
     fn replica(&self, port: u16, variables: &[(&str, &str)]) -> Service {
         let (port, log) = (port.to_string(), self.ground.dir.path().join(format!("log-{port}")));
         let mut program = self.ground.program("serve");
@@ -45,7 +45,7 @@ fn enrolment(user: &str, image: &[u8]) -> Request {
     Request::post("/api/v1/enroll").text("user_id", user).file("file", image)
 }
 
-/// Asks again while every core is busy.
+/// Sends a request again while every core is busy.
 fn patiently(url: &str, request: impl Fn() -> Request) -> Answer {
     let busy = |answer: &Answer| answer.status == 503 && answer.problem().1 == "OVERLOADED";
     wait_for("a free core", || Some(request().to(url)).filter(|answer| !busy(answer)))
@@ -92,7 +92,7 @@ fn a_database_that_goes_and_comes_is_reported_and_no_verdict() {
     const SECRET: &str = "a-secret-of-the-environment";
     let Some(cluster) = Cluster::start("a_database_that_goes_and_comes_is_reported_and_no_verdict") else { return };
     let replicas = Replicas::new(&cluster);
-    // A key of the environment is good whatever the store says.
+    // A key of the environment is valid whatever the state of the store is.
     let service = replicas.replica(0, &[("API_KEY_SECRET", SECRET)]);
     let live = replicas.ground.image("carl.jpg");
     let ask = |request: Request| service.ask(request.header("X-API-Key", SECRET));
@@ -138,7 +138,7 @@ fn without_keys_a_database_that_is_gone_leaves_health_to_this_machine() {
     let replicas = Replicas::new(&cluster);
     let service = replicas.replica(0, &[]);
     cluster.down("fast");
-    // What was known about keys is no longer believed.
+    // After this time, the remembered results about keys have expired.
     thread::sleep(Duration::from_millis(2500));
     assert_eq!(service.get("/api/v1/health/live").status, 200);
     let foreign = service.ask(Request::new("GET", "/api/v1/health/live").header("Origin", "http://elsewhere.example"));
@@ -148,7 +148,7 @@ fn without_keys_a_database_that_is_gone_leaves_health_to_this_machine() {
     assert_eq!(refused.problem(), (503, "STORE_UNAVAILABLE".into()), "keys can't be read");
 }
 
-/// HAProxy before two ports, ended when dropped.
+/// HAProxy in front of two ports, ended when dropped.
 struct Proxy {
     url: String,
     child: Child,
@@ -158,7 +158,7 @@ impl Proxy {
     fn start(ground: &Ground, ports: [u16; 2]) -> Self {
         let port = free_port();
         let [a, b] = ports;
-        // A connection that can't be made goes to the other; a request is never sent twice.
+        // If a connection fails, the other replica gets it; a request is never sent twice.
         let config = format!(
             "global\n  maxconn 200\n\
              defaults\n  mode http\n  timeout connect 2s\n  timeout client 60s\n  timeout server 60s\n  timeout queue 60s\n\
@@ -219,7 +219,7 @@ fn a_rolling_restart_under_load_loses_no_request_and_no_enrolment() {
     proxy.until_both();
     let (end, mut seen) = (AtomicBool::new(false), BTreeMap::<String, usize>::new());
     let persons = AtomicUsize::new(0);
-    // So many persons more were enrolled.
+    // Waits until more persons were enrolled.
     let more = |count: usize| {
         let before = persons.load(Ordering::Acquire);
         wait_for("enrolments", || (persons.load(Ordering::Acquire) >= before + count).then_some(()));
@@ -230,7 +230,7 @@ fn a_rolling_restart_under_load_loses_no_request_and_no_enrolment() {
             scope.spawn(move || {
                 let (mut answers, mut enrolled) = (Vec::new(), Vec::new());
                 let said = |answer: &Answer| if answer.status == 200 { "200".into() } else { format!("{answer:?}") };
-                // Bounded, so that the test ends whatever goes wrong meanwhile.
+                // The loop is bounded, so that the test ends whatever fails meanwhile.
                 let start = Instant::now();
                 while !end.load(Ordering::Acquire) && start.elapsed() < 2 * PATIENCE {
                     let user = format!("user-{client}-{}", enrolled.len());
@@ -249,10 +249,10 @@ fn a_rolling_restart_under_load_loses_no_request_and_no_enrolment() {
         let clients: Vec<_> = (0..3).map(load).collect();
         more(2);
         for (service, port) in services.iter_mut().zip(ports) {
-            // The proxy hears of it by a connection that is refused.
+            // The proxy notices the end by a refused connection.
             service.take().into_iter().for_each(terminate);
             *service = Some(replicas.replica(port, &[]));
-            // Else the other would end while the proxy still takes this one for gone.
+            // Otherwise the other replica would end while the proxy still does not use this one.
             proxy.until_both();
             more(2);
         }

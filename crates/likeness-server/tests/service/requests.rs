@@ -1,5 +1,5 @@
-//! Requests as clients and proxies really send them: compressed, with a field twice, ten at once, below a prefix, to
-//! routes of DeepFace that are not offered. Each is answered, or refused with the way out.
+//! Tests requests as real clients and proxies send them: compressed, with a repeated field, ten at once,
+//! below a prefix, or to DeepFace routes that are not offered. Each is served, or refused with advice.
 
 use std::thread;
 
@@ -7,7 +7,7 @@ use serde_json::json;
 
 use crate::support::{Answer, Ground, Request};
 
-/// Rows that are not right, by name.
+/// Returns the rows with an unexpected response, by name.
 fn wrong(rows: impl IntoIterator<Item = (String, Answer, u16, &'static str, &'static str)>) -> Vec<String> {
     let row = |(row, answer, status, code, word): (String, Answer, u16, &str, &str)| {
         let right = answer.problem() == (status, code.to_owned()) && answer.text().contains(word);

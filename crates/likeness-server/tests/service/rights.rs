@@ -1,8 +1,8 @@
-//! Creating, replacing and deleting a person are three rights: every key, every route that changes
-//! what is stored, every situation.
+//! Tests that creating, replacing and deleting a person are separate rights: every key, every route that
+//! changes stored data, every situation.
 //!
-//! The attack: a key that may only enrol deletes a person, or replaces them, at once or photograph by
-//! photograph, and its holder is verified as the victim.
+//! Attack: the holder of a key that may only enrol deletes or replaces a person, at once or photograph by
+//! photograph, and is then verified as the victim.
 
 use std::cell::Cell;
 
@@ -28,17 +28,17 @@ const KEYS: [&str; 14] = [
     "verify,enroll,inspect,represent,metrics",
 ];
 
-/// What is stored of the person before the request.
+/// The stored templates of the person before the request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Situation {
     Absent,
     /// One photograph of the victim.
     Enrolled,
-    /// As many of them as are kept.
+    /// The largest number of photographs of the victim.
     Full,
 }
 
-/// A request that would change what is stored.
+/// A request that would change stored data.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Change {
     Enroll,
@@ -73,7 +73,7 @@ const READING: [&str; 14] = [
 ];
 
 impl Change {
-    /// By whom the photograph is that it brings.
+    /// Returns the request for this person, with this photograph if it sends one.
     fn request(self, user: &str, photograph: &[u8]) -> Request {
         let form = |path: &str| Request::post(path).text("user_id", user);
         let one = |form: Request| form.file("file", photograph);
@@ -108,7 +108,7 @@ struct World {
     service: Service,
     root: String,
     victim: Vec<u8>,
-    /// Persons so far.
+    /// The number of persons so far.
     persons: Cell<usize>,
 }
 
@@ -117,7 +117,7 @@ impl World {
         self.service.ask(request.header("x-api-key", key))
     }
 
-    /// A new person in this situation.
+    /// Creates a new person in this situation.
     fn person(&self, situation: Situation) -> String {
         self.persons.set(self.persons.get() + 1);
         let user = format!("p{}", self.persons.get());
@@ -160,7 +160,7 @@ fn a_key_that_may_enrol_can_neither_delete_nor_replace_and_each_right_is_its_own
     let world = World { service, root, victim: ground.image("crowd_01.jpg"), persons: Cell::default() };
     let mut wrong = Vec::new();
     for situation in SITUATIONS {
-        // Whom a request is refused for is as before, for the next request.
+        // A refused request must not change the person, who serves for the next request.
         let mut user = world.person(situation);
         for ((scopes, key), change) in keys.iter().flat_map(|key| CHANGES.map(|change| (key, change))) {
             let lacks = change.lacks(situation, scopes);

@@ -1,4 +1,4 @@
-//! A running service on loopback, and a caller that sends forms.
+//! Starts a service on loopback, and sends it forms.
 #![allow(dead_code, reason = "each suite uses its part")]
 
 use std::fs;
@@ -15,10 +15,10 @@ use ureq::tls::TlsConfig;
 
 pub use testkit::data::{DETECTOR, EMBEDDER, SPOOF_FAR, SPOOF_NEAR};
 
-/// Longer than anything that a test waits for, also on a machine that is busy.
+/// The longest wait of a test, enough for a busy machine.
 pub const PATIENCE: Duration = Duration::from_secs(300);
 
-/// Looks until something is there.
+/// Repeats a check until it returns a value.
 pub fn wait_for<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
     let start = Instant::now();
     loop {
@@ -30,41 +30,41 @@ pub fn wait_for<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
     }
 }
 
-/// The embedder of the shared test data, and its pin; the lock file pins the published one.
+/// The embedder of the shared test data, and its pin. The repository's lock file pins the published embedder.
 const SYNTHETIC: &str = "facenet512_synthetic.h5";
 const SYNTHETIC_PIN: &str = "585a2c45ce5115734d758a64a777d528e70c505f18e926ee9874e01ddcdc8cb9";
 const PUBLISHED_PIN: &str = "3f76b5117a9ca574d536af8199e6720089eb4ad3dc7e93534496d88265de864f";
 
-/// The box of a generated photograph's first face, as an independent implementation found it.
+/// Returns the box of a generated photograph's first face, as an independent implementation recorded it.
 pub fn recorded_box(photograph: &str) -> Value {
     let answers: Value = serde_json::from_str(testkit::data::ANSWERS).unwrap();
     let area = &answers["photographs"][photograph][0]["area"];
     serde_json::json!({"x": area[0], "y": area[1], "width": area[2], "height": area[3]})
 }
 
-/// Weights, a lock file that pins them, and room for a store.
+/// A directory with weights, a lock file with their pins, and room for a store.
 pub struct Ground {
     /// The folder with the originals: `weights` and `images`.
     pub data: PathBuf,
-    /// The embedder's name there, and its pin.
+    /// The name of the embedder's file, and its pin.
     embedder: (&'static str, &'static str),
     pub dir: TempDir,
 }
 
 impl Ground {
-    /// All four generated weights.
+    /// Creates a ground with all four generated weights.
     pub fn new() -> Self {
         Self::without(&[])
     }
 
-    /// The generated weights but these.
+    /// Creates a ground without these generated weights.
     pub fn without(missing: &[&str]) -> Self {
         let own = own_data();
         let embedder = (EMBEDDER, OwnData::sha256(EMBEDDER));
         Self::made(own.root().to_owned(), embedder, own.lock(), missing)
     }
 
-    /// The published weights and the photographs that DeepFace answered about, for parity with its answers.
+    /// Creates a ground with the published weights and the photographs of DeepFace's recorded results.
     pub fn golden(test: &str) -> Option<Self> {
         let shared = need::shared_data(test)?;
         let lock = fs::read_to_string(testkit::paths::repository().join("weights.lock")).unwrap();
@@ -85,7 +85,7 @@ impl Ground {
         ground
     }
 
-    /// The embedder's SHA-256.
+    /// Returns the embedder's SHA-256.
     pub fn embedder(&self) -> &'static str {
         self.embedder.1
     }
@@ -98,14 +98,14 @@ impl Ground {
         self.dir.path().join("weights")
     }
 
-    /// Puts a weight where the service looks, at once and whole.
+    /// Copies a weight to the store of the service, atomically.
     pub fn bring(&self, file: &str) {
         let part = self.dir.path().join(format!("{file}.part"));
         fs::copy(self.original(file), &part).unwrap();
         fs::rename(part, self.weights().join(file)).unwrap();
     }
 
-    /// Puts another embedder in the place of this one: one weight differs in its last bit. Its digest.
+    /// Replaces the embedder by one that differs in the last bit of one number; returns its digest.
     pub fn bring_other_embedder(&self) -> String {
         let file = self.weights().join(EMBEDDER);
         let mut bytes = fs::read(&file).unwrap();
@@ -118,12 +118,12 @@ impl Ground {
         digest
     }
 
-    /// Where a weight is copied from.
+    /// Returns the path that a weight is copied from.
     pub fn original(&self, file: &str) -> PathBuf {
         self.data.join("weights").join(if file == EMBEDDER { self.embedder.0 } else { file })
     }
 
-    /// Where a photograph is.
+    /// Returns the path of a photograph.
     pub fn photograph(&self, name: &str) -> PathBuf {
         self.data.join("images").join(name)
     }
@@ -132,7 +132,7 @@ impl Ground {
         fs::read(self.photograph(name)).unwrap()
     }
 
-    /// A command of the program with this lock file and these weights.
+    /// Returns a command of the program with this lock file and these weights.
     pub fn program(&self, command: &str) -> Command {
         let mut program = Command::new(env!("CARGO_BIN_EXE_likeness"));
         program.arg(command).arg("--lock").arg(self.lock()).arg("--weights").arg(self.weights());
@@ -141,7 +141,7 @@ impl Ground {
         program
     }
 
-    /// The same with a store in SQLite, made at the first call.
+    /// Starts a service with a SQLite store, which the first call creates.
     pub fn serve_with_store(&self, args: &[&str], variables: &[(&str, &str)]) -> Service {
         let data = self.dir.path().join("data");
         let (store, key) = (format!("sqlite:{}", data.join("templates.db").display()), self.dir.path().join("key"));
@@ -155,7 +155,7 @@ impl Ground {
         self.serve(&[&place, args].concat(), variables)
     }
 
-    /// A running service; `--port 0` and whatever is added.
+    /// Starts a service with `--port 0` and further options and variables.
     pub fn serve(&self, args: &[&str], variables: &[(&str, &str)]) -> Service {
         let mut program = self.program("serve");
         program.args(["--port", "0"]).args(args).envs(variables.iter().copied());
@@ -189,12 +189,12 @@ impl Service {
         Self { url, child, log }
     }
 
-    /// The log so far.
+    /// Returns the log so far.
     pub fn log(&self) -> String {
         fs::read_to_string(&self.log).unwrap()
     }
 
-    /// What is answered to a request.
+    /// Sends a request and returns the response.
     pub fn ask(&self, request: Request) -> Answer {
         request.to(&self.url)
     }
@@ -203,12 +203,12 @@ impl Service {
         self.ask(Request::new("GET", path))
     }
 
-    /// Asks until the answer has this status.
+    /// Sends a request until the response has this status.
     pub fn until(&self, path: &str, status: u16) -> Answer {
         wait_for(&format!("{path} {status}"), || Some(self.get(path)).filter(|answer| answer.status == status))
     }
 
-    /// The answer once the needed networks are loaded.
+    /// Sends a request until the needed networks are loaded; returns that response.
     pub fn when_loaded(&self, request: impl Fn() -> Request) -> Answer {
         wait_for("the networks", || {
             let answer = self.ask(request());
@@ -225,7 +225,7 @@ impl Service {
     }
 }
 
-/// A request in the making.
+/// A request that is being built.
 pub struct Request {
     method: &'static str,
     path: String,
@@ -258,12 +258,12 @@ impl Request {
         self.body("application/json", value.to_string())
     }
 
-    /// A word in a form.
+    /// Adds a text to the form.
     pub fn text(self, name: &str, value: &str) -> Self {
         self.part(&format!("name=\"{name}\""), value.as_bytes())
     }
 
-    /// A photograph in a form.
+    /// Adds a photograph to the form.
     pub fn file(self, name: &str, bytes: &[u8]) -> Self {
         self.part(&format!("name=\"{name}\"; filename=\"photo.jpg\""), bytes)
     }
@@ -285,7 +285,7 @@ impl Request {
         self
     }
 
-    /// Sends it there.
+    /// Sends the request to this URL.
     pub fn to(self, url: &str) -> Answer {
         let request = self.whole();
         let mut builder = ureq::http::Request::builder().method(request.method).uri(format!("{url}{}", request.path));
@@ -310,7 +310,7 @@ impl Request {
     }
 }
 
-/// What came back.
+/// A response.
 pub struct Answer {
     pub status: u16,
     pub headers: Vec<(String, String)>,
@@ -336,7 +336,7 @@ impl Answer {
         self.headers.iter().find(|(found, _)| found == name).map(|(_, value)| value.as_str())
     }
 
-    /// Its status and error code.
+    /// Returns the status and the error code.
     pub fn problem(&self) -> (u16, String) {
         (self.status, self.json()["error_code"].as_str().unwrap_or("none").to_owned())
     }

@@ -1,4 +1,4 @@
-//! Keys of a store: whose persons they reach, what for, how long, how often.
+//! Tests API keys: their tenant, scopes, expiry and rate.
 
 use std::process::Command;
 
@@ -9,10 +9,10 @@ use crate::support::{Ground, Request, Service, wait_for};
 const SCOPES: [&str; 11] =
     ["verify", "enroll", "admin", "inspect", "represent", "metrics", "delete", "replace", "persons", "export", "audit"];
 
-/// A photograph of any quality may be enrolled.
+/// Settings with which a photograph of any quality can be enrolled.
 pub const LENIENT: [(&str, &str); 2] = [("QUALITY_THRESHOLD", "0"), ("BLUR_THRESHOLD", "0")];
 
-/// Runs `likeness key …` on the store that `serve_with_store` made.
+/// Runs `likeness key …` on the store that `serve_with_store` created.
 pub fn manage(ground: &Ground, words: &[&str]) -> String {
     let store = format!("sqlite:{}", ground.dir.path().join("data/templates.db").display());
     let mut program = Command::new(env!("CARGO_BIN_EXE_likeness"));
@@ -32,7 +32,7 @@ fn id(key: &str) -> &str {
     key.split('_').nth(1).unwrap()
 }
 
-/// Asks until the answer has this status: what changed is believed for 2 seconds.
+/// Sends a request until the response has this status, because keys are remembered for 2 seconds.
 pub fn becomes(service: &Service, request: impl Fn() -> Request, status: u16) {
     wait_for(&format!("status {status}"), || (service.ask(request()).status == status).then_some(()));
 }
@@ -72,7 +72,7 @@ fn every_route_by_own_other_and_absent_tenant() {
             ("any", &any, Some("other"), false),
             ("any, absent", &any, None, false),
         ] {
-            // Where no person is meant, no tenant is.
+            // Routes that concern no person use no tenant.
             let of_persons = of_persons.contains(&path) || path.starts_with("/api/v1/persons");
             let refused = refused && of_persons;
             let status = ask(method, path, key, tenant);

@@ -26,15 +26,15 @@ use crate::examiner::round;
 use crate::problem::{Code, Problem};
 use crate::trail;
 
-/// Faces of a photograph that `verify` compares.
+/// The largest number of faces of a photograph that `verify` compares.
 const COMPARED: usize = 8;
 
-/// Whether problems of this path carry DeepFace's `error` too.
+/// Whether error responses for this path also contain DeepFace's field `error`.
 pub fn shaped(path: &str, root: bool) -> bool {
     path.starts_with("/deepface") || root && (matches!(path, "/verify" | "/represent") || way_out(path).is_some())
 }
 
-/// DeepFace's routes that are not offered, below its prefix or the root, and what to do instead.
+/// DeepFace's routes that this service does not offer, with an alternative for each.
 const NOT_OFFERED: [(&str, &str); 4] = [
     ("analyze", "nothing here estimates age, gender, emotion or race"),
     ("register", "enrol a person with POST /api/v1/enroll"),

@@ -273,7 +273,7 @@ mod tests {
             (jpeg.to_owned(), None),
             (format!("data:image/jpeg;base64,{jpeg}"), None),
             (format!("data:image/jpeg;base64,{}\n{}=", &jpeg[..8], &jpeg[8..11]), None),
-            // Of no known format, which decoding says.
+            // Of no known format: decoding reports that.
             ("data:image/gif;base64,R0lGODlh".into(), None),
             ("R0lGODlh".into(), Some(Code::InvalidInput)),
             ("/etc/passwd".into(), Some(Code::InvalidInput)),
@@ -325,7 +325,7 @@ mod tests {
         assert!(plain.contains('+') && plain.contains('/'));
         let safe = plain.replace('+', "-").replace('/', "_");
         let folded = plain.as_bytes().chunks(40).map(|line| std::str::from_utf8(line).unwrap()).collect::<Vec<_>>();
-        // (text, words of the refusal; empty where it is read)
+        // (text, words of the refusal; empty if the text is accepted)
         let table = [
             (plain.clone(), ""),
             (folded.join("\r\n"), ""),
