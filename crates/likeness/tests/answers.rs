@@ -1,4 +1,4 @@
-//! The self-test's recorded answers are what their independent computation gives today.
+//! Checks that the self-test's recorded results are what the independent computation gives today.
 
 #![allow(clippy::unwrap_used, clippy::print_stdout, reason = "tests")]
 
@@ -8,9 +8,9 @@ use std::process::Command;
 
 use support::{python, testdata};
 
-/// The text without its numbers, and its numbers.
+/// Splits a text into its words and its numbers.
 fn apart(source: &str) -> (String, Vec<f64>) {
-    // The table of files, where there is one, has tolerances, which are words here.
+    // The table of files, if there is one, contains tolerances, which count as words here.
     let (head, tables) = source.split_once("\n];\n\n").unwrap_or(("", source));
     let mut words: Vec<&str> = head.split_whitespace().collect();
     let mut numbers = Vec::new();

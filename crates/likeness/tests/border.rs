@@ -1,4 +1,4 @@
-//! The detector on a region of a black canvas beside the whole canvas.
+//! Compares the detector on a region of a black canvas with the detector on the whole canvas.
 
 #![allow(clippy::unwrap_used, clippy::print_stdout, reason = "tests; the table is for --nocapture")]
 
@@ -12,7 +12,7 @@ use likeness::net::centerface::MARGIN;
 use support::{CENTERFACE, testdata, weights};
 use testkit::data::own_data;
 
-/// Grey noise in blocks, 0 to 255: edges at every scale.
+/// Returns noise in blocks of several sizes, 0 to 255, with edges at every scale.
 fn pixel(y: usize, x: usize, c: usize) -> f32 {
     let blocks = [1, 4, 16, 64].map(|side| ((y / side * 7919 + x / side * 104_729 + c * 31) % 64) as f32);
     blocks.iter().sum::<f32>()
@@ -33,7 +33,7 @@ fn region_beside_canvas(folder: &Path) {
     let detector = Detector::load(weights(folder, CENTERFACE), KernelSet::best()).unwrap();
     let mut scratch = Scratch::default();
     let mut failures = Vec::new();
-    // Rows and columns: canvas; picture from, to.
+    // Rows and columns of the canvas, and where the picture begins and ends.
     for (canvas, from, to) in [
         ([640, 672], [160, 170], [480, 500]),
         ([800, 608], [200, 150], [600, 450]),

@@ -1,4 +1,5 @@
-//! What a damaged weight file does: refused by its digest always; without the digest, by what?
+//! Tests damaged weight files: the digest always refuses them. Also measures what refuses them without the
+//! digest.
 //!
 //! `just corruption` prints both tables.
 
@@ -59,10 +60,10 @@ fn load_own(name: &str, bytes: Vec<u8>, digest: Digest) -> Result<SelfTest, Refu
     if found <= tolerance { Ok(SelfTest::Structural { digest }) } else { Err(wrong.into()) }
 }
 
-/// The kind of damage that cuts the file.
+/// The kind of damage that truncates the file.
 const CUT: usize = 8;
 
-/// One of ten kinds of damage; never leaves the file as it was.
+/// Applies one of ten kinds of damage; always changes the file.
 fn damage(bytes: &mut Vec<u8>, kind: usize, dice: &mut Random) -> String {
     let before = bytes.clone();
     loop {
@@ -115,8 +116,8 @@ fn forty_corruptions_are_all_refused_by_digest_and_most_without() {
     assert!(nothing <= 12, "{nothing} corruptions passed the reader and the self-test");
 }
 
-/// Most numbers of the generated detector do nothing, so that much damage changes no answer: only the digest, and the
-/// reader of what is cut, must refuse.
+/// Most numbers of the generated detector have no effect, so much damage changes no result. Only the digest
+/// must refuse it, and the reader must refuse a truncated file.
 #[test]
 fn forty_corruptions_of_generated_files_are_all_refused_by_digest_and_by_the_reader_where_cut() {
     forty_corruptions(own_data().root(), OWN_FILES, load_own);
@@ -124,7 +125,7 @@ fn forty_corruptions_of_generated_files_are_all_refused_by_digest_and_by_the_rea
 
 type Load = fn(&str, Vec<u8>, Digest) -> Result<SelfTest, Refusal>;
 
-/// Ten kinds of damage to each of four files, and what refused each.
+/// Applies ten kinds of damage to each of four files, and counts what refused each.
 fn forty_corruptions(folder: &Path, files: [&str; 4], load: Load) -> Counts {
     let mut counts = Counts::default();
     let mut table = String::new();
@@ -159,7 +160,7 @@ fn forty_corruptions(folder: &Path, files: [&str; 4], load: Load) -> Counts {
     counts
 }
 
-/// Where the f32 of a file's tensors lie: offset of the first, and how many.
+/// Returns where the f32 of a file's tensors are: the offset of the first, and their number.
 fn runs(name: &str, bytes: &[u8]) -> Vec<(usize, usize)> {
     let run = |tensor: &likeness::weights::WeightTensor| (tensor.offset(), tensor.bytes().len() / 4);
     match name {
@@ -178,7 +179,8 @@ fn runs(name: &str, bytes: &[u8]) -> Vec<(usize, usize)> {
     }
 }
 
-/// The smallest k for which the self-test sees a weight grow by 2^k of itself; none above 2^10.
+/// Returns the smallest k for which the self-test notices that a weight grows by 2^k times itself; `None`
+/// above 2^10.
 fn smallest(name: &str, bytes: &[u8], at: usize, pin: Digest) -> Option<i32> {
     let seen = |k: i32| {
         let mut bytes = bytes.to_vec();
@@ -197,7 +199,7 @@ fn smallest(name: &str, bytes: &[u8], at: usize, pin: Digest) -> Option<i32> {
     Some(saw)
 }
 
-/// A row: per network, over weights drawn evenly from all of them.
+/// Returns the row of a network, for weights drawn evenly from all its weights.
 fn sensitivity(folder: &Path, name: &str, draws: usize) -> (Option<i32>, String) {
     let bytes = support::bytes(folder, name);
     let pin = Digest::of(&bytes);

@@ -1,5 +1,5 @@
-//! Networks exported to ONNX, as DeepFace 0.0.103 opens them: the same answers as from upstream's own
-//! files, whichever exporter wrote them; anything else refused by operator.
+//! Tests networks exported to ONNX, as DeepFace 0.0.103 opens them. Each exporter's file gives the same
+//! results as upstream's file; an unknown operator is refused by name.
 
 #![allow(clippy::unwrap_used, clippy::print_stdout, reason = "tests; the tables are for --nocapture")]
 
@@ -16,13 +16,13 @@ use testkit::data::onnx::{Attribute, Graph, PYTORCH_1_2, Stored};
 use testkit::data::tensor::Tensor;
 use testkit::data::{EMBEDDER, SPOOF_FAR, SPOOF_NEAR, facenet512, minifasnet, own_data};
 
-/// How far a probability may be from that of upstream's file, and a number of an embedding.
+/// The largest difference from upstream's file, for a probability and for a number of an embedding.
 const SPOOF_BOUND: f32 = 1e-6;
 const EMBEDDING_BOUND: f32 = 2e-4;
 
 const SPOOF_FORMS: [Form; 4] = [Form::TorchScript, Form::Unfolded, Form::Dynamo, Form::DynamoOpen];
 
-/// What a network says of the self-test's picture.
+/// Returns a network's result for the self-test's picture.
 fn answer(network: &str, file: Vec<u8>) -> Result<Vec<f32>, String> {
     let (file, kernels, mut scratch) = (WeightFile::new(file), KernelSet::best(), Scratch::default());
     let refused = |why: likeness::net::Refusal| why.to_string();
@@ -39,7 +39,7 @@ fn answer(network: &str, file: Vec<u8>) -> Result<Vec<f32>, String> {
     })
 }
 
-/// How far an exported network's answers are from those of upstream's file.
+/// Returns the difference between an exported network's results and those of upstream's file.
 fn error(network: &str, own: &[f32], exported: Vec<u8>) -> f32 {
     let found = answer(network, exported).unwrap_or_else(|why| panic!("{network}: {why}"));
     assert_eq!(found.len(), own.len());
@@ -137,7 +137,7 @@ fn no_network_loads_another_networks_export() {
 #[test]
 fn an_altered_export_is_refused_at_its_operator() {
     let original = spoof("V1SE", minifasnet::tensors(&minifasnet::V1SE), Form::TorchScript).file;
-    // What it is, the old bytes, the new ones, the refusal.
+    // The case's name, the old bytes, the new bytes, the refusal.
     let cases: [(&str, &[u8], &[u8], &str); 8] = [
         (
             "no softmax",
@@ -197,7 +197,7 @@ fn numbers_that_are_none_are_refused_by_name() {
     }
 }
 
-/// A file with these operators behind the picture.
+/// Returns a file with these operators after the picture.
 fn small(operators: impl FnOnce(&mut Graph) -> String) -> Vec<u8> {
     let mut graph = Graph::starting_at(1);
     let output = operators(&mut graph);
@@ -253,7 +253,8 @@ fn small_files_do_not_become_large_graphs() {
     }
 }
 
-/// DeepFace with TensorFlow opens all networks as `.h5`, with PyTorch all as `.pth`: forms that no reader here has.
+/// DeepFace with TensorFlow opens all networks as `.h5`, and with PyTorch all as `.pth`: the library does not
+/// read these forms.
 #[test]
 fn a_form_of_another_engine_is_refused_by_its_name() {
     let (keras, torch) = (own_data().weight(EMBEDDER), own_data().weight(SPOOF_NEAR));

@@ -1,4 +1,4 @@
-//! What must not compile: verdicts, proofs and embeddings without what they are made of.
+//! Checks that forged verdicts, proofs and embeddings do not compile.
 //!
 //! Each forgery has a twin that differs in one word and compiles, so that the forgery fails for the
 //! right reason and for no other.
@@ -11,7 +11,7 @@ use std::process::Command;
 
 use serde_json::Value;
 
-/// Compiled with this test: each twin is a module of it.
+/// Each twin is a module of this test, so it is compiled.
 #[path = "forgeries/twins"]
 mod twins {
     mod accept_from_similarity;
@@ -48,7 +48,7 @@ fn words(path: &Path) -> Vec<String> {
     spaced.split_whitespace().map(str::to_owned).collect()
 }
 
-/// The library that this test is linked with, as cargo built it.
+/// Returns the library that cargo built for this test.
 fn library() -> PathBuf {
     let arguments = ["test", "--workspace", "--test", "forgeries", "--no-run", "--locked", "--message-format=json"];
     let output = testkit::paths::cargo().args(arguments).output().unwrap();
@@ -63,7 +63,7 @@ fn library() -> PathBuf {
     files.find(|file| file.extension().is_some_and(|end| end == "rlib")).expect("cargo names the library")
 }
 
-/// What the compiler says of a source: a line each, code, message and what it marks.
+/// Returns the compiler's errors for a source, one a line: code, message and marked text.
 fn errors(library: &Path, source: &Path) -> String {
     let mut rustc = Command::new("rustc");
     rustc.args(["--edition=2024", "--crate-type=bin", "--crate-name=forgery", "--error-format=json"]);

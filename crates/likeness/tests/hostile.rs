@@ -1,5 +1,5 @@
-//! Photographs made to harm: each is refused by name or decoded, none panics, none makes the
-//! decoder take more memory than its limits allow.
+//! Attacks by photographs: each is refused by name or decoded, none panics, and none takes more memory than
+//! the limits allow.
 
 #![allow(clippy::unwrap_used, clippy::print_stdout, reason = "tests; the table is for --nocapture")]
 
@@ -38,7 +38,7 @@ static ALLOCATOR: Counting = Counting;
 /// One test at a time may count.
 static COUNTER: Mutex<()> = Mutex::new(());
 
-/// The outcome, and the most bytes that it allocated at once.
+/// Decodes a file; returns the result, and the largest number of bytes allocated at once.
 fn counted(bytes: &[u8], limits: &Limits) -> (Result<Bgr, DecodeError>, usize) {
     let before = LIVE.load(Ordering::Relaxed);
     MOST.store(before, Ordering::Relaxed);
@@ -49,9 +49,9 @@ fn counted(bytes: &[u8], limits: &Limits) -> (Result<Bgr, DecodeError>, usize) {
 /// A size, or the error's code.
 type Outcome = Result<[usize; 2], &'static str>;
 
-/// Small, so that a bomb is a bomb.
+/// Small limits, so that a small file can exceed them.
 const LIMITS: Limits = Limits { bytes: 1 << 20, pixels: 1_000_000, halved: 1_000_000, side: 4096 };
-/// Decoded pixels, a turned copy, and the codec's own buffers.
+/// The allowed memory: decoded pixels, a rotated copy, and the codec's buffers.
 const MEMORY: usize = 64 << 20;
 
 fn png(width: u32, height: u32, color: png::ColorType, depth: png::BitDepth, data: &[u8]) -> Vec<u8> {
@@ -84,7 +84,7 @@ fn webp(width: u32, height: u32, color: image_webp::ColorType) -> Vec<u8> {
     out
 }
 
-/// A chunk of a PNG file, with its sum.
+/// Returns a chunk of a PNG file with its checksum.
 fn chunk(kind: &[u8; 4], body: &[u8]) -> Vec<u8> {
     let mut crc = 0xffff_ffff_u32;
     for byte in kind.iter().chain(body) {
@@ -96,19 +96,19 @@ fn chunk(kind: &[u8; 4], body: &[u8]) -> Vec<u8> {
     [&(body.len() as u32).to_be_bytes(), kind.as_slice(), body, &(!crc).to_be_bytes()].concat()
 }
 
-/// A PNG file with a chunk put in before its pixels.
+/// Inserts a chunk before the pixels of a PNG file.
 fn with_chunk(png: &[u8], kind: &[u8; 4], body: &[u8]) -> Vec<u8> {
     let header = 8 + 25;
     [&png[..header], &chunk(kind, body), &png[header..]].concat()
 }
 
-/// A PNG header that claims this size, and nothing behind it.
+/// Returns a PNG header that claims this size, without pixels.
 fn bomb_png(width: u32, height: u32) -> Vec<u8> {
     let body = [&width.to_be_bytes()[..], &height.to_be_bytes(), &[8, 2, 0, 0, 0]].concat();
     [b"\x89PNG\r\n\x1a\n".to_vec(), chunk(b"IHDR", &body), chunk(b"IDAT", &[0x78, 0x9c])].concat()
 }
 
-/// A JPEG whose header claims another size than it has.
+/// Returns a JPEG whose header claims a wrong size.
 fn bomb_jpeg(height: u16, width: u16, progressive: bool) -> Vec<u8> {
     let mut bytes = jpeg(16, 16, libjpeg_turbo_rs::PixelFormat::Rgb, progressive);
     let marker = if progressive { 0xc2 } else { 0xc0 };
@@ -118,7 +118,7 @@ fn bomb_jpeg(height: u16, width: u16, progressive: bool) -> Vec<u8> {
     bytes
 }
 
-/// An EXIF block that says the orientation of the camera.
+/// Returns an EXIF block with this orientation.
 fn exif(orientation: u8) -> Vec<u8> {
     [b"MM\0*\0\0\0\x08\0\x01\x01\x12\0\x03\0\0\0\x01\0".as_slice(), &[orientation, 0, 0, 0, 0, 0, 0]].concat()
 }
@@ -142,7 +142,7 @@ fn vp8x(width: u32, height: u32, flags: u8) -> Vec<u8> {
     [&[flags, 0, 0, 0], &size(width)[..3], &size(height)[..3]].concat()
 }
 
-/// A film of one picture.
+/// Returns an animation with one picture.
 fn animated_webp() -> Vec<u8> {
     let still = webp(8, 8, image_webp::ColorType::Rgb8);
     let (first, size) = ([0; 6], [7, 0, 0, 7, 0, 0]);
@@ -247,7 +247,7 @@ fn mutated_files_never_panic_and_never_take_more_than_their_share() {
         png(48, 40, png::ColorType::Rgb, png::BitDepth::Eight, &pixels),
         webp(48, 40, image_webp::ColorType::Rgb8),
     ];
-    // A fixed sequence, so that a failure is found again.
+    // A fixed random sequence, so that a failure can be repeated.
     let mut state = 0x9e37_79b9_7f4a_7c15_u64;
     let mut next = |below: usize| {
         state ^= state << 13;

@@ -1,5 +1,5 @@
-//! Photographs decode to the reference's bytes: JPEG to those of OpenCV, which decodes with libjpeg-turbo; PNG to those
-//! that were written.
+//! Checks decoded photographs: JPEG gives the pixels of OpenCV, which uses libjpeg-turbo; PNG gives the
+//! written pixels.
 
 #![allow(clippy::unwrap_used, reason = "tests")]
 
@@ -11,7 +11,7 @@ use support::deepface::{answers, assert_none, photo, sha256};
 use support::testdata;
 use testkit::data::{PIXELS, own_data, photographs};
 
-/// A difference between a photograph and what is expected of it: height, width and SHA-256 of the pixels.
+/// Returns how a photograph differs from the expected height, width and SHA-256 of the pixels.
 fn difference(name: &str, found: &Bgr, size: [usize; 2], pixels: &str) -> Option<String> {
     let same = [found.height(), found.width()] == size && sha256(found.data()) == pixels;
     (!same).then(|| format!("{name}: expected {size:?} {pixels}, found {found:?} {}", sha256(found.data())))

@@ -1,4 +1,4 @@
-//! Rewritten copies of the Keras file: what Keras itself may write is read, all else is refused by name.
+//! Tests rewritten copies of the Keras file: forms that Keras may write are read, others are refused by name.
 
 #![allow(clippy::unwrap_used, clippy::print_stdout, reason = "tests")]
 

@@ -1,4 +1,5 @@
-//! JPEG files of more pixels than are decoded one by one: at half their size, within the same memory, the same face.
+//! Tests JPEG files with more pixels than the limit of a full decode: they are decoded at half size, within
+//! the same memory, with the same face.
 
 #![allow(clippy::unwrap_used, clippy::print_stdout, reason = "tests")]
 #![cfg(target_os = "linux")]
@@ -15,10 +16,11 @@ use likeness::image::{Bgr, DecodeError, Limits, decode};
 use support::world::own;
 use testkit::data::own_data;
 
-/// MiB that decoding one may take: 69 and 138 were measured, for a baseline and a progressive file.
+/// The largest memory of a decode, in MiB. 69 was measured for a baseline file, and 138 for a progressive
+/// one.
 const MOST: usize = 192;
 
-/// A figure of this process in MiB: `VmHWM`, the peak, or `VmRSS`.
+/// Returns the memory of this process in MiB: `VmHWM`, the peak, or `VmRSS`.
 fn memory(what: &str) -> usize {
     let status = std::fs::read_to_string("/proc/self/status").unwrap();
     let line = status.lines().find(|line| line.starts_with(what)).unwrap();
@@ -31,7 +33,7 @@ fn jpeg(image: &Bgr, progressive: bool) -> Vec<u8> {
     encoder.subsampling(Subsampling::S420).progressive(progressive).encode().unwrap()
 }
 
-/// The pixels and the MiB that decoding took.
+/// Decodes a file; returns the pixels, and the memory in MiB.
 fn measured(file: &[u8]) -> (Bgr, usize) {
     std::fs::write("/proc/self/clear_refs", "5").unwrap();
     let before = memory("VmRSS");
@@ -39,7 +41,7 @@ fn measured(file: &[u8]) -> (Bgr, usize) {
     (image, memory("VmHWM").saturating_sub(before))
 }
 
-/// The mean difference of two pictures' bytes.
+/// Returns the mean difference of two pictures' bytes.
 fn difference(a: &Bgr, b: &Bgr) -> f64 {
     assert_eq!((a.width(), a.height()), (b.width(), b.height()));
     let sum: u64 = a.data().iter().zip(b.data()).map(|(a, b)| u64::from(a.abs_diff(*b))).sum();
@@ -77,7 +79,7 @@ fn a_photograph_of_48_megapixels_is_decoded_at_half_its_size_within_the_same_mem
     }
 }
 
-/// The face of the halved photograph, in pixels of the file, is that of the picture that it was made from.
+/// Checks that the face in a halved photograph, in pixels of the file, is that of the original picture.
 fn faces_are_answered_in_pixels_of_the_file(file: &[u8], half: &Bgr) {
     let (world, mut scratch) = (own(), Scratch::default());
     let mut found = |image: &Bgr| world.finder.find(&mut scratch, image, Mode::Auto).unwrap();

@@ -1,11 +1,11 @@
-//! Who may know what in this library, as an ordinary test of its sources.
+//! Checks in the library's sources which file may use which type or function.
 
 #![allow(clippy::unwrap_used, reason = "tests")]
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// Every source file of the library, without its tests: path below `src`, text.
+/// Returns every source file of the library without its tests: the path below `src`, and the text.
 fn sources() -> Vec<(String, String)> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
     let mut files = Vec::new();
@@ -31,7 +31,7 @@ fn walk(folder: &Path, files: &mut Vec<PathBuf>) {
     }
 }
 
-/// Files that hold a word and are not among those that may.
+/// Returns the files that contain a word and are not allowed to.
 fn holders(word: &str, allowed: &[&str]) -> Vec<String> {
     let may = |name: &str| allowed.iter().any(|allowed| name.starts_with(allowed));
     let holders = sources().into_iter().filter(|(name, text)| text.contains(word) && !may(name));
@@ -40,7 +40,7 @@ fn holders(word: &str, allowed: &[&str]) -> Vec<String> {
 
 #[test]
 fn each_word_stays_where_it_belongs() {
-    // (word, the files that may hold it)
+    // (word, the files that may contain it)
     let table: [(&str, &[&str]); 17] = [
         ("std::fs", &[]),
         ("std::path", &[]),
@@ -54,11 +54,11 @@ fn each_word_stays_where_it_belongs() {
         ("png::", &["image/png.rs", "image/decode.rs"]),
         ("image_webp", &["image/webp.rs"]),
         ("unsafe ", &["engine/kernel/"]),
-        // Only a judgement makes a `Live`, only the table an `Accept`; the types' own tests are in
-        // `forgeries.rs`.
+        // Only a judgement creates a `Live`, and only the table of verdicts an `Accept`. `forgeries.rs` tests
+        // these types.
         ("Live(Live(", &["liveness.rs"]),
         ("Accept { ", &["verdict.rs"]),
-        // One pipeline: only its steps and the models themselves name what they do.
+        // Only the steps of the pipeline and the models call these functions.
         ("judge(scores", &["liveness.rs", "examine.rs"]),
         ("Quality::of(", &["quality.rs", "examine.rs"]),
         ("FaceEncoder::new(", &["embed.rs", "models.rs"]),
@@ -70,7 +70,7 @@ fn each_word_stays_where_it_belongs() {
 
 #[test]
 fn steps_know_no_later_step() {
-    // A file of the first column names no module of the second.
+    // A file of the first column uses no module of the second.
     let table = [
         ("image/", ["crate::detect", "crate::net", "crate::engine", "crate::examine"]),
         ("detect.rs", ["crate::find", "crate::align", "crate::examine", "crate::verdict"]),

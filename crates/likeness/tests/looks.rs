@@ -1,5 +1,6 @@
-//! The native look over framings of real faces: one face, the right box, the right eyes, the same embedding whatever
-//! the frame's size. The truth is the same face in the whole photograph, about as high as the detector is surest about.
+//! Tests the native look policy on framings of real faces: one face, the right box and eyes, the same
+//! embedding for every frame size. The reference is the face in the whole photograph, at heights where the
+//! detector is most confident.
 
 #![allow(clippy::unwrap_used, clippy::print_stdout, reason = "tests; the table is for --nocapture")]
 
@@ -17,23 +18,24 @@ use support::all_sizes;
 use support::deepface::{assert_none, photo};
 use support::world::world;
 
-/// One person each, upright, with room around the face.
+/// Photographs of one upright person each, with room around the face.
 const PERSONS: [&str; 7] = ["img10.jpg", "img11.jpg", "img14.jpg", "img2.jpg", "img25.jpg", "img29.jpg", "img3.jpg"];
-/// Frames of 3:4, from a thumbnail to a telephone's photograph. Without `LIKENESS_SIZES=all` every other one is looked
-/// at: a face then is found at its first look, at its second, and reduced.
+/// Frames of 3:4, from a thumbnail to a phone's photograph. Without `LIKENESS_SIZES=all`, every other size is
+/// tested; each way to find a face still occurs.
 const FRAMES: [[usize; 2]; 6] = [[240, 320], [480, 640], [768, 1024], [1020, 1360], [1536, 2048], [3000, 4000]];
-/// The face's height as a part of the frame's. Without `LIKENESS_SIZES=all` every other one is cut.
+/// The face's height as a part of the frame's height. Without `LIKENESS_SIZES=all`, every other part is
+/// tested.
 const PARTS: [f64; 8] = [0.2, 0.3, 0.4, 0.5, 0.6, 0.75, 0.85, 0.95];
-/// Below this many pixels between the eyes nothing is bounded.
+/// The smallest distance between the eyes, in pixels, for which the test sets limits.
 const EYES: f64 = 40.0;
 
-/// Reduced by blocks first, so that nothing is skipped, then to the size.
+/// Reduces an image by blocks first, so that every pixel counts, then to the size.
 fn sized(image: &Bgr, width: usize, height: usize) -> Bgr {
     let block = (image.width() / width).min(image.height() / height).max(1);
     resize(&shrink(image, block), width, height)
 }
 
-/// A framing of a face, at a size, with the face's place in it.
+/// A framing of a face at a size, with the face's place in the frame.
 struct Framing {
     row: String,
     image: Bgr,
@@ -41,11 +43,11 @@ struct Framing {
     eyes: [[f64; 2]; 2],
 }
 
-/// The face's heights, in pixels of what the detector sees, between which the truth is the median.
+/// The heights of the face in the detector's input, over which the reference is the median.
 const HEIGHTS: [f64; 5] = [140.0, 170.0, 200.0, 230.0, 260.0];
 
-/// Detects the only face of the whole photograph, reduced to this longer side; returns it in the
-/// photograph's pixels.
+/// Detects the only face of the whole photograph, reduced to this longer side; returns the box in pixels of
+/// the photograph.
 fn seen_at(finder: &Finder, scratch: &mut Scratch, image: &Bgr, side: f64) -> [i64; 8] {
     let scale = (image.width().max(image.height()) as f64 / side).max(1.0);
     let small = sized(image, (image.width() as f64 / scale) as usize, (image.height() as f64 / scale) as usize);
@@ -54,7 +56,8 @@ fn seen_at(finder: &Finder, scratch: &mut Scratch, image: &Bgr, side: f64) -> [i
     [x, y, w, h, ax, ay, bx, by].map(|v| (v as f64 * scale).round() as i64)
 }
 
-/// The face of a photograph: the median over looks at the heights that the detector is surest about.
+/// Returns the reference face of a photograph: the median over the heights at which the detector is most
+/// confident.
 fn truth(finder: &Finder, scratch: &mut Scratch, image: &Bgr) -> Face {
     let height = seen_at(finder, scratch, image, 700.0)[3] as f64;
     let longer = image.width().max(image.height()) as f64;
@@ -68,7 +71,7 @@ fn truth(finder: &Finder, scratch: &mut Scratch, image: &Bgr) -> Face {
     Face { area, unclipped: area, landmarks: [[ax, ay], [bx, by], [ax, ay], [ax, ay], [ax, ay]], score: 1.0 }
 }
 
-/// The photograph cut so that the face takes this part of the height, where the photograph has room for it.
+/// Cuts the photograph so that the face takes this part of the height, if the photograph is large enough.
 fn framings(image: &Bgr, face: &Face, name: &str, part: f64) -> Vec<Framing> {
     let Area { x, y, w, h } = face.area;
     let (high, wide) = (h as f64 / part, h as f64 / part * 0.75);
@@ -93,7 +96,7 @@ fn framings(image: &Bgr, face: &Face, name: &str, part: f64) -> Vec<Framing> {
     FRAMES.into_iter().step_by(step()).map(one).collect()
 }
 
-/// Every framing, or every other one.
+/// Returns the step through the framings: 1 for all, 2 for every other one.
 fn step() -> usize {
     if all_sizes() { 1 } else { 2 }
 }
@@ -102,13 +105,13 @@ fn apart(a: [f64; 2], b: [f64; 2]) -> f64 {
     (a[0] - b[0]).hypot(a[1] - b[1])
 }
 
-/// The value below which this part of the sorted values lies.
+/// Returns the quantile of the values.
 fn quantile(values: &mut [f64], part: f64) -> f64 {
     values.sort_by(f64::total_cmp);
     values[((values.len() - 1) as f64 * part).round() as usize]
 }
 
-/// All of the test data; every other one in a normal run.
+/// All photographs of the test data; a normal run uses every other one.
 const PHOTOGRAPHS: [&str; 17] = [
     "img1.jpg",
     "img10.jpg",
@@ -128,7 +131,8 @@ const PHOTOGRAPHS: [&str; 17] = [
     "img51.jpg",
     "image_F1.jpg",
 ];
-/// Its face upside down has the geometry of an upright one: not noticed on its head, and turned onto it from its sides.
+/// A photograph whose face looks upright when it is upside down: that is not noticed, and from its sides it
+/// is rotated to the wrong side.
 const MISTAKEN: &str = "img16.jpg";
 
 #[test]
@@ -162,8 +166,9 @@ fn a_photograph_on_its_side_or_head_is_turned_back_to_the_same_pixels_and_faces(
     assert_none(&wrong, "turned photographs");
 }
 
-/// Small faces show none on their side. Of 146 turned photographs with such a face (17 persons, faces of 48 to 240 pixels in
-/// frames of 900 x 700) turning found one in 119, in 114 the one that is found upright; in most others there is none either.
+/// The detector does not find small faces on their side. 146 photographs were rotated (17 persons, faces of
+/// 48 to 240 pixels in frames of 900 x 700). Rotation found a face in 119, and in 114 the face that is found
+/// upright.
 #[test]
 fn a_photograph_that_shows_no_face_as_it_was_sent_is_turned_too() {
     let Some(world) = world("a_photograph_that_shows_no_face_as_it_was_sent_is_turned_too") else { return };

@@ -1,4 +1,5 @@
-//! Loading the largest file takes the file and its packed copy, and leaves one copy.
+//! Tests the memory of loading the largest file: at most the file and its packed copy, and one copy
+//! afterwards.
 
 #![allow(clippy::unwrap_used, clippy::print_stdout, reason = "tests")]
 #![cfg(target_os = "linux")]
@@ -7,7 +8,7 @@ use likeness::engine::KernelSet;
 use likeness::net::{Embedder, WeightFile};
 use testkit::data::{EMBEDDER, own_data};
 
-/// A figure of this process in MiB: `VmHWM`, the peak, or `VmRSS`.
+/// Returns the memory of this process in MiB: `VmHWM`, the peak, or `VmRSS`.
 fn memory(what: &str) -> usize {
     let status = std::fs::read_to_string("/proc/self/status").unwrap();
     let line = status.lines().find(|line| line.starts_with(what)).unwrap();
@@ -16,7 +17,7 @@ fn memory(what: &str) -> usize {
 
 #[test]
 fn a_file_is_in_memory_twice_while_it_is_loaded_and_once_afterwards() {
-    // Generate the file first where that is still to be done, and forget the peak of that.
+    // Generates the file first if it is missing, and resets the peak.
     let _ = own_data();
     std::fs::write("/proc/self/clear_refs", "5").unwrap();
     let before = memory("VmRSS");

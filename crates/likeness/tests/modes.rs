@@ -1,4 +1,4 @@
-//! `fast` beside `exact`, over all photographs.
+//! Compares the modes `fast` and `exact` on all photographs.
 
 #![allow(clippy::unwrap_used, clippy::print_stdout, reason = "tests; the table is for --nocapture")]
 
@@ -15,15 +15,15 @@ use support::all_sizes;
 use support::deepface::{assert_none, photo};
 use support::world::{World, own, world};
 
-/// Faces whose `is_real` differs between the modes, and why that may be: DeepFace itself calls this
-/// one fake with its border (0.4989) and real without (0.5502).
+/// Faces whose `is_real` may differ between the modes: DeepFace itself calls this face fake with its border
+/// (0.4989) and real without (0.5502).
 const LISTED: [&str; 1] = ["img5.jpg"];
 
-/// Photographs up to this many pixels are looked at in their own size too.
+/// Photographs up to this many pixels are tested in their own size too.
 const OWN_SIZE: usize = 1_300_000;
 
-/// A face of some 680 x 940 pixels, too large for the detector at full size: `exact` (as DeepFace) sees
-/// a part of it, from brow to mouth. The reduced look sees it whole, and is surer of it.
+/// A face of about 680 x 940 pixels, too large for the detector at full size: `exact`, like DeepFace, finds
+/// only the part from brow to mouth. The reduced look finds the whole face with more confidence.
 const TOO_LARGE_FOR_EXACT: [&str; 1] = ["img3.jpg"];
 
 fn holds(outer: &Area, inner: &Area) -> bool {
@@ -57,7 +57,8 @@ fn fast_finds_the_faces_that_exact_finds() {
     fast_beside_exact(world, 0.10);
 }
 
-/// `furthest`: the greatest allowed median of the distances between a face's two embeddings.
+/// Compares the modes; `furthest` is the largest allowed median of the distances between a face's two
+/// embeddings.
 fn fast_beside_exact(world: &World, furthest: f64) {
     let (mut scratch, mut wrong, mut distances) = (Scratch::default(), Vec::new(), Vec::new());
     for name in &world.photographs {
@@ -98,14 +99,15 @@ fn fast_beside_exact(world: &World, furthest: f64) {
     assert!(median <= furthest, "{median}");
 }
 
-/// A photograph at another size: its shorter side becomes this long, or stays.
+/// Resizes a photograph to this shorter side; `None` keeps its size.
 fn sized(image: &Bgr, short: Option<usize>) -> Bgr {
     let Some(short) = short else { return image.clone() };
     let (w, h) = (image.width(), image.height());
     resize(image, w * short / w.min(h), h * short / w.min(h))
 }
 
-/// Short sides, and the own size of a photograph that is not large. `LIKENESS_SIZES=all` looks at eight sizes of each.
+/// Returns the shorter sides to test, and `None` for the own size of a small photograph. `LIKENESS_SIZES=all`
+/// tests eight sizes of each.
 fn sizes(image: &Bgr) -> Vec<Option<usize>> {
     let all = all_sizes();
     let short: &[usize] = if all { &[160, 192, 256, 320, 384, 448, 512] } else { &[192, 320] };
@@ -114,7 +116,7 @@ fn sizes(image: &Bgr) -> Vec<Option<usize>> {
     fitting.copied().map(Some).chain(own).collect()
 }
 
-/// What a margin changes: the worst raw coordinate, and how many faces have another integer.
+/// The effect of a margin: the worst raw coordinate, and how many faces have another integer.
 #[derive(Default, Debug)]
 struct Effect {
     worst: f32,
@@ -150,10 +152,10 @@ fn a_margin_of_the_border_shows_what_the_whole_border_shows() {
 }
 
 fn margins(world: &World) {
-    // Every other photograph, unless all sizes of all are wanted.
+    // Tests every other photograph, unless `LIKENESS_SIZES` is `all`.
     let step = if all_sizes() { 1 } else { 2 };
     let mut scratch = Scratch::default();
-    // Smaller margins are measured for the table alone.
+    // Smaller margins are measured only for the table.
     let smaller: &[usize] = if all_sizes() { &[64, 96] } else { &[] };
     let mut effects: Vec<_> = [&[MARGIN], smaller].concat().into_iter().map(|of| (of, Effect::default())).collect();
     let (mut faces, mut pixels) = (0, [0; 2]);

@@ -1,4 +1,5 @@
-//! A face without colour is neither live nor a spoof: real and fake faces, in nine casts and three gammas, grey and colour.
+//! Tests that a face without colour is neither live nor a spoof: real and fake faces, with nine colour casts
+//! and three gammas, in grey and in colour.
 
 #![allow(clippy::unwrap_used, clippy::print_stdout, reason = "tests; the table is for --nocapture")]
 
@@ -15,7 +16,7 @@ use support::deepface;
 use support::world::{World, own, world};
 use testkit::data::own_data;
 
-/// Red, green and blue, as parts of what they were.
+/// The colour casts: factors of red, green and blue.
 const CASTS: [[f64; 3]; 9] = [
     [1.0, 1.0, 1.0],
     [1.0, 0.89, 0.71],
@@ -29,7 +30,7 @@ const CASTS: [[f64; 3]; 9] = [
 ];
 const GAMMAS: [f64; 3] = [0.6, 1.0, 1.6];
 
-/// The photograph under a gamma and a cast, grey first where it is to be.
+/// Applies a gamma and a cast to a photograph; makes it grey first if `grey` is true.
 fn developed(image: &Bgr, grey: bool, cast: [f64; 3], gamma: f64) -> Bgr {
     let curve = |part: f64| -> [u8; 256] {
         std::array::from_fn(|value| (255.0 * part * (value as f64 / 255.0).powf(gamma)).round() as u8)
@@ -50,7 +51,7 @@ fn judged(world: &World, scratch: &mut Scratch, image: &Bgr, face: &Face) -> (Li
     (judge(scores, measured.shown(), &Policy::default().liveness), measured)
 }
 
-/// What the developments of faces show: the greatest colour without, the least with, and what breaks the rule.
+/// The results: the largest colour of grey faces, the smallest of coloured ones, and what breaks the rule.
 struct Table {
     without: f64,
     with: f64,
@@ -63,8 +64,9 @@ impl Table {
         Self { without: 0.0, with: f64::INFINITY, faded: Vec::new(), wrong: Vec::new() }
     }
 
-    /// The photograph itself keeps the verdict that it had without the rule of colour; grey, it has none under any cast
-    /// and gamma; in colour it keeps its colour, unless it is made both brighter and of another cast.
+    /// Tests one face. The photograph itself keeps its verdict without the rule of colour. In grey, it is
+    /// neither live nor a spoof under any cast and gamma. In colour, it counts as coloured, unless it is both
+    /// brighter and of another cast.
     fn add(&mut self, world: &World, scratch: &mut Scratch, name: &str, image: &Bgr, face: &Face) {
         let lines = Policy::default().liveness;
         let (itself, measured) = judged(world, scratch, image, face);
@@ -110,7 +112,7 @@ fn no_golden_face_without_colour_is_live_or_a_spoof() {
     table.check("golden faces");
 }
 
-/// The drawn faces are live and fake in colour; the same faces without colour are neither.
+/// The drawn faces are live or fake in colour; the same faces without colour are neither.
 #[test]
 fn no_drawn_face_without_colour_is_live_or_a_spoof() {
     let (world, mut scratch, mut table) = (own(), Scratch::default(), Table::new());

@@ -1,4 +1,4 @@
-//! The four networks against golden answers, and what happens when files are swapped or altered.
+//! Compares the four networks with golden results, and tests swapped and altered files.
 
 #![allow(clippy::unwrap_used, clippy::print_stdout, reason = "tests; the tables are for --nocapture")]
 
@@ -19,14 +19,14 @@ use support::{
 };
 use testkit::data::{EMBEDDER, own_data};
 
-/// A channels-first array of 3 x 80 x 80 as rows of pixels.
+/// Converts a channels-first array of 3 x 80 x 80 to rows of pixels.
 fn pixels(chw: &Array) -> Vec<f32> {
     assert_eq!(chw.shape, [3, 80, 80]);
     let plane = 80 * 80;
     (0..3 * plane).map(|i| chw.numbers[i % 3 * plane + i / 3]).collect()
 }
 
-/// The golden answers of a spoof network for every stored input: photo, vector.
+/// Returns the golden results of a spoof network for every stored input: photograph, vector.
 fn spoof_answers(golden: &Value, network: &str) -> Vec<(String, Value)> {
     let images = golden["images"].as_object().unwrap();
     let rows = images.iter().flat_map(|(photo, image)| {
@@ -103,7 +103,7 @@ fn canvas(image: &Bgr, bordered: bool) -> (Vec<f32>, usize, usize) {
     (rgb.collect(), height, width)
 }
 
-/// The box (x1, y1, x2, y2) and ten landmarks that a cell of the maps says, in pixels of the canvas.
+/// Returns the box (x1, y1, x2, y2) and ten landmark numbers of a cell of the maps, in pixels of the canvas.
 fn decode_cell(maps: &Maps, cell: usize, height: f32, width: f32) -> ([f32; 4], [f32; 10]) {
     let (row, column) = ((cell / maps.columns) as f32, (cell % maps.columns) as f32);
     let (h, w) = (maps.scale[2 * cell].exp() * 4.0, maps.scale[2 * cell + 1].exp() * 4.0);

@@ -1,4 +1,4 @@
-//! Hostile and altered ONNX files: the reader's limits, and the detector's walk along the graph.
+//! Tests hostile and altered ONNX files: the reader's limits, and how the detector follows the graph.
 
 #![allow(clippy::unwrap_used, clippy::print_stdout, reason = "tests")]
 
@@ -7,7 +7,7 @@ use likeness::net::{Detector, WeightFile};
 use likeness::weights::onnx::OnnxModel;
 use testkit::data::{DETECTOR, own_data};
 
-/// A protobuf field of bytes.
+/// Returns a protobuf field of bytes.
 fn field(tag: u8, bytes: &[u8]) -> Vec<u8> {
     let mut out = vec![tag << 3 | 2];
     let mut length = bytes.len();
@@ -19,7 +19,7 @@ fn field(tag: u8, bytes: &[u8]) -> Vec<u8> {
     [out, bytes.to_vec()].concat()
 }
 
-/// A protobuf field of a small number.
+/// Returns a protobuf field of a small number.
 fn number(tag: u8, value: u8) -> Vec<u8> {
     vec![tag << 3, value]
 }
@@ -32,7 +32,7 @@ fn model(graph: &[u8]) -> Vec<u8> {
     [field(8, &number(2, 9)), field(7, graph)].concat()
 }
 
-/// One f32 named `w`.
+/// Returns a valid model with one f32 named `w`.
 fn good() -> Vec<u8> {
     model(&tensor("w", &[number(1, 1), number(2, 1), field(9, &1f32.to_le_bytes())]))
 }
@@ -121,7 +121,7 @@ fn an_altered_graph_is_refused_at_its_operator() {
     let original = own_data().weight(DETECTOR);
     let half = 1e-5f32.to_le_bytes();
     let stem: &[u8] = b"backbone.features.0.0.weight";
-    // What it is, a text before it, the old bytes, the new ones, the refusal.
+    // The case's name, a text before the change, the old bytes, the new bytes, the refusal.
     type Case<'a> = (&'a str, &'a [u8], &'a [u8], &'a [u8], &'a str);
     let cases: [Case; 11] = [
         ("another operator", b"Relu", b"Relu", b"Tanh", "operator 2 of the graph: expected Relu"),

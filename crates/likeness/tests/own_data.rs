@@ -1,4 +1,4 @@
-//! The generated networks and photographs: every reader takes the files, and every answer is the one
+//! Tests the generated networks and photographs: every reader accepts the files, and every result is the one
 //! that an independent implementation recorded (`tools/own-data-answers`).
 
 #![allow(clippy::unwrap_used, clippy::print_stdout, reason = "tests; the table is for --nocapture")]
@@ -62,7 +62,7 @@ fn the_files_load_under_their_pins_as_files_that_are_not_known() {
 #[test]
 fn every_face_of_every_photograph_is_the_recorded_one() {
     let (mut scratch, mut wrong) = (Scratch::default(), Vec::new());
-    // Scores, probabilities, embeddings.
+    // The worst errors of scores, probabilities and embeddings.
     let mut worst = [0.0_f64; 3];
     for (name, expected) in recorded()["photographs"].as_object().unwrap() {
         let image = photo(name);
@@ -144,7 +144,8 @@ fn the_photographs_are_live_fake_and_neither_as_they_were_drawn() {
     assert_eq!(found, table);
 }
 
-/// A box is within a tenth of the drawn width of the drawn one, whether the photograph is reduced or not.
+/// A found box differs from the drawn box by at most a tenth of its width, whether the photograph is reduced
+/// or not.
 #[test]
 fn drawn_faces_are_found_where_they_were_drawn_in_both_modes() {
     let (mut scratch, mut wrong) = (Scratch::default(), Vec::new());

@@ -1,6 +1,6 @@
-//! DeepFace's answers and Silent-Face's, reproduced step by step; `just parity` prints the table.
+//! Reproduces the results of DeepFace and Silent-Face step by step; `just parity` prints the table.
 //!
-//! The tolerances are those that DeepFace keeps against itself between two versions of OpenCV.
+//! The tolerances are the differences of DeepFace itself between two versions of OpenCV.
 
 #![allow(clippy::unwrap_used, clippy::print_stdout, reason = "tests; the table is for --nocapture")]
 
@@ -60,7 +60,7 @@ fn every_face_is_deepfaces() {
     table.finish("faces");
 }
 
-/// Raw boxes and landmarks, then integers.
+/// Compares raw boxes and landmarks, then integers.
 fn detections(table: &mut Table, found: &Detected, run: &Run, row: &str) {
     let raw = &run.raw_detector;
     let landmarks: &Vec<[f32; 10]> = &raw.landmarks_xy5;
@@ -93,7 +93,7 @@ fn farthest(ours: &[f32], theirs: &[f32]) -> f64 {
     ours.iter().zip(theirs).map(|(a, b)| f64::from((a - b).abs())).fold(0.0, f64::max)
 }
 
-/// Crops, the networks' inputs, their vectors, and DeepFace's reading of them.
+/// Compares crops, the networks' inputs and outputs, and DeepFace's conclusion from them.
 fn spoof(
     table: &mut Table,
     scratch: &mut Scratch,
@@ -120,7 +120,7 @@ fn apart(ours: &[f32; 3], theirs: &[f64; 3]) -> f64 {
     ours.iter().zip(theirs).map(|(a, b)| (f64::from(*a) - b).abs()).fold(0.0, f64::max)
 }
 
-/// Rows of pixels to one plane per channel.
+/// Converts rows of pixels to one plane for each channel.
 fn planes(pixels: &[f32]) -> Vec<f32> {
     (0..3).flat_map(|channel| pixels.iter().skip(channel).step_by(3).copied()).collect()
 }
@@ -129,7 +129,7 @@ fn rgb(face: &Bgr) -> Vec<u8> {
     face.data().chunks_exact(3).flat_map(|p| [p[2], p[1], p[0]]).collect()
 }
 
-/// The face that was cut out: equal, or at most one byte of a thousand off by one.
+/// Compares the cut-out face: equal, or at most one byte of a thousand differs by one.
 fn cut_face(table: &mut Table, cut: &Bgr, expected: &golden::Face, stored: Option<&[u8]>, row: &str) {
     let ours = rgb(cut);
     if sha256(&ours) == expected.face_u8_rgb_sha256 {
@@ -146,7 +146,7 @@ fn cut_face(table: &mut Table, cut: &Bgr, expected: &golden::Face, stored: Optio
     table.within("face bytes, greatest difference", 1.0, f64::from(off.iter().copied().max().unwrap_or(0)), row);
 }
 
-/// The faces of a photograph, embedded: as DeepFace aligns them, or the whole photograph.
+/// Embeds the faces of a photograph as DeepFace aligns them, or the whole photograph.
 fn embed_all(world: &World, scratch: &mut Scratch, image: &Bgr, skip: bool) -> Vec<Vec<f64>> {
     let mut embed = |input: &[f32]| {
         world.encoder.embedder().embed(scratch, input).unwrap().iter().map(|v| f64::from(*v)).collect::<Vec<_>>()
@@ -183,7 +183,7 @@ fn every_embedding_is_deepfaces() {
     table.finish("embeddings");
 }
 
-/// A stored array of RGB bytes as an image.
+/// Converts a stored array of RGB bytes to an image.
 fn stored_face(file: &[u8]) -> Bgr {
     let end = 10 + usize::from(u16::from_le_bytes([file[8], file[9]]));
     let header = std::str::from_utf8(&file[10..end]).unwrap();
@@ -193,7 +193,7 @@ fn stored_face(file: &[u8]) -> Bgr {
     Bgr::new(sizes[1], sizes[0], bgr).unwrap()
 }
 
-/// Each photograph's faces as the rule of DeepFace sees them.
+/// Returns a photograph's faces for DeepFace's rule.
 fn subjects(world: &World, scratch: &mut Scratch, name: &str) -> Vec<Subject<Area>> {
     let image = photo(&world.folder, name);
     let embeddings = embed_all(world, scratch, &image, false);
@@ -235,14 +235,14 @@ fn every_pair_is_deepfaces() {
     table.finish("pairs");
 }
 
-/// From DeepFace's stored embeddings: distance and confidence.
+/// Compares distance and confidence from DeepFace's stored embeddings.
 fn stored_pair(table: &mut Table, plain: &golden::Plain, first: &[golden::Embedding], second: &[golden::Embedding]) {
     let row = format!("{} {} {}", plain.img1, plain.img2, plain.similarity_metric);
     let metric = metric(&plain.similarity_metric);
     let pairs = first.iter().flat_map(|a| second.iter().map(|b| metric.distance(&a.embedding, &b.embedding)));
     let ours = pairs.fold(f64::INFINITY, f64::min);
     let Some(distance) = plain.distance else { return };
-    // DeepFace embedded the faces once more for the comparison: a part of the distance itself.
+    // DeepFace embedded the faces again for the comparison, so the error is relative to the distance.
     let error = (ours - distance).abs() / distance.abs().max(1.0);
     table.within("distance from stored embeddings, relative", 1e-6, error, &row);
     if metric == Metric::Cosine {
@@ -256,7 +256,7 @@ fn stored_pair(table: &mut Table, plain: &golden::Plain, first: &[golden::Embedd
     );
 }
 
-/// From pixels to the answer.
+/// Compares the result from pixels.
 fn plain_pair(table: &mut Table, plain: &golden::Plain, first: &[Subject<Area>], second: &[Subject<Area>]) {
     let row = format!("{} {} {}", plain.img1, plain.img2, plain.similarity_metric);
     let metric = metric(&plain.similarity_metric);
@@ -265,8 +265,8 @@ fn plain_pair(table: &mut Table, plain: &golden::Plain, first: &[Subject<Area>],
     };
     let answer = verify(&blind(first), &blind(second), metric).unwrap();
     table.equal("threshold", answer.threshold, plain.threshold, &row);
-    // The angle of a face with itself is no number in DeepFace by the rounding of its dot product,
-    // and so no match: which way ours rounds is no question of parity.
+    // For a face compared with itself, DeepFace's angle is no number because of rounding, and so no match.
+    // This row is not compared.
     let Some(distance) = plain.distance else {
         let found = (answer.verified, answer.distance);
         table.listed.push(format!("{row}: DeepFace finds no distance and no match, ours is {found:?}"));
@@ -279,7 +279,7 @@ fn plain_pair(table: &mut Table, plain: &golden::Plain, first: &[Subject<Area>],
     table.within("confidence, end to end", 0.05, (answer.confidence - plain.confidence).abs(), &row);
 }
 
-/// With anti-spoofing: the same answer, or the same exception about the same photograph.
+/// Compares a pair with anti-spoofing: the same result, or the same exception about the same photograph.
 fn guarded_pair(table: &mut Table, guarded: &golden::AntiSpoofing, first: &[Subject<Area>], second: &[Subject<Area>]) {
     let row = format!("{} {} with anti-spoofing", guarded.img1, guarded.img2);
     match (verify(first, second, Metric::Cosine), &guarded.cosine_result) {
@@ -343,7 +343,7 @@ fn numbers<const N: usize>(list: &serde_json::Value) -> [f64; N] {
     support::numbers(list).try_into().unwrap()
 }
 
-/// Every face of the golden files, its photograph, and DeepFace's word on it.
+/// Returns every face of the golden files with its photograph and DeepFace's result.
 fn golden_faces(world: &World) -> Vec<(String, Bgr, golden::Face)> {
     let faces = answers(&world.folder).images.into_iter().flat_map(|(name, image)| {
         let pixels = photo(&world.folder, &name);
@@ -357,7 +357,7 @@ fn area(of: &golden::Area) -> Area {
     Area { x: of.x, y: of.y, w: of.w, h: of.h }
 }
 
-/// What is measured in a face's box, as if the box lay whole in the photograph.
+/// Measures the quality of a face's box, as if the box were completely in the photograph.
 fn whole(image: &Bgr, area: Area) -> Quality {
     let face = Face { area, unclipped: area, landmarks: [[0, 0]; 5], score: 1.0 };
     Quality { inside: 1.0, ..Quality::of(image, &face) }
@@ -398,7 +398,7 @@ fn a_photograph_cropped_to_its_face_is_never_a_spoof_for_want_of_context() {
     }
 }
 
-/// How far the vectors are from DeepFace's, over all faces, when the networks look in another way.
+/// Returns the largest difference from DeepFace's vectors over all faces, if the networks get other crops.
 fn worst_when(world: &World, look: impl Fn(&Bgr, &Area, &mut Scratch) -> [[f32; 3]; 2]) -> f64 {
     let mut scratch = Scratch::default();
     let errors = golden_faces(world).into_iter().map(|(_, image, face)| {

@@ -1,4 +1,5 @@
-//! Hostile and broken PyTorch files: each is refused by name, none runs, recurses or grows.
+//! Tests hostile and broken PyTorch files: each is refused by name, and none executes code, recurses or takes
+//! much memory.
 
 #![allow(clippy::unwrap_used, clippy::print_stdout, reason = "tests")]
 
@@ -8,7 +9,7 @@ use likeness::weights::WeightError;
 use likeness::weights::torch::StateDict;
 use testkit::data::{SPOOF_NEAR, own_data};
 
-/// The three pickles before the state dict.
+/// Returns the three pickles before the state dict.
 fn head() -> Vec<u8> {
     let mut file = vec![0x80, 2, 0x8a, 10];
     file.extend(0x1950_a86a_20f9_469c_fc6c_u128.to_le_bytes()[..10].iter());
@@ -30,7 +31,7 @@ fn int(number: i32) -> Vec<u8> {
     [&b"J"[..], &number.to_le_bytes()].concat()
 }
 
-/// A tensor of a storage of its own, as PyTorch writes it.
+/// A tensor with its own storage, as PyTorch writes it.
 struct Entry {
     key: &'static str,
     storage: &'static str,
@@ -60,7 +61,7 @@ impl Entry {
     }
 }
 
-/// A file of these tensors and these storages with their counts.
+/// Returns a file with these tensors, and these storages with their counts.
 fn file(entries: &[Entry], storages: &[(&str, i64, usize)]) -> Vec<u8> {
     let mut file = head();
     file.extend(b"\x80\x02ccollections\nOrderedDict\n)R(");
@@ -79,7 +80,7 @@ fn good() -> Vec<u8> {
     file(&[GOOD], &[("s1", 6, 24)])
 }
 
-/// The file with this code in place of its state dict.
+/// Returns a file with this code in place of its state dict.
 fn with_state(code: &[u8]) -> Vec<u8> {
     [head(), b"\x80\x02".to_vec(), code.to_vec(), b".".to_vec()].concat()
 }

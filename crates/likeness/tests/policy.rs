@@ -1,4 +1,4 @@
-//! The table of `docs/verdict.md` is the policy's own.
+//! Checks that the table of `docs/verdict.md` agrees with the policy.
 
 #![allow(clippy::unwrap_used, reason = "tests")]
 

@@ -1,5 +1,5 @@
-//! Every kernel set proved on processors that this machine is not: under QEMU the generated networks give their recorded
-//! answers, and the published ones, where they are there, pass their self-tests.
+//! Tests every kernel set on other processors, with QEMU: the generated networks give their recorded results,
+//! and the published ones, if present, pass their self-tests.
 
 #![allow(clippy::unwrap_used, clippy::print_stdout, clippy::print_stderr, reason = "tests; the outer reads the inner")]
 
@@ -15,7 +15,7 @@ use support::recorded::{TOLERANCE, finder_error, spoof_error};
 use support::{CENTERFACE, SPOOF_V1SE, SPOOF_V2, testdata, weights};
 use testkit::data::own_data;
 
-/// Run by the others, and by itself on this machine.
+/// The other tests run this test under QEMU; it also runs on this machine.
 #[test]
 fn generated_networks_give_their_recorded_answers_on_the_best_kernels() {
     let (folder, set) = (own_data().root(), KernelSet::best());
@@ -31,7 +31,7 @@ fn generated_networks_give_their_recorded_answers_on_the_best_kernels() {
     assert!(errors.into_iter().all(|error| error <= TOLERANCE), "{errors:?}");
 }
 
-/// Run by the others, and by itself on this machine.
+/// The other tests run this test under QEMU; it also runs on this machine.
 #[test]
 fn networks_pass_their_self_tests_on_the_best_kernels() {
     let Some(folder) = testdata("self-tests") else { return };
@@ -44,7 +44,7 @@ fn networks_pass_their_self_tests_on_the_best_kernels() {
     }
 }
 
-/// This test file again, on a processor that QEMU plays.
+/// Runs this test file on a processor that QEMU emulates.
 fn under(emulator: &str, processor: &str, kernels: &str) {
     let test = format!("networks on {processor}");
     let Some(emulator) =
@@ -81,7 +81,7 @@ fn a_processor_without_avx512_runs_the_avx2_kernels() {
     under("qemu-x86_64", "Haswell", "avx2");
 }
 
-/// Only if the target is installed: its absence is printed and is no failure.
+/// Runs only if the target is installed; otherwise prints that, which is no failure.
 #[cfg(target_arch = "x86_64")]
 #[test]
 fn the_neon_kernels_compile_where_the_target_is_installed() {

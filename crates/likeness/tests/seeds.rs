@@ -1,4 +1,4 @@
-//! The small files that fuzzing starts from: read in place, then with each bit flipped and cut at each byte.
+//! Reads the small files that fuzzing starts from: unchanged, with each bit flipped, and cut at each byte.
 
 #![allow(clippy::unwrap_used, clippy::print_stdout, reason = "tests")]
 
@@ -18,7 +18,7 @@ fn seeds(reader: &str) -> Vec<(String, Vec<u8>)> {
     seeds
 }
 
-/// What a reader makes of a file: how many numbers, or a refusal.
+/// Reads a file; returns the number of numbers, or a refusal.
 fn read(reader: &str, file: Vec<u8>) -> Result<usize, String> {
     match reader {
         "onnx" => {
@@ -72,7 +72,7 @@ fn no_flipped_bit_and_no_cut_makes_a_reader_panic() {
         }
         for length in 0..file.len() {
             let cut = read(reader, file[..length].to_vec());
-            // The other two have facts after their tensors, which their networks ask for.
+            // The other two formats have data after their tensors that their networks need.
             if cut.is_ok() && *reader == "torch" {
                 wrong.push(format!("{reader}/{name} cut to {length}: {cut:?}"));
             }

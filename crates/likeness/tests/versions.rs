@@ -1,5 +1,5 @@
-//! DeepFace 0.0.103's own answers, as `tools/deepface-answers` recorded them, reproduced from the `.onnx` files that it
-//! opened; `just parity` prints the tables. `tests/parity.rs` has the steps in between, of 0.0.98.
+//! Reproduces the results of DeepFace 0.0.103 that `tools/deepface-answers` recorded, from the `.onnx` files
+//! that DeepFace opened. `just parity` prints the tables. `tests/parity.rs` compares each step, for 0.0.98.
 
 #![allow(clippy::unwrap_used, clippy::print_stdout, reason = "tests; the tables are for --nocapture")]
 
@@ -42,7 +42,8 @@ fn every_answer_of_0_0_103_about_photographs_is_ours() {
     }
 }
 
-/// `most` is how far a distance may be: the embedder of the drawn faces enlarges small differences.
+/// Compares results; `most` is the largest difference of a distance, because the embedder of the drawn faces
+/// enlarges small differences.
 fn compare(title: &str, recorded: &str, world: &World, most: f64) {
     let recorded: Value = serde_json::from_str(recorded).unwrap();
     assert_eq!(recorded["versions"]["deepface"], "0.0.103");
@@ -73,7 +74,7 @@ fn subject(world: &World, scratch: &mut Scratch, input: &[f32], is_real: Option<
     Subject { area: (), embedding: numbers.iter().map(|number| f64::from(*number)).collect(), is_real }
 }
 
-/// The faces of a photograph, each beside DeepFace's.
+/// Compares the faces of a photograph with DeepFace's.
 fn faces(
     table: &mut Table,
     scratch: &mut Scratch,
@@ -117,7 +118,7 @@ fn faces(
     each.collect()
 }
 
-/// The lengths of embeddings.
+/// Compares the lengths of embeddings.
 fn lengths(table: &mut Table, found: &Faces, expected: &Value, row: &str) {
     let Some(expected) = expected.as_array() else { return };
     assert_eq!(found.len(), expected.len(), "{row}");
@@ -128,7 +129,7 @@ fn lengths(table: &mut Table, found: &Faces, expected: &Value, row: &str) {
     }
 }
 
-/// One comparison: names, options, DeepFace's answer.
+/// Compares one pair with DeepFace's result.
 fn pair(table: &mut Table, seen: &BTreeMap<(String, &str), Faces>, row: &Value, most: f64) {
     let (options, expected) = (&row[2], &row[3]);
     let way = match options {

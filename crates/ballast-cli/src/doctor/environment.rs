@@ -101,7 +101,7 @@ pub struct DirLook {
 /// A cache variable.
 #[derive(Debug, Serialize)]
 pub struct VariableLook {
-    /// Its name.
+    /// The variable's name.
     pub name: &'static str,
     /// The variable's path.
     pub path: PathBuf,

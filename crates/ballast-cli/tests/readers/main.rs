@@ -1,9 +1,8 @@
-//! Readers of other people's: what Ballast healed is opened by Hugging Face's client and by
-//! DeepFace's own code, as uid 100, on a read-only root, without a network; and beside a hub that has other files.
+//! Tests that Hugging Face's client and DeepFace's own code open what Ballast healed. They run as uid 100, on
+//! a read-only root, without a network, and with a hub that has other files.
 //!
-//! Their packages come by pip, once, into the build's folder. DeepFace with TensorFlow and torch takes
-//! 8 GB: that test runs where `BALLAST_DEEPFACE=1` asks for it, and is skipped, said and counted
-//! elsewhere.
+//! pip installs the packages once, into the build's folder. DeepFace with TensorFlow and torch takes 8 GB:
+//! that test runs only with `BALLAST_DEEPFACE=1`; otherwise it records a skip.
 #![cfg(feature = "full")]
 #![expect(clippy::unwrap_used, reason = "a test's helpers may fail where they stand")]
 
@@ -27,7 +26,7 @@ const ENTER: &str = include_str!("enter.sh");
 const STRACE: &str = "/usr/bin/strace";
 const REVISION: &str = "0123456789abcdef0123456789abcdef01234567";
 
-/// What a version of DeepFace opens below `.deepface/weights`.
+/// The names that a version of DeepFace opens below `.deepface/weights`.
 type Names = [&'static str; 4];
 const OLD: Names =
     ["2.7_80x80_MiniFASNetV2.pth", "4_0_0_80x80_MiniFASNetV1SE.pth", "centerface.onnx", "facenet512_weights.h5"];
@@ -46,7 +45,7 @@ impl Deref for Ground {
 }
 
 impl Ground {
-    /// `None` where this can't be run: said and counted.
+    /// Creates the files; returns `None` and records a skip if the test can't run.
     fn new(test: &str) -> Option<Self> {
         if !is_root(test) {
             return None;
@@ -59,13 +58,13 @@ impl Ground {
         Some(ground)
     }
 
-    /// A command of a build stage.
+    /// Runs a command of a build stage.
     fn build(&self, args: &[&str]) {
         let output = self.ballast(args);
         assert!(output.status.success(), "{args:?}: {output:?}");
     }
 
-    /// Adopts a cache, bakes it, and keeps the lock file where the image has it.
+    /// Adopts a cache, bakes it, and copies the lock file to its place in the image.
     fn bake(&self, cache: &str) {
         self.build(&["adopt", "--store", "/opt/cache", cache]);
         let lock = fs::read_to_string(self.path("weights.lock")).unwrap();
@@ -76,12 +75,12 @@ impl Ground {
         fs::copy(self.path("weights.lock"), self.path("tools/weights.lock")).unwrap();
     }
 
-    /// `ballast run` before a script of the reader's, without a network.
+    /// Runs a reader's script under `ballast run`, without a network.
     fn read(&self, venv: &Path, script: &str, options: &[&str], env: &[(&str, &str)]) -> Output {
         self.read_under(&["--net"], &[], venv, script, options, env)
     }
 
-    /// The same with this machine's own network, and the files that were opened in `tools/trace`.
+    /// Runs the same with this machine's network, and traces the opened files with `tools/trace`.
     fn traced(&self, venv: &Path, script: &str, options: &[&str], env: &[(&str, &str)]) -> Output {
         let strace = [STRACE, "-f", "-qq", "-e", "trace=open,openat", "-e", "signal=none", "-o", "/opt/tools/trace"];
         self.read_under(&[], &strace, venv, script, options, env)
@@ -113,7 +112,7 @@ fn answer(output: &Output) -> Value {
     serde_json::from_str(stdout(output).lines().last().unwrap_or_default()).unwrap_or_else(|_| panic!("{output:?}"))
 }
 
-/// A cache as Hugging Face's own client lays it out: blobs, and links to them.
+/// Creates a cache in the layout of Hugging Face's client: blobs, and links to them.
 fn hub(ground: &Ground) {
     let repository = "home/hub/models--org--tiny";
     for (name, up, bytes) in [("config.json", "../../", "{}"), ("sub/model.bin", "../../../", "weights")] {
@@ -126,7 +125,7 @@ fn hub(ground: &Ground) {
     ground.put(&format!("{repository}/refs/main"), REVISION.as_bytes());
 }
 
-/// The cache healed from nothing, found healthy, and absent: then the layer itself is read.
+/// The turns: the cache is healed from nothing, is right, and is absent, so that the layer is read.
 const TURNS: [(&str, &[&str], &str); 3] = [
     ("an empty volume", &[], "right in /opt/cache"),
     ("a healthy volume", &[], "right in /opt/cache"),
@@ -154,7 +153,8 @@ fn hugging_faces_client_reads_what_was_adopted_from_the_cache_and_from_the_layer
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
-/// The digests of the files below a root that the app opened by name, as `tools/trace` has them.
+/// Returns the digests of the files below a root that the app opened by name, from the output of
+/// `tools/trace`.
 fn opened(ground: &Ground, root: &str, here: &Path) -> BTreeMap<String, String> {
     let trace = fs::read_to_string(ground.path("tools/trace")).unwrap();
     let names = trace.lines().filter(|line| !line.contains(" = -1 ")).filter_map(|line| line.split('"').nth(1));
@@ -191,14 +191,15 @@ fn a_client_that_can_reach_a_newer_revision_opens_only_what_was_verified() {
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
-    // What the constant keeps away: with the operator's own value the client follows the hub, and the report says so.
+    // With the operator's own value instead of the lock file's, the client follows the hub, and the report
+    // says so.
     let output = ground.traced(&venv, script, &[], &[("HF_HUB_OFFLINE", "0")]);
     let (said, reported) = (answer(&output), support::stderr(&output));
     assert_eq!((&said["revision"], &said["read"][1]), (&json!("f".repeat(40)), &json!("other weights")), "{output:?}");
     assert!(reported.contains("HF_HUB_OFFLINE stays \"0\"") && reported.contains("another revision"), "{reported}");
 }
 
-/// A cache of DeepFace with the generated files under these names.
+/// Creates a cache of DeepFace with the generated files under these names.
 fn deepface(ground: &Ground, names: Names) {
     for (name, own) in names.into_iter().zip(OLD) {
         ground.put(&format!("home/.deepface/weights/{name}"), &own_data().weight(own));
@@ -206,7 +207,7 @@ fn deepface(ground: &Ground, names: Names) {
     ground.bake("home");
 }
 
-/// Each turn, the script must open the four files below the reported root, and no other.
+/// Checks in each turn that the script opens only the four files below the reported root.
 fn opens_the_four(ground: &Ground, names: Names, venv: &Path, script: &str) {
     let mut wrong = Vec::new();
     for (turn, options, says) in TURNS {
@@ -221,7 +222,8 @@ fn opens_the_four(ground: &Ground, names: Names, venv: &Path, script: &str) {
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
-/// DeepFace's own code says which paths it opens; TensorFlow, torch, ONNX Runtime and OpenCV are stand-ins.
+/// Runs DeepFace's own code to see which paths it opens; TensorFlow, torch, ONNX Runtime and OpenCV are
+/// replaced by stubs.
 #[test]
 fn deepfaces_own_code_opens_the_four_healed_paths_and_downloads_nothing() {
     let test = "deepfaces_own_code_opens_the_four_healed_paths_and_downloads_nothing";
@@ -231,7 +233,7 @@ fn deepfaces_own_code_opens_the_four_healed_paths_and_downloads_nothing() {
         let Some(venv) = need::python(test, &["--no-deps", package]) else { return };
         deepface(&ground, names);
         opens_the_four(&ground, names, &venv, script);
-        // It would tell: without a weight, and without its start being refused, DeepFace downloads.
+        // The test can fail: without a weight, and if the start is not refused, DeepFace downloads.
         fs::remove_file(ground.path("layer/.deepface/weights/centerface.onnx")).unwrap();
         let output = ground.read(&venv, script, &["--store", "/opt/nothing", "--on-failure", "start"], &[]);
         let reported = support::stderr(&output);
@@ -239,7 +241,7 @@ fn deepfaces_own_code_opens_the_four_healed_paths_and_downloads_nothing() {
     }
 }
 
-/// 0.0.103 opens other names: pinned under those of 0.0.98, they are no pins for it.
+/// DeepFace 0.0.103 opens other names, so pins under the names of 0.0.98 do not protect it.
 #[test]
 fn deepface_that_opens_other_names_than_are_pinned_would_download() {
     let test = "deepface_that_opens_other_names_than_are_pinned_would_download";

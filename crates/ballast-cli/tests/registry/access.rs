@@ -1,4 +1,5 @@
-//! Who may: passwords, tokens, TLS, and plain http only to this machine or with --plain-http.
+//! Tests access to a registry: passwords, tokens, TLS, and plain http only to this machine or with
+//! --plain-http.
 
 use std::fs;
 use std::path::Path;
@@ -60,7 +61,7 @@ fn a_password_opens_from_the_environment_or_dockers_file_and_is_never_printed() 
     assert!(wrong.is_empty() && world.right("large.bin"), "{}", wrong.join("\n"));
 }
 
-/// A registry that sends its callers to a token service, as the large ones do.
+/// Starts a registry that sends its callers to a token service, as large registries do.
 fn with_tokens(registry: &Registry, expected: &'static str) -> Between {
     let own = Arc::new(std::sync::OnceLock::<u16>::new());
     let port = own.clone();
@@ -175,7 +176,7 @@ fn a_proxy_of_the_environment_is_used_unless_no_proxy_names_the_host() {
         let between = Between::start("127.0.0.1", &format!("127.0.0.1:{}", registry.port), Deed::Nothing);
         let proxy = format!("http://127.0.0.1:{}", between.port);
         let mut command = world.command(&["pull", &url]);
-        // A name in capitals is for CGI programs only where the request method is set.
+        // A variable in capitals is ignored only in a CGI program, where the request method is set.
         let output =
             command.env_remove("REQUEST_METHOD").env(variable, &proxy).env("NO_PROXY", exempt).output().unwrap();
         if !output.status.success() || !world.right("large.bin") || between.requests().is_empty() == used {

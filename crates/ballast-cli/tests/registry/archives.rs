@@ -1,5 +1,5 @@
-//! `export` and `import`: the same bytes each time, loaded by other tools, refused when one of them is
-//! another; and a whole service image, looked at from inside.
+//! Tests `export` and `import`: the archive has the same bytes each time, other tools load it, and a changed
+//! byte is refused. Also examines a whole service image from inside.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -15,7 +15,7 @@ use crate::ground::{World, digest_in, large, made, ready, tool};
 use crate::ordinary::aged;
 use crate::support::{is_root, is_there, pin_of, stderr, stdout};
 
-/// What runs the image: Debian's, beside those of the other tests.
+/// The Debian packages that run the image, in addition to those of the other tests.
 const DOCKER: &str = "apt-get install docker.io busybox-static";
 
 fn export(world: &World, args: &[&str]) -> String {
@@ -41,7 +41,7 @@ fn two_exports_are_the_same_bytes_and_other_tools_read_the_same_image_out_of_the
     let archive = world.path("one.tar").display().to_string();
     let seen = tool("skopeo", &["inspect", &format!("oci-archive:{archive}")]);
     assert!(seen.contains(&digest), "{seen}");
-    // By its other description the same configuration and layers.
+    // The other manifest describes the same configuration and layers.
     let raw = |from: &str| -> serde_json::Value {
         serde_json::from_str(&tool("skopeo", &["inspect", "--config", "--raw", from])).unwrap()
     };
@@ -59,13 +59,13 @@ fn what_was_exported_is_imported_where_there_is_no_network() {
     let digest = export(&world, &["models.tar"]);
     let output = world.ballast(&["import", "models.tar"]);
     assert!(output.status.success() && world.right("large.bin") && world.right("small.bin"), "{output:?}");
-    // A damaged file is made right again, and a right one is left alone.
+    // A damaged file is repaired, and a right one is not changed.
     fs::write(world.pulled("large.bin"), b"other").unwrap();
     let inode = fs::metadata(world.pulled("small.bin")).unwrap().ino();
     let output = world.ballast(&["import", "models.tar"]);
     assert!(output.status.success() && world.right("large.bin"), "{output:?}");
     assert_eq!(fs::metadata(world.pulled("small.bin")).unwrap().ino(), inode);
-    // Where there is no lock file, the archive's own is a first trust, and reported as such.
+    // Without a lock file, the archive's own is used and reported as a first trust.
     let away = testkit::ground::folder("away");
     let at = |args: &[&str]| world.command(args).current_dir(away.path()).output().unwrap();
     let archive = world.path("models.tar").display().to_string();
@@ -93,7 +93,7 @@ fn an_archive_with_one_byte_changed_anywhere_is_refused_or_gives_the_same_weight
     export(&world, &["models.tar"]);
     let good = fs::read(world.path("models.tar")).unwrap();
     let (mut refused, mut wrong) = (0, Vec::new());
-    // In every short file, and at places all over the layers.
+    // Changes bytes in every short file, and at places throughout the layers.
     let places = (0..16_384).step_by(97).chain((16_384..good.len()).step_by(400_009));
     for at in places {
         let mut bad = good.clone();
@@ -126,7 +126,7 @@ fn what_is_no_archive_of_weights_is_named() {
     fs::write(world.path("empty.tar"), b"").unwrap();
     let others = other.path("others.tar").display().to_string();
     export(&other, &[&others]);
-    // The lock file that lies beside the image is another than the image's own.
+    // The lock file beside the image differs from the image's own.
     let (dir, two) = (world.path("two"), world.path("two.tar").display().to_string());
     fs::create_dir(&dir).unwrap();
     tool("tar", &["-xf", world.path("models.tar").to_str().unwrap(), "-C", dir.to_str().unwrap()]);
@@ -165,19 +165,19 @@ fn an_export_that_fails_leaves_the_archive_of_before() {
     assert_eq!(fs::read_dir(world.dir.path()).unwrap().count(), 3, "something is left beside it");
 }
 
-/// The repository's own description, and a program that can look around.
+/// Writes the repository's own description of a service, and a program that can examine the container.
 fn described(world: &World) {
     let text = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("../../deploy/image.toml")).unwrap();
     let more = "[[file]]\npath = \"/usr/local/bin/busybox\"\nfrom = \"/bin/busybox\"\nmode = \"0755\"\n";
     fs::write(world.path("image.toml"), text + more).unwrap();
 }
 
-/// A static program: what an image without shared objects can start.
+/// Returns a static program, which an image without shared objects can start.
 fn entrypoint() -> PathBuf {
     testkit::paths::static_program("entrypoint")
 }
 
-/// That service, its programs from elsewhere.
+/// Exports that service with programs from another folder.
 fn exported(world: &World, to: &str, more: &[&str]) -> Output {
     described(world);
     let ballast = format!("/usr/local/bin/ballast={}", entrypoint().display());
@@ -233,7 +233,7 @@ fn a_service_image_has_the_same_digest_on_another_day_and_each_mode_that_it_name
     ];
     let wrong: Vec<_> = rows.iter().filter(|(path, expected)| facts(path) != *expected).map(|(p, _)| p).collect();
     assert!(wrong.is_empty(), "{wrong:?}: {:?}", wrong.iter().map(|path| facts(path)).collect::<Vec<_>>());
-    // A whole service is a source of weights too.
+    // An image of a whole service is a source of weights too.
     let output = world.ballast(&["import", "more.tar"]);
     assert!(output.status.success() && world.right("large.bin"), "{output:?}");
 }
@@ -261,7 +261,7 @@ fn a_description_that_makes_no_sense_is_refused_with_its_place() {
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
-/// A Docker daemon of our own, on its own socket, ended by its own id.
+/// A Docker daemon of the test, on its own socket, ended by its process id.
 struct Docker {
     dir: TempDir,
     daemon: Child,
@@ -318,7 +318,7 @@ fn docker_loads_the_service_image_and_runs_it_hardened() {
     let run = &config[0]["Config"];
     assert_eq!((run["User"].as_str(), &run["Env"][0]), (Some("100:101"), &"PATH=/usr/local/bin".into()));
     assert!(run["ExposedPorts"].get("8001/tcp").is_some() && run["Labels"].as_object().unwrap().len() == 3, "{run}");
-    // One layer per weight, the one of lock file and index, the service's own.
+    // One layer for each weight, one for lock file and index, and one for the service.
     assert_eq!(config[0]["RootFS"]["Layers"].as_array().map(Vec::len), Some(4));
     let hardened = ["run", "--rm", "--network=none", "--read-only", "--cap-drop=ALL"];
     let more = ["--security-opt=no-new-privileges:true", "--tmpfs=/tmp", "likeness:latest"];

@@ -1,5 +1,5 @@
-//! What stands between the program and the registry: it forwards each request, counts the bytes of
-//! each answer, and does to some answers what a test names. One request a connection, bounded.
+//! A proxy between the program and the registry. It forwards each request, counts the bytes of each response,
+//! and changes some responses as a test says. Each connection carries one request.
 
 use std::collections::HashMap;
 use std::io::{BufRead, BufReader, Read, Write};
@@ -8,39 +8,39 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 const BOUND: Duration = Duration::from_secs(20);
-/// Answers with longer bodies are those that matter.
+/// Only responses with longer bodies are changed.
 const MUCH: usize = 100_000;
 
-/// What is done to the answers to a GET of a blob whose body is long.
+/// How the proxy changes long responses to a GET of a blob.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Deed {
     Nothing,
     /// The connection ends in the middle of the body, this many times.
     Cut(usize),
-    /// The body stops in its middle and nothing more comes.
+    /// The body stops in the middle and the connection stays open.
     Stall,
-    /// One byte is another, this many times.
+    /// One byte is changed, this many times.
     Flip(usize),
-    /// The whole blob comes, whatever the requested range.
+    /// The response contains the whole blob, whatever the requested range is.
     WholeToRange,
-    /// A range of the right length and of other bytes.
+    /// The response is a range of the right length with other bytes.
     OtherRange,
-    /// Another status, this many times.
+    /// The response has this status, this many times.
     Status(usize, u16),
-    /// More bytes than were requested.
+    /// The response contains more bytes than were requested.
     Longer,
-    /// A body that is announced shorter than it should be.
+    /// The response announces a shorter body than requested.
     Shorter,
 }
 
 impl Deed {
-    /// Whether asking again is all that it takes.
+    /// Whether a repeated request succeeds.
     pub fn is_overcome(self) -> bool {
         matches!(self, Self::Cut(1) | Self::Status(1, 503))
     }
 }
 
-/// A request, and how many bytes of body answered it.
+/// A request, and the number of bytes in the response's body.
 #[derive(Debug, Clone)]
 pub struct Request {
     pub line: String,
@@ -73,7 +73,8 @@ impl Between {
         Self::with(host, to, deed, None, None)
     }
 
-    /// `before` may answer by itself; `passed` is called when an answer has come, before it is forwarded.
+    /// Starts a proxy. `before` may respond itself; `passed` is called for each response before it is
+    /// forwarded.
     pub fn with(host: &str, to: &str, deed: Deed, before: Option<Hook>, passed: Option<Passed>) -> Self {
         let listener = TcpListener::bind((host, 0)).unwrap();
         let port = listener.local_addr().unwrap().port();
@@ -94,7 +95,7 @@ impl Between {
         self.requests.lock().unwrap().clone()
     }
 
-    /// Bytes of blobs that went through.
+    /// Returns the number of forwarded bytes of blobs.
     pub fn bytes(&self) -> usize {
         self.requests().iter().filter(|request| request.is_blob()).map(|request| request.body).sum()
     }
@@ -105,7 +106,7 @@ impl Between {
         let mut from = BufReader::new(stream);
         let mut head = read_head(&mut from)?;
         if head[0].starts_with("CONNECT ") {
-            // As a proxy: the tunnel ends here, and leads to the registry.
+            // For a CONNECT request, the proxy itself ends the tunnel and forwards to the registry.
             (&*stream).write_all(b"HTTP/1.1 200 Connection established\r\n\r\n").ok()?;
             head = read_head(&mut from)?;
         }
@@ -138,7 +139,7 @@ impl Between {
         to.write_all((answer.head.join("\r\n") + "\r\n\r\n").as_bytes()).ok()?;
         to.write_all(&answer.body[..sent]).ok()?;
         if deed == Deed::Stall {
-            // Until the peer has gone, or the bound is reached.
+            // Wait until the peer has closed the connection, or the time limit is reached.
             let _ = from.read(&mut [0]);
         }
         Some(())
@@ -162,7 +163,7 @@ impl Between {
     fn forward(&self, head: &[String], body: &[u8]) -> Option<Answer> {
         let mut upstream = TcpStream::connect(&self.to).ok()?;
         upstream.set_read_timeout(Some(BOUND)).ok()?;
-        // The name that the program used: the registry makes its own URLs from it.
+        // Keeps the host name that the program used, from which the registry builds its URLs.
         let kept = head.iter().filter(|line| !line.to_ascii_lowercase().starts_with("connection:"));
         let text: Vec<&str> = kept.map(String::as_str).chain(["Connection: close"]).collect();
         upstream.write_all((text.join("\r\n") + "\r\n\r\n").as_bytes()).ok()?;
@@ -207,7 +208,7 @@ fn meddle(deed: Deed, request: &Request, answer: &mut Answer, whole: impl Fn() -
     }
 }
 
-/// Another length, and a body that has it.
+/// Changes the announced length and the body of a response.
 fn announce(answer: &mut Answer, len: usize) {
     answer.head.retain(|line| !line.to_ascii_lowercase().starts_with("content-length:"));
     answer.head.push(format!("Content-Length: {len}"));

@@ -1,5 +1,5 @@
-//! A registry, or an archive, whose owner is an enemy: everything in it fits together, manifest,
-//! layers and index, and says of other bytes that they are the weights. Only the pin stands.
+//! Attacks of a registry's or an archive's owner: manifest, layers and index are consistent, but the weights
+//! are other bytes. Only the pin reveals this.
 
 use std::fs;
 use std::io::Read as _;
@@ -25,7 +25,7 @@ impl Layout<'_> {
         fs::read(self.0.join("blobs").join(digest)).unwrap()
     }
 
-    /// Puts a blob there, and makes the descriptor its own.
+    /// Writes a blob, and updates its descriptor.
     fn put(&self, descriptor: &mut Value, bytes: &[u8]) {
         let digest = pin_of(bytes);
         fs::write(self.0.join("blobs/sha256").join(&digest), bytes).unwrap();
@@ -34,7 +34,7 @@ impl Layout<'_> {
     }
 }
 
-/// The index of an image's small layer, and the lock file.
+/// Returns the index in an image's small layer, and the lock file.
 fn small_layer(bytes: &[u8]) -> (Vec<u8>, Vec<u8>) {
     let (mut index, mut lock) = (Vec::new(), Vec::new());
     for entry in tar::Archive::new(bytes).entries().unwrap() {
@@ -59,7 +59,7 @@ fn packed(index: &[u8], lock: &[u8]) -> Vec<u8> {
     tar.into_inner().unwrap()
 }
 
-/// An image of other bytes whose index says that they have this pin.
+/// Creates an image of other bytes whose index lists them under this pin.
 fn doctored(dir: &Path, pin: &str, others: &str) {
     let layout = Layout(dir);
     let mut top = layout.json("index.json");
@@ -98,7 +98,8 @@ fn an_index_that_says_of_other_bytes_that_they_are_the_weight_gives_them_no_name
     let mut flipped = large();
     flipped[5 << 20] ^= 1;
     let mut wrong = Vec::new();
-    // Nothing there; the enemy's own bytes, each chunk "right"; the weight with one wrong byte.
+    // The file before: none; the attacker's bytes, each chunk of which the forged index confirms; the weight
+    // with one wrong byte.
     for (name, there) in [("nothing", None), ("the enemy's bytes", Some(others)), ("a damaged file", Some(flipped))] {
         for args in [["pull", &url], ["import", &archive]] {
             let _ = fs::remove_dir_all(world.path("mirror"));

@@ -1,5 +1,5 @@
-//! A pull through what cuts, stalls, flips, lies about ranges and refuses: a named fault or the right
-//! bytes, and no name for anything else. How many bytes a repair and a resumed pull ask for.
+//! Tests a pull through a proxy that cuts, stalls, flips, refuses, or returns wrong ranges. The result is a
+//! named fault or the right bytes. Also tests how many bytes a repair and a resumed pull request.
 
 use std::fs;
 use std::io::Write as _;
@@ -12,7 +12,7 @@ use crate::support::{pin_of, stderr, stdout};
 
 const MIB: usize = 1 << 20;
 
-/// The registry, what stands before it, and what was pushed there as `models:v1`.
+/// The registry, the proxy in front of it, and the image pushed as `models:v1`.
 struct Stage {
     world: World,
     registry: Registry,
@@ -35,7 +35,7 @@ impl Stage {
         self.world.ballast(&[&["pull", &url][..], options].concat())
     }
 
-    /// An empty store, or a whole one whose large weight has these bytes changed.
+    /// Prepares an empty store, or a complete one with these bytes of the large weight changed.
     fn store(&self, flipped: &[usize]) {
         let _ = fs::remove_dir_all(self.world.path("mirror"));
         if flipped.is_empty() {
@@ -54,7 +54,8 @@ impl Stage {
     }
 }
 
-/// What is done, whether there is a damaged file before, the fault that must be named, bytes at most.
+/// The proxy's deed, the damage before, the fault that must be named, the largest number of bytes, and more
+/// options.
 type Row = (Deed, &'static [usize], Option<&'static str>, usize, &'static [&'static str]);
 
 const ROWS: &[Row] = &[
@@ -99,7 +100,7 @@ fn each_fault_is_named_or_overcome_and_nothing_wrong_gets_the_name() {
             Some(name) if output.status.code() != Some(17) || !stderr(&output).contains(&format!("{name}: ")) => {
                 wrong.push(format!("{row}: expected {name}: {output:?}"));
             }
-            // The weight's name is as before; the other weight has its own.
+            // The weight's name is unchanged; the other weight is in place.
             Some(_) if fs::read(stage.world.pulled("large.bin")).ok() != before => {
                 wrong.push(format!("{row}: something got the weight's name"));
             }
@@ -137,7 +138,7 @@ fn a_pull_that_was_cut_is_gone_on_with_and_a_damaged_part_is_found_out() {
         if !output.status.success() || !stage.right() {
             wrong.push(format!("damaged {damaged}: {output:?}"));
         }
-        // The local half is not requested again, unless it is wrong.
+        // The half that exists locally is not requested again, unless it is wrong.
         let most = if damaged { 14 * MIB } else { 5 * MIB };
         if between.bytes() > most {
             wrong.push(format!("damaged {damaged}: {} bytes were sent", between.bytes()));
@@ -184,7 +185,7 @@ fn a_tag_that_moves_after_it_was_resolved_changes_nothing() {
     let stage = Stage::new();
     let other = World::new(&[("large.bin", made(7, 3 << 20)), ("small.bin", made(8, 5000))]);
     let others = other.push(&stage.registry.url("models:next"));
-    // Before the manifest has gone out, the tag is another's.
+    // Before the proxy forwards the manifest, the tag moves to another image.
     let (from, to) = (stage.registry.docker("models:next"), stage.registry.docker("models:v1"));
     let moved = Arc::new(move |request: &Request| {
         if request.line.starts_with("GET ") && request.line.contains("/manifests/v1") {
@@ -198,13 +199,13 @@ fn a_tag_that_moves_after_it_was_resolved_changes_nothing() {
     assert!(output.status.success() && stage.right(), "{output:?}");
     assert!(stderr(&output).contains(&stage.digest), "{}", stderr(&output));
     assert_eq!(between.requests().iter().filter(|request| request.line.contains("/manifests/")).count(), 1);
-    // From now on the tag is the other one, and its weights are not the lock file's.
+    // From now on the tag names the other image, whose weights are not the lock file's.
     stage.store(&[]);
     let output = stage.pull(&stage.between(Deed::Nothing), &[]);
     let reported = stderr(&output);
     assert!(output.status.code() == Some(17) && reported.contains(&others) && !stage.right(), "{reported}");
     assert!(reported.contains("wrong-length: ") && reported.contains("wrong-bytes: "), "{reported}");
-    // The digest still names the first.
+    // The digest still names the first image.
     let pinned = stage.registry.url(&format!("models@{}", stage.digest));
     let output = stage.world.ballast(&["pull", &pinned]);
     assert!(output.status.success() && stage.right() && stdout(&output).starts_with("2 of 2"), "{output:?}");

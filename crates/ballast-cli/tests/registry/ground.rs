@@ -13,20 +13,20 @@ use testkit::need;
 use crate::support::{is_there, pin_of, program, stderr};
 
 const REGISTRY: &str = "/usr/bin/docker-registry";
-/// What the tests of this file need, all of it from Debian.
+/// The Debian packages that the tests of this folder need.
 pub const INSTALL: &str = "apt-get install docker-registry skopeo umoci";
-/// Where the weights lie.
+/// The directory of the weights.
 pub const TREE: &str = "m/weights";
-/// Short enough for a test, long enough for a busy machine.
+/// Timeouts that are short enough for a test and long enough for a busy machine.
 const QUICK: [&str; 6] = ["--idle-timeout", "10", "--timeout", "60", "--retries", "1"];
 
-/// Whether the programs of [`INSTALL`] are here; else the test is skipped, said and counted.
+/// Whether the programs of [`INSTALL`] are installed; otherwise the test records a skip.
 pub fn ready(test: &str) -> bool {
     let all = [REGISTRY, "/usr/bin/skopeo", "/usr/bin/umoci"];
     need::full_tier(test, "a registry") && all.iter().all(|path| is_there(Path::new(path), test, INSTALL))
 }
 
-/// The large weight: eight chunks and a bit, no two alike.
+/// Returns the large weight: more than eight chunks, all different.
 pub fn large() -> Vec<u8> {
     made(1, (8 << 20) + 77)
 }
@@ -64,7 +64,7 @@ impl World {
         world
     }
 
-    /// A large weight and a small one.
+    /// Creates a world with a large and a small weight.
     pub fn pair() -> Self {
         Self::new(&[("large.bin", large()), ("small.bin", made(2, 5000))])
     }
@@ -94,14 +94,14 @@ impl World {
         self.command(args).output().unwrap()
     }
 
-    /// A push that must succeed: the digest it printed.
+    /// Pushes, which must succeed; returns the printed digest.
     pub fn push(&self, target: &str) -> String {
         let output = self.ballast(&["push", target, "--from", "from"]);
         assert!(output.status.success(), "{output:?}");
         digest_in(&String::from_utf8_lossy(&output.stdout))
     }
 
-    /// Where a pull puts a weight.
+    /// Returns the path to which a pull writes a weight.
     pub fn pulled(&self, name: &str) -> PathBuf {
         self.path("mirror").join(TREE).join(name)
     }
@@ -112,7 +112,7 @@ impl World {
     }
 }
 
-/// The one digest of an answer.
+/// Returns the only digest in a text.
 pub fn digest_in(text: &str) -> String {
     let at = text.rfind("sha256:").unwrap_or_else(|| panic!("no digest in {text}"));
     text[at..].chars().take("sha256:".len() + 64).collect()
@@ -123,7 +123,7 @@ pub struct Registry {
     child: Child,
     pub port: u16,
     pub host: &'static str,
-    /// Its storage and configuration.
+    /// The folder of storage and configuration.
     pub dir: TempDir,
 }
 
@@ -132,10 +132,11 @@ impl Registry {
         Self::with("127.0.0.1", "", |_| String::new())
     }
 
-    /// With more lines below `http:` and, made from its folder, at the end of its configuration.
+    /// Starts a registry with more lines below `http:`, and lines from `more` at the end of its
+    /// configuration.
     pub fn with(host: &'static str, http: &str, more: impl Fn(&Path) -> String) -> Self {
         let dir = testkit::ground::folder("stored");
-        // The port may be taken by another before the registry has it.
+        // Another process may take the port before the registry does.
         for _ in 0..5 {
             let port = TcpListener::bind((host, 0)).unwrap().local_addr().unwrap().port();
             let config = format!(
@@ -165,7 +166,7 @@ impl Registry {
         format!("oci://{}:{}/{name}", self.host, self.port)
     }
 
-    /// The same name as `skopeo` writes it.
+    /// Returns the image's name in skopeo's form.
     pub fn docker(&self, name: &str) -> String {
         format!("docker://{}:{}/{name}", self.host, self.port)
     }
@@ -185,7 +186,7 @@ fn is_up(child: &mut Child, host: &str, port: u16) -> bool {
             let _ = stream.set_read_timeout(Some(Duration::from_secs(5)));
             let _ = stream.write_all(b"GET / HTTP/1.0\r\n\r\n");
             let mut answer = [0; 4];
-            // One that speaks TLS answers a plain request too, with an error.
+            // A registry with TLS responds to a plain request too, with an error.
             if stream.read_exact(&mut answer).is_ok() {
                 return true;
             }
@@ -195,7 +196,7 @@ fn is_up(child: &mut Child, host: &str, port: u16) -> bool {
     false
 }
 
-/// A tool that must succeed.
+/// Runs a tool that must succeed; returns its output.
 pub fn tool(name: &str, args: &[&str]) -> String {
     let output = Command::new(name).args(args).output().unwrap_or_else(|error| panic!("{name}: {error} ({INSTALL})"));
     assert!(output.status.success(), "{name} {args:?}: {}", stderr(&output));

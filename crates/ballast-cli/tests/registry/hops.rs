@@ -1,8 +1,8 @@
-//! Attack: a registry, its token service, the place to upload to, a redirect, a proxy or a mirror leads
-//! passwords and weights into the clear, to a stranger, or inward.
+//! Attack: a registry, its token service, an upload location, a redirect, a proxy or a mirror sends passwords
+//! or weights unencrypted, to a stranger, or to an internal address.
 //!
-//! Each server here listens on addresses of a network namespace of the test's own, where 198.51.100.7 is
-//! "elsewhere" and nothing leaves the machine. What a server hears in the clear is written down.
+//! Each server listens in a network namespace of the test, where 198.51.100.7 stands for another machine.
+//! Each server logs what it receives unencrypted.
 
 use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
@@ -14,13 +14,13 @@ use std::time::Duration;
 use crate::ground::World;
 use crate::support::{is_root, stderr};
 
-/// Not this machine's loopback, though nothing leaves it.
+/// An address that is not loopback, inside the test's own network namespace.
 const ELSEWHERE: &str = "198.51.100.7";
 const PASSWORD: &str = "s3cret";
 /// base64 of `user:s3cret`.
 const BASIC: &str = "dXNlcjpzM2NyZXQ=";
 
-/// One request that arrived.
+/// A received request.
 #[derive(Debug, Clone)]
 struct Heard {
     server: &'static str,
@@ -32,7 +32,7 @@ struct Heard {
 type Log = Arc<Mutex<Vec<Heard>>>;
 type Reply = Arc<dyn Fn(&Heard) -> String + Send + Sync>;
 
-/// A server in the clear, or behind TLS.
+/// Starts a server without or with TLS; returns its port.
 fn serve(server: &'static str, host: &str, tls: Option<Arc<rustls::ServerConfig>>, log: &Log, reply: Reply) -> u16 {
     let listener = TcpListener::bind((host, 0)).unwrap();
     let port = listener.local_addr().unwrap().port();
@@ -82,11 +82,11 @@ fn say(status: &str, headers: &str) -> String {
     format!("HTTP/1.1 {status}\r\n{headers}Content-Length: 0\r\nConnection: close\r\n\r\n")
 }
 
-/// What an enemy's registry does; `{clear}` and `{inward}` are the two places that it leads to.
+/// An attack by a registry; `{clear}` and `{inward}` are the two addresses that it redirects to.
 struct Deed {
     name: &'static str,
     command: &'static str,
-    /// The answer to a request without and with a password.
+    /// The responses to a request without and with a password.
     stranger: fn(&str) -> String,
     known: fn(&Heard, &str) -> String,
 }
@@ -157,7 +157,7 @@ fn certificates() -> (Arc<rustls::ServerConfig>, String) {
     (Arc::new(config), made.cert.pem())
 }
 
-/// Gives this thread, and what it starts, a network of its own, in which "elsewhere" is.
+/// Moves this thread and its children to a new network namespace with the address of the other machine.
 fn own_network() {
     #[expect(unsafe_code, reason = "no safe call enters a new namespace")]
     // SAFETY: the flag concerns this thread's network alone; its descriptors stay what they are.
@@ -167,7 +167,7 @@ fn own_network() {
     }
 }
 
-/// What was heard by any server but the registry that the user named.
+/// Returns the secrets that any server other than the named registry received.
 fn leaks(log: &Log) -> Vec<String> {
     let log = log.lock().unwrap();
     log.iter().filter(|heard| heard.server != "registry").map(|heard| format!("{heard:?}")).collect()
@@ -203,7 +203,7 @@ fn no_registry_leads_a_password_or_a_weight_into_the_clear_or_inward() {
             let output = command.output().unwrap();
             let reported = stderr(&output);
             let heard = leaks(&log);
-            // A redirect of an upload is not followed, wherever it leads.
+            // A redirect of an upload is never followed.
             let named = reported.contains("refused: ") || reported.contains("status 307");
             if !heard.is_empty() || output.status.code() != Some(17) || !named || reported.contains(PASSWORD) {
                 wrong.push(format!("{}, {}, to {server}: {heard:?} {output:?}", deed.name, deed.command));
@@ -248,7 +248,8 @@ fn a_password_goes_to_the_token_service_that_the_registry_names_over_tls_and_to_
     assert_eq!(sent("storage"), [None], "a secret went to another host");
 }
 
-/// What the user names by http elsewhere is requested without a secret, and a secret for it is refused.
+/// An http address of another machine is requested without a secret, and a secret for that address is
+/// refused.
 #[test]
 fn what_the_user_names_by_http_gets_no_secret() {
     let test = "what_the_user_names_by_http_gets_no_secret";
@@ -307,7 +308,7 @@ fn what_the_user_names_by_http_gets_no_secret() {
     assert!(wrong.is_empty(), "{}", wrong.join("\n\n"));
 }
 
-/// The name of this machine may lead elsewhere, by a name service or a file of hosts that others wrote.
+/// Attack: a name service or a hosts file gives this machine's name another address.
 #[test]
 fn a_name_of_this_machine_that_leads_elsewhere_is_not_connected_to() {
     let test = "a_name_of_this_machine_that_leads_elsewhere_is_not_connected_to";

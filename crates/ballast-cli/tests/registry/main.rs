@@ -1,5 +1,5 @@
-//! `push` and `pull` against Debian's own registry on loopback, with faults between; what is pushed
-//! is read by other tools; archives and whole images too.
+//! Tests `push` and `pull` with Debian's registry on loopback and a faulty proxy, and archives and whole
+//! images. Other tools read what was pushed.
 #![cfg(feature = "full")]
 #![expect(clippy::unwrap_used, reason = "a test's helpers may fail where they stand")]
 

@@ -1,5 +1,5 @@
-//! What an engine mounts: containerd's own snapshots and the storage that CRI-O has in common with
-//! podman, each after a pull of its own from the registry.
+//! Tests what an engine mounts after its own pull from the registry: containerd's snapshots, and the storage
+//! that CRI-O shares with podman.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -13,7 +13,7 @@ use crate::support::{is_root, is_there, stderr, stdout};
 
 const INSTALL: &str = "apt-get install containerd podman";
 
-/// Whether an engine gave a tree in which every weight is right, with lock file and index.
+/// Checks that an engine's tree contains every right weight, the lock file and the index.
 fn judged(world: &World, root: &Path) -> Result<(), String> {
     let verified = world.ballast(&["verify", root.to_str().unwrap()]);
     if !verified.status.success() || stdout(&verified).matches("  right").count() != 2 {
@@ -29,7 +29,7 @@ fn done(output: &Output) -> Result<String, String> {
     if output.status.success() { Ok(stdout(output)) } else { Err(stderr(output)) }
 }
 
-/// containerd on a socket of its own, ended by its own id.
+/// containerd on its own socket, ended by its process id.
 struct Containerd {
     dir: TempDir,
     daemon: Child,
@@ -82,7 +82,7 @@ impl Drop for Containerd {
     }
 }
 
-/// podman with a storage of its own; there is nothing that stays.
+/// podman with its own storage, which is removed afterwards.
 struct Podman(TempDir);
 
 impl Podman {

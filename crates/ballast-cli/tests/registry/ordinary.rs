@@ -1,5 +1,5 @@
-//! What is pushed is an ordinary image: the same each time, and the same bytes, modes and owners to
-//! other tools. The real weights go there and come back.
+//! Tests that a pushed image is an ordinary one: the same each time, with the same bytes, modes and owners
+//! for other tools. The real weights are pushed and pulled.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -45,13 +45,13 @@ fn two_pushes_give_one_digest_and_the_second_sends_nothing() {
     }
 }
 
-/// As if it had been brought on another day.
+/// Changes the times of a file to another day.
 pub fn aged(path: &Path) {
     let day = SystemTime::UNIX_EPOCH + Duration::from_secs(1_000_000_000);
     fs::File::options().write(true).open(path).unwrap().set_modified(day).unwrap();
 }
 
-/// Every entry below a root: kind, mode, owner, and content.
+/// Returns every entry below a root: kind, mode, owner and content.
 fn tree(root: &Path) -> BTreeMap<String, (bool, u32, u32, u32, Vec<u8>)> {
     let (mut all, mut left) = (BTreeMap::new(), vec![root.to_owned()]);
     while let Some(path) = left.pop() {
@@ -91,7 +91,7 @@ fn other_tools_unpack_what_bake_lays_out_and_the_lock_file() {
     let differ: Vec<_> =
         baked.iter().filter(|(name, entry)| unpacked.get(*name) != Some(entry)).map(|(n, _)| n).collect();
     assert!(differ.is_empty(), "{differ:?} differ between bake and the image");
-    // Ballast's own judgement of what an engine would mount.
+    // Verifies with Ballast what an engine would mount.
     let root = bundle.join("rootfs");
     let verified = world.ballast(&["verify", root.to_str().unwrap()]);
     assert!(verified.status.success(), "{verified:?}");

@@ -1,4 +1,4 @@
-//! The table of situations that one boot shows: rows a to h, i and q.
+//! The rows of the table that one boot shows: a to h, i and q.
 
 use std::fs;
 use std::os::unix::fs::{MetadataExt, chown, lchown, symlink};
@@ -20,7 +20,7 @@ const CACHE: &str = "4 right in the cache, as 100:101";
 const LAYER: &str = "4 right in the baked layer, as 100:101";
 const OUTSIDE: &str = "; written outside the volume";
 
-/// How a boot is made.
+/// How a boot is started.
 #[derive(Clone, Copy)]
 enum Tier {
     /// Root with all capabilities, or this `user:group` with none.
@@ -29,24 +29,24 @@ enum Tier {
     Runc(Rights),
 }
 
-/// Boots the situation once more.
+/// A function that boots the situation again.
 type Boot<'a> = &'a dyn Fn() -> Seen;
 
-/// One situation and what Ballast must make of it.
+/// A situation and the result that Ballast must have.
 struct Case {
     row: &'static str,
     name: &'static str,
     tier: Tier,
-    /// Makes the situation.
+    /// Creates the situation.
     plant: fn(&Ground, Boot),
-    /// What Ballast must bring.
+    /// The required result of Ballast.
     ours: &'static str,
-    /// What must hold besides.
+    /// A further check of the result.
     then: fn(&Ground, &Seen, Boot) -> Result<(), String>,
 }
 
 impl Case {
-    /// A situation in which Ballast must heal the cache.
+    /// Creates a case in which Ballast must heal the cache.
     fn new(row: &'static str, name: &'static str, tier: Tier, plant: fn(&Ground, Boot)) -> Self {
         Self { row, name, tier, plant, ours: CACHE, then: |_, _, _| Ok(()) }
     }
@@ -67,7 +67,7 @@ impl Case {
         })
     }
 
-    /// The situation for one entrypoint: the words for the table, and what is wrong with them.
+    /// Runs the case with one entrypoint; returns the words for the table, and what is wrong.
     fn run(&self, entry: Entry) -> ((String, f64), Option<String>) {
         let ground = Ground::new();
         let boot = || self.boot(&ground, entry);
@@ -239,7 +239,7 @@ fn read_only_and_full_volumes() {
     );
 }
 
-/// A volume that was right, with one weight changed in place.
+/// Changes one weight of a right volume in place.
 fn damage(ground: &Ground, change: impl Fn(&mut Vec<u8>)) {
     ground.fill(image::tenth());
     let mut bytes = fs::read(ground.weight(LARGE)).unwrap();
@@ -272,7 +272,7 @@ fn damaged_files() {
     );
 }
 
-/// A volume in which the app of an earlier run put something else under a name.
+/// Replaces a weight's name by something else, as the app of an earlier run.
 fn instead(ground: &Ground, name: &str, put: impl Fn(&Path)) {
     ground.fill(image::tenth());
     let path = ground.volume().join(name);

@@ -1,6 +1,5 @@
-//! The last tier: Docker with docker-compose. The mission's whole test plan under its own
-//! hardening, and the two rows that an engine makes: m (a volume filled from the image) and n (no
-//! volume, little memory).
+//! The last tier: Docker with docker-compose. Runs the mission's whole test plan with its hardening, and the
+//! two rows that need an engine: m (a volume filled from the image) and n (no volume, little memory).
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -18,7 +17,7 @@ const CACHE: &str = "4 right in the cache, as 100:101";
 const LAYER: &str = "4 right in the baked layer, as 100:101";
 const THREE: &str = "cap_add: [CHOWN, SETUID, SETGID]";
 const USER: &str = "user: \"100:101\"";
-/// What every service of the mission's has; the limit of CPUs is this machine's affair.
+/// The hardening of every service of the mission, without the limit of CPUs.
 const HARDENED: [&str; 6] = [
     "--rm",
     "--network=none",
@@ -33,8 +32,8 @@ impl Docker {
         self.docker(&["build", "--network", "none", "--quiet", "--tag", tag, context.to_str().unwrap()])
     }
 
-    /// Builds an image as the README says: the program, the lock file, and a layer that `bake` makes
-    /// from a folder of files, each of them checked.
+    /// Builds an image as the README says: the program, the lock file, and a layer that `bake` creates from
+    /// verified files.
     fn image(&self, image: &Image, tag: &str) {
         let context = self.path(tag);
         fs::create_dir(&context).unwrap();
@@ -68,10 +67,10 @@ impl Docker {
     }
 }
 
-/// The mission's compose file for one entrypoint; `rights` is the line in question.
+/// Returns the mission's compose file for one entrypoint; `rights` is the varied line.
 fn compose(entry: Entry, rights: &str) -> String {
     let line = entry.line(&["/bin/sh", "-c", "/reader.sh; exec sleep 3600"]);
-    // The mission's own check loads no model: it is green whatever the cache holds.
+    // The mission's own health check loads no model, so it passes whatever the cache contains.
     let health = if entry == Entry::Shell { "[CMD, /bin/true]" } else { "[CMD, /usr/local/bin/ballast, status]" };
     let pin = pin(&image::whole().baked(WEIGHTS[0].0));
     format!(
@@ -121,7 +120,8 @@ impl Project<'_> {
         self.docker.reported(&["inspect", "--format", template, &self.container()])
     }
 
-    /// Starts it, waits until it is healthy, unhealthy or over, and tells what the app found.
+    /// Starts the project, waits until the container is healthy, unhealthy or ended, and returns what the app
+    /// found.
     fn up(&self) -> (String, f64) {
         let start = Instant::now();
         self.compose(&["up", "-d"]);
@@ -158,7 +158,7 @@ fn project<'a>(docker: &'a Docker, name: &str, text: &str) -> Project<'a> {
     Project { docker, name: name.to_owned(), file }
 }
 
-/// One line of the plan: the same file with either entrypoint, up on an empty volume.
+/// Runs one line of the plan: the same file with each entrypoint, on an empty volume.
 fn planned(
     docker: &Docker,
     at: usize,
@@ -183,7 +183,7 @@ fn planned(
     Line { row: "plan", name, tier: "docker", shell, ours }
 }
 
-/// The plan's own steps, in its own words, for Ballast.
+/// Runs the steps of the plan for Ballast.
 fn test_plan(docker: &Docker) {
     let bad = docker.step("bad", "FROM whole\nCOPY 4_0_0_80x80_MiniFASNetV1SE.pth /mirror/\nRUN [\"/mirror/ballast\", \"bake\", \"--from\", \"/mirror\", \"/opt/other\"]\n", |context| {
         let mut bytes = fs::read(image::whole().baked(WEIGHTS[3].0)).unwrap();
@@ -212,7 +212,7 @@ fn plan_rows(docker: &Docker, wrong: &mut Vec<String>) -> Vec<Line> {
     ]
 }
 
-/// A weight that no source has, in an app that starts all the same: health must not be green.
+/// Checks that health fails if a weight has no source and the app still starts.
 fn health_is_not_green_without_a_weight(docker: &Docker, wrong: &mut Vec<String>) -> Line {
     let lines = "FROM whole\nRUN [\"/bin/rm\", \"/opt/baked-models/.deepface/weights/2.7_80x80_MiniFASNetV2.pth\"]\n";
     let built = docker.step("lacking", lines, |_| ());

@@ -1,4 +1,4 @@
-//! The ground of one scenario: a volume, and a place outside of it that only root may touch.
+//! The files of one scenario: a volume, and a directory outside that only root may change.
 
 use std::fs;
 use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
@@ -10,14 +10,14 @@ use tempfile::TempDir;
 
 use crate::image::{Image, TREE, WEIGHTS};
 
-/// A volume and what lies beside it.
+/// A volume and the files outside.
 pub struct Ground {
     dir: TempDir,
     mounted: AtomicBool,
 }
 
 impl Ground {
-    /// An empty volume of root's, and root's own file outside of it.
+    /// Creates an empty volume of root's, and a file of root's outside.
     pub fn new() -> Self {
         let dir = testkit::ground::folder("ground");
         let ground = Self { dir, mounted: AtomicBool::new(false) };
@@ -37,17 +37,17 @@ impl Ground {
         self.path("volume")
     }
 
-    /// Seen as `/outside` in a container.
+    /// Returns the directory that a container sees as `/outside`.
     pub fn outside(&self) -> PathBuf {
         self.path("outside")
     }
 
-    /// Root's own file.
+    /// Returns the file of root's.
     pub fn secret(&self) -> PathBuf {
         self.outside().join("secret")
     }
 
-    /// The place of a weight in the volume.
+    /// Returns the path of a weight in the volume.
     pub fn weight(&self, name: &str) -> PathBuf {
         self.volume().join(TREE).join(name)
     }
@@ -58,7 +58,7 @@ impl Ground {
         mode(&self.volume(), bits);
     }
 
-    /// The directories of the weights, the app's, as an earlier boot left them.
+    /// Creates the directories of the weights, owned by the app, as after an earlier boot.
     pub fn directories(&self) {
         fs::create_dir_all(self.volume().join(TREE)).unwrap();
         for dir in ["", ".deepface", TREE] {
@@ -66,7 +66,7 @@ impl Ground {
         }
     }
 
-    /// A volume as an earlier boot left it: all weights right, the app's.
+    /// Fills the volume as after an earlier boot: all weights right and owned by the app.
     pub fn fill(&self, image: &Image) {
         self.directories();
         for (name, _) in WEIGHTS {
@@ -75,23 +75,23 @@ impl Ground {
         }
     }
 
-    /// The mode of a weight, and the app as its owner.
+    /// Sets the mode of a weight, and makes the app its owner.
     pub fn set_owner(&self, name: &str, bits: u32) {
         chown(self.weight(name), Some(100), Some(101)).unwrap();
         mode(&self.weight(name), bits);
     }
 
-    /// Puts a file system in memory under the volume.
+    /// Mounts a tmpfs at the volume.
     pub fn mount_memory(&self, options: &str) {
         self.mount(&["-t", "tmpfs", "-o", options, "tmpfs"]);
     }
 
-    /// Makes what `mount_memory` mounted another size.
+    /// Changes the size of the tmpfs.
     pub fn remount_memory(&self, options: &str) {
         must(Command::new("mount").arg("-o").arg(format!("remount,{options}")).arg(self.volume()));
     }
 
-    /// Puts an ext4 of so many bytes under the volume, through a loop device.
+    /// Mounts an ext4 of this size at the volume, through a loop device.
     pub fn mount_disk(&self, bytes: u64) {
         let disk = self.disk();
         fs::File::create(&disk).unwrap().set_len(bytes).unwrap();
@@ -99,7 +99,7 @@ impl Ground {
         self.mount(&["-o", "loop", disk.to_str().unwrap()]);
     }
 
-    /// Makes the ext4 larger, as between two starts of a container.
+    /// Enlarges the ext4, as between two starts of a container.
     pub fn enlarge_disk(&self, bytes: u64) {
         must(Command::new("sync").arg("-f").arg(self.volume()));
         let disk = self.take_disk();
@@ -110,14 +110,14 @@ impl Ground {
         self.mount(&["-o", "loop", disk.to_str().unwrap()]);
     }
 
-    /// Unmounts the ext4 and mounts what its disk holds.
+    /// Unmounts the ext4 and mounts its disk again.
     pub fn mount_disk_again(&self) {
         let disk = self.take_disk();
         self.mount(&["-o", "loop", disk.to_str().unwrap()]);
     }
 
-    /// The disk as it is, as another file: a mount namespace that a test beside this one made may
-    /// hold the old file system open yet.
+    /// Copies the disk to another file, because another test's mount namespace may still use the old file
+    /// system.
     fn take_disk(&self) -> PathBuf {
         self.unmount();
         let taken = self.path("taken.img");
@@ -125,12 +125,12 @@ impl Ground {
         taken
     }
 
-    /// The file behind `mount_disk`.
+    /// Returns the file of the ext4's disk.
     fn disk(&self) -> PathBuf {
         self.path("disk.img")
     }
 
-    /// Takes the file system away again.
+    /// Unmounts the file system.
     pub fn unmount(&self) {
         if self.mounted.swap(false, Relaxed) {
             must(Command::new("umount").arg(self.volume()));
@@ -142,12 +142,12 @@ impl Ground {
         self.mounted.store(true, Relaxed);
     }
 
-    /// Everything outside the volume, as lines that change when anything does.
+    /// Describes everything outside the volume in lines that change if any file changes.
     pub fn outside_state(&self) -> Vec<String> {
         state(&self.outside(), |_| String::new())
     }
 
-    /// Everything in the volume, likewise.
+    /// Describes everything in the volume in the same way.
     pub fn volume_state(&self) -> Vec<String> {
         state(&self.volume(), |meta| format!("{} {}.{}", meta.ino(), meta.ctime(), meta.ctime_nsec()))
     }
@@ -171,7 +171,7 @@ pub fn mode(path: &Path, bits: u32) {
     fs::set_permissions(path, fs::Permissions::from_mode(bits)).unwrap();
 }
 
-/// One line per entry: kind and mode, owner, time, length, and the content where it is short.
+/// Returns one line for each entry: kind and mode, owner, time, length, and short contents.
 fn state(path: &Path, inode: fn(&fs::Metadata) -> String) -> Vec<String> {
     let meta = fs::symlink_metadata(path).unwrap();
     let text = if meta.is_file() && meta.len() < 4096 { fs::read(path).unwrap() } else { vec![] };

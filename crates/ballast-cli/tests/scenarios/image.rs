@@ -1,5 +1,5 @@
-//! The image under test: busybox, gosu, Ballast, both entrypoints, the mission's lock file and its
-//! baked layer. One root file system, used by every tier.
+//! The image under test, one root file system for every tier: busybox, gosu, Ballast, both entrypoints, the
+//! mission's lock file and its baked layer.
 
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
@@ -19,7 +19,7 @@ pub const WEIGHTS: [(&str, usize); 4] = [
     ("2.7_80x80_MiniFASNetV2.pth", 1_852_121),
     ("4_0_0_80x80_MiniFASNetV1SE.pth", 1_858_644),
 ];
-/// Where the weights lie below a root.
+/// The directory of the weights below a root.
 pub const TREE: &str = ".deepface/weights";
 /// The baked layer's root in the image.
 pub const BAKED: &str = "opt/baked-models";
@@ -30,38 +30,38 @@ const READER: &str = include_str!("reader.sh");
 const APPLETS: [&str; 14] =
     ["sh", "cat", "chown", "cp", "date", "id", "ls", "mkdir", "mv", "rm", "sleep", "stat", "tr", "true"];
 
-/// A root file system.
+/// The root file system of the image.
 pub struct Image {
-    /// Its root on this machine.
+    /// The root's path on this machine.
     pub root: PathBuf,
 }
 
-/// Weights at a tenth of their size: nothing in most situations depends on it but the time.
+/// Returns an image with weights at a tenth of their size, which only saves time in most situations.
 pub fn tenth() -> &'static Image {
     static IMAGE: OnceLock<Image> = OnceLock::new();
     IMAGE.get_or_init(|| Image::new("tenth", |name, size| made_up(name, size / 10)))
 }
 
-/// Weights at their real size, which the formats' own readers open.
+/// Returns an image with weights at their real size, for readers of the real formats.
 pub fn whole() -> &'static Image {
     static IMAGE: OnceLock<Image> = OnceLock::new();
     IMAGE.get_or_init(|| Image::new("whole", generated))
 }
 
-/// Weights of a few bytes, for a thousand boots.
+/// Returns an image with weights of a few bytes, for a thousand boots.
 pub fn tiny() -> &'static Image {
     static IMAGE: OnceLock<Image> = OnceLock::new();
     IMAGE.get_or_init(|| Image::new("tiny", |name, size| made_up(name, size / 10_000)))
 }
 
-/// A generated weight, whole.
+/// Returns a generated weight.
 fn generated(name: &str, size: usize) -> Vec<u8> {
     let bytes = own_data().weight(name);
     assert_eq!(bytes.len(), size, "{name}: the sizes here are those of the generated weights");
     bytes
 }
 
-/// Bytes that no two names, and no two chunks, share.
+/// Returns bytes that differ for each name and each chunk.
 fn made_up(name: &str, size: usize) -> Vec<u8> {
     let mut state = name
         .bytes()
@@ -99,12 +99,12 @@ impl Image {
         image
     }
 
-    /// A path of the image, on this machine.
+    /// Returns the path on this machine of a file in the image.
     pub fn path(&self, rel: &str) -> PathBuf {
         self.root.join(rel)
     }
 
-    /// A baked weight, on this machine.
+    /// Returns the path on this machine of a baked weight.
     pub fn baked(&self, name: &str) -> PathBuf {
         self.root.join(BAKED).join(TREE).join(name)
     }
@@ -125,7 +125,7 @@ impl Image {
             fs::copy(&program, self.path(to)).unwrap();
             libraries(&program).iter().for_each(|library| self.library(library));
         }
-        // What bakes an image is the full build, whichever is under test.
+        // The full build bakes the image, whichever build is under test.
         libraries(env!("CARGO_BIN_EXE_ballast").as_ref()).iter().for_each(|library| self.library(library));
     }
 
@@ -135,7 +135,7 @@ impl Image {
         fs::copy(library, to).unwrap();
     }
 
-    /// The mission's lock file with the pins of these bytes, and the layer that `bake` makes of them.
+    /// Writes the mission's lock file with the pins of these bytes, and bakes the layer.
     fn bake(&self, weight: impl Fn(&str, usize) -> Vec<u8>) {
         let source = self.path("source");
         fs::create_dir(&source).unwrap();
@@ -154,12 +154,12 @@ impl Image {
     }
 }
 
-/// The SHA-256 of a file.
+/// Returns the SHA-256 of a file.
 pub fn pin(path: &Path) -> String {
     pin_of(&fs::read(path).unwrap())
 }
 
-/// The lock file with another pin and size for one weight.
+/// Returns the lock file with another pin and size for one weight.
 fn with_pin(lock: &str, name: &str, pin: &str, size: usize) -> String {
     let mut inside = false;
     let mut lines = Vec::new();
@@ -176,7 +176,7 @@ fn with_pin(lock: &str, name: &str, pin: &str, size: usize) -> String {
     lines.join("\n") + "\n"
 }
 
-/// What a program needs from the loader; nothing for a static one.
+/// Returns the libraries that a program needs; none for a static program.
 fn libraries(program: &Path) -> Vec<PathBuf> {
     let listed = Command::new("ldd").arg(program).output().unwrap();
     let text = String::from_utf8_lossy(&listed.stdout).into_owned();

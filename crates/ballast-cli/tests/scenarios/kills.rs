@@ -1,4 +1,4 @@
-//! Boots that are cut off: row k (SIGKILL, `docker stop`) and row p (the power goes).
+//! Boots that are interrupted: row k (SIGKILL, `docker stop`) and row p (power cut).
 
 use std::fs;
 use std::os::unix::process::CommandExt;
@@ -18,7 +18,7 @@ use crate::table::{Line, compare_or_write};
 
 const LARGE: &str = WEIGHTS[0].0;
 const CACHE: &str = "4 right in the cache, as 100:101";
-/// What each needs to copy anything at all.
+/// Returns the rights that each entrypoint needs to copy a file.
 fn rights(entry: Entry) -> Rights {
     let caps = if entry == Entry::Shell { DEFAULT } else { THREE };
     Rights { user: (0, 0), caps, no_new_privs: true }
@@ -32,7 +32,7 @@ fn spawn(command: &mut Command) -> Child {
     command.process_group(0).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap()
 }
 
-/// Polls a condition; `false` when the process ended first.
+/// Polls a condition; returns `false` if the process ended first.
 fn until(child: &mut Child, holds: impl Fn() -> bool) -> bool {
     while child.try_wait().unwrap().is_none() {
         if holds() {
@@ -43,8 +43,8 @@ fn until(child: &mut Child, holds: impl Fn() -> bool) -> bool {
     false
 }
 
-/// Whether a copy of the largest weight is under way: a short file under its name for the shell, a
-/// nameless one for Ballast.
+/// Whether the largest weight is being copied: to a short file of its name by the shell, to a nameless file
+/// by Ballast.
 fn copying(ground: &Ground, entry: Entry, pid: u32) -> bool {
     match entry {
         Entry::Shell => {
@@ -57,7 +57,7 @@ fn copying(ground: &Ground, entry: Entry, pid: u32) -> bool {
     }
 }
 
-/// The names that hold anything but the right bytes.
+/// Returns the names with wrong bytes.
 fn wrong_names(ground: &Ground) -> Vec<&'static str> {
     let wrong = |name: &str| {
         let found = fs::read(ground.weight(name));
@@ -66,12 +66,12 @@ fn wrong_names(ground: &Ground) -> Vec<&'static str> {
     WEIGHTS.iter().map(|(name, _)| *name).filter(|name| wrong(name)).collect()
 }
 
-/// Kills a boot in the middle of its copy; the verdict is the next boot's.
+/// Kills a boot during its copy; returns the result of the next boot.
 fn killed_in_mid_copy(entry: Entry) -> (String, f64) {
     caught(|| kill_in_mid_copy(entry))
 }
 
-/// A busy machine may look too late: tried again on new ground, a few times.
+/// Repeats an attempt on new ground a few times, because a busy machine may poll too late.
 fn caught(attempt: impl FnMut() -> Option<(String, f64)>) -> (String, f64) {
     std::iter::repeat_with(attempt).take(5).flatten().next().expect("no boot was caught in mid copy")
 }
@@ -91,7 +91,7 @@ fn kill_in_mid_copy(entry: Entry) -> Option<(String, f64)> {
     Some((next.verdict(), next.ms))
 }
 
-/// Stops a container in the middle of its copy: the verdict, and how long the end took.
+/// Stops a container during its copy; returns the result, and how long the end took.
 fn stopped_in_mid_copy(entry: Entry) -> (String, f64) {
     caught(|| stop_in_mid_copy(entry))
 }
@@ -117,7 +117,7 @@ fn stop_in_mid_copy(entry: Entry) -> Option<(String, f64)> {
             let _ = kill_process(pid, Signal::KILL);
             child.wait().unwrap();
             if entry == Entry::Ballast {
-                // The signal came after the heal, or was ignored: then five attempts end here.
+                // The signal came after the heal, or was ignored; if ignored, all five attempts end here.
                 return None;
             }
             "goes on, and is killed when the engine's patience ends".into()
@@ -161,7 +161,7 @@ fn a_boot_that_is_killed_or_stopped() {
     if killed.1.0 != CACHE {
         wrong.push(format!("after SIGKILL: {}", killed.1.0));
     }
-    // Far above what is measured: a stop that waits for the copy or for patience takes seconds.
+    // This limit is far above the measured time: a stop that waits for the copy takes seconds.
     if stopped.1.iter().any(|(verdict, ms)| verdict != "exit 143 at once" || *ms > 1000.0) {
         wrong.push(format!("stopped: {:?}", stopped.1));
     }
@@ -189,8 +189,8 @@ fn a_boot_that_is_killed_at_any_moment_shows_nothing_wrong() {
     assert_eq!(last.verdict(), CACHE, "{last:?}");
 }
 
-/// What a power cut leaves of a file system: nothing reaches its disk after this, and what its
-/// journal holds is what a mount finds.
+/// A script that simulates a power cut: nothing reaches the disk afterwards, and a mount finds what the
+/// journal contains.
 const CUT: &str = "import fcntl, os, struct, sys\n\
     fd = os.open(sys.argv[1], os.O_RDONLY)\n\
     fcntl.ioctl(fd, 0x8004587D, struct.pack('I', 2))";

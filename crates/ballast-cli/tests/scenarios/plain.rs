@@ -1,4 +1,4 @@
-//! The first tier: a plain process in a mount namespace of its own, its root read-only.
+//! The first tier: a plain process in a new mount namespace with a read-only root.
 
 use std::path::Path;
 use std::process::Command;
@@ -28,18 +28,18 @@ exec chroot ${user:+--userspec="$user" --groups=} "$root" "$@"
 /// How the cache is mounted.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Mount {
-    /// To be written.
+    /// Writable.
     Rw,
-    /// To be read.
+    /// Read-only.
     Ro,
 }
 
-/// The command of one boot.
+/// Returns the command of one boot.
 pub fn command(root: &Path, ground: &Ground, user: Option<&str>, mount: Mount, entry: Entry, app: &[&str]) -> Command {
     enter(root, ground, user, mount, &entry.line(app))
 }
 
-/// Any line in the same place.
+/// Returns a command that runs any line in the same namespace.
 pub fn enter(root: &Path, ground: &Ground, user: Option<&str>, mount: Mount, line: &[String]) -> Command {
     let mut command = Command::new("unshare");
     command.args(["--mount", "--propagation", "private", "--", "/bin/sh", "-euc", ENTER, "enter"]);

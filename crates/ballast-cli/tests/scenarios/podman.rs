@@ -1,4 +1,4 @@
-//! The third tier: rootless podman, as a made-up user with subordinate ids of its own.
+//! The third tier: rootless podman, as an invented user with its own subordinate ids.
 
 use std::fs;
 use std::os::unix::fs::chown;
@@ -15,7 +15,7 @@ use crate::support::is_root;
 use crate::table::{Line, compare_or_write};
 
 const UID: u32 = 54_321;
-/// The account files of this machine, as podman and newuidmap see them, then the made-up user.
+/// A script that replaces the account files which podman and newuidmap read, and becomes the invented user.
 const ENTER: &str = r#"
 home=$1 uid=$2
 shift 2
@@ -43,7 +43,7 @@ const FLAGS: [&str; 8] = [
     "--volume",
 ];
 
-/// A home of the made-up user. Its containers and volumes end with it.
+/// A home of the invented user. Dropping it removes its containers and volumes.
 struct Home {
     dir: TempDir,
 }
@@ -60,7 +60,7 @@ const FUSE: Driver = (
 
 impl Home {
     fn new((_, storage): Driver) -> Self {
-        // Below a path that everybody may walk, wherever the checkout is.
+        // Below a path that every user may enter, wherever the checkout is.
         let dir = tempfile::Builder::new().prefix("ballast-podman.").tempdir_in("/var/tmp").unwrap();
         let home = Self { dir };
         mode(home.dir.path(), 0o755);
@@ -113,7 +113,7 @@ impl Home {
 
 impl Drop for Home {
     fn drop(&mut self) {
-        // The process that holds the user's namespace open: podman tells where its id is.
+        // The process that keeps the user's namespace open; podman writes its id to this file.
         if let Some(pid) = read_pid(&self.path("run/libpod/tmp/pause.pid")) {
             let _ = rustix::process::kill_process(pid, rustix::process::Signal::KILL);
         }
@@ -166,7 +166,7 @@ fn rootless_podman() {
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
-/// How firm the baked layer is, in a container without a cache whose app is uid 100, as the report says.
+/// Returns the baked layer's protection in the report of a container without a cache, whose app is uid 100.
 fn protection(home: &Home, flags: &[&str], baked: &str) -> String {
     let mut command = home.podman(["run", "--rm", "--network=none", "--log-driver=none", "--tmpfs=/tmp:rw,mode=1777"]);
     command.args(flags).arg("scenario").args(["/usr/local/bin/ballast", "run", "--store", "/reader.sh"]);
@@ -188,8 +188,8 @@ fn rootless_podmans_storage_drivers() {
     }
     let volume = "--mount=type=image,source=scenario,destination=/layer";
     let (own, mounted) = ("/opt/baked-models", "/layer/opt/baked-models");
-    // The files are the app's own, so that only the mount can make them a layer. Podman mounts an image volume as an
-    // overlay without an upper side, also over vfs; what FUSE serves is not known to the kernel.
+    // The app owns the files, so only the mount can protect them as a layer. Podman mounts an image volume as
+    // an overlay without an upper directory, also over vfs. The kernel does not know what FUSE serves.
     let rows: [(&str, &[&str], &str, [&str; 3]); 3] = [
         ("the image, its root read-only", &["--read-only"], own, ["image-layer"; 3]),
         ("the image, its root writable", &[], own, ["owned"; 3]),

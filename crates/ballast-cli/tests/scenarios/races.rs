@@ -1,5 +1,5 @@
-//! Rows in which another process works on the volume at the same time: i15 (a peer that races
-//! symlinks) and j (two replicas and a reader).
+//! Rows in which another process changes the volume at the same time: i15 (a peer that swaps symlinks) and j
+//! (two replicas and a reader).
 
 use std::fs;
 use std::ops::Range;
@@ -14,8 +14,8 @@ use crate::seen::{Entry, Seen};
 use crate::support::is_root;
 use crate::table::{Line, compare_or_write};
 
-/// The peer, as uid 100: swaps directories and files of the volume for symlinks that lead out of
-/// it, and back, as fast as it can.
+/// The script of the peer, as uid 100: swaps directories and files of the volume for symlinks to the outside,
+/// and back, as fast as it can.
 const PEER: &str = "
 import itertools, os, sys
 def attempt(call, *args):
@@ -55,8 +55,8 @@ impl Drop for Peer {
     }
 }
 
-/// Boots one after another in one mount namespace; their exit codes, and what was said. `$n` of the line is the boot's
-/// number.
+/// Boots one after another in one mount namespace; returns their exit codes and output. `$n` in the line is
+/// the boot's number.
 fn boots(ground: &Ground, numbers: Range<u32>, line: &str) -> Seen {
     let Range { start, end } = numbers;
     let each = format!("n={start}; while [ $n -lt {end} ]; do {line}; echo \"code $?\"; n=$((n+1)); done");
@@ -70,7 +70,7 @@ fn raced() -> Ground {
     ground
 }
 
-/// Boots of the shell until root writes outside of the volume, at most 2,000.
+/// Boots with the shell entrypoint until root writes outside the volume, at most 2,000 times.
 fn shell_raced() -> String {
     let ground = raced();
     let before = ground.outside_state();
@@ -84,7 +84,7 @@ fn shell_raced() -> String {
     "nothing written outside the volume in 2,000 boots".into()
 }
 
-/// What the boots of a race brought.
+/// The results of the boots of a race.
 struct Raced {
     boots: u32,
     started: usize,
@@ -92,14 +92,14 @@ struct Raced {
     written_outside: bool,
 }
 
-/// What makes the volume the app's again: root's own directories out of the way, by rename, to a name of each boot's own:
-/// the peer's link to outside may be what was moved, and nothing may be moved into that.
+/// A line that gives the volume back to the app. It renames root's directories to a new name for each boot,
+/// because the peer's link to the outside may have been moved, and nothing may be moved into that.
 const HANDED_BACK: &str = "mv -T /tmp/.deepface/.deepface /tmp/.deepface/old.$n 2>/dev/null; chown 100:101 /tmp/.deepface; chmod 755 /tmp/.deepface";
 
-/// A race in which nothing was healed proves nothing: rounds go on until this many copies were made.
+/// The smallest number of copies in a race: a race in which nothing was healed proves nothing.
 const FEWEST_COPIES: usize = 100;
 
-/// Rounds of 250 boots: at least `rounds`, and up to eight times as many until enough copies were made.
+/// Runs at least `rounds` rounds of 250 boots, and up to eight times as many until there are enough copies.
 fn ballast_raced(rounds: u32, before_each: &str, options: &str) -> Raced {
     let ground = raced();
     let before = ground.outside_state();
@@ -113,7 +113,7 @@ fn ballast_raced(rounds: u32, before_each: &str, options: &str) -> Raced {
         let seen = boots(&ground, raced.boots..raced.boots + 250, &line);
         raced.boots += 250;
         raced.started += seen.out.lines().filter(|line| *line == "code 0").count();
-        // A file of the app's whose bytes are right is its own source.
+        // A file of the app's with right bytes is its own source.
         raced.copies += seen.err.matches("-> copied").count() + seen.err.matches("-> repaired").count();
     }
     drop(peer);
@@ -156,7 +156,7 @@ fn replica(ground: &Ground, entry: Entry) -> Seen {
     Seen::of(&mut plain::command(&image::whole().root, ground, None, Mount::Rw, entry, &["/reader.sh"]))
 }
 
-/// Two replicas on one empty volume, the second one later by so much.
+/// Starts two replicas on one empty volume, the second one after `stagger`.
 fn pair(ground: &Ground, entry: Entry, stagger: Duration) -> (Seen, Seen) {
     std::thread::scope(|scope| {
         let first = scope.spawn(|| replica(ground, entry));
@@ -166,7 +166,7 @@ fn pair(ground: &Ground, entry: Entry, stagger: Duration) -> (Seen, Seen) {
     })
 }
 
-/// Opens the weights of a volume again and again, and counts those that are not whole.
+/// Opens the weights of a volume repeatedly, and counts partial ones.
 fn read_all_along(ground: &Ground, over: &AtomicBool, partial: &AtomicUsize) {
     let pristine: Vec<_> = WEIGHTS.iter().map(|(name, _)| fs::read(image::whole().baked(name)).unwrap()).collect();
     while !over.load(Ordering::Relaxed) {
@@ -178,16 +178,16 @@ fn read_all_along(ground: &Ground, over: &AtomicBool, partial: &AtomicUsize) {
     }
 }
 
-/// What rounds of two replicas brought.
+/// The results of rounds with two replicas.
 struct Rounds {
-    /// Every app of every round found four right weights.
+    /// Whether every app of every round found four right weights.
     whole: bool,
     ms: f64,
     copies: usize,
     partial: usize,
 }
 
-/// Rounds of two replicas, by growing stagger; ends when an app finds something wrong.
+/// Runs rounds of two replicas with growing stagger, until an app finds a wrong weight.
 fn rounds(entry: Entry, count: u32, step: Duration) -> Rounds {
     let partial = AtomicUsize::new(0);
     let mut all = Rounds { whole: true, ms: 0.0, copies: 0, partial: 0 };
@@ -219,7 +219,7 @@ fn two_replicas_on_one_empty_volume() {
     }
     let shell = rounds(Entry::Shell, 120, Duration::from_millis(1));
     let ours = rounds(Entry::Ballast, 8, Duration::from_millis(10));
-    // What exactly an app finds depends on the moment; that something is wrong does not.
+    // What an app finds depends on timing, but not that something is wrong.
     let words = |rounds: &Rounds| {
         if rounds.whole { "4 right for both, in every round" } else { "an app finds a file cut short" }
     };

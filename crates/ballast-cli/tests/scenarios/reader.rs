@@ -1,6 +1,5 @@
-//! A real reader: Python with h5py and onnxruntime opens the mission's own files as uid 100, under
-//! `ballast run`, its root read-only and without a network. Files with one bit flipped never
-//! reach it.
+//! Tests a real reader: Python with h5py and onnxruntime opens the mission's files as uid 100, under `ballast
+//! run`, on a read-only root, without a network. The reader never gets a file with a flipped bit.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -15,7 +14,7 @@ use crate::support::is_root;
 use crate::table::{Line, compare_or_write};
 
 const READER: &str = include_str!("reader.py");
-/// The cache, the baked layer, the program and the reader on top of this machine's own root.
+/// A script that mounts the cache, the baked layer, the program and the reader over this machine's root.
 const ENTER: &str = r#"
 root=$1 image=$2 venv=$3 volume=$4
 shift 4
@@ -33,7 +32,7 @@ mount --rbind /dev "$root/dev"
 mount -o remount,bind,ro "$root"
 exec chroot "$root" "$@"
 "#;
-/// What both libraries find in the real files: arrays and values of the one, outputs of the other.
+/// What both libraries find in the real files: the arrays and values of h5py, the outputs of onnxruntime.
 const READ: &str = "root: Read-only file system\nuid 100:101, 490 arrays of 23497424 values, 4 outputs";
 const FLIPS: u64 = 40;
 
@@ -51,10 +50,10 @@ fn possible(test: &str) -> Option<PathBuf> {
 const BALLAST: &[&str] = &["/opt/image/usr/local/bin/ballast", "run", "--lock", "/opt/image/etc/ballast/weights.lock"];
 const WITHOUT_A_SOURCE: &[&str] = &["--baked", "/opt/nothing"];
 const PYTHON: &[&str] = &["/opt/reader/bin/python", "-B", "/opt/reader/reader.py"];
-/// Says that it was started, and no more: a reader takes a second.
+/// A command that only prints that it was started; a real reader takes a second.
 const SAYS_SO: &[&str] = &["/bin/echo", "started"];
 
-/// One boot on a root that can't be written.
+/// Boots on a read-only root.
 fn boot(ground: &Ground, python: &Path, words: &[&[&str]]) -> Seen {
     let root = ground.path("root");
     fs::create_dir_all(&root).unwrap();
@@ -76,14 +75,14 @@ fn a_real_reader_opens_what_was_healed() {
     }
 }
 
-/// The flip of one turn: a weight, and a bit of it. The same in every run.
+/// Returns the weight and the bit to flip in a turn, the same in every run.
 fn flip(turn: u64) -> (&'static str, usize, u8) {
     let (name, size) = WEIGHTS[turn as usize % 4];
     let drawn = (turn + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15);
     (name, (drawn >> 8) as usize % size, 1 << (drawn % 8))
 }
 
-/// A volume that is right but for one bit.
+/// Prepares a right volume with one flipped bit.
 fn plant(ground: &Ground, turn: u64) {
     let (name, at, bit) = flip(turn);
     let mut bytes = fs::read(image::whole().baked(name)).unwrap();
@@ -92,7 +91,7 @@ fn plant(ground: &Ground, turn: u64) {
     ground.set_owner(name, 0o644);
 }
 
-/// How many of the flips each way of starting got past, and into the reader's hands.
+/// How many of the flips reached the reader, for each entrypoint.
 #[derive(Default)]
 struct Tally {
     handed_on: usize,
@@ -119,7 +118,7 @@ fn one_flipped_bit_is_refused_or_healed_and_never_read() {
             wrong.push(format!("{name}, byte {at}, bit {bit:#x}, no source: {without:?}"));
         }
         plant(&ground, turn);
-        // Python for one flip of each weight.
+        // Python runs for one flip of each weight.
         let (app, said) = if turn < 4 { (PYTHON, format!("started\n{READ}\n")) } else { (SAYS_SO, "started\n".into()) };
         let with = boot(&ground, &python, &[BALLAST, &["--"], app]);
         if with.code == Some(0) && with.out == said && same() {

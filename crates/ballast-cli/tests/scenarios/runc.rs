@@ -1,4 +1,4 @@
-//! The second tier: `runc` with a configuration of its own, for exact capability sets.
+//! The second tier: `runc` with its own configuration, for exact capability sets.
 
 use std::fs;
 use std::path::Path;
@@ -11,7 +11,7 @@ use crate::ground::Ground;
 use crate::plain::ENVIRONMENT;
 use crate::seen::Entry;
 
-/// What Docker leaves to a container by default.
+/// The capabilities that Docker gives a container by default.
 pub const DEFAULT: &[&str] = &[
     "CHOWN",
     "DAC_OVERRIDE",
@@ -28,10 +28,10 @@ pub const DEFAULT: &[&str] = &[
     "KILL",
     "AUDIT_WRITE",
 ];
-/// The three that Ballast needs to change the volume's owner and its own user.
+/// The three capabilities that Ballast needs to change the volume's owner and its own user.
 pub const THREE: &[&str] = &["CHOWN", "SETUID", "SETGID"];
 
-/// Who starts the container, and with what.
+/// The user and the rights at the start of the container.
 #[derive(Clone, Copy, Debug)]
 pub struct Rights {
     /// User and group.
@@ -44,13 +44,13 @@ pub struct Rights {
 
 /// A container that `runc run` starts.
 pub struct Container {
-    /// Its name.
+    /// The container's name.
     pub id: String,
-    /// Runs it to its end.
+    /// The command that runs the container to its end.
     pub command: Command,
 }
 
-/// One container of this image over this ground.
+/// Returns a container of this image with this ground.
 pub fn container(root: &Path, ground: &Ground, rights: &Rights, entry: Entry, app: &[&str]) -> Container {
     static COUNT: AtomicUsize = AtomicUsize::new(0);
     let id = format!("ballast-{}-{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
@@ -64,7 +64,7 @@ pub fn container(root: &Path, ground: &Ground, rights: &Rights, entry: Entry, ap
     Container { id, command }
 }
 
-/// A container's first process, as this machine numbers it, once there is one.
+/// Returns the id on this machine of a container's first process, once it exists.
 pub fn first_process(ground: &Ground, id: &str) -> Option<u32> {
     fs::read_to_string(ground.path(id).join("pid")).ok()?.trim().parse().ok()
 }

@@ -1,4 +1,4 @@
-//! What one boot brought, in the words of the table.
+//! The result of one boot, in the words of the table.
 
 use std::io::Read;
 use std::os::unix::process::CommandExt;
@@ -8,17 +8,17 @@ use std::time::{Duration, Instant};
 /// A boot that takes longer than this hangs.
 const PATIENCE: Duration = Duration::from_secs(15);
 
-/// Which entrypoint is in front of the app.
+/// The entrypoint that starts the app.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Entry {
-    /// The one of the mission.
+    /// The shell entrypoint of the mission.
     Shell,
-    /// Ours.
+    /// `ballast run`.
     Ballast,
 }
 
 impl Entry {
-    /// The line that starts an app.
+    /// Returns the line that starts an app.
     pub fn line(self, app: &[&str]) -> Vec<String> {
         let head: &[&str] = match self {
             Self::Shell => &["/entrypoint.sh"],
@@ -28,22 +28,22 @@ impl Entry {
     }
 }
 
-/// What one boot brought.
+/// The result of one boot.
 #[derive(Debug)]
 pub struct Seen {
-    /// The exit code; none where it was killed.
+    /// The exit code; `None` if the process was killed.
     pub code: Option<i32>,
-    /// It was still not over when patience was.
+    /// Whether the boot had not ended after the time limit.
     pub hung: bool,
-    /// Standard output and standard error.
+    /// The standard output.
     pub out: String,
-    /// What was said.
+    /// The standard error.
     pub err: String,
-    /// From the engine's start to the app's, or to the end.
+    /// Milliseconds from the engine's start to the app's start, or to the end.
     pub ms: f64,
 }
 
-/// What the app found.
+/// The state of the four weights that the app found.
 pub struct Read4 {
     pub as_whom: String,
     pub right: usize,
@@ -53,12 +53,12 @@ pub struct Read4 {
 }
 
 impl Seen {
-    /// Runs a boot to its end, or to the end of patience.
+    /// Runs a boot to its end, or to the time limit.
     pub fn of(command: &mut Command) -> Self {
         Self::within(command, PATIENCE)
     }
 
-    /// Runs what takes minutes.
+    /// Runs a command that takes minutes.
     pub fn of_long(command: &mut Command) -> Self {
         Self::within(command, 20 * PATIENCE)
     }
@@ -80,12 +80,12 @@ impl Seen {
         let code = child.wait().unwrap().code();
         let whole = start.elapsed();
         let ((out, first), (err, _)) = (out.join().unwrap(), err.join().unwrap());
-        // The app speaks as soon as it runs.
+        // The app prints as soon as it runs.
         let ms = first.unwrap_or(whole).as_secs_f64() * 1e3;
         Self { code, hung, out, err, ms }
     }
 
-    /// What the app said, if it ran.
+    /// Returns what the app found, if it ran.
     pub fn read(&self) -> Option<Read4> {
         let line = self.out.lines().find_map(|line| line.strip_prefix("reader "))?;
         let words: Vec<_> = line.split(' ').collect();
@@ -99,7 +99,7 @@ impl Seen {
         })
     }
 
-    /// The words of the table.
+    /// Returns the words of the table.
     pub fn verdict(&self) -> String {
         if self.hung {
             return "hangs for ever".into();
@@ -117,7 +117,7 @@ impl Seen {
     }
 }
 
-/// A child that hangs may have children that hang.
+/// Kills a child's process group, because its children may hang too.
 pub fn kill_group(child: &Child) {
     let group = rustix::process::Pid::from_child(child);
     rustix::process::kill_process_group(group, rustix::process::Signal::KILL).unwrap();
@@ -136,7 +136,7 @@ fn ends_within(child: &mut Child, patience: Duration) -> bool {
 
 type Drain = std::thread::JoinHandle<(String, Option<Duration>)>;
 
-/// Reads a pipe to its end, and notes when the first words came.
+/// Reads a pipe to its end, and notes when the first bytes came.
 fn drain(pipe: Option<impl Read + Send + 'static>, start: Instant) -> Drain {
     std::thread::spawn(move || {
         let (mut pipe, mut text, mut first, mut buffer) = (pipe.unwrap(), Vec::new(), None, [0; 4096]);

@@ -1,4 +1,4 @@
-//! The table that these tests write: `docs/scenarios.md`.
+//! Writes the table of `docs/scenarios.md`.
 //!
 //! A line that differs from what a test saw is a failure; milliseconds are printed, never compared.
 
@@ -37,9 +37,9 @@ pub struct Line {
     pub row: &'static str,
     pub name: &'static str,
     pub tier: &'static str,
-    /// What the shell brought, and in how many milliseconds.
+    /// The result of the shell, and its milliseconds.
     pub shell: (String, f64),
-    /// What Ballast brought.
+    /// The result of Ballast, and its milliseconds.
     pub ours: (String, f64),
 }
 
@@ -48,7 +48,7 @@ impl Line {
         format!("| {} | {}: {}", self.row, self.tier, self.name)
     }
 
-    /// The line as the page has it: without times, which differ from run to run.
+    /// Returns the line of the page, without times, which differ in each run.
     fn text(&self) -> String {
         let found = |found: &str| {
             found
@@ -82,7 +82,7 @@ pub fn compare_or_write(lines: &[Line]) -> Vec<String> {
     }
     table.retain(|old| !ours(old));
     table.extend(lines.iter().map(Line::text));
-    // Stable: within a row the order is that of the tests.
+    // The sort is stable: within a row, the order of the tests stays.
     table.sort_by_key(|line| ROWS.iter().position(|row| line.starts_with(&format!("| {row} |"))));
     fs::write(page(), format!("{HEAD}{}\n", table.join("\n"))).unwrap();
     vec![]

@@ -1,6 +1,7 @@
-//! Many photographs of one command: files, folders and `-`, on all cores, answered one by one in their order.
+//! Examines many photographs for one command: files, folders and `-`, on all cores. Prints the results one by
+//! one, in order.
 //!
-//! A photograph that gives no answer is reported, and the others follow; the command ends by the worst of them. Reads
+//! A failed photograph is reported, and the others follow; the command ends with the worst exit code. Reads
 //! the photographs and the names in folders.
 
 use std::collections::BTreeMap;
@@ -20,10 +21,10 @@ use crate::exit::{Exit, Failure};
 use crate::print;
 use crate::problem::Problem;
 
-/// What a folder's photographs are called.
+/// The endings of names of photographs in a folder.
 const KINDS: [&str; 4] = ["jpg", "jpeg", "png", "webp"];
 
-/// A photograph that gave no answer, in the shape of the API's problems.
+/// A failed photograph, in the form of the API's errors.
 #[derive(Debug, Serialize)]
 struct RefusedPhotograph {
     image: String,
@@ -37,10 +38,10 @@ enum NoReport {
     Examined(NoAnswer),
 }
 
-/// The photographs that these arguments name, those of a folder by name.
+/// Returns the photographs that the arguments name; those of a folder are sorted by name.
 ///
 /// # Errors
-/// A folder can't be read, or has none.
+/// A folder can't be read, or contains no photograph.
 pub fn photographs(arguments: &[PathBuf]) -> Result<Vec<PathBuf>, Failure> {
     let mut found = Vec::new();
     for argument in arguments {
@@ -77,7 +78,7 @@ fn inside(folder: &Path, found: &mut Vec<PathBuf>) -> Result<(), Failure> {
     Ok(())
 }
 
-/// The bytes of a photograph, or of stdin for `-`.
+/// Returns the bytes of a photograph, or of stdin for `-`.
 fn bytes(path: &Path) -> Result<Vec<u8>, Failure> {
     if path != Path::new("-") {
         return read(path);
@@ -92,7 +93,8 @@ fn bytes(path: &Path) -> Result<Vec<u8>, Failure> {
     }
 }
 
-/// Examines each photograph and answers it: its report, and how a command would end that has this one alone.
+/// Examines each photograph and prints its report; returns the worst exit code. `examine` returns a report,
+/// and the exit code for that photograph alone.
 pub fn each<R: Serialize + Send>(
     photographs: &[PathBuf],
     json: bool,
@@ -154,7 +156,7 @@ fn show<R: Serialize>(
     failure.exit
 }
 
-/// Which of two ends says more about what went wrong.
+/// Returns the worse of two exit codes.
 fn worse(one: Exit, other: Exit) -> Exit {
     let rank = |exit: Exit| match exit {
         Exit::Success => 0,

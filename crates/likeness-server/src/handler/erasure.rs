@@ -114,7 +114,7 @@ pub async fn erase(
     Ok(Json(ErasedResponse { user_id: user, subject_salt: hex(&salt), erasure }))
 }
 
-/// How an erasure stands
+/// Returns the state of an erasure
 #[utoipa::path(get, operation_id = "get_erasure", path = "/api/v1/erasures/{erasure_id}", tag = "persons",
     params(("erasure_id" = String, Path, description = "of the erasure")),
     responses((status = 200, description = "the erasure", body = ErasureResponse)))]

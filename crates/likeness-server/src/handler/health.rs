@@ -96,7 +96,7 @@ pub struct HealthResponse {
     pub(super) store: &'static str,
 }
 
-/// Which routes can answer now, and what the others lack.
+/// Reports which routes work now, and what the others lack.
 #[utoipa::path(get, path = "/api/v1/health", tag = "health",
     responses((status = 200, description = "healthy or degraded", body = HealthResponse),
         (status = 503, description = "unhealthy", body = HealthResponse)))]
@@ -163,14 +163,14 @@ async fn store(app: &App) -> &'static str {
     if waiting || templates.index_state().is_some_and(|state| state.ready) { "ready" } else { "index_loading" }
 }
 
-/// The process answers.
+/// Checks that the process responds.
 #[utoipa::path(get, operation_id = "health_live", path = "/api/v1/health/live", tag = "health",
     responses((status = 200, description = "the process answers", body = Value)))]
 pub async fn live() -> Json<Value> {
     Json(json!({"status": "alive"}))
 }
 
-/// Whether traffic should be sent here: as health, in short, and not once the service has begun to end.
+/// Reports whether the service accepts traffic: the status of health, or 503 once the service has begun to end.
 #[utoipa::path(get, operation_id = "health_ready", path = "/api/v1/health/ready", tag = "health",
     responses((status = 200, description = "send traffic here", body = Value),
         (status = 503, description = "send no traffic here", body = Value)))]
@@ -186,7 +186,7 @@ pub(super) fn is_ready(app: &App, health: StatusCode) -> StatusCode {
     if app.ending.load(Ordering::Acquire) { StatusCode::SERVICE_UNAVAILABLE } else { health }
 }
 
-/// Health, with what the machine is doing.
+/// Reports health, with the load of the service.
 #[utoipa::path(get, operation_id = "health_detailed", path = "/api/v1/health/detailed", tag = "health",
     responses((status = 200, description = "healthy or degraded", body = Value),
         (status = 503, description = "unhealthy", body = Value)))]

@@ -70,7 +70,7 @@ impl Inspected {
     }
 }
 
-/// Shows what the networks saw.
+/// Returns the inputs and results of the networks.
 ///
 /// # Errors
 /// A photograph's own, with its field, or `MODEL_UNAVAILABLE` without a detector.

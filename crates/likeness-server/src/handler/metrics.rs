@@ -11,7 +11,7 @@ use crate::app::App;
 use crate::models::{OnDisk, Role, key};
 use crate::series::{EMBEDDERS, STORE_STATES, state};
 
-/// All metrics.
+/// Returns all metrics.
 #[utoipa::path(get, operation_id = "metrics", path = "/metrics", tag = "operations", responses((status = 200, description = "all metrics, as Prometheus reads them", body = String, content_type = "text/plain")))]
 pub async fn metrics_route(State(app): State<App>) -> impl IntoResponse {
     let (code, health) = health(State(app.clone())).await;

@@ -33,7 +33,7 @@ pub struct ListQuery {
     limit: Option<String>,
 }
 
-/// Whose person.
+/// The tenant of a person.
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
@@ -191,7 +191,7 @@ fn templates(person: &Person) -> impl Iterator<Item = TemplateResponse> {
     })
 }
 
-/// Who is enrolled
+/// Lists the enrolled persons
 #[utoipa::path(get, operation_id = "list_persons", path = "/api/v1/persons", tag = "persons", params(ListQuery),
     responses((status = 200, description = "a page of persons", body = PersonsResponse)))]
 pub async fn list(
@@ -216,7 +216,7 @@ pub async fn list(
     Ok(Json(PersonsResponse { persons, next_cursor: page.next, total: page.total }))
 }
 
-/// One person
+/// Returns one person
 #[utoipa::path(get, operation_id = "get_person", path = "/api/v1/persons/{user_id}", tag = "persons",
     params(("user_id" = String, Path, description = "who"), TenantQuery),
     responses((status = 200, description = "the person", body = OnePersonResponse)))]
@@ -233,7 +233,7 @@ pub async fn one(
     Ok(Json(OnePersonResponse { templates: templates(&person).collect(), person: (&person).into() }))
 }
 
-/// Everything that is stored about a person
+/// Returns all data that is stored about a person
 #[utoipa::path(get, operation_id = "export_person", path = "/api/v1/persons/{user_id}/export", tag = "persons",
     params(("user_id" = String, Path, description = "who"), TenantQuery),
     responses((status = 200, description = "all that is stored", body = ExportResponse)))]
@@ -258,7 +258,7 @@ pub async fn export(
     }))
 }
 
-/// Tenants, with the number of their persons
+/// Lists the tenants with the number of their persons
 #[utoipa::path(get, operation_id = "list_tenants", path = "/api/v1/tenants", tag = "persons",
     responses((status = 200, description = "every tenant that has a person", body = TenantsResponse)))]
 pub async fn tenants(

@@ -25,7 +25,7 @@ pub struct RecordResponse {
     public_key: String,
 }
 
-/// The whole record of an answer, by the id in its header `X-Likeness-Record`.
+/// Returns a decision record by the id in the response header `X-Likeness-Record`.
 ///
 /// # Errors
 /// `NOT_FOUND`: no such record, or another tenant's.

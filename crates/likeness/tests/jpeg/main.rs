@@ -1,7 +1,9 @@
-//! JPEG files of every sampling: the pixels are libjpeg-turbo's, or the file is refused by name. No file panics.
+//! Tests JPEG files of every sampling: the pixels equal libjpeg-turbo's, or the file is refused by name. No
+//! file causes a panic.
 //!
-//! `writer` makes the files, `reference` says what libjpeg-turbo and OpenCV make of them. The reference was compared
-//! with OpenCV 4 on some 4,000 of these files: every file that OpenCV reads had the same pixels.
+//! `writer` creates the files, and `reference` computes the pixels of libjpeg-turbo and OpenCV. The reference
+//! was compared with OpenCV 4 on about 4,000 of these files: every file that OpenCV reads had the same
+//! pixels.
 
 #![allow(clippy::unwrap_used, clippy::print_stdout, reason = "tests; the counts are for --nocapture")]
 
@@ -17,7 +19,7 @@ use self::writer::{Colours, Jpeg, Scans};
 
 const SIZES: [(usize, usize); 4] = [(37, 29), (64, 64), (70, 5), (3, 50)];
 
-/// Every combination of sampling factors for this many components.
+/// Returns every combination of sampling factors for this many components.
 fn samplings(components: usize) -> Vec<Vec<(usize, usize)>> {
     let factors: Vec<_> = (1..=4).flat_map(|h| (1..=4).map(move |v| (h, v))).collect();
     let mut all = vec![Vec::new()];
@@ -37,7 +39,7 @@ fn decodable(file: &Jpeg<'_>) -> bool {
     }
 }
 
-/// What is wrong with the outcome, if anything.
+/// Returns what is wrong with the result, if anything.
 fn fault(file: &Jpeg<'_>) -> Option<String> {
     let outcome = decode(&file.bytes(), &Limits::default());
     let right = match &outcome {
@@ -51,10 +53,10 @@ fn fault(file: &Jpeg<'_>) -> Option<String> {
     halved.or_else(|| (!right).then(|| format!("{file:?}: decodable {}, found {outcome:?}", decodable(file))))
 }
 
-/// As if the file had more pixels than are decoded one by one.
+/// Limits under which each file counts as too large for a full decode.
 const HALVED: Limits = Limits { bytes: 1 << 20, pixels: 1, halved: 1 << 20, side: 1 << 12 };
 
-/// What is wrong with the outcome at half the size, if anything.
+/// Returns what is wrong with the result at half the size, if anything.
 fn halved_fault(file: &Jpeg<'_>, decoded: bool) -> Option<String> {
     let outcome = decode(&file.bytes(), &HALVED);
     let right = match &outcome {
@@ -107,7 +109,7 @@ fn every_sampling_of_four_components_is_libjpeg_turbos_pixels_or_refused_by_name
     assert_none(&wrong, of);
 }
 
-/// Where a segment's body begins.
+/// Returns where a segment's body begins.
 fn body(bytes: &[u8], markers: &[u8]) -> usize {
     bytes.windows(2).position(|pair| pair[0] == 0xff && markers.contains(&pair[1])).unwrap() + 4
 }
@@ -128,7 +130,7 @@ fn change_header(bytes: &mut [u8], frame: usize, scan: usize, components: usize,
     }
 }
 
-/// What became of a file whose header claims this width and height.
+/// Returns the result for a file whose header claims this width and height.
 fn outcome(bytes: &[u8], claimed: (usize, usize), limits: &Limits) -> &'static str {
     match decode(bytes, limits) {
         Ok(image) if [image.width(), image.height()] == [claimed.0, claimed.1].map(|n| n.div_ceil(image.unit())) => {

@@ -1,9 +1,9 @@
-//! The pixels that libjpeg-turbo and OpenCV make of a file of [`Jpeg`]: upsampling and colour conversion, written
-//! plainly from `jdsample.c`, `jdcolor.c` and `utils.cpp`. It reads no file: the samples are known.
+//! Computes the pixels that libjpeg-turbo and OpenCV give for a [`Jpeg`]: upsampling and colour conversion as
+//! in `jdsample.c`, `jdcolor.c` and `utils.cpp`. Reads no file, because the samples are known.
 
 use super::writer::{Colours, Jpeg, value};
 
-/// BGR, row by row; `None` where libjpeg-turbo refuses: sampling that is no whole ratio.
+/// Returns BGR row by row; `None` if libjpeg-turbo refuses the file, because a sampling ratio is not whole.
 pub fn pixels(file: &Jpeg<'_>) -> Option<Vec<u8>> {
     let planes: Option<Vec<Plane>> = (0..file.sampling.len()).map(|at| upsampled(file, at)).collect();
     let planes = planes?;
@@ -26,7 +26,7 @@ impl Plane {
     }
 }
 
-/// A component at the picture's size.
+/// Returns a component upsampled to the picture's size.
 fn upsampled(file: &Jpeg<'_>, component: usize) -> Option<Plane> {
     let ((h, v), (most_h, most_v)) = (file.sampling[component], file.max());
     let (wide, high) = file.samples(component);

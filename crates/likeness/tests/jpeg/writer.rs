@@ -1,10 +1,10 @@
 //! Writes small JPEG files of any sampling, baseline or progressive, in one scan or in one scan a component.
 //!
-//! Each block is flat: one grey value, different from its neighbours'. So the samples of every plane are known
-//! without a decoder, and a plane that is squeezed, cropped or shifted shows. Blocks beyond the image's edge have
-//! values of their own, so that a decoder that lets them into the picture shows too.
+//! Each block has one value, different from its neighbours'. So the samples of every plane are known without
+//! a decoder, and a squeezed, cropped or shifted plane is noticed. Blocks beyond the image's edge have other
+//! values, so that a decoder which shows them is noticed too.
 
-/// How the blocks lie in the file.
+/// The order of the blocks in the file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Scans {
     /// Baseline, one scan with all components.
@@ -15,10 +15,10 @@ pub enum Scans {
     Progressive,
 }
 
-/// What the samples mean.
+/// The meaning of the samples.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Colours {
-    /// Grey or YCbCr, by the number of components, as JFIF has them.
+    /// Grey or YCbCr, by the number of components, as in JFIF.
     Jfif,
     /// RGB or CMYK, by an Adobe marker with transform 0.
     Adobe,
@@ -37,7 +37,7 @@ pub struct Jpeg<'a> {
     pub colours: Colours,
 }
 
-/// The value of a block, 28 to 227.
+/// Returns the value of a block, 28 to 227.
 pub fn value(component: usize, x: usize, y: usize) -> u8 {
     let mixed = (component * 7919 + y * 613 + x * 89 + 17) * 2_654_435_761 % 4_294_967_296;
     (28 + mixed / 65_536 % 200) as u8
@@ -49,7 +49,7 @@ impl Jpeg<'_> {
         (most(|s| s.0), most(|s| s.1))
     }
 
-    /// The bytes of the file.
+    /// Returns the bytes of the file.
     pub fn bytes(&self) -> Vec<u8> {
         let mut out = vec![0xff, 0xd8];
         match self.colours {
@@ -114,7 +114,7 @@ impl Jpeg<'_> {
         out.extend(bits.finish());
     }
 
-    /// The blocks of a scan, in their order: MCU by MCU, or row by row where there is one component.
+    /// Returns the blocks of a scan in order: MCU by MCU, or row by row for one component.
     fn blocks(&self, components: &[usize]) -> Vec<(usize, usize, usize)> {
         let (h, v) = self.max();
         if let [only] = *components {
@@ -134,7 +134,7 @@ impl Jpeg<'_> {
         all
     }
 
-    /// Samples of a component's plane that belong to the picture.
+    /// Returns the number of samples of a component's plane that belong to the picture.
     pub fn samples(&self, component: usize) -> (usize, usize) {
         let ((h, v), (most_h, most_v)) = (self.sampling[component], self.max());
         ((self.width * h).div_ceil(most_h), (self.height * v).div_ceil(most_v))
@@ -154,7 +154,7 @@ fn segment(out: &mut Vec<u8>, marker: u8, body: &[u8]) {
     out.extend(body);
 }
 
-/// Bits, highest first, with a zero byte after each 0xff.
+/// Writes bits, highest first, with a zero byte after each 0xff.
 #[derive(Default)]
 struct Bits {
     bytes: Vec<u8>,

@@ -1,4 +1,4 @@
-//! What DeepFace 0.0.98 answered, as types.
+//! The types of DeepFace 0.0.98's recorded results.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -8,7 +8,8 @@ use likeness::image::{Bgr, Limits, decode};
 use likeness::net::Digest;
 use serde::Deserialize;
 
-/// What DeepFace answered. Python writes an infinite distance as a bare word: null here.
+/// Reads DeepFace's recorded results. Python writes an infinite distance as a bare word, which becomes null
+/// here.
 pub fn answers(folder: &Path) -> DeepFace {
     let text = fs::read_to_string(folder.join("golden/deepface.json")).unwrap();
     serde_json::from_str(&text.replace(": Infinity", ": null")).unwrap()
@@ -67,7 +68,7 @@ pub struct Run {
     pub faces: Vec<Face>,
 }
 
-/// What the detector said, before truncation, in the canvas that it saw.
+/// The detector's output before truncation, in pixels of its canvas.
 #[derive(Deserialize)]
 pub struct Raw {
     pub input_hw: [usize; 2],
@@ -152,7 +153,7 @@ pub struct AntiSpoofing {
     pub cosine_result: Outcome,
 }
 
-/// An answer, or the exception in its place.
+/// A result, or the exception in its place.
 #[derive(Deserialize)]
 #[serde(untagged)]
 pub enum Outcome {

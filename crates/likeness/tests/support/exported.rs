@@ -1,4 +1,5 @@
-//! Networks in upstream's files, written as DeepFace 0.0.103 opens them: the names that it looks for, ONNX, NHWC.
+//! Converts networks from upstream's files to the form that DeepFace 0.0.103 opens: its file names, ONNX,
+//! NHWC.
 
 use std::path::Path;
 

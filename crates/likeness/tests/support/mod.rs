@@ -26,7 +26,8 @@ pub const SPOOF_V2: &str = "2.7_80x80_MiniFASNetV2.pth";
 pub const SPOOF_V1SE: &str = "4_0_0_80x80_MiniFASNetV1SE.pth";
 pub const FACENET512: &str = "facenet512_synthetic.h5";
 
-/// Whether every size is looked at (`LIKENESS_SIZES=all`, as `just parity` sets it), or a part that shows each kind.
+/// Whether every size is tested (`LIKENESS_SIZES=all`, which `just parity` sets), or only a part with each
+/// kind.
 pub fn all_sizes() -> bool {
     std::env::var_os("LIKENESS_SIZES").is_some_and(|sizes| sizes == "all")
 }
@@ -41,8 +42,8 @@ pub fn weights(folder: &std::path::Path, name: &str) -> WeightFile {
     WeightFile::new(bytes(folder, name))
 }
 
-/// How far the test data's embedder is from its recorded answer to the self-test's picture. The shipped
-/// library knows no file of the test data, so that its own self-test finds no answer for this one.
+/// Returns the test data's embedder's difference from its recorded result for the self-test's picture. The
+/// shipped library contains no result for files of the test data.
 pub fn synthetic_error(embedder: &Embedder) -> f32 {
     let input: Vec<f32> = picture(SIDE, SIDE).into_iter().map(|number| number / 255.0).collect();
     let mut scratch = Scratch::default();
@@ -51,16 +52,17 @@ pub fn synthetic_error(embedder: &Embedder) -> f32 {
     means.zip(synthetic::FACENET512_SYNTHETIC).map(|(found, expected)| (found - expected).abs()).fold(0.0, f32::max)
 }
 
-/// How far it may be, as the self-test of a published embedder would allow.
+/// The largest allowed difference, as in the self-test of a published embedder.
 pub const SYNTHETIC_TOLERANCE: f32 = 1e-4;
 
-/// A golden file. Python writes an infinite distance as a bare word, which is no JSON: null here.
+/// Reads a golden file. Python writes an infinite distance as a bare word, which is no JSON and becomes null
+/// here.
 pub fn golden(folder: &std::path::Path, name: &str) -> Value {
     let text = fs::read_to_string(folder.join("golden").join(name)).unwrap();
     serde_json::from_str(&text.replace(": Infinity", ": null")).unwrap()
 }
 
-/// The names of the golden arrays that end so, without that ending.
+/// Returns the names of the golden arrays with this ending, without the ending.
 pub fn arrays(folder: &std::path::Path, ending: &str) -> Vec<String> {
     let names = fs::read_dir(folder.join("golden/arrays")).unwrap().map(|entry| entry.unwrap().file_name());
     let mut names: Vec<String> =
@@ -99,13 +101,13 @@ pub fn numbers(list: &Value) -> Vec<f64> {
     list.as_array().unwrap().iter().map(|number| number.as_f64().unwrap()).collect()
 }
 
-/// The greatest difference of two lists of the same length.
+/// Returns the largest difference of two lists of the same length.
 pub fn farthest(left: &[f32], right: &[f64]) -> f64 {
     assert_eq!(left.len(), right.len());
     left.iter().zip(right).map(|(l, r)| (f64::from(*l) - r).abs()).fold(0.0, f64::max)
 }
 
-/// A Python with these packages; where it can't be made the test is skipped.
+/// Returns a Python environment with these packages; if it can't be installed, the test is skipped.
 pub fn python(test: &str, packages: &[&str]) -> Option<PathBuf> {
     Some(testkit::need::python(test, packages)?.join("bin/python"))
 }

@@ -1,5 +1,5 @@
-//! What an independent implementation recorded about one small generated photograph (`tools/own-data-answers`), and how
-//! far each network is from it: infinitely far where a network fails or sees another face.
+//! Compares each network with an independent implementation's results for one small generated photograph
+//! (`tools/own-data-answers`). The difference is infinite if a network fails or finds another face.
 
 use std::sync::OnceLock;
 
@@ -19,9 +19,9 @@ use super::{farthest, numbers, world::own};
 
 /// The photograph: one face, 240 x 320 pixels.
 const PHOTOGRAPH: &str = "crowd_01.jpg";
-/// How far a score and a probability may be.
+/// The largest allowed difference of a score and of a probability.
 pub const TOLERANCE: f64 = 1e-5;
-/// How far a mean of eight numbers of an embedding may be.
+/// The largest allowed difference of a mean of eight numbers of an embedding.
 pub const EMBEDDING_TOLERANCE: f64 = 1e-4;
 
 struct Recorded {

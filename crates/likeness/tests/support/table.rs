@@ -1,10 +1,10 @@
-//! The table of a parity test: what was compared, the worst error, the most that is allowed.
+//! The table of a parity test: what was compared, the worst error, and the allowed error.
 
 use std::collections::BTreeMap;
 
 use likeness::detect::Raw;
 
-/// One line of the table: the worst measured, and the most that is allowed.
+/// One line of the table: the worst error, and the allowed error.
 #[derive(Default)]
 struct Line {
     checked: usize,
@@ -12,7 +12,7 @@ struct Line {
     limit: f64,
 }
 
-/// The table, what is merely listed, and what fails.
+/// The table, the rows that are only listed, and the failures.
 #[derive(Default)]
 pub struct Table {
     lines: BTreeMap<&'static str, Line>,
@@ -26,7 +26,7 @@ impl Table {
         let line = self.lines.entry(what).or_default();
         line.checked += 1;
         line.limit = limit;
-        // What is no number is worse than any number.
+        // NaN counts as worse than any number.
         let error = if error.is_nan() { f64::INFINITY } else { error };
         line.worst = line.worst.max(error);
         if error > limit {
@@ -34,7 +34,7 @@ impl Table {
         }
     }
 
-    /// What must be equal.
+    /// Compares two values that must be equal.
     pub fn equal<T: PartialEq + std::fmt::Debug>(&mut self, what: &'static str, found: T, expected: T, row: &str) {
         let same = found == expected;
         self.within(what, 0.0, if same { 0.0 } else { 1.0 }, row);

@@ -1,5 +1,5 @@
-//! The four networks, loaded once for a test program, with the photographs that they look at: the generated ones, which
-//! are always there, or the published ones beside the clone.
+//! Loads the four networks once for a test program, with their photographs: the generated ones, which always
+//! exist, or the published ones beside the clone.
 
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
@@ -23,7 +23,7 @@ pub struct World {
     pub encoder: FaceEncoder,
 }
 
-/// The published networks, or a counted SKIP.
+/// Returns the published networks; `None` and a recorded skip if they are missing.
 pub fn world(test: &str) -> Option<&'static World> {
     static WORLD: OnceLock<World> = OnceLock::new();
     let folder = testdata(test)?;
@@ -38,7 +38,7 @@ pub fn own() -> &'static World {
     WORLD.get_or_init(|| load(own_data().root(), EMBEDDER, photographs()))
 }
 
-/// The networks of a folder, in the forms that DeepFace 0.0.103 opens.
+/// Loads the networks of a folder, in the forms that DeepFace 0.0.103 opens.
 pub fn exported(folder: &Path, embedder: &str) -> World {
     let kernels = KernelSet::best();
     let [v2, v1se, embedder] = super::exported::weights(&folder.join("weights"), embedder).map(|(_, file)| file);

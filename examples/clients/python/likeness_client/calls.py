@@ -15,7 +15,7 @@ class Calls(Transport):
         return cast(types.CompareResponse, self.json("POST", "/api/v1/compare", query={"threshold": threshold}, file={"file1": file1, "file2": file2}))
 
     def deepface(self) -> types.Greeting:
-        """Says who answers in DeepFace's shape."""
+        """Returns the name and the version of the service."""
         return cast(types.Greeting, self.json("GET", "/deepface/"))
 
     def deepface_represent(self, *, img: Photograph, align: Optional[str] = None, anti_spoofing: Optional[str] = None, detector_backend: Optional[str] = None, enforce_detection: Optional[str] = None, max_faces: Optional[str] = None, model_name: Optional[str] = None) -> types.DeepfaceRepresented:
@@ -47,43 +47,43 @@ class Calls(Transport):
         return cast(types.ErasedResponse, self.json("DELETE", "/api/v1/persons/{user_id}".replace("{user_id}", self.part(user_id)), query={"tenant_id": tenant_id}))
 
     def export_person(self, *, user_id: str, tenant_id: Optional[str] = None) -> types.ExportResponse:
-        """Everything that is stored about a person."""
+        """Returns all data that is stored about a person."""
         return cast(types.ExportResponse, self.json("GET", "/api/v1/persons/{user_id}/export".replace("{user_id}", self.part(user_id)), query={"tenant_id": tenant_id}))
 
     def get_erasure(self, *, erasure_id: str) -> types.ErasureResponse:
-        """How an erasure stands."""
+        """Returns the state of an erasure."""
         return cast(types.ErasureResponse, self.json("GET", "/api/v1/erasures/{erasure_id}".replace("{erasure_id}", self.part(erasure_id))))
 
     def get_person(self, *, user_id: str, tenant_id: Optional[str] = None) -> types.OnePersonResponse:
-        """One person."""
+        """Returns one person."""
         return cast(types.OnePersonResponse, self.json("GET", "/api/v1/persons/{user_id}".replace("{user_id}", self.part(user_id)), query={"tenant_id": tenant_id}))
 
     def health(self) -> types.HealthResponse:
-        """Which routes can answer now, and what the others lack."""
+        """Reports which routes work now, and what the others lack."""
         return cast(types.HealthResponse, self.json("GET", "/api/v1/health"))
 
     def health_detailed(self) -> Any:
-        """Health, with what the machine is doing."""
+        """Reports health, with the load of the service."""
         return self.json("GET", "/api/v1/health/detailed")
 
     def health_live(self) -> Any:
-        """The process answers."""
+        """Checks that the process responds."""
         return self.json("GET", "/api/v1/health/live")
 
     def health_ready(self) -> Any:
-        """Whether traffic should be sent here: as health, in short, and not once the service has begun to end."""
+        """Reports whether the service accepts traffic: the status of health, or 503 once the service has begun to end."""
         return self.json("GET", "/api/v1/health/ready")
 
     def inspect(self, *, file: Photograph, file2: Optional[Photograph] = None) -> types.InspectResponse:
-        """Shows what the networks saw."""
+        """Returns the inputs and results of the networks."""
         return cast(types.InspectResponse, self.json("POST", "/api/v1/inspect", file={"file": file, "file2": file2}))
 
     def list_persons(self, *, tenant_id: Optional[str] = None, cursor: Optional[str] = None, limit: Optional[int] = None) -> types.PersonsResponse:
-        """Who is enrolled."""
+        """Lists the enrolled persons."""
         return cast(types.PersonsResponse, self.json("GET", "/api/v1/persons", query={"tenant_id": tenant_id, "cursor": cursor, "limit": limit}))
 
     def list_tenants(self) -> types.TenantsResponse:
-        """Tenants, with the number of their persons."""
+        """Lists the tenants with the number of their persons."""
         return cast(types.TenantsResponse, self.json("GET", "/api/v1/tenants"))
 
     def liveness(self, *, file: Photograph) -> types.LivenessResponse:
@@ -91,11 +91,11 @@ class Calls(Transport):
         return cast(types.LivenessResponse, self.json("POST", "/api/v1/liveness", file={"file": file}))
 
     def metrics(self) -> str:
-        """All metrics."""
+        """Returns all metrics."""
         return self.text("GET", "/metrics")
 
     def record(self, *, id: str) -> types.RecordResponse:
-        """The whole record of an answer, by the id in its header `X-Likeness-Record`."""
+        """Returns a decision record by the id in the response header `X-Likeness-Record`."""
         return cast(types.RecordResponse, self.json("GET", "/api/v1/records/{id}".replace("{id}", self.part(id))))
 
     def search(self, *, file: Photograph, max_results: Optional[int] = None, tenant_id: Optional[str] = None, threshold: Optional[float] = None) -> types.SearchResponse:
@@ -115,7 +115,7 @@ class AsyncCalls(AsyncTransport):
         return cast(types.CompareResponse, await self.json("POST", "/api/v1/compare", query={"threshold": threshold}, file={"file1": file1, "file2": file2}))
 
     async def deepface(self) -> types.Greeting:
-        """Says who answers in DeepFace's shape."""
+        """Returns the name and the version of the service."""
         return cast(types.Greeting, await self.json("GET", "/deepface/"))
 
     async def deepface_represent(self, *, img: Photograph, align: Optional[str] = None, anti_spoofing: Optional[str] = None, detector_backend: Optional[str] = None, enforce_detection: Optional[str] = None, max_faces: Optional[str] = None, model_name: Optional[str] = None) -> types.DeepfaceRepresented:
@@ -147,43 +147,43 @@ class AsyncCalls(AsyncTransport):
         return cast(types.ErasedResponse, await self.json("DELETE", "/api/v1/persons/{user_id}".replace("{user_id}", self.part(user_id)), query={"tenant_id": tenant_id}))
 
     async def export_person(self, *, user_id: str, tenant_id: Optional[str] = None) -> types.ExportResponse:
-        """Everything that is stored about a person."""
+        """Returns all data that is stored about a person."""
         return cast(types.ExportResponse, await self.json("GET", "/api/v1/persons/{user_id}/export".replace("{user_id}", self.part(user_id)), query={"tenant_id": tenant_id}))
 
     async def get_erasure(self, *, erasure_id: str) -> types.ErasureResponse:
-        """How an erasure stands."""
+        """Returns the state of an erasure."""
         return cast(types.ErasureResponse, await self.json("GET", "/api/v1/erasures/{erasure_id}".replace("{erasure_id}", self.part(erasure_id))))
 
     async def get_person(self, *, user_id: str, tenant_id: Optional[str] = None) -> types.OnePersonResponse:
-        """One person."""
+        """Returns one person."""
         return cast(types.OnePersonResponse, await self.json("GET", "/api/v1/persons/{user_id}".replace("{user_id}", self.part(user_id)), query={"tenant_id": tenant_id}))
 
     async def health(self) -> types.HealthResponse:
-        """Which routes can answer now, and what the others lack."""
+        """Reports which routes work now, and what the others lack."""
         return cast(types.HealthResponse, await self.json("GET", "/api/v1/health"))
 
     async def health_detailed(self) -> Any:
-        """Health, with what the machine is doing."""
+        """Reports health, with the load of the service."""
         return await self.json("GET", "/api/v1/health/detailed")
 
     async def health_live(self) -> Any:
-        """The process answers."""
+        """Checks that the process responds."""
         return await self.json("GET", "/api/v1/health/live")
 
     async def health_ready(self) -> Any:
-        """Whether traffic should be sent here: as health, in short, and not once the service has begun to end."""
+        """Reports whether the service accepts traffic: the status of health, or 503 once the service has begun to end."""
         return await self.json("GET", "/api/v1/health/ready")
 
     async def inspect(self, *, file: Photograph, file2: Optional[Photograph] = None) -> types.InspectResponse:
-        """Shows what the networks saw."""
+        """Returns the inputs and results of the networks."""
         return cast(types.InspectResponse, await self.json("POST", "/api/v1/inspect", file={"file": file, "file2": file2}))
 
     async def list_persons(self, *, tenant_id: Optional[str] = None, cursor: Optional[str] = None, limit: Optional[int] = None) -> types.PersonsResponse:
-        """Who is enrolled."""
+        """Lists the enrolled persons."""
         return cast(types.PersonsResponse, await self.json("GET", "/api/v1/persons", query={"tenant_id": tenant_id, "cursor": cursor, "limit": limit}))
 
     async def list_tenants(self) -> types.TenantsResponse:
-        """Tenants, with the number of their persons."""
+        """Lists the tenants with the number of their persons."""
         return cast(types.TenantsResponse, await self.json("GET", "/api/v1/tenants"))
 
     async def liveness(self, *, file: Photograph) -> types.LivenessResponse:
@@ -191,11 +191,11 @@ class AsyncCalls(AsyncTransport):
         return cast(types.LivenessResponse, await self.json("POST", "/api/v1/liveness", file={"file": file}))
 
     async def metrics(self) -> str:
-        """All metrics."""
+        """Returns all metrics."""
         return await self.text("GET", "/metrics")
 
     async def record(self, *, id: str) -> types.RecordResponse:
-        """The whole record of an answer, by the id in its header `X-Likeness-Record`."""
+        """Returns a decision record by the id in the response header `X-Likeness-Record`."""
         return cast(types.RecordResponse, await self.json("GET", "/api/v1/records/{id}".replace("{id}", self.part(id))))
 
     async def search(self, *, file: Photograph, max_results: Optional[int] = None, tenant_id: Optional[str] = None, threshold: Optional[float] = None) -> types.SearchResponse:

@@ -10,7 +10,7 @@ export class Calls extends Transport {
     return this.json<types.CompareResponse>('POST', `/api/v1/compare`, { query: { 'threshold': given.threshold }, file: { 'file1': given.file1, 'file2': given.file2 } });
   }
 
-  /** Says who answers in DeepFace's shape. */
+  /** Returns the name and the version of the service. */
   deepface(): Promise<types.Greeting> {
     return this.json<types.Greeting>('GET', `/deepface/`);
   }
@@ -50,52 +50,52 @@ export class Calls extends Transport {
     return this.json<types.ErasedResponse>('DELETE', `/api/v1/persons/${this.part(given.user_id)}`, { query: { 'tenant_id': given.tenant_id } });
   }
 
-  /** Everything that is stored about a person. */
+  /** Returns all data that is stored about a person. */
   export_person(given: { user_id: string; tenant_id?: string }): Promise<types.ExportResponse> {
     return this.json<types.ExportResponse>('GET', `/api/v1/persons/${this.part(given.user_id)}/export`, { query: { 'tenant_id': given.tenant_id } });
   }
 
-  /** How an erasure stands. */
+  /** Returns the state of an erasure. */
   get_erasure(given: { erasure_id: string }): Promise<types.ErasureResponse> {
     return this.json<types.ErasureResponse>('GET', `/api/v1/erasures/${this.part(given.erasure_id)}`);
   }
 
-  /** One person. */
+  /** Returns one person. */
   get_person(given: { user_id: string; tenant_id?: string }): Promise<types.OnePersonResponse> {
     return this.json<types.OnePersonResponse>('GET', `/api/v1/persons/${this.part(given.user_id)}`, { query: { 'tenant_id': given.tenant_id } });
   }
 
-  /** Which routes can answer now, and what the others lack. */
+  /** Reports which routes work now, and what the others lack. */
   health(): Promise<types.HealthResponse> {
     return this.json<types.HealthResponse>('GET', `/api/v1/health`);
   }
 
-  /** Health, with what the machine is doing. */
+  /** Reports health, with the load of the service. */
   health_detailed(): Promise<unknown> {
     return this.json<unknown>('GET', `/api/v1/health/detailed`);
   }
 
-  /** The process answers. */
+  /** Checks that the process responds. */
   health_live(): Promise<unknown> {
     return this.json<unknown>('GET', `/api/v1/health/live`);
   }
 
-  /** Whether traffic should be sent here: as health, in short, and not once the service has begun to end. */
+  /** Reports whether the service accepts traffic: the status of health, or 503 once the service has begun to end. */
   health_ready(): Promise<unknown> {
     return this.json<unknown>('GET', `/api/v1/health/ready`);
   }
 
-  /** Shows what the networks saw. */
+  /** Returns the inputs and results of the networks. */
   inspect(given: { file: Photograph; file2?: Photograph }): Promise<types.InspectResponse> {
     return this.json<types.InspectResponse>('POST', `/api/v1/inspect`, { file: { 'file': given.file, 'file2': given.file2 } });
   }
 
-  /** Who is enrolled. */
+  /** Lists the enrolled persons. */
   list_persons(given: { tenant_id?: string; cursor?: string; limit?: number } = {}): Promise<types.PersonsResponse> {
     return this.json<types.PersonsResponse>('GET', `/api/v1/persons`, { query: { 'tenant_id': given.tenant_id, 'cursor': given.cursor, 'limit': given.limit } });
   }
 
-  /** Tenants, with the number of their persons. */
+  /** Lists the tenants with the number of their persons. */
   list_tenants(): Promise<types.TenantsResponse> {
     return this.json<types.TenantsResponse>('GET', `/api/v1/tenants`);
   }
@@ -105,12 +105,12 @@ export class Calls extends Transport {
     return this.json<types.LivenessResponse>('POST', `/api/v1/liveness`, { file: { 'file': given.file } });
   }
 
-  /** All metrics. */
+  /** Returns all metrics. */
   metrics(): Promise<string> {
     return this.text('GET', `/metrics`);
   }
 
-  /** The whole record of an answer, by the id in its header `X-Likeness-Record`. */
+  /** Returns a decision record by the id in the response header `X-Likeness-Record`. */
   record(given: { id: string }): Promise<types.RecordResponse> {
     return this.json<types.RecordResponse>('GET', `/api/v1/records/${this.part(given.id)}`);
   }

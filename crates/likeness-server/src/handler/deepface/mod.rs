@@ -127,7 +127,7 @@ pub struct DeepfaceRepresented {
     model: ModelResponse,
 }
 
-/// Says who answers in DeepFace's shape.
+/// Returns the name and the version of the service.
 #[utoipa::path(get, operation_id = "deepface", path = "/deepface/", tag = "deepface", responses((status = 200, description = "the name and version", body = Greeting)))]
 pub async fn greet() -> Json<Greeting> {
     Json(Greeting {
