@@ -1,19 +1,25 @@
 //! Makes the C library return large blocks of memory to the system as soon as they are freed.
 //!
 //! By default, glibc raises the size from which it maps blocks separately when such a block is freed, up to
-//! 32 MiB. Then the process keeps the memory of a large photograph. A fixed size prevents that.
+//! 32 MiB. Then the process keeps the memory of a large photograph. A fixed size prevents that. Smaller blocks are kept
+//! for the next photograph: a new page costs a fault, and with each of its blocks new a photograph of 400 x 500 pixels
+//! took 4 % longer.
 
 /// Blocks of at least this size are mapped separately, and unmapped when freed.
 #[cfg(target_env = "gnu")]
-const LARGE: libc::c_int = 1 << 20;
+const LARGE: libc::c_int = 8 << 20;
 
-/// Fixes the size from which blocks are mapped separately.
+/// Each thread keeps at most this much free memory.
+#[cfg(target_env = "gnu")]
+const KEPT: libc::c_int = 16 << 20;
+
+/// Fixes the size from which blocks are mapped separately, and how much free memory is kept.
 #[cfg(target_env = "gnu")]
 #[expect(unsafe_code, reason = "the C library has no other way to set it")]
 pub fn return_large_blocks() {
-    // SAFETY: `mallopt` takes two integers and no pointers, and is called before any other thread runs.
-    let set = unsafe { libc::mallopt(libc::M_MMAP_THRESHOLD, LARGE) };
-    debug_assert_eq!(set, 1, "glibc takes any size up to 32 MiB");
+    // SAFETY: `mallopt` takes two integers and no pointers, and both calls run before any other thread.
+    let set = unsafe { [libc::mallopt(libc::M_MMAP_THRESHOLD, LARGE), libc::mallopt(libc::M_TRIM_THRESHOLD, KEPT)] };
+    debug_assert_eq!(set, [1, 1], "glibc takes any size up to 32 MiB");
 }
 
 /// Does nothing: other C libraries, such as musl, map large blocks separately.
