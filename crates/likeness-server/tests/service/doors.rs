@@ -142,6 +142,9 @@ fn every_door_says_the_same_about_twelve_pairs() {
 
 #[test]
 fn every_door_says_the_same_at_the_boundary() {
+    if !testkit::need::time("every_door_says_the_same_at_the_boundary") {
+        return;
+    }
     let ground = Ground::new();
     let service = ground.serve_with_store(&[], &[]).ready();
     enroll_all(&service, &ground);
@@ -283,6 +286,9 @@ fn broken(situation: &str, answers: Vec<(String, Answer)>, applied: &mut BTreeMa
 
 #[test]
 fn no_answer_of_any_route_in_any_situation_contradicts_itself() {
+    if !testkit::need::time("no_answer_of_any_route_in_any_situation_contradicts_itself") {
+        return;
+    }
     // Photographs of: the same person, another person, an indeterminate face, a cut-off face, a spoof,
     // several faces.
     let probes = ["anna.jpg", "carl.jpg", "unsure.jpg", "close.jpg", "anna_fake.jpg", "two.jpg"];
