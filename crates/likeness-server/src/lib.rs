@@ -17,6 +17,8 @@ mod examiner;
 mod exit;
 mod form;
 mod handler;
+mod hex;
+mod jws;
 mod listen;
 mod memory;
 mod models;

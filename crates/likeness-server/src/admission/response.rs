@@ -10,9 +10,9 @@ use likeness::liveness::Liveness;
 use tower_http::catch_panic::CatchPanicLayer;
 
 use crate::app::App;
+use crate::jws::signature;
 use crate::problem::{Code, Problem};
 use crate::record::AnsweredRequest;
-use crate::record::jws::signature;
 use crate::routes::Route;
 use crate::series::{self, NO_ROUTE};
 use crate::trace::Ids;

@@ -14,9 +14,9 @@ use super::photograph::{no_answer, read};
 use crate::args::Explain;
 use crate::examiner::FullExaminer;
 use crate::exit::{Exit, Failure};
+use crate::jws::verified;
 use crate::models::LoadedModels;
 use crate::print;
-use crate::record::jws::verified;
 use crate::record::{KIND, ModelRecord, PhotographRecord, Record, mode, policy};
 use crate::trail::Trail;
 

@@ -9,9 +9,9 @@ use serde::Serialize;
 use super::store::open;
 use crate::clock::now;
 use crate::exit::{Exit, Failure};
+use crate::jws::Signer;
 use crate::print;
 use crate::record::chain::{Chain, JournalHead};
-use crate::record::jws::Signer;
 use crate::store::{Kind, Store, StoreError};
 use crate::store_args::{JournalCommand, VerifyJournal};
 

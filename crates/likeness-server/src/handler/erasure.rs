@@ -11,8 +11,9 @@ use super::persons::TenantQuery;
 use crate::admission::caller::Caller;
 use crate::app::App;
 use crate::clock::{now, rfc3339};
+use crate::hex::hex;
 use crate::problem::{Code, Problem};
-use crate::store::{Erased, ErasureId, ErasureState, Receipt, hex, unhex_erasure};
+use crate::store::{Erased, ErasureId, ErasureState, Receipt, unhex_erasure};
 
 /// A place that was searched.
 #[derive(Debug, Serialize, ToSchema)]

@@ -10,8 +10,8 @@ use utoipa::ToSchema;
 use super::person::ask;
 use crate::admission::caller::Caller;
 use crate::app::App;
+use crate::jws::verified;
 use crate::problem::{Code, Problem};
-use crate::record::jws::verified;
 use crate::record::{KIND, Record};
 
 /// A decision record.

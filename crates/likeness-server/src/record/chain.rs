@@ -4,7 +4,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::document::{KIND, Record};
-use super::jws::{Signer, verified};
+use crate::jws::{Signer, verified};
 use crate::store::{JournalEntry, NOTHING, hash_of_entry};
 
 /// The `typ` of a signed head.
@@ -109,11 +109,10 @@ mod tests {
 
     use super::*;
 
-    fn journal(signer: &Signer) -> Vec<String> {
+    fn journal() -> Vec<String> {
         let mut previous = NOTHING.to_owned();
         let texts = (1..=4).map(|seq| {
             let body = json!({ "number": seq, "text": "a" });
-            let _ = signer;
             let entry = JournalEntry { seq, previous: previous.clone(), at: 7, kind: "policy".into(), body };
             let text = serde_json::to_string(&entry).unwrap();
             previous = hash_of_entry(&text);
@@ -132,7 +131,7 @@ mod tests {
     #[test]
     fn an_entry_that_is_changed_removed_added_or_moved_breaks_the_chain() {
         let signer = Signer::of(&[1; 32]).unwrap();
-        let whole = journal(&signer);
+        let whole = journal();
         let head = checked(&whole, Vec::new()).unwrap();
         let read = JournalHead::read(&head.signed(&signer), Some(&signer.public_key)).unwrap();
         assert_eq!(read, head);

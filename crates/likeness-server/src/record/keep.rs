@@ -16,8 +16,9 @@ use metrics::counter;
 use serde_json::{Value, json};
 
 use super::document::{KIND, ModelsRecord, PhotographRecord, Program, Record, Rule, is_judging, rules};
-use super::jws::{Signer, hex};
 use crate::clock::now;
+use crate::hex::hex;
+use crate::jws::Signer;
 use crate::store::{NewEntry, Store, random_key};
 use crate::trail::Seen;
 

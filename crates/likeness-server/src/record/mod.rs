@@ -7,7 +7,6 @@
 
 pub mod chain;
 mod document;
-pub mod jws;
 mod keep;
 
 pub use document::{KIND, ModelRecord, PhotographRecord, Program, Record, mode, policy};

@@ -13,10 +13,10 @@ use zeroize::Zeroizing;
 use super::digest::{Changes, Meta, Table, TableDigest};
 use super::error::{Kind, Result, StoreError};
 use super::handle::Store;
-use super::keys::hex;
 use super::person::Tenant;
 use super::seal::{Context, name, open, random, seal};
 use super::sql::{Row, Rows, Value};
+use crate::hex::hex;
 
 /// A permission of an API key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

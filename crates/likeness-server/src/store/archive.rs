@@ -18,8 +18,9 @@ use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
 use super::error::{Kind, Result, StoreError};
-use super::keys::{Keyring, MasterKey, hex, sync_parent};
+use super::keys::{Keyring, MasterKey, sync_parent};
 use super::seal::{Context, Key, OVERHEAD, open, random, random_key, seal};
+use crate::hex::hex;
 
 const MAGIC: &[u8; 17] = b"likeness-persons\x01";
 const HEAD: usize = MAGIC.len() + 16 + 8 + 32 + OVERHEAD;

@@ -4,10 +4,10 @@
 use super::digest::{Meta, Table, TableDigest};
 use super::error::{Kind, Result};
 use super::handle::{Store, stored};
-use super::keys::hex;
 use super::person::Person;
 use super::record::{Opened, Stored};
 use super::sql::{Row, Rows, Value};
+use crate::hex::hex;
 
 /// How many rows one read returns at most.
 const PAGE: i64 = 500;

@@ -11,12 +11,12 @@ use super::digest::{Changes, Table};
 use super::enroll::FOLLOWED;
 use super::error::{Kind, Result, StoreError};
 use super::handle::{Store, columns, stored};
-use super::keys::hex;
 use super::person::{Subject, Tenant};
 use super::receipt::{Finding, Receipt, commitment};
 use super::record::{Opened, Stored, content, lay, sealed};
 use super::seal::{Context, open, random, seal};
 use super::sql::{Erasure, Row, Rows, Value};
+use crate::hex::hex;
 
 /// Files up to this length are searched before the request is answered; longer ones in the background.
 const AT_ONCE: u64 = 256 << 20;

@@ -8,12 +8,13 @@ use std::time::Duration;
 
 use super::digest::{Changes, DigestKeys, Meta, no_meta};
 use super::error::{Kind, Result, StoreError};
-use super::keys::{Keyring, MasterKey, hex};
+use super::keys::{Keyring, MasterKey};
 use super::location::Location;
 use super::person::{Subject, Tenant};
 use super::record::{Opened, Stored};
 use super::seal::{Context, Key, derive, name, open, random_key, seal};
 use super::sql::{Database, Erasure, LAYOUT, Purpose, Row, Rows, TABLES};
+use crate::hex::hex;
 
 /// How long the background thread waits between two attempts to finish pending erasures.
 const AGAIN: Duration = Duration::from_secs(1);

@@ -14,6 +14,7 @@ use zeroize::Zeroizing;
 
 use super::error::{Kind, Result, StoreError};
 use super::seal::{Key, random_key};
+use crate::hex::{hex, unhex};
 use crate::secrets;
 
 const HEAD: &str = "# likeness: master keys of a store, newest first. Without them nothing in it can be read.\n\
@@ -167,7 +168,11 @@ fn read(path: &Path) -> Result<Vec<MasterKey>> {
     };
     let text = secrets::read(path).map_err(unread)?;
     let lines = text.lines().filter(|line| !line.starts_with('#') && !line.is_empty());
-    let keys: Option<Vec<_>> = lines.map(|line| unhex(line).map(MasterKey::new)).collect();
+    let read = |line: &str| {
+        let mut key = Key::default();
+        unhex(line, &mut key[..]).map(|()| MasterKey::new(key))
+    };
+    let keys: Option<Vec<_>> = lines.map(read).collect();
     match keys {
         Some(keys) if (1..=2).contains(&keys.len()) => Ok(keys),
         _ => Err(refused(path, "expected one or two lines of 64 hexadecimal digits")),
@@ -194,21 +199,4 @@ fn write_new(path: &Path, keys: &[MasterKey]) -> io::Result<()> {
 pub fn sync_parent(path: &Path) -> io::Result<()> {
     let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty());
     File::open(parent.unwrap_or(Path::new(".")))?.sync_all()
-}
-
-/// Returns bytes as lower-case hexadecimal digits.
-pub fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
-/// Parses 64 hexadecimal digits as a key.
-pub fn unhex(text: &str) -> Option<Key> {
-    let mut key = Key::default();
-    if text.len() != 64 || !text.is_ascii() {
-        return None;
-    }
-    for (byte, at) in key.iter_mut().zip((0..).step_by(2)) {
-        *byte = u8::from_str_radix(text.get(at..at + 2)?, 16).ok()?;
-    }
-    text.bytes().all(|digit| digit.is_ascii_hexdigit()).then_some(key)
 }

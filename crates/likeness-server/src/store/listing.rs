@@ -4,9 +4,9 @@
 use super::digest::Meta;
 use super::error::Result;
 use super::handle::{Store, columns};
-use super::keys::hex;
 use super::person::{Person, Subject, Tenant};
 use super::seal::{Context, open, seal};
+use crate::hex::hex;
 
 /// The largest number of persons in a page.
 pub const MOST_LISTED: usize = 200;

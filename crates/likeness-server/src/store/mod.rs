@@ -43,7 +43,6 @@ pub use failures::{Limit, Source, Spent};
 pub use handle::Store;
 pub use index::{Index, IndexState, Query, SearchResult};
 pub use journal::{JournalEntry, NOTHING, NewEntry, hash as hash_of_entry};
-pub use keys::hex;
 pub use listing::{Holdings, MOST_LISTED};
 pub use location::Location;
 #[cfg(test)]

@@ -4,16 +4,14 @@
 //! The receipt is a JSON Web Signature (RFC 7515, compact) with Ed25519 (RFC 8037), which JOSE libraries with
 //! `EdDSA` verify. The key is derived from the store's root, so a new master key does not change it.
 
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use ring::signature::{Ed25519KeyPair, KeyPair as _};
 use serde::{Deserialize, Serialize};
 
 use super::error::{Kind, Result, StoreError};
-use super::keys::hex;
 use super::person::{Subject, Tenant};
 use super::seal::Key;
 use crate::clock::rfc3339;
+use crate::hex::hex;
+use crate::jws::Signer;
 
 /// The `typ` of the JSON Web Signature.
 const TYPE: &str = "likeness-erasure+jws";
@@ -77,8 +75,7 @@ impl Receipt {
         if looked.is_empty() || looked.iter().any(|finding| finding.found > 0) {
             return Err(refused("something of the person was found"));
         }
-        let pair = Ed25519KeyPair::from_seed_unchecked(&key[..]).map_err(|_| refused("no key"))?;
-        let public_key = hex(pair.public_key().as_ref());
+        let signer = Signer::of(key).map_err(|why| refused(&why))?;
         let claims = Claims {
             erasure_id: &hex(id),
             tenant_id: tenant,
@@ -87,11 +84,9 @@ impl Receipt {
             looked_at: rfc3339(looked_at),
             looked: &looked,
         };
-        let head = serde_json::json!({"alg": "EdDSA", "typ": TYPE, "kid": public_key});
-        let claims = serde_json::to_vec(&claims).map_err(|why| refused(&why.to_string()))?;
-        let text = format!("{}.{}", URL_SAFE_NO_PAD.encode(head.to_string()), URL_SAFE_NO_PAD.encode(claims));
-        let signature = URL_SAFE_NO_PAD.encode(pair.sign(text.as_bytes()).as_ref());
+        let claims = serde_json::to_string(&claims).map_err(|why| refused(&why.to_string()))?;
+        let jws = signer.sign(TYPE, &claims);
         let commitment = commitment.to_owned();
-        Ok(Self { jws: format!("{text}.{signature}"), looked_at, looked, commitment, public_key })
+        Ok(Self { jws, looked_at, looked, commitment, public_key: signer.public_key })
     }
 }

@@ -15,10 +15,11 @@ use rustix::fs::FlockOperation;
 use super::digest::{Changes, Table};
 use super::error::{Kind, Result, StoreError};
 use super::handle::{Store, columns, root, rooted, stored};
-use super::keys::{MasterKey, hex};
+use super::keys::MasterKey;
 use super::record::rewrap;
 use super::seal::seal;
 use super::sql::Erasure;
+use crate::hex::hex;
 
 /// The largest number of persons in a transaction.
 const BATCH: i64 = 100;

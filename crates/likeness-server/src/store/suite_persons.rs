@@ -1,5 +1,6 @@
 //! Tests of consents, expiry, lists and receipts of erasures, for both databases.
 
+use crate::hex::hex;
 use std::sync::atomic::{AtomicI64, Ordering};
 
 use base64::Engine as _;

@@ -13,11 +13,12 @@ use super::digest::{Changes, Meta};
 use super::enroll::FOLLOWED;
 use super::error::{Kind, Result, StoreError};
 use super::handle::{Store, columns};
-use super::keys::{Keyring, hex, unhex};
+use super::keys::Keyring;
 use super::location::Location;
 use super::person::{DIMENSION, MOST_TEMPLATES, Person, Subject, Template, TemplateData, Tenant};
 use super::record::Opened;
 use super::terms::{Consent, Terms};
+use crate::hex::{hex, unhex};
 
 /// How many frames are written or imported at once.
 const PAGE: usize = 100;
@@ -229,8 +230,9 @@ fn archived(person: &Person) -> ArchivedPerson {
 fn unarchived(person: &ArchivedPerson) -> Option<Person> {
     let template = |(space, made_at, quality, numbers): &(String, i64, u64, Vec<u32>)| {
         let embedding: Vec<f32> = numbers.iter().copied().map(f32::from_bits).collect();
-        let data =
-            TemplateData { space: *unhex(space)?, made_at: *made_at, quality: f64::from_bits(*quality), embedding };
+        let mut bytes = [0; 32];
+        unhex(space, &mut bytes)?;
+        let data = TemplateData { space: bytes, made_at: *made_at, quality: f64::from_bits(*quality), embedding };
         (data.embedding.len() == DIMENSION).then_some(Template { id: 0, data })
     };
     let templates = person.templates.iter().map(template).collect::<Option<Vec<_>>>()?;
