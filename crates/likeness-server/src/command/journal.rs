@@ -1,6 +1,6 @@
 //! `likeness journal` verifies a journal, or exports one with a signed head.
 
-use std::io::BufRead as _;
+use std::io::{BufRead, BufReader, Read as _};
 use std::path::Path;
 
 use ballast::foreign;
@@ -15,8 +15,8 @@ use crate::record::chain::{Chain, JournalHead};
 use crate::store::{Kind, Store, StoreError};
 use crate::store_args::{JournalCommand, VerifyJournal};
 
-/// The largest size of an exported journal.
-const LONGEST: u64 = 4 << 30;
+/// The most bytes of a line of an exported journal. The file itself may have any length: it is read line by line.
+const LONGEST: usize = 1 << 20;
 
 /// Runs the command.
 ///
@@ -48,9 +48,13 @@ fn verify(args: &VerifyJournal) -> Result<Exit, Failure> {
     let key = args.public_key.clone().or(own);
     let mut heads = Vec::new();
     for path in &args.head {
-        let text = read(path)?;
         // The last line of an exported journal contains its head.
-        let jws = text.lines().last().and_then(head_of).unwrap_or_else(|| text.trim().to_owned());
+        let mut last = String::new();
+        each_line(path, |line| {
+            line.clone_into(&mut last);
+            Ok(())
+        })?;
+        let jws = head_of(&last).unwrap_or(last);
         heads
             .push(JournalHead::read(&jws, key.as_deref()).map_err(|why| broken(format!("{}: {why}", path.display())))?);
     }
@@ -78,32 +82,51 @@ fn verify(args: &VerifyJournal) -> Result<Exit, Failure> {
     Ok(Exit::Success)
 }
 
+/// Follows an exported journal, which ends with its signed head: without it the file was cut, or is no journal.
 fn follow_file(chain: &mut Chain, path: &Path, key: Option<&str>) -> Result<(), Failure> {
-    let text = read(path)?;
-    for line in text.lines().filter(|line| !line.is_empty()) {
-        let Some(jws) = head_of(line) else {
-            chain.follow(line).map_err(broken)?;
-            continue;
-        };
+    let mut ended = false;
+    each_line(path, |line| {
+        if ended {
+            return Err(broken("there are lines after its head".into()));
+        }
+        let Some(jws) = head_of(line) else { return chain.follow(line).map_err(broken) };
         let head = JournalHead::read(&jws, key).map_err(|why| broken(format!("its head: {why}")))?;
         if (head.seq, &head.sha256) != (chain.seq, &chain.sha256) {
             return Err(broken(format!("its head is of entry {}, found {}", head.seq, chain.seq)));
         }
-    }
-    Ok(())
+        ended = true;
+        Ok(())
+    })?;
+    if ended { Ok(()) } else { Err(broken("expected a signed head in its last line, found none".into())) }
 }
 
 fn head_of(line: &str) -> Option<String> {
     serde_json::from_str::<serde_json::Value>(line).ok()?.get("head")?.as_str().map(str::to_owned)
 }
 
-fn read(path: &Path) -> Result<String, Failure> {
+/// Calls `act` with each line of a file, or of stdin for `-`, that is not empty; keeps one line in memory.
+fn each_line(path: &Path, mut act: impl FnMut(&str) -> Result<(), Failure>) -> Result<(), Failure> {
     let failed = |why: std::io::Error| Failure::new(Exit::FileFailed, format!("{}: {why}", path.display()));
-    if path == Path::new("-") {
-        let lines: Result<Vec<String>, _> = std::io::stdin().lock().lines().collect();
-        return lines.map(|lines| lines.join("\n")).map_err(failed);
+    let mut input: Box<dyn BufRead> = match path == Path::new("-") {
+        true => Box::new(std::io::stdin().lock()),
+        false => Box::new(BufReader::new(foreign::open_named(path).map_err(failed)?)),
+    };
+    let mut line = Vec::new();
+    for number in 1_u64.. {
+        line.clear();
+        if (&mut input).take(LONGEST as u64 + 1).read_until(b'\n', &mut line).map_err(failed)? == 0 {
+            break;
+        }
+        if line.len() > LONGEST {
+            let what = format!("{}: line {number}: expected at most {LONGEST} bytes, found more", path.display());
+            return Err(Failure::new(Exit::FileFailed, what));
+        }
+        let text = std::str::from_utf8(&line).map_err(|why| broken(format!("line {number}: {why}")))?.trim();
+        if !text.is_empty() {
+            act(text)?;
+        }
     }
-    foreign::text_named(path, LONGEST).map_err(failed)
+    Ok(())
 }
 
 /// Returns the key that signs the records of a store.

@@ -88,9 +88,12 @@ fn models() {
     check(all, "models");
 }
 
-#[test]
-fn odd_photographs() {
-    let mut all = fixture();
+/// Files that are no photograph, no record and no journal.
+const ODD: [&str; 10] = ["absent", "empty", "text", "cut.jpg", "gif", "heic", "folder", "fifo", "huge", "closed"];
+
+/// Adds the odd files, but `absent`.
+fn odd() -> Transcript {
+    let all = fixture();
     all.put("odd/empty", "");
     all.put("odd/text", "this is no picture\n");
     all.put("odd/cut.jpg", &own_data().image("anna.jpg")[..3000]);
@@ -102,12 +105,30 @@ fn odd_photographs() {
     fs::File::create(all.path("odd/huge")).unwrap().set_len(1 << 40).unwrap();
     all.put("odd/closed", "x");
     fs::set_permissions(all.path("odd/closed"), fs::Permissions::from_mode(0o0)).unwrap();
-    for name in ["absent", "empty", "text", "cut.jpg", "gif", "heic", "folder", "fifo", "huge", "closed"] {
+    all
+}
+
+#[test]
+fn odd_photographs() {
+    let mut all = odd();
+    for name in ODD {
         all.run(&format!("live odd/{name}"));
     }
     all.run("live /dev/null");
     all.run("live --largest --largest anna.jpg");
     check(all, "odd-photographs");
+}
+
+#[test]
+fn odd_records_and_journals() {
+    let mut all = odd();
+    for name in ODD {
+        all.run(&format!("explain odd/{name}"));
+        all.run(&format!("journal verify odd/{name}"));
+        all.run(&format!("journal verify --head odd/{name} odd/empty"));
+    }
+    all.run("journal verify /dev/zero");
+    check(all, "odd-records");
 }
 
 #[test]

@@ -205,7 +205,7 @@ fn the_journal_has_decisions_and_changes_and_shows_what_was_cut_or_changed() {
     let table: [(&[&str], i32); 6] = [
         (&[&before, "--public-key", public.trim()], 0),
         (&["--head", &before], 0),
-        (&[&cut], 0),
+        (&[&cut], 52),
         (&[&cut, "--head", &before], 52),
         (&[&changed], 52),
         (&[&moved], 52),
