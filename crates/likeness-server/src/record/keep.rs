@@ -19,7 +19,7 @@ use super::document::{KIND, ModelsRecord, PhotographRecord, Program, Record, Rul
 use crate::clock::now;
 use crate::hex::hex;
 use crate::jws::Signer;
-use crate::store::{NewEntry, Store, random_key};
+use crate::store::{NewEntry, Store, StoreError, random_key};
 use crate::trail::Seen;
 
 /// The largest number of records in memory.
@@ -28,8 +28,15 @@ const RECENT: usize = 1024;
 const WAITING: usize = 8192;
 /// The largest number of entries that join the first one in a transaction.
 const TOGETHER: usize = 512;
-/// How long the thread collects entries, and how long it waits after the store refused.
-const EVERY: Duration = Duration::from_millis(100);
+/// How patient the journal's thread is.
+struct Patience {
+    /// How long the thread collects entries, and how long it waits after the store refused.
+    every: Duration,
+    /// How often the thread tries to append entries before they are lost.
+    tries: u32,
+}
+
+const PATIENCE: Patience = Patience { every: Duration::from_millis(100), tries: 100 };
 
 /// Signs records and keeps them.
 pub struct Records {
@@ -42,8 +49,35 @@ pub struct Records {
 
 struct Journal {
     entries: Mutex<Option<SyncSender<NewEntry>>>,
-    lost: Arc<AtomicU64>,
+    lost: Arc<Lost>,
     writer: Mutex<Option<JoinHandle<()>>>,
+}
+
+/// How many entries were lost and are not yet named in the journal.
+#[derive(Default)]
+struct Lost(AtomicU64);
+
+impl Lost {
+    /// Counts lost entries, also in the metrics.
+    fn add(&self, entries: u64) {
+        self.0.fetch_add(entries, Ordering::AcqRel);
+        became("lost", entries);
+    }
+
+    /// Takes the number for an entry of the journal that names it.
+    fn take(&self) -> u64 {
+        self.0.swap(0, Ordering::AcqRel)
+    }
+
+    /// Puts back a number whose entry did not reach the journal.
+    fn put_back(&self, entries: u64) {
+        self.0.fetch_add(entries, Ordering::AcqRel);
+    }
+}
+
+/// Counts in the metrics what became of entries.
+fn became(outcome: &'static str, entries: u64) {
+    counter!("likeness_journal_total", "outcome" => outcome).increment(entries);
 }
 
 /// The facts about a response that its record contains.
@@ -71,9 +105,10 @@ impl Records {
         };
         let journal = store.map(|store| {
             let (entries, waiting) = sync_channel(WAITING);
-            let lost = Arc::new(AtomicU64::new(0));
+            let lost = Arc::new(Lost::default());
             let counted = lost.clone();
-            let writer = std::thread::spawn(move || write(&store, &waiting, &counted));
+            let append = move |entries: &[NewEntry]| store.append(entries);
+            let writer = std::thread::spawn(move || write(append, &waiting, &counted, &PATIENCE));
             Journal { entries: Mutex::new(Some(entries)), lost, writer: Mutex::new(Some(writer)) }
         });
         let recent = Mutex::new(VecDeque::new());
@@ -92,7 +127,7 @@ impl Records {
         }
         let id = uuid::Uuid::now_v7().to_string();
         let record = self.made(id.clone(), answered, seen);
-        let text = serde_json::to_string(&record).ok()?;
+        let text = serde_json::to_string(&record).expect("a record contains texts and numbers");
         let jws = self.signer.sign(KIND, &text);
         let mut recent = self.recent.lock().unwrap_or_else(PoisonError::into_inner);
         if recent.len() >= RECENT {
@@ -145,7 +180,7 @@ impl Records {
         let entries = journal.entries.lock().unwrap_or_else(PoisonError::into_inner);
         let sent = entries.as_ref().is_some_and(|entries| entries.try_send(entry).is_ok());
         if !sent {
-            journal.lost.fetch_add(1, Ordering::AcqRel);
+            journal.lost.add(1);
         }
     }
 
@@ -170,29 +205,78 @@ impl Records {
     }
 }
 
-/// Writes waiting entries until the sender is dropped.
-fn write(store: &Store, waiting: &Receiver<NewEntry>, lost: &AtomicU64) {
+/// Appends waiting entries until the sender is dropped.
+fn write(
+    append: impl Fn(&[NewEntry]) -> Result<(), StoreError>,
+    waiting: &Receiver<NewEntry>,
+    lost: &Lost,
+    patience: &Patience,
+) {
     while let Ok(first) = waiting.recv() {
-        std::thread::sleep(EVERY);
+        std::thread::sleep(patience.every);
         let mut together = vec![first];
         together.extend(waiting.try_iter().take(TOGETHER));
-        let missed = lost.swap(0, Ordering::AcqRel);
+        let entries = together.len() as u64;
+        let missed = lost.take();
         if missed > 0 {
             together.push(NewEntry { id: None, at: now(), kind: "lost", body: json!({ "entries": missed }) });
         }
-        let mut tries = 0;
-        while let Err(error) = store.append(&together) {
-            tries += 1;
-            tracing::error!(kind = error.kind.name(), what = error.what, "the journal waits; tried again");
-            if tries == 100 {
-                lost.fetch_add(together.len() as u64, Ordering::AcqRel);
-                counter!("likeness_journal_total", "outcome" => "lost").increment(together.len() as u64);
-                break;
+        if appended(&append, &together, patience) {
+            became("kept", entries);
+        } else {
+            lost.put_back(missed);
+            lost.add(entries);
+        }
+    }
+}
+
+/// Whether the store took the entries at one of the tries.
+fn appended(
+    append: &impl Fn(&[NewEntry]) -> Result<(), StoreError>,
+    entries: &[NewEntry],
+    patience: &Patience,
+) -> bool {
+    for _ in 0..patience.tries {
+        match append(entries) {
+            Ok(()) => return true,
+            Err(error) => tracing::error!(kind = error.kind.name(), what = error.what, "the journal waits"),
+        }
+        std::thread::sleep(patience.every);
+    }
+    tracing::error!(entries = entries.len(), "the journal lost entries");
+    false
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::{Cell, RefCell};
+
+    use super::*;
+    use crate::store::Kind;
+
+    #[test]
+    fn every_entry_is_appended_or_the_journal_names_how_many_were_lost() {
+        let (sender, waiting) = sync_channel(WAITING);
+        let entry = |kind: &'static str| NewEntry { id: None, at: 0, kind, body: json!({}) };
+        let patience = Patience { every: Duration::ZERO, tries: 3 };
+        let (lost, calls, kept) = (Lost::default(), Cell::new(0), RefCell::new(Vec::new()));
+        // Two entries found no room before.
+        lost.add(2);
+        sender.send(entry("first")).unwrap();
+        let sender = RefCell::new(Some(sender));
+        let append = |entries: &[NewEntry]| {
+            calls.set(calls.get() + 1);
+            if calls.get() > patience.tries {
+                kept.borrow_mut().extend(entries.iter().map(|entry| (entry.kind, entry.body.clone())));
+                return Ok(());
             }
-            std::thread::sleep(EVERY);
-        }
-        if tries < 100 {
-            counter!("likeness_journal_total", "outcome" => "kept").increment(together.len() as u64);
-        }
+            if let Some(sender) = sender.borrow_mut().take() {
+                sender.send(entry("second")).unwrap();
+            }
+            Err(StoreError::new(Kind::Unavailable, "the database does not answer"))
+        };
+        write(append, &waiting, &lost, &patience);
+        assert_eq!(kept.into_inner(), [("second", json!({})), ("lost", json!({ "entries": 3 }))]);
+        assert_eq!(lost.take(), 0);
     }
 }
