@@ -13,6 +13,7 @@ use std::io::{Seek as _, SeekFrom, Write as _};
 use std::os::unix::fs::{FileExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
+use ballast::foreign;
 use rustix::fs::FlockOperation;
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
@@ -92,8 +93,12 @@ impl Archive {
     /// # Errors
     /// Another process uses the archive, the file is no archive, or the key is wrong.
     pub fn create(path: &Path, keyring: &Keyring) -> Result<Self> {
-        let file = OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(0o600).open(path);
-        let file = file.map_err(|error| failed(path, &error))?;
+        let mut options = OpenOptions::new();
+        options.read(true).write(true).create(true).truncate(false).mode(0o600);
+        // So that a FIFO or a device is refused, and not waited for.
+        options.custom_flags(rustix::fs::OFlags::NONBLOCK.bits().cast_signed());
+        let file = options.open(path).map_err(|error| failed(path, &error))?;
+        foreign::must_be_regular(&file).map_err(|error| failed(path, &error))?;
         lock(path, &file, FlockOperation::NonBlockingLockExclusive)?;
         let length = file.metadata().map_err(|error| failed(path, &error))?.len();
         // A file shorter than a head is left from a crash during creation, if its bytes begin an archive.
@@ -122,7 +127,7 @@ impl Archive {
     /// # Errors
     /// The file is absent or no archive, the key is wrong, or another process writes the archive.
     pub fn open(path: &Path, keyring: &Keyring) -> Result<Self> {
-        let file = File::open(path).map_err(|error| failed(path, &error))?;
+        let file = foreign::open_named(path).map_err(|error| failed(path, &error))?;
         lock(path, &file, FlockOperation::NonBlockingLockShared)?;
         Self::opened(path, file, keyring)
     }

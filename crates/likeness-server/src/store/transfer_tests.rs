@@ -75,6 +75,19 @@ fn filled(store: &Store, persons: u64) {
 }
 
 #[test]
+fn what_is_no_regular_file_is_refused_as_an_archive_and_not_waited_for() {
+    let (aside, mut wrong) = (Aside::new(), Vec::new());
+    let keys = aside.keys(true).unwrap();
+    let fifo = aside.archive("fifo");
+    rustix::fs::mknodat(rustix::fs::CWD, &fifo, rustix::fs::FileType::Fifo, 0o600.into(), 0).unwrap();
+    for path in [fifo.as_path(), aside.0.path(), "/dev/zero".as_ref(), "/dev/null".as_ref()] {
+        wrong.extend(Archive::open(path, &keys).ok().map(|_| format!("opened {}", path.display())));
+        wrong.extend(Archive::create(path, &keys).ok().map(|_| format!("created {}", path.display())));
+    }
+    assert!(wrong.is_empty(), "{wrong:?}");
+}
+
+#[test]
 fn everybody_arrives_to_the_bit_and_a_second_run_changes_nothing() {
     let (from, to, aside) = (Place::sqlite(), Place::sqlite(), Aside::new());
     between(&from.store(), &to.store(), &aside);
