@@ -97,13 +97,27 @@ impl Trail {
 
     /// Adds the notes of another trail, on which a part of the request was done.
     pub fn absorb(&self, part: &Self) {
-        let part = part.seen();
+        let Seen {
+            stages,
+            photographs,
+            distances,
+            threshold,
+            verdict,
+            reasons,
+            // The whole request's trail has these from its beginning.
+            policy: _,
+            models: _,
+            subject: _,
+            key: _,
+            key_tenant: _,
+        } = part.seen();
         let mut seen = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        part.stages.into_iter().for_each(|(name, ms)| *seen.stages.entry(name).or_default() += ms);
-        seen.photographs.extend(part.photographs);
-        seen.distances.extend(part.distances);
-        seen.threshold = seen.threshold.or(part.threshold);
-        seen.verdict = seen.verdict.or(part.verdict);
+        stages.into_iter().for_each(|(name, ms)| *seen.stages.entry(name).or_default() += ms);
+        seen.photographs.extend(photographs);
+        seen.distances.extend(distances);
+        seen.reasons.extend(reasons);
+        seen.threshold = seen.threshold.or(threshold);
+        seen.verdict = seen.verdict.or(verdict);
     }
 
     /// Runs a future whose notes go to this trail.

@@ -3,7 +3,7 @@
 use std::fmt::Display;
 
 use likeness::find::Mode;
-use likeness::policy::{Policy, QualityRule};
+use likeness::policy::{FaceRule, LivenessRule, Policy, QualityRule};
 use serde::{Deserialize, Serialize};
 
 use crate::trail::{ModelsSeen, PhotographSeen, Seen};
@@ -150,19 +150,22 @@ pub fn rules(policy: &Policy) -> Vec<Rule> {
 }
 
 fn values(policy: &Policy) -> Vec<(&'static str, String)> {
+    // Without `..`: a new number of the policy does not compile until it is recorded.
     let Policy { threshold, aged, liveness, face, enroll, verify } = policy;
+    let LivenessRule { live, spoof, each, colour, context, inside } = liveness;
+    let FaceRule { score, rival, side, sharpness } = face;
     let mut values = vec![
         ("threshold", exact(threshold.distance())),
-        ("liveness.live", exact(liveness.live)),
-        ("liveness.spoof", exact(liveness.spoof)),
-        ("liveness.each", exact(liveness.each)),
-        ("liveness.colour", exact(liveness.colour)),
-        ("liveness.context", exact(liveness.context)),
-        ("liveness.inside", exact(liveness.inside)),
-        ("face.score", exact(face.score)),
-        ("face.rival", exact(face.rival)),
-        ("face.side", exact(face.side)),
-        ("face.sharpness", exact(face.sharpness)),
+        ("liveness.live", exact(live)),
+        ("liveness.spoof", exact(spoof)),
+        ("liveness.each", exact(each)),
+        ("liveness.colour", exact(colour)),
+        ("liveness.context", exact(context)),
+        ("liveness.inside", exact(inside)),
+        ("face.score", exact(score)),
+        ("face.rival", exact(rival)),
+        ("face.side", exact(side)),
+        ("face.sharpness", exact(sharpness)),
     ];
     for (names, QualityRule { score, blur, side }) in [
         (["enroll.score", "enroll.blur", "enroll.side"], enroll),
