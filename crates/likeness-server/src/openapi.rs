@@ -61,62 +61,53 @@ pub struct OnePerson {
     file: Vec<u8>,
 }
 
-/// A form that enrols.
-#[derive(ToSchema)]
-#[expect(dead_code, reason = "only described")]
-pub struct Enrolment {
-    /// The person's name.
-    #[schema(pattern = "^[a-zA-Z0-9_-]{1,255}$")]
-    user_id: String,
-    /// The person's tenant.
-    #[schema(pattern = "^[a-zA-Z0-9_-]{0,255}$")]
-    tenant_id: Option<String>,
-    /// Replace the person who is enrolled under this name (scope `replace` or `admin`, beside `enroll`).
-    replace: Option<bool>,
-    /// The caller's reference to the proof of the person's consent; needs `consent_version`.
-    #[schema(max_length = 255)]
-    consent_reference: Option<String>,
-    /// The version of the text that the person agreed to.
-    #[schema(max_length = 255)]
-    consent_version: Option<String>,
-    /// When the consent was given; the time of the request if absent.
-    #[schema(format = DateTime)]
-    consent_given_at: Option<String>,
-    /// When the person expires. If absent, the stored time stays; a new person never expires.
-    #[schema(format = DateTime)]
-    expires_at: Option<String>,
-    /// JPEG, PNG or WebP.
-    #[schema(value_type = String, format = Binary)]
-    file: Vec<u8>,
+/// Describes a form that enrols: every field of a person's enrolment, and the field of its photographs.
+macro_rules! enrolment_form {
+    ($(#[$about:meta])* $name:ident, $(#[$photographs:meta])* $field:ident: $photograph:ty) => {
+        $(#[$about])*
+        #[derive(ToSchema)]
+        #[expect(dead_code, reason = "only described")]
+        pub struct $name {
+            /// The person's name.
+            #[schema(pattern = "^[a-zA-Z0-9_-]{1,255}$")]
+            user_id: String,
+            /// The person's tenant.
+            #[schema(pattern = "^[a-zA-Z0-9_-]{0,255}$")]
+            tenant_id: Option<String>,
+            /// Replace the person who is enrolled under this name (scope `replace` or `admin`, beside `enroll`).
+            replace: Option<bool>,
+            /// The caller's reference to the proof of the person's consent; needs `consent_version`.
+            #[schema(max_length = 255)]
+            consent_reference: Option<String>,
+            /// The version of the text that the person agreed to.
+            #[schema(max_length = 255)]
+            consent_version: Option<String>,
+            /// When the consent was given; the time of the request if absent.
+            #[schema(format = DateTime)]
+            consent_given_at: Option<String>,
+            /// When the person expires. If absent, the stored time stays; a new person never expires.
+            #[schema(format = DateTime)]
+            expires_at: Option<String>,
+            $(#[$photographs])*
+            $field: $photograph,
+        }
+    };
 }
 
-/// A form that enrols by several photographs.
-#[derive(ToSchema)]
-#[expect(dead_code, reason = "only described")]
-pub struct SeveralFiles {
-    /// The person's name.
-    #[schema(pattern = "^[a-zA-Z0-9_-]{1,255}$")]
-    user_id: String,
-    /// The person's tenant.
-    #[schema(pattern = "^[a-zA-Z0-9_-]{0,255}$")]
-    tenant_id: Option<String>,
-    /// Replace the person who is enrolled under this name (scope `replace` or `admin`, beside `enroll`).
-    replace: Option<bool>,
-    /// The caller's reference to the proof of the person's consent; needs `consent_version`.
-    #[schema(max_length = 255)]
-    consent_reference: Option<String>,
-    /// The version of the text that the person agreed to.
-    #[schema(max_length = 255)]
-    consent_version: Option<String>,
-    /// When the consent was given; the time of the request if absent.
-    #[schema(format = DateTime)]
-    consent_given_at: Option<String>,
-    /// When the person expires. If absent, the stored time stays; a new person never expires.
-    #[schema(format = DateTime)]
-    expires_at: Option<String>,
+enrolment_form! {
+    /// A form that enrols.
+    Enrolment,
+    /// JPEG, PNG or WebP.
+    #[schema(value_type = String, format = Binary)]
+    file: Vec<u8>
+}
+
+enrolment_form! {
+    /// A form that enrols by several photographs.
+    SeveralFiles,
     /// Two to five photographs.
     #[schema(value_type = Vec<String>, format = Binary, min_items = 2, max_items = 5)]
-    files: Vec<Vec<u8>>,
+    files: Vec<Vec<u8>>
 }
 
 /// A form that searches.
