@@ -49,3 +49,11 @@ pub fn capabilities(tree: &Tree) -> Vec<String> {
     }
     faults
 }
+
+/// Cargo gets its variables and target folder in one place; elsewhere half of a program is built again.
+pub fn cargo(tree: &Tree) -> Vec<String> {
+    let starts = Regex::new(r#"Command::new\((env!\("CARGO"\)|"cargo")"#).unwrap();
+    let elsewhere = |name: &str| name.starts_with("crates/") && name != "crates/testkit/src/paths.rs";
+    let files = tree.ending(".rs").filter(|(name, text)| elsewhere(name) && starts.is_match(text));
+    files.map(|(name, _)| format!("{name} starts cargo: `testkit::paths::cargo` does")).collect()
+}

@@ -18,7 +18,7 @@ use tree::Tree;
 type Rule = fn(&Tree) -> Vec<String>;
 
 /// The rules by name.
-const RULES: [(&str, Rule); 11] = [
+const RULES: [(&str, Rule); 13] = [
     ("file and function sizes", sizes::faults),
     ("a type name has one definition in a crate", names::faults),
     ("imports between files form no cycle", cycles::faults),
@@ -29,11 +29,13 @@ const RULES: [(&str, Rule); 11] = [
     ("words that the house does not use", words::faults),
     ("a figure has one home", figures::faults),
     ("unsafe code is argued", unsafe_code::faults),
+    ("SECURITY.md names unsafe code", unsafe_code::unnamed),
+    ("cargo is started in one place", layers::cargo),
     ("names at the root", root::faults),
 ];
 
 /// A small tree for each rule that breaks it once; each is otherwise in order.
-const PLANTED: [(&str, &[(&str, &str)]); 17] = [
+const PLANTED: [(&str, &[(&str, &str)]); 19] = [
     ("file and function sizes", &[("crates/a/src/long.rs", tree::LONG)]),
     (
         "a type name has one definition in a crate",
@@ -68,6 +70,16 @@ const PLANTED: [(&str, &[(&str, &str)]); 17] = [
     ),
     ("unsafe code is argued", &[("crates/a/src/a.rs", "fn f() {\n    unsafe { g() }\n}\n")]),
     ("unsafe code is argued", &[("crates/a/src/a.rs", "unsafe impl Send for A {}\n")]),
+    (
+        "SECURITY.md names unsafe code",
+        &[
+            ("SECURITY.md", "Exceptions: `b/one.rs`, `crates/a/src/deep/`.\n"),
+            ("crates/a/src/b/one.rs", "fn f() { unsafe { g() } }\n"),
+            ("crates/a/src/deep/two.rs", "fn f() { unsafe { g() } }\n"),
+            ("crates/a/src/three.rs", "fn f() { unsafe { g() } }\n"),
+        ],
+    ),
+    ("cargo is started in one place", &[("crates/a/tests/a.rs", tree::STARTS_CARGO)]),
     ("names at the root", &[("notes.md", "\n")]),
 ];
 

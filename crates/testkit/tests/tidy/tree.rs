@@ -77,6 +77,9 @@ fn code(text: &str) -> String {
     shipped.lines().filter(|line| !line.trim_start().starts_with("//")).map(|line| format!("{line}\n")).collect()
 }
 
+/// A test that starts cargo by itself.
+pub const STARTS_CARGO: &str = concat!("fn f() { Command::new(", "\"cargo\"); }\n");
+
 /// A file of 501 lines.
 pub const LONG: &str = {
     const BYTES: [u8; 501] = [b'\n'; 501];
