@@ -9,7 +9,7 @@
 #[cfg(target_env = "gnu")]
 const LARGE: libc::c_int = 8 << 20;
 
-/// Each thread keeps at most this much free memory.
+/// The C library returns free memory at the end of a heap if it is more than this.
 #[cfg(target_env = "gnu")]
 const KEPT: libc::c_int = 16 << 20;
 
