@@ -28,13 +28,43 @@ pub struct Origin<'a, D: Disk> {
 
 impl<D: Disk> Origin<'_, D> {
     /// Opens the weight by its own path, otherwise by its bare name, otherwise by its digest.
-    fn open(&self, wanted: &ExpectedWeight) -> Option<(D::File, Stat)> {
-        let bare = |name: &str| open_at(self.disk, "", name, wanted, self.strict).ok();
-        open(self.disk, wanted, self.strict)
-            .ok()
-            .or_else(|| bare(wanted.weight.path.file_name()))
-            .or_else(|| bare(&wanted.weight.sha256.to_string()))
+    ///
+    /// # Errors
+    /// What is there instead; [`WeightState::Unreadable`] if a call failed.
+    fn open(&self, wanted: &ExpectedWeight) -> Result<(D::File, Stat), WeightState> {
+        let bare = |name: &str| open_at(self.disk, "", name, wanted, self.strict);
+        let mut failed = None;
+        let by_path = || open(self.disk, wanted, self.strict);
+        let by_name = || bare(wanted.weight.path.file_name());
+        let by_digest = || bare(&wanted.weight.sha256.to_string());
+        for try_open in [&by_path as &dyn Fn() -> _, &by_name, &by_digest] {
+            match try_open() {
+                Ok(opened) => return Ok(opened),
+                Err(state @ WeightState::Unreadable(_)) => failed = failed.or(Some(state)),
+                Err(_) => {}
+            }
+        }
+        Err(failed.unwrap_or(WeightState::Missing))
     }
+}
+
+/// The files that the sources have for a weight, and the first call that failed at a source.
+fn open_all<'a, D: Disk>(
+    origins: &'a [Origin<'a, D>],
+    wanted: &ExpectedWeight,
+) -> (Vec<Opened<'a, D>>, Option<InstallFault>) {
+    let fits = |stat: &Stat| wanted.size().is_none_or(|size| size == stat.size);
+    let (mut opened, mut failed) = (Vec::new(), None);
+    for origin in origins {
+        match origin.open(wanted) {
+            Ok((file, stat)) if fits(&stat) => opened.push((origin.disk, (file, stat))),
+            Err(WeightState::Unreadable(errno)) if failed.is_none() => {
+                failed = Some(InstallFault::Call("S4 open a source", io::Error::from_raw_os_error(errno)));
+            }
+            Ok(_) | Err(_) => {}
+        }
+    }
+    (opened, failed)
 }
 
 /// Whether one origin has every byte of the weight right, so that the damaged file is not needed.
@@ -108,11 +138,9 @@ fn fill<D: Disk, O: Disk>(
         .then(|| disk.open(dir, path.file_name()).ok())
         .flatten()
         .filter(|(_, stat)| stat.kind == Kind::File);
-    let fits = |stat: &Stat| wanted.size().is_none_or(|size| size == stat.size);
-    let opened = origins.iter().filter_map(|o| Some((o.disk, o.open(wanted)?)));
-    let opened: Vec<_> = opened.filter(|(_, (_, stat))| fits(stat)).collect();
+    let (opened, failed) = open_all(origins, wanted);
     let room = Room { disk, dir, path };
-    match wanted.tree.filter(|tree| wanted.size() == Some(tree.size())) {
+    let filled = match wanted.tree.filter(|tree| wanted.size() == Some(tree.size())) {
         Some(tree) => {
             let bad = match found {
                 WeightState::Damaged(Damage::Bytes { bad, .. }) => bad.as_slice(),
@@ -129,7 +157,12 @@ fn fill<D: Disk, O: Disk>(
                 _ => by_digest(&room, wanted.weight.sha256, &opened),
             }
         }
-    }
+    };
+    filled.map_err(|fault| match (fault, failed) {
+        // A source that can't be read may have the weight.
+        (InstallFault::NoSource, Some(failed)) => failed,
+        (fault, _) => fault,
+    })
 }
 
 /// Syncs the directories that a failed weight made: other weights of the same boot may lie in them.

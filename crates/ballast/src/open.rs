@@ -41,8 +41,20 @@ fn linked<D: Disk>(
         return Err(in_the_way);
     }
     let (file, stat) = disk.follow(wanted.weight.path.as_str(), false).map_err(|error| match error.raw_os_error() {
-        Some(libc::EACCES) => WeightState::Unreadable(libc::EACCES),
-        _ => in_the_way,
+        // The link leads out of the store, to nothing, or to what is no regular file; or this system can't follow it.
+        Some(
+            libc::EXDEV
+            | libc::ELOOP
+            | libc::ENOENT
+            | libc::ENOTDIR
+            | libc::ENAMETOOLONG
+            | libc::ENXIO
+            | libc::ENOSYS
+            | libc::EPERM
+            | libc::EINVAL,
+        ) => in_the_way,
+        // The call failed, which says nothing about the link.
+        code => WeightState::Unreadable(code.unwrap_or(libc::EIO)),
     })?;
     judge(&stat, wanted, strict)?;
     Ok((file, stat))

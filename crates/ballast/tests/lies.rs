@@ -450,3 +450,39 @@ fn no_sync_ever_holds_more_than_eight_megabytes() {
         assert!(most <= MOST_UNPUSHED, "indexed {indexed}, {threads} threads: {most} bytes waited for the last sync");
     }
 }
+
+/// What a failed call says about the call, and not about the file.
+const FAILED_CALLS: [i32; 5] = [libc::EAGAIN, libc::ENFILE, libc::ENOMEM, libc::EIO, libc::EACCES];
+
+#[test]
+fn a_link_that_could_not_be_followed_is_unreadable_and_is_not_taken_for_a_wrong_link() {
+    let mut wrong = Vec::new();
+    for errno in FAILED_CALLS {
+        let world = World::new(SIZE);
+        let (blob, name) = (world.target().with_file_name("blob"), world.target());
+        world.plant(&world.bytes);
+        fs::rename(&name, &blob).expect("move");
+        std::os::unix::fs::symlink("blob", &name).expect("link");
+        let disk = Lying { disk: world.disk("cache"), lie: Refuses::always(Call::Open, errno) };
+        let found =
+            ballast::heal::verify(&disk, &[world.wanted(true)], Strictness::Volume, options(1).threads).remove(0).found;
+        if found != WeightState::Unreadable(errno) {
+            wrong.push(format!("{errno}: {found:?}"));
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
+#[test]
+fn a_source_that_could_not_be_read_is_named_and_does_not_count_as_one_without_the_weight() {
+    let mut wrong = Vec::new();
+    for errno in FAILED_CALLS {
+        let world = World::new(SIZE);
+        let baked = Lying { disk: world.disk("baked"), lie: Refuses::always(Call::Open, errno) };
+        let outcome = world.heal_from(&world.disk("cache"), &baked, true, &options(1));
+        if !matches!(&outcome.done, Done::Failed(InstallFault::Call(_, error)) if error.raw_os_error() == Some(errno)) {
+            wrong.push(format!("{errno}: {outcome:?}"));
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong:#?}");
+}

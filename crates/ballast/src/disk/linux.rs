@@ -32,6 +32,21 @@ const BENEATH: ResolveFlags = ResolveFlags::BENEATH.union(ResolveFlags::NO_SYMLI
 const LINKS_BENEATH: ResolveFlags =
     ResolveFlags::BENEATH.union(ResolveFlags::NO_MAGICLINKS).union(ResolveFlags::NO_XDEV);
 
+/// How often a path is resolved again while other processes rename files.
+const RESOLVED_AT_MOST: u32 = 1000;
+
+/// Opens a path below a directory by `openat2(2)`. The kernel answers `EAGAIN` if the path has `..`, as the links of a
+/// Hugging Face cache have, and any process renames any file meanwhile: that says nothing about this path.
+fn open_beneath(from: &OwnedFd, path: &str, flags: OFlags, resolve: ResolveFlags) -> Result<OwnedFd, Errno> {
+    for _ in 1..RESOLVED_AT_MOST {
+        match fs::openat2(from, path, flags, Mode::empty(), resolve) {
+            Err(Errno::AGAIN | Errno::INTR) => {}
+            opened => return opened,
+        }
+    }
+    fs::openat2(from, path, flags, Mode::empty(), resolve)
+}
+
 impl LinuxDisk {
     /// Opens a store's root. The last component may not be a symlink.
     ///
@@ -61,7 +76,7 @@ impl LinuxDisk {
     fn open_in(&self, from: &OwnedFd, rel: &str) -> io::Result<OwnedFd> {
         let resolve = if self.one_device.is_some() { BENEATH | ResolveFlags::NO_XDEV } else { BENEATH };
         let path = if rel.is_empty() { "." } else { rel };
-        let opened = match fs::openat2(from, path, DIR | OFlags::RDONLY, Mode::empty(), resolve) {
+        let opened = match open_beneath(from, path, DIR | OFlags::RDONLY, resolve) {
             Err(Errno::NOSYS | Errno::PERM | Errno::INVAL) => Self::walk(from, rel)?,
             opened => opened?,
         };
@@ -186,7 +201,7 @@ impl Disk for LinuxDisk {
     fn follow(&self, path: &str, beyond: bool) -> io::Result<(LinuxFile, Stat)> {
         let open = |flags| match beyond {
             true => fs::openat(&self.root, path, flags, Mode::empty()),
-            false => fs::openat2(&self.root, path, flags, Mode::empty(), LINKS_BENEATH),
+            false => open_beneath(&self.root, path, flags, LINKS_BENEATH),
         };
         let regular = |fd: &OwnedFd| {
             stat_fd(fd).and_then(|stat| match stat.kind {
