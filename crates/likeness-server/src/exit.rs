@@ -37,6 +37,8 @@ pub enum Exit {
     Rejected = 30,
     /// The verdict is review, or liveness is indeterminate.
     Undecided = 31,
+    /// The work is done, and its result could not be written to stdout.
+    AnswerLost = 47,
     /// Another process serves from the store, or rotates its key.
     StoreLocked = 50,
     /// The master key is not the one that the store was made with.

@@ -20,11 +20,11 @@ mod handler;
 mod hex;
 mod jws;
 mod listen;
-mod memory;
 mod models;
 mod openapi;
 mod print;
 mod problem;
+mod process;
 mod record;
 mod reload;
 mod report;
@@ -62,16 +62,23 @@ fn version() -> &'static str {
 #[must_use]
 pub fn main() -> ExitCode {
     print::panics();
-    memory::return_large_blocks();
-    let command = Cli::parse().command;
+    process::return_large_blocks();
+    process::survive_file_limits();
+    let command = match Cli::try_parse() {
+        Ok(cli) => cli.command,
+        Err(error) => return print::usage(&error),
+    };
     let json = command.json();
-    match run(command) {
-        Ok(exit) => exit.into(),
-        Err(failure) => {
+    let ended = run(command).and_then(|exit| match print::lost() {
+        Some(why) if exit == Exit::Success => Err(why),
+        _ => Ok(exit),
+    });
+    ended
+        .unwrap_or_else(|failure| {
             print::failure(&failure, json);
-            failure.exit.into()
-        }
-    }
+            failure.exit
+        })
+        .into()
 }
 
 fn run(command: Command) -> Result<Exit, Failure> {

@@ -2,25 +2,72 @@
 //!
 //! Rules: a result goes to stdout, an error to stderr. Lines begin in lower case and end without a period. An
 //! error is printed as `error:`, then `hint:`. A digest is never shortened, and has its own line.
-#![expect(clippy::print_stderr, reason = "this is the one place that prints")]
+//!
+//! Promise: no write ends the program. The first failed write to stdout is kept for the exit code; a failed write to
+//! stderr has no one to report to.
 
-use std::io::{IsTerminal, Write};
+use std::io::{self, ErrorKind, IsTerminal, Write};
+use std::process::ExitCode;
+use std::sync::OnceLock;
 use std::time::Duration;
 
 use serde::Serialize;
 use tracing_subscriber::filter::LevelFilter;
 
-use crate::exit::Failure;
+use crate::exit::{Exit, Failure};
+
+/// The first failed write to stdout. After it, nothing more is written there.
+static LOST: OnceLock<io::Error> = OnceLock::new();
+
+/// Writes to stdout at once. A closed pipe (`| head`) is no error.
+fn out(text: &str) {
+    if LOST.get().is_some() {
+        return;
+    }
+    let mut stdout = io::stdout();
+    if let Err(error) = stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush())
+        && error.kind() != ErrorKind::BrokenPipe
+    {
+        let _ = LOST.set(error);
+    }
+}
+
+fn err(text: &str) {
+    let _ = io::stderr().write_all(text.as_bytes());
+}
+
+/// The failure of a command that did its work, if stdout did not take the whole result.
+pub fn lost() -> Option<Failure> {
+    let what = |error| format!("stdout did not take the whole result: {error}");
+    let lost = LOST.get().map(|error| Failure::new(Exit::AnswerLost, what(error)));
+    lost.map(|failure| failure.hint("make room, or write the result elsewhere"))
+}
+
+/// Prints help, the version or an error of the command line; returns the exit code.
+pub fn usage(error: &clap::Error) -> ExitCode {
+    let text = error.render().to_string();
+    if error.use_stderr() {
+        err(&text)
+    } else {
+        out(&text)
+    }
+    match lost() {
+        Some(failure) => {
+            self::failure(&failure, false);
+            failure.exit.into()
+        }
+        None => u8::try_from(error.exit_code()).unwrap_or(Exit::Usage as u8).into(),
+    }
+}
 
 /// Tells a failure and its way out; one line of JSON where answers are JSON.
 pub fn failure(failure: &Failure, json: bool) {
     if json {
         let Failure { exit, what, hint } = failure;
-        eprintln!("{}", serde_json::json!({"error": what, "hint": hint, "exit": *exit as u8}));
-        return;
+        return err(&format!("{}\n", serde_json::json!({"error": what, "hint": hint, "exit": *exit as u8})));
     }
     let hint = failure.hint.as_ref().map(|hint| format!("hint: {hint}\n")).unwrap_or_default();
-    eprint!("error: {}\n{hint}", failure.what);
+    err(&format!("error: {}\n{hint}", failure.what));
 }
 
 /// Prints a result as JSON or as text.
@@ -29,8 +76,7 @@ pub fn answer<T: Serialize>(answer: &T, json: bool, lines: impl FnOnce(&T) -> St
         false => lines(answer),
         true => serde_json::to_string_pretty(answer).map(|text| text + "\n").unwrap_or_default(),
     };
-    // A closed pipe (`| head`) is no error.
-    let _ = std::io::stdout().write_all(text.as_bytes());
+    out(&text);
 }
 
 /// Prints one of several results at once: as one line of JSON or as text.
@@ -39,22 +85,23 @@ pub fn event<T: Serialize>(event: &T, json: bool, lines: impl FnOnce(&T) -> Stri
         false => lines(event),
         true => serde_json::to_string(event).map(|text| text + "\n").unwrap_or_default(),
     };
-    let _ = std::io::stdout().write_all(text.as_bytes());
+    out(&text);
 }
 
 /// How far many photographs are, where a person looks on and answers go elsewhere.
 pub fn progress(done: usize, all: usize, since: Duration) {
-    if all < 2 || !std::io::stderr().is_terminal() || std::io::stdout().is_terminal() {
+    if all < 2 || !io::stderr().is_terminal() || io::stdout().is_terminal() {
         return;
     }
     let each_second = done as f64 / since.as_secs_f64().max(1e-3);
     let end = if done == all { "\n" } else { "" };
-    eprint!("\r{done} of {all}, {each_second:.1} a second{end}");
+    err(&format!("\r{done} of {all}, {each_second:.1} a second{end}"));
 }
 
 /// The service listens. Scripts read this line from stdout.
 pub fn listening(url: &str) {
-    let _ = writeln!(std::io::stdout(), "listening on {url}");
+    // A service serves, whether or not a script reads this line.
+    let _ = writeln!(io::stdout(), "listening on {url}");
 }
 
 /// Makes a panic of a command print its source location without its message, which might contain a
@@ -63,7 +110,7 @@ pub fn listening(url: &str) {
 pub fn panics() {
     std::panic::set_hook(Box::new(|panic| {
         let place = panic.location().map_or_else(String::new, ToString::to_string);
-        let _ = writeln!(std::io::stderr(), "internal error at {place}");
+        err(&format!("internal error at {place}\n"));
     }));
 }
 
@@ -74,8 +121,10 @@ pub fn logging(level: LevelFilter) {
         let place = panic.location().map(ToString::to_string);
         tracing::error!(place, "a panic");
     }));
-    let log = tracing_subscriber::fmt().with_target(false).with_max_level(level).with_writer(std::io::stderr);
-    match std::io::stderr().is_terminal() {
+    // A line that stderr does not take is lost: the subscriber's own message about it would panic.
+    let log = tracing_subscriber::fmt().with_target(false).with_max_level(level).log_internal_errors(false);
+    let log = log.with_writer(io::stderr);
+    match io::stderr().is_terminal() {
         true => log.compact().init(),
         false => log.json().flatten_event(true).init(),
     }
@@ -83,11 +132,11 @@ pub fn logging(level: LevelFilter) {
 
 /// Prints one line of a long result.
 pub fn line(text: &str) {
-    let _ = writeln!(std::io::stdout(), "{text}");
+    out(&format!("{text}\n"));
 }
 
-/// Prints a secret on a line of stdout.
+/// Prints a secret on a line of stdout, without a copy of it in memory.
 pub fn secret(text: &str) {
-    let mut out = std::io::stdout();
-    let _ = out.write_all(text.as_bytes()).and_then(|()| out.write_all(b"\n"));
+    out(text);
+    out("\n");
 }

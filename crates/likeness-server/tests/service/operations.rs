@@ -221,3 +221,26 @@ fn pins_of_the_environment_must_agree_and_the_stores_root_may_be_elsewhere() {
     program.env("DEEPFACE_HOME", ground.dir.path().join("elsewhere"));
     Service::start(program, ground.dir.path().join("log")).ready();
 }
+
+#[test]
+fn a_log_that_takes_no_line_ends_nothing_and_changes_no_answer() {
+    let ground = Ground::new();
+    let bounded = ground.dir.path().join("bounded");
+    let mut wrong = Vec::new();
+    for (log, limit) in [("/dev/full".into(), "unlimited"), (bounded, "0")] {
+        let likeness = ground.program("serve");
+        let mut program = Command::new("/bin/sh");
+        program.args(["-c", &format!("ulimit -f {limit}; exec \"$0\" \"$@\"")]).arg(likeness.get_program());
+        program.args(likeness.get_args()).args(["--port", "0"]).env("LOG_LEVEL", "debug");
+        program.env("LIKENESS_ACCEPT_EMBEDDER", ground.embedder());
+        let mut service = Service::start(program, log).ready();
+        let request = Request::post("/api/v1/liveness").file("file", &ground.image("anna.jpg"));
+        let answer = service.ask(request);
+        terminate(&service);
+        let ended = service.child.wait().unwrap();
+        if answer.status != 200 || !ended.success() {
+            wrong.push(format!("limit {limit}: {answer:?}, then {ended}"));
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong:#?}");
+}

@@ -1,4 +1,5 @@
-//! Makes the C library return large blocks of memory to the system as soon as they are freed.
+//! Sets up the process before it does anything else, by the C library: large blocks of memory are returned to
+//! the system as soon as they are freed, and a limit on file sizes does not end the program.
 //!
 //! By default, glibc raises the size from which it maps blocks separately when such a block is freed, up to
 //! 32 MiB. Then the process keeps the memory of a large photograph. A fixed size prevents that. Smaller blocks are kept
@@ -25,3 +26,12 @@ pub fn return_large_blocks() {
 /// Does nothing: other C libraries, such as musl, map large blocks separately.
 #[cfg(not(target_env = "gnu"))]
 pub fn return_large_blocks() {}
+
+/// Makes a write beyond the limit on file sizes return an error, as a write to a full disk does. By default, the
+/// signal ends the program: a log file at its limit would end the service.
+#[expect(unsafe_code, reason = "the C library has no other way to set it")]
+pub fn survive_file_limits() {
+    // SAFETY: ignoring a signal installs no function, and this call runs before any other thread.
+    let before = unsafe { libc::signal(libc::SIGXFSZ, libc::SIG_IGN) };
+    debug_assert_ne!(before, libc::SIG_ERR, "the signal exists and can be ignored");
+}
