@@ -12,13 +12,14 @@ pub fn codes(route: &Route) -> impl Iterator<Item = Code> {
 
 fn may(route: &Route, code: Code) -> bool {
     use routes::{
-        DEEPFACE_REPRESENT, DEEPFACE_VERIFY, DELETE, DETECT, ENROLL, ENROLL_MULTI, INSPECT, RECORDS, SEARCH, VERIFY,
+        DEEPFACE_REPRESENT, DEEPFACE_VERIFY, DELETE, DETECT, ENROLL, ENROLL_MULTI, FRAMES, INSPECT, RECORDS, SEARCH,
+        VERIFY,
     };
     use routes::{PERSON, PERSON_ERASE, PERSON_EXPORT, PERSONS};
     let is = |some: &[Route]| some.contains(route);
     let (photographs, deepface) = (route.images > 0, is(&[DEEPFACE_VERIFY, DEEPFACE_REPRESENT]));
     // `enroll/multi` leaves out and reports an unusable photograph among several.
-    let one_face = photographs && !is(&[DETECT, INSPECT, ENROLL_MULTI]);
+    let one_face = photographs && !is(&[DETECT, FRAMES, INSPECT, ENROLL_MULTI]);
     match code {
         Code::FaceNotDetected => one_face,
         Code::MultipleFaces => one_face && !deepface,

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use likeness::embed::{Embedding, FaceEncoder};
 use likeness::engine::Scratch;
 use likeness::examine::{Absent, Examination, NoAnswer, Options, Photograph, Watch};
-use likeness::find::Finder;
+use likeness::find::{FIRST_SIDE, Finder, Mode};
 use likeness::liveness::Liveness;
 use likeness::policy::{Policy, QualityRule};
 use likeness::quality::{Quality, Unfit};
@@ -48,11 +48,17 @@ impl Examiner {
     pub fn photograph(&self, scratch: &mut Scratch, bytes: &[u8], watch: Watch) -> Result<Photograph, NoAnswer> {
         trail::photograph(bytes, self.options.mode);
         let photograph = Photograph::of(&self.finder, scratch, bytes, &self.options, watch);
-        photograph.inspect_err(|why| {
-            if let NoAnswer::Decode(why) = why {
-                count_decoder_panic(why);
-            }
-        })
+        photograph.inspect_err(count_panic)
+    }
+
+    /// Decodes a frame of a camera and finds faces by one detection at 320 pixels.
+    ///
+    /// # Errors
+    /// The frame can't be decoded or searched.
+    pub fn frame(&self, scratch: &mut Scratch, bytes: &[u8], watch: Watch) -> Result<Photograph, NoAnswer> {
+        trail::photograph(bytes, Mode::Fast { side: FIRST_SIDE });
+        let frame = Photograph::glance(&self.finder, scratch, bytes, &self.options, watch);
+        frame.inspect_err(count_panic)
     }
 
     /// Decodes a photograph, finds faces and chooses the one to judge.
@@ -80,6 +86,12 @@ impl Examiner {
         let judged = face.with_liveness(spoof, &self.policy, scratch, watch)?;
         trail::liveness(judged.liveness());
         Ok(judged)
+    }
+}
+
+fn count_panic(why: &NoAnswer) {
+    if let NoAnswer::Decode(why) = why {
+        count_decoder_panic(why);
     }
 }
 

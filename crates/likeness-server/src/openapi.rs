@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use likeness::capture::guide::Advice;
 use likeness::liveness::Liveness;
 use likeness::policy::{Action, ThresholdSource};
 use serde_json::{Value, json};
@@ -32,6 +33,17 @@ pub struct OneFile {
     /// JPEG, PNG or WebP.
     #[schema(value_type = String, format = Binary)]
     file: Vec<u8>,
+}
+
+/// A form with a frame of a camera.
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "only described")]
+pub struct CameraFrame {
+    /// JPEG, PNG or WebP; 640 x 480 pixels are enough.
+    #[schema(value_type = String, format = Binary)]
+    file: Vec<u8>,
+    /// Whether to judge liveness too; false by default.
+    liveness: Option<bool>,
 }
 
 /// A form with two photographs.
@@ -195,7 +207,7 @@ pub struct ProblemBody {
 }
 
 /// Returns the possible values of each property with fixed values, taken from the code's types.
-fn words() -> [(&'static str, &'static str, Vec<&'static str>); 11] {
+fn words() -> [(&'static str, &'static str, Vec<&'static str>); 12] {
     let sources = || ThresholdSource::ALL.map(ThresholdSource::name).to_vec();
     let roles = || Role::ALL.map(key).to_vec();
     let reasons = || FaultKind::ALL.map(FaultKind::name).into_iter().chain([LOADING]).collect();
@@ -209,6 +221,7 @@ fn words() -> [(&'static str, &'static str, Vec<&'static str>); 11] {
         ("SearchResponse", "threshold_source", sources()),
         ("VerifyResponse", "recommended_action", Action::ALL.map(Action::name).to_vec()),
         ("LivenessVerdict", "verdict", Liveness::NAMES.to_vec()),
+        ("FrameResponse", "advice", Advice::ALL.map(Advice::code).to_vec()),
         ("ErasureResponse", "erasure", vec!["done", "pending"]),
         ("DeleteResponse", "erasure", vec!["done", "pending"]),
     ]

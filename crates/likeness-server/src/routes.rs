@@ -111,6 +111,8 @@ pub const SEARCH: Route = route("search", Needs::All, true, Some(Scope::Verify),
 pub const COMPARE: Route = route("compare", Needs::Embedding, false, Some(Scope::Verify), 2);
 /// Returns all faces of a photograph.
 pub const DETECT: Route = route("faces/detect-all", Needs::Detector, false, Some(Scope::Verify), 1);
+/// Guides the person in front of a camera, frame by frame.
+pub const FRAMES: Route = route("frames", Needs::Detector, false, Some(Scope::Verify), 1);
 /// Returns the intermediate results of the networks.
 pub const INSPECT: Route = route("inspect", Needs::Detector, false, Some(Scope::Inspect), 2);
 /// Returns decision records.
@@ -125,10 +127,10 @@ pub const DEEPFACE_REPRESENT: Route = route("deepface/represent", Needs::Embeddi
 pub const PAGE: Route = route("page", Needs::Nothing, false, None, 0);
 
 /// The routes that `--require` may name and that health reports.
-pub const ANSWERING: [Route; 8] = [VERIFY, ENROLL, ENROLL_MULTI, LIVENESS, SEARCH, COMPARE, DETECT, INSPECT];
+pub const ANSWERING: [Route; 9] = [VERIFY, ENROLL, ENROLL_MULTI, LIVENESS, SEARCH, COMPARE, DETECT, FRAMES, INSPECT];
 
 /// Every route.
-pub const EVERY: [Route; 21] = [
+pub const EVERY: [Route; 22] = [
     HEALTH,
     VERIFY,
     ENROLL,
@@ -144,6 +146,7 @@ pub const EVERY: [Route; 21] = [
     SEARCH,
     COMPARE,
     DETECT,
+    FRAMES,
     INSPECT,
     RECORDS,
     METRICS,

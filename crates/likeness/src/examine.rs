@@ -62,8 +62,29 @@ impl Photograph {
         let image = decode(bytes, &options.image, watch)?;
         let (image, detected) = finder.upright(scratch, image, options.mode)?;
         watch(Stage::Detect);
+        Ok(Self::found(image, detected))
+    }
+
+    /// Decodes a frame of a camera and finds its faces by one detection ([`Finder::glance`]), whatever the mode.
+    ///
+    /// # Errors
+    /// [`NoAnswer`]
+    pub fn glance(
+        finder: &Finder,
+        scratch: &mut Scratch,
+        bytes: &[u8],
+        options: &Options,
+        watch: Watch,
+    ) -> Result<Self, NoAnswer> {
+        let image = decode(bytes, &options.image, watch)?;
+        let detected = finder.glance(scratch, &image)?;
+        watch(Stage::Detect);
+        Ok(Self::found(image, detected))
+    }
+
+    fn found(image: Bgr, detected: Detected) -> Self {
         let measured = detected.faces.iter().map(|_| OnceCell::new()).collect();
-        Ok(Self { image, detected, measured })
+        Self { image, detected, measured }
     }
 
     /// The pixels, turned upright if necessary.

@@ -116,6 +116,22 @@ impl Finder {
         self.looked(scratch, image, look, false)
     }
 
+    /// Detects faces once, with the longer side reduced to [`FIRST_SIDE`], and detects no face again: the fastest
+    /// way, for frames of a camera, in which the face is large.
+    ///
+    /// # Errors
+    /// [`FindError`]
+    pub fn glance(&self, scratch: &mut Scratch, image: &Bgr) -> Result<Detected, FindError> {
+        let look = fast(Size { x: image.width(), y: image.height() }, FIRST_SIDE);
+        self.once(scratch, image, look)
+    }
+
+    fn once(&self, scratch: &mut Scratch, image: &Bgr, look: DetectionPlan) -> Result<Detected, FindError> {
+        let look = DetectionPlan { unit: image.unit(), ..look };
+        let maps = maps(&self.detector, scratch, image, &look)?;
+        Ok(detected(look, detect::read(&maps, &look.view, self.threshold)))
+    }
+
     /// Detects faces, and too small or too large ones once more, if the photograph was reduced or
     /// the mode is native.
     fn looked(
@@ -125,10 +141,8 @@ impl Finder {
         look: DetectionPlan,
         native: bool,
     ) -> Result<Detected, FindError> {
-        let look = DetectionPlan { unit: image.unit(), ..look };
-        let maps = maps(&self.detector, scratch, image, &look)?;
-        let mut found = detected(look, detect::read(&maps, &look.view, self.threshold));
-        if native || look.reduced() {
+        let mut found = self.once(scratch, image, look)?;
+        if native || found.look.reduced() {
             let look_again = SecondLook::of(&self.detector, self.threshold, image, &found.look);
             found.second_looks = look_again.refine(scratch, &mut found.faces)?;
             found.faces.sort_by(|a, b| b.score.total_cmp(&a.score));

@@ -78,8 +78,34 @@ const ENROLL_BLUR: Number = number("least sharpness at enrolment", 5.0, Some("BL
 const ENROLL_SIDE: Number = number("least shorter side at enrolment, in pixels", 80.0, Some("MIN_FACE_SIZE"), REPLACED);
 const VERIFY: Number = number("least quality at verification and search", 50.0, None, REPLACED);
 
+const RANGE: &str = "the detector's best range, in its input of 320 pixels";
+const LOW: Number = number("capture: least height of a face, in pixels of the detector's input", 130.0, None, RANGE);
+const HIGH_FACE: Number =
+    number("capture: greatest height of a face, in pixels of the detector's input", 300.0, None, RANGE);
+const TURN: Number = number(
+    "capture: least distance of a turned head's nose from its place in a plane, in distances between the eyes",
+    0.15,
+    None,
+    "measured: planes tilted by 45 degrees at most 0.10, heads turned by 30 degrees 0.19 to 0.37",
+);
+const STRAIGHT: Number = number(
+    "capture: greatest distance of the nose from the face's midline in a hold, in distances between the eyes",
+    0.12,
+    None,
+    CHOSEN,
+);
+const TURN_FRAMES: Number = number("capture: frames that show a turn", 5.0, None, CHOSEN);
+const HOLD_FRAMES: Number = number("capture: frames of a hold", 3.0, None, CHOSEN);
+const SECONDS: Number =
+    number("capture: seconds from its beginning to its use", 180.0, Some("CAPTURE_SECONDS"), CHOSEN);
+const STEP_SECONDS: Number = number("capture: seconds for a step", 8.0, None, CHOSEN);
+const REACTION: Number = number("capture: least seconds from a prompt to the reaction", 0.2, None, CHOSEN);
+const GAP: Number = number("capture: greatest seconds between two frames with the face", 1.5, None, CHOSEN);
+const OVERLAP: Number = number("capture: least overlap of the face's boxes in successive frames", 0.3, None, CHOSEN);
+const SECOND: Number = number("capture: frames with a second face that end it", 3.0, None, CHOSEN);
+
 /// Every default, in the order of the documentation.
-pub const NUMBERS: [Number; 24] = [
+pub const NUMBERS: [Number; 36] = [
     DISTANCE,
     AGED_YEARS,
     FARTHEST,
@@ -104,6 +130,18 @@ pub const NUMBERS: [Number; 24] = [
     ENROLL_BLUR,
     ENROLL_SIDE,
     VERIFY,
+    LOW,
+    HIGH_FACE,
+    TURN,
+    STRAIGHT,
+    TURN_FRAMES,
+    HOLD_FRAMES,
+    SECONDS,
+    STEP_SECONDS,
+    REACTION,
+    GAP,
+    OVERLAP,
+    SECOND,
 ];
 
 /// `/search` returns no person farther than this.
@@ -247,6 +285,33 @@ pub struct QualityRule {
     pub side: i64,
 }
 
+/// The rules of a capture ([`crate::capture`]).
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct CaptureRule {
+    /// The least and the greatest height of a face, in pixels of the detector's input.
+    pub height: [f64; 2],
+    /// The least distance of a turned head's nose from its place in a plane, in distances between the eyes.
+    pub turn: f64,
+    /// The greatest distance of the nose from the midline in a hold, in distances between the eyes.
+    pub straight: f64,
+    /// How many frames show a turn.
+    pub turn_frames: u32,
+    /// How many frames a hold has.
+    pub hold_frames: u32,
+    /// Seconds from the beginning of a capture until it can no longer be used.
+    pub seconds: f64,
+    /// Seconds for a step.
+    pub step: f64,
+    /// The least seconds from a prompt to the reaction.
+    pub reaction: f64,
+    /// The greatest seconds between two frames with the face.
+    pub gap: f64,
+    /// The least overlap of the face's boxes in successive frames.
+    pub overlap: f64,
+    /// How many frames with a second face end a capture.
+    pub second: u32,
+}
+
 /// Every number that turns measurements into an outcome.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Policy {
@@ -262,6 +327,8 @@ pub struct Policy {
     pub enroll: QualityRule,
     /// At verification and search.
     pub verify: QualityRule,
+    /// In a capture.
+    pub capture: CaptureRule,
 }
 
 impl Default for Policy {
@@ -285,6 +352,19 @@ impl Default for Policy {
             },
             enroll: QualityRule { score: ENROLL.value, blur: ENROLL_BLUR.value, side: ENROLL_SIDE.value as i64 },
             verify: QualityRule { score: VERIFY.value, blur: 0.0, side: 0 },
+            capture: CaptureRule {
+                height: [LOW.value, HIGH_FACE.value],
+                turn: TURN.value,
+                straight: STRAIGHT.value,
+                turn_frames: TURN_FRAMES.value as u32,
+                hold_frames: HOLD_FRAMES.value as u32,
+                seconds: SECONDS.value,
+                step: STEP_SECONDS.value,
+                reaction: REACTION.value,
+                gap: GAP.value,
+                overlap: OVERLAP.value,
+                second: SECOND.value as u32,
+            },
         }
     }
 }

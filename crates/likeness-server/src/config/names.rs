@@ -21,7 +21,7 @@ const ORIGINALS: [&str; 15] = [
 ];
 
 /// Every variable that `likeness serve` reads; `.env.example` explains them.
-pub const HONOURED: [&str; 37] = [
+pub const HONOURED: [&str; 38] = [
     "ANTISPOOF_BLOCK_ENFORCE",
     "ANTI_SPOOFING_ENABLED",
     "API_KEY_HEADER",
@@ -29,6 +29,7 @@ pub const HONOURED: [&str; 37] = [
     "API_KEY_SECRET_FILE",
     "BALLAST_LOCK",
     "BLUR_THRESHOLD",
+    "CAPTURE_SECONDS",
     "CENTERFACE_THRESHOLD",
     "CORS_ORIGINS",
     "DATABASE_URL",

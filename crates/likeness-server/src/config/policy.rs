@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use ballast::foreign;
-use likeness::policy::{Aged, LivenessRule, NUMBERS, Policy, QualityRule, Threshold};
+use likeness::policy::{Aged, CaptureRule, LivenessRule, NUMBERS, Policy, QualityRule, Threshold};
 
 use super::reader::SettingsReader;
 use crate::exit::Failure;
@@ -93,6 +93,10 @@ fn found(read: &mut SettingsReader) -> Policy {
             side: read.number("MIN_FACE_SIZE", side(default.enroll.side), 1.0..=10_000.0) as i64,
         },
         verify: default.verify,
+        capture: CaptureRule {
+            seconds: read.number("CAPTURE_SECONDS", default.capture.seconds, 10.0..=600.0),
+            ..default.capture
+        },
     }
 }
 

@@ -8,6 +8,7 @@ pub mod detect;
 pub mod enroll;
 pub mod enroll_multi;
 pub mod erasure;
+pub mod frame;
 pub mod health;
 pub mod inspect;
 pub mod inspect_response;

@@ -3,7 +3,7 @@
 use std::fmt::Display;
 
 use likeness::find::Mode;
-use likeness::policy::{FaceRule, LivenessRule, Policy, QualityRule};
+use likeness::policy::{CaptureRule, FaceRule, LivenessRule, Policy, QualityRule};
 use serde::{Deserialize, Serialize};
 
 use crate::trail::{ModelsSeen, PhotographSeen, Seen};
@@ -151,7 +151,7 @@ pub fn rules(policy: &Policy) -> Vec<Rule> {
 
 fn values(policy: &Policy) -> Vec<(&'static str, String)> {
     // Without `..`: a new number of the policy does not compile until it is recorded.
-    let Policy { threshold, aged, liveness, face, enroll, verify } = policy;
+    let Policy { threshold, aged, liveness, face, enroll, verify, capture } = policy;
     let LivenessRule { live, spoof, each, colour, context, inside } = liveness;
     let FaceRule { score, rival, side, sharpness } = face;
     let mut values = vec![
@@ -173,10 +173,41 @@ fn values(policy: &Policy) -> Vec<(&'static str, String)> {
     ] {
         values.extend(names.into_iter().zip([exact(score), exact(blur), exact(side)]));
     }
+    values.extend(capture_values(capture));
     if let Some(aged) = aged {
         values.extend([("aged.threshold", exact(aged.threshold.distance())), ("aged.years", exact(aged.years))]);
     }
     values
+}
+
+fn capture_values(rule: &CaptureRule) -> [(&'static str, String); 12] {
+    let CaptureRule {
+        height: [least, most],
+        turn,
+        straight,
+        turn_frames,
+        hold_frames,
+        seconds,
+        step,
+        reaction,
+        gap,
+        overlap,
+        second,
+    } = rule;
+    [
+        ("capture.height_least", exact(least)),
+        ("capture.height_most", exact(most)),
+        ("capture.turn", exact(turn)),
+        ("capture.straight", exact(straight)),
+        ("capture.turn_frames", exact(turn_frames)),
+        ("capture.hold_frames", exact(hold_frames)),
+        ("capture.seconds", exact(seconds)),
+        ("capture.step", exact(step)),
+        ("capture.reaction", exact(reaction)),
+        ("capture.gap", exact(gap)),
+        ("capture.overlap", exact(overlap)),
+        ("capture.second", exact(second)),
+    ]
 }
 
 /// Rebuilds from a record the policy's numbers for liveness and faces; other numbers keep their defaults.

@@ -8,7 +8,7 @@ const KEY: &str = "a-key-of-the-tests-of-32-letters";
 const ERASURE: &str = "0123456789abcdef0123456789abcdef";
 
 /// The routes that need a key, by method and path.
-pub const BEHIND_A_KEY: [(&str, &str); 19] = [
+pub const BEHIND_A_KEY: [(&str, &str); 20] = [
     ("POST", "/api/v1/verify"),
     ("POST", "/api/v1/enroll"),
     ("POST", "/api/v1/enroll/multi"),
@@ -17,6 +17,7 @@ pub const BEHIND_A_KEY: [(&str, &str); 19] = [
     ("POST", "/api/v1/search"),
     ("POST", "/api/v1/compare"),
     ("POST", "/api/v1/faces/detect-all"),
+    ("POST", "/api/v1/frames"),
     ("POST", "/api/v1/inspect"),
     ("POST", "/deepface/verify"),
     ("POST", "/deepface/represent"),

@@ -32,7 +32,7 @@ const fn route(
     Route { operation, path, photographs, person }
 }
 
-const ROUTES: [Route; 20] = [
+const ROUTES: [Route; 21] = [
     route("GET /api/v1/health", "/api/v1/health", &[], false),
     route("GET /api/v1/health/live", "/api/v1/health/live", &[], false),
     route("GET /api/v1/health/ready", "/api/v1/health/ready", &[], false),
@@ -46,6 +46,7 @@ const ROUTES: [Route; 20] = [
     route("POST /api/v1/liveness", "/api/v1/liveness", &["file"], false),
     route("POST /api/v1/compare", "/api/v1/compare", &["file1", "file2"], false),
     route("POST /api/v1/faces/detect-all", "/api/v1/faces/detect-all", &["file"], false),
+    route("POST /api/v1/frames", "/api/v1/frames", &["file"], false),
     route("POST /api/v1/inspect", "/api/v1/inspect", &["file"], false),
     route("POST /deepface/verify", "/deepface/verify", &["img1", "img2"], false),
     route("POST /deepface/represent", "/deepface/represent", &["img"], false),
@@ -66,7 +67,7 @@ const RECORD: Route =
 /// The routes that are called in an order of their own.
 const LATER: [&Route; 4] = [&DELETE, &ERASE, &ERASURE, &RECORD];
 /// Where the routes about persons without a photograph begin.
-const PERSONS: usize = 16;
+const PERSONS: usize = 17;
 
 /// Codes that no request of this test can provoke, with the place that tests each one.
 const ELSEWHERE: [(&str, &str); 3] = [
@@ -204,7 +205,7 @@ fn bad_photographs(seen: &mut Seen, service: &Service, ground: &Ground) {
     let codes = |route: &Route| {
         let several = route.operation.ends_with("multi");
         let deepface = route.operation.contains("deepface");
-        let all = ["detect-all", "inspect"].iter().any(|name| route.operation.ends_with(name));
+        let all = ["detect-all", "frames", "inspect"].iter().any(|name| route.operation.ends_with(name));
         let or =
             |code: &'static str, several_photographs: &'static str| if several { several_photographs } else { code };
         let cut = or("INVALID_IMAGE", "POOR_IMAGE_QUALITY");
@@ -315,7 +316,7 @@ fn other_embedder(seen: &mut Seen, ground: &Ground) {
 }
 
 fn needs_embedder(route: &Route) -> bool {
-    !["liveness", "detect-all", "inspect"].iter().any(|name| route.operation.ends_with(name))
+    !["liveness", "detect-all", "frames", "inspect"].iter().any(|name| route.operation.ends_with(name))
 }
 
 fn keys(seen: &mut Seen, ground: &Ground) {

@@ -32,7 +32,9 @@ fn logs_have_nothing_of_what_was_sent() {
         request.text("session_id", "MARKsession").file("file", &live).file("file1", b"MARKimage").file("files", b"MARK")
     };
     let mut requests = Vec::new();
-    for path in ["verify", "enroll", "enroll/multi", "liveness", "search", "compare", "faces/detect-all", "inspect"] {
+    for path in
+        ["verify", "enroll", "enroll/multi", "liveness", "search", "compare", "faces/detect-all", "frames", "inspect"]
+    {
         requests.extend([form(&format!("/api/v1/{path}")), form(&format!("/api/v1/{path}?threshold=MARKquery"))]);
     }
     for path in ["/deepface/verify", "/deepface/represent"] {

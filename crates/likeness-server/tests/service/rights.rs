@@ -55,12 +55,13 @@ const CHANGES: [Change; 6] =
 /// The routes of [`CHANGES`], and those that change nothing: together they are all.
 /// Of `/api/v1/persons/ann` the method decides.
 const CHANGING: [&str; 3] = ["/api/v1/enroll", "/api/v1/enroll/multi", "/api/v1/enroll/ann"];
-const READING: [&str; 14] = [
+const READING: [&str; 15] = [
     "/api/v1/verify",
     "/api/v1/liveness",
     "/api/v1/search",
     "/api/v1/compare",
     "/api/v1/faces/detect-all",
+    "/api/v1/frames",
     "/api/v1/inspect",
     "/deepface/verify",
     "/deepface/represent",

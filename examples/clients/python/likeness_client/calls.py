@@ -58,6 +58,10 @@ class Calls(Transport):
         """Returns one person."""
         return cast(types.OnePersonResponse, self.json("GET", "/api/v1/persons/{user_id}".replace("{user_id}", self.part(user_id)), query={"tenant_id": tenant_id}))
 
+    def guide(self, *, file: Photograph, liveness: Optional[bool] = None) -> types.FrameResponse:
+        """Guides the person in front of a camera."""
+        return cast(types.FrameResponse, self.json("POST", "/api/v1/frames", form={"liveness": liveness}, file={"file": file}))
+
     def health(self) -> types.HealthResponse:
         """Reports which routes work now, and what the others lack."""
         return cast(types.HealthResponse, self.json("GET", "/api/v1/health"))
@@ -157,6 +161,10 @@ class AsyncCalls(AsyncTransport):
     async def get_person(self, *, user_id: str, tenant_id: Optional[str] = None) -> types.OnePersonResponse:
         """Returns one person."""
         return cast(types.OnePersonResponse, await self.json("GET", "/api/v1/persons/{user_id}".replace("{user_id}", self.part(user_id)), query={"tenant_id": tenant_id}))
+
+    async def guide(self, *, file: Photograph, liveness: Optional[bool] = None) -> types.FrameResponse:
+        """Guides the person in front of a camera."""
+        return cast(types.FrameResponse, await self.json("POST", "/api/v1/frames", form={"liveness": liveness}, file={"file": file}))
 
     async def health(self) -> types.HealthResponse:
         """Reports which routes work now, and what the others lack."""

@@ -349,6 +349,36 @@ class FindingResponse(TypedDict):
     sought: int
 
 
+class FrameFace(TypedDict):
+    """The largest face of a frame."""
+
+    # The face's box.
+    bounding_box: BoxResponse
+    # The confidence that this is a face, 0 to 1.
+    confidence: float
+    # The five landmarks.
+    landmarks: LandmarksResponse
+
+
+class _FrameResponseOptional(TypedDict, total=False):
+    # The most urgent advice for the person; null if the face is well placed.
+    advice: Literal["show_face", "one_face_only", "come_closer", "move_back", "move_to_middle", "more_light", "less_light", "look_straight", "hold_still"] | None
+    face: FrameFace | None
+    liveness: LivenessVerdict | None
+
+
+class FrameResponse(_FrameResponseOptional):
+    """The guidance for a frame."""
+
+    # The number of faces.
+    face_count: int
+    # The size of the frame.
+    image_dimensions: SizeResponse
+    # Always 0: frames are not turned.
+    rotated: int
+    timing_ms: Dict[str, float]
+
+
 class Greeting(TypedDict):
     """The name and the version of the service."""
 

@@ -65,6 +65,11 @@ export class Calls extends Transport {
     return this.json<types.OnePersonResponse>('GET', `/api/v1/persons/${this.part(given.user_id)}`, { query: { 'tenant_id': given.tenant_id } });
   }
 
+  /** Guides the person in front of a camera. */
+  guide(given: { file: Photograph; liveness?: boolean }): Promise<types.FrameResponse> {
+    return this.json<types.FrameResponse>('POST', `/api/v1/frames`, { form: { 'liveness': given.liveness }, file: { 'file': given.file } });
+  }
+
   /** Reports which routes work now, and what the others lack. */
   health(): Promise<types.HealthResponse> {
     return this.json<types.HealthResponse>('GET', `/api/v1/health`);

@@ -267,6 +267,31 @@ export interface FindingResponse {
   sought: number;
 }
 
+/** The largest face of a frame. */
+export interface FrameFace {
+  /** The face's box. */
+  bounding_box: BoxResponse;
+  /** The confidence that this is a face, 0 to 1. */
+  confidence: number;
+  /** The five landmarks. */
+  landmarks: LandmarksResponse;
+}
+
+/** The guidance for a frame. */
+export interface FrameResponse {
+  /** The most urgent advice for the person; null if the face is well placed. */
+  advice?: "show_face" | "one_face_only" | "come_closer" | "move_back" | "move_to_middle" | "more_light" | "less_light" | "look_straight" | "hold_still" | null;
+  face?: FrameFace | null;
+  /** The number of faces. */
+  face_count: number;
+  /** The size of the frame. */
+  image_dimensions: SizeResponse;
+  liveness?: LivenessVerdict | null;
+  /** Always 0: frames are not turned. */
+  rotated: number;
+  timing_ms: Record<string, number>;
+}
+
 /** The name and the version of the service. */
 export interface Greeting {
   /** The accepted values of `detector_backend`. */

@@ -1,0 +1,103 @@
+//! `POST /api/v1/frames` guides the person in front of a camera: one detection at 320 pixels and, if the request
+//! asks for it, both spoof networks. It compares nothing.
+
+use axum::Json;
+use axum::extract::State;
+use likeness::capture::guide::{Advice, advice};
+use likeness::detect::Face;
+use likeness::examine::Photograph;
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use super::response::{BoxResponse, LandmarksResponse, LivenessVerdict, SizeResponse};
+use crate::app::App;
+use crate::clock::{Stopwatch, Timings};
+use crate::form::{Form, Truth};
+use crate::problem::Problem;
+use crate::routes::LIVENESS;
+use crate::trail;
+
+/// The largest face of a frame.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct FrameFace {
+    /// The face's box.
+    bounding_box: BoxResponse,
+    /// The five landmarks.
+    landmarks: LandmarksResponse,
+    /// The confidence that this is a face, 0 to 1.
+    confidence: f64,
+}
+
+/// The guidance for a frame.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct FrameResponse {
+    /// The most urgent advice for the person; null if the face is well placed.
+    advice: Option<&'static str>,
+    /// The number of faces.
+    face_count: usize,
+    /// The largest face; null if there is none.
+    face: Option<FrameFace>,
+    /// The size of the frame.
+    image_dimensions: SizeResponse,
+    /// Always 0: frames are not turned.
+    rotated: u16,
+    /// The judgement of liveness; null if the request did not ask for it, or no face can be judged.
+    liveness: Option<LivenessVerdict>,
+    /// The time of each stage, in milliseconds.
+    #[schema(inline)]
+    timing_ms: Timings,
+}
+
+impl FrameResponse {
+    fn of(frame: &Photograph, advice: Option<Advice>) -> Self {
+        let detected = frame.detected();
+        let largest = detected.faces.iter().max_by_key(|face| face.area.pixels());
+        let of_file = |face: &Face| detected.look.in_file(face);
+        let face = largest.map(|face| FrameFace {
+            bounding_box: of_file(face).area.into(),
+            landmarks: LandmarksResponse::of(&of_file(face), detected.look.file_size()),
+            confidence: face.confidence(),
+        });
+        Self {
+            advice: advice.map(Advice::code),
+            face_count: detected.faces.len(),
+            face,
+            image_dimensions: SizeResponse::of(&detected.look),
+            rotated: detected.look.rotated,
+            liveness: None,
+            timing_ms: Timings::new(),
+        }
+    }
+}
+
+/// Guides the person in front of a camera.
+///
+/// # Errors
+/// The frame's own, or `MODEL_UNAVAILABLE`.
+#[utoipa::path(post, operation_id = "guide", path = "/api/v1/frames", tag = "faces",
+    request_body(content = crate::openapi::CameraFrame, content_type = "multipart/form-data"),
+    responses((status = 200, description = "the face and the advice", body = FrameResponse)))]
+pub async fn frame(State(app): State<App>, form: Form) -> Result<Json<FrameResponse>, Problem> {
+    let bytes = form.file("file")?;
+    let judged = form.value::<Truth>("liveness")?.is_some_and(|judged| judged.0);
+    let models = app.models.now();
+    let examiner = app.examiner(&models)?;
+    if judged {
+        LIVENESS.needs.met(&models)?;
+    }
+    let spoof = judged.then(|| models.spoof()).transpose()?;
+    let answer = app.work.run(move |scratch| {
+        let mut watch = Stopwatch::start();
+        let frame = examiner.frame(scratch, &bytes, &mut |stage| watch.lap(stage))?;
+        let mut answer = FrameResponse::of(&frame, advice(&frame, &examiner.policy));
+        if let (Some(spoof), Ok(face)) = (&spoof, frame.examine(&examiner.policy, true, &mut |stage| watch.lap(stage)))
+        {
+            trail::face(&face);
+            let face = examiner.judge(spoof, scratch, face, &mut |stage| watch.lap(stage))?;
+            answer.liveness = Some(face.liveness().into());
+        }
+        answer.timing_ms = watch.timings();
+        Ok(answer)
+    });
+    answer.await.map(Json)
+}
