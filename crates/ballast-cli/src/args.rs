@@ -12,7 +12,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 #[cfg(feature = "full")]
-pub use fetch::{Adopt, FETCHED, Fetch, Fetching, Init, Outdated, Pin, SourceLimits};
+pub use fetch::{Adopt, FETCHED, Fetch, Fetching, Init, Outdated, Pin, SignedModel, SourceLimits};
 #[cfg(feature = "full")]
 pub use image::{Export, Import, Pull, Push, Trust, Weights};
 pub use lock_file::LockFile;
@@ -209,6 +209,9 @@ pub struct Verify {
     pub place: Place,
     /// The tree to verify [default: the cache, else the baked layer]
     pub dir: Option<PathBuf>,
+    #[cfg(feature = "full")]
+    #[command(flatten)]
+    pub signed: SignedModel,
     /// Add owner, mode and sha256
     #[arg(long)]
     pub long: bool,

@@ -34,6 +34,10 @@ mod full {
     pub const SECRETS: u64 = 1 << 20;
     /// The most bytes of a file of certificates.
     pub const CERTIFICATES: u64 = 16 << 20;
+    /// The most bytes of the bundle of a signed model: enough for 90,000 files with short names.
+    pub const BUNDLE: u64 = 24 << 20;
+    /// The most bytes of a file of keys.
+    pub const KEY: u64 = 64 << 10;
     /// The most bytes that all headers of one HTTP response may have.
     pub const HEADERS: usize = 64 << 10;
     /// The most bytes of a token service's response.

@@ -30,6 +30,8 @@ mod image;
 mod init;
 mod launch;
 mod mounts;
+#[cfg(feature = "full")]
+mod oms;
 mod permit;
 mod print;
 #[cfg(test)]

@@ -201,6 +201,8 @@ mod full {
     use crate::image::entries::{self, ArchiveLimits};
     use crate::image::manifest;
     use crate::image::service::ServiceImage;
+    use crate::oms::SignedManifest;
+    use crate::oms::bundle::Bundle;
 
     fn examined(text: &str) {
         let lock = "version=1\n[store]\npath='/srv/m'\n[[weight]]\npath='a'\nsha256='";
@@ -233,6 +235,32 @@ mod full {
         judge(readers, &shapes);
         let peak = mib(|| drop(manifest::read(format!("{notes}{named}").as_bytes())));
         assert!(peak <= MEMORY, "many annotations hold {peak} MiB");
+    }
+
+    #[test]
+    fn bundles_of_signed_models_of_any_shape_are_read_in_bounded_memory() {
+        if !testkit::need::time("bundles_of_signed_models_of_any_shape_are_read_in_bounded_memory") {
+            return;
+        }
+        let readers: &[Reader] = &[
+            ("bundle", bounds::BUNDLE, |text| drop(Bundle::parse(text.as_bytes()))),
+            ("statement", bounds::BUNDLE / 4 * 3, |text| drop(SignedManifest::parse(text.as_bytes()))),
+        ];
+        let envelope = "{\"mediaType\":\"\",\"verificationMaterial\":{},\"dsseEnvelope\":{\"payload\":\"\",\"payloadType\":\"\",\"signatures\":[";
+        let chain = "{\"mediaType\":\"\",\"verificationMaterial\":{\"x509CertificateChain\":{\"certificates\":[";
+        let statement = "{\"_type\":\"https://in-toto.io/Statement/v1\",\"subject\":[{\"name\":\"m\",\"digest\":{\"sha256\":\"0000000000000000000000000000000000000000000000000000000000000000\"}}],\"predicateType\":\"https://model_signing/signature/v1.0\",\"predicate\":{\"serialization\":{\"method\":\"files\",\"hash_type\":\"sha256\",\"allow_symlinks\":false},\"resources\":[";
+        let resource = "{\"name\":\"\",\"digest\":\"\",\"algorithm\":\"\"},";
+        let numbers: String = (0..3_000_000).map(|at| format!("\"{at}\":0,")).collect();
+        let shapes = [
+            ("", "[", ""),
+            ("[", "[],", "1]"),
+            ("{", numbers.as_str(), "\"x\":0}"),
+            ("{\"mediaType\":\"", "\\u0041", "\"}"),
+            (envelope, "{\"sig\":\"\"},", "{\"sig\":\"\"}]}}"),
+            (chain, "{\"rawBytes\":\"\"},", "{\"rawBytes\":\"\"}]}}}"),
+            (statement, resource, "{\"name\":\"\",\"digest\":\"\",\"algorithm\":\"\"}]}}"),
+        ];
+        judge(readers, &shapes);
     }
 
     #[test]

@@ -106,7 +106,7 @@ pub fn prometheus(verified: &Verified) -> String {
 }
 
 /// Seconds since 1970 as RFC 3339 writes them, in UTC.
-fn rfc3339(time: i64) -> String {
+pub fn rfc3339(time: i64) -> String {
     let (days, second) = (time.div_euclid(86_400), time.rem_euclid(86_400));
     // Days since 1 March of the year 0; eras of 400 years.
     let (era, day) = ((days + 719_468).div_euclid(146_097), (days + 719_468).rem_euclid(146_097));

@@ -71,6 +71,20 @@ pub struct Adopt {
     pub store: Option<PathBuf>,
 }
 
+// A signed model, and whom to trust about it.
+#[derive(Debug, Clone, Args)]
+pub struct SignedModel {
+    /// The bundle of OpenSSF Model Signing that says which files DIR must have, and no others
+    #[arg(long, value_name = "BUNDLE", requires = "signer")]
+    pub signed: Option<PathBuf>,
+    /// The public key that must have signed BUNDLE: ECDSA with P-256, P-384 or P-521
+    #[arg(long, value_name = "PEM", requires = "signed", group = "signer")]
+    pub key: Option<PathBuf>,
+    /// Certificates of which one must have issued that of BUNDLE's signer
+    #[arg(long, value_name = "PEM", requires = "signed", group = "signer")]
+    pub certificate_chain: Option<PathBuf>,
+}
+
 #[derive(Debug, Args)]
 pub struct Init {
     /// The project: its Dockerfile, compose file and folder of models are read

@@ -28,6 +28,8 @@ mod pull;
 mod push;
 mod run_env;
 #[cfg(feature = "full")]
+mod signed;
+#[cfg(feature = "full")]
 mod statement;
 mod status;
 mod verify;

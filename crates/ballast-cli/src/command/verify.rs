@@ -63,6 +63,10 @@ struct VerifiedWeight {
 /// # Errors
 /// [`Exit::WeightsMissing`] when a required weight is not right.
 pub fn verify(args: &Verify) -> Result<(), Failure> {
+    #[cfg(feature = "full")]
+    if let Some(bundle) = &args.signed.signed {
+        return super::signed::verify(args, bundle);
+    }
     let setting = Setting::read(&args.place)?;
     let (root, chosen) = match &args.dir {
         Some(dir) => (dir.clone(), None),

@@ -1,0 +1,150 @@
+//! `verify --signed`: a folder against the bundle of a signed model. No lock file is read.
+
+use std::path::{Path, PathBuf};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use serde::Serialize;
+
+use crate::args::{SignedModel, Verify};
+use crate::exit::{Exit, Failure};
+use crate::oms::{self, BadModel, Examined, Reason, Roots, Signed, SignerKey, TrustedSigner};
+use crate::print::{self, EACH};
+use crate::{bounds, foreign};
+
+#[derive(Serialize)]
+struct SignedReport<'a> {
+    root: &'a Path,
+    ready: bool,
+    method: &'a str,
+    signer_sha256: String,
+    bundle_sha256: String,
+    root_sha256: String,
+    files: usize,
+    right: usize,
+    faults: Vec<FaultLine>,
+    /// Paths that the manifest does not cover, and those of them that are there.
+    ignored: &'a [String],
+    ignored_present: &'a [String],
+    /// Empty files, which a manifest of shards can't name.
+    unsigned_empty: &'a [String],
+}
+
+#[derive(Serialize)]
+struct FaultLine {
+    code: &'static str,
+    what: String,
+}
+
+/// Verifies the folder and reports it.
+///
+/// # Errors
+/// [`Exit::SignatureRefused`] for a bundle that is not believed; [`Exit::WeightsMissing`] and [`Exit::ExtraFiles`] for a
+/// folder that differs.
+pub fn verify(args: &Verify, bundle: &Path) -> Result<(), Failure> {
+    let Some(dir) = &args.dir else {
+        return Err(Failure::new(Exit::Usage, "--signed needs the folder of the model")
+            .hint("`ballast verify --signed BUNDLE --key PEM DIR`"));
+    };
+    let signed = read(&args.signed, bundle)?;
+    let examined = oms::examine(dir, bundle, &signed.manifest);
+    if args.json {
+        print::answer_json(&report(dir, &signed, &examined));
+    } else {
+        print::answer(&text(dir, &signed, &examined, args.long));
+    }
+    verdict(dir, &examined)
+}
+
+/// Fails if a folder differs from its manifest.
+///
+/// # Errors
+/// That of the first kind of difference.
+pub fn verdict(dir: &Path, examined: &Examined) -> Result<(), Failure> {
+    examined.worst().map_or(Ok(()), |fault| Err(fault.failure(dir)))
+}
+
+/// Reads a bundle that the trusted signer signed.
+///
+/// # Errors
+/// [`Exit::Usage`] for an unreadable key, [`Exit::SignatureRefused`] for a bundle that is not believed.
+pub fn read(named: &SignedModel, bundle: &Path) -> Result<Signed, Failure> {
+    let trust = trust(named)?;
+    let too_large = |error: &std::io::Error| error.to_string().contains("at most");
+    let bytes = foreign::read_named(bundle, bounds::BUNDLE).map_err(|error| {
+        let kind = if too_large(&error) { Reason::BundleTooLarge } else { Reason::BundleUnreadable };
+        BadModel::new(kind, error.to_string()).failure(bundle)
+    })?;
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
+    oms::read(&bytes, &trust, now).map_err(|fault| fault.failure(bundle))
+}
+
+fn trust(named: &SignedModel) -> Result<TrustedSigner, Failure> {
+    let read = |path: &PathBuf, most: u64, kind: Reason| {
+        foreign::read_named(path, most).map_err(|error| BadModel::new(kind, error.to_string()).failure(path))
+    };
+    match (&named.key, &named.certificate_chain) {
+        (Some(path), _) => {
+            let text = read(path, bounds::KEY, Reason::KeyUnreadable)?;
+            SignerKey::from_pem(&text).map(TrustedSigner::Key).map_err(|fault| fault.failure(path))
+        }
+        (None, Some(path)) => {
+            let text = read(path, bounds::CERTIFICATES, Reason::ChainUnreadable)?;
+            Roots::from_pem(&text).map(TrustedSigner::Chain).map_err(|fault| fault.failure(path))
+        }
+        (None, None) => {
+            Err(Failure::new(Exit::Usage, "--signed needs whom to trust")
+                .hint("add --key PEM or --certificate-chain PEM"))
+        }
+    }
+}
+
+fn report<'a>(root: &'a Path, signed: &'a Signed, examined: &'a Examined) -> SignedReport<'a> {
+    let line = |fault: &BadModel| FaultLine { code: fault.reason.name(), what: fault.to_string() };
+    SignedReport {
+        root,
+        ready: examined.faults.is_empty(),
+        method: signed.method,
+        signer_sha256: signed.signer.to_string(),
+        bundle_sha256: signed.bundle.to_string(),
+        root_sha256: signed.manifest.root.to_string(),
+        files: examined.files.len(),
+        right: examined.files.iter().flatten().count(),
+        faults: examined.faults.iter().map(line).collect(),
+        ignored: &signed.manifest.ignored,
+        ignored_present: &examined.ignored,
+        unsigned_empty: &examined.empty,
+    }
+}
+
+/// The result in lines; of many files only the faults.
+fn text(root: &Path, signed: &Signed, examined: &Examined, long: bool) -> String {
+    let mut lines = Vec::new();
+    let files = signed.manifest.files.iter().zip(&examined.files);
+    let shown = long || examined.files.len() <= EACH;
+    for (file, (_, sha256)) in files.filter_map(|(file, right)| Some((file, (*right)?))).filter(|_| shown) {
+        let digest = if long { format!("{sha256}  ") } else { String::new() };
+        lines.push(format!("ok     {digest}{}", root.join(file.path.as_str()).display()));
+    }
+    let most = if long { usize::MAX } else { EACH };
+    lines.extend(examined.faults.iter().take(most).map(|fault| format!("WRONG  {fault}")));
+    if let Some(more) = examined.faults.len().checked_sub(most).filter(|more| *more > 0) {
+        lines.push(format!("       … and {more} more, which --long lists"));
+    }
+    let ignored = |what: &str, paths: &[String]| (!paths.is_empty()).then(|| format!("{what}: {}", paths.join(", ")));
+    lines.extend(ignored("ignored by the manifest", &examined.ignored));
+    lines.extend(ignored("empty, so not in a manifest of shards", &examined.empty));
+    lines.extend(provenance(signed));
+    let (right, all) = (examined.files.iter().flatten().count(), examined.files.len());
+    lines.push(format!("{right} of {all} as signed in {}", root.display()));
+    lines.join("\n")
+}
+
+/// Who signed what, with whole digests on lines of their own.
+pub fn provenance(signed: &Signed) -> [String; 3] {
+    let of = if signed.method == "key" { "public key" } else { "certificate" };
+    [
+        format!("signed with the {of}\n       {}", signed.signer),
+        format!("bundle\n       {}", signed.bundle),
+        format!("model\n       {}", signed.manifest.root),
+    ]
+}

@@ -1,0 +1,90 @@
+//! OpenSSF Model Signing 1.0: signed manifests of models, read and checked against a folder.
+//!
+//! `bundle -> key | chain -> manifest -> folder`. Promise: a manifest is made only of bytes that the trusted signer
+//! signed, and a folder is right only if it has exactly the manifest's files. All but `folder` is pure.
+
+pub mod bundle;
+mod chain;
+mod folder;
+mod json;
+mod key;
+#[cfg(test)]
+mod made_tests;
+mod manifest;
+mod refusal;
+#[cfg(test)]
+mod refusal_tests;
+#[cfg(test)]
+mod tests;
+
+use ballast::digest::Digest;
+
+use bundle::{Bundle, Method};
+pub use chain::Roots;
+pub use folder::{Examined, examine};
+pub use key::SignerKey;
+pub use manifest::SignedManifest;
+pub use refusal::{BadModel, Reason};
+
+/// Whom the user trusts to sign.
+#[derive(Debug)]
+pub enum TrustedSigner {
+    /// This key.
+    Key(SignerKey),
+    /// The keys of certificates that these issued.
+    Chain(Roots),
+}
+
+/// A bundle that the trusted signer signed.
+#[derive(Debug)]
+pub struct Signed {
+    /// What it says.
+    pub manifest: SignedManifest,
+    /// `key` or `certificate`.
+    pub method: &'static str,
+    /// The SHA-256 of the key's PEM text, or of the signer's certificate.
+    pub signer: Digest,
+    /// The SHA-256 of the bundle.
+    pub bundle: Digest,
+}
+
+/// Reads a bundle, and believes it if the signer is trusted at this time, in seconds since 1970.
+///
+/// # Errors
+/// A [`Reason`] for each way in which it is wrong.
+pub fn read(bytes: &[u8], trust: &TrustedSigner, now: u64) -> Result<Signed, BadModel> {
+    let bundle = Bundle::parse(bytes)?;
+    let (method, signer, key) = match (trust, &bundle.method) {
+        (TrustedSigner::Key(key), Method::Key(hint)) => {
+            check_key(key, hint.as_deref(), &bundle)?;
+            ("key", key.fingerprint(), key.clone())
+        }
+        (TrustedSigner::Chain(roots), Method::Certificate(chain)) => {
+            let key = roots.key_of(chain, now)?;
+            ("certificate", Digest::of(chain.first().map_or(&[][..], Vec::as_slice)), key)
+        }
+        (TrustedSigner::Key(_), Method::Certificate(_)) => return Err(other_method("a key", "a certificate")),
+        (TrustedSigner::Chain(_), Method::Key(_)) => return Err(other_method("a certificate", "a key")),
+    };
+    if !key.signed(&bundle.signed_bytes(), &bundle.signature) {
+        let what = "the signature is not of these bytes: they or it were changed";
+        return Err(BadModel::new(Reason::SignatureWrong, what));
+    }
+    Ok(Signed { manifest: SignedManifest::parse(&bundle.payload)?, method, signer, bundle: Digest::of(bytes) })
+}
+
+/// Says so if another key signed the bundle. Its hint is not signed, and counts only where the signature is wrong too.
+fn check_key(key: &SignerKey, hint: Option<&str>, bundle: &Bundle) -> Result<(), BadModel> {
+    let ours = key.fingerprint().to_string();
+    match hint {
+        Some(hint) if hint != ours && !key.signed(&bundle.signed_bytes(), &bundle.signature) => {
+            let what = format!("another key signed it\n  expected {ours}\n  found    {hint}");
+            Err(BadModel::new(Reason::WrongKey, what))
+        }
+        _ => Ok(()),
+    }
+}
+
+fn other_method(expected: &str, found: &str) -> BadModel {
+    BadModel::new(Reason::OtherMethod, format!("expected a bundle that {expected} signed, found one of {found}"))
+}

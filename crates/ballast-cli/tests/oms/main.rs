@@ -1,0 +1,183 @@
+//! Tests signed models from the command line: `verify --signed`, with its exit codes and the names of its errors.
+#![cfg(feature = "full")]
+#![expect(clippy::unwrap_used, reason = "a test's helpers may fail where they stand")]
+
+#[path = "../support/mod.rs"]
+mod support;
+
+use std::fs::{self, File};
+use std::ops::Deref;
+use std::path::{Path, PathBuf};
+use std::process::Output;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use p256::ecdsa::signature::Signer;
+use p256::ecdsa::{Signature, SigningKey};
+use p256::pkcs8::{EncodePublicKey, LineEnding};
+use serde_json::{Value, json};
+use support::scratch::Scratch;
+use support::{pin_of, stderr, stdout};
+
+/// A public key of Ed25519.
+const ED25519: &str = "-----BEGIN PUBLIC KEY-----\nMCowBQYDK2VwAyEAGb9ECWmEzf6FQbrBZ9w7lshQhqowtrbLDFw4rXAxZuE=\n-----END PUBLIC KEY-----\n";
+
+/// A folder with the model of two files that the package signed, and the recorded bundles and keys.
+struct Model(Scratch);
+
+impl Deref for Model {
+    type Target = Scratch;
+
+    fn deref(&self) -> &Scratch {
+        &self.0
+    }
+}
+
+fn recorded() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/oms/recorded")
+}
+
+impl Model {
+    fn new() -> Self {
+        let model = Self(Scratch::new("oms"));
+        model.put("model/f0.bin", b"file 0\n");
+        model.put("model/d1/f1.bin", b"file 1\nfile 1\n");
+        for entry in fs::read_dir(recorded()).unwrap() {
+            let path = entry.unwrap().path();
+            fs::copy(&path, model.path(path.file_name().unwrap().to_str().unwrap())).unwrap();
+        }
+        model
+    }
+
+    fn verify(&self, bundle: &str, key: &str) -> Output {
+        self.ballast(&["verify", "--signed", bundle, "--key", key, "model"])
+    }
+
+    /// Signs a statement with a key of the test, `made.pub`, as the bundle `made.json`.
+    fn sign(&self, statement: &Value) {
+        let key = SigningKey::from_slice(&[7; 32]).unwrap();
+        let payload = statement.to_string();
+        let kind = "application/vnd.in-toto+json";
+        let signed = format!("DSSEv1 {} {kind} {} {payload}", kind.len(), payload.len());
+        let signature: Signature = key.sign(signed.as_bytes());
+        let public = key.verifying_key().to_public_key_pem(LineEnding::LF).unwrap();
+        let bundle = json!({
+            "mediaType": "application/vnd.dev.sigstore.bundle.v0.3+json",
+            "verificationMaterial": {"publicKey": {"hint": pin_of(public.as_bytes())}},
+            "dsseEnvelope": {
+                "payload": STANDARD.encode(payload),
+                "payloadType": kind,
+                "signatures": [{"sig": STANDARD.encode(signature.to_der().as_bytes())}],
+            },
+        });
+        self.put("made.pub", public.as_bytes());
+        self.put("made.json", bundle.to_string().as_bytes());
+    }
+}
+
+#[test]
+fn a_signed_folder_is_right_with_a_key_and_with_a_certificate() {
+    let model = Model::new();
+    let rows = [
+        ("secp384r1.json", "--key", "secp384r1.pub"),
+        ("secp521r1.json", "--key", "secp521r1.pub"),
+        ("blake2.json", "--key", "secp256r1.pub"),
+        ("blake3.json", "--key", "secp256r1.pub"),
+        ("certificate-signer.json", "--certificate-chain", "root.pem"),
+    ];
+    let outputs = rows.map(|(bundle, by, signer)| model.ballast(&["verify", "--signed", bundle, by, signer, "model"]));
+    let is_right = |output: &&Output| output.status.success() && stdout(output).contains("2 of 2 as signed in model");
+    let wrong: Vec<_> = outputs.iter().filter(|output| !is_right(output)).collect();
+    assert!(wrong.is_empty(), "{wrong:#?}");
+    let json = model.ballast(&["verify", "--signed", "secp384r1.json", "--key", "secp384r1.pub", "--json", "model"]);
+    let json: Value = serde_json::from_slice(&json.stdout).unwrap();
+    assert_eq!((&json["ready"], &json["right"], &json["method"]), (&json!(true), &json!(2), &json!("key")), "{json}");
+    assert_eq!(json["signer_sha256"], pin_of(&fs::read(model.path("secp384r1.pub")).unwrap()));
+    assert_eq!(json["bundle_sha256"], pin_of(&fs::read(model.path("secp384r1.json")).unwrap()));
+}
+
+/// A statement about one file, with a digest of one byte.
+fn short_digest() -> Value {
+    json!({
+        "_type": "https://in-toto.io/Statement/v1",
+        "subject": [{"name": "model", "digest": {"sha256": pin_of(&[0xab])}}],
+        "predicateType": "https://model_signing/signature/v1.0",
+        "predicate": {
+            "resources": [{"name": "f0.bin", "digest": "ab", "algorithm": "sha256"}],
+            "serialization": {"method": "files", "hash_type": "sha256", "allow_symlinks": false},
+        },
+    })
+}
+
+/// Prepares one row's folder, and runs the program.
+type Attempt = fn(&Model) -> Output;
+
+#[test]
+fn each_wrong_bundle_signer_or_folder_has_its_own_error_and_exit_code() {
+    let rows: [(&str, i32, &str, Attempt); 13] = [
+        ("another key", 40, "wrong-key", |model| model.verify("secp384r1.json", "secp256r1.pub")),
+        ("an expired certificate", 40, "certificate-expired", |model| {
+            model.ballast(&[
+                "verify",
+                "--signed",
+                "certificate-expired.json",
+                "--certificate-chain",
+                "root.pem",
+                "model",
+            ])
+        }),
+        ("a foreign certificate", 40, "certificate-foreign", |model| {
+            model.ballast(&[
+                "verify",
+                "--signed",
+                "certificate-signer.json",
+                "--certificate-chain",
+                "foreign.pem",
+                "model",
+            ])
+        }),
+        ("another algorithm", 2, "key-algorithm", |model| {
+            model.put("ed25519.pub", ED25519.as_bytes());
+            model.verify("secp384r1.json", "ed25519.pub")
+        }),
+        ("an unsigned file", 42, "file-unsigned", |model| {
+            model.put("model/modeling.py", b"import os");
+            model.verify("secp384r1.json", "secp384r1.pub")
+        }),
+        ("a missing file", 14, "file-missing", |model| {
+            fs::remove_file(model.path("model/f0.bin")).unwrap();
+            model.verify("secp384r1.json", "secp384r1.pub")
+        }),
+        ("a renamed file", 14, "file-renamed", |model| {
+            fs::rename(model.path("model/f0.bin"), model.path("model/f00.bin")).unwrap();
+            model.verify("secp384r1.json", "secp384r1.pub")
+        }),
+        ("a changed file", 14, "file-changed", |model| {
+            model.put("model/f0.bin", b"file 1\n");
+            model.verify("secp384r1.json", "secp384r1.pub")
+        }),
+        ("a digest of another length", 40, "digest-length", |model| {
+            model.sign(&short_digest());
+            model.verify("made.json", "made.pub")
+        }),
+        ("a key twice", 40, "duplicate-key", |model| {
+            let text = fs::read_to_string(model.path("secp384r1.json")).unwrap();
+            model.put("twice.json", text.replacen('{', "{\"mediaType\": \"\",", 1).as_bytes());
+            model.verify("twice.json", "secp384r1.pub")
+        }),
+        ("huge JSON", 40, "bundle-too-large", |model| {
+            File::create(model.path("huge.json")).unwrap().set_len((24 << 20) + 1).unwrap();
+            model.verify("huge.json", "secp384r1.pub")
+        }),
+        ("a missing bundle", 40, "bundle-unreadable", |model| model.verify("absent.json", "secp384r1.pub")),
+        ("no signer", 2, "--key <PEM>", |model| model.ballast(&["verify", "--signed", "secp384r1.json", "model"])),
+    ];
+    let mut wrong = Vec::new();
+    for (what, code, name, attempt) in rows {
+        let output = attempt(&Model::new());
+        if output.status.code() != Some(code) || !stderr(&output).contains(name) {
+            wrong.push(format!("{what}: {:?} {}", output.status.code(), stderr(&output)));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
