@@ -80,13 +80,15 @@ pub struct PhotographResponse {
 #[derive(Debug, Serialize, ToSchema)]
 pub struct UnfitResponse {
     error_code: &'static str,
+    /// The reason, more precise than `error_code`.
+    reason: &'static str,
     message: String,
 }
 
 impl UnfitResponse {
     /// Converts the reason to the error of other routes.
     pub fn of(unfit: Unfit) -> Self {
-        Self { error_code: Problem::from(unfit).code().name(), message: unfit.to_string() }
+        Self { error_code: Problem::from(unfit).code().name(), reason: unfit.code(), message: unfit.to_string() }
     }
 }
 

@@ -29,6 +29,8 @@ pub struct LivenessResponse {
     challenge_completed: bool,
     #[serde(flatten)]
     verdict: LivenessVerdict,
+    /// Why the verdict is `indeterminate`.
+    doubt: Option<&'static str>,
     /// The result as text for a person.
     message: String,
 }
@@ -43,6 +45,7 @@ impl LivenessResponse {
             challenge: "passive",
             challenge_completed: true,
             verdict: judged.into(),
+            doubt: judged.doubt().map(|doubt| doubt.code()),
             message: message(judged),
         }
     }

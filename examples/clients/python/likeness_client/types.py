@@ -492,7 +492,12 @@ class LivenessInspection(_LivenessInspectionOptional):
     thresholds: LivenessThresholds
 
 
-class LivenessResponse(LivenessVerdict):
+class _LivenessResponseOptional(LivenessVerdict, total=False):
+    # Why the verdict is `indeterminate`.
+    doubt: str | None
+
+
+class LivenessResponse(_LivenessResponseOptional):
     """The judgement of liveness."""
 
     # Always `passive`.
@@ -832,6 +837,8 @@ class UnfitResponse(TypedDict):
 
     error_code: str
     message: str
+    # The reason, more precise than `error_code`.
+    reason: str
 
 
 class _VerifyLivenessOptional(LivenessVerdict, total=False):

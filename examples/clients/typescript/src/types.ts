@@ -382,6 +382,8 @@ export interface LivenessResponse extends LivenessVerdict {
   challenge_completed: boolean;
   /** The live probability, or 1 minus it if that is larger. */
   confidence: number;
+  /** Why the verdict is `indeterminate`. */
+  doubt?: string | null;
   /** Whether the verdict is `live`. */
   is_live: boolean;
   /** The result as text for a person. */
@@ -714,6 +716,8 @@ export interface TenantsResponse {
 export interface UnfitResponse {
   error_code: string;
   message: string;
+  /** The reason, more precise than `error_code`. */
+  reason: string;
 }
 
 /** The judgement of liveness. */
