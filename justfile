@@ -42,10 +42,14 @@ deepface-boot:
 stages shared="../shared":
     cargo run -q --release -p likeness --example stages -- {{shared}}/weights facenet512_synthetic.h5 {{shared}}/images/image_T1.jpg {{shared}}/images/img51.jpg
 
-# the picture of the page in the documents, from the tests' own (needs pngquant)
+# the picture of the page in the documents, by the published networks (needs the test data and pngquant)
 picture:
-    cargo test --locked -p likeness-server --test page
+    cargo test --locked -p likeness-server --test page the_samples_themselves
     pngquant --force --strip --speed 1 --output docs/images/page.png target/tmp/page/page.png
+
+# the samples of the page beside its portrait
+samples:
+    cargo run -q --locked -p testkit --example page-samples
 
 # the static entrypoint, with its size
 static:

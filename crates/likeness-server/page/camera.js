@@ -1,4 +1,4 @@
-// The webcam: opened by its button only, and closed as soon as the picture is taken. Each way in which
+// The webcam: opened by its button only, and closed as soon as a frame is kept. Each way in which
 // it can't be had has a name.
 
 const STATES = {
@@ -52,13 +52,3 @@ export async function start(video) {
   };
 }
 
-/** The picture that the video shows now, as a file in memory. */
-export async function picture(video) {
-  const canvas = document.createElement('canvas');
-  canvas.width = video.videoWidth;
-  canvas.height = video.videoHeight;
-  canvas.getContext('2d').drawImage(video, 0, 0);
-  const blob = await new Promise((done) => { canvas.toBlob(done, 'image/jpeg', 0.95); });
-  if (!blob) throw new NoCamera('failed');
-  return new File([blob], 'camera.jpg', { type: 'image/jpeg' });
-}

@@ -2,6 +2,7 @@
 // The key lives in this module's memory. Every address is relative, so that all of it may lie below a prefix.
 
 import { byId, el } from './dom.js';
+import { snippets } from './snippets.js';
 
 const BASE = new URL('../', location.href);
 const FORM = 'multipart/form-data';
@@ -24,19 +25,7 @@ function inputs(operation, schemas) {
 const sample = ({ name, place }) => (place === 'file' ? 'photograph.jpg' : { user_id: 'ann' }[name] ?? '…');
 
 /** The lines of each language for the required inputs. */
-function snippets(method, path, id, given) {
-  const needed = given.filter((one) => one.required);
-  const filled = needed.filter((one) => one.place === 'path').reduce((text, one) => text.replace(`{${one.name}}`, sample(one)), path);
-  const url = new URL(filled.slice(1), BASE);
-  const parts = needed.filter((one) => ['form', 'file'].includes(one.place)).map((one) => ` -F ${one.name}=${one.place === 'file' ? '@' : ''}${sample(one)}`);
-  const bearer = ' -H "Authorization: Bearer $KEY"';
-  const named = (write) => needed.map(write).join(', ');
-  return [
-    ['curl', `curl${method === 'GET' ? '' : ` -X ${method}`}${bearer}${parts.join('')} ${url}`],
-    ['Python', `with Client("${BASE.href}", key=key) as likeness:\n    answer = likeness.${id}(${named((one) => `${one.name}="${sample(one)}"`)})`],
-    ['TypeScript', `const likeness = new Client('${BASE.href}', { key });\nconst answer = await likeness.${id}(${needed.length ? `{ ${named((one) => `${one.name}: ${one.place === 'file' ? 'photograph' : `'${sample(one)}'`}`)} }` : ''});`],
-  ];
-}
+const lines = (method, path, id, given) => snippets({ method, path, id, base: BASE.href, keyed: true, given: given.filter((one) => one.required).map((one) => ({ name: one.name, place: one.place, value: sample(one) })) });
 
 function field(one) {
   const kinds = [inner(one.schema).type].flat();
@@ -98,7 +87,7 @@ function opened(method, path, operation, schemas) {
     el('h4', {}, 'Answers'),
     el('ul', {}, ...Object.entries(operation.responses).map(([status, { description }]) => el('li', {}, el('code', {}, status), ` ${description}`))),
     example != null && scroll(`An answer of ${name}`, typeof example === 'string' ? example : JSON.stringify(example, null, 2)),
-    ...snippets(method, path, operation.operationId, given).flatMap(([language, text]) => [el('h4', {}, language), scroll(`${language} for ${name}`, text)]));
+    ...lines(method, path, operation.operationId, given).flatMap(([language, text]) => [el('h4', {}, language), scroll(`${language} for ${name}`, text)]));
 }
 
 function operation(method, path, described, schemas) {

@@ -1,77 +1,89 @@
-// Enrol, verify, search, delete. The service judges; this only asks and tells.
+// Enrol, verify, search. The service judges; this only asks and tells.
 
 import { byId, el, fixed } from './dom.js';
 import { ask, Problem } from './api.js';
-import { banner, scale, sentence } from './report.js';
+import { keyForm } from './key.js';
+import { distance } from './gauge.js';
+import { banner, refused, sentence } from './verdict.js';
 
 const ACTS = {
-  enroll: { method: 'POST', path: () => 'api/v1/enroll', id: true, photo: true, tell: enrolled },
-  verify: { method: 'POST', path: () => 'api/v1/verify', id: true, photo: true, tell: verified },
-  search: { method: 'POST', path: () => 'api/v1/search', id: false, photo: true, tell: searched },
-  delete: { method: 'DELETE', path: (id) => `api/v1/enroll/${encodeURIComponent(id)}`, id: true, photo: false, tell: deleted },
+  enroll: { path: '/api/v1/enroll', id: true, tell: enrolled },
+  verify: { path: '/api/v1/verify', id: true, tell: verified },
+  search: { path: '/api/v1/search', id: false, tell: searched },
 };
 
-/** Wires the form; `photo()` is the first photograph, `requested` gets each request. */
-export function people(photo, requested) {
+/** What the people's forms name: the id and the tenant, as they are. */
+export function named() {
+  const { user_id: user, tenant_id: tenant } = byId('people').elements;
+  return { user: user.value.trim(), tenant: tenant.value.trim() };
+}
+
+/** Shows an answer, or why there is none, and moves the focus to it. */
+export function say(...children) {
+  const place = byId('people-answer');
+  place.replaceChildren(...children.filter(Boolean));
+  place.focus({ preventScroll: true });
+  place.scrollIntoView({ block: 'nearest' });
+}
+
+/** Does something with the service, and tells why if that fails; a missing key is asked for at once. */
+export async function tried(act) {
+  try {
+    await act();
+  } catch (error) {
+    if (!(error instanceof Problem)) throw error;
+    const form = [401, 403].includes(error.status) && ['UNAUTHORIZED', 'FORBIDDEN'].includes(error.code) && keyForm(() => tried(act));
+    say(refused(error, form || []));
+    form?.elements?.key.focus();
+  }
+}
+
+/** Wires the form; `photo()` is photograph A, `requested` gets each request, `changed` is called when a person is new. */
+export function people(photo, requested, changed) {
   const form = byId('people');
   form.addEventListener('submit', (event) => { event.preventDefault(); act('verify'); });
   for (const button of form.querySelectorAll('[data-act]')) button.addEventListener('click', () => act(button.dataset.act));
 
   async function act(name) {
-    const { method, path, id, photo: wanted, tell } = ACTS[name];
-    const user = form.elements.user_id.value.trim();
-    const tenant = form.elements.tenant_id.value.trim();
+    const { path, id, tell } = ACTS[name];
+    const { user, tenant } = named();
     if (id && (!user || !form.elements.user_id.validity.valid)) return ask_for_id(form.elements.user_id);
-    if (wanted && !photo()) return say(banner(['none', 'No photograph', ['Choose the first photograph above, or try the sample.']]));
-    if (name === 'delete' && !(await confirmed(user))) return undefined;
-    const fields = { ...(method === 'POST' && id ? { user_id: user } : {}), tenant_id: tenant, ...(wanted ? { file: photo() } : {}) };
-    requested(method, path(user), fields);
+    if (!photo()) return say(banner(['none', 'No photograph', ['Choose photograph A above, or try a sample.']]));
+    const fields = { ...(id ? { user_id: user } : {}), tenant_id: tenant, file: photo() };
+    requested('POST', path, name, fields);
     busy(true);
-    try {
-      say(...tell(await ask(method, path(user), fields)));
-    } catch (error) {
-      if (!(error instanceof Problem)) throw error;
-      say(refused(error));
-    } finally {
-      busy(false);
-    }
-    return undefined;
+    await tried(async () => {
+      say(...tell(await ask('POST', path.slice(1), fields)));
+      if (name === 'enroll') changed();
+    });
+    return busy(false);
   }
 
   function busy(on) {
-    for (const button of form.querySelectorAll('[data-act]')) button.toggleAttribute('aria-disabled', on);
+    for (const button of form.querySelectorAll('button')) button.toggleAttribute('aria-disabled', on);
+    for (const button of form.querySelectorAll('button[aria-disabled]')) button.setAttribute('aria-disabled', 'true');
   }
 }
 
-function say(...children) {
-  byId('people-answer').replaceChildren(...children.filter(Boolean));
-}
-
 function ask_for_id(field) {
-  say(banner(['none', 'A user id is needed', ['1 to 255 letters, digits, _ or -.']]));
+  byId('people-answer').replaceChildren(banner(['none', 'A user id is needed', ['1 to 255 letters, digits, _ or -.']]));
   field.setAttribute('aria-invalid', 'true');
   field.addEventListener('input', () => field.removeAttribute('aria-invalid'), { once: true });
   field.focus();
-}
-
-function confirmed(user) {
-  const dialog = byId('confirm');
-  byId('confirm-text').textContent = `Everything that is stored about “${user}” goes, and does not come back.`;
-  dialog.returnValue = 'cancel';
-  dialog.showModal();
-  return new Promise((done) => { dialog.addEventListener('close', () => done(dialog.returnValue === 'delete'), { once: true }); });
 }
 
 function enrolled(answer) {
   return [banner(['good', `${answer.user_id} is enrolled`, [`${sentence(answer.message)} Quality ${fixed(answer.quality_score, 1)} of 100, live probability ${fixed(answer.liveness_score)}`]])];
 }
 
+const LIVENESS = { live: 'Live', spoof: 'A spoof', indeterminate: 'Liveness is open' };
+
 function verified(answer) {
-  const kind = answer.verified ? 'good' : answer.recommended_action === 'review' ? 'doubt' : 'bad';
-  const title = answer.verified ? 'Verified' : answer.recommended_action === 'review' ? 'A person should look' : 'Not verified';
-  const facts = `Matched: ${answer.matched ? 'yes' : 'no'}. Liveness: ${answer.liveness.verdict}, live probability ${fixed(answer.liveness.live_probability)}`;
-  const text = `A match is at most the threshold of ${fixed(answer.threshold, 2)}.`;
-  return [banner([kind, title, [answer.message, facts]]), scale('Cosine distance', answer.distance, [['threshold', answer.threshold]], 1, text)];
+  const review = answer.recommended_action === 'review';
+  const kind = answer.verified ? 'good' : review ? 'doubt' : 'bad';
+  const title = answer.verified ? 'Verified' : review ? 'A person should look' : 'Not verified';
+  const facts = `${answer.matched ? 'The faces are alike' : 'The faces are not alike'}. ${LIVENESS[answer.liveness.verdict]}, live probability ${fixed(answer.liveness.live_probability)}`;
+  return [banner([kind, title, [answer.message, facts]]), distance(answer)];
 }
 
 function searched(answer) {
@@ -79,23 +91,4 @@ function searched(answer) {
   const rows = answer.matches.map((match) => el('tr', {}, el('th', { scope: 'row' }, match.user_id), el('td', { class: 'number' }, fixed(match.distance)), el('td', { class: 'number' }, fixed(match.confidence))));
   const table = rows.length && el('table', { class: 'matches' }, el('thead', {}, el('tr', {}, el('th', { scope: 'col' }, 'User id'), el('th', { scope: 'col' }, 'Distance'), el('th', { scope: 'col' }, 'Confidence'))), el('tbody', {}, rows));
   return [banner([...head, [`${answer.total_searched} searched, threshold ${fixed(answer.threshold, 2)}`]]), table || null];
-}
-
-function deleted(answer) {
-  const how = answer.erasure === 'pending' ? 'Erasure is being finished in the background' : 'Nothing of it is left in the store';
-  return [banner(['good', `${answer.user_id} is deleted`, [sentence(answer.message ?? ''), how].filter((text) => text !== '.')])];
-}
-
-const REFUSALS = {
-  LIVENESS_FAILED: ['bad', 'Not enrolled: the face is not known to be live'],
-  ANTISPOOF_BLOCKED: ['bad', 'Blocked'],
-  EMBEDDING_NOT_FOUND: ['none', 'Nobody is enrolled under this id'],
-  EMBEDDING_ALREADY_EXISTS: ['doubt', 'Somebody else is enrolled under this id'],
-};
-
-/** Why the service did not do it. */
-export function refused(problem) {
-  const [kind, title] = REFUSALS[problem.code] ?? ['none', problem.status === 401 ? 'This service asks for a key' : 'No answer'];
-  const way = problem.status === 401 || problem.status === 403 && problem.code === 'FORBIDDEN' ? ['Enter a key that may do this, at the end of this page.'] : [];
-  return banner([kind, title, [problem.message, ...way, `Code ${problem.code}`]]);
 }

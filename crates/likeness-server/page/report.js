@@ -1,83 +1,8 @@
-// What the networks said, as words and figures; colour only repeats what the words say.
+// What the networks saw and said: one column for a photograph, so that two photographs face each other.
 
 import { at, el, fixed, milliseconds } from './dom.js';
-
-const MARKS = { good: '✓', bad: '✕', doubt: '?', none: '–' };
-
-const DOUBTS = {
-  no_colour: 'The face has no colour. Send a colour photograph, taken in visible light.',
-  face_turned: 'The face is not upright, or not seen from the front. Hold the camera upright, and look into it.',
-  context_too_small: 'The photograph shows too little around the face. Step back from the camera, or leave it uncropped.',
-  face_cut: 'The photograph’s edge cuts the face. Leave room around it.',
-  networks_disagree: 'One of the two networks alone is against a live face.',
-  unsure: 'The probability lies between the two lines.',
-};
-
-const LIVENESS = {
-  live: ['good', 'Live', 'Both networks see a real face.'],
-  spoof: ['bad', 'Spoof', 'The networks see a picture of a face, not a face.'],
-  indeterminate: ['doubt', 'Inconclusive', ''],
-};
-
-const PAIRS = {
-  accept: ['good', 'The same person', 'Both faces are live and near enough.'],
-  review: ['doubt', 'A person should look', 'Near enough, but not surely live.'],
-  reject: ['bad', 'Not accepted', ''],
-};
-
-/** Why liveness was not judged: which files are not loaded. */
-function unjudged(missing) {
-  const files = missing.filter(({ role }) => role.startsWith('liveness')).map(({ file }) => file);
-  return `Liveness was not judged: ${files.join(' and ')} ${files.length === 1 ? 'is' : 'are'} not loaded`;
-}
-
-/** The verdict's words for one photograph: kind, title, reasons. */
-function single(seen, missing) {
-  if (seen.unfit) return ['none', 'No verdict', [seen.unfit.message]];
-  if (!seen.liveness) return ['none', 'No verdict', [unjudged(missing)]];
-  const [kind, title, reason] = LIVENESS[seen.liveness.verdict];
-  return [kind, title, [reason || DOUBTS[seen.liveness.doubt] || seen.liveness.message]];
-}
-
-function pair(comparison, missing) {
-  if (!comparison.verdict) {
-    const near = comparison.matched ? 'The faces are alike' : 'The faces are not alike';
-    return ['none', near, [`No verdict. ${unjudged(missing)}`]];
-  }
-  const [kind, title, reason] = PAIRS[comparison.verdict];
-  const reasons = comparison.reasons.map(({ code, message }) => (DOUBTS[code] ? `${sentence(message.split(':')[0])} ${DOUBTS[code]}` : sentence(message)));
-  return [kind, title, reasons.length ? reasons : [reason]];
-}
-
-export const sentence = (text) => `${text.charAt(0).toUpperCase()}${text.slice(1)}${/[.!?]$/.test(text) ? '' : '.'}`;
-
-/** The overall verdict of an answer. */
-export function verdict(answer) {
-  return answer.comparison ? pair(answer.comparison, answer.missing) : single(answer.photographs[0], answer.missing);
-}
-
-/** A verdict as an element. */
-export function banner([kind, title, reasons]) {
-  const mark = el('span', { class: 'mark', 'aria-hidden': 'true' }, MARKS[kind]);
-  return el('div', { class: `verdict ${kind}` }, mark, el('div', {}, el('p', { class: 'verdict-title' }, title), reasons.map((reason) => el('p', {}, sentence(reason)))));
-}
-
-/** A number on a line from 0 to `most`, with named lines across. */
-export function scale(title, value, lines, most, explained) {
-  const pin = at(el('span', { class: 'pin' }), 'left', value / most);
-  const ticks = lines.map(([name, line]) => at(el('span', { class: 'tick' }, el('span', {}, `${name} ${fixed(line, 2)}`)), 'left', line / most));
-  return el('div', { class: 'scale' },
-    el('div', { class: 'figure' }, el('span', {}, title), el('strong', {}, fixed(value))),
-    el('div', { class: 'line', 'aria-hidden': 'true' }, ticks, pin),
-    el('p', { class: 'hint' }, explained));
-}
-
-function distance(comparison, embedder) {
-  const side = comparison.matched ? 'within' : 'beyond';
-  const text = `The distance is ${side} the threshold of ${fixed(comparison.threshold, 2)}; smaller is more alike.`;
-  const warning = embedder !== 'published' && el('p', { class: 'warning' }, 'The embedder is not a published one: only the operator who accepted it knows what this distance means.');
-  return el('section', {}, el('h3', {}, 'Distance'), scale('Cosine distance', comparison.distance, [['threshold', comparison.threshold]], 1, text), warning);
-}
+import { scale } from './gauge.js';
+import { banner, single } from './verdict.js';
 
 const CLASSES = ['fake', 'real', 'other fake'];
 
@@ -89,34 +14,35 @@ function bars(network) {
   return el('table', {}, el('caption', { class: 'visually-hidden' }, `What ${network.file} says`), el('tbody', {}, network.probabilities.map(row)));
 }
 
-function crop(source, size, alt) {
-  return el('img', { src: source, width: size, height: size, alt, class: 'crop' });
-}
+const crop = (source, size, alt) => el('img', { src: source, width: size, height: size, alt, class: 'crop' });
 
-function network(sight) {
-  return el('li', { class: 'network' },
+function network(sight, side) {
+  return el('section', { class: 'network', 'aria-label': `Scale ${fixed(sight.scale, 1)}, photograph ${side}` },
     crop(sight.crop, 80, `The 80 × 80 pixels that the network of scale ${fixed(sight.scale, 1)} saw`),
     el('div', {},
-      el('p', { class: 'network-title' }, `Scale ${fixed(sight.scale, 1)}`, el('span', {}, `saw ${fixed(sight.scale_seen, 2)} × the box`)),
+      el('h4', { class: 'network-title' }, `Scale ${fixed(sight.scale, 1)}`, ' ', el('span', {}, `saw ${fixed(sight.scale_seen, 2)} × the box`)),
       bars(sight), el('p', { class: 'file' }, sight.file)));
 }
 
+/** The probability may lie in the live zone and the verdict be open: the text says why. */
+function outcome({ verdict, live_probability: found, thresholds: { live, spoof } }) {
+  if (verdict !== 'indeterminate') return null;
+  if (found >= live) return 'The probability alone would be live. The reason above keeps the verdict open.';
+  return found <= spoof ? 'The probability alone would be a spoof. The reason above keeps the verdict open.' : null;
+}
+
 function liveness({ liveness: seen }) {
-  if (!seen) return null;
   const { live, spoof } = seen.thresholds;
   const text = `Live from ${fixed(live, 2)}, a spoof up to ${fixed(spoof, 2)}, open between.`;
   return el('section', {}, el('h3', {}, 'Liveness'),
-    scale('Live probability', seen.live_probability, [['spoof', spoof], ['live', live]], 1, text),
-    el('ul', { class: 'networks' }, seen.networks.map(network)));
+    scale('Live probability', seen.live_probability, [['spoof', spoof], ['live', live]], 1, { explained: [text, outcome(seen)] }));
 }
 
 function embedder({ embedder: seen, quality }) {
-  const face = seen && [crop(seen.face, 160, 'The 160 × 160 pixels that the embedder saw'), el('div', {},
-    el('p', { class: 'network-title' }, 'The embedder saw this'),
-    el('p', { class: 'hint' }, `It gave ${seen.embedding_dimension} numbers. They stay in the service.`),
-    figures(quality), el('p', { class: 'file' }, seen.file))];
-  if (!face) return quality ? el('section', {}, el('h3', {}, 'Quality'), figures(quality)) : null;
-  return el('section', {}, el('h3', {}, 'Identity'), el('div', { class: 'network wide' }, face));
+  if (!seen) return quality ? el('section', {}, el('h3', {}, 'Quality'), figures(quality)) : null;
+  return el('section', {}, el('h3', {}, 'The aligned face'), el('div', { class: 'network wide' },
+    crop(seen.face, 160, 'The 160 × 160 pixels that the embedder saw'),
+    el('div', {}, el('p', { class: 'hint' }, `The embedder saw this and gave ${seen.embedding_dimension} numbers. They stay in the service.`), figures(quality), el('p', { class: 'file' }, seen.file))));
 }
 
 function figures({ score, blur, light, side }) {
@@ -124,7 +50,7 @@ function figures({ score, blur, light, side }) {
   return el('dl', {}, entry('Quality', `${fixed(score, 1)} of 100`), entry('Sharpness', fixed(blur, 0)), entry('Light', fixed(light, 0)), entry('Shorter side', `${side} px`));
 }
 
-const STAGES = { decode: 'Decode', detect: 'Find faces', quality: 'Measure quality', spoof: 'Liveness, both networks', align: 'Turn upright', embed: 'Embed', render: 'Encode for this page' };
+const STAGES = { decode: 'Decode', detect: 'Find faces', quality: 'Measure quality', spoof: 'Both liveness networks', align: 'Turn upright', embed: 'Embed', render: 'Encode for this page' };
 
 function timings({ timing_ms: stages }) {
   const all = Object.entries(STAGES).filter(([name]) => name in stages);
@@ -138,15 +64,20 @@ function timings({ timing_ms: stages }) {
     el('tbody', {}, all.map(row)), el('tfoot', {}, el('tr', {}, el('th', { scope: 'row' }, 'Together'), el('td'), el('td', { class: 'number' }, milliseconds(total))))));
 }
 
-function photograph(seen, index, several, missing) {
-  const title = several && el('h3', { class: 'which' }, index === 0 ? 'First photograph' : 'Second photograph');
-  const own = several && banner(single(seen, missing));
-  return el('div', { class: 'photograph' }, title, own, liveness(seen), embedder(seen), timings(seen));
-}
+const or = (part, words) => part || el('p', { class: 'hint nothing' }, words);
 
-/** The whole answer. */
-export function report(answer) {
-  const several = answer.photographs.length > 1;
-  const parts = answer.photographs.map((seen, index) => photograph(seen, index, several, answer.missing));
-  return [banner(verdict(answer)), answer.comparison && distance(answer.comparison, answer.model.embedder), ...parts].filter(Boolean);
+/** The column of one photograph, as six rows that stand beside those of the other. */
+export function column(seen, side, several, missing) {
+  const networks = seen.liveness?.networks.map((sight) => network(sight, side)) ?? [null, null];
+  const rows = [
+    several ? banner(single(seen, missing)) : el('span', { class: 'nothing' }),
+    or(embedder(seen), 'The embedder saw nothing.'),
+    or(seen.liveness && liveness(seen), 'Liveness was not judged.'),
+    or(networks[0], 'The network of scale 2.7 saw nothing.'),
+    or(networks[1], 'The network of scale 4.0 saw nothing.'),
+    timings(seen),
+  ];
+  // A row of nothing keeps its place only beside another photograph's.
+  const kept = several ? rows : rows.filter((row) => !row.classList.contains('nothing'));
+  return el('div', { class: 'column', role: 'group', 'aria-label': `What the networks saw in photograph ${side}` }, kept);
 }

@@ -92,7 +92,7 @@ function row(model) {
 }
 
 function store(state) {
-  byId('people').hidden = state === 'none';
+  byId('people-parts').hidden = state === 'none';
   byId('store').textContent = state === 'ready' ? '' : STORES[state] ?? 'The store does not answer now.';
 }
 

@@ -7,13 +7,14 @@ mod support;
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::OnceLock;
 
 use testkit::{need, paths};
 
 use support::{Ground, Request, SPOOF_NEAR};
 
-/// The portrait that the page offers as its sample.
-const SAMPLE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/page/sample.jpg");
+/// The page's files.
+const PAGE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/page");
 
 const KEY: &str = "a-key-of-the-page-tests-0123456789abcdef";
 
@@ -25,20 +26,50 @@ fn browser(test: &str) -> Option<PathBuf> {
     there.then(|| paths::find("chromium")).flatten()
 }
 
-/// Copies the suite with its two pinned packages to a folder below the target folder. Returns `None` if npm
-/// can't install them.
-fn suite(test: &str) -> Option<PathBuf> {
-    let (from, to) = (Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/page"), paths::scratch().join("page-suite"));
-    std::fs::create_dir_all(&to).unwrap();
-    let pinned = |folder: &Path| std::fs::read(folder.join("package-lock.json")).ok();
-    let ready = to.join("node_modules").is_dir() && pinned(&to) == pinned(&from);
-    for entry in std::fs::read_dir(&from).unwrap().map(Result::unwrap).filter(|entry| entry.path().is_file()) {
+/// Copies the files of a folder.
+fn copy(from: &Path, to: &Path) {
+    std::fs::create_dir_all(to).unwrap();
+    for entry in std::fs::read_dir(from).unwrap().map(Result::unwrap).filter(|entry| entry.path().is_file()) {
         std::fs::copy(entry.path(), to.join(entry.file_name())).unwrap();
     }
+}
+
+/// Copies the suite with its two pinned packages, and the page's modules, to a folder below the target folder.
+/// Returns `None` if npm can't install them.
+fn suite(test: &str) -> Option<PathBuf> {
+    static SUITE: OnceLock<Option<PathBuf>> = OnceLock::new();
+    SUITE.get_or_init(|| installed(test)).clone()
+}
+
+fn installed(test: &str) -> Option<PathBuf> {
+    let (from, to) = (Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/page"), paths::scratch().join("page-suite"));
+    let pinned = |folder: &Path| std::fs::read(folder.join("package-lock.json")).ok();
+    let ready = to.join("node_modules").is_dir() && pinned(&to) == pinned(&from);
+    copy(&from, &to);
+    copy(Path::new(PAGE), &to.join("page"));
     let mut npm = Command::new("npm");
     npm.args(["ci", "--ignore-scripts", "--no-audit", "--no-fund", "--silent"]).current_dir(&to);
     let there = ready || npm.status().is_ok_and(|status| status.success()) || need::skip(test, "npm ci");
     there.then_some(to)
+}
+
+/// Runs a file of the suite with these variables; every test of it must pass.
+fn run(suite: &Path, browser: &Path, file: &str, images: &Path, variables: &[(&str, &str)]) {
+    let pictures = paths::scratch().join("page");
+    std::fs::create_dir_all(&pictures).unwrap();
+    let output = Command::new("node")
+        .args(["--test", "--test-reporter", "spec", file])
+        .current_dir(suite)
+        .env("PAGE_BROWSER", browser)
+        .env("PAGE_IMAGES", images)
+        .env("PAGE_PICTURES", &pictures)
+        .env("PAGE_REPOSITORY", paths::repository())
+        .envs(variables.iter().copied())
+        .output()
+        .unwrap();
+    let printed = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success(), "{printed}{}", String::from_utf8_lossy(&output.stderr));
+    assert!(printed.contains("skipped 0") && printed.contains("fail 0"), "{printed}");
 }
 
 #[test]
@@ -50,36 +81,42 @@ fn every_flow_in_a_real_browser() {
     let service = whole.serve_with_store(&[], &[("RATE_LIMIT_ENABLED", "false")]).ready();
     let poorer = lacking.serve(&[], &[]);
     poorer.when_loaded(|| Request::post("/api/v1/faces/detect-all").file("file", &lacking.image("anna.jpg")));
-    let keyed = whole.serve(&[], &[("API_KEY_SECRET", KEY)]).ready();
-    let pictures = paths::scratch().join("page");
-    std::fs::create_dir_all(&pictures).unwrap();
-    let output = Command::new("node")
-        .args(["--test", "--test-reporter", "spec", "suite.mjs"])
-        .current_dir(&suite)
-        // The generated networks do not find the sample's face, so the browser serves a drawn photograph
-        // instead.
-        .env("PAGE_SAMPLE", whole.photograph("anna.jpg"))
-        .env("PAGE_BROWSER", browser)
-        .env("PAGE_WHOLE", &service.url)
-        .env("PAGE_LACKING", &poorer.url)
-        .env("PAGE_KEYED", &keyed.url)
-        .env("PAGE_KEY", KEY)
-        .env("PAGE_WEIGHTS", lacking.weights())
-        .env("PAGE_SOURCE", whole.weights())
-        .env("PAGE_IMAGES", whole.data.join("images"))
-        .env("PAGE_PICTURES", &pictures)
-        .output()
-        .unwrap();
-    let printed = String::from_utf8_lossy(&output.stdout);
-    assert!(output.status.success(), "{printed}{}", String::from_utf8_lossy(&output.stderr));
-    assert!(printed.contains("skipped 0") && printed.contains("fail 0"), "{printed}");
+    let keyed = whole.serve(&[], &[("API_KEY_SECRET", KEY), ("API_KEY_HEADER", "X-Face-Key")]).ready();
+    let (weights, source) = (lacking.weights(), whole.original(SPOOF_NEAR));
+    let variables = [
+        ("PAGE_WHOLE", service.url.as_str()),
+        ("PAGE_LACKING", &poorer.url),
+        ("PAGE_KEYED", &keyed.url),
+        ("PAGE_KEY", KEY),
+        ("PAGE_WEIGHTS", weights.to_str().unwrap()),
+        ("PAGE_SOURCE", source.parent().unwrap().to_str().unwrap()),
+    ];
+    run(&suite, &browser, "suite.mjs", &whole.data.join("images"), &variables);
 }
 
+/// Also makes the picture of the documents (`just picture`).
 #[test]
-fn the_sample_is_a_live_face() {
-    let Some(ground) = Ground::golden("the_sample_is_a_live_face") else { return };
+fn the_samples_themselves_in_a_real_browser() {
+    let test = "the_samples_themselves_in_a_real_browser";
+    let Some(browser) = browser(test) else { return };
+    let Some(ground) = Ground::golden(test) else { return };
+    let Some(suite) = suite(test) else { return };
     let service = ground.serve(&[], &[]).ready();
-    let answer = service.ask(Request::post("/api/v1/inspect").file("file", &std::fs::read(SAMPLE).unwrap()));
-    assert_eq!(answer.status, 200, "{answer:?}");
-    assert_eq!(answer.json()["photographs"][0]["liveness"]["verdict"], "live", "{answer:?}");
+    run(&suite, &browser, "picture.mjs", &ground.data.join("images"), &[("PAGE_GOLDEN", &service.url)]);
+}
+
+/// What the page says about its samples, by the published networks of detection and liveness.
+#[test]
+fn the_samples_are_what_the_page_calls_them() {
+    let Some(ground) = Ground::golden("the_samples_are_what_the_page_calls_them") else { return };
+    let service = ground.serve(&[], &[]).ready();
+    let table = [("sample.jpg", "live"), ("same.jpg", "live"), ("other.jpg", "live"), ("spoof.jpg", "spoof")];
+    let judged = table.map(|(name, expected)| {
+        let photograph = std::fs::read(Path::new(PAGE).join(name)).unwrap();
+        let answer = service.ask(Request::post("/api/v1/inspect").file("file", &photograph));
+        let found = answer.json()["photographs"][0]["liveness"]["verdict"].clone();
+        (name, found == expected, found)
+    });
+    let wrong: Vec<_> = judged.iter().filter(|(_, right, _)| !right).collect();
+    assert!(wrong.is_empty(), "{wrong:?}");
 }

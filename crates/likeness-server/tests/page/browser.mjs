@@ -13,11 +13,13 @@ const AXE = fs.readFileSync(createRequire(import.meta.url).resolve('axe-core/axe
 
 /** Where pictures go; the suite's own folder is in `target`. */
 export const PICTURES = process.env.PAGE_PICTURES;
-/** The drawn photograph that takes the sample's place. */
-export const SAMPLE = process.env.PAGE_SAMPLE;
 
 /** A drawn photograph. */
 export const image = (name) => path.join(process.env.PAGE_IMAGES, name);
+
+/** The generated networks do not find the faces of the samples, so drawn photographs take their places. */
+const SAMPLES = { 'sample.jpg': 'anna.jpg', 'same.jpg': 'anna_again.jpg', 'other.jpg': 'bert.jpg', 'spoof.jpg': 'anna_fake.jpg' };
+export const SAMPLE = image(SAMPLES['sample.jpg']);
 
 function launch(...more) {
   return chromium.launch({ executablePath: process.env.PAGE_BROWSER, args: ['--no-sandbox', '--disable-gpu', ...more] });
@@ -26,21 +28,53 @@ function launch(...more) {
 /** For files of this run alone. */
 export const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'page-'));
 
-/** A film of one photograph: JPEG after JPEG. */
-function film() {
-  const file = path.join(folder, 'film.mjpeg');
-  fs.writeFileSync(file, Buffer.concat(Array(30).fill(fs.readFileSync(SAMPLE))));
-  return file;
-}
-
-/** A browser without a camera, and one whose camera films the sample. */
 export const browser = await launch();
-export const filming = await launch('--use-fake-device-for-media-stream', `--use-file-for-fake-video-capture=${film()}`);
+const filming = new Map();
 
 after(async () => {
-  await Promise.all([browser.close(), filming.close()]);
+  await Promise.all([browser, ...filming.values()].map((one) => one.close()));
   fs.rmSync(folder, { recursive: true });
 });
+
+/** A part of a drawn photograph as a JPEG. */
+async function cut(name, [x, y, width, height]) {
+  const page = await browser.newPage();
+  const source = `data:image/jpeg;base64,${fs.readFileSync(image(name)).toString('base64')}`;
+  const found = await page.evaluate(async ([from, left, top, wide, high]) => {
+    const picture = new Image();
+    picture.src = from;
+    await picture.decode();
+    const canvas = Object.assign(document.createElement('canvas'), { width: wide, height: high });
+    canvas.getContext('2d').drawImage(picture, -left, -top);
+    return canvas.toDataURL('image/jpeg', 0.95).split(',')[1];
+  }, [source, x, y, width, height]);
+  await page.close();
+  return Buffer.from(found, 'base64');
+}
+
+/** A browser whose camera films a part of one drawn photograph, JPEG after JPEG: by default anna's face, near. */
+export async function camera(name = 'anna.jpg', area = [87, 111, 300, 360]) {
+  const key = `${name} ${area}`;
+  if (!filming.has(key)) {
+    const file = path.join(folder, `film-${filming.size}.mjpeg`);
+    fs.writeFileSync(file, Buffer.concat(Array(30).fill(await cut(name, area))));
+    filming.set(key, await launch('--use-fake-device-for-media-stream', `--use-file-for-fake-video-capture=${file}`));
+  }
+  return filming.get(key);
+}
+
+/** Runs every row, and reports all that fail. */
+export async function table(rows, run) {
+  const failed = [];
+  for (const row of rows) {
+    try {
+      await run(...row);
+    } catch (error) {
+      failed.push(`${row[0]}: ${error.message}`);
+    }
+  }
+  assert.deepEqual(failed, [], 'rows that fail');
+}
 
 /** Nothing that axe finds; a picture of it. */
 export async function sound(page, name) {
@@ -67,7 +101,7 @@ export async function open(browser, url, options = {}, expected = []) {
     window.violations = [];
     document.addEventListener('securitypolicyviolation', (event) => window.violations.push(`${event.violatedDirective} ${event.blockedURI}`));
   });
-  await page.route('**/sample.jpg', (route) => route.fulfill({ path: SAMPLE, contentType: 'image/jpeg' }));
+  await page.route('**/page/*.jpg', (route) => route.fulfill({ path: image(SAMPLES[route.request().url().split('/').pop()]), contentType: 'image/jpeg' }));
   await page.goto(url);
   await page.waitForFunction(() => !document.getElementById('status-text').textContent.startsWith('Asking'));
 
@@ -84,15 +118,29 @@ export async function open(browser, url, options = {}, expected = []) {
   return { page, context, sound: whole, close: () => context.close() };
 }
 
-/** The title and the reasons of the verdict on top. */
+/** The title and the reasons of the answer's verdict. */
 export async function verdict(page) {
-  await page.locator('#result:not([aria-busy]) .verdict').first().waitFor();
-  return page.locator('#result > .verdict').first().innerText();
+  await page.locator('#result:not([aria-busy]) #answer > .verdict').waitFor();
+  return page.locator('#answer > .verdict').innerText();
 }
 
 export const slot = (page, name) => page.locator(`[data-slot=${name}]`);
 
-export async function sample(page) {
-  await page.getByRole('button', { name: 'Try a sample' }).click();
+/** Chooses a file, and waits for the answer about it. */
+export async function choose(page, name, file) {
+  const answered = page.waitForResponse((response) => response.url().endsWith('/inspect'));
+  await slot(page, name).locator('input[type=file]').setInputFiles(file);
+  await answered;
   return verdict(page);
 }
+
+/** Clicks a sample: the portrait alone, unless another is named. */
+export async function sample(page, name = 'One portrait') {
+  const answered = page.waitForResponse((response) => response.url().endsWith('/inspect'));
+  await page.getByRole('button', { name: new RegExp(`^${name}`) }).click();
+  await answered;
+  return verdict(page);
+}
+
+/** The element that has the focus: its id, or its text. */
+export const focused = (page) => page.evaluate(() => document.activeElement.id || document.activeElement.textContent.trim() || document.activeElement.name);

@@ -53,7 +53,7 @@ test('the API’s page sends what a person fills in, below a prefix, in both col
   assert.match(await sent(page, 'GET /api/v1/health'), /^200 /);
   assert.match(await sent(page, 'POST /api/v1/liveness', { file: image('anna.jpg') }), /"verdict": "live"/);
   const lines = await operation(page, 'POST /api/v1/liveness').getByRole('region', { name: 'curl for POST /api/v1/liveness' }).innerText();
-  assert.match(lines, /\/faces\/api\/v1\/liveness$/);
+  assert.match(lines, /\/faces\/api\/v1\/liveness'$/);
   await page.evaluate(() => document.querySelectorAll('.operation').forEach((one) => { one.open = true; }));
   await page.waitForFunction(() => [...document.querySelectorAll('.operation')].every((one) => one.children.length > 1));
   for (const colorScheme of ['light', 'dark']) {

@@ -1,14 +1,15 @@
 // Persons, the keyboard, and the key, against running services that `tests/page.rs` started.
 
 import assert from 'node:assert/strict';
+import fs from 'node:fs';
 import { test } from 'node:test';
-import { browser, image, open, sample, slot, verdict } from './browser.mjs';
+import { browser, choose, focused, image, open, sample, slot, verdict } from './browser.mjs';
 
 const WHOLE = process.env.PAGE_WHOLE;
 const KEYED = process.env.PAGE_KEYED;
 
-test('enrol, verify, search, delete', async () => {
-  const expected = [/400.*enroll/, /403.*verify/, /404.*(verify|enroll)/];
+test('enrol, verify, search, list, look, save, delete', async () => {
+  const expected = [/400.*enroll/, /403.*verify/, /404.*(verify|persons)/];
   const { page, sound, close } = await open(browser, WHOLE, {}, expected);
   const answer = page.locator('#people-answer');
   const act = async (name, text) => {
@@ -22,37 +23,74 @@ test('enrol, verify, search, delete', async () => {
   await sample(page);
   await act('Verify', 'Nobody is enrolled under this id');
   await act('Enrol', 'eileen is enrolled');
+  assert.equal(await focused(page), 'people-answer');
   await sound('enrolled');
   await act('Verify', /^Verified$/);
-  assert.match(await answer.innerText(), /Cosine distance[^]*threshold/);
+  assert.match(await answer.innerText(), /Cosine distance[^]*threshold[^]*0: the same embedding/);
   await sound('verified');
   await act('Search', '1 person within the threshold');
   assert.match(await answer.locator('tbody').innerText(), /eileen\s+-?0\.0000/);
   await sound('found');
   await slot(page, 'file').getByRole('button', { name: 'Remove' }).click();
-  await slot(page, 'file').locator('input[type=file]').setInputFiles(image('anna_fake.jpg'));
-  assert.match(await verdict(page), /Spoof/);
+  assert.match(await choose(page, 'file', image('anna_fake.jpg')), /Spoof/);
   await act('Verify', 'Blocked');
   await act('Enrol', 'Not enrolled');
+  assert.match(await answer.innerText(), /Take another photograph of the person\.\s+Code LIVENESS_FAILED/);
   await sound('blocked');
-  await page.getByRole('button', { name: 'Delete …' }).click();
+  await page.getByRole('button', { name: 'List the enrolled persons' }).click();
+  const row = page.locator('#persons tbody tr', { hasText: 'eileen' });
+  await row.waitFor();
+  assert.match(await row.innerText(), /eileen\s+1\s+20\d\d-\d\d-\d\d\s+never\s+none/);
+  await row.getByRole('button', { name: 'Details' }).click();
+  await answer.getByText(/^Template of 20.*quality \d/).waitFor();
+  const [download] = await Promise.all([page.waitForEvent('download'), row.getByRole('button', { name: 'Save data' }).click()]);
+  assert.equal(download.suggestedFilename(), 'eileen.json');
+  assert.equal(JSON.parse(fs.readFileSync(await download.path())).templates[0].embedding.length, 512);
+  await page.getByLabel('User id').fill('');
+  await row.getByRole('button', { name: 'Choose' }).click();
+  assert.equal(await page.getByLabel('User id').inputValue(), 'eileen');
+  await sound('persons');
+  await page.setViewportSize({ width: 360, height: 740 });
+  await sound('persons-narrow');
+  await row.getByRole('button', { name: 'Delete …' }).click();
   await page.getByRole('dialog').getByRole('button', { name: 'Keep' }).click();
-  await page.getByRole('button', { name: 'Delete …' }).click();
+  await row.getByRole('button', { name: 'Delete …' }).click();
   await sound('delete');
   await page.getByRole('dialog').getByRole('button', { name: 'Delete' }).click();
   await answer.getByText('eileen is deleted').waitFor();
-  assert.equal(await page.locator('#curl').innerText(), `curl -X DELETE '${WHOLE}/api/v1/enroll/eileen'`);
+  const [receipt] = await Promise.all([page.waitForEvent('download'), answer.getByRole('button', { name: 'Save the receipt' }).click()]);
+  assert.ok(JSON.parse(fs.readFileSync(await receipt.path())).receipt.jws);
+  assert.equal(await row.count(), 0);
   await act('Verify', 'Nobody is enrolled under this id');
   await close();
 });
 
-test('by keyboard alone: sample, enrolment, deletion', async () => {
-  const { page, sound, close } = await open(browser, WHOLE);
+test('more persons than a page come page by page', async () => {
+  const { page, close } = await open(browser, WHOLE);
+  const person = (at) => ({ user_id: `p${at}`, tenant_id: 'default', template_count: 1, newest_template_at: '2026-01-02T00:00:00Z', consent: null, expires_at: null });
+  const asked = [];
+  await page.route('**/api/v1/persons?*', (route) => {
+    const query = new URL(route.request().url()).searchParams;
+    asked.push(query.get('cursor'));
+    const [from, next] = query.get('cursor') ? [50, null] : [0, 'next'];
+    route.fulfill({ json: { persons: Array.from({ length: next ? 50 : 10 }, (_, at) => person(from + at)), next_cursor: next, total: 60 } });
+  });
+  await page.getByRole('button', { name: 'List the enrolled persons' }).click();
+  await page.getByText('50 of 60').waitFor();
+  await page.getByRole('button', { name: 'More' }).click();
+  await page.getByText('60 of 60').waitFor();
+  assert.deepEqual(asked, [null, 'next']);
+  assert.ok(!(await page.getByRole('button', { name: 'More' }).isVisible()));
+  await close();
+});
+
+test('by keyboard alone: sample, enrolment, Enter in the id, deletion', async () => {
+  const { page, sound, close } = await open(browser, WHOLE, {}, [/404.*verify/]);
   const reach = async (name) => {
-    for (let step = 0; step < 60; step += 1) {
+    for (let step = 0; step < 90; step += 1) {
       await page.keyboard.press('Tab');
       const found = await page.evaluate(() => (document.activeElement.labels?.[0] ?? document.activeElement).textContent.trim());
-      if (found === name) {
+      if (found.startsWith(name)) {
         const outline = await page.evaluate(() => [document.activeElement, document.activeElement.nextElementSibling].some((part) => part && getComputedStyle(part).outlineStyle !== 'none'));
         assert.ok(outline, `${name}: the focus can be seen`);
         return;
@@ -61,16 +99,27 @@ test('by keyboard alone: sample, enrolment, deletion', async () => {
     assert.fail(`${name} can't be reached`);
   };
   await reach('Skip to the photographs');
-  await page.keyboard.press('Enter');
-  await reach('Choose a file');
-  await reach('Try a sample');
+  await reach('One portrait');
   await page.keyboard.press('Enter');
   assert.match(await verdict(page), /Live/);
+  await reach('Save as JSON');
+  await reach('Remove photograph A');
+  await reach('Choose a file for photograph B');
   await reach('User id');
   await page.keyboard.type('by-keys');
-  await reach('Enrol');
+  await page.keyboard.press('Enter');
+  await page.locator('#people-answer').getByText('Nobody is enrolled under this id').waitFor();
+  assert.equal(await focused(page), 'people-answer');
+  await page.keyboard.press('Shift+Tab');
+  await page.keyboard.press('Shift+Tab');
+  await page.keyboard.press('Shift+Tab');
+  assert.equal(await focused(page), 'Enrol');
   await page.keyboard.press('Space');
   await page.getByText('by-keys is enrolled').waitFor();
+  await page.getByLabel('User id').focus();
+  await page.keyboard.press('Enter');
+  await page.getByText('Verified', { exact: true }).waitFor();
+  await page.getByLabel('User id').focus();
   await reach('Delete …');
   await page.keyboard.press('Enter');
   await page.getByRole('dialog').waitFor();
@@ -81,21 +130,47 @@ test('by keyboard alone: sample, enrolment, deletion', async () => {
   await close();
 });
 
-test('with a key: it goes in its header, and nowhere else', async () => {
-  const { page, sound, close } = await open(browser, KEYED, {}, [/401.*inspect/]);
-  await page.getByRole('button', { name: 'Try a sample' }).click();
-  await page.getByText('This service asks for a key').waitFor();
-  await sound('no-key');
+test('a key is asked for where it is missing, checked when it is entered, and goes nowhere but its header', async () => {
   const secret = process.env.PAGE_KEY;
-  const sent = page.waitForRequest((request) => request.url().endsWith('/inspect'));
-  await page.getByLabel('Key', { exact: true }).fill(secret);
-  await page.getByRole('button', { name: 'Use', exact: true }).click();
-  const request = await sent;
-  assert.equal(request.headers()['x-api-key'], secret);
-  assert.match(await verdict(page), /Live/);
-  assert.match(await page.locator('#curl').innerText(), /-H "X-API-Key: \$LIKENESS_KEY"/);
-  assert.ok(!(await page.content()).includes(secret) && !page.url().includes(secret), 'the key is not in the page');
-  assert.equal(await page.getByLabel('Key', { exact: true }).inputValue(), '');
-  await sound('key');
+  for (const [name, options] of [['key', {}], ['key-narrow', { viewport: { width: 360, height: 740 }, colorScheme: 'dark' }]]) {
+    const { page, sound, close } = await open(browser, KEYED, options, [/401.*(inspect|detect-all)/]);
+    await page.getByRole('button', { name: /^One portrait/ }).click();
+    const answer = page.locator('#answer');
+    await answer.getByText('This service asks for a key').waitFor();
+    const field = answer.getByLabel('API key');
+    assert.ok(await field.evaluate((found) => found === document.activeElement), 'the next step has the focus');
+    const box = await field.boundingBox();
+    assert.ok(box.y > 0 && box.y < 500, `the field is at ${box.y}`);
+    await sound(`${name}-missing`);
+    await field.fill('a-wrong-key');
+    await field.press('Enter');
+    await answer.getByText('The service does not know this key').waitFor();
+    assert.equal(await field.getAttribute('aria-invalid'), 'true');
+    await sound(`${name}-wrong`);
+    const sent = page.waitForRequest((request) => request.url().endsWith('/inspect'));
+    await field.fill(secret);
+    await field.press('Enter');
+    const request = await sent;
+    assert.equal(request.headers().authorization, `Bearer ${secret}`);
+    assert.match(await verdict(page), /Live/);
+    assert.match(await page.locator('#snippet-curl').innerText(), /-H "Authorization: Bearer \$LIKENESS_KEY"/);
+    assert.match(await page.locator('#snippet-Python').textContent(), /key=os\.environ\["LIKENESS_KEY"\]/);
+    assert.ok(!(await page.content()).includes(secret) && !page.url().includes(secret), 'the key is not in the page');
+    await sound(name);
+    await page.locator('#key').getByRole('button', { name: 'Forget the key' }).click();
+    await page.getByRole('button', { name: /^One portrait/ }).click();
+    await answer.getByText('This service asks for a key').waitFor();
+    await close();
+  }
+});
+
+test('a key without the right is called so, and the right one is asked for', async () => {
+  const { page, sound, close } = await open(browser, KEYED, {}, [/403/]);
+  await page.route('**/api/v1/inspect', (route) => route.fulfill({ status: 403, json: { error_code: 'FORBIDDEN', message: 'this key lacks the scope `inspect`', scope: 'inspect' } }));
+  await page.getByRole('button', { name: /^One portrait/ }).click();
+  const answer = page.locator('#answer');
+  await answer.getByText('It lacks the scope “inspect”.').waitFor();
+  assert.ok(await answer.getByLabel('API key').isVisible());
+  await sound('key-forbidden');
   await close();
 });

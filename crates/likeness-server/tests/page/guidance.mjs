@@ -1,0 +1,140 @@
+// The page's pure parts: guidance before the camera, one answer from several frames, the cut to one face, words for errors.
+
+import assert from 'node:assert/strict';
+import fs from 'node:fs';
+import path from 'node:path';
+import { test } from 'node:test';
+import { guidance, oval, reasonOf, sharpness, together } from './page/guidance.js';
+import { part } from './page/faces.js';
+import { told } from './page/words.js';
+import { snippets } from './page/snippets.js';
+import { table } from './browser.mjs';
+
+const SIZE = { width: 320, height: 240 };
+
+/** A face around a middle, seen from the front unless its nose is aside or its eyes are tilted. */
+function face([x, y], height, { aside = 0, tilt = 0 } = {}) {
+  const width = height * 0.75;
+  const eye = width * 0.22;
+  const landmarks = { right_eye: [x - eye, y - tilt * eye], left_eye: [x + eye, y + tilt * eye], nose: [x + aside * 2 * eye, y + 10], mouth_right: [x - eye, y + 30], mouth_left: [x + eye, y + 30] };
+  return { bounding_box: { x: x - width / 2, y: y - height / 2, width, height }, landmarks };
+}
+
+test('guidance: every step, from faces and from the service’s reasons', async () => {
+  const good = face([160, 120], 130);
+  const rows = [
+    ['nobody', [], null, null],
+    ['several', [good, face([60, 120], 80)], null, null],
+    ['ready', [good, face([30, 40], 40)], null, null],
+    ['closer', [face([160, 120], 60)], null, null],
+    ['back', [face([160, 120], 190)], null, null],
+    ['middle', [face([220, 120], 130)], null, null],
+    ['straight', [face([160, 120], 130, { aside: 0.4 })], null, null],
+    ['straight', [face([160, 120], 130, { tilt: 0.5 })], null, null],
+    ['still', [good], face([140, 120], 130).bounding_box, null],
+    ['ready', [good], good.bounding_box, null],
+    ['lighter', [good], null, 'face_too_dark'],
+    ['darker', [good], null, 'face_too_bright'],
+    ['still', [good], null, 'face_blurred'],
+    ['straight', [good], null, 'face_turned'],
+    ['back', [good], null, 'context_too_small'],
+    ['back', [good], null, 'face_cut'],
+    ['colour', [good], null, 'no_colour'],
+    ['ready', [good], null, 'unsure'],
+  ];
+  await table(rows, (code, faces, before, reason) => {
+    const found = guidance(faces, SIZE, before, reason);
+    assert.equal(found.code, code, `${reason}`);
+    assert.ok(found.text, 'a step has a text');
+  });
+});
+
+test('the service’s reasons are read from its codes', () => {
+  assert.equal(reasonOf({ doubt: 'face_turned' }), 'face_turned');
+  assert.equal(reasonOf({ error_code: 'FACE_NOT_DETECTED' }), 'no_face');
+  assert.equal(reasonOf({ error_code: 'MULTIPLE_FACES' }), 'several_faces');
+  assert.equal(reasonOf({ error_code: 'POOR_IMAGE_QUALITY', issues: ['face_too_dark'] }), 'face_too_dark');
+  assert.equal(reasonOf({ error_code: 'OVERLOADED' }), undefined);
+});
+
+test('the oval lies inside a picture of any shape', async () => {
+  await table([[320, 240], [240, 320], [320, 180], [100, 320], [320, 60]], (width, height) => {
+    const { x, y, across, down } = oval(width, height);
+    assert.ok(across > 0 && x - across >= 0 && y - down >= 0 && x + across <= width && y + down <= height);
+  });
+});
+
+test('several frames: the sharpest is kept, the middle probability counts', async () => {
+  const frames = (...found) => found.map(([sharp, probability]) => ({ sharp, probability }));
+  const rows = [
+    ['odd', frames([1, 0.9], [3, 0.1], [2, 0.5]), 3, 0.5],
+    ['even: the lower of both', frames([1, 0.9], [2, 0.4]), 2, 0.4],
+    ['one', frames([1, 0.7]), 1, 0.7],
+    ['unjudged', frames([1, null], [5, null]), 5, undefined],
+    ['a zero is a probability', frames([1, 0], [2, 0], [3, 1]), 3, 0],
+  ];
+  await table(rows, (_, given, sharp, middle) => {
+    const { sharpest, median } = together(given);
+    assert.deepEqual([sharpest.sharp, median?.probability], [sharp, middle]);
+  });
+  const flat = new Float32Array(100).fill(7);
+  const edge = flat.map((value, at) => (at % 10 < 5 ? 0 : 200));
+  assert.equal(sharpness(flat, 10), 0);
+  assert.ok(sharpness(edge, 10) > sharpness(edge.map((value) => value / 4), 10));
+});
+
+test('the cut to one face shows no other, and as much around it as it can', async () => {
+  const box = (x, y, width, height) => ({ x, y, width, height });
+  const size = { width: 800, height: 600 };
+  const rows = [
+    ['alone', box(300, 200, 100, 130), [], { left: 100, top: 0, right: 600, bottom: 590 }],
+    ['beside', box(300, 200, 100, 130), [box(500, 200, 100, 130)], { left: 100, top: 0, right: 500, bottom: 590 }],
+    ['between', box(300, 200, 100, 130), [box(500, 200, 100, 130), box(150, 210, 90, 120)], { left: 240, top: 0, right: 500, bottom: 590 }],
+    ['above', box(300, 300, 100, 130), [box(310, 100, 90, 100)], { left: 100, top: 200, right: 600, bottom: 600 }],
+    ['far', box(50, 50, 40, 50), [box(700, 500, 40, 50)], { left: 0, top: 0, right: 170, bottom: 200 }],
+  ];
+  await table(rows, (_, face_, others, expected) => assert.deepEqual(part(face_, others, size), expected));
+});
+
+test('every code of the API has a title and a next step in words', async () => {
+  const document = JSON.parse(fs.readFileSync(path.join(process.env.PAGE_REPOSITORY, 'docs/openapi.json'), 'utf8'));
+  const codes = document.components.schemas.ProblemBody.properties.error_code.enum;
+  assert.ok(codes.length > 20);
+  await table([...codes, 'UNREACHABLE'].map((code) => [code]), (code) => {
+    const { title, lines } = told({ code, message: 'expected at most 10485760 bytes', body: {} });
+    assert.notEqual(title, 'No answer');
+    assert.ok(lines.every((line) => typeof line === 'string' && !/bytes|undefined|null/.test(line)), lines.join(' | '));
+  });
+  const large = told({ code: 'FILE_TOO_LARGE', message: '', body: { max_size_bytes: 10485760, field: 'file2' } });
+  assert.match(large.lines[0], /^Photograph B: .*10 MB/);
+});
+
+test('the snippets are of the clients’ own form, and name what the API has', async () => {
+  const read = (name) => fs.readFileSync(path.join(process.env.PAGE_REPOSITORY, name), 'utf8');
+  const document = JSON.parse(read('docs/openapi.json'));
+  const operations = Object.values(document.paths).flatMap((item) => Object.values(item));
+  const [python, typescript] = ['python', 'typescript'].map((name) => read(`examples/clients/${name}/README.md`));
+  const file = { name: 'file', place: 'file', value: "it's.jpg" };
+  const user = { name: 'user_id', place: 'form', value: 'ann' };
+  const requests = [
+    ['inspect', 'POST', '/api/v1/inspect', [file, { ...file, name: 'file2' }]],
+    ['enroll', 'POST', '/api/v1/enroll', [user, file]],
+    ['verify', 'POST', '/api/v1/verify', [user, file]],
+    ['search', 'POST', '/api/v1/search', [file]],
+    ['list_persons', 'GET', '/api/v1/persons', [{ name: 'limit', place: 'query', value: 50 }]],
+    ['get_person', 'GET', '/api/v1/persons/{user_id}', [{ ...user, place: 'path' }]],
+    ['erase_person', 'DELETE', '/api/v1/persons/{user_id}', [{ ...user, place: 'path' }]],
+  ];
+  await table(requests, (id, method, to, given) => {
+    const found = Object.fromEntries(snippets({ method, path: to, id, given, base: 'http://127.0.0.1:8001/', keyed: true }));
+    assert.ok(operations.some(({ operationId }) => operationId === id), 'an operation');
+    assert.ok(Object.entries(document.paths[to]).some(([name, { operationId }]) => name.toUpperCase() === method && operationId === id), 'its path');
+    for (const line of ['from likeness_client import Client', 'as likeness:', `likeness.${id}(`]) assert.ok(found.Python.includes(line), line);
+    for (const line of ["import { Client } from 'likeness-client'", 'new Client(', `await likeness.${id}(`]) assert.ok(found.TypeScript.includes(line), line);
+    assert.match(found.curl, /^curl .*-H "Authorization: Bearer \$LIKENESS_KEY"/);
+    assert.ok(!found.curl.includes('{'), found.curl);
+    if (given.includes(file)) assert.ok(found.curl.includes("'file=@it'\\''s.jpg'"), found.curl);
+  });
+  assert.match(python, /from likeness_client import Client[^]*with Client\("http:\/\/127\.0\.0\.1:8001", key=None\) as likeness:[^]*likeness\.verify\(user_id="ann", file="anna_again\.jpg"\)/);
+  assert.match(typescript, /import \{ readFile \} from 'node:fs\/promises';\nimport \{ Client, Problem \} from 'likeness-client';[^]*new Client\('[^]*await likeness\.verify\(\{ user_id: 'ann', file: await readFile\('anna_again\.jpg'\) \}\)/);
+});
