@@ -1,32 +1,33 @@
-// The live camera: looks as fast as the service answers, never more than one request under way. A look at 320 pixels
-// finds the face; once a second both liveness networks judge; a hold is several judged frames, of which the sharpest
+// The live camera: frames as fast as the service answers, never more than one request under way. The service finds the
+// face and advises; once a second both liveness networks judge; a hold is several judged frames, of which the sharpest
 // is kept. Frames lie in memory only.
 
 import { el, svg, announce, fixed } from './dom.js';
 import { ask, Problem } from './api.js';
 import { NoCamera, start } from './camera.js';
 import { marks } from './faces.js';
-import { guidance, oval, reasonOf, sharpness, together } from './guidance.js';
+import { guidance, oval, sharpness, together } from './guidance.js';
 
-/** Longer sides of a look and of a judged frame, in pixels. */
-const [LOOK, JUDGED] = [320, 960];
-/** Milliseconds between judgements, and how long a reason counts. */
-const [BETWEEN, FRESH] = [1000, 2500];
-/** Looks in place before a hold, and the frames of a hold. */
+/** Longer sides of a frame that is sent, and of the one that is kept, in pixels. */
+const [SENT, KEPT] = [640, 1280];
+/** Milliseconds between judgements. */
+const BETWEEN = 1000;
+/** Frames in place before a hold, and the frames of a hold. */
 const [STEADY, FRAMES] = [3, 5];
 
 const wait = (milliseconds) => new Promise((done) => { setTimeout(done, milliseconds); });
 
-/** The picture that the video shows now, with this longer side at most. */
-function grab(video, most) {
-  const { videoWidth: width, videoHeight: height } = video;
+/** A copy of what a video or a canvas shows, with this longer side at most. */
+function copy(source, [width, height], most) {
   if (!width || !height) throw new NoCamera('failed');
   const scale = Math.min(1, most / Math.max(width, height));
   const canvas = document.createElement('canvas');
   [canvas.width, canvas.height] = [Math.round(width * scale), Math.round(height * scale)];
-  canvas.getContext('2d', { willReadFrequently: true }).drawImage(video, 0, 0, canvas.width, canvas.height);
+  canvas.getContext('2d', { willReadFrequently: true }).drawImage(source, 0, 0, canvas.width, canvas.height);
   return canvas;
 }
+
+const grab = (video) => copy(video, [video.videoWidth, video.videoHeight], KEPT);
 
 async function file(canvas, quality) {
   const blob = await new Promise((done) => { canvas.toBlob(done, 'image/jpeg', quality); });
@@ -54,10 +55,10 @@ export async function live({ done, failed, leave }) {
   const step = el('p', { class: 'step', role: 'status' }, 'Come into the oval');
   const state = el('p', { class: 'hint live-state' }, 'Liveness: not judged yet');
   const speed = el('p', { class: 'hint speed' });
-  const take = el('button', { type: 'button', class: 'primary', onclick: () => keep([{ canvas: grab(video, 1280), sharp: 0, probability: null }]) }, 'Take the picture');
+  const take = el('button', { type: 'button', class: 'primary', onclick: () => keep([{ canvas: grab(video), sharp: 0, probability: null }]) }, 'Take the picture');
   const element = el('div', { class: 'camera' }, el('div', { class: 'film' }, video, overlay), el('div', { class: 'guide' }, step, state, speed), el('div', { class: 'buttons' }, take, el('button', { type: 'button', onclick: leave }, 'Close the camera')));
   const looks = [];
-  let [box, reason, judgedAt, steady, judge] = [null, null, 0, 0, true];
+  let [box, judgedAt, steady, judge, asked] = [null, 0, 0, true, null];
 
   function close() {
     running = false;
@@ -70,7 +71,10 @@ export async function live({ done, failed, leave }) {
     close();
     const live = frames.filter(({ verdict }) => verdict === 'live').length;
     const words = median ? `${frames.length} frames: live in ${live}. Live probability: middle ${fixed(median.probability)} (${median.verdict}), from ${fixed(least.probability)} to ${fixed(most.probability)}. The sharpest frame is shown and examined.` : 'One frame of the camera.';
-    done(await file(sharpest.canvas, 0.95), { words, median });
+    const kept = await file(sharpest.canvas, 0.95);
+    // A request may still be under way where a person took the picture.
+    await asked?.catch(() => {});
+    done(kept, { words, median });
   }
 
   function say(text) {
@@ -89,44 +93,27 @@ export async function live({ done, failed, leave }) {
     looks.push([now, now - begun]);
     while (looks[0][0] < now - 2000) looks.shift();
     const delays = looks.map(([, delay]) => delay).sort((a, b) => a - b);
-    speed.textContent = `${fixed(looks.length / Math.min(2, Math.max(0.5, (now - looks[0][0]) / 1000 || 0.5)), 1)} looks a second, delay ${fixed(delays[delays.length >> 1], 0)} ms`;
+    speed.textContent = `${fixed(looks.length / Math.min(2, Math.max(0.5, (now - looks[0][0]) / 1000 || 0.5)), 1)} frames a second, delay ${fixed(delays[delays.length >> 1], 0)} ms`;
   }
 
-  /** A small picture is searched for faces. */
-  async function look() {
+  /** Asks about the frame that the video shows now; both liveness networks judge it if `judged`. */
+  async function look(judged) {
     const begun = performance.now();
-    const canvas = grab(video, LOOK);
-    const answer = await ask('POST', 'api/v1/faces/detect-all', { file: await file(canvas, 0.85), max_faces: 5 });
+    const canvas = grab(video);
+    const sent = await file(copy(canvas, [canvas.width, canvas.height], SENT), 0.92);
+    if (judged) judgedAt = begun;
+    asked = ask('POST', 'api/v1/frames', { file: sent, liveness: judged && 'true' });
+    const answer = await asked;
     if (!running) return null;
     measured(begun);
-    const fresh = performance.now() - judgedAt < FRESH ? reason : null;
-    const next = guidance(answer.faces, answer.image_dimensions, box, fresh);
-    box = answer.faces[0]?.bounding_box ?? null;
-    draw(answer.image_dimensions, answer.faces, next.code === 'ready');
+    const next = guidance(answer, box);
+    box = answer.face?.bounding_box ?? null;
+    draw(answer.image_dimensions, answer.face ? [answer.face] : [], next.code === 'ready');
+    const { verdict, live_probability: probability = null } = answer.liveness ?? {};
+    if (verdict) state.textContent = `Liveness now: ${verdict}, live probability ${fixed(probability)}`;
     const { width, height } = answer.image_dimensions;
-    return { next, part: box && { left: box.x / width, top: box.y / height, width: box.width / width, height: box.height / height } };
-  }
-
-  /** Both liveness networks judge a larger picture. */
-  async function judged(part) {
-    const canvas = grab(video, JUDGED);
-    judgedAt = performance.now();
-    try {
-      const answer = await ask('POST', 'api/v1/liveness', { file: await file(canvas, 0.92) });
-      reason = reasonOf(answer);
-      state.textContent = `Liveness now: ${answer.verdict}, live probability ${fixed(answer.live_probability)}`;
-      return { canvas, sharp: sharp(canvas, part), probability: answer.live_probability, verdict: answer.verdict };
-    } catch (error) {
-      if (!(error instanceof Problem)) throw error;
-      if (error.code === 'MODEL_UNAVAILABLE') {
-        judge = false;
-        state.textContent = 'Liveness can’t be judged: a network is missing';
-        return { canvas, sharp: sharp(canvas, part), probability: null };
-      }
-      reason = reasonOf(error.body);
-      if (!reason) throw error;
-      return null;
-    }
+    const part = box && { left: box.x / width, top: box.y / height, width: box.width / width, height: box.height / height };
+    return { next, frame: part && { canvas, sharp: sharp(canvas, part), probability, verdict } };
   }
 
   /** Several frames of a face that stays in place; null if it does not. */
@@ -134,23 +121,19 @@ export async function live({ done, failed, leave }) {
     const frames = [];
     while (running && frames.length < FRAMES) {
       say(`Hold still: ${frames.length + 1} of ${FRAMES}`);
-      const seen = await look();
-      if (!seen || !['ready', 'still'].includes(seen.next.code)) return null;
-      const frame = await judged(seen.part);
-      if (!frame) return null;
-      frames.push(frame);
+      const seen = await look(judge);
+      if (!seen || !['ready', 'hold_still'].includes(seen.next.code) || (judge && !seen.frame.verdict)) return null;
+      frames.push(seen.frame);
     }
     return running ? frames : null;
   }
 
   async function turn() {
-    const seen = await look();
+    const seen = await look(judge && box !== null && performance.now() - judgedAt > BETWEEN);
     if (!seen) return;
-    const { next, part } = seen;
-    say(next.text);
-    steady = next.code === 'ready' ? steady + 1 : 0;
-    if (judge && part && !['nobody', 'several', 'closer'].includes(next.code) && performance.now() - judgedAt > BETWEEN) await judged(part);
-    if (!running || steady < STEADY || (judge && !judgedAt)) return;
+    say(seen.next.text);
+    steady = seen.next.code === 'ready' ? steady + 1 : 0;
+    if (steady < STEADY || (judge && !judgedAt)) return;
     steady = 0;
     const frames = await hold();
     if (frames) await keep(frames);
@@ -162,9 +145,14 @@ export async function live({ done, failed, leave }) {
         await turn();
       } catch (error) {
         if (!running) return;
-        if (!(error instanceof Problem) || error.status === 401) return failed(error);
+        if (!(error instanceof Problem) || [401, 403].includes(error.status)) return failed(error);
+        if (judge && error.code === 'MODEL_UNAVAILABLE') {
+          judge = false;
+          state.textContent = 'Liveness can’t be judged: a network is missing';
+          continue;
+        }
         const { retry_after_seconds: seconds } = error.body;
-        state.textContent = error.code === 'OVERLOADED' ? 'The service is busy: fewer looks for now.' : 'The service does not answer as it should. Trying again …';
+        state.textContent = error.code === 'OVERLOADED' ? 'The service is busy: fewer frames for now.' : 'The service does not answer as it should. Trying again …';
         await wait(1000 * (seconds ?? 1));
       }
     }

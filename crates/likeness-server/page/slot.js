@@ -1,8 +1,11 @@
 // A place for a photograph: chosen, dropped, taken by the camera, a sample, or one face of another photograph.
 
 import { el, svg, announce } from './dom.js';
+import { Problem } from './api.js';
 import { NoCamera } from './camera.js';
+import { keyForm } from './key.js';
 import { live } from './live.js';
+import { told } from './words.js';
 import { choices, counted, cutTo, draw as drawn } from './faces.js';
 
 const KINDS = ['image/jpeg', 'image/png', 'image/webp'];
@@ -96,6 +99,14 @@ export function slot(root, words, changed) {
 
   function refused(error) {
     clear();
+    if (error instanceof Problem) {
+      const { title, lines } = told(error);
+      const form = keyForm(open);
+      tell(title, lines.join(' '));
+      note.append(form);
+      form.elements.key.focus();
+      return;
+    }
     const reason = error instanceof NoCamera ? error : new NoCamera('failed');
     note.dataset.state = reason.state;
     tell(reason.message, reason.advice);

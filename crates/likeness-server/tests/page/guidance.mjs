@@ -4,57 +4,36 @@ import assert from 'node:assert/strict';
 import fs from 'node:fs';
 import path from 'node:path';
 import { test } from 'node:test';
-import { guidance, oval, reasonOf, sharpness, together } from './page/guidance.js';
+import { guidance, oval, sharpness, together } from './page/guidance.js';
 import { part } from './page/faces.js';
 import { told } from './page/words.js';
 import { snippets } from './page/snippets.js';
 import { table } from './browser.mjs';
 
-const SIZE = { width: 320, height: 240 };
+/** The service's answer about a frame of 640 x 480 pixels with a face there. */
+const frame = ([x, y], advice = null) => ({ advice, image_dimensions: { width: 640, height: 480 }, face: { bounding_box: { x: x - 100, y: y - 130, width: 200, height: 260 } } });
 
-/** A face around a middle, seen from the front unless its nose is aside or its eyes are tilted. */
-function face([x, y], height, { aside = 0, tilt = 0 } = {}) {
-  const width = height * 0.75;
-  const eye = width * 0.22;
-  const landmarks = { right_eye: [x - eye, y - tilt * eye], left_eye: [x + eye, y + tilt * eye], nose: [x + aside * 2 * eye, y + 10], mouth_right: [x - eye, y + 30], mouth_left: [x + eye, y + 30] };
-  return { bounding_box: { x: x - width / 2, y: y - height / 2, width, height }, landmarks };
-}
-
-test('guidance: every step, from faces and from the service’s reasons', async () => {
-  const good = face([160, 120], 130);
+test('guidance: the service’s advice first, then the place in the oval, then movement', async () => {
+  const document = JSON.parse(fs.readFileSync(path.join(process.env.PAGE_REPOSITORY, 'docs/openapi.json'), 'utf8'));
+  const advice = document.components.schemas.FrameResponse.properties.advice.enum.filter(Boolean);
+  assert.ok(advice.length > 7, `${advice}`);
+  const box = (x, y) => frame([x, y]).face.bounding_box;
   const rows = [
-    ['nobody', [], null, null],
-    ['several', [good, face([60, 120], 80)], null, null],
-    ['ready', [good, face([30, 40], 40)], null, null],
-    ['closer', [face([160, 120], 60)], null, null],
-    ['back', [face([160, 120], 190)], null, null],
-    ['middle', [face([220, 120], 130)], null, null],
-    ['straight', [face([160, 120], 130, { aside: 0.4 })], null, null],
-    ['straight', [face([160, 120], 130, { tilt: 0.5 })], null, null],
-    ['still', [good], face([140, 120], 130).bounding_box, null],
-    ['ready', [good], good.bounding_box, null],
-    ['lighter', [good], null, 'face_too_dark'],
-    ['darker', [good], null, 'face_too_bright'],
-    ['still', [good], null, 'face_blurred'],
-    ['straight', [good], null, 'face_turned'],
-    ['back', [good], null, 'context_too_small'],
-    ['back', [good], null, 'face_cut'],
-    ['colour', [good], null, 'no_colour'],
-    ['ready', [good], null, 'unsure'],
+    ...advice.map((code) => [code, frame([320, 240], code), null]),
+    ['show_face', { ...frame([320, 240], 'show_face'), face: null }, null],
+    ['ready', frame([320, 240]), null],
+    ['ready', frame([320, 240]), box(325, 240)],
+    ['move_to_middle', frame([460, 240]), null],
+    ['move_to_middle', frame([320, 60]), null],
+    ['hold_still', frame([320, 240]), box(280, 240)],
   ];
-  await table(rows, (code, faces, before, reason) => {
-    const found = guidance(faces, SIZE, before, reason);
-    assert.equal(found.code, code, `${reason}`);
-    assert.ok(found.text, 'a step has a text');
+  const texts = new Set();
+  await table(rows, (code, answer, before) => {
+    const found = guidance(answer, before);
+    assert.equal(found.code, code);
+    texts.add(found.text);
   });
-});
-
-test('the service’s reasons are read from its codes', () => {
-  assert.equal(reasonOf({ doubt: 'face_turned' }), 'face_turned');
-  assert.equal(reasonOf({ error_code: 'FACE_NOT_DETECTED' }), 'no_face');
-  assert.equal(reasonOf({ error_code: 'MULTIPLE_FACES' }), 'several_faces');
-  assert.equal(reasonOf({ error_code: 'POOR_IMAGE_QUALITY', issues: ['face_too_dark'] }), 'face_too_dark');
-  assert.equal(reasonOf({ error_code: 'OVERLOADED' }), undefined);
+  assert.equal(texts.size, advice.length, 'each advice has words of its own');
 });
 
 test('the oval lies inside a picture of any shape', async () => {
