@@ -35,3 +35,7 @@ pub fn survive_file_limits() {
     let before = unsafe { libc::signal(libc::SIGXFSZ, libc::SIG_IGN) };
     debug_assert_ne!(before, libc::SIG_ERR, "the signal exists and can be ignored");
 }
+
+#[cfg(all(test, target_env = "gnu"))]
+#[path = "process_tests.rs"]
+mod tests;
