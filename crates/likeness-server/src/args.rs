@@ -3,10 +3,10 @@
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
-use likeness::examine::Options;
-use likeness::find::{FAST_SIDE, Mode};
+use clap::{Args, Parser, Subcommand};
 
+use crate::calibrate_args::Calibrate;
+pub use crate::shared_args::{DetectionArgs, Face, Weights};
 use crate::store::{LONGEST, Tenant};
 use crate::store_args::{JournalCommand, KeyCommand, StoreCommand, StorePlace};
 
@@ -30,6 +30,8 @@ pub enum Command {
     Enroll(EnrollFolder),
     /// Compare two photographs: verdict with reasons, distance, timings, which weights answered
     Compare(Compare),
+    /// Measure error rates on photographs of known persons, and choose the threshold for a rate
+    Calibrate(Calibrate),
     /// Load every network and report what is loaded
     Models(Models),
     /// Measure each network, and each stage of comparing two photographs
@@ -59,78 +61,12 @@ impl Command {
             Self::Live(args) => args.json,
             Self::Embed(args) => args.json,
             Self::Compare(args) => args.json,
+            Self::Calibrate(args) => args.json,
             Self::Models(args) => args.json,
             Self::Bench(args) => args.json,
             Self::Explain(args) => args.json,
             _ => false,
         }
-    }
-}
-
-/// Where the weights come from.
-#[derive(Debug, Clone, Args)]
-pub struct Weights {
-    /// The lock file that pins them [default: /etc/ballast/weights.lock, else ./weights.lock]
-    #[arg(long, value_name = "FILE", env = "BALLAST_LOCK")]
-    pub lock: Option<PathBuf>,
-    /// A folder that holds the files, instead of the lock file's store and baked layer
-    #[arg(long, value_name = "DIR")]
-    pub weights: Option<PathBuf>,
-    /// Which kernels to use: avx512, avx2, neon or portable [default: the fastest here]
-    #[arg(long, value_name = "NAME", env = "LIKENESS_KERNEL")]
-    pub kernel: Option<String>,
-    /// Accept the embedder of this digest although it is not a published one
-    #[arg(long, value_name = "SHA256", env = "LIKENESS_ACCEPT_EMBEDDER")]
-    pub accept_embedder: Option<String>,
-}
-
-/// How a photograph is looked at.
-#[derive(Debug, Clone, Copy, Args)]
-pub struct DetectionArgs {
-    /// How faces are looked for
-    #[arg(long, value_enum, default_value_t = ModeArg::Auto)]
-    pub mode: ModeArg,
-    /// The longer side of the first look of `fast`
-    #[arg(long, value_name = "PIXELS", default_value_t = FAST_SIDE)]
-    pub fast_side: usize,
-}
-
-/// The ways to look.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum ModeArg {
-    /// Reduced to 320 pixels, then once more where the face is small there
-    Auto,
-    /// With a black border, never reduced, as DeepFace looks; up to 4.5 megapixels
-    Exact,
-    /// As `auto`, with another longer side of the first look
-    Fast,
-}
-
-impl DetectionArgs {
-    /// The library's word for it.
-    pub fn mode(self) -> Mode {
-        match self.mode {
-            ModeArg::Auto => Mode::Auto,
-            ModeArg::Exact => Mode::Exact,
-            ModeArg::Fast => Mode::Fast { side: self.fast_side },
-        }
-    }
-}
-
-/// Which face of a photograph counts.
-#[derive(Debug, Clone, Copy, Args)]
-pub struct Face {
-    #[command(flatten)]
-    pub look: DetectionArgs,
-    /// Take the largest face, even where a second one has over half its area
-    #[arg(long)]
-    pub largest: bool,
-}
-
-impl Face {
-    /// The library's options.
-    pub fn options(self) -> Options {
-        Options { mode: self.look.mode(), largest: self.largest, ..Options::default() }
     }
 }
 

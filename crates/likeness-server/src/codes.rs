@@ -38,6 +38,7 @@ fn may(route: &Route, code: Code) -> bool {
         Code::IndexLoading => is(&[SEARCH]),
         Code::ModelUnavailable => route.needs != Needs::Nothing,
         Code::EmbedderUnknown => route.needs.roles().contains(&Role::Embedder),
+        Code::CalibrationMismatch => route.uses_threshold(),
         Code::RequestTimeout
         | Code::FileTooLarge
         | Code::UnsupportedMediaType

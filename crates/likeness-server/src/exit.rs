@@ -33,6 +33,8 @@ pub enum Exit {
     Unhealthy = 26,
     /// The embedder is neither published nor accepted.
     UnknownEmbedder = 27,
+    /// The collection is too small for the claimed rate.
+    TooFewPersons = 28,
     /// A spoof, or another person.
     Rejected = 30,
     /// The verdict is review, or liveness is indeterminate.

@@ -8,10 +8,14 @@ mod admission;
 mod app;
 mod args;
 mod bench_report;
+mod calibrate_args;
+mod calibrate_report;
+mod calibration;
 mod clock;
 mod codes;
 mod command;
 mod config;
+mod det;
 mod draw;
 mod examiner;
 mod exit;
@@ -32,6 +36,7 @@ mod router;
 mod routes;
 mod secrets;
 mod series;
+mod shared_args;
 mod store;
 mod store_args;
 mod templates;
@@ -84,7 +89,12 @@ pub fn main() -> ExitCode {
 fn run(command: Command) -> Result<Exit, Failure> {
     if matches!(
         command,
-        Command::Serve(_) | Command::Enroll(_) | Command::Store(_) | Command::Key(_) | Command::Journal(_)
+        Command::Serve(_)
+            | Command::Enroll(_)
+            | Command::Calibrate(_)
+            | Command::Store(_)
+            | Command::Key(_)
+            | Command::Journal(_)
     ) {
         let refused = |why| Failure::new(Exit::BadSetting, format!("core dumps can't be turned off: {why}"));
         secrets::protect_memory().map_err(refused)?;
@@ -95,6 +105,7 @@ fn run(command: Command) -> Result<Exit, Failure> {
         Command::Embed(args) => command::embed(&args),
         Command::Enroll(args) => command::enroll(&args),
         Command::Compare(args) => command::compare(&args),
+        Command::Calibrate(args) => command::calibrate(&args),
         Command::Models(args) => command::models(&args),
         Command::Bench(args) => command::bench(&args),
         Command::Serve(args) => command::serve(&args),

@@ -64,13 +64,15 @@ pub enum Code {
     ModelUnavailable,
     /// The embedder is neither published nor accepted.
     EmbedderUnknown,
+    /// The threshold was calibrated for other models than the loaded ones.
+    CalibrationMismatch,
     /// An error of the service itself.
     InternalServerError,
 }
 
 impl Code {
     /// Every code.
-    pub const ALL: [(Self, &'static str, u16); 25] = [
+    pub const ALL: [(Self, &'static str, u16); 26] = [
         (Self::FaceNotDetected, "FACE_NOT_DETECTED", 400),
         (Self::MultipleFaces, "MULTIPLE_FACES", 400),
         (Self::PoorImageQuality, "POOR_IMAGE_QUALITY", 400),
@@ -95,6 +97,7 @@ impl Code {
         (Self::IndexLoading, "INDEX_LOADING", 503),
         (Self::ModelUnavailable, "MODEL_UNAVAILABLE", 503),
         (Self::EmbedderUnknown, "EMBEDDER_UNKNOWN", 503),
+        (Self::CalibrationMismatch, "CALIBRATION_MISMATCH", 503),
         (Self::InternalServerError, "INTERNAL_SERVER_ERROR", 500),
     ];
 
@@ -291,6 +294,11 @@ impl From<Unavailable> for Problem {
                 let models: Vec<Value> = roles.iter().map(|role| json!(ModelFault::of(role))).collect();
                 Self::new(Code::ModelUnavailable, message).with("models", models)
             }
+            Unavailable::OtherCalibration(_) => {
+                let message = "the threshold was calibrated for other models than the loaded ones; the operator \
+                    may calibrate again, with `likeness calibrate`";
+                Self::new(Code::CalibrationMismatch, message)
+            }
             Unavailable::UnknownEmbedder(why) => {
                 let message = "the embedder is unknown, so that its distances give no verdict; the operator may \
                     accept it by its digest, with --accept-embedder or LIKENESS_ACCEPT_EMBEDDER";
@@ -364,8 +372,9 @@ mod tests {
         for (code, _, status) in Code::ALL {
             let response = Problem::new(code, "x").into_response();
             let has_delay = response.headers().contains_key(header::RETRY_AFTER);
-            // An unknown embedder stays unknown until the operator acts.
-            assert_eq!(has_delay, status == 503 && code != Code::EmbedderUnknown, "{code:?}");
+            // An unknown embedder, or a calibration of other models, stays until the operator acts.
+            let lasting = matches!(code, Code::EmbedderUnknown | Code::CalibrationMismatch);
+            assert_eq!(has_delay, status == 503 && !lasting, "{code:?}");
         }
     }
 }

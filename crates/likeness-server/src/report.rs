@@ -14,6 +14,17 @@ use crate::examiner::Examined;
 use crate::handler::response::SimilarityResponse;
 use crate::models::{LoadedModel, LoadedModels, RoleState, name};
 
+/// A failed photograph, in the form of the API's errors.
+#[derive(Debug, Serialize)]
+pub struct RefusedPhotograph {
+    /// The photograph's file.
+    pub image: String,
+    /// The kind of the error.
+    pub error_code: &'static str,
+    /// The error as text for a person, with the file's name.
+    pub message: String,
+}
+
 /// How the detector searched a photograph.
 #[derive(Debug, Serialize)]
 pub struct LookReport {
@@ -284,8 +295,9 @@ impl CompareReport {
     pub fn lines(&self) -> String {
         let reasons = if self.reasons.is_empty() { String::new() } else { format!(": {}", self.reasons.join(", ")) };
         let mut text = format!("{}{reasons}\n", self.verdict);
-        let SimilarityResponse { distance, threshold, threshold_source } = self.similarity;
+        let SimilarityResponse { distance, threshold, threshold_source, fmr_at_threshold } = self.similarity;
         text += &format!("  distance {distance:.6}, at most {threshold} ({threshold_source})\n");
+        text += &fmr_at_threshold.map(|rate| format!("  false match rate {}\n", rate.line())).unwrap_or_default();
         for side in &self.photographs {
             text += &format!("  {}  {}  {}\n", side.image, side.liveness.line(), look_line(&side.look));
         }

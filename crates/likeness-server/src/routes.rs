@@ -1,6 +1,8 @@
 //! The table of routes: each route's name, networks, scope and largest body. Admission, health and
 //! `--require` read this table.
 
+use likeness::policy::Policy;
+
 use crate::models::{LoadedModels, Role, Unavailable};
 pub use crate::store::Scope;
 
@@ -60,6 +62,21 @@ impl Route {
     pub fn judges(&self) -> bool {
         self.images > 0 && self.needs.roles().contains(&Role::Embedder) && *self != DEEPFACE_REPRESENT
             || *self == INSPECT
+    }
+
+    /// Whether the route compares faces with the threshold of the policy.
+    pub fn uses_threshold(&self) -> bool {
+        self.judges() && *self != DEEPFACE_VERIFY
+    }
+
+    /// Checks that the route can answer with these models and this policy.
+    ///
+    /// # Errors
+    /// Names what the route lacks.
+    pub fn can_answer(&self, models: &LoadedModels, policy: &Policy) -> Result<(), Unavailable> {
+        self.needs.met(models)?;
+        // `/inspect` of one photograph needs no threshold.
+        if self.uses_threshold() && *self != INSPECT { models.calibrated(policy) } else { Ok(()) }
     }
 
     /// Whether a response of this route and status is logged only at level debug, because it is frequent.

@@ -118,7 +118,7 @@ impl VerifyJournal {
 
 #[derive(Debug, Subcommand)]
 pub enum KeyCommand {
-    /// Print the public key that verifies records, receipts and the journal's heads
+    /// Print the public key that verifies records, receipts, calibrations and the journal's heads
     Public(StorePlace),
     /// Make a key; it is shown once
     New(NewKey),

@@ -36,6 +36,8 @@ fn each_word_stays_where_it_belongs() {
             "ballast::",
             &[
                 "models/weights.rs",
+                "calibration.rs",
+                "command/calibrate.rs",
                 "command/explain.rs",
                 "command/journal.rs",
                 "command/photograph.rs",

@@ -38,6 +38,7 @@
 #![warn(clippy::missing_errors_doc, clippy::must_use_candidate, clippy::undocumented_unsafe_blocks)]
 
 pub mod align;
+pub mod calibration;
 pub mod capture;
 mod colour;
 pub mod crop;

@@ -14,6 +14,10 @@
 //!
 //! Every distance is rounded to six decimals, as DeepFace does, before it is compared with a threshold.
 
+mod threshold;
+
+pub use threshold::{Calibrated, Rate, Threshold, ThresholdSource};
+
 use crate::distance::Metric;
 
 /// A default of the policy.
@@ -162,77 +166,6 @@ pub const DARK_BELOW: f64 = DARK.value;
 /// The mean grey value above which a face is bright.
 pub const BRIGHT_ABOVE: f64 = BRIGHT.value;
 
-/// Where a threshold comes from.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum ThresholdSource {
-    /// DeepFace's own for Facenet512.
-    DeepFace,
-    /// A setting of this installation.
-    Set,
-    /// This request.
-    Request,
-}
-
-impl ThresholdSource {
-    /// Every source.
-    pub const ALL: [Self; 3] = [Self::DeepFace, Self::Set, Self::Request];
-
-    /// Its name in responses.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::DeepFace => "deepface",
-            Self::Set => "set",
-            Self::Request => "request",
-        }
-    }
-}
-
-/// The greatest cosine distance of a match, and where it comes from.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Threshold {
-    distance: f64,
-    source: ThresholdSource,
-}
-
-impl Threshold {
-    /// A threshold that a setting of this installation gives.
-    #[must_use]
-    pub fn set(distance: f64) -> Self {
-        Self { distance, source: ThresholdSource::Set }
-    }
-
-    /// A threshold that one request gives.
-    #[must_use]
-    pub fn requested(distance: f64) -> Self {
-        Self { distance, source: ThresholdSource::Request }
-    }
-
-    /// The same threshold, limited to this distance.
-    #[must_use]
-    pub fn at_most(self, distance: f64) -> Self {
-        Self { distance: self.distance.min(distance), ..self }
-    }
-
-    /// The greatest distance of a match.
-    #[must_use]
-    pub fn distance(self) -> f64 {
-        self.distance
-    }
-
-    /// Where it comes from.
-    #[must_use]
-    pub fn source(self) -> ThresholdSource {
-        self.source
-    }
-
-    /// Whether a distance is a match. NaN never is.
-    #[must_use]
-    pub fn includes(self, distance: f64) -> bool {
-        distance <= self.distance
-    }
-}
-
 /// A threshold for templates that have aged.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Aged {
@@ -334,7 +267,7 @@ pub struct Policy {
 impl Default for Policy {
     fn default() -> Self {
         Self {
-            threshold: Threshold { distance: DISTANCE.value, source: ThresholdSource::DeepFace },
+            threshold: Threshold::deepface(DISTANCE.value),
             aged: None,
             liveness: LivenessRule {
                 live: LIVE.value,
@@ -385,7 +318,7 @@ impl Policy {
 /// `/compare`'s word for how far a similarity lies above the threshold.
 #[must_use]
 pub fn confidence(similarity: f64, threshold: Threshold) -> &'static str {
-    match similarity - threshold.distance {
+    match similarity - threshold.distance() {
         above if above >= HIGH.value => "high",
         above if above >= MEDIUM.value => "medium",
         _ => "low",
@@ -423,22 +356,6 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_match_is_at_most_the_threshold_and_no_number_is_none() {
-        let threshold = Policy::default().threshold;
-        let table = [
-            (0.3, true),
-            (0.3_f64.next_up(), false),
-            (0.3_f64.next_down(), true),
-            (-0.0, true),
-            (f64::NAN, false),
-            (f64::INFINITY, false),
-        ];
-        let wrong: Vec<_> = table.into_iter().filter(|(d, matched)| threshold.includes(*d) != *matched).collect();
-        assert!(wrong.is_empty(), "{wrong:?}");
-        assert!(!Threshold::set(f64::NAN).includes(0.0));
-    }
-
-    #[test]
     fn an_aged_threshold_applies_only_where_it_is_set_and_only_beyond_its_years() {
         let year = (365.25 * 86_400.0) as i64;
         let plain = Policy::default();
@@ -447,13 +364,6 @@ mod tests {
         let wrong: Vec<_> =
             table.iter().filter(|(policy, age, expected)| policy.threshold_at(*age).distance() != *expected).collect();
         assert!(wrong.is_empty(), "{wrong:?}");
-    }
-
-    #[test]
-    fn a_request_s_threshold_keeps_its_source_below_a_bound() {
-        let bounded = Threshold::requested(2.0).at_most(SEARCH_FARTHEST);
-        assert_eq!((bounded.distance(), bounded.source()), (0.8, ThresholdSource::Request));
-        assert_eq!(Policy::default().threshold.at_most(0.8).source(), ThresholdSource::DeepFace);
     }
 
     #[test]

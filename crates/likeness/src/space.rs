@@ -88,7 +88,7 @@ impl fmt::Debug for SpaceId {
     }
 }
 
-/// Two embeddings of different spaces, which must not be compared.
+/// Two embeddings of different spaces, or a threshold of another space, which must not be compared.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("embeddings of two spaces are not comparable\n  expected {expected}\n  found    {found}")]
 pub struct OtherSpace {

@@ -25,10 +25,13 @@ impl Similarity {
     /// Measures the distance.
     ///
     /// # Errors
-    /// [`OtherSpace`]: they must not be compared.
+    /// [`OtherSpace`]: they must not be compared, or the threshold was calibrated in another space.
     pub fn of(a: &Direction, b: &Direction, threshold: Threshold) -> Result<Self, OtherSpace> {
         let (expected, found) = (a.space(), b.space());
         if expected != found {
+            return Err(OtherSpace { expected, found });
+        }
+        if let Some(expected) = threshold.calibration().map(|by| by.space).filter(|space| *space != found) {
             return Err(OtherSpace { expected, found });
         }
         let wide = |numbers: &[f32]| numbers.iter().map(|number| f64::from(*number)).collect::<Vec<_>>();

@@ -20,20 +20,13 @@ use super::photograph::{no_answer, read};
 use crate::exit::{Exit, Failure};
 use crate::print;
 use crate::problem::Problem;
+use crate::report::RefusedPhotograph;
 
 /// The endings of names of photographs in a folder.
 const KINDS: [&str; 4] = ["jpg", "jpeg", "png", "webp"];
 
-/// A failed photograph, in the form of the API's errors.
-#[derive(Debug, Serialize)]
-struct RefusedPhotograph {
-    image: String,
-    error_code: &'static str,
-    message: String,
-}
-
 /// Why a photograph has no report.
-enum NoReport {
+pub enum NoReport {
     File(Failure),
     Examined(NoAnswer),
 }
@@ -101,6 +94,17 @@ pub fn each<R: Serialize + Send>(
     examine: impl Fn(&mut Scratch, &Path, &[u8]) -> Result<(R, Exit), NoAnswer> + Sync,
     lines: impl Fn(&R) -> String,
 ) -> Exit {
+    let mut worst = Exit::Success;
+    in_order(photographs, examine, |path, answer| worst = worse(worst, show(path, answer, json, &lines)));
+    worst
+}
+
+/// Examines each photograph on all cores, and passes the results to `take` in the order of the photographs.
+pub fn in_order<T: Send>(
+    photographs: &[PathBuf],
+    examine: impl Fn(&mut Scratch, &Path, &[u8]) -> Result<T, NoAnswer> + Sync,
+    mut take: impl FnMut(&Path, Result<T, NoReport>),
+) {
     let (next, (done, ready)) = (AtomicUsize::new(0), mpsc::channel());
     let work = |done: mpsc::Sender<_>| {
         let mut scratch = Scratch::default();
@@ -121,17 +125,16 @@ pub fn each<R: Serialize + Send>(
             scope.spawn(|| work(done));
         }
         drop(done);
-        let (mut waiting, mut shown, mut worst, start) = (BTreeMap::new(), 0, Exit::Success, Instant::now());
+        let (mut waiting, mut shown, start) = (BTreeMap::new(), 0, Instant::now());
         for (at, answer) in ready {
             waiting.insert(at, answer);
             while let Some(answer) = waiting.remove(&shown) {
-                worst = worse(worst, show(&photographs[shown], answer, json, &lines));
+                take(&photographs[shown], answer);
                 shown += 1;
                 print::progress(shown, photographs.len(), start.elapsed());
             }
         }
-        worst
-    })
+    });
 }
 
 fn show<R: Serialize>(
@@ -140,20 +143,31 @@ fn show<R: Serialize>(
     json: bool,
     lines: impl Fn(&R) -> String,
 ) -> Exit {
-    let (failure, error_code) = match answer {
+    let why = match answer {
         Ok((report, exit)) => {
             print::event(&report, json, lines);
             return exit;
         }
-        Err(NoReport::File(failure)) => (failure, "FILE_FAILED"),
-        Err(NoReport::Examined(why)) => (no_answer(path, &why), Problem::from(why).code().name()),
+        Err(why) => why,
     };
-    let image = path.display().to_string();
+    let (failure, refused) = why.refused(path);
     match json {
-        true => print::event(&RefusedPhotograph { image, error_code, message: failure.what }, true, |_| String::new()),
+        true => print::event(&refused, true, |_| String::new()),
         false => print::failure(&failure, false),
     }
     failure.exit
+}
+
+impl NoReport {
+    /// Returns the error of a command, and the same in the form of the API's errors.
+    pub fn refused(self, path: &Path) -> (Failure, RefusedPhotograph) {
+        let (failure, error_code) = match self {
+            Self::File(failure) => (failure, "FILE_FAILED"),
+            Self::Examined(why) => (no_answer(path, &why), Problem::from(why).code().name()),
+        };
+        let (image, message) = (path.display().to_string(), failure.what.clone());
+        (failure, RefusedPhotograph { image, error_code, message })
+    }
 }
 
 /// Returns the worse of two exit codes.

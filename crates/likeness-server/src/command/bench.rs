@@ -64,6 +64,7 @@ pub fn run(args: &Bench) -> Result<Exit, Failure> {
         (Some(_), Err(Unavailable::UnknownEmbedder(_))) => {
             report.not_compared = Some("the embedder is unknown: --accept-embedder SHA256");
         }
+        (Some(_), Err(other @ Unavailable::OtherCalibration(_))) => return Err(other.into()),
         (Some(photographs), Ok(())) => report.comparisons = comparisons(&models, &mut scratch, &photographs, rounds)?,
     }
     let exit = if report.missing.is_empty() { Exit::Success } else { Exit::WeightsMissing };

@@ -12,6 +12,7 @@ use likeness::engine::Scratch;
 use likeness::examine::Options;
 use serde::Serialize;
 
+use super::folders::{inside, persons};
 use super::photograph::read;
 use super::store::open;
 use crate::args::EnrollFolder;
@@ -80,7 +81,7 @@ struct Enroller {
 /// A weight, the folder, a setting or the store is not usable. A person who can't be enrolled is no error but
 /// a line of the report.
 pub fn run(args: &EnrollFolder) -> Result<Exit, Failure> {
-    let (policy, terms, folders) = (policy_of_environment()?, terms(args)?, folders(&args.folder)?);
+    let (policy, terms, folders) = (policy_of_environment()?, terms(args)?, persons(&args.folder)?);
     let store = open(&args.place)?;
     let models = LoadedModels::load(&args.weights, &Role::ALL)?;
     let options = Options { mode: args.look.mode(), ..Options::default() };
@@ -138,31 +139,6 @@ fn terms(args: &EnrollFolder) -> Result<Terms, Failure> {
 fn moment(text: Option<&str>, option: &str) -> Result<Option<i64>, Failure> {
     let wrong = |text| format!("{option}: expected a moment such as 2027-01-31T12:00:00Z, found {text:?}");
     text.map(|text| of_rfc3339(text).ok_or_else(|| Failure::new(Exit::Usage, wrong(text)))).transpose()
-}
-
-/// Returns the paths in a folder, sorted by name.
-fn inside(folder: &Path) -> Result<Vec<PathBuf>, Failure> {
-    let failed = |why: std::io::Error| Failure::new(Exit::FileFailed, format!("{}: {why}", folder.display()));
-    let entries = std::fs::read_dir(folder).map_err(failed)?;
-    let mut paths =
-        entries.map(|entry| entry.map(|entry| entry.path())).collect::<Result<Vec<_>, _>>().map_err(failed)?;
-    paths.sort();
-    Ok(paths)
-}
-
-/// Returns each person's folder, with the person's id.
-fn folders(folder: &Path) -> Result<Vec<(Subject, PathBuf)>, Failure> {
-    let mut folders = Vec::new();
-    for path in inside(folder)?.into_iter().filter(|path| path.is_dir()) {
-        let name = path.file_name().unwrap_or_default().to_string_lossy();
-        let subject =
-            Subject::new(&name).map_err(|why| Failure::new(Exit::Usage, format!("{}: {why}", path.display())))?;
-        folders.push((subject, path));
-    }
-    match folders.is_empty() {
-        true => Err(Failure::new(Exit::Usage, format!("{}: expected a folder for each person", folder.display()))),
-        false => Ok(folders),
-    }
 }
 
 impl Enroller {

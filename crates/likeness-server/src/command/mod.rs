@@ -3,11 +3,13 @@
 
 mod batch;
 mod bench;
+mod calibrate;
 mod compare;
 mod detect;
 mod embed;
 mod enroll;
 mod explain;
+mod folders;
 mod journal;
 mod key;
 mod live;
@@ -18,6 +20,7 @@ mod serve;
 mod store;
 
 pub use bench::run as bench;
+pub use calibrate::run as calibrate;
 pub use compare::run as compare;
 pub use detect::run as detect;
 pub use embed::run as embed;

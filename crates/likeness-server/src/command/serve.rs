@@ -69,13 +69,9 @@ pub fn run(args: &Serve) -> Result<Exit, Failure> {
 
 /// Creates the records of decisions, and sends the current policy to the journal.
 fn records(settings: &Settings, kernels: KernelSet, templates: Option<&Arc<Templates>>) -> Result<Records, Failure> {
-    let program = Program {
-        version: env!("CARGO_PKG_VERSION").into(),
-        commit: crate::COMMIT.into(),
-        kernels: kernels.name().into(),
-    };
     let store = templates.map(|templates| templates.store.clone());
-    let records = Records::new(program, store).map_err(|why| Failure::new(Exit::BadSetting, why))?;
+    let records =
+        Records::new(Program::of(kernels.name()), store).map_err(|why| Failure::new(Exit::BadSetting, why))?;
     tracing::info!(public_key = records.public_key(), "decision records are signed by this key");
     records.policy(&settings.policy);
     Ok(records)

@@ -24,7 +24,7 @@ use reader::SettingsReader;
 pub use names::unhonoured;
 #[cfg(test)]
 pub use names::{HONOURED, Unhonoured};
-pub use policy::of_environment as policy_of_environment;
+pub use policy::{of_environment as policy_of_environment, without_calibration as policy_without_calibration};
 pub use reader::Environment;
 
 /// The settings of the service.

@@ -21,7 +21,7 @@ const ORIGINALS: [&str; 15] = [
 ];
 
 /// Every variable that `likeness serve` reads; `.env.example` explains them.
-pub const HONOURED: [&str; 38] = [
+pub const HONOURED: [&str; 40] = [
     "ANTISPOOF_BLOCK_ENFORCE",
     "ANTI_SPOOFING_ENABLED",
     "API_KEY_HEADER",
@@ -42,6 +42,8 @@ pub const HONOURED: [&str; 38] = [
     "DEEPFACE_MINIFASNET_V2_SHA256",
     "DEEPFACE_SHA256_REQUIRED",
     "LIKENESS_ACCEPT_EMBEDDER",
+    "LIKENESS_CALIBRATION_FILE",
+    "LIKENESS_CALIBRATION_KEY",
     "LIKENESS_KERNEL",
     "LIKENESS_KEY_FILE",
     "LIKENESS_POLICY_FILE",

@@ -8,6 +8,8 @@ use ballast::foreign;
 use likeness::policy::{Aged, CaptureRule, LivenessRule, NUMBERS, Policy, QualityRule, Threshold};
 
 use super::reader::SettingsReader;
+use crate::calibration;
+use crate::clock::now;
 use crate::exit::Failure;
 
 /// Reads the policy from the environment, for a command.
@@ -20,6 +22,25 @@ pub fn of_environment() -> Result<Policy, Failure> {
     let policy = policy(&mut read);
     read.end().map(|()| policy)
 }
+
+/// Reads the same without the calibration, for the command that makes a new one.
+///
+/// # Errors
+/// As [`of_environment`].
+pub fn without_calibration() -> Result<Policy, Failure> {
+    let environment =
+        |name: &str| (![CALIBRATION, CALIBRATION_KEY].contains(&name)).then(|| std::env::var(name).ok())?;
+    let mut read = SettingsReader::new(&environment);
+    let policy = policy(&mut read);
+    read.end().map(|()| policy)
+}
+
+/// The variable that names the file of the calibration.
+const CALIBRATION: &str = "LIKENESS_CALIBRATION_FILE";
+/// The variable with the public key that must have signed it.
+const CALIBRATION_KEY: &str = "LIKENESS_CALIBRATION_KEY";
+/// The variable of the largest distance of a match.
+const DISTANCE: &str = "VERIFICATION_THRESHOLD";
 
 /// The variable that names the policy's file.
 const FILE: &str = "LIKENESS_POLICY_FILE";
@@ -73,8 +94,11 @@ fn lines(text: &str) -> Result<BTreeMap<String, String>, String> {
 
 fn found(read: &mut SettingsReader) -> Policy {
     let default = Policy::default();
-    let set = read.optional("VERIFICATION_THRESHOLD", 0.0..=2.0).map(Threshold::set);
-    let threshold = set.unwrap_or(default.threshold);
+    let (set, calibrated) = (read.optional(DISTANCE, 0.0..=2.0).map(Threshold::set), calibrated(read));
+    if set.is_some() && calibrated.is_some() {
+        read.refuse(DISTANCE, &format!("a distance or {CALIBRATION}, not both"));
+    }
+    let threshold = calibrated.or(set).unwrap_or(default.threshold);
     let side = |value: i64| value as f64;
     Policy {
         threshold,
@@ -97,6 +121,27 @@ fn found(read: &mut SettingsReader) -> Policy {
             seconds: read.number("CAPTURE_SECONDS", default.capture.seconds, 10.0..=600.0),
             ..default.capture
         },
+    }
+}
+
+/// Reads the threshold of a signed calibration; `None` if no file is named.
+fn calibrated(read: &mut SettingsReader) -> Option<Threshold> {
+    let (path, key) = (read.text(CALIBRATION), read.text(CALIBRATION_KEY));
+    let (path, key) = match (path, key) {
+        (Some(path), Some(key)) => (path, key),
+        (None, None) => return None,
+        (path, _) => {
+            let missing = if path.is_some() { CALIBRATION_KEY } else { CALIBRATION };
+            read.refuse(missing, &format!("both {CALIBRATION} and {CALIBRATION_KEY} (`likeness key public`)"));
+            return None;
+        }
+    };
+    match calibration::threshold(Path::new(&path), &key, now()) {
+        Ok(threshold) => Some(threshold),
+        Err(why) => {
+            read.wrong(format!("{CALIBRATION}: {path}: {why}"));
+            None
+        }
     }
 }
 

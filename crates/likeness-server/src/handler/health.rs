@@ -9,6 +9,7 @@ use std::sync::atomic::Ordering;
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
+use likeness::policy::Policy;
 use serde::Serialize;
 use serde_json::{Value, json};
 use utoipa::ToSchema;
@@ -101,9 +102,10 @@ pub struct HealthResponse {
     responses((status = 200, description = "healthy or degraded", body = HealthResponse),
         (status = 503, description = "unhealthy", body = HealthResponse)))]
 pub async fn health(State(app): State<App>) -> (StatusCode, Json<HealthResponse>) {
-    let models = app.models.now();
+    let (models, policy) = (app.models.now(), app.policy());
     let offered = ANSWERING.iter().filter(|route| !route.store || app.templates.is_some());
-    let unmet: Vec<Unmet> = offered.filter_map(|route| Unmet::of(route, &models, &app.settings.require)).collect();
+    let unmet: Vec<Unmet> =
+        offered.filter_map(|route| Unmet::of(route, &models, &policy, &app.settings.require)).collect();
     let store = store(&app).await;
     let broken = !matches!(store, "none" | "ready" | "index_loading");
     let (status, code) = match broken || unmet.iter().any(|unmet| unmet.fatal) {
@@ -134,14 +136,15 @@ impl Unmet {
     /// Returns what the route lacks, if anything. Routes in `--require` are required; without that option,
     /// every route is. An unknown embedder only degrades health, because the operator must accept it, unless
     /// the route is required by name.
-    fn of(route: &Route, models: &LoadedModels, require: &[String]) -> Option<Self> {
+    fn of(route: &Route, models: &LoadedModels, policy: &Policy, require: &[String]) -> Option<Self> {
         let named = require.iter().any(|name| name == route.name);
         let required = require.is_empty() || named;
-        let (roles, reason, fatal) = match route.needs.met(models).err()? {
+        let (roles, reason, fatal) = match route.can_answer(models, policy).err()? {
             Unavailable::NotLoaded(roles) => (roles, "not_loaded", required),
             Unavailable::UnknownEmbedder(_) => {
                 (vec![models.roles[Role::Embedder.at()].clone()], "unknown_embedder", named)
             }
+            Unavailable::OtherCalibration(_) => (Vec::new(), "other_calibration", required),
         };
         let files: Vec<_> = roles.iter().map(|role| role.file.as_str()).collect();
         let detail = json!({"route": route.name, "required": required, "reason": reason, "files": files});

@@ -87,6 +87,9 @@ pub async fn inspect(State(app): State<App>, form: Form) -> Result<Json<InspectR
         encoder: models.encoder().ok(),
         models,
     };
+    if files.len() > 1 && inspector.encoder.is_some() {
+        inspector.models.calibrated(&inspector.examiner.policy)?;
+    }
     let model = app.model();
     let work = app.work.run(move |scratch| {
         let mut photographs = Vec::new();

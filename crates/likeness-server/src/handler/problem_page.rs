@@ -53,6 +53,9 @@ fn explained(code: Code) -> (&'static str, &'static str) {
         Code::EmbedderUnknown => {
             ("The embedder is neither published nor accepted.", "The operator accepts it by its digest.")
         }
+        Code::CalibrationMismatch => {
+            ("The threshold was calibrated for other models.", "The operator calibrates again, or restores the models.")
+        }
         Code::InternalServerError => ("A fault of the service.", "The log has it under request_id."),
     }
 }

@@ -3,8 +3,9 @@
 use likeness::detect::{Area, Face, Point, Size, inside};
 use likeness::find::DetectionPlan;
 use likeness::liveness::Liveness;
+use likeness::policy::{Rate, Threshold};
 use likeness::verdict::Similarity;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::examiner::round;
@@ -96,6 +97,42 @@ impl From<&Liveness> for LivenessVerdict {
     }
 }
 
+/// An error rate that a calibration measured.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct ErrorRateResponse {
+    /// The measured rate, 0 to 1.
+    pub value: f64,
+    /// The lower limit of the confidence interval of 95 %.
+    pub low: f64,
+    /// The upper limit of the confidence interval of 95 %.
+    pub high: f64,
+}
+
+impl From<Rate> for ErrorRateResponse {
+    fn from(Rate { value, low, high }: Rate) -> Self {
+        Self { value, low, high }
+    }
+}
+
+impl ErrorRateResponse {
+    /// Returns the FMR that was measured at a threshold.
+    pub fn at(threshold: Threshold) -> Option<Self> {
+        threshold.fmr().map(Self::from)
+    }
+
+    /// Returns the rate as text.
+    pub fn line(&self) -> String {
+        let Self { value, low, high } = self;
+        format!("{} ({} to {})", brief(*value), brief(*low), brief(*high))
+    }
+}
+
+/// Formats a rate with three digits.
+pub fn brief(rate: f64) -> String {
+    let digits = if rate > 0.0 { 2 - rate.log10().floor() as i32 } else { 0 };
+    round(rate, digits.clamp(0, 12)).to_string()
+}
+
 /// A distance and its threshold.
 #[derive(Debug, Clone, Copy, Serialize, ToSchema)]
 pub struct SimilarityResponse {
@@ -103,8 +140,11 @@ pub struct SimilarityResponse {
     pub distance: f64,
     /// The largest distance of a match.
     pub threshold: f64,
-    /// The source of the threshold: `deepface`, `set` or `request`.
+    /// The source of the threshold: `deepface`, `set`, `calibrated` or `request`.
     pub threshold_source: &'static str,
+    /// The false match rate at the threshold: the part of comparisons of different persons that match. Null if no
+    /// calibration measured it.
+    pub fmr_at_threshold: Option<ErrorRateResponse>,
 }
 
 impl From<&Similarity> for SimilarityResponse {
@@ -114,6 +154,7 @@ impl From<&Similarity> for SimilarityResponse {
             distance: similarity.distance(),
             threshold: threshold.distance(),
             threshold_source: threshold.source().name(),
+            fmr_at_threshold: ErrorRateResponse::at(threshold),
         }
     }
 }

@@ -9,6 +9,7 @@ use utoipa::ToSchema;
 
 use super::liveness::message;
 use super::person::{NotComparedResponse, ask, confidence, note_failures, nothing_comparable, templates};
+use super::response::ErrorRateResponse;
 use super::verify::probe;
 use crate::admission::caller::Caller;
 use crate::app::{App, ModelResponse};
@@ -45,8 +46,11 @@ pub struct SearchResponse {
     not_compared: NotComparedResponse,
     /// The threshold that was used.
     threshold: f64,
-    /// The source of the threshold: `deepface`, `set` or `request`.
+    /// The source of the threshold: `deepface`, `set`, `calibrated` or `request`.
     threshold_source: &'static str,
+    /// The false match rate of one comparison at the threshold; a search makes one for each person. Null if no
+    /// calibration measured it.
+    fmr_at_threshold: Option<ErrorRateResponse>,
     /// The nearest match.
     best_match: Option<MatchResponse>,
     /// The result as text for a person.
@@ -126,6 +130,7 @@ fn answer(found: SearchResult, threshold: Threshold, message: String, model: Mod
         not_compared: found.not_compared.into(),
         threshold: threshold.distance(),
         threshold_source: threshold.source().name(),
+        fmr_at_threshold: ErrorRateResponse::at(threshold),
         message,
         model,
     }

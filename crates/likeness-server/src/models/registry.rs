@@ -14,7 +14,7 @@ use likeness::find::Finder;
 use likeness::models::{Model, Models, NoEncoder, Role};
 use likeness::net::Digest;
 use likeness::policy::Policy;
-use likeness::space::{DetectionPolicy, SpaceId};
+use likeness::space::{DetectionPolicy, OtherSpace, SpaceId};
 use likeness::spoof::SpoofPair;
 use serde::Serialize;
 
@@ -109,6 +109,8 @@ pub enum Unavailable {
     NotLoaded(Vec<RoleState>),
     /// The embedder is neither published nor accepted.
     UnknownEmbedder(UnknownEmbedder),
+    /// The threshold was calibrated in another embedding space than that of the loaded models.
+    OtherCalibration(OtherSpace),
 }
 
 impl LoadedModels {
@@ -223,6 +225,20 @@ impl LoadedModels {
         if roles.contains(&Role::Embedder) { self.embedder().map(drop) } else { Ok(()) }
     }
 
+    /// Checks that a calibrated threshold is of the space of the loaded models.
+    ///
+    /// # Errors
+    /// [`Unavailable::OtherCalibration`]
+    pub fn calibrated(&self, policy: &Policy) -> Result<(), Unavailable> {
+        let expected = policy.threshold.calibration().map(|by| by.space);
+        match expected.zip(self.space(DetectionPolicy::Native)) {
+            Some((expected, found)) if expected != found => {
+                Err(Unavailable::OtherCalibration(OtherSpace { expected, found }))
+            }
+            _ => Ok(()),
+        }
+    }
+
     /// Returns the error that names which of these roles are not loaded.
     fn without(&self, needed: &[Role]) -> Unavailable {
         let missing = |state: &&RoleState| needed.contains(&state.role) && state.loaded().is_none();
@@ -235,6 +251,12 @@ impl From<Unavailable> for Failure {
         match unavailable {
             Unavailable::UnknownEmbedder(why) => Self::new(Exit::UnknownEmbedder, why.to_string())
                 .hint(format!("--accept-embedder {}, if you know what its distances mean", why.found)),
+            Unavailable::OtherCalibration(OtherSpace { expected, found }) => {
+                let what = format!(
+                    "the calibration is of another contract than the loaded models\n  expected {found}\n  found    {expected}"
+                );
+                Self::new(Exit::BadSetting, what).hint("`likeness calibrate` with these models")
+            }
             Unavailable::NotLoaded(roles) => {
                 let lines: Vec<_> = roles.iter().filter_map(RoleState::failure).collect();
                 let hint = roles.iter().find_map(|role| role.fault()).map_or("", |fault| fault.kind.hint());

@@ -3,9 +3,10 @@
 use std::fmt::Display;
 
 use likeness::find::Mode;
-use likeness::policy::{CaptureRule, FaceRule, LivenessRule, Policy, QualityRule};
+use likeness::policy::{Calibrated, CaptureRule, FaceRule, LivenessRule, Policy, QualityRule, Rate};
 use serde::{Deserialize, Serialize};
 
+use crate::hex::hex;
 use crate::trail::{ModelsSeen, PhotographSeen, Seen};
 
 /// The `typ` of a signed record.
@@ -63,6 +64,13 @@ pub struct Program {
     pub kernels: String,
 }
 
+impl Program {
+    /// Returns this program, with these kernels.
+    pub fn of(kernels: &str) -> Self {
+        Self { version: env!("CARGO_PKG_VERSION").into(), commit: crate::COMMIT.into(), kernels: kernels.into() }
+    }
+}
+
 /// One number of the policy.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Rule {
@@ -70,7 +78,7 @@ pub struct Rule {
     pub name: String,
     /// The number's value.
     pub value: String,
-    /// `default`, `deepface`, `set` or `request`.
+    /// `default`, `deepface`, `set`, `calibrated` or `request`.
     pub source: String,
 }
 
@@ -144,7 +152,15 @@ pub fn rules(policy: &Policy) -> Vec<Rule> {
     let default = values(&Policy::default());
     let rule = |(name, value): (&'static str, String)| {
         let same = default.iter().any(|(other, default)| *other == name && *default == value);
-        Rule { name: name.into(), value, source: if same { "default" } else { "set" }.into() }
+        let calibrated = name.starts_with("threshold") && policy.threshold.calibration().is_some();
+        let source = if calibrated {
+            "calibrated"
+        } else if same {
+            "default"
+        } else {
+            "set"
+        };
+        Rule { name: name.into(), value, source: source.into() }
     };
     values(policy).into_iter().map(rule).collect()
 }
@@ -174,6 +190,11 @@ fn values(policy: &Policy) -> Vec<(&'static str, String)> {
         values.extend(names.into_iter().zip([exact(score), exact(blur), exact(side)]));
     }
     values.extend(capture_values(capture));
+    if let Some(Calibrated { fmr: Rate { value, low, high }, space: _, id }) = threshold.calibration() {
+        values.push(("threshold.calibration", hex(&id)));
+        let fmr = ["threshold.fmr", "threshold.fmr.low", "threshold.fmr.high"];
+        values.extend(fmr.into_iter().zip([value, low, high].map(exact)));
+    }
     if let Some(aged) = aged {
         values.extend([("aged.threshold", exact(aged.threshold.distance())), ("aged.years", exact(aged.years))]);
     }

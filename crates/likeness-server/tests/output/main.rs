@@ -37,7 +37,7 @@ fn check(all: Transcript, command: &str) {
 fn help_of_every_command() {
     let mut all = fixture();
     all.run("--help");
-    for command in ["detect", "live", "embed", "compare", "models", "bench", "serve", "probe", "explain"] {
+    for command in ["detect", "live", "embed", "compare", "calibrate", "models", "bench", "serve", "probe", "explain"] {
         all.run(&format!("{command} --help"));
     }
     for command in ["init", "check", "rotate", "unlock"] {

@@ -70,9 +70,10 @@ const LATER: [&Route; 4] = [&DELETE, &ERASE, &ERASURE, &RECORD];
 const PERSONS: usize = 17;
 
 /// Codes that no request of this test can provoke, with the place that tests each one.
-const ELSEWHERE: [(&str, &str); 3] = [
+const ELSEWHERE: [(&str, &str); 4] = [
     ("INTERNAL_SERVER_ERROR", "the gate's own test, whose handler panics; nothing known provokes it from outside"),
     ("STORE_UNAVAILABLE", "the tests of replicas, whose database goes"),
+    ("CALIBRATION_MISMATCH", "the tests of calibration"),
     ("INDEX_LOADING", "the tests of replicas, whose database is locked"),
 ];
 

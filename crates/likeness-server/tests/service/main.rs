@@ -4,6 +4,7 @@
 
 mod abuse;
 mod access;
+mod calibration;
 mod clients;
 mod cluster;
 mod contract;

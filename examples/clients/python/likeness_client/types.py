@@ -33,15 +33,19 @@ class BoxResponse(TypedDict):
     y: int
 
 
-class SimilarityResponse(TypedDict):
+class _SimilarityResponseOptional(TypedDict, total=False):
+    fmr_at_threshold: ErrorRateResponse | None
+
+
+class SimilarityResponse(_SimilarityResponseOptional):
     """A distance and its threshold."""
 
     # The cosine distance.
     distance: float
     # The largest distance of a match.
     threshold: float
-    # The source of the threshold: `deepface`, `set` or `request`.
-    threshold_source: Literal["deepface", "set", "request"]
+    # The source of the threshold: `deepface`, `set`, `calibrated` or `request`.
+    threshold_source: Literal["deepface", "set", "calibrated", "request"]
 
 
 class CompareResponse(SimilarityResponse):
@@ -262,6 +266,17 @@ class ErasedResponse(ErasureResponse):
     subject_salt: str
     # The person's name.
     user_id: str
+
+
+class ErrorRateResponse(TypedDict):
+    """An error rate that a calibration measured."""
+
+    # The upper limit of the confidence interval of 95 %.
+    high: float
+    # The lower limit of the confidence interval of 95 %.
+    low: float
+    # The measured rate, 0 to 1.
+    value: float
 
 
 class _PersonResponseOptional(TypedDict, total=False):
@@ -705,7 +720,7 @@ class ProblemBody(_ProblemBodyOptional):
     """A problem, as it is written. The first four fields are always there; each other one belongs to some codes."""
 
     # The kind of the error, for programs.
-    error_code: Literal["FACE_NOT_DETECTED", "MULTIPLE_FACES", "POOR_IMAGE_QUALITY", "INVALID_INPUT", "INVALID_IMAGE", "LIVENESS_FAILED", "UNAUTHORIZED", "FORBIDDEN", "ANTISPOOF_BLOCKED", "NOT_FOUND", "EMBEDDING_NOT_FOUND", "METHOD_NOT_ALLOWED", "REQUEST_TIMEOUT", "EMBEDDING_ALREADY_EXISTS", "EMBEDDING_CONTRACT_MISMATCH", "IDEMPOTENCY_CONFLICT", "FILE_TOO_LARGE", "UNSUPPORTED_MEDIA_TYPE", "RATE_LIMIT_EXCEEDED", "OVERLOADED", "STORE_UNAVAILABLE", "INDEX_LOADING", "MODEL_UNAVAILABLE", "EMBEDDER_UNKNOWN", "INTERNAL_SERVER_ERROR"]
+    error_code: Literal["FACE_NOT_DETECTED", "MULTIPLE_FACES", "POOR_IMAGE_QUALITY", "INVALID_INPUT", "INVALID_IMAGE", "LIVENESS_FAILED", "UNAUTHORIZED", "FORBIDDEN", "ANTISPOOF_BLOCKED", "NOT_FOUND", "EMBEDDING_NOT_FOUND", "METHOD_NOT_ALLOWED", "REQUEST_TIMEOUT", "EMBEDDING_ALREADY_EXISTS", "EMBEDDING_CONTRACT_MISMATCH", "IDEMPOTENCY_CONFLICT", "FILE_TOO_LARGE", "UNSUPPORTED_MEDIA_TYPE", "RATE_LIMIT_EXCEEDED", "OVERLOADED", "STORE_UNAVAILABLE", "INDEX_LOADING", "MODEL_UNAVAILABLE", "EMBEDDER_UNKNOWN", "CALIBRATION_MISMATCH", "INTERNAL_SERVER_ERROR"]
     # The error as text for a person.
     message: str
     # The id of the request, which the log contains too.
@@ -766,6 +781,7 @@ class RecordResponse(TypedDict):
 
 class _SearchResponseOptional(TypedDict, total=False):
     best_match: MatchResponse | None
+    fmr_at_threshold: ErrorRateResponse | None
 
 
 class SearchResponse(_SearchResponseOptional):
@@ -783,8 +799,8 @@ class SearchResponse(_SearchResponseOptional):
     not_compared: NotComparedResponse
     # The threshold that was used.
     threshold: float
-    # The source of the threshold: `deepface`, `set` or `request`.
-    threshold_source: Literal["deepface", "set", "request"]
+    # The source of the threshold: `deepface`, `set`, `calibrated` or `request`.
+    threshold_source: Literal["deepface", "set", "calibrated", "request"]
     # The number of the tenant's persons in the index.
     total_searched: int
 

@@ -219,6 +219,16 @@ export interface ErasureResponse {
   tenant_id: string;
 }
 
+/** An error rate that a calibration measured. */
+export interface ErrorRateResponse {
+  /** The upper limit of the confidence interval of 95 %. */
+  high: number;
+  /** The lower limit of the confidence interval of 95 %. */
+  low: number;
+  /** The measured rate, 0 to 1. */
+  value: number;
+}
+
 /** All data that is stored about a person. */
 export interface ExportResponse extends PersonResponse {
   /** The time of this export. */
@@ -534,7 +544,7 @@ export interface ProblemBody {
   /** `EMBEDDER_UNKNOWN`: `unknown`. */
   embedder?: string | null;
   /** The kind of the error, for programs. */
-  error_code: "FACE_NOT_DETECTED" | "MULTIPLE_FACES" | "POOR_IMAGE_QUALITY" | "INVALID_INPUT" | "INVALID_IMAGE" | "LIVENESS_FAILED" | "UNAUTHORIZED" | "FORBIDDEN" | "ANTISPOOF_BLOCKED" | "NOT_FOUND" | "EMBEDDING_NOT_FOUND" | "METHOD_NOT_ALLOWED" | "REQUEST_TIMEOUT" | "EMBEDDING_ALREADY_EXISTS" | "EMBEDDING_CONTRACT_MISMATCH" | "IDEMPOTENCY_CONFLICT" | "FILE_TOO_LARGE" | "UNSUPPORTED_MEDIA_TYPE" | "RATE_LIMIT_EXCEEDED" | "OVERLOADED" | "STORE_UNAVAILABLE" | "INDEX_LOADING" | "MODEL_UNAVAILABLE" | "EMBEDDER_UNKNOWN" | "INTERNAL_SERVER_ERROR";
+  error_code: "FACE_NOT_DETECTED" | "MULTIPLE_FACES" | "POOR_IMAGE_QUALITY" | "INVALID_INPUT" | "INVALID_IMAGE" | "LIVENESS_FAILED" | "UNAUTHORIZED" | "FORBIDDEN" | "ANTISPOOF_BLOCKED" | "NOT_FOUND" | "EMBEDDING_NOT_FOUND" | "METHOD_NOT_ALLOWED" | "REQUEST_TIMEOUT" | "EMBEDDING_ALREADY_EXISTS" | "EMBEDDING_CONTRACT_MISMATCH" | "IDEMPOTENCY_CONFLICT" | "FILE_TOO_LARGE" | "UNSUPPORTED_MEDIA_TYPE" | "RATE_LIMIT_EXCEEDED" | "OVERLOADED" | "STORE_UNAVAILABLE" | "INDEX_LOADING" | "MODEL_UNAVAILABLE" | "EMBEDDER_UNKNOWN" | "CALIBRATION_MISMATCH" | "INTERNAL_SERVER_ERROR";
   /** `FACE_NOT_DETECTED`, `MULTIPLE_FACES`: the number of faces found. */
   face_count?: number | null;
   /** The field of the request that is wrong. */
@@ -636,6 +646,7 @@ export interface RecordResponse {
 /** The result of a search. */
 export interface SearchResponse {
   best_match?: MatchResponse | null;
+  fmr_at_threshold?: ErrorRateResponse | null;
   /** Whether any person is within the threshold. */
   found: boolean;
   /** The persons within the threshold, nearest first. */
@@ -648,8 +659,8 @@ export interface SearchResponse {
   not_compared: NotComparedResponse;
   /** The threshold that was used. */
   threshold: number;
-  /** The source of the threshold: `deepface`, `set` or `request`. */
-  threshold_source: "deepface" | "set" | "request";
+  /** The source of the threshold: `deepface`, `set`, `calibrated` or `request`. */
+  threshold_source: "deepface" | "set" | "calibrated" | "request";
   /** The number of the tenant's persons in the index. */
   total_searched: number;
 }
@@ -658,10 +669,11 @@ export interface SearchResponse {
 export interface SimilarityResponse {
   /** The cosine distance. */
   distance: number;
+  fmr_at_threshold?: ErrorRateResponse | null;
   /** The largest distance of a match. */
   threshold: number;
-  /** The source of the threshold: `deepface`, `set` or `request`. */
-  threshold_source: "deepface" | "set" | "request";
+  /** The source of the threshold: `deepface`, `set`, `calibrated` or `request`. */
+  threshold_source: "deepface" | "set" | "calibrated" | "request";
 }
 
 /** A width and a height. */

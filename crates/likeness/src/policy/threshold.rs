@@ -1,0 +1,172 @@
+//! A threshold: the greatest distance of a match, where it comes from, and what a calibration measured for it.
+//! Touches nothing.
+
+use crate::space::SpaceId;
+
+/// Where a threshold comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ThresholdSource {
+    /// DeepFace's own for Facenet512.
+    DeepFace,
+    /// A setting of this installation.
+    Set,
+    /// A signed calibration of this installation.
+    Calibrated,
+    /// This request.
+    Request,
+}
+
+impl ThresholdSource {
+    /// Every source.
+    pub const ALL: [Self; 4] = [Self::DeepFace, Self::Set, Self::Calibrated, Self::Request];
+
+    /// Its name in responses.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::DeepFace => "deepface",
+            Self::Set => "set",
+            Self::Calibrated => "calibrated",
+            Self::Request => "request",
+        }
+    }
+}
+
+/// An error rate, with the limits of its confidence interval.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Rate {
+    /// The measured rate, 0 to 1.
+    pub value: f64,
+    /// The lower limit.
+    pub low: f64,
+    /// The upper limit.
+    pub high: f64,
+}
+
+/// What a calibration measured for its threshold.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Calibrated {
+    /// The part of comparisons of different persons that match.
+    pub fmr: Rate,
+    /// The only space in which the threshold has this rate.
+    pub space: SpaceId,
+    /// The SHA-256 of the signed calibration.
+    pub id: [u8; 32],
+}
+
+/// The greatest cosine distance of a match, and where it comes from.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Threshold {
+    distance: f64,
+    source: ThresholdSource,
+    /// Whether it was lowered, so that nothing was measured for it.
+    lowered: bool,
+    calibrated: Option<Calibrated>,
+}
+
+impl Threshold {
+    /// DeepFace's threshold.
+    pub(super) const fn deepface(distance: f64) -> Self {
+        Self { distance, source: ThresholdSource::DeepFace, lowered: false, calibrated: None }
+    }
+
+    /// A threshold that a setting of this installation gives.
+    #[must_use]
+    pub fn set(distance: f64) -> Self {
+        Self { distance, source: ThresholdSource::Set, lowered: false, calibrated: None }
+    }
+
+    /// A threshold that a calibration of this installation gives. Embeddings of other spaces are not compared
+    /// with it.
+    #[must_use]
+    pub fn calibrated(distance: f64, by: Calibrated) -> Self {
+        Self { distance, source: ThresholdSource::Calibrated, lowered: false, calibrated: Some(by) }
+    }
+
+    /// A threshold that one request gives.
+    #[must_use]
+    pub fn requested(distance: f64) -> Self {
+        Self { distance, source: ThresholdSource::Request, lowered: false, calibrated: None }
+    }
+
+    /// The same threshold, limited to this distance.
+    #[must_use]
+    pub fn at_most(self, distance: f64) -> Self {
+        match self.distance > distance {
+            true => Self { distance, lowered: true, ..self },
+            false => self,
+        }
+    }
+
+    /// The greatest distance of a match.
+    #[must_use]
+    pub fn distance(self) -> f64 {
+        self.distance
+    }
+
+    /// Where it comes from.
+    #[must_use]
+    pub fn source(self) -> ThresholdSource {
+        self.source
+    }
+
+    /// The calibration that gave it.
+    #[must_use]
+    pub fn calibration(self) -> Option<Calibrated> {
+        self.calibrated
+    }
+
+    /// The measured part of comparisons of different persons that match; `None` if no calibration measured it at
+    /// this distance.
+    #[must_use]
+    pub fn fmr(self) -> Option<Rate> {
+        self.calibrated.filter(|_| !self.lowered).map(|by| by.fmr)
+    }
+
+    /// Whether a distance is a match. NaN never is.
+    #[must_use]
+    pub fn includes(self, distance: f64) -> bool {
+        distance <= self.distance
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::policy::{Policy, SEARCH_FARTHEST};
+
+    #[test]
+    fn a_match_is_at_most_the_threshold_and_no_number_is_none() {
+        let threshold = Policy::default().threshold;
+        let table = [
+            (0.3, true),
+            (0.3_f64.next_up(), false),
+            (0.3_f64.next_down(), true),
+            (-0.0, true),
+            (f64::NAN, false),
+            (f64::INFINITY, false),
+        ];
+        let wrong: Vec<_> = table.into_iter().filter(|(d, matched)| threshold.includes(*d) != *matched).collect();
+        assert!(wrong.is_empty(), "{wrong:?}");
+        assert!(!Threshold::set(f64::NAN).includes(0.0));
+    }
+
+    #[test]
+    fn a_request_s_threshold_keeps_its_source_below_a_bound() {
+        let bounded = Threshold::requested(2.0).at_most(SEARCH_FARTHEST);
+        assert_eq!((bounded.distance(), bounded.source()), (0.8, ThresholdSource::Request));
+        assert_eq!(Policy::default().threshold.at_most(0.8).source(), ThresholdSource::DeepFace);
+    }
+
+    #[test]
+    fn a_rate_is_of_its_own_distance_alone() {
+        let fmr = Rate { value: 0.001, low: 0.0004, high: 0.002 };
+        let by = Calibrated { fmr, space: SpaceId::from_bytes([1; 32]), id: [2; 32] };
+        let threshold = Threshold::calibrated(0.9, by);
+        assert_eq!((threshold.fmr(), threshold.source().name()), (Some(fmr), "calibrated"));
+        let bounded = threshold.at_most(SEARCH_FARTHEST);
+        assert_eq!((bounded.fmr(), bounded.calibration()), (None, Some(by)));
+        assert_eq!(threshold.at_most(0.9), threshold);
+        assert_eq!([Threshold::set(0.9), Threshold::requested(0.9)].map(Threshold::fmr), [None, None]);
+    }
+}
