@@ -55,6 +55,10 @@ samples:
 static:
     tools/static
 
+# man pages and shell completions of both programs, below this folder
+manual folder="target/manual":
+    tools/manual {{folder}}
+
 # static programs, SBOM and checksums below target/release-NAME
 release *options:
     tools/release {{options}}

@@ -133,6 +133,12 @@ pub fn entry() -> ! {
     std::process::exit(exit.code())
 }
 
+/// Returns the grammar of the command line, for man pages and completions.
+#[must_use]
+pub fn grammar() -> clap::Command {
+    Cli::command()
+}
+
 /// Parses the command line, and ends the process for an invalid one or `--help`. The parser is
 /// leaked on purpose: the process exits or execs before freeing it would pay off.
 fn parse() -> Cli {

@@ -46,7 +46,7 @@ mod work;
 
 use std::process::ExitCode;
 
-use clap::Parser;
+use clap::{CommandFactory as _, Parser};
 
 use args::{Cli, Command};
 use exit::{Exit, Failure};
@@ -61,6 +61,12 @@ const COMMIT: &str = match option_env!("LIKENESS_COMMIT") {
 fn version() -> &'static str {
     const VERSION: &str = env!("CARGO_PKG_VERSION");
     if COMMIT == "unknown" { VERSION } else { format!("{VERSION} ({COMMIT})").leak() }
+}
+
+/// Returns the grammar of the command line, for man pages and completions.
+#[must_use]
+pub fn grammar() -> clap::Command {
+    Cli::command()
 }
 
 /// Reads the command line, runs the command, and prints its error.
