@@ -65,7 +65,11 @@ impl Command {
             Self::Models(args) => args.json,
             Self::Bench(args) => args.json,
             Self::Explain(args) => args.json,
-            _ => false,
+            Self::Enroll(args) => args.json,
+            Self::Journal(JournalCommand::Verify(args)) => args.json,
+            Self::Store(StoreCommand::Check(args)) | Self::Key(KeyCommand::List(args)) => args.json,
+            Self::Store(StoreCommand::Export(args) | StoreCommand::Import(args)) => args.json,
+            Self::Store(_) | Self::Key(_) | Self::Journal(_) | Self::Serve(_) | Self::Probe(_) => false,
         }
     }
 }
@@ -79,7 +83,7 @@ pub struct Detect {
     /// Answer in JSON
     #[arg(long)]
     pub json: bool,
-    /// Write the photograph with its faces drawn, as PNG; for one photograph
+    /// Write the photograph with its faces drawn and numbered, as PNG; for one photograph
     #[arg(long, value_name = "OUT.png")]
     pub draw: Option<PathBuf>,
     /// JPEG, PNG or WebP files, folders of them, or - for stdin

@@ -61,6 +61,20 @@ pub enum Exit {
     ImportConflict = 58,
 }
 
+impl Exit {
+    /// Returns the name as an error code of JSON, such as `BAD_IMAGE`.
+    pub fn code(self) -> String {
+        let mut code = String::new();
+        for letter in format!("{self:?}").chars() {
+            if letter.is_ascii_uppercase() && !code.is_empty() {
+                code.push('_');
+            }
+            code.push(letter.to_ascii_uppercase());
+        }
+        code
+    }
+}
+
 impl From<Exit> for ExitCode {
     fn from(exit: Exit) -> Self {
         Self::from(exit as u8)

@@ -60,11 +60,12 @@ pub fn usage(error: &clap::Error) -> ExitCode {
     }
 }
 
-/// Tells a failure and its way out; one line of JSON where answers are JSON.
+/// Prints an error with its hint; if results are JSON, as one line of JSON with the fields of the API's errors.
 pub fn failure(failure: &Failure, json: bool) {
     if json {
         let Failure { exit, what, hint } = failure;
-        return err(&format!("{}\n", serde_json::json!({"error": what, "hint": hint, "exit": *exit as u8})));
+        let line = serde_json::json!({"error_code": exit.code(), "message": what, "hint": hint, "exit": *exit as u8});
+        return err(&format!("{line}\n"));
     }
     let hint = failure.hint.as_ref().map(|hint| format!("hint: {hint}\n")).unwrap_or_default();
     err(&format!("error: {}\n{hint}", failure.what));
@@ -86,6 +87,32 @@ pub fn event<T: Serialize>(event: &T, json: bool, lines: impl FnOnce(&T) -> Stri
         true => serde_json::to_string(event).map(|text| text + "\n").unwrap_or_default(),
     };
     out(&text);
+}
+
+/// What a word says about a person or a photograph.
+#[derive(Debug, Clone, Copy)]
+pub enum Tone {
+    /// Accepted, or live.
+    Good,
+    /// For a person to review.
+    Unclear,
+    /// Rejected, or a spoof.
+    Bad,
+}
+
+/// Returns a verdict in bold and in colour for a terminal, and plain for a pipe or with `NO_COLOR`.
+pub fn verdict(word: &str, tone: Tone) -> String {
+    let plain = std::env::var_os("NO_COLOR").is_some_and(|set| !set.is_empty());
+    styled(word, tone, !plain && std::io::stdout().is_terminal())
+}
+
+fn styled(word: &str, tone: Tone, terminal: bool) -> String {
+    let colour = match tone {
+        Tone::Good => 32,
+        Tone::Unclear => 33,
+        Tone::Bad => 31,
+    };
+    if terminal { format!("\x1b[1;{colour}m{word}\x1b[0m") } else { word.to_owned() }
 }
 
 /// How far many photographs are, where a person looks on and answers go elsewhere.
@@ -139,4 +166,15 @@ pub fn line(text: &str) {
 pub fn secret(text: &str) {
     out(text);
     out("\n");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_verdict_stands_out_on_a_terminal_and_is_plain_in_a_pipe() {
+        assert_eq!(styled("accept", Tone::Good, true), "\x1b[1;32maccept\x1b[0m");
+        assert_eq!(styled("reject", Tone::Bad, false), "reject");
+    }
 }

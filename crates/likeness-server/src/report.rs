@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use likeness::detect::{Area, Face, Size, inside};
+use likeness::detect::{Face, Size};
 use likeness::examine::Examination;
 use likeness::find::{Detected, DetectionPlan};
 use likeness::liveness::Liveness;
@@ -11,8 +11,9 @@ use serde::Serialize;
 
 use crate::clock::Timings;
 use crate::examiner::Examined;
-use crate::handler::response::SimilarityResponse;
+use crate::handler::response::{BoxResponse, LandmarksResponse, SimilarityResponse, SizeResponse};
 use crate::models::{LoadedModel, LoadedModels, RoleState, name};
+use crate::print::{Tone, verdict};
 
 /// A failed photograph, in the form of the API's errors.
 #[derive(Debug, Serialize)]
@@ -48,20 +49,19 @@ impl From<&DetectionPlan> for LookReport {
 /// One face. Left and right are the person's own.
 #[derive(Debug, Serialize)]
 pub struct FaceReport {
-    /// Left, top, width, height.
-    pub r#box: [i64; 4],
+    /// The face's box.
+    pub bounding_box: BoxResponse,
     /// The confidence that this is a face, with two decimals.
     pub confidence: f64,
-    /// Right eye, left eye, nose, right and left corner of the mouth; null if outside of the photograph.
-    pub landmarks: [Option<[i64; 2]>; 5],
+    /// The five landmarks; null if outside of the photograph.
+    pub landmarks: LandmarksResponse,
 }
 
 impl FaceReport {
     /// Reports a face of a photograph of this size.
     pub fn new(face: &Face, image: Size) -> Self {
-        let Area { x, y, w, h } = face.area;
-        let landmarks = face.landmarks.map(|point| inside(point, image));
-        Self { r#box: [x, y, w, h], confidence: face.confidence(), landmarks }
+        let (bounding_box, landmarks) = (face.area.into(), LandmarksResponse::of(face, image));
+        Self { bounding_box, confidence: face.confidence(), landmarks }
     }
 
     /// Reports the face of an examination.
@@ -70,10 +70,11 @@ impl FaceReport {
     }
 
     fn line(&self) -> String {
-        let [x, y, w, h] = self.r#box;
-        let point = |point: &Option<[i64; 2]>| point.map_or("outside".into(), |[x, y]| format!("{x},{y}"));
-        let points: Vec<String> = self.landmarks.iter().map(point).collect();
-        format!("{w}x{h} at {x},{y}  confidence {:.2}  landmarks {}", self.confidence, points.join(" "))
+        let BoxResponse { x, y, width, height } = self.bounding_box;
+        let LandmarksResponse { right_eye, left_eye, nose, mouth_right, mouth_left } = self.landmarks;
+        let point = |point: Option<[i64; 2]>| point.map_or("outside".into(), |[x, y]| format!("{x},{y}"));
+        let points: [String; 5] = [right_eye, left_eye, nose, mouth_right, mouth_left].map(point);
+        format!("{width}x{height} at {x},{y}  confidence {:.2}  landmarks {}", self.confidence, points.join(" "))
     }
 }
 
@@ -82,10 +83,12 @@ impl FaceReport {
 pub struct DetectReport {
     /// The photograph's file.
     pub image: String,
-    /// The width and the height of the upright photograph.
-    pub size: [usize; 2],
+    /// The size of the upright photograph.
+    pub image_dimensions: SizeResponse,
     /// How the detector searched the photograph.
     pub look: LookReport,
+    /// The number of faces.
+    pub face_count: usize,
     /// The faces, most confident first.
     pub faces: Vec<FaceReport>,
     /// The number of detections that were completely in the border.
@@ -100,8 +103,9 @@ impl DetectReport {
         let size = found.look.file_size();
         Self {
             image,
-            size: [size.x, size.y],
+            image_dimensions: SizeResponse::of(&found.look),
             look: (&found.look).into(),
+            face_count: found.faces.len(),
             faces: found.faces.iter().map(|face| FaceReport::new(&found.look.in_file(face), size)).collect(),
             outside: found.outside.len(),
             timing_ms,
@@ -110,7 +114,7 @@ impl DetectReport {
 
     /// Returns the report as text.
     pub fn lines(&self) -> String {
-        let ([width, height], faces) = (self.size, self.faces.len());
+        let (SizeResponse { width, height }, faces) = (self.image_dimensions, self.face_count);
         let faces = if faces == 1 { "1 face".to_owned() } else { format!("{faces} faces") };
         let mut text = format!("{}  {width}x{height}  {}  {faces}\n", self.image, look_line(&self.look));
         for (number, face) in self.faces.iter().enumerate() {
@@ -160,7 +164,12 @@ impl From<&Liveness> for LivenessReport {
 impl LivenessReport {
     fn line(&self) -> String {
         let reason = self.reason.map(|reason| format!(" ({reason})")).unwrap_or_default();
-        format!("{}{reason}  live probability {:.4}", self.verdict, self.live_probability)
+        let tone = match self.verdict {
+            "live" => Tone::Good,
+            "spoof" => Tone::Bad,
+            _ => Tone::Unclear,
+        };
+        format!("{}{reason}  live probability {:.4}", verdict(self.verdict, tone), self.live_probability)
     }
 }
 
@@ -294,7 +303,12 @@ impl CompareReport {
     /// Returns the report as text.
     pub fn lines(&self) -> String {
         let reasons = if self.reasons.is_empty() { String::new() } else { format!(": {}", self.reasons.join(", ")) };
-        let mut text = format!("{}{reasons}\n", self.verdict);
+        let tone = match self.verdict {
+            "accept" => Tone::Good,
+            "reject" => Tone::Bad,
+            _ => Tone::Unclear,
+        };
+        let mut text = format!("{}{reasons}\n", verdict(self.verdict, tone));
         let SimilarityResponse { distance, threshold, threshold_source, fmr_at_threshold } = self.similarity;
         text += &format!("  distance {distance:.6}, at most {threshold} ({threshold_source})\n");
         text += &fmr_at_threshold.map(|rate| format!("  false match rate {}\n", rate.line())).unwrap_or_default();

@@ -95,8 +95,8 @@ fn detect_tells_boxes_and_draws_them() {
     assert_eq!(code(&output), 0, "{}", stderr(&output));
     let printed = json(&output);
     let face = &printed["faces"][0];
-    assert_eq!(face["box"], serde_json::json!([167, 207, 139, 174]));
-    assert_eq!(face["landmarks"][0], serde_json::json!([209, 280]));
+    assert_eq!(face["bounding_box"], serde_json::json!({"x": 167, "y": 207, "width": 139, "height": 174}));
+    assert_eq!(face["landmarks"]["right_eye"], serde_json::json!([209, 280]));
     assert_eq!((printed["look"]["mode"].as_str(), face["confidence"].as_f64()), (Some("fast"), Some(0.96)));
     assert_eq!(&fs::read(out).unwrap()[..4], b"\x89PNG");
     let text = bench.likeness("detect", &[&image]);

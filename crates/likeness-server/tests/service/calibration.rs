@@ -63,7 +63,7 @@ fn a_rate_is_claimed_only_with_enough_persons() {
     assert_eq!(refused.status.code(), Some(28), "{refused:?}");
     let why: Value = serde_json::from_slice(&refused.stderr).unwrap();
     let needs = "a false match rate of 0.001 needs 30000 pairs of persons (246 persons), found 45 (10)";
-    assert_eq!((&why["error"], &why["exit"]), (&json!(needs), &json!(28)), "{why}");
+    assert_eq!((&why["message"], &why["error_code"]), (&json!(needs), &json!("TOO_FEW_PERSONS")), "{why}");
     assert!(why["hint"].as_str().unwrap().contains("--fmr 0.667"), "{why}");
     let report = printed(&refused);
     assert_eq!((&report["chosen"], fs::exists(&out).unwrap()), (&Value::Null, false));
