@@ -34,6 +34,11 @@ answers shared="../shared":
     tools/deepface-answers "$(cargo run -q --locked -p testkit --example own-data)/weights" facenet512_weights.h5 "$(cargo run -q --locked -p testkit --example own-data)/images" > crates/likeness/tests/deepface/0.0.103-own.json
     tools/deepface-answers {{shared}}/weights facenet512_synthetic.h5 {{shared}}/images > crates/likeness/tests/deepface/0.0.103-shared.json
 
+# signed models in both directions with the Python package `model-signing` (pip)
+model-signing:
+    cargo build -q --locked -p ballast-cli
+    tools/model-signing check target/debug/ballast
+
 # DeepFace 0.0.103 behind `ballast run`, without a network, on pinned .onnx files of the generated test data
 deepface-boot:
     tools/deepface-boot

@@ -12,7 +12,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 #[cfg(feature = "full")]
-pub use fetch::{Adopt, FETCHED, Fetch, Fetching, Init, Outdated, Pin, SignedModel, SourceLimits};
+pub use fetch::{Adopt, FETCHED, Fetch, Fetching, Init, Outdated, Pin, Sign, SignedModel, SourceLimits};
 #[cfg(feature = "full")]
 pub use image::{Export, Import, Pull, Push, Trust, Weights};
 pub use lock_file::LockFile;
@@ -48,6 +48,9 @@ pub enum Command {
     /// Write every weight of an existing cache into the lock file: a first trust
     #[cfg(feature = "full")]
     Adopt(Adopt),
+    /// Sign the pins of a lock file, as a bundle of OpenSSF Model Signing
+    #[cfg(feature = "full")]
+    Sign(Sign),
     /// Bring every pinned file into a store, from mirrors and sources
     #[cfg(feature = "full")]
     Fetch(Fetch),
@@ -84,6 +87,10 @@ pub enum Command {
     #[cfg(not(feature = "full"))]
     #[command(disable_help_flag = true)]
     Adopt(Elsewhere),
+    /// In the full build only: sign the pins of a lock file
+    #[cfg(not(feature = "full"))]
+    #[command(disable_help_flag = true)]
+    Sign(Elsewhere),
     /// In the full build only: bring every pinned file into a store
     #[cfg(not(feature = "full"))]
     #[command(disable_help_flag = true)]

@@ -95,6 +95,8 @@ pub fn entry() -> ! {
         #[cfg(feature = "full")]
         Command::Adopt(args) => command::adopt(&args),
         #[cfg(feature = "full")]
+        Command::Sign(args) => command::sign(&args),
+        #[cfg(feature = "full")]
         Command::Fetch(args) => command::fetch(&args),
         #[cfg(feature = "full")]
         Command::Outdated(args) => command::outdated(&args),
@@ -114,6 +116,7 @@ pub fn entry() -> ! {
         Command::Init(_)
         | Command::Pin(_)
         | Command::Adopt(_)
+        | Command::Sign(_)
         | Command::Fetch(_)
         | Command::Outdated(_)
         | Command::Bake(_)

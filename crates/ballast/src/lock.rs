@@ -16,10 +16,12 @@ use crate::digest::Digest;
 use crate::error::ErrorKind;
 
 pub mod group;
+mod provenance;
 mod source;
 mod weight;
 
 pub use group::{BaseSource, Group, ListName};
+pub use provenance::Provenance;
 pub use source::{HubFile, Source};
 pub use weight::{Need, Weight};
 

@@ -69,6 +69,19 @@ pub struct Adopt {
     /// The store's root in a new lock file [default: the cache's own]
     #[arg(long, value_name = "DIR")]
     pub store: Option<PathBuf>,
+    #[command(flatten)]
+    pub signed: SignedModel,
+}
+
+#[derive(Debug, Args)]
+pub struct Sign {
+    #[command(flatten)]
+    pub file: LockFile,
+    /// The private key that signs: ECDSA with P-256, P-384 or P-521, without a password, mode 0600
+    #[arg(long, value_name = "PEM")]
+    pub private_key: PathBuf,
+    /// The bundle that is written
+    pub bundle: PathBuf,
 }
 
 // A signed model, and whom to trust about it.

@@ -30,6 +30,9 @@ use crate::{foreign, print};
 /// [`Exit::WeightsMissing`] where there is none, or where files were refused or are missing: then the others are
 /// entered; [`Exit::PinMismatch`] where an entry has another digest: the lock file is then as before.
 pub fn adopt(args: &Adopt) -> Result<(), Failure> {
+    if let Some(bundle) = &args.signed.signed {
+        return super::adopt_signed::adopt(args, bundle);
+    }
     let cache = adopted::find(&args.dir).map_err(|error| unreadable(&args.dir, &error))?;
     let mut book = begin(args, &cache)?;
     let table = take(&mut book, &cache)?;
@@ -186,7 +189,7 @@ impl<'a> Adoption<'a> {
             };
             let source = members.first().and_then(|(member, _)| base(member));
             if !files.is_empty() {
-                self.book.enter_group(&Grouped { dir, source: source.as_deref(), files: &files })?;
+                self.book.enter_group(&Grouped { dir, source: source.as_deref(), files: &files, signed: None })?;
             }
         }
         Ok(())

@@ -3,6 +3,7 @@
 //! Only `refresh` replaces an entry's digest. The file on disk is the old one or the new one, never half.
 
 mod refresh;
+mod signed_group;
 
 use std::collections::HashMap;
 use std::fs;
@@ -63,6 +64,19 @@ pub struct Grouped<'a> {
     pub source: Option<&'a str>,
     /// Path below the directory, digest, size.
     pub files: &'a [(String, Digest, u64)],
+    /// Who signed them, if they are a signed model's.
+    pub signed: Option<SignedBy>,
+}
+
+/// The provenance of a signed model.
+#[derive(Clone, Copy)]
+pub struct SignedBy {
+    /// `key` or `certificate`.
+    pub method: &'static str,
+    /// The SHA-256 of the key's PEM text, or of the signer's certificate.
+    pub signer: Digest,
+    /// The SHA-256 of the bundle.
+    pub bundle: Digest,
 }
 
 /// The most files of a group in the lock file itself; a list beside it names more.
@@ -200,6 +214,7 @@ impl LockFileEditor {
         let not_a_list = || Failure::new(Exit::BadLock, "expected [[group]] tables, found an inline list");
         let tables = tables.as_array_of_tables_mut().ok_or_else(not_a_list)?;
         let lines: String = group.files.iter().map(|(path, sha256, size)| line(sha256, *size, path)).collect();
+        let lines_sha256 = Measured::of(lines.as_bytes()).digest;
         let mut table = Table::new();
         table.decor_mut().set_prefix("\n");
         if !group.dir.is_empty() {
@@ -213,13 +228,16 @@ impl LockFileEditor {
         }
         table["sources"] = Item::Value(sources);
         if group.files.len() > INSIDE {
-            let sha256 = Measured::of(lines.as_bytes()).digest.to_string();
+            let sha256 = lines_sha256.to_string();
             let name = format!("weights.{}.list", &sha256[..12]);
             table["list"] = value(&name);
             table["list_sha256"] = value(sha256);
             self.lists.push((name, lines));
         } else {
             table["files"] = value(lines);
+        }
+        if let Some(signed) = group.signed {
+            table["signed"] = Item::Table(signed_table(signed, lines_sha256));
         }
         tables.push(table);
         let path = |name: &str| if group.dir.is_empty() { name.to_owned() } else { format!("{}/{name}", group.dir) };
@@ -326,5 +344,15 @@ fn entry_of(pinned: &Pinned) -> Table {
         sources.decor_mut().set_suffix(" # unknown: fill in where it can be fetched");
     }
     table["sources"] = Item::Value(sources);
+    table
+}
+
+/// `[group.signed]`, for lines with this digest.
+fn signed_table(signed: SignedBy, lines: Digest) -> Table {
+    let mut table = Table::new();
+    table["method"] = value(signed.method);
+    table["signer_sha256"] = value(signed.signer.to_string());
+    table["bundle_sha256"] = value(signed.bundle.to_string());
+    table["files_sha256"] = value(lines.to_string());
     table
 }

@@ -3,6 +3,8 @@
 #[cfg(feature = "full")]
 mod adopt;
 #[cfg(feature = "full")]
+mod adopt_signed;
+#[cfg(feature = "full")]
 mod adopted_table;
 #[cfg(feature = "full")]
 mod bake;
@@ -27,6 +29,8 @@ mod pull;
 #[cfg(feature = "full")]
 mod push;
 mod run_env;
+#[cfg(feature = "full")]
+mod sign;
 #[cfg(feature = "full")]
 mod signed;
 #[cfg(feature = "full")]
@@ -56,6 +60,8 @@ pub use pin::pin;
 pub use pull::pull;
 #[cfg(feature = "full")]
 pub use push::push;
+#[cfg(feature = "full")]
+pub use sign::sign;
 #[cfg(feature = "full")]
 pub use statement::statement;
 pub use status::status;

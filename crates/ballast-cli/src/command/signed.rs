@@ -46,7 +46,7 @@ pub fn verify(args: &Verify, bundle: &Path) -> Result<(), Failure> {
             .hint("`ballast verify --signed BUNDLE --key PEM DIR`"));
     };
     let signed = read(&args.signed, bundle)?;
-    let examined = oms::examine(dir, bundle, &signed.manifest);
+    let examined = oms::examine(dir, &[bundle], &signed.manifest);
     if args.json {
         print::answer_json(&report(dir, &signed, &examined));
     } else {

@@ -49,9 +49,9 @@ impl Examined {
     }
 }
 
-/// Compares a folder with a manifest; `bundle` is the file that contains it.
-pub fn examine(root: &Path, bundle: &Path, manifest: &SignedManifest) -> Examined {
-    let mut walk = UnsignedSearch::new(bundle, manifest);
+/// Compares a folder with a manifest; `own` are files that no manifest covers, such as the bundle.
+pub fn examine(root: &Path, own: &[&Path], manifest: &SignedManifest) -> Examined {
+    let mut walk = UnsignedSearch::new(own, manifest);
     walk.directory(root, "", 0);
     let UnsignedSearch { unsigned, mut found, .. } = walk;
     let mut missing = Vec::new();
@@ -106,19 +106,23 @@ fn renamed<'a>(
 struct UnsignedSearch<'a> {
     manifest: &'a SignedManifest,
     signed: HashSet<&'a str>,
-    /// The bundle's file, if it is there.
-    bundle: Option<(u64, u64)>,
+    /// The files that are passed over, by device and inode.
+    own: Vec<(u64, u64)>,
     left: usize,
     unsigned: Vec<String>,
     found: Examined,
 }
 
 impl<'a> UnsignedSearch<'a> {
-    fn new(bundle: &Path, manifest: &'a SignedManifest) -> Self {
+    fn new(own: &[&Path], manifest: &'a SignedManifest) -> Self {
         Self {
             manifest,
             signed: manifest.files.iter().map(|file| file.path.as_str()).collect(),
-            bundle: fs::metadata(bundle).ok().map(|facts| (facts.dev(), facts.ino())),
+            own: own
+                .iter()
+                .filter_map(|path| fs::metadata(path).ok())
+                .map(|facts| (facts.dev(), facts.ino()))
+                .collect(),
             left: bounds::ADOPTED_NAMES,
             unsigned: Vec::new(),
             found: Examined::default(),
@@ -178,8 +182,8 @@ impl<'a> UnsignedSearch<'a> {
     }
 
     fn file(&mut self, name: String, facts: &Metadata) {
-        let is_bundle = self.bundle == Some((facts.dev(), facts.ino()));
-        if is_bundle || self.signed.contains(name.as_str()) {
+        let is_own = self.own.contains(&(facts.dev(), facts.ino()));
+        if is_own || self.signed.contains(name.as_str()) {
             return;
         }
         if self.manifest.in_shards && facts.is_file() && facts.len() == 0 {

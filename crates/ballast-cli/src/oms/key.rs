@@ -83,11 +83,16 @@ impl SignerKey {
 
     /// What bundles call it: the SHA-256 of its PEM text.
     pub fn fingerprint(&self) -> Digest {
+        Digest::of(self.pem().as_bytes())
+    }
+
+    /// Its PEM text.
+    pub fn pem(&self) -> String {
         let pem = match self {
             Self::P256(key) => key.to_public_key_pem(LineEnding::LF),
             Self::P384(key) => key.to_public_key_pem(LineEnding::LF),
             Self::P521(key) => key.to_public_key_pem(LineEnding::LF),
         };
-        Digest::of(pem.unwrap_or_default().as_bytes())
+        pem.unwrap_or_default()
     }
 }

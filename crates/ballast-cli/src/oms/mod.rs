@@ -14,6 +14,7 @@ mod manifest;
 mod refusal;
 #[cfg(test)]
 mod refusal_tests;
+mod sign;
 #[cfg(test)]
 mod tests;
 
@@ -25,6 +26,7 @@ pub use folder::{Examined, examine};
 pub use key::SignerKey;
 pub use manifest::SignedManifest;
 pub use refusal::{BadModel, Reason};
+pub use sign::{SigningKey, sign};
 
 /// Whom the user trusts to sign.
 #[derive(Debug)]

@@ -1,4 +1,5 @@
-//! Tests signed models from the command line: `verify --signed`, with its exit codes and the names of its errors.
+//! Tests signed models from the command line: `verify --signed`, with its exit codes and the names of its errors;
+//! `adopt --signed` and `sign`.
 #![cfg(feature = "full")]
 #![expect(clippy::unwrap_used, reason = "a test's helpers may fail where they stand")]
 
@@ -180,4 +181,103 @@ fn each_wrong_bundle_signer_or_folder_has_its_own_error_and_exit_code() {
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn a_signed_model_becomes_a_group_with_its_provenance_which_verifies_and_is_signed_again() {
+    let model = Model::new();
+    let adopt = ["adopt", "--signed", "secp521r1.json", "--key", "secp521r1.pub", "--lock", "weights.lock", "model"];
+    for turn in ["a new lock file", "the same again"] {
+        let output = model.ballast(&adopt);
+        assert!(output.status.success(), "{turn}: {output:?}");
+    }
+    let sha256 = |name: &str| pin_of(&fs::read(model.path(name)).unwrap());
+    let lines = format!("{} 14 d1/f1.bin\n{} 7 f0.bin\n", sha256("model/d1/f1.bin"), sha256("model/f0.bin"));
+    let expected = format!(
+        "files = \"\"\"\n{lines}\"\"\"\n\n[group.signed]\nmethod = \"key\"\nsigner_sha256 = \"{}\"\nbundle_sha256 = \"{}\"\nfiles_sha256 = \"{}\"\n",
+        sha256("secp521r1.pub"),
+        sha256("secp521r1.json"),
+        pin_of(lines.as_bytes()),
+    );
+    let lock = fs::read_to_string(model.path("weights.lock")).unwrap();
+    assert!(lock.ends_with(&expected), "{lock}");
+    let verified = model.ballast(&["verify", "--lock", "weights.lock", "model"]);
+    assert!(verified.status.success() && stdout(&verified).contains("2 of 2 files right"), "{verified:?}");
+    model.put("changed.lock", lock.replace(" 7 f0.bin", " - f0.bin").as_bytes());
+    let refused = model.ballast(&["verify", "--lock", "changed.lock", "model"]);
+    assert!(
+        refused.status.code() == Some(10) && stderr(&refused).contains("not those that were adopted"),
+        "{refused:?}"
+    );
+    for (name, pem) in private_keys() {
+        let path = model.put(name, pem.as_bytes());
+        fs::set_permissions(path, std::os::unix::fs::PermissionsExt::from_mode(0o600)).unwrap();
+        let signed = model.ballast(&["sign", "--lock", "weights.lock", "--private-key", name, "ours.sig"]);
+        let said = stdout(&signed);
+        let public = said.find("-----BEGIN").map(|at| &said[at..]).unwrap_or_default();
+        model.put("ours.pub", public.as_bytes());
+        let verified = model.verify("ours.sig", "ours.pub");
+        assert!(verified.status.success() && signed.status.success(), "{name}: {signed:?} {verified:?}");
+    }
+    model.put("open.key", private_keys()[0].1.as_bytes());
+    let open = model.ballast(&["sign", "--lock", "weights.lock", "--private-key", "open.key", "open.sig"]);
+    assert!(open.status.code() == Some(2) && stderr(&open).contains("0600"), "{open:?}");
+}
+
+/// Private keys of the three curves, in PEM.
+fn private_keys() -> [(&'static str, String); 3] {
+    use p256::pkcs8::EncodePrivateKey;
+    let pem = |key: &dyn Fn() -> p256::pkcs8::Result<p256::pkcs8::der::zeroize::Zeroizing<String>>| {
+        key().unwrap().to_string()
+    };
+    let (one, two, three) = (
+        p256::SecretKey::from_slice(&[3; 32]).unwrap(),
+        p384::SecretKey::from_slice(&[3; 48]).unwrap(),
+        p521::SecretKey::from_slice(&[&[0][..], &[3; 65]].concat()).unwrap(),
+    );
+    [
+        ("p256.key", pem(&|| one.to_pkcs8_pem(LineEnding::LF))),
+        ("p384.key", pem(&|| two.to_pkcs8_pem(LineEnding::LF))),
+        ("p521.key", pem(&|| three.to_pkcs8_pem(LineEnding::LF))),
+    ]
+}
+
+#[test]
+fn several_signed_models_lie_below_one_store_and_no_entry_of_another_origin_is_taken_over() {
+    let model = Model::new();
+    for name in ["one", "two"] {
+        fs::create_dir_all(model.path(&format!("store/{name}/d1"))).unwrap();
+        for file in ["f0.bin", "d1/f1.bin"] {
+            fs::copy(model.path(&format!("model/{file}")), model.path(&format!("store/{name}/{file}"))).unwrap();
+        }
+        let dir = format!("store/{name}");
+        let by = ["--signed", "secp384r1.json", "--key", "secp384r1.pub", "--store", "store", "--lock", "both.lock"];
+        let output = model.ballast(&[&["adopt"], &by[..], &[&dir]].concat());
+        assert!(output.status.success(), "{output:?}");
+    }
+    let lock = fs::read_to_string(model.path("both.lock")).unwrap();
+    assert!(
+        lock.contains("path = \"one\"")
+            && lock.contains("path = \"two\"")
+            && lock.matches("[group.signed]").count() == 2
+    );
+    assert!(model.ballast(&["verify", "--lock", "both.lock", "store"]).status.success());
+    assert!(model.ballast(&["adopt", "--lock", "weights.lock", "model"]).status.success());
+    let before = fs::read(model.path("weights.lock")).unwrap();
+    let by = ["--signed", "secp384r1.json", "--key", "secp384r1.pub", "--lock", "weights.lock"];
+    let output = model.ballast(&[&["adopt"], &by[..], &["model"]].concat());
+    assert!(output.status.code() == Some(12) && stderr(&output).contains("not from this bundle"), "{output:?}");
+    model.put("model/more.bin", b"more");
+    let output = model.ballast(&[
+        "adopt",
+        "--signed",
+        "secp384r1.json",
+        "--key",
+        "secp384r1.pub",
+        "--lock",
+        "new.lock",
+        "model",
+    ]);
+    assert!(output.status.code() == Some(42) && !model.path("new.lock").exists(), "{output:?}");
+    assert_eq!(fs::read(model.path("weights.lock")).unwrap(), before);
 }

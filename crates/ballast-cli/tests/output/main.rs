@@ -87,7 +87,8 @@ const ODD: [&str; 11] = [
 #[test]
 fn help_of_every_command() {
     let mut all = fixture();
-    let commands = ["run", "heal", "verify", "status", "doctor", "init", "pin", "adopt", "fetch", "outdated", "bake"];
+    let commands =
+        ["run", "heal", "verify", "status", "doctor", "init", "pin", "adopt", "sign", "fetch", "outdated", "bake"];
     all.run("--help");
     for command in commands.into_iter().chain(["push", "pull", "export", "import", "statement"]) {
         all.run(&format!("{command} --help"));

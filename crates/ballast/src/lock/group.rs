@@ -10,6 +10,7 @@ use serde::de::Error;
 use serde::{Deserialize, Deserializer};
 use sha2::{Digest as _, Sha256};
 
+use super::provenance::Provenance;
 use super::source::Source;
 use super::weight::{self, Need, Weight};
 use crate::bounds::{LIST, LISTED, LOCK_ENTRIES};
@@ -41,6 +42,8 @@ pub struct Group {
     pub list: Option<ListName>,
     #[serde(default, deserialize_with = "optional_digest")]
     list_sha256: Option<Digest>,
+    /// The signed model that its files were adopted from.
+    pub signed: Option<Provenance>,
     /// Which of the lock file's weights are its files.
     #[serde(skip)]
     pub members: Range<usize>,
@@ -166,6 +169,12 @@ impl Group {
                 self.sha256 = found;
             }
             _ => return Err(wrong("expected either `files`, or `list` with `list_sha256`".into())),
+        }
+        if let Some(signed) = self.signed.as_ref().filter(|signed| signed.files != self.sha256) {
+            let (expected, found) = (signed.files, self.sha256);
+            return Err(wrong(format!(
+                "its lines are not those that were adopted from the signed model: remove `signed`, or adopt again\n  expected {expected}\n  found    {found}"
+            )));
         }
         self.members = first..weights.len();
         self.files = None;

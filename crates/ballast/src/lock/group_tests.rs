@@ -91,3 +91,30 @@ fn a_list_with_one_file_too_many_is_refused() {
     let lock = with_list(&listed(&sha256), &lines.as_bytes()[..most]).unwrap();
     assert_eq!(lock.weights.len(), LISTED);
 }
+
+#[test]
+fn the_provenance_of_a_group_counts_only_for_the_lines_that_were_adopted() {
+    let lines = format!("{PIN} 9 w.bin\n");
+    let files = Digest::of(lines.as_bytes());
+    let signed = |keys: &str| inline(&lines) + "[group.signed]\n" + keys;
+    let good =
+        format!("method = \"key\"\nsigner_sha256 = \"{PIN}\"\nbundle_sha256 = \"{PIN}\"\nfiles_sha256 = \"{files}\"\n");
+    let lock = Lock::parse(&signed(&good)).unwrap();
+    let found = lock.groups[0].signed.as_ref().map(|signed| (signed.method.as_str(), signed.signer.to_string()));
+    assert_eq!(found, Some(("key", PIN.to_owned())));
+    let rows = [
+        ("other lines", signed(&good).replace("w.bin", "v.bin"), "are not those that were adopted"),
+        ("another method", signed(&good.replace("\"key\"", "\"mail\"")), "expected the method"),
+        ("no signer", signed(&good.replace("signer_sha256", "signer")), "expected `signer_sha256`"),
+        ("another key", signed(&(good.clone() + "name = \"x\"\n")), "unknown key \"name\""),
+        ("a number", signed(&good.replace("\"key\"", "1")), "invalid type"),
+        ("a short digest", signed(&good.replace(PIN, "77e3")), "expected 64 hex digits"),
+    ];
+    let said = |text: &str| Lock::parse(text).map_or_else(|error| error.to_string(), |_| "accepted".into());
+    let wrong: Vec<_> = rows
+        .iter()
+        .map(|(name, text, expected)| (*name, said(text), *expected))
+        .filter(|(_, said, expected)| !said.contains(expected))
+        .collect();
+    assert!(wrong.is_empty(), "{wrong:#?}");
+}

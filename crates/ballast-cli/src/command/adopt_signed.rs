@@ -1,0 +1,73 @@
+//! `adopt --signed`: writes a signed model into a lock file, as one group with its provenance. Nothing is trusted for the
+//! first time: the bundle says what is right. The folder is only read.
+
+use std::path::{Path, PathBuf};
+
+use ballast::lock::RootPath;
+
+use super::lock_file_editor::{Grouped, LockFileEditor, SignedBy};
+use super::signed;
+use crate::args::Adopt;
+use crate::exit::{Exit, Failure};
+use crate::oms::{self, Examined, Signed};
+use crate::print;
+
+/// Enters the files of a signed model, if the folder has exactly these.
+///
+/// # Errors
+/// Those of `verify --signed`; [`Exit::PinMismatch`] if entries of these paths exist and are another group's: the lock file
+/// is then as before.
+pub fn adopt(args: &Adopt, bundle: &Path) -> Result<(), Failure> {
+    let believed = signed::read(&args.signed, bundle)?;
+    let dir = std::fs::canonicalize(&args.dir).map_err(|error| {
+        Failure::new(Exit::WeightsMissing, format!("can't read {}: {error}", args.dir.display()))
+            .hint("name the folder of the signed model")
+    })?;
+    let root = args.store.clone().unwrap_or_else(|| dir.clone());
+    let root = std::path::absolute(&root).unwrap_or(root);
+    RootPath::try_from(root.display().to_string())
+        .map_err(|why| Failure::new(Exit::Usage, why).hint("name the root that the app will read with --store DIR"))?;
+    let mut book = LockFileEditor::open(args.lock.as_deref(), Some(&root))?;
+    let examined = oms::examine(&dir, &[bundle, book.path()], &believed.manifest);
+    signed::verdict(&dir, &examined)?;
+    let group = group_of(&dir, &book.root().unwrap_or(root))?;
+    enter(&mut book, &group, &believed, &examined)?;
+    book.save()?;
+    print::answer(&text(&book, &group, &believed, &examined));
+    Ok(())
+}
+
+/// The folder's path below the store's root; empty if it is the root, or lies elsewhere.
+fn group_of(dir: &Path, root: &Path) -> Result<String, Failure> {
+    let root = std::fs::canonicalize(root).unwrap_or_else(|_| root.to_owned());
+    let below = dir.strip_prefix(root).unwrap_or(Path::new(""));
+    let text = below.to_str().ok_or_else(|| Failure::new(Exit::Usage, "the folder's name is not UTF-8"))?;
+    Ok(text.to_owned())
+}
+
+fn enter(book: &mut LockFileEditor, dir: &str, signed: &Signed, examined: &Examined) -> Result<(), Failure> {
+    let right = signed.manifest.files.iter().zip(&examined.files);
+    let files = right.filter_map(|(file, right)| right.map(|(size, sha256)| (file.path.to_string(), sha256, size)));
+    let by = SignedBy { method: signed.method, signer: signed.signer, bundle: signed.bundle };
+    book.enter_signed_group(&Grouped { dir, source: None, files: &files.collect::<Vec<_>>(), signed: Some(by) })
+}
+
+fn text(book: &LockFileEditor, group: &str, signed: &Signed, examined: &Examined) -> String {
+    let bytes: u64 = examined.files.iter().flatten().map(|(size, _)| size).sum();
+    let list = |what: &str, paths: &[String]| (!paths.is_empty()).then(|| format!("{what}: {}", paths.join(", ")));
+    let mut lines: Vec<_> = signed::provenance(signed).into();
+    lines.extend(list("left out, since the manifest ignores it", &examined.ignored));
+    lines.extend(list("left out, since an empty file has no shard", &examined.empty));
+    let group = if group.is_empty() { "." } else { group };
+    let path: PathBuf = book.path().to_owned();
+    lines.push(format!(
+        "{} files of {bytes} bytes are in {}, as the signed group {group}; without a source: fill in `sources`, or keep a mirror",
+        examined.files.len(),
+        path.display()
+    ));
+    let lacking = book.lacking();
+    if !lacking.is_empty() {
+        lines.push(format!("yours to write under [store]: {} (docs/lock.md)", lacking.join(", ")));
+    }
+    lines.join("\n")
+}
