@@ -2,8 +2,12 @@
 // read whatever the header for keys is called there.
 
 let key = '';
+let needed = false;
 
 export const hasKey = () => key !== '';
+
+/** Whether the service ever asked for a key. */
+export const needsKey = () => needed;
 
 /** The key of every later request; an empty one is none. */
 export function useKey(value) {
@@ -43,6 +47,7 @@ export async function ask(method, path, fields = {}, as = key) {
   const query = method !== 'POST' && entries.length ? `?${new URLSearchParams(entries)}` : '';
   const body = method === 'POST' ? form(entries) : undefined;
   const { response, body: answer } = await send(`${path}${query}`, { method, headers, body });
+  if (response.status === 401) needed = true;
   if (!response.ok) throw new Problem(response.status, answer);
   return answer;
 }

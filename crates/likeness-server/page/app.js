@@ -2,7 +2,7 @@
 
 import { announce, byId, el } from './dom.js';
 import { ask, hasKey, Problem } from './api.js';
-import { distance } from './gauge.js';
+import { distance, foreign } from './gauge.js';
 import { history, keep } from './history.js';
 import { incident } from './incident.js';
 import { keyForm, keySection, onKey } from './key.js';
@@ -101,8 +101,7 @@ function render(answer, shown) {
   for (const seen of answer.photographs) slots[seen.field].draw(seen);
   const several = answer.photographs.length > 1;
   const found = together(verdict(answer));
-  const foreign = answer.comparison && answer.model.embedder !== 'published' && el('p', { class: 'warning' }, 'The embedder is not a published one: only the operator who accepted it knows what this distance means.');
-  show(banner(found), answer.comparison && distance(answer.comparison), foreign);
+  show(banner(found), ...(answer.comparison ? [distance(answer.comparison), foreign(answer.model)] : []));
   columns(...answer.photographs.map((seen) => column(seen, SIDES[seen.field], several, answer.missing)));
   byId('tools').hidden = false;
   byId('save-json').onclick = () => asJson(answer);

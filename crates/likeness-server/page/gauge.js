@@ -29,3 +29,6 @@ export function distance({ distance: found, threshold, threshold_source: source 
     explained: [`The distance is ${side} the threshold of ${fixed(threshold, 2)}: smaller is more alike. ${SOURCES[source] ?? ''}`],
   });
 }
+
+/** The warning that a distance of another embedder needs. */
+export const foreign = ({ embedder }) => embedder !== 'published' && el('p', { class: 'warning' }, 'The embedder is not a published one: only the operator who accepted it knows what this distance means.');

@@ -1,7 +1,7 @@
 // The key: asked for where it is missing, and checked when it is entered. It is never written anywhere.
 
 import { byId, el } from './dom.js';
-import { ask, hasKey, Problem, useKey } from './api.js';
+import { ask, hasKey, needsKey, Problem, useKey } from './api.js';
 
 const LISTENERS = new Set();
 
@@ -17,17 +17,26 @@ async function blank() {
   return new File([blob], 'blank.jpg', { type: 'image/jpeg' });
 }
 
-/** Whether the service knows this key, as a text: null if not. */
-async function checked(key) {
+/** The status that the service answers with this key: 0 if it does not answer. */
+async function status(key) {
   try {
     await ask('POST', 'api/v1/faces/detect-all', { file: await blank() }, key);
+    return 200;
   } catch (error) {
     if (!(error instanceof Problem)) throw error;
-    if (error.status === 401) return null;
-    if (error.status === 403) return 'The key is valid, with few rights: it may not look at photographs.';
-    if (error.status === 0) return 'The service does not answer, so the key is not checked.';
+    return error.status;
   }
-  return 'The key is valid. It is used from now on, until the page is closed.';
+}
+
+/** Whether this key counts, and what to say about it. */
+async function checked(key) {
+  if (!needsKey() && (await status('')) === 200) return [true, 'This service asks for no key: it answers without one.'];
+  switch (await status(key)) {
+    case 401: return [false, 'The service does not know this key: it is mistyped, revoked or expired.'];
+    case 403: return [true, 'The key is valid, with few rights: it may not look at photographs.'];
+    case 0: return [false, 'The service does not answer, so the key is not checked.'];
+    default: return [true, 'The key is valid. It is used from now on, until the page is closed.'];
+  }
 }
 
 /** A form that asks for a key; `accepted` is called once a valid one is entered. */
@@ -40,17 +49,16 @@ export function keyForm(accepted = () => {}) {
     const key = field.value.trim();
     if (!key) return;
     state.textContent = 'Checking …';
-    const found = await checked(key);
-    field.toggleAttribute('aria-invalid', found === null);
-    if (found === null) {
+    const [good, words] = await checked(key);
+    state.textContent = words;
+    if (!good) {
       field.setAttribute('aria-invalid', 'true');
-      state.textContent = 'The service does not know this key: it is mistyped, revoked or expired.';
       field.select();
       return;
     }
+    field.removeAttribute('aria-invalid');
     field.value = '';
-    useKey(key);
-    state.textContent = found;
+    if (needsKey()) useKey(key);
     for (const listener of LISTENERS) listener();
     accepted();
   });

@@ -3,7 +3,7 @@
 import { byId, el, fixed } from './dom.js';
 import { ask, Problem } from './api.js';
 import { keyForm } from './key.js';
-import { distance } from './gauge.js';
+import { distance, foreign } from './gauge.js';
 import { banner, refused, sentence } from './verdict.js';
 
 const ACTS = {
@@ -83,7 +83,7 @@ function verified(answer) {
   const kind = answer.verified ? 'good' : review ? 'doubt' : 'bad';
   const title = answer.verified ? 'Verified' : review ? 'A person should look' : 'Not verified';
   const facts = `${answer.matched ? 'The faces are alike' : 'The faces are not alike'}. ${LIVENESS[answer.liveness.verdict]}, live probability ${fixed(answer.liveness.live_probability)}`;
-  return [banner([kind, title, [answer.message, facts]]), distance(answer)];
+  return [banner([kind, title, [answer.message, facts]]), distance(answer), foreign(answer.model)];
 }
 
 function searched(answer) {

@@ -59,7 +59,7 @@ export function persons(requested) {
     return tried(async () => {
       const found = await ask('GET', one(user).slice(1), { tenant_id: fields.tenant_id });
       const lines = found.templates.map((template) => `Template of ${template.made_at}, quality ${fixed(template.quality_score, 1)} of 100`);
-      say(banner(['none', found.user_id, [`Tenant ${found.tenant_id}`, ...lines]]));
+      say(banner(['none', found.user_id, [`Tenant ${found.tenant_id}. Expires: ${day(found.expires_at)}. Consent: ${found.consent ? `${found.consent.reference}, version ${found.consent.version}, of ${day(found.consent.given_at)}` : 'none'}`, ...lines]]));
     });
   }
 

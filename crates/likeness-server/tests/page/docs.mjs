@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import http from 'node:http';
 import test, { after } from 'node:test';
-import { browser, image, sound } from './browser.mjs';
+import { browser, image, sound, table } from './browser.mjs';
 
 /** A proxy that serves a service below /faces and nothing else. */
 function behind(url) {
@@ -56,10 +56,12 @@ test('the API’s page sends what a person fills in, below a prefix, in both col
   assert.match(lines, /\/faces\/api\/v1\/liveness'$/);
   await page.evaluate(() => document.querySelectorAll('.operation').forEach((one) => { one.open = true; }));
   await page.waitForFunction(() => [...document.querySelectorAll('.operation')].every((one) => one.children.length > 1));
-  for (const colorScheme of ['light', 'dark']) {
+  await table([['light 1280', 'light', 1280], ['dark 1280', 'dark', 1280], ['light 360', 'light', 360], ['dark 360', 'dark', 360]], async (_, colorScheme, width) => {
     await page.emulateMedia({ colorScheme });
-    await sound(page, `docs-${colorScheme}`);
-  }
+    await page.setViewportSize({ width, height: 740 });
+    await sound(page, `docs-${colorScheme}-${width}`);
+    assert.ok(await page.evaluate(() => document.documentElement.scrollWidth <= document.documentElement.clientWidth), 'nothing beyond the screen');
+  });
   assert.deepEqual(errors, []);
   await page.close();
 });

@@ -43,6 +43,7 @@ test('enrol, verify, search, list, look, save, delete', async () => {
   assert.match(await row.innerText(), /eileen\s+1\s+20\d\d-\d\d-\d\d\s+never\s+none/);
   await row.getByRole('button', { name: 'Details' }).click();
   await answer.getByText(/^Template of 20.*quality \d/).waitFor();
+  assert.match(await answer.innerText(), /Tenant default\. Expires: never\. Consent: none\./);
   const [download] = await Promise.all([page.waitForEvent('download'), row.getByRole('button', { name: 'Save data' }).click()]);
   assert.equal(download.suggestedFilename(), 'eileen.json');
   assert.equal(JSON.parse(fs.readFileSync(await download.path())).templates[0].embedding.length, 512);
@@ -162,6 +163,17 @@ test('a key is asked for where it is missing, checked when it is entered, and go
     await answer.getByText('This service asks for a key').waitFor();
     await close();
   }
+});
+
+test('a service that asks for no key says so, and gets none', async () => {
+  const { page, close } = await open(browser, WHOLE);
+  await page.locator('#key').getByLabel('API key').fill('a-key');
+  await page.locator('#key').getByRole('button', { name: 'Use the key' }).click();
+  await page.getByText('This service asks for no key: it answers without one.').waitFor();
+  const sent = page.waitForRequest((request) => request.url().endsWith('/inspect'));
+  await sample(page);
+  assert.equal((await sent).headers().authorization, undefined);
+  await close();
 });
 
 test('a key without the right is called so, and the right one is asked for', async () => {
