@@ -45,8 +45,12 @@ function sharp(canvas, { left, top, width, height }) {
   return sharpness(grey, w);
 }
 
+/** Closes the camera that is open: two would send frames at once. */
+let closeOther = () => {};
+
 /** The camera's panel; `done(file, series)` gets the frame that is kept, `failed` a lost camera, `leave` the closed one. */
 export async function live({ done, failed, leave }) {
+  closeOther();
   const video = el('video', { playsinline: true, 'aria-label': 'What the camera sees' });
   video.muted = true;
   const stop = await start(video);
@@ -59,6 +63,8 @@ export async function live({ done, failed, leave }) {
   const element = el('div', { class: 'camera' }, el('div', { class: 'film' }, video, overlay), el('div', { class: 'guide' }, step, state, speed), el('div', { class: 'buttons' }, take, el('button', { type: 'button', onclick: leave }, 'Close the camera')));
   const looks = [];
   let [box, judgedAt, steady, judge, asked] = [null, 0, 0, true, null];
+
+  closeOther = () => running && leave();
 
   function close() {
     running = false;

@@ -89,6 +89,19 @@ test('a picture is taken by hand whenever a person wants, by a key too', async (
   await close();
 });
 
+test('a second camera closes the first', async () => {
+  const { page, close } = await open(await camera('anna.jpg', [0, 0, 480, 640]), WHOLE, ON);
+  const found = counting(page);
+  for (const name of ['file', 'file2']) {
+    await slot(page, name).getByRole('button', { name: 'Use the camera' }).click();
+    await slot(page, name).locator('svg .face').waitFor();
+  }
+  assert.equal(await page.locator('video').count(), 1);
+  assert.ok(await slot(page, 'file').getByRole('button', { name: 'Use the camera' }).isVisible());
+  assert.ok(found.most <= 2, 'only the first one’s last frame may overlap');
+  await close();
+});
+
 test('a busy service slows the looks down, and the camera goes on', async () => {
   const { page, close } = await open(await camera(), WHOLE, ON, [/503/]);
   let refused = 0;
