@@ -27,7 +27,7 @@ pub struct EnvFacts<'a> {
     pub command: &'a [OsString],
 }
 
-/// Variables to set for the command, and remarks for the report.
+/// Variables to set for the command, remarks to report, and what leads to files that were not verified.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct AppEnv {
     /// Variables to set.

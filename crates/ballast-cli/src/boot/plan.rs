@@ -135,7 +135,7 @@ pub enum CacheOwner {
 /// The order of attempts.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Plan {
-    /// The new owner that root gives the volume's root, before the drop.
+    /// The new owner of the cache's root, set before the drop; `None` if it stays.
     pub hand_over: Option<Ids>,
     /// The user to become; `None` if the user stays.
     pub drop_to: Option<Ids>,

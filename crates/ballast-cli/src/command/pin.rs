@@ -190,7 +190,7 @@ fn examine(root: &Path, path: &RelPath) -> Result<Findings, Fault> {
     }
 }
 
-/// `--path`, else the file's own name in the directory that all weights share.
+/// `--path`, else the file's own name, in the directory that all weights share, if any.
 fn path_for(args: &Pin, source: &Source, book: &LockFileEditor) -> Result<RelPath, String> {
     if let Some(path) = &args.path {
         return RelPath::try_from(path.clone());

@@ -42,7 +42,7 @@ fn occupy() {
     let null = fs::open("/dev/null", OFlags::RDWR, Mode::empty());
     let taken = null.or_else(|_| fs::open("/", OFlags::PATH, Mode::empty()));
     if taken.map(OwnedFd::into_raw_fd).is_err() {
-        // Otherwise output would go into a file that is opened later.
+        // If the program continued, output would go into a file that it opens later.
         std::process::abort();
     }
 }

@@ -34,7 +34,7 @@ const STORE: &str = "DATABASE_URL=sqlite:/var/lib/likeness/templates.db\nLIKENES
 /// Settings for this machine, which has no container network and fewer than four processors.
 const HERE: &str = "    network_mode: none\n    restart: \"no\"\n";
 
-/// Returns the pin variables of `.env.example` with these pins.
+/// Pairs the names of the pin variables in `.env.example` with these pins.
 pub fn sums(pins: &[String]) -> Vec<(&'static str, String)> {
     SUMS.into_iter().zip(pins.iter().cloned()).collect()
 }

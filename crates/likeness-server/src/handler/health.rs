@@ -134,8 +134,8 @@ struct Unmet {
 
 impl Unmet {
     /// Returns what the route lacks, if anything. Routes in `--require` are required; without that option,
-    /// every route is. An unknown embedder only degrades health, because the operator must accept it, unless
-    /// the route is required by name.
+    /// every route is. An unknown embedder waits for the operator's acceptance, so it only
+    /// degrades health, except for a route that is required by name.
     fn of(route: &Route, models: &LoadedModels, policy: &Policy, require: &[String]) -> Option<Self> {
         let named = require.iter().any(|name| name == route.name);
         let required = require.is_empty() || named;
