@@ -36,18 +36,22 @@ after(async () => {
   fs.rmSync(folder, { recursive: true });
 });
 
-/** A part of a drawn photograph as a JPEG. */
-async function cut(name, [x, y, width, height]) {
+/** A part of a drawn photograph as a JPEG, turned clockwise by so many quarters. */
+export async function cut(name, [x, y, width, height], quarters = 0) {
   const page = await browser.newPage();
   const source = `data:image/jpeg;base64,${fs.readFileSync(image(name)).toString('base64')}`;
-  const found = await page.evaluate(async ([from, left, top, wide, high]) => {
+  const found = await page.evaluate(async ([from, left, top, wide, high, turns]) => {
     const picture = new Image();
     picture.src = from;
     await picture.decode();
-    const canvas = Object.assign(document.createElement('canvas'), { width: wide, height: high });
-    canvas.getContext('2d').drawImage(picture, -left, -top);
+    const [across, down] = turns % 2 ? [high, wide] : [wide, high];
+    const canvas = Object.assign(document.createElement('canvas'), { width: across, height: down });
+    const context = canvas.getContext('2d');
+    context.translate(across / 2, down / 2);
+    context.rotate((turns * Math.PI) / 2);
+    context.drawImage(picture, -left - wide / 2, -top - high / 2);
     return canvas.toDataURL('image/jpeg', 0.95).split(',')[1];
-  }, [source, x, y, width, height]);
+  }, [source, x, y, width, height, quarters]);
   await page.close();
   return Buffer.from(found, 'base64');
 }

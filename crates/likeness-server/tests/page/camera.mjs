@@ -89,6 +89,19 @@ test('a picture is taken by hand whenever a person wants, by a key too', async (
   await close();
 });
 
+test('frames that disagree with the one that is examined give no verdict', async () => {
+  const { page, sound, close } = await open(await camera(), WHOLE, ON);
+  await page.route('**/frames', async (route) => {
+    const answer = await (await route.fetch()).json();
+    if (answer.liveness) answer.liveness = { verdict: 'spoof', live_probability: 0.1 };
+    await route.fulfill({ json: answer });
+  });
+  await begin(page);
+  assert.match(await verdict(page), /Inconclusive\s+The sharpest frame alone says live, the middle one of several says spoof\. Take them again\./);
+  await sound('camera-disagree');
+  await close();
+});
+
 test('a second camera closes the first', async () => {
   const { page, close } = await open(await camera('anna.jpg', [0, 0, 480, 640]), WHOLE, ON);
   const found = counting(page);

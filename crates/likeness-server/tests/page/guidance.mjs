@@ -5,7 +5,7 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { test } from 'node:test';
 import { guidance, oval, sharpness, together } from './page/guidance.js';
-import { part } from './page/faces.js';
+import { part, place } from './page/faces.js';
 import { told } from './page/words.js';
 import { snippets } from './page/snippets.js';
 import { table } from './browser.mjs';
@@ -73,6 +73,21 @@ test('the cut to one face shows no other, and as much around it as it can', asyn
     ['far', box(50, 50, 40, 50), [box(700, 500, 40, 50)], { left: 0, top: 0, right: 170, bottom: 200 }],
   ];
   await table(rows, (_, face_, others, expected) => assert.deepEqual(part(face_, others, size), expected));
+});
+
+test('a box of a turned photograph lies where it is in the photograph as it was sent', async () => {
+  const box = { x: 10, y: 40, width: 20, height: 50 };
+  const image_dimensions = { width: 100, height: 200 };
+  const rows = [
+    [0, { left: 0.1, top: 0.2, width: 0.2, height: 0.25 }],
+    [90, { left: 0.2, top: 0.7, width: 0.25, height: 0.2 }],
+    [180, { left: 0.7, top: 0.55, width: 0.2, height: 0.25 }],
+    [270, { left: 0.55, top: 0.1, width: 0.25, height: 0.2 }],
+  ];
+  await table(rows, (rotated, expected) => {
+    const found = place(box, { image_dimensions, rotated });
+    for (const [side, part] of Object.entries(expected)) assert.ok(Math.abs(found[side] - part) < 1e-9, `${side}: ${found[side]}, expected ${part}`);
+  });
 });
 
 test('every code of the API has a title and a next step in words', async () => {
