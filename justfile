@@ -39,6 +39,10 @@ model-signing:
     cargo build -q --locked -p ballast-cli
     tools/model-signing check target/debug/ballast
 
+# the recorded statement of a boot, by its schema and by CycloneDX's (pip)
+statement-schemas:
+    tools/statement-schemas
+
 # DeepFace 0.0.103 behind `ballast run`, without a network, on pinned .onnx files of the generated test data
 deepface-boot:
     tools/deepface-boot

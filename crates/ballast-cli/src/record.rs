@@ -19,6 +19,15 @@ use crate::report::{self, FileStamp, Written, groups};
 use crate::setting::Setting;
 use crate::{bounds, facts, foreign};
 
+/// A weight that this boot verified, and how well it was protected.
+#[cfg(feature = "full")]
+pub struct StatedWeight<'a> {
+    /// Its entry in the lock file.
+    pub weight: &'a Weight,
+    /// The protection's name; of a group only if it is that of all files.
+    pub protection: Option<&'a str>,
+}
+
 /// A trusted report of this boot.
 #[derive(Debug)]
 pub struct Record {
@@ -91,7 +100,7 @@ impl Record {
 
     /// The weights that this boot verified and whose files are still those, as the lock file has them.
     #[cfg(feature = "full")]
-    pub fn verified<'a>(&self, setting: &'a Setting) -> Vec<&'a Weight> {
+    pub fn verified<'a>(&'a self, setting: &'a Setting) -> Vec<StatedWeight<'a>> {
         let Some(root) = self.root() else { return Vec::new() };
         let lock = &setting.lock;
         let same = |line: &WrittenWeight| {
@@ -99,11 +108,21 @@ impl Record {
             now.is_some() && now == line.file
         };
         let alone = self.written.weights.iter().filter(|line| line.group.is_none() && same(line));
-        let alone = alone.filter_map(|line| lock.weights.iter().find(|weight| weight.path.as_str() == line.path));
+        let stated = |weight: &'a Weight, line: &'a WrittenWeight| StatedWeight {
+            weight,
+            protection: line.protection.as_deref(),
+        };
+        let alone = alone.filter_map(|line| {
+            let weight = lock.weights.iter().find(|weight| weight.path.as_str() == line.path)?;
+            Some(stated(weight, line))
+        });
         let groups = self.written.groups.iter().zip(&lock.groups);
         let groups = groups
             .filter(|(line, group)| line.stamp.is_some() && groups::stamp_of(lock, group, root).ok() == line.stamp);
-        let members = groups.filter_map(|(_, group)| lock.weights.get(group.members.clone())).flatten();
+        let members = groups.flat_map(|(line, group)| {
+            let members = lock.weights.get(group.members.clone()).unwrap_or_default();
+            members.iter().map(move |weight| stated(weight, line))
+        });
         alone.chain(members).collect()
     }
 

@@ -131,6 +131,12 @@ pub struct GroupLine {
     pub protection: Option<Protection>,
     /// A stamp that changes with each of its files, if all are right.
     pub stamp: Option<String>,
+    /// Of a signed model: the method and the SHA-256 of its signer.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub signed_by: Option<String>,
+    /// Of a signed model: the SHA-256 of its bundle.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub bundle_sha256: Option<String>,
     /// Milliseconds.
     pub ms: f64,
 }

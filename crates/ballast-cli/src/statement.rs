@@ -5,8 +5,10 @@
 use std::fmt::Write as _;
 
 use ballast::digest::Digest;
-use ballast::lock::Weight;
+use ballast::lock::{Group, Provenance};
 use serde_json::{Value, json};
+
+use crate::record::StatedWeight;
 
 /// What in-toto's readers know the predicate by.
 const PREDICATE: &str = "urn:ballast:boot:v1";
@@ -24,13 +26,40 @@ pub struct Verified<'a> {
     /// Its serial.
     pub serial: Option<u64>,
     /// The weights whose bytes had the pinned digests, and whose files are the same still.
-    pub weights: Vec<&'a Weight>,
+    pub weights: Vec<StatedWeight<'a>>,
+    /// The lock file's groups, of which some are signed models.
+    pub groups: &'a [Group],
+}
+
+impl Verified<'_> {
+    /// The signed models of which every file was verified.
+    fn models(&self) -> impl Iterator<Item = (&str, &Provenance)> {
+        let whole = |(at, group): &(usize, &Group)| {
+            let files = self.weights.iter().filter(|stated| stated.weight.group.is_some_and(|of| of as usize == *at));
+            files.count() == group.members.len()
+        };
+        let groups = self.groups.iter().enumerate().filter(whole);
+        groups.filter_map(|(_, group)| Some((group.name(), group.signed.as_ref()?)))
+    }
 }
 
 /// An in-toto statement, v1, without a signature.
 pub fn in_toto(verified: &Verified) -> Value {
-    let subject =
-        |weight: &&Weight| json!({"name": weight.path.as_str(), "digest": {"sha256": weight.sha256.to_string()}});
+    let subject = |StatedWeight { weight, protection }: &StatedWeight| {
+        let mut subject = json!({"name": weight.path.as_str(), "digest": {"sha256": weight.sha256.to_string()}});
+        if let Some(protection) = protection {
+            subject["annotations"] = json!({"protection": protection});
+        }
+        subject
+    };
+    let model = |(path, signed): (&str, &Provenance)| {
+        json!({
+            "path": path,
+            "method": signed.method,
+            "signer": {"sha256": signed.signer.to_string()},
+            "bundle": {"sha256": signed.bundle.to_string()},
+        })
+    };
     let subjects: Vec<_> = verified.weights.iter().map(subject).collect();
     let mut lock = json!({"digest": {"sha256": verified.lock.to_string()}});
     if let Some(serial) = verified.serial {
@@ -46,13 +75,14 @@ pub fn in_toto(verified: &Verified) -> Value {
             "verifiedAt": rfc3339(verified.time),
             "bootSeconds": verified.seconds,
             "lockFile": lock,
+            "signedModels": verified.models().map(model).collect::<Vec<_>>(),
         },
     })
 }
 
 /// A CycloneDX 1.6 bill of materials.
 pub fn cyclone_dx(verified: &Verified) -> Value {
-    let component = |weight: &&Weight| {
+    let component = |StatedWeight { weight, protection }: &StatedWeight| {
         let mut component = json!({
             "type": "machine-learning-model",
             "bom-ref": weight.path.as_str(),
@@ -62,14 +92,20 @@ pub fn cyclone_dx(verified: &Verified) -> Value {
         if let Some(license) = &weight.license {
             component["licenses"] = json!([{"expression": license}]);
         }
+        let mut properties: Vec<_> = protection.map(|kept| property("ballast:protection", kept)).into_iter().collect();
+        if let Some(signed) = weight.group.and_then(|at| verified.groups.get(at as usize)?.signed.as_ref()) {
+            properties.push(property(&format!("ballast:signed-with-{}", signed.method), &signed.signer.to_string()));
+            properties.push(property("ballast:bundle-sha256", &signed.bundle.to_string()));
+        }
+        if !properties.is_empty() {
+            component["properties"] = properties.into();
+        }
         component
     };
     let components: Vec<_> = verified.weights.iter().map(component).collect();
-    let mut properties = vec![
-        json!({"name": "ballast:boot", "value": verified.boot}),
-        json!({"name": "ballast:lock-file-sha256", "value": verified.lock.to_string()}),
-    ];
-    properties.extend(verified.serial.map(|serial| json!({"name": "ballast:serial", "value": serial.to_string()})));
+    let mut properties =
+        vec![property("ballast:boot", verified.boot), property("ballast:lock-file-sha256", &verified.lock.to_string())];
+    properties.extend(verified.serial.map(|serial| property("ballast:serial", &serial.to_string())));
     json!({
         "bomFormat": "CycloneDX",
         "specVersion": "1.6",
@@ -85,13 +121,17 @@ pub fn cyclone_dx(verified: &Verified) -> Value {
     })
 }
 
+fn property(name: &str, value: &str) -> Value {
+    json!({"name": name, "value": value})
+}
+
 /// Metrics for a textfile collector.
 pub fn prometheus(verified: &Verified) -> String {
     let mut text = String::from(
         "# HELP ballast_weight_verified Weights that the last boot verified, and whose files are the same still.\n\
          # TYPE ballast_weight_verified gauge\n",
     );
-    for weight in &verified.weights {
+    for StatedWeight { weight, .. } in &verified.weights {
         let path = weight.path.as_str().replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n");
         let _ = writeln!(text, "ballast_weight_verified{{path=\"{path}\",sha256=\"{}\"}} 1", weight.sha256);
     }
@@ -129,8 +169,10 @@ mod tests {
     #[test]
     fn each_form_has_these_bytes() {
         let pin = "3f76b5117a9ca574d536af8199e6720089eb4ad3dc7e93534496d88265de864f";
+        let line = format!("{pin} 9 w.bin\n");
+        let lines = Digest::of(line.as_bytes());
         let lock = format!(
-            "version = 1\nserial = 7\n[store]\npath = \"/srv/models\"\n[[weight]]\npath = \"m/a \\\"b\\\".h5\"\nsha256 = \"{pin}\"\nlicense = \"MIT\"\n"
+            "version = 1\nserial = 7\n[store]\npath = \"/srv/models\"\n[[weight]]\npath = \"m/a \\\"b\\\".h5\"\nsha256 = \"{pin}\"\nlicense = \"MIT\"\n[[group]]\npath = \"signed\"\nfiles = \"\"\"\n{line}\"\"\"\n[group.signed]\nmethod = \"key\"\nsigner_sha256 = \"{pin}\"\nbundle_sha256 = \"{pin}\"\nfiles_sha256 = \"{lines}\"\n"
         );
         let parsed = Lock::parse(&lock).unwrap();
         let verified = Verified {
@@ -139,7 +181,8 @@ mod tests {
             time: 1_795_953_600,
             lock: Digest::of(b"lock"),
             serial: parsed.serial,
-            weights: parsed.weights.iter().collect(),
+            weights: parsed.weights.iter().map(|weight| StatedWeight { weight, protection: Some("sticky") }).collect(),
+            groups: &parsed.groups,
         };
         let pretty = |value: &Value| serde_json::to_string_pretty(value).unwrap();
         let parts = [pretty(&in_toto(&verified)), pretty(&cyclone_dx(&verified)), prometheus(&verified)];
@@ -148,10 +191,37 @@ mod tests {
     }
 
     #[test]
+    fn a_signed_model_is_stated_only_if_each_of_its_files_was_verified() {
+        let pin = "3f76b5117a9ca574d536af8199e6720089eb4ad3dc7e93534496d88265de864f";
+        let text = format!("{pin} 9 a\n{pin} 9 b\n");
+        let lines = Digest::of(text.as_bytes());
+        let lock = format!(
+            "version = 1\n[store]\npath = \"/srv/models\"\n[[group]]\nfiles = \"\"\"\n{text}\"\"\"\n[group.signed]\nmethod = \"key\"\nsigner_sha256 = \"{pin}\"\nbundle_sha256 = \"{pin}\"\nfiles_sha256 = \"{lines}\"\n"
+        );
+        let parsed = Lock::parse(&lock).unwrap();
+        let stated = |files: usize| {
+            let weights =
+                parsed.weights.iter().take(files).map(|weight| StatedWeight { weight, protection: None }).collect();
+            let lock = Digest::of(b"");
+            let verified =
+                Verified { boot: "b", seconds: 0.5, time: 0, lock, serial: None, weights, groups: &parsed.groups };
+            in_toto(&verified)["predicate"]["signedModels"].as_array().map(Vec::len)
+        };
+        assert_eq!((stated(1), stated(2)), (Some(0), Some(1)));
+    }
+
+    #[test]
     fn the_schema_describes_each_key_of_the_predicate() {
         let schema: Value = serde_json::from_str(include_str!("../../../docs/statement.schema.json")).unwrap();
-        let verified =
-            Verified { boot: "b", seconds: 0.5, time: 0, lock: Digest::of(b""), serial: Some(1), weights: Vec::new() };
+        let verified = Verified {
+            boot: "b",
+            seconds: 0.5,
+            time: 0,
+            lock: Digest::of(b""),
+            serial: Some(1),
+            weights: Vec::new(),
+            groups: &[],
+        };
         let statement = in_toto(&verified);
         let keys = |value: &Value| value.as_object().unwrap().keys().cloned().collect::<Vec<_>>();
         let mut listed = keys(&schema["properties"]);

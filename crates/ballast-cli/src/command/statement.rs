@@ -29,6 +29,7 @@ pub fn statement(args: &Statement) -> Result<(), Failure> {
         lock: setting.lock_sha256,
         serial: setting.lock.serial,
         weights: record.verified(&setting),
+        groups: &setting.lock.groups,
     };
     match args.format {
         FormatArg::InToto => print::answer_json(&statement::in_toto(&verified)),

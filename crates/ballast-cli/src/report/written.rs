@@ -52,6 +52,10 @@ pub struct WrittenWeight {
     /// Of a group: what changes with each of its files.
     #[serde(default)]
     pub stamp: Option<String>,
+    /// How well it was protected.
+    #[cfg(feature = "full")]
+    #[serde(rename = "firmness", alias = "protection", default)]
+    pub protection: Option<String>,
 }
 
 /// Numbers of a file that change if it is replaced or changed.
