@@ -14,9 +14,11 @@ export function scale(title, value, lines, most, { explained, ends, zone }) {
     explained.filter(Boolean).map((text) => el('p', { class: 'hint' }, text)));
 }
 
-const SOURCES = {
+/** Where a threshold comes from, in words. */
+export const SOURCES = {
   deepface: 'It is DeepFace’s own for Facenet512 and cosine distance. Nobody calibrated it on your photographs.',
   set: 'It is a setting of this installation (VERIFICATION_THRESHOLD).',
+  calibrated: 'It was calibrated on this installation’s own photographs.',
   request: 'This request brought it.',
 };
 

@@ -45,6 +45,14 @@ function sharp(canvas, { left, top, width, height }) {
   return sharpness(grey, w);
 }
 
+/** What several frames say, in words. */
+function said(frames, { median, least, most }) {
+  if (frames.length === 1) return 'One frame of the camera.';
+  if (!median) return `${frames.length} frames. Liveness was not judged. The sharpest frame is shown and examined.`;
+  const live = frames.filter(({ verdict }) => verdict === 'live').length;
+  return `${frames.length} frames: live in ${live}. Live probability: middle ${fixed(median.probability)} (${median.verdict}), from ${fixed(least.probability)} to ${fixed(most.probability)}. The sharpest frame is shown and examined.`;
+}
+
 /** Closes the camera that is open: two would send frames at once. */
 let closeOther = () => {};
 
@@ -73,10 +81,9 @@ export async function live({ done, failed, leave }) {
 
   /** One answer from these frames. */
   async function keep(frames) {
-    const { sharpest, median, least, most } = together(frames);
+    const { sharpest, median } = together(frames);
     close();
-    const live = frames.filter(({ verdict }) => verdict === 'live').length;
-    const words = median ? `${frames.length} frames: live in ${live}. Live probability: middle ${fixed(median.probability)} (${median.verdict}), from ${fixed(least.probability)} to ${fixed(most.probability)}. The sharpest frame is shown and examined.` : 'One frame of the camera.';
+    const words = said(frames, together(frames));
     const kept = await file(sharpest.canvas, 0.95);
     // A request may still be under way where a person took the picture.
     await asked?.catch(() => {});

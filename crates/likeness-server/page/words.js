@@ -42,6 +42,9 @@ const CASES = {
   METHOD_NOT_ALLOWED: ['The service does not do that', 'It is of another version than this page.', 'Reload the page.'],
   INVALID_INPUT: ({ message }) => ['The service did not understand the request', message ?? '', 'Correct what you entered, or reload the page.'],
   IDEMPOTENCY_CONFLICT: ['This request was sent before', 'It was another one then.', 'Reload the page.'],
+  CALIBRATION_MISMATCH: ['The threshold was calibrated for other networks', 'Distances of the loaded networks can’t be judged by it.', 'The operator calibrates again, or restores the networks.'],
+  CAPTURE_ENDED: ['The capture has ended', 'It takes no more frames.', 'Begin again.'],
+  CAPTURE_REFUSED: ['The capture does not count', 'It is not of this request, or it was not completed.', 'Begin again.'],
   INTERNAL_SERVER_ERROR: ['A fault of the service', 'It is not the photograph’s.', 'Try again; the operator finds it in the log.'],
 };
 

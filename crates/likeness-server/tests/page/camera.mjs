@@ -102,6 +102,21 @@ test('frames that disagree with the one that is examined give no verdict', async
   await close();
 });
 
+test('without a liveness network the camera still guides, and claims nothing', async () => {
+  const { page, close } = await open(await camera(), WHOLE, ON, [/503/]);
+  let asked = 0;
+  await page.route('**/frames', async (route) => {
+    asked += 1;
+    if (asked === 2) return route.fulfill({ status: 503, json: { error_code: 'MODEL_UNAVAILABLE', message: 'not loaded', models: [] } });
+    return route.fallback();
+  });
+  await begin(page);
+  await page.getByText('Liveness can’t be judged: a network is missing').waitFor();
+  await verdict(page);
+  assert.equal(await page.locator('.frames').innerText(), '5 frames. Liveness was not judged. The sharpest frame is shown and examined.');
+  await close();
+});
+
 test('a second camera closes the first', async () => {
   const { page, close } = await open(await camera('anna.jpg', [0, 0, 480, 640]), WHOLE, ON);
   const found = counting(page);

@@ -6,6 +6,7 @@ import path from 'node:path';
 import { test } from 'node:test';
 import { guidance, oval, sharpness, together } from './page/guidance.js';
 import { part, place } from './page/faces.js';
+import { SOURCES } from './page/gauge.js';
 import { told } from './page/words.js';
 import { snippets } from './page/snippets.js';
 import { table } from './browser.mjs';
@@ -101,6 +102,12 @@ test('every code of the API has a title and a next step in words', async () => {
   });
   const large = told({ code: 'FILE_TOO_LARGE', message: '', body: { max_size_bytes: 10485760, field: 'file2' } });
   assert.match(large.lines[0], /^Photograph B: .*10 MB/);
+});
+
+test('every source of a threshold has words', () => {
+  const document = JSON.parse(fs.readFileSync(path.join(process.env.PAGE_REPOSITORY, 'docs/openapi.json'), 'utf8'));
+  const sources = document.components.schemas.SimilarityResponse.properties.threshold_source.enum;
+  assert.deepEqual(sources.filter((source) => !SOURCES[source]), []);
 });
 
 test('the snippets are of the clients’ own form, and name what the API has', async () => {
