@@ -105,11 +105,12 @@ const SECONDS: Number =
 const STEP_SECONDS: Number = number("capture: seconds for a step", 8.0, None, CHOSEN);
 const REACTION: Number = number("capture: least seconds from a prompt to the reaction", 0.2, None, CHOSEN);
 const GAP: Number = number("capture: greatest seconds between two frames with the face", 1.5, None, CHOSEN);
+const CLOCK: Number = number("capture: greatest seconds by which the clock may go back", 1.0, None, CHOSEN);
 const OVERLAP: Number = number("capture: least overlap of the face's boxes in successive frames", 0.3, None, CHOSEN);
 const SECOND: Number = number("capture: frames with a second face that end it", 3.0, None, CHOSEN);
 
 /// Every default, in the order of the documentation.
-pub const NUMBERS: [Number; 36] = [
+pub const NUMBERS: [Number; 37] = [
     DISTANCE,
     AGED_YEARS,
     FARTHEST,
@@ -144,6 +145,7 @@ pub const NUMBERS: [Number; 36] = [
     STEP_SECONDS,
     REACTION,
     GAP,
+    CLOCK,
     OVERLAP,
     SECOND,
 ];
@@ -239,6 +241,8 @@ pub struct CaptureRule {
     pub reaction: f64,
     /// The greatest seconds between two frames with the face.
     pub gap: f64,
+    /// The greatest seconds by which the clock may go back between two frames.
+    pub back: f64,
     /// The least overlap of the face's boxes in successive frames.
     pub overlap: f64,
     /// How many frames with a second face end a capture.
@@ -295,6 +299,7 @@ impl Default for Policy {
                 step: STEP_SECONDS.value,
                 reaction: REACTION.value,
                 gap: GAP.value,
+                back: CLOCK.value,
                 overlap: OVERLAP.value,
                 second: SECOND.value as u32,
             },

@@ -201,7 +201,7 @@ fn values(policy: &Policy) -> Vec<(&'static str, String)> {
     values
 }
 
-fn capture_values(rule: &CaptureRule) -> [(&'static str, String); 12] {
+fn capture_values(rule: &CaptureRule) -> [(&'static str, String); 13] {
     let CaptureRule {
         height: [least, most],
         turn,
@@ -212,6 +212,7 @@ fn capture_values(rule: &CaptureRule) -> [(&'static str, String); 12] {
         step,
         reaction,
         gap,
+        back,
         overlap,
         second,
     } = rule;
@@ -226,6 +227,7 @@ fn capture_values(rule: &CaptureRule) -> [(&'static str, String); 12] {
         ("capture.step", exact(step)),
         ("capture.reaction", exact(reaction)),
         ("capture.gap", exact(gap)),
+        ("capture.back", exact(back)),
         ("capture.overlap", exact(overlap)),
         ("capture.second", exact(second)),
     ]

@@ -70,6 +70,9 @@ pub fn height(face: &Face, plan: &DetectionPlan) -> f64 {
 /// The most urgent advice for a frame, or `None` if the face can be used for a hold.
 #[must_use]
 pub fn advice(frame: &Photograph, policy: &Policy) -> Option<Advice> {
+    if frame.detected().faces.len() > 1 {
+        return Some(Advice::OneFaceOnly);
+    }
     let at = match frame.subject(policy, false) {
         Err(Unfit::NoFace) => return Some(Advice::ShowFace),
         Err(Unfit::SeveralFaces { .. }) => return Some(Advice::OneFaceOnly),

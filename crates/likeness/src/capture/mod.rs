@@ -1,7 +1,11 @@
 //! Captures: a session in which a camera's frames follow the prompts of the server.
 //!
-//! `geometry` measures how a face is turned, `guide` advises the person in front of the camera. Pure: knows no
-//! clock, network, image or random number. `docs/captures.md` says what a capture proves.
+//! `session` takes what the frames show, in order; `steps` draws what the person is to do; `geometry` measures how a
+//! face is turned; `outcome` judges the holds; `guide` advises the person. Pure: knows no clock, network or random
+//! number of its own. `docs/captures.md` says what a capture proves.
 
 pub mod geometry;
 pub mod guide;
+pub mod outcome;
+pub mod session;
+pub mod steps;

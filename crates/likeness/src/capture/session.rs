@@ -1,0 +1,284 @@
+//! A session: takes what the frames show, one after the other, and decides whether they followed the prompts.
+//!
+//! Promises: the next step is known only after the step before was seen. Only the given moments count; no window
+//! becomes longer if the clock goes back. The caller keeps a session between two frames, and makes sure that each
+//! state is used once. Touches nothing.
+
+use serde::{Deserialize, Serialize};
+
+use super::geometry::{Landmarks, landmarks, residual};
+use super::guide::{advice, height};
+use super::outcome::{HoldSeen, Outcome, Rule, judge};
+use super::steps::{Step, draw};
+use crate::detect::Area;
+use crate::examine::Photograph;
+use crate::policy::{CaptureRule, Policy};
+
+/// What a frame shows.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Sighting {
+    /// The largest face, if there is one.
+    pub face: Option<FaceSeen>,
+    /// Whether a second face is in the frame.
+    pub second: bool,
+}
+
+impl Sighting {
+    /// What a frame shows, without a hold.
+    #[must_use]
+    pub fn of(frame: &Photograph, policy: &Policy) -> Self {
+        let detected = frame.detected();
+        let largest = detected.faces.iter().max_by_key(|face| face.area.pixels());
+        let straight = advice(frame, policy).is_none();
+        let face = largest.map(|face| FaceSeen {
+            area: face.area,
+            landmarks: landmarks(face),
+            height: height(face, &detected.look),
+            hold: None,
+            straight,
+        });
+        Self { face, second: detected.faces.len() > 1 }
+    }
+}
+
+/// The face in a frame.
+#[derive(Debug, Clone, PartialEq)]
+pub struct FaceSeen {
+    /// The box.
+    pub area: Area,
+    /// The landmarks.
+    pub landmarks: Landmarks,
+    /// The height in the detector's input.
+    pub height: f64,
+    /// What the networks found, if the face is well placed and [`Session::wants_hold`].
+    pub hold: Option<HoldSeen>,
+    /// Whether the face is well placed for a hold.
+    pub straight: bool,
+}
+
+/// A session. Moments are milliseconds since 1970 on the server's clock.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Session {
+    /// The moment from which it can no longer be used.
+    ends: i64,
+    /// The last moment.
+    last: i64,
+    /// The last moment at which the face was seen, and its box then.
+    face: Option<(i64, [i64; 4])>,
+    /// The steps; empty before the first frame that can be used.
+    steps: Vec<Step>,
+    /// Which step is under way, since when, and the height of the face then.
+    at: usize,
+    prompted: i64,
+    height: f64,
+    /// Frames that show the step, and that show a turn to the other side.
+    shown: u32,
+    against: u32,
+    /// The landmarks in the holds.
+    references: Vec<Landmarks>,
+    holds: Vec<Vec<HoldSeen>>,
+    seconds: u32,
+    frames: u32,
+    outcome: Option<Outcome>,
+}
+
+impl Session {
+    /// Begins a session at a moment.
+    #[must_use]
+    pub fn begin(now: i64, rule: &CaptureRule) -> Self {
+        Self {
+            ends: now.saturating_add((rule.seconds * 1e3) as i64),
+            last: now,
+            face: None,
+            steps: Vec::new(),
+            at: 0,
+            prompted: now,
+            height: 0.0,
+            shown: 0,
+            against: 0,
+            references: Vec::new(),
+            holds: Vec::new(),
+            seconds: 0,
+            frames: 0,
+            outcome: None,
+        }
+    }
+
+    /// The outcome, once there is one.
+    #[must_use]
+    pub fn outcome(&self) -> Option<&Outcome> {
+        self.outcome.as_ref()
+    }
+
+    /// How many frames were taken.
+    #[must_use]
+    pub fn frames(&self) -> u32 {
+        self.frames
+    }
+
+    /// The number of the step that is under way, from 1, and how many there are; both 0 before the first frame that can
+    /// be used.
+    #[must_use]
+    pub fn step(&self) -> (usize, usize) {
+        if self.steps.is_empty() { (0, 0) } else { (self.steps.len().min(self.at + 1), self.steps.len()) }
+    }
+
+    /// The prompt for the person; `None` once there is an outcome.
+    #[must_use]
+    pub fn prompt(&self) -> Option<&'static str> {
+        let first = Step::Hold { frames: 0 };
+        self.outcome.is_none().then(|| self.steps.get(self.at).unwrap_or(&first).prompt())
+    }
+
+    /// Whether all networks must examine the next frame, if its face is well placed.
+    #[must_use]
+    pub fn wants_hold(&self) -> bool {
+        self.outcome.is_none() && matches!(self.steps.get(self.at), Some(Step::Hold { .. }))
+    }
+
+    /// Ends the session by a rule, also a completed one; the first rule stays.
+    pub fn end(&mut self, rule: Rule) {
+        if !matches!(self.outcome, Some(Outcome::Failed(_))) {
+            self.outcome = Some(Outcome::Failed(rule));
+        }
+    }
+
+    /// When the session can no longer be used, in whole seconds since 1970.
+    #[must_use]
+    pub fn ends_at(&self) -> i64 {
+        self.ends.div_euclid(1000)
+    }
+
+    /// Whether the session can no longer be used at this moment.
+    #[must_use]
+    pub fn is_over(&self, now: i64) -> bool {
+        now.max(self.last) >= self.ends
+    }
+
+    /// Takes a frame that arrived at a moment. `random` draws the sequence, if the frame is the first that can be used.
+    pub fn take(&mut self, seen: &Sighting, now: i64, random: u64, policy: &Policy) {
+        if self.outcome.is_some() {
+            return;
+        }
+        self.frames += 1;
+        let (rule, before) = (&policy.capture, self.last);
+        self.last = now.max(before);
+        let ended =
+            if seconds(now, before) > rule.back { Err(Rule::Clock) } else { self.followed(seen, random, policy) };
+        if let Err(rule) = ended {
+            self.end(rule);
+        }
+    }
+
+    fn followed(&mut self, seen: &Sighting, random: u64, policy: &Policy) -> Result<(), Rule> {
+        let rule = &policy.capture;
+        if seconds(self.prompted, self.last) > rule.step && !self.steps.is_empty() {
+            return Err(Rule::Late);
+        }
+        self.same_face(seen, rule)?;
+        let Some(face) = &seen.face else { return Ok(()) };
+        if seen.second {
+            self.seconds += 1;
+            return if self.seconds >= rule.second { Err(Rule::SecondFace) } else { Ok(()) };
+        }
+        let [least, most] = rule.height;
+        if !(least..=most).contains(&face.height) {
+            return Ok(());
+        }
+        match self.steps.get(self.at).copied() {
+            None if face.straight => {
+                self.steps = draw(random, rule.hold_frames, face.height > least.midpoint(most));
+                self.prompt_from(face.height);
+            }
+            None => {}
+            Some(Step::Hold { frames }) => self.straight(face, frames, policy),
+            Some(Step::Turn(side)) => self.turned(face, side.sign(), rule)?,
+            Some(Step::Closer) => self.moved(face, face.height >= self.height * NEARER),
+            Some(Step::Back) => self.moved(face, face.height * NEARER <= self.height),
+        }
+        Ok(())
+    }
+
+    /// Checks that the face is where it was a moment ago.
+    fn same_face(&mut self, seen: &Sighting, rule: &CaptureRule) -> Result<(), Rule> {
+        let begun = !self.steps.is_empty();
+        if let Some((at, [x, y, w, h])) = self.face.filter(|_| begun) {
+            if seconds(at, self.last) > rule.gap {
+                return Err(Rule::FaceLost);
+            }
+            let jumped = |face: &FaceSeen| face.area.overlap(&Area { x, y, w, h }) < rule.overlap;
+            if seen.face.as_ref().is_some_and(jumped) {
+                return Err(Rule::FaceJumped);
+            }
+        }
+        if let Some(FaceSeen { area: Area { x, y, w, h }, .. }) = seen.face {
+            self.face = Some((self.last, [x, y, w, h]));
+        }
+        Ok(())
+    }
+
+    fn straight(&mut self, face: &FaceSeen, frames: u32, policy: &Policy) {
+        let Some(hold) = &face.hold else { return };
+        if self.shown == 0 {
+            self.holds.push(Vec::new());
+        }
+        self.references.push(face.landmarks);
+        if let Some(holds) = self.holds.last_mut() {
+            holds.push(HoldSeen { frame: self.frames, ..hold.clone() });
+        }
+        self.shown += 1;
+        if self.shown >= frames {
+            self.next(face.height);
+            if self.at == self.steps.len() {
+                self.outcome = Some(judge(&self.holds, policy));
+            }
+        }
+    }
+
+    fn turned(&mut self, face: &FaceSeen, sign: f64, rule: &CaptureRule) -> Result<(), Rule> {
+        let Some(found) = self.residual(&face.landmarks) else { return Ok(()) };
+        let (towards, early) = (found * sign, seconds(self.prompted, self.last) < rule.reaction);
+        match (towards >= rule.turn, -towards >= rule.turn) {
+            (true, _) if early => return Err(Rule::Early),
+            (true, _) => self.shown += 1,
+            (_, true) => self.against += 1,
+            _ => {}
+        }
+        if self.against >= rule.turn_frames {
+            return Err(Rule::WrongTurn);
+        }
+        if self.shown >= rule.turn_frames {
+            self.next(face.height);
+        }
+        Ok(())
+    }
+
+    /// The mean residual against the landmarks of all holds.
+    fn residual(&self, now: &Landmarks) -> Option<f64> {
+        let found: Vec<f64> = self.references.iter().filter_map(|before| residual(before, now)).collect();
+        (!found.is_empty()).then(|| found.iter().sum::<f64>() / found.len() as f64)
+    }
+
+    fn moved(&mut self, face: &FaceSeen, done: bool) {
+        if done {
+            self.next(face.height);
+        }
+    }
+
+    fn next(&mut self, height: f64) {
+        self.at += 1;
+        self.prompt_from(height);
+    }
+
+    fn prompt_from(&mut self, height: f64) {
+        (self.prompted, self.height, self.shown, self.against) = (self.last, height, 0, 0);
+    }
+}
+
+/// How many times higher a face is that came closer. It shows only a reaction.
+const NEARER: f64 = 1.2;
+
+/// The seconds from one moment to another.
+fn seconds(from: i64, to: i64) -> f64 {
+    to.saturating_sub(from) as f64 / 1e3
+}

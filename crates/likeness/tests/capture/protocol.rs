@@ -1,0 +1,314 @@
+//! Sessions that are followed exactly, except for one thing: each rule ends the session that breaks it, and no other.
+
+use likeness::capture::geometry::Landmarks;
+use likeness::capture::outcome::{Outcome, Rule};
+use likeness::capture::session::{Session, Sighting};
+use likeness::policy::Policy;
+
+use crate::film::{NOW, face};
+
+/// A face from the front, in a frame of 640 x 480 pixels.
+const FRONT: Landmarks = [[255.0, 200.0], [385.0, 200.0], [320.0, 275.0], [270.0, 345.0], [370.0, 345.0]];
+/// Its height.
+const HEIGHT: f64 = 340.0;
+/// How far a turned nose is displaced, in pixels: 0.25 of the distance between the eyes.
+const TURNED: f64 = 32.5;
+
+/// A frame that is to be sent.
+struct Shot {
+    prompt: &'static str,
+    /// The number of the step, from 1; 0 before the first.
+    step: usize,
+    /// Milliseconds since the prompt.
+    since: i64,
+    /// The frame's number, from 1.
+    frame: u32,
+    /// The moment of arrival.
+    at: i64,
+    seen: Sighting,
+}
+
+impl Shot {
+    fn show(&mut self, nose: f64, height: f64, wanted: bool) {
+        let mut points = FRONT;
+        points[2][0] += nose;
+        self.seen.face = Some(face(points, height, wanted, &Policy::default()));
+    }
+
+    fn is_turn(&self) -> bool {
+        self.prompt.starts_with("turn_")
+    }
+
+    /// The nose's displacement that the prompt asks for.
+    fn prompted(&self) -> f64 {
+        match self.prompt {
+            "turn_left" => TURNED,
+            "turn_right" => -TURNED,
+            _ => 0.0,
+        }
+    }
+}
+
+/// Follows the prompts every 200 ms; `change` alters frames before they are taken.
+fn run(change: impl FnMut(&mut Shot)) -> Outcome {
+    drawn(18, change)
+}
+
+/// The same with these random bits: 18 draws turns to the left, right and right, with three frames in each hold.
+fn drawn(random: u64, mut change: impl FnMut(&mut Shot)) -> Outcome {
+    let policy = Policy::default();
+    let mut session = Session::begin(NOW, &policy.capture);
+    let (mut at, mut prompted, mut height) = (NOW, NOW, HEIGHT);
+    for frame in 1..1000 {
+        at += 200;
+        let before = session.step();
+        let (prompt, since) = (session.prompt().unwrap(), at - prompted);
+        let mut shot = Shot { prompt, step: before.0, since, frame, at, seen: Sighting { face: None, second: false } };
+        let acts = since >= 400;
+        match prompt {
+            "come_closer" if acts => height = HEIGHT * 1.3,
+            "move_back" if acts => height = HEIGHT / 1.3,
+            _ => {}
+        }
+        shot.show(if acts { shot.prompted() } else { 0.0 }, height, session.wants_hold());
+        change(&mut shot);
+        at = shot.at;
+        session.take(&shot.seen, at, random, &policy);
+        if let Some(outcome) = session.outcome() {
+            return outcome.clone();
+        }
+        if session.step() != before {
+            prompted = at;
+        }
+    }
+    panic!("no outcome: {session:?}")
+}
+
+type Change = fn(&mut Shot);
+
+/// What alters the frames, and the rule that ends the session.
+const BREAKS: [(&str, Change, Option<Rule>); 20] = [
+    ("as prompted", |_| (), None),
+    (
+        "no turn",
+        |shot| {
+            if shot.is_turn() {
+                shot.show(0.0, HEIGHT, false)
+            }
+        },
+        Some(Rule::Late),
+    ),
+    (
+        "a turn of four frames",
+        |shot| {
+            if shot.is_turn() && shot.since >= 1200 {
+                shot.show(0.0, HEIGHT, false)
+            }
+        },
+        Some(Rule::Late),
+    ),
+    (
+        "turned when the prompt comes",
+        |shot| {
+            if shot.is_turn() {
+                shot.at -= 100;
+                shot.show(shot.prompted(), HEIGHT, false);
+            }
+        },
+        Some(Rule::Early),
+    ),
+    (
+        "the other side",
+        |shot| {
+            if shot.is_turn() {
+                shot.show(-shot.prompted(), HEIGHT, false)
+            }
+        },
+        Some(Rule::WrongTurn),
+    ),
+    (
+        "far away in turns",
+        |shot| {
+            if shot.is_turn() {
+                shot.show(shot.prompted(), 240.0, false)
+            }
+        },
+        Some(Rule::Late),
+    ),
+    (
+        "too near in turns",
+        |shot| {
+            if shot.is_turn() {
+                shot.show(shot.prompted(), 610.0, false)
+            }
+        },
+        Some(Rule::Late),
+    ),
+    (
+        "out of sight for a second",
+        |shot| {
+            if shot.is_turn() && shot.since < 1200 {
+                shot.seen.face = None
+            }
+        },
+        None,
+    ),
+    (
+        "out of sight for two",
+        |shot| {
+            if shot.is_turn() && shot.since < 2200 {
+                shot.seen.face = None
+            }
+        },
+        Some(Rule::FaceLost),
+    ),
+    (
+        "two seconds without a frame",
+        |shot| {
+            if shot.frame == 7 {
+                shot.at += 1800
+            }
+        },
+        Some(Rule::FaceLost),
+    ),
+    (
+        "in another place",
+        |shot| {
+            if shot.frame == 7 {
+                shot.seen.face.iter_mut().for_each(|face| face.area.x += 200);
+            }
+        },
+        Some(Rule::FaceJumped),
+    ),
+    ("a second face, twice", |shot| shot.seen.second = shot.frame == 4 || shot.frame == 7, None),
+    ("a second face, three times", |shot| shot.seen.second = (4..7).contains(&shot.frame), Some(Rule::SecondFace)),
+    (
+        "the clock goes back by half a second",
+        |shot| {
+            if shot.frame == 7 {
+                shot.at -= 700
+            }
+        },
+        None,
+    ),
+    (
+        "the clock goes back by two",
+        |shot| {
+            if shot.frame == 7 {
+                shot.at -= 2200
+            }
+        },
+        Some(Rule::Clock),
+    ),
+    (
+        "the clock jumps ahead by an hour",
+        |shot| {
+            if shot.frame == 7 {
+                shot.at += 3_600_000
+            }
+        },
+        Some(Rule::Late),
+    ),
+    (
+        "another face in the last hold",
+        |shot| {
+            if shot.step == 7 {
+                shot.seen.face.iter_mut().flat_map(|face| &mut face.hold).for_each(|hold| hold.embedding.reverse());
+            }
+        },
+        Some(Rule::OtherFace),
+    ),
+    (
+        "another embedder in the last hold",
+        |shot| {
+            if shot.step == 7 {
+                shot.seen.face.iter_mut().flat_map(|face| &mut face.hold).for_each(|hold| hold.space = [8; 32]);
+            }
+        },
+        Some(Rule::OtherFace),
+    ),
+    (
+        "one hold of a picture",
+        |shot| {
+            if shot.step == 3 {
+                shot.seen.face.iter_mut().flat_map(|face| &mut face.hold).for_each(|hold| hold.live = false);
+            }
+        },
+        Some(Rule::NotLive),
+    ),
+    (
+        "one hold below the live probability",
+        |shot| {
+            if shot.step == 3 {
+                shot.seen.face.iter_mut().flat_map(|face| &mut face.hold).for_each(|hold| hold.live_probability = 0.6);
+            }
+        },
+        Some(Rule::NotLive),
+    ),
+];
+
+#[test]
+fn whatever_breaks_a_rule_ends_the_session_by_that_rule_and_nothing_else_does() {
+    let wrong: Vec<_> = BREAKS
+        .into_iter()
+        .filter_map(|(name, change, expected)| {
+            let outcome = run(change);
+            (outcome.failed() != expected).then(|| format!("{name}: expected {expected:?}, found {outcome:?}"))
+        })
+        .collect();
+    assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
+#[test]
+fn a_person_who_follows_any_sequence_passes() {
+    let wrong: Vec<_> =
+        (0..200).map(|random| drawn(random, |_| ())).filter(|outcome| outcome.failed().is_some()).collect();
+    assert!(wrong.is_empty(), "{wrong:?}");
+}
+
+#[test]
+fn the_frame_that_counts_is_the_sharpest_live_one_of_a_hold() {
+    let outcome = run(|shot| {
+        let frame = shot.frame;
+        for hold in shot.seen.face.iter_mut().flat_map(|face| &mut face.hold) {
+            hold.sharpness = f64::from(frame);
+            // The sharpest of all is not live.
+            (hold.live, hold.digest) = (frame % 5 != 0, [u8::try_from(frame).unwrap(); 32]);
+        }
+    });
+    let Outcome::Completed { best, .. } = outcome else { panic!("{outcome:?}") };
+    assert!(best.frame % 5 != 0 && best.frame > 20, "{best:?}");
+    assert_eq!(best.digest, [u8::try_from(best.frame).unwrap(); 32]);
+}
+
+#[test]
+fn nothing_is_prompted_or_taken_after_the_end_and_before_a_face_is_well_placed() {
+    let policy = Policy::default();
+    let mut session = Session::begin(NOW, &policy.capture);
+    let none = Sighting { face: None, second: false };
+    (1..40).for_each(|at| session.take(&none, NOW + at * 1000, 4, &policy));
+    assert_eq!((session.step(), session.prompt(), session.wants_hold()), ((0, 0), Some("look_straight"), false));
+    assert!(!session.is_over(NOW + 179_999) && session.is_over(NOW + 180_000));
+    session.end(Rule::OutOfOrder);
+    session.end(Rule::Late);
+    let ended = session.clone();
+    let shown = Sighting { face: Some(face(FRONT, HEIGHT, true, &policy)), second: false };
+    session.take(&shown, NOW + 41_000, 4, &policy);
+    assert_eq!((&session, session.prompt()), (&ended, None));
+    assert_eq!(session.outcome(), Some(&Outcome::Failed(Rule::OutOfOrder)));
+}
+
+#[test]
+fn a_session_is_the_same_after_it_was_written_and_read_between_any_two_frames() {
+    let policy = Policy::default();
+    let (mut one, mut other) = (Session::begin(NOW, &policy.capture), Session::begin(NOW, &policy.capture));
+    let mut frames = Vec::new();
+    drawn(4, |shot| frames.push((shot.seen.clone(), shot.at)));
+    for (seen, at) in frames {
+        one.take(&seen, at, 4, &policy);
+        other = serde_json::from_str(&serde_json::to_string(&other).unwrap()).unwrap();
+        other.take(&seen, at, 4, &policy);
+        assert_eq!(one, other);
+    }
+    assert!(matches!(one.outcome(), Some(Outcome::Completed { failed: None, .. })), "{one:?}");
+}
