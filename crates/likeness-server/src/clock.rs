@@ -48,6 +48,12 @@ pub fn now() -> i64 {
     SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs().cast_signed())
 }
 
+/// Returns the current time in milliseconds since 1970.
+pub fn now_ms() -> i64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
+}
+
 /// Formats seconds since 1970 as RFC 3339 in UTC.
 pub fn rfc3339(seconds: i64) -> String {
     let moment = time::OffsetDateTime::from_unix_timestamp(seconds).ok();

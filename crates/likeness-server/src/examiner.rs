@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use likeness::capture::outcome::HoldSeen;
 use likeness::embed::{Embedding, FaceEncoder};
 use likeness::engine::Scratch;
 use likeness::examine::{Absent, Examination, NoAnswer, Options, Photograph, Watch};
@@ -143,6 +144,22 @@ impl FullExaminer {
     pub fn examine(&self, scratch: &mut Scratch, bytes: &[u8], watch: Watch) -> Result<Examined, NoAnswer> {
         let judged = self.judged(scratch, bytes, watch, |_| Ok::<_, NoAnswer>(()))?;
         self.embedded(scratch, judged, watch)
+    }
+
+    /// Examines a frame of a hold with all networks; the trail gets no photograph's liveness, since the answer has none.
+    ///
+    /// # Errors
+    /// The face is unfit, or a network failed.
+    pub fn hold(
+        &self,
+        scratch: &mut Scratch,
+        frame: Photograph,
+        digest: [u8; 32],
+        watch: Watch,
+    ) -> Result<HoldSeen, NoAnswer> {
+        let policy = &self.examiner.policy;
+        let judged = frame.examine(policy, false, watch)?.with_liveness(&self.spoof, policy, scratch, watch)?;
+        Ok(HoldSeen::of(&self.embedded(scratch, judged, watch)?, digest))
     }
 
     /// Embeds a judged face.

@@ -11,6 +11,7 @@ mod bench_report;
 mod calibrate_args;
 mod calibrate_report;
 mod calibration;
+mod captures;
 mod clock;
 mod codes;
 mod command;

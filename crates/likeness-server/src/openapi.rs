@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use likeness::capture::guide::Advice;
+use likeness::capture::steps::Prompt;
 use likeness::liveness::Liveness;
 use likeness::policy::{Action, ThresholdSource};
 use serde_json::{Value, json};
@@ -12,6 +13,7 @@ use utoipa::openapi::security::SecurityRequirement;
 use utoipa::openapi::{Content, Ref, RefOr, Response};
 use utoipa::{OpenApi, ToSchema};
 
+use crate::captures::{CapturePurpose, STATES};
 use crate::codes::codes;
 use crate::models::{FaultKind, Role, key};
 use crate::problem::{Code, LOADING, Problem};
@@ -46,6 +48,43 @@ pub struct CameraFrame {
     liveness: Option<bool>,
 }
 
+/// A form with a face, and perhaps a capture.
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "only described")]
+pub struct OneFace {
+    /// JPEG, PNG or WebP; with a capture, its best frame.
+    #[schema(value_type = String, format = Binary)]
+    file: Vec<u8>,
+    /// A completed capture for `liveness`, which this request uses up.
+    capture_id: Option<String>,
+}
+
+/// A form that begins a capture.
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "only described")]
+pub struct NewCapture {
+    /// `verify`, `enroll` or `liveness`.
+    #[schema(pattern = "^(verify|enroll|liveness)$")]
+    purpose: String,
+    /// The person's name; required for `verify` and `enroll`.
+    #[schema(pattern = "^[a-zA-Z0-9_-]{1,255}$")]
+    user_id: Option<String>,
+    /// The tenant; the default is the key's tenant, otherwise `default`.
+    #[schema(pattern = "^[a-zA-Z0-9_-]{0,255}$")]
+    tenant_id: Option<String>,
+}
+
+/// A form with a frame of a capture.
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "only described")]
+pub struct CaptureFrame {
+    /// JPEG, PNG or WebP; 640 x 480 pixels are enough.
+    #[schema(value_type = String, format = Binary)]
+    file: Vec<u8>,
+    /// `answer_sha256` of the last answer.
+    previous: String,
+}
+
 /// A form with two photographs.
 #[derive(ToSchema)]
 #[expect(dead_code, reason = "only described")]
@@ -68,14 +107,16 @@ pub struct OnePerson {
     /// The person's tenant; the default is the key's tenant, otherwise `default`.
     #[schema(pattern = "^[a-zA-Z0-9_-]{0,255}$")]
     tenant_id: Option<String>,
-    /// JPEG, PNG or WebP.
+    /// JPEG, PNG or WebP; with a capture, its best frame.
     #[schema(value_type = String, format = Binary)]
     file: Vec<u8>,
+    /// A completed capture for `verify` of this person, which this request uses up.
+    capture_id: Option<String>,
 }
 
 /// Describes a form that enrols: every field of a person's enrolment, and the field of its photographs.
 macro_rules! enrolment_form {
-    ($(#[$about:meta])* $name:ident, $(#[$photographs:meta])* $field:ident: $photograph:ty) => {
+    ($(#[$about:meta])* $name:ident, $($(#[$own:meta])* $field:ident: $type:ty),+) => {
         $(#[$about])*
         #[derive(ToSchema)]
         #[expect(dead_code, reason = "only described")]
@@ -100,8 +141,7 @@ macro_rules! enrolment_form {
             /// When the person expires. If absent, the stored time stays; a new person never expires.
             #[schema(format = DateTime)]
             expires_at: Option<String>,
-            $(#[$photographs])*
-            $field: $photograph,
+            $($(#[$own])* $field: $type,)+
         }
     };
 }
@@ -109,9 +149,11 @@ macro_rules! enrolment_form {
 enrolment_form! {
     /// A form that enrols.
     Enrolment,
-    /// JPEG, PNG or WebP.
+    /// JPEG, PNG or WebP; with a capture, its best frame.
     #[schema(value_type = String, format = Binary)]
-    file: Vec<u8>
+    file: Vec<u8>,
+    /// A completed capture for `enroll` of this person, which this request uses up.
+    capture_id: Option<String>
 }
 
 enrolment_form! {
@@ -207,7 +249,7 @@ pub struct ProblemBody {
 }
 
 /// Returns the possible values of each property with fixed values, taken from the code's types.
-fn words() -> [(&'static str, &'static str, Vec<&'static str>); 12] {
+fn words() -> [(&'static str, &'static str, Vec<&'static str>); 15] {
     let sources = || ThresholdSource::ALL.map(ThresholdSource::name).to_vec();
     let roles = || Role::ALL.map(key).to_vec();
     let reasons = || FaultKind::ALL.map(FaultKind::name).into_iter().chain([LOADING]).collect();
@@ -221,7 +263,10 @@ fn words() -> [(&'static str, &'static str, Vec<&'static str>); 12] {
         ("SearchResponse", "threshold_source", sources()),
         ("VerifyResponse", "recommended_action", Action::ALL.map(Action::name).to_vec()),
         ("LivenessVerdict", "verdict", Liveness::NAMES.to_vec()),
-        ("FrameResponse", "advice", Advice::ALL.map(Advice::code).to_vec()),
+        ("GuidanceResponse", "advice", Advice::ALL.map(Advice::code).to_vec()),
+        ("CaptureResponse", "purpose", CapturePurpose::ALL.map(|(name, _)| name).to_vec()),
+        ("CaptureResponse", "state", STATES.to_vec()),
+        ("CaptureResponse", "prompt", Prompt::WORDS.to_vec()),
         ("ErasureResponse", "erasure", vec!["done", "pending"]),
         ("DeleteResponse", "erasure", vec!["done", "pending"]),
     ]

@@ -34,6 +34,8 @@ pub enum Code {
     Forbidden,
     /// Verification of a spoof.
     AntispoofBlocked,
+    /// A capture does not count for the request.
+    CaptureRefused,
     /// No such route.
     NotFound,
     /// No person of this name is enrolled.
@@ -48,6 +50,8 @@ pub enum Code {
     EmbeddingContractMismatch,
     /// The idempotency key was used for another request.
     IdempotencyConflict,
+    /// A capture takes no frame.
+    CaptureEnded,
     /// The photograph or the body is too long.
     FileTooLarge,
     /// The bytes are neither JPEG, PNG nor WebP, or the body has an unsupported type or encoding.
@@ -72,7 +76,7 @@ pub enum Code {
 
 impl Code {
     /// Every code.
-    pub const ALL: [(Self, &'static str, u16); 26] = [
+    pub const ALL: [(Self, &'static str, u16); 28] = [
         (Self::FaceNotDetected, "FACE_NOT_DETECTED", 400),
         (Self::MultipleFaces, "MULTIPLE_FACES", 400),
         (Self::PoorImageQuality, "POOR_IMAGE_QUALITY", 400),
@@ -82,6 +86,7 @@ impl Code {
         (Self::Unauthorized, "UNAUTHORIZED", 401),
         (Self::Forbidden, "FORBIDDEN", 403),
         (Self::AntispoofBlocked, "ANTISPOOF_BLOCKED", 403),
+        (Self::CaptureRefused, "CAPTURE_REFUSED", 403),
         (Self::NotFound, "NOT_FOUND", 404),
         (Self::EmbeddingNotFound, "EMBEDDING_NOT_FOUND", 404),
         (Self::MethodNotAllowed, "METHOD_NOT_ALLOWED", 405),
@@ -89,6 +94,7 @@ impl Code {
         (Self::EmbeddingAlreadyExists, "EMBEDDING_ALREADY_EXISTS", 409),
         (Self::EmbeddingContractMismatch, "EMBEDDING_CONTRACT_MISMATCH", 409),
         (Self::IdempotencyConflict, "IDEMPOTENCY_CONFLICT", 409),
+        (Self::CaptureEnded, "CAPTURE_ENDED", 409),
         (Self::FileTooLarge, "FILE_TOO_LARGE", 413),
         (Self::UnsupportedMediaType, "UNSUPPORTED_MEDIA_TYPE", 415),
         (Self::RateLimitExceeded, "RATE_LIMIT_EXCEEDED", 429),

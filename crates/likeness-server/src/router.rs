@@ -17,8 +17,8 @@ use utoipa_axum::routes;
 use crate::admission;
 use crate::app::App;
 use crate::handler::{
-    compare, deepface, delete, detect, enroll, enroll_multi, erasure, frame, health, inspect, liveness, metrics, page,
-    persons, problem_page, records, search, verify,
+    captures, compare, deepface, delete, detect, enroll, enroll_multi, erasure, frame, health, inspect, liveness,
+    metrics, page, persons, problem_page, records, search, verify,
 };
 use crate::listen::Routers;
 use crate::openapi::{self, Document};
@@ -122,6 +122,8 @@ fn described(app: &App) -> OpenApiRouter<App> {
         .routes(behind(table::LIVENESS, routes!(liveness::liveness_route)))
         .routes(behind(table::DETECT, routes!(detect::detect_all)))
         .routes(behind(table::FRAMES, routes!(frame::frame)))
+        .routes(behind(table::CAPTURES, routes!(captures::begin_capture)))
+        .routes(behind(table::CAPTURE_FRAMES, routes!(captures::frame)))
         .routes(behind(table::COMPARE, routes!(compare::compare)))
         .routes(behind(table::INSPECT, routes!(inspect::inspect)))
         .routes(behind(table::PAGE, routes!(deepface::greet)))

@@ -60,8 +60,8 @@ pub struct Route {
 impl Route {
     /// Whether the route compares faces with a threshold.
     pub fn judges(&self) -> bool {
-        self.images > 0 && self.needs.roles().contains(&Role::Embedder) && *self != DEEPFACE_REPRESENT
-            || *self == INSPECT
+        let compares = ![DEEPFACE_REPRESENT, CAPTURE_FRAMES].contains(self);
+        self.images > 0 && self.needs.roles().contains(&Role::Embedder) && compares || *self == INSPECT
     }
 
     /// Whether the route compares faces with the threshold of the policy.
@@ -81,7 +81,8 @@ impl Route {
 
     /// Whether a response of this route and status is logged only at level debug, because it is frequent.
     pub fn is_quiet(name: &str, status: u16) -> bool {
-        name == HEALTH.name || status < 400 && [METRICS, PAGE].iter().any(|route| route.name == name)
+        name == HEALTH.name
+            || status < 400 && [METRICS, PAGE, FRAMES, CAPTURE_FRAMES].iter().any(|route| route.name == name)
     }
 
     /// Returns the largest body of this route, if each photograph has at most `file` bytes and may be in
@@ -130,6 +131,10 @@ pub const COMPARE: Route = route("compare", Needs::Embedding, false, Some(Scope:
 pub const DETECT: Route = route("faces/detect-all", Needs::Detector, false, Some(Scope::Verify), 1);
 /// Guides the person in front of a camera, frame by frame.
 pub const FRAMES: Route = route("frames", Needs::Detector, false, Some(Scope::Verify), 1);
+/// Begins a capture.
+pub const CAPTURES: Route = route("captures", Needs::All, true, Some(Scope::Capture), 0);
+/// Takes a frame of a capture.
+pub const CAPTURE_FRAMES: Route = route("captures/frames", Needs::All, true, Some(Scope::Capture), 1);
 /// Returns the intermediate results of the networks.
 pub const INSPECT: Route = route("inspect", Needs::Detector, false, Some(Scope::Inspect), 2);
 /// Returns decision records.
@@ -147,7 +152,7 @@ pub const PAGE: Route = route("page", Needs::Nothing, false, None, 0);
 pub const ANSWERING: [Route; 9] = [VERIFY, ENROLL, ENROLL_MULTI, LIVENESS, SEARCH, COMPARE, DETECT, FRAMES, INSPECT];
 
 /// Every route.
-pub const EVERY: [Route; 22] = [
+pub const EVERY: [Route; 24] = [
     HEALTH,
     VERIFY,
     ENROLL,
@@ -164,6 +169,8 @@ pub const EVERY: [Route; 22] = [
     COMPARE,
     DETECT,
     FRAMES,
+    CAPTURES,
+    CAPTURE_FRAMES,
     INSPECT,
     RECORDS,
     METRICS,

@@ -5,6 +5,7 @@
 
 use std::time::Duration;
 
+use likeness::capture::outcome::Rule;
 use likeness::liveness::Liveness;
 use metrics::{Counter, counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram};
 use metrics_exporter_prometheus::{BuildError, Matcher, PrometheusBuilder, PrometheusHandle};
@@ -33,7 +34,7 @@ const PROBABILITIES: &[f64] = &[0.05, 0.1, 0.2, 0.25, 0.3, 0.35, 0.4, 0.5, 0.6, 
 const SCORES: &[f64] = &[10.0, 20.0, 30.0, 40.0, 50.0, 60.0, 70.0, 80.0, 90.0];
 
 /// Every family.
-const FAMILIES: [(&str, FamilyKind, &str); 30] = [
+const FAMILIES: [(&str, FamilyKind, &str); 32] = [
     ("likeness_build_info", FamilyKind::Gauge, "Always 1; the labels name the version, the commit and the kernels."),
     ("likeness_start_time_seconds", FamilyKind::Gauge, "When the service began, in seconds since 1970."),
     ("likeness_ready", FamilyKind::Gauge, "1 if /api/v1/health/ready answers 200."),
@@ -47,6 +48,8 @@ const FAMILIES: [(&str, FamilyKind, &str); 30] = [
     ("likeness_queue_wait_seconds", FamilyKind::Histogram(STAGES), "How long admitted work waited for a core."),
     ("likeness_verdicts_total", FamilyKind::Counter, "Verdicts about persons and pairs of photographs."),
     ("likeness_liveness_total", FamilyKind::Counter, "What both spoof networks decided together."),
+    ("likeness_captures_total", FamilyKind::Counter, "Captures, by what became of them."),
+    ("likeness_capture_failures_total", FamilyKind::Counter, "Captures that failed, by the rule."),
     ("likeness_distance", FamilyKind::Histogram(DISTANCES), "Cosine distances that were compared with a threshold."),
     ("likeness_live_probability", FamilyKind::Histogram(PROBABILITIES), "Live probabilities of judged faces."),
     ("likeness_quality_score", FamilyKind::Histogram(SCORES), "Quality of examined faces, 0 to 100."),
@@ -92,6 +95,8 @@ const OUTCOMES: [&str; 3] = ["answered", "refused", "failed"];
 pub const NO_ROUTE: &str = "none";
 /// The label `code` of a response without an error code.
 const NO_CODE: &str = "none";
+/// What becomes of a capture.
+const CAPTURES: [&str; 5] = ["begun", "completed", "ended", "used", "refused"];
 /// The outcomes of a reload.
 const RELOADS: [&str; 2] = ["done", "refused"];
 
@@ -140,11 +145,13 @@ fn begin(kernels: &'static str) {
     for name in ["likeness_queue_wait_seconds", "likeness_live_probability", "likeness_quality_score"] {
         let _ = histogram!(name);
     }
-    let labelled: [(&'static str, &'static str, &[&'static str]); 7] = [
+    let labelled: [(&'static str, &'static str, &[&'static str]); 9] = [
         ("likeness_verdicts_total", "verdict", &VERDICTS),
         ("likeness_liveness_total", "verdict", &Liveness::NAMES),
         ("likeness_panics_total", "during", &["decode", "handler", "work"]),
         ("likeness_reloads_total", "outcome", &RELOADS),
+        ("likeness_captures_total", "outcome", &CAPTURES),
+        ("likeness_capture_failures_total", "rule", &Rule::ALL.map(Rule::code)),
         ("likeness_journal_total", "outcome", &["kept", "lost"]),
         ("likeness_limited_total", "scope", &["address", "key"]),
         ("likeness_limited_total", "scope", &Limit::ALL.map(|(limit, _)| limit.name())),
@@ -221,6 +228,16 @@ pub fn request(route: &'static str, status: u16, code: Option<&'static str>, ela
 /// Counts a request that a rate limit or a limit of failures refused.
 pub fn limited(scope: String) {
     counter!("likeness_limited_total", "scope" => scope).increment(1);
+}
+
+/// Counts what became of a capture.
+pub fn capture(outcome: &'static str) {
+    counter!("likeness_captures_total", "outcome" => outcome).increment(1);
+}
+
+/// Counts a rule that a capture failed, if it failed one.
+pub fn capture_failed(rule: Option<&'static str>) {
+    rule.into_iter().for_each(|rule| counter!("likeness_capture_failures_total", "rule" => rule).increment(1));
 }
 
 /// Counts a reload, done or refused.

@@ -132,7 +132,7 @@ pub enum KeyCommand {
 pub struct NewKey {
     #[command(flatten)]
     pub place: StorePlace,
-    /// Of verify, enroll, replace, delete, persons, admin (with these three), export, inspect, represent, metrics and audit, with commas
+    /// Of verify, enroll, replace, delete, persons, admin (with these three), export, inspect, represent, metrics, audit and capture, with commas
     #[arg(long, value_name = "SCOPES")]
     pub scopes: Scopes,
     /// The only tenant that it is good for, or `*`

@@ -47,6 +47,21 @@ pub struct FaceSeen {
     pub quality: Quality,
 }
 
+/// The notes on a capture that ended or was used.
+#[derive(Debug, Clone)]
+pub struct CaptureSeen {
+    /// The number of the capture.
+    pub id: String,
+    /// What the capture is for.
+    pub purpose: &'static str,
+    /// How many frames were taken.
+    pub frames: u32,
+    /// The BLAKE3 hash of the frame that counts.
+    pub best: Option<[u8; 32]>,
+    /// The rule that was failed.
+    pub failed: Option<&'static str>,
+}
+
 /// The notes on the weights.
 #[derive(Debug, Clone)]
 pub struct ModelsSeen {
@@ -73,6 +88,8 @@ pub struct Seen {
     pub verdict: Option<&'static str>,
     /// The reasons against acceptance.
     pub reasons: Vec<&'static str>,
+    /// The capture that ended, or was used.
+    pub capture: Option<CaptureSeen>,
     /// The policy that the request began with.
     pub policy: Option<Policy>,
     /// The weights that the request began with.
@@ -104,6 +121,7 @@ impl Trail {
             threshold,
             verdict,
             reasons,
+            capture,
             // The whole request's trail has these from its beginning.
             policy: _,
             models: _,
@@ -118,6 +136,7 @@ impl Trail {
         seen.reasons.extend(reasons);
         seen.threshold = seen.threshold.or(threshold);
         seen.verdict = seen.verdict.or(verdict);
+        seen.capture = seen.capture.take().or(capture);
     }
 
     /// Runs a future whose notes go to this trail.
@@ -169,6 +188,11 @@ pub fn models(policy: Policy, models: impl FnOnce() -> ModelsSeen) {
 /// Notes the id and the tenant of the request's key.
 pub fn caller(key: &str, tenant: Option<&str>) {
     note(|seen| (seen.key, seen.key_tenant) = (key.to_owned(), tenant.map(str::to_owned)));
+}
+
+/// Notes a capture that ended or was used.
+pub fn capture(capture: CaptureSeen) {
+    note(|seen| seen.capture = Some(capture));
 }
 
 /// Notes the person whom the request names, as a digest.

@@ -12,11 +12,13 @@ use likeness::verdict::Similarity;
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use super::captures::captured;
 use super::liveness::message;
 use super::person::{NotComparedResponse, Who, ask, closed, nothing_comparable, template};
 use super::terms::terms;
 use crate::admission::caller::{Caller, lacking};
 use crate::app::{App, ModelResponse};
+use crate::captures::CapturePurpose;
 use crate::clock::{Stopwatch, now};
 use crate::examiner::{Examined, reach, round};
 use crate::form::{Form, Truth};
@@ -53,6 +55,8 @@ pub struct EnrollResponse {
     not_compared: NotComparedResponse,
     /// The weights that were used.
     model: ModelResponse,
+    /// The capture that the request used; null if it named none.
+    capture_id: Option<String>,
 }
 
 /// Enrols a person.
@@ -75,6 +79,7 @@ pub async fn enroll(
     if let Some(replayed) = request.answered(&app).await? {
         return Ok(replayed);
     }
+    let capture_id = captured(&app, (&form, &caller), CapturePurpose::Enroll, Some(&request.who), &bytes).await?;
     let examined = app.work.run(move |scratch| {
         let (mut watch, rule) = (Stopwatch::start(), examiner.examiner.policy.enroll);
         let judged =
@@ -92,6 +97,7 @@ pub async fn enroll(
         liveness_score: round(examined.liveness().scores().live_probability(), 6),
         not_compared: NotComparedResponse::default(),
         model,
+        capture_id,
     };
     request.store(&app, vec![examined], move |not_compared| EnrollResponse { not_compared, ..answer.clone() }).await
 }

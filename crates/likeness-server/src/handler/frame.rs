@@ -28,9 +28,9 @@ pub struct FrameFace {
     confidence: f64,
 }
 
-/// The guidance for a frame.
-#[derive(Debug, Serialize, ToSchema)]
-pub struct FrameResponse {
+/// The face of a frame, and the advice for the person.
+#[derive(Debug, Default, Serialize, ToSchema)]
+pub struct GuidanceResponse {
     /// The most urgent advice for the person; null if the face is well placed.
     advice: Option<&'static str>,
     /// The number of faces.
@@ -41,6 +41,13 @@ pub struct FrameResponse {
     image_dimensions: SizeResponse,
     /// Always 0: frames are not turned.
     rotated: u16,
+}
+
+/// The guidance for a frame.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct FrameResponse {
+    #[serde(flatten)]
+    guidance: GuidanceResponse,
     /// The judgement of liveness; null if the request did not ask for it, or no face can be judged.
     liveness: Option<LivenessVerdict>,
     /// The time of each stage, in milliseconds.
@@ -48,8 +55,15 @@ pub struct FrameResponse {
     timing_ms: Timings,
 }
 
-impl FrameResponse {
-    fn of(frame: &Photograph, advice: Option<Advice>) -> Self {
+impl GuidanceResponse {
+    /// Returns the guidance while a prompt says to turn the head.
+    #[must_use]
+    pub fn turning(self) -> Self {
+        Self { advice: self.advice.filter(|advice| *advice != Advice::LookStraight.code()), ..self }
+    }
+
+    /// Describes the largest face of a frame.
+    pub fn of(frame: &Photograph, advice: Option<Advice>) -> Self {
         let detected = frame.detected();
         let largest = detected.faces.iter().max_by_key(|face| face.area.pixels());
         let of_file = |face: &Face| detected.look.in_file(face);
@@ -64,8 +78,6 @@ impl FrameResponse {
             face,
             image_dimensions: SizeResponse::of(&detected.look),
             rotated: detected.look.rotated,
-            liveness: None,
-            timing_ms: Timings::new(),
         }
     }
 }
@@ -89,7 +101,8 @@ pub async fn frame(State(app): State<App>, form: Form) -> Result<Json<FrameRespo
     let answer = app.work.run(move |scratch| {
         let mut watch = Stopwatch::start();
         let frame = examiner.frame(scratch, &bytes, &mut |stage| watch.lap(stage))?;
-        let mut answer = FrameResponse::of(&frame, advice(&frame, &examiner.policy));
+        let guidance = GuidanceResponse::of(&frame, advice(&frame, &examiner.policy));
+        let mut answer = FrameResponse { guidance, liveness: None, timing_ms: Timings::new() };
         if let (Some(spoof), Ok(face)) = (&spoof, frame.examine(&examiner.policy, true, &mut |stage| watch.lap(stage)))
         {
             trail::face(&face);

@@ -1,13 +1,16 @@
 //! `POST /api/v1/liveness` judges whether the face of a photograph is live.
 
-use axum::Json;
 use axum::extract::State;
+use axum::{Extension, Json};
 use likeness::liveness::Liveness;
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use super::captures::captured;
 use super::response::LivenessVerdict;
+use crate::admission::caller::Caller;
 use crate::app::App;
+use crate::captures::CapturePurpose;
 use crate::clock::Stopwatch;
 use crate::examiner::round;
 use crate::form::Form;
@@ -23,10 +26,12 @@ pub struct LivenessResponse {
     score: f64,
     /// The live probability, or 1 minus it if that is larger.
     confidence: f64,
-    /// Always `passive`.
+    /// `capture` if the request used a capture, otherwise `passive`.
     challenge: &'static str,
-    /// Always true: there is no challenge.
+    /// Always true: a capture that does not count is `CAPTURE_REFUSED`.
     challenge_completed: bool,
+    /// The capture that the request used; null if it named none.
+    capture_id: Option<String>,
     #[serde(flatten)]
     verdict: LivenessVerdict,
     /// Why the verdict is `indeterminate`.
@@ -36,14 +41,15 @@ pub struct LivenessResponse {
 }
 
 impl LivenessResponse {
-    fn new(judged: &Liveness) -> Self {
+    fn new(judged: &Liveness, capture_id: Option<String>) -> Self {
         let live = judged.scores().live_probability();
         Self {
             is_live: matches!(judged, Liveness::Live(_)),
             score: round(100.0 * live, 2),
             confidence: round(live.max(1.0 - live), 4),
-            challenge: "passive",
+            challenge: if capture_id.is_some() { "capture" } else { "passive" },
             challenge_completed: true,
+            capture_id,
             verdict: judged.into(),
             doubt: judged.doubt().map(|doubt| doubt.code()),
             message: message(judged),
@@ -65,17 +71,22 @@ pub fn message(judged: &Liveness) -> String {
 /// # Errors
 /// The photograph's own, or `MODEL_UNAVAILABLE`: never a verdict.
 #[utoipa::path(post, operation_id = "liveness", path = "/api/v1/liveness", tag = "faces",
-    request_body(content = crate::openapi::OneFile, content_type = "multipart/form-data"),
+    request_body(content = crate::openapi::OneFace, content_type = "multipart/form-data"),
     responses((status = 200, description = "live, spoof or indeterminate", body = LivenessResponse)))]
-pub async fn liveness_route(State(app): State<App>, form: Form) -> Result<Json<LivenessResponse>, Problem> {
+pub async fn liveness_route(
+    State(app): State<App>,
+    Extension(caller): Extension<Caller>,
+    form: Form,
+) -> Result<Json<LivenessResponse>, Problem> {
     let bytes = form.file("file")?;
     let models = app.models.now();
     LIVENESS.needs.met(&models)?;
     let (examiner, spoof) = (app.examiner(&models)?, models.spoof()?);
+    let capture_id = captured(&app, (&form, &caller), CapturePurpose::Liveness, None, &bytes).await?;
     let judged = app.work.run(move |scratch| {
         let mut watch = Stopwatch::start();
         let face = examiner.subject(scratch, &bytes, &mut |stage| watch.lap(stage))?;
         Ok(*examiner.judge(&spoof, scratch, face, &mut |stage| watch.lap(stage))?.liveness())
     });
-    Ok(Json(LivenessResponse::new(&judged.await?)))
+    Ok(Json(LivenessResponse::new(&judged.await?, capture_id)))
 }

@@ -1,6 +1,7 @@
 //! Each file handles one route or a few similar ones: it reads the request and returns the response. A
 //! handler requests its networks by role, so it can't respond without them.
 
+pub mod captures;
 pub mod compare;
 pub mod deepface;
 pub mod delete;

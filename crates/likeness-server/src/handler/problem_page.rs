@@ -39,6 +39,12 @@ fn explained(code: Code) -> (&'static str, &'static str) {
             ("Every stored template is of other models.", "Enrol the person again, with replace=true.")
         }
         Code::IdempotencyConflict => ("The Idempotency-Key was used for another request.", "Use a key of its own."),
+        Code::CaptureEnded => {
+            ("The capture takes no frame: it ended, or the frame came out of order.", "Begin another capture.")
+        }
+        Code::CaptureRefused => {
+            ("The capture does not count for this request. The record names the rule.", "Begin another capture.")
+        }
         Code::FileTooLarge => ("A photograph or body is too long.", "Send a smaller file."),
         Code::UnsupportedMediaType => {
             ("The body or photograph is of another kind.", "Send JPEG, PNG or WebP in a form.")

@@ -66,7 +66,7 @@ impl LandmarksResponse {
 }
 
 /// A width and a height.
-#[derive(Debug, Clone, Copy, Serialize, ToSchema)]
+#[derive(Debug, Clone, Copy, Default, Serialize, ToSchema)]
 pub struct SizeResponse {
     /// Pixels across.
     pub width: usize,

@@ -17,12 +17,14 @@ use likeness::verdict::{Decision, Verdict, verify as decide};
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use super::captures::captured;
 use super::liveness::message;
 use super::person::{NotComparedResponse, Who, ask, confidence, note_failures, nothing_comparable, within_budget};
 use super::response::{LivenessVerdict, SimilarityResponse};
 use crate::admission::RequestId;
 use crate::admission::caller::Caller;
 use crate::app::{App, ModelResponse};
+use crate::captures::CapturePurpose;
 use crate::clock::{Stopwatch, Timings, now};
 use crate::examiner::{FullExaminer, reach, round};
 use crate::form::Form;
@@ -82,6 +84,8 @@ pub struct VerifyResponse {
     timing_ms: Timings,
     /// The id of the request, which the log contains too.
     request_id: String,
+    /// The capture that the request used; null if it named none.
+    capture_id: Option<String>,
 }
 
 /// The results of the models, and the decision.
@@ -112,6 +116,7 @@ pub async fn verify(
     let user = who.subject.as_str();
     let template = template.ok_or_else(|| nothing_comparable(not_compared).with("user_id", user))?;
     let age = person.newest(&space).map_or(0, |newest| now() - newest);
+    let capture_id = captured(&app, (&form, &caller), CapturePurpose::Verify, Some(&who), &bytes).await?;
     let threshold = examiner.examiner.policy.threshold_at(age);
     trail::threshold(threshold);
     let block = app.settings.block_spoofs;
@@ -127,7 +132,8 @@ pub async fn verify(
     if !matches!(verdict, Verdict::Accept(_)) {
         note_failure(&app, &who, &caller).await?;
     }
-    Ok(Json(answer(measured, not_compared.into(), model, request_id)))
+    let answer = answer(measured, not_compared.into(), model, request_id);
+    Ok(Json(VerifyResponse { capture_id, ..answer }))
 }
 
 /// Loads the person, unless the caller has failed too often for this person. A request for an unknown person
@@ -215,5 +221,6 @@ fn answer(
         model,
         timing_ms: timings,
         request_id,
+        capture_id: None,
     }
 }

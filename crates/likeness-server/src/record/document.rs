@@ -51,6 +51,24 @@ pub struct Record {
     pub verdict: Option<String>,
     /// The reasons against acceptance.
     pub reasons: Vec<String>,
+    /// The capture that ended with this request, or was used by it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub capture: Option<CaptureRecord>,
+}
+
+/// A capture that ended or was used.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct CaptureRecord {
+    /// The number of the capture.
+    pub id: String,
+    /// What the capture is for.
+    pub purpose: String,
+    /// How many frames were taken.
+    pub frames: u32,
+    /// The keyed hash of the frame that counts.
+    pub best: Option<String>,
+    /// The rule that was failed; null if the capture counts.
+    pub failed: Option<String>,
 }
 
 /// A version of the program.
@@ -323,5 +341,8 @@ pub fn mode(name: &str) -> Option<Mode> {
 
 /// Whether a request judged a face, and so gets a record.
 pub fn is_judging(seen: &Seen) -> bool {
-    seen.verdict.is_some() || !seen.distances.is_empty() || seen.photographs.iter().any(|one| one.liveness.is_some())
+    seen.verdict.is_some()
+        || seen.capture.is_some()
+        || !seen.distances.is_empty()
+        || seen.photographs.iter().any(|one| one.liveness.is_some())
 }

@@ -15,7 +15,7 @@ use likeness::policy::Policy;
 use metrics::counter;
 use serde_json::{Value, json};
 
-use super::document::{KIND, ModelsRecord, PhotographRecord, Program, Record, Rule, is_judging, rules};
+use super::document::{CaptureRecord, KIND, ModelsRecord, PhotographRecord, Program, Record, Rule, is_judging, rules};
 use crate::clock::now;
 use crate::hex::hex;
 use crate::jws::Signer;
@@ -165,6 +165,13 @@ impl Records {
             }),
             verdict: seen.verdict.map(str::to_owned),
             reasons: seen.reasons.iter().map(|reason| (*reason).to_owned()).collect(),
+            capture: seen.capture.as_ref().map(|capture| CaptureRecord {
+                id: capture.id.clone(),
+                purpose: capture.purpose.into(),
+                frames: capture.frames,
+                best: capture.best.as_ref().map(|digest| self.hash(digest)),
+                failed: capture.failed.map(str::to_owned),
+            }),
         }
     }
 

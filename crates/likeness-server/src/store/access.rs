@@ -44,11 +44,13 @@ pub enum Scope {
     Export = 512,
     /// Read whole decision records.
     Audit = 1024,
+    /// Begin captures and send their frames.
+    Capture = 2048,
 }
 
 impl Scope {
     /// Every scope with its name.
-    pub const ALL: [(&'static str, Self); 11] = [
+    pub const ALL: [(&'static str, Self); 12] = [
         ("verify", Self::Verify),
         ("enroll", Self::Enroll),
         ("admin", Self::Admin),
@@ -60,6 +62,7 @@ impl Scope {
         ("persons", Self::Persons),
         ("export", Self::Export),
         ("audit", Self::Audit),
+        ("capture", Self::Capture),
     ];
 
     /// Returns the scope's name.

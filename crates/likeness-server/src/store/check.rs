@@ -57,6 +57,9 @@ impl Table {
             Self::Erasure => {
                 ("SELECT * FROM erasure WHERE id > ?1 ORDER BY id LIMIT ?2", "SELECT count(*) FROM erasure")
             }
+            Self::Capture => {
+                ("SELECT * FROM capture WHERE id > ?1 ORDER BY id LIMIT ?2", "SELECT count(*) FROM capture")
+            }
         }
     }
 
@@ -64,7 +67,7 @@ impl Table {
     fn first(self) -> Value {
         match self {
             Self::Person | Self::Gone | Self::Answer | Self::Journal => Value::Int(i64::MIN),
-            Self::Failure | Self::Access | Self::Erasure => Value::Bytes(Vec::new()),
+            Self::Failure | Self::Access | Self::Erasure | Self::Capture => Value::Bytes(Vec::new()),
         }
     }
 }
@@ -122,6 +125,7 @@ impl Store {
             Table::Failure => Ok(self.failure_opens(row.columns())),
             Table::Journal => Ok(self.opened_entry(row).is_ok()),
             Table::Erasure => Ok(self.erasure_opens(row)),
+            Table::Capture => Ok(self.opened_capture(row).is_ok()),
             Table::Access => {
                 checked.keys += 1;
                 Ok(self.opened_key(row).is_ok())

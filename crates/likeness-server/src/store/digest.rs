@@ -27,12 +27,22 @@ pub enum Table {
     Erasure,
     /// The journal.
     Journal,
+    /// Captures under way.
+    Capture,
 }
 
 impl Table {
     /// Every table, in the order of the digests in `meta`.
-    pub const ALL: [Self; 7] =
-        [Self::Person, Self::Gone, Self::Answer, Self::Failure, Self::Access, Self::Erasure, Self::Journal];
+    pub const ALL: [Self; 8] = [
+        Self::Person,
+        Self::Gone,
+        Self::Answer,
+        Self::Failure,
+        Self::Access,
+        Self::Erasure,
+        Self::Journal,
+        Self::Capture,
+    ];
 
     /// Returns the table's name in the database.
     pub fn name(self) -> &'static str {
@@ -44,6 +54,7 @@ impl Table {
             Self::Access => "access",
             Self::Erasure => "erasure",
             Self::Journal => "journal",
+            Self::Capture => "capture",
         }
     }
 }

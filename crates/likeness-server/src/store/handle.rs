@@ -40,6 +40,7 @@ pub(super) struct Secrets {
     pub(super) erasures: Key,
     pub(super) signing: Key,
     pub(super) journal: Key,
+    pub(super) captures: Key,
     pub(super) subjects: Key,
     pub(super) digests: DigestKeys,
 }
@@ -57,6 +58,7 @@ impl Secrets {
             erasures: key("erasures"),
             signing: key("signing"),
             journal: key("journal"),
+            captures: key("captures"),
             subjects: key("record hashes"),
             digests: DigestKeys { rows: key("row digests"), seal: key("table digests") },
         }
@@ -151,9 +153,9 @@ impl Store {
         });
     }
 
-    /// Erases expired persons and finishes pending erasures. The next turn tries again what failed.
+    /// Erases expired persons and captures, and finishes pending erasures. The next turn tries again what failed.
     pub(super) fn tidy(&self, now: i64) {
-        let swept = self.sweep(now);
+        let swept = self.sweep(now).and_then(|_| self.sweep_captures(now));
         if self.unscrubbed.load(Ordering::Acquire) {
             self.scrub();
         }

@@ -6,6 +6,7 @@
 
 mod access;
 mod archive;
+mod capture;
 mod check;
 mod digest;
 mod enroll;
@@ -35,6 +36,7 @@ mod vectors;
 
 pub use access::{ApiKey, Grant, Scope, Scopes};
 pub use archive::Archive;
+pub use capture::{CaptureId, CaptureRow, unhex_capture};
 pub use check::Checked;
 pub use enroll::{Answered, Enrollment, Idempotency, Mode, Outcome};
 pub use erase::{Erased, ErasureId, ErasureState, unhex_erasure};
@@ -70,7 +72,9 @@ mod postgres_tests;
 #[cfg(test)]
 mod sqlite_tests;
 #[cfg(test)]
-mod suite;
+pub(crate) mod suite;
+#[cfg(test)]
+mod suite_captures;
 #[cfg(test)]
 mod suite_index;
 #[cfg(test)]

@@ -4,6 +4,7 @@ use std::str::FromStr as _;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::suite::{Place, SUITE};
+use super::suite_captures::CAPTURES;
 use super::suite_index::MORE;
 use super::suite_persons::PERSONS;
 use super::*;
@@ -25,7 +26,7 @@ impl Cluster {
 #[test]
 fn the_suite() {
     let Some(cluster) = Cluster::start("the_suite") else { return };
-    for (name, test) in SUITE.into_iter().chain(MORE).chain(PERSONS) {
+    for (name, test) in SUITE.into_iter().chain(MORE).chain(PERSONS).chain(CAPTURES) {
         let place = cluster.place();
         let outcome = std::panic::catch_unwind(|| test(&place));
         assert!(outcome.is_ok(), "PostgreSQL: {name}");
@@ -40,6 +41,12 @@ fn everybody_moves_from_sqlite_to_postgresql_and_back() {
     super::transfer_tests::between(&file.store(), &server.store(), &super::transfer_tests::Aside::new());
     let other = cluster.place();
     super::transfer_tests::between(&other.store(), &back.store(), &super::transfer_tests::Aside::new());
+}
+
+#[test]
+fn no_attack_on_a_capture_passes() {
+    let Some(cluster) = Cluster::start("no_attack_on_a_capture_passes") else { return };
+    crate::captures::tests::attacks(&cluster.place());
 }
 
 #[test]

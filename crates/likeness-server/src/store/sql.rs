@@ -167,8 +167,8 @@ pub trait Database: Send + Sync {
 }
 
 /// The version of the tables and of the sealed contents. Version 1 used ids of embedding spaces that no
-/// longer exist; 2 had neither consents nor expiry; 3 had no journal.
-pub const LAYOUT: i64 = 4;
+/// longer exist; 2 had neither consents nor expiry; 3 had no journal; 4 had no captures.
+pub const LAYOUT: i64 = 5;
 
 /// The purpose of opening a store.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -182,7 +182,7 @@ pub enum Purpose {
 }
 
 /// The statements that create the tables. PostgreSQL has other names for two types.
-pub const TABLES: [&str; 17] = [
+pub const TABLES: [&str; 19] = [
     "CREATE TABLE meta (one INTEGER PRIMARY KEY CHECK (one = 1), layout INTEGER NOT NULL, master BLOB NOT NULL, \
      root BLOB NOT NULL, revision INTEGER NOT NULL, digests BLOB NOT NULL)",
     "CREATE TABLE person (id INTEGER PRIMARY KEY, tenant BLOB NOT NULL, name BLOB NOT NULL, version INTEGER NOT NULL, \
@@ -201,6 +201,8 @@ pub const TABLES: [&str; 17] = [
     "CREATE INDEX erasure_done ON erasure (done) WHERE done = 0",
     "CREATE TABLE journal (seq INTEGER PRIMARY KEY, id BLOB NOT NULL, data BLOB NOT NULL)",
     "CREATE INDEX journal_id ON journal (id)",
+    "CREATE TABLE capture (id BLOB PRIMARY KEY NOT NULL, ends_at INTEGER NOT NULL, turn INTEGER NOT NULL, data BLOB NOT NULL)",
+    "CREATE INDEX capture_ends_at ON capture (ends_at)",
     "CREATE TABLE access (id BLOB PRIMARY KEY NOT NULL, hash BLOB NOT NULL, scopes INTEGER NOT NULL, made_at INTEGER NOT NULL, \
      expires_at INTEGER NOT NULL, per_minute INTEGER NOT NULL, revoked_at INTEGER NOT NULL, data BLOB NOT NULL)",
 ];

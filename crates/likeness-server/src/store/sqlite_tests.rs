@@ -7,13 +7,14 @@ use std::path::PathBuf;
 use std::process::Command;
 
 use super::suite::{NEW, NOW, Place, SUITE, enroll, enrollment, fresh, request, subject, tenant};
+use super::suite_captures::CAPTURES;
 use super::suite_index::MORE;
 use super::suite_persons::PERSONS;
 use super::*;
 
 #[test]
 fn the_suite() {
-    for (name, test) in SUITE.into_iter().chain(MORE).chain(PERSONS) {
+    for (name, test) in SUITE.into_iter().chain(MORE).chain(PERSONS).chain(CAPTURES) {
         let place = Place::sqlite();
         let outcome = std::panic::catch_unwind(|| test(&place));
         assert!(outcome.is_ok(), "SQLite: {name}");

@@ -100,6 +100,9 @@ fn filled(place: &Place) -> String {
         NewEntry { id: Some(id.to_owned()), at: NOW, kind: "policy", body }
     };
     store.append(&[entry("a"), entry("b")]).unwrap();
+    for content in [b"a state".as_slice(), b"another"] {
+        store.begin_capture(NOW + 1_000_000_000, content).unwrap();
+    }
     assert!(store.check().unwrap().right());
     text.to_string()
 }
@@ -185,7 +188,7 @@ pub fn every_change_is_refused_or_found(place: &Place) {
     let names: Vec<_> = editor.tables.iter().map(|(table, _)| table.as_str()).collect();
     assert_eq!(
         names,
-        ["access", "answer", "erasure", "failure", "gone", "journal", "meta", "person"],
+        ["access", "answer", "capture", "erasure", "failure", "gone", "journal", "meta", "person"],
         "the tables of the schema"
     );
     editor.copy();
@@ -226,6 +229,7 @@ pub fn what_once_was_is_found_when_it_is_put_back(place: &Place) {
     store.erase(&tenant(), &subject("eve"), NOW).unwrap();
     let body = serde_json::json!({});
     store.append(&[NewEntry { id: Some("c".into()), at: NOW, kind: "policy", body }]).unwrap();
+    store.begin_capture(NOW + 1_000_000_000, b"a third").unwrap();
     let now: Vec<_> = editor.tables.iter().map(|(table, _)| table.clone()).collect();
     for table in &now {
         assert!(editor.run(&format!("CREATE TABLE now_{table} AS SELECT * FROM {table}"), &[]));

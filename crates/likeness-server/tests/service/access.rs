@@ -4,11 +4,11 @@ use crate::support::{Ground, Request, Service};
 
 const KEY: &str = "a-key-of-the-tests-of-32-letters";
 
-/// The id of an erasure that does not exist.
+/// The id of an erasure, or of a capture, that does not exist.
 const ERASURE: &str = "0123456789abcdef0123456789abcdef";
 
 /// The routes that need a key, by method and path.
-pub const BEHIND_A_KEY: [(&str, &str); 20] = [
+pub const BEHIND_A_KEY: [(&str, &str); 22] = [
     ("POST", "/api/v1/verify"),
     ("POST", "/api/v1/enroll"),
     ("POST", "/api/v1/enroll/multi"),
@@ -29,6 +29,8 @@ pub const BEHIND_A_KEY: [(&str, &str); 20] = [
     ("GET", "/api/v1/erasures/0123456789abcdef0123456789abcdef"),
     ("GET", "/api/v1/tenants"),
     ("GET", RECORD),
+    ("POST", "/api/v1/captures"),
+    ("POST", "/api/v1/captures/0123456789abcdef0123456789abcdef/frames"),
 ];
 
 /// A decision record's address.
@@ -85,7 +87,7 @@ fn every_route_but_health_asks_for_a_key_and_says_how() {
     let described = service.get("/openapi.json").json();
     let filled = |path: &String| match path.as_str() {
         "/api/v1/records/{id}" => RECORD.to_owned(),
-        other => other.replace("{user_id}", "ann").replace("{erasure_id}", ERASURE),
+        other => other.replace("{user_id}", "ann").replace("{erasure_id}", ERASURE).replace("{capture_id}", ERASURE),
     };
     let described = described["paths"].as_object().unwrap().keys().map(filled);
     let known = |path: &String| OPEN.contains(&path.as_str()) || BEHIND_A_KEY.iter().any(|(_, behind)| behind == path);

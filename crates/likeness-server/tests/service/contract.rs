@@ -13,6 +13,10 @@ use likeness::image::resize::resize;
 use likeness::image::{Limits, decode};
 use serde_json::{Value, json};
 
+mod captures;
+
+use captures::{begin, captures, frames};
+
 use crate::support::{Answer, Ground, PATIENCE, Request, Service};
 
 /// A route's description, how it is called, and the fields of its photographs.
@@ -64,8 +68,16 @@ const ERASURE: Route =
 /// The route with the id of a record that does not exist.
 const RECORD: Route =
     route("GET /api/v1/records/{id}", "/api/v1/records/01890000-0000-7000-8000-000000000000", &[], false);
+const BEGIN: Route = route("POST /api/v1/captures", "/api/v1/captures", &[], false);
+/// The route with the id of a capture that does not exist.
+const FRAME: Route = route(
+    "POST /api/v1/captures/{capture_id}/frames",
+    "/api/v1/captures/0123456789abcdef0123456789abcdef/frames",
+    &["file"],
+    false,
+);
 /// The routes that are called in an order of their own.
-const LATER: [&Route; 4] = [&DELETE, &ERASE, &ERASURE, &RECORD];
+const LATER: [&Route; 6] = [&DELETE, &ERASE, &ERASURE, &RECORD, &BEGIN, &FRAME];
 /// Where the routes about persons without a photograph begin.
 const PERSONS: usize = 17;
 
@@ -150,6 +162,7 @@ fn every_documented_code_of_every_route_is_seen_and_no_other() {
     let document = service.get("/openapi.json").json();
     good(&mut seen, &service, &ground);
     bad_photographs(&mut seen, &service, &ground);
+    captures(&mut seen, &service, &ground);
     persons(&mut seen, &service, &ground);
     foreign(&mut seen, &service);
     crowd(&mut seen, &service, &ground);
@@ -296,6 +309,7 @@ fn crowd(seen: &mut Seen, service: &Service, ground: &Ground) {
                 seen.wrong.push(format!("{}: never busy", route.operation));
             }
         }
+        frames(seen, service, &ground.image("anna.jpg"));
         over.store(true, Ordering::Relaxed);
     });
 }
@@ -309,6 +323,8 @@ fn other_embedder(seen: &mut Seen, ground: &Ground) {
     for route in with_photographs().filter(|route| needs_embedder(route)) {
         seen.expect(&service, route, route.with(&live, "bob"), "EMBEDDER_UNKNOWN");
     }
+    seen.expect(&service, &BEGIN, begin("liveness"), "EMBEDDER_UNKNOWN");
+    seen.expect(&service, &FRAME, FRAME.with(&live, "").text("previous", "x"), "EMBEDDER_UNKNOWN");
     drop(service);
     let service = ground.serve_with_store(&[], &[("LIKENESS_ACCEPT_EMBEDDER", &other)]).ready();
     for route in &ROUTES[6..10] {
@@ -339,7 +355,7 @@ fn keys(seen: &mut Seen, ground: &Ground) {
 fn late(seen: &mut Seen, ground: &Ground) {
     let service = ground.serve_with_store(&[], &[("REQUEST_TIMEOUT_SECONDS", "1")]).ready();
     let host = service.url.strip_prefix("http://").unwrap();
-    for route in with_photographs() {
+    for route in with_photographs().chain([&BEGIN, &FRAME]) {
         let mut stream = TcpStream::connect(host).unwrap();
         stream.set_read_timeout(Some(PATIENCE)).unwrap();
         let head = format!(
@@ -361,9 +377,12 @@ fn late(seen: &mut Seen, ground: &Ground) {
 fn without_store(seen: &mut Seen, ground: &Ground) {
     let service = ground.serve(&["--store", "none"], &[]).ready();
     let live = ground.image("anna.jpg");
-    for route in ROUTES[6..10].iter().chain(&ROUTES[PERSONS..]).chain(LATER) {
+    let later = LATER.into_iter().filter(|route| route.operation != BEGIN.operation);
+    for route in ROUTES[6..10].iter().chain(&ROUTES[PERSONS..]).chain(later) {
         seen.expect(&service, route, route.with(&live, "ann"), "NOT_FOUND");
     }
+    seen.expect(&service, &BEGIN, begin("liveness"), "NOT_FOUND");
+    seen.expect(&service, &ROUTES[10], ROUTES[10].with(&live, "").text("capture_id", "x"), "NOT_FOUND");
 }
 
 fn without_weights(seen: &mut Seen) {
@@ -375,6 +394,8 @@ fn without_weights(seen: &mut Seen) {
     for route in with_photographs() {
         seen.expect(&service, route, route.with(&live, "ann"), "MODEL_UNAVAILABLE");
     }
+    seen.expect(&service, &BEGIN, begin("liveness"), "MODEL_UNAVAILABLE");
+    seen.expect(&service, &FRAME, FRAME.with(&live, "").text("previous", "x"), "MODEL_UNAVAILABLE");
     for route in &ROUTES[..4] {
         seen.note(route.operation, &service.ask(route.bare()));
     }

@@ -5,6 +5,7 @@
 mod abuse;
 mod access;
 mod calibration;
+mod captures;
 mod clients;
 mod cluster;
 mod contract;

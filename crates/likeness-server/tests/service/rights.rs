@@ -55,13 +55,15 @@ const CHANGES: [Change; 6] =
 /// The routes of [`CHANGES`], and those that change nothing: together they are all.
 /// Of `/api/v1/persons/ann` the method decides.
 const CHANGING: [&str; 3] = ["/api/v1/enroll", "/api/v1/enroll/multi", "/api/v1/enroll/ann"];
-const READING: [&str; 15] = [
+const READING: [&str; 17] = [
     "/api/v1/verify",
     "/api/v1/liveness",
     "/api/v1/search",
     "/api/v1/compare",
     "/api/v1/faces/detect-all",
     "/api/v1/frames",
+    "/api/v1/captures",
+    "/api/v1/captures/0123456789abcdef0123456789abcdef/frames",
     "/api/v1/inspect",
     "/deepface/verify",
     "/deepface/represent",

@@ -6,8 +6,20 @@ use crate::access::{BEHIND_A_KEY, to};
 use crate::support::{Ground, Request, Service, wait_for};
 
 /// Every scope.
-const SCOPES: [&str; 11] =
-    ["verify", "enroll", "admin", "inspect", "represent", "metrics", "delete", "replace", "persons", "export", "audit"];
+const SCOPES: [&str; 12] = [
+    "verify",
+    "enroll",
+    "admin",
+    "inspect",
+    "represent",
+    "metrics",
+    "delete",
+    "replace",
+    "persons",
+    "export",
+    "audit",
+    "capture",
+];
 
 /// Settings with which a photograph of any quality can be enrolled.
 pub const LENIENT: [(&str, &str); 2] = [("QUALITY_THRESHOLD", "0"), ("BLUR_THRESHOLD", "0")];
@@ -134,6 +146,7 @@ fn each_scope_opens_its_own_routes_and_no_other() {
             erasure if erasure.starts_with("persons/") || erasure.starts_with("erasures/") => &["delete", "admin"],
             record if record.starts_with("records/") => &["audit"],
             "inspect" => &["inspect"],
+            capture if capture.starts_with("captures") => &["capture"],
             "/deepface/represent" => &["represent"],
             "/metrics" => &["metrics"],
             _ => &["verify"],

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::geometry::{Landmarks, landmarks, residual};
 use super::guide::{advice, height};
 use super::outcome::{HoldSeen, Outcome, Rule, judge};
-use super::steps::{Step, draw};
+use super::steps::{Prompt, draw};
 use crate::detect::Area;
 use crate::examine::Photograph;
 use crate::policy::{CaptureRule, Policy};
@@ -66,7 +66,7 @@ pub struct Session {
     /// The last moment at which the face was seen, and its box then.
     face: Option<(i64, [i64; 4])>,
     /// The steps; empty before the first frame that can be used.
-    steps: Vec<Step>,
+    steps: Vec<Prompt>,
     /// Which step is under way, since when, and the height of the face then.
     at: usize,
     prompted: i64,
@@ -126,14 +126,20 @@ impl Session {
     /// The prompt for the person; `None` once there is an outcome.
     #[must_use]
     pub fn prompt(&self) -> Option<&'static str> {
-        let first = Step::Hold { frames: 0 };
-        self.outcome.is_none().then(|| self.steps.get(self.at).unwrap_or(&first).prompt())
+        let first = Prompt::Hold { frames: 0 };
+        self.outcome.is_none().then(|| self.steps.get(self.at).unwrap_or(&first).word())
     }
 
     /// Whether all networks must examine the next frame, if its face is well placed.
     #[must_use]
     pub fn wants_hold(&self) -> bool {
-        self.outcome.is_none() && matches!(self.steps.get(self.at), Some(Step::Hold { .. }))
+        self.outcome.is_none() && matches!(self.steps.get(self.at), Some(Prompt::Hold { .. }))
+    }
+
+    /// Whether the person is to turn the head.
+    #[must_use]
+    pub fn wants_turn(&self) -> bool {
+        self.outcome.is_none() && matches!(self.steps.get(self.at), Some(Prompt::Turn(_)))
     }
 
     /// Ends the session by a rule, also a completed one; the first rule stays.
@@ -191,10 +197,10 @@ impl Session {
                 self.prompt_from(face.height);
             }
             None => {}
-            Some(Step::Hold { frames }) => self.straight(face, frames, policy),
-            Some(Step::Turn(side)) => self.turned(face, side.sign(), rule)?,
-            Some(Step::Closer) => self.moved(face, face.height >= self.height * NEARER),
-            Some(Step::Back) => self.moved(face, face.height * NEARER <= self.height),
+            Some(Prompt::Hold { frames }) => self.straight(face, frames, policy),
+            Some(Prompt::Turn(side)) => self.turned(face, side.sign(), rule)?,
+            Some(Prompt::Closer) => self.moved(face, face.height >= self.height * NEARER),
+            Some(Prompt::Back) => self.moved(face, face.height * NEARER <= self.height),
         }
         Ok(())
     }

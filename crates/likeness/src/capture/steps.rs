@@ -22,9 +22,9 @@ impl Side {
     }
 }
 
-/// One step.
+/// What the person is to do in one step.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Step {
+pub enum Prompt {
     /// Look into the camera for so many frames.
     Hold {
         /// How many.
@@ -38,14 +38,14 @@ pub enum Step {
     Back,
 }
 
-impl Step {
-    /// The possible values of [`Self::prompt`].
-    pub const PROMPTS: [&str; 5] = ["look_straight", "turn_left", "turn_right", "come_closer", "move_back"];
+impl Prompt {
+    /// The possible values of [`Self::word`].
+    pub const WORDS: [&str; 5] = ["look_straight", "turn_left", "turn_right", "come_closer", "move_back"];
 
-    /// The prompt for the person.
+    /// The word for a page.
     #[must_use]
-    pub fn prompt(self) -> &'static str {
-        Self::PROMPTS[match self {
+    pub fn word(self) -> &'static str {
+        Self::WORDS[match self {
             Self::Hold { .. } => 0,
             Self::Turn(Side::Left) => 1,
             Self::Turn(Side::Right) => 2,
@@ -62,7 +62,7 @@ const TURNS: usize = 3;
 /// After one hold, or none, the person comes closer or moves back, and holds again. A hold has `frames` frames or up to
 /// three more. `near` says whether the face is already large.
 #[must_use]
-pub fn draw(mut random: u64, frames: u32, near: bool) -> Vec<Step> {
+pub fn draw(mut random: u64, frames: u32, near: bool) -> Vec<Prompt> {
     let mut next = |limit: u64| {
         let drawn = random % limit;
         random /= limit;
@@ -71,14 +71,14 @@ pub fn draw(mut random: u64, frames: u32, near: bool) -> Vec<Step> {
     // The six of eight patterns in which not all turns are to one side.
     let pattern = 1 + next((1 << TURNS) - 2);
     let approach = next(TURNS as u64 + 1);
-    let mut hold = || Step::Hold { frames: frames + u32::try_from(next(4)).unwrap_or(0) };
+    let mut hold = || Prompt::Hold { frames: frames + u32::try_from(next(4)).unwrap_or(0) };
     let mut steps = vec![hold()];
     for turn in 0..TURNS {
         if approach == turn as u64 {
-            steps.extend([if near { Step::Back } else { Step::Closer }, hold()]);
+            steps.extend([if near { Prompt::Back } else { Prompt::Closer }, hold()]);
         }
         let side = if pattern >> turn & 1 == 1 { Side::Left } else { Side::Right };
-        steps.extend([Step::Turn(side), hold()]);
+        steps.extend([Prompt::Turn(side), hold()]);
     }
     steps
 }
@@ -94,12 +94,12 @@ mod tests {
         let mut seen = BTreeSet::new();
         for random in 0..20_000_u64 {
             let steps = draw(random / 2, 3, random % 2 == 0);
-            let has = |step: Step| steps.contains(&step);
-            assert!(has(Step::Turn(Side::Left)) && has(Step::Turn(Side::Right)), "{random}: {steps:?}");
-            let holds: Vec<bool> = steps.iter().map(|step| matches!(step, Step::Hold { .. })).collect();
+            let has = |step: Prompt| steps.contains(&step);
+            assert!(has(Prompt::Turn(Side::Left)) && has(Prompt::Turn(Side::Right)), "{random}: {steps:?}");
+            let holds: Vec<bool> = steps.iter().map(|step| matches!(step, Prompt::Hold { .. })).collect();
             let alternate = holds.iter().enumerate().all(|(at, hold)| *hold == (at % 2 == 0));
             assert!(alternate && holds.last() == Some(&true), "{random}: {steps:?}");
-            seen.insert(steps.iter().map(|step| step.prompt()).collect::<Vec<_>>());
+            seen.insert(steps.iter().map(|step| step.word()).collect::<Vec<_>>());
         }
         // Six patterns of turns, with no approach, or a step closer or back after one of three holds.
         assert_eq!(seen.len(), 6 * (1 + 2 * 3));

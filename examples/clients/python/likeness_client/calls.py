@@ -10,6 +10,10 @@ from .transport import AsyncTransport, Photograph, Transport
 class Calls(Transport):
     """One method for each operation."""
 
+    def begin_capture(self, *, purpose: str, tenant_id: Optional[str] = None, user_id: Optional[str] = None) -> types.CaptureResponse:
+        """Begins a capture."""
+        return cast(types.CaptureResponse, self.json("POST", "/api/v1/captures", form={"purpose": purpose, "tenant_id": tenant_id, "user_id": user_id}))
+
     def compare(self, *, file1: Photograph, file2: Photograph, threshold: Optional[float] = None) -> types.CompareResponse:
         """Compares two photographs."""
         return cast(types.CompareResponse, self.json("POST", "/api/v1/compare", query={"threshold": threshold}, file={"file1": file1, "file2": file2}))
@@ -34,9 +38,9 @@ class Calls(Transport):
         """Finds every face."""
         return cast(types.DetectResponse, self.json("POST", "/api/v1/faces/detect-all", query={"max_faces": max_faces}, file={"file": file}))
 
-    def enroll(self, *, file: Photograph, user_id: str, idempotency_key: Optional[str] = None, consent_given_at: Optional[str] = None, consent_reference: Optional[str] = None, consent_version: Optional[str] = None, expires_at: Optional[str] = None, replace: Optional[bool] = None, tenant_id: Optional[str] = None) -> types.EnrollResponse:
+    def enroll(self, *, file: Photograph, user_id: str, idempotency_key: Optional[str] = None, capture_id: Optional[str] = None, consent_given_at: Optional[str] = None, consent_reference: Optional[str] = None, consent_version: Optional[str] = None, expires_at: Optional[str] = None, replace: Optional[bool] = None, tenant_id: Optional[str] = None) -> types.EnrollResponse:
         """Enrols a person."""
-        return cast(types.EnrollResponse, self.json("POST", "/api/v1/enroll", header={"Idempotency-Key": idempotency_key}, form={"user_id": user_id, "consent_given_at": consent_given_at, "consent_reference": consent_reference, "consent_version": consent_version, "expires_at": expires_at, "replace": replace, "tenant_id": tenant_id}, file={"file": file}))
+        return cast(types.EnrollResponse, self.json("POST", "/api/v1/enroll", header={"Idempotency-Key": idempotency_key}, form={"user_id": user_id, "capture_id": capture_id, "consent_given_at": consent_given_at, "consent_reference": consent_reference, "consent_version": consent_version, "expires_at": expires_at, "replace": replace, "tenant_id": tenant_id}, file={"file": file}))
 
     def enroll_multi(self, *, files: List[Photograph], user_id: str, idempotency_key: Optional[str] = None, consent_given_at: Optional[str] = None, consent_reference: Optional[str] = None, consent_version: Optional[str] = None, expires_at: Optional[str] = None, replace: Optional[bool] = None, tenant_id: Optional[str] = None) -> types.EnrollMultiResponse:
         """Enrols a person by several photographs."""
@@ -90,9 +94,9 @@ class Calls(Transport):
         """Lists the tenants with the number of their persons."""
         return cast(types.TenantsResponse, self.json("GET", "/api/v1/tenants"))
 
-    def liveness(self, *, file: Photograph) -> types.LivenessResponse:
+    def liveness(self, *, file: Photograph, capture_id: Optional[str] = None) -> types.LivenessResponse:
         """Judges whether the one face of a photograph is live."""
-        return cast(types.LivenessResponse, self.json("POST", "/api/v1/liveness", file={"file": file}))
+        return cast(types.LivenessResponse, self.json("POST", "/api/v1/liveness", form={"capture_id": capture_id}, file={"file": file}))
 
     def metrics(self) -> str:
         """Returns all metrics."""
@@ -106,13 +110,21 @@ class Calls(Transport):
         """Searches a tenant's persons."""
         return cast(types.SearchResponse, self.json("POST", "/api/v1/search", form={"max_results": max_results, "tenant_id": tenant_id, "threshold": threshold}, file={"file": file}))
 
-    def verify(self, *, file: Photograph, user_id: str, tenant_id: Optional[str] = None) -> types.VerifyResponse:
+    def send_frame(self, *, capture_id: str, file: Photograph, previous: str) -> types.CaptureResponse:
+        """Takes a frame of a capture."""
+        return cast(types.CaptureResponse, self.json("POST", "/api/v1/captures/{capture_id}/frames".replace("{capture_id}", self.part(capture_id)), form={"previous": previous}, file={"file": file}))
+
+    def verify(self, *, file: Photograph, user_id: str, capture_id: Optional[str] = None, tenant_id: Optional[str] = None) -> types.VerifyResponse:
         """Verifies a person."""
-        return cast(types.VerifyResponse, self.json("POST", "/api/v1/verify", form={"user_id": user_id, "tenant_id": tenant_id}, file={"file": file}))
+        return cast(types.VerifyResponse, self.json("POST", "/api/v1/verify", form={"user_id": user_id, "capture_id": capture_id, "tenant_id": tenant_id}, file={"file": file}))
 
 
 class AsyncCalls(AsyncTransport):
     """One method for each operation."""
+
+    async def begin_capture(self, *, purpose: str, tenant_id: Optional[str] = None, user_id: Optional[str] = None) -> types.CaptureResponse:
+        """Begins a capture."""
+        return cast(types.CaptureResponse, await self.json("POST", "/api/v1/captures", form={"purpose": purpose, "tenant_id": tenant_id, "user_id": user_id}))
 
     async def compare(self, *, file1: Photograph, file2: Photograph, threshold: Optional[float] = None) -> types.CompareResponse:
         """Compares two photographs."""
@@ -138,9 +150,9 @@ class AsyncCalls(AsyncTransport):
         """Finds every face."""
         return cast(types.DetectResponse, await self.json("POST", "/api/v1/faces/detect-all", query={"max_faces": max_faces}, file={"file": file}))
 
-    async def enroll(self, *, file: Photograph, user_id: str, idempotency_key: Optional[str] = None, consent_given_at: Optional[str] = None, consent_reference: Optional[str] = None, consent_version: Optional[str] = None, expires_at: Optional[str] = None, replace: Optional[bool] = None, tenant_id: Optional[str] = None) -> types.EnrollResponse:
+    async def enroll(self, *, file: Photograph, user_id: str, idempotency_key: Optional[str] = None, capture_id: Optional[str] = None, consent_given_at: Optional[str] = None, consent_reference: Optional[str] = None, consent_version: Optional[str] = None, expires_at: Optional[str] = None, replace: Optional[bool] = None, tenant_id: Optional[str] = None) -> types.EnrollResponse:
         """Enrols a person."""
-        return cast(types.EnrollResponse, await self.json("POST", "/api/v1/enroll", header={"Idempotency-Key": idempotency_key}, form={"user_id": user_id, "consent_given_at": consent_given_at, "consent_reference": consent_reference, "consent_version": consent_version, "expires_at": expires_at, "replace": replace, "tenant_id": tenant_id}, file={"file": file}))
+        return cast(types.EnrollResponse, await self.json("POST", "/api/v1/enroll", header={"Idempotency-Key": idempotency_key}, form={"user_id": user_id, "capture_id": capture_id, "consent_given_at": consent_given_at, "consent_reference": consent_reference, "consent_version": consent_version, "expires_at": expires_at, "replace": replace, "tenant_id": tenant_id}, file={"file": file}))
 
     async def enroll_multi(self, *, files: List[Photograph], user_id: str, idempotency_key: Optional[str] = None, consent_given_at: Optional[str] = None, consent_reference: Optional[str] = None, consent_version: Optional[str] = None, expires_at: Optional[str] = None, replace: Optional[bool] = None, tenant_id: Optional[str] = None) -> types.EnrollMultiResponse:
         """Enrols a person by several photographs."""
@@ -194,9 +206,9 @@ class AsyncCalls(AsyncTransport):
         """Lists the tenants with the number of their persons."""
         return cast(types.TenantsResponse, await self.json("GET", "/api/v1/tenants"))
 
-    async def liveness(self, *, file: Photograph) -> types.LivenessResponse:
+    async def liveness(self, *, file: Photograph, capture_id: Optional[str] = None) -> types.LivenessResponse:
         """Judges whether the one face of a photograph is live."""
-        return cast(types.LivenessResponse, await self.json("POST", "/api/v1/liveness", file={"file": file}))
+        return cast(types.LivenessResponse, await self.json("POST", "/api/v1/liveness", form={"capture_id": capture_id}, file={"file": file}))
 
     async def metrics(self) -> str:
         """Returns all metrics."""
@@ -210,6 +222,10 @@ class AsyncCalls(AsyncTransport):
         """Searches a tenant's persons."""
         return cast(types.SearchResponse, await self.json("POST", "/api/v1/search", form={"max_results": max_results, "tenant_id": tenant_id, "threshold": threshold}, file={"file": file}))
 
-    async def verify(self, *, file: Photograph, user_id: str, tenant_id: Optional[str] = None) -> types.VerifyResponse:
+    async def send_frame(self, *, capture_id: str, file: Photograph, previous: str) -> types.CaptureResponse:
+        """Takes a frame of a capture."""
+        return cast(types.CaptureResponse, await self.json("POST", "/api/v1/captures/{capture_id}/frames".replace("{capture_id}", self.part(capture_id)), form={"previous": previous}, file={"file": file}))
+
+    async def verify(self, *, file: Photograph, user_id: str, capture_id: Optional[str] = None, tenant_id: Optional[str] = None) -> types.VerifyResponse:
         """Verifies a person."""
-        return cast(types.VerifyResponse, await self.json("POST", "/api/v1/verify", form={"user_id": user_id, "tenant_id": tenant_id}, file={"file": file}))
+        return cast(types.VerifyResponse, await self.json("POST", "/api/v1/verify", form={"user_id": user_id, "capture_id": capture_id, "tenant_id": tenant_id}, file={"file": file}))

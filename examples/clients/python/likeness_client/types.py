@@ -33,6 +33,56 @@ class BoxResponse(TypedDict):
     y: int
 
 
+class _GuidanceResponseOptional(TypedDict, total=False):
+    # The most urgent advice for the person; null if the face is well placed.
+    advice: Literal["show_face", "one_face_only", "come_closer", "move_back", "move_to_middle", "more_light", "less_light", "look_straight", "hold_still"] | None
+    face: FrameFace | None
+
+
+class GuidanceResponse(_GuidanceResponseOptional):
+    """The face of a frame, and the advice for the person."""
+
+    # The number of faces.
+    face_count: int
+    # The size of the frame.
+    image_dimensions: SizeResponse
+    # Always 0: frames are not turned.
+    rotated: int
+
+
+class _CaptureResponseOptional(GuidanceResponse, total=False):
+    # What the next frame sends as `previous`: a hash over the answers and frames so far; null unless the
+    # state is `open`.
+    answer_sha256: str | None
+    # The frame to send with `capture_id`, from 1; null unless the state is `complete`.
+    best_frame: int | None
+    # What the person does now; null unless the state is `open`.
+    prompt: Literal["look_straight", "turn_left", "turn_right", "come_closer", "move_back"] | None
+    # The person; null for `liveness`.
+    user_id: str | None
+
+
+class CaptureResponse(_CaptureResponseOptional):
+    """A capture after a request."""
+
+    # The number of the capture.
+    capture_id: str
+    # When the capture can no longer be used.
+    expires_at: str
+    # The number of frames that were taken.
+    frame_count: int
+    # What the capture is for: `verify`, `enroll` or `liveness`.
+    purpose: Literal["verify", "enroll", "liveness"]
+    # `open`: send a frame; `complete`: use the capture; `ended`: begin another.
+    state: Literal["open", "complete", "ended"]
+    # The number of the prompt, from 1; 0 before the first frame that can be used.
+    step: int
+    # The number of prompts; 0 before the first frame that can be used.
+    step_count: int
+    # The tenant.
+    tenant_id: str
+
+
 class _SimilarityResponseOptional(TypedDict, total=False):
     fmr_at_threshold: ErrorRateResponse | None
 
@@ -220,7 +270,12 @@ class EnrollMultiResponse(TypedDict):
     user_id: str
 
 
-class EnrollResponse(TypedDict):
+class _EnrollResponseOptional(TypedDict, total=False):
+    # The capture that the request used; null if it named none.
+    capture_id: str | None
+
+
+class EnrollResponse(_EnrollResponseOptional):
     """The result of an enrolment."""
 
     # The number of components of a template.
@@ -375,22 +430,13 @@ class FrameFace(TypedDict):
     landmarks: LandmarksResponse
 
 
-class _FrameResponseOptional(TypedDict, total=False):
-    # The most urgent advice for the person; null if the face is well placed.
-    advice: Literal["show_face", "one_face_only", "come_closer", "move_back", "move_to_middle", "more_light", "less_light", "look_straight", "hold_still"] | None
-    face: FrameFace | None
+class _FrameResponseOptional(GuidanceResponse, total=False):
     liveness: LivenessVerdict | None
 
 
 class FrameResponse(_FrameResponseOptional):
     """The guidance for a frame."""
 
-    # The number of faces.
-    face_count: int
-    # The size of the frame.
-    image_dimensions: SizeResponse
-    # Always 0: frames are not turned.
-    rotated: int
     timing_ms: Dict[str, float]
 
 
@@ -508,6 +554,8 @@ class LivenessInspection(_LivenessInspectionOptional):
 
 
 class _LivenessResponseOptional(LivenessVerdict, total=False):
+    # The capture that the request used; null if it named none.
+    capture_id: str | None
     # Why the verdict is `indeterminate`.
     doubt: str | None
 
@@ -515,9 +563,9 @@ class _LivenessResponseOptional(LivenessVerdict, total=False):
 class LivenessResponse(_LivenessResponseOptional):
     """The judgement of liveness."""
 
-    # Always `passive`.
+    # `capture` if the request used a capture, otherwise `passive`.
     challenge: str
-    # Always true: there is no challenge.
+    # Always true: a capture that does not count is `CAPTURE_REFUSED`.
     challenge_completed: bool
     # The live probability, or 1 minus it if that is larger.
     confidence: float
@@ -720,7 +768,7 @@ class ProblemBody(_ProblemBodyOptional):
     """A problem, as it is written. The first four fields are always there; each other one belongs to some codes."""
 
     # The kind of the error, for programs.
-    error_code: Literal["FACE_NOT_DETECTED", "MULTIPLE_FACES", "POOR_IMAGE_QUALITY", "INVALID_INPUT", "INVALID_IMAGE", "LIVENESS_FAILED", "UNAUTHORIZED", "FORBIDDEN", "ANTISPOOF_BLOCKED", "NOT_FOUND", "EMBEDDING_NOT_FOUND", "METHOD_NOT_ALLOWED", "REQUEST_TIMEOUT", "EMBEDDING_ALREADY_EXISTS", "EMBEDDING_CONTRACT_MISMATCH", "IDEMPOTENCY_CONFLICT", "FILE_TOO_LARGE", "UNSUPPORTED_MEDIA_TYPE", "RATE_LIMIT_EXCEEDED", "OVERLOADED", "STORE_UNAVAILABLE", "INDEX_LOADING", "MODEL_UNAVAILABLE", "EMBEDDER_UNKNOWN", "CALIBRATION_MISMATCH", "INTERNAL_SERVER_ERROR"]
+    error_code: Literal["FACE_NOT_DETECTED", "MULTIPLE_FACES", "POOR_IMAGE_QUALITY", "INVALID_INPUT", "INVALID_IMAGE", "LIVENESS_FAILED", "UNAUTHORIZED", "FORBIDDEN", "ANTISPOOF_BLOCKED", "CAPTURE_REFUSED", "NOT_FOUND", "EMBEDDING_NOT_FOUND", "METHOD_NOT_ALLOWED", "REQUEST_TIMEOUT", "EMBEDDING_ALREADY_EXISTS", "EMBEDDING_CONTRACT_MISMATCH", "IDEMPOTENCY_CONFLICT", "CAPTURE_ENDED", "FILE_TOO_LARGE", "UNSUPPORTED_MEDIA_TYPE", "RATE_LIMIT_EXCEEDED", "OVERLOADED", "STORE_UNAVAILABLE", "INDEX_LOADING", "MODEL_UNAVAILABLE", "EMBEDDER_UNKNOWN", "CALIBRATION_MISMATCH", "INTERNAL_SERVER_ERROR"]
     # The error as text for a person.
     message: str
     # The id of the request, which the log contains too.
@@ -868,6 +916,8 @@ class VerifyLiveness(_VerifyLivenessOptional):
 
 
 class _VerifyResponseOptional(SimilarityResponse, total=False):
+    # The capture that the request used; null if it named none.
+    capture_id: str | None
     # Always null.
     device_spoof_risk: float | None
     # Always null.

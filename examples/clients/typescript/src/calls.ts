@@ -5,6 +5,11 @@ import type * as types from './types.js';
 
 /** One method for each operation. */
 export class Calls extends Transport {
+  /** Begins a capture. */
+  begin_capture(given: { purpose: string; tenant_id?: string; user_id?: string }): Promise<types.CaptureResponse> {
+    return this.json<types.CaptureResponse>('POST', `/api/v1/captures`, { form: { 'purpose': given.purpose, 'tenant_id': given.tenant_id, 'user_id': given.user_id } });
+  }
+
   /** Compares two photographs. */
   compare(given: { file1: Photograph; file2: Photograph; threshold?: number }): Promise<types.CompareResponse> {
     return this.json<types.CompareResponse>('POST', `/api/v1/compare`, { query: { 'threshold': given.threshold }, file: { 'file1': given.file1, 'file2': given.file2 } });
@@ -36,8 +41,8 @@ export class Calls extends Transport {
   }
 
   /** Enrols a person. */
-  enroll(given: { file: Photograph; user_id: string; idempotency_key?: string; consent_given_at?: string; consent_reference?: string; consent_version?: string; expires_at?: string; replace?: boolean; tenant_id?: string }): Promise<types.EnrollResponse> {
-    return this.json<types.EnrollResponse>('POST', `/api/v1/enroll`, { header: { 'Idempotency-Key': given.idempotency_key }, form: { 'user_id': given.user_id, 'consent_given_at': given.consent_given_at, 'consent_reference': given.consent_reference, 'consent_version': given.consent_version, 'expires_at': given.expires_at, 'replace': given.replace, 'tenant_id': given.tenant_id }, file: { 'file': given.file } });
+  enroll(given: { file: Photograph; user_id: string; idempotency_key?: string; capture_id?: string; consent_given_at?: string; consent_reference?: string; consent_version?: string; expires_at?: string; replace?: boolean; tenant_id?: string }): Promise<types.EnrollResponse> {
+    return this.json<types.EnrollResponse>('POST', `/api/v1/enroll`, { header: { 'Idempotency-Key': given.idempotency_key }, form: { 'user_id': given.user_id, 'capture_id': given.capture_id, 'consent_given_at': given.consent_given_at, 'consent_reference': given.consent_reference, 'consent_version': given.consent_version, 'expires_at': given.expires_at, 'replace': given.replace, 'tenant_id': given.tenant_id }, file: { 'file': given.file } });
   }
 
   /** Enrols a person by several photographs. */
@@ -106,8 +111,8 @@ export class Calls extends Transport {
   }
 
   /** Judges whether the one face of a photograph is live. */
-  liveness(given: { file: Photograph }): Promise<types.LivenessResponse> {
-    return this.json<types.LivenessResponse>('POST', `/api/v1/liveness`, { file: { 'file': given.file } });
+  liveness(given: { file: Photograph; capture_id?: string }): Promise<types.LivenessResponse> {
+    return this.json<types.LivenessResponse>('POST', `/api/v1/liveness`, { form: { 'capture_id': given.capture_id }, file: { 'file': given.file } });
   }
 
   /** Returns all metrics. */
@@ -125,8 +130,13 @@ export class Calls extends Transport {
     return this.json<types.SearchResponse>('POST', `/api/v1/search`, { form: { 'max_results': given.max_results, 'tenant_id': given.tenant_id, 'threshold': given.threshold }, file: { 'file': given.file } });
   }
 
+  /** Takes a frame of a capture. */
+  send_frame(given: { capture_id: string; file: Photograph; previous: string }): Promise<types.CaptureResponse> {
+    return this.json<types.CaptureResponse>('POST', `/api/v1/captures/${this.part(given.capture_id)}/frames`, { form: { 'previous': given.previous }, file: { 'file': given.file } });
+  }
+
   /** Verifies a person. */
-  verify(given: { file: Photograph; user_id: string; tenant_id?: string }): Promise<types.VerifyResponse> {
-    return this.json<types.VerifyResponse>('POST', `/api/v1/verify`, { form: { 'user_id': given.user_id, 'tenant_id': given.tenant_id }, file: { 'file': given.file } });
+  verify(given: { file: Photograph; user_id: string; capture_id?: string; tenant_id?: string }): Promise<types.VerifyResponse> {
+    return this.json<types.VerifyResponse>('POST', `/api/v1/verify`, { form: { 'user_id': given.user_id, 'capture_id': given.capture_id, 'tenant_id': given.tenant_id }, file: { 'file': given.file } });
   }
 }

@@ -24,6 +24,34 @@ export interface BoxResponse {
   y: number;
 }
 
+/** A capture after a request. */
+export interface CaptureResponse extends GuidanceResponse {
+  /** What the next frame sends as `previous`: a hash over the answers and frames so far; null unless the state is `open`. */
+  answer_sha256?: string | null;
+  /** The frame to send with `capture_id`, from 1; null unless the state is `complete`. */
+  best_frame?: number | null;
+  /** The number of the capture. */
+  capture_id: string;
+  /** When the capture can no longer be used. */
+  expires_at: string;
+  /** The number of frames that were taken. */
+  frame_count: number;
+  /** What the person does now; null unless the state is `open`. */
+  prompt?: "look_straight" | "turn_left" | "turn_right" | "come_closer" | "move_back" | null;
+  /** What the capture is for: `verify`, `enroll` or `liveness`. */
+  purpose: "verify" | "enroll" | "liveness";
+  /** `open`: send a frame; `complete`: use the capture; `ended`: begin another. */
+  state: "open" | "complete" | "ended";
+  /** The number of the prompt, from 1; 0 before the first frame that can be used. */
+  step: number;
+  /** The number of prompts; 0 before the first frame that can be used. */
+  step_count: number;
+  /** The tenant. */
+  tenant_id: string;
+  /** The person; null for `liveness`. */
+  user_id?: string | null;
+}
+
 /** The result of a comparison. */
 export interface CompareResponse extends SimilarityResponse {
   /** `high`, `medium` or `low`: how far the similarity is above the threshold. */
@@ -180,6 +208,8 @@ export interface EnrollMultiResponse {
 
 /** The result of an enrolment. */
 export interface EnrollResponse {
+  /** The capture that the request used; null if it named none. */
+  capture_id?: string | null;
   /** The number of components of a template. */
   embedding_dimension: number;
   /** The live probability, 0 to 1. */
@@ -288,17 +318,8 @@ export interface FrameFace {
 }
 
 /** The guidance for a frame. */
-export interface FrameResponse {
-  /** The most urgent advice for the person; null if the face is well placed. */
-  advice?: "show_face" | "one_face_only" | "come_closer" | "move_back" | "move_to_middle" | "more_light" | "less_light" | "look_straight" | "hold_still" | null;
-  face?: FrameFace | null;
-  /** The number of faces. */
-  face_count: number;
-  /** The size of the frame. */
-  image_dimensions: SizeResponse;
+export interface FrameResponse extends GuidanceResponse {
   liveness?: LivenessVerdict | null;
-  /** Always 0: frames are not turned. */
-  rotated: number;
   timing_ms: Record<string, number>;
 }
 
@@ -314,6 +335,19 @@ export interface Greeting {
   model_name: Array<string>;
   /** The program's version. */
   version: string;
+}
+
+/** The face of a frame, and the advice for the person. */
+export interface GuidanceResponse {
+  /** The most urgent advice for the person; null if the face is well placed. */
+  advice?: "show_face" | "one_face_only" | "come_closer" | "move_back" | "move_to_middle" | "more_light" | "less_light" | "look_straight" | "hold_still" | null;
+  face?: FrameFace | null;
+  /** The number of faces. */
+  face_count: number;
+  /** The size of the frame. */
+  image_dimensions: SizeResponse;
+  /** Always 0: frames are not turned. */
+  rotated: number;
 }
 
 /** The state of the service. */
@@ -386,9 +420,11 @@ export interface LivenessInspection extends LivenessVerdict {
 
 /** The judgement of liveness. */
 export interface LivenessResponse extends LivenessVerdict {
-  /** Always `passive`. */
+  /** The capture that the request used; null if it named none. */
+  capture_id?: string | null;
+  /** `capture` if the request used a capture, otherwise `passive`. */
   challenge: string;
-  /** Always true: there is no challenge. */
+  /** Always true: a capture that does not count is `CAPTURE_REFUSED`. */
   challenge_completed: boolean;
   /** The live probability, or 1 minus it if that is larger. */
   confidence: number;
@@ -544,7 +580,7 @@ export interface ProblemBody {
   /** `EMBEDDER_UNKNOWN`: `unknown`. */
   embedder?: string | null;
   /** The kind of the error, for programs. */
-  error_code: "FACE_NOT_DETECTED" | "MULTIPLE_FACES" | "POOR_IMAGE_QUALITY" | "INVALID_INPUT" | "INVALID_IMAGE" | "LIVENESS_FAILED" | "UNAUTHORIZED" | "FORBIDDEN" | "ANTISPOOF_BLOCKED" | "NOT_FOUND" | "EMBEDDING_NOT_FOUND" | "METHOD_NOT_ALLOWED" | "REQUEST_TIMEOUT" | "EMBEDDING_ALREADY_EXISTS" | "EMBEDDING_CONTRACT_MISMATCH" | "IDEMPOTENCY_CONFLICT" | "FILE_TOO_LARGE" | "UNSUPPORTED_MEDIA_TYPE" | "RATE_LIMIT_EXCEEDED" | "OVERLOADED" | "STORE_UNAVAILABLE" | "INDEX_LOADING" | "MODEL_UNAVAILABLE" | "EMBEDDER_UNKNOWN" | "CALIBRATION_MISMATCH" | "INTERNAL_SERVER_ERROR";
+  error_code: "FACE_NOT_DETECTED" | "MULTIPLE_FACES" | "POOR_IMAGE_QUALITY" | "INVALID_INPUT" | "INVALID_IMAGE" | "LIVENESS_FAILED" | "UNAUTHORIZED" | "FORBIDDEN" | "ANTISPOOF_BLOCKED" | "CAPTURE_REFUSED" | "NOT_FOUND" | "EMBEDDING_NOT_FOUND" | "METHOD_NOT_ALLOWED" | "REQUEST_TIMEOUT" | "EMBEDDING_ALREADY_EXISTS" | "EMBEDDING_CONTRACT_MISMATCH" | "IDEMPOTENCY_CONFLICT" | "CAPTURE_ENDED" | "FILE_TOO_LARGE" | "UNSUPPORTED_MEDIA_TYPE" | "RATE_LIMIT_EXCEEDED" | "OVERLOADED" | "STORE_UNAVAILABLE" | "INDEX_LOADING" | "MODEL_UNAVAILABLE" | "EMBEDDER_UNKNOWN" | "CALIBRATION_MISMATCH" | "INTERNAL_SERVER_ERROR";
   /** `FACE_NOT_DETECTED`, `MULTIPLE_FACES`: the number of faces found. */
   face_count?: number | null;
   /** The field of the request that is wrong. */
@@ -742,6 +778,8 @@ export interface VerifyLiveness extends LivenessVerdict {
 export interface VerifyResponse extends SimilarityResponse {
   /** The action that liveness alone recommends, in the field of the replaced service. */
   antispoof_pipeline: Record<string, string>;
+  /** The capture that the request used; null if it named none. */
+  capture_id?: string | null;
   /** 1 - distance, 0 to 1. */
   confidence: number;
   /** Always null. */

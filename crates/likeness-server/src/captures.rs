@@ -1,0 +1,299 @@
+//! Captures: sessions of the library, whose states are in the store, so that every replica continues them.
+//!
+//! Promises: each state takes one frame, on whatever replica; a second frame for it ends the session. Only the arrival
+//! on this machine's clock counts. A caller learns that a session is complete or ended; the trail gets the rule that it
+//! failed. A capture is used once, for what it is bound to.
+
+use std::future::Future;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use likeness::capture::outcome::{Outcome, Rule};
+use likeness::capture::session::{Session, Sighting};
+use likeness::net::Digest;
+use likeness::policy::Policy;
+use serde::{Deserialize, Serialize};
+use subtle::ConstantTimeEq as _;
+
+use crate::form::Worded;
+use crate::hex::hex;
+use crate::problem::{Code, Problem};
+use crate::series;
+use crate::store::{self, CaptureId, CaptureRow, Store, random_key, unhex_capture};
+use crate::trail::{self, CaptureSeen};
+
+/// What a capture is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum CapturePurpose {
+    /// To verify a person.
+    Verify,
+    /// To enrol a person.
+    Enroll,
+    /// To judge liveness.
+    Liveness,
+}
+
+impl CapturePurpose {
+    /// Every purpose with its name.
+    pub const ALL: [(&'static str, Self); 3] =
+        [("verify", Self::Verify), ("enroll", Self::Enroll), ("liveness", Self::Liveness)];
+
+    /// Returns the purpose's name.
+    pub fn name(self) -> &'static str {
+        Self::ALL.iter().find(|(_, purpose)| *purpose == self).map_or("unnamed", |(name, _)| name)
+    }
+}
+
+impl std::str::FromStr for CapturePurpose {
+    type Err = ();
+
+    fn from_str(text: &str) -> Result<Self, ()> {
+        Self::ALL.iter().find(|(name, _)| *name == text).map(|(_, purpose)| *purpose).ok_or(())
+    }
+}
+
+impl Worded for CapturePurpose {
+    const EXPECTED: &'static str = "verify, enroll or liveness";
+}
+
+/// The states of a capture in responses.
+pub const STATES: [&str; 3] = ["open", "complete", "ended"];
+
+/// What a capture is bound to.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Binding {
+    /// The purpose.
+    pub purpose: CapturePurpose,
+    /// The tenant.
+    pub tenant: String,
+    /// The person, if the purpose is about one.
+    pub subject: Option<String>,
+}
+
+/// The state of a capture.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Capture {
+    /// What the capture is bound to.
+    pub bound: Binding,
+    /// The session.
+    pub session: Session,
+    /// The hash of the last answer, which the next frame must carry.
+    pub answer: String,
+}
+
+impl Capture {
+    fn bytes(&self) -> Result<Vec<u8>, Problem> {
+        serde_json::to_vec(self).map_err(|why| Problem::internal(&why))
+    }
+
+    fn read(row: &CaptureRow) -> Result<Self, Problem> {
+        serde_json::from_slice(&row.content).map_err(|why| Problem::internal(&why))
+    }
+
+    /// Replaces the hash of the last answer by one over that hash, the frame, the state and random bytes.
+    fn chain(&mut self, frame: &[u8; 32]) -> Result<(), Problem> {
+        let random = random_key().map_err(Problem::from)?;
+        let state = self.bytes()?;
+        self.answer = Digest::of(&[&state, &frame[..], &random[..]].concat()).to_string();
+        Ok(())
+    }
+
+    /// Notes a capture that ended, or was used, for the record and the metrics.
+    fn note(&self, id: &CaptureId, failed: Option<Rule>) {
+        let best = match self.session.outcome() {
+            Some(Outcome::Completed { best, .. }) => Some(best.digest),
+            _ => None,
+        };
+        trail::capture(CaptureSeen {
+            id: hex(id),
+            purpose: self.bound.purpose.name(),
+            frames: self.session.frames(),
+            best,
+            failed: failed.map(Rule::code),
+        });
+    }
+}
+
+/// Examines frames: the networks do, and in tests a film.
+pub trait FrameExaminer {
+    /// What the answer shows of a frame.
+    type Shown;
+
+    /// Examines a frame, with all networks if a hold is wanted and the face is well placed.
+    fn look(
+        &self,
+        frame: Bytes,
+        wants_hold: bool,
+    ) -> impl Future<Output = Result<(Sighting, Self::Shown), Problem>> + Send;
+}
+
+/// A frame that arrived.
+pub struct Arrival<'a> {
+    /// The capture that it names.
+    pub id: &'a str,
+    /// The hash of the answer that it follows.
+    pub previous: &'a str,
+    /// The bytes of the photograph.
+    pub bytes: Bytes,
+    /// When it arrived, in milliseconds since 1970.
+    pub at: i64,
+}
+
+/// The captures of a store.
+pub struct Captures<E> {
+    /// The store.
+    pub store: Arc<Store>,
+    /// The examiner of frames.
+    pub examiner: E,
+    /// The policy.
+    pub policy: Policy,
+}
+
+/// Returns the problem that there is no such capture for this caller.
+fn unknown() -> Problem {
+    Problem::new(Code::NotFound, "no such capture: it is unknown, expired or used")
+}
+
+/// Returns the problem that a capture takes no frame.
+fn ended() -> Problem {
+    Problem::new(Code::CaptureEnded, "the capture takes no frame: begin another")
+}
+
+/// Returns the problem that a capture does not count.
+fn refused() -> Problem {
+    Problem::new(Code::CaptureRefused, "the capture does not count for this request: begin another")
+}
+
+/// Calls the store on a thread for blocking work.
+async fn away<T: Send + 'static>(
+    store: &Arc<Store>,
+    question: impl FnOnce(&Store) -> store::Result<T> + Send + 'static,
+) -> Result<T, Problem> {
+    let store = store.clone();
+    let answer = tokio::task::spawn_blocking(move || question(&store)).await;
+    answer.map_err(|why| Problem::internal(&why))?.map_err(Problem::from)
+}
+
+/// Begins a capture at a moment; returns its number and state.
+///
+/// # Errors
+/// `STORE_UNAVAILABLE`
+pub async fn begin(
+    store: &Arc<Store>,
+    bound: Binding,
+    policy: &Policy,
+    at: i64,
+) -> Result<(CaptureId, Capture), Problem> {
+    let mut capture = Capture { bound, session: Session::begin(at, &policy.capture), answer: String::new() };
+    capture.chain(&[0; 32])?;
+    let (ends_at, content) = (capture.session.ends_at(), capture.bytes()?);
+    let id = away(store, move |store| store.begin_capture(ends_at, &content)).await?;
+    series::capture("begun");
+    Ok((id, capture))
+}
+
+impl<E: FrameExaminer> Captures<E> {
+    /// Takes a frame; returns the next state and what the frame shows. `sees` says whether the caller may see a tenant.
+    ///
+    /// # Errors
+    /// `NOT_FOUND`, `CAPTURE_ENDED`, `STORE_UNAVAILABLE`, or the frame's own; then the frame was not taken.
+    pub async fn frame(
+        &self,
+        arrival: Arrival<'_>,
+        sees: impl Fn(&str) -> bool,
+    ) -> Result<(Capture, E::Shown), Problem> {
+        let id = unhex_capture(arrival.id).ok_or_else(unknown)?;
+        let row = away(&self.store, move |store| store.capture(&id)).await?.ok_or_else(unknown)?;
+        let mut capture = Capture::read(&row)?;
+        if !sees(&capture.bound.tenant) || capture.session.is_over(arrival.at) {
+            return Err(unknown());
+        }
+        if capture.session.outcome().is_some() {
+            return Err(ended());
+        }
+        if !bool::from(capture.answer.as_bytes().ct_eq(arrival.previous.as_bytes())) {
+            return Err(self.break_off(id).await?);
+        }
+        let digest = *blake3::hash(&arrival.bytes).as_bytes();
+        let (sighting, shown) = self.examiner.look(arrival.bytes, capture.session.wants_hold()).await?;
+        let random = random_key().map_err(Problem::from)?;
+        let random = random.first_chunk().copied().map_or(0, u64::from_le_bytes);
+        capture.session.take(&sighting, arrival.at, random, &self.policy);
+        capture.chain(&digest)?;
+        let content = capture.bytes()?;
+        if !away(&self.store, move |store| store.advance_capture(&id, row.turn, &content)).await? {
+            return Err(self.break_off(id).await?);
+        }
+        if let Some(outcome) = capture.session.outcome() {
+            capture.note(&id, outcome.failed());
+            series::capture(if matches!(outcome, Outcome::Completed { .. }) { "completed" } else { "ended" });
+            series::capture_failed(outcome.failed().map(Rule::code));
+        }
+        Ok((capture, shown))
+    }
+
+    /// Ends a capture to which a frame came out of order; returns the problem.
+    async fn break_off(&self, id: CaptureId) -> Result<Problem, Problem> {
+        // A frame on another replica may write a state in between.
+        loop {
+            let Some(row) = away(&self.store, move |store| store.capture(&id)).await? else { return Ok(unknown()) };
+            let mut capture = Capture::read(&row)?;
+            if capture.session.outcome().is_some_and(|outcome| matches!(outcome, Outcome::Failed(_))) {
+                return Ok(ended());
+            }
+            capture.session.end(Rule::OutOfOrder);
+            let content = capture.bytes()?;
+            if away(&self.store, move |store| store.advance_capture(&id, row.turn, &content)).await? {
+                capture.note(&id, Some(Rule::OutOfOrder));
+                series::capture("ended");
+                series::capture_failed(Some(Rule::OutOfOrder.code()));
+                return Ok(ended());
+            }
+        }
+    }
+}
+
+/// Uses up a capture for a request with this photograph.
+///
+/// # Errors
+/// `CAPTURE_REFUSED`, `STORE_UNAVAILABLE`
+pub async fn use_up(store: &Arc<Store>, id: &str, wanted: &Binding, photograph: &[u8], at: i64) -> Result<(), Problem> {
+    let id = unhex_capture(id).ok_or_else(refused)?;
+    // A capture of another tenant stays as it is.
+    let row = away(store, move |store| store.capture(&id)).await?.ok_or_else(refused)?;
+    if Capture::read(&row)?.bound.tenant != wanted.tenant {
+        return Err(refused());
+    }
+    let row = away(store, move |store| store.take_capture(&id)).await?.ok_or_else(refused)?;
+    let capture = Capture::read(&row)?;
+    let failed = broken(&capture, wanted, blake3::hash(photograph).as_bytes(), at);
+    capture.note(&id, failed);
+    series::capture(if failed.is_none() { "used" } else { "refused" });
+    series::capture_failed(failed.map(Rule::code));
+    if failed.is_some() { Err(refused()) } else { Ok(()) }
+}
+
+/// Returns the first rule that keeps a capture from counting.
+fn broken(capture: &Capture, wanted: &Binding, photograph: &[u8; 32], at: i64) -> Option<Rule> {
+    let Capture { bound, session, .. } = capture;
+    if bound.purpose != wanted.purpose {
+        return Some(Rule::OtherPurpose);
+    }
+    if bound.subject != wanted.subject {
+        return Some(Rule::OtherSubject);
+    }
+    if session.is_over(at) {
+        return Some(Rule::Expired);
+    }
+    match session.outcome() {
+        None => Some(Rule::Unfinished),
+        Some(Outcome::Completed { best, failed: None }) => {
+            (best.digest != *photograph).then_some(Rule::OtherPhotograph)
+        }
+        Some(outcome) => outcome.failed(),
+    }
+}
+
+#[cfg(test)]
+#[path = "captures_tests.rs"]
+pub(crate) mod tests;

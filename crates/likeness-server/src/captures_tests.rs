@@ -1,0 +1,379 @@
+//! Attacks on captures, on two replicas of one store. The examiner of these tests reads from a frame's bytes what the
+//! frame shows.
+
+use std::sync::{Arc, Barrier};
+
+use likeness::capture::geometry::Landmarks;
+use likeness::capture::outcome::HoldSeen;
+use likeness::capture::session::FaceSeen;
+use likeness::detect::Area;
+use tokio::runtime::{Builder, Runtime};
+
+use super::*;
+use crate::store::suite::Place;
+use crate::trail::Trail;
+
+/// The moment at which each test begins, in milliseconds since 1970.
+const NOW: i64 = 1_800_000_000_000;
+
+const ANN: &str = "ann";
+
+/// An examiner that reads a frame's text: the prompt that the frame follows, and words that change it.
+#[derive(Clone, Default)]
+struct Film {
+    /// Waits after each look until both replicas have looked.
+    both: Option<Arc<Barrier>>,
+}
+
+impl FrameExaminer for Film {
+    type Shown = ();
+
+    async fn look(&self, frame: Bytes, wants_hold: bool) -> Result<(Sighting, ()), Problem> {
+        let text = String::from_utf8_lossy(&frame).into_owned();
+        let seen = face(&text, wants_hold, *blake3::hash(&frame).as_bytes());
+        if let Some(both) = self.both.clone() {
+            tokio::task::spawn_blocking(move || both.wait()).await.map_err(|why| Problem::internal(&why))?;
+        }
+        Ok((Sighting { face: Some(seen), second: false }, ()))
+    }
+}
+
+/// Returns the face of a frame that follows this prompt.
+fn face(text: &str, wants_hold: bool, digest: [u8; 32]) -> FaceSeen {
+    let (nose, height) = match text.split(' ').next().unwrap_or_default() {
+        "turn_left" => (32.5, 170.0),
+        "turn_right" => (-32.5, 170.0),
+        "come_closer" => (0.0, 221.0),
+        _ => (0.0, 170.0),
+    };
+    let landmarks: Landmarks = [[255.0, 200.0], [385.0, 200.0], [320.0 + nose, 275.0], [270.0, 345.0], [370.0, 345.0]];
+    let hold = HoldSeen {
+        frame: 0,
+        digest,
+        live: !text.contains("spoof"),
+        live_probability: 0.95,
+        sharpness: 40.0,
+        space: [7; 32],
+        embedding: (0..512_u16).map(|at| if at == 7 { 1.0 } else { 0.0 }).collect(),
+    };
+    let straight = nose == 0.0;
+    let area = Area { x: 200, y: 60, w: 240, h: 340 };
+    FaceSeen { area, landmarks, height, hold: (wants_hold && straight).then_some(hold), straight }
+}
+
+/// Two replicas of a store, and the capture that a test drives.
+struct Scene {
+    replicas: [Arc<Store>; 2],
+    runtime: Runtime,
+    trail: Trail,
+    id: String,
+    capture: Capture,
+    at: i64,
+    /// Every frame with the hash that it carried.
+    sent: Vec<(String, String)>,
+}
+
+impl Scene {
+    fn new(place: &Place) -> Self {
+        let replicas = [place.store(), place.store()];
+        let runtime = Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
+        let (id, capture) = runtime
+            .block_on(begin(&replicas[0], bound(CapturePurpose::Verify, "acme", Some(ANN)), &Policy::default(), NOW))
+            .unwrap();
+        Self { replicas, runtime, trail: Trail::default(), id: hex(&id), capture, at: NOW, sent: Vec::new() }
+    }
+
+    /// Sends a frame with this text and hash to a replica, for a caller of this tenant.
+    fn send(&mut self, replica: usize, text: &str, previous: &str, tenant: &str) -> Result<(), Code> {
+        let captures =
+            Captures { store: self.replicas[replica].clone(), examiner: Film::default(), policy: Policy::default() };
+        let arrival = Arrival { id: &self.id, previous, bytes: Bytes::from(text.to_owned()), at: self.at };
+        let frame = self.trail.clone().along(captures.frame(arrival, |found| found == tenant));
+        let (capture, ()) = self.runtime.block_on(frame).map_err(|problem| problem.code())?;
+        self.sent.push((text.to_owned(), previous.to_owned()));
+        self.capture = capture;
+        Ok(())
+    }
+
+    /// Sends the frame that the prompt asks for, 500 ms later, to either replica in turn; `words` change it.
+    fn next(&mut self, words: &str) -> Result<(), Code> {
+        self.at += 500;
+        let text = format!("{} {words} {}", self.capture.session.prompt().unwrap_or("none"), self.sent.len());
+        let previous = self.capture.answer.clone();
+        self.send(self.sent.len() % 2, &text, &previous, "acme")
+    }
+
+    /// Follows the prompts until the capture is complete or ended.
+    fn finish(&mut self, words: &str) {
+        while self.capture.session.outcome().is_none() {
+            self.next(words).unwrap();
+        }
+    }
+
+    /// Returns the bytes of the frame that counts.
+    fn best(&self) -> String {
+        match self.capture.session.outcome() {
+            Some(Outcome::Completed { best, .. }) => self.sent[best.frame as usize - 1].0.clone(),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    fn use_up(&self, bound: &Binding, photograph: &str) -> Result<(), Code> {
+        let used = use_up(&self.replicas[1], &self.id, bound, photograph.as_bytes(), self.at);
+        self.runtime.block_on(self.trail.clone().along(used)).map_err(|problem| problem.code())
+    }
+
+    /// Returns the rule that the record names.
+    fn rule(&self) -> Option<&'static str> {
+        self.trail.seen().capture.and_then(|capture| capture.failed)
+    }
+}
+
+fn bound(purpose: CapturePurpose, tenant: &str, subject: Option<&str>) -> Binding {
+    Binding { purpose, tenant: tenant.into(), subject: subject.map(str::to_owned) }
+}
+
+/// What an attack does, and what it gets: the code, and the rule in the record.
+type Attack = (&'static str, fn(&mut Scene) -> Result<(), Code>, Code, Option<&'static str>);
+
+/// Attacks while frames are sent. Whatever is refused, the capture is ended, except where no rule is named.
+const ON_FRAMES: [Attack; 12] = [
+    ("a frame is sent again", |scene| replay(scene, 0), Code::CaptureEnded, Some("out_of_order")),
+    ("an earlier frame is sent again", |scene| replay(scene, 2), Code::CaptureEnded, Some("out_of_order")),
+    (
+        "a frame overtakes another",
+        |scene| {
+            let (before, text) = (scene.capture.answer.clone(), "look_straight");
+            scene.send(0, text, &before, "acme").unwrap();
+            scene.send(1, text, &before, "acme")
+        },
+        Code::CaptureEnded,
+        Some("out_of_order"),
+    ),
+    (
+        "an answer is skipped",
+        |scene| scene.send(0, "look_straight", &"0".repeat(64), "acme"),
+        Code::CaptureEnded,
+        Some("out_of_order"),
+    ),
+    (
+        "a hash of another capture",
+        |scene| {
+            let other = Capture { answer: String::new(), ..scene.capture.clone() };
+            let mut other = Capture { session: Session::begin(NOW, &Policy::default().capture), ..other };
+            other.chain(&[0; 32]).unwrap();
+            scene.send(0, "look_straight", &other.answer, "acme")
+        },
+        Code::CaptureEnded,
+        Some("out_of_order"),
+    ),
+    (
+        "a caller of another tenant",
+        |scene| {
+            let previous = scene.capture.answer.clone();
+            scene.send(0, "look_straight", &previous, "other")
+        },
+        Code::NotFound,
+        None,
+    ),
+    (
+        "a capture that is unknown",
+        |scene| {
+            scene.id = hex(&[7; 16]);
+            scene.next("")
+        },
+        Code::NotFound,
+        None,
+    ),
+    (
+        "a step too late",
+        |scene| {
+            scene.at += 9_000;
+            scene.next("").unwrap();
+            scene.next("")
+        },
+        Code::CaptureEnded,
+        Some("late"),
+    ),
+    (
+        "a turn before anybody can react",
+        |scene| {
+            while !scene.capture.session.prompt().unwrap().starts_with("turn") {
+                scene.next("").unwrap();
+            }
+            scene.at -= 400;
+            scene.next("").unwrap();
+            scene.next("")
+        },
+        Code::CaptureEnded,
+        Some("early"),
+    ),
+    (
+        "after its end",
+        |scene| {
+            scene.at += 180_000;
+            scene.next("")
+        },
+        Code::NotFound,
+        None,
+    ),
+    (
+        "the clock goes back by an hour",
+        |scene| {
+            scene.at -= 3_600_000;
+            scene.next("").unwrap();
+            scene.next("")
+        },
+        Code::CaptureEnded,
+        Some("clock"),
+    ),
+    (
+        "the clock jumps ahead by a minute",
+        |scene| {
+            scene.at += 60_000;
+            scene.next("").unwrap();
+            scene.next("")
+        },
+        Code::CaptureEnded,
+        Some("late"),
+    ),
+];
+
+fn replay(scene: &mut Scene, before: usize) -> Result<(), Code> {
+    let (text, previous) = scene.sent[scene.sent.len() - 1 - before].clone();
+    scene.at += 500;
+    scene.send(1, &text, &previous, "acme")
+}
+
+/// Attacks on a completed capture.
+const ON_USE: [Attack; 8] = [
+    (
+        "for another purpose",
+        |scene| used(scene, CapturePurpose::Enroll, "acme", Some(ANN)),
+        REFUSED,
+        Some("other_purpose"),
+    ),
+    (
+        "for another person",
+        |scene| used(scene, CapturePurpose::Verify, "acme", Some("ben")),
+        REFUSED,
+        Some("other_subject"),
+    ),
+    ("for no person", |scene| used(scene, CapturePurpose::Verify, "acme", None), REFUSED, Some("other_subject")),
+    ("by another tenant", |scene| used(scene, CapturePurpose::Verify, "other", Some(ANN)), REFUSED, None),
+    (
+        "with another photograph",
+        |scene| scene.use_up(&bound(CapturePurpose::Verify, "acme", Some(ANN)), "a photograph"),
+        REFUSED,
+        Some("other_photograph"),
+    ),
+    (
+        "twice",
+        |scene| {
+            used(scene, CapturePurpose::Verify, "acme", Some(ANN)).unwrap();
+            used(scene, CapturePurpose::Verify, "acme", Some(ANN))
+        },
+        REFUSED,
+        None,
+    ),
+    (
+        "too late",
+        |scene| {
+            scene.at = NOW + 180_000;
+            used(scene, CapturePurpose::Verify, "acme", Some(ANN))
+        },
+        REFUSED,
+        Some("expired"),
+    ),
+    ("a frame after the last", |scene| scene.next(""), Code::CaptureEnded, None),
+];
+
+const REFUSED: Code = Code::CaptureRefused;
+
+fn used(scene: &mut Scene, purpose: CapturePurpose, tenant: &str, subject: Option<&str>) -> Result<(), Code> {
+    let best = scene.best();
+    scene.use_up(&bound(purpose, tenant, subject), &best)
+}
+
+#[test]
+fn no_attack_on_a_capture_passes() {
+    attacks(&Place::sqlite());
+}
+
+/// Runs every attack on the database of a place.
+pub fn attacks(place: &Place) {
+    let mut wrong = Vec::new();
+    for (at, (name, attack, code, rule)) in ON_FRAMES.into_iter().chain(ON_USE).enumerate() {
+        let mut scene = Scene::new(place);
+        if at < ON_FRAMES.len() {
+            (0..4).for_each(|_| scene.next("").unwrap());
+        } else {
+            scene.finish("");
+        }
+        let found = attack(&mut scene);
+        if (found, scene.rule()) != (Err(code), rule) {
+            wrong.push(format!("{name}: expected {code:?} {rule:?}, found {found:?} {:?}", scene.rule()));
+        }
+        // A capture that a frame out of order has ended stays ended.
+        if code == Code::CaptureEnded && at < ON_FRAMES.len() && scene.next("") != Err(Code::CaptureEnded) {
+            wrong.push(format!("{name}: it goes on"));
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong:#?}");
+    honest(place);
+    hidden(place);
+    at_once(place);
+    restarted(place);
+}
+
+/// A capture that is followed counts once, whichever replica takes each frame.
+fn honest(place: &Place) {
+    let mut scene = Scene::new(place);
+    scene.finish("");
+    assert_eq!((used(&mut scene, CapturePurpose::Verify, "acme", Some(ANN)), scene.rule()), (Ok(()), None));
+}
+
+/// A caller learns that the capture is complete; only the record says that its holds are not live.
+fn hidden(place: &Place) {
+    let mut scene = Scene::new(place);
+    scene.finish("spoof");
+    assert!(matches!(scene.capture.session.outcome(), Some(Outcome::Completed { .. })));
+    assert_eq!(
+        (used(&mut scene, CapturePurpose::Verify, "acme", Some(ANN)), scene.rule()),
+        (Err(REFUSED), Some("not_live"))
+    );
+}
+
+/// The same state on two replicas at once: at most one frame is taken, and the capture ends.
+fn at_once(place: &Place) {
+    let mut scene = Scene::new(place);
+    (0..4).for_each(|_| scene.next("").unwrap());
+    let both = Some(Arc::new(Barrier::new(2)));
+    let (id, previous, at) = (scene.id.clone(), scene.capture.answer.clone(), scene.at + 500);
+    let send = |replica: usize| {
+        let captures = Captures {
+            store: scene.replicas[replica].clone(),
+            examiner: Film { both: both.clone() },
+            policy: Policy::default(),
+        };
+        let (id, previous) = (id.clone(), previous.clone());
+        async move {
+            let arrival = Arrival { id: &id, previous: &previous, bytes: Bytes::from_static(b"look_straight"), at };
+            captures.frame(arrival, |_| true).await.map(|_| ()).map_err(|problem| problem.code())
+        }
+    };
+    let (one, other) = scene.runtime.block_on(async { tokio::join!(send(0), send(1)) });
+    let mut found = [one, other];
+    found.sort_by_key(Result::is_err);
+    assert_eq!(found, [Ok(()), Err(Code::CaptureEnded)]);
+    assert_eq!(scene.next(""), Err(Code::CaptureEnded));
+}
+
+/// After a restart the capture goes on where it was.
+fn restarted(place: &Place) {
+    let mut scene = Scene::new(place);
+    (0..6).for_each(|_| scene.next("").unwrap());
+    scene.replicas = [place.store(), place.store()];
+    scene.finish("");
+    assert_eq!(used(&mut scene, CapturePurpose::Verify, "acme", Some(ANN)), Ok(()));
+}

@@ -1,0 +1,136 @@
+//! Tests guidance and captures over HTTP: what a caller learns, and what only the record and the metrics say.
+
+use serde_json::{Value, json};
+
+use crate::support::{Answer, Ground, Request, Service};
+use crate::tenants::{becomes, key};
+
+fn frame(path: &str, photograph: &[u8], previous: &Value) -> Request {
+    Request::post(path).file("file", photograph).text("previous", previous.as_str().unwrap())
+}
+
+fn begin(purpose: &str) -> Request {
+    Request::post("/api/v1/captures").text("purpose", purpose)
+}
+
+fn frames_of(begun: &Answer) -> String {
+    format!("/api/v1/captures/{}/frames", begun.json()["capture_id"].as_str().unwrap())
+}
+
+#[test]
+fn a_frame_gets_advice_a_face_and_liveness_only_on_request() {
+    let ground = Ground::new();
+    let service = ground.serve(&[], &[]).ready();
+    let ask = |image: &str, liveness: &str| {
+        let request = Request::post("/api/v1/frames").file("file", &ground.image(image)).text("liveness", liveness);
+        service.ask(request)
+    };
+    let one = ask("anna.jpg", "false");
+    assert_eq!((&one.json()["face_count"], &one.json()["liveness"]), (&json!(1), &Value::Null), "{one:?}");
+    assert!(
+        one.json()["face"]["bounding_box"]["width"].as_u64().unwrap() > 0 && one.header("x-likeness-record").is_none()
+    );
+    let judged = ask("anna.jpg", "true");
+    assert_eq!(judged.json()["liveness"]["verdict"], "live", "{judged:?}");
+    assert!(judged.header("x-likeness-record").is_some(), "a judgement has a record");
+    assert_eq!(ask("two.jpg", "false").json()["advice"], "one_face_only");
+    assert_eq!(ask("anna.jpg", "perhaps").problem(), (400, "INVALID_INPUT".into()));
+}
+
+#[test]
+fn a_repeated_frame_ends_a_capture_and_only_the_record_says_why() {
+    let ground = Ground::new();
+    let service = ground.serve_with_store(&[], &[]).ready();
+    let live = ground.image("anna.jpg");
+    let begun = service.ask(begin("verify").text("user_id", "ann"));
+    let fields =
+        |answer: &Answer| ["state", "prompt", "frame_count", "best_frame"].map(|name| answer.json()[name].clone());
+    assert_eq!(fields(&begun), [json!("open"), json!("look_straight"), json!(0), Value::Null]);
+    let (path, hash) = (frames_of(&begun), begun.json()["answer_sha256"].clone());
+    let first = service.ask(frame(&path, &live, &hash));
+    assert_eq!(fields(&first), [json!("open"), json!("look_straight"), json!(1), Value::Null], "{first:?}");
+    assert_ne!(first.json()["answer_sha256"], hash);
+    let again = service.ask(frame(&path, &live, &hash));
+    assert_eq!(again.problem(), (409, "CAPTURE_ENDED".into()));
+    assert!(!again.text().contains("order"), "{again:?}");
+    // The right frame comes too late: the capture has ended.
+    let late = service.ask(frame(&path, &live, &first.json()["answer_sha256"]));
+    assert_eq!(late.problem(), (409, "CAPTURE_ENDED".into()));
+    let record = format!("/api/v1/records/{}", again.header("x-likeness-record").unwrap());
+    let capture = service.get(&record).json()["record"]["capture"].clone();
+    assert_eq!((&capture["failed"], &capture["purpose"]), (&json!("out_of_order"), &json!("verify")), "{capture}");
+    let metrics = service.get("/metrics").text();
+    for line in [
+        "likeness_captures_total{outcome=\"begun\"} 1",
+        "likeness_captures_total{outcome=\"ended\"} 1",
+        "likeness_capture_failures_total{rule=\"out_of_order\"} 1",
+        "likeness_capture_failures_total{rule=\"late\"} 0",
+    ] {
+        assert!(metrics.contains(line), "{line}: {metrics}");
+    }
+}
+
+#[test]
+fn an_unfinished_capture_counts_for_no_request_and_is_gone_afterwards() {
+    let ground = Ground::new();
+    let service = ground.serve_with_store(&[], &[]).ready();
+    let live = ground.image("anna.jpg");
+    assert_eq!(service.ask(Request::post("/api/v1/enroll").text("user_id", "ann").file("file", &live)).status, 200);
+    for (path, purpose, user) in
+        [("verify", "verify", true), ("enroll", "enroll", true), ("liveness", "liveness", false)]
+    {
+        let named = |request: Request| if user { request.text("user_id", "ann") } else { request };
+        let begun = service.ask(named(begin(purpose)));
+        let id = begun.json()["capture_id"].clone();
+        let request = || {
+            let request = named(Request::post(&format!("/api/v1/{path}"))).file("file", &live);
+            request.text("capture_id", id.as_str().unwrap())
+        };
+        let refused = service.ask(request());
+        assert_eq!(refused.problem(), (403, "CAPTURE_REFUSED".into()), "{path}");
+        assert!(!refused.text().contains("unfinished"), "{refused:?}");
+        let record = format!("/api/v1/records/{}", refused.header("x-likeness-record").unwrap());
+        assert_eq!(service.get(&record).json()["record"]["capture"]["failed"], "unfinished", "{path}");
+        assert_eq!(service.ask(frame(&frames_of(&begun), &live, &begun.json()["answer_sha256"])).status, 404, "{path}");
+        assert_eq!(service.ask(request()).problem(), (403, "CAPTURE_REFUSED".into()), "{path}, again");
+    }
+}
+
+#[test]
+fn a_key_sees_the_captures_of_its_own_tenant_and_needs_no_other_scope() {
+    let ground = Ground::new();
+    let service = ground.serve_with_store(&[], &[]).ready();
+    let [own, other] = ["acme", "other"].map(|tenant| key(&ground, "capture", tenant, &[]));
+    becomes(&service, || Request::new("GET", "/metrics"), 401);
+    let live = ground.image("anna.jpg");
+    let with = |request: Request, key: &str| service.ask(request.header("x-api-key", key));
+    let begun = with(begin("verify").text("user_id", "ann"), &own);
+    assert_eq!((begun.status, &begun.json()["tenant_id"]), (200, &json!("acme")));
+    let send = |key: &str| with(frame(&frames_of(&begun), &live, &begun.json()["answer_sha256"]), key);
+    assert_eq!(send(&other).problem(), (404, "NOT_FOUND".into()));
+    assert_eq!(send(&own).status, 200, "the other tenant's frame changed nothing");
+    let foreign = with(begin("verify").text("user_id", "ann").text("tenant_id", "other"), &own);
+    assert_eq!(foreign.problem(), (403, "FORBIDDEN".into()));
+    wrong_forms(&service, &own);
+}
+
+/// The fields of a beginning that make no sense are named.
+fn wrong_forms(service: &Service, key: &str) {
+    let table: [(&[(&str, &str)], &str); 4] = [
+        (&[("user_id", "ann")], "purpose"),
+        (&[("purpose", "search"), ("user_id", "ann")], "purpose"),
+        (&[("purpose", "verify")], "user_id"),
+        (&[("purpose", "liveness"), ("user_id", "ann")], "user_id"),
+    ];
+    let wrong: Vec<_> = table
+        .iter()
+        .filter_map(|(fields, named)| {
+            let form = Request::post("/api/v1/captures").header("x-api-key", key);
+            let answer = service.ask(fields.iter().fold(form, |form, (name, value)| form.text(name, value)));
+            let right =
+                answer.problem() == (400, "INVALID_INPUT".into()) && answer.text().contains(&format!("`{named}`"));
+            (!right).then(|| format!("{fields:?}: {answer:?}"))
+        })
+        .collect();
+    assert!(wrong.is_empty(), "{wrong:#?}");
+}
