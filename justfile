@@ -96,6 +96,10 @@ bench-engine *options:
 bench-jobs *options:
     tools/bench-jobs {{options}}
 
+# a folder of photographs on one core and on two
+bench-batch *options:
+    tools/bench-batch {{options}}
+
 # the index of the store: loading, memory and searches of 100,000 and 1,000,000 persons
 bench-index sizes="100000,1000000":
     LIKENESS_INDEX_SIZES={{sizes}} cargo test -q --release --locked -p likeness-server --lib store::bench::figures -- --ignored --nocapture
