@@ -1,5 +1,7 @@
 //! Tests that freed blocks are returned to the system.
 
+#![allow(clippy::unwrap_used, reason = "tests")]
+
 use super::{LARGE, return_large_blocks};
 
 /// Whether a mapping of this process contains the address.
