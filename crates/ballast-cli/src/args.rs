@@ -75,54 +75,16 @@ pub enum Command {
     /// What this boot verified, for others to keep: in-toto, CycloneDX or Prometheus
     #[cfg(feature = "full")]
     Statement(Statement),
-    /// In the full build only: begin a lock file
+    /// In the full build only, for build machines
     #[cfg(not(feature = "full"))]
-    #[command(disable_help_flag = true)]
-    Init(Elsewhere),
-    /// In the full build only: write a weight into the lock file
-    #[cfg(not(feature = "full"))]
-    #[command(disable_help_flag = true)]
-    Pin(Elsewhere),
-    /// In the full build only: write an existing cache into the lock file
-    #[cfg(not(feature = "full"))]
-    #[command(disable_help_flag = true)]
-    Adopt(Elsewhere),
-    /// In the full build only: sign the pins of a lock file
-    #[cfg(not(feature = "full"))]
-    #[command(disable_help_flag = true)]
-    Sign(Elsewhere),
-    /// In the full build only: bring every pinned file into a store
-    #[cfg(not(feature = "full"))]
-    #[command(disable_help_flag = true)]
-    Fetch(Elsewhere),
-    /// In the full build only: compare sources with the pins
-    #[cfg(not(feature = "full"))]
-    #[command(disable_help_flag = true)]
-    Outdated(Elsewhere),
-    /// In the full build only: lay out the image layer
-    #[cfg(not(feature = "full"))]
-    #[command(disable_help_flag = true)]
-    Bake(Elsewhere),
-    /// In the full build only: upload the weights as an image
-    #[cfg(not(feature = "full"))]
-    #[command(disable_help_flag = true)]
-    Push(Elsewhere),
-    /// In the full build only: bring the weights from an image
-    #[cfg(not(feature = "full"))]
-    #[command(disable_help_flag = true)]
-    Pull(Elsewhere),
-    /// In the full build only: write an image archive
-    #[cfg(not(feature = "full"))]
-    #[command(disable_help_flag = true)]
-    Export(Elsewhere),
-    /// In the full build only: bring the weights from an image archive
-    #[cfg(not(feature = "full"))]
-    #[command(disable_help_flag = true)]
-    Import(Elsewhere),
-    /// In the full build only: state what this boot verified
-    #[cfg(not(feature = "full"))]
-    #[command(disable_help_flag = true)]
-    Statement(Elsewhere),
+    #[command(
+        name = "init",
+        visible_aliases = [
+            "pin", "adopt", "sign", "fetch", "outdated", "bake", "push", "pull", "export", "import", "statement",
+        ],
+        disable_help_flag = true,
+    )]
+    Elsewhere(Elsewhere),
 }
 
 // A command of the full build, whatever its arguments. Doc comments of argument structs would

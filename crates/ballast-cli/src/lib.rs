@@ -113,18 +113,7 @@ pub fn entry() -> ! {
         #[cfg(feature = "full")]
         Command::Statement(args) => command::statement(&args),
         #[cfg(not(feature = "full"))]
-        Command::Init(_)
-        | Command::Pin(_)
-        | Command::Adopt(_)
-        | Command::Sign(_)
-        | Command::Fetch(_)
-        | Command::Outdated(_)
-        | Command::Bake(_)
-        | Command::Push(_)
-        | Command::Pull(_)
-        | Command::Export(_)
-        | Command::Import(_)
-        | Command::Statement(_) => Err(exit::not_in_this_build()),
+        Command::Elsewhere(_) => Err(exit::not_in_this_build()),
     };
     let exit = match done.and_then(|()| print::lost().filter(|_| !heard).map_or(Ok(()), Err)) {
         Ok(()) => Exit::Success,

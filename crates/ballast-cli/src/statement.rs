@@ -172,7 +172,7 @@ mod tests {
         let line = format!("{pin} 9 w.bin\n");
         let lines = Digest::of(line.as_bytes());
         let lock = format!(
-            "version = 1\nserial = 7\n[store]\npath = \"/srv/models\"\n[[weight]]\npath = \"m/a \\\"b\\\".h5\"\nsha256 = \"{pin}\"\nlicense = \"MIT\"\n[[group]]\npath = \"signed\"\nfiles = \"\"\"\n{line}\"\"\"\n[group.signed]\nmethod = \"key\"\nsigner_sha256 = \"{pin}\"\nbundle_sha256 = \"{pin}\"\nfiles_sha256 = \"{lines}\"\n"
+            "version = 1\nserial = 7\n[store]\npath = \"/srv/models\"\n[[weight]]\npath = \"m/a \\\"b\\\".h5\"\nsha256 = \"{pin}\"\nlicense = \"MIT\"\n[[group]]\npath = \"signed\"\nfiles = \"\"\"\n{line}\"\"\"\nsigned = \"key {pin} {pin} {lines}\"\n"
         );
         let parsed = Lock::parse(&lock).unwrap();
         let verified = Verified {
@@ -196,7 +196,7 @@ mod tests {
         let text = format!("{pin} 9 a\n{pin} 9 b\n");
         let lines = Digest::of(text.as_bytes());
         let lock = format!(
-            "version = 1\n[store]\npath = \"/srv/models\"\n[[group]]\nfiles = \"\"\"\n{text}\"\"\"\n[group.signed]\nmethod = \"key\"\nsigner_sha256 = \"{pin}\"\nbundle_sha256 = \"{pin}\"\nfiles_sha256 = \"{lines}\"\n"
+            "version = 1\n[store]\npath = \"/srv/models\"\n[[group]]\nfiles = \"\"\"\n{text}\"\"\"\nsigned = \"key {pin} {pin} {lines}\"\n"
         );
         let parsed = Lock::parse(&lock).unwrap();
         let stated = |files: usize| {

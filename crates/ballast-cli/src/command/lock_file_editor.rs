@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 
 use ballast::digest::Digest;
 use ballast::lock::group::line;
-use ballast::lock::{BadLock, Lock, RelPath, Weight};
+use ballast::lock::{BadLock, Lock, Provenance, RelPath, Weight};
 use toml_edit::{Array, ArrayOfTables, DocumentMut, Item, Table, Value, value};
 
 use crate::exit::{Exit, Failure};
@@ -237,7 +237,8 @@ impl LockFileEditor {
             table["files"] = value(lines);
         }
         if let Some(signed) = group.signed {
-            table["signed"] = Item::Table(signed_table(signed, lines_sha256));
+            let signed = Provenance::new(signed.method, signed.signer, signed.bundle, lines_sha256);
+            table["signed"] = value(signed.to_string());
         }
         tables.push(table);
         let path = |name: &str| if group.dir.is_empty() { name.to_owned() } else { format!("{}/{name}", group.dir) };
@@ -344,15 +345,5 @@ fn entry_of(pinned: &Pinned) -> Table {
         sources.decor_mut().set_suffix(" # unknown: fill in where it can be fetched");
     }
     table["sources"] = Item::Value(sources);
-    table
-}
-
-/// `[group.signed]`, for lines with this digest.
-fn signed_table(signed: SignedBy, lines: Digest) -> Table {
-    let mut table = Table::new();
-    table["method"] = value(signed.method);
-    table["signer_sha256"] = value(signed.signer.to_string());
-    table["bundle_sha256"] = value(signed.bundle.to_string());
-    table["files_sha256"] = value(lines.to_string());
     table
 }

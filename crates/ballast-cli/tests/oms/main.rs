@@ -194,7 +194,7 @@ fn a_signed_model_becomes_a_group_with_its_provenance_which_verifies_and_is_sign
     let sha256 = |name: &str| pin_of(&fs::read(model.path(name)).unwrap());
     let lines = format!("{} 14 d1/f1.bin\n{} 7 f0.bin\n", sha256("model/d1/f1.bin"), sha256("model/f0.bin"));
     let expected = format!(
-        "files = \"\"\"\n{lines}\"\"\"\n\n[group.signed]\nmethod = \"key\"\nsigner_sha256 = \"{}\"\nbundle_sha256 = \"{}\"\nfiles_sha256 = \"{}\"\n",
+        "files = \"\"\"\n{lines}\"\"\"\nsigned = \"key {} {} {}\"\n",
         sha256("secp521r1.pub"),
         sha256("secp521r1.json"),
         pin_of(lines.as_bytes()),
@@ -259,7 +259,7 @@ fn several_signed_models_lie_below_one_store_and_no_entry_of_another_origin_is_t
     assert!(
         lock.contains("path = \"one\"")
             && lock.contains("path = \"two\"")
-            && lock.matches("[group.signed]").count() == 2
+            && lock.matches("signed = \"key ").count() == 2
     );
     assert!(model.ballast(&["verify", "--lock", "both.lock", "store"]).status.success());
     assert!(model.ballast(&["adopt", "--lock", "weights.lock", "model"]).status.success());

@@ -43,6 +43,7 @@ pub struct Group {
     #[serde(default, deserialize_with = "optional_digest")]
     list_sha256: Option<Digest>,
     /// The signed model that its files were adopted from.
+    #[serde(default, deserialize_with = "parsed")]
     pub signed: Option<Provenance>,
     /// Which of the lock file's weights are its files.
     #[serde(skip)]

@@ -96,19 +96,20 @@ fn a_list_with_one_file_too_many_is_refused() {
 fn the_provenance_of_a_group_counts_only_for_the_lines_that_were_adopted() {
     let lines = format!("{PIN} 9 w.bin\n");
     let files = Digest::of(lines.as_bytes());
-    let signed = |keys: &str| inline(&lines) + "[group.signed]\n" + keys;
-    let good =
-        format!("method = \"key\"\nsigner_sha256 = \"{PIN}\"\nbundle_sha256 = \"{PIN}\"\nfiles_sha256 = \"{files}\"\n");
+    let signed = |text: &str| inline(&lines) + "signed = \"" + text + "\"\n";
+    let good = format!("key {PIN} {PIN} {files}");
     let lock = Lock::parse(&signed(&good)).unwrap();
-    let found = lock.groups[0].signed.as_ref().map(|signed| (signed.method.as_str(), signed.signer.to_string()));
-    assert_eq!(found, Some(("key", PIN.to_owned())));
+    let found = lock.groups[0].signed.as_ref().map(|signed| (signed.signer.to_string(), signed.to_string()));
+    assert_eq!(found, Some((PIN.to_owned(), good.clone())));
     let rows = [
         ("other lines", signed(&good).replace("w.bin", "v.bin"), "are not those that were adopted"),
-        ("another method", signed(&good.replace("\"key\"", "\"mail\"")), "expected the method"),
-        ("no signer", signed(&good.replace("signer_sha256", "signer")), "expected `signer_sha256`"),
-        ("another key", signed(&(good.clone() + "name = \"x\"\n")), "unknown key \"name\""),
-        ("a number", signed(&good.replace("\"key\"", "1")), "invalid type"),
-        ("a short digest", signed(&good.replace(PIN, "77e3")), "expected 64 hex digits"),
+        ("another method", signed(&good.replace("key", "mail")), "expected METHOD SIGNER BUNDLE FILES"),
+        ("no signer", signed(&format!("key {PIN} {files}")), "expected METHOD SIGNER BUNDLE FILES"),
+        ("a word too many", signed(&(good.clone() + " x")), "expected METHOD SIGNER BUNDLE FILES"),
+        ("two spaces", signed(&good.replacen(' ', "  ", 1)), "expected METHOD SIGNER BUNDLE FILES"),
+        ("nothing", signed(""), "expected METHOD SIGNER BUNDLE FILES"),
+        ("a number", inline(&lines) + "signed = 1\n", "invalid type"),
+        ("a short digest", signed(&good.replacen(PIN, "77e3", 1)), "expected METHOD SIGNER BUNDLE FILES"),
     ];
     let said = |text: &str| Lock::parse(text).map_or_else(|error| error.to_string(), |_| "accepted".into());
     let wrong: Vec<_> = rows

@@ -1,15 +1,13 @@
-//! `[group.signed]`: the signed manifest from which a group was adopted. It is a record, and nothing that a boot verifies;
-//! but it counts only for the lines that were adopted. Touches nothing.
+//! `signed` of a `[[group]]`: the signed manifest from which it was adopted. It is a record, and nothing that a boot
+//! verifies; but it counts only for the lines that were adopted. One string, since the entrypoint reads it too and a table
+//! makes that program larger. Touches nothing.
 
-use std::collections::BTreeMap;
-
-use serde::Deserialize;
+use std::fmt;
 
 use crate::digest::Digest;
 
 /// Who signed the model that the group's files were adopted from.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-#[serde(try_from = "BTreeMap<String, String>")]
+#[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Provenance {
     /// `key` or `certificate`.
@@ -22,20 +20,34 @@ pub struct Provenance {
     pub files: Digest,
 }
 
-impl TryFrom<BTreeMap<String, String>> for Provenance {
+impl Provenance {
+    /// The provenance of a group that is adopted now.
+    #[must_use]
+    pub fn new(method: &str, signer: Digest, bundle: Digest, files: Digest) -> Self {
+        Self { method: method.to_owned(), signer, bundle, files }
+    }
+}
+
+/// As the lock file has it.
+impl fmt::Display for Provenance {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {} {} {}", self.method, self.signer, self.bundle, self.files)
+    }
+}
+
+impl TryFrom<String> for Provenance {
     type Error = String;
 
-    fn try_from(mut all: BTreeMap<String, String>) -> Result<Self, String> {
-        let mut take = |name: &str| all.remove(name).ok_or_else(|| format!("signed: expected `{name}`, found none"));
-        let (method, signer, bundle, files) =
-            (take("method")?, take("signer_sha256")?, take("bundle_sha256")?, take("files_sha256")?);
-        if !["key", "certificate"].contains(&method.as_str()) {
-            return Err(format!("signed: expected the method `key` or `certificate`, found {method:?}"));
-        }
-        if let Some(name) = all.keys().next() {
-            return Err(format!("signed: unknown key {name:?}"));
-        }
-        let digest = |text: &str| Digest::parse(text).map_err(|why| format!("signed: {why}"));
-        Ok(Self { method, signer: digest(&signer)?, bundle: digest(&bundle)?, files: digest(&files)? })
+    fn try_from(text: String) -> Result<Self, String> {
+        let words: Vec<_> = text.split(' ').collect();
+        let digest = |at: usize| Digest::parse(words.get(at)?).ok();
+        let all = || {
+            let method = *words.first().filter(|method| ["key", "certificate"].contains(method))?;
+            let (signer, bundle, files) = (digest(1)?, digest(2)?, digest(3)?);
+            (words.len() == 4).then(|| Self::new(method, signer, bundle, files))
+        };
+        all().ok_or_else(|| {
+            format!("expected METHOD SIGNER BUNDLE FILES: `key` or `certificate`, and three SHA-256, found {text:?}")
+        })
     }
 }

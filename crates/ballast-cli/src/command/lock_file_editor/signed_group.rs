@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use ballast::lock::Provenance;
 use toml_edit::{Item, Table};
 
 use super::{Grouped, LockFileEditor};
@@ -33,12 +34,12 @@ impl LockFileEditor {
     /// Whether the same bundle was adopted at the same place.
     fn has_signed(&self, group: &Grouped) -> bool {
         let tables = self.text.get("group").and_then(Item::as_array_of_tables);
-        let bundle = group.signed.map(|signed| signed.bundle.to_string());
         let text = |table: &Table, key: &str| table.get(key).and_then(Item::as_str).map(str::to_owned);
         tables.into_iter().flat_map(toml_edit::ArrayOfTables::iter).any(|table| {
-            let signed = table.get("signed").and_then(Item::as_table_like);
-            let adopted = signed.and_then(|signed| signed.get("bundle_sha256")).and_then(Item::as_str);
-            text(table, "path").unwrap_or_default() == group.dir && adopted.is_some() && adopted == bundle.as_deref()
+            let adopted = text(table, "signed").and_then(|signed| Provenance::try_from(signed).ok());
+            let same =
+                adopted.is_some_and(|adopted| group.signed.is_some_and(|signed| signed.bundle == adopted.bundle));
+            same && text(table, "path").unwrap_or_default() == group.dir
         })
     }
 }
