@@ -68,6 +68,18 @@ pub struct Grouped<'a> {
     pub signed: Option<SignedBy>,
 }
 
+impl Grouped<'_> {
+    /// The path of one of its files below the store's root.
+    fn path_of(&self, name: &str) -> String {
+        if self.dir.is_empty() { name.to_owned() } else { format!("{}/{name}", self.dir) }
+    }
+}
+
+/// The lines that name a group's files.
+fn lines_of(group: &Grouped) -> String {
+    group.files.iter().map(|(path, sha256, size)| line(sha256, *size, path)).collect()
+}
+
 /// The provenance of a signed model.
 #[derive(Clone, Copy)]
 pub struct SignedBy {
@@ -86,7 +98,7 @@ impl LockFileEditor {
     /// Reads the lock file, or begins one for the store with this root.
     ///
     /// # Errors
-    /// [`Exit::BadLock`] for an invalid lock file, or if none exists and none is begun.
+    /// [`Exit::BadLock`] for an invalid lock file, one without `[store]`, or if none exists and none is begun.
     pub fn open(named: Option<&Path>, store: Option<&Path>) -> Result<Self, Failure> {
         let bad = |path: &Path, why: String| Failure::new(Exit::BadLock, format!("{}: {why}", path.display()));
         match (setting::lock_path(named), store) {
@@ -94,6 +106,9 @@ impl LockFileEditor {
                 let text = foreign::text_named(&path, bounds::LOCK).map_err(|error| bad(&path, error.to_string()))?;
                 let begun: DocumentMut =
                     text.parse().map_err(|error: toml_edit::TomlError| bad(&path, error.to_string()))?;
+                if begun.get("store").and_then(Item::as_table_like).is_none() {
+                    return Err(bad(&path, "expected a table [store], found none".into()));
+                }
                 // A lock file that `init` began has no weight yet: it is checked when it has one.
                 let is_whole = ["weight", "group"].iter().any(|key| begun.get(key).is_some());
                 let lock = is_whole.then(|| Lock::parse_with(&text, foreign::beside(&path))).transpose();
@@ -213,7 +228,7 @@ impl LockFileEditor {
         let tables = self.text.entry("group").or_insert(Item::ArrayOfTables(ArrayOfTables::new()));
         let not_a_list = || Failure::new(Exit::BadLock, "expected [[group]] tables, found an inline list");
         let tables = tables.as_array_of_tables_mut().ok_or_else(not_a_list)?;
-        let lines: String = group.files.iter().map(|(path, sha256, size)| line(sha256, *size, path)).collect();
+        let lines = lines_of(group);
         let lines_sha256 = Measured::of(lines.as_bytes()).digest;
         let mut table = Table::new();
         table.decor_mut().set_prefix("\n");
@@ -241,8 +256,7 @@ impl LockFileEditor {
             table["signed"] = value(signed.to_string());
         }
         tables.push(table);
-        let path = |name: &str| if group.dir.is_empty() { name.to_owned() } else { format!("{}/{name}", group.dir) };
-        self.grouped.extend(group.files.iter().map(|(name, sha256, _)| (path(name), *sha256)));
+        self.grouped.extend(group.files.iter().map(|(name, sha256, _)| (group.path_of(name), *sha256)));
         Ok(())
     }
 

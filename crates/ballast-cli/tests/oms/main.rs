@@ -224,6 +224,45 @@ fn a_signed_model_becomes_a_group_with_its_provenance_which_verifies_and_is_sign
     assert!(open.status.code() == Some(2) && stderr(&open).contains("0600"), "{open:?}");
 }
 
+#[test]
+fn a_group_that_only_claims_this_bundle_is_not_the_same_again() {
+    let model = Model::new();
+    let adopt = ["adopt", "--signed", "secp384r1.json", "--key", "secp384r1.pub", "--lock", "weights.lock", "model"];
+    assert!(model.ballast(&adopt).status.success());
+    let good = fs::read_to_string(model.path("weights.lock")).unwrap();
+    let lines = good.split("\"\"\"\n").nth(1).unwrap().to_owned();
+    let right = pin_of(&fs::read(model.path("model/f0.bin")).unwrap());
+    let forged = lines.replace(&right, &pin_of(b"forged"));
+    let with_lines =
+        |other: &str| good.replace(&lines, other).replace(&pin_of(lines.as_bytes()), &pin_of(other.as_bytes()));
+    let sha256 = |name: &str| pin_of(&fs::read(model.path(name)).unwrap());
+    let signed = good.find("signed = ").map(|at| good[at..].trim_end().to_owned()).unwrap();
+    let rows = [
+        ("the same", good.clone(), 0, "2 files"),
+        ("a forged pin", with_lines(&forged), 12, "a pin differs"),
+        ("a pin less", with_lines(lines.split_inclusive('\n').next().unwrap()), 12, "a pin differs"),
+        ("a pin more", with_lines(&format!("{lines}{right} 1 z.bin\n")), 12, "a pin differs"),
+        ("a pin without a size", with_lines(&lines.replace(" 7 ", " - ")), 12, "a pin differs"),
+        ("a line more", with_lines(&format!("{lines}\n")), 12, "the text of the group's lines differs"),
+        ("another method", good.replace("\"key ", "\"certificate "), 12, "the method differs"),
+        ("another signer", good.replace(&sha256("secp384r1.pub"), &right), 12, "the signer differs"),
+        ("another bundle", good.replace(&sha256("secp384r1.json"), &right), 12, "the bundle differs"),
+        ("no provenance", good.replace(&signed, ""), 12, "no `signed`"),
+        ("no store", "version = 1\n".to_owned(), 10, "[store]"),
+    ];
+    let mut wrong = Vec::new();
+    for (what, text, code, said) in rows {
+        model.put("weights.lock", text.as_bytes());
+        let output = model.ballast(&adopt);
+        let all = stdout(&output) + &stderr(&output);
+        let is_as_before = fs::read_to_string(model.path("weights.lock")).unwrap() == text;
+        if output.status.code() != Some(code) || !all.contains(said) || !is_as_before {
+            wrong.push(format!("{what}: {:?} {all}", output.status.code()));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
 /// Private keys of the three curves, in PEM.
 fn private_keys() -> [(&'static str, String); 3] {
     use p256::pkcs8::EncodePrivateKey;

@@ -2,44 +2,73 @@
 
 use std::path::PathBuf;
 
-use ballast::lock::Provenance;
-use toml_edit::{Item, Table};
+use ballast::lock::{Group, Weight};
+use toml_edit::Item;
 
-use super::{Grouped, LockFileEditor};
+use super::{Grouped, LockFileEditor, SignedBy, lines_of};
 use crate::exit::{Exit, Failure};
+use crate::image::Measured;
 
 impl LockFileEditor {
     /// The store's root, as it is written.
     pub fn root(&self) -> Option<PathBuf> {
-        self.text["store"].get("path").and_then(Item::as_str).map(PathBuf::from)
+        self.text.get("store")?.get("path").and_then(Item::as_str).map(PathBuf::from)
     }
 
-    /// Adds the group of a signed model; a group with the same files and bundle stays as it is.
+    /// Adds the group of a signed model; a group that is in all parts as this one would be stays as it is.
     ///
     /// # Errors
     /// [`Exit::PinMismatch`] if other entries have one of its paths.
     pub fn enter_signed_group(&mut self, group: &Grouped) -> Result<(), Failure> {
-        let path = |name: &str| if group.dir.is_empty() { name.to_owned() } else { format!("{}/{name}", group.dir) };
         let there = |name: &String| self.places.contains_key(name) || self.grouped.contains_key(name);
-        let Some(taken) = group.files.iter().map(|(name, ..)| path(name)).find(there) else {
+        let Some(taken) = group.files.iter().map(|(name, ..)| group.path_of(name)).find(there) else {
             return self.enter_group(group);
         };
-        if self.has_signed(group) {
-            return Ok(());
-        }
-        Err(Failure::new(Exit::PinMismatch, format!("{taken} is pinned already, and not from this bundle"))
-            .hint("remove its entry from the lock file to take the signed model instead, or name another --lock"))
-    }
-
-    /// Whether the same bundle was adopted at the same place.
-    fn has_signed(&self, group: &Grouped) -> bool {
-        let tables = self.text.get("group").and_then(Item::as_array_of_tables);
-        let text = |table: &Table, key: &str| table.get(key).and_then(Item::as_str).map(str::to_owned);
-        tables.into_iter().flat_map(toml_edit::ArrayOfTables::iter).any(|table| {
-            let adopted = text(table, "signed").and_then(|signed| Provenance::try_from(signed).ok());
-            let same =
-                adopted.is_some_and(|adopted| group.signed.is_some_and(|signed| signed.bundle == adopted.bundle));
-            same && text(table, "path").unwrap_or_default() == group.dir
+        let lock = self.lock().map_err(|error| Failure::new(Exit::BadLock, error.to_string()))?;
+        let entry = lock.weights.iter().find(|weight| weight.path.as_str() == taken);
+        let adopted = entry.and_then(|weight| lock.groups.get(weight.group? as usize));
+        let difference = match (adopted, group.signed) {
+            (Some(adopted), Some(signed)) => {
+                let members = lock.weights.get(adopted.members.clone()).unwrap_or_default();
+                difference(adopted, members, group, signed)
+            }
+            _ => Some("its entry is of no group".to_owned()),
+        };
+        difference.map_or(Ok(()), |what| {
+            let what = format!("{taken} is pinned already, and not from this bundle: {what}");
+            Err(Failure::new(Exit::PinMismatch, what)
+                .hint("remove its entry from the lock file to take the signed model instead, or name another --lock"))
         })
     }
+}
+
+/// The first part in which a group is not as it would be written now.
+fn difference(there: &Group, members: &[Weight], group: &Grouped, signed: SignedBy) -> Option<String> {
+    let other = |what: &str, expected: &str, found: &str| {
+        (expected != found).then(|| format!("{what} differs\n  expected {expected}\n  found    {found}"))
+    };
+    let dir = if group.dir.is_empty() { "." } else { group.dir };
+    let path = || other("the group's path", dir, there.name());
+    let Some(by) = &there.signed else {
+        return path().or_else(|| Some("its group has no `signed`".to_owned()));
+    };
+    let digest = |what: &str, expected: &dyn ToString, found: &dyn ToString| {
+        other(what, &expected.to_string(), &found.to_string())
+    };
+    let lines = lines_of(group);
+    let pins = members.iter().map(|member| {
+        let size = member.size.map_or_else(|| "-".to_owned(), |size| size.to_string());
+        format!("{} {size} {}", member.sha256, there.within(&member.path))
+    });
+    let pin = || {
+        let mut pins = pins.clone();
+        let differs = lines.lines().find_map(|line| other("a pin", line, &pins.next().unwrap_or_default()));
+        differs.or_else(|| other("a pin", "no more files", &pins.next().unwrap_or_else(|| "no more files".into())))
+    };
+    path()
+        .or_else(|| other("the method", signed.method, &by.method))
+        .or_else(|| digest("the signer", &signed.signer, &by.signer))
+        .or_else(|| digest("the bundle", &signed.bundle, &by.bundle))
+        .or_else(pin)
+        .or_else(|| digest("the text of the group's lines", &Measured::of(lines.as_bytes()).digest, &there.sha256))
 }
