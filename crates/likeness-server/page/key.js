@@ -17,25 +17,32 @@ async function blank() {
   return new File([blob], 'blank.jpg', { type: 'image/jpeg' });
 }
 
-/** The status that the service answers with this key: 0 if it does not answer. */
-async function status(key) {
+/** What the service answers with this key: a status, 0 if it does not answer, and the code of a problem. */
+async function answered(key) {
   try {
     await ask('POST', 'api/v1/faces/detect-all', { file: await blank() }, key);
-    return 200;
+    return { status: 200, code: '' };
   } catch (error) {
     if (!(error instanceof Problem)) throw error;
-    return error.status;
+    return error;
   }
 }
 
-/** Whether this key counts, and what to say about it. */
+/** Statuses of a request that passed the check of its key. */
+const PASSED = [200, 400, 413, 415, 422];
+
+/** Whether a key counts (`valid`, `wrong`, or `unknown` if the answer does not show it), and what to say about it. */
 async function checked(key) {
-  if (!needsKey() && (await status('')) === 200) return [true, 'This service asks for no key: it answers without one.'];
-  switch (await status(key)) {
-    case 401: return [false, 'The service does not know this key: it is mistyped, revoked or expired.'];
-    case 403: return [true, 'The key is valid, with few rights: it may not look at photographs.'];
-    case 0: return [false, 'The service does not answer, so the key is not checked.'];
-    default: return [true, 'The key is valid. It is used from now on, until the page is closed.'];
+  if (!needsKey() && (await answered('')).status === 200) return ['valid', 'This service asks for no key: it answers without one.'];
+  const { status, code } = await answered(key);
+  // The service says this code after it has checked the key; persons can be listed and deleted without the model.
+  if (PASSED.includes(status) || code === 'MODEL_UNAVAILABLE') return ['valid', 'The key is valid. It is used from now on, until the page is closed.'];
+  switch (status) {
+    case 401: return ['wrong', 'The service does not know this key: it is mistyped, revoked or expired.'];
+    case 403: return ['valid', 'The key is valid, with few rights: it may not look at photographs.'];
+    case 0: return ['unknown', 'The service does not answer, so the key is not checked.'];
+    case 429: return ['unknown', 'The key is not checked: the service got too many requests. Wait a minute, then press the button again.'];
+    default: return ['unknown', `The key is not checked: the service answered ${status}. Press the button again later.`];
   }
 }
 
@@ -49,14 +56,11 @@ export function keyForm(accepted = () => {}) {
     const key = field.value.trim();
     if (!key) return;
     state.textContent = 'Checking …';
-    const [good, words] = await checked(key);
+    const [found, words] = await checked(key);
     state.textContent = words;
-    if (!good) {
-      field.setAttribute('aria-invalid', 'true');
-      field.select();
-      return;
-    }
-    field.removeAttribute('aria-invalid');
+    field.setAttribute('aria-invalid', String(found === 'wrong'));
+    if (found === 'wrong') field.select();
+    if (found !== 'valid') return;
     field.value = '';
     if (needsKey()) useKey(key);
     for (const listener of LISTENERS) listener();

@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import fs from 'node:fs';
 import { test } from 'node:test';
-import { browser, choose, focused, image, open, sample, slot, verdict } from './browser.mjs';
+import { browser, choose, focused, image, open, sample, slot, table, verdict } from './browser.mjs';
 
 const WHOLE = process.env.PAGE_WHOLE;
 const KEYED = process.env.PAGE_KEYED;
@@ -83,6 +83,48 @@ test('more persons than a page come page by page', async () => {
   assert.deepEqual(asked, [null, 'next']);
   assert.ok(!(await page.getByRole('button', { name: 'More' }).isVisible()));
   await close();
+});
+
+test('a key is valid only if the answer shows it; otherwise the field keeps it', async () => {
+  const valid = /The key is valid/;
+  const unchecked = /not checked/;
+  const rows = [
+    [200, {}, valid],
+    [400, { error_code: 'INVALID_IMAGE' }, valid],
+    [413, {}, valid],
+    [415, {}, valid],
+    [422, { error_code: 'NO_FACE_DETECTED' }, valid],
+    [503, { error_code: 'MODEL_UNAVAILABLE' }, valid],
+    [403, {}, valid],
+    [401, {}, /does not know this key/],
+    [404, {}, unchecked],
+    [408, {}, unchecked],
+    [429, { error_code: 'RATE_LIMIT_EXCEEDED' }, unchecked],
+    [500, {}, unchecked],
+    [502, {}, unchecked],
+    [503, { error_code: 'OVERLOADED' }, unchecked],
+    [503, { error_code: 'STORE_UNAVAILABLE' }, unchecked],
+  ];
+  await table(rows, async (status, body, expected) => {
+    const { page, close } = await open(browser, KEYED, {}, [/status of \d+/]);
+    try {
+      await page.route('**/api/v1/faces/detect-all', (route) => {
+        const keyless = !route.request().headers().authorization;
+        return route.fulfill({ status: keyless ? 401 : status, contentType: 'application/json', body: JSON.stringify(keyless ? {} : body) });
+      });
+      const form = page.locator('#key form');
+      const field = form.getByLabel('API key');
+      await field.fill('a-key');
+      await field.press('Enter');
+      const words = form.getByRole('status').filter({ hasText: expected });
+      await words.waitFor({ state: 'attached', timeout: 5000 });
+      const kept = await field.inputValue();
+      assert.equal(kept, expected === valid ? '' : 'a-key', await words.innerText());
+      assert.equal(await field.getAttribute('aria-invalid'), String(status === 401));
+    } finally {
+      await close();
+    }
+  });
 });
 
 test('by keyboard alone: sample, enrolment, Enter in the id, deletion', async () => {
