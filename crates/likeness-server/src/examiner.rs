@@ -62,6 +62,22 @@ impl Examiner {
         frame.inspect_err(count_panic)
     }
 
+    /// Judges the largest face of a frame with both spoof networks, to guide the person. The trail gets no
+    /// liveness: guidance decides nothing, so it has no record. `None` if no face can be judged.
+    ///
+    /// # Errors
+    /// [`NoAnswer::Run`]
+    pub fn guidance(
+        &self,
+        spoof: &SpoofPair,
+        scratch: &mut Scratch,
+        frame: Photograph,
+        watch: Watch,
+    ) -> Result<Option<Liveness>, NoAnswer> {
+        let Ok(face) = frame.examine(&self.policy, true, watch) else { return Ok(None) };
+        Ok(Some(*face.with_liveness(spoof, &self.policy, scratch, watch)?.liveness()))
+    }
+
     /// Decodes a photograph, finds faces and chooses the one to judge.
     ///
     /// # Errors

@@ -1,5 +1,5 @@
 //! `POST /api/v1/frames` guides the person in front of a camera: one detection at 320 pixels and, if the request
-//! asks for it, both spoof networks. It compares nothing.
+//! asks for it, both spoof networks. It compares and decides nothing, so it has no decision record.
 
 use axum::Json;
 use axum::extract::State;
@@ -15,7 +15,6 @@ use crate::clock::{Stopwatch, Timings};
 use crate::form::{Form, Truth};
 use crate::problem::Problem;
 use crate::routes::LIVENESS;
-use crate::trail;
 
 /// The largest face of a frame.
 #[derive(Debug, Serialize, ToSchema)]
@@ -48,7 +47,8 @@ pub struct GuidanceResponse {
 pub struct FrameResponse {
     #[serde(flatten)]
     guidance: GuidanceResponse,
-    /// The judgement of liveness; null if the request did not ask for it, or no face can be judged.
+    /// The judgement of liveness, to guide the person: it has no decision record. Null if the request did not ask
+    /// for it, or no face can be judged.
     liveness: Option<LivenessVerdict>,
     /// The time of each stage, in milliseconds.
     #[schema(inline)]
@@ -103,11 +103,9 @@ pub async fn frame(State(app): State<App>, form: Form) -> Result<Json<FrameRespo
         let frame = examiner.frame(scratch, &bytes, &mut |stage| watch.lap(stage))?;
         let guidance = GuidanceResponse::of(&frame, advice(&frame, &examiner.policy));
         let mut answer = FrameResponse { guidance, liveness: None, timing_ms: Timings::new() };
-        if let (Some(spoof), Ok(face)) = (&spoof, frame.examine(&examiner.policy, true, &mut |stage| watch.lap(stage)))
-        {
-            trail::face(&face);
-            let face = examiner.judge(spoof, scratch, face, &mut |stage| watch.lap(stage))?;
-            answer.liveness = Some(face.liveness().into());
+        if let Some(spoof) = &spoof {
+            let judged = examiner.guidance(spoof, scratch, frame, &mut |stage| watch.lap(stage))?;
+            answer.liveness = judged.as_ref().map(Into::into);
         }
         answer.timing_ms = watch.timings();
         Ok(answer)

@@ -32,7 +32,9 @@ fn a_frame_gets_advice_a_face_and_liveness_only_on_request() {
     );
     let judged = ask("anna.jpg", "true");
     assert_eq!(judged.json()["liveness"]["verdict"], "live", "{judged:?}");
-    assert!(judged.header("x-likeness-record").is_some(), "a judgement has a record");
+    assert!(judged.header("x-likeness-record").is_none(), "guidance has no record: {judged:?}");
+    let scores = "likeness_liveness_total{verdict=\"live\"} 0";
+    assert!(service.get("/metrics").text().contains(scores), "the metrics of scores count guidance");
     assert_eq!(ask("two.jpg", "false").json()["advice"], "one_face_only");
     assert_eq!(ask("anna.jpg", "perhaps").problem(), (400, "INVALID_INPUT".into()));
 }

@@ -106,6 +106,30 @@ fn mutations(value: &Value) -> Vec<Value> {
 }
 
 #[test]
+fn guidance_pushes_no_record_out_of_memory_and_adds_nothing_to_the_journal() {
+    let ground = Ground::new();
+    let service = ground.serve_with_store(&[], &[("RATE_LIMIT_ENABLED", "false")]).ready();
+    let kept = |outcome: &str| {
+        let name = format!("likeness_journal_total{{outcome=\"{outcome}\"}} ");
+        let metrics = service.get("/metrics").text();
+        let line = metrics.lines().find_map(|line| line.strip_prefix(&name)).unwrap_or("0").to_owned();
+        line.parse::<u64>().unwrap()
+    };
+    let image = ground.image("anna.jpg");
+    wait_for("the policy's entry", || (kept("kept") > 0).then_some(()));
+    let before = kept("kept");
+    for _ in 0..20 {
+        let guided = service.ask(Request::post("/api/v1/frames").file("file", &image).text("liveness", "true"));
+        assert!(guided.status == 200 && guided.header("x-likeness-record").is_none(), "{guided:?}");
+    }
+    let judged = service.ask(Request::post("/api/v1/liveness").file("file", &image));
+    assert!(judged.header("x-likeness-record").is_some(), "{judged:?}");
+    // The journal is in order: an entry of a frame would be written before the judgement's.
+    wait_for("the judgement's entry", || (kept("kept") > before).then_some(()));
+    assert_eq!(kept("kept"), before + 1);
+}
+
+#[test]
 fn a_record_is_signed_whole_has_no_name_and_is_for_an_audit() {
     let ground = Ground::new();
     let secret = "a-key-of-the-tests-of-32-letters";
