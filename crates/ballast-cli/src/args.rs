@@ -131,6 +131,9 @@ pub struct Healing {
     /// Where the JSON report goes [default: the first writable of /run/ballast, /var/log/ballast, /tmp/ballast-UID]
     #[arg(long, value_name = "FILE")]
     pub report: Option<PathBuf>,
+    /// Also write why the boot failed, or what `heal` did, to this file [default: /dev/termination-log, if it exists]
+    #[arg(long, value_name = "FILE", env = "BALLAST_TERMINATION_LOG")]
+    pub termination_log: Option<PathBuf>,
     /// How the boot is reported on stderr
     #[arg(long, value_enum, default_value_t = LogArg::Text)]
     pub log: LogArg,

@@ -49,6 +49,7 @@ mod source;
 #[cfg(feature = "full")]
 mod statement;
 mod target;
+mod termination;
 mod user;
 mod walk;
 mod wins;

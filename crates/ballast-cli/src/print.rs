@@ -30,8 +30,13 @@ pub const EACH: usize = 20;
 
 /// Prints a failure and its way out.
 pub fn failure(failure: &Failure) {
+    output::lines(&words(failure));
+}
+
+/// A failure and its way out, as lines.
+pub fn words(failure: &Failure) -> String {
     let hint = failure.hint.as_ref().map(|hint| format!("hint: {hint}\n")).unwrap_or_default();
-    output::lines(&format!("error: {}\n{hint}", failure.what));
+    format!("error: {}\n{hint}", failure.what)
 }
 
 /// A boot, line by line.
@@ -84,7 +89,8 @@ fn weight_lines(weights: &[&WeightLine]) -> Vec<String> {
     shown.iter().map(line).chain(counts).collect()
 }
 
-fn summary(report: &Report) -> String {
+/// How many weights are right, and where.
+pub fn summary(report: &Report) -> String {
     let right = report.weights.iter().filter(|line| line.right).count();
     let place = report.served.as_ref().map_or("nowhere".into(), |served| served.root.display().to_string());
     let (all, uid, gid) = (report.weights.len(), report.ids.uid, report.ids.gid);

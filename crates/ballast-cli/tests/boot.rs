@@ -420,3 +420,33 @@ fn a_mirror_directory_gives_the_chunk_that_cache_and_layer_have_wrong() {
     let output = world.run(&["--mirror", world.path("source").to_str().unwrap()]);
     assert!(output.status.success() && world.all_right(&world.cache(), &PAIR), "{output:?}");
 }
+
+#[test]
+fn the_termination_log_has_why_a_boot_failed_or_what_heal_did_and_is_the_commands_after_a_start() {
+    let right = [Weight { name: "w.bin", need: "required", size: 9000, baked: true }];
+    let absent = [Weight { baked: false, ..right[0] }];
+    let mut wrong = Vec::new();
+    for (name, weights, args, expected) in [
+        ("healed", &right, &["heal"][..], "1 of 1 right in "),
+        ("not healed", &absent, &["heal"], "error: a required weight can't be had"),
+        ("a dry run", &absent, &["heal", "--dry-run"], "before"),
+        ("started", &right, &["run", "--", "/bin/true"], "before"),
+        ("started all the same", &absent, &["run", "--on-failure", "start", "--", "/bin/true"], "before"),
+        ("not started", &absent, &["run", "--", "/bin/true"], "error: a required weight can't be had"),
+        ("no command", &right, &["run", "--", "/absent"], "error: "),
+        ("a wrong pin", &right, &["heal"], "error: a pin of the environment"),
+    ] {
+        let world = World::new(weights);
+        let log = world.path("termination-log");
+        fs::write(&log, "before").unwrap();
+        fs::set_permissions(&log, fs::Permissions::from_mode(0o666)).unwrap();
+        let pin = if name == "a wrong pin" { "0".repeat(64) } else { String::new() };
+        let output = world.command(args).env("PIN_W_BIN", pin).env("BALLAST_TERMINATION_LOG", &log).output().unwrap();
+        let found = fs::read_to_string(&log).unwrap();
+        let whole = !found.starts_with("error: ") || stderr(&output).ends_with(&found);
+        if !found.starts_with(expected) || !whole {
+            wrong.push(format!("{name}: expected {expected}, found {found}: {output:?}"));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}

@@ -23,6 +23,7 @@ use crate::report::{Outlook, Report, ReportFile, WeightLine};
 use crate::seal;
 use crate::setting::Setting;
 use crate::target;
+use crate::termination;
 use crate::write_access::WriteAccess;
 
 /// Weights that one error names.
@@ -33,6 +34,18 @@ const NAMES: usize = 20;
 /// # Errors
 /// A named refusal, or [`Exit::WeightsMissing`].
 pub fn heal(args: &Heal) -> Result<(), Failure> {
+    let log = args.healing.termination_log.as_deref();
+    match healed(args) {
+        Err(failure) if !args.dry_run => Err(termination::failed(log, failure)),
+        Ok(summary) if !args.dry_run => {
+            termination::note(log, &format!("{summary}\n"));
+            Ok(())
+        }
+        done => done.map(drop),
+    }
+}
+
+fn healed(args: &Heal) -> Result<String, Failure> {
     let mut booted = start(&args.healing, args.dry_run, &DropOptions::default())?;
     tell(&mut booted.report, args.healing.log, booted.file.take());
     let would = |line: &WeightLine| line.need != Need::Required || line.outlook == Outlook::WouldHeal;
@@ -41,7 +54,7 @@ pub fn heal(args: &Heal) -> Result<(), Failure> {
         return Err(missing(&booted));
     }
     booted.extra_verdict()?;
-    dirs::failure(&booted.report.dirs).map_or(Ok(()), Err)
+    dirs::failure(&booted.report.dirs).map_or_else(|| Ok(print::summary(&booted.report)), Err)
 }
 
 /// Heals, drops, and becomes the command. Returns only on a failure.
@@ -49,6 +62,10 @@ pub fn heal(args: &Heal) -> Result<(), Failure> {
 /// # Errors
 /// A named refusal; a pin mismatch and an impossible drop stop whatever `--on-failure` says.
 pub fn run(args: &Run) -> Result<(), Failure> {
+    started(args).map_err(|failure| termination::failed(args.healing.termination_log.as_deref(), failure))
+}
+
+fn started(args: &Run) -> Result<(), Failure> {
     let mut booted = start(&args.healing, false, &DropOptions { no_new_privs: args.no_new_privs })?;
     let sealed = seal(args.seal, &mut booted);
     let mut app_env = run_env::of(&booted.setting, &booted.report, booted.guarded, &booted.groups, &args.command);
