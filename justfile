@@ -34,6 +34,10 @@ answers shared="../shared":
     tools/deepface-answers "$(cargo run -q --locked -p testkit --example own-data)/weights" facenet512_weights.h5 "$(cargo run -q --locked -p testkit --example own-data)/images" > crates/likeness/tests/deepface/0.0.103-own.json
     tools/deepface-answers {{shared}}/weights facenet512_synthetic.h5 {{shared}}/images > crates/likeness/tests/deepface/0.0.103-shared.json
 
+# 10,000 persons by `store export` and `store import`, each killed again and again, in both databases
+transfer:
+    LIKENESS_PERSONS=10000 cargo test --locked --config profile.dev.package.likeness-server.opt-level=2 -p likeness-server --lib -- killed_again_and_again_a --nocapture --test-threads 1
+
 # signed models in both directions with the Python package `model-signing` (pip)
 model-signing:
     cargo build -q --locked -p ballast-cli

@@ -37,7 +37,8 @@ fn driver() {
         }
         "import" => {
             let keys = archive_keys(Path::new(words[3]), Path::new(words[4]), false).unwrap();
-            store.import(&mut Archive::open(Path::new(words[3]), &keys).unwrap(), NOW).unwrap();
+            let done = store.import(&mut Archive::open(Path::new(words[3]), &keys).unwrap(), NOW).unwrap();
+            out.write_all(format!("imported {} and {}\n", done.stored, done.already).as_bytes()).unwrap();
         }
         from => {
             let (from, to) = (from.parse::<u64>().unwrap(), words[3].parse().unwrap());
@@ -54,12 +55,15 @@ fn driver() {
 
 /// Starts the driver.
 pub fn drive(place: &Place, order: &str, wrapper: &[&str]) -> Child {
-    let Location::Sqlite(path) = &place.location else { panic!("no file") };
+    let location = match &place.location {
+        Location::Sqlite(path) => format!("sqlite:{}", path.display()),
+        Location::Postgres(url) => url.clone(),
+    };
     let this = std::env::current_exe().unwrap();
     let mut words = wrapper.iter().map(std::ffi::OsStr::new).chain([this.as_os_str()]);
     let mut command = Command::new(words.next().unwrap());
     command.args(words).args(["store::crash_tests::driver", "--exact", "--ignored", "--nocapture"]);
-    command.env(ORDER, format!("sqlite:{} {} {order}", path.display(), place.key_file.display()));
+    command.env(ORDER, format!("{location} {} {order}", place.key_file.display()));
     command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap()
 }
 

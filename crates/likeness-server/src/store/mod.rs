@@ -82,4 +82,6 @@ mod suite_persons;
 #[cfg(test)]
 mod tamper_tests;
 #[cfg(test)]
+mod transfer_kill_tests;
+#[cfg(test)]
 mod transfer_tests;

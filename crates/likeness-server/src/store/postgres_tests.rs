@@ -44,6 +44,12 @@ fn everybody_moves_from_sqlite_to_postgresql_and_back() {
 }
 
 #[test]
+fn killed_again_and_again_a_move_from_postgresql_to_postgresql_loses_nobody_and_doubles_nobody() {
+    let Some(cluster) = Cluster::start("killed_again_and_again_a_move_from_postgresql_to_postgresql") else { return };
+    super::transfer_kill_tests::killed(&cluster.place(), &cluster.place());
+}
+
+#[test]
 fn no_attack_on_a_capture_passes() {
     let Some(cluster) = Cluster::start("no_attack_on_a_capture_passes") else { return };
     crate::captures::tests::attacks(&cluster.place());

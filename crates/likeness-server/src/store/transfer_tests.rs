@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::fs;
 
-use super::crash_tests::{Dice, drive};
+use super::digest::Changes;
 use super::keys::Keyring;
 use super::suite::{NEW, NOW, Place, enroll, enrollment, fresh, subject, tenant};
 use super::*;
@@ -19,15 +19,22 @@ impl Aside {
         Self(dir)
     }
 
-    fn archive(&self, name: &str) -> std::path::PathBuf {
+    /// Returns the path of an archive.
+    pub fn archive(&self, name: &str) -> std::path::PathBuf {
         self.0.path().join("archives").join(name)
     }
 
     fn keys(&self, make: bool) -> Result<Keyring> {
-        archive_keys(&self.archive("a"), &self.0.path().join("archive.key"), make)
+        archive_keys(&self.archive("a"), &self.key_file(), make)
     }
 
-    fn export(&self, store: &Store, now: i64) -> Exported {
+    /// Returns the path of the archives' key.
+    pub fn key_file(&self) -> std::path::PathBuf {
+        self.0.path().join("archive.key")
+    }
+
+    /// Exports to the archive `a`.
+    pub fn export(&self, store: &Store, now: i64) -> Exported {
         let mut archive = Archive::create(&self.archive("a"), &self.keys(true).unwrap()).unwrap();
         store.export(&mut archive, now).unwrap()
     }
@@ -38,7 +45,7 @@ impl Aside {
 }
 
 /// Returns every person of the store with templates and terms.
-fn everybody(store: &Store, now: i64) -> Vec<(String, Vec<TemplateData>, Terms)> {
+pub fn everybody(store: &Store, now: i64) -> Vec<(String, Vec<TemplateData>, Terms)> {
     let mut all = Vec::new();
     for (tenant, _) in store.tenants(now).unwrap() {
         let mut cursor = None;
@@ -58,20 +65,27 @@ fn everybody(store: &Store, now: i64) -> Vec<(String, Vec<TemplateData>, Terms)>
     all
 }
 
-/// Enrols persons of two tenants with several templates, and some with a consent or an expiry.
-fn filled(store: &Store, persons: u64) {
-    for seed in 0..persons {
-        let tenant = if seed % 3 == 0 { Tenant::new("other").unwrap() } else { tenant() };
-        let subject = subject(&format!("p{seed}"));
-        let many = (0..seed % 3 + 1).map(|at| fresh(seed * 8 + at, 70.1 + at as f64)).collect();
-        let consent = Consent { reference: format!("c{seed}"), version: "1".into(), given_at: NOW };
-        let terms = match seed % 4 {
-            0 => Terms { consent: Some(consent), expires_at: Some(NOW + 1000) },
-            1 => Terms { consent: None, expires_at: Some(NOW + 1) },
-            _ => Terms::default(),
-        };
-        store.enroll(&Enrollment { terms, ..enrollment(&tenant, &subject, many, NEW) }).unwrap();
+/// Enrols persons of two tenants with several templates, and some with a consent or an expiry; many in a
+/// transaction.
+pub fn filled(store: &Store, persons: u64) {
+    for first in (0..persons).step_by(500) {
+        store
+            .write(|changes| (first..persons.min(first + 500)).try_for_each(|seed| fill(store, changes, seed)))
+            .unwrap();
     }
+}
+
+fn fill(store: &Store, changes: &mut Changes<'_>, seed: u64) -> Result<()> {
+    let tenant = if seed % 3 == 0 { Tenant::new("other").unwrap() } else { tenant() };
+    let subject = subject(&format!("p{seed}"));
+    let many = (0..seed % 3 + 1).map(|at| fresh(seed * 8 + at, 70.1 + at as f64)).collect();
+    let consent = Consent { reference: format!("c{seed}"), version: "1".into(), given_at: NOW };
+    let terms = match seed % 4 {
+        0 => Terms { consent: Some(consent), expires_at: Some(NOW + 1000) },
+        1 => Terms { consent: None, expires_at: Some(NOW + 1) },
+        _ => Terms::default(),
+    };
+    store.enroll_in(changes, &Enrollment { terms, ..enrollment(&tenant, &subject, many, NEW) }).map(|_| ())
 }
 
 #[test]
@@ -174,38 +188,4 @@ fn a_changed_byte_of_an_archive_is_refused_and_nothing_of_it_is_stored() {
     let text = String::from_utf8_lossy(&whole).into_owned();
     let names: BTreeSet<&str> = ["acme", "other", "p1"].into_iter().filter(|name| text.contains(name)).collect();
     assert!(!names.contains("acme") && !names.contains("other"), "{names:?} in clear");
-}
-
-/// Runs a command of the driver and kills it at seeded times, until it ends by itself; returns how often it
-/// was killed.
-fn killed_until_it_ends(place: &Place, aside: &Aside, order: &str, dice: &mut Dice, look: impl Fn()) -> usize {
-    let order = format!("{order} {} {}", aside.archive("a").display(), aside.0.path().join("archive.key").display());
-    let (mut killed, mut longer) = (0, 0.01);
-    loop {
-        let life = format!("{:.4}", longer * (1.0 + dice.roll()));
-        longer *= 1.3;
-        if drive(place, &order, &["timeout", "--signal=KILL", &life]).wait().unwrap().success() {
-            return killed;
-        }
-        killed += 1;
-        look();
-        assert!(longer < 1000.0, "it never ended");
-    }
-}
-
-#[test]
-fn killed_again_and_again_an_export_and_an_import_lose_nobody_and_double_nobody() {
-    let ((from, source), (to, target), aside) =
-        (Place::sqlite().store_kept(), Place::sqlite().store_kept(), Aside::new());
-    filled(&source, 300);
-    let mut dice = Dice(0xA9C4);
-    let exports = killed_until_it_ends(&from, &aside, "export", &mut dice, || {});
-    let imports = killed_until_it_ends(&to, &aside, "import", &mut dice, || {
-        let checked = target.check().unwrap();
-        assert!(checked.right() && checked.persons <= 300, "{checked:?}");
-    });
-    let line = format!("an export was killed {exports} times, an import {imports} times\n");
-    std::io::Write::write_all(&mut std::io::stderr(), line.as_bytes()).unwrap();
-    assert_eq!(everybody(&target, NOW), everybody(&source, NOW));
-    assert!(exports >= 2 && imports >= 2, "{line}");
 }
