@@ -40,6 +40,7 @@ mod series;
 mod shared_args;
 mod store;
 mod store_args;
+mod subject;
 mod templates;
 mod trace;
 mod trail;

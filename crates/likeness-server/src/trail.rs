@@ -197,16 +197,7 @@ pub fn capture(capture: CaptureSeen) {
 
 /// Notes the person whom the request names, as a digest.
 pub fn subject(tenant: &str, subject: &str) {
-    note(|seen| seen.subject = Some(subject_digest(tenant, subject)));
-}
-
-/// Returns the digest of a tenant and a subject. A record contains only a keyed hash of this digest.
-pub fn subject_digest(tenant: &str, subject: &str) -> [u8; 32] {
-    let mut hasher = blake3::Hasher::new();
-    for part in [tenant, subject] {
-        hasher.update(&(part.len() as u64).to_le_bytes()).update(part.as_bytes());
-    }
-    *hasher.finalize().as_bytes()
+    note(|seen| seen.subject = Some(crate::subject::digest(tenant, subject)));
 }
 
 /// Notes the result of both spoof networks on the last photograph.

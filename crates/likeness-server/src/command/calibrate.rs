@@ -250,7 +250,7 @@ fn signed(
     let sha256 = hex(&id(&file));
     write(out, &file)?;
     let body = serde_json::json!({"sha256": sha256, "threshold": chosen.threshold, "claimed_fmr": chosen.claimed_fmr});
-    store.append(&[NewEntry { id: None, at: made, kind: "calibration_made", body }])?;
+    store.append(&[NewEntry::of("calibration_made", made, body)])?;
     Ok(Written { file: out.display().to_string(), sha256, public_key: signer.public_key, valid_until })
 }
 

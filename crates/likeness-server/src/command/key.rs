@@ -8,7 +8,7 @@ use super::journal::signer;
 use super::store::open;
 use crate::exit::{Exit, Failure};
 use crate::print;
-use crate::store::{ApiKey, NewEntry};
+use crate::store::ApiKey;
 use crate::store_args::{Check, KeyCommand, NewKey, Revoke};
 
 /// Runs the command.
@@ -35,9 +35,7 @@ fn now() -> i64 {
 fn new(args: &NewKey) -> Result<Exit, Failure> {
     let now = now();
     let store = open(&args.place)?;
-    let (key, text) = store.create_key(&args.grant(now), now)?;
-    let report = KeyReport::of(key, now);
-    store.append(&[NewEntry { id: None, at: now, kind: "key_made", body: serde_json::json!(report) }])?;
+    let (_, text) = store.create_key(&args.grant(now), now)?;
     print::secret(&text);
     Ok(Exit::Success)
 }
@@ -89,8 +87,6 @@ fn list(args: &Check) -> Result<Exit, Failure> {
 fn revoke(args: &Revoke) -> Result<Exit, Failure> {
     let (store, now) = (open(&args.place)?, now());
     if store.revoke_key(&args.id, now)? {
-        let body = serde_json::json!({ "id": args.id });
-        store.append(&[NewEntry { id: None, at: now, kind: "key_revoked", body }])?;
         return Ok(Exit::Success);
     }
     Err(Failure::new(Exit::Usage, format!("no key {} that is not revoked yet", args.id)).hint("`likeness key list`"))

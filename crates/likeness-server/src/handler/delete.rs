@@ -48,11 +48,11 @@ pub async fn delete(
 ) -> Result<Json<DeleteResponse>, Problem> {
     let who = Who::named(&user, caller.tenant(query.tenant_id.as_deref())?)?;
     let owner = who.clone();
-    let erased = ask(&app, move |store| store.erase(&owner.tenant, &owner.subject, now())).await?;
+    let key = caller.key().0.to_owned();
+    let erased = ask(&app, move |store| store.erase_for(&key, &owner.tenant, &owner.subject, now())).await?;
     let (message, erasure) = match erased.ok_or_else(|| who.unknown())?.erasure() {
         Erasure::Done => ("gone", "done"),
         Erasure::Pending => ("gone from every answer; the file's old pages follow", "pending"),
     };
-    app.records.note("deleted", None, serde_json::json!({ "subject": who.hash(&app), "key": caller.key().0 }));
     Ok(Json(DeleteResponse { success: true, user_id: user, message, erasure }))
 }

@@ -189,7 +189,6 @@ impl Request {
         answer: impl Fn(NotComparedResponse) -> A + Send + 'static,
     ) -> Result<Response, Problem> {
         let threshold = app.policy().threshold;
-        let (subject, replace) = (self.who.hash(app), self.replace);
         let stored = ask(app, move |store| {
             for _ in 0..TRIES {
                 let person = store.load(&self.who.tenant, &self.who.subject, now())?;
@@ -222,10 +221,7 @@ impl Request {
         });
         let (outcome, answer) = stored.await??;
         match outcome {
-            Outcome::Stored { .. } => {
-                app.records.note("enrolled", None, serde_json::json!({ "subject": subject, "replace": replace }));
-                Ok(json(answer))
-            }
+            Outcome::Stored { .. } => Ok(json(answer)),
             Outcome::Replayed(before) => Ok(replayed(before)),
             Outcome::Conflict => Err(conflict()),
             Outcome::Moved => Err(Problem::new(Code::StoreUnavailable, "the person keeps changing; ask again")),

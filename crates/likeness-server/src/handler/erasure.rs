@@ -108,9 +108,9 @@ pub async fn erase(
 ) -> Result<Json<ErasedResponse>, Problem> {
     let who = Who::named(&user, caller.tenant(query.tenant_id())?)?;
     let (owner, erased_at) = (who.clone(), now());
-    let erased = ask(&app, move |store| store.erase(&owner.tenant, &owner.subject, erased_at)).await?;
+    let key = caller.key().0.to_owned();
+    let erased = ask(&app, move |store| store.erase_for(&key, &owner.tenant, &owner.subject, erased_at)).await?;
     let Erased { id, salt, receipt } = erased.ok_or_else(|| who.unknown())?;
-    app.records.note("erased", None, serde_json::json!({ "subject": who.hash(&app), "erasure": hex(&id) }));
     let erasure = response(&id, ErasureState { tenant: who.tenant, erased_at, receipt });
     Ok(Json(ErasedResponse { user_id: user, subject_salt: hex(&salt), erasure }))
 }

@@ -47,11 +47,6 @@ impl Who {
         Ok(Self { tenant, subject })
     }
 
-    /// Returns the keyed hash that stands for this person in records and the journal.
-    pub fn hash(&self, app: &App) -> String {
-        app.records.hash(&trail::subject_digest(self.tenant.as_str(), self.subject.as_str()))
-    }
-
     /// Returns the problem that no person of this name is enrolled.
     pub fn unknown(&self) -> Problem {
         Problem::new(Code::EmbeddingNotFound, "no person is enrolled under this name")

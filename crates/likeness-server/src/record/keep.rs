@@ -61,7 +61,7 @@ impl Lost {
     /// Counts lost entries, also in the metrics.
     fn add(&self, entries: u64) {
         self.0.fetch_add(entries, Ordering::AcqRel);
-        became("lost", entries);
+        counter!("likeness_journal_total", "outcome" => "lost").increment(entries);
     }
 
     /// Takes the number for an entry of the journal that names it.
@@ -73,11 +73,6 @@ impl Lost {
     fn put_back(&self, entries: u64) {
         self.0.fetch_add(entries, Ordering::AcqRel);
     }
-}
-
-/// Counts in the metrics what became of entries.
-fn became(outcome: &'static str, entries: u64) {
-    counter!("likeness_journal_total", "outcome" => outcome).increment(entries);
 }
 
 /// The facts about a response that its record contains.
@@ -183,7 +178,7 @@ impl Records {
     /// Sends an entry to the journal, without waiting.
     pub fn note(&self, kind: &'static str, id: Option<String>, body: Value) {
         let Some(journal) = &self.journal else { return };
-        let entry = NewEntry { id, at: now(), kind, body };
+        let entry = NewEntry { id, ..NewEntry::of(kind, now(), body) };
         let entries = journal.entries.lock().unwrap_or_else(PoisonError::into_inner);
         let sent = entries.as_ref().is_some_and(|entries| entries.try_send(entry).is_ok());
         if !sent {
@@ -226,11 +221,9 @@ fn write(
         let entries = together.len() as u64;
         let missed = lost.take();
         if missed > 0 {
-            together.push(NewEntry { id: None, at: now(), kind: "lost", body: json!({ "entries": missed }) });
+            together.push(NewEntry::of("lost", now(), json!({ "entries": missed })));
         }
-        if appended(&append, &together, patience) {
-            became("kept", entries);
-        } else {
+        if !appended(&append, &together, patience) {
             lost.put_back(missed);
             lost.add(entries);
         }

@@ -7,10 +7,12 @@
 use std::fmt;
 use std::str::FromStr;
 
+use serde_json::json;
 use subtle::ConstantTimeEq as _;
 use zeroize::Zeroizing;
 
 use super::digest::{Changes, Meta, Table, TableDigest};
+use super::entry::NewEntry;
 use super::error::{Kind, Result, StoreError};
 use super::handle::Store;
 use super::person::Tenant;
@@ -157,7 +159,10 @@ impl Store {
         let secret = Zeroizing::new(hex(&*Zeroizing::new(random::<32>()?)));
         let key = ApiKey { id, grant: grant.clone(), made_at: now, revoked_at: None };
         let hash = self.key_hash(&key.id, &secret);
-        self.write(|changes| self.put_key(changes, &key, &hash))?;
+        self.write(|changes| {
+            changes.entries.push(NewEntry::of("key_made", now, made(&key)));
+            self.put_key(changes, &key, &hash)
+        })?;
         let text = Zeroizing::new(format!("lk_{}_{}", key.id, *secret));
         Ok((key, text))
     }
@@ -200,6 +205,7 @@ impl Store {
             let meta = changes.meta.clone();
             let found = self.keys_in(changes.rows(), &meta)?.into_iter().find(|(key, _)| key.id == id);
             let Some((key, hash)) = found.filter(|(key, _)| key.revoked_at.is_none()) else { return Ok(false) };
+            changes.entries.push(NewEntry::of("key_revoked", now, json!({ "id": id })));
             self.put_key(changes, &ApiKey { revoked_at: Some(now), ..key }, &hash).map(|()| true)
         })
     }
@@ -271,6 +277,16 @@ fn numbers(key: &ApiKey) -> [i64; 5] {
     let Grant { scopes, expires_at, per_minute, .. } = &key.grant;
     let limit = i64::from(per_minute.unwrap_or(0));
     [scopes.0.into(), key.made_at, expires_at.unwrap_or(0), limit, key.revoked_at.unwrap_or(0)]
+}
+
+/// Returns what the journal contains about a new key.
+fn made(key: &ApiKey) -> serde_json::Value {
+    let Grant { tenant, scopes, expires_at, per_minute } = &key.grant;
+    let tenant = tenant.as_ref().map_or("*", Tenant::as_str);
+    json!({
+        "id": key.id, "tenant": tenant, "scopes": scopes.to_string(), "made_at": key.made_at,
+        "expires_at": expires_at, "per_minute": per_minute,
+    })
 }
 
 fn granting(id: &[u8], hash: &[u8; 32], numbers: &[i64; 5]) -> Context {

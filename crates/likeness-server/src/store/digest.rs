@@ -6,6 +6,7 @@
 //! keyed hashes, so an update reads only the changed rows. A digest does not reveal that the whole database
 //! was replaced by an older copy.
 
+use super::entry::NewEntry;
 use super::error::{Kind, Result, StoreError};
 use super::seal::{Context, Key, open, seal};
 use super::sql::{LAYOUT, Rows, Value};
@@ -208,6 +209,8 @@ pub struct Changes<'a> {
     before: Meta,
     /// The new row of `meta`; [`Changes::end`] writes it if it changed.
     pub meta: Meta,
+    /// Entries for the journal, which [`Store::write`](super::Store) appends at the end of the transaction.
+    pub entries: Vec<NewEntry>,
 }
 
 impl<'a> Changes<'a> {
@@ -217,7 +220,7 @@ impl<'a> Changes<'a> {
     /// Another program changed `meta`.
     pub fn begin(rows: &'a mut dyn Rows, keys: &'a DigestKeys) -> Result<Self> {
         let meta = Meta::read(rows, keys)?;
-        Ok(Self { rows, keys, before: meta.clone(), meta })
+        Ok(Self { rows, keys, before: meta.clone(), meta, entries: Vec::new() })
     }
 
     /// Writes `meta` if it changed.

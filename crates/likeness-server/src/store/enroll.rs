@@ -1,6 +1,9 @@
 //! Enrols and loads persons, and remembers the response to an enrolment for a repeated request.
 
+use serde_json::json;
+
 use super::digest::{Changes, Table};
+use super::entry::NewEntry;
 use super::error::{Kind, Result, StoreError};
 use super::handle::{Store, columns};
 use super::person::{DIMENSION, MOST_TEMPLATES, Person, Subject, TemplateData, Tenant, length};
@@ -137,7 +140,7 @@ impl Store {
         }
         let mut found = self.find(changes.rows(), tenant, subject)?;
         if let Some(over) = found.take_if(|opened| opened.person.terms.expired(*now)) {
-            self.end(changes, over.person.id)?;
+            self.end(changes, over.person.id, *now)?;
         }
         let version = found.as_ref().map(|opened| opened.person.version);
         if matches!(mode, Mode::Add { seen, .. } if *seen != version) {
@@ -163,6 +166,9 @@ impl Store {
         if let Some((request, answer)) = remember {
             self.remember(changes, tenant, request, opened.person.id, answer, *now)?;
         }
+        let replace = matches!(mode, Mode::Replace);
+        let body = json!({ "subject": self.subject_hash(tenant, subject), "replace": replace });
+        changes.entries.push(NewEntry::of("enrolled", *now, body));
         Ok(Outcome::Stored { templates: opened.person.templates.len() })
     }
 

@@ -1,14 +1,16 @@
 //! Erases persons, by request or because they expired, and makes a receipt for an erasure by request.
 //!
-//! The transaction that erases also writes a note. Afterwards the store searches the tables and files that
+//! The transaction that erases also writes a note and the journal's entry. Afterwards the store searches the tables and files that
 //! contained the person; the erasure is pending until that search finds nothing. The note of a pending
 //! erasure contains, sealed, what to search for. The receipt then replaces the note and does not name the
 //! person: its commitment is keyed by a salt that only the caller gets.
 
 use serde::{Deserialize, Serialize};
+use serde_json::json;
 
 use super::digest::{Changes, Table};
 use super::enroll::FOLLOWED;
+use super::entry::NewEntry;
 use super::error::{Kind, Result, StoreError};
 use super::handle::{Store, columns, stored};
 use super::person::{Subject, Tenant};
@@ -79,11 +81,11 @@ enum Note {
 
 impl Store {
     /// Erases a person and the remembered responses to their enrolments; returns `None` if there was no such
-    /// person.
+    /// person. `key` is the id of the caller's API key.
     ///
     /// # Errors
     /// The database refused; then nothing was erased.
-    pub fn erase(&self, tenant: &Tenant, subject: &Subject, now: i64) -> Result<Option<Erased>> {
+    pub fn erase_for(&self, key: &str, tenant: &Tenant, subject: &Subject, now: i64) -> Result<Option<Erased>> {
         let (id, salt) = (random()?, random()?);
         let erased = self.write(|changes| {
             let Some(found) = self.row_named(changes.rows(), &self.name(tenant, subject))? else { return Ok(false) };
@@ -98,6 +100,9 @@ impl Store {
             self.erase_rows(changes, found.id)?;
             self.forget(changes, &sought.failing)?;
             self.note_erasure(changes, &id, now, false, &Note::Pending(sought))?;
+            let hash = self.subject_hash(tenant, subject);
+            let body = json!({ "subject": hash, "erasure": hex(&id), "key": key });
+            changes.entries.push(NewEntry::of("erased", now, body));
             // An expired person counts as absent, as in a read, but the rows are erased.
             Ok(found.expires_at == 0 || found.expires_at > now)
         })?;
@@ -134,7 +139,7 @@ impl Store {
             let due = changes.rows().rows(due, &values)?;
             let count = due.len() as u64;
             for mut row in due {
-                self.end(changes, row.int()?)?;
+                self.end(changes, row.int()?, now)?;
             }
             Ok(count)
         })?;
@@ -142,13 +147,17 @@ impl Store {
         Ok(ended)
     }
 
-    /// Erases a person's rows; erases the person's failed verifications too, if the row can be decrypted.
-    pub(super) fn end(&self, changes: &mut Changes<'_>, person: i64) -> Result<()> {
+    /// Erases an expired person's rows; erases the person's failed verifications too, if the row can be
+    /// decrypted. Otherwise the journal's entry has no subject.
+    pub(super) fn end(&self, changes: &mut Changes<'_>, person: i64, now: i64) -> Result<()> {
         let sql = concat!("SELECT ", columns!(), " FROM person WHERE id = ?1");
         let row = changes.rows().row(sql, &[person.into()])?;
+        let mut hash = None;
         if let Some(Opened { person, .. }) = row.and_then(|row| self.opened(row).ok()) {
             self.forget(changes, &self.failing(&person.tenant, &person.subject))?;
+            hash = Some(self.subject_hash(&person.tenant, &person.subject));
         }
+        changes.entries.push(NewEntry::of("expired", now, json!({ "subject": hash })));
         self.erase_rows(changes, person)
     }
 
@@ -282,6 +291,11 @@ impl Store {
 
 #[cfg(test)]
 impl Store {
+    /// Erases a person for no API key, for tests.
+    pub fn erase(&self, tenant: &Tenant, subject: &Subject, now: i64) -> Result<Option<Erased>> {
+        self.erase_for("", tenant, subject, now)
+    }
+
     /// Returns a note's content as JSON, for tests.
     pub fn note_text(&self, id: &ErasureId) -> Option<String> {
         let (_, note) = self.read(|rows| self.noted(rows, id)).ok()??;

@@ -6,6 +6,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use metrics::counter;
+
 use super::digest::{Changes, DigestKeys, Meta, no_meta};
 use super::error::{Kind, Result, StoreError};
 use super::keys::{Keyring, MasterKey};
@@ -188,12 +190,14 @@ impl Store {
     }
 
     pub(super) fn write<T>(&self, mut work: impl FnMut(&mut Changes<'_>) -> Result<T>) -> Result<T> {
-        let mut done = None;
+        let (mut done, mut entries) = (None, 0);
         self.database.write(&mut |rows| {
             let mut changes = Changes::begin(rows, &self.secrets.digests)?;
             done = Some(work(&mut changes)?);
+            entries = self.append_collected(&mut changes)?;
             changes.end()
         })?;
+        counter!("likeness_journal_total", "outcome" => "kept").increment(entries);
         done.ok_or_else(unworked)
     }
 

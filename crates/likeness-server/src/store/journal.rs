@@ -1,62 +1,34 @@
 //! The journal is a table of sealed entries. Each entry contains the hash of the previous entry, and the
 //! store's digest covers the table.
 //!
-//! Promises: if another program changes, removes or moves an entry, the chain or the table's digest no longer
+//! Promises: the entry of a change of the store is written in the change's transaction, so neither exists
+//! without the other. if another program changes, removes or moves an entry, the chain or the table's digest no longer
 //! matches. The owner of the master key can write another journal; a signed head exported earlier reveals
 //! that.
 
-use likeness::net::Digest;
-use serde::{Deserialize, Serialize};
-
 use super::digest::{Changes, Meta, Table, TableDigest};
+use super::entry::{JournalEntry, NOTHING, NewEntry, hash};
 use super::error::{Kind, Result, StoreError};
 use super::handle::Store;
+use super::person::{Subject, Tenant};
 use super::seal::{Context, Key, open, seal};
 use super::sql::Row;
+use crate::hex::hex;
+use crate::subject;
 
 /// How many entries one read returns at most.
 const PAGE: i64 = 500;
-
-/// The hash that the first entry names as the previous one.
-pub const NOTHING: &str = "0000000000000000000000000000000000000000000000000000000000000000";
-
-/// An entry to write.
-#[derive(Debug, Clone, PartialEq)]
-pub struct NewEntry {
-    /// The id of the decision record, if the entry is one.
-    pub id: Option<String>,
-    /// The time of the entry, in seconds since 1970.
-    pub at: i64,
-    /// The kind of the entry.
-    pub kind: &'static str,
-    /// The content of the entry.
-    pub body: serde_json::Value,
-}
-
-/// An entry as it is hashed, stored and exported.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct JournalEntry {
-    /// The number of the entry; the first is 1.
-    pub seq: i64,
-    /// The SHA-256 of the previous entry's text.
-    pub previous: String,
-    /// The time of the entry, in seconds since 1970.
-    pub at: i64,
-    /// The kind of the entry.
-    pub kind: String,
-    /// The content of the entry.
-    pub body: serde_json::Value,
-}
-
-/// Returns the hash of an entry's text, which the next entry contains.
-pub fn hash(text: &str) -> String {
-    Digest::of(text.as_bytes()).to_string()
-}
 
 impl Store {
     /// Returns the seed of the signing key, and the key of the hashes of names in decision records.
     pub fn record_keys(&self) -> (Key, Key) {
         (self.secrets.signing.clone(), self.secrets.subjects.clone())
+    }
+
+    /// Returns the keyed hash that stands for a person in decision records and the journal.
+    pub(super) fn subject_hash(&self, tenant: &Tenant, subject: &Subject) -> String {
+        let digest = subject::digest(tenant.as_str(), subject.as_str());
+        hex(blake3::keyed_hash(&self.secrets.subjects, &digest).as_bytes())
     }
 
     /// Appends all of these entries, or none.
@@ -65,18 +37,28 @@ impl Store {
     /// The database refused.
     pub fn append(&self, entries: &[NewEntry]) -> Result<()> {
         self.write(|changes| {
-            let last = changes.rows().row("SELECT * FROM journal ORDER BY seq DESC LIMIT 1", &[])?;
-            let last = last.map(|row| self.opened_entry(row)).transpose()?;
-            let (mut seq, mut previous) = last.map_or((0, NOTHING.to_owned()), |(seq, text)| (seq, hash(&text)));
-            for NewEntry { id, at, kind, body } in entries {
-                seq += 1;
-                let entry = JournalEntry { seq, previous, at: *at, kind: (*kind).to_owned(), body: body.clone() };
-                let text = serde_json::to_string(&entry).map_err(|why| broken(seq, &why.to_string()))?;
-                self.put_entry(changes, seq, id.as_deref().unwrap_or(""), &text)?;
-                previous = hash(&text);
-            }
+            changes.entries.extend_from_slice(entries);
             Ok(())
         })
+    }
+
+    /// Appends the entries that the transaction has collected, and returns how many.
+    pub(super) fn append_collected(&self, changes: &mut Changes<'_>) -> Result<u64> {
+        let entries = std::mem::take(&mut changes.entries);
+        if entries.is_empty() {
+            return Ok(0);
+        }
+        let last = changes.rows().row("SELECT * FROM journal ORDER BY seq DESC LIMIT 1", &[])?;
+        let last = last.map(|row| self.opened_entry(row)).transpose()?;
+        let (mut seq, mut previous) = last.map_or((0, NOTHING.to_owned()), |(seq, text)| (seq, hash(&text)));
+        for NewEntry { id, at, kind, body } in &entries {
+            seq += 1;
+            let entry = JournalEntry { seq, previous, at: *at, kind: (*kind).to_owned(), body: body.clone() };
+            let text = serde_json::to_string(&entry).map_err(|why| broken(seq, &why.to_string()))?;
+            self.put_entry(changes, seq, id.as_deref().unwrap_or(""), &text)?;
+            previous = hash(&text);
+        }
+        Ok(entries.len() as u64)
     }
 
     fn put_entry(&self, changes: &mut Changes<'_>, seq: i64, id: &str, text: &str) -> Result<()> {

@@ -10,6 +10,7 @@ mod capture;
 mod check;
 mod digest;
 mod enroll;
+mod entry;
 mod erase;
 mod error;
 mod failures;
@@ -39,12 +40,12 @@ pub use archive::Archive;
 pub use capture::{CaptureId, CaptureRow, unhex_capture};
 pub use check::Checked;
 pub use enroll::{Answered, Enrollment, Idempotency, Mode, Outcome};
+pub use entry::{JournalEntry, NOTHING, NewEntry, hash as hash_of_entry};
 pub use erase::{Erased, ErasureId, ErasureState, unhex_erasure};
 pub use error::{Kind, Result, StoreError};
 pub use failures::{Limit, Source, Spent};
 pub use handle::Store;
 pub use index::{Index, IndexState, Query, SearchResult};
-pub use journal::{JournalEntry, NOTHING, NewEntry, hash as hash_of_entry};
 pub use listing::{Holdings, MOST_LISTED};
 pub use location::Location;
 #[cfg(test)]
@@ -68,6 +69,8 @@ mod bench;
 #[cfg(test)]
 mod crash_tests;
 #[cfg(test)]
+mod faulty;
+#[cfg(test)]
 mod postgres_tests;
 #[cfg(test)]
 mod sqlite_tests;
@@ -77,6 +80,8 @@ pub(crate) mod suite;
 mod suite_captures;
 #[cfg(test)]
 mod suite_index;
+#[cfg(test)]
+mod suite_journal;
 #[cfg(test)]
 mod suite_persons;
 #[cfg(test)]

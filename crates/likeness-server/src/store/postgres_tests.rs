@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use super::suite::{Place, SUITE};
 use super::suite_captures::CAPTURES;
 use super::suite_index::MORE;
+use super::suite_journal::JOURNAL;
 use super::suite_persons::PERSONS;
 use super::*;
 
@@ -26,7 +27,7 @@ impl Cluster {
 #[test]
 fn the_suite() {
     let Some(cluster) = Cluster::start("the_suite") else { return };
-    for (name, test) in SUITE.into_iter().chain(MORE).chain(PERSONS).chain(CAPTURES) {
+    for (name, test) in SUITE.into_iter().chain(MORE).chain(PERSONS).chain(JOURNAL).chain(CAPTURES) {
         let place = cluster.place();
         let outcome = std::panic::catch_unwind(|| test(&place));
         assert!(outcome.is_ok(), "PostgreSQL: {name}");

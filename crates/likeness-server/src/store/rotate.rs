@@ -11,14 +11,17 @@ use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 
 use rustix::fs::FlockOperation;
+use serde_json::json;
 
 use super::digest::{Changes, Table};
+use super::entry::NewEntry;
 use super::error::{Kind, Result, StoreError};
 use super::handle::{Store, columns, root, rooted, stored};
 use super::keys::MasterKey;
 use super::record::rewrap;
 use super::seal::seal;
 use super::sql::Erasure;
+use crate::clock::now;
 use crate::hex::hex;
 
 /// The largest number of persons in a transaction.
@@ -85,6 +88,8 @@ impl Store {
         let root = root(changes.rows(), &self.keyring)?;
         changes.meta.root = seal(&newest.key, &rooted(newest), &*root)?;
         changes.meta.master = newest.id().to_vec();
+        let body = json!({ "key": hex(&newest.id()) });
+        changes.entries.push(NewEntry::of("master_key_changed", now(), body));
         Ok(())
     }
 

@@ -9,12 +9,13 @@ use std::process::Command;
 use super::suite::{NEW, NOW, Place, SUITE, enroll, enrollment, fresh, request, subject, tenant};
 use super::suite_captures::CAPTURES;
 use super::suite_index::MORE;
+use super::suite_journal::JOURNAL;
 use super::suite_persons::PERSONS;
 use super::*;
 
 #[test]
 fn the_suite() {
-    for (name, test) in SUITE.into_iter().chain(MORE).chain(PERSONS).chain(CAPTURES) {
+    for (name, test) in SUITE.into_iter().chain(MORE).chain(PERSONS).chain(JOURNAL).chain(CAPTURES) {
         let place = Place::sqlite();
         let outcome = std::panic::catch_unwind(|| test(&place));
         assert!(outcome.is_ok(), "SQLite: {name}");

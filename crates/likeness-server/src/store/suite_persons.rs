@@ -1,14 +1,14 @@
 //! Tests of consents, expiry, lists and receipts of erasures, for both databases.
 
 use crate::hex::hex;
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::atomic::Ordering;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use ring::signature::{ED25519, UnparsedPublicKey};
 
+use super::faulty::Faulty;
 use super::person::Person;
-use super::sql::{Row, Value, Work};
 use super::suite::{NEW, NOW, Place, Test, enroll, enrollment, fresh, subject, tenant};
 use super::suite_index::{found_by, index};
 use super::*;
@@ -175,69 +175,6 @@ fn receipts(place: &Place) {
     assert_eq!(store.erasure(&[7; 16]).unwrap(), None);
 }
 
-/// A database that fails once, at one step: a statement, a commit (before or after), a scrub, or a search of
-/// the files.
-struct Faulty {
-    inner: Box<dyn Database>,
-    left: AtomicI64,
-}
-
-impl Faulty {
-    fn step(&self) -> Result<()> {
-        match self.left.fetch_sub(1, Ordering::Relaxed) {
-            0 => Err(StoreError::new(Kind::Unavailable, "a fault of the test")),
-            _ => Ok(()),
-        }
-    }
-}
-
-struct Steps<'a>(&'a Faulty, &'a mut dyn Rows);
-
-impl Rows for Steps<'_> {
-    fn run(&mut self, sql: &'static str, values: &[Value]) -> Result<u64> {
-        self.0.step()?;
-        self.1.run(sql, values)
-    }
-
-    fn rows(&mut self, sql: &'static str, values: &[Value]) -> Result<Vec<Row>> {
-        self.0.step()?;
-        self.1.rows(sql, values)
-    }
-}
-
-impl Database for Faulty {
-    fn read(&self, work: Work<'_>) -> Result<()> {
-        self.inner.read(&mut |rows| work(&mut Steps(self, rows)))
-    }
-
-    fn snapshot(&self, work: Work<'_>) -> Result<()> {
-        self.inner.snapshot(&mut |rows| work(&mut Steps(self, rows)))
-    }
-
-    fn write(&self, work: Work<'_>) -> Result<()> {
-        self.inner.write(&mut |rows| work(&mut Steps(self, rows)).and_then(|()| self.step()))?;
-        self.step()
-    }
-
-    fn prepare(&self) -> Result<()> {
-        self.inner.prepare()
-    }
-
-    fn scrub(&self) -> Result<Erasure> {
-        self.step()?;
-        self.inner.scrub()
-    }
-
-    fn residue(&self, pieces: &[[u8; 16]], longest: u64) -> Result<Option<Vec<(&'static str, u64)>>> {
-        self.step()?;
-        self.inner.residue(pieces, longest)
-    }
-
-    fn check(&self) -> Result<()> {
-        self.inner.check()
-    }
-}
-
 /// Returns the number of receipts, and of erasures.
 fn notes(store: &Store) -> (i64, i64) {
     let count = |sql| store.read(|rows| rows.row(sql, &[])?.unwrap().int()).unwrap();
@@ -251,10 +188,8 @@ fn faults(place: &Place) {
         let name = format!("p{step}");
         enroll(&good, &name, step);
         let before = notes(&good);
-        let (inner, left) =
-            (place.location.open(Purpose::Manage).unwrap(), AtomicI64::new(i64::try_from(step).unwrap()));
-        let mut faulty = Arc::into_inner(place.store()).unwrap();
-        faulty.database = Box::new(Faulty { inner, left });
+        let (faulty, left) = Faulty::store(place);
+        left.store(i64::try_from(step).unwrap(), Ordering::Relaxed);
         let outcome = faulty.erase(&tenant(), &subject(&name), NOW);
         let there = load(&good, &name, NOW).is_some();
         let receipt = outcome.as_ref().is_ok_and(|erased| erased.as_ref().is_some_and(|one| one.receipt.is_some()));

@@ -116,12 +116,12 @@ fn others(value: &Value) -> Vec<Value> {
             others.into_iter().map(Value::Int).collect()
         }
         Value::Bytes(bytes) => {
+            let Some(last) = bytes.len().checked_sub(1) else { return vec![Value::Bytes(vec![0])] };
             let flipped = |at: usize| {
                 let mut flipped = bytes.clone();
                 flipped[at] ^= 1;
                 Value::Bytes(flipped)
             };
-            let last = bytes.len() - 1;
             let longer = Value::Bytes([bytes, [0].as_slice()].concat());
             vec![
                 flipped(0),

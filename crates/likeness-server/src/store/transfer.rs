@@ -8,9 +8,12 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
+use serde_json::json;
+
 use super::archive::{Archive, ArchivedPerson, Frame, Place};
 use super::digest::{Changes, Meta};
 use super::enroll::FOLLOWED;
+use super::entry::NewEntry;
 use super::error::{Kind, Result, StoreError};
 use super::handle::{Store, columns};
 use super::keys::Keyring;
@@ -184,7 +187,7 @@ impl Store {
         }
         let mut found = self.find(changes.rows(), tenant, subject)?.map(|opened| opened.person);
         if let Some(over) = found.take_if(|found| found.terms.expired(now)) {
-            self.end(changes, over.id)?;
+            self.end(changes, over.id, now)?;
         }
         if let Some(found) = found {
             let data = |of: &[Template]| of.iter().map(|template| template.data.clone()).collect::<Vec<_>>();
@@ -201,6 +204,8 @@ impl Store {
             numbered.map(|(template, at)| Template { id: revision * 8 + at, data: template.data.clone() }).collect();
         opened.person.terms = terms.clone();
         self.put(changes, &opened, true)?;
+        let body = json!({ "subject": self.subject_hash(tenant, subject), "imported": true });
+        changes.entries.push(NewEntry::of("enrolled", now, body));
         done.stored += 1;
         Ok(())
     }

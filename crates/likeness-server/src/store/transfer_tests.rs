@@ -39,7 +39,8 @@ impl Aside {
         store.export(&mut archive, now).unwrap()
     }
 
-    fn import(&self, store: &Store, now: i64) -> Result<Imported> {
+    /// Imports from the archive `a`.
+    pub fn import(&self, store: &Store, now: i64) -> Result<Imported> {
         store.import(&mut Archive::open(&self.archive("a"), &self.keys(false).unwrap())?, now)
     }
 }
@@ -76,7 +77,7 @@ pub fn filled(store: &Store, persons: u64) {
 }
 
 fn fill(store: &Store, changes: &mut Changes<'_>, seed: u64) -> Result<()> {
-    let tenant = if seed % 3 == 0 { Tenant::new("other").unwrap() } else { tenant() };
+    let tenant = if seed.is_multiple_of(3) { Tenant::new("other").unwrap() } else { tenant() };
     let subject = subject(&format!("p{seed}"));
     let many = (0..seed % 3 + 1).map(|at| fresh(seed * 8 + at, 70.1 + at as f64)).collect();
     let consent = Consent { reference: format!("c{seed}"), version: "1".into(), given_at: NOW };

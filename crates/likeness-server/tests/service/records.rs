@@ -208,7 +208,7 @@ fn the_journal_has_decisions_and_changes_and_shows_what_was_cut_or_changed() {
         kinds
     };
     let export = || String::from_utf8(likeness(&ground, &["journal", "export"]).stdout).unwrap();
-    let expected = ["decision", "decision", "deleted", "enrolled", "key_made", "policy"];
+    let expected = ["decision", "decision", "enrolled", "erased", "key_made", "policy"];
     wait_for("every entry", || (kinds(&export()) == expected).then_some(()));
     let whole = export();
     assert!(!whole.contains("MARK"), "{whole}");
