@@ -1,5 +1,6 @@
-//! Tests two replicas on one PostgreSQL. A rolling restart behind a real proxy loses no request, a repeated
-//! request is stored once, and a person deleted on one replica is not found on the other.
+//! Tests two replicas on one PostgreSQL. A rolling restart behind a real proxy loses no request, also with a
+//! new master key and SIGHUP in the middle. A repeated request is stored once, and a person deleted on one
+//! replica is not found on the other.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -27,6 +28,15 @@ impl Replicas {
         let made = Command::new(env!("CARGO_BIN_EXE_likeness")).args(["store", "init"]).args(place).output().unwrap();
         assert!(made.status.success(), "{made:?}");
         Self { ground, store, key }
+    }
+
+    /// Makes a new master key, which wraps everything.
+    fn rotate(&self) {
+        let place = ["--store", &self.store, "--key-file", &self.key];
+        let before = fs::read_to_string(&self.key).unwrap();
+        let program = Command::new(env!("CARGO_BIN_EXE_likeness")).args(["store", "rotate"]).args(place).output();
+        assert!(program.as_ref().unwrap().status.success(), "{program:?}");
+        assert_ne!(fs::read_to_string(&self.key).unwrap(), before);
     }
 
     /// Starts a replica at a port; 0 takes a free one.
@@ -200,21 +210,67 @@ fn free_port() -> u16 {
     TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }
 
+/// Sends SIGHUP and waits until the service has read its files again.
+fn hang_up(service: &Service) {
+    const DONE: &str = "were read again";
+    let count = || service.log().matches(DONE).count();
+    let before = count();
+    assert!(Command::new("kill").args(["-HUP", &service.child.id().to_string()]).status().unwrap().success());
+    wait_for(DONE, || (count() > before).then_some(()));
+}
+
+/// Returns the threshold that a replica uses.
+fn threshold(service: &Service, image: &[u8]) -> Option<f64> {
+    let compare = || Request::post("/api/v1/compare").file("file1", image).file("file2", image);
+    patiently(&service.url, compare).json()["threshold"].as_f64()
+}
+
 fn terminate(mut service: Service) {
     let id = service.child.id().to_string();
     assert!(Command::new("kill").args(["-TERM", &id]).status().unwrap().success());
     assert!(service.child.wait().unwrap().success(), "{}", service.log());
 }
 
+/// Enrols persons and verifies each once, until the end; returns what was answered and who was enrolled.
+fn enrol_and_verify(
+    client: usize,
+    url: &str,
+    live: &[u8],
+    persons: &AtomicUsize,
+    end: &AtomicBool,
+) -> (Vec<String>, Vec<String>) {
+    let (mut answers, mut enrolled) = (Vec::new(), Vec::new());
+    let said = |answer: &Answer| if answer.status == 200 { "200".into() } else { format!("{answer:?}") };
+    // The loop is bounded, so that the test ends whatever fails meanwhile.
+    let start = Instant::now();
+    while !end.load(Ordering::Acquire) && start.elapsed() < 2 * PATIENCE {
+        let user = format!("user-{client}-{}", enrolled.len());
+        let answer = enrolment(&user, live).to(url);
+        answers.push(said(&answer));
+        if answer.status == 200 {
+            enrolled.push(user.clone());
+            persons.fetch_add(1, Ordering::AcqRel);
+            let verify = Request::post("/api/v1/verify").text("user_id", &user).file("file", live).to(url);
+            answers.push(said(&verify));
+        }
+    }
+    (answers, enrolled)
+}
+
 #[test]
-fn a_rolling_restart_under_load_loses_no_request_and_no_enrolment() {
-    let Some(cluster) = Cluster::start("a_rolling_restart_under_load_loses_no_request_and_no_enrolment") else {
+fn a_rolling_restart_with_a_new_master_key_and_a_reload_under_load_loses_no_request_and_no_enrolment() {
+    let Some(cluster) = Cluster::start(
+        "a_rolling_restart_with_a_new_master_key_and_a_reload_under_load_loses_no_request_and_no_enrolment",
+    ) else {
         return;
     };
     let replicas = Replicas::new(&cluster);
     let ports = [free_port(), free_port()];
     let live = replicas.ground.image("carl.jpg");
-    let mut services = ports.map(|port| Some(replicas.replica(port, &[])));
+    let policy = replicas.ground.dir.path().join("policy");
+    fs::write(&policy, "VERIFICATION_THRESHOLD=0.25\n").unwrap();
+    let variables = [("LIKENESS_POLICY_FILE", policy.to_str().unwrap())];
+    let mut services = ports.map(|port| Some(replicas.replica(port, &variables)));
     let proxy = Proxy::start(&replicas.ground, ports);
     proxy.until_both();
     let (end, mut seen) = (AtomicBool::new(false), BTreeMap::<String, usize>::new());
@@ -227,34 +283,25 @@ fn a_rolling_restart_under_load_loses_no_request_and_no_enrolment() {
     let enrolled = thread::scope(|scope| {
         let load = |client: usize| {
             let (end, live, url, persons) = (&end, &live, &proxy.url, &persons);
-            scope.spawn(move || {
-                let (mut answers, mut enrolled) = (Vec::new(), Vec::new());
-                let said = |answer: &Answer| if answer.status == 200 { "200".into() } else { format!("{answer:?}") };
-                // The loop is bounded, so that the test ends whatever fails meanwhile.
-                let start = Instant::now();
-                while !end.load(Ordering::Acquire) && start.elapsed() < 2 * PATIENCE {
-                    let user = format!("user-{client}-{}", enrolled.len());
-                    let answer = enrolment(&user, live).to(url);
-                    answers.push(said(&answer));
-                    if answer.status == 200 {
-                        enrolled.push(user.clone());
-                        persons.fetch_add(1, Ordering::AcqRel);
-                        let verify = Request::post("/api/v1/verify").text("user_id", &user).file("file", live).to(url);
-                        answers.push(said(&verify));
-                    }
-                }
-                (answers, enrolled)
-            })
+            scope.spawn(move || enrol_and_verify(client, url, live, persons, end))
         };
         let clients: Vec<_> = (0..3).map(load).collect();
         more(2);
-        for (service, port) in services.iter_mut().zip(ports) {
+        for (at, port) in ports.into_iter().enumerate() {
             // The proxy notices the end by a refused connection.
-            service.take().into_iter().for_each(terminate);
-            *service = Some(replicas.replica(port, &[]));
+            services[at].take().into_iter().for_each(terminate);
+            services[at] = Some(replicas.replica(port, &variables));
             // Otherwise the other replica would end while the proxy still does not use this one.
             proxy.until_both();
             more(2);
+            if at == 0 {
+                replicas.rotate();
+                fs::write(&policy, "VERIFICATION_THRESHOLD=0.26\n").unwrap();
+                services.iter().flatten().for_each(hang_up);
+                let used = services.each_ref().map(|service| threshold(service.as_ref().unwrap(), &live));
+                assert_eq!(used, [Some(0.26); 2]);
+                more(2);
+            }
         }
         end.store(true, Ordering::Release);
         let mut all = Vec::new();
