@@ -1,8 +1,10 @@
 //! Captures: sessions of the library, whose states are in the store, so that every replica continues them.
 //!
-//! Promises: each state takes one frame, on whatever replica; a second frame for it ends the session. Only the arrival
-//! on this machine's clock counts. A caller learns that a session is complete or ended; the trail gets the rule that it
+//! Promises: each state takes one frame, on whatever replica; a second frame for it ends the session. Only this machine's
+//! clock counts: when a frame arrived, and when its answer was ready. A caller learns that a session is complete or ended; the trail gets the rule that it
 //! failed. A capture is used once, for what it is bound to.
+
+pub mod usage;
 
 use std::future::Future;
 use std::sync::Arc;
@@ -147,7 +149,12 @@ pub struct Captures<E> {
     pub examiner: E,
     /// The policy.
     pub policy: Policy,
+    /// The clock, in milliseconds since 1970.
+    pub clock: Clock,
 }
+
+/// Returns the moment.
+pub type Clock = Box<dyn Fn() -> i64 + Send + Sync>;
 
 /// Returns the problem that there is no such capture for this caller.
 fn unknown() -> Problem {
@@ -215,10 +222,18 @@ impl<E: FrameExaminer> Captures<E> {
             return Err(self.break_off(id).await?);
         }
         let digest = *blake3::hash(&arrival.bytes).as_bytes();
-        let (sighting, shown) = self.examiner.look(arrival.bytes, capture.session.wants_hold()).await?;
+        let seen = self.examiner.look(arrival.bytes, capture.session.wants_hold()).await;
+        let (sighting, shown) = match seen {
+            Err(problem) if problem.code() == Code::Overloaded => {
+                self.excuse((id, row.turn), capture).await?;
+                return Err(problem);
+            }
+            seen => seen?,
+        };
         let random = random_key().map_err(Problem::from)?;
         let random = random.first_chunk().copied().map_or(0, u64::from_le_bytes);
         capture.session.take(&sighting, arrival.at, random, &self.policy);
+        capture.session.answered((self.clock)());
         capture.chain(&digest)?;
         let content = capture.bytes()?;
         if !away(&self.store, move |store| store.advance_capture(&id, row.turn, &content)).await? {
@@ -230,6 +245,15 @@ impl<E: FrameExaminer> Captures<E> {
             series::capture_failed(outcome.failed().map(Rule::code));
         }
         Ok((capture, shown))
+    }
+
+    /// Notes in a state that there was no core for its frame, which the caller sends again.
+    async fn excuse(&self, (id, turn): (CaptureId, i64), mut capture: Capture) -> Result<(), Problem> {
+        if capture.session.refused((self.clock)(), &self.policy.capture) {
+            let content = capture.bytes()?;
+            away(&self.store, move |store| store.advance_capture(&id, turn, &content)).await?;
+        }
+        Ok(())
     }
 
     /// Ends a capture to which a frame came out of order; returns the problem.
@@ -250,47 +274,6 @@ impl<E: FrameExaminer> Captures<E> {
                 return Ok(ended());
             }
         }
-    }
-}
-
-/// Uses up a capture for a request with this photograph.
-///
-/// # Errors
-/// `CAPTURE_REFUSED`, `STORE_UNAVAILABLE`
-pub async fn use_up(store: &Arc<Store>, id: &str, wanted: &Binding, photograph: &[u8], at: i64) -> Result<(), Problem> {
-    let id = unhex_capture(id).ok_or_else(refused)?;
-    // A capture of another tenant stays as it is.
-    let row = away(store, move |store| store.capture(&id)).await?.ok_or_else(refused)?;
-    if Capture::read(&row)?.bound.tenant != wanted.tenant {
-        return Err(refused());
-    }
-    let row = away(store, move |store| store.take_capture(&id)).await?.ok_or_else(refused)?;
-    let capture = Capture::read(&row)?;
-    let failed = broken(&capture, wanted, blake3::hash(photograph).as_bytes(), at);
-    capture.note(&id, failed);
-    series::capture(if failed.is_none() { "used" } else { "refused" });
-    series::capture_failed(failed.map(Rule::code));
-    if failed.is_some() { Err(refused()) } else { Ok(()) }
-}
-
-/// Returns the first rule that keeps a capture from counting.
-fn broken(capture: &Capture, wanted: &Binding, photograph: &[u8; 32], at: i64) -> Option<Rule> {
-    let Capture { bound, session, .. } = capture;
-    if bound.purpose != wanted.purpose {
-        return Some(Rule::OtherPurpose);
-    }
-    if bound.subject != wanted.subject {
-        return Some(Rule::OtherSubject);
-    }
-    if session.is_over(at) {
-        return Some(Rule::Expired);
-    }
-    match session.outcome() {
-        None => Some(Rule::Unfinished),
-        Some(Outcome::Completed { best, failed: None }) => {
-            (best.digest != *photograph).then_some(Rule::OtherPhotograph)
-        }
-        Some(outcome) => outcome.failed(),
     }
 }
 

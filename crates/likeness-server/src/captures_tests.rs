@@ -9,6 +9,7 @@ use likeness::capture::session::FaceSeen;
 use likeness::detect::Area;
 use tokio::runtime::{Builder, Runtime};
 
+use super::usage::use_up;
 use super::*;
 use crate::store::suite::Place;
 use crate::trail::Trail;
@@ -23,12 +24,17 @@ const ANN: &str = "ann";
 struct Film {
     /// Waits after each look until both replicas have looked.
     both: Option<Arc<Barrier>>,
+    /// Has no core.
+    busy: bool,
 }
 
 impl FrameExaminer for Film {
     type Shown = ();
 
     async fn look(&self, frame: Bytes, wants_hold: bool) -> Result<(Sighting, ()), Problem> {
+        if self.busy {
+            return Err(Problem::new(Code::Overloaded, "no core"));
+        }
         let text = String::from_utf8_lossy(&frame).into_owned();
         let seen = face(&text, wants_hold, *blake3::hash(&frame).as_bytes());
         if let Some(both) = self.both.clone() {
@@ -69,6 +75,9 @@ struct Scene {
     id: String,
     capture: Capture,
     at: i64,
+    /// Milliseconds from a frame's arrival to its answer, and whether there is no core.
+    work: i64,
+    busy: bool,
     /// Every frame with the hash that it carried.
     sent: Vec<(String, String)>,
 }
@@ -80,13 +89,28 @@ impl Scene {
         let (id, capture) = runtime
             .block_on(begin(&replicas[0], bound(CapturePurpose::Verify, "acme", Some(ANN)), &Policy::default(), NOW))
             .unwrap();
-        Self { replicas, runtime, trail: Trail::default(), id: hex(&id), capture, at: NOW, sent: Vec::new() }
+        Self {
+            replicas,
+            runtime,
+            trail: Trail::default(),
+            id: hex(&id),
+            capture,
+            at: NOW,
+            work: 0,
+            busy: false,
+            sent: Vec::new(),
+        }
     }
 
     /// Sends a frame with this text and hash to a replica, for a caller of this tenant.
     fn send(&mut self, replica: usize, text: &str, previous: &str, tenant: &str) -> Result<(), Code> {
-        let captures =
-            Captures { store: self.replicas[replica].clone(), examiner: Film::default(), policy: Policy::default() };
+        let answered = self.at + self.work;
+        let captures = Captures {
+            store: self.replicas[replica].clone(),
+            examiner: Film { busy: self.busy, both: None },
+            policy: Policy::default(),
+            clock: Box::new(move || answered),
+        };
         let arrival = Arrival { id: &self.id, previous, bytes: Bytes::from(text.to_owned()), at: self.at };
         let frame = self.trail.clone().along(captures.frame(arrival, |found| found == tenant));
         let (capture, ()) = self.runtime.block_on(frame).map_err(|problem| problem.code())?;
@@ -119,7 +143,8 @@ impl Scene {
     }
 
     fn use_up(&self, bound: &Binding, photograph: &str) -> Result<(), Code> {
-        let used = use_up(&self.replicas[1], &self.id, bound, photograph.as_bytes(), self.at);
+        let moment = (self.at, &Policy::default().capture);
+        let used = use_up(&self.replicas[1], &self.id, (bound, photograph.as_bytes()), moment);
         self.runtime.block_on(self.trail.clone().along(used)).map_err(|problem| problem.code())
     }
 
@@ -246,7 +271,7 @@ fn replay(scene: &mut Scene, before: usize) -> Result<(), Code> {
 }
 
 /// Attacks on a completed capture.
-const ON_USE: [Attack; 8] = [
+const ON_USE: [Attack; 9] = [
     (
         "for another purpose",
         |scene| used(scene, CapturePurpose::Enroll, "acme", Some(ANN)),
@@ -284,6 +309,15 @@ const ON_USE: [Attack; 8] = [
         },
         REFUSED,
         Some("expired"),
+    ),
+    (
+        "after the clock went back",
+        |scene| {
+            scene.at -= 1_500;
+            used(scene, CapturePurpose::Verify, "acme", Some(ANN))
+        },
+        REFUSED,
+        Some("clock"),
     ),
     ("a frame after the last", |scene| scene.next(""), Code::CaptureEnded, None),
 ];
@@ -323,6 +357,7 @@ pub fn attacks(place: &Place) {
     honest(place);
     hidden(place);
     at_once(place);
+    loaded(place);
     restarted(place);
 }
 
@@ -353,8 +388,9 @@ fn at_once(place: &Place) {
     let send = |replica: usize| {
         let captures = Captures {
             store: scene.replicas[replica].clone(),
-            examiner: Film { both: both.clone() },
+            examiner: Film { both: both.clone(), busy: false },
             policy: Policy::default(),
+            clock: Box::new(move || at),
         };
         let (id, previous) = (id.clone(), previous.clone());
         async move {
@@ -367,6 +403,28 @@ fn at_once(place: &Place) {
     found.sort_by_key(Result::is_err);
     assert_eq!(found, [Ok(()), Err(Code::CaptureEnded)]);
     assert_eq!(scene.next(""), Err(Code::CaptureEnded));
+}
+
+/// Slow answers, and frames for which there is no core, do not end a capture; too many of the latter do.
+fn loaded(place: &Place) {
+    let mut scene = Scene::new(place);
+    while scene.capture.session.outcome().is_none() {
+        scene.next("").unwrap();
+        (scene.at, scene.work) = (scene.at + scene.work, 3_000);
+        if scene.sent.len() == 6 {
+            (scene.work, scene.busy) = (0, true);
+            (0..5).for_each(|_| assert_eq!((scene.at += 1_000, scene.next("")), ((), Err(Code::Overloaded))));
+            scene.busy = false;
+        }
+    }
+    assert_eq!(used(&mut scene, CapturePurpose::Verify, "acme", Some(ANN)), Ok(()));
+    let mut scene = Scene::new(place);
+    (0..6).for_each(|_| scene.next("").unwrap());
+    scene.busy = true;
+    (0..30).for_each(|_| assert_eq!(scene.next(""), Err(Code::Overloaded)));
+    scene.busy = false;
+    scene.next("").unwrap();
+    assert_eq!(scene.rule(), Some("face_lost"));
 }
 
 /// After a restart the capture goes on where it was.

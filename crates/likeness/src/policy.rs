@@ -108,9 +108,11 @@ const GAP: Number = number("capture: greatest seconds between two frames with th
 const CLOCK: Number = number("capture: greatest seconds by which the clock may go back", 1.0, None, CHOSEN);
 const OVERLAP: Number = number("capture: least overlap of the face's boxes in successive frames", 0.3, None, CHOSEN);
 const SECOND: Number = number("capture: frames with a second face that end it", 3.0, None, CHOSEN);
+const REFUSED: Number =
+    number("capture: frames for which no core was free that use up no time of a window", 20.0, None, CHOSEN);
 
 /// Every default, in the order of the documentation.
-pub const NUMBERS: [Number; 37] = [
+pub const NUMBERS: [Number; 38] = [
     DISTANCE,
     AGED_YEARS,
     FARTHEST,
@@ -148,6 +150,7 @@ pub const NUMBERS: [Number; 37] = [
     CLOCK,
     OVERLAP,
     SECOND,
+    REFUSED,
 ];
 
 /// `/search` returns no person farther than this.
@@ -247,6 +250,8 @@ pub struct CaptureRule {
     pub overlap: f64,
     /// How many frames with a second face end a capture.
     pub second: u32,
+    /// How many frames for which no core was free use up no time of a window.
+    pub refused: u32,
 }
 
 /// Every number that turns measurements into an outcome.
@@ -302,6 +307,7 @@ impl Default for Policy {
                 back: CLOCK.value,
                 overlap: OVERLAP.value,
                 second: SECOND.value as u32,
+                refused: REFUSED.value as u32,
             },
         }
     }

@@ -14,7 +14,8 @@ use super::frame::GuidanceResponse;
 use super::person::{Who, templates};
 use crate::admission::caller::Caller;
 use crate::app::App;
-use crate::captures::{Arrival, Binding, Capture, CapturePurpose, Captures, FrameExaminer, STATES, begin, use_up};
+use crate::captures::usage::use_up;
+use crate::captures::{Arrival, Binding, Capture, CapturePurpose, Captures, FrameExaminer, STATES, begin};
 use crate::clock::{Stopwatch, now_ms, rfc3339};
 use crate::examiner::FullExaminer;
 use crate::form::Form;
@@ -164,8 +165,8 @@ pub async fn frame(
     let bytes = form.file("file")?;
     let previous = form.text("previous")?.ok_or_else(|| Problem::input("expected `previous`, found none"))?;
     let examiner = app.full_examiner()?;
-    let captures =
-        Captures { store, policy: examiner.examiner.policy, examiner: Networks { work: app.work.clone(), examiner } };
+    let (policy, networks) = (examiner.examiner.policy, Networks { work: app.work.clone(), examiner });
+    let captures = Captures { store, policy, examiner: networks, clock: Box::new(now_ms) };
     let sees = |tenant: &str| Tenant::new(tenant).is_ok_and(|tenant| caller.sees(&tenant));
     let (capture, shown) = captures.frame(Arrival { id: &capture_id, previous, bytes, at }, sees).await?;
     Ok(Json(CaptureResponse::of(capture_id, capture, shown)))
@@ -189,6 +190,7 @@ pub async fn captured(
         None => caller.tenant(form.text("tenant_id")?)?,
     };
     let wanted = bound(purpose, &tenant, who.map(|who| who.subject.as_str()));
-    use_up(&templates(app)?.store, id, &wanted, photograph, now_ms()).await?;
+    let moment = (now_ms(), &app.policy().capture);
+    use_up(&templates(app)?.store, id, (&wanted, photograph), moment).await?;
     Ok(Some(id.to_owned()))
 }

@@ -219,7 +219,7 @@ fn values(policy: &Policy) -> Vec<(&'static str, String)> {
     values
 }
 
-fn capture_values(rule: &CaptureRule) -> [(&'static str, String); 13] {
+fn capture_values(rule: &CaptureRule) -> [(&'static str, String); 14] {
     let CaptureRule {
         height: [least, most],
         turn,
@@ -233,6 +233,7 @@ fn capture_values(rule: &CaptureRule) -> [(&'static str, String); 13] {
         back,
         overlap,
         second,
+        refused,
     } = rule;
     [
         ("capture.height_least", exact(least)),
@@ -248,6 +249,7 @@ fn capture_values(rule: &CaptureRule) -> [(&'static str, String); 13] {
         ("capture.back", exact(back)),
         ("capture.overlap", exact(overlap)),
         ("capture.second", exact(second)),
+        ("capture.refused", exact(refused)),
     ]
 }
 

@@ -1,7 +1,7 @@
 //! A session: takes what the frames show, one after the other, and decides whether they followed the prompts.
 //!
 //! Promises: the next step is known only after the step before was seen. Only the given moments count; no window
-//! becomes longer if the clock goes back. The caller keeps a session between two frames, and makes sure that each
+//! becomes longer if the clock goes back, and the service's own work uses up no window. The caller keeps a session between two frames, and makes sure that each
 //! state is used once. Touches nothing.
 
 use serde::{Deserialize, Serialize};
@@ -71,6 +71,8 @@ pub struct Session {
     at: usize,
     prompted: i64,
     height: f64,
+    /// Milliseconds since then in which the service worked on frames, or had no core for one.
+    worked: i64,
     /// Frames that show the step, and that show a turn to the other side.
     shown: u32,
     against: u32,
@@ -79,6 +81,8 @@ pub struct Session {
     holds: Vec<Vec<HoldSeen>>,
     seconds: u32,
     frames: u32,
+    /// Frames for which the service had no core.
+    refused: u32,
     outcome: Option<Outcome>,
 }
 
@@ -94,12 +98,14 @@ impl Session {
             at: 0,
             prompted: now,
             height: 0.0,
+            worked: 0,
             shown: 0,
             against: 0,
             references: Vec::new(),
             holds: Vec::new(),
             seconds: 0,
             frames: 0,
+            refused: 0,
             outcome: None,
         }
     }
@@ -161,6 +167,39 @@ impl Session {
         now.max(self.last) >= self.ends
     }
 
+    /// The rule that keeps the session from being used at this moment, by the clock alone.
+    #[must_use]
+    pub fn untimely(&self, now: i64, rule: &CaptureRule) -> Option<Rule> {
+        let back = seconds(now, self.last) > rule.back;
+        back.then_some(Rule::Clock).or_else(|| self.is_over(now).then_some(Rule::Expired))
+    }
+
+    /// Notes that the answer to the last frame is ready: until now the person saw the prompt before, and the service worked.
+    pub fn answered(&mut self, now: i64) {
+        let taken = self.last;
+        self.last = now.max(taken);
+        if self.prompted == taken {
+            self.prompted = self.last;
+        } else {
+            self.worked += self.last - taken;
+        }
+        self.face.iter_mut().filter(|(at, _)| *at == taken).for_each(|(at, _)| *at = self.last);
+    }
+
+    /// Notes that the service had no core for a frame: the time since the last moment counts for no window. Returns whether
+    /// the session changed; it does for so many frames, so that load can't stretch the windows without end.
+    pub fn refused(&mut self, now: i64, rule: &CaptureRule) -> bool {
+        if self.outcome.is_some() || self.refused >= rule.refused {
+            return false;
+        }
+        let lost = now.max(self.last) - self.last;
+        self.refused += 1;
+        self.last += lost;
+        self.worked += lost;
+        self.face.iter_mut().for_each(|(at, _)| *at += lost);
+        true
+    }
+
     /// Takes a frame that arrived at a moment. `random` draws the sequence, if the frame is the first that can be used.
     pub fn take(&mut self, seen: &Sighting, now: i64, random: u64, policy: &Policy) {
         if self.outcome.is_some() {
@@ -169,16 +208,14 @@ impl Session {
         self.frames += 1;
         let (rule, before) = (&policy.capture, self.last);
         self.last = now.max(before);
-        let ended =
-            if seconds(now, before) > rule.back { Err(Rule::Clock) } else { self.followed(seen, random, policy) };
-        if let Err(rule) = ended {
-            self.end(rule);
-        }
+        let back = seconds(now, before) > rule.back;
+        let followed = if back { Err(Rule::Clock) } else { self.followed(seen, random, policy) };
+        followed.unwrap_or_else(|rule| self.end(rule));
     }
 
     fn followed(&mut self, seen: &Sighting, random: u64, policy: &Policy) -> Result<(), Rule> {
         let rule = &policy.capture;
-        if seconds(self.prompted, self.last) > rule.step && !self.steps.is_empty() {
+        if seconds(self.prompted + self.worked, self.last) > rule.step && !self.steps.is_empty() {
             return Err(Rule::Late);
         }
         self.same_face(seen, rule)?;
@@ -277,7 +314,8 @@ impl Session {
     }
 
     fn prompt_from(&mut self, height: f64) {
-        (self.prompted, self.height, self.shown, self.against) = (self.last, height, 0, 0);
+        (self.prompted, self.height) = (self.last, height);
+        (self.worked, self.shown, self.against) = (0, 0, 0);
     }
 }
 

@@ -26,6 +26,8 @@ struct Shot {
     /// The moment of arrival.
     at: i64,
     seen: Sighting,
+    /// Milliseconds from the arrival to the answer.
+    work: i64,
 }
 
 impl Shot {
@@ -63,7 +65,8 @@ fn drawn(random: u64, mut change: impl FnMut(&mut Shot)) -> Outcome {
         at += 200;
         let before = session.step();
         let (prompt, since) = (session.prompt().unwrap(), at - prompted);
-        let mut shot = Shot { prompt, step: before.0, since, frame, at, seen: Sighting { face: None, second: false } };
+        let seen = Sighting { face: None, second: false };
+        let mut shot = Shot { prompt, step: before.0, since, frame, at, seen, work: 0 };
         let acts = since >= 400;
         match prompt {
             "come_closer" if acts => height = HEIGHT * 1.3,
@@ -74,6 +77,8 @@ fn drawn(random: u64, mut change: impl FnMut(&mut Shot)) -> Outcome {
         change(&mut shot);
         at = shot.at;
         session.take(&shot.seen, at, random, &policy);
+        at += shot.work;
+        session.answered(at);
         if let Some(outcome) = session.outcome() {
             return outcome.clone();
         }
@@ -87,7 +92,7 @@ fn drawn(random: u64, mut change: impl FnMut(&mut Shot)) -> Outcome {
 type Change = fn(&mut Shot);
 
 /// What alters the frames, and the rule that ends the session.
-const BREAKS: [(&str, Change, Option<Rule>); 20] = [
+const BREAKS: [(&str, Change, Option<Rule>); 22] = [
     ("as prompted", |_| (), None),
     (
         "no turn",
@@ -110,6 +115,18 @@ const BREAKS: [(&str, Change, Option<Rule>); 20] = [
     (
         "turned when the prompt comes",
         |shot| {
+            if shot.is_turn() {
+                shot.at -= 100;
+                shot.show(shot.prompted(), HEIGHT, false);
+            }
+        },
+        Some(Rule::Early),
+    ),
+    ("an answer takes three seconds", |shot| shot.work = if shot.frame % 4 == 0 { 3_000 } else { 0 }, None),
+    (
+        "turned when the prompt comes after three seconds",
+        |shot| {
+            shot.work = 3_000;
             if shot.is_turn() {
                 shot.at -= 100;
                 shot.show(shot.prompted(), HEIGHT, false);
@@ -296,6 +313,38 @@ fn nothing_is_prompted_or_taken_after_the_end_and_before_a_face_is_well_placed()
     session.take(&shown, NOW + 41_000, 4, &policy);
     assert_eq!((&session, session.prompt()), (&ended, None));
     assert_eq!(session.outcome(), Some(&Outcome::Failed(Rule::OutOfOrder)));
+}
+
+#[test]
+fn frames_without_a_core_use_up_no_window_but_only_so_many() {
+    let policy = Policy::default();
+    let mut session = Session::begin(NOW, &policy.capture);
+    let shown = |at: i64| (Sighting { face: Some(face(FRONT, HEIGHT, true, &policy)), second: false }, NOW + at);
+    for at in [200, 400] {
+        let (seen, at) = shown(at);
+        session.take(&seen, at, 4, &policy);
+    }
+    let most = i64::from(policy.capture.refused);
+    assert!((1..=most).all(|at| session.refused(NOW + 400 + 2_000 * at, &policy.capture)));
+    let mut other = session.clone();
+    let (seen, at) = shown(1_000 + 2_000 * most);
+    session.take(&seen, at, 4, &policy);
+    assert_eq!(session.outcome(), None);
+    assert!(!other.refused(NOW + 1_000_000, &policy.capture));
+    let (seen, at) = shown(2_000 + 2_000 * most);
+    other.take(&seen, at, 4, &policy);
+    assert_eq!(other.outcome(), Some(&Outcome::Failed(Rule::FaceLost)));
+}
+
+#[test]
+fn a_session_is_untimely_after_its_end_and_after_the_clock_went_back() {
+    let policy = Policy::default();
+    let mut session = Session::begin(NOW, &policy.capture);
+    session.answered(NOW + 5_000);
+    let table = [(3_999, Some(Rule::Clock)), (4_000, None), (179_999, None), (180_000, Some(Rule::Expired))];
+    let wrong: Vec<_> =
+        table.into_iter().filter(|(at, rule)| session.untimely(NOW + at, &policy.capture) != *rule).collect();
+    assert!(wrong.is_empty(), "{wrong:?}");
 }
 
 #[test]
