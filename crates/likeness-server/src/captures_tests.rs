@@ -4,7 +4,7 @@
 use std::sync::{Arc, Barrier};
 
 use likeness::capture::geometry::Landmarks;
-use likeness::capture::outcome::HoldSeen;
+use likeness::capture::outcome::{EmbeddingSeen, HoldSeen};
 use likeness::capture::session::FaceSeen;
 use likeness::detect::Area;
 use tokio::runtime::{Builder, Runtime};
@@ -36,16 +36,16 @@ impl FrameExaminer for Film {
             return Err(Problem::new(Code::Overloaded, "no core"));
         }
         let text = String::from_utf8_lossy(&frame).into_owned();
-        let seen = face(&text, wants_hold, *blake3::hash(&frame).as_bytes());
+        let (seen, digest) = (face(&text, wants_hold), *blake3::hash(&frame).as_bytes());
         if let Some(both) = self.both.clone() {
             tokio::task::spawn_blocking(move || both.wait()).await.map_err(|why| Problem::internal(&why))?;
         }
-        Ok((Sighting { face: Some(seen), second: false }, ()))
+        Ok((Sighting { digest, face: Some(seen), second: false }, ()))
     }
 }
 
 /// Returns the face of a frame that follows this prompt.
-fn face(text: &str, wants_hold: bool, digest: [u8; 32]) -> FaceSeen {
+fn face(text: &str, wants_hold: bool) -> FaceSeen {
     let (nose, height) = match text.split(' ').next().unwrap_or_default() {
         "turn_left" => (32.5, 170.0),
         "turn_right" => (-32.5, 170.0),
@@ -54,17 +54,19 @@ fn face(text: &str, wants_hold: bool, digest: [u8; 32]) -> FaceSeen {
     };
     let landmarks: Landmarks = [[255.0, 200.0], [385.0, 200.0], [320.0 + nose, 275.0], [270.0, 345.0], [370.0, 345.0]];
     let hold = HoldSeen {
-        frame: 0,
-        digest,
         live: !text.contains("spoof"),
         live_probability: 0.95,
         sharpness: 40.0,
-        space: [7; 32],
-        embedding: (0..512_u16).map(|at| if at == 7 { 1.0 } else { 0.0 }).collect(),
+        embedding: EmbeddingSeen { space: [7; 32], numbers: direction(7) },
     };
     let straight = nose == 0.0;
     let area = Area { x: 200, y: 60, w: 240, h: 340 };
     FaceSeen { area, landmarks, height, hold: (wants_hold && straight).then_some(hold), straight }
+}
+
+/// The direction along one axis.
+fn direction(axis: u16) -> Vec<f32> {
+    (0..512_u16).map(|at| if at == axis { 1.0 } else { 0.0 }).collect()
 }
 
 /// Two replicas of a store, and the capture that a test drives.
@@ -162,9 +164,20 @@ fn bound(purpose: CapturePurpose, tenant: &str, subject: Option<&str>) -> Bindin
 type Attack = (&'static str, fn(&mut Scene) -> Result<(), Code>, Code, Option<&'static str>);
 
 /// Attacks while frames are sent. Whatever is refused, the capture is ended, except where no rule is named.
-const ON_FRAMES: [Attack; 12] = [
+const ON_FRAMES: [Attack; 13] = [
     ("a frame is sent again", |scene| replay(scene, 0), Code::CaptureEnded, Some("out_of_order")),
     ("an earlier frame is sent again", |scene| replay(scene, 2), Code::CaptureEnded, Some("out_of_order")),
+    (
+        "the bytes of an earlier frame with the right hash",
+        |scene| {
+            let (text, previous) = (scene.sent[1].0.clone(), scene.capture.answer.clone());
+            scene.at += 500;
+            scene.send(1, &text, &previous, "acme").unwrap();
+            scene.next("")
+        },
+        Code::CaptureEnded,
+        Some("out_of_order"),
+    ),
     (
         "a frame overtakes another",
         |scene| {
@@ -358,6 +371,7 @@ pub fn attacks(place: &Place) {
     hidden(place);
     at_once(place);
     loaded(place);
+    forgotten(place);
     restarted(place);
 }
 
@@ -425,6 +439,23 @@ fn loaded(place: &Place) {
     scene.busy = false;
     scene.next("").unwrap();
     assert_eq!(scene.rule(), Some("face_lost"));
+}
+
+/// The embedding leaves the state when the outcome is known, whatever it is; an open capture keeps one.
+fn forgotten(place: &Place) {
+    let mut scene = Scene::new(place);
+    let embeddings = |scene: &Scene| {
+        let id = unhex_capture(&scene.id).unwrap();
+        let content = scene.replicas[0].capture(&id).unwrap().unwrap().content;
+        String::from_utf8(content).unwrap().matches("\"numbers\"").count()
+    };
+    (0..20).for_each(|_| scene.next("").unwrap());
+    assert_eq!(embeddings(&scene), 1);
+    scene.finish("");
+    assert_eq!(embeddings(&scene), 0);
+    let mut scene = Scene::new(place);
+    (0..4).for_each(|_| scene.next("").unwrap());
+    assert_eq!((replay(&mut scene, 0), embeddings(&scene)), (Err(Code::CaptureEnded), 0));
 }
 
 /// After a restart the capture goes on where it was.

@@ -166,16 +166,10 @@ impl FullExaminer {
     ///
     /// # Errors
     /// The face is unfit, or a network failed.
-    pub fn hold(
-        &self,
-        scratch: &mut Scratch,
-        frame: Photograph,
-        digest: [u8; 32],
-        watch: Watch,
-    ) -> Result<HoldSeen, NoAnswer> {
+    pub fn hold(&self, scratch: &mut Scratch, frame: Photograph, watch: Watch) -> Result<HoldSeen, NoAnswer> {
         let policy = &self.examiner.policy;
         let judged = frame.examine(policy, false, watch)?.with_liveness(&self.spoof, policy, scratch, watch)?;
-        Ok(HoldSeen::of(&self.embedded(scratch, judged, watch)?, digest))
+        Ok(HoldSeen::of(&self.embedded(scratch, judged, watch)?))
     }
 
     /// Embeds a judged face.

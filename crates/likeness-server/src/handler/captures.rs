@@ -101,11 +101,11 @@ impl FrameExaminer for Networks {
             let mut watch = Stopwatch::start();
             let photograph = full.examiner.frame(scratch, &frame, &mut |stage| watch.lap(stage))?;
             let policy = &full.examiner.policy;
-            let (advice, mut sighting) = (advice(&photograph, policy), Sighting::of(&photograph, policy));
+            let digest = *blake3::hash(&frame).as_bytes();
+            let (advice, mut sighting) = (advice(&photograph, policy), Sighting::of(&photograph, digest, policy));
             let shown = GuidanceResponse::of(&photograph, advice);
             if let Some(face) = sighting.face.as_mut().filter(|_| wants_hold && advice.is_none()) {
-                let digest = *blake3::hash(&frame).as_bytes();
-                face.hold = Some(full.hold(scratch, photograph, digest, &mut |stage| watch.lap(stage))?);
+                face.hold = Some(full.hold(scratch, photograph, &mut |stage| watch.lap(stage))?);
             }
             Ok((sighting, shown))
         });

@@ -6,55 +6,94 @@ use crate::distance::Metric;
 use crate::embed::Embedding;
 use crate::examine::Examination;
 use crate::liveness::Liveness;
-use crate::policy::Policy;
+use crate::policy::{Policy, Threshold};
+
+/// The embedding of a face in one frame.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct EmbeddingSeen {
+    /// The embedding space.
+    pub space: [u8; 32],
+    /// The direction.
+    pub numbers: Vec<f32>,
+}
+
+impl EmbeddingSeen {
+    /// Takes the direction of an embedding.
+    #[must_use]
+    pub fn of(embedding: &Embedding) -> Self {
+        let direction = embedding.direction();
+        Self { space: *direction.space().as_bytes(), numbers: direction.numbers().to_vec() }
+    }
+
+    /// Whether the distance of both is within a threshold.
+    pub(super) fn is_as(&self, other: &Self, threshold: Threshold) -> bool {
+        let numbers = |seen: &Self| seen.numbers.iter().map(|number| f64::from(*number)).collect::<Vec<_>>();
+        let comparable = self.space == other.space && self.numbers.len() == other.numbers.len();
+        comparable && threshold.includes(Metric::Cosine.distance(&numbers(self), &numbers(other)))
+    }
+}
 
 /// What the networks found in a frame of a hold.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct HoldSeen {
-    /// The number of the frame, from 1.
-    pub frame: u32,
-    /// The digest of the frame's bytes.
-    pub digest: [u8; 32],
     /// Whether both spoof networks together say live.
     pub live: bool,
     /// The live probability.
     pub live_probability: f64,
     /// The sharpness of the face.
     pub sharpness: f64,
-    /// The embedding space.
-    pub space: [u8; 32],
-    /// The direction of the embedding.
-    pub embedding: Vec<f32>,
+    /// The embedding.
+    pub embedding: EmbeddingSeen,
 }
 
 impl HoldSeen {
-    /// Takes what a hold needs from an examination of a frame with this digest.
+    /// Takes what a hold needs from an examination of a frame.
     #[must_use]
-    pub fn of(examined: &Examination<Liveness, Embedding>, digest: [u8; 32]) -> Self {
-        let (liveness, direction) = (examined.liveness(), examined.embedding().direction());
+    pub fn of(examined: &Examination<Liveness, Embedding>) -> Self {
+        let liveness = examined.liveness();
         Self {
-            frame: 0,
-            digest,
             live: matches!(liveness, Liveness::Live(_)),
             live_probability: liveness.scores().live_probability(),
             sharpness: examined.quality().blur,
-            space: *direction.space().as_bytes(),
-            embedding: direction.numbers().to_vec(),
+            embedding: EmbeddingSeen::of(examined.embedding()),
         }
     }
+}
 
-    /// Whether both embeddings are of one person, by the policy's threshold.
-    fn is_as(&self, other: &Self, policy: &Policy) -> bool {
-        let numbers = |hold: &Self| hold.embedding.iter().map(|number| f64::from(*number)).collect::<Vec<_>>();
-        let comparable = self.space == other.space && self.embedding.len() == other.embedding.len();
-        comparable && policy.threshold.includes(Metric::Cosine.distance(&numbers(self), &numbers(other)))
+/// The liveness of a hold.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct HoldCount {
+    /// How many frames are live.
+    pub live: u32,
+    /// The live probability of each frame, in order.
+    pub probabilities: Vec<f64>,
+}
+
+impl HoldCount {
+    pub(super) fn add(&mut self, seen: &HoldSeen) {
+        self.live += u32::from(seen.live);
+        self.probabilities.push(seen.live_probability);
+    }
+
+    /// The median of the live probabilities; of two in the middle, the greater.
+    #[must_use]
+    pub fn median(&self) -> Option<f64> {
+        let mut sorted = self.probabilities.clone();
+        sorted.sort_by(f64::total_cmp);
+        sorted.get(sorted.len() / 2).copied()
+    }
+
+    /// Whether most frames are live, and the median of their live probabilities is that of a live face.
+    fn is_live(&self, policy: &Policy) -> bool {
+        let most = 2 * self.live as usize > self.probabilities.len();
+        most && self.median().is_some_and(|median| median >= policy.liveness.live)
     }
 }
 
 /// The rule that a session failed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Rule {
-    /// A frame did not follow the last answer: repeated, skipped, reordered, or of another session.
+    /// A frame was repeated, skipped or reordered, or is of another session.
     OutOfOrder,
     /// A step was not seen in its time.
     Late,
@@ -70,7 +109,7 @@ pub enum Rule {
     SecondFace,
     /// The server's clock went back.
     Clock,
-    /// The holds show different persons.
+    /// A hold is of another person than the first.
     OtherFace,
     /// A hold is not live.
     NotLive,
@@ -134,7 +173,7 @@ impl Rule {
 pub enum Outcome {
     /// Every step was seen.
     Completed {
-        /// The frame that counts: the sharpest of the live frames of holds.
+        /// The frame that counts: the sharpest of all frames of holds.
         best: Best,
         /// The rule that the holds failed, if any. A caller does not learn it before the session is used.
         failed: Option<Rule>,
@@ -144,12 +183,16 @@ pub enum Outcome {
 }
 
 /// The frame that counts.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Best {
     /// The number of the frame, from 1.
     pub frame: u32,
     /// The digest of its bytes.
     pub digest: [u8; 32],
+    /// The sharpness of the face.
+    pub sharpness: f64,
+    /// Whether it is live.
+    pub live: bool,
 }
 
 impl Outcome {
@@ -163,27 +206,14 @@ impl Outcome {
     }
 }
 
-/// Judges the holds of a session whose steps were all seen.
-pub(super) fn judge(holds: &[Vec<HoldSeen>], policy: &Policy) -> Outcome {
-    let all = || holds.iter().flatten();
-    let Some(best) = all().max_by(|a, b| a.live.cmp(&b.live).then(a.sharpness.total_cmp(&b.sharpness))) else {
-        return Outcome::Failed(Rule::Unfinished);
-    };
-    let same = all().all(|hold| hold.is_as(best, policy));
-    let live = best.live && holds.iter().all(|hold| is_live(hold, policy));
-    let failed = match (same, live) {
-        (false, _) => Some(Rule::OtherFace),
+/// Judges a session whose steps were all seen; `differs` says that a hold or a turn is of another person.
+pub(super) fn judge(holds: &[HoldCount], best: Option<Best>, differs: bool, policy: &Policy) -> Outcome {
+    let Some(best) = best else { return Outcome::Failed(Rule::Unfinished) };
+    let live = best.live && holds.iter().all(|hold| hold.is_live(policy));
+    let failed = match (differs, live) {
+        (true, _) => Some(Rule::OtherFace),
         (_, false) => Some(Rule::NotLive),
         _ => None,
     };
-    Outcome::Completed { best: Best { frame: best.frame, digest: best.digest }, failed }
-}
-
-/// Whether most frames of a hold are live, and the median of their live probabilities is that of a live face.
-fn is_live(hold: &[HoldSeen], policy: &Policy) -> bool {
-    let live = hold.iter().filter(|frame| frame.live).count();
-    let mut probabilities: Vec<f64> = hold.iter().map(|frame| frame.live_probability).collect();
-    probabilities.sort_by(f64::total_cmp);
-    let median = probabilities.get(probabilities.len() / 2);
-    2 * live > hold.len() && median.is_some_and(|median| *median >= policy.liveness.live)
+    Outcome::Completed { best, failed }
 }

@@ -4,11 +4,13 @@
 //! becomes longer if the clock goes back, and the service's own work uses up no window. The caller keeps a session between two frames, and makes sure that each
 //! state is used once. Touches nothing.
 
+use std::collections::VecDeque;
+
 use serde::{Deserialize, Serialize};
 
 use super::geometry::{Landmarks, landmarks, residual};
 use super::guide::{advice, height};
-use super::outcome::{HoldSeen, Outcome, Rule, judge};
+use super::outcome::{Best, EmbeddingSeen, HoldCount, HoldSeen, Outcome, Rule, judge};
 use super::steps::{Prompt, draw};
 use crate::detect::Area;
 use crate::examine::Photograph;
@@ -17,6 +19,8 @@ use crate::policy::{CaptureRule, Policy};
 /// What a frame shows.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Sighting {
+    /// The digest of the frame's bytes.
+    pub digest: [u8; 32],
     /// The largest face, if there is one.
     pub face: Option<FaceSeen>,
     /// Whether a second face is in the frame.
@@ -24,9 +28,9 @@ pub struct Sighting {
 }
 
 impl Sighting {
-    /// What a frame shows, without a hold.
+    /// What a frame with this digest shows, without a hold.
     #[must_use]
-    pub fn of(frame: &Photograph, policy: &Policy) -> Self {
+    pub fn of(frame: &Photograph, digest: [u8; 32], policy: &Policy) -> Self {
         let detected = frame.detected();
         let largest = detected.faces.iter().max_by_key(|face| face.area.pixels());
         let straight = advice(frame, policy).is_none();
@@ -37,7 +41,7 @@ impl Sighting {
             hold: None,
             straight,
         });
-        Self { face, second: detected.faces.len() > 1 }
+        Self { digest, face, second: detected.faces.len() > 1 }
     }
 }
 
@@ -78,7 +82,13 @@ pub struct Session {
     against: u32,
     /// The landmarks in the holds.
     references: Vec<Landmarks>,
-    holds: Vec<Vec<HoldSeen>>,
+    /// The embedding of the first hold's first frame, and whether a later hold is of another person.
+    face_of: Option<EmbeddingSeen>,
+    differs: bool,
+    holds: Vec<HoldCount>,
+    best: Option<Best>,
+    /// Parts of the digests of the last frames.
+    taken: VecDeque<u64>,
     seconds: u32,
     frames: u32,
     /// Frames for which the service had no core.
@@ -102,7 +112,11 @@ impl Session {
             shown: 0,
             against: 0,
             references: Vec::new(),
+            face_of: None,
+            differs: false,
             holds: Vec::new(),
+            best: None,
+            taken: VecDeque::new(),
             seconds: 0,
             frames: 0,
             refused: 0,
@@ -120,6 +134,12 @@ impl Session {
     #[must_use]
     pub fn frames(&self) -> u32 {
         self.frames
+    }
+
+    /// The liveness of each hold so far.
+    #[must_use]
+    pub fn holds(&self) -> &[HoldCount] {
+        &self.holds
     }
 
     /// The number of the step that is under way, from 1, and how many there are; both 0 before the first frame that can
@@ -153,6 +173,14 @@ impl Session {
         if !matches!(self.outcome, Some(Outcome::Failed(_))) {
             self.outcome = Some(Outcome::Failed(rule));
         }
+        self.forget();
+    }
+
+    /// Clears what only an open session needs, the embedding above all.
+    fn forget(&mut self) {
+        self.face_of = None;
+        self.references.clear();
+        self.taken.clear();
     }
 
     /// When the session can no longer be used, in whole seconds since 1970.
@@ -209,8 +237,25 @@ impl Session {
         let (rule, before) = (&policy.capture, self.last);
         self.last = now.max(before);
         let back = seconds(now, before) > rule.back;
-        let followed = if back { Err(Rule::Clock) } else { self.followed(seen, random, policy) };
+        let followed = match (back, self.repeats(&seen.digest)) {
+            (true, _) => Err(Rule::Clock),
+            (_, true) => Err(Rule::OutOfOrder),
+            _ => self.followed(seen, random, policy),
+        };
         followed.unwrap_or_else(|rule| self.end(rule));
+    }
+
+    /// Whether one of the last frames had the same bytes.
+    fn repeats(&mut self, digest: &[u8; 32]) -> bool {
+        let part = digest.first_chunk().copied().map_or(0, u64::from_le_bytes);
+        if self.taken.contains(&part) {
+            return true;
+        }
+        if self.taken.len() == REMEMBERED {
+            self.taken.pop_front();
+        }
+        self.taken.push_back(part);
+        false
     }
 
     fn followed(&mut self, seen: &Sighting, random: u64, policy: &Policy) -> Result<(), Rule> {
@@ -234,7 +279,7 @@ impl Session {
                 self.prompt_from(face.height);
             }
             None => {}
-            Some(Prompt::Hold { frames }) => self.straight(face, frames, policy),
+            Some(Prompt::Hold { frames }) => self.straight((face, &seen.digest), frames, policy),
             Some(Prompt::Turn(side)) => self.turned(face, side.sign(), rule)?,
             Some(Prompt::Closer) => self.moved(face, face.height >= self.height * NEARER),
             Some(Prompt::Back) => self.moved(face, face.height * NEARER <= self.height),
@@ -260,20 +305,27 @@ impl Session {
         Ok(())
     }
 
-    fn straight(&mut self, face: &FaceSeen, frames: u32, policy: &Policy) {
+    fn straight(&mut self, (face, digest): (&FaceSeen, &[u8; 32]), frames: u32, policy: &Policy) {
         let Some(hold) = &face.hold else { return };
         if self.shown == 0 {
-            self.holds.push(Vec::new());
+            self.holds.push(HoldCount::default());
         }
         self.references.push(face.landmarks);
-        if let Some(holds) = self.holds.last_mut() {
-            holds.push(HoldSeen { frame: self.frames, ..hold.clone() });
+        if let Some(count) = self.holds.last_mut() {
+            count.add(hold);
+        }
+        let first = self.face_of.get_or_insert_with(|| hold.embedding.clone());
+        self.differs |= !hold.embedding.is_as(first, policy.threshold);
+        if self.best.is_none_or(|best| hold.sharpness >= best.sharpness) {
+            let HoldSeen { live, sharpness, .. } = *hold;
+            self.best = Some(Best { frame: self.frames, digest: *digest, sharpness, live });
         }
         self.shown += 1;
         if self.shown >= frames {
             self.next(face.height);
             if self.at == self.steps.len() {
-                self.outcome = Some(judge(&self.holds, policy));
+                self.outcome = Some(judge(&self.holds, self.best, self.differs, policy));
+                self.forget();
             }
         }
     }
@@ -321,6 +373,9 @@ impl Session {
 
 /// How many times higher a face is that came closer. It shows only a reaction.
 const NEARER: f64 = 1.2;
+
+/// How many frames are remembered, to notice the same bytes again: those of half a minute or more.
+const REMEMBERED: usize = 512;
 
 /// The seconds from one moment to another.
 fn seconds(from: i64, to: i64) -> f64 {

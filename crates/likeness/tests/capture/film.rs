@@ -1,7 +1,7 @@
 //! A film: an actor in front of a camera, and the session that the frames go to.
 
 use likeness::capture::geometry::{Landmarks, eye_distance, offset};
-use likeness::capture::outcome::{HoldSeen, Outcome};
+use likeness::capture::outcome::{EmbeddingSeen, HoldSeen, Outcome};
 use likeness::capture::session::{FaceSeen, Session, Sighting};
 use likeness::detect::Area;
 use likeness::policy::Policy;
@@ -53,15 +53,12 @@ impl Noise {
 
 /// Returns a live frame of a hold of one person.
 pub fn live() -> HoldSeen {
-    let embedding = (0..512_u16).map(|at| if at == 7 { 1.0 } else { 0.0 }).collect();
+    let numbers = (0..512_u16).map(|at| if at == 7 { 1.0 } else { 0.0 }).collect();
     HoldSeen {
-        frame: 0,
-        digest: [1; 32],
         live: true,
         live_probability: 0.95,
         sharpness: 40.0,
-        space: [7; 32],
-        embedding,
+        embedding: EmbeddingSeen { space: [7; 32], numbers },
     }
 }
 
@@ -93,7 +90,9 @@ pub fn play(actor: &mut Actor, random: &mut Random) -> Outcome {
         #[expect(clippy::cast_possible_truncation, reason = "milliseconds")]
         let at = NOW + (now * 1e3) as i64;
         let before = session.step();
-        session.take(&Sighting { face: Some(seen), second: false }, at, random.bits(), &policy);
+        let mut digest = [0; 32];
+        digest[..8].copy_from_slice(&at.to_le_bytes());
+        session.take(&Sighting { digest, face: Some(seen), second: false }, at, random.bits(), &policy);
         if session.step() != before {
             (prompt, prompted) = (session.prompt().unwrap_or(""), now);
             actor.prompted();
