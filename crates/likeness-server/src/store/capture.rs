@@ -1,13 +1,16 @@
 //! Captures under way: sealed rows, each with an end and with the number of its state.
 //!
-//! Promises: of several writers that saw the same state, one writes the next state. A capture is taken once. After
-//! its end the row is deleted.
+//! Promises: of several writers that saw the same state, one writes the next state. A capture is taken once. The
+//! row is deleted when it is taken, or after its end, some rows at a time.
+
+use std::sync::atomic::Ordering;
 
 use super::digest::{Changes, Table};
+use super::erase::TURN;
 use super::error::{Kind, Result, StoreError};
 use super::handle::Store;
 use super::seal::{Context, open, random, seal};
-use super::sql::{Row, Rows};
+use super::sql::{Row, Rows, Value};
 use crate::hex::hex;
 
 /// The number of a capture. It is random: who does not know it can't use the capture.
@@ -63,26 +66,30 @@ impl Store {
     /// # Errors
     /// The database refused, or another program changed the row.
     pub fn take_capture(&self, id: &CaptureId) -> Result<Option<CaptureRow>> {
-        self.write(|changes| {
+        let taken = self.write(|changes| {
             let found = self.capture_in(changes.rows(), id)?;
-            let row = ("SELECT * FROM capture WHERE id = ?1", 1);
-            changes.change(Table::Capture, row, "DELETE FROM capture WHERE id = ?1", &[id.into()])?;
+            delete_capture(changes, id.into())?;
             Ok(found)
-        })
+        })?;
+        // The next turn removes what is left of the state in the files.
+        self.unscrubbed.store(true, Ordering::Release);
+        Ok(taken)
     }
 
-    /// Deletes captures that have ended, and returns how many.
+    /// Deletes up to [`TURN`] captures that have ended, and returns how many.
     ///
     /// # Errors
     /// The database refused.
     pub fn sweep_captures(&self, now: i64) -> Result<u64> {
-        let due = "SELECT id FROM capture WHERE ends_at <= ?1 LIMIT 1";
-        if self.read(|rows| rows.row(due, &[now.into()]))?.is_none() {
+        let due = "SELECT id FROM capture WHERE ends_at <= ?1 ORDER BY ends_at LIMIT ?2";
+        let values: [Value; 2] = [now.into(), TURN.into()];
+        if self.read(|rows| rows.row(due, &values))?.is_none() {
             return Ok(0);
         }
-        let rows = ("SELECT * FROM capture WHERE ends_at <= ?1", 1);
-        let delete = "DELETE FROM capture WHERE ends_at <= ?1";
-        let deleted = self.write(|changes| changes.change(Table::Capture, rows, delete, &[now.into()]))?;
+        let deleted = self.write(|changes| {
+            let due = changes.rows().rows(due, &values)?;
+            due.into_iter().map(|mut row| delete_capture(changes, row.bytes()?.into())).sum()
+        })?;
         self.scrub();
         Ok(deleted)
     }
@@ -110,6 +117,11 @@ impl Store {
         let content = content.ok_or_else(|| StoreError::new(Kind::Corrupt, what))?;
         Ok(CaptureRow { ends_at, turn, content })
     }
+}
+
+fn delete_capture(changes: &mut Changes<'_>, id: Value) -> Result<u64> {
+    let row = ("SELECT * FROM capture WHERE id = ?1", 1);
+    changes.change(Table::Capture, row, "DELETE FROM capture WHERE id = ?1", &[id])
 }
 
 fn sealing(id: &[u8], ends_at: i64, turn: i64) -> Context {

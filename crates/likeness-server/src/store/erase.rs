@@ -23,8 +23,8 @@ use crate::hex::hex;
 /// Files up to this length are searched before the request is answered; longer ones in the background.
 const AT_ONCE: u64 = 256 << 20;
 
-/// How many persons or erasures one turn handles at most.
-const TURN: i64 = 100;
+/// How many persons, captures or erasures one turn handles at most.
+pub(super) const TURN: i64 = 100;
 
 /// Some bytes of a sealed part, which the search looks for in the database's files.
 pub type Piece = [u8; 16];

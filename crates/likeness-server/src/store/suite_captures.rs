@@ -40,6 +40,11 @@ fn swept(place: &Place) {
     for (at, deleted, expected) in [(9, 0, [true, true]), (10, 1, [false, true]), (20, 1, [false, false])] {
         assert_eq!((store.sweep_captures(NOW + at).unwrap(), there()), (deleted, expected), "at {at}");
     }
+    for _ in 0..150 {
+        store.begin_capture(NOW + 30, b"state").unwrap();
+    }
+    let swept = [30, 31, 32].map(|at| store.sweep_captures(NOW + at).unwrap());
+    assert_eq!(swept, [100, 50, 0], "so many at a time");
     assert!(store.check().unwrap().right());
     let wrong = ["", "00", &hex(&ids[0]).to_uppercase(), &format!("+{}", &hex(&ids[0])[1..])].map(unhex_capture);
     assert_eq!((wrong, unhex_capture(&hex(&ids[0]))), ([None; 4], Some(ids[0])));
