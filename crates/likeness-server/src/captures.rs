@@ -22,7 +22,7 @@ use crate::hex::hex;
 use crate::problem::{Code, Problem};
 use crate::series;
 use crate::store::{self, CaptureId, CaptureRow, Store, random_key, unhex_capture};
-use crate::trail::{self, CaptureSeen};
+use crate::trail::{self, CaptureSeen, HoldLiveness};
 
 /// What a capture is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -112,7 +112,19 @@ impl Capture {
             frames: self.session.frames(),
             best,
             failed: failed.map(Rule::code),
+            holds: self.session.holds().iter().map(HoldLiveness::of).collect(),
         });
+    }
+
+    /// Notes a capture that a frame has ended or completed, for the record and the metrics.
+    fn note_end(&self, id: &CaptureId) {
+        let Some(outcome) = self.session.outcome() else { return };
+        if let Some(subject) = &self.bound.subject {
+            trail::subject(&self.bound.tenant, subject);
+        }
+        self.note(id, outcome.failed());
+        series::capture(if matches!(outcome, Outcome::Completed { .. }) { "completed" } else { "ended" });
+        series::capture_failed(outcome.failed().map(Rule::code));
     }
 }
 
@@ -167,7 +179,7 @@ fn ended() -> Problem {
 }
 
 /// Returns the problem that a capture does not count.
-fn refused() -> Problem {
+pub fn refused() -> Problem {
     Problem::new(Code::CaptureRefused, "the capture does not count for this request: begin another")
 }
 
@@ -239,11 +251,7 @@ impl<E: FrameExaminer> Captures<E> {
         if !away(&self.store, move |store| store.advance_capture(&id, row.turn, &content)).await? {
             return Err(self.break_off(id).await?);
         }
-        if let Some(outcome) = capture.session.outcome() {
-            capture.note(&id, outcome.failed());
-            series::capture(if matches!(outcome, Outcome::Completed { .. }) { "completed" } else { "ended" });
-            series::capture_failed(outcome.failed().map(Rule::code));
-        }
+        capture.note_end(&id);
         Ok((capture, shown))
     }
 
@@ -268,9 +276,7 @@ impl<E: FrameExaminer> Captures<E> {
             capture.session.end(Rule::OutOfOrder);
             let content = capture.bytes()?;
             if away(&self.store, move |store| store.advance_capture(&id, row.turn, &content)).await? {
-                capture.note(&id, Some(Rule::OutOfOrder));
-                series::capture("ended");
-                series::capture_failed(Some(Rule::OutOfOrder.code()));
+                capture.note_end(&id);
                 return Ok(ended());
             }
         }

@@ -147,7 +147,8 @@ impl Scene {
     fn use_up(&self, bound: &Binding, photograph: &str) -> Result<(), Code> {
         let moment = (self.at, &Policy::default().capture);
         let used = use_up(&self.replicas[1], &self.id, (bound, photograph.as_bytes()), moment);
-        self.runtime.block_on(self.trail.clone().along(used)).map_err(|problem| problem.code())
+        let failed = self.runtime.block_on(self.trail.clone().along(used)).map_err(|problem| problem.code())?;
+        failed.map_or(Ok(()), |_| Err(REFUSED))
     }
 
     /// Returns the rule that the record names.
@@ -284,7 +285,7 @@ fn replay(scene: &mut Scene, before: usize) -> Result<(), Code> {
 }
 
 /// Attacks on a completed capture.
-const ON_USE: [Attack; 9] = [
+const ON_USE: [Attack; 10] = [
     (
         "for another purpose",
         |scene| used(scene, CapturePurpose::Enroll, "acme", Some(ANN)),
@@ -298,7 +299,16 @@ const ON_USE: [Attack; 9] = [
         Some("other_subject"),
     ),
     ("for no person", |scene| used(scene, CapturePurpose::Verify, "acme", None), REFUSED, Some("other_subject")),
-    ("by another tenant", |scene| used(scene, CapturePurpose::Verify, "other", Some(ANN)), REFUSED, None),
+    ("by another tenant", |scene| used(scene, CapturePurpose::Verify, "other", Some(ANN)), REFUSED, Some("unknown")),
+    (
+        "with the number of no capture",
+        |scene| {
+            scene.id = "7".repeat(32);
+            used(scene, CapturePurpose::Verify, "acme", Some(ANN))
+        },
+        REFUSED,
+        Some("unknown"),
+    ),
     (
         "with another photograph",
         |scene| scene.use_up(&bound(CapturePurpose::Verify, "acme", Some(ANN)), "a photograph"),
@@ -312,7 +322,7 @@ const ON_USE: [Attack; 9] = [
             used(scene, CapturePurpose::Verify, "acme", Some(ANN))
         },
         REFUSED,
-        None,
+        Some("unknown"),
     ),
     (
         "too late",
@@ -379,6 +389,11 @@ pub fn attacks(place: &Place) {
 fn honest(place: &Place) {
     let mut scene = Scene::new(place);
     scene.finish("");
+    let seen = scene.trail.seen();
+    assert_eq!(seen.subject, Some(crate::subject::digest("acme", ANN)), "the last frame's record names the person");
+    let holds = seen.capture.unwrap().holds;
+    let live = |hold: &trail::HoldLiveness| (3..=6).contains(&hold.live) && hold.median == Some(0.95);
+    assert!(holds.len() >= 4 && holds.iter().all(live), "{holds:?}");
     assert_eq!((used(&mut scene, CapturePurpose::Verify, "acme", Some(ANN)), scene.rule()), (Ok(()), None));
 }
 

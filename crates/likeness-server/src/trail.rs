@@ -7,6 +7,7 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use likeness::capture::outcome::HoldCount;
 use likeness::detect::Area;
 use likeness::examine::Examination;
 use likeness::find::Mode;
@@ -60,6 +61,26 @@ pub struct CaptureSeen {
     pub best: Option<[u8; 32]>,
     /// The rule that was failed.
     pub failed: Option<&'static str>,
+    /// The liveness of each hold.
+    pub holds: Vec<HoldLiveness>,
+}
+
+/// The notes on a hold of a capture.
+#[derive(Debug, Clone, PartialEq)]
+pub struct HoldLiveness {
+    /// How many frames it has.
+    pub frames: usize,
+    /// How many of them are live.
+    pub live: u32,
+    /// The median of their live probabilities.
+    pub median: Option<f64>,
+}
+
+impl HoldLiveness {
+    /// Takes the notes from a session's hold.
+    pub fn of(hold: &HoldCount) -> Self {
+        Self { frames: hold.probabilities.len(), live: hold.live, median: hold.median() }
+    }
 }
 
 /// The notes on the weights.

@@ -5,34 +5,71 @@ use std::sync::Arc;
 use likeness::capture::outcome::{Outcome, Rule};
 use likeness::policy::CaptureRule;
 
-use super::{Binding, Capture, away, refused};
+use super::{Binding, Capture, away};
+use crate::hex::hex;
 use crate::problem::Problem;
 use crate::series;
-use crate::store::{Store, unhex_capture};
+use crate::store::{CaptureId, Store, unhex_capture};
+use crate::trail::{self, CaptureSeen};
 
-/// Uses up a capture for a request with this photograph.
+/// Uses up a capture for a request with this photograph; returns the rule that keeps it from counting, which the caller
+/// of the service must not learn.
 ///
 /// # Errors
-/// `CAPTURE_REFUSED`, `STORE_UNAVAILABLE`
+/// `STORE_UNAVAILABLE`
 pub async fn use_up(
     store: &Arc<Store>,
     id: &str,
     (wanted, photograph): (&Binding, &[u8]),
     (at, rule): (i64, &CaptureRule),
-) -> Result<(), Problem> {
-    let id = unhex_capture(id).ok_or_else(refused)?;
-    // A capture of another tenant stays as it is.
-    let row = away(store, move |store| store.capture(&id)).await?.ok_or_else(refused)?;
-    if Capture::read(&row)?.bound.tenant != wanted.tenant {
-        return Err(refused());
-    }
-    let row = away(store, move |store| store.take_capture(&id)).await?.ok_or_else(refused)?;
-    let capture = Capture::read(&row)?;
-    let failed = broken(&capture, (wanted, blake3::hash(photograph).as_bytes()), at, rule);
-    capture.note(&id, failed);
+) -> Result<Option<Rule>, Problem> {
+    let id = unhex_capture(id);
+    let failed = match taken(store, id, wanted).await? {
+        Some((id, capture)) => {
+            let failed = broken(&capture, (wanted, blake3::hash(photograph).as_bytes()), at, rule);
+            capture.note(&id, failed);
+            failed
+        }
+        None => {
+            note_unknown(id, wanted);
+            Some(Rule::Unknown)
+        }
+    };
     series::capture(if failed.is_none() { "used" } else { "refused" });
     series::capture_failed(failed.map(Rule::code));
-    if failed.is_some() { Err(refused()) } else { Ok(()) }
+    Ok(failed)
+}
+
+/// Takes a capture of the wanted tenant from the store. A capture of another tenant stays as it is.
+async fn taken(
+    store: &Arc<Store>,
+    id: Option<CaptureId>,
+    wanted: &Binding,
+) -> Result<Option<(CaptureId, Capture)>, Problem> {
+    let Some(id) = id else { return Ok(None) };
+    let Some(row) = away(store, move |store| store.capture(&id)).await? else { return Ok(None) };
+    if Capture::read(&row)?.bound.tenant != wanted.tenant {
+        return Ok(None);
+    }
+    let row = away(store, move |store| store.take_capture(&id)).await?;
+    row.map(|row| Ok((id, Capture::read(&row)?))).transpose()
+}
+
+/// Notes a use of a capture that is unknown, was used, or is of another tenant: the record can't tell which.
+fn note_unknown(id: Option<CaptureId>, wanted: &Binding) {
+    trail::capture(CaptureSeen {
+        id: id.map(|id| hex(&id)).unwrap_or_default(),
+        purpose: wanted.purpose.name(),
+        frames: 0,
+        best: None,
+        failed: Some(Rule::Unknown.code()),
+        holds: Vec::new(),
+    });
+}
+
+/// Whether a rule says something about the person in front of the camera, so that a refusal is a failed comparison.
+pub fn is_of_person(rule: Rule) -> bool {
+    matches!(rule, Rule::NotLive | Rule::OtherFace | Rule::OtherPhotograph)
 }
 
 /// Returns the first rule that keeps a capture from counting.

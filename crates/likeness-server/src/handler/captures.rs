@@ -11,11 +11,11 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::frame::GuidanceResponse;
-use super::person::{Who, templates};
+use super::person::{Who, note_failures, templates};
 use crate::admission::caller::Caller;
 use crate::app::App;
-use crate::captures::usage::use_up;
-use crate::captures::{Arrival, Binding, Capture, CapturePurpose, Captures, FrameExaminer, STATES, begin};
+use crate::captures::usage::{is_of_person, use_up};
+use crate::captures::{Arrival, Binding, Capture, CapturePurpose, Captures, FrameExaminer, STATES, begin, refused};
 use crate::clock::{Stopwatch, now_ms, rfc3339};
 use crate::examiner::FullExaminer;
 use crate::form::Form;
@@ -173,7 +173,7 @@ pub async fn frame(
 }
 
 /// Uses up the capture that a form names, for this purpose, person and photograph; returns its number, or `None` if the
-/// form names none.
+/// form names none. To verify with a capture that shows no live person, or another, is a failed comparison.
 ///
 /// # Errors
 /// `CAPTURE_REFUSED`, `STORE_UNAVAILABLE`
@@ -191,6 +191,11 @@ pub async fn captured(
     };
     let wanted = bound(purpose, &tenant, who.map(|who| who.subject.as_str()));
     let moment = (now_ms(), &app.policy().capture);
-    use_up(&templates(app)?.store, id, (&wanted, photograph), moment).await?;
-    Ok(Some(id.to_owned()))
+    let Some(rule) = use_up(&templates(app)?.store, id, (&wanted, photograph), moment).await? else {
+        return Ok(Some(id.to_owned()));
+    };
+    if let Some(who) = who.filter(|_| purpose == CapturePurpose::Verify && is_of_person(rule)) {
+        note_failures(app, &who.tenant, vec![who.subject.clone()], caller).await?;
+    }
+    Err(refused())
 }

@@ -7,7 +7,7 @@ use likeness::policy::{Calibrated, CaptureRule, FaceRule, LivenessRule, Policy, 
 use serde::{Deserialize, Serialize};
 
 use crate::hex::hex;
-use crate::trail::{ModelsSeen, PhotographSeen, Seen};
+use crate::trail::{HoldLiveness, ModelsSeen, PhotographSeen, Seen};
 
 /// The `typ` of a signed record.
 pub const KIND: &str = "likeness-record+jws";
@@ -69,6 +69,26 @@ pub struct CaptureRecord {
     pub best: Option<String>,
     /// The rule that was failed; null if the capture counts.
     pub failed: Option<String>,
+    /// The liveness of each hold.
+    #[serde(default)]
+    pub holds: Vec<HoldRecord>,
+}
+
+/// The liveness of a hold of a capture.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct HoldRecord {
+    /// How many frames it has.
+    pub frames: usize,
+    /// How many of them are live.
+    pub live: u32,
+    /// The median of their live probabilities.
+    pub median: Option<String>,
+}
+
+impl From<&HoldLiveness> for HoldRecord {
+    fn from(hold: &HoldLiveness) -> Self {
+        Self { frames: hold.frames, live: hold.live, median: hold.median.map(|median| median.to_string()) }
+    }
 }
 
 /// A version of the program.

@@ -166,6 +166,7 @@ impl Records {
                 frames: capture.frames,
                 best: capture.best.as_ref().map(|digest| self.hash(digest)),
                 failed: capture.failed.map(str::to_owned),
+                holds: capture.holds.iter().map(Into::into).collect(),
             }),
         }
     }

@@ -94,7 +94,10 @@ fn an_unfinished_capture_counts_for_no_request_and_is_gone_afterwards() {
         let record = format!("/api/v1/records/{}", refused.header("x-likeness-record").unwrap());
         assert_eq!(service.get(&record).json()["record"]["capture"]["failed"], "unfinished", "{path}");
         assert_eq!(service.ask(frame(&frames_of(&begun), &live, &begun.json()["answer_sha256"])).status, 404, "{path}");
-        assert_eq!(service.ask(request()).problem(), (403, "CAPTURE_REFUSED".into()), "{path}, again");
+        let again = service.ask(request());
+        assert_eq!(again.problem(), (403, "CAPTURE_REFUSED".into()), "{path}, again");
+        let record = format!("/api/v1/records/{}", again.header("x-likeness-record").unwrap());
+        assert_eq!(service.get(&record).json()["record"]["capture"]["failed"], "unknown", "{path}, again");
     }
 }
 

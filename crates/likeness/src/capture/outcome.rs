@@ -113,6 +113,8 @@ pub enum Rule {
     OtherFace,
     /// A hold is not live.
     NotLive,
+    /// There is no such session: it is unknown, was used, or is of another tenant.
+    Unknown,
     /// The session was used before it was complete.
     Unfinished,
     /// The session was used too late.
@@ -127,7 +129,7 @@ pub enum Rule {
 
 impl Rule {
     /// Every rule.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 16] = [
         Self::OutOfOrder,
         Self::Late,
         Self::Early,
@@ -138,6 +140,7 @@ impl Rule {
         Self::Clock,
         Self::OtherFace,
         Self::NotLive,
+        Self::Unknown,
         Self::Unfinished,
         Self::Expired,
         Self::OtherPurpose,
@@ -159,6 +162,7 @@ impl Rule {
             Self::Clock => "clock",
             Self::OtherFace => "other_face",
             Self::NotLive => "not_live",
+            Self::Unknown => "unknown",
             Self::Unfinished => "unfinished",
             Self::Expired => "expired",
             Self::OtherPurpose => "other_purpose",
