@@ -56,23 +56,23 @@ fn report(what: &str, hits: u32, rules: &[&str]) {
 }
 
 #[test]
-fn heads_that_turn_by_at_least_25_degrees_are_rarely_refused() {
+fn no_head_that_turns_by_at_least_25_degrees_is_refused() {
     let (refused, rules) = count(Kind::Head, |outcome| !passed(outcome));
     report("heads refused", refused, &rules);
-    assert!(refused * 100 <= 3 * FILMS, "{refused} of {FILMS}");
+    assert_eq!(refused, 0, "docs/captures.md has this count");
 }
 
 #[test]
-fn pictures_that_are_moved_scaled_and_tilted_are_hardly_ever_accepted() {
+fn no_picture_that_is_moved_scaled_or_tilted_is_accepted() {
     let mut wrong = Vec::new();
     for kind in [Kind::Still, Kind::Moved, Kind::Scaled, Kind::Tilted] {
         let (accepted, rules) = count(kind, passed);
         report(&format!("{kind:?} pictures accepted"), accepted, &rules);
-        if accepted * 100 > FILMS {
+        if accepted > 0 {
             wrong.push((kind, accepted));
         }
     }
-    assert!(wrong.is_empty(), "{wrong:?} of {FILMS}");
+    assert!(wrong.is_empty(), "docs/captures.md says that none is: {wrong:?} of {FILMS}");
 }
 
 #[test]
