@@ -238,7 +238,8 @@ impl Boot<'_> {
 
     fn heal(&self, disk: &LinuxDisk, wanted: &[ExpectedWeight], strict: Strictness) -> Vec<Outcome> {
         let disks = self.origins();
-        let origins: Vec<_> = disks.iter().map(|disk| Origin { disk, strict: Strictness::Layer }).collect();
+        let origins: Vec<_> =
+            disks.iter().map(|(root, disk)| Origin { root, disk, strict: Strictness::Layer }).collect();
         let options = heal::Options {
             threads: facts::threads,
             lock_wait: Duration::from_secs(self.healing.lock_wait),
@@ -252,9 +253,9 @@ impl Boot<'_> {
         outcomes
     }
 
-    fn origins(&self) -> Vec<LinuxDisk> {
+    fn origins(&self) -> Vec<(&Path, LinuxDisk)> {
         let roots = self.setting.baked.iter().chain(&self.healing.mirror);
-        roots.filter_map(|root| LinuxDisk::open(root).ok()).collect()
+        roots.filter_map(|root| Some((root.as_path(), LinuxDisk::open(root).ok()?))).collect()
     }
 
     /// In a dry run: predicts the result of a real heal.

@@ -4,6 +4,7 @@
 //! Promise: it reports "would be healed" only if an origin contains the right bytes, the cache's
 //! permissions allow the write, and the disk has room. Changes nothing.
 
+use std::collections::HashMap;
 use std::io;
 use std::path::Path;
 
@@ -28,17 +29,33 @@ pub fn is_right(outcome: &Outcome) -> bool {
 /// Corrects the outcomes of a dry run for the weights below a root.
 ///
 /// `ours` is whether root hands the cache over before a real heal, so that its permissions do not count.
-pub fn foresee(outcomes: &mut [Outcome], wanted: &[ExpectedWeight], origins: &[LinuxDisk], root: &Path, ours: bool) {
+pub fn foresee(
+    outcomes: &mut [Outcome],
+    wanted: &[ExpectedWeight],
+    origins: &[(&Path, LinuxDisk)],
+    root: &Path,
+    ours: bool,
+) {
     let wrong = |outcomes: &[Outcome]| -> Vec<usize> {
         (0..outcomes.len()).filter(|at| matches!(outcomes[*at].done, Done::WouldHeal)).collect()
     };
-    let mut left = wrong(outcomes);
-    for origin in origins {
+    let (mut left, mut unreadable) = (wrong(outcomes), HashMap::new());
+    for (source, origin) in origins {
         let missing: Vec<ExpectedWeight> = left.iter().map(|at| wanted[*at]).collect();
         let found = heal::verify(origin, &missing, Strictness::Layer, facts::threads);
+        for (at, found) in left.iter().zip(&found) {
+            if let WeightState::Unreadable(errno) = found.found {
+                unreadable.entry(*at).or_insert((*source, errno));
+            }
+        }
         left = left.into_iter().zip(found).filter(|(_, found)| !found.is_right()).map(|(at, _)| at).collect();
     }
-    left.iter().for_each(|at| outcomes[*at].done = Done::Failed(InstallFault::NoSource));
+    for at in left {
+        let fault = unreadable.get(&at).map_or(InstallFault::NoSource, |(source, errno)| {
+            InstallFault::Source(source.to_path_buf(), io::Error::from_raw_os_error(*errno))
+        });
+        outcomes[at].done = Done::Failed(fault);
+    }
     // Missing weights must fit beside the existing files, and so must a second copy of the largest wrong one.
     let size = |at: &usize| wanted[*at].size().unwrap_or(0);
     let (missing, damaged): (Vec<_>, Vec<_>) =

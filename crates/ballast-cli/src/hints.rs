@@ -25,6 +25,8 @@ pub enum Lack {
     NoVariable(PathBuf),
     /// The call that failed on the store: its errno.
     Refused { root: PathBuf, errno: i32 },
+    /// A baked layer or a mirror, which may have the weights, can't be read: its root, and the errno of the call.
+    SourceRefused { source: PathBuf, errno: i32 },
     /// Root could not protect the weights from the app.
     NotKept,
 }
@@ -37,11 +39,18 @@ impl Lack {
             Outlook::Refused(errno) => Some(errno),
             _ => None,
         };
+        let source = |line: &WeightLine| match &line.outlook {
+            Outlook::SourceRefused(source, errno) => Some((source.clone(), *errno)),
+            _ => None,
+        };
         if let Some(linked) = Self::symlinked(&setting.store) {
             return linked;
         }
         if let Some(errno) = wrong().find_map(errno) {
             return Self::Refused { root: setting.store.clone(), errno };
+        }
+        if let Some((source, errno)) = wrong().find_map(source) {
+            return Self::SourceRefused { source, errno };
         }
         if wrong().any(|line| line.outlook == Outlook::NotKept) {
             return Self::NotKept;
@@ -110,6 +119,7 @@ impl Lack {
                 baked.display()
             ),
             Self::Refused { root, errno } => refused(root, *errno),
+            Self::SourceRefused { source, errno } => source_refused(source, *errno),
             Self::NotKept => "start as root with a path to the store that only root can change, or with --hold owned".into(),
         }
     }
@@ -130,6 +140,17 @@ fn refused(root: &Path, errno: i32) -> String {
     }
 }
 
+fn source_refused(source: &Path, errno: i32) -> String {
+    let source = source.display();
+    match Errno::from_raw_os_error(errno) {
+        Errno::ACCESS | Errno::PERM => format!("let the app read {source}: chmod -R a+rX, or chown it to the app"),
+        Errno::MFILE | Errno::NFILE => "allow more open files: ulimit -n".into(),
+        _ => format!(
+            "look at the disk or the server behind {source}; or name another folder that has the files with --mirror DIR"
+        ),
+    }
+}
+
 /// Whether a layer contains the lock file's first weight, by its length.
 fn holds_a_weight(setting: &Setting, baked: &Path) -> bool {
     setting.lock.weights.iter().any(|weight| {
@@ -146,6 +167,7 @@ mod tests {
     fn each_hint_names_what_is_missing_and_no_other_command_s_circle() {
         let at = |text: &str| PathBuf::from(text);
         let refused = |errno: Errno| Lack::Refused { root: at("/cache"), errno: errno.raw_os_error() };
+        let source = |errno: Errno| Lack::SourceRefused { source: at("/mirror"), errno: errno.raw_os_error() };
         let rows = [
             (Lack::SymlinkedRoot { root: at("/mnt"), target: at("/real") }, "path = \"/real\"", "bake"),
             (Lack::NoLayerNamed, "baked = ", "ballast heal"),
@@ -158,6 +180,9 @@ mod tests {
             (refused(Errno::ROFS), "read-write", "--mirror"),
             (refused(Errno::MFILE), "ulimit", "--mirror"),
             (refused(Errno::IO), "disk", "--mirror"),
+            (source(Errno::ACCESS), "let the app read /mirror", "/cache"),
+            (source(Errno::MFILE), "ulimit", "/cache"),
+            (source(Errno::IO), "behind /mirror", "/cache"),
             (Lack::NotKept, "--hold owned", "--mirror"),
         ];
         let wrong: Vec<_> = rows

@@ -142,7 +142,7 @@ pub struct GroupLine {
 }
 
 /// Whether and why a weight is wrong after a boot.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Outlook {
     /// It is right.
     Right,
@@ -150,6 +150,8 @@ pub enum Outlook {
     WouldHeal,
     /// No origin has it.
     NoSource,
+    /// This origin, which may have it, can't be read: the kernel's errno.
+    SourceRefused(PathBuf, i32),
     /// Root could not protect it from the app.
     NotKept,
     /// The kernel refused a call: its errno.
@@ -162,6 +164,9 @@ impl From<&Done> for Outlook {
             Done::Kept | Done::RepairedByAnother | Done::Copied | Done::Repaired(_) => Self::Right,
             Done::WouldHeal => Self::WouldHeal,
             Done::Failed(InstallFault::NoSource) => Self::NoSource,
+            Done::Failed(InstallFault::Source(source, error)) => {
+                Self::SourceRefused(source.clone(), error.raw_os_error().unwrap_or(0))
+            }
             Done::Failed(InstallFault::Unprotected(_)) => Self::NotKept,
             Done::Failed(InstallFault::Call(_, error)) => Self::Refused(error.raw_os_error().unwrap_or(0)),
         }

@@ -1,5 +1,6 @@
 //! Why a weight could not be installed: the step of `docs/store.md`, and the kernel's answer. Pure.
 
+use std::path::PathBuf;
 use std::{fmt, io};
 
 use crate::error::ErrorKind;
@@ -9,6 +10,8 @@ use crate::error::ErrorKind;
 pub enum InstallFault {
     /// No source had the right bytes.
     NoSource,
+    /// No source had the right bytes, and this one, which may have them, could not be read.
+    Source(PathBuf, io::Error),
     /// The right bytes are there, and the app could change or replace them: the text says how.
     Unprotected(String),
     /// A call failed: the step of `docs/store.md`, and the kernel's answer.
@@ -19,6 +22,7 @@ impl fmt::Display for InstallFault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::NoSource => f.write_str("no source has it"),
+            Self::Source(source, error) => write!(f, "can't read the source {}: {error}", source.display()),
             Self::Unprotected(how) => write!(f, "not kept from the app: {how}"),
             Self::Call(step, error) => write!(f, "failed at {step}: {error}"),
         }
@@ -28,7 +32,7 @@ impl fmt::Display for InstallFault {
 impl std::error::Error for InstallFault {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
-            Self::Call(_, error) => Some(error),
+            Self::Source(_, error) | Self::Call(_, error) => Some(error),
             Self::NoSource | Self::Unprotected(_) => None,
         }
     }
@@ -41,7 +45,7 @@ impl InstallFault {
         match self {
             Self::NoSource => ErrorKind::NoSource,
             Self::Unprotected(_) => ErrorKind::Unprotected,
-            Self::Call(..) => ErrorKind::Io,
+            Self::Source(..) | Self::Call(..) => ErrorKind::Io,
         }
     }
 

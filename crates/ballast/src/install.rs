@@ -5,6 +5,7 @@
 //! entry, no entry, or the right one.
 
 use std::io;
+use std::path::Path;
 use std::time::Duration;
 
 use crate::copy::{ChunkCounts, Opened, copy_chunks, copy_whole};
@@ -20,6 +21,8 @@ use crate::ways::Ways;
 
 /// Where right bytes may come from: a store, and how strictly its entries are checked.
 pub struct Origin<'a, D: Disk> {
+    /// Its root, for messages.
+    pub root: &'a Path,
     /// The other store.
     pub disk: &'a D,
     /// How strictly its entries are checked.
@@ -48,7 +51,7 @@ impl<D: Disk> Origin<'_, D> {
     }
 }
 
-/// The files that the sources have for a weight, and the first call that failed at a source.
+/// The files that the sources have for a weight, and the first source that could not be read.
 fn open_all<'a, D: Disk>(
     origins: &'a [Origin<'a, D>],
     wanted: &ExpectedWeight,
@@ -59,7 +62,8 @@ fn open_all<'a, D: Disk>(
         match origin.open(wanted) {
             Ok((file, stat)) if fits(&stat) => opened.push((origin.disk, (file, stat))),
             Err(WeightState::Unreadable(errno)) if failed.is_none() => {
-                failed = Some(InstallFault::Call("S4 open a source", io::Error::from_raw_os_error(errno)));
+                let error = io::Error::from_raw_os_error(errno);
+                failed = Some(InstallFault::Source(origin.root.to_owned(), error));
             }
             Ok(_) | Err(_) => {}
         }

@@ -7,6 +7,7 @@ mod support;
 use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::path::Path;
 use std::sync::atomic::Ordering;
 
 use ballast::disk::Staging;
@@ -175,7 +176,7 @@ fn a_power_cut_while_several_are_published_together_leaves_each_old_new_or_none(
             if damaged {
                 disk.put(files[1].0, FORMER);
             }
-            let origins = [Origin { disk: &baked, strict: Strictness::Layer }];
+            let origins = [Origin { root: Path::new("source"), disk: &baked, strict: Strictness::Layer }];
             let disk = Lying { disk, lie: CrashAt::new(at, End::Killed) };
             let run = catch_unwind(AssertUnwindSafe(|| heal(&disk, &wanted, &origins, &options(1))));
             let survivor = disk.disk.after(cut);
@@ -224,7 +225,7 @@ fn a_weight_that_fails_does_not_take_the_durability_of_the_next_one_with_it() {
             baked.put("a/b/one", b"nowhere");
         }
         baked.put("a/b/two", &bytes);
-        let origins = [Origin { disk: &baked, strict: Strictness::Layer }];
+        let origins = [Origin { root: Path::new("source"), disk: &baked, strict: Strictness::Layer }];
         let disk = Lying { disk, lie };
         let outcomes = heal(&disk, &wanted, &origins, &options(1));
         let lasts = disk.disk.after(Cut::TakesAll).get("a/b/two").as_ref() == Some(&bytes);

@@ -4,6 +4,7 @@ mod support;
 
 use std::fs;
 use std::io;
+use std::path::Path;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -161,7 +162,7 @@ fn a_dry_run_changes_nothing() {
     let world = World::new(1 << 20);
     let weight = &world.lock.weights[0];
     let baked = world.disk("baked");
-    let origins = [Origin { disk: &baked, strict: Strictness::Layer }];
+    let origins = [Origin { root: Path::new("source"), disk: &baked, strict: Strictness::Layer }];
     let dry = Options { dry_run: true, ..options(2) };
     let outcome = heal(&world.disk("cache"), &[ExpectedWeight::by_pin(weight)], &origins, &dry).remove(0);
     assert!(matches!(outcome.done, Done::WouldHeal));
@@ -203,7 +204,7 @@ fn many_small_files_wait_for_the_disk_and_list_their_directory_once_a_turn() {
     let lock = Lock::parse(&text).expect("lock");
     let disk = Lying { disk: world.disk("cache"), lie: Calls::default() };
     let baked = world.disk("baked");
-    let origins = [Origin { disk: &baked, strict: Strictness::Layer }];
+    let origins = [Origin { root: Path::new("source"), disk: &baked, strict: Strictness::Layer }];
     let wanted: Vec<_> = lock.weights.iter().map(ExpectedWeight::by_pin).collect();
     let outcomes = heal(&disk, &wanted, &origins, &options(1));
     assert!(outcomes.iter().all(|outcome| matches!(outcome.done, Done::Copied)), "{outcomes:?}");

@@ -5,6 +5,7 @@ mod support;
 
 use std::collections::BTreeSet;
 use std::fs;
+use std::path::Path;
 use std::sync::Mutex;
 use std::sync::atomic::AtomicUsize;
 
@@ -285,7 +286,8 @@ fn what_another_replica_repaired_meanwhile_is_not_put_aside_when_ones_own_heal_f
 
 fn heal_from_two(world: &World, lock: &ballast::lock::Lock, roots: [&str; 2]) -> Outcome {
     let disks: Vec<LinuxDisk> = roots.iter().map(|root| world.disk(root)).collect();
-    let origins: Vec<_> = disks.iter().map(|disk| Origin { disk, strict: Strictness::Layer }).collect();
+    let origins: Vec<_> =
+        disks.iter().map(|disk| Origin { root: Path::new("source"), disk, strict: Strictness::Layer }).collect();
     heal(&world.disk("cache"), &[ExpectedWeight::by_pin(&lock.weights[0])], &origins, &options(2)).remove(0)
 }
 
@@ -331,7 +333,7 @@ fn a_directory_mirror_repairs_the_chunk_that_the_baked_layer_has_wrong() {
     spoil("baked", 9);
     spoil("mirror", (1 << 20) + 1);
     let (baked, mirror) = (world.disk("baked"), world.disk("mirror"));
-    let origins = [&baked, &mirror].map(|disk| Origin { disk, strict: Strictness::Layer });
+    let origins = [&baked, &mirror].map(|disk| Origin { root: Path::new("source"), disk, strict: Strictness::Layer });
     let outcome = heal(&world.disk("cache"), &[world.wanted(true)], &origins, &options(2)).remove(0);
     assert!(matches!(outcome.done, Done::Repaired(placed) if (placed.kept, placed.copied) == (2, 1)), "{outcome:?}");
     assert!(world.is_right());
@@ -480,7 +482,8 @@ fn a_source_that_could_not_be_read_is_named_and_does_not_count_as_one_without_th
         let world = World::new(SIZE);
         let baked = Lying { disk: world.disk("baked"), lie: Refuses::always(Call::Open, errno) };
         let outcome = world.heal_from(&world.disk("cache"), &baked, true, &options(1));
-        if !matches!(&outcome.done, Done::Failed(InstallFault::Call(_, error)) if error.raw_os_error() == Some(errno)) {
+        if !matches!(&outcome.done, Done::Failed(InstallFault::Source(source, error)) if source == Path::new("source") && error.raw_os_error() == Some(errno))
+        {
             wrong.push(format!("{errno}: {outcome:?}"));
         }
     }

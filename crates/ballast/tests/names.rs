@@ -179,7 +179,7 @@ impl Tree {
             ExpectedWeight { tree, ..ExpectedWeight::by_pin(weight) }
         });
         let wanted: Vec<_> = wanted.collect();
-        let origins = [Origin { disk: &source, strict: Strictness::Layer }];
+        let origins = [Origin { root: Path::new("source"), disk: &source, strict: Strictness::Layer }];
         heal(&cache, &wanted, if sourced { &origins } else { &[] }, &Options { dry_run, ..options(2) })
     }
 }

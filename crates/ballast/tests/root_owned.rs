@@ -13,6 +13,7 @@ mod shared;
 
 use std::collections::BTreeMap;
 use std::num::NonZeroUsize;
+use std::path::Path;
 use std::time::Duration;
 
 use ballast::heal::{Options, Outcome, heal};
@@ -126,7 +127,7 @@ impl Boot<'_> {
         let threads = || NonZeroUsize::MIN;
         let options = Options { threads, lock_wait: Duration::ZERO, strict: self.strict, dry_run: false };
         disk.take();
-        let origins = [Origin { disk: self.layer, strict: Strictness::Layer }];
+        let origins = [Origin { root: Path::new("source"), disk: self.layer, strict: Strictness::Layer }];
         let mut outcomes = heal(disk, &wanted, &origins, &options);
         root_owned::confirm(disk, &wanted, self.strict, &mut outcomes);
         outcomes

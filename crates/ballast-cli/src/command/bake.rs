@@ -51,12 +51,15 @@ pub fn bake(args: &Bake) -> Result<(), Failure> {
     Ok(())
 }
 
-fn sources(args: &Bake) -> Result<Vec<LinuxDisk>, Failure> {
-    let open = |dir: &PathBuf| {
-        LinuxDisk::open(dir)
-            .map_err(|error| Failure::new(Exit::FetchFailed, format!("--from {}: {error}", dir.display())))
-    };
-    args.from.iter().map(open).collect()
+fn sources(args: &Bake) -> Result<Vec<(&Path, LinuxDisk)>, Failure> {
+    args.from
+        .iter()
+        .map(|dir| {
+            LinuxDisk::open(dir)
+                .map(|disk| (dir.as_path(), disk))
+                .map_err(|error| Failure::new(Exit::FetchFailed, format!("--from {}: {error}", dir.display())))
+        })
+        .collect()
 }
 
 fn owner(args: &Bake, setting: &Setting) -> Result<Option<Ids>, Failure> {
@@ -75,10 +78,10 @@ fn owner(args: &Bake, setting: &Setting) -> Result<Option<Ids>, Failure> {
 }
 
 /// Copies every weight while it is verified, from the first source that has it; of many only what is unusual is printed.
-fn lay(into: &LinuxDisk, from: &[LinuxDisk], weights: &[Weight]) -> Result<(), Failure> {
+fn lay(into: &LinuxDisk, from: &[(&Path, LinuxDisk)], weights: &[Weight]) -> Result<(), Failure> {
     let options =
         Options { threads: facts::threads, lock_wait: Duration::ZERO, strict: Strictness::Volume, dry_run: false };
-    let origins: Vec<_> = from.iter().map(|disk| Origin { disk, strict: Strictness::Layer }).collect();
+    let origins: Vec<_> = from.iter().map(|(root, disk)| Origin { root, disk, strict: Strictness::Layer }).collect();
     let wanted: Vec<_> = weights.iter().map(ExpectedWeight::by_pin).collect();
     let outcomes = heal::heal(into, &wanted, &origins, &options);
     let mut missing = Vec::new();

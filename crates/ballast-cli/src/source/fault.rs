@@ -135,6 +135,7 @@ impl From<InstallFault> for Fault {
             InstallFault::Call(step, error) => Self::Store(step, error),
             InstallFault::NoSource => Self::Unreadable("no source".into()),
             InstallFault::Unprotected(how) => Self::Unreadable(how),
+            fault @ InstallFault::Source(..) => Self::Unreadable(fault.to_string()),
         }
     }
 }

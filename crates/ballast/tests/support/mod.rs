@@ -92,7 +92,7 @@ impl World {
     }
 
     pub fn heal_from<D: Disk, O: Disk>(&self, disk: &D, baked: &O, indexed: bool, options: &Options) -> Outcome {
-        let origins = [Origin { disk: baked, strict: Strictness::Layer }];
+        let origins = [Origin { root: Path::new("source"), disk: baked, strict: Strictness::Layer }];
         heal(disk, &[self.wanted(indexed)], &origins, options).remove(0)
     }
 
