@@ -15,7 +15,7 @@ pub mod remote;
 pub mod service;
 pub mod weights;
 
-pub use blob::{Blob, Measured};
+pub use blob::{BALLAST, Blob, Measured};
 pub use built::Image;
 pub use layer::Layer;
 pub use remote::{Blobs, RemoteImage};

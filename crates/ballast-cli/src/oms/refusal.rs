@@ -11,6 +11,8 @@ pub enum Reason {
     KeyUnreadable,
     KeyAlgorithm,
     ChainUnreadable,
+    ChainNoAuthority,
+    PrivateKeyUnreadable,
     // The bundle.
     BundleUnreadable,
     BundleTooLarge,
@@ -69,6 +71,8 @@ impl Reason {
             Self::KeyUnreadable => "key-unreadable",
             Self::KeyAlgorithm => "key-algorithm",
             Self::ChainUnreadable => "chain-unreadable",
+            Self::ChainNoAuthority => "chain-no-authority",
+            Self::PrivateKeyUnreadable => "private-key-unreadable",
             Self::BundleUnreadable => "bundle-unreadable",
             Self::BundleTooLarge => "bundle-too-large",
             Self::BundleJson => "bundle-json",
@@ -120,7 +124,7 @@ impl Reason {
     /// The exit code of a command that it ends.
     fn exit(self) -> Exit {
         match self {
-            Self::KeyUnreadable | Self::KeyAlgorithm | Self::ChainUnreadable => Exit::Usage,
+            _ if self <= Self::BundleUnreadable => Exit::Usage,
             Self::FileUnsigned => Exit::ExtraFiles,
             _ if self >= Self::FolderUnreadable => Exit::WeightsMissing,
             _ => Exit::SignatureRefused,
@@ -134,6 +138,11 @@ impl Reason {
                 "name the signer's public key, a PEM file: P-256, P-384 or P-521"
             }
             Self::ChainUnreadable => "name a PEM file of the certificates that you trust to issue signers",
+            Self::ChainNoAuthority => "name certificates of authorities, which issue others",
+            Self::PrivateKeyUnreadable => {
+                "name a private key in PEM without a password, mode 0600: `openssl ecparam -name prime256v1 -genkey`"
+            }
+            Self::BundleUnreadable => "name the bundle, a file that came with the model, such as model.sig",
             Self::CertificateExpired | Self::CertificateNotYetValid => {
                 "have it signed with a certificate that is valid now"
             }
@@ -141,8 +150,11 @@ impl Reason {
             Self::OtherMethod => "a bundle of a key needs --key, one of a certificate --certificate-chain",
             Self::WrongKey => "name the key that signed it, if you trust that one",
             Self::CertificateForeign => "name the root that issued it in --certificate-chain, if you trust that one",
+            Self::Symlink => "copy the model without links, with `cp -rL`, or fetch it so",
             Self::FileUnsigned => "remove these files, or have the model signed again with them",
+            Self::FolderUnreadable | Self::FolderTooLarge => "name the folder of this model alone, which you can read",
             _ if self >= Self::FolderUnreadable => "fetch the model again from its signer",
+            _ if self >= Self::StatementJson => "ask the signer: the signature is right, and the manifest is not",
             _ => "get the bundle again from its signer, byte for byte",
         }
     }

@@ -11,6 +11,9 @@ use super::bundle::{MEDIA_TYPE, PAYLOAD_TYPE, signed_bytes};
 use super::key::SignerKey;
 use super::manifest::{IGNORED, PREDICATE_TYPE, STATEMENT_TYPE};
 use super::refusal::{BadModel, Reason};
+use super::{TrustedSigner, read};
+use crate::bounds;
+use crate::image::BALLAST;
 
 /// A private key.
 pub enum SigningKey {
@@ -23,18 +26,18 @@ pub enum SigningKey {
 }
 
 impl SigningKey {
-    /// Reads the section `PRIVATE KEY` or `EC PRIVATE KEY` of a PEM file.
+    /// Reads the first section `PRIVATE KEY` or `EC PRIVATE KEY` of a PEM file; `EC PARAMETERS` may come before it.
     ///
     /// # Errors
-    /// [`Reason::KeyUnreadable`] for anything but a key of the three curves without a password.
+    /// [`Reason::PrivateKeyUnreadable`] for anything but a key of the three curves without a password.
     pub fn from_pem(text: &[u8]) -> Result<Self, BadModel> {
-        let text = std::str::from_utf8(text).unwrap_or_default();
+        let text = section(std::str::from_utf8(text).unwrap_or_default());
         let key = p256::SecretKey::from_pem(text).map(|key| Self::P256(key.into()));
         let key = key.or_else(|_| p384::SecretKey::from_pem(text).map(|key| Self::P384(key.into())));
         let key = key.or_else(|_| p521::SecretKey::from_pem(text).map(|key| Self::P521(key.into())));
         key.map_err(|_| {
             let what = "expected PRIVATE KEY or EC PRIVATE KEY in PEM, of P-256, P-384 or P-521, without a password";
-            BadModel::new(Reason::KeyUnreadable, what)
+            BadModel::new(Reason::PrivateKeyUnreadable, what)
         })
     }
 
@@ -61,15 +64,35 @@ impl SigningKey {
     }
 }
 
-/// The bundle of a model with this name and these files.
-pub fn sign(model: &str, mut files: Vec<(&str, Digest)>, key: &SigningKey) -> String {
+/// The part of a PEM text that holds a private key; all of it if none does.
+fn section(text: &str) -> &str {
+    let begin = |name: &&str| text.find(&format!("-----BEGIN {name}-----"));
+    let from = ["PRIVATE KEY", "EC PRIVATE KEY"].iter().filter_map(begin).min().unwrap_or(0);
+    text.get(from..).unwrap_or(text)
+}
+
+/// The bundle of a model with this name and these files, which [`read`] believes.
+///
+/// # Errors
+/// What [`read`] refuses of it, such as [`Reason::ResourceName`] of an ignored path; [`Reason::BundleTooLarge`].
+pub fn sign(model: &str, files: Vec<(&str, Digest)>, key: &SigningKey) -> Result<String, BadModel> {
+    let bundle = made(model, files, key);
+    if bundle.len() as u64 > bounds::BUNDLE {
+        let what = format!("expected a bundle of at most {} bytes, found {}", bounds::BUNDLE, bundle.len());
+        return Err(BadModel::new(Reason::BundleTooLarge, what));
+    }
+    read(bundle.as_bytes(), &TrustedSigner::Key(key.public()), 0)?;
+    Ok(bundle)
+}
+
+fn made(model: &str, mut files: Vec<(&str, Digest)>, key: &SigningKey) -> String {
     files.sort();
     let digests: Vec<u8> = files.iter().flat_map(|(_, digest)| *digest.as_bytes()).collect();
     let resource =
         |(name, digest): &(&str, Digest)| json!({"name": name, "digest": digest.to_string(), "algorithm": "sha256"});
     // Ballast's own folder at the root is no part of the model.
     let mut ignored = IGNORED.to_vec();
-    ignored.push(".ballast");
+    ignored.push(BALLAST);
     let statement = json!({
         "_type": STATEMENT_TYPE,
         "subject": [{"name": model, "digest": {"sha256": Digest::of(&digests).to_string()}}],

@@ -170,7 +170,7 @@ fn each_wrong_bundle_signer_or_folder_has_its_own_error_and_exit_code() {
             File::create(model.path("huge.json")).unwrap().set_len((24 << 20) + 1).unwrap();
             model.verify("huge.json", "secp384r1.pub")
         }),
-        ("a missing bundle", 40, "bundle-unreadable", |model| model.verify("absent.json", "secp384r1.pub")),
+        ("a missing bundle", 2, "bundle-unreadable", |model| model.verify("absent.json", "secp384r1.pub")),
         ("no signer", 2, "--key <PEM>", |model| model.ballast(&["verify", "--signed", "secp384r1.json", "model"])),
     ];
     let mut wrong = Vec::new();
@@ -219,6 +219,38 @@ fn a_signed_model_becomes_a_group_with_its_provenance_which_verifies_and_is_sign
         let verified = model.verify("ours.sig", "ours.pub");
         assert!(verified.status.success() && signed.status.success(), "{name}: {signed:?} {verified:?}");
     }
+    let old = fs::read(model.path("ours.sig")).unwrap();
+    model.put("notes.txt", b"notes");
+    let dsa = "-----BEGIN DSA PRIVATE KEY-----\nAAAA\n-----END DSA PRIVATE KEY-----\n";
+    for (name, pem) in [("sec1.key", sec1()), ("other.key", dsa.to_owned())] {
+        let path = model.put(name, pem.as_bytes());
+        fs::set_permissions(path, std::os::unix::fs::PermissionsExt::from_mode(0o600)).unwrap();
+    }
+    fs::hard_link(model.path("weights.lock"), model.path("hard.sig")).unwrap();
+    let ignored = lock.replace(" 7 f0.bin", " 7 .git/f0.bin");
+    let ignored = &ignored[..ignored.find("signed = ").unwrap()];
+    model.put("ignored.lock", ignored.as_bytes());
+    let rows = [
+        ("a key after its parameters, and an older bundle", "weights.lock", "sec1.key", "ours.sig", 0, "2 files"),
+        ("a target that is no bundle", "weights.lock", "p256.key", "notes.txt", 2, "a file that is no bundle"),
+        ("the lock file", "weights.lock", "p256.key", "weights.lock", 2, "the lock file or the key"),
+        ("another name of the lock file", "weights.lock", "p256.key", "hard.sig", 2, "the lock file or the key"),
+        ("the key", "weights.lock", "p256.key", "p256.key", 2, "the lock file or the key"),
+        ("a path that no manifest covers", "ignored.lock", "p256.key", "new.sig", 2, "resource-name"),
+        ("a key of another kind", "weights.lock", "other.key", "new.sig", 2, "openssl ecparam"),
+    ];
+    let mut wrong = Vec::new();
+    for (what, lock, key, target, code, said) in rows {
+        let output = model.ballast(&["sign", "--lock", lock, "--private-key", key, target]);
+        let all = stdout(&output) + &stderr(&output);
+        if output.status.code() != Some(code) || !all.contains(said) {
+            wrong.push(format!("{what}: {:?} {all}", output.status.code()));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    assert_eq!(fs::read(model.path("notes.txt")).unwrap(), b"notes");
+    assert_eq!(fs::read_to_string(model.path("weights.lock")).unwrap(), lock);
+    assert!(fs::read(model.path("ours.sig")).unwrap() != old && !model.path("new.sig").exists());
     model.put("open.key", private_keys()[0].1.as_bytes());
     let open = model.ballast(&["sign", "--lock", "weights.lock", "--private-key", "open.key", "open.sig"]);
     assert!(open.status.code() == Some(2) && stderr(&open).contains("0600"), "{open:?}");
@@ -261,6 +293,17 @@ fn a_group_that_only_claims_this_bundle_is_not_the_same_again() {
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// A private key of P-256 as `openssl ecparam -genkey` writes it.
+fn sec1() -> String {
+    let key = p256::SecretKey::from_slice(&[5; 32]).unwrap();
+    let der = STANDARD.encode(key.to_sec1_der().unwrap());
+    let lines: Vec<_> = der.as_bytes().chunks(64).map(|line| std::str::from_utf8(line).unwrap()).collect();
+    format!(
+        "-----BEGIN EC PARAMETERS-----\nBggqhkjOPQMBBw==\n-----END EC PARAMETERS-----\n-----BEGIN EC PRIVATE KEY-----\n{}\n-----END EC PRIVATE KEY-----\n",
+        lines.join("\n")
+    )
 }
 
 /// Private keys of the three curves, in PEM.
