@@ -17,6 +17,9 @@ struct SignedReport<'a> {
     ready: bool,
     method: &'a str,
     signer_sha256: String,
+    /// The subject of the signer's certificate.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    signer_subject: Option<&'a str>,
     bundle_sha256: String,
     root_sha256: String,
     files: usize,
@@ -105,6 +108,7 @@ fn report<'a>(root: &'a Path, signed: &'a Signed, examined: &'a Examined) -> Sig
         ready: examined.faults.is_empty(),
         method: signed.method,
         signer_sha256: signed.signer.to_string(),
+        signer_subject: signed.subject.as_deref(),
         bundle_sha256: signed.bundle.to_string(),
         root_sha256: signed.manifest.root.to_string(),
         files: examined.files.len(),
@@ -141,7 +145,7 @@ fn text(root: &Path, signed: &Signed, examined: &Examined, long: bool) -> String
 
 /// Who signed what, with whole digests on lines of their own.
 pub fn provenance(signed: &Signed) -> [String; 3] {
-    let of = if signed.method == "key" { "public key" } else { "certificate" };
+    let of = signed.subject.as_ref().map_or("public key".into(), |subject| format!("certificate of {subject}"));
     [
         format!("signed with the {of}\n       {}", signed.signer),
         format!("bundle\n       {}", signed.bundle),

@@ -5,6 +5,8 @@
 
 pub mod bundle;
 mod chain;
+#[cfg(test)]
+mod chain_tests;
 mod folder;
 mod json;
 mod key;
@@ -20,6 +22,7 @@ mod tests;
 
 use ballast::digest::Digest;
 
+use crate::escape;
 use bundle::{Bundle, Method};
 pub use chain::Roots;
 pub use folder::{Examined, examine};
@@ -48,6 +51,8 @@ pub struct Signed {
     pub signer: Digest,
     /// The SHA-256 of the bundle.
     pub bundle: Digest,
+    /// The subject of the signer's certificate.
+    pub subject: Option<String>,
 }
 
 /// Reads a bundle, and believes it if the signer is trusted at this time, in seconds since 1970.
@@ -56,14 +61,14 @@ pub struct Signed {
 /// A [`Reason`] for each way in which it is wrong.
 pub fn read(bytes: &[u8], trust: &TrustedSigner, now: u64) -> Result<Signed, BadModel> {
     let bundle = Bundle::parse(bytes)?;
-    let (method, signer, key) = match (trust, &bundle.method) {
+    let (method, signer, key, subject) = match (trust, &bundle.method) {
         (TrustedSigner::Key(key), Method::Key(hint)) => {
             check_key(key, hint.as_deref(), &bundle)?;
-            ("key", key.fingerprint(), key.clone())
+            ("key", key.fingerprint(), key.clone(), None)
         }
         (TrustedSigner::Chain(roots), Method::Certificate(chain)) => {
-            let key = roots.key_of(chain, now)?;
-            ("certificate", Digest::of(chain.first().map_or(&[][..], Vec::as_slice)), key)
+            let (key, subject) = roots.key_of(chain, now)?;
+            ("certificate", Digest::of(chain.first().map_or(&[][..], Vec::as_slice)), key, Some(subject))
         }
         (TrustedSigner::Key(_), Method::Certificate(_)) => return Err(other_method("a key", "a certificate")),
         (TrustedSigner::Chain(_), Method::Key(_)) => return Err(other_method("a certificate", "a key")),
@@ -72,7 +77,7 @@ pub fn read(bytes: &[u8], trust: &TrustedSigner, now: u64) -> Result<Signed, Bad
         let what = "the signature is not of these bytes: they or it were changed";
         return Err(BadModel::new(Reason::SignatureWrong, what));
     }
-    Ok(Signed { manifest: SignedManifest::parse(&bundle.payload)?, method, signer, bundle: Digest::of(bytes) })
+    Ok(Signed { manifest: SignedManifest::parse(&bundle.payload)?, method, signer, bundle: Digest::of(bytes), subject })
 }
 
 /// Says so if another key signed the bundle. Its hint is not signed, and counts only where the signature is wrong too.
@@ -80,7 +85,7 @@ fn check_key(key: &SignerKey, hint: Option<&str>, bundle: &Bundle) -> Result<(),
     let ours = key.fingerprint().to_string();
     match hint {
         Some(hint) if hint != ours && !key.signed(&bundle.signed_bytes(), &bundle.signature) => {
-            let what = format!("another key signed it\n  expected {ours}\n  found    {hint}");
+            let what = format!("another key signed it\n  expected {ours}\n  found    {}", escape::line(hint));
             Err(BadModel::new(Reason::WrongKey, what))
         }
         _ => Ok(()),
