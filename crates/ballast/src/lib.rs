@@ -66,3 +66,4 @@ pub mod verified;
 mod ways;
 
 pub use error::ErrorKind;
+pub use quarantine::QUARANTINE_PREFIX;

@@ -10,7 +10,7 @@ use super::signed;
 use crate::args::Adopt;
 use crate::exit::{Exit, Failure};
 use crate::oms::{self, Examined, Signed};
-use crate::print;
+use crate::{escape, print};
 
 /// Enters the files of a signed model, if the folder has exactly these.
 ///
@@ -52,13 +52,14 @@ fn enter(book: &mut LockFileEditor, dir: &str, signed: &Signed, examined: &Exami
     book.enter_signed_group(&Grouped { dir, source: None, files: &files.collect::<Vec<_>>(), signed: Some(by) })
 }
 
-fn text(book: &LockFileEditor, group: &str, signed: &Signed, examined: &Examined) -> String {
+fn text(book: &LockFileEditor, group: &str, believed: &Signed, examined: &Examined) -> String {
     let bytes: u64 = examined.files.iter().flatten().map(|(size, _)| size).sum();
-    let list = |what: &str, paths: &[String]| (!paths.is_empty()).then(|| format!("{what}: {}", paths.join(", ")));
-    let mut lines: Vec<_> = signed::provenance(signed).into();
-    lines.extend(list("left out, since the manifest ignores it", &examined.ignored));
-    lines.extend(list("left out, since an empty file has no shard", &examined.empty));
+    let mut lines: Vec<_> = signed::provenance(believed).into();
+    lines.extend(signed::names("left out, since the manifest ignores it", &examined.ignored));
+    lines.extend(signed::names("left out, since an empty file has no shard", &examined.empty));
+    lines.extend(signed::names("left out, since they are Ballast's own", &examined.ballast));
     let group = if group.is_empty() { "." } else { group };
+    let group = escape::line(group);
     let path: PathBuf = book.path().to_owned();
     lines.push(format!(
         "{} files of {bytes} bytes are in {}, as the signed group {group}; without a source: fill in `sources`, or keep a mirror",

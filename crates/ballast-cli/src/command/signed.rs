@@ -7,9 +7,9 @@ use serde::Serialize;
 
 use crate::args::{SignedModel, Verify};
 use crate::exit::{Exit, Failure};
-use crate::oms::{self, BadModel, Examined, Reason, Roots, Signed, SignerKey, TrustedSigner};
+use crate::oms::{self, BadModel, Examined, Names, Reason, Roots, Signed, SignerKey, TrustedSigner};
 use crate::print::{self, EACH};
-use crate::{bounds, foreign};
+use crate::{bounds, escape, foreign};
 
 #[derive(Serialize)]
 struct SignedReport<'a> {
@@ -24,10 +24,14 @@ struct SignedReport<'a> {
     root_sha256: String,
     files: usize,
     right: usize,
+    /// At most 1,000 of these.
     faults: Vec<FaultLine>,
+    fault_count: usize,
     /// Paths that the manifest does not cover, and those of them that are there.
     ignored: &'a [String],
     ignored_present: &'a [String],
+    /// Names that only Ballast gives, such as those of staged files; they are not compared.
+    ballast_present: &'a [String],
     /// Empty files, which a manifest of shards can't name.
     unsigned_empty: &'a [String],
 }
@@ -63,7 +67,7 @@ pub fn verify(args: &Verify, bundle: &Path) -> Result<(), Failure> {
 /// # Errors
 /// That of the first kind of difference.
 pub fn verdict(dir: &Path, examined: &Examined) -> Result<(), Failure> {
-    examined.worst().map_or(Ok(()), |fault| Err(fault.failure(dir)))
+    examined.faults.worst.as_ref().map_or(Ok(()), |fault| Err(fault.failure(dir)))
 }
 
 /// Reads a bundle that the trusted signer signed.
@@ -105,7 +109,7 @@ fn report<'a>(root: &'a Path, signed: &'a Signed, examined: &'a Examined) -> Sig
     let line = |fault: &BadModel| FaultLine { code: fault.reason.name(), what: fault.to_string() };
     SignedReport {
         root,
-        ready: examined.faults.is_empty(),
+        ready: examined.faults.count == 0,
         method: signed.method,
         signer_sha256: signed.signer.to_string(),
         signer_subject: signed.subject.as_deref(),
@@ -113,10 +117,12 @@ fn report<'a>(root: &'a Path, signed: &'a Signed, examined: &'a Examined) -> Sig
         root_sha256: signed.manifest.root.to_string(),
         files: examined.files.len(),
         right: examined.files.iter().flatten().count(),
-        faults: examined.faults.iter().map(line).collect(),
+        faults: examined.faults.kept.iter().map(line).collect(),
+        fault_count: examined.faults.count,
         ignored: &signed.manifest.ignored,
-        ignored_present: &examined.ignored,
-        unsigned_empty: &examined.empty,
+        ignored_present: &examined.ignored.kept,
+        ballast_present: &examined.ballast.kept,
+        unsigned_empty: &examined.empty.kept,
     }
 }
 
@@ -127,20 +133,30 @@ fn text(root: &Path, signed: &Signed, examined: &Examined, long: bool) -> String
     let shown = long || examined.files.len() <= EACH;
     for (file, (_, sha256)) in files.filter_map(|(file, right)| Some((file, (*right)?))).filter(|_| shown) {
         let digest = if long { format!("{sha256}  ") } else { String::new() };
-        lines.push(format!("ok     {digest}{}", root.join(file.path.as_str()).display()));
+        let path = root.join(file.path.as_str()).display().to_string();
+        lines.push(format!("ok     {digest}{}", escape::line(&path)));
     }
     let most = if long { usize::MAX } else { EACH };
-    lines.extend(examined.faults.iter().take(most).map(|fault| format!("WRONG  {fault}")));
-    if let Some(more) = examined.faults.len().checked_sub(most).filter(|more| *more > 0) {
-        lines.push(format!("       … and {more} more, which --long lists"));
+    lines.extend(examined.faults.kept.iter().take(most).map(|fault| format!("WRONG  {fault}")));
+    if let Some(more) = examined.faults.count.checked_sub(most.min(examined.faults.kept.len())).filter(|more| *more > 0)
+    {
+        lines.push(format!("       … and {more} more, of which --long lists the first 1,000"));
     }
-    let ignored = |what: &str, paths: &[String]| (!paths.is_empty()).then(|| format!("{what}: {}", paths.join(", ")));
-    lines.extend(ignored("ignored by the manifest", &examined.ignored));
-    lines.extend(ignored("empty, so not in a manifest of shards", &examined.empty));
+    lines.extend(names("ignored by the manifest", &examined.ignored));
+    lines.extend(names("empty, so not in a manifest of shards", &examined.empty));
+    lines.extend(names("Ballast's own, not compared", &examined.ballast));
     lines.extend(provenance(signed));
     let (right, all) = (examined.files.iter().flatten().count(), examined.files.len());
-    lines.push(format!("{right} of {all} as signed in {}", root.display()));
+    lines.push(format!("{right} of {all} as signed in {}", escape::line(&root.display().to_string())));
     lines.join("\n")
+}
+
+/// A line that names what was left out.
+pub fn names(what: &str, names: &Names) -> Option<String> {
+    let more = names.count.saturating_sub(EACH);
+    let more = if more > 0 { format!(", and {more} more") } else { String::new() };
+    let listed: Vec<_> = names.kept.iter().take(EACH).map(|name| escape::line(name)).collect();
+    (names.count > 0).then(|| format!("{what}: {}{more}", listed.join(", ")))
 }
 
 /// Who signed what, with whole digests on lines of their own.

@@ -8,6 +8,7 @@ use serde::de::{DeserializeOwned, DeserializeSeed, Error, MapAccess, SeqAccess, 
 use serde_json::Deserializer;
 
 use super::refusal::{BadModel, Reason};
+use crate::escape;
 
 /// The most keys of one object.
 const KEYS: usize = 1000;
@@ -23,8 +24,8 @@ pub fn read<T: DeserializeOwned>(bytes: &[u8], broken: Reason, odd: Reason) -> R
     if let Some(key) = twice.into_inner() {
         return Err(BadModel::new(Reason::DuplicateKey, format!("an object has the key {key:?} twice")));
     }
-    walked.map_err(|error| BadModel::new(broken, format!("it is no JSON: {error}")))?;
-    serde_json::from_slice(bytes).map_err(|error| BadModel::new(odd, error.to_string()))
+    walked.map_err(|error| BadModel::new(broken, format!("it is no JSON: {}", escape::line(&error.to_string()))))?;
+    serde_json::from_slice(bytes).map_err(|error| BadModel::new(odd, escape::line(&error.to_string())))
 }
 
 /// Walks a document and notes the first key that an object has twice.

@@ -3,15 +3,20 @@
 use std::collections::{BTreeMap, HashSet};
 use std::ops::Range;
 
+use ballast::QUARANTINE_PREFIX;
 use ballast::bounds::LISTED;
 use ballast::digest::Digest;
+use ballast::disk::STAGED_PREFIX;
 use ballast::lock::RelPath;
+use ballast::receive::PART_PREFIX;
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 use serde_json::Number;
 
 use super::json;
 use super::refusal::{BadModel, Reason};
+use crate::escape;
+use crate::image::BALLAST;
 
 /// The type of statement that is believed.
 pub const STATEMENT_TYPE: &str = "https://in-toto.io/Statement/v1";
@@ -121,8 +126,9 @@ impl SignedManifest {
         expect(Reason::StatementType, "statement", STATEMENT_TYPE, &statement.kind)?;
         expect(Reason::PredicateType, "predicate", PREDICATE_TYPE, &statement.predicate_type)?;
         let root = root_of(&statement.subject)?;
-        let WithPredicate { predicate } = serde_json::from_slice(payload)
-            .map_err(|error| BadModel::new(Reason::StatementJson, format!("predicate: {error}")))?;
+        let WithPredicate { predicate } = serde_json::from_slice(payload).map_err(|error| {
+            BadModel::new(Reason::StatementJson, format!("predicate: {}", escape::line(&error.to_string())))
+        })?;
         let (made, resources) = (&predicate.serialization, predicate.resources);
         let hash = Hash::named(&made.hash_type)?;
         let shard = made.shard_size()?;
@@ -332,9 +338,12 @@ pub fn is_below(path: &str, of: &[String]) -> bool {
     of.iter().any(|top| path.strip_prefix(top.as_str()).is_some_and(|rest| rest.is_empty() || rest.starts_with('/')))
 }
 
-/// Whether a name or a directory of a path is one of Ballast's own.
+/// Whether a path is Ballast's own folder at the root, or a name or a directory of it is one that Ballast gives to a staged
+/// or partial file or to a bad copy.
 pub fn is_ours(path: &str) -> bool {
-    path.split('/').any(|name| name.starts_with(".ballast"))
+    let given = [STAGED_PREFIX, PART_PREFIX, QUARANTINE_PREFIX];
+    let is_given = |name: &str| given.iter().any(|prefix| name.starts_with(prefix));
+    path.split('/').next() == Some(BALLAST) || path.split('/').any(is_given)
 }
 
 /// No file may be one that the search for unsigned files passes over.

@@ -1,12 +1,13 @@
 //! OpenSSF Model Signing 1.0: signed manifests of models, read and checked against a folder.
 //!
 //! `bundle -> key | chain -> manifest -> folder`. Promise: a manifest is made only of bytes that the trusted signer
-//! signed, and a folder is right only if it has exactly the manifest's files. All but `folder` is pure.
+//! signed, and a folder is right only if it has exactly the manifest's files. All but `folder`, `compare` and `search` is pure.
 
 pub mod bundle;
 mod chain;
 #[cfg(test)]
 mod chain_tests;
+mod compare;
 mod folder;
 mod json;
 mod key;
@@ -16,6 +17,7 @@ mod manifest;
 mod refusal;
 #[cfg(test)]
 mod refusal_tests;
+mod search;
 mod sign;
 #[cfg(test)]
 mod tests;
@@ -29,6 +31,7 @@ pub use folder::{Examined, examine};
 pub use key::SignerKey;
 pub use manifest::SignedManifest;
 pub use refusal::{BadModel, Reason};
+pub use search::Names;
 pub use sign::{SigningKey, sign};
 
 /// Whom the user trusts to sign.

@@ -230,7 +230,7 @@ fn of_folder(change: impl Fn(&Path)) -> Vec<Reason> {
     change(dir.path());
     let manifest = signed(&statement(&FILES)).unwrap().manifest;
     let found = examine(dir.path(), &[&dir.path().join("model.sig")], &manifest);
-    found.faults.iter().map(|fault| fault.reason).collect()
+    found.faults.kept.iter().map(|fault| fault.reason).collect()
 }
 
 #[test]
@@ -277,6 +277,48 @@ fn every_difference_of_a_folder_has_its_own_reason() {
 }
 
 #[test]
+fn names_and_faults_of_a_folder_are_counted_and_few_are_kept() {
+    let dir = testkit::ground::folder("oms");
+    write(dir.path(), &FILES);
+    for at in 0..1200 {
+        let names = [format!("more/{at}.py"), format!(".git/{at}"), format!("d/.ballast-part.{at}")];
+        names.iter().for_each(|name| write(dir.path(), &[(name, b"x")]));
+    }
+    let found = examine(dir.path(), &[], &signed(&statement(&FILES)).unwrap().manifest);
+    assert_eq!((found.faults.count, found.faults.kept.len()), (1200, 1000));
+    assert_eq!((found.ballast.count, found.ballast.kept.len()), (1200, 1000));
+    assert_eq!((found.ignored.count, found.faults.worst.unwrap().reason), (1, Reason::FileUnsigned));
+}
+
+#[test]
+fn only_the_bundle_s_own_path_and_names_that_ballast_gives_are_passed_over() {
+    let put = |name: &'static str| move |dir: &Path| write(dir, &[(name, b"x")]);
+    let rows = [
+        ("Ballast's folder", of_folder(put(".ballast/weights.index")), vec![]),
+        ("a bad copy", of_folder(put("d/.ballast-aside.b.bin")), vec![]),
+        ("a staged file", of_folder(put(".ballast-staged.1")), vec![]),
+        ("another name like these", of_folder(put(".ballast-model.py")), vec![Reason::FileUnsigned]),
+        ("a longer name", of_folder(put(".ballastic/x.py")), vec![Reason::FileUnsigned]),
+        ("Ballast's folder, not at the root", of_folder(put("d/.ballast/x.py")), vec![Reason::FileUnsigned]),
+        (
+            "another name of the bundle",
+            of_folder(|dir| fs::hard_link(dir.join("model.sig"), dir.join("d/x.py")).unwrap()),
+            vec![Reason::FileUnsigned],
+        ),
+        (
+            "two that have changed names",
+            of_folder(|dir| {
+                fs::rename(dir.join("a.bin"), dir.join("x.bin")).unwrap();
+                fs::rename(dir.join("d/b.bin"), dir.join("y.bin")).unwrap();
+            }),
+            vec![Reason::FileRenamed, Reason::FileRenamed],
+        ),
+    ];
+    let wrong: Vec<_> = rows.iter().filter(|(_, found, expected)| found != expected).collect();
+    assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
+#[test]
 fn links_are_followed_where_the_signer_followed_them() {
     let dir = testkit::ground::folder("oms");
     write(dir.path(), &[("blobs/one", b"one"), ("blobs/two", b"two")]);
@@ -286,7 +328,7 @@ fn links_are_followed_where_the_signer_followed_them() {
     symlink("../../blobs/two", root.join("d/b.bin")).unwrap();
     let mut followed = statement(&FILES);
     followed["predicate"]["serialization"]["allow_symlinks"] = true.into();
-    let found = |statement: &Value| examine(&root, &[], &signed(statement).unwrap().manifest).faults;
+    let found = |statement: &Value| examine(&root, &[], &signed(statement).unwrap().manifest).faults.kept;
     assert_eq!(found(&followed), []);
     assert!(found(&statement(&FILES)).iter().any(|fault| fault.reason == Reason::Symlink));
 }

@@ -1,9 +1,12 @@
 //! Attack: names, responses and files of others contain terminal control sequences, change the direction of
 //! text, or forge a line of the program.
 
+use std::ffi::OsStr;
 use std::fs;
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::net::TcpListener;
+use std::os::unix::ffi::OsStrExt as _;
+use std::path::Path;
 use std::process::{Command, Output};
 
 use crate::support::{PAIR, World, program};
@@ -67,6 +70,18 @@ fn what_others_say_orders_no_terminal_about_and_forges_no_line() {
             "0".repeat(64)
         ),
     );
+    fs::write(folder.join(OsStr::from_bytes(&[b"\xff\n", FORGED.as_bytes()].concat())), "x").unwrap();
+    fs::create_dir(folder.join(format!(".ballast-aside.{name}"))).unwrap();
+    let recorded = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/oms/recorded");
+    let bundle = fs::read_to_string(recorded.join("files-1.json")).unwrap();
+    let mut forged: serde_json::Value = serde_json::from_str(&bundle).unwrap();
+    forged["verificationMaterial"]["publicKey"]["hint"] = name.clone().into();
+    forged["dsseEnvelope"]["payload"] = "AAAA".into();
+    write("model.sig", bundle);
+    write("forged.sig", forged.to_string());
+    forged[&name] = 1.into();
+    write("odd.sig", forged.to_string());
+    let key = recorded.join("secp256r1.pub").display().to_string();
     write("serial", evil.clone());
     write("image.toml", format!("{EVIL}\n"));
     let url = format!("oci://127.0.0.1:{}/x/y:z", registry(&evil));
@@ -74,6 +89,10 @@ fn what_others_say_orders_no_terminal_about_and_forges_no_line() {
     let (folder, odd) = (folder.display().to_string(), odd.display().to_string());
     let rows: Vec<Vec<String>> = [
         vec!["adopt", "--lock", "new.lock", "--store", "/srv/m", &folder],
+        vec!["verify", "--signed", "model.sig", "--key", &key, &folder],
+        vec!["verify", "--signed", "model.sig", "--key", &key, "--json", &folder],
+        vec!["verify", "--signed", "forged.sig", "--key", &key, &folder],
+        vec!["verify", "--signed", "odd.sig", "--key", &key, &folder],
         vec!["pull", "--retries", "0", "--into", "m", &url],
         vec!["doctor", &at("compose.yaml")],
         vec!["doctor", "--json", &at("compose.yaml")],
