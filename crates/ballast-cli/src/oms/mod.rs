@@ -24,7 +24,7 @@ mod tests;
 
 use ballast::digest::Digest;
 
-use crate::escape;
+use crate::{bounds, escape};
 use bundle::{Bundle, Method};
 pub use chain::Roots;
 pub use folder::{Examined, examine};
@@ -32,7 +32,7 @@ pub use key::SignerKey;
 pub use manifest::SignedManifest;
 pub use refusal::{BadModel, Reason};
 pub use search::Names;
-pub use sign::{SigningKey, sign};
+pub use sign::SigningKey;
 
 /// Whom the user trusts to sign.
 #[derive(Debug)]
@@ -81,6 +81,20 @@ pub fn read(bytes: &[u8], trust: &TrustedSigner, now: u64) -> Result<Signed, Bad
         return Err(BadModel::new(Reason::SignatureWrong, what));
     }
     Ok(Signed { manifest: SignedManifest::parse(&bundle.payload)?, method, signer, bundle: Digest::of(bytes), subject })
+}
+
+/// The bundle of a model with this name and these files, which [`read`] believes.
+///
+/// # Errors
+/// What [`read`] refuses of it, such as [`Reason::ResourceName`] of an ignored path; [`Reason::BundleTooLarge`].
+pub fn sign(model: &str, files: Vec<(&str, Digest)>, key: &SigningKey) -> Result<String, BadModel> {
+    let bundle = sign::make(model, files, key);
+    if bundle.len() as u64 > bounds::BUNDLE {
+        let what = format!("expected a bundle of at most {} bytes, found {}", bounds::BUNDLE, bundle.len());
+        return Err(BadModel::new(Reason::BundleTooLarge, what));
+    }
+    read(bundle.as_bytes(), &TrustedSigner::Key(key.public()), 0)?;
+    Ok(bundle)
 }
 
 /// Says so if another key signed the bundle. Its hint is not signed, and counts only where the signature is wrong too.

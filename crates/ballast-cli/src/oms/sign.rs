@@ -11,8 +11,6 @@ use super::bundle::{MEDIA_TYPE, PAYLOAD_TYPE, signed_bytes};
 use super::key::SignerKey;
 use super::manifest::{IGNORED, PREDICATE_TYPE, STATEMENT_TYPE};
 use super::refusal::{BadModel, Reason};
-use super::{TrustedSigner, read};
-use crate::bounds;
 use crate::image::BALLAST;
 
 /// A private key.
@@ -41,7 +39,8 @@ impl SigningKey {
         })
     }
 
-    fn public(&self) -> SignerKey {
+    /// Its public half.
+    pub fn public(&self) -> SignerKey {
         match self {
             Self::P256(key) => SignerKey::P256(*key.verifying_key()),
             Self::P384(key) => SignerKey::P384(*key.verifying_key()),
@@ -71,21 +70,8 @@ fn section(text: &str) -> &str {
     text.get(from..).unwrap_or(text)
 }
 
-/// The bundle of a model with this name and these files, which [`read`] believes.
-///
-/// # Errors
-/// What [`read`] refuses of it, such as [`Reason::ResourceName`] of an ignored path; [`Reason::BundleTooLarge`].
-pub fn sign(model: &str, files: Vec<(&str, Digest)>, key: &SigningKey) -> Result<String, BadModel> {
-    let bundle = made(model, files, key);
-    if bundle.len() as u64 > bounds::BUNDLE {
-        let what = format!("expected a bundle of at most {} bytes, found {}", bounds::BUNDLE, bundle.len());
-        return Err(BadModel::new(Reason::BundleTooLarge, what));
-    }
-    read(bundle.as_bytes(), &TrustedSigner::Key(key.public()), 0)?;
-    Ok(bundle)
-}
-
-fn made(model: &str, mut files: Vec<(&str, Digest)>, key: &SigningKey) -> String {
+/// The bundle of a model with this name and these files.
+pub fn make(model: &str, mut files: Vec<(&str, Digest)>, key: &SigningKey) -> String {
     files.sort();
     let digests: Vec<u8> = files.iter().flat_map(|(_, digest)| *digest.as_bytes()).collect();
     let resource =
