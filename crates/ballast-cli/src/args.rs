@@ -179,7 +179,7 @@ pub struct Heal {
 pub struct Verify {
     #[command(flatten)]
     pub place: Place,
-    /// The tree to verify [default: the cache, else the baked layer]
+    /// The tree to verify, or the folder of a signed model [default: the cache, else the baked layer]
     pub dir: Option<PathBuf>,
     #[cfg(feature = "full")]
     #[command(flatten)]

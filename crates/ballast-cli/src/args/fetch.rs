@@ -61,7 +61,7 @@ pub struct Pin {
 
 #[derive(Debug, Args)]
 pub struct Adopt {
-    /// The cache: a folder of DeepFace, a cache of Hugging Face, or any folder of weights
+    /// The cache: a folder of DeepFace, a cache of Hugging Face, any folder of weights, or of a signed model
     pub dir: PathBuf,
     /// The lock file [default: /etc/ballast/weights.lock, else ./weights.lock]
     #[arg(long, value_name = "FILE", env = "BALLAST_LOCK")]
@@ -80,7 +80,7 @@ pub struct Sign {
     /// The private key that signs: ECDSA with P-256, P-384 or P-521, without a password, mode 0600
     #[arg(long, value_name = "PEM")]
     pub private_key: PathBuf,
-    /// The bundle that is written
+    /// The bundle that is written; it replaces an older bundle and no other file
     pub bundle: PathBuf,
 }
 
@@ -93,7 +93,7 @@ pub struct SignedModel {
     /// The public key that must have signed BUNDLE: ECDSA with P-256, P-384 or P-521
     #[arg(long, value_name = "PEM", requires = "signed", group = "signer")]
     pub key: Option<PathBuf>,
-    /// Certificates of which one must have issued that of BUNDLE's signer
+    /// Certificates of authorities, of which one must have issued that of BUNDLE's signer, whoever that is
     #[arg(long, value_name = "PEM", requires = "signed", group = "signer")]
     pub certificate_chain: Option<PathBuf>,
 }

@@ -30,17 +30,34 @@ pub fn adopt(args: &Adopt, bundle: &Path) -> Result<(), Failure> {
     let mut book = LockFileEditor::open(args.lock.as_deref(), Some(&root))?;
     let examined = oms::examine(&dir, &[bundle, book.path()], &believed.manifest);
     signed::verdict(&dir, &examined)?;
-    let group = group_of(&dir, &book.root().unwrap_or(root))?;
+    let group = group_of(&dir, &written_root(&book, args.store.as_deref(), root)?)?;
     enter(&mut book, &group, &believed, &examined)?;
     book.save()?;
     print::answer(&text(&book, &group, &believed, &examined));
     Ok(())
 }
 
-/// The folder's path below the store's root; empty if it is the root, or lies elsewhere.
+/// The root of the lock file, which `--store` may not contradict.
+fn written_root(book: &LockFileEditor, store: Option<&Path>, begun: PathBuf) -> Result<PathBuf, Failure> {
+    let Some(written) = book.root() else { return Ok(begun) };
+    let real = |path: &Path| std::fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+    if store.is_none() || real(&begun) == real(&written) {
+        return Ok(written);
+    }
+    let lock = book.path().display();
+    let what = format!("--store is {}, and {lock} has another\n  path = {:?}", begun.display(), written.display());
+    Err(Failure::new(Exit::Usage, what).hint("leave out --store, or name another --lock"))
+}
+
+/// The folder's path below the store's root; empty if it is the root, or stands for a root that is not on this machine.
 fn group_of(dir: &Path, root: &Path) -> Result<String, Failure> {
-    let root = std::fs::canonicalize(root).unwrap_or_else(|_| root.to_owned());
-    let below = dir.strip_prefix(root).unwrap_or(Path::new(""));
+    let below = match std::fs::canonicalize(root) {
+        Ok(real) => dir.strip_prefix(real).map_err(|_| {
+            Failure::new(Exit::Usage, format!("{} lies outside the store's root {}", dir.display(), root.display()))
+                .hint("move the folder below the root, or name another --lock")
+        })?,
+        Err(_) => Path::new(""),
+    };
     let text = below.to_str().ok_or_else(|| Failure::new(Exit::Usage, "the folder's name is not UTF-8"))?;
     Ok(text.to_owned())
 }

@@ -1,11 +1,12 @@
 //! `verify --signed`: a folder against the bundle of a signed model. No lock file is read.
 
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde::Serialize;
 
-use crate::args::{SignedModel, Verify};
+use crate::args::{Place, SignedModel, Verify};
 use crate::exit::{Exit, Failure};
 use crate::oms::{self, BadModel, Examined, Names, Reason, Roots, Signed, SignerKey, TrustedSigner};
 use crate::print::{self, EACH};
@@ -52,6 +53,7 @@ pub fn verify(args: &Verify, bundle: &Path) -> Result<(), Failure> {
         return Err(Failure::new(Exit::Usage, "--signed needs the folder of the model")
             .hint("`ballast verify --signed BUNDLE --key PEM DIR`"));
     };
+    check_options(&args.place)?;
     let signed = read(&args.signed, bundle)?;
     let examined = oms::examine(dir, &[bundle], &signed.manifest);
     if args.json {
@@ -60,6 +62,24 @@ pub fn verify(args: &Verify, bundle: &Path) -> Result<(), Failure> {
         print::answer(&text(dir, &signed, &examined, args.long));
     }
     verdict(dir, &examined)
+}
+
+/// Fails for an option that has no effect here. The environment's values, which a container may have, are passed over.
+fn check_options(place: &Place) -> Result<(), Failure> {
+    let text = |path: &Option<PathBuf>| path.as_ref().map(|path| path.clone().into_os_string());
+    let options = [
+        ("--lock", "BALLAST_LOCK", text(&place.file.lock)),
+        ("--require-signature", "BALLAST_REQUIRE_SIGNATURE", place.file.require_signature.clone().map(Into::into)),
+        ("--serial-file", "BALLAST_SERIAL_FILE", text(&place.file.serial_file)),
+        ("--store", "BALLAST_STORE", text(&place.store)),
+        ("--baked", "BALLAST_BAKED", text(&place.baked)),
+    ];
+    let is_named =
+        |(_, variable, value): &(&str, &str, Option<OsString>)| value.is_some() && *value != std::env::var_os(variable);
+    options.into_iter().find(is_named).map_or(Ok(()), |(option, ..)| {
+        Err(Failure::new(Exit::Usage, format!("{option} has no effect with --signed, which reads no lock file"))
+            .hint(format!("leave out {option}; without --signed, `verify` reads the lock file")))
+    })
 }
 
 /// Fails if a folder differs from its manifest.
