@@ -146,10 +146,17 @@ impl Record {
         let lock = &setting.lock;
         let alone = lock.weights.iter().filter(|weight| weight.group.is_none());
         let alone = alone.map(|weight| (weight.sha256, weight.path.as_str(), weight.need));
-        let groups = lock.groups.iter().map(|group| (group.sha256, group.name(), group.need));
-        let expected = alone.chain(groups).map(|(digest, path, need)| (digest.to_string(), path, need));
-        let why = difference(found, expected)?;
-        Some(format!("{} differ{why}", place()))
+        let of_lock = lock.groups.iter().map(|group| (group.sha256, group.name(), group.need));
+        let expected = alone.chain(of_lock).map(|(digest, path, need)| (digest.to_string(), path, need));
+        if let Some(why) = difference(found, expected) {
+            return Some(format!("{} differ{why}", place()));
+        }
+        let signers = self.written.groups.iter().zip(&lock.groups);
+        let mut signers = signers.map(|(line, group)| (&line.path, line.signed_by.clone(), groups::signed_by(group)));
+        let (path, found, expected) = signers.find(|(_, found, expected)| found != expected)?;
+        let words = |signer: Option<String>| signer.unwrap_or_else(|| "none".into());
+        let (found, expected) = (words(found), words(expected));
+        Some(format!("{} differ in the signer of {path}\n  lock file {expected}\n  boot      {found}", place()))
     }
 
     /// The first required weight whose file changed since this boot verified it; `None` if no file changed.

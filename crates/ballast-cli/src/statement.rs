@@ -32,7 +32,8 @@ pub struct Verified<'a> {
 }
 
 impl Verified<'_> {
-    /// The signed models of which every file was verified.
+    /// The signed models of which every file was verified. Who signed them is what the lock file records; a boot verifies
+    /// no bundle.
     fn models(&self) -> impl Iterator<Item = (&str, &Provenance)> {
         let whole = |(at, group): &(usize, &Group)| {
             let files = self.weights.iter().filter(|stated| stated.weight.group.is_some_and(|of| of as usize == *at));
@@ -170,7 +171,7 @@ mod tests {
     fn each_form_has_these_bytes() {
         let pin = "3f76b5117a9ca574d536af8199e6720089eb4ad3dc7e93534496d88265de864f";
         let line = format!("{pin} 9 w.bin\n");
-        let lines = Digest::of(line.as_bytes());
+        let lines = Provenance::files_of("signed", &Digest::of(line.as_bytes()));
         let lock = format!(
             "version = 1\nserial = 7\n[store]\npath = \"/srv/models\"\n[[weight]]\npath = \"m/a \\\"b\\\".h5\"\nsha256 = \"{pin}\"\nlicense = \"MIT\"\n[[group]]\npath = \"signed\"\nfiles = \"\"\"\n{line}\"\"\"\nsigned = \"key {pin} {pin} {lines}\"\n"
         );
@@ -194,7 +195,7 @@ mod tests {
     fn a_signed_model_is_stated_only_if_each_of_its_files_was_verified() {
         let pin = "3f76b5117a9ca574d536af8199e6720089eb4ad3dc7e93534496d88265de864f";
         let text = format!("{pin} 9 a\n{pin} 9 b\n");
-        let lines = Digest::of(text.as_bytes());
+        let lines = Provenance::files_of(".", &Digest::of(text.as_bytes()));
         let lock = format!(
             "version = 1\n[store]\npath = \"/srv/models\"\n[[group]]\nfiles = \"\"\"\n{text}\"\"\"\nsigned = \"key {pin} {pin} {lines}\"\n"
         );

@@ -252,7 +252,9 @@ impl LockFileEditor {
             table["files"] = value(lines);
         }
         if let Some(signed) = group.signed {
-            let signed = Provenance::new(signed.method, signed.signer, signed.bundle, lines_sha256);
+            let path = if group.dir.is_empty() { "." } else { group.dir };
+            let files = Provenance::files_of(path, &lines_sha256);
+            let signed = Provenance::new(signed.method, signed.signer, signed.bundle, files);
             table["signed"] = value(signed.to_string());
         }
         tables.push(table);

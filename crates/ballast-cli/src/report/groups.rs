@@ -26,12 +26,17 @@ pub fn lines(lock: &Lock, weights: &[WeightLine]) -> Vec<GroupLine> {
             kept: count(WeightLine::is_kept),
             protection: first.filter(|first| files.iter().all(|line| line.protection == Some(*first))),
             stamp: stamps.map(|all| stamp(all.into_iter())),
-            signed_by: group.signed.as_ref().map(|signed| format!("{} {}", signed.method, signed.signer)),
+            signed_by: signed_by(group),
             bundle_sha256: group.signed.as_ref().map(|signed| signed.bundle.to_string()),
             ms: files.iter().map(|line| line.ms).sum(),
         }
     };
     lock.groups.iter().map(line).collect()
+}
+
+/// The method and the signer of a signed model.
+pub fn signed_by(group: &Group) -> Option<String> {
+    group.signed.as_ref().map(|signed| format!("{} {}", signed.method, signed.signer))
 }
 
 fn stamp(files: impl Iterator<Item = FileStamp>) -> String {

@@ -52,6 +52,9 @@ pub struct WrittenWeight {
     /// Of a group: what changes with each of its files.
     #[serde(default)]
     pub stamp: Option<String>,
+    /// Of a group: the method and the signer of its signed model.
+    #[serde(default)]
+    pub signed_by: Option<String>,
     /// How well it was protected.
     #[cfg(feature = "full")]
     #[serde(rename = "firmness", alias = "protection", default)]

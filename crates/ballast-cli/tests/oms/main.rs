@@ -115,7 +115,7 @@ type Attempt = fn(&Model) -> Output;
 
 #[test]
 fn each_wrong_bundle_signer_or_folder_has_its_own_error_and_exit_code() {
-    let rows: [(&str, i32, &str, Attempt); 13] = [
+    let rows: [(&str, i32, &str, Attempt); 16] = [
         ("another key", 40, "wrong-key", |model| model.verify("secp384r1.json", "secp256r1.pub")),
         ("an expired certificate", 40, "certificate-expired", |model| {
             model.ballast(&[
@@ -171,6 +171,19 @@ fn each_wrong_bundle_signer_or_folder_has_its_own_error_and_exit_code() {
             model.verify("huge.json", "secp384r1.pub")
         }),
         ("a missing bundle", 2, "bundle-unreadable", |model| model.verify("absent.json", "secp384r1.pub")),
+        ("a lock file", 2, "--lock has no effect", |model| {
+            model.ballast(&["verify", "--signed", "x", "--key", "secp384r1.pub", "--lock", "weights.lock", "model"])
+        }),
+        ("another store than the lock file's", 2, "--store is", |model| {
+            let by = ["adopt", "--lock", "l.lock", "--signed", "secp384r1.json", "--key", "secp384r1.pub", "model"];
+            assert!(model.ballast(&by).status.success());
+            model.ballast(&[&by[..], &["--store", "elsewhere"]].concat())
+        }),
+        ("a folder outside the root", 2, "outside the store's root", |model| {
+            model.put("store/x", b"x");
+            let by = ["--lock", "l.lock", "--signed", "secp384r1.json", "--key", "secp384r1.pub", "--store", "store"];
+            model.ballast(&[&["adopt"], &by[..], &["model"]].concat())
+        }),
         ("no signer", 2, "--key <PEM>", |model| model.ballast(&["verify", "--signed", "secp384r1.json", "model"])),
     ];
     let mut wrong = Vec::new();
@@ -197,7 +210,7 @@ fn a_signed_model_becomes_a_group_with_its_provenance_which_verifies_and_is_sign
         "files = \"\"\"\n{lines}\"\"\"\nsigned = \"key {} {} {}\"\n",
         sha256("secp521r1.pub"),
         sha256("secp521r1.json"),
-        pin_of(lines.as_bytes()),
+        pin_of(format!(". {}", pin_of(lines.as_bytes())).as_bytes()),
     );
     let lock = fs::read_to_string(model.path("weights.lock")).unwrap();
     assert!(lock.ends_with(&expected), "{lock}");
@@ -237,7 +250,7 @@ fn a_signed_model_becomes_a_group_with_its_provenance_which_verifies_and_is_sign
         ("another name of the lock file", "weights.lock", "p256.key", "hard.sig", 2, "the lock file or the key"),
         ("the key", "weights.lock", "p256.key", "p256.key", 2, "the lock file or the key"),
         ("a path that no manifest covers", "ignored.lock", "p256.key", "new.sig", 2, "resource-name"),
-        ("a key of another kind", "weights.lock", "other.key", "new.sig", 2, "openssl ecparam"),
+        ("a key of another kind", "weights.lock", "other.key", "new.sig", 2, "private-key-unreadable"),
     ];
     let mut wrong = Vec::new();
     for (what, lock, key, target, code, said) in rows {
@@ -265,8 +278,8 @@ fn a_group_that_only_claims_this_bundle_is_not_the_same_again() {
     let lines = good.split("\"\"\"\n").nth(1).unwrap().to_owned();
     let right = pin_of(&fs::read(model.path("model/f0.bin")).unwrap());
     let forged = lines.replace(&right, &pin_of(b"forged"));
-    let with_lines =
-        |other: &str| good.replace(&lines, other).replace(&pin_of(lines.as_bytes()), &pin_of(other.as_bytes()));
+    let files_of = |lines: &str| pin_of(format!(". {}", pin_of(lines.as_bytes())).as_bytes());
+    let with_lines = |other: &str| good.replace(&lines, other).replace(&files_of(&lines), &files_of(other));
     let sha256 = |name: &str| pin_of(&fs::read(model.path(name)).unwrap());
     let signed = good.find("signed = ").map(|at| good[at..].trim_end().to_owned()).unwrap();
     let rows = [

@@ -171,10 +171,11 @@ impl Group {
             }
             _ => return Err(wrong("expected either `files`, or `list` with `list_sha256`".into())),
         }
-        if let Some(signed) = self.signed.as_ref().filter(|signed| signed.files != self.sha256) {
-            let (expected, found) = (signed.files, self.sha256);
+        let found = Provenance::files_of(&name, &self.sha256);
+        if let Some(signed) = self.signed.as_ref().filter(|signed| signed.files != found) {
+            let expected = signed.files;
             return Err(wrong(format!(
-                "its lines are not those that were adopted from the signed model: remove `signed`, or adopt again\n  expected {expected}\n  found    {found}"
+                "its path or lines are not those that were adopted from the signed model: remove this group and adopt again, or remove `signed`\n  expected {expected}\n  found    {found}"
             )));
         }
         self.members = first..weights.len();

@@ -95,7 +95,7 @@ fn a_list_with_one_file_too_many_is_refused() {
 #[test]
 fn the_provenance_of_a_group_counts_only_for_the_lines_that_were_adopted() {
     let lines = format!("{PIN} 9 w.bin\n");
-    let files = Digest::of(lines.as_bytes());
+    let files = Provenance::files_of("m", &Digest::of(lines.as_bytes()));
     let signed = |text: &str| inline(&lines) + "signed = \"" + text + "\"\n";
     let good = format!("key {PIN} {PIN} {files}");
     let lock = Lock::parse(&signed(&good)).unwrap();
@@ -103,6 +103,11 @@ fn the_provenance_of_a_group_counts_only_for_the_lines_that_were_adopted() {
     assert_eq!(found, Some((PIN.to_owned(), good.clone())));
     let rows = [
         ("other lines", signed(&good).replace("w.bin", "v.bin"), "are not those that were adopted"),
+        (
+            "another path",
+            signed(&good).replace("path = \"m\"", "path = \"d\""),
+            "remove this group and adopt again, or remove `signed`",
+        ),
         ("another method", signed(&good.replace("key", "mail")), "expected METHOD SIGNER BUNDLE FILES"),
         ("no signer", signed(&format!("key {PIN} {files}")), "expected METHOD SIGNER BUNDLE FILES"),
         ("a word too many", signed(&(good.clone() + " x")), "expected METHOD SIGNER BUNDLE FILES"),

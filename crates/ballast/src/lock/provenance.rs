@@ -16,7 +16,7 @@ pub struct Provenance {
     pub signer: Digest,
     /// The SHA-256 of the signed bundle.
     pub bundle: Digest,
-    /// The SHA-256 of the group's lines when they were adopted.
+    /// The SHA-256 of the group's path and lines when they were adopted ([`Provenance::files_of`]).
     pub files: Digest,
 }
 
@@ -25,6 +25,15 @@ impl Provenance {
     #[must_use]
     pub fn new(method: &str, signer: Digest, bundle: Digest, files: Digest) -> Self {
         Self { method: method.to_owned(), signer, bundle, files }
+    }
+}
+
+impl Provenance {
+    /// The digest that binds a signer to a group: the SHA-256 of the group's path (`.` for the root), a space, and the
+    /// SHA-256 of its lines.
+    #[must_use]
+    pub fn files_of(path: &str, lines: &Digest) -> Digest {
+        Digest::of(format!("{path} {lines}").as_bytes())
     }
 }
 
