@@ -81,6 +81,11 @@ fn a_key_that_may_not_sign_signs_no_model() {
         ),
     ];
     let found = |change| reason(roots.key_of(&signer(&issuer, change), NOW));
+    let other = KeyPair::generate_for(&rcgen::PKCS_ED25519).unwrap();
+    let other = vec![params("other").signed_by(&other, &issuer).unwrap().der().to_vec()];
+    assert_eq!(reason(roots.key_of(&other, NOW)), Some(Reason::SignerAlgorithm));
+    assert_eq!(reason(roots.key_of(&[vec![1, 2]], NOW)), Some(Reason::CertificateUnreadable));
+    assert_eq!(reason(roots.key_of(&[], NOW)), Some(Reason::CertificateRefused));
     let wrong: Vec<_> = rows.iter().filter(|(_, change, expected)| found(*change) != *expected).collect();
     assert!(wrong.is_empty(), "{:?}", wrong.iter().map(|(what, ..)| what).collect::<Vec<_>>());
 }

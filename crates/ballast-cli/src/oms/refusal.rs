@@ -4,123 +4,89 @@ use std::fmt;
 
 use crate::exit::{Exit, Failure};
 
-/// Why something is refused.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Reason {
+/// Declares each reason once, with its name for programs.
+macro_rules! reasons {
+    ($($reason:ident = $name:literal,)*) => {
+        /// Why something is refused.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+        pub enum Reason {
+            $($reason,)*
+        }
+
+        impl Reason {
+            /// Every reason.
+            #[cfg(test)]
+            pub const ALL: &[Self] = &[$(Self::$reason,)*];
+
+            /// Its name, for programs.
+            pub fn name(self) -> &'static str {
+                match self {
+                    $(Self::$reason => $name,)*
+                }
+            }
+        }
+    };
+}
+
+reasons! {
     // The signer that the user trusts.
-    KeyUnreadable,
-    KeyAlgorithm,
-    ChainUnreadable,
-    ChainNoAuthority,
-    PrivateKeyUnreadable,
+    KeyUnreadable = "key-unreadable",
+    KeyAlgorithm = "key-algorithm",
+    ChainUnreadable = "chain-unreadable",
+    ChainNoAuthority = "chain-no-authority",
+    PrivateKeyUnreadable = "private-key-unreadable",
     // The bundle.
-    BundleUnreadable,
-    BundleTooLarge,
-    BundleJson,
-    DuplicateKey,
-    BundleShape,
-    MediaType,
-    Method,
-    OtherMethod,
-    PayloadType,
-    Base64,
+    BundleUnreadable = "bundle-unreadable",
+    BundleTooLarge = "bundle-too-large",
+    BundleJson = "bundle-json",
+    DuplicateKey = "duplicate-key",
+    BundleShape = "bundle-shape",
+    MediaType = "media-type",
+    Method = "method",
+    OtherMethod = "other-method",
+    PayloadType = "payload-type",
+    Base64 = "base64",
     // Who signed it.
-    WrongKey,
-    SignatureWrong,
-    SignerAlgorithm,
-    CertificateUnreadable,
-    CertificateExpired,
-    CertificateNotYetValid,
-    CertificateForeign,
-    CertificateUsage,
-    CertificateAuthority,
-    CertificateRefused,
+    WrongKey = "wrong-key",
+    SignatureWrong = "signature-wrong",
+    SignerAlgorithm = "signer-algorithm",
+    CertificateUnreadable = "certificate-unreadable",
+    CertificateExpired = "certificate-expired",
+    CertificateNotYetValid = "certificate-not-yet-valid",
+    CertificateForeign = "certificate-foreign",
+    CertificateUsage = "certificate-usage",
+    CertificateAuthority = "certificate-authority",
+    CertificateRefused = "certificate-refused",
     // What it says.
-    StatementJson,
-    StatementType,
-    PredicateType,
-    Subject,
-    RootDigest,
-    NoResources,
-    TooManyResources,
-    ResourceName,
-    ResourceTwice,
-    HashType,
-    ResourceAlgorithm,
-    DigestLength,
-    ShardSize,
-    Shards,
-    IgnoredPath,
+    StatementJson = "statement-json",
+    StatementType = "statement-type",
+    PredicateType = "predicate-type",
+    Subject = "subject",
+    RootDigest = "root-digest",
+    NoResources = "no-resources",
+    TooManyResources = "too-many-resources",
+    ResourceName = "resource-name",
+    ResourceTwice = "resource-twice",
+    HashType = "hash-type",
+    ResourceAlgorithm = "resource-algorithm",
+    DigestLength = "digest-length",
+    ShardSize = "shard-size",
+    Shards = "shards",
+    IgnoredPath = "ignored-path",
     // The folder.
-    FolderUnreadable,
-    FolderTooLarge,
-    FileMissing,
-    FileRenamed,
-    FileLength,
-    FileChanged,
-    ShardChanged,
-    Symlink,
-    NotUtf8,
-    FileUnsigned,
+    FolderUnreadable = "folder-unreadable",
+    FolderTooLarge = "folder-too-large",
+    FileMissing = "file-missing",
+    FileRenamed = "file-renamed",
+    FileLength = "file-length",
+    FileChanged = "file-changed",
+    ShardChanged = "shard-changed",
+    Symlink = "symlink",
+    NotUtf8 = "not-utf8",
+    FileUnsigned = "file-unsigned",
 }
 
 impl Reason {
-    /// Its name, for programs.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::KeyUnreadable => "key-unreadable",
-            Self::KeyAlgorithm => "key-algorithm",
-            Self::ChainUnreadable => "chain-unreadable",
-            Self::ChainNoAuthority => "chain-no-authority",
-            Self::PrivateKeyUnreadable => "private-key-unreadable",
-            Self::BundleUnreadable => "bundle-unreadable",
-            Self::BundleTooLarge => "bundle-too-large",
-            Self::BundleJson => "bundle-json",
-            Self::DuplicateKey => "duplicate-key",
-            Self::BundleShape => "bundle-shape",
-            Self::MediaType => "media-type",
-            Self::Method => "method",
-            Self::OtherMethod => "other-method",
-            Self::PayloadType => "payload-type",
-            Self::Base64 => "base64",
-            Self::WrongKey => "wrong-key",
-            Self::SignatureWrong => "signature-wrong",
-            Self::SignerAlgorithm => "signer-algorithm",
-            Self::CertificateUnreadable => "certificate-unreadable",
-            Self::CertificateExpired => "certificate-expired",
-            Self::CertificateNotYetValid => "certificate-not-yet-valid",
-            Self::CertificateForeign => "certificate-foreign",
-            Self::CertificateUsage => "certificate-usage",
-            Self::CertificateAuthority => "certificate-authority",
-            Self::CertificateRefused => "certificate-refused",
-            Self::StatementJson => "statement-json",
-            Self::StatementType => "statement-type",
-            Self::PredicateType => "predicate-type",
-            Self::Subject => "subject",
-            Self::RootDigest => "root-digest",
-            Self::NoResources => "no-resources",
-            Self::TooManyResources => "too-many-resources",
-            Self::ResourceName => "resource-name",
-            Self::ResourceTwice => "resource-twice",
-            Self::HashType => "hash-type",
-            Self::ResourceAlgorithm => "resource-algorithm",
-            Self::DigestLength => "digest-length",
-            Self::ShardSize => "shard-size",
-            Self::Shards => "shards",
-            Self::IgnoredPath => "ignored-path",
-            Self::FolderUnreadable => "folder-unreadable",
-            Self::FolderTooLarge => "folder-too-large",
-            Self::FileMissing => "file-missing",
-            Self::FileRenamed => "file-renamed",
-            Self::FileLength => "file-length",
-            Self::FileChanged => "file-changed",
-            Self::ShardChanged => "shard-changed",
-            Self::Symlink => "symlink",
-            Self::NotUtf8 => "not-utf8",
-            Self::FileUnsigned => "file-unsigned",
-        }
-    }
-
     /// The exit code of a command that it ends.
     fn exit(self) -> Exit {
         match self {

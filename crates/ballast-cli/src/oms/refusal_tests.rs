@@ -1,8 +1,11 @@
 //! Every reason to refuse a bundle, its signer or a folder: each has a test that leads to it, and a name of its own.
+use std::ffi::OsStr;
 use std::fs;
+use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::symlink;
 use std::path::Path;
 
+use ballast::bounds::LISTED;
 use serde_json::{Value, json};
 
 use super::made_tests::{NOW, bundle, hex, key, pem, reason, root, signed, statement, trust, write};
@@ -143,6 +146,14 @@ fn every_wrong_resource_is_refused_for_its_own_reason() {
     };
     let name = |name: &'static str| of_resources(move |predicate| predicate["resources"][0]["name"] = name.into());
     expect(&[
+        (
+            "too many files",
+            of_resources(|it| {
+                it["resources"] =
+                    (0..=LISTED).map(|at| json!({"name": at.to_string(), "digest": "", "algorithm": ""})).collect();
+            }),
+            Some(Reason::TooManyResources),
+        ),
         ("no files", of_resources(|it| it["resources"] = json!([])), Some(Reason::NoResources)),
         (
             "a file twice",
@@ -184,6 +195,25 @@ fn every_wrong_resource_is_refused_for_its_own_reason() {
         ("a shard's odd number", shards(&["a:0:010"]), Some(Reason::ResourceName)),
         ("a shard without a range", shards(&["a"]), Some(Reason::ResourceName)),
     ]);
+}
+
+#[test]
+fn every_reason_has_a_row_of_a_test_and_a_name_of_its_own() {
+    let tests = [
+        include_str!("refusal_tests.rs"),
+        include_str!("chain_tests.rs"),
+        include_str!("tests.rs"),
+        include_str!("../../tests/oms/main.rs"),
+    ]
+    .concat();
+    let has_row = |reason: &&Reason| {
+        let ends = [")", ",", "]"].map(|end| format!("Reason::{reason:?}{end}"));
+        ends.iter().any(|text| tests.contains(text)) || tests.contains(&format!("\"{}\"", reason.name()))
+    };
+    let without: Vec<_> = Reason::ALL.iter().filter(|reason| !has_row(reason)).collect();
+    assert!(without.is_empty(), "no row leads to {without:?}");
+    let names: std::collections::BTreeSet<_> = Reason::ALL.iter().map(|reason| reason.name()).collect();
+    assert_eq!(names.len(), Reason::ALL.len());
 }
 
 /// A row's name, what was found, what was expected.
@@ -258,6 +288,16 @@ fn every_difference_of_a_folder_has_its_own_reason() {
             vec![Reason::Symlink, Reason::FolderUnreadable],
         ),
         ("a link beside them", of_folder(|dir| symlink("a.bin", dir.join("c.bin")).unwrap()), vec![Reason::Symlink]),
+        (
+            "a name that is not UTF-8",
+            of_folder(|dir| fs::write(dir.join(OsStr::from_bytes(b"\xff")), b"x").unwrap()),
+            vec![Reason::NotUtf8],
+        ),
+        (
+            "too many directories within each other",
+            of_folder(|dir| fs::create_dir_all(dir.join("d/".repeat(34))).unwrap()),
+            vec![Reason::FolderTooLarge],
+        ),
         (
             "a folder in place of a file",
             of_folder(|dir| {
