@@ -93,7 +93,7 @@ pub struct SignedModel {
     /// The public key that must have signed BUNDLE: ECDSA with P-256, P-384 or P-521
     #[arg(long, value_name = "PEM", requires = "signed", group = "signer")]
     pub key: Option<PathBuf>,
-    /// Certificates of authorities, of which one must have issued that of BUNDLE's signer, whoever that is
+    /// Certificates of authorities, of which one must have issued that of BUNDLE's signer; any subject counts
     #[arg(long, value_name = "PEM", requires = "signed", group = "signer")]
     pub certificate_chain: Option<PathBuf>,
 }
