@@ -28,9 +28,10 @@ pub struct LivenessResponse {
     confidence: f64,
     /// `capture` if the request used a capture, otherwise `passive`.
     challenge: &'static str,
-    /// Always true: a capture that does not count is `CAPTURE_REFUSED`.
+    /// Always true, as in the replaced service, also without a challenge. It proves nothing: `capture_id` counts.
     challenge_completed: bool,
-    /// The capture that the request used; null if it named none.
+    /// The capture that counted for this request; null if the request named none, so that nobody had to follow
+    /// prompts. A capture that does not count is `CAPTURE_REFUSED`.
     capture_id: Option<String>,
     #[serde(flatten)]
     verdict: LivenessVerdict,

@@ -554,7 +554,8 @@ class LivenessInspection(_LivenessInspectionOptional):
 
 
 class _LivenessResponseOptional(LivenessVerdict, total=False):
-    # The capture that the request used; null if it named none.
+    # The capture that counted for this request; null if the request named none, so that nobody had to follow
+    # prompts. A capture that does not count is `CAPTURE_REFUSED`.
     capture_id: str | None
     # Why the verdict is `indeterminate`.
     doubt: str | None
@@ -565,7 +566,8 @@ class LivenessResponse(_LivenessResponseOptional):
 
     # `capture` if the request used a capture, otherwise `passive`.
     challenge: str
-    # Always true: a capture that does not count is `CAPTURE_REFUSED`.
+    # Always true, as in the replaced service, also without a challenge. It proves nothing: `capture_id`
+    # counts.
     challenge_completed: bool
     # The live probability, or 1 minus it if that is larger.
     confidence: float

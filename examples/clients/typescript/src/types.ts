@@ -420,11 +420,11 @@ export interface LivenessInspection extends LivenessVerdict {
 
 /** The judgement of liveness. */
 export interface LivenessResponse extends LivenessVerdict {
-  /** The capture that the request used; null if it named none. */
+  /** The capture that counted for this request; null if the request named none, so that nobody had to follow prompts. A capture that does not count is `CAPTURE_REFUSED`. */
   capture_id?: string | null;
   /** `capture` if the request used a capture, otherwise `passive`. */
   challenge: string;
-  /** Always true: a capture that does not count is `CAPTURE_REFUSED`. */
+  /** Always true, as in the replaced service, also without a challenge. It proves nothing: `capture_id` counts. */
   challenge_completed: boolean;
   /** The live probability, or 1 minus it if that is larger. */
   confidence: number;
