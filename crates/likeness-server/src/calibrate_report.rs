@@ -1,5 +1,6 @@
 //! The report of `likeness calibrate`, as JSON or as text. Touches nothing.
 
+use likeness::calibration::person_pairs_needed;
 use serde::Serialize;
 
 use crate::calibration::{Chosen, GroupRates, Measurement};
@@ -13,7 +14,7 @@ pub struct Claim {
     pub fmr: f64,
     /// How many persons the claim of this rate needs, with each pair of them compared.
     pub persons_needed: u64,
-    /// The threshold; null if the collection is too small for the rate.
+    /// The threshold; null if the collection is too small for the rate, or no distance keeps it.
     pub threshold: Option<f64>,
     /// The FNMR at this threshold.
     pub fnmr: Option<ErrorRateResponse>,
@@ -40,7 +41,7 @@ pub struct CalibrateReport {
     pub measured: Measurement,
     /// What usual rates need and give.
     pub claims: Vec<Claim>,
-    /// The threshold for the claimed rate; null if the collection is too small.
+    /// The threshold for the claimed rate; null if the collection is too small, or no distance keeps the rate.
     pub chosen: Option<Chosen>,
     /// The photographs that gave no embedding.
     pub refused: Vec<RefusedPhotograph>,
@@ -69,14 +70,24 @@ impl CalibrateReport {
         text += &self.plot;
         text += "claimed FMR  persons needed  threshold  FNMR\n";
         for Claim { fmr, persons_needed, threshold, fnmr } in &self.claims {
-            let threshold = threshold.map_or("too few".into(), |threshold| threshold.to_string());
+            let enough = *person_pairs as u64 >= person_pairs_needed(*fmr);
+            let lacking = if enough { "none" } else { "too few" };
+            let threshold = threshold.map_or(lacking.into(), |threshold| threshold.to_string());
             let fnmr = fnmr.map(|rate| rate.line()).unwrap_or_default();
             let line = format!("{:11}  {persons_needed:14}  {threshold:9}  {fnmr}", brief(*fmr));
             text += &format!("{}\n", line.trim_end());
+            if lacking == "none" && threshold == lacking {
+                text += &format!("  {}\n", no_distance(*fmr));
+            }
         }
         text += &self.chosen.as_ref().map(chosen).unwrap_or_default();
         text + &self.written.as_ref().map(written).unwrap_or_default()
     }
+}
+
+/// Says that the persons suffice, but that the upper limit of the FMR is above this rate at each distance.
+pub fn no_distance(rate: f64) -> String {
+    format!("no distance keeps a false match rate of at most {}, although the persons suffice", brief(rate))
 }
 
 fn chosen(Chosen { claimed_fmr, threshold, fmr, fnmr, groups }: &Chosen) -> String {

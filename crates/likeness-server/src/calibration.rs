@@ -8,7 +8,8 @@
 use std::path::Path;
 
 use ballast::foreign;
-use likeness::policy::{Calibrated, Rate, Threshold};
+use likeness::examine::Options;
+use likeness::policy::{Calibrated, FaceRule, FaceSearch, Policy, Rate, Threshold};
 use likeness::space::SpaceId;
 use ring::digest::{SHA256, digest};
 use serde::{Deserialize, Serialize};
@@ -17,12 +18,12 @@ use crate::clock::{of_rfc3339, rfc3339};
 use crate::handler::response::ErrorRateResponse;
 use crate::hex::unhex;
 use crate::jws::verified;
-use crate::record::Program;
+use crate::record::{Program, mode};
 
 /// The `typ` of a signed calibration.
 pub const KIND: &str = "likeness-calibration+jws";
 /// The version of the layout.
-pub const VERSION: u32 = 1;
+pub const VERSION: u32 = 2;
 /// The largest size of the file, in bytes.
 const LONGEST: u64 = 4 << 20;
 /// How far the clock of the machine that made the file may be ahead, in seconds.
@@ -52,6 +53,8 @@ pub struct Calibration {
 pub struct Measurement {
     /// The embedding space of the distances.
     pub contract_id: String,
+    /// How photographs were searched for faces.
+    pub detection: CalibratedDetection,
     /// The number of persons with a photograph that was compared.
     pub persons: usize,
     /// The number of photographs that were compared.
@@ -74,6 +77,31 @@ pub struct Measurement {
     pub seed: u64,
     /// The rate at which FMR and FNMR are equal.
     pub eer: ErrorRateResponse,
+}
+
+/// How photographs were searched for faces, and which face counted.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct CalibratedDetection {
+    /// `auto`, `exact`, or `fast` and the longer side.
+    pub mode: String,
+    /// Whether the largest of several faces counted, even beside a rival.
+    pub largest: bool,
+    /// The detector's score that a face needed.
+    pub centerface_threshold: f32,
+}
+
+impl From<FaceSearch> for CalibratedDetection {
+    fn from(search: FaceSearch) -> Self {
+        Self { mode: search.mode(), largest: search.largest, centerface_threshold: search.score }
+    }
+}
+
+impl CalibratedDetection {
+    fn search(&self) -> Result<FaceSearch, String> {
+        let mode = mode(&self.mode).ok_or_else(|| format!("no mode of detection: {:?}", self.mode))?;
+        let rule = FaceRule { score: self.centerface_threshold, ..Policy::default().face };
+        Ok(Options { mode, largest: self.largest, ..Options::default() }.search(&rule))
+    }
 }
 
 /// A number of comparisons.
@@ -147,7 +175,8 @@ fn read(jws: &str, public_key: &str, now: i64) -> Result<Threshold, String> {
     if !ordered || !(-1.0..=2.0).contains(&chosen.threshold) {
         return Err(format!("no threshold and rate: {}, {low} to {value} to {high}", chosen.threshold));
     }
-    let by = Calibrated { fmr: Rate { value, low, high }, space: SpaceId::from_bytes(space), id: id(jws) };
+    let (space, search) = (SpaceId::from_bytes(space), measured.detection.search()?);
+    let by = Calibrated { fmr: Rate { value, low, high }, space, search, id: id(jws) };
     Ok(Threshold::calibrated(chosen.threshold, by))
 }
 
@@ -177,6 +206,7 @@ mod tests {
             program: Program { version: "1".into(), commit: "c".into(), kernels: "portable".into() },
             measured: Measurement {
                 contract_id: "01".repeat(32),
+                detection: CalibratedDetection { mode: "fast 512".into(), largest: true, centerface_threshold: 0.4 },
                 persons: 300,
                 photographs: 900,
                 left_out: 1,
@@ -212,6 +242,8 @@ mod tests {
         let file = format!("{jws}\n");
         let threshold = read(&file, &signer.public_key, NOW).unwrap();
         assert_eq!((threshold.distance(), threshold.source().name()), (0.271_828, "calibrated"));
+        let search = FaceSearch { exact: false, side: Some(512), largest: true, score: 0.4 };
+        assert_eq!(threshold.calibration().map(|by| by.search), Some(search));
         assert_eq!(threshold.fmr(), Some(Rate { value: 0.0005, low: 0.00025, high: 0.001 }));
         let by = threshold.calibration().unwrap();
         assert_eq!((by.space, by.id), (SpaceId::from_bytes([1; 32]), id(&file)));
@@ -234,8 +266,8 @@ mod tests {
             ("cut", good[..good.len() - 9].to_owned(), "the signature is wrong"),
             ("empty", String::new(), "the signature is wrong"),
             ("a record", signer.sign("likeness-record+jws", &changed(|_| ())), "expected a calibration, found"),
-            ("no JSON", signer.sign(KIND, "threshold=0.3"), "not a calibration of version 1"),
-            ("a later version", with("/version", json!(2)), "expected a calibration of version 1, found 2"),
+            ("no JSON", signer.sign(KIND, "threshold=0.3"), "not a calibration of version 2"),
+            ("a later version", with("/version", json!(3)), "expected a calibration of version 2, found 3"),
             ("stale", with("/valid_until", json!(rfc3339(NOW))), "is stale"),
             ("of the future", with("/made_at", json!(rfc3339(NOW + 301))), "of the future"),
             ("no moment", with("/valid_until", json!("soon")), "no moment"),
@@ -243,7 +275,7 @@ mod tests {
             ("a rate above 1", with("/fmr/high", json!(1.5)), "no threshold and rate"),
             ("limits the wrong way", with("/fmr/low", json!(0.9)), "no threshold and rate"),
             ("no distance", with("/threshold", json!(3.0)), "no threshold and rate"),
-            ("no number", with("/threshold", Value::Null), "not a calibration of version 1"),
+            ("no number", with("/threshold", Value::Null), "not a calibration of version 2"),
         ];
         let read = |jws: &str| read(jws, &signer.public_key, NOW);
         let wrong: Vec<_> = table

@@ -132,7 +132,7 @@ impl FullExaminer {
     /// [`Unavailable`] names every model that is not loaded.
     pub fn new(models: &LoadedModels, policy: Policy, options: Options) -> Result<Self, Unavailable> {
         models.require(&Role::ALL)?;
-        models.calibrated(&policy)?;
+        models.calibrated(&policy, &options)?;
         let examiner = Examiner::new(models, policy, options)?;
         Ok(Self { examiner, spoof: models.spoof()?, encoder: models.encoder()? })
     }

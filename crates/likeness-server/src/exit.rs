@@ -33,7 +33,7 @@ pub enum Exit {
     Unhealthy = 26,
     /// The embedder is neither published nor accepted.
     UnknownEmbedder = 27,
-    /// The collection is too small for the claimed rate.
+    /// The collection is too small for the claimed rate, or no distance keeps it.
     TooFewPersons = 28,
     /// A spoof, or another person.
     Rejected = 30,

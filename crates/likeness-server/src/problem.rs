@@ -11,7 +11,7 @@ use likeness::examine::NoAnswer;
 use likeness::quality::Unfit;
 use serde_json::{Map, Value, json};
 
-use crate::models::{RoleState, State, Unavailable, key};
+use crate::models::{OtherCalibration, RoleState, State, Unavailable, key};
 
 /// The codes of `docs/service.md`, each with its status.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -300,7 +300,16 @@ impl From<Unavailable> for Problem {
                 let models: Vec<Value> = roles.iter().map(|role| json!(ModelFault::of(role))).collect();
                 Self::new(Code::ModelUnavailable, message).with("models", models)
             }
-            Unavailable::OtherCalibration(_) => {
+            Unavailable::OtherCalibration(OtherCalibration::Search(differences)) => {
+                let names: Vec<_> = differences.iter().map(|(name, ..)| *name).collect();
+                let message = format!(
+                    "the threshold was calibrated with another search for faces: another {}; the operator may \
+                     calibrate again, with `likeness calibrate`",
+                    names.join(", ")
+                );
+                Self::new(Code::CalibrationMismatch, message)
+            }
+            Unavailable::OtherCalibration(OtherCalibration::Space(_)) => {
                 let message = "the threshold was calibrated for other models than the loaded ones; the operator \
                     may calibrate again, with `likeness calibrate`";
                 Self::new(Code::CalibrationMismatch, message)

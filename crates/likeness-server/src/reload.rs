@@ -44,7 +44,7 @@ fn refused(why: &str) {
 fn reload(app: &App, args: &Serve, tls: Option<&Tls>) -> Result<bool, Failure> {
     let settings = Settings::read(args, &|name| std::env::var(name).ok())?;
     let renewed = tls.map(Tls::again).transpose()?;
-    app.models.now().calibrated(&settings.policy)?;
+    app.models.now().calibrated(&settings.policy, &app.options())?;
     if let Some(templates) = &app.templates {
         templates.store.reread_keys()?;
     }

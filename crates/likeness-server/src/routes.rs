@@ -1,6 +1,7 @@
 //! The table of routes: each route's name, networks, scope and largest body. Admission, health and
 //! `--require` read this table.
 
+use likeness::examine::Options;
 use likeness::policy::Policy;
 
 use crate::models::{LoadedModels, Role, Unavailable};
@@ -69,14 +70,14 @@ impl Route {
         self.judges() && *self != DEEPFACE_VERIFY
     }
 
-    /// Checks that the route can answer with these models and this policy.
+    /// Checks that the route can answer with these models, this policy and these options.
     ///
     /// # Errors
     /// Names what the route lacks.
-    pub fn can_answer(&self, models: &LoadedModels, policy: &Policy) -> Result<(), Unavailable> {
+    pub fn can_answer(&self, models: &LoadedModels, policy: &Policy, options: &Options) -> Result<(), Unavailable> {
         self.needs.met(models)?;
         // `/inspect` of one photograph needs no threshold.
-        if self.uses_threshold() && *self != INSPECT { models.calibrated(policy) } else { Ok(()) }
+        if self.uses_threshold() && *self != INSPECT { models.calibrated(policy, options) } else { Ok(()) }
     }
 
     /// Whether a response of this route and status is logged only at level debug, because it is frequent.

@@ -14,7 +14,7 @@ use crate::engine::{RunError, Scratch};
 use crate::find::{Detected, DetectionPlan, Finder, Mode};
 use crate::image::{self, Bgr, DecodeError};
 use crate::liveness::{self, Liveness};
-use crate::policy::Policy;
+use crate::policy::{FaceRule, FaceSearch, Policy};
 use crate::quality::{Quality, Unfit};
 use crate::spoof::SpoofPair;
 pub use crate::stage::{NoAnswer, Stage, Watch};
@@ -28,6 +28,15 @@ pub struct Options {
     pub mode: Mode,
     /// Whether the largest of several faces counts, even beside a rival.
     pub largest: bool,
+}
+
+impl Options {
+    /// The search for faces with these options and this rule, as a calibration names it.
+    #[must_use]
+    pub fn search(&self, rule: &FaceRule) -> FaceSearch {
+        let side = if let Mode::Fast { side } = self.mode { Some(side) } else { None };
+        FaceSearch { exact: self.mode == Mode::Exact, side, largest: self.largest, score: rule.score }
+    }
 }
 
 /// Decodes a photograph.

@@ -16,7 +16,7 @@
 
 mod threshold;
 
-pub use threshold::{Calibrated, Rate, Threshold, ThresholdSource};
+pub use threshold::{Calibrated, FaceSearch, Rate, Threshold, ThresholdSource};
 
 use crate::distance::Metric;
 

@@ -124,6 +124,7 @@ impl Accept {
 
 /// The verdict.
 #[derive(Debug, Clone, PartialEq)]
+#[expect(clippy::large_enum_variant, reason = "a request has one verdict, which is never stored in numbers")]
 pub enum Verdict {
     /// Live, and the same person.
     Accept(Accept),

@@ -2,10 +2,12 @@
 //! claimed rate, and writes a signed calibration.
 //!
 //! Promises: the same photographs, models and seed give the same numbers. Without enough persons for the claimed
-//! rate no threshold is chosen and no file is written. Photographs and embeddings stay in memory. Reads the folders
+//! rate no threshold is chosen and no file is written. A file is written whole or not at all, and the journal knows it. Photographs and embeddings stay in memory. Reads the folders
 //! and the file of groups; writes the calibration and the drawing.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::fs::File;
+use std::io::Write as _;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -23,12 +25,12 @@ use super::folders::persons;
 use super::journal::signer;
 use super::store::open;
 use crate::calibrate_args::Calibrate;
-use crate::calibrate_report::{CalibrateReport, Claim, Written};
+use crate::calibrate_report::{CalibrateReport, Claim, Written, no_distance};
 use crate::calibration::{Calibration, Chosen, ComparisonCount, GroupRates, KIND, Measurement, VERSION, id};
 use crate::clock::{now, rfc3339};
 use crate::config::policy_without_calibration;
 use crate::det::Det;
-use crate::examiner::Examiner;
+use crate::examiner::{Examiner, reach};
 use crate::exit::{Exit, Failure};
 use crate::handler::response::brief;
 use crate::hex::hex;
@@ -41,6 +43,8 @@ use crate::store::{NewEntry, Store};
 
 /// Rates of which the report says what they need and give.
 const USUAL: [f64; 4] = [0.01, 0.001, 0.0001, 0.00001];
+/// The code of a photograph whose bytes are there twice.
+const DUPLICATE: &str = "DUPLICATE_PHOTOGRAPH";
 /// The largest size of the file of groups, in bytes.
 const LONGEST: u64 = 16 << 20;
 /// The largest length of a group's name.
@@ -104,7 +108,7 @@ pub fn run(args: &Calibrate) -> Result<Exit, Failure> {
         let title = format!("{} photographs of {} persons", measured.photographs, measured.persons);
         write(path, &det.svg(&title))?;
     }
-    let refusal = chosen.is_none().then(|| too_few(args, &measured));
+    let refusal = chosen.is_none().then(|| no_claim(args.fmr, &measured));
     let written = match (&args.out, store, &chosen) {
         (Some(out), Some(store), Some(chosen)) => Some(signed(args, out, &store, &measured, chosen)?),
         _ => None,
@@ -123,33 +127,50 @@ fn collection(args: &Calibrate, models: &LoadedModels) -> Result<Collection, Fai
         owners.extend(std::iter::repeat_n(subject.as_str().to_owned(), found.len()));
         paths.extend(found);
     }
-    let examiner = Examiner::new(models, policy_without_calibration()?, args.face.options())?;
+    let policy = policy_without_calibration()?;
+    let examiner = Examiner::new(models, policy, args.face.options())?;
     let encoder = models.encoder()?;
-    let (mut all, mut hasher) = (Collection::default(), blake3::Hasher::new());
+    let (mut all, mut hasher, mut seen) = (Collection::default(), blake3::Hasher::new(), HashMap::new());
     let mut owners = owners.into_iter();
     in_order(
         &paths,
         |scratch, _, bytes| {
-            let face = examiner.subject(scratch, bytes, &mut |_| {})?.with_embedding(&encoder, scratch, &mut |_| {})?;
-            Ok((face.embedding().direction().clone(), blake3::hash(bytes)))
+            let face = examiner.subject(scratch, bytes, &mut |_| {})?;
+            if let Err(problem) = reach(face.quality(), &policy.verify) {
+                return Ok(Err(problem));
+            }
+            let face = face.with_embedding(&encoder, scratch, &mut |_| {})?;
+            Ok(Ok((face.embedding().direction().clone(), blake3::hash(bytes))))
         },
         |path, answer| {
             let owner = owners.next().unwrap_or_default();
-            match answer {
-                Err(why) => all.refused.push(why.refused(path).1),
-                Ok((direction, hash)) => {
-                    hasher.update(&(owner.len() as u64).to_le_bytes()).update(owner.as_bytes()).update(hash.as_bytes());
-                    if all.names.last() != Some(&owner) {
-                        all.names.push(owner);
-                    }
-                    all.owners.push(all.names.len() as u32 - 1);
-                    all.directions.push(direction);
+            let (direction, hash) = match answer {
+                Err(why) => return all.refused.push(why.refused(path).1),
+                Ok(Err(problem)) => {
+                    return all.refused.push(left_out(path, problem.code().name(), problem.message()));
                 }
+                Ok(Ok(found)) => found,
+            };
+            if let Some(first) = seen.get(&hash) {
+                return all.refused.push(left_out(path, DUPLICATE, &format!("the same bytes as {first}")));
             }
+            seen.insert(hash, path.display().to_string());
+            hasher.update(&(owner.len() as u64).to_le_bytes()).update(owner.as_bytes()).update(hash.as_bytes());
+            if all.names.last() != Some(&owner) {
+                all.names.push(owner);
+            }
+            all.owners.push(all.names.len() as u32 - 1);
+            all.directions.push(direction);
         },
     );
     all.digest = hex(hasher.finalize().as_bytes());
     Ok(all)
+}
+
+/// Names a photograph that is not compared, and why.
+fn left_out(path: &Path, error_code: &'static str, why: &str) -> RefusedPhotograph {
+    let image = path.display().to_string();
+    RefusedPhotograph { message: format!("{image}: {why}"), image, error_code }
 }
 
 /// Measures the distance of each pair.
@@ -181,6 +202,7 @@ fn measured(
     };
     Ok(Measurement {
         contract_id,
+        detection: args.face.options().search(&policy_without_calibration()?.face).into(),
         persons,
         photographs,
         left_out: collection.refused.len(),
@@ -203,20 +225,23 @@ fn claim(bootstrap: &Bootstrap<'_>, person_pairs: usize, rate: f64) -> Claim {
     Claim { fmr: rate, persons_needed: persons_needed(rate), threshold, fnmr }
 }
 
-/// Returns the refusal to claim a rate.
-fn too_few(args: &Calibrate, measured: &Measurement) -> Failure {
-    let (rate, needed, found) = (brief(args.fmr), person_pairs_needed(args.fmr), measured.person_pairs);
+/// Returns the refusal to claim a rate: too few pairs of persons, or no distance that keeps the rate.
+fn no_claim(rate: f64, measured: &Measurement) -> Failure {
+    let (needed, found) = (person_pairs_needed(rate), measured.person_pairs as u64);
+    if found >= needed {
+        let hint = "photographs of more persons, or a larger --fmr";
+        return Failure::new(Exit::TooFewPersons, format!("{}: {found} pairs of persons", no_distance(rate)))
+            .hint(hint);
+    }
     let what = format!(
-        "a false match rate of {rate} needs {needed} pairs of persons ({} persons), found {found} ({})",
-        persons_needed(args.fmr),
+        "a false match rate of {} needs {needed} pairs of persons ({} persons), found {found} ({})",
+        brief(rate),
+        persons_needed(rate),
         measured.persons
     );
     let sampled = measured.impostor.of > measured.impostor.compared as u64;
-    let hint = match smallest_claim(found as u64) {
+    let hint = match smallest_claim(found) {
         _ if sampled => format!("--pairs {}, or photographs of more persons", measured.impostor.of),
-        _ if found as u64 >= needed => {
-            "no threshold keeps this rate: the embedder does not separate these persons".into()
-        }
         smallest if smallest < 1.0 => {
             // Rounded up: the rate that is named must be one that the collection supports.
             let unit = 10_f64.powi(2 - smallest.log10().floor() as i32);
@@ -227,7 +252,7 @@ fn too_few(args: &Calibrate, measured: &Measurement) -> Failure {
     Failure::new(Exit::TooFewPersons, what).hint(hint)
 }
 
-/// Signs the calibration, writes it, and notes it in the store's journal.
+/// Signs the calibration, notes it in the store's journal, and writes it.
 fn signed(
     args: &Calibrate,
     out: &Path,
@@ -248,14 +273,24 @@ fn signed(
     let text = serde_json::to_string(&calibration).map_err(|why| Failure::new(Exit::FileFailed, why.to_string()))?;
     let file = signer.sign(KIND, &text) + "\n";
     let sha256 = hex(&id(&file));
-    write(out, &file)?;
     let body = serde_json::json!({"sha256": sha256, "threshold": chosen.threshold, "claimed_fmr": chosen.claimed_fmr});
+    // The journal comes first: it may name a file that could not be written, but it misses no file that exists.
     store.append(&[NewEntry::of("calibration_made", made, body)])?;
+    write(out, &file)?;
     Ok(Written { file: out.display().to_string(), sha256, public_key: signer.public_key, valid_until })
 }
 
+/// Writes a file whole: under a temporary name beside it, which is then renamed.
 fn write(path: &Path, text: &str) -> Result<(), Failure> {
-    std::fs::write(path, text).map_err(|why| Failure::new(Exit::FileFailed, format!("{}: {why}", path.display())))
+    let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+    let temporary = path.with_file_name(format!(".{name}.{}.new", std::process::id()));
+    let written = File::create_new(&temporary)
+        .and_then(|mut file| file.write_all(text.as_bytes()).and_then(|()| file.sync_all()))
+        .and_then(|()| std::fs::rename(&temporary, path));
+    written.map_err(|why| {
+        let _ = std::fs::remove_file(&temporary);
+        Failure::new(Exit::FileFailed, format!("{}: {why}", path.display()))
+    })
 }
 
 /// Reads the group of each person; empty without a file.
@@ -308,7 +343,55 @@ fn members(groups: &BTreeMap<String, String>, names: &[String]) -> BTreeMap<Stri
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
+
+    #[test]
+    fn the_refusal_of_a_rate_says_what_is_lacking() {
+        let measured = |person_pairs: usize, of: u64| {
+            let count = json!({"compared": 100, "of": of});
+            let rate = json!({"value": 0.1, "low": 0.05, "high": 0.2});
+            let detection = json!({"mode": "auto", "largest": false, "centerface_threshold": 0.35});
+            let fields = json!({
+                "contract_id": "", "detection": detection, "persons": 10, "photographs": 20, "left_out": 0,
+                "collection": "", "genuine": count, "impostor": count, "person_pairs": person_pairs,
+                "confidence": 0.95, "replicates": 200, "seed": 1, "eer": rate,
+            });
+            serde_json::from_value::<Measurement>(fields).unwrap()
+        };
+        let table = [
+            (100, 100, "needs 300 pairs of persons (25 persons), found 100 (10)", "or --fmr 0.3 or more"),
+            (100, 900, "needs 300 pairs of persons", "--pairs 900"),
+            (10, 100, "needs 300 pairs of persons", "photographs of more persons"),
+            (300, 100, "no distance keeps a false match rate of at most 0.1", "a larger --fmr"),
+            (300, 900, "no distance keeps a false match rate of at most 0.1", "a larger --fmr"),
+        ];
+        let wrong: Vec<_> = table
+            .into_iter()
+            .map(|(pairs, of, what, hint)| (no_claim(0.1, &measured(pairs, of)), what, hint))
+            .filter(|(failure, what, hint)| {
+                !failure.what.contains(what) || !failure.hint.as_deref().is_some_and(|found| found.contains(hint))
+            })
+            .collect();
+        assert!(wrong.is_empty(), "{wrong:?}");
+    }
+
+    #[test]
+    fn a_file_is_replaced_whole_and_a_failure_leaves_the_old_one() {
+        let folder = testkit::paths::scratch().join(format!("calibrate-{}", std::process::id()));
+        std::fs::create_dir_all(folder.join("out/inside")).unwrap();
+        let file = folder.join("file");
+        for text in ["one", "another"] {
+            write(&file, text).unwrap();
+            assert_eq!(std::fs::read_to_string(&file).unwrap(), text);
+        }
+        // A folder can't be replaced by a file.
+        assert!(write(&folder.join("out"), "text").is_err());
+        let left: Vec<_> = std::fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+        assert_eq!(left.len(), 2, "a temporary file stayed: {left:?}");
+        std::fs::remove_dir_all(&folder).unwrap();
+    }
 
     #[test]
     fn groups_are_lines_of_known_persons_once_each() {

@@ -80,7 +80,7 @@ pub async fn compare(
     let models = app.models.now();
     COMPARE.needs.met(&models)?;
     let (examiner, encoder, model) = (app.examiner(&models)?, models.encoder()?, app.model());
-    models.calibrated(&examiner.policy)?;
+    models.calibrated(&examiner.policy, &app.options())?;
     let threshold = requested.unwrap_or(examiner.policy.threshold);
     trail::threshold(threshold);
     let one = move |at: usize, scratch: &mut Scratch| {

@@ -9,7 +9,6 @@ use std::sync::atomic::Ordering;
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
-use likeness::policy::Policy;
 use serde::Serialize;
 use serde_json::{Value, json};
 use utoipa::ToSchema;
@@ -102,10 +101,13 @@ pub struct HealthResponse {
     responses((status = 200, description = "healthy or degraded", body = HealthResponse),
         (status = 503, description = "unhealthy", body = HealthResponse)))]
 pub async fn health(State(app): State<App>) -> (StatusCode, Json<HealthResponse>) {
-    let (models, policy) = (app.models.now(), app.policy());
+    let (models, policy, options) = (app.models.now(), app.policy(), app.options());
     let offered = ANSWERING.iter().filter(|route| !route.store || app.templates.is_some());
-    let unmet: Vec<Unmet> =
-        offered.filter_map(|route| Unmet::of(route, &models, &policy, &app.settings.require)).collect();
+    let unmet: Vec<Unmet> = offered
+        .filter_map(|route| {
+            Unmet::of(route, route.can_answer(&models, &policy, &options), &models, &app.settings.require)
+        })
+        .collect();
     let store = store(&app).await;
     let broken = !matches!(store, "none" | "ready" | "index_loading");
     let (status, code) = match broken || unmet.iter().any(|unmet| unmet.fatal) {
@@ -136,10 +138,10 @@ impl Unmet {
     /// Returns what the route lacks, if anything. Routes in `--require` are required; without that option,
     /// every route is. An unknown embedder waits for the operator's acceptance, so it only
     /// degrades health, except for a route that is required by name.
-    fn of(route: &Route, models: &LoadedModels, policy: &Policy, require: &[String]) -> Option<Self> {
+    fn of(route: &Route, answers: Result<(), Unavailable>, models: &LoadedModels, require: &[String]) -> Option<Self> {
         let named = require.iter().any(|name| name == route.name);
         let required = require.is_empty() || named;
-        let (roles, reason, fatal) = match route.can_answer(models, policy).err()? {
+        let (roles, reason, fatal) = match answers.err()? {
             Unavailable::NotLoaded(roles) => (roles, "not_loaded", required),
             Unavailable::UnknownEmbedder(_) => {
                 (vec![models.roles[Role::Embedder.at()].clone()], "unknown_embedder", named)

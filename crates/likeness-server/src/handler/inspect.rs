@@ -88,7 +88,7 @@ pub async fn inspect(State(app): State<App>, form: Form) -> Result<Json<InspectR
         models,
     };
     if files.len() > 1 && inspector.encoder.is_some() {
-        inspector.models.calibrated(&inspector.examiner.policy)?;
+        inspector.models.calibrated(&inspector.examiner.policy, &app.options())?;
     }
     let model = app.model();
     let work = app.work.run(move |scratch| {

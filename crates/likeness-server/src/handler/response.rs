@@ -143,7 +143,7 @@ pub struct SimilarityResponse {
     /// The source of the threshold: `deepface`, `set`, `calibrated` or `request`.
     pub threshold_source: &'static str,
     /// The false match rate at the threshold: the part of comparisons of different persons that match. Null if no
-    /// calibration measured it.
+    /// calibration measured it, as for a mean of several templates.
     pub fmr_at_threshold: Option<ErrorRateResponse>,
 }
 

@@ -49,7 +49,7 @@ pub struct SearchResponse {
     /// The source of the threshold: `deepface`, `set`, `calibrated` or `request`.
     threshold_source: &'static str,
     /// The false match rate of one comparison at the threshold; a search makes one for each person. Null if no
-    /// calibration measured it.
+    /// calibration measured it, or if a person of the tenant has several templates.
     fmr_at_threshold: Option<ErrorRateResponse>,
     /// The nearest match.
     best_match: Option<MatchResponse>,
@@ -130,7 +130,7 @@ fn answer(found: SearchResult, threshold: Threshold, message: String, model: Mod
         not_compared: found.not_compared.into(),
         threshold: threshold.distance(),
         threshold_source: threshold.source().name(),
-        fmr_at_threshold: ErrorRateResponse::at(threshold),
+        fmr_at_threshold: ErrorRateResponse::at(if found.averaged > 0 { threshold.without_rate() } else { threshold }),
         message,
         model,
     }

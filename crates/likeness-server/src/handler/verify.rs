@@ -118,6 +118,7 @@ pub async fn verify(
     let age = person.newest(&space).map_or(0, |newest| now() - newest);
     let capture_id = captured(&app, (&form, &caller), CapturePurpose::Verify, Some(&who), &bytes).await?;
     let threshold = examiner.examiner.policy.threshold_at(age);
+    let threshold = if person.is_averaged(&space) { threshold.without_rate() } else { threshold };
     trail::threshold(threshold);
     let block = app.settings.block_spoofs;
     let measured = app.work.run(move |scratch| measure(&examiner, scratch, &bytes, &template, threshold, block));

@@ -9,6 +9,6 @@ mod roles;
 mod weights;
 
 pub use likeness::models::Role;
-pub use registry::{LoadedModel, LoadedModels, ModelRegistry, OnDisk, RoleState, State, Unavailable};
+pub use registry::{LoadedModel, LoadedModels, ModelRegistry, OnDisk, OtherCalibration, RoleState, State, Unavailable};
 pub use roles::{kernels, key, name};
 pub use weights::FaultKind;

@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 
 use likeness::embed::{FaceEncoder, TrustedEmbedder, UnknownEmbedder};
 use likeness::engine::KernelSet;
+use likeness::examine::Options;
 use likeness::find::Finder;
 use likeness::models::{Model, Models, NoEncoder, Role};
 use likeness::net::Digest;
@@ -109,8 +110,17 @@ pub enum Unavailable {
     NotLoaded(Vec<RoleState>),
     /// The embedder is neither published nor accepted.
     UnknownEmbedder(UnknownEmbedder),
-    /// The threshold was calibrated in another embedding space than that of the loaded models.
-    OtherCalibration(OtherSpace),
+    /// The threshold was calibrated for something else.
+    OtherCalibration(OtherCalibration),
+}
+
+/// How a calibration differs from its use.
+#[derive(Debug, Clone)]
+pub enum OtherCalibration {
+    /// The calibration is of another embedding space than that of the loaded models.
+    Space(OtherSpace),
+    /// The calibration searched photographs in another way: the name of each difference, its value there and here.
+    Search(Vec<(&'static str, String, String)>),
 }
 
 impl LoadedModels {
@@ -225,17 +235,20 @@ impl LoadedModels {
         if roles.contains(&Role::Embedder) { self.embedder().map(drop) } else { Ok(()) }
     }
 
-    /// Checks that a calibrated threshold is of the space of the loaded models.
+    /// Checks that a calibrated threshold is of the space of the loaded models, and of this search for faces.
     ///
     /// # Errors
     /// [`Unavailable::OtherCalibration`]
-    pub fn calibrated(&self, policy: &Policy) -> Result<(), Unavailable> {
-        let expected = policy.threshold.calibration().map(|by| by.space);
-        match expected.zip(self.space(DetectionPolicy::Native)) {
-            Some((expected, found)) if expected != found => {
-                Err(Unavailable::OtherCalibration(OtherSpace { expected, found }))
-            }
-            _ => Ok(()),
+    pub fn calibrated(&self, policy: &Policy, options: &Options) -> Result<(), Unavailable> {
+        let Some(by) = policy.threshold.calibration() else { return Ok(()) };
+        if let Some(found) = self.space(DetectionPolicy::Native).filter(|found| *found != by.space) {
+            let other = OtherSpace { expected: by.space, found };
+            return Err(Unavailable::OtherCalibration(OtherCalibration::Space(other)));
+        }
+        let differences = by.search.differences(options.search(&policy.face));
+        match differences.is_empty() {
+            true => Ok(()),
+            false => Err(Unavailable::OtherCalibration(OtherCalibration::Search(differences))),
         }
     }
 
@@ -251,7 +264,15 @@ impl From<Unavailable> for Failure {
         match unavailable {
             Unavailable::UnknownEmbedder(why) => Self::new(Exit::UnknownEmbedder, why.to_string())
                 .hint(format!("--accept-embedder {}, if you know what its distances mean", why.found)),
-            Unavailable::OtherCalibration(OtherSpace { expected, found }) => {
+            Unavailable::OtherCalibration(OtherCalibration::Search(differences)) => {
+                let line =
+                    |(name, there, here): &(_, _, _)| format!("\n  {name}: calibrated with {there}, found {here}");
+                let lines: String = differences.iter().map(line).collect();
+                let what = format!("the calibration searched photographs for faces in another way{lines}");
+                Self::new(Exit::BadSetting, what)
+                    .hint("the options of the calibration, or `likeness calibrate` with these")
+            }
+            Unavailable::OtherCalibration(OtherCalibration::Space(OtherSpace { expected, found })) => {
                 let what = format!(
                     "the calibration is of another contract than the loaded models\n  expected {found}\n  found    {expected}"
                 );

@@ -228,7 +228,7 @@ fn values(policy: &Policy) -> Vec<(&'static str, String)> {
         values.extend(names.into_iter().zip([exact(score), exact(blur), exact(side)]));
     }
     values.extend(capture_values(capture));
-    if let Some(Calibrated { fmr: Rate { value, low, high }, space: _, id }) = threshold.calibration() {
+    if let Some(Calibrated { fmr: Rate { value, low, high }, space: _, search: _, id }) = threshold.calibration() {
         values.push(("threshold.calibration", hex(&id)));
         let fmr = ["threshold.fmr", "threshold.fmr.low", "threshold.fmr.high"];
         values.extend(fmr.into_iter().zip([value, low, high].map(exact)));

@@ -20,7 +20,7 @@ use super::failures::Source;
 use super::handle::{Store, columns, stored};
 use super::person::{NotCompared, Person, SpaceBytes, Subject, Tenant};
 use super::record::Opened;
-use super::uncompared::Uncompared;
+use super::uncompared::{Counts, Uncompared};
 use super::vectors::FlatIndex;
 
 /// How long the thread waits between two reads of the database's revision.
@@ -98,6 +98,8 @@ pub struct SearchResult {
     pub searched: usize,
     /// The tenant's stored templates that could not be compared, by reason.
     pub not_compared: NotCompared,
+    /// The number of the tenant's persons who are compared by a mean of several templates.
+    pub averaged: usize,
 }
 
 impl Index {
@@ -151,8 +153,9 @@ impl Index {
         }
         self.follow()?;
         let searched = self.means.read().unwrap_or_else(PoisonError::into_inner).of(tenant);
-        let not_compared = self.uncompared.read().unwrap_or_else(PoisonError::into_inner).of(tenant);
-        Ok(SearchResult { matches: Vec::new(), nearest: None, searched, not_compared })
+        let Counts { not_compared, averaged } =
+            self.uncompared.read().unwrap_or_else(PoisonError::into_inner).of(tenant);
+        Ok(SearchResult { matches: Vec::new(), nearest: None, searched, not_compared, averaged })
     }
 
     /// Finds the tenant's persons within the threshold of a face.
@@ -271,7 +274,8 @@ impl Index {
         let mut uncompared = self.uncompared.write().unwrap_or_else(PoisonError::into_inner);
         for (mean, person) in taken {
             means.put(&person.tenant, person.id, mean.as_deref());
-            uncompared.put(&person.tenant, person.id, person.template(&self.space).1);
+            let (not_compared, averaged) = (person.template(&self.space).1, person.is_averaged(&self.space));
+            uncompared.put(&person.tenant, person.id, Counts { not_compared, averaged: averaged.into() });
         }
     }
 }

@@ -191,6 +191,11 @@ impl Person {
         (length > 1e-6).then(|| sum.iter().map(|v| narrow(v * (1.0 / length))).collect())
     }
 
+    /// Whether a comparison is with a mean of several templates of this space.
+    pub fn is_averaged(&self, space: &SpaceBytes) -> bool {
+        self.of(space).nth(1).is_some()
+    }
+
     /// Returns when the newest template of this space was created.
     pub fn newest(&self, space: &SpaceBytes) -> Option<i64> {
         self.of(space).map(|template| template.data.made_at).max()

@@ -1,27 +1,38 @@
-//! Counts by tenant the templates that the index can't compare.
+//! Counts by tenant what the index's means hide: templates that it can't compare, and persons with several templates.
 
 use std::collections::HashMap;
 
 use super::person::{NotCompared, Tenant};
 
+/// What is counted of a person, or of all persons of a tenant.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Counts {
+    /// Templates that can't be compared.
+    pub not_compared: NotCompared,
+    /// Persons who are compared by a mean of several templates.
+    pub averaged: usize,
+}
+
 /// The counts of each tenant, and each person's share.
 #[derive(Default)]
 pub struct Uncompared {
-    persons: HashMap<i64, (Tenant, NotCompared)>,
-    tenants: HashMap<Tenant, NotCompared>,
+    persons: HashMap<i64, (Tenant, Counts)>,
+    tenants: HashMap<Tenant, Counts>,
 }
 
 impl Uncompared {
     /// Returns the counts of a tenant.
-    pub fn of(&self, tenant: &Tenant) -> NotCompared {
+    pub fn of(&self, tenant: &Tenant) -> Counts {
         self.tenants.get(tenant).copied().unwrap_or_default()
     }
 
     /// Replaces a person's counts.
-    pub fn put(&mut self, tenant: &Tenant, person: i64, found: NotCompared) {
+    pub fn put(&mut self, tenant: &Tenant, person: i64, found: Counts) {
         self.remove(person);
-        if found.templates() > 0 {
-            self.tenants.entry(tenant.clone()).or_default().add(found);
+        if found != Counts::default() {
+            let total = self.tenants.entry(tenant.clone()).or_default();
+            total.not_compared.add(found.not_compared);
+            total.averaged += found.averaged;
             self.persons.insert(person, (tenant.clone(), found));
         }
     }
@@ -30,7 +41,8 @@ impl Uncompared {
     pub fn remove(&mut self, person: i64) {
         let Some((tenant, found)) = self.persons.remove(&person) else { return };
         if let Some(total) = self.tenants.get_mut(&tenant) {
-            total.remove(found);
+            total.not_compared.remove(found.not_compared);
+            total.averaged -= found.averaged;
         }
     }
 }
@@ -42,7 +54,10 @@ mod tests {
     #[test]
     fn what_is_counted_is_what_each_person_last_had() {
         let [a, b] = ["a", "b"].map(|id| Tenant::new(id).unwrap());
-        let other = |other_space| NotCompared { other_space, no_direction: 0 };
+        let other = |other_space| Counts {
+            not_compared: NotCompared { other_space, no_direction: 0 },
+            averaged: usize::from(other_space > 2),
+        };
         let mut counts = Uncompared::default();
         counts.put(&a, 1, other(3));
         counts.put(&a, 2, other(1));

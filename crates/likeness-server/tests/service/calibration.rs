@@ -34,6 +34,7 @@ fn fixture() -> (Ground, PathBuf) {
         }
     }
     fs::write(folder.join("anna/notes.png"), "not a photograph").unwrap();
+    fs::write(folder.join("bert/again.jpg"), ground.image("anna.jpg")).unwrap();
     fs::write(folder.join("groups.csv"), "person,group\nanna,a\nbert,a\ncarl,b\np1,b\n").unwrap();
     drop(ground.serve_with_store(&[], &[]));
     (ground, folder)
@@ -70,8 +71,12 @@ fn a_rate_is_claimed_only_with_enough_persons() {
     let done = calibrate(&ground, &["--fmr", "0.7", "--out", &out, "--svg", &svg]);
     assert_eq!(done.status.code(), Some(0), "{done:?}");
     let report = printed(&done);
-    assert_eq!((&report["persons"], &report["photographs"], &report["left_out"]), (&json!(10), &json!(11), &json!(1)));
+    assert_eq!((&report["persons"], &report["photographs"], &report["left_out"]), (&json!(10), &json!(11), &json!(2)));
     assert_eq!(report["refused"][0]["error_code"], "UNSUPPORTED_MEDIA_TYPE");
+    let twice = &report["refused"][1];
+    assert_eq!(twice["error_code"], "DUPLICATE_PHOTOGRAPH");
+    assert!(twice["message"].as_str().unwrap().ends_with("anna/anna.jpg"), "the first one is named: {twice}");
+    assert_eq!(report["detection"], json!({"mode": "auto", "largest": false, "centerface_threshold": 0.35}));
     assert_eq!((&report["genuine"]["of"], &report["impostor"]["of"]), (&json!(1), &json!(54)));
     let (chosen, number) = (&report["chosen"], |value: &Value| value.as_f64().unwrap());
     assert!(number(&chosen["fmr"]["high"]) <= 0.7 && number(&chosen["fmr"]["value"]) > 0.3, "{chosen}");
@@ -130,6 +135,49 @@ fn a_service_answers_by_a_calibration_with_its_rate_and_never_by_another_model_s
     let refused = command(&other);
     assert_eq!(refused.status.code(), Some(24), "{refused:?}");
     assert!(text(&refused.stderr).contains("the calibration is of another contract"), "{refused:?}");
+}
+
+#[test]
+fn a_rate_is_of_single_photographs_and_of_the_search_that_was_measured() {
+    let (ground, _) = fixture();
+    let file = ground.dir.path().join("calibration.jws").display().to_string();
+    let report = printed(&calibrate(&ground, &["--fmr", "0.7", "--out", &file]));
+    let key = report["written"]["public_key"].as_str().unwrap();
+    let settings = [("LIKENESS_CALIBRATION_FILE", file.as_str()), ("LIKENESS_CALIBRATION_KEY", key)];
+    let service = ground.serve_with_store(&[], &settings).ready();
+    let person = |route: &str, image: &str| {
+        let request = Request::post(route).text("user_id", "anna").file("file", &ground.image(image));
+        let answer = service.ask(request);
+        assert_eq!(answer.status, 200, "{answer:?}");
+        answer.json()
+    };
+    let rate = || person("/api/v1/verify", "anna.jpg")["fmr_at_threshold"].clone();
+    person("/api/v1/enroll", "anna.jpg");
+    assert_eq!(rate(), report["chosen"]["fmr"], "one template");
+    person("/api/v1/enroll", "anna_again.jpg");
+    assert_eq!(rate(), Value::Null, "a mean of two templates");
+    drop(service);
+    let rows: [(&[&str], &str, &str); 3] = [
+        (&["--mode", "fast"], "", "mode: calibrated with auto, found fast 640"),
+        (&["--largest"], "", "largest: calibrated with false, found true"),
+        (&[], "0.4", "CENTERFACE_THRESHOLD: calibrated with 0.35, found 0.4"),
+    ];
+    let mut wrong = Vec::new();
+    for (args, score, expected) in rows {
+        let mut program = ground.program("compare");
+        program.envs(settings).env("CENTERFACE_THRESHOLD", score).args(args);
+        let output = program.arg(ground.photograph("anna.jpg")).arg(ground.photograph("bert.jpg")).output().unwrap();
+        if output.status.code() != Some(24) || !text(&output.stderr).contains(expected) {
+            wrong.push(format!("{expected}: {output:?}"));
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong:#?}");
+    let service = ground.serve_with_store(&["--mode", "exact"], &settings);
+    wait_for("the reason", || service.get("/api/v1/health").text().contains("other_calibration").then_some(()));
+    let anna = ground.image("anna.jpg");
+    let refused = service.ask(Request::post("/api/v1/compare").file("file1", &anna).file("file2", &anna));
+    assert_eq!(refused.problem(), (503, "CALIBRATION_MISMATCH".into()));
+    assert!(refused.text().contains("another mode"), "{refused:?}");
 }
 
 #[test]

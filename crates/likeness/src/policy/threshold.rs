@@ -43,6 +43,48 @@ pub struct Rate {
     pub high: f64,
 }
 
+/// How photographs are searched for faces. Other searches find other boxes, whose distances have other rates.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct FaceSearch {
+    /// Whether the detector runs once, as DeepFace runs it.
+    pub exact: bool,
+    /// The longer side of the first detection, if the caller chose it.
+    pub side: Option<usize>,
+    /// Whether the largest of several faces counts, even beside a rival.
+    pub largest: bool,
+    /// The detector's score that a face needs.
+    pub score: f32,
+}
+
+impl FaceSearch {
+    /// The name of the mode: `auto`, `exact`, or `fast` and the longer side.
+    #[must_use]
+    pub fn mode(self) -> String {
+        match self.side {
+            _ if self.exact => "exact".into(),
+            Some(side) => format!("fast {side}"),
+            None => "auto".into(),
+        }
+    }
+
+    /// What differs: its name, the value of this search, the value of the other one.
+    #[must_use]
+    pub fn differences(self, other: Self) -> Vec<(&'static str, String, String)> {
+        let values = |search: Self| {
+            [
+                ("mode", search.mode()),
+                ("largest", search.largest.to_string()),
+                (SCORE_SETTING, search.score.to_string()),
+            ]
+        };
+        let pairs = values(self).into_iter().zip(values(other));
+        pairs.filter(|((_, a), (_, b))| a != b).map(|((name, a), (_, b))| (name, a, b)).collect()
+    }
+}
+
+/// The setting of the detector's score.
+const SCORE_SETTING: &str = "CENTERFACE_THRESHOLD";
+
 /// What a calibration measured for its threshold.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Calibrated {
@@ -50,6 +92,8 @@ pub struct Calibrated {
     pub fmr: Rate,
     /// The only space in which the threshold has this rate.
     pub space: SpaceId,
+    /// The only search for faces with which it has this rate.
+    pub search: FaceSearch,
     /// The SHA-256 of the signed calibration.
     pub id: [u8; 32],
 }
@@ -59,43 +103,50 @@ pub struct Calibrated {
 pub struct Threshold {
     distance: f64,
     source: ThresholdSource,
-    /// Whether it was lowered, so that nothing was measured for it.
-    lowered: bool,
+    /// Whether nothing was measured for what it is used for.
+    unmeasured: bool,
     calibrated: Option<Calibrated>,
 }
 
 impl Threshold {
     /// DeepFace's threshold.
     pub(super) const fn deepface(distance: f64) -> Self {
-        Self { distance, source: ThresholdSource::DeepFace, lowered: false, calibrated: None }
+        Self { distance, source: ThresholdSource::DeepFace, unmeasured: false, calibrated: None }
     }
 
     /// A threshold that a setting of this installation gives.
     #[must_use]
     pub fn set(distance: f64) -> Self {
-        Self { distance, source: ThresholdSource::Set, lowered: false, calibrated: None }
+        Self { distance, source: ThresholdSource::Set, unmeasured: false, calibrated: None }
     }
 
     /// A threshold that a calibration of this installation gives. Embeddings of other spaces are not compared
     /// with it.
     #[must_use]
     pub fn calibrated(distance: f64, by: Calibrated) -> Self {
-        Self { distance, source: ThresholdSource::Calibrated, lowered: false, calibrated: Some(by) }
+        Self { distance, source: ThresholdSource::Calibrated, unmeasured: false, calibrated: Some(by) }
     }
 
     /// A threshold that one request gives.
     #[must_use]
     pub fn requested(distance: f64) -> Self {
-        Self { distance, source: ThresholdSource::Request, lowered: false, calibrated: None }
+        Self { distance, source: ThresholdSource::Request, unmeasured: false, calibrated: None }
     }
 
     /// The same threshold, limited to this distance.
     #[must_use]
     pub fn at_most(self, distance: f64) -> Self {
         match self.distance > distance {
-            true => Self { distance, lowered: true, ..self },
+            true => Self { distance, unmeasured: true, ..self },
             false => self,
         }
+    }
+
+    /// The same threshold without its rate, for a comparison with a mean of several templates: a calibration
+    /// measures single photographs.
+    #[must_use]
+    pub fn without_rate(self) -> Self {
+        Self { unmeasured: true, ..self }
     }
 
     /// The greatest distance of a match.
@@ -120,7 +171,7 @@ impl Threshold {
     /// this distance.
     #[must_use]
     pub fn fmr(self) -> Option<Rate> {
-        self.calibrated.filter(|_| !self.lowered).map(|by| by.fmr)
+        self.calibrated.filter(|_| !self.unmeasured).map(|by| by.fmr)
     }
 
     /// Whether a distance is a match. NaN never is.
@@ -161,12 +212,32 @@ mod tests {
     #[test]
     fn a_rate_is_of_its_own_distance_alone() {
         let fmr = Rate { value: 0.001, low: 0.0004, high: 0.002 };
-        let by = Calibrated { fmr, space: SpaceId::from_bytes([1; 32]), id: [2; 32] };
+        let search = FaceSearch { exact: false, side: None, largest: false, score: 0.35 };
+        let by = Calibrated { fmr, space: SpaceId::from_bytes([1; 32]), search, id: [2; 32] };
         let threshold = Threshold::calibrated(0.9, by);
         assert_eq!((threshold.fmr(), threshold.source().name()), (Some(fmr), "calibrated"));
         let bounded = threshold.at_most(SEARCH_FARTHEST);
         assert_eq!((bounded.fmr(), bounded.calibration()), (None, Some(by)));
         assert_eq!(threshold.at_most(0.9), threshold);
+        let mean = threshold.without_rate();
+        assert_eq!((mean.fmr(), mean.calibration(), mean.distance()), (None, Some(by), 0.9));
         assert_eq!([Threshold::set(0.9), Threshold::requested(0.9)].map(Threshold::fmr), [None, None]);
+    }
+
+    #[test]
+    fn each_difference_of_two_searches_is_named() {
+        let auto = FaceSearch { exact: false, side: None, largest: false, score: 0.35 };
+        let table = [
+            (auto, vec![]),
+            (FaceSearch { exact: true, ..auto }, vec![("mode", "auto", "exact")]),
+            (FaceSearch { side: Some(640), ..auto }, vec![("mode", "auto", "fast 640")]),
+            (FaceSearch { largest: true, ..auto }, vec![("largest", "false", "true")]),
+            (FaceSearch { score: 0.5, ..auto }, vec![("CENTERFACE_THRESHOLD", "0.35", "0.5")]),
+        ];
+        for (other, expected) in table {
+            let found = auto.differences(other);
+            let found: Vec<_> = found.iter().map(|(name, a, b)| (*name, a.as_str(), b.as_str())).collect();
+            assert_eq!(found, expected, "{other:?}");
+        }
     }
 }
