@@ -87,7 +87,9 @@ impl Roots {
         let (valid, other): (Vec<_>, Vec<_>) = self.0.iter().partition(|one| (one.from..=one.until).contains(&now));
         let valid: Vec<_> = valid.into_iter().map(|one| one.anchor.clone()).collect();
         verify(&valid).map_err(|error| {
-            let issuer = |one: &&TrustedIssuer| error == Error::UnknownIssuer && verify(&[one.anchor.clone()]).is_ok();
+            let issuer = |one: &&TrustedIssuer| {
+                error == Error::UnknownIssuer && verify(std::slice::from_ref(&one.anchor)).is_ok()
+            };
             other.into_iter().find(issuer).map_or_else(|| refused(&error), |one| one.not_now(now))
         })?;
         let subject = check_uses(first)?;

@@ -14,13 +14,13 @@ mod key;
 #[cfg(test)]
 mod made_tests;
 mod manifest;
+#[cfg(test)]
+mod recorded_tests;
 mod refusal;
 #[cfg(test)]
 mod refusal_tests;
 mod search;
 mod sign;
-#[cfg(test)]
-mod tests;
 
 use ballast::digest::Digest;
 

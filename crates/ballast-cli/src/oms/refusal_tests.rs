@@ -202,7 +202,7 @@ fn every_reason_has_a_row_of_a_test_and_a_name_of_its_own() {
     let tests = [
         include_str!("refusal_tests.rs"),
         include_str!("chain_tests.rs"),
-        include_str!("tests.rs"),
+        include_str!("recorded_tests.rs"),
         include_str!("../../tests/oms/main.rs"),
     ]
     .concat();

@@ -30,8 +30,8 @@ pub struct LivenessResponse {
     challenge: &'static str,
     /// Always true, as in the replaced service, also without a challenge. It proves nothing: `capture_id` counts.
     challenge_completed: bool,
-    /// The capture that counted for this request; null if the request named none, so that nobody had to follow
-    /// prompts. A capture that does not count is `CAPTURE_REFUSED`.
+    /// The capture that counted for this request; null if the request named none, and then
+    /// no prompts were followed. A capture that does not count is `CAPTURE_REFUSED`.
     capture_id: Option<String>,
     #[serde(flatten)]
     verdict: LivenessVerdict,

@@ -554,8 +554,8 @@ class LivenessInspection(_LivenessInspectionOptional):
 
 
 class _LivenessResponseOptional(LivenessVerdict, total=False):
-    # The capture that counted for this request; null if the request named none, so that nobody had to follow
-    # prompts. A capture that does not count is `CAPTURE_REFUSED`.
+    # The capture that counted for this request; null if the request named none, and then no prompts were
+    # followed. A capture that does not count is `CAPTURE_REFUSED`.
     capture_id: str | None
     # Why the verdict is `indeterminate`.
     doubt: str | None

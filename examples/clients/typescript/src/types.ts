@@ -420,7 +420,7 @@ export interface LivenessInspection extends LivenessVerdict {
 
 /** The judgement of liveness. */
 export interface LivenessResponse extends LivenessVerdict {
-  /** The capture that counted for this request; null if the request named none, so that nobody had to follow prompts. A capture that does not count is `CAPTURE_REFUSED`. */
+  /** The capture that counted for this request; null if the request named none, and then no prompts were followed. A capture that does not count is `CAPTURE_REFUSED`. */
   capture_id?: string | null;
   /** `capture` if the request used a capture, otherwise `passive`. */
   challenge: string;

@@ -7,6 +7,8 @@ mod open {
         pub struct Threshold {
             pub distance: f64,
             pub source: u8,
+            pub unmeasured: bool,
+            pub calibrated: Option<u8>,
         }
     }
 }
@@ -14,7 +16,7 @@ mod open {
 use open::policy::Threshold;
 
 fn forge() -> Threshold {
-    Threshold { distance: 2.0, source: unreachable!() }
+    Threshold { distance: 2.0, source: unreachable!(), unmeasured: false, calibrated: None }
 }
 
 fn main() {}
