@@ -35,9 +35,12 @@ fn signer(issuer: &Issuer<KeyPair>, change: fn(&mut CertificateParams)) -> Vec<V
     vec![signer.signed_by(&key(), issuer).unwrap().der().to_vec()]
 }
 
+/// What a row changes in a certificate, and the reason for which it is refused.
+type Row = (&'static str, fn(&mut CertificateParams), Option<Reason>);
+
 #[test]
 fn only_an_authority_that_is_valid_now_issues_signers() {
-    let rows: [(&str, fn(&mut CertificateParams), Option<Reason>); 5] = [
+    let rows: [Row; 5] = [
         ("an authority", |_| (), None),
         ("a certificate without basicConstraints", |it| it.is_ca = IsCa::NoCa, Some(Reason::ChainNoAuthority)),
         ("cA=FALSE", |it| it.is_ca = IsCa::ExplicitNoCa, Some(Reason::ChainNoAuthority)),
@@ -70,7 +73,7 @@ fn a_renewed_authority_counts_beside_its_expired_certificate() {
 fn a_key_that_may_not_sign_signs_no_model() {
     let (pem, issuer) = root(key(), |_| ());
     let roots = Roots::from_pem(pem.as_bytes()).unwrap();
-    let rows: [(&str, fn(&mut CertificateParams), Option<Reason>); 4] = [
+    let rows: [Row; 4] = [
         ("digitalSignature", |_| (), None),
         ("no keyUsage", |it| it.key_usages.clear(), None),
         ("another keyUsage", |it| it.key_usages = vec![KeyUsagePurpose::KeyAgreement], Some(Reason::CertificateUsage)),

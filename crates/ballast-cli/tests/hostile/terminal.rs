@@ -43,6 +43,20 @@ fn hidden(output: &Output) -> Vec<char> {
     found
 }
 
+/// Writes a bundle of a signed model, and two altered ones with this name in them; returns the path of their key.
+fn bundles(root: &Path, name: &str) -> String {
+    let recorded = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/oms/recorded");
+    let bundle = fs::read_to_string(recorded.join("files-1.json")).unwrap();
+    let mut forged: serde_json::Value = serde_json::from_str(&bundle).unwrap();
+    forged["verificationMaterial"]["publicKey"]["hint"] = name.into();
+    forged["dsseEnvelope"]["payload"] = "AAAA".into();
+    fs::write(root.join("model.sig"), bundle).unwrap();
+    fs::write(root.join("forged.sig"), forged.to_string()).unwrap();
+    forged[name] = 1.into();
+    fs::write(root.join("odd.sig"), forged.to_string()).unwrap();
+    recorded.join("secp256r1.pub").display().to_string()
+}
+
 #[test]
 fn what_others_say_orders_no_terminal_about_and_forges_no_line() {
     let world = World::new(&PAIR);
@@ -72,16 +86,7 @@ fn what_others_say_orders_no_terminal_about_and_forges_no_line() {
     );
     fs::write(folder.join(OsStr::from_bytes(&[b"\xff\n", FORGED.as_bytes()].concat())), "x").unwrap();
     fs::create_dir(folder.join(format!(".ballast-aside.{name}"))).unwrap();
-    let recorded = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/oms/recorded");
-    let bundle = fs::read_to_string(recorded.join("files-1.json")).unwrap();
-    let mut forged: serde_json::Value = serde_json::from_str(&bundle).unwrap();
-    forged["verificationMaterial"]["publicKey"]["hint"] = name.clone().into();
-    forged["dsseEnvelope"]["payload"] = "AAAA".into();
-    write("model.sig", bundle);
-    write("forged.sig", forged.to_string());
-    forged[&name] = 1.into();
-    write("odd.sig", forged.to_string());
-    let key = recorded.join("secp256r1.pub").display().to_string();
+    let key = bundles(root, &name);
     write("serial", evil.clone());
     write("image.toml", format!("{EVIL}\n"));
     let url = format!("oci://127.0.0.1:{}/x/y:z", registry(&evil));

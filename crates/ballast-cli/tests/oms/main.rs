@@ -114,6 +114,7 @@ fn short_digest() -> Value {
 type Attempt = fn(&Model) -> Output;
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "a table: one row for each case")]
 fn each_wrong_bundle_signer_or_folder_has_its_own_error_and_exit_code() {
     let rows: [(&str, i32, &str, Attempt); 16] = [
         ("another key", 40, "wrong-key", |model| model.verify("secp384r1.json", "secp256r1.pub")),
