@@ -25,6 +25,7 @@ const LISTED: usize = 50;
 #[serde(deny_unknown_fields)]
 pub struct ListQuery {
     /// The tenant to list; the default is the key's tenant, otherwise `default`.
+    #[param(min_length = 1, max_length = 255)]
     tenant_id: Option<String>,
     /// `next_cursor` of the previous page; absent for the first page.
     cursor: Option<String>,
@@ -39,6 +40,7 @@ pub struct ListQuery {
 #[serde(deny_unknown_fields)]
 pub struct TenantQuery {
     /// The person's tenant; the default is the key's tenant, otherwise `default`.
+    #[param(min_length = 1, max_length = 255)]
     tenant_id: Option<String>,
 }
 
