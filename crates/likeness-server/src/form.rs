@@ -164,8 +164,12 @@ impl Worded for f64 {
     const EXPECTED: &'static str = "a number";
 }
 
-impl Worded for Truth {
+impl Worded for bool {
     const EXPECTED: &'static str = "true or false";
+}
+
+impl Worded for Truth {
+    const EXPECTED: &'static str = bool::EXPECTED;
 }
 
 /// Returns the problem that a field with one value was repeated.
@@ -186,7 +190,8 @@ fn shortened(text: &str) -> String {
     text.chars().take(40).collect()
 }
 
-/// A truth value in a form, such as `true`, `1` or `no`.
+/// A truth value in a form of the replaced service or of DeepFace, such as `true`, `1` or `no`. Forms of new routes
+/// take `true` and `false` alone, as their description says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Truth(pub bool);
 

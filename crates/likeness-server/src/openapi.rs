@@ -62,13 +62,34 @@ pub struct OneFace {
 /// A form that begins a capture.
 #[derive(ToSchema)]
 #[expect(dead_code, reason = "only described")]
-pub struct NewCapture {
-    /// `verify`, `enroll` or `liveness`.
-    #[schema(pattern = "^(verify|enroll|liveness)$")]
+#[serde(untagged)]
+pub enum NewCapture {
+    Person(CaptureOfPerson),
+    Anyone(CaptureOfAnyone),
+}
+
+/// A form that begins a capture of a named person.
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "only described")]
+pub struct CaptureOfPerson {
+    /// What the capture counts for.
+    #[schema(pattern = "^(verify|enroll)$")]
     purpose: String,
-    /// The person's name; required for `verify` and `enroll`.
+    /// The person's name.
     #[schema(pattern = "^[a-zA-Z0-9_-]{1,255}$")]
-    user_id: Option<String>,
+    user_id: String,
+    /// The tenant; the default is the key's tenant, otherwise `default`.
+    #[schema(pattern = "^[a-zA-Z0-9_-]{0,255}$")]
+    tenant_id: Option<String>,
+}
+
+/// A form that begins a capture of a person without a name.
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "only described")]
+pub struct CaptureOfAnyone {
+    /// What the capture counts for.
+    #[schema(pattern = "^liveness$")]
+    purpose: String,
     /// The tenant; the default is the key's tenant, otherwise `default`.
     #[schema(pattern = "^[a-zA-Z0-9_-]{0,255}$")]
     tenant_id: Option<String>,
