@@ -1,28 +1,7 @@
 //! Checks that each command of `ballast` has a man page and is completed in each shell.
 
-#![allow(clippy::unwrap_used, reason = "tests")]
-
-#[path = "../../../tools/manual.rs"]
-mod manual;
-
-use std::fs;
-
 #[test]
 fn every_command_has_a_page_and_is_completed() {
-    let folder = tempfile::tempdir().unwrap();
-    let program = ballast_cli::grammar();
-    manual::write(program.clone(), folder.path()).unwrap();
-    let read = |name: &str| fs::read_to_string(folder.path().join(name)).unwrap_or_default();
-    let shells = ["completions/ballast.bash", "completions/_ballast", "completions/ballast.fish"].map(read);
-    let mut lacking = Vec::new();
-    for command in program.get_subcommands().map(clap::Command::get_name).filter(|name| *name != "help") {
-        let page = read(&format!("man1/ballast-{command}.1"));
-        if !page.contains(".SH SYNOPSIS") || !page.contains(".SH DESCRIPTION") {
-            lacking.push(format!("a page of {command}"));
-        }
-        lacking.extend(shells.iter().filter(|shell| !shell.contains(command)).map(|_| format!("{command} in a shell")));
-    }
+    let lacking = testkit::manual::lacking(&ballast_cli::grammar());
     assert!(lacking.is_empty(), "{lacking:?}");
-    assert!(read("man1/ballast.1").contains(".TH ballast 1"));
-    assert!(!folder.path().join("man1/ballast-help.1").exists());
 }

@@ -4,6 +4,8 @@
 //! - [`need`]: the only way to skip a test. Each skip is printed and recorded; `./test` lists the record.
 //! - [`data`]: networks of the four architectures and photographs, generated below the target folder.
 //! - [`ground`]: folders that uid 100 reaches and that have only root's closed directories above them.
+//! - [`manual`]: man pages and shell completions, and what they lack.
+//! - [`outputs`]: stdout and stderr that are closed, full, bounded or without a reader.
 //! - [`paths`]: the target folder, the repository, the shared test data, the static programs.
 //! - [`random`]: seeded numbers.
 //! - [`rows`]: the rows of a table test, tested on all cores.
@@ -12,7 +14,9 @@
 
 pub mod data;
 pub mod ground;
+pub mod manual;
 pub mod need;
+pub mod outputs;
 pub mod paths;
 pub mod random;
 pub mod rows;
