@@ -205,8 +205,9 @@ pub async fn begin(
 ) -> Result<(CaptureId, Capture), Problem> {
     let mut capture = Capture { bound, session: Session::begin(at, &policy.capture), answer: String::new() };
     capture.chain(&[0; 32])?;
-    let (ends_at, content) = (capture.session.ends_at(), capture.bytes()?);
-    let id = away(store, move |store| store.begin_capture(ends_at, &content)).await?;
+    let (ends_at, content, Binding { tenant, subject, .. }) =
+        (capture.session.ends_at(), capture.bytes()?, capture.bound.clone());
+    let id = away(store, move |store| store.begin_capture(&tenant, subject.as_deref(), ends_at, &content)).await?;
     series::capture("begun");
     Ok((id, capture))
 }

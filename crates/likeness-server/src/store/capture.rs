@@ -1,7 +1,7 @@
 //! Captures under way: sealed rows, each with an end and with the number of its state.
 //!
 //! Promises: of several writers that saw the same state, one writes the next state. A capture is taken once. The
-//! row is deleted when it is taken, or after its end, some rows at a time.
+//! row is deleted when it is taken, when its person is erased, or after its end, some rows at a time.
 
 use std::sync::atomic::Ordering;
 
@@ -9,7 +9,9 @@ use super::digest::{Changes, Table};
 use super::erase::TURN;
 use super::error::{Kind, Result, StoreError};
 use super::handle::Store;
-use super::seal::{Context, open, random, seal};
+use super::person::{Subject, Tenant};
+use super::record::{content, lay};
+use super::seal::{Context, name, open, random, seal};
 use super::sql::{Row, Rows, Value};
 use crate::hex::hex;
 
@@ -19,6 +21,8 @@ pub type CaptureId = [u8; 16];
 /// The state of a capture.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CaptureRow {
+    /// The keyed hash of tenant and person.
+    pub name: [u8; 32],
     /// When the row is deleted, in seconds since 1970.
     pub ends_at: i64,
     /// The number of the state, from 0.
@@ -28,16 +32,44 @@ pub struct CaptureRow {
 }
 
 impl Store {
-    /// Adds a capture and returns its number.
+    /// Adds a capture of a tenant, and of a person if its purpose names one; returns its number.
     ///
     /// # Errors
     /// The database refused.
-    pub fn begin_capture(&self, ends_at: i64, content: &[u8]) -> Result<CaptureId> {
-        let id = random()?;
-        self.write(|changes| {
-            self.put_capture(changes, &id, &CaptureRow { ends_at, turn: 0, content: content.to_vec() })
-        })?;
+    pub fn begin_capture(
+        &self,
+        tenant: &str,
+        subject: Option<&str>,
+        ends_at: i64,
+        content: &[u8],
+    ) -> Result<CaptureId> {
+        let (id, name) = (random()?, self.capturing(tenant, subject));
+        let row = CaptureRow { name, ends_at, turn: 0, content: content.to_vec() };
+        self.write(|changes| self.put_capture(changes, &id, &row))?;
         Ok(id)
+    }
+
+    fn capturing(&self, tenant: &str, subject: Option<&str>) -> [u8; 32] {
+        let fields: Vec<&[u8]> = [Some(tenant), subject].into_iter().flatten().map(str::as_bytes).collect();
+        name(&self.secrets.capture_names, &fields)
+    }
+
+    /// Deletes the captures of an erased person, also damaged ones; returns their numbers and encrypted states.
+    pub(super) fn erase_captures(
+        &self,
+        changes: &mut Changes<'_>,
+        tenant: &Tenant,
+        subject: &Subject,
+    ) -> Result<Vec<(Vec<u8>, Vec<u8>)>> {
+        let name = self.capturing(tenant.as_str(), Some(subject.as_str()));
+        let rows = changes.rows().rows("SELECT id, data FROM capture WHERE name = ?1", &[(&name).into()])?;
+        let mut erased = Vec::new();
+        for mut row in rows {
+            let (id, data) = (row.bytes()?, row.bytes()?);
+            delete_capture(changes, id.as_slice().into())?;
+            erased.push((id, content(&data).unwrap_or_default().to_vec()));
+        }
+        Ok(erased)
     }
 
     /// Returns the state of a capture; `None` if no capture has this number.
@@ -95,27 +127,28 @@ impl Store {
     }
 
     fn put_capture(&self, changes: &mut Changes<'_>, id: &CaptureId, row: &CaptureRow) -> Result<()> {
-        let CaptureRow { ends_at, turn, content } = row;
-        let data = seal(&self.secrets.captures, &sealing(id, *ends_at, *turn), content)?;
-        let put = "INSERT INTO capture (id, ends_at, turn, data) VALUES (?1, ?2, ?3, ?4) \
+        let CaptureRow { name, ends_at, turn, content } = row;
+        let data = seal(&self.secrets.captures, &sealing(id, name, *ends_at, *turn), content)?;
+        let put = "INSERT INTO capture (id, name, ends_at, turn, data) VALUES (?1, ?2, ?3, ?4, ?5) \
                    ON CONFLICT (id) DO UPDATE SET turn = excluded.turn, data = excluded.data";
-        let values = [id.into(), (*ends_at).into(), (*turn).into(), data.into()];
+        let values = [id.into(), name.into(), (*ends_at).into(), (*turn).into(), lay(&data).into()];
         changes.change(Table::Capture, ("SELECT * FROM capture WHERE id = ?1", 1), put, &values).map(|_| ())
     }
 
     fn capture_in(&self, rows: &mut dyn Rows, id: &CaptureId) -> Result<Option<CaptureRow>> {
-        let row = rows.row("SELECT id, ends_at, turn, data FROM capture WHERE id = ?1", &[id.into()])?;
+        let row = rows.row("SELECT id, name, ends_at, turn, data FROM capture WHERE id = ?1", &[id.into()])?;
         row.map(|row| self.opened_capture(row)).transpose()
     }
 
-    /// Decrypts a row, whose columns are id, end, number and data.
+    /// Decrypts a row, whose columns are id, name, end, number and data.
     pub(super) fn opened_capture(&self, mut row: Row) -> Result<CaptureRow> {
-        let (id, ends_at, turn, data) = (row.bytes()?, row.int()?, row.int()?, row.bytes()?);
-        let opened = open(&self.secrets.captures, &sealing(&id, ends_at, turn), &data);
-        let content = opened.map(|plain| plain.to_vec());
+        let (id, name, ends_at, turn, data) = (row.bytes()?, row.bytes()?, row.int()?, row.int()?, row.bytes()?);
+        let context = sealing(&id, &name, ends_at, turn);
+        let opened = content(&data).and_then(|sealed| open(&self.secrets.captures, &context, sealed));
+        let read = opened.map(|plain| plain.to_vec()).zip(name.try_into().ok());
         let what = "a row of the table capture is not what was written";
-        let content = content.ok_or_else(|| StoreError::new(Kind::Corrupt, what))?;
-        Ok(CaptureRow { ends_at, turn, content })
+        let (content, name) = read.ok_or_else(|| StoreError::new(Kind::Corrupt, what))?;
+        Ok(CaptureRow { name, ends_at, turn, content })
     }
 }
 
@@ -124,8 +157,8 @@ fn delete_capture(changes: &mut Changes<'_>, id: Value) -> Result<u64> {
     changes.change(Table::Capture, row, "DELETE FROM capture WHERE id = ?1", &[id])
 }
 
-fn sealing(id: &[u8], ends_at: i64, turn: i64) -> Context {
-    Context::new("capture").field(id).number(ends_at).number(turn)
+fn sealing(id: &[u8], name: &[u8], ends_at: i64, turn: i64) -> Context {
+    Context::new("capture").field(id).field(name).number(ends_at).number(turn)
 }
 
 /// Parses the number of a capture: 32 lower-case hexadecimal digits.

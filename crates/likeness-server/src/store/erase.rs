@@ -1,7 +1,8 @@
 //! Erases persons, by request or because they expired, and makes a receipt for an erasure by request.
 //!
-//! The transaction that erases also writes a note and the journal's entry. Afterwards the store searches the tables and files that
-//! contained the person; the erasure is pending until that search finds nothing. The note of a pending
+//! The transaction that erases also deletes the person's open captures, and writes a note and the journal's entry.
+//! Afterwards the store searches the tables and files that contained the person; the erasure is pending until that
+//! search finds nothing. The note of a pending
 //! erasure contains, sealed, what to search for. The receipt then replaces the note and does not name the
 //! person: its commitment is keyed by a salt that only the caller gets.
 
@@ -69,6 +70,7 @@ struct Sought {
     person: i64,
     name: [u8; 32],
     failing: [u8; 32],
+    captures: Vec<Vec<u8>>,
     pieces: Vec<Piece>,
 }
 
@@ -89,13 +91,16 @@ impl Store {
         let (id, salt) = (random()?, random()?);
         let erased = self.write(|changes| {
             let Some(found) = self.row_named(changes.rows(), &self.name(tenant, subject))? else { return Ok(false) };
+            let captures = self.erase_captures(changes, tenant, subject)?;
+            let states = captures.iter().flat_map(|(_, state)| pieces_of(state));
             let sought = Sought {
                 tenant: tenant.as_str().to_owned(),
                 commitment: commitment(&salt, tenant, subject),
                 person: found.id,
                 name: found.name,
                 failing: self.failing(tenant, subject),
-                pieces: pieces(&found.data),
+                pieces: pieces(&found.data).into_iter().chain(states).collect(),
+                captures: captures.into_iter().map(|(id, _)| id).collect(),
             };
             self.erase_rows(changes, found.id)?;
             self.forget(changes, &sought.failing)?;
@@ -155,6 +160,7 @@ impl Store {
         let mut hash = None;
         if let Some(Opened { person, .. }) = row.and_then(|row| self.opened(row).ok()) {
             self.forget(changes, &self.failing(&person.tenant, &person.subject))?;
+            self.erase_captures(changes, &person.tenant, &person.subject)?;
             hash = Some(self.subject_hash(&person.tenant, &person.subject));
         }
         changes.entries.push(NewEntry::of("expired", now, json!({ "subject": hash })));
@@ -230,7 +236,9 @@ impl Store {
                 let found = rows.row(sql, values)?.map_or(Ok(0), |mut row| row.int())?;
                 Ok(Finding { place: format!("table {place}"), sought: 1, found: found.unsigned_abs() })
             };
-            tables.iter().map(count).collect::<Result<Vec<_>>>()
+            let mut looked = tables.iter().map(count).collect::<Result<Vec<_>>>()?;
+            looked.extend(captures_left(rows, &sought.captures)?);
+            Ok(looked)
         })?;
         match self.database.residue(&sought.pieces, longest)? {
             None => return Ok(None),
@@ -313,11 +321,23 @@ fn changed() -> StoreError {
 
 /// Takes the first, the middle and the last bytes of each sealed part.
 fn pieces(data: &[u8]) -> Vec<Piece> {
-    let of = |part: &[u8]| {
-        let last = part.len().checked_sub(size_of::<Piece>())?;
-        Some([0, last / 2, last].map(|at| part[at..].first_chunk().copied().unwrap_or_default()))
-    };
-    sealed(data).into_iter().filter_map(of).flatten().collect()
+    sealed(data).into_iter().flat_map(pieces_of).collect()
+}
+
+/// Returns pieces of one ciphertext: its beginning, middle and end.
+fn pieces_of(part: &[u8]) -> Vec<Piece> {
+    let Some(last) = part.len().checked_sub(size_of::<Piece>()) else { return Vec::new() };
+    [0, last / 2, last].map(|at| part[at..].first_chunk().copied().unwrap_or_default()).to_vec()
+}
+
+/// Searches for the captures that were open at the erasure; returns `None` if there were none.
+fn captures_left(rows: &mut dyn Rows, captures: &[Vec<u8>]) -> Result<Option<Finding>> {
+    let mut found = 0;
+    for id in captures {
+        found += u64::from(rows.row("SELECT 1 FROM capture WHERE id = ?1", &[id.as_slice().into()])?.is_some());
+    }
+    let finding = |sought| Finding { place: "table capture".to_owned(), sought, found };
+    Ok((!captures.is_empty()).then(|| finding(captures.len() as u64)))
 }
 
 /// Parses the number of an erasure: 32 lower-case hexadecimal digits.

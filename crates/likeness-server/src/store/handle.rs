@@ -43,6 +43,7 @@ pub(super) struct Secrets {
     pub(super) signing: Key,
     pub(super) journal: Key,
     pub(super) captures: Key,
+    pub(super) capture_names: Key,
     pub(super) subjects: Key,
     pub(super) digests: DigestKeys,
 }
@@ -61,6 +62,7 @@ impl Secrets {
             signing: key("signing"),
             journal: key("journal"),
             captures: key("captures"),
+            capture_names: key("capture names"),
             subjects: key("record hashes"),
             digests: DigestKeys { rows: key("row digests"), seal: key("table digests") },
         }

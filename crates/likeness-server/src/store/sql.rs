@@ -201,7 +201,7 @@ pub const TABLES: [&str; 19] = [
     "CREATE INDEX erasure_done ON erasure (done) WHERE done = 0",
     "CREATE TABLE journal (seq INTEGER PRIMARY KEY, id BLOB NOT NULL, data BLOB NOT NULL)",
     "CREATE INDEX journal_id ON journal (id)",
-    "CREATE TABLE capture (id BLOB PRIMARY KEY NOT NULL, ends_at INTEGER NOT NULL, turn INTEGER NOT NULL, data BLOB NOT NULL)",
+    "CREATE TABLE capture (id BLOB PRIMARY KEY NOT NULL, name BLOB NOT NULL, ends_at INTEGER NOT NULL, turn INTEGER NOT NULL, data BLOB NOT NULL)",
     "CREATE INDEX capture_ends_at ON capture (ends_at)",
     "CREATE TABLE access (id BLOB PRIMARY KEY NOT NULL, hash BLOB NOT NULL, scopes INTEGER NOT NULL, made_at INTEGER NOT NULL, \
      expires_at INTEGER NOT NULL, per_minute INTEGER NOT NULL, revoked_at INTEGER NOT NULL, data BLOB NOT NULL)",

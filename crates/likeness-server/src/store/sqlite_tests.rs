@@ -110,6 +110,45 @@ fn of_who_is_erased_nothing_sealed_is_left_in_any_file() {
     assert_eq!((left, place.holds(&all)), (vec![], 0));
 }
 
+/// Returns the ciphertext of a capture, in pieces.
+fn state_of(store: &Store, id: &CaptureId) -> HashSet<[u8; 8]> {
+    let row = store.read(|rows| rows.row("SELECT data FROM capture WHERE id = ?1", &[id.into()])).unwrap();
+    record::content(&row.unwrap().bytes().unwrap()).unwrap().as_chunks::<8>().0.iter().copied().collect()
+}
+
+#[test]
+fn of_a_capture_no_state_is_left_in_any_file_when_its_person_is_erased() {
+    let place = Place::sqlite();
+    let store = place.store();
+    let mut states: Vec<HashSet<[u8; 8]>> = Vec::new();
+    let mut open = Vec::new();
+    for seed in 0..60 {
+        let who = format!("p{seed}");
+        enroll(&store, &who, seed);
+        let id = store.begin_capture(tenant().as_str(), Some(&who), NOW + 180, &[1; 300]).unwrap();
+        states.push(state_of(&store, &id));
+        open.push(id);
+    }
+    // A state grows when it gets an embedding, and shrinks when the capture is complete.
+    for (turn, bytes) in [(0, 900), (1, 3500), (2, 5000), (3, 700)] {
+        for (seed, id) in open.iter().enumerate().filter(|(seed, _)| seed % 4 >= usize::try_from(turn).unwrap()) {
+            assert!(store.advance_capture(id, turn, &vec![1; bytes + seed]).unwrap());
+            states[seed].extend(state_of(&store, id));
+        }
+    }
+    assert!(place.holds(&states[3]) > 80, "the search finds what is there");
+    let mut left = Vec::new();
+    for step in 0..60 {
+        let seed = step * 7 % 60;
+        let erased = store.erase(&tenant(), &subject(&format!("p{seed}")), NOW).unwrap().unwrap().erasure();
+        let found = place.holds(&states[seed]);
+        if (erased, found) != (Erasure::Done, 0) {
+            left.push(format!("p{seed}: {erased:?}, {found} pieces of {}", states[seed].len()));
+        }
+    }
+    assert!(left.is_empty(), "{left:#?}");
+}
+
 #[test]
 fn a_reader_makes_an_erasure_pending_and_it_is_finished_when_the_reader_ends() {
     let place = Place::sqlite();
