@@ -270,7 +270,7 @@ pub struct ProblemBody {
 }
 
 /// Returns the possible values of each property with fixed values, taken from the code's types.
-fn words() -> [(&'static str, &'static str, Vec<&'static str>); 15] {
+fn words() -> [(&'static str, &'static str, Vec<&'static str>); 16] {
     let sources = || ThresholdSource::ALL.map(ThresholdSource::name).to_vec();
     let roles = || Role::ALL.map(key).to_vec();
     let reasons = || FaultKind::ALL.map(FaultKind::name).into_iter().chain([LOADING]).collect();
@@ -280,6 +280,7 @@ fn words() -> [(&'static str, &'static str, Vec<&'static str>); 15] {
         ("ModelFault", "reason", reasons()),
         ("ModelHealth", "role", roles()),
         ("ModelHealth", "reason", reasons()),
+        ("StatementAnnotations", "role", roles()),
         ("SimilarityResponse", "threshold_source", sources()),
         ("SearchResponse", "threshold_source", sources()),
         ("VerifyResponse", "recommended_action", Action::ALL.map(Action::name).to_vec()),

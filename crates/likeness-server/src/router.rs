@@ -18,7 +18,7 @@ use crate::admission;
 use crate::app::App;
 use crate::handler::{
     captures, compare, deepface, delete, detect, enroll, enroll_multi, erasure, frame, health, inspect, liveness,
-    metrics, page, persons, problem_page, records, search, verify,
+    metrics, page, persons, problem_page, records, search, statement, verify,
 };
 use crate::listen::Routers;
 use crate::openapi::{self, Document};
@@ -106,6 +106,7 @@ fn health_routes(app: &App) -> OpenApiRouter<App> {
 fn described(app: &App) -> OpenApiRouter<App> {
     let behind = |route, handler| behind(app, route, handler);
     health_routes(app)
+        .routes(behind(table::MODELS_STATEMENT, routes!(statement::statement)))
         .routes(behind(table::METRICS, routes!(metrics::metrics_route)))
         .routes(behind(table::RECORDS, routes!(records::record)))
         .routes(behind(table::VERIFY, routes!(verify::verify)))

@@ -102,6 +102,8 @@ const fn route(name: &'static str, needs: Needs, store: bool, scope: Option<Scop
 
 /// The routes of health, which are never limited and never queued.
 pub const HEALTH: Route = route("health", Needs::Nothing, false, None, 0);
+/// States which models are loaded.
+pub const MODELS_STATEMENT: Route = route("models/statement", Needs::Nothing, false, None, 0);
 /// Verifies whether a photograph shows the named person.
 pub const VERIFY: Route = route("verify", Needs::All, true, Some(Scope::Verify), 1);
 /// Enrols a person.
@@ -153,8 +155,9 @@ pub const PAGE: Route = route("page", Needs::Nothing, false, None, 0);
 pub const ANSWERING: [Route; 9] = [VERIFY, ENROLL, ENROLL_MULTI, LIVENESS, SEARCH, COMPARE, DETECT, FRAMES, INSPECT];
 
 /// Every route.
-pub const EVERY: [Route; 24] = [
+pub const EVERY: [Route; 25] = [
     HEALTH,
+    MODELS_STATEMENT,
     VERIFY,
     ENROLL,
     ENROLL_MULTI,

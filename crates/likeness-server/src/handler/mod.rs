@@ -22,5 +22,6 @@ pub mod problem_page;
 pub mod records;
 pub mod response;
 pub mod search;
+pub mod statement;
 pub mod terms;
 pub mod verify;

@@ -22,6 +22,7 @@ use serde::Serialize;
 use super::roles::{accepted, kernels, lost, name};
 use super::weights::{FaultKind, FileStamp, WeightFault, WeightStore};
 use crate::args;
+use crate::clock::now;
 use crate::exit::{Exit, Failure};
 
 /// How often the service checks the files.
@@ -50,6 +51,9 @@ pub struct LoadedModel {
     pub sha256: String,
     /// The result of the self-test.
     pub self_test: String,
+    /// When the bytes had matched their pin, in seconds since 1970.
+    #[serde(skip)]
+    pub verified_at: i64,
     /// Whether the file still has these bytes.
     #[serde(skip)]
     pub on_disk: OnDisk,
@@ -427,11 +431,12 @@ fn log(role: Role, result: &Result<(Model, LoadedModel), WeightFault>) {
 fn load(store: &WeightStore, kernels: KernelSet, role: Role) -> Result<(Model, LoadedModel), WeightFault> {
     let start = Instant::now();
     let weight = store.read(role)?;
-    let origin = weight.origin;
+    let (origin, verified_at) = (weight.origin, now());
     let refused = |why| WeightFault { kind: FaultKind::RefusedFormat, what: format!("{}: {why}", origin.display()) };
     let model = Model::load(role, weight.file, kernels).map_err(refused)?;
     let load_ms = start.elapsed().as_secs_f64() * 1e3;
     let (sha256, self_test) = (model.tested().digest().to_string(), model.tested().to_string());
-    let loaded = LoadedModel { role: name(role), origin, sha256, self_test, on_disk: OnDisk::Right, load_ms };
+    let on_disk = OnDisk::Right;
+    let loaded = LoadedModel { role: name(role), origin, sha256, self_test, verified_at, on_disk, load_ms };
     Ok((model, loaded))
 }

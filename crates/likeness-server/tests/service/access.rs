@@ -37,8 +37,14 @@ pub const BEHIND_A_KEY: [(&str, &str); 22] = [
 const RECORD: &str = "/api/v1/records/01890000-0000-7000-8000-000000000000";
 
 /// The described routes that need no key.
-const OPEN: [&str; 5] =
-    ["/api/v1/health", "/api/v1/health/live", "/api/v1/health/ready", "/api/v1/health/detailed", "/deepface/"];
+const OPEN: [&str; 6] = [
+    "/api/v1/health",
+    "/api/v1/health/live",
+    "/api/v1/health/ready",
+    "/api/v1/health/detailed",
+    "/api/v1/models/statement",
+    "/deepface/",
+];
 
 /// Returns a request of this method to this path, with an empty form if the method allows one.
 pub fn to(method: &'static str, path: &str) -> Request {

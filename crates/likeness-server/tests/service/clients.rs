@@ -65,6 +65,66 @@ fn the_clients_in_the_repository_are_those_of_the_description() {
     succeeded(&Command::new(Path::new(ROOT).join("tools/clients")).arg("--check").output().unwrap());
 }
 
+/// What both clients say if another embedder is expected.
+fn mismatch(embedder: &str) -> String {
+    format!("the service has other models: embedder: expected {}, found {embedder}", "0".repeat(64))
+}
+
+/// The right models, others, a role that the service lacks, and an answer of another process later.
+const EXPECT_PYTHON: &str = r#"
+import asyncio
+import httpx
+from likeness_client import AsyncClient, Client, ModelMismatch
+
+async def asynchronous():
+    async with AsyncClient("URL", expect_models={"embedder": "PIN"}) as likeness:
+        print(len((await likeness.models_statement())["subject"]))
+
+def refused(expected, **more):
+    try:
+        Client("URL", expect_models=expected, **more).health()
+    except ModelMismatch as mismatch:
+        return mismatch
+    raise SystemExit("expected a mismatch")
+
+with Client("URL", expect_models={"embedder": "PIN".upper()}) as likeness:
+    print(len(likeness.models_statement()["subject"]))
+asyncio.run(asynchronous())
+print(refused({"embedder": "0" * 64}))
+print(refused({"nose": "00"}))
+
+def later(request):
+    if request.url.path.endswith("statement"):
+        one = {"annotations": {"role": "embedder"}, "digest": {"sha256": "PIN"}}
+        return httpx.Response(200, json={"subject": [one]})
+    return httpx.Response(200, json={"model": {"sha256": {"embedder": "11"}}})
+
+found = refused({"embedder": "PIN"}, http=httpx.Client(transport=httpx.MockTransport(later)))
+print(found.expected == {"embedder": "PIN"} and found.found == {"embedder": "11"})
+"#;
+
+const EXPECT_TYPESCRIPT: &str = r#"
+import { Client, ModelMismatch } from 'likeness-client';
+
+const right = new Client('URL', { expect_models: { embedder: 'PIN' } });
+console.log((await right.models_statement()).subject.length);
+try {
+  await new Client('URL', { expect_models: { embedder: '0'.repeat(64) } }).health();
+} catch (error) {
+  if (!(error instanceof ModelMismatch)) throw error;
+  console.log(error.message);
+}
+const later = async (address) => {
+  const stated = { subject: [{ annotations: { role: 'embedder' }, digest: { sha256: 'PIN' } }] };
+  return Response.json(String(address).endsWith('statement') ? stated : { model: { sha256: { embedder: '11' } } });
+};
+try {
+  await new Client('URL', { expect_models: { embedder: 'PIN' }, fetch: later }).health();
+} catch (error) {
+  console.log(error.found.embedder === '11' && error.expected.embedder === 'PIN');
+}
+"#;
+
 #[test]
 fn the_first_calls_of_the_python_client_are_answered_and_its_types_are_right() {
     let name = "the_first_calls_of_the_python_client_are_answered_and_its_types_are_right";
@@ -82,6 +142,10 @@ fn the_first_calls_of_the_python_client_are_answered_and_its_types_are_right() {
     let printed: Vec<_> =
         blocks.iter().map(|block| succeeded(&run("python").args(["-c", block]).output().unwrap())).collect();
     assert_eq!(printed, expected);
+    let script = EXPECT_PYTHON.replace("URL", &service.url).replace("PIN", ground.embedder());
+    let printed = succeeded(&run("python").args(["-c", &script]).output().unwrap());
+    let missing = "the service has other models: nose: expected 00, found no model\n";
+    assert_eq!(printed, format!("4\n4\n{}\n{missing}True\n", mismatch(ground.embedder())));
     let cache = ground.dir.path().join("mypy");
     let mut types = run("mypy");
     types.args(["--strict", "--cache-dir"]).arg(cache).arg("--package").arg("likeness_client");
@@ -116,6 +180,11 @@ fn the_first_calls_of_the_typescript_client_are_answered() {
     std::fs::write(&script, blocks("typescript", "ts", &service.url).concat()).unwrap();
     let output = Command::new("node").arg(script).current_dir(ground.data.join("images")).output().unwrap();
     assert_eq!(succeeded(&output), "true allow\nann 1\nEMBEDDING_NOT_FOUND 404\ndone\n");
+    let script = to.join("expect.mjs");
+    let text = EXPECT_TYPESCRIPT.replace("URL", &service.url).replace("PIN", ground.embedder());
+    std::fs::write(&script, text).unwrap();
+    let output = Command::new("node").arg(script).current_dir(&to).output().unwrap();
+    assert_eq!(succeeded(&output), format!("4\n{}\ntrue\n", mismatch(ground.embedder())));
 }
 
 #[test]

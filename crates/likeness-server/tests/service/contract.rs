@@ -36,7 +36,7 @@ const fn route(
     Route { operation, path, photographs, person }
 }
 
-const ROUTES: [Route; 21] = [
+const ROUTES: [Route; 22] = [
     route("GET /api/v1/health", "/api/v1/health", &[], false),
     route("GET /api/v1/health/live", "/api/v1/health/live", &[], false),
     route("GET /api/v1/health/ready", "/api/v1/health/ready", &[], false),
@@ -54,6 +54,7 @@ const ROUTES: [Route; 21] = [
     route("POST /api/v1/inspect", "/api/v1/inspect", &["file"], false),
     route("POST /deepface/verify", "/deepface/verify", &["img1", "img2"], false),
     route("POST /deepface/represent", "/deepface/represent", &["img"], false),
+    route("GET /api/v1/models/statement", "/api/v1/models/statement", &[], false),
     route("GET /api/v1/persons", "/api/v1/persons", &[], false),
     route("GET /api/v1/persons/{user_id}", "/api/v1/persons/ann", &[], false),
     route("GET /api/v1/persons/{user_id}/export", "/api/v1/persons/ann/export", &[], false),
@@ -78,8 +79,10 @@ const FRAME: Route = route(
 );
 /// The routes that are called in an order of their own.
 const LATER: [&Route; 6] = [&DELETE, &ERASE, &ERASURE, &RECORD, &BEGIN, &FRAME];
+/// The routes beside health that need no key.
+const PUBLIC: [&str; 2] = ["GET /deepface/", "GET /api/v1/models/statement"];
 /// Where the routes about persons without a photograph begin.
-const PERSONS: usize = 17;
+const PERSONS: usize = 18;
 
 /// Codes that no request of this test can provoke, with the place that tests each one.
 const ELSEWHERE: [(&str, &str); 4] = [
@@ -339,7 +342,7 @@ fn needs_embedder(route: &Route) -> bool {
 fn keys(seen: &mut Seen, ground: &Ground) {
     let key = ("API_KEY_SECRET", "a-key-of-the-tests-of-32-letters");
     let service = ground.serve(&[], &[key, ("RATE_LIMIT_ENABLED", "false")]);
-    let open = |route: &&Route| route.operation.contains("health") || route.operation == "GET /deepface/";
+    let open = |route: &&Route| route.operation.contains("health") || PUBLIC.contains(&route.operation);
     let locked = || ROUTES.iter().chain(LATER).filter(|route| !open(route));
     for route in locked() {
         seen.expect(&service, route, route.bare(), "UNAUTHORIZED");

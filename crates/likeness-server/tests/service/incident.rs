@@ -5,6 +5,7 @@ use std::fs;
 use std::io::Write as _;
 
 use serde_json::json;
+use testkit::data::OwnData;
 
 use crate::support::{DETECTOR, EMBEDDER, Ground, Request, SPOOF_FAR, SPOOF_NEAR, Service, wait_for};
 
@@ -70,4 +71,39 @@ fn a_loaded_file_that_changes_or_goes_is_served_from_verified_memory_and_reporte
     assert_eq!(liveness(&service, &live).json()["verdict"], "live");
     ground.bring(DETECTOR);
     wait(0, "right");
+}
+
+#[test]
+fn the_statement_has_the_models_that_were_verified_and_loaded_and_no_other() {
+    let ground = Ground::without(&[SPOOF_FAR]);
+    let mut wrong = fs::read(ground.weights().join(SPOOF_NEAR)).unwrap();
+    wrong[1000] ^= 1;
+    fs::write(ground.weights().join(SPOOF_NEAR), wrong).unwrap();
+    let service = ground.serve(&["--require", "compare"], &[]);
+    let statement = || service.get("/api/v1/models/statement").json();
+    let stated = || {
+        let subjects = statement()["subject"].as_array().unwrap().clone();
+        let one = |subject: &serde_json::Value| {
+            let word = |at: &str| subject.pointer(at).unwrap().as_str().unwrap().to_owned();
+            [word("/annotations/role"), word("/name"), word("/digest/sha256"), word("/annotations/onDisk")]
+        };
+        subjects.iter().map(one).collect::<Vec<_>>()
+    };
+    let pin = |file: &str| OwnData::sha256(file).to_owned();
+    let loaded = |role: &str, file: &str, disk: &str| [role.to_owned(), file.to_owned(), pin(file), disk.to_owned()];
+    service.until("/api/v1/health", 200);
+    let (detector, embedder) = (loaded("detector", DETECTOR, "right"), loaded("embedder", EMBEDDER, "right"));
+    assert_eq!(stated(), [detector, embedder.clone()]);
+    let found = statement();
+    let kinds = ["/_type", "/predicateType", "/predicate/verifier/name", "/predicate/embedder"];
+    let kinds = kinds.map(|at| found.pointer(at).and_then(serde_json::Value::as_str).unwrap_or_default());
+    assert_eq!(kinds, ["https://in-toto.io/Statement/v1", "urn:likeness:models:v1", "likeness", "accepted"]);
+    // A file that changes later changes nothing about the loaded bytes.
+    fs::write(ground.weights().join(DETECTOR), b"other").unwrap();
+    wait_for("a change", || (stated()[0][3] == "changed").then_some(()));
+    assert_eq!(stated(), [loaded("detector", DETECTOR, "changed"), embedder]);
+    assert_eq!(
+        statement()["subject"][0]["annotations"]["verifiedAt"],
+        found["subject"][0]["annotations"]["verifiedAt"]
+    );
 }

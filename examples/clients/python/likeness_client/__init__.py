@@ -1,5 +1,5 @@
 """A client of Likeness: `Client`, and `AsyncClient` with the same methods."""
 from .client import AsyncClient, Client
-from .transport import Photograph, Problem
+from .transport import ModelMismatch, Photograph, Problem
 
-__all__ = ["AsyncClient", "Client", "Photograph", "Problem"]
+__all__ = ["AsyncClient", "Client", "ModelMismatch", "Photograph", "Problem"]

@@ -102,6 +102,10 @@ class Calls(Transport):
         """Returns all metrics."""
         return self.text("GET", "/metrics")
 
+    def models_statement(self) -> types.StatementResponse:
+        """Returns which models this process verified and loaded, as an in-toto statement."""
+        return cast(types.StatementResponse, self.json("GET", "/api/v1/models/statement"))
+
     def record(self, *, id: str) -> types.RecordResponse:
         """Returns a decision record by the id in the response header `X-Likeness-Record`."""
         return cast(types.RecordResponse, self.json("GET", "/api/v1/records/{id}".replace("{id}", self.part(id))))
@@ -213,6 +217,10 @@ class AsyncCalls(AsyncTransport):
     async def metrics(self) -> str:
         """Returns all metrics."""
         return await self.text("GET", "/metrics")
+
+    async def models_statement(self) -> types.StatementResponse:
+        """Returns which models this process verified and loaded, as an in-toto statement."""
+        return cast(types.StatementResponse, await self.json("GET", "/api/v1/models/statement"))
 
     async def record(self, *, id: str) -> types.RecordResponse:
         """Returns a decision record by the id in the response header `X-Likeness-Record`."""

@@ -4,13 +4,14 @@ from __future__ import annotations
 import asyncio
 import os
 import time
-from typing import IO, Any, Dict, List, Optional, Union, cast
+from typing import IO, Any, Dict, Iterable, List, Mapping, Optional, Union, cast
 from urllib.parse import quote
 
 import httpx
 
 from . import types
 
+STATEMENT = "/api/v1/models/statement"
 Photograph = Union[str, "os.PathLike[str]", bytes, IO[bytes]]
 
 
@@ -24,10 +25,40 @@ class Problem(Exception):
         self.body = body
 
 
+class ModelMismatch(Exception):
+    """The service has other models than the expected ones. Both are SHA-256 by role; no model is `None`."""
+
+    def __init__(self, expected: Mapping[str, str], found: Mapping[str, Optional[str]]) -> None:
+        wrong = [f"{role}: expected {expected[role]}, found {found[role] or 'no model'}" for role in found]
+        super().__init__("the service has other models: " + "; ".join(wrong))
+        self.expected = dict(expected)
+        self.found = dict(found)
+
+
 class _Transport:
-    def __init__(self, key: Optional[str], patience: float) -> None:
+    def __init__(self, key: Optional[str], patience: float, expect_models: Optional[Mapping[str, str]]) -> None:
         self._headers = {"authorization": f"Bearer {key}"} if key else {}
         self._patience = patience
+        self._expected = {role: sha256.lower() for role, sha256 in (expect_models or {}).items()}
+        self._stated = not self._expected
+
+    def _compare(self, found: Mapping[str, str], roles: Iterable[str]) -> None:
+        other = {role: found.get(role) for role in roles if found.get(role) != self._expected[role]}
+        if other:
+            raise ModelMismatch({role: self._expected[role] for role in other}, other)
+
+    def _state(self, statement: Any) -> None:
+        """Compares what the service verified."""
+        found = {one["annotations"]["role"]: one["digest"]["sha256"] for one in statement["subject"]}
+        self._compare(found, self._expected)
+        self._stated = True
+
+    def _named(self, answer: Any) -> Any:
+        """Compares the models that an answer names: another process than the first may give it."""
+        model = answer.get("model") if self._expected and isinstance(answer, dict) else None
+        if isinstance(model, dict) and "sha256" in model:
+            self._compare(model["sha256"], self._expected)
+        return answer
 
     @staticmethod
     def part(value: str) -> str:
@@ -87,9 +118,15 @@ class Transport(_Transport):
     """Requests, one after the other."""
 
     def __init__(
-        self, url: str, *, key: Optional[str] = None, patience: float = 10.0, http: Optional[httpx.Client] = None
+        self,
+        url: str,
+        *,
+        key: Optional[str] = None,
+        patience: float = 10.0,
+        http: Optional[httpx.Client] = None,
+        expect_models: Optional[Mapping[str, str]] = None,
     ) -> None:
-        super().__init__(key, patience)
+        super().__init__(key, patience, expect_models)
         self.http = http or httpx.Client(timeout=60.0)
         self.http.base_url = httpx.URL(url.rstrip("/") + "/")
         self.http.headers.update(self._headers)
@@ -116,7 +153,9 @@ class Transport(_Transport):
 
     def json(self, method: str, path: str, query: Any = None, header: Any = None, form: Any = None, file: Any = None) -> Any:
         """A call that is answered in JSON."""
-        return self._sent(method, path, query, header, form, file).json()
+        if not self._stated:
+            self._state(self._sent("GET", STATEMENT, None, None, None, None).json())
+        return self._named(self._sent(method, path, query, header, form, file).json())
 
     def text(self, method: str, path: str, query: Any = None, header: Any = None, form: Any = None, file: Any = None) -> str:
         """A call that is answered in words."""
@@ -127,9 +166,15 @@ class AsyncTransport(_Transport):
     """Requests, without waiting."""
 
     def __init__(
-        self, url: str, *, key: Optional[str] = None, patience: float = 10.0, http: Optional[httpx.AsyncClient] = None
+        self,
+        url: str,
+        *,
+        key: Optional[str] = None,
+        patience: float = 10.0,
+        http: Optional[httpx.AsyncClient] = None,
+        expect_models: Optional[Mapping[str, str]] = None,
     ) -> None:
-        super().__init__(key, patience)
+        super().__init__(key, patience, expect_models)
         self.http = http or httpx.AsyncClient(timeout=60.0)
         self.http.base_url = httpx.URL(url.rstrip("/") + "/")
         self.http.headers.update(self._headers)
@@ -158,7 +203,9 @@ class AsyncTransport(_Transport):
         self, method: str, path: str, query: Any = None, header: Any = None, form: Any = None, file: Any = None
     ) -> Any:
         """A call that is answered in JSON."""
-        return (await self._sent(method, path, query, header, form, file)).json()
+        if not self._stated:
+            self._state((await self._sent("GET", STATEMENT, None, None, None, None)).json())
+        return self._named((await self._sent(method, path, query, header, form, file)).json())
 
     async def text(
         self, method: str, path: str, query: Any = None, header: Any = None, form: Any = None, file: Any = None

@@ -881,6 +881,71 @@ class SpoofNetworkResponse(TypedDict):
     scale_seen: float
 
 
+class StatedDigest(TypedDict):
+    """A digest."""
+
+    # The SHA-256 of the bytes that were loaded.
+    sha256: str
+
+
+class StatedModel(TypedDict):
+    """A model whose bytes this process hashed, compared with their pin, and loaded."""
+
+    # What the process knows about it.
+    annotations: StatementAnnotations
+    # Its digest.
+    digest: StatedDigest
+    # The file's name.
+    name: str
+
+
+class StatementAnnotations(TypedDict):
+    """What the process knows about a model."""
+
+    # The state of the file now; a change does not affect the loaded model.
+    onDisk: OnDisk
+    # `detector`, `liveness_2_7`, `liveness_4_0`, `embedder`.
+    role: Literal["detector", "liveness_2_7", "liveness_4_0", "embedder"]
+    # The result of the self-test.
+    selfTest: str
+    # When its bytes were verified, before they were loaded.
+    verifiedAt: str
+
+
+class _StatementPredicateOptional(TypedDict, total=False):
+    # The embedder's trust: `published`, `accepted` or `unknown`; null if no embedder is loaded.
+    embedder: str | None
+
+
+class StatementPredicate(_StatementPredicateOptional):
+    """The predicate."""
+
+    # The program that verified the models.
+    verifier: StatementVerifier
+
+
+class StatementResponse(TypedDict):
+    """An in-toto statement, v1, without a signature."""
+
+    # `https://in-toto.io/Statement/v1`.
+    _type: str
+    # Who verified them.
+    predicate: StatementPredicate
+    # `urn:likeness:models:v1`.
+    predicateType: str
+    # The loaded models; a model that is not loaded is not in the list.
+    subject: List[StatedModel]
+
+
+class StatementVerifier(TypedDict):
+    """A program."""
+
+    # `likeness`.
+    name: str
+    # Its version.
+    version: str
+
+
 class TenantResponse(TypedDict):
     """A tenant."""
 

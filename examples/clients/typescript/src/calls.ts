@@ -120,6 +120,11 @@ export class Calls extends Transport {
     return this.text('GET', `/metrics`);
   }
 
+  /** Returns which models this process verified and loaded, as an in-toto statement. */
+  models_statement(): Promise<types.StatementResponse> {
+    return this.json<types.StatementResponse>('GET', `/api/v1/models/statement`);
+  }
+
   /** Returns a decision record by the id in the response header `X-Likeness-Record`. */
   record(given: { id: string }): Promise<types.RecordResponse> {
     return this.json<types.RecordResponse>('GET', `/api/v1/records/${this.part(given.id)}`);

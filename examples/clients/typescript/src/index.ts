@@ -3,7 +3,7 @@
 import { Calls } from './calls.js';
 import type { PersonResponse } from './types.js';
 
-export { type Options, type Photograph, Problem } from './transport.js';
+export { type ModelDigests, ModelMismatch, type Options, type Photograph, Problem } from './transport.js';
 export type * from './types.js';
 
 /** Likeness. */

@@ -1,6 +1,6 @@
 // How a call becomes a request, and an answer a value or a `Problem`.
 
-import type { ProblemBody } from './types.js';
+import type { ProblemBody, StatementResponse } from './types.js';
 
 /** A photograph: JPEG, PNG or WebP. */
 export type Photograph = Blob | Uint8Array | ArrayBuffer;
@@ -16,6 +16,18 @@ export class Problem extends Error {
   }
 }
 
+/** The SHA-256 of models by role: `detector`, `liveness_2_7`, `liveness_4_0`, `embedder`. */
+export type ModelDigests = Record<string, string>;
+
+/** The service has other models than the expected ones; no model is `null`. */
+export class ModelMismatch extends Error {
+  constructor(readonly expected: ModelDigests, readonly found: Record<string, string | null>) {
+    const wrong = Object.entries(found).map(([role, sha256]) => `${role}: expected ${expected[role]}, found ${sha256 ?? 'no model'}`);
+    super(`the service has other models: ${wrong.join('; ')}`);
+    this.name = 'ModelMismatch';
+  }
+}
+
 /** How a client behaves. */
 export interface Options {
   /** An API key. */
@@ -24,6 +36,8 @@ export interface Options {
   patience?: number;
   /** Another `fetch`. */
   fetch?: typeof fetch;
+  /** The models that the service must have. */
+  expect_models?: ModelDigests;
 }
 
 type Words = Record<string, string | number | boolean | undefined>;
@@ -37,6 +51,7 @@ interface Parts {
 /** Requests to a service. */
 export class Transport {
   private readonly base: string;
+  private stated = false;
 
   constructor(url: string, private readonly options: Options = {}) {
     this.base = url.replace(/\/+$/, '');
@@ -49,7 +64,23 @@ export class Transport {
 
   /** A call that is answered in JSON. */
   protected async json<T>(method: string, path: string, parts: Parts = {}): Promise<T> {
-    return (await this.sent(method, path, parts)).json() as Promise<T>;
+    if (this.options.expect_models && !this.stated) {
+      const statement = (await (await this.sent('GET', '/api/v1/models/statement', {})).json()) as StatementResponse;
+      this.demand(Object.fromEntries(statement.subject.map((one) => [one.annotations.role, one.digest.sha256])));
+      this.stated = true;
+    }
+    const answer = await (await this.sent(method, path, parts)).json();
+    // Another process than the first may give it.
+    if (answer?.model?.sha256) this.demand(answer.model.sha256);
+    return answer as T;
+  }
+
+  /** Compares the service's models with the expected ones. */
+  private demand(found: ModelDigests): void {
+    const expected = Object.entries(this.options.expect_models ?? {});
+    const wrong = expected.filter(([role, sha256]) => found[role] !== sha256.toLowerCase());
+    if (wrong.length === 0) return;
+    throw new ModelMismatch(Object.fromEntries(wrong), Object.fromEntries(wrong.map(([role]) => [role, found[role] ?? null])));
   }
 
   /** A call that is answered in words. */

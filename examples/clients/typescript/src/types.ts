@@ -736,6 +736,62 @@ export interface SpoofNetworkResponse {
   scale_seen: number;
 }
 
+/** A digest. */
+export interface StatedDigest {
+  /** The SHA-256 of the bytes that were loaded. */
+  sha256: string;
+}
+
+/** A model whose bytes this process hashed, compared with their pin, and loaded. */
+export interface StatedModel {
+  /** What the process knows about it. */
+  annotations: StatementAnnotations;
+  /** Its digest. */
+  digest: StatedDigest;
+  /** The file's name. */
+  name: string;
+}
+
+/** What the process knows about a model. */
+export interface StatementAnnotations {
+  /** The state of the file now; a change does not affect the loaded model. */
+  onDisk: OnDisk;
+  /** `detector`, `liveness_2_7`, `liveness_4_0`, `embedder`. */
+  role: "detector" | "liveness_2_7" | "liveness_4_0" | "embedder";
+  /** The result of the self-test. */
+  selfTest: string;
+  /** When its bytes were verified, before they were loaded. */
+  verifiedAt: string;
+}
+
+/** The predicate. */
+export interface StatementPredicate {
+  /** The embedder's trust: `published`, `accepted` or `unknown`; null if no embedder is loaded. */
+  embedder?: string | null;
+  /** The program that verified the models. */
+  verifier: StatementVerifier;
+}
+
+/** An in-toto statement, v1, without a signature. */
+export interface StatementResponse {
+  /** `https://in-toto.io/Statement/v1`. */
+  _type: string;
+  /** Who verified them. */
+  predicate: StatementPredicate;
+  /** `urn:likeness:models:v1`. */
+  predicateType: string;
+  /** The loaded models; a model that is not loaded is not in the list. */
+  subject: Array<StatedModel>;
+}
+
+/** A program. */
+export interface StatementVerifier {
+  /** `likeness`. */
+  name: string;
+  /** Its version. */
+  version: string;
+}
+
 /** A stored template, without its numbers. */
 export interface TemplateResponse {
   /** The embedding space; only templates of the current space are compared. */
