@@ -1,5 +1,6 @@
 //! Sets up the process before it does anything else, by the C library: large blocks of memory are returned to
-//! the system as soon as they are freed, and a limit on file sizes does not end the program.
+//! the system as soon as they are freed, and a limit on file sizes does not end the program. Returns the free
+//! memory of smaller blocks on request.
 //!
 //! By default, glibc raises the size from which it maps blocks separately when such a block is freed, up to
 //! 32 MiB. Then the process keeps the memory of a large photograph. A fixed size prevents that. Smaller blocks are kept
@@ -26,6 +27,19 @@ pub fn return_large_blocks() {
 /// Does nothing: other C libraries, such as musl, map large blocks separately.
 #[cfg(not(target_env = "gnu"))]
 pub fn return_large_blocks() {}
+
+/// Returns all free memory to the system, in some milliseconds. Blocks below [`LARGE`] lie in heaps, one for some
+/// threads each, whose free pages the C library keeps where a used block lies above them.
+#[cfg(target_env = "gnu")]
+#[expect(unsafe_code, reason = "the C library has no other way to ask for it")]
+pub fn return_free_memory() {
+    // SAFETY: `malloc_trim` takes an integer and locks each heap; it touches no block that is in use.
+    unsafe { libc::malloc_trim(0) };
+}
+
+/// Does nothing: other C libraries keep little free memory.
+#[cfg(not(target_env = "gnu"))]
+pub fn return_free_memory() {}
 
 /// Makes a write beyond the limit on file sizes return an error, as a write to a full disk does. By default, the
 /// signal ends the program: a log file at its limit would end the service.

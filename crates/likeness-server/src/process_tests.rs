@@ -2,7 +2,10 @@
 
 #![allow(clippy::unwrap_used, reason = "tests")]
 
-use super::{LARGE, return_large_blocks};
+use std::fs::File;
+use std::os::unix::fs::FileExt as _;
+
+use super::{LARGE, return_free_memory, return_large_blocks};
 
 /// Whether a mapping of this process contains the address.
 fn mapped(address: usize) -> bool {
@@ -22,5 +25,25 @@ fn a_large_block_is_returned_although_larger_ones_were_freed_before() {
     assert!(mapped(inside));
     drop(large);
     assert!(!mapped(inside), "the block is still mapped");
+    drop(above);
+}
+
+/// Whether the page with the address is in memory (Linux, admin-guide/mm/pagemap: bit 63).
+fn is_present(address: usize) -> bool {
+    let mut entry = [0; 8];
+    let at = (address / rustix::param::page_size() * 8) as u64;
+    File::open("/proc/self/pagemap").unwrap().read_exact_at(&mut entry, at).unwrap();
+    u64::from_ne_bytes(entry) >> 63 == 1
+}
+
+#[test]
+fn free_memory_below_a_used_block_is_returned() {
+    return_large_blocks();
+    let (smaller, above) = (vec![1_u8; 4 << 20], vec![1_u8; 100_000]);
+    let inside = smaller.as_ptr() as usize + (2 << 20);
+    assert!(is_present(inside));
+    drop(smaller);
+    return_free_memory();
+    assert!(!is_present(inside), "the page is still in memory");
     drop(above);
 }

@@ -2,8 +2,8 @@
 //!
 //! Promises: at most `cores` threads run work; a piece with two photographs uses an idle core for the second.
 //! At most [`QUEUE`] pieces for each core wait, each for a bounded time; other pieces are refused. A panic in
-//! one piece is an error of that piece only. Each running thread has its own buffers, and frees large ones
-//! after its piece.
+//! one piece is an error of that piece only. Each running thread has its own buffers. However many cores there
+//! are, the buffers that no piece uses take up at most [`KEPT`] bytes.
 
 use std::panic::resume_unwind;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -17,14 +17,15 @@ use tokio::sync::Semaphore;
 use tokio::time::timeout;
 
 use crate::problem::{Code, Problem};
+use crate::process::return_free_memory;
 use crate::trail::Trail;
 
 /// Waiting pieces of work for each core.
 const QUEUE: usize = 15;
 
-/// How many bytes of buffers a worker keeps for the next piece: enough for a photograph of 600 x 800 pixels
-/// in DeepFace's look policy.
-const KEPT: usize = 64 << 20;
+/// How many bytes of unused buffers wait for the next pieces: enough for two photographs of 480 x 640 pixels in
+/// DeepFace's look policy.
+const KEPT: usize = 48 << 20;
 
 /// A handle of the queue and its workers.
 #[derive(Clone)]
@@ -196,9 +197,14 @@ impl Workers {
         self.buffers.lock().unwrap_or_else(PoisonError::into_inner).pop().unwrap_or_default()
     }
 
-    fn give_back(&self, mut scratch: Scratch) {
-        scratch.release_beyond(KEPT);
-        self.buffers.lock().unwrap_or_else(PoisonError::into_inner).push(scratch);
+    /// Keeps the buffers if there is room for them. Otherwise it frees them, and what else the C library keeps.
+    fn give_back(&self, scratch: Scratch) {
+        let mut kept = self.buffers.lock().unwrap_or_else(PoisonError::into_inner);
+        if kept.iter().map(Scratch::bytes).sum::<usize>() + scratch.bytes() <= KEPT {
+            return kept.push(scratch);
+        }
+        drop((kept, scratch));
+        return_free_memory();
     }
 }
 
@@ -235,6 +241,31 @@ mod tests {
         let broken = work.run(|_| -> Result<(), Problem> { panic!("a bad image") }).await.unwrap_err();
         assert_eq!((broken.code(), work.admitted()), (Code::InternalServerError, 0));
         assert_eq!(work.run(|_| Ok(7)).await.unwrap(), 7);
+    }
+
+    #[test]
+    fn unused_buffers_of_all_cores_together_stay_below_their_limit() {
+        use likeness::engine::KernelSet;
+        use likeness::net::{SpoofV2, WeightFile};
+        use testkit::data::{SPOOF_NEAR, own_data};
+        let file = WeightFile::new(own_data().weight(SPOOF_NEAR));
+        let network = SpoofV2::load(file, KernelSet::best()).unwrap();
+        let used = || {
+            let mut scratch = Scratch::default();
+            network.logits(&mut scratch, &vec![0.5; 80 * 80 * 3]).unwrap();
+            scratch
+        };
+        let (workers, each) = (Work::new(64, Duration::ZERO).0, used().bytes());
+        let fit = KEPT / each;
+        assert!(each > 1 << 16 && fit > 1, "{each} bytes");
+        let at_once: Vec<Scratch> = (0..fit + 3).map(|_| used()).collect();
+        at_once.into_iter().for_each(|scratch| workers.give_back(scratch));
+        let kept = || workers.buffers.lock().unwrap().len();
+        assert_eq!(kept(), fit);
+        let taken = workers.take();
+        assert_eq!((taken.bytes(), kept()), (each, fit - 1), "the next piece gets kept buffers");
+        workers.give_back(taken);
+        assert_eq!(kept(), fit);
     }
 
     #[tokio::test]

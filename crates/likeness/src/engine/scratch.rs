@@ -28,14 +28,11 @@ pub struct Scratch {
 const BORDERS: usize = 2;
 
 impl Scratch {
-    /// Returns all memory to the system if more than this is kept, so that one large picture does
-    /// not enlarge a process for ever.
-    pub fn release_beyond(&mut self, bytes: usize) {
+    /// The bytes of its buffers, without the borders, which are small. They grow with the largest picture so far, and
+    /// are freed only with the scratch.
+    pub fn bytes(&self) -> usize {
         let outputs: usize = self.outputs.iter().map(|output| output.data.capacity() * size_of::<f32>()).sum();
-        let kept = self.buffers.iter().map(Aligned::bytes).sum::<usize>() + self.ring.bytes() + outputs;
-        if kept > bytes {
-            *self = Self::default();
-        }
+        self.buffers.iter().map(Aligned::bytes).sum::<usize>() + self.ring.bytes() + outputs
     }
 
     /// Whether a region's border is at hand for this network.
