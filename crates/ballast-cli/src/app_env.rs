@@ -5,11 +5,13 @@
 //! have priority over the lock file's constants.
 
 use std::ffi::OsString;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use ballast::lock::{Lock, Need};
+use ballast::lock::{Lock, Need, Weight};
 
 use crate::wins;
+
+mod paths;
 
 /// The facts that decide a command's environment.
 pub struct EnvFacts<'a> {
@@ -25,6 +27,8 @@ pub struct EnvFacts<'a> {
     pub env: &'a [(String, String)],
     /// The command and its arguments.
     pub command: &'a [OsString],
+    /// The command's working directory, where relative arguments begin.
+    pub dir: Option<&'a Path>,
 }
 
 /// Variables to set for the command, remarks to report, and what leads to files that were not verified.
@@ -39,7 +43,9 @@ pub struct AppEnv {
 }
 
 /// General variables of a process or a user: no library finds its models by these alone.
-const GENERAL: [&str; 6] = ["HOME", "PWD", "OLDPWD", "TMPDIR", "XDG_CACHE_HOME", "XDG_DATA_HOME"];
+const GENERAL: [&str; 4] = ["HOME", "PWD", "OLDPWD", "TMPDIR"];
+/// General variables below which several libraries find their models. They are named, and end no boot.
+const BASES: [&str; 2] = ["XDG_CACHE_HOME", "XDG_DATA_HOME"];
 /// The variable that keeps Hugging Face's clients from the hub.
 pub const OFFLINE: &str = "HF_HUB_OFFLINE";
 
@@ -102,12 +108,15 @@ impl AppEnv {
     /// unverified files.
     fn led_elsewhere(&mut self, facts: &EnvFacts) {
         let Some(served) = facts.served.filter(|served| *served != facts.store) else { return };
-        let variables = facts.env.iter().map(|(name, value)| (name.as_str(), value.as_str()));
+        let constants = std::mem::take(&mut self.set);
+        let variables = facts.env.iter().chain(&constants).map(|(name, value)| (name.as_str(), value.as_str()));
         let arguments = facts.command.iter().skip(1).filter_map(|argument| argument.to_str());
-        for Leading { what, path, required } in leading_below(facts.lock, facts.store, variables, arguments) {
+        for Leading { what, path, required } in leading_below(facts.lock, facts.store, facts.dir, variables, arguments)
+        {
             let line = format!("{what} leads to {path}, where nothing was verified: {} serves", served.display());
             if required { self.astray.push(line) } else { self.notes.push(line) }
         }
+        self.set = constants;
     }
 
     /// Warns that a hub's client with network access reads the newest revision.
@@ -128,31 +137,48 @@ pub struct Leading {
     pub required: bool,
 }
 
-/// Variables and arguments that lead to the cache by its path, and not by the store's variable.
+/// Variables and arguments that lead to the cache by its path, and not by the store's variable. A relative argument is
+/// one of `dir`.
 pub fn leading_below<'a>(
     lock: &Lock,
     store: &Path,
+    dir: Option<&Path>,
     variables: impl Iterator<Item = (&'a str, &'a str)>,
     arguments: impl Iterator<Item = &'a str>,
 ) -> Vec<Leading> {
     let follow = lock.pointed(store);
     let general = |name: &str| GENERAL.contains(&name) || name.starts_with("BALLAST_");
-    let follows = move |name: &str| follow.iter().any(|(known, _)| known == name);
-    let variables = variables.filter(move |(name, _)| !follows(name) && !general(name));
-    let variables = variables.flat_map(|(name, value)| value.split(':').map(move |part| (name.to_owned(), part)));
-    let arguments = arguments.map(|argument| {
-        let path = argument.rsplit_once('=').map_or(argument, |(_, value)| value);
-        (format!("the argument {argument}"), path)
+    let follows = |name: &str| follow.iter().any(|(known, _)| known == name);
+    let variables = variables.filter(|(name, _)| !follows(name) && !general(name)).filter_map(|(name, value)| {
+        let mut leading = leading(lock, store, None, name.to_owned(), value)?;
+        leading.required &= !BASES.contains(&name);
+        Some(leading)
     });
-    let leading = |(what, path): (String, &str)| {
-        let below = below(path, store)?;
-        let required = lock
-            .weights
-            .iter()
-            .any(|weight| weight.need == Need::Required && Path::new(weight.path.as_str()).starts_with(&below));
-        Some(Leading { what, path: path.to_owned(), required })
-    };
-    variables.chain(arguments).filter_map(leading).collect()
+    let arguments =
+        arguments.filter_map(|argument| leading(lock, store, dir, format!("the argument {argument}"), argument));
+    variables.chain(arguments).collect()
+}
+
+/// The first path in a text that leads to the cache: one to a required weight, if there is one.
+fn leading(lock: &Lock, store: &Path, dir: Option<&Path>, what: String, text: &str) -> Option<Leading> {
+    let mut found = None;
+    for path in paths::of(text) {
+        let absolute = path.starts_with('/');
+        let Some(below) = paths::below(path, store, dir.filter(|_| !absolute)) else { continue };
+        let mut weights = lock.weights.iter().filter(|weight| Path::new(weight.path.as_str()).starts_with(&below));
+        // A relative word may be anything; it is a path if it is a weight's, or has a slash and leads to weights.
+        let is_path = |weight: &Weight| path.contains('/') || Path::new(weight.path.as_str()) == below;
+        if !absolute && !weights.clone().any(is_path) {
+            continue;
+        }
+        let required = weights.any(|weight| weight.need == Need::Required);
+        let leading = Leading { what: what.clone(), path: path.to_owned(), required };
+        if required {
+            return Some(leading);
+        }
+        found.get_or_insert(leading);
+    }
+    found
 }
 
 /// Reads a truth word as Hugging Face's clients do.
@@ -176,12 +202,6 @@ pub fn in_hub_layout(lock: &Lock) -> bool {
 
 fn same(one: &str, other: &Path) -> bool {
     Path::new(one).components().eq(other.components())
-}
-
-/// The path below a root; empty for the root itself.
-fn below(path: &str, root: &Path) -> Option<PathBuf> {
-    let path: PathBuf = Path::new(path).components().collect();
-    path.strip_prefix(root).ok().map(Path::to_owned)
 }
 
 #[cfg(test)]

@@ -134,6 +134,39 @@ fn layer() -> Vec<Row<'static>> {
             astray: &["the argument /cache/sub/a"],
             ..row()
         },
+        Row {
+            name: "in an argument's list, in JSON, after a letter, in a shell's line, relative",
+            command: &[
+                "app",
+                "a=/x,path=/cache/sub/a",
+                "{\"p\":\"/cache/sub\"}",
+                "-m/cache/sub/a",
+                "run /cache/sub",
+                "sub/a",
+            ],
+            astray: &[
+                "the argument a=/x",
+                "the argument {",
+                "the argument -m",
+                "the argument run",
+                "the argument sub/a",
+            ],
+            ..row()
+        },
+        Row {
+            name: "a constant of the lock file",
+            lock: lock("sub/a", "env = \"MODELS\"", "MODEL = \"/cache/sub/a\""),
+            set: &[("MODEL", "/cache/sub/a")],
+            astray: &["MODEL leads to /cache/sub/a"],
+            ..row()
+        },
+        Row { name: "words that are no path", command: &["app", "serve", "sub", "http://h/cache/sub", "x=y"], ..row() },
+        Row {
+            name: "a directory for several libraries",
+            env: &[("XDG_CACHE_HOME", "/cache")],
+            notes: &["XDG_CACHE_HOME leads to /cache"],
+            ..row()
+        },
         Row { name: "where a process is", env: &[("HOME", "/cache"), ("PWD", "/cache/sub")], ..row() },
         Row { name: "the cache serves", env: &[("TORCH_HOME", "/cache/sub")], ..plain() },
     ]
@@ -146,7 +179,15 @@ fn each_variable_and_argument_is_set_kept_or_named() {
         let env: Vec<_> = row.env.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
         let command: Vec<_> = row.command.iter().map(OsString::from).collect();
         let (store, served) = (Path::new("/cache"), Some(Path::new(row.served)));
-        let facts = EnvFacts { lock: &row.lock, believed: row.believed, store, served, env: &env, command: &command };
+        let facts = EnvFacts {
+            lock: &row.lock,
+            believed: row.believed,
+            store,
+            served,
+            env: &env,
+            command: &command,
+            dir: Some(Path::new("/cache")),
+        };
         let found = decide(&facts);
         let set: Vec<_> = found.set.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
         let begin = |found: &[String], expected: &[&str]| {

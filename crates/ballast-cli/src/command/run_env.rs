@@ -17,6 +17,7 @@ pub fn of(setting: &Setting, report: &Report, guarded: Ids, groups: &[u32], comm
     let env: Vec<_> = std::env::vars_os().filter_map(|(name, value)| Some((text(name)?, text(value)?))).collect();
     // If the command runs as root, root counts as the operator, since it can write everything.
     let believed = guarded.uid == 0 || WriteAccess::new(guarded, groups).is_trusted(&setting.lock_path);
+    let dir = std::env::current_dir().ok();
     decide(&EnvFacts {
         lock: &setting.lock,
         believed,
@@ -24,6 +25,7 @@ pub fn of(setting: &Setting, report: &Report, guarded: Ids, groups: &[u32], comm
         served: report.served.as_ref().map(|served| served.root.as_path()),
         env: &env,
         command,
+        dir: dir.as_deref(),
     })
 }
 

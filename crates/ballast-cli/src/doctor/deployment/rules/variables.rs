@@ -52,7 +52,7 @@ impl Rules<'_> {
         }
         let values = service.env.iter().filter_map(|of| Some((of.name.as_str(), of.value.as_deref()?)));
         let name = self.pointed().into_iter().next().map_or("the store's variable".into(), |(name, _)| name);
-        for leading in app_env::leading_below(self.lock, Path::new(&store), values, service.words()) {
+        for leading in app_env::leading_below(self.lock, Path::new(&store), None, values, service.words()) {
             let variable = service.variable(&leading.what).map(|variable| variable.line);
             let line = variable.or(service.args.as_ref().or(service.entry.as_ref()).map(|args| args.line));
             let severity = if leading.required { Severity::Error } else { Severity::Warning };
