@@ -56,10 +56,12 @@ impl Table {
             let names: Vec<_> = incomplete.missing.iter().take(NAMES).map(ToString::to_string).collect();
             let more = incomplete.missing.len().saturating_sub(NAMES);
             let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+            let needs = if incomplete.one_is_enough { "needs one of" } else { "needs" };
             // Each shard of a numbered set names the same files.
-            texts.entry(names.join(", ") + &more).or_insert((incomplete.all, incomplete.named_by.clone()));
+            let text = format!("{needs} {}{more}", names.join(", "));
+            texts.entry(text).or_insert((incomplete.all, incomplete.named_by.clone()));
         }
-        self.incomplete = texts.into_iter().map(|(names, (all, by))| (all, format!("{by} needs {names}"))).collect();
+        self.incomplete = texts.into_iter().map(|(needs, (all, by))| (all, format!("{by} {needs}"))).collect();
     }
 
     /// Whether anything but references has an entry.

@@ -40,7 +40,8 @@ pub fn pin(args: &Pin) -> Result<(), Failure> {
     for incomplete in parts.iter().filter_map(|parts| parts.incomplete(|path| book.has(path))) {
         let names: Vec<_> = incomplete.missing.iter().take(10).map(ToString::to_string).collect();
         let (by, count) = (incomplete.named_by, incomplete.missing.len());
-        print::remark(&format!("{by} needs {count} files that have no entry yet: {}", names.join(", ")));
+        let which = if incomplete.one_is_enough { "one of".to_owned() } else { count.to_string() };
+        print::remark(&format!("{by} needs {which} files that have no entry yet: {}", names.join(", ")));
     }
     Ok(())
 }

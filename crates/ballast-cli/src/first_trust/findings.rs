@@ -53,6 +53,8 @@ pub struct Parts {
     pub(super) names: Vec<RelPath>,
     /// The first file of a numbered set that is counted from 0, in place of the last.
     pub(super) first: Option<RelPath>,
+    /// Whether any one of them is enough.
+    pub(super) one_is_enough: bool,
 }
 
 /// A set that lacks files.
@@ -64,12 +66,14 @@ pub struct Incomplete<'a> {
     pub missing: Vec<&'a RelPath>,
     /// Whether all are missing, as if the repository's other format was downloaded.
     pub all: bool,
+    /// Whether any one of them is enough.
+    pub one_is_enough: bool,
 }
 
 impl Parts {
     /// Files that `named_by` needs.
     pub fn new(named_by: &RelPath, names: Vec<RelPath>) -> Self {
-        Self { named_by: named_by.clone(), names, first: None }
+        Self { named_by: named_by.clone(), names, first: None, one_is_enough: false }
     }
 
     /// How many.
@@ -83,6 +87,8 @@ impl Parts {
         let names = &self.names[..self.names.len() - usize::from(from_zero)];
         let missing: Vec<_> = names.iter().filter(|name| !is_there(name)).collect();
         let all = missing.len() == names.len();
-        (!missing.is_empty()).then_some(Incomplete { named_by: &self.named_by, missing, all })
+        let one_is_enough = self.one_is_enough;
+        let lacks = if one_is_enough { all } else { !missing.is_empty() };
+        lacks.then_some(Incomplete { named_by: &self.named_by, missing, all, one_is_enough })
     }
 }

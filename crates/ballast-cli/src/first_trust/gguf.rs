@@ -1,8 +1,8 @@
-//! Checks the header of a GGUF file: whether it is complete, and whether the model is split over
+//! Checks the header of a GGUF file: whether the file has every tensor, and whether the model is split over
 //! several files.
 //!
-//! The format: magic, version, counts of tensors and of keys, the keys with their values, then the tensors'
-//! descriptions. `split.count` is the number of files, and each file's name says which one it is.
+//! The format: magic, version, counts of tensors and of keys, the keys with their values, the tensors' descriptions, then
+//! their bytes. `split.count` is the number of files, and each file's name says which one it is.
 
 use std::fs::File;
 use std::io::{self, BufReader, ErrorKind, Read};
@@ -17,6 +17,42 @@ use crate::bounds;
 const WIDTHS: [u64; 13] = [1, 1, 2, 2, 4, 4, 4, 1, 0, 0, 8, 8, 8];
 const STRING: u32 = 8;
 const ARRAY: u32 = 9;
+/// The alignment of the tensors' bytes, unless `general.alignment` says otherwise.
+const ALIGNMENT: u64 = 32;
+/// Values of a block and its bytes, by the number of a tensor's type; zeros where a number has no type.
+const BLOCKS: [(u64, u64); 31] = [
+    (1, 4),
+    (1, 2),
+    (32, 18),
+    (32, 20),
+    (0, 0),
+    (0, 0),
+    (32, 22),
+    (32, 24),
+    (32, 34),
+    (32, 36),
+    (256, 84),
+    (256, 110),
+    (256, 144),
+    (256, 176),
+    (256, 210),
+    (256, 292),
+    (256, 66),
+    (256, 74),
+    (256, 98),
+    (256, 50),
+    (32, 18),
+    (256, 110),
+    (256, 82),
+    (256, 136),
+    (1, 1),
+    (1, 2),
+    (1, 4),
+    (1, 8),
+    (1, 8),
+    (256, 56),
+    (1, 2),
+];
 /// The longest key that the format allows.
 const KEY: u64 = 65_535;
 
@@ -24,8 +60,11 @@ const KEY: u64 = 65_535;
 pub fn check(path: &RelPath, file: &mut File, checked: &mut Findings) -> io::Result<()> {
     let size = file.metadata()?.len();
     let mut reader = Reader { left: bounds::HEADER.min(size), inner: BufReader::new(file) };
-    match splits(&mut reader) {
-        Ok(Some(count)) if count > 1 => match parts::numbered(path) {
+    match header(&mut reader) {
+        Ok(Header { end, .. }) if end > size => {
+            checked.refuse(format!("cut: its header says at least {end} bytes, the file has {size}"));
+        }
+        Ok(Header { files: Some(count), .. }) if count > 1 => match parts::numbered(path) {
             Some(parts) if parts.count() == count => {}
             _ => checked.refuse(format!(
                 "it is one of {count} files, and its name is not NAME-00001-of-{count:05}.gguf, by which readers find the others"
@@ -42,31 +81,41 @@ pub fn check(path: &RelPath, file: &mut File, checked: &mut Findings) -> io::Res
     Ok(())
 }
 
-/// `split.count`; `None` if the file has none, or is not a GGUF file of this machine's byte order.
-fn splits(from: &mut Reader) -> io::Result<Option<usize>> {
+/// What a header says.
+#[derive(Default)]
+struct Header {
+    /// `split.count`.
+    files: Option<usize>,
+    /// Where the last tensor ends; 0 for a file that is not GGUF of this machine's byte order.
+    end: u64,
+}
+
+fn header(from: &mut Reader) -> io::Result<Header> {
+    let all = from.left;
     if from.left < 8 || from.bytes::<4>()? != *b"GGUF" {
-        return Ok(None);
+        return Ok(Header::default());
     }
     // Version 1 has shorter counts; a file of the other byte order has a number above all versions.
     if !(2..=3).contains(&u32::from_le_bytes(from.bytes()?)) {
-        return Ok(None);
+        return Ok(Header::default());
     }
     let (tensors, keys) = (from.number()?, from.number()?);
-    let mut count = None;
+    let (mut files, mut alignment) = (None, ALIGNMENT);
     for _ in 0..keys {
         let key = from.text()?;
         let kind = u32::from_le_bytes(from.bytes()?);
         match (key.as_slice(), kind) {
-            (b"split.count", 2) => count = Some(usize::from(u16::from_le_bytes(from.bytes()?))),
+            (b"split.count", 2) => files = Some(usize::from(u16::from_le_bytes(from.bytes()?))),
+            (b"general.alignment", 4) => alignment = u64::from(u32::from_le_bytes(from.bytes()?)).max(1),
             _ => from.skip_value(kind)?,
         }
     }
+    let mut last = 0;
     for _ in 0..tensors {
-        from.text()?;
-        let dimensions = u64::from(u32::from_le_bytes(from.bytes()?));
-        from.skip(dimensions.saturating_mul(8).saturating_add(12))?;
+        last = from.tensor()?.max(last);
     }
-    Ok(count)
+    let begin = (all - from.left).checked_next_multiple_of(alignment).unwrap_or(u64::MAX);
+    Ok(Header { files, end: if last == 0 { 0 } else { begin.saturating_add(last) } })
 }
 
 struct Reader<'a> {
@@ -101,6 +150,21 @@ impl Reader<'_> {
         let mut text = vec![0; usize::try_from(length).unwrap_or(0)];
         self.inner.read_exact(&mut text)?;
         Ok(text)
+    }
+
+    /// Where a tensor ends, counted from the first one's beginning. Of an unknown type it is where the tensor begins.
+    fn tensor(&mut self) -> io::Result<u64> {
+        self.text()?;
+        let dimensions = u32::from_le_bytes(self.bytes()?);
+        let mut values = 1_u64;
+        for _ in 0..dimensions {
+            values = values.saturating_mul(self.number()?);
+        }
+        let kind = u32::from_le_bytes(self.bytes()?);
+        let offset = self.number()?;
+        let block = usize::try_from(kind).ok().and_then(|kind| BLOCKS.get(kind)).filter(|(values, _)| *values > 0);
+        let bytes = block.map_or(0, |(count, bytes)| (values / count).saturating_mul(*bytes));
+        Ok(offset.saturating_add(bytes))
     }
 
     fn skip(&mut self, bytes: u64) -> io::Result<()> {

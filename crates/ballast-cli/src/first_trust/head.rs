@@ -2,6 +2,9 @@
 
 use super::findings::Objection;
 
+/// Bytes at the beginning of a file that show its kind.
+pub const HEAD: usize = 512;
+
 /// Files that servers and tools write instead of a weight.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum NotAWeight {
@@ -11,19 +14,53 @@ pub enum NotAWeight {
     LfsPointer,
     /// The pointer that git-annex leaves.
     AnnexPointer,
+    /// The pointer that git-xet leaves.
+    XetPointer,
     /// An error of an object store, in XML.
     XmlError,
     /// An error of an API, in JSON.
     JsonError,
+    /// A JSON object that begins as answers of an API do, perhaps a file of its own.
+    JsonAnswer,
+    /// An error of a server, in one line of text.
+    TextError,
 }
+
+/// How servers begin an error in plain text.
+const SENTENCES: [&str; 15] = [
+    "404: not found",
+    "404 not found",
+    "not found",
+    "entry not found",
+    "repository not found",
+    "file not found",
+    "invalid username or password",
+    "invalid credentials",
+    "bad credentials",
+    "unauthorized",
+    "forbidden",
+    "access denied",
+    "access to model",
+    "access to dataset",
+    "too many requests",
+];
 
 impl NotAWeight {
     /// Recognises a file that is often saved instead of a weight.
     pub fn of(head: &[u8]) -> Option<Self> {
         let text = String::from_utf8_lossy(head).trim_start_matches('\u{feff}').trim_start().to_ascii_lowercase();
         let begins = |starts: &[&str]| starts.iter().any(|start| text.starts_with(start));
+        // A longer file is no message.
+        if head.len() < HEAD && begins(&SENTENCES) {
+            return Some(Self::TextError);
+        }
+        if begins(&["# xet version "]) {
+            return Some(Self::XetPointer);
+        }
         let xml = begins(&["<?xml", "<error"]);
-        if begins(&["<!doctype html", "<html", "<head", "<body", "<!--"]) || (xml && text.contains("<html")) {
+        if begins(&["<!doctype html", "<html", "<head", "<body", "<script", "<title", "<meta", "<!--"])
+            || (xml && text.contains("<html"))
+        {
             return Some(Self::Html);
         }
         if begins(&["version https://git-lfs.github.com/spec/", "version https://hawser.github.com/spec/"]) {
@@ -35,9 +72,12 @@ impl NotAWeight {
         if xml && text.contains("<error") && text.contains("<code>") {
             return Some(Self::XmlError);
         }
-        let first_key = text.strip_prefix('{').map(str::trim_start);
-        let error = |key: &str| ["\"error\"", "\"errors\"", "\"error_code\""].iter().any(|word| key.starts_with(word));
-        first_key.is_some_and(error).then_some(Self::JsonError)
+        let first_key = text.strip_prefix('{').map(str::trim_start)?;
+        let key = |keys: &[&str]| keys.iter().any(|key| first_key.starts_with(&format!("\"{key}\"")));
+        if key(&["error", "errors", "error_code"]) {
+            return Some(Self::JsonError);
+        }
+        key(&["detail", "message", "msg", "code", "status", "statuscode", "success"]).then_some(Self::JsonAnswer)
     }
 
     /// Stable.
@@ -47,7 +87,9 @@ impl NotAWeight {
             Self::LfsPointer => "lfs-pointer",
             Self::AnnexPointer => "annex-pointer",
             Self::XmlError => "xml-error",
-            Self::JsonError => "json-error",
+            Self::JsonError | Self::JsonAnswer => "json-error",
+            Self::TextError => "text-error",
+            Self::XetPointer => "xet-pointer",
         }
     }
 
@@ -58,7 +100,9 @@ impl NotAWeight {
             Self::LfsPointer => "this is a Git LFS pointer, not the file that it stands for",
             Self::AnnexPointer => "this is a git-annex pointer, not the file that it stands for",
             Self::XmlError => "this is an error message in XML, not a weight",
-            Self::JsonError => "this is an error message in JSON, not a weight",
+            Self::JsonError | Self::JsonAnswer => "this is an error message in JSON, not a weight",
+            Self::TextError => "this is an error message of a server, not a weight",
+            Self::XetPointer => "this is a git-xet pointer, not the file that it stands for",
         }
     }
 
@@ -69,7 +113,8 @@ impl NotAWeight {
         match self {
             Self::Html => ends(&[".html", ".htm", ".xhtml", ".md"]),
             Self::JsonError => ends(&[".json", ".jsonl"]),
-            Self::LfsPointer | Self::AnnexPointer | Self::XmlError => false,
+            Self::JsonAnswer => !name.rsplit_once('.').is_some_and(|(_, extension)| is_weight(extension)),
+            Self::LfsPointer | Self::AnnexPointer | Self::XetPointer | Self::XmlError | Self::TextError => false,
         }
     }
 }
@@ -85,18 +130,65 @@ const MAGIC: [(&str, usize, &[&[u8]]); 8] = [
     ("tflite", 4, &[b"TFL3"]),
     ("zip", 0, &[b"PK\x03\x04", b"PK\x05\x06"]),
 ];
-/// Formats of weights without fixed first bytes, which are never a gzip stream.
-const PLAIN: [&str; 8] = ["onnx", "safetensors", "pth", "pt", "pb", "bin", "ckpt", "json"];
+/// Formats of weights without fixed first bytes.
+const PLAIN: [&str; 14] = [
+    "onnx",
+    "safetensors",
+    "pth",
+    "pt",
+    "pt2",
+    "pb",
+    "bin",
+    "ckpt",
+    "msgpack",
+    "engine",
+    "plan",
+    "params",
+    "pdparams",
+    "model",
+];
+/// Texts that readers open as they are.
+const TEXTS: [&str; 5] = ["json", "txt", "yaml", "yml", "jinja"];
+/// First bytes of compressed streams, and of an archive.
+const PACKED: [(&str, &[u8]); 6] = [
+    ("gzip", b"\x1f\x8b"),
+    ("zstd", b"\x28\xb5\x2f\xfd"),
+    ("xz", b"\xfd7zXZ\0"),
+    ("lz4", b"\x04\x22\x4d\x18"),
+    ("7z", b"7z\xbc\xaf\x27\x1c"),
+    ("bzip2", b"BZh"),
+];
+/// Formats that are never a zip archive.
+const NO_ZIP: [&str; 9] = ["onnx", "safetensors", "gguf", "h5", "hdf5", "npy", "tflite", "pb", "json"];
+/// Formats that never begin with zeros.
+const NO_ZEROS: [&str; 14] =
+    ["onnx", "safetensors", "gguf", "npy", "npz", "keras", "tflite", "zip", "pth", "pt", "pb", "ckpt", "json", "txt"];
+
+/// Whether an extension is that of a format of weights.
+fn is_weight(extension: &str) -> bool {
+    MAGIC.iter().any(|(known, ..)| *known == extension) || PLAIN.contains(&extension)
+}
 
 /// The fault of a file that begins like another format than its name says.
 pub fn other_format(name: &str, head: &[u8]) -> Option<Objection> {
     let (_, extension) = name.rsplit_once('.')?;
     let extension = extension.to_ascii_lowercase();
-    let magic = MAGIC.iter().find(|(known, ..)| *known == extension);
-    if head.starts_with(b"\x1f\x8b") && (magic.is_some() || PLAIN.contains(&extension.as_str())) {
-        return Some(Objection::Refused(format!("gzip: this is a gzip stream, not a .{extension} file")));
+    let extension = extension.as_str();
+    let packed = PACKED.iter().find(|(kind, start)| {
+        // The letters alone may begin a text.
+        head.starts_with(start) && (*kind != "bzip2" || head.get(4..10) == Some(b"1AY&SY"))
+    });
+    if let Some((kind, _)) = packed.filter(|_| is_weight(extension) || TEXTS.contains(&extension)) {
+        return Some(Objection::Refused(format!("{kind}: its bytes are a stream of {kind}, not a .{extension} file")));
     }
-    let (_, at, starts) = magic?;
+    if head.starts_with(b"PK\x03\x04") && NO_ZIP.contains(&extension) {
+        return Some(Objection::Refused(format!("zip: this is a zip archive, not a .{extension} file")));
+    }
+    if head.len() == HEAD && head.iter().all(|byte| *byte == 0) && NO_ZEROS.contains(&extension) {
+        let why = "zeros: it begins with zeros, as a download that was not finished leaves it";
+        return Some(Objection::Refused(why.into()));
+    }
+    let (_, at, starts) = MAGIC.iter().find(|(known, ..)| *known == extension)?;
     let right = head.get(*at..).is_some_and(|head| starts.iter().any(|start| head.starts_with(start)));
     (!right).then(|| Objection::Doubt(format!("it does not begin as a .{extension} file does")))
 }

@@ -6,6 +6,7 @@
 //! Only reads.
 
 mod blob;
+mod cut;
 mod findings;
 mod gguf;
 mod head;
@@ -22,10 +23,7 @@ use ballast::lock::RelPath;
 
 pub use blob::{digest_of_name, git_digest, git_name, url_digest};
 pub use findings::{Findings, Objection, Parts};
-pub use head::NotAWeight;
-
-/// Bytes at the beginning of a file that show its kind.
-pub const HEAD: usize = 512;
+pub use head::{HEAD, NotAWeight};
 
 /// Checks one file, whose path says of which format it should be.
 ///
@@ -43,12 +41,19 @@ pub fn check(path: &RelPath, file: &mut File) -> io::Result<Findings> {
     }
     let name = path.file_name().to_ascii_lowercase();
     let extension = name.rsplit_once('.').map_or("", |(_, extension)| extension);
+    match &head {
+        head if head.starts_with(b"PK\x03\x04") => cut::zip(file, &mut checked)?,
+        head if head.starts_with(b"\x89HDF\r\n\x1a\n") => cut::hdf5(head, file.metadata()?.len(), &mut checked),
+        _ if extension == "json" => cut::json(file, &mut checked)?,
+        _ => {}
+    }
     file.rewind()?;
     match extension {
         "safetensors" => safetensors::check(file, &mut checked)?,
         "gguf" => gguf::check(path, file, &mut checked)?,
         "onnx" => onnx::check(path, file, &mut checked)?,
-        "json" if name.ends_with(".index.json") => parts::read_index(path, file, &mut checked)?,
+        "json" if name.contains(".index.") => parts::read_index(path, file, &mut checked)?,
+        "json" if name == "config.json" => parts::read_config(path, file, &mut checked)?,
         _ if head.starts_with(b"{") && path.names().any(|name| name == "manifests") => {
             parts::read_manifest(path, file, &mut checked)?;
         }

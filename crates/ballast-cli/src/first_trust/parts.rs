@@ -37,6 +37,44 @@ pub fn numbered(path: &RelPath) -> Option<Parts> {
     Some(Parts { first: name(0), ..Parts::new(path, names) })
 }
 
+/// Names under which tokenizers look for their files; one is enough.
+const TOKENIZERS: [&str; 14] = [
+    "tokenizer.json",
+    "tokenizer.model",
+    "tokenizer_config.json",
+    "vocab.json",
+    "vocab.txt",
+    "vocab.bpe",
+    "vocabulary.json",
+    "vocabulary.txt",
+    "spiece.model",
+    "sentencepiece.bpe.model",
+    "source.spm",
+    "tekken.json",
+    "tokenizer.model.v3",
+    "qwen.tiktoken",
+];
+
+#[derive(Deserialize)]
+struct Config {
+    vocab_size: Option<de::IgnoredAny>,
+}
+
+/// The tokenizer of a model whose `config.json` has a vocabulary. A pipeline keeps that of a text encoder in another
+/// folder.
+pub fn read_config(path: &RelPath, file: &File, checked: &mut Findings) -> io::Result<()> {
+    let folder = path.parent().rsplit('/').next().unwrap_or_default();
+    if folder.starts_with("text_encoder") || file.metadata()?.len() > bounds::MANIFEST {
+        return Ok(());
+    }
+    let config = serde_json::from_slice::<Config>(&foreign::read_from(file, bounds::MANIFEST)?);
+    if config.is_ok_and(|config| config.vocab_size.is_some()) {
+        let names = TOKENIZERS.iter().filter_map(|name| beside(path, name).ok()).collect();
+        checked.parts = Some(Parts { one_is_enough: true, ..Parts::new(path, names) });
+    }
+    Ok(())
+}
+
 struct Shards(BTreeSet<String>);
 
 #[derive(Deserialize)]

@@ -24,7 +24,7 @@ fn text(text: &str) -> Vec<u8> {
 fn gguf(count: u16) -> Vec<u8> {
     let list =
         [text("tokens"), 9u32.to_le_bytes().into(), 8u32.to_le_bytes().into(), 2u64.to_le_bytes().into()].concat();
-    [
+    let mut file = [
         b"GGUF\x03\0\0\0".to_vec(),
         1u64.to_le_bytes().into(),
         3u64.to_le_bytes().into(),
@@ -33,7 +33,28 @@ fn gguf(count: u16) -> Vec<u8> {
         [text("split.count"), 2u32.to_le_bytes().into(), count.to_le_bytes().into()].concat(),
         [text("w"), 1u32.to_le_bytes().into(), 4u64.to_le_bytes().into(), vec![0; 12]].concat(),
     ]
-    .concat()
+    .concat();
+    // The header ends at the alignment; the tensor has four values of four bytes.
+    file.resize(file.len().next_multiple_of(32) + 16, 1);
+    file
+}
+
+/// A zip archive with one file of no bytes.
+fn zip() -> Vec<u8> {
+    let mut writer = zip::ZipWriter::new(std::io::Cursor::new(Vec::new()));
+    writer.start_file("data.pkl", zip::write::SimpleFileOptions::default()).unwrap();
+    writer.finish().unwrap().into_inner()
+}
+
+/// The superblock of an HDF5 file that should have `end` bytes, and nothing else.
+fn hdf5(version: u8, end: u64) -> Vec<u8> {
+    let mut bytes = b"\x89HDF\r\n\x1a\n".to_vec();
+    bytes.resize(96, 0);
+    let (sizes, at) = [(13, 40), (13, 44), (9, 28), (9, 28)][usize::from(version)];
+    bytes[8] = version;
+    bytes[sizes] = 8;
+    bytes[at..at + 8].copy_from_slice(&end.to_le_bytes());
+    bytes
 }
 
 /// A field of a protocol buffer with bytes in it.
@@ -54,11 +75,29 @@ const TWO: &str = r#"{"__metadata__":{"format":"pt"},"a":{"dtype":"F32","shape":
 const INDEX: &str =
     r#"{"metadata":{},"weight_map":{"a":"m-1.safetensors","b":"m-2.safetensors","c":"m-1.safetensors"}}"#;
 
+/// A file's name and bytes, and how its refusal begins.
+type Row<'a> = (&'a str, &'a [u8], Option<&'a str>);
+
+fn judge(rows: &[Row]) {
+    let mut wrong = Vec::new();
+    for (name, bytes, expected) in rows {
+        let found = check_bytes(name, bytes);
+        let right = match (found.refusal(), expected) {
+            (Some(found), Some(expected)) => found.starts_with(expected),
+            (found, expected) => found == *expected,
+        };
+        if !right {
+            wrong.push(format!("{name}: expected {expected:?}, found {:?}", found.refusal()));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
 #[test]
 fn what_contradicts_itself_is_refused_and_what_is_right_is_not() {
     let whole = safetensors(TWO, 8);
     let split = gguf(1);
-    let rows: [(&str, &[u8], Option<&str>); 36] = [
+    let rows: [Row; 36] = [
         ("page.bin", b"<!DOCTYPE html><title>404", Some("html")),
         ("page.bin", b"\xef\xbb\xbf\n  <HTML lang=en>", Some("html")),
         ("page.bin", b"<?xml version='1.0'?><!DOCTYPE html><html>", Some("html")),
@@ -93,26 +132,62 @@ fn what_contradicts_itself_is_refused_and_what_is_right_is_not() {
         ("m.onnx", &onnx("/etc/passwd", true), Some("its tensors lie outside")),
         ("m.onnx", b"weights", None),
         ("m.safetensors.index.json", INDEX.as_bytes(), None),
-        ("m.safetensors.index.json", &INDEX.as_bytes()[..40], Some("it is damaged")),
+        ("m.safetensors.index.json", &INDEX.as_bytes()[..40], Some("cut")),
         ("m.safetensors.index.json", br#"{"weight_map":{"a":"../m"}}"#, Some("it names a file that no store can have")),
     ];
-    let mut wrong = Vec::new();
-    for (name, bytes, expected) in rows {
-        let found = check_bytes(name, bytes);
-        let right = match (found.refusal(), expected) {
-            (Some(found), Some(expected)) => found.starts_with(expected),
-            (found, expected) => found == expected,
-        };
-        if !right {
-            wrong.push(format!("{name}: expected {expected:?}, found {:?}", found.refusal()));
-        }
-    }
-    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    judge(&rows);
+}
+
+#[test]
+fn what_was_cut_or_packed_or_is_a_message_is_refused() {
+    let (split, archive) = (gguf(1), zip());
+    let (packed, zeros) = (b"BZh91AY&SYrest", [0; 600]);
+    let rows: [Row; 37] = [
+        ("page.bin", b"<script>location = '/login'</script>", Some("html")),
+        ("pointer.bin", b"# xet version 0\nfilesize = 4\n", Some("xet-pointer")),
+        ("error.pt", b"404: Not Found", Some("text-error")),
+        ("config.json", b"Entry not found", Some("text-error")),
+        ("w.bin", b"Access to model o/m is restricted. You must be authenticated", Some("text-error")),
+        ("w.bin", &[b"not found".as_slice(), &[b'x'; 600]].concat(), None),
+        ("w.safetensors", b"{\"detail\":\"Not authenticated\"}", Some("json-error")),
+        ("w.onnx", b"{ \"message\" : \"Not Found\"}", Some("json-error")),
+        ("message.json", b"{\"message\":\"a text by right\"}", None),
+        ("special.tokens", b"{\"code\":1}", None),
+        ("packed.txt", b"\x1f\x8b\x08rest", Some("gzip")),
+        ("packed.engine", b"\x1f\x8b\x08rest", Some("gzip")),
+        ("packed.onnx", b"\x28\xb5\x2f\xfdrest", Some("zstd")),
+        ("packed.bin", packed, Some("bzip2")),
+        ("text.txt", b"BZhang", None),
+        ("packed.safetensors", b"\xfd7zXZ\0rest", Some("xz")),
+        ("packed.onnx", &archive, Some("zip")),
+        ("w.pth", &archive, None),
+        ("w.pth", &archive[..archive.len() - 1], Some("cut")),
+        ("w.npz", &archive[..40], Some("cut")),
+        ("w.bin", &archive[..40], Some("cut")),
+        ("w.pt", &[&archive[..], b"tail"].concat(), None),
+        ("w.h5", &hdf5(0, 96), None),
+        ("w.h5", &hdf5(0, 97), Some("cut")),
+        ("w.h5", &hdf5(1, 97), Some("cut")),
+        ("w.h5", &hdf5(2, 97), Some("cut")),
+        ("w.h5", &hdf5(3, 96), None),
+        ("w.onnx", &zeros, Some("zeros")),
+        ("w.safetensors", &zeros, Some("zeros")),
+        ("w.bin", &zeros, None),
+        ("w.onnx", &zeros[..8], None),
+        ("config.json", b"{\"a\": 1", Some("cut")),
+        ("config.json", b"{\"a\": NaN}", None),
+        ("vocab.json", b"\n[1, 2]\n", None),
+        ("m.safetensors.index.fp16.json", &INDEX.as_bytes()[..40], Some("cut")),
+        ("w.gguf", &split[..split.len() - 1], Some("cut")),
+        ("w.gguf", &[&split[..], b"more"].concat(), None),
+    ];
+    judge(&rows);
 }
 
 #[test]
 fn what_is_only_unusual_is_a_doubt() {
-    let rows: [(&str, &[u8], usize); 7] = [
+    let rows: [(&str, &[u8], usize); 8] = [
+        ("vocab.json", b"words", 1),
         ("w.safetensors", b"weights", 1),
         ("w.gguf", b"weights", 1),
         ("w.h5", b"weights", 1),
@@ -131,7 +206,8 @@ fn a_file_that_needs_others_names_them() {
     let split = gguf(2);
     let blob = format!("o/blobs/sha256-{}", "ab".repeat(32));
     let manifest = format!(r#"{{"layers":[{{"digest":"sha256:{0}"}},{{"digest":"{0}"}}]}}"#, "ab".repeat(32));
-    let rows: [(&str, &[u8], &[&str]); 12] = [
+    let rows: [(&str, &[u8], &[&str]); 13] = [
+        ("d/m.index.fp16.json", INDEX.as_bytes(), &["d/m-1.safetensors", "d/m-2.safetensors"]),
         ("o/manifests/registry/library/x/latest", manifest.as_bytes(), &[&blob]),
         ("o/manifests/registry/library/x/latest", b"{}", &[]),
         ("o/other/x/latest", manifest.as_bytes(), &[]),
@@ -155,6 +231,19 @@ fn a_file_that_needs_others_names_them() {
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn a_model_with_a_vocabulary_needs_one_file_of_a_tokenizer() {
+    let parts = |name: &str, text: &str| check_bytes(name, text.as_bytes()).parts;
+    let text = "{\"vocab_size\": 5}";
+    let set = parts("m/config.json", text).unwrap();
+    let lacks = |there: &str| set.incomplete(|path| path.as_str() == there).is_some();
+    assert!(
+        lacks("m/model.safetensors") && lacks("tokenizer.json") && !lacks("m/tokenizer.json") && !lacks("m/vocab.txt")
+    );
+    assert!(set.incomplete(|_| false).is_some_and(|set| set.all && set.one_is_enough));
+    assert_eq!((parts("config.json", "{}"), parts("text_encoder/config.json", text)), (None, None));
 }
 
 #[test]
