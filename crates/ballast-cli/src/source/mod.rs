@@ -150,12 +150,14 @@ impl Sources {
         let mut faults = Vec::new();
         for origin in self.origins(weight) {
             let label = origin.label(&self.hub);
+            sink.touched = false;
             let fault = match self.right(&origin, disk, weight, found, &mut sink) {
                 Ok(()) => return named(&label, sink, weight, found),
                 Err(fault) => fault,
             };
             line.remark(&format!("{label}: {fault}"));
-            let spoils = fault.spoils();
+            // A source that was refused before its first byte leaves those of an earlier attempt.
+            let spoils = fault.spoils() && sink.touched;
             faults.push((label, fault));
             if spoils && let Err(fault) = sink.restart() {
                 faults.extend(stopped(fault));

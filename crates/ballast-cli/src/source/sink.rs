@@ -23,6 +23,8 @@ pub struct Sink<'a> {
     pub encoding: Option<String>,
     /// A hub's headers about the file.
     pub hub: HubHeaders,
+    /// Whether the present attempt changed the bytes.
+    pub touched: bool,
     /// The number of chunks from the existing file.
     pub kept: u64,
     /// The progress line.
@@ -48,6 +50,7 @@ impl<'a> Sink<'a> {
             pieced,
             encoding: None,
             hub: HubHeaders::default(),
+            touched: false,
             kept: 0,
             line,
         }
@@ -72,7 +75,7 @@ impl<'a> Sink<'a> {
     pub fn restart(&mut self) -> Result<(), Fault> {
         self.head.clear();
         self.encoding = None;
-        (self.pieced, self.kept) = (false, 0);
+        (self.pieced, self.touched, self.kept) = (false, true, 0);
         self.line.at(0);
         Ok(self.receiver.restart()?)
     }
@@ -83,6 +86,7 @@ impl<'a> Sink<'a> {
         if bytes.len() as u64 > self.most - self.len().min(self.most) {
             return Err(self.otherwise(Fault::TooLong { most: self.most }));
         }
+        self.touched = true;
         self.receiver.write(bytes)?;
         self.line.at(self.len());
         Ok(())

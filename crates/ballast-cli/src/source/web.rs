@@ -1,7 +1,8 @@
 //! Files by https and http.
 //!
 //! Bounds: those of the client, and bytes and retries. A resumed response must say that it begins
-//! where we stopped; a 200 to a Range starts again. No response is trusted: the pin decides.
+//! where we stopped; a 200 to a Range starts again, unless its length shows another file. No response is trusted: the pin
+//! decides.
 
 use std::path::Path;
 use std::time::Instant;
@@ -37,6 +38,7 @@ impl Web {
         let mut patience = RetryBudget::new(self.client.limits());
         loop {
             let before = sink.len();
+            sink.touched = false;
             let fault = match self.once(&address, secret.as_ref(), sink, patience.until()) {
                 Ok(()) => return Ok(()),
                 Err(fault) => fault,
@@ -91,25 +93,26 @@ impl Web {
         }
     }
 
+    /// One attempt. A server may send a shorter piece than was requested: the next one is requested at once.
     fn once(&self, url: &Address, secret: Option<&Secret>, sink: &mut Sink, until: Instant) -> Result<(), Fault> {
-        let mut answer = self.ask(url, secret, sink, until)?;
-        if sink.len() > 0 && !goes_on(&answer, sink.len()) {
+        loop {
+            let mut answer = self.ask(url, secret, sink, until)?;
+            // Another range than the requested one, or an impossible one.
+            if sink.len() > 0 && matches!(answer.status(), 206 | 416) && !goes_on(&answer, sink.len()) {
+                sink.restart()?;
+                answer = self.ask(url, secret, sink, until)?;
+            }
+            let before = sink.len();
             match answer.status() {
-                // The whole file, or another range than the requested one, or an impossible one.
-                200 => sink.restart()?,
-                206 | 416 => {
-                    sink.restart()?;
-                    answer = self.ask(url, secret, sink, until)?;
-                }
-                _ => {}
+                // In answer to a range this is the whole file.
+                200 => return take(answer, sink, 0).map(drop),
+                206 if before > 0 => sink.pieced = true,
+                code => return Err(refusal(code)),
+            }
+            if take(answer, sink, before)? {
+                return Ok(());
             }
         }
-        match answer.status() {
-            200 => {}
-            206 if sink.len() > 0 => sink.pieced = true,
-            code => return Err(refusal(code)),
-        }
-        take(answer, sink)
     }
 
     fn ask(&self, url: &Address, secret: Option<&Secret>, sink: &Sink, until: Instant) -> Result<HttpResponse, Fault> {
@@ -135,7 +138,7 @@ fn refusal(code: u16) -> Fault {
 
 fn claim_of(answer: &HttpResponse) -> Claim {
     let header = |name: &'static str| answer.text(&HeaderName::from_static(name)).map(str::to_owned);
-    let whole = header("content-range").and_then(|range| range.rsplit_once('/')?.1.parse().ok());
+    let whole = whole_length(answer);
     // Some hosts announce no byte in answer to HEAD, whatever the file has.
     let announced = answer.length().filter(|length| *length > 0 && answer.encoding().is_none());
     Claim {
@@ -146,25 +149,40 @@ fn claim_of(answer: &HttpResponse) -> Claim {
     }
 }
 
-/// Takes the body. What it announces is judged with its first bytes.
-fn take(answer: HttpResponse, sink: &mut Sink) -> Result<(), Fault> {
-    let announced = answer.length().map(|len| sink.len().saturating_add(len));
+/// Takes the body, which begins at the file's byte `from`, and says whether the file ends with it. What it announces is
+/// judged with its first bytes, before bytes of an earlier attempt are dropped.
+fn take(answer: HttpResponse, sink: &mut Sink, from: u64) -> Result<bool, Fault> {
+    let body = answer.length().map(|len| from.saturating_add(len));
+    let announced = if answer.status() == 206 { whole_length(&answer).or(body) } else { body };
     let (mut begun, size) = (false, sink.size());
-    sink.encoding = answer.encoding().map(str::to_owned);
+    let encoding = answer.encoding().map(str::to_owned);
+    sink.encoding.clone_from(&encoding);
     sink.hub = answer.hub.clone();
     sink.promised()?;
-    answer.each_piece(sink.len(), size, |piece| {
+    answer.each_piece(from, size, |piece| {
         if let Some(announced) = announced.filter(|_| !begun) {
-            let head = if sink.len() == 0 { &piece[..piece.len().min(512)] } else { &[] };
+            let head = if from == 0 { &piece[..piece.len().min(512)] } else { &[] };
             sink.announced(announced, head)?;
+        }
+        if !begun && sink.len() > from {
+            sink.restart()?;
+            sink.encoding.clone_from(&encoding);
         }
         begun = true;
         sink.write(piece).map(|()| true)
     })?;
-    match announced {
-        Some(all) if all != sink.len() => Err(Fault::Cut { got: sink.len(), of: Some(all) }),
-        _ => sink.ended(),
+    match (body, announced) {
+        _ if !begun && sink.len() > from => Err(Fault::Cut { got: 0, of: announced }),
+        (Some(body), _) if body != sink.len() => Err(Fault::Cut { got: sink.len(), of: announced }),
+        // A piece without a byte would be requested for ever.
+        (_, Some(all)) if from < sink.len() && sink.len() < all => Ok(false),
+        _ => sink.ended().map(|()| true),
     }
+}
+
+/// The whole file's length, as a range names it.
+fn whole_length(answer: &HttpResponse) -> Option<u64> {
+    answer.text(&header::CONTENT_RANGE)?.rsplit_once('/')?.1.trim().parse().ok()
 }
 
 /// Whether a 206 begins where we stopped.

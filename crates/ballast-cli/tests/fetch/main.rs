@@ -92,6 +92,8 @@ const ROWS: &[Row] = &[
     ("cut-always", Some("cut"), &[]),
     ("cut-once", None, &[]),
     ("whole-to-range", None, &[]),
+    ("short-ranges", None, &[]),
+    ("page-to-range", Some("html"), &[]),
     ("wrong-range", None, &[]),
     ("refuses-range", None, &[]),
     ("closes-at-once", Some("cut"), &[]),
@@ -195,6 +197,16 @@ fn a_cut_download_continues_and_a_right_file_is_not_requested_again() {
     let again = world.fetch(&[]);
     assert!(again.status.success() && stdout(&again).starts_with("1 of 1 right in "), "{again:?}");
     assert_eq!(server.requests().len(), 2, "requested again");
+}
+
+#[test]
+fn a_page_in_place_of_the_rest_leaves_the_part() {
+    let all = bytes();
+    let server = Server::start(&all);
+    let world = World::sized(&[server.url("page-to-range/w.bin")], &all);
+    let output = world.fetch(&[]);
+    assert!(output.status.code() == Some(17) && stderr(&output).contains("html: "), "{output:?}");
+    assert_eq!(fs::read(world.part(&all)).unwrap(), all[..all.len() / 2]);
 }
 
 #[test]

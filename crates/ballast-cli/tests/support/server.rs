@@ -85,6 +85,10 @@ impl Server {
             "cut-once" => self.whole_or_range(to, request),
             "whole-to-range" if first => body(to, "200 OK", all.len(), "", &all[..half]),
             "whole-to-range" => body(to, "200 OK", all.len(), "", all),
+            "page-to-range" if first => body(to, "200 OK", all.len(), "", &all[..half]),
+            "page-to-range" => body(to, "200 OK", 60, "", &page(60)),
+            "short-ranges" if request.range.is_none() => body(to, "200 OK", all.len(), "", &all[..half]),
+            "short-ranges" => short_range(to, all, request.range.unwrap_or(0)),
             "wrong-range" if first => body(to, "200 OK", all.len(), "", &all[..half]),
             "wrong-range" if request.range.is_some() => {
                 let range = format!("Content-Range: bytes 0-{}/{}\r\n", all.len() - 1, all.len());
@@ -265,6 +269,14 @@ fn slow(to: &mut dyn Wire, all: &[u8], from: u64) -> std::io::Result<()> {
         std::thread::sleep(Duration::from_millis(10));
     }
     Ok(())
+}
+
+/// A piece of the requested range, as some caches send it.
+fn short_range(to: &mut dyn Wire, all: &[u8], from: u64) -> std::io::Result<()> {
+    let from = usize::try_from(from).unwrap();
+    let end = (from + all.len() / 16).min(all.len());
+    let range = format!("Content-Range: bytes {from}-{}/{}\r\n", end - 1, all.len());
+    body(to, "206 Partial Content", end - from, &range, &all[from..end])
 }
 
 fn page(len: usize) -> Vec<u8> {
