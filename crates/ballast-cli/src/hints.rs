@@ -15,6 +15,8 @@ use crate::setting::Setting;
 pub enum Lack {
     /// The store's root is a symlink, which is not followed.
     SymlinkedRoot { root: PathBuf, target: PathBuf },
+    /// The store's root is no directory.
+    RootIsNoDirectory(PathBuf),
     /// The lock file names no baked layer, and no mirror was named.
     NoLayerNamed,
     /// The lock file names a layer that does not exist.
@@ -43,8 +45,8 @@ impl Lack {
             Outlook::SourceRefused(source, errno) => Some((source.clone(), *errno)),
             _ => None,
         };
-        if let Some(linked) = Self::symlinked(&setting.store) {
-            return linked;
+        if let Some(root) = Self::of_root(&setting.store) {
+            return root;
         }
         if let Some(errno) = wrong().find_map(errno) {
             return Self::Refused { root: setting.store.clone(), errno };
@@ -65,11 +67,15 @@ impl Lack {
 
     /// The cause for a tree that was verified, or could not be opened.
     pub fn of_tree(setting: &Setting, root: &Path) -> Self {
-        Self::symlinked(root).unwrap_or_else(|| Self::of_layer(setting, false))
+        let linked = Self::of_root(root).filter(|lack| matches!(lack, Self::SymlinkedRoot { .. }));
+        linked.unwrap_or_else(|| Self::of_layer(setting, false))
     }
 
-    fn symlinked(root: &Path) -> Option<Self> {
-        let target = std::fs::read_link(root).ok()?;
+    fn of_root(root: &Path) -> Option<Self> {
+        let Ok(target) = std::fs::read_link(root) else {
+            let other = std::fs::symlink_metadata(root).is_ok_and(|facts| !facts.is_dir());
+            return other.then(|| Self::RootIsNoDirectory(root.to_owned()));
+        };
         let target = root.parent().map_or(target.clone(), |dir| dir.join(&target));
         let target = std::fs::canonicalize(&target).unwrap_or(target);
         Some(Self::SymlinkedRoot { root: root.to_owned(), target })
@@ -94,6 +100,7 @@ impl Lack {
                 root.display(),
                 target.display()
             )),
+            Self::RootIsNoDirectory(root) => Some(format!("{} is no directory", root.display())),
             _ => None,
         }
     }
@@ -104,6 +111,9 @@ impl Lack {
         match self {
             Self::SymlinkedRoot { target, .. } => {
                 format!("name the directory itself: path = \"{0}\" under [store], or --store {0}", target.display())
+            }
+            Self::RootIsNoDirectory(root) => {
+                format!("mount a directory at {}, or name another one: path under [store], or --store DIR", root.display())
             }
             Self::NoLayerNamed => "the lock file names no baked layer: write baked = \"/opt/baked-models\" and env = \"VARIABLE\" under [store], and bake it there; or name a folder that has the files with --mirror DIR".into(),
             Self::NoLayer(baked) => format!(
@@ -170,6 +180,7 @@ mod tests {
         let source = |errno: Errno| Lack::SourceRefused { source: at("/mirror"), errno: errno.raw_os_error() };
         let rows = [
             (Lack::SymlinkedRoot { root: at("/mnt"), target: at("/real") }, "path = \"/real\"", "bake"),
+            (Lack::RootIsNoDirectory(at("/cache")), "mount a directory at /cache", "bake"),
             (Lack::NoLayerNamed, "baked = ", "ballast heal"),
             (Lack::NoLayer(at("/layer")), "no layer is at /layer", "env ="),
             (Lack::LayerIsOther(at("/layer")), "ballast verify /layer", "env ="),

@@ -114,7 +114,7 @@ fn a_dry_run_ends_as_the_real_heal_does_and_names_what_is_missing() {
         ("one damaged, and a mirror that has it", "", damaged, MIRROR, 0, "2 of 2 right"),
         ("one damaged, and no source", "", damaged, &[], 14, "d1/w.bin (damaged"),
         ("a layer that can serve itself", SERVES, layer, &[], 0, "2 of 2 right"),
-        ("a file in the cache's place", "", file, MIRROR, 14, "can't be had"),
+        ("a file in the cache's place", "", file, MIRROR, 14, "mount a directory at"),
         ("a symlink in the cache's place", "", link, &[], 14, "is a symlink to"),
     ];
     let mut wrong = Vec::new();

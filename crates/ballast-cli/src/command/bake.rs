@@ -33,8 +33,8 @@ pub fn bake(args: &Bake) -> Result<(), Failure> {
     setting.remember_serial()?.iter().for_each(|note| print::remark(note));
     let failed = |what: &str, error: io::Error| Failure::new(Exit::FetchFailed, format!("{what}: {error}"));
     let owner = owner(args, &setting)?;
-    fs::create_dir_all(&args.dir).map_err(|error| failed("the layer's root", error))?;
-    let disk = LinuxDisk::open(&args.dir).map_err(|error| failed("the layer's root", error))?;
+    fs::create_dir_all(&args.dir).map_err(|error| failed(&args.dir.display().to_string(), error))?;
+    let disk = LinuxDisk::open(&args.dir).map_err(|error| failed(&args.dir.display().to_string(), error))?;
     let from = sources(args)?;
     lay(&disk, &from, &setting.lock.weights)?;
     let mut index = Index::default();
