@@ -12,12 +12,12 @@ use std::path::{Path, PathBuf};
 use ballast::lock::{Lock, RelPath, Source, Weight};
 
 use crate::first_trust::left_out;
-use crate::source::{HUB, joined};
+use crate::source::joined;
 use crate::{bounds, foreign};
 
-const DEEPFACE: &str = ".deepface/weights";
-/// Prefixes of a repository's folder, and of its address on the hub.
-const REPOSITORIES: [(&str, &str); 3] = [("models--", ""), ("datasets--", "datasets/"), ("spaces--", "spaces/")];
+mod layouts;
+use layouts::{DEEPFACE, REPOSITORIES, in_repository, repositories, repository};
+
 const DEEPEST: usize = 32;
 /// The lock file of the face-verification service: four well-known names, with upstream's sources.
 const KNOWN: &str = include_str!("../../../weights.lock");
@@ -28,6 +28,8 @@ pub struct Cache {
     pub root: PathBuf,
     /// The variable, if the layout has one.
     pub env: Option<&'static str>,
+    /// Variables for directories below the root.
+    pub views: Vec<(&'static str, String)>,
     /// Where the weights are.
     within: Vec<PathBuf>,
 }
@@ -67,7 +69,8 @@ pub struct Members {
 pub fn find(dir: &Path) -> std::io::Result<Cache> {
     let dir = fs::canonicalize(dir)?;
     let up = |steps: usize| dir.ancestors().nth(steps).map(Path::to_owned);
-    let deepface = |root: PathBuf| Cache { within: vec![root.join(DEEPFACE)], root, env: Some("DEEPFACE_HOME") };
+    let cache = |root: PathBuf, env, within| Cache { root, env, views: Vec::new(), within };
+    let deepface = |root: PathBuf| cache(root.clone(), Some("DEEPFACE_HOME"), vec![root.join(DEEPFACE)]);
     if dir.join(DEEPFACE).is_dir() {
         return Ok(deepface(dir));
     }
@@ -78,46 +81,52 @@ pub fn find(dir: &Path) -> std::io::Result<Cache> {
     }
     if dir.join("manifests").is_dir() && dir.join("blobs").is_dir() {
         let within = ["manifests", "blobs"].map(|name| dir.join(name)).into();
-        return Ok(Cache { within, root: dir, env: Some("OLLAMA_MODELS") });
+        return Ok(cache(dir, Some("OLLAMA_MODELS"), within));
     }
     let (hub, one) = match () {
+        // A hub on another disk is found where it is.
+        () if dir.join("hub").is_symlink() && !repositories(&dir.join("hub"))?.is_empty() => {
+            return find(&dir.join("hub"));
+        }
         () if !repositories(&dir.join("hub"))?.is_empty() => (dir.join("hub"), None),
         () if !repositories(&dir)?.is_empty() => (dir.clone(), None),
         () if repository(&dir).is_some() => (up(1).unwrap_or_else(|| dir.clone()), Some(dir.clone())),
-        () => return Ok(Cache { within: vec![dir.clone()], root: dir, env: None }),
+        () => {
+            let (env, views) = (layouts::variable_of(&dir), layouts::views(&dir));
+            return Ok(Cache { views, ..cache(dir.clone(), env, vec![dir]) });
+        }
     };
     let repositories = one.map_or_else(|| repositories(&hub), |one| Ok(vec![one]))?;
     let within = repositories.iter().flat_map(|dir| [dir.join("refs"), dir.join("snapshots")]).collect();
     Ok(match hub.parent().filter(|_| hub.ends_with("hub")) {
-        Some(home) => Cache { root: home.to_owned(), env: Some("HF_HOME"), within },
-        None => Cache { root: hub, env: Some("HF_HUB_CACHE"), within },
+        Some(home) => cache(home.to_owned(), Some("HF_HOME"), within).and_beside_hub(),
+        None => cache(hub, Some("HF_HUB_CACHE"), within),
     })
 }
 
-fn repositories(dir: &Path) -> std::io::Result<Vec<PathBuf>> {
-    if !dir.is_dir() {
-        return Ok(Vec::new());
-    }
-    let mut all = Vec::new();
-    for (count, entry) in fs::read_dir(dir)?.enumerate() {
-        if count == bounds::ADOPTED_NAMES || all.len() == bounds::ADOPTED {
-            return Err(std::io::Error::other(format!("{}: too many names", dir.display())));
-        }
-        all.extend(Some(entry?.path()).filter(|path| repository(path).is_some()));
-    }
-    all.sort();
-    Ok(all)
-}
-
-/// The address on the hub of a repository with this folder's name.
-fn repository(dir: &Path) -> Option<String> {
-    let name = dir.file_name()?.to_str()?;
-    let (start, begins) = REPOSITORIES.iter().find(|(start, _)| name.starts_with(start))?;
-    let id = name.strip_prefix(start)?.replace("--", "/");
-    (!id.is_empty() && dir.is_dir()).then(|| format!("{HUB}{begins}{id}"))
-}
-
 impl Cache {
+    /// Adds the stores of other libraries that lie beside `hub`.
+    fn and_beside_hub(mut self) -> Self {
+        let beside = layouts::beside_hub(&self.root);
+        self.views = layouts::views(&self.root).into_iter().filter(|(_, path)| !path.starts_with("hub/")).collect();
+        self.views.retain(|(_, path)| beside.iter().any(|dir| self.root.join(path).starts_with(dir)));
+        self.within.extend(self.views.iter().map(|(_, path)| self.root.join(path)));
+        self
+    }
+
+    /// The same cache as part of a store whose root is above it: its variable becomes a view.
+    pub fn below(mut self, store: &Path) -> Self {
+        let Some(path) = self.root.strip_prefix(store).ok().and_then(Path::to_str).filter(|path| !path.is_empty())
+        else {
+            return self;
+        };
+        let views = self.views.into_iter().map(|(name, below)| (name, format!("{path}/{below}")));
+        self.views = self.env.map(|name| (name, path.to_owned())).into_iter().chain(views).collect();
+        self.env = None;
+        self.root = store.to_owned();
+        self
+    }
+
     /// Every weight of the cache, and what was left out.
     ///
     /// # Errors
@@ -125,6 +134,11 @@ impl Cache {
     pub fn members(&self) -> Result<Members, String> {
         let mut all = Members::default();
         self.within.iter().for_each(|dir| self.walk(dir, 0, &mut all));
+        if self.env == Some("HF_HOME") {
+            let apart = |dir: &PathBuf| !self.within.iter().any(|within| within.starts_with(dir));
+            let others = layouts::beside_hub(&self.root).into_iter().filter(apart);
+            others.for_each(|dir| all.leave_out(&dir, "not of the hub's cache; name it as the folder to adopt it"));
+        }
         if all.is_full() {
             return Err(format!("expected at most {} files, found more", bounds::ADOPTED));
         }
@@ -154,6 +168,10 @@ impl Cache {
             let own = path.file_name().and_then(|name| left_out::directory(name.to_str()?));
             match (fs::symlink_metadata(&path), own) {
                 (Ok(facts), Some(whose)) if facts.is_dir() => all.leave_out(&path, whose),
+                // Readers of a repository open the names in its snapshots, not its blobs.
+                (Ok(facts), _) if facts.is_dir() && repository(&path).is_some() && path.join("snapshots").is_dir() => {
+                    ["refs", "snapshots"].iter().for_each(|name| self.walk(&path.join(name), depth + 2, all));
+                }
                 (Ok(facts), _) if facts.is_dir() => self.walk(&path, depth + 1, all),
                 (Ok(facts), _) => match self.member(&path, &facts) {
                     Ok(member) => all.files.push(member),
@@ -165,7 +183,7 @@ impl Cache {
     }
 
     fn member(&self, path: &Path, facts: &fs::Metadata) -> Result<Member, String> {
-        let hub = self.env.is_some_and(|name| name.starts_with("HF_"));
+        let hub = path.strip_prefix(&self.root).is_ok_and(in_repository);
         let file = match facts.file_type() {
             kind if kind.is_file() => path.to_owned(),
             kind if kind.is_symlink() && hub => self.blob(path)?,
@@ -190,7 +208,7 @@ impl Cache {
     fn set(&self, path: &RelPath) -> Option<String> {
         match self.env {
             Some("DEEPFACE_HOME") => Some(DEEPFACE.to_owned()),
-            Some(name) if name.starts_with("HF_") => {
+            _ if in_repository(Path::new(path.as_str())) => {
                 let (before, rest) = path.as_str().split_once("/snapshots/")?;
                 let (revision, _) = rest.split_once('/')?;
                 Some(format!("{before}/snapshots/{revision}"))

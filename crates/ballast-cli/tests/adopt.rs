@@ -202,6 +202,53 @@ fn a_cache_of_hugging_face_becomes_its_refs_and_snapshots_with_their_addresses()
 }
 
 #[test]
+fn several_stores_below_one_folder_are_adopted_with_a_view_for_each() {
+    let world = World::new();
+    world.hub();
+    world.put("home/torch/hub/checkpoints/r.pth", b"net");
+    world.put("home/notes/a.txt", b"text");
+    fs::create_dir(world.path("above")).unwrap();
+    fs::rename(world.path("home"), world.path("above/hf")).unwrap();
+    // The hub's client reads snapshots, so no blob has an entry.
+    let output = world.adopt("above");
+    let paths: Vec<_> = world.entries().into_keys().collect();
+    let blobs = paths.iter().any(|path| path.contains("/blobs/"));
+    let has = |path: &str| paths.iter().any(|found| found == path);
+    let model = format!("hf/hub/models--org--tiny/snapshots/{REVISION}/config.json");
+    assert!(output.status.success() && !blobs && has(&model), "{output:?}\n{paths:?}");
+    assert!(world.text().contains("views = { HF_HOME = \"hf\" }") && world.text().contains("HF_HUB_OFFLINE"));
+    // Beside a hub, other libraries' stores are views too, and other folders are named.
+    fs::remove_file(world.path("weights.lock")).unwrap();
+    let output = world.adopt("above/hf");
+    let text = world.text();
+    assert!(
+        output.status.success() && text.contains("env = \"HF_HOME\"") && text.contains("torch/hub/checkpoints/r.pth")
+    );
+    assert!(text.contains("views = { TORCH_HOME = \"torch\" }") && !text.contains("notes"), "{text}");
+    assert!(stdout(&output).contains("notes: not of the hub's cache"), "{output:?}");
+    // A folder below the store's root keeps its place there.
+    fs::remove_file(world.path("weights.lock")).unwrap();
+    world.put("weights.lock", format!("version = 1\n[store]\npath = {:?}\n", world.path("above")).as_bytes());
+    let output = world.adopt("above/hf/torch");
+    let right = world.text().contains("path = \"hf/torch/hub/checkpoints/r.pth\"");
+    assert!(output.status.success() && right && world.text().contains("TORCH_HOME = \"hf/torch\""), "{}", world.text());
+    assert!(world.ballast(&["verify", "--lock", "weights.lock"]).status.success());
+}
+
+#[test]
+fn a_hub_on_another_disk_is_found_through_its_link() {
+    let world = World::new();
+    world.hub();
+    fs::create_dir_all(world.path("disk")).unwrap();
+    fs::rename(world.path("home/hub"), world.path("disk/hub")).unwrap();
+    symlink("../disk/hub", world.path("home/hub")).unwrap();
+    let output = world.adopt("home");
+    assert!(output.status.success() && world.entries().len() == 3, "{output:?}");
+    let root = format!("path = {:?}", fs::canonicalize(world.path("disk")).unwrap());
+    assert!(world.text().contains(&root) && world.text().contains("env = \"HF_HOME\""), "{}", world.text());
+}
+
+#[test]
 fn a_link_out_of_the_cache_or_to_nothing_is_left_out() {
     let world = World::new();
     world.hub();

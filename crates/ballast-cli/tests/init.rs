@@ -36,7 +36,14 @@ type Row<'a> = (&'a [(&'a str, &'a str)], i32, &'a [&'a str], &'a [&'a str]);
 fn the_lock_file_follows_from_the_folder_the_dockerfile_and_the_compose_file() {
     let hub = format!("models/hub/models--org--m/snapshots/{REVISION}/model.bin");
     let reference = "models/hub/models--org--m/refs/main";
-    let rows: [Row; 7] = [
+    let (below, torch) = (hub.replace("models/", "models/hf/"), "models/torch/hub/checkpoints/r.pth");
+    let rows: [Row; 8] = [
+        (
+            &[(&below, "w"), (torch, "w"), ("Dockerfile", "FROM x\nENV HF_HOME=/data/hf TORCH_HOME=/data/torch\n")],
+            0,
+            &["path = \"/data\"", "views = { HF_HOME = \"hf\", TORCH_HOME = \"torch\" }", "HF_HUB_OFFLINE = \"1\""],
+            &["HF_HOME in Dockerfile, line 2"],
+        ),
         (
             &[("models/w.onnx", "\u{8}w"), ("Dockerfile", "FROM x\nUSER 100:101\n")],
             0,

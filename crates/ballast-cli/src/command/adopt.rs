@@ -35,6 +35,11 @@ pub fn adopt(args: &Adopt) -> Result<(), Failure> {
     }
     let cache = adopted::find(&args.dir).map_err(|error| unreadable(&args.dir, &error))?;
     let mut book = begin(args, &cache)?;
+    let cache = match book.root().and_then(|root| std::fs::canonicalize(root).ok()) {
+        Some(root) => cache.below(&root),
+        None => cache,
+    };
+    name_variables(&mut book, &cache);
     let table = take(&mut book, &cache)?;
     book.save()?;
     print::answer(&table.summary(&cache.root, book.path(), &book.lacking()));
@@ -69,10 +74,30 @@ pub fn take(book: &mut LockFileEditor, cache: &Cache) -> Result<Table, Failure> 
         .hint("name DEEPFACE_HOME, HF_HOME, or a folder of weights"))
 }
 
+/// Enters the variables of a cache, with the constants that their readers need.
+fn name_variables(book: &mut LockFileEditor, cache: &Cache) {
+    if let Some(name) = cache.env {
+        name_variable(book, name);
+    }
+    name_views(book, &cache.views);
+}
+
 /// Enters the store's variable, with the constants that its readers need.
 pub fn name_variable(book: &mut LockFileEditor, name: &str) {
     book.name_variable(name);
-    // A client that may connect to the hub reads the newest revision, not the pinned one.
+    keep_offline(book, name);
+}
+
+/// Enters the variables for directories below the root.
+pub fn name_views(book: &mut LockFileEditor, views: &[(&'static str, String)]) {
+    for (name, path) in views {
+        book.view(name, path);
+        keep_offline(book, name);
+    }
+}
+
+/// A client that may connect to the hub reads the newest revision, not the pinned one.
+fn keep_offline(book: &mut LockFileEditor, name: &str) {
     if name.starts_with("HF_") {
         ["HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE"].iter().for_each(|name| book.constant(name, "1"));
     }
@@ -87,11 +112,7 @@ fn begin(args: &Adopt, cache: &Cache) -> Result<LockFileEditor, Failure> {
     let root = args.store.as_deref().unwrap_or(&cache.root);
     RootPath::try_from(root.display().to_string())
         .map_err(|why| Failure::new(Exit::Usage, why).hint("name the root that the app will read with --store DIR"))?;
-    let mut book = LockFileEditor::open(args.lock.as_deref(), Some(root))?;
-    if let Some(name) = cache.env {
-        name_variable(&mut book, name);
-    }
-    Ok(book)
+    LockFileEditor::open(args.lock.as_deref(), Some(root))
 }
 
 /// The cache's files, without the lock file itself, which is about to change, and its lists.

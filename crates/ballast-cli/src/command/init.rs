@@ -61,7 +61,10 @@ fn models(args: &Init) -> Result<Option<Models>, Failure> {
 }
 
 fn facts(args: &Init, models: Option<&Models>) -> Result<ProjectFacts, Failure> {
-    let mut facts = ProjectFacts { layout: models.and_then(|models| models.cache.env), ..ProjectFacts::default() };
+    let cache = models.map(|models| &models.cache);
+    let (layout, views) =
+        (cache.and_then(|cache| cache.env), cache.map(|cache| cache.views.clone()).unwrap_or_default());
+    let mut facts = ProjectFacts { layout, views, ..ProjectFacts::default() };
     for name in COMPOSE {
         let Some(text) = read(&args.dir.join(name))? else { continue };
         let services = deployment::set_up(&text).unwrap_or_else(|why| {
@@ -98,6 +101,7 @@ fn begin(args: &Init, store: &Store) -> Result<LockFileEditor, Failure> {
     if let Some(env) = &store.env {
         adopt::name_variable(&mut book, &env.value);
     }
+    adopt::name_views(&mut book, &store.views);
     Ok(book)
 }
 
@@ -107,6 +111,9 @@ fn text(store: &Store, book: &LockFileEditor, models: Option<&Models>, dir: &Pat
     for (key, said) in rows.into_iter().chain([("env", store.env.as_ref())]) {
         let Some(Said { value, place }) = said else { continue };
         let _ = writeln!(text, "  {key:5}  {value:24}  {place}");
+    }
+    for (name, path) in &store.views {
+        let _ = writeln!(text, "  view   {name:24}  {path} below the folder");
     }
     let inside = models.map(|models| models.in_context(dir));
     text += match &inside {

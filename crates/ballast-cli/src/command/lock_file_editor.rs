@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 use ballast::digest::Digest;
 use ballast::lock::group::line;
 use ballast::lock::{BadLock, Lock, Provenance, RelPath, Weight};
-use toml_edit::{Array, ArrayOfTables, DocumentMut, Item, Table, Value, value};
+use toml_edit::{Array, ArrayOfTables, DocumentMut, InlineTable, Item, Table, Value, value};
 
 use crate::exit::{Exit, Failure};
 use crate::image::Measured;
@@ -172,6 +172,19 @@ impl LockFileEditor {
     pub fn name_variable(&mut self, name: &str) {
         if self.text["store"].get("env").is_none() {
             self.text["store"]["env"] = value(name);
+        }
+    }
+
+    /// Names the variable for a directory below the root, unless the lock file sets that variable already.
+    pub fn view(&mut self, name: &str, path: &str) {
+        if self.text["store"].get("env").and_then(Item::as_str) == Some(name) {
+            return;
+        }
+        let views = self.text["store"]
+            .as_table_like_mut()
+            .map(|store| store.entry("views").or_insert_with(|| value(InlineTable::new())));
+        if let Some(views) = views.and_then(Item::as_table_like_mut).filter(|views| views.get(name).is_none()) {
+            views.insert(name, value(path));
         }
     }
 

@@ -38,6 +38,8 @@ pub struct ProjectFacts {
     pub variables: Vec<(String, Said)>,
     /// The variable that the layout of the models' folder is for.
     pub layout: Option<&'static str>,
+    /// Variables that layouts of directories below that folder are for, with their paths.
+    pub views: Vec<(&'static str, String)>,
 }
 
 /// The `[store]` of a new lock file.
@@ -51,18 +53,23 @@ pub struct Store {
     pub owner: Said,
     /// The variable by which the app finds the root.
     pub env: Option<Said>,
+    /// Variables for directories below the root.
+    pub views: Vec<(&'static str, String)>,
 }
 
 /// Decides the store from the facts.
 pub fn plan(facts: &ProjectFacts) -> Store {
-    let variable = facts.layout.map_or_else(
-        || named(facts),
-        |layout| {
+    let variable = match facts.layout {
+        Some(layout) => {
             let set = facts.variables.iter().find(|(name, said)| name == layout && is_root(&said.value));
             Some((layout, set.map(|(_, said)| said)))
-        },
-    );
+        }
+        // Each variable has its own directory, so none has the root.
+        None if !facts.views.is_empty() => None,
+        None => named(facts),
+    };
     let path = variable.and_then(|(name, said)| Some(Said::new(&said?.value, format!("{name} in {}", said?.place))));
+    let path = path.or_else(|| above(facts));
     let env = variable.map(|(name, said)| {
         let place = said.map_or_else(|| "the layout of the folder".to_owned(), |said| said.place.clone());
         Said::new(name, place)
@@ -73,7 +80,17 @@ pub fn plan(facts: &ProjectFacts) -> Store {
         baked: Said::new(BAKED, "the default"),
         owner: owner.unwrap_or_else(|| Said::new(OWNER, "the default: no file names a user in literals, but root")),
         env,
+        views: facts.views.clone(),
     }
+}
+
+/// The root above the directory of a view, if a file names that directory.
+fn above(facts: &ProjectFacts) -> Option<Said> {
+    facts.views.iter().find_map(|(view, path)| {
+        let (_, said) = facts.variables.iter().find(|(name, _)| name == view)?;
+        let root = said.value.trim_end_matches('/').strip_suffix(path)?.trim_end_matches('/');
+        is_root(root).then(|| Said::new(root, format!("{view} in {}", said.place)))
+    })
 }
 
 /// The first known variable of a library that leads to a directory; otherwise the first of the

@@ -66,11 +66,34 @@ fn the_store_follows_from_the_variables_the_user_and_the_layout() {
     for (users, variables, layout, path, owner, env) in rows {
         let said = |value: &&str| Said::new(*value, "a file");
         let variables = variables.iter().map(|(name, value)| ((*name).to_owned(), said(value))).collect();
-        let store = plan(&ProjectFacts { users: users.iter().map(said).collect(), variables, layout });
+        let store =
+            plan(&ProjectFacts { users: users.iter().map(said).collect(), variables, layout, views: Vec::new() });
         let found =
             (store.path.value.as_str(), store.owner.value.as_str(), store.env.as_ref().map(|env| env.value.as_str()));
         if found != (path, owner, env) {
             wrong.push(format!("{users:?}, {layout:?}: {store:?}"));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn a_folder_of_several_layouts_has_a_view_for_each_and_the_root_above_them() {
+    let views = vec![("HF_HOME", "hf".to_owned()), ("TORCH_HOME", "a/torch".to_owned())];
+    let said = |value: &str| Said::new(value, "a file");
+    let rows: [(&[(&str, &str)], &str); 5] = [
+        (&[], "/models"),
+        (&[("HF_HOME", "/data/hf"), ("TORCH_HOME", "/data/a/torch")], "/data"),
+        (&[("TORCH_HOME", "/data/a/torch/")], "/data"),
+        (&[("HF_HOME", "/elsewhere")], "/models"),
+        (&[("HF_HOME", "/etc/hf")], "/models"),
+    ];
+    let mut wrong = Vec::new();
+    for (variables, path) in rows {
+        let variables = variables.iter().map(|(name, value)| ((*name).to_owned(), said(value))).collect();
+        let store = plan(&ProjectFacts { variables, views: views.clone(), ..ProjectFacts::default() });
+        if store.path.value != path || store.env.is_some() || store.views != views {
+            wrong.push(format!("{path}: {store:?}"));
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
