@@ -214,19 +214,25 @@ fn above_twenty_files_adopt_prints_folders_and_the_lock_file_is_obeyed() {
 type Address<'a> = (&'a str, i32, &'a str, &'a [&'a str]);
 
 #[test]
-fn pin_writes_no_secret_and_says_what_moves_and_what_is_encoded() {
+fn pin_writes_no_secret_fixes_what_moves_where_the_host_tells_how_and_says_what_is_encoded() {
     let server = Server::start(b"weights of a model");
     let digest = pin_of(b"weights of a model");
     let whisper = format!("right/{}/tiny.pt", "ab".repeat(32));
     let promised = format!("right/{digest}/tiny.pt");
-    let rows: [Address; 12] = [
+    let fixed = format!("/commit/o/m/resolve/{REVISION}/w.bin\"]");
+    let queried = format!("/resolve/{REVISION}/w?sig=${{SIGNATURE}}&a=1\"]");
+    let rows: [Address; 16] = [
         ("right/w.bin", 0, "/right/w.bin\"]", &["first trust"]),
         ("right/my%20model.bin", 0, "path = \"my model.bin\"", &["my model.bin: first trust"]),
         ("right/w.bin?X-Amz-Signature=hunter2&versionId=7", 0, "/right/w.bin?versionId=7\"]", &["X-Amz-Signature"]),
         ("right/w.bin?sig=${SIGNATURE}", 0, "/right/w.bin?sig=${SIGNATURE}\"]", &["first trust"]),
         ("right/w.bin?sig=${NOT_SET_HERE}", 17, "", &["variable: expected the variable NOT_SET_HERE"]),
         ("right/o/m/resolve/main/w.bin", 0, "/resolve/main/", &["moves: \"main\"", "/resolve/COMMIT/w.bin"]),
-        ("commit/o/m/resolve/main/w.bin", 0, "/resolve/main/", &[&format!("/resolve/{REVISION}/w.bin")]),
+        ("commit/o/m/resolve/main/w.bin", 0, &fixed, &["moves: \"main\"", "written at the version"]),
+        ("commit/o/m/resolve/main/w?sig=${SIGNATURE}&a=1", 0, &queried, &["written at the version"]),
+        ("commit-without-file/o/m/resolve/main/w", 0, "/resolve/main/w\"]", &["does not move", REVISION]),
+        ("commit-of-other/o/m/resolve/main/w", 0, "/resolve/main/w\"]", &["does not move", REVISION]),
+        ("latest/o/r/releases/latest/download/w.bin", 0, "/releases/download/v1.2/w.bin\"]", &["moves: \"latest\""]),
         ("gzip/w.onnx", 17, "", &["content-encoding", "gzip"]),
         ("identity/w.onnx", 0, "w.onnx", &["first trust"]),
         ("lfs/w.bin", 17, "", &["lfs-pointer"]),

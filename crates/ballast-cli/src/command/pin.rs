@@ -6,6 +6,7 @@
 
 use std::path::Path;
 
+use ballast::digest::Digest;
 use ballast::lock::{HubFile, RelPath, Source};
 use ballast::store::WeightState;
 
@@ -107,7 +108,8 @@ fn take(
     if let Some(Objection::Refused(why)) = first_trust::check_digest(promised, sink.digest()) {
         return Err(failed(Fault::Contradiction(why)));
     }
-    let written = [written(&source, &sink).map_err(failed)?];
+    let pinned = (sink.digest(), sink.len());
+    let written = [written(sources, &source, &sink, Some(pinned)).map_err(failed)?];
     let (sha256, size) = (sink.digest(), sink.len());
     let pinned = Pinned { path: &path, sha256, size, sources: &written, license: args.license.as_deref() };
     let trust = enter(book, &pinned, refreshed.is_some(), &label_of(&source))?;
@@ -131,7 +133,7 @@ fn read_source(text: &str) -> Result<Source, String> {
 }
 
 /// The digest that an address promises.
-fn promised(source: &Source) -> Option<ballast::digest::Digest> {
+fn promised(source: &Source) -> Option<Digest> {
     match source {
         Source::Web(url) => first_trust::url_digest(url),
         Source::File(path) => first_trust::digest_of_name(path.file_name()?.to_str()?),
@@ -139,15 +141,20 @@ fn promised(source: &Source) -> Option<ballast::digest::Digest> {
     }
 }
 
-/// The source for the lock file, without secrets. It remarks what was removed, and whether the
-/// address can change its content.
-fn written(source: &Source, sink: &Sink) -> Result<String, Fault> {
-    let url = match source {
-        Source::Web(url) => url,
-        Source::Member { archive, member } => return Ok(format!("{}!{member}", written(archive, sink)?)),
-        Source::Hub(file) => return fixed(file, sink.hub.commit.as_deref()).map(|file| file.to_string()),
-        other => return Ok(other.to_string()),
-    };
+/// The source for the lock file, without secrets, and at a fixed version if the host names one. `pinned` is what the
+/// address itself must give.
+fn written(sources: &Sources, source: &Source, sink: &Sink, pinned: Option<(Digest, u64)>) -> Result<String, Fault> {
+    match source {
+        Source::Web(url) => Ok(written_url(sources, url, sink, pinned)),
+        // The digest is the member's.
+        Source::Member { archive, member } => Ok(format!("{}!{member}", written(sources, archive, sink, None)?)),
+        Source::Hub(file) => fixed(file, sink.hub.commit.as_deref()).map(|file| file.to_string()),
+        other => Ok(other.to_string()),
+    }
+}
+
+/// It remarks what was removed, and whether the address can change its content.
+fn written_url(sources: &Sources, url: &str, sink: &Sink, pinned: Option<(Digest, u64)>) -> String {
     let (public, removed) = source::public(url);
     if !removed.is_empty() {
         print::remark(&format!(
@@ -155,13 +162,21 @@ fn written(source: &Source, sink: &Sink) -> Result<String, Fault> {
             removed.join(", ")
         ));
     }
-    if let Some(moving) = source::moving(url, sink.hub.commit.as_deref()) {
+    let Some(moving) = source::moving(&public, &sink.hub) else { return public };
+    if let (Some(asked), Some(fixed)) = (moving.fix(url), moving.fix(&public))
+        && sources.gives(&asked, pinned)
+    {
         print::remark(&format!(
-            "this address moves: \"{}\" is a branch or a name for the newest, so `fetch` will fail once it has other bytes\n  an address that does not move: {}",
+            "this address moves: \"{}\" is a branch or a name for the newest\n  written at the version that the host named: {}",
             moving.word, moving.fixed
         ));
+        return fixed;
     }
-    Ok(public)
+    print::remark(&format!(
+        "this address moves: \"{}\" is a branch or a name for the newest, so `fetch` will fail once it has other bytes\n  an address that does not move: {}",
+        moving.word, moving.fixed
+    ));
+    public
 }
 
 /// A hub's file at a commit: its own, or the one that the hub named.

@@ -7,6 +7,8 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde::Serialize;
 
+use super::hub::HubHeaders;
+
 /// How a source stands to its pin.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
@@ -45,8 +47,8 @@ pub struct Claim {
     pub size: Option<u64>,
     /// Where permanent redirects lead.
     pub moved_to: Option<String>,
-    /// The commit behind the address.
-    pub commit: Option<String>,
+    /// What stands behind the address.
+    pub hub: HubHeaders,
 }
 
 impl Claim {
@@ -165,7 +167,7 @@ mod tests {
         ];
         let mut wrong = Vec::new();
         for (digests, size, moved_to, expected) in rows {
-            let claim = Claim { digests, size, moved_to, commit: None };
+            let claim = Claim { digests, size, moved_to, hub: HubHeaders::default() };
             let (found, why) = claim.judge(pin, Some(7));
             if found != expected {
                 wrong.push(format!("{claim:?}: expected {expected:?}, found {found:?}: {why}"));

@@ -125,6 +125,7 @@ impl Client {
             }
             permanent &= matches!(response.status().as_u16(), 301 | 308);
             to = location(&to, &response)?;
+            hub.follow(to.uri().path());
             if permanent {
                 moved = Some(to.clone());
             }

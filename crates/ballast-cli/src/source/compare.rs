@@ -47,11 +47,18 @@ impl Sources {
         }
     }
 
+    /// Whether an address gives a file, which is not known to be another than this one.
+    pub fn gives(&self, url: &str, pinned: Option<(Digest, u64)>) -> bool {
+        let is_other =
+            |claim: &Claim| pinned.is_some_and(|(sha256, size)| claim.judge(sha256, Some(size)).0 == Drift::Changed);
+        self.web.claim(&self.hub.address(url)).is_ok_and(|claim| !is_other(&claim))
+    }
+
     fn compare_web(&self, weight: &Weight, url: &str, address: &str) -> Compared {
         match self.web.claim(address) {
             Ok(claim) => {
                 let (drift, why) = claim.judge(weight.sha256, weight.size);
-                let fixed = moving(url, claim.commit.as_deref()).map(|moving| moving.fixed);
+                let fixed = moving(url, &claim.hub).map(|moving| moving.fixed);
                 Compared { drift, why, claim, fixed }
             }
             Err(fault) => failed(&fault),

@@ -64,6 +64,8 @@ pub struct HubHeaders {
     pub commit: Option<String>,
     /// The SHA-256 of a large file.
     pub digest: Option<Digest>,
+    /// The tag of a release, if a redirect led to it.
+    pub tag: Option<String>,
 }
 
 impl HubHeaders {
@@ -74,6 +76,12 @@ impl HubHeaders {
         let digits = tag.as_deref().map(|tag| tag.trim_start_matches("W/").trim_matches('"'));
         let digest = digits.filter(|digits| digits.len() == 64).and_then(|digits| Digest::parse(digits).ok());
         self.digest = digest.or(self.digest);
+    }
+
+    /// Adds the address that a redirect leads to.
+    pub fn follow(&mut self, path: &str) {
+        let tag = path.split_once("/releases/download/").and_then(|(_, rest)| rest.split_once('/'));
+        self.tag = tag.map(|(tag, _)| tag.to_owned()).or(self.tag.take());
     }
 }
 

@@ -1,10 +1,12 @@
 //! Addresses whose content changes: branches, `latest`. The file at such an address can change and
 //! then differ from the pin. Pure.
 
+use super::hub::HubHeaders;
 use super::url::shown;
 
-/// The placeholder for an unknown commit.
+/// The placeholders for an unknown commit and an unknown tag.
 const COMMIT: &str = "COMMIT";
+const TAG: &str = "TAG";
 /// Words of a path or a query that mean the newest version.
 const NEWEST: [&str; 10] =
     ["latest", "nightly", "main", "master", "head", "develop", "trunk", "edge", "canary", "current"];
@@ -14,8 +16,19 @@ const NEWEST: [&str; 10] =
 pub struct Moving {
     /// The part that names a changing version.
     pub word: String,
-    /// The address of a fixed version.
+    /// The address of a fixed version, without user and query.
     pub fixed: String,
+    /// Whether the host named this version; otherwise `fixed` has a placeholder.
+    pub is_named: bool,
+}
+
+impl Moving {
+    /// A moving address at the version that the host named; user and query stay.
+    pub fn fix(&self, url: &str) -> Option<String> {
+        let place = shown(url).split_once("://")?.1.to_owned();
+        let fixed = self.fixed.split_once("://")?.1;
+        self.is_named.then(|| url.replacen(&place, fixed, 1))
+    }
 }
 
 /// Whether a reference names one state for ever: a commit, whole or its beginning, or a version.
@@ -25,9 +38,10 @@ fn is_fixed(reference: &str) -> bool {
     hex || (version.starts_with(|first: char| first.is_ascii_digit()) && version.contains('.'))
 }
 
-/// The changing part of an address, if any; `commit` is the commit that the server named.
-pub fn moving(url: &str, commit: Option<&str>) -> Option<Moving> {
-    let commit = commit.filter(|commit| commit.len() == 40 && is_fixed(commit)).unwrap_or(COMMIT);
+/// The changing part of an address, if any; `host` is what its host said.
+pub fn moving(url: &str, host: &HubHeaders) -> Option<Moving> {
+    let commit = host.commit.as_deref().filter(|it| it.len() == 40 && it.bytes().all(|byte| byte.is_ascii_hexdigit()));
+    let tag = host.tag.as_deref().filter(|tag| !NEWEST.contains(tag));
     let plain = shown(url);
     let (scheme, place) = plain.split_once("://")?;
     let segments: Vec<&str> = place.split('/').collect();
@@ -36,11 +50,13 @@ pub fn moving(url: &str, commit: Option<&str>) -> Option<Moving> {
         format!("{scheme}://{}", all.collect::<Vec<_>>().join("/"))
     };
     if let Some(at) = segments.windows(3).position(|part| part == ["releases", "latest", "download"]) {
-        return Some(Moving { word: "latest".into(), fixed: rebuilt(at + 1, at + 3, "download/TAG") });
+        let fixed = rebuilt(at + 1, at + 3, &format!("download/{}", tag.unwrap_or(TAG)));
+        return Some(Moving { word: "latest".into(), fixed, is_named: tag.is_some() });
     }
     if let Some((from, to)) = reference(&segments) {
         let word = segments[from..to].last().copied().unwrap_or_default();
-        return (!is_fixed(word)).then(|| Moving { word: word.into(), fixed: rebuilt(from, to, commit) });
+        let fixed = rebuilt(from, to, commit.unwrap_or(COMMIT));
+        return (!is_fixed(word)).then(|| Moving { word: word.into(), fixed, is_named: commit.is_some() });
     }
     if let Some(moving) = in_query(url, &plain) {
         return Some(moving);
@@ -48,7 +64,7 @@ pub fn moving(url: &str, commit: Option<&str>) -> Option<Moving> {
     let newest = |segment: &&str| NEWEST.contains(&segment.to_ascii_lowercase().as_str());
     let directories = segments.get(1..segments.len().saturating_sub(1)).unwrap_or_default();
     let at = directories.iter().position(newest)? + 1;
-    Some(Moving { word: segments[at].into(), fixed: rebuilt(at, at + 1, "VERSION") })
+    Some(Moving { word: segments[at].into(), fixed: rebuilt(at, at + 1, "VERSION"), is_named: false })
 }
 
 /// Which segments are the reference, by the ways in which hubs write it.
@@ -77,7 +93,7 @@ fn in_query(url: &str, plain: &str) -> Option<Moving> {
         reference && NEWEST.contains(&value.to_ascii_lowercase().as_str())
     };
     let (name, value) = query.split('&').find(named)?.split_once('=')?;
-    Some(Moving { word: value.into(), fixed: format!("{plain}?{name}={COMMIT}") })
+    Some(Moving { word: value.into(), fixed: format!("{plain}?{name}={COMMIT}"), is_named: false })
 }
 
 #[cfg(test)]
@@ -86,7 +102,6 @@ mod tests {
 
     #[test]
     fn an_address_that_moves_is_known_with_the_one_that_does_not() {
-        let commit = "0123456789abcdef0123456789abcdef01234567";
         let rows = [
             ("https://hf.co/o/m/resolve/main/a/w.bin", Some("https://hf.co/o/m/resolve/COMMIT/a/w.bin")),
             ("https://hf.co/o/m/resolve/refs%2Fpr%2F1/w.bin", Some("https://hf.co/o/m/resolve/COMMIT/w.bin")),
@@ -118,14 +133,41 @@ mod tests {
             ("https://latest/w.onnx", None),
             ("https://h/main", None),
         ];
-        let of = |url: &str| moving(url, None).map(|moving| moving.fixed);
+        let of = |url: &str| moving(url, &HubHeaders::default()).map(|moving| moving.fixed);
         let wrong: Vec<_> = rows
             .iter()
             .map(|(url, fixed)| (url, of(url), fixed))
             .filter(|(_, found, fixed)| found.as_deref() != **fixed)
             .collect();
         assert!(wrong.is_empty(), "{wrong:#?}");
-        let known = moving("https://hf.co/o/m/resolve/main/w.bin", Some(commit)).map(|moving| moving.fixed);
-        assert_eq!(known, Some(format!("https://hf.co/o/m/resolve/{commit}/w.bin")));
+    }
+
+    /// An address, the host's commit and tag, and the fixed address.
+    type Row<'a> = (&'a str, Option<&'a str>, Option<&'a str>, Option<&'a str>);
+
+    #[test]
+    fn a_version_is_put_in_only_if_the_host_named_it() {
+        let commit = "0123456789abcdef0123456789abcdef01234567";
+        let [main, latest] =
+            ["https://joe:${T}@hf.co/o/m/resolve/main/w?a=1", "https://h/o/r/releases/latest/download/w"];
+        let rows: [Row; 7] = [
+            (main, Some(commit), None, Some("https://joe:${T}@hf.co/o/m/resolve/COMMIT/w?a=1")),
+            (main, None, Some("v1"), None),
+            (main, Some("main"), None, None),
+            (main, Some("1.0/../../../../../../../../../../../../"), None, None),
+            (latest, None, Some("v1.0"), Some("https://h/o/r/releases/download/v1.0/w")),
+            (latest, None, Some("latest"), None),
+            (latest, Some(commit), None, None),
+        ];
+        let mut wrong = Vec::new();
+        for (url, commit, tag, expected) in rows {
+            let host =
+                HubHeaders { commit: commit.map(str::to_owned), tag: tag.map(str::to_owned), ..HubHeaders::default() };
+            let found = moving(url, &host).and_then(|moving| moving.fix(url));
+            if found != expected.map(|text| text.replace("COMMIT", commit.unwrap_or_default())) {
+                wrong.push(format!("{url} {host:?}: {found:?}"));
+            }
+        }
+        assert!(wrong.is_empty(), "{}", wrong.join("\n"));
     }
 }

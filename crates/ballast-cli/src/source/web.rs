@@ -145,7 +145,7 @@ fn claim_of(answer: &HttpResponse) -> Claim {
         digests: claim::digests(header).into_iter().chain(answer.hub.digest).collect(),
         size: if answer.status() == 206 { whole } else { announced },
         moved_to: answer.moved.as_ref().map(|to| super::url::shown(&to.uri().to_string())),
-        commit: answer.hub.commit.clone(),
+        hub: answer.hub.clone(),
     }
 }
 

@@ -134,3 +134,43 @@ fn refresh_moves_the_old_digest_to_previous_shows_both_and_keeps_the_rest() {
     }
     assert_eq!(fs::read_to_string(&lock).unwrap(), text);
 }
+
+#[test]
+fn the_lines_for_update_bots_refresh_what_changed_and_nothing_else() {
+    let test = "the_lines_for_update_bots_refresh_what_changed_and_nothing_else";
+    if !testkit::need::tool(test, "jq", "apt-get install jq") {
+        return;
+    }
+    let page = include_str!("../../../../docs/updates.md");
+    let lines = page.split("```sh\n").nth(1).and_then(|rest| rest.split("```").next()).unwrap();
+    let all = bytes();
+    let server = Server::start(&all);
+    let bot = |world: &World| {
+        let links = world.dir.path().join("bin");
+        fs::create_dir(&links).unwrap();
+        std::os::unix::fs::symlink(program(), links.join("ballast")).unwrap();
+        let path =
+            std::env::join_paths([links].into_iter().chain(std::env::split_paths(&std::env::var_os("PATH").unwrap())));
+        let mut command = Command::new("sh");
+        command
+            .args(["-euc", lines])
+            .current_dir(world.dir.path())
+            .env("PATH", path.unwrap())
+            .env_remove("BALLAST_LOCK");
+        command.output().unwrap()
+    };
+    let lock = |world: &World| fs::read_to_string(world.dir.path().join("weights.lock")).unwrap();
+    let changed = World::sized(&[server.url("digest/w.bin")], b"old bytes");
+    let output = bot(&changed);
+    let text = lock(&changed);
+    let right = text.contains(&pin_of(&all)) && text.contains(&format!("previous = [\"{}\"]", pin_of(b"old bytes")));
+    assert!(output.status.success() && right, "{output:?} {text}");
+    for (source, code) in [("digest/w.bin", 0), ("right/w.bin", 44)] {
+        let world = World::sized(&[server.url(source)], &all);
+        let (before, output) = (lock(&world), bot(&world));
+        assert!(output.status.code() == Some(code) && lock(&world) == before, "{source}: {output:?}");
+    }
+    let gone = World::sized(&[server.url("gone/w.bin")], &all);
+    let (before, output) = (lock(&gone), bot(&gone));
+    assert!(output.status.success() && lock(&gone) == before, "{output:?}");
+}

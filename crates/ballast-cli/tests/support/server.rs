@@ -8,6 +8,8 @@ use std::time::Duration;
 
 /// No connection lives longer without a byte.
 const BOUND: Duration = Duration::from_secs(20);
+/// The header by which a hub names the commit behind a branch.
+const COMMIT: &str = "X-Repo-Commit: 0123456789abcdef0123456789abcdef01234567\r\n";
 
 /// A request: path, Range, Authorization.
 #[derive(Debug, Clone)]
@@ -113,20 +115,19 @@ impl Server {
             // The hub names commit and digest of a large file, and redirects to where it lies.
             "large" | "lies" if rest.contains("/resolve/") => {
                 let digest = crate::support::pin_of(if behaviour == "large" { all } else { b"other bytes" });
-                let commit = "X-Repo-Commit: 0123456789abcdef0123456789abcdef01234567";
-                body(
-                    to,
-                    "302 Found",
-                    0,
-                    &format!("{commit}\r\nX-Linked-Etag: \"{digest}\"\r\nLocation: /right/w\r\n"),
-                    b"",
-                )
+                body(to, "302 Found", 0, &format!("{COMMIT}X-Linked-Etag: \"{digest}\"\r\nLocation: /right/w\r\n"), b"")
             }
             "gzip" => body(to, "200 OK", all.len(), "Content-Encoding: gzip\r\n", all),
             "identity" => body(to, "200 OK", all.len(), "Content-Encoding: identity\r\n", all),
-            "commit" => {
-                body(to, "200 OK", all.len(), "X-Repo-Commit: 0123456789abcdef0123456789abcdef01234567\r\n", all)
+            "commit" => body(to, "200 OK", all.len(), COMMIT, all),
+            // The commit that these name has no such file, or another one.
+            "commit-without-file" if rest.contains("/main/") => body(to, "200 OK", all.len(), COMMIT, all),
+            "commit-of-other" if rest.contains("/main/") => body(to, "200 OK", all.len(), COMMIT, all),
+            "commit-of-other" => body(to, "200 OK", all.len(), &repr_digest(b"other bytes"), all),
+            "latest" if rest.contains("/latest/") => {
+                redirect(to, &format!("latest/{}", rest.replace("latest/download", "download/v1.2")))
             }
+            "latest" => body(to, "200 OK", all.len(), "", all),
             "circle" => redirect(to, &request.path),
             "endless-redirects" => redirect(to, &format!("endless-redirects/x{rest}")),
             "hops" if rest.len() < "xxxxw.bin".len() => redirect(to, &format!("hops/x{rest}")),
