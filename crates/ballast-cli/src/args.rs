@@ -218,6 +218,9 @@ pub struct Statement {
     /// The form of the statement
     #[arg(long, value_enum, default_value_t = FormatArg::InToto)]
     pub format: FormatArg,
+    /// Write it to this file and not to stdout: a reader sees the old file or the whole new one
+    #[arg(long, value_name = "FILE")]
+    pub to: Option<PathBuf>,
 }
 
 #[cfg(feature = "full")]

@@ -52,6 +52,8 @@ mod target;
 mod termination;
 mod user;
 mod walk;
+#[cfg(feature = "full")]
+mod whole_file;
 mod wins;
 mod write_access;
 

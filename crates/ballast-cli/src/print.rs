@@ -129,9 +129,13 @@ pub fn answer(text: &str) {
 
 /// Prints a result as one JSON document.
 pub fn answer_json(value: &impl Serialize) {
-    if let Ok(text) = serde_json::to_string_pretty(value) {
-        output::answer(&format!("{}\n", escape::json(&text)));
-    }
+    output::answer(&document(value));
+}
+
+/// A JSON document as it is printed.
+pub fn document(value: &impl Serialize) -> String {
+    let text = serde_json::to_string_pretty(value).unwrap_or_default();
+    if text.is_empty() { text } else { format!("{}\n", escape::json(&text)) }
 }
 
 /// The failure of a command whose output could not be written.

@@ -8,6 +8,7 @@ use ballast::digest::Digest;
 use ballast::lock::{Group, Provenance};
 use serde_json::{Value, json};
 
+use crate::escape;
 use crate::record::StatedWeight;
 
 /// What in-toto's readers know the predicate by.
@@ -133,7 +134,8 @@ pub fn prometheus(verified: &Verified) -> String {
          # TYPE ballast_weight_verified gauge\n",
     );
     for StatedWeight { weight, .. } in &verified.weights {
-        let path = weight.path.as_str().replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n");
+        // Hidden letters first: what printing would make of them later is no escape of this format.
+        let path = escape::line(weight.path.as_str()).replace('\\', "\\\\").replace('"', "\\\"");
         let _ = writeln!(text, "ballast_weight_verified{{path=\"{path}\",sha256=\"{}\"}} 1", weight.sha256);
     }
     let metrics = [
@@ -209,6 +211,21 @@ mod tests {
             in_toto(&verified)["predicate"]["signedModels"].as_array().map(Vec::len)
         };
         assert_eq!((stated(1), stated(2)), (Some(0), Some(1)));
+    }
+
+    #[test]
+    fn a_path_with_hidden_letters_is_a_valid_label_on_a_terminal_too() {
+        let pin = "3f76b5117a9ca574d536af8199e6720089eb4ad3dc7e93534496d88265de864f";
+        let lock = format!(
+            "version = 1\n[store]\npath = \"/srv/models\"\n[[weight]]\npath = 'a\\\u{200b}\"'\nsha256 = \"{pin}\"\n"
+        );
+        let parsed = Lock::parse(&lock).unwrap();
+        let weights = parsed.weights.iter().map(|weight| StatedWeight { weight, protection: None }).collect();
+        let lock = Digest::of(b"");
+        let verified = Verified { boot: "b", seconds: 0.5, time: 0, lock, serial: None, weights, groups: &[] };
+        let text = prometheus(&verified);
+        assert!(text.contains(r#"{path="a\\\\u{200b}\"","#), "{text}");
+        assert_eq!(escape::lines(&text), text);
     }
 
     #[test]

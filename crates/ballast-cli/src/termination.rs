@@ -38,6 +38,19 @@ pub fn note(named: Option<&Path>, text: &str) {
     }
 }
 
+/// Writes a text whole into such a file.
+///
+/// # Errors
+/// A text of more than 4096 bytes; then, and for a file that may not be written, it is as before.
+#[cfg(feature = "full")]
+pub fn replace(path: &Path, text: &str) -> io::Result<()> {
+    if text.len() > MOST {
+        let what = format!("expected at most {MOST} bytes, which Kubernetes reads of it, found {}", text.len());
+        return Err(Error::new(ErrorKind::FileTooLarge, what));
+    }
+    write(path, text)
+}
+
 fn write(path: &Path, text: &str) -> io::Result<()> {
     let mut file = open(path)?;
     let text = escape::lines(text);
@@ -114,6 +127,9 @@ mod tests {
         assert!(wrong.is_empty(), "{wrong:#?}");
         let kept = ["target", "twice", "dir/file"].map(|name| fs::read_to_string(at(name)).unwrap());
         assert!(kept.iter().all(|text| text.starts_with("as before")) && !at("absent").exists(), "{kept:?}");
+        assert_eq!(fs::read_to_string(at("plain")).unwrap(), "text");
+        #[cfg(feature = "full")]
+        assert!(replace(&at("plain"), &"x".repeat(4097)).is_err() && replace(&at("absent"), "x").is_err());
         assert_eq!(fs::read_to_string(at("plain")).unwrap(), "text");
     }
 

@@ -239,3 +239,51 @@ fn a_statement_names_the_verified_weights_and_no_other() {
         assert!(text.contains(&path("large.bin")) && !text.contains("changed.bin"), "{format}: {text}");
     }
 }
+
+#[test]
+#[cfg(feature = "full")]
+fn a_statement_is_written_to_a_file_whole_and_into_a_mounted_one_in_place() {
+    if !is_root("a_statement_is_written_to_a_file_whole") {
+        return;
+    }
+    let world = World::new(&PAIR);
+    assert!(world.run(&[]).status.success());
+    let report = world.report();
+    let to = |format: &str, file: &str| {
+        let file = world.path(file);
+        let args = ["statement", "--report", report.to_str().unwrap(), "--format", format, "--to"];
+        world.ballast(&[&args[..], &[file.to_str().unwrap()]].concat())
+    };
+    for format in ["in-toto", "cyclonedx", "prometheus"] {
+        // The second time, a file of that name exists.
+        for turn in [1, 2] {
+            let output = to(format, "kept");
+            assert!(output.status.success() && stdout(&output).is_empty(), "{format} {turn}: {output:?}");
+            let kept = fs::read(world.path("kept")).unwrap();
+            assert!(kept == statement(&world, format).stdout, "{format} {turn}");
+        }
+    }
+    for wrong in ["absent/kept", "cache"] {
+        let output = to("in-toto", wrong);
+        assert!(output.status.code() == Some(2) && stderr(&output).contains("can't write"), "{wrong}: {output:?}");
+    }
+    fs::write(world.path("log"), "of Kubernetes").unwrap();
+    fs::write(world.path("mounted"), "").unwrap();
+    let script = "mount --bind \"$1\" \"$2\" && shift 2 && exec \"$@\"";
+    let mut command = std::process::Command::new("unshare");
+    command.args(["--mount", "sh", "-euc", script, "sh"]).arg(world.path("log")).arg(world.path("mounted"));
+    command.arg(support::program()).args(["statement", "--report"]).arg(&report).arg("--to").arg(world.path("mounted"));
+    let output = command.env("BALLAST_LOCK", world.lock()).output().unwrap();
+    assert!(output.status.success(), "{output:?}");
+    assert!(fs::read(world.path("log")).unwrap() == statement(&world, "in-toto").stdout);
+}
+
+#[test]
+#[cfg(feature = "full")]
+fn the_recorded_statement_is_valid_by_its_schema_and_the_bill_of_materials_by_cyclonedx_s() {
+    let test = "the_recorded_statement_is_valid_by_its_schema";
+    let Some(python) = testkit::need::python(test, &["cyclonedx-python-lib[json-validation]==11.12.0"]) else { return };
+    let script = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tools/statement-schemas");
+    let output = std::process::Command::new(python.join("bin/python")).arg(script).output().unwrap();
+    assert!(output.status.success() && stdout(&output).contains("are valid"), "{output:?}");
+}

@@ -1,7 +1,6 @@
 //! `sign`: a bundle of OpenSSF Model Signing from a lock file: its pins, signed with an EC key. Reads no weight.
 
 use std::fs;
-use std::io::Write;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
@@ -10,7 +9,7 @@ use crate::exit::{Exit, Failure};
 use crate::oms::bundle::Bundle;
 use crate::oms::{self, BadModel, Reason, SigningKey};
 use crate::setting::Setting;
-use crate::{bounds, foreign, print};
+use crate::{bounds, foreign, print, whole_file};
 
 /// Writes the bundle.
 ///
@@ -29,7 +28,7 @@ pub fn sign(args: &Sign) -> Result<(), Failure> {
         let what = format!("{}: its pins make no bundle that is believed: {refusal}", setting.lock_path.display());
         Failure::new(Exit::Usage, what).hint("sign a lock file without these entries, or one of fewer files")
     })?;
-    write(&args.bundle, &bundle).map_err(|error| {
+    whole_file::replace(&args.bundle, &bundle).map_err(|error| {
         Failure::new(Exit::Usage, format!("can't write {}: {error}", args.bundle.display()))
             .hint("name a file in a folder that you can write")
     })?;
@@ -60,17 +59,4 @@ fn check_target(target: &Path, kept: [&Path; 2]) -> Result<(), Failure> {
         format!("{}: expected a new name or an older bundle, found {found}", target.display()),
     )
     .hint("name another file for the bundle, or remove this one"))
-}
-
-/// The name has the old bundle or the whole new one.
-fn write(path: &Path, bundle: &str) -> std::io::Result<()> {
-    let dir = path.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let mut staged = tempfile::Builder::new().permissions(permissions()).tempfile_in(dir)?;
-    staged.write_all(bundle.as_bytes())?;
-    staged.as_file().sync_all()?;
-    staged.persist(path).map(drop).map_err(|error| error.error)
-}
-
-fn permissions() -> std::fs::Permissions {
-    std::os::unix::fs::PermissionsExt::from_mode(0o644)
 }
