@@ -136,7 +136,7 @@ impl Setting {
 
     /// Takes the baked layer's index, unless this app could have written it.
     pub fn believe_index(&mut self, look: &WriteAccess) {
-        let Some(path) = self.baked.as_ref().map(|root| root.join(INDEX)) else {
+        let Some(path) = self.baked.as_ref().and_then(|root| std::path::absolute(root.join(INDEX)).ok()) else {
             return;
         };
         if fs::symlink_metadata(&path).is_err() {
