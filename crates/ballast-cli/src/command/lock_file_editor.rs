@@ -238,6 +238,13 @@ impl LockFileEditor {
     /// # Errors
     /// [`Exit::BadLock`] where `group` is something else than tables.
     pub fn enter_group(&mut self, group: &Grouped) -> Result<(), Failure> {
+        // A reader of the lines takes spaces before a path for a column's.
+        if let Some((path, ..)) = group.files.iter().find(|(path, ..)| path.starts_with(' ')) {
+            let what = format!("a group can't have {path:?}, which begins with a space");
+            return Err(
+                Failure::new(Exit::Usage, what).hint("rename it, and have the model signed again if it is signed")
+            );
+        }
         let tables = self.text.entry("group").or_insert(Item::ArrayOfTables(ArrayOfTables::new()));
         let not_a_list = || Failure::new(Exit::BadLock, "expected [[group]] tables, found an inline list");
         let tables = tables.as_array_of_tables_mut().ok_or_else(not_a_list)?;

@@ -107,13 +107,14 @@ impl<'a> UnsignedSearch<'a> {
     }
 
     fn directory(&mut self, dir: &Path, below: &str, depth: usize) {
+        let shown = if below.is_empty() { "." } else { below };
         if depth > DEEPEST {
-            let what = format!("{below:?}: expected at most {DEEPEST} directories within each other, found more");
+            let what = format!("{shown:?}: expected at most {DEEPEST} directories within each other, found more");
             return self.fault(Reason::FolderTooLarge, what);
         }
         let entries = match fs::read_dir(dir) {
             Ok(entries) => entries,
-            Err(error) => return self.fault(Reason::FolderUnreadable, format!("{below:?}: {error}")),
+            Err(error) => return self.fault(Reason::FolderUnreadable, format!("{shown:?}: {error}")),
         };
         for entry in entries {
             if self.left == 0 {
@@ -123,7 +124,7 @@ impl<'a> UnsignedSearch<'a> {
             self.left -= 1;
             match entry {
                 Ok(entry) => self.entry(&entry.path(), below, depth),
-                Err(error) => self.fault(Reason::FolderUnreadable, format!("{below:?}: {error}")),
+                Err(error) => self.fault(Reason::FolderUnreadable, format!("{shown:?}: {error}")),
             }
         }
     }

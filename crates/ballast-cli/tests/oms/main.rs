@@ -8,8 +8,9 @@ mod support;
 
 use std::fs::{self, File};
 use std::ops::Deref;
+use std::os::unix::fs::chown;
 use std::path::{Path, PathBuf};
-use std::process::Output;
+use std::process::{Command, Output};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -17,8 +18,10 @@ use p256::ecdsa::signature::Signer;
 use p256::ecdsa::{Signature, SigningKey};
 use p256::pkcs8::{EncodePublicKey, LineEnding};
 use serde_json::{Value, json};
+use sha2::{Digest as _, Sha256};
 use support::scratch::Scratch;
 use support::{pin_of, stderr, stdout};
+use testkit::need;
 
 /// A public key of Ed25519.
 const ED25519: &str = "-----BEGIN PUBLIC KEY-----\nMCowBQYDK2VwAyEAGb9ECWmEzf6FQbrBZ9w7lshQhqowtrbLDFw4rXAxZuE=\n-----END PUBLIC KEY-----\n";
@@ -184,6 +187,23 @@ fn each_wrong_bundle_signer_or_folder_has_its_own_error_and_exit_code() {
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// A reader of the lines of a group takes such a space for a column's.
+#[test]
+fn a_signed_name_that_begins_with_a_space_is_not_adopted_under_another_name() {
+    let model = Model::new();
+    let digest = Sha256::digest(b"file 0\n");
+    let mut statement = short_digest();
+    statement["subject"][0]["digest"]["sha256"] = pin_of(&digest).into();
+    statement["predicate"]["resources"][0]["name"] = " f0.bin".into();
+    statement["predicate"]["resources"][0]["digest"] = pin_of(b"file 0\n").into();
+    model.sign(&statement);
+    model.put("spaced/ f0.bin", b"file 0\n");
+    let by = ["--lock", "l.lock", "--signed", "made.json", "--key", "made.pub", "spaced"];
+    let output = model.ballast(&[&["adopt"], &by[..]].concat());
+    let refused = output.status.code() == Some(2) && stderr(&output).contains("begins with a space");
+    assert!(refused && !model.path("l.lock").exists(), "{output:?}");
 }
 
 #[test]
@@ -365,4 +385,108 @@ fn several_signed_models_lie_below_one_store_and_no_entry_of_another_origin_is_t
     ]);
     assert!(output.status.code() == Some(42) && !model.path("new.lock").exists(), "{output:?}");
     assert_eq!(fs::read(model.path("weights.lock")).unwrap(), before);
+}
+
+/// A statement about one file of shards, each with the digest of its bytes.
+fn in_shards(name: &str, bytes: &[u8], size: usize) -> Value {
+    let mut rows = Vec::new();
+    for (at, shard) in bytes.chunks(size).enumerate() {
+        let start = at * size;
+        let range = format!("{name}:{start}:{}", start + shard.len());
+        rows.push(json!({"name": range, "digest": pin_of(shard), "algorithm": "sha256"}));
+    }
+    let root: Vec<u8> = bytes.chunks(size).flat_map(|shard| Sha256::digest(shard).to_vec()).collect();
+    json!({
+        "_type": "https://in-toto.io/Statement/v1",
+        "subject": [{"name": "model", "digest": {"sha256": pin_of(&root)}}],
+        "predicateType": "https://model_signing/signature/v1.0",
+        "predicate": {
+            "resources": rows,
+            "serialization": {
+                "method": "shards", "hash_type": "sha256", "allow_symlinks": false, "shard_size": size
+            },
+        },
+    })
+}
+
+#[test]
+fn one_wrong_byte_of_a_model_in_shards_is_named_by_its_shard_and_costs_one_chunk() {
+    if !need::root("one_wrong_byte_of_a_model_in_shards_is_named_by_its_shard_and_costs_one_chunk") {
+        return;
+    }
+    let model = Model::new();
+    let bytes: Vec<u8> = (0..6_u32 << 18).flat_map(u32::to_le_bytes).collect();
+    model.sign(&in_shards("long.bin", &bytes, 2 << 20));
+    model.put("store/long.bin", &bytes);
+    let run = |args: &[&str]| {
+        let output = model.ballast(args);
+        (output.status.code(), stdout(&output) + &stderr(&output))
+    };
+    let by = ["--signed", "made.json", "--key", "made.pub"];
+    let adopted = run(&[&["adopt", "--lock", "weights.lock"], &by[..], &["store"]].concat());
+    let baked = run(&["bake", "--lock", "weights.lock", "--from", "store", "baked"]);
+    assert!(adopted.0 == Some(0) && baked.0 == Some(0), "{adopted:?} {baked:?}");
+    let mut wrong = bytes.clone();
+    wrong[5 << 20] ^= 1;
+    model.put("store/long.bin", &wrong);
+    let (code, said) = run(&[&["verify"], &by[..], &["store"]].concat());
+    let named = said.matches("WRONG ").count() == 1 && said.contains("the bytes 4194304 to 6291456");
+    assert!(code == Some(14) && named, "{said}");
+    // An index counts only if the app can't change it. The whole file then has the digest that was signed.
+    for path in ["store", "store/long.bin"] {
+        chown(model.path(path), Some(100), Some(101)).unwrap();
+    }
+    let heal = ["heal", "--user", "100:101", "--lock", "weights.lock", "--store", "store", "--baked", "baked"];
+    let (code, said) = run(&heal);
+    assert!(code == Some(0) && said.contains("repaired: 1 of 6 chunks copied"), "{said}");
+    let verified = run(&[&["verify"], &by[..], &["store"]].concat());
+    assert!(verified.0 == Some(0) && fs::read(model.path("store/long.bin")).unwrap() == bytes, "{verified:?}");
+}
+
+/// Validates a bundle and its statement by the specification's schemas.
+const BY_SCHEMAS: &str = r#"
+import base64, json, pathlib, sys
+from jsonschema import Draft202012Validator
+from referencing import Registry, Resource
+
+read = lambda path: json.loads(pathlib.Path(path).read_text())
+schemas = [read(path) for path in pathlib.Path(sys.argv[1]).glob("*.json")]
+registry = Registry().with_resources([(one["$id"], Resource.from_contents(one)) for one in schemas])
+by = lambda name: Draft202012Validator({"$ref": f"https://model_signing/{name}/v1.0/schema"}, registry=registry)
+for path in sys.argv[2:]:
+    bundle = read(path)
+    statement = json.loads(base64.b64decode(bundle["dsseEnvelope"]["payload"]))
+    faults = [*by("bundle").iter_errors(bundle), *by("statement").iter_errors(statement)]
+    print(pathlib.Path(path).name, [fault.message for fault in faults])
+"#;
+
+#[test]
+fn a_bundle_that_sign_writes_is_valid_by_the_schemas_of_the_specification() {
+    let test = "a_bundle_that_sign_writes_is_valid_by_the_schemas";
+    let Some(shared) = need::shared_data(test) else { return };
+    let Some(python) = need::python(test, &["jsonschema==4.26.0"]) else { return };
+    let model = Model::new();
+    let adopt = ["adopt", "--signed", "secp384r1.json", "--key", "secp384r1.pub", "--lock", "weights.lock", "model"];
+    assert!(model.ballast(&adopt).status.success());
+    let mut bundles = Vec::new();
+    for (name, pem) in private_keys() {
+        let path = model.put(name, pem.as_bytes());
+        fs::set_permissions(path, std::os::unix::fs::PermissionsExt::from_mode(0o600)).unwrap();
+        bundles.push(name.replace("key", "sig"));
+        let signed =
+            model.ballast(&["sign", "--lock", "weights.lock", "--private-key", name, &bundles[bundles.len() - 1]]);
+        assert!(signed.status.success(), "{signed:?}");
+    }
+    // The validator finds what is wrong.
+    let broken = fs::read_to_string(model.path("p256.sig")).unwrap().replace("\"mediaType\"", "\"kind\"");
+    model.put("broken.sig", broken.as_bytes());
+    let mut command = Command::new(python.join("bin/python"));
+    command.args(["-c", BY_SCHEMAS]).arg(shared.join("oms/schemas/v1.0")).args(&bundles).arg("broken.sig");
+    let output = command.current_dir(model.dir.path()).output().unwrap();
+    let said = stdout(&output);
+    assert!(
+        output.status.success() && said.starts_with("p256.sig []\np384.sig []\np521.sig []\nbroken.sig ["),
+        "{output:?}"
+    );
+    assert!(said.contains("'mediaType' is a required property"), "{said}");
 }
