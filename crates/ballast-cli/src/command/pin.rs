@@ -163,8 +163,8 @@ fn written_url(sources: &Sources, url: &str, sink: &Sink, pinned: Option<(Digest
         ));
     }
     let Some(moving) = source::moving(&public, &sink.hub) else { return public };
-    if let (Some(asked), Some(fixed)) = (moving.fix(url), moving.fix(&public))
-        && sources.gives(&asked, pinned)
+    if let (Some(whole), Some(fixed)) = (moving.fix(url), moving.fix(&public))
+        && sources.gives(&whole, pinned)
     {
         print::remark(&format!(
             "this address moves: \"{}\" is a branch or a name for the newest\n  written at the version that the host named: {}",
