@@ -85,21 +85,10 @@ impl Server {
             "cut-always" => body(to, "200 OK", all.len(), "", &all[..half / 2]),
             "cut-once" if first => body(to, "200 OK", all.len(), "", &all[..half]),
             "cut-once" => self.whole_or_range(to, request),
-            "whole-to-range" if first => body(to, "200 OK", all.len(), "", &all[..half]),
-            "whole-to-range" => body(to, "200 OK", all.len(), "", all),
-            "page-to-range" if first => body(to, "200 OK", all.len(), "", &all[..half]),
-            "page-to-range" => body(to, "200 OK", 60, "", &page(60)),
-            "short-ranges" if request.range.is_none() => body(to, "200 OK", all.len(), "", &all[..half]),
-            "short-ranges" => short_range(to, all, request.range.unwrap_or(0)),
-            "wrong-range" if first => body(to, "200 OK", all.len(), "", &all[..half]),
-            "wrong-range" if request.range.is_some() => {
-                let range = format!("Content-Range: bytes 0-{}/{}\r\n", all.len() - 1, all.len());
-                body(to, "206 Partial Content", all.len(), &range, all)
+            "whole-to-range" | "page-to-range" | "short-ranges" | "wrong-range" | "refuses-range" => {
+                let from = request.range.and_then(|from| usize::try_from(from).ok()).filter(|_| !first);
+                if first { body(to, "200 OK", all.len(), "", &all[..half]) } else { to_range(to, behaviour, all, from) }
             }
-            "wrong-range" => body(to, "200 OK", all.len(), "", all),
-            "refuses-range" if first => body(to, "200 OK", all.len(), "", &all[..half]),
-            "refuses-range" if request.range.is_some() => body(to, "416 Range Not Satisfiable", 0, "", b""),
-            "refuses-range" => body(to, "200 OK", all.len(), "", all),
             "closes-at-once" => Ok(()),
             "stalls" => body(to, "200 OK", all.len(), "", &all[..half]).and_then(|()| hold(to)),
             "never-answers" => hold(to),
@@ -272,12 +261,20 @@ fn slow(to: &mut dyn Wire, all: &[u8], from: u64) -> std::io::Result<()> {
     Ok(())
 }
 
-/// A piece of the requested range, as some caches send it.
-fn short_range(to: &mut dyn Wire, all: &[u8], from: u64) -> std::io::Result<()> {
-    let from = usize::try_from(from).unwrap();
-    let end = (from + all.len() / 16).min(all.len());
-    let range = format!("Content-Range: bytes {from}-{}/{}\r\n", end - 1, all.len());
-    body(to, "206 Partial Content", end - from, &range, &all[from..end])
+/// How servers answer what follows a cut download: `from` is where the requested range begins.
+fn to_range(to: &mut dyn Wire, behaviour: &str, all: &[u8], from: Option<usize>) -> std::io::Result<()> {
+    let range = |from: usize, end: usize| format!("Content-Range: bytes {from}-{}/{}\r\n", end - 1, all.len());
+    match (behaviour, from) {
+        ("page-to-range", _) => body(to, "200 OK", 60, "", &page(60)),
+        // A piece of the range, as some caches send it.
+        ("short-ranges", Some(from)) => {
+            let end = (from + all.len() / 16).min(all.len());
+            body(to, "206 Partial Content", end - from, &range(from, end), &all[from..end])
+        }
+        ("wrong-range", Some(_)) => body(to, "206 Partial Content", all.len(), &range(0, all.len()), all),
+        ("refuses-range", Some(_)) => body(to, "416 Range Not Satisfiable", 0, "", b""),
+        _ => body(to, "200 OK", all.len(), "", all),
+    }
 }
 
 fn page(len: usize) -> Vec<u8> {
