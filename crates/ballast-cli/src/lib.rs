@@ -17,7 +17,6 @@ mod dirs;
 mod doctor;
 mod dry_run;
 mod errno;
-mod escape;
 mod exit;
 mod extra;
 mod facts;
@@ -72,7 +71,7 @@ pub mod fuzzing {
 
 use std::mem::ManuallyDrop;
 
-use ballast::foreign;
+use ballast::{escape, foreign};
 use clap::{CommandFactory, FromArgMatches};
 
 use args::{Cli, Command};

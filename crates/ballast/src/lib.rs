@@ -31,7 +31,7 @@
 //! bytes, an [`index`] lets every boot check every byte at memory speed, a [`disk`] is the one
 //! place that touches a file system, a [`store`] verifies, stages and publishes on it, and [`heal`]
 //! verifies and repairs a whole store. [`receive`] takes bytes that arrive from elsewhere.
-//! [`foreign`] opens and reads files of others outside a store.
+//! [`foreign`] opens and reads files of others outside a store; [`escape`] makes their text safe to print.
 //!
 //! Sizes and offsets are bytes. Every error has a `kind()`, one [`ErrorKind`] for all of them; the calls of a
 //! [`disk`] and of [`foreign`] return the kernel's [`std::io::Error`].
@@ -47,6 +47,7 @@ pub mod copy;
 pub mod digest;
 pub mod disk;
 mod error;
+pub mod escape;
 pub mod fault;
 pub mod foreign;
 pub mod heal;

@@ -12,6 +12,7 @@ mod calibrate_args;
 mod calibrate_report;
 mod calibration;
 mod captures;
+mod certificates;
 mod clock;
 mod codes;
 mod command;

@@ -26,8 +26,8 @@ use tokio::time::{sleep, timeout};
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::rustls::ServerConfig;
 use tokio_rustls::rustls::crypto::ring;
+use tokio_rustls::rustls::pki_types::PrivateKeyDer;
 use tokio_rustls::rustls::pki_types::pem::PemObject as _;
-use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use tower::ServiceExt;
 
 use crate::admission::counted;
@@ -269,8 +269,7 @@ fn acceptor(certificates: &Path, key: &Path) -> Result<TlsAcceptor, Failure> {
     let bad = |path: &Path, why: &dyn std::fmt::Display| {
         Failure::new(Exit::BadSetting, format!("{}: {why}", path.display())).hint("--tls-cert FILE --tls-key FILE, PEM")
     };
-    let chain = CertificateDer::pem_file_iter(certificates).and_then(Iterator::collect::<Result<Vec<_>, _>>);
-    let chain = chain.map_err(|why| bad(certificates, &why))?;
+    let chain = crate::certificates::read(certificates).map_err(|why| bad(certificates, &why))?;
     let secret = secrets::read(key).map_err(|refusal| {
         let failure = bad(key, &refusal);
         match refusal.hint {

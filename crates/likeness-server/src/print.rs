@@ -3,7 +3,7 @@
 //! Rules: a result goes to stdout, an error to stderr. Lines begin in lower case and end without a period. An
 //! error is printed as `error:`, then `hint:`. A digest is never shortened, and has its own line.
 //!
-//! Promise: no write ends the program. The first failed write to stdout is kept for the exit code; a failed write to
+//! Promises: what others named or wrote is escaped (`ballast::escape`). No write ends the program. The first failed write to stdout is kept for the exit code; a failed write to
 //! stderr has no one to report to.
 
 use std::io::{self, ErrorKind, IsTerminal, Write};
@@ -11,6 +11,7 @@ use std::process::ExitCode;
 use std::sync::OnceLock;
 use std::time::Duration;
 
+use ballast::escape;
 use serde::Serialize;
 use tracing_subscriber::filter::LevelFilter;
 
@@ -18,6 +19,26 @@ use crate::exit::{Exit, Failure};
 
 /// The first failed write to stdout. After it, nothing more is written there.
 static LOST: OnceLock<io::Error> = OnceLock::new();
+
+/// The sequences that [`styled`] writes, which no other text may contain.
+const STYLES: [&str; 4] = ["\x1b[1;32m", "\x1b[1;33m", "\x1b[1;31m", "\x1b[0m"];
+
+/// Escapes text, but for the styles of a verdict. A photograph's name is escaped before it is beside one.
+fn shown(text: &str) -> String {
+    let (mut rest, mut shown) = (text, String::with_capacity(text.len()));
+    while let Some(at) = rest.find('\x1b') {
+        let style = STYLES.iter().find(|style| rest[at..].starts_with(**style));
+        let (before, after) = rest.split_at(at + style.map_or(1, |_| 0));
+        shown += &escape::lines(before);
+        shown += style.unwrap_or(&"");
+        rest = &after[style.map_or(0, |style| style.len())..];
+    }
+    shown + &escape::lines(rest)
+}
+
+fn document(json: &str) -> String {
+    format!("{}\n", escape::json(json))
+}
 
 /// Writes to stdout at once. A closed pipe (`| head`) is no error.
 fn out(text: &str) {
@@ -33,7 +54,7 @@ fn out(text: &str) {
 }
 
 fn err(text: &str) {
-    let _ = io::stderr().write_all(text.as_bytes());
+    let _ = io::stderr().write_all(escape::lines(text).as_bytes());
 }
 
 /// The failure of a command that did its work, if stdout did not take the whole result.
@@ -49,7 +70,7 @@ pub fn usage(error: &clap::Error) -> ExitCode {
     if error.use_stderr() {
         err(&text)
     } else {
-        out(&text)
+        out(&escape::lines(&text))
     }
     match lost() {
         Some(failure) => {
@@ -65,7 +86,7 @@ pub fn failure(failure: &Failure, json: bool) {
     if json {
         let Failure { exit, what, hint } = failure;
         let line = serde_json::json!({"error_code": exit.code(), "message": what, "hint": hint, "exit": *exit as u8});
-        return err(&format!("{line}\n"));
+        return err(&document(&line.to_string()));
     }
     let hint = failure.hint.as_ref().map(|hint| format!("hint: {hint}\n")).unwrap_or_default();
     err(&format!("error: {}\n{hint}", failure.what));
@@ -74,8 +95,8 @@ pub fn failure(failure: &Failure, json: bool) {
 /// Prints a result as JSON or as text.
 pub fn answer<T: Serialize>(answer: &T, json: bool, lines: impl FnOnce(&T) -> String) {
     let text = match json {
-        false => lines(answer),
-        true => serde_json::to_string_pretty(answer).map(|text| text + "\n").unwrap_or_default(),
+        false => shown(&lines(answer)),
+        true => serde_json::to_string_pretty(answer).map(|text| document(&text)).unwrap_or_default(),
     };
     out(&text);
 }
@@ -83,8 +104,8 @@ pub fn answer<T: Serialize>(answer: &T, json: bool, lines: impl FnOnce(&T) -> St
 /// Prints one of several results at once: as one line of JSON or as text.
 pub fn event<T: Serialize>(event: &T, json: bool, lines: impl FnOnce(&T) -> String) {
     let text = match json {
-        false => lines(event),
-        true => serde_json::to_string(event).map(|text| text + "\n").unwrap_or_default(),
+        false => shown(&lines(event)),
+        true => serde_json::to_string(event).map(|text| document(&text)).unwrap_or_default(),
     };
     out(&text);
 }
@@ -122,7 +143,7 @@ pub fn progress(done: usize, all: usize, since: Duration) {
     }
     let each_second = done as f64 / since.as_secs_f64().max(1e-3);
     let end = if done == all { "\n" } else { "" };
-    err(&format!("\r{done} of {all}, {each_second:.1} a second{end}"));
+    let _ = write!(io::stderr(), "\r{done} of {all}, {each_second:.1} a second{end}");
 }
 
 /// The service listens. Scripts read this line from stdout.
@@ -159,7 +180,7 @@ pub fn logging(level: LevelFilter) {
 
 /// Prints one line of a long result.
 pub fn line(text: &str) {
-    out(&format!("{text}\n"));
+    out(&format!("{}\n", escape::lines(text)));
 }
 
 /// Prints a secret on a line of stdout, without a copy of it in memory.
@@ -176,5 +197,17 @@ mod tests {
     fn a_verdict_stands_out_on_a_terminal_and_is_plain_in_a_pipe() {
         assert_eq!(styled("accept", Tone::Good, true), "\x1b[1;32maccept\x1b[0m");
         assert_eq!(styled("reject", Tone::Bad, false), "reject");
+    }
+
+    #[test]
+    fn of_all_sequences_only_the_styles_of_a_verdict_reach_a_terminal() {
+        for tone in [Tone::Good, Tone::Unclear, Tone::Bad] {
+            let verdict = styled("word", tone, true);
+            assert_eq!(
+                shown(&format!("a\x1b[2J {verdict} \u{202e}b\n")),
+                format!("a\\u{{1b}}[2J {verdict} \\u{{202e}}b\n")
+            );
+        }
+        assert_eq!(shown("\x1b"), "\\u{1b}");
     }
 }

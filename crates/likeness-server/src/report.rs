@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use ballast::escape::line;
 use likeness::detect::{Face, Size};
 use likeness::examine::Examination;
 use likeness::find::{Detected, DetectionPlan};
@@ -116,7 +117,7 @@ impl DetectReport {
     pub fn lines(&self) -> String {
         let (SizeResponse { width, height }, faces) = (self.image_dimensions, self.face_count);
         let faces = if faces == 1 { "1 face".to_owned() } else { format!("{faces} faces") };
-        let mut text = format!("{}  {width}x{height}  {}  {faces}\n", self.image, look_line(&self.look));
+        let mut text = format!("{}  {width}x{height}  {}  {faces}\n", line(&self.image), look_line(&self.look));
         for (number, face) in self.faces.iter().enumerate() {
             text += &format!("  {}  {}\n", number + 1, face.line());
         }
@@ -214,7 +215,7 @@ impl LiveReport {
     /// Returns the report as text.
     pub fn lines(&self) -> String {
         let PhotographReport { image, look, face, liveness } = &self.photograph;
-        let mut text = format!("{image}  {}\n", liveness.line());
+        let mut text = format!("{}  {}\n", line(image), liveness.line());
         for (network, [a, b, c]) in &liveness.networks {
             text += &format!("  {network:14}  {a:.4} {b:.4} {c:.4}\n");
         }
@@ -251,7 +252,7 @@ impl EmbedReport {
         let count = self.embedding.len();
         format!(
             "{}  {count} numbers of length {length:.3}: {head} …\n  contract {}\n  {}\n",
-            self.image,
+            line(&self.image),
             self.contract_id,
             self.face.line()
         )
@@ -313,7 +314,7 @@ impl CompareReport {
         text += &format!("  distance {distance:.6}, at most {threshold} ({threshold_source})\n");
         text += &fmr_at_threshold.map(|rate| format!("  false match rate {}\n", rate.line())).unwrap_or_default();
         for side in &self.photographs {
-            text += &format!("  {}  {}  {}\n", side.image, side.liveness.line(), look_line(&side.look));
+            text += &format!("  {}  {}  {}\n", line(&side.image), side.liveness.line(), look_line(&side.look));
         }
         for model in &self.models {
             text += &format!("  {:9}  {}\n", model.role, model.sha256);
@@ -357,7 +358,10 @@ impl ModelsReport {
     pub fn lines(&self) -> String {
         let mut text = format!("kernels {}\n", self.kernels);
         for LoadedModel { role, origin, sha256, self_test, .. } in &self.models {
-            text += &format!("{role:9}  {}\n  sha256     {sha256}\n  self-test  {self_test}\n", origin.display());
+            text += &format!(
+                "{role:9}  {}\n  sha256     {sha256}\n  self-test  {self_test}\n",
+                line(&origin.display().to_string())
+            );
         }
         for (role, why) in &self.missing {
             text += &format!("{role:9}  missing\n  {}\n", why.replace('\n', "\n  "));

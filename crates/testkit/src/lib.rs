@@ -5,6 +5,7 @@
 //! - [`data`]: networks of the four architectures and photographs, generated below the target folder.
 //! - [`ground`]: folders that uid 100 reaches and that have only root's closed directories above them.
 //! - [`manual`]: man pages and shell completions, and what they lack.
+//! - [`odd_files`]: what may lie under a file's name and is no file.
 //! - [`outputs`]: stdout and stderr that are closed, full, bounded or without a reader.
 //! - [`paths`]: the target folder, the repository, the shared test data, the static programs.
 //! - [`random`]: seeded numbers.
@@ -16,6 +17,7 @@ pub mod data;
 pub mod ground;
 pub mod manual;
 pub mod need;
+pub mod odd_files;
 pub mod outputs;
 pub mod paths;
 pub mod random;

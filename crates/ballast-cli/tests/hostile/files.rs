@@ -1,43 +1,12 @@
 //! Attack: a name that the program opens is a FIFO, a device, a socket, a directory, an endless or a sparse
 //! file. Each is refused before a byte is read, and a boot that does not need the file continues.
 
-use std::fs::{self, File, Permissions};
-use std::os::unix::fs::{PermissionsExt as _, symlink};
-use std::path::Path;
+use std::fs;
 use std::process::Command;
 
-use rustix::fs::{CWD, FileType, Mode, mknodat};
+use testkit::odd_files::{KINDS, place, remove};
 
 use crate::support::{PAIR, TREE, World, is_root, program, stderr};
-
-const KINDS: &[&str] =
-    &["fifo", "device", "link to a device", "link to a fifo", "socket", "directory", "sparse", "circle", "dangling"];
-
-fn place(kind: &str, at: &Path) {
-    let beside = at.with_extension("beside");
-    let _ = fs::remove_file(at).or_else(|_| fs::remove_dir(at));
-    let _ = fs::remove_file(&beside);
-    fs::create_dir_all(at.parent().unwrap()).unwrap();
-    let node = |at: &Path, kind, device| mknodat(CWD, at, kind, Mode::from_raw_mode(0o600), device).unwrap();
-    match kind {
-        "fifo" => node(at, FileType::Fifo, 0),
-        // /dev/zero
-        "device" => node(at, FileType::CharacterDevice, rustix::fs::makedev(1, 5)),
-        "socket" => node(at, FileType::Socket, 0),
-        "directory" => fs::create_dir(at).unwrap(),
-        "sparse" => File::create(at).unwrap().set_len(1 << 40).unwrap(),
-        "link to a device" => symlink("/dev/zero", at).unwrap(),
-        "circle" => symlink(at.file_name().unwrap(), at).unwrap(),
-        "dangling" => symlink("nowhere", at).unwrap(),
-        _ => {
-            node(&beside, FileType::Fifo, 0);
-            symlink(beside.file_name().unwrap(), at).unwrap();
-        }
-    }
-    if kind == "sparse" {
-        fs::set_permissions(at, Permissions::from_mode(0o600)).unwrap();
-    }
-}
 
 /// A file's name in the world, the command that opens it, and the allowed exit codes.
 type Role = (&'static str, &'static str, &'static [i32]);
@@ -102,7 +71,7 @@ fn what_is_no_plain_file_hangs_no_command_and_is_read_by_none() {
             if !output.status.code().is_some_and(|code| codes.contains(&code)) {
                 wrong.push(format!("{line}: {kind}: {}, {}", output.status, stderr(&output)));
             }
-            let _ = fs::remove_file(&at).or_else(|_| fs::remove_dir(&at));
+            remove(&at);
             let _ = fs::remove_file(world.path("new.lock"));
         }
         if name.contains("index") {

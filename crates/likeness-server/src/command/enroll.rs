@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 
+use ballast::escape;
 use likeness::engine::Scratch;
 use likeness::examine::Options;
 use serde::Serialize;
@@ -53,7 +54,7 @@ impl PersonReport {
             outcome => format!("{user_id}: {outcome}\n"),
         };
         for LeftOut { file, error_code, message } in left_out {
-            lines += &format!("  {file}: {error_code}: {message}\n");
+            lines += &format!("  {}: {error_code}: {message}\n", escape::line(file));
         }
         lines
     }

@@ -3,7 +3,7 @@
 
 use std::path::Path;
 
-use ballast::foreign;
+use ballast::{escape, foreign};
 use likeness::engine::Scratch;
 use likeness::examine::{NoAnswer, Options};
 use likeness::models::Role;
@@ -148,37 +148,43 @@ fn flatten(path: &str, value: &Value, all: &mut Vec<(String, Value)>) {
 fn lines(explanation: &Explanation, named: bool) -> String {
     let Explanation { record, public_key, compared } = explanation;
     let trust = if named { "the key that was named" } else { "the key that it names; --public-key tells whose" };
-    let mut lines = format!("signed by {trust}\n  {public_key}\nrecord {}\n", record.id);
+    let mut lines = String::new();
+    // The signer of a record may have written anything in it.
+    let mut say = |text: String| lines.extend([&*escape::line(&text), "\n"]);
+    say(format!("signed by {trust}"));
+    say(format!("  {public_key}"));
+    say(format!("record {}", record.id));
     let verdict = record.verdict.as_deref().unwrap_or("no verdict");
     let code = record.error_code.as_deref().map(|code| format!(", {code}")).unwrap_or_default();
-    lines += &format!("{}: {verdict}, status {}{code}, request {}\n", record.route, record.status, record.request_id);
+    say(format!("{}: {verdict}, status {}{code}, request {}", record.route, record.status, record.request_id));
     for reason in &record.reasons {
-        lines += &format!("  because: {reason}\n");
+        say(format!("  because: {reason}"));
     }
     for distance in &record.distances {
         let most = record.threshold.as_ref().map(|rule| format!(", at most {} ({})", rule.value, rule.source));
-        lines += &format!("  distance {distance}{}\n", most.unwrap_or_default());
+        say(format!("  distance {distance}{}", most.unwrap_or_default()));
     }
     for (at, photograph) in record.photographs.iter().enumerate() {
         let judged = photograph.liveness.as_ref().map(|judged| format!(", {}", judged.verdict)).unwrap_or_default();
-        lines += &format!("photograph {}{judged}, keyed hash\n  {}\n", at + 1, photograph.hash);
+        say(format!("photograph {}{judged}, keyed hash", at + 1));
+        say(format!("  {}", photograph.hash));
         for (name, value) in photograph.face.iter().flat_map(|face| &face.quality) {
-            lines += &format!("  {name} {value}\n");
+            say(format!("  {name} {value}"));
         }
         for network in photograph.liveness.iter().flat_map(|judged| &judged.probabilities) {
-            lines += &format!("  probabilities {}\n", network.join(" "));
+            say(format!("  probabilities {}", network.join(" ")));
         }
     }
     for rule in record.policy.iter().filter(|rule| rule.source != "default") {
-        lines += &format!("policy {} {} ({})\n", rule.name, rule.value, rule.source);
+        say(format!("policy {} {} ({})", rule.name, rule.value, rule.source));
     }
     let different = compared.iter().filter(|one| !one.same);
     for Compared { photograph, value, recorded, found, .. } in different {
-        lines += &format!("different: {photograph} {value}: recorded {recorded}, found {found}\n");
+        say(format!("different: {photograph} {value}: recorded {recorded}, found {found}"));
     }
     if !compared.is_empty() {
         let same = compared.iter().filter(|one| one.same).count();
-        lines += &format!("examined again: {same} of {} values are the same\n", compared.len());
+        say(format!("examined again: {same} of {} values are the same", compared.len()));
     }
     lines
 }

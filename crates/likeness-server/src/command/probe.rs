@@ -6,6 +6,7 @@ use std::time::Duration;
 use ureq::tls::{Certificate, RootCerts, TlsConfig};
 
 use crate::args::Probe;
+use crate::certificates;
 use crate::exit::{Exit, Failure};
 
 /// The longest time for the whole request and response.
@@ -36,8 +37,8 @@ fn tls(args: &Probe) -> Result<TlsConfig, Failure> {
         return Ok(TlsConfig::builder().disable_verification(here).build());
     };
     let bad = |why: String| Failure::new(Exit::FileFailed, format!("{}: {why}", path.display()));
-    let pem = ballast::foreign::read_named(path, 1 << 20).map_err(|error| bad(error.to_string()))?;
-    let certificate = Certificate::from_pem(&pem).map_err(|error| bad(error.to_string()))?;
-    let roots = RootCerts::Specific(Arc::new(vec![certificate]));
+    let authorities = certificates::read(path).map_err(bad)?;
+    let roots = authorities.iter().map(|certificate| Certificate::from_der(certificate).to_owned());
+    let roots = RootCerts::Specific(Arc::new(roots.collect()));
     Ok(TlsConfig::builder().root_certs(roots).build())
 }

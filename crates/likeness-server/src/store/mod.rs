@@ -6,6 +6,7 @@
 
 mod access;
 mod archive;
+mod beside;
 mod capture;
 mod check;
 mod digest;

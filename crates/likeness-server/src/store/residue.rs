@@ -10,6 +10,10 @@ use std::os::unix::fs::{FileExt as _, MetadataExt as _};
 use std::path::Path;
 use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 
+use ballast::foreign;
+
+use super::beside;
+
 /// How many bytes one read returns at most.
 const CHUNK: usize = 1 << 20;
 
@@ -26,10 +30,8 @@ static KEPT: LazyLock<Mutex<Kept>> = LazyLock::new(Mutex::default);
 /// # Errors
 /// The file or its log can't be read.
 pub fn search(path: &Path, pieces: &[[u8; PIECE]], longest: u64) -> io::Result<Option<Vec<(&'static str, u64)>>> {
-    let mut log = path.as_os_str().to_owned();
-    log.push("-wal");
     // SQLite has no lock on the log, so this descriptor may be closed.
-    let log = match File::open(&log) {
+    let log = match foreign::open(&beside::name(path, beside::LOG)) {
         Err(error) if error.kind() == ErrorKind::NotFound => None,
         opened => Some(opened?),
     };
@@ -50,7 +52,7 @@ fn kept(path: &Path) -> io::Result<Arc<File>> {
     if let Some(file) = kept.get(&(meta.dev(), meta.ino())) {
         return Ok(file.clone());
     }
-    let file = Arc::new(File::open(path)?);
+    let file = Arc::new(foreign::open_named(path)?);
     // The descriptor stays open even if another file took the name meanwhile.
     let meta = file.metadata()?;
     Ok(kept.entry((meta.dev(), meta.ino())).or_insert(file).clone())

@@ -6,13 +6,12 @@
 //! transaction. R4 scrubs the old wraps from the files. R5 removes the old key from the key file. If the
 //! process is killed, the next call continues: two keys in the file show a rotation in progress.
 
-use std::fs::{File, OpenOptions};
-use std::os::unix::fs::OpenOptionsExt as _;
+use std::fs::File;
 use std::path::Path;
 
-use rustix::fs::FlockOperation;
 use serde_json::json;
 
+use super::beside;
 use super::digest::{Changes, Table};
 use super::entry::NewEntry;
 use super::error::{Kind, Result, StoreError};
@@ -124,13 +123,9 @@ impl Store {
 /// Locks the key file for one rotation: of two rotations at once, each would add a key, and one key would be
 /// lost.
 fn alone(key_file: &Path) -> Result<File> {
-    let mut name = key_file.as_os_str().to_owned();
-    name.push(".lock");
-    let refused = |kind, why: &str| StoreError::new(kind, format!("{}: {why}", Path::new(&name).display()));
-    let file = OpenOptions::new().create(true).truncate(false).write(true).mode(0o600).open(&name);
-    let file = file.map_err(|error| refused(Kind::KeyFile, &error.to_string()))?;
-    match rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive) {
-        Ok(()) => Ok(file),
-        Err(_) => Err(refused(Kind::Locked, "another rotation runs")),
-    }
+    let another = || {
+        let what = format!("{}: another rotation runs", beside::name(key_file, beside::LOCK).display());
+        StoreError::new(Kind::Locked, what)
+    };
+    beside::lock(key_file, Kind::KeyFile)?.ok_or_else(another)
 }

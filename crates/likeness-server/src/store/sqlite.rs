@@ -13,8 +13,8 @@ use std::time::Duration;
 use rusqlite::config::DbConfig;
 use rusqlite::types::{ToSqlOutput, ValueRef};
 use rusqlite::{Connection, ErrorCode, OpenFlags, ToSql, TransactionBehavior, params_from_iter};
-use rustix::fs::FlockOperation;
 
+use super::beside;
 use super::error::{Kind, Result, StoreError};
 use super::residue;
 use super::sql::{Database, Erasure, Purpose, Row, Rows, Value, Work};
@@ -46,6 +46,7 @@ impl Sqlite {
             return Err(StoreError::new(Kind::Absent, format!("no database {}", path.display()))
                 .hint("`likeness store init --key-file FILE` makes one"));
         }
+        beside::check(path)?;
         let lock = if purpose == Purpose::Serve { Some(lock(path)?) } else { None };
         let writer = connect(path, false)?;
         if purpose == Purpose::Create {
@@ -85,19 +86,11 @@ fn create_file(path: &Path) -> Result<()> {
 }
 
 fn lock(path: &Path) -> Result<File> {
-    let mut name = path.as_os_str().to_owned();
-    name.push(".lock");
-    let failed = |error: std::io::Error| StoreError::new(Kind::ReadOnly, format!("{}: {error}", name.display()));
-    let file = OpenOptions::new().create(true).truncate(false).write(true).mode(0o600).open(&name).map_err(failed)?;
-    match rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive) {
-        Ok(()) => Ok(file),
-        Err(rustix::io::Errno::WOULDBLOCK) => {
-            let what =
-                format!("database {}: another process serves from it (it holds {})", path.display(), name.display());
-            Err(StoreError::new(Kind::Locked, what).hint("end that one, or give this one a database of its own"))
-        }
-        Err(error) => Err(failed(error.into())),
-    }
+    beside::lock(path, Kind::ReadOnly)?.ok_or_else(|| {
+        let lock = beside::name(path, beside::LOCK);
+        let what = format!("database {}: another process serves from it (it holds {})", path.display(), lock.display());
+        StoreError::new(Kind::Locked, what).hint("end that one, or give this one a database of its own")
+    })
 }
 
 fn connect(path: &Path, read_only: bool) -> Result<Connection> {

@@ -13,11 +13,10 @@ use postgres::Config;
 use postgres::config::{Host, SslMode};
 use tokio_postgres_rustls::MakeRustlsConnect;
 use tokio_rustls::rustls::crypto::ring;
-use tokio_rustls::rustls::pki_types::CertificateDer;
-use tokio_rustls::rustls::pki_types::pem::PemObject as _;
 use tokio_rustls::rustls::{ClientConfig, RootCertStore};
 
 use super::error::{Kind, Result, StoreError};
+use crate::certificates;
 
 /// The file of the system's certificate authorities, in Debian and in the image.
 const AUTHORITIES: &str = "/etc/ssl/certs/ca-certificates.crt";
@@ -68,12 +67,8 @@ impl Address {
                 .hint("`sslrootcert=FILE` in the URL names who signed the database's certificate, in PEM")
         };
         let mut roots = RootCertStore::empty();
-        for certificate in CertificateDer::pem_file_iter(&self.authorities).map_err(|why| bad(why.to_string()))? {
-            let certificate = certificate.map_err(|why| bad(why.to_string()))?;
+        for certificate in certificates::read(&self.authorities).map_err(bad)? {
             roots.add(certificate).map_err(|why| bad(why.to_string()))?;
-        }
-        if roots.is_empty() {
-            return Err(bad("expected certificates, found none".into()));
         }
         let config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
             .with_safe_default_protocol_versions()

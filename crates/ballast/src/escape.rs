@@ -1,7 +1,7 @@
 //! Makes text of others safe to print: it writes characters that move the cursor, change colours,
 //! reverse text or are invisible as `\u{…}`.
 //!
-//! `print` escapes all that it prints and keeps line breaks. For others' text within a line,
+//! Both programs escape all that they print and keep line breaks ([`lines()`]). For others' text within a line,
 //! [`line()`] also escapes line breaks, so that the text can't forge a line. Pure.
 
 use std::borrow::Cow;
@@ -35,16 +35,19 @@ fn spelled(out: &mut String, letter: char) {
 }
 
 /// Others' text as part of one line.
+#[must_use]
 pub fn line(text: &str) -> Cow<'_, str> {
     replaced(text, &[], spelled)
 }
 
 /// Text to print, whose line breaks stay.
+#[must_use]
 pub fn lines(text: &str) -> Cow<'_, str> {
     replaced(text, &['\n'], spelled)
 }
 
 /// A JSON document, whose strings then hold the same letters.
+#[must_use]
 pub fn json(text: &str) -> Cow<'_, str> {
     replaced(text, &['\n'], |out, letter| {
         let mut units = [0; 2];
