@@ -42,6 +42,22 @@ pub fn unwritable(table: &str, id: u64) -> bool {
     }
 }
 
+/// Whether exactly one place below which a mount begins ends with these names.
+pub fn is_alone(names: &Path) -> bool {
+    facts::text("/proc/self/mountinfo").is_ok_and(|table| one_ends_with(&table, names))
+}
+
+/// A table that was cut, and names that the kernel escapes in it, count as several.
+fn one_ends_with(table: &str, names: &Path) -> bool {
+    let plain = names.to_str().filter(|names| !names.contains([' ', '\t', '\n', '\\', '#']));
+    let places =
+        table.lines().filter_map(|row| row.split(' ').nth(4)).filter(|place| Path::new(place).ends_with(names));
+    let mut places: Vec<_> = places.collect();
+    places.sort_unstable();
+    places.dedup();
+    plain.is_some() && table.ends_with('\n') && places.len() == 1
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -71,6 +87,27 @@ mod tests {
         let differs = |row: &str, layer: bool| unwritable(&format!("{row}\n"), 41) != layer || unwritable(row, 41);
         let wrong: Vec<_> = rows.iter().filter(|(_, row, layer)| differs(row, *layer)).collect();
         assert!(wrong.is_empty(), "wrong, or taken for a layer without the row's end: {wrong:?}");
+    }
+
+    #[test]
+    fn a_mount_is_alone_only_if_no_other_place_ends_with_its_names() {
+        let table = |places: &[&str]| {
+            places.iter().map(|place| format!("1 0 8:1 / {place} rw - ext4 d rw\n")).collect::<String>()
+        };
+        let rows = [
+            ("one", table(&["/data/hf/models"]), "models", true),
+            ("one, mounted over", table(&["/data/hf/models", "/data/hf/models"]), "models", true),
+            ("another name", table(&["/data/hf/models", "/data/pg/mymodels"]), "models", true),
+            ("two", table(&["/data/hf/models", "/data/pg/models"]), "models", false),
+            ("two of one name", table(&["/data/hf/models", "/models"]), "models", false),
+            ("several names", table(&["/data/hf/a/models", "/data/pg/b/models"]), "a/models", true),
+            ("a name that is escaped", table(&["/data/my\\040models"]), "my models", false),
+            ("none", table(&["/data"]), "models", false),
+            ("cut", "1 0 8:1 / /data/models rw".into(), "models", false),
+        ];
+        let wrong: Vec<_> =
+            rows.iter().filter(|(_, table, names, alone)| one_ends_with(table, Path::new(names)) != *alone).collect();
+        assert!(wrong.is_empty(), "{wrong:?}");
     }
 
     #[test]

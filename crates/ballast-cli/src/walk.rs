@@ -14,7 +14,8 @@ use rustix::fs::{self, AtFlags, CWD, Mode, OFlags, StatxAttributes, StatxFlags};
 use rustix::io::Errno;
 
 use crate::errno::named;
-use crate::permit::{self, Component, Permit, RootPaths};
+use crate::mounts;
+use crate::permit::{self, Component, Denial, Permit, RootPaths};
 
 /// A directory, and the facts of each component of its path.
 pub struct Walked {
@@ -92,8 +93,24 @@ pub fn permitted(path: &Path, root_paths: RootPaths, app: Ids, groups: &[u32]) -
         return Ok((walked, Permit::RootPath));
     }
     match permit::decide(&walked.components, root_paths, app, groups) {
+        Ok(Permit::MountRoot) if is_exchangeable(path, &walked.components, app, groups) => Err(format!(
+            "root leaves {} as it is: uid {} could have put another mount of this name there: give the mounts different \
+             names, or keep the directories above them root's",
+            path.display(),
+            app.uid
+        )),
         Ok(permit) => Ok((walked, permit)),
         Err(denial) => Err(format!("root leaves {} as it is: {}", path.display(), denial.words(path, app))),
+    }
+}
+
+/// Whether the app could have put this mount here: it can exchange a directory above, and there are several mounts
+/// with the same names below such a directory. The app can't rename a mount itself.
+fn is_exchangeable(path: &Path, components: &[Component], app: Ids, groups: &[u32]) -> bool {
+    let above = components.split_last().map_or(components, |(_, above)| above);
+    match permit::irreplaceable(above, app, groups) {
+        Err(Denial::Replaceable { at }) => !mounts::is_alone(&names(path).skip(at).collect::<PathBuf>()),
+        _ => false,
     }
 }
 

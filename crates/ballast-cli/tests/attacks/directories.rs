@@ -28,6 +28,11 @@ const GIVEN: &str = "mkdir data data/models data/private && echo secret > data/p
     data/private/secret && chmod 700 data/private && chown 100:101 data data/models";
 const SWAP: &str = "$AS_APP mv data/models data/m0 && $AS_APP mv data/private data/models";
 
+/// A mount of root's and one of another service's, which have the same name in two directories of the app.
+const TWO: &str = "mkdir -p data/hf/models data/pg/models own other && chown 100:101 data/hf data/pg && \
+    echo secret > other/secret && chown -R 999:999 other && chmod 700 other && chmod 644 other/secret && \
+    mount --bind own data/hf/models && mount --bind other data/pg/models";
+
 const LAYOUTS: &[Layout] = &[
     ("root's secret, renamed", By::Environment, "data/models", "$SWAP", "data/models", ["0:0:700"; 2]),
     ("root's secret, renamed, in the lock file", By::Lock, "data/models", "$SWAP", "data/models", ["0:0:700"; 2]),
@@ -131,6 +136,38 @@ const LAYOUTS: &[Layout] = &[
         ["100:101:755", "0:101:1775"],
     ),
     (
+        "another service's mount of the same name, moved there with its directory",
+        By::Environment,
+        "data/hf/models",
+        "$TWO && $AS_APP mv data/hf data/x && $AS_APP mv data/pg data/hf",
+        "data/hf/models",
+        ["999:999:700"; 2],
+    ),
+    (
+        "another service's mount of the same name, moved there, in the lock file",
+        By::Lock,
+        "data/hf/models",
+        "$TWO && $AS_APP mv data/hf data/x && $AS_APP mv data/pg data/hf",
+        "data/hf/models",
+        ["999:999:700"; 2],
+    ),
+    (
+        "another service's mount of the same name that was not moved",
+        By::Environment,
+        "models",
+        "$TWO && mkdir models && mount --bind own models",
+        "models",
+        ["100:101:755", "0:101:1775"],
+    ),
+    (
+        "a mount of its own name below the app's directories",
+        By::Environment,
+        "data/hf/hub",
+        "mkdir -p data/hf/hub own && chown 100:101 data/hf && mount --bind own data/hf/hub",
+        "data/hf/hub",
+        ["100:101:755", "0:101:1775"],
+    ),
+    (
         "root's volume below a sticky tmpfs",
         By::Lock,
         "tmp/.deepface",
@@ -177,7 +214,7 @@ fn boot(world: &World, by: By, store: &str, setup: &str, judged: &str, hold: &st
         let cache = format!("path = \"{}\"", world.cache().display());
         fs::write(world.lock(), lock.replacen(&cache, &format!("path = \"{place}\""), 1)).unwrap();
     }
-    let setup = setup.replace("$SWAP", SWAP).replace("$AS_APP", AS_APP);
+    let setup = setup.replace("$SWAP", SWAP).replace("$TWO", TWO).replace("$AS_APP", AS_APP);
     let script = format!(
         "cd {} && umask 022 && {GIVEN} && {setup} && {{ {THREE} \"$0\" run --hold {hold} --report {} -- \
          /bin/sh -c 'cat {place}/secret; true'; rc=$?; stat -c %u:%g:%a {judged}; exit $rc; }}",
