@@ -3,8 +3,8 @@
 //!
 //! DeepFace keeps files in `.deepface/weights`. Hugging Face keeps bytes in `blobs` under the names
 //! of digests, and links to them from `snapshots/REVISION`; `refs/main` contains the revision. A
-//! reader looks in `refs`, then opens the name in `snapshots`, which may be a plain file. So
-//! `adopt` takes these two, and the lock file describes the layout by paths alone. Only reads.
+//! reader looks in `refs`, then opens the name in `snapshots`, which may be a plain file. `adopt`
+//! enters both files, and the lock file describes the layout by paths alone. Only reads.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -47,7 +47,7 @@ pub struct Member {
 }
 
 impl Member {
-    /// Whether it is a reference, which only names a snapshot.
+    /// Returns whether the file is a reference, which only names a snapshot.
     pub fn is_reference(&self) -> bool {
         self.source.as_ref().is_some_and(|source| source.starts_with("data:"))
     }
@@ -65,7 +65,7 @@ pub struct Members {
 /// Finds the cache that a directory is, or is part of.
 ///
 /// # Errors
-/// Those of reading the directory.
+/// The errors of reading the directory.
 pub fn find(dir: &Path) -> std::io::Result<Cache> {
     let dir = fs::canonicalize(dir)?;
     let up = |steps: usize| dir.ancestors().nth(steps).map(Path::to_owned);

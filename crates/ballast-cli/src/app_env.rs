@@ -17,13 +17,13 @@ mod paths;
 pub struct EnvFacts<'a> {
     /// The lock file.
     pub lock: &'a Lock,
-    /// Whether the app can't write it; otherwise its constants are not set.
+    /// Whether the app can't write the lock file; otherwise its constants are not set.
     pub believed: bool,
     /// The cache's root.
     pub store: &'a Path,
     /// The root that was verified.
     pub served: Option<&'a Path>,
-    /// This process's own variables whose values are text.
+    /// The variables of this process whose values are text.
     pub env: &'a [(String, String)],
     /// The command and its arguments.
     pub command: &'a [OsString],
@@ -79,15 +79,15 @@ impl AppEnv {
                     .notes
                     .push(format!("{name} stays {own:?}, as the environment has it; the lock file says {value:?}")),
                 None if facts.believed => self.set.push((name.to_owned(), value.to_owned())),
-                None => self.notes.push(format!(
-                    "{name} is not set: the app could rewrite the lock file, so its [env] is left aside"
-                )),
+                None => self
+                    .notes
+                    .push(format!("{name} is not set: the app could rewrite the lock file, so its [env] is ignored")),
             }
         }
     }
 
-    /// Sets the store's variables to the verified root. It replaces another value of the
-    /// operator's, and reports variables with priority over them.
+    /// Sets the store's variables to the verified root. The verified root replaces another value
+    /// that the operator set; variables with priority over it are reported.
     fn store_variable(&mut self, facts: &EnvFacts) {
         let Some(served) = facts.served else { return };
         let pointed = facts.lock.pointed(served);
@@ -133,7 +133,7 @@ pub struct Leading {
     pub what: String,
     /// Where it leads.
     pub path: String,
-    /// Whether a required weight lies there.
+    /// Whether a required weight lies below this path.
     pub required: bool,
 }
 
@@ -193,7 +193,7 @@ pub fn hub_words() -> String {
     )
 }
 
-/// Whether weights lie in the layout of Hugging Face's client.
+/// Returns whether weights lie in the layout of Hugging Face's client.
 pub fn in_hub_layout(lock: &Lock) -> bool {
     let is_snapshot =
         |path: &str| path.contains("/snapshots/") && path.split('/').any(|name| name.starts_with("models--"));

@@ -76,7 +76,7 @@ fn variables() -> Vec<Row<'static>> {
         Row {
             name: "a variable wins",
             env: &[("HF_HUB_CACHE", "/elsewhere")],
-            notes: &["HF_HUB_CACHE wins over HF_HOME"],
+            notes: &["HF_HUB_CACHE has priority over HF_HOME"],
             ..home()
         },
         Row { name: "it leads to the same place", env: &[("HF_HUB_CACHE", "/cache/hub")], ..home() },

@@ -17,7 +17,7 @@ pub use fetch::{Adopt, FETCHED, Fetch, Fetching, Init, Outdated, Pin, Sign, Sign
 pub use image::{Export, Import, Pull, Push, Trust, Weights};
 pub use lock_file::LockFile;
 
-/// Model weights that are always there, always the right bytes, under any privilege.
+/// Verifies and repairs pinned model weights, under any privilege.
 #[derive(Debug, Parser)]
 #[command(name = "ballast", version, max_term_width = 100)]
 pub struct Cli {
@@ -25,19 +25,19 @@ pub struct Cli {
     pub command: Command,
 }
 
-/// Each is built only when it is used.
+/// Each command's parser is built only if the command is used.
 #[derive(Debug, Subcommand)]
 #[command(defer = true)]
 pub enum Command {
     /// Heal the weights, drop privilege and exec a command: the entrypoint
     Run(Run),
-    /// Make every weight of the cache right: facts, plan, apply, report
+    /// Verify every weight of the cache, and repair the wrong ones
     Heal(Heal),
-    /// Check every file, every byte, against the pins
+    /// Compare every byte of every file with the pins
     Verify(Verify),
-    /// For probes: exit 0 only if this boot verified all required weights and they are the same files still
+    /// For probes: exit 0 only if this boot verified all required weights and the files are unchanged
     Status(Status),
-    /// What this environment, or a compose or Kubernetes file, will do to the weights
+    /// Report what this environment, or a compose or Kubernetes file, will do to the weights
     Doctor(Doctor),
     /// Begin a lock file from a folder of models, a Dockerfile and a compose file
     #[cfg(feature = "full")]
@@ -51,10 +51,10 @@ pub enum Command {
     /// Sign the pins of a lock file, as a bundle of OpenSSF Model Signing
     #[cfg(feature = "full")]
     Sign(Sign),
-    /// Bring every pinned file into a store, from mirrors and sources
+    /// Fetch every pinned file into a store, from mirrors and sources
     #[cfg(feature = "full")]
     Fetch(Fetch),
-    /// Whether sources still have the pinned bytes, without fetching them
+    /// Check whether sources still have the pinned bytes, without fetching them
     #[cfg(feature = "full")]
     Outdated(Outdated),
     /// Lay out the image layer from a folder of weights, with its index
@@ -63,19 +63,19 @@ pub enum Command {
     /// Upload the weights as an ordinary image
     #[cfg(feature = "full")]
     Push(Push),
-    /// Bring every pinned file from an image into a store; repair damaged ones by chunks
+    /// Fetch every pinned file from an image into a store; repair damaged files by chunks
     #[cfg(feature = "full")]
     Pull(Pull),
     /// Write the weights, or a whole service, as one image archive
     #[cfg(feature = "full")]
     Export(Export),
-    /// Bring every pinned file from an image archive into a store
+    /// Copy every pinned file from an image archive into a store
     #[cfg(feature = "full")]
     Import(Import),
-    /// What this boot verified, for others to keep: in-toto, CycloneDX or Prometheus
+    /// Write what this boot verified, for other programs: in-toto, CycloneDX or Prometheus
     #[cfg(feature = "full")]
     Statement(Statement),
-    /// In the full build only, for build machines
+    /// Only in the full build, for build machines
     #[cfg(not(feature = "full"))]
     #[command(
         name = "init",
@@ -96,7 +96,7 @@ pub struct Elsewhere {
     pub rest: Vec<OsString>,
 }
 
-// Where things are; each has a default in the lock file.
+// The places that a command uses; each has a default in the lock file.
 #[derive(Debug, Clone, Args)]
 pub struct Place {
     #[command(flatten)]
@@ -113,28 +113,29 @@ pub struct Place {
 pub struct Healing {
     #[command(flatten)]
     pub place: Place,
-    /// Whom to become: `user` or `user:group`, by name or number [default: the lock file's owner]
+    /// The user to become: `user` or `user:group`, by name or number [default: the lock file's owner]
     #[arg(long, value_name = "USER")]
     pub user: Option<String>,
     /// How healed weights are kept
     #[arg(long, value_enum, default_value_t = HoldArg::Owned)]
     pub hold: HoldArg,
-    /// What a boot may rest on instead of reading every byte
+    /// What a boot may rely on instead of reading every byte
     #[arg(long, value_enum, default_value_t = TrustArg::Bytes)]
     pub trust: TrustArg,
-    /// Where receipts are kept [default: .ballast/receipts.json in a sticky cache, otherwise /var/lib/ballast]
+    /// The file of receipts [default: .ballast/receipts.json in a sticky cache, otherwise in /var/lib/ballast]
     #[arg(long, value_name = "FILE")]
     pub receipts: Option<PathBuf>,
-    /// A directory that weights may be taken from, besides the baked layer
+    /// A further directory, besides the baked layer, from which weights may be copied
     #[arg(long, value_name = "DIR")]
     pub mirror: Vec<PathBuf>,
-    /// Where the JSON report goes [default: the first writable of /run/ballast, /var/log/ballast, /tmp/ballast-UID]
+    /// The file for the JSON report [default: the first writable of /run/ballast, /var/log/ballast, /tmp/ballast-UID]
     #[arg(long, value_name = "FILE")]
     pub report: Option<PathBuf>,
-    /// Also write why the boot failed, or what `heal` did, to this file [default: /dev/termination-log, if it exists]
+    /// Also write the reason of a failed boot, or what `heal` did, to this file [default: /dev/termination-log, if it
+    /// exists]
     #[arg(long, value_name = "FILE", env = "BALLAST_TERMINATION_LOG")]
     pub termination_log: Option<PathBuf>,
-    /// How the boot is reported on stderr
+    /// How much of the boot is reported on stderr
     #[arg(long, value_enum, default_value_t = LogArg::Text)]
     pub log: LogArg,
     /// Seconds to wait for another replica's heal
@@ -146,16 +147,16 @@ pub struct Healing {
 pub struct Run {
     #[command(flatten)]
     pub healing: Healing,
-    /// What to do when a required weight can't be had
+    /// What to do if a required weight can't be obtained
     #[arg(long, value_enum, default_value_t = FailureArg::Stop, env = "BALLAST_ON_FAILURE")]
     pub on_failure: FailureArg,
-    /// Landlock the verified weights before the command
+    /// Protect the verified weights by Landlock before the command starts
     #[arg(long, value_enum, default_value_t = SealArg::Auto, env = "BALLAST_SEAL")]
     pub seal: SealArg,
-    /// Leave descriptors 3 and above open
+    /// Leave descriptors 3 and above open for the command
     #[arg(long)]
     pub keep_fds: bool,
-    /// Take this variable from the command's environment
+    /// Remove this variable from the command's environment
     #[arg(long, value_name = "NAME")]
     pub drop_env: Vec<OsString>,
     /// Set no_new_privs before the command
@@ -170,7 +171,7 @@ pub struct Run {
 pub struct Heal {
     #[command(flatten)]
     pub healing: Healing,
-    /// Find and tell; change nothing
+    /// Report what is wrong, and change nothing
     #[arg(long)]
     pub dry_run: bool,
 }
@@ -179,15 +180,15 @@ pub struct Heal {
 pub struct Verify {
     #[command(flatten)]
     pub place: Place,
-    /// The tree to verify, or the folder of a signed model [default: the cache, else the baked layer]
+    /// The tree to verify, or the folder of a signed model [default: the cache, otherwise the baked layer]
     pub dir: Option<PathBuf>,
     #[cfg(feature = "full")]
     #[command(flatten)]
     pub signed: SignedModel,
-    /// Add owner, mode and sha256
+    /// Print also owner, mode and sha256
     #[arg(long)]
     pub long: bool,
-    /// One JSON document
+    /// Print one JSON document
     #[arg(long)]
     pub json: bool,
 }
@@ -196,13 +197,13 @@ pub struct Verify {
 pub struct Status {
     #[command(flatten)]
     pub place: Place,
-    /// Where the report was written
+    /// The file with the report
     #[arg(long, value_name = "FILE")]
     pub report: Option<PathBuf>,
-    /// Hash every byte of what this boot served instead of believing its report
+    /// Hash every byte of the served weights, instead of reading the boot's report
     #[arg(long)]
     pub verify: bool,
-    /// One JSON document
+    /// Print one JSON document
     #[arg(long)]
     pub json: bool,
 }
@@ -212,7 +213,7 @@ pub struct Status {
 pub struct Statement {
     #[command(flatten)]
     pub place: Place,
-    /// Where the report was written
+    /// The file with the report
     #[arg(long, value_name = "FILE")]
     pub report: Option<PathBuf>,
     /// The form of the statement
@@ -241,13 +242,13 @@ pub struct Doctor {
     pub place: Place,
     /// A compose file or Kubernetes manifests, instead of this environment (full build)
     pub file: Option<PathBuf>,
-    /// Whom the command would become: `user` or `user:group` [default: the lock file's owner]
+    /// The user that the command would become: `user` or `user:group` [default: the lock file's owner]
     #[arg(long, value_name = "USER")]
     pub user: Option<String>,
-    /// How healed weights would be kept
+    /// The owner that healed weights would have
     #[arg(long, value_enum, default_value_t = HoldArg::Owned)]
     pub hold: HoldArg,
-    /// One JSON document
+    /// Print one JSON document
     #[arg(long)]
     pub json: bool,
 }
@@ -259,48 +260,48 @@ pub struct Bake {
     pub place: Place,
     /// The image layer's root
     pub dir: PathBuf,
-    /// Where the weights are now: a fetched store, or a plain folder of files
+    /// The folder with the weights: a fetched store, or a plain folder of files
     #[arg(long, value_name = "DIR", default_value = FETCHED)]
     pub from: Vec<PathBuf>,
-    /// Who owns the files, in numbers [default: the lock file's owner, where this process may]
+    /// The owner of the files, in numbers [default: the lock file's owner, if this process may set it]
     #[arg(long, value_name = "UID:GID")]
     pub owner: Option<String>,
-    /// Where the index goes [default: DIR/.ballast/weights.index]
+    /// The path of the index [default: DIR/.ballast/weights.index]
     #[arg(long, value_name = "FILE")]
     pub index: Option<PathBuf>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum HoldArg {
-    /// Healed files belong to the app
+    /// The app owns healed files
     Owned,
-    /// Root keeps them in sticky directories
+    /// Root owns healed files, in sticky directories
     Sticky,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum TrustArg {
-    /// Nothing: every byte is verified
+    /// Verify every byte
     Bytes,
-    /// Receipts, for weights in a sticky cache or an image layer
+    /// Trust receipts, for weights in a sticky cache or an image layer
     Receipt,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum SealArg {
-    /// Where it can do no harm; else the report says why not
+    /// Use it if it can do no harm; otherwise the report says why not
     Auto,
-    /// Or refuse to start
+    /// Refuse to start if it is not possible
     Require,
-    /// Never
+    /// Never use it
     Off,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum LogArg {
-    /// A line per weight
+    /// One line per weight
     Text,
-    /// One JSON document
+    /// Print one JSON document
     Json,
 }
 
@@ -308,7 +309,7 @@ pub enum LogArg {
 pub enum FailureArg {
     /// Do not start the command
     Stop,
-    /// Start it all the same: it answers for itself
+    /// Start the command although a weight is missing
     Start,
 }
 

@@ -1,7 +1,7 @@
 //! A boot: facts, plan, apply, report. `heal` and `run` differ only in the steps after the boot.
 //!
 //! In mode `owned`, root makes one change in a volume: an `fchown` of its root, by the descriptor
-//! that `permit` checked. All other work happens as the app.
+//! that `permit` checked. The app does all other work.
 
 pub mod apply;
 pub mod plan;
@@ -39,7 +39,7 @@ use crate::write_access::WriteAccess;
 use plan::{App, CacheOwner, Caps, Facts, Ids, Plan, Refusal, Serve};
 use protection::Protection;
 
-/// How a boot is carried out.
+/// The options of a boot.
 pub struct Boot<'a> {
     /// The lock file, the index and the places.
     pub setting: Setting,
@@ -53,7 +53,7 @@ pub struct Boot<'a> {
     pub groups: &'a [u32],
     /// Receipts that replace reading bytes.
     pub receipts: Option<&'a Receipts>,
-    /// Whether only to report, without changes.
+    /// Whether to report without making changes.
     pub dry_run: bool,
     /// In a dry run: whether root would first give the cache to the app.
     pub would_hand_over: bool,
@@ -120,7 +120,8 @@ impl Boot<'_> {
         all.map(|(_, place)| place).collect()
     }
 
-    /// Whether root, if it may, would hand over the cache, or a volume in a cache that is the app's already.
+    /// Returns whether root, if it may, would give the cache to the app, or a volume in a cache that is already the
+    /// app's.
     pub fn hands_over(&self, plan: &Plan) -> bool {
         match plan.hand_over {
             Some(_) => self.permitted_store().is_ok(),
@@ -158,7 +159,7 @@ impl Boot<'_> {
         let custody = WriteAccess::new(self.guarded, self.groups);
         for (weight, outcome) in self.setting.lock.weights.iter().zip(outcomes).filter(|(_, one)| one.is_right()) {
             let why = match elsewhere {
-                true => format!("{} leads to another directory by now", store.display()),
+                true => format!("{} now leads to another directory", store.display()),
                 false if custody.is_firm(&store.join(weight.path.as_str())) => continue,
                 false => format!("uid {} could change a directory above {}", self.guarded.uid, store.display()),
             };
@@ -305,7 +306,7 @@ impl apply::Judge<Attempt> for Boot<'_> {
         attempt.outcomes.iter().all(dry_run::is_right)
     }
 
-    /// Required weights first, then all others.
+    /// Each required weight comes first, then all others.
     fn rank(&self, attempt: &Attempt) -> (usize, usize) {
         let right =
             attempt.outcomes.iter().zip(&self.setting.lock.weights).filter(|(outcome, _)| dry_run::is_right(outcome));
@@ -334,7 +335,7 @@ impl apply::Judge<Attempt> for Boot<'_> {
 /// The cache's root, on the descriptor that proves that root may change it for this app.
 ///
 /// # Errors
-/// Why root leaves it as it is.
+/// The reason why root leaves the root unchanged.
 pub fn permitted_store(setting: &Setting, app: Ids, groups: &[u32]) -> Result<OwnedFd, String> {
     let named_by_lock = setting.store == setting.lock.store.path.as_path();
     let root_paths = if named_by_lock { RootPaths::Allowed } else { RootPaths::Refused };

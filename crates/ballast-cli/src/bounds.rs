@@ -1,4 +1,4 @@
-//! All bounds on input from others: bytes, entries, and so memory.
+//! All bounds on foreign input: bytes, entries, and so memory.
 //!
 //! A reader refuses input above its bound, before it allocates memory for it. `reads_tests.rs`
 //! counts the memory.

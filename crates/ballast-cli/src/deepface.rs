@@ -12,7 +12,7 @@ use ballast::lock::Lock;
 /// The names without their endings, and the endings of 0.0.98.
 const NAMES: [(&str, &str); 3] =
     [("facenet512_weights", "h5"), ("2.7_80x80_MiniFASNetV2", "pth"), ("4_0_0_80x80_MiniFASNetV1SE", "pth")];
-/// The engines of 0.0.103: name, package, ending. It uses the first one that is installed.
+/// The engines of 0.0.103: name, package, ending. DeepFace uses the first engine that is installed.
 const ENGINES: [(&str, &str, &str); 3] =
     [("tensorflow", "tensorflow", "h5"), ("pytorch", "torch", "pth"), ("onnx", "onnxruntime", "onnx")];
 /// The variable that names an engine.

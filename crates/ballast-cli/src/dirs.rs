@@ -1,12 +1,12 @@
 //! `[[dir]]`: cache and upload directories that the app must be able to write.
 //!
-//! Ballast makes each directory, or sets its variable to the fallback, or reports a failure. To
-//! test it, Ballast writes a file without a name, so that a read-only mount, a full disk or quota
-//! is found here and not in the app. Permission bits alone decide nothing.
+//! Ballast makes each directory, or sets its variable to the fallback, or reports a failure. To test
+//! a directory, Ballast writes a file without a name, so that a read-only mount, a full disk or
+//! quota is found here and not in the app. Permission bits alone decide nothing.
 //!
-//! As root, before the drop, Ballast may make one change: an `fchown`, by descriptor, of the root
-//! of a mount that the app can't write (`permit`). All other work happens as the app. No symlink in
-//! a path is followed.
+//! As root, before the drop, Ballast may make one change: an `fchown`, by descriptor, of the root of
+//! a mount that the app can't write (`permit`). The app does all other work. No symlink in a path is
+//! followed.
 
 use std::io;
 use std::os::fd::OwnedFd;
@@ -56,7 +56,7 @@ pub enum DirOutcome {
     Unwritable,
 }
 
-/// What root did for one entry.
+/// The change that root made for one entry.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum RootStep {
     /// No change was needed.
@@ -72,12 +72,12 @@ pub fn as_root(specs: &[DirSpec], app: Ids, groups: &[u32]) -> Vec<RootStep> {
     specs.iter().map(|spec| root_step(spec.path.as_path(), app, groups)).collect()
 }
 
-/// Whether root would give this directory to the app.
+/// Returns whether root would give this directory to the app.
 pub fn is_due(path: &Path, app: Ids, groups: &[u32]) -> bool {
     due(path, app, groups).is_some()
 }
 
-/// The same for one path of the lock file.
+/// Does the same for one path of the lock file.
 pub fn root_step(path: &Path, app: Ids, groups: &[u32]) -> RootStep {
     let Some(dir) = due(path, app, groups) else { return RootStep::Nothing };
     match disk::chown(&dir, app.uid, app.gid) {
@@ -207,7 +207,7 @@ fn make_one(parent: &OwnedFd, name: &std::ffi::OsStr, mode: u32) -> Result<(), E
     let made = fs::mkdirat(parent, name, Mode::from_raw_mode(0o700));
     rustix::process::umask(umask);
     match made {
-        // Another process made the directory meanwhile, and set its mode.
+        // Meanwhile another process made the directory, and set its mode.
         Err(Errno::EXIST) => return Ok(()),
         made => made?,
     }

@@ -21,7 +21,7 @@ use crate::dirs::{self, DirLine, DirOutcome};
 use crate::doctor::path_access::PathAccess;
 use crate::facts;
 
-/// Whether a weight is right, or a real heal would make it so.
+/// Returns whether a weight is right, or a real heal would make it right.
 pub fn is_right(outcome: &Outcome) -> bool {
     outcome.is_right() || matches!(outcome.done, Done::WouldHeal)
 }
@@ -74,7 +74,7 @@ pub fn absent(wanted: &[ExpectedWeight]) -> Vec<Outcome> {
     wanted.iter().map(|_| Outcome { done: Done::WouldHeal, ..Outcome::missing() }).collect()
 }
 
-/// For each directory of the lock file: whether root would give it to the app.
+/// Returns for each directory of the lock file whether root would give it to the app.
 pub fn given(specs: &[DirSpec], app: Ids, groups: &[u32], may_give: bool) -> Vec<bool> {
     specs.iter().map(|spec| may_give && dirs::is_due(spec.path.as_path(), app, groups)).collect()
 }

@@ -1,6 +1,6 @@
 //! Exit codes: named, documented in `docs/exit-codes.md`, stable.
 
-/// Why the program ended without running the command.
+/// The reason why the program ended without running the command.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(u8)]
 pub enum Exit {
@@ -10,7 +10,7 @@ pub enum Exit {
     Usage = 2,
     /// The lock file is absent, unreadable or wrong.
     BadLock = 10,
-    /// As root, Ballast would obey a lock file that the app could change.
+    /// As root, Ballast would use a lock file that the app could change.
     LockUntrusted = 11,
     /// A pin of the environment differs from the lock file's.
     PinMismatch = 12,
@@ -27,16 +27,16 @@ pub enum Exit {
     FetchFailed = 17,
     /// `doctor` found an error.
     DoctorFound = 18,
-    /// This build has no such command.
+    /// This build does not have the command.
     #[cfg_attr(feature = "full", expect(dead_code, reason = "the full build has every command"))]
     NotInThisBuild = 19,
     /// Files without an entry lie beside the weights, and the lock file refuses them.
     ExtraFiles = 42,
     /// A source of the lock file changed, moved or is gone.
-    #[cfg_attr(not(feature = "full"), expect(dead_code, reason = "only the full build asks sources"))]
+    #[cfg_attr(not(feature = "full"), expect(dead_code, reason = "only the full build contacts sources"))]
     SourceDrifted = 43,
-    /// Of a source it is unknown whether it is the same.
-    #[cfg_attr(not(feature = "full"), expect(dead_code, reason = "only the full build asks sources"))]
+    /// It is unknown whether a source still has the same bytes.
+    #[cfg_attr(not(feature = "full"), expect(dead_code, reason = "only the full build contacts sources"))]
     SourceUnknown = 44,
     /// The work is done, and stdout did not take the answer.
     AnswerLost = 47,
@@ -62,7 +62,7 @@ impl Exit {
 pub struct Failure {
     /// The code.
     pub exit: Exit,
-    /// What failed, for which file or setting, what was expected and what was found.
+    /// What failed, the file or setting, the expected value and the found value.
     pub what: String,
     /// The line to change or the command to run.
     pub hint: Option<String>,

@@ -25,7 +25,7 @@ pub struct Extras {
     pub paths: BTreeSet<String>,
     /// How many files were found.
     pub count: usize,
-    /// Whether the bound ended the search.
+    /// Whether the search stopped at its bound.
     pub more: bool,
 }
 
@@ -79,7 +79,7 @@ fn walk(root: &Path, dir: &str, depth: usize, known: &BTreeSet<&str>, left: &mut
 }
 
 impl Extras {
-    /// One line; `None` if there is nothing to report.
+    /// Returns one line; `None` if there is nothing to report.
     pub fn words(&self, root: &Path) -> Option<String> {
         let count = self.count;
         if count == 0 {
@@ -99,7 +99,7 @@ impl Extras {
         match self.words(root).filter(|_| lock.store.extra == Extra::Refuse) {
             None => Ok(()),
             Some(what) => Err(Failure::new(Exit::ExtraFiles, what).hint(
-                "remove them, or pin them with `ballast adopt`; extra = \"report\" under [store] starts all the same",
+                "remove them, or pin them with `ballast adopt`; extra = \"report\" under [store] starts the command anyway",
             )),
         }
     }

@@ -41,7 +41,7 @@ pub fn who() -> Who {
 /// The link's target for the user namespace that has every id: the kernel's `USER_NS_INIT_INO`.
 const FIRST_NAMESPACE: &str = "user:[4026531837]";
 
-/// Whether this user namespace has these ids. Without a readable map the kernel decides later.
+/// Returns whether this user namespace has these ids. If the map can't be read, the kernel decides later.
 pub fn mapped(ids: Ids) -> bool {
     if fs::read_link("/proc/self/ns/user").is_ok_and(|link| link.as_os_str() == FIRST_NAMESPACE) {
         return true;
@@ -105,7 +105,7 @@ fn is_read_only(facts: &StatFs) -> bool {
     StatVfsMountFlags::from_bits_retain(facts.f_flags.cast_unsigned()).contains(StatVfsMountFlags::RDONLY)
 }
 
-/// Whether the path lies on a read-only mount.
+/// Returns whether the path lies on a read-only mount.
 pub fn read_only(path: &Path) -> bool {
     rustix::fs::statfs(path).is_ok_and(|facts| is_read_only(&facts))
 }
@@ -119,7 +119,7 @@ fn mount_point(path: &Path) -> bool {
     if facts.stx_attributes_mask.contains(bit) {
         return facts.stx_attributes.contains(bit);
     }
-    // Before Linux 5.8 only another device shows a mount; a bind mount of the same device is missed.
+    // Before Linux 5.8 only a different device shows a mount; a bind mount of the same device is missed.
     let device = |path: &Path| fs::symlink_metadata(path).map(|meta| meta.dev()).ok();
     path.parent().is_some_and(|parent| device(parent) != device(path))
 }
@@ -177,8 +177,8 @@ fn stat_of(meta: &fs::Metadata) -> Stat {
 }
 
 /// Facts of a path for judging who could change it. If an access list names more users, the mode's
-/// group bits limit their rights: then these bits count for every user. Without a write bit there,
-/// no list entry allows a write.
+/// group bits limit their rights: then these bits count for every user. If the group bits have no
+/// write bit, no entry of the access list allows a write.
 pub fn reach(path: &Path) -> Option<Stat> {
     let stat = stat(path)?;
     if stat.mode & 0o020 == 0 {

@@ -1,4 +1,4 @@
-//! One table says what to do after a boot or a verification that lacks weights.
+//! One table maps missing weights, after a boot or a verification, to hints.
 //!
 //! [`Lack::of_boot`] and [`Lack::of_tree`] look at the store's root and the layer's; the rest is pure.
 
@@ -10,7 +10,7 @@ use rustix::io::Errno;
 use crate::report::{Outlook, Report, WeightLine};
 use crate::setting::Setting;
 
-/// Why weights are missing.
+/// The reason why weights are missing.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Lack {
     /// The store's root is a symlink, which is not followed.
@@ -96,7 +96,7 @@ impl Lack {
     pub fn cause(&self) -> Option<String> {
         match self {
             Self::SymlinkedRoot { root, target } => Some(format!(
-                "{} is a symlink to {}, and the store's root is not followed",
+                "{} is a symlink to {}, and Ballast follows no symlink at the store's root",
                 root.display(),
                 target.display()
             )),
@@ -121,7 +121,7 @@ impl Lack {
                 baked.display()
             ),
             Self::LayerIsOther(baked) => format!(
-                "the layer at {0} has not these bytes either, see `ballast verify {0}`: bake it again from this lock file, {BAKE}, \"{0}\"]; or name a folder that has the files with --mirror DIR",
+                "the layer at {0} does not have these bytes either, see `ballast verify {0}`: bake it again from this lock file, {BAKE}, \"{0}\"]; or name a folder that has the files with --mirror DIR",
                 baked.display()
             ),
             Self::NoVariable(baked) => format!(
@@ -146,7 +146,7 @@ fn refused(root: &Path, errno: i32) -> String {
         ),
         Errno::ROFS => format!("mount {root} read-write, or drop the mount, so that the baked layer serves"),
         Errno::MFILE | Errno::NFILE => "allow more open files: ulimit -n".into(),
-        _ => format!("look at the disk or the server behind {root}"),
+        _ => format!("check the disk or the server of {root}"),
     }
 }
 
@@ -156,12 +156,12 @@ fn source_refused(source: &Path, errno: i32) -> String {
         Errno::ACCESS | Errno::PERM => format!("let the app read {source}: chmod -R a+rX, or chown it to the app"),
         Errno::MFILE | Errno::NFILE => "allow more open files: ulimit -n".into(),
         _ => format!(
-            "look at the disk or the server behind {source}; or name another folder that has the files with --mirror DIR"
+            "check the disk or the server of {source}; or name another folder that has the files with --mirror DIR"
         ),
     }
 }
 
-/// Whether a layer contains the lock file's first weight, by its length.
+/// Returns whether a layer contains the lock file's first weight; compares the length only.
 fn holds_a_weight(setting: &Setting, baked: &Path) -> bool {
     setting.lock.weights.iter().any(|weight| {
         let found = std::fs::metadata(baked.join(weight.path.as_str())).ok();
@@ -193,7 +193,7 @@ mod tests {
             (refused(Errno::IO), "disk", "--mirror"),
             (source(Errno::ACCESS), "let the app read /mirror", "/cache"),
             (source(Errno::MFILE), "ulimit", "/cache"),
-            (source(Errno::IO), "behind /mirror", "/cache"),
+            (source(Errno::IO), "of /mirror", "/cache"),
             (Lack::NotKept, "--hold owned", "--mirror"),
         ];
         let wrong: Vec<_> = rows

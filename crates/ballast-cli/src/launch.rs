@@ -38,7 +38,7 @@ pub struct DropOptions {
     pub no_new_privs: bool,
 }
 
-/// Whether exec can no longer give privilege to this thread.
+/// Returns whether exec can no longer give privilege to this thread.
 pub fn no_new_privs() -> bool {
     rustix::thread::no_new_privs().unwrap_or(false)
 }
@@ -104,7 +104,7 @@ impl ProcessIds {
     }
 }
 
-/// Whether these groups are the target's; the primary group need not be listed.
+/// Returns whether these groups are the target's; the primary group need not be listed.
 fn same_groups(target: &Account, groups: &[u32]) -> bool {
     let with_primary = |groups: &[u32]| {
         let mut all = [groups, &[target.gid]].concat();

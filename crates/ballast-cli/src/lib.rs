@@ -1,6 +1,6 @@
 //! The program `ballast`: verifies and repairs model weights, drops privilege, becomes the command.
 //!
-//! `args -> command -> report -> exit`. Only `print` prints, only `launch` changes the process's identity.
+//! `args -> command -> report -> exit`. Only `print` prints, and only `launch` changes the user of the process.
 //!
 //! The C library calls [`entry`] itself. Rust's runtime would change the signal state that the
 //! command must inherit, and prepare threads that most boots don't start.

@@ -1,6 +1,6 @@
 //! Finds the mount of a path, and whether its content is an image's layer that no process can write.
 //!
-//! A read-only mount does not exclude that others write to the same files through another mount.
+//! A read-only mount is not enough: other processes may write the same files through another mount.
 //! Only two cases do: the mount is `/` itself, or its file system can't be written. Reads
 //! `/proc/self`, changes nothing.
 
@@ -17,7 +17,7 @@ pub fn id(path: &Path) -> Option<u64> {
     id_of(&facts::text(format!("/proc/self/fdinfo/{}", opened.as_raw_fd())).ok()?)
 }
 
-/// Whether no other mount can write the content of this read-only mount.
+/// Returns whether no other mount can write the content of this read-only mount.
 pub fn is_layer(id: u64) -> bool {
     self::id(Path::new("/")) == Some(id)
         || facts::text("/proc/self/mountinfo").is_ok_and(|table| unwritable(&table, id))
@@ -27,8 +27,8 @@ fn id_of(fdinfo: &str) -> Option<u64> {
     fdinfo.lines().find_map(|line| line.strip_prefix("mnt_id:"))?.trim().parse().ok()
 }
 
-/// Whether the mount table has a row of this number whose file system has no writable side: erofs,
-/// squashfs, or overlay without an upper directory. A row that can't be read, or that is
+/// Returns whether the mount table has a row of this number whose file system has no writable side:
+/// erofs, squashfs, or overlay without an upper directory. A row that can't be read, or that is
 /// incomplete, counts as absent: the deciding option may be missing.
 pub fn unwritable(table: &str, id: u64) -> bool {
     let mut rows = table.split_inclusive('\n').filter_map(|row| row.strip_suffix('\n'));

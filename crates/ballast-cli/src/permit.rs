@@ -1,10 +1,10 @@
 //! Decides which directories root may change: the cache, `[[dir]]` entries, and those of reports
 //! and receipts.
 //!
-//! The app may have renamed any directory below one of its own, so a path proves nothing. Root changes
-//! a directory only where the facts of one descriptor, and of the descriptors that led to it, prove that
-//! it is one of [`Permit`]. A marker file in a directory would prove nothing, because a rename moves it too.
-//! `walk` collects the facts. Touches nothing; the table is in `permit_tests.rs`.
+//! The app may have renamed any directory below one of its own, so a path proves nothing. Root changes a directory only
+//! if the facts of its descriptor, and of the descriptors above it, prove one of the reasons in [`Permit`]. A marker
+//! file in a directory would prove nothing, because a rename moves it too. `walk` collects the facts. Touches nothing;
+//! the table is in `permit_tests.rs`.
 
 use std::path::Path;
 
@@ -12,7 +12,7 @@ use crate::boot::plan::Ids;
 use crate::boot::protection;
 use ballast::disk::Stat;
 
-/// One directory of a path, as its descriptor showed it.
+/// One directory of a path, with the facts that its descriptor showed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Component {
     /// Owner and mode; the mode includes what an access list grants.
@@ -21,27 +21,27 @@ pub struct Component {
     pub mount_root: bool,
 }
 
-/// Why root may change a directory.
+/// The reason why root may change a directory.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Permit {
     /// A mount begins here: a volume that the operator put here for the app, of any owner.
     MountRoot,
     /// The directory belongs to the app already.
     AppOwned,
-    /// It is root's, and the app can replace neither it nor a directory above it.
+    /// The directory is root's, and the app can replace neither it nor a directory above it.
     RootPath,
 }
 
 /// Whether [`Permit::RootPath`] counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RootPaths {
-    /// It counts: the lock file names the directory, or root only makes its own files there.
+    /// The directory counts: the lock file names it, or root only makes its own files there.
     Allowed,
-    /// It does not count: the environment names a directory that root would give away.
+    /// The directory does not count: the environment names a directory that root would give away.
     Refused,
 }
 
-/// Why root leaves a directory as it is.
+/// The reason why root leaves a directory unchanged.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Denial {
     /// Root's directory, or another user's, that only the environment names.
@@ -83,7 +83,7 @@ pub fn decide(path: &[Component], root_paths: RootPaths, app: Ids, groups: &[u32
     irreplaceable(path, app, groups).map(|()| Permit::RootPath)
 }
 
-/// Whether the app can rename or remove no component of a path, the last one included.
+/// Returns whether the app can rename or remove no component of a path, the last one included.
 ///
 /// # Errors
 /// [`Denial::Replaceable`] for the first component that it could.
@@ -104,10 +104,10 @@ impl Denial {
         let mount = "mount a volume at this very path";
         match self {
             Self::NotNamedByLock { uid } => format!(
-                "it is uid {uid}'s, no mount begins there, and the lock file does not name it: {mount}, or name it in \
+                "it belongs to uid {uid}, is not the root of a mount, and the lock file does not name it: {mount}, or name it in \
                  the lock file"
             ),
-            Self::NotRoots { uid } => format!("it is uid {uid}'s, and no mount begins there: {mount}"),
+            Self::NotRoots { uid } => format!("it belongs to uid {uid}, and is not the root of a mount: {mount}"),
             Self::Replaceable { at } => format!(
                 "uid {} could put another directory at {}: {mount}, or keep every directory above it root's",
                 app.uid,

@@ -15,7 +15,7 @@ fn mount(uid: u32, gid: u32, mode: u32) -> Component {
     Component { mount_root: true, ..dir(uid, gid, mode) }
 }
 
-/// Whether the lock file names it, whether the environment does.
+/// Whether the lock file names the directory, and whether the environment does.
 type Row<'a> = (&'a str, Vec<Component>, Result<Permit, Denial>, Result<Permit, Denial>);
 
 #[test]
@@ -90,5 +90,5 @@ fn a_denial_names_the_component_and_the_way_out() {
          above it root's"
     );
     assert!(words(Denial::NotNamedByLock { uid: 0 }).contains("the lock file does not name it"));
-    assert!(words(Denial::NotRoots { uid: 999 }).starts_with("it is uid 999's"));
+    assert!(words(Denial::NotRoots { uid: 999 }).starts_with("it belongs to uid 999"));
 }

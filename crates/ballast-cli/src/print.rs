@@ -4,7 +4,7 @@
 //! `status`) print results to stdout. Lines begin in lower case and end without a period. A failure
 //! is `error:`, then `hint:`. Digests are printed whole, on their own lines.
 //!
-//! If output fails, also if its reader reads nothing, a boot continues, and the report says so. A
+//! If output fails, or if no reader reads it, a boot continues, and the report names the failure. A
 //! closed pipe ends the output of a result without an error; any other write error fails the
 //! command. Control characters are escaped.
 
@@ -89,7 +89,7 @@ fn weight_lines(weights: &[&WeightLine]) -> Vec<String> {
     shown.iter().map(line).chain(counts).collect()
 }
 
-/// How many weights are right, and where.
+/// Says how many weights are right, and in which directory.
 pub fn summary(report: &Report) -> String {
     let right = report.weights.iter().filter(|line| line.right).count();
     let place = report.served.as_ref().map_or("nowhere".into(), |served| served.root.display().to_string());

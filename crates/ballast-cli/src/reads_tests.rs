@@ -166,7 +166,7 @@ fn a_signature_and_a_key_of_any_shape_are_read_in_bounded_memory() {
 #[test]
 fn an_index_is_read_in_bounded_memory() {
     let size = usize::try_from(bounds::INDEX).unwrap_or(usize::MAX);
-    // One tree that fills it, and as many empty trees as fit.
+    // An index with one tree that fills it, and an index with as many empty trees as fit.
     let leaves = (size - 16 - 8 - 40 - 32) / 32;
     let one = [&[7; 32][..], &(leaves as u64 * ballast::index::CHUNK).to_le_bytes(), &vec![1; leaves * 32]].concat();
     let empty = (0..(size - 56) / 40).flat_map(|at| {
@@ -309,7 +309,7 @@ mod full {
         let long = vec![b'n'; 12 << 20];
         let mut wrong = Vec::new();
         for kind in [tar::EntryType::GNULongName, tar::EntryType::GNULongLink, tar::EntryType::XHeader] {
-            // One of 12 MiB, and thousands of some KiB.
+            // One header of 12 MiB, and thousands of headers of some KiB.
             let one = [header(kind, long.len() as u64), long.clone(), header(tar::EntryType::Regular, 0)].concat();
             let pair = [header(kind, 3584), vec![b'n'; 3584], header(tar::EntryType::Regular, 0)].concat();
             for (name, archive) in [("one", one), ("many", pair.repeat(8192))] {

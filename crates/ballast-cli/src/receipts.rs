@@ -1,7 +1,7 @@
 //! The receipts file: opened as root before the drop, trusted only if the app can't write or replace it.
 //!
-//! It is written in place at the end. An interrupted write leaves invalid JSON, which counts as no
-//! receipt. Only root can read or write it.
+//! At the end the file is written in place. An interrupted write leaves invalid JSON, which counts
+//! as no receipt. Only root can read or write the file.
 
 use std::fs::File;
 use std::io::{self, Seek, Write};
@@ -29,7 +29,7 @@ impl ReceiptFile {
     /// Opens or makes the file, as root and away from the app.
     ///
     /// # Errors
-    /// Why receipts can't be used: a remark for the report, never a reason not to start.
+    /// The reason why receipts can't be used: a remark for the report, never a reason not to start.
     pub fn open(path: &Path, look: &WriteAccess) -> Result<Self, String> {
         if facts::ids().uid != 0 {
             return Err("receipts need a start as root; every byte was verified".into());
@@ -47,7 +47,7 @@ impl ReceiptFile {
     /// Records the verified weights, and writes the file if it changes.
     ///
     /// # Errors
-    /// Those of the write; the receipts are then void, and the next boot verifies bytes.
+    /// The errors of the write; the receipts are then void, and the next boot verifies bytes.
     pub fn write(mut self, verified: &[(ballast::digest::Digest, PathBuf)]) -> io::Result<()> {
         let before = self.receipts.clone();
         let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |now| now.as_nanos().cast_signed());
@@ -64,8 +64,8 @@ impl ReceiptFile {
     }
 }
 
-/// Opens the file in a directory that root alone can write, and that the app can't replace. It
-/// works by descriptors, and checks them before it makes a file.
+/// Opens the file in a directory that root alone can write, and that the app can't replace. The
+/// function works by descriptors, and checks them before it makes a file.
 fn open_beneath(path: &Path, look: &WriteAccess) -> Result<File, String> {
     let words = |error: io::Error| format!("{}: {error}", path.display());
     let no_file = || words(io::ErrorKind::InvalidInput.into());

@@ -2,8 +2,8 @@
 //! learn what this boot verified and where.
 //!
 //! A report is trusted if root or this user wrote it, no other user can write it, and it is of this
-//! boot. It counts for a lock file only if both name the same weights and pins, and for the files
-//! only while their stamps are unchanged. Reads inodes and one file; hashes nothing, changes
+//! boot. The report counts for a lock file only if both name the same weights and pins, and for the
+//! files only while their stamps are unchanged. Reads inodes and one file; hashes nothing, changes
 //! nothing.
 
 use std::os::unix::fs::MetadataExt as _;
@@ -22,7 +22,7 @@ use crate::{bounds, facts, foreign};
 /// A weight that this boot verified, and how well it was protected.
 #[cfg(feature = "full")]
 pub struct StatedWeight<'a> {
-    /// Its entry in the lock file.
+    /// The weight's entry in the lock file.
     pub weight: &'a Weight,
     /// The protection's name; of a group only if it is that of all files.
     pub protection: Option<&'a str>,
@@ -45,7 +45,7 @@ impl Record {
     /// Finds the first trusted report of this boot, at the named place or at the usual places.
     ///
     /// # Errors
-    /// Why no place has one, in a sentence.
+    /// One sentence that says why no place has a report.
     pub fn find(named: Option<&Path>) -> Result<Self, String> {
         let places = named.map_or_else(report::candidates, |path| vec![path.to_owned()]);
         let mut reasons = Vec::new();
@@ -68,12 +68,13 @@ impl Record {
             return Err(format!("others can write it (mode {:04o})", meta.mode() & 0o7777));
         }
         let bytes = foreign::read_from(&file, bounds::REPORT).map_err(|error| error.to_string())?;
-        let written: Written = serde_json::from_slice(&bytes).map_err(|error| format!("it is no report: {error}"))?;
+        let written: Written =
+            serde_json::from_slice(&bytes).map_err(|error| format!("it is not a report: {error}"))?;
         if written.version != report::VERSION {
             return Err(format!("expected version {}, found {}", report::VERSION, written.version));
         }
         if written.boot != report::boot_id() {
-            return Err("it is of another boot".into());
+            return Err("it is from another boot".into());
         }
         Ok(Self {
             path: path.to_owned(),
@@ -84,7 +85,7 @@ impl Record {
         })
     }
 
-    /// Why the required weights are not known to be right now; `None` if they are.
+    /// Returns the reason why required weights are not known to be right now; `None` if they are.
     pub fn why_not_ready(&self, setting: &Setting) -> Option<String> {
         if !self.written.ready {
             return Some(format!("{}: a required weight was not right when this boot ended", self.path.display()));
@@ -168,7 +169,7 @@ impl Record {
             let now = facts::stat_followed(&path).map(FileStamp::from);
             let what = match (now, line.file) {
                 (Some(now), Some(then)) if now == then => return None,
-                (None, _) => "is gone since this boot verified it",
+                (None, _) => "was removed after this boot verified it",
                 (Some(_), Some(_)) => "is not the file that this boot verified: it was replaced or changed since",
                 (Some(_), None) => "was not right when this boot ended",
             };
@@ -179,7 +180,7 @@ impl Record {
         alone.or_else(|| {
             required.find_map(|(line, group)| match (groups::stamp_of(&setting.lock, group, root), &line.stamp) {
                 (Ok(now), Some(then)) if now == *then => None,
-                (Err(path), _) => Some(format!("{path} is gone since this boot verified it")),
+                (Err(path), _) => Some(format!("{path} was removed after this boot verified it")),
                 (Ok(_), Some(_)) => Some(format!(
                     "{} has files that this boot did not verify: replaced or changed since",
                     root.join(&line.path).display()
@@ -220,7 +221,7 @@ fn difference<'a>(
 /// The root that `verify` examines when no folder is named, and why that one.
 pub fn root_to_verify(setting: &Setting, report: Option<&Path>) -> (PathBuf, String) {
     let found = Record::find(report).map(|record| match record.disagreement(setting) {
-        Some(_) => Err(format!("the report {} is of another lock file", record.path.display())),
+        Some(_) => Err(format!("the report {} is from another lock file", record.path.display())),
         None => record.root().map(Path::to_owned).ok_or_else(|| "this boot served no weights".to_owned()),
     });
     let why_not = match found {

@@ -1,8 +1,8 @@
 //! The report of a boot: one value, reported as lines for a person and as JSON for a machine.
 //!
 //! The file is created exclusively in a directory of our own, before privilege is dropped, so that
-//! only known users could have written it. It stays empty until the boot is over, and an empty
-//! report is no report.
+//! only known users could have written it. The file stays empty until the boot is over, and an empty
+//! file is not a report.
 
 use std::fs::{self, File};
 use std::io::{self, Write};
@@ -36,7 +36,7 @@ pub use written::{FileStamp, Written};
 /// The version of the JSON layout.
 pub const VERSION: u32 = 2;
 
-/// What a boot found and did.
+/// The findings and the actions of a boot.
 #[derive(Debug, Serialize)]
 pub struct Report {
     /// Layout version.
@@ -49,11 +49,11 @@ pub struct Report {
     pub ids: Ids,
     /// The order of attempts.
     pub plan: Plan,
-    /// What was tried and refused, in order.
+    /// The refused attempts, in order.
     pub refused: Vec<String>,
-    /// Where the weights are served from.
+    /// The place that the weights are served from.
     pub served: Option<Served>,
-    /// One entry per weight. Of a group's files only those that are not right are written.
+    /// One entry per weight. For a group, only files that are not right are written.
     #[serde(serialize_with = "apart")]
     pub weights: Vec<WeightLine>,
     /// One entry per group.
@@ -73,7 +73,7 @@ fn apart<S: serde::Serializer>(weights: &[WeightLine], to: S) -> Result<S::Ok, S
     to.collect_seq(weights.iter().filter(|line| !line.is_summed_up()))
 }
 
-/// Where the weights are served from.
+/// The place that the weights are served from.
 #[derive(Debug, Clone, Serialize)]
 pub struct Served {
     /// Which attempt succeeded.
@@ -107,7 +107,7 @@ pub struct WeightLine {
     /// The number of its group.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub group: Option<u32>,
-    /// Why the weight is wrong, for the hint.
+    /// The reason why the weight is wrong, for the hint.
     #[serde(skip)]
     pub outlook: Outlook,
 }
@@ -123,25 +123,25 @@ pub struct GroupLine {
     pub sha256: String,
     /// How many files it has.
     pub files: usize,
-    /// How many of them are right now.
+    /// The number of the group's files that are right now.
     pub right: usize,
-    /// How many were right and stay as they are.
+    /// The number of files that were right before, and stay unchanged.
     pub kept: usize,
-    /// How well its files are protected, if that is the same for all.
+    /// The protection of the group's files, if it is the same for all.
     pub protection: Option<Protection>,
     /// A stamp that changes with each of its files, if all are right.
     pub stamp: Option<String>,
-    /// Of a signed model: the method and the SHA-256 of its signer.
+    /// For a signed model: the method and the SHA-256 of its signer.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub signed_by: Option<String>,
-    /// Of a signed model: the SHA-256 of its bundle.
+    /// For a signed model: the SHA-256 of its bundle.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub bundle_sha256: Option<String>,
     /// Milliseconds.
     pub ms: f64,
 }
 
-/// Whether and why a weight is wrong after a boot.
+/// Whether a weight is wrong after a boot, and why.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Outlook {
     /// It is right.
@@ -150,7 +150,7 @@ pub enum Outlook {
     WouldHeal,
     /// No origin has it.
     NoSource,
-    /// This origin, which may have it, can't be read: the kernel's errno.
+    /// This origin, which may have the weight, can't be read: the kernel's errno.
     SourceRefused(PathBuf, i32),
     /// Root could not protect it from the app.
     NotKept,
@@ -187,7 +187,7 @@ pub fn boot_id() -> String {
 pub fn done_words(done: &Done) -> String {
     match done {
         Done::Kept => "kept".into(),
-        Done::RepairedByAnother => "mended by another replica".into(),
+        Done::RepairedByAnother => "repaired by another replica".into(),
         Done::Copied => "copied".into(),
         Done::Repaired(placed) => {
             format!("repaired: {} of {} chunks copied", placed.copied, placed.copied + placed.kept)
@@ -215,12 +215,12 @@ impl WeightLine {
         }
     }
 
-    /// Whether it was right and stays as it is: nothing to report.
+    /// Returns whether the weight was right and stays unchanged, so that there is nothing to report.
     pub fn is_kept(&self) -> bool {
         self.done == done_words(&Done::Kept)
     }
 
-    /// Whether the group's line is enough for this file.
+    /// Returns whether the group's line is enough for this file.
     pub fn is_summed_up(&self) -> bool {
         self.group.is_some() && self.right
     }
@@ -272,7 +272,7 @@ impl ReportFile {
     /// Writes the report, once.
     ///
     /// # Errors
-    /// Those of `write(2)`.
+    /// The errors of `write(2)`.
     pub fn write(mut self, report: &Report) -> io::Result<()> {
         let text = serde_json::to_string_pretty(report)? + "\n";
         self.0.set_permissions(fs::Permissions::from_mode(0o444)).ok();
@@ -291,12 +291,12 @@ fn directory(path: &Path, look: &WriteAccess) -> io::Result<OwnedFd> {
     Ok(rustix::fs::openat(CWD, path, flags, Mode::empty())?)
 }
 
-/// Whether only this user can write there.
+/// Returns whether only this user can write there.
 fn ours(dir: &Stat) -> bool {
     dir.uid == crate::facts::ids().uid && dir.mode & 0o022 == 0
 }
 
-/// Where a report may be, in order.
+/// Returns the places where a report may be, in order.
 pub fn candidates() -> Vec<PathBuf> {
     let uid = crate::facts::ids().uid;
     ["/run/ballast".to_owned(), "/var/log/ballast".to_owned(), format!("/tmp/ballast-{uid}")]

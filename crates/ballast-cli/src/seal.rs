@@ -22,7 +22,7 @@ use crate::{facts, launch};
 /// The oldest Landlock version that also forbids truncation.
 const NEEDED: ABI = ABI::V3;
 
-/// Why there is no seal.
+/// The reason why the weights are not sealed.
 pub type Unsealed = String;
 
 /// Seals these weights for this process and its descendants.

@@ -20,7 +20,7 @@ use crate::{bounds, foreign, walk};
 /// The path at which `bake` stores the serial in a layer.
 pub const BAKED: &str = ".ballast/serial";
 
-/// How long to wait for another process's lock: attempts, and the pause between them.
+/// How long to wait for another process's lock: the number of attempts, and the pause between them.
 const PATIENCE: (u32, Duration) = (20, Duration::from_millis(100));
 
 /// The file's text for a number.
@@ -31,7 +31,7 @@ pub fn line(serial: u64) -> String {
 /// Refuses a serial below the stored one; a missing file refuses nothing.
 ///
 /// # Errors
-/// [`Exit::SerialBack`], also where the file can't be read as a number.
+/// [`Exit::SerialBack`]; also if the file does not contain a number.
 pub fn check(serial: Option<u64>, path: &Path, lock_path: &Path) -> Result<(), Failure> {
     let file = match open(path, OFlags::RDONLY) {
         Ok(file) => file,
@@ -55,7 +55,7 @@ pub fn remember(serial: Option<u64>, path: &Path, lock_path: &Path) -> Result<Op
         Ok(file) => file,
         Err(error) if only_readable(&error) && open(path, OFlags::RDONLY).is_ok() => {
             check(serial, path, lock_path)?;
-            return Ok(Some(format!("{} can only be read: it is a floor, and stays as it is", path.display())));
+            return Ok(Some(format!("{} is read-only: it is compared, and not updated", path.display())));
         }
         Err(error) => return Err(refused(&error)),
     };
@@ -75,7 +75,7 @@ fn compare(serial: Option<u64>, remembered: Option<u64>, path: &Path, lock_path:
     }
     let words = |serial: Option<u64>| serial.map_or("none".to_owned(), |serial| serial.to_string());
     let (lock, path) = (lock_path.display(), path.display());
-    let what = format!("{lock} is older than one that was obeyed before ({path})");
+    let what = format!("{lock} is older than one that was used before ({path})");
     let reported = format!("{what}\n  expected serial {} or more\n  found    {}", words(remembered), words(serial));
     Err(Failure::new(Exit::SerialBack, reported)
         .hint("to return to older weights, sign a lock file that has them and a higher serial"))
@@ -90,7 +90,7 @@ fn only_readable(error: &io::Error) -> bool {
     matches!(Errno::from_io_error(error), Some(Errno::ROFS | Errno::ACCESS | Errno::PERM))
 }
 
-/// By descriptor: no component of the path may be a symlink.
+/// Opens a file by descriptors: no component of the path may be a symlink.
 fn open(path: &Path, flags: OFlags) -> io::Result<File> {
     let path = std::path::absolute(path)?;
     let (Some(parent), Some(name)) = (path.parent(), path.file_name()) else {
@@ -106,7 +106,7 @@ fn open(path: &Path, flags: OFlags) -> io::Result<File> {
 
 /// Empty is a file that was just made.
 fn read(file: &File) -> Result<Option<u64>, String> {
-    // Another process may store a serial meanwhile, in one write.
+    // Meanwhile another process may store a serial, in one write.
     let read = || foreign::read_from(file, bounds::SERIAL);
     let bytes = read().or_else(|_| read()).or_else(|_| read()).map_err(|error| error.to_string())?;
     match String::from_utf8_lossy(&bytes).trim() {
@@ -115,7 +115,7 @@ fn read(file: &File) -> Result<Option<u64>, String> {
     }
 }
 
-/// Others hold it for the length of one write.
+/// Another process locks the file for the length of one write.
 fn hold(file: &File) -> io::Result<()> {
     for _ in 0..PATIENCE.0 {
         match fs::flock(file, FlockOperation::NonBlockingLockExclusive) {
@@ -123,5 +123,5 @@ fn hold(file: &File) -> io::Result<()> {
             file => return Ok(file?),
         }
     }
-    Err(io::Error::other("another process holds it"))
+    Err(io::Error::other("another process has locked it"))
 }

@@ -1,4 +1,4 @@
-//! The setting of one call: lock file, index, and where the stores are. Read once, then fixed.
+//! The setting of one call: lock file, index, and the paths of the stores. Read once, then fixed.
 //!
 //! A lock file or an index that the app could change is not trusted. Root refuses such a lock file;
 //! every user ignores such an index and uses SHA-256 instead.
@@ -18,7 +18,7 @@ use crate::{bounds, facts, foreign, serial, signature};
 
 const LOCKS: [&str; 2] = ["/etc/ballast/weights.lock", "weights.lock"];
 
-/// Where an index lies in a baked layer, apart from the weights.
+/// The path of the index in a baked layer, apart from the weights.
 pub const INDEX: &str = ".ballast/weights.index";
 
 /// Everything that stays the same during one call.
@@ -30,7 +30,7 @@ pub struct Setting {
     /// The digest of the lock file's text.
     #[cfg(feature = "full")]
     pub lock_sha256: ballast::digest::Digest,
-    /// The trees that are believed; empty where none is.
+    /// The trusted trees; empty if the index is not trusted.
     pub index: Index,
     /// The cache's root.
     pub store: PathBuf,
@@ -40,7 +40,7 @@ pub struct Setting {
     pub proofs: Vec<PathBuf>,
     /// The file that stores the serial.
     pub serial_file: Option<PathBuf>,
-    /// What is ignored, and why: for the report.
+    /// The ignored inputs, with the reasons, for the report.
     pub notes: Vec<String>,
 }
 
@@ -57,14 +57,14 @@ impl Setting {
             .iter()
             .map(|fault| format!("{}\n  expected {}\n  found    {}", fault.variable, fault.expected, fault.found));
         let lines: Vec<_> = lines.collect();
-        Err(Failure::new(Exit::PinMismatch, format!("a pin of the environment does not hold: {}", lines.join("\n")))
+        Err(Failure::new(Exit::PinMismatch, format!("a pin in the environment is wrong: {}", lines.join("\n")))
             .hint(format!("the pins are in {}; correct the variable or leave it out", self.lock_path.display())))
     }
 
     /// Reads the lock file and the index.
     ///
     /// # Errors
-    /// [`Exit::BadLock`] when there is no lock file or it is wrong; [`Exit::SignatureRefused`] and
+    /// [`Exit::BadLock`] if the lock file is absent or invalid; [`Exit::SignatureRefused`] and
     /// [`Exit::SerialBack`] if a signature is required.
     pub fn read(place: &Place) -> Result<Self, Failure> {
         let lock_path = lock_path(place.file.lock.as_deref())?;
@@ -149,13 +149,13 @@ impl Setting {
         for trusted in [&path, &self.lock_path] {
             if !look.is_trusted(trusted) {
                 let who = format!("uid {} could rewrite {}", look.app.uid, trusted.display());
-                self.notes.push(format!("index left aside, SHA-256 used: {who}"));
+                self.notes.push(format!("index ignored, SHA-256 used: {who}"));
                 return;
             }
         }
         match read() {
             Ok(index) => self.index = index,
-            Err(why) => self.notes.push(format!("index left aside, SHA-256 used: {}: {why}", path.display())),
+            Err(why) => self.notes.push(format!("index ignored, SHA-256 used: {}: {why}", path.display())),
         }
     }
 
@@ -166,7 +166,7 @@ impl Setting {
     pub fn must_be_out_of_reach(&self, look: &WriteAccess) -> Result<(), Failure> {
         let mut obeyed = std::iter::once(&self.lock_path).chain(&self.proofs);
         let Some(path) = obeyed.find(|path| !look.is_trusted(path)) else { return Ok(()) };
-        let what = format!("uid {} could rewrite {}, and root would obey it", look.app.uid, path.display());
+        let what = format!("uid {} could rewrite {}, and root follows its paths", look.app.uid, path.display());
         Err(Failure::new(Exit::LockUntrusted, what).hint(format!(
             "keep it root:root 0444 in root-owned directories: COPY --chmod=0444 weights.lock {}",
             LOCKS[0]
@@ -204,7 +204,7 @@ impl Setting {
 /// The named lock file, otherwise the first of the default places that contains one.
 ///
 /// # Errors
-/// [`Exit::BadLock`] when there is none.
+/// [`Exit::BadLock`] if no lock file exists.
 pub fn lock_path(named: Option<&Path>) -> Result<PathBuf, Failure> {
     if let Some(path) = named {
         return absolute(path);

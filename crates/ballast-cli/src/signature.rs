@@ -14,13 +14,13 @@ use crate::{bounds, foreign};
 /// Proves that the key signed these bytes; returns the other files that the proof needs.
 ///
 /// # Errors
-/// [`Exit::Usage`] for an invalid key, [`Exit::SignatureRefused`] for everything else.
+/// [`Exit::Usage`] for an invalid key, [`Exit::SignatureRefused`] for every other fault.
 pub fn require(key: &str, lock_path: &Path, bytes: &[u8]) -> Result<Vec<PathBuf>, Failure> {
     let (key, key_file) = public_key(key)?;
     let path = beside(lock_path);
     let text = text_of(foreign::read(&path, bounds::SIGNATURE)).map_err(|why| unsigned(&path, lock_path, &why))?;
     let signature =
-        Signature::decode(&text).map_err(|_| unsigned(&path, lock_path, "it is no signature of minisign"))?;
+        Signature::decode(&text).map_err(|_| unsigned(&path, lock_path, "it is not a minisign signature"))?;
     key.verify(bytes, &signature, true).map_err(|error| refused(lock_path, &error))?;
     Ok(std::iter::once(path).chain(key_file).collect())
 }
@@ -43,8 +43,8 @@ fn public_key(named: &str) -> Result<(PublicKey, Option<PathBuf>), Failure> {
     };
     let path = std::path::absolute(named).map_err(|error| no_key(&error.to_string()))?;
     let text = text_of(foreign::read_named(&path, bounds::SIGNATURE))
-        .map_err(|why| no_key(&format!("it is no key, and no file: {why}")))?;
-    let key = PublicKey::decode(&text).map_err(|_| no_key("the file holds no public key of minisign"))?;
+        .map_err(|why| no_key(&format!("it is neither a key nor a file: {why}")))?;
+    let key = PublicKey::decode(&text).map_err(|_| no_key("the file contains no minisign public key"))?;
     Ok((key, Some(path)))
 }
 
@@ -65,8 +65,8 @@ fn refused(lock_path: &Path, error: &Error) -> Failure {
             "have it signed by the key of --require-signature, or require the key that signed it",
         ),
         _ => (
-            "is not what was signed: it, its signature or the trusted comment was changed",
-            "ship the lock file and its .minisig of one signing, byte for byte",
+            "does not match its signature: the file, the signature or the trusted comment was changed",
+            "ship the lock file with the .minisig that was made for it, byte for byte",
         ),
     };
     Failure::new(Exit::SignatureRefused, format!("{} {why}", lock_path.display())).hint(hint)

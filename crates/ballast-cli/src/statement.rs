@@ -1,4 +1,4 @@
-//! Statements of one boot: in-toto, CycloneDX, Prometheus. They name only what this boot verified. Pure.
+//! Statements of one boot: in-toto, CycloneDX, Prometheus. The statements name only what this boot verified. Pure.
 //!
 //! `docs/statement.schema.json` describes the predicate.
 
@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use crate::escape;
 use crate::record::StatedWeight;
 
-/// What in-toto's readers know the predicate by.
+/// The name of the predicate for readers of in-toto.
 const PREDICATE: &str = "urn:ballast:boot:v1";
 
 /// What a boot verified.
@@ -33,8 +33,7 @@ pub struct Verified<'a> {
 }
 
 impl Verified<'_> {
-    /// The signed models of which every file was verified. Who signed them is what the lock file records; a boot verifies
-    /// no bundle.
+    /// The signed models of which every file was verified. The lock file records the signer; a boot verifies no bundle.
     fn models(&self) -> impl Iterator<Item = (&str, &Provenance)> {
         let whole = |(at, group): &(usize, &Group)| {
             let files = self.weights.iter().filter(|stated| stated.weight.group.is_some_and(|of| of as usize == *at));
@@ -130,7 +129,7 @@ fn property(name: &str, value: &str) -> Value {
 /// Metrics for a textfile collector.
 pub fn prometheus(verified: &Verified) -> String {
     let mut text = String::from(
-        "# HELP ballast_weight_verified Weights that the last boot verified, and whose files are the same still.\n\
+        "# HELP ballast_weight_verified Weights that the last boot verified and whose files are unchanged.\n\
          # TYPE ballast_weight_verified gauge\n",
     );
     for StatedWeight { weight, .. } in &verified.weights {

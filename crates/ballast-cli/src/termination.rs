@@ -1,8 +1,8 @@
 //! The file in which Kubernetes reads why a container ended: the failure of a boot, or the result of `heal`.
 //!
 //! Promise: only an existing regular file with one name is written, through no symlink, and at most 4096 bytes. Root
-//! writes only below directories of root that others can't change: a boot can fail before the app's user is
-//! known. `run` writes nothing if the command starts, since the file is then the command's. Touches this one file.
+//! writes only below directories that only root can change: a boot can fail before the app's user is known. `run`
+//! writes nothing if the command starts, since the file is then the command's. Touches this one file.
 
 use std::fs::File;
 use std::io::{self, Error, ErrorKind, Write};
@@ -83,7 +83,7 @@ fn open(path: &Path) -> io::Result<File> {
     }
 }
 
-/// Whether only root can rename what lies in this directory.
+/// Returns whether only root can rename files in this directory.
 fn is_roots(dir: &Stat) -> bool {
     dir.uid == 0 && (dir.mode & 0o022 == 0 || dir.mode & 0o1000 != 0)
 }

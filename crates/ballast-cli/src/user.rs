@@ -3,7 +3,7 @@
 //! Promises: the result comes from `/etc/passwd` and, unless the group is a number, `/etc/group`
 //! alone, read here, each at most [`bounds::ACCOUNTS`] bytes; no name service is used and no shared
 //! object is opened. An all-digit part is an id, as with gosu and `docker --user`, never a name.
-//! Invalid lines are skipped, and never mean root. Touches those two files and nothing else.
+//! Invalid lines are skipped, and never mean root. Touches only those two files.
 //!
 //! Two choices differ from gosu: the primary group is always listed among the groups (a
 //! set-group-id program then can't shed it), and ids reach 4294967294 instead of 2147483647.
@@ -50,7 +50,7 @@ pub struct Account {
     pub uid: u32,
     /// The primary group id, likewise.
     pub gid: u32,
-    /// All groups, the primary one included, ascending, each once.
+    /// All groups with the primary one, in ascending order, each once.
     pub groups: Vec<u32>,
     /// The home directory; `/` when the account files know none.
     pub home: PathBuf,
@@ -235,7 +235,7 @@ impl<'a> Group<'a> {
     }
 }
 
-/// The text of a regular file of at most [`bounds::ACCOUNTS`] bytes; empty when there is no such file.
+/// Returns the text of a regular file of at most [`bounds::ACCOUNTS`] bytes; empty if the file does not exist.
 fn read_bounded(path: &Path) -> Result<String, Problem> {
     let refused = |error: io::Error| Problem {
         what: "cannot read".into(),

@@ -32,7 +32,7 @@ pub struct WalkError {
     pub at: PathBuf,
     /// The kernel's answer.
     pub errno: Errno,
-    /// Whether that component is a symlink.
+    /// Whether the component is a symlink.
     pub symlink: bool,
 }
 
@@ -68,7 +68,7 @@ impl Walked {
     /// Opens one more component; `at` is its whole path.
     ///
     /// # Errors
-    /// As [`walk`].
+    /// The errors of [`walk`].
     pub fn enter(mut self, name: &OsStr, at: &Path) -> Result<Self, WalkError> {
         let next = step(&self.dir, name, at)?;
         let facts = facts(&next, self.components.last());
@@ -85,10 +85,10 @@ impl Walked {
 /// Walks to a directory that root would change, and checks that root may change it.
 ///
 /// # Errors
-/// Why not, in words.
+/// The reason why root may not change it, in words.
 pub fn permitted(path: &Path, root_paths: RootPaths, app: Ids, groups: &[u32]) -> Result<(Walked, Permit), String> {
     let walked = walk(path).map_err(|fault| fault.words("opening"))?;
-    // If the command itself runs as root, there is no app to protect against.
+    // If the command itself runs as root, no app exists from which to protect files.
     if app.uid == 0 {
         return Ok((walked, Permit::RootPath));
     }
@@ -100,7 +100,7 @@ pub fn permitted(path: &Path, root_paths: RootPaths, app: Ids, groups: &[u32]) -
             app.uid
         )),
         Ok(permit) => Ok((walked, permit)),
-        Err(denial) => Err(format!("root leaves {} as it is: {}", path.display(), denial.words(path, app))),
+        Err(denial) => Err(format!("root does not change {}: {}", path.display(), denial.words(path, app))),
     }
 }
 
@@ -156,13 +156,14 @@ fn mount_root(dir: &OwnedFd, stat: &Stat, above: Option<&Component>) -> bool {
     let bit = StatxAttributes::MOUNT_ROOT;
     match fs::statx(dir, "", AtFlags::EMPTY_PATH, StatxFlags::BASIC_STATS) {
         Ok(facts) if facts.stx_attributes_mask.contains(bit) => facts.stx_attributes.contains(bit),
-        // Before Linux 5.8 another device is the sign of a mount; a bind mount of the same one is missed.
+        // Before Linux 5.8 a different device shows a mount; a bind mount of the same device is missed.
         _ => above.is_some_and(|above| above.stat.id.0 != stat.id.0),
     }
 }
 
-/// Where an access list names more users, the mode's group bits are the most that any of them gets: then they count
-/// for every user, and they do if the list can't be read. Without a group's right to write no list gives one.
+/// If an access list names more users, the mode's group bits are the most that any of them gets: then they count for
+/// every user, and so they do if the list can't be read. If the group bits have no write bit, no entry of the list
+/// gives one.
 fn with_access_list(dir: &OwnedFd, stat: Stat) -> Stat {
     if stat.mode & 0o020 == 0 {
         return stat;

@@ -37,14 +37,14 @@ const TABLE: [(&str, &str, &str); 25] = [
     ("EASYOCR_MODULE_PATH", "HOME", ".EasyOCR"),
 ];
 
-/// A variable that wins and leads elsewhere.
+/// A variable that has priority and leads elsewhere.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Winner {
     /// Its name.
     pub name: &'static str,
     /// Where it leads.
     pub found: String,
-    /// Where it would have to lead.
+    /// The path that it would have to name.
     pub expected: String,
 }
 
@@ -52,7 +52,7 @@ impl Winner {
     /// What that means.
     pub fn words(&self, over: &str) -> String {
         format!(
-            "{} wins over {over}, which leads to the verified weights: the app reads {}, not {}",
+            "{} has priority over {over}, which leads to the verified weights: the app reads {}, not {}",
             self.name, self.found, self.expected
         )
     }

@@ -1,4 +1,4 @@
-//! Who may write which file, and so how well it is protected from the app.
+//! Decides who may write which file, and so how well the file is protected from the app.
 //!
 //! A `WriteAccess` is a snapshot. Create a new one after changing any directory: cached answers may be stale then.
 //! Reads inodes, changes nothing.
@@ -19,7 +19,7 @@ pub struct WriteAccess<'a> {
     pub app: Ids,
     /// The app's supplementary groups.
     pub groups: &'a [u32],
-    /// Few, and no hash map: one asks the kernel for random bytes, which may be refused.
+    /// The entries are few; a hash map would ask the kernel for random bytes, which may be refused.
     known: RefCell<Vec<(PathBuf, Rc<[Stat]>)>>,
 }
 
@@ -29,11 +29,11 @@ impl<'a> WriteAccess<'a> {
         Self { app, groups, known: RefCell::default() }
     }
 
-    /// How well a file is protected; `None` if it is missing.
+    /// Returns how well a file is protected; `None` if it is missing.
     pub fn protection(&self, path: &Path) -> Option<Protection> {
         let file = facts::reach(path)?;
         let above = self.above(path);
-        // For a file that no user could write the mounts do not matter.
+        // If no user could write the file, the mounts do not matter.
         Some(match protection::judge(&file, &above, self.app, self.groups) {
             Protection::ImageLayer => Protection::ImageLayer,
             _ if self.in_layer(path) => Protection::ImageLayer,
@@ -41,8 +41,8 @@ impl<'a> WriteAccess<'a> {
         })
     }
 
-    /// Whether a file lies on a read-only mount that is an image's layer, and the app can't put another directory
-    /// in the place of that mount.
+    /// Returns whether a file lies on a read-only mount that is an image's layer, and the app can't replace that mount
+    /// by another directory.
     fn in_layer(&self, path: &Path) -> bool {
         let Some(id) = mounts::id(path).filter(|_| facts::read_only(path)).filter(|id| mounts::is_layer(*id)) else {
             return false;
@@ -51,21 +51,21 @@ impl<'a> WriteAccess<'a> {
         outside.is_none_or(|dir| self.has_kept_names(dir))
     }
 
-    /// Whether a file that must be believed is: the inode and its directory are root's and closed to the app; above
-    /// them each directory is root's, and closed, sticky, or on a read-only mount (as a ConfigMap's is).
+    /// Returns whether a file can be trusted: the inode and its directory are root's and closed to the app; above them
+    /// each directory is root's, and closed, sticky, or on a read-only mount (as a ConfigMap's is).
     pub fn is_trusted(&self, path: &Path) -> bool {
         let Some(dir) = path.parent() else { return false };
         let closed = |path: &Path| facts::reach(path).is_some_and(|stat| self.is_closed(&stat));
         closed(path) && self.is_trusted_dir(dir)
     }
 
-    /// The same for a directory that such a file is made in.
+    /// Returns the same for a directory in which such a file is made.
     pub fn is_trusted_dir(&self, dir: &Path) -> bool {
         let closed = facts::reach(dir).is_some_and(|stat| self.is_closed(&stat));
         closed && dir.parent().is_none_or(|above| self.has_kept_names(above))
     }
 
-    /// Whether no name in this directory, and in those above it, can come to mean another inode of root's.
+    /// Returns whether no name in this directory, and in those above it, can later mean another inode of root's.
     fn has_kept_names(&self, dir: &Path) -> bool {
         let kept = |dir: &Path| {
             facts::reach(dir).is_some_and(|stat| {
@@ -79,7 +79,7 @@ impl<'a> WriteAccess<'a> {
         stat.uid == 0 && !protection::writable(stat, self.app, self.groups)
     }
 
-    /// Whether the app can neither write, replace nor rename the file through any ancestor.
+    /// Returns whether the app can neither write, replace nor rename the file through any ancestor.
     pub fn is_firm(&self, path: &Path) -> bool {
         matches!(self.protection(path), Some(Protection::ImageLayer | Protection::Sticky))
     }

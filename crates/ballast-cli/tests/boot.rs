@@ -114,7 +114,7 @@ fn an_index_that_the_app_could_rewrite_is_left_aside_and_sha256_is_used() {
     assert!(world.run(&[]).status.success());
     chown(&index, Some(100), None).unwrap();
     let output = world.run(&[]);
-    assert!(output.status.success() && stderr(&output).contains("index left aside, SHA-256 used"), "{output:?}");
+    assert!(output.status.success() && stderr(&output).contains("index ignored, SHA-256 used"), "{output:?}");
     chown(&index, Some(0), None).unwrap();
     fs::set_permissions(&index, fs::Permissions::from_mode(0o644)).unwrap();
     let mut bytes = fs::read(&index).unwrap();
@@ -262,7 +262,7 @@ fn an_index_is_judged_only_where_receipts_do_not_speak_for_every_weight() {
             file.write_all_at(b"another", 1_500_000).unwrap();
         }
         let output = world.run(&keep);
-        let reported = stderr(&output).contains("index left aside");
+        let reported = stderr(&output).contains("index ignored");
         if (found(&world).as_str(), reported) != (wanted, aside) || !world.all_right(&world.cache(), &PAIR) {
             wrong.push(format!("{row}: {output:?}"));
         }
@@ -428,13 +428,13 @@ fn the_termination_log_has_why_a_boot_failed_or_what_heal_did_and_is_the_command
     let mut wrong = Vec::new();
     for (name, weights, args, expected) in [
         ("healed", &right, &["heal"][..], "1 of 1 right in "),
-        ("not healed", &absent, &["heal"], "error: a required weight can't be had"),
+        ("not healed", &absent, &["heal"], "error: a required weight is missing or wrong"),
         ("a dry run", &absent, &["heal", "--dry-run"], "before"),
         ("started", &right, &["run", "--", "/bin/true"], "before"),
         ("started all the same", &absent, &["run", "--on-failure", "start", "--", "/bin/true"], "before"),
-        ("not started", &absent, &["run", "--", "/bin/true"], "error: a required weight can't be had"),
+        ("not started", &absent, &["run", "--", "/bin/true"], "error: a required weight is missing or wrong"),
         ("no command", &right, &["run", "--", "/absent"], "error: "),
-        ("a wrong pin", &right, &["heal"], "error: a pin of the environment"),
+        ("a wrong pin", &right, &["heal"], "error: a pin in the environment"),
     ] {
         let world = World::new(weights);
         let log = world.path("termination-log");

@@ -87,18 +87,18 @@ fn each_fault_is_named_at_its_line_and_a_clean_file_has_none() {
 }
 
 #[test]
-fn the_missions_own_file_is_reported_as_a_person_reads_it() {
-    let file = Path::new("tests/deployments/compose/the-mission.yml");
+fn the_replaced_services_file_is_reported_as_a_person_reads_it() {
+    let file = Path::new("tests/deployments/compose/replaced-service.yml");
     let output = doctor("weights.lock", file, false);
     let reported = String::from_utf8(output.stdout).unwrap();
-    let expected = fs::read_to_string(folder().join("the-mission.txt")).unwrap();
+    let expected = fs::read_to_string(folder().join("replaced-service.txt")).unwrap();
     assert_eq!(reported, expected);
     assert_eq!(output.status.code(), Some(18));
 }
 
 #[test]
-fn the_lines_to_write_repair_the_missions_own_file() {
-    let text = fs::read_to_string(folder().join("compose/the-mission.yml")).unwrap();
+fn the_lines_to_write_repair_the_replaced_services_file() {
+    let text = fs::read_to_string(folder().join("compose/replaced-service.yml")).unwrap();
     let pin = "3f76b5117a9ca574d536af8199e6720089eb4ad3dc7e93534496d88265de864f";
     let repaired = text
         .replace("biometric-api:latest", &format!("biometric-api@sha256:{}", "ab".repeat(32)))

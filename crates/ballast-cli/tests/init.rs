@@ -75,7 +75,7 @@ fn the_lock_file_follows_from_the_folder_the_dockerfile_and_the_compose_file() {
             &["owner = \"app\"", "path = \"/models\""],
             &["0 weights", "ballast pin URL|FILE", "bake --from mirror"],
         ),
-        (&[], 0, &["owner = \"1000:1000\""], &["the default: no file names a user in literals, but root"]),
+        (&[], 0, &["owner = \"1000:1000\""], &["the default: no file names a user other than root"]),
         (
             &[("compose.yaml", "a: 1\n  b: {"), ("models/w.bin", "w")],
             0,
@@ -107,7 +107,7 @@ fn a_lock_file_that_is_there_stays_as_it_is() {
     put(dir.path(), &[("models/w.bin", "w"), ("weights.lock", "anything")]);
     let output = ballast(dir.path(), &["init"]);
     assert_eq!((output.status.code(), lock(dir.path()).as_str()), (Some(10), "anything"), "{output:?}");
-    assert!(stderr(&output).contains("there is a lock file already"), "{output:?}");
+    assert!(stderr(&output).contains("a lock file already exists"), "{output:?}");
 }
 
 #[test]

@@ -40,9 +40,9 @@ fn weight(world: &World, name: &str) -> std::path::PathBuf {
 type Change = (&'static str, fn(&World), &'static str);
 
 const CHANGES: [Change; 17] = [
-    ("another boot's report", |w| forge(w, "\"boot\": \"", "\"boot\": \"x"), "it is of another boot"),
+    ("another boot's report", |w| forge(w, "\"boot\": \"", "\"boot\": \"x"), "it is from another boot"),
     ("another version's report", |w| forge(w, "\"version\": 2", "\"version\": 1"), "expected version 2, found 1"),
-    ("an empty report", |w| fs::write(w.report(), "").unwrap(), "it is no report"),
+    ("an empty report", |w| fs::write(w.report(), "").unwrap(), "it is not a report"),
     ("no report", |w| fs::remove_file(w.report()).unwrap(), "no report of this boot"),
     ("a stranger's report", |w| chown(w.report(), Some(100), None).unwrap(), "uid 100 wrote it"),
     (
@@ -57,10 +57,10 @@ const CHANGES: [Change; 17] = [
     ("a weight more", a_weight_more, "the boot had 2 entries, the lock file has 3"),
     ("another store of the same weights", |w| rewrite_lock(w, "/cache\"", "/other\""), "differ: the boot served"),
     ("no lock file", |w| fs::remove_file(w.lock()).unwrap(), "can't read"),
-    ("a weight removed", |w| fs::remove_file(weight(w, "small.bin")).unwrap(), "is gone since this boot"),
+    ("a weight removed", |w| fs::remove_file(weight(w, "small.bin")).unwrap(), "was removed after this boot"),
     ("a weight replaced by equal bytes", replaced, "was replaced or changed since"),
     ("one byte changed, the time set back", changed_in_place, "was replaced or changed since"),
-    ("the whole cache removed", |w| fs::remove_dir_all(w.cache()).unwrap(), "is gone since this boot"),
+    ("the whole cache removed", |w| fs::remove_dir_all(w.cache()).unwrap(), "was removed after this boot"),
 ];
 
 fn another_digest(world: &World) {

@@ -92,7 +92,7 @@ fn eight_replicas_on_an_empty_volume_copy_once_and_show_nothing_partial() {
     }
     rounds(100, &[], &["--lock-wait", "60"], |reports| {
         let (copied, others) =
-            (said(reports, "copied"), [said(reports, "mended by another replica"), said(reports, "kept")]);
+            (said(reports, "copied"), [said(reports, "repaired by another replica"), said(reports, "kept")]);
         let all: Vec<usize> = (0..PAIR.len()).map(|at| others[0][at] + others[1][at]).collect();
         if copied == [1, 1] && all == [REPLICAS - 1; 2] {
             vec![]

@@ -1,4 +1,4 @@
-//! What hashing costs by itself: BLAKE3's leaves over 106 MB in memory, on each core and on one.
+//! Measures the cost of hashing without reading: BLAKE3's leaves over 106 MB in memory, on each core and on one.
 //!
 //! Prints two medians in milliseconds: all cores, one core. `tools/bench` puts them beside a boot, which
 //! can't be faster. Touches nothing.

@@ -16,5 +16,5 @@ pub const LISTED: usize = 200_000;
 pub const INDEX: u64 = 32 << 20;
 /// Bytes of a receipts file.
 pub const RECEIPTS: u64 = 24 << 20;
-/// How many names of a directory one cleaning reads, and how many abandoned files it removes.
+/// The most names of a directory that one cleaning reads, and the most abandoned files that it removes.
 pub const COLLECT: (usize, usize) = (65_536, 1024);

@@ -1,7 +1,7 @@
 //! `[env]` and `views`: variables that Ballast sets for the command, as checked values.
 //!
-//! A lock file decides which weights an app reads. It must not decide which programs run, where
-//! secrets go, or whom a connection trusts: one table here refuses the names of variables that
+//! A lock file decides which weights an app reads. The lock file must not decide which programs run,
+//! where secrets go, or whom a connection trusts: one table here refuses the names of variables that
 //! decide these. Values are literals. Touches nothing.
 
 use std::collections::BTreeMap;
@@ -102,7 +102,7 @@ fn begins(name: &str, starts: &[&str]) -> bool {
     starts.iter().any(|start| name.starts_with(start))
 }
 
-/// Why a constant of this name is refused.
+/// Returns the reason to refuse a constant of this name.
 fn refusal(name: &str) -> Option<&'static str> {
     let upper = name.to_ascii_uppercase();
     WHY.iter().find(|(_, refuses)| refuses(&upper)).map(|(why, _)| *why)
@@ -130,7 +130,7 @@ impl TryFrom<BTreeMap<String, String>> for Constants {
 }
 
 impl Constants {
-    /// Each name and its value, in order of the names.
+    /// Returns each name and its value, in order of the names.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
         self.0.iter().map(|(name, value)| (name.as_str(), value.as_str()))
     }

@@ -13,7 +13,7 @@ use crate::fault::{InstallFault, at};
 use crate::index::{CHUNK, Leaf, Tree, chunks};
 use crate::store::{BUFFER, Threads, each_piece};
 
-/// Where the chunks of a new file came from.
+/// The number of chunks of a new file, by the file that they were copied from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ChunkCounts {
@@ -64,7 +64,7 @@ pub(crate) fn copy_chunks<D: Disk, O: Disk>(
     Ok((ChunkCounts { kept: copy.kept.into_inner(), copied: copied.len() as u64 }, copied))
 }
 
-/// One copy by chunks, shared among threads.
+/// One copy of a file by chunks, shared among threads.
 struct Copying<'a, D: Disk, O: Disk> {
     disk: &'a D,
     staged: &'a D::File,
@@ -86,12 +86,13 @@ impl<D: Disk, O: Disk> Copying<'_, D, O> {
                 return;
             }
             if let Err(fault) = self.chunk(number, &mut buffer) {
-                // The other threads stop at their next chunk.
+                // Tells the other threads to stop at their next chunk.
                 self.next.store(u64::MAX / 2, Ordering::Relaxed);
                 self.fault.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(fault);
                 return;
             }
-            // Each thread starts write-back of its own chunk only: chunks of others may not be written yet.
+            // Each thread starts write-back of its own chunk only, because the chunks of other threads may not be
+            // written yet.
             let _ = self.disk.push(self.staged, number * CHUNK, CHUNK);
         }
     }

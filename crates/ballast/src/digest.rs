@@ -73,7 +73,7 @@ impl fmt::Debug for Digest {
     }
 }
 
-/// Why a text is not a SHA-256 digest.
+/// The reason why a text is not a SHA-256 digest.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum BadDigest {

@@ -1,6 +1,6 @@
 //! The kinds of this library's errors, for callers that decide by kind and not by text. Pure.
 
-/// What kind of fault an error is: the same few words for every error type of this crate.
+/// The kind of an error: the same few words for every error type of this crate.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ErrorKind {
@@ -12,11 +12,11 @@ pub enum ErrorKind {
     Missing,
     /// The bytes, or their number, differ from what the pin names.
     WrongBytes,
-    /// The entry is no plain file, or its owner, mode or links let others change it.
+    /// The entry is not a regular file, or its owner, mode or links let other users change it.
     UnsafeEntry,
     /// No source has the right bytes.
     NoSource,
-    /// The right bytes are there, but the app could replace them.
+    /// The bytes are right, but the app could replace them.
     Unprotected,
     /// A system call failed.
     Io,

@@ -1,4 +1,4 @@
-//! Makes text of others safe to print: it writes characters that move the cursor, change colours,
+//! Makes foreign text safe to print: it writes characters that move the cursor, change colours,
 //! reverse text or are invisible as `\u{…}`.
 //!
 //! Both programs escape all that they print and keep line breaks ([`lines()`]). For others' text within a line,
@@ -7,7 +7,7 @@
 use std::borrow::Cow;
 use std::fmt::Write as _;
 
-/// Whether a character must be escaped: controls, and characters that change direction or have no width.
+/// Returns whether a character must be escaped: controls, and characters that change direction or have no width.
 fn is_hidden(letter: char) -> bool {
     letter.is_control()
         || matches!(letter,
@@ -61,7 +61,7 @@ pub fn json(text: &str) -> Cow<'_, str> {
 mod tests {
     use super::*;
 
-    /// Every control and direction character of Unicode, and every character that a terminal obeys.
+    /// Every control and direction character of Unicode, and every character that controls a terminal.
     const HIDDEN: &[char] = &[
         '\0',
         '\x07',

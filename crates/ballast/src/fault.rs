@@ -1,18 +1,18 @@
-//! Why a weight could not be installed: the step of `docs/store.md`, and the kernel's answer. Pure.
+//! The reason why a weight could not be installed: the step of `docs/store.md`, and the kernel's error. Pure.
 
 use std::path::PathBuf;
 use std::{fmt, io};
 
 use crate::error::ErrorKind;
 
-/// Why a weight could not be installed.
+/// The reason why a weight could not be installed.
 #[derive(Debug)]
 pub enum InstallFault {
     /// No source had the right bytes.
     NoSource,
     /// No source had the right bytes, and this one, which may have them, could not be read.
     Source(PathBuf, io::Error),
-    /// The right bytes are there, and the app could change or replace them: the text says how.
+    /// The bytes are right, but the app could change or replace them: the text says how.
     Unprotected(String),
     /// A call failed: the step of `docs/store.md`, and the kernel's answer.
     Call(&'static str, io::Error),
@@ -39,7 +39,7 @@ impl std::error::Error for InstallFault {
 }
 
 impl InstallFault {
-    /// What kind of fault it is.
+    /// Returns the kind of this fault.
     #[must_use]
     pub fn kind(&self) -> ErrorKind {
         match self {
@@ -49,7 +49,7 @@ impl InstallFault {
         }
     }
 
-    /// Whether the disk or the quota was full.
+    /// Returns whether the disk or the quota was full.
     #[must_use]
     pub fn is_full(&self) -> bool {
         matches!(self, Self::Call(_, error) if full(error))

@@ -19,7 +19,7 @@ use rustix::io::Errno;
 /// Opens a regular file to read. A symlink under its name is refused.
 ///
 /// # Errors
-/// Those of opening; `InvalidInput` for anything but a regular file.
+/// The errors of opening; `InvalidInput` for anything but a regular file.
 pub fn open(path: &Path) -> io::Result<File> {
     open_with(path, OFlags::NOFOLLOW)
 }
@@ -27,7 +27,7 @@ pub fn open(path: &Path) -> io::Result<File> {
 /// Opens a regular file that the user named to read: through symlinks.
 ///
 /// # Errors
-/// As [`open`].
+/// The errors of [`open`].
 pub fn open_named(path: &Path) -> io::Result<File> {
     open_with(path, OFlags::empty())
 }
@@ -52,7 +52,7 @@ fn open_with(path: &Path, follow: OFlags) -> io::Result<File> {
 /// Checks, before a name is opened, that it is a regular file or absent.
 ///
 /// # Errors
-/// `InvalidInput` for anything else, a symlink included.
+/// `InvalidInput` for any other kind of file, a symlink included.
 pub fn must_be_regular_at(dir: impl AsFd, name: &OsStr) -> io::Result<()> {
     match fs::statat(dir, name, AtFlags::SYMLINK_NOFOLLOW) {
         Err(Errno::NOENT) => Ok(()),
@@ -63,7 +63,7 @@ pub fn must_be_regular_at(dir: impl AsFd, name: &OsStr) -> io::Result<()> {
 /// Checks that an open file is regular.
 ///
 /// # Errors
-/// `InvalidInput` for anything else.
+/// `InvalidInput` for any other kind of file.
 pub fn must_be_regular(file: &File) -> io::Result<()> {
     regular(&fs::fstat(file)?)
 }
@@ -83,7 +83,7 @@ fn regular(stat: &Stat) -> io::Result<()> {
 /// The bytes of a file of at most `most` bytes. A symlink under its name is refused.
 ///
 /// # Errors
-/// Those of opening and reading; `InvalidData` for a longer file, or one that changes meanwhile.
+/// The errors of opening and reading; `InvalidData` for a longer file, or one that changes meanwhile.
 pub fn read(path: &Path, most: u64) -> io::Result<Vec<u8>> {
     read_from(&open(path)?, most)
 }
@@ -91,7 +91,7 @@ pub fn read(path: &Path, most: u64) -> io::Result<Vec<u8>> {
 /// The bytes of a file that the user named, through symlinks.
 ///
 /// # Errors
-/// As [`read`].
+/// The errors of [`read`].
 pub fn read_named(path: &Path, most: u64) -> io::Result<Vec<u8>> {
     read_from(&open_named(path)?, most)
 }
@@ -99,7 +99,7 @@ pub fn read_named(path: &Path, most: u64) -> io::Result<Vec<u8>> {
 /// The text of a file that the user named, through symlinks.
 ///
 /// # Errors
-/// As [`read`]; `InvalidData` for what is not UTF-8.
+/// The errors of [`read`]; `InvalidData` for text that is not UTF-8.
 pub fn text_named(path: &Path, most: u64) -> io::Result<String> {
     String::from_utf8(read_named(path, most)?).map_err(|_| Error::new(ErrorKind::InvalidData, "it is not UTF-8"))
 }
@@ -107,7 +107,7 @@ pub fn text_named(path: &Path, most: u64) -> io::Result<String> {
 /// The bytes of a file of secrets that the user named, which no other user may open.
 ///
 /// # Errors
-/// As [`read`]; `PermissionDenied` if another user may open the file.
+/// The errors of [`read`]; `PermissionDenied` if another user may open the file.
 pub fn read_secret(path: &Path, most: u64) -> io::Result<Vec<u8>> {
     let file = open_named(path)?;
     let facts = file.metadata()?;
@@ -124,7 +124,7 @@ pub fn read_secret(path: &Path, most: u64) -> io::Result<Vec<u8>> {
 /// The bytes of an open regular file of at most `most` bytes, from its beginning.
 ///
 /// # Errors
-/// As [`read`].
+/// The errors of [`read`].
 pub fn read_from(mut file: &File, most: u64) -> io::Result<Vec<u8>> {
     file.rewind()?;
     let wrong = |what: String| Error::new(ErrorKind::InvalidData, what);

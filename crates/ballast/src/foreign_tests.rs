@@ -1,4 +1,4 @@
-//! What may stand under a name, and each way to read it.
+//! Lists what a name can be (file, link, FIFO, …), and tests each way to read it.
 
 use std::os::unix::fs::symlink;
 use std::path::PathBuf;

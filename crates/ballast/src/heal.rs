@@ -16,14 +16,14 @@ use crate::store::{self, Damage, Examined, ExpectedWeight, Extent, Strictness, T
 use crate::sync::{self, Pending};
 use crate::ways::Ways;
 
-/// How a heal is carried out.
+/// The options of a heal.
 #[derive(Debug, Clone, Copy)]
 pub struct Options {
     /// Hashing threads at most.
     pub threads: Threads,
-    /// How long to wait for another replica's heal to end.
+    /// The longest time to wait for another replica's heal to end.
     pub lock_wait: Duration,
-    /// How entries of the volume are checked, and with which modes they are made.
+    /// How strictly entries of the volume are checked, and the modes of new ones.
     pub strict: Strictness,
     /// Report what is wrong, and change nothing.
     pub dry_run: bool,
@@ -32,18 +32,18 @@ pub struct Options {
 /// The result for one weight.
 #[derive(Debug)]
 pub struct Outcome {
-    /// What was under the weight's name before.
+    /// The state of the weight's entry before the heal.
     pub found: WeightState,
     /// What was done.
     pub done: Done,
     /// Facts of the inode whose bytes were verified, if the weight is right.
     pub stat: Option<Stat>,
-    /// How long the installation of this weight took. For a weight that was only verified: how long the verification of
-    /// all weights took.
+    /// The time that the installation of this weight took. For a weight that was only verified: the time that the
+    /// verification of all weights took.
     pub took: Duration,
 }
 
-/// What was done about a weight.
+/// The action that the heal took for a weight.
 #[derive(Debug)]
 pub enum Done {
     /// The weight was right already.
@@ -78,7 +78,7 @@ impl Outcome {
         }
     }
 
-    /// Whether the weight's name now leads to verified bytes.
+    /// Returns whether the weight's name now leads to verified bytes.
     #[must_use]
     pub fn is_right(&self) -> bool {
         matches!(self.done, Done::Kept | Done::RepairedByAnother | Done::Copied | Done::Repaired(_))
@@ -174,7 +174,7 @@ fn repair_all<D: Disk, O: Disk>(
     let right: Vec<&RelPath> = right.into_iter().map(|at| &wanted[at].weight.path).collect();
     // A wrong entry may supply its own right bytes, also if its directory is quarantined.
     let mut ways = Ways::new(|way| right.iter().any(|path| path.as_str().starts_with(way)));
-    // Each weight keeps two descriptors open: its file and its directory.
+    // A weight needs two open descriptors: its file and its directory.
     for some in wrong.chunks(disk.files_at_once().div_ceil(2)) {
         repair_at_once(disk, wanted, some, &mut ways, outcomes, origins, options);
     }
@@ -190,7 +190,7 @@ fn repair_at_once<D: Disk, O: Disk>(
     options: &Options,
 ) {
     let mut pending = Vec::new();
-    // These files are opened before a directory that contains them may be moved.
+    // These files are opened first, because a directory that contains them may be moved.
     let reach = |at: &usize| open::reached(disk, &wanted[*at], &outcomes[*at].found, options.strict, ways);
     let reached: Vec<_> = some.iter().map(reach).collect();
     for (&at, reached) in some.iter().zip(reached) {

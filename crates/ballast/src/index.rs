@@ -39,7 +39,7 @@ impl Tree {
         self.size
     }
 
-    /// Whether this leaf is that of the file's chunk number `at`.
+    /// Returns whether this leaf is the digest of the file's chunk number `at`.
     #[must_use]
     pub fn holds(&self, at: u64, leaf: &[u8; 32]) -> bool {
         usize::try_from(at).ok().and_then(|at| self.leaves.get(at)) == Some(leaf)
@@ -76,7 +76,7 @@ impl Leaf {
     }
 }
 
-/// All trees of a baked layer.
+/// The trees of all weights of a baked layer.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Index {
     entries: Vec<(Digest, Tree)>,
@@ -146,15 +146,15 @@ fn take<const N: usize>(rest: &mut &[u8]) -> Result<[u8; N], BadIndex> {
     Ok(*head)
 }
 
-/// Why an index is refused.
+/// The reason why an index is refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum BadIndex {
     /// It ends too early.
     Short,
-    /// It does not start as an index does.
+    /// The file does not start with the magic number of an index.
     Magic,
-    /// Its checksum differs: it is damaged.
+    /// The checksum differs, so the index is damaged.
     Checksum,
     /// The number of leaves does not follow from the sizes.
     Leaves,

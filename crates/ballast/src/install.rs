@@ -19,13 +19,13 @@ use crate::quarantine::{self, QUARANTINE_PREFIX, collect_staged, move_aside};
 use crate::store::{self, Damage, ExpectedWeight, Strictness, Threads, WeightState};
 use crate::ways::Ways;
 
-/// Where right bytes may come from: a store, and how strictly its entries are checked.
+/// A store that may supply right bytes, and how strictly its entries are checked.
 pub struct Origin<'a, D: Disk> {
     /// Its root, for messages.
     pub root: &'a Path,
     /// The other store.
     pub disk: &'a D,
-    /// How strictly its entries are checked.
+    /// How strictly entries of this store are checked.
     pub strict: Strictness,
 }
 
@@ -33,7 +33,7 @@ impl<D: Disk> Origin<'_, D> {
     /// Opens the weight by its own path, otherwise by its bare name, otherwise by its digest.
     ///
     /// # Errors
-    /// What is there instead; [`WeightState::Unreadable`] if a call failed.
+    /// The state of the entry; [`WeightState::Unreadable`] if a call failed.
     fn open(&self, wanted: &ExpectedWeight) -> Result<(D::File, Stat), WeightState> {
         let bare = |name: &str| open_at(self.disk, "", name, wanted, self.strict);
         let mut failed = None;
@@ -71,7 +71,7 @@ fn open_all<'a, D: Disk>(
     (opened, failed)
 }
 
-/// Whether one origin has every byte of the weight right, so that the damaged file is not needed.
+/// Returns whether one origin has every byte of the weight right, so that the damaged file is not needed.
 pub(crate) fn has_whole_origin<O: Disk>(wanted: &ExpectedWeight, origins: &[Origin<O>], threads: Threads) -> bool {
     let whole = |origin: &Origin<O>| {
         let found = store::verify(origin.disk, std::slice::from_ref(wanted), origin.strict, threads);
@@ -94,12 +94,12 @@ pub struct Staged<D: Disk> {
 /// A staged file, where its chunks came from, and the chunks from an origin if they were copied one by one.
 type Filled<D> = (<D as Disk>::File, ChunkCounts, Vec<u64>);
 
-/// Stages right bytes for a weight's name (S4, S5), whatever is there now.
+/// Stages right bytes for a weight's name (S4, S5), whatever the entry is now.
 ///
-/// With a tree, good chunks of the damaged file are reused and only bad ones are read from the
-/// origins; every chunk is verified as it is copied. Without one, a whole origin is copied while
-/// its SHA-256 is taken. `reached` is the file that the name led to, if its bytes may be right
-/// although the entry is wrong.
+/// If the weight has a tree, good chunks of the damaged file are reused and only bad ones are read
+/// from the origins; every chunk is verified as it is copied. Without a tree, a whole origin is
+/// copied while its SHA-256 is computed. `reached` is the file that the name led to, if its bytes
+/// may be right although the entry is wrong.
 ///
 /// # Errors
 /// [`InstallFault`]; the name is then as before.
@@ -238,14 +238,14 @@ impl<D: Disk> Named<D> {
         Ok(())
     }
 
-    /// Whether one sync makes both names durable.
+    /// Returns whether one sync makes both names durable.
     pub fn beside(&self, other: &Self, disk: &D) -> bool {
         let id = |named: &Self| disk.stat_dir(&named.dir).ok().map(|stat| stat.id);
         other.made_in.is_empty() && id(self).is_some() && id(self) == id(other)
     }
 }
 
-/// Where a weight is being staged.
+/// The directory and the disk on which a weight is being staged.
 struct Room<'a, D: Disk> {
     disk: &'a D,
     dir: &'a D::Dir,
@@ -281,11 +281,11 @@ pub(crate) fn with_room<D: Disk, T>(
     }
 }
 
-/// Opens a weight's directory. It creates a missing component, and quarantines one that is not a
-/// directory or that can't be written. It opens each component in its parent's descriptor, so that
+/// Opens a weight's directory. Creates a missing component, and quarantines one that is not a
+/// directory or that can't be written. Each component is opened in its parent's descriptor, so that
 /// the checked directory is the one in use.
 ///
-/// Also returns the parents of the directories that it made: their new entries are not durable yet.
+/// Also returns the parents of the new directories, whose entries are not durable yet.
 pub(crate) fn ensure_dir<D: Disk>(
     disk: &D,
     path: &RelPath,
@@ -305,12 +305,12 @@ pub(crate) fn ensure_dir<D: Disk>(
     Ok((here, made_in))
 }
 
-/// How often one component is opened, created or quarantined while a peer changes it.
+/// The most times that one component is opened, created or quarantined while a peer changes it.
 const TURNS: u32 = 16;
 /// The pause grows by this much with each turn that fails.
 const PAUSE: Duration = Duration::from_micros(50);
 
-/// Opens one component, and says whether it was made here. A directory that another process made
+/// Opens one component, and returns whether it was made here. A directory that another process made
 /// meanwhile is checked like any other.
 fn enter<D: Disk>(
     disk: &D,

@@ -28,16 +28,16 @@
 //! ```
 //!
 //! The modules are in reading order: a [`lock`] lists the expected weights, a [`digest`] identifies
-//! bytes, an [`index`] lets every boot check every byte at memory speed, a [`disk`] is the one
-//! place that touches a file system, a [`store`] verifies, stages and publishes on it, and [`heal`]
+//! bytes, an [`index`] lets every boot check every byte at memory speed, a [`disk`] is the one place
+//! that touches a file system, a [`store`] verifies, stages and publishes on it, and [`heal`]
 //! verifies and repairs a whole store. [`receive`] takes bytes that arrive from elsewhere.
 //! [`foreign`] opens and reads files of others outside a store; [`escape`] makes their text safe to print.
 //!
 //! Sizes and offsets are bytes. Every error has a `kind()`, one [`ErrorKind`] for all of them; the calls of a
 //! [`disk`] and of [`foreign`] return the kernel's [`std::io::Error`].
 //!
-//! This library opens no socket, knows no user database, prints nothing and spawns nothing
-//! but scoped hashing threads.
+//! This library opens no socket, knows no user database, prints nothing, and starts only scoped
+//! threads that hash.
 #![warn(missing_docs, clippy::missing_errors_doc, clippy::must_use_candidate, clippy::undocumented_unsafe_blocks)]
 
 pub mod bounds;

@@ -35,7 +35,7 @@ pub struct Lock {
     version: Version,
     /// Grows with each signed edition, so that Ballast recognises an older edition.
     pub serial: Option<u64>,
-    /// Where the weights live and who reads them.
+    /// The directory of the weights, and the user who reads them.
     pub store: StoreSpec,
     /// Variables with constant values, which Ballast sets for the command.
     #[serde(default)]
@@ -76,21 +76,21 @@ impl TryFrom<u32> for Version {
 pub struct StoreSpec {
     /// The root of the cache, usually a mounted volume.
     pub path: RootPath,
-    /// The same tree in the image's own layer.
+    /// The root of the same tree in the image's own layer.
     pub baked: Option<RootPath>,
-    /// The variable that tells the app which root to read.
+    /// The variable that names the root for the app.
     pub env: Option<EnvName>,
     /// Variables that lead to a directory or a file below the root, as `env` leads to the root itself.
     #[serde(default)]
     pub views: Constants,
     /// `user:group` of the app, in numbers or names of the image's own `/etc/passwd`.
     pub owner: Option<String>,
-    /// What happens if files without an entry lie beside the weights.
+    /// The action if files without an entry lie beside the weights.
     #[serde(default)]
     pub extra: Extra,
 }
 
-/// What happens if a file without an entry lies beside the weights.
+/// The action if a file without an entry lies beside the weights.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Extra {
@@ -124,7 +124,7 @@ pub struct DirSpec {
     /// Octal permission bits of a new directory.
     #[serde(default)]
     pub mode: DirMode,
-    /// Where the variable points when `path` can't be written.
+    /// The directory that the variable names if `path` can't be written.
     pub fallback: Option<RootPath>,
 }
 
@@ -149,7 +149,7 @@ impl TryFrom<String> for DirMode {
     }
 }
 
-/// Why a lock file was refused, with line and column if the parser knows them.
+/// The reason why a lock file was refused, with line and column if the parser knows them.
 #[derive(Debug, Clone, PartialEq)]
 pub struct BadLock(String);
 
@@ -190,7 +190,7 @@ impl Lock {
     /// [`foreign::beside`](crate::foreign::beside) does.
     ///
     /// # Errors
-    /// As [`Lock::parse`]; a list that can't be opened, is no list, or is not the pinned one.
+    /// The errors of [`Lock::parse`]; also a list that can't be opened, is invalid, or is not the pinned one.
     pub fn parse_with(
         text: &str,
         mut open: impl FnMut(&ListName) -> io::Result<Box<dyn Read>>,
@@ -252,14 +252,14 @@ impl Lock {
 }
 
 impl Lock {
-    /// Each variable that tells the app where weights are, with its value for this root.
+    /// Returns each variable that names the directory of the weights for the app, with its value for this root.
     #[must_use]
     pub fn pointed(&self, root: &Path) -> Vec<(String, PathBuf)> {
         let env = self.store.env.iter().map(|name| (name.as_str().to_owned(), root.to_owned()));
         env.chain(self.store.views.iter().map(|(name, path)| (name.to_owned(), root.join(path)))).collect()
     }
 
-    /// Whether variables can lead the app to each weight under another root.
+    /// Returns whether variables can lead the app to each weight under another root.
     #[must_use]
     pub fn can_repoint(&self) -> bool {
         let below_a_view = |weight: &Weight| self.store.views.iter().any(|(_, path)| weight.is_below(path));
@@ -303,7 +303,7 @@ pub fn truth(word: &str) -> Result<bool, String> {
 pub struct PinFault {
     /// The variable.
     pub variable: String,
-    /// What the lock file, or the rule, expects.
+    /// The value that the lock file, or the rule, expects.
     pub expected: String,
     /// What the environment contains.
     pub found: String,
@@ -329,7 +329,7 @@ impl Lock {
     /// Compares the pins that the environment repeats with those of the lock file.
     ///
     /// # Errors
-    /// Every fault found: a pin that differs, is no digest, or is missing where it must be set.
+    /// Every fault: a pin that differs, is not a digest, or is missing although it is required.
     pub fn check_pins(&self, env: impl Fn(&str) -> Option<String>) -> Result<(), Vec<PinFault>> {
         let set = |name: &EnvName| env(name.as_str()).filter(|value| !value.trim().is_empty());
         let mut faults = Vec::new();

@@ -12,7 +12,7 @@ use crate::ways::Ways;
 /// Opens a weight's entry and checks its inode (S1, S2).
 ///
 /// # Errors
-/// [`WeightState`] says what is there instead of a readable regular file of the right length.
+/// [`WeightState`] describes the entry if it is not a readable regular file of the right length.
 pub(crate) fn open<D: Disk>(
     disk: &D,
     wanted: &ExpectedWeight,
@@ -20,7 +20,7 @@ pub(crate) fn open<D: Disk>(
 ) -> Result<(D::File, Stat), WeightState> {
     let path = &wanted.weight.path;
     match open_at(disk, path.parent(), path.file_name(), wanted, strict) {
-        // For a link to a directory the kernel reports that it is not a directory.
+        // For a link to a directory, the kernel returns the same error as for a file: "not a directory".
         Err(WeightState::Damaged(Damage::Kind(kind @ (Kind::Symlink | Kind::File)))) => {
             linked(disk, wanted, strict, kind)
         }
@@ -113,7 +113,7 @@ fn judge(stat: &Stat, wanted: &ExpectedWeight, strict: Strictness) -> Result<(),
         (Kind::File, Strictness::Volume | Strictness::RootOwned { .. }) if stat.mode & 0o6000 != 0 => {
             Damage::Mode(stat.mode)
         }
-        // Another uid may still have it open: only a new inode can be accepted.
+        // Another user may still have the file open, so only a new inode can be accepted.
         (Kind::File, Strictness::RootOwned { .. }) if stat.uid != 0 || stat.mode & 0o022 != 0 => {
             Damage::Owner(stat.uid)
         }
@@ -131,7 +131,7 @@ fn judge(stat: &Stat, wanted: &ExpectedWeight, strict: Strictness) -> Result<(),
     Err(WeightState::Damaged(damage))
 }
 
-/// Whether the file whose bytes were found wrong is still under the weight's name, as it was then.
+/// Returns whether the file with the wrong bytes is still under the weight's name and unchanged.
 pub(crate) fn unchanged<D: Disk>(disk: &D, wanted: &ExpectedWeight, seen: &Examined, strict: Strictness) -> bool {
     let (WeightState::Damaged(Damage::Bytes { .. }), Some(then)) = (&seen.found, &seen.stat) else { return false };
     open(disk, wanted, strict).is_ok_and(|(_, now)| now == *then)

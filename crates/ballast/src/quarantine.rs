@@ -9,7 +9,7 @@ use crate::store::{self, ExpectedWeight, Strictness, WeightState};
 
 /// The prefix of the name of a weight's quarantined copy.
 pub const QUARANTINE_PREFIX: &str = ".ballast-aside.";
-/// How many more names are tried if a directory has the first one.
+/// The number of further names to try if a quarantined entry already has the first one.
 const MORE_NAMES: u32 = 9;
 
 /// S7: renames an entry to its quarantine name, where it replaces the last one. More names are used only if a directory
@@ -35,7 +35,7 @@ pub(crate) fn move_aside<D: Disk>(disk: &D, dir: &D::Dir, name: &str) -> io::Res
     refused.map_or(Ok(None), Err)
 }
 
-/// Whether the entry is kept for the operator; a former pin's content is not damage, and is not kept.
+/// Returns whether the entry is kept for the operator; the content of a former pin is not damage, and is removed.
 pub(crate) fn keeps(found: &WeightState) -> bool {
     matches!(found, WeightState::Damaged(_) | WeightState::Unreadable(_))
 }

@@ -1,8 +1,8 @@
 //! Receipts: records that let a boot skip reading a file that was verified before.
 //!
-//! A receipt vouches for one inode, by device, number, size, mtime and ctime in nanoseconds, and for one pin. It
-//! counts only if the app could never open the file for writing and can't write the receipt; the caller decides that.
-//! A write through an old shared mapping changes neither time, so receipts are off by default. Pure.
+//! A receipt vouches for one inode, by device, number, size, mtime and ctime in nanoseconds, and for one pin. A receipt
+//! counts only if the app could never open the file for writing and can't write the receipt; the caller decides that. A
+//! write through an old shared mapping changes neither time, so receipts are off by default. Pure.
 
 use serde::{Deserialize, Deserializer, Serialize};
 
@@ -14,7 +14,7 @@ pub const STABLE_NS: i128 = 2_000_000_000;
 /// Receipts of another layout, or another program version, vouch for nothing.
 pub const VERSION: &str = concat!("ballast-receipts-1/", env!("CARGO_PKG_VERSION"));
 
-/// All receipts of one receipts file.
+/// All receipts of one file of receipts.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Receipts {
@@ -36,7 +36,7 @@ fn by_pin(entries: &mut Vec<Receipt>) {
     entries.dedup_by(|one, other| one.pin == other.pin);
 }
 
-/// One inode, verified against one pin.
+/// The record that one inode was verified against one pin.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Receipt {
@@ -55,7 +55,7 @@ impl Default for Receipts {
 }
 
 impl Receipts {
-    /// Whether these receipts were written by this version.
+    /// Returns whether this version of the program wrote these receipts.
     #[must_use]
     pub fn current(&self) -> bool {
         self.version == VERSION
@@ -98,7 +98,7 @@ impl Receipt {
         }
     }
 
-    /// Whether this receipt is about exactly this pin and this inode, unchanged.
+    /// Returns whether this receipt is about exactly this pin and this unchanged inode.
     #[must_use]
     pub fn vouches(&self, pin: &Digest, stat: &Stat) -> bool {
         *self == Self::new(pin, stat)

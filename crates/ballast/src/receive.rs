@@ -25,7 +25,7 @@ use crate::ways::Ways;
 /// The prefix of a part's name; the rest is the pin.
 pub const PART_PREFIX: &str = ".ballast-part.";
 
-/// Why received bytes got no name.
+/// The reason why received bytes were not published.
 #[derive(Debug)]
 pub enum ReceiveFault {
     /// The bytes differ: this is their digest.
@@ -35,7 +35,7 @@ pub enum ReceiveFault {
 }
 
 impl ReceiveFault {
-    /// What kind of fault it is.
+    /// Returns the kind of this fault.
     #[must_use]
     pub fn kind(&self) -> ErrorKind {
         match self {
@@ -69,7 +69,7 @@ impl From<InstallFault> for ReceiveFault {
     }
 }
 
-/// One weight that is being received into a store.
+/// A weight whose bytes a store is receiving.
 pub struct Receiver<'a, D: Disk> {
     disk: &'a D,
     path: &'a RelPath,
@@ -88,11 +88,12 @@ pub struct Receiver<'a, D: Disk> {
 }
 
 impl<'a, D: Disk> Receiver<'a, D> {
-    /// Begins, or continues the part of an earlier call; `len` is its length. Without a pin no part is kept. `store`
-    /// names the weights of this store: a directory that leads to right bytes of one of them is not moved.
+    /// Begins, or continues the part of an earlier call; `len` is its length. For a file without a pin no partial file
+    /// is kept. `store` names the weights of this store: a directory that leads to right bytes of one of them is not
+    /// moved.
     ///
     /// # Errors
-    /// Those of the directory, and of staging: if the length is known, a full disk is reported here.
+    /// The errors of the directory, and of staging: if the length is known, a full disk is reported here.
     pub fn open(
         disk: &'a D,
         path: &'a RelPath,
@@ -133,7 +134,7 @@ impl<'a, D: Disk> Receiver<'a, D> {
         self.len
     }
 
-    /// Whether no byte was received yet.
+    /// Returns whether no byte was received yet.
     pub fn is_empty(&self) -> bool {
         self.len == 0
     }
@@ -141,7 +142,7 @@ impl<'a, D: Disk> Receiver<'a, D> {
     /// Passes all bytes received so far to `each`, for a comparison with another digest.
     ///
     /// # Errors
-    /// Those of reading; a file that ends early.
+    /// The errors of reading; a file that ends early.
     pub fn again(&self, mut each: impl FnMut(&[u8])) -> Result<(), InstallFault> {
         let whole = each_piece(self.disk, &self.file, 0, self.len, &mut Buffer::new(BUFFER), |piece, _| {
             each(piece);
@@ -156,7 +157,7 @@ impl<'a, D: Disk> Receiver<'a, D> {
     /// Forgets all bytes.
     ///
     /// # Errors
-    /// Those of emptying the file and of reserving its room again.
+    /// The errors of emptying the file and of reserving its room again.
     pub fn restart(&mut self) -> Result<(), InstallFault> {
         if self.len > 0 || self.torn {
             self.torn = true;
@@ -169,7 +170,7 @@ impl<'a, D: Disk> Receiver<'a, D> {
     /// S5: takes the next bytes.
     ///
     /// # Errors
-    /// Those of the write; no byte is accepted any more until `restart`.
+    /// The errors of the write; after one, no byte is accepted until `restart`.
     pub fn write(&mut self, bytes: &[u8]) -> Result<(), InstallFault> {
         if self.torn {
             return Err(InstallFault::Call("S5 write", io::ErrorKind::BrokenPipe.into()));

@@ -1,4 +1,4 @@
-//! What a weight's entry is, what is wrong with it, and how strictly it is checked. Pure.
+//! The state of a weight's entry, its damage, and how strictly it is checked. Pure.
 
 use std::{fmt, io};
 
@@ -9,7 +9,7 @@ use crate::index::Tree;
 use crate::lock::Weight;
 use crate::receipt::Receipt;
 
-/// What the bytes under a weight's name turned out to be.
+/// The result of examining the bytes under a weight's name.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum WeightState {
     /// Every byte was checked, and is right.
@@ -20,14 +20,14 @@ pub enum WeightState {
     Missing,
     /// The content of a former pin.
     Stale,
-    /// Another file: the value says why it is wrong.
+    /// The entry is another file; the value says why it is wrong.
     Damaged(Damage),
     /// The kernel refused to open or read the entry: the errno.
     Unreadable(i32),
 }
 
 impl WeightState {
-    /// Whether the entry has the pinned bytes.
+    /// Returns whether the entry has the pinned bytes.
     #[must_use]
     pub fn is_right(&self) -> bool {
         matches!(self, Self::Right | Self::Vouched)
@@ -59,13 +59,13 @@ impl ReadError {
         Self(state)
     }
 
-    /// What is there instead; never [`WeightState::Right`] or [`WeightState::Vouched`].
+    /// The state of the entry; never [`WeightState::Right`] or [`WeightState::Vouched`].
     #[must_use]
     pub fn state(&self) -> &WeightState {
         &self.0
     }
 
-    /// What kind of fault it is.
+    /// Returns the kind of this fault.
     #[must_use]
     pub fn kind(&self) -> ErrorKind {
         match &self.0 {
@@ -87,7 +87,7 @@ impl fmt::Display for ReadError {
 
 impl std::error::Error for ReadError {}
 
-/// Why an entry is not the weight.
+/// The reason why an entry is not the weight.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Damage {
     /// Not a regular file.
@@ -129,7 +129,7 @@ impl fmt::Display for Damage {
     }
 }
 
-/// How an entry of a store is checked before its bytes are read.
+/// How strictly an entry of a store is checked before its bytes are read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Strictness {
     /// A volume that others may write: hard links and setuid bits are damage.
@@ -162,8 +162,8 @@ impl Strictness {
         }
     }
 
-    /// Whether a directory may stay on a weight's path. In mode `sticky`, the app must be unable to
-    /// remove root's entries, and able to find the weights.
+    /// Returns whether a directory may stay on a weight's path. In mode `sticky`, the app must be
+    /// unable to remove root's entries, and able to find the weights.
     #[must_use]
     pub fn accepts_dir(self, stat: &Stat, writable: bool) -> bool {
         match self {
@@ -176,7 +176,7 @@ impl Strictness {
     }
 }
 
-/// One weight as a store sees it: the pin, and the tree if one was made for that pin.
+/// One weight as a store sees it: the pin, and its chunk tree if the index has one.
 #[derive(Debug, Clone, Copy)]
 pub struct ExpectedWeight<'a> {
     /// The lock file's entry.

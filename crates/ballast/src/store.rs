@@ -23,11 +23,11 @@ pub use crate::state::{Damage, Examined, ExpectedWeight, ReadError, Strictness, 
 /// Bytes read at a time; each hashing thread owns one buffer of this size.
 pub(crate) const BUFFER: usize = 256 << 10;
 
-/// Returns how many threads may hash at once. It is called only if there is work to share, since it
-/// may read several files of the kernel.
+/// Returns how many threads may hash at once. The function is called only if there is work to share,
+/// since it may read several files of the kernel.
 pub type Threads = fn() -> NonZeroUsize;
 
-/// Whether a name leads to the weight's bytes although its entry is wrong.
+/// Returns whether a name leads to the weight's bytes although its entry is wrong.
 pub(crate) fn leads_to_right_bytes<D: Disk>(
     disk: &D,
     wanted: &ExpectedWeight,
@@ -40,7 +40,7 @@ pub(crate) fn leads_to_right_bytes<D: Disk>(
     })
 }
 
-/// Whether a weight's name leads a reader to the right bytes, whatever its entry is.
+/// Returns whether a weight's name leads a reader to the right bytes, whatever its entry is.
 pub(crate) fn leads_right<D: Disk>(disk: &D, wanted: &ExpectedWeight, strict: Strictness) -> bool {
     let found = verify(disk, std::slice::from_ref(wanted), strict, || NonZeroUsize::MIN);
     found.iter().any(|Examined { found, .. }| {
@@ -54,7 +54,7 @@ pub fn verify<D: Disk>(disk: &D, wanted: &[ExpectedWeight], strict: Strictness, 
     examine(disk, wanted, strict, threads, Extent::Whole)
 }
 
-/// How much of a wrong file to read.
+/// The part of a wrong file to read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Extent {
     /// The whole file: every wrong chunk is then known.

@@ -20,8 +20,8 @@ pub(crate) struct Pending<'a, D: Disk> {
     pub(crate) staged: Staged<D>,
 }
 
-/// Syncs all pending weights. It starts write-back of each before the first sync, so that few waits serve many
-/// small files.
+/// Syncs all pending weights. Write-back of every file begins before the first sync, so that few waits serve many small
+/// files.
 pub(crate) fn all<D: Disk>(disk: &D, pending: &[Pending<D>], strict: Strictness) -> Vec<Result<(), InstallFault>> {
     let sync = |one: &Pending<D>| one.staged.sync_file(disk, strict);
     for one in pending.iter().filter(|_| pending.len() > 1) {

@@ -54,7 +54,7 @@ pub fn read<D: Disk>(disk: &D, wanted: &ExpectedWeight, strict: Strictness, limi
 /// Reads a weight that lies under its file's name in the root itself, as in a plain folder.
 ///
 /// # Errors
-/// As [`read`].
+/// The errors of [`read`].
 pub fn read_named<D: Disk>(
     disk: &D,
     wanted: &ExpectedWeight,

@@ -3,11 +3,11 @@
 //! Promise: no command moves a directory that leads to right bytes, unless it has those bytes open or knows where the
 //! directory went. Touches nothing.
 
-/// What a command knows about the directories of its store.
+/// The directories of a store, as a command knows them.
 pub(crate) struct Ways<'a> {
     /// Says whether a directory, with `/` at its end, must keep its name.
     stays: Box<dyn Fn(&str) -> bool + 'a>,
-    /// Each quarantined directory, and its path since.
+    /// The former path of each quarantined directory, and its new path.
     moved: Vec<(String, String)>,
     /// The directory, by device and inode, from which abandoned staged files were last removed.
     pub(crate) collected: Option<(u64, u64)>,
@@ -19,7 +19,7 @@ impl<'a> Ways<'a> {
         Self { stays: Box::new(stays), moved: Vec::new(), collected: None }
     }
 
-    /// Whether this directory must keep its name.
+    /// Returns whether this directory must keep its name.
     pub(crate) fn stays(&self, way: &str) -> bool {
         (self.stays)(way)
     }

@@ -25,7 +25,7 @@ const SIZE: usize = (1 << 20) + 5;
 /// Heals with a disk that kills the process at a call; returns the number of calls until then.
 fn heal_until(world: &World, staging: Staging, indexed: bool, crash: CrashAt) -> usize {
     let disk = Lying { disk: world.disk("cache").with_staging(staging), lie: crash };
-    // One thread: the calls come in one order.
+    // With one thread the calls come in one order.
     let one = options(1);
     let healed = catch_unwind(AssertUnwindSafe(|| world.heal_from(&disk, &world.disk("baked"), indexed, &one)));
     if let Err(cause) = healed

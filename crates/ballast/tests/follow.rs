@@ -7,7 +7,7 @@ use std::thread;
 
 use ballast::disk::{Disk, LinuxDisk};
 
-/// How often a link is followed: without another attempt, about one in a hundred fails during renames.
+/// The number of times that a link is followed: without another attempt, about one in a hundred fails during renames.
 const TURNS: usize = 20_000;
 
 #[test]

@@ -104,7 +104,7 @@ fn a_repair_reads_up_to_the_first_wrong_chunk_and_then_each_other_chunk_once() {
     let mut failed = Vec::new();
     for wrong in [&[0][..], &[2], &[4], &[1, 3], &[0, 4], &[3, 4]] {
         let (world, disk, baked) = counted(5, wrong);
-        // One thread: the chunks are verified in order.
+        // With one thread the chunks are verified in order.
         let outcome = world.heal_from(&disk, &baked, true, &options(1));
         let placed = (5 - wrong.len() as u64, wrong.len() as u64);
         let expected = wrong.iter().map(|chunk| *chunk as u64).collect();

@@ -21,7 +21,7 @@ const SIZE: usize = (2 << 20) + 5;
 /// Reads of one verification: the size in pieces of 256 KiB.
 const READS: usize = SIZE.div_ceil(256 << 10);
 
-/// What a heal on a lying disk must come to.
+/// The required result of a heal on a false disk.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Must {
     /// The lie is harmless, or goes away.
@@ -30,7 +30,7 @@ enum Must {
     Fail,
     /// Healed if a wrong file was there, whose room is freed for another attempt; otherwise a failure.
     HealWhatWasWrong,
-    /// As the order of calls has it; honest either way.
+    /// The result depends on the order of calls; each result is honest.
     Either,
 }
 
@@ -291,7 +291,7 @@ fn heal_from_two(world: &World, lock: &ballast::lock::Lock, roots: [&str; 2]) ->
     heal(&world.disk("cache"), &[ExpectedWeight::by_pin(&lock.weights[0])], &origins, &options(2)).remove(0)
 }
 
-/// Without an index a whole origin is copied: a longer wrong one, tried first, must leave nothing.
+/// Without an index a whole origin is copied: if a longer wrong origin is tried first, none of its bytes may remain.
 #[test]
 fn nothing_of_a_longer_wrong_origin_remains_below_a_shorter_right_one() {
     let right = pattern(SIZE);
@@ -453,7 +453,7 @@ fn no_sync_ever_holds_more_than_eight_megabytes() {
     }
 }
 
-/// What a failed call says about the call, and not about the file.
+/// Errors that describe the call, and not the file.
 const FAILED_CALLS: [i32; 5] = [libc::EAGAIN, libc::ENFILE, libc::ENOMEM, libc::EIO, libc::EACCES];
 
 #[test]

@@ -205,7 +205,7 @@ fn a_name_that_led_to_right_bytes_never_ends_leading_to_none_or_to_others() {
         if let Some((name, _)) = claimed.iter().find(|(name, _)| !after.contains(*name)) {
             wrong.push(format!("{scene}: {name} is called right and is not"));
         }
-        // Nothing is written through a directory's link, and one that leads to a right weight stays.
+        // No write goes through a directory's link, and a link that leads to a right weight stays.
         if sourced && !dry_run && !linked && claimed.len() < tree.bytes.len() {
             wrong.push(format!("{scene}: not healed: {outcomes:?}"));
         }

@@ -26,7 +26,7 @@ use shared::{APP, Act, Content, GROUP, Inode, ROOT, Schedule, SharedDisk};
 
 const WEIGHTS: [(&str, &[u8]); 2] = [("w/a", b"AAAA"), ("w/b", b"BBBB")];
 
-/// What the app tries, with the paths on the way to the weights.
+/// The acts that the app tries, with the directories above the weights.
 const ACTS: &[Act] = &[
     Act::Rename("w", "x"),
     Act::Rename("x", "w"),
@@ -43,7 +43,7 @@ const ACTS: &[Act] = &[
     Act::Symlink("w/a", "evil"),
 ];
 
-/// Another service's private directory, in the volume from the start.
+/// A private directory of another service, which the volume has from the start.
 const PRIVATE: &str = "private";
 
 type Make = fn(&SharedDisk);

@@ -10,7 +10,7 @@ pub use crate::shared_args::{DetectionArgs, Face, Weights};
 use crate::store::{LONGEST, Tenant};
 use crate::store_args::{JournalCommand, KeyCommand, StoreCommand, StorePlace};
 
-/// Face verification on CPU: a missing or wrong model is never a verdict, and never a surprise.
+/// Face verification on CPU. A missing or wrong model never produces a verdict.
 #[derive(Debug, Parser)]
 #[command(name = "likeness", version = crate::version(), max_term_width = 100)]
 pub struct Cli {
@@ -24,11 +24,11 @@ pub enum Command {
     Detect(Detect),
     /// Judge whether faces are live, spoofs, or neither
     Live(Live),
-    /// Embed faces
+    /// Compute the embeddings of faces
     Embed(Embed),
-    /// Enrol persons from a folder with a folder for each; goes on where it was ended
+    /// Enrol persons from a folder that has a folder for each person; a second run continues
     Enroll(EnrollFolder),
-    /// Compare two photographs: verdict with reasons, distance, timings, which weights answered
+    /// Compare two photographs: verdict with reasons, distance, timings, digests of the weights
     Compare(Compare),
     /// Measure error rates on photographs of known persons, and choose the threshold for a rate
     Calibrate(Calibrate),
@@ -38,23 +38,23 @@ pub enum Command {
     Bench(Bench),
     /// Serve the HTTP interface
     Serve(Serve),
-    /// Ask a running service whether it can answer; ends with 0 if it can
+    /// Check the health of a running service; exit 0 if it is healthy
     Probe(Probe),
     /// Verify a decision record; with its photographs, examine them again and compare every value
     Explain(Explain),
     /// Verify or export the journal of decisions and changes
     #[command(subcommand)]
     Journal(JournalCommand),
-    /// Make, check or rewrap a store of templates
+    /// Make, check, export, import or rekey a store of templates
     #[command(subcommand)]
     Store(StoreCommand),
-    /// Make, tell and end API keys
+    /// Make, list and revoke API keys
     #[command(subcommand)]
     Key(KeyCommand),
 }
 
 impl Command {
-    /// Whether its answers are JSON, and so its failure.
+    /// Returns whether the command prints its results, and so its failure, as JSON.
     pub fn json(&self) -> bool {
         match self {
             Self::Detect(args) => args.json,
@@ -80,10 +80,10 @@ pub struct Detect {
     pub weights: Weights,
     #[command(flatten)]
     pub look: DetectionArgs,
-    /// Answer in JSON
+    /// Print JSON
     #[arg(long)]
     pub json: bool,
-    /// Write the photograph with its faces drawn and numbered, as PNG; for one photograph
+    /// Write a PNG of the photograph with numbered boxes of its faces; only for one photograph
     #[arg(long, value_name = "OUT.png")]
     pub draw: Option<PathBuf>,
     /// JPEG, PNG or WebP files, folders of them, or - for stdin
@@ -97,7 +97,7 @@ pub struct Live {
     pub weights: Weights,
     #[command(flatten)]
     pub face: Face,
-    /// Answer in JSON
+    /// Print JSON
     #[arg(long)]
     pub json: bool,
     /// JPEG, PNG or WebP files, folders of them, or - for stdin
@@ -111,7 +111,7 @@ pub struct Embed {
     pub weights: Weights,
     #[command(flatten)]
     pub face: Face,
-    /// Answer in JSON, with all 512 numbers
+    /// Print JSON, with all 512 numbers
     #[arg(long)]
     pub json: bool,
     /// JPEG, PNG or WebP files, folders of them, or - for stdin
@@ -127,25 +127,25 @@ pub struct EnrollFolder {
     pub look: DetectionArgs,
     #[command(flatten)]
     pub place: StorePlace,
-    /// Whose persons
+    /// The tenant of the persons
     #[arg(long, value_name = "ID", default_value = "default", value_parser = Tenant::new)]
     pub tenant: Tenant,
-    /// Where the proof of everybody's consent is
+    /// A reference to the proof that every person consented
     #[arg(long, value_name = "TEXT", requires = "consent_version", value_parser = bounded)]
     pub consent_reference: Option<String>,
-    /// Which text they agreed to
+    /// The version of the text to which the persons agreed
     #[arg(long, value_name = "TEXT", requires = "consent_reference", value_parser = bounded)]
     pub consent_version: Option<String>,
-    /// When, such as 2026-05-01T12:00:00Z [default: now]
+    /// The time of the consent, such as 2026-05-01T12:00:00Z [default: now]
     #[arg(long, value_name = "MOMENT", requires = "consent_reference")]
     pub consent_given_at: Option<String>,
-    /// From when on they are gone
+    /// The time at which the enrolments expire
     #[arg(long, value_name = "MOMENT")]
     pub expires_at: Option<String>,
-    /// Answer in lines of JSON
+    /// Print lines of JSON
     #[arg(long)]
     pub json: bool,
-    /// The folder: below it a folder for each person, named by the person's id, with photographs
+    /// A folder that contains a folder of photographs for each person, named by the person's id
     #[arg(value_name = "DIR")]
     pub folder: PathBuf,
 }
@@ -163,16 +163,16 @@ pub struct Compare {
     pub weights: Weights,
     #[command(flatten)]
     pub face: Face,
-    /// Answer in JSON
+    /// Print JSON
     #[arg(long)]
     pub json: bool,
-    /// The greatest cosine distance of a match [default: VERIFICATION_THRESHOLD, else DeepFace's]
+    /// The greatest cosine distance of a match [default: VERIFICATION_THRESHOLD, otherwise DeepFace's]
     #[arg(long, value_name = "DISTANCE")]
     pub threshold: Option<f64>,
     /// A JPEG, PNG or WebP file
     #[arg(value_name = "A")]
     pub first: PathBuf,
-    /// Another one
+    /// The second photograph
     #[arg(value_name = "B")]
     pub second: PathBuf,
 }
@@ -181,16 +181,16 @@ pub struct Compare {
 pub struct Explain {
     #[command(flatten)]
     pub weights: Weights,
-    /// Answer in JSON
+    /// Print JSON
     #[arg(long)]
     pub json: bool,
-    /// The key that must have signed it, as `likeness key public` prints it
+    /// The public key that must have signed the record, as `likeness key public` prints it
     #[arg(long, value_name = "HEX")]
     pub public_key: Option<String>,
     /// The record: an answer of /api/v1/records, a line of an exported journal, or the signed text alone
     #[arg(value_name = "RECORD")]
     pub record: PathBuf,
-    /// The photographs of the request, in its order
+    /// The photographs of the request, in the same order
     #[arg(value_name = "IMG")]
     pub photographs: Vec<PathBuf>,
 }
@@ -199,7 +199,7 @@ pub struct Explain {
 pub struct Models {
     #[command(flatten)]
     pub weights: Weights,
-    /// Answer in JSON
+    /// Print JSON
     #[arg(long)]
     pub json: bool,
 }
@@ -208,16 +208,16 @@ pub struct Models {
 pub struct Bench {
     #[command(flatten)]
     pub weights: Weights,
-    /// Answer in JSON
+    /// Print JSON
     #[arg(long)]
     pub json: bool,
-    /// How often each is measured, at least
+    /// The least number of measurements of each value
     #[arg(long, value_name = "N", default_value_t = 10, value_parser = clap::value_parser!(u16).range(1..))]
     pub rounds: u16,
-    /// A JPEG, PNG or WebP file: with two of them the stages of their comparison are measured
+    /// A JPEG, PNG or WebP file; with two files, the stages of their comparison are measured
     #[arg(value_name = "A", requires = "second")]
     pub first: Option<PathBuf>,
-    /// Another one
+    /// The second photograph
     #[arg(value_name = "B")]
     pub second: Option<PathBuf>,
 }
@@ -228,44 +228,44 @@ pub struct Serve {
     pub weights: Weights,
     #[command(flatten)]
     pub look: DetectionArgs,
-    /// The address to listen at; beyond loopback a key must have been made
+    /// The address to listen at; other addresses than loopback need an API key
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1")]
     pub host: IpAddr,
-    /// The port to listen at; 0 takes a free one
+    /// The port to listen at; 0 chooses a free one
     #[arg(long, value_name = "PORT", default_value_t = 8001)]
     pub port: u16,
-    /// Routes without which health is not good [default: all], for example verify,liveness
+    /// The routes that must work for the service to be healthy [default: all], for example verify,liveness
     #[arg(long, value_name = "ROUTES", value_delimiter = ',')]
     pub require: Vec<String>,
-    /// Where templates are kept: sqlite:PATH, postgres://…, or none [default: DATABASE_URL]
+    /// The database for templates: sqlite:PATH, postgres://…, or none [default: DATABASE_URL]
     #[arg(long, value_name = "STORE")]
     pub store: Option<String>,
     /// The master key of the store [default: LIKENESS_KEY_FILE]
     #[arg(long, value_name = "FILE")]
     pub key_file: Option<PathBuf>,
-    /// Refuse an enrolment that names no consent [default: LIKENESS_REQUIRE_CONSENT]
+    /// Refuse an enrolment without a consent [default: LIKENESS_REQUIRE_CONSENT]
     #[arg(long)]
     pub require_consent: bool,
-    /// Serve metrics at a loopback address of their own too, without a key, for example 127.0.0.1:9001
+    /// Also serve metrics without a key, at this loopback address, for example 127.0.0.1:9001
     #[arg(long, value_name = "ADDRESS:PORT")]
     pub metrics_listen: Option<SocketAddr>,
-    /// A certificate chain in PEM: serve TLS
+    /// Serve TLS with this certificate chain, in PEM
     #[arg(long, value_name = "FILE", requires = "tls_key")]
     pub tls_cert: Option<PathBuf>,
-    /// Its private key in PEM
+    /// The private key of the certificate, in PEM
     #[arg(long, value_name = "FILE", requires = "tls_cert")]
     pub tls_key: Option<PathBuf>,
-    /// Answer DeepFace's routes at the root too, not only under /deepface
+    /// Serve DeepFace's routes also at the root, not only under /deepface
     #[arg(long)]
     pub deepface_root: bool,
 }
 
 #[derive(Debug, Args)]
 pub struct Probe {
-    /// The route to ask
+    /// The URL of the health route
     #[arg(value_name = "URL", default_value = "http://127.0.0.1:8001/api/v1/health")]
     pub url: String,
-    /// A certificate in PEM to trust, for https; without it, on loopback, any is taken
+    /// A certificate in PEM to trust for https [default: on loopback, any certificate]
     #[arg(long, value_name = "FILE")]
     pub ca: Option<PathBuf>,
 }

@@ -76,7 +76,7 @@ pub struct BenchReport {
     pub networks: Vec<NetworkReport>,
     /// The measurements of a comparison in `exact` and in `fast`.
     pub comparisons: Vec<ComparisonReport>,
-    /// Why no comparison was measured, if none was.
+    /// The reason why no comparison was measured, if none was.
     pub not_compared: Option<&'static str>,
     /// The weights that were measured.
     pub models: Vec<LoadedModel>,

@@ -13,28 +13,28 @@ pub struct Calibrate {
     pub weights: Weights,
     #[command(flatten)]
     pub face: Face,
-    /// The false match rate to claim: at most this part of comparisons of different persons matches
+    /// The false match rate to claim: the greatest part of comparisons of different persons that may match
     #[arg(long, value_name = "RATE", default_value_t = 0.001, value_parser = rate)]
     pub fmr: f64,
-    /// Lines PERSON,GROUP: the rates are measured within each group too [default: DIR/groups.csv, if it exists]
+    /// A file of lines PERSON,GROUP, to measure the rates within each group [default: DIR/groups.csv, if it exists]
     #[arg(long, value_name = "FILE")]
     pub groups: Option<PathBuf>,
-    /// Compare at most so many pairs of each kind, drawn at random
+    /// The most pairs of each kind to compare; of more pairs, a random sample
     #[arg(long, value_name = "N", default_value_t = 1_000_000, value_parser = clap::value_parser!(u64).range(1..))]
     pub pairs: u64,
-    /// How often persons are drawn again for the confidence intervals
+    /// The number of resamples of persons for the confidence intervals
     #[arg(long, value_name = "N", default_value_t = 1000, value_parser = clap::value_parser!(u16).range(100..))]
     pub replicates: u16,
-    /// The seed of everything that is drawn at random
+    /// The seed of all random choices
     #[arg(long, value_name = "N", default_value_t = 1)]
     pub seed: u64,
-    /// Write the DET curve as SVG
+    /// Write the DET curve to this SVG file
     #[arg(long, value_name = "FILE.svg")]
     pub svg: Option<PathBuf>,
-    /// Write the signed calibration; needs --store and --key-file
+    /// Write the signed calibration to this file; needs --store and --key-file
     #[arg(long, value_name = "FILE")]
     pub out: Option<PathBuf>,
-    /// For how many days the calibration may be used
+    /// The number of days for which the calibration may be used
     #[arg(long, value_name = "DAYS", default_value_t = 365, value_parser = clap::value_parser!(u16).range(1..))]
     pub valid_days: u16,
     /// The store whose key signs: sqlite:PATH or postgres://…
@@ -43,10 +43,10 @@ pub struct Calibrate {
     /// The file with the store's master key
     #[arg(long, value_name = "FILE", env = "LIKENESS_KEY_FILE")]
     pub key_file: Option<PathBuf>,
-    /// Answer in JSON
+    /// Print JSON
     #[arg(long)]
     pub json: bool,
-    /// The folder: below it a folder for each person, with photographs
+    /// A folder that contains a folder of photographs for each person
     #[arg(value_name = "DIR")]
     pub folder: PathBuf,
 }

@@ -7,12 +7,12 @@ use crate::calibration::{Chosen, GroupRates, Measurement};
 use crate::handler::response::{ErrorRateResponse, brief};
 use crate::report::RefusedPhotograph;
 
-/// What a rate needs, and what it gives.
+/// The requirements of a rate, and its threshold.
 #[derive(Debug, Serialize)]
 pub struct Claim {
     /// The rate.
     pub fmr: f64,
-    /// How many persons the claim of this rate needs, with each pair of them compared.
+    /// The number of persons that the claim of this rate needs, if each pair of them is compared.
     pub persons_needed: u64,
     /// The threshold; null if the collection is too small for the rate, or no distance keeps it.
     pub threshold: Option<f64>,
@@ -29,7 +29,7 @@ pub struct Written {
     pub sha256: String,
     /// The key that signed, in hexadecimal digits.
     pub public_key: String,
-    /// From when on the calibration is no longer used.
+    /// The time from which on the calibration is no longer used.
     pub valid_until: String,
 }
 
@@ -39,7 +39,7 @@ pub struct CalibrateReport {
     /// The measurement.
     #[serde(flatten)]
     pub measured: Measurement,
-    /// What usual rates need and give.
+    /// The requirements and thresholds of usual rates.
     pub claims: Vec<Claim>,
     /// The threshold for the claimed rate; null if the collection is too small, or no distance keeps the rate.
     pub chosen: Option<Chosen>,

@@ -26,7 +26,7 @@ pub const KIND: &str = "likeness-calibration+jws";
 pub const VERSION: u32 = 2;
 /// The largest size of the file, in bytes.
 const LONGEST: u64 = 4 << 20;
-/// How far the clock of the machine that made the file may be ahead, in seconds.
+/// The most seconds by which the clock of the machine that made the file may be ahead.
 const CLOCK_AHEAD: i64 = 300;
 
 /// The contents of a signed calibration.
@@ -36,7 +36,7 @@ pub struct Calibration {
     pub version: u32,
     /// When the calibration was made (RFC 3339).
     pub made_at: String,
-    /// From when on it is no longer used.
+    /// The time from which on the calibration is no longer used.
     pub valid_until: String,
     /// The program that measured.
     pub program: Program,
@@ -163,7 +163,10 @@ fn read(jws: &str, public_key: &str, now: i64) -> Result<Threshold, String> {
     }
     let moment = |text: &str| of_rfc3339(text).ok_or_else(|| format!("no moment: {text:?}"));
     if moment(&made_at)? > now + CLOCK_AHEAD {
-        return Err(format!("the calibration is of the future, {made_at}; the clock here says {}", rfc3339(now)));
+        return Err(format!(
+            "the calibration has a time in the future, {made_at}; the clock of this machine says {}",
+            rfc3339(now)
+        ));
     }
     if moment(&valid_until)? <= now {
         return Err(format!("the calibration is stale: it was valid until {valid_until}"));
@@ -262,14 +265,18 @@ mod tests {
         let elsewhere = with("/threshold", json!(0.9));
         let table: [(&str, String, &str); 15] = [
             ("another key", other.sign(KIND, &changed(|_| ())), "expected the key"),
-            ("another text", format!("{head}.{}.{proof}", elsewhere.split('.').nth(1).unwrap()), "not of this text"),
+            (
+                "another text",
+                format!("{head}.{}.{proof}", elsewhere.split('.').nth(1).unwrap()),
+                "does not match this text",
+            ),
             ("cut", good[..good.len() - 9].to_owned(), "the signature is wrong"),
             ("empty", String::new(), "the signature is wrong"),
             ("a record", signer.sign("likeness-record+jws", &changed(|_| ())), "expected a calibration, found"),
             ("no JSON", signer.sign(KIND, "threshold=0.3"), "not a calibration of version 2"),
             ("a later version", with("/version", json!(3)), "expected a calibration of version 2, found 3"),
             ("stale", with("/valid_until", json!(rfc3339(NOW))), "is stale"),
-            ("of the future", with("/made_at", json!(rfc3339(NOW + 301))), "of the future"),
+            ("of the future", with("/made_at", json!(rfc3339(NOW + 301))), "in the future"),
             ("no moment", with("/valid_until", json!("soon")), "no moment"),
             ("no contract", with("/contract_id", json!("01")), "contract id"),
             ("a rate above 1", with("/fmr/high", json!(1.5)), "no threshold and rate"),

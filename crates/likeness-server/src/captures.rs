@@ -1,8 +1,9 @@
 //! Captures: sessions of the library, whose states are in the store, so that every replica continues them.
 //!
-//! Promises: each state takes one frame, on whatever replica; a second frame for it ends the session. Only this machine's
-//! clock counts: when a frame arrived, and when its answer was ready. A caller learns that a session is complete or ended; the trail gets the rule that it
-//! failed. A capture is used once, for what it is bound to.
+//! Promises: each state takes one frame, on whatever replica; a second frame for it ends the session. Only the clock of
+//! this machine counts: the time when a frame arrived, and the time when its response was ready. A caller learns that a
+//! session is complete or ended; the trail gets the rule that it failed. A capture is used once, for what it is bound
+//! to.
 
 pub mod usage;
 
@@ -61,7 +62,7 @@ impl Worded for CapturePurpose {
 /// The states of a capture in responses.
 pub const STATES: [&str; 3] = ["open", "complete", "ended"];
 
-/// What a capture is bound to.
+/// The person, purpose and tenant that a capture is bound to.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Binding {
     /// The purpose.
@@ -75,7 +76,7 @@ pub struct Binding {
 /// The state of a capture.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Capture {
-    /// What the capture is bound to.
+    /// The person, purpose and tenant that the capture is bound to.
     pub bound: Binding,
     /// The session.
     pub session: Session,
@@ -130,7 +131,7 @@ impl Capture {
 
 /// Examines frames: the networks do, and in tests a film.
 pub trait FrameExaminer {
-    /// What the answer shows of a frame.
+    /// The part of a frame's result that the response shows.
     type Shown;
 
     /// Examines a frame, with all networks if a hold is wanted and the face is well placed.
@@ -168,19 +169,19 @@ pub struct Captures<E> {
 /// Returns the moment.
 pub type Clock = Box<dyn Fn() -> i64 + Send + Sync>;
 
-/// Returns the problem that there is no such capture for this caller.
+/// Returns the problem that this caller has no such capture.
 fn unknown() -> Problem {
     Problem::new(Code::NotFound, "no such capture: it is unknown, expired or used")
 }
 
 /// Returns the problem that a capture takes no frame.
 fn ended() -> Problem {
-    Problem::new(Code::CaptureEnded, "the capture takes no frame: begin another")
+    Problem::new(Code::CaptureEnded, "the capture accepts no frame: begin a new capture")
 }
 
 /// Returns the problem that a capture does not count.
 pub fn refused() -> Problem {
-    Problem::new(Code::CaptureRefused, "the capture does not count for this request: begin another")
+    Problem::new(Code::CaptureRefused, "the capture is not valid for this request: begin a new capture")
 }
 
 /// Calls the store on a thread for blocking work.
@@ -213,7 +214,8 @@ pub async fn begin(
 }
 
 impl<E: FrameExaminer> Captures<E> {
-    /// Takes a frame; returns the next state and what the frame shows. `sees` says whether the caller may see a tenant.
+    /// Takes a frame; returns the next state and what the frame shows. `sees` tests whether the caller may see a
+    /// tenant.
     ///
     /// # Errors
     /// `NOT_FOUND`, `CAPTURE_ENDED`, `STORE_UNAVAILABLE`, or the frame's own; then the frame was not taken.

@@ -161,7 +161,7 @@ fn bound(purpose: CapturePurpose, tenant: &str, subject: Option<&str>) -> Bindin
     Binding { purpose, tenant: tenant.into(), subject: subject.map(str::to_owned) }
 }
 
-/// What an attack does, and what it gets: the code, and the rule in the record.
+/// An attack, with the expected code and the expected rule in the record.
 type Attack = (&'static str, fn(&mut Scene) -> Result<(), Code>, Code, Option<&'static str>);
 
 /// Attacks while frames are sent. Whatever is refused, the capture is ended, except where no rule is named.
@@ -408,7 +408,7 @@ fn hidden(place: &Place) {
     );
 }
 
-/// The same state on two replicas at once: at most one frame is taken, and the capture ends.
+/// Sends the same state to two replicas at once: at most one frame is accepted, and the capture ends.
 fn at_once(place: &Place) {
     let mut scene = Scene::new(place);
     (0..4).for_each(|_| scene.next("").unwrap());
@@ -473,7 +473,7 @@ fn forgotten(place: &Place) {
     assert_eq!((replay(&mut scene, 0), embeddings(&scene)), (Err(Code::CaptureEnded), 0));
 }
 
-/// After a restart the capture goes on where it was.
+/// Checks that after a restart the capture continues.
 fn restarted(place: &Place) {
     let mut scene = Scene::new(place);
     (0..6).for_each(|_| scene.next("").unwrap());

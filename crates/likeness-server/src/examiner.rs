@@ -112,7 +112,7 @@ fn count_panic(why: &NoAnswer) {
     }
 }
 
-/// The same with both spoof networks and the embedder: what every verdict needs.
+/// An examiner with both spoof networks and the embedder, which every verdict needs.
 #[derive(Clone)]
 pub struct FullExaminer {
     /// Finds the face.
@@ -126,7 +126,7 @@ pub struct FullExaminer {
 pub type Examined = Examination<Liveness, Embedding>;
 
 impl FullExaminer {
-    /// With the models that are loaded now.
+    /// Makes an examiner with the models that are loaded now.
     ///
     /// # Errors
     /// [`Unavailable`] names every model that is not loaded.

@@ -86,7 +86,7 @@ impl From<Exit> for ExitCode {
 pub struct Failure {
     /// The exit code.
     pub exit: Exit,
-    /// What failed, with the expected and the found value.
+    /// The failure, with the expected and the found value.
     pub what: String,
     /// The setting to change or the command to run.
     pub hint: Option<String>,

@@ -148,7 +148,7 @@ pub fn parse<T: Worded>(name: &str, text: &str) -> Result<T, Problem> {
 
 /// A type that can be parsed from a field's text.
 pub trait Worded: std::str::FromStr {
-    /// What the error message says was expected.
+    /// The expected kind of value, for the error message.
     const EXPECTED: &'static str;
 }
 
@@ -191,7 +191,7 @@ fn shortened(text: &str) -> String {
 }
 
 /// A truth value in a form of the replaced service or of DeepFace, such as `true`, `1` or `no`. Forms of new routes
-/// take `true` and `false` alone, as their description says.
+/// accept only `true` and `false`, as their description says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Truth(pub bool);
 

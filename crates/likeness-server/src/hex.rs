@@ -5,7 +5,8 @@ pub fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-/// Parses exactly as many hexadecimal digits as the bytes need, in either case. On `None` the bytes may be partly written.
+/// Parses exactly as many hexadecimal digits as the bytes need, in either case. If the result is `None`, the bytes may
+/// be partly written.
 pub fn unhex(text: &str, into: &mut [u8]) -> Option<()> {
     if text.len() != 2 * into.len() || !text.bytes().all(|digit| digit.is_ascii_hexdigit()) {
         return None;

@@ -67,7 +67,9 @@ pub fn signature(jws: &str) -> &str {
 /// The text has another form, another key signed it, or a byte was changed.
 pub fn verified(jws: &str, public_key: Option<&str>) -> Result<Signed, String> {
     let parts: Vec<&str> = jws.trim().split('.').collect();
-    let [head, text, signature] = parts[..] else { return Err("expected three parts with points between".into()) };
+    let [head, text, signature] = parts[..] else {
+        return Err("expected a signed text (three parts separated by points)".into());
+    };
     let decoded = |part: &str| BASE64.decode(part).map_err(|_| "expected base64url".to_owned());
     let (bytes, plain, proof) = (decoded(head)?, decoded(text)?, decoded(signature)?);
     let JwsHead { alg, typ, kid } = serde_json::from_slice(&bytes).map_err(|why| format!("its head: {why}"))?;
@@ -81,8 +83,8 @@ pub fn verified(jws: &str, public_key: Option<&str>) -> Result<Signed, String> {
     unhex(&kid, &mut key).ok_or("its key is not 64 hexadecimal digits")?;
     let signed = format!("{head}.{text}");
     let right = UnparsedPublicKey::new(&ED25519, key).verify(signed.as_bytes(), &proof);
-    right.map_err(|_| "the signature is not of this text".to_owned())?;
-    let text = String::from_utf8(plain).map_err(|_| "what was signed is no text".to_owned())?;
+    right.map_err(|_| "the signature does not match this text".to_owned())?;
+    let text = String::from_utf8(plain).map_err(|_| "the signed bytes are not text".to_owned())?;
     Ok(Signed { kind: typ, text, public_key: kid })
 }
 
@@ -107,7 +109,7 @@ mod tests {
             }
         }
         assert!(kept.is_empty(), "bytes that may change: {kept:?}");
-        // Another key's signature on the same text.
+        // Another key signed the same text.
         let forged = other.sign("a", "{\"x\":2}");
         let (_, signature) = forged.rsplit_once('.').unwrap();
         let (signed, _) = jws.rsplit_once('.').unwrap();

@@ -36,23 +36,23 @@ use crate::secrets;
 use progress::Progress;
 use slots::{ConnectionLimits, ConnectionSlot, ConnectionSlots};
 
-/// How long the end waits for running requests.
+/// The longest time that the end waits for running requests.
 const GRACE: Duration = Duration::from_secs(20);
-/// How long the service accepts connections after it has reported that it is not ready.
+/// The time that the service still accepts connections after it has reported that it is not ready.
 const NOTICE: Duration = Duration::from_secs(1);
 /// The largest number of connections at once, if the process may open enough descriptors.
 const CONNECTIONS: usize = 1024;
-/// One address may have one connection in this many.
+/// One address may use at most the number of connections divided by this number.
 const SHARE: usize = 4;
 /// The largest number of connections without a place at once, which may only probe.
 const RESERVE: usize = 64;
-/// How long a connection without a place may last.
+/// The longest time of a connection without a place.
 const PROBE: Duration = Duration::from_secs(2);
-/// How many bytes of responses the kernel buffers for a slow client.
+/// The bytes of responses that the kernel buffers for a slow client.
 const UNSENT: u32 = 128 << 10;
-/// How many connections the kernel queues until they are accepted.
+/// The number of connections that the kernel queues until they are accepted.
 const BACKLOG: u32 = 1024;
-/// How many descriptors are reserved for files and the database.
+/// The number of descriptors that are reserved for files and the database.
 const SPARE: usize = 64;
 
 /// How a listener handles connections.
@@ -60,7 +60,7 @@ const SPARE: usize = 64;
 pub struct Door {
     /// The certificate and key, if TLS is used.
     pub tls: Option<Tls>,
-    /// How long a client may take for the headers of each request.
+    /// The longest time for the headers of each request.
     pub headers: Duration,
     /// The runtime of connections with a place. Accepting connections and serving probes runs on the caller's
     /// runtime, so that work delays neither.
@@ -115,7 +115,7 @@ pub async fn serve(listener: TcpListener, routers: Routers, door: Door, ending: 
             _ = interrupt.recv() => {}
         }
         ending();
-        tracing::info!("not ready any more; the last connections are taken");
+        tracing::info!("not ready any more; the last connections are accepted");
         let _ = timeout(NOTICE, taking).await;
     }
     drop(listener);
@@ -250,7 +250,7 @@ impl Tls {
     /// Reads the files again.
     ///
     /// # Errors
-    /// As [`Self::read`].
+    /// The errors of [`Self::read`].
     pub fn again(&self) -> Result<TlsAcceptor, Failure> {
         acceptor(&self.certificates, &self.key)
     }

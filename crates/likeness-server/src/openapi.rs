@@ -23,8 +23,8 @@ use crate::routes::{Route, Scope};
 #[derive(OpenApi)]
 #[openapi(
     components(schemas(ProblemBody)),
-    servers((url = "./", description = "where this description lies, behind whatever prefix")),
-    info(title = "Likeness", description = "Face verification that never takes a missing model for a verdict.",)
+    servers((url = "./", description = "the address of this description, with any prefix of a proxy")),
+    info(title = "Likeness", description = "Face verification. A missing model never produces a verdict.",)
 )]
 pub struct Document;
 
@@ -219,7 +219,7 @@ pub struct ProblemBody {
     field: Option<String>,
     /// The reason, more precise than `error_code`.
     reason: Option<String>,
-    /// What the request contained instead: a format, or a content coding.
+    /// The format, or the content coding, that the request contained instead.
     found: Option<String>,
     /// The person's name in the request.
     user_id: Option<String>,
@@ -300,7 +300,7 @@ pub fn written(document: &utoipa::openapi::OpenApi, key_header: &str) -> Value {
     for (schema, property, words) in words() {
         name_words(&mut document["components"]["schemas"][schema], property, &words);
     }
-    let what = "A key, where the service has keys. Without any, it serves this machine alone.";
+    let what = "An API key. A service without keys accepts requests from its own machine only.";
     document["components"]["securitySchemes"] = json!({
         BEARER: {"type": "http", "scheme": "bearer", "description": what},
         HEADER: {"type": "apiKey", "in": "header", "name": key_header, "description": what},

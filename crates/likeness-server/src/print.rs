@@ -17,7 +17,7 @@ use tracing_subscriber::filter::LevelFilter;
 
 use crate::exit::{Exit, Failure};
 
-/// The first failed write to stdout. After it, nothing more is written there.
+/// The first failed write to stdout. After it, the program writes no more bytes to stdout.
 static LOST: OnceLock<io::Error> = OnceLock::new();
 
 /// The sequences that [`styled`] writes, which no other text may contain.
@@ -110,7 +110,7 @@ pub fn event<T: Serialize>(event: &T, json: bool, lines: impl FnOnce(&T) -> Stri
     out(&text);
 }
 
-/// What a word says about a person or a photograph.
+/// The meaning of a word for a person or a photograph.
 #[derive(Debug, Clone, Copy)]
 pub enum Tone {
     /// Accepted, or live.
@@ -136,7 +136,7 @@ fn styled(word: &str, tone: Tone, terminal: bool) -> String {
     if terminal { format!("\x1b[1;{colour}m{word}\x1b[0m") } else { word.to_owned() }
 }
 
-/// How far many photographs are, where a person looks on and answers go elsewhere.
+/// Prints the progress of many photographs, if stderr is a terminal and the results go elsewhere.
 pub fn progress(done: usize, all: usize, since: Duration) {
     if all < 2 || !io::stderr().is_terminal() || io::stdout().is_terminal() {
         return;

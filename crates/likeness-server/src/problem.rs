@@ -164,7 +164,7 @@ impl Problem {
     /// Creates an error of the service itself. The log gets the cause, the caller does not.
     pub fn internal(what: &dyn std::fmt::Display) -> Self {
         tracing::error!(%what, "internal error");
-        Self::new(Code::InternalServerError, "this is our fault; the log has it under the request's id")
+        Self::new(Code::InternalServerError, "an internal error; the service's log has it under this request id")
     }
 
     /// Adds a detail.
@@ -229,7 +229,7 @@ impl Problem {
     /// Converts a rejection of the framework, by its status.
     pub fn of_status(status: StatusCode, limit: usize) -> Self {
         match status {
-            StatusCode::NOT_FOUND => Self::new(Code::NotFound, "no such route; /docs has them all"),
+            StatusCode::NOT_FOUND => Self::new(Code::NotFound, "no such route; /docs lists all routes"),
             StatusCode::METHOD_NOT_ALLOWED => {
                 Self::new(Code::MethodNotAllowed, "the route has another method; the header `allow` says which")
             }
@@ -315,7 +315,7 @@ impl From<Unavailable> for Problem {
                 Self::new(Code::CalibrationMismatch, message)
             }
             Unavailable::UnknownEmbedder(why) => {
-                let message = "the embedder is unknown, so that its distances give no verdict; the operator may \
+                let message = "the embedder is unknown, so its distances can't be used for a verdict; the operator may \
                     accept it by its digest, with --accept-embedder or LIKENESS_ACCEPT_EMBEDDER";
                 Self::new(Code::EmbedderUnknown, message)
                     .with("embedder", "unknown")
@@ -348,7 +348,7 @@ impl ModelFault {
     pub fn of(role: &RoleState) -> Self {
         let (reason, hint) = match &role.state {
             State::Missing(fault) => (fault.kind.name(), fault.kind.hint()),
-            State::Loading | State::Loaded(_) => (LOADING, "ask again"),
+            State::Loading | State::Loaded(_) => (LOADING, "try again"),
         };
         Self { role: key(role.role), file: role.file.clone(), sha256: role.pin.clone(), reason, hint }
     }

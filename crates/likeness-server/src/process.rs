@@ -2,10 +2,10 @@
 //! the system as soon as they are freed, and a limit on file sizes does not end the program. Returns the free
 //! memory of smaller blocks on request.
 //!
-//! By default, glibc raises the size from which it maps blocks separately when such a block is freed, up to
-//! 32 MiB. Then the process keeps the memory of a large photograph. A fixed size prevents that. Smaller blocks are kept
-//! for the next photograph: a new page costs a fault, and with each of its blocks new a photograph of 400 x 500 pixels
-//! took 4 % longer.
+//! By default, glibc raises the size from which it maps blocks separately when such a block is freed, up to 32 MiB. As
+//! a result, the process would keep the memory of a large photograph. A fixed size prevents that. Smaller blocks are
+//! kept for the next photograph: a new page costs a fault, and with each of its blocks new a photograph of 400 x 500
+//! pixels took 4 % longer.
 
 /// Blocks of at least this size are mapped separately, and unmapped when freed.
 #[cfg(target_env = "gnu")]

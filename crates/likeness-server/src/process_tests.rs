@@ -7,7 +7,7 @@ use std::os::unix::fs::FileExt as _;
 
 use super::{LARGE, return_free_memory, return_large_blocks};
 
-/// Whether a mapping of this process contains the address.
+/// Returns whether a mapping of this process contains the address.
 fn mapped(address: usize) -> bool {
     let maps = std::fs::read_to_string("/proc/self/maps").unwrap();
     let ranges = maps.lines().filter_map(|line| line.split(' ').next()?.split_once('-'));

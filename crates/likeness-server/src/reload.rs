@@ -37,7 +37,7 @@ pub async fn follow(app: App, args: Arc<Serve>, tls: Option<Tls>) -> std::io::Re
 
 fn refused(why: &str) {
     series::reloaded(false);
-    tracing::error!(why, "certificates, keys and policy stay as they were");
+    tracing::error!(why, "certificates, keys and policy are unchanged");
 }
 
 /// Reads everything first, then replaces it. Returns whether the policy changed.

@@ -122,7 +122,7 @@ impl DetectReport {
             text += &format!("  {}  {}\n", number + 1, face.line());
         }
         if self.outside > 0 {
-            text += &format!("  {} more wholly in the border\n", self.outside);
+            text += &format!("  {} more faces wholly in the border\n", self.outside);
         }
         text
     }
@@ -138,11 +138,11 @@ fn look_line(look: &LookReport) -> String {
 pub struct LivenessReport {
     /// `live`, `spoof` or `indeterminate`.
     pub verdict: &'static str,
-    /// Why it is indeterminate.
+    /// The reason why it is indeterminate.
     pub reason: Option<&'static str>,
     /// The mean probability of a real face.
     pub live_probability: f64,
-    /// Each network's probabilities of its three classes; class 1 is a real face.
+    /// The probabilities of the three classes, by each network; class 1 is a real face.
     pub networks: BTreeMap<&'static str, [f32; 3]>,
     /// The side of the nearer crop, as a multiple of the face's box.
     pub context: f64,

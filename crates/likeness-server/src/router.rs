@@ -50,7 +50,7 @@ pub fn routers(app: &App) -> Routers {
 
 /// Returns the health routes; other requests are refused because the service is full.
 fn probes(app: &App) -> Router {
-    let crowded = || async { Problem::new(Code::Overloaded, "too many connections, of all or of this address") };
+    let crowded = || async { Problem::new(Code::Overloaded, "too many connections in all, or from this address") };
     let (health, _) = health_routes(app).split_for_parts();
     health
         .fallback(crowded)

@@ -59,13 +59,13 @@ pub struct Route {
 }
 
 impl Route {
-    /// Whether the route compares faces with a threshold.
+    /// Returns whether the route compares faces with a threshold.
     pub fn judges(&self) -> bool {
         let compares = ![DEEPFACE_REPRESENT, CAPTURE_FRAMES].contains(self);
         self.images > 0 && self.needs.roles().contains(&Role::Embedder) && compares || *self == INSPECT
     }
 
-    /// Whether the route compares faces with the threshold of the policy.
+    /// Returns whether the route compares faces with the threshold of the policy.
     pub fn uses_threshold(&self) -> bool {
         self.judges() && *self != DEEPFACE_VERIFY
     }
@@ -80,7 +80,7 @@ impl Route {
         if self.uses_threshold() && *self != INSPECT { models.calibrated(policy, options) } else { Ok(()) }
     }
 
-    /// Whether a response of this route and status is logged only at level debug, because it is frequent.
+    /// Returns whether a response of this route and status is logged only at level debug, because it is frequent.
     pub fn is_quiet(name: &str, status: u16) -> bool {
         name == HEALTH.name
             || status < 400 && [METRICS, PAGE, FRAMES, CAPTURE_FRAMES].iter().any(|route| route.name == name)

@@ -18,7 +18,7 @@ use zeroize::Zeroizing;
 /// The largest size of a secret's file.
 const LONGEST: u64 = 64 << 10;
 
-/// Why a file can't be used as a secret.
+/// The reason why a file can't be used as a secret.
 #[derive(Debug)]
 pub struct Refusal {
     /// The expected and the found state, without the path.

@@ -42,13 +42,13 @@ const FAMILIES: [(&str, FamilyKind, &str); 32] = [
     (
         "likeness_request_seconds",
         FamilyKind::Histogram(REQUESTS),
-        "From a request's headers to its answer, by outcome.",
+        "Time from a request's headers to its answer, by outcome.",
     ),
     ("likeness_stage_seconds", FamilyKind::Histogram(STAGES), "Time of each stage of an examination."),
     ("likeness_queue_wait_seconds", FamilyKind::Histogram(STAGES), "How long admitted work waited for a core."),
     ("likeness_verdicts_total", FamilyKind::Counter, "Verdicts about persons and pairs of photographs."),
     ("likeness_liveness_total", FamilyKind::Counter, "What both spoof networks decided together."),
-    ("likeness_captures_total", FamilyKind::Counter, "Captures, by what became of them."),
+    ("likeness_captures_total", FamilyKind::Counter, "Captures, by outcome."),
     ("likeness_capture_failures_total", FamilyKind::Counter, "Captures that failed, by the rule."),
     ("likeness_distance", FamilyKind::Histogram(DISTANCES), "Cosine distances that were compared with a threshold."),
     ("likeness_live_probability", FamilyKind::Histogram(PROBABILITIES), "Live probabilities of judged faces."),
@@ -58,13 +58,13 @@ const FAMILIES: [(&str, FamilyKind, &str); 32] = [
         FamilyKind::Counter,
         "Refusals by a rate limit, and lock-outs (the scopes of a subject).",
     ),
-    ("likeness_panics_total", FamilyKind::Counter, "Panics that were caught, by what was done then."),
+    ("likeness_panics_total", FamilyKind::Counter, "Panics that were caught, by activity."),
     ("likeness_ignored_fields_total", FamilyKind::Counter, "Form fields that no route reads."),
     ("likeness_connections", FamilyKind::Gauge, "Open connections with a place, by listener."),
     (
         "likeness_connections_stalled_total",
         FamilyKind::Counter,
-        "Connections that ended because the client took nothing.",
+        "Connections that ended because the client did not read.",
     ),
     ("likeness_connections_without_a_place_total", FamilyKind::Counter, "Connections beyond the limit."),
     ("likeness_weights_loaded", FamilyKind::Gauge, "1 if the role's model is loaded and self-tested."),
@@ -77,11 +77,15 @@ const FAMILIES: [(&str, FamilyKind, &str); 32] = [
         FamilyKind::Gauge,
         "Persons left out of the index because their row can't be opened.",
     ),
-    ("likeness_index_age_seconds", FamilyKind::Gauge, "Since the index last followed the store; 0 without a store."),
+    (
+        "likeness_index_age_seconds",
+        FamilyKind::Gauge,
+        "Seconds since the index last followed the store; 0 without a store.",
+    ),
     ("likeness_work_admitted", FamilyKind::Gauge, "Pieces of work that run or wait for a core."),
     ("likeness_work_capacity", FamilyKind::Gauge, "Pieces of work that may run or wait."),
     ("likeness_body_bytes", FamilyKind::Gauge, "Bytes of bodies in memory."),
-    ("likeness_journal_total", FamilyKind::Counter, "Entries of the journal, by what became of them."),
+    ("likeness_journal_total", FamilyKind::Counter, "Entries of the journal, by outcome."),
     ("likeness_reloads_total", FamilyKind::Counter, "SIGHUPs, by outcome."),
 ];
 
@@ -100,7 +104,7 @@ const CAPTURES: [&str; 5] = ["begun", "completed", "ended", "used", "refused"];
 /// The outcomes of a reload.
 const RELOADS: [&str; 2] = ["done", "refused"];
 
-/// How often histogram samples are added to their buckets.
+/// The time between two additions of samples to their histogram buckets.
 pub const UPKEEP: Duration = Duration::from_secs(5);
 
 /// Installs the recorder and registers the families and their known series.

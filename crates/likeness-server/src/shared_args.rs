@@ -9,27 +9,27 @@ use likeness::find::{FAST_SIDE, Mode};
 /// Where the weights come from.
 #[derive(Debug, Clone, Args)]
 pub struct Weights {
-    /// The lock file that pins them [default: /etc/ballast/weights.lock, else ./weights.lock]
+    /// The lock file that pins the weights [default: /etc/ballast/weights.lock, otherwise ./weights.lock]
     #[arg(long, value_name = "FILE", env = "BALLAST_LOCK")]
     pub lock: Option<PathBuf>,
-    /// A folder that holds the files, instead of the lock file's store and baked layer
+    /// A folder that contains the weights, instead of the lock file's store and baked layer
     #[arg(long, value_name = "DIR")]
     pub weights: Option<PathBuf>,
-    /// Which kernels to use: avx512, avx2, neon or portable [default: the fastest here]
+    /// The kernel set: avx512, avx2, neon or portable [default: the fastest on this machine]
     #[arg(long, value_name = "NAME", env = "LIKENESS_KERNEL")]
     pub kernel: Option<String>,
-    /// Accept the embedder of this digest although it is not a published one
+    /// Accept an embedder with this digest although it is not a published one
     #[arg(long, value_name = "SHA256", env = "LIKENESS_ACCEPT_EMBEDDER")]
     pub accept_embedder: Option<String>,
 }
 
-/// How a photograph is looked at.
+/// How a photograph is searched for faces.
 #[derive(Debug, Clone, Copy, Args)]
 pub struct DetectionArgs {
-    /// How faces are looked for
+    /// How faces are searched
     #[arg(long, value_enum, default_value_t = ModeArg::Auto)]
     pub mode: ModeArg,
-    /// The longer side of the first look of `fast`
+    /// The longer side of the photograph in the first search of `fast`
     #[arg(long, value_name = "PIXELS", default_value_t = FAST_SIDE)]
     pub fast_side: usize,
 }
@@ -37,11 +37,11 @@ pub struct DetectionArgs {
 /// The ways to look.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum ModeArg {
-    /// Reduced to 320 pixels, then once more where the face is small there
+    /// Search at 320 pixels; if no face is found, also at 640
     Auto,
-    /// With a black border, never reduced, as DeepFace looks; up to 4.5 megapixels
+    /// Search with a black border and never reduced, as DeepFace does; up to 4.5 megapixels
     Exact,
-    /// As `auto`, with another longer side of the first look
+    /// As `auto`, with another longer side of the first search
     Fast,
 }
 
@@ -56,12 +56,12 @@ impl DetectionArgs {
     }
 }
 
-/// Which face of a photograph counts.
+/// The face of a photograph that counts.
 #[derive(Debug, Clone, Copy, Args)]
 pub struct Face {
     #[command(flatten)]
     pub look: DetectionArgs,
-    /// Take the largest face, even where a second one has over half its area
+    /// Use the largest face, even if another face has over half its area
     #[arg(long)]
     pub largest: bool,
 }

@@ -6,7 +6,7 @@ use clap::{Args, Subcommand};
 
 use crate::store::{Grant, Scopes, Subject, Tenant};
 
-/// Which store, and the file that opens it.
+/// The store, and the file with its key.
 #[derive(Debug, Clone, Args)]
 pub struct StorePlace {
     /// sqlite:PATH or postgres://…
@@ -21,15 +21,15 @@ pub struct StorePlace {
 pub enum StoreCommand {
     /// Make an empty store and its key file
     Init(StorePlace),
-    /// Wrap everything by a new master key, while a server runs; goes on where it was ended
+    /// Replace the master key, while a server runs; after an interruption, run it again
     Rotate(Rotate),
-    /// Look at everything: the database's own check, every table against its digest, every person opened
+    /// Check the database, compare every table with its digest, and decrypt every person
     Check(Check),
-    /// Write everybody into an archive that is sealed to a key of its own; goes on where it was ended
+    /// Write all persons into an encrypted archive; after an interruption, run it again
     Export(Transfer),
-    /// Store everybody of an archive who is not there yet; goes on where it was ended
+    /// Store the persons of an archive who are not in the store; after an interruption, run it again
     Import(Transfer),
-    /// Forget a person's failures, so that the right face is let in at once
+    /// Remove a person's failures, so that the person can be verified again at once
     Unlock(Unlock),
 }
 
@@ -37,7 +37,7 @@ pub enum StoreCommand {
 pub struct Rotate {
     #[command(flatten)]
     pub place: StorePlace,
-    /// Only put a new key into the key file, to be copied to every replica before the rotation
+    /// Only add a new key to the key file, to be copied to every replica before the rotation
     #[arg(long)]
     pub prepare: bool,
 }
@@ -46,7 +46,7 @@ pub struct Rotate {
 pub struct Check {
     #[command(flatten)]
     pub place: StorePlace,
-    /// Answer in JSON
+    /// Print JSON
     #[arg(long)]
     pub json: bool,
 }
@@ -55,10 +55,10 @@ pub struct Check {
 pub struct Transfer {
     #[command(flatten)]
     pub place: StorePlace,
-    /// The file with the archive's key; `export` makes one where there is none
+    /// The file with the archive's key; `export` makes it if it does not exist
     #[arg(long, value_name = "FILE")]
     pub archive_key: PathBuf,
-    /// Answer in JSON
+    /// Print JSON
     #[arg(long)]
     pub json: bool,
     /// The archive
@@ -70,19 +70,19 @@ pub struct Transfer {
 pub struct Unlock {
     #[command(flatten)]
     pub place: StorePlace,
-    /// Whose person
+    /// The tenant of the person
     #[arg(long, value_name = "ID", default_value = "default", value_parser = Tenant::new)]
     pub tenant: Tenant,
-    /// The person
+    /// The id of the person
     #[arg(value_name = "USER_ID", value_parser = Subject::new)]
     pub user: Subject,
 }
 
 #[derive(Debug, Subcommand)]
 pub enum JournalCommand {
-    /// Follow the chain of a store's journal, or of an exported one, and check every record's signature
+    /// Verify the chain of a journal, in a store or exported, and the signature of every record
     Verify(VerifyJournal),
-    /// Print every entry, and the newest one's signed hash
+    /// Print every entry, and the signed hash of the newest entry
     Export(StorePlace),
 }
 
@@ -94,16 +94,16 @@ pub struct VerifyJournal {
     /// The file with the master key
     #[arg(long, value_name = "FILE", env = "LIKENESS_KEY_FILE")]
     pub key_file: Option<PathBuf>,
-    /// The key that must have signed, as `likeness key public` prints it [default: the store's]
+    /// The public key that must have signed, as `likeness key public` prints it [default: the store's]
     #[arg(long, value_name = "HEX")]
     pub public_key: Option<String>,
-    /// A journal that was exported before: its head must be in this one
+    /// An export of an earlier time; this journal must contain its head
     #[arg(long, value_name = "FILE")]
     pub head: Vec<PathBuf>,
-    /// Answer in JSON
+    /// Print JSON
     #[arg(long)]
     pub json: bool,
-    /// An exported journal, or - for stdin, in place of the store's
+    /// An exported journal, or - for stdin, instead of the store's
     #[arg(value_name = "FILE")]
     pub file: Option<PathBuf>,
 }
@@ -122,9 +122,9 @@ pub enum KeyCommand {
     Public(StorePlace),
     /// Make a key; it is shown once
     New(NewKey),
-    /// Tell all keys, without secrets
+    /// List all keys, without secrets
     List(Check),
-    /// End a key
+    /// Revoke a key
     Revoke(Revoke),
 }
 
@@ -132,16 +132,17 @@ pub enum KeyCommand {
 pub struct NewKey {
     #[command(flatten)]
     pub place: StorePlace,
-    /// Of verify, enroll, replace, delete, persons, admin (with these three), export, inspect, represent, metrics, audit and capture, with commas
+    /// The scopes, separated by commas: verify, enroll, replace, delete, persons, admin (with these three), export,
+    /// inspect, represent, metrics, audit, capture
     #[arg(long, value_name = "SCOPES")]
     pub scopes: Scopes,
-    /// The only tenant that it is good for, or `*`
+    /// The only tenant for which the key is valid, or `*`
     #[arg(long, value_name = "ID", value_parser = tenant)]
     pub tenant: TenantArg,
-    /// For how many days
+    /// The number of days until the key expires
     #[arg(long, value_name = "DAYS", value_parser = clap::value_parser!(u16).range(1..))]
     pub expires: Option<u16>,
-    /// How many requests a minute
+    /// The most requests a minute
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     pub per_minute: Option<u32>,
 }
@@ -173,7 +174,7 @@ impl NewKey {
 pub struct Revoke {
     #[command(flatten)]
     pub place: StorePlace,
-    /// Its id: what stands between `lk_` and the next `_`
+    /// The id of the key: the part between `lk_` and the next `_`
     #[arg(value_name = "ID")]
     pub id: String,
 }

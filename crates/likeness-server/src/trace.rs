@@ -31,7 +31,7 @@ impl Ids {
     }
 }
 
-/// Whether a text is short and contains no character that is special in a log, a header or a shell.
+/// Returns whether a text is short and contains no character that is special in a log, a header or a shell.
 fn is_id(text: &str) -> bool {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
     (1..=LONGEST).contains(&text.len()) && text.bytes().all(plain)

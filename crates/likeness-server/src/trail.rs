@@ -1,8 +1,8 @@
 //! A trail collects notes on one request: stage times, measurements, decisions. The log line, the metrics of
 //! scores and the decision record use these notes.
 //!
-//! A trail belongs to one task: `outer` creates the trail, and a piece of work takes it to its thread.
-//! Without a trail, as in most commands, notes are dropped.
+//! A trail belongs to one task: `outer` creates the trail, and a piece of work takes it to its thread. Without a trail,
+//! as in most commands, notes are dropped.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -70,7 +70,7 @@ pub struct CaptureSeen {
 pub struct HoldLiveness {
     /// How many frames it has.
     pub frames: usize,
-    /// How many of them are live.
+    /// The number of live frames.
     pub live: u32,
     /// The median of their live probabilities.
     pub median: Option<f64>,

@@ -33,7 +33,7 @@ pub struct Work(Arc<Workers>);
 
 struct Workers {
     cores: usize,
-    /// How long a piece of work waits for a core at most.
+    /// The longest time that a piece of work waits for a core.
     wait: Duration,
     running: Arc<Semaphore>,
     /// The number of running and waiting pieces.
@@ -72,7 +72,7 @@ impl Work {
         self.0.cores * (1 + QUEUE)
     }
 
-    /// Whether another piece of work would be refused now.
+    /// Returns whether another piece of work would be refused now.
     pub fn full(&self) -> bool {
         self.admitted() >= self.capacity()
     }
@@ -88,8 +88,8 @@ impl Work {
         self.started(move |inner, trail| trail.within(|| inner.with_buffers(piece))).await
     }
 
-    /// Runs `piece` for 0 and for 1, then `end` with both results. If a core is idle, both run at once; that
-    /// is so only while no other piece waits. Otherwise they run one after the other, with the same results.
+    /// Runs `piece` for 0 and for 1, then `end` with both results. If a core is idle, both run at once; that is so only
+    /// while no other piece waits. Without a free core they run one after the other, with the same results.
     ///
     /// # Errors
     /// The error of the first piece, of the second piece or of `end`, in this order; `OVERLOADED`; or an
@@ -116,7 +116,7 @@ impl Work {
         metrics::histogram!("likeness_queue_wait_seconds").record(entered.elapsed().as_secs_f64());
         let (inner, trail) = (self.0.clone(), Trail::current());
         let done = tokio::task::spawn_blocking(move || {
-            // Both are kept to the end of the work, even if the caller has gone.
+            // Both values live until the end of the work, even if the caller has gone.
             let _kept = (place, running);
             act(&inner, trail)
         });
@@ -150,12 +150,12 @@ pub fn count_decoder_panic(why: &DecodeError) {
 /// Returns the problem that no core became free in time.
 fn busy(wait: Duration) -> Problem {
     let seconds = wait.as_secs_f64();
-    Problem::new(Code::Overloaded, format!("no core became free within {seconds} s (QUEUE_WAIT_SECONDS); ask again"))
+    Problem::new(Code::Overloaded, format!("no core became free within {seconds} s (QUEUE_WAIT_SECONDS); try again"))
 }
 
 /// Returns the problem that the queue or the memory for bodies is full.
 pub fn overloaded() -> Problem {
-    Problem::new(Code::Overloaded, "every core is busy and the queue is full; ask again")
+    Problem::new(Code::Overloaded, "every core is busy and the queue is full; try again")
 }
 
 impl Workers {

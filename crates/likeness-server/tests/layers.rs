@@ -57,7 +57,7 @@ fn each_word_stays_where_it_belongs() {
         // One place reads the settings of the policy, and one place compares a distance with a threshold.
         ("VERIFICATION_THRESHOLD\"", &["config/policy.rs", "config/names.rs"]),
         ("Metric::Cosine", &[]),
-        // One pipeline: the program has no steps of its own.
+        // The pipeline has one home: the program has no steps of its own.
         ("image::decode(", &[]),
     ];
     let sources = sources();

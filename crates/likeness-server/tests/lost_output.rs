@@ -1,5 +1,5 @@
-//! Attack: the disk of stdout or stderr is full, a file there may not grow, or the reader is gone. Each command ends
-//! by itself; one whose result is lost ends with a code of its own, and not with 0.
+//! Attack: the disk of stdout or stderr is full, a file there may not grow, or the reader is gone. Each command ends by
+//! itself; a command whose result is lost ends with a code of its own, and not with 0.
 
 #![allow(clippy::unwrap_used, reason = "tests")]
 

@@ -94,7 +94,7 @@ fn every_flow_in_a_real_browser() {
     run(&suite, &browser, "suite.mjs", &whole.data.join("images"), &variables);
 }
 
-/// Also makes the picture of the documents (`just picture`).
+/// Also makes the picture for the documents (`just picture`).
 #[test]
 fn the_samples_themselves_in_a_real_browser() {
     let test = "the_samples_themselves_in_a_real_browser";
@@ -105,7 +105,7 @@ fn the_samples_themselves_in_a_real_browser() {
     run(&suite, &browser, "picture.mjs", &ground.data.join("images"), &[("PAGE_GOLDEN", &service.url)]);
 }
 
-/// What the page says about its samples, by the published networks of detection and liveness.
+/// Tests the page's claims about its samples with the published networks of detection and liveness.
 #[test]
 fn the_samples_are_what_the_page_calls_them() {
     let Some(ground) = Ground::golden("the_samples_are_what_the_page_calls_them") else { return };

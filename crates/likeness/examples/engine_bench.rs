@@ -1,4 +1,4 @@
-//! How fast the engine is: CPU milliseconds, GFLOP/s, percent of this core's measured peak.
+//! Measures the engine: CPU milliseconds, GFLOP/s, percent of this core's measured peak.
 //!
 //! `engine_bench WEIGHTS [KERNELS]` prints a table, `engine_bench kernels` names the best set. `engine_bench WEIGHTS KERNELS serve` answers
 //! lines `NAME H W N ROUNDS FILE` (input: NHWC, little-endian f32) with the CPU seconds of each

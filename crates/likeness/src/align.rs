@@ -4,8 +4,8 @@ use crate::detect::{Area, Face, Point};
 use crate::image::resize::Window;
 use crate::image::{Bgr, warp};
 
-/// Returns the face upright. It takes half the face's size more on each side (black beyond the
-/// photograph), turns this part about its middle by the angle of the eyes, and cuts out the turned
+/// Returns the face upright. Enlarges the face's box by half its size on each side (black beyond the
+/// photograph), turns this cut about its middle by the angle of the eyes, and cuts out the turned
 /// face's box. `None` if no pixel is left.
 #[must_use]
 pub fn aligned(image: &Bgr, face: &Face) -> Option<Bgr> {

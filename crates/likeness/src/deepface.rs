@@ -1,8 +1,8 @@
-//! DeepFace's own rule for two photographs, for parity and for DeepFace's users. It compares all
-//! pairs of faces and takes the smallest distance; the first face that is not real refuses the
+//! DeepFace's own rule for two photographs, for parity and for DeepFace's users. The rule compares
+//! all pairs of faces and takes the smallest distance; the first face that is not real refuses the
 //! comparison. Touches nothing.
 //!
-//! It is not Likeness's verdict: see [`crate::verdict`].
+//! This rule is not Likeness's verdict: see [`crate::verdict`].
 
 use crate::distance::Metric;
 use crate::error::ErrorKind;
@@ -14,7 +14,7 @@ pub struct Subject<A> {
     pub area: A,
     /// Its embedding.
     pub embedding: Vec<f64>,
-    /// Whether the spoof networks call it real; `None` if they did not run.
+    /// Whether the spoof networks find the face real; `None` if they did not run.
     pub is_real: Option<bool>,
 }
 
@@ -42,7 +42,7 @@ pub struct SpoofDetected {
 }
 
 impl SpoofDetected {
-    /// What kind of fault it is.
+    /// Returns the kind of this fault.
     #[must_use]
     pub fn kind(&self) -> ErrorKind {
         ErrorKind::Spoof

@@ -117,7 +117,7 @@ pub fn inside(point: Point, image: Size) -> Option<Point> {
     ((0..image.x as i64).contains(&x) && (0..image.y as i64).contains(&y)).then_some(point)
 }
 
-/// All detections in the maps, best first, in the canvas's pixels.
+/// Returns all detections in the maps, best first, in pixels of the canvas.
 #[must_use]
 pub fn read(maps: &Maps, view: &View, threshold: f32) -> Vec<Raw> {
     let hot = (0..maps.heat.len()).filter(|cell| maps.heat[*cell] > threshold);
@@ -127,7 +127,7 @@ pub fn read(maps: &Maps, view: &View, threshold: f32) -> Vec<Raw> {
     without_overlaps(found).into_iter().map(|raw| raw.divided(across, down)).collect()
 }
 
-/// One hot cell, in the pixels of the network's input.
+/// Converts one cell with a high score to a detection, in pixels of the network's input.
 fn cell_to_raw(maps: &Maps, cell: usize, view: &View) -> Raw {
     let (row, column) = (cell / maps.columns + view.first_cell.y, cell % maps.columns + view.first_cell.x);
     let number = |map: &[f32], channels: usize, channel: usize| map[cell * channels + channel];

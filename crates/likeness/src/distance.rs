@@ -19,7 +19,7 @@ struct Table {
     threshold: f64,
     /// Slope, offset, and the divisor of the distance.
     logistic: [f64; 3],
-    /// Greatest and least confidence seen for the same person, then for others.
+    /// The greatest and the least confidence for the same person, then for different persons.
     seen: [f64; 4],
     /// The greatest confidence for different persons.
     other_most: f64,
@@ -75,7 +75,8 @@ impl Metric {
     }
 
     /// The distance of two embeddings of the same length, rounded to six decimals as DeepFace
-    /// rounds. It can be -0.0, and NaN (the angle of an embedding with itself, by rounding).
+    /// rounds. The result can be -0.0, or NaN (for the angle of an embedding with itself, by
+    /// rounding).
     #[must_use]
     pub fn distance(self, a: &[f64], b: &[f64]) -> f64 {
         let distance = match self {

@@ -23,10 +23,10 @@ const PUBLISHED: [Digest; 1] = [
     Digest::hex("3f76b5117a9ca574d536af8199e6720089eb4ad3dc7e93534496d88265de864f"),
 ];
 
-/// Why an embedder may identify a person.
+/// The reason why an embedder may identify persons.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Trust {
-    /// Its file is a published one.
+    /// The embedder's file is a published one.
     Published,
     /// The operator accepted it by its digest.
     Accepted,
@@ -45,14 +45,14 @@ impl Trust {
 
 /// An embedder that is neither published nor accepted: the meaning of its distances is unknown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("unknown embedder: its distances give no verdict\n  expected {}\n  found    {found}", PUBLISHED[0])]
+#[error("unknown embedder: its distances can't be used for a verdict\n  expected {}\n  found    {found}", PUBLISHED[0])]
 pub struct UnknownEmbedder {
     /// The digest of its file.
     pub found: Digest,
 }
 
 impl UnknownEmbedder {
-    /// What kind of fault it is.
+    /// Returns the kind of this fault.
     #[must_use]
     pub fn kind(&self) -> ErrorKind {
         ErrorKind::Model
@@ -87,7 +87,7 @@ impl TrustedEmbedder {
         &self.embedder
     }
 
-    /// Why it is trusted.
+    /// Returns the reason why it is trusted.
     #[must_use]
     pub fn trust(&self) -> Trust {
         self.trust
@@ -193,7 +193,7 @@ pub struct Template {
 
 impl Template {
     /// Numbers of length one that a store sealed when a live face was enrolled, and opened now. Only
-    /// the code that opens sealed templates may call this; a test of its sources checks it.
+    /// the code that opens sealed templates may call this function; a test of the sources checks it.
     #[must_use]
     pub fn opened(space: SpaceId, numbers: Vec<f32>) -> Self {
         Self { direction: Direction { space, numbers } }
@@ -213,8 +213,8 @@ fn normalised(numbers: &[f32]) -> Option<Vec<f32>> {
     known.then(|| numbers.iter().map(|v| (f64::from(*v) / length) as f32).collect())
 }
 
-/// A face as the embedder takes it: 160 x 160 BGR pixels, 0 to 1, with black where the face does
-/// not fill the square. `None` for a face so narrow that nothing of it would be left.
+/// A face as the embedder's input: 160 x 160 BGR pixels, 0 to 1, with black where the face does not
+/// fill the square. `None` for a face so narrow that nothing of it would be left.
 #[must_use]
 pub fn input(face: &Bgr) -> Option<Vec<f32>> {
     let (width, height) = fitted(face)?;

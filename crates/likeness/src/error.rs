@@ -1,6 +1,6 @@
 //! The kinds of this library's errors, for callers that decide by kind and not by text. Touches nothing.
 
-/// What kind of fault an error is: the same few words for every error type of this crate.
+/// The kind of an error: the same few words for every error type of this crate.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ErrorKind {

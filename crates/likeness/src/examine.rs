@@ -19,7 +19,7 @@ use crate::quality::{Quality, Unfit};
 use crate::spoof::SpoofPair;
 pub use crate::stage::{NoAnswer, Stage, Watch};
 
-/// How photographs are decoded and searched. Changes no rule of the policy.
+/// How photographs are decoded, and how faces are searched. Changes no rule of the policy.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub struct Options {
     /// Limits of decoding.
@@ -142,7 +142,7 @@ impl Photograph {
 /// [`Unfit::NoFace`], [`Unfit::SeveralFaces`]
 fn choose(faces: &[Face], rival: f64, largest: bool) -> Result<usize, Unfit> {
     let mut by_area: Vec<usize> = (0..faces.len()).collect();
-    // Of faces with equal areas the first counts, which has the higher score.
+    // Of faces with equal areas the first one counts, which has the higher score.
     by_area.sort_by_key(|at| std::cmp::Reverse(faces[*at].area.pixels()));
     let pixels = |at: &usize| faces[*at].area.pixels() as f64;
     match by_area.as_slice() {
@@ -176,7 +176,7 @@ impl<L, E> Examination<L, E> {
         &self.image
     }
 
-    /// How the face was detected; this does not change which embeddings can be compared.
+    /// Returns how the face was detected; the plan does not change which embeddings can be compared.
     pub fn plan(&self) -> &DetectionPlan {
         &self.look
     }

@@ -1,9 +1,9 @@
 //! Face detection in a photograph, in one of two ways.
 //!
-//! `exact` runs the detector once, as DeepFace does. The native way takes several steps, because
-//! the detector's scores are best for faces of 130 to 300 pixels in its input. It first detects in
-//! the photograph with the longer side reduced to 320 pixels, and then detects each small face once
-//! more, reduced less, and each large one reduced more (`second_look`). If it finds no face, or if
+//! `exact` runs the detector once, as DeepFace does. The native way takes several steps, because the
+//! detector's scores are best for faces of 130 to 300 pixels in its input. It first detects faces in
+//! the photograph with the longer side reduced to 320 pixels; then it detects each small face again,
+//! reduced less, and each large face again, reduced more (`second_look`). If it finds no face, or if
 //! all faces are requested, it also detects at 640 pixels. A photograph on its side is turned
 //! upright ([`Finder::upright`]). Results are in the photograph's own pixels, and say how they were
 //! found. Touches nothing.
@@ -34,7 +34,7 @@ pub struct Detected {
     pub faces: Vec<Face>,
     /// Detections outside of the photograph.
     pub outside: Vec<Raw>,
-    /// How many faces a second detection in a reduced photograph found.
+    /// The number of faces that a second detection in a reduced photograph found.
     pub second_looks: usize,
 }
 
@@ -93,7 +93,8 @@ impl Finder {
         }
         let mut best: Option<(f64, u8, Detected)> = None;
         for (degrees, orientation) in TURNS {
-            // One turned copy at a time: a large photograph takes as much memory as all other data together.
+            // Only one turned copy exists at a time, because a large photograph takes as much memory as all other data
+            // together.
             let Some(other) = image.turned(orientation) else { continue };
             let mut found = self.find(scratch, &other, mode)?;
             found.look.rotated = degrees;

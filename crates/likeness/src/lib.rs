@@ -32,9 +32,9 @@
 //! ```
 //!
 //! The library turns bytes into a verdict: `examine` (image, detect, quality, spoof, align, embed)
-//! `-> verdict`, by one `policy`. It uses no path, socket, clock or thread, and prints nothing.
-//! Lengths are pixels, images are rows of 8-bit BGR, tensors are f32 in the order NHWC. Every error
-//! has a `kind()`, one [`ErrorKind`] for all of them.
+//! `-> verdict`, by one `policy`. The library uses no path, socket, clock or thread, and prints
+//! nothing. Lengths are pixels, images are rows of 8-bit BGR, tensors are f32 in the order NHWC.
+//! Every error has a `kind()`, one [`ErrorKind`] for all of them.
 #![warn(clippy::missing_errors_doc, clippy::must_use_candidate, clippy::undocumented_unsafe_blocks)]
 
 pub mod align;

@@ -73,7 +73,7 @@ impl SpoofScores {
         f64::from(a[REAL].min(b[REAL]))
     }
 
-    /// How many times the face's box the crop of scale 2.7 really was.
+    /// Returns the real scale of the crop of scale 2.7, in sizes of the face's box.
     #[must_use]
     pub fn context(&self) -> f64 {
         self.crops[0].scale
@@ -92,7 +92,7 @@ impl Live {
     }
 }
 
-/// Why neither live nor spoof.
+/// The reason why neither live nor spoof.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Doubt {
     /// The photograph shows the face without colour: grey, toned or infrared.
@@ -123,7 +123,7 @@ impl Doubt {
         }
     }
 
-    /// What the person in front of the camera can do, as a sentence.
+    /// Returns one sentence that advises the person in front of the camera.
     #[must_use]
     pub fn advice(self) -> &'static str {
         match self {
@@ -175,7 +175,7 @@ impl Liveness {
         }
     }
 
-    /// Why it is indeterminate.
+    /// Returns the reason why it is indeterminate.
     #[must_use]
     pub fn doubt(&self) -> Option<Doubt> {
         match self {

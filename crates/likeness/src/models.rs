@@ -28,7 +28,7 @@ pub enum Role {
 }
 
 impl Role {
-    /// All roles, in the order in which they are loaded.
+    /// All roles, in the order in which their files are loaded.
     pub const ALL: [Self; 4] = [Self::Detector, Self::SpoofNear, Self::SpoofFar, Self::Embedder];
 
     /// Its place in [`Role::ALL`].
@@ -92,7 +92,7 @@ impl Model {
 #[derive(Clone, Default)]
 pub struct Models([Option<Model>; 4]);
 
-/// Why no embedder may identify a person.
+/// The reason why no embedder may identify persons.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum NoEncoder {
     /// The embedder, or the detector whose faces it embeds, is not loaded.

@@ -1,4 +1,4 @@
-//! How a photograph is shown to the detector: its size, its border, and the part that is computed.
+//! The view that the detector gets of a photograph: its size, its border, and the part that is computed.
 //!
 //! `exact` is DeepFace's: the photograph with a black border of half its size, never reduced. Only
 //! a margin of the border is computed; the response to the rest is recorded. `fast` is the
@@ -30,7 +30,7 @@ pub enum Mode {
     All,
     /// DeepFace's border, at the photograph's own size.
     Exact,
-    /// Without a border; the longer side is at most this long in the first detection.
+    /// The photograph without a border; the longer side is at most this long in the first detection.
     Fast {
         /// Pixels.
         side: usize,
@@ -61,7 +61,7 @@ pub struct DetectionPlan {
     pub view: View,
     /// Degrees clockwise by which the photograph was turned first; results lie in the turned photograph.
     pub rotated: u16,
-    /// Pixels of the file's side that one pixel's side of the photograph stands for ([`Bgr::unit`]).
+    /// The number of pixels of the file's side for one pixel of the photograph's side ([`Bgr::unit`]).
     pub unit: usize,
 }
 
@@ -88,7 +88,7 @@ impl DetectionPlan {
         if self.exact { "exact" } else { "fast" }
     }
 
-    /// Whether the network saw a reduced photograph.
+    /// Returns whether the network saw a reduced photograph.
     #[must_use]
     pub fn reduced(&self) -> bool {
         self.view.net.x < self.view.canvas.x || self.view.net.y < self.view.canvas.y
@@ -101,14 +101,14 @@ impl DetectionPlan {
         [net.x as f64 / canvas.x as f64, net.y as f64 / canvas.y as f64]
     }
 
-    /// The same, per pixel of the file.
+    /// Returns the same scale, per pixel of the file.
     #[must_use]
     pub fn scale_of_file(&self) -> [f64; 2] {
         self.scale().map(|scale| scale / self.unit as f64)
     }
 }
 
-/// Why detection did not run.
+/// The reason why detection did not run.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 pub enum FindError {
     /// The photograph is too large for `exact`.
@@ -129,7 +129,7 @@ pub enum FindError {
 }
 
 impl FindError {
-    /// What kind of fault it is.
+    /// Returns the kind of this fault.
     #[must_use]
     pub fn kind(&self) -> ErrorKind {
         match self {
@@ -173,8 +173,8 @@ pub fn whole(image: Size) -> DetectionPlan {
 }
 
 impl DetectionPlan {
-    /// The same plan, with only this margin of the border computed; the whole canvas if recording
-    /// the response to the rest would cost more than it saves.
+    /// Returns the same plan with only this margin of the border computed; with the whole canvas if
+    /// recording the response to the rest would cost more than it saves.
     #[must_use]
     pub fn within(mut self, margin: usize) -> Self {
         let View { image, border, canvas, net, .. } = self.view;

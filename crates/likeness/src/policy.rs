@@ -31,7 +31,7 @@ pub struct Number {
     pub setting: Option<&'static str>,
     /// Where the default comes from.
     pub source: &'static str,
-    /// Whether a labelled collection of photographs confirmed it.
+    /// Whether a measurement on a labelled collection of photographs confirmed the value.
     pub calibrated: bool,
 }
 
@@ -195,7 +195,7 @@ pub struct LivenessRule {
     /// The crop for the network of scale 2.7 is at least this many times the face's box; otherwise
     /// the result is indeterminate, since the frame shows too little around the face.
     pub context: f64,
-    /// At least this part of the face's box lies in the photograph, with all five landmarks.
+    /// The least part of the face's box that must lie in the photograph, with all five landmarks.
     pub inside: f64,
 }
 
@@ -232,9 +232,9 @@ pub struct CaptureRule {
     pub turn: f64,
     /// The greatest distance of the nose from the midline in a hold, in distances between the eyes.
     pub straight: f64,
-    /// How many frames show a turn.
+    /// The number of frames that must show a turn.
     pub turn_frames: u32,
-    /// How many frames a hold has.
+    /// The number of frames in a hold.
     pub hold_frames: u32,
     /// Seconds from the beginning of a capture until it can no longer be used.
     pub seconds: f64,
@@ -248,9 +248,9 @@ pub struct CaptureRule {
     pub back: f64,
     /// The least overlap of the face's boxes in successive frames.
     pub overlap: f64,
-    /// How many frames with a second face end a capture.
+    /// The number of frames with a second face that ends a capture.
     pub second: u32,
-    /// How many frames for which no core was free use up no time of a window.
+    /// The most frames, refused because no core was free, that use up no time of a window.
     pub refused: u32,
 }
 
@@ -259,7 +259,7 @@ pub struct CaptureRule {
 pub struct Policy {
     /// The greatest distance of a match.
     pub threshold: Threshold,
-    /// The same for aged templates, if it is set.
+    /// The threshold for aged templates, if it is set.
     pub aged: Option<Aged>,
     /// The limits between live and spoof.
     pub liveness: LivenessRule,

@@ -10,7 +10,7 @@ use crate::liveness::Shown;
 use crate::policy::{BRIGHT_ABOVE, DARK_BELOW, FaceRule};
 use crate::turn::Pose;
 
-/// What is wrong with a photograph or its face.
+/// The fault of a photograph or of its face.
 #[derive(Debug, Clone, Copy, PartialEq, thiserror::Error)]
 pub enum Unfit {
     /// No face in the photograph.
@@ -81,7 +81,7 @@ impl Unfit {
 }
 
 impl Unfit {
-    /// What kind of fault it is.
+    /// Returns the kind of this fault.
     #[must_use]
     pub fn kind(&self) -> ErrorKind {
         ErrorKind::Face
@@ -136,7 +136,7 @@ fn seen_sharpness(window: &Bgr, own: &[u8]) -> f64 {
 /// A face is reduced from twice this shorter side on; the networks see 80 and 160 pixels.
 const SEEN_SIDE: usize = 200;
 
-/// Both neighbours along a side; the edge itself is not repeated.
+/// Returns both neighbours along a side; at an edge, the edge pixel is not repeated.
 fn beside(at: usize, end: usize) -> (usize, usize) {
     (if at == 0 { 1 } else { at - 1 }, if at + 1 == end { end - 2 } else { at + 1 })
 }
@@ -161,7 +161,7 @@ pub struct Quality {
     pub side: i64,
     /// Part of the box that lies in the photograph; 0 where a landmark is outside.
     pub inside: f64,
-    /// How much colour does not follow from lightness, in units of Lab: the greater standard deviation of `a` and `b`
+    /// The colour that does not follow from lightness, in units of Lab: the greater standard deviation of `a` and `b`
     /// after a cubic regression on `L`.
     pub colour: f64,
     /// Whether the face is not upright, or not seen from the front.
@@ -182,7 +182,7 @@ impl Quality {
         Self { blur, light, side: w.min(h), inside, colour, turned: Pose::of(face).is_turned() }
     }
 
-    /// Whether the networks can judge the face at all.
+    /// Returns whether the networks can judge the face at all.
     ///
     /// # Errors
     /// The face is too small, or it shows no detail because it is too dark, too bright or blurred.
@@ -343,7 +343,7 @@ mod tests {
     #[test]
     fn sharpness_of_a_chequered_board_and_of_nothing() {
         let measured = |image: &Bgr, w: i64| Quality::of(image, &face(Area { x: 0, y: 0, w, h: 64 }, [5, 5])).blur;
-        // Each pixel differs from all four neighbours by 255: the Laplacian is +-1020.
+        // Each pixel differs from its four neighbours by 255, so the Laplacian is +-1020.
         assert_eq!(measured(&chequered(64), 64), 1020.0 * 1020.0);
         assert_eq!(measured(&Bgr::black(64, 64), 64), 0.0);
         assert_eq!(measured(&chequered(64), 1), 0.0);

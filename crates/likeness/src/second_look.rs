@@ -1,9 +1,9 @@
 //! A second detection of a face that was too small or too large in the first. Touches nothing.
 //!
 //! Landmarks of a small face are imprecise: one pixel of the reduced photograph is several of the
-//! photograph. So the detector sees the face's surroundings once more, at a scale at which the face
-//! has its best height. The same happens to a face that fills the first detection's input. Any
-//! other face keeps its first result.
+//! photograph. A second detection therefore sees the face's surroundings again, at a scale at which
+//! the face has its best height. A face that fills the first detection's input is handled in the
+//! same way. Any other face keeps its first result.
 
 use crate::detect::{self, Area, Face, Placed, Size};
 use crate::engine::{RunError, Scratch};

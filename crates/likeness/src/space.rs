@@ -31,8 +31,8 @@ pub enum DetectionPolicy {
 }
 
 impl DetectionPolicy {
-    /// Its number and version in the encoding. Never use a number again; raise the version with any
-    /// change that makes embeddings incomparable.
+    /// Returns the metric's number and version in the encoding. Never use a number again; raise the
+    /// version with any change that makes embeddings incomparable.
     fn encoded(self) -> [u32; 2] {
         match self {
             Self::Native => [1, 2],
@@ -52,7 +52,7 @@ impl SpaceId {
         Self(Sha256::digest(Self::encoded(detector, embedder, [PRE_PROCESSING, ALIGNMENT], look)).into())
     }
 
-    /// From its bytes, as they were stored.
+    /// Returns the id with these bytes, as they were stored.
     #[must_use]
     pub fn from_bytes(bytes: [u8; 32]) -> Self {
         Self(bytes)
@@ -99,7 +99,7 @@ pub struct OtherSpace {
 }
 
 impl OtherSpace {
-    /// What kind of fault it is.
+    /// Returns the kind of this fault.
     #[must_use]
     pub fn kind(&self) -> ErrorKind {
         ErrorKind::EmbeddingSpace

@@ -10,7 +10,7 @@ use crate::liveness::SpoofScores;
 use crate::net::minifasnet::softmax;
 use crate::net::{SpoofV1Se, SpoofV2};
 
-/// Both spoof networks, which only together give scores.
+/// Both spoof networks, which give scores only together.
 #[derive(Clone)]
 pub struct SpoofPair {
     v2: Arc<SpoofV2>,

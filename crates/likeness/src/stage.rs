@@ -1,4 +1,4 @@
-//! The stages of the pipeline, and why one of them gave no result. Touches nothing.
+//! The stages of the pipeline, and the reason why one of them gave no result. Touches nothing.
 
 use crate::engine::RunError;
 use crate::error::ErrorKind;
@@ -42,7 +42,7 @@ impl Stage {
 /// Is called as each stage ends.
 pub type Watch<'w> = &'w mut dyn FnMut(Stage);
 
-/// Why a photograph gave no result. This is never a verdict.
+/// The reason why a photograph gave no result. This is never a verdict.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 pub enum NoAnswer {
     /// The bytes are no photograph.
@@ -81,7 +81,7 @@ impl NoAnswer {
 }
 
 impl NoAnswer {
-    /// What kind of fault it is.
+    /// Returns the kind of this fault.
     #[must_use]
     pub fn kind(&self) -> ErrorKind {
         match self {

@@ -1,18 +1,18 @@
 //! Decides from landmarks whether a face is upright, and how to turn the photograph upright. Pure.
 //!
-//! A telephone's photograph without its EXIF orientation lies on its side. The detector finds a
-//! face there too, but places landmarks as in an upright face. So the score does not show the turn,
-//! but the landmarks' geometry does.
+//! A telephone's photograph without its EXIF orientation lies on its side. The detector finds a face
+//! there too, but places landmarks as in an upright face. Therefore the score does not show the
+//! turn, but the landmarks' geometry does.
 
 use crate::detect::{Face, Point};
 use crate::policy::{SKEW_ABOVE, STRETCH_ABOVE, TILT_ABOVE};
 
-/// The landmarks' geometry. Its numbers are NaN if two landmarks coincide: then the face counts as turned.
+/// The landmarks' geometry. The numbers are NaN if two landmarks coincide: then the face counts as turned.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Pose {
     /// Degrees between upright and the axis from the mouth to the eyes, 0 to 180.
     pub tilt: f64,
-    /// How far the line of the eyes is from a right angle to that axis: the cosine of the angle, 0 to 1.
+    /// The deviation of the line of the eyes from a right angle to that axis: the cosine of the angle, 0 to 1.
     pub skew: f64,
     /// The axis's length in distances between the eyes.
     pub stretch: f64,
@@ -34,7 +34,7 @@ impl Pose {
         }
     }
 
-    /// Whether the face is not upright, or not seen from the front.
+    /// Returns whether the face is not upright, or not seen from the front.
     #[must_use]
     pub fn is_turned(&self) -> bool {
         // Written so that NaN counts as turned.

@@ -50,29 +50,29 @@ impl Similarity {
         self.threshold
     }
 
-    /// Whether the distance is within the threshold.
+    /// Returns whether the distance is within the threshold.
     #[must_use]
     pub fn matched(&self) -> bool {
         self.threshold.includes(self.distance)
     }
 }
 
-/// Why a comparison was not accepted.
+/// A reason why a comparison was not accepted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Reason {
     /// The face (true: the one compared with) is a picture of a face.
     Spoof {
-        /// Whether this is the reference's face.
+        /// Whether the reason concerns the reference's face.
         reference: bool,
     },
     /// The face is neither live nor a spoof.
     NotKnownLive {
         /// Why.
         doubt: Doubt,
-        /// Whether this is the reference's face.
+        /// Whether the reason concerns the reference's face.
         reference: bool,
     },
-    /// The embeddings are too far apart.
+    /// The distance of the embeddings is beyond the threshold.
     DifferentPerson,
 }
 
@@ -128,7 +128,7 @@ impl Accept {
 pub enum Verdict {
     /// Live, and the same person.
     Accept(Accept),
-    /// The same person, but not known to be live: a person should look.
+    /// The same person, but the face is not known to be live: a person should decide.
     Review(Vec<Reason>),
     /// A spoof, or another person.
     Reject(Vec<Reason>),
@@ -155,7 +155,7 @@ impl Verdict {
         }
     }
 
-    /// Why the comparison was not accepted; empty if it was.
+    /// Returns the reasons why the comparison was not accepted; none if it was accepted.
     #[must_use]
     pub fn reasons(&self) -> &[Reason] {
         match self {

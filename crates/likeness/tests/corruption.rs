@@ -1,4 +1,4 @@
-//! Tests damaged weight files: the digest always refuses them. Also measures what refuses them without the
+//! Tests damaged weight files: the digest always refuses them. Also measures which corruptions are refused without the
 //! digest.
 //!
 //! `just corruption` prints both tables.
@@ -22,8 +22,8 @@ use testkit::random::Random;
 const FILES: [&str; 4] = [CENTERFACE, SPOOF_V2, SPOOF_V1SE, FACENET512];
 const OWN_FILES: [&str; 4] = [CENTERFACE, SPOOF_V2, SPOOF_V1SE, EMBEDDER];
 
-/// Loads a file as if its digest had been checked.
-/// As the library loads; the answer of the test data's embedder is compared here.
+/// Loads a file as if its digest had been checked. Loads as the library does; the answer of the test
+/// data's embedder is compared here.
 fn load(name: &str, bytes: Vec<u8>, digest: Digest) -> Result<SelfTest, Refusal> {
     let (file, kernels) = (WeightFile::verified(bytes, digest), KernelSet::best());
     match name {

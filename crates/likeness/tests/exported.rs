@@ -1,5 +1,5 @@
-//! Tests networks exported to ONNX, as DeepFace 0.0.103 opens them. Each exporter's file gives the same
-//! results as upstream's file; an unknown operator is refused by name.
+//! Tests networks exported to ONNX, as DeepFace 0.0.103 opens them. Each exporter's file gives the same results as
+//! upstream's file; an unknown operator is refused by name.
 
 #![allow(clippy::unwrap_used, clippy::print_stdout, reason = "tests; the tables are for --nocapture")]
 

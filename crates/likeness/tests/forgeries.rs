@@ -1,7 +1,7 @@
 //! Checks that forged verdicts, proofs and embeddings do not compile.
 //!
-//! Each forgery has a twin that differs in one word and compiles, so that the forgery fails for the
-//! right reason and for no other.
+//! Each forgery has a twin that differs in one word and compiles, so that the forgery fails only for
+//! the expected reason.
 
 #![allow(clippy::unwrap_used, reason = "tests")]
 

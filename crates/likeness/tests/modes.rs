@@ -52,8 +52,9 @@ fn fast_finds_the_drawn_faces_that_exact_finds() {
 #[test]
 fn fast_finds_the_faces_that_exact_finds() {
     let Some(world) = world("fast_finds_the_faces_that_exact_finds") else { return };
-    // Measured: 0.063. The bound of the median; its bound of 95 % (0.45) is about one look at several sizes, which
-    // `looks` measures. Here it can't hold: DeepFace's look itself is off where a face is too large for it (`img3.jpg`).
+    // Measured: 0.063. The bound is for the median; the test `looks` measures 95 % of the frames (0.45), for one
+    // photograph at several sizes. The second bound can't hold here, because DeepFace places a face wrongly that is too
+    // large for its search (`img3.jpg`).
     fast_beside_exact(world, 0.10);
 }
 

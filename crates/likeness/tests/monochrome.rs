@@ -64,9 +64,9 @@ impl Table {
         Self { without: 0.0, with: f64::INFINITY, faded: Vec::new(), wrong: Vec::new() }
     }
 
-    /// Tests one face. The photograph itself keeps its verdict without the rule of colour. In grey, it is
-    /// neither live nor a spoof under any cast and gamma. In colour, it counts as coloured, unless it is both
-    /// brighter and of another cast.
+    /// Tests one face. The photograph itself keeps its verdict without the rule of colour. A grey copy is neither live
+    /// nor a spoof under any cast and gamma. A coloured copy counts as coloured, unless it is both brighter and of
+    /// another cast.
     fn add(&mut self, world: &World, scratch: &mut Scratch, name: &str, image: &Bgr, face: &Face) {
         let lines = Policy::default().liveness;
         let (itself, measured) = judged(world, scratch, image, face);

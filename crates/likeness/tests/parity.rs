@@ -265,8 +265,8 @@ fn plain_pair(table: &mut Table, plain: &golden::Plain, first: &[Subject<Area>],
     };
     let answer = verify(&blind(first), &blind(second), metric).unwrap();
     table.equal("threshold", answer.threshold, plain.threshold, &row);
-    // For a face compared with itself, DeepFace's angle is no number because of rounding, and so no match.
-    // This row is not compared.
+    // For a face compared with itself, DeepFace's angle is NaN because of rounding, and so is not a match. This row is
+    // not compared.
     let Some(distance) = plain.distance else {
         let found = (answer.verified, answer.distance);
         table.listed.push(format!("{row}: DeepFace finds no distance and no match, ours is {found:?}"));

@@ -72,7 +72,7 @@ fn no_flipped_bit_and_no_cut_makes_a_reader_panic() {
         }
         for length in 0..file.len() {
             let cut = read(reader, file[..length].to_vec());
-            // The other two formats have data after their tensors that their networks need.
+            // The other two formats contain further data after their tensors, which their networks need.
             if cut.is_ok() && *reader == "torch" {
                 wrong.push(format!("{reader}/{name} cut to {length}: {cut:?}"));
             }

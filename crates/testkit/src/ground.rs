@@ -1,5 +1,5 @@
-//! Clean ground: folders whose ancestors all belong to root and are closed to others, wherever the
-//! clone lies.
+//! Clean ground: folders whose ancestors all belong to root and are closed to other users, wherever
+//! the clone lies.
 //!
 //! Tests that start programs as uid 100, or that judge the directories above a file, must not
 //! depend on where the repository was cloned: below `/tmp` (sticky), below `/root` (closed), or
@@ -21,7 +21,7 @@ use tempfile::TempDir;
 
 use crate::paths;
 
-/// Where threads of root's see the ground. Every Debian has this directory, empty.
+/// The mount point of the ground in the namespaces of root's threads. Every Debian has this directory, empty.
 const PLACE: &str = "/mnt";
 const NO_TYPE: &CStr = c"";
 
@@ -32,7 +32,7 @@ thread_local! {
 /// A new folder on clean ground, mode 0755, removed when dropped.
 ///
 /// # Panics
-/// Where the target folder is not writable.
+/// If the target folder is not writable.
 #[must_use]
 pub fn folder(name: &str) -> TempDir {
     let dir = tempfile::Builder::new().prefix(&format!("{name}.")).tempdir_in(place()).expect("the ground is writable");
@@ -43,7 +43,7 @@ pub fn folder(name: &str) -> TempDir {
 /// A folder of this name on clean ground that outlives the test: for what suites build once.
 ///
 /// # Panics
-/// Where the target folder is not writable.
+/// If the target folder is not writable.
 #[must_use]
 pub fn lasting(name: &str) -> PathBuf {
     let dir = place().join(name);
@@ -54,7 +54,7 @@ pub fn lasting(name: &str) -> PathBuf {
 /// A path at which uid 100 may execute a program: the file itself, mounted on clean ground.
 ///
 /// # Panics
-/// Where the mount is refused.
+/// If the mount is refused.
 #[must_use]
 pub fn program(path: &Path) -> PathBuf {
     let Some(ground) = entered() else { return path.to_owned() };
@@ -69,7 +69,7 @@ pub fn program(path: &Path) -> PathBuf {
     shown
 }
 
-/// Whether the ground is clean: this thread is root's and has its own mount namespace.
+/// Returns whether the ground is clean: this thread is root's and has its own mount namespace.
 #[must_use]
 pub fn is_clean() -> bool {
     entered().is_some()

@@ -1,7 +1,7 @@
-//! The only way to skip a test: each function says whether a need is met, and records a skip if it is not.
+//! The only way to skip a test: each function returns whether a need is met, and records a skip if it is not.
 //!
 //! A skip is one line on stderr, past the harness (which hides what a passing test prints), and one line in the file
-//! that `TEST_SKIPS` names. `./test` sets that file and lists it at its end. May write both, and nothing else.
+//! that `TEST_SKIPS` names. `./test` sets that file and lists it at its end. Writes only to these two.
 
 use std::fs::{File, OpenOptions};
 use std::io::Write as _;
@@ -17,13 +17,13 @@ const PYTHON: &str = "/usr/bin/python3";
 /// Names the tier: `quick`, or nothing for all that this machine can.
 pub const TIER: &str = "TEST_TIER";
 
-/// Whether only the quick tier runs: no root, no engine, no browser, no daemon, no static program.
+/// Returns whether only the quick tier runs: no root, no engine, no browser, no daemon, no static program.
 #[must_use]
 pub fn is_quick() -> bool {
     std::env::var_os(TIER).is_some_and(|tier| tier == "quick")
 }
 
-/// Whether this process is root, and may make the mount namespace that [`ground`] needs.
+/// Returns whether this process is root, and may make the mount namespace that [`ground`] needs.
 #[must_use]
 pub fn root(test: &str) -> bool {
     if !rustix::process::geteuid().is_root() {
@@ -32,13 +32,13 @@ pub fn root(test: &str) -> bool {
     full_tier(test, "root") && (ground::is_clean() || skip(test, "root with CAP_SYS_ADMIN (a mount namespace)"))
 }
 
-/// Whether this machine has a program; `install` is the command that installs it.
+/// Returns whether this machine has a program; `install` is the command that installs it.
 #[must_use]
 pub fn tool(test: &str, name: &str, install: &str) -> bool {
     paths::find(name).is_some() || skip(test, &format!("{name} ({install})"))
 }
 
-/// Whether a file or folder exists; `install` says how to get it.
+/// Returns whether a file or folder exists; `install` says how to get it.
 #[must_use]
 pub fn file(test: &str, path: &Path, install: &str) -> bool {
     path.exists() || skip(test, &format!("{} ({install})", path.display()))
@@ -89,19 +89,19 @@ pub fn python(test: &str, packages: &[&str]) -> Option<PathBuf> {
     Some(venv)
 }
 
-/// Whether the variable that asks for a costly test is set.
+/// Returns whether the variable that asks for a costly test is set.
 #[must_use]
 pub fn requested(test: &str, variable: &str, cost: &str) -> bool {
     std::env::var_os(variable).is_some() || skip(test, &format!("{variable}=1 ({cost})"))
 }
 
-/// Whether the full tier runs; the quick tier skips the test for this reason.
+/// Returns whether the full tier runs; the quick tier skips the test for this reason.
 #[must_use]
 pub fn full_tier(test: &str, needs: &str) -> bool {
     !is_quick() || skip(test, &format!("the full tier: {needs}"))
 }
 
-/// Whether a test may take more than five seconds; the quick tier skips such tests.
+/// Returns whether a test may take more than five seconds; the quick tier skips such tests.
 #[must_use]
 pub fn time(test: &str) -> bool {
     full_tier(test, "more than five seconds")
@@ -120,7 +120,7 @@ pub fn skip(test: &str, needs: &str) -> bool {
     false
 }
 
-/// Without the characters that separate the record.
+/// Returns the text without the characters that separate the fields of the record.
 fn plain(text: &str) -> String {
     text.replace(['\t', '\n'], " ")
 }

@@ -9,7 +9,7 @@ use std::process::{Command, ExitStatus, Stdio};
 /// The exit code of both programs for finished work whose result could not be written to stdout.
 pub const ANSWER_LOST: i32 = 47;
 
-/// What a descriptor is connected to.
+/// The target of a descriptor.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum At {
     /// A device that takes everything.
@@ -67,7 +67,7 @@ pub fn command(program: impl AsRef<OsStr>, words: &[String], arranged: Arranged,
 /// Opens what a descriptor is connected to.
 ///
 /// # Panics
-/// As [`command`].
+/// The errors of [`command`].
 pub fn stdio(at: At, folder: &Path) -> Stdio {
     match at {
         At::Usual | At::Closed => Stdio::null(),
@@ -77,7 +77,7 @@ pub fn stdio(at: At, folder: &Path) -> Stdio {
     }
 }
 
-/// What a command does when nothing fails.
+/// The result of a command if nothing fails.
 #[derive(Debug)]
 pub struct Normal {
     /// How it ends.
@@ -97,7 +97,8 @@ impl Normal {
         Self { status: output.status, answers: !output.stdout.is_empty() }
     }
 
-    /// Whether the command may end so with these descriptors: by no signal, as usual unless its result is lost.
+    /// Returns whether the command may end so with these descriptors: not by a signal, and with its usual code unless
+    /// its result is lost.
     #[must_use]
     pub fn allows(&self, status: ExitStatus, arranged: Arranged) -> bool {
         let lost = self.status.success() && self.answers;

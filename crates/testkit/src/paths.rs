@@ -14,7 +14,7 @@ pub fn repository() -> PathBuf {
     fs::canonicalize(concat!(env!("CARGO_MANIFEST_DIR"), "/../..")).expect("the repository is there")
 }
 
-/// The folder of the shared test data: `LIKENESS_TESTDATA`, else `shared` beside the clone.
+/// The folder of the shared test data: `LIKENESS_TESTDATA`, otherwise `shared` beside the clone.
 #[must_use]
 pub fn shared_data() -> PathBuf {
     std::env::var_os(SHARED_DATA).map_or_else(|| repository().join("../shared"), PathBuf::from)
@@ -61,7 +61,7 @@ pub fn find(name: &str) -> Option<PathBuf> {
 /// or older than the sources; cargo decides that.
 ///
 /// # Panics
-/// Where the build fails: its output says why.
+/// If the build fails; its output says why.
 #[must_use]
 pub fn static_program(name: &str) -> PathBuf {
     let lock = fs::File::create(target().join("static.lock")).expect("the target folder is writable");

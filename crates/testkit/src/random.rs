@@ -9,8 +9,8 @@ impl Random {
         Self(seed)
     }
 
-    /// Starts at the seed in the variable `BALLAST_SEED`, otherwise at the time. It prints the
-    /// seed, which repeats a failure.
+    /// Starts at the seed in the variable `BALLAST_SEED`, otherwise at the time. The function prints
+    /// the seed, with which a failure can be repeated.
     #[expect(clippy::print_stderr, reason = "the seed is for the reader of a failure")]
     pub fn announced(test: &str) -> Self {
         let given = std::env::var("BALLAST_SEED").ok().and_then(|seed| seed.parse().ok());

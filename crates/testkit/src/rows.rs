@@ -7,7 +7,7 @@ use std::thread;
 /// Tests every row and returns all faults, in the order of the rows.
 ///
 /// # Panics
-/// Where a row's test panics.
+/// If a row's test panics.
 pub fn wrong<Row: Sync>(rows: &[Row], test: impl Fn(&Row) -> Vec<String> + Sync) -> Vec<String> {
     let next = AtomicUsize::new(0);
     let work = || {

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
-/// One suite of cargo's log, and how many of its tests cargo called passed and failed.
+/// One suite of cargo's log, with the numbers of tests that passed and failed.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
 pub struct Suite {
     /// The program's file name; for documentation tests, the crate's.
@@ -103,7 +103,7 @@ pub fn text(suites: &[Suite], skips: &[Skip]) -> String {
     text
 }
 
-/// Each test once, however many needs it named: the first.
+/// Returns each test once; if it named several needs, with the first one.
 fn by_suite(skips: &[Skip]) -> BTreeMap<(&str, &str), BTreeMap<&str, &str>> {
     let mut all: BTreeMap<(&str, &str), BTreeMap<&str, &str>> = BTreeMap::new();
     for skip in skips {

@@ -2,8 +2,8 @@
 //! the tests that a person reads. `SNAPSHOTS=overwrite` rewrites the files; the difference is then
 //! read in the commit.
 //!
-//! Commands run with an empty environment, as uid 100 where the test is root's, in a folder of their own. What differs
-//! from machine to machine (the folder, times, ids, the version) is replaced by a word in brackets.
+//! Commands run with an empty environment, as uid 100 where the test is root's, in a folder of their own. Text that
+//! differs between machines (the folder, times, ids, the version) is replaced by a word in brackets.
 
 use std::ffi::OsStr;
 use std::fmt::Write as _;
@@ -92,8 +92,7 @@ impl Transcript {
         let _ = writeln!(self.text, "[{end}]\n");
     }
 
-    /// The same for a command that works on several files at once: its lines about them come in any order, and are
-    /// sorted here.
+    /// Runs a command that works on several files at once: its lines about them come in any order, and are sorted here.
     pub fn run_in_any_order(&mut self, arguments: &str) {
         let begin = self.text.len();
         self.run(arguments);
@@ -114,7 +113,8 @@ impl Transcript {
         while let Some(path) = left.pop() {
             let facts = fs::symlink_metadata(&path).expect("our own folder");
             let kind = facts.file_type();
-            // What is theirs already stays as it is: a new owner is a change that programs may notice.
+            // A file that already belongs to this user stays unchanged: a new owner is a change that programs may
+            // notice.
             if !kind.is_symlink() && (facts.uid(), facts.gid()) != APP {
                 chown(&path, Some(APP.0), Some(APP.1)).expect("root gives");
             }
@@ -127,7 +127,7 @@ impl Transcript {
     /// Compares the transcript with the file, or writes the file if `SNAPSHOTS=overwrite` is set.
     ///
     /// # Panics
-    /// Where they differ, with the difference.
+    /// If they differ; the message shows the difference.
     pub fn check(self, expected: &Path) {
         let mut redactions = Redactions::new();
         let place = self.dir.path().to_string_lossy().into_owned();

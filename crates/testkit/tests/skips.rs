@@ -7,7 +7,7 @@ use std::process::Command;
 
 use testkit::{need, summary};
 
-/// What the planted tests skip with, and the reason that the summary must name.
+/// The reasons with which the planted tests skip, and the reason that the summary must name.
 const PLANTED: [(&str, &str); 6] = [
     ("planted_tool", "no-such-program (apt-get install it)"),
     ("planted_file", "/no/such/file (make it)"),

@@ -7,7 +7,7 @@ use clap::Args;
 
 use super::lock_file::LockFile;
 
-/// Where fetched weights are kept, unless `--into` says otherwise; `bake` takes them from there.
+/// The folder of fetched weights, unless `--into` names another one; `bake` takes them from this folder.
 pub const FETCHED: &str = "mirror";
 
 #[derive(Debug, Args)]
@@ -16,10 +16,10 @@ pub struct Fetch {
     pub file: LockFile,
     #[command(flatten)]
     pub fetching: Fetching,
-    /// Used before the lock file's sources, in order, images first; BALLAST_MIRRORS names more of them
+    /// A mirror that is used before the lock file's sources, in order, images first; BALLAST_MIRRORS names more
     #[arg(long, value_name = "URL|DIR|oci://…")]
     pub mirror: Vec<String>,
-    /// Files at a time
+    /// The number of files at a time
     #[arg(long, value_name = "N", default_value_t = 4)]
     pub jobs: usize,
 }
@@ -30,20 +30,20 @@ pub struct Outdated {
     pub file: LockFile,
     #[command(flatten)]
     pub bounds: SourceLimits,
-    /// One JSON document
+    /// Print one JSON document
     #[arg(long)]
     pub json: bool,
 }
 
 #[derive(Debug, Args)]
 pub struct Pin {
-    /// What to pin: a URL, a file, or pip:NAME==VERSION!MEMBER
+    /// The source to pin: a URL, a file, or pip:NAME==VERSION!MEMBER
     #[arg(required_unless_present = "refresh", value_name = "URL|FILE")]
     pub sources: Vec<String>,
-    /// Replace the digest of this entry, which goes to `previous`; without URL|FILE from the entry's own sources
+    /// Replace the digest of this entry, and move the old one to `previous`; without URL|FILE, from its own sources
     #[arg(long, value_name = "PATH", conflicts_with = "path")]
     pub refresh: Option<String>,
-    /// The lock file [default: /etc/ballast/weights.lock, else ./weights.lock]
+    /// The lock file [default: /etc/ballast/weights.lock, otherwise ./weights.lock]
     #[arg(long, value_name = "FILE", env = "BALLAST_LOCK")]
     pub lock: Option<PathBuf>,
     /// The weight's path below the store's root [default: beside the other weights]
@@ -52,7 +52,7 @@ pub struct Pin {
     /// SPDX expression of the file's licence
     #[arg(long, value_name = "SPDX")]
     pub license: Option<String>,
-    /// The store's root, where a new lock file is begun
+    /// The store's root in a new lock file
     #[arg(long, value_name = "DIR")]
     pub store: Option<PathBuf>,
     #[command(flatten)]
@@ -63,7 +63,7 @@ pub struct Pin {
 pub struct Adopt {
     /// The cache: a folder of DeepFace, a cache of Hugging Face, any folder of weights, or of a signed model
     pub dir: PathBuf,
-    /// The lock file [default: /etc/ballast/weights.lock, else ./weights.lock]
+    /// The lock file [default: /etc/ballast/weights.lock, otherwise ./weights.lock]
     #[arg(long, value_name = "FILE", env = "BALLAST_LOCK")]
     pub lock: Option<PathBuf>,
     /// The store's root in a new lock file [default: the cache's own]
@@ -80,48 +80,48 @@ pub struct Sign {
     /// The private key that signs: ECDSA with P-256, P-384 or P-521, without a password, mode 0600
     #[arg(long, value_name = "PEM")]
     pub private_key: PathBuf,
-    /// The bundle that is written; it replaces an older bundle and no other file
+    /// The bundle to write; it replaces an older bundle and no other file
     pub bundle: PathBuf,
 }
 
 // A signed model, and whom to trust about it.
 #[derive(Debug, Clone, Args)]
 pub struct SignedModel {
-    /// The bundle of OpenSSF Model Signing that says which files DIR must have, and no others
+    /// The bundle of OpenSSF Model Signing that lists all files of DIR
     #[arg(long, value_name = "BUNDLE", requires = "signer")]
     pub signed: Option<PathBuf>,
     /// The public key that must have signed BUNDLE: ECDSA with P-256, P-384 or P-521
     #[arg(long, value_name = "PEM", requires = "signed", group = "signer")]
     pub key: Option<PathBuf>,
-    /// Certificates of authorities, of which one must have issued that of BUNDLE's signer; any subject counts
+    /// Certificates of authorities; one of them must have issued the certificate of BUNDLE's signer, for any subject
     #[arg(long, value_name = "PEM", requires = "signed", group = "signer")]
     pub certificate_chain: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]
 pub struct Init {
-    /// The project: its Dockerfile, compose file and folder of models are read
+    /// The project's folder, with its Dockerfile, compose file and folder of models
     #[arg(default_value = ".")]
     pub dir: PathBuf,
     /// The folder of models [default: models, model, weights or checkpoints in DIR]
     #[arg(long, value_name = "DIR")]
     pub models: Option<PathBuf>,
-    /// The lock file that is begun [default: ./weights.lock]
+    /// The new lock file [default: ./weights.lock]
     #[arg(long, value_name = "FILE", env = "BALLAST_LOCK")]
     pub lock: Option<PathBuf>,
 }
 
-// What `pin`, `fetch` and `pull` have in common: where to, and how long.
+// The options that `pin`, `fetch` and `pull` share: the target folder and the time limits.
 #[derive(Debug, Args)]
 pub struct Fetching {
-    /// The store that is filled
+    /// The store into which the files are written
     #[arg(long, value_name = "DIR", default_value = FETCHED)]
     pub into: PathBuf,
     #[command(flatten)]
     pub bounds: SourceLimits,
 }
 
-// How long a peer may take, and whom to trust.
+// The longest time that a peer may take, and the certificates to trust.
 #[derive(Debug, Args)]
 pub struct SourceLimits {
     /// Seconds for one file from one source, retries included
@@ -130,13 +130,13 @@ pub struct SourceLimits {
     /// Seconds without a byte after which a peer has stalled
     #[arg(long, value_name = "SECONDS", default_value = "30", value_parser = seconds)]
     pub idle_timeout: Duration,
-    /// Seconds until a connection must stand
+    /// Seconds within which a connection must be made
     #[arg(long, value_name = "SECONDS", default_value = "10", value_parser = seconds)]
     pub connect_timeout: Duration,
-    /// How often a source is tried again after a transient fault
+    /// How many times to try a source again after a transient fault
     #[arg(long, value_name = "N", default_value_t = 3)]
     pub retries: u32,
-    /// Bytes at most of a file whose size is not pinned
+    /// The most bytes of a file whose size is not pinned
     #[arg(long, value_name = "BYTES", default_value_t = 16 << 30)]
     pub max_size: u64,
     /// PEM certificates to trust instead of the built-in ones

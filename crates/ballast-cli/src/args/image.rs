@@ -12,48 +12,48 @@ fn prefix(text: &str) -> Result<RelPath, String> {
     RelPath::try_from(text.trim_matches('/').to_owned())
 }
 
-// Which weights, and how they lie in the image.
+// The weights of an image, and their place in it.
 #[derive(Debug, Args)]
 pub struct Weights {
     #[command(flatten)]
     pub file: LockFile,
-    /// Where the weights are now: a fetched store, or a plain folder of files
+    /// The folder with the weights: a fetched store, or a plain folder of files
     #[arg(long, value_name = "DIR", default_value = FETCHED)]
     pub from: Vec<PathBuf>,
-    /// Who owns the weights, in numbers [default: the lock file's owner, else 0:0]
+    /// The owner of the weights, in numbers [default: the lock file's owner, otherwise 0:0]
     #[arg(long, value_name = "UID:GID")]
     pub owner: Option<String>,
-    /// The architecture that the image says it is for
+    /// The architecture in the image's configuration
     #[arg(long, value_name = "NAME", default_value = "amd64")]
     pub architecture: String,
-    /// The directory of the image that the weights are in, such as KServe's `models` [default: its root]
+    /// The directory of the weights in the image, such as KServe's `models` [default: the image's root]
     #[arg(long, value_name = "DIR", value_parser = prefix, conflicts_with = "image")]
     pub prefix: Option<RelPath>,
-    /// The whole service image that this file describes, instead of the weights alone
+    /// Make the whole service image that this file describes, instead of an image of the weights alone
     #[arg(long, value_name = "FILE", num_args = 0..=1, require_equals = true, default_missing_value = "image.toml")]
     pub image: Option<PathBuf>,
-    /// Take a file of the description from elsewhere, or add one that it does not have
+    /// Replace a file of the description, or add a file
     #[arg(long = "file", value_name = "PATH=FROM", requires = "image")]
     pub files: Vec<String>,
 }
 
 #[derive(Debug, Args)]
 pub struct Push {
-    /// Where to: oci://HOST/REPOSITORY:TAG
+    /// The target: oci://HOST/REPOSITORY:TAG
     #[arg(value_name = "oci://…")]
     pub target: String,
     #[command(flatten)]
     pub weights: Weights,
     #[command(flatten)]
     pub bounds: SourceLimits,
-    /// Speak http, unencrypted, to a host that is not this machine
+    /// Use unencrypted http to a host that is not this machine
     #[arg(long)]
     pub plain_http: bool,
 }
 
 #[derive(Debug, Args)]
 pub struct Pull {
-    /// Where from: oci://HOST/REPOSITORY:TAG, or …@sha256:DIGEST
+    /// The image: oci://HOST/REPOSITORY:TAG, or …@sha256:DIGEST
     #[arg(value_name = "oci://…")]
     pub source: String,
     #[command(flatten)]
@@ -62,21 +62,21 @@ pub struct Pull {
     pub trust: Trust,
     #[command(flatten)]
     pub fetching: Fetching,
-    /// Files at a time
+    /// The number of files at a time
     #[arg(long, value_name = "N", default_value_t = 4)]
     pub jobs: usize,
-    /// Speak http, unencrypted, to a host that is not this machine
+    /// Use unencrypted http to a host that is not this machine
     #[arg(long)]
     pub plain_http: bool,
 }
 
 #[derive(Debug, Args)]
 pub struct Export {
-    /// The archive that is written
+    /// The archive to write
     pub file: PathBuf,
     #[command(flatten)]
     pub weights: Weights,
-    /// What loaders call the image [default: models:latest, else as image.toml says]
+    /// The name of the image for loaders [default: models:latest, or the name in image.toml]
     #[arg(long, value_name = "NAME:TAG")]
     pub name: Option<String>,
 }
@@ -89,15 +89,15 @@ pub struct Import {
     pub file: LockFile,
     #[command(flatten)]
     pub trust: Trust,
-    /// The store that is filled
+    /// The store into which the files are written
     #[arg(long, value_name = "DIR", default_value = FETCHED)]
     pub into: PathBuf,
-    /// Files at a time
+    /// The number of files at a time
     #[arg(long, value_name = "N", default_value_t = 4)]
     pub jobs: usize,
 }
 
-// What to believe where there is no lock file yet.
+// What to trust if there is no lock file yet.
 #[derive(Debug, Args)]
 pub struct Trust {
     /// Begin the lock file with the image's own: a first trust

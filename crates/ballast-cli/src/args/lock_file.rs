@@ -4,16 +4,16 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-// The lock file, and what it must prove before it is obeyed.
+// The lock file, and the proofs that it needs before it is used.
 #[derive(Debug, Clone, Args)]
 pub struct LockFile {
-    /// The lock file [default: /etc/ballast/weights.lock, else ./weights.lock]
+    /// The lock file [default: /etc/ballast/weights.lock, otherwise ./weights.lock]
     #[arg(long, value_name = "FILE", env = "BALLAST_LOCK")]
     pub lock: Option<PathBuf>,
-    /// Obey the lock file only if this minisign key signed it: a public key, or the file of one
+    /// Use the lock file only if this minisign key signed it: a public key, or the file of one
     #[arg(long, value_name = "KEY", env = "BALLAST_REQUIRE_SIGNATURE")]
     pub require_signature: Option<String>,
-    /// Where the highest serial of a signed lock file is remembered: a lower one is refused
+    /// The file that remembers the highest serial of a signed lock file: a lower one is refused
     #[arg(long, value_name = "FILE", env = "BALLAST_SERIAL_FILE", requires = "require_signature")]
     pub serial_file: Option<PathBuf>,
 }

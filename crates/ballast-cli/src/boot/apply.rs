@@ -6,7 +6,7 @@ use crate::boot::plan::Serve;
 
 /// How attempts are judged.
 pub trait Judge<A> {
-    /// Whether every weight is right.
+    /// Returns whether every weight is right.
     fn whole(&self, attempt: &A) -> bool;
     /// The attempt with the greatest rank is the best.
     fn rank(&self, attempt: &A) -> (usize, usize);

@@ -1,7 +1,7 @@
-//! From facts to a plan: one pure function, no call to the kernel.
+//! Turns facts into a plan: one pure function, without a call to the kernel.
 //!
 //! A plan is an order of attempts, not a promise: the kernel may still refuse a call that the facts
-//! allow. Then the boot makes the next attempt, and the report names the refusal.
+//! allow. In that case the boot makes the next attempt, and the report names the refusal.
 
 use serde::Serialize;
 
@@ -48,9 +48,9 @@ pub struct Who {
 pub struct App {
     /// Its user and group.
     pub ids: Ids,
-    /// Whether the command line sets the user: then no other user replaces it.
+    /// Whether the command line sets the user; then no other user replaces it.
     pub explicit: bool,
-    /// Whether its user and group exist in this user namespace.
+    /// Whether the user and the group exist in this user namespace.
     pub mapped: bool,
 }
 
@@ -58,7 +58,7 @@ pub struct App {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Fs {
-    /// On a disk or a network.
+    /// The file system is on a disk or a network.
     Durable,
     /// In memory: tmpfs and ramfs.
     Memory,
@@ -95,13 +95,13 @@ pub struct VolumeFacts {
     pub fs: Fs,
     /// Whether it is mounted read-only.
     pub read_only: bool,
-    /// Whether something is mounted at its root.
+    /// Whether a file system is mounted at the cache's root.
     pub mount_point: bool,
     /// Free bytes, if known.
     pub free: Option<u64>,
 }
 
-/// All facts that decide a plan.
+/// All facts that a plan depends on.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Facts {
     /// This process.
@@ -139,7 +139,7 @@ pub struct Plan {
     pub hand_over: Option<Ids>,
     /// The user to become; `None` if the user stays.
     pub drop_to: Option<Ids>,
-    /// Where to serve from, in order.
+    /// The places to serve from, in order.
     pub serve: Vec<Serve>,
 }
 
@@ -147,7 +147,7 @@ pub struct Plan {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Serve {
-    /// As root, before the privilege drop: take the cache's root, then verify and repair.
+    /// As root, before the privilege drop: take ownership of the cache's root, then verify and repair.
     #[serde(rename = "keep-volume")]
     RootOwnedVolume,
     /// Verify the cache and repair what is wrong.
@@ -158,7 +158,7 @@ pub enum Serve {
     Baked,
 }
 
-/// Why no correct start exists.
+/// The reason why no correct start exists.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Refusal {
@@ -172,7 +172,7 @@ pub enum Refusal {
         /// Whom to become.
         to: Ids,
     },
-    /// This process's user namespace has no such user or group.
+    /// The user namespace of this process has no such user or group.
     NotMapped {
         /// Whom to become.
         to: Ids,

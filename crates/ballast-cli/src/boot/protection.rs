@@ -7,7 +7,7 @@ use serde::Serialize;
 use crate::boot::plan::Ids;
 use ballast::disk::Stat;
 
-/// From the strongest to the weakest.
+/// The protections, from the strongest to the weakest.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Protection {
@@ -32,7 +32,7 @@ impl fmt::Display for Protection {
     }
 }
 
-/// Whether the app may write this inode, or may give itself that right.
+/// Returns whether the app may write this inode, or may give itself that right.
 pub fn writable(stat: &Stat, app: Ids, groups: &[u32]) -> bool {
     let group = stat.gid == app.gid || groups.contains(&stat.gid);
     stat.uid == app.uid || stat.mode & 0o002 != 0 || (group && stat.mode & 0o020 != 0)

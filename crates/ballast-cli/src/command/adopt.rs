@@ -1,9 +1,9 @@
-//! `adopt`: writes a lock file for an existing cache. It trusts every byte for the first time, and
-//! reports that.
+//! `adopt`: writes a lock file for an existing cache. The command trusts every byte for the first
+//! time, and reports that.
 //!
-//! It reads the cache once and changes nothing there. A file that contradicts itself gets no pin
-//! and leads to exit code 14; the others are written. A well-known name gets upstream's sources if
-//! it has upstream's bytes; a source that the layout does not show stays empty.
+//! The command reads the cache once and does not change it. A file that contradicts itself gets no
+//! pin and leads to exit code 14; the other files are entered. A well-known name gets upstream's
+//! sources if it has upstream's bytes; a source that the layout does not show stays empty.
 
 use std::collections::{BTreeMap, HashMap};
 use std::fs::File;
@@ -27,8 +27,8 @@ use crate::{foreign, print};
 /// Enters every weight of a cache.
 ///
 /// # Errors
-/// [`Exit::WeightsMissing`] where there is none, or where files were refused or are missing: then the others are
-/// entered; [`Exit::PinMismatch`] where an entry has another digest: the lock file is then as before.
+/// [`Exit::WeightsMissing`] if the cache has no weight, or if files were refused or are missing (the other files are
+/// entered); [`Exit::PinMismatch`] if an entry has another digest: the lock file then stays unchanged.
 pub fn adopt(args: &Adopt) -> Result<(), Failure> {
     if let Some(bundle) = &args.signed.signed {
         return super::adopt_signed::adopt(args, bundle);
@@ -49,7 +49,7 @@ pub fn adopt(args: &Adopt) -> Result<(), Failure> {
 /// Enters every weight of a cache into the lock file, and prints the result for each.
 ///
 /// # Errors
-/// Those of [`adopt`].
+/// The errors of [`adopt`].
 pub fn take(book: &mut LockFileEditor, cache: &Cache) -> Result<Table, Failure> {
     let found = members(cache, book)?;
     let mut sizes: HashMap<&str, usize> = HashMap::new();
@@ -177,7 +177,7 @@ impl<'a> Adoption<'a> {
         let trust = match (new, upstream) {
             (false, _) => "pinned already, with the same digest",
             (true, Some(_)) => "upstream's known digest",
-            (true, None) => "first trust: these bytes are believed because the cache has them now",
+            (true, None) => "first trust: the present bytes of the cache are trusted",
         };
         let other = namesake.filter(|_| upstream.is_none());
         let other = other.map(|weight| format!("upstream's file of this name has another digest\n  {}", weight.sha256));

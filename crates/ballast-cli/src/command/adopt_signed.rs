@@ -1,5 +1,5 @@
-//! `adopt --signed`: writes a signed model into a lock file, as one group with its provenance. Nothing is trusted for the
-//! first time: the bundle says what is right. The folder is only read.
+//! `adopt --signed`: writes a signed model into a lock file, as one group with its provenance. The command makes no
+//! first trust: the bundle says which bytes are right. The folder is only read.
 
 use std::path::{Path, PathBuf};
 
@@ -15,8 +15,8 @@ use crate::{escape, print};
 /// Enters the files of a signed model, if the folder has exactly these.
 ///
 /// # Errors
-/// Those of `verify --signed`; [`Exit::PinMismatch`] if entries of these paths exist and are another group's: the lock file
-/// is then as before.
+/// The errors of `verify --signed`; [`Exit::PinMismatch`] if entries of these paths exist and belong to another group:
+/// the lock file then stays unchanged.
 pub fn adopt(args: &Adopt, bundle: &Path) -> Result<(), Failure> {
     let believed = signed::read(&args.signed, bundle)?;
     let dir = std::fs::canonicalize(&args.dir).map_err(|error| {
@@ -49,7 +49,7 @@ fn written_root(book: &LockFileEditor, store: Option<&Path>, begun: PathBuf) -> 
     Err(Failure::new(Exit::Usage, what).hint("leave out --store, or name another --lock"))
 }
 
-/// The folder's path below the store's root; empty if it is the root, or stands for a root that is not on this machine.
+/// The folder's path below the store's root; empty if it is the root itself, or if the root is not on this machine.
 fn group_of(dir: &Path, root: &Path) -> Result<String, Failure> {
     let below = match std::fs::canonicalize(root) {
         Ok(real) => dir.strip_prefix(real).map_err(|_| {
@@ -85,7 +85,7 @@ fn text(book: &LockFileEditor, group: &str, believed: &Signed, examined: &Examin
     ));
     let lacking = book.lacking();
     if !lacking.is_empty() {
-        lines.push(format!("yours to write under [store]: {} (docs/lock.md)", lacking.join(", ")));
+        lines.push(format!("to add by hand under [store]: {} (docs/lock.md)", lacking.join(", ")));
     }
     lines.join("\n")
 }

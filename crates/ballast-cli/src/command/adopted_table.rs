@@ -17,7 +17,7 @@ use crate::print::EACH;
 /// Names of a set that are listed.
 const NAMES: usize = 10;
 
-/// One file that has an entry now.
+/// One file that now has an entry.
 pub struct AdoptedRow {
     /// Below the store's root.
     pub path: RelPath,
@@ -25,13 +25,13 @@ pub struct AdoptedRow {
     pub sha256: Digest,
     /// Its length.
     pub size: u64,
-    /// Why it is trusted.
+    /// The reason why it is trusted.
     pub trust: &'static str,
     /// What is unusual about it.
     pub warnings: Vec<String>,
-    /// Whether it can be fetched again.
+    /// Whether the file can be fetched again.
     pub has_source: bool,
-    /// Whether it only names a snapshot.
+    /// Whether the file only names a snapshot.
     pub is_reference: bool,
 }
 
@@ -49,7 +49,7 @@ pub struct Table {
 }
 
 impl Table {
-    /// Finds files that others need and that have no entry.
+    /// Finds files that other files need and that have no entry.
     pub fn missing(&mut self, parts: &[Parts], book: &LockFileEditor) {
         let mut texts = BTreeMap::new();
         for incomplete in parts.iter().filter_map(|parts| parts.incomplete(|path| book.has(path))) {
@@ -64,7 +64,7 @@ impl Table {
         self.incomplete = texts.into_iter().map(|(needs, (all, by))| (all, format!("{by} {needs}"))).collect();
     }
 
-    /// Whether anything but references has an entry.
+    /// Returns whether a file that is not a reference has an entry.
     pub fn is_usable(&self) -> bool {
         self.pinned.iter().any(|line| !line.is_reference)
     }
@@ -143,21 +143,21 @@ impl Table {
         if lacking.is_empty() {
             text
         } else {
-            format!("{text}\nyours to write under [store]: {} (docs/lock.md)", lacking.join(", "))
+            format!("{text}\nto add by hand under [store]: {} (docs/lock.md)", lacking.join(", "))
         }
     }
 
     /// Fails if the cache is incomplete.
     ///
     /// # Errors
-    /// [`Exit::WeightsMissing`] where files were refused or sets lack some of their files.
+    /// [`Exit::WeightsMissing`] if files were refused or sets lack some of their files.
     pub fn verdict(&self) -> Result<(), Failure> {
         let incomplete = self.incomplete.iter().filter(|(all, _)| !all).count();
         let refused = self.refused.len();
         if refused + incomplete == 0 {
             return Ok(());
         }
-        let what = format!("the cache is not whole: files refused: {refused}, sets that lack files: {incomplete}");
+        let what = format!("the cache is incomplete: files refused: {refused}, sets that lack files: {incomplete}");
         Err(Failure::new(Exit::WeightsMissing, what)
             .hint("download those files again, then repeat `ballast adopt`: it completes the lock file"))
     }

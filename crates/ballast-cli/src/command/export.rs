@@ -41,11 +41,11 @@ fn write(path: &Path, image: &Image, name: &str, lock: &[u8]) -> std::io::Result
     fs::File::open(dir)?.sync_all()
 }
 
-/// The image that the command line asks for.
+/// The image that the command line describes.
 pub struct WeightImage {
-    /// The weights that are at hand, their tree at the root or the prefix as `bake` lays it out; or a whole service.
+    /// The available weights, in a tree at the root or the prefix as `bake` lays it out; or a whole service.
     pub image: Image,
-    /// Its name, where a description gives one.
+    /// The name of the service image, if a description gives one.
     pub name: Option<String>,
     /// The lock file's bytes.
     lock: Vec<u8>,
@@ -76,7 +76,7 @@ impl WeightImage {
     }
 }
 
-/// Who owns the weights in the image: who was named, else the lock file's owner, else root.
+/// Returns the owner of the weights in the image: the named one, otherwise the lock file's owner, otherwise root.
 fn owner(named: Option<&str>, setting: &Setting) -> Result<Ids, Failure> {
     let Some(text) = named.or(setting.lock.store.owner.as_deref()) else { return Ok(ROOT) };
     let ids = text.split_once(':').and_then(|(uid, gid)| Some(Ids { uid: uid.parse().ok()?, gid: gid.parse().ok()? }));

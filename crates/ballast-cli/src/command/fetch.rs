@@ -60,7 +60,7 @@ pub fn bring(setting: &Setting, sources: &Sources, into: &Path, jobs: usize, sta
     verdict(&failed, sources.asks_mirrors())
 }
 
-/// The images among the mirrors. An unavailable one is reported, and the others are used.
+/// The images among the mirrors. An unavailable image is reported, and the other images are used.
 fn images(args: &Fetch) -> Result<Vec<RemoteImage>, Failure> {
     let mirrors = source::mirrors(&args.mirror, std::env::var("BALLAST_MIRRORS").ok());
     let mut images = Vec::new();
@@ -181,7 +181,7 @@ fn one(disk: &LinuxDisk, lock: &Lock, sources: &Sources, job: &Job, progress: &P
     match &obtained {
         Ok(_) if brief => line.end_quietly(),
         Ok(from) => line.end(&format!("right, from {from}, {} ms", start.elapsed().as_millis())),
-        Err(_) => line.end("not to be had"),
+        Err(_) => line.end("no source had it"),
     }
     obtained
 }
@@ -191,7 +191,7 @@ fn verdict(failed: &[Failed], mirrors: bool) -> Result<(), Failure> {
     if required == 0 {
         return Ok(());
     }
-    let mut what = format!("{required} required of {} files could not be had", failed.len());
+    let mut what = format!("{required} required of {} files could not be fetched", failed.len());
     for Failed { weight, faults } in failed.iter().take(NAMES) {
         let _ = write!(what, "\n  {}\n    {}", weight.path, weight.sha256);
         if faults.is_empty() {

@@ -60,7 +60,7 @@ fn healed(args: &Heal) -> Result<String, Failure> {
 /// Heals, drops, and becomes the command. Returns only on a failure.
 ///
 /// # Errors
-/// A named refusal; a pin mismatch and an impossible drop stop whatever `--on-failure` says.
+/// A named refusal; a pin mismatch and an impossible drop are errors for any `--on-failure`.
 pub fn run(args: &Run) -> Result<(), Failure> {
     started(args).map_err(|failure| termination::failed(args.healing.termination_log.as_deref(), failure))
 }
@@ -75,17 +75,17 @@ fn started(args: &Run) -> Result<(), Failure> {
     let stop = args.on_failure == FailureArg::Stop;
     if !booted.report.ready {
         let mut failure = missing(&booted);
-        failure.hint = failure.hint.map(|hint| hint + "; --on-failure start runs the command all the same");
+        failure.hint = failure.hint.map(|hint| hint + "; --on-failure start runs the command anyway");
         if stop {
             return Err(failure);
         }
-        print::remark(&format!("starting all the same: {}", failure.what));
+        print::remark(&format!("starting the command anyway: {}", failure.what));
     }
     for failure in [booted.extra_verdict(), run_env::verdict(&app_env)].into_iter().filter_map(Result::err) {
         if stop {
             return Err(failure);
         }
-        print::remark(&format!("starting all the same: {}", failure.what));
+        print::remark(&format!("starting the command anyway: {}", failure.what));
     }
     let mut environment = app_env.set;
     let pointed = boot::pointed(&booted.report, &booted.setting);
@@ -144,7 +144,7 @@ struct Booted {
 }
 
 impl Booted {
-    /// Whether files without an entry end this boot.
+    /// Decides whether files without an entry end this boot.
     fn extra_verdict(&self) -> Result<(), Failure> {
         let root = self.report.served.as_ref().map_or(&self.setting.store, |served| &served.root);
         self.extras.verdict(&self.setting.lock, root)
@@ -262,7 +262,7 @@ fn missing(booted: &Booted) -> Failure {
     let names: Vec<_> = names.chain(more).collect();
     let lack = Lack::of_boot(&booted.setting, &booted.report);
     let cause = lack.cause().map(|cause| format!("{cause}: ")).unwrap_or_default();
-    let what = format!("{cause}a required weight can't be had: {}", names.join("; "));
+    let what = format!("{cause}a required weight is missing or wrong: {}", names.join("; "));
     Failure::new(Exit::WeightsMissing, what).hint(lack.hint())
 }
 

@@ -1,5 +1,5 @@
-//! `import`: brings every pinned file from an archive into a store. It verifies every blob of the
-//! image before use, and every weight against the lock file.
+//! `import`: brings every pinned file from an archive into a store. The command verifies every blob
+//! of the image before use, and every weight against the lock file.
 
 use std::time::{Duration, Instant};
 

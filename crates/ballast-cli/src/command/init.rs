@@ -1,6 +1,6 @@
 //! `init`: begins a lock file from a folder of models, a Dockerfile and a compose file.
 //!
-//! Writes the lock file and nothing else, and prints the lines that the Dockerfile needs. No file is replaced.
+//! Writes only the lock file, and prints the lines that the Dockerfile needs. No file is replaced.
 
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
@@ -21,10 +21,10 @@ const COMPOSE: [&str; 4] = ["compose.yaml", "compose.yml", "docker-compose.yaml"
 /// Begins a lock file.
 ///
 /// # Errors
-/// [`Exit::BadLock`] where there is one; [`Exit::Usage`] for a file that can't be read; those of `adopt`.
+/// [`Exit::BadLock`] if a lock file exists; [`Exit::Usage`] for a file that can't be read; the errors of `adopt`.
 pub fn init(args: &Init) -> Result<(), Failure> {
     if let Ok(there) = setting::lock_path(args.lock.as_deref()) {
-        let what = format!("{}: there is a lock file already", there.display());
+        let what = format!("{}: a lock file already exists", there.display());
         return Err(Failure::new(Exit::BadLock, what).hint("`ballast pin` and `ballast adopt` complete it"));
     }
     let models = models(args)?;
@@ -38,13 +38,13 @@ pub fn init(args: &Init) -> Result<(), Failure> {
 
 /// A folder of models.
 struct Models {
-    /// As it was named, or found.
+    /// The path as the user named it, or as it was found.
     name: PathBuf,
     cache: Cache,
 }
 
 impl Models {
-    /// Its path in the folder of the Dockerfile, if it lies there.
+    /// Returns the path in the Dockerfile's folder, if the file lies there.
     fn in_context(&self, dir: &Path) -> Option<String> {
         let whole = |path: &Path| std::fs::canonicalize(path).ok();
         let inside = whole(&self.name)?.strip_prefix(whole(dir)?).ok()?.display().to_string();
@@ -68,7 +68,7 @@ fn facts(args: &Init, models: Option<&Models>) -> Result<ProjectFacts, Failure> 
     for name in COMPOSE {
         let Some(text) = read(&args.dir.join(name))? else { continue };
         let services = deployment::set_up(&text).unwrap_or_else(|why| {
-            print::remark(&format!("{name} is passed over: {why}"));
+            print::remark(&format!("{name} is ignored: {why}"));
             Vec::new()
         });
         for said in services {
@@ -85,7 +85,7 @@ fn facts(args: &Init, models: Option<&Models>) -> Result<ProjectFacts, Failure> 
     Ok(facts)
 }
 
-/// The text of a file, if it is there.
+/// Returns the text of a file, if it exists.
 fn read(path: &Path) -> Result<Option<String>, Failure> {
     match foreign::text_named(path, bounds::DEPLOYMENT) {
         Ok(text) => Ok(Some(text)),

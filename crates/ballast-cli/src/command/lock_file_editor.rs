@@ -1,6 +1,6 @@
 //! Edits the lock file as text, which keeps its comments and order.
 //!
-//! Only `refresh` replaces an entry's digest. The file on disk is the old one or the new one, never half.
+//! Only `refresh` replaces the digest of an entry. The file on disk is the old one or the new one, never half.
 
 mod refresh;
 mod signed_group;
@@ -28,9 +28,9 @@ pub struct Pinned<'a> {
     pub sha256: Digest,
     /// Its length.
     pub size: u64,
-    /// Its sources; if empty, a person has to add them.
+    /// The sources of the file; if the list is empty, a person has to add them.
     pub sources: &'a [String],
-    /// SPDX expression, where it is known.
+    /// The SPDX expression of the licence, if it is known.
     pub license: Option<&'a str>,
 }
 
@@ -38,7 +38,7 @@ pub struct Pinned<'a> {
 pub struct Before {
     /// Its digest.
     pub sha256: String,
-    /// Its size, if it was pinned.
+    /// The size of the file, if it was pinned.
     pub size: Option<i64>,
     /// The variable that repeats the digest.
     pub pin_env: Option<String>,
@@ -64,7 +64,7 @@ pub struct Grouped<'a> {
     pub source: Option<&'a str>,
     /// Path below the directory, digest, size.
     pub files: &'a [(String, Digest, u64)],
-    /// Who signed them, if they are a signed model's.
+    /// The signer of the files, if they are a signed model's.
     pub signed: Option<SignedBy>,
 }
 
@@ -138,12 +138,12 @@ impl LockFileEditor {
         book
     }
 
-    /// Whether there is an entry of this path.
+    /// Returns whether the lock file has an entry of this path.
     pub fn has(&self, path: &RelPath) -> bool {
         self.places.contains_key(path.as_str()) || self.grouped.contains_key(path.as_str())
     }
 
-    /// Whether lists are to be written beside it.
+    /// Returns whether lists are to be written beside the lock file.
     pub fn has_lists(&self) -> bool {
         !self.lists.is_empty()
     }
@@ -233,10 +233,10 @@ impl LockFileEditor {
         Ok(at.is_none())
     }
 
-    /// Adds a group. Of very many files it writes a list beside the lock file, named for its own digest.
+    /// Adds a group. For very many files it writes a list beside the lock file, named after the list's digest.
     ///
     /// # Errors
-    /// [`Exit::BadLock`] where `group` is something else than tables.
+    /// [`Exit::BadLock`] if `group` is not a list of tables.
     pub fn enter_group(&mut self, group: &Grouped) -> Result<(), Failure> {
         // A reader of the lines takes spaces before a path for a column's.
         if let Some((path, ..)) = group.files.iter().find(|(path, ..)| path.starts_with(' ')) {
@@ -306,17 +306,17 @@ impl LockFileEditor {
     /// Writes a new file beside the lock file, and renames it.
     ///
     /// # Errors
-    /// [`Exit::Usage`] where the text is no lock file any more, [`Exit::BadLock`] where it can't be
+    /// [`Exit::Usage`] if the text is no longer a lock file, [`Exit::BadLock`] if it can't be
     /// written.
     pub fn save(&self) -> Result<(), Failure> {
         self.check()?;
         self.begin()
     }
 
-    /// As [`LockFileEditor::save`], where there may be no entry yet.
+    /// Saves as [`LockFileEditor::save`] does; the lock file may have no entry yet.
     ///
     /// # Errors
-    /// [`Exit::BadLock`] where it can't be written.
+    /// [`Exit::BadLock`] if it can't be written.
     pub fn begin(&self) -> Result<(), Failure> {
         let write = |path: &Path, text: &str| -> io::Result<()> {
             let dir = path.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."));
@@ -335,7 +335,7 @@ impl LockFileEditor {
             .map_err(|error| Failure::new(Exit::BadLock, format!("can't write {}: {error}", self.path.display())))
     }
 
-    /// One entry as it stands in the file.
+    /// Returns the text of one entry in the file.
     pub fn entry(&self, path: &str) -> String {
         let table = self.weights().find(|table| table.get("path").and_then(Item::as_str) == Some(path));
         table.map(|table| format!("[[weight]]\n{table}").trim_end().to_owned()).unwrap_or_default()
@@ -345,7 +345,7 @@ impl LockFileEditor {
 /// An entry has another digest.
 fn otherwise(pinned: &Pinned, there: &str) -> Failure {
     let what = format!(
-        "{} is pinned with another digest, and stays so\n  pinned  {there}\n  found   {}",
+        "{} is pinned with another digest; the lock file is unchanged\n  pinned  {there}\n  found   {}",
         pinned.path, pinned.sha256
     );
     Failure::new(Exit::PinMismatch, what).hint(

@@ -24,7 +24,7 @@ struct Comparison {
 #[derive(Serialize)]
 struct Row {
     path: String,
-    /// Without what may be a secret.
+    /// The source's text without a possible secret.
     source: Option<String>,
     state: Drift,
     why: String,
@@ -75,7 +75,7 @@ fn compare(lock: &Lock, sources: &Sources) -> Vec<Row> {
     };
     std::thread::scope(|scope| {
         for _ in 1..THREADS.min(pairs.len()) {
-            // Without a thread it is slower, but complete.
+            // If no thread can be started, the comparison is slower, but complete.
             let _ = std::thread::Builder::new().spawn_scoped(scope, work);
         }
         work();
@@ -112,7 +112,7 @@ fn tell(row: &Row) {
         text += &row.found_sha256.as_ref().map(|found| format!("\n         found    {found}")).unwrap_or_default();
     }
     if let Some(fixed) = &row.fixed_address {
-        text += &format!("\n         this address moves; one that does not: {fixed}");
+        text += &format!("\n         the content of this address may change; a fixed address: {fixed}");
     }
     print::answer(&text);
 }
@@ -123,11 +123,13 @@ fn verdict(rows: &[Row]) -> Result<(), Failure> {
     let unknown = count(|drift| drift == Drift::Unknown);
     if drifted > 0 {
         let what = format!("{drifted} of {} sources changed, moved or are gone", rows.len());
-        let hint = "`ballast pin --refresh NAME` takes new bytes; correct the address of what moved or is gone";
+        let hint =
+            "`ballast pin --refresh NAME` takes new bytes; correct the address of a source that moved or is gone";
         return Err(Failure::new(Exit::SourceDrifted, what).hint(hint));
     }
     if unknown > 0 {
-        let what = format!("of {unknown} of {} sources it is unknown whether they are the same", rows.len());
+        let what =
+            format!("{unknown} of {} sources: it is unknown whether they still have the pinned bytes", rows.len());
         return Err(Failure::new(Exit::SourceUnknown, what).hint("`ballast fetch --into DIR` reads every byte"));
     }
     Ok(())

@@ -1,8 +1,8 @@
-//! `pin`: makes an entry of the lock file from a source's present bytes. It trusts them for the
-//! first time, and reports that.
+//! `pin`: makes an entry of the lock file from a source's present bytes. The command trusts the
+//! bytes for the first time, and reports that.
 //!
-//! It keeps comments and order of the lock file. The file stays in the fetch store, so that `fetch`
-//! needs no second download.
+//! Comments and the order of the lock file do not change. The file stays in the fetch store, so that
+//! `fetch` needs no second download.
 
 use std::path::Path;
 
@@ -65,9 +65,9 @@ fn pin_one(args: &Pin, sources: &Sources, book: &mut LockFileEditor, text: &str)
     take(args, sources, book, text, None)
 }
 
-/// Enters what the digest is into the book, and says what that is.
+/// Enters the digest into the lock file, and reports the result.
 fn enter(book: &mut LockFileEditor, pinned: &Pinned, refreshed: bool, from: &str) -> Result<String, Failure> {
-    let (path, trust) = (pinned.path, format!("first trust: these bytes are believed because {from} gave them now"));
+    let (path, trust) = (pinned.path, format!("first trust: the bytes from {from} are trusted"));
     if !refreshed {
         return Ok(match book.enter(pinned)? {
             true => format!("{path}: {trust}"),
@@ -75,7 +75,7 @@ fn enter(book: &mut LockFileEditor, pinned: &Pinned, refreshed: bool, from: &str
         });
     }
     let Some(Before { sha256, size, pin_env }) = book.refresh(pinned)? else {
-        return Ok(format!("{path}: {from} has the pinned bytes still"));
+        return Ok(format!("{path}: {from} still has the pinned bytes"));
     };
     let sizes = size.map_or_else(String::new, |size| format!("{size} bytes before, "));
     if let Some(name) = pin_env {
@@ -167,13 +167,13 @@ fn written_url(sources: &Sources, url: &str, sink: &Sink, pinned: Option<(Digest
         && sources.gives(&whole, pinned)
     {
         print::remark(&format!(
-            "this address moves: \"{}\" is a branch or a name for the newest\n  written at the version that the host named: {}",
+            "the content of this address may change: \"{}\" is a branch or a name for the newest version\n  written at the version that the host named: {}",
             moving.word, moving.fixed
         ));
         return fixed;
     }
     print::remark(&format!(
-        "this address moves: \"{}\" is a branch or a name for the newest, so `fetch` will fail once it has other bytes\n  an address that does not move: {}",
+        "the content of this address may change: \"{}\" is a branch or a name for the newest version, so `fetch` fails when it has other bytes\n  a fixed address: {}",
         moving.word, moving.fixed
     ));
     public
@@ -206,7 +206,7 @@ fn examine(root: &Path, path: &RelPath) -> Result<Findings, Fault> {
     }
 }
 
-/// `--path`, else the file's own name, in the directory that all weights share, if any.
+/// The path of `--path`, otherwise the file's own name, in the directory that all weights share, if any.
 fn path_for(args: &Pin, source: &Source, book: &LockFileEditor) -> Result<RelPath, String> {
     if let Some(path) = &args.path {
         return RelPath::try_from(path.clone());

@@ -1,5 +1,5 @@
-//! `pull`: brings every pinned file from an image into a store. It resolves the tag once, and
-//! repairs damaged files by chunks.
+//! `pull`: brings every pinned file from an image into a store. The command resolves the tag once,
+//! and repairs damaged files by chunks.
 
 use std::fs::OpenOptions;
 use std::io::{self, Write as _};
@@ -23,7 +23,7 @@ use crate::source::Sources;
 pub fn pull(args: &Pull) -> Result<(), Failure> {
     let start = Instant::now();
     if !args.trust.first_trust {
-        // Without a lock file no request is sent.
+        // If there is no lock file, no request is sent.
         local(&args.file)?;
     }
     let bounds = &args.fetching.bounds;
@@ -36,7 +36,7 @@ pub fn pull(args: &Pull) -> Result<(), Failure> {
 /// The local lock file; or, with `--first-trust`, a copy of the image's.
 ///
 /// # Errors
-/// Those of the lock file; a first trust where there is one already.
+/// The errors of the lock file; a first trust although a lock file exists.
 pub fn setting_for(file: &LockFile, trust: &Trust, picture: &RemoteImage, manifest: &[u8]) -> Result<Setting, Failure> {
     if trust.first_trust {
         begin_lock(file, picture, manifest)?;
@@ -61,7 +61,7 @@ fn begin_lock(file: &LockFile, picture: &RemoteImage, manifest: &[u8]) -> Result
     let path = file.lock.clone().unwrap_or_else(|| PathBuf::from("weights.lock"));
     let refused = |why: String| Failure::new(Exit::BadLock, format!("--first-trust: {}: {why}", path.display()));
     if let Ok(there) = setting::lock_path(file.lock.as_deref()) {
-        return Err(refused(format!("there is a lock file already: {}", there.display())));
+        return Err(refused(format!("a lock file already exists: {}", there.display())));
     }
     let text = std::str::from_utf8(picture.lock()).map_err(|why| refused(why.to_string()))?;
     let list = |name: &ListName| -> io::Result<Box<dyn io::Read>> {

@@ -38,6 +38,6 @@ pub fn verdict(found: &AppEnv) -> Result<(), Failure> {
         return Ok(());
     }
     Err(Failure::new(Exit::WeightsMissing, found.astray.join("\n")).hint(
-        "lead it there by the store's own variable (env under [store]) or a view of it (views), or make the cache writable, so that it is healed and serves itself",
+        "point it at the verified weights by the store's variable (env under [store]) or a view (views), or make the cache writable, so that it can be healed",
     ))
 }

@@ -25,7 +25,7 @@ pub fn sign(args: &Sign) -> Result<(), Failure> {
     let files = setting.lock.weights.iter().map(|weight| (weight.path.as_str(), weight.sha256)).collect();
     let name = setting.lock.store.path.as_path().file_name().and_then(|name| name.to_str()).unwrap_or("model");
     let bundle = oms::sign(name, files, &key).map_err(|refusal| {
-        let what = format!("{}: its pins make no bundle that is believed: {refusal}", setting.lock_path.display());
+        let what = format!("{}: its pins would make a bundle that is refused: {refusal}", setting.lock_path.display());
         Failure::new(Exit::Usage, what).hint("sign a lock file without these entries, or one of fewer files")
     })?;
     whole_file::replace(&args.bundle, &bundle).map_err(|error| {
@@ -42,7 +42,7 @@ pub fn sign(args: &Sign) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Fails if a file is there that is no bundle, or one of these.
+/// Fails if the path has a file that is not a bundle, or is the lock file or the key.
 fn check_target(target: &Path, kept: [&Path; 2]) -> Result<(), Failure> {
     if fs::symlink_metadata(target).is_err_and(|error| error.kind() == std::io::ErrorKind::NotFound) {
         return Ok(());

@@ -28,7 +28,7 @@ struct SignedReport<'a> {
     /// At most 1,000 of these.
     faults: Vec<FaultLine>,
     fault_count: usize,
-    /// Paths that the manifest does not cover, and those of them that are there.
+    /// Paths that the manifest does not cover and that exist.
     ignored: &'a [String],
     ignored_present: &'a [String],
     /// Names that only Ballast gives, such as those of staged files; they are not compared.
@@ -46,8 +46,8 @@ struct FaultLine {
 /// Verifies the folder and reports it.
 ///
 /// # Errors
-/// [`Exit::SignatureRefused`] for a bundle that is not believed; [`Exit::WeightsMissing`] and [`Exit::ExtraFiles`] for a
-/// folder that differs.
+/// [`Exit::SignatureRefused`] for a refused bundle; [`Exit::WeightsMissing`] and [`Exit::ExtraFiles`] for a folder that
+/// differs.
 pub fn verify(args: &Verify, bundle: &Path) -> Result<(), Failure> {
     let Some(dir) = &args.dir else {
         return Err(Failure::new(Exit::Usage, "--signed needs the folder of the model")
@@ -85,7 +85,7 @@ fn check_options(place: &Place) -> Result<(), Failure> {
 /// Fails if a folder differs from its manifest.
 ///
 /// # Errors
-/// That of the first kind of difference.
+/// The error of the first kind of difference.
 pub fn verdict(dir: &Path, examined: &Examined) -> Result<(), Failure> {
     examined.faults.worst.as_ref().map_or(Ok(()), |fault| Err(fault.failure(dir)))
 }
@@ -93,7 +93,7 @@ pub fn verdict(dir: &Path, examined: &Examined) -> Result<(), Failure> {
 /// Reads a bundle that the trusted signer signed.
 ///
 /// # Errors
-/// [`Exit::Usage`] for an unreadable key, [`Exit::SignatureRefused`] for a bundle that is not believed.
+/// [`Exit::Usage`] for an unreadable key, [`Exit::SignatureRefused`] for a refused bundle.
 pub fn read(named: &SignedModel, bundle: &Path) -> Result<Signed, Failure> {
     let trust = trust(named)?;
     let too_large = |error: &std::io::Error| error.to_string().contains("at most");
@@ -118,10 +118,8 @@ fn trust(named: &SignedModel) -> Result<TrustedSigner, Failure> {
             let text = read(path, bounds::CERTIFICATES, Reason::ChainUnreadable)?;
             Roots::from_pem(&text).map(TrustedSigner::Chain).map_err(|fault| fault.failure(path))
         }
-        (None, None) => {
-            Err(Failure::new(Exit::Usage, "--signed needs whom to trust")
-                .hint("add --key PEM or --certificate-chain PEM"))
-        }
+        (None, None) => Err(Failure::new(Exit::Usage, "--signed needs a trusted signer")
+            .hint("add --key PEM or --certificate-chain PEM")),
     }
 }
 
@@ -179,7 +177,7 @@ pub fn names(what: &str, names: &Names) -> Option<String> {
     (names.count > 0).then(|| format!("{what}: {}{more}", listed.join(", ")))
 }
 
-/// Who signed what, with whole digests on lines of their own.
+/// States the signer, the key and the bundle, with whole digests on lines of their own.
 pub fn provenance(signed: &Signed) -> [String; 3] {
     let of = signed.subject.as_ref().map_or("public key".into(), |subject| format!("certificate of {subject}"));
     [

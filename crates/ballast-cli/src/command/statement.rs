@@ -19,7 +19,7 @@ pub fn statement(args: &Statement) -> Result<(), Failure> {
     let setting = Setting::read(&args.place)?;
     let refused = |why| {
         Failure::new(Exit::WeightsMissing, why)
-            .hint("`ballast status` answers for the same report; start by `ballast run`")
+            .hint("start the command by `ballast run`; `ballast status` reads the same report")
     };
     let record = Record::find(args.report.as_deref()).map_err(refused)?;
     if let Some(why) = record.why_not_ready(&setting) {

@@ -24,7 +24,7 @@ use crate::{facts, print};
 #[derive(Serialize)]
 struct VerifyReport {
     root: PathBuf,
-    /// Why this root, where none was named.
+    /// The reason for this root, if the user named none.
     chosen: Option<String>,
     ready: bool,
     #[serde(serialize_with = "apart")]
@@ -101,7 +101,7 @@ pub fn verify(args: &Verify) -> Result<(), Failure> {
         .hint(hint(&setting, &root)))
 }
 
-/// What repairs a tree: the layer, or for the layer itself a folder.
+/// Returns the hint that repairs a tree: from the layer, or a damaged layer from a folder.
 fn hint(setting: &Setting, root: &Path) -> String {
     let layer = setting.baked.as_deref().filter(|baked| baked.is_dir());
     match layer {
@@ -116,12 +116,12 @@ fn hint(setting: &Setting, root: &Path) -> String {
     }
 }
 
-/// Whether every required weight below a root is right, by SHA-256.
+/// Returns whether every required weight below a root is right, by SHA-256.
 pub fn is_ready(setting: &Setting, root: &Path) -> bool {
     examine(setting, root).ready
 }
 
-/// Verifies by SHA-256 alone, so the result depends on the pins and on nothing else.
+/// Verifies by SHA-256 alone, so the result depends only on the pins.
 fn examine(setting: &Setting, root: &Path) -> VerifyReport {
     let wanted: Vec<_> = setting.lock.weights.iter().map(ExpectedWeight::by_pin).collect();
     let outcomes = match LinuxDisk::open(root) {
@@ -152,7 +152,7 @@ fn examine(setting: &Setting, root: &Path) -> VerifyReport {
     VerifyReport { root: root.to_owned(), chosen: None, ready, weights, groups, extra: Vec::new() }
 }
 
-/// Who will read the weights: the lock file's owner where it is given in numbers.
+/// Returns the user who will read the weights: the lock file's owner, if it is given in numbers.
 fn reader(setting: &Setting) -> Ids {
     let owner = setting.lock.store.owner.as_deref().and_then(|owner| owner.split_once(':'));
     let ids = owner.and_then(|(uid, gid)| Some(Ids { uid: uid.parse().ok()?, gid: gid.parse().ok()? }));

@@ -53,7 +53,7 @@ pub struct Belief {
     pub path: Option<PathBuf>,
     /// Whether a boot would trust and use the file.
     pub believed: bool,
-    /// Why a boot would not use the file.
+    /// The reason why a boot would not use the file.
     pub why: Option<String>,
 }
 
@@ -70,7 +70,7 @@ pub struct WeightLook {
     pub baked: String,
     /// Whether the weight would be right after a boot.
     pub right: bool,
-    /// How the weight would be protected after a boot.
+    /// The protection that the weight would have after a boot.
     #[serde(rename = "firmness")]
     pub protection: Option<Protection>,
     #[serde(skip)]
@@ -94,7 +94,7 @@ pub struct DirLook {
     pub variable: Option<String>,
     /// The directory that a boot would choose; `None` if it would fail.
     pub place: Option<PathBuf>,
-    /// Why earlier candidates would be refused.
+    /// The reasons why earlier candidates would be refused.
     pub refused: Vec<String>,
 }
 
@@ -107,7 +107,7 @@ pub struct VariableLook {
     pub path: PathBuf,
     /// Whether the variable is set; otherwise the path is the default.
     pub set: bool,
-    /// Why the app can't write there, if so.
+    /// The reason why the app can't write there, if it can't.
     pub refused: Option<String>,
 }
 

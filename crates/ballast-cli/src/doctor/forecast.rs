@@ -1,5 +1,5 @@
-//! Predicts a boot's result for each weight: which attempt of the plan succeeds, what it repairs, and how the
-//! weights are protected. Only reads the cache and the baked layer.
+//! Predicts a boot's result for each weight: which attempt of the plan succeeds, what it repairs, and how the weights
+//! are protected. The forecast only reads the cache and the baked layer.
 
 use std::path::Path;
 
@@ -70,7 +70,7 @@ impl Environment {
         let root = answers.reduce(|best, next| best.or(next));
         root.unwrap_or_else(|| access.can_write(&setting.store)).map_err(|why| match (denied, given) {
             (Some(denied), _) => format!("{why}; {denied}"),
-            (None, true) => format!("{why}; root has no CHOWN to hand it over"),
+            (None, true) => format!("{why}; root lacks CHOWN to give it to the app"),
             (None, false) => why,
         })
     }
@@ -107,7 +107,7 @@ impl Environment {
             let missing = self.weights.iter().filter(|look| look.need == Need::Required && !look.state.in_layer);
             let names: Vec<_> = missing.map(|look| format!("{} (baked layer: {})", look.path, look.baked)).collect();
             let because = why.map(|why| format!("; {why}")).unwrap_or_default();
-            let what = format!("no way to have every required weight: {}{because}", names.join(", "));
+            let what = format!("no way has every required weight: {}{because}", names.join(", "));
             let fix = "bake the image's own layer: RUN [\"ballast\", \"bake\", \"--from\", \"/mirror\", \"/opt/baked-models\"]";
             self.find(Severity::Error, Code::WeightsMissing, &cache, &what, fix);
         } else if let (true, Some(Serve::Baked), Some(why)) = (wanted, self.serve, why) {
@@ -124,7 +124,7 @@ impl Environment {
             );
         }
         if self.weights.iter().any(|look| look.need == Need::Required && !look.state.in_layer) && self.serve.is_some() {
-            let what = "the cache is right now, and nothing in this image could repair it";
+            let what = "the cache is right, but the image has no copy to repair it from";
             let fix = "bake the image's own layer and name it in weights.lock: [store] baked = \"/opt/baked-models\"";
             self.find(Severity::Warning, Code::NoLayer, &cache, what, fix);
         }

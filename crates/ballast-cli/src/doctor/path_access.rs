@@ -18,7 +18,7 @@ pub struct PathAccess {
     pub app: Ids,
     /// The app's supplementary groups.
     pub groups: Vec<u32>,
-    /// Whether this process runs as the app now.
+    /// Whether this process already runs as the app, so that the kernel can decide.
     pub ask: bool,
 }
 
@@ -41,7 +41,10 @@ impl PathAccess {
             answer.map_err(|errno| format!("{}: {}", at.display(), named(&errno.into())))?;
         } else if !self.by_mode(meta.uid(), meta.gid(), meta.mode()) {
             let (uid, owner, group, mode) = (self.app.uid, meta.uid(), meta.gid(), meta.mode() & 0o7777);
-            return Err(format!("{} is {owner}:{group} {mode:04o}, not for uid {uid} to write (EACCES)", at.display()));
+            return Err(format!(
+                "{} is {owner}:{group} {mode:04o}, which uid {uid} can't write (EACCES)",
+                at.display()
+            ));
         }
         match rustix::fs::statvfs(at) {
             Ok(facts) if facts.f_blocks > 0 && facts.f_bavail == 0 => Err(format!("{} is full (ENOSPC)", at.display())),

@@ -5,7 +5,7 @@
 
 use std::path::PathBuf;
 
-/// What a library does at a variable's path.
+/// How a library uses a variable's path.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Use {
     /// The library always writes there: a set but unwritable path is an error.
@@ -32,7 +32,7 @@ enum Unset {
 pub struct CacheVariable {
     /// The variable's name.
     pub name: &'static str,
-    /// What the library does at the path.
+    /// How the library uses the path.
     pub usage: Use,
     unset: Unset,
 }
@@ -80,7 +80,7 @@ pub const ALL: &[CacheVariable] = &[
 
 #[cfg(feature = "full")]
 impl CacheVariable {
-    /// Whether libraries store models there, and the directory is not a general one such as `HOME`.
+    /// Returns whether libraries store models there, and the directory is not a general one such as `HOME`.
     pub fn is_for_models(&self) -> bool {
         self.usage == MayRead && !["HOME", "XDG_CACHE_HOME", "XDG_CONFIG_HOME", "YOLO_CONFIG_DIR"].contains(&self.name)
     }

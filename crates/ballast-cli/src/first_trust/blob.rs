@@ -30,7 +30,7 @@ pub fn git_name(file: &Path) -> Option<&str> {
 /// Git's SHA-1 of a file: over `blob SIZE`, a zero byte, and the bytes.
 ///
 /// # Errors
-/// Those of reading.
+/// The errors of reading.
 pub fn git_digest(file: &mut File) -> io::Result<String> {
     let size = file.metadata()?.len();
     file.rewind()?;

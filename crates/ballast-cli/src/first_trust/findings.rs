@@ -11,17 +11,17 @@ pub enum Objection {
     Doubt(String),
 }
 
-/// What the checks found in one file.
+/// The results of the checks of one file.
 #[derive(Debug, Default)]
 pub struct Findings {
-    /// In the order in which they were found.
+    /// The objections, in the order in which they were found.
     pub objections: Vec<Objection>,
-    /// The other files that this one needs.
+    /// The other files that this file needs.
     pub parts: Option<Parts>,
 }
 
 impl Findings {
-    /// Why the file gets no pin.
+    /// Returns the reason why the file gets no pin.
     pub fn refusal(&self) -> Option<&str> {
         self.objections.iter().find_map(|objection| match objection {
             Objection::Refused(why) => Some(why.as_str()),
@@ -60,11 +60,11 @@ pub struct Parts {
 /// A set that lacks files.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Incomplete<'a> {
-    /// The file that names the others.
+    /// The file that names the other files.
     pub named_by: &'a RelPath,
     /// Those that are not there.
     pub missing: Vec<&'a RelPath>,
-    /// Whether all are missing, as if the repository's other format was downloaded.
+    /// Whether all of these files are missing, as if the repository's other format was downloaded.
     pub all: bool,
     /// Whether any one of them is enough.
     pub one_is_enough: bool,

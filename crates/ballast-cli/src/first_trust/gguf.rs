@@ -72,7 +72,7 @@ pub fn check(path: &RelPath, file: &mut File, checked: &mut Findings) -> io::Res
         },
         Ok(_) => {}
         Err(error) if error.kind() == ErrorKind::UnexpectedEof && size <= bounds::HEADER => {
-            checked.refuse(format!("cut: its header goes on after the file's {size} bytes"));
+            checked.refuse(format!("truncated: its header does not end within the file's {size} bytes"));
         }
         Err(error) if error.kind() == ErrorKind::UnexpectedEof => checked.doubt("its header is too long to check"),
         Err(error) if error.kind() == ErrorKind::InvalidData => checked.refuse(format!("its header is damaged: {error}")),

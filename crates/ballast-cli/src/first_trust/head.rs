@@ -106,7 +106,7 @@ impl NotAWeight {
         }
     }
 
-    /// Whether a file of this name may have this content.
+    /// Returns whether a file of this name may have this content.
     pub fn is_expected(self, name: &str) -> bool {
         let name = name.to_ascii_lowercase();
         let ends = |extensions: &[&str]| extensions.iter().any(|extension| name.ends_with(extension));
@@ -169,7 +169,7 @@ fn is_weight(extension: &str) -> bool {
     MAGIC.iter().any(|(known, ..)| *known == extension) || PLAIN.contains(&extension)
 }
 
-/// The fault of a file that begins like another format than its name says.
+/// The fault of a file whose first bytes belong to another format than its name.
 pub fn other_format(name: &str, head: &[u8]) -> Option<Objection> {
     let (_, extension) = name.rsplit_once('.')?;
     let extension = extension.to_ascii_lowercase();

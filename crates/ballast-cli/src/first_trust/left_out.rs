@@ -1,4 +1,4 @@
-//! One table of names that tools use and that are not part of a model. Pure.
+//! One table lists the names that tools use and that are not part of a model. Pure.
 
 /// The tool that owns a directory of this name.
 pub fn directory(name: &str) -> Option<&'static str> {
@@ -18,7 +18,7 @@ pub fn directory(name: &str) -> Option<&'static str> {
     })
 }
 
-/// Why a file of this name is left out.
+/// Returns the reason to leave out a file of this name.
 pub fn file(name: &str) -> Option<&'static str> {
     let ends = |extensions: &[&str]| extensions.iter().any(|extension| name.ends_with(extension));
     Some(match name {

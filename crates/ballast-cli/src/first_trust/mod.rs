@@ -1,4 +1,4 @@
-//! What `pin` and `adopt` check before bytes get their first pin: one set of checks for both.
+//! The checks that `pin` and `adopt` make before bytes get their first pin: one set of checks for both.
 //!
 //! Every later boot trusts a pin, so a file that contradicts itself is refused here: a page or a
 //! pointer instead of a weight, a file that is shorter than its header says, a blob whose name is
@@ -25,10 +25,10 @@ pub use blob::{digest_of_name, git_digest, git_name, url_digest};
 pub use findings::{Findings, Objection, Parts};
 pub use head::{HEAD, NotAWeight};
 
-/// Checks one file, whose path says of which format it should be.
+/// Checks one file; its name determines the expected format.
 ///
 /// # Errors
-/// Those of reading it.
+/// The errors of reading the file.
 pub fn check(path: &RelPath, file: &mut File) -> io::Result<Findings> {
     let mut checked = Findings::default();
     let head = read_head(file)?;

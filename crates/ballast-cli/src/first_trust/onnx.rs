@@ -1,10 +1,10 @@
 //! Finds the files outside an ONNX model that contain its tensors.
 //!
-//! It reads these protocol buffer fields: `ModelProto.graph` (7), `GraphProto.node` (1) and
-//! `.initializer` (5), `NodeProto.attribute` (5), `AttributeProto.t` (5), `.g` (6), `.tensors`
-//! (10), `.graphs` (11), `TensorProto.external_data` (13), a map whose key `location` (1, 2) is a
-//! file beside the model. Every other field is skipped unread. A file that is no protocol buffer
-//! has no such files.
+//! The check reads these protocol buffer fields: `ModelProto.graph` (7), `GraphProto.node` (1) and
+//! `.initializer` (5), `NodeProto.attribute` (5), `AttributeProto.t` (5), `.g` (6), `.tensors` (10),
+//! `.graphs` (11), `TensorProto.external_data` (13), a map whose key `location` (1, 2) is a file
+//! beside the model. Every other field is skipped unread. A file that is no protocol buffer has no
+//! such files.
 
 use std::collections::BTreeSet;
 use std::fs::File;
@@ -53,7 +53,7 @@ pub fn check(path: &RelPath, file: &mut File, checked: &mut Findings) -> io::Res
         return Ok(());
     }
     if !whole {
-        checked.refuse("cut: the model breaks off within its graph");
+        checked.refuse("truncated: the model ends within its graph");
     }
     let mut names = Vec::new();
     for location in walk.locations {
@@ -130,7 +130,7 @@ impl Walk<'_> {
         })
     }
 
-    /// One pair of a tensor's map.
+    /// Reads one key and value of a tensor's map.
     fn entry(&mut self, length: u64) -> Option<()> {
         let (mut key, mut value) = (String::new(), String::new());
         self.fields(length, |walk, number, length| {

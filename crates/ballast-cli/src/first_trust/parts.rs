@@ -14,7 +14,7 @@ use super::blob::digest_of_name;
 use super::findings::{Findings, Parts};
 use crate::{bounds, foreign};
 
-/// The path of a file whose name stands in another file, relative to that file's directory.
+/// The path of a file that another file names, relative to that file's directory.
 pub fn beside(path: &RelPath, name: &str) -> Result<RelPath, String> {
     let name = name.strip_prefix("./").unwrap_or(name);
     let whole = if path.parent().is_empty() { name.to_owned() } else { format!("{}/{name}", path.parent()) };
@@ -124,7 +124,7 @@ pub fn read_index(path: &RelPath, file: &File, checked: &mut Findings) -> io::Re
     for shard in index.weight_map.map(|shards| shards.0).unwrap_or_default() {
         match beside(path, &shard) {
             Ok(name) => names.push(name),
-            Err(why) => checked.refuse(format!("it names a file that no store can have: {why}")),
+            Err(why) => checked.refuse(format!("it names a file with an invalid path: {why}")),
         }
     }
     checked.parts = (!names.is_empty()).then(|| Parts::new(path, names));

@@ -1,7 +1,7 @@
 //! Compares the header of a safetensors file with the file's length.
 //!
-//! The format: 8 bytes with the header's length, the header in JSON, then the tensors' bytes without gaps. Its own
-//! reader refuses a file that is longer or shorter than the header says.
+//! The format: 8 bytes with the header's length, the header in JSON, then the tensors' bytes without gaps. The reader
+//! of safetensors refuses a file that is longer or shorter than the header says.
 
 use std::fmt;
 use std::fs::File;
@@ -70,7 +70,7 @@ pub fn check(file: &mut File, checked: &mut Findings) -> io::Result<()> {
         return Ok(());
     }
     if header + 8 > found {
-        checked.refuse(format!("cut: its header alone has {} bytes, the file has {found}", header + 8));
+        checked.refuse(format!("truncated: its header alone has {} bytes, the file has {found}", header + 8));
         return Ok(());
     }
     if header > bounds::HEADER {

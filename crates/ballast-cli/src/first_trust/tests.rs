@@ -114,14 +114,14 @@ fn what_contradicts_itself_is_refused_and_what_is_right_is_not() {
         ("w.safetensors", &whole, None),
         ("w.safetensors", &whole[..whole.len() - 1], Some("wrong length")),
         ("w.safetensors", &[&whole[..], b"x"].concat(), Some("wrong length")),
-        ("w.safetensors", &whole[..60], Some("cut")),
+        ("w.safetensors", &whole[..60], Some("truncated")),
         ("w.safetensors", &safetensors("{\"a\":{}}", 0), Some("its header is damaged")),
         ("w.safetensors", &safetensors("{\"a\":[", 0), Some("its header is damaged")),
         ("w.safetensors", &safetensors("{}", 0), None),
         ("w.safetensors", b"weights", None),
         ("w.safetensors", b"", None),
         ("w.gguf", &split, None),
-        ("w.gguf", &split[..split.len() - 20], Some("cut")),
+        ("w.gguf", &split[..split.len() - 20], Some("truncated")),
         ("w.gguf", &gguf(3), Some("it is one of 3 files")),
         ("w-00001-of-00003.gguf", &gguf(3), None),
         ("w-00001-of-00002.gguf", &gguf(3), Some("it is one of 3 files")),
@@ -133,7 +133,7 @@ fn what_contradicts_itself_is_refused_and_what_is_right_is_not() {
         ("m.onnx", b"weights", None),
         ("m.safetensors.index.json", INDEX.as_bytes(), None),
         ("m.safetensors.index.json", &INDEX.as_bytes()[..40], Some("cut")),
-        ("m.safetensors.index.json", br#"{"weight_map":{"a":"../m"}}"#, Some("it names a file that no store can have")),
+        ("m.safetensors.index.json", br#"{"weight_map":{"a":"../m"}}"#, Some("it names a file with an invalid path")),
     ];
     judge(&rows);
 }

@@ -18,11 +18,11 @@ pub struct Measured {
 /// A blob of an image.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Blob {
-    /// What the manifest says of it.
+    /// The title that the manifest gives the blob.
     pub title: String,
     /// The expected SHA-256 and number of its bytes.
     pub measured: Measured,
-    /// Whether its bytes are a plain tar archive.
+    /// Whether the bytes of the blob are a plain tar archive.
     pub plain: bool,
 }
 

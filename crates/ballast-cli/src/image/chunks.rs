@@ -46,7 +46,7 @@ impl<'a> Own<'a> {
 pub enum Piece {
     /// The bytes of a chunk that is right.
     Own(Vec<u8>),
-    /// From and to, in the weight's own bytes.
+    /// Request this range of the weight's bytes: from, to.
     Ask(u64, u64),
 }
 
@@ -65,7 +65,8 @@ pub fn pieces<'a>(from: u64, size: u64, own: Option<&'a Own<'a>>) -> impl Iterat
         let start = at;
         while at < size {
             let number = at / CHUNK;
-            // If the first offset lies within a chunk, the rest of that chunk is fetched, even where the own file has it right.
+            // If the first offset lies within a chunk, the rest of that chunk is fetched, even if the local file has it
+            // right.
             let good = if at % CHUNK == 0 { own.chunk(number) } else { None };
             let first = at;
             at = (at + 1).next_multiple_of(CHUNK).min(size);

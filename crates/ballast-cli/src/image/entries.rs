@@ -1,4 +1,4 @@
-//! Reads the entries of a tar archive from others: names, and where each file's bytes lie.
+//! Reads the entries of a foreign tar archive: names, and the offset of each file's bytes.
 //!
 //! Limits: entries, and bytes of headers and long names. Contents are skipped, never read here. A
 //! sparse file, which claims to be longer than its bytes, is refused. Pure but for the reader.
@@ -13,15 +13,15 @@ use tar::Archive;
 pub struct ArchiveEntry {
     /// Its whole name.
     pub path: String,
-    /// Whether it is a regular file.
+    /// Whether the entry is a regular file.
     pub is_file: bool,
-    /// Where its bytes begin in the archive.
+    /// The offset of the entry's bytes in the archive.
     pub at: u64,
     /// How many they are.
     pub size: u64,
 }
 
-/// How much of an archive is read.
+/// The limits of reading an archive.
 #[derive(Debug, Clone, Copy)]
 pub struct ArchiveLimits {
     /// Entries.
@@ -70,7 +70,7 @@ fn wrong(what: String) -> Error {
     Error::new(ErrorKind::InvalidData, what)
 }
 
-/// A reader that gives no more than so many bytes.
+/// A reader that returns at most so many bytes.
 pub struct Metered<'a, R> {
     /// What it reads.
     pub from: R,

@@ -1,4 +1,4 @@
-//! One layer of an image: a tar archive that follows from its entries alone.
+//! One layer of an image: a tar archive that depends only on its entries.
 //!
 //! Promise: the same entries give the same bytes. Owners are numbers, times are zero, the order is
 //! that of the entries. A file's bytes are hashed as they pass: if they or their number differ from
@@ -102,7 +102,7 @@ impl Layer {
     /// Digest and length of the layer's bytes.
     ///
     /// # Errors
-    /// Those of [`Layer::write`].
+    /// The errors of [`Layer::write`].
     pub fn measure(&self) -> io::Result<Measured> {
         self.write(Meter::default()).map(Meter::measured)
     }
@@ -167,7 +167,7 @@ pub fn header(kind: EntryType, mode: u32, owner: Ids, size: u64) -> Header {
 /// Opens a regular file that the user named.
 ///
 /// # Errors
-/// Those of opening, with the path.
+/// The errors of opening, with the path.
 pub fn open(path: &Path) -> io::Result<File> {
     foreign::open_named(path).map_err(|error| io::Error::new(error.kind(), format!("{}: {error}", path.display())))
 }

@@ -1,4 +1,4 @@
-//! Reads a manifest from others into checked values. Bounded in layers; the caller bounds the bytes.
+//! Reads a foreign manifest into checked values. Bounded in layers; the caller bounds the bytes.
 
 use ballast::digest::Digest;
 use oci_spec::image::{Descriptor, ImageManifest, MediaType};
@@ -17,7 +17,7 @@ pub struct Named {
 /// Reads a manifest.
 ///
 /// # Errors
-/// In words: no manifest of an image, another digest than sha256, or too many layers.
+/// In words: the text is not the manifest of an image, has a digest that is not sha256, or has too many layers.
 pub fn read(bytes: &[u8]) -> Result<Named, String> {
     let manifest: ImageManifest = serde_json::from_slice(bytes).map_err(|error| error.to_string())?;
     if manifest.layers().len() > bounds::LAYERS {
@@ -32,7 +32,7 @@ fn blob(part: &Descriptor) -> Result<Blob, String> {
     Ok(Blob { title, measured: measured(part)?, plain: *part.media_type() == MediaType::ImageLayer })
 }
 
-/// Digest and length, as a descriptor says.
+/// The digest and the length in a descriptor.
 ///
 /// # Errors
 /// Another digest than sha256.

@@ -1,12 +1,12 @@
-//! Which weights share a layer of an image, and where each one lies in its layer. Pure.
+//! Decides which weights share a layer of an image, and the place of each weight in its layer. Pure.
 //!
-//! Up to [`LAYERS`] weights each have a layer of their own. Above, an image still has at most that many
-//! layers of weights: large files alone while they fit, the others in packs. The pack of a file follows from
-//! the SHA-256 of its path, so a changed file changes one layer.
+//! Up to [`LAYERS`] weights each have a layer of their own. Above that number, an image still has at most that many
+//! layers of weights: large files have their own layers while there are enough, the others share packs. The pack of a
+//! file follows from the SHA-256 of its path, so a changed file changes one layer.
 //!
-//! The layer of lock file and index lists what the packs contain, one line for each weight:
-//! `TITLE AT SIZE PATH`, separated by tabs. `AT` is the offset of the first byte in the layer. The list only
-//! says where to look: the weight's pin judges the bytes.
+//! The layer of lock file and index lists what the packs contain, one line for each weight: `TITLE AT SIZE PATH`,
+//! separated by tabs. `AT` is the offset of the first byte in the layer. The list only gives positions: the weight's
+//! pin decides whether the bytes are right.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -32,7 +32,7 @@ pub fn layers(weights: &[(&str, u64)]) -> Vec<(String, Vec<usize>)> {
     large.sort_by_key(|at| (std::cmp::Reverse(weights[*at].1), weights[*at].0));
     // Leaves at least one layer for packs.
     large.truncate(LAYERS - 1);
-    // A power of two: with half as many packs, pairs of them become one and nothing else moves.
+    // The number is a power of two: with half as many packs, each two packs become one and no other file moves.
     let packs = 1 << (LAYERS - large.len()).ilog2();
     let taken: BTreeSet<usize> = large.iter().copied().collect();
     let mut packed = BTreeMap::<usize, Vec<usize>>::new();
@@ -48,7 +48,7 @@ fn pack_of(path: &str, packs: usize) -> usize {
     usize::from(Sha256::digest(path.as_bytes())[0]) * packs / 256
 }
 
-/// Where a weight lies in a pack.
+/// The place of a weight in a pack.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Packed {
     /// The title of the layer.
@@ -69,12 +69,12 @@ impl Packs {
         self.0.insert(path.to_owned(), packed);
     }
 
-    /// Where a weight lies, if it is in a pack.
+    /// Returns the place of a weight, if it is in a pack.
     pub fn get(&self, path: &str) -> Option<&Packed> {
         self.0.get(path)
     }
 
-    /// Whether no weight is in a pack.
+    /// Returns whether no weight is in a pack.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
@@ -88,8 +88,8 @@ impl Packs {
     /// Reads a list.
     ///
     /// # Errors
-    /// In words: the line that is not `TITLE AT SIZE PATH`, a path that comes twice, or more lines than a lock
-    /// file has weights.
+    /// In words: a line that is not `TITLE AT SIZE PATH`, a path that occurs twice, or more lines than a lock file has
+    /// weights.
     pub fn parse(text: &str) -> Result<Self, String> {
         let mut packs = Self::default();
         for (number, line) in text.lines().enumerate() {

@@ -2,10 +2,10 @@
 //!
 //! Promise: the pin decides about each weight. The layer of a single weight is also checked against
 //! its own digest, even if only parts of it were fetched: the local file and padding give the rest.
-//! From a pack only the weight's own bytes are fetched, and the pin alone checks them. Lock file,
-//! index and list of packs come from a blob with the digest that the manifest says. An index only
-//! saves bytes, and a list only says where to look: a false one makes a wrong file, which the pin
-//! refuses.
+//! For a weight in a pack, only its own bytes are fetched, and only the pin checks them. The lock
+//! file, the index and the list of packs come from a blob whose digest is in the manifest. An index
+//! only saves transfers, and a list only gives positions: a false one makes a wrong file, which does
+//! not match its pin.
 
 use std::collections::BTreeMap;
 use std::io::{self, Cursor};
@@ -28,23 +28,24 @@ use crate::source::fault::Fault;
 use crate::source::sink::Sink;
 
 /// This text explains that another tool changed the image's layers after the push.
-const ANEW: &str = "something pushed it anew: `ballast push` and `skopeo copy --preserve-digests` keep it as it is";
+const ANEW: &str =
+    "another tool pushed it again: `ballast push` and `skopeo copy --preserve-digests` keep it unchanged";
 /// Bytes of a layer that are searched for its one file.
 const HEAD: u64 = 4 << 10;
-/// How much of a layer's archive is looked at; its bytes are in memory already.
+/// Limits of the walk through a layer's archive, whose bytes are already in memory.
 const WALK: entries::ArchiveLimits =
     entries::ArchiveLimits { entries: bounds::ARCHIVE_ENTRIES, headers: bounds::ARCHIVE_HEADERS };
 
-/// What takes bytes in their order.
+/// A function that receives bytes in their order.
 pub type Take<'a> = &'a mut dyn FnMut(&[u8]) -> Result<(), Fault>;
 
-/// Where blobs can be read: a registry, or an archive.
+/// A place from which blobs can be read: a registry, or an archive.
 pub trait Blobs: Sync {
     /// Passes the bytes of a range to `take`, in order, none twice. Faults that a retry overcomes
     /// are reported.
     ///
     /// # Errors
-    /// Why not; those of `take` as they are.
+    /// The reason why the blob can't be read; errors of `take` unchanged.
     fn read(&self, blob: &Blob, from: u64, to: u64, line: &ProgressLine, take: Take) -> Result<(), Fault>;
 
     /// How it is called.
@@ -58,7 +59,7 @@ pub struct RemoteImage {
     small: Small,
 }
 
-/// What the layer of lock file and index contains.
+/// The content of the layer with lock file and index.
 struct Small {
     index: Index,
     lock: Vec<u8>,
@@ -71,7 +72,7 @@ impl RemoteImage {
     /// Reads what a manifest names, and the small layer.
     ///
     /// # Errors
-    /// No image of weights, or a blob that is not what its digest says.
+    /// The image is not an image of weights, or a blob does not match its digest.
     pub fn open(blobs: Box<dyn Blobs>, manifest: &[u8], line: &ProgressLine) -> Result<Self, Fault> {
         let named = manifest::read(manifest).map_err(|why| Fault::BadImage(format!("its manifest: {why}")))?;
         let layers = named.layers;
@@ -120,7 +121,7 @@ impl RemoteImage {
         head.judge(hasher, layer)
     }
 
-    /// The good chunks of the file that is there.
+    /// The good chunks of the existing file.
     fn own<'a>(&'a self, disk: &'a LinuxDisk, weight: &Weight, found: &WeightState, size: u64) -> Option<Own<'a>> {
         let tree = self.small.index.tree(&weight.sha256).filter(|tree| tree.size() == size)?;
         Own::open(disk, weight, found, tree)
@@ -199,7 +200,7 @@ fn titled<'a>(layers: &'a [Blob], title: &str) -> Option<&'a Blob> {
     layers.iter().find(|layer| layer.title == title)
 }
 
-/// All bytes of a small blob that has its digest.
+/// Returns all bytes of a small blob, checked against its digest.
 fn whole(blobs: &dyn Blobs, blob: &Blob, most: u64, line: &ProgressLine) -> Result<Vec<u8>, Fault> {
     plain(blob)?;
     if blob.measured.size > most {
@@ -255,7 +256,7 @@ impl Small {
     }
 }
 
-/// What comes before the one file of a layer.
+/// The bytes before the one file of a layer.
 struct Head {
     bytes: Vec<u8>,
     /// The file's length.
@@ -297,16 +298,16 @@ impl Head {
     }
 }
 
-/// Whether a layer ends soon after its one file.
+/// Returns whether a layer ends soon after its one file.
 fn fits(at: u64, size: u64, layer: &Blob) -> bool {
     let tail = at.checked_add(size).and_then(|end| layer.measured.size.checked_sub(end));
     tail.is_some_and(|tail| tail <= bounds::LAYER_TAIL)
 }
 
-/// Where the first regular file's bytes begin, and how many there are, if it is the weight.
+/// Returns the offset and the length of the first regular file, if it is the weight.
 fn first_file(head: &[u8], path: &str) -> Option<(u64, u64)> {
     let mut first = None;
-    // Only the layer's head is in memory, so the walk stops at the first file.
+    // Memory contains only the layer's head, so the walk stops at the first file.
     let walked = entries::each(Cursor::new(head), WALK, |entry| {
         first = Some(entry).filter(|entry| entry.is_file);
         Ok(first.is_none())

@@ -38,7 +38,7 @@ impl Blobs for Memory {
     }
 }
 
-/// What became of the weight `b`, of an image whose pack holds `a` and `b`, and whose list says this.
+/// Obtains the weight `b` of an image whose pack contains `a` and `b`, and whose list has this text.
 fn obtained(list: &str) -> Result<String, String> {
     let weights = [("a", &b"first weight"[..]), ("b", b"other weight")];
     let mut lock = "version = 1\n[store]\npath = \"/srv/models\"\n".to_owned();

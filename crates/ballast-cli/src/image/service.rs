@@ -75,7 +75,7 @@ fn read_only() -> String {
 }
 
 impl ServiceImage {
-    /// Reads a description; the paths of its files begin where it lies.
+    /// Reads a description; the paths in it are relative to its folder.
     ///
     /// # Errors
     /// [`Exit::Usage`] with line and column.

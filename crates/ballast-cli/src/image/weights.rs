@@ -1,4 +1,4 @@
-//! From a lock file and folders of weights to layers: those that `packs` plans, and a small one for the lock
+//! Turns a lock file and folders of weights into layers: the layers that `packs` plans, and a small one for the lock
 //! file, the index and the list of packs, laid out as `bake` does it.
 
 use std::io::{self, Read};
@@ -18,27 +18,27 @@ use crate::exit::{Exit, Failure};
 use crate::setting::{INDEX, Setting};
 use crate::{bounds, foreign, print};
 
-/// Where the lock file lies in an image of weights, beside the index.
+/// The path of the lock file in an image of weights, beside the index.
 pub const LOCK: &str = ".ballast/weights.lock";
 
-/// Where the weights and the lock file go in the image, and who owns the weights.
+/// The paths of the weights and the lock file in the image, and the owner of the weights.
 pub struct Layout<'a> {
     /// The root of the weights: a path that ends with `/`, or nothing.
     pub root: &'a str,
-    /// Who owns the weights; directories, index and lock file are root's.
+    /// The owner of the weights; directories, index and lock file are root's.
     pub owner: Ids,
     /// Where the lock file goes.
     pub lock: &'a str,
 }
 
-/// A weight that is at hand.
+/// A weight that is available.
 struct AtHand<'a> {
     path: &'a str,
     file: PathBuf,
     measured: Measured,
 }
 
-/// The layers of every weight that is at hand, after that of lock file, index and list of packs.
+/// The layers of every available weight, after the layer of lock file, index and list of packs.
 ///
 /// # Errors
 /// [`Exit::WeightsMissing`] when a required weight is in none of the folders.
@@ -83,7 +83,7 @@ fn list_pack(layer: &Layer, layout: &Layout, list: &mut Packs) -> io::Result<()>
     Ok(())
 }
 
-/// The layer of lock file and index, with the list of packs where there is one.
+/// The layer of lock file and index, with the list of packs if there is one.
 fn small(setting: &Setting, layout: &Layout, index: &Index, list: &Packs) -> Result<Layer, Failure> {
     let lock = foreign::read(&setting.lock_path, bounds::LOCK)
         .map_err(|error| Failure::new(Exit::BadLock, format!("{}: {error}", setting.lock_path.display())))?;
@@ -110,7 +110,7 @@ fn usage(why: String) -> Failure {
 
 fn missing(weight: &Weight) -> Result<(), Failure> {
     if weight.need != Need::Required {
-        print::remark(&format!("{}: left out, not at hand", weight.path));
+        print::remark(&format!("{}: left out, no folder has it", weight.path));
         return Ok(());
     }
     Err(Failure::new(Exit::WeightsMissing, format!("{}: not at hand", weight.path)).hint(format!(

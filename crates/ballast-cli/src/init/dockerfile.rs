@@ -1,6 +1,6 @@
 //! Reads user and variables of a Dockerfile's last stage. Pure.
 //!
-//! Only literals count: only the build knows a value with a `$`.
+//! Only literal values count, because only the build knows a value with a `$`.
 
 use std::collections::BTreeSet;
 
@@ -11,7 +11,7 @@ use super::Said;
 pub struct Dockerfile {
     /// The last `USER`.
     pub user: Option<Said>,
-    /// Each `ENV`, the last one of a name.
+    /// Each `ENV` of the Dockerfile; of several with one name, the last.
     pub variables: Vec<(String, Said)>,
 }
 
@@ -38,7 +38,7 @@ pub fn read(name: &str, text: &str) -> Dockerfile {
     file
 }
 
-/// Each instruction on one line, with the number of its first line. Comments are left out.
+/// Returns each instruction on one line, with the number of its first line. Comments are left out.
 fn instructions(text: &str) -> Vec<(usize, String)> {
     let (mut all, mut open) = (Vec::<(usize, String)>::new(), false);
     for (number, line) in text.lines().enumerate() {

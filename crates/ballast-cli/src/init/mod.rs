@@ -6,9 +6,9 @@ pub mod dockerfile;
 
 use crate::doctor::variables;
 
-/// Where the layer of the image is, by default.
+/// The default path of the layer in the image.
 const BAKED: &str = "/opt/baked-models";
-/// The store's root where no variable names one.
+/// The store's root if no variable names one.
 const PATH: &str = "/models";
 /// The app's user where neither file names one.
 const OWNER: &str = "1000:1000";
@@ -78,7 +78,7 @@ pub fn plan(facts: &ProjectFacts) -> Store {
     Store {
         path: path.unwrap_or_else(|| Said::new(PATH, "the default")),
         baked: Said::new(BAKED, "the default"),
-        owner: owner.unwrap_or_else(|| Said::new(OWNER, "the default: no file names a user in literals, but root")),
+        owner: owner.unwrap_or_else(|| Said::new(OWNER, "the default: no file names a user other than root")),
         env,
         views: facts.views.clone(),
     }
@@ -115,8 +115,8 @@ fn is_admin(user: &str) -> bool {
     matches!(user.split(':').next(), Some("root" | "0"))
 }
 
-/// The lines for the Dockerfile. `models` is the folder that was read, as a path of the build's context; without
-/// one the weights are fetched first. `lists` says whether there are lists beside the lock file.
+/// The lines for the Dockerfile. `models` is the folder that was read, as a path of the build's context; without one
+/// the weights are fetched first. `lists` is true if the lock file has lists.
 pub fn lines(store: &Store, models: Option<&str>, lists: bool) -> String {
     let (lock, dir) = if lists { ("weights.lock weights.*.list", "") } else { ("weights.lock", "weights.lock") };
     let (baked, owner, from) = (&store.baked.value, &store.owner.value, models.unwrap_or("mirror"));

@@ -1,7 +1,7 @@
 //! The capability sets of this thread: read, emptied, and shown to be empty.
 //!
-//! Capabilities belong to a thread; exec ends every other thread, so what holds for the
-//! caller of exec holds for the command. Touches this thread's own sets and nothing else.
+//! Capabilities belong to a thread; exec ends every other thread, so what holds for the caller of
+//! exec holds for the command. Changes only this thread's own capability sets.
 
 use rustix::io::{self, Errno};
 use rustix::thread as os;
@@ -14,9 +14,9 @@ pub struct CapSets {
     pub permitted: u64,
     /// Capabilities that the kernel checks now.
     pub effective: u64,
-    /// What an exec of a plain program keeps.
+    /// The capabilities that a plain program keeps after an exec.
     pub ambient: u64,
-    /// What an exec of a program with file capabilities could keep.
+    /// The capabilities that a program with file capabilities could keep after an exec.
     pub inheritable: u64,
 }
 
@@ -34,12 +34,12 @@ impl CapSets {
     /// Lower the bounding set.
     pub const SETPCAP: u64 = CapabilitySet::SETPCAP.bits();
 
-    /// Whether every one of these bits is effective.
+    /// Returns whether every one of these bits is effective.
     pub fn has(&self, bits: u64) -> bool {
         self.effective & bits == bits
     }
 
-    /// Whether the command would start without any capability, inheritable ones included.
+    /// Returns whether the command would start without any capability, inheritable ones included.
     pub fn none(&self) -> bool {
         self.permitted | self.effective | self.inheritable | self.ambient == 0
     }

@@ -1,4 +1,4 @@
-//! The proof of a drop. Only `launch` and its parts make and use one. Touches nothing.
+//! The proof of a drop. Only `launch` and its modules make and use one. Touches nothing.
 
 use std::path::PathBuf;
 
@@ -11,7 +11,7 @@ pub struct Dropped {
 }
 
 impl Dropped {
-    /// Whether the command will run as root, because --user says so.
+    /// Returns whether the command will run as root, because --user says so.
     pub fn is_root(&self) -> bool {
         self.uid == 0
     }

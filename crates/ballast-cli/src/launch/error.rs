@@ -1,4 +1,4 @@
-//! Why no command was started: a kind for the exit code, and five parts for a person.
+//! The reason why no command was started: a kind for the exit code, and five parts for a person.
 //!
 //! Plain data; touches nothing.
 
@@ -6,7 +6,7 @@ use std::fmt;
 
 use crate::user::Problem;
 
-/// What sort of failure, for the exit code.
+/// The kind of failure, for the exit code.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
     /// The kernel would not let this process become the user.
@@ -16,7 +16,7 @@ pub enum Kind {
         /// Whether SETGID was effective.
         have_setgid: bool,
     },
-    /// This user namespace refuses setgroups, and the groups are not the target's.
+    /// This user namespace refuses setgroups, and the present groups are not the target's.
     GroupsDenied,
     /// The drop was made, and the proof of it failed.
     NotProven,
@@ -30,7 +30,7 @@ pub enum Kind {
     NotExecutable,
 }
 
-/// Why nothing was launched.
+/// The reason why nothing was launched.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LaunchError {
     kind: Kind,
@@ -43,7 +43,7 @@ impl LaunchError {
         Self { kind, problem }
     }
 
-    /// What sort of failure this is.
+    /// Returns the kind of this failure.
     pub fn kind(&self) -> Kind {
         self.kind
     }

@@ -23,7 +23,7 @@ const FIRST_FD: u32 = 3;
 /// How to exec.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct ExecOptions<'a> {
-    /// Whether the command gets every descriptor; otherwise 0 to 2, and those that LISTEN_FDS announces.
+    /// Whether the command gets every descriptor; otherwise it gets 0 to 2, and those that LISTEN_FDS announces.
     pub keep_fds: bool,
     /// Variables that the command does not get.
     pub drop_env: &'a [OsString],
@@ -158,7 +158,7 @@ fn hide_descriptors(first: u32) -> io::Result<()> {
     if code == 0 { Ok(()) } else { hide_one_by_one(first) }
 }
 
-/// For kernels before 5.11 and filters that don't know close_range.
+/// Hides descriptors one by one, for kernels before 5.11 and filters that refuse close_range.
 fn hide_one_by_one(first: u32) -> io::Result<()> {
     let open: Vec<i32> = fs::read_dir("/proc/self/fd")?
         .filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok())

@@ -1,5 +1,5 @@
 //! The kernel's session keyring: a process that possesses it may use its keys, whatever the uid is.
-//! So the process leaves root's keyring, and joins a new and empty one.
+//! Therefore the process leaves root's keyring, and joins a new and empty one.
 //!
 //! Touches only the calling thread's session keyring, which the command inherits.
 
@@ -23,7 +23,8 @@ const SESSION: libc::c_long = -3;
 pub fn leave() -> io::Result<()> {
     match keyctl(JOIN_SESSION_KEYRING, 0) {
         Ok(()) => Ok(()),
-        // This asks whether a session keyring exists. `keyctl` passes 0 as the last argument: the kernel creates none.
+        // This call finds out whether a session keyring exists. `keyctl` passes 0 as the last argument: the kernel
+        // creates none.
         Err(refused) if keyctl(GET_KEYRING_ID, SESSION).is_ok() => Err(refused.into()),
         Err(_) => Ok(()),
     }

@@ -1,9 +1,9 @@
 //! The signal state that this process was started with, and how to restore it.
 //!
-//! SIGPIPE and SIGXFSZ are ignored here, and an ignored signal survives exec. So the earlier
-//! disposition of each is recorded, and restored just before exec. No other signal is ever ignored
-//! here, and handlers need no care: exec resets them. Touches signal dispositions, the caller's
-//! mask, and descriptors 0 to 2 where they are closed.
+//! SIGPIPE and SIGXFSZ are ignored here, and an ignored signal survives exec. Therefore the earlier
+//! disposition of each signal is recorded, and restored just before exec. No other signal is ever
+//! ignored here, and handlers need no care: exec resets them. Touches signal dispositions, the
+//! caller's mask, and descriptors 0 to 2 where they are closed.
 
 use std::os::fd::{IntoRawFd, OwnedFd};
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering::Relaxed};
@@ -15,7 +15,7 @@ use rustix::stdio;
 
 /// A closed pipe and a file size limit are then errors of a write, and do not end the process.
 const OF_WRITES: [i32; 2] = [libc::SIGPIPE, libc::SIGXFSZ];
-/// Which of them were ignored before.
+/// Which of these signals were ignored before.
 static IGNORED: [AtomicBool; 2] = [const { AtomicBool::new(false) }; 2];
 static BLOCKED: AtomicU64 = AtomicU64::new(0);
 /// No umask yet.
@@ -102,7 +102,7 @@ fn bit(signal: i32) -> u64 {
     1 << (signal - 1)
 }
 
-/// What a signal does now; `None` for those that the C library keeps to itself.
+/// Returns the present action of a signal; `None` for those that the C library reserves.
 #[expect(unsafe_code, reason = "no safe call reads a disposition")]
 fn disposition(signal: i32) -> Option<libc::sighandler_t> {
     // SAFETY: a sigaction is plain data, all zero is a valid one; with a null action the call

@@ -1,6 +1,7 @@
 //! A bundle as it lies in its file: a sigstore bundle around a DSSE envelope around a statement. Pure.
 //!
-//! What is signed is the payload and its type. The key's hint, `keyid`, logs and time stamps are not, and decide nothing.
+//! The signature covers the payload and its type. The key's hint, `keyid`, logs and time stamps are not, and decide
+//! nothing.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -10,7 +11,7 @@ use serde::de::IgnoredAny;
 use super::json;
 use super::refusal::{BadModel, Reason};
 
-/// The type of payload that is believed.
+/// The accepted type of payload.
 pub const PAYLOAD_TYPE: &str = "application/vnd.in-toto+json";
 /// The type of bundles that are written now.
 pub const MEDIA_TYPE: &str = "application/vnd.dev.sigstore.bundle.v0.3+json";
@@ -21,10 +22,10 @@ const OLDER: [&str; 3] = [
     "application/vnd.dev.sigstore.bundle+json;version=0.3",
 ];
 
-/// Its parts, decoded; nothing of them is believed yet.
+/// The decoded parts of a bundle; none of them is verified yet.
 #[derive(Debug)]
 pub struct Bundle {
-    /// Who signed it, as it says itself.
+    /// The signer that the bundle names.
     pub method: Method,
     /// The signed bytes.
     pub payload: Vec<u8>,
@@ -35,9 +36,9 @@ pub struct Bundle {
 /// How it was signed.
 #[derive(Debug)]
 pub enum Method {
-    /// With a key, perhaps of this fingerprint.
+    /// Signed with a key; the fingerprint, if the bundle has one.
     Key(Option<String>),
-    /// With the key of the first of these certificates, in DER.
+    /// Signed with the key of the first of these certificates, in DER.
     Certificate(Vec<Vec<u8>>),
 }
 

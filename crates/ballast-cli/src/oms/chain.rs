@@ -26,7 +26,7 @@ const SUBJECT: usize = 200;
 #[derive(Debug)]
 pub struct Roots(Vec<TrustedIssuer>);
 
-/// One of them, and from when to when it is valid, in seconds since 1970.
+/// A trusted certificate, and its validity in seconds since 1970.
 #[derive(Debug)]
 struct TrustedIssuer {
     anchor: TrustAnchor<'static>,
@@ -35,10 +35,11 @@ struct TrustedIssuer {
 }
 
 impl Roots {
-    /// Reads the certificates of a PEM file. Each is trusted as it stands, also one that another issued.
+    /// Reads the certificates of a PEM file. Each certificate is trusted as it is, even if another one issued it.
     ///
     /// # Errors
-    /// [`Reason::ChainUnreadable`]; [`Reason::ChainNoAuthority`] for a certificate that may not issue others.
+    /// [`Reason::ChainUnreadable`]; [`Reason::ChainNoAuthority`] for a certificate that may not issue other
+    /// certificates.
     pub fn from_pem(text: &[u8]) -> Result<Self, BadModel> {
         let unreadable = |why: String| BadModel::new(Reason::ChainUnreadable, why);
         let mut authorities = Vec::new();
@@ -152,7 +153,7 @@ fn refused(error: &Error) -> BadModel {
         }
         Error::CaUsedAsEndEntity => (
             Reason::CertificateAuthority,
-            "its signer's certificate is one of an authority, which issues others and signs no model".to_owned(),
+            "its signer's certificate is an authority's, which may not sign models".to_owned(),
         ),
         other => (Reason::CertificateRefused, format!("the chain of certificates is refused: {other}")),
     };

@@ -35,7 +35,7 @@ fn signer(issuer: &Issuer<KeyPair>, change: fn(&mut CertificateParams)) -> Vec<V
     vec![signer.signed_by(&key(), issuer).unwrap().der().to_vec()]
 }
 
-/// What a row changes in a certificate, and the reason for which it is refused.
+/// The change to a certificate, and the expected reason of the refusal.
 type Row = (&'static str, fn(&mut CertificateParams), Option<Reason>);
 
 #[test]

@@ -1,4 +1,4 @@
-//! One file beside what was signed: its length, and the digest of all its bytes or of each shard. Only reads.
+//! Compares one file with its signed entry: its length, and the digest of all its bytes or of each shard. Only reads.
 
 use std::fs::File;
 use std::io::{self, Read};
@@ -73,7 +73,7 @@ fn changed(name: &str, range: &Range<u64>, expected: &[u8], found: &[u8]) -> Bad
     BadModel::new(Reason::ShardChanged, what)
 }
 
-/// The digest of a range, which begins where the file stands.
+/// The digest of a range that begins at the file's present offset.
 fn part(file: &mut File, range: &Range<u64>, hash: Hash, mut whole: Option<&mut Sha256>) -> io::Result<Vec<u8>> {
     let mut hasher = PartHasher::new(hash);
     let mut left = file.take(range.end - range.start);
@@ -92,7 +92,7 @@ fn part(file: &mut File, range: &Range<u64>, hash: Hash, mut whole: Option<&mut 
     }
 }
 
-/// One of the three kinds of digests.
+/// A hasher for one of the three kinds of digests.
 enum PartHasher {
     Sha256(Sha256),
     Blake2b(Box<Blake2b512>),

@@ -21,14 +21,14 @@ const COMPARED_BYTES: u64 = 16 << 30;
 /// Files that are read at a time.
 const THREADS: usize = 8;
 
-/// What was found in a folder.
+/// The results of examining a folder.
 #[derive(Debug, Default)]
 pub struct Examined {
     /// Length and SHA-256 of each of the manifest's files, in its order; none of one that is wrong.
     pub files: Vec<Option<(u64, Digest)>>,
     /// Every difference.
     pub faults: Faults,
-    /// Paths that the manifest does not cover and that are there.
+    /// Existing paths that the manifest does not cover.
     pub ignored: Names,
     /// Names of Ballast's own, which are not compared.
     pub ballast: Names,
@@ -58,8 +58,7 @@ pub fn examine(root: &Path, own: &[&Path], manifest: &SignedManifest) -> Examine
     for (was, now) in &renamed {
         faults.push(BadModel::new(Reason::FileRenamed, format!("expected {was:?}, found its bytes as {now:?}")));
     }
-    let no_resource =
-        |path| BadModel::new(Reason::FileUnsigned, format!("{path:?} is there, and no resource names it"));
+    let no_resource = |path| BadModel::new(Reason::FileUnsigned, format!("{path:?} exists, and no resource names it"));
     unsigned.kept.iter().filter(|path| !is_renamed(path)).for_each(|path| faults.push(no_resource(path)));
     faults.count += unsigned.count - unsigned.kept.len();
     Examined { files, faults, ignored, ballast, empty }
@@ -106,7 +105,7 @@ fn check_all(root: &Path, manifest: &SignedManifest) -> Vec<Checked> {
     let threads = std::thread::available_parallelism().map_or(1, usize::from).min(THREADS);
     std::thread::scope(|scope| {
         for _ in 1..threads.min(manifest.files.len()) {
-            // Without a thread it is slower, but complete.
+            // If no thread can be started, the check is slower, but complete.
             let _ = std::thread::Builder::new().spawn_scoped(scope, work);
         }
         work();

@@ -1,5 +1,5 @@
-//! JSON of others, read strictly: a key that an object has twice is refused at any depth, since two readers could take
-//! different ones. Pure, and bounded: an object has at most [`KEYS`] keys.
+//! Reads foreign JSON strictly: an object with the same key twice is refused at any depth, since two readers could use
+//! different values. Pure, and bounded: an object has at most [`KEYS`] keys.
 
 use std::cell::RefCell;
 use std::collections::HashSet;
@@ -24,7 +24,7 @@ pub fn read<T: DeserializeOwned>(bytes: &[u8], broken: Reason, odd: Reason) -> R
     if let Some(key) = twice.into_inner() {
         return Err(BadModel::new(Reason::DuplicateKey, format!("an object has the key {key:?} twice")));
     }
-    walked.map_err(|error| BadModel::new(broken, format!("it is no JSON: {}", escape::line(&error.to_string()))))?;
+    walked.map_err(|error| BadModel::new(broken, format!("it is not JSON: {}", escape::line(&error.to_string()))))?;
     serde_json::from_slice(bytes).map_err(|error| BadModel::new(odd, escape::line(&error.to_string())))
 }
 

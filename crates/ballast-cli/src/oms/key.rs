@@ -66,7 +66,7 @@ impl SignerKey {
         key.map_err(|_| unreadable())
     }
 
-    /// Whether it signed this message; `signature` is ASN.1 in DER.
+    /// Returns whether the key signed this message; `signature` is ASN.1 in DER.
     pub fn signed(&self, message: &[u8], signature: &[u8]) -> bool {
         match self {
             Self::P256(key) => {
@@ -81,7 +81,7 @@ impl SignerKey {
         }
     }
 
-    /// What bundles call it: the SHA-256 of its PEM text.
+    /// Returns the key's name in bundles: the SHA-256 of its PEM text.
     pub fn fingerprint(&self) -> Digest {
         Digest::of(self.pem().as_bytes())
     }

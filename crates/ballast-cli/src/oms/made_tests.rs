@@ -81,7 +81,7 @@ pub fn signed(statement: &Value) -> Result<Signed, BadModel> {
     read(bundle.to_string().as_bytes(), &trust(&key(1)), NOW)
 }
 
-/// Why something was refused.
+/// Returns the reason why something was refused.
 pub fn reason<T>(result: Result<T, BadModel>) -> Option<Reason> {
     result.err().map(|fault| fault.reason)
 }

@@ -1,4 +1,4 @@
-//! What a bundle's signer states: the files of one model, whole or in shards, with a digest each. Pure.
+//! The statement of a bundle's signer: the files of one model, whole or in shards, with a digest each. Pure.
 
 use std::collections::{BTreeMap, HashSet};
 use std::ops::Range;
@@ -18,14 +18,14 @@ use super::refusal::{BadModel, Reason};
 use crate::escape;
 use crate::image::BALLAST;
 
-/// The type of statement that is believed.
+/// The accepted type of statement.
 pub const STATEMENT_TYPE: &str = "https://in-toto.io/Statement/v1";
-/// The type of predicate that is believed.
+/// The accepted type of predicate.
 pub const PREDICATE_TYPE: &str = "https://model_signing/signature/v1.0";
 /// Names at the root of a model that no manifest covers.
 pub const IGNORED: [&str; 4] = [".git", ".gitattributes", ".github", ".gitignore"];
 
-/// How a manifest's digests are made.
+/// The method of a manifest's digests.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Hash {
     /// 32 bytes.
@@ -43,13 +43,13 @@ pub struct SignedManifest {
     pub root: Digest,
     /// How its digests are made.
     pub hash: Hash,
-    /// Whether its digests are of shards.
+    /// Whether the digests are of shards.
     pub in_shards: bool,
-    /// Whether links are read as what they lead to.
+    /// Whether links are read as the files that they lead to.
     pub follows_links: bool,
     /// Paths that it does not cover, each with all below; those of [`IGNORED`] too.
     pub ignored: Vec<String>,
-    /// Its files, in order of their paths.
+    /// The files of the model, in order of their paths.
     pub files: Vec<SignedFile>,
 }
 
@@ -58,7 +58,7 @@ pub struct SignedManifest {
 pub struct SignedFile {
     /// Below the model's root.
     pub path: RelPath,
-    /// Its length; unknown unless it is in shards.
+    /// The length of the file; known only if it is in shards.
     pub size: Option<u64>,
     /// The digest of each range of its bytes, in order; without shards of all.
     pub parts: Vec<Part>,
@@ -79,7 +79,7 @@ struct InTotoStatement {
     _predicate: IgnoredAny,
 }
 
-/// The same, for a predicate of the known type.
+/// A statement with a predicate of the known type.
 #[derive(Deserialize)]
 struct WithPredicate {
     predicate: Predicate,
@@ -249,7 +249,7 @@ impl Serialization {
 }
 
 impl Resource {
-    /// Its digest; `SHARD` of `sha256-sharded-SHARD` is what the package `model-signing` writes.
+    /// Returns the digest of a file; for shards, the package `model-signing` names the algorithm `sha256-sharded-SIZE`.
     fn digest(&self, hash: Hash, made: &Serialization, shard: Option<u64>) -> Result<Vec<u8>, BadModel> {
         let sharded = shard.map(|size| format!("{}-sharded-{size}", made.hash_type));
         if self.algorithm != made.hash_type && Some(&self.algorithm) != sharded.as_ref() {
@@ -333,13 +333,13 @@ fn split(name: &str) -> Option<(&str, Range<u64>)> {
     Some((path, number(start)?..number(end)?))
 }
 
-/// Whether a path is one of these, or below one.
+/// Returns whether a path is one of these paths, or lies below one.
 pub fn is_below(path: &str, of: &[String]) -> bool {
     of.iter().any(|top| path.strip_prefix(top.as_str()).is_some_and(|rest| rest.is_empty() || rest.starts_with('/')))
 }
 
-/// Whether a path is Ballast's own folder at the root, or a name or a directory of it is one that Ballast gives to a staged
-/// or partial file or to a bad copy.
+/// Returns whether a path is Ballast's own folder at the root, or contains a name that Ballast gives to a staged or
+/// partial file or to a bad copy.
 pub fn is_ours(path: &str) -> bool {
     let given = [STAGED_PREFIX, PART_PREFIX, QUARANTINE_PREFIX];
     let is_given = |name: &str| given.iter().any(|prefix| name.starts_with(prefix));

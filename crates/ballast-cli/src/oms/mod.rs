@@ -1,7 +1,8 @@
 //! OpenSSF Model Signing 1.0: signed manifests of models, read and checked against a folder.
 //!
 //! `bundle -> key | chain -> manifest -> folder`. Promise: a manifest is made only of bytes that the trusted signer
-//! signed, and a folder is right only if it has exactly the manifest's files. All but `folder`, `compare` and `search` is pure.
+//! signed, and a folder is right only if it has exactly the manifest's files. All modules except `folder`, `compare`
+//! and `search` are pure.
 
 pub mod bundle;
 mod chain;
@@ -34,7 +35,7 @@ pub use refusal::{BadModel, Reason};
 pub use search::Names;
 pub use sign::SigningKey;
 
-/// Whom the user trusts to sign.
+/// The signer that the user trusts.
 #[derive(Debug)]
 pub enum TrustedSigner {
     /// This key.
@@ -77,7 +78,7 @@ pub fn read(bytes: &[u8], trust: &TrustedSigner, now: u64) -> Result<Signed, Bad
         (TrustedSigner::Chain(_), Method::Key(_)) => return Err(other_method("a certificate", "a key")),
     };
     if !key.signed(&bundle.signed_bytes(), &bundle.signature) {
-        let what = "the signature is not of these bytes: they or it were changed";
+        let what = "the signature does not match the bytes: one of them was changed";
         return Err(BadModel::new(Reason::SignatureWrong, what));
     }
     Ok(Signed { manifest: SignedManifest::parse(&bundle.payload)?, method, signer, bundle: Digest::of(bytes), subject })
@@ -86,7 +87,8 @@ pub fn read(bytes: &[u8], trust: &TrustedSigner, now: u64) -> Result<Signed, Bad
 /// The bundle of a model with this name and these files, which [`read`] believes.
 ///
 /// # Errors
-/// What [`read`] refuses of it, such as [`Reason::ResourceName`] of an ignored path; [`Reason::BundleTooLarge`].
+/// The reasons for which [`read`] would refuse the bundle, such as [`Reason::ResourceName`] for an ignored path;
+/// [`Reason::BundleTooLarge`].
 pub fn sign(model: &str, files: Vec<(&str, Digest)>, key: &SigningKey) -> Result<String, BadModel> {
     let bundle = sign::make(model, files, key);
     if bundle.len() as u64 > bounds::BUNDLE {
@@ -97,7 +99,7 @@ pub fn sign(model: &str, files: Vec<(&str, Digest)>, key: &SigningKey) -> Result
     Ok(bundle)
 }
 
-/// Says so if another key signed the bundle. Its hint is not signed, and counts only where the signature is wrong too.
+/// Says so if another key signed the bundle. The hint is not signed, and counts only if the signature is also wrong.
 fn check_key(key: &SignerKey, hint: Option<&str>, bundle: &Bundle) -> Result<(), BadModel> {
     let ours = key.fingerprint().to_string();
     match hint {

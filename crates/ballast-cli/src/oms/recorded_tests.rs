@@ -209,7 +209,7 @@ fn a_certificate_of_the_vectors_is_refused_without_its_root() {
     let bytes = fs::read(vectors.join("valid/certificate.bundle.json")).unwrap();
     let Ok(Bundle { method: Method::Certificate(chain_of), .. }) = Bundle::parse(&bytes) else { panic!("no chain") };
     assert_eq!(chain_of.len(), 2);
-    // Their signer's certificate is marked as an authority's.
+    // The certificate of their signer is marked as an authority's.
     assert_eq!(reason::<Signed>(read(&bytes, &chain("root"), NOW)), Some(Reason::CertificateAuthority));
 }
 

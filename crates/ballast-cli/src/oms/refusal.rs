@@ -7,7 +7,7 @@ use crate::exit::{Exit, Failure};
 /// Declares each reason once, with its name for programs.
 macro_rules! reasons {
     ($($reason:ident = $name:literal,)*) => {
-        /// Why something is refused.
+        /// The reason why something is refused.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
         pub enum Reason {
             $($reason,)*
@@ -116,7 +116,7 @@ impl Reason {
             Self::OtherMethod => "a bundle of a key needs --key, one of a certificate --certificate-chain",
             Self::WrongKey => "name the key that signed it, if you trust that one",
             Self::CertificateForeign => "name the root that issued it in --certificate-chain, if you trust that one",
-            Self::Symlink => "copy the model without links, with `cp -rL`, or fetch it so",
+            Self::Symlink => "copy the model without links, with `cp -rL`, or fetch it without links",
             Self::FileUnsigned => "remove these files, or have the model signed again with them",
             Self::FolderUnreadable | Self::FolderTooLarge => "name the folder of this model alone, which you can read",
             _ if self >= Self::FolderUnreadable => "fetch the model again from its signer",
@@ -140,7 +140,7 @@ impl BadModel {
         Self { reason, what: what.into() }
     }
 
-    /// As the failure of a command about one file or folder.
+    /// Returns the failure of a command about one file or folder.
     pub fn failure(&self, of: &std::path::Path) -> Failure {
         Failure::new(self.reason.exit(), format!("{}: {self}", of.display())).hint(self.reason.hint())
     }

@@ -31,7 +31,7 @@ fn of_statement(change: impl Fn(&mut Value)) -> Option<Reason> {
     reason(signed(&statement))
 }
 
-/// As [`of_statement`], with the root digest of the changed resources.
+/// Like [`of_statement`], with the root digest of the changed resources.
 fn of_resources(change: impl Fn(&mut Value)) -> Option<Reason> {
     of_statement(|statement| {
         change(&mut statement["predicate"]);

@@ -1,7 +1,8 @@
 //! The search of a folder for files that are not signed. Only reads names.
 //!
-//! It passes over what the manifest ignores, the bundle by its path, and names of Ballast's own; it lists the first and the
-//! last of these. A link is a fault, unless the signer followed links. At most [`KEPT`] names of a kind are kept.
+//! The search skips the paths that the manifest ignores, the bundle by its path, and names of Ballast's own; it lists
+//! the first and the last of these. A link is a fault, unless the signer followed links. The search keeps at most
+//! [`KEPT`] names of each kind.
 
 use std::collections::HashSet;
 use std::fs::{self, Metadata};
@@ -74,13 +75,13 @@ pub struct UnsignedSearch<'a> {
     left: usize,
     /// Files without a resource.
     pub unsigned: Names,
-    /// Paths that the manifest does not cover and that are there.
+    /// Existing paths that the manifest does not cover.
     pub ignored: Names,
     /// Names of Ballast's own.
     pub ballast: Names,
     /// Empty files, which a manifest of shards can't name.
     pub empty: Names,
-    /// What could not be searched, and links.
+    /// The directories that could not be searched, and links.
     pub faults: Faults,
 }
 

@@ -48,7 +48,7 @@ impl SigningKey {
         }
     }
 
-    /// Its public half, as `--key` reads it.
+    /// Returns the public key, as `--key` reads it.
     pub fn public_pem(&self) -> String {
         self.public().pem()
     }
@@ -63,7 +63,7 @@ impl SigningKey {
     }
 }
 
-/// The part of a PEM text that holds a private key; all of it if none does.
+/// Returns the part of a PEM text that contains a private key; the whole text if none does.
 fn section(text: &str) -> &str {
     let begin = |name: &&str| text.find(&format!("-----BEGIN {name}-----"));
     let from = ["PRIVATE KEY", "EC PRIVATE KEY"].iter().filter_map(begin).min().unwrap_or(0);

@@ -18,12 +18,12 @@ use crate::escape;
 
 /// Bytes that a pipe accepts whole or not at all.
 const WHOLE: usize = 4096;
-/// How long a boot waits for a reader of stderr that reads nothing.
+/// The time that a boot waits for a reader of stderr that reads nothing.
 const WAIT: Timespec = Timespec { tv_sec: 2, tv_nsec: 0 };
 
 /// Whether writes to stderr wait without a limit.
 static PATIENT: AtomicBool = AtomicBool::new(true);
-/// The first write error of each descriptor. After an error nothing more is written there.
+/// The first write error of each descriptor. After an error no more bytes are written to stderr.
 static STDERR: Mutex<Option<Errno>> = Mutex::new(None);
 static STDOUT: Mutex<Option<Errno>> = Mutex::new(None);
 
@@ -32,12 +32,12 @@ pub fn be_patient_no_more() {
     PATIENT.store(false, Relaxed);
 }
 
-/// Why stderr did not take the whole report.
+/// Returns the error for which stderr did not take the whole report.
 pub fn stderr_fault() -> Option<io::Error> {
     STDERR.lock().unwrap_or_else(PoisonError::into_inner).map(io::Error::from)
 }
 
-/// Why stdout did not take the output. A closed pipe or a closed stdout is not an error.
+/// Returns the error for which stdout did not take the output. A closed pipe or a closed stdout is not an error.
 pub fn answer_fault() -> Option<io::Error> {
     let fault = *STDOUT.lock().unwrap_or_else(PoisonError::into_inner);
     fault.filter(|errno| ![Errno::PIPE, Errno::BADF].contains(errno)).map(io::Error::from)
@@ -74,7 +74,7 @@ fn put(stream: &Mutex<Option<Errno>>, to: BorrowedFd, text: &str, goes_on: bool)
     }
 }
 
-/// As many whole lines as a pipe takes at once, otherwise a part of a line.
+/// Returns as many whole lines as a pipe takes at once, otherwise a part of a line.
 fn whole_lines(bytes: &[u8]) -> usize {
     let most = bytes.len().min(WHOLE);
     let line = bytes[..most].iter().rposition(|byte| *byte == b'\n');

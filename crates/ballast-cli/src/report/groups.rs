@@ -57,10 +57,10 @@ pub fn stamp_of(lock: &Lock, group: &Group, root: &Path) -> Result<String, Strin
 }
 
 impl GroupLine {
-    /// One line: how many files are right, how many were already, how well they are protected.
+    /// Returns one line: how many files are right, how many were right before, how well they are protected.
     pub fn words(&self) -> String {
         let Self { path, files, right, kept, ms, .. } = self;
         let protection = self.protection.map(|kept| format!("  {kept}")).unwrap_or_default();
-        format!("{path}/  {right} of {files} files right, {kept} kept as they were{protection}  {ms:.1} ms")
+        format!("{path}/  {right} of {files} files right, {kept} unchanged{protection}  {ms:.1} ms")
     }
 }

@@ -21,7 +21,7 @@ pub struct Written {
     pub ms: f64,
     /// Where the app was pointed.
     pub served: Option<ServedFrom>,
-    /// One entry per weight, in the lock file's order; of groups only files that were not right.
+    /// One entry per weight, in the lock file's order; for groups only files that were not right.
     pub weights: Vec<WrittenWeight>,
     /// One entry per group.
     #[serde(default)]
@@ -35,7 +35,7 @@ pub struct ServedFrom {
     pub root: PathBuf,
 }
 
-/// One weight of a report, or one group.
+/// One weight or one group of a report.
 #[derive(Debug, Deserialize)]
 pub struct WrittenWeight {
     /// Its path below the root.
@@ -49,10 +49,10 @@ pub struct WrittenWeight {
     /// The number of its group.
     #[serde(default)]
     pub group: Option<u32>,
-    /// Of a group: what changes with each of its files.
+    /// For a group: a value that changes with each of its files.
     #[serde(default)]
     pub stamp: Option<String>,
-    /// Of a group: the method and the signer of its signed model.
+    /// For a group: the method and the signer of its signed model.
     #[serde(default)]
     pub signed_by: Option<String>,
     /// How well it was protected.

@@ -13,7 +13,7 @@ use ureq::http::{HeaderValue, Uri};
 
 use super::url::decoded;
 
-/// Whether the user may name a host of another machine by http.
+/// Whether the user may name another machine by http.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Clear {
     /// Only https, or this machine.
@@ -30,7 +30,7 @@ pub struct Endpoint {
     port: u16,
 }
 
-/// A URL that this program may connect to. It contains no user name and no password.
+/// A URL that this program may connect to. The address contains no user name and no password.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Address {
     uri: Uri,
@@ -39,12 +39,12 @@ pub struct Address {
     via: Option<Endpoint>,
 }
 
-/// Why an address is not used.
+/// The reason why an address is not used.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Refused {
     /// The text is not a URL of http or https with a host.
     NoUrl,
-    /// It is http, and the host is not this machine.
+    /// The address is http, and the host is not this machine.
     InClear(String),
     /// A server elsewhere leads to this machine.
     ToThisMachine(String),
@@ -59,14 +59,14 @@ impl fmt::Display for Refused {
         match self {
             Self::NoUrl => f.write_str("expected a URL of https or http with a host, found something else"),
             Self::InClear(host) => write!(f, "expected https, found http to {host}, which is not this machine"),
-            Self::ToThisMachine(host) => write!(f, "a server elsewhere leads to this machine ({host})"),
-            Self::User(host) => write!(f, "the address of {host} that a server sent holds a user name"),
-            Self::Secret(host) => write!(f, "a password or token for {host} would go there in the clear, by http"),
+            Self::ToThisMachine(host) => write!(f, "a remote server leads to this machine ({host})"),
+            Self::User(host) => write!(f, "the address of {host} that a server sent contains a user name"),
+            Self::Secret(host) => write!(f, "a password or token for {host} would be sent unencrypted, by http"),
         }
     }
 }
 
-/// Whether a host name always means this machine.
+/// Returns whether a host name always means this machine.
 pub fn is_here(host: &str) -> bool {
     matches!(host, "localhost" | "127.0.0.1" | "[::1]")
 }
@@ -82,7 +82,7 @@ impl Endpoint {
         Ok(Self { scheme: scheme.clone(), host: host.to_ascii_lowercase(), port })
     }
 
-    /// Whether the connection is encrypted, or stays on this machine.
+    /// Returns whether the connection is encrypted, or stays on this machine.
     fn is_private(&self) -> bool {
         self.scheme == Scheme::HTTPS || is_here(&self.host)
     }
@@ -92,7 +92,7 @@ impl Address {
     /// Takes an address that the user named; also returns the user name and password in it.
     ///
     /// # Errors
-    /// [`Refused`]; a password in an address of http elsewhere is refused whatever `clear` says.
+    /// [`Refused`]; a password for an http address of another machine is refused for any `clear`.
     pub fn named(text: &str, clear: Clear) -> Result<(Self, Option<Secret>), Refused> {
         let uri: Uri = text.split('#').next().unwrap_or(text).parse().map_err(|_| Refused::NoUrl)?;
         let origin = Endpoint::of(&uri)?;
@@ -105,7 +105,7 @@ impl Address {
         Ok((address, secret))
     }
 
-    /// Where a response from this address leads: a redirect, a token service, or an upload address.
+    /// Returns the address that a response leads to: of a redirect, a token service, or an upload.
     ///
     /// # Errors
     /// [`Refused`].
@@ -143,7 +143,7 @@ impl Address {
         }
     }
 
-    /// The same address with more query parameters, which must be escaped already.
+    /// Returns the same address with more query parameters, which must be escaped already.
     ///
     /// # Errors
     /// [`Refused::NoUrl`].
@@ -159,12 +159,12 @@ impl Address {
         &self.uri
     }
 
-    /// Whether it is https.
+    /// Returns whether it is https.
     pub fn is_tls(&self) -> bool {
         self.origin.scheme == Scheme::HTTPS
     }
 
-    /// Whether it is this machine.
+    /// Returns whether it is this machine.
     pub fn is_here(&self) -> bool {
         is_here(&self.origin.host)
     }
@@ -237,7 +237,7 @@ impl Secret {
         (self.origin == to.origin).then_some(&self.value)
     }
 
-    /// The same secret for the token service that this secret's own origin named.
+    /// Returns this secret for the token service that the secret's own origin named.
     pub fn for_realm(&self, realm: &Address) -> Option<Self> {
         let named = realm.via.as_ref() == Some(&self.origin) && realm.origin.is_private();
         named.then(|| Self { origin: realm.origin.clone(), value: self.value.clone() })

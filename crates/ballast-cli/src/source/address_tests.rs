@@ -39,7 +39,7 @@ fn the_user_may_name_https_this_machine_and_http_elsewhere_only_where_that_is_al
     assert!(wrong.is_empty(), "{wrong:#?}");
 }
 
-/// From, to, and what becomes of the hop: `private`, `clear`, or the refusal's name.
+/// The address before a hop, the address after it, and the result: `private`, `clear`, or the refusal's name.
 const HOPS: &[(&str, &str, &str)] = &[
     ("https://reg.example/a", "https://reg.example/b", "private"),
     ("https://reg.example/a", "https://cdn.example/b", "private"),

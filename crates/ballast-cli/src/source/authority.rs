@@ -50,7 +50,7 @@ impl Authority {
     /// Takes the user's credentials for this registry.
     ///
     /// # Errors
-    /// [`Refused::Secret`] where they would go in the clear.
+    /// [`Refused::Secret`] if they would go in the clear.
     pub fn new(root: &Address, credentials: &Credentials) -> Result<Self, Refused> {
         let own = match credentials {
             Credentials::None => None,

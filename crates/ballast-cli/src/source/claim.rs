@@ -1,4 +1,4 @@
-//! What a host says of a file without sending it, and what that says about a pin. Pure.
+//! A host's statement about a file without sending it, and what it says about a pin. Pure.
 //!
 //! `same` needs a SHA-256: a size alone proves that a file differs, never that it is the same.
 
@@ -15,11 +15,11 @@ use super::hub::HubHeaders;
 pub enum Drift {
     /// The host names the pinned digest.
     Same,
-    /// It names another digest or another size.
+    /// The host names another digest or another size.
     Changed,
-    /// There is no such file any more.
+    /// The host does not have the file any more.
     Gone,
-    /// It lies at another address for good; as far as the host says, the file is the pinned one.
+    /// The file has moved to another address permanently; as far as the host says, its bytes are the pinned ones.
     Moved,
     /// The host doesn't say enough, or can't be reached.
     Unknown,
@@ -38,7 +38,7 @@ impl Drift {
     }
 }
 
-/// What a host says of a file.
+/// A host's statement about a file.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
 pub struct Claim {
     /// Each SHA-256 that it names.
@@ -52,7 +52,7 @@ pub struct Claim {
 }
 
 impl Claim {
-    /// What it says about a pin, and in words.
+    /// Compares the statement with a pin; returns the result, and its reason in words.
     pub fn judge(&self, pin: Digest, size: Option<u64>) -> (Drift, String) {
         if let Some(other) = self.digests.iter().find(|digest| **digest != pin) {
             return (Drift::Changed, format!("the host names the sha256 {other}"));
@@ -63,7 +63,7 @@ impl Claim {
             return (Drift::Changed, format!("expected {pinned} bytes, the host has {found}"));
         }
         if let Some(to) = &self.moved_to {
-            return (Drift::Moved, format!("it is at {to} for good"));
+            return (Drift::Moved, format!("it moved permanently to {to}"));
         }
         match self.digests.is_empty() {
             true => (Drift::Unknown, "the host names no sha256".into()),
@@ -72,7 +72,7 @@ impl Claim {
     }
 }
 
-/// One source beside the pin of its weight.
+/// One source, compared with the pin of its weight.
 pub struct Compared {
     /// How it stands.
     pub drift: Drift,
@@ -85,7 +85,7 @@ pub struct Compared {
 }
 
 impl Compared {
-    /// Nothing is known, for this reason.
+    /// Returns the result "unknown", with this reason.
     pub fn unknown(why: &str) -> Self {
         Self { drift: Drift::Unknown, why: why.into(), claim: Claim::default(), fixed: None }
     }

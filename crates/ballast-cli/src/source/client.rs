@@ -1,8 +1,8 @@
 //! The one HTTP client, by `ureq`, of web sources and of registries.
 //!
 //! Bounds: redirects, time without a byte, overall time, headers, bytes of every response that is
-//! read into memory. It connects only to an [`Address`], redirects included, and sends a [`Secret`]
-//! only if [`Secret::at`] returns it. No response is trusted: digests decide.
+//! read into memory. The client connects only to an [`Address`], redirects included, and sends a
+//! [`Secret`] only if [`Secret::at`] returns it. No response is trusted: digests decide.
 
 use std::io::Read;
 use std::path::Path;
@@ -27,7 +27,7 @@ use crate::{bounds, foreign};
 
 const REDIRECTS: u32 = 10;
 const PIECE: usize = 256 << 10;
-/// How many pieces are read ahead of the hash.
+/// The number of pieces that are read before they are hashed.
 const AHEAD: usize = 4;
 
 /// A client with its bounds.
@@ -37,7 +37,7 @@ pub struct Client {
     proxies: Proxies,
 }
 
-/// Resolves names. It refuses a name of this machine that resolves elsewhere, because such
+/// Resolves names. The resolver refuses a name of this machine that resolves elsewhere, because such
 /// connections may be unencrypted.
 #[derive(Debug, Default)]
 struct Resolver(DefaultResolver);
@@ -60,7 +60,7 @@ pub struct HttpResponse {
     pub from: Address,
     /// A hub's headers about the file, from redirects too.
     pub hub: HubHeaders,
-    /// The address that stands for the requested one for good.
+    /// The address that permanently replaces the requested one.
     pub moved: Option<Address>,
 }
 
@@ -112,7 +112,7 @@ impl Client {
     /// Sends one request without a body, and follows redirects of a GET or a HEAD.
     ///
     /// # Errors
-    /// Why there is no answer; a status is none.
+    /// The fault that prevented a response; a response with an error status is not a fault.
     pub fn ask(&self, to: &Address, ask: &Ask) -> Result<HttpResponse, Fault> {
         let (mut to, mut hub) = (to.clone(), HubHeaders::default());
         let (mut permanent, mut moved) = (true, None);
@@ -136,7 +136,7 @@ impl Client {
     /// Sends one request with a body. A redirect is not followed.
     ///
     /// # Errors
-    /// Why there is no answer; a status is none.
+    /// The fault that prevented a response; a response with an error status is not a fault.
     pub fn send_body(&self, to: &Address, ask: &Ask, body: impl AsSendBody) -> Result<HttpResponse, Fault> {
         let response = self.send(to, ask, body)?;
         Ok(HttpResponse { response, from: to.clone(), hub: HubHeaders::default(), moved: None })
@@ -216,8 +216,8 @@ impl HttpResponse {
         if bytes.len() as u64 > most { Err(Fault::TooLong { most }) } else { Ok(bytes) }
     }
 
-    /// Passes the body to `take` piece by piece, with an empty piece at its end, until `take`
-    /// stops. Another thread reads ahead, so that reading and hashing run at the same time.
+    /// Passes the body to `take` piece by piece, with an empty piece at its end, until `take` stops.
+    /// Another thread reads ahead, so that reading and hashing run at the same time.
     ///
     /// # Errors
     /// A body that breaks off, where `at` bytes of `of` came before it; those of `take` as they are.
@@ -236,7 +236,7 @@ impl HttpResponse {
             }
             std::thread::Builder::new()
                 .spawn_scoped(scope, move || read_ahead(&mut reader, &empties, &piece))
-                .map_err(|error| Fault::Unreachable(format!("no thread to read with: {error}")))?;
+                .map_err(|error| Fault::Unreachable(format!("can't start a thread to read: {error}")))?;
             let mut got = at;
             for read in pieces {
                 let (buffer, more) = read.map_err(|error: std::io::Error| fault(error.into(), got, of))?;
@@ -296,7 +296,7 @@ fn io_fault(error: &std::io::Error, got: u64, of: Option<u64>) -> Fault {
         }
         Kind::TimedOut | Kind::WouldBlock => Fault::Stalled { got, of },
         _ if error.to_string().contains("failed to lookup address") => Fault::NoHost,
-        // How rustls reports a certificate that it does not trust.
+        // The kind with which rustls reports a certificate that it does not trust.
         Kind::InvalidData => Fault::Tls(error.to_string()),
         _ => Fault::Unreachable(error.to_string()),
     }

@@ -1,5 +1,5 @@
-//! Sources beside the pins, without fetching a file: by what a web source's host says of it. Of a local file only
-//! its size is read.
+//! Compares sources with the pins without fetching a file, by the statements of their hosts. For a local file only its
+//! size is read.
 
 use ballast::digest::Digest;
 use ballast::lock::{Source, Weight};
@@ -27,7 +27,8 @@ impl Sources {
                 Err(_) if path.is_dir() => Compared::unknown("a folder of this machine, which is not searched here"),
                 Err(error) => failed(&local::unreadable(&error)),
             },
-            // A digest of the archive says nothing about the member; an archive that is gone does.
+            // A digest of the archive is not a digest of its member; but if the archive is gone, the member is gone
+            // too.
             Source::Member { archive, .. } => {
                 let mut whole = weight.clone();
                 whole.size = None;
@@ -35,7 +36,7 @@ impl Sources {
                 match compared.drift {
                     Drift::Gone | Drift::Moved => compared,
                     Drift::Unknown if compared.claim == Claim::default() => compared,
-                    _ => Compared::unknown("the host speaks of the archive, not of the file inside it"),
+                    _ => Compared::unknown("the host describes the archive, not the file inside it"),
                 }
             }
             Source::Pip { .. } => Compared::unknown("pip names no digest of a file inside a wheel"),

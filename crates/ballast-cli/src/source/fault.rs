@@ -1,4 +1,4 @@
-//! Why a source did not give a file: each fault has a stable name, and words.
+//! The reason why a source did not give a file: each fault has a stable name, and words.
 
 use std::fmt;
 use std::io;
@@ -34,7 +34,7 @@ pub enum Fault {
     TooSlow { got: u64, of: Option<u64> },
     /// The connection or the file ended early.
     Cut { got: u64, of: Option<u64> },
-    /// Another length than the pinned one, announced or found.
+    /// The announced or received length is not the pinned one.
     WrongLength { found: u64, expected: u64 },
     /// More bytes than the pinned size, or than `--max-size`.
     TooLong { most: u64 },
@@ -62,7 +62,7 @@ pub enum Fault {
     NoMember(String),
     /// The response is not HTTP.
     BadAnswer(String),
-    /// The image there is not an image of weights.
+    /// The image at this address is not an image of weights.
     BadImage(String),
     /// A blob of an image whose bytes are not those of its digest.
     WrongBlob { expected: Digest, found: Digest },
@@ -102,7 +102,7 @@ impl Fault {
         }
     }
 
-    /// Whether another attempt at the same source may help.
+    /// Returns whether another attempt at the same source may help.
     pub fn may_pass(&self) -> bool {
         match self {
             Self::Stalled { .. } | Self::Cut { .. } => true,
@@ -111,7 +111,7 @@ impl Fault {
         }
     }
 
-    /// Whether the received bytes are known to be wrong, or can't be stored.
+    /// Returns whether the received bytes are known to be wrong, or can't be stored.
     pub fn spoils(&self) -> bool {
         matches!(
             self,
@@ -164,8 +164,8 @@ impl fmt::Display for Fault {
                 write!(f, "a blob of other bytes\n      expected {expected}\n      found    {found}")
             }
             Self::Status(code) => write!(f, "status {code}"),
-            Self::Redirects(most) => write!(f, "more than {most} redirects, in circles or without end"),
-            Self::Stalled { got, of } => write!(f, "the peer went silent after {}", part(*got, *of)),
+            Self::Redirects(most) => write!(f, "more than {most} redirects, or a circle of them"),
+            Self::Stalled { got, of } => write!(f, "the peer sent no more bytes after {}", part(*got, *of)),
             Self::TooSlow { got, of } => write!(f, "time was up after {}", part(*got, *of)),
             Self::Cut { got, of } => write!(f, "ended after {}", part(*got, *of)),
             Self::WrongLength { found, expected } => write!(f, "expected {expected} bytes, found {found}"),

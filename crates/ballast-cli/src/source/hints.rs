@@ -1,4 +1,4 @@
-//! One table says what to do about each fault of a source. Pure.
+//! One table maps each fault of a source to a hint. Pure.
 
 use super::fault::Fault;
 
@@ -18,17 +18,21 @@ impl Fault {
                 "give the token of that host: BALLAST_TOKENS=\"HOST=TOKEN\", BALLAST_TOKENS_FILE, HF_TOKEN for the hub, BALLAST_REGISTRY_USER and _PASSWORD for a registry; of a file, its mode"
             }
             Self::Status(429 | 500..=599) => "the server is busy or broken: try again later, or with --retries N",
-            Self::Status(_) | Self::BadAnswer(_) => "look at the address with curl -I: the server gives no file there",
+            Self::Status(_) | Self::BadAnswer(_) => "check the address with curl -I: the server sends no file",
             Self::Refused(_) => "write an address of https, or of this machine",
             Self::Redirects(_) => "write the address at which the redirects should end",
             Self::Stalled { .. } => {
-                "the peer is slow: --idle-timeout SECONDS, --retries N; what came is kept for the next fetch"
+                "the peer is slow: --idle-timeout SECONDS, --retries N; received bytes are kept for the next fetch"
             }
-            Self::TooSlow { .. } => "the file needs more time: --timeout SECONDS; what came is kept for the next fetch",
-            Self::Cut { .. } => "the connection broke: try again, or --retries N; what came is kept for the next fetch",
+            Self::TooSlow { .. } => {
+                "the file needs more time: --timeout SECONDS; received bytes are kept for the next fetch"
+            }
+            Self::Cut { .. } => {
+                "the connection broke: try again, or --retries N; received bytes are kept for the next fetch"
+            }
             Self::TooLong { .. } => "write `size` in the lock file, or allow more with --max-size BYTES",
             Self::WrongLength { .. } | Self::WrongBytes { .. } => {
-                "the source has another file by now: write an address that does not move; to take the new file, rotate the pin"
+                "the source now has another file: write a fixed address; to accept the new file, rotate the pin"
             }
             Self::NotAWeight(_) => {
                 "download the file itself: `git lfs pull`, a token for a login page, the address of the raw file"
@@ -48,7 +52,7 @@ impl Fault {
     }
 }
 
-/// Whether another source may have the file that this one did not give.
+/// Returns whether another source may have the file.
 fn is_of_source(fault: &Fault) -> bool {
     !matches!(fault, Fault::DiskFull | Fault::Store(..) | Fault::Variable(_))
 }
@@ -92,7 +96,7 @@ mod tests {
             (Fault::Cut { got: 0, of: None }, "--retries"),
             (Fault::TooLong { most: 1 }, "--max-size"),
             (Fault::WrongLength { found: 1, expected: 2 }, "rotate"),
-            (Fault::WrongBytes { found: digest }, "does not move"),
+            (Fault::WrongBytes { found: digest }, "fixed address"),
             (Fault::NotAWeight(crate::first_trust::NotAWeight::Html), "git lfs"),
             (Fault::Encoded(text()), "encoding"),
             (Fault::Variable(text()), "variable"),

@@ -21,7 +21,7 @@ impl Hub {
     /// The endpoint of the environment.
     ///
     /// # Errors
-    /// It is no URL of https or http.
+    /// The value is not a URL of https or http.
     pub fn from_env(env: impl Fn(&str) -> Option<String>) -> Result<Self, String> {
         let Some(endpoint) = env("HF_ENDPOINT").map(|text| text.trim().to_owned()).filter(|text| !text.is_empty())
         else {

@@ -11,7 +11,7 @@ pub struct Limits {
     pub idle: Duration,
     /// Time until a connection stands.
     pub connect: Duration,
-    /// How often a source is tried again.
+    /// How many times a source is tried again.
     pub retries: u32,
     /// The most bytes of a file whose size is not pinned.
     pub max_size: u64,

@@ -23,7 +23,7 @@ use crate::image::entries::{self, Metered};
 use crate::print::ProgressLine;
 use crate::{bounds, foreign};
 
-/// How much of a tar archive is searched for a member.
+/// The limits of the search for a member in a tar archive.
 const WALK: entries::ArchiveLimits =
     entries::ArchiveLimits { entries: bounds::ARCHIVE_ENTRIES, headers: bounds::ARCHIVE_HEADERS };
 
@@ -35,7 +35,7 @@ impl Archives {
     /// Takes a member, from the archive that was opened before, or that `open` opens now.
     ///
     /// # Errors
-    /// Those of `open`; no such member; an archive that makes no sense.
+    /// The errors of `open`; the archive has no such member, or is invalid.
     pub fn take(
         &self,
         archive: &Source,
@@ -44,7 +44,7 @@ impl Archives {
         sink: &mut Sink,
         open: impl FnOnce(&ProgressLine) -> Result<File, Fault>,
     ) -> Result<(), Fault> {
-        // One at a time: a second member of the same archive waits for the first one's download.
+        // Only one download runs: a second member of the same archive waits for the first one's download.
         let mut opened = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let key = archive.to_string();
         if !opened.contains_key(&key) {
@@ -123,7 +123,7 @@ fn no_member(member: &str) -> Fault {
 /// An archive of this machine.
 ///
 /// # Errors
-/// Why it can't be opened.
+/// The reason why the archive can't be opened.
 pub fn local(path: &Path) -> Result<File, Fault> {
     foreign::open_named(path).map_err(|error| local::unreadable(&error))
 }

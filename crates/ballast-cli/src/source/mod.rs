@@ -66,7 +66,7 @@ enum Candidate<'a> {
 /// The source that had the file, or each source's fault.
 pub type Obtained = Result<String, Vec<(String, Fault)>>;
 
-/// All places that weights may come from.
+/// All sources of weights.
 pub struct Sources {
     web: Web,
     hub: Hub,
@@ -109,12 +109,12 @@ impl Sources {
     /// One image, and nothing else.
     ///
     /// # Errors
-    /// Those of the client, which is not used.
+    /// The errors of the client, which is not used.
     pub fn only(image: RemoteImage, limits: Limits) -> Result<Self, String> {
         Ok(Self { images: vec![image], only_images: true, ..Self::new(limits, Tokens::default(), None, [])? })
     }
 
-    /// Whether a mirror can be named.
+    /// Returns whether the user named a mirror.
     pub fn asks_mirrors(&self) -> bool {
         !self.only_images
     }
@@ -125,7 +125,7 @@ impl Sources {
         self
     }
 
-    /// Images that are used before all others.
+    /// Images that are used before all other sources.
     pub fn before(mut self, images: Vec<RemoteImage>) -> Self {
         self.images = images;
         self
@@ -369,7 +369,7 @@ pub fn mirrors(given: &[String], env: Option<String>) -> Vec<String> {
 /// Opens the store to fill, and makes it if it is missing.
 ///
 /// # Errors
-/// Those of making and opening a directory.
+/// The errors of making and opening a directory.
 pub fn open_store(into: &Path) -> std::io::Result<(LinuxDisk, PathBuf)> {
     std::fs::create_dir_all(into)?;
     let root = std::fs::canonicalize(into)?;

@@ -31,7 +31,7 @@ impl Moving {
     }
 }
 
-/// Whether a reference names one state for ever: a commit, whole or its beginning, or a version.
+/// Returns whether a reference names one state for ever: a commit, whole or its beginning, or a version.
 fn is_fixed(reference: &str) -> bool {
     let hex = reference.len() >= 7 && reference.bytes().all(|byte| byte.is_ascii_hexdigit());
     let version = reference.strip_prefix(['v', 'V', 'r']).unwrap_or(reference);
@@ -67,7 +67,7 @@ pub fn moving(url: &str, host: &HubHeaders) -> Option<Moving> {
     Some(Moving { word: segments[at].into(), fixed: rebuilt(at, at + 1, "VERSION"), is_named: false })
 }
 
-/// Which segments are the reference, by the ways in which hubs write it.
+/// Returns the segments that are the reference, in the forms that hubs use.
 fn reference(segments: &[&str]) -> Option<(usize, usize)> {
     let at = match segments.first()? {
         &"raw.githubusercontent.com" => 3,

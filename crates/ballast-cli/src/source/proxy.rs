@@ -49,7 +49,7 @@ impl Proxies {
     /// The proxy for an address; none if the address is reached directly.
     ///
     /// # Errors
-    /// Those of the client, which takes no such proxy.
+    /// The errors of the client, which takes no such proxy.
     pub fn of(&self, to: &Address) -> Result<Option<Proxy>, Fault> {
         let gateway = if to.is_tls() { &self.https } else { &self.http };
         let used = gateway.as_ref().filter(|gateway| gateway.here || !to.is_here());
@@ -65,14 +65,14 @@ fn gateway(value: &str) -> Result<Gateway, String> {
     let text = if value.contains("://") { value.to_owned() } else { format!("http://{value}") };
     // A password in the proxy's address is refused, unless the connection to the proxy is encrypted or local.
     let (address, _) = Address::named(&text, Clear::Named).map_err(|why| match why {
-        Refused::Secret(_) => "the proxy's password would go in the clear: name the proxy by https://".to_owned(),
+        Refused::Secret(_) => "the proxy's password would be sent unencrypted: name the proxy by https://".to_owned(),
         why => why.to_string(),
     })?;
     let proxy = Proxy::new(&text).map_err(|_| "expected a proxy of http or https".to_owned())?;
     Ok(Gateway { proxy, here: address.is_here() })
 }
 
-/// Whether an entry of `NO_PROXY` names this host: itself, a domain above it, or a network.
+/// Returns whether an entry of `NO_PROXY` names this host: itself, a domain above it, or a network.
 fn covers(entry: &str, host: &str) -> bool {
     let domain = entry.trim_start_matches('*').trim_start_matches('.');
     let below = || host.strip_suffix(domain).is_some_and(|rest| rest.is_empty() || rest.ends_with('.'));

@@ -64,7 +64,7 @@ impl Registry {
             return Err(format!("{}; a password belongs into {}", wrong("a user in "), credentials::PASSWORD));
         }
         if !names_a_host(name) {
-            // Without a host the name would mean Docker's hub, which users seldom intend.
+            // A name without a host would mean Docker's hub, which users seldom intend.
             return Err(wrong("no host in "));
         }
         let text = shown(text);
@@ -79,7 +79,7 @@ impl Registry {
     /// Reads the manifest of a tag or digest, once: from here on the name is a digest.
     ///
     /// # Errors
-    /// Why not; a manifest of another digest than the name's is [`Fault::WrongBlob`].
+    /// The fault of the registry; if the manifest's digest is not the name's, [`Fault::WrongBlob`].
     pub fn resolve(&mut self, line: &ProgressLine) -> Result<Vec<u8>, Fault> {
         let pinned = self.reference.digest().map(Digest::parse).transpose();
         let pinned = pinned.map_err(|why| Fault::BadImage(format!("expected a digest in sha256, {why}")))?;
@@ -101,7 +101,7 @@ impl Registry {
         }
     }
 
-    /// Whether the name has a digest.
+    /// Returns whether the name has a digest.
     pub fn is_pinned(&self) -> bool {
         self.reference.digest().is_some()
     }
@@ -114,7 +114,7 @@ impl Registry {
     /// Uploads what is not there, then the manifest under the name.
     ///
     /// # Errors
-    /// Why not; the name is then as before.
+    /// The fault of the registry; the name then stays unchanged.
     pub fn push(&self, image: &Image, line: &ProgressLine) -> Result<(), Fault> {
         self.patiently(line, |until| {
             self.authority.ask_first(&self.client, &self.root, &self.scope("pull,push"), until)
@@ -169,7 +169,7 @@ impl Registry {
         Scope { repository: self.reference.repository().to_owned(), actions: actions.to_owned() }
     }
 
-    /// Below this repository. Its name is made of plain words: the parser of references saw to that.
+    /// Below this repository. The name consists of plain words, as the parser of references checked.
     fn address(&self, rest: &str) -> Result<Address, Fault> {
         Ok(self.root.lead(&format!("/v2/{}/{rest}", self.reference.repository()))?)
     }
@@ -234,7 +234,7 @@ impl Registry {
         }
     }
 
-    /// One request for the rest of a range; `at` is how far it came.
+    /// Sends one request for the rest of a range; `at` is the number of bytes that arrived.
     fn once(&self, blob: &Blob, at: &mut u64, to: u64, take: Take, until: Instant) -> Result<(), Fault> {
         let address = self.address(&format!("blobs/sha256:{}", blob.measured.digest))?;
         let whole = *at == 0 && to == blob.measured.size;
@@ -288,7 +288,7 @@ impl Blobs for Registry {
     }
 }
 
-/// A response with one of these statuses; any other is a fault with the registry's own words.
+/// Accepts a response with one of these statuses; any other is a fault with the registry's own words.
 fn good(answer: HttpResponse, statuses: &[u16]) -> Result<HttpResponse, Fault> {
     if statuses.contains(&answer.status()) { Ok(answer) } else { Err(refused(answer)) }
 }
@@ -303,7 +303,7 @@ fn root(host: &str, plain_http: bool) -> Result<Address, super::address::Refused
     }
 }
 
-/// Whether the name begins with a host: one with a dot or a port, or this machine.
+/// Returns whether the name begins with a host: one with a dot or a port, or this machine.
 fn names_a_host(name: &str) -> bool {
     let host = name.split_once('/').map(|(host, _)| host);
     host.is_some_and(|host| host == "localhost" || host.contains(['.', ':']))

@@ -1,8 +1,9 @@
 //! Removes secrets from a source's URL before it is written into a lock file, and replaces
 //! variables by their values. Pure.
 //!
-//! A lock file is committed, and copied into images. So a user, a password, a token or a signature
-//! is not written. `${NAME}` in a source is, and `fetch` replaces it by the variable's value.
+//! A lock file is committed, and copied into images. Therefore users, passwords, tokens and
+//! signatures are not written. `${NAME}` in a source is, and `fetch` replaces it by the variable's
+//! value.
 
 use super::fault::Fault;
 use super::url::escaped;
@@ -35,7 +36,7 @@ const SECRET_NAMES: [&str; 20] = [
     "ske",
     "sks",
 ];
-/// From this length on, a value of letters and digits alone counts as a secret.
+/// A value of at least this length with letters and digits only counts as a secret.
 const OPAQUE: usize = 40;
 
 /// A URL without secrets, for a lock file, and the names of the removed parts.
@@ -93,7 +94,8 @@ fn is_name(text: &str) -> bool {
 /// A URL with the values of its variables; `None` if it has no variable.
 ///
 /// # Errors
-/// [`Fault::Variable`]: one is not set, is Ballast's own, or stands in the host's name. The value is never printed.
+/// [`Fault::Variable`]: a variable is not set, is Ballast's own, or is part of the host's name. The value is never
+/// printed.
 pub fn expanded(url: &str, env: impl Fn(&str) -> Option<String>) -> Result<Option<String>, Fault> {
     if !url.contains("${") {
         return Ok(None);
@@ -110,7 +112,7 @@ pub fn expanded(url: &str, env: impl Fn(&str) -> Option<String>) -> Result<Optio
             return wrong("expected ${NAME}, found `${` without a name".into());
         };
         if name.starts_with("BALLAST_") {
-            return wrong(format!("{name} is for Ballast alone and is put into no address"));
+            return wrong(format!("{name} is a variable of Ballast itself, and is never part of an address"));
         }
         let Some(value) = env(name).filter(|value| !value.is_empty()) else {
             return wrong(format!("expected the variable {name}, which the source names, found it not set"));
@@ -186,7 +188,7 @@ mod tests {
             ),
             (
                 "https://h/w?x=${BALLAST_TOKENS}",
-                Err("variable: BALLAST_TOKENS is for Ballast alone and is put into no address"),
+                Err("variable: BALLAST_TOKENS is a variable of Ballast itself, and is never part of an address"),
             ),
             ("https://h/w?x=${", Err("variable: expected ${NAME}, found `${` without a name")),
             ("https://${PW}/w", Err("variable: expected the host's name, found a variable in its place")),

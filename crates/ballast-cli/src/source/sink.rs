@@ -10,14 +10,14 @@ use super::hub::HubHeaders;
 use crate::first_trust::{HEAD, NotAWeight};
 use crate::print::ProgressLine;
 
-/// One file on its way in.
+/// A file that is being received.
 pub struct Sink<'a> {
     receiver: Receiver<'a, LinuxDisk>,
     pin: Option<Digest>,
     size: Option<u64>,
     most: u64,
     head: Vec<u8>,
-    /// Whether the bytes came in more than one piece, perhaps from more than one source.
+    /// Whether the bytes arrived in more than one piece, perhaps from more than one source.
     pub pieced: bool,
     /// The content encoding under which the bytes came.
     pub encoding: Option<String>,
@@ -155,7 +155,7 @@ impl<'a> Sink<'a> {
         self.receiver.give_up();
     }
 
-    /// What the bytes are, if they are recognised as not a weight.
+    /// Returns what the bytes are, if they are recognised as another kind of content.
     pub fn recognised(&self) -> Option<NotAWeight> {
         NotAWeight::of(&self.head)
     }

@@ -33,7 +33,7 @@ impl Tokens {
             }
         }
         let hf = env("HF_TOKEN").filter(|token| !token.trim().is_empty());
-        // As in the hub's own client, the token is for the endpoint that replaces the hub.
+        // The hub's own client also sends the token to the endpoint that replaces the hub.
         let endpoint = env("HF_ENDPOINT").filter(|endpoint| !endpoint.trim().is_empty());
         let hub = endpoint.map_or(Some("huggingface.co".to_owned()), |endpoint| {
             Some(Address::named(endpoint.trim(), Clear::Named).ok()?.0.host().to_owned())

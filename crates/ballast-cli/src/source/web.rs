@@ -51,7 +51,7 @@ impl Web {
         }
     }
 
-    /// Where a URL leads, and the secret for that host.
+    /// Returns the address of a URL, and the secret for its host.
     fn target(&self, url: &str) -> Result<(Address, Option<Secret>), Fault> {
         let expanded = secrets::expanded(url, |name| std::env::var(name).ok())?;
         // A variable's value may be a secret: it goes nowhere in the clear.
@@ -61,7 +61,7 @@ impl Web {
         Ok((address, secret))
     }
 
-    /// What the host says of a file, which is not taken.
+    /// Asks the host about a file without downloading it.
     pub fn claim(&self, url: &str) -> Result<Claim, Fault> {
         let (address, secret) = self.target(url)?;
         let mut patience = RetryBudget::new(self.client.limits());
@@ -74,7 +74,7 @@ impl Web {
         }
     }
 
-    /// By HEAD; of a host that refuses that, one byte is requested.
+    /// Sends a HEAD request; if the host refuses it, requests one byte.
     fn claim_once(&self, url: &Address, secret: Option<&Secret>, until: Instant) -> Result<Claim, Fault> {
         let want = [
             (HeaderName::from_static("want-repr-digest"), "sha-256=10".to_owned()),

@@ -45,7 +45,7 @@ fn attack_11b_a_lock_file_or_index_that_an_access_list_opens_is_not_believed() {
     let index = scene.world.baked().join(".ballast/weights.index");
     set_acl(&index, "system.posix_acl_access", 6, 4);
     let output = scene.boot("owned", &[]);
-    assert!(stderr(&output).contains("index left aside"), "{output:?}");
+    assert!(stderr(&output).contains("index ignored"), "{output:?}");
     assert_eq!(scene.judge(&output), Vec::<String>::new());
     set_acl(&scene.world.lock(), "system.posix_acl_access", 6, 4);
     let output = scene.boot("owned", &[]);

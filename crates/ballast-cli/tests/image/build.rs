@@ -60,7 +60,7 @@ fn a_build_refuses_what_it_cannot_have_and_names_exactly_that_file() {
         {
             let built = ship.build(builder, tag, lock, mirror, &["--network", "none"]);
             let text = said(&built);
-            let reported = text.split("could not be had").nth(1).unwrap_or_default();
+            let reported = text.split("could not be fetched").nth(1).unwrap_or_default();
             let named: Vec<_> = WEIGHTS.iter().filter(|name| reported.contains(&format!("{TREE}/{name}\n"))).collect();
             let digest = if tag == "bad" { "wrong-bytes" } else { "no-such-host" };
             if built.status.success() || named != [&lacks] || !reported.contains(digest) {

@@ -1,4 +1,4 @@
-//! Tests the image of the service in a real engine: its build, its contents, and the mission's test plan.
+//! Tests the image of the service in a real engine: its build, its contents, and the acceptance plan.
 //! These tests write its rows of `docs/scenarios.md`.
 #![cfg(feature = "full")]
 #![expect(clippy::unwrap_used, reason = "a test's helpers may fail where they stand")]

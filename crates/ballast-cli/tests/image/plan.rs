@@ -1,4 +1,4 @@
-//! Runs the mission's test plan on this image with `deploy/compose.prod.yaml`, and the rows of the table.
+//! Runs the acceptance plan on this image with `deploy/compose.prod.yaml`, and the rows of the table.
 
 use std::fs;
 use std::os::unix::fs::{MetadataExt, chown};
@@ -105,8 +105,8 @@ fn again(ship: &Ship) -> Vec<String> {
 }
 
 #[test]
-fn the_missions_test_plan_on_this_image() {
-    let Some(ship) = Ship::new("the_missions_test_plan_on_this_image") else { return };
+fn the_acceptance_plan_on_this_image() {
+    let Some(ship) = Ship::new("the_acceptance_plan_on_this_image") else { return };
     ship.image(Builder::Classic, "likeness");
     ship.with_a_shell("likeness", "shelled");
     let mut wrong = test_plan(&ship, "shelled", stat_inside);

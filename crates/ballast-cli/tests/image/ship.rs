@@ -106,7 +106,7 @@ impl Ship {
         self.docker.reported(&["build", "--network", "none", "--quiet", "--tag", tag, context.to_str().unwrap()]);
     }
 
-    /// Builds the image with the tools of the mission's test plan, and with the entrypoint that Ballast
+    /// Builds the image with the tools of the acceptance plan, and with the entrypoint that Ballast
     /// replaces.
     pub fn with_a_shell(&self, from: &str, tag: &str) {
         let applets = ["sh", "stat", "ls", "chown", "mkdir", "cp", "rm", "id", "cat"];

@@ -81,7 +81,7 @@ fn what_was_exported_is_imported_where_there_is_no_network() {
     let lock = fs::read(away.path().join("weights.lock")).unwrap();
     assert_eq!(lock, fs::read(world.path("weights.lock")).unwrap());
     let again = at(&["import", &archive, "--first-trust"]);
-    assert!(again.status.code() == Some(10) && stderr(&again).contains("there is a lock file"), "{again:?}");
+    assert!(again.status.code() == Some(10) && stderr(&again).contains("a lock file already exists"), "{again:?}");
 }
 
 #[test]

@@ -34,7 +34,7 @@ pub enum Deed {
 }
 
 impl Deed {
-    /// Whether a repeated request succeeds.
+    /// Returns whether a repeated request succeeds.
     pub fn is_overcome(self) -> bool {
         matches!(self, Self::Cut(1) | Self::Status(1, 503))
     }

@@ -20,7 +20,7 @@ pub const TREE: &str = "m/weights";
 /// Timeouts that are short enough for a test and long enough for a busy machine.
 const QUICK: [&str; 6] = ["--idle-timeout", "10", "--timeout", "60", "--retries", "1"];
 
-/// Whether the programs of [`INSTALL`] are installed; otherwise the test records a skip.
+/// Returns whether the programs of [`INSTALL`] are installed; otherwise the test records a skip.
 pub fn ready(test: &str) -> bool {
     let all = [REGISTRY, "/usr/bin/skopeo", "/usr/bin/umoci"];
     need::full_tier(test, "a registry") && all.iter().all(|path| is_there(Path::new(path), test, INSTALL))

@@ -147,8 +147,8 @@ fn what_can_not_be_an_image_is_refused_before_anything_is_sent() {
     let pinned = registry.url(&format!("models@sha256:{}", "0".repeat(64)));
     let mut wrong = Vec::new();
     for (name, world, target, code, reported) in [
-        ("a weight that is missing", World::pair(), &url, 14, "not at hand"),
-        ("a weight of other bytes", World::pair(), &url, 14, "not at hand"),
+        ("a weight that is missing", World::pair(), &url, 14, "no folder has it"),
+        ("a weight of other bytes", World::pair(), &url, 14, "no folder has it"),
         ("a name that deletes", World::new(&[(".wh.large.bin", large())]), &url, 2, ".wh."),
         ("an owner by name", World::of(&[("large.bin", large())], "owner = \"app\"\n"), &url, 2, "--owner"),
         ("a digest as a target", World::pair(), &pinned, 2, "expected a tag"),

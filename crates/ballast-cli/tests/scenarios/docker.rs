@@ -1,4 +1,4 @@
-//! The last tier: Docker with docker-compose. Runs the mission's whole test plan with its hardening, and the
+//! The last tier: Docker with docker-compose. Runs the whole acceptance plan with its hardening, and the
 //! two rows that need an engine: m (a volume filled from the image) and n (no volume, little memory).
 
 use std::fs;
@@ -17,7 +17,7 @@ const CACHE: &str = "4 right in the cache, as 100:101";
 const LAYER: &str = "4 right in the baked layer, as 100:101";
 const THREE: &str = "cap_add: [CHOWN, SETUID, SETGID]";
 const USER: &str = "user: \"100:101\"";
-/// The hardening of every service of the mission, without the limit of CPUs.
+/// The hardening of every service of the replaced deployment, without the limit of CPUs.
 const HARDENED: [&str; 6] = [
     "--rm",
     "--network=none",
@@ -67,10 +67,10 @@ impl Docker {
     }
 }
 
-/// Returns the mission's compose file for one entrypoint; `rights` is the varied line.
+/// Returns the replaced service's compose file for one entrypoint; `rights` is the varied line.
 fn compose(entry: Entry, rights: &str) -> String {
     let line = entry.line(&["/bin/sh", "-c", "/reader.sh; exec sleep 3600"]);
-    // The mission's own health check loads no model, so it passes whatever the cache contains.
+    // the replaced service's own health check loads no model, so it passes whatever the cache contains.
     let health = if entry == Entry::Shell { "[CMD, /bin/true]" } else { "[CMD, /usr/local/bin/ballast, status]" };
     let pin = pin(&image::whole().baked(WEIGHTS[0].0));
     format!(
@@ -282,8 +282,8 @@ fn little_memory(docker: &Docker, wrong: &mut Vec<String>) -> Line {
 }
 
 #[test]
-fn docker_and_the_missions_test_plan() {
-    if !is_root("docker_and_the_missions_test_plan") {
+fn docker_and_the_acceptance_plan() {
+    if !is_root("docker_and_the_acceptance_plan") {
         return;
     }
     let docker = Docker::start();

@@ -1,5 +1,5 @@
 #!/bin/sh
-# The entrypoint that Ballast replaces, as its mission describes it: give the cache to 100:101,
+# The entrypoint that Ballast replaces, in the replaced service: give the cache to 100:101,
 # copy in whatever weight is missing, never block the start, drop, become the command.
 BAKED=/opt/baked-models/.deepface/weights
 CACHE=/tmp/.deepface/.deepface/weights

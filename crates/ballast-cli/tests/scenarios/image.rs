@@ -1,5 +1,5 @@
-//! The image under test, one root file system for every tier: busybox, gosu, Ballast, both entrypoints, the
-//! mission's lock file and its baked layer.
+//! The image under test, one root file system for every tier: busybox, gosu, Ballast, both entrypoints, the replaced
+//! service's lock file and its baked layer.
 
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
@@ -12,7 +12,7 @@ use testkit::data::own_data;
 use crate::support::docker::find;
 use crate::support::{pin_of, program, stderr};
 
-/// The mission's four weights, with the sizes in bytes of the generated ones.
+/// The replaced service's four weights, with the sizes in bytes of the generated ones.
 pub const WEIGHTS: [(&str, usize); 4] = [
     ("facenet512_weights.h5", 94_772_464),
     ("centerface.onnx", 7_532_772),
@@ -135,7 +135,7 @@ impl Image {
         fs::copy(library, to).unwrap();
     }
 
-    /// Writes the mission's lock file with the pins of these bytes, and bakes the layer.
+    /// Writes the replaced service's lock file with the pins of these bytes, and bakes the layer.
     fn bake(&self, weight: impl Fn(&str, usize) -> Vec<u8>) {
         let source = self.path("source");
         fs::create_dir(&source).unwrap();

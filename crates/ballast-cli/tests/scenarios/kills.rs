@@ -43,8 +43,8 @@ fn until(child: &mut Child, holds: impl Fn() -> bool) -> bool {
     false
 }
 
-/// Whether the largest weight is being copied: to a short file of its name by the shell, to a nameless file
-/// by Ballast.
+/// Returns whether the largest weight is being copied: to a short file of its name by the shell, to a nameless file by
+/// Ballast.
 fn copying(ground: &Ground, entry: Entry, pid: u32) -> bool {
     match entry {
         Entry::Shell => {

@@ -6,7 +6,7 @@ use std::process::Command;
 use crate::ground::Ground;
 use crate::seen::Entry;
 
-/// Mounts as in the mission's compose file, then the entrypoint. `$5` is `user:group`, or empty.
+/// Mounts as in the replaced service's compose file, then the entrypoint. `$5` is `user:group`, or empty.
 const ENTER: &str = r#"
 root=$1 volume=$2 outside=$3 mode=$4 user=$5
 shift 5
@@ -49,6 +49,6 @@ pub fn enter(root: &Path, ground: &Ground, user: Option<&str>, mount: Mount, lin
     command
 }
 
-/// The environment of the mission's image.
+/// The environment of the replaced service's image.
 pub const ENVIRONMENT: [(&str, &str); 2] =
     [("PATH", "/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"), ("DEEPFACE_HOME", "/tmp/.deepface")];

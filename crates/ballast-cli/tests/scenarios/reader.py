@@ -1,4 +1,4 @@
-"""A real reader of the mission's weights: h5py and onnxruntime open them where the variable says."""
+"""A real reader of the replaced service's weights: h5py and onnxruntime open them where the variable says."""
 
 import os
 

@@ -1,4 +1,4 @@
-//! Tests a real reader: Python with h5py and onnxruntime opens the mission's files as uid 100, under `ballast
+//! Tests a real reader: Python with h5py and onnxruntime opens the replaced service's files as uid 100, under `ballast
 //! run`, on a read-only root, without a network. The reader never gets a file with a flipped bit.
 
 use std::fs;

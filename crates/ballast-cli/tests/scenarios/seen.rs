@@ -11,7 +11,7 @@ const PATIENCE: Duration = Duration::from_secs(15);
 /// The entrypoint that starts the app.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Entry {
-    /// The shell entrypoint of the mission.
+    /// The shell entrypoint of the replaced service.
     Shell,
     /// `ballast run`.
     Ballast,

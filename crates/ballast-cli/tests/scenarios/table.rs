@@ -14,18 +14,18 @@ const ROWS: [&str; 21] = [
 const HEAD: &str = "\
 # Scenarios: a shell entrypoint and Ballast, side by side
 
-`BALLAST_WRITE_SCENARIOS=1 cargo test -p ballast-cli --test scenarios --test image` writes this table; without the
-variable the same tests fail where a line differs. `BALLAST_BIN` names the program under test, such as the
-static entrypoint.
+`BALLAST_WRITE_SCENARIOS=1 cargo test -p ballast-cli --test scenarios --test image` writes this table. Without the
+variable, the same tests fail if a line differs. `BALLAST_BIN` names the program under test, such as the static
+entrypoint.
 
-The shell is `crates/ballast-cli/tests/scenarios/entrypoint.sh`. The app is 100:101 where no other user is named.
-Four weights of a tenth of their real size (10.6 MB) stand for the real ones, where nothing else is said. Roots are
-read-only. *plain*: a process in a mount namespace; *runc*: a container with exactly these capabilities; *podman*:
-rootless; *docker*: docker-compose.
+The shell is `crates/ballast-cli/tests/scenarios/entrypoint.sh`. Unless a row names another user, the app is 100:101, and
+four files of a tenth of the real size (10.6 MB) replace the real weights. Root file systems are read-only. *plain*: a
+process in a mount namespace; *runc*: a container with exactly these capabilities; *podman*: rootless; *docker*:
+docker-compose.
 
-Row *plan* is the mission's test plan, row *reader* Python with h5py and onnxruntime. Row *image* is this
-repository's image under `deploy/compose.prod.yaml`, or the same image behind busybox, gosu and the shell.
-There `likeness` reads the baked layer where the cache is wrong, so its health is good behind the shell too.
+Row *plan* is the acceptance plan. Row *reader* uses Python with h5py and onnxruntime. Row *image* uses this repository's
+image under `deploy/compose.prod.yaml`, or the same image with busybox, gosu and the shell. If the cache is wrong,
+`likeness` reads the baked layer, so its health check succeeds with the shell too.
 
 | row | situation | shell: what the app finds | Ballast: what the app finds |
 |---|---|---|---|

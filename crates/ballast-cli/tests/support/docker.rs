@@ -65,7 +65,7 @@ impl Drop for Docker {
     }
 }
 
-/// Waits for a condition, at most one minute, as the mission allows.
+/// Waits for a condition, at most one minute, as the acceptance plan allows.
 pub fn poll(what: &str, holds: impl Fn() -> bool) {
     let start = Instant::now();
     while !holds() {

@@ -140,7 +140,7 @@ impl World {
         self.command(&args).envs(env.iter().copied()).output().unwrap()
     }
 
-    /// Whether every weight below a root has the right bytes.
+    /// Returns whether every weight below a root has the right bytes.
     pub fn all_right(&self, root: &Path, weights: &[Weight]) -> bool {
         weights.iter().all(|w| fs::read(root.join(TREE).join(w.name)).is_ok_and(|bytes| bytes == bytes_of(w)))
     }
@@ -165,12 +165,12 @@ pub fn stderr(output: &Output) -> String {
     String::from_utf8_lossy(&output.stderr).into_owned()
 }
 
-/// Whether a file that another command brings is there; otherwise the test is skipped.
+/// Returns whether a file that another command brings is there; otherwise the test is skipped.
 pub fn is_there(path: &Path, test: &str, whence: &str) -> bool {
     need::file(test, path, whence)
 }
 
-/// Whether this process is root on clean ground; otherwise the test is skipped.
+/// Returns whether this process is root on clean ground; otherwise the test is skipped.
 pub fn is_root(test: &str) -> bool {
     need::root(test)
 }

@@ -32,11 +32,11 @@ const BENEATH: ResolveFlags = ResolveFlags::BENEATH.union(ResolveFlags::NO_SYMLI
 const LINKS_BENEATH: ResolveFlags =
     ResolveFlags::BENEATH.union(ResolveFlags::NO_MAGICLINKS).union(ResolveFlags::NO_XDEV);
 
-/// How often a path is resolved again while other processes rename files.
+/// The most times that a path is resolved again while other processes rename files.
 const RESOLVED_AT_MOST: u32 = 1000;
 
 /// Opens a path below a directory by `openat2(2)`. The kernel answers `EAGAIN` if the path has `..`, as the links of a
-/// Hugging Face cache have, and any process renames any file meanwhile: that says nothing about this path.
+/// Hugging Face cache have, and any process renames any file meanwhile. That answer does not depend on this path.
 fn open_beneath(from: &OwnedFd, path: &str, flags: OFlags, resolve: ResolveFlags) -> Result<OwnedFd, Errno> {
     for _ in 1..RESOLVED_AT_MOST {
         match fs::openat2(from, path, flags, Mode::empty(), resolve) {
@@ -51,7 +51,7 @@ impl LinuxDisk {
     /// Opens a store's root. The last component may not be a symlink.
     ///
     /// # Errors
-    /// Those of `openat(2)`: `ENOENT`, `ENOTDIR`, `ELOOP`, `EACCES`.
+    /// The errors of `openat(2)`: `ENOENT`, `ENOTDIR`, `ELOOP`, `EACCES`.
     pub fn open(root: &Path) -> io::Result<Self> {
         let root = fs::openat(CWD, root, DIR | OFlags::RDONLY, Mode::empty())?;
         Ok(Self { root, staging: Staging::TmpfileEmptyPath, one_device: None })
@@ -60,7 +60,7 @@ impl LinuxDisk {
     /// Facts of the store's root.
     ///
     /// # Errors
-    /// Those of `fstat(2)`.
+    /// The errors of `fstat(2)`.
     pub fn stat_root(&self) -> io::Result<Stat> {
         stat_fd(&self.root)
     }
@@ -164,7 +164,7 @@ impl Disk for LinuxDisk {
     }
 
     fn make_dir(&self, parent: &OwnedFd, name: &str, mode: u32, group: Option<u32>) -> io::Result<()> {
-        // Until it has its owner and mode, others may read the directory but not write in it.
+        // Until the directory has its owner and mode, other users may read it but not write in it.
         fs::mkdirat(parent, name, Mode::from_raw_mode(0o755))?;
         let made = fs::openat(parent, name, DIR | OFlags::RDONLY, Mode::empty())?;
         if let Some(group) = group {
@@ -357,7 +357,7 @@ fn reserve(fd: &OwnedFd, size: u64) -> Result<(), Errno> {
     }
 }
 
-/// Locks a file that already has a temporary name, and says whether the file still has that name.
+/// Locks a file that already has a temporary name, and returns whether the file still has that name.
 /// If locks don't work, no process removes the file either.
 fn is_locked(fd: &OwnedFd, dir: &OwnedFd, name: &str) -> bool {
     let same = |one: &fs::Stat, other: &fs::Stat| (one.st_dev, one.st_ino) == (other.st_dev, other.st_ino);
@@ -431,8 +431,8 @@ fn nanoseconds(seconds: i64, rest: u64) -> i64 {
 /// beside the weights and can't move the weights. Returns a disk on the same descriptor, so later
 /// changes of the path have no effect.
 ///
-/// It sets the owner first, so that the app can then change neither mode nor access lists, and
-/// checks the result at the end.
+/// First the call sets the owner, so that the app can then change neither mode nor access lists; at
+/// the end it checks the result.
 ///
 /// # Errors
 /// `EPERM` without `CAP_CHOWN`, or if the file system does not store owner and mode; `EROFS` on a
@@ -457,7 +457,7 @@ pub fn make_root_owned(pinned: &OwnedFd, gid: u32) -> io::Result<LinuxDisk> {
 /// Facts of an open directory or file, also of an `O_PATH` descriptor.
 ///
 /// # Errors
-/// Those of `fstat(2)`.
+/// The errors of `fstat(2)`.
 pub fn stat_fd(fd: &OwnedFd) -> io::Result<Stat> {
     Ok(stat_of(&fs::fstat(fd)?))
 }

@@ -28,7 +28,7 @@ pub struct Group {
     /// The directory of its files; none for the store's root.
     #[serde(default, deserialize_with = "parsed")]
     pub path: Option<RelPath>,
-    /// What the absence of any of its files means.
+    /// What the absence of any of the group's files means.
     #[serde(default)]
     pub need: Need,
     /// SPDX expression of the files' licence.
@@ -45,7 +45,7 @@ pub struct Group {
     /// The signed model that its files were adopted from.
     #[serde(default, deserialize_with = "parsed")]
     pub signed: Option<Provenance>,
-    /// Which of the lock file's weights are its files.
+    /// The indices of the lock file's weights that are the group's files.
     #[serde(skip)]
     pub members: Range<usize>,
     /// The SHA-256 of the lines that name its files.
@@ -213,7 +213,7 @@ impl Group {
         }
     }
 
-    /// Parses `SHA256 SIZE PATH`; `-` stands for an unknown size.
+    /// Parses `SHA256 SIZE PATH`; `-` means an unknown size.
     fn member(&self, number: usize, line: &str) -> Result<Weight, String> {
         let wrong = || format!("expected SHA256 SIZE PATH, found {line:?}");
         let (digest, rest) = line.split_once(' ').ok_or_else(wrong)?;

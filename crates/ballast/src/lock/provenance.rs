@@ -1,12 +1,12 @@
-//! `signed` of a `[[group]]`: the signed manifest from which it was adopted. It is a record, and nothing that a boot
-//! verifies; but it counts only for the lines that were adopted. One string, since the entrypoint reads it too and a table
-//! makes that program larger. Touches nothing.
+//! `signed` of a `[[group]]`: the signed manifest from which it was adopted. The provenance is only a record, which no
+//! boot verifies; but it counts only for the lines that were adopted. The record is one string, since the entrypoint
+//! reads it too and a table makes that program larger. Touches nothing.
 
 use std::fmt;
 
 use crate::digest::Digest;
 
-/// Who signed the model that the group's files were adopted from.
+/// The signer of the model that the group's files were adopted from.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Provenance {
@@ -37,7 +37,7 @@ impl Provenance {
     }
 }
 
-/// As the lock file has it.
+/// Writes the provenance as in the lock file.
 impl fmt::Display for Provenance {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} {} {} {}", self.method, self.signer, self.bundle, self.files)

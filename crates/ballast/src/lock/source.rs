@@ -1,4 +1,4 @@
-//! Where a weight can be had, as a lock file writes it. Parsing is the only way to make a [`Source`]. Touches nothing.
+//! A source of a weight, as a lock file writes it. Parsing is the only way to make a [`Source`]. Touches nothing.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -7,7 +7,7 @@ use serde::Deserialize;
 
 use crate::names::RelPath;
 
-/// Where a weight can be had. No source is trusted: the pin decides whether bytes are right.
+/// A source of a weight's bytes. No source is trusted: the pin decides whether bytes are right.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(try_from = "String")]
 pub enum Source {
@@ -77,7 +77,7 @@ impl HubFile {
         Ok(Self { repository: repository.into(), revision: revision.into(), file })
     }
 
-    /// Whether the revision is a commit, which names the same bytes for ever.
+    /// Returns whether the revision is a commit, which names the same bytes for ever.
     #[must_use]
     pub fn is_fixed(&self) -> bool {
         self.revision.len() == 40 && self.revision.bytes().all(|byte| byte.is_ascii_hexdigit())

@@ -13,17 +13,17 @@ use crate::names::{EnvName, RelPath};
 pub struct Weight {
     /// The file, relative to the store's root.
     pub path: RelPath,
-    /// What its bytes must hash to.
+    /// The SHA-256 that the file's bytes must have.
     #[serde(deserialize_with = "digest")]
     pub sha256: Digest,
-    /// Its length in bytes, once known.
+    /// The length of the file in bytes, if it is known.
     pub size: Option<u64>,
     /// What its absence means.
     #[serde(default)]
     pub need: Need,
     /// A variable that must repeat the pin when it is set.
     pub pin_env: Option<EnvName>,
-    /// Whether `pin_env` must be set when `[pins] required_when` says so.
+    /// Whether `pin_env` must be set if `[pins] required_when` says so.
     #[serde(default)]
     pub pin_env_required: bool,
     /// Former pins: such content is stale, not damaged.
@@ -31,7 +31,7 @@ pub struct Weight {
     pub previous: Vec<Digest>,
     /// SPDX expression of the file's licence.
     pub license: Option<String>,
-    /// Where to fetch it, in order.
+    /// The sources of the file, in the order in which they are tried.
     #[serde(default)]
     pub sources: Vec<Source>,
     /// The number of its group, if it is of one: then licence and sources are the group's.
@@ -39,7 +39,7 @@ pub struct Weight {
     pub group: Option<u32>,
 }
 
-/// What the absence of a weight means.
+/// What it means if a weight is absent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, serde::Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Need {
@@ -53,7 +53,7 @@ pub enum Need {
 }
 
 impl Weight {
-    /// Whether it lies at this path, or in a directory of this name.
+    /// Returns whether the weight lies at this path, or below a directory of this path.
     #[must_use]
     pub fn is_below(&self, path: &str) -> bool {
         self.path.as_str().strip_prefix(path).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))

@@ -1,5 +1,5 @@
-//! Disks that lie, named for their lie. One wrapper forwards every call; a [`Lie`] may refuse
-//! calls, change the bytes that were read, or change the facts.
+//! Disks that lie, named for their lie. One wrapper forwards every call; a [`Lie`] may refuse calls,
+//! change the bytes that were read, or change the facts.
 
 use std::io;
 use std::panic::resume_unwind;
@@ -39,12 +39,12 @@ pub trait Lie: Sync {
         Ok(())
     }
 
-    /// How many files may be open at once, if fewer than the disk says.
+    /// Returns the number of files that may be open at once, if it is less than the disk's own.
     fn files_at_once(&self) -> Option<usize> {
         None
     }
 
-    /// Whether a write at an offset is reported as done and not made.
+    /// Returns whether a write at an offset is reported as done and not made.
     fn drops(&self, _at: u64) -> bool {
         false
     }
@@ -185,7 +185,7 @@ impl<D: Disk, L: Lie> Disk for Lying<D, L> {
     }
 }
 
-/// How a test interrupts a heal.
+/// The way in which a test interrupts a heal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum End {
     /// The process is killed: nothing more of it runs.

@@ -14,7 +14,7 @@ enum Node {
     Dir { now: BTreeMap<String, usize>, durable: BTreeMap<String, usize> },
 }
 
-/// Which unsynced data survive a power cut.
+/// The unsynced data that survive a power cut.
 #[derive(Debug, Clone, Copy)]
 pub enum Cut {
     /// Nothing: neither names nor content.
@@ -119,7 +119,7 @@ fn stat(nodes: &[Node], number: usize) -> Stat {
     Stat { kind, size, uid: 0, gid: 0, mode: 0o644, links: 1, id: (1, number as u64), mtime_ns: 0, ctime_ns: 0 }
 }
 
-/// Whether a rename may replace `over` by `from`.
+/// Returns whether a rename may replace `over` by `from`.
 fn may_replace(nodes: &[Node], from: usize, over: usize) -> io::Result<()> {
     match (&nodes[from], &nodes[over]) {
         (Node::File { .. }, Node::Dir { .. }) => Err(errno(libc::EISDIR)),

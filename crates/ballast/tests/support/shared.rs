@@ -1,5 +1,5 @@
 //! A file system in memory that two users share: root, whose calls are those of a `Disk`, and the app, which acts
-//! between them. It models owners, modes, sticky directories and the rules of rename; time is a counter.
+//! between them. The model covers owners, modes, sticky directories and the rules of rename; time is a counter.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -29,7 +29,7 @@ pub struct Inode {
     ctime: i64,
 }
 
-/// One thing that the app does. A path is a directory and a name in it, `/` between them.
+/// One act of the app. A path is a directory and a name in it, `/` between them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Act {
     Rename(&'static str, &'static str),
@@ -96,7 +96,7 @@ impl SharedDisk {
         self.state().act(act).is_ok()
     }
 
-    /// What the app reads at a path, following links.
+    /// Returns the bytes that the app reads at a path, following links.
     pub fn read(&self, path: &str) -> Option<Vec<u8>> {
         let state = self.state();
         let found = state.resolve(path, 0)?;
@@ -111,7 +111,7 @@ impl SharedDisk {
         self.state().nodes[number].clone()
     }
 
-    /// As `disk::make_root_owned` does it: the owner, then the mode.
+    /// Takes the root as `disk::make_root_owned` does: the owner first, then the mode.
     pub fn take(&self) {
         self.turn().change(0, |root| (root.uid, root.gid) = (ROOT, GROUP));
         self.turn().change(0, |root| root.mode = 0o1775);
@@ -189,7 +189,7 @@ impl State {
         Some(here)
     }
 
-    /// Whether the app has this right to an inode.
+    /// Returns whether the app has this right to an inode.
     fn may(&self, number: usize, right: u32) -> bool {
         let inode = &self.nodes[number];
         let shift = if inode.uid == APP {
@@ -202,7 +202,7 @@ impl State {
         inode.mode >> shift & right == right
     }
 
-    /// Whether the app may take an entry out of a directory, or put another in its place.
+    /// Returns whether the app may remove an entry of a directory, or put another one in its place.
     fn may_remove(&self, dir: usize, entry: usize) -> bool {
         let sticky = self.nodes[dir].mode & 0o1000 != 0;
         self.may(dir, 3) && (!sticky || self.nodes[dir].uid == APP || self.nodes[entry].uid == APP)

@@ -29,8 +29,8 @@ fn address(hop: &str) -> Option<IpAddr> {
     parsed.map(|address: IpAddr| address.to_canonical())
 }
 
-/// Returns the address under which limits count. For IPv6 that is the network of 64 bits, which usually
-/// belongs to one customer.
+/// Returns the address under which limits count. For IPv6 the unit is the network of 64 bits, which usually belongs to
+/// one customer.
 pub fn counted(address: IpAddr) -> IpAddr {
     match address {
         IpAddr::V4(_) => address,

@@ -23,14 +23,14 @@ use tokio::time::{Instant, Sleep, sleep, timeout};
 use crate::problem::{Code, Problem};
 use crate::work::overloaded;
 
-/// How long an unread rest is drained at most.
+/// The longest time that the rest of an unread body is drained.
 const DRAIN: Duration = Duration::from_secs(5);
 
 /// The bytes that all requests together buffer, and their limits.
 pub struct Bodies {
     buffered: AtomicUsize,
     most: usize,
-    /// How long a body may be silent.
+    /// The longest time that a body may send nothing.
     silence: Duration,
 }
 
@@ -44,7 +44,7 @@ struct IntakeState {
     fault: OnceLock<Fault>,
 }
 
-/// Why reading a body failed.
+/// The reason why reading a body failed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Fault {
     Memory,
@@ -95,7 +95,7 @@ impl Intake {
     pub fn fault(&self) -> Option<Problem> {
         self.0.fault.get().map(|fault| match fault {
             Fault::Memory => overloaded(),
-            Fault::Silence => Problem::new(Code::RequestTimeout, "the body fell silent"),
+            Fault::Silence => Problem::new(Code::RequestTimeout, "the client sent no more bytes of the body"),
         })
     }
 }

@@ -41,7 +41,7 @@ impl Caller {
         Source { key: &self.key, address: self.address }
     }
 
-    /// Whether the key is valid for this tenant.
+    /// Returns whether the key is valid for this tenant.
     pub fn sees(&self, tenant: &Tenant) -> bool {
         self.tenant.as_ref().is_none_or(|own| own == tenant)
     }
@@ -67,7 +67,7 @@ impl Caller {
         (&self.key, self.tenant.as_ref().map(Tenant::as_str))
     }
 
-    /// Whether this caller may read the records of requests with a key of this tenant.
+    /// Returns whether this caller may read the records of requests with a key of this tenant.
     pub fn may_see(&self, tenant: Option<&str>) -> bool {
         self.tenant.as_ref().is_none_or(|own| Some(own.as_str()) == tenant)
     }

@@ -14,7 +14,7 @@ use crate::clock::now;
 use crate::problem::Problem;
 use crate::store::{self, ApiKey, Grant, Scopes, Store};
 
-/// How long a result of the store is remembered.
+/// The time that a result of the store is remembered.
 pub const REMEMBERED: Duration = Duration::from_secs(2);
 
 /// The hash of the environment's key, and the key's rights.
@@ -32,7 +32,7 @@ pub struct Keys {
     /// The hash of the environment's key; hashes compare in constant time.
     imported: RwLock<Option<Imported>>,
     good: Mutex<HashMap<blake3::Hash, (Arc<ApiKey>, Instant)>>,
-    /// Whether the store ever contained a key, and when this was read.
+    /// Whether the store ever contained a key, and the time when this was read.
     any: Mutex<Option<(bool, Instant)>>,
 }
 
@@ -53,7 +53,7 @@ impl Keys {
         self.imported.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Whether the environment has a key or the store ever contained one; `serve` calls this once before it
+    /// Returns whether the environment has a key or the store ever contained one; `serve` calls this once before it
     /// listens.
     ///
     /// # Errors
@@ -67,7 +67,7 @@ impl Keys {
         Ok(any)
     }
 
-    /// Whether requests need a key. They do as soon as one was ever created.
+    /// Returns whether requests need a key. Keys are needed as soon as one was ever created.
     ///
     /// # Errors
     /// `STORE_UNAVAILABLE` if the store can't be read.

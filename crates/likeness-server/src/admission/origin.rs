@@ -1,6 +1,6 @@
-//! A service without keys serves only this machine. It refuses a request for another host name, such as a
-//! name that DNS rebinding points at 127.0.0.1, and a page of an origin that is not set. Browsers let pages
-//! of other origins read responses only if the settings name these origins.
+//! A service without keys serves only this machine. The check refuses a request for another host name, such as a name
+//! that DNS rebinding points at 127.0.0.1, and a page of an origin that is not set. Browsers let pages of other origins
+//! read responses only if the settings name these origins.
 
 use std::time::Duration;
 
@@ -19,7 +19,7 @@ const OWN: [&str; 3] = ["localhost", "127.0.0.1", "[::1]"];
 /// `FORBIDDEN`
 pub fn at_home(uri: &Uri, headers: &HeaderMap, origins: &[String]) -> Result<(), Problem> {
     let refused = |what: &str| {
-        let message = format!("no API key was made, so only this machine may ask: {what}");
+        let message = format!("without an API key, only this machine may send requests: {what}");
         Err(Problem::new(Code::Forbidden, message))
     };
     let authority = uri.authority().map(axum::http::uri::Authority::as_str);
@@ -34,7 +34,7 @@ pub fn at_home(uri: &Uri, headers: &HeaderMap, origins: &[String]) -> Result<(),
     if same || origins.iter().any(|allowed| allowed == origin) {
         return Ok(());
     }
-    refused("the page that asks is of another origin")
+    refused("the page that sent the request is of another origin")
 }
 
 /// Returns the CORS rules for the origins in the settings; `None` if there are none.

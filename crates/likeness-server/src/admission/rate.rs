@@ -14,7 +14,7 @@ use super::address::counted;
 use crate::problem::Problem;
 use crate::store::ApiKey;
 
-/// From this number of addresses on, addresses without recent requests are forgotten.
+/// From this number of addresses on, addresses without recent requests are removed.
 const FORGET_AT: usize = 10_000;
 
 /// The counters of addresses and keys.

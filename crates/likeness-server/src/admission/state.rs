@@ -11,10 +11,10 @@ use crate::routes::ANSWERING;
 use crate::store::Store;
 use crate::work::Work;
 
-/// How long a client may take for its headers, and how long a body may be silent.
+/// The longest time for the headers of a request, and the longest silence in a body.
 pub const SILENCE: Duration = Duration::from_secs(10);
 
-/// How many photographs of the largest size all bodies may contain, for each core.
+/// The number of photographs of the largest size that all bodies may contain, for each core.
 const BUFFERED: usize = 6;
 
 /// The state of admission.

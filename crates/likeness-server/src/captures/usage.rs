@@ -55,7 +55,8 @@ async fn taken(
     row.map(|row| Ok((id, Capture::read(&row)?))).transpose()
 }
 
-/// Notes a use of a capture that is unknown, was used, or is of another tenant: the record can't tell which.
+/// Records a use of a capture that is unknown, was used, or belongs to another tenant: the record can't distinguish
+/// these.
 fn note_unknown(id: Option<CaptureId>, wanted: &Binding) {
     trail::capture(CaptureSeen {
         id: id.map(|id| hex(&id)).unwrap_or_default(),
@@ -67,7 +68,7 @@ fn note_unknown(id: Option<CaptureId>, wanted: &Binding) {
     });
 }
 
-/// Whether a rule says something about the person in front of the camera, so that a refusal is a failed comparison.
+/// Returns whether a rule concerns the person in front of the camera, so that a refusal is a failed comparison.
 pub fn is_of_person(rule: Rule) -> bool {
     matches!(rule, Rule::NotLive | Rule::OtherFace | Rule::OtherPhotograph)
 }

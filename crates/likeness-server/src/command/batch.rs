@@ -1,7 +1,7 @@
 //! Examines many photographs for one command: files, folders and `-`, on all cores. Prints the results one by
 //! one, in order.
 //!
-//! A failed photograph is reported, and the others follow; the command ends with the worst exit code. Reads
+//! A failed photograph is reported, and the next ones are examined; the command ends with the worst exit code. Reads
 //! the photographs and the names in folders.
 
 use std::collections::BTreeMap;
@@ -25,7 +25,7 @@ use crate::report::RefusedPhotograph;
 /// The endings of names of photographs in a folder.
 const KINDS: [&str; 4] = ["jpg", "jpeg", "png", "webp"];
 
-/// Why a photograph has no report.
+/// The reason why a photograph has no report.
 pub enum NoReport {
     File(Failure),
     Examined(NoAnswer),

@@ -1,9 +1,10 @@
 //! `likeness calibrate DIR` measures error rates on photographs of known persons, chooses the threshold for a
 //! claimed rate, and writes a signed calibration.
 //!
-//! Promises: the same photographs, models and seed give the same numbers. Without enough persons for the claimed
-//! rate no threshold is chosen and no file is written. A file is written whole or not at all, and the journal knows it. Photographs and embeddings stay in memory. Reads the folders
-//! and the file of groups; writes the calibration and the drawing.
+//! Promises: the same photographs, models and seed give the same numbers. With too few persons for the claimed rate, no
+//! threshold is chosen and no file is written. A file is written whole or not at all, and the journal knows it.
+//! Photographs and embeddings stay in memory. Reads the folders and the file of groups; writes the calibration and the
+//! drawing.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fs::File;
@@ -41,9 +42,9 @@ use crate::report::RefusedPhotograph;
 use crate::routes::Needs;
 use crate::store::{NewEntry, Store};
 
-/// Rates of which the report says what they need and give.
+/// Rates for which the report lists the persons needed and the threshold.
 const USUAL: [f64; 4] = [0.01, 0.001, 0.0001, 0.00001];
-/// The code of a photograph whose bytes are there twice.
+/// The code of a photograph whose bytes occur twice.
 const DUPLICATE: &str = "DUPLICATE_PHOTOGRAPH";
 /// The largest size of the file of groups, in bytes.
 const LONGEST: u64 = 16 << 20;

@@ -1,5 +1,5 @@
-//! `likeness enroll DIR` enrols persons from folders. Each folder contains a person's photographs, and its
-//! name is the person's id.
+//! `likeness enroll DIR` enrols persons from folders. Each folder contains a person's photographs; the folder's name is
+//! the person's id.
 //!
 //! The rules are those of `POST /api/v1/enroll/multi`, for one photograph or more. A person who is enrolled
 //! already is not changed, so a second run continues an interrupted one. Reads the folders; writes the store.
@@ -120,7 +120,7 @@ pub fn run(args: &EnrollFolder) -> Result<Exit, Failure> {
     }
     let summary = summary.into_inner().unwrap_or_else(PoisonError::into_inner);
     print::event(&summary, args.json, |Summary { enrolled, already, refused }| {
-        format!("{enrolled} persons enrolled, {already} there already, {refused} refused\n")
+        format!("{enrolled} persons enrolled, {already} already enrolled, {refused} refused\n")
     });
     Ok(if summary.refused == 0 { Exit::Success } else { Exit::Unfit })
 }
@@ -131,14 +131,17 @@ fn terms(args: &EnrollFolder) -> Result<Terms, Failure> {
     let consent = args.consent_reference.clone().zip(args.consent_version.clone());
     let expires_at = moment(args.expires_at.as_deref(), "--expires-at")?;
     if given_at > now || expires_at.is_some_and(|end| end <= now) {
-        return Err(Failure::new(Exit::Usage, "a consent has been given, and an end is to come: found the opposite"));
+        return Err(Failure::new(
+            Exit::Usage,
+            "expected a consent in the past and an expiry in the future, found the opposite",
+        ));
     }
     let consent = consent.map(|(reference, version)| Consent { reference, version, given_at });
     Ok(Terms { consent, expires_at })
 }
 
 fn moment(text: Option<&str>, option: &str) -> Result<Option<i64>, Failure> {
-    let wrong = |text| format!("{option}: expected a moment such as 2027-01-31T12:00:00Z, found {text:?}");
+    let wrong = |text| format!("{option}: expected a time such as 2027-01-31T12:00:00Z, found {text:?}");
     text.map(|text| of_rfc3339(text).ok_or_else(|| Failure::new(Exit::Usage, wrong(text)))).transpose()
 }
 
@@ -191,7 +194,7 @@ impl Enroller {
         };
         match self.store.enroll(&enrollment)? {
             Outcome::Stored { templates } => report("enrolled", templates, left_out),
-            // Another program enrolled the person meanwhile.
+            // Meanwhile another program enrolled the person.
             _ => report("already", 0, left_out),
         }
     }

@@ -83,8 +83,9 @@ fn again(args: &Explain, record: &Record, photographs: &[std::path::PathBuf]) ->
     let mut compared = weights(record, &models);
     for (at, path) in photographs.iter().enumerate() {
         let recorded = &record.photographs[at];
-        let mode = mode(&recorded.mode)
-            .ok_or_else(|| Failure::new(Exit::StoreCorrupt, format!("no way to look: {:?}", recorded.mode)))?;
+        let mode = mode(&recorded.mode).ok_or_else(|| {
+            Failure::new(Exit::StoreCorrupt, format!("unknown mode of detection: {:?}", recorded.mode))
+        })?;
         let options = Options { mode, ..Options::default() };
         let found = examined(&FullExaminer::new(&models, policy, options)?, path)?;
         compared.extend(values(at + 1, recorded, &found));
@@ -147,7 +148,7 @@ fn flatten(path: &str, value: &Value, all: &mut Vec<(String, Value)>) {
 
 fn lines(explanation: &Explanation, named: bool) -> String {
     let Explanation { record, public_key, compared } = explanation;
-    let trust = if named { "the key that was named" } else { "the key that it names; --public-key tells whose" };
+    let trust = if named { "the key that was named" } else { "the key that it names; --public-key checks whose key it is" };
     let mut lines = String::new();
     // The signer of a record may have written anything in it.
     let mut say = |text: String| lines.extend([&*escape::line(&text), "\n"]);

@@ -38,8 +38,8 @@ struct Whole {
 }
 
 fn broken(why: String) -> Failure {
-    let hint = "an exported journal, and its head, show what was there";
-    Failure::new(Exit::StoreCorrupt, format!("the journal is not whole: {why}")).hint(hint)
+    let hint = "compare it with an exported journal and its head";
+    Failure::new(Exit::StoreCorrupt, format!("the journal is incomplete or changed: {why}")).hint(hint)
 }
 
 fn verify(args: &VerifyJournal) -> Result<Exit, Failure> {

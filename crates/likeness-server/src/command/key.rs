@@ -89,5 +89,5 @@ fn revoke(args: &Revoke) -> Result<Exit, Failure> {
     if store.revoke_key(&args.id, now)? {
         return Ok(Exit::Success);
     }
-    Err(Failure::new(Exit::Usage, format!("no key {} that is not revoked yet", args.id)).hint("`likeness key list`"))
+    Err(Failure::new(Exit::Usage, format!("no key {}, or it is already revoked", args.id)).hint("`likeness key list`"))
 }

@@ -15,7 +15,8 @@ use crate::routes::Needs;
 /// Runs the command.
 ///
 /// # Errors
-/// A weight or a folder is not right: never a verdict. A photograph that is not is reported, and the others follow.
+/// A weight or a folder is not right: never a verdict. A photograph that is not usable is reported, and the next ones
+/// are examined.
 pub fn run(args: &Live) -> Result<Exit, Failure> {
     let (policy, images) = (policy_of_environment()?, photographs(&args.images)?);
     let models = LoadedModels::load(&args.weights, Needs::Liveness.roles())?;

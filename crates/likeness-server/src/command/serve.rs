@@ -109,7 +109,7 @@ async fn serve(app: App, args: &Serve, workers: Handle) -> Result<(), Failure> {
     let upkeep = app.metrics.clone();
     tokio::spawn(async move {
         loop {
-            // Otherwise samples would be kept until the next scrape.
+            // Without this upkeep, samples would stay in memory until the next scrape.
             tokio::time::sleep(series::UPKEEP).await;
             upkeep.run_upkeep();
         }

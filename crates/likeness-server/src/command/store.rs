@@ -66,7 +66,7 @@ fn rotate(args: &Rotate) -> Result<Exit, Failure> {
     let left = match rotated.erasure {
         Erasure::Done => "nothing wrapped by the old key is left in the database",
         Erasure::Pending => {
-            "a reader holds on to the former state: what the old key wrapped goes with the next checkpoint"
+            "a reader still uses the former state: keys that the old master key wrapped are removed at the next checkpoint"
         }
     };
     let report = format!("{} data keys wrapped by master key {}\n{left}\n", rotated.persons, rotated.key);
@@ -76,7 +76,7 @@ fn rotate(args: &Rotate) -> Result<Exit, Failure> {
 
 fn unlock(args: &Unlock) -> Result<Exit, Failure> {
     let forgotten = open(&args.place)?.forget_failures(&args.tenant, &args.user)?;
-    let report = if forgotten { "unlocked: the failures that counted are forgotten\n" } else { "no failure counts\n" };
+    let report = if forgotten { "unlocked: the person's failures are removed\n" } else { "no failure counts\n" };
     print::answer(&report, false, |report| (*report).to_owned());
     Ok(Exit::Success)
 }
@@ -101,9 +101,9 @@ fn import(args: &Transfer) -> Result<Exit, Failure> {
     let imported = store.import(&mut Archive::open(&args.archive, &keys)?, now())?;
     print::answer(&imported, args.json, |imported| {
         let Imported { stored, already, expired, conflicts } = imported;
-        let mut lines = format!("{stored} persons stored, {already} there already, {expired} whose time is over\n");
+        let mut lines = format!("{stored} persons stored, {already} already stored, {expired} expired\n");
         for person in conflicts {
-            lines += &format!("{person}: another person has this name here, and stays\n");
+            lines += &format!("{person}: the store has another person of this name, who stays unchanged\n");
         }
         lines
     });
@@ -120,14 +120,13 @@ fn lines(checked: &Checked) -> String {
     let Checked { persons, templates, keys, unreadable, changed, former_key, key } = checked;
     let mut lines = format!("{persons} persons, {templates} templates, {keys} API keys, master key {key}\n");
     if *former_key > 0 {
-        lines += &format!("{former_key} persons under a former master key: `likeness store rotate` goes on\n");
+        lines += &format!("{former_key} persons under a former master key: `likeness store rotate` continues\n");
     }
     for person in unreadable {
-        lines += &format!("person {person}: not what was sealed\n");
+        lines += &format!("person {person}: changed or damaged\n");
     }
     for table in changed {
-        lines +=
-            &format!("table {table}: another program added, removed or changed a row; a backup has what was there\n");
+        lines += &format!("table {table}: another program added, removed or changed a row; restore a backup\n");
     }
     lines
 }

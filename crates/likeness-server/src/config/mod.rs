@@ -63,11 +63,11 @@ pub struct Settings {
 pub struct RequestLimits {
     /// The largest number of bytes of a photograph.
     pub file: usize,
-    /// How long a handler may take until its response.
+    /// The longest time that a handler may take until its response.
     pub time: Duration,
-    /// How many inferences run at once.
+    /// The number of inferences that run at once.
     pub workers: usize,
-    /// How long work waits for a core at most.
+    /// The longest time that work waits for a core.
     pub wait: Duration,
     /// The largest number of requests a minute of an address without a valid key; `None` sets no limit.
     pub per_minute: Option<u32>,
@@ -156,7 +156,7 @@ fn log(read: &mut SettingsReader) -> LevelFilter {
     }
 }
 
-/// Whether the response to a spoof has status 403 instead of the verdict `block`.
+/// Returns whether the response to a spoof has status 403 instead of the verdict `block`.
 fn block_spoofs(read: &mut SettingsReader) -> bool {
     if !read.truth("ANTI_SPOOFING_ENABLED", true) {
         read.refuse("ANTI_SPOOFING_ENABLED", "true: a verdict without spoof detection can't be built");
@@ -198,7 +198,7 @@ fn access(read: &mut SettingsReader) -> Access {
     Access { secret, header, origins, trusted_proxies }
 }
 
-/// Whether a text is an origin: a scheme and an authority only.
+/// Returns whether a text is an origin: a scheme and an authority only.
 fn is_origin(text: &str) -> bool {
     let uri = text.parse::<axum::http::Uri>().ok();
     let web = |uri: &axum::http::Uri| matches!(uri.scheme_str(), Some("http" | "https")) && uri.authority().is_some();

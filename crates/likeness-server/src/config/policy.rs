@@ -26,7 +26,7 @@ pub fn of_environment() -> Result<Policy, Failure> {
 /// Reads the same without the calibration, for the command that makes a new one.
 ///
 /// # Errors
-/// As [`of_environment`].
+/// The errors of [`of_environment`].
 pub fn without_calibration() -> Result<Policy, Failure> {
     let environment =
         |name: &str| (![CALIBRATION, CALIBRATION_KEY].contains(&name)).then(|| std::env::var(name).ok())?;

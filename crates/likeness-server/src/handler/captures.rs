@@ -29,7 +29,7 @@ use crate::work::Work;
 pub struct CaptureResponse {
     /// The number of the capture.
     capture_id: String,
-    /// What the capture is for: `verify`, `enroll` or `liveness`.
+    /// The purpose of the capture: `verify`, `enroll` or `liveness`.
     purpose: &'static str,
     /// The tenant.
     tenant_id: String,
@@ -40,7 +40,7 @@ pub struct CaptureResponse {
     expires_at: String,
     /// `open`: send a frame; `complete`: use the capture; `ended`: begin another.
     state: &'static str,
-    /// What the person does now; null unless the state is `open`.
+    /// The person's present task; null unless the state is `open`.
     prompt: Option<&'static str>,
     /// The number of the prompt, from 1; 0 before the first frame that can be used.
     step: usize,
@@ -53,8 +53,8 @@ pub struct CaptureResponse {
     /// The face and the advice.
     #[serde(flatten)]
     guidance: GuidanceResponse,
-    /// What the next frame sends as `previous`: a hash over the answers and frames so far; null unless the state is
-    /// `open`.
+    /// The value of `previous` for the next frame: a hash over the responses and frames so far; null unless the state
+    /// is `open`.
     answer_sha256: Option<String>,
 }
 
@@ -152,7 +152,7 @@ pub async fn begin_capture(
 
 /// Takes a frame of a capture
 #[utoipa::path(post, operation_id = "send_frame", path = "/api/v1/captures/{capture_id}/frames", tag = "captures",
-    params(("capture_id" = String, Path, description = "of the capture")),
+    params(("capture_id" = String, Path, description = "the id of the capture")),
     request_body(content = crate::openapi::CaptureFrame, content_type = "multipart/form-data"),
     responses((status = 200, description = "the frame was taken", body = CaptureResponse)))]
 pub async fn frame(
@@ -173,7 +173,7 @@ pub async fn frame(
 }
 
 /// Uses up the capture that a form names, for this purpose, person and photograph; returns its number, or `None` if the
-/// form names none. To verify with a capture that shows no live person, or another, is a failed comparison.
+/// form names none. A capture that shows no live person, or another person, counts as a failed comparison.
 ///
 /// # Errors
 /// `CAPTURE_REFUSED`, `STORE_UNAVAILABLE`

@@ -1,4 +1,4 @@
-//! `POST /api/v1/compare` compares the faces of two photographs. It does not judge liveness, so it returns no
+//! `POST /api/v1/compare` compares the faces of two photographs. The route does not judge liveness, so it returns no
 //! verdict.
 
 use axum::Json;
@@ -69,7 +69,7 @@ pub struct CompareResponse {
 /// A photograph's own, with its field, or `MODEL_UNAVAILABLE`.
 #[utoipa::path(post, path = "/api/v1/compare", tag = "faces", params(CompareQuery),
     request_body(content = crate::openapi::TwoFiles, content_type = "multipart/form-data"),
-    responses((status = 200, description = "how alike the faces are", body = CompareResponse)))]
+    responses((status = 200, description = "the similarity of the faces", body = CompareResponse)))]
 pub async fn compare(
     State(app): State<App>,
     Query(query): Query<CompareQuery>,

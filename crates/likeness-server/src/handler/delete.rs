@@ -38,7 +38,7 @@ pub struct DeleteResponse {
 /// # Errors
 /// `EMBEDDING_NOT_FOUND`
 #[utoipa::path(delete, operation_id = "delete_enrollment", path = "/api/v1/enroll/{user_id}", tag = "persons",
-    params(("user_id" = String, Path, description = "who"), DeleteQuery),
+    params(("user_id" = String, Path, description = "the id of the person"), DeleteQuery),
     responses((status = 200, description = "the person is deleted", body = DeleteResponse)))]
 pub async fn delete(
     State(app): State<App>,
@@ -52,7 +52,9 @@ pub async fn delete(
     let erased = ask(&app, move |store| store.erase_for(&key, &owner.tenant, &owner.subject, now())).await?;
     let (message, erasure) = match erased.ok_or_else(|| who.unknown())?.erasure() {
         Erasure::Done => ("gone", "done"),
-        Erasure::Pending => ("gone from every answer; the file's old pages follow", "pending"),
+        Erasure::Pending => {
+            ("no answer contains the person any more; the file's old pages are still to be overwritten", "pending")
+        }
     };
     Ok(Json(DeleteResponse { success: true, user_id: user, message, erasure }))
 }

@@ -1,5 +1,5 @@
-//! `POST /api/v1/enroll` enrols a person with one photograph. Only a live face is stored, whatever the
-//! settings are, and the store has committed before the response.
+//! `POST /api/v1/enroll` enrols a person with one photograph. Only a live face is stored, whatever the settings are,
+//! and the store has committed before the response.
 
 use axum::Extension;
 use axum::extract::State;
@@ -26,12 +26,11 @@ use crate::problem::{Code, Problem};
 use crate::routes::{ENROLL, Scope};
 use crate::store::{self, Answered, Enrollment, Idempotency, Mode, NotCompared, Outcome, Person, Store, Terms};
 
-/// How often an enrolment is tried while other requests change the same person.
+/// The most attempts of an enrolment while other requests change the same person.
 const TRIES: usize = 8;
 
 /// The message for a key that may not remove stored templates.
-const FULL: &str = "this person has as many templates as are kept: another one takes the place of a stored one, \
-                    which needs the scope `replace`";
+const FULL: &str = "this person has the most templates allowed: another one would replace a stored one, which needs the scope `replace`";
 
 /// The longest `Idempotency-Key`.
 const LONGEST_KEY: usize = 255;
@@ -62,9 +61,9 @@ pub struct EnrollResponse {
 /// Enrols a person.
 ///
 /// # Errors
-/// As documented; nothing was stored.
+/// The documented errors; after one, nothing was stored.
 #[utoipa::path(post, path = "/api/v1/enroll", tag = "persons",
-    params(("Idempotency-Key" = Option<String>, Header, description = "the same key and request are answered once")),
+    params(("Idempotency-Key" = Option<String>, Header, description = "a repeated request with the same key gets the first response")),
     request_body(content = crate::openapi::Enrolment, content_type = "multipart/form-data"),
     responses((status = 200, description = "the person is enrolled", body = EnrollResponse)))]
 pub async fn enroll(
@@ -224,7 +223,9 @@ impl Request {
             Outcome::Stored { .. } => Ok(json(answer)),
             Outcome::Replayed(before) => Ok(replayed(before)),
             Outcome::Conflict => Err(conflict()),
-            Outcome::Moved => Err(Problem::new(Code::StoreUnavailable, "the person keeps changing; ask again")),
+            Outcome::Moved => {
+                Err(Problem::new(Code::StoreUnavailable, "other requests keep changing this person; try again"))
+            }
             Outcome::Full => Err(lacking(Scope::Replace, FULL)),
         }
     }

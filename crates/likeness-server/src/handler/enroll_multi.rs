@@ -1,8 +1,8 @@
 //! `POST /api/v1/enroll/multi` enrols a person with two to five photographs, which are stored together or not
 //! at all.
 //!
-//! If one photograph is not live or shows another person, all are refused. A photograph that can't be used
-//! (no face, blurred, …) is left out and reported, if two others remain.
+//! If one photograph is not live or shows another person, all are refused. A photograph that can't be used (no face,
+//! blurred, …) is left out and reported, if at least two others remain.
 
 use axum::Extension;
 use axum::extract::State;
@@ -38,7 +38,7 @@ pub struct ImageResponse {
     index: usize,
     /// Whether the photograph is stored as a template.
     accepted: bool,
-    /// Why the photograph is not stored.
+    /// The reason why the photograph is not stored.
     error_code: Option<&'static str>,
 }
 
@@ -57,7 +57,7 @@ pub struct EnrollMultiResponse {
     average_quality_score: f64,
     /// The quality of each photograph in the order of the request; 0 without a face.
     individual_quality_scores: Vec<f64>,
-    /// How several templates are combined for a comparison.
+    /// The method that combines several templates for a comparison.
     fusion_strategy: &'static str,
     /// The result as text for a person.
     message: String,
@@ -82,9 +82,9 @@ pub struct Looked {
 /// Enrols a person by several photographs.
 ///
 /// # Errors
-/// As documented; nothing was stored.
+/// The documented errors; after one, nothing was stored.
 #[utoipa::path(post, path = "/api/v1/enroll/multi", tag = "persons",
-    params(("Idempotency-Key" = Option<String>, Header, description = "the same key and request are answered once")),
+    params(("Idempotency-Key" = Option<String>, Header, description = "a repeated request with the same key gets the first response")),
     request_body(content = crate::openapi::SeveralFiles, content_type = "multipart/form-data"),
     responses((status = 200, description = "the person is enrolled", body = EnrollMultiResponse)))]
 pub async fn enroll_multi(
@@ -160,7 +160,7 @@ fn all(examiner: &FullExaminer, scratch: &mut Scratch, files: &[Bytes]) -> Resul
     Ok(looked)
 }
 
-/// Whether this problem with one photograph refuses the whole request.
+/// Returns whether this problem with one photograph refuses the whole request.
 pub fn refuses_all(code: Code) -> bool {
     let left_out = [Code::FaceNotDetected, Code::MultipleFaces, Code::PoorImageQuality, Code::InvalidImage];
     !left_out.contains(&code)

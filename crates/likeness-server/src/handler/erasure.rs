@@ -20,9 +20,9 @@ use crate::store::{Erased, ErasureId, ErasureState, Receipt, unhex_erasure};
 pub struct FindingResponse {
     /// A table, or a file of the database.
     place: String,
-    /// How many rows or pieces the search looked for.
+    /// The number of rows or pieces that the search looked for.
     sought: u64,
-    /// How many the search found: always 0.
+    /// The number of rows or pieces that the search found: always 0.
     found: u64,
 }
 
@@ -98,7 +98,7 @@ fn response(id: &ErasureId, state: ErasureState) -> ErasureResponse {
 
 /// Erases a person
 #[utoipa::path(delete, operation_id = "erase_person", path = "/api/v1/persons/{user_id}", tag = "persons",
-    params(("user_id" = String, Path, description = "who"), TenantQuery),
+    params(("user_id" = String, Path, description = "the id of the person"), TenantQuery),
     responses((status = 200, description = "the person is erased", body = ErasedResponse)))]
 pub async fn erase(
     State(app): State<App>,
@@ -117,7 +117,7 @@ pub async fn erase(
 
 /// Returns the state of an erasure
 #[utoipa::path(get, operation_id = "get_erasure", path = "/api/v1/erasures/{erasure_id}", tag = "persons",
-    params(("erasure_id" = String, Path, description = "of the erasure")),
+    params(("erasure_id" = String, Path, description = "the id of the erasure")),
     responses((status = 200, description = "the erasure", body = ErasureResponse)))]
 pub async fn erasure(
     State(app): State<App>,

@@ -1,5 +1,5 @@
-//! `POST /api/v1/frames` guides the person in front of a camera: one detection at 320 pixels and, if the request
-//! asks for it, both spoof networks. It compares and decides nothing, so it has no decision record.
+//! `POST /api/v1/frames` guides the person in front of a camera by one detection at 320 pixels and, on request, by both
+//! spoof networks. The route makes no comparison and no decision, so it has no decision record.
 
 use axum::Json;
 use axum::extract::State;
@@ -56,7 +56,7 @@ pub struct FrameResponse {
 }
 
 impl GuidanceResponse {
-    /// Returns the guidance while a prompt says to turn the head.
+    /// Returns the guidance while the prompt is to turn the head.
     #[must_use]
     pub fn turning(self) -> Self {
         Self { advice: self.advice.filter(|advice| *advice != Advice::LookStraight.code()), ..self }

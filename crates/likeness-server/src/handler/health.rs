@@ -19,7 +19,7 @@ use crate::models::{LoadedModels, OnDisk, Role, RoleState, Unavailable};
 use crate::problem::ModelFault;
 use crate::routes::{ANSWERING, Route};
 
-/// How long health waits for the store before it reports the store as unavailable.
+/// The time that health waits for the store before it reports the store as unavailable.
 const PATIENCE: std::time::Duration = std::time::Duration::from_secs(2);
 
 /// The state of one network.
@@ -33,7 +33,7 @@ pub struct ModelHealth {
     sha256: String,
     /// Whether the model is loaded from verified bytes and has passed its self-test.
     held: bool,
-    /// Why the model is not loaded: `loading`, `missing`, `wrong_digest`, `wrong_size`, `unreadable` or
+    /// The reason why the model is not loaded: `loading`, `missing`, `wrong_digest`, `wrong_size`, `unreadable` or
     /// `refused_format`.
     #[serde(skip_serializing_if = "Option::is_none")]
     reason: Option<&'static str>,
@@ -96,7 +96,7 @@ pub struct HealthResponse {
     pub(super) store: &'static str,
 }
 
-/// Reports which routes work now, and what the others lack.
+/// Reports which routes work now, and which models the other routes lack.
 #[utoipa::path(get, path = "/api/v1/health", tag = "health",
     responses((status = 200, description = "healthy or degraded", body = HealthResponse),
         (status = 503, description = "unhealthy", body = HealthResponse)))]
@@ -130,7 +130,7 @@ pub async fn health(State(app): State<App>) -> (StatusCode, Json<HealthResponse>
 /// A route that does not work now.
 struct Unmet {
     detail: Value,
-    /// Whether this makes the service unhealthy.
+    /// Whether this state makes the service unhealthy.
     fatal: bool,
 }
 
@@ -163,22 +163,22 @@ async fn store(app: &App) -> &'static str {
         Ok(Err(problem)) => return problem.reason().unwrap_or("store_unavailable"),
         Err(_) => return "store_unavailable",
     }
-    // Without a trusted embedder, no index is loaded.
+    // If no embedder is trusted, no index is loaded.
     let waiting = matches!(app.models.now().encoder(), Err(Unavailable::UnknownEmbedder(_)));
     if waiting || templates.index_state().is_some_and(|state| state.ready) { "ready" } else { "index_loading" }
 }
 
 /// Checks that the process responds.
 #[utoipa::path(get, operation_id = "health_live", path = "/api/v1/health/live", tag = "health",
-    responses((status = 200, description = "the process answers", body = Value)))]
+    responses((status = 200, description = "the process responds", body = Value)))]
 pub async fn live() -> Json<Value> {
     Json(json!({"status": "alive"}))
 }
 
 /// Reports whether the service accepts traffic: the status of health, or 503 once the service has begun to end.
 #[utoipa::path(get, operation_id = "health_ready", path = "/api/v1/health/ready", tag = "health",
-    responses((status = 200, description = "send traffic here", body = Value),
-        (status = 503, description = "send no traffic here", body = Value)))]
+    responses((status = 200, description = "the service accepts traffic", body = Value),
+        (status = 503, description = "the service accepts no traffic", body = Value)))]
 pub async fn ready(State(app): State<App>) -> (StatusCode, Json<Value>) {
     let (code, Json(answer)) = health(State(app.clone())).await;
     let ending = app.ending.load(Ordering::Acquire);

@@ -76,7 +76,7 @@ impl Inspected {
 /// A photograph's own, with its field, or `MODEL_UNAVAILABLE` without a detector.
 #[utoipa::path(post, path = "/api/v1/inspect", tag = "faces",
     request_body(content = super::inspect_response::InspectForm, content_type = "multipart/form-data"),
-    responses((status = 200, description = "what each network saw", body = InspectResponse)))]
+    responses((status = 200, description = "the inputs and results of the networks", body = InspectResponse)))]
 pub async fn inspect(State(app): State<App>, form: Form) -> Result<Json<InspectResponse>, Problem> {
     let second = form.file_if_any("file2")?.map(|bytes| ("file2", bytes));
     let files: Vec<_> = std::iter::once(("file", form.file("file")?)).chain(second).collect();

@@ -63,7 +63,7 @@ pub struct PhotographResponse {
     pub faces: Vec<FaceResponse>,
     /// The chosen face, as an index into `faces`.
     pub subject: Option<usize>,
-    /// Why no face was chosen.
+    /// The reason why no face was chosen.
     pub unfit: Option<UnfitResponse>,
     /// The quality of the chosen face.
     pub quality: Option<QualityResponse>,
@@ -76,7 +76,7 @@ pub struct PhotographResponse {
     pub timing_ms: Timings,
 }
 
-/// Why no face was chosen: the error code that other routes return.
+/// The reason why no face was chosen: the error code that other routes return.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct UnfitResponse {
     error_code: &'static str,
@@ -121,7 +121,7 @@ impl QualityResponse {
 pub struct LivenessInspection {
     #[serde(flatten)]
     verdict: LivenessVerdict,
-    /// Why the verdict is `indeterminate`.
+    /// The reason why the verdict is `indeterminate`.
     doubt: Option<&'static str>,
     /// The result as text for a person.
     message: String,

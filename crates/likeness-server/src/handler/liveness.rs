@@ -35,7 +35,7 @@ pub struct LivenessResponse {
     capture_id: Option<String>,
     #[serde(flatten)]
     verdict: LivenessVerdict,
-    /// Why the verdict is `indeterminate`.
+    /// The reason why the verdict is `indeterminate`.
     doubt: Option<&'static str>,
     /// The result as text for a person.
     message: String,

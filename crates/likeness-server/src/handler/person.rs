@@ -100,18 +100,17 @@ pub async fn ask<T: Send + 'static>(
 /// # Errors
 /// `NOT_FOUND` if the service was started without a store.
 pub fn templates(app: &App) -> Result<&Arc<Templates>, Problem> {
-    let none = || Problem::new(Code::NotFound, "this service holds no templates: it was started without a store");
+    let none = || Problem::new(Code::NotFound, "this service stores no templates: it was started without a store");
     app.templates.as_ref().ok_or_else(none)
 }
 
 impl From<StoreError> for Problem {
     fn from(error: StoreError) -> Self {
         if error.kind == Kind::Loading {
-            return Self::new(Code::IndexLoading, "templates are still being read; ask again");
+            return Self::new(Code::IndexLoading, "templates are still being read; try again");
         }
         tracing::error!(kind = error.kind.name(), what = error.what, "the store refused");
-        Self::new(Code::StoreUnavailable, "the store of templates does not answer as it should")
-            .with("reason", error.kind.name())
+        Self::new(Code::StoreUnavailable, "the store of templates does not work").with("reason", error.kind.name())
     }
 }
 

@@ -149,7 +149,7 @@ pub struct ExportedTemplate {
     embedding: Vec<f32>,
 }
 
-/// All data that is stored about a person.
+/// All data that the store has about a person.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct ExportResponse {
     /// The person.
@@ -220,7 +220,7 @@ pub async fn list(
 
 /// Returns one person
 #[utoipa::path(get, operation_id = "get_person", path = "/api/v1/persons/{user_id}", tag = "persons",
-    params(("user_id" = String, Path, description = "who"), TenantQuery),
+    params(("user_id" = String, Path, description = "the id of the person"), TenantQuery),
     responses((status = 200, description = "the person", body = OnePersonResponse)))]
 pub async fn one(
     State(app): State<App>,
@@ -237,8 +237,8 @@ pub async fn one(
 
 /// Returns all data that is stored about a person
 #[utoipa::path(get, operation_id = "export_person", path = "/api/v1/persons/{user_id}/export", tag = "persons",
-    params(("user_id" = String, Path, description = "who"), TenantQuery),
-    responses((status = 200, description = "all that is stored", body = ExportResponse)))]
+    params(("user_id" = String, Path, description = "the id of the person"), TenantQuery),
+    responses((status = 200, description = "all data that is stored about the person", body = ExportResponse)))]
 pub async fn export(
     State(app): State<App>,
     Extension(caller): Extension<Caller>,

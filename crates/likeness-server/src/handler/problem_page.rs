@@ -16,21 +16,21 @@ fn explained(code: Code) -> (&'static str, &'static str) {
         Code::PoorImageQuality => {
             ("The face is too small, blurred, dark, bright or cut; issues names which.", "Send another photograph.")
         }
-        Code::InvalidInput => ("A field is missing or makes no sense; field names it.", "Correct the request."),
+        Code::InvalidInput => ("A field is missing or invalid; field names it.", "Correct the request."),
         Code::InvalidImage => ("The photograph is damaged or beyond a limit.", "Send another file."),
         Code::LivenessFailed => ("The face is not known to be live.", "Take another photograph of the person."),
-        Code::Unauthorized => {
-            ("The request has no key, or none that is good.", "Send a key that was made for this service.")
-        }
+        Code::Unauthorized => ("The request has no valid key.", "Send a key that was made for this service."),
         Code::Forbidden => {
             ("The key may not do this, or the request comes from elsewhere.", "Use a key with the scope.")
         }
         Code::AntispoofBlocked => {
             ("The face is a spoof. Nothing was compared.", "Do not ask again with this photograph.")
         }
-        Code::NotFound => ("There is no such route or thing here.", "The API's page has every route."),
+        Code::NotFound => ("The route or the object does not exist.", "The API's page lists every route."),
         Code::EmbeddingNotFound => ("No person is enrolled under this name.", "Enrol the person, or correct the name."),
-        Code::MethodNotAllowed => ("The route has another method.", "The header allow names it."),
+        Code::MethodNotAllowed => {
+            ("The route does not allow this method.", "The header allow lists the allowed methods.")
+        }
         Code::RequestTimeout => ("The request took too long.", "Send it again, on a faster connection."),
         Code::EmbeddingAlreadyExists => {
             ("Another person is enrolled under this name.", "Use another name, or replace the person.")
@@ -38,19 +38,21 @@ fn explained(code: Code) -> (&'static str, &'static str) {
         Code::EmbeddingContractMismatch => {
             ("Every stored template is of other models.", "Enrol the person again, with replace=true.")
         }
-        Code::IdempotencyConflict => ("The Idempotency-Key was used for another request.", "Use a key of its own."),
+        Code::IdempotencyConflict => {
+            ("The Idempotency-Key was used for another request.", "Use a new key for each request.")
+        }
         Code::CaptureEnded => {
-            ("The capture takes no frame: it ended, or the frame came out of order.", "Begin another capture.")
+            ("The capture accepts no frame: it ended, or the frame came out of order.", "Begin another capture.")
         }
         Code::CaptureRefused => {
-            ("The capture does not count for this request. The record names the rule.", "Begin another capture.")
+            ("The capture is not valid for this request. The record names the rule.", "Begin another capture.")
         }
         Code::FileTooLarge => ("A photograph or body is too long.", "Send a smaller file."),
         Code::UnsupportedMediaType => {
             ("The body or photograph is of another kind.", "Send JPEG, PNG or WebP in a form.")
         }
         Code::RateLimitExceeded => ("Too many requests, or too many failures.", "Wait for retry_after_seconds."),
-        Code::Overloaded => ("The service has more work than cores.", "Send the same request after Retry-After."),
+        Code::Overloaded => ("Every core is busy.", "Send the same request after Retry-After."),
         Code::StoreUnavailable => {
             ("The store does not answer; reason says why.", "Send the same request after Retry-After.")
         }

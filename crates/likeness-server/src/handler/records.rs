@@ -1,5 +1,5 @@
-//! `GET /api/v1/records/{id}` returns a decision record for an audit. It needs its own scope, because a
-//! record's probabilities help an attacker.
+//! `GET /api/v1/records/{id}` returns a decision record for an audit. The route needs its own scope, because a record's
+//! probabilities help an attacker.
 
 use axum::extract::{Path, State};
 use axum::{Extension, Json};
@@ -17,7 +17,7 @@ use crate::record::{KIND, Record};
 /// A decision record.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct RecordResponse {
-    /// All that the judgement rests on.
+    /// All values that the judgement depends on.
     record: Value,
     /// The signed record: a JSON Web Signature with Ed25519.
     jws: String,
@@ -30,7 +30,7 @@ pub struct RecordResponse {
 /// # Errors
 /// `NOT_FOUND`: no such record, or another tenant's.
 #[utoipa::path(get, path = "/api/v1/records/{id}", tag = "operations",
-    params(("id" = String, Path, description = "the answer's header `X-Likeness-Record`")),
+    params(("id" = String, Path, description = "the id in the response header `X-Likeness-Record`")),
     responses((status = 200, description = "the record", body = RecordResponse)))]
 pub async fn record(
     State(app): State<App>,

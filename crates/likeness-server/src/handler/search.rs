@@ -1,4 +1,5 @@
-//! `POST /api/v1/search` finds the persons whose templates resemble a face. Only a live face gets names.
+//! `POST /api/v1/search` finds the persons whose templates resemble a face. Only a live face gets names in the
+//! response.
 
 use axum::extract::State;
 use axum::{Extension, Json};

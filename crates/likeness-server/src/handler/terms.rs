@@ -24,7 +24,7 @@ pub fn terms(form: &Form, required: bool) -> Result<Terms, Problem> {
         (Some(reference), Some(version)) => {
             let given_at = given_at.unwrap_or_else(now);
             if given_at > now() {
-                return Err(wrong(GIVEN_AT, "a moment that has passed"));
+                return Err(wrong(GIVEN_AT, "a time in the past"));
             }
             Some(Consent { reference, version, given_at })
         }
@@ -36,7 +36,7 @@ pub fn terms(form: &Form, required: bool) -> Result<Terms, Problem> {
         (Some(_), None) => return Err(missing(VERSION)),
     };
     if expires_at.is_some_and(|end| end <= now()) {
-        return Err(wrong(EXPIRES_AT, "a moment that is to come"));
+        return Err(wrong(EXPIRES_AT, "a time in the future"));
     }
     Ok(Terms { consent, expires_at })
 }
@@ -57,5 +57,5 @@ fn moment(form: &Form, name: &str) -> Result<Option<i64>, Problem> {
     of_rfc3339(text)
         .filter(|moment| *moment > 0)
         .map(Some)
-        .ok_or_else(|| wrong(name, "a moment as RFC 3339 writes it, such as 2027-01-31T12:00:00Z"))
+        .ok_or_else(|| wrong(name, "a time in RFC 3339, such as 2027-01-31T12:00:00Z"))
 }

@@ -37,7 +37,7 @@ use crate::trail;
 pub struct VerifyLiveness {
     #[serde(flatten)]
     verdict: LivenessVerdict,
-    /// Why the verdict is `indeterminate`.
+    /// The reason why the verdict is `indeterminate`.
     #[serde(skip_serializing_if = "Option::is_none")]
     reason: Option<String>,
 }
@@ -98,10 +98,10 @@ struct Measured {
 /// Verifies a person.
 ///
 /// # Errors
-/// As documented; a network that is not loaded is `MODEL_UNAVAILABLE`, never a verdict.
+/// The documented errors; if a network is not loaded, `MODEL_UNAVAILABLE`, never a verdict.
 #[utoipa::path(post, path = "/api/v1/verify", tag = "persons",
     request_body(content = crate::openapi::OnePerson, content_type = "multipart/form-data"),
-    responses((status = 200, description = "a verdict, which may be no", body = VerifyResponse)))]
+    responses((status = 200, description = "the verdict", body = VerifyResponse)))]
 pub async fn verify(
     State(app): State<App>,
     Extension(caller): Extension<Caller>,

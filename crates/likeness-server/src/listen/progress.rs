@@ -1,7 +1,7 @@
 //! A connection that ends if its client does not take what is written.
 //!
-//! Promises: while bytes wait to be written, the client must take at least [`LEAST`] within each period.
-//! Otherwise the connection ends, and the kernel drops the bytes that it still had to send.
+//! Promises: while bytes wait to be written, the client must take at least [`LEAST`] within each period. If the client
+//! takes fewer, the connection ends, and the kernel drops the bytes that it still had to send.
 
 use std::future::Future as _;
 use std::io::{Error, ErrorKind, IoSlice, Result};
@@ -13,7 +13,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::time::{Sleep, sleep};
 
-/// How many bytes a client must take within each period.
+/// The number of bytes that a client must take within each period.
 const LEAST: usize = 16 << 10;
 
 /// A connection with a deadline on the progress of its writes.
@@ -50,7 +50,7 @@ impl Progress {
                 }
                 let _ = self.stream.set_zero_linger();
                 metrics::counter!("likeness_connections_stalled_total").increment(1);
-                Poll::Ready(Err(Error::new(ErrorKind::TimedOut, "the client takes nothing")))
+                Poll::Ready(Err(Error::new(ErrorKind::TimedOut, "the client reads nothing")))
             }
         }
     }

@@ -1,8 +1,8 @@
 //! Counts places for connections: in all, of one address, and in a reserve that only probes can use.
 //!
-//! Promises: one address gets at most its share. A connection without a place goes to the reserve; if the
-//! reserve is full, the oldest connection of the address with the most there is ended. So a client that keeps
-//! many connections does not prevent probes.
+//! Promises: one address gets at most its share. A connection without a place uses the reserve; if the reserve is full,
+//! the oldest connection of the address with the most connections in it is closed. Therefore a client that keeps many
+//! connections does not prevent probes.
 
 use std::collections::HashMap;
 use std::net::IpAddr;

@@ -25,14 +25,14 @@ use crate::args;
 use crate::clock::now;
 use crate::exit::{Exit, Failure};
 
-/// How often the service checks the files.
+/// The time between two checks of the files.
 const PERIOD: Duration = Duration::from_millis(500);
 
 /// The state of a loaded model's file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum OnDisk {
-    /// As it was read, or right again.
+    /// The file is as it was read, or right again.
     Right,
     /// Other bytes: the service continues from verified memory.
     Changed,
@@ -40,7 +40,7 @@ pub enum OnDisk {
     Missing,
 }
 
-/// What reports say about a loaded model.
+/// The data about a loaded model that reports contain.
 #[derive(Debug, Clone, Serialize)]
 pub struct LoadedModel {
     /// The model's role.
@@ -73,7 +73,7 @@ pub enum State {
     Loaded(LoadedModel),
 }
 
-/// What reports say about one role.
+/// The data about one role that reports contain.
 #[derive(Debug, Clone)]
 pub struct RoleState {
     /// The role.
@@ -96,8 +96,8 @@ impl RoleState {
     }
 }
 
-/// A snapshot of the loaded models and of the state of the others. A request keeps the snapshot that it began
-/// with.
+/// A snapshot of the loaded models, and of the state of models that are not loaded. A request keeps the snapshot that
+/// it began with.
 #[derive(Clone)]
 pub struct LoadedModels {
     models: Models,
@@ -107,18 +107,18 @@ pub struct LoadedModels {
     accepted: Option<Digest>,
 }
 
-/// Why a request can't be served.
+/// The reason why a request can't be served.
 #[derive(Debug, Clone)]
 pub enum Unavailable {
     /// These roles are needed but not loaded.
     NotLoaded(Vec<RoleState>),
     /// The embedder is neither published nor accepted.
     UnknownEmbedder(UnknownEmbedder),
-    /// The threshold was calibrated for something else.
+    /// The threshold was calibrated for another use.
     OtherCalibration(OtherCalibration),
 }
 
-/// How a calibration differs from its use.
+/// The difference between a calibration and its use.
 #[derive(Debug, Clone)]
 pub enum OtherCalibration {
     /// The calibration is of another embedding space than that of the loaded models.
@@ -272,13 +272,13 @@ impl From<Unavailable> for Failure {
                 let line =
                     |(name, there, here): &(_, _, _)| format!("\n  {name}: calibrated with {there}, found {here}");
                 let lines: String = differences.iter().map(line).collect();
-                let what = format!("the calibration searched photographs for faces in another way{lines}");
+                let what = format!("the calibration was made with another search for faces{lines}");
                 Self::new(Exit::BadSetting, what)
                     .hint("the options of the calibration, or `likeness calibrate` with these")
             }
             Unavailable::OtherCalibration(OtherCalibration::Space(OtherSpace { expected, found })) => {
                 let what = format!(
-                    "the calibration is of another contract than the loaded models\n  expected {found}\n  found    {expected}"
+                    "the calibration has another contract id than the loaded models\n  expected {found}\n  found    {expected}"
                 );
                 Self::new(Exit::BadSetting, what).hint("`likeness calibrate` with these models")
             }
@@ -303,10 +303,7 @@ impl RoleState {
     pub fn failure(&self) -> Option<String> {
         let WeightFault { kind, what } = self.fault()?;
         let (name, file, lost) = (name(self.role), &self.file, lost(self.role));
-        Some(format!(
-            "cannot load the {name} model: {file} {}\n{what}\nwithout it {lost} can't answer",
-            kind.predicate()
-        ))
+        Some(format!("cannot load the {name} model: {file} {}\n{what}\nwithout it {lost} can't work", kind.predicate()))
     }
 }
 
@@ -407,7 +404,7 @@ impl FileWatcher {
             (false, true) => OnDisk::Changed,
             (false, false) => OnDisk::Missing,
         };
-        tracing::warn!(role = name(role), on_disk = ?now, "a weight file changed; verified memory goes on answering");
+        tracing::warn!(role = name(role), on_disk = ?now, "a weight file changed on disk; the verified copy in memory stays in use");
         self.registry.change(|models| {
             if let State::Loaded(model) = &mut models.roles[role.at()].state {
                 model.on_disk = now;

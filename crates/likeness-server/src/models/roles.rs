@@ -6,7 +6,7 @@ use likeness::net::Digest;
 
 use crate::exit::{Exit, Failure};
 
-/// For each role: its name in reports; its name in responses, which never names a verdict; the prefix of its
+/// The words of each role: its name in reports; its name in responses, which never names a verdict; the prefix of its
 /// file's name; the commands that need it.
 const WORDS: [[&str; 4]; 4] = [
     ["detector", "detector", "centerface", "`detect`, `live`, `embed` and `compare`"],

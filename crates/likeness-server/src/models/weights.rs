@@ -94,8 +94,10 @@ impl FaultKind {
     /// Returns what the operator can do.
     pub fn hint(self) -> &'static str {
         match self {
-            Self::Missing => "`ballast heal` or `ballast fetch` brings it; --weights DIR names a folder that has it",
-            Self::WrongDigest | Self::WrongSize => "`ballast heal` or `ballast fetch` puts the right file in its place",
+            Self::Missing => {
+                "get it by `ballast heal` or `ballast fetch`, or name a folder that has it with --weights DIR"
+            }
+            Self::WrongDigest | Self::WrongSize => "`ballast heal` or `ballast fetch` replaces it by the right file",
             Self::Unreadable => "let this program's user read the regular file and the folders above it",
             Self::RefusedFormat => {
                 "pin a form that is read: facenet512_weights as .h5 or .onnx, the MiniFASNets as .pth or .onnx, centerface.onnx"
@@ -104,12 +106,12 @@ impl FaultKind {
     }
 }
 
-/// Why a weight could not be read.
+/// The reason why a weight could not be read.
 #[derive(Debug, Clone)]
 pub struct WeightFault {
     /// The kind of the fault.
     pub kind: FaultKind,
-    /// What was found in each place, for the log. This text may name paths of this machine.
+    /// The finding in each place, for the log. This text may name paths of this machine.
     pub what: String,
 }
 
@@ -154,7 +156,7 @@ impl WeightStore {
         Ok((weight.path.file_name().to_owned(), weight.sha256.to_string()))
     }
 
-    /// Returns the possible places of a role's file, with the stamp of the file that is there now.
+    /// Returns the possible places of a role's file, with the stamp of the file that each has now.
     pub fn stamps(&self, role: Role) -> Vec<(PathBuf, Option<FileStamp>)> {
         let Ok(weight) = self.weight(role) else { return Vec::new() };
         let files = self.places.iter().map(|place| place.file(weight));
@@ -171,7 +173,7 @@ impl WeightStore {
     /// Reads a role's file from the first place where its bytes match the pin.
     ///
     /// # Errors
-    /// The error says what was found in each place; its kind is that of the first place with a file.
+    /// The error describes each place; its kind is that of the first place with a file.
     pub fn read(&self, role: Role) -> Result<VerifiedWeight, WeightFault> {
         let weight = self.weight(role).map_err(|why| WeightFault { kind: FaultKind::Missing, what: why.what })?;
         let (mut kind, mut found) = (FaultKind::Missing, Vec::new());

@@ -73,7 +73,7 @@ impl Chain {
             return Err(wrong(format!("expected number {expected}, found {}", entry.seq)));
         }
         if entry.previous != self.sha256 {
-            return Err(wrong(format!("expected the entry before to be {}, found {}", entry.previous, self.sha256)));
+            return Err(wrong(format!("expected the previous entry to be {}, found {}", entry.previous, self.sha256)));
         }
         if entry.kind == "decision" {
             let jws = entry.body["jws"].as_str().unwrap_or_default();
@@ -87,7 +87,7 @@ impl Chain {
         (self.seq, self.sha256) = (expected, hash_of_entry(text));
         let other = self.heads.iter().find(|head| head.seq == expected && head.sha256 != self.sha256);
         other.map_or(Ok(()), |head| {
-            Err(wrong(format!("a head that was signed has {}, found {}", head.sha256, self.sha256)))
+            Err(wrong(format!("expected {} as in the signed head, found {}", head.sha256, self.sha256)))
         })
     }
 

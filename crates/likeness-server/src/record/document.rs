@@ -79,7 +79,7 @@ pub struct CaptureRecord {
 pub struct HoldRecord {
     /// How many frames it has.
     pub frames: usize,
-    /// How many of them are live.
+    /// The number of live frames.
     pub live: u32,
     /// The median of their live probabilities.
     pub median: Option<String>,
@@ -175,9 +175,9 @@ pub struct FaceRecord {
 pub struct SpoofRecord {
     /// `live`, `spoof` or `indeterminate`.
     pub verdict: String,
-    /// Why the verdict is `indeterminate`.
+    /// The reason why the verdict is `indeterminate`.
     pub doubt: Option<String>,
-    /// Each network's probabilities of its three classes.
+    /// The probabilities of the three classes, by each network.
     pub probabilities: [[String; 3]; 2],
 }
 
@@ -204,7 +204,7 @@ pub fn rules(policy: &Policy) -> Vec<Rule> {
 }
 
 fn values(policy: &Policy) -> Vec<(&'static str, String)> {
-    // Without `..`: a new number of the policy does not compile until it is recorded.
+    // This pattern has no `..`: a new number of the policy does not compile until it is recorded.
     let Policy { threshold, aged, liveness, face, enroll, verify, capture } = policy;
     let LivenessRule { live, spoof, each, colour, context, inside } = liveness;
     let FaceRule { score, rival, side, sharpness } = face;
@@ -276,7 +276,7 @@ fn capture_values(rule: &CaptureRule) -> [(&'static str, String); 14] {
 /// Rebuilds from a record the policy's numbers for liveness and faces; other numbers keep their defaults.
 ///
 /// # Errors
-/// One of these rules is missing or no number.
+/// One of these rules is missing, or its value is not a number.
 pub fn policy(rules: &[Rule]) -> Result<Policy, String> {
     fn number<T: std::str::FromStr>(rules: &[Rule], name: &str) -> Result<T, String> {
         let rule = rules.iter().find(|rule| rule.name == name).ok_or(format!("no rule {name}"))?;
@@ -361,7 +361,7 @@ pub fn mode(name: &str) -> Option<Mode> {
     }
 }
 
-/// Whether a request judged a face, and so gets a record.
+/// Returns whether a request judged a face, and so gets a record.
 pub fn is_judging(seen: &Seen) -> bool {
     seen.verdict.is_some()
         || seen.capture.is_some()

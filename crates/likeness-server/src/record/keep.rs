@@ -28,11 +28,11 @@ const RECENT: usize = 1024;
 const WAITING: usize = 8192;
 /// The largest number of entries that join the first one in a transaction.
 const TOGETHER: usize = 512;
-/// How patient the journal's thread is.
+/// The time limits and the number of attempts of the journal's thread.
 struct Patience {
-    /// How long the thread collects entries, and how long it waits after the store refused.
+    /// The time that the thread collects entries, and the time that it waits after the store refused.
     every: Duration,
-    /// How often the thread tries to append entries before they are lost.
+    /// The number of attempts to append entries before they are lost.
     tries: u32,
 }
 
@@ -53,7 +53,7 @@ struct Journal {
     writer: Mutex<Option<JoinHandle<()>>>,
 }
 
-/// How many entries were lost and are not yet named in the journal.
+/// The number of entries that were lost and are not yet named in the journal.
 #[derive(Default)]
 struct Lost(AtomicU64);
 
@@ -231,7 +231,7 @@ fn write(
     }
 }
 
-/// Whether the store took the entries at one of the tries.
+/// Returns whether the store took the entries at one of the attempts.
 fn appended(
     append: &impl Fn(&[NewEntry]) -> Result<(), StoreError>,
     entries: &[NewEntry],

@@ -84,12 +84,12 @@ impl Scopes {
         Self(Scope::ALL.iter().fold(0, |set, (_, scope)| set | *scope as u16))
     }
 
-    /// Whether the set contains this scope itself.
+    /// Returns whether the set contains this scope itself.
     pub fn has(self, scope: Scope) -> bool {
         self.0 & scope as u16 != 0
     }
 
-    /// Whether the set allows an act of this scope: `admin` includes `delete`, `replace` and `persons`.
+    /// Returns whether the set allows an act of this scope: `admin` includes `delete`, `replace` and `persons`.
     pub fn allow(self, scope: Scope) -> bool {
         self.has(scope) || matches!(scope, Scope::Delete | Scope::Replace | Scope::Persons) && self.has(Scope::Admin)
     }
@@ -143,7 +143,7 @@ pub struct ApiKey {
 }
 
 impl ApiKey {
-    /// Whether the key is neither revoked nor expired at this time.
+    /// Returns whether the key is neither revoked nor expired at this time.
     pub fn is_good(&self, now: i64) -> bool {
         self.revoked_at.is_none() && self.grant.expires_at.is_none_or(|end| now < end)
     }
@@ -188,7 +188,7 @@ impl Store {
         Ok(self.opened_keys()?.into_iter().map(|(key, _)| key).collect())
     }
 
-    /// Whether a key was ever created, even if no key is valid now.
+    /// Returns whether a key was ever created, even if no key is valid now.
     ///
     /// # Errors
     /// The database refused, or another program changed `meta`.
@@ -294,6 +294,6 @@ fn granting(id: &[u8], hash: &[u8; 32], numbers: &[i64; 5]) -> Context {
 }
 
 fn changed() -> StoreError {
-    StoreError::new(Kind::Corrupt, "the table access is not what was written: another program changed API keys")
-        .hint("`likeness store check` says more; a backup has what was there")
+    StoreError::new(Kind::Corrupt, "another program changed the table access (API keys)")
+        .hint("`likeness store check` shows more; restore a backup")
 }

@@ -55,7 +55,7 @@ pub struct ArchivedPerson {
     pub consent: Option<(String, String, i64)>,
     /// When the person expires, in seconds since 1970.
     pub expires_at: Option<i64>,
-    /// Each template's embedding space, time, quality and embedding; the numbers as the bits of their floats.
+    /// The embedding space, time, quality and embedding of each template; the numbers as the bits of their floats.
     pub templates: Vec<(String, i64, u64, Vec<u32>)>,
 }
 
@@ -95,7 +95,7 @@ impl Archive {
     pub fn create(path: &Path, keyring: &Keyring) -> Result<Self> {
         let mut options = OpenOptions::new();
         options.read(true).write(true).create(true).truncate(false).mode(0o600);
-        // So that a FIFO or a device is refused, and not waited for.
+        // This flag makes a FIFO or a device an error, instead of a wait.
         options.custom_flags(rustix::fs::OFlags::NONBLOCK.bits().cast_signed());
         let file = options.open(path).map_err(|error| failed(path, &error))?;
         foreign::must_be_regular(&file).map_err(|error| failed(path, &error))?;
@@ -134,7 +134,8 @@ impl Archive {
 
     fn opened(path: &Path, file: File, keyring: &Keyring) -> Result<Self> {
         let mut head = [0; HEAD];
-        file.read_exact_at(&mut head, 0).map_err(|_| refused(path, "expected an archive of persons, found less"))?;
+        file.read_exact_at(&mut head, 0)
+            .map_err(|_| refused(path, "expected an archive of persons, found a shorter file"))?;
         let parts = || {
             let rest = head.strip_prefix(&MAGIC[..])?;
             let (id, rest) = rest.split_first_chunk::<16>()?;
@@ -191,7 +192,7 @@ impl Archive {
             Some(frame) => Ok(Some((frame, end - place.at))),
             // The last frame in the file, which a crash may have cut.
             None if end >= length => Ok(None),
-            None => Err(refused(&self.path, &format!("frame {}: not what was written", place.number))),
+            None => Err(refused(&self.path, &format!("frame {}: changed or damaged", place.number))),
         }
     }
 

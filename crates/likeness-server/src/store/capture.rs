@@ -15,7 +15,7 @@ use super::seal::{Context, name, open, random, seal};
 use super::sql::{Row, Rows, Value};
 use crate::hex::hex;
 
-/// The number of a capture. It is random: who does not know it can't use the capture.
+/// The number of a capture. The id is random: a client that does not know it can't use the capture.
 pub type CaptureId = [u8; 16];
 
 /// The state of a capture.
@@ -146,7 +146,7 @@ impl Store {
         let context = sealing(&id, &name, ends_at, turn);
         let opened = content(&data).and_then(|sealed| open(&self.secrets.captures, &context, sealed));
         let read = opened.map(|plain| plain.to_vec()).zip(name.try_into().ok());
-        let what = "a row of the table capture is not what was written";
+        let what = "a row of the table capture was changed or damaged";
         let (content, name) = read.ok_or_else(|| StoreError::new(Kind::Corrupt, what))?;
         Ok(CaptureRow { name, ends_at, turn, content })
     }

@@ -9,7 +9,7 @@ use super::record::{Opened, Stored};
 use super::sql::{Row, Rows, Value};
 use crate::hex::hex;
 
-/// How many rows one read returns at most.
+/// The most rows that one read returns.
 const PAGE: i64 = 500;
 
 /// The result of a check.
@@ -32,7 +32,7 @@ pub struct Checked {
 }
 
 impl Checked {
-    /// Whether the check found no unreadable person and no changed table.
+    /// Returns whether the check found no unreadable person and no changed table.
     pub fn right(&self) -> bool {
         self.unreadable.is_empty() && self.changed.is_empty()
     }
@@ -93,7 +93,7 @@ impl Store {
         })
     }
 
-    /// Whether a table's rows match its digest and can be decrypted.
+    /// Checks that a table's rows match its digest and can be decrypted.
     fn check_table(
         &self,
         rows: &mut dyn Rows,
@@ -117,7 +117,7 @@ impl Store {
         Ok(opens && digest == *expected && there == i64::try_from(digest.rows()).ok())
     }
 
-    /// Whether a row can be decrypted. A person whose row can't be is added to `unreadable` instead.
+    /// Returns whether a row can be decrypted. A person whose row can't be is added to `unreadable` instead.
     fn check_row(&self, table: Table, row: Row, checked: &mut Checked) -> Result<bool> {
         match table {
             Table::Person => self.check_person(row, checked).map(|()| true),
@@ -146,7 +146,7 @@ impl Store {
         Ok(())
     }
 
-    /// Whether the row's keyed hashes match the person in it.
+    /// Returns whether the row's keyed hashes match the person in it.
     fn is_named(&self, person: &Person, stored: &Stored) -> bool {
         let (name, tenant) = (self.name(&person.tenant, &person.subject), self.tenant_name(&person.tenant));
         name == stored.name && tenant == stored.tenant

@@ -1,5 +1,5 @@
-//! Kills processes and cuts the power during enrolments and a rotation. What was acknowledged must be stored,
-//! and nothing may be stored partly.
+//! Kills processes and cuts the power during enrolments and a rotation. Acknowledged data must be stored, and no data
+//! may be stored partly.
 //!
 //! The killed process is this test program, run with only the test `driver`.
 

@@ -164,11 +164,9 @@ impl Meta {
             .flatten();
         let parts = opened.as_deref().and_then(|plain| plain.split_first());
         let Some((keys_made, digests)) = parts.filter(|(_, digests)| digests.len() == DIGEST * Table::ALL.len()) else {
-            return Err(StoreError::new(
-                Kind::Corrupt,
-                "the table meta is not what was written: another program changed it",
-            )
-            .hint("a backup has what was there"));
+            return Err(
+                StoreError::new(Kind::Corrupt, "another program changed the table meta").hint("restore a backup")
+            );
         };
         let mut tables = [TableDigest::default(); Table::ALL.len()];
         let each = digests.as_chunks::<DIGEST>().0;
@@ -217,7 +215,7 @@ impl<'a> Changes<'a> {
     /// Reads `meta` and begins to record changes.
     ///
     /// # Errors
-    /// Another program changed `meta`.
+    /// Another program changed the table `meta`.
     pub fn begin(rows: &'a mut dyn Rows, keys: &'a DigestKeys) -> Result<Self> {
         let meta = Meta::read(rows, keys)?;
         Ok(Self { rows, keys, before: meta.clone(), meta, entries: Vec::new() })

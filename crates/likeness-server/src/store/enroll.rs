@@ -12,14 +12,14 @@ use super::seal::{Context, name, open, seal};
 use super::sql::Rows;
 use super::terms::Terms;
 
-/// How long a response is remembered, in seconds.
+/// The time that a response is remembered, in seconds.
 const REMEMBERED: i64 = 24 * 3600;
 
-/// For how many revisions the table `gone` keeps an erased person's number; a replica that is further behind
+/// The number of revisions for which the table `gone` keeps an erased person's number; a replica that is further behind
 /// reloads.
 pub(super) const FOLLOWED: i64 = 1_000_000;
 
-/// What an enrolment does with the person's stored templates.
+/// How an enrolment changes the person's stored templates.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Mode {
     /// Adds to them. The outcome is [`Outcome::Moved`] unless the person's version is still `seen`.
@@ -54,7 +54,7 @@ pub struct Enrollment<'a> {
     pub subject: &'a Subject,
     /// One to five templates of one embedding space.
     pub templates: Vec<TemplateData>,
-    /// What happens to the stored templates.
+    /// How the stored templates change.
     pub mode: Mode,
     /// The consent and the expiry; a part left open keeps its stored value.
     pub terms: Terms,
@@ -72,7 +72,7 @@ pub enum Outcome {
         /// The number of the person's templates now.
         templates: usize,
     },
-    /// The same request was stored before; this is its remembered response.
+    /// The same request was stored before; this value is its remembered response.
     Replayed(Vec<u8>),
     /// Another request used the same idempotency key.
     Conflict,
@@ -82,7 +82,7 @@ pub enum Outcome {
     Full,
 }
 
-/// What is remembered for an idempotency key.
+/// The response that is remembered for an idempotency key.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Answered {
     /// The response to the same request.
@@ -92,7 +92,7 @@ pub enum Answered {
 }
 
 impl Store {
-    /// Whether this person is enrolled.
+    /// Returns whether this person is enrolled.
     ///
     /// # Errors
     /// The database refused.
@@ -119,7 +119,7 @@ impl Store {
         self.read(|rows| self.remembered(rows, tenant, request, now))
     }
 
-    /// Enrols in one transaction: either all of it is written, or nothing.
+    /// Enrols in one transaction: the whole enrolment is written, or none of it.
     ///
     /// # Errors
     /// The database refused. If the connection was lost during the commit, the enrolment may be stored;
@@ -232,7 +232,7 @@ impl Store {
         let (context, data) = (remembering(&id, row.int()?, row.int()?), row.bytes()?);
         let opened = content(&data).and_then(|sealed| open(&self.secrets.answers, &context, sealed));
         let Some((digest, answer)) = opened.as_deref().and_then(|plain| plain.split_first_chunk::<32>()) else {
-            return Err(StoreError::new(Kind::Corrupt, "a remembered answer is not what was sealed"));
+            return Err(StoreError::new(Kind::Corrupt, "a remembered answer was changed or damaged"));
         };
         Ok(Some(match *digest == self.digest(request) {
             true => Answered::Before(answer.to_vec()),

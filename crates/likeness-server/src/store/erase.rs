@@ -24,13 +24,13 @@ use crate::hex::hex;
 /// Files up to this length are searched before the request is answered; longer ones in the background.
 const AT_ONCE: u64 = 256 << 20;
 
-/// How many persons, captures or erasures one turn handles at most.
+/// The most persons, captures or erasures that one turn handles.
 pub(super) const TURN: i64 = 100;
 
 /// Some bytes of a sealed part, which the search looks for in the database's files.
 pub type Piece = [u8; 16];
 
-/// The number of an erasure. It is random and reveals nothing about the person.
+/// The number of an erasure. The id is random and reveals nothing about the person.
 pub type ErasureId = [u8; 16];
 
 /// The result of an erasure by request.
@@ -62,7 +62,7 @@ pub struct ErasureState {
     pub receipt: Option<Receipt>,
 }
 
-/// What the search of a pending erasure looks for.
+/// The rows and pieces that the search of a pending erasure looks for.
 #[derive(Serialize, Deserialize)]
 struct Sought {
     tenant: String,
@@ -192,14 +192,14 @@ impl Store {
         };
         let Some(looked) = self.look(&sought, erased_at, longest)? else { return Ok(None) };
         if looked.iter().any(|finding| finding.found > 0) {
-            tracing::error!(?looked, "an erasure left something; it is looked for again");
+            tracing::error!(?looked, "an erasure is not complete; the service tries again");
             return Ok(None);
         }
         let receipt =
             Receipt::signed(&self.secrets.signing, (id, &sought.tenant, &sought.commitment), (erased_at, now), looked)?;
         let made = Note::Done { tenant: sought.tenant, receipt };
         let receipt = self.write(|changes| match self.noted(changes.rows(), id)? {
-            // Another replica made the receipt first.
+            // Meanwhile another replica made the receipt.
             Some((_, Note::Done { receipt, .. })) => Ok(Some(receipt)),
             Some((at, Note::Pending(_))) => {
                 let Note::Done { receipt, .. } = &made else { return Ok(None) };
@@ -281,7 +281,7 @@ impl Store {
         serde_json::from_slice(&plain).ok().map(|note| (at, note))
     }
 
-    /// Whether a note can be decrypted. The row's columns are number, time, state, data.
+    /// Returns whether a note can be decrypted. The row's columns are number, time, state, data.
     pub(super) fn erasure_opens(&self, row: Row) -> bool {
         self.opened_note(row).is_some()
     }
@@ -316,7 +316,7 @@ fn noting(id: &[u8], at: i64, done: i64) -> Context {
 }
 
 fn changed() -> StoreError {
-    StoreError::new(Kind::Corrupt, "a row of the table erasure is not what was written")
+    StoreError::new(Kind::Corrupt, "a row of the table erasure was changed or damaged")
 }
 
 /// Takes the first, the middle and the last bytes of each sealed part.

@@ -72,8 +72,7 @@ impl Kind {
 pub struct StoreError {
     /// The kind of the error.
     pub kind: Kind,
-    /// What failed, with the expected and the found value. For the log: the text may name files, never a
-    /// subject.
+    /// The failure, with the expected and the found value. For the log: the text may name files, never a subject.
     pub what: String,
     /// What the operator can do.
     pub hint: Option<String>,

@@ -1,8 +1,8 @@
 //! Counts failed comparisons per tenant and subject, enrolled or not, and per key and address of the request.
 //! Every route that reveals whether a face is the person's uses this one budget.
 //!
-//! Promises: one source reaches its own limit before the subject is locked for every caller. Without the
-//! master key a row does not show whose comparison failed.
+//! Promises: one source reaches its own limit before the subject is locked for every caller. Without the master key, a
+//! row does not show whose comparison failed.
 
 use std::net::IpAddr;
 
@@ -13,7 +13,7 @@ use super::person::{Subject, Tenant};
 use super::seal::{Context, name, open, seal};
 use super::sql::{Rows, Value};
 
-/// How long a failure counts, in seconds.
+/// The time that a failure counts, in seconds.
 pub const COUNTED: i64 = 15 * 60;
 
 /// The caller of a request: the id of the API key, and the address.
@@ -55,11 +55,11 @@ impl Limit {
 pub struct Spent {
     /// Which limit.
     pub limit: Limit,
-    /// How many seconds until the limit no longer applies.
+    /// The number of seconds until the limit no longer applies.
     pub seconds: i64,
 }
 
-/// One failed comparison; keyed hashes stand for key and address.
+/// One failed comparison; keyed hashes replace key and address.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct FailedAttempt {
     at: i64,
@@ -172,7 +172,7 @@ impl Store {
         let opened = open(&self.secrets.failure_rows, &sealing(name, last), &data);
         let failures =
             opened.as_deref().and_then(|plain| plain.as_chunks::<EACH>().0.iter().map(FailedAttempt::of).collect());
-        failures.ok_or_else(|| StoreError::new(Kind::Corrupt, "a row of the table failure is not what was written"))
+        failures.ok_or_else(|| StoreError::new(Kind::Corrupt, "a row of the table failure was changed or damaged"))
     }
 
     /// Returns the times of the subject's stored failures.
@@ -186,7 +186,7 @@ impl Store {
         seal(&self.secrets.failure_rows, &sealing(name, last), &plain)
     }
 
-    /// Whether a row can be decrypted. Its columns are name, last, data.
+    /// Returns whether a row can be decrypted. The columns of the row are name, last, data.
     pub(super) fn failure_opens(&self, columns: &[Value]) -> bool {
         let [Value::Bytes(name), Value::Int(last), Value::Bytes(data)] = columns else { return false };
         let Ok(name) = name.as_slice().try_into() else { return false };
@@ -206,7 +206,7 @@ mod tests {
         FailedAttempt { at, key: [key; 16], address: [address; 16] }
     }
 
-    /// What failed, which key and address ask, and the limit that they meet.
+    /// The failed comparisons, the key and address of the request, and the limit that it reaches.
     type Row = (&'static str, Vec<FailedAttempt>, (u8, u8), Option<Limit>);
 
     #[test]

@@ -1,5 +1,5 @@
-//! [`Store`] contains the database and the keys; this file opens both. The other files of this folder add its
-//! methods.
+//! [`Store`] contains the database and the keys; this file opens both. The other files of this folder add methods to
+//! this type.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -18,7 +18,7 @@ use super::seal::{Context, Key, derive, name, open, random_key, seal};
 use super::sql::{Database, Erasure, LAYOUT, Purpose, Row, Rows, TABLES};
 use crate::hex::hex;
 
-/// How long the background thread waits between two attempts to finish pending erasures.
+/// The time that the background thread waits between two attempts to finish pending erasures.
 const AGAIN: Duration = Duration::from_secs(1);
 
 /// An open store.
@@ -164,7 +164,7 @@ impl Store {
             self.scrub();
         }
         if let Err(error) = swept.and_then(|_| self.finish_erasures(now)) {
-            tracing::warn!(%error, "expired persons and erasures wait; tried again");
+            tracing::warn!(%error, "expired persons and erasures are not finished; the service tries again");
         }
     }
 
@@ -276,7 +276,7 @@ pub(super) fn root(rows: &mut dyn Rows, keyring: &Keyring) -> Result<Key> {
     };
     let master = keyring.find(&id).ok_or_else(wrong)?;
     let root = open(&master.key, &rooted(&master), &wrapped).ok_or_else(|| {
-        StoreError::new(Kind::Corrupt, "the store's root is not what was sealed").hint("a backup has what was there")
+        StoreError::new(Kind::Corrupt, "the store's root key was changed or damaged").hint("restore a backup")
     })?;
     root.as_slice()
         .try_into()

@@ -23,10 +23,10 @@ use super::record::Opened;
 use super::uncompared::{Counts, Uncompared};
 use super::vectors::FlatIndex;
 
-/// How long the thread waits between two reads of the database's revision.
+/// The time between two reads of the database's revision by the thread.
 const EVERY: Duration = Duration::from_secs(1);
 
-/// How many persons one read of the database returns at most.
+/// The most persons that one read of the database returns.
 const PAGE: i64 = 500;
 
 /// A threshold that includes every cosine distance (at most 2).
@@ -110,7 +110,7 @@ impl Index {
         std::thread::spawn(move || {
             while let Some(index) = weak.upgrade() {
                 if let Err(error) = index.follow() {
-                    tracing::warn!(%error, "the index does not follow; tried again");
+                    tracing::warn!(%error, "the index could not be updated; the service tries again");
                 }
                 drop(index);
                 std::thread::sleep(EVERY);
@@ -172,8 +172,8 @@ impl Index {
             };
             let mut near = self.checked(query, &candidates)?;
             let matches = near.iter().take_while(|(_, distance)| query.threshold.includes(*distance)).count();
-            // Stop if there are enough matches or no more candidates. Otherwise some candidates were erased
-            // or left out: take twice as many.
+            // The search stops if it has enough matches or no more candidates. Otherwise some candidates were erased or
+            // left out, and the search takes twice as many.
             if near.len() > matches || matches >= query.most || candidates.len() < wanted {
                 let nearest = near.first().filter(|_| matches == 0).map(|(subject, _)| subject.clone());
                 near.truncate(matches.min(query.most));

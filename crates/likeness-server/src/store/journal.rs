@@ -16,7 +16,7 @@ use super::sql::Row;
 use crate::hex::hex;
 use crate::subject;
 
-/// How many entries one read returns at most.
+/// The most entries that one read returns.
 const PAGE: i64 = 500;
 
 impl Store {
@@ -25,7 +25,7 @@ impl Store {
         (self.secrets.signing.clone(), self.secrets.subjects.clone())
     }
 
-    /// Returns the keyed hash that stands for a person in decision records and the journal.
+    /// Returns the keyed hash that identifies a person in decision records and the journal.
     pub(super) fn subject_hash(&self, tenant: &Tenant, subject: &Subject) -> String {
         let digest = subject::digest(tenant.as_str(), subject.as_str());
         hex(blake3::keyed_hash(&self.secrets.subjects, &digest).as_bytes())
@@ -107,7 +107,7 @@ impl Store {
         let (seq, id, data) = (row.int()?, row.bytes()?, row.bytes()?);
         let plain = open(&self.secrets.journal, &sealing(seq, &id), &data);
         let text = plain.and_then(|plain| String::from_utf8(plain.to_vec()).ok());
-        text.map(|text| (seq, text)).ok_or_else(|| broken(seq, "not what was sealed"))
+        text.map(|text| (seq, text)).ok_or_else(|| broken(seq, "changed or damaged"))
     }
 }
 
@@ -116,6 +116,5 @@ fn sealing(seq: i64, id: &[u8]) -> Context {
 }
 
 fn broken(seq: i64, why: &str) -> StoreError {
-    StoreError::new(Kind::Corrupt, format!("journal, entry {seq}: {why}"))
-        .hint("an exported journal has what was there")
+    StoreError::new(Kind::Corrupt, format!("journal, entry {seq}: {why}")).hint("compare it with an exported journal")
 }

@@ -1,4 +1,4 @@
-//! The file of the master keys. It contains one key, or two keys during a rotation, newest first.
+//! The file of the master keys. The key file contains one key, or two keys during a rotation, newest first.
 //!
 //! Promises: the file is created with mode 0600 and never overwrites another file. A change renames a
 //! complete, synced file into place. Keys are wiped when dropped and never printed.
@@ -73,7 +73,9 @@ impl Keyring {
     pub fn create(path: &Path) -> Result<Self> {
         let keys = vec![MasterKey::new(random_key()?)];
         write_new(path, &keys).map_err(|error| match error.kind() {
-            io::ErrorKind::AlreadyExists => refused(path, "is there already").hint("a key is never written over"),
+            io::ErrorKind::AlreadyExists => {
+                refused(path, "is there already").hint("an existing key file is never replaced")
+            }
             _ => refused(path, &error.to_string()),
         })?;
         Ok(Self { path: path.to_owned(), keys: RwLock::new(keys) })

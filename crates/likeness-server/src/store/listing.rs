@@ -27,8 +27,8 @@ pub struct Page {
 pub struct Holdings {
     /// The person, with their templates.
     pub person: Person,
-    /// When responses to the person's enrolments were remembered. Each response is bound to the idempotency
-    /// key of its request.
+    /// When responses to the person's enrolments were remembered. The remembered responses, each bound to the
+    /// idempotency key of its request.
     pub answers: Vec<i64>,
     /// The times of the stored failed comparisons with this person.
     pub failures: Vec<i64>,

@@ -79,7 +79,7 @@ impl Location {
             return Ok(());
         }
         let what = format!("key file {}: lies with the data, in {}", key_file.display(), data.display());
-        Err(StoreError::new(Kind::KeyFile, what).hint("put it where no backup of the data takes it along"))
+        Err(StoreError::new(Kind::KeyFile, what).hint("put it in a folder that backups of the data do not contain"))
     }
 }
 

@@ -173,8 +173,8 @@ impl Person {
     pub fn mean(&self, space: &SpaceBytes) -> Option<Vec<f32>> {
         let mut own = self.of(space);
         if let (Some(only), None) = (own.next(), own.next()) {
-            // Its length is one already: returned unchanged, so that a comparison gives the same bits as with
-            // the photograph.
+            // The mean of one template has the length one already: it is returned unchanged, so that a comparison gives
+            // the same bits as with the photograph.
             return Some(only.data.embedding.clone());
         }
         let mut sum = [0.0_f64; DIMENSION];
@@ -191,7 +191,7 @@ impl Person {
         (length > 1e-6).then(|| sum.iter().map(|v| narrow(v * (1.0 / length))).collect())
     }
 
-    /// Whether a comparison is with a mean of several templates of this space.
+    /// Returns whether a comparison is with a mean of several templates of this space.
     pub fn is_averaged(&self, space: &SpaceBytes) -> bool {
         self.of(space).nth(1).is_some()
     }

@@ -1,7 +1,7 @@
 //! A PostgreSQL database: every commit is synchronous, and an advisory lock admits one writer at a time.
 //!
-//! Idle connections are reused. After a lost connection, a new one repeats a read once, and a write only if
-//! its transaction had not begun.
+//! Idle connections are reused. After a lost connection, a new one repeats a read once, and a write only if its
+//! transaction had not begun.
 
 use std::collections::HashMap;
 use std::str::FromStr as _;
@@ -17,7 +17,7 @@ use super::error::{Kind, Result, StoreError};
 use super::sql::{Database, Erasure, Row, Rows, Value, Work};
 use super::tls::Address;
 
-/// How long opening a connection may take.
+/// The longest time for opening a connection.
 const CONNECT: Duration = Duration::from_secs(5);
 
 /// The settings of each connection; `lock_timeout` also bounds the wait for the writer's turn.
@@ -125,7 +125,7 @@ fn fault(error: &postgres::Error) -> StoreError {
     let failure = StoreError::new(kind, format!("PostgreSQL: {} ({})", database.message(), code.code()));
     match kind {
         Kind::Absent => failure.hint("`createdb`, then `likeness store init --key-file FILE`"),
-        Kind::BadSetting => failure.hint("this database holds tables of that name already"),
+        Kind::BadSetting => failure.hint("this database already has tables of these names"),
         _ => failure,
     }
 }

@@ -21,7 +21,7 @@ const TYPE: &str = "likeness-erasure+jws";
 pub struct Finding {
     /// The name of the table or file.
     pub place: String,
-    /// How many rows or pieces the search looked for.
+    /// The number of rows or pieces that the search looked for.
     pub sought: u64,
     /// How many the search found.
     pub found: u64,

@@ -9,9 +9,9 @@
 //! each    id 8, space 32, made at 8, sealed (quality, embedding)
 //! zeros   up to whole pages
 //! ```
-//! The filler and the zeros are for SQLite. Its `secure_delete` zeroes freed pages, but its balancing
-//! rebuilds a page without clearing it. Of a row of this length, at most the first 489 bytes are in such a
-//! page (of 4096 bytes). The following bytes are in the row's own pages, which are zeroed when freed.
+//! The filler and the zeros are for SQLite. SQLite's `secure_delete` zeroes freed pages, but its balancing rebuilds a
+//! page without clearing it. Such a page (of 4096 bytes) contains at most the first 489 bytes of a row of this length.
+//! The following bytes are in the row's own pages, which are zeroed when freed.
 
 use zeroize::Zeroizing;
 
@@ -21,10 +21,10 @@ use super::person::{DIMENSION, Person, SpaceBytes, Subject, Template, TemplateDa
 use super::seal::{Context, Key, OVERHEAD, open, random_key, seal};
 use super::terms::Terms;
 
-/// How many bytes of a long row SQLite stores at most in a page with other rows, in pages of 4096 bytes.
+/// The most bytes of a long row that SQLite stores in a page with other rows, in pages of 4096 bytes.
 const FILLER: usize = 489;
 
-/// How many of a row's further bytes an overflow page of 4096 bytes contains.
+/// The number of a row's further bytes in an overflow page of 4096 bytes.
 const PAGE: usize = 4092;
 
 /// The columns before the bytes are shorter than this.
@@ -213,8 +213,8 @@ fn unwrap<'a>(stored: &'a Stored, master: &MasterKey) -> Result<(Zeroizing<Vec<u
 }
 
 fn corrupt(person: i64) -> StoreError {
-    StoreError::new(Kind::Corrupt, format!("person {person}: what is stored is not what was sealed"))
-        .hint("`likeness store check` names every such person; a backup has what was there")
+    StoreError::new(Kind::Corrupt, format!("person {person}: the stored row was changed or damaged"))
+        .hint("`likeness store check` names every such person; restore a backup")
 }
 
 fn plain(data: &TemplateData) -> Zeroizing<Vec<u8>> {
@@ -252,7 +252,8 @@ mod tests {
 
     #[test]
     fn whatever_its_length_all_but_the_filler_lies_in_pages_of_its_own() {
-        // How many bytes of a row SQLite stores within the tree, by its file format, for 4096-byte pages.
+        // Returns the number of a row's bytes that SQLite stores within the tree, by its file format, for 4096-byte
+        // pages.
         let local = |payload: usize| {
             let (most, least) = (4096 - 35, (4096 - 12) * 32 / 255 - 23);
             let rest = least + (payload - least) % (4096 - 4);

@@ -1,5 +1,5 @@
-//! The interface of a database to the store: statements with numbers and bytes, in transactions. Both
-//! databases get the same statements; parameters are `?1`, `?2`, …
+//! The interface of a database to the store: statements with numbers and bytes, in transactions. Both databases get the
+//! same statements; parameters are `?1`, `?2`, …
 
 use super::error::{Kind, Result, StoreError};
 
@@ -132,8 +132,8 @@ pub trait Database: Send + Sync {
     /// The work failed, or the database refused.
     fn snapshot(&self, work: Work<'_>) -> Result<()>;
 
-    /// Reads and writes in a transaction, as the only writer of all processes. After `Ok`, the changes
-    /// survive a power cut, if the disk honours syncs.
+    /// Reads and writes in a transaction, as the only writer of all processes. After `Ok`, the changes survive a power
+    /// cut, if the disk honours syncs.
     ///
     /// # Errors
     /// The work failed, or the database refused; then nothing was written. If the connection was lost during
@@ -175,9 +175,9 @@ pub const LAYOUT: i64 = 5;
 pub enum Purpose {
     /// To create the store.
     Create,
-    /// To serve requests; a SQLite file then admits no second serving process.
+    /// Open the store to serve requests; a SQLite file then admits no second serving process.
     Serve,
-    /// To manage the store, possibly while another process serves.
+    /// Open the store to manage it, possibly while another process serves.
     Manage,
 }
 

@@ -19,10 +19,10 @@ use super::error::{Kind, Result, StoreError};
 use super::residue;
 use super::sql::{Database, Erasure, Purpose, Row, Rows, Value, Work};
 
-/// How long a statement waits for a lock.
+/// The longest time that a statement waits for a lock.
 const WAIT: Duration = Duration::from_secs(5);
 
-/// How long a scrub waits for readers.
+/// The longest time that a scrub waits for readers.
 const SCRUB_WAIT: Duration = Duration::from_secs(2);
 
 /// A SQLite database, opened.
@@ -100,7 +100,7 @@ fn connect(path: &Path, read_only: bool) -> Result<Connection> {
             OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX | OpenFlags::SQLITE_OPEN_EXRESCODE,
         )?;
         connection.busy_timeout(WAIT)?;
-        // Before the master key is checked, closing the connection must not write either.
+        // Until the master key is checked, closing the connection must not write either.
         connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
         connection.pragma_update(None, "synchronous", "FULL")?;
         connection.pragma_update(None, "secure_delete", "ON")?;
@@ -117,7 +117,7 @@ fn fault(path: &Path, error: &rusqlite::Error) -> StoreError {
     let code = error.sqlite_error().map(|error| error.code);
     let (kind, hint) = match code {
         Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => {
-            (Kind::Corrupt, Some("`likeness store check` tells more; a backup has what was there"))
+            (Kind::Corrupt, Some("`likeness store check` shows more; restore a backup"))
         }
         Some(ErrorCode::DiskFull) => (Kind::Full, Some("make room where the database lies")),
         Some(ErrorCode::ReadOnly | ErrorCode::PermissionDenied) => {

@@ -303,7 +303,7 @@ impl Drop for Mount {
     }
 }
 
-/// Whether this test may mount.
+/// Returns whether this test may mount.
 pub fn may_mount(test: &str) -> bool {
     testkit::need::root(test)
 }

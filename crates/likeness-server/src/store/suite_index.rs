@@ -71,7 +71,7 @@ fn found(place: &Place) {
     assert_eq!((all.searched, all.matches.len()), (40, 40));
     assert!(all.matches.is_sorted_by(|(_, a), (_, b)| a <= b), "nearest first");
     assert_eq!((all.matches[0].0.as_str(), all.matches[0].1), ("p7", 0.0));
-    // The same order as by comparing with each person's own mean.
+    // The order must be the same as by comparing with each person's own mean.
     let numbers: Vec<f64> = fresh(7, 1.0).embedding.iter().copied().map(f64::from).collect();
     for (who, distance) in &all.matches {
         let mean = store.load(&tenant(), who, NOW).unwrap().unwrap().mean(&SPACE).unwrap();
@@ -96,7 +96,7 @@ fn stale(place: &Place) {
     let gone = here.load(&tenant(), &subject("p3"), NOW).unwrap().unwrap();
     let changed = here.load(&tenant(), &subject("p4"), NOW).unwrap().unwrap();
     let (probe_3, within) = (probe(3), Threshold::set(0.3));
-    // What a search takes from an index that has not followed yet.
+    // The search result from an index that has not followed yet.
     let near = |tenant: &Tenant, candidates: &[(i64, f32)]| {
         let query = Query { tenant, probe: probe_3.direction(), most: 5, threshold: within, source: SOURCE, now: NOW };
         let named = index.checked(&query, candidates).unwrap();

@@ -68,7 +68,7 @@ impl Of {
     }
 }
 
-/// What a change needs besides the store.
+/// The surroundings of a change: the store and its keys.
 struct Scene<'a> {
     place: &'a Place,
     aside: &'a Aside,
@@ -92,7 +92,7 @@ fn grant() -> Grant {
     Grant { tenant: None, scopes: Scopes::all(), expires_at: None, per_minute: None }
 }
 
-/// Changes of keys. They come first, while a new master key wraps few rows.
+/// Changes of keys. Changes of keys come first, while a new master key wraps few rows.
 fn of_keys() -> [Change; 3] {
     let nothing = |_: &Store, _: &mut Scene<'_>| {};
     [

@@ -1,5 +1,5 @@
 //! An attacker who can write the database changes something: every column of every table, rows removed, added,
-//! exchanged and put back as they once were. Each change is refused or found by the check.
+//! exchanged and put back as they once were. Each change is refused when the store is opened, or found by its check.
 //!
 //! The columns come from the database's schema, so that a new column is tested too.
 
@@ -174,7 +174,7 @@ fn changes(editor: &Editor) -> Vec<(String, String, String, Vec<Value>)> {
     changes
 }
 
-/// Whether neither opening the store nor its check reports a fault.
+/// Returns whether neither opening the store nor its check reports a fault.
 fn unnoticed(place: &Place) -> bool {
     Store::open(&place.location, &place.key_file, Purpose::Manage)
         .and_then(|store| store.check())

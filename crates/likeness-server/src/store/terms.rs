@@ -1,5 +1,5 @@
-//! The consent to keep a person's templates, and their expiry. Both are associated data of every template's
-//! seal, so changing either makes the templates unreadable. Uses no file and no database.
+//! The consent to keep a person's templates, and their expiry. Both texts are associated data of every template's seal,
+//! so changing either makes the templates unreadable. Uses no file and no database.
 
 /// The longest reference and version of a consent, in bytes.
 pub const LONGEST: usize = 255;
@@ -25,7 +25,7 @@ pub struct Terms {
 }
 
 impl Terms {
-    /// Whether the person has expired.
+    /// Returns whether the person has expired.
     pub fn expired(&self, now: i64) -> bool {
         self.expires_at.is_some_and(|end| end <= now)
     }

@@ -77,7 +77,7 @@ impl Address {
     }
 }
 
-/// Whether to encrypt: as the URL's `sslmode` says, otherwise if any host is another machine.
+/// Returns whether to encrypt: as the URL's `sslmode` says, otherwise if any host is another machine.
 fn encrypted(config: &Config) -> bool {
     let here = |host: &Host| match host {
         Host::Unix(_) => true,

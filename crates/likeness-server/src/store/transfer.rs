@@ -23,7 +23,7 @@ use super::record::Opened;
 use super::terms::{Consent, Terms};
 use crate::hex::{hex, unhex};
 
-/// How many frames are written or imported at once.
+/// The number of frames that are written or imported at once.
 const PAGE: usize = 100;
 
 /// The result of an export.
@@ -156,7 +156,7 @@ impl Store {
         let contents = contents(archive)?;
         if contents.end.is_none() {
             let what = "the archive has no end: its export was interrupted, or it was cut";
-            return Err(StoreError::new(Kind::Corrupt, what).hint("`likeness store export` goes on with it"));
+            return Err(StoreError::new(Kind::Corrupt, what).hint("`likeness store export` continues it"));
         }
         let mut imported = Imported::default();
         let places: Vec<Place> = contents.persons.into_values().collect();
@@ -212,7 +212,7 @@ impl Store {
 }
 
 fn broken() -> StoreError {
-    StoreError::new(Kind::Corrupt, "the archive: a person in it makes no sense")
+    StoreError::new(Kind::Corrupt, "the archive contains an invalid person")
 }
 
 fn archived(person: &Person) -> ArchivedPerson {

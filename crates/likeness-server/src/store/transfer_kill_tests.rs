@@ -14,7 +14,7 @@ use super::*;
 /// The variable with the number of persons.
 const PERSONS: &str = "LIKENESS_PERSONS";
 
-/// How often each command is killed.
+/// The number of times that each command is killed.
 const KILLS: usize = 6;
 
 #[test]
@@ -63,7 +63,7 @@ pub fn killed(from: &Place, to: &Place) {
 struct Moment {
     /// The share of the work that is done.
     share: f64,
-    /// How long the command runs on, so that most kills come within a transaction.
+    /// The time that the command continues, so that most kills occur within a transaction.
     wait: Duration,
 }
 

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use super::person::{NotCompared, Tenant};
 
-/// What is counted of a person, or of all persons of a tenant.
+/// The counts for a person, or for all persons of a tenant.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Counts {
     /// Templates that can't be compared.

@@ -7,7 +7,7 @@ use super::person::{DIMENSION, Tenant};
 /// The number of rows in a block. Blocks avoid copying all rows when a tenant grows.
 const BLOCK: usize = 1024;
 
-/// How many partial sums a dot product computes in parallel.
+/// The number of partial sums that a dot product computes in parallel.
 const LANES: usize = 32;
 
 /// The means of all persons.

@@ -1,4 +1,4 @@
-//! Attacks of a caller, each with a name. Each is refused by name and occupies no memory afterwards, and the
+//! Attacks of a caller, each with a name. Each request is refused by name and occupies no memory afterwards, and the
 //! next request is served.
 
 use std::process::Command;

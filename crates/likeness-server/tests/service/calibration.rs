@@ -134,7 +134,7 @@ fn a_service_answers_by_a_calibration_with_its_rate_and_never_by_another_model_s
     assert_eq!(liveness.status, 200, "{liveness:?}");
     let refused = command(&other);
     assert_eq!(refused.status.code(), Some(24), "{refused:?}");
-    assert!(text(&refused.stderr).contains("the calibration is of another contract"), "{refused:?}");
+    assert!(text(&refused.stderr).contains("the calibration has another contract id"), "{refused:?}");
 }
 
 #[test]

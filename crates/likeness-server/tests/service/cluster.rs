@@ -31,7 +31,7 @@ impl Cluster {
         })
     }
 
-    /// Whether a cluster can be started here; otherwise the test is skipped.
+    /// Returns whether a cluster can be started here; otherwise the test is skipped.
     pub fn possible(test: &str) -> bool {
         need::full_tier(test, "a database") && need::file(test, BIN.as_ref(), "apt-get install postgresql")
     }

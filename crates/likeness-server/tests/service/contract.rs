@@ -81,7 +81,7 @@ const FRAME: Route = route(
 const LATER: [&Route; 6] = [&DELETE, &ERASE, &ERASURE, &RECORD, &BEGIN, &FRAME];
 /// The routes beside health that need no key.
 const PUBLIC: [&str; 2] = ["GET /deepface/", "GET /api/v1/models/statement"];
-/// Where the routes about persons without a photograph begin.
+/// The index of the first route about persons without a photograph.
 const PERSONS: usize = 18;
 
 /// Codes that no request of this test can provoke, with the place that tests each one.

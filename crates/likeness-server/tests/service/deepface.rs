@@ -40,8 +40,7 @@ fn beside(answer: &Value, golden: &Value) -> Vec<String> {
             wrong.push(name.to_owned());
         }
     }
-    // For a face compared with itself, DeepFace's angle is no number because of rounding, so this row is not
-    // compared.
+    // For a face compared with itself, DeepFace's angle is NaN because of rounding, so this row is not compared.
     if golden["distance"].is_null() {
         return wrong;
     }

@@ -1,8 +1,8 @@
 //! Checks that the command line and every route give the same result for the same two faces, and that no
 //! response contradicts itself.
 //!
-//! They differ only as `likeness::policy` says: DeepFace's routes use DeepFace's look policy and threshold,
-//! and `/search` names no person beyond 0.8.
+//! The routes differ only as `likeness::policy` says: DeepFace's routes use DeepFace's search and threshold, and
+//! `/search` names no person beyond 0.8.
 
 use std::collections::BTreeMap;
 
@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 use crate::support::{Answer, Ground, Request, Service};
 
-/// Each pair: the enrolled photograph, and the one compared with it.
+/// Each pair: the enrolled photograph, and the photograph that is compared with it.
 const PAIRS: [[&str; 2]; 12] = [
     ["anna.jpg", "anna_again.jpg"],
     ["anna.jpg", "bert.jpg"],
@@ -153,7 +153,8 @@ fn every_door_says_the_same_at_the_boundary() {
     // Pairs with a distance between both thresholds, within the limit of a search, and beyond it.
     for pair in [PAIRS[0], PAIRS[9], PAIRS[1]] {
         let distance = command_line(&ground, "", pair)["distance"].as_f64().unwrap();
-        // Where two numbers beside each other part, a third says nothing more: the first pair has it all the same.
+        // A threshold at the distance and one just below it show the boundary; one pair also tests a threshold just
+        // above.
         let beyond = (pair == PAIRS[0]).then(|| (distance.next_up(), true));
         for (threshold, matched) in [(distance, true), (distance.next_down(), false)].into_iter().chain(beyond) {
             let set = threshold.to_string();
@@ -177,7 +178,7 @@ type Predicate = (&'static str, fn(&Answer, &Value) -> bool, fn(&Answer, &Value)
 /// The fields that reveal who a person is.
 const IDENTITY: [&str; 4] = ["verified", "matched", "found", "match"];
 
-/// Whether a response is of a DeepFace route, which follows DeepFace's rule.
+/// Returns whether a response is of a DeepFace route, which follows DeepFace's rule.
 fn is_deepface(reply: &Value) -> bool {
     !reply["weights"].is_null()
 }
@@ -296,7 +297,7 @@ fn no_answer_of_any_route_in_any_situation_contradicts_itself() {
         [("blocks spoofs", "true", &probes), ("answers spoofs", "false", &["anna_fake.jpg"])];
     let (mut wrong, mut applied) = (Vec::new(), BTreeMap::new());
     for (situation, block, probes) in situations {
-        // Each situation has its own store: failures of another one would lock the subject.
+        // Each situation has its own store, because failures of another situation would lock the subject.
         let ground = Ground::new();
         let service = ground.serve_with_store(&[], &[("ANTISPOOF_BLOCK_ENFORCE", block)]).ready();
         enroll_all(&service, &ground);

@@ -1,5 +1,5 @@
-//! Repeats an incident of the replaced service: both spoof networks are missing, a live face is sent, and
-//! health stays green. Here the response is a named 503, and routes without these networks work.
+//! Repeats an incident of the replaced service: both spoof networks are missing, a live face is sent, and health stays
+//! green. In this situation the response is a named 503, and routes without these networks work.
 
 use std::fs;
 use std::io::Write as _;

@@ -54,7 +54,7 @@ impl World {
         self.ask(key, from, "verify", &[("user_id", "ann")], face)
     }
 
-    /// Whether a search returns the person.
+    /// Returns whether a search returns the person.
     fn finds(&self, key: &str, from: &str, words: &[(&str, &str)], face: &[u8]) -> bool {
         let answer = self.ask(key, from, "search", words, face);
         assert_eq!(answer.status, 200, "{answer:?}");
@@ -98,7 +98,7 @@ fn whichever_route_spends_the_budget_no_other_answers_the_same_question() {
             let failed = world.ask(&key, &from, route, words, &world.stranger);
             assert_ne!(failed.status, 429, "{route} {words:?}: {failed:?}");
         }
-        // From here on, no response depends on the face.
+        // After this point, no response depends on the face.
         for face in [&world.stranger, &world.ann] {
             for words in [&[][..], &[("threshold", "0.8"), ("max_results", "50")]] {
                 if world.finds(&key, &from, words, face) {

@@ -40,7 +40,7 @@ fn reload(service: &Service, outcome: &str) {
 }
 
 const DONE: &str = "were read again";
-const REFUSED: &str = "stay as they were";
+const REFUSED: &str = "are unchanged";
 
 #[test]
 fn under_load_a_reload_loses_no_request_and_takes_over_certificate_key_and_policy() {

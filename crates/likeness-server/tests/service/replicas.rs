@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use crate::cluster::Cluster;
 use crate::support::{Answer, Ground, PATIENCE, Request, Service, wait_for};
 
-/// One database, one key file and the same weights for two replicas.
+/// Two replicas with one database, one key file and the same weights.
 struct Replicas {
     ground: Ground,
     store: String,
@@ -291,7 +291,7 @@ fn a_rolling_restart_with_a_new_master_key_and_a_reload_under_load_loses_no_requ
             // The proxy notices the end by a refused connection.
             services[at].take().into_iter().for_each(terminate);
             services[at] = Some(replicas.replica(port, &variables));
-            // Otherwise the other replica would end while the proxy still does not use this one.
+            // If this wait were missing, the other replica would end while the proxy still does not use this one.
             proxy.until_both();
             more(2);
             if at == 0 {

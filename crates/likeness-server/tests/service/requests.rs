@@ -1,5 +1,5 @@
-//! Tests requests as real clients and proxies send them: compressed, with a repeated field, ten at once,
-//! below a prefix, or to DeepFace routes that are not offered. Each is served, or refused with advice.
+//! Tests requests as real clients and proxies send them: compressed, with a repeated field, ten at once, below a
+//! prefix, or to DeepFace routes that are not offered. Each request is served, or refused with advice.
 
 use std::thread;
 

@@ -142,7 +142,7 @@ impl World {
         }
     }
 
-    /// Whether this photograph is verified as the person.
+    /// Returns whether this photograph is verified as the person.
     fn verified(&self, user: &str, photograph: &[u8]) -> Option<bool> {
         let request = Request::post("/api/v1/verify").text("user_id", user).file("file", photograph);
         self.ask(&self.root, request).json()["verified"].as_bool()

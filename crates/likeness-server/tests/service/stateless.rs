@@ -90,7 +90,7 @@ fn what_is_wrong_is_named_in_one_shape() {
     assert!(wrong.is_empty(), "{wrong:#?}");
 }
 
-/// Whether an error response has a code, a message and the same request id as the header.
+/// Returns whether an error response has a code, a message and the same request id as the header.
 fn shaped(answer: &Answer) -> bool {
     let reply = answer.json();
     let id = reply["request_id"].as_str();

@@ -1,4 +1,4 @@
-//! How large a collection must be for the rate that is claimed.
+//! The number of persons that a collection needs for the claimed rate.
 //!
 //! The rule of 30 (Doddington): with 30 errors, a measured rate is within 30 % of the true one, with 90 %
 //! confidence. More photographs of the same two persons mostly repeat one comparison. Therefore only pairs of

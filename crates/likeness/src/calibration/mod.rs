@@ -1,13 +1,13 @@
 //! Calibration: error rates of a threshold, measured on photographs of known persons, and the choice of a
 //! threshold for a rate.
 //!
-//! A comparison is genuine if both photographs show one person, otherwise impostor. It matches if its distance is
-//! at most the threshold. FMR is the part of impostor comparisons that match, FNMR the part of genuine
-//! comparisons that do not. Comparisons that share a person are not independent. Therefore [`Bootstrap`]
-//! resamples persons, not comparisons. Where no error was seen all resamples agree; there the interval of Wilson
-//! over persons, or over pairs of persons, widens the result.
+//! A comparison is genuine if both photographs show one person, otherwise impostor. A pair matches if its distance is
+//! at most the threshold. FMR is the part of impostor comparisons that match, FNMR the part of genuine comparisons that
+//! do not. Comparisons that share a person are not independent. Therefore [`Bootstrap`] resamples persons, not
+//! comparisons. Where no error was seen all resamples agree; there the interval of Wilson over persons, or over pairs
+//! of persons, widens the result.
 //!
-//! Numbers are checked against SciPy and scikit-learn (`tools/calibration-answers`). The same seed gives the
+//! Numbers are checked against SciPy and scikit-learn (`tools/calibration-answers`). The same seed always gives the
 //! same result. Touches nothing.
 
 mod claim;

@@ -1,4 +1,4 @@
-//! Which photographs are compared: every pair, or a random sample of them. Touches nothing.
+//! Chooses the pairs of photographs to compare: every pair, or a random sample of them. Touches nothing.
 
 use std::collections::BTreeSet;
 use std::ops::Range;
@@ -14,8 +14,8 @@ pub struct Pairs {
     pub of: u64,
 }
 
-/// Returns the genuine and the impostor pairs of photographs; `persons` has the person of each photograph, in
-/// ascending order. If there are more than `most` of one kind, so many are drawn, each with the same chance.
+/// Returns the genuine and the impostor pairs of photographs; `persons` has the person of each photograph, in ascending
+/// order. If there are more than `most` pairs of one kind, so many are drawn, each with the same chance.
 #[must_use]
 pub fn pairs(persons: &[u32], most: u64, seed: u64) -> [Pairs; 2] {
     let end = |person: u32| persons.partition_point(|other| *other <= person);
@@ -28,7 +28,7 @@ pub fn pairs(persons: &[u32], most: u64, seed: u64) -> [Pairs; 2] {
 
 /// Chooses among the pairs of each photograph with its partners.
 fn choose(partners: &[Range<usize>], most: u64, random: &mut Random) -> Pairs {
-    // How many pairs the photographs before this one have.
+    // The number of pairs of the photographs before this one.
     let mut before = Vec::with_capacity(partners.len());
     let mut of = 0;
     for range in partners {

@@ -10,7 +10,7 @@ pub struct Score {
 }
 
 impl Score {
-    /// How often the comparison counts if each person counts so often.
+    /// Returns the weight of a comparison if each person is drawn so many times.
     fn weight(&self, times: &[u16]) -> f64 {
         let [a, b] = self.persons.map(|person| f64::from(times[person as usize]));
         if self.persons[0] == self.persons[1] { a } else { a * b }
@@ -22,7 +22,7 @@ fn weight(scores: &[Score], times: &[u16]) -> f64 {
     scores.iter().fold(0.0, |sum, score| sum + score.weight(times))
 }
 
-/// Both error rates at a threshold.
+/// Both error rates at one threshold.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Point {
     /// The threshold.

@@ -199,7 +199,7 @@ fn each_pair_is_chosen_once_and_a_sample_takes_each_with_the_same_chance() {
         assert_eq!((sample.of, distinct.len()), (11, 4), "seed {seed}");
         distinct.into_iter().for_each(|pair| *drawn.entry(pair).or_default() += 1);
     }
-    // Each of 11 pairs is expected 400 times; 5 standard deviations are 80.
+    // The expected count of each of 11 pairs is 400; 5 standard deviations are 80.
     assert!(drawn.len() == 11 && drawn.values().all(|times| (320..480).contains(times)), "{drawn:?}");
     assert_eq!(pairs(&[], 10, 1).map(|pairs| pairs.of), [0, 0]);
 }

@@ -1,4 +1,4 @@
-//! How far a nose lies from where a plane would show it, from five landmarks. Touches nothing.
+//! Measures from five landmarks how far a nose lies from its place in a plane face. Touches nothing.
 //!
 //! Eyes and mouth corners of two views of a plane are related by a homography, which maps the nose of one view to
 //! that of the other. The nose of a head is in front of the plane of eyes and mouth: when the head turns, the nose
@@ -22,8 +22,8 @@ pub fn eye_distance(points: &Landmarks) -> f64 {
     (left[0] - right[0]).hypot(left[1] - right[1])
 }
 
-/// How far the nose lies from the line through the middles of eyes and mouth, in distances between the eyes; positive
-/// towards the person's left eye. NaN if landmarks coincide.
+/// Returns the distance of the nose from the line through the middles of eyes and mouth, in distances between the eyes;
+/// positive towards the person's left eye. NaN if landmarks coincide.
 #[must_use]
 pub fn offset(points: &Landmarks) -> f64 {
     let [right, left, nose, mouth_right, mouth_left] = points;

@@ -105,7 +105,7 @@ fn away(height: f64, rule: &CaptureRule) -> Option<Advice> {
     }
 }
 
-/// Whether the nose lies near the middle of the face.
+/// Returns whether the nose lies near the middle of the face.
 fn is_straight(face: &Face, rule: &CaptureRule) -> bool {
     offset(&landmarks(face)).abs() <= rule.straight
 }

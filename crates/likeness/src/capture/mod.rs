@@ -2,7 +2,7 @@
 //!
 //! `session` takes what the frames show, in order; `steps` draws what the person is to do; `geometry` measures how a
 //! face is turned; `outcome` judges the holds; `guide` advises the person. Pure: knows no clock, network or random
-//! number of its own. `docs/captures.md` says what a capture proves.
+//! number of its own. `docs/captures.md` describes what a capture proves.
 
 pub mod geometry;
 pub mod guide;

@@ -25,7 +25,7 @@ impl EmbeddingSeen {
         Self { space: *direction.space().as_bytes(), numbers: direction.numbers().to_vec() }
     }
 
-    /// Whether the distance of both is within a threshold.
+    /// Returns whether the distance of both faces is within a threshold.
     pub(super) fn is_as(&self, other: &Self, threshold: Threshold) -> bool {
         let numbers = |seen: &Self| seen.numbers.iter().map(|number| f64::from(*number)).collect::<Vec<_>>();
         let comparable = self.space == other.space && self.numbers.len() == other.numbers.len();
@@ -33,10 +33,10 @@ impl EmbeddingSeen {
     }
 }
 
-/// What the networks found in a frame of a hold.
+/// The networks' findings in a frame of a hold.
 #[derive(Debug, Clone, PartialEq)]
 pub struct HoldSeen {
-    /// Whether both spoof networks together say live.
+    /// Whether both spoof networks together find the face live.
     pub live: bool,
     /// The live probability.
     pub live_probability: f64,
@@ -83,7 +83,7 @@ impl HoldCount {
         sorted.get(sorted.len() / 2).copied()
     }
 
-    /// Whether most frames are live, and the median of their live probabilities is that of a live face.
+    /// Returns whether most frames are live, and the median of their live probabilities is that of a live face.
     fn is_live(&self, policy: &Policy) -> bool {
         let most = 2 * self.live as usize > self.probabilities.len();
         most && self.median().is_some_and(|median| median >= policy.liveness.live)
@@ -113,7 +113,7 @@ pub enum Rule {
     OtherFace,
     /// A hold is not live.
     NotLive,
-    /// There is no such session: it is unknown, was used, or is of another tenant.
+    /// The session does not exist: it is unknown, was used, or belongs to another tenant.
     Unknown,
     /// The session was used before it was complete.
     Unfinished,
@@ -210,7 +210,7 @@ impl Outcome {
     }
 }
 
-/// Judges a session whose steps were all seen; `differs` says that a hold or a turn is of another person.
+/// Judges a session whose steps are all complete; `differs` means that a hold or a turn shows another person.
 pub(super) fn judge(holds: &[HoldCount], best: Option<Best>, differs: bool, policy: &Policy) -> Outcome {
     let Some(best) = best else { return Outcome::Failed(Rule::Unfinished) };
     let live = best.live && holds.iter().all(|hold| hold.is_live(policy));

@@ -1,8 +1,8 @@
 //! A session: takes what the frames show, one after the other, and decides whether they followed the prompts.
 //!
-//! Promises: the next step is known only after the step before was seen. Only the given moments count; no window
-//! becomes longer if the clock goes back, and the service's own work uses up no window. The caller keeps a session between two frames, and makes sure that each
-//! state is used once. Touches nothing.
+//! Promises: the next step is known only after the step before was seen. Only the given times count; no window becomes
+//! longer if the clock goes back, and the service's own work uses up no window. The caller keeps a session between two
+//! frames, and makes sure that each state is used once. Touches nothing.
 
 use std::collections::VecDeque;
 
@@ -28,7 +28,7 @@ pub struct Sighting {
 }
 
 impl Sighting {
-    /// What a frame with this digest shows, without a hold.
+    /// Describes a frame with this digest, without a hold.
     #[must_use]
     pub fn of(frame: &Photograph, digest: [u8; 32], policy: &Policy) -> Self {
         let detected = frame.detected();
@@ -54,7 +54,7 @@ pub struct FaceSeen {
     pub landmarks: Landmarks,
     /// The height in the detector's input.
     pub height: f64,
-    /// What the networks found, if the face is well placed and [`Session::wants_hold`].
+    /// The findings of the networks, if the face is well placed and [`Session::wants_hold`].
     pub hold: Option<HoldSeen>,
     /// Whether the face is well placed for a hold.
     pub straight: bool,
@@ -71,7 +71,7 @@ pub struct Session {
     face: Option<(i64, [i64; 4])>,
     /// The steps; empty before the first frame that can be used.
     steps: Vec<Prompt>,
-    /// Which step is under way, since when, and the height of the face then.
+    /// The number of the present step, its start, and the height of the face at its start.
     at: usize,
     prompted: i64,
     height: f64,
@@ -156,13 +156,13 @@ impl Session {
         self.outcome.is_none().then(|| self.steps.get(self.at).unwrap_or(&first).word())
     }
 
-    /// Whether all networks must examine the next frame, if its face is well placed.
+    /// Returns whether all networks must examine the next frame, if its face is well placed.
     #[must_use]
     pub fn wants_hold(&self) -> bool {
         self.outcome.is_none() && matches!(self.steps.get(self.at), Some(Prompt::Hold { .. }))
     }
 
-    /// Whether the person is to turn the head.
+    /// Returns whether the present step asks for a turn of the head.
     #[must_use]
     pub fn wants_turn(&self) -> bool {
         self.outcome.is_none() && matches!(self.steps.get(self.at), Some(Prompt::Turn(_)))
@@ -189,7 +189,7 @@ impl Session {
         self.ends.div_euclid(1000)
     }
 
-    /// Whether the session can no longer be used at this moment.
+    /// Returns whether the session can no longer be used at this moment.
     #[must_use]
     pub fn is_over(&self, now: i64) -> bool {
         now.max(self.last) >= self.ends
@@ -245,7 +245,7 @@ impl Session {
         followed.unwrap_or_else(|rule| self.end(rule));
     }
 
-    /// Whether one of the last frames had the same bytes.
+    /// Returns whether one of the last frames had the same bytes.
     fn repeats(&mut self, digest: &[u8; 32]) -> bool {
         let part = digest.first_chunk().copied().map_or(0, u64::from_le_bytes);
         if self.taken.contains(&part) {
@@ -287,7 +287,7 @@ impl Session {
         Ok(())
     }
 
-    /// Checks that the face is where it was a moment ago.
+    /// Checks that the face is near its place in the previous frame.
     fn same_face(&mut self, seen: &Sighting, rule: &CaptureRule) -> Result<(), Rule> {
         let begun = !self.steps.is_empty();
         if let Some((at, [x, y, w, h])) = self.face.filter(|_| begun) {
@@ -371,10 +371,10 @@ impl Session {
     }
 }
 
-/// How many times higher a face is that came closer. It shows only a reaction.
+/// The growth of a face's height that counts as coming closer. It shows only a reaction.
 const NEARER: f64 = 1.2;
 
-/// How many frames are remembered, to notice the same bytes again: those of half a minute or more.
+/// The number of frames whose digests are remembered, to notice the same bytes again: half a minute or more.
 const REMEMBERED: usize = 512;
 
 /// The seconds from one moment to another.

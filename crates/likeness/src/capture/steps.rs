@@ -22,7 +22,7 @@ impl Side {
     }
 }
 
-/// What the person is to do in one step.
+/// The act that one step requires of the person.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Prompt {
     /// Look into the camera for so many frames.
@@ -55,12 +55,12 @@ impl Prompt {
     }
 }
 
-/// How many turns a sequence has.
+/// The number of turns in a sequence.
 const TURNS: usize = 3;
 
-/// Draws a sequence from random bits: a hold, then three turns with a hold after each. At least one turn is to each side.
-/// After one hold, or none, the person comes closer or moves back, and holds again. A hold has `frames` frames or up to
-/// three more. `near` says whether the face is already large.
+/// Draws a sequence from random bits: a hold, then three turns with a hold after each. At least one turn is to each
+/// side. After one hold, or none, the person comes closer or moves back, and holds again. A hold has `frames` frames or
+/// up to three more. `near` is true if the face is already large.
 #[must_use]
 pub fn draw(mut random: u64, frames: u32, near: bool) -> Vec<Prompt> {
     let mut next = |limit: u64| {

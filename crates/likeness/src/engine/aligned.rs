@@ -25,7 +25,7 @@ impl Aligned {
         self.data.capacity() * size_of::<f32>()
     }
 
-    /// Room for `len` numbers; what was there is kept where it fits, else zeros.
+    /// Makes room for `len` numbers; existing numbers stay if they fit, otherwise the room is zero.
     pub(crate) fn resize(&mut self, len: usize) {
         if self.start + len > self.data.len() {
             *self = Self::zeros(len);

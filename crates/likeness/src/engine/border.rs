@@ -29,7 +29,7 @@ pub struct Canvas<'a> {
 }
 
 impl Region {
-    /// Whether the part lies in the canvas, and all bounds are multiples of `stride`.
+    /// Returns whether the part lies in the canvas, and all bounds are multiples of `stride`.
     fn fits(&self, stride: usize) -> bool {
         let axes = [
             (self.canvas.0, self.start.0, self.size.0), //
@@ -107,13 +107,13 @@ impl Frame {
     }
 }
 
-/// One axis of a canvas without its middle, where an empty canvas repeats itself.
+/// One axis of a canvas without its middle, in which an empty canvas repeats itself.
 #[derive(Clone, Copy, Debug)]
 struct Axis {
     canvas: usize,
     /// The distance from an edge within which that edge changes values.
     reach: usize,
-    /// After how many pixels the middle repeats itself.
+    /// The number of pixels after which the middle repeats itself.
     period: usize,
 }
 
@@ -144,8 +144,8 @@ pub(crate) struct Recorder {
 }
 
 impl Recorder {
-    /// For a network of `nodes` operations whose total stride is `stride`; `reach` is how far the canvas's edge has an
-    /// effect, in pixels.
+    /// Makes the border for a network of `nodes` operations whose total stride is `stride`; `reach` is the distance, in
+    /// pixels, to which the canvas's edge has an effect.
     pub(crate) fn new(region: Region, nodes: usize, stride: usize, reach: usize) -> Option<Self> {
         let reach = reach.next_multiple_of(stride).max(stride);
         let axis = |canvas| Axis { canvas, reach, period: stride };
@@ -162,8 +162,8 @@ impl Recorder {
         self.border
     }
 
-    /// One row of what the window of `node` reads: row `y`, its pixels `step` numbers apart, the
-    /// first real one at `first`. `size` is that of the whole tensor.
+    /// Returns one row of the window of `node`: row `y`, its pixels `step` numbers apart, the first
+    /// real one at `first`. `size` is that of the whole tensor.
     pub(crate) fn row(&mut self, node: usize, padding: Padding, size: (usize, usize), y: usize, row: TensorRow) {
         let scale = (self.canvas().0 / size.0, self.canvas().1 / size.1);
         let Region { start, size: part, .. } = self.border.region;

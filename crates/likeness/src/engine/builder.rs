@@ -70,7 +70,7 @@ impl Builder {
         Ok(self.push(op, filter.dims.out))
     }
 
-    /// One filter per channel: `dims.out` channels, `dims.input` 1.
+    /// Adds a convolution with one filter per channel: `dims.out` channels, `dims.input` 1.
     ///
     /// # Errors
     /// [`LoadError`]: a number is not finite, or a shape does not fit.
@@ -144,7 +144,7 @@ impl Builder {
         self.push(Op::Add { a, b, scale, activation: activation.simple() }, left)
     }
 
-    /// Each channel of each image of x times the number in s (1x1).
+    /// Multiplies each channel of each image of x by the number in s (1x1).
     pub fn mul_channels(&mut self, x: Value, s: Value) -> Value {
         let (left, right) = (self.channels(x), self.channels(s));
         self.expect("mul_channels", left == right, format!("{left} channels"), right);

@@ -25,7 +25,7 @@ pub(crate) struct Dense<'a> {
     pub(crate) outside: Outside<'a>,
     /// Rows and columns of the result.
     pub(crate) size: (usize, usize),
-    /// Whether to write whole vectors: the target has room for them.
+    /// Whether to write whole vectors, because the target has room for them.
     pub(crate) whole: bool,
 }
 
@@ -38,7 +38,7 @@ pub(crate) struct ResidualView<'a> {
 }
 
 impl<'a> Dense<'a> {
-    /// How many pixels to visit before the next panel.
+    /// Returns the number of pixels to visit before the next panel.
     fn chunk(&self, pixels: usize) -> usize {
         if self.packed.bytes() > HEAVY {
             return pixels.min(1 << 12);
@@ -47,7 +47,7 @@ impl<'a> Dense<'a> {
     }
 
     /// Computes result pixels `from..to` (counted through rows and images). `place(from, to)`
-    /// says where each goes.
+    /// returns the place of each result.
     pub(crate) fn run(
         &self,
         pixels: Range<usize>,

@@ -1,11 +1,11 @@
-//! What can go wrong: while a network is loaded, and while it runs.
+//! The errors of loading a network, and of running it.
 
 use std::fmt;
 
 use super::shape::Shape;
 use crate::error::ErrorKind;
 
-/// Why a network can't be built from these weights.
+/// The reason why a network can't be built from these weights.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 pub enum LoadError {
     /// A weight or a folded constant is NaN or infinite.
@@ -13,7 +13,7 @@ pub enum LoadError {
     NotFinite {
         /// The filter's name, as its reader gave it.
         tensor: String,
-        /// What of it: `weight`, `scale`, `shift` or `slope`, and which.
+        /// The part of the layer: `weight`, `scale`, `shift` or `slope`, with its value.
         found: String,
     },
     /// A shape is not what the network needs.
@@ -29,22 +29,22 @@ pub enum LoadError {
 }
 
 impl LoadError {
-    /// What kind of fault it is.
+    /// Returns the kind of this fault.
     #[must_use]
     pub fn kind(&self) -> ErrorKind {
         ErrorKind::WeightFile
     }
 }
 
-/// Why a forward pass gave no result.
+/// The reason why a forward pass gave no result.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 pub enum RunError {
     /// An output contains a NaN or an infinity.
     #[error("output {output}: expected finite numbers, found {count} that are not")]
     NotFinite {
-        /// Which output, in the order of [`super::Builder::finish`].
+        /// The number of the output, in the order of [`super::Builder::finish`].
         output: usize,
-        /// How many of its numbers are not finite.
+        /// The count of numbers in the output that are not finite.
         count: usize,
     },
     /// The input, or what follows from its size, does not fit the network.
@@ -66,7 +66,7 @@ impl RunError {
 }
 
 impl RunError {
-    /// What kind of fault it is.
+    /// Returns the kind of this fault.
     #[must_use]
     pub fn kind(&self) -> ErrorKind {
         ErrorKind::Network

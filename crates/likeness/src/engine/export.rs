@@ -7,11 +7,11 @@ use super::network::Network;
 use super::op::Op;
 use super::packed::Packed;
 
-/// One operation with its numbers, unpacked.
+/// One operation with its unpacked numbers.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ExportedLayer {
-    /// Its name: `input`, `conv`, `depthwise`, `conv_transpose`, `add`, `mul_channels`, `sigmoid`,
-    /// `relu`, `concat`, `max_pool`, `global_average`.
+    /// The name of the operator: `input`, `conv`, `depthwise`, `conv_transpose`, `add`,
+    /// `mul_channels`, `sigmoid`, `relu`, `concat`, `max_pool`, `global_average`.
     pub operator: &'static str,
     /// The layers that it reads, by number.
     pub inputs: Vec<usize>,
@@ -34,7 +34,7 @@ pub struct ExportedLayer {
 }
 
 impl Network {
-    /// All layers, each after those that it reads.
+    /// Returns all layers; each follows the layers that it reads.
     #[must_use]
     pub fn layers(&self) -> Vec<ExportedLayer> {
         self.nodes.iter().map(|node| layer(&node.op, node.channels)).collect()

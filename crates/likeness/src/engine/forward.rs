@@ -1,4 +1,4 @@
-//! One forward pass of a network, of a whole input or of a region of a canvas.
+//! One forward pass of a network over a whole input, or over a region of a canvas.
 
 use super::border::{Border, Canvas, Recorder, Region};
 use super::error::RunError;
@@ -27,8 +27,8 @@ impl Network {
     /// fully convolutional.
     ///
     /// # Errors
-    /// As [`Network::forward`]; [`RunError::Shape`] also where the bounds of the region are not
-    /// multiples of the network's total stride, or not in the canvas.
+    /// The errors of [`Network::forward`]; also [`RunError::Shape`] if the bounds of the region are
+    /// not multiples of the network's total stride, or not in the canvas.
     pub fn forward_within<'s>(
         &self,
         scratch: &'s mut Scratch,
@@ -64,7 +64,7 @@ impl Network {
         Ok(recorder.finish())
     }
 
-    /// How many pixels of the input one cell of the coarsest value covers.
+    /// Returns the number of input pixels that one cell of the coarsest value covers.
     fn total_stride(&self, shape: Shape) -> Result<usize, RunError> {
         let shapes = self.shapes(shape)?;
         Ok(shapes.iter().map(|cells| shape.h.div_ceil(cells.h).max(shape.w.div_ceil(cells.w))).max().unwrap_or(1))

@@ -20,7 +20,7 @@ pub struct Dims {
 /// A view of a filter bank: little-endian f32, in any order that strides can express.
 #[derive(Clone, Copy)]
 pub struct Filter<'a> {
-    /// Its name in the file, for errors.
+    /// The name of the weights in the file, for errors.
     pub name: &'a str,
     /// The bytes of its elements. Element (o, i, y, x) is at `4 * (o*strides.out + ...)`.
     pub bytes: &'a [u8],
@@ -167,7 +167,7 @@ impl Padding {
         Self { top: n, left: n, bottom: n, right: n }
     }
 
-    /// What keeps the size of a tensor under an odd filter with stride 1.
+    /// Returns the padding that keeps the size of a tensor under an odd filter with stride 1.
     #[must_use]
     pub fn same(dims: Dims) -> Self {
         let (y, x) = (dims.h / 2, dims.w / 2);

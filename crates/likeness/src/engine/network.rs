@@ -16,7 +16,7 @@ pub struct Network {
     pub(crate) nodes: Vec<Node>,
     pub(crate) outputs: Vec<Value>,
     pub(crate) plan: Plan,
-    /// As many as the widest row of a window needs.
+    /// As many zeros as the widest row of a window needs.
     pub(crate) zeros: Vec<f32>,
     /// Unlike any other network's in this process.
     pub(crate) id: u64,
@@ -41,7 +41,7 @@ impl Network {
     /// for each).
     ///
     /// # Errors
-    /// [`RunError::Shape`] where the input does not fit.
+    /// [`RunError::Shape`] if the input does not fit.
     pub fn multiplications(&self, shape: Shape) -> Result<u64, RunError> {
         let shapes = self.shapes(shape)?;
         let work = self.nodes.iter().zip(&shapes).map(|(node, shape)| match &node.op {

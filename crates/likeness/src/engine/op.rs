@@ -11,7 +11,7 @@ pub(crate) struct Node {
     pub(crate) channels: usize,
 }
 
-/// What an operation does, and with what.
+/// The kind of an operation, with its inputs.
 pub(crate) enum Op {
     Input,
     Conv { x: Value, packed: Packed, window: ConvWindow, activation: Simple },

@@ -37,7 +37,8 @@ impl Packed {
             let step = packed.width_from(first);
             let scale = &fold.scale[first..dims.out.min(first + width)];
             let rows = packed.weights[first * taps * dims.input..].chunks_exact_mut(step);
-            // In the order of the panel: written in one go, and from Keras' files read in one go.
+            // The numbers are in the order of the panel: they are written in one pass, and read in one pass from Keras'
+            // files.
             for (index, row) in rows.take(taps * dims.input).enumerate() {
                 let (tap, input) = (index / dims.input, index % dims.input);
                 let row = &mut row[..scale.len()];
@@ -73,7 +74,7 @@ impl Packed {
         })
     }
 
-    /// Where the weights of an output channel start, and the distance from one to the next.
+    /// Returns the start of an output channel's weights, and the distance from one weight to the next.
     fn place(&self, out: usize) -> (usize, usize) {
         let first = out / self.width * self.width;
         (first * self.taps * self.input + out - first, self.width_from(first))
@@ -105,7 +106,7 @@ impl Packed {
         })
     }
 
-    /// All panels, one after the other.
+    /// Returns all panels, one after the other.
     pub(crate) fn weights(&self) -> &[f32] {
         &self.weights
     }

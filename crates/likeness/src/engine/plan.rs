@@ -31,7 +31,7 @@ pub(crate) struct Step {
     pub(crate) out: Value,
 }
 
-/// Where a value lies: a buffer, the offset of its first channel, the distance between pixels.
+/// The place of a value: a buffer, the offset of its first channel, the distance between pixels.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Place {
     pub(crate) buffer: usize,
@@ -42,7 +42,7 @@ pub(crate) struct Place {
 /// The steps of a network, and where its values lie.
 pub(crate) struct Plan {
     pub(crate) steps: Vec<Step>,
-    /// By value; none for the input and for what is fused away.
+    /// The place of each value; none for the input and for values that are fused away.
     pub(crate) places: Vec<Option<Place>>,
     pub(crate) buffers: usize,
 }
@@ -125,7 +125,7 @@ impl<'a> Fusion<'a> {
         Step { kind: StepKind::Ring { producer, depthwise, project, join }, out }
     }
 
-    /// Whether it is a dense 1x1 convolution that reads each pixel once.
+    /// Returns whether the node is a dense 1x1 convolution that reads each pixel once.
     fn is_point(&self, node: usize) -> bool {
         match &self.nodes[node].op {
             Op::Conv { window, .. } => {
@@ -158,7 +158,7 @@ impl<'a> Fusion<'a> {
     }
 }
 
-/// For each value the concatenation in whose buffer it is written (or itself), and the channel.
+/// Returns for each value the concatenation in whose buffer it is written (or the value itself), and the channel.
 ///
 /// A step may not read the buffer that it writes, so a part that is made from another part of the
 /// same concatenation is left to be copied.

@@ -2,7 +2,7 @@
 //!
 //! The rows under the window live in a ring that fits the second cache. The convolution before
 //! writes into it, the depthwise rows go to a line buffer, the 1x1 after reads them from there. In
-//! the ring and the line buffer a pixel is whole vectors, and the padding columns exist.
+//! the ring and the line buffer a pixel consists of whole vectors, and the padding columns exist.
 
 use super::aligned::Aligned;
 use super::conv::{Dense, ResidualView};
@@ -214,7 +214,7 @@ impl Ring<'_> {
         self.set.depthwise(&task, &mut memory.line[..turn * sizes.out.1 * sizes.pixel]);
     }
 
-    /// From the line buffer to the result.
+    /// Copies from the line buffer to the result.
     fn deliver(&self, n: usize, y: usize, turn: usize, line: &[f32], sizes: &Sizes, out: &mut Target) {
         let pixels = turn * sizes.out.1;
         let first = (n * sizes.out.0 + y) * sizes.out.1;

@@ -1,4 +1,4 @@
-//! One forward pass: the steps of the plan, in buffers that are kept.
+//! One forward pass: the steps of the plan, in buffers that are kept for the next pass.
 
 use super::border::{Border, Recorder, TensorRow};
 use super::conv::{Dense, ResidualView};
@@ -15,12 +15,12 @@ use super::shape::Shape;
 use super::simple;
 use super::view::{Outside, Target, TensorView};
 
-/// What one forward pass is given.
+/// The inputs of one forward pass.
 pub(crate) struct Run<'r> {
     pub(crate) network: &'r Network,
     pub(crate) shapes: &'r [Shape],
     pub(crate) input: &'r [f32],
-    /// What lies around the input; zeros if none.
+    /// The surroundings of the input; zeros if none.
     pub(crate) border: Option<&'r Border>,
 }
 
@@ -188,7 +188,7 @@ impl Run<'_> {
         }
     }
 
-    /// One of the four pixels that each pixel becomes.
+    /// Computes one of the four pixels that each pixel becomes.
     fn quarter(&self, packed: &Packed, activation: Simple, x: TensorView, quarter: usize, out: &mut Target) {
         let (Shape { n, h, w, .. }, place) = (x.shape, out.place);
         let dense = Dense {

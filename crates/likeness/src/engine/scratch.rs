@@ -35,12 +35,12 @@ impl Scratch {
         self.buffers.iter().map(Aligned::bytes).sum::<usize>() + self.ring.bytes() + outputs
     }
 
-    /// Whether a region's border is at hand for this network.
+    /// Returns whether the border of a region is already computed for this network.
     pub(crate) fn has_border(&self, network: u64, region: Region) -> bool {
         self.borders.first().is_some_and(|(id, border)| (*id, border.region()) == (network, region))
     }
 
-    /// Brings a kept border to the front, if it is there.
+    /// Brings a recorded border to the front, if the scratch has it.
     pub(crate) fn recall_border(&mut self, network: u64, region: Region) {
         let same = |(id, border): &(u64, Border)| (*id, border.region()) == (network, region);
         if let Some(at) = self.borders.iter().position(same) {

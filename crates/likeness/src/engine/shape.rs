@@ -22,7 +22,7 @@ impl Shape {
         self.n * self.h * self.w * self.c
     }
 
-    /// Whether there are none.
+    /// Returns whether there are none.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.len() == 0

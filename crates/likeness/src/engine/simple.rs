@@ -14,7 +14,7 @@ pub(crate) fn add(a: TensorView, b: TensorView, scale: f32, activation: Simple, 
     }
 }
 
-/// Each pixel times the factors of its image.
+/// Multiplies each pixel by the factors of its image.
 pub(crate) fn mul_channels(x: TensorView, s: TensorView, out: &mut Target) {
     let plane = x.shape.h * x.shape.w;
     for ((at, x), out) in x.pixels().enumerate().zip(out.pixels()) {

@@ -57,7 +57,7 @@ fn every_number_of_channels_and_pixels_that_a_tile_can_have() {
     assert!(failures.is_empty(), "{}", failures.join("\n"));
 }
 
-/// All ten operators, each on the way to the output.
+/// Makes a network with all ten operators, each on the path to the output.
 fn every_operator(set: KernelSet) -> (Network, Shape, Vec<f32>) {
     let shape = Shape { n: 1, h: 13, w: 11, c: 5 };
     let mut dice = Dice(7);

@@ -15,7 +15,7 @@ pub(crate) struct TensorView<'a> {
 }
 
 impl<'a> TensorView<'a> {
-    /// Where a pixel starts in `data`.
+    /// Returns the offset of a pixel in `data`.
     pub(crate) fn at(&self, n: usize, y: usize, x: usize) -> usize {
         let Shape { h, w, .. } = self.shape;
         self.offset + ((n * h + y) * w + x) * self.pixel

@@ -1,4 +1,4 @@
-//! What the decoder accepts, and why there are no pixels. Touches nothing.
+//! The formats that the decoder accepts, and the reasons why it returns no pixels. Touches nothing.
 
 use std::fmt;
 
@@ -59,7 +59,7 @@ impl fmt::Display for Format {
     }
 }
 
-/// Why there are no pixels.
+/// The reason why there are no pixels.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum DecodeError {
     /// No bytes at all.
@@ -68,7 +68,7 @@ pub enum DecodeError {
     /// The content is none of JPEG, PNG and WebP.
     #[error("expected a JPEG, PNG or WebP file, found {found}")]
     UnknownFormat {
-        /// What the content is and what to do, in words.
+        /// The content that was found and the way out, in words.
         found: String,
     },
     /// The file is longer than allowed.
@@ -124,7 +124,7 @@ pub enum DecodeError {
 }
 
 impl DecodeError {
-    /// What kind of fault it is.
+    /// Returns the kind of this fault.
     #[must_use]
     pub fn kind(&self) -> ErrorKind {
         ErrorKind::Photograph

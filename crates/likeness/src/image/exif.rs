@@ -1,9 +1,9 @@
-//! One number of an EXIF block: the camera's orientation. Touches nothing.
+//! Reads one number of an EXIF block: the camera's orientation. Touches nothing.
 //!
 //! An unreadable block counts as upright, as in viewers; this code can't fail and always ends.
 
-/// The orientation, 1 to 8, of a TIFF block as JPEG, PNG and WebP carry it (an `Exif\0\0` before
-/// it is skipped); 1 where it is absent or malformed.
+/// The orientation, 1 to 8, of a TIFF block as JPEG, PNG and WebP contain it (an `Exif\0\0` before
+/// it is skipped); 1 if it is absent or malformed.
 #[must_use]
 pub fn orientation(block: &[u8]) -> u8 {
     read(block.strip_prefix(b"Exif\0\0").unwrap_or(block)).filter(|value| (1..=8).contains(value)).unwrap_or(1)

@@ -1,8 +1,8 @@
-//! Names content that is not a photograph this program decodes, and says what to do with it.
+//! Names content that is not a photograph which this program decodes, and the way out.
 //!
 //! Reads the first bytes only; [`sniff`](super::decode::sniff) has already refused the file.
 
-/// What a refused file is, and what to do.
+/// The format of a refused file, and the way out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Foreign {
     /// The name of the format, as people know it.

@@ -20,8 +20,8 @@ const MAX_SCANS: usize = 32;
 /// Bytes of working memory that a pixel may cost: coefficients and planes of a progressive file
 /// without subsampling, and a reserve.
 const BYTES_PER_PIXEL: u64 = 24;
-/// The same for a halved photograph. The crate counts planes at full size; at half, these are 8
-/// bytes at most.
+/// The same number for a halved photograph. The crate counts planes at full size; at half, these are
+/// 8 bytes at most.
 const BYTES_PER_HALVED_PIXEL: u64 = 12;
 
 /// The pixels as stored, and the EXIF block.
@@ -79,7 +79,7 @@ fn refuse_other_precisions(precision: u8, lossless: bool) -> Result<(), DecodeEr
     }
 }
 
-/// As OpenCV does, from the inverted values that Adobe's files store.
+/// Converts CMYK as OpenCV does, from the inverted values that Adobe's files store.
 fn from_cmyk(data: &[u8]) -> Vec<u8> {
     let ink = |value: u8, black: u8| (i32::from(black) - (((255 - i32::from(value)) * i32::from(black)) >> 8)) as u8;
     data.chunks_exact(4).flat_map(|p| [ink(p[2], p[3]), ink(p[1], p[3]), ink(p[0], p[3])]).collect()

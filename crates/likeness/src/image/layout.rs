@@ -1,11 +1,12 @@
 //! Decides from the header which samplings of a JPEG's components are decoded. Touches nothing.
 //!
-//! The decoder upsamples each plane to the picture's size. It does so as libjpeg-turbo does, with two exceptions: four
-//! components that are sampled unevenly (it reads past a plane or squeezes it), and chroma that is finer than luma (it
-//! calls the file damaged). libjpeg-turbo itself refuses ratios that are no whole numbers.
+//! The decoder upsamples each plane to the picture's size. The decoder does so as libjpeg-turbo does, with two
+//! exceptions: four components that are sampled unevenly (libjpeg-turbo reads past a plane or squeezes it), and chroma
+//! that is finer than luma (libjpeg-turbo calls the file damaged). libjpeg-turbo itself refuses ratios that are no
+//! whole numbers.
 
 /// Refuses a layout whose pixels would not be libjpeg-turbo's. `sampling` is horizontal and vertical, of each
-/// component; `ycc` says that the first component is luma and the others are chroma.
+/// component; `ycc` is true if the first component is luma and the others are chroma.
 ///
 /// # Errors
 /// The reason, in words.

@@ -9,7 +9,7 @@ pub const MAX_PIXELS: usize = 1 << 28;
 pub struct Bgr {
     width: usize,
     height: usize,
-    /// Pixels of the file's side that one pixel's side stands for.
+    /// The number of pixels of the file's side for one pixel of this side.
     unit: usize,
     data: Vec<u8>,
 }
@@ -40,14 +40,14 @@ impl Bgr {
         Self { width, height, unit: 1, data: vec![0; width * height * 3] }
     }
 
-    /// The same image, of a file with this many times as many pixels on each side.
+    /// Returns the same image as that of a file with this many times as many pixels on each side.
     #[must_use]
     pub(crate) fn of_unit(self, unit: usize) -> Self {
         Self { unit, ..self }
     }
 
-    /// Pixels of the file's side that one pixel's side stands for: 1, or 2 if the file was decoded
-    /// at half its size.
+    /// The number of pixels of the file's side for one pixel of this side: 1, or 2 if the file was
+    /// decoded at half its size.
     #[must_use]
     pub fn unit(&self) -> usize {
         self.unit
@@ -89,7 +89,7 @@ impl Bgr {
         [self.data[at], self.data[at + 1], self.data[at + 2]]
     }
 
-    /// The part from column `left`, row `top`, black where it reaches beyond the image.
+    /// Returns the part from column `left`, row `top`, with black beyond the image.
     #[must_use]
     pub fn window(&self, left: i64, top: i64, width: usize, height: usize) -> Self {
         let mut out = Self::black(width, height);
@@ -119,7 +119,7 @@ impl Bgr {
         out
     }
 
-    /// The same pixels turned upright, for an EXIF orientation of 1 to 8; other values change nothing.
+    /// Returns the same pixels turned upright, for an EXIF orientation of 1 to 8; other values change nothing.
     #[must_use]
     pub fn oriented(self, orientation: u8) -> Self {
         self.turned(orientation).unwrap_or(self)
@@ -159,7 +159,7 @@ impl Bgr {
 mod tests {
     use super::*;
 
-    /// Each pixel's value is its position: (column, row, 0).
+    /// Makes an image in which each pixel's value is its position: (column, row, 0).
     fn numbered(width: usize, height: usize) -> Bgr {
         let data = (0..height).flat_map(|y| (0..width).flat_map(move |x| [x as u8, y as u8, 0])).collect();
         Bgr::new(width, height, data).unwrap()

@@ -1,9 +1,9 @@
 //! Bilinear resampling as OpenCV 5 does it: of 8-bit values in OpenCV's fixed point, and in f64.
 //!
-//! Both equal `cv2.resize(.., INTER_LINEAR)`: the 8-bit one to the byte, the other after its
-//! rounding to f32. The 8-bit column coefficients are clamped at the edges and the row
-//! coefficients are not (only the row numbers are), which differs by one grey level in the first
-//! and last rows of an enlargement. Touches nothing.
+//! Both functions equal `cv2.resize(.., INTER_LINEAR)`: the 8-bit one to the byte, the other after
+//! its rounding to f32. The 8-bit column coefficients are clamped at the edges and the row
+//! coefficients are not (only the row numbers are), which differs by one grey level in the first and
+//! last rows of an enlargement. Touches nothing.
 
 use super::frame::Framed;
 use super::pixels::Bgr;
@@ -24,7 +24,7 @@ pub struct Window {
 /// Resamples a whole image; the same size gives a copy.
 ///
 /// # Panics
-/// Where a side of the target is 0.
+/// If a side of the target is 0.
 #[must_use]
 pub fn resize(image: &Bgr, width: usize, height: usize) -> Bgr {
     resize_window(Framed::bare(image), width, height, Window { left: 0, top: 0, width, height })
@@ -33,7 +33,7 @@ pub fn resize(image: &Bgr, width: usize, height: usize) -> Bgr {
 /// Resamples a canvas to `width` x `height`, but computes only a window of the result.
 ///
 /// # Panics
-/// Where the window has no pixels or reaches beyond the target.
+/// If the window has no pixels or reaches beyond the target.
 #[must_use]
 pub fn resize_window(canvas: Framed, width: usize, height: usize, window: Window) -> Bgr {
     let (right, bottom) = (window.left + window.width, window.top + window.height);
@@ -53,7 +53,7 @@ pub fn resize_window(canvas: Framed, width: usize, height: usize, window: Window
 }
 
 /// The source position of a target coordinate: the lower neighbour, and the fraction of the way to
-/// the next. It is rounded as in OpenCV: the position in f64, then everything in f32.
+/// the next. Rounds as OpenCV does: the position in f64, then everything in f32.
 fn place(at: usize, target: usize, source: usize) -> (i64, f32) {
     let scale = 1.0 / (target as f64 / source as f64);
     let position = ((at as f64 + 0.5) * scale - 0.5) as f32;
@@ -67,8 +67,8 @@ fn fixed(part: f32) -> (i32, i32) {
     (weight(1.0 - part), weight(part))
 }
 
-/// The two sources of a target coordinate, and their weights. Of a column: offsets in the image's own row, where a pixel
-/// of the black margin weighs nothing. Of a row: rows of the canvas.
+/// The two sources of a target coordinate, and their weights. For a column: offsets in the image's own row; a pixel of
+/// the black margin has the weight 0. For a row: rows of the canvas.
 struct Tap {
     at: [usize; 2],
     weight: [i32; 2],
@@ -141,7 +141,7 @@ fn across(source: Option<&[u8]>, columns: &[Tap], out: &mut Vec<i32>) {
 /// Resamples to f64 values of 0 to 1 (byte / 255): `height` rows of `width` pixels, blue first.
 ///
 /// # Panics
-/// Where a side of the target is 0.
+/// If a side of the target is 0.
 #[must_use]
 pub fn resize_f64(image: &Bgr, width: usize, height: usize) -> Vec<f64> {
     assert!(width > 0 && height > 0, "a target of {width}x{height}");

@@ -9,7 +9,7 @@ use super::pixels::Bgr;
 /// left out.
 ///
 /// # Panics
-/// Where `block` is 0 or larger than a side, or larger than 256.
+/// If `block` is 0 or larger than a side, or larger than 256.
 #[must_use]
 pub fn shrink(image: &Bgr, block: usize) -> Bgr {
     assert!((1..=256).contains(&block), "a block of {block}");

@@ -11,7 +11,7 @@ use super::resize::Window;
 /// down, with black from outside; returns the window of the result.
 ///
 /// # Panics
-/// Where the window has no pixels.
+/// If the window has no pixels.
 #[must_use]
 pub fn rotate(image: &Bgr, degrees: f64, window: Window) -> Bgr {
     let map = inverse(degrees, (image.width() / 2) as f64, (image.height() / 2) as f64);

@@ -1,8 +1,8 @@
 //! Facenet512, the face embedder: InceptionResNetV1 with 512 outputs, in a Keras file or as ONNX.
 //!
-//! A Keras file is bound by order: 245 layers with weights in the order of Keras, which sorts by depth
-//! and not by branch. Each layer is checked by the number and shapes of its tensors; names serve in
-//! errors only. An ONNX model is bound by its graph.
+//! A Keras file is bound by order: 245 layers with weights in the order of Keras, which sorts by depth and not by
+//! branch. Each layer is checked by the number and shapes of its tensors; names occur in errors only. An ONNX model is
+//! bound by its graph.
 
 use super::exported;
 use super::file::WeightFile;
@@ -60,7 +60,7 @@ impl Embedder {
         &self.network
     }
 
-    /// What the self-test found when the file was loaded.
+    /// Returns the result of the self-test that ran when the file was loaded.
     #[must_use]
     pub fn tested(&self) -> &SelfTest {
         &self.tested
@@ -124,10 +124,10 @@ fn outline() -> Outline<KerasPlaces> {
     maker.outline
 }
 
-/// Which of the file's layers a convolution and its batch norm are.
+/// The numbers of the file's layers that are a convolution and its batch norm.
 struct KerasPlaces {
     kernel: usize,
-    /// None if the convolution has a bias.
+    /// No batch norm if the convolution has a bias.
     norm: Option<usize>,
 }
 

@@ -123,7 +123,7 @@ pub struct WrongDigest {
 }
 
 impl WrongDigest {
-    /// What kind of fault it is.
+    /// Returns the kind of this fault.
     #[must_use]
     pub fn kind(&self) -> ErrorKind {
         ErrorKind::WeightFile

@@ -77,7 +77,7 @@ macro_rules! spoof {
                 &self.0.network
             }
 
-            /// What the self-test found when the file was loaded.
+            /// Returns the result of the self-test that ran when the file was loaded.
             pub fn tested(&self) -> &SelfTest {
                 &self.0.tested
             }

@@ -8,7 +8,7 @@ use super::refusal::Refusal;
 use crate::engine::{Activation, Builder, Filter, Fold, KernelSet, Network, Value};
 use crate::weights::WeightError;
 
-/// What follows the outline's output in the file.
+/// The tensors that follow the outline's output in the file.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Ending {
     /// Nothing.
@@ -21,7 +21,7 @@ pub(super) enum Ending {
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) struct PartId(pub(super) usize);
 
-/// What a part does. `A` says where the numbers of a convolution lie in upstream's own file.
+/// What a part does. `A` describes the place of a convolution's numbers in upstream's own file.
 pub(super) enum Part<A> {
     /// Pixels of three channels, in a square.
     Input { side: usize },
@@ -29,7 +29,7 @@ pub(super) enum Part<A> {
     Conv { x: PartId, conv: Conv, at: A },
     /// x + scale * y.
     Add { x: PartId, y: PartId, scale: f32, relu: bool },
-    /// Each channel of x times the number in s.
+    /// Multiplies each channel of x by the number in s.
     Gate { x: PartId, s: PartId },
     /// 1 / (1 + exp(-x)).
     Sigmoid { x: PartId },
@@ -50,7 +50,7 @@ pub(super) struct Conv {
     pub(super) then: Then,
 }
 
-/// How a convolution's filter spans the channels.
+/// How the filter of a convolution spans the channels.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum ConvKind {
     /// All input channels.
@@ -134,7 +134,7 @@ impl<A> Outline<A> {
         self.push(Part::Add { x, y, scale, relu }, self.channels(x))
     }
 
-    /// Each channel of x times the number in s.
+    /// Multiplies each channel of x by the number in s.
     pub(super) fn gate(&mut self, x: PartId, s: PartId) -> PartId {
         self.push(Part::Gate { x, s }, self.channels(x))
     }

@@ -1,10 +1,10 @@
-//! Why this crate refuses a weight file: its content, the engine or the self-test. Touches nothing.
+//! The reason why this crate refuses a weight file: its content, the engine or the self-test. Touches nothing.
 
 use crate::engine::{LoadError, RunError};
 use crate::error::ErrorKind;
 use crate::weights::WeightError;
 
-/// Why this crate refuses a weight file.
+/// The reason why this crate refuses a weight file.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 pub enum Refusal {
     /// The file, or a tensor in it, is not what the network needs.
@@ -22,7 +22,7 @@ pub enum Refusal {
 }
 
 impl Refusal {
-    /// What kind of fault it is.
+    /// Returns the kind of this fault.
     #[must_use]
     pub fn kind(&self) -> ErrorKind {
         match self {
@@ -49,7 +49,7 @@ pub struct WrongAnswer {
 }
 
 impl WrongAnswer {
-    /// What kind of fault it is.
+    /// Returns the kind of this fault.
     #[must_use]
     pub fn kind(&self) -> ErrorKind {
         ErrorKind::Network

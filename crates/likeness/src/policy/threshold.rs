@@ -1,5 +1,4 @@
-//! A threshold: the greatest distance of a match, where it comes from, and what a calibration measured for it.
-//! Touches nothing.
+//! A threshold: the greatest distance of a match, its source, and the result of its calibration. Touches nothing.
 
 use crate::space::SpaceId;
 
@@ -67,7 +66,7 @@ impl FaceSearch {
         }
     }
 
-    /// What differs: its name, the value of this search, the value of the other one.
+    /// Returns each difference: its name, the value of this search, the value of the other one.
     #[must_use]
     pub fn differences(self, other: Self) -> Vec<(&'static str, String, String)> {
         let values = |search: Self| {
@@ -85,7 +84,7 @@ impl FaceSearch {
 /// The setting of the detector's score.
 const SCORE_SETTING: &str = "CENTERFACE_THRESHOLD";
 
-/// What a calibration measured for its threshold.
+/// The results of a calibration for its threshold.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Calibrated {
     /// The part of comparisons of different persons that match.
@@ -98,12 +97,12 @@ pub struct Calibrated {
     pub id: [u8; 32],
 }
 
-/// The greatest cosine distance of a match, and where it comes from.
+/// The greatest cosine distance of a match, and its source.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Threshold {
     distance: f64,
     source: ThresholdSource,
-    /// Whether nothing was measured for what it is used for.
+    /// Whether nothing was measured for this use of the threshold.
     unmeasured: bool,
     calibrated: Option<Calibrated>,
 }
@@ -133,7 +132,7 @@ impl Threshold {
         Self { distance, source: ThresholdSource::Request, unmeasured: false, calibrated: None }
     }
 
-    /// The same threshold, limited to this distance.
+    /// Returns the same threshold, limited to this distance.
     #[must_use]
     pub fn at_most(self, distance: f64) -> Self {
         match self.distance > distance {
@@ -142,7 +141,7 @@ impl Threshold {
         }
     }
 
-    /// The same threshold without its rate, for a comparison with a mean of several templates: a calibration
+    /// Returns the same threshold without its rate, for a comparison with a mean of several templates: a calibration
     /// measures single photographs.
     #[must_use]
     pub fn without_rate(self) -> Self {
@@ -174,7 +173,7 @@ impl Threshold {
         self.calibrated.filter(|_| !self.unmeasured).map(|by| by.fmr)
     }
 
-    /// Whether a distance is a match. NaN never is.
+    /// Returns whether a distance is a match. NaN never is.
     #[must_use]
     pub fn includes(self, distance: f64) -> bool {
         distance <= self.distance

@@ -1,10 +1,10 @@
 //! The self-test: a loaded network must reproduce recorded outputs before it may be used.
 //!
 //! For each known file, by its SHA-256, `answers` records the outputs for a picture made by a
-//! formula; they come from an independent computation in double precision
-//! (`tools/selftest-answers`), never from this engine. A network that differs in any number by more
-//! than the answer's tolerance is refused. For an unknown file only the structure is tested: every
-//! tensor had its place and shape, and the output for the picture is finite.
+//! formula; an independent computation in double precision (`tools/selftest-answers`) made these
+//! records, never this engine. A network that differs in any number by more than the answer's
+//! tolerance is refused. For an unknown file only the structure is tested: every tensor has its
+//! place and shape, and the output for the picture is finite.
 
 mod answers;
 

@@ -1,7 +1,7 @@
-//! Why a weight file is refused: which tensor or byte, what was expected, what was found.
+//! The reason why a weight file is refused: the tensor or byte, the expected and the found value.
 
 use crate::error::ErrorKind;
-/// Why a weight file is refused. Every variant names the place.
+/// The reason why a weight file is refused. Every variant names the place.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 pub enum WeightError {
     /// The container breaks its own format at this byte of the file.
@@ -22,7 +22,7 @@ pub enum WeightError {
         /// Its offset in the file.
         at: usize,
     },
-    /// A pickle asks for a Python object outside the allow-list.
+    /// A pickle names a Python object outside the allow-list.
     #[error("at byte {at}: expected a name that builds tensors, found the Python name {name:?}")]
     Global {
         /// Module and name, as written in the file.
@@ -41,7 +41,7 @@ pub enum WeightError {
     /// A tensor or layer that the network needs is not in the file.
     #[error("{tensor}: expected in the file, found nothing")]
     Missing {
-        /// Its name, or its place in the order.
+        /// The name of the tensor, or its place in the order.
         tensor: String,
     },
     /// A tensor that no layer of the network takes.
@@ -101,7 +101,7 @@ pub enum WeightError {
 }
 
 impl WeightError {
-    /// What kind of fault it is.
+    /// Returns the kind of this fault.
     #[must_use]
     pub fn kind(&self) -> ErrorKind {
         ErrorKind::WeightFile

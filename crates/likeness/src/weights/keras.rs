@@ -2,8 +2,8 @@
 //!
 //! The attribute `layer_names` lists the layers, each layer's `weight_names` its tensors; Keras
 //! assigns by these orders and never by name, and so do we. Both lists may be split into numbered
-//! attributes, hold fixed or variable strings, and stand at the root or, in a saved model, in
-//! `/model_weights`. Tensors are returned as views: only contiguous storage is accepted.
+//! attributes, may contain fixed or variable strings, and are attributes of the root or, in a saved
+//! model, of `/model_weights`. Tensors are returned as views: only contiguous storage is accepted.
 //!
 //! The HDF5 structures themselves are read by the crate `hdf5-pure`, through a reader that returns
 //! a bounded number of bytes: in HDF5 a thousand short references may name one long string.
@@ -79,7 +79,7 @@ impl Source for Shared {
 pub struct Layer<'a> {
     /// The layer's name: for errors only, nothing is bound by it.
     pub name: String,
-    /// Its tensors, in the file's order.
+    /// The layer's tensors, in the file's order.
     pub weights: Vec<WeightTensor<'a>>,
 }
 

@@ -285,7 +285,7 @@ impl OnnxModel {
         }
     }
 
-    /// Whether an initializer or a constant has that name.
+    /// Returns whether an initializer or a constant has that name.
     #[must_use]
     pub fn has(&self, name: &str) -> bool {
         self.initializers.contains_key(name)
@@ -376,7 +376,7 @@ fn decode<M: Message + Default>(file: &Bytes, bytes: &Bytes, what: &str) -> Resu
     M::decode(bytes.clone()).map_err(|error| malformed(offset(file, bytes), what, &error.to_string()))
 }
 
-/// Where a slice of the file begins.
+/// Returns the offset of a slice in the file.
 fn offset(file: &Bytes, slice: &Bytes) -> usize {
     slice.as_ptr().addr().saturating_sub(file.as_ptr().addr())
 }

@@ -12,11 +12,11 @@ pub struct WeightTensor<'a> {
 }
 
 impl<'a> WeightTensor<'a> {
-    /// A view of `bytes`, which lie at `offset` in the file and must hold exactly as many f32 as
-    /// `shape` says.
+    /// A view of `bytes`, which begin at `offset` in the file and must contain exactly as many f32
+    /// as `shape` requires.
     ///
     /// # Errors
-    /// [`WeightError::Malformed`] where the lengths differ.
+    /// [`WeightError::Malformed`] if the lengths differ.
     pub(crate) fn new(name: &str, shape: Vec<usize>, bytes: &'a [u8], offset: usize) -> Result<Self, WeightError> {
         if byte_length(&shape) == Some(bytes.len()) {
             return Ok(Self { name: name.to_owned(), shape, bytes, offset });
@@ -46,13 +46,13 @@ impl<'a> WeightTensor<'a> {
         self.bytes
     }
 
-    /// Where they begin in the file.
+    /// Returns the offset of the numbers in the file.
     #[must_use]
     pub fn offset(&self) -> usize {
         self.offset
     }
 
-    /// The same tensor, if its shape is the expected one.
+    /// Returns the same tensor, if its shape is the expected one.
     ///
     /// # Errors
     /// [`WeightError::Shape`] names both shapes.

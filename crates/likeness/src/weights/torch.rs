@@ -70,7 +70,7 @@ impl<'a> StateDict<'a> {
         self.tensors.len()
     }
 
-    /// Whether there is no tensor.
+    /// Returns whether there is no tensor.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.tensors.is_empty()
@@ -176,7 +176,7 @@ fn tensor<'a>(
     }
 }
 
-/// Whether the strides are those of a contiguous tensor; the stride of a dimension of one does not matter.
+/// Returns whether the strides are those of a contiguous tensor; the stride of a dimension of one does not matter.
 fn row_major(shape: &[usize], stride: &[usize]) -> bool {
     let mut wanted = 1usize;
     shape.iter().zip(stride).rev().all(|(&n, &stride)| {

@@ -1,11 +1,11 @@
-//! What stands in front of the camera: a head of points in space, or a picture of it that a person moves.
+//! The subject in front of the camera: a head of points in space, or a picture of it that a person moves.
 
 use likeness::capture::geometry::Landmarks;
 use testkit::random::Random;
 
 use crate::film::between;
 
-/// What stands in front of the camera.
+/// The subject in front of the camera.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
     /// A head that turns by at least 25 degrees.
@@ -34,7 +34,7 @@ const FOCAL: f64 = 700.0;
 pub struct Actor {
     kind: Kind,
     points: [Point; 5],
-    /// How far behind the eyes the axis of a turn lies.
+    /// The distance of a turn's axis behind the eyes.
     axis: f64,
     distance: f64,
     /// The size of an answer to a prompt, and how long it takes to begin and per degree.
@@ -124,7 +124,7 @@ impl Actor {
             Kind::Still => {}
         }
         if near != 1.0 && acting > 0.0 {
-            // One step of an eighth at a time, so that the face does not jump.
+            // The height changes by at most a tenth in each frame, so that the face does not jump.
             self.closer = if near > 1.0 { (self.closer * 1.1).min(near) } else { (self.closer / 1.1).max(near) };
         }
         self.seen(aside, scale * self.closer, time)

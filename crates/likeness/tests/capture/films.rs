@@ -1,4 +1,4 @@
-//! How often films of heads are refused, and films of pictures accepted, over 200 seeds of each kind.
+//! Counts over 200 seeds of each kind how often films of heads are refused, and films of pictures accepted.
 
 use likeness::capture::outcome::Outcome;
 use testkit::random::Random;

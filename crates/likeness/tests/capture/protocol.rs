@@ -11,7 +11,7 @@ use crate::film::{NOW, face};
 const FRONT: Landmarks = [[255.0, 200.0], [385.0, 200.0], [320.0, 275.0], [270.0, 345.0], [370.0, 345.0]];
 /// Its height.
 const HEIGHT: f64 = 340.0;
-/// How far a turned nose is displaced, in pixels: 0.25 of the distance between the eyes.
+/// The displacement of a turned nose in pixels: 0.25 of the distance between the eyes.
 const TURNED: f64 = 32.5;
 
 /// A frame that is to be sent.
@@ -63,7 +63,8 @@ fn run(change: impl FnMut(&mut Shot)) -> Outcome {
     drawn(18, change)
 }
 
-/// The same with these random bits: 18 draws turns to the left, right and right, with three frames in each hold.
+/// Makes the same session with these random bits: 18 draws turns to the left, right and right, with three frames in
+/// each hold.
 fn drawn(random: u64, mut change: impl FnMut(&mut Shot)) -> Outcome {
     let policy = Policy::default();
     let mut session = Session::begin(NOW, &policy.capture);
@@ -98,7 +99,7 @@ fn drawn(random: u64, mut change: impl FnMut(&mut Shot)) -> Outcome {
 
 type Change = fn(&mut Shot);
 
-/// What alters the frames, and the rule that ends the session.
+/// The change to the frames, and the rule that ends the session.
 const BREAKS: [(&str, Change, Option<Rule>); 25] = [
     ("as prompted", |_| (), None),
     (

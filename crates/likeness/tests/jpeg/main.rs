@@ -29,7 +29,8 @@ fn samplings(components: usize) -> Vec<Vec<(usize, usize)>> {
     all
 }
 
-/// Whether the decoder must accept the file. It must refuse each layout that `docs/pipeline.md` does not name.
+/// Returns whether the decoder must accept the file. The decoder must refuse each layout that `docs/pipeline.md` does
+/// not name.
 fn decodable(file: &Jpeg<'_>) -> bool {
     let (first, even) = (file.sampling[0], file.sampling.iter().all(|one| *one == file.sampling[0]));
     match (file.sampling.len(), file.colours) {

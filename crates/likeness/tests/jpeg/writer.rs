@@ -1,7 +1,7 @@
 //! Writes small JPEG files of any sampling, baseline or progressive, in one scan or in one scan a component.
 //!
-//! Each block has one value, different from its neighbours'. So the samples of every plane are known without
-//! a decoder, and a squeezed, cropped or shifted plane is noticed. Blocks beyond the image's edge have other
+//! Each block has one value, which differs from its neighbours' values. Therefore the samples of every plane are known
+//! without a decoder, and a squeezed, cropped or shifted plane is noticed. Blocks beyond the image's edge have other
 //! values, so that a decoder which shows them is noticed too.
 
 /// The order of the blocks in the file.

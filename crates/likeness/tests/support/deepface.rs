@@ -54,7 +54,7 @@ pub struct Image {
     /// Height, width, channels.
     pub decoded_shape_hwc: [usize; 3],
     pub decoded_bgr_sha256: String,
-    /// With the black border, and without.
+    /// The results with the black border, and without.
     #[serde(rename = "align_True")]
     pub aligned: Run,
     #[serde(rename = "align_False")]
@@ -99,12 +99,12 @@ pub struct Area {
     pub right_eye: Option<[i64; 2]>,
 }
 
-/// One spoof network on one face.
+/// The result of one spoof network for one face.
 #[derive(Deserialize)]
 pub struct Fasnet {
     pub model: String,
     pub input_chw_f32_sha256: String,
-    /// Both corners belong to the crop.
+    /// The corners of the crop; both belong to it.
     pub crop_x1y1x2y2_inclusive: [i64; 4],
     pub softmax: [f64; 3],
 }
@@ -123,7 +123,7 @@ pub struct Embedding {
     pub input_nhwc_f32_sha256: String,
 }
 
-/// One row of comparing two photographs: by a metric, or by cosine with anti-spoofing.
+/// One comparison of two photographs: by a metric, or by cosine with anti-spoofing.
 #[derive(Deserialize)]
 #[serde(untagged)]
 pub enum Pair {

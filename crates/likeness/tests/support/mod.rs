@@ -1,4 +1,4 @@
-//! What the tests of likeness share: the folder of test data, golden answers, NumPy arrays.
+//! Helpers that the tests of likeness share: the folder of test data, golden answers, NumPy arrays.
 
 #![allow(dead_code, reason = "each test file uses its part of it")]
 #![allow(clippy::unwrap_used, clippy::print_stdout, reason = "tests; tables are for --nocapture")]
@@ -26,7 +26,7 @@ pub const SPOOF_V2: &str = "2.7_80x80_MiniFASNetV2.pth";
 pub const SPOOF_V1SE: &str = "4_0_0_80x80_MiniFASNetV1SE.pth";
 pub const FACENET512: &str = "facenet512_synthetic.h5";
 
-/// Whether every size is tested (`LIKENESS_SIZES=all`, which `just parity` sets), or only a part with each
+/// Returns whether every size is tested (`LIKENESS_SIZES=all`, which `just parity` sets), or only a part with each
 /// kind.
 pub fn all_sizes() -> bool {
     std::env::var_os("LIKENESS_SIZES").is_some_and(|sizes| sizes == "all")

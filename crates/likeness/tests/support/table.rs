@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use likeness::detect::Raw;
 
-/// One line of the table: the worst error, and the allowed error.
+/// One line of the table: the greatest error, and the allowed error.
 #[derive(Default)]
 struct Line {
     checked: usize,
@@ -54,7 +54,7 @@ impl Table {
     }
 }
 
-/// Whether a coordinate is so near an integer that rounding decides.
+/// Returns whether a coordinate is so near an integer that rounding decides.
 pub fn on_the_edge(raw: &Raw) -> bool {
     let [x1, y1, x2, y2] = raw.corners;
     let eyes = raw.landmarks[..2].as_flattened();

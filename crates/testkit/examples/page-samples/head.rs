@@ -65,7 +65,7 @@ fn cloud(x: f32, y: f32) -> f32 {
     noise(x, y) * 0.5 + noise(x * 2.1, y * 2.1) * 0.3 + noise(x * 4.3, y * 4.3) * 0.2
 }
 
-/// How the head is turned, to the side and down, in radians.
+/// The rotation of the head, to the side and down, in radians.
 const YAW: f32 = 0.15;
 const PITCH: f32 = 0.0;
 /// The middle of an eye, and its size.

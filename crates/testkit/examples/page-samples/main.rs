@@ -73,7 +73,7 @@ fn same(portrait: &Picture) -> Picture {
     })
 }
 
-/// How far a place lies inside a rectangle with round corners, in pixels.
+/// Returns the distance of a point from the edge of a rounded rectangle, in pixels; positive inside.
 fn inside([x, y]: [f32; 2], [half_width, half_height]: [f32; 2], round: f32) -> f32 {
     let (dx, dy) = (x.abs() - half_width + round, y.abs() - half_height + round);
     round - (dx.max(0.0).powi(2) + dy.max(0.0).powi(2)).sqrt() - dx.max(dy).min(0.0)

@@ -60,7 +60,8 @@ fn run(target: &Path, quick: bool, arguments: &[String]) -> io::Result<bool> {
     if quick {
         cargo.args(quick_targets(&suites()?)).env(need::TIER, "quick");
     }
-    // One pipe for both streams keeps their order: a suite's name goes to one, its result to the other.
+    // One pipe for both streams keeps their order: cargo writes a suite's name to one stream and its result to the
+    // other.
     let (both, writer) = io::pipe()?;
     cargo.args(arguments).env(need::RECORD, &record).stdout(writer.try_clone()?).stderr(writer);
     let mut child = cargo.spawn()?;
@@ -115,7 +116,7 @@ impl Leftovers {
     }
 }
 
-/// Whether every skip has a reason that the caller allows.
+/// Returns whether every skip has a reason that the caller allows.
 fn is_whole(skips: &[summary::Skip], out: &mut impl io::Write) -> io::Result<bool> {
     let Ok(allowed) = std::env::var("TESTS_MAY_SKIP") else { return Ok(true) };
     let allowed: Vec<_> = allowed.split(',').filter(|reason| !reason.is_empty()).collect();

@@ -14,7 +14,7 @@ const PYRAMID: usize = 24;
 /// The number that PyTorch gave the first value.
 const FIRST_VALUE: usize = 363;
 
-/// What distinguishes one convolution from another.
+/// The properties in which convolutions differ.
 #[derive(Clone, Copy)]
 struct Conv {
     out: usize,

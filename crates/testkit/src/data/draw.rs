@@ -20,7 +20,7 @@ const PEAK: f64 = 0.42;
 /// A drawn face.
 #[derive(Clone, Copy)]
 pub struct Face {
-    /// Who: the seed of the pattern.
+    /// The seed of a person's pattern.
     pub person: u64,
     /// Across and down, in pixels.
     pub middle: [i32; 2],
@@ -100,7 +100,7 @@ impl Wave {
         }
     }
 
-    /// Its value there; across and down in 1/1024 of the face's width.
+    /// Returns the pattern's value at a point; `across` and `down` are in 1/1024 of the face's width.
     fn at(&self, across: i32, down: i32) -> i32 {
         triangle((self.across * across + self.down * down) / 64 + self.phase, self.height)
     }
@@ -176,7 +176,7 @@ fn wall([x, y]: [i32; 2], grain: i32) -> [i32; 3] {
 }
 
 impl Drawing {
-    /// As a JPEG of quality 92 with 4:2:0 sampling, as cameras write it.
+    /// Encodes the scene as a JPEG of quality 92 with 4:2:0 sampling, as cameras do.
     pub fn jpeg(&self) -> Vec<u8> {
         use libjpeg_turbo_rs::{PixelFormat, Subsampling, compress};
         compress(&self.rgb, self.size[0], self.size[1], PixelFormat::Rgb, 92, Subsampling::S420).unwrap()

@@ -7,7 +7,7 @@
 //! - The mask's mean over each 32 x 32 pixels, summed over 7 x 7 such blocks, is the face's area in
 //!   blocks. Its logarithm, from straight pieces, gives height and width: faces are ellipses whose
 //!   height is [`HEIGHT`] widths. A face up to 190 pixels high fits wholly into the 7 x 7 blocks.
-//! - The landmarks stand at fixed parts of the box ([`LANDMARKS`]).
+//! - The landmarks lie at fixed parts of the box ([`LANDMARKS`]).
 
 /// A face's height in widths.
 pub const HEIGHT: f64 = 1.25;
@@ -194,7 +194,7 @@ fn knot_at(knot: usize) -> f64 {
     (0..knot).fold(FIRST_KNOT, |at, _| at * RATIO)
 }
 
-/// By how much half the logarithm's slope changes at a knot; behind the last it is 0.
+/// Returns half the change of the logarithm's slope at a knot; behind the last knot it is 0.
 fn bend(knot: usize) -> f32 {
     let slope = |from: usize| 0.5 * LN_RATIO / (knot_at(from + 1) - knot_at(from));
     let before = if knot == 0 { 0.0 } else { slope(knot - 1) };

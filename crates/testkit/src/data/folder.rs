@@ -87,7 +87,7 @@ fn read(path: &Path) -> Vec<u8> {
     fs::read(path).unwrap_or_else(|why| panic!("{}: {why}", path.display()))
 }
 
-/// One process generates; the others wait for it.
+/// One process generates the files; other processes wait for it.
 fn generated(folder: &Path) -> PathBuf {
     let root = folder.join(version());
     fs::create_dir_all(folder).unwrap();

@@ -26,7 +26,7 @@ pub enum Object {
     Dataset(Tensor),
 }
 
-/// Where an object is, and a group's B-tree and heap.
+/// The address of an object, and of a group's B-tree and heap.
 struct Written {
     header: u64,
     tree_and_heap: Option<[u64; 2]>,

@@ -8,7 +8,7 @@ use super::tensor::Tensor;
 use super::torch;
 use crate::random::Random;
 
-/// What differs between the two files, as upstream has it.
+/// The differences between the two files, as upstream has them.
 pub struct Plan {
     pub(super) conv_3: &'static [usize],
     pub(super) conv_4: &'static [usize],
@@ -151,7 +151,7 @@ impl Maker {
         self.push(&format!("{at}.prelu.weight"), &[channels], values);
     }
 
-    /// 512 to 128 to three logits: 0 and 1 go apart with the share, 2 stays behind.
+    /// 512 to 128 to three logits: logits 0 and 1 differ by the share of green, logit 2 stays small.
     fn last(&mut self) {
         let mut weights = self.random.filter(128 * 512, 512);
         weights[..512].fill(0.0);

@@ -53,7 +53,7 @@ impl Stored {
     }
 }
 
-/// Which exporter a file says that it comes from.
+/// The exporter that a file names as its origin.
 pub struct Exporter {
     /// Its name and its version.
     pub name: [&'static str; 2],
@@ -61,7 +61,7 @@ pub struct Exporter {
     pub format: u64,
     /// The operator set.
     pub operators: u64,
-    /// Whether initializers are listed as inputs too.
+    /// Whether the graph's inputs also list the initializers.
     pub lists_weights: bool,
 }
 
@@ -110,7 +110,7 @@ impl Graph {
         output
     }
 
-    /// How often each operator stands in the graph, and how many initializers of f32 and of integers.
+    /// Returns the number of nodes of each operator, and of initializers of f32 and of integers.
     pub fn counts(&self) -> String {
         let mut counts = std::collections::BTreeMap::new();
         for operator in &self.operators {

@@ -1,5 +1,5 @@
-//! What Facenet512 with seeded numbers says alike, or almost, of all drawn faces.
-//! Written by `tools/own-data-answers spread`: do not edit.
+//! The part of Facenet512's outputs, with seeded numbers, that is equal or almost equal for all
+//! drawn faces. Written by `tools/own-data-answers spread`: do not edit.
 
 /// The mean of its answers.
 #[rustfmt::skip]

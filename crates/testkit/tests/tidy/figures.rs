@@ -1,4 +1,5 @@
-//! A measured figure has one home among the documents. Another document may repeat it, and must not differ.
+//! A measured figure has one home among the documents. Another document may repeat a figure, and must not differ from
+//! it.
 
 use std::collections::BTreeSet;
 
@@ -6,7 +7,7 @@ use regex::Regex;
 
 use crate::tree::Tree;
 
-/// What is measured, where a text gives its figure, and its home.
+/// The measured quantity, a pattern that finds its figure in a text, and the document that is its home.
 type Quantity = (&'static str, &'static str, &'static str);
 
 const QUANTITIES: &[Quantity] = include!("figures.in");

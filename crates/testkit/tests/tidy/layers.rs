@@ -1,5 +1,5 @@
-//! Which crate may use which, and which files may open sockets, touch a file system, start a process or change who the
-//! process is.
+//! Which crate may use which other crate, and which files may open sockets, touch a file system, start a process or
+//! change the user.
 
 use regex::Regex;
 
@@ -26,7 +26,8 @@ pub fn crates(tree: &Tree) -> Vec<String> {
     faults
 }
 
-/// What it is, the words that do it, and the files (crate, beginning of the path) that may.
+/// The capability's name, a pattern for the code that uses it, and the files (crate, beginning of the path) that may
+/// use it.
 type Capability = (&'static str, &'static str, &'static [(&'static str, &'static str)]);
 
 const CAPABILITIES: [Capability; 4] = include!("capabilities.in");

@@ -1,5 +1,5 @@
 //! The rules of the house, as tests of its sources and documents. Each rule is a function from files to faults; one
-//! test runs it on a small tree that breaks it, one on this repository. Reads files, changes nothing.
+//! test runs it on a small tree that breaks it, and one on this repository. Reads files, changes nothing.
 #![allow(clippy::unwrap_used, reason = "tests")]
 
 mod cycles;

@@ -26,7 +26,7 @@ const NAMES: [&str; 22] = [
     "tools",
     "weights.lock",
 ];
-/// What `./run` leaves there, which git ignores.
+/// Files that `./run` leaves at the root, which git ignores.
 const LEFT: [&str; 2] = ["data", "data.key"];
 
 pub fn faults(tree: &Tree) -> Vec<String> {

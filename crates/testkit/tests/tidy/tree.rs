@@ -26,7 +26,7 @@ impl Tree {
         Self(files.iter().map(|(name, text)| ((*name).to_owned(), (*text).to_owned())).collect())
     }
 
-    /// Whether this is a repository, and not a small tree that breaks one rule.
+    /// Returns whether this tree is the repository, and not a small tree that breaks one rule.
     pub fn is_whole(&self) -> bool {
         self.0.len() > 100
     }

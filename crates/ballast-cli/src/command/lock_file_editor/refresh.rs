@@ -60,7 +60,7 @@ impl LockFileEditor {
             for text in all.iter().rev() {
                 if !list.iter().any(|known| known.as_str() == Some(text)) {
                     list.insert(0, *text);
-                    // What was the first has no space before it.
+                    // An array's former first element has no space before it.
                     let second = list.get_mut(1).map(toml_edit::Value::decor_mut);
                     if let Some(bare) = second.filter(|decor| decor.prefix().and_then(|raw| raw.as_str()) == Some("")) {
                         bare.set_prefix(" ");

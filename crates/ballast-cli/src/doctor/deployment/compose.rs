@@ -151,7 +151,7 @@ fn health(node: &Node) -> Health {
     match node.get("test").map(words).map(|test| test.value.join(" ")) {
         Some(test) if test == "NONE" => Health::Disabled,
         Some(test) => Health::Command(test),
-        // Without `test`, the image's own health check is used.
+        // If the file has no `test`, the image's own health check is used.
         None => Health::OfImage,
     }
 }

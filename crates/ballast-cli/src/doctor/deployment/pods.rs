@@ -41,7 +41,7 @@ const WITHOUT_CONTAINERS: [&str; 30] = [
 pub struct Pods<'a> {
     /// The pods; each contains `containers`, and most contain `volumes`.
     pub all: Vec<&'a Node>,
-    /// Whether these are certainly all pods of the kind.
+    /// Whether these are certainly all pods of the object.
     pub whole: bool,
 }
 

@@ -51,9 +51,9 @@ pub struct Service {
     pub args: Option<At<Vec<String>>>,
     /// How health is checked.
     pub health: Option<At<Health>>,
-    /// How long the app may be unhealthy at the start before it counts as failed, in seconds.
+    /// The time that the app may be unhealthy at the start before it counts as failed, in seconds.
     pub health_budget: Option<u64>,
-    /// How long one health check may take, in seconds.
+    /// The time that one health check may take, in seconds.
     pub health_timeout: Option<u64>,
     /// The probe that decides on a restart.
     pub liveness: Option<At<Health>>,
@@ -124,7 +124,7 @@ const DEFAULT: [&str; 14] = [
 ];
 
 impl Capabilities {
-    /// Whether root would have this capability.
+    /// Returns whether root would have this capability.
     pub fn holds(&self, name: &str) -> bool {
         let has = |list: &[At<String>], name: &str| list.iter().any(|cap| cap.value == name);
         let kept = DEFAULT.contains(&name) && !has(&self.drop, name) && !has(&self.drop, "ALL");
@@ -148,7 +148,7 @@ pub struct Mount {
     pub kind: MountKind,
     /// Whether the mount is read-only.
     pub read_only: bool,
-    /// Whether an init container with ballast fills the volume.
+    /// Whether an init container with Ballast fills the volume.
     pub filled: bool,
 }
 
@@ -221,8 +221,7 @@ pub enum Health {
 }
 
 impl Service {
-    /// Whether the container starts as root: if the file names root, or names no user and does not forbid
-    /// root.
+    /// Returns whether the container starts as root: the file names root, or names no user and does not forbid root.
     pub fn starts_as_root(&self) -> bool {
         self.user.as_ref().map_or(self.non_root.is_none(), |user| user.value.uid == Some(0))
     }
@@ -250,12 +249,12 @@ impl Service {
     }
 }
 
-/// Whether a word is the path or the name of this program.
+/// Returns whether a word is the path or the name of this program.
 pub fn is_ballast(word: &str) -> bool {
     word.trim_matches(['"', '\'']).rsplit('/').next() == Some("ballast")
 }
 
-/// Whether a path is `dir` or below it.
+/// Returns whether a path is `dir` or lies below it.
 pub fn is_below(path: &str, dir: &str) -> bool {
     let (path, dir) = (path.trim_end_matches('/'), dir.trim_end_matches('/'));
     path.strip_prefix(dir).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))

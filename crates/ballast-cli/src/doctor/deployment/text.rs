@@ -50,8 +50,8 @@ fn fill<'a>(text: &'a str, nesting: usize, seen: &mut Seen<'a>) -> String {
         let Some((variable, next)) = variable(after) else {
             out.push('$');
             if after.starts_with('{') {
-                // A brace that is not closed or not valid: the rest is text. It is not searched again, so
-                // that the time stays linear.
+                // A brace that is not closed or not valid: the rest is text. The filled-in text is not searched again,
+                // so that the time stays linear.
                 return out + after;
             }
             rest = after;

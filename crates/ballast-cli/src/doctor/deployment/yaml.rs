@@ -33,7 +33,7 @@ pub enum Value {
     Scalar {
         /// The text.
         text: String,
-        /// Whether the text has no quotes.
+        /// Whether the value is written without quotes.
         plain: bool,
     },
     /// A sequence.
@@ -51,7 +51,7 @@ pub struct Key {
     pub text: String,
 }
 
-/// Why a file can't be parsed, and the line.
+/// The line that can't be parsed, and the reason.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BadYaml {
     /// From 1.

@@ -1,7 +1,7 @@
 //! Parts: unfinished files that outlive their process under a name of their own, so that an
 //! interrupted fetch can continue.
 //!
-//! A part is not trusted: the caller hashes it before continuing it. Only its owner writes it,
+//! A part is not trusted: the caller hashes it before continuing it. Only its owner writes a part,
 //! under its lock, and only while the part still has its name: a process that waited for the lock
 //! may have an inode open that was published meanwhile.
 
@@ -51,7 +51,7 @@ pub(super) fn open(dir: &OwnedFd, name: &str, size: u64) -> io::Result<(OwnedFd,
 enum Judged {
     /// A plain file of this length that only this user can write.
     Ours(u64),
-    /// Another kind of file, or another user's: its name is removed, the file itself is not changed.
+    /// A file of another kind, or of another user: its name is removed, the file itself is not changed.
     Foreign,
     /// The name now belongs to another inode.
     Moved,

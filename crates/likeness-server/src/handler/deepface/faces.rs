@@ -187,8 +187,7 @@ impl FaceReader {
         if candidates.is_empty() && self.options.enforce { Err(no_face()) } else { Ok(candidates) }
     }
 
-    /// Returns the live probability of a spoof; `None` if the face is real or the request does not ask for
-    /// this test.
+    /// Returns the live probability of a spoof; `None` if the face is real or the request does not require this test.
     fn fake(&self, scratch: &mut Scratch, image: &Bgr, area: &Area) -> Result<Option<f64>, Problem> {
         let Some(spoof) = &self.spoof else { return Ok(None) };
         if area.w < 1 || area.h < 1 {

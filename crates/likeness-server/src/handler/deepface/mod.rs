@@ -1,6 +1,6 @@
-//! DeepFace's shape: `POST /deepface/verify`, `/deepface/represent`, `GET /deepface/`, and the two at the root where a
-//! setting says so. Its clients move without a change; `docs/deepface.md` says what is equal and what is not. A
-//! verdict here is DeepFace's, not ours.
+//! Routes in DeepFace's shape: `POST /deepface/verify`, `/deepface/represent`, `GET /deepface/`, and the first two also
+//! at the root if a setting says so. Clients of DeepFace move without a change; `docs/deepface.md` says which values
+//! are equal and which are not. A verdict here is DeepFace's, not ours.
 
 mod faces;
 mod request;
@@ -29,7 +29,7 @@ use crate::trail;
 /// The largest number of faces of a photograph that `verify` compares.
 const COMPARED: usize = 8;
 
-/// Whether error responses for this path also contain DeepFace's field `error`.
+/// Returns whether error responses for this path also contain DeepFace's field `error`.
 pub fn shaped(path: &str, root: bool) -> bool {
     path.starts_with("/deepface") || root && (matches!(path, "/verify" | "/represent") || way_out(path).is_some())
 }

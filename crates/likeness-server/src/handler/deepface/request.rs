@@ -25,7 +25,7 @@ use crate::problem::{Code, Problem};
 pub const MODEL: &str = "Facenet512";
 /// The detectors; with `skip`, the whole photograph is the face.
 pub const DETECTORS: [(&str, Backend); 2] = [("centerface", Backend::Centerface), ("skip", Backend::Skip)];
-/// The largest number of faces that a request may ask for.
+/// The largest number of faces that a request may require.
 pub const MOST: usize = 50;
 
 const BASE64: GeneralPurpose = GeneralPurpose::new(
@@ -273,7 +273,7 @@ mod tests {
             (jpeg.to_owned(), None),
             (format!("data:image/jpeg;base64,{jpeg}"), None),
             (format!("data:image/jpeg;base64,{}\n{}=", &jpeg[..8], &jpeg[8..11]), None),
-            // Of no known format: decoding reports that.
+            // Text of no known format: the decoder reports it.
             ("data:image/gif;base64,R0lGODlh".into(), None),
             ("R0lGODlh".into(), Some(Code::InvalidInput)),
             ("/etc/passwd".into(), Some(Code::InvalidInput)),

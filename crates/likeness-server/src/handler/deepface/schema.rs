@@ -1,5 +1,5 @@
 //! What DeepFace's routes take, described. `request` reads the fields. In a form every value is a
-//! word, and an empty one counts as absent.
+//! text, and an empty one counts as absent.
 #![expect(dead_code, reason = "only described")]
 
 use utoipa::ToSchema;
@@ -29,7 +29,8 @@ macro_rules! request {
             /// `centerface`, or `skip`: the whole photograph is the face.
             #[schema(default = "centerface", pattern = "^(centerface|skip)?$")]
             detector_backend: Option<String>,
-            /// Whether a photograph without a face is refused; otherwise the whole of it is the face. True by default.
+            /// Whether a photograph without a face is refused; otherwise the whole photograph is the face. True by
+            /// default.
             #[schema$truth]
             enforce_detection: Option<bool>,
             /// Whether faces are turned upright. True by default.
@@ -78,7 +79,7 @@ request! {
         /// Base64 of a JPEG, PNG or WebP. No path, no URL.
         #[schema(format = Byte)]
         img: String,
-        /// At most so many faces, the largest.
+        /// The most faces, the largest first.
         #[schema(minimum = 1, maximum = 50)]
         max_faces: Option<u32>,
     }
@@ -90,7 +91,7 @@ request! {
         /// JPEG, PNG or WebP; base64 as text is read too.
         #[schema(value_type = String, format = Binary)]
         img: Vec<u8>,
-        /// At most so many faces, the largest; 1 to 50.
+        /// The most faces, the largest first; 1 to 50.
         #[schema(value_type = Option<String>, pattern = "^([1-9]|[1-4][0-9]|50)?$")]
         max_faces: Option<u32>,
     }

@@ -127,8 +127,8 @@ unsafe fn tile_24<const P: usize>(task: &ConvTask, pixel: usize, size: usize, ou
     let (taps, input, pixels) = (task.taps(), task.rows.input(), task.places.len());
     let mut pointers = task.rows.pointers().as_ptr().wrapping_add(pixel);
     let mut weights = task.panel.weights.as_ptr();
-    // SAFETY: the check says that there are taps x pixels pointers, each good for `input` numbers,
-    // taps x input x 32 weights and 32 biases.
+    // SAFETY: the check ensures taps x pixels pointers, each good for `input` numbers, taps x input
+    // x 32 weights and 32 biases.
     unsafe {
         let bias = task.panel.bias.as_ptr();
         let mut firsts = [[_mm512_loadu_ps(bias); 2]; P];

@@ -37,7 +37,7 @@ pub(super) unsafe fn depthwise<S: Simd, const K: usize, const T: usize>(
 /// M pixels of every row: what the rows share is still in the first cache.
 ///
 /// # Safety
-/// As [`depthwise`]; pixel + M pixels exist.
+/// The conditions of [`depthwise`]; pixel + M pixels exist.
 #[inline(always)]
 unsafe fn depthwise_tile<S: Simd, const M: usize, const K: usize, const T: usize>(
     task: &DepthwiseTask,
@@ -49,8 +49,8 @@ unsafe fn depthwise_tile<S: Simd, const M: usize, const K: usize, const T: usize
     let (height, columns) = if K == 0 { task.window } else { (K, K) };
     let stride = if T == 0 { task.stride } else { T };
     let mut weights = task.weights.as_ptr();
-    // SAFETY: the check says that each row holds the last pixel's window, and that weights, bias,
-    // slope and output are whole vectors of `width`.
+    // SAFETY: the check ensures that each row contains the last pixel's window, and that weights,
+    // bias, slope and output are whole vectors of `width`.
     unsafe {
         for channel in (0..width).step_by(S::LANES) {
             for result in 0..extent.rows {

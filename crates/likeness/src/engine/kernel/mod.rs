@@ -87,7 +87,7 @@ impl KernelSet {
         Self(ALL.into_iter().find(|isa| isa.supported()).unwrap_or(InstructionSet::Portable))
     }
 
-    /// All sets that this machine supports, fastest first.
+    /// Returns all kernel sets that this machine supports, fastest first.
     pub fn available() -> Vec<Self> {
         ALL.into_iter().filter(|isa| isa.supported()).map(Self).collect()
     }
@@ -123,10 +123,10 @@ impl KernelSet {
         }
     }
 
-    /// One panel of a dense convolution.
+    /// Computes one panel of a dense convolution.
     ///
     /// # Panics
-    /// Where the task would read or write outside of what it was given.
+    /// If the task would read or write outside of its slices.
     pub(crate) fn conv(self, task: &ConvTask, out: &mut [f32]) {
         task.check(self.lanes(), self.panel(), out);
         match self.0 {
@@ -146,7 +146,7 @@ impl KernelSet {
     /// Rows of a depthwise convolution.
     ///
     /// # Panics
-    /// Where the task would read or write outside of what it was given.
+    /// If the task would read or write outside of its slices.
     pub(crate) fn depthwise(self, task: &DepthwiseTask, out: &mut [f32]) {
         let extent = task.check(self.lanes(), out);
         match self.0 {

@@ -18,7 +18,7 @@ pub(super) trait Simd {
     const LANES: usize;
     /// The most pixels of a tile.
     const PIXELS: usize;
-    /// Whether there are registers for 8 pixels of a depthwise convolution.
+    /// Whether the registers suffice for 8 pixels of a depthwise convolution.
     const WIDE: bool;
 
     /// # Safety
@@ -67,8 +67,8 @@ pub(super) unsafe fn tile<S: Simd, const M: usize, const VS: usize>(task: &ConvT
     let (taps, input, pixels) = (task.taps(), task.rows.input(), task.places.len());
     let mut pointers = task.rows.pointers().as_ptr().wrapping_add(pixel);
     let mut weights = task.panel.weights.as_ptr();
-    // SAFETY: the check says that there are taps x pixels pointers, each good for `input` numbers,
-    // and taps x input x VS vectors of weights; the loops visit exactly those.
+    // SAFETY: the check ensures taps x pixels pointers, each good for `input` numbers, and taps x
+    // input x VS vectors of weights; the loops visit exactly those.
     unsafe {
         let mut sums = [[S::splat(0.0); VS]; M];
         for v in 0..VS {
@@ -92,10 +92,10 @@ pub(super) unsafe fn tile<S: Simd, const M: usize, const VS: usize>(task: &ConvT
     }
 }
 
-/// One input channel of one tap.
+/// Adds one input channel of one tap.
 ///
 /// # Safety
-/// As [`tile`]; `from[..]` are good for k + 1 numbers, `weights` for VS vectors.
+/// The conditions of [`tile`]; `from[..]` are good for k + 1 numbers, `weights` for VS vectors.
 #[inline(always)]
 unsafe fn step<S: Simd, const M: usize, const VS: usize>(
     sums: &mut [[S::V; VS]; M],
@@ -131,8 +131,8 @@ unsafe fn finish<S: Simd, const M: usize, const VS: usize>(
 ) {
     let panel = &task.panel;
     let places = task.places.offsets().as_ptr().wrapping_add(pixel);
-    // SAFETY: the check says that every place has room for first + channels numbers, in the output
-    // and in the residual; only the last vector can be partial.
+    // SAFETY: the check ensures that every place has room for first + channels numbers, in the
+    // output and in the residual; only the last vector can be partial.
     unsafe {
         activate::<S, M, VS>(task.activation, panel.slope.as_ptr(), &mut sums);
         if let Some(residual) = &task.residual {
@@ -153,7 +153,7 @@ unsafe fn finish<S: Simd, const M: usize, const VS: usize>(
 }
 
 /// # Safety
-/// As [`tile`]; `slope` is good for VS vectors where the activation is PReLU.
+/// The conditions of [`tile`]; `slope` is good for VS vectors if the activation is PReLU.
 #[inline(always)]
 pub(super) unsafe fn activate<S: Simd, const M: usize, const VS: usize>(
     activation: Simple,
@@ -194,7 +194,7 @@ unsafe fn join<S: Simd, const M: usize, const VS: usize>(
 ) {
     let places = residual.places.offsets().as_ptr().wrapping_add(pixel);
     let rest = task.panel.channels - (VS - 1) * S::LANES;
-    // SAFETY: the check says that every place of the residual has first + channels numbers.
+    // SAFETY: the check ensures that every place of the residual has first + channels numbers.
     unsafe {
         let scale = S::splat(residual.scale);
         for i in 0..M {

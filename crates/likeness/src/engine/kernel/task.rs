@@ -1,8 +1,8 @@
 //! A kernel's task: where it reads, where it writes, and what it does at the end.
 //!
-//! These types justify the kernels' use of pointers. [`Rows`] contains only pointers to slices that
-//! were long enough when they were pushed, and lives no longer than these slices; [`Places`] knows
-//! its greatest offset, so one comparison covers a whole call.
+//! The types of this file justify the kernels' use of pointers. [`Rows`] contains only pointers to
+//! slices that were long enough when they were pushed, and lives no longer than these slices;
+//! [`Places`] knows its greatest offset, so one comparison covers a whole call.
 
 #![allow(unsafe_code, reason = "slices from the pointers that were made of slices")]
 
@@ -18,7 +18,7 @@ pub(crate) struct Rows<'a> {
 }
 
 impl<'a> Rows<'a> {
-    /// None yet, but room for `count`; each pixel has `input` numbers.
+    /// Makes an empty list with room for `count` runs; each pixel has `input` numbers.
     pub(crate) fn new(input: usize, count: usize) -> Self {
         Self { pointers: Vec::with_capacity(count), input, life: PhantomData }
     }
@@ -100,7 +100,7 @@ pub(crate) struct Panel<'a> {
     pub(crate) width: usize,
     /// The first output channel.
     pub(crate) first: usize,
-    /// How many of them are real.
+    /// The number of real channels of the panel.
     pub(crate) channels: usize,
 }
 
@@ -157,7 +157,7 @@ pub(crate) struct DepthwiseTask<'a> {
     pub(crate) weights: &'a [f32],
     /// As wide as a pixel.
     pub(crate) bias: &'a [f32],
-    /// As wide as a pixel, or none.
+    /// The slopes, as wide as a pixel; or empty.
     pub(crate) slope: &'a [f32],
     /// Rows and columns of the window.
     pub(crate) window: (usize, usize),

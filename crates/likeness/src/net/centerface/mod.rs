@@ -36,7 +36,7 @@ pub struct Maps<'s> {
     pub rows: usize,
     /// Columns of cells: a quarter of the input's.
     pub columns: usize,
-    /// One number per cell, 0 to 1: the score that a face is centred there.
+    /// One number per cell, 0 to 1: the score of a face centred in the cell.
     pub heat: &'s [f32],
     /// Two numbers per cell: logarithms of height and width, in cells.
     pub scale: &'s [f32],
@@ -101,7 +101,7 @@ impl Detector {
         &self.network
     }
 
-    /// What the self-test found when the file was loaded.
+    /// Returns the result of the self-test that ran when the file was loaded.
     #[must_use]
     pub fn tested(&self) -> &SelfTest {
         &self.tested

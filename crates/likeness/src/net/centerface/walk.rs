@@ -1,5 +1,5 @@
 //! Follows CenterFace's graph: each operator must be the expected one, on the expected values, with
-//! the expected attributes and shapes. At the end every operator and every weight must have been
+//! the expected attributes and shapes. After the walk every operator and every weight must have been
 //! used.
 
 use std::collections::HashSet;
@@ -258,7 +258,7 @@ impl<'m> Walk<'m> {
     }
 }
 
-/// What a convolution's attributes must say.
+/// The required attributes of a convolution.
 struct ConvAttributes {
     side: usize,
     stride: usize,

@@ -27,14 +27,14 @@ impl<'m> Constant<'m> {
         right.then(|| Self { dims: pick(&self.dims), strides: pick(&self.strides), ..self.clone() })
     }
 
-    /// The same numbers, in the same order, with other dimensions.
+    /// Returns the same numbers, in the same order, with other dimensions.
     pub(super) fn reshaped(&self, dims: Vec<usize>) -> Option<Self> {
         let count = |dims: &[usize]| dims.iter().try_fold(1usize, |all, n| all.checked_mul(*n));
         let right = self.strides == row_major(&self.dims) && count(&dims) == count(&self.dims);
         right.then(|| Self { strides: row_major(&dims), dims, ..self.clone() })
     }
 
-    /// One number for each channel of a value of this layout; the tensor must have as many numbers, or one.
+    /// Returns one number for each channel of a value of this layout; the tensor must have as many numbers, or one.
     pub(super) fn of_channels(&self, layout: Layout, channels: usize) -> Result<Vec<f64>, WeightError> {
         let axis = self.dims.len().checked_sub(1 + layout.behind_channels());
         let (count, stride) = axis.map_or((1, 0), |axis| (self.dims[axis], self.strides[axis]));

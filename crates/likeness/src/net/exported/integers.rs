@@ -1,6 +1,6 @@
 //! Tensors of integers, with which exported graphs compute shapes and positions, for a batch of one picture.
 
-/// How many integers a tensor may have.
+/// The most integers that a tensor may have.
 const MOST: usize = 1 << 12;
 
 /// A tensor of integers.
@@ -25,7 +25,7 @@ impl Integers {
         if let [only] = self.all[..] { Some(only) } else { None }
     }
 
-    /// Whether the numbers are 0, 1, 2, … up to this end.
+    /// Returns whether the numbers are 0, 1, 2, … up to this end.
     pub(super) fn counts_to(&self, end: usize) -> bool {
         self.all.len() == end && self.all.iter().enumerate().all(|(index, n)| usize::try_from(*n) == Ok(index))
     }
@@ -95,7 +95,7 @@ pub(super) fn unsqueezed(dims: &[usize], named: &[i64]) -> Option<Vec<usize>> {
     (0..rank).map(|axis| if added.contains(&axis) { Some(1) } else { old.next().copied() }).collect()
 }
 
-/// The dimensions that a list requests: one -1 stands for the rest, 0 for the existing dimension.
+/// The dimensions that a list requests: one -1 means the rest, 0 the existing dimension.
 pub(super) fn reshaped(dims: &[usize], wanted: &[i64], zero_is_zero: bool) -> Option<Vec<usize>> {
     let count = dims.iter().try_fold(1usize, |count, n| count.checked_mul(*n))?;
     let known = |(axis, n): (usize, &i64)| match *n {

@@ -16,7 +16,7 @@ const MOST_CHANNELS: usize = 1 << 14;
 /// Integers that all of a graph's tensors of integers may have together.
 const MOST_INTEGERS: usize = 1 << 16;
 
-/// What a step computes from earlier steps, which it names by index.
+/// The computation of a step from earlier steps, which it names by index.
 pub(super) enum Kind<'m> {
     Input,
     Conv(FoundConv<'m>),
@@ -89,7 +89,7 @@ pub(super) enum GraphValue<'m> {
     Integers(Integers),
 }
 
-/// All steps of a graph, each after its inputs.
+/// All steps of a graph; each follows its inputs.
 pub(super) struct Steps<'m> {
     pub(super) all: Vec<GraphStep<'m>>,
     /// The step that is the graph's first output.

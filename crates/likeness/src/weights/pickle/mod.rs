@@ -1,9 +1,9 @@
-//! A pickle machine that can build tensors and nothing else.
+//! A pickle machine that can build only tensors.
 //!
-//! It knows the opcodes and names that PyTorch's legacy writer emits for a state dict; any other
-//! opcode or name is an error with its offset. The machine imports, calls and resolves nothing.
-//! Values are plain indices into arenas, so nothing recurses, and memory grows only with opcodes
-//! that were really read: a file of n bytes makes at most n values.
+//! The machine knows the opcodes and names that PyTorch's legacy writer emits for a state dict; any
+//! other opcode or name is an error with its offset. The machine imports, calls and resolves
+//! nothing. Values are plain indices into arenas, so nothing recurses, and memory grows only with
+//! opcodes that were really read: a file of n bytes makes at most n values.
 
 mod cursor;
 mod stack;
@@ -22,7 +22,7 @@ pub(super) use value::{Element, Name, Storage, Value, View};
 /// Bytes of a text. Texts become keys, which are hashed as often as the file names them.
 const LONGEST: usize = 1024;
 
-/// The machine: one stack, one memo, arenas. It runs one pickle at a time.
+/// The machine: one stack, one memo, arenas. The machine runs one pickle at a time.
 pub(super) struct Machine<'a> {
     pub(super) cursor: Cursor<'a>,
     stack: Vec<Value<'a>>,

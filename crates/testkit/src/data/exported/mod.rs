@@ -15,7 +15,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use super::onnx::{Attribute, Exporter, Graph, Stored};
 use super::tensor::Tensor;
 
-/// What exporters wrote: network, form, operators and initializers.
+/// The operators and initializers that exporters wrote, for each network and form.
 pub const EXPORTED: &str = include_str!("graphs.txt");
 
 /// How a network is exported.
@@ -23,11 +23,11 @@ pub const EXPORTED: &str = include_str!("graphs.txt");
 pub enum Form {
     /// PyTorch's older exporter, any number of pictures: batch norms folded where they follow a convolution.
     TorchScript,
-    /// The same without folding, operator set 11.
+    /// The same form without folding, in operator set 11.
     Unfolded,
     /// PyTorch's newer exporter, one picture: batch norms folded everywhere.
     Dynamo,
-    /// The same, any number of pictures.
+    /// The same form for any number of pictures.
     DynamoOpen,
     /// tf2onnx.
     Tf2onnx,
@@ -99,7 +99,7 @@ struct Writer {
     form: Form,
     graph: Graph,
     side: usize,
-    /// Names of initializers that stand for all of the same bytes.
+    /// Names of initializers that replace others with the same bytes.
     ones: HashMap<usize, String>,
     count: Option<String>,
     shared: BTreeMap<String, String>,
@@ -298,7 +298,7 @@ impl Writer {
         sum
     }
 
-    /// A number of f32 that stands alone, stored once for all places that need it.
+    /// A single f32 that is stored once for all places that need it.
     fn scalar(&mut self, value: f32) -> String {
         let name = format!("scalar {value}");
         let tensor = Stored::floats(&Tensor::new(name.clone(), &[], vec![value]));

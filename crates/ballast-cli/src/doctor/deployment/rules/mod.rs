@@ -28,7 +28,7 @@ impl Rules<'_> {
         let mut found = Vec::new();
         found.extend(service.unread.iter().map(|key| self.unread(key, Severity::Note)));
         for line in &service.elsewhere {
-            let what = format!("{} is not followed: what it brings is not examined", line.value);
+            let what = format!("{} is not followed: its content is not examined", line.value);
             let fix = "docker compose config > flat.yml, and examine flat.yml";
             found.push(self.at(line.line, Severity::Note, Code::NotFollowed, what, fix));
         }
@@ -43,7 +43,7 @@ impl Rules<'_> {
         found
     }
 
-    /// Whether a service uses the weights: by a mount, a variable or a command.
+    /// Returns whether a service uses the weights: by a mount, a variable or a command.
     pub fn is_ours(&self, service: &Service) -> bool {
         let store = self.store_path();
         let names = self.lock.weights.iter().filter_map(|weight| weight.pin_env.as_ref());
@@ -60,8 +60,8 @@ impl Rules<'_> {
 
     /// Returns the finding for a kind or a key that is not read.
     pub fn unread(&self, found: &At<String>, severity: Severity) -> Finding {
-        let what = format!("{} is not read: what it brings is not examined", found.value);
-        let fix = "examine the container that comes of it: its Pod, or its service with those mounts written out";
+        let what = format!("{} is not read: its content is not examined", found.value);
+        let fix = "examine the resulting Pod, or the service with those mounts written out";
         self.at(found.line, severity, Code::NotRead, what, fix)
     }
 
@@ -96,8 +96,7 @@ impl Rules<'_> {
         all.map(|(name, place)| (name, place.display().to_string())).collect()
     }
 
-    /// Returns the mounts that weights are read from, with the weights' known bytes; `None` stands for no
-    /// mount.
+    /// Returns the mounts that weights are read from, with the weights' known bytes; `None` means no mount.
     fn places<'s>(&self, service: &'s Service) -> Vec<(Option<&'s Mount>, u64)> {
         let mut all: Vec<(Option<&Mount>, u64)> = Vec::new();
         for weight in &self.lock.weights {
@@ -116,7 +115,7 @@ impl Rules<'_> {
         self.places(service).into_iter().filter_map(|(mount, _)| mount)
     }
 
-    /// Whether a boot can serve from the image's baked layer.
+    /// Returns whether a boot can serve from the image's baked layer.
     fn has_layer(&self) -> bool {
         self.lock.store.baked.is_some() && self.lock.can_repoint()
     }
@@ -153,7 +152,7 @@ impl Rules<'_> {
         }
     }
 
-    /// Whether root could give the cache to the app.
+    /// Returns whether root could give the cache to the app.
     fn hands_over(&self, service: &Service) -> bool {
         service.starts_as_root() && ["CHOWN", "SETUID", "SETGID"].iter().all(|cap| service.caps.holds(cap))
     }

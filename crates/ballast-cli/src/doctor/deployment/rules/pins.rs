@@ -22,7 +22,7 @@ impl Rules<'_> {
         }
     }
 
-    /// Whether the variable that makes pins compulsory is on.
+    /// Returns whether the variable that makes pins compulsory is on.
     fn required(&self, service: &Service, found: &mut Vec<Finding>) -> bool {
         let name = self.lock.pins.required_when.as_ref();
         let Some(variable) = name.and_then(|name| service.variable(name.as_str())) else { return false };
@@ -46,7 +46,7 @@ impl Rules<'_> {
             let then = if needed {
                 "it is required, and the start ends with 12"
             } else {
-                "empty counts as unset: nothing is compared"
+                "an empty value counts as unset, so the pin is not compared"
             };
             let what = format!("{name} is empty{}: {then}", unless.unwrap_or_default());
             let fix = match &variable.empty_without {
@@ -69,7 +69,7 @@ impl Rules<'_> {
         let switch = self.lock.pins.required_when.as_ref().map_or("", |name| name.as_str());
         let at = service.variable(switch).map_or(service.line, |variable| variable.line);
         let (severity, unless) = if service.env_elsewhere {
-            (Severity::Warning, " unless the file that is named there has it")
+            (Severity::Warning, " unless the env_file sets it")
         } else {
             (Severity::Error, "")
         };

@@ -56,7 +56,7 @@ impl Rules<'_> {
     fn user(&self, service: &Service, found: &mut Vec<Finding>) {
         let (Some(user), Some(app)) = (&service.user, self.owner()) else { return };
         if user.value.named {
-            let what = "a name is looked up in the image, and another image may number it otherwise";
+            let what = "the image resolves the name, and another image may give it another number";
             found.push(self.at(user.line, Severity::Warning, Code::UserByName, what, self.user_line(service)));
         }
         let uid = user.value.uid.filter(|uid| *uid != app.uid);
@@ -68,7 +68,7 @@ impl Rules<'_> {
         let severity = if uid.is_some() && written { self.unless_layer() } else { Severity::Warning };
         let number = |id: Option<u32>| id.map_or("its default".into(), |id| id.to_string());
         let what = format!(
-            "{} runs as {}:{}, and the weights belong to {}:{}: what the one healed the other can't repair",
+            "{} runs as {}:{}, and the weights belong to {}:{}: this user can't repair them",
             service.name,
             number(user.value.uid),
             number(user.value.gid),
@@ -86,9 +86,8 @@ impl Rules<'_> {
             return;
         }
         for cap in service.caps.add.iter().filter(|cap| !root || !NEEDED.contains(&cap.value.as_str())) {
-            let why =
-                if root { "Ballast drops it before the command" } else { "a user that is not root never holds it" };
-            let what = format!("{} is added for nothing: {why}", cap.value);
+            let why = if root { "Ballast drops it before the command" } else { "a user that is not root never has it" };
+            let what = format!("{} has no effect: {why}", cap.value);
             let fix = if root { add_line(service).to_owned() } else { format!("leave {} out", cap.value) };
             found.push(self.at(cap.line, Severity::Warning, Code::TooManyCapabilities, what, fix));
         }
@@ -140,7 +139,7 @@ impl Rules<'_> {
         }
         let required = value == Some("require") || option;
         let severity = if required { Severity::Error } else { Severity::Note };
-        let then = if required { "--seal require ends with 16" } else { "no seal can be had" };
+        let then = if required { "--seal require ends with 16" } else { "no seal is possible" };
         let fix = match service.platform {
             Platform::Compose => "security_opt: [\"no-new-privileges:true\"]",
             Platform::Kubernetes => "allowPrivilegeEscalation: false",

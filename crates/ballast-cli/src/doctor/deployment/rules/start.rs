@@ -47,7 +47,7 @@ impl Rules<'_> {
     fn tag(&self, image: &At<String>, key: &str) -> Finding {
         let tag = image.value.rfind(':').filter(|at| !image.value[*at..].contains('/'));
         let name = &image.value[..tag.unwrap_or(image.value.len())];
-        let what = format!("{} may be another image tomorrow, and with it another lock file", image.value);
+        let what = format!("{} may name another image later, with another lock file", image.value);
         let fix =
             format!("{key}: {name}@sha256:DIGEST, as `docker image inspect --format '{{{{.RepoDigests}}}}'` shows it");
         self.at(image.line, Severity::Warning, Code::ImageByTag, what, fix)
@@ -56,7 +56,8 @@ impl Rules<'_> {
     /// Finds a liveness probe that depends on the weights: a restart can't provide a weight without a source.
     fn liveness(&self, service: &Service) -> Option<Finding> {
         let probe = service.liveness.as_ref().filter(|probe| knows_of_weights(&probe.value))?;
-        let what = "what asks for the weights decides on a restart: a weight that can't be had makes a restart loop";
+        let what =
+            "this probe depends on the weights and restarts the container: a missing weight causes a restart loop";
         let fix = "livenessProbe: {httpGet: {path: /api/v1/health/live, port: 8001}}";
         Some(self.at(probe.line, Severity::Warning, Code::LivenessOfWeights, what, fix))
     }
@@ -70,32 +71,32 @@ impl Rules<'_> {
             if service.ends {
                 return None;
             }
-            let what = "nothing asks whether the weights were verified";
+            let what = "no health check tests whether the weights were verified";
             return Some(self.at(service.line, Severity::Note, Code::HealthAbsent, what, fix));
         };
         let (severity, code, what) = match &health.value {
             Health::OfImage => return None,
-            Health::Disabled => (Severity::Warning, Code::HealthBlind, "health is switched off".to_owned()),
+            Health::Disabled => (Severity::Warning, Code::HealthBlind, "the health check is disabled".to_owned()),
             known if knows_of_weights(known) => return None,
             Health::Command(test) => match blind(test) {
                 Some(why) => (Severity::Warning, Code::HealthBlind, why),
                 None => (
                     Severity::Note,
                     Code::HealthOfAppAlone,
-                    format!("`{test}` knows of the weights only if the app itself does"),
+                    format!("`{test}` tests the weights only if the app's own health depends on them"),
                 ),
             },
             Health::Request(_) => (
                 Severity::Note,
                 Code::HealthOfAppAlone,
-                "the request knows of the weights only if the app itself does".to_owned(),
+                "the request tests the weights only if the app's own health depends on them".to_owned(),
             ),
         };
         Some(self.at(health.line, severity, code, what, fix))
     }
 }
 
-/// Whether the result of a check depends on the weights: `ballast status`, or readiness of this repository's
+/// Returns whether the result of a check depends on the weights: `ballast status`, or readiness of this repository's
 /// service.
 fn knows_of_weights(health: &Health) -> bool {
     match health {
@@ -117,7 +118,7 @@ fn blind(test: &str) -> Option<String> {
     let program = words.first().map(|word| word.rsplit('/').next().unwrap_or(word)).unwrap_or_default();
     let swallowed = ["|| true", "|| exit 0", "|| :", "; true", "; exit 0"].iter().find(|tail| bare.ends_with(**tail));
     if let Some(tail) = swallowed {
-        return Some(format!("`{tail}` makes every answer a good one"));
+        return Some(format!("`{tail}` makes the check always succeed"));
     }
     let quiet = |word: &&str| {
         word.starts_with("--fail") || (word.starts_with('-') && !word.starts_with("--") && word.contains('f'))
@@ -125,8 +126,10 @@ fn blind(test: &str) -> Option<String> {
     match program {
         "" => Some("there is no test".into()),
         "true" | ":" | "echo" | "exit" => Some(format!("`{bare}` always passes")),
-        "pgrep" | "ps" | "pidof" | "test" | "[" | "ls" | "stat" => Some(format!("`{bare}` asks nothing of the app")),
-        "curl" if !words.iter().any(quiet) => Some("curl without -f passes on an error of the server too".into()),
+        "pgrep" | "ps" | "pidof" | "test" | "[" | "ls" | "stat" => Some(format!("`{bare}` does not test the app")),
+        "curl" if !words.iter().any(quiet) => {
+            Some("curl without -f succeeds even if the server returns an error".into())
+        }
         _ => None,
     }
 }

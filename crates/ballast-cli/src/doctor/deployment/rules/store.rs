@@ -47,7 +47,7 @@ impl Rules<'_> {
         // The baked layer fills the cache if the container's own file system is writable there.
         let severity = if writable { Severity::Warning } else { Severity::Error };
         let what = format!(
-            "nothing is mounted at {}, {root}, and the layer at {} can't serve itself: the lock file names no variable",
+            "nothing is mounted at {}, {root}, and the layer at {} can't be used: the lock file names no variable for the app",
             self.store_path(),
             baked.as_path().display()
         );
@@ -82,7 +82,7 @@ impl Rules<'_> {
         if !mount.read_only || mount.filled || matches!(mount.kind, MountKind::Image { .. }) {
             return None;
         }
-        let what = format!("{} is mounted read-only: what is missing or wrong there can't be repaired", mount.target);
+        let what = format!("{} is mounted read-only: missing or wrong weights there can't be repaired", mount.target);
         let fix = match service.platform {
             Platform::Compose => "leave `:ro` (`read_only: true`) out, or drop the mount: the image's own layer serves",
             Platform::Kubernetes => "readOnly: false",

@@ -57,7 +57,7 @@ impl Rules<'_> {
             let line = variable.or(service.args.as_ref().or(service.entry.as_ref()).map(|args| args.line));
             let severity = if leading.required { Severity::Error } else { Severity::Warning };
             let what =
-                format!("{} leads to {}, where nothing is: the image's layer serves", leading.what, leading.path);
+                format!("{} leads to {}, where no weights are: the image's layer serves", leading.what, leading.path);
             let fix = format!("volumes: [\"models:{store}\"]; or a path that the app makes from {name}");
             found.push(self.at(line.unwrap_or(service.line), severity, Code::LeadsElsewhere, what, fix));
         }
