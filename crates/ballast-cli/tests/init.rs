@@ -80,7 +80,7 @@ fn the_lock_file_follows_from_the_folder_the_dockerfile_and_the_compose_file() {
             &[("compose.yaml", "a: 1\n  b: {"), ("models/w.bin", "w")],
             0,
             &["path = \"w.bin\""],
-            &["1 weights", "compose.yaml is passed over: line"],
+            &["1 weights", "compose.yaml is ignored: line"],
         ),
         (&[("models/README.txt.lock", "")], 14, &[], &["no weight to pin"]),
     ];

@@ -67,7 +67,7 @@ class Calls(Transport):
         return cast(types.FrameResponse, self.json("POST", "/api/v1/frames", form={"liveness": liveness}, file={"file": file}))
 
     def health(self) -> types.HealthResponse:
-        """Reports which routes work now, and what the others lack."""
+        """Reports which routes work now, and which models the other routes lack."""
         return cast(types.HealthResponse, self.json("GET", "/api/v1/health"))
 
     def health_detailed(self) -> Any:
@@ -183,7 +183,7 @@ class AsyncCalls(AsyncTransport):
         return cast(types.FrameResponse, await self.json("POST", "/api/v1/frames", form={"liveness": liveness}, file={"file": file}))
 
     async def health(self) -> types.HealthResponse:
-        """Reports which routes work now, and what the others lack."""
+        """Reports which routes work now, and which models the other routes lack."""
         return cast(types.HealthResponse, await self.json("GET", "/api/v1/health"))
 
     async def health_detailed(self) -> Any:

@@ -51,12 +51,12 @@ class GuidanceResponse(_GuidanceResponseOptional):
 
 
 class _CaptureResponseOptional(GuidanceResponse, total=False):
-    # What the next frame sends as `previous`: a hash over the answers and frames so far; null unless the
+    # The value of `previous` for the next frame: a hash over the responses and frames so far; null unless the
     # state is `open`.
     answer_sha256: str | None
     # The frame to send with `capture_id`, from 1; null unless the state is `complete`.
     best_frame: int | None
-    # What the person does now; null unless the state is `open`.
+    # The person's present task; null unless the state is `open`.
     prompt: Literal["look_straight", "turn_left", "turn_right", "come_closer", "move_back"] | None
     # The person; null for `liveness`.
     user_id: str | None
@@ -71,7 +71,7 @@ class CaptureResponse(_CaptureResponseOptional):
     expires_at: str
     # The number of frames that were taken.
     frame_count: int
-    # What the capture is for: `verify`, `enroll` or `liveness`.
+    # The purpose of the capture: `verify`, `enroll` or `liveness`.
     purpose: Literal["verify", "enroll", "liveness"]
     # `open`: send a frame; `complete`: use the capture; `ended`: begin another.
     state: Literal["open", "complete", "ended"]
@@ -250,7 +250,7 @@ class EnrollMultiResponse(TypedDict):
     embedding_dimension: int
     # The mean quality of the stored photographs, 0 to 100.
     fused_quality_score: float
-    # How several templates are combined for a comparison.
+    # The method that combines several templates for a comparison.
     fusion_strategy: str
     # The result for each photograph.
     images: List[ImageResponse]
@@ -356,7 +356,7 @@ class PersonResponse(_PersonResponseOptional):
 
 
 class ExportResponse(PersonResponse):
-    """All data that is stored about a person."""
+    """All data that the store has about a person."""
 
     # The time of this export.
     exported_at: str
@@ -411,11 +411,11 @@ class FacialAreas(TypedDict):
 class FindingResponse(TypedDict):
     """A place that was searched."""
 
-    # How many the search found: always 0.
+    # The number of rows or pieces that the search found: always 0.
     found: int
     # A table, or a file of the database.
     place: str
-    # How many rows or pieces the search looked for.
+    # The number of rows or pieces that the search looked for.
     sought: int
 
 
@@ -482,7 +482,7 @@ class HealthResponse(_HealthResponseOptional):
 
 
 class _ImageResponseOptional(TypedDict, total=False):
-    # Why the photograph is not stored.
+    # The reason why the photograph is not stored.
     error_code: str | None
 
 
@@ -538,7 +538,7 @@ class LivenessVerdict(TypedDict):
 
 
 class _LivenessInspectionOptional(LivenessVerdict, total=False):
-    # Why the verdict is `indeterminate`.
+    # The reason why the verdict is `indeterminate`.
     doubt: str | None
 
 
@@ -557,7 +557,7 @@ class _LivenessResponseOptional(LivenessVerdict, total=False):
     # The capture that counted for this request; null if the request named none, and then no prompts were
     # followed. A capture that does not count is `CAPTURE_REFUSED`.
     capture_id: str | None
-    # Why the verdict is `indeterminate`.
+    # The reason why the verdict is `indeterminate`.
     doubt: str | None
 
 
@@ -624,8 +624,8 @@ class _ModelHealthOptional(TypedDict, total=False):
     # What the operator can do.
     hint: str | None
     on_disk: OnDisk | None
-    # Why the model is not loaded: `loading`, `missing`, `wrong_digest`, `wrong_size`, `unreadable` or
-    # `refused_format`.
+    # The reason why the model is not loaded: `loading`, `missing`, `wrong_digest`, `wrong_size`, `unreadable`
+    # or `refused_format`.
     reason: Literal["missing", "wrong_digest", "wrong_size", "unreadable", "refused_format", "loading"] | None
     # The result of the self-test.
     self_test: str | None
@@ -724,7 +724,7 @@ class _ProblemBodyOptional(TypedDict, total=False):
     face_count: int | None
     # The field of the request that is wrong.
     field: str | None
-    # What the request contained instead: a format, or a content coding.
+    # The format, or the content coding, that the request contained instead.
     found: str | None
     # DeepFace's routes: the accepted values of the field.
     held: List[str] | None
@@ -825,7 +825,7 @@ class RecordResponse(TypedDict):
     jws: str
     # The public key that verifies the record, in hexadecimal digits.
     public_key: str
-    # All that the judgement rests on.
+    # All values that the judgement depends on.
     record: Any
 
 
@@ -964,7 +964,7 @@ class TenantsResponse(TypedDict):
 
 
 class UnfitResponse(TypedDict):
-    """Why no face was chosen: the error code that other routes return."""
+    """The reason why no face was chosen: the error code that other routes return."""
 
     error_code: str
     message: str
@@ -973,7 +973,7 @@ class UnfitResponse(TypedDict):
 
 
 class _VerifyLivenessOptional(LivenessVerdict, total=False):
-    # Why the verdict is `indeterminate`.
+    # The reason why the verdict is `indeterminate`.
     reason: str | None
 
 

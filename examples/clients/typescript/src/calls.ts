@@ -75,7 +75,7 @@ export class Calls extends Transport {
     return this.json<types.FrameResponse>('POST', `/api/v1/frames`, { form: { 'liveness': given.liveness }, file: { 'file': given.file } });
   }
 
-  /** Reports which routes work now, and what the others lack. */
+  /** Reports which routes work now, and which models the other routes lack. */
   health(): Promise<types.HealthResponse> {
     return this.json<types.HealthResponse>('GET', `/api/v1/health`);
   }

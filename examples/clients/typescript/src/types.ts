@@ -26,7 +26,7 @@ export interface BoxResponse {
 
 /** A capture after a request. */
 export interface CaptureResponse extends GuidanceResponse {
-  /** What the next frame sends as `previous`: a hash over the answers and frames so far; null unless the state is `open`. */
+  /** The value of `previous` for the next frame: a hash over the responses and frames so far; null unless the state is `open`. */
   answer_sha256?: string | null;
   /** The frame to send with `capture_id`, from 1; null unless the state is `complete`. */
   best_frame?: number | null;
@@ -36,9 +36,9 @@ export interface CaptureResponse extends GuidanceResponse {
   expires_at: string;
   /** The number of frames that were taken. */
   frame_count: number;
-  /** What the person does now; null unless the state is `open`. */
+  /** The person's present task; null unless the state is `open`. */
   prompt?: "look_straight" | "turn_left" | "turn_right" | "come_closer" | "move_back" | null;
-  /** What the capture is for: `verify`, `enroll` or `liveness`. */
+  /** The purpose of the capture: `verify`, `enroll` or `liveness`. */
   purpose: "verify" | "enroll" | "liveness";
   /** `open`: send a frame; `complete`: use the capture; `ended`: begin another. */
   state: "open" | "complete" | "ended";
@@ -186,7 +186,7 @@ export interface EnrollMultiResponse {
   embedding_dimension: number;
   /** The mean quality of the stored photographs, 0 to 100. */
   fused_quality_score: number;
-  /** How several templates are combined for a comparison. */
+  /** The method that combines several templates for a comparison. */
   fusion_strategy: string;
   /** The result for each photograph. */
   images: Array<ImageResponse>;
@@ -259,7 +259,7 @@ export interface ErrorRateResponse {
   value: number;
 }
 
-/** All data that is stored about a person. */
+/** All data that the store has about a person. */
 export interface ExportResponse extends PersonResponse {
   /** The time of this export. */
   exported_at: string;
@@ -299,11 +299,11 @@ export interface FacialAreas {
 
 /** A place that was searched. */
 export interface FindingResponse {
-  /** How many the search found: always 0. */
+  /** The number of rows or pieces that the search found: always 0. */
   found: number;
   /** A table, or a file of the database. */
   place: string;
-  /** How many rows or pieces the search looked for. */
+  /** The number of rows or pieces that the search looked for. */
   sought: number;
 }
 
@@ -375,7 +375,7 @@ export interface HealthResponse {
 export interface ImageResponse {
   /** Whether the photograph is stored as a template. */
   accepted: boolean;
-  /** Why the photograph is not stored. */
+  /** The reason why the photograph is not stored. */
   error_code?: string | null;
   /** The number of the photograph in the request, from 0. */
   index: number;
@@ -408,7 +408,7 @@ export interface LandmarksResponse {
 
 /** The judgement of liveness, with the results of both networks. */
 export interface LivenessInspection extends LivenessVerdict {
-  /** Why the verdict is `indeterminate`. */
+  /** The reason why the verdict is `indeterminate`. */
   doubt?: string | null;
   /** The result as text for a person. */
   message: string;
@@ -428,7 +428,7 @@ export interface LivenessResponse extends LivenessVerdict {
   challenge_completed: boolean;
   /** The live probability, or 1 minus it if that is larger. */
   confidence: number;
-  /** Why the verdict is `indeterminate`. */
+  /** The reason why the verdict is `indeterminate`. */
   doubt?: string | null;
   /** Whether the verdict is `live`. */
   is_live: boolean;
@@ -493,7 +493,7 @@ export interface ModelHealth {
   /** What the operator can do. */
   hint?: string | null;
   on_disk?: OnDisk | null;
-  /** Why the model is not loaded: `loading`, `missing`, `wrong_digest`, `wrong_size`, `unreadable` or `refused_format`. */
+  /** The reason why the model is not loaded: `loading`, `missing`, `wrong_digest`, `wrong_size`, `unreadable` or `refused_format`. */
   reason?: "missing" | "wrong_digest" | "wrong_size" | "unreadable" | "refused_format" | "loading" | null;
   /** `detector`, `liveness_2_7`, `liveness_4_0`, `embedder`. */
   role: "detector" | "liveness_2_7" | "liveness_4_0" | "embedder";
@@ -585,7 +585,7 @@ export interface ProblemBody {
   face_count?: number | null;
   /** The field of the request that is wrong. */
   field?: string | null;
-  /** What the request contained instead: a format, or a content coding. */
+  /** The format, or the content coding, that the request contained instead. */
   found?: string | null;
   /** DeepFace's routes: the accepted values of the field. */
   held?: Array<string> | null;
@@ -675,7 +675,7 @@ export interface RecordResponse {
   jws: string;
   /** The public key that verifies the record, in hexadecimal digits. */
   public_key: string;
-  /** All that the judgement rests on. */
+  /** All values that the judgement depends on. */
   record: unknown;
 }
 
@@ -816,7 +816,7 @@ export interface TenantsResponse {
   tenants: Array<TenantResponse>;
 }
 
-/** Why no face was chosen: the error code that other routes return. */
+/** The reason why no face was chosen: the error code that other routes return. */
 export interface UnfitResponse {
   error_code: string;
   message: string;
@@ -826,7 +826,7 @@ export interface UnfitResponse {
 
 /** The judgement of liveness. */
 export interface VerifyLiveness extends LivenessVerdict {
-  /** Why the verdict is `indeterminate`. */
+  /** The reason why the verdict is `indeterminate`. */
   reason?: string | null;
 }
 
