@@ -114,7 +114,7 @@ fn another_value_of_the_store_s_variable_and_one_that_wins_are_named() {
     let lock = fs::read_to_string(world.path("weights.lock")).unwrap();
     fs::write(world.path("weights.lock"), lock.replace("\"MODELS\"", "\"HF_HOME\"")).unwrap();
     let output = world.run(&[("HF_HUB_CACHE", "/elsewhere")], &[], &["true"]);
-    assert!(stderr(&output).contains("HF_HUB_CACHE wins over HF_HOME"), "{output:?}");
+    assert!(stderr(&output).contains("HF_HUB_CACHE has priority over HF_HOME"), "{output:?}");
     let output = world.ballast(&[("HF_HUB_CACHE", "/elsewhere")], &["doctor"]);
     assert!(stdout(&output).contains("warning [variable-wins]"), "{output:?}");
 }

@@ -27,7 +27,8 @@ pub fn zip(file: &mut File, checked: &mut Findings) -> io::Result<()> {
     };
     let found = end.windows(4).enumerate().any(|(at, bytes)| bytes == b"PK\x05\x06" && is_end(at));
     if !found {
-        checked.refuse(format!("cut: it is a zip archive of {size} bytes, and its directory at the end is missing"));
+        checked
+            .refuse(format!("truncated: it is a zip archive of {size} bytes, and its directory at the end is missing"));
     }
     Ok(())
 }
@@ -43,7 +44,7 @@ pub fn hdf5(head: &[u8], size: u64, checked: &mut Findings) {
     };
     let end = head.get(at..at + 8).and_then(|bytes| bytes.try_into().ok()).map(u64::from_le_bytes);
     if let Some(end) = end.filter(|end| *end > size) {
-        checked.refuse(format!("cut: its header says {end} bytes, the file has {size}"));
+        checked.refuse(format!("truncated: its header says {end} bytes, the file has {size}"));
     }
 }
 
@@ -55,7 +56,7 @@ pub fn json(file: &mut File, checked: &mut Findings) -> io::Result<()> {
     }
     file.rewind()?;
     match IgnoredAny::deserialize(&mut serde_json::Deserializer::from_reader(BufReader::new(file))) {
-        Err(error) if error.is_eof() => checked.refuse("cut: its JSON does not end"),
+        Err(error) if error.is_eof() => checked.refuse("truncated: its JSON does not end"),
         Err(error) if error.is_io() => return Err(error.into()),
         // Python also writes NaN, which JSON does not have.
         Err(error) if error.line() == 1 && error.column() <= 1 => {

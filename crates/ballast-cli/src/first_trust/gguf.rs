@@ -62,7 +62,7 @@ pub fn check(path: &RelPath, file: &mut File, checked: &mut Findings) -> io::Res
     let mut reader = Reader { left: bounds::HEADER.min(size), inner: BufReader::new(file) };
     match header(&mut reader) {
         Ok(Header { end, .. }) if end > size => {
-            checked.refuse(format!("cut: its header says at least {end} bytes, the file has {size}"));
+            checked.refuse(format!("truncated: its header says at least {end} bytes, the file has {size}"));
         }
         Ok(Header { files: Some(count), .. }) if count > 1 => match parts::numbered(path) {
             Some(parts) if parts.count() == count => {}
