@@ -148,7 +148,8 @@ fn flatten(path: &str, value: &Value, all: &mut Vec<(String, Value)>) {
 
 fn lines(explanation: &Explanation, named: bool) -> String {
     let Explanation { record, public_key, compared } = explanation;
-    let trust = if named { "the key that was named" } else { "the key that it names; --public-key checks whose key it is" };
+    let trust =
+        if named { "the key that was named" } else { "the key that it names; --public-key checks whose key it is" };
     let mut lines = String::new();
     // The signer of a record may have written anything in it.
     let mut say = |text: String| lines.extend([&*escape::line(&text), "\n"]);
