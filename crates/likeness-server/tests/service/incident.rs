@@ -52,6 +52,52 @@ fn a_missing_file_that_arrives_right_is_loaded_without_a_restart_and_a_wrong_one
     assert_eq!((answer.status, &answer.json()["verdict"]), (200, &json!("live")));
 }
 
+/// What is wrong with a file: the reason that every answer names, and how it comes about.
+type Fault = (&'static str, fn(&Ground));
+
+const FAULTS: [Fault; 5] = [
+    ("missing", |_| {}),
+    ("wrong_digest", |ground| {
+        let mut bytes = fs::read(ground.original(SPOOF_FAR)).unwrap();
+        bytes[1000] ^= 1;
+        fs::write(ground.weights().join(SPOOF_FAR), bytes).unwrap();
+    }),
+    ("wrong_size", |ground| fs::write(ground.weights().join(SPOOF_FAR), "short").unwrap()),
+    ("unreadable", |ground| fs::create_dir(ground.weights().join(SPOOF_FAR)).unwrap()),
+    ("refused_format", |ground| {
+        let zeros = vec![0; fs::read(ground.original(SPOOF_FAR)).unwrap().len()];
+        let (lock, pin) = (fs::read_to_string(ground.lock()).unwrap(), likeness::net::Digest::of(&zeros).to_string());
+        fs::write(ground.lock(), lock.replace(OwnData::sha256(SPOOF_FAR), &pin)).unwrap();
+        fs::write(ground.weights().join(SPOOF_FAR), zeros).unwrap();
+    }),
+];
+
+#[test]
+fn each_fault_of_a_file_has_its_own_reason_and_hint_in_health_and_in_a_refusal() {
+    let (mut wrong, mut hints) = (Vec::new(), Vec::new());
+    for (reason, make) in FAULTS {
+        let ground = Ground::without(&[SPOOF_FAR]);
+        make(&ground);
+        let service = ground.serve(&["--require", "faces/detect-all"], &[]);
+        let far = || {
+            let health = service.get("/api/v1/health").json();
+            let models = health["models"].as_array().unwrap().clone();
+            models.into_iter().find(|model| model["role"] == "liveness_4_0").unwrap()
+        };
+        let found = wait_for("the reason", || Some(far()).filter(|model| model["reason"] != "loading"));
+        let hint = found["hint"].as_str().unwrap_or_default().to_owned();
+        let refused = liveness(&service, &ground.image("anna.jpg"));
+        let named = refused.text().contains(&format!("\"{reason}\"")) && refused.text().contains(&hint);
+        if found["reason"] != reason || hint.is_empty() || refused.status != 503 || !named {
+            wrong.push(format!("{reason}: {found}, {refused:?}"));
+        }
+        hints.push(hint);
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    hints.dedup();
+    assert_eq!(hints.len(), 4, "other bytes and another length have one remedy, each other fault its own: {hints:?}");
+}
+
 #[test]
 fn a_loaded_file_that_changes_or_goes_is_served_from_verified_memory_and_reported() {
     let ground = Ground::new();
