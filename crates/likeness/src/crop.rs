@@ -15,13 +15,20 @@ pub struct Crop {
     pub scale: f64,
 }
 
+/// How many times the box fits into the frame. `area` must have pixels.
+#[must_use]
+pub fn room(width: usize, height: usize, area: &Area) -> f64 {
+    let (right, bottom) = (width as f64 - 1.0, height as f64 - 1.0);
+    (bottom / area.h as f64).min(right / area.w as f64)
+}
+
 /// The crop of `scale` times the box: smaller if the frame is too small for it, and moved if it
 /// would leave the frame. `area` must have pixels.
 #[must_use]
 pub fn crop(width: usize, height: usize, area: &Area, scale: f64) -> Crop {
     let (right, bottom) = (width as f64 - 1.0, height as f64 - 1.0);
     let (w, h) = (area.w as f64, area.h as f64);
-    let scale = (bottom / h).min((right / w).min(scale));
+    let scale = room(width, height, area).min(scale);
     let (x1, x2) = span(area.x as f64, w, scale, right);
     let (y1, y2) = span(area.y as f64, h, scale, bottom);
     Crop { first: [x1, y1], last: [x2, y2], scale }

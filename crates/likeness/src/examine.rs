@@ -8,6 +8,7 @@
 
 use std::cell::OnceCell;
 
+use crate::crop::room;
 use crate::detect::Face;
 use crate::embed::{Embedding, FaceEncoder};
 use crate::engine::{RunError, Scratch};
@@ -112,6 +113,12 @@ impl Photograph {
     #[must_use]
     pub fn quality(&self, at: usize) -> Quality {
         *self.measured[at].get_or_init(|| Quality::of(&self.image, &self.detected.faces[at]))
+    }
+
+    /// How many times the box of a face, by its index among the detected faces, fits into the photograph.
+    #[must_use]
+    pub fn room(&self, at: usize) -> f64 {
+        room(self.image.width(), self.image.height(), &self.detected.faces[at].area)
     }
 
     /// The index of the face that counts, if the networks can judge it.

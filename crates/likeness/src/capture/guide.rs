@@ -16,7 +16,7 @@ pub enum Advice {
     OneFaceOnly,
     /// The face is too small.
     ComeCloser,
-    /// The face is too large.
+    /// The face is too large, or the spoof networks see too little around it.
     MoveBack,
     /// The frame's edge cuts the face.
     MoveToMiddle,
@@ -89,10 +89,11 @@ pub fn advice(frame: &Photograph, policy: &Policy) -> Option<Advice> {
         Some(_) => Some(Advice::LessLight),
         None => None,
     };
+    let near = (frame.room(at) < policy.liveness.context).then_some(Advice::MoveBack);
     let cut = (quality.inside < policy.liveness.inside).then_some(Advice::MoveToMiddle);
     let turned = quality.turned || !is_straight(face, &policy.capture);
     let aside = turned.then_some(Advice::LookStraight);
-    away(height(face, &detected.look), &policy.capture).or(cut).or(exposed).or(aside)
+    away(height(face, &detected.look), &policy.capture).or(near).or(cut).or(exposed).or(aside)
 }
 
 /// The advice for a face of this height.

@@ -32,9 +32,10 @@ impl Sighting {
     #[must_use]
     pub fn of(frame: &Photograph, digest: [u8; 32], policy: &Policy) -> Self {
         let detected = frame.detected();
-        let largest = detected.faces.iter().max_by_key(|face| face.area.pixels());
+        let largest = detected.faces.iter().enumerate().max_by_key(|(_, face)| face.area.pixels());
         let straight = advice(frame, policy).is_none();
-        let face = largest.map(|face| FaceSeen {
+        let face = largest.map(|(at, face)| FaceSeen {
+            room: frame.room(at) / policy.liveness.context,
             area: face.area,
             landmarks: landmarks(face),
             height: height(face, &detected.look),
@@ -54,7 +55,9 @@ pub struct FaceSeen {
     pub landmarks: Landmarks,
     /// The height in the detector's input.
     pub height: f64,
-    /// The findings of the networks, if the face is well placed and [`Session::wants_hold`].
+    /// How many times larger the face may become until the spoof networks see too little around it.
+    pub room: f64,
+    /// What the networks found, if the face is well placed and [`Session::wants_hold`].
     pub hold: Option<HoldSeen>,
     /// Whether the face is well placed for a hold.
     pub straight: bool,
@@ -275,7 +278,7 @@ impl Session {
         }
         match self.steps.get(self.at).copied() {
             None if face.straight => {
-                self.steps = draw(random, rule.hold_frames, face.height > least.midpoint(most));
+                self.steps = draw(random, rule.hold_frames);
                 self.prompt_from(face.height);
             }
             None => {}
@@ -322,7 +325,7 @@ impl Session {
         }
         self.shown += 1;
         if self.shown >= frames {
-            self.next(face.height);
+            self.next(face);
             if self.at == self.steps.len() {
                 self.outcome = Some(judge(&self.holds, self.best, self.differs, policy));
                 self.forget();
@@ -343,7 +346,7 @@ impl Session {
             return Err(Rule::WrongTurn);
         }
         if self.shown >= rule.turn_frames {
-            self.next(face.height);
+            self.next(face);
         }
         Ok(())
     }
@@ -356,13 +359,17 @@ impl Session {
 
     fn moved(&mut self, face: &FaceSeen, done: bool) {
         if done {
-            self.next(face.height);
+            self.next(face);
         }
     }
 
-    fn next(&mut self, height: f64) {
+    /// Begins the next step. A person who has no room to come closer moves back.
+    fn next(&mut self, face: &FaceSeen) {
         self.at += 1;
-        self.prompt_from(height);
+        if let Some(step) = self.steps.get_mut(self.at).filter(|step| **step == Prompt::Closer && face.room < ROOM) {
+            *step = Prompt::Back;
+        }
+        self.prompt_from(face.height);
     }
 
     fn prompt_from(&mut self, height: f64) {
@@ -371,8 +378,12 @@ impl Session {
     }
 }
 
-/// The growth of a face's height that counts as coming closer. It shows only a reaction.
-const NEARER: f64 = 1.2;
+/// How many times higher a face is that came closer. It shows only a reaction.
+const NEARER: f64 = 1.1;
+
+/// The least [`FaceSeen::room`] of a face that is asked to come closer: a little more than it needs. With less room it is
+/// large enough to move back, in a frame of 640 x 480 pixels.
+const ROOM: f64 = 1.15;
 
 /// The number of frames whose digests are remembered, to notice the same bytes again: half a minute or more.
 const REMEMBERED: usize = 512;

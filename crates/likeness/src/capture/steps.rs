@@ -58,11 +58,10 @@ impl Prompt {
 /// The number of turns in a sequence.
 const TURNS: usize = 3;
 
-/// Draws a sequence from random bits: a hold, then three turns with a hold after each. At least one turn is to each
-/// side. After one hold, or none, the person comes closer or moves back, and holds again. A hold has `frames` frames or
-/// up to three more. `near` is true if the face is already large.
+/// Draws a sequence from random bits: a hold, then three turns with a hold after each. At least one turn is to each side.
+/// After one hold, or none, the person comes closer, and holds again. A hold has `frames` frames or up to three more.
 #[must_use]
-pub fn draw(mut random: u64, frames: u32, near: bool) -> Vec<Prompt> {
+pub fn draw(mut random: u64, frames: u32) -> Vec<Prompt> {
     let mut next = |limit: u64| {
         let drawn = random % limit;
         random /= limit;
@@ -75,7 +74,7 @@ pub fn draw(mut random: u64, frames: u32, near: bool) -> Vec<Prompt> {
     let mut steps = vec![hold()];
     for turn in 0..TURNS {
         if approach == turn as u64 {
-            steps.extend([if near { Prompt::Back } else { Prompt::Closer }, hold()]);
+            steps.extend([Prompt::Closer, hold()]);
         }
         let side = if pattern >> turn & 1 == 1 { Side::Left } else { Side::Right };
         steps.extend([Prompt::Turn(side), hold()]);
@@ -93,7 +92,7 @@ mod tests {
     fn every_sequence_has_both_turns_and_a_hold_around_each_step() {
         let mut seen = BTreeSet::new();
         for random in 0..20_000_u64 {
-            let steps = draw(random / 2, 3, random % 2 == 0);
+            let steps = draw(random, 3);
             let has = |step: Prompt| steps.contains(&step);
             assert!(has(Prompt::Turn(Side::Left)) && has(Prompt::Turn(Side::Right)), "{random}: {steps:?}");
             let holds: Vec<bool> = steps.iter().map(|step| matches!(step, Prompt::Hold { .. })).collect();
@@ -101,7 +100,7 @@ mod tests {
             assert!(alternate && holds.last() == Some(&true), "{random}: {steps:?}");
             seen.insert(steps.iter().map(|step| step.word()).collect::<Vec<_>>());
         }
-        // Six patterns of turns, with no approach, or a step closer or back after one of three holds.
-        assert_eq!(seen.len(), 6 * (1 + 2 * 3));
+        // Six patterns of turns, with no approach, or one after one of three holds.
+        assert_eq!(seen.len(), 6 * (1 + 3));
     }
 }

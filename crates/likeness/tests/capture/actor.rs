@@ -69,7 +69,7 @@ impl Actor {
             kind,
             points,
             axis: if head { 80.0 } else { 0.0 },
-            distance: FOCAL * FACE / (2.0 * between(random, 140.0, 200.0)),
+            distance: FOCAL * FACE / between(random, 262.0, 310.0),
             peak: if head { between(random, 25.0, 45.0) } else { between(random, 20.0, 45.0) },
             reaction: between(random, 0.3, 0.9),
             speed: between(random, 50.0, 120.0),
@@ -107,8 +107,8 @@ impl Actor {
         let (side, near) = match prompt {
             "turn_left" => (1.0, 1.0),
             "turn_right" => (-1.0, 1.0),
-            "come_closer" => (0.0, 1.35),
-            "move_back" => (0.0, 1.0 / 1.35),
+            "come_closer" => (0.0, 1.15),
+            "move_back" => (0.0, 1.0 / 1.15),
             _ => (0.0, 1.0),
         };
         let acting = (since - self.reaction).max(0.0);
@@ -124,8 +124,8 @@ impl Actor {
             Kind::Still => {}
         }
         if near != 1.0 && acting > 0.0 {
-            // The height changes by at most a tenth in each frame, so that the face does not jump.
-            self.closer = if near > 1.0 { (self.closer * 1.1).min(near) } else { (self.closer / 1.1).max(near) };
+            // A little at a time, so that the face does not jump.
+            self.closer = if near > 1.0 { (self.closer * 1.05).min(near) } else { (self.closer / 1.05).max(near) };
         }
         self.seen(aside, scale * self.closer, time)
     }

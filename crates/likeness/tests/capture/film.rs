@@ -62,10 +62,10 @@ pub fn live() -> HoldSeen {
     }
 }
 
-/// Returns the face of these landmarks; its height in the photograph is `height`, in a photograph twice as large as the
-/// detector's input.
+/// Returns the face of these landmarks; its height is `height`, in a photograph of 640 x 480 pixels.
 pub fn face(points: Landmarks, height: f64, wanted: bool, policy: &Policy) -> FaceSeen {
-    let straight = offset(&points).abs() <= policy.capture.straight;
+    let room = 479.0 / height / policy.liveness.context;
+    let straight = offset(&points).abs() <= policy.capture.straight && room >= 1.0;
     let [x, y] = points[2];
     #[expect(clippy::cast_possible_truncation, reason = "pixels")]
     let area = {
@@ -73,7 +73,8 @@ pub fn face(points: Landmarks, height: f64, wanted: bool, policy: &Policy) -> Fa
         Area { x: (x - width / 2.0) as i64, y: (y - height / 2.0) as i64, w: width as i64, h: height as i64 }
     };
     let hold = (wanted && straight && eye_distance(&points) > 1.0).then(live);
-    FaceSeen { area, landmarks: points, height: height / 2.0, hold, straight }
+    // The detector's input has 256 rows.
+    FaceSeen { area, landmarks: points, height: height * 256.0 / 480.0, room, hold, straight }
 }
 
 /// Plays a film to its end; the passive check of liveness takes every frame for live.

@@ -10,8 +10,8 @@ use crate::film::{NOW, face};
 /// A face from the front, in a frame of 640 x 480 pixels.
 const FRONT: Landmarks = [[255.0, 200.0], [385.0, 200.0], [320.0, 275.0], [270.0, 345.0], [370.0, 345.0]];
 /// Its height.
-const HEIGHT: f64 = 340.0;
-/// The displacement of a turned nose in pixels: 0.25 of the distance between the eyes.
+const HEIGHT: f64 = 318.0;
+/// How far a turned nose is displaced, in pixels: 0.25 of the distance between the eyes.
 const TURNED: f64 = 32.5;
 
 /// A frame that is to be sent.
@@ -77,8 +77,8 @@ fn drawn(random: u64, mut change: impl FnMut(&mut Shot)) -> Outcome {
         let mut shot = Shot { prompt, step: before.0, since, frame, at, seen, work: 0 };
         let acts = since >= 400;
         match prompt {
-            "come_closer" if acts => height = HEIGHT * 1.3,
-            "move_back" if acts => height = HEIGHT / 1.3,
+            "come_closer" if acts => height = HEIGHT * 1.15,
+            "move_back" if acts => height = HEIGHT / 1.15,
             _ => {}
         }
         shot.show(if acts { shot.prompted() } else { 0.0 }, height, session.wants_hold());
@@ -164,7 +164,7 @@ const BREAKS: [(&str, Change, Option<Rule>); 25] = [
         "too near in turns",
         |shot| {
             if shot.is_turn() {
-                shot.show(shot.prompted(), 610.0, false)
+                shot.show(shot.prompted(), 570.0, false)
             }
         },
         Some(Rule::Late),
@@ -317,6 +317,28 @@ fn a_person_who_follows_any_sequence_passes() {
     let wrong: Vec<_> =
         (0..200).map(|random| drawn(random, |_| ())).filter(|outcome| outcome.failed().is_some()).collect();
     assert!(wrong.is_empty(), "{wrong:?}");
+}
+
+#[test]
+fn who_has_come_near_before_the_step_is_asked_to_move_back() {
+    for (height, never) in [(270.0, "move_back"), (312.0, "come_closer")] {
+        let mut prompts = std::collections::BTreeSet::new();
+        for random in 0..60 {
+            drawn(random, |shot| {
+                prompts.insert(shot.prompt);
+                // The first frame is at another distance.
+                let near = if shot.step < 1 { 290.0 } else { height };
+                if !["come_closer", "move_back"].contains(&shot.prompt) {
+                    shot.show(if shot.since >= 400 { shot.prompted() } else { 0.0 }, near, true);
+                } else if shot.since >= 400 {
+                    shot.show(0.0, if never == "move_back" { near * 1.15 } else { near / 1.15 }, true);
+                } else {
+                    shot.show(0.0, near, true);
+                }
+            });
+        }
+        assert!(prompts.len() == 4 && !prompts.contains(never), "{height}: {prompts:?}");
+    }
 }
 
 #[test]
