@@ -9,6 +9,7 @@ pub mod usage;
 
 use std::future::Future;
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use likeness::capture::outcome::{Outcome, Rule};
@@ -22,7 +23,9 @@ use crate::form::Worded;
 use crate::hex::hex;
 use crate::problem::{Code, Problem};
 use crate::series;
-use crate::store::{self, CaptureId, CaptureRow, Store, random_key, unhex_capture};
+use crate::store::{
+    self, CaptureId, CaptureLimit, CaptureRow, CapturesFull, Opening, Store, random_key, unhex_capture,
+};
 use crate::trail::{self, CaptureSeen, HoldLiveness};
 
 /// What a capture is for.
@@ -184,6 +187,20 @@ pub fn refused() -> Problem {
     Problem::new(Code::CaptureRefused, "the capture is not valid for this request: begin a new capture")
 }
 
+/// Returns the problem that a key or a person has too many captures.
+fn full(full: CapturesFull) -> Problem {
+    let CapturesFull { limit, seconds } = full;
+    let wait = Duration::from_secs(u64::try_from(seconds).unwrap_or(0));
+    let whose = match limit {
+        CaptureLimit::Key => "this key",
+        CaptureLimit::Person => "this person",
+    };
+    let most = limit.most();
+    Problem::too_many(limit.name(), wait).because(format!(
+        "{whose} has {most} captures, and no more are kept: use up a complete one, or begin another in {seconds} s"
+    ))
+}
+
 /// Calls the store on a thread for blocking work.
 async fn away<T: Send + 'static>(
     store: &Arc<Store>,
@@ -194,13 +211,13 @@ async fn away<T: Send + 'static>(
     answer.map_err(|why| Problem::internal(&why))?.map_err(Problem::from)
 }
 
-/// Begins a capture at a moment; returns its number and state.
+/// Begins a capture with an API key of this id at a moment; returns its number and state.
 ///
 /// # Errors
-/// `STORE_UNAVAILABLE`
+/// `RATE_LIMIT_EXCEEDED`, `STORE_UNAVAILABLE`
 pub async fn begin(
     store: &Arc<Store>,
-    bound: Binding,
+    (bound, key): (Binding, &str),
     policy: &Policy,
     at: i64,
 ) -> Result<(CaptureId, Capture), Problem> {
@@ -208,7 +225,12 @@ pub async fn begin(
     capture.chain(&[0; 32])?;
     let (ends_at, content, Binding { tenant, subject, .. }) =
         (capture.session.ends_at(), capture.bytes()?, capture.bound.clone());
-    let id = away(store, move |store| store.begin_capture(&tenant, subject.as_deref(), ends_at, &content)).await?;
+    let key = key.to_owned();
+    let begun = away(store, move |store| {
+        let opening = Opening { key: &key, tenant: &tenant, subject: subject.as_deref() };
+        store.begin_capture(&opening, (at.div_euclid(1000), ends_at), &content)
+    });
+    let id = begun.await?.map_err(full)?;
     series::capture("begun");
     Ok((id, capture))
 }

@@ -12,12 +12,19 @@ use tokio::runtime::{Builder, Runtime};
 use super::usage::use_up;
 use super::*;
 use crate::store::suite::Place;
+use crate::store::{Limit, Source, Subject, Tenant};
 use crate::trail::Trail;
+
+#[path = "captures_state_tests.rs"]
+mod states;
 
 /// The moment at which each test begins, in milliseconds since 1970.
 const NOW: i64 = 1_800_000_000_000;
 
 const ANN: &str = "ann";
+
+/// Who uses captures.
+const SOURCE: Source<'_> = Source { key: "key", address: std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST) };
 
 /// An examiner that reads a frame's text: the prompt that the frame follows, and words that change it.
 #[derive(Clone, Default)]
@@ -61,7 +68,7 @@ fn face(text: &str, wants_hold: bool) -> FaceSeen {
     };
     let straight = nose == 0.0;
     let area = Area { x: 200, y: 60, w: 240, h: 340 };
-    FaceSeen { area, landmarks, height, hold: (wants_hold && straight).then_some(hold), straight }
+    FaceSeen { area, landmarks, height, room: 1.3, hold: (wants_hold && straight).then_some(hold), straight }
 }
 
 /// The direction along one axis.
@@ -84,13 +91,25 @@ struct Scene {
     sent: Vec<(String, String)>,
 }
 
+impl Drop for Scene {
+    /// Leaves room for the person's next captures.
+    fn drop(&mut self) {
+        if let Some(id) = unhex_capture(&self.id) {
+            let _ = self.replicas[0].take_capture(&id);
+        }
+    }
+}
+
 impl Scene {
     fn new(place: &Place) -> Self {
+        Self::bound(place, &bound(CapturePurpose::Verify, "acme", Some(ANN)))
+    }
+
+    fn bound(place: &Place, bound: &Binding) -> Self {
         let replicas = [place.store(), place.store()];
         let runtime = Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
-        let (id, capture) = runtime
-            .block_on(begin(&replicas[0], bound(CapturePurpose::Verify, "acme", Some(ANN)), &Policy::default(), NOW))
-            .unwrap();
+        let (id, capture) =
+            runtime.block_on(begin(&replicas[0], (bound.clone(), "key"), &Policy::default(), NOW)).unwrap();
         Self {
             replicas,
             runtime,
@@ -126,7 +145,8 @@ impl Scene {
         self.at += 500;
         let text = format!("{} {words} {}", self.capture.session.prompt().unwrap_or("none"), self.sent.len());
         let previous = self.capture.answer.clone();
-        self.send(self.sent.len() % 2, &text, &previous, "acme")
+        let tenant = self.capture.bound.tenant.clone();
+        self.send(self.sent.len() % 2, &text, &previous, &tenant)
     }
 
     /// Follows the prompts until the capture is complete or ended.
@@ -146,7 +166,7 @@ impl Scene {
 
     fn use_up(&self, bound: &Binding, photograph: &str) -> Result<(), Code> {
         let moment = (self.at, &Policy::default().capture);
-        let used = use_up(&self.replicas[1], &self.id, (bound, photograph.as_bytes()), moment);
+        let used = use_up(&self.replicas[1], &self.id, (bound, photograph.as_bytes()), SOURCE, moment);
         let failed = self.runtime.block_on(self.trail.clone().along(used)).map_err(|problem| problem.code())?;
         failed.map_or(Ok(()), |_| Err(REFUSED))
     }
@@ -377,107 +397,5 @@ pub fn attacks(place: &Place) {
         }
     }
     assert!(wrong.is_empty(), "{wrong:#?}");
-    honest(place);
-    hidden(place);
-    at_once(place);
-    loaded(place);
-    forgotten(place);
-    restarted(place);
-}
-
-/// A capture that is followed counts once, whichever replica takes each frame.
-fn honest(place: &Place) {
-    let mut scene = Scene::new(place);
-    scene.finish("");
-    let seen = scene.trail.seen();
-    assert_eq!(seen.subject, Some(crate::subject::digest("acme", ANN)), "the last frame's record names the person");
-    let holds = seen.capture.unwrap().holds;
-    let live = |hold: &trail::HoldLiveness| (3..=6).contains(&hold.live) && hold.median == Some(0.95);
-    assert!(holds.len() >= 4 && holds.iter().all(live), "{holds:?}");
-    assert_eq!((used(&mut scene, CapturePurpose::Verify, "acme", Some(ANN)), scene.rule()), (Ok(()), None));
-}
-
-/// A caller learns that the capture is complete; only the record says that its holds are not live.
-fn hidden(place: &Place) {
-    let mut scene = Scene::new(place);
-    scene.finish("spoof");
-    assert!(matches!(scene.capture.session.outcome(), Some(Outcome::Completed { .. })));
-    assert_eq!(
-        (used(&mut scene, CapturePurpose::Verify, "acme", Some(ANN)), scene.rule()),
-        (Err(REFUSED), Some("not_live"))
-    );
-}
-
-/// Sends the same state to two replicas at once: at most one frame is accepted, and the capture ends.
-fn at_once(place: &Place) {
-    let mut scene = Scene::new(place);
-    (0..4).for_each(|_| scene.next("").unwrap());
-    let both = Some(Arc::new(Barrier::new(2)));
-    let (id, previous, at) = (scene.id.clone(), scene.capture.answer.clone(), scene.at + 500);
-    let send = |replica: usize| {
-        let captures = Captures {
-            store: scene.replicas[replica].clone(),
-            examiner: Film { both: both.clone(), busy: false },
-            policy: Policy::default(),
-            clock: Box::new(move || at),
-        };
-        let (id, previous) = (id.clone(), previous.clone());
-        async move {
-            let arrival = Arrival { id: &id, previous: &previous, bytes: Bytes::from_static(b"look_straight"), at };
-            captures.frame(arrival, |_| true).await.map(|_| ()).map_err(|problem| problem.code())
-        }
-    };
-    let (one, other) = scene.runtime.block_on(async { tokio::join!(send(0), send(1)) });
-    let mut found = [one, other];
-    found.sort_by_key(Result::is_err);
-    assert_eq!(found, [Ok(()), Err(Code::CaptureEnded)]);
-    assert_eq!(scene.next(""), Err(Code::CaptureEnded));
-}
-
-/// Slow answers, and frames for which there is no core, do not end a capture; too many of the latter do.
-fn loaded(place: &Place) {
-    let mut scene = Scene::new(place);
-    while scene.capture.session.outcome().is_none() {
-        scene.next("").unwrap();
-        (scene.at, scene.work) = (scene.at + scene.work, 3_000);
-        if scene.sent.len() == 6 {
-            (scene.work, scene.busy) = (0, true);
-            (0..5).for_each(|_| assert_eq!((scene.at += 1_000, scene.next("")), ((), Err(Code::Overloaded))));
-            scene.busy = false;
-        }
-    }
-    assert_eq!(used(&mut scene, CapturePurpose::Verify, "acme", Some(ANN)), Ok(()));
-    let mut scene = Scene::new(place);
-    (0..6).for_each(|_| scene.next("").unwrap());
-    scene.busy = true;
-    (0..30).for_each(|_| assert_eq!(scene.next(""), Err(Code::Overloaded)));
-    scene.busy = false;
-    scene.next("").unwrap();
-    assert_eq!(scene.rule(), Some("face_lost"));
-}
-
-/// The embedding leaves the state when the outcome is known, whatever it is; an open capture keeps one.
-fn forgotten(place: &Place) {
-    let mut scene = Scene::new(place);
-    let embeddings = |scene: &Scene| {
-        let id = unhex_capture(&scene.id).unwrap();
-        let content = scene.replicas[0].capture(&id).unwrap().unwrap().content;
-        String::from_utf8(content).unwrap().matches("\"numbers\"").count()
-    };
-    (0..20).for_each(|_| scene.next("").unwrap());
-    assert_eq!(embeddings(&scene), 1);
-    scene.finish("");
-    assert_eq!(embeddings(&scene), 0);
-    let mut scene = Scene::new(place);
-    (0..4).for_each(|_| scene.next("").unwrap());
-    assert_eq!((replay(&mut scene, 0), embeddings(&scene)), (Err(Code::CaptureEnded), 0));
-}
-
-/// Checks that after a restart the capture continues.
-fn restarted(place: &Place) {
-    let mut scene = Scene::new(place);
-    (0..6).for_each(|_| scene.next("").unwrap());
-    scene.replicas = [place.store(), place.store()];
-    scene.finish("");
-    assert_eq!(used(&mut scene, CapturePurpose::Verify, "acme", Some(ANN)), Ok(()));
+    states::all(place);
 }

@@ -57,6 +57,9 @@ pub struct OneFace {
     file: Vec<u8>,
     /// A completed capture for `liveness`, which this request uses up.
     capture_id: Option<String>,
+    /// The tenant of the capture; the default is the key's tenant, otherwise `default`.
+    #[schema(pattern = "^[a-zA-Z0-9_-]{0,255}$")]
+    tenant_id: Option<String>,
 }
 
 /// A form that begins a capture.

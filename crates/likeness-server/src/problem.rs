@@ -188,6 +188,12 @@ impl Problem {
             .header(header::RETRY_AFTER, seconds.into())
     }
 
+    /// Replaces the message.
+    pub fn because(mut self, message: impl Into<String>) -> Self {
+        self.message = message.into();
+        self
+    }
+
     /// Returns the problem's code.
     pub fn code(&self) -> Code {
         self.code

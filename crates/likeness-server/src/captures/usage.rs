@@ -5,15 +5,16 @@ use std::sync::Arc;
 use likeness::capture::outcome::{Outcome, Rule};
 use likeness::policy::CaptureRule;
 
-use super::{Binding, Capture, away};
+use super::{Binding, Capture, CapturePurpose, away};
 use crate::hex::hex;
 use crate::problem::Problem;
 use crate::series;
-use crate::store::{CaptureId, Store, unhex_capture};
+use crate::store::{CaptureId, Source, Store, Subject, Tenant, unhex_capture};
 use crate::trail::{self, CaptureSeen};
 
 /// Uses up a capture for a request with this photograph; returns the rule that keeps it from counting, which the caller
-/// of the service must not learn.
+/// of the service must not learn. To verify with a capture that shows no live person, or another, is a failed comparison
+/// of the person, for which `source` asked.
 ///
 /// # Errors
 /// `STORE_UNAVAILABLE`
@@ -21,6 +22,7 @@ pub async fn use_up(
     store: &Arc<Store>,
     id: &str,
     (wanted, photograph): (&Binding, &[u8]),
+    source: Source<'_>,
     (at, rule): (i64, &CaptureRule),
 ) -> Result<Option<Rule>, Problem> {
     let id = unhex_capture(id);
@@ -37,7 +39,18 @@ pub async fn use_up(
     };
     series::capture(if failed.is_none() { "used" } else { "refused" });
     series::capture_failed(failed.map(Rule::code));
+    if failed.is_some_and(is_of_person) && wanted.purpose == CapturePurpose::Verify {
+        note_failure(store, wanted, source, at.div_euclid(1000)).await?;
+    }
     Ok(failed)
+}
+
+/// Counts a failed comparison of the person whom a capture was to show.
+async fn note_failure(store: &Arc<Store>, wanted: &Binding, source: Source<'_>, now: i64) -> Result<(), Problem> {
+    let named = (Tenant::new(&wanted.tenant), wanted.subject.as_deref().map(Subject::new));
+    let (Ok(tenant), Some(Ok(subject))) = named else { return Ok(()) };
+    let (key, address) = (source.key.to_owned(), source.address);
+    away(store, move |store| store.note_failures(&tenant, &[subject], Source { key: &key, address }, now)).await
 }
 
 /// Takes a capture of the wanted tenant from the store. A capture of another tenant stays as it is.
@@ -68,8 +81,8 @@ fn note_unknown(id: Option<CaptureId>, wanted: &Binding) {
     });
 }
 
-/// Returns whether a rule concerns the person in front of the camera, so that a refusal is a failed comparison.
-pub fn is_of_person(rule: Rule) -> bool {
+/// Whether a rule says something about the person in front of the camera, so that a refusal is a failed comparison.
+fn is_of_person(rule: Rule) -> bool {
     matches!(rule, Rule::NotLive | Rule::OtherFace | Rule::OtherPhotograph)
 }
 

@@ -11,10 +11,10 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::frame::GuidanceResponse;
-use super::person::{Who, note_failures, templates};
+use super::person::{Who, templates};
 use crate::admission::caller::Caller;
 use crate::app::App;
-use crate::captures::usage::{is_of_person, use_up};
+use crate::captures::usage::use_up;
 use crate::captures::{Arrival, Binding, Capture, CapturePurpose, Captures, FrameExaminer, STATES, begin, refused};
 use crate::clock::{Stopwatch, now_ms, rfc3339};
 use crate::examiner::FullExaminer;
@@ -115,9 +115,8 @@ impl FrameExaminer for Networks {
 
 /// Reads what a capture is bound to from the form of its beginning.
 fn binding(form: &Form, caller: &Caller) -> Result<Binding, Problem> {
-    let purpose: CapturePurpose = form
-        .value("purpose")?
-        .ok_or_else(|| Problem::input("expected `purpose`, found none").with("field", "purpose"))?;
+    let purpose: CapturePurpose =
+        form.value("purpose")?.ok_or_else(|| Problem::input("expected `purpose`, found none"))?;
     let subject = match (purpose, form.text("user_id")?) {
         (CapturePurpose::Liveness, Some(_)) => {
             let message = "`user_id`: expected none, since `liveness` is about no person";
@@ -146,7 +145,8 @@ pub async fn begin_capture(
     let store = templates(&app)?.store.clone();
     let bound = binding(&form, &caller)?;
     let policy = app.full_examiner()?.examiner.policy;
-    let (id, capture) = begin(&store, bound, &policy, now_ms()).await?;
+    let (key, _) = caller.key();
+    let (id, capture) = begin(&store, (bound, key), &policy, now_ms()).await?;
     Ok(Json(CaptureResponse::of(hex(&id), capture, GuidanceResponse::default())))
 }
 
@@ -173,7 +173,7 @@ pub async fn frame(
 }
 
 /// Uses up the capture that a form names, for this purpose, person and photograph; returns its number, or `None` if the
-/// form names none. A capture that shows no live person, or another person, counts as a failed comparison.
+/// form names none.
 ///
 /// # Errors
 /// `CAPTURE_REFUSED`, `STORE_UNAVAILABLE`
@@ -184,18 +184,15 @@ pub async fn captured(
     who: Option<&Who>,
     photograph: &[u8],
 ) -> Result<Option<String>, Problem> {
-    let Some(id) = form.text("capture_id")? else { return Ok(None) };
     let tenant = match who {
         Some(who) => who.tenant.clone(),
         None => caller.tenant(form.text("tenant_id")?)?,
     };
+    let Some(id) = form.text("capture_id")? else { return Ok(None) };
     let wanted = bound(purpose, &tenant, who.map(|who| who.subject.as_str()));
     let moment = (now_ms(), &app.policy().capture);
-    let Some(rule) = use_up(&templates(app)?.store, id, (&wanted, photograph), moment).await? else {
-        return Ok(Some(id.to_owned()));
-    };
-    if let Some(who) = who.filter(|_| purpose == CapturePurpose::Verify && is_of_person(rule)) {
-        note_failures(app, &who.tenant, vec![who.subject.clone()], caller).await?;
+    match use_up(&templates(app)?.store, id, (&wanted, photograph), caller.source(), moment).await? {
+        None => Ok(Some(id.to_owned())),
+        Some(_) => Err(refused()),
     }
-    Err(refused())
 }

@@ -74,7 +74,8 @@ pub async fn enroll(
 ) -> Result<Response, Problem> {
     let (request, bytes) = (Request::of(&app, &form, &caller, &headers, ENROLL.name)?, form.file("file")?);
     let (examiner, model) = (app.full_examiner()?, app.model());
-    let request = request.hashed([bytes.as_ref()]);
+    let capture = form.text("capture_id")?.map(str::as_bytes);
+    let request = request.hashed([Some(bytes.as_ref()), capture].into_iter().flatten());
     if let Some(replayed) = request.answered(&app).await? {
         return Ok(replayed);
     }
@@ -145,8 +146,8 @@ impl Request {
         Ok(Self { who, terms, replace, caller, displace: displace.is_ok(), idempotency })
     }
 
-    /// Adds the digest of the whole request. The store writes only a keyed hash of it.
-    pub fn hashed<'b>(mut self, photographs: impl IntoIterator<Item = &'b [u8]>) -> Self {
+    /// Adds the digest of the whole request, with its photographs and its capture. The store writes only a keyed hash of it.
+    pub fn hashed<'b>(mut self, parts: impl IntoIterator<Item = &'b [u8]>) -> Self {
         let mut hasher = blake3::Hasher::new();
         let mut part = |bytes: &[u8]| {
             hasher.update(&(bytes.len() as u64).to_le_bytes());
@@ -155,7 +156,7 @@ impl Request {
         part(self.who.subject.as_str().as_bytes());
         part(&[u8::from(self.replace)]);
         part(&self.terms.bytes());
-        photographs.into_iter().for_each(part);
+        parts.into_iter().for_each(part);
         if let Some(idempotency) = &mut self.idempotency {
             idempotency.request = *hasher.finalize().as_bytes();
         }

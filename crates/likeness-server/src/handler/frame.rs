@@ -56,10 +56,11 @@ pub struct FrameResponse {
 }
 
 impl GuidanceResponse {
-    /// Returns the guidance while the prompt is to turn the head.
+    /// Returns the guidance while a prompt says to turn the head, without advice to do the opposite.
     #[must_use]
     pub fn turning(self) -> Self {
-        Self { advice: self.advice.filter(|advice| *advice != Advice::LookStraight.code()), ..self }
+        let opposite = [Advice::LookStraight, Advice::HoldStill].map(Advice::code);
+        Self { advice: self.advice.filter(|advice| !opposite.contains(advice)), ..self }
     }
 
     /// Describes the largest face of a frame.

@@ -1,7 +1,8 @@
 //! Captures under way: sealed rows, each with an end and with the number of its state.
 //!
-//! Promises: of several writers that saw the same state, one writes the next state. A capture is taken once. The
-//! row is deleted when it is taken, when its person is erased, or after its end, some rows at a time.
+//! Promises: of several writers that saw the same state, one writes the next state. A capture is taken once. A key and
+//! a person have only so many rows at a time. The row is deleted when it is taken, when its person is erased, or after
+//! its end, some rows at a time.
 
 use std::sync::atomic::Ordering;
 
@@ -18,10 +19,69 @@ use crate::hex::hex;
 /// The number of a capture. The id is random: a client that does not know it can't use the capture.
 pub type CaptureId = [u8; 16];
 
+/// Who begins a capture, and of whom.
+#[derive(Debug, Clone, Copy)]
+pub struct Opening<'a> {
+    /// The id of the API key; empty for a request without a key.
+    pub key: &'a str,
+    /// The tenant.
+    pub tenant: &'a str,
+    /// The person, if the purpose names one.
+    pub subject: Option<&'a str>,
+}
+
+/// A limit on the captures that are in the store at a time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CaptureLimit {
+    /// Captures that one key began.
+    Key,
+    /// Captures of one person.
+    Person,
+}
+
+impl CaptureLimit {
+    /// Returns the limit's name.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Key => "captures_key",
+            Self::Person => "captures_person",
+        }
+    }
+
+    /// Returns how many captures reach the limit.
+    pub fn most(self) -> i64 {
+        match self {
+            Self::Key => 1000,
+            Self::Person => 20,
+        }
+    }
+
+    /// Counts the captures with a part of a name that have not ended, and returns the first end.
+    fn counted(self) -> &'static str {
+        match self {
+            Self::Key => {
+                "SELECT count(*), coalesce(min(ends_at), 0) FROM capture WHERE substr(name, 1, 16) = ?1 AND ends_at > ?2"
+            }
+            Self::Person => {
+                "SELECT count(*), coalesce(min(ends_at), 0) FROM capture WHERE substr(name, 17) = ?1 AND ends_at > ?2"
+            }
+        }
+    }
+}
+
+/// A limit of captures that was reached.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct CapturesFull {
+    /// Which limit.
+    pub limit: CaptureLimit,
+    /// After how many seconds one of these captures ends.
+    pub seconds: i64,
+}
+
 /// The state of a capture.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CaptureRow {
-    /// The keyed hash of tenant and person.
+    /// The keyed hash of the API key's id, then that of tenant and person, of 16 bytes each.
     pub name: [u8; 32],
     /// When the row is deleted, in seconds since 1970.
     pub ends_at: i64,
@@ -32,26 +92,40 @@ pub struct CaptureRow {
 }
 
 impl Store {
-    /// Adds a capture of a tenant, and of a person if its purpose names one; returns its number.
+    /// Adds a capture, unless its key or its person has too many at this moment; returns its number.
     ///
     /// # Errors
     /// The database refused.
     pub fn begin_capture(
         &self,
-        tenant: &str,
-        subject: Option<&str>,
-        ends_at: i64,
+        opening: &Opening<'_>,
+        (now, ends_at): (i64, i64),
         content: &[u8],
-    ) -> Result<CaptureId> {
-        let (id, name) = (random()?, self.capturing(tenant, subject));
-        let row = CaptureRow { name, ends_at, turn: 0, content: content.to_vec() };
-        self.write(|changes| self.put_capture(changes, &id, &row))?;
-        Ok(id)
+    ) -> Result<std::result::Result<CaptureId, CapturesFull>> {
+        let (id, key, person) =
+            (random()?, self.opening_key(opening.key), self.captured(opening.tenant, opening.subject));
+        let mut whole = [0; 32];
+        whole[..16].copy_from_slice(&key);
+        whole[16..].copy_from_slice(&person);
+        let row = CaptureRow { name: whole, ends_at, turn: 0, content: content.to_vec() };
+        let limits = [Some((CaptureLimit::Key, key)), opening.subject.map(|_| (CaptureLimit::Person, person))];
+        self.write(|changes| {
+            for (limit, part) in limits.iter().flatten() {
+                if let Some(full) = full(changes.rows(), *limit, part, now)? {
+                    return Ok(Err(full));
+                }
+            }
+            self.put_capture(changes, &id, &row).map(|()| Ok(id))
+        })
     }
 
-    fn capturing(&self, tenant: &str, subject: Option<&str>) -> [u8; 32] {
+    fn opening_key(&self, key: &str) -> [u8; 16] {
+        half(name(&self.secrets.capture_names, &[b"key", key.as_bytes(), b""]))
+    }
+
+    fn captured(&self, tenant: &str, subject: Option<&str>) -> [u8; 16] {
         let fields: Vec<&[u8]> = [Some(tenant), subject].into_iter().flatten().map(str::as_bytes).collect();
-        name(&self.secrets.capture_names, &fields)
+        half(name(&self.secrets.capture_names, &fields))
     }
 
     /// Deletes the captures of an erased person, also damaged ones; returns their numbers and encrypted states.
@@ -61,8 +135,9 @@ impl Store {
         tenant: &Tenant,
         subject: &Subject,
     ) -> Result<Vec<(Vec<u8>, Vec<u8>)>> {
-        let name = self.capturing(tenant.as_str(), Some(subject.as_str()));
-        let rows = changes.rows().rows("SELECT id, data FROM capture WHERE name = ?1", &[(&name).into()])?;
+        let person = self.captured(tenant.as_str(), Some(subject.as_str()));
+        let rows =
+            changes.rows().rows("SELECT id, data FROM capture WHERE substr(name, 17) = ?1", &[(&person).into()])?;
         let mut erased = Vec::new();
         for mut row in rows {
             let (id, data) = (row.bytes()?, row.bytes()?);
@@ -150,6 +225,19 @@ impl Store {
         let (content, name) = read.ok_or_else(|| StoreError::new(Kind::Corrupt, what))?;
         Ok(CaptureRow { name, ends_at, turn, content })
     }
+}
+
+fn half(hash: [u8; 32]) -> [u8; 16] {
+    hash.first_chunk().copied().unwrap_or_default()
+}
+
+/// Returns the limit, if the captures with this part of a name reach it; those whose time is over do not count.
+fn full(rows: &mut dyn Rows, limit: CaptureLimit, part: &[u8; 16], now: i64) -> Result<Option<CapturesFull>> {
+    let Some(mut row) = rows.row(limit.counted(), &[part.into(), now.into()])? else { return Ok(None) };
+    if row.int()? < limit.most() {
+        return Ok(None);
+    }
+    Ok(Some(CapturesFull { limit, seconds: row.int()? - now }))
 }
 
 fn delete_capture(changes: &mut Changes<'_>, id: Value) -> Result<u64> {

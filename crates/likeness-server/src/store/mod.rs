@@ -38,7 +38,7 @@ mod vectors;
 
 pub use access::{ApiKey, Grant, Scope, Scopes};
 pub use archive::Archive;
-pub use capture::{CaptureId, CaptureRow, unhex_capture};
+pub use capture::{CaptureId, CaptureLimit, CaptureRow, CapturesFull, Opening, unhex_capture};
 pub use check::Checked;
 pub use enroll::{Answered, Enrollment, Idempotency, Mode, Outcome};
 pub use entry::{JournalEntry, NOTHING, NewEntry, hash as hash_of_entry};

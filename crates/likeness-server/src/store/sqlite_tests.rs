@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use std::process::Command;
 
 use super::suite::{NEW, NOW, Place, SUITE, enroll, enrollment, fresh, request, subject, tenant};
-use super::suite_captures::CAPTURES;
+use super::suite_captures::{CAPTURES, opening};
 use super::suite_index::MORE;
 use super::suite_journal::JOURNAL;
 use super::suite_persons::PERSONS;
@@ -125,7 +125,8 @@ fn of_a_capture_no_state_is_left_in_any_file_when_its_person_is_erased() {
     for seed in 0..60 {
         let who = format!("p{seed}");
         enroll(&store, &who, seed);
-        let id = store.begin_capture(tenant().as_str(), Some(&who), NOW + 180, &[1; 300]).unwrap();
+        let id =
+            store.begin_capture(&opening(tenant().as_str(), Some(&who)), (NOW, NOW + 180), &[1; 300]).unwrap().unwrap();
         states.push(state_of(&store, &id));
         open.push(id);
     }

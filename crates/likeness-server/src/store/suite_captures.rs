@@ -1,16 +1,26 @@
 //! Tests of stored captures, for both databases: each state is followed once, and a capture is taken once.
 
-use super::capture::{CaptureId, CaptureRow, unhex_capture};
+use super::capture::{CaptureId, CaptureLimit, CaptureRow, CapturesFull, Opening, unhex_capture};
 use super::suite::{NOW, Place, Test, enrollment, fresh, subject, tenant};
 use super::*;
 use crate::hex::hex;
 
 /// Tests of captures.
-pub const CAPTURES: [Test; 3] = [
+pub const CAPTURES: [Test; 4] = [
     ("of many who follow one state one does, and a capture is taken once", followed_once),
+    ("a key and a person have only so many captures at a time, and others are not refused", limited),
     ("a capture is gone at its end, and only then", swept),
     ("who is erased, or expires, leaves no open capture, and others keep theirs", erased),
 ];
+
+/// Who begins a capture with the key `key`.
+pub fn opening<'a>(tenant: &'a str, subject: Option<&'a str>) -> Opening<'a> {
+    Opening { key: "key", tenant, subject }
+}
+
+fn begin(store: &Store, opening: Opening<'_>, ends_at: i64) -> CaptureId {
+    store.begin_capture(&opening, (NOW, ends_at), b"first").unwrap().unwrap()
+}
 
 /// Acts ten times at once on two replicas; returns how often the act succeeds.
 fn at_once(replicas: &[Arc<Store>; 2], act: impl Fn(&Store) -> bool + Sync) -> usize {
@@ -23,7 +33,7 @@ fn at_once(replicas: &[Arc<Store>; 2], act: impl Fn(&Store) -> bool + Sync) -> u
 
 fn followed_once(place: &Place) {
     let replicas = [place.store(), place.store()];
-    let id = replicas[0].begin_capture("acme", Some("ann"), NOW + 180, b"first").unwrap();
+    let id = begin(&replicas[0], opening("acme", Some("ann")), NOW + 180);
     let first = replicas[1].capture(&id).unwrap().unwrap();
     let row = |turn, content: &[u8]| CaptureRow { turn, content: content.to_vec(), ..first.clone() };
     assert_eq!((&first, first.ends_at), (&row(0, b"first"), NOW + 180));
@@ -36,14 +46,14 @@ fn followed_once(place: &Place) {
 
 fn swept(place: &Place) {
     let store = place.store();
-    let ids = [10, 20].map(|end| store.begin_capture("acme", None, NOW + end, b"state").unwrap());
+    let ids = [10, 20].map(|end| begin(&store, opening("acme", None), NOW + end));
     let there = || ids.map(|id| store.capture(&id).unwrap().is_some());
     // time, how many are deleted, which of the two are there
     for (at, deleted, expected) in [(9, 0, [true, true]), (10, 1, [false, true]), (20, 1, [false, false])] {
         assert_eq!((store.sweep_captures(NOW + at).unwrap(), there()), (deleted, expected), "at {at}");
     }
     for _ in 0..150 {
-        store.begin_capture("acme", None, NOW + 30, b"state").unwrap();
+        begin(&store, opening("acme", None), NOW + 30);
     }
     let swept = [30, 31, 32].map(|at| store.sweep_captures(NOW + at).unwrap());
     assert_eq!(swept, [100, 50, 0], "so many at a time");
@@ -55,7 +65,7 @@ fn swept(place: &Place) {
 fn erased(place: &Place) {
     let store = place.store();
     let (acme, ann) = (tenant(), subject("ann"));
-    let begin = |tenant: &str, subject| store.begin_capture(tenant, subject, NOW + 180, b"a state of ann").unwrap();
+    let begin = |tenant: &str, subject| begin(&store, opening(tenant, subject), NOW + 180);
     let there = |ids: &[CaptureId]| ids.iter().filter(|id| store.capture(id).unwrap().is_some()).count();
     let mut wrong = Vec::new();
     for (how, expires_at) in [("by request", None), ("by its end", Some(NOW + 5))] {
@@ -74,4 +84,31 @@ fn erased(place: &Place) {
         }
     }
     assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
+fn limited(place: &Place) {
+    let replicas = [place.store(), place.store()];
+    let [person, key] = [CaptureLimit::Person, CaptureLimit::Key].map(CaptureLimit::most);
+    let ask = |at: i64, opening: &Opening<'_>| {
+        let store = &replicas[usize::from(at % 2 == 0)];
+        store.begin_capture(opening, (NOW + at, NOW + at + 180), b"state").unwrap()
+    };
+    let ann = opening("acme", Some("ann"));
+    let own: Vec<_> = (0..person).map(|at| ask(at, &ann).unwrap()).collect();
+    let full = |limit, seconds| Err(CapturesFull { limit, seconds });
+    let other_key = Opening { key: "other", ..ann };
+    for opening in [ann, other_key] {
+        assert_eq!(ask(person, &opening), full(CaptureLimit::Person, 180 - person), "{opening:?}");
+    }
+    for opening in [opening("other", Some("ann")), opening("acme", Some("bob")), opening("acme", None)] {
+        assert!(ask(person, &opening).is_ok(), "{opening:?}");
+    }
+    // A capture that is used, or whose time is over, makes room.
+    replicas[0].take_capture(&own[5]).unwrap().unwrap();
+    assert!(ask(person, &ann).is_ok() && ask(person, &ann).is_err() && ask(180, &ann).is_ok());
+    let there = person + 4;
+    (there..key).for_each(|at| assert!(ask(100, &opening("acme", None)).is_ok(), "{at}"));
+    assert_eq!(ask(100, &opening("third", None)), full(CaptureLimit::Key, 80));
+    assert!(ask(100, &Opening { key: "other", ..opening("third", None) }).is_ok());
+    assert!(replicas[1].check().unwrap().right());
 }

@@ -5,6 +5,7 @@
 
 use super::sql::Value;
 use super::suite::{NEW, NOW, Place, SOURCE, enroll, enrollment, fresh, request, subject, tenant};
+use super::suite_captures::opening;
 use super::*;
 
 /// The query for every table and column, in order.
@@ -101,7 +102,7 @@ fn filled(place: &Place) -> String {
     };
     store.append(&[entry("a"), entry("b")]).unwrap();
     for content in [b"a state".as_slice(), b"another"] {
-        store.begin_capture("acme", Some("bob"), NOW + 1_000_000_000, content).unwrap();
+        store.begin_capture(&opening("acme", Some("bob")), (NOW, NOW + 1_000_000_000), content).unwrap().unwrap();
     }
     assert!(store.check().unwrap().right());
     text.to_string()
@@ -229,7 +230,7 @@ pub fn what_once_was_is_found_when_it_is_put_back(place: &Place) {
     store.erase(&tenant(), &subject("eve"), NOW).unwrap();
     let body = serde_json::json!({});
     store.append(&[NewEntry { id: Some("c".into()), at: NOW, kind: "policy", body }]).unwrap();
-    store.begin_capture("acme", None, NOW + 1_000_000_000, b"a third").unwrap();
+    store.begin_capture(&opening("acme", None), (NOW, NOW + 1_000_000_000), b"a third").unwrap().unwrap();
     let now: Vec<_> = editor.tables.iter().map(|(table, _)| table.clone()).collect();
     for table in &now {
         assert!(editor.run(&format!("CREATE TABLE now_{table} AS SELECT * FROM {table}"), &[]));

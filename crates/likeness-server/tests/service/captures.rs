@@ -102,6 +102,64 @@ fn an_unfinished_capture_counts_for_no_request_and_is_gone_afterwards() {
 }
 
 #[test]
+fn an_idempotency_key_with_another_capture_is_another_request() {
+    let ground = Ground::new();
+    let service = ground.serve_with_store(&[], &[]).ready();
+    let live = ground.image("anna.jpg");
+    let begun = service.ask(begin("enroll").text("user_id", "ann"));
+    let id = begun.json()["capture_id"].as_str().unwrap().to_owned();
+    let ask = |capture: Option<&str>| {
+        let request = Request::post("/api/v1/enroll").text("user_id", "ann").file("file", &live);
+        let request = request.header("idempotency-key", "once");
+        service.ask(capture.iter().fold(request, |request, id| request.text("capture_id", id)))
+    };
+    assert_eq!(ask(Some(&id)).problem(), (403, "CAPTURE_REFUSED".into()), "nothing is remembered of a refusal");
+    let first = ask(None);
+    assert_eq!((first.status, &first.json()["capture_id"]), (200, &Value::Null));
+    assert_eq!(ask(Some(&id)).problem(), (409, "IDEMPOTENCY_CONFLICT".into()));
+    assert_eq!(ask(None).text(), first.text());
+}
+
+#[test]
+fn a_form_of_captures_is_refused_as_those_of_other_routes_are() {
+    let ground = Ground::new();
+    let service = ground.serve_with_store(&[], &[]).ready();
+    let long = "a".repeat(5000);
+    let paths = ["/api/v1/verify", "/api/v1/captures", "/api/v1/captures/0123456789abcdef0123456789abcdef/frames"];
+    let many = |path: &str| (0..33).fold(Request::post(path), |form, at| form.text(&format!("field{at}"), "x"));
+    type Row<'a> = (&'static str, (u16, &'static str), &'a dyn Fn(&str) -> Request);
+    let table: [Row<'_>; 5] = [
+        ("JSON", (415, "UNSUPPORTED_MEDIA_TYPE"), &|path| {
+            Request::post(path).body("application/json", b"{\"purpose\": \"verify\"}".to_vec())
+        }),
+        ("a damaged form", (400, "INVALID_INPUT"), &|path| {
+            Request::post(path).body("multipart/form-data; boundary=b", b"--b\r\nno".to_vec())
+        }),
+        ("a field twice", (400, "INVALID_INPUT"), &|path| {
+            Request::post(path)
+                .text("user_id", "ann")
+                .text("user_id", "ann")
+                .text("previous", "x")
+                .text("previous", "x")
+        }),
+        ("a text too long", (400, "INVALID_INPUT"), &|path| {
+            Request::post(path).text("user_id", &long).text("purpose", "verify").text("previous", &long)
+        }),
+        ("too many fields", (400, "INVALID_INPUT"), &|path| many(path)),
+    ];
+    let mut wrong = Vec::new();
+    for (name, expected, request) in table {
+        for path in paths {
+            let answer = service.ask(request(path));
+            if answer.problem() != (expected.0, expected.1.into()) {
+                wrong.push(format!("{name} to {path}: {answer:?}"));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
+#[test]
 fn a_key_sees_the_captures_of_its_own_tenant_and_needs_no_other_scope() {
     let ground = Ground::new();
     let service = ground.serve_with_store(&[], &[]).ready();
@@ -116,6 +174,12 @@ fn a_key_sees_the_captures_of_its_own_tenant_and_needs_no_other_scope() {
     assert_eq!(send(&own).status, 200, "the other tenant's frame changed nothing");
     let foreign = with(begin("verify").text("user_id", "ann").text("tenant_id", "other"), &own);
     assert_eq!(foreign.problem(), (403, "FORBIDDEN".into()));
+    let judge = key(&ground, "verify", "acme", &[]);
+    let photograph = || Request::post("/api/v1/liveness").file("file", &live);
+    becomes(&service, || photograph().header("x-api-key", &judge), 200);
+    for (tenant, expected) in [("acme", 200), ("other", 403), ("a b", 400)] {
+        assert_eq!(with(photograph().text("tenant_id", tenant), &judge).status, expected, "liveness of {tenant}");
+    }
     wrong_forms(&service, &own);
 }
 

@@ -94,9 +94,9 @@ class Calls(Transport):
         """Lists the tenants with the number of their persons."""
         return cast(types.TenantsResponse, self.json("GET", "/api/v1/tenants"))
 
-    def liveness(self, *, file: Photograph, capture_id: Optional[str] = None) -> types.LivenessResponse:
+    def liveness(self, *, file: Photograph, capture_id: Optional[str] = None, tenant_id: Optional[str] = None) -> types.LivenessResponse:
         """Judges whether the one face of a photograph is live."""
-        return cast(types.LivenessResponse, self.json("POST", "/api/v1/liveness", form={"capture_id": capture_id}, file={"file": file}))
+        return cast(types.LivenessResponse, self.json("POST", "/api/v1/liveness", form={"capture_id": capture_id, "tenant_id": tenant_id}, file={"file": file}))
 
     def metrics(self) -> str:
         """Returns all metrics."""
@@ -210,9 +210,9 @@ class AsyncCalls(AsyncTransport):
         """Lists the tenants with the number of their persons."""
         return cast(types.TenantsResponse, await self.json("GET", "/api/v1/tenants"))
 
-    async def liveness(self, *, file: Photograph, capture_id: Optional[str] = None) -> types.LivenessResponse:
+    async def liveness(self, *, file: Photograph, capture_id: Optional[str] = None, tenant_id: Optional[str] = None) -> types.LivenessResponse:
         """Judges whether the one face of a photograph is live."""
-        return cast(types.LivenessResponse, await self.json("POST", "/api/v1/liveness", form={"capture_id": capture_id}, file={"file": file}))
+        return cast(types.LivenessResponse, await self.json("POST", "/api/v1/liveness", form={"capture_id": capture_id, "tenant_id": tenant_id}, file={"file": file}))
 
     async def metrics(self) -> str:
         """Returns all metrics."""

@@ -111,8 +111,8 @@ export class Calls extends Transport {
   }
 
   /** Judges whether the one face of a photograph is live. */
-  liveness(given: { file: Photograph; capture_id?: string }): Promise<types.LivenessResponse> {
-    return this.json<types.LivenessResponse>('POST', `/api/v1/liveness`, { form: { 'capture_id': given.capture_id }, file: { 'file': given.file } });
+  liveness(given: { file: Photograph; capture_id?: string; tenant_id?: string }): Promise<types.LivenessResponse> {
+    return this.json<types.LivenessResponse>('POST', `/api/v1/liveness`, { form: { 'capture_id': given.capture_id, 'tenant_id': given.tenant_id }, file: { 'file': given.file } });
   }
 
   /** Returns all metrics. */
