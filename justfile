@@ -108,7 +108,7 @@ bench-batch *options:
 bench-index sizes="100000,1000000":
     LIKENESS_INDEX_SIZES={{sizes}} cargo test -q --release --locked -p likeness-server --lib store::bench::figures -- --ignored --nocapture
 
-# the service under load, beside DeepFace's own figures (two cores, a quiet machine, the test data)
+# the service under load beside DeepFace's own figures, and 20 live cameras (two cores, a quiet machine, the test data)
 load *options:
     tools/load {{options}}
 

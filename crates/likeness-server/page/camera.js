@@ -52,3 +52,12 @@ export async function start(video) {
   };
 }
 
+
+let closeOpen = () => {};
+
+/** Closes the camera that is open, and notes how to close the next one: two would send frames at once. */
+export function only(close = () => {}) {
+  const before = closeOpen;
+  closeOpen = close;
+  before();
+}

@@ -30,7 +30,8 @@ export function announce(text) {
 /** A number with so many decimals; what rounds to nothing has no sign. */
 export const fixed = (number, decimals = 4) => Number(number).toFixed(decimals).replace(/^-(0\.?0*)$/, '$1');
 
-export const milliseconds = (number) => `${number < 10 ? fixed(number, 2) : fixed(number, 1)} ms`;
+/** A time, in seconds from a second on, so that it fits into a narrow column. */
+export const milliseconds = (number) => (number < 1000 ? `${fixed(number, number < 10 ? 2 : 1)} ms` : `${fixed(number / 1000, 2)} s`);
 
 /** A place on a line, in per cent, set by script: the policy forbids style attributes. */
 export function at(element, property, part) {

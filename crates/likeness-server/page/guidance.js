@@ -13,6 +13,18 @@ const TEXTS = {
   hold_still: 'Hold still',
 };
 
+/** What a capture asks of the person; left and right are the person's own. */
+const PROMPTS = {
+  look_straight: 'Look straight into the camera',
+  turn_left: 'Turn your head to your left',
+  turn_right: 'Turn your head to your right',
+  come_closer: 'Come closer',
+  move_back: 'Move back',
+};
+
+/** The words for an answer of a capture: the advice if there is one, otherwise the prompt. */
+export const prompted = ({ prompt, advice }) => TEXTS[advice] ?? PROMPTS[prompt] ?? '';
+
 /** The oval in a picture of this size: its middle and half its sides. */
 export function oval(width, height) {
   const high = Math.min(0.8 * height, 0.9 * width);

@@ -4,36 +4,16 @@
 
 import { el, svg, announce, fixed } from './dom.js';
 import { ask, Problem } from './api.js';
-import { NoCamera, start } from './camera.js';
-import { marks } from './faces.js';
-import { guidance, oval, sharpness, together } from './guidance.js';
+import { NoCamera, only, start } from './camera.js';
+import { SENT, copy, file, grab, guide } from './film.js';
+import { guidance, sharpness, together } from './guidance.js';
 
-/** Longer sides of a frame that is sent, and of the one that is kept, in pixels. */
-const [SENT, KEPT] = [640, 1280];
 /** Milliseconds between judgements. */
 const BETWEEN = 1000;
 /** Frames in place before a hold, and the frames of a hold. */
 const [STEADY, FRAMES] = [3, 5];
 
 const wait = (milliseconds) => new Promise((done) => { setTimeout(done, milliseconds); });
-
-/** A copy of what a video or a canvas shows, with this longer side at most. */
-function copy(source, [width, height], most) {
-  if (!width || !height) throw new NoCamera('failed');
-  const scale = Math.min(1, most / Math.max(width, height));
-  const canvas = document.createElement('canvas');
-  [canvas.width, canvas.height] = [Math.round(width * scale), Math.round(height * scale)];
-  canvas.getContext('2d', { willReadFrequently: true }).drawImage(source, 0, 0, canvas.width, canvas.height);
-  return canvas;
-}
-
-const grab = (video) => copy(video, [video.videoWidth, video.videoHeight], KEPT);
-
-async function file(canvas, quality) {
-  const blob = await new Promise((done) => { canvas.toBlob(done, 'image/jpeg', quality); });
-  if (!blob) throw new NoCamera('failed');
-  return new File([blob], 'camera.jpg', { type: 'image/jpeg' });
-}
 
 /** How sharp the part of a picture is that has the face, given in parts of its sides. */
 function sharp(canvas, { left, top, width, height }) {
@@ -53,12 +33,9 @@ function said(frames, { median, least, most }) {
   return `${frames.length} frames: live in ${live}. Live probability: middle ${fixed(median.probability)} (${median.verdict}), from ${fixed(least.probability)} to ${fixed(most.probability)}. The sharpest frame is shown and examined.`;
 }
 
-/** Closes the camera that is open: two would send frames at once. */
-let closeOther = () => {};
-
 /** The camera's panel; `done(file, series)` gets the frame that is kept, `failed` a lost camera, `leave` the closed one. */
 export async function live({ done, failed, leave }) {
-  closeOther();
+  only();
   const video = el('video', { playsinline: true, 'aria-label': 'What the camera sees' });
   video.muted = true;
   const stop = await start(video);
@@ -72,7 +49,7 @@ export async function live({ done, failed, leave }) {
   const looks = [];
   let [box, judgedAt, steady, judge, asked] = [null, 0, 0, true, null];
 
-  closeOther = () => running && leave();
+  only(() => running && leave());
 
   function close() {
     running = false;
@@ -92,13 +69,6 @@ export async function live({ done, failed, leave }) {
 
   function say(text) {
     if (step.textContent !== text) step.textContent = text;
-  }
-
-  /** Draws the oval, and the faces of the last look. */
-  function draw(size, faces, ready) {
-    const { x, y, across, down } = oval(size.width, size.height);
-    overlay.setAttribute('viewBox', `0 0 ${size.width} ${size.height}`);
-    overlay.replaceChildren(svg('ellipse', { cx: x, cy: y, rx: across, ry: down, class: ready ? 'oval ready' : 'oval' }), ...faces.flatMap((face, at) => marks(face, at === 0, Math.max(size.width, size.height))));
   }
 
   function measured(begun) {
@@ -121,7 +91,7 @@ export async function live({ done, failed, leave }) {
     measured(begun);
     const next = guidance(answer, box);
     box = answer.face?.bounding_box ?? null;
-    draw(answer.image_dimensions, answer.face ? [answer.face] : [], next.code === 'ready');
+    guide(overlay, answer, next.code === 'ready');
     const { verdict, live_probability: probability = null } = answer.liveness ?? {};
     if (verdict) state.textContent = `Liveness now: ${verdict}, live probability ${fixed(probability)}`;
     const { width, height } = answer.image_dimensions;

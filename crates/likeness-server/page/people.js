@@ -1,7 +1,9 @@
-// Enrol, verify, search. The service judges; this only asks and tells.
+// Enrol, verify, search, with photograph A or with a capture session. The service judges; this only asks and tells.
 
 import { byId, el, fixed } from './dom.js';
 import { ask, Problem } from './api.js';
+import { NoCamera } from './camera.js';
+import { capture } from './capture.js';
 import { keyForm } from './key.js';
 import { distance, foreign } from './gauge.js';
 import { banner, refused, sentence } from './verdict.js';
@@ -10,6 +12,7 @@ const ACTS = {
   enroll: { path: '/api/v1/enroll', id: true, tell: enrolled },
   verify: { path: '/api/v1/verify', id: true, tell: verified },
   search: { path: '/api/v1/search', id: false, tell: searched },
+  liveness: { path: '/api/v1/liveness', id: false, tell: judged },
 };
 
 /** What the people's forms name: the id and the tenant, as they are. */
@@ -43,6 +46,48 @@ export function people(photo, requested, changed) {
   const form = byId('people');
   form.addEventListener('submit', (event) => { event.preventDefault(); act('verify'); });
   for (const button of form.querySelectorAll('[data-act]')) button.addEventListener('click', () => act(button.dataset.act));
+
+  for (const button of form.querySelectorAll('[data-capture]')) button.addEventListener('click', () => begin(button.dataset.capture, button));
+  let panel = null;
+
+  function leave(button) {
+    panel?.close();
+    panel = null;
+    byId('capture').replaceChildren();
+    button?.focus();
+  }
+
+  /** A capture session for a purpose, whose best frame the route gets with the capture's number. */
+  async function begin(name, button) {
+    const { path, id, tell } = ACTS[name];
+    const { user, tenant } = named();
+    leave();
+    if (id && (!user || !form.elements.user_id.validity.valid)) return ask_for_id(form.elements.user_id);
+    byId('people-answer').replaceChildren();
+    const bound = { ...(id ? { user_id: user } : {}), tenant_id: tenant };
+    const again = () => el('button', { type: 'button', class: 'small', onclick: () => begin(name, button) }, 'Begin again');
+    const stopped = (...children) => { leave(); say(...children, again()); };
+    const done = async (found, file) => {
+      leave();
+      const fields = { ...bound, file, capture_id: found.capture_id };
+      requested('POST', path, name, fields);
+      await tried(async () => {
+        const answer = await ask('POST', path.slice(1), fields);
+        say(...tell(answer), el('p', { class: 'hint' }, `Capture ${answer.capture_id} counted, after ${found.frame_count} frames. It can’t be used again. It does not prove that a person was there: the documents say what it proves.`));
+        if (name === 'enroll') changed();
+      });
+    };
+    const ended = () => stopped(banner(['none', 'The capture has ended', ['A step was not seen as it should, or not in its time.', 'Follow each line until it changes: 8 seconds for each. Keep the face in the oval, and nobody else in the picture.']]));
+    const failed = (error) => (error instanceof NoCamera ? stopped(banner(['none', error.message, [error.advice]])) : (leave(), tried(() => { throw error; })));
+    try {
+      panel = await capture({ purpose: name, ...bound }, { done, ended, failed, leave: () => leave(button) });
+    } catch (error) {
+      return failed(error instanceof NoCamera ? error : new NoCamera('failed'));
+    }
+    byId('capture').replaceChildren(panel.element);
+    panel.element.scrollIntoView({ block: 'nearest' });
+    return panel.begin();
+  }
 
   async function act(name) {
     const { path, id, tell } = ACTS[name];
@@ -84,6 +129,11 @@ function verified(answer) {
   const title = answer.verified ? 'Verified' : review ? 'A person should look' : 'Not verified';
   const facts = `${answer.matched ? 'The faces are alike' : 'The faces are not alike'}. ${LIVENESS[answer.liveness.verdict]}, live probability ${fixed(answer.liveness.live_probability)}`;
   return [banner([kind, title, [answer.message, facts]]), distance(answer), foreign(answer.model)];
+}
+
+function judged(answer) {
+  const kinds = { live: ['good', 'Live'], spoof: ['bad', 'Spoof'] };
+  return [banner([...(kinds[answer.verdict] ?? ['doubt', 'Inconclusive']), [sentence(answer.message), `Live probability ${fixed(answer.live_probability)}`]])];
 }
 
 function searched(answer) {

@@ -46,6 +46,7 @@ fn installed(test: &str) -> Option<PathBuf> {
     let pinned = |folder: &Path| std::fs::read(folder.join("package-lock.json")).ok();
     let ready = to.join("node_modules").is_dir() && pinned(&to) == pinned(&from);
     copy(&from, &to);
+    copy(&from.join("head"), &to.join("head"));
     copy(Path::new(PAGE), &to.join("page"));
     let mut npm = Command::new("npm");
     npm.args(["ci", "--ignore-scripts", "--no-audit", "--no-fund", "--silent"]).current_dir(&to);
@@ -105,7 +106,20 @@ fn the_samples_themselves_in_a_real_browser() {
     run(&suite, &browser, "picture.mjs", &ground.data.join("images"), &[("PAGE_GOLDEN", &service.url)]);
 }
 
-/// Tests the page's claims about its samples with the published networks of detection and liveness.
+/// Twelve films of captures, by the published networks of detection and liveness.
+#[test]
+fn films_of_captures_in_a_real_browser() {
+    let test = "films_of_captures_in_a_real_browser";
+    let Some(browser) = browser(test) else { return };
+    let Some(ground) = Ground::golden(test) else { return };
+    let Some(suite) = suite(test) else { return };
+    let Some(client) = support::typescript_client(test) else { return };
+    let service = ground.serve_with_store(&[], &[("RATE_LIMIT_ENABLED", "false")]).ready();
+    let variables = [("PAGE_GOLDEN", service.url.as_str()), ("PAGE_CLIENT", client.to_str().unwrap())];
+    run(&suite, &browser, "films.mjs", &ground.data.join("images"), &variables);
+}
+
+/// What the page says about its samples, by the published networks of detection and liveness.
 #[test]
 fn the_samples_are_what_the_page_calls_them() {
     let Some(ground) = Ground::golden("the_samples_are_what_the_page_calls_them") else { return };

@@ -14,7 +14,7 @@ use crate::trail::{self, CaptureSeen};
 
 /// Uses up a capture for a request with this photograph; returns the rule that keeps it from counting, which the caller
 /// of the service must not learn. To verify with a capture that shows no live person, or another, is a failed comparison
-/// of the person, for which `source` asked.
+/// of the person, by `source`.
 ///
 /// # Errors
 /// `STORE_UNAVAILABLE`

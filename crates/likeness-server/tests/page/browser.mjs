@@ -105,7 +105,10 @@ export async function open(browser, url, options = {}, expected = []) {
     window.violations = [];
     document.addEventListener('securitypolicyviolation', (event) => window.violations.push(`${event.violatedDirective} ${event.blockedURI}`));
   });
-  await page.route('**/page/*.jpg', (route) => route.fulfill({ path: image(SAMPLES[route.request().url().split('/').pop()]), contentType: 'image/jpeg' }));
+  await page.route('**/page/*.jpg', (route) => {
+    const drawn = image(SAMPLES[route.request().url().split('/').pop()]);
+    return fs.existsSync(drawn) ? route.fulfill({ path: drawn, contentType: 'image/jpeg' }) : route.fallback();
+  });
   await page.goto(url);
   await page.waitForFunction(() => !document.getElementById('status-text').textContent.startsWith('Asking'));
 

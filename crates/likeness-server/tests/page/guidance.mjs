@@ -4,7 +4,8 @@ import assert from 'node:assert/strict';
 import fs from 'node:fs';
 import path from 'node:path';
 import { test } from 'node:test';
-import { guidance, oval, sharpness, together } from './page/guidance.js';
+import { guidance, oval, prompted, sharpness, together } from './page/guidance.js';
+import { milliseconds } from './page/dom.js';
 import { part, place } from './page/faces.js';
 import { SOURCES } from './page/gauge.js';
 import { told } from './page/words.js';
@@ -44,11 +45,24 @@ test('guidance: the service’s advice first, then the place in the oval, then m
   assert.equal(texts.size, advice.length, 'each advice has words of its own');
 });
 
+test('a time has at most eight characters, whatever it is', async () => {
+  const rows = [[0.004, '0.00 ms'], [9.99, '9.99 ms'], [999.9, '999.9 ms'], [1000, '1.00 s'], [61234.5, '61.23 s']];
+  await table(rows, (time, expected) => assert.equal(milliseconds(time), expected));
+});
+
 test('the oval lies inside a picture of any shape', async () => {
   await table([[320, 240], [240, 320], [320, 180], [100, 320], [320, 60]], (width, height) => {
     const { x, y, across, down } = oval(width, height);
     assert.ok(across > 0 && x - across >= 0 && y - down >= 0 && x + across <= width && y + down <= height);
   });
+});
+
+test('a capture: every prompt has words of its own, and advice comes first', async () => {
+  const prompts = valuesOf('CaptureResponse', 'prompt').filter(Boolean);
+  const words = prompts.map((prompt) => prompted({ prompt, advice: null }));
+  assert.ok(prompts.length === 5 && words.every(Boolean) && new Set(words).size === 5, `${words}`);
+  assert.equal(prompted({ prompt: 'turn_left', advice: 'one_face_only' }), 'One face only');
+  assert.equal(prompted({ prompt: null, advice: null }), '');
 });
 
 test('several frames: the sharpest is kept, the middle probability counts', async () => {

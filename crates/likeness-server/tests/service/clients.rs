@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
-use crate::support::Ground;
+use crate::support::{Ground, typescript_client};
 
 const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../..");
 
@@ -155,35 +155,17 @@ fn the_first_calls_of_the_python_client_are_answered_and_its_types_are_right() {
 #[test]
 fn the_first_calls_of_the_typescript_client_are_answered() {
     let name = "the_first_calls_of_the_typescript_client_are_answered";
-    let there = testkit::need::full_tier(name, "npm") && testkit::need::tool(name, "npm", "apt-get install npm");
-    if !there {
-        return;
-    }
-    let (from, to) =
-        (Path::new(ROOT).join("examples/clients/typescript"), testkit::paths::scratch().join("client-typescript"));
-    std::fs::create_dir_all(to.join("src")).unwrap();
-    for folder in ["", "src"] {
-        let files = std::fs::read_dir(from.join(folder)).unwrap().map(|entry| entry.unwrap().path());
-        for file in files.filter(|path| path.is_file()) {
-            std::fs::copy(&file, to.join(folder).join(file.file_name().unwrap())).unwrap();
-        }
-    }
-    let npm = |words: &[&str]| Command::new("npm").args(words).current_dir(&to).output().unwrap();
-    if !npm(&["ci", "--ignore-scripts", "--no-audit", "--no-fund", "--silent"]).status.success() {
-        testkit::need::skip(name, "npm ci");
-        return;
-    }
-    succeeded(&npm(&["run", "build"]));
+    let Some(client) = typescript_client(name) else { return };
     let ground = Ground::new();
     let service = ground.serve_with_store(&[], &[]).ready();
-    let script = to.join("readme.mjs");
+    let script = client.join("readme.mjs");
     std::fs::write(&script, blocks("typescript", "ts", &service.url).concat()).unwrap();
     let output = Command::new("node").arg(script).current_dir(ground.data.join("images")).output().unwrap();
     assert_eq!(succeeded(&output), "true allow\nann 1\nEMBEDDING_NOT_FOUND 404\ndone\n");
-    let script = to.join("expect.mjs");
+    let script = client.join("expect.mjs");
     let text = EXPECT_TYPESCRIPT.replace("URL", &service.url).replace("PIN", ground.embedder());
     std::fs::write(&script, text).unwrap();
-    let output = Command::new("node").arg(script).current_dir(&to).output().unwrap();
+    let output = Command::new("node").arg(script).current_dir(&client).output().unwrap();
     assert_eq!(succeeded(&output), format!("4\n{}\ntrue\n", mismatch(ground.embedder())));
 }
 

@@ -341,3 +341,32 @@ impl Answer {
         (self.status, self.json()["error_code"].as_str().unwrap_or("none").to_owned())
     }
 }
+
+/// Copies the TypeScript client below the target folder and builds it; `None` if the test is skipped.
+pub fn typescript_client(test: &str) -> Option<PathBuf> {
+    if !(need::full_tier(test, "npm") && need::tool(test, "npm", "apt-get install npm")) {
+        return None;
+    }
+    let from = testkit::paths::repository().join("examples/clients/typescript");
+    let to = testkit::paths::scratch().join("client-typescript");
+    for folder in ["", "src", "example"] {
+        fs::create_dir_all(to.join(folder)).unwrap();
+        let files = fs::read_dir(from.join(folder)).unwrap().map(|entry| entry.unwrap().path());
+        for file in files.filter(|path| path.is_file()) {
+            fs::copy(&file, to.join(folder).join(file.file_name().unwrap())).unwrap();
+        }
+    }
+    let npm = |words: &[&str]| Command::new("npm").args(words).current_dir(&to).output().unwrap();
+    if !npm(&["ci", "--ignore-scripts", "--no-audit", "--no-fund", "--silent"]).status.success() {
+        need::skip(test, "npm ci");
+        return None;
+    }
+    let built = npm(&["run", "build"]);
+    assert!(
+        built.status.success(),
+        "{}{}",
+        String::from_utf8_lossy(&built.stdout),
+        String::from_utf8_lossy(&built.stderr)
+    );
+    Some(to)
+}

@@ -381,7 +381,7 @@ impl Session {
 /// How many times higher a face is that came closer. It shows only a reaction.
 const NEARER: f64 = 1.1;
 
-/// The least [`FaceSeen::room`] of a face that is asked to come closer: a little more than it needs. With less room it is
+/// The least [`FaceSeen::room`] of a face that is prompted to come closer: a little more than it needs. With less room it is
 /// large enough to move back, in a frame of 640 x 480 pixels.
 const ROOM: f64 = 1.15;
 

@@ -65,8 +65,7 @@ fn cloud(x: f32, y: f32) -> f32 {
     noise(x, y) * 0.5 + noise(x * 2.1, y * 2.1) * 0.3 + noise(x * 4.3, y * 4.3) * 0.2
 }
 
-/// The rotation of the head, to the side and down, in radians.
-const YAW: f32 = 0.15;
+/// How the head is turned down, in radians.
 const PITCH: f32 = 0.0;
 /// The middle of an eye, and its size.
 const EYE: V = [0.275, 0.07, 0.575];
@@ -282,8 +281,8 @@ fn seen(u: f32, v: f32, yaw: f32, pitch: f32) -> V {
     wall(u, v)
 }
 
-/// The photograph: pixels, red first.
-pub fn photograph(width: usize, height: usize) -> Vec<u8> {
+/// The photograph of a head that is turned to its right, in radians: pixels, red first.
+pub fn photograph(width: usize, height: usize, yaw: f32) -> Vec<u8> {
     let side = width.min(height) as f32 / 2.0;
     let mut rgb = Vec::with_capacity(width * height * 3);
     for y in 0..height {
@@ -291,7 +290,7 @@ pub fn photograph(width: usize, height: usize) -> Vec<u8> {
             let mut sum = [0.0; 3];
             for (a, b) in [(0.25, 0.25), (0.75, 0.35), (0.35, 0.75), (0.75, 0.75)] {
                 let (u, v) = ((x as f32 + a - width as f32 / 2.0) / side, (y as f32 + b - height as f32 / 2.0) / side);
-                sum = add(sum, seen(u, v, YAW, PITCH));
+                sum = add(sum, seen(u, v, yaw, PITCH));
             }
             let grain =
                 0.016 * (hash(x as i32 * 3 + 1, y as i32 * 7 + 5) + hash(x as i32 + 91, y as i32 * 3 + 17) - 1.0);

@@ -1,7 +1,8 @@
 //! Writes the photographs that the page offers beside its portrait: `cargo run -p testkit --example page-samples`.
 //!
 //! `same.jpg` is the portrait turned, nearer and in other light; `spoof.jpg` is the portrait on a drawn phone;
-//! `other.jpg` is a rendered person who does not exist (`head.rs`). Reads and writes only the page's folder.
+//! `other.jpg` is a rendered person who does not exist (`head.rs`), who also turns the head in the films of the page's tests.
+//! Reads and writes only the folders of the page and of its tests.
 
 mod head;
 
@@ -111,5 +112,21 @@ fn main() -> Result<(), Box<dyn Error>> {
     same(&portrait).write("same.jpg")?;
     spoof(&portrait).write("spoof.jpg")?;
     let (width, height) = (440, 520);
-    Picture { width, height, rgb: head::photograph(width, height) }.write("other.jpg")
+    Picture { width, height, rgb: head::photograph(width, height, 0.15) }.write("other.jpg")?;
+    // The frames of the page's films of captures.
+    let (width, height) = (640, 480);
+    let frames = [
+        (-30, "left30"),
+        (-20, "left20"),
+        (-10, "left10"),
+        (0, "front"),
+        (10, "right10"),
+        (20, "right20"),
+        (30, "right30"),
+    ];
+    for (degrees, name) in frames {
+        let rgb = head::photograph(width, height, (degrees as f32).to_radians());
+        Picture { width, height, rgb }.write(&format!("../tests/page/head/{name}.jpg"))?;
+    }
+    Ok(())
 }

@@ -1,8 +1,10 @@
-// A client of Likeness: the generated methods, and all persons without a cursor.
+// A client of Likeness: the generated methods, all persons without a cursor, and captures by a camera.
 
 import { Calls } from './calls.js';
-import type { PersonResponse } from './types.js';
+import { type CaptureGiven, type Captured, captured } from './capture.js';
+import type { CaptureResponse, PersonResponse } from './types.js';
 
+export type { CaptureGiven, Captured } from './capture.js';
 export { type ModelDigests, ModelMismatch, type Options, type Photograph, Problem } from './transport.js';
 export type * from './types.js';
 
@@ -16,5 +18,9 @@ export class Client extends Calls {
       yield* page.persons;
       cursor = page.next_cursor ?? undefined;
     } while (cursor !== undefined);
+  }
+  /** Guides a capture by a video of the camera; returns null if it ended, and the person begins again. */
+  async capture(given: CaptureGiven, video: HTMLVideoElement, show: (answer: CaptureResponse) => void = () => {}): Promise<Captured | null> {
+    return captured(this, given, video, show);
   }
 }
