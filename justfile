@@ -38,6 +38,10 @@ answers shared="../shared":
 transfer:
     LIKENESS_PERSONS=10000 cargo test --locked --config profile.dev.package.likeness-server.opt-level=2 -p likeness-server --lib -- killed_again_and_again_a --nocapture --test-threads 1
 
+# twelve films of captures in Chromium, in real time (a quiet machine)
+films:
+    PAGE_FILMS=all cargo test --workspace --locked --test page -- films_of_captures --nocapture
+
 # signed models in both directions with the Python package `model-signing` (pip)
 model-signing:
     cargo build -q --locked -p ballast-cli

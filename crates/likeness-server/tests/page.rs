@@ -106,7 +106,7 @@ fn the_samples_themselves_in_a_real_browser() {
     run(&suite, &browser, "picture.mjs", &ground.data.join("images"), &[("PAGE_GOLDEN", &service.url)]);
 }
 
-/// Twelve films of captures, by the published networks of detection and liveness.
+/// Plays films of captures by the published networks of detection and liveness: two kinds, or with `PAGE_FILMS=all` twelve.
 #[test]
 fn films_of_captures_in_a_real_browser() {
     let test = "films_of_captures_in_a_real_browser";
