@@ -287,3 +287,25 @@ fn the_recorded_statement_is_valid_by_its_schema_and_the_bill_of_materials_by_cy
     let output = std::process::Command::new(python.join("bin/python")).arg(script).output().unwrap();
     assert!(output.status.success() && stdout(&output).contains("are valid"), "{output:?}");
 }
+
+#[test]
+fn the_signer_of_a_model_is_in_the_report_and_must_be_the_lock_file_s() {
+    if !is_root("the_signer_of_a_model_is_in_the_report") {
+        return;
+    }
+    let world = World::new(&PAIR);
+    let [signer, other, bundle] = ["signer", "other", "bundle"].map(|text| support::pin_of(text.as_bytes()));
+    let lines = format!("{bundle} 9 w.bin\n");
+    let files = support::pin_of(format!("signed {}", support::pin_of(lines.as_bytes())).as_bytes());
+    let group = format!(
+        "\n[[group]]\npath = \"signed\"\nneed = \"optional\"\nfiles = \"\"\"\n{lines}\"\"\"\nsigned = \"key {signer} {bundle} {files}\"\n"
+    );
+    fs::write(world.lock(), fs::read_to_string(world.lock()).unwrap() + &group).unwrap();
+    assert!(world.run(&[]).status.success());
+    let report = fs::read_to_string(world.report()).unwrap();
+    assert!(report.contains(&format!("key {signer}")) && report.contains(&bundle), "{report}");
+    assert!(status(&world, &[]).status.success());
+    rewrite_lock(&world, &signer, &other);
+    let found = status(&world, &[]);
+    assert!(found.status.code() == Some(14) && stdout(&found).contains("differ in the signer of signed"), "{found:?}");
+}
