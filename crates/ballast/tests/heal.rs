@@ -17,7 +17,7 @@ use ballast::install::Origin;
 use ballast::lock::Lock;
 use ballast::store::{Damage, ExpectedWeight, Strictness, WeightState};
 use sha2::{Digest as _, Sha256};
-use support::lying::{Call, Lie, Lying};
+use support::lying::{Call, Lie, Lying, Refuses};
 use support::{ENTRIES, NAME, STAGINGS, World, options, pin_of};
 
 #[test]
@@ -214,4 +214,22 @@ fn many_small_files_wait_for_the_disk_and_list_their_directory_once_a_turn() {
     // Four of twelve in each turn: all are pushed before one is synced, and the directory is synced once.
     let turn = [&[Call::Push; 4][..], &[Call::SyncFile; 4], &[Call::SyncDir]].concat();
     assert_eq!(calls, [&[Call::Names][..], &turn, &turn, &turn].concat());
+}
+
+#[test]
+fn a_right_weight_that_could_not_be_read_at_first_is_not_reported_as_repaired() {
+    let mut wrong = Vec::new();
+    for call in [Call::OpenDir, Call::Stat, Call::Open, Call::Read] {
+        for errno in [libc::EMFILE, libc::ENFILE, libc::EIO] {
+            let world = World::new(3000);
+            assert!(world.heal_on(&world.disk("cache"), true).is_right());
+            let disk = Lying { disk: world.disk("cache"), lie: Refuses::once_at(call, errno, 0) };
+            let outcome = world.heal_on(&disk, true);
+            let refused = disk.lie.count.load(Ordering::Relaxed) > 0;
+            if !matches!(outcome.done, Done::Kept) || outcome.found != WeightState::Right || !refused {
+                wrong.push(format!("{call:?} {errno}: {outcome:?}, refused: {refused}"));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong:#?}");
 }
