@@ -64,7 +64,7 @@ pub struct Grouped<'a> {
     pub source: Option<&'a str>,
     /// Path below the directory, digest, size.
     pub files: &'a [(String, Digest, u64)],
-    /// The signer of the files, if they are a signed model's.
+    /// Who signed the model, if the files are those of a signed model.
     pub signed: Option<SignedBy>,
 }
 

@@ -10,7 +10,7 @@ use std::path::PathBuf;
 pub enum Use {
     /// The library always writes there: a set but unwritable path is an error.
     Writes,
-    /// The library stores models or settings there and may only read them: an unwritable path is a warning.
+    /// The library keeps models or settings at this path. Reading can be enough for it: an unwritable path is a warning.
     MayRead,
 }
 

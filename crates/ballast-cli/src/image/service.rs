@@ -90,7 +90,7 @@ impl ServiceImage {
         Ok(service)
     }
 
-    /// Replaces or adds a file by `PATH=FROM`; a new file is root's, 0444.
+    /// Replaces or adds the file PATH of the image by the file FROM (`PATH=FROM`). A new file belongs to root and has mode 0444.
     ///
     /// # Errors
     /// A word that is no such pair.

@@ -1,4 +1,4 @@
-//! Disks that lie, named for their lie. One wrapper forwards every call; a [`Lie`] may refuse calls,
+//! Simulated disks that return wrong results. Each type has the name of its fault. One wrapper forwards every call; a [`Lie`] may refuse calls,
 //! change the bytes that were read, or change the facts.
 
 use std::io;

@@ -1,5 +1,5 @@
-//! A file system in memory that two users share: root, whose calls are those of a `Disk`, and the app, which acts
-//! between them. The model covers owners, modes, sticky directories and the rules of rename; time is a counter.
+//! A file system in memory that two users share: root, which calls the functions of
+//! `Disk`, and the app, which acts between root's calls. The model covers owners, modes, sticky directories and the rules of rename; time is a counter.
 
 use std::collections::BTreeMap;
 use std::io;

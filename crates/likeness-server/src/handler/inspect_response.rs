@@ -151,7 +151,7 @@ pub struct LivenessThresholds {
 pub struct SpoofNetworkResponse {
     /// The network's weight file.
     file: String,
-    /// The intended side of the crop, as a multiple of the face's box.
+    /// The scale for which the network was trained: the crop's width divided by that of the face's box.
     scale: f64,
     /// The actual side of the crop, as a multiple of the face's box; smaller near the photograph's edge.
     scale_seen: f64,

@@ -147,7 +147,7 @@ pub struct ModelRecord {
 pub struct PhotographRecord {
     /// The keyed hash of the photograph's bytes.
     pub hash: String,
-    /// How the detector searched for faces: `auto`, `all`, `exact`, or `fast` and the longer side.
+    /// How the detector searched for faces: `auto`, `all`, `exact`, or `fast` with the image's longer side in pixels.
     pub mode: String,
     /// The face that was judged.
     pub face: Option<FaceRecord>,

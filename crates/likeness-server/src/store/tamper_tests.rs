@@ -1,5 +1,5 @@
-//! An attacker who can write the database changes something: every column of every table, rows removed, added,
-//! exchanged and put back as they once were. Each change is refused when the store is opened, or found by its check.
+//! An attacker can write the database. The tests change one column of one row at a time, in every table; they also
+//! remove, add and exchange rows, and restore rows of an earlier state. Each change is refused when the store is opened, or found by its check.
 //!
 //! The columns come from the database's schema, so that a new column is tested too.
 

@@ -1,5 +1,5 @@
-//! Tests `likeness calibrate` and what reads its file: the service and the commands use the threshold, name its
-//! rate, and refuse a file that is not right for them.
+//! Tests `likeness calibrate`, and the service and the commands that read its file: they use the threshold, return
+//! its rate of false matches, and refuse a file of other models or with a wrong signature.
 
 use std::fs;
 use std::path::PathBuf;

@@ -4,8 +4,8 @@
 //! A comparison is genuine if both photographs show one person, otherwise impostor. A pair matches if its distance is
 //! at most the threshold. FMR is the part of impostor comparisons that match, FNMR the part of genuine comparisons that
 //! do not. Comparisons that share a person are not independent. Therefore [`Bootstrap`] resamples persons, not
-//! comparisons. Where no error was seen all resamples agree; there the interval of Wilson over persons, or over pairs
-//! of persons, widens the result.
+//! comparisons. If no error was seen, all resamples agree, and their interval is empty. So the interval of Wilson, over
+//! persons or over pairs of persons, widens it.
 //!
 //! Numbers are checked against SciPy and scikit-learn (`tools/calibration-answers`). The same seed always gives the
 //! same result. Touches nothing.

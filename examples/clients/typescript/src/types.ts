@@ -730,7 +730,7 @@ export interface SpoofNetworkResponse {
   file: string;
   /** The probabilities of the three classes: a fake, a real face, another fake. */
   probabilities: Array<number>;
-  /** The intended side of the crop, as a multiple of the face's box. */
+  /** The scale for which the network was trained: the crop's width divided by that of the face's box. */
   scale: number;
   /** The actual side of the crop, as a multiple of the face's box; smaller near the photograph's edge. */
   scale_seen: number;
