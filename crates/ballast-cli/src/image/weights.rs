@@ -113,7 +113,7 @@ fn missing(weight: &Weight) -> Result<(), Failure> {
         print::remark(&format!("{}: left out, no folder has it", weight.path));
         return Ok(());
     }
-    Err(Failure::new(Exit::WeightsMissing, format!("{}: not at hand", weight.path)).hint(format!(
+    Err(Failure::new(Exit::WeightsMissing, format!("{}: no folder has it", weight.path)).hint(format!(
         "bring a file with this sha256 (`ballast fetch`) and name its folder with --from\n  {}",
         weight.sha256
     )))
