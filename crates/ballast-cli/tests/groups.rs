@@ -68,7 +68,7 @@ fn a_hub_s_snapshot_of_many_shards_is_one_entry_and_one_line() {
     assert!(text.contains("[[group]]") && !text.contains("[[weight]]") && text.contains(base), "{text}");
     let first = boot(&world);
     assert!(first.status.success(), "{}", stderr(&first));
-    let (again, healthy) = (boot(&world), format!("{SNAPSHOT}/  121 of 121 files right, 121 unchanged"));
+    let (again, healthy) = (boot(&world), format!("{SNAPSHOT}/  121 of 121 files right, 121 kept"));
     let said = stderr(&again);
     assert!(said.contains(&healthy) && said.lines().count() < 10, "{said}");
     let report = world.reported();
@@ -91,8 +91,8 @@ fn shards_that_are_wrong_are_named_and_mended_and_no_others() {
     let mut wrong = Vec::new();
     for (name, output, code, words) in [
         ("verify", &verified, 14, "119 of 121 files right"),
-        ("dry run", &foreseen, 0, "119 of 121 files right, 119 unchanged"),
-        ("boot", &healed, 0, "121 of 121 files right, 119 unchanged"),
+        ("dry run", &foreseen, 0, "119 of 121 files right, 119 kept"),
+        ("boot", &healed, 0, "121 of 121 files right, 119 kept"),
     ] {
         let said = stdout(output) + &stderr(output);
         let names = [7, 8].iter().all(|at| said.contains(&format!("shard {at:03}.bin")));

@@ -61,6 +61,6 @@ impl GroupLine {
     pub fn words(&self) -> String {
         let Self { path, files, right, kept, ms, .. } = self;
         let protection = self.protection.map(|kept| format!("  {kept}")).unwrap_or_default();
-        format!("{path}/  {right} of {files} files right, {kept} unchanged{protection}  {ms:.1} ms")
+        format!("{path}/  {right} of {files} files right, {kept} kept{protection}  {ms:.1} ms")
     }
 }
