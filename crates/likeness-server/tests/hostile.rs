@@ -76,11 +76,11 @@ impl Ground {
 
     /// Runs a command for at most a minute.
     fn run(&self, line: &str) -> Output {
-        let line = line
-            .replace('+', "--store sqlite:@/stores/one --key-file @/keys/one")
-            .replace('@', self.0.path().to_str().unwrap());
-        let words: Vec<&str> = line.split(' ').collect();
-        self.words(&words).output().unwrap()
+        let line = line.replace('+', "--store sqlite:@/stores/one --key-file @/keys/one");
+        // The folder's own path may contain a space.
+        let words = line.split(' ').map(|word| word.replace('@', self.0.path().to_str().unwrap()));
+        let words: Vec<String> = words.collect();
+        self.words(&words.iter().map(String::as_str).collect::<Vec<_>>()).output().unwrap()
     }
 
     fn words(&self, words: &[&str]) -> Command {

@@ -54,8 +54,9 @@ impl Ground {
     /// Prepares one command.
     fn turn(&self, line: &str, arranged: Arranged, turn: usize) -> Command {
         let line = line.replace('+', "--store sqlite:@/stores/one --key-file @/keys/one");
-        let line = line.replace('@', &self.0.path().display().to_string()).replace('%', &turn.to_string());
-        let words: Vec<String> = line.split(' ').filter(|word| !word.is_empty()).map(str::to_owned).collect();
+        // The folder's own path may contain a space.
+        let word = |word: &str| word.replace('%', &turn.to_string()).replace('@', &self.0.path().display().to_string());
+        let words: Vec<String> = line.split(' ').filter(|word| !word.is_empty()).map(word).collect();
         let mut command = outputs::command(env!("CARGO_BIN_EXE_likeness"), &words, arranged, self.0.path());
         command.current_dir(self.0.path()).env("LIKENESS_ACCEPT_EMBEDDER", OwnData::sha256(data::EMBEDDER));
         command
