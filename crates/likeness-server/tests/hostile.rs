@@ -9,6 +9,7 @@ use std::process::{Command, Output};
 
 use tempfile::TempDir;
 use testkit::data::{self, OwnData, own_data};
+use testkit::line::words;
 use testkit::odd_files::{KINDS, place, remove};
 
 /// A file's name below the ground, the command that opens it, and its exit codes. `@` is the ground's folder, `+` the
@@ -77,9 +78,7 @@ impl Ground {
     /// Runs a command for at most a minute.
     fn run(&self, line: &str) -> Output {
         let line = line.replace('+', "--store sqlite:@/stores/one --key-file @/keys/one");
-        // The folder's own path may contain a space.
-        let words = line.split(' ').map(|word| word.replace('@', self.0.path().to_str().unwrap()));
-        let words: Vec<String> = words.collect();
+        let words = words(&line, &[('@', self.0.path().to_str().unwrap())]);
         self.words(&words.iter().map(String::as_str).collect::<Vec<_>>()).output().unwrap()
     }
 

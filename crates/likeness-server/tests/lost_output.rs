@@ -8,6 +8,7 @@ use std::process::Command;
 
 use tempfile::TempDir;
 use testkit::data::{self, OwnData, own_data};
+use testkit::line::words;
 use testkit::outputs::{self, ARRANGED, Arranged, Normal, USUAL};
 
 /// Command lines, with `@` for the ground's folder, `+` for the store and its key, and `%` for the turn's number.
@@ -54,9 +55,7 @@ impl Ground {
     /// Prepares one command.
     fn turn(&self, line: &str, arranged: Arranged, turn: usize) -> Command {
         let line = line.replace('+', "--store sqlite:@/stores/one --key-file @/keys/one");
-        // The folder's own path may contain a space.
-        let word = |word: &str| word.replace('%', &turn.to_string()).replace('@', &self.0.path().display().to_string());
-        let words: Vec<String> = line.split(' ').filter(|word| !word.is_empty()).map(word).collect();
+        let words = words(&line, &[('%', &turn.to_string()), ('@', self.0.path().to_str().unwrap())]);
         let mut command = outputs::command(env!("CARGO_BIN_EXE_likeness"), &words, arranged, self.0.path());
         command.current_dir(self.0.path()).env("LIKENESS_ACCEPT_EMBEDDER", OwnData::sha256(data::EMBEDDER));
         command

@@ -4,19 +4,20 @@
 use std::fs;
 use std::process::Command;
 
+use testkit::line::words;
 use testkit::odd_files::{KINDS, place, remove};
 
 use crate::support::{PAIR, TREE, World, is_root, program, stderr};
 
-/// A file's name in the world, the command that opens it, and the allowed exit codes.
+/// A file's name in the world, the command that opens it (`@` is the world, `%` the key), and the allowed exit codes.
 type Role = (&'static str, &'static str, &'static [i32]);
 
 const ROLES: &[Role] = &[
     ("other.lock", "verify --lock @/other.lock", &[10]),
     ("other.lock", "run --lock @/other.lock --report @/report.json -- /bin/true", &[10]),
-    ("weights.lock.minisig", "verify --require-signature @", &[40]),
+    ("weights.lock.minisig", "verify --require-signature %", &[40]),
     ("key.pub", "verify --require-signature @/key.pub", &[2, 40]),
-    ("serial", "heal --require-signature @ --serial-file @/serial --report @/report.json", &[40, 41]),
+    ("serial", "heal --require-signature % --serial-file @/serial --report @/report.json", &[40, 41]),
     ("baked/.ballast/weights.index", "heal --report @/report.json", &[0]),
     ("baked/.ballast/weights.index", "doctor", &[0, 18]),
     ("cache/TREE/large.bin", "heal --report @/report.json", &[0]),
@@ -56,7 +57,7 @@ fn what_is_no_plain_file_hangs_no_command_and_is_read_by_none() {
             }
             let at = world.path(&name.replace("TREE", TREE));
             place(kind, &at);
-            let words = line.split(' ').map(|word| if word == "@" { KEY.to_owned() } else { word.replace('@', &root) });
+            let words = words(line, &[('%', KEY), ('@', &root)]);
             let mut command = Command::new("timeout");
             command.args(["--signal=KILL", "60"]).arg(program()).args(words);
             command.env("BALLAST_LOCK", world.lock()).env("BALLAST_TOKENS_FILE", world.path("tokens"));

@@ -7,6 +7,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::process::{Command, Stdio};
 
 use rustix::fs::OFlags;
+use testkit::line::words;
 use testkit::outputs::{self, ARRANGED, Arranged, At, Normal, USUAL};
 
 use crate::support::{PAIR, World, program};
@@ -61,15 +62,10 @@ impl Ground {
 
     /// Prepares one command.
     fn turn(&self, line: &str, arranged: Arranged, turn: usize) -> Command {
-        let words: Vec<String> =
-            line.split(' ').filter(|word| !word.is_empty()).map(|word| self.word(word, turn)).collect();
+        let words = words(line, &[('%', &turn.to_string()), ('@', self.world.dir.path().to_str().unwrap())]);
         let mut command = outputs::command(program(), &words, arranged, self.world.dir.path());
         command.env("BALLAST_LOCK", self.world.lock()).env_remove("BALLAST_MIRRORS");
         command
-    }
-
-    fn word(&self, word: &str, turn: usize) -> String {
-        word.replace('@', &self.world.dir.path().display().to_string()).replace('%', &turn.to_string())
     }
 }
 
