@@ -107,12 +107,34 @@ fn references(value: &Value, found: &mut impl FnMut(&str)) {
     }
 }
 
+/// Returns whether a schema of the description has a field, also if the field is in a part of the schema.
+fn has_field(document: &Value, schema: &Value, field: &str) -> bool {
+    let parts = ["allOf", "oneOf", "anyOf"].iter().filter_map(|key| schema[*key].as_array()).flatten();
+    let of = schema["$ref"].as_str().and_then(|reference| document.pointer(reference.strip_prefix('#')?));
+    !schema["properties"][field].is_null() || parts.chain(of).any(|part| has_field(document, part, field))
+}
+
+/// Returns whether the route that answers to this path takes a field, in its form or its query.
+pub fn takes(method: &str, path: &str, field: &str) -> bool {
+    let document: Value = serde_json::from_str(&fs::read_to_string(GOLDEN).unwrap()).unwrap();
+    let answers = |route: &str| {
+        let (route, path): (Vec<_>, Vec<_>) = (route.split('/').collect(), path.split('/').collect());
+        route.len() == path.len() && route.iter().zip(path).all(|(part, word)| part.starts_with('{') || *part == word)
+    };
+    let routes = document["paths"].as_object().unwrap();
+    let route = routes.get(path).or_else(|| routes.iter().find(|(route, _)| answers(route)).map(|(_, route)| route));
+    let operation = &route.unwrap_or_else(|| panic!("no route answers to {path}"))[method.to_lowercase()];
+    let named = operation["parameters"].as_array().into_iter().flatten().any(|one| one["name"] == field);
+    let forms = operation["requestBody"]["content"].as_object().into_iter().flatten();
+    named || forms.into_iter().any(|(_, form)| has_field(&document, &form["schema"], field))
+}
+
 /// A face's box refers to the rotated photograph, so a client that draws the box needs the rotation.
 #[test]
 fn whatever_answers_with_a_face_s_place_says_how_far_the_photograph_was_turned() {
     let document: Value = serde_json::from_str(&fs::read_to_string(GOLDEN).unwrap()).unwrap();
     let schemas = document["components"]["schemas"].as_object().unwrap();
-    let has = |name: &str, property: &str| !schemas[name]["properties"][property].is_null();
+    let has = |name: &str, property: &str| has_field(&document, &schemas[name], property);
     let users = |wanted: &str| -> Vec<&String> {
         let names = |schema: &Value| {
             let mut found = false;

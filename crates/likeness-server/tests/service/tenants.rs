@@ -3,6 +3,7 @@
 use std::process::Command;
 
 use crate::access::{BEHIND_A_KEY, to};
+use crate::openapi::takes;
 use crate::support::{Ground, Request, Service, wait_for};
 
 /// Every scope.
@@ -64,7 +65,7 @@ fn every_route_by_own_other_and_absent_tenant() {
     let ask = |method: &'static str, path: &str, key: &str, tenant: Option<&str>| {
         let request = match (method, tenant) {
             ("POST", tenant) => {
-                let form = Request::post(path).text("user_id", "ann");
+                let form = Request::post(path).text("user_id", "ann").text("purpose", "verify");
                 tenant.into_iter().fold(form, |form, id| form.text("tenant_id", id))
             }
             (_, Some(id)) => Request::new(method, &format!("{path}?tenant_id={id}")),
@@ -73,15 +74,6 @@ fn every_route_by_own_other_and_absent_tenant() {
         let request = if method == "POST" { request.file("file", &photograph) } else { request };
         service.ask(request.header("x-api-key", key)).status
     };
-    // A liveness may name the tenant of its capture.
-    let of_persons = [
-        "/api/v1/verify",
-        "/api/v1/enroll",
-        "/api/v1/enroll/multi",
-        "/api/v1/enroll/ann",
-        "/api/v1/search",
-        "/api/v1/liveness",
-    ];
     let mut wrong = Vec::new();
     for (method, path) in BEHIND_A_KEY {
         for (who, key, tenant, refused) in [
@@ -91,9 +83,7 @@ fn every_route_by_own_other_and_absent_tenant() {
             ("any", &any, Some("other"), false),
             ("any, absent", &any, None, false),
         ] {
-            // Routes that concern no person use no tenant.
-            let of_persons = of_persons.contains(&path) || path.starts_with("/api/v1/persons");
-            let refused = refused && of_persons;
+            let refused = refused && takes(method, path, "tenant_id");
             let status = ask(method, path, key, tenant);
             if (status == 403) != refused || status == 401 {
                 wrong.push(format!("{method} {path} {who}: {status}"));
