@@ -106,7 +106,8 @@ fn the_samples_themselves_in_a_real_browser() {
     run(&suite, &browser, "picture.mjs", &ground.data.join("images"), &[("PAGE_GOLDEN", &service.url)]);
 }
 
-/// Plays films of captures by the published networks of detection and liveness: two kinds, or with `PAGE_FILMS=all` twelve.
+/// Plays films of captures with the published networks of detection and liveness: two kinds, or all twelve if
+/// `PAGE_FILMS=all` is set.
 #[test]
 fn films_of_captures_in_a_real_browser() {
     let test = "films_of_captures_in_a_real_browser";
@@ -119,7 +120,7 @@ fn films_of_captures_in_a_real_browser() {
     run(&suite, &browser, "films.mjs", &ground.data.join("images"), &variables);
 }
 
-/// What the page says about its samples, by the published networks of detection and liveness.
+/// Tests the page's claims about its samples with the published networks of detection and liveness.
 #[test]
 fn the_samples_are_what_the_page_calls_them() {
     let Some(ground) = Ground::golden("the_samples_are_what_the_page_calls_them") else { return };

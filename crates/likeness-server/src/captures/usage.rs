@@ -13,8 +13,8 @@ use crate::store::{CaptureId, Source, Store, Subject, Tenant, unhex_capture};
 use crate::trail::{self, CaptureSeen};
 
 /// Uses up a capture for a request with this photograph; returns the rule that keeps it from counting, which the caller
-/// of the service must not learn. To verify with a capture that shows no live person, or another, is a failed comparison
-/// of the person, by `source`.
+/// of the service must not learn. If the purpose is to verify, and the capture shows no live person or another person,
+/// this counts as a failed comparison of the person, made by `source`.
 ///
 /// # Errors
 /// `STORE_UNAVAILABLE`
@@ -45,7 +45,7 @@ pub async fn use_up(
     Ok(failed)
 }
 
-/// Counts a failed comparison of the person whom a capture was to show.
+/// Counts a failed comparison of the person whom the capture was begun for.
 async fn note_failure(store: &Arc<Store>, wanted: &Binding, source: Source<'_>, now: i64) -> Result<(), Problem> {
     let named = (Tenant::new(&wanted.tenant), wanted.subject.as_deref().map(Subject::new));
     let (Ok(tenant), Some(Ok(subject))) = named else { return Ok(()) };
@@ -81,7 +81,7 @@ fn note_unknown(id: Option<CaptureId>, wanted: &Binding) {
     });
 }
 
-/// Whether a rule says something about the person in front of the camera, so that a refusal is a failed comparison.
+/// Returns whether a rule concerns the person in front of the camera, so that a refusal is a failed comparison.
 fn is_of_person(rule: Rule) -> bool {
     matches!(rule, Rule::NotLive | Rule::OtherFace | Rule::OtherPhotograph)
 }

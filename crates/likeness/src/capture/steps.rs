@@ -58,8 +58,9 @@ impl Prompt {
 /// The number of turns in a sequence.
 const TURNS: usize = 3;
 
-/// Draws a sequence from random bits: a hold, then three turns with a hold after each. At least one turn is to each side.
-/// After one hold, or none, the person comes closer, and holds again. A hold has `frames` frames or up to three more.
+/// Draws a sequence from random bits: a hold, then three turns with a hold after each. At least one turn is to each
+/// side. After one hold, or none, the person comes closer, and holds again. A hold has `frames` frames or up to three
+/// more.
 #[must_use]
 pub fn draw(mut random: u64, frames: u32) -> Vec<Prompt> {
     let mut next = |limit: u64| {

@@ -124,7 +124,7 @@ impl Actor {
             Kind::Still => {}
         }
         if near != 1.0 && acting > 0.0 {
-            // A little at a time, so that the face does not jump.
+            // The height changes by at most a twentieth in each frame, so that the face does not jump.
             self.closer = if near > 1.0 { (self.closer * 1.05).min(near) } else { (self.closer / 1.05).max(near) };
         }
         self.seen(aside, scale * self.closer, time)

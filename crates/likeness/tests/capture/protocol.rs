@@ -11,7 +11,7 @@ use crate::film::{NOW, face};
 const FRONT: Landmarks = [[255.0, 200.0], [385.0, 200.0], [320.0, 275.0], [270.0, 345.0], [370.0, 345.0]];
 /// Its height.
 const HEIGHT: f64 = 318.0;
-/// How far a turned nose is displaced, in pixels: 0.25 of the distance between the eyes.
+/// The displacement of a turned nose in pixels: 0.25 of the distance between the eyes.
 const TURNED: f64 = 32.5;
 
 /// A frame that is to be sent.
