@@ -1,10 +1,9 @@
 // A capture session: the service prompts, the person follows, and the best frame counts once. Never more than one
 // request is under way. The frames of holds lie in memory until the session ends.
 
-import { announce, el, fixed, svg } from './dom.js';
+import { announce, el, fixed } from './dom.js';
 import { ask, Problem } from './api.js';
-import { NoCamera, only, start } from './camera.js';
-import { SENT, copy, file, grab, guide } from './film.js';
+import { SENT, copy, file, grab, guide, viewfinder } from './film.js';
 import { prompted } from './guidance.js';
 
 const wait = (milliseconds) => new Promise((done) => { setTimeout(done, milliseconds); });
@@ -17,28 +16,22 @@ const fresh = (video) => Promise.race([new Promise((done) => { video.requestVide
  * frame, `ended` is called if the session ended, `failed` gets a problem or a lost camera, `leave` closes the panel.
  */
 export async function capture(bound, { done, ended, failed, leave }) {
-  only();
-  const video = el('video', { playsinline: true, 'aria-label': 'What the camera sees' });
-  video.muted = true;
-  const stop = await start(video);
   let running = true;
-  const overlay = svg('svg', { class: 'overlay', 'aria-hidden': 'true' });
-  const step = el('p', { class: 'step', role: 'status' }, 'Come into the oval');
+  const { video, stop, overlay, step, say, film } = await viewfinder({ lost: (error) => running && failed(error), replaced: () => running && leave() });
   const progress = el('p', { class: 'hint progress' }, 'The session begins …');
   const speed = el('p', { class: 'hint speed' });
   const leaving = el('button', { type: 'button', onclick: () => leave() }, 'Close the camera');
-  const element = el('div', { class: 'camera' }, el('div', { class: 'film' }, video, overlay), el('div', { class: 'guide' }, step, progress, speed), el('div', { class: 'buttons' }, leaving));
+  const element = el('div', { class: 'camera' }, film, el('div', { class: 'guide' }, step, progress, speed), el('div', { class: 'buttons' }, leaving));
   const frames = new Map();
 
   function close() {
     running = false;
     stop();
   }
-  only(() => running && leave());
 
   function show(answer, delay) {
     const words = prompted(answer);
-    if (words && step.textContent !== words) step.textContent = words;
+    if (words) say(words);
     step.dataset.prompt = answer.prompt ?? '';
     progress.textContent = answer.step ? `Step ${answer.step} of ${answer.step_count}` : 'The first step begins when the face is in place.';
     if (delay) speed.textContent = `${answer.frame_count} frames, delay ${fixed(delay, 0)} ms`;
@@ -83,7 +76,6 @@ export async function capture(bound, { done, ended, failed, leave }) {
     }
   }
 
-  for (const track of video.srcObject.getTracks()) track.addEventListener('ended', () => running && failed(new NoCamera('busy')));
   return {
     element,
     close,

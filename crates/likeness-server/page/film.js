@@ -1,7 +1,7 @@
-// Pictures of a camera's video: a frame, a smaller copy, a file; and what is drawn over the video.
+// The camera's picture on the page: the video with what is drawn over it, and its frames as smaller copies and files.
 
-import { svg } from './dom.js';
-import { NoCamera } from './camera.js';
+import { el, svg } from './dom.js';
+import { NoCamera, only, start } from './camera.js';
 import { marks } from './faces.js';
 import { oval } from './guidance.js';
 
@@ -10,6 +10,23 @@ export const [SENT, KEPT] = [640, 1280];
 
 /** The widest shape of a frame: in a wider one, a face that is large enough has too little around it. */
 const WIDEST = 4 / 3;
+
+/**
+ * Starts the camera, and closes the one that was open before. `step` shows what to do. `lost` is called if the camera ends,
+ * and `replaced` if another one starts.
+ */
+export async function viewfinder({ lost, replaced }) {
+  only();
+  const video = el('video', { playsinline: true, 'aria-label': 'What the camera sees' });
+  video.muted = true;
+  const stop = await start(video);
+  const overlay = svg('svg', { class: 'overlay', 'aria-hidden': 'true' });
+  const step = el('p', { class: 'step', role: 'status' }, 'Come into the oval');
+  const say = (text) => { if (step.textContent !== text) step.textContent = text; };
+  for (const track of video.srcObject.getTracks()) track.addEventListener('ended', () => lost(new NoCamera('busy')));
+  only(replaced);
+  return { video, stop, overlay, step, say, film: el('div', { class: 'film' }, video, overlay) };
+}
 
 /** A copy of the middle of what a video or a canvas shows, with this longer side at most. */
 export function copy(source, [whole, height], most) {

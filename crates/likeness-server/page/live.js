@@ -2,10 +2,9 @@
 // face and advises; once a second both liveness networks judge; a hold is several judged frames, of which the sharpest
 // is kept. Frames lie in memory only.
 
-import { el, svg, announce, fixed } from './dom.js';
+import { el, announce, fixed } from './dom.js';
 import { ask, Problem } from './api.js';
-import { NoCamera, only, start } from './camera.js';
-import { SENT, copy, file, grab, guide } from './film.js';
+import { SENT, copy, file, grab, guide, viewfinder } from './film.js';
 import { guidance, sharpness, together } from './guidance.js';
 
 /** Milliseconds between judgements. */
@@ -35,21 +34,14 @@ function said(frames, { median, least, most }) {
 
 /** The camera's panel; `done(file, series)` gets the frame that is kept, `failed` a lost camera, `leave` the closed one. */
 export async function live({ done, failed, leave }) {
-  only();
-  const video = el('video', { playsinline: true, 'aria-label': 'What the camera sees' });
-  video.muted = true;
-  const stop = await start(video);
   let running = true;
-  const overlay = svg('svg', { class: 'overlay', 'aria-hidden': 'true' });
-  const step = el('p', { class: 'step', role: 'status' }, 'Come into the oval');
+  const { video, stop, overlay, step, say, film } = await viewfinder({ lost: (error) => running && failed(error), replaced: () => running && leave() });
   const state = el('p', { class: 'hint live-state' }, 'Liveness: not judged yet');
   const speed = el('p', { class: 'hint speed' });
   const take = el('button', { type: 'button', class: 'primary', onclick: () => keep([{ canvas: grab(video), sharp: 0, probability: null }]) }, 'Take the picture');
-  const element = el('div', { class: 'camera' }, el('div', { class: 'film' }, video, overlay), el('div', { class: 'guide' }, step, state, speed), el('div', { class: 'buttons' }, take, el('button', { type: 'button', onclick: leave }, 'Close the camera')));
+  const element = el('div', { class: 'camera' }, film, el('div', { class: 'guide' }, step, state, speed), el('div', { class: 'buttons' }, take, el('button', { type: 'button', onclick: leave }, 'Close the camera')));
   const looks = [];
   let [box, judgedAt, steady, judge, asked] = [null, 0, 0, true, null];
-
-  only(() => running && leave());
 
   function close() {
     running = false;
@@ -65,10 +57,6 @@ export async function live({ done, failed, leave }) {
     // A request may still be under way where a person took the picture.
     await asked?.catch(() => {});
     done(kept, { words, median });
-  }
-
-  function say(text) {
-    if (step.textContent !== text) step.textContent = text;
   }
 
   function measured(begun) {
@@ -142,7 +130,6 @@ export async function live({ done, failed, leave }) {
     return undefined;
   }
 
-  for (const track of video.srcObject.getTracks()) track.addEventListener('ended', () => running && failed(new NoCamera('busy')));
   return {
     element,
     close,
