@@ -4,7 +4,7 @@
 //! - [`need`]: the only way to skip a test. Each skip is printed and recorded; `./test` lists the record.
 //! - [`data`]: networks of the four architectures and photographs, generated below the target folder.
 //! - [`ground`]: folders that uid 100 reaches and that have only root's closed directories above them.
-//! - [`line`]: the words of a command that a test writes as one line.
+//! - [`mod@line`]: the words of a command that a test writes as one line.
 //! - [`manual`]: man pages and shell completions, and what they lack.
 //! - [`odd_files`]: what may lie under a file's name and is no file.
 //! - [`outputs`]: stdout and stderr that are closed, full, bounded or without a reader.
