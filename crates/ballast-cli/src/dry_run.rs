@@ -4,7 +4,6 @@
 //! Promise: it reports "would be healed" only if an origin contains the right bytes, the cache's
 //! permissions allow the write, and the disk has room. Changes nothing.
 
-use std::collections::HashMap;
 use std::io;
 use std::path::Path;
 
@@ -39,20 +38,20 @@ pub fn foresee(
     let wrong = |outcomes: &[Outcome]| -> Vec<usize> {
         (0..outcomes.len()).filter(|at| matches!(outcomes[*at].done, Done::WouldHeal)).collect()
     };
-    let (mut left, mut unreadable) = (wrong(outcomes), HashMap::new());
+    let (mut left, mut unreadable) = (wrong(outcomes), vec![None; wanted.len()]);
     for (source, origin) in origins {
         let missing: Vec<ExpectedWeight> = left.iter().map(|at| wanted[*at]).collect();
         let found = heal::verify(origin, &missing, Strictness::Layer, facts::threads);
         for (at, found) in left.iter().zip(&found) {
             if let WeightState::Unreadable(errno) = found.found {
-                unreadable.entry(*at).or_insert((*source, errno));
+                unreadable[*at].get_or_insert((*source, errno));
             }
         }
         left = left.into_iter().zip(found).filter(|(_, found)| !found.is_right()).map(|(at, _)| at).collect();
     }
     for at in left {
-        let fault = unreadable.get(&at).map_or(InstallFault::NoSource, |(source, errno)| {
-            InstallFault::Source(source.to_path_buf(), io::Error::from_raw_os_error(*errno))
+        let fault = unreadable[at].map_or(InstallFault::NoSource, |(source, errno)| {
+            InstallFault::Source(source.to_path_buf(), io::Error::from_raw_os_error(errno))
         });
         outcomes[at].done = Done::Failed(fault);
     }

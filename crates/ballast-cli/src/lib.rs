@@ -4,6 +4,7 @@
 //!
 //! The C library calls [`entry`] itself. Rust's runtime would change the signal state that the
 //! command must inherit, and prepare threads that most boots don't start.
+#![cfg_attr(not(any(feature = "full", test)), deny(clippy::disallowed_types))]
 
 #[cfg(feature = "full")]
 mod adopted;

@@ -86,14 +86,20 @@ impl Index {
     /// Returns the tree of the weight with this pin.
     #[must_use]
     pub fn tree(&self, pin: &Digest) -> Option<&Tree> {
-        self.entries.iter().find(|(known, _)| known == pin).map(|(_, tree)| tree)
+        self.place(pin).ok().map(|at| &self.entries[at].1)
     }
 
     /// Adds the tree of bytes that matched this pin.
     pub fn add(&mut self, pin: Digest, tree: Tree) {
-        self.entries.retain(|(known, _)| *known != pin);
-        self.entries.push((pin, tree));
-        self.entries.sort_by_key(|(known, _)| *known);
+        match self.place(&pin) {
+            Ok(at) => self.entries[at].1 = tree,
+            Err(at) => self.entries.insert(at, (pin, tree)),
+        }
+    }
+
+    /// Where this pin is, or belongs: the entries are in the order of their pins, each once.
+    fn place(&self, pin: &Digest) -> Result<usize, usize> {
+        self.entries.binary_search_by(|(known, _)| known.cmp(pin))
     }
 
     /// The file's bytes: the same entries give the same bytes.

@@ -39,6 +39,7 @@
 //! This library opens no socket, knows no user database, prints nothing, and starts only scoped
 //! threads that hash.
 #![warn(missing_docs, clippy::missing_errors_doc, clippy::must_use_candidate, clippy::undocumented_unsafe_blocks)]
+#![cfg_attr(not(test), deny(clippy::disallowed_types))]
 
 pub mod bounds;
 pub mod buffer;

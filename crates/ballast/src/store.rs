@@ -173,13 +173,10 @@ fn into_answer<T>(answer: Mutex<T>) -> T {
 
 /// Orders whole files first, the longest first, since threads can't share one.
 fn order<D: Disk>(jobs: &[Job<D>]) -> Vec<(usize, u64)> {
-    let mut steps: Vec<(u64, usize, u64)> = Vec::new();
-    for (at, job) in jobs.iter().enumerate() {
-        let weight = if job.tree.is_some() { CHUNK } else { job.size };
-        steps.extend((0..job.steps).map(|chunk| (weight, at, chunk)));
-    }
-    steps.sort_by_key(|(weight, at, chunk)| (std::cmp::Reverse(*weight), *at, *chunk));
-    steps.into_iter().map(|(_, at, chunk)| (at, chunk)).collect()
+    let length = |job: &Job<D>| if job.tree.is_some() { CHUNK } else { job.size };
+    let mut longest: Vec<_> = jobs.iter().enumerate().map(|(at, job)| (std::cmp::Reverse(length(job)), at)).collect();
+    longest.sort_unstable();
+    longest.into_iter().flat_map(|(_, at)| (0..jobs[at].steps).map(move |chunk| (at, chunk))).collect()
 }
 
 enum Step {

@@ -10,7 +10,7 @@ use crate::boot::protection::Protection;
 use ballast::lock::{Extra, Need};
 use serde::Serialize;
 
-use super::finding::{Code, Finding, Severity};
+use super::finding::{Code, Finding, Severity, by_severity};
 use super::path_access::PathAccess;
 use super::variables::{self, Use};
 use crate::args::{Doctor, HoldArg};
@@ -133,7 +133,7 @@ pub fn examine(args: &Doctor) -> Environment {
             seen.look_at_variables(None, None, &access);
         }
     }
-    seen.findings.sort_by_key(|finding| finding.severity);
+    seen.findings = by_severity(seen.findings);
     seen
 }
 

@@ -54,6 +54,13 @@ impl Finding {
     }
 }
 
+/// The most severe first; findings of one severity stay in their order.
+pub fn by_severity(findings: Vec<Finding>) -> Vec<Finding> {
+    let (errors, others): (Vec<_>, Vec<_>) = findings.into_iter().partition(|one| one.severity == Severity::Error);
+    let (warnings, notes): (Vec<_>, Vec<_>) = others.into_iter().partition(|one| one.severity == Severity::Warning);
+    errors.into_iter().chain(warnings).chain(notes).collect()
+}
+
 /// Declares each code once, and generates the type, the words and the list that the test compares with the
 /// document.
 macro_rules! codes {

@@ -13,7 +13,7 @@ mod yaml;
 
 use ballast::lock::Lock;
 
-use super::finding::{Code, Finding, Severity};
+use super::finding::{Code, Finding, Severity, by_severity};
 use service::Service;
 
 /// The user and the variables of a service, each with its line.
@@ -68,8 +68,7 @@ pub fn examine(name: &str, text: &str, lock: &Lock) -> Vec<Finding> {
     };
     let severity = if services.is_empty() { Severity::Warning } else { Severity::Note };
     findings.extend(unread.iter().map(|found| judged.unread(found, severity)));
-    findings.sort_by_key(|finding| finding.severity);
-    findings
+    by_severity(findings)
 }
 
 /// Returns what to examine instead of a file that is neither.
