@@ -23,6 +23,9 @@ use crate::report::done_words;
 use crate::setting::{INDEX, Setting};
 use crate::{facts, print, serial};
 
+/// The file that each container of Podman has. A step that fetches may be an `ONBUILD` step, as in the repository's image.
+const PODMAN: &str = "/run/.containerenv";
+
 /// Bakes a layer.
 ///
 /// # Errors
@@ -55,9 +58,14 @@ fn sources(args: &Bake) -> Result<Vec<(&Path, LinuxDisk)>, Failure> {
     args.from
         .iter()
         .map(|dir| {
-            LinuxDisk::open(dir)
-                .map(|disk| (dir.as_path(), disk))
-                .map_err(|error| Failure::new(Exit::FetchFailed, format!("--from {}: {error}", dir.display())))
+            LinuxDisk::open(dir).map(|disk| (dir.as_path(), disk)).map_err(|error| {
+                let failure = Failure::new(Exit::FetchFailed, format!("--from {}: {error}", dir.display()));
+                if error.kind() == io::ErrorKind::NotFound && Path::new(PODMAN).exists() {
+                    failure.hint("Podman ignores ONBUILD steps, unless the build is `podman build --format docker`")
+                } else {
+                    failure
+                }
+            })
         })
         .collect()
 }

@@ -1,29 +1,73 @@
-//! Tests `.dockerignore`: which files a build from the repository's root gets.
+//! Tests `.dockerignore` and `.gitignore`: which files a build from the repository's root gets, and which a commit.
 
 use std::fs;
+use std::path::Path;
+use std::process::Command;
 
 use crate::ship::top;
 use crate::support::docker::Docker;
-use crate::support::is_root;
+use crate::support::{is_root, stderr, stdout};
 use testkit::need;
 
 /// Secret files that users may have in the folder.
-const SECRETS: [&str; 12] = [
+pub const SECRETS: [&str; 21] = [
     ".env",
     ".env.production",
+    "api.key",
     "data.key",
     "store.key",
     "data/likeness.db",
     "secrets/tls.pem",
     "id_ed25519",
-    ".git/config",
     ".ballast-tokens",
+    ".netrc",
     "crates/likeness-server/.env",
     "crates/likeness-server/store.db-wal",
+    "crates/id_rsa",
     "examples/deepface-python/tls.pem",
+    "examples/any-model/server.p12",
+    "examples/any-model/.env.local",
+    "tools/persons.sqlite3",
+    "tools/.netrc",
+    "mirror/api.key",
+    "mirror/id_ecdsa",
+    "mirror/templates.db",
 ];
 /// Files that builds need.
 const NEEDED: [&str; 4] = ["Cargo.lock", "weights.lock", "crates/ballast/src/lib.rs", "mirror/centerface.onnx"];
+
+/// Writes a file whose text names it.
+pub fn plant(folder: &Path, name: &str) {
+    fs::create_dir_all(folder.join(name).parent().unwrap()).unwrap();
+    fs::write(folder.join(name), format!("planted: {name}\n")).unwrap();
+}
+
+#[test]
+fn no_secret_of_the_folder_reaches_a_commit() {
+    let test = "no_secret_of_the_folder_reaches_a_commit";
+    if !need::tool(test, "git", "apt-get install git") {
+        return;
+    }
+    let dir = testkit::ground::folder("commit");
+    let kept = [".env.example", "weights.lock", "crates/ballast-cli/tests/oms/recorded/root.pem"];
+    for name in SECRETS.iter().chain(&kept) {
+        plant(dir.path(), name);
+    }
+    fs::copy(top().join(".gitignore"), dir.path().join(".gitignore")).unwrap();
+    let git = |args: &[&str]| {
+        let output = Command::new("git").current_dir(dir.path()).args(args).output().unwrap();
+        assert!(output.status.success(), "git {args:?}: {}", stderr(&output));
+        stdout(&output)
+    };
+    git(&["init", "--quiet"]);
+    git(&["add", "."]);
+    let listed = git(&["ls-files"]);
+    let mut found: Vec<_> = listed.lines().filter(|name| *name != ".gitignore").collect();
+    found.sort_unstable();
+    let mut kept = kept;
+    kept.sort_unstable();
+    assert_eq!(found, kept);
+}
 
 #[test]
 fn no_secret_of_the_folder_reaches_a_build() {
@@ -34,9 +78,9 @@ fn no_secret_of_the_folder_reaches_a_build() {
     let docker = Docker::start();
     let folder = docker.path("repository");
     for name in SECRETS.iter().chain(&NEEDED) {
-        fs::create_dir_all(folder.join(name).parent().unwrap()).unwrap();
-        fs::write(folder.join(name), format!("planted: {name}")).unwrap();
+        plant(&folder, name);
     }
+    plant(&folder, ".git/config");
     fs::copy(top().join(".dockerignore"), folder.join(".dockerignore")).unwrap();
     // Copies the whole context, as the Dockerfiles of the examples do.
     fs::write(folder.join("examples/Dockerfile"), "FROM scratch\nCOPY . /\n").unwrap();
@@ -46,10 +90,10 @@ fn no_secret_of_the_folder_reaches_a_build() {
     docker.reported(&["save", "--output", &saved.display().to_string(), "context"]);
     let bytes = fs::read(saved).unwrap();
     let holds = |name: &&&str| {
-        let planted = format!("planted: {name}");
+        let planted = format!("planted: {name}\n");
         bytes.windows(planted.len()).any(|window| window == planted.as_bytes())
     };
-    let found: Vec<_> = SECRETS.iter().filter(holds).collect();
+    let found: Vec<_> = SECRETS.iter().chain(&[".git/config"]).filter(holds).collect();
     let missing: Vec<_> = NEEDED.iter().filter(|name| !holds(name)).collect();
     assert!(found.is_empty() && missing.is_empty(), "in a layer: {found:?}; needed and not there: {missing:?}");
 }

@@ -10,7 +10,7 @@ fn inside(ship: &Ship, words: &[&str]) -> (Option<i32>, String) {
     let busybox = format!("{}:/busybox:ro", find("busybox").display());
     let mut run = ship.docker.command("docker");
     run.args(["run", "--rm", "--network=none", "--read-only", "--cap-drop=ALL"]);
-    run.args(["--security-opt=no-new-privileges:true", "--tmpfs=/tmp", "--tmpfs=/var/log:uid=100,gid=101,mode=0755"]);
+    run.args(["--security-opt=no-new-privileges:true", "--tmpfs=/tmp", "--tmpfs=/var/log:mode=1777"]);
     run.args(["--volume=modes:/tmp/.deepface", "--volume", &busybox, "--entrypoint=/busybox", "likeness"]);
     let output = run.args(words).output().unwrap();
     let said = stdout(&output) + &stderr(&output);
@@ -41,7 +41,7 @@ fn every_mode_and_owner_inside_the_hardened_container_is_as_written() {
         ("/var/lib", "755 0:0"),
         ("/var/lib/likeness", "700 100:101"),
         ("/var/lib/likeness-key", "700 100:101"),
-        ("/var/log", "755 100:101"),
+        ("/var/log", "1777 0:0"),
     ]
     .map(|(path, mode)| (path.to_owned(), mode))
     .into();

@@ -11,9 +11,11 @@ mod hardened;
 mod names;
 mod pins;
 mod plan;
+mod podman;
 #[path = "../support/server.rs"]
 mod server;
 mod ship;
+mod source;
 #[path = "../support/mod.rs"]
 mod support;
 #[path = "../scenarios/table.rs"]

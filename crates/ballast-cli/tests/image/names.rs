@@ -52,7 +52,7 @@ fn a_host_name_is_resolved_where_there_is_no_c_library() {
     let Some(ship) = Ship::new("a_host_name_is_resolved_where_there_is_no_c_library") else { return };
     // Creates the build context, which contains the full static program.
     ship.build(Builder::Classic, "names", &ship.lock(), &ship.mirror(), &["--network", "none"]);
-    let program = ship.docker.path("context-names/full/ballast");
+    let program = ship.docker.path("context-names/files/full/ballast");
     nameserver();
     let server = Server::start(b"w");
     let pin = pin_of(b"w");
