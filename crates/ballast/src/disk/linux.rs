@@ -416,11 +416,16 @@ fn stat_of(stat: &fs::Stat) -> Stat {
         uid: stat.st_uid,
         gid: stat.st_gid,
         mode: stat.st_mode & 0o7777,
-        links: stat.st_nlink,
+        links: links(stat.st_nlink),
         id: (stat.st_dev, stat.st_ino),
         mtime_ns: nanoseconds(stat.st_mtime, stat.st_mtime_nsec),
         ctime_ns: nanoseconds(stat.st_ctime, stat.st_ctime_nsec),
     }
+}
+
+/// The number of links: 64 bits on x86-64, 32 on aarch64.
+fn links(number: impl Into<u64>) -> u64 {
+    number.into()
 }
 
 fn nanoseconds(seconds: i64, rest: u64) -> i64 {
