@@ -1,9 +1,12 @@
 //! Runs the developer's commands of `README.md`, with the programs and data that the tests have built.
+#![expect(clippy::unwrap_used, reason = "a test's helpers may fail where they stand")]
 
 use std::fs;
-use std::process::Command;
+use std::path::Path;
+use std::process::{Command, Output};
 
 use testkit::data::own_data;
+use testkit::need;
 
 const README: &str = include_str!("../../../README.md");
 
@@ -17,15 +20,37 @@ const CARGO: &str = r#"cargo() {
 }
 "#;
 
-#[test]
-fn the_developers_first_commands_print_a_verdict() {
-    let block = README.split("```sh\n").nth(2).unwrap().split("```").next().unwrap();
+/// The developer's commands, after the function.
+fn script() -> String {
+    format!("{CARGO}{}", README.split("```sh\n").nth(2).unwrap().split("```").next().unwrap())
+}
+
+/// The folder of the generated test data, with its lock file.
+fn own() -> &'static Path {
     let own = own_data();
     fs::write(own.root().join("weights.lock"), own.lock()).unwrap();
-    let mut shell = Command::new("bash");
-    shell.args(["-euo", "pipefail", "-c", &format!("{CARGO}{block}")]).env("OWN_DATA", own.root());
-    let output = shell.env("LIKENESS", env!("CARGO_BIN_EXE_likeness")).output().unwrap();
+    own.root()
+}
+
+fn is_accepted(output: &Output) {
     let found = String::from_utf8_lossy(&output.stdout);
     assert!(output.status.success() && found.starts_with("accept\n"), "{output:?}");
     assert!(found.contains("the embedder is not a published one: accepted"), "{found}");
+}
+
+#[test]
+fn the_developers_first_commands_print_a_verdict() {
+    let mut shell = Command::new("bash");
+    shell.args(["-euo", "pipefail", "-c", &script()]).env("OWN_DATA", own());
+    is_accepted(&shell.env("LIKENESS", env!("CARGO_BIN_EXE_likeness")).output().unwrap());
+}
+
+#[test]
+fn the_developers_first_commands_need_a_static_program_and_busybox_alone() {
+    let test = "the_developers_first_commands_need_a_static_program_and_busybox_alone";
+    let Some(likeness) = need::static_program(test, "likeness") else { return };
+    let Some(root) = testkit::busybox::root(test, &[("likeness", &likeness)]) else { return };
+    let copied = Command::new("cp").arg("-R").arg(own()).arg(root.path("own")).status().unwrap();
+    assert!(copied.success());
+    is_accepted(&root.shell(&script()).env("OWN_DATA", "/own").env("LIKENESS", "likeness").output().unwrap());
 }

@@ -1,6 +1,7 @@
 //! Helpers that the tests of all crates share. No program contains it: every crate has it as a
 //! dev-dependency.
 //!
+//! - [`busybox`]: a root directory with busybox and static programs alone.
 //! - [`need`]: the only way to skip a test. Each skip is printed and recorded; `./test` lists the record.
 //! - [`data`]: networks of the four architectures and photographs, generated below the target folder.
 //! - [`ground`]: folders that uid 100 reaches and that have only root's closed directories above them.
@@ -14,6 +15,7 @@
 //! - [`transcript`]: whole outputs of commands as snapshots.
 //! - [`summary`]: the last lines of `./test`, from the log and the record of skips.
 
+pub mod busybox;
 pub mod data;
 pub mod ground;
 pub mod line;
