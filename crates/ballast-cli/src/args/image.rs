@@ -23,9 +23,9 @@ pub struct Weights {
     /// The owner of the weights, in numbers [default: the lock file's owner, otherwise 0:0]
     #[arg(long, value_name = "UID:GID")]
     pub owner: Option<String>,
-    /// The architecture in the image's configuration
-    #[arg(long, value_name = "NAME", default_value = "amd64")]
-    pub architecture: String,
+    /// The architecture in the image's configuration [default: that of the image's programs, otherwise amd64]
+    #[arg(long, value_name = "NAME")]
+    pub architecture: Option<String>,
     /// The directory of the weights in the image, such as KServe's `models` [default: the image's root]
     #[arg(long, value_name = "DIR", value_parser = prefix, conflicts_with = "image")]
     pub prefix: Option<RelPath>,
@@ -44,6 +44,9 @@ pub struct Push {
     pub target: String,
     #[command(flatten)]
     pub weights: Weights,
+    /// Send an index of images that this repository has, one for each architecture, instead of an image
+    #[arg(long, value_name = "oci://…", conflicts_with_all = ["image", "prefix", "architecture", "owner"])]
+    pub index: Vec<String>,
     #[command(flatten)]
     pub bounds: SourceLimits,
     /// Use unencrypted http to a host that is not this machine

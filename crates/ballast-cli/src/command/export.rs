@@ -13,7 +13,7 @@ use crate::exit::{Exit, Failure};
 use crate::image::layer::ROOT;
 use crate::image::service::ServiceImage;
 use crate::image::weights::{self, LOCK, Layout};
-use crate::image::{Image, archive};
+use crate::image::{Image, archive, programs};
 use crate::setting::Setting;
 use crate::{bounds, foreign, print};
 
@@ -64,13 +64,15 @@ impl WeightImage {
         if let Some(path) = &args.image {
             let mut service = ServiceImage::read(path)?;
             args.files.iter().try_for_each(|given| service.take(given))?;
-            let image = service.image(&setting, &args.from, owner, &args.architecture)?;
+            let image = service.image(&setting, &args.from, owner, args.architecture.as_deref())?;
             return Ok(Self { image, name: Some(service.name), lock });
         }
         let root = args.prefix.as_ref().map(|prefix| format!("{prefix}/")).unwrap_or_default();
         let lock_path = format!("{root}{LOCK}");
         let layers = weights::layers(&setting, &args.from, &Layout { root: &root, owner, lock: &lock_path })?;
-        let image = Image::new(layers, &args.architecture, Config::default())
+        let architecture =
+            programs::architecture(args.architecture.as_deref(), &[]).map_err(|why| Failure::new(Exit::Usage, why))?;
+        let image = Image::new(layers, &architecture, Config::default())
             .map_err(|error| Failure::new(Exit::FetchFailed, format!("the image: {error}")))?;
         Ok(Self { image, name: None, lock })
     }

@@ -2,6 +2,7 @@
 //! and the lock file's weights at the baked layer's path.
 
 use std::collections::BTreeMap;
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 use crate::boot::plan::Ids;
@@ -11,6 +12,7 @@ use serde::Deserialize;
 use super::built::Image;
 use super::layer::Layer;
 use super::layer::{Content, Meter, ROOT, open};
+use super::programs;
 use super::weights::{Layout, layers};
 use crate::exit::{Exit, Failure};
 use crate::setting::Setting;
@@ -110,7 +112,13 @@ impl ServiceImage {
     ///
     /// # Errors
     /// [`Exit::WeightsMissing`], or a description that makes no sense.
-    pub fn image(&self, setting: &Setting, from: &[PathBuf], owner: Ids, arch: &str) -> Result<Image, Failure> {
+    pub fn image(
+        &self,
+        setting: &Setting,
+        from: &[PathBuf],
+        owner: Ids,
+        architecture: Option<&str>,
+    ) -> Result<Image, Failure> {
         let baked = setting.baked.as_deref().and_then(Path::to_str).ok_or_else(|| {
             Failure::new(Exit::BadLock, "the lock file names no baked layer")
                 .hint("[store] baked = \"/opt/baked-models\" says where the weights lie in the image")
@@ -118,8 +126,21 @@ impl ServiceImage {
         let root = format!("{}/", baked.trim_matches('/'));
         let mut layers = layers(setting, from, &Layout { root: &root, owner, lock: LOCK })?;
         layers.push(self.layer().map_err(|why| Failure::new(Exit::Usage, format!("the image: {why}")))?);
-        let image = Image::new(layers, arch, self.config().map_err(|why| Failure::new(Exit::Usage, why))?);
+        let usage = |why: String| Failure::new(Exit::Usage, why);
+        let architecture = self.architecture(architecture).map_err(usage)?;
+        let image = Image::new(layers, &architecture, self.config().map_err(usage)?);
         image.map_err(|error| Failure::new(Exit::FetchFailed, format!("the image: {error}")))
+    }
+
+    /// The requested architecture, or that of the programs.
+    fn architecture(&self, requested: Option<&str>) -> Result<String, String> {
+        let mut programs = Vec::new();
+        for file in &self.files {
+            let found = file.head().map_err(|error| error.to_string()).and_then(|head| programs::machine(&head));
+            let found = found.map_err(|why| format!("{}: {why}", file.path))?;
+            programs.extend(found.map(|machine| (file.path.as_str(), machine)));
+        }
+        programs::architecture(requested, &programs)
     }
 
     fn layer(&self) -> Result<Layer, String> {
@@ -161,12 +182,21 @@ impl ServiceImage {
 }
 
 impl Given {
+    /// Its first bytes, if it is taken from this machine.
+    fn head(&self) -> io::Result<Vec<u8>> {
+        let mut head = Vec::new();
+        if let Some(from) = &self.from {
+            open(from)?.take(programs::HEAD as u64).read_to_end(&mut head)?;
+        }
+        Ok(head)
+    }
+
     fn content(&self) -> Result<Content, String> {
         match (&self.from, &self.text) {
             (Some(from), None) => {
-                let reported = |error: std::io::Error| error.to_string();
+                let reported = |error: io::Error| error.to_string();
                 let mut meter = Meter::default();
-                std::io::copy(&mut open(from).map_err(reported)?, &mut meter).map_err(reported)?;
+                io::copy(&mut open(from).map_err(reported)?, &mut meter).map_err(reported)?;
                 Ok(Content::File(from.clone(), meter.measured()))
             }
             (None, Some(text)) => Ok(Content::Bytes(text.clone().into_bytes())),

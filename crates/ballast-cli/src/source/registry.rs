@@ -26,7 +26,7 @@ use super::url::shown;
 use crate::bounds;
 use crate::image::layer::Checked;
 use crate::image::remote::Take;
-use crate::image::{Blob, Blobs, Image, Layer, Measured};
+use crate::image::{Blob, Blobs, Image, Layer, Measured, index, manifest};
 use crate::print::ProgressLine;
 
 /// The prefix of the names of images.
@@ -76,7 +76,8 @@ impl Registry {
         Ok(Self { client, reference, root, authority })
     }
 
-    /// Reads the manifest of a tag or digest, once: from here on the name is a digest.
+    /// Reads the manifest of a tag or digest, once: from here on the name is a digest. Of an index this is the manifest of
+    /// the image for this machine, otherwise of its first.
     ///
     /// # Errors
     /// The fault of the registry; if the manifest's digest is not the name's, [`Fault::WrongBlob`].
@@ -84,21 +85,51 @@ impl Registry {
         let pinned = self.reference.digest().map(Digest::parse).transpose();
         let pinned = pinned.map_err(|why| Fault::BadImage(format!("expected a digest in sha256, {why}")))?;
         let name = self.reference.digest().or(self.reference.tag()).unwrap_or("latest").to_owned();
+        let bytes = self.manifest(&name, pinned, line)?;
+        self.reference = self.reference.clone_with_digest(format!("sha256:{}", Measured::of(&bytes).digest));
+        match index::choose(&bytes).map_err(Fault::BadImage)? {
+            Some(image) => self.manifest(&format!("sha256:{}", image.digest), Some(image.digest), line),
+            None => Ok(bytes),
+        }
+    }
+
+    fn manifest(&self, name: &str, expected: Option<Digest>, line: &ProgressLine) -> Result<Vec<u8>, Fault> {
         let to = self.address(&format!("manifests/{name}"))?;
-        let accept = [(header::ACCEPT, MediaType::ImageManifest.to_string())];
+        let accept = [MediaType::ImageManifest, MediaType::ImageIndex].map(|kind| (header::ACCEPT, kind.to_string()));
         let bytes = self.patiently(line, |until| {
             self.authority.ask_first(&self.client, &self.root, &self.scope("pull"), until)?;
             let answer = self.call(Method::GET, &to, &accept, &RequestBody::Nothing, "pull", until)?;
             good(answer, &[200])?.bytes(bounds::MANIFEST)
         })?;
         let found = Measured::of(&bytes).digest;
-        match pinned {
+        match expected {
             Some(expected) if expected != found => Err(Fault::WrongBlob { expected, found }),
-            _ => {
-                self.reference = self.reference.clone_with_digest(format!("sha256:{found}"));
-                Ok(bytes)
-            }
+            _ => Ok(bytes),
         }
+    }
+
+    /// Describes the image of this name, for an index: its manifest, and the architecture in its configuration.
+    ///
+    /// # Errors
+    /// The fault of the registry; [`Fault::BadImage`] if the name is no image's.
+    pub fn platform_image(&mut self, line: &ProgressLine) -> Result<index::PlatformImage, Fault> {
+        let manifest = self.resolve(line)?;
+        let named = manifest::read(&manifest).map_err(Fault::BadImage)?;
+        let size = named.config.measured.size;
+        if size > bounds::MANIFEST {
+            return Err(Fault::TooLong { most: bounds::MANIFEST });
+        }
+        let mut config = Vec::new();
+        self.read(&named.config, 0, size, line, &mut |piece| {
+            config.extend_from_slice(piece);
+            Ok(())
+        })?;
+        let (expected, found) = (named.config.measured.digest, Measured::of(&config).digest);
+        if expected != found {
+            return Err(Fault::WrongBlob { expected, found });
+        }
+        let architecture = index::architecture(&config).map_err(Fault::BadImage)?;
+        Ok(index::PlatformImage { manifest: Measured::of(&manifest), architecture })
     }
 
     /// Returns whether the name has a digest.
@@ -109,6 +140,11 @@ impl Registry {
     /// The name as it stands: with a digest once it was resolved.
     pub fn name(&self) -> String {
         format!("{SCHEME}{}", self.reference)
+    }
+
+    /// The repository's name, without tag and digest.
+    pub fn repository(&self) -> String {
+        format!("{SCHEME}{}/{}", self.reference.registry(), self.reference.repository())
     }
 
     /// Uploads what is not there, then the manifest under the name.
@@ -124,10 +160,25 @@ impl Registry {
         }
         let measured = Measured::of(&image.config);
         self.push_blob("the configuration", measured, line, &RequestBody::Bytes(&image.config))?;
-        let to = self.address(&format!("manifests/{}", self.reference.tag().unwrap_or("latest")))?;
-        let kind = [(header::CONTENT_TYPE, MediaType::ImageManifest.to_string())];
+        self.put_manifest(&image.manifest, &MediaType::ImageManifest, line)
+    }
+
+    /// Writes an index of images of this repository under the name.
+    ///
+    /// # Errors
+    /// The fault of the registry; the name then stays unchanged.
+    pub fn push_index(&self, index: &[u8], line: &ProgressLine) -> Result<(), Fault> {
         self.patiently(line, |until| {
-            let content = RequestBody::Bytes(&image.manifest);
+            self.authority.ask_first(&self.client, &self.root, &self.scope("pull,push"), until)
+        })?;
+        self.put_manifest(index, &MediaType::ImageIndex, line)
+    }
+
+    fn put_manifest(&self, bytes: &[u8], kind: &MediaType, line: &ProgressLine) -> Result<(), Fault> {
+        let to = self.address(&format!("manifests/{}", self.reference.tag().unwrap_or("latest")))?;
+        let kind = [(header::CONTENT_TYPE, kind.to_string())];
+        self.patiently(line, |until| {
+            let content = RequestBody::Bytes(bytes);
             good(self.call(Method::PUT, &to, &kind, &content, "pull,push", until)?, &[200, 201])
         })?;
         Ok(())
@@ -284,7 +335,7 @@ impl Blobs for Registry {
     }
 
     fn label(&self) -> String {
-        format!("{SCHEME}{}/{}", self.reference.registry(), self.reference.repository())
+        self.repository()
     }
 }
 

@@ -115,8 +115,10 @@ fn containerd_and_the_storage_of_cri_o_mount_what_was_pushed_for_whatever_archit
     let digest = world.push(&registry.url("models:amd64"));
     let arm = ["push", &registry.url("models:arm64"), "--from", "from", "--architecture", "arm64"];
     assert!(world.ballast(&arm).status.success());
+    let [index, one, other] = ["models:both", "models:amd64", "models:arm64"].map(|name| registry.url(name));
+    assert!(world.ballast(&["push", &index, "--index", &one, "--index", &other]).status.success());
     let name = |reference: &str| format!("127.0.0.1:{}/models{reference}", registry.port);
-    let images = [name(":amd64"), name(&format!("@{digest}")), name(":arm64")];
+    let images = [name(":amd64"), name(&format!("@{digest}")), name(":arm64"), name(":both")];
     let containerd = Containerd::start();
     let podman = Podman(tempfile::Builder::new().prefix("ballast-podman.").tempdir_in("/var/tmp").unwrap());
     let mut wrong = Vec::new();

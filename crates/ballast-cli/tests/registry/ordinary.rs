@@ -45,6 +45,46 @@ fn two_pushes_give_one_digest_and_the_second_sends_nothing() {
     }
 }
 
+#[test]
+fn an_index_gives_each_architecture_its_image_and_shares_the_weights() {
+    if !ready("an_index_gives_each_architecture_its_image_and_shares_the_weights") {
+        return;
+    }
+    let (registry, world) = (Registry::start(), World::pair());
+    let [amd, arm, both] = ["models:1-amd64", "models:1-arm64", "models:1"].map(|name| registry.url(name));
+    world.push(&amd);
+    let second = world.ballast(&["push", &arm, "--from", "from", "--architecture", "arm64"]);
+    let reported = stderr(&second);
+    assert_eq!(reported.matches(": there already,").count(), 3, "{reported}");
+    let pushed = world.ballast(&["push", &both, "--index", &amd, "--index", &arm]);
+    assert!(pushed.status.success(), "{pushed:?}");
+    let digest = digest_in(&stdout(&pushed));
+    assert_eq!(digest_in(&stdout(&world.ballast(&["push", &both, "--index", &amd, "--index", &arm]))), digest);
+    for name in ["amd64", "arm64"] {
+        let image = registry.docker("models:1");
+        let config = tool("skopeo", &["inspect", "--tls-verify=false", "--override-arch", name, "--config", &image]);
+        assert!(config.replace(": ", ":").contains(&format!("\"architecture\":\"{name}\"")), "{config}");
+    }
+    for name in ["models:1".to_owned(), format!("models@{digest}")] {
+        let _ = fs::remove_dir_all(world.path("mirror"));
+        let pulled = world.ballast(&["pull", &registry.url(&name)]);
+        assert!(pulled.status.success() && world.right("large.bin") && world.right("small.bin"), "{pulled:?}");
+        assert!(stdout(&pulled).contains(&digest) || stderr(&pulled).contains(&digest), "{name}: {pulled:?}");
+    }
+    let rows = [
+        (vec!["--index", &amd, "--index", &amd], 2, "two images are for amd64"),
+        (vec!["--index", "oci://127.0.0.1:1/other:1"], 2, "expected an image of"),
+        (vec!["--index", &amd, "--architecture", "arm64"], 2, "cannot be used with"),
+    ];
+    for (args, code, words) in rows {
+        let refused = world.ballast(&[&["push", &both][..], &args].concat());
+        assert!(refused.status.code() == Some(code) && stderr(&refused).contains(words), "{args:?}: {refused:?}");
+    }
+    let absent = registry.url("models:absent");
+    let refused = world.ballast(&["push", &both, "--index", &absent]);
+    assert!(!refused.status.success() && stderr(&refused).contains("models:absent"), "{refused:?}");
+}
+
 /// Changes the times of a file to another day.
 pub fn aged(path: &Path) {
     let day = SystemTime::UNIX_EPOCH + Duration::from_secs(1_000_000_000);
