@@ -54,7 +54,7 @@ impl Root {
     /// A command that runs a script in the root as its user, in the folder `/work`.
     #[must_use]
     pub fn shell(&self, script: &str) -> Command {
-        let mut command = Command::new("chroot");
+        let mut command = Command::new(paths::find("chroot").expect("each Debian has it"));
         command.arg(format!("--userspec={USER}:{USER}")).arg("--groups=").arg(self.dir.path());
         command.args(["/bin/sh", "-euc", &format!("cd /work\n{script}")]);
         command.env_clear().env("PATH", "/bin");
