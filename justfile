@@ -42,6 +42,10 @@ transfer:
 films:
     PAGE_FILMS=all cargo test --workspace --locked --test page -- films_of_captures --nocapture
 
+# every state of the page at two widths in two themes: axe and a picture below target/tmp/page (a quiet machine)
+looks:
+    PAGE_LOOKS=all cargo test --workspace --locked --test page -- every_flow --nocapture
+
 # signed models in both directions with the Python package `model-signing` (pip)
 model-signing:
     cargo build -q --locked -p ballast-cli

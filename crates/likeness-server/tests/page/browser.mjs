@@ -14,6 +14,11 @@ const AXE = fs.readFileSync(createRequire(import.meta.url).resolve('axe-core/axe
 /** Where pictures go; the suite's own folder is in `target`. */
 export const PICTURES = process.env.PAGE_PICTURES;
 
+/** What the long form looks at beside the width and the theme of each flow. */
+const LOOKS = process.env.PAGE_LOOKS
+  ? [1280, 360].flatMap((width) => ['light', 'dark'].map((theme) => ({ width, height: 900, theme })))
+  : [];
+
 /** A drawn photograph. */
 export const image = (name) => path.join(process.env.PAGE_IMAGES, name);
 
@@ -112,12 +117,27 @@ export async function open(browser, url, options = {}, expected = []) {
   await page.goto(url);
   await page.waitForFunction(() => !document.getElementById('status-text').textContent.startsWith('Asking'));
 
-  /** Checks what must always hold, takes a picture, and runs axe. */
+  const own = { ...page.viewportSize(), theme: options.colorScheme ?? 'light' };
+  async function wear({ width, height, theme }) {
+    await page.setViewportSize({ width, height });
+    await page.emulateMedia({ colorScheme: theme });
+  }
+
+  /** Checks what must always hold, takes a picture, and runs axe; in the long form at each width in each theme. */
   async function whole(name) {
-    await sound(page, name);
+    await fits(name);
+    for (const look of LOOKS) {
+      await wear(look);
+      await fits(`${name}-${look.width}-${look.theme}`);
+    }
+    if (LOOKS.length) await wear(own);
     assert.deepEqual(await page.evaluate(() => window.violations), [], `${name}: violations of the policy`);
     assert.deepEqual(foreign, [], `${name}: requests to elsewhere`);
     assert.deepEqual(errors.filter((line) => !expected.some((pattern) => pattern.test(line))), [], `${name}: errors`);
+  }
+
+  async function fits(name) {
+    await sound(page, name);
     const [inside, wide] = await page.evaluate(() => [document.documentElement.clientWidth, document.documentElement.scrollWidth]);
     assert.ok(wide <= inside, `${name}: ${wide} pixels in a window of ${inside}`);
   }
