@@ -123,7 +123,7 @@ function card(model, routes, still) {
     el('p', {}, lost),
     el('p', { class: 'hint' }, `Unavailable: ${routes.map((route) => route.route).join(', ')}. ${still}`),
     el('div', { class: 'code' }, el('pre', { tabindex: 0, role: 'region', 'aria-label': `Command for ${model.file}` },
-      el('code', {}, 'ballast fetch && ballast heal --baked mirror'))),
+      el('code', {}, 'ballast fetch &&\n  ballast heal --baked mirror'))),
     el('p', { class: 'hint' }, 'Run it where weights.lock is. A service that was started with --weights reads that folder: copy the file from mirror into it.'),
     el('p', { class: 'notice' }, 'This page will notice.'));
 }

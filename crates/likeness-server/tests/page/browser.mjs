@@ -16,7 +16,7 @@ export const PICTURES = process.env.PAGE_PICTURES;
 
 /** What the long form looks at beside the width and the theme of each flow. */
 const LOOKS = process.env.PAGE_LOOKS
-  ? [1280, 360].flatMap((width) => ['light', 'dark'].map((theme) => ({ width, height: 900, theme })))
+  ? [1280, 360].flatMap((width) => ['light', 'dark'].map((theme) => ({ width, height: 900, theme, motion: 'reduce' })))
   : [];
 
 /** A drawn photograph. */
@@ -117,10 +117,11 @@ export async function open(browser, url, options = {}, expected = []) {
   await page.goto(url);
   await page.waitForFunction(() => !document.getElementById('status-text').textContent.startsWith('Asking'));
 
-  const own = { ...page.viewportSize(), theme: options.colorScheme ?? 'light' };
-  async function wear({ width, height, theme }) {
+  const own = { ...page.viewportSize(), theme: options.colorScheme ?? 'light', motion: options.reducedMotion ?? 'no-preference' };
+  // With less motion, no colour is halfway between two themes.
+  async function wear({ width, height, theme, motion }) {
     await page.setViewportSize({ width, height });
-    await page.emulateMedia({ colorScheme: theme });
+    await page.emulateMedia({ colorScheme: theme, reducedMotion: motion });
   }
 
   /** Checks what must always hold, takes a picture, and runs axe; in the long form at each width in each theme. */

@@ -172,7 +172,7 @@ test('without a spoof network: one card, no verdict, detection goes on; the file
   assert.match(await page.locator('#store').innerText(), /without a store/);
   assert.ok(!(await page.locator('#people-parts').isVisible()), 'no form that can do nothing');
   assert.equal(await page.locator('.card').count(), 1);
-  assert.match(await card.innerText(), /Liveness can’t be judged[^]*Unavailable: [^.]*liveness[^]*ballast fetch && ballast heal --baked mirror[^]*This page will notice\./);
+  assert.match(await card.innerText(), /Liveness can’t be judged[^]*Unavailable: [^.]*liveness[^]*ballast fetch &&\s+ballast heal --baked mirror[^]*This page will notice\./);
   assert.match(await sample(page), /No verdict\s+Liveness was not judged: 2\.7_80x80_MiniFASNetV2\.pth is not loaded\./);
   assert.match(await choose(page, 'file2', SAMPLE), /The faces are alike/);
   assert.match(await verdict(page), /No verdict\. Liveness was not judged/);
