@@ -14,7 +14,8 @@ ARG RUST=rust:1.95-bookworm
 FROM ${RUST} AS programs
 ARG COMMIT=unknown
 WORKDIR /src
-COPY Cargo.toml Cargo.lock ./
+# What the programs are built from; `ballast` knows the weights of this lock file.
+COPY Cargo.toml Cargo.lock weights.lock ./
 COPY tools tools
 COPY crates crates
 RUN LIKENESS_COMMIT=$COMMIT tools/static entrypoint full likeness
