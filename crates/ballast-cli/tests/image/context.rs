@@ -10,7 +10,7 @@ use crate::support::{is_root, stderr, stdout};
 use testkit::need;
 
 /// Secret files that users may have in the folder.
-pub const SECRETS: [&str; 21] = [
+pub const SECRETS: [&str; 23] = [
     ".env",
     ".env.production",
     "api.key",
@@ -26,6 +26,8 @@ pub const SECRETS: [&str; 21] = [
     "crates/id_rsa",
     "examples/deepface-python/tls.pem",
     "examples/any-model/server.p12",
+    "examples/any-model/server.pfx",
+    "examples/any-model/.npmrc",
     "examples/any-model/.env.local",
     "tools/persons.sqlite3",
     "tools/.netrc",
@@ -40,6 +42,24 @@ const NEEDED: [&str; 4] = ["Cargo.lock", "weights.lock", "crates/ballast/src/lib
 pub fn plant(folder: &Path, name: &str) {
     fs::create_dir_all(folder.join(name).parent().unwrap()).unwrap();
     fs::write(folder.join(name), format!("planted: {name}\n")).unwrap();
+}
+
+/// The patterns of secrets: all that is left out below every folder, apart from what builds and tools write.
+fn kinds(file: &str, prefix: &str) -> Vec<String> {
+    const OTHERS: [&str; 4] = ["target", "node_modules", "__pycache__", ".git"];
+    let text = fs::read_to_string(top().join(file)).unwrap();
+    let names = text.lines().filter_map(|line| line.strip_prefix(prefix));
+    let below = names.filter(|name| !name.contains('/') && !name.starts_with(['!', '#']) && !name.is_empty());
+    let mut kinds: Vec<_> = below.filter(|name| !OTHERS.contains(name)).map(str::to_owned).collect();
+    kinds.sort_unstable();
+    kinds
+}
+
+#[test]
+fn builds_and_commits_leave_out_the_same_kinds_of_secrets() {
+    let kinds = [kinds(".dockerignore", "**/"), kinds(".gitignore", "")];
+    assert_eq!(kinds[0], kinds[1]);
+    assert!(kinds[0].len() > 10, "{kinds:?}: this test would find nothing");
 }
 
 #[test]
