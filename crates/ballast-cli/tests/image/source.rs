@@ -10,6 +10,7 @@ use crate::context::{SECRETS, plant};
 use crate::podman::Podman;
 use crate::ship::{Builder, Ship, programs_folder, top};
 use crate::support::docker::find;
+use testkit::need;
 
 const STAND_IN: &str = "localhost/stand-in";
 const LINES: &str = "\
@@ -143,6 +144,38 @@ fn the_folder_alone_gives_the_image_in_each_engine_and_no_secret_of_it() {
         wrong.extend(planted(&below).into_iter().map(|name| format!("{}: holds {name}", below.display())));
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// A path below the repository, without its steps upwards.
+fn below(path: &str) -> Option<String> {
+    let path = path.strip_prefix(top().to_str()?)?.strip_prefix('/')?;
+    let mut names = Vec::new();
+    for name in path.split('/') {
+        match name {
+            ".." => _ = names.pop(),
+            name => names.push(name),
+        }
+    }
+    Some(names.join("/"))
+}
+
+/// The stand-in compiles nothing. So what the compiler read for each program is compared with what the stage copies.
+#[test]
+fn the_first_stage_copies_every_file_that_the_programs_are_built_from() {
+    let test = "the_first_stage_copies_every_file_that_the_programs_are_built_from";
+    let recipe = fs::read_to_string(top().join("Dockerfile")).unwrap();
+    let stage = recipe.split("AS programs\n").nth(1).unwrap().split("RUN ").next().unwrap();
+    let lines = stage.lines().filter_map(|line| line.strip_prefix("COPY ")?.rsplit_once(' '));
+    let copied: Vec<_> = lines.flat_map(|(from, _)| from.split(' ')).collect();
+    let is_copied = |path: &String| copied.iter().any(|from| Path::new(path).starts_with(from));
+    for name in ["entrypoint", "full", "likeness"] {
+        let Some(program) = need::static_program(test, name) else { return };
+        let read = fs::read_to_string(program.with_extension("d")).unwrap().replace("\\ ", "\0");
+        let files = read.split_whitespace().map(|path| path.replace('\0', " "));
+        let files: Vec<_> = files.skip(1).filter_map(|path| below(&path)).collect();
+        let missing: Vec<_> = files.iter().filter(|path| !is_copied(path)).collect();
+        assert!(files.len() > 10 && missing.is_empty(), "{name}: of {} files not copied: {missing:?}", files.len());
+    }
 }
 
 #[test]
