@@ -1,8 +1,8 @@
-//! Podman, as root, with its own storage, which is removed afterwards; the compose files by podman-compose.
+//! Podman, as root and rootless, with its own storage, which is removed afterwards; the compose files by podman-compose.
 
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, chown};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 use tempfile::TempDir;
@@ -10,58 +10,92 @@ use tempfile::TempDir;
 use crate::build::said;
 use crate::ship::{Ship, programs_folder, top};
 use crate::support::docker::{find, poll};
+use crate::support::podman::{Account, CONTAINERS, folder, outside};
 use crate::support::{stderr, stdout};
 use crate::up::{KEY, sums};
 use testkit::need;
 
-/// A machine without systemd, with a limit on open files.
-const CONTAINERS: &str = "\
-[containers]
-default_ulimits = [\"nofile=20000:20000\", \"nproc=9000:9000\"]
-[engine]
-runtime = \"runc\"
-cgroup_manager = \"cgroupfs\"
-events_logger = \"none\"
-";
+const OVERLAY: &str = "[storage]\ndriver = \"overlay\"\n";
 /// Starts a program in its own network, so that the ports that it publishes are free.
 const ALONE: &str = "ip link set lo up; exec \"$@\"";
 
-pub struct Podman {
-    dir: TempDir,
+/// Podman with a storage of its own.
+pub enum Podman {
+    /// As root.
+    Root(TempDir),
+    /// As an invented user.
+    Rootless(Account),
 }
 
 impl Podman {
-    /// Returns `None` and records a skip if Podman is not installed.
-    pub fn new(test: &str) -> Option<Self> {
+    /// Returns both; an empty list, and a record of the skip, if Podman is not installed.
+    pub fn each(test: &str) -> Vec<Self> {
         if !need::tool(test, "podman", "apt-get install podman runc") {
-            return None;
+            return Vec::new();
         }
-        // An overlay needs a file system of this machine, wherever the checkout is.
-        let dir = tempfile::Builder::new().prefix("ballast-podman.").tempdir_in("/var/tmp").unwrap();
-        let podman = Self { dir };
-        fs::write(podman.path("containers.conf"), CONTAINERS).unwrap();
-        let (graph, run) = (podman.path("graph"), podman.path("run"));
-        let storage = format!(
-            "[storage]\ndriver = \"overlay\"\ngraphroot = \"{}\"\nrunroot = \"{}\"\n",
-            graph.display(),
-            run.display()
-        );
-        fs::write(podman.path("storage.conf"), storage).unwrap();
-        Some(podman)
+        let dir = folder();
+        fs::write(dir.path().join("containers.conf"), CONTAINERS).unwrap();
+        let at = |name: &str| dir.path().join(name).display().to_string();
+        let own = format!("graphroot = \"{}\"\nrunroot = \"{}\"\n", at("graph"), at("run"));
+        fs::write(dir.path().join("storage.conf"), format!("{OVERLAY}{own}")).unwrap();
+        vec![Self::Root(dir), Self::Rootless(Account::new(OVERLAY))]
+    }
+
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Root(_) => "Podman as root",
+            Self::Rootless(_) => "rootless Podman",
+        }
     }
 
     /// Returns a path in Podman's folder.
     pub fn path(&self, name: &str) -> PathBuf {
-        self.dir.path().join(name)
+        match self {
+            Self::Root(dir) => dir.path().join(name),
+            Self::Rootless(account) => account.path(name),
+        }
+    }
+
+    /// Returns the folder of its layers.
+    pub fn graph(&self) -> PathBuf {
+        match self {
+            Self::Root(_) => self.path("graph"),
+            Self::Rootless(_) => self.path(".local/share/containers/storage"),
+        }
+    }
+
+    /// Gives a file to an id of its containers.
+    pub fn give(&self, file: &Path, user: u32, group: u32) {
+        let (user, group) = match self {
+            Self::Root(_) => (user, group),
+            Self::Rootless(_) => (outside(user), outside(group)),
+        };
+        chown(file, Some(user), Some(group)).unwrap();
     }
 
     /// Returns a command that uses this storage.
     pub fn command(&self, program: &str) -> Command {
+        if let Self::Rootless(account) = self {
+            return account.command(program);
+        }
         let mut command = Command::new(find("unshare"));
         command.args(["--net", "--", "/bin/sh", "-euc", ALONE, "alone"]).arg(find(program));
         command.env("CONTAINERS_CONF", self.path("containers.conf"));
         command.env("CONTAINERS_STORAGE_CONF", self.path("storage.conf"));
         command
+    }
+
+    /// Copies an image into another storage.
+    fn give_image(&self, name: &str, other: &Self) {
+        let archive = other.path("image.tar");
+        self.reported(&["save", "--quiet", "--output", archive.to_str().unwrap(), name]);
+        fs::set_permissions(&archive, fs::Permissions::from_mode(0o644)).unwrap();
+        other.load(&archive);
+    }
+
+    /// Loads an archive of an image.
+    pub fn load(&self, archive: &Path) {
+        self.reported(&["load", "--quiet", "--input", archive.to_str().unwrap()]);
     }
 
     pub fn run(&self, args: &[&str]) -> Output {
@@ -93,11 +127,14 @@ fn started(ship: &Ship, podman: &Podman, (file, service): (&str, &str)) -> Vec<S
     fs::write(&more, format!("services:\n  {service}:\n{HERE}")).unwrap();
     fs::write(&key, KEY).unwrap();
     fs::set_permissions(&key, fs::Permissions::from_mode(0o400)).unwrap();
-    chown(&key, Some(100), Some(101)).unwrap();
+    podman.give(&key, 100, 101);
     let pins = ship.pins();
+    // The invented user may not enter the checkout.
+    let copy = podman.path(&format!("{service}.yaml"));
+    fs::copy(top().join(file), &copy).unwrap();
     let compose = |words: &[&str]| {
         let mut command = podman.command("podman-compose");
-        command.args(["-p", &project, "-f"]).arg(top().join(file)).arg("-f").arg(&more).args(words);
+        command.args(["-p", &project, "-f"]).arg(&copy).arg("-f").arg(&more).args(words);
         command.env("IMAGE", "localhost/likeness").env("CPU_LIMIT", "1").env("API_KEY_FILE", &key);
         command.env("API_KEY_SECRET", KEY).env("LIKENESS_ACCEPT_EMBEDDER", &pins[0]);
         command.envs(sums(&pins)).output().unwrap()
@@ -126,21 +163,34 @@ fn started(ship: &Ship, podman: &Podman, (file, service): (&str, &str)) -> Vec<S
     wrong
 }
 
+/// Builds the image by `tools/image` as root, and gives it to the others.
+fn build(ship: &Ship, podmans: &[Podman]) {
+    let (root, others) = podmans.split_first().unwrap();
+    let engine = find("podman").display().to_string();
+    let mut build = root.command("sh");
+    build.args(["tools/image", "--network", "none"]).current_dir(top()).env("ENGINE", engine);
+    build.env("PROGRAMS", programs_folder()).env("LOCK", ship.lock()).env("MIRROR", ship.mirror());
+    let built = build.env("CONTEXT", root.path("context")).output().unwrap();
+    assert!(built.status.success(), "{}", said(&built));
+    for other in others {
+        root.give_image("localhost/likeness", other);
+    }
+}
+
 #[test]
 fn the_compose_files_start_by_podman_compose() {
     let test = "the_compose_files_start_by_podman_compose";
     let Some(ship) = Ship::new(test) else { return };
-    let Some(podman) = Podman::new(test) else { return };
-    if !need::tool(test, "podman-compose", "apt-get install podman-compose") {
+    let podmans = Podman::each(test);
+    if podmans.is_empty() || !need::tool(test, "podman-compose", "apt-get install podman-compose") {
         return;
     }
-    let engine = find("podman").display().to_string();
-    let mut build = podman.command("sh");
-    build.args(["tools/image", "--network", "none"]).current_dir(top()).env("ENGINE", engine);
-    build.env("PROGRAMS", programs_folder()).env("LOCK", ship.lock()).env("MIRROR", ship.mirror());
-    let built = build.env("CONTEXT", podman.path("context")).output().unwrap();
-    assert!(built.status.success(), "{}", said(&built));
-    let files = [("compose.yaml", "likeness"), ("deploy/compose.prod.yaml", "biometric-api")];
-    let wrong: Vec<_> = files.into_iter().flat_map(|file| started(&ship, &podman, file)).collect();
+    build(&ship, &podmans);
+    let mut wrong = Vec::new();
+    for podman in &podmans {
+        for file in [("compose.yaml", "likeness"), ("deploy/compose.prod.yaml", "biometric-api")] {
+            wrong.extend(started(&ship, podman, file).into_iter().map(|what| format!("{}: {what}", podman.name())));
+        }
+    }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }

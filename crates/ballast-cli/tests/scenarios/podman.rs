@@ -1,37 +1,14 @@
 //! The third tier: rootless podman, as an invented user with its own subordinate ids.
 
-use std::fs;
-use std::os::unix::fs::chown;
-use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use tempfile::TempDir;
-
-use crate::ground::{mode, must};
+use crate::ground::must;
 use crate::image;
-use crate::plain::ENVIRONMENT;
 use crate::seen::{Entry, Seen};
 use crate::support::is_root;
+use crate::support::podman::Account;
 use crate::table::{Line, compare_or_write};
 
-const UID: u32 = 54_321;
-/// A script that replaces the account files which podman and newuidmap read, and becomes the invented user.
-const ENTER: &str = r#"
-home=$1 uid=$2
-shift 2
-for file in passwd group subuid subgid; do mount --bind "$home/$file" "/etc/$file"; done
-cd "$home"
-exec setpriv --reuid "$uid" --regid "$uid" --clear-groups --inh-caps=-all "$@"
-"#;
-const CONTAINERS: &str = "\
-[containers]
-default_ulimits = [\"nofile=20000:20000\", \"nproc=9000:9000\"]
-netns = \"none\"
-[engine]
-runtime = \"runc\"
-cgroup_manager = \"cgroupfs\"
-events_logger = \"none\"
-";
 const FLAGS: [&str; 8] = [
     "--rm",
     "--read-only",
@@ -43,10 +20,8 @@ const FLAGS: [&str; 8] = [
     "--volume",
 ];
 
-/// A home of the invented user. Dropping it removes its containers and volumes.
-struct Home {
-    dir: TempDir,
-}
+/// An invented user, who has the image of the scenarios.
+struct Home(Account);
 
 /// A storage driver of podman, and the lines of `storage.conf` that choose it.
 type Driver = (&'static str, &'static str);
@@ -60,47 +35,16 @@ const FUSE: Driver = (
 
 impl Home {
     fn new((_, storage): Driver) -> Self {
-        // Below a path that every user may enter, wherever the checkout is.
-        let dir = tempfile::Builder::new().prefix("ballast-podman.").tempdir_in("/var/tmp").unwrap();
-        let home = Self { dir };
-        mode(home.dir.path(), 0o755);
-        home.file(
-            "passwd",
-            &format!("root:x:0:0:root:/root:/bin/sh\nmade-up:x:{UID}:{UID}::{}:/bin/sh\n", home.dir.path().display()),
-        );
-        home.file("group", &format!("root:x:0:\nmade-up:x:{UID}:\n"));
-        for name in ["subuid", "subgid"] {
-            home.file(name, "made-up:3000000:65536\n");
-        }
-        fs::create_dir_all(home.path(".config/containers")).unwrap();
-        home.file(".config/containers/containers.conf", CONTAINERS);
-        home.file(".config/containers/storage.conf", storage);
-        fs::create_dir(home.path("run")).unwrap();
-        for dir in ["", ".config", ".config/containers", "run"] {
-            chown(home.path(dir), Some(UID), Some(UID)).unwrap();
-        }
-        mode(&home.path("run"), 0o700);
-        let archive = home.path("image.tar");
+        let home = Self(Account::new(storage));
+        let archive = home.0.path("image.tar");
         must(Command::new("tar").arg("-C").arg(&image::tenth().root).arg("-cf").arg(&archive).arg("."));
         must(home.podman(["import", "--quiet"]).arg(archive).arg("scenario"));
         home
     }
 
-    fn path(&self, name: &str) -> PathBuf {
-        self.dir.path().join(name)
-    }
-
-    fn file(&self, name: &str, text: &str) {
-        fs::write(self.path(name), text).unwrap();
-        mode(&self.path(name), 0o644);
-    }
-
     fn podman<const N: usize>(&self, args: [&str; N]) -> Command {
-        let mut command = Command::new("unshare");
-        command.args(["--mount", "--propagation", "private", "--", "/bin/sh", "-euc", ENTER, "enter"]);
-        command.arg(self.dir.path()).arg(UID.to_string()).arg("podman").args(args);
-        let run = self.path("run");
-        command.env_clear().env("HOME", self.dir.path()).env("XDG_RUNTIME_DIR", run).env("PATH", ENVIRONMENT[0].1);
+        let mut command = self.0.command("podman");
+        command.args(args);
         command
     }
 
@@ -109,19 +53,6 @@ impl Home {
         command.args(FLAGS).arg(format!("{volume}:/tmp/.deepface")).args(flags).arg("scenario");
         Seen::of(command.args(entry.line(&["/reader.sh"])))
     }
-}
-
-impl Drop for Home {
-    fn drop(&mut self) {
-        // The process that keeps the user's namespace open; podman writes its id to this file.
-        if let Some(pid) = read_pid(&self.path("run/libpod/tmp/pause.pid")) {
-            let _ = rustix::process::kill_process(pid, rustix::process::Signal::KILL);
-        }
-    }
-}
-
-fn read_pid(path: &Path) -> Option<rustix::process::Pid> {
-    rustix::process::Pid::from_raw(fs::read_to_string(path).ok()?.trim().parse().ok()?)
 }
 
 #[test]

@@ -5,6 +5,7 @@
 
 pub mod canary;
 pub mod docker;
+pub mod podman;
 pub mod scratch;
 
 use std::fs;
