@@ -80,9 +80,21 @@ static:
 manual folder="target/manual":
     tools/manual {{folder}}
 
-# static programs, SBOM and checksums below target/release-NAME
+# archives for each platform, the image, SBOM, provenance and checksums below target/release-NAME
 release *options:
     tools/release {{options}}
+
+# the release from two clean clones, byte for byte (two whole builds)
+release-twice *options:
+    tools/release-twice {{options}}
+
+# static programs for aarch64, tested under qemu-aarch64 (root, Debian, 2 GB; or one step: toolchain, build)
+arm64 *step:
+    tools/arm64 {{step}}
+
+# the lines of docs/install.md and README's quick starts in a fresh Debian 12 (root, Debian; three builds)
+first-success:
+    tools/first-success
 
 # the service's image, from the static programs and the weights at hand (docs/image.md)
 image *options:
