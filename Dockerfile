@@ -41,7 +41,7 @@ FROM fetcher-${TARGETOS} AS model-fetcher
 RUN ["/ballast", "bake", "--from", "/fetched", "/opt/baked-models"]
 
 FROM scratch
-ARG VERSION=0.1.0
+ARG VERSION=0.2.0
 LABEL org.opencontainers.image.title="likeness" \
       org.opencontainers.image.description="Face verification on weights that Ballast verified" \
       org.opencontainers.image.licenses="MIT OR Apache-2.0" \

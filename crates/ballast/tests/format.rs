@@ -97,6 +97,6 @@ fn receipts_of_0_1_are_read_and_those_of_another_version_count_for_nothing() {
     let receipts: Receipts = serde_json::from_str(RECEIPTS).expect("receipts");
     let pin = ballast::digest::Digest::from_bytes([7; 32]);
     assert!(receipts.current() && receipts.of(&pin).is_some());
-    let other: Receipts = serde_json::from_str(&RECEIPTS.replace("0.1.0", "0.0.9")).expect("receipts");
+    let other: Receipts = serde_json::from_str(&RECEIPTS.replace("0.2.0", "0.0.9")).expect("receipts");
     assert!(!other.current() && other.of(&pin).is_none());
 }
