@@ -5,7 +5,7 @@
 //! file is not a report.
 
 use std::fs::{self, File};
-use std::io::{self, Write};
+use std::io::{self, ErrorKind, Write};
 use std::os::fd::OwnedFd;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
@@ -21,10 +21,10 @@ use rustix::io::Errno;
 use serde::Serialize;
 
 use crate::dirs::DirLine;
-use crate::escape;
 use crate::permit::RootPaths;
 use crate::walk;
 use crate::write_access::WriteAccess;
+use crate::{escape, facts, foreign};
 
 pub mod groups;
 mod written;
@@ -175,8 +175,8 @@ impl From<&Done> for Outlook {
 
 /// Names this boot: the kernel's, and the container's by the start of its first process.
 pub fn boot_id() -> String {
-    let kernel = crate::facts::text("/proc/sys/kernel/random/boot_id").unwrap_or_default();
-    let first = crate::facts::text("/proc/1/stat").unwrap_or_default();
+    let kernel = facts::text("/proc/sys/kernel/random/boot_id").unwrap_or_default();
+    let first = facts::text("/proc/1/stat").unwrap_or_default();
     // The name in parentheses may contain any character; the start time is field 22, 20 after the name.
     let started = first.rsplit_once(')').and_then(|(_, rest)| rest.split_whitespace().nth(19)).unwrap_or("?");
     let namespace = fs::read_link("/proc/self/ns/pid").map(|link| link.display().to_string()).unwrap_or_default();
@@ -230,14 +230,14 @@ impl WeightLine {
 pub struct ReportFile(File);
 
 impl ReportFile {
-    /// Opens the first writable place.
+    /// Opens the first writable place. An older regular file there is replaced, unless it is a file that this boot obeys.
     ///
     /// # Errors
     /// The error of the last place tried.
-    pub fn open(path: Option<&Path>, look: &WriteAccess) -> io::Result<Self> {
-        let mut last = io::Error::from(io::ErrorKind::NotFound);
+    pub fn open(path: Option<&Path>, obeyed: &[&PathBuf], look: &WriteAccess) -> io::Result<Self> {
+        let mut last = io::Error::from(ErrorKind::NotFound);
         for candidate in path.map_or_else(candidates, |path| vec![path.to_owned()]) {
-            match Self::create(&candidate, path.is_none(), look) {
+            match Self::create(&candidate, path.is_none(), obeyed, look) {
                 Ok(report) => return Ok(report),
                 Err(error) => last = error,
             }
@@ -246,9 +246,9 @@ impl ReportFile {
     }
 
     /// Works by descriptor, so that the file is made in the directory that was checked.
-    fn create(path: &Path, own_dir: bool, look: &WriteAccess) -> io::Result<Self> {
+    fn create(path: &Path, own_dir: bool, obeyed: &[&PathBuf], look: &WriteAccess) -> io::Result<Self> {
         let path = std::path::absolute(path)?;
-        let invalid = || io::Error::from(io::ErrorKind::InvalidInput);
+        let invalid = || io::Error::from(ErrorKind::InvalidInput);
         let (parent, name) = path.parent().zip(path.file_name()).ok_or_else(invalid)?;
         if own_dir {
             let (above, own) = parent.parent().zip(parent.file_name()).ok_or_else(invalid)?;
@@ -259,7 +259,15 @@ impl ReportFile {
         }
         let dir = directory(parent, look)?;
         if own_dir && !ours(&disk::stat_fd(&dir)?) {
-            return Err(io::ErrorKind::PermissionDenied.into());
+            return Err(ErrorKind::PermissionDenied.into());
+        }
+        foreign::must_be_regular_at(&dir, name)?;
+        let itself = facts::stat(&path).map(|stat| stat.id);
+        if obeyed.iter().any(|path| itself.is_some() && facts::stat_followed(path).map(|stat| stat.id) == itself) {
+            return Err(io::Error::new(
+                ErrorKind::InvalidInput,
+                "expected a file of its own, found one that the boot obeys",
+            ));
         }
         match rustix::fs::unlinkat(&dir, name, AtFlags::empty()) {
             Ok(()) | Err(Errno::NOENT) => {}
@@ -283,7 +291,7 @@ impl ReportFile {
 /// Root writes only in directories that the app can't change, and follows no symlink; other users write with their own
 /// rights.
 fn directory(path: &Path, look: &WriteAccess) -> io::Result<OwnedFd> {
-    if crate::facts::ids().uid == 0 {
+    if facts::ids().uid == 0 {
         let permitted = walk::permitted(path, RootPaths::Allowed, look.app, look.groups);
         return permitted.map(|(walked, _)| walked.dir).map_err(io::Error::other);
     }
@@ -293,12 +301,12 @@ fn directory(path: &Path, look: &WriteAccess) -> io::Result<OwnedFd> {
 
 /// Returns whether only this user can write there.
 fn ours(dir: &Stat) -> bool {
-    dir.uid == crate::facts::ids().uid && dir.mode & 0o022 == 0
+    dir.uid == facts::ids().uid && dir.mode & 0o022 == 0
 }
 
 /// Returns the places where a report may be, in order.
 pub fn candidates() -> Vec<PathBuf> {
-    let uid = crate::facts::ids().uid;
+    let uid = facts::ids().uid;
     ["/run/ballast".to_owned(), "/var/log/ballast".to_owned(), format!("/tmp/ballast-{uid}")]
         .iter()
         .map(|dir| Path::new(dir).join("report.json"))

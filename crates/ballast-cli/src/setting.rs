@@ -190,6 +190,17 @@ impl Setting {
         }
     }
 
+    /// The files that this call or a boot reads: lock file, lists, proofs, serial, and the weights of each root.
+    #[cfg(feature = "full")]
+    pub fn files(&self) -> impl Iterator<Item = PathBuf> {
+        let lists = self.lock.groups.iter().filter_map(|group| group.list.as_ref());
+        let lists = lists.map(|list| self.lock_path.with_file_name(list.as_str()));
+        let roots = [&self.store].into_iter().chain(&self.baked);
+        let weights = roots.flat_map(|root| self.lock.weights.iter().map(|weight| root.join(weight.path.as_str())));
+        let others = [&self.lock_path].into_iter().chain(&self.proofs).chain(&self.serial_file).cloned();
+        others.chain(lists).chain(weights)
+    }
+
     /// A weight with its tree, if one is trusted.
     pub fn wanted<'a>(&'a self, weight: &'a Weight) -> ExpectedWeight<'a> {
         ExpectedWeight { tree: self.index.tree(&weight.sha256), ..ExpectedWeight::by_pin(weight) }

@@ -280,6 +280,64 @@ fn a_statement_is_written_to_a_file_whole_and_into_a_mounted_one_in_place() {
 
 #[test]
 #[cfg(feature = "full")]
+fn a_statement_replaces_no_file_that_a_boot_needs_and_nothing_that_is_no_file() {
+    if !is_root("a_statement_replaces_no_file_that_a_boot_needs") {
+        return;
+    }
+    let world = World::new(&PAIR);
+    assert!(world.run(&[]).status.success());
+    let here = world.dir.path();
+    std::os::unix::fs::symlink("/proc/self/fd/1", here.join("stdout")).unwrap();
+    rustix::fs::mkfifoat(rustix::fs::CWD, here.join("fifo"), rustix::fs::Mode::from_raw_mode(0o600)).unwrap();
+    let weight = |root: std::path::PathBuf| root.join(TREE).join("small.bin");
+    let rows = [
+        ("the lock file", world.lock(), "which Ballast reads"),
+        ("a weight", weight(world.cache()), "which Ballast reads"),
+        ("a weight of the layer", weight(world.baked()), "which Ballast reads"),
+        ("the index", world.baked().join(".ballast/weights.index"), "which Ballast reads"),
+        ("the boot's report", world.report(), "which Ballast reads"),
+        ("a link to stdout", here.join("stdout"), "found a symlink"),
+        ("a FIFO", here.join("fifo"), "found a FIFO"),
+        ("a device", "/dev/null".into(), "found a device"),
+    ];
+    let facts = |path: &std::path::Path| fs::symlink_metadata(path).map(|it| (it.ino(), it.mode(), it.len())).ok();
+    let mut wrong = Vec::new();
+    for (what, path, says) in rows {
+        let before = facts(&path);
+        let args = ["statement", "--report", world.report().to_str().unwrap(), "--to", path.to_str().unwrap()]
+            .map(str::to_owned);
+        let output = world.ballast(&args.each_ref().map(String::as_str));
+        if output.status.code() != Some(2) || !stderr(&output).contains(says) || facts(&path) != before {
+            wrong.push(format!("{what}: {output:?}"));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn a_boot_replaces_no_lock_file_and_no_device_by_its_report() {
+    if !is_root("a_boot_replaces_no_lock_file") {
+        return;
+    }
+    let world = World::new(&PAIR);
+    let device = world.path("device");
+    let mode = rustix::fs::Mode::from_raw_mode(0o600);
+    let kind = rustix::fs::FileType::CharacterDevice;
+    rustix::fs::mknodat(rustix::fs::CWD, &device, kind, mode, rustix::fs::makedev(1, 3)).unwrap();
+    let mut wrong = Vec::new();
+    for (path, says) in [(world.lock(), "one that the boot obeys"), (device, "found a device")] {
+        let before = fs::symlink_metadata(&path).unwrap().ino();
+        let output = world.ballast(&["run", "--report", path.to_str().unwrap(), "--", "/bin/true"]);
+        let is_there = fs::symlink_metadata(&path).is_ok_and(|now| now.ino() == before);
+        if !output.status.success() || !stderr(&output).contains(says) || !is_there {
+            wrong.push(format!("{}: {output:?}", path.display()));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+#[cfg(feature = "full")]
 fn the_recorded_statement_is_valid_by_its_schema_and_the_bill_of_materials_by_cyclonedx_s() {
     let test = "the_recorded_statement_is_valid_by_its_schema";
     let Some(python) = testkit::need::python(test, &["cyclonedx-python-lib[json-validation]==11.12.0"]) else { return };

@@ -21,6 +21,7 @@ use crate::args::Bake;
 use crate::exit::{Exit, Failure};
 use crate::report::done_words;
 use crate::setting::{INDEX, Setting};
+use crate::whole_file::Target;
 use crate::{facts, print, serial};
 
 /// The file that each container of Podman has. A step that fetches may be an `ONBUILD` step, as in the repository's image.
@@ -47,8 +48,8 @@ pub fn bake(args: &Bake) -> Result<(), Failure> {
         }
     }
     let path = args.index.clone().unwrap_or_else(|| args.dir.join(INDEX));
-    write(&path, &index.to_bytes()).map_err(|error| failed("the index", error))?;
-    write_serial(&args.dir.join(serial::BAKED), setting.lock.serial).map_err(|error| failed("the serial", error))?;
+    write(&path, &index.to_bytes(), &setting).map_err(|error| failed("the index", error))?;
+    write_serial(&args.dir.join(serial::BAKED), &setting).map_err(|error| failed("the serial", error))?;
     finish(&args.dir, &setting, owner).map_err(|error| failed("owners, modes and times", error))?;
     print::answer(&format!("baked {} weights into {}", setting.lock.weights.len(), args.dir.display()));
     Ok(())
@@ -110,24 +111,22 @@ fn lay(into: &LinuxDisk, from: &[(&Path, LinuxDisk)], weights: &[Weight]) -> Res
 }
 
 /// Removes an earlier bake's serial if the lock file has none.
-fn write_serial(path: &Path, serial: Option<u64>) -> io::Result<()> {
-    match serial {
-        Some(serial) => write(path, serial::line(serial).as_bytes()),
+fn write_serial(path: &Path, setting: &Setting) -> io::Result<()> {
+    match setting.lock.serial {
+        Some(serial) => write(path, serial::line(serial).as_bytes(), setting),
         None if path.exists() => fs::remove_file(path),
         None => Ok(()),
     }
 }
 
-fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
+fn write(path: &Path, bytes: &[u8], setting: &Setting) -> io::Result<()> {
     if let Some(dir) = path.parent() {
         fs::create_dir_all(dir)?;
     }
-    let staged = path.with_extension("staged");
-    let mut file = File::create(&staged)?;
-    file.write_all(bytes)?;
-    file.set_permissions(fs::Permissions::from_mode(0o444))?;
-    file.sync_all()?;
-    fs::rename(staged, path)
+    Target::at(path, setting.files())?.fill(|file| {
+        file.write_all(bytes)?;
+        file.set_permissions(fs::Permissions::from_mode(0o444))
+    })
 }
 
 /// Sets owners, modes and times that depend neither on the user nor on the time.

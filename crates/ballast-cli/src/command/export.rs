@@ -1,9 +1,7 @@
 //! `export`: the weights, or a whole service, as one archive that other tools load. `image_of` is what
 //! `push` sends too.
 
-use std::fs::{self, Permissions};
-use std::os::unix::fs::PermissionsExt;
-use std::path::Path;
+use std::path::PathBuf;
 
 use crate::boot::plan::Ids;
 use oci_spec::image::Config;
@@ -15,6 +13,7 @@ use crate::image::service::ServiceImage;
 use crate::image::weights::{self, LOCK, Layout};
 use crate::image::{Image, archive, programs};
 use crate::setting::Setting;
+use crate::whole_file::Target;
 use crate::{bounds, foreign, print};
 
 /// Exports.
@@ -23,22 +22,12 @@ use crate::{bounds, foreign, print};
 /// [`Exit::WeightsMissing`]; or an archive that can't be written: nothing has its name then.
 pub fn export(args: &Export) -> Result<(), Failure> {
     let weights = WeightImage::of(&args.weights)?;
+    let failed = |error: std::io::Error| Failure::new(Exit::FetchFailed, format!("{}: {error}", args.file.display()));
+    let target = Target::at(&args.file, weights.read.iter().cloned()).map_err(failed)?;
     let name = args.name.clone().or(weights.name).unwrap_or_else(|| "models:latest".into());
-    write(&args.file, &weights.image, &name, &weights.lock)
-        .map_err(|error| Failure::new(Exit::FetchFailed, format!("{}: {error}", args.file.display())))?;
+    target.fill(|file| archive::write(&weights.image, &name, &weights.lock, file)).map_err(failed)?;
     print::answer(&format!("{}: {name}\nsha256:{}", args.file.display(), weights.image.digest()));
     Ok(())
-}
-
-/// The file has its name only when it is whole and durable.
-fn write(path: &Path, image: &Image, name: &str, lock: &[u8]) -> std::io::Result<()> {
-    let dir = path.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let mut staged = tempfile::NamedTempFile::new_in(dir)?;
-    archive::write(image, name, lock, staged.as_file_mut())?;
-    staged.as_file().set_permissions(Permissions::from_mode(0o644))?;
-    staged.as_file().sync_all()?;
-    staged.persist(path)?;
-    fs::File::open(dir)?.sync_all()
 }
 
 /// The image that the command line describes.
@@ -49,6 +38,8 @@ pub struct WeightImage {
     pub name: Option<String>,
     /// The lock file's bytes.
     lock: Vec<u8>,
+    /// The files that it is made of, which no archive replaces.
+    read: Vec<PathBuf>,
 }
 
 impl WeightImage {
@@ -61,11 +52,14 @@ impl WeightImage {
         let owner = owner(args.owner.as_deref(), &setting)?;
         let lock = foreign::read(&setting.lock_path, bounds::LOCK)
             .map_err(|error| Failure::new(Exit::BadLock, format!("{}: {error}", setting.lock_path.display())))?;
+        let weights = &setting.lock.weights;
+        let read = args.from.iter().flat_map(|root| weights.iter().map(|weight| root.join(weight.path.as_str())));
         if let Some(path) = &args.image {
             let mut service = ServiceImage::read(path)?;
             args.files.iter().try_for_each(|given| service.take(given))?;
             let image = service.image(&setting, &args.from, owner, args.architecture.as_deref())?;
-            return Ok(Self { image, name: Some(service.name), lock });
+            let read = setting.files().chain(read).chain([path.clone()]).collect();
+            return Ok(Self { image, name: Some(service.name), lock, read });
         }
         let root = args.prefix.as_ref().map(|prefix| format!("{prefix}/")).unwrap_or_default();
         let lock_path = format!("{root}{LOCK}");
@@ -74,7 +68,7 @@ impl WeightImage {
             programs::architecture(args.architecture.as_deref(), &[]).map_err(|why| Failure::new(Exit::Usage, why))?;
         let image = Image::new(layers, &architecture, Config::default())
             .map_err(|error| Failure::new(Exit::FetchFailed, format!("the image: {error}")))?;
-        Ok(Self { image, name: None, lock })
+        Ok(Self { image, name: None, lock, read: setting.files().chain(read).collect() })
     }
 }
 

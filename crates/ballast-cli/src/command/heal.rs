@@ -1,6 +1,6 @@
 //! `heal` and `run`: a boot, with or without a command after it.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Instant;
 
 use crate::boot::plan::Ids;
@@ -192,7 +192,7 @@ fn start(healing: &Healing, dry_run: bool, drop: &DropOptions) -> Result<Booted,
     let mut refused = Vec::new();
     boot.hand_over(&plan, &mut refused);
     let given = boot.hand_over_dirs(&plan, &mut refused);
-    let file = if dry_run { None } else { open_report(healing.report.as_deref(), &look, &mut refused) };
+    let file = if dry_run { None } else { open_report(&boot, &look, &mut refused) };
     let taken = boot.take(&plan);
     // Checked again: the cache may now be root's.
     let look = WriteAccess::new(guarded, &groups);
@@ -235,8 +235,9 @@ fn receipts(healing: &Healing, setting: &mut Setting, look: &WriteAccess, dry_ru
     ReceiptFile::open(&path, look).map_err(|why| setting.notes.push(format!("receipts: {why}"))).ok()
 }
 
-fn open_report(path: Option<&Path>, look: &WriteAccess, refused: &mut Vec<String>) -> Option<ReportFile> {
-    ReportFile::open(path, look)
+fn open_report(boot: &Boot, look: &WriteAccess, refused: &mut Vec<String>) -> Option<ReportFile> {
+    let obeyed: Vec<_> = [&boot.setting.lock_path].into_iter().chain(&boot.setting.proofs).collect();
+    ReportFile::open(boot.healing.report.as_deref(), &obeyed, look)
         .map_err(|error| refused.push(format!("report: {error}; without one `status` is not ready")))
         .ok()
 }

@@ -1,7 +1,7 @@
 //! `sign`: a bundle of OpenSSF Model Signing from a lock file: its pins, signed with an EC key. Reads no weight.
 
 use std::fs;
-use std::os::unix::fs::MetadataExt;
+use std::io::ErrorKind;
 use std::path::Path;
 
 use crate::args::{Place, Sign};
@@ -9,7 +9,8 @@ use crate::exit::{Exit, Failure};
 use crate::oms::bundle::Bundle;
 use crate::oms::{self, BadModel, Reason, SigningKey};
 use crate::setting::Setting;
-use crate::{bounds, foreign, print, whole_file};
+use crate::whole_file::Target;
+use crate::{bounds, foreign, print};
 
 /// Writes the bundle.
 ///
@@ -18,7 +19,7 @@ use crate::{bounds, foreign, print, whole_file};
 pub fn sign(args: &Sign) -> Result<(), Failure> {
     let setting = Setting::read(&Place { file: args.file.clone(), store: None, baked: None })?;
     let path = &args.private_key;
-    check_target(&args.bundle, [&setting.lock_path, path])?;
+    let target = target(&args.bundle, &setting, path)?;
     let text = foreign::read_secret(path, bounds::KEY)
         .map_err(|error| BadModel::new(Reason::PrivateKeyUnreadable, error.to_string()).failure(path))?;
     let key = SigningKey::from_pem(&text).map_err(|refusal| refusal.failure(path))?;
@@ -28,7 +29,7 @@ pub fn sign(args: &Sign) -> Result<(), Failure> {
         let what = format!("{}: its pins would make a bundle that is refused: {refusal}", setting.lock_path.display());
         Failure::new(Exit::Usage, what).hint("sign a lock file without these entries, or one of fewer files")
     })?;
-    whole_file::replace(&args.bundle, &bundle).map_err(|error| {
+    target.replace(&bundle).map_err(|error| {
         Failure::new(Exit::Usage, format!("can't write {}: {error}", args.bundle.display()))
             .hint("name a file in a folder that you can write")
     })?;
@@ -42,21 +43,14 @@ pub fn sign(args: &Sign) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Fails if the path has a file that is not a bundle, or is the lock file or the key.
-fn check_target(target: &Path, kept: [&Path; 2]) -> Result<(), Failure> {
-    if fs::symlink_metadata(target).is_err_and(|error| error.kind() == std::io::ErrorKind::NotFound) {
-        return Ok(());
-    }
-    let inode = |path: &Path| fs::metadata(path).ok().map(|facts| (facts.dev(), facts.ino()));
-    let is_kept = kept.iter().any(|path| inode(path).is_some_and(|one| Some(one) == inode(target)));
-    let is_bundle = || foreign::read_named(target, bounds::BUNDLE).is_ok_and(|bytes| Bundle::parse(&bytes).is_ok());
-    if !is_kept && is_bundle() {
-        return Ok(());
-    }
-    let found = if is_kept { "the lock file or the key" } else { "a file that is no bundle" };
-    Err(Failure::new(
-        Exit::Usage,
-        format!("{}: expected a new name or an older bundle, found {found}", target.display()),
-    )
-    .hint("name another file for the bundle, or remove this one"))
+/// The bundle's name, unless a file that is no bundle has it, or the lock file, the key or a weight.
+fn target<'a>(path: &'a Path, setting: &Setting, key: &Path) -> Result<Target<'a>, Failure> {
+    let wrong = |found: String| {
+        let what = format!("{}: expected a new name or an older bundle: {found}", path.display());
+        Failure::new(Exit::Usage, what).hint("name another file for the bundle, or remove this one")
+    };
+    let target = Target::at(path, setting.files().chain([key.to_owned()])).map_err(|error| wrong(error.to_string()))?;
+    let is_bundle = || foreign::read_named(path, bounds::BUNDLE).is_ok_and(|bytes| Bundle::parse(&bytes).is_ok());
+    let is_free = fs::symlink_metadata(path).is_err_and(|error| error.kind() == ErrorKind::NotFound);
+    if is_free || is_bundle() { Ok(target) } else { Err(wrong("found a file that is no bundle".into())) }
 }

@@ -7,9 +7,10 @@ use std::path::Path;
 use crate::args::{FormatArg, Statement};
 use crate::exit::{Exit, Failure};
 use crate::record::Record;
-use crate::setting::Setting;
+use crate::setting::{INDEX, Setting};
 use crate::statement::{self, Verified};
-use crate::{print, termination, whole_file};
+use crate::whole_file::Target;
+use crate::{print, serial, termination};
 
 /// Prints or writes the statement.
 ///
@@ -35,24 +36,34 @@ pub fn statement(args: &Statement) -> Result<(), Failure> {
         weights: record.verified(&setting),
         groups: &setting.lock.groups,
     };
+    let to = args.to.as_deref().map(|path| target(path, &setting, &record)).transpose()?;
     let text = match args.format {
         FormatArg::InToto => print::document(&statement::in_toto(&verified)),
         FormatArg::CycloneDx => print::document(&statement::cyclone_dx(&verified)),
         FormatArg::Prometheus => statement::prometheus(&verified),
     };
-    let Some(path) = &args.to else {
+    let Some((path, target)) = to else {
         print::answer(text.trim_end());
         return Ok(());
     };
-    write(path, &text).map_err(|error| {
-        Failure::new(Exit::Usage, format!("can't write {}: {error}", path.display()))
-            .hint("name a file in a folder that you can write")
-    })
+    write(path, &target, &text).map_err(|error| cannot_write(path, &error))
+}
+
+/// The file that is to have the statement: none that a boot reads or wrote.
+fn target<'a>(path: &'a Path, setting: &Setting, record: &Record) -> Result<(&'a Path, Target<'a>), Failure> {
+    let layer = setting.baked.iter().flat_map(|root| [root.join(INDEX), root.join(serial::BAKED)]);
+    let kept = setting.files().chain(layer).chain([record.path.clone()]);
+    Ok((path, Target::at(path, kept).map_err(|error| cannot_write(path, &error))?))
+}
+
+fn cannot_write(path: &Path, error: &io::Error) -> Failure {
+    Failure::new(Exit::Usage, format!("can't write {}: {error}", path.display()))
+        .hint("name another file, in a folder that you can write; without --to, stdout has the statement")
 }
 
 /// A file that is a mount, as Kubernetes' termination log is, can't be replaced: it is written in place.
-fn write(path: &Path, text: &str) -> io::Result<()> {
-    whole_file::replace(path, text).or_else(|error| match error.kind() {
+fn write(path: &Path, target: &Target, text: &str) -> io::Result<()> {
+    target.replace(text).or_else(|error| match error.kind() {
         ErrorKind::ResourceBusy | ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem if path.is_file() => {
             termination::replace(path, text)
         }

@@ -256,9 +256,16 @@ fn a_signed_model_becomes_a_group_with_its_provenance_which_verifies_and_is_sign
     let rows = [
         ("a key after its parameters, and an older bundle", "weights.lock", "sec1.key", "ours.sig", 0, "2 files"),
         ("a target that is no bundle", "weights.lock", "p256.key", "notes.txt", 2, "a file that is no bundle"),
-        ("the lock file", "weights.lock", "p256.key", "weights.lock", 2, "the lock file or the key"),
-        ("another name of the lock file", "weights.lock", "p256.key", "hard.sig", 2, "the lock file or the key"),
-        ("the key", "weights.lock", "p256.key", "p256.key", 2, "the lock file or the key"),
+        ("the lock file", "weights.lock", "p256.key", "weights.lock", 2, "weights.lock, which Ballast reads"),
+        (
+            "another name of the lock file",
+            "weights.lock",
+            "p256.key",
+            "hard.sig",
+            2,
+            "weights.lock, which Ballast reads",
+        ),
+        ("the key", "weights.lock", "p256.key", "p256.key", 2, "p256.key, which Ballast reads"),
         ("a path that no manifest covers", "ignored.lock", "p256.key", "new.sig", 2, "resource-name"),
         ("a key of another kind", "weights.lock", "other.key", "new.sig", 2, "private-key-unreadable"),
     ];
