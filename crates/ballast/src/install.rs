@@ -327,11 +327,11 @@ fn enter<D: Disk>(
             Err(error) if error.raw_os_error() == Some(libc::ENOENT) => {}
             // Ballast writes nothing through a link, and right bytes keep their names.
             Err(error) if ways.stays(way) => {
-                return Err(InstallFault::Call("S1 open a directory that leads to a right weight", error));
+                return Err(InstallFault::Call("S1 open a directory that must keep its name", error));
             }
             Ok(_) if ways.stays(way) => {
                 let refused = io::Error::from_raw_os_error(libc::EACCES);
-                return Err(InstallFault::Call("S1 write a directory that leads to a right weight", refused));
+                return Err(InstallFault::Call("S1 write a directory that must keep its name", refused));
             }
             Ok(_) | Err(_) => {
                 let moved = move_aside(disk, here, name).map_err(at("S7 quarantine a directory"))?;

@@ -101,10 +101,27 @@ impl<'a, D: Disk> Receiver<'a, D> {
         size: Option<u64>,
         store: &[Weight],
     ) -> Result<Self, InstallFault> {
-        let strict = Strictness::Volume;
-        let leads = |weight: &Weight| store::leads_right(disk, &ExpectedWeight::by_pin(weight), strict);
+        let leads = |weight: &Weight| store::leads_right(disk, &ExpectedWeight::by_pin(weight), Strictness::Volume);
         let below = |way: &str| store.iter().filter(|weight| weight.path.as_str().starts_with(way)).any(leads);
-        let (dir, made_in) = ensure_dir(disk, path, strict, &mut Ways::new(below))?;
+        Self::open_in(disk, path, pin, size, &mut Ways::new(below))
+    }
+
+    /// Begins with a file that has no pin yet. No directory is moved, also none that leads elsewhere.
+    ///
+    /// # Errors
+    /// The errors of the directory, and of staging.
+    pub fn unpinned(disk: &'a D, path: &'a RelPath) -> Result<Self, InstallFault> {
+        Self::open_in(disk, path, None, None, &mut Ways::new(|_| true))
+    }
+
+    fn open_in(
+        disk: &'a D,
+        path: &'a RelPath,
+        pin: Option<Digest>,
+        size: Option<u64>,
+        ways: &mut Ways,
+    ) -> Result<Self, InstallFault> {
+        let (dir, made_in) = ensure_dir(disk, path, Strictness::Volume, ways)?;
         let part = pin.map(|pin| format!("{PART_PREFIX}{pin}"));
         let room = size.unwrap_or(0);
         let (file, len, part) = with_room(disk, &dir, path, || open_file(disk, &dir, part.as_deref(), room))?;
@@ -186,6 +203,19 @@ impl<'a, D: Disk> Receiver<'a, D> {
         }
         self.len = end;
         Ok(())
+    }
+
+    /// The staged file, without a weight's name.
+    pub fn file(&self) -> &D::File {
+        &self.file
+    }
+
+    /// S6 in advance: makes the bytes durable, so that a disk that can't keep them is found before anything else changes.
+    ///
+    /// # Errors
+    /// The errors of the sync.
+    pub fn sync(&self) -> Result<(), InstallFault> {
+        self.disk.sync_file(&self.file, Strictness::Volume.file_mode()).map_err(at("S6 sync"))
     }
 
     /// Gives up. Received bytes stay in their part; an empty part is removed.

@@ -6,9 +6,8 @@
 //! sources if it has upstream's bytes; a source that the layout does not show stays empty.
 
 use std::collections::{BTreeMap, HashMap};
-use std::fs::File;
-use std::io::{self, Seek};
-use std::path::Path;
+use std::io;
+use std::path::{Path, PathBuf};
 
 use ballast::digest::Digest;
 use ballast::lock::{RelPath, RootPath, Source, Weight};
@@ -20,7 +19,6 @@ use crate::args::Adopt;
 use crate::exit::{Exit, Failure};
 use crate::first_trust::{self, Findings, Parts};
 use crate::image::Measured;
-use crate::image::layer::Meter;
 use crate::source::joined;
 use crate::{foreign, print};
 
@@ -34,15 +32,18 @@ pub fn adopt(args: &Adopt) -> Result<(), Failure> {
         return super::adopt_signed::adopt(args, bundle);
     }
     let cache = adopted::find(&args.dir).map_err(|error| unreadable(&args.dir, &error))?;
-    let mut book = begin(args, &cache)?;
-    let cache = match book.root().and_then(|root| std::fs::canonicalize(root).ok()) {
-        Some(root) => cache.below(&root),
-        None => cache,
-    };
-    name_variables(&mut book, &cache);
-    let table = take(&mut book, &cache)?;
-    book.save()?;
-    print::answer(&table.summary(&cache.root, book.path(), &book.lacking()));
+    let root = root_of(args, &cache)?;
+    let ((table, summary), _) = LockFileEditor::edit(args.lock.as_deref(), Some(&root), |book| {
+        let cache = match book.root().and_then(|root| std::fs::canonicalize(root).ok()) {
+            Some(root) => cache.below(&root),
+            None => cache,
+        };
+        name_variables(book, &cache);
+        let table = take(book, &cache)?;
+        let summary = table.summary(&cache.root, book.path(), &book.lacking());
+        Ok((table, summary))
+    })?;
+    print::answer(&summary);
     table.verdict()
 }
 
@@ -107,12 +108,12 @@ fn unreadable(path: &Path, error: &io::Error) -> Failure {
     Failure::new(Exit::WeightsMissing, format!("can't read {}: {error}", path.display()))
 }
 
-/// The lock file, or a new one whose store is this cache.
-fn begin(args: &Adopt, cache: &Cache) -> Result<LockFileEditor, Failure> {
+/// The root of a new lock file.
+fn root_of(args: &Adopt, cache: &Cache) -> Result<PathBuf, Failure> {
     let root = args.store.as_deref().unwrap_or(&cache.root);
     RootPath::try_from(root.display().to_string())
         .map_err(|why| Failure::new(Exit::Usage, why).hint("name the root that the app will read with --store DIR"))?;
-    LockFileEditor::open(args.lock.as_deref(), Some(root))
+    Ok(root.to_owned())
 }
 
 /// The cache's files, without the lock file itself, which is about to change, and its lists.
@@ -221,20 +222,11 @@ impl<'a> Adoption<'a> {
 fn read(member: &Member) -> io::Result<(Digest, u64, Findings)> {
     let mut file = foreign::open_named(&member.file)?;
     let mut checked = first_trust::check(&member.path, &mut file)?;
-    let (digest, size) = hash(&mut file)?;
+    let Measured { digest, size } = Measured::of_file(&mut file)?;
     let promised = member.file.file_name().and_then(|name| first_trust::digest_of_name(name.to_str()?));
     checked.objections.extend(first_trust::check_digest(promised, digest));
     if let Some(name) = first_trust::git_name(&member.file) {
         checked.objections.extend(first_trust::check_name("Git's sha1", name, &first_trust::git_digest(&mut file)?));
     }
     Ok((digest, size, checked))
-}
-
-/// In pieces, whatever the size.
-fn hash(file: &mut File) -> io::Result<(Digest, u64)> {
-    file.rewind()?;
-    let mut meter = Meter::default();
-    io::copy(file, &mut meter)?;
-    let Measured { digest, size } = meter.measured();
-    Ok((digest, size))
 }

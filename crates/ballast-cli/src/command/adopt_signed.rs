@@ -27,13 +27,14 @@ pub fn adopt(args: &Adopt, bundle: &Path) -> Result<(), Failure> {
     let root = std::path::absolute(&root).unwrap_or(root);
     RootPath::try_from(root.display().to_string())
         .map_err(|why| Failure::new(Exit::Usage, why).hint("name the root that the app will read with --store DIR"))?;
-    let mut book = LockFileEditor::open(args.lock.as_deref(), Some(&root))?;
-    let examined = oms::examine(&dir, &[bundle, book.path()], &believed.manifest);
-    signed::verdict(&dir, &examined)?;
-    let group = group_of(&dir, &written_root(&book, args.store.as_deref(), root)?)?;
-    enter(&mut book, &group, &believed, &examined)?;
-    book.save()?;
-    print::answer(&text(&book, &group, &believed, &examined));
+    let (text, _) = LockFileEditor::edit(args.lock.as_deref(), Some(&root), |book| {
+        let examined = oms::examine(&dir, &[bundle, book.path()], &believed.manifest);
+        signed::verdict(&dir, &examined)?;
+        let group = group_of(&dir, &written_root(book, args.store.as_deref(), root.clone())?)?;
+        enter(book, &group, &believed, &examined)?;
+        Ok(text(book, &group, &believed, &examined))
+    })?;
+    print::answer(&text);
     Ok(())
 }
 

@@ -24,16 +24,23 @@ const COMPOSE: [&str; 4] = ["compose.yaml", "compose.yml", "docker-compose.yaml"
 /// [`Exit::BadLock`] if a lock file exists; [`Exit::Usage`] for a file that can't be read; the errors of `adopt`.
 pub fn init(args: &Init) -> Result<(), Failure> {
     if let Ok(there) = setting::lock_path(args.lock.as_deref()) {
-        let what = format!("{}: a lock file already exists", there.display());
-        return Err(Failure::new(Exit::BadLock, what).hint("`ballast pin` and `ballast adopt` complete it"));
+        return Err(exists(&there));
     }
     let models = models(args)?;
     let store = init::plan(&facts(args, models.as_ref())?);
-    let mut book = begin(args, &store)?;
-    let table = models.as_ref().map(|models| adopt::take(&mut book, &models.cache)).transpose()?;
-    book.begin()?;
-    print::answer(&text(&store, &book, models.as_ref(), &args.dir));
+    let root = Path::new(&store.path.value);
+    let ((table, text), _) = LockFileEditor::edit(args.lock.as_deref(), Some(root), |book| {
+        begin(book, &store)?;
+        let table = models.as_ref().map(|models| adopt::take(book, &models.cache)).transpose()?;
+        Ok((table, text(&store, book, models.as_ref(), &args.dir)))
+    })?;
+    print::answer(&text);
     table.map_or(Ok(()), |table| table.verdict())
+}
+
+fn exists(there: &Path) -> Failure {
+    Failure::new(Exit::BadLock, format!("{}: a lock file already exists", there.display()))
+        .hint("`ballast pin` and `ballast adopt` complete it")
 }
 
 /// A folder of models.
@@ -94,15 +101,17 @@ fn read(path: &Path) -> Result<Option<String>, Failure> {
     }
 }
 
-fn begin(args: &Init, store: &Store) -> Result<LockFileEditor, Failure> {
-    let mut book = LockFileEditor::open(args.lock.as_deref(), Some(Path::new(&store.path.value)))?;
+fn begin(book: &mut LockFileEditor, store: &Store) -> Result<(), Failure> {
+    if !book.is_new() {
+        return Err(exists(book.path()));
+    }
     book.store("baked", &store.baked.value);
     book.store("owner", &store.owner.value);
     if let Some(env) = &store.env {
-        adopt::name_variable(&mut book, &env.value);
+        adopt::name_variable(book, &env.value);
     }
-    adopt::name_views(&mut book, &store.views);
-    Ok(book)
+    adopt::name_views(book, &store.views);
+    Ok(())
 }
 
 fn text(store: &Store, book: &LockFileEditor, models: Option<&Models>, dir: &Path) -> String {

@@ -1,14 +1,13 @@
 //! Edits the lock file as text, which keeps its comments and order.
 //!
-//! Only `refresh` replaces the digest of an entry. The file on disk is the old one or the new one, never half.
+//! Only `refresh` replaces the digest of an entry, and only `edit` writes the file.
 
+pub mod edit;
 mod refresh;
 mod signed_group;
 
 use std::collections::HashMap;
-use std::fs;
-use std::io::{self, Write};
-use std::os::unix::fs::PermissionsExt;
+use std::io;
 use std::path::{Path, PathBuf};
 
 use ballast::digest::Digest;
@@ -44,9 +43,11 @@ pub struct Before {
     pub pin_env: Option<String>,
 }
 
-/// A lock file, open for writing.
+/// A lock file as text. [`LockFileEditor::edit`] changes the file on disk.
 pub struct LockFileEditor {
     path: PathBuf,
+    /// The text that was read; none if this lock file is a new one.
+    before: Option<String>,
     text: DocumentMut,
     /// The place of each entry, by its path.
     places: HashMap<String, usize>,
@@ -114,6 +115,7 @@ impl LockFileEditor {
                 let lock = is_whole.then(|| Lock::parse_with(&text, foreign::beside(&path))).transpose();
                 let lock = lock.map_err(|error| bad(&path, error.to_string()))?;
                 let mut book = Self::of(path, begun);
+                book.before = Some(text);
                 let members = lock.into_iter().flat_map(|lock| lock.weights).filter(|weight| weight.group.is_some());
                 book.grouped = members.map(|weight| (weight.path.to_string(), weight.sha256)).collect();
                 Ok(book)
@@ -123,15 +125,20 @@ impl LockFileEditor {
                 text["version"] = value(1);
                 text["store"] = Item::Table(Table::new());
                 text["store"]["path"] = value(store.display().to_string());
-                let path = named.map_or_else(|| "weights.lock".into(), Path::to_owned);
-                Ok(Self::of(path, text))
+                Ok(Self::of(Self::begun_at(named), text))
             }
             (Err(failure), None) => Err(failure),
         }
     }
 
+    /// Where a new lock file is.
+    fn begun_at(named: Option<&Path>) -> PathBuf {
+        named.map_or_else(|| "weights.lock".into(), Path::to_owned)
+    }
+
     fn of(path: PathBuf, text: DocumentMut) -> Self {
-        let mut book = Self { path, text, places: HashMap::new(), grouped: HashMap::new(), lists: Vec::new() };
+        let mut book =
+            Self { path, before: None, text, places: HashMap::new(), grouped: HashMap::new(), lists: Vec::new() };
         let path = |table: &Table| table.get("path").and_then(Item::as_str).map(str::to_owned);
         let places = book.weights().enumerate().filter_map(|(at, table)| Some((path(table)?, at))).collect();
         book.places = places;
@@ -146,6 +153,11 @@ impl LockFileEditor {
     /// Returns whether lists are to be written beside the lock file.
     pub fn has_lists(&self) -> bool {
         !self.lists.is_empty()
+    }
+
+    /// Returns whether no lock file was there.
+    pub fn is_new(&self) -> bool {
+        self.before.is_none()
     }
 
     /// Where it lies.
@@ -295,44 +307,18 @@ impl LockFileEditor {
         self.lock().map_or_else(|_| Vec::new(), |lock| lock.weights)
     }
 
+    /// The former pins of an entry.
+    pub fn former(&self, path: &RelPath) -> Vec<Digest> {
+        let entry = self.pinned().into_iter().find(|weight| weight.path == *path);
+        entry.map(|weight| weight.previous).unwrap_or_default()
+    }
+
     fn lock(&self) -> Result<Lock, BadLock> {
         let mut beside = foreign::beside(&self.path);
         Lock::parse_with(&self.text.to_string(), |name| match self.lists.iter().find(|(new, _)| new == name.as_str()) {
             Some((_, lines)) => Ok(Box::new(io::Cursor::new(lines.clone()))),
             None => beside(name),
         })
-    }
-
-    /// Writes a new file beside the lock file, and renames it.
-    ///
-    /// # Errors
-    /// [`Exit::Usage`] if the text is no longer a lock file, [`Exit::BadLock`] if it can't be
-    /// written.
-    pub fn save(&self) -> Result<(), Failure> {
-        self.check()?;
-        self.begin()
-    }
-
-    /// Saves as [`LockFileEditor::save`] does; the lock file may have no entry yet.
-    ///
-    /// # Errors
-    /// [`Exit::BadLock`] if it can't be written.
-    pub fn begin(&self) -> Result<(), Failure> {
-        let write = |path: &Path, text: &str| -> io::Result<()> {
-            let dir = path.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."));
-            let mut staged = tempfile::NamedTempFile::new_in(dir)?;
-            staged.write_all(text.as_bytes())?;
-            let mode = fs::metadata(&self.path).map_or(0o644, |facts| facts.permissions().mode() & 0o777);
-            staged.as_file().set_permissions(fs::Permissions::from_mode(mode))?;
-            staged.as_file().sync_all()?;
-            staged.persist(path).map_err(|error| error.error)?;
-            Ok(())
-        };
-        // Lists are written first, so that the lock file never names a missing list.
-        let lists = self.lists.iter().try_for_each(|(name, lines)| write(&self.path.with_file_name(name), lines));
-        lists
-            .and_then(|()| write(&self.path, &self.text.to_string()))
-            .map_err(|error| Failure::new(Exit::BadLock, format!("can't write {}: {error}", self.path.display())))
     }
 
     /// Returns the text of one entry in the file.

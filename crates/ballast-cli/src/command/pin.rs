@@ -3,19 +3,27 @@
 //!
 //! Comments and the order of the lock file do not change. The file stays in the fetch store, so that
 //! `fetch` needs no second download.
+//!
+//! Promise: the order is stage, examine, save the lock file, publish. Until the lock file is saved, neither the lock file
+//! nor a name in the store changes. If the program ends before the last step, the lock file has the new pin, and the
+//! store the former file or none: `fetch`, or the same `pin`, brings the new one. No file is removed, and only a file
+//! with a former pin of the entry is replaced.
+
+mod fetch_store;
 
 use std::path::Path;
 
 use ballast::digest::Digest;
 use ballast::lock::{HubFile, RelPath, Source};
-use ballast::store::WeightState;
+
+use fetch_store::{NewFolders, Placing};
 
 use super::fetch::sources;
+use super::lock_file_editor::edit::EditLock;
 use super::lock_file_editor::{Before, LockFileEditor, Pinned};
 use crate::args::Pin;
 use crate::exit::{Exit, Failure};
 use crate::first_trust::{self, Findings, Objection, Parts};
-use crate::foreign;
 use crate::print::{self, Progress};
 use crate::source::{self, Fault, Sink, Sources, label_of, name_of};
 
@@ -28,16 +36,16 @@ pub fn pin(args: &Pin) -> Result<(), Failure> {
     if (args.path.is_some() || args.refresh.is_some()) && args.sources.len() > 1 {
         return Err(Failure::new(Exit::Usage, "expected one source beside --path or --refresh, found several"));
     }
-    let mut book = LockFileEditor::open(args.lock.as_deref(), args.store.as_deref())
-        .map_err(|failure| failure.hint("begin one with `ballast pin --store DIR URL|FILE`"))?;
+    let book = read(args)?;
     let sources = sources(&args.fetching, &[])?;
-    let mut parts = Vec::new();
     if let Some(name) = &args.refresh {
-        return refresh(args, &sources, &mut book, name);
+        return refresh(args, &sources, &book, name);
     }
+    let mut parts = Vec::new();
     for text in &args.sources {
-        parts.extend(pin_one(args, &sources, &mut book, text)?);
+        parts.extend(take(args, &sources, text, None)?);
     }
+    let book = read(args)?;
     for incomplete in parts.iter().filter_map(|parts| parts.incomplete(|path| book.has(path))) {
         let names: Vec<_> = incomplete.missing.iter().take(10).map(ToString::to_string).collect();
         let (by, count) = (incomplete.named_by, incomplete.missing.len());
@@ -47,22 +55,28 @@ pub fn pin(args: &Pin) -> Result<(), Failure> {
     Ok(())
 }
 
+/// The lock file as it is now.
+fn read(args: &Pin) -> Result<LockFileEditor, Failure> {
+    LockFileEditor::open(args.lock.as_deref(), args.store.as_deref())
+        .map_err(|failure| failure.hint("begin one with `ballast pin --store DIR URL|FILE`"))
+}
+
 /// Takes the bytes of an entry anew, from the source of the command line or the first of its own that gives them.
-fn refresh(args: &Pin, sources: &Sources, book: &mut LockFileEditor, name: &str) -> Result<(), Failure> {
+fn refresh(args: &Pin, sources: &Sources, book: &LockFileEditor, name: &str) -> Result<(), Failure> {
     let (path, own) = book.named(name)?;
     let mut failures = Vec::new();
     for text in if args.sources.is_empty() { &own } else { &args.sources } {
-        match take(args, sources, book, text, Some(&path)) {
-            Err(failure) if failure.exit == Exit::FetchFailed => failures.push(failure.what),
+        match take(args, sources, text, Some(&path)) {
+            Err(failure) if failure.exit == Exit::FetchFailed => failures.push(failure),
             done => return done.map(drop),
         }
     }
-    let what = if failures.is_empty() { format!("{path}: it has no source") } else { failures.join("\n") };
+    if failures.len() == 1 {
+        return Err(failures.remove(0));
+    }
+    let what: Vec<_> = failures.into_iter().map(|failure| failure.what).collect();
+    let what = if what.is_empty() { format!("{path}: it has no source") } else { what.join("\n") };
     Err(Failure::new(Exit::FetchFailed, what).hint("name where it is now: `ballast pin --refresh PATH URL|FILE`"))
-}
-
-fn pin_one(args: &Pin, sources: &Sources, book: &mut LockFileEditor, text: &str) -> Result<Option<Parts>, Failure> {
-    take(args, sources, book, text, None)
 }
 
 /// Enters the digest into the lock file, and reports the result.
@@ -85,42 +99,64 @@ fn enter(book: &mut LockFileEditor, pinned: &Pinned, refreshed: bool, from: &str
 }
 
 /// Takes one source into the entry that is refreshed, or into one of its own.
-fn take(
-    args: &Pin,
-    sources: &Sources,
-    book: &mut LockFileEditor,
-    text: &str,
-    refreshed: Option<&str>,
-) -> Result<Option<Parts>, Failure> {
+fn take(args: &Pin, sources: &Sources, text: &str, refreshed: Option<&str>) -> Result<Option<Parts>, Failure> {
     let usage = |why: String| Failure::new(Exit::Usage, why);
     let source = read_source(text).map_err(usage)?;
     let named = refreshed.map(|path| RelPath::try_from(path.to_owned()));
-    let path = named.unwrap_or_else(|| path_for(args, &source, book)).map_err(usage)?;
+    let path =
+        named.map_or_else(|| path_for(args, &source, &read(args)?).map_err(usage), |path| path.map_err(usage))?;
+    let into = &args.fetching.into;
     let failed =
         |fault: Fault| Failure::new(Exit::FetchFailed, format!("{}\n  {fault}", label_of(&source))).hint(fault.hint());
-    let (disk, root) = source::open_store(&args.fetching.into).map_err(|error| {
-        Failure::new(Exit::FetchFailed, format!("the store {}: {error}", args.fetching.into.display()))
-    })?;
+    let _empty = NewFolders::of(into, &path);
+    let (disk, root) = source::open_store(into)
+        .map_err(|error| Failure::new(Exit::FetchFailed, format!("the store {}: {error}", into.display())))?;
     let progress = Progress::new();
     let line = progress.line(path.as_str(), None);
-    let sink = sources.first_trust(&source, (&disk, &book.pinned()), &path, &line).map_err(failed)?;
-    let promised = promised(&source).or(sink.hub.digest);
-    if let Some(Objection::Refused(why)) = first_trust::check_digest(promised, sink.digest()) {
-        return Err(failed(Fault::Contradiction(why)));
-    }
-    let pinned = (sink.digest(), sink.len());
-    let written = [written(sources, &source, &sink, Some(pinned)).map_err(failed)?];
-    let (sha256, size) = (sink.digest(), sink.len());
-    let pinned = Pinned { path: &path, sha256, size, sources: &written, license: args.license.as_deref() };
-    let trust = enter(book, &pinned, refreshed.is_some(), &label_of(&source))?;
-    book.check()?;
-    // A file that had the name before is replaced without quarantine.
-    sink.publish(sha256, &WeightState::Stale).map_err(failed)?;
-    let checked = examine(&root, &path).map_err(failed)?;
-    book.save()?;
-    print::answer(&format!("{trust}\n{}", book.entry(path.as_str())));
+    let sink = sources.first_trust(&source, &disk, &path, &line).map_err(failed)?;
+    let saved = examine(&source, &path, &sink)
+        .and_then(|checked| Ok((checked, written(sources, &source, &sink, Some((sink.digest(), sink.len())))?)))
+        .map_err(failed)
+        .and_then(|(checked, written)| {
+            let (sha256, size, license) = (sink.digest(), sink.len(), args.license.as_deref());
+            let pinned = Pinned { path: &path, sha256, size, sources: &[written], license };
+            Ok((checked, save(args, &pinned, refreshed.is_some(), (&label_of(&source), &root))?))
+        });
+    let (checked, (said, placing, _lock)) = match saved {
+        Ok(saved) => saved,
+        Err(failure) => {
+            sink.give_up();
+            return Err(failure);
+        }
+    };
+    print::answer(&said);
     checked.doubts().for_each(|doubt| print::remark(&format!("{path}: {doubt}")));
+    let Some(found) = placing.replaces() else {
+        sink.give_up();
+        return Ok(checked.parts);
+    };
+    let sha256 = sink.digest();
+    sink.publish(sha256, &found).map_err(|fault| {
+        let what = format!("the lock file has the entry, but {} has no such file: {fault}", root.display());
+        Failure::new(Exit::FetchFailed, what).hint("`ballast fetch --into DIR` brings it")
+    })?;
     Ok(checked.parts)
+}
+
+/// Writes the pin into the lock file. The file that has the weight's name in the store is compared before.
+fn save(
+    args: &Pin,
+    pinned: &Pinned,
+    refreshed: bool,
+    (from, root): (&str, &Path),
+) -> Result<(String, Placing, EditLock), Failure> {
+    let ((trust, entry, placing), lock) = LockFileEditor::edit(args.lock.as_deref(), args.store.as_deref(), |book| {
+        let trust = enter(book, pinned, refreshed, from)?;
+        book.check()?;
+        let placing = Placing::of(root, pinned.path, pinned.sha256, &book.former(pinned.path))?;
+        Ok((trust, book.entry(pinned.path.as_str()), placing))
+    })?;
+    Ok((format!("{trust}\n{entry}"), placing, lock))
 }
 
 /// Reads a source from the command line. A hub's file may lack the commit, which the hub then names.
@@ -191,19 +227,19 @@ fn fixed(file: &HubFile, commit: Option<&str>) -> Result<HubFile, Fault> {
     })
 }
 
-/// Checks the received file, and removes a file that contradicts itself, which gets no pin.
-fn examine(root: &Path, path: &RelPath) -> Result<Findings, Fault> {
-    let file = root.join(path.as_str());
-    let checked = foreign::open(&file)
-        .and_then(|mut open| first_trust::check(path, &mut open))
-        .map_err(|error| Fault::Store("read it back", error))?;
-    match checked.refusal() {
-        Some(why) => {
-            let _ = std::fs::remove_file(&file);
-            Err(Fault::Contradiction(why.to_owned()))
-        }
-        None => Ok(checked),
+/// Checks the received file before it has a name, and makes it durable. A file that contradicts itself gets no pin.
+fn examine(source: &Source, path: &RelPath, sink: &Sink) -> Result<Findings, Fault> {
+    let promised = promised(source).or(sink.hub.digest);
+    if let Some(Objection::Refused(why)) = first_trust::check_digest(promised, sink.digest()) {
+        return Err(Fault::Contradiction(why));
     }
+    let checked =
+        first_trust::check(path, &mut sink.received()?).map_err(|error| Fault::Store("read it back", error))?;
+    if let Some(why) = checked.refusal() {
+        return Err(Fault::Contradiction(why.to_owned()));
+    }
+    sink.sync()?;
+    Ok(checked)
 }
 
 /// The path of `--path`, otherwise the file's own name, in the directory that all weights share, if any.

@@ -6,7 +6,7 @@
 
 use std::collections::BTreeSet;
 use std::fs::File;
-use std::io::{self, Read, Write};
+use std::io::{self, Read, Seek, Write};
 use std::path::{Path, PathBuf};
 
 use crate::boot::plan::Ids;
@@ -195,6 +195,19 @@ impl Write for Meter {
 
     fn flush(&mut self) -> io::Result<()> {
         Ok(())
+    }
+}
+
+impl Measured {
+    /// Measures a file from its beginning, in pieces.
+    ///
+    /// # Errors
+    /// Those of reading.
+    pub fn of_file(file: &mut File) -> io::Result<Self> {
+        file.rewind()?;
+        let mut meter = Meter::default();
+        io::copy(file, &mut meter)?;
+        Ok(meter.measured())
     }
 }
 

@@ -271,11 +271,11 @@ impl Sources {
     pub fn first_trust<'a>(
         &self,
         source: &Source,
-        (disk, store): (&'a LinuxDisk, &[Weight]),
+        disk: &'a LinuxDisk,
         path: &'a RelPath,
         line: &'a ProgressLine,
     ) -> Result<Sink<'a>, Fault> {
-        let receiver = Receiver::open(disk, path, None, None, store)?;
+        let receiver = Receiver::unpinned(disk, path)?;
         let mut sink = Sink::new(receiver, None, None, self.limits.max_size, line);
         self.take_source(source, &mut sink)?;
         if let Some(kind) = sink.recognised().filter(|kind| !kind.is_expected(path.file_name())) {

@@ -1,5 +1,7 @@
 //! Writes a source's bytes into the store's receiver, within bounds, and shows them on the progress line.
 
+use std::fs::File;
+
 use ballast::digest::Digest;
 use ballast::disk::LinuxDisk;
 use ballast::receive::{ReceiveFault, Receiver};
@@ -148,6 +150,16 @@ impl<'a> Sink<'a> {
     /// The fault of bytes that came under a content encoding.
     pub fn encoded(&self) -> Option<Fault> {
         self.encoding.clone().map(Fault::Encoded)
+    }
+
+    /// The received file, to be read before it has its name.
+    pub fn received(&self) -> Result<File, Fault> {
+        self.receiver.file().to_file().map_err(|error| Fault::Store("read it back", error))
+    }
+
+    /// Makes the bytes durable before they have their name.
+    pub fn sync(&self) -> Result<(), Fault> {
+        Ok(self.receiver.sync()?)
     }
 
     /// Gives up on this file for now.

@@ -27,6 +27,16 @@ pub struct LinuxFile {
     name: Option<String>,
 }
 
+impl LinuxFile {
+    /// The same open file, to be read before it has a name.
+    ///
+    /// # Errors
+    /// No free descriptor.
+    pub fn to_file(&self) -> io::Result<std::fs::File> {
+        Ok(self.fd.try_clone()?.into())
+    }
+}
+
 const DIR: OFlags = OFlags::DIRECTORY.union(OFlags::NOFOLLOW).union(OFlags::CLOEXEC);
 const BENEATH: ResolveFlags = ResolveFlags::BENEATH.union(ResolveFlags::NO_SYMLINKS).union(ResolveFlags::NO_MAGICLINKS);
 const LINKS_BENEATH: ResolveFlags =

@@ -3,7 +3,10 @@
 #![cfg(feature = "full")]
 #![expect(clippy::unwrap_used, reason = "a test's helpers may fail where they stand")]
 
+#[path = "../support/mod.rs"]
 mod support;
+
+mod safety;
 
 use std::fs;
 use std::path::PathBuf;
