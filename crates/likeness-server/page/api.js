@@ -14,23 +14,30 @@ export function useKey(value) {
   key = value.trim();
 }
 
-/** What the service says when it can't answer. */
+/** The first character of a key that no header can have. */
+export const unsendable = (text) => /[^ -~]/u.exec(text)?.[0];
+
+/** What the service says when it can't answer; `route` is the path of the request. */
 export class Problem extends Error {
-  constructor(status, body) {
+  constructor(status, body, route = '') {
     super(body.message ?? `the service answered ${status}`);
     this.status = status;
+    this.route = route;
     this.body = body;
     this.code = body.error_code ?? `HTTP_${status}`;
   }
 }
 
 async function send(path, options = {}) {
+  // Outside of the attempt: a request that can't be made says nothing about the service.
+  const request = new Request(path, { cache: 'no-store', credentials: 'omit', redirect: 'manual', ...options });
   let response;
   try {
-    response = await fetch(path, { cache: 'no-store', credentials: 'omit', redirect: 'error', ...options });
+    response = await fetch(request);
   } catch {
-    throw new Problem(0, { error_code: 'UNREACHABLE', message: 'the service does not answer' });
+    throw new Problem(0, { error_code: 'UNREACHABLE', message: 'the service does not answer' }, path);
   }
+  if (response.type === 'opaqueredirect') throw new Problem(0, { error_code: 'REDIRECTED', message: 'another address answers' }, path);
   const body = await response.json().catch(() => ({}));
   return { response, body };
 }
@@ -48,7 +55,7 @@ export async function ask(method, path, fields = {}, as = key) {
   const body = method === 'POST' ? form(entries) : undefined;
   const { response, body: answer } = await send(`${path}${query}`, { method, headers, body });
   if (response.status === 401) needed = true;
-  if (!response.ok) throw new Problem(response.status, answer);
+  if (!response.ok) throw new Problem(response.status, answer, path);
   return answer;
 }
 

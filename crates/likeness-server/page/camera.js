@@ -6,6 +6,7 @@ const STATES = {
   denied: ['The camera was refused', 'This browser does not lend it to this page. Allow it in the address bar or the system settings, or choose a file.'],
   absent: ['There is no camera', 'None is connected that this browser knows of. Connect one and try again, or choose a file.'],
   busy: ['The camera is busy', 'Another program or tab holds it. Close that one and try again, or choose a file.'],
+  frozen: ['The camera’s picture does not change', 'It is covered, switched off or frozen. Uncover it, or choose another camera, and try again.'],
   failed: ['The camera did not start', 'The browser gave no reason that is known here. Try again, or choose a file.'],
 };
 

@@ -1,39 +1,24 @@
 // The API's page: every operation of the description, with a form that sends it and the lines that send it elsewhere.
 // The key lives in this module's memory. Every address is relative, so that all of it may lie below a prefix.
 
-import { byId, el } from './dom.js';
+import { unsendable } from './api.js';
+import { calls, example } from './description.js';
+import { byId, el, visible } from './dom.js';
 import { snippets } from './snippets.js';
 
 const BASE = new URL('../', location.href);
-const FORM = 'multipart/form-data';
 let key = '';
 
-const inner = (schema) => schema.items ?? schema;
-const isFile = (schema) => inner(schema).format === 'binary';
-
-/** What an operation takes: parameters, and the fields of its form. */
-function inputs(operation, schemas) {
-  const parameters = (operation.parameters ?? []).map(({ name, in: place, required, description, schema }) => ({ name, place, required, description, schema }));
-  const form = operation.requestBody?.content?.[FORM]?.schema;
-  const described = form && schemas[form.$ref.split('/').pop()];
-  const fields = Object.entries(described?.properties ?? {}).map(([name, schema]) => ({
-    name, place: isFile(schema) ? 'file' : 'form', required: described.required?.includes(name), description: schema.description, schema,
-  }));
-  return [...parameters, ...fields].sort((a, b) => Number(b.required ?? false) - Number(a.required ?? false));
-}
-
-const sample = ({ name, place }) => (place === 'file' ? 'photograph.jpg' : { user_id: 'ann' }[name] ?? '…');
-
 /** The lines of each language for the required inputs. */
-const lines = (method, path, id, given) => snippets({ method, path, id, base: BASE.href, keyed: true, given: given.filter((one) => one.required).map((one) => ({ name: one.name, place: one.place, value: sample(one) })) });
+const lines = (method, path, id, given) => snippets({ method, path, id, base: BASE.href, keyed: true, given: given.filter((one) => one.required).map((one) => ({ name: one.name, place: one.place, value: example(one) })) });
 
 function field(one) {
-  const kinds = [inner(one.schema).type].flat();
-  const required = Boolean(one.required);
+  const { required } = one;
   const label = `${one.name}${required ? '' : ' (optional)'}`;
   let input;
   if (one.place === 'file') input = el('input', { type: 'file', name: one.name, accept: 'image/*', multiple: Boolean(one.schema.items), required });
-  else if (kinds.includes('boolean')) input = el('select', { name: one.name }, ...['', 'true', 'false'].map((word) => el('option', { value: word }, word)));
+  else if (one.values) input = el('select', { name: one.name }, ...[...(required ? [] : ['']), ...one.values].map((word) => el('option', { value: word }, word)));
+  else if (one.place === 'header') input = el('input', { type: 'text', name: one.name, required, autocomplete: 'off', pattern: '[ -~]*', title: 'Letters a to z, digits and signs' });
   else input = el('input', { type: 'text', name: one.name, required, autocomplete: 'off' });
   return el('label', {}, label, input, one.description && el('span', { class: 'hint' }, one.description));
 }
@@ -61,7 +46,18 @@ async function send(method, path, given, form) {
   return `${answer.status} ${answer.statusText}\n\n${shown}`;
 }
 
-const scroll = (label, text) => el('pre', { tabindex: '0', role: 'region', 'aria-label': label }, text);
+/** A text that scrolls; hidden characters of its lines are seen. */
+const scroll = (label, text) => el('pre', { tabindex: '0', role: 'region', 'aria-label': label }, text.split('\n').map(visible).join('\n'));
+
+/** A name of its own for each way to call an operation. */
+const called = (name, title, several) => (several ? `${name}: ${title.replace(/\.$/, '')}` : name);
+
+/** The form of one way to call an operation. */
+const filled = (method, path, name, { title, given }, several) => [several && el('h4', {}, title), ...trial(method, path, given, called(name, title, several))];
+
+/** The lines of one way to call an operation. */
+const written = (method, path, id, name, { title, given }, several) => lines(method, path, id, given)
+  .flatMap(([language, text]) => [el('h4', {}, called(language, title, several)), scroll(`${language} for ${called(name, title, several)}`, text)]);
 
 function trial(method, path, given, name) {
   const output = el('div', { 'aria-live': 'polite' });
@@ -76,18 +72,19 @@ function trial(method, path, given, name) {
 }
 
 function opened(method, path, operation, schemas) {
-  const given = inputs(operation, schemas);
+  const found = calls(operation, schemas);
+  const several = found.length > 1;
   const name = `${method} ${path}`;
   const scope = operation.security?.find((one) => one.bearer)?.bearer[0];
   const example = Object.values(operation.responses['200']?.content ?? {})[0]?.example;
   return el('div', {},
     operation.description && el('p', {}, operation.description),
     el('p', { class: 'hint' }, scope ? `Where the service has keys: a key with the scope ${scope}.` : 'Needs no key.'),
-    ...trial(method, path, given, name),
+    ...found.flatMap((way) => filled(method, path, name, way, several)),
     el('h4', {}, 'Answers'),
     el('ul', {}, ...Object.entries(operation.responses).map(([status, { description }]) => el('li', {}, el('code', {}, status), ` ${description}`))),
     example != null && scroll(`An answer of ${name}`, typeof example === 'string' ? example : JSON.stringify(example, null, 2)),
-    ...lines(method, path, operation.operationId, given).flatMap(([language, text]) => [el('h4', {}, language), scroll(`${language} for ${name}`, text)]));
+    ...found.flatMap((way) => written(method, path, operation.operationId, name, way, several)));
 }
 
 function operation(method, path, described, schemas) {
@@ -112,9 +109,12 @@ function show(document) {
 
 byId('authorize').addEventListener('click', () => byId('key-dialog').showModal());
 byId('key-dialog').addEventListener('close', (event) => {
-  key = event.target.returnValue === 'drop' ? '' : byId('key').value.trim();
+  const entered = event.target.returnValue === 'drop' ? '' : byId('key').value.trim();
+  const strange = unsendable(entered);
+  key = strange ? '' : entered;
   if (!key) byId('key').value = '';
-  byId('key-state').textContent = key ? 'Requests bring the key.' : 'No key is set. A service without keys needs none.';
+  if (strange) byId('key-state').textContent = `No key is set: a key does not contain “${visible(strange)}”, but letters a to z, digits and signs only.`;
+  else byId('key-state').textContent = key ? 'Requests bring the key.' : 'No key is set. A service without keys needs none.';
 });
 
 try {

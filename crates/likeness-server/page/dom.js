@@ -1,4 +1,14 @@
-// Elements, and figures as text. Nothing here parses HTML: text stays text.
+// Elements, and figures as text. Nothing here parses HTML: text stays text. Text of others does not change the order of
+// the page's own.
+
+/** Characters that are not seen, and that may turn the text around them. */
+const HIDDEN = /[\p{Cc}\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u2069\ufeff]/gu;
+
+/** A text whose hidden characters are written as their numbers. */
+export const visible = (text) => String(text).replace(HIDDEN, (found) => `‹U+${found.codePointAt(0).toString(16).toUpperCase().padStart(4, '0')}›`);
+
+/** A text of others as a child of an element: its direction stays its own. */
+export const quote = (text) => ({ quoted: visible(text) });
 
 /** An element with attributes and children; false, null and undefined are left out. */
 export function el(tag, attributes = {}, ...children) {
@@ -16,7 +26,8 @@ function fill(element, attributes, children) {
     else if (value === true) element.setAttribute(name, '');
     else if (value !== false && value != null) element.setAttribute(name, value);
   }
-  element.append(...children.flat().filter((child) => child != null && child !== false));
+  const shown = children.flat().filter((child) => child != null && child !== false);
+  element.append(...shown.map((child) => (child.quoted == null ? child : el('bdi', {}, child.quoted))));
   return element;
 }
 

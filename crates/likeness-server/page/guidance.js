@@ -25,6 +25,14 @@ const PROMPTS = {
 /** The words for an answer of a capture: the advice if there is one, otherwise the prompt. */
 export const prompted = ({ prompt, advice }) => TEXTS[advice] ?? PROMPTS[prompt] ?? '';
 
+/** Why a capture takes no more frames, by its last answer, and whether its time is over: a title and the next steps. */
+export function over({ step, advice }, late) {
+  if (!late) return ['The capture has ended', ['A step was not seen as it should, or not in its time.', 'Follow each line until it changes: 8 seconds for each. Keep the face in the oval, and nobody else in the picture.']];
+  const title = 'The time of the capture is over';
+  if (step) return [title, ['Not every step was seen in time.', 'Begin again, and follow each line until it changes.']];
+  return [title, ['The first step did not begin, because the face was not in place.', TEXTS[advice] ? `The last advice was “${TEXTS[advice]}”. Begin again, and follow it first.` : 'Begin again, and look straight into the camera.']];
+}
+
 /** The oval in a picture of this size: its middle and half its sides. */
 export function oval(width, height) {
   const high = Math.min(0.8 * height, 0.9 * width);

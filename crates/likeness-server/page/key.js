@@ -1,7 +1,7 @@
 // The key: asked for where it is missing, and checked when it is entered. It is never written anywhere.
 
-import { byId, el } from './dom.js';
-import { ask, hasKey, needsKey, Problem, useKey } from './api.js';
+import { byId, el, visible } from './dom.js';
+import { ask, hasKey, needsKey, Problem, unsendable, useKey } from './api.js';
 
 const LISTENERS = new Set();
 
@@ -33,6 +33,8 @@ const PASSED = [200, 400, 413, 415, 422];
 
 /** Whether a key counts (`valid`, `wrong`, or `unknown` if the answer does not show it), and what to say about it. */
 async function checked(key) {
+  const strange = unsendable(key);
+  if (strange) return ['wrong', `This is no key: it contains “${visible(strange)}”. A key has the letters a to z, digits and signs only.`];
   if (!needsKey() && (await answered('')).status === 200) return ['valid', 'This service asks for no key: it answers without one.'];
   const { status, code } = await answered(key);
   // The service says this code after it has checked the key; persons can be listed and deleted without the model.
@@ -40,7 +42,7 @@ async function checked(key) {
   switch (status) {
     case 401: return ['wrong', 'The service does not know this key: it is mistyped, revoked or expired.'];
     case 403: return ['valid', 'The key is valid, with few rights: it may not look at photographs.'];
-    case 0: return ['unknown', 'The service does not answer, so the key is not checked.'];
+    case 0: return ['unknown', code === 'REDIRECTED' ? 'Another address answers instead of the service, so the key is not checked.' : 'The service does not answer, so the key is not checked.'];
     case 429: return ['unknown', 'The key is not checked: the service got too many requests. Wait a minute, then press the button again.'];
     default: return ['unknown', `The key is not checked: the service answered ${status}. Press the button again later.`];
   }

@@ -1,6 +1,6 @@
 // Enrol, verify, search, with photograph A or with a capture session. The service judges; this only asks and tells.
 
-import { byId, el, fixed } from './dom.js';
+import { byId, el, fixed, quote } from './dom.js';
 import { ask, Problem } from './api.js';
 import { NoCamera } from './camera.js';
 import { capture } from './capture.js';
@@ -29,14 +29,14 @@ export function say(...children) {
   place.scrollIntoView({ block: 'nearest' });
 }
 
-/** Does something with the service, and tells why if that fails; a missing key is asked for at once. */
-export async function tried(act) {
+/** Does something with the service, and tells why if that fails; a missing key is asked for, and `retry` follows. */
+export async function tried(act, retry = () => tried(act), ...more) {
   try {
     await act();
   } catch (error) {
     if (!(error instanceof Problem)) throw error;
-    const form = [401, 403].includes(error.status) && ['UNAUTHORIZED', 'FORBIDDEN'].includes(error.code) && keyForm(() => tried(act));
-    say(refused(error, form || []));
+    const form = [401, 403].includes(error.status) && ['UNAUTHORIZED', 'FORBIDDEN'].includes(error.code) && keyForm(retry);
+    say(refused(error, form || []), ...more);
     form?.elements?.key.focus();
   }
 }
@@ -62,11 +62,13 @@ export function people(photo, requested, changed) {
     const { path, id, tell } = ACTS[name];
     const { user, tenant } = named();
     leave();
-    if (id && (!user || !form.elements.user_id.validity.valid)) return ask_for_id(form.elements.user_id);
+    if (ask_for_id(id)) return undefined;
     byId('people-answer').replaceChildren();
     const bound = { ...(id ? { user_id: user } : {}), tenant_id: tenant };
-    const again = () => el('button', { type: 'button', class: 'small', onclick: () => begin(name, button) }, 'Begin again');
+    const begun = () => begin(name, button);
+    const again = () => el('div', { class: 'buttons' }, el('button', { type: 'button', class: 'small', onclick: begun }, 'Begin again'));
     const stopped = (...children) => { leave(); say(...children, again()); };
+    const refusal = (error) => tried(() => { throw error; }, begun, again());
     const done = async (found, file) => {
       leave();
       const fields = { ...bound, file, capture_id: found.capture_id };
@@ -75,10 +77,10 @@ export function people(photo, requested, changed) {
         const answer = await ask('POST', path.slice(1), fields);
         say(...tell(answer), el('p', { class: 'hint' }, `Capture ${answer.capture_id} counted, after ${found.frame_count} frames. It can’t be used again. It does not prove that a person was there: the documents say what it proves.`));
         if (name === 'enroll') changed();
-      });
+      }, undefined, again());
     };
-    const ended = () => stopped(banner(['none', 'The capture has ended', ['A step was not seen as it should, or not in its time.', 'Follow each line until it changes: 8 seconds for each. Keep the face in the oval, and nobody else in the picture.']]));
-    const failed = (error) => (error instanceof NoCamera ? stopped(banner(['none', error.message, [error.advice]])) : (leave(), tried(() => { throw error; })));
+    const ended = (end) => stopped(banner(['none', ...end]));
+    const failed = (error) => (error instanceof NoCamera ? stopped(banner(['none', error.message, [error.advice]])) : (leave(), refusal(error)));
     try {
       panel = await capture({ purpose: name, ...bound }, { done, ended, failed, leave: () => leave(button) });
     } catch (error) {
@@ -92,7 +94,7 @@ export function people(photo, requested, changed) {
   async function act(name) {
     const { path, id, tell } = ACTS[name];
     const { user, tenant } = named();
-    if (id && (!user || !form.elements.user_id.validity.valid)) return ask_for_id(form.elements.user_id);
+    if (ask_for_id(id)) return undefined;
     if (!photo()) return say(banner(['none', 'No photograph', ['Choose photograph A above, or try a sample.']]));
     const fields = { ...(id ? { user_id: user } : {}), tenant_id: tenant, file: photo() };
     requested('POST', path, name, fields);
@@ -110,15 +112,22 @@ export function people(photo, requested, changed) {
   }
 }
 
-function ask_for_id(field) {
-  byId('people-answer').replaceChildren(banner(['none', 'A user id is needed', ['1 to 255 letters, digits, _ or -.']]));
+/** Asks for the user id, if it is `needed` and missing, or for a correction of a field that has no id; returns whether one is wrong. */
+export function ask_for_id(needed = true) {
+  const { user_id: user, tenant_id: tenant } = byId('people').elements;
+  const lacks = needed && !user.value.trim();
+  const field = lacks ? user : [user, tenant].find((one) => (one === tenant || needed) && !one.validity.valid);
+  if (!field) return false;
+  const title = lacks ? 'A user id is needed' : field === user ? 'This is no user id' : 'This is no id of a tenant';
+  byId('people-answer').replaceChildren(banner(['none', title, ['1 to 255 of a-z, A-Z, 0-9, _ and -.']]));
   field.setAttribute('aria-invalid', 'true');
   field.addEventListener('input', () => field.removeAttribute('aria-invalid'), { once: true });
   field.focus();
+  return true;
 }
 
 function enrolled(answer) {
-  return [banner(['good', `${answer.user_id} is enrolled`, [`${sentence(answer.message)} Quality ${fixed(answer.quality_score, 1)} of 100, live probability ${fixed(answer.liveness_score)}`]])];
+  return [banner(['good', [quote(answer.user_id), ' is enrolled'], [`${sentence(answer.message)} Quality ${fixed(answer.quality_score, 1)} of 100, live probability ${fixed(answer.liveness_score)}`]])];
 }
 
 const LIVENESS = { live: 'Live', spoof: 'A spoof', indeterminate: 'Liveness is open' };
@@ -138,7 +147,7 @@ function judged(answer) {
 
 function searched(answer) {
   const head = answer.found ? ['good', `${answer.matches.length === 1 ? '1 person' : `${answer.matches.length} persons`} within the threshold`] : ['none', 'Nobody within the threshold'];
-  const rows = answer.matches.map((match) => el('tr', {}, el('th', { scope: 'row' }, match.user_id), el('td', { class: 'number' }, fixed(match.distance)), el('td', { class: 'number' }, fixed(match.confidence))));
+  const rows = answer.matches.map((match) => el('tr', {}, el('th', { scope: 'row' }, quote(match.user_id)), el('td', { class: 'number' }, fixed(match.distance)), el('td', { class: 'number' }, fixed(match.confidence))));
   const table = rows.length && el('table', { class: 'matches' }, el('thead', {}, el('tr', {}, el('th', { scope: 'col' }, 'User id'), el('th', { scope: 'col' }, 'Distance'), el('th', { scope: 'col' }, 'Confidence'))), el('tbody', {}, rows));
   return [banner([...head, [`${answer.total_searched} searched, threshold ${fixed(answer.threshold, 2)}`]]), table || null];
 }

@@ -32,7 +32,7 @@ export function slot(root, words, changed) {
     if (file) take(file);
   });
 
-  function tell(title, advice) {
+  function tell(title, ...advice) {
     note.replaceChildren(...(title ? [el('strong', {}, title), el('span', {}, advice)] : []));
   }
 
@@ -102,7 +102,7 @@ export function slot(root, words, changed) {
     if (error instanceof Problem) {
       const { title, lines } = told(error);
       const form = keyForm(open);
-      tell(title, lines.join(' '));
+      tell(title, ...lines.flatMap((line) => [line, ' ']).flat());
       note.append(form);
       form.elements.key.focus();
       return;

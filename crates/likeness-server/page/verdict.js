@@ -63,10 +63,10 @@ function pair(answer) {
 /** The overall verdict of an answer. */
 export const verdict = (answer) => (answer.photographs.length > 1 ? pair(answer) : single(answer.photographs[0], answer.missing));
 
-/** A verdict as an element. */
+/** A verdict as an element; a title or a reason with text of others is a list of its parts. */
 export function banner([kind, title, reasons], ...more) {
   const mark = el('span', { class: 'mark', 'aria-hidden': 'true' }, MARKS[kind]);
-  return el('div', { class: `verdict ${kind}` }, mark, el('div', {}, el('p', { class: 'verdict-title' }, title), reasons.map((reason) => el('p', {}, sentence(reason))), more));
+  return el('div', { class: `verdict ${kind}` }, mark, el('div', {}, el('p', { class: 'verdict-title' }, title), reasons.map((reason) => el('p', {}, typeof reason === 'string' ? sentence(reason) : reason)), more));
 }
 
 /** Why the service did not do it; `further` is what a person can do right here. */

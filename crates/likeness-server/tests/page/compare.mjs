@@ -1,10 +1,11 @@
 // Two photographs side by side, the session's history, and a result to keep, against a service that `tests/page.rs` started.
 
 import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
 import fs from 'node:fs';
 import path from 'node:path';
 import { test } from 'node:test';
-import { PICTURES, SAMPLE, browser, choose, open, sample, slot, table, verdict } from './browser.mjs';
+import { PICTURES, SAMPLE, browser, choose, folder, open, sample, slot, table, verdict } from './browser.mjs';
 
 const WHOLE = process.env.PAGE_WHOLE;
 
@@ -126,6 +127,20 @@ test('the request in three languages, copied; a key is a variable there', async 
     await page.getByText('Copied').first().waitFor();
     assert.equal((await page.evaluate(() => navigator.clipboard.readText())).trim(), (await page.locator(`#snippet-${language}`).innerText()).trim());
   }
+  await close();
+});
+
+test('the curl line sends a file of any name as it is', async () => {
+  const { page, close } = await open(browser, WHOLE);
+  await table([['x;type=text.jpg'], ['a,b "c".jpg'], ["it's \\ new\nline.jpg"], ['-']], async (name) => {
+    fs.copyFileSync(SAMPLE, path.join(folder, name));
+    await page.locator('[data-slot=file] input[type=file]').setInputFiles({ name, mimeType: 'image/jpeg', buffer: fs.readFileSync(SAMPLE) });
+    await verdict(page);
+    const line = await page.locator('#snippet-curl').textContent();
+    const answer = JSON.parse(execFileSync('bash', ['-c', `${line} --silent --noproxy '*'`], { cwd: folder, encoding: 'utf8' }));
+    assert.equal(answer.photographs?.length, 1, JSON.stringify(answer).slice(0, 200));
+    await slot(page, 'file').getByRole('button', { name: 'Remove' }).click();
+  });
   await close();
 });
 

@@ -66,6 +66,38 @@ test('the API’s page sends what a person fills in, below a prefix, in both col
   await page.close();
 });
 
+test('a form of alternatives has the fields of each, and each is sent', async () => {
+  const { page, errors } = await open(process.env.PAGE_WHOLE);
+  const name = 'POST /api/v1/captures';
+  const found = operation(page, name);
+  await found.locator('summary').click();
+  const forms = found.locator('form');
+  assert.deepEqual(await forms.evaluateAll((all) => all.map((form) => [...form.elements].map((one) => one.name).filter(Boolean).join(' '))), ['purpose user_id tenant_id', 'purpose tenant_id']);
+  await forms.nth(0).getByLabel('user_id').fill('ann');
+  for (const [at, state] of [[0, /^200 [^]*"purpose": "verify"[^]*"state": "open"/], [1, /^200 [^]*"purpose": "liveness"/]]) {
+    await forms.nth(at).getByRole('button', { name: 'Send' }).click();
+    const answer = found.getByRole('region', { name: `The answer to ${name}` }).nth(at);
+    await answer.waitFor();
+    assert.match(await answer.innerText(), state);
+  }
+  const lines = await found.getByRole('region', { name: /^curl for/ }).allInnerTexts();
+  assert.match(lines.join('\n'), /--form-string 'purpose=verify' --form-string 'user_id=ann'[^\n]*\n.*'purpose=liveness'/);
+  await page.setViewportSize({ width: 360, height: 740 });
+  await sound(page, 'docs-captures');
+  assert.deepEqual(errors, []);
+  await page.close();
+});
+
+test('a key that no header can carry is not set', async () => {
+  const { page } = await open(process.env.PAGE_KEYED);
+  await page.getByRole('button', { name: 'Authorize' }).click();
+  await page.getByLabel('API key').fill('ключ');
+  await page.getByRole('button', { name: 'Set' }).click();
+  await page.getByText('a key does not contain “к”').waitFor();
+  assert.match(await sent(page, 'GET /metrics'), /^401 /);
+  await page.close();
+});
+
 test('a key that is set by the button is brought, and one that is removed is not', async () => {
   const { page } = await open(process.env.PAGE_KEYED);
   assert.match(await sent(page, 'GET /metrics'), /^401 /);

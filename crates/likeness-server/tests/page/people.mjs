@@ -127,6 +127,85 @@ test('a key is valid only if the answer shows it; otherwise the field keeps it',
   });
 });
 
+test('a key that no header can carry is called so, and is not sent', async () => {
+  const rows = [['ключ', 'к'], ['a-key-\u00e9', '\u00e9'], ['a\u202ekey', '‹U+202E›'], ['“a-key”', '“']];
+  await table(rows, async (key, sign) => {
+    const { page, sound, close } = await open(browser, KEYED, {}, [/401/]);
+    try {
+      const checks = [];
+      page.on('request', (request) => request.url().endsWith('detect-all') && checks.push(request.url()));
+      const form = page.locator('#key form');
+      await form.getByLabel('API key').fill(key);
+      await form.getByLabel('API key').press('Enter');
+      await form.getByRole('status').getByText(`it contains “${sign}”`).waitFor({ timeout: 5000 });
+      assert.equal(await form.getByLabel('API key').getAttribute('aria-invalid'), 'true');
+      assert.deepEqual(checks, []);
+      if (key === 'ключ') await sound('key-strange');
+    } finally {
+      await close();
+    }
+  });
+});
+
+test('another address that answers instead of the service is not called silence', async () => {
+  const { page, close } = await open(browser, WHOLE, {}, [/status of 30\d/]);
+  await page.route('**/api/v1/persons?*', (route) => route.fulfill({ status: 302, headers: { location: 'https://login.example/' } }));
+  await page.getByRole('button', { name: 'List the enrolled persons' }).click();
+  await page.getByText('Another address answers instead of the service').waitFor();
+  await close();
+});
+
+test('a text that is no id is told before anything is asked', async () => {
+  const { page, sound, close } = await open(browser, WHOLE);
+  const asked = [];
+  page.on('request', (request) => /api\/v1\/(?!health)/.test(request.url()) && asked.push(request.url()));
+  const answer = page.locator('#people-answer');
+  const rows = ['Delete …', 'Verify', 'Enrol', 'Capture and verify'].flatMap((name) => [[name, 'a b', '', /This is no user id/], [name, '', '', /A user id is needed/], [name, 'ann', 'a b', /no id of a tenant/]]);
+  rows.push(...['Search', 'Capture and judge liveness', 'List the enrolled persons'].map((name) => [name, '', 'a b', /no id of a tenant/]));
+  await table(rows, async (name, user, tenant, expected) => {
+    await page.getByLabel('User id').fill(user);
+    await page.getByLabel('Tenant, optional').fill(tenant);
+    await answer.evaluate((found) => found.replaceChildren());
+    await page.getByRole('button', { name, exact: true }).click();
+    assert.match(await answer.innerText(), expected, `${user}, ${tenant}`);
+    assert.ok(!(await page.getByRole('dialog').isVisible()), 'nothing is asked');
+    assert.equal(await page.evaluate(() => document.activeElement.getAttribute('aria-invalid')), 'true');
+  });
+  assert.deepEqual(asked, []);
+  await sound('no-id');
+  await close();
+});
+
+test('texts of others do not turn the page’s own words, and hidden characters are seen', async () => {
+  const evil = '\u202egpj.exe\u2069\u202e<b>';
+  const person = { user_id: evil, tenant_id: evil, template_count: 1, newest_template_at: '2026-01-02T00:00:00Z', consent: { reference: evil, version: evil, given_at: '2026-01-02T00:00:00Z' }, expires_at: null };
+  const { page, sound, close } = await open(browser, WHOLE, {}, [/400/]);
+  await page.route('**/api/v1/persons?*', (route) => route.fulfill({ json: { persons: [person], next_cursor: null, total: 1 } }));
+  await page.route('**/api/v1/persons/*', (route) => (route.request().method() === 'DELETE'
+    ? route.fulfill({ status: 400, json: { error_code: 'INVALID_INPUT', message: `found ${evil}`, field: 'file' } })
+    : route.fulfill({ json: { ...person, templates: [] } })));
+  await page.route('**/api/v1/search', (route) => route.fulfill({ json: { found: true, matches: [{ user_id: evil, distance: 0.1, confidence: 0.9 }], total_searched: 1, threshold: 0.3 } }));
+  await page.getByRole('button', { name: 'List the enrolled persons' }).click();
+  const row = page.locator('#persons tbody tr');
+  const answer = page.locator('#people-answer');
+  await row.getByRole('button', { name: /^Details/ }).click();
+  await answer.getByText(/Consent: .*version/).waitFor();
+  assert.match(await answer.innerText(), /Consent: ‹U\+202E›gpj\.exe‹U\+2069›‹U\+202E›<b>, version ‹U\+202E›/);
+  await sound('others-details');
+  await row.getByRole('button', { name: /^Delete/ }).click();
+  assert.match(await page.getByRole('dialog').innerText(), /“‹U\+202E›gpj\.exe[^”]*” goes, and does not come back/);
+  await sound('others-delete');
+  await page.getByRole('dialog').getByRole('button', { name: 'Delete' }).click();
+  await answer.getByText(/found ‹U\+202E›/).waitFor();
+  await sample(page);
+  await page.getByRole('button', { name: 'Search', exact: true }).click();
+  await answer.getByText('1 person within the threshold').waitFor();
+  const shown = await page.evaluate(() => [document.body.textContent, [...document.querySelectorAll('#people-answer, #persons')].map((part) => [...part.querySelectorAll('bdi')].length)]);
+  assert.ok(!/[\u202a-\u202e\u2066-\u2069]/.test(shown[0]), 'no hidden character is in the page');
+  assert.deepEqual(shown[1].map((count) => count > 0), [true, true]);
+  await close();
+});
+
 test('by keyboard alone: sample, enrolment, Enter in the id, deletion', async () => {
   const { page, sound, close } = await open(browser, WHOLE, {}, [/404.*verify/]);
   const reach = async (name) => {

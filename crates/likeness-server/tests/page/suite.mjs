@@ -5,4 +5,6 @@ import './flows.mjs';
 import './compare.mjs';
 import './camera.mjs';
 import './people.mjs';
+import './captures.mjs';
+import './words.mjs';
 import './docs.mjs';
