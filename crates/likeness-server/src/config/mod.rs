@@ -11,6 +11,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
+use axum::http::HeaderName;
 use ipnet::IpNet;
 use likeness::find::Mode;
 use likeness::policy::Policy;
@@ -26,6 +27,40 @@ pub use names::unhonoured;
 pub use names::{HONOURED, Unhonoured};
 pub use policy::{of_environment as policy_of_environment, without_calibration as policy_without_calibration};
 pub use reader::Environment;
+
+/// Headers that HTTP, a browser, a proxy or this service uses for something else, so that no key can be in them.
+const NOT_FOR_KEYS: [&str; 30] = [
+    "accept",
+    "accept-encoding",
+    "access-control-request-headers",
+    "access-control-request-method",
+    "connection",
+    "content-encoding",
+    "content-length",
+    "content-type",
+    "cookie",
+    "date",
+    "expect",
+    "forwarded",
+    "host",
+    "idempotency-key",
+    "keep-alive",
+    "origin",
+    "proxy-authorization",
+    "proxy-connection",
+    "range",
+    "referer",
+    "te",
+    "traceparent",
+    "tracestate",
+    "trailer",
+    "transfer-encoding",
+    "upgrade",
+    "user-agent",
+    "via",
+    "x-forwarded-for",
+    "x-request-id",
+];
 
 /// The settings of the service.
 #[derive(Debug, Clone)]
@@ -183,8 +218,9 @@ fn limits(read: &mut SettingsReader) -> RequestLimits {
 fn access(read: &mut SettingsReader) -> Access {
     let secret = read.secret("API_KEY_SECRET").or_else(|| read.secret("DEEPFACE_AUTH_TOKEN"));
     let header = read.text("API_KEY_HEADER").unwrap_or_else(|| "X-API-Key".into());
-    if header.parse::<axum::http::HeaderName>().is_err() {
-        read.refuse("API_KEY_HEADER", "a header's name");
+    let own = |name: &HeaderName| !NOT_FOR_KEYS.contains(&name.as_str());
+    if !header.parse::<HeaderName>().is_ok_and(|name| own(&name)) {
+        read.refuse("API_KEY_HEADER", "the name of a header that has no other use, such as X-API-Key");
     }
     let trusted_proxies = read.list("TRUSTED_PROXIES").iter().map(|word| network(word)).collect::<Option<_>>();
     let trusted_proxies = trusted_proxies.unwrap_or_else(|| {
