@@ -4,8 +4,8 @@
 //! counted.
 
 use axum::extract::multipart::MultipartError;
-use axum::extract::{FromRequest, Multipart, Request};
-use axum::http::{StatusCode, header};
+use axum::extract::{FromRequest, Multipart, Query, Request};
+use axum::http::{StatusCode, Uri, header};
 use bytes::Bytes;
 
 use crate::app::App;
@@ -25,6 +25,8 @@ const IGNORED: [&str; 5] =
 pub struct Form {
     fields: Vec<(String, Bytes)>,
     limit: usize,
+    /// The names in the address. A field of the form is not read from there.
+    query: Vec<String>,
 }
 
 impl FromRequest<App> for Form {
@@ -37,6 +39,7 @@ impl FromRequest<App> for Form {
             return Err(Problem::new(Code::UnsupportedMediaType, "expected multipart/form-data")
                 .with("found", kind.chars().take(100).collect::<String>()));
         }
+        let query = names(request.uri());
         let parts = Multipart::from_request(request, app).await;
         let mut parts = parts.map_err(|_| Problem::input("the multipart boundary can't be read"))?;
         let mut fields = Vec::new();
@@ -50,8 +53,14 @@ impl FromRequest<App> for Form {
             }
             fields.push((name, field.bytes().await.map_err(|why| unread(&why, limit))?));
         }
-        Ok(Self { fields, limit })
+        Ok(Self { fields, limit, query })
     }
+}
+
+/// Returns the names of an address's query.
+fn names(uri: &Uri) -> Vec<String> {
+    let pairs = Query::<Vec<(String, String)>>::try_from_uri(uri).map_or_else(|_| Vec::new(), |pairs| pairs.0);
+    pairs.into_iter().map(|(name, _)| name).collect()
 }
 
 fn unread(why: &MultipartError, limit: usize) -> Problem {
@@ -65,7 +74,7 @@ impl Form {
     /// Creates a form from fields that another content type contained; `limit` is the largest size of a
     /// photograph.
     pub fn of(fields: Vec<(String, Bytes)>, limit: usize) -> Self {
-        Self { fields, limit }
+        Self { fields, limit, query: Vec::new() }
     }
 
     /// Returns the largest size of a photograph, in bytes.
@@ -76,8 +85,22 @@ impl Form {
     /// Returns the bytes of a field that may have only one value.
     ///
     /// # Errors
-    /// `INVALID_INPUT` if the form contains the field twice: the order must not decide.
+    /// `INVALID_INPUT` if the form contains the field twice, since the order must not decide, or if the address has it.
     pub fn bytes(&self, name: &str) -> Result<Option<&Bytes>, Problem> {
+        self.not_in_query(name)?;
+        self.once(name)
+    }
+
+    /// Refuses a field that the address has: it would be without effect.
+    fn not_in_query(&self, name: &str) -> Result<(), Problem> {
+        if self.query.iter().any(|found| found == name) {
+            let what = format!("`{name}`: expected in the form, found in the address; send it in the form");
+            return Err(Problem::input(what).with("field", name));
+        }
+        Ok(())
+    }
+
+    fn once(&self, name: &str) -> Result<Option<&Bytes>, Problem> {
         let mut named = self.fields.iter().filter(|(field, _)| field == name).map(|(_, bytes)| bytes);
         match (named.next(), named.next()) {
             (_, Some(_)) => Err(repeated(name)),
@@ -104,8 +127,9 @@ impl Form {
     /// Returns all photographs in fields of one name.
     ///
     /// # Errors
-    /// `FILE_TOO_LARGE`
+    /// `FILE_TOO_LARGE`, or `INVALID_INPUT` if the address has the field.
     pub fn files(&self, name: &str) -> Result<Vec<Bytes>, Problem> {
+        self.not_in_query(name)?;
         let named = self.fields.iter().filter(|(field, _)| field == name);
         named.map(|(_, bytes)| self.within(bytes.clone())).collect()
     }
@@ -119,7 +143,12 @@ impl Form {
     /// # Errors
     /// `INVALID_INPUT` if the text is too long or not UTF-8.
     pub fn text(&self, name: &str) -> Result<Option<&str>, Problem> {
-        let Some(bytes) = self.bytes(name)? else { return Ok(None) };
+        self.not_in_query(name)?;
+        self.own_text(name)
+    }
+
+    fn own_text(&self, name: &str) -> Result<Option<&str>, Problem> {
+        let Some(bytes) = self.once(name)? else { return Ok(None) };
         if bytes.len() > LONGEST_TEXT {
             let found = bytes.len();
             return Err(Problem::input(format!("`{name}`: expected at most {LONGEST_TEXT} bytes, found {found}")));
@@ -182,7 +211,8 @@ pub fn repeated(name: &str) -> Problem {
 ///
 /// # Errors
 /// `INVALID_INPUT` if both contain the field.
-pub fn either<'t>(name: &str, query: Option<&'t str>, form: Option<&'t str>) -> Result<Option<&'t str>, Problem> {
+pub fn either<'t>(name: &str, query: Option<&'t str>, form: &'t Form) -> Result<Option<&'t str>, Problem> {
+    let form = form.own_text(name)?;
     if query.is_some() && form.is_some() { Err(repeated(name)) } else { Ok(query.or(form)) }
 }
 

@@ -2,13 +2,14 @@
 //! verdict.
 
 use axum::Json;
-use axum::extract::{Query, State};
+use axum::extract::State;
 use likeness::engine::Scratch;
 use likeness::policy::{Threshold, confidence};
 use likeness::verdict::Similarity;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
+use super::Query;
 use super::response::BoxResponse;
 use super::response::SimilarityResponse;
 use crate::app::{App, ModelResponse};
@@ -76,7 +77,7 @@ pub async fn compare(
     form: Form,
 ) -> Result<Json<CompareResponse>, Problem> {
     let files = [form.file("file1")?, form.file("file2")?];
-    let requested = threshold(either("threshold", query.threshold.as_deref(), form.text("threshold")?)?)?;
+    let requested = threshold(either("threshold", query.threshold.as_deref(), &form)?)?;
     let models = app.models.now();
     COMPARE.needs.met(&models)?;
     let (examiner, encoder, model) = (app.examiner(&models)?, models.encoder()?, app.model());

@@ -1,10 +1,11 @@
 //! `DELETE /api/v1/enroll/{user_id}` deletes a person and the remembered responses to their enrolments.
 
-use axum::extract::{Path, Query, State};
+use axum::extract::{Path, State};
 use axum::{Extension, Json};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
+use super::Query;
 use super::person::{Who, ask};
 use crate::admission::caller::Caller;
 use crate::app::App;

@@ -1,12 +1,13 @@
 //! `POST /api/v1/faces/detect-all` returns the faces of a photograph.
 
 use axum::Json;
-use axum::extract::{Query, State};
+use axum::extract::State;
 use likeness::detect::Face;
 use likeness::examine::Photograph;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
+use super::Query;
 use super::response::{BoxResponse, LandmarksResponse, SizeResponse};
 use crate::app::App;
 use crate::clock::Stopwatch;
@@ -68,7 +69,7 @@ pub async fn detect_all(
     form: Form,
 ) -> Result<Json<DetectResponse>, Problem> {
     let bytes = form.file("file")?;
-    let most = most(either("max_faces", query.max_faces.as_deref(), form.text("max_faces")?)?)?;
+    let most = most(either("max_faces", query.max_faces.as_deref(), &form)?)?;
     let examiner = app.examiner(&app.models.now())?.for_all();
     let answer = app.work.run(move |scratch| {
         let mut watch = Stopwatch::start();

@@ -1,13 +1,14 @@
 //! `DELETE /api/v1/persons/{user_id}` erases a person; `GET /api/v1/erasures/{erasure_id}` returns the
 //! receipt.
 
-use axum::extract::{Path, Query, State};
+use axum::extract::{Path, State};
 use axum::{Extension, Json};
 use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::person::{Who, ask};
 use super::persons::TenantQuery;
+use super::{NoQuery, Query};
 use crate::admission::caller::Caller;
 use crate::app::App;
 use crate::clock::{now, rfc3339};
@@ -123,6 +124,7 @@ pub async fn erasure(
     State(app): State<App>,
     Extension(caller): Extension<Caller>,
     Path(id): Path<String>,
+    _: NoQuery,
 ) -> Result<Json<ErasureResponse>, Problem> {
     let none = || Problem::new(Code::NotFound, "no erasure of this id");
     // Without a store, the error is the same for every id.

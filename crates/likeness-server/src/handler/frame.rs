@@ -9,6 +9,7 @@ use likeness::examine::Photograph;
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use super::NoQuery;
 use super::response::{BoxResponse, LandmarksResponse, LivenessVerdict, SizeResponse};
 use crate::app::App;
 use crate::clock::{Stopwatch, Timings};
@@ -90,7 +91,7 @@ impl GuidanceResponse {
 #[utoipa::path(post, operation_id = "guide", path = "/api/v1/frames", tag = "faces",
     request_body(content = crate::openapi::CameraFrame, content_type = "multipart/form-data"),
     responses((status = 200, description = "the face and the advice", body = FrameResponse)))]
-pub async fn frame(State(app): State<App>, form: Form) -> Result<Json<FrameResponse>, Problem> {
+pub async fn frame(State(app): State<App>, _: NoQuery, form: Form) -> Result<Json<FrameResponse>, Problem> {
     let bytes = form.file("file")?;
     let judged = form.value("liveness")?.unwrap_or(false);
     let models = app.models.now();

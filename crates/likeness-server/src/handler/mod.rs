@@ -25,3 +25,32 @@ pub mod search;
 pub mod statement;
 pub mod terms;
 pub mod verify;
+
+use axum::extract::FromRequestParts;
+use axum::http::request::Parts;
+use serde::de::DeserializeOwned;
+
+use crate::problem::Problem;
+
+/// Refuses every query parameter, for a new route that has none.
+pub type NoQuery = Query<NoParameters>;
+
+/// The query parameters of a request.
+pub struct Query<T>(pub T);
+
+impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Query<T> {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
+        let read = axum::extract::Query::try_from_uri(&parts.uri).map(|axum::extract::Query(read)| Self(read));
+        read.map_err(|why| {
+            let why = why.body_text();
+            Problem::input(format!("the address: {}", why.split_once(": ").map_or(&*why, |(_, why)| why)))
+        })
+    }
+}
+
+/// No query parameters.
+#[derive(serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NoParameters {}

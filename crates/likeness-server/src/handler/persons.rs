@@ -1,12 +1,13 @@
 //! `GET /api/v1/persons`, `/api/v1/persons/{user_id}`, its `/export`, and `/api/v1/tenants` list the enrolled
 //! persons and the data stored about them.
 
-use axum::extract::{Path, Query, State};
+use axum::extract::{Path, State};
 use axum::{Extension, Json};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use super::person::{Who, ask};
+use super::{NoQuery, Query};
 use crate::admission::caller::Caller;
 use crate::app::App;
 use crate::clock::{now, rfc3339};
@@ -266,6 +267,7 @@ pub async fn export(
 pub async fn tenants(
     State(app): State<App>,
     Extension(caller): Extension<Caller>,
+    _: NoQuery,
 ) -> Result<Json<TenantsResponse>, Problem> {
     let found = ask(&app, move |store| store.tenants(now())).await?;
     let seen = found.into_iter().filter(|(tenant, _)| caller.sees(tenant));

@@ -7,6 +7,7 @@ use serde::Serialize;
 use serde_json::Value;
 use utoipa::ToSchema;
 
+use super::NoQuery;
 use super::person::ask;
 use crate::admission::caller::Caller;
 use crate::app::App;
@@ -36,6 +37,7 @@ pub async fn record(
     State(app): State<App>,
     Extension(caller): Extension<Caller>,
     Path(id): Path<String>,
+    _: NoQuery,
 ) -> Result<Json<RecordResponse>, Problem> {
     let none = || Problem::new(Code::NotFound, "no such record");
     let jws = match app.records.recent(&id) {

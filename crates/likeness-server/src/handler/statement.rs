@@ -6,6 +6,7 @@ use axum::extract::State;
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use super::NoQuery;
 use crate::app::App;
 use crate::clock::rfc3339;
 use crate::models::{OnDisk, RoleState, key};
@@ -99,7 +100,7 @@ impl StatedModel {
 /// Returns which models this process verified and loaded, as an in-toto statement.
 #[utoipa::path(get, operation_id = "models_statement", path = "/api/v1/models/statement", tag = "health",
     responses((status = 200, description = "the loaded models", body = StatementResponse)))]
-pub async fn statement(State(app): State<App>) -> Json<StatementResponse> {
+pub async fn statement(State(app): State<App>, _: NoQuery) -> Json<StatementResponse> {
     let models = app.models.now();
     let verifier = StatementVerifier { name: "likeness", version: env!("CARGO_PKG_VERSION") };
     Json(StatementResponse {
