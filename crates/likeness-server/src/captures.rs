@@ -262,7 +262,7 @@ impl<E: FrameExaminer> Captures<E> {
         let seen = self.examiner.look(arrival.bytes, capture.session.wants_hold()).await;
         let (sighting, shown) = match seen {
             Err(problem) if problem.code() == Code::Overloaded => {
-                self.excuse((id, row.turn), capture).await?;
+                self.excuse((id, row.turn), capture, arrival.at).await?;
                 return Err(problem);
             }
             seen => seen?,
@@ -270,7 +270,7 @@ impl<E: FrameExaminer> Captures<E> {
         let random = random_key().map_err(Problem::from)?;
         let random = random.first_chunk().copied().map_or(0, u64::from_le_bytes);
         capture.session.take(&sighting, arrival.at, random, &self.policy);
-        capture.session.answered((self.clock)());
+        capture.session.answered((self.clock)(), &self.policy.capture);
         capture.chain(&digest)?;
         let content = capture.bytes()?;
         if !away(&self.store, move |store| store.advance_capture(&id, row.turn, &content)).await? {
@@ -281,8 +281,9 @@ impl<E: FrameExaminer> Captures<E> {
     }
 
     /// Notes in a state that there was no core for its frame, which the caller sends again.
-    async fn excuse(&self, (id, turn): (CaptureId, i64), mut capture: Capture) -> Result<(), Problem> {
-        if capture.session.refused((self.clock)(), &self.policy.capture) {
+    async fn excuse(&self, (id, turn): (CaptureId, i64), mut capture: Capture, arrived: i64) -> Result<(), Problem> {
+        let pause = Code::Overloaded.retry_after().map_or(0, |seconds| seconds.cast_signed() * 1000);
+        if capture.session.refused(arrived, (self.clock)(), pause, &self.policy.capture) {
             let content = capture.bytes()?;
             away(&self.store, move |store| store.advance_capture(&id, turn, &content)).await?;
         }

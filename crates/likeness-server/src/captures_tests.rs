@@ -67,14 +67,16 @@ fn face(text: &str, wants_hold: bool) -> FaceSeen {
         embedding: EmbeddingSeen { space: [7; 32], numbers: direction(7) },
     };
     let straight = nose == 0.0;
-    let area = Area { x: 200, y: 60, w: 240, h: 340 };
-    FaceSeen { area, landmarks, height, room: 1.3, hold: (wants_hold && straight).then_some(hold), straight }
+    FaceSeen { area: AREA, landmarks, height, room: 1.3, hold: (wants_hold && straight).then_some(hold), straight }
 }
 
 /// The direction along one axis.
 fn direction(axis: u16) -> Vec<f32> {
     (0..512_u16).map(|at| if at == axis { 1.0 } else { 0.0 }).collect()
 }
+
+/// The box of the face.
+const AREA: Area = Area { x: 200, y: 60, w: 240, h: 340 };
 
 /// Two replicas of a store, and the capture that a test drives.
 struct Scene {
@@ -87,6 +89,8 @@ struct Scene {
     /// Milliseconds from a frame's arrival to its answer, and whether there is no core.
     work: i64,
     busy: bool,
+    /// The face that the route judges.
+    judged: Area,
     /// Every frame with the hash that it carried.
     sent: Vec<(String, String)>,
 }
@@ -119,6 +123,7 @@ impl Scene {
             at: NOW,
             work: 0,
             busy: false,
+            judged: AREA,
             sent: Vec::new(),
         }
     }
@@ -167,8 +172,10 @@ impl Scene {
     fn use_up(&self, bound: &Binding, photograph: &str) -> Result<(), Code> {
         let moment = (self.at, &Policy::default().capture);
         let used = use_up(&self.replicas[1], &self.id, (bound, photograph.as_bytes()), SOURCE, moment);
-        let failed = self.runtime.block_on(self.trail.clone().along(used)).map_err(|problem| problem.code())?;
-        failed.map_or(Ok(()), |_| Err(REFUSED))
+        let judged = self.judged;
+        let counted = async move { used.await?.map_err(|_| refused())?.counted(&judged) };
+        let counted = self.runtime.block_on(self.trail.clone().along(counted));
+        counted.map(|id| assert_eq!(id, self.id)).map_err(|problem| problem.code())
     }
 
     /// Returns the rule that the record names.
@@ -305,7 +312,7 @@ fn replay(scene: &mut Scene, before: usize) -> Result<(), Code> {
 }
 
 /// Attacks on a completed capture.
-const ON_USE: [Attack; 10] = [
+const ON_USE: [Attack; 12] = [
     (
         "for another purpose",
         |scene| used(scene, CapturePurpose::Enroll, "acme", Some(ANN)),
@@ -334,6 +341,24 @@ const ON_USE: [Attack; 10] = [
         |scene| scene.use_up(&bound(CapturePurpose::Verify, "acme", Some(ANN)), "a photograph"),
         REFUSED,
         Some("other_photograph"),
+    ),
+    (
+        "by a small face within the large one",
+        |scene| {
+            scene.judged = Area { x: 290, y: 80, w: 60, h: 85 };
+            used(scene, CapturePurpose::Verify, "acme", Some(ANN))
+        },
+        REFUSED,
+        Some("other_face"),
+    ),
+    (
+        "by a face beside it",
+        |scene| {
+            scene.judged = Area { x: 0, ..AREA };
+            used(scene, CapturePurpose::Verify, "acme", Some(ANN))
+        },
+        REFUSED,
+        Some("other_face"),
     ),
     (
         "twice",

@@ -130,7 +130,7 @@ impl Code {
     }
 
     /// Returns after how many seconds a retry makes sense, for a temporary error.
-    fn retry_after(self) -> Option<u64> {
+    pub fn retry_after(self) -> Option<u64> {
         match self {
             Self::Overloaded => Some(1),
             Self::IndexLoading | Self::ModelUnavailable => Some(2),

@@ -216,6 +216,16 @@ pub fn capture(capture: CaptureSeen) {
     note(|seen| seen.capture = Some(capture));
 }
 
+/// Notes the rule that a used capture failed afterwards.
+pub fn capture_failed(rule: &'static str) {
+    note(|seen| seen.capture.iter_mut().for_each(|capture| capture.failed = Some(rule)));
+}
+
+/// Removes the note on a capture: an earlier request used it, and this one gets its response.
+pub fn no_capture() {
+    note(|seen| seen.capture = None);
+}
+
 /// Notes the person whom the request names, as a digest.
 pub fn subject(tenant: &str, subject: &str) {
     note(|seen| seen.subject = Some(crate::subject::digest(tenant, subject)));

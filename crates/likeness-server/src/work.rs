@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 
 use likeness::engine::Scratch;
 use likeness::image::DecodeError;
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::timeout;
 
 use crate::problem::{Code, Problem};
@@ -39,6 +39,43 @@ struct Workers {
     /// The number of running and waiting pieces.
     admitted: AtomicUsize,
     buffers: Mutex<Vec<Scratch>>,
+}
+
+/// A core for one piece of work, released when dropped or after the piece.
+pub struct Core {
+    place: QueueSlot,
+    running: OwnedSemaphorePermit,
+}
+
+impl Core {
+    /// Runs a piece of work. A started piece runs to its end, even if its caller has gone.
+    ///
+    /// # Errors
+    /// The work's own error, or an internal error after a panic.
+    pub async fn run<T: Send + 'static>(
+        self,
+        piece: impl FnOnce(&mut Scratch) -> Result<T, Problem> + Send + 'static,
+    ) -> Result<T, Problem> {
+        self.started(move |inner, trail| trail.within(|| inner.with_buffers(piece))).await
+    }
+
+    async fn started<T: Send + 'static>(
+        self,
+        act: impl FnOnce(&Workers, Trail) -> Result<T, Problem> + Send + 'static,
+    ) -> Result<T, Problem> {
+        let trail = Trail::current();
+        let done = tokio::task::spawn_blocking(move || {
+            // The core is kept until the end of the work, even if the caller has gone.
+            let Self { place, running: _running } = self;
+            act(&place.0, trail)
+        });
+        done.await.map_err(|why| {
+            if why.is_panic() {
+                counted_panic("work");
+            }
+            Problem::internal(&why)
+        })?
+    }
 }
 
 /// A place in the queue, released when dropped.
@@ -85,7 +122,19 @@ impl Work {
         &self,
         piece: impl FnOnce(&mut Scratch) -> Result<T, Problem> + Send + 'static,
     ) -> Result<T, Problem> {
-        self.started(move |inner, trail| trail.within(|| inner.with_buffers(piece))).await
+        self.core().await?.run(piece).await
+    }
+
+    /// Waits for a core. A request that must not be `OVERLOADED` after it has changed something waits before the change.
+    ///
+    /// # Errors
+    /// `OVERLOADED`
+    pub async fn core(&self) -> Result<Core, Problem> {
+        let (place, entered) = (self.enter()?, Instant::now());
+        let running = timeout(self.0.wait, self.0.running.clone().acquire_owned()).await;
+        let running = running.map_err(|_| busy(self.0.wait))?.map_err(|why| Problem::internal(&why))?;
+        metrics::histogram!("likeness_queue_wait_seconds").record(entered.elapsed().as_secs_f64());
+        Ok(Core { place, running })
     }
 
     /// Runs `piece` for 0 and for 1, then `end` with both results. If a core is idle, both run at once; that is so only
@@ -99,33 +148,11 @@ impl Work {
         piece: impl Fn(usize, &mut Scratch) -> Result<P, Problem> + Send + Sync + 'static,
         end: impl FnOnce([P; 2]) -> Result<T, Problem> + Send + 'static,
     ) -> Result<T, Problem> {
-        self.started(move |inner, trail| {
+        let act = move |inner: &Workers, trail: Trail| {
             let both = inner.two(&trail, &piece)?;
             trail.within(|| end(both))
-        })
-        .await
-    }
-
-    async fn started<T: Send + 'static>(
-        &self,
-        act: impl FnOnce(&Workers, Trail) -> Result<T, Problem> + Send + 'static,
-    ) -> Result<T, Problem> {
-        let (place, entered) = (self.enter()?, Instant::now());
-        let running = timeout(self.0.wait, self.0.running.clone().acquire_owned()).await;
-        let running = running.map_err(|_| busy(self.0.wait))?.map_err(|why| Problem::internal(&why))?;
-        metrics::histogram!("likeness_queue_wait_seconds").record(entered.elapsed().as_secs_f64());
-        let (inner, trail) = (self.0.clone(), Trail::current());
-        let done = tokio::task::spawn_blocking(move || {
-            // Both values live until the end of the work, even if the caller has gone.
-            let _kept = (place, running);
-            act(&inner, trail)
-        });
-        done.await.map_err(|why| {
-            if why.is_panic() {
-                counted_panic("work");
-            }
-            Problem::internal(&why)
-        })?
+        };
+        self.core().await?.started(act).await
     }
 
     fn enter(&self) -> Result<QueueSlot, Problem> {

@@ -107,12 +107,18 @@ const REACTION: Number = number("capture: least seconds from a prompt to the rea
 const GAP: Number = number("capture: greatest seconds between two frames with the face", 1.5, None, CHOSEN);
 const CLOCK: Number = number("capture: greatest seconds by which the clock may go back", 1.0, None, CHOSEN);
 const OVERLAP: Number = number("capture: least overlap of the face's boxes in successive frames", 0.3, None, CHOSEN);
+const SAME: Number = number(
+    "capture: least overlap of the face's box in the best frame, when it was captured and when it is judged",
+    0.5,
+    None,
+    CHOSEN,
+);
 const SECOND: Number = number("capture: frames with a second face that end it", 3.0, None, CHOSEN);
 const REFUSED: Number =
     number("capture: frames for which no core was free that use up no time of a window", 20.0, None, CHOSEN);
 
 /// Every default, in the order of the documentation.
-pub const NUMBERS: [Number; 38] = [
+pub const NUMBERS: [Number; 39] = [
     DISTANCE,
     AGED_YEARS,
     FARTHEST,
@@ -149,6 +155,7 @@ pub const NUMBERS: [Number; 38] = [
     GAP,
     CLOCK,
     OVERLAP,
+    SAME,
     SECOND,
     REFUSED,
 ];
@@ -248,6 +255,8 @@ pub struct CaptureRule {
     pub back: f64,
     /// The least overlap of the face's boxes in successive frames.
     pub overlap: f64,
+    /// The least overlap of the face's box in the best frame, when it was captured and when it is judged.
+    pub same: f64,
     /// The number of frames with a second face that ends a capture.
     pub second: u32,
     /// The most frames, refused because no core was free, that use up no time of a window.
@@ -306,6 +315,7 @@ impl Default for Policy {
                 gap: GAP.value,
                 back: CLOCK.value,
                 overlap: OVERLAP.value,
+                same: SAME.value,
                 second: SECOND.value as u32,
                 refused: REFUSED.value as u32,
             },

@@ -1,19 +1,48 @@
-//! The use of a capture: once, for what it is bound to, with the frame that counts.
+//! The use of a capture: once, for what it is bound to, with the frame that counts, and for the face that followed the
+//! prompts.
+//!
+//! Promises: a response gets a capture's number only from [`UsedCapture::counted`], after the judged face was compared
+//! with the one of the capture.
 
 use std::sync::Arc;
 
-use likeness::capture::outcome::{Outcome, Rule};
+use likeness::capture::outcome::{Best, Outcome, Rule};
+use likeness::detect::Area;
 use likeness::policy::CaptureRule;
 
-use super::{Binding, Capture, CapturePurpose, away};
+use super::{Binding, Capture, CapturePurpose, away, refused};
 use crate::hex::hex;
 use crate::problem::Problem;
 use crate::series;
 use crate::store::{CaptureId, Source, Store, Subject, Tenant, unhex_capture};
 use crate::trail::{self, CaptureSeen};
 
-/// Uses up a capture for a request with this photograph; returns the rule that keeps it from counting, which the caller
-/// of the service must not learn. If the purpose is to verify, and the capture shows no live person or another person,
+/// A capture that this request used up. It counts only for the face that followed the prompts.
+#[must_use]
+#[derive(Debug)]
+pub struct UsedCapture {
+    id: String,
+    best: Best,
+    rule: CaptureRule,
+}
+
+impl UsedCapture {
+    /// Returns the capture's number, if the judged face has the place of the face that followed the prompts.
+    ///
+    /// # Errors
+    /// `CAPTURE_REFUSED`; the trail gets the rule.
+    pub fn counted(self, judged: &Area) -> Result<String, Problem> {
+        if self.best.shows(judged, &self.rule) {
+            return Ok(self.id);
+        }
+        trail::capture_failed(Rule::OtherFace.code());
+        series::capture_failed(Some(Rule::OtherFace.code()));
+        Err(refused())
+    }
+}
+
+/// Uses up a capture for a request with this photograph; otherwise returns the rule that keeps it from counting, which
+/// the caller of the service must not learn. If the purpose is to verify, and the capture shows no live person or another person,
 /// this counts as a failed comparison of the person, made by `source`.
 ///
 /// # Errors
@@ -24,25 +53,26 @@ pub async fn use_up(
     (wanted, photograph): (&Binding, &[u8]),
     source: Source<'_>,
     (at, rule): (i64, &CaptureRule),
-) -> Result<Option<Rule>, Problem> {
+) -> Result<Result<UsedCapture, Rule>, Problem> {
     let id = unhex_capture(id);
-    let failed = match taken(store, id, wanted).await? {
+    let used = match taken(store, id, wanted).await? {
         Some((id, capture)) => {
-            let failed = broken(&capture, (wanted, blake3::hash(photograph).as_bytes()), at, rule);
-            capture.note(&id, failed);
-            failed
+            let counts = counts(&capture, (wanted, blake3::hash(photograph).as_bytes()), at, rule);
+            capture.note(&id, counts.err());
+            counts.map(|best| UsedCapture { id: hex(&id), best, rule: *rule })
         }
         None => {
             note_unknown(id, wanted);
-            Some(Rule::Unknown)
+            Err(Rule::Unknown)
         }
     };
+    let failed = used.as_ref().err().copied();
     series::capture(if failed.is_none() { "used" } else { "refused" });
     series::capture_failed(failed.map(Rule::code));
     if failed.is_some_and(is_of_person) && wanted.purpose == CapturePurpose::Verify {
         note_failure(store, wanted, source, at.div_euclid(1000)).await?;
     }
-    Ok(failed)
+    Ok(used)
 }
 
 /// Counts a failed comparison of the person whom the capture was begun for.
@@ -86,20 +116,27 @@ fn is_of_person(rule: Rule) -> bool {
     matches!(rule, Rule::NotLive | Rule::OtherFace | Rule::OtherPhotograph)
 }
 
-/// Returns the first rule that keeps a capture from counting.
-fn broken(capture: &Capture, (wanted, photograph): (&Binding, &[u8; 32]), at: i64, rule: &CaptureRule) -> Option<Rule> {
+/// Returns the frame that counts, or the first rule that keeps a capture from counting.
+fn counts(
+    capture: &Capture,
+    (wanted, photograph): (&Binding, &[u8; 32]),
+    at: i64,
+    rule: &CaptureRule,
+) -> Result<Best, Rule> {
     let Capture { bound, session, .. } = capture;
     if bound.purpose != wanted.purpose {
-        return Some(Rule::OtherPurpose);
+        return Err(Rule::OtherPurpose);
     }
     if bound.subject != wanted.subject {
-        return Some(Rule::OtherSubject);
+        return Err(Rule::OtherSubject);
     }
-    session.untimely(at, rule).or_else(|| match session.outcome() {
-        None => Some(Rule::Unfinished),
-        Some(Outcome::Completed { best, failed: None }) => {
-            (best.digest != *photograph).then_some(Rule::OtherPhotograph)
-        }
-        Some(outcome) => outcome.failed(),
-    })
+    if let Some(untimely) = session.untimely(at, rule) {
+        return Err(untimely);
+    }
+    match session.outcome() {
+        None => Err(Rule::Unfinished),
+        Some(Outcome::Completed { best, failed: None }) if best.digest == *photograph => Ok(*best),
+        Some(Outcome::Completed { failed: None, .. }) => Err(Rule::OtherPhotograph),
+        Some(Outcome::Completed { failed: Some(rule), .. } | Outcome::Failed(rule)) => Err(*rule),
+    }
 }

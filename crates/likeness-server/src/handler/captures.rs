@@ -10,11 +10,12 @@ use likeness::capture::session::Sighting;
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use super::NoQuery;
 use super::frame::GuidanceResponse;
 use super::person::{Who, templates};
 use crate::admission::caller::Caller;
 use crate::app::App;
-use crate::captures::usage::use_up;
+use crate::captures::usage::{UsedCapture, use_up};
 use crate::captures::{Arrival, Binding, Capture, CapturePurpose, Captures, FrameExaminer, STATES, begin, refused};
 use crate::clock::{Stopwatch, now_ms, rfc3339};
 use crate::examiner::FullExaminer;
@@ -140,6 +141,7 @@ fn bound(purpose: CapturePurpose, tenant: &Tenant, subject: Option<&str>) -> Bin
 pub async fn begin_capture(
     State(app): State<App>,
     Extension(caller): Extension<Caller>,
+    _: NoQuery,
     form: Form,
 ) -> Result<Json<CaptureResponse>, Problem> {
     let store = templates(&app)?.store.clone();
@@ -159,6 +161,7 @@ pub async fn frame(
     State(app): State<App>,
     Extension(caller): Extension<Caller>,
     Path(capture_id): Path<String>,
+    _: NoQuery,
     form: Form,
 ) -> Result<Json<CaptureResponse>, Problem> {
     let (at, store) = (now_ms(), templates(&app)?.store.clone());
@@ -172,8 +175,8 @@ pub async fn frame(
     Ok(Json(CaptureResponse::of(capture_id, capture, shown)))
 }
 
-/// Uses up the capture that a form names, for this purpose, person and photograph; returns its number, or `None` if the
-/// form names none.
+/// Uses up the capture that a form names, for this purpose, person and photograph; returns `None` if the form names none.
+/// A caller has a core before, since it can't give the capture back.
 ///
 /// # Errors
 /// `CAPTURE_REFUSED`, `STORE_UNAVAILABLE`
@@ -183,7 +186,7 @@ pub async fn captured(
     purpose: CapturePurpose,
     who: Option<&Who>,
     photograph: &[u8],
-) -> Result<Option<String>, Problem> {
+) -> Result<Option<UsedCapture>, Problem> {
     let tenant = match who {
         Some(who) => who.tenant.clone(),
         None => caller.tenant(form.text("tenant_id")?)?,
@@ -192,7 +195,7 @@ pub async fn captured(
     let wanted = bound(purpose, &tenant, who.map(|who| who.subject.as_str()));
     let moment = (now_ms(), &app.policy().capture);
     match use_up(&templates(app)?.store, id, (&wanted, photograph), caller.source(), moment).await? {
-        None => Ok(Some(id.to_owned())),
-        Some(_) => Err(refused()),
+        Ok(used) => Ok(Some(used)),
+        Err(_) => Err(refused()),
     }
 }

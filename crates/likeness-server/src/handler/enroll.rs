@@ -1,6 +1,8 @@
 //! `POST /api/v1/enroll` enrols a person with one photograph. Only a live face is stored, whatever the settings are,
 //! and the store has committed before the response.
 
+use std::time::{Duration, Instant};
+
 use axum::Extension;
 use axum::extract::State;
 use axum::http::{HeaderMap, HeaderValue, header};
@@ -25,12 +27,17 @@ use crate::form::{Form, Truth};
 use crate::problem::{Code, Problem};
 use crate::routes::{ENROLL, Scope};
 use crate::store::{self, Answered, Enrollment, Idempotency, Mode, NotCompared, Outcome, Person, Store, Terms};
+use crate::trail;
 
 /// The most attempts of an enrolment while other requests change the same person.
 const TRIES: usize = 8;
 
 /// The message for a key that may not remove stored templates.
 const FULL: &str = "this person has the most templates allowed: another one would replace a stored one, which needs the scope `replace`";
+
+/// How long a repeated request waits for the response to the first one, and the pause between two questions.
+const MEANWHILE: Duration = Duration::from_secs(5);
+const PAUSE: Duration = Duration::from_millis(100);
 
 /// The longest `Idempotency-Key`.
 const LONGEST_KEY: usize = 255;
@@ -79,15 +86,23 @@ pub async fn enroll(
     if let Some(replayed) = request.answered(&app).await? {
         return Ok(replayed);
     }
-    let capture_id = captured(&app, (&form, &caller), CapturePurpose::Enroll, Some(&request.who), &bytes).await?;
-    let examined = app.work.run(move |scratch| {
+    let core = app.work.core().await?;
+    let capture = match captured(&app, (&form, &caller), CapturePurpose::Enroll, Some(&request.who), &bytes).await {
+        Err(problem) if problem.code() == Code::CaptureRefused => {
+            drop(core);
+            return request.answered_meanwhile(&app).await?.ok_or(problem);
+        }
+        capture => capture?,
+    };
+    let examined = core.run(move |scratch| {
         let (mut watch, rule) = (Stopwatch::start(), examiner.examiner.policy.enroll);
         let judged =
             examiner.judged(scratch, &bytes, &mut |stage| watch.lap(stage), |quality| reach(quality, &rule))?;
+        let capture_id = capture.map(|capture| capture.counted(&judged.face().area)).transpose()?;
         must_be_live(judged.liveness())?;
-        Ok(examiner.embedded(scratch, judged, &mut |stage| watch.lap(stage))?)
+        Ok((examiner.embedded(scratch, judged, &mut |stage| watch.lap(stage))?, capture_id))
     });
-    let examined = examined.await?;
+    let (examined, capture_id) = examined.await?;
     let answer = EnrollResponse {
         success: true,
         user_id: request.who.subject.as_str().to_owned(),
@@ -175,6 +190,23 @@ impl Request {
             Some(Answered::Before(answer)) => Ok(Some(replayed(answer))),
             Some(Answered::Otherwise) => Err(conflict()),
         }
+    }
+
+    /// Returns the response to the same request, sent at the same time, which may have used the capture. It waits for
+    /// at most [`MEANWHILE`]; without an `Idempotency-Key` not at all.
+    ///
+    /// # Errors
+    /// `IDEMPOTENCY_CONFLICT`
+    async fn answered_meanwhile(&self, app: &App) -> Result<Option<Response>, Problem> {
+        let begin = Instant::now();
+        while self.idempotency.is_some() && begin.elapsed() < MEANWHILE {
+            if let Some(replayed) = self.answered(app).await? {
+                trail::no_capture();
+                return Ok(Some(replayed));
+            }
+            tokio::time::sleep(PAUSE).await;
+        }
+        Ok(None)
     }
 
     /// Stores the faces after checking that they are the person's own, and returns the response.

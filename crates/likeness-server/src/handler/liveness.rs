@@ -83,11 +83,14 @@ pub async fn liveness_route(
     let models = app.models.now();
     LIVENESS.needs.met(&models)?;
     let (examiner, spoof) = (app.examiner(&models)?, models.spoof()?);
-    let capture_id = captured(&app, (&form, &caller), CapturePurpose::Liveness, None, &bytes).await?;
-    let judged = app.work.run(move |scratch| {
+    let core = app.work.core().await?;
+    let capture = captured(&app, (&form, &caller), CapturePurpose::Liveness, None, &bytes).await?;
+    let judged = core.run(move |scratch| {
         let mut watch = Stopwatch::start();
         let face = examiner.subject(scratch, &bytes, &mut |stage| watch.lap(stage))?;
-        Ok(*examiner.judge(&spoof, scratch, face, &mut |stage| watch.lap(stage))?.liveness())
+        let capture_id = capture.map(|capture| capture.counted(&face.face().area)).transpose()?;
+        Ok((*examiner.judge(&spoof, scratch, face, &mut |stage| watch.lap(stage))?.liveness(), capture_id))
     });
-    Ok(Json(LivenessResponse::new(&judged.await?, capture_id)))
+    let (judged, capture_id) = judged.await?;
+    Ok(Json(LivenessResponse::new(&judged, capture_id)))
 }

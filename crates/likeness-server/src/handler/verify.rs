@@ -25,6 +25,7 @@ use crate::admission::RequestId;
 use crate::admission::caller::Caller;
 use crate::app::{App, ModelResponse};
 use crate::captures::CapturePurpose;
+use crate::captures::usage::UsedCapture;
 use crate::clock::{Stopwatch, Timings, now};
 use crate::examiner::{FullExaminer, reach, round};
 use crate::form::Form;
@@ -93,6 +94,7 @@ struct Measured {
     liveness: Liveness,
     decision: Decision,
     timings: Timings,
+    capture_id: Option<String>,
 }
 
 /// Verifies a person.
@@ -116,14 +118,15 @@ pub async fn verify(
     let user = who.subject.as_str();
     let template = template.ok_or_else(|| nothing_comparable(not_compared).with("user_id", user))?;
     let age = person.newest(&space).map_or(0, |newest| now() - newest);
-    let capture_id = captured(&app, (&form, &caller), CapturePurpose::Verify, Some(&who), &bytes).await?;
+    let core = app.work.core().await?;
+    let capture = captured(&app, (&form, &caller), CapturePurpose::Verify, Some(&who), &bytes).await?;
     let threshold = examiner.examiner.policy.threshold_at(age);
     let threshold = if person.is_averaged(&space) { threshold.without_rate() } else { threshold };
     trail::threshold(threshold);
-    let block = app.settings.block_spoofs;
-    let measured = app.work.run(move |scratch| measure(&examiner, scratch, &bytes, &template, threshold, block));
+    let (block, against) = (app.settings.block_spoofs, (template, threshold));
+    let measured = core.run(move |scratch| measure(&examiner, scratch, &bytes, &against, (capture, block)));
     let measured = match measured.await {
-        Err(problem) if problem.code() == Code::AntispoofBlocked => {
+        Err(problem) if matches!(problem.code(), Code::AntispoofBlocked | Code::CaptureRefused) => {
             note_failure(&app, &who, &caller).await?;
             return Err(problem);
         }
@@ -133,8 +136,7 @@ pub async fn verify(
     if !matches!(verdict, Verdict::Accept(_)) {
         note_failure(&app, &who, &caller).await?;
     }
-    let answer = answer(measured, not_compared.into(), model, request_id);
-    Ok(Json(VerifyResponse { capture_id, ..answer }))
+    Ok(Json(answer(measured, not_compared.into(), model, request_id)))
 }
 
 /// Loads the person, unless the caller has failed too often for this person. A request for an unknown person
@@ -159,16 +161,16 @@ fn measure(
     examiner: &FullExaminer,
     scratch: &mut Scratch,
     bytes: &[u8],
-    template: &Template,
-    threshold: Threshold,
-    block: bool,
+    (template, threshold): &(Template, Threshold),
+    (capture, block): (Option<UsedCapture>, bool),
 ) -> Result<Measured, Problem> {
     let mut watch = Stopwatch::start();
     let judged = probe(examiner, scratch, bytes, &mut |stage| watch.lap(stage), block)?;
+    let capture_id = capture.map(|capture| capture.counted(&judged.face().area)).transpose()?;
     let face = examiner.embedded(scratch, judged, &mut |stage| watch.lap(stage))?;
-    let decision = decide(&face, template, threshold).map_err(|why| Problem::internal(&why))?;
+    let decision = decide(&face, template, *threshold).map_err(|why| Problem::internal(&why))?;
     trail::decision(&decision);
-    Ok(Measured { liveness: *face.liveness(), decision, timings: watch.timings() })
+    Ok(Measured { liveness: *face.liveness(), decision, timings: watch.timings(), capture_id })
 }
 
 /// Examines a photograph up to liveness, and checks the face's quality; computes no embedding.
@@ -204,7 +206,7 @@ fn answer(
     model: ModelResponse,
     request_id: String,
 ) -> VerifyResponse {
-    let Measured { liveness, decision, timings } = measured;
+    let Measured { liveness, decision, timings, capture_id } = measured;
     let (similarity, verdict) = (decision.similarity(), decision.verdict());
     let reasons: Vec<String> = verdict.reasons().iter().map(ToString::to_string).collect();
     VerifyResponse {
@@ -222,6 +224,6 @@ fn answer(
         model,
         timing_ms: timings,
         request_id,
-        capture_id: None,
+        capture_id,
     }
 }

@@ -239,7 +239,7 @@ fn values(policy: &Policy) -> Vec<(&'static str, String)> {
     values
 }
 
-fn capture_values(rule: &CaptureRule) -> [(&'static str, String); 14] {
+fn capture_values(rule: &CaptureRule) -> [(&'static str, String); 15] {
     let CaptureRule {
         height: [least, most],
         turn,
@@ -252,6 +252,7 @@ fn capture_values(rule: &CaptureRule) -> [(&'static str, String); 14] {
         gap,
         back,
         overlap,
+        same,
         second,
         refused,
     } = rule;
@@ -268,6 +269,7 @@ fn capture_values(rule: &CaptureRule) -> [(&'static str, String); 14] {
         ("capture.gap", exact(gap)),
         ("capture.back", exact(back)),
         ("capture.overlap", exact(overlap)),
+        ("capture.same", exact(same)),
         ("capture.second", exact(second)),
         ("capture.refused", exact(refused)),
     ]

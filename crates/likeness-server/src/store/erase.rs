@@ -82,16 +82,17 @@ enum Note {
 }
 
 impl Store {
-    /// Erases a person and the remembered responses to their enrolments; returns `None` if there was no such
-    /// person. `key` is the id of the caller's API key.
+    /// Erases a person, their captures and the remembered responses to their enrolments; returns `None` if there was no
+    /// such person, but erases the captures all the same. `key` is the id of the caller's API key.
     ///
     /// # Errors
     /// The database refused; then nothing was erased.
     pub fn erase_for(&self, key: &str, tenant: &Tenant, subject: &Subject, now: i64) -> Result<Option<Erased>> {
         let (id, salt) = (random()?, random()?);
         let erased = self.write(|changes| {
-            let Some(found) = self.row_named(changes.rows(), &self.name(tenant, subject))? else { return Ok(false) };
+            // Captures exist before an enrolment too.
             let captures = self.erase_captures(changes, tenant, subject)?;
+            let Some(found) = self.row_named(changes.rows(), &self.name(tenant, subject))? else { return Ok(false) };
             let states = captures.iter().flat_map(|(_, state)| pieces_of(state));
             let sought = Sought {
                 tenant: tenant.as_str().to_owned(),

@@ -68,6 +68,8 @@ fn erased(place: &Place) {
     let begin = |tenant: &str, subject| begin(&store, opening(tenant, subject), NOW + 180);
     let there = |ids: &[CaptureId]| ids.iter().filter(|id| store.capture(id).unwrap().is_some()).count();
     let mut wrong = Vec::new();
+    let early = begin(acme.as_str(), Some("ann"));
+    assert_eq!((store.erase_for("key", &acme, &ann, NOW).unwrap(), there(&[early])), (None, 0), "not enrolled yet");
     for (how, expires_at) in [("by request", None), ("by its end", Some(NOW + 5))] {
         let person = enrollment(&acme, &ann, vec![fresh(1, 80.0)], Mode::Replace);
         store.enroll(&Enrollment { terms: Terms { consent: None, expires_at }, ..person }).unwrap();

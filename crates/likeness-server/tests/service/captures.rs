@@ -203,3 +203,44 @@ fn wrong_forms(service: &Service, key: &str) {
         .collect();
     assert!(wrong.is_empty(), "{wrong:#?}");
 }
+
+/// A field in the address would be without effect: a capture that is not used, another tenant.
+#[test]
+fn a_field_of_the_form_in_the_address_and_an_unknown_parameter_of_a_new_route_are_refused() {
+    let ground = Ground::new();
+    let service = ground.serve_with_store(&[], &[]).ready();
+    let live = ground.image("anna.jpg");
+    let photograph = |path: &str| Request::post(path).file("file", &live);
+    let form = |path: &str| photograph(path).text("user_id", "ann");
+    assert_eq!(service.ask(form("/api/v1/enroll")).status, 200);
+    let id = "0123456789abcdef0123456789abcdef";
+    let table: [(Request, &str); 15] = [
+        (form(&format!("/api/v1/verify?capture_id={id}")), "`capture_id`"),
+        (form(&format!("/api/v1/verify?capture_id={id}")).text("capture_id", id), "`capture_id`"),
+        (form(&format!("/api/v1/enroll?capture%5fid={id}")), "`capture_id`"),
+        (photograph(&format!("/api/v1/liveness?capture_id={id}")), "`capture_id`"),
+        (form("/api/v1/verify?tenant_id=other"), "`tenant_id`"),
+        (photograph("/api/v1/search?tenant_id=other"), "`tenant_id`"),
+        (form("/api/v1/enroll?replace=true"), "`replace`"),
+        (photograph("/api/v1/frames?liveness=true"), "`liveness`"),
+        (begin("verify").text("user_id", "ann"), ""),
+        (Request::post("/api/v1/captures?purpose=verify").text("purpose", "liveness"), "`purpose`"),
+        (Request::post("/api/v1/captures?nonsense=1").text("purpose", "liveness"), "`nonsense`"),
+        (frame(&format!("/api/v1/captures/{id}/frames?previous=x"), &live, &json!("x")), "`previous`"),
+        (Request::new("GET", "/api/v1/models/statement?x=1"), "`x`"),
+        (Request::new("GET", "/api/v1/tenants?limit=1"), "`limit`"),
+        (Request::new("GET", "/api/v1/persons?curser=1"), "`curser`"),
+    ];
+    let mut wrong = Vec::new();
+    for (at, (request, named)) in table.into_iter().enumerate() {
+        let answer = service.ask(request);
+        let right = match named {
+            "" => answer.status == 200,
+            _ => answer.status == 400 && answer.text().contains(named),
+        };
+        if !right {
+            wrong.push(format!("row {at}, {named}: {answer:?}"));
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong:#?}");
+}

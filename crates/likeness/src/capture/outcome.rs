@@ -2,11 +2,12 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::detect::Area;
 use crate::distance::Metric;
 use crate::embed::Embedding;
 use crate::examine::Examination;
 use crate::liveness::Liveness;
-use crate::policy::{Policy, Threshold};
+use crate::policy::{CaptureRule, Policy, Threshold};
 
 /// The embedding of a face in one frame.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -193,10 +194,22 @@ pub struct Best {
     pub frame: u32,
     /// The digest of its bytes.
     pub digest: [u8; 32],
+    /// The box of the face that followed the prompts: x, y, width and height in pixels.
+    pub area: [i64; 4],
     /// The sharpness of the face.
     pub sharpness: f64,
     /// Whether it is live.
     pub live: bool,
+}
+
+impl Best {
+    /// Returns whether a face that was found in this frame is the one that followed the prompts. A capture finds faces at
+    /// another scale than a route that judges, and a small face can appear where the large one disappears.
+    #[must_use]
+    pub fn shows(&self, found: &Area, rule: &CaptureRule) -> bool {
+        let [x, y, w, h] = self.area;
+        found.overlap(&Area { x, y, w, h }) >= rule.same
+    }
 }
 
 impl Outcome {

@@ -1,7 +1,7 @@
 //! A session: takes what the frames show, one after the other, and decides whether they followed the prompts.
 //!
 //! Promises: the next step is known only after the step before was seen. Only the given times count; no window becomes
-//! longer if the clock goes back, and the service's own work uses up no window. The caller keeps a session between two
+//! longer if the clock goes back, and the service's own work uses up no window, up to a bound. The caller keeps a session between two
 //! frames, and makes sure that each state is used once. Touches nothing.
 
 use std::collections::VecDeque;
@@ -78,7 +78,7 @@ pub struct Session {
     at: usize,
     prompted: i64,
     height: f64,
-    /// Milliseconds since then in which the service worked on frames, or had no core for one.
+    /// Milliseconds since then in which the service worked on frames, or had no core for one; at most a step's time.
     worked: i64,
     /// Frames that show the step, and that show a turn to the other side.
     shown: u32,
@@ -96,6 +96,8 @@ pub struct Session {
     frames: u32,
     /// Frames for which the service had no core.
     refused: u32,
+    /// Milliseconds that the answer to such a frame asked the client to wait; 0 after another answer.
+    pause: i64,
     outcome: Option<Outcome>,
 }
 
@@ -123,6 +125,7 @@ impl Session {
             seconds: 0,
             frames: 0,
             refused: 0,
+            pause: 0,
             outcome: None,
         }
     }
@@ -206,29 +209,49 @@ impl Session {
     }
 
     /// Notes that the answer to the last frame is ready: until now the person saw the prompt before, and the service worked.
-    pub fn answered(&mut self, now: i64) {
+    pub fn answered(&mut self, now: i64, rule: &CaptureRule) {
         let taken = self.last;
         self.last = now.max(taken);
         if self.prompted == taken {
             self.prompted = self.last;
         } else {
-            self.worked += self.last - taken;
+            self.credit(self.last - taken, rule);
         }
         self.face.iter_mut().filter(|(at, _)| *at == taken).for_each(|(at, _)| *at = self.last);
     }
 
-    /// Notes that the service had no core for a frame: the time since the last moment counts for no window. Returns whether
-    /// the session changed; it does for so many frames, so that load can't stretch the windows without end.
-    pub fn refused(&mut self, now: i64, rule: &CaptureRule) -> bool {
+    /// Notes that the service had no core for a frame, and asked the client to wait for `pause` milliseconds: the time since
+    /// the frame arrived, and that pause, count for no window. Returns whether the session changed; it does for so many
+    /// frames, so that load can't stretch the windows without end.
+    pub fn refused(&mut self, arrived: i64, now: i64, pause: i64, rule: &CaptureRule) -> bool {
         if self.outcome.is_some() || self.refused >= rule.refused {
             return false;
         }
-        let lost = now.max(self.last) - self.last;
         self.refused += 1;
-        self.last += lost;
-        self.worked += lost;
-        self.face.iter_mut().for_each(|(at, _)| *at += lost);
+        self.paused(arrived, rule);
+        self.give_back(now.max(self.last) - arrived.max(self.last), rule);
+        (self.last, self.pause) = (now.max(self.last), pause);
         true
+    }
+
+    /// Gives back the pause that the last answer asked for, as far as the client made it.
+    fn paused(&mut self, arrived: i64, rule: &CaptureRule) {
+        let pause = std::mem::take(&mut self.pause).min(arrived - self.last).max(0);
+        self.give_back(pause, rule);
+    }
+
+    /// Gives back time in which no frame could be taken, also to the face.
+    fn give_back(&mut self, lost: i64, rule: &CaptureRule) {
+        let given = self.credit(lost, rule);
+        self.face.iter_mut().for_each(|(at, _)| *at += given);
+    }
+
+    /// Gives back time in which the service worked, or had no core: at most as much again as a step has, since a client
+    /// chooses how many frames it sends and how large they are. Returns how much.
+    fn credit(&mut self, lost: i64, rule: &CaptureRule) -> i64 {
+        let given = lost.min((rule.step * 1e3) as i64 - self.worked).max(0);
+        self.worked += given;
+        given
     }
 
     /// Takes a frame that arrived at a moment. `random` draws the sequence, if the frame is the first that can be used.
@@ -238,10 +261,13 @@ impl Session {
         }
         self.frames += 1;
         let (rule, before) = (&policy.capture, self.last);
+        self.paused(now, rule);
         self.last = now.max(before);
         let back = seconds(now, before) > rule.back;
         let followed = match (back, self.repeats(&seen.digest)) {
             (true, _) => Err(Rule::Clock),
+            // A camera that stands still has not begun, and its person gets advice.
+            (_, true) if self.steps.is_empty() => Ok(()),
             (_, true) => Err(Rule::OutOfOrder),
             _ => self.followed(seen, random, policy),
         };
@@ -321,7 +347,8 @@ impl Session {
         self.differs |= !hold.embedding.is_as(first, policy.threshold);
         if self.best.is_none_or(|best| hold.sharpness >= best.sharpness) {
             let HoldSeen { live, sharpness, .. } = *hold;
-            self.best = Some(Best { frame: self.frames, digest: *digest, sharpness, live });
+            let Area { x, y, w, h } = face.area;
+            self.best = Some(Best { frame: self.frames, digest: *digest, area: [x, y, w, h], sharpness, live });
         }
         self.shown += 1;
         if self.shown >= frames {

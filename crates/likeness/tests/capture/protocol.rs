@@ -86,7 +86,7 @@ fn drawn(random: u64, mut change: impl FnMut(&mut Shot)) -> Outcome {
         at = shot.at;
         session.take(&shot.seen, at, random, &policy);
         at += shot.work;
-        session.answered(at);
+        session.answered(at, &policy.capture);
         if let Some(outcome) = session.outcome() {
             return outcome.clone();
         }
@@ -100,7 +100,7 @@ fn drawn(random: u64, mut change: impl FnMut(&mut Shot)) -> Outcome {
 type Change = fn(&mut Shot);
 
 /// The change to the frames, and the rule that ends the session.
-const BREAKS: [(&str, Change, Option<Rule>); 25] = [
+const BREAKS: [(&str, Change, Option<Rule>); 27] = [
     ("as prompted", |_| (), None),
     (
         "no turn",
@@ -131,10 +131,12 @@ const BREAKS: [(&str, Change, Option<Rule>); 25] = [
         Some(Rule::Early),
     ),
     ("an answer takes three seconds", |shot| shot.work = if shot.frame % 4 == 0 { 3_000 } else { 0 }, None),
+    ("every answer takes a second", |shot| shot.work = 1_000, None),
+    ("every answer takes three seconds", |shot| shot.work = 3_000, Some(Rule::Late)),
     (
-        "turned when the prompt comes after three seconds",
+        "turned when the prompt comes after a second",
         |shot| {
-            shot.work = 3_000;
+            shot.work = 1_000;
             if shot.is_turn() {
                 shot.at -= 100;
                 shot.show(shot.prompted(), HEIGHT, false);
@@ -371,35 +373,95 @@ fn nothing_is_prompted_or_taken_after_the_end_and_before_a_face_is_well_placed()
     assert_eq!(session.outcome(), Some(&Outcome::Failed(Rule::OutOfOrder)));
 }
 
+/// A session that has begun; its face was seen 400 ms after its beginning.
+fn begun(policy: &Policy) -> Session {
+    let mut session = Session::begin(NOW, &policy.capture);
+    [200, 400].into_iter().for_each(|at| front(&mut session, at, policy));
+    assert_ne!(session.step(), (0, 0));
+    session
+}
+
+/// Takes a frame with the face from the front, so many milliseconds after the beginning.
+fn front(session: &mut Session, at: i64, policy: &Policy) {
+    let (face, digest) = (Some(face(FRONT, HEIGHT, true, policy)), digest(u32::try_from(at).unwrap()));
+    session.take(&Sighting { digest, face, second: false }, NOW + at, 4, policy);
+}
+
+/// How long a client waits, a frame waits for a core, and the answer asks to wait, in milliseconds.
+type Wait = (i64, i64, i64);
+
 #[test]
-fn frames_without_a_core_use_up_no_window_but_only_so_many() {
+fn frames_without_a_core_use_up_no_window_but_give_back_nothing_else() {
+    let policy = Policy::default();
+    let most = policy.capture.refused as usize;
+    let table: [(&str, Vec<Wait>, i64, Option<Rule>); 8] = [
+        ("the core comes late", vec![(200, 5_000, 1_000)], 200, None),
+        ("the client waits as it is asked to", vec![(200, 1_000, 1_000), (1_000, 1_000, 1_000)], 1_000, None),
+        ("the client waits longer", vec![(200, 1_000, 1_000)], 2_600, Some(Rule::FaceLost)),
+        ("nothing is sent before", vec![(20_000, 0, 1_000)], 200, Some(Rule::Late)),
+        ("nothing is sent before, for two seconds", vec![(2_000, 0, 1_000)], 200, Some(Rule::FaceLost)),
+        ("as many as are excused", vec![(10, 10, 0); most], 200, None),
+        ("one more", vec![(10, 100, 0); most + 1], 1_400, Some(Rule::FaceLost)),
+        ("more than a step has again", vec![(100, 5_000, 0); 4], 200, Some(Rule::Late)),
+    ];
+    let mut wrong = Vec::new();
+    for (name, waits, then, expected) in table {
+        let (mut session, mut at) = (begun(&policy), 400);
+        for (idle, wait, pause) in waits {
+            session.refused(NOW + at + idle, NOW + at + idle + wait, pause, &policy.capture);
+            at += idle + wait;
+        }
+        front(&mut session, at + then, &policy);
+        let found = session.outcome().and_then(Outcome::failed);
+        if found != expected {
+            wrong.push(format!("{name}: expected {expected:?}, found {found:?}"));
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
+#[test]
+fn work_on_frames_gives_a_step_at_most_as_much_time_again() {
+    let (policy, mut wrong) = (Policy::default(), Vec::new());
+    let whole = (policy.capture.step * 2e3) as i64;
+    for work in [100, 400, 900, 1_500, 7_000] {
+        let (mut session, mut at) = (begun(&policy), 400);
+        while session.outcome().is_none() && at < 60_000 {
+            at += 300;
+            let seen = Sighting { digest: digest(u32::try_from(at).unwrap()), face: None, second: false };
+            let mut shown = seen;
+            // Too far away for any step, but in its place.
+            shown.face = Some(face(FRONT, 240.0, false, &policy));
+            session.take(&shown, NOW + at, 4, &policy);
+            at += work;
+            session.answered(NOW + at, &policy.capture);
+        }
+        let late = session.outcome() == Some(&Outcome::Failed(Rule::Late));
+        if !late || !(9_000..=whole + 400 + 300 + 2 * work).contains(&at) {
+            wrong.push((work, at, session.outcome().cloned()));
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong:?}");
+}
+
+#[test]
+fn a_camera_that_stands_still_ends_no_session_before_its_first_step() {
     let policy = Policy::default();
     let mut session = Session::begin(NOW, &policy.capture);
-    let shown = |at: i64| {
-        let (face, digest) = (Some(face(FRONT, HEIGHT, true, &policy)), digest(u32::try_from(at).unwrap()));
-        (Sighting { digest, face, second: false }, NOW + at)
-    };
-    for at in [200, 400] {
-        let (seen, at) = shown(at);
-        session.take(&seen, at, 4, &policy);
-    }
-    let most = i64::from(policy.capture.refused);
-    assert!((1..=most).all(|at| session.refused(NOW + 400 + 2_000 * at, &policy.capture)));
-    let mut other = session.clone();
-    let (seen, at) = shown(1_000 + 2_000 * most);
-    session.take(&seen, at, 4, &policy);
-    assert_eq!(session.outcome(), None);
-    assert!(!other.refused(NOW + 1_000_000, &policy.capture));
-    let (seen, at) = shown(2_000 + 2_000 * most);
-    other.take(&seen, at, 4, &policy);
-    assert_eq!(other.outcome(), Some(&Outcome::Failed(Rule::FaceLost)));
+    let still = Sighting { digest: digest(7), face: None, second: false };
+    (1..40).for_each(|at| session.take(&still, NOW + at * 200, 4, &policy));
+    assert_eq!((session.outcome(), session.prompt()), (None, Some("look_straight")));
+    front(&mut session, 9_000, &policy);
+    assert_ne!(session.step(), (0, 0));
+    front(&mut session, 9_000, &policy);
+    assert_eq!(session.outcome(), Some(&Outcome::Failed(Rule::OutOfOrder)));
 }
 
 #[test]
 fn a_session_is_untimely_after_its_end_and_after_the_clock_went_back() {
     let policy = Policy::default();
     let mut session = Session::begin(NOW, &policy.capture);
-    session.answered(NOW + 5_000);
+    session.answered(NOW + 5_000, &policy.capture);
     let table = [(3_999, Some(Rule::Clock)), (4_000, None), (179_999, None), (180_000, Some(Rule::Expired))];
     let wrong: Vec<_> =
         table.into_iter().filter(|(at, rule)| session.untimely(NOW + at, &policy.capture) != *rule).collect();
