@@ -71,7 +71,7 @@ fn loaded(place: &Place) {
         (scene.at, scene.work) = (scene.at + scene.work, 400);
         if scene.sent.len() == 6 {
             (scene.work, scene.busy) = (1_500, true);
-            // The client sends each frame again after the second that it was asked to wait.
+            // The client sends each frame again after a second, as the answer says.
             (0..2).for_each(|_| assert_eq!((scene.next(""), scene.at += 2_000), (Err(Code::Overloaded), ())));
             (scene.work, scene.busy) = (400, false);
         }

@@ -9,7 +9,7 @@ use likeness::verdict::Similarity;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
-use super::Query;
+use super::Parameters;
 use super::response::BoxResponse;
 use super::response::SimilarityResponse;
 use crate::app::{App, ModelResponse};
@@ -73,7 +73,7 @@ pub struct CompareResponse {
     responses((status = 200, description = "the similarity of the faces", body = CompareResponse)))]
 pub async fn compare(
     State(app): State<App>,
-    Query(query): Query<CompareQuery>,
+    Parameters(query): Parameters<CompareQuery>,
     form: Form,
 ) -> Result<Json<CompareResponse>, Problem> {
     let files = [form.file("file1")?, form.file("file2")?];

@@ -5,7 +5,7 @@ use axum::{Extension, Json};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
-use super::Query;
+use super::Parameters;
 use super::person::{Who, ask};
 use crate::admission::caller::Caller;
 use crate::app::App;
@@ -45,7 +45,7 @@ pub async fn delete(
     State(app): State<App>,
     Extension(caller): Extension<Caller>,
     Path(user): Path<String>,
-    Query(query): Query<DeleteQuery>,
+    Parameters(query): Parameters<DeleteQuery>,
 ) -> Result<Json<DeleteResponse>, Problem> {
     let who = Who::named(&user, caller.tenant(query.tenant_id.as_deref())?)?;
     let owner = who.clone();

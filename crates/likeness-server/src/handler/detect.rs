@@ -7,7 +7,7 @@ use likeness::examine::Photograph;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
-use super::Query;
+use super::Parameters;
 use super::response::{BoxResponse, LandmarksResponse, SizeResponse};
 use crate::app::App;
 use crate::clock::Stopwatch;
@@ -65,7 +65,7 @@ pub struct DetectResponse {
     responses((status = 200, description = "every face that was found", body = DetectResponse)))]
 pub async fn detect_all(
     State(app): State<App>,
-    Query(query): Query<DetectQuery>,
+    Parameters(query): Parameters<DetectQuery>,
     form: Form,
 ) -> Result<Json<DetectResponse>, Problem> {
     let bytes = form.file("file")?;

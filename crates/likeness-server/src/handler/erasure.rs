@@ -8,7 +8,7 @@ use utoipa::ToSchema;
 
 use super::person::{Who, ask};
 use super::persons::TenantQuery;
-use super::{NoQuery, Query};
+use super::{NoQuery, Parameters};
 use crate::admission::caller::Caller;
 use crate::app::App;
 use crate::clock::{now, rfc3339};
@@ -105,7 +105,7 @@ pub async fn erase(
     State(app): State<App>,
     Extension(caller): Extension<Caller>,
     Path(user): Path<String>,
-    Query(query): Query<TenantQuery>,
+    Parameters(query): Parameters<TenantQuery>,
 ) -> Result<Json<ErasedResponse>, Problem> {
     let who = Who::named(&user, caller.tenant(query.tenant_id())?)?;
     let (owner, erased_at) = (who.clone(), now());

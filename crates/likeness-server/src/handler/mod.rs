@@ -33,12 +33,12 @@ use serde::de::DeserializeOwned;
 use crate::problem::Problem;
 
 /// Refuses every query parameter, for a new route that has none.
-pub type NoQuery = Query<NoParameters>;
+pub type NoQuery = Parameters<NoParameters>;
 
 /// The query parameters of a request.
-pub struct Query<T>(pub T);
+pub struct Parameters<T>(pub T);
 
-impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Query<T> {
+impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Parameters<T> {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use super::person::{Who, ask};
-use super::{NoQuery, Query};
+use super::{NoQuery, Parameters};
 use crate::admission::caller::Caller;
 use crate::app::App;
 use crate::clock::{now, rfc3339};
@@ -200,7 +200,7 @@ fn templates(person: &Person) -> impl Iterator<Item = TemplateResponse> {
 pub async fn list(
     State(app): State<App>,
     Extension(caller): Extension<Caller>,
-    Query(query): Query<ListQuery>,
+    Parameters(query): Parameters<ListQuery>,
 ) -> Result<Json<PersonsResponse>, Problem> {
     let tenant = caller.tenant(query.tenant_id.as_deref())?;
     let most = match query.limit.as_deref().map(|text| parse::<usize>("limit", text)).transpose()? {
@@ -227,7 +227,7 @@ pub async fn one(
     State(app): State<App>,
     Extension(caller): Extension<Caller>,
     Path(user): Path<String>,
-    Query(query): Query<TenantQuery>,
+    Parameters(query): Parameters<TenantQuery>,
 ) -> Result<Json<OnePersonResponse>, Problem> {
     let who = Who::named(&user, caller.tenant(query.tenant_id.as_deref())?)?;
     let owner = who.clone();
@@ -244,7 +244,7 @@ pub async fn export(
     State(app): State<App>,
     Extension(caller): Extension<Caller>,
     Path(user): Path<String>,
-    Query(query): Query<TenantQuery>,
+    Parameters(query): Parameters<TenantQuery>,
 ) -> Result<Json<ExportResponse>, Problem> {
     let who = Who::named(&user, caller.tenant(query.tenant_id.as_deref())?)?;
     let (owner, now) = (who.clone(), now());

@@ -96,7 +96,7 @@ pub struct Session {
     frames: u32,
     /// Frames for which the service had no core.
     refused: u32,
-    /// Milliseconds that the answer to such a frame asked the client to wait; 0 after another answer.
+    /// Milliseconds of the pause that the answer to such a frame requested; 0 after another answer.
     pause: i64,
     outcome: Option<Outcome>,
 }
@@ -220,7 +220,7 @@ impl Session {
         self.face.iter_mut().filter(|(at, _)| *at == taken).for_each(|(at, _)| *at = self.last);
     }
 
-    /// Notes that the service had no core for a frame, and asked the client to wait for `pause` milliseconds: the time since
+    /// Notes that the service had no core for a frame, and requested a pause of so many milliseconds: the time since
     /// the frame arrived, and that pause, count for no window. Returns whether the session changed; it does for so many
     /// frames, so that load can't stretch the windows without end.
     pub fn refused(&mut self, arrived: i64, now: i64, pause: i64, rule: &CaptureRule) -> bool {
@@ -234,7 +234,7 @@ impl Session {
         true
     }
 
-    /// Gives back the pause that the last answer asked for, as far as the client made it.
+    /// Gives back the pause that the last answer requested, as far as the client made it.
     fn paused(&mut self, arrived: i64, rule: &CaptureRule) {
         let pause = std::mem::take(&mut self.pause).min(arrived - self.last).max(0);
         self.give_back(pause, rule);

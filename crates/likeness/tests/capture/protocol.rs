@@ -396,7 +396,7 @@ fn frames_without_a_core_use_up_no_window_but_give_back_nothing_else() {
     let most = policy.capture.refused as usize;
     let table: [(&str, Vec<Wait>, i64, Option<Rule>); 8] = [
         ("the core comes late", vec![(200, 5_000, 1_000)], 200, None),
-        ("the client waits as it is asked to", vec![(200, 1_000, 1_000), (1_000, 1_000, 1_000)], 1_000, None),
+        ("the client waits as long as requested", vec![(200, 1_000, 1_000), (1_000, 1_000, 1_000)], 1_000, None),
         ("the client waits longer", vec![(200, 1_000, 1_000)], 2_600, Some(Rule::FaceLost)),
         ("nothing is sent before", vec![(20_000, 0, 1_000)], 200, Some(Rule::Late)),
         ("nothing is sent before, for two seconds", vec![(2_000, 0, 1_000)], 200, Some(Rule::FaceLost)),
