@@ -221,7 +221,7 @@ fn pin_writes_no_secret_fixes_what_moves_where_the_host_tells_how_and_says_what_
     let promised = format!("right/{digest}/tiny.pt");
     let fixed = format!("/commit/o/m/resolve/{REVISION}/w.bin\"]");
     let queried = format!("/resolve/{REVISION}/w?sig=${{SIGNATURE}}&a=1\"]");
-    let rows: [Address; 16] = [
+    let rows: [Address; 17] = [
         ("right/w.bin", 0, "/right/w.bin\"]", &["first trust"]),
         ("right/my%20model.bin", 0, "path = \"my model.bin\"", &["my model.bin: first trust"]),
         ("right/w.bin?X-Amz-Signature=hunter2&versionId=7", 0, "/right/w.bin?versionId=7\"]", &["X-Amz-Signature"]),
@@ -232,6 +232,7 @@ fn pin_writes_no_secret_fixes_what_moves_where_the_host_tells_how_and_says_what_
         ("commit/o/m/resolve/main/w?sig=${SIGNATURE}&a=1", 0, &queried, &["written at the version"]),
         ("commit-without-file/o/m/resolve/main/w", 0, "/resolve/main/w\"]", &["a fixed address", REVISION]),
         ("commit-of-other/o/m/resolve/main/w", 0, "/resolve/main/w\"]", &["a fixed address", REVISION]),
+        ("commit-of-same-size/o/m/resolve/main/w", 0, "/resolve/main/w\"]", &["a fixed address", REVISION]),
         (
             "latest/o/r/releases/latest/download/w.bin",
             0,

@@ -99,7 +99,7 @@ fn row(weight: &Weight, source: Option<&Source>, sources: &Sources) -> Row {
         found_sha256: other.or(claim.digests.first()).map(ToString::to_string),
         size: weight.size,
         found_size: claim.size,
-        moved_to: claim.moved_to,
+        moved_to: claim.moved_to.map(|to| source::public(&to).0),
         fixed_address: fixed,
     }
 }
@@ -123,8 +123,7 @@ fn verdict(rows: &[Row]) -> Result<(), Failure> {
     let unknown = count(|drift| drift == Drift::Unknown);
     if drifted > 0 {
         let what = format!("{drifted} of {} sources changed, moved or are gone", rows.len());
-        let hint =
-            "`ballast pin --refresh NAME` takes new bytes; correct the address of a source that moved or is gone";
+        let hint = "`ballast pin --refresh NAME` takes the present bytes, and removes or replaces sources that moved or are gone; if all are gone, add URL|FILE";
         return Err(Failure::new(Exit::SourceDrifted, what).hint(hint));
     }
     if unknown > 0 {

@@ -10,13 +10,16 @@
 //! with a former pin of the entry is replaced.
 
 mod fetch_store;
+mod refreshed;
+mod written;
 
 use std::path::Path;
 
 use ballast::digest::Digest;
-use ballast::lock::{HubFile, RelPath, Source};
+use ballast::lock::{RelPath, Source};
 
-use fetch_store::{NewFolders, Placing};
+use fetch_store::{MOVE, NewFolders, Placing};
+use refreshed::SourceChanges;
 
 use super::fetch::sources;
 use super::lock_file_editor::edit::EditLock;
@@ -71,8 +74,8 @@ fn refresh(args: &Pin, sources: &Sources, book: &LockFileEditor, name: &str) -> 
             done => return done.map(drop),
         }
     }
-    if failures.len() == 1 {
-        return Err(failures.remove(0));
+    if let Some(at) = failures.iter().position(|failure| failure.hint.as_deref() == Some(MOVE)) {
+        return Err(failures.remove(at));
     }
     let what: Vec<_> = failures.into_iter().map(|failure| failure.what).collect();
     let what = if what.is_empty() { format!("{path}: it has no source") } else { what.join("\n") };
@@ -80,28 +83,34 @@ fn refresh(args: &Pin, sources: &Sources, book: &LockFileEditor, name: &str) -> 
 }
 
 /// Enters the digest into the lock file, and reports the result.
-fn enter(book: &mut LockFileEditor, pinned: &Pinned, refreshed: bool, from: &str) -> Result<String, Failure> {
+fn enter(
+    book: &mut LockFileEditor,
+    pinned: &Pinned,
+    changes: Option<&SourceChanges>,
+    from: &str,
+) -> Result<String, Failure> {
     let (path, trust) = (pinned.path, format!("first trust: the bytes from {from} are trusted"));
-    if !refreshed {
+    let Some(changes) = changes else {
         return Ok(match book.enter(pinned)? {
             true => format!("{path}: {trust}"),
             false => format!("{path}: pinned already, with the same digest"),
         });
-    }
-    let Some(Before { sha256, size, pin_env }) = book.refresh(pinned)? else {
-        return Ok(format!("{path}: {from} still has the pinned bytes"));
+    };
+    let notes: String = changes.notes.iter().map(|note| format!("\n  {note}")).collect();
+    let Some(Before { sha256, size, pin_env }) = book.refresh(pinned, &changes.remove)? else {
+        return Ok(format!("{path}: {from} still has the pinned bytes{notes}"));
     };
     let sizes = size.map_or_else(String::new, |size| format!("{size} bytes before, "));
     if let Some(name) = pin_env {
         print::remark(&format!("{path}: set {name} to the new digest wherever it is set"));
     }
-    Ok(format!("{path}: {trust}\n  before {sha256}\n  now    {}\n  {sizes}{} now", pinned.sha256, pinned.size))
+    Ok(format!("{path}: {trust}\n  before {sha256}\n  now    {}\n  {sizes}{} now{notes}", pinned.sha256, pinned.size))
 }
 
 /// Takes one source into the entry that is refreshed, or into one of its own.
 fn take(args: &Pin, sources: &Sources, text: &str, refreshed: Option<&str>) -> Result<Option<Parts>, Failure> {
     let usage = |why: String| Failure::new(Exit::Usage, why);
-    let source = read_source(text).map_err(usage)?;
+    let source = written::read_source(text).map_err(usage)?;
     let named = refreshed.map(|path| RelPath::try_from(path.to_owned()));
     let path =
         named.map_or_else(|| path_for(args, &source, &read(args)?).map_err(usage), |path| path.map_err(usage))?;
@@ -114,13 +123,24 @@ fn take(args: &Pin, sources: &Sources, text: &str, refreshed: Option<&str>) -> R
     let progress = Progress::new();
     let line = progress.line(path.as_str(), None);
     let sink = sources.first_trust(&source, &disk, &path, &line).map_err(failed)?;
+    let pin = (sink.digest(), sink.len());
+    let gives = |candidate: &Source| {
+        sources.gives(candidate, pin, |candidate| {
+            let again = sources.first_trust(candidate, &disk, &path, &line).ok()?;
+            let digest = again.digest();
+            again.give_up();
+            Some(digest)
+        })
+    };
     let saved = examine(&source, &path, &sink)
-        .and_then(|checked| Ok((checked, written(sources, &source, &sink, Some((sink.digest(), sink.len())))?)))
+        .and_then(|checked| Ok((checked, written::written(&source, &sink, &gives)?)))
         .map_err(failed)
         .and_then(|(checked, written)| {
-            let (sha256, size, license) = (sink.digest(), sink.len(), args.license.as_deref());
-            let pinned = Pinned { path: &path, sha256, size, sources: &[written], license };
-            Ok((checked, save(args, &pinned, refreshed.is_some(), (&label_of(&source), &root))?))
+            let changes = refreshed.map(|path| changes(args, sources, path, pin, &written)).transpose()?;
+            let add = changes.as_ref().map_or_else(|| vec![written], |changes| changes.add.clone());
+            let ((sha256, size), license) = (pin, args.license.as_deref());
+            let pinned = Pinned { path: &path, sha256, size, sources: &add, license };
+            Ok((checked, save(args, &pinned, changes.as_ref(), (&label_of(&source), &root))?))
         });
     let (checked, (said, placing, _lock)) = match saved {
         Ok(saved) => saved,
@@ -135,8 +155,7 @@ fn take(args: &Pin, sources: &Sources, text: &str, refreshed: Option<&str>) -> R
         sink.give_up();
         return Ok(checked.parts);
     };
-    let sha256 = sink.digest();
-    sink.publish(sha256, &found).map_err(|fault| {
+    sink.publish(pin.0, &found).map_err(|fault| {
         let what = format!("the lock file has the entry, but {} has no such file: {fault}", root.display());
         Failure::new(Exit::FetchFailed, what).hint("`ballast fetch --into DIR` brings it")
     })?;
@@ -147,11 +166,11 @@ fn take(args: &Pin, sources: &Sources, text: &str, refreshed: Option<&str>) -> R
 fn save(
     args: &Pin,
     pinned: &Pinned,
-    refreshed: bool,
+    changes: Option<&SourceChanges>,
     (from, root): (&str, &Path),
 ) -> Result<(String, Placing, EditLock), Failure> {
     let ((trust, entry, placing), lock) = LockFileEditor::edit(args.lock.as_deref(), args.store.as_deref(), |book| {
-        let trust = enter(book, pinned, refreshed, from)?;
+        let trust = enter(book, pinned, changes, from)?;
         book.check()?;
         let placing = Placing::of(root, pinned.path, pinned.sha256, &book.former(pinned.path))?;
         Ok((trust, book.entry(pinned.path.as_str()), placing))
@@ -159,77 +178,24 @@ fn save(
     Ok((format!("{trust}\n{entry}"), placing, lock))
 }
 
-/// Reads a source from the command line. A hub's file may lack the commit, which the hub then names.
-fn read_source(text: &str) -> Result<Source, String> {
-    let source = Source::try_from(text.to_owned());
-    if source.is_err() && text.starts_with("hf:") {
-        return HubFile::parse(text).map(Source::Hub);
-    }
-    source.map_err(|_| format!("expected https://, file://, hf:, pip: or data:,TEXT, found {:?}", source::shown(text)))
-}
-
-/// The digest that an address promises.
-fn promised(source: &Source) -> Option<Digest> {
-    match source {
-        Source::Web(url) => first_trust::url_digest(url),
-        Source::File(path) => first_trust::digest_of_name(path.file_name()?.to_str()?),
-        Source::Pip { .. } | Source::Member { .. } | Source::Hub(_) | Source::Data(_) => None,
-    }
-}
-
-/// The source for the lock file, without secrets, and at a fixed version if the host names one. `pinned` is what the
-/// address itself must give.
-fn written(sources: &Sources, source: &Source, sink: &Sink, pinned: Option<(Digest, u64)>) -> Result<String, Fault> {
-    match source {
-        Source::Web(url) => Ok(written_url(sources, url, sink, pinned)),
-        // The digest is the member's.
-        Source::Member { archive, member } => Ok(format!("{}!{member}", written(sources, archive, sink, None)?)),
-        Source::Hub(file) => fixed(file, sink.hub.commit.as_deref()).map(|file| file.to_string()),
-        other => Ok(other.to_string()),
-    }
-}
-
-/// It remarks what was removed, and whether the address can change its content.
-fn written_url(sources: &Sources, url: &str, sink: &Sink, pinned: Option<(Digest, u64)>) -> String {
-    let (public, removed) = source::public(url);
-    if !removed.is_empty() {
-        print::remark(&format!(
-            "may be secret, and is not written into the lock file: {}\n  for `fetch` write `${{NAME}}` in its place and set that variable, or BALLAST_TOKENS=\"HOST=TOKEN\"",
-            removed.join(", ")
-        ));
-    }
-    let Some(moving) = source::moving(&public, &sink.hub) else { return public };
-    if let (Some(whole), Some(fixed)) = (moving.fix(url), moving.fix(&public))
-        && sources.gives(&whole, pinned)
-    {
-        print::remark(&format!(
-            "the content of this address may change: \"{}\" is a branch or a name for the newest version\n  written at the version that the host named: {}",
-            moving.word, moving.fixed
-        ));
-        return fixed;
-    }
-    print::remark(&format!(
-        "the content of this address may change: \"{}\" is a branch or a name for the newest version, so `fetch` fails when it has other bytes\n  a fixed address: {}",
-        moving.word, moving.fixed
-    ));
-    public
-}
-
-/// A hub's file at a commit: its own, or the one that the hub named.
-fn fixed(file: &HubFile, commit: Option<&str>) -> Result<HubFile, Fault> {
-    let named = commit.map(|commit| HubFile { revision: commit.into(), ..file.clone() });
-    let fixed = if file.is_fixed() { Some(file.clone()) } else { named.filter(HubFile::is_fixed) };
-    fixed.ok_or_else(|| {
-        Fault::Contradiction(format!(
-            "expected the hub to name the commit of {:?}, found none: write hf:{}@COMMIT/{}",
-            file.revision, file.repository, file.file
-        ))
-    })
+/// Compares the sources of the entry that is refreshed with the new pin.
+fn changes(
+    args: &Pin,
+    sources: &Sources,
+    path: &str,
+    (sha256, size): (Digest, u64),
+    written: &str,
+) -> Result<SourceChanges, Failure> {
+    let book = read(args)?;
+    let (_, own) = book.named(path)?;
+    let entry = book.pinned().into_iter().find(|weight| weight.path.as_str() == path);
+    let entry = entry.ok_or_else(|| Failure::new(Exit::BadLock, format!("expected the entry {path}, found none")))?;
+    Ok(SourceChanges::find(sources, &refreshed::expected(entry, sha256, size), written, &own))
 }
 
 /// Checks the received file before it has a name, and makes it durable. A file that contradicts itself gets no pin.
 fn examine(source: &Source, path: &RelPath, sink: &Sink) -> Result<Findings, Fault> {
-    let promised = promised(source).or(sink.hub.digest);
+    let promised = written::promised(source).or(sink.hub.digest);
     if let Some(Objection::Refused(why)) = first_trust::check_digest(promised, sink.digest()) {
         return Err(Fault::Contradiction(why));
     }

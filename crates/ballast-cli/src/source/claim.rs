@@ -8,6 +8,7 @@ use base64::engine::general_purpose::STANDARD;
 use serde::Serialize;
 
 use super::hub::HubHeaders;
+use super::secrets;
 
 /// How a source stands to its pin.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -45,7 +46,7 @@ pub struct Claim {
     pub digests: Vec<Digest>,
     /// The file's length.
     pub size: Option<u64>,
-    /// Where permanent redirects lead.
+    /// Where permanent redirects lead, as it was sent: it may have a secret.
     pub moved_to: Option<String>,
     /// What stands behind the address.
     pub hub: HubHeaders,
@@ -63,7 +64,9 @@ impl Claim {
             return (Drift::Changed, format!("expected {pinned} bytes, the host has {found}"));
         }
         if let Some(to) = &self.moved_to {
-            return (Drift::Moved, format!("it moved permanently to {to}"));
+            let (public, secrets) = secrets::public(to);
+            let without = if secrets.is_empty() { String::new() } else { format!(", without {}", secrets.join(", ")) };
+            return (Drift::Moved, format!("it moved permanently to {public}{without}"));
         }
         match self.digests.is_empty() {
             true => (Drift::Unknown, "the host names no sha256".into()),
@@ -92,21 +95,22 @@ impl Compared {
 }
 
 /// Every SHA-256 of the whole file in the headers of an answer.
-pub fn digests(header: impl Fn(&'static str) -> Option<String>) -> Vec<Digest> {
+pub fn digests(header: impl Fn(&'static str) -> Vec<String>) -> Vec<Digest> {
     // RFC 9530, and RFC 3230 before it.
-    let lists = ["repr-digest", "digest"].into_iter().filter_map(&header).filter_map(|list| listed(&list));
+    let lists = ["repr-digest", "digest"].into_iter().flat_map(&header).flat_map(|list| listed(&list));
     // A checksum of parts is no digest of the file.
-    let of_parts = header("x-amz-checksum-type").is_some_and(|kind| !kind.eq_ignore_ascii_case("FULL_OBJECT"));
-    let amazon = header("x-amz-checksum-sha256").filter(|_| !of_parts).and_then(|text| from_base64(&text));
-    let repository = header("x-checksum-sha256").and_then(|text| Digest::parse(text.trim()).ok());
+    let of_parts = header("x-amz-checksum-type").iter().any(|kind| !kind.eq_ignore_ascii_case("FULL_OBJECT"));
+    let amazon =
+        header("x-amz-checksum-sha256").into_iter().filter(|_| !of_parts).filter_map(|text| from_base64(&text));
+    let repository = header("x-checksum-sha256").into_iter().filter_map(|text| Digest::parse(text.trim()).ok());
     lists.chain(amazon).chain(repository).collect()
 }
 
-/// The SHA-256 of a list such as `sha-256=:…:, sha-512=:…:` or `SHA-256=…,MD5=…`.
-fn listed(list: &str) -> Option<Digest> {
-    let mut entries = list.split(',').filter_map(|entry| entry.trim().split_once('='));
-    let (_, value) = entries.find(|(name, _)| name.eq_ignore_ascii_case("sha-256"))?;
-    from_base64(value.split(';').next()?.trim().trim_matches(':'))
+/// Each SHA-256 of a list such as `sha-256=:…:, sha-512=:…:` or `SHA-256=…,MD5=…`.
+fn listed(list: &str) -> Vec<Digest> {
+    let entries = list.split(',').filter_map(|entry| entry.trim().split_once('='));
+    let values = entries.filter(|(name, _)| name.eq_ignore_ascii_case("sha-256")).map(|(_, value)| value);
+    values.filter_map(|value| from_base64(value.split(';').next()?.trim().trim_matches(':'))).collect()
 }
 
 fn from_base64(text: &str) -> Option<Digest> {
@@ -141,13 +145,36 @@ mod tests {
         ];
         let mut wrong = Vec::new();
         for (headers, expected) in rows {
-            let header = |name: &str| headers.iter().find(|(key, _)| *key == name).map(|(_, value)| value.clone());
-            let found = digests(header);
+            let found = digests(|name| {
+                headers.iter().filter(|(key, _)| *key == name).map(|(_, value)| value.clone()).collect()
+            });
             if found != if expected { vec![pin] } else { vec![] } {
                 wrong.push(format!("{headers:?}: {found:?}"));
             }
         }
         assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    }
+
+    #[test]
+    fn a_second_digest_is_read_too_in_one_header_or_in_two() {
+        let (pin, other) = (Digest::of(b"weights"), Digest::of(b"others"));
+        let [one, two] = [pin, other].map(|digest| format!("sha-256=:{}:", base64(digest)));
+        let rows = [vec![one.clone(), two.clone()], vec![format!("{one}, {two}")]];
+        let read =
+            |values: &Vec<String>| digests(|name| if name == "repr-digest" { values.clone() } else { Vec::new() });
+        let wrong: Vec<_> = rows.iter().filter(|values| read(values) != [pin, other]).collect();
+        assert!(wrong.is_empty(), "{wrong:?}");
+    }
+
+    #[test]
+    fn a_move_to_another_query_names_the_difference_and_no_secret() {
+        let rows = [
+            ("https://h/w?version=2", "https://h/w?version=2"),
+            ("https://h/w?sig=hunter2", "https://h/w, without sig"),
+        ];
+        let said = |to: &str| Claim { moved_to: Some(to.into()), ..Claim::default() }.judge(Digest::of(b""), None).1;
+        let wrong: Vec<_> = rows.iter().filter(|(to, words)| !said(to).ends_with(words)).collect();
+        assert!(wrong.is_empty() && !said(rows[1].0).contains("hunter2"), "{wrong:?}");
     }
 
     #[test]

@@ -183,6 +183,12 @@ impl HttpResponse {
         text_of(self.response.headers(), name)
     }
 
+    /// Every value of a header that is text.
+    pub fn texts(&self, name: &HeaderName) -> Vec<String> {
+        let values = self.response.headers().get_all(name).iter();
+        values.filter_map(|value| Some(value.to_str().ok()?.to_owned())).collect()
+    }
+
     /// The announced length.
     pub fn length(&self) -> Option<u64> {
         self.text(&header::CONTENT_LENGTH)?.trim().parse().ok()

@@ -7,6 +7,7 @@ use ballast::lock::{Source, Weight};
 use super::claim::{Claim, Compared, Drift};
 use super::{Fault, Sources, hub, local, moving};
 use crate::foreign;
+use crate::image::Measured;
 
 impl Sources {
     /// Compares one source with the pin.
@@ -48,18 +49,43 @@ impl Sources {
         }
     }
 
-    /// Whether an address gives a file, which is not known to be another than this one.
-    pub fn gives(&self, url: &str, pinned: Option<(Digest, u64)>) -> bool {
-        let is_other =
-            |claim: &Claim| pinned.is_some_and(|(sha256, size)| claim.judge(sha256, Some(size)).0 == Drift::Changed);
-        self.web.claim(&self.hub.address(url)).is_ok_and(|claim| !is_other(&claim))
+    /// Compares one source with the pin; a file of this machine by its bytes.
+    pub fn compare_bytes(&self, weight: &Weight, source: &Source) -> Compared {
+        let Source::File(path) = source else { return self.compare(weight, source) };
+        let Ok(measured) = foreign::open_named(path).and_then(|mut file| Measured::of_file(&mut file)) else {
+            return self.compare(weight, source);
+        };
+        let claim = Claim { digests: vec![measured.digest], size: Some(measured.size), ..Claim::default() };
+        let (drift, why) = claim.judge(weight.sha256, None);
+        Compared { drift, why, claim, fixed: None }
+    }
+
+    /// Returns whether a source has bytes of this digest: as its host says, otherwise by `read`, which receives them.
+    pub fn gives(&self, source: &Source, (pin, size): (Digest, u64), read: impl Fn(&Source) -> Option<Digest>) -> bool {
+        let claim = match source {
+            Source::Web(url) => self.web.claim(&self.hub.address(url)).map(|claim| claim.judge(pin, Some(size)).0),
+            _ => Ok(Drift::Unknown),
+        };
+        match claim {
+            Ok(Drift::Same) => true,
+            Ok(Drift::Unknown | Drift::Moved) => read(source) == Some(pin),
+            Ok(Drift::Changed | Drift::Gone) | Err(_) => false,
+        }
+    }
+
+    /// The address of the version that the host named for a moving one, if a file is there that is not known to be
+    /// another one.
+    fn fixed_address(&self, weight: &Weight, url: &str, claim: &Claim) -> Option<String> {
+        let moving = moving(url, &claim.hub)?;
+        let claim = self.web.claim(&self.hub.address(&moving.fix(url)?)).ok()?;
+        (claim.judge(weight.sha256, weight.size).0 != Drift::Changed).then_some(moving.fixed)
     }
 
     fn compare_web(&self, weight: &Weight, url: &str, address: &str) -> Compared {
         match self.web.claim(address) {
             Ok(claim) => {
                 let (drift, why) = claim.judge(weight.sha256, weight.size);
-                let fixed = moving(url, &claim.hub).map(|moving| moving.fixed);
+                let fixed = self.fixed_address(weight, url, &claim);
                 Compared { drift, why, claim, fixed }
             }
             Err(fault) => failed(&fault),

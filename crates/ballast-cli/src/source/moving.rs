@@ -38,6 +38,15 @@ fn is_fixed(reference: &str) -> bool {
     hex || (version.starts_with(|first: char| first.is_ascii_digit()) && version.contains('.'))
 }
 
+/// Returns whether an address names a commit or a version where a hub has the reference.
+pub fn is_at_version(url: &str) -> bool {
+    let plain = shown(url);
+    let Some((_, place)) = plain.split_once("://") else { return false };
+    let segments: Vec<&str> = place.split('/').collect();
+    let release = segments.windows(2).any(|part| part == ["releases", "download"]);
+    release || reference(&segments).is_some_and(|(_, to)| is_fixed(segments[to - 1]))
+}
+
 /// The changing part of an address, if any; `host` is what its host said.
 pub fn moving(url: &str, host: &HubHeaders) -> Option<Moving> {
     let commit = host.commit.as_deref().filter(|it| it.len() == 40 && it.bytes().all(|byte| byte.is_ascii_hexdigit()));

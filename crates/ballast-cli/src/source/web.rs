@@ -137,14 +137,17 @@ fn refusal(code: u16) -> Fault {
 }
 
 fn claim_of(answer: &HttpResponse) -> Claim {
-    let header = |name: &'static str| answer.text(&HeaderName::from_static(name)).map(str::to_owned);
-    let whole = whole_length(answer);
+    let header = |name: &'static str| answer.texts(&HeaderName::from_static(name));
     // Some hosts announce no byte in answer to HEAD, whatever the file has.
-    let announced = answer.length().filter(|length| *length > 0 && answer.encoding().is_none());
+    let announced = answer.length().filter(|length| *length > 0);
+    let size = if answer.status() == 206 { whole_length(answer) } else { announced };
+    // Lengths and digests of an encoded file are those of its encoded form.
+    let is_plain = answer.encoding().is_none();
+    let digests = if is_plain { claim::digests(header) } else { Vec::new() };
     Claim {
-        digests: claim::digests(header).into_iter().chain(answer.hub.digest).collect(),
-        size: if answer.status() == 206 { whole } else { announced },
-        moved_to: answer.moved.as_ref().map(|to| super::url::shown(&to.uri().to_string())),
+        digests: digests.into_iter().chain(answer.hub.digest).collect(),
+        size: size.filter(|_| is_plain),
+        moved_to: answer.moved.as_ref().map(|to| to.uri().to_string()),
         hub: answer.hub.clone(),
     }
 }

@@ -10,6 +10,7 @@ mod outdated;
 mod server;
 #[path = "../support/mod.rs"]
 mod support;
+mod updates;
 
 use std::fs;
 use std::net::TcpListener;

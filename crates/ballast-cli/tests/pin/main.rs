@@ -38,6 +38,11 @@ impl World {
         self.dir.path().join("weights.lock")
     }
 
+    /// The whole path of a file, as it is written.
+    fn whole(&self, name: &str) -> String {
+        fs::canonicalize(self.dir.path()).unwrap().join(name).display().to_string()
+    }
+
     fn text(&self) -> String {
         fs::read_to_string(self.lock()).unwrap()
     }
@@ -62,7 +67,8 @@ fn a_new_entry_stands_beside_the_others_and_everything_else_is_kept() {
     let output = world.ballast(&["pin", "b.onnx", "--license", "MIT"]);
     let pin = pin_of(b"weights of b");
     let entry = format!(
-        "\n[[weight]]\npath = \"m/b.onnx\"\nsha256 = \"{pin}\"\nsize = 12\nsources = [\"b.onnx\"]\nlicense = \"MIT\"\n"
+        "\n[[weight]]\npath = \"m/b.onnx\"\nsha256 = \"{pin}\"\nsize = 12\nsources = [\"{}\"]\nlicense = \"MIT\"\n",
+        world.whole("b.onnx")
     );
     assert!(output.status.success() && stdout(&output).contains("first trust"), "{output:?}");
     assert!(stdout(&output).contains(&pin), "{output:?}");
@@ -94,7 +100,8 @@ fn an_entry_of_the_same_digest_gets_its_size_and_another_source() {
         assert!(output.status.success() && stdout(&output).contains("pinned already"), "{output:?}");
     }
     let text = world.text();
-    assert!(text.contains("size = 12\nsources = [\"b.onnx\", \"other/b.onnx\"]"), "{text}");
+    let sources = ["b.onnx", "other/b.onnx"].map(|name| world.whole(name));
+    assert!(text.contains(&format!("size = 12\nsources = {sources:?}")), "{text}");
     for comment in ["# kept: the head", "# kept: the root", "# kept: about a", "# kept: the end"] {
         assert!(text.contains(comment), "{comment} was lost: {text}");
     }

@@ -11,6 +11,9 @@ const BOUND: Duration = Duration::from_secs(20);
 /// The header by which a hub names the commit behind a branch.
 const COMMIT: &str = "X-Repo-Commit: 0123456789abcdef0123456789abcdef01234567\r\n";
 
+/// A commit of a hub's file with other bytes.
+const OLD_COMMIT: &str = "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa";
+
 /// A request: path, Range, Authorization.
 #[derive(Debug, Clone)]
 pub struct Request {
@@ -103,7 +106,9 @@ impl Server {
             "hub" if rest.contains("/resolve/") => self.whole_or_range(to, request),
             // The hub names commit and digest of a large file, and redirects to where it lies.
             "large" | "lies" if rest.contains("/resolve/") => {
-                let digest = crate::support::pin_of(if behaviour == "large" { all } else { b"other bytes" });
+                // An old commit has other bytes.
+                let is_right = behaviour == "large" && !rest.contains(OLD_COMMIT);
+                let digest = crate::support::pin_of(if is_right { all } else { b"other bytes" });
                 body(to, "302 Found", 0, &format!("{COMMIT}X-Linked-Etag: \"{digest}\"\r\nLocation: /right/w\r\n"), b"")
             }
             "gzip" => body(to, "200 OK", all.len(), "Content-Encoding: gzip\r\n", all),
@@ -113,6 +118,8 @@ impl Server {
             "commit-without-file" if rest.contains("/main/") => body(to, "200 OK", all.len(), COMMIT, all),
             "commit-of-other" if rest.contains("/main/") => body(to, "200 OK", all.len(), COMMIT, all),
             "commit-of-other" => body(to, "200 OK", all.len(), &repr_digest(b"other bytes"), all),
+            "commit-of-same-size" if rest.contains("/main/") => body(to, "200 OK", all.len(), COMMIT, all),
+            "commit-of-same-size" => body(to, "200 OK", all.len(), "", &vec![0; all.len()]),
             "latest" if rest.contains("/latest/") => {
                 redirect(to, &format!("latest/{}", rest.replace("latest/download", "download/v1.2")))
             }
@@ -150,6 +157,11 @@ impl Server {
         };
         match behaviour {
             "digest" => body(to, "200 OK", all.len(), &repr_digest(all), all),
+            "digest-in-gzip" => {
+                let head = format!("Content-Encoding: gzip\r\n{}", repr_digest(b"other bytes"));
+                body(to, "200 OK", all.len() - 1, &head, &all[1..])
+            }
+            "two-digests" => body(to, "200 OK", all.len(), &(repr_digest(all) + &repr_digest(b"other bytes")), all),
             "digest-of-other" => body(to, "200 OK", all.len(), &repr_digest(b"other bytes"), all),
             "moved" => lead(to, "digest"),
             "moved-and-changed" => lead(to, "digest-of-other"),

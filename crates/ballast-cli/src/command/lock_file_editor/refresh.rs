@@ -31,12 +31,12 @@ impl LockFileEditor {
         }
     }
 
-    /// Replaces digest and size, and moves the old digest to `previous`. `None` if the digest is the same: then
-    /// nothing changes.
+    /// Replaces digest and size, and moves the old digest to `previous`; removes these sources. `None` if the digest is
+    /// the same.
     ///
     /// # Errors
     /// [`Exit::BadLock`] if the entry is not as it was when it was named.
-    pub fn refresh(&mut self, pinned: &Pinned) -> Result<Option<Before>, Failure> {
+    pub fn refresh(&mut self, pinned: &Pinned, leave: &[String]) -> Result<Option<Before>, Failure> {
         let at = self.places.get(pinned.path.as_str()).copied();
         let tables = self.text.get_mut("weight").and_then(Item::as_array_of_tables_mut);
         let table = at.zip(tables).and_then(|(at, tables)| tables.get_mut(at));
@@ -45,18 +45,23 @@ impl LockFileEditor {
         let text = |key: &str| table.get(key).and_then(Item::as_str).map(str::to_owned);
         let size = table.get("size").and_then(Item::as_integer);
         let before = Before { sha256: text("sha256").unwrap_or_default(), size, pin_env: text("pin_env") };
-        if Digest::parse(&before.sha256) == Ok(pinned.sha256) {
-            return Ok(None);
+        let is_same = Digest::parse(&before.sha256) == Ok(pinned.sha256);
+        if !is_same {
+            set(table, "sha256", pinned.sha256.to_string().into());
         }
-        set(table, "sha256", pinned.sha256.to_string().into());
         set(table, "size", i64::try_from(pinned.size).unwrap_or(i64::MAX).into());
         if let Some(license) = pinned.license {
             set(table, "license", license.into());
         }
-        let list = |table: &mut Table, key: &str, all: &[&str], leaves: &str| {
+        let list = |table: &mut Table, key: &str, all: &[&str], leave: &[String]| {
             let list = table.entry(key).or_insert(value(Array::new()));
             let Some(list) = list.as_array_mut() else { return };
-            list.retain(|known| known.as_str() != Some(leaves));
+            list.retain(|known| known.as_str().is_none_or(|known| !leave.iter().any(|text| text == known)));
+            // The element that is now the first one has no space before it.
+            let first = list.get_mut(0).map(toml_edit::Value::decor_mut);
+            if let Some(bare) = first.filter(|decor| decor.prefix().and_then(|raw| raw.as_str()) == Some(" ")) {
+                bare.set_prefix("");
+            }
             for text in all.iter().rev() {
                 if !list.iter().any(|known| known.as_str() == Some(text)) {
                     list.insert(0, *text);
@@ -68,10 +73,12 @@ impl LockFileEditor {
                 }
             }
         };
-        list(table, "previous", &[&before.sha256], &pinned.sha256.to_string());
+        if !is_same {
+            list(table, "previous", &[&before.sha256], &[pinned.sha256.to_string()]);
+        }
         let sources: Vec<_> = pinned.sources.iter().map(String::as_str).collect();
-        list(table, "sources", &sources, "");
-        Ok(Some(before))
+        list(table, "sources", &sources, leave);
+        Ok((!is_same).then_some(before))
     }
 }
 

@@ -12,6 +12,9 @@ use crate::exit::{Exit, Failure};
 use crate::foreign;
 use crate::image::Measured;
 
+/// The way out if another file has the name.
+pub const MOVE: &str = "move it away, or name another folder with --into DIR";
+
 /// What a first trust does with its file.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Placing {
@@ -42,7 +45,7 @@ impl Placing {
             "{}: this file has the weight's name and is not the pinned one: it stays\n  {found}",
             file.display()
         );
-        Err(Failure::new(Exit::FetchFailed, what).hint("move it away, or name another folder with --into DIR"))
+        Err(Failure::new(Exit::FetchFailed, what).hint(MOVE))
     }
 
     /// The state of the name, for the store; none if nothing is to be done.
