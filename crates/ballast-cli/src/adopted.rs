@@ -127,6 +127,12 @@ impl Cache {
         self
     }
 
+    /// Returns whether a path below the root is one that the cache's search reads.
+    pub fn covers(&self, path: &str) -> bool {
+        let path = self.root.join(path);
+        self.within.iter().any(|dir| path.starts_with(dir))
+    }
+
     /// Every weight of the cache, and what was left out.
     ///
     /// # Errors

@@ -95,6 +95,27 @@ fn a_deepface_folder_is_found_from_its_root_and_from_below() {
 }
 
 #[test]
+fn a_folder_whose_name_is_not_utf_8_is_refused_by_name_and_no_lock_file_is_written() {
+    use std::os::unix::ffi::OsStrExt;
+    let world = World::new();
+    let odd = std::ffi::OsStr::from_bytes(b"n\xffx");
+    fs::create_dir(world.0.dir.path().join(odd)).unwrap();
+    fs::write(world.0.dir.path().join(odd).join("a.bin"), b"weights").unwrap();
+    let mut wrong = Vec::new();
+    for args in [&["adopt"][..], &["adopt", "--store"], &["pin", "w/a.bin", "--store"]] {
+        let mut command = world.command(args);
+        world.put("w/a.bin", b"weights");
+        command.arg(odd).args(if args == ["adopt", "--store"] { &["w"][..] } else { &[] });
+        let output = command.args(["--lock", "weights.lock"]).output().unwrap();
+        let named = stderr(&output).contains("\\xff");
+        if output.status.code() != Some(2) || !named || world.path("weights.lock").exists() {
+            wrong.push(format!("{args:?}: {output:?}"));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
 fn what_is_no_weight_is_left_out_and_said() {
     let world = World::new();
     let dir = "cache/.deepface/weights";

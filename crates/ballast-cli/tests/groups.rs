@@ -192,3 +192,43 @@ fn many_files_are_in_a_list_beside_the_lock_file_which_counts_only_as_it_was_pin
         .collect();
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
+
+#[test]
+fn a_refreshed_group_has_the_present_files_keeps_its_keys_and_stays_the_only_one_at_its_path() {
+    let world = support::scratch::Scratch::new("groups");
+    let put = |from: usize, to: usize, word: &str| {
+        (from..to).for_each(|at| drop(world.put(&format!("c/f{at:02}.bin"), format!("{word} {at}").as_bytes())));
+    };
+    let adopt = |more: &[&str]| world.ballast(&[&["adopt", "--lock", "w.lock"], more, &["c"]].concat());
+    let text = || fs::read_to_string(world.path("w.lock")).unwrap();
+    put(0, 30, "file");
+    assert!(adopt(&[]).status.success());
+    let keys = "license = \"MIT\"\nneed = \"optional\"\nsources = [\"/srv/up/\"] # kept\n";
+    let sources = text().lines().find(|line| line.starts_with("sources")).unwrap().to_owned();
+    fs::write(world.path("w.lock"), text().replace(&format!("{sources}\n"), keys)).unwrap();
+    // More files of the same folder belong to its group.
+    put(30, 60, "file");
+    assert!(adopt(&[]).status.success());
+    let one_group = || text().matches("[[group]]").count() == 1 && !text().contains("[[weight]]");
+    assert!(one_group() && text().contains(keys), "{}", text());
+    put(7, 8, "changed");
+    fs::remove_file(world.path("c/f08.bin")).unwrap();
+    let before = text();
+    for args in [&["adopt", "--lock", "w.lock", "c"][..], &["pin", "--lock", "w.lock", "--refresh", "f07.bin"]] {
+        let refused = world.ballast(args);
+        let hinted = stderr(&refused).contains("`ballast adopt --refresh DIR`");
+        assert!(matches!(refused.status.code(), Some(2 | 12)) && hinted && text() == before, "{refused:?}");
+    }
+    let refreshed = adopt(&["--refresh"]);
+    let said = stdout(&refreshed);
+    let (was, now) = (pin_of(b"file 7"), pin_of(b"changed 7"));
+    assert!(refreshed.status.success() && said.contains(&format!("before {was}\n  now    {now}")), "{refreshed:?}");
+    assert!(said.contains("no longer in its group: f08.bin"), "{said}");
+    let verified = world.ballast(&["verify", "--lock", "w.lock", "c"]);
+    assert!(one_group() && text().contains(keys) && stdout(&verified).contains("59 of 59 files right"), "{verified:?}");
+    // A file that contradicts itself takes no part, so the group would lose it.
+    world.put("c/f09.bin", b"<!doctype html><p>Sign in");
+    let before = text();
+    let refused = adopt(&["--refresh"]);
+    assert!(refused.status.code() == Some(14) && text() == before, "{refused:?}");
+}

@@ -214,6 +214,12 @@ impl Lock {
         if self.weights.is_empty() {
             return Err("expected at least one [[weight]] or [[group]], found none: `ballast pin` writes one".into());
         }
+        if let Some(weight) = self.weights.iter().find(|weight| weight.path.is_ballasts()) {
+            let path = weight.path.as_str();
+            return Err(format!(
+                "{path:?} is a path of Ballast's own files: expected none below `.ballast`, and no name that begins with `.ballast-`"
+            ));
+        }
         let mut paths: Vec<_> = self.weights.iter().map(|w| w.path.as_str()).collect();
         paths.sort_unstable();
         for pair in paths.windows(2) {

@@ -24,6 +24,13 @@ impl RelPath {
         self.0.split('/')
     }
 
+    /// Returns whether only Ballast makes files of this path: below `.ballast` at the root, or of a name that begins with
+    /// `.ballast-`.
+    #[must_use]
+    pub fn is_ballasts(&self) -> bool {
+        self.names().next() == Some(".ballast") || self.names().any(|name| name.starts_with(".ballast-"))
+    }
+
     /// The file's own name.
     #[must_use]
     pub fn file_name(&self) -> &str {

@@ -69,6 +69,9 @@ pub struct Adopt {
     /// The store's root in a new lock file [default: the cache's own]
     #[arg(long, value_name = "DIR")]
     pub store: Option<PathBuf>,
+    /// Give each group whose files DIR has its present files, in place of the former ones
+    #[arg(long)]
+    pub refresh: bool,
     #[command(flatten)]
     pub signed: SignedModel,
 }

@@ -5,7 +5,7 @@
 //! pin and leads to exit code 14; the other files are entered. A well-known name gets upstream's
 //! sources if it has upstream's bytes; a source that the layout does not show stays empty.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -13,7 +13,8 @@ use ballast::digest::Digest;
 use ballast::lock::{RelPath, RootPath, Source, Weight};
 
 use super::adopted_table::{AdoptedRow, Table};
-use super::lock_file_editor::{Grouped, LockFileEditor, Pinned};
+use super::lock_file_editor::groups::{GroupThere, Grouped, GroupedFile, path_below};
+use super::lock_file_editor::{LockFileEditor, Pinned, written_path};
 use crate::adopted::{self, Cache, Member, Members};
 use crate::args::Adopt;
 use crate::exit::{Exit, Failure};
@@ -39,7 +40,7 @@ pub fn adopt(args: &Adopt) -> Result<(), Failure> {
             None => cache,
         };
         name_variables(book, &cache);
-        let table = take(book, &cache)?;
+        let table = take(book, &cache, args.refresh)?;
         let summary = table.summary(&cache.root, book.path(), &book.lacking());
         Ok((table, summary))
     })?;
@@ -51,19 +52,26 @@ pub fn adopt(args: &Adopt) -> Result<(), Failure> {
 ///
 /// # Errors
 /// The errors of [`adopt`].
-pub fn take(book: &mut LockFileEditor, cache: &Cache) -> Result<Table, Failure> {
+pub fn take(book: &mut LockFileEditor, cache: &Cache, refresh: bool) -> Result<Table, Failure> {
     let found = members(cache, book)?;
+    let there = book.groups();
     let mut sizes: HashMap<&str, usize> = HashMap::new();
-    let sets = found.files.iter().filter(|member| !book.has(&member.path)).filter_map(|member| member.set.as_deref());
-    sets.for_each(|set| *sizes.entry(set).or_default() += 1);
-    sizes.retain(|_, files| *files > print::EACH);
+    for member in &found.files {
+        let Some(set) = set_of(member, book, &there) else { continue };
+        *sizes.entry(set).or_default() += usize::from(!book.has(&member.path));
+    }
+    // New files of a folder that is a group belong to this group, unless they are not signed as it is.
+    sizes.retain(|set, files| match there.get(*set) {
+        Some(group) => refresh || !group.is_signed,
+        None => *files > print::EACH,
+    });
     let groups = sizes.into_keys().map(|set| (set, Vec::new())).collect();
     let (known, table) = (adopted::known(), Table::default());
-    let mut adoption = Adoption { book, known, table, parts: Vec::new(), groups };
+    let mut adoption = Adoption { book, known, table, parts: Vec::new(), groups, there: &there, refresh };
     for member in &found.files {
         adoption.take(member)?;
     }
-    adoption.enter_groups()?;
+    adoption.enter_groups(cache)?;
     let Adoption { book, mut table, parts, .. } = adoption;
     table.missing(&parts, book);
     table.left_out = found.left_out;
@@ -111,7 +119,7 @@ fn unreadable(path: &Path, error: &io::Error) -> Failure {
 /// The root of a new lock file.
 fn root_of(args: &Adopt, cache: &Cache) -> Result<PathBuf, Failure> {
     let root = args.store.as_deref().unwrap_or(&cache.root);
-    RootPath::try_from(root.display().to_string())
+    RootPath::try_from(written_path(root)?.to_owned())
         .map_err(|why| Failure::new(Exit::Usage, why).hint("name the root that the app will read with --store DIR"))?;
     Ok(root.to_owned())
 }
@@ -136,6 +144,10 @@ struct Adoption<'a> {
     parts: Vec<Parts>,
     /// The sets of many files, which become groups: each with the numbers of its rows in the table.
     groups: BTreeMap<&'a str, Vec<(&'a Member, usize)>>,
+    /// The groups that the lock file has.
+    there: &'a BTreeMap<String, GroupThere>,
+    /// Whether such a group gets the present files.
+    refresh: bool,
 }
 
 impl<'a> Adoption<'a> {
@@ -143,6 +155,10 @@ impl<'a> Adoption<'a> {
     fn take(&mut self, member: &'a Member) -> Result<(), Failure> {
         let (sha256, size, mut checked) = read(member).map_err(|error| unreadable(&member.file, &error))?;
         if let Some(why) = checked.refusal() {
+            if self.refresh {
+                let what = format!("{}: {why}; the lock file is unchanged", member.path);
+                return Err(Failure::new(Exit::WeightsMissing, what).hint("download the file again"));
+            }
             self.table.refused.push((member.path.clone(), why.to_owned()));
             return Ok(());
         }
@@ -167,15 +183,19 @@ impl<'a> Adoption<'a> {
             None => member.source.clone().into_iter().collect(),
         };
         let license = upstream.and_then(|weight| weight.license.as_deref());
-        let group = member.set.as_deref().and_then(|set| self.groups.get_mut(set));
-        let new = match group.filter(|_| upstream.is_none() && !self.book.has(path)) {
+        let former = self.book.grouped(path);
+        let is_refreshed = self.refresh && former.is_some();
+        let is_new = upstream.is_none() && !self.book.has(path);
+        let set = set_of(member, self.book, self.there);
+        let group = set.and_then(|set| self.groups.get_mut(set));
+        let new = match group.filter(|_| is_refreshed || is_new) {
             Some(group) => {
                 group.push((member, self.table.pinned.len()));
                 true
             }
             None => self.book.enter(&Pinned { path, sha256, size, sources: &sources, license })?,
         };
-        let trust = match (new, upstream) {
+        let trust = match (new && former != Some(sha256), upstream) {
             (false, _) => "pinned already, with the same digest",
             (true, Some(_)) => "upstream's known digest",
             (true, None) => "first trust: the present bytes of the cache are trusted",
@@ -187,14 +207,25 @@ impl<'a> Adoption<'a> {
             sha256,
             size,
             trust,
+            before: former.filter(|former| *former != sha256),
             warnings: other.into_iter().chain(checked.doubts().map(str::to_owned)).collect(),
             has_source: !sources.is_empty(),
             is_reference: member.is_reference(),
         })
     }
 
-    /// Enters each large set as one group.
-    fn enter_groups(&mut self) -> Result<(), Failure> {
+    /// The files that a set's group keeps: all, or with a refresh those outside the cache; and those that it loses.
+    fn kept(&self, dir: &str, cache: &Cache, new: &[GroupedFile]) -> (Vec<GroupedFile>, Vec<String>) {
+        let new: HashSet<&str> = new.iter().map(|(name, ..)| name.as_str()).collect();
+        let there = self.there.get(dir).map(|group| group.files.as_slice()).unwrap_or_default();
+        let others = there.iter().filter(|(name, ..)| !new.contains(name.as_str())).cloned();
+        let (kept, gone): (Vec<_>, Vec<_>) =
+            others.partition(|(name, ..)| !self.refresh || !cache.covers(&path_below(dir, name)));
+        (kept, gone.into_iter().map(|(name, ..)| path_below(dir, &name)).collect())
+    }
+
+    /// Enters each large set as one group, or into the group that exists.
+    fn enter_groups(&mut self, cache: &Cache) -> Result<(), Failure> {
         for (dir, members) in std::mem::take(&mut self.groups) {
             let within = |path: &RelPath| match dir {
                 "" => path.as_str().to_owned(),
@@ -202,20 +233,42 @@ impl<'a> Adoption<'a> {
             };
             let rows = members.iter().filter_map(|(member, at)| {
                 let row = self.table.pinned.get(*at)?;
-                Some((within(&member.path), row.sha256, row.size))
+                Some((within(&member.path), row.sha256, Some(row.size)))
             });
-            let files: Vec<_> = rows.collect();
+            let mut files: Vec<_> = rows.collect();
+            let is_changed = !files.is_empty();
+            let (kept, gone) = self.kept(dir, cache, &files);
+            self.table.gone.extend(gone.into_iter().filter(|_| is_changed));
+            files.extend(kept);
+            files.sort();
             let base = |member: &Member| {
                 let path = joined("", &within(&member.path));
                 Some(format!("{}/", member.source.as_ref()?.strip_suffix(&path)?))
             };
             let source = members.first().and_then(|(member, _)| base(member));
-            if !files.is_empty() {
+            if is_changed {
                 self.book.enter_group(&Grouped { dir, source: source.as_deref(), files: &files, signed: None })?;
             }
         }
         Ok(())
     }
+}
+
+/// The directory whose files are one group with this file: that of its group, or the deepest one of a group above it, or
+/// that of its set.
+fn set_of<'a>(member: &'a Member, book: &LockFileEditor, there: &'a BTreeMap<String, GroupThere>) -> Option<&'a str> {
+    let path = member.path.as_str();
+    let is_above =
+        |dir: &&String| dir.is_empty() || path.strip_prefix(dir.as_str()).is_some_and(|rest| rest.starts_with('/'));
+    let above = || there.keys().filter(is_above);
+    if book.grouped(&member.path).is_some() {
+        let has = |dir: &&String| there[dir.as_str()].files.iter().any(|(name, ..)| path_below(dir, name) == path);
+        let mut all: Vec<_> = above().collect();
+        return if all.len() == 1 { all.pop() } else { all.into_iter().find(has) }.map(String::as_str);
+    }
+    let set = member.set.as_deref()?;
+    let deeper = above().filter(|dir| dir.len() >= set.len()).max_by_key(|dir| dir.len());
+    Some(deeper.map_or(set, String::as_str))
 }
 
 /// Digest, size and checks of one file, from one descriptor.

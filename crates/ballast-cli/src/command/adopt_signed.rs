@@ -5,7 +5,8 @@ use std::path::{Path, PathBuf};
 
 use ballast::lock::RootPath;
 
-use super::lock_file_editor::{Grouped, LockFileEditor, SignedBy};
+use super::lock_file_editor::groups::Grouped;
+use super::lock_file_editor::{LockFileEditor, SignedBy, written_path};
 use super::signed;
 use crate::args::Adopt;
 use crate::exit::{Exit, Failure};
@@ -25,17 +26,30 @@ pub fn adopt(args: &Adopt, bundle: &Path) -> Result<(), Failure> {
     })?;
     let root = args.store.clone().unwrap_or_else(|| dir.clone());
     let root = std::path::absolute(&root).unwrap_or(root);
-    RootPath::try_from(root.display().to_string())
+    RootPath::try_from(written_path(&root)?.to_owned())
         .map_err(|why| Failure::new(Exit::Usage, why).hint("name the root that the app will read with --store DIR"))?;
     let (text, _) = LockFileEditor::edit(args.lock.as_deref(), Some(&root), |book| {
-        let examined = oms::examine(&dir, &[bundle, book.path()], &believed.manifest);
+        outside(&dir, book.path())?;
+        let examined = oms::examine(&dir, &[bundle], &believed.manifest);
         signed::verdict(&dir, &examined)?;
         let group = group_of(&dir, &written_root(book, args.store.as_deref(), root.clone())?)?;
-        enter(book, &group, &believed, &examined)?;
+        enter(book, &group, &believed, &examined, args.refresh)?;
         Ok(text(book, &group, &believed, &examined))
     })?;
     print::answer(&text);
     Ok(())
+}
+
+/// The lock file is no signed file, so it can't lie in the folder, where `verify --signed` would find it.
+fn outside(dir: &Path, lock: &Path) -> Result<(), Failure> {
+    let folder = lock.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    match std::fs::canonicalize(folder) {
+        Ok(folder) if folder.starts_with(dir) => {
+            let what = format!("{} lies in the signed folder, and is no signed file", lock.display());
+            Err(Failure::new(Exit::Usage, what).hint("name a lock file outside the folder with --lock"))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// The root of the lock file, which `--store` may not contradict.
@@ -63,11 +77,19 @@ fn group_of(dir: &Path, root: &Path) -> Result<String, Failure> {
     Ok(text.to_owned())
 }
 
-fn enter(book: &mut LockFileEditor, dir: &str, signed: &Signed, examined: &Examined) -> Result<(), Failure> {
+fn enter(
+    book: &mut LockFileEditor,
+    dir: &str,
+    signed: &Signed,
+    examined: &Examined,
+    refresh: bool,
+) -> Result<(), Failure> {
     let right = signed.manifest.files.iter().zip(&examined.files);
-    let files = right.filter_map(|(file, right)| right.map(|(size, sha256)| (file.path.to_string(), sha256, size)));
+    let files =
+        right.filter_map(|(file, right)| right.map(|(size, sha256)| (file.path.to_string(), sha256, Some(size))));
     let by = SignedBy { method: signed.method, signer: signed.signer, bundle: signed.bundle };
-    book.enter_signed_group(&Grouped { dir, source: None, files: &files.collect::<Vec<_>>(), signed: Some(by) })
+    let group = Grouped { dir, source: None, files: &files.collect::<Vec<_>>(), signed: Some(by) };
+    book.enter_signed_group(&group, refresh)
 }
 
 fn text(book: &LockFileEditor, group: &str, believed: &Signed, examined: &Examined) -> String {

@@ -27,6 +27,8 @@ pub struct AdoptedRow {
     pub size: u64,
     /// The reason why it is trusted.
     pub trust: &'static str,
+    /// Its former digest in a group that is refreshed.
+    pub before: Option<Digest>,
     /// What is unusual about it.
     pub warnings: Vec<String>,
     /// Whether the file can be fetched again.
@@ -40,6 +42,8 @@ pub struct AdoptedRow {
 pub struct Table {
     /// Files with an entry.
     pub pinned: Vec<AdoptedRow>,
+    /// Files that are no longer in their group.
+    pub gone: Vec<String>,
     /// Files that contradict themselves.
     pub refused: Vec<(RelPath, String)>,
     /// Files that are no part of a model.
@@ -72,6 +76,20 @@ impl Table {
     /// The whole report, shortened for many files.
     pub fn text(&self) -> String {
         let mut text = if self.pinned.len() > EACH { self.folders() } else { self.each() };
+        let changed = self.pinned.iter().filter_map(|line| Some((line, line.before?)));
+        for (line, before) in changed.clone().take(EACH) {
+            let _ = writeln!(text, "changed: {}\n  before {before}\n  now    {}", line.path, line.sha256);
+        }
+        if let Some(more) = changed.count().checked_sub(EACH).filter(|more| *more > 0) {
+            let _ = writeln!(text, "… and {more} more changed files");
+        }
+        self.gone
+            .iter()
+            .take(EACH)
+            .for_each(|path| _ = writeln!(text, "no longer in its group: {}", escape::line(path)));
+        if let Some(more) = self.gone.len().checked_sub(EACH).filter(|more| *more > 0) {
+            let _ = writeln!(text, "… and {more} more files that are no longer in their group");
+        }
         for (path, why) in &self.refused {
             let _ = writeln!(text, "refused: {path}: {why}");
         }

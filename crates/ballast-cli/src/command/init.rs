@@ -31,7 +31,7 @@ pub fn init(args: &Init) -> Result<(), Failure> {
     let root = Path::new(&store.path.value);
     let ((table, text), _) = LockFileEditor::edit(args.lock.as_deref(), Some(root), |book| {
         begin(book, &store)?;
-        let table = models.as_ref().map(|models| adopt::take(book, &models.cache)).transpose()?;
+        let table = models.as_ref().map(|models| adopt::take(book, &models.cache, false)).transpose()?;
         Ok((table, text(&store, book, models.as_ref(), &args.dir)))
     })?;
     print::answer(&text);
@@ -54,7 +54,7 @@ impl Models {
     /// Returns the path in the Dockerfile's folder, if the file lies there.
     fn in_context(&self, dir: &Path) -> Option<String> {
         let whole = |path: &Path| std::fs::canonicalize(path).ok();
-        let inside = whole(&self.name)?.strip_prefix(whole(dir)?).ok()?.display().to_string();
+        let inside = whole(&self.name)?.strip_prefix(whole(dir)?).ok()?.to_str()?.to_owned();
         (!inside.is_empty()).then_some(inside)
     }
 }

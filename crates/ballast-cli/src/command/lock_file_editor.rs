@@ -3,6 +3,7 @@
 //! Only `refresh` replaces the digest of an entry, and only `edit` writes the file.
 
 pub mod edit;
+pub mod groups;
 mod refresh;
 mod signed_group;
 
@@ -11,12 +12,10 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use ballast::digest::Digest;
-use ballast::lock::group::line;
-use ballast::lock::{BadLock, Lock, Provenance, RelPath, Weight};
+use ballast::lock::{BadLock, Lock, RelPath, Weight};
 use toml_edit::{Array, ArrayOfTables, DocumentMut, InlineTable, Item, Table, Value, value};
 
 use crate::exit::{Exit, Failure};
-use crate::image::Measured;
 use crate::{bounds, foreign, setting};
 
 /// A file that is to have an entry.
@@ -55,30 +54,6 @@ pub struct LockFileEditor {
     grouped: HashMap<String, Digest>,
     /// Lists that are to be written beside it.
     lists: Vec<(String, String)>,
-}
-
-/// The files of one group.
-pub struct Grouped<'a> {
-    /// The directory of its files below the store's root; empty for the root itself.
-    pub dir: &'a str,
-    /// The prefix of each path's source.
-    pub source: Option<&'a str>,
-    /// Path below the directory, digest, size.
-    pub files: &'a [(String, Digest, u64)],
-    /// Who signed the model, if the files are those of a signed model.
-    pub signed: Option<SignedBy>,
-}
-
-impl Grouped<'_> {
-    /// The path of one of its files below the store's root.
-    fn path_of(&self, name: &str) -> String {
-        if self.dir.is_empty() { name.to_owned() } else { format!("{}/{name}", self.dir) }
-    }
-}
-
-/// The lines that name a group's files.
-fn lines_of(group: &Grouped) -> String {
-    group.files.iter().map(|(path, sha256, size)| line(sha256, *size, path)).collect()
 }
 
 /// The provenance of a signed model.
@@ -124,7 +99,7 @@ impl LockFileEditor {
                 let mut text = DocumentMut::new();
                 text["version"] = value(1);
                 text["store"] = Item::Table(Table::new());
-                text["store"]["path"] = value(store.display().to_string());
+                text["store"]["path"] = value(written_path(store)?);
                 Ok(Self::of(Self::begun_at(named), text))
             }
             (Err(failure), None) => Err(failure),
@@ -225,7 +200,11 @@ impl LockFileEditor {
     /// [`Exit::PinMismatch`] if the entry of that path has another digest.
     pub fn enter(&mut self, pinned: &Pinned) -> Result<bool, Failure> {
         if let Some(there) = self.grouped.get(pinned.path.as_str()) {
-            return if *there == pinned.sha256 { Ok(false) } else { Err(otherwise(pinned, &there.to_string())) };
+            let refused = || {
+                otherwise(pinned, &there.to_string())
+                    .hint("`ballast adopt --refresh DIR` pins the files of its group again")
+            };
+            return if *there == pinned.sha256 { Ok(false) } else { Err(refused()) };
         }
         let tables = self.text.entry("weight").or_insert(Item::ArrayOfTables(ArrayOfTables::new()));
         let not_a_list = || Failure::new(Exit::BadLock, "expected [[weight]] tables, found an inline list");
@@ -243,55 +222,6 @@ impl LockFileEditor {
             table["license"] = value(license);
         }
         Ok(at.is_none())
-    }
-
-    /// Adds a group. For very many files it writes a list beside the lock file, named after the list's digest.
-    ///
-    /// # Errors
-    /// [`Exit::BadLock`] if `group` is not a list of tables.
-    pub fn enter_group(&mut self, group: &Grouped) -> Result<(), Failure> {
-        // A reader of the lines takes spaces before a path for a column's.
-        if let Some((path, ..)) = group.files.iter().find(|(path, ..)| path.starts_with(' ')) {
-            let what = format!("a group can't have {path:?}, which begins with a space");
-            return Err(
-                Failure::new(Exit::Usage, what).hint("rename it, and have the model signed again if it is signed")
-            );
-        }
-        let tables = self.text.entry("group").or_insert(Item::ArrayOfTables(ArrayOfTables::new()));
-        let not_a_list = || Failure::new(Exit::BadLock, "expected [[group]] tables, found an inline list");
-        let tables = tables.as_array_of_tables_mut().ok_or_else(not_a_list)?;
-        let lines = lines_of(group);
-        let lines_sha256 = Measured::of(lines.as_bytes()).digest;
-        let mut table = Table::new();
-        table.decor_mut().set_prefix("\n");
-        if !group.dir.is_empty() {
-            table["path"] = value(group.dir);
-        }
-        let mut sources = Value::Array(group.source.into_iter().collect());
-        if group.source.is_none() {
-            sources
-                .decor_mut()
-                .set_suffix(" # unknown: the folder or the URL that has all of these files, with / at its end");
-        }
-        table["sources"] = Item::Value(sources);
-        if group.files.len() > INSIDE {
-            let sha256 = lines_sha256.to_string();
-            let name = format!("weights.{}.list", &sha256[..12]);
-            table["list"] = value(&name);
-            table["list_sha256"] = value(sha256);
-            self.lists.push((name, lines));
-        } else {
-            table["files"] = value(lines);
-        }
-        if let Some(signed) = group.signed {
-            let path = if group.dir.is_empty() { "." } else { group.dir };
-            let files = Provenance::files_of(path, &lines_sha256);
-            let signed = Provenance::new(signed.method, signed.signer, signed.bundle, files);
-            table["signed"] = value(signed.to_string());
-        }
-        tables.push(table);
-        self.grouped.extend(group.files.iter().map(|(name, sha256, _)| (group.path_of(name), *sha256)));
-        Ok(())
     }
 
     /// Checks that the text is a valid lock file.
@@ -326,6 +256,17 @@ impl LockFileEditor {
         let table = self.weights().find(|table| table.get("path").and_then(Item::as_str) == Some(path));
         table.map(|table| format!("[[weight]]\n{table}").trim_end().to_owned()).unwrap_or_default()
     }
+}
+
+/// A path as text of a lock file, which is UTF-8.
+///
+/// # Errors
+/// [`Exit::Usage`] for any other path.
+pub fn written_path(path: &Path) -> Result<&str, Failure> {
+    path.to_str().ok_or_else(|| {
+        let found = path.as_os_str().as_encoded_bytes().escape_ascii();
+        Failure::new(Exit::Usage, format!("expected a path in UTF-8, found \"{found}\"")).hint("rename the folder")
+    })
 }
 
 /// An entry has another digest.

@@ -223,11 +223,11 @@ fn one_file_opens_what_others_made() {
         "../ballast/src/disk/linux.rs",
         "../ballast/src/foreign.rs",
         "src/command/bake.rs",
-        "src/command/export.rs",
         "src/dirs.rs",
         "src/facts.rs",
         "src/launch.rs",
         "src/serial.rs",
+        "src/whole_file.rs",
     ];
     assert_eq!(with_words(&words), expected);
 }

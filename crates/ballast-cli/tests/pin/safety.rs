@@ -58,7 +58,7 @@ type Row<'a> = (&'a str, fn(&World), &'a [&'a str], i32, &'a str);
 const BEGIN: [&str; 3] = ["pin", "--store", "/srv/models"];
 
 /// Refused pins.
-const REFUSED: [Row; 11] = [
+const REFUSED: [Row; 13] = [
     (
         "its source in the mirror",
         |w| put(w, "mirror/a.safetensors", &tensors(1).1),
@@ -136,6 +136,8 @@ const REFUSED: [Row; 11] = [
         12,
         "another digest",
     ),
+    ("a path of Ballast's own", |_| (), &["b.onnx", "--path", ".ballast/b.onnx"], 2, "Ballast's own files"),
+    ("a name of a part", |_| (), &["b.onnx", "--path", "m/.ballast-part.b"], 2, "Ballast's own files"),
     ("no folder for the lock file", |_| (), &["--lock", "absent/weights.lock", "b.onnx"], 10, "can't write"),
 ];
 

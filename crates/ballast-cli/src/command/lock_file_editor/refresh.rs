@@ -24,8 +24,13 @@ impl LockFileEditor {
                 Ok((path.clone(), sources.filter_map(|source| Some(source.as_str()?.to_owned())).collect()))
             }
             (None, _) => {
-                let grouped = if self.grouped.contains_key(name) { ": it is of a group" } else { "" };
-                Err(Failure::new(Exit::Usage, format!("expected a [[weight]] {name:?}, found none{grouped}")))
+                let is_grouped = self.grouped.keys().any(|path| is_named(path));
+                let grouped = if is_grouped { ": it is of a group" } else { "" };
+                let failure = Failure::new(Exit::Usage, format!("expected a [[weight]] {name:?}, found none{grouped}"));
+                Err(match is_grouped {
+                    true => failure.hint("`ballast adopt --refresh DIR` pins the files of its group again"),
+                    false => failure,
+                })
             }
             _ => Err(Failure::new(Exit::Usage, format!("several entries are named {name:?}: give the whole path"))),
         }
@@ -83,7 +88,7 @@ impl LockFileEditor {
 }
 
 /// Sets a key and keeps the comment behind its value.
-fn set(table: &mut Table, key: &str, mut new: toml_edit::Value) {
+pub(super) fn set(table: &mut Table, key: &str, mut new: toml_edit::Value) {
     if let Some(old) = table.get(key).and_then(Item::as_value) {
         *new.decor_mut() = old.decor().clone();
     }

@@ -1,11 +1,13 @@
 //! `adopt --signed`: a signed model is one group with its provenance, or none.
 
+use std::collections::HashSet;
 use std::path::PathBuf;
 
 use ballast::lock::{Group, Weight};
 use toml_edit::Item;
 
-use super::{Grouped, LockFileEditor, SignedBy, lines_of};
+use super::groups::{Grouped, lines_of, path_below};
+use super::{LockFileEditor, SignedBy};
 use crate::exit::{Exit, Failure};
 use crate::image::Measured;
 
@@ -15,15 +17,20 @@ impl LockFileEditor {
         self.text.get("store")?.get("path").and_then(Item::as_str).map(PathBuf::from)
     }
 
-    /// Adds the group of a signed model; a group that is in all parts as this one would be stays as it is.
+    /// Adds the group of a signed model; a group that is in all parts as this one would be stays as it is. With `refresh`
+    /// the group of the same path gets these files.
     ///
     /// # Errors
     /// [`Exit::PinMismatch`] if other entries have one of its paths.
-    pub fn enter_signed_group(&mut self, group: &Grouped) -> Result<(), Failure> {
+    pub fn enter_signed_group(&mut self, group: &Grouped, refresh: bool) -> Result<(), Failure> {
+        let former = self.groups().remove(group.dir).map(|there| there.files);
+        let own: Vec<_> = former.iter().flatten().map(|(name, ..)| path_below(group.dir, name)).collect();
+        let is_own: HashSet<&str> = own.iter().map(String::as_str).collect();
         let there = |name: &String| self.places.contains_key(name) || self.grouped.contains_key(name);
-        let Some(taken) = group.files.iter().map(|(name, ..)| group.path_of(name)).find(there) else {
-            return self.enter_group(group);
-        };
+        let wanted = || group.files.iter().map(|(name, ..)| group.path_of(name));
+        let is_foreign = wanted().any(|name| there(&name) && !is_own.contains(name.as_str()));
+        let taken = wanted().find(there).or_else(|| own.first().cloned());
+        let Some(taken) = taken.filter(|_| !refresh || is_foreign) else { return self.enter_group(group) };
         let lock = self.lock().map_err(|error| Failure::new(Exit::BadLock, error.to_string()))?;
         let entry = lock.weights.iter().find(|weight| weight.path.as_str() == taken);
         let adopted = entry.and_then(|weight| lock.groups.get(weight.group? as usize));
@@ -36,8 +43,11 @@ impl LockFileEditor {
         };
         difference.map_or(Ok(()), |what| {
             let what = format!("{taken} is pinned already, and not from this bundle: {what}");
-            Err(Failure::new(Exit::PinMismatch, what)
-                .hint("remove its entry from the lock file to take the signed model instead, or name another --lock"))
+            let hint = match own.is_empty() || is_foreign {
+                true => "remove its entry from the lock file to take the signed model instead, or name another --lock",
+                false => "`ballast adopt --refresh --signed …` replaces the files of the group, or name another --lock",
+            };
+            Err(Failure::new(Exit::PinMismatch, what).hint(hint))
         })
     }
 }
