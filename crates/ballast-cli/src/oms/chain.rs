@@ -1,14 +1,16 @@
 //! Certificates of signers: a chain from the bundle's first certificate to one that the user trusts. Pure.
 
+use std::cell::RefCell;
 use std::time::Duration;
 
 use rustls_pki_types::pem::PemObject;
 use rustls_pki_types::{CertificateDer, TrustAnchor, UnixTime};
-use webpki::{ALL_VERIFICATION_ALGS, EndEntityCert, Error, KeyUsage, anchor_from_trusted_cert};
+use webpki::{ALL_VERIFICATION_ALGS, EndEntityCert, Error, KeyUsage, VerifiedPath, anchor_from_trusted_cert};
 use x509_cert::Certificate;
 use x509_cert::der::Decode;
-use x509_cert::ext::pkix::{BasicConstraints, KeyUsage as KeyUses};
+use x509_cert::ext::pkix::KeyUsage as KeyUses;
 
+use super::authority::{Authority, NoAuthority, may_sign_code};
 use super::key::SignerKey;
 use super::refusal::{BadModel, Reason};
 use crate::escape;
@@ -22,16 +24,11 @@ const LONGEST: usize = 16;
 /// Characters of a subject that are kept.
 const SUBJECT: usize = 200;
 
-/// Certificates that may issue signers.
-#[derive(Debug)]
-pub struct Roots(Vec<TrustedIssuer>);
-
-/// A trusted certificate, and its validity in seconds since 1970.
-#[derive(Debug)]
-struct TrustedIssuer {
-    anchor: TrustAnchor<'static>,
-    from: u64,
-    until: u64,
+/// Certificates that may issue signers: the keys and names, and what each may issue, in the same order.
+#[derive(Debug, Default)]
+pub struct Roots {
+    anchors: Vec<TrustAnchor<'static>>,
+    authorities: Vec<Authority>,
 }
 
 impl Roots {
@@ -42,26 +39,23 @@ impl Roots {
     /// certificates.
     pub fn from_pem(text: &[u8]) -> Result<Self, BadModel> {
         let unreadable = |why: String| BadModel::new(Reason::ChainUnreadable, why);
-        let mut authorities = Vec::new();
+        let mut roots = Self::default();
         for certificate in CertificateDer::pem_slice_iter(text) {
-            let certificate =
-                certificate.map_err(|error| unreadable(format!("a PEM section can't be read: {error}")))?;
-            let odd = |error: &dyn std::fmt::Display| unreadable(format!("a certificate can't be read: {error}"));
-            let anchor = anchor_from_trusted_cert(&certificate).map_err(|error| odd(&error))?.to_owned();
-            let read = Certificate::from_der(&certificate).map_err(|error| odd(&error))?.tbs_certificate;
-            if !matches!(read.get(), Ok(Some((_, BasicConstraints { ca: true, .. })))) {
-                let subject = subject_of(&read.subject);
-                let what = format!("{subject}: expected basicConstraints with cA=TRUE, found none");
-                return Err(BadModel::new(Reason::ChainNoAuthority, what));
-            }
-            let [from, until] = [read.validity.not_before, read.validity.not_after];
-            let [from, until] = [from, until].map(|time| time.to_unix_duration().as_secs());
-            authorities.push(TrustedIssuer { anchor, from, until });
+            let certificate = certificate.map_err(|_| {
+                unreadable("expected PEM sections of base64 with BEGIN and END, found one that is not".into())
+            })?;
+            let odd = |_: Error| unreadable("a certificate can't be read: expected X.509, version 3".into());
+            let anchor = anchor_from_trusted_cert(&certificate).map_err(odd)?.to_owned();
+            roots.authorities.push(Authority::read(&certificate).map_err(|why| match why {
+                NoAuthority::Unreadable(error) => unreadable(format!("a certificate can't be read: {error}")),
+                NoAuthority::Refused(what) => BadModel::new(Reason::ChainNoAuthority, what),
+            })?);
+            roots.anchors.push(anchor);
         }
-        if authorities.is_empty() {
+        if roots.anchors.is_empty() {
             return Err(unreadable("expected sections CERTIFICATE in PEM, found none".into()));
         }
-        Ok(Self(authorities))
+        Ok(roots)
     }
 
     /// The key and the subject of a chain's first certificate, if one of these certificates issued the chain and all of
@@ -76,86 +70,155 @@ impl Roots {
             let what = format!("expected 1 to {LONGEST} certificates, found {found}");
             return Err(BadModel::new(Reason::CertificateRefused, what));
         };
-        let signer = EndEntityCert::try_from(first).map_err(|error| {
-            let what = format!("its signer's certificate can't be read: {error}");
-            BadModel::new(Reason::CertificateUnreadable, what)
-        })?;
+        let signer = EndEntityCert::try_from(first).map_err(|_| unreadable())?;
+        let leaf = Leaf::read(first, now)?;
         let time = UnixTime::since_unix_epoch(Duration::from_secs(now));
-        let verify = |anchors: &[TrustAnchor<'static>]| {
-            let usage = KeyUsage::required_if_present(CODE_SIGNING);
-            signer.verify_for_usage(ALL_VERIFICATION_ALGS, anchors, issuers, time, usage, None, None).map(drop)
+        // The first chain whose signatures are right, and of which an authority may not issue what it issued.
+        let unfit = RefCell::new(None);
+        let fits = |path: &VerifiedPath| {
+            self.unfit(path, now).map_or(Ok(()), |why| {
+                unfit.borrow_mut().get_or_insert(why);
+                Err(Error::UnknownIssuer)
+            })
         };
-        let (valid, other): (Vec<_>, Vec<_>) = self.0.iter().partition(|one| (one.from..=one.until).contains(&now));
-        let valid: Vec<_> = valid.into_iter().map(|one| one.anchor.clone()).collect();
-        verify(&valid).map_err(|error| {
-            let issuer = |one: &&TrustedIssuer| {
-                error == Error::UnknownIssuer && verify(std::slice::from_ref(&one.anchor)).is_ok()
-            };
-            other.into_iter().find(issuer).map_or_else(|| refused(&error), |one| one.not_now(now))
-        })?;
-        let subject = check_uses(first)?;
-        Ok((SignerKey::from_der(&signer.subject_public_key_info())?, subject))
+        let usage = KeyUsage::required_if_present(CODE_SIGNING);
+        let done =
+            signer.verify_for_usage(ALL_VERIFICATION_ALGS, &self.anchors, issuers, time, usage, None, Some(&fits));
+        done.map(drop).map_err(|error| unfit.take().unwrap_or_else(|| leaf.refused(&error)))?;
+        if !leaf.signs {
+            let what = "its signer's certificate has a keyUsage without digitalSignature";
+            return Err(BadModel::new(Reason::CertificateUsage, what));
+        }
+        Ok((SignerKey::from_der(&signer.subject_public_key_info())?, leaf.subject))
+    }
+
+    /// Why a chain of right signatures does not count: one of its authorities may not issue what it issued.
+    fn unfit(&self, path: &VerifiedPath, now: u64) -> Option<BadModel> {
+        let refused = |what| BadModel::new(Reason::IssuerNoAuthority, what);
+        let Some(at) = self.anchors.iter().position(|anchor| std::ptr::eq(anchor, path.anchor())) else {
+            return Some(refused("the chain ends at no certificate of --certificate-chain".to_owned()));
+        };
+        let root = self.authorities.get(at)?;
+        if !root.valid.contains(&now) {
+            return Some(not_now(root, now));
+        }
+        let between = path.intermediate_certificates().map(|one| Authority::read(&one.der()));
+        let between: Vec<_> = match between.collect() {
+            Ok(all) => all,
+            Err(NoAuthority::Refused(what)) => return Some(refused(what)),
+            Err(NoAuthority::Unreadable(error)) => {
+                return Some(refused(format!("a certificate can't be read: {error}")));
+            }
+        };
+        let all = between.iter().chain([root]).enumerate();
+        all.into_iter().find_map(|(at, one)| one.too_long(between.get(..at)?)).map(refused)
     }
 }
 
-impl TrustedIssuer {
-    fn not_now(&self, now: u64) -> BadModel {
-        let (from, until, today) = (date(self.from), date(self.until), date(now));
-        let reason = if now > self.until { Reason::CertificateExpired } else { Reason::CertificateNotYetValid };
-        let what = format!(
-            "the certificate of --certificate-chain that issued it is valid from {from} until {until}, now is {today}"
-        );
+fn not_now(root: &Authority, now: u64) -> BadModel {
+    let (from, until, today) = (date(*root.valid.start()), date(*root.valid.end()), date(now));
+    let reason = if now > *root.valid.end() { Reason::CertificateExpired } else { Reason::CertificateNotYetValid };
+    let what = format!(
+        "the certificate of --certificate-chain that issued it is valid from {from} until {until}, now is {today}"
+    );
+    BadModel::new(reason, what)
+}
+
+/// A signer's certificate, as far as a refusal depends on it.
+struct Leaf {
+    subject: String,
+    /// Whether its key may make signatures.
+    signs: bool,
+    is_valid_now: bool,
+    is_for_code: bool,
+}
+
+impl Leaf {
+    fn read(der: &[u8], now: u64) -> Result<Self, BadModel> {
+        let read = Certificate::from_der(der).map_err(|_| unreadable())?.tbs_certificate;
+        let uses = read.get::<KeyUses>().map_err(|_| unreadable())?;
+        let [from, until] =
+            [read.validity.not_before, read.validity.not_after].map(|time| time.to_unix_duration().as_secs());
+        Ok(Self {
+            subject: subject_of(&read.subject),
+            signs: uses.is_none_or(|(_, uses)| uses.digital_signature()),
+            is_valid_now: (from..=until).contains(&now),
+            is_for_code: may_sign_code(&read).map_err(|_| unreadable())?,
+        })
+    }
+
+    /// Says what is wrong with a chain, and with which certificate.
+    fn refused(&self, error: &Error) -> BadModel {
+        let date = |time: &UnixTime| date(time.as_secs());
+        let whose = |is_right: bool| {
+            if is_right { "a certificate between signer and root" } else { "its signer's certificate" }
+        };
+        let (in_time, for_code) = (whose(self.is_valid_now), whose(self.is_for_code));
+        let (reason, what) = match error {
+            Error::BadDer | Error::BadDerTime => {
+                (Reason::CertificateUnreadable, "a certificate can't be read".to_owned())
+            }
+            Error::CertExpired { time, not_after } => {
+                let (now, end) = (date(time), date(not_after));
+                (Reason::CertificateExpired, format!("{in_time} was valid until {end}, now is {now}"))
+            }
+            Error::CertNotValidYet { time, not_before } => {
+                let (now, from) = (date(time), date(not_before));
+                (Reason::CertificateNotYetValid, format!("{in_time} is valid from {from}, now is {now}"))
+            }
+            Error::UnknownIssuer => {
+                (Reason::CertificateForeign, "no certificate of --certificate-chain issued its signer's".to_owned())
+            }
+            Error::RequiredEkuNotFoundContext(_) => {
+                (Reason::CertificateUsage, format!("{for_code} is not for signing code"))
+            }
+            Error::CaUsedAsEndEntity => (
+                Reason::CertificateAuthority,
+                "its signer's certificate is an authority's, which may not sign models".to_owned(),
+            ),
+            Error::EndEntityUsedAsCa => (
+                Reason::IssuerNoAuthority,
+                "an issuer in the chain: expected basicConstraints with cA=TRUE, found none".to_owned(),
+            ),
+            Error::PathLenConstraintViolated => (
+                Reason::IssuerNoAuthority,
+                "an issuer in the chain has more authorities below it than its pathLen".to_owned(),
+            ),
+            other => (Reason::CertificateRefused, format!("the chain of certificates is refused: {}", words(other))),
+        };
         BadModel::new(reason, what)
     }
 }
 
-/// The subject of a signer's certificate, if its key may sign.
-fn check_uses(der: &[u8]) -> Result<String, BadModel> {
-    let unreadable = |error| {
-        BadModel::new(Reason::CertificateUnreadable, format!("its signer's certificate can't be read: {error}"))
-    };
-    let read = Certificate::from_der(der).map_err(unreadable)?.tbs_certificate;
-    match read.get::<KeyUses>().map_err(unreadable)? {
-        Some((_, uses)) if !uses.digital_signature() => {
-            let what = "its signer's certificate has a keyUsage without digitalSignature";
-            Err(BadModel::new(Reason::CertificateUsage, what))
+/// The rarer faults of a chain.
+fn words(error: &Error) -> &'static str {
+    match error {
+        Error::UnsupportedSignatureAlgorithmContext(_) | Error::UnsupportedSignatureAlgorithmForPublicKeyContext(_) => {
+            "expected signatures by RSA of 2048 bits or more, ECDSA with P-256 or P-384, or Ed25519, found another kind"
         }
-        _ => Ok(subject_of(&read.subject)),
+        Error::InvalidSignatureForPublicKey => {
+            "a signature of an issuer is not its key's, or that key is RSA of less than 2048 bits"
+        }
+        Error::NameConstraintViolation => "an issuer's nameConstraints exclude a name of the signer",
+        Error::UnsupportedCriticalExtension => "a certificate has a critical extension that is unknown here",
+        Error::MaximumPathBuildCallsExceeded
+        | Error::MaximumPathDepthExceeded
+        | Error::MaximumSignatureChecksExceeded
+        | Error::MaximumNameConstraintComparisonsExceeded => "it has too many certificates or names",
+        _ => "a certificate is not one of X.509, version 3, by RFC 5280",
     }
 }
 
+fn unreadable() -> BadModel {
+    let what = "its signer's certificate can't be read: expected X.509, version 3";
+    BadModel::new(Reason::CertificateUnreadable, what)
+}
+
 /// A name as one line.
-fn subject_of(name: &x509_cert::name::Name) -> String {
+pub fn subject_of(name: &x509_cert::name::Name) -> String {
     escape::line(&name.to_string().chars().take(SUBJECT).collect::<String>()).into_owned()
 }
 
 fn date(seconds: u64) -> String {
     rfc3339(i64::try_from(seconds).unwrap_or(i64::MAX / 2))
-}
-
-fn refused(error: &Error) -> BadModel {
-    let date = |time: &UnixTime| date(time.as_secs());
-    let (reason, what) = match error {
-        Error::BadDer | Error::BadDerTime => (Reason::CertificateUnreadable, "a certificate can't be read".to_owned()),
-        Error::CertExpired { time, not_after } => {
-            let (now, end) = (date(time), date(not_after));
-            (Reason::CertificateExpired, format!("its signer's certificate was valid until {end}, now is {now}"))
-        }
-        Error::CertNotValidYet { time, not_before } => {
-            let (now, from) = (date(time), date(not_before));
-            (Reason::CertificateNotYetValid, format!("its signer's certificate is valid from {from}, now is {now}"))
-        }
-        Error::UnknownIssuer => {
-            (Reason::CertificateForeign, "no certificate of --certificate-chain issued its signer's".to_owned())
-        }
-        Error::RequiredEkuNotFoundContext(_) => {
-            (Reason::CertificateUsage, "its signer's certificate is not for signing code".to_owned())
-        }
-        Error::CaUsedAsEndEntity => (
-            Reason::CertificateAuthority,
-            "its signer's certificate is an authority's, which may not sign models".to_owned(),
-        ),
-        other => (Reason::CertificateRefused, format!("the chain of certificates is refused: {other}")),
-    };
-    BadModel::new(reason, what)
 }

@@ -4,6 +4,7 @@
 //! signed, and a folder is right only if it has exactly the manifest's files. All modules except `folder`, `compare`
 //! and `search` are pure.
 
+mod authority;
 pub mod bundle;
 mod chain;
 #[cfg(test)]

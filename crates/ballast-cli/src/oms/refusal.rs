@@ -56,6 +56,7 @@ reasons! {
     CertificateForeign = "certificate-foreign",
     CertificateUsage = "certificate-usage",
     CertificateAuthority = "certificate-authority",
+    IssuerNoAuthority = "issuer-no-authority",
     CertificateRefused = "certificate-refused",
     // What it says.
     StatementJson = "statement-json",
@@ -111,6 +112,13 @@ impl Reason {
             Self::BundleUnreadable => "name the bundle, a file that came with the model, such as model.sig",
             Self::CertificateExpired | Self::CertificateNotYetValid => {
                 "have it signed with a certificate that is valid now"
+            }
+            Self::SignerAlgorithm
+            | Self::CertificateUsage
+            | Self::CertificateAuthority
+            | Self::IssuerNoAuthority
+            | Self::CertificateRefused => {
+                "have it signed with another certificate; docs/signed-models.md lists what is accepted of a chain"
             }
             Self::Method => "have it signed with a key or a certificate: `model_signing sign key`",
             Self::OtherMethod => "a bundle of a key needs --key, one of a certificate --certificate-chain",
