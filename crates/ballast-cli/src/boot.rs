@@ -10,7 +10,7 @@ pub mod protection;
 use std::fs;
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use ballast::digest::Digest;
 use ballast::disk::{self, LinuxDisk};
@@ -32,7 +32,7 @@ use crate::facts;
 use crate::launch;
 use crate::permit::RootPaths;
 use crate::print;
-use crate::report::{self, Report, Served, WeightLine, groups};
+use crate::report::{self, ObeyedLock, Report, Served, WeightLine, groups};
 use crate::setting::Setting;
 use crate::walk;
 use crate::write_access::WriteAccess;
@@ -286,6 +286,8 @@ impl Boot<'_> {
         Report {
             version: report::VERSION,
             boot: report::boot_id(),
+            lock: ObeyedLock { sha256: self.setting.lock_sha256.to_string(), serial: self.setting.lock.serial },
+            time: SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |now| now.as_secs()),
             ready: weights.iter().all(|line| line.right || line.need != Need::Required),
             ids: facts::ids(),
             plan,

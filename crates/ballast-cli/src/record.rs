@@ -13,9 +13,9 @@ use ballast::lock::Need;
 #[cfg(feature = "full")]
 use ballast::lock::Weight;
 
-#[cfg(feature = "full")]
-use crate::report::WrittenWeight;
 use crate::report::{self, FileStamp, Written, groups};
+#[cfg(feature = "full")]
+use crate::report::{WrittenLock, WrittenWeight};
 use crate::setting::Setting;
 use crate::{bounds, facts, foreign};
 
@@ -35,9 +35,6 @@ pub struct Record {
     pub path: PathBuf,
     /// Who wrote it.
     pub writer: u32,
-    /// When it was written, in seconds since 1970.
-    #[cfg(feature = "full")]
-    pub time: i64,
     written: Written,
 }
 
@@ -76,13 +73,7 @@ impl Record {
         if written.boot != report::boot_id() {
             return Err("it is from another boot".into());
         }
-        Ok(Self {
-            path: path.to_owned(),
-            writer: meta.uid(),
-            #[cfg(feature = "full")]
-            time: meta.mtime(),
-            written,
-        })
+        Ok(Self { path: path.to_owned(), writer: meta.uid(), written })
     }
 
     /// Returns the reason why required weights are not known to be right now; `None` if they are.
@@ -97,6 +88,25 @@ impl Record {
     #[cfg(feature = "full")]
     pub fn boot(&self) -> (&str, f64) {
         (&self.written.boot, self.written.ms)
+    }
+
+    /// When the boot verified the weights, in seconds since 1970, if it obeyed today's lock file.
+    ///
+    /// # Errors
+    /// How the two lock files differ, or that the report does not say which one it was.
+    #[cfg(feature = "full")]
+    pub fn verified_at(&self, setting: &Setting) -> Result<i64, String> {
+        let (Some(WrittenLock { sha256 }), Some(time)) = (&self.written.lock, self.written.time) else {
+            return Err(format!("{}: an older Ballast wrote it, without the lock file's digest", self.path.display()));
+        };
+        let now = setting.lock_sha256.to_string();
+        if *sha256 == now {
+            return Ok(time);
+        }
+        let (report, lock) = (self.path.display(), setting.lock_path.display());
+        Err(format!(
+            "{report} and {lock} differ: the lock file was changed after this boot\n  boot      {sha256}\n  lock file {now}"
+        ))
     }
 
     /// The weights that this boot verified and whose files are still those, as the lock file has them.

@@ -29,9 +29,9 @@ use crate::{escape, facts, foreign};
 pub mod groups;
 mod written;
 
-#[cfg(feature = "full")]
-pub use written::WrittenWeight;
 pub use written::{FileStamp, Written};
+#[cfg(feature = "full")]
+pub use written::{WrittenLock, WrittenWeight};
 
 /// The version of the JSON layout.
 pub const VERSION: u32 = 2;
@@ -43,6 +43,10 @@ pub struct Report {
     pub version: u32,
     /// Which boot this was.
     pub boot: String,
+    /// The lock file that it obeyed.
+    pub lock: ObeyedLock,
+    /// When the weights were verified, in seconds since 1970.
+    pub time: u64,
     /// Whether every required weight is right.
     pub ready: bool,
     /// The ids after the drop.
@@ -71,6 +75,15 @@ pub struct Report {
 
 fn apart<S: serde::Serializer>(weights: &[WeightLine], to: S) -> Result<S::Ok, S::Error> {
     to.collect_seq(weights.iter().filter(|line| !line.is_summed_up()))
+}
+
+/// The lock file of a boot. It records who signed which model.
+#[derive(Debug, Serialize)]
+pub struct ObeyedLock {
+    /// The SHA-256 of its text, which pins its lists.
+    pub sha256: String,
+    /// Its serial.
+    pub serial: Option<u64>,
 }
 
 /// The place that the weights are served from.

@@ -28,7 +28,6 @@ pub struct Setting {
     /// The lock file's content.
     pub lock: Lock,
     /// The digest of the lock file's text.
-    #[cfg(feature = "full")]
     pub lock_sha256: ballast::digest::Digest,
     /// The trusted trees; empty if the index is not trusted.
     pub index: Index,
@@ -85,7 +84,6 @@ impl Setting {
         let setting = Self {
             lock_path,
             lock,
-            #[cfg(feature = "full")]
             lock_sha256: ballast::digest::Digest::of(text.as_bytes()),
             index: Index::default(),
             store,

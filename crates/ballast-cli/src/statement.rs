@@ -20,8 +20,10 @@ pub struct Verified<'a> {
     pub boot: &'a str,
     /// How long it took.
     pub seconds: f64,
-    /// When it ended, in seconds since 1970.
+    /// When it verified them, in seconds since 1970.
     pub time: i64,
+    /// The user that wrote its report, and could have written another.
+    pub writer: u32,
     /// The lock file's digest.
     pub lock: Digest,
     /// Its serial.
@@ -75,6 +77,7 @@ pub fn in_toto(verified: &Verified) -> Value {
             "boot": verified.boot,
             "verifiedAt": rfc3339(verified.time),
             "bootSeconds": verified.seconds,
+            "report": {"uid": verified.writer},
             "lockFile": lock,
             "signedModels": verified.models().map(model).collect::<Vec<_>>(),
         },
@@ -106,6 +109,7 @@ pub fn cyclone_dx(verified: &Verified) -> Value {
     let components: Vec<_> = verified.weights.iter().map(component).collect();
     let mut properties =
         vec![property("ballast:boot", verified.boot), property("ballast:lock-file-sha256", &verified.lock.to_string())];
+    properties.push(property("ballast:report-uid", &verified.writer.to_string()));
     properties.extend(verified.serial.map(|serial| property("ballast:serial", &serial.to_string())));
     json!({
         "bomFormat": "CycloneDX",
@@ -181,6 +185,7 @@ mod tests {
             boot: "kernel/pid:[1]/2",
             seconds: 0.25,
             time: 1_795_953_600,
+            writer: 0,
             lock: Digest::of(b"lock"),
             serial: parsed.serial,
             weights: parsed.weights.iter().map(|weight| StatedWeight { weight, protection: Some("sticky") }).collect(),
@@ -205,8 +210,16 @@ mod tests {
             let weights =
                 parsed.weights.iter().take(files).map(|weight| StatedWeight { weight, protection: None }).collect();
             let lock = Digest::of(b"");
-            let verified =
-                Verified { boot: "b", seconds: 0.5, time: 0, lock, serial: None, weights, groups: &parsed.groups };
+            let verified = Verified {
+                boot: "b",
+                seconds: 0.5,
+                time: 0,
+                writer: 0,
+                lock,
+                serial: None,
+                weights,
+                groups: &parsed.groups,
+            };
             in_toto(&verified)["predicate"]["signedModels"].as_array().map(Vec::len)
         };
         assert_eq!((stated(1), stated(2)), (Some(0), Some(1)));
@@ -221,7 +234,8 @@ mod tests {
         let parsed = Lock::parse(&lock).unwrap();
         let weights = parsed.weights.iter().map(|weight| StatedWeight { weight, protection: None }).collect();
         let lock = Digest::of(b"");
-        let verified = Verified { boot: "b", seconds: 0.5, time: 0, lock, serial: None, weights, groups: &[] };
+        let verified =
+            Verified { boot: "b", seconds: 0.5, time: 0, writer: 0, lock, serial: None, weights, groups: &[] };
         let text = prometheus(&verified);
         assert!(text.contains(r#"{path="a\\\\u{200b}\"","#), "{text}");
         assert_eq!(escape::lines(&text), text);
@@ -234,6 +248,7 @@ mod tests {
             boot: "b",
             seconds: 0.5,
             time: 0,
+            writer: 0,
             lock: Digest::of(b""),
             serial: Some(1),
             weights: Vec::new(),

@@ -338,6 +338,47 @@ fn a_boot_replaces_no_lock_file_and_no_device_by_its_report() {
 
 #[test]
 #[cfg(feature = "full")]
+fn a_statement_is_made_only_of_what_this_boot_recorded() {
+    if !is_root("a_statement_is_made_only_of_what_this_boot_recorded") {
+        return;
+    }
+    let rows: [Change; 6] = [
+        ("another serial", |w| rewrite_lock(w, "serial = 5", "serial = 99"), "was changed after this boot"),
+        ("another license", |w| rewrite_lock(w, "need =", "license = \"MIT\"\nneed ="), "was changed after this boot"),
+        ("a comment", |w| rewrite_lock(w, "serial", "# edited\nserial"), "was changed after this boot"),
+        ("a report of an older version", |w| forge(w, "\"lock\"", "\"other\""), "an older Ballast wrote it"),
+        ("a report without its time", |w| forge(w, "\"time\"", "\"other\""), "an older Ballast wrote it"),
+        ("another time of the report's file", later, ""),
+    ];
+    let mut wrong = Vec::new();
+    for (name, change, says) in rows {
+        let world = World::new(&PAIR);
+        rewrite_lock(&world, "version = 1", "version = 1\nserial = 5");
+        assert!(world.run(&[]).status.success(), "{name}");
+        let before = statement(&world, "in-toto");
+        let made: serde_json::Value = serde_json::from_slice(&before.stdout).unwrap();
+        assert_eq!(
+            (&made["predicate"]["lockFile"]["serial"], &made["predicate"]["report"]["uid"]),
+            (&5.into(), &0.into())
+        );
+        change(&world);
+        let (after, ready) = (statement(&world, "in-toto"), status(&world, &[]).status.success());
+        let is_refused = after.status.code() == Some(14) && after.stdout.is_empty() && stderr(&after).contains(says);
+        if !ready || !(if says.is_empty() { after.stdout == before.stdout } else { is_refused }) {
+            wrong.push(format!("{name}: ready {ready}, {after:?}"));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[cfg(feature = "full")]
+fn later(world: &World) {
+    let times = fs::FileTimes::new().set_modified(std::time::SystemTime::UNIX_EPOCH);
+    fs::File::open(world.report()).unwrap().set_times(times).unwrap();
+}
+
+#[test]
+#[cfg(feature = "full")]
 fn the_recorded_statement_is_valid_by_its_schema_and_the_bill_of_materials_by_cyclonedx_s() {
     let test = "the_recorded_statement_is_valid_by_its_schema";
     let Some(python) = testkit::need::python(test, &["cyclonedx-python-lib[json-validation]==11.12.0"]) else { return };

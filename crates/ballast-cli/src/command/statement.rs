@@ -26,11 +26,15 @@ pub fn statement(args: &Statement) -> Result<(), Failure> {
     if let Some(why) = record.why_not_ready(&setting) {
         return Err(refused(why));
     }
+    let time = record.verified_at(&setting).map_err(|why| {
+        Failure::new(Exit::WeightsMissing, why).hint("start again, so that a boot of this Ballast obeys this lock file")
+    })?;
     let (boot, ms) = record.boot();
     let verified = Verified {
         boot,
         seconds: ms / 1e3,
-        time: record.time,
+        time,
+        writer: record.writer,
         lock: setting.lock_sha256,
         serial: setting.lock.serial,
         weights: record.verified(&setting),

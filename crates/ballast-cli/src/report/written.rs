@@ -19,6 +19,14 @@ pub struct Written {
     /// Milliseconds from start to report.
     #[cfg(feature = "full")]
     pub ms: f64,
+    /// The lock file that the boot obeyed; absent before 0.2.0.
+    #[cfg(feature = "full")]
+    #[serde(default)]
+    pub lock: Option<WrittenLock>,
+    /// When the weights were verified, in seconds since 1970; absent before 0.2.0.
+    #[cfg(feature = "full")]
+    #[serde(default)]
+    pub time: Option<i64>,
     /// Where the app was pointed.
     pub served: Option<ServedFrom>,
     /// One entry per weight, in the lock file's order; for groups only files that were not right.
@@ -33,6 +41,14 @@ pub struct Written {
 pub struct ServedFrom {
     /// The directory.
     pub root: PathBuf,
+}
+
+/// The lock file of a boot.
+#[cfg(feature = "full")]
+#[derive(Debug, Deserialize)]
+pub struct WrittenLock {
+    /// The SHA-256 of its text.
+    pub sha256: String,
 }
 
 /// One weight or one group of a report.
