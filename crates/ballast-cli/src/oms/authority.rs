@@ -7,7 +7,10 @@ use x509_cert::der::asn1::ObjectIdentifier;
 use x509_cert::der::{Decode, Error};
 use x509_cert::ext::pkix::{BasicConstraints, ExtendedKeyUsage, KeyUsage};
 
-use super::chain::subject_of;
+use crate::escape;
+
+/// Characters of a subject that are kept.
+const SUBJECT: usize = 200;
 
 /// `id-kp-codeSigning`.
 const CODE_SIGNING: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.6.1.5.5.7.3.3");
@@ -24,7 +27,7 @@ const UNDERSTOOD: [ObjectIdentifier; 5] = [
 
 /// A certificate that may issue others.
 #[derive(Debug)]
-pub struct Authority {
+pub struct CertificateAuthority {
     /// Its subject.
     pub subject: String,
     /// When it is valid, in seconds since 1970.
@@ -50,7 +53,7 @@ impl From<Error> for NoAuthority {
     }
 }
 
-impl Authority {
+impl CertificateAuthority {
     /// Reads a certificate in DER.
     ///
     /// # Errors
@@ -95,4 +98,9 @@ impl Authority {
 pub fn may_sign_code(read: &x509_cert::TbsCertificate) -> Result<bool, Error> {
     let uses = read.get::<ExtendedKeyUsage>()?;
     Ok(uses.is_none_or(|(_, ExtendedKeyUsage(uses))| uses.contains(&CODE_SIGNING)))
+}
+
+/// A name as one line.
+pub fn subject_of(name: &x509_cert::name::Name) -> String {
+    escape::line(&name.to_string().chars().take(SUBJECT).collect::<String>()).into_owned()
 }

@@ -10,10 +10,9 @@ use x509_cert::Certificate;
 use x509_cert::der::Decode;
 use x509_cert::ext::pkix::KeyUsage as KeyUses;
 
-use super::authority::{Authority, NoAuthority, may_sign_code};
+use super::authority::{CertificateAuthority, NoAuthority, may_sign_code, subject_of};
 use super::key::SignerKey;
 use super::refusal::{BadModel, Reason};
-use crate::escape;
 use crate::statement::rfc3339;
 
 /// `id-kp-codeSigning`, 1.3.6.1.5.5.7.3.3.
@@ -21,14 +20,11 @@ const CODE_SIGNING: &[u8] = &[43, 6, 1, 5, 5, 7, 3, 3];
 /// The most certificates of a chain.
 const LONGEST: usize = 16;
 
-/// Characters of a subject that are kept.
-const SUBJECT: usize = 200;
-
 /// Certificates that may issue signers: the keys and names, and what each may issue, in the same order.
 #[derive(Debug, Default)]
 pub struct Roots {
     anchors: Vec<TrustAnchor<'static>>,
-    authorities: Vec<Authority>,
+    authorities: Vec<CertificateAuthority>,
 }
 
 impl Roots {
@@ -46,7 +42,7 @@ impl Roots {
             })?;
             let odd = |_: Error| unreadable("a certificate can't be read: expected X.509, version 3".into());
             let anchor = anchor_from_trusted_cert(&certificate).map_err(odd)?.to_owned();
-            roots.authorities.push(Authority::read(&certificate).map_err(|why| match why {
+            roots.authorities.push(CertificateAuthority::read(&certificate).map_err(|why| match why {
                 NoAuthority::Unreadable(error) => unreadable(format!("a certificate can't be read: {error}")),
                 NoAuthority::Refused(what) => BadModel::new(Reason::ChainNoAuthority, what),
             })?);
@@ -70,7 +66,13 @@ impl Roots {
             let what = format!("expected 1 to {LONGEST} certificates, found {found}");
             return Err(BadModel::new(Reason::CertificateRefused, what));
         };
-        let signer = EndEntityCert::try_from(first).map_err(|_| unreadable())?;
+        let signer = EndEntityCert::try_from(first).map_err(|error| match error {
+            Error::UnsupportedCriticalExtension => {
+                let what = format!("its signer's certificate is refused: {}", words(&error));
+                BadModel::new(Reason::CertificateRefused, what)
+            }
+            _ => unreadable(),
+        })?;
         let leaf = Leaf::read(first, now)?;
         let time = UnixTime::since_unix_epoch(Duration::from_secs(now));
         // The first chain whose signatures are right, and of which an authority may not issue what it issued.
@@ -102,7 +104,7 @@ impl Roots {
         if !root.valid.contains(&now) {
             return Some(not_now(root, now));
         }
-        let between = path.intermediate_certificates().map(|one| Authority::read(&one.der()));
+        let between = path.intermediate_certificates().map(|one| CertificateAuthority::read(&one.der()));
         let between: Vec<_> = match between.collect() {
             Ok(all) => all,
             Err(NoAuthority::Refused(what)) => return Some(refused(what)),
@@ -115,7 +117,7 @@ impl Roots {
     }
 }
 
-fn not_now(root: &Authority, now: u64) -> BadModel {
+fn not_now(root: &CertificateAuthority, now: u64) -> BadModel {
     let (from, until, today) = (date(*root.valid.start()), date(*root.valid.end()), date(now));
     let reason = if now > *root.valid.end() { Reason::CertificateExpired } else { Reason::CertificateNotYetValid };
     let what = format!(
@@ -212,11 +214,6 @@ fn words(error: &Error) -> &'static str {
 fn unreadable() -> BadModel {
     let what = "its signer's certificate can't be read: expected X.509, version 3";
     BadModel::new(Reason::CertificateUnreadable, what)
-}
-
-/// A name as one line.
-pub fn subject_of(name: &x509_cert::name::Name) -> String {
-    escape::line(&name.to_string().chars().take(SUBJECT).collect::<String>()).into_owned()
 }
 
 fn date(seconds: u64) -> String {
