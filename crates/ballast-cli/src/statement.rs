@@ -2,10 +2,11 @@
 //!
 //! `docs/statement.schema.json` describes the predicate.
 
+use std::collections::HashSet;
 use std::fmt::Write as _;
 
 use ballast::digest::Digest;
-use ballast::lock::{Group, Provenance};
+use ballast::lock::{Group, Lock, Provenance};
 use serde_json::{Value, json};
 
 use crate::escape;
@@ -130,20 +131,27 @@ fn property(name: &str, value: &str) -> Value {
     json!({"name": name, "value": value})
 }
 
-/// Metrics for a textfile collector.
-pub fn prometheus(verified: &Verified) -> String {
-    let mut text = String::from(
-        "# HELP ballast_weight_verified Weights that the last boot verified and whose files are unchanged.\n\
+/// Metrics for a textfile collector: complete also if nothing was verified.
+pub fn prometheus(lock: &Lock, verified: Option<&Verified>, ready: bool) -> String {
+    let mut text = format!(
+        "# HELP ballast_ready Whether the last boot verified every required weight, and these are unchanged.\n\
+         # TYPE ballast_ready gauge\n\
+         ballast_ready {}\n\
+         # HELP ballast_weight_verified Whether the last boot verified this weight, and its file is unchanged.\n\
          # TYPE ballast_weight_verified gauge\n",
+        u8::from(ready)
     );
-    for StatedWeight { weight, .. } in &verified.weights {
+    let right: HashSet<_> = verified.into_iter().flat_map(|it| &it.weights).map(|it| &it.weight.path).collect();
+    for weight in &lock.weights {
         // Hidden letters first: what printing would make of them later is no escape of this format.
         let path = escape::line(weight.path.as_str()).replace('\\', "\\\\").replace('"', "\\\"");
-        let _ = writeln!(text, "ballast_weight_verified{{path=\"{path}\",sha256=\"{}\"}} 1", weight.sha256);
+        let is_right = u8::from(right.contains(&weight.path));
+        let _ = writeln!(text, "ballast_weight_verified{{path=\"{path}\",sha256=\"{}\"}} {is_right}", weight.sha256);
     }
+    let Some(Verified { seconds, time, .. }) = verified else { return text };
     let metrics = [
-        ("ballast_boot_seconds", "How long the last boot took.", verified.seconds.to_string()),
-        ("ballast_boot_timestamp_seconds", "When the last boot ended.", verified.time.to_string()),
+        ("ballast_boot_seconds", "How long the last boot took.", seconds.to_string()),
+        ("ballast_boot_timestamp_seconds", "When the last boot verified the weights.", time.to_string()),
     ];
     for (name, help, value) in metrics {
         let _ = write!(text, "# HELP {name} {help}\n# TYPE {name} gauge\n{name} {value}\n");
@@ -166,8 +174,6 @@ pub fn rfc3339(time: i64) -> String {
 
 #[cfg(test)]
 mod tests {
-    use ballast::lock::Lock;
-
     use super::*;
 
     const EXPECTED: &str = include_str!("statement_expected.txt");
@@ -192,7 +198,8 @@ mod tests {
             groups: &parsed.groups,
         };
         let pretty = |value: &Value| serde_json::to_string_pretty(value).unwrap();
-        let parts = [pretty(&in_toto(&verified)), pretty(&cyclone_dx(&verified)), prometheus(&verified)];
+        let parts =
+            [pretty(&in_toto(&verified)), pretty(&cyclone_dx(&verified)), prometheus(&parsed, Some(&verified), true)];
         let found = parts.join("\n\n").replace(env!("CARGO_PKG_VERSION"), "VERSION");
         assert!(found == EXPECTED, "{found}");
     }
@@ -236,7 +243,7 @@ mod tests {
         let lock = Digest::of(b"");
         let verified =
             Verified { boot: "b", seconds: 0.5, time: 0, writer: 0, lock, serial: None, weights, groups: &[] };
-        let text = prometheus(&verified);
+        let text = prometheus(&parsed, Some(&verified), true);
         assert!(text.contains(r#"{path="a\\\\u{200b}\"","#), "{text}");
         assert_eq!(escape::lines(&text), text);
     }

@@ -112,6 +112,14 @@ fn status_is_ready_only_while_report_lock_file_and_files_agree() {
         }
         // What `status` refuses, `statement` refuses too, for the same reason.
         let stated = statement(&world, "in-toto");
+        // Metrics replace those of the boot that was ready.
+        let metrics = statement(&world, "prometheus");
+        let is_bad_lock = after.status.code() == Some(10);
+        let lines = stdout(&metrics);
+        let says_so = is_bad_lock || (lines.contains("ballast_ready 0") && lines.contains("} 0"));
+        if cfg!(feature = "full") && !(says_so && metrics.status.code() == after.status.code()) {
+            wrong.push(format!("{name}: metrics: {metrics:?}"));
+        }
         if cfg!(feature = "full") && !(stated.stdout.is_empty() && stderr(&stated).contains(says)) {
             wrong.push(format!("{name}: stated: {stated:?}"));
         }
@@ -234,10 +242,12 @@ fn a_statement_names_the_verified_weights_and_no_other() {
     assert_eq!(named(), [row(&weights[0]), row(&weights[1])]);
     fs::write(weight(&world, "changed.bin"), "x").unwrap();
     assert_eq!(named(), [row(&weights[0])]);
-    for format in ["cyclonedx", "prometheus"] {
-        let text = stdout(&statement(&world, format));
-        assert!(text.contains(&path("large.bin")) && !text.contains("changed.bin"), "{format}: {text}");
-    }
+    let text = stdout(&statement(&world, "cyclonedx"));
+    assert!(text.contains(&path("large.bin")) && !text.contains("changed.bin"), "{text}");
+    let text = stdout(&statement(&world, "prometheus"));
+    let line = |name: &str| text.lines().find(|line| line.contains(name)).map(|line| line.ends_with("} 1"));
+    let found = ["large.bin", "changed.bin", "absent.bin"].map(line);
+    assert_eq!(found, [Some(true), Some(false), Some(false)], "{text}");
 }
 
 #[test]
