@@ -75,6 +75,12 @@ pub fn not_in_this_build() -> Failure {
         .hint("init, pin, adopt, sign, fetch, outdated, bake, push, pull, export, import and statement are in the full build, for build machines: `cargo build --release -p ballast-cli`")
 }
 
+/// How a program ends, and what it reports: a lost answer is always reported, and changes no exit code but 0.
+pub fn ended(done: Result<(), Failure>, lost: Option<Failure>) -> (Exit, Vec<Failure>) {
+    let all: Vec<_> = done.err().into_iter().chain(lost).collect();
+    (all.first().map_or(Exit::Success, |first| first.exit), all)
+}
+
 impl Failure {
     /// A failure without a hint.
     pub fn new(exit: Exit, what: impl Into<String>) -> Self {
@@ -85,5 +91,26 @@ impl Failure {
     pub fn hint(mut self, hint: impl Into<String>) -> Self {
         self.hint = Some(hint.into());
         self
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_lost_answer_is_reported_beside_a_verdict_whose_exit_code_stays() {
+        let failed = |exit| Failure::new(exit, "");
+        let (verdict, lost) = (|| failed(Exit::WeightsMissing), || failed(Exit::AnswerLost));
+        let rows = [
+            (Ok(()), None, Exit::Success, 0),
+            (Ok(()), Some(lost()), Exit::AnswerLost, 1),
+            (Err(verdict()), None, Exit::WeightsMissing, 1),
+            (Err(verdict()), Some(lost()), Exit::WeightsMissing, 2),
+        ];
+        let found = rows.map(|(done, lost, exit, count)| (ended(done, lost), exit, count));
+        let wrong: Vec<_> =
+            found.iter().filter(|((code, all), exit, count)| code != exit || all.len() != *count).collect();
+        assert!(wrong.is_empty(), "{wrong:?}");
     }
 }

@@ -76,8 +76,6 @@ use ballast::{escape, foreign};
 use clap::{CommandFactory, FromArgMatches};
 
 use args::{Cli, Command};
-use exit::Exit;
-
 /// The program: reads the command line, runs the command, prints its failure, ends the process. `run` becomes
 /// another program instead.
 pub fn entry() -> ! {
@@ -118,13 +116,8 @@ pub fn entry() -> ! {
         #[cfg(not(feature = "full"))]
         Command::Elsewhere(_) => Err(exit::not_in_this_build()),
     };
-    let exit = match done.and_then(|()| print::lost().filter(|_| !heard).map_or(Ok(()), Err)) {
-        Ok(()) => Exit::Success,
-        Err(failure) => {
-            print::failure(&failure);
-            failure.exit
-        }
-    };
+    let (exit, failures) = exit::ended(done, print::lost().filter(|_| !heard));
+    failures.iter().for_each(print::failure);
     std::process::exit(exit.code())
 }
 

@@ -13,6 +13,7 @@ mod output;
 mod progress;
 
 use std::collections::BTreeMap;
+use std::path::Path;
 
 use serde::Serialize;
 
@@ -134,8 +135,18 @@ pub fn answer_json(value: &impl Serialize) {
 
 /// A JSON document as it is printed.
 pub fn document(value: &impl Serialize) -> String {
-    let text = serde_json::to_string_pretty(value).unwrap_or_default();
-    if text.is_empty() { text } else { format!("{}\n", escape::json(&text)) }
+    match serde_json::to_string_pretty(value) {
+        Ok(text) => format!("{}\n", escape::json(&text)),
+        Err(_) => {
+            output::lose_answer();
+            String::new()
+        }
+    }
+}
+
+/// Serializes a path as text shows it: what is not UTF-8 becomes U+FFFD.
+pub fn path<S: serde::Serializer>(path: impl AsRef<Path>, to: S) -> Result<S::Ok, S::Error> {
+    to.collect_str(&path.as_ref().display())
 }
 
 /// The failure of a command whose output could not be written.

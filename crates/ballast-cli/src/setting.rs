@@ -80,6 +80,10 @@ impl Setting {
             None => lock.store.path.as_path().to_owned(),
         };
         let baked = place.baked.clone().or_else(|| lock.store.baked.as_ref().map(|root| root.as_path().to_owned()));
+        if let Some(path) = baked.as_ref().filter(|path| path.to_str().is_none()) {
+            let what = format!("--baked (BALLAST_BAKED) {}: it is not UTF-8", path.display());
+            return Err(Failure::new(Exit::Usage, what).hint("name the layer by a path of UTF-8, as the report does"));
+        }
         let serial_file = place.file.serial_file.clone();
         let setting = Self {
             lock_path,

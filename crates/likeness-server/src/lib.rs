@@ -83,16 +83,14 @@ pub fn main() -> ExitCode {
         Err(error) => return print::usage(&error),
     };
     let json = command.json();
-    let ended = run(command).and_then(|exit| match print::lost() {
-        Some(why) if exit == Exit::Success => Err(why),
-        _ => Ok(exit),
-    });
-    ended
-        .unwrap_or_else(|failure| {
-            print::failure(&failure, json);
-            failure.exit
-        })
-        .into()
+    let report = |failure: Failure| {
+        print::failure(&failure, json);
+        failure.exit
+    };
+    let exit = run(command).unwrap_or_else(report);
+    // A lost result is always reported, and changes no exit code but 0.
+    let lost = print::lost().map(report);
+    lost.filter(|_| exit == Exit::Success).unwrap_or(exit).into()
 }
 
 fn run(command: Command) -> Result<Exit, Failure> {

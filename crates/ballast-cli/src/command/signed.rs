@@ -14,6 +14,7 @@ use crate::{bounds, escape, foreign};
 
 #[derive(Serialize)]
 struct SignedReport<'a> {
+    #[serde(serialize_with = "print::path")]
     root: &'a Path,
     ready: bool,
     method: &'a str,

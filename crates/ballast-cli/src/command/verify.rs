@@ -23,6 +23,7 @@ use crate::{facts, print};
 
 #[derive(Serialize)]
 struct VerifyReport {
+    #[serde(serialize_with = "print::path")]
     root: PathBuf,
     /// The reason for this root, if the user named none.
     chosen: Option<String>,

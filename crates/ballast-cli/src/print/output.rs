@@ -43,6 +43,11 @@ pub fn answer_fault() -> Option<io::Error> {
     fault.filter(|errno| ![Errno::PIPE, Errno::BADF].contains(errno)).map(io::Error::from)
 }
 
+/// Records that an answer can't be written at all.
+pub fn lose_answer() {
+    STDOUT.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(Errno::ILSEQ);
+}
+
 /// Writes lines to stderr, with control characters escaped.
 pub fn lines(text: &str) {
     escaped(&escape::lines(text));
