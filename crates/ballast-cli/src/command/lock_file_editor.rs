@@ -79,7 +79,7 @@ impl LockFileEditor {
         let bad = |path: &Path, why: String| Failure::new(Exit::BadLock, format!("{}: {why}", path.display()));
         match (setting::lock_path(named), store) {
             (Ok(path), _) => {
-                let text = foreign::text_named(&path, bounds::LOCK).map_err(|error| bad(&path, error.to_string()))?;
+                let text = settled(&path).map_err(|error| bad(&path, error.to_string()))?;
                 let begun: DocumentMut =
                     text.parse().map_err(|error: toml_edit::TomlError| bad(&path, error.to_string()))?;
                 if begun.get("store").and_then(Item::as_table_like).is_none() {
@@ -256,6 +256,18 @@ impl LockFileEditor {
         let table = self.weights().find(|table| table.get("path").and_then(Item::as_str) == Some(path));
         table.map(|table| format!("[[weight]]\n{table}").trim_end().to_owned()).unwrap_or_default()
     }
+}
+
+/// The text of a lock file that another command may replace while this one reads it.
+fn settled(path: &Path) -> io::Result<String> {
+    let is_replaced = |error: &io::Error| error.to_string().contains("changed while it was read");
+    for _ in 0..50 {
+        match foreign::text_named(path, bounds::LOCK) {
+            Err(error) if is_replaced(&error) => std::thread::sleep(std::time::Duration::from_millis(5)),
+            done => return done,
+        }
+    }
+    foreign::text_named(path, bounds::LOCK)
 }
 
 /// A path as text of a lock file, which is UTF-8.
