@@ -150,7 +150,7 @@ pub struct GroupLine {
     /// For a signed model: the SHA-256 of its bundle.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub bundle_sha256: Option<String>,
-    /// Milliseconds.
+    /// Milliseconds of the file that took longest.
     pub ms: f64,
 }
 

@@ -94,11 +94,13 @@ pub fn cyclone_dx(verified: &Verified) -> Value {
             "name": weight.path.as_str(),
             "hashes": [{"alg": "SHA-256", "content": weight.sha256.to_string()}],
         });
-        if let Some(license) = &weight.license {
+        let group = weight.group.and_then(|at| verified.groups.get(at as usize));
+        // A group's license is written once, for all of its files.
+        if let Some(license) = weight.license.as_ref().or_else(|| group?.license.as_ref()) {
             component["licenses"] = json!([{"expression": license}]);
         }
         let mut properties: Vec<_> = protection.map(|kept| property("ballast:protection", kept)).into_iter().collect();
-        if let Some(signed) = weight.group.and_then(|at| verified.groups.get(at as usize)?.signed.as_ref()) {
+        if let Some(signed) = group.and_then(|group| group.signed.as_ref()) {
             properties.push(property(&format!("ballast:signed-with-{}", signed.method), &signed.signer.to_string()));
             properties.push(property("ballast:bundle-sha256", &signed.bundle.to_string()));
         }
@@ -184,7 +186,7 @@ mod tests {
         let line = format!("{pin} 9 w.bin\n");
         let lines = Provenance::files_of("signed", &Digest::of(line.as_bytes()));
         let lock = format!(
-            "version = 1\nserial = 7\n[store]\npath = \"/srv/models\"\n[[weight]]\npath = \"m/a \\\"b\\\".h5\"\nsha256 = \"{pin}\"\nlicense = \"MIT\"\n[[group]]\npath = \"signed\"\nfiles = \"\"\"\n{line}\"\"\"\nsigned = \"key {pin} {pin} {lines}\"\n"
+            "version = 1\nserial = 7\n[store]\npath = \"/srv/models\"\n[[weight]]\npath = \"m/a \\\"b\\\".h5\"\nsha256 = \"{pin}\"\nlicense = \"MIT\"\n[[group]]\npath = \"signed\"\nlicense = \"Apache-2.0\"\nfiles = \"\"\"\n{line}\"\"\"\nsigned = \"key {pin} {pin} {lines}\"\n"
         );
         let parsed = Lock::parse(&lock).unwrap();
         let verified = Verified {

@@ -35,6 +35,11 @@ pub fn digests(path: &Path, parts: &[Part], manifest: &SignedManifest) -> Option
 /// Reads one file, which has this name now, and compares it with what was signed.
 pub fn check(path: &Path, name: &str, signed: &SignedFile, manifest: &SignedManifest) -> Checked {
     let unreadable = |error: &io::Error| match error.kind() {
+        io::ErrorKind::InvalidInput => {
+            let is_link = path.symlink_metadata().is_ok_and(|facts| facts.is_symlink());
+            let reason = if is_link { Reason::Symlink } else { Reason::FileKind };
+            vec![BadModel::new(reason, format!("{name:?} is signed: {error}"))]
+        }
         io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => vec![missing(name)],
         _ => vec![BadModel::new(Reason::FolderUnreadable, format!("{name:?}: {error}"))],
     };

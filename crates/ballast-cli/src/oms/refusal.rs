@@ -78,6 +78,7 @@ reasons! {
     FolderUnreadable = "folder-unreadable",
     FolderTooLarge = "folder-too-large",
     FileMissing = "file-missing",
+    FileKind = "file-kind",
     FileRenamed = "file-renamed",
     FileLength = "file-length",
     FileChanged = "file-changed",

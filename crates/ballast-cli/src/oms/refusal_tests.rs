@@ -304,7 +304,7 @@ fn every_difference_of_a_folder_has_its_own_reason() {
                 fs::remove_file(dir.join("a.bin")).unwrap();
                 fs::create_dir(dir.join("a.bin")).unwrap();
             }),
-            vec![Reason::FolderUnreadable],
+            vec![Reason::FileKind],
         ),
         (
             "no folder",
@@ -370,5 +370,11 @@ fn links_are_followed_where_the_signer_followed_them() {
     followed["predicate"]["serialization"]["allow_symlinks"] = true.into();
     let found = |statement: &Value| examine(&root, &[], &signed(statement).unwrap().manifest).faults.kept;
     assert_eq!(found(&followed), []);
+    let reasons = |link: &str| {
+        symlink("../blobs", root.join(link)).unwrap();
+        found(&followed).iter().map(|fault| fault.reason).collect::<Vec<_>>()
+    };
+    assert_eq!(reasons("more"), [Reason::Symlink]);
+    fs::remove_file(root.join("more")).unwrap();
     assert!(found(&statement(&FILES)).iter().any(|fault| fault.reason == Reason::Symlink));
 }

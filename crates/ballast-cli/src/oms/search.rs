@@ -153,7 +153,17 @@ impl<'a> UnsignedSearch<'a> {
             facts => facts,
         };
         match facts {
-            Ok(facts) if facts.is_dir() => self.directory(path, &name, depth + 1),
+            Ok(facts) if facts.is_dir() => {
+                let is_link = fs::symlink_metadata(path).is_ok_and(|facts| facts.is_symlink());
+                let inside = format!("{name}/");
+                if is_link && !self.signed.iter().any(|signed| signed.starts_with(&inside)) {
+                    let what = format!(
+                        "{name:?} is a link to a folder, which the signer did not follow: nothing in it is signed"
+                    );
+                    return self.fault(Reason::Symlink, what);
+                }
+                self.directory(path, &name, depth + 1);
+            }
             Ok(facts) => self.file(name, &facts),
             Err(error) => self.fault(Reason::FolderUnreadable, format!("{name:?}: {error}")),
         }
