@@ -113,7 +113,8 @@ impl Form {
     /// # Errors
     /// `INVALID_INPUT` or `FILE_TOO_LARGE`
     pub fn file(&self, name: &str) -> Result<Bytes, Problem> {
-        self.file_if_any(name)?.ok_or_else(|| Problem::input(format!("expected a file in field `{name}`, found none")))
+        let none = || Problem::input(format!("expected a file in field `{name}`, found none")).with("field", name);
+        self.file_if_any(name)?.ok_or_else(none)
     }
 
     /// Returns an optional photograph.
@@ -151,10 +152,18 @@ impl Form {
         let Some(bytes) = self.once(name)? else { return Ok(None) };
         if bytes.len() > LONGEST_TEXT {
             let found = bytes.len();
-            return Err(Problem::input(format!("`{name}`: expected at most {LONGEST_TEXT} bytes, found {found}")));
+            return Err(wrong(name, format_args!("expected at most {LONGEST_TEXT} bytes, found {found}")));
         }
-        let text = std::str::from_utf8(bytes).map_err(|_| Problem::input(format!("`{name}`: expected UTF-8")))?;
+        let text = std::str::from_utf8(bytes).map_err(|_| wrong(name, "expected UTF-8"))?;
         Ok(Some(text.trim()).filter(|text| !text.is_empty()))
+    }
+
+    /// Returns the text of a required field.
+    ///
+    /// # Errors
+    /// `INVALID_INPUT`
+    pub fn required(&self, name: &str) -> Result<&str, Problem> {
+        self.text(name)?.ok_or_else(|| missing(name))
     }
 
     /// Parses the text of a field.
@@ -172,7 +181,7 @@ impl Form {
 /// `INVALID_INPUT`
 pub fn parse<T: Worded>(name: &str, text: &str) -> Result<T, Problem> {
     let expected = T::EXPECTED;
-    text.parse().map_err(|_| Problem::input(format!("`{name}`: expected {expected}, found {:?}", shortened(text))))
+    text.parse().map_err(|_| unlike(name, expected, text))
 }
 
 /// A type that can be parsed from a field's text.
@@ -201,10 +210,24 @@ impl Worded for Truth {
     const EXPECTED: &'static str = bool::EXPECTED;
 }
 
+/// Returns the problem that a required field is missing.
+pub fn missing(name: &str) -> Problem {
+    Problem::input(format!("expected `{name}`, found none")).with("field", name)
+}
+
+/// Returns the problem of a field's value.
+pub fn wrong(name: &str, what: impl std::fmt::Display) -> Problem {
+    Problem::input(format!("`{name}`: {what}")).with("field", name)
+}
+
+/// Returns the problem that a field has another text than the `expected` one.
+pub fn unlike(name: &str, expected: impl std::fmt::Display, found: &str) -> Problem {
+    wrong(name, format_args!("expected {expected}, found {:?}", shortened(found)))
+}
+
 /// Returns the problem that a field with one value was repeated.
 pub fn repeated(name: &str) -> Problem {
-    let name = shortened(name);
-    Problem::input(format!("`{name}`: expected once, found more than once; send it once")).with("field", name)
+    wrong(&shortened(name), "expected once, found more than once; send it once")
 }
 
 /// Returns the value of a field that may be in the query or in the form.

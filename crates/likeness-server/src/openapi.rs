@@ -1,5 +1,7 @@
 //! Builds the OpenAPI description from the code, and defines the schemas that several routes share.
 
+mod required;
+
 use std::collections::BTreeMap;
 
 use likeness::capture::guide::Advice;
@@ -41,7 +43,7 @@ pub struct OneFile {
 #[derive(ToSchema)]
 #[expect(dead_code, reason = "only described")]
 pub struct CameraFrame {
-    /// JPEG, PNG or WebP; 640 x 480 pixels are enough.
+    /// JPEG, PNG or WebP of any size; 640 x 480 pixels are enough.
     #[schema(value_type = String, format = Binary)]
     file: Vec<u8>,
     /// Whether to judge liveness too; false by default.
@@ -102,7 +104,7 @@ pub struct CaptureOfAnyone {
 #[derive(ToSchema)]
 #[expect(dead_code, reason = "only described")]
 pub struct CaptureFrame {
-    /// JPEG, PNG or WebP; 640 x 480 pixels are enough.
+    /// JPEG, PNG or WebP of any size; 640 x 480 pixels are enough.
     #[schema(value_type = String, format = Binary)]
     file: Vec<u8>,
     /// `answer_sha256` of the last answer.
@@ -303,6 +305,7 @@ pub fn written(document: &utoipa::openapi::OpenApi, key_header: &str) -> Value {
     for (schema, property, words) in words() {
         name_words(&mut document["components"]["schemas"][schema], property, &words);
     }
+    required::mark(&mut document);
     let what = "An API key. A service without keys accepts requests from its own machine only.";
     document["components"]["securitySchemes"] = json!({
         BEARER: {"type": "http", "scheme": "bearer", "description": what},

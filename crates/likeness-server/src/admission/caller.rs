@@ -5,9 +5,10 @@ use std::net::IpAddr;
 use axum::http::{HeaderMap, HeaderValue, header};
 
 use super::address::counted;
+use crate::form::unlike;
 use crate::problem::{Code, Problem};
 use crate::routes::Scope;
-use crate::store::{ApiKey, Grant, Scopes, Source, Tenant};
+use crate::store::{ApiKey, BadId, Grant, Scopes, Source, Tenant};
 
 /// The tenant of requests that name none.
 const DEFAULT_TENANT: &str = "default";
@@ -51,7 +52,7 @@ impl Caller {
     /// # Errors
     /// `INVALID_INPUT` if the text is no id; `FORBIDDEN` if it differs from the key's tenant.
     pub fn tenant(&self, requested: Option<&str>) -> Result<Tenant, Problem> {
-        let id = |id| Tenant::new(id).map_err(|why| Problem::input(format!("`tenant_id`: {why}")));
+        let id = |id| Tenant::new(id).map_err(|_| unlike("tenant_id", BadId::EXPECTED, id));
         match (requested.map(id).transpose()?, &self.tenant) {
             (Some(requested), Some(own)) if requested != *own => {
                 Err(Problem::new(Code::Forbidden, "this key is bound to another tenant"))
@@ -98,11 +99,12 @@ pub fn key_of<'r>(headers: &'r HeaderMap, name: &str) -> Option<&'r str> {
     bearer.or_else(own).map(str::trim).filter(|key| !key.is_empty())
 }
 
-/// Returns the problem for a request without a key (`None`) or with a key that is not valid.
-pub fn unknown(found: Option<&str>) -> Problem {
+/// Returns the problem for a request without a key (`None`) or with a key that is not valid; `name` is the header for
+/// keys.
+pub fn unknown(found: Option<&str>, name: &str) -> Problem {
     let message = match found {
-        None => "expected a key in `Authorization: Bearer KEY` or in the header for keys, found none",
-        Some(_) => "the key is unknown, revoked or expired",
+        None => format!("expected a key in `Authorization: Bearer KEY` or in `{name}: KEY`, found none"),
+        Some(_) => "the key is unknown, revoked or expired".to_owned(),
     };
     Problem::new(Code::Unauthorized, message)
         .header(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer realm=\"likeness\""))

@@ -153,7 +153,7 @@ async fn caller(app: &App, scope: Scope, headers: &HeaderMap, from: IpAddr) -> R
     };
     let Some(key) = found else {
         rates.stranger(from)?;
-        return Err(caller::unknown(text));
+        return Err(caller::unknown(text, &app.settings.access.header));
     };
     rates.key(&key)?;
     let caller = Caller::of(&key, from);

@@ -19,7 +19,7 @@ use crate::captures::usage::{UsedCapture, use_up};
 use crate::captures::{Arrival, Binding, Capture, CapturePurpose, Captures, FrameExaminer, STATES, begin, refused};
 use crate::clock::{Stopwatch, now_ms, rfc3339};
 use crate::examiner::FullExaminer;
-use crate::form::Form;
+use crate::form::{Form, missing, wrong};
 use crate::hex::hex;
 use crate::problem::Problem;
 use crate::store::Tenant;
@@ -116,12 +116,10 @@ impl FrameExaminer for Networks {
 
 /// Reads what a capture is bound to from the form of its beginning.
 fn binding(form: &Form, caller: &Caller) -> Result<Binding, Problem> {
-    let purpose: CapturePurpose =
-        form.value("purpose")?.ok_or_else(|| Problem::input("expected `purpose`, found none"))?;
+    let purpose: CapturePurpose = form.value("purpose")?.ok_or_else(|| missing("purpose"))?;
     let subject = match (purpose, form.text("user_id")?) {
         (CapturePurpose::Liveness, Some(_)) => {
-            let message = "`user_id`: expected none, since `liveness` is about no person";
-            return Err(Problem::input(message).with("field", "user_id"));
+            return Err(wrong("user_id", "expected none, since `liveness` is about no person"));
         }
         (CapturePurpose::Liveness, None) => None,
         (CapturePurpose::Verify | CapturePurpose::Enroll, _) => Some(Who::of(form, caller)?.subject),
@@ -166,7 +164,7 @@ pub async fn frame(
 ) -> Result<Json<CaptureResponse>, Problem> {
     let (at, store) = (now_ms(), templates(&app)?.store.clone());
     let bytes = form.file("file")?;
-    let previous = form.text("previous")?.ok_or_else(|| Problem::input("expected `previous`, found none"))?;
+    let previous = form.required("previous")?;
     let examiner = app.full_examiner()?;
     let (policy, networks) = (examiner.examiner.policy, Networks { work: app.work.clone(), examiner });
     let captures = Captures { store, policy, examiner: networks, clock: Box::new(now_ms) };

@@ -15,7 +15,7 @@ use super::response::SimilarityResponse;
 use crate::app::{App, ModelResponse};
 use crate::clock::Stopwatch;
 use crate::examiner::round;
-use crate::form::{Form, either, parse};
+use crate::form::{Form, either, parse, wrong};
 use crate::problem::Problem;
 use crate::routes::COMPARE;
 use crate::trail;
@@ -127,5 +127,5 @@ fn threshold(text: Option<&str>) -> Result<Option<Threshold>, Problem> {
     if (0.0..=1.0).contains(&found) {
         return Ok(Some(Threshold::requested(found)));
     }
-    Err(Problem::input(format!("`threshold`: expected 0 to 1, found {found}")))
+    Err(wrong("threshold", format_args!("expected 0 to 1, found {found}")))
 }

@@ -12,7 +12,7 @@ use super::response::{BoxResponse, LandmarksResponse, SizeResponse};
 use crate::app::App;
 use crate::clock::Stopwatch;
 use crate::examiner::round;
-use crate::form::{Form, either, parse};
+use crate::form::{Form, either, parse, wrong};
 use crate::problem::Problem;
 
 /// The largest number of faces in a response.
@@ -100,6 +100,6 @@ fn most(text: Option<&str>) -> Result<usize, Problem> {
     let Some(text) = text else { return Ok(10) };
     match parse("max_faces", text)? {
         most @ 1..=MOST => Ok(most),
-        found => Err(Problem::input(format!("`max_faces`: expected 1 to {MOST}, found {found}"))),
+        found => Err(wrong("max_faces", format_args!("expected 1 to {MOST}, found {found}"))),
     }
 }

@@ -23,7 +23,7 @@ use crate::app::{App, ModelResponse};
 use crate::captures::CapturePurpose;
 use crate::clock::{Stopwatch, now};
 use crate::examiner::{Examined, reach, round};
-use crate::form::{Form, Truth};
+use crate::form::{Form, Truth, wrong};
 use crate::problem::{Code, Problem};
 use crate::routes::{ENROLL, Scope};
 use crate::store::{self, Answered, Enrollment, Idempotency, Mode, NotCompared, Outcome, Person, Store, Terms};
@@ -308,7 +308,7 @@ fn own(who: &Who, person: &Person, faces: &[Examined], threshold: Threshold) -> 
 fn key(value: &HeaderValue) -> Result<String, Problem> {
     let text = value.to_str().ok().filter(|text| (1..=LONGEST_KEY).contains(&text.len()));
     text.map(str::to_owned)
-        .ok_or_else(|| Problem::input(format!("`Idempotency-Key`: expected 1 to {LONGEST_KEY} printable characters")))
+        .ok_or_else(|| wrong("Idempotency-Key", format_args!("expected 1 to {LONGEST_KEY} printable characters")))
 }
 
 fn conflict() -> Problem {

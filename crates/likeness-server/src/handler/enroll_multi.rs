@@ -22,7 +22,7 @@ use crate::admission::caller::Caller;
 use crate::app::{App, ModelResponse};
 use crate::clock::Stopwatch;
 use crate::examiner::{Examined, FullExaminer, reach, round};
-use crate::form::Form;
+use crate::form::{Form, wrong};
 use crate::problem::{Code, Problem};
 use crate::routes::ENROLL_MULTI;
 
@@ -96,7 +96,7 @@ pub async fn enroll_multi(
     let (request, files) = (Request::of(&app, &form, &caller, &headers, ENROLL_MULTI.name)?, form.files("files")?);
     if !(LEAST..=MOST).contains(&files.len()) {
         let found = files.len();
-        return Err(Problem::input(format!("`files`: expected {LEAST} to {MOST} photographs, found {found}")));
+        return Err(wrong("files", format_args!("expected {LEAST} to {MOST} photographs, found {found}")));
     }
     let (examiner, model) = (app.full_examiner()?, app.model());
     let request = request.hashed(files.iter().map(AsRef::as_ref));

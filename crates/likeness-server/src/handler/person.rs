@@ -11,9 +11,9 @@ use utoipa::ToSchema;
 use crate::admission::caller::Caller;
 use crate::app::App;
 use crate::clock::now;
-use crate::form::Form;
+use crate::form::{Form, unlike};
 use crate::problem::{Code, Problem};
-use crate::store::{self, Kind, NotCompared, Spent, Store, StoreError, Subject, TemplateData, Tenant};
+use crate::store::{self, BadId, Kind, NotCompared, Spent, Store, StoreError, Subject, TemplateData, Tenant};
 use crate::templates::Templates;
 use crate::trail;
 
@@ -32,7 +32,7 @@ impl Who {
     /// # Errors
     /// `INVALID_INPUT`, `FORBIDDEN`
     pub fn of(form: &Form, caller: &Caller) -> Result<Self, Problem> {
-        let user = form.text("user_id")?.ok_or_else(|| Problem::input("expected `user_id`, found none"))?;
+        let user = form.required("user_id")?;
         let who = Self::named(user, caller.tenant(form.text("tenant_id")?)?)?;
         trail::subject(who.tenant.as_str(), who.subject.as_str());
         Ok(who)
@@ -43,7 +43,7 @@ impl Who {
     /// # Errors
     /// `INVALID_INPUT`
     pub fn named(user: &str, tenant: Tenant) -> Result<Self, Problem> {
-        let subject = Subject::new(user).map_err(|why| Problem::input(format!("`user_id`: {why}")))?;
+        let subject = Subject::new(user).map_err(|_| unlike("user_id", BadId::EXPECTED, user))?;
         Ok(Self { tenant, subject })
     }
 

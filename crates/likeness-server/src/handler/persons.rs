@@ -12,7 +12,7 @@ use crate::admission::caller::Caller;
 use crate::app::App;
 use crate::clock::{now, rfc3339};
 use crate::examiner::round;
-use crate::form::parse;
+use crate::form::{parse, wrong};
 use crate::problem::Problem;
 use crate::store::{Consent, Holdings, MOST_LISTED, Person};
 use likeness::space::SpaceId;
@@ -207,14 +207,11 @@ pub async fn list(
         None => LISTED,
         Some(most) if (1..=MOST_LISTED).contains(&most) => most,
         Some(most) => {
-            let what = format!("`limit`: expected 1 to {MOST_LISTED}, found {most}");
-            return Err(Problem::input(what).with("field", "limit"));
+            return Err(wrong("limit", format_args!("expected 1 to {MOST_LISTED}, found {most}")));
         }
     };
     let page = ask(&app, move |store| store.list(&tenant, query.cursor.as_deref(), most, now())).await?;
-    let page = page.ok_or_else(|| {
-        Problem::input("`cursor`: expected `next_cursor` of a page of this tenant").with("field", "cursor")
-    })?;
+    let page = page.ok_or_else(|| wrong("cursor", "expected `next_cursor` of a page of this tenant"))?;
     let persons = page.persons.iter().map(PersonResponse::from).collect();
     Ok(Json(PersonsResponse { persons, next_cursor: page.next, total: page.total }))
 }

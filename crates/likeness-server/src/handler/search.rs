@@ -15,7 +15,7 @@ use super::verify::probe;
 use crate::admission::caller::Caller;
 use crate::app::{App, ModelResponse};
 use crate::clock::{Stopwatch, now};
-use crate::form::Form;
+use crate::form::{Form, wrong};
 use crate::problem::Problem;
 use crate::store::{Query, SearchResult, Subject};
 use crate::trail;
@@ -139,7 +139,7 @@ fn answer(found: SearchResult, threshold: Threshold, message: String, model: Mod
 
 fn most(form: &Form) -> Result<usize, Problem> {
     match form.value::<i64>("max_results")?.unwrap_or(5) {
-        found if found < 1 => Err(Problem::input(format!("`max_results`: expected 1 or more, found {found}"))),
+        found if found < 1 => Err(wrong("max_results", format_args!("expected 1 or more, found {found}"))),
         most => Ok(usize::try_from(most).map_or(MOST, |most| most.min(MOST))),
     }
 }
@@ -147,7 +147,7 @@ fn most(form: &Form) -> Result<usize, Problem> {
 fn threshold(form: &Form, otherwise: Threshold) -> Result<Threshold, Problem> {
     let threshold = match form.value::<f64>("threshold")? {
         Some(found) if !(0.0..=2.0).contains(&found) => {
-            return Err(Problem::input(format!("`threshold`: expected a distance of 0 to 2, found {found}")));
+            return Err(wrong("threshold", format_args!("expected a distance of 0 to 2, found {found}")));
         }
         found => found.map_or(otherwise, Threshold::requested),
     };

@@ -49,9 +49,9 @@ pub use handle::Store;
 pub use index::{Index, IndexState, Query, SearchResult};
 pub use listing::{Holdings, MOST_LISTED};
 pub use location::Location;
+pub use person::{BadId, MOST_TEMPLATES, NotCompared, Person, Subject, TemplateData, Tenant};
 #[cfg(test)]
 use person::{DIMENSION, SpaceBytes};
-pub use person::{MOST_TEMPLATES, NotCompared, Person, Subject, TemplateData, Tenant};
 pub use receipt::Receipt;
 pub use seal::random_key;
 pub use sql::{Erasure, Purpose};

@@ -22,9 +22,14 @@ pub struct BadId;
 
 impl std::error::Error for BadId {}
 
+impl BadId {
+    /// What an id is.
+    pub const EXPECTED: &'static str = "1 to 255 of a-z, A-Z, 0-9, _ and -";
+}
+
 impl fmt::Display for BadId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("expected 1 to 255 of a-z, A-Z, 0-9, _ and -")
+        write!(f, "expected {}", Self::EXPECTED)
     }
 }
 

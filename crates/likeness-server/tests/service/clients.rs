@@ -169,6 +169,106 @@ fn the_first_calls_of_the_typescript_client_are_answered() {
     assert_eq!(succeeded(&output), format!("4\n{}\ntrue\n", mismatch(ground.embedder())));
 }
 
+/// How captures end in the client, with a video whose picture changes or not, and a service that answers `answers`.
+const CAPTURES_TYPESCRIPT: &str = r#"
+import { Client, Problem } from 'likeness-client';
+
+let changes = true;
+let number = 0;
+const canvas = { getContext: () => null, toBlob: (done) => done(new Blob([`picture ${changes ? (number += 1) : 0}`])) };
+globalThis.document = { createElement: () => canvas };
+const video = { videoWidth: 640, videoHeight: 480, requestVideoFrameCallback: (done) => done() };
+const clock = Date.now;
+Date.now = () => clock() + 1000 * (number += 1);
+
+const open = { capture_id: 'c', state: 'open', prompt: 'look_straight', answer_sha256: 'a', frame_count: 1, best_frame: null };
+const refusal = (status, error_code) => Response.json({ error_code, message: 'm' }, { status });
+async function end(...answers) {
+  let sent = 0;
+  const fetch = async () => answers[Math.min(sent++, answers.length - 1)].clone();
+  try {
+    const found = await new Client('http://service', { fetch, patience: 0 }).capture({ purpose: 'liveness' }, video);
+    return found ? found.capture_id : null;
+  } catch (error) {
+    return error instanceof Problem ? error.code : `${error.message}, ${sent} requests`;
+  }
+}
+const begun = Response.json(open);
+console.log(await end(begun, begun, refusal(409, 'CAPTURE_ENDED')));
+console.log(await end(begun, begun, refusal(404, 'NOT_FOUND')));
+console.log(await end(begun, Response.json({ ...open, state: 'ended' })));
+console.log(await end(begun, Response.json({ ...open, state: 'complete', best_frame: 1 })));
+console.log(await end(begun, refusal(500, 'INTERNAL_SERVER_ERROR')));
+console.log(await end(refusal(404, 'NOT_FOUND')));
+changes = false;
+console.log(await end(begun, begun));
+try {
+  new Client('http://service', { key: 'ключ' });
+} catch (error) {
+  console.log(error.message);
+}
+"#;
+
+const CAPTURES_ENDED: &str = "null\nnull\nnull\nc\nINTERNAL_SERVER_ERROR\nNOT_FOUND\n\
+    the video shows the same picture for 10 seconds, 2 requests\nkey: expected printable ASCII characters\n";
+
+/// What the example's own server answers: it forwards captures with its key, judges with a capture, and does nothing else.
+const OWN_SERVER: &str = r#"
+import { spawn } from 'node:child_process';
+
+const server = spawn('node', ['example/server.mjs'], { env: { ...process.env, PORT: '0' } });
+const base = new URL(await new Promise((done) => server.stdout.once('data', (text) => done(String(text).trim()))));
+const form = (fields) => Object.entries(fields).reduce((made, [name, value]) => (made.append(name, value), made), new FormData());
+const status = async (path, fields) => {
+  const answer = await fetch(new URL(path, base), fields && { method: 'POST', body: form(fields) });
+  return `${answer.status} ${(await answer.json().catch(() => ({}))).message ?? ''}`.trim();
+};
+const page = await fetch(base);
+console.log(page.status, page.headers.get('content-security-policy').split(';')[0], (await page.text()).includes('capture.js'));
+console.log(await status('/dist/index.js'));
+const begun = await (await fetch(new URL('/api/v1/captures', base), { method: 'POST', body: form({ purpose: 'liveness' }) })).json();
+console.log(begun.state, begun.purpose);
+console.log(await status(`/api/v1/captures/${begun.capture_id}/frames`, { file: new Blob(['x']), previous: begun.answer_sha256 }) !== '404 no such route');
+console.log(await status('/judge', { file: new Blob(['x']) }));
+console.log(await status('/judge', { file: new Blob(['x']), capture_id: 'f'.repeat(32) }));
+for (const path of ['/api/v1/search', '/api/v1/verify', '/api/v1/captures/../search', '/api/v1/captures?x=1/../../persons']) console.log(await status(path, { file: new Blob(['x']), purpose: 'x' }));
+for (const path of ['/example/server.mjs', '/package.json', '/dist/..%2fpackage.json', '/example/']) console.log(await status(path));
+server.kill();
+"#;
+
+const OWN_ANSWERS: &str = "200 default-src 'none' true\n200\nopen liveness\ntrue\n\
+    400 expected `file` and `capture_id`\n403 the capture is not valid for this request: begin a new capture\n";
+
+/// Runs a script beside the built client.
+fn script(client: &Path, name: &str, text: &str, variables: &[(&str, &str)]) -> String {
+    std::fs::write(client.join(name), text).unwrap();
+    let mut node = Command::new("node");
+    succeeded(&node.arg(name).current_dir(client).envs(variables.iter().copied()).output().unwrap())
+}
+
+#[test]
+fn a_capture_of_the_typescript_client_that_is_over_is_null_and_a_picture_is_sent_once() {
+    let name = "a_capture_of_the_typescript_client_that_is_over_is_null_and_a_picture_is_sent_once";
+    let Some(client) = typescript_client(name) else { return };
+    assert_eq!(script(&client, "captures.mjs", CAPTURES_TYPESCRIPT, &[]), CAPTURES_ENDED);
+}
+
+#[test]
+fn the_example_s_own_server_keeps_the_key_and_forwards_captures_alone() {
+    let name = "the_example_s_own_server_keeps_the_key_and_forwards_captures_alone";
+    let Some(client) = typescript_client(name) else { return };
+    let (ground, key) = (Ground::new(), "a-key-of-the-example-0123456789abcdef");
+    let service = ground.serve_with_store(&[], &[("API_KEY_SECRET", key)]).ready();
+    let variables = [("LIKENESS_URL", service.url.as_str()), ("LIKENESS_KEY", key)];
+    let printed = script(&client, "own.mjs", OWN_SERVER, &variables);
+    let rest = printed.strip_prefix(OWN_ANSWERS).unwrap_or_else(|| panic!("{printed}"));
+    let refused: Vec<_> = rest.lines().collect();
+    assert!(
+        refused.len() == 8 && refused.iter().all(|line| line.starts_with("404") || line.starts_with("400")),
+        "{printed}"
+    );
+}
+
 #[test]
 fn the_description_is_valid_for_programs_that_make_clients() {
     let name = "the_description_is_valid_for_programs_that_make_clients";

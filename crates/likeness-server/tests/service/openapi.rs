@@ -129,6 +129,49 @@ pub fn takes(method: &str, path: &str, field: &str) -> bool {
     named || forms.into_iter().any(|(_, form)| has_field(&document, &form["schema"], field))
 }
 
+/// A new response contains all its fields, so a typed client must not have to expect an absent one.
+#[test]
+fn the_recorded_answers_contain_every_field_that_the_description_requires() {
+    let document: Value = serde_json::from_str(&fs::read_to_string(GOLDEN).unwrap()).unwrap();
+    let (mut lacking, mut seen) = (Vec::new(), 0);
+    for (path, item) in document["paths"].as_object().unwrap() {
+        for (method, operation) in item.as_object().unwrap() {
+            let answer = &operation["responses"]["200"]["content"]["application/json"];
+            let name = format!("{method} {path}");
+            seen += usize::from(answer["example"].is_object());
+            lacks(&document, (&answer["schema"], &answer["example"]), &name, &mut lacking);
+        }
+    }
+    assert!(seen > 15, "this test would find nothing: {seen}");
+    assert!(lacking.is_empty(), "{lacking:#?}");
+    let capture = &document["components"]["schemas"]["CaptureResponse"]["allOf"][1]["required"];
+    for field in ["prompt", "best_frame", "answer_sha256", "user_id"] {
+        assert!(capture.as_array().unwrap().contains(&json!(field)), "{field}: {capture}");
+    }
+}
+
+/// Notes each required field of a schema that a value lacks.
+fn lacks(document: &Value, (schema, value): (&Value, &Value), at: &str, lacking: &mut Vec<String>) {
+    if let Some(reference) = schema["$ref"].as_str() {
+        lacks(document, (&document.pointer(&reference[1..]).unwrap(), value), at, lacking);
+    }
+    for part in schema["allOf"].as_array().into_iter().flatten() {
+        lacks(document, (part, value), at, lacking);
+    }
+    let (Some(properties), Some(fields)) = (schema["properties"].as_object(), value.as_object()) else {
+        let items = value.as_array().into_iter().flatten();
+        return items.for_each(|item| lacks(document, (&schema["items"], item), at, lacking));
+    };
+    let required = schema["required"].as_array().into_iter().flatten().filter_map(Value::as_str);
+    lacking.extend(required.filter(|field| !fields.contains_key(*field)).map(|field| format!("{at}: {field}")));
+    for (name, property) in properties.iter().filter(|(name, _)| fields.contains_key(*name)) {
+        let nullable = property["oneOf"].as_array().into_iter().flatten();
+        for schema in nullable.chain([property]) {
+            lacks(document, (schema, &fields[name]), &format!("{at}.{name}"), lacking);
+        }
+    }
+}
+
 /// A face's box refers to the rotated photograph, so a client that draws the box needs the rotation.
 #[test]
 fn whatever_answers_with_a_face_s_place_says_how_far_the_photograph_was_turned() {

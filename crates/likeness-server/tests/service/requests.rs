@@ -154,3 +154,93 @@ fn a_photograph_without_a_face_is_refused_in_deepfaces_words() {
     let wrong = wrong(rows);
     assert!(wrong.is_empty(), "{wrong:#?}");
 }
+
+/// Each route with a form, and the fields that it requires, in a request that is otherwise right.
+const FORMS: [(&str, &[(&str, &str)]); 13] = [
+    ("/api/v1/captures", &[("purpose", "verify"), ("user_id", "ann")]),
+    ("/api/v1/captures/00000000000000000000000000000000/frames", &[("file", ""), ("previous", "00")]),
+    ("/api/v1/frames", &[("file", "")]),
+    ("/api/v1/verify", &[("user_id", "ann"), ("file", "")]),
+    ("/api/v1/enroll", &[("user_id", "ann"), ("file", "")]),
+    ("/api/v1/enroll/multi", &[("user_id", "ann"), ("files", "")]),
+    ("/api/v1/search", &[("file", "")]),
+    ("/api/v1/liveness", &[("file", "")]),
+    ("/api/v1/compare", &[("file1", ""), ("file2", "")]),
+    ("/api/v1/faces/detect-all", &[("file", "")]),
+    ("/api/v1/inspect", &[("file", "")]),
+    ("/deepface/verify", &[("img1", ""), ("img2", "")]),
+    ("/deepface/represent", &[("img", "")]),
+];
+
+#[test]
+fn a_required_field_that_is_missing_is_named() {
+    let ground = Ground::new();
+    let service = ground.serve_with_store(&[], &[]).ready();
+    let live = ground.image("anna.jpg");
+    let mut wrong = Vec::new();
+    for (path, fields) in FORMS {
+        for (missing, _) in fields {
+            let present = fields.iter().filter(|(name, _)| name != missing);
+            let request = present.fold(Request::post(path), |request, (name, value)| match *value {
+                "" => request.file(name, &live),
+                value => request.text(name, value),
+            });
+            // A form without any field would have no parts.
+            let answer = service.ask(request.text("unknown", "x"));
+            let right = answer.problem() == (400, "INVALID_INPUT".to_owned()) && answer.json()["field"] == *missing;
+            wrong.extend((!right).then(|| format!("{path} without {missing}: {}", answer.text())));
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
+#[test]
+fn a_field_with_a_wrong_value_is_named_with_what_was_found() {
+    let ground = Ground::new();
+    let service = ground.serve_with_store(&[], &[]).ready();
+    let live = ground.image("anna.jpg");
+    let one = |path: &str| Request::post(path).file("file", &live);
+    let two = || Request::post("/api/v1/compare").file("file1", &live).file("file2", &live);
+    let enroll = || one("/api/v1/enroll").text("user_id", "ann");
+    let consent = || enroll().text("consent_reference", "form 7").text("consent_version", "1");
+    let table: Vec<(&str, &str, Request)> = vec![
+        ("user_id", "a b", one("/api/v1/verify").text("user_id", "a b")),
+        ("tenant_id", "a/b", one("/api/v1/search").text("tenant_id", "a/b")),
+        ("user_id", "a b", Request::new("DELETE", "/api/v1/persons/a%20b")),
+        ("tenant_id", "a b", Request::new("GET", "/api/v1/persons?tenant_id=a%20b")),
+        ("purpose", "play", Request::post("/api/v1/captures").text("purpose", "play")),
+        ("user_id", "a b", Request::post("/api/v1/captures").text("purpose", "verify").text("user_id", "a b")),
+        ("liveness", "maybe", one("/api/v1/frames").text("liveness", "maybe")),
+        ("max_faces", "0", one("/api/v1/faces/detect-all").text("max_faces", "0")),
+        ("max_faces", "many", one("/api/v1/faces/detect-all").text("max_faces", "many")),
+        ("max_results", "0", one("/api/v1/search").text("max_results", "0")),
+        ("threshold", "3", one("/api/v1/search").text("threshold", "3")),
+        ("threshold", "7", two().text("threshold", "7")),
+        ("replace", "maybe", enroll().text("replace", "maybe")),
+        ("consent_given_at", "today", consent().text("consent_given_at", "today")),
+        ("expires_at", "soon", enroll().text("expires_at", "soon")),
+        ("consent_reference", "300", enroll().text("consent_reference", &"x".repeat(300)).text("consent_version", "1")),
+        ("limit", "0", Request::new("GET", "/api/v1/persons?limit=0")),
+        ("limit", "x", Request::new("GET", "/api/v1/persons?limit=x")),
+    ];
+    let rows = table.into_iter().map(|(field, found, request)| (field, found, service.ask(request)));
+    let wrong: Vec<_> = rows
+        .filter(|(field, found, answer)| {
+            let message = answer.json()["message"].to_string();
+            answer.status != 400
+                || answer.json()["field"] != **field
+                || !message.contains(&format!("found {found}")) && !message.contains(&format!("found \\\"{found}"))
+        })
+        .map(|(field, found, answer)| format!("{field} = {found}: {}", answer.text()))
+        .collect();
+    assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
+#[test]
+fn a_refusal_without_a_key_names_the_header_of_this_service() {
+    let ground = Ground::without(&[]);
+    let keys = [("API_KEY_SECRET", "a-key-of-the-tests-0123456789abcdef"), ("API_KEY_HEADER", "X-Face-Key")];
+    let answer = ground.serve(&[], &keys).ask(Request::new("GET", "/metrics"));
+    assert_eq!(answer.status, 401);
+    assert!(answer.text().contains("`X-Face-Key: KEY`"), "{}", answer.text());
+}

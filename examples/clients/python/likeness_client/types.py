@@ -4,7 +4,9 @@ from __future__ import annotations
 from typing import Any, Dict, List, Literal, TypedDict, Union
 
 
-class _AreaResponseOptional(TypedDict, total=False):
+class AreaResponse(TypedDict):
+    """A face's area, in DeepFace's fields. Every field is null if the service could compare no pair of faces."""
+
     h: int | None
     # The person's own left eye; null if outside of the photograph or if no detector ran.
     left_eye: List[int] | None
@@ -13,11 +15,6 @@ class _AreaResponseOptional(TypedDict, total=False):
     w: int | None
     x: int | None
     y: int | None
-
-
-class AreaResponse(_AreaResponseOptional):
-    """A face's area, in DeepFace's fields. Every field is null if the service could compare no pair of faces."""
-
 
 
 class BoxResponse(TypedDict):
@@ -33,15 +30,12 @@ class BoxResponse(TypedDict):
     y: int
 
 
-class _GuidanceResponseOptional(TypedDict, total=False):
+class GuidanceResponse(TypedDict):
+    """The face of a frame, and the advice for the person."""
+
     # The most urgent advice for the person; null if the face is well placed.
     advice: Literal["show_face", "one_face_only", "come_closer", "move_back", "move_to_middle", "more_light", "less_light", "look_straight", "hold_still"] | None
     face: FrameFace | None
-
-
-class GuidanceResponse(_GuidanceResponseOptional):
-    """The face of a frame, and the advice for the person."""
-
     # The number of faces.
     face_count: int
     # The size of the frame.
@@ -50,27 +44,22 @@ class GuidanceResponse(_GuidanceResponseOptional):
     rotated: int
 
 
-class _CaptureResponseOptional(GuidanceResponse, total=False):
+class CaptureResponse(GuidanceResponse):
+    """A capture after a request."""
+
     # The value of `previous` for the next frame: a hash over the responses and frames so far; null unless the
     # state is `open`.
     answer_sha256: str | None
     # The frame to send with `capture_id`, from 1; null unless the state is `complete`.
     best_frame: int | None
-    # The person's present task; null unless the state is `open`.
-    prompt: Literal["look_straight", "turn_left", "turn_right", "come_closer", "move_back"] | None
-    # The person; null for `liveness`.
-    user_id: str | None
-
-
-class CaptureResponse(_CaptureResponseOptional):
-    """A capture after a request."""
-
     # The number of the capture.
     capture_id: str
     # When the capture can no longer be used.
     expires_at: str
     # The number of frames that were taken.
     frame_count: int
+    # The person's present task; null unless the state is `open`.
+    prompt: Literal["look_straight", "turn_left", "turn_right", "come_closer", "move_back"] | None
     # The purpose of the capture: `verify`, `enroll` or `liveness`.
     purpose: Literal["verify", "enroll", "liveness"]
     # `open`: send a frame; `complete`: use the capture; `ended`: begin another.
@@ -81,17 +70,16 @@ class CaptureResponse(_CaptureResponseOptional):
     step_count: int
     # The tenant.
     tenant_id: str
+    # The person; null for `liveness`.
+    user_id: str | None
 
 
-class _SimilarityResponseOptional(TypedDict, total=False):
-    fmr_at_threshold: ErrorRateResponse | None
-
-
-class SimilarityResponse(_SimilarityResponseOptional):
+class SimilarityResponse(TypedDict):
     """A distance and its threshold."""
 
     # The cosine distance.
     distance: float
+    fmr_at_threshold: ErrorRateResponse | None
     # The largest distance of a match.
     threshold: float
     # The source of the threshold: `deepface`, `set`, `calibrated` or `request`.
@@ -130,18 +118,15 @@ class ComparedFace(TypedDict):
     rotated: int
 
 
-class _ComparisonResponseOptional(SimilarityResponse, total=False):
-    # `accept`, `review` or `reject`; null if liveness was not judged.
-    verdict: str | None
-
-
-class ComparisonResponse(_ComparisonResponseOptional):
+class ComparisonResponse(SimilarityResponse):
     """The comparison of the two faces."""
 
     # Whether the distance is within the threshold.
     matched: bool
     # The reasons against acceptance.
     reasons: List[ReasonResponse]
+    # `accept`, `review` or `reject`; null if liveness was not judged.
+    verdict: str | None
 
 
 class ConsentResponse(TypedDict):
@@ -175,18 +160,15 @@ class DeepfaceRepresented(TypedDict):
     results: List[DeepfaceFace]
 
 
-class _DeepfaceVerifiedOptional(TypedDict, total=False):
-    # The smallest distance of any two faces; null if no distance is a number.
-    distance: float | None
-
-
-class DeepfaceVerified(_DeepfaceVerifiedOptional):
+class DeepfaceVerified(TypedDict):
     """The response of `verify`."""
 
     # The confidence, 0 to 100.
     confidence: float
     # `centerface` or `skip`.
     detector_backend: str
+    # The smallest distance of any two faces; null if no distance is a number.
+    distance: float | None
     # The areas of the closest pair of faces.
     facial_areas: FacialAreas
     # `Facenet512`.
@@ -270,14 +252,11 @@ class EnrollMultiResponse(TypedDict):
     user_id: str
 
 
-class _EnrollResponseOptional(TypedDict, total=False):
-    # The capture that the request used; null if it named none.
-    capture_id: str | None
-
-
-class EnrollResponse(_EnrollResponseOptional):
+class EnrollResponse(TypedDict):
     """The result of an enrolment."""
 
+    # The capture that the request used; null if it named none.
+    capture_id: str | None
     # The number of components of a template.
     embedding_dimension: int
     # The live probability, 0 to 1.
@@ -296,11 +275,7 @@ class EnrollResponse(_EnrollResponseOptional):
     user_id: str
 
 
-class _ErasureResponseOptional(TypedDict, total=False):
-    receipt: ReceiptResponse | None
-
-
-class ErasureResponse(_ErasureResponseOptional):
+class ErasureResponse(TypedDict):
     """The state of an erasure."""
 
     # When the person was erased.
@@ -309,6 +284,7 @@ class ErasureResponse(_ErasureResponseOptional):
     erasure: Literal["done", "pending"]
     # The erasure's number, for `GET /api/v1/erasures/{erasure_id}`.
     erasure_id: str
+    receipt: ReceiptResponse | None
     # The tenant of the erased person.
     tenant_id: str
 
@@ -334,15 +310,12 @@ class ErrorRateResponse(TypedDict):
     value: float
 
 
-class _PersonResponseOptional(TypedDict, total=False):
+class PersonResponse(TypedDict):
+    """An enrolled person."""
+
     consent: ConsentResponse | None
     # When the person expires; null means never.
     expires_at: str | None
-
-
-class PersonResponse(_PersonResponseOptional):
-    """An enrolled person."""
-
     # When the newest template was created.
     newest_template_at: str
     # When the oldest template was created.
@@ -430,13 +403,10 @@ class FrameFace(TypedDict):
     landmarks: LandmarksResponse
 
 
-class _FrameResponseOptional(GuidanceResponse, total=False):
-    liveness: LivenessVerdict | None
-
-
-class FrameResponse(_FrameResponseOptional):
+class FrameResponse(GuidanceResponse):
     """The guidance for a frame."""
 
+    liveness: LivenessVerdict | None
     timing_ms: Dict[str, float]
 
 
@@ -459,14 +429,11 @@ class Greeting(TypedDict):
 Health = Literal["healthy", "degraded", "unhealthy"]
 
 
-class _HealthResponseOptional(TypedDict, total=False):
-    # `centerface`, or null if the detector is not loaded.
-    detector: str | None
-
-
-class HealthResponse(_HealthResponseOptional):
+class HealthResponse(TypedDict):
     """The state of the service and its models."""
 
+    # `centerface`, or null if the detector is not loaded.
+    detector: str | None
     # The loaded weights.
     model: ModelResponse
     # The state of each of the four models.
@@ -481,27 +448,21 @@ class HealthResponse(_HealthResponseOptional):
     version: str
 
 
-class _ImageResponseOptional(TypedDict, total=False):
-    # The reason why the photograph is not stored.
-    error_code: str | None
-
-
-class ImageResponse(_ImageResponseOptional):
+class ImageResponse(TypedDict):
     """The result for one photograph."""
 
     # Whether the photograph is stored as a template.
     accepted: bool
+    # The reason why the photograph is not stored.
+    error_code: str | None
     # The number of the photograph in the request, from 0.
     index: int
 
 
-class _InspectResponseOptional(TypedDict, total=False):
-    comparison: ComparisonResponse | None
-
-
-class InspectResponse(_InspectResponseOptional):
+class InspectResponse(TypedDict):
     """The inputs and results of the networks."""
 
+    comparison: ComparisonResponse | None
     # The models that are not loaded. Their results are null.
     missing: List[ModelFault]
     # The weights that were used.
@@ -510,7 +471,9 @@ class InspectResponse(_InspectResponseOptional):
     photographs: List[PhotographResponse]
 
 
-class _LandmarksResponseOptional(TypedDict, total=False):
+class LandmarksResponse(TypedDict):
+    """Five points `[x, y]`; left is the person's own left; null outside of the photograph."""
+
     # The left eye.
     left_eye: List[int] | None
     # The left corner of the mouth.
@@ -523,11 +486,6 @@ class _LandmarksResponseOptional(TypedDict, total=False):
     right_eye: List[int] | None
 
 
-class LandmarksResponse(_LandmarksResponseOptional):
-    """Five points `[x, y]`; left is the person's own left; null outside of the photograph."""
-
-
-
 class LivenessVerdict(TypedDict):
     """The verdict on liveness."""
 
@@ -537,14 +495,11 @@ class LivenessVerdict(TypedDict):
     verdict: Literal["live", "spoof", "indeterminate"]
 
 
-class _LivenessInspectionOptional(LivenessVerdict, total=False):
-    # The reason why the verdict is `indeterminate`.
-    doubt: str | None
-
-
-class LivenessInspection(_LivenessInspectionOptional):
+class LivenessInspection(LivenessVerdict):
     """The judgement of liveness, with the results of both networks."""
 
+    # The reason why the verdict is `indeterminate`.
+    doubt: str | None
     # The result as text for a person.
     message: str
     # The results of the networks of scale 2.7 and 4.0.
@@ -553,17 +508,12 @@ class LivenessInspection(_LivenessInspectionOptional):
     thresholds: LivenessThresholds
 
 
-class _LivenessResponseOptional(LivenessVerdict, total=False):
+class LivenessResponse(LivenessVerdict):
+    """The judgement of liveness."""
+
     # The capture that counted for this request; null if the request named none, and then no prompts were
     # followed. A capture that does not count is `CAPTURE_REFUSED`.
     capture_id: str | None
-    # The reason why the verdict is `indeterminate`.
-    doubt: str | None
-
-
-class LivenessResponse(_LivenessResponseOptional):
-    """The judgement of liveness."""
-
     # `capture` if the request used a capture, otherwise `passive`.
     challenge: str
     # Always true, as in the replaced service, also without a challenge. It proves nothing: `capture_id`
@@ -571,6 +521,8 @@ class LivenessResponse(_LivenessResponseOptional):
     challenge_completed: bool
     # The live probability, or 1 minus it if that is larger.
     confidence: float
+    # The reason why the verdict is `indeterminate`.
+    doubt: str | None
     # Whether the verdict is `live`.
     is_live: bool
     # The result as text for a person.
@@ -644,18 +596,15 @@ class ModelHealth(_ModelHealthOptional):
     sha256: str
 
 
-class _ModelResponseOptional(TypedDict, total=False):
+class ModelResponse(TypedDict):
+    """The weights that were used."""
+
     # The embedding space. Embeddings of two spaces can't be compared. Null if the detector or the embedder is
     # not loaded.
     contract_id: str | None
     # The embedder's trust: `published`, `accepted` (by the operator, by its digest), or `unknown`; null if
     # none is loaded.
     embedder: str | None
-
-
-class ModelResponse(_ModelResponseOptional):
-    """The weights that were used."""
-
     # The SHA-256 of each loaded model, by role.
     sha256: Dict[str, str]
 
@@ -675,44 +624,38 @@ class OnePersonResponse(PersonResponse):
     templates: List[TemplateResponse]
 
 
-class _PersonsResponseOptional(TypedDict, total=False):
-    # `cursor` of the next page; null on the last page.
-    next_cursor: str | None
-
-
-class PersonsResponse(_PersonsResponseOptional):
+class PersonsResponse(TypedDict):
     """A page of persons."""
 
+    # `cursor` of the next page; null on the last page.
+    next_cursor: str | None
     # The persons in the order of their enrolment.
     persons: List[PersonResponse]
     # The number of the tenant's persons.
     total: int
 
 
-class _PhotographResponseOptional(TypedDict, total=False):
-    embedder: EmbedderResponse | None
-    liveness: LivenessInspection | None
-    quality: QualityResponse | None
-    # The chosen face, as an index into `faces`.
-    subject: int | None
-    unfit: UnfitResponse | None
-
-
-class PhotographResponse(_PhotographResponseOptional):
+class PhotographResponse(TypedDict):
     """The results for one photograph."""
 
     # `exact` or `fast`: how the detector searched for faces.
     detection: str
+    embedder: EmbedderResponse | None
     # The faces, most confident first; at most 50.
     faces: List[FaceResponse]
     # The form field that contained the photograph.
     field: str
     # The size of the upright photograph.
     image_dimensions: SizeResponse
+    liveness: LivenessInspection | None
+    quality: QualityResponse | None
     # Degrees clockwise by which the photograph was rotated: 0, 90, 180 or 270. Boxes refer to the rotated
     # photograph.
     rotated: int
+    # The chosen face, as an index into `faces`.
+    subject: int | None
     timing_ms: Dict[str, float]
+    unfit: UnfitResponse | None
 
 
 class _ProblemBodyOptional(TypedDict, total=False):
@@ -829,14 +772,11 @@ class RecordResponse(TypedDict):
     record: Any
 
 
-class _SearchResponseOptional(TypedDict, total=False):
-    best_match: MatchResponse | None
-    fmr_at_threshold: ErrorRateResponse | None
-
-
-class SearchResponse(_SearchResponseOptional):
+class SearchResponse(TypedDict):
     """The result of a search."""
 
+    best_match: MatchResponse | None
+    fmr_at_threshold: ErrorRateResponse | None
     # Whether any person is within the threshold.
     found: bool
     # The persons within the threshold, nearest first.
@@ -912,14 +852,11 @@ class StatementAnnotations(TypedDict):
     verifiedAt: str
 
 
-class _StatementPredicateOptional(TypedDict, total=False):
-    # The embedder's trust: `published`, `accepted` or `unknown`; null if no embedder is loaded.
-    embedder: str | None
-
-
-class StatementPredicate(_StatementPredicateOptional):
+class StatementPredicate(TypedDict):
     """The predicate."""
 
+    # The embedder's trust: `published`, `accepted` or `unknown`; null if no embedder is loaded.
+    embedder: str | None
     # The program that verified the models.
     verifier: StatementVerifier
 
@@ -982,22 +919,19 @@ class VerifyLiveness(_VerifyLivenessOptional):
 
 
 
-class _VerifyResponseOptional(SimilarityResponse, total=False):
-    # The capture that the request used; null if it named none.
-    capture_id: str | None
-    # Always null.
-    device_spoof_risk: float | None
-    # Always null.
-    ear_liveness: float | None
-
-
-class VerifyResponse(_VerifyResponseOptional):
+class VerifyResponse(SimilarityResponse):
     """The result of a verification."""
 
     # The action that liveness alone recommends, in the field of the replaced service.
     antispoof_pipeline: Dict[str, str]
+    # The capture that the request used; null if it named none.
+    capture_id: str | None
     # 1 - distance, 0 to 1.
     confidence: float
+    # Always null.
+    device_spoof_risk: float | None
+    # Always null.
+    ear_liveness: float | None
     # The judgement of liveness.
     liveness: VerifyLiveness
     # Whether the distance is within the threshold.

@@ -22,7 +22,13 @@ export interface Captured {
 /** The longer side of a frame, in pixels. */
 const SIDE = 640;
 
-/** Sends frames until the capture is over; `show` gets every answer. Returns null if the capture has ended. */
+/** Milliseconds after which a picture that stays the same is no camera's. */
+const FROZEN = 10_000;
+
+/** What means that the capture takes no more frames: it ended, or its time is over. */
+const OVER = ['CAPTURE_ENDED', 'NOT_FOUND'];
+
+/** Sends frames until the capture is over; `show` gets every answer. Returns null if the capture ended or expired. */
 export async function captured(
   calls: Calls,
   given: CaptureGiven,
@@ -30,16 +36,17 @@ export async function captured(
   show: (answer: CaptureResponse) => void,
 ): Promise<Captured | null> {
   const holds = new Map<number, Blob>();
+  let sent = new Uint8Array();
   let answer = await calls.begin_capture({ ...given });
   show(answer);
   while (answer.state === 'open') {
-    const file = await frame(video);
     const before = answer;
-    const sent = { capture_id: before.capture_id, previous: before.answer_sha256 ?? '', file };
+    const file = await other(video, sent);
+    sent = await bytes(file);
     try {
-      answer = await calls.send_frame(sent);
+      answer = await calls.send_frame({ capture_id: before.capture_id, previous: before.answer_sha256 ?? '', file });
     } catch (error) {
-      if (error instanceof Problem && error.code === 'CAPTURE_ENDED') return null;
+      if (error instanceof Problem && OVER.includes(error.code)) return null;
       throw error;
     }
     // Only frames of holds can count.
@@ -50,7 +57,19 @@ export async function captured(
   return file ? { capture_id: answer.capture_id, file } : null;
 }
 
-/** The next picture of a video as a JPEG: no picture is sent twice. */
+const bytes = async (file: Blob) => new Uint8Array(await file.arrayBuffer());
+
+/** The next picture with other bytes than the last one: the service takes no picture twice. */
+async function other(video: HTMLVideoElement, last: Uint8Array): Promise<Blob> {
+  for (const since = Date.now(); Date.now() - since < FROZEN; ) {
+    const file = await frame(video);
+    const found = await bytes(file);
+    if (found.length !== last.length || found.some((byte, at) => byte !== last[at])) return file;
+  }
+  throw new Error(`the video shows the same picture for ${FROZEN / 1000} seconds`);
+}
+
+/** The next picture of a video as a JPEG. */
 async function frame(video: HTMLVideoElement): Promise<Blob> {
   await Promise.race([new Promise((done) => video.requestVideoFrameCallback(done)), new Promise((done) => setTimeout(done, 500))]);
   const { videoWidth: whole, videoHeight: height } = video;

@@ -19,7 +19,7 @@ export class Client extends Calls {
       cursor = page.next_cursor ?? undefined;
     } while (cursor !== undefined);
   }
-  /** Guides a capture by a video of the camera; returns null if it ended, and the person begins again. */
+  /** Guides a capture by a video of the camera; returns null if it ended or expired, and the person begins again. */
   async capture(given: CaptureGiven, video: HTMLVideoElement, show: (answer: CaptureResponse) => void = () => {}): Promise<Captured | null> {
     return captured(this, given, video, show);
   }

@@ -55,6 +55,8 @@ export class Transport {
 
   constructor(url: string, private readonly options: Options = {}) {
     this.base = url.replace(/\/+$/, '');
+    // `fetch` would name a number of a character, and no key.
+    if (/[^ -~]/.test(options.key ?? '')) throw new TypeError('key: expected printable ASCII characters');
   }
 
   /** A part of a path. */

@@ -2,14 +2,14 @@
 
 /** A face's area, in DeepFace's fields. Every field is null if the service could compare no pair of faces. */
 export interface AreaResponse {
-  h?: number | null;
+  h: number | null;
   /** The person's own left eye; null if outside of the photograph or if no detector ran. */
-  left_eye?: Array<number> | null;
+  left_eye: Array<number> | null;
   /** The person's own right eye. */
-  right_eye?: Array<number> | null;
-  w?: number | null;
-  x?: number | null;
-  y?: number | null;
+  right_eye: Array<number> | null;
+  w: number | null;
+  x: number | null;
+  y: number | null;
 }
 
 /** A box, in pixels of the photograph. */
@@ -27,9 +27,9 @@ export interface BoxResponse {
 /** A capture after a request. */
 export interface CaptureResponse extends GuidanceResponse {
   /** The value of `previous` for the next frame: a hash over the responses and frames so far; null unless the state is `open`. */
-  answer_sha256?: string | null;
+  answer_sha256: string | null;
   /** The frame to send with `capture_id`, from 1; null unless the state is `complete`. */
-  best_frame?: number | null;
+  best_frame: number | null;
   /** The number of the capture. */
   capture_id: string;
   /** When the capture can no longer be used. */
@@ -37,7 +37,7 @@ export interface CaptureResponse extends GuidanceResponse {
   /** The number of frames that were taken. */
   frame_count: number;
   /** The person's present task; null unless the state is `open`. */
-  prompt?: "look_straight" | "turn_left" | "turn_right" | "come_closer" | "move_back" | null;
+  prompt: "look_straight" | "turn_left" | "turn_right" | "come_closer" | "move_back" | null;
   /** The purpose of the capture: `verify`, `enroll` or `liveness`. */
   purpose: "verify" | "enroll" | "liveness";
   /** `open`: send a frame; `complete`: use the capture; `ended`: begin another. */
@@ -49,7 +49,7 @@ export interface CaptureResponse extends GuidanceResponse {
   /** The tenant. */
   tenant_id: string;
   /** The person; null for `liveness`. */
-  user_id?: string | null;
+  user_id: string | null;
 }
 
 /** The result of a comparison. */
@@ -89,7 +89,7 @@ export interface ComparisonResponse extends SimilarityResponse {
   /** The reasons against acceptance. */
   reasons: Array<ReasonResponse>;
   /** `accept`, `review` or `reject`; null if liveness was not judged. */
-  verdict?: string | null;
+  verdict: string | null;
 }
 
 /** A consent. */
@@ -127,7 +127,7 @@ export interface DeepfaceVerified {
   /** `centerface` or `skip`. */
   detector_backend: string;
   /** The smallest distance of any two faces; null if no distance is a number. */
-  distance?: number | null;
+  distance: number | null;
   /** The areas of the closest pair of faces. */
   facial_areas: FacialAreas;
   /** `Facenet512`. */
@@ -209,7 +209,7 @@ export interface EnrollMultiResponse {
 /** The result of an enrolment. */
 export interface EnrollResponse {
   /** The capture that the request used; null if it named none. */
-  capture_id?: string | null;
+  capture_id: string | null;
   /** The number of components of a template. */
   embedding_dimension: number;
   /** The live probability, 0 to 1. */
@@ -244,7 +244,7 @@ export interface ErasureResponse {
   erasure: "done" | "pending";
   /** The erasure's number, for `GET /api/v1/erasures/{erasure_id}`. */
   erasure_id: string;
-  receipt?: ReceiptResponse | null;
+  receipt: ReceiptResponse | null;
   /** The tenant of the erased person. */
   tenant_id: string;
 }
@@ -319,7 +319,7 @@ export interface FrameFace {
 
 /** The guidance for a frame. */
 export interface FrameResponse extends GuidanceResponse {
-  liveness?: LivenessVerdict | null;
+  liveness: LivenessVerdict | null;
   timing_ms: Record<string, number>;
 }
 
@@ -340,8 +340,8 @@ export interface Greeting {
 /** The face of a frame, and the advice for the person. */
 export interface GuidanceResponse {
   /** The most urgent advice for the person; null if the face is well placed. */
-  advice?: "show_face" | "one_face_only" | "come_closer" | "move_back" | "move_to_middle" | "more_light" | "less_light" | "look_straight" | "hold_still" | null;
-  face?: FrameFace | null;
+  advice: "show_face" | "one_face_only" | "come_closer" | "move_back" | "move_to_middle" | "more_light" | "less_light" | "look_straight" | "hold_still" | null;
+  face: FrameFace | null;
   /** The number of faces. */
   face_count: number;
   /** The size of the frame. */
@@ -356,7 +356,7 @@ export type Health = "healthy" | "degraded" | "unhealthy";
 /** The state of the service and its models. */
 export interface HealthResponse {
   /** `centerface`, or null if the detector is not loaded. */
-  detector?: string | null;
+  detector: string | null;
   /** The loaded weights. */
   model: ModelResponse;
   /** The state of each of the four models. */
@@ -376,14 +376,14 @@ export interface ImageResponse {
   /** Whether the photograph is stored as a template. */
   accepted: boolean;
   /** The reason why the photograph is not stored. */
-  error_code?: string | null;
+  error_code: string | null;
   /** The number of the photograph in the request, from 0. */
   index: number;
 }
 
 /** The inputs and results of the networks. */
 export interface InspectResponse {
-  comparison?: ComparisonResponse | null;
+  comparison: ComparisonResponse | null;
   /** The models that are not loaded. Their results are null. */
   missing: Array<ModelFault>;
   /** The weights that were used. */
@@ -395,21 +395,21 @@ export interface InspectResponse {
 /** Five points `[x, y]`; left is the person's own left; null outside of the photograph. */
 export interface LandmarksResponse {
   /** The left eye. */
-  left_eye?: Array<number> | null;
+  left_eye: Array<number> | null;
   /** The left corner of the mouth. */
-  mouth_left?: Array<number> | null;
+  mouth_left: Array<number> | null;
   /** The right corner of the mouth. */
-  mouth_right?: Array<number> | null;
+  mouth_right: Array<number> | null;
   /** The nose. */
-  nose?: Array<number> | null;
+  nose: Array<number> | null;
   /** The right eye. */
-  right_eye?: Array<number> | null;
+  right_eye: Array<number> | null;
 }
 
 /** The judgement of liveness, with the results of both networks. */
 export interface LivenessInspection extends LivenessVerdict {
   /** The reason why the verdict is `indeterminate`. */
-  doubt?: string | null;
+  doubt: string | null;
   /** The result as text for a person. */
   message: string;
   /** The results of the networks of scale 2.7 and 4.0. */
@@ -421,7 +421,7 @@ export interface LivenessInspection extends LivenessVerdict {
 /** The judgement of liveness. */
 export interface LivenessResponse extends LivenessVerdict {
   /** The capture that counted for this request; null if the request named none, and then no prompts were followed. A capture that does not count is `CAPTURE_REFUSED`. */
-  capture_id?: string | null;
+  capture_id: string | null;
   /** `capture` if the request used a capture, otherwise `passive`. */
   challenge: string;
   /** Always true, as in the replaced service, also without a challenge. It proves nothing: `capture_id` counts. */
@@ -429,7 +429,7 @@ export interface LivenessResponse extends LivenessVerdict {
   /** The live probability, or 1 minus it if that is larger. */
   confidence: number;
   /** The reason why the verdict is `indeterminate`. */
-  doubt?: string | null;
+  doubt: string | null;
   /** Whether the verdict is `live`. */
   is_live: boolean;
   /** The result as text for a person. */
@@ -506,9 +506,9 @@ export interface ModelHealth {
 /** The weights that were used. */
 export interface ModelResponse {
   /** The embedding space. Embeddings of two spaces can't be compared. Null if the detector or the embedder is not loaded. */
-  contract_id?: string | null;
+  contract_id: string | null;
   /** The embedder's trust: `published`, `accepted` (by the operator, by its digest), or `unknown`; null if none is loaded. */
-  embedder?: string | null;
+  embedder: string | null;
   /** The SHA-256 of each loaded model, by role. */
   sha256: Record<string, string>;
 }
@@ -527,9 +527,9 @@ export interface OnePersonResponse extends PersonResponse {
 
 /** An enrolled person. */
 export interface PersonResponse {
-  consent?: ConsentResponse | null;
+  consent: ConsentResponse | null;
   /** When the person expires; null means never. */
-  expires_at?: string | null;
+  expires_at: string | null;
   /** When the newest template was created. */
   newest_template_at: string;
   /** When the oldest template was created. */
@@ -545,7 +545,7 @@ export interface PersonResponse {
 /** A page of persons. */
 export interface PersonsResponse {
   /** `cursor` of the next page; null on the last page. */
-  next_cursor?: string | null;
+  next_cursor: string | null;
   /** The persons in the order of their enrolment. */
   persons: Array<PersonResponse>;
   /** The number of the tenant's persons. */
@@ -556,21 +556,21 @@ export interface PersonsResponse {
 export interface PhotographResponse {
   /** `exact` or `fast`: how the detector searched for faces. */
   detection: string;
-  embedder?: EmbedderResponse | null;
+  embedder: EmbedderResponse | null;
   /** The faces, most confident first; at most 50. */
   faces: Array<FaceResponse>;
   /** The form field that contained the photograph. */
   field: string;
   /** The size of the upright photograph. */
   image_dimensions: SizeResponse;
-  liveness?: LivenessInspection | null;
-  quality?: QualityResponse | null;
+  liveness: LivenessInspection | null;
+  quality: QualityResponse | null;
   /** Degrees clockwise by which the photograph was rotated: 0, 90, 180 or 270. Boxes refer to the rotated photograph. */
   rotated: number;
   /** The chosen face, as an index into `faces`. */
-  subject?: number | null;
+  subject: number | null;
   timing_ms: Record<string, number>;
-  unfit?: UnfitResponse | null;
+  unfit: UnfitResponse | null;
 }
 
 /** A problem, as it is written. The first four fields are always there; each other one belongs to some codes. */
@@ -681,8 +681,8 @@ export interface RecordResponse {
 
 /** The result of a search. */
 export interface SearchResponse {
-  best_match?: MatchResponse | null;
-  fmr_at_threshold?: ErrorRateResponse | null;
+  best_match: MatchResponse | null;
+  fmr_at_threshold: ErrorRateResponse | null;
   /** Whether any person is within the threshold. */
   found: boolean;
   /** The persons within the threshold, nearest first. */
@@ -705,7 +705,7 @@ export interface SearchResponse {
 export interface SimilarityResponse {
   /** The cosine distance. */
   distance: number;
-  fmr_at_threshold?: ErrorRateResponse | null;
+  fmr_at_threshold: ErrorRateResponse | null;
   /** The largest distance of a match. */
   threshold: number;
   /** The source of the threshold: `deepface`, `set`, `calibrated` or `request`. */
@@ -767,7 +767,7 @@ export interface StatementAnnotations {
 /** The predicate. */
 export interface StatementPredicate {
   /** The embedder's trust: `published`, `accepted` or `unknown`; null if no embedder is loaded. */
-  embedder?: string | null;
+  embedder: string | null;
   /** The program that verified the models. */
   verifier: StatementVerifier;
 }
@@ -835,13 +835,13 @@ export interface VerifyResponse extends SimilarityResponse {
   /** The action that liveness alone recommends, in the field of the replaced service. */
   antispoof_pipeline: Record<string, string>;
   /** The capture that the request used; null if it named none. */
-  capture_id?: string | null;
+  capture_id: string | null;
   /** 1 - distance, 0 to 1. */
   confidence: number;
   /** Always null. */
-  device_spoof_risk?: number | null;
+  device_spoof_risk: number | null;
   /** Always null. */
-  ear_liveness?: number | null;
+  ear_liveness: number | null;
   /** The judgement of liveness. */
   liveness: VerifyLiveness;
   /** Whether the distance is within the threshold. */

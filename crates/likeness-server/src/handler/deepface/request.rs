@@ -18,7 +18,7 @@ use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use serde_json::Value;
 
 use crate::app::App;
-use crate::form::{Form, Truth};
+use crate::form::{Form, Truth, wrong};
 use crate::problem::{Code, Problem};
 
 /// The only embedder.
@@ -167,7 +167,7 @@ impl DeepfaceRequest {
     pub fn max_faces(&self) -> Result<usize, Problem> {
         match self.0.value("max_faces")?.unwrap_or(MOST) {
             most @ 1..=MOST => Ok(most),
-            found => Err(Problem::input(format!("`max_faces`: expected 1 to {MOST}, found {found}"))),
+            found => Err(wrong("max_faces", format_args!("expected 1 to {MOST}, found {found}"))),
         }
     }
 
@@ -182,7 +182,8 @@ impl DeepfaceRequest {
     pub fn image(&self, name: &str) -> Result<Bytes, Problem> {
         // The limit applies to the decoded bytes; base64 is longer.
         let Some(bytes) = self.0.bytes(name)? else {
-            return Err(Problem::input(format!("expected a photograph in `{name}`, found none")));
+            let message = format!("expected a photograph in `{name}`, found none");
+            return Err(Problem::input(message).with("field", name));
         };
         let image = match std::str::from_utf8(bytes) {
             Ok(text) if sniff(bytes).is_err() => decoded(name, text)?,
@@ -197,12 +198,12 @@ fn one_of<T: Copy>(form: &Form, name: &str, known: &[(&str, T)], absent: &str) -
     let found = form.text(name)?.unwrap_or(absent);
     let names = || known.iter().map(|(name, _)| *name).collect::<Vec<_>>();
     let value = known.iter().find(|(name, _)| *name == found).map(|(_, value)| *value);
-    value.ok_or_else(|| Problem::input(format!("`{name}`: available is {}", names().join(", "))).with("held", names()))
+    value.ok_or_else(|| wrong(name, format_args!("available is {}", names().join(", "))).with("held", names()))
 }
 
 /// Base64 to bytes. Bare words that are no photograph are taken for a path, which is never opened.
 fn decoded(name: &str, text: &str) -> Result<Bytes, Problem> {
-    let refused = |what: &str| Problem::input(format!("`{name}`: {what}"));
+    let refused = |what: &str| wrong(name, what);
     let (declared, base64) = match text.split_once(',') {
         Some((head, rest)) if head.starts_with("data:") && head.ends_with(";base64") => (true, rest),
         _ => (false, text),
