@@ -153,7 +153,7 @@ fn the_recorded_answers_contain_every_field_that_the_description_requires() {
 /// Notes each required field of a schema that a value lacks.
 fn lacks(document: &Value, (schema, value): (&Value, &Value), at: &str, lacking: &mut Vec<String>) {
     if let Some(reference) = schema["$ref"].as_str() {
-        lacks(document, (&document.pointer(&reference[1..]).unwrap(), value), at, lacking);
+        lacks(document, (document.pointer(&reference[1..]).unwrap(), value), at, lacking);
     }
     for part in schema["allOf"].as_array().into_iter().flatten() {
         lacks(document, (part, value), at, lacking);
