@@ -112,7 +112,7 @@ fn no_authority_has_more_authorities_below_it_than_its_path_length() {
     for (top, high, low, counts) in rows {
         let issue = |name: &str, above: Option<&Issuer<KeyPair>>, at: usize| {
             let mut made = params(name);
-            made.is_ca = ENDS[at].clone();
+            made.is_ca = ENDS[at];
             let key = key();
             let signed = above.map_or_else(|| made.self_signed(&key), |above| made.signed_by(&key, above)).unwrap();
             (signed, Issuer::new(made, key))
@@ -131,7 +131,8 @@ fn no_authority_has_more_authorities_below_it_than_its_path_length() {
 
 #[test]
 fn a_certificate_that_is_not_valid_now_is_named_as_the_one_that_it_is() {
-    let rows: [(&str, fn(&mut CertificateParams), Reason); 2] = [
+    type Row = (&'static str, fn(&mut CertificateParams), Reason);
+    let rows: [Row; 2] = [
         ("expired", |it| it.not_after = date_time_ymd(2020, 1, 1), Reason::CertificateExpired),
         ("later", |it| it.not_before = date_time_ymd(2090, 1, 1), Reason::CertificateNotYetValid),
     ];
