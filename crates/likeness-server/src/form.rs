@@ -39,7 +39,7 @@ impl FromRequest<App> for Form {
             return Err(Problem::new(Code::UnsupportedMediaType, "expected multipart/form-data")
                 .with("found", kind.chars().take(100).collect::<String>()));
         }
-        let query = names(request.uri());
+        let query = names(request.uri())?;
         let parts = Multipart::from_request(request, app).await;
         let mut parts = parts.map_err(|_| Problem::input("the multipart boundary can't be read"))?;
         let mut fields = Vec::new();
@@ -58,9 +58,10 @@ impl FromRequest<App> for Form {
 }
 
 /// Returns the names of an address's query.
-fn names(uri: &Uri) -> Vec<String> {
-    let pairs = Query::<Vec<(String, String)>>::try_from_uri(uri).map_or_else(|_| Vec::new(), |pairs| pairs.0);
-    pairs.into_iter().map(|(name, _)| name).collect()
+fn names(uri: &Uri) -> Result<Vec<String>, Problem> {
+    let pairs = Query::<Vec<(String, String)>>::try_from_uri(uri);
+    let Query(pairs) = pairs.map_err(|why| Problem::input(format!("the address: {}", why.body_text())))?;
+    Ok(pairs.into_iter().map(|(name, _)| name).collect())
 }
 
 fn unread(why: &MultipartError, limit: usize) -> Problem {

@@ -173,6 +173,22 @@ pub async fn frame(
     Ok(Json(CaptureResponse::of(capture_id, capture, shown)))
 }
 
+/// The field that names a capture.
+const CAPTURE_ID: &str = "capture_id";
+
+/// Refuses a form that names a capture.
+fn no_capture(form: &Form, expected: &str) -> Result<(), Problem> {
+    if form.bytes(CAPTURE_ID)?.is_some() { Err(wrong(CAPTURE_ID, format_args!("expected {expected}"))) } else { Ok(()) }
+}
+
+/// Refuses a capture where a route takes none: its answer would look like one with a capture.
+///
+/// # Errors
+/// `INVALID_INPUT`
+pub fn takes_none(form: &Form) -> Result<(), Problem> {
+    no_capture(form, "none, since only verify, enroll and liveness take a capture; the capture is not used up")
+}
+
 /// Uses up the capture that a form names, for this purpose, person and photograph; returns `None` if the form names none.
 /// A caller has a core before, since it can't give the capture back.
 ///
@@ -189,7 +205,10 @@ pub async fn captured(
         Some(who) => who.tenant.clone(),
         None => caller.tenant(form.text("tenant_id")?)?,
     };
-    let Some(id) = form.text("capture_id")? else { return Ok(None) };
+    let Some(id) = form.text(CAPTURE_ID)? else {
+        // An empty field is a caller's fault, which would end in an answer without a capture.
+        return no_capture(form, "a capture's id, found an empty text").map(|()| None);
+    };
     let wanted = bound(purpose, &tenant, who.map(|who| who.subject.as_str()));
     let moment = (now_ms(), &app.policy().capture);
     match use_up(&templates(app)?.store, id, (&wanted, photograph), caller.source(), moment).await? {

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use super::Parameters;
+use super::captures::takes_none;
 use super::response::BoxResponse;
 use super::response::SimilarityResponse;
 use crate::app::{App, ModelResponse};
@@ -76,6 +77,7 @@ pub async fn compare(
     Parameters(query): Parameters<CompareQuery>,
     form: Form,
 ) -> Result<Json<CompareResponse>, Problem> {
+    takes_none(&form)?;
     let files = [form.file("file1")?, form.file("file2")?];
     let requested = threshold(either("threshold", query.threshold.as_deref(), &form)?)?;
     let models = app.models.now();

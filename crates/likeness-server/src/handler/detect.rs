@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use super::Parameters;
+use super::captures::takes_none;
 use super::response::{BoxResponse, LandmarksResponse, SizeResponse};
 use crate::app::App;
 use crate::clock::Stopwatch;
@@ -68,6 +69,7 @@ pub async fn detect_all(
     Parameters(query): Parameters<DetectQuery>,
     form: Form,
 ) -> Result<Json<DetectResponse>, Problem> {
+    takes_none(&form)?;
     let bytes = form.file("file")?;
     let most = most(either("max_faces", query.max_faces.as_deref(), &form)?)?;
     let examiner = app.examiner(&app.models.now())?.for_all();

@@ -16,6 +16,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 use utoipa::ToSchema;
 
+use super::captures::takes_none;
 use super::enroll::{Request, must_be_live};
 use super::person::NotComparedResponse;
 use crate::admission::caller::Caller;
@@ -93,6 +94,7 @@ pub async fn enroll_multi(
     headers: HeaderMap,
     form: Form,
 ) -> Result<Response, Problem> {
+    takes_none(&form)?;
     let (request, files) = (Request::of(&app, &form, &caller, &headers, ENROLL_MULTI.name)?, form.files("files")?);
     if !(LEAST..=MOST).contains(&files.len()) {
         let found = files.len();

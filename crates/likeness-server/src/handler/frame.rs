@@ -10,6 +10,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::NoQuery;
+use super::captures::takes_none;
 use super::response::{BoxResponse, LandmarksResponse, LivenessVerdict, SizeResponse};
 use crate::app::App;
 use crate::clock::{Stopwatch, Timings};
@@ -92,6 +93,7 @@ impl GuidanceResponse {
     request_body(content = crate::openapi::CameraFrame, content_type = "multipart/form-data"),
     responses((status = 200, description = "the face and the advice", body = FrameResponse)))]
 pub async fn frame(State(app): State<App>, _: NoQuery, form: Form) -> Result<Json<FrameResponse>, Problem> {
+    takes_none(&form)?;
     let bytes = form.file("file")?;
     let judged = form.value("liveness")?.unwrap_or(false);
     let models = app.models.now();

@@ -18,6 +18,7 @@ use likeness::quality::Unfit;
 use likeness::spoof::SpoofPair;
 use likeness::verdict::{Similarity, compare};
 
+use super::captures::takes_none;
 use super::detect::{MOST, faces};
 use super::inspect_response::{
     ComparisonResponse, EmbedderResponse, InspectResponse, LivenessInspection, PhotographResponse, QualityResponse,
@@ -78,6 +79,7 @@ impl Inspected {
     request_body(content = super::inspect_response::InspectForm, content_type = "multipart/form-data"),
     responses((status = 200, description = "the inputs and results of the networks", body = InspectResponse)))]
 pub async fn inspect(State(app): State<App>, form: Form) -> Result<Json<InspectResponse>, Problem> {
+    takes_none(&form)?;
     let second = form.file_if_any("file2")?.map(|bytes| ("file2", bytes));
     let files: Vec<_> = std::iter::once(("file", form.file("file")?)).chain(second).collect();
     let models = app.models.now();

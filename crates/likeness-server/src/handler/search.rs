@@ -8,6 +8,7 @@ use likeness::policy::{SEARCH_FARTHEST, Threshold};
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use super::captures::takes_none;
 use super::liveness::message;
 use super::person::{NotComparedResponse, ask, confidence, note_failures, nothing_comparable, templates};
 use super::response::ErrorRateResponse;
@@ -72,6 +73,7 @@ pub async fn search(
     Extension(caller): Extension<Caller>,
     form: Form,
 ) -> Result<Json<SearchResponse>, Problem> {
+    takes_none(&form)?;
     let bytes = form.file("file")?;
     let tenant = caller.tenant(form.text("tenant_id")?)?;
     let (examiner, model, block) = (app.full_examiner()?, app.model(), app.settings.block_spoofs);

@@ -244,3 +244,35 @@ fn a_field_of_the_form_in_the_address_and_an_unknown_parameter_of_a_new_route_ar
     }
     assert!(wrong.is_empty(), "{wrong:#?}");
 }
+
+#[test]
+fn a_route_that_takes_no_capture_refuses_one_and_an_empty_capture_is_none() {
+    let ground = Ground::new();
+    let service = ground.serve_with_store(&[], &[]).ready();
+    let live = ground.image("anna.jpg");
+    let form = |path: &str, files: &[&str]| {
+        let form = Request::post(&format!("/api/v1/{path}")).text("user_id", "ann");
+        files.iter().fold(form, |form, name| form.file(name, &live))
+    };
+    assert_eq!(service.ask(form("enroll", &["file"])).status, 200);
+    let named = "0123456789abcdef0123456789abcdef";
+    let table: [(&str, &[&str], &str); 9] = [
+        ("enroll/multi", &["files", "files"], named),
+        ("search", &["file"], named),
+        ("compare", &["file1", "file2"], named),
+        ("faces/detect-all", &["file"], named),
+        ("inspect", &["file"], named),
+        ("frames", &["file"], named),
+        ("verify", &["file"], ""),
+        ("enroll", &["file"], " "),
+        ("liveness", &["file"], ""),
+    ];
+    let mut wrong = Vec::new();
+    for (path, files, id) in table {
+        let answer = service.ask(form(path, files).text("capture_id", id));
+        if answer.problem() != (400, "INVALID_INPUT".into()) || answer.json()["field"] != "capture_id" {
+            wrong.push(format!("{path} with {id:?}: {answer:?}"));
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong:#?}");
+}
