@@ -11,7 +11,7 @@ use super::signed;
 use crate::args::Adopt;
 use crate::exit::{Exit, Failure};
 use crate::oms::{self, Examined, Signed};
-use crate::{escape, print};
+use crate::{escape, print, whole_file};
 
 /// Enters the files of a signed model, if the folder has exactly these.
 ///
@@ -42,8 +42,7 @@ pub fn adopt(args: &Adopt, bundle: &Path) -> Result<(), Failure> {
 
 /// The lock file is no signed file, so it can't lie in the folder, where `verify --signed` would find it.
 fn outside(dir: &Path, lock: &Path) -> Result<(), Failure> {
-    let folder = lock.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    match std::fs::canonicalize(folder) {
+    match std::fs::canonicalize(whole_file::folder(lock)) {
         Ok(folder) if folder.starts_with(dir) => {
             let what = format!("{} lies in the signed folder, and is no signed file", lock.display());
             Err(Failure::new(Exit::Usage, what).hint("name a lock file outside the folder with --lock"))

@@ -4,18 +4,17 @@
 //! that folder meanwhile, and the change of another program is not overwritten. Touches the lock file, its lists, and a
 //! lock (`flock`) on their folder.
 
-use std::fs::{self, Permissions};
-use std::io::{self, Write};
+use std::io;
 use std::os::fd::OwnedFd;
-use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use rustix::fs::{CWD, FlockOperation, Mode, OFlags, flock, fsync, openat};
+use rustix::fs::{CWD, FlockOperation, Mode, OFlags, flock, openat};
 use rustix::io::Errno;
 
 use super::LockFileEditor;
 use crate::exit::{Exit, Failure};
+use crate::whole_file::{Target, folder};
 use crate::{bounds, foreign, print, setting};
 
 /// The longest wait for another command, which may read a whole cache meanwhile.
@@ -24,7 +23,9 @@ const MOST: Duration = Duration::from_secs(600);
 const REMARK: Duration = Duration::from_secs(2);
 
 /// The right to edit the lock files of one folder, until it is dropped.
-pub struct EditLock(OwnedFd);
+pub struct EditLock {
+    _folder: OwnedFd,
+}
 
 impl EditLock {
     /// Waits while another command has the right.
@@ -43,7 +44,7 @@ impl EditLock {
                     return Err(Failure::new(Exit::BadLock, what).hint("wait until it ends, then repeat this command"));
                 }
                 // On a file system without locks, the comparison before the write remains.
-                _ => return Ok(Self(folder)),
+                _ => return Ok(Self { _folder: folder }),
             }
             if start.elapsed() > REMARK && !is_said {
                 is_said = true;
@@ -52,15 +53,6 @@ impl EditLock {
             std::thread::sleep(Duration::from_millis(20));
         }
     }
-
-    /// Makes the names in the folder durable.
-    fn sync(&self) -> io::Result<()> {
-        Ok(fsync(&self.0)?)
-    }
-}
-
-fn folder(file: &Path) -> &Path {
-    file.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
 impl LockFileEditor {
@@ -79,12 +71,12 @@ impl LockFileEditor {
         let lock = EditLock::take(&path, MOST)?;
         let mut book = Self::open(named, store)?;
         let done = change(&mut book)?;
-        book.write(&lock)?;
+        book.write()?;
         Ok((done, lock))
     }
 
     /// Writes the lists, then the lock file, so that a lock file never names a missing list.
-    fn write(&self, lock: &EditLock) -> Result<(), Failure> {
+    fn write(&self) -> Result<(), Failure> {
         let text = self.text.to_string();
         if self.before.as_ref() == Some(&text) && self.lists.is_empty() {
             return Ok(());
@@ -93,41 +85,31 @@ impl LockFileEditor {
         if ["weight", "group"].iter().any(|key| self.text.get(key).is_some()) {
             self.check()?;
         }
-        let lists = self.lists.iter().try_for_each(|(name, lines)| {
-            staged(&self.path.with_file_name(name), lines, 0o644)?.persist(self.path.with_file_name(name))?;
-            Ok(())
-        });
+        let lists = self
+            .lists
+            .iter()
+            .try_for_each(|(name, lines)| Target::at(&self.path.with_file_name(name), [])?.replace(lines));
         lists
             .and_then(|()| self.replace(&text))
-            .and_then(|()| lock.sync())
             .map_err(|error| Failure::new(Exit::BadLock, format!("can't write {}: {error}", self.path.display())))
     }
 
     /// Replaces the lock file if it still has the text that was read.
     fn replace(&self, text: &str) -> io::Result<()> {
-        let mode = fs::metadata(&self.path).map_or(0o644, |facts| facts.permissions().mode() & 0o777);
-        let staged = staged(&self.path, text, mode)?;
+        let target = Target::at(&self.path, [])?;
         match &self.before {
-            None => staged.persist_noclobber(&self.path).map(drop).map_err(|error| error.error),
-            Some(before) if foreign::text_named(&self.path, bounds::LOCK)? == *before => {
-                staged.persist(&self.path).map(drop).map_err(|error| error.error)
-            }
+            None => target.create(text),
+            Some(before) if foreign::text_named(&self.path, bounds::LOCK)? == *before => target.replace(text),
             Some(_) => Err(io::Error::other("another program changed it meanwhile; repeat this command")),
         }
     }
 }
 
-/// A file without its name yet, beside the one it becomes.
-fn staged(file: &Path, text: &str, mode: u32) -> io::Result<tempfile::NamedTempFile> {
-    let mut staged = tempfile::NamedTempFile::new_in(folder(file))?;
-    staged.write_all(text.as_bytes())?;
-    staged.as_file().set_permissions(Permissions::from_mode(mode))?;
-    staged.as_file().sync_all()?;
-    Ok(staged)
-}
-
 #[cfg(test)]
 mod tests {
+    use std::fs;
+    use std::os::unix::fs::symlink;
+
     use super::*;
 
     fn world() -> tempfile::TempDir {
@@ -161,6 +143,21 @@ mod tests {
             }
         }
         assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    }
+
+    #[test]
+    fn a_lock_file_behind_a_symlink_is_edited_in_its_own_place_and_the_link_stays() {
+        let dir = world();
+        let (link, file) = (dir.path().join("weights.lock"), dir.path().join("shared.lock"));
+        let text = "version = 1\n[store]\npath = \"/srv/m\"\n";
+        let made = fs::write(&file, text).and_then(|()| symlink("shared.lock", &link));
+        let edited = LockFileEditor::edit(Some(&link), Some(Path::new("/srv/m")), |book| {
+            first(book);
+            Ok(())
+        });
+        let said = edited.err().map(|failure| failure.what).unwrap_or_default();
+        let found = fs::read_to_string(&file).unwrap_or_default();
+        assert!(made.is_ok() && link.is_symlink() && found.contains("owner = \"100:101\""), "{said}: {found}");
     }
 
     #[test]
