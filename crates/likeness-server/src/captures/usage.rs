@@ -11,11 +11,31 @@ use likeness::detect::Area;
 use likeness::policy::CaptureRule;
 
 use super::{Binding, Capture, CapturePurpose, away, refused};
+use crate::form::{Form, wrong};
 use crate::hex::hex;
 use crate::problem::Problem;
 use crate::series;
 use crate::store::{CaptureId, Source, Store, Subject, Tenant, unhex_capture};
 use crate::trail::{self, CaptureSeen};
+
+/// The field that names a capture.
+pub const CAPTURE_ID: &str = "capture_id";
+
+/// Refuses a form that names a capture.
+///
+/// # Errors
+/// `INVALID_INPUT`
+pub fn no_capture(form: &Form, expected: &str) -> Result<(), Problem> {
+    if form.bytes(CAPTURE_ID)?.is_some() { Err(wrong(CAPTURE_ID, format_args!("expected {expected}"))) } else { Ok(()) }
+}
+
+/// Refuses a capture where a route takes none: its answer would look like one with a capture.
+///
+/// # Errors
+/// `INVALID_INPUT`
+pub fn takes_none(form: &Form) -> Result<(), Problem> {
+    no_capture(form, "none, since only verify, enroll and liveness take a capture; the capture is not used up")
+}
 
 /// A capture that this request used up. It counts only for the face that followed the prompts.
 #[must_use]

@@ -15,7 +15,7 @@ use super::frame::GuidanceResponse;
 use super::person::{Who, templates};
 use crate::admission::caller::Caller;
 use crate::app::App;
-use crate::captures::usage::{UsedCapture, use_up};
+use crate::captures::usage::{CAPTURE_ID, UsedCapture, no_capture, use_up};
 use crate::captures::{Arrival, Binding, Capture, CapturePurpose, Captures, FrameExaminer, STATES, begin, refused};
 use crate::clock::{Stopwatch, now_ms, rfc3339};
 use crate::examiner::FullExaminer;
@@ -171,22 +171,6 @@ pub async fn frame(
     let sees = |tenant: &str| Tenant::new(tenant).is_ok_and(|tenant| caller.sees(&tenant));
     let (capture, shown) = captures.frame(Arrival { id: &capture_id, previous, bytes, at }, sees).await?;
     Ok(Json(CaptureResponse::of(capture_id, capture, shown)))
-}
-
-/// The field that names a capture.
-const CAPTURE_ID: &str = "capture_id";
-
-/// Refuses a form that names a capture.
-fn no_capture(form: &Form, expected: &str) -> Result<(), Problem> {
-    if form.bytes(CAPTURE_ID)?.is_some() { Err(wrong(CAPTURE_ID, format_args!("expected {expected}"))) } else { Ok(()) }
-}
-
-/// Refuses a capture where a route takes none: its answer would look like one with a capture.
-///
-/// # Errors
-/// `INVALID_INPUT`
-pub fn takes_none(form: &Form) -> Result<(), Problem> {
-    no_capture(form, "none, since only verify, enroll and liveness take a capture; the capture is not used up")
 }
 
 /// Uses up the capture that a form names, for this purpose, person and photograph; returns `None` if the form names none.

@@ -10,10 +10,10 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use super::Parameters;
-use super::captures::takes_none;
 use super::response::BoxResponse;
 use super::response::SimilarityResponse;
 use crate::app::{App, ModelResponse};
+use crate::captures::usage::takes_none;
 use crate::clock::Stopwatch;
 use crate::examiner::round;
 use crate::form::{Form, either, parse, wrong};

@@ -8,9 +8,9 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use super::Parameters;
-use super::captures::takes_none;
 use super::response::{BoxResponse, LandmarksResponse, SizeResponse};
 use crate::app::App;
+use crate::captures::usage::takes_none;
 use crate::clock::Stopwatch;
 use crate::examiner::round;
 use crate::form::{Form, either, parse, wrong};

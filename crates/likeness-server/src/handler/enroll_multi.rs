@@ -16,11 +16,11 @@ use serde::Serialize;
 use serde_json::{Value, json};
 use utoipa::ToSchema;
 
-use super::captures::takes_none;
 use super::enroll::{Request, must_be_live};
 use super::person::NotComparedResponse;
 use crate::admission::caller::Caller;
 use crate::app::{App, ModelResponse};
+use crate::captures::usage::takes_none;
 use crate::clock::Stopwatch;
 use crate::examiner::{Examined, FullExaminer, reach, round};
 use crate::form::{Form, wrong};

@@ -10,9 +10,9 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::NoQuery;
-use super::captures::takes_none;
 use super::response::{BoxResponse, LandmarksResponse, LivenessVerdict, SizeResponse};
 use crate::app::App;
+use crate::captures::usage::takes_none;
 use crate::clock::{Stopwatch, Timings};
 use crate::form::Form;
 use crate::problem::Problem;

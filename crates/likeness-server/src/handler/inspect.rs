@@ -18,7 +18,6 @@ use likeness::quality::Unfit;
 use likeness::spoof::SpoofPair;
 use likeness::verdict::{Similarity, compare};
 
-use super::captures::takes_none;
 use super::detect::{MOST, faces};
 use super::inspect_response::{
     ComparisonResponse, EmbedderResponse, InspectResponse, LivenessInspection, PhotographResponse, QualityResponse,
@@ -26,6 +25,7 @@ use super::inspect_response::{
 };
 use super::response::SizeResponse;
 use crate::app::App;
+use crate::captures::usage::takes_none;
 use crate::clock::Stopwatch;
 use crate::examiner::Examiner;
 use crate::form::Form;

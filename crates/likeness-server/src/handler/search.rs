@@ -8,13 +8,13 @@ use likeness::policy::{SEARCH_FARTHEST, Threshold};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::captures::takes_none;
 use super::liveness::message;
 use super::person::{NotComparedResponse, ask, confidence, note_failures, nothing_comparable, templates};
 use super::response::ErrorRateResponse;
 use super::verify::probe;
 use crate::admission::caller::Caller;
 use crate::app::{App, ModelResponse};
+use crate::captures::usage::takes_none;
 use crate::clock::{Stopwatch, now};
 use crate::form::{Form, wrong};
 use crate::problem::Problem;
