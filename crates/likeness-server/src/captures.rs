@@ -19,12 +19,14 @@ use likeness::policy::Policy;
 use serde::{Deserialize, Serialize};
 use subtle::ConstantTimeEq as _;
 
+use crate::clock::now;
 use crate::form::Worded;
 use crate::hex::hex;
 use crate::problem::{Code, Problem};
+use crate::pseudonym::Pseudonym;
 use crate::series;
 use crate::store::{
-    self, CaptureId, CaptureLimit, CaptureRow, CapturesFull, Opening, Store, random_key, unhex_capture,
+    self, CaptureId, CaptureLimit, CaptureRow, CapturesFull, Opening, Store, Subject, Tenant, random_key, unhex_capture,
 };
 use crate::trail::{self, CaptureSeen, HoldLiveness};
 
@@ -85,6 +87,8 @@ pub struct Capture {
     pub session: Session,
     /// The hash of the last answer, which the next frame must carry.
     pub answer: String,
+    /// The person's pseudonym; `None` if the capture is about no person, or the person was not enrolled when it began.
+    pub pseudonym: Option<Pseudonym>,
 }
 
 impl Capture {
@@ -123,9 +127,7 @@ impl Capture {
     /// Notes a capture that a frame has ended or completed, for the record and the metrics.
     fn note_end(&self, id: &CaptureId) {
         let Some(outcome) = self.session.outcome() else { return };
-        if let Some(subject) = &self.bound.subject {
-            trail::subject(&self.bound.tenant, subject);
-        }
+        trail::subject(self.pseudonym);
         self.note(id, outcome.failed());
         series::capture(if matches!(outcome, Outcome::Completed { .. }) { "completed" } else { "ended" });
         series::capture_failed(outcome.failed().map(Rule::code));
@@ -211,6 +213,13 @@ async fn away<T: Send + 'static>(
     answer.map_err(|why| Problem::internal(&why))?.map_err(Problem::from)
 }
 
+/// Returns the pseudonym of the person that a capture is bound to, if that person is enrolled.
+async fn known(store: &Arc<Store>, bound: &Binding) -> Result<Option<Pseudonym>, Problem> {
+    let named = (Tenant::new(&bound.tenant), bound.subject.as_deref().map(Subject::new));
+    let (Ok(tenant), Some(Ok(subject))) = named else { return Ok(None) };
+    away(store, move |store| store.pseudonym(&tenant, &subject, now())).await
+}
+
 /// Begins a capture with an API key of this id at a moment; returns its number and state.
 ///
 /// # Errors
@@ -221,11 +230,11 @@ pub async fn begin(
     policy: &Policy,
     at: i64,
 ) -> Result<(CaptureId, Capture), Problem> {
-    let mut capture = Capture { bound, session: Session::begin(at, &policy.capture), answer: String::new() };
+    let (Binding { tenant, subject, .. }, key) = (bound.clone(), key.to_owned());
+    let pseudonym = known(store, &bound).await?;
+    let mut capture = Capture { bound, session: Session::begin(at, &policy.capture), answer: String::new(), pseudonym };
     capture.chain(&[0; 32])?;
-    let (ends_at, content, Binding { tenant, subject, .. }) =
-        (capture.session.ends_at(), capture.bytes()?, capture.bound.clone());
-    let key = key.to_owned();
+    let (ends_at, content) = (capture.session.ends_at(), capture.bytes()?);
     let begun = away(store, move |store| {
         let opening = Opening { key: &key, tenant: &tenant, subject: subject.as_deref() };
         store.begin_capture(&opening, (at.div_euclid(1000), ends_at), &content)

@@ -11,8 +11,8 @@ use tokio::runtime::{Builder, Runtime};
 
 use super::usage::use_up;
 use super::*;
-use crate::store::suite::Place;
-use crate::store::{Limit, Source, Subject, Tenant};
+use crate::store::suite::{Place, enroll, subject, tenant};
+use crate::store::{Limit, Source};
 use crate::trail::Trail;
 
 #[path = "captures_state_tests.rs"]
@@ -111,6 +111,9 @@ impl Scene {
 
     fn bound(place: &Place, bound: &Binding) -> Self {
         let replicas = [place.store(), place.store()];
+        if replicas[0].pseudonym(&tenant(), &subject(ANN), NOW / 1000).unwrap().is_none() {
+            enroll(&replicas[0], ANN, 1);
+        }
         let runtime = Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
         let (id, capture) =
             runtime.block_on(begin(&replicas[0], (bound.clone(), "key"), &Policy::default(), NOW)).unwrap();

@@ -16,6 +16,8 @@ use likeness::policy::{Policy, Threshold};
 use likeness::quality::Quality;
 use likeness::verdict::{Decision, Reason};
 
+use crate::pseudonym::Pseudonym;
+
 tokio::task_local! {
     static TRAIL: Trail;
 }
@@ -115,8 +117,8 @@ pub struct Seen {
     pub policy: Option<Policy>,
     /// The weights that the request began with.
     pub models: Option<ModelsSeen>,
-    /// The digest of tenant and subject.
-    pub subject: Option<[u8; 32]>,
+    /// The pseudonym of the person whom the request names.
+    pub subject: Option<Pseudonym>,
     /// The id of the API key.
     pub key: String,
     /// The only tenant of that key.
@@ -226,9 +228,9 @@ pub fn no_capture() {
     note(|seen| seen.capture = None);
 }
 
-/// Notes the person whom the request names, as a digest.
-pub fn subject(tenant: &str, subject: &str) {
-    note(|seen| seen.subject = Some(crate::subject::digest(tenant, subject)));
+/// Notes the person whom the request names, by their pseudonym; an unknown person has none.
+pub fn subject(pseudonym: Option<Pseudonym>) {
+    note(|seen| seen.subject = pseudonym);
 }
 
 /// Notes the result of both spoof networks on the last photograph.

@@ -193,7 +193,7 @@ impl Enroller {
             now: now(),
         };
         match self.store.enroll(&enrollment)? {
-            Outcome::Stored { templates } => report("enrolled", templates, left_out),
+            Outcome::Stored { templates, .. } => report("enrolled", templates, left_out),
             // Meanwhile another program enrolled the person.
             _ => report("already", 0, left_out),
         }

@@ -61,7 +61,7 @@ pub struct CaptureResponse {
 
 impl CaptureResponse {
     fn of(capture_id: String, capture: Capture, guidance: GuidanceResponse) -> Self {
-        let Capture { bound: Binding { purpose, tenant, subject }, session, answer } = capture;
+        let Capture { bound: Binding { purpose, tenant, subject }, session, answer, pseudonym: _ } = capture;
         let (state, best_frame) = match session.outcome() {
             None => (STATES[0], None),
             Some(Outcome::Completed { best, .. }) => (STATES[1], Some(best.frame)),

@@ -178,14 +178,20 @@ impl Request {
         self
     }
 
-    /// Returns the remembered response to the same request, if there is one.
+    /// Notes the person for the record, if the person is enrolled. Returns the remembered response to the same request,
+    /// if there is one.
     ///
     /// # Errors
     /// `IDEMPOTENCY_CONFLICT`
     pub async fn answered(&self, app: &App) -> Result<Option<Response>, Problem> {
-        let Some(idempotency) = self.idempotency.clone() else { return Ok(None) };
-        let tenant = self.who.tenant.clone();
-        match ask(app, move |store| store.answered(&tenant, &idempotency, now())).await? {
+        let (Who { tenant, subject }, idempotency) = (self.who.clone(), self.idempotency.clone());
+        let known = ask(app, move |store| {
+            let answered = idempotency.map(|idempotency| store.answered(&tenant, &idempotency, now()));
+            Ok((store.pseudonym(&tenant, &subject, now())?, answered.transpose()?.flatten()))
+        });
+        let (pseudonym, answered) = known.await?;
+        trail::subject(pseudonym);
+        match answered {
             None => Ok(None),
             Some(Answered::Before(answer)) => Ok(Some(replayed(answer))),
             Some(Answered::Otherwise) => Err(conflict()),
@@ -253,7 +259,10 @@ impl Request {
         });
         let (outcome, answer) = stored.await??;
         match outcome {
-            Outcome::Stored { .. } => Ok(json(answer)),
+            Outcome::Stored { pseudonym, .. } => {
+                trail::subject(Some(pseudonym));
+                Ok(json(answer))
+            }
             Outcome::Replayed(before) => Ok(replayed(before)),
             Outcome::Conflict => Err(conflict()),
             Outcome::Moved => {

@@ -15,7 +15,6 @@ use crate::form::{Form, unlike};
 use crate::problem::{Code, Problem};
 use crate::store::{self, BadId, Kind, NotCompared, Spent, Store, StoreError, Subject, TemplateData, Tenant};
 use crate::templates::Templates;
-use crate::trail;
 
 /// The person whom a request names.
 #[derive(Debug, Clone)]
@@ -33,9 +32,7 @@ impl Who {
     /// `INVALID_INPUT`, `FORBIDDEN`
     pub fn of(form: &Form, caller: &Caller) -> Result<Self, Problem> {
         let user = form.required("user_id")?;
-        let who = Self::named(user, caller.tenant(form.text("tenant_id")?)?)?;
-        trail::subject(who.tenant.as_str(), who.subject.as_str());
-        Ok(who)
+        Self::named(user, caller.tenant(form.text("tenant_id")?)?)
     }
 
     /// Checks a subject name.

@@ -77,6 +77,8 @@ pub struct PersonResponse {
     user_id: String,
     /// The person's tenant.
     tenant_id: String,
+    /// The random number that stands for the person in decision records and the journal.
+    pseudonym: String,
     /// The number of stored templates.
     template_count: usize,
     /// When the oldest template was created.
@@ -98,6 +100,7 @@ impl From<&Person> for PersonResponse {
         Self {
             user_id: person.subject.as_str().to_owned(),
             tenant_id: person.tenant.as_str().to_owned(),
+            pseudonym: person.pseudonym.to_string(),
             template_count: person.templates.len(),
             oldest_template_at: rfc3339(times().min().unwrap_or_default()),
             newest_template_at: rfc3339(times().max().unwrap_or_default()),

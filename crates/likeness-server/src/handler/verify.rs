@@ -145,7 +145,10 @@ async fn known(app: &App, who: &Who, caller: &Caller) -> Result<Person, Problem>
     within_budget(app, who, caller).await?;
     let owner = who.clone();
     match ask(app, move |store| store.load(&owner.tenant, &owner.subject, now())).await? {
-        Some(person) => Ok(person),
+        Some(person) => {
+            trail::subject(Some(person.pseudonym));
+            Ok(person)
+        }
         None => {
             note_failure(app, who, caller).await?;
             Err(who.unknown())

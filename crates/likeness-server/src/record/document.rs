@@ -35,7 +35,7 @@ pub struct Record {
     pub key: String,
     /// The only tenant of that key.
     pub key_tenant: Option<String>,
-    /// The keyed hash of tenant and subject.
+    /// The pseudonym of the person whom the request named; null if no such person was enrolled.
     pub subject: Option<String>,
     /// Every number that turned measurements into the outcome.
     pub policy: Vec<Rule>,

@@ -148,7 +148,7 @@ impl Records {
             error_code: answered.error_code.map(str::to_owned),
             key: seen.key.clone(),
             key_tenant: seen.key_tenant.clone(),
-            subject: seen.subject.as_ref().map(|subject| self.hash(subject)),
+            subject: seen.subject.map(String::from),
             policy,
             models: seen.models.as_ref().map(ModelsRecord::from).unwrap_or_default(),
             photographs: seen.photographs.iter().map(|one| PhotographRecord::of(one, hash(one))).collect(),

@@ -22,6 +22,7 @@ use super::error::{Kind, Result, StoreError};
 use super::keys::{Keyring, MasterKey, sync_parent};
 use super::seal::{Context, Key, OVERHEAD, open, random, random_key, seal};
 use crate::hex::hex;
+use crate::pseudonym::Pseudonym;
 
 const MAGIC: &[u8; 17] = b"likeness-persons\x01";
 const HEAD: usize = MAGIC.len() + 16 + 8 + 32 + OVERHEAD;
@@ -57,6 +58,9 @@ pub struct ArchivedPerson {
     pub expires_at: Option<i64>,
     /// The embedding space, time, quality and embedding of each template; the numbers as the bits of their floats.
     pub templates: Vec<(String, i64, u64, Vec<u32>)>,
+    /// The person's pseudonym; absent in an archive of 0.1, whose persons get one at the import.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pseudonym: Option<Pseudonym>,
 }
 
 impl Frame {

@@ -11,6 +11,7 @@ use super::record::{Names, Opened, content, lay};
 use super::seal::{Context, name, open, seal};
 use super::sql::Rows;
 use super::terms::Terms;
+use crate::pseudonym::Pseudonym;
 
 /// The time that a response is remembered, in seconds.
 const REMEMBERED: i64 = 24 * 3600;
@@ -71,6 +72,8 @@ pub enum Outcome {
     Stored {
         /// The number of the person's templates now.
         templates: usize,
+        /// The person's pseudonym.
+        pseudonym: Pseudonym,
     },
     /// The same request was stored before; this value is its remembered response.
     Replayed(Vec<u8>),
@@ -109,6 +112,14 @@ impl Store {
     pub fn load(&self, tenant: &Tenant, subject: &Subject, now: i64) -> Result<Option<Person>> {
         let opened = self.read(|rows| self.find(rows, tenant, subject))?;
         Ok(opened.map(|opened| opened.person).filter(|person| !person.terms.expired(now)))
+    }
+
+    /// Returns the pseudonym of an enrolled person.
+    ///
+    /// # Errors
+    /// The database refused, or another program changed the person's row.
+    pub fn pseudonym(&self, tenant: &Tenant, subject: &Subject, now: i64) -> Result<Option<Pseudonym>> {
+        Ok(self.load(tenant, subject, now)?.map(|person| person.pseudonym))
     }
 
     /// Returns the remembered response to a request, so that a repeated request needs no work.
@@ -156,7 +167,11 @@ impl Store {
         let mut opened = match found {
             Some(opened) if matches!(mode, Mode::Add { .. }) => opened,
             // A new data key: the key that is stored from now on can't open what was sealed before.
-            Some(opened) => Opened::fresh(opened.person.id, revision, tenant, subject)?,
+            Some(Opened { person, .. }) => {
+                let mut fresh = Opened::fresh(person.id, revision, tenant, subject)?;
+                fresh.person.pseudonym = person.pseudonym;
+                fresh
+            }
             None => Opened::fresh(revision, revision, tenant, subject)?,
         };
         opened.person.version = revision;
@@ -167,9 +182,9 @@ impl Store {
             self.remember(changes, tenant, request, opened.person.id, answer, *now)?;
         }
         let replace = matches!(mode, Mode::Replace);
-        let body = json!({ "subject": self.subject_hash(tenant, subject), "replace": replace });
+        let body = json!({ "subject": opened.person.pseudonym, "replace": replace });
         changes.entries.push(NewEntry::of("enrolled", *now, body));
-        Ok(Outcome::Stored { templates: opened.person.templates.len() })
+        Ok(Outcome::Stored { templates: opened.person.templates.len(), pseudonym: opened.person.pseudonym })
     }
 
     pub(super) fn find(&self, rows: &mut dyn Rows, tenant: &Tenant, subject: &Subject) -> Result<Option<Opened>> {

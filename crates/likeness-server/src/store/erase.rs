@@ -106,9 +106,8 @@ impl Store {
             self.erase_rows(changes, found.id)?;
             self.forget(changes, &sought.failing)?;
             self.note_erasure(changes, &id, now, false, &Note::Pending(sought))?;
-            let hash = self.subject_hash(tenant, subject);
-            let body = json!({ "subject": hash, "erasure": hex(&id), "key": key });
-            changes.entries.push(NewEntry::of("erased", now, body));
+            // The entry has no pseudonym: the receipt's salt would connect it with the names.
+            changes.entries.push(NewEntry::of("erased", now, json!({ "erasure": hex(&id), "key": key })));
             // An expired person counts as absent, as in a read, but the rows are erased.
             Ok(found.expires_at == 0 || found.expires_at > now)
         })?;
@@ -158,13 +157,13 @@ impl Store {
     pub(super) fn end(&self, changes: &mut Changes<'_>, person: i64, now: i64) -> Result<()> {
         let sql = concat!("SELECT ", columns!(), " FROM person WHERE id = ?1");
         let row = changes.rows().row(sql, &[person.into()])?;
-        let mut hash = None;
+        let mut pseudonym = None;
         if let Some(Opened { person, .. }) = row.and_then(|row| self.opened(row).ok()) {
             self.forget(changes, &self.failing(&person.tenant, &person.subject))?;
             self.erase_captures(changes, &person.tenant, &person.subject)?;
-            hash = Some(self.subject_hash(&person.tenant, &person.subject));
+            pseudonym = Some(person.pseudonym);
         }
-        changes.entries.push(NewEntry::of("expired", now, json!({ "subject": hash })));
+        changes.entries.push(NewEntry::of("expired", now, json!({ "subject": pseudonym })));
         self.erase_rows(changes, person)
     }
 

@@ -44,7 +44,7 @@ pub(super) struct Secrets {
     pub(super) journal: Key,
     pub(super) captures: Key,
     pub(super) capture_names: Key,
-    pub(super) subjects: Key,
+    pub(super) photographs: Key,
     pub(super) digests: DigestKeys,
 }
 
@@ -63,7 +63,7 @@ impl Secrets {
             journal: key("journal"),
             captures: key("captures"),
             capture_names: key("capture names"),
-            subjects: key("record hashes"),
+            photographs: key("photograph hashes"),
             digests: DigestKeys { rows: key("row digests"), seal: key("table digests") },
         }
     }
@@ -231,8 +231,8 @@ impl Store {
 fn other_layout(found: i64) -> StoreError {
     let what = format!("layout of the store: expected {LAYOUT}, found {found}, which this version does not read");
     StoreError::new(Kind::Layout, what).hint(
-        "the version of `likeness` that made this store opens it; `likeness store init` makes a new one, \
-             into which persons are enrolled again",
+        "`likeness store export` of the version that made this store writes an archive, which `likeness store import` \
+             of this version stores in a new one (`likeness store init`)",
     )
 }
 

@@ -10,25 +10,16 @@ use super::digest::{Changes, Meta, Table, TableDigest};
 use super::entry::{JournalEntry, NOTHING, NewEntry, hash};
 use super::error::{Kind, Result, StoreError};
 use super::handle::Store;
-use super::person::{Subject, Tenant};
 use super::seal::{Context, Key, open, seal};
 use super::sql::Row;
-use crate::hex::hex;
-use crate::subject;
 
 /// The most entries that one read returns.
 const PAGE: i64 = 500;
 
 impl Store {
-    /// Returns the seed of the signing key, and the key of the hashes of names in decision records.
+    /// Returns the seed of the signing key, and the key of the hashes of photographs in decision records.
     pub fn record_keys(&self) -> (Key, Key) {
-        (self.secrets.signing.clone(), self.secrets.subjects.clone())
-    }
-
-    /// Returns the keyed hash that identifies a person in decision records and the journal.
-    pub(super) fn subject_hash(&self, tenant: &Tenant, subject: &Subject) -> String {
-        let digest = subject::digest(tenant.as_str(), subject.as_str());
-        hex(blake3::keyed_hash(&self.secrets.subjects, &digest).as_bytes())
+        (self.secrets.signing.clone(), self.secrets.photographs.clone())
     }
 
     /// Appends all of these entries, or none.

@@ -6,6 +6,7 @@ use std::fmt;
 use likeness::space::SpaceId;
 
 use super::terms::Terms;
+use crate::pseudonym::Pseudonym;
 
 /// The number of components of an embedding.
 pub const DIMENSION: usize = 512;
@@ -116,6 +117,8 @@ pub struct Person {
     pub templates: Vec<Template>,
     /// The consent and the expiry of the templates.
     pub terms: Terms,
+    /// The number that stands for the person in decision records and the journal.
+    pub pseudonym: Pseudonym,
 }
 
 /// Stored templates that could not be compared, by reason.
@@ -268,6 +271,7 @@ mod tests {
             subject: Subject::new("s").unwrap(),
             templates,
             terms: Terms::default(),
+            pseudonym: Pseudonym([0; 16]),
         };
         let some = person(vec![template(1, 0, 1.0), template(1, 1, 9.0), template(2, 2, 1.0)]);
         let mean = some.mean(&[1; 32]).unwrap();

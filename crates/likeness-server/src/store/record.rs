@@ -4,8 +4,8 @@
 //! ```text
 //! filler  489 zeros
 //! length  of what follows but the last zeros, 8 bytes
-//! wrapped 2 bytes of length, then data key, its version, the hash of all that follows, the consent with 2 bytes
-//!         of length, tenant, subject
+//! wrapped 2 bytes of length, then data key, its version, the hash of all that follows, the pseudonym, the consent
+//!         with 2 bytes of length, tenant, subject
 //! each    id 8, space 32, made at 8, sealed (quality, embedding)
 //! zeros   up to whole pages
 //! ```
@@ -18,8 +18,9 @@ use zeroize::Zeroizing;
 use super::error::{Kind, Result, StoreError};
 use super::keys::MasterKey;
 use super::person::{DIMENSION, Person, SpaceBytes, Subject, Template, TemplateData, Tenant};
-use super::seal::{Context, Key, OVERHEAD, open, random_key, seal};
+use super::seal::{Context, Key, OVERHEAD, open, random, random_key, seal};
 use super::terms::Terms;
+use crate::pseudonym::Pseudonym;
 
 /// The most bytes of a long row that SQLite stores in a page with other rows, in pages of 4096 bytes.
 const FILLER: usize = 489;
@@ -112,13 +113,14 @@ fn sealing(owner: &[u8; 32], key: i64, id: i64, space: &SpaceBytes, made_at: i64
 }
 
 impl Opened {
-    /// Creates a person without templates, with a random data key.
+    /// Creates a person without templates, with a random data key and a random pseudonym.
     ///
     /// # Errors
     /// The system returned no random numbers.
     pub fn fresh(id: i64, revision: i64, tenant: &Tenant, subject: &Subject) -> Result<Self> {
         let (tenant, subject) = (tenant.clone(), subject.clone());
-        let person = Person { id, version: revision, tenant, subject, templates: Vec::new(), terms: Terms::default() };
+        let (templates, terms, pseudonym) = (Vec::new(), Terms::default(), Pseudonym(random()?));
+        let person = Person { id, version: revision, tenant, subject, templates, terms, pseudonym };
         Ok(Self { person, key: DataKey { key: random_key()?, version: revision } })
     }
 
@@ -132,6 +134,7 @@ impl Opened {
         let (key, ids) = ids.split_first_chunk::<32>().ok_or_else(broken)?;
         let (version, ids) = ids.split_first_chunk::<8>().ok_or_else(broken)?;
         let (list, ids) = ids.split_first_chunk::<32>().ok_or_else(broken)?;
+        let (pseudonym, ids) = ids.split_first_chunk::<16>().ok_or_else(broken)?;
         // The hash covers the whole list, so a template that is added, removed or moved is found.
         if blake3::hash(rest).as_bytes() != list {
             return Err(broken());
@@ -149,7 +152,8 @@ impl Opened {
             templates.push(template(each, &key, &owner).ok_or_else(broken)?);
             rest = others;
         }
-        let person = Person { id: stored.id, version: stored.version, tenant, subject, templates, terms };
+        let (id, version, pseudonym) = (stored.id, stored.version, Pseudonym(*pseudonym));
+        let person = Person { id, version, tenant, subject, templates, terms, pseudonym };
         Ok(Self { person, key })
     }
 
@@ -158,7 +162,7 @@ impl Opened {
     /// # Errors
     /// The system returned no random numbers.
     pub fn data(&self, names: &Names<'_>, master: &MasterKey) -> Result<Vec<u8>> {
-        let Person { id, version, tenant, subject, templates, terms } = &self.person;
+        let Person { id, version, tenant, subject, templates, terms, pseudonym } = &self.person;
         let owner = owner(tenant, subject, terms);
         let mut list = Vec::with_capacity(templates.len() * EACH);
         for Template { id: number, data } in templates {
@@ -172,6 +176,7 @@ impl Opened {
         ids.extend(*self.key.key);
         ids.extend(self.key.version.to_le_bytes());
         ids.extend(blake3::hash(&list).as_bytes());
+        ids.extend(pseudonym.0);
         let consent = terms.consent_bytes();
         ids.extend(u16::try_from(consent.len()).expect("a consent is below 64 KiB").to_le_bytes());
         ids.extend(consent);

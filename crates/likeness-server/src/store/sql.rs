@@ -168,7 +168,7 @@ pub trait Database: Send + Sync {
 
 /// The version of the tables and of the sealed contents. Version 1 used ids of embedding spaces that no
 /// longer exist; 2 had neither consents nor expiry; 3 had no journal; 4 had no captures.
-pub const LAYOUT: i64 = 5;
+pub const LAYOUT: i64 = 6;
 
 /// The purpose of opening a store.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -81,7 +81,17 @@ pub const NEW: Mode = Mode::Add { seen: None, displace: false };
 pub fn enroll(store: &Store, name: &str, seed: u64) {
     let (tenant, subject) = (tenant(), subject(name));
     let done = store.enroll(&enrollment(&tenant, &subject, vec![fresh(seed, 80.0)], NEW)).unwrap();
-    assert_eq!(done, Outcome::Stored { templates: 1 }, "{name}");
+    assert_eq!(done.templates(), Some(1), "{name}");
+}
+
+impl Outcome {
+    /// Returns the number of the person's templates, if the enrolment was stored.
+    pub fn templates(&self) -> Option<usize> {
+        match self {
+            Self::Stored { templates, .. } => Some(*templates),
+            _ => None,
+        }
+    }
 }
 
 /// A test: what must be true, and the function that checks it.
@@ -158,14 +168,14 @@ fn moved(place: &Place) {
         store.enroll(&enrollment(&acme, &who, vec![fresh(2, 80.0)], mode)).unwrap()
     };
     assert_eq!(add(Some(1)), Outcome::Moved, "there is no person");
-    assert_eq!(add(None), Outcome::Stored { templates: 1 });
+    assert_eq!(add(None).templates(), Some(1));
     assert_eq!(add(None), Outcome::Moved, "there is a person");
     let first = store.load(&acme, &who, NOW).unwrap().unwrap();
-    assert_eq!(add(Some(first.version)), Outcome::Stored { templates: 2 });
+    assert_eq!(add(Some(first.version)).templates(), Some(2));
     assert_eq!(add(Some(first.version)), Outcome::Moved, "seen before the second");
     store.erase(&acme, &who, NOW).unwrap();
     assert_eq!(add(Some(first.version + 1)), Outcome::Moved, "erased");
-    assert_eq!(add(None), Outcome::Stored { templates: 1 });
+    assert_eq!(add(None).templates(), Some(1));
     assert!(store.load(&acme, &who, NOW).unwrap().unwrap().id > first.id, "another enrolment, another number");
 }
 
@@ -181,9 +191,9 @@ fn idempotent(place: &Place) {
         let base = enrollment(tenant, &who, vec![fresh(1, 80.0)], Mode::Replace);
         store.enroll(&Enrollment { remember: Some((request, b"first")), now, ..base }).unwrap()
     };
-    let (key, stored) = (request("k", 1), Outcome::Stored { templates: 1 });
+    let key = request("k", 1);
     assert_eq!(store.answered(&acme, &key, NOW).unwrap(), None);
-    assert_eq!(ask(&acme, &key, NOW), stored);
+    assert_eq!(ask(&acme, &key, NOW).templates(), Some(1));
     let version = store.load(&acme, &who, NOW).unwrap().unwrap().version;
     assert_eq!(ask(&acme, &key, NOW), Outcome::Replayed(b"first".to_vec()));
     assert_eq!(store.answered(&acme, &key, NOW).unwrap(), Some(Answered::Before(b"first".to_vec())));
@@ -195,10 +205,10 @@ fn idempotent(place: &Place) {
         ("route", &acme, Idempotency { route: "enroll/multi".into(), ..key.clone() }),
         ("key", &acme, request("l", 1)),
     ] {
-        assert_eq!(ask(tenant, &key, NOW), stored, "another {row} is another request");
+        assert_eq!(ask(tenant, &key, NOW).templates(), Some(1), "another {row} is another request");
     }
     assert_eq!(ask(&acme, &key, NOW + 24 * 3600 - 1), Outcome::Replayed(b"first".to_vec()));
-    assert_eq!(ask(&acme, &key, NOW + 24 * 3600), stored, "a day later it is forgotten");
+    assert_eq!(ask(&acme, &key, NOW + 24 * 3600).templates(), Some(1), "a day later it is forgotten");
     // An enrolment that was refused is not remembered.
     let missed = Enrollment {
         remember: Some((&request("m", 1), b"never")),

@@ -9,8 +9,9 @@ use super::transfer_tests::Aside;
 use super::*;
 
 /// Tests of the journal.
-pub const JOURNAL: [Test; 2] = [
-    ("who is swept has an entry, under the hash of the enrolment's entry", swept),
+pub const JOURNAL: [Test; 3] = [
+    ("who is swept has an entry, under the pseudonym of the enrolment's entry", swept),
+    ("a pseudonym stays until the erasure, and no later one is like it", pseudonyms),
     ("a fault at any step leaves neither a change without its entry nor an entry without its change", faults),
 ];
 
@@ -32,7 +33,7 @@ fn add(store: &Store, name: &str, mode: Mode, terms: Terms, now: i64) -> Result<
     let (tenant, subject) = (tenant(), subject(name));
     let base = enrollment(&tenant, &subject, vec![fresh(7, 80.0)], mode);
     let outcome = store.enroll(&Enrollment { terms, now, ..base })?;
-    assert_eq!(outcome, Outcome::Stored { templates: 1 });
+    assert_eq!(outcome.templates(), Some(1));
     Ok(())
 }
 
@@ -47,9 +48,39 @@ fn swept(place: &Place) {
     let entries = entries(&store, 0);
     let kinds: Vec<_> = entries.iter().map(|(kind, _)| kind.as_str()).collect();
     assert_eq!(kinds, ["enrolled", "enrolled", "enrolled", "expired", "expired"]);
-    let hash = |at: usize| entries[at].1["subject"].as_str().unwrap();
-    assert_eq!((hash(3), hash(4)), (hash(0), hash(2)));
-    assert_ne!(hash(0), hash(2));
+    let pseudonym = |at: usize| entries[at].1["subject"].as_str().unwrap();
+    assert_eq!((pseudonym(3), pseudonym(4)), (pseudonym(0), pseudonym(2)));
+    assert_ne!(pseudonym(0), pseudonym(2));
+}
+
+/// Once a person is erased, only a copy of the old row connects the entries with the names: neither the names and all keys
+/// of the store do, nor an enrolment under the same names, nor the erasure's own entry.
+fn pseudonyms(place: &Place) {
+    let store = place.store();
+    let (acme, ada) = (tenant(), subject("ada"));
+    let known = || store.pseudonym(&acme, &ada, NOW).unwrap().map(|pseudonym| pseudonym.to_string());
+    assert_eq!(known(), None);
+    add(&store, "ada", NEW, Terms::default(), NOW).unwrap();
+    let first = known().unwrap();
+    add(&store, "ada", Mode::Replace, Terms::default(), NOW).unwrap();
+    store.rotate(&place.key_file).unwrap();
+    assert_eq!(known().as_ref(), Some(&first), "other templates and another master key, but the same person");
+    store.erase(&acme, &ada, NOW).unwrap();
+    assert_eq!(known(), None);
+    add(&store, "ada", NEW, Terms::default(), NOW).unwrap();
+    let second = known().unwrap();
+    assert_ne!(first, second);
+    let entries = entries(&store, 0);
+    let found: Vec<_> = entries.iter().map(|(kind, body)| (kind.as_str(), body["subject"].as_str())).collect();
+    let (first, second) = (Some(first.as_str()), Some(second.as_str()));
+    let expected = [
+        ("enrolled", first),
+        ("enrolled", first),
+        ("master_key_changed", None),
+        ("erased", None),
+        ("enrolled", second),
+    ];
+    assert_eq!(found, expected);
 }
 
 /// What a change changes.

@@ -20,8 +20,10 @@ use super::keys::Keyring;
 use super::location::Location;
 use super::person::{DIMENSION, MOST_TEMPLATES, Person, Subject, Template, TemplateData, Tenant};
 use super::record::Opened;
+use super::seal::random;
 use super::terms::{Consent, Terms};
 use crate::hex::{hex, unhex};
+use crate::pseudonym::Pseudonym;
 
 /// The number of frames that are written or imported at once.
 const PAGE: usize = 100;
@@ -180,7 +182,7 @@ impl Store {
     }
 
     fn import_one(&self, changes: &mut Changes<'_>, person: &Person, now: i64, done: &mut Imported) -> Result<()> {
-        let Person { tenant, subject, templates, terms, .. } = person;
+        let Person { tenant, subject, templates, terms, pseudonym, .. } = person;
         if terms.expired(now) {
             done.expired += 1;
             return Ok(());
@@ -203,8 +205,9 @@ impl Store {
         opened.person.templates =
             numbered.map(|(template, at)| Template { id: revision * 8 + at, data: template.data.clone() }).collect();
         opened.person.terms = terms.clone();
+        opened.person.pseudonym = *pseudonym;
         self.put(changes, &opened, true)?;
-        let body = json!({ "subject": self.subject_hash(tenant, subject), "imported": true });
+        let body = json!({ "subject": pseudonym, "imported": true });
         changes.entries.push(NewEntry::of("enrolled", now, body));
         done.stored += 1;
         Ok(())
@@ -229,6 +232,7 @@ fn archived(person: &Person) -> ArchivedPerson {
         consent: consent.map(|consent| (consent.reference, consent.version, consent.given_at)),
         expires_at: person.terms.expires_at,
         templates: person.templates.iter().map(template).collect(),
+        pseudonym: Some(person.pseudonym),
     }
 }
 
@@ -251,5 +255,6 @@ fn unarchived(person: &ArchivedPerson) -> Option<Person> {
         subject: Subject::new(&person.subject).ok()?,
         templates,
         terms: Terms { consent, expires_at: person.expires_at },
+        pseudonym: person.pseudonym.or_else(|| random().ok().map(Pseudonym))?,
     })
 }

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::fs;
 
+use super::archive::{ArchivedPerson, Frame};
 use super::digest::Changes;
 use super::keys::Keyring;
 use super::suite::{NEW, NOW, Place, enroll, enrollment, fresh, subject, tenant};
@@ -45,8 +46,8 @@ impl Aside {
     }
 }
 
-/// Returns every person of the store with templates and terms.
-pub fn everybody(store: &Store, now: i64) -> Vec<(String, Vec<TemplateData>, Terms)> {
+/// Returns every person of the store with templates, terms and pseudonym.
+pub fn everybody(store: &Store, now: i64) -> Vec<(String, Vec<TemplateData>, Terms, String)> {
     let mut all = Vec::new();
     for (tenant, _) in store.tenants(now).unwrap() {
         let mut cursor = None;
@@ -54,7 +55,8 @@ pub fn everybody(store: &Store, now: i64) -> Vec<(String, Vec<TemplateData>, Ter
             let page = store.list(&tenant, cursor.as_deref(), 200, now).unwrap().unwrap();
             all.extend(page.persons.into_iter().map(|person| {
                 let name = format!("{}/{}", person.tenant.as_str(), person.subject.as_str());
-                (name, person.templates.into_iter().map(|template| template.data).collect(), person.terms)
+                let templates = person.templates.into_iter().map(|template| template.data).collect();
+                (name, templates, person.terms, person.pseudonym.to_string())
             }));
             cursor = page.next;
             if cursor.is_none() {
@@ -137,6 +139,30 @@ pub fn between(from: &Store, to: &Store, aside: &Aside) {
     let own = enrollment(&acme, &late, vec![fresh(7, 80.0)], Mode::Replace);
     to.enroll(&own).unwrap();
     assert_eq!(aside.import(to, later).unwrap().conflicts, ["acme/late"]);
+}
+
+#[test]
+fn a_person_of_an_archive_of_0_1_gets_a_pseudonym() {
+    let (place, aside) = (Place::sqlite(), Aside::new());
+    let numbers = fresh(1, 80.0).embedding.iter().map(|number| number.to_bits()).collect();
+    let person = ArchivedPerson {
+        id: 1,
+        version: 1,
+        tenant: "acme".into(),
+        subject: "ada".into(),
+        consent: None,
+        expires_at: None,
+        templates: vec![("07".repeat(32), NOW, 80_f64.to_bits(), numbers)],
+        pseudonym: None,
+    };
+    let written = serde_json::to_string(&person).unwrap();
+    assert!(!written.contains("pseudonym"), "{written}");
+    let mut archive = Archive::create(&aside.archive("a"), &aside.keys(true).unwrap()).unwrap();
+    archive.append(&[Frame::Person(person), Frame::End { revision: 1, persons: 1 }]).unwrap();
+    drop(archive);
+    assert_eq!(aside.import(&place.store(), NOW).unwrap().stored, 1);
+    let pseudonym = place.store().pseudonym(&tenant(), &subject("ada"), NOW).unwrap();
+    assert!(pseudonym.is_some_and(|pseudonym| pseudonym.0 != [0; 16]), "{pseudonym:?}");
 }
 
 #[test]

@@ -157,6 +157,8 @@ fn a_record_is_signed_whole_has_no_name_and_is_for_an_audit() {
     assert_eq!(accepted["distances"].as_array().unwrap().len(), 1);
     assert_eq!(accepted["models"]["loaded"].as_array().unwrap().len(), 4);
     assert_eq!(accepted["subject"], whole[1]["record"]["subject"], "the same person");
+    let named = keyed(Request::new("GET", "/api/v1/persons/MARKanna")).json();
+    assert_eq!(accepted["subject"], named["pseudonym"], "{named:#}");
     assert_ne!(accepted["photographs"][0]["hash"], whole[1]["record"]["photographs"][0]["hash"]);
     assert_eq!(whole[1]["record"]["error_code"], "ANTISPOOF_BLOCKED");
     let jws = whole[0]["jws"].as_str().unwrap();

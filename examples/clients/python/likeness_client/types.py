@@ -320,6 +320,8 @@ class PersonResponse(TypedDict):
     newest_template_at: str
     # When the oldest template was created.
     oldest_template_at: str
+    # The random number that stands for the person in decision records and the journal.
+    pseudonym: str
     # The number of stored templates.
     template_count: int
     # The person's tenant.

@@ -534,6 +534,8 @@ export interface PersonResponse {
   newest_template_at: string;
   /** When the oldest template was created. */
   oldest_template_at: string;
+  /** The random number that stands for the person in decision records and the journal. */
+  pseudonym: string;
   /** The number of stored templates. */
   template_count: number;
   /** The person's tenant. */
