@@ -44,7 +44,9 @@ impl<'a> WriteAccess<'a> {
     /// Returns whether a file lies on a read-only mount that is an image's layer, and the app can't replace that mount
     /// by another directory.
     fn in_layer(&self, path: &Path) -> bool {
-        let Some(id) = mounts::id(path).filter(|_| facts::read_only(path)).filter(|id| mounts::is_layer(*id)) else {
+        // The first question is the cheapest, and most files are on a mount that can be written.
+        let Some(id) = facts::read_only(path).then(|| mounts::id(path)).flatten().filter(|id| mounts::is_layer(*id))
+        else {
             return false;
         };
         let outside = path.ancestors().find(|dir| mounts::id(dir) != Some(id));

@@ -9,7 +9,7 @@ use crate::disk::{Disk, Kind, Stat};
 use crate::state::{Damage, Examined, ExpectedWeight, Strictness, WeightState};
 use crate::ways::Ways;
 
-/// Opens a weight's entry and checks its inode (S1, S2).
+/// Opens one weight's entry and checks its inode (S1, S2).
 ///
 /// # Errors
 /// [`WeightState`] describes the entry if it is not a readable regular file of the right length.
@@ -18,13 +18,45 @@ pub(crate) fn open<D: Disk>(
     wanted: &ExpectedWeight,
     strict: Strictness,
 ) -> Result<(D::File, Stat), WeightState> {
-    let path = &wanted.weight.path;
-    match open_at(disk, path.parent(), path.file_name(), wanted, strict) {
-        // For a link to a directory, the kernel returns the same error as for a file: "not a directory".
-        Err(WeightState::Damaged(Damage::Kind(kind @ (Kind::Symlink | Kind::File)))) => {
-            linked(disk, wanted, strict, kind)
+    Opener::new(disk, strict).open(wanted)
+}
+
+/// Opens weights one after the other. In mode `sticky`, weights of one directory share its descriptor: an accepted
+/// directory can't leave its name (`root_owned.rs`).
+pub(crate) struct Opener<'a, D: Disk> {
+    disk: &'a D,
+    strict: Strictness,
+    last: Option<(&'a str, D::Dir)>,
+}
+
+impl<'a, D: Disk> Opener<'a, D> {
+    pub(crate) fn new(disk: &'a D, strict: Strictness) -> Self {
+        Self { disk, strict, last: None }
+    }
+
+    /// Opens a weight's entry and checks its inode (S1, S2).
+    ///
+    /// # Errors
+    /// [`WeightState`] describes the entry if it is not a readable regular file of the right length.
+    pub(crate) fn open(&mut self, wanted: &'a ExpectedWeight) -> Result<(D::File, Stat), WeightState> {
+        match self.entry(wanted) {
+            // For a link to a directory, the kernel returns the same error as for a file: "not a directory".
+            Err(WeightState::Damaged(Damage::Kind(kind @ (Kind::Symlink | Kind::File)))) => {
+                linked(self.disk, wanted, self.strict, kind)
+            }
+            opened => opened,
         }
-        opened => opened,
+    }
+
+    fn entry(&mut self, wanted: &'a ExpectedWeight) -> Result<(D::File, Stat), WeightState> {
+        let (parent, name) = (wanted.weight.path.parent(), wanted.weight.path.file_name());
+        let dir = match self.last.take().filter(|(known, _)| *known == parent) {
+            Some((_, dir)) => dir,
+            None => descend(self.disk, parent, self.strict)?,
+        };
+        let opened = open_in(self.disk, &dir, name, wanted, self.strict);
+        self.last = matches!(self.strict, Strictness::RootOwned { .. }).then_some((parent, dir));
+        opened
     }
 }
 
@@ -88,10 +120,19 @@ pub(crate) fn open_at<D: Disk>(
     wanted: &ExpectedWeight,
     strict: Strictness,
 ) -> Result<(D::File, Stat), WeightState> {
-    let dir = descend(disk, parent, strict)?;
-    let before = disk.stat(&dir, name).map_err(|error| unopened(&error))?;
+    open_in(disk, &descend(disk, parent, strict)?, name, wanted, strict)
+}
+
+fn open_in<D: Disk>(
+    disk: &D,
+    dir: &D::Dir,
+    name: &str,
+    wanted: &ExpectedWeight,
+    strict: Strictness,
+) -> Result<(D::File, Stat), WeightState> {
+    let before = disk.stat(dir, name).map_err(|error| unopened(&error))?;
     judge(&before, wanted, strict)?;
-    let (file, stat) = disk.open(&dir, name).map_err(|error| unopened(&error))?;
+    let (file, stat) = disk.open(dir, name).map_err(|error| unopened(&error))?;
     // Checked again on the descriptor: the name may now lead to another file.
     judge(&stat, wanted, strict)?;
     Ok((file, stat))
@@ -137,11 +178,15 @@ pub(crate) fn unchanged<D: Disk>(disk: &D, wanted: &ExpectedWeight, seen: &Exami
     open(disk, wanted, strict).is_ok_and(|(_, now)| now == *then)
 }
 
-/// Facts of the inode, if a receipt covers its present state, so that neither its bytes nor its
-/// tree are needed.
-pub(crate) fn vouched<D: Disk>(disk: &D, wanted: &ExpectedWeight, strict: Strictness) -> Option<Stat> {
-    wanted.receipt?;
-    open(disk, wanted, strict).ok().map(|(_, stat)| stat).filter(|stat| wanted.vouched(stat))
+/// Facts of each inode, if receipts cover the present state of all of them, so that neither their bytes nor their
+/// trees are needed.
+pub(crate) fn vouched<D: Disk>(disk: &D, wanted: &[ExpectedWeight], strict: Strictness) -> Option<Vec<Stat>> {
+    let mut opener = Opener::new(disk, strict);
+    let vouched = wanted.iter().map(|wanted| {
+        wanted.receipt?;
+        opener.open(wanted).ok().map(|(_, stat)| stat).filter(|stat| wanted.vouched(stat))
+    });
+    vouched.collect()
 }
 
 /// Opens the directory of a weight below a store's root, as strictly as entries are checked.

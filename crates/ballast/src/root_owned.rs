@@ -9,14 +9,15 @@
 use crate::disk::{Disk, Stat};
 use crate::fault::InstallFault;
 use crate::heal::{Done, Outcome};
-use crate::open::open;
+use crate::open::Opener;
 use crate::state::{ExpectedWeight, Strictness};
 
 /// S9: the name of each right weight still leads to the verified inode: root-owned, not writable, with one link.
 /// Otherwise the weight no longer counts as right.
 pub fn confirm<D: Disk>(disk: &D, wanted: &[ExpectedWeight], strict: Strictness, outcomes: &mut [Outcome]) {
+    let mut opener = Opener::new(disk, strict);
     for (wanted, outcome) in wanted.iter().zip(outcomes).filter(|(_, outcome)| outcome.is_right()) {
-        let now = open(disk, wanted, strict).map(|(_, stat)| stat);
+        let now = opener.open(wanted).map(|(_, stat)| stat);
         if !matches!((&now, &outcome.stat), (Ok(now), Some(verified)) if same(now, verified)) {
             outcome.done = Done::Failed(InstallFault::Unprotected("its name now leads to another file".into()));
         }
