@@ -4,6 +4,7 @@
 //! - [`busybox`]: a root directory with busybox and static programs alone.
 //! - [`need`]: the only way to skip a test. Each skip is printed and recorded; `./test` lists the record.
 //! - [`data`]: networks of the four architectures and photographs, generated below the target folder.
+//! - [`documents`]: the commands that the documents show, parsed by the program.
 //! - [`ground`]: folders that uid 100 reaches and that have only root's closed directories above them.
 //! - [`mod@line`]: the words of a command that a test writes as one line.
 //! - [`manual`]: man pages and shell completions, and what they lack.
@@ -17,6 +18,7 @@
 
 pub mod busybox;
 pub mod data;
+pub mod documents;
 pub mod ground;
 pub mod line;
 pub mod manual;
