@@ -185,6 +185,10 @@ pub struct Verify {
     #[cfg(feature = "full")]
     #[command(flatten)]
     pub signed: SignedModel,
+    // Options of the full build, which the entrypoint build names as such.
+    #[cfg(not(feature = "full"))]
+    #[arg(long, hide = true, aliases = ["key", "certificate-chain"], value_name = "FILE")]
+    pub signed: Vec<PathBuf>,
     /// Print also owner, mode and sha256
     #[arg(long)]
     pub long: bool,

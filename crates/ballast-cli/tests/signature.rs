@@ -357,7 +357,7 @@ fn a_signature_or_a_key_file_that_the_app_could_exchange_is_refused() {
     }
 }
 
-/// The entrypoint build, which images contain, must verify signatures.
+/// The entrypoint build, which images contain, must verify signatures; what only the full build does ends with 19.
 #[test]
 fn the_entrypoint_build_asks_for_the_signature_too() {
     let test = "the_entrypoint_build_asks_for_the_signature_too";
@@ -373,4 +373,10 @@ fn the_entrypoint_build_asks_for_the_signature_too() {
     signed.sign("other", &[]);
     let bad = verify();
     assert!(bad.status.code() == Some(40) && stderr(&bad).contains("another key"), "{bad:?}");
+    for absent in
+        [["pin", "--help"].as_slice(), &["verify", "--signed", "b", "--key", "k", "."], &["verify", "--key=k"]]
+    {
+        let absent = Command::new(&built).args(absent).output().unwrap();
+        assert!(absent.status.code() == Some(19) && stderr(&absent).contains("full build"), "{absent:?}");
+    }
 }

@@ -62,11 +62,16 @@ struct VerifiedWeight {
 /// Verifies one tree and reports it.
 ///
 /// # Errors
-/// [`Exit::WeightsMissing`] when a required weight is not right.
+/// [`Exit::WeightsMissing`] when a required weight is not right; [`Exit::NotInThisBuild`] for a signed model in the
+/// entrypoint build.
 pub fn verify(args: &Verify) -> Result<(), Failure> {
     #[cfg(feature = "full")]
     if let Some(bundle) = &args.signed.signed {
         return super::signed::verify(args, bundle);
+    }
+    #[cfg(not(feature = "full"))]
+    if !args.signed.is_empty() {
+        return Err(crate::exit::not_in_this_build());
     }
     let setting = Setting::read(&args.place)?;
     let (root, chosen) = match &args.dir {

@@ -54,17 +54,17 @@ impl LockFileEditor {
 
 /// The first part in which a group is not as it would be written now.
 fn difference(there: &Group, members: &[Weight], group: &Grouped, signed: SignedBy) -> Option<String> {
-    let other = |what: &str, expected: &str, found: &str| {
-        (expected != found).then(|| format!("{what} differs\n  expected {expected}\n  found    {found}"))
+    // The lock file is what was expected; the bundle is what was found.
+    let other = |what: &str, found: &str, pinned: &str| {
+        (found != pinned).then(|| format!("{what} differs\n  expected {pinned}\n  found    {found}"))
     };
     let dir = if group.dir.is_empty() { "." } else { group.dir };
     let path = || other("the group's path", dir, there.name());
     let Some(by) = &there.signed else {
         return path().or_else(|| Some("its group has no `signed`".to_owned()));
     };
-    let digest = |what: &str, expected: &dyn ToString, found: &dyn ToString| {
-        other(what, &expected.to_string(), &found.to_string())
-    };
+    let digest =
+        |what: &str, found: &dyn ToString, pinned: &dyn ToString| other(what, &found.to_string(), &pinned.to_string());
     let lines = lines_of(group);
     let pins = members.iter().map(|member| {
         let size = member.size.map_or_else(|| "-".to_owned(), |size| size.to_string());
