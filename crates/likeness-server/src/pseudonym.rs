@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::hex::{hex, unhex};
 
 /// A random number that decision records and the journal contain in place of a person's names. Only the person's row
-/// connects it with the names, so nothing connects them after the person's erasure.
+/// connects it with the names (docs/records.md, which also says what else may).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(into = "String", try_from = "String")]
 pub struct Pseudonym(pub [u8; 16]);

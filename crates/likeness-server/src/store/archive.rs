@@ -58,7 +58,7 @@ pub struct ArchivedPerson {
     pub expires_at: Option<i64>,
     /// The embedding space, time, quality and embedding of each template; the numbers as the bits of their floats.
     pub templates: Vec<(String, i64, u64, Vec<u32>)>,
-    /// The person's pseudonym; absent in an archive of 0.1, whose persons get one at the import.
+    /// The person's pseudonym; absent in archives of stores before layout 6, whose persons get one at the import.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pseudonym: Option<Pseudonym>,
 }

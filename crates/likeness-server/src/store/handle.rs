@@ -231,8 +231,8 @@ impl Store {
 fn other_layout(found: i64) -> StoreError {
     let what = format!("layout of the store: expected {LAYOUT}, found {found}, which this version does not read");
     StoreError::new(Kind::Layout, what).hint(
-        "`likeness store export` of the version that made this store writes an archive, which `likeness store import` \
-             of this version stores in a new one (`likeness store init`)",
+        "the version that made this store opens it; if it has `likeness store export`, import its archive into a new \
+             store (`likeness store init`), otherwise enrol the persons again there",
     )
 }
 

@@ -142,7 +142,7 @@ pub fn between(from: &Store, to: &Store, aside: &Aside) {
 }
 
 #[test]
-fn a_person_of_an_archive_of_0_1_gets_a_pseudonym() {
+fn a_person_of_an_archive_without_pseudonyms_gets_one() {
     let (place, aside) = (Place::sqlite(), Aside::new());
     let numbers = fresh(1, 80.0).embedding.iter().map(|number| number.to_bits()).collect();
     let person = ArchivedPerson {
