@@ -14,8 +14,9 @@ use super::{Binding, Capture, CapturePurpose, away, refused};
 use crate::form::{Form, wrong};
 use crate::hex::hex;
 use crate::problem::Problem;
+use crate::pseudonym::Pseudonym;
 use crate::series;
-use crate::store::{CaptureId, Source, Store, Subject, Tenant, unhex_capture};
+use crate::store::{CaptureId, Compared, Source, Store, Subject, Tenant, unhex_capture};
 use crate::trail::{self, CaptureSeen};
 
 /// The field that names a capture.
@@ -75,8 +76,10 @@ pub async fn use_up(
     (at, rule): (i64, &CaptureRule),
 ) -> Result<Result<UsedCapture, Rule>, Problem> {
     let id = unhex_capture(id);
+    let mut person = None;
     let used = match taken(store, id, wanted).await? {
         Some((id, capture)) => {
+            person = capture.pseudonym;
             let counts = counts(&capture, (wanted, blake3::hash(photograph).as_bytes()), at, rule);
             capture.note(&id, counts.err());
             counts.map(|best| UsedCapture { id: hex(&id), best, rule: *rule })
@@ -90,17 +93,23 @@ pub async fn use_up(
     series::capture(if failed.is_none() { "used" } else { "refused" });
     series::capture_failed(failed.map(Rule::code));
     if failed.is_some_and(is_of_person) && wanted.purpose == CapturePurpose::Verify {
-        note_failure(store, wanted, source, at.div_euclid(1000)).await?;
+        note_failure(store, (wanted, person), source, at.div_euclid(1000)).await?;
     }
     Ok(used)
 }
 
 /// Counts a failed comparison of the person whom the capture was begun for.
-async fn note_failure(store: &Arc<Store>, wanted: &Binding, source: Source<'_>, now: i64) -> Result<(), Problem> {
+async fn note_failure(
+    store: &Arc<Store>,
+    (wanted, person): (&Binding, Option<Pseudonym>),
+    source: Source<'_>,
+    now: i64,
+) -> Result<(), Problem> {
     let named = (Tenant::new(&wanted.tenant), wanted.subject.as_deref().map(Subject::new));
     let (Ok(tenant), Some(Ok(subject))) = named else { return Ok(()) };
+    let compared = Compared { subject, person };
     let (key, address) = (source.key.to_owned(), source.address);
-    away(store, move |store| store.note_failures(&tenant, &[subject], Source { key: &key, address }, now)).await
+    away(store, move |store| store.note_failures(&tenant, &[compared], Source { key: &key, address }, now)).await
 }
 
 /// Takes a capture of the wanted tenant from the store. A capture of another tenant stays as it is.

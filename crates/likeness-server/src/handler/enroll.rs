@@ -26,7 +26,9 @@ use crate::examiner::{Examined, reach, round};
 use crate::form::{Form, Truth, wrong};
 use crate::problem::{Code, Problem};
 use crate::routes::{ENROLL, Scope};
-use crate::store::{self, Answered, Enrollment, Idempotency, Mode, NotCompared, Outcome, Person, Store, Terms};
+use crate::store::{
+    self, Answered, Compared, Enrollment, Idempotency, Mode, NotCompared, Outcome, Person, Store, Terms,
+};
 use crate::trail;
 
 /// The most attempts of an enrolment while other requests change the same person.
@@ -289,7 +291,8 @@ impl Request {
         }
         let own = own(&self.who, person, faces, threshold);
         if own.as_ref().is_err_and(|problem| problem.code() == Code::EmbeddingAlreadyExists) {
-            store.note_failures(tenant, std::slice::from_ref(subject), source, now())?;
+            let compared = Compared { subject: subject.clone(), person: Some(person.pseudonym) };
+            store.note_failures(tenant, &[compared], source, now())?;
         }
         Ok(own)
     }

@@ -13,7 +13,7 @@ use crate::app::App;
 use crate::clock::now;
 use crate::form::{Form, unlike};
 use crate::problem::{Code, Problem};
-use crate::store::{self, BadId, Kind, NotCompared, Spent, Store, StoreError, Subject, TemplateData, Tenant};
+use crate::store::{self, BadId, Compared, Kind, NotCompared, Spent, Store, StoreError, Subject, TemplateData, Tenant};
 use crate::templates::Templates;
 
 /// The person whom a request names.
@@ -71,12 +71,17 @@ pub fn closed(spent: Spent) -> Problem {
 ///
 /// # Errors
 /// `STORE_UNAVAILABLE`
-pub async fn note_failures(app: &App, tenant: &Tenant, subjects: Vec<Subject>, caller: &Caller) -> Result<(), Problem> {
-    if subjects.is_empty() {
+pub async fn note_failures(
+    app: &App,
+    tenant: &Tenant,
+    compared: Vec<Compared>,
+    caller: &Caller,
+) -> Result<(), Problem> {
+    if compared.is_empty() {
         return Ok(());
     }
     let (tenant, caller) = (tenant.clone(), caller.clone());
-    ask(app, move |store| store.note_failures(&tenant, &subjects, caller.source(), now())).await
+    ask(app, move |store| store.note_failures(&tenant, &compared, caller.source(), now())).await
 }
 
 /// Calls the store on a thread for blocking work.

@@ -18,7 +18,7 @@ use crate::captures::usage::takes_none;
 use crate::clock::{Stopwatch, now};
 use crate::form::{Form, wrong};
 use crate::problem::Problem;
-use crate::store::{Query, SearchResult, Subject};
+use crate::store::{Compared, Query, SearchResult};
 use crate::trail;
 
 /// The largest number of persons in a response.
@@ -113,14 +113,14 @@ pub async fn search(
 }
 
 /// Persons that count as failed: each returned beyond the distance of a match, or the nearest if none is returned.
-fn strangers(found: &SearchResult, threshold: Threshold) -> Vec<Subject> {
-    let named = found.matches.iter().filter(|(_, far)| !threshold.includes(*far)).map(|(subject, _)| subject);
+fn strangers(found: &SearchResult, threshold: Threshold) -> Vec<Compared> {
+    let named = found.matches.iter().filter(|(_, far)| !threshold.includes(*far)).map(|(compared, _)| compared);
     named.chain(&found.nearest).cloned().collect()
 }
 
 fn answer(found: SearchResult, threshold: Threshold, message: String, model: ModelResponse) -> SearchResponse {
-    let response = |(subject, distance): (Subject, f64)| MatchResponse {
-        user_id: subject.as_str().to_owned(),
+    let response = |(compared, distance): (Compared, f64)| MatchResponse {
+        user_id: compared.subject.as_str().to_owned(),
         distance,
         confidence: confidence(distance),
     };

@@ -30,7 +30,8 @@ use crate::clock::{Stopwatch, Timings, now};
 use crate::examiner::{FullExaminer, reach, round};
 use crate::form::Form;
 use crate::problem::{Code, Problem};
-use crate::store::Person;
+use crate::pseudonym::Pseudonym;
+use crate::store::{Compared, Person};
 use crate::trail;
 
 /// The judgement of liveness.
@@ -113,6 +114,7 @@ pub async fn verify(
     let (who, bytes) = (Who::of(&form, &caller)?, form.file("file")?);
     let (examiner, model) = (app.full_examiner()?, app.model());
     let person = known(&app, &who, &caller).await?;
+    let pseudonym = person.pseudonym;
     let space = *examiner.encoder.space().as_bytes();
     let (template, not_compared) = person.template(&space);
     let user = who.subject.as_str();
@@ -127,14 +129,14 @@ pub async fn verify(
     let measured = core.run(move |scratch| measure(&examiner, scratch, &bytes, &against, (capture, block)));
     let measured = match measured.await {
         Err(problem) if matches!(problem.code(), Code::AntispoofBlocked | Code::CaptureRefused) => {
-            note_failure(&app, &who, &caller).await?;
+            note_failure(&app, &who, Some(pseudonym), &caller).await?;
             return Err(problem);
         }
         measured => measured?,
     };
     let verdict = measured.decision.verdict();
     if !matches!(verdict, Verdict::Accept(_)) {
-        note_failure(&app, &who, &caller).await?;
+        note_failure(&app, &who, Some(pseudonym), &caller).await?;
     }
     Ok(Json(answer(measured, not_compared.into(), model, request_id)))
 }
@@ -150,14 +152,14 @@ async fn known(app: &App, who: &Who, caller: &Caller) -> Result<Person, Problem>
             Ok(person)
         }
         None => {
-            note_failure(app, who, caller).await?;
+            note_failure(app, who, None, caller).await?;
             Err(who.unknown())
         }
     }
 }
 
-async fn note_failure(app: &App, who: &Who, caller: &Caller) -> Result<(), Problem> {
-    note_failures(app, &who.tenant, vec![who.subject.clone()], caller).await
+async fn note_failure(app: &App, who: &Who, person: Option<Pseudonym>, caller: &Caller) -> Result<(), Problem> {
+    note_failures(app, &who.tenant, vec![Compared { subject: who.subject.clone(), person }], caller).await
 }
 
 fn measure(

@@ -69,7 +69,7 @@ fn figures() {
                 let begin = Instant::now();
                 let found = super::suite_index::search(&index, &tenant(), &probe, 5, 0.4).unwrap();
                 assert_eq!(found.searched as u64, persons);
-                assert_eq!(found.matches[0].0.as_str(), format!("person-{}", seed * 37));
+                assert_eq!(found.matches[0].0.subject.as_str(), format!("person-{}", seed * 37));
                 begin.elapsed().as_secs_f64() * 1e3
             })
             .collect();

@@ -2,7 +2,8 @@
 //! Every route that reveals whether a face is the person's uses this one budget.
 //!
 //! Promises: one source reaches its own limit before the subject is locked for every caller. Without the master key, a
-//! row does not show whose comparison failed.
+//! row does not show whose comparison failed. A row is deleted with its person, or when it no longer counts; a request
+//! that was under way while its person was erased adds none.
 
 use std::net::IpAddr;
 
@@ -12,6 +13,7 @@ use super::handle::Store;
 use super::person::{Subject, Tenant};
 use super::seal::{Context, name, open, seal};
 use super::sql::{Rows, Value};
+use crate::pseudonym::Pseudonym;
 
 /// The time that a failure counts, in seconds.
 pub const COUNTED: i64 = 15 * 60;
@@ -23,6 +25,15 @@ pub struct Source<'a> {
     pub key: &'a str,
     /// The address under which failures are counted.
     pub address: IpAddr,
+}
+
+/// Whom a face was compared with.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Compared {
+    /// The subject name that the request gave, or that a search found.
+    pub subject: Subject,
+    /// The stored person; `None` if nobody was enrolled under the name.
+    pub person: Option<Pseudonym>,
 }
 
 /// A limit on the failures of one subject.
@@ -115,16 +126,17 @@ impl Store {
         Ok(spent(&failures, &self.failure(source, now)))
     }
 
-    /// Adds a failure for each of these subjects, and removes failures that no longer count.
+    /// Adds a failure for each of these subjects, except those whose person was erased after the comparison.
     ///
     /// # Errors
     /// The database refused, or another program changed a row.
-    pub fn note_failures(&self, tenant: &Tenant, subjects: &[Subject], source: Source<'_>, now: i64) -> Result<()> {
+    pub fn note_failures(&self, tenant: &Tenant, compared: &[Compared], source: Source<'_>, now: i64) -> Result<()> {
         let failure = self.failure(source, now);
         self.write(|changes| {
-            let old = ("SELECT * FROM failure WHERE last <= ?1", 1);
-            changes.change(Table::Failure, old, "DELETE FROM failure WHERE last <= ?1", &[(now - COUNTED).into()])?;
-            for subject in subjects {
+            for Compared { subject, person } in compared {
+                if person.is_some() && self.stored_now(changes.rows(), tenant, subject)? != *person {
+                    continue;
+                }
                 let name = self.failing(tenant, subject);
                 let mut failures = self.failures_of(changes.rows(), &name)?;
                 failures.retain(|failure| failure.at > now - COUNTED);
@@ -137,6 +149,26 @@ impl Store {
             }
             Ok(())
         })
+    }
+
+    fn stored_now(&self, rows: &mut dyn Rows, tenant: &Tenant, subject: &Subject) -> Result<Option<Pseudonym>> {
+        Ok(self.find(rows, tenant, subject)?.map(|opened| opened.person.pseudonym))
+    }
+
+    /// Deletes the rows whose failures no longer count, and returns how many.
+    ///
+    /// # Errors
+    /// The database refused.
+    pub(super) fn sweep_failures(&self, now: i64) -> Result<u64> {
+        let values = [(now - COUNTED).into()];
+        if self.read(|rows| rows.row("SELECT last FROM failure WHERE last <= ?1 LIMIT 1", &values))?.is_none() {
+            return Ok(0);
+        }
+        let old = ("SELECT * FROM failure WHERE last <= ?1", 1);
+        let delete = "DELETE FROM failure WHERE last <= ?1";
+        let deleted = self.write(|changes| changes.change(Table::Failure, old, delete, &values))?;
+        self.scrub();
+        Ok(deleted)
     }
 
     /// Removes a subject's failures for an operator; returns whether there were any.

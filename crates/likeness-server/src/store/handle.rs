@@ -157,9 +157,9 @@ impl Store {
         });
     }
 
-    /// Erases expired persons and captures, and finishes pending erasures. The next turn tries again what failed.
+    /// Erases expired persons, captures and failures, and finishes pending erasures. The next turn tries again what failed.
     pub(super) fn tidy(&self, now: i64) {
-        let swept = self.sweep(now).and_then(|_| self.sweep_captures(now));
+        let swept = self.sweep(now).and_then(|_| self.sweep_captures(now)).and_then(|_| self.sweep_failures(now));
         if self.unscrubbed.load(Ordering::Acquire) {
             self.scrub();
         }

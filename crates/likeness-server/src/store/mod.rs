@@ -44,19 +44,22 @@ pub use enroll::{Answered, Enrollment, Idempotency, Mode, Outcome};
 pub use entry::{JournalEntry, NOTHING, NewEntry, hash as hash_of_entry};
 pub use erase::{Erased, ErasureId, ErasureState, unhex_erasure};
 pub use error::{Kind, Result, StoreError};
-pub use failures::{Limit, Source, Spent};
+pub use failures::{Compared, Limit, Source, Spent};
 pub use handle::Store;
 pub use index::{Index, IndexState, Query, SearchResult};
 pub use listing::{Holdings, MOST_LISTED};
 pub use location::Location;
 pub use person::{BadId, MOST_TEMPLATES, NotCompared, Person, Subject, TemplateData, Tenant};
-#[cfg(test)]
-use person::{DIMENSION, SpaceBytes};
 pub use receipt::Receipt;
 pub use seal::random_key;
 pub use sql::{Erasure, Purpose};
 pub use terms::{Consent, LONGEST, Terms};
 pub use transfer::{Exported, Imported, archive_keys};
+#[cfg(test)]
+use {
+    failures::COUNTED,
+    person::{DIMENSION, SpaceBytes},
+};
 
 #[cfg(test)]
 use {

@@ -98,7 +98,7 @@ impl Outcome {
 pub type Test = (&'static str, fn(&Place));
 
 /// The tests of both databases.
-pub const SUITE: [Test; 7] = [
+pub const SUITE: [Test; 8] = [
     ("what is enrolled is there, to the bit, for its tenant alone", what_is_enrolled_is_there),
     ("at most five templates, the lowest quality goes, another space first", at_most_five),
     ("an enrolment that has seen another state is refused", moved),
@@ -106,6 +106,7 @@ pub const SUITE: [Test; 7] = [
     ("concurrent duplicates store once and get one answer", duplicates),
     ("erased is gone with its answers and failures, and only those", erased),
     ("failures count for a quarter of an hour, also of unknown subjects", failures),
+    ("a request that was under way while its person was erased leaves no failure", failed_late),
 ];
 
 fn what_is_enrolled_is_there(place: &Place) {
@@ -260,8 +261,13 @@ fn erased(place: &Place) {
 /// The caller of all tests.
 pub const SOURCE: Source<'static> = Source { key: "", address: std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST) };
 
+/// A request's subject whom nobody has enrolled.
+pub fn unknown(name: &str) -> Compared {
+    Compared { subject: subject(name), person: None }
+}
+
 fn fail(store: &Store, tenant: &Tenant, name: &str, now: i64) {
-    store.note_failures(tenant, &[subject(name)], SOURCE, now).unwrap();
+    store.note_failures(tenant, &[unknown(name)], SOURCE, now).unwrap();
 }
 
 fn spent(store: &Store, tenant: &Tenant, name: &str, now: i64) -> bool {
@@ -282,4 +288,33 @@ fn failures(place: &Place) {
     assert!(store.forget_failures(&acme, &subject("ann")).unwrap());
     assert!(!spent(&store, &acme, "ann", NOW + 11 * 60), "an operator's word");
     assert!(!store.forget_failures(&acme, &subject("ann")).unwrap());
+    fail(&store, &acme, "ann", NOW);
+    fail(&store, &acme, "ben", NOW + 1);
+    let swept = [NOW + COUNTED - 1, NOW + COUNTED, NOW + COUNTED + 1].map(|now| store.sweep_failures(now).unwrap());
+    assert_eq!(swept, [0, 1, 1], "each row is deleted when its last failure no longer counts");
+}
+
+/// A request that was under way during a DELETE: its failure would name the erased person, with its time.
+fn failed_late(place: &Place) {
+    let store = place.store();
+    let acme = tenant();
+    enroll(&store, "ada", 1);
+    let before = store.pseudonym(&acme, &subject("ada"), NOW).unwrap();
+    let noted = |person| {
+        (0..10).for_each(|_| {
+            store.note_failures(&acme, &[Compared { subject: subject("ada"), person }], SOURCE, NOW).unwrap();
+        });
+        let rows = store.read(|rows| rows.row("SELECT count(*) FROM failure", &[])?.unwrap().int()).unwrap();
+        store.forget_failures(&acme, &subject("ada")).unwrap();
+        rows
+    };
+    let mut rows = vec![("of the person", noted(before), 1)];
+    store.erase(&acme, &subject("ada"), NOW).unwrap().unwrap();
+    rows.push(("of the erased person", noted(before), 0));
+    rows.push(("of a name that nobody has", noted(None), 1));
+    enroll(&store, "ada", 1);
+    rows.push(("of the person before, after a new enrolment", noted(before), 0));
+    rows.push(("of the new person", noted(store.pseudonym(&acme, &subject("ada"), NOW).unwrap()), 1));
+    let wrong: Vec<_> = rows.into_iter().filter(|(_, found, expected)| found != expected).collect();
+    assert!(wrong.is_empty(), "{wrong:?}");
 }

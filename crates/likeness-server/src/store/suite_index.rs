@@ -39,7 +39,7 @@ pub fn found_by(index: &Index, seed: u64, now: i64) -> Vec<String> {
     let (tenant, probe) = (tenant(), probe(seed));
     let threshold = Threshold::set(0.1);
     let query = Query { tenant: &tenant, probe: probe.direction(), most: 5, threshold, source: SOURCE, now };
-    index.search(&query).unwrap().matches.into_iter().map(|(who, _)| who.as_str().to_owned()).collect()
+    index.search(&query).unwrap().matches.into_iter().map(|(who, _)| who.subject.as_str().to_owned()).collect()
 }
 
 /// A search of the suite.
@@ -56,7 +56,7 @@ pub fn search(index: &Index, tenant: &Tenant, probe: &Template, most: usize, thr
 
 fn names(index: &Index, seed: u64, most: usize, threshold: f64) -> Vec<String> {
     let found = search(index, &tenant(), &probe(seed), most, threshold).unwrap();
-    found.matches.iter().map(|(who, _)| who.as_str().to_owned()).collect()
+    found.matches.iter().map(|(who, _)| who.subject.as_str().to_owned()).collect()
 }
 
 fn found(place: &Place) {
@@ -70,11 +70,11 @@ fn found(place: &Place) {
     let all = search(&index, &tenant(), &probe(7), 50, 3.0).unwrap();
     assert_eq!((all.searched, all.matches.len()), (40, 40));
     assert!(all.matches.is_sorted_by(|(_, a), (_, b)| a <= b), "nearest first");
-    assert_eq!((all.matches[0].0.as_str(), all.matches[0].1), ("p7", 0.0));
+    assert_eq!((all.matches[0].0.subject.as_str(), all.matches[0].1), ("p7", 0.0));
     // The order must be the same as by comparing with each person's own mean.
     let numbers: Vec<f64> = fresh(7, 1.0).embedding.iter().copied().map(f64::from).collect();
     for (who, distance) in &all.matches {
-        let mean = store.load(&tenant(), who, NOW).unwrap().unwrap().mean(&SPACE).unwrap();
+        let mean = store.load(&tenant(), &who.subject, NOW).unwrap().unwrap().mean(&SPACE).unwrap();
         let mean: Vec<f64> = mean.into_iter().map(f64::from).collect();
         assert_eq!(likeness::distance::Metric::Cosine.distance(&numbers, &mean), *distance, "{who:?}");
     }
@@ -102,7 +102,7 @@ fn stale(place: &Place) {
         let named = index.checked(&query, candidates).unwrap();
         named
             .into_iter()
-            .map(|(who, distance)| (who.as_str().to_owned(), within.includes(distance)))
+            .map(|(who, distance)| (who.subject.as_str().to_owned(), within.includes(distance)))
             .collect::<Vec<_>>()
     };
     assert_eq!(near(&tenant(), &[(gone.id, 0.0)]), [("p3".to_owned(), true)]);
@@ -123,13 +123,13 @@ fn closed(place: &Place) {
     let found = search(&index, &tenant(), &probe(40), 5, 0.3).unwrap();
     let nearest = found.nearest.unwrap();
     assert_eq!(found.matches, [], "no match within the distance");
-    let own = nearest.as_str().trim_start_matches('p').parse().unwrap();
-    assert_eq!(names(&index, own, 5, 0.3), [nearest.as_str()]);
+    let own = nearest.subject.as_str().trim_start_matches('p').parse().unwrap();
+    assert_eq!(names(&index, own, 5, 0.3), [nearest.subject.as_str()]);
     for _ in 0..10 {
         store.note_failures(&tenant(), std::slice::from_ref(&nearest), SOURCE, NOW).unwrap();
     }
     assert_eq!(names(&index, own, 5, 0.3), [""; 0], "not even the right face");
-    assert!(!names(&index, own, 50, 3.0).contains(&nearest.as_str().to_owned()), "at no threshold");
+    assert!(!names(&index, own, 50, 3.0).contains(&nearest.subject.as_str().to_owned()), "at no threshold");
     let next = search(&index, &tenant(), &probe(40), 5, 0.3).unwrap().nearest;
     assert!(next.is_some_and(|next| next != nearest), "the next failure counts for who is nearest then");
     let elsewhere = Source { key: "another", address: std::net::Ipv4Addr::new(192, 0, 2, 1).into() };

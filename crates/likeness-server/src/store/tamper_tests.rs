@@ -4,7 +4,7 @@
 //! The columns come from the database's schema, so that a new column is tested too.
 
 use super::sql::Value;
-use super::suite::{NEW, NOW, Place, SOURCE, enroll, enrollment, fresh, request, subject, tenant};
+use super::suite::{NEW, NOW, Place, SOURCE, enroll, enrollment, fresh, request, subject, tenant, unknown};
 use super::suite_captures::opening;
 use super::*;
 
@@ -86,7 +86,7 @@ fn filled(place: &Place) -> String {
     for name in ["ivy", "joe"] {
         store.erase(&acme, &subject(name), NOW).unwrap();
     }
-    store.note_failures(&acme, &[ada, subject("bob")], SOURCE, NOW).unwrap();
+    store.note_failures(&acme, &[unknown("ada"), unknown("bob")], SOURCE, NOW).unwrap();
     let grant = |scopes: &str| Grant {
         tenant: Some(acme.clone()),
         scopes: scopes.parse().unwrap(),
@@ -226,7 +226,7 @@ pub fn what_once_was_is_found_when_it_is_put_back(place: &Place) {
     let (acme, bob, again) = (tenant(), subject("bob"), request("m", 1));
     let more = enrollment(&acme, &bob, vec![fresh(3, 80.0)], Mode::Replace);
     store.enroll(&Enrollment { remember: Some((&again, b"an answer")), ..more }).unwrap();
-    store.note_failures(&acme, std::slice::from_ref(&bob), SOURCE, NOW).unwrap();
+    store.note_failures(&acme, &[unknown("bob")], SOURCE, NOW).unwrap();
     store.erase(&tenant(), &subject("eve"), NOW).unwrap();
     let body = serde_json::json!({});
     store.append(&[NewEntry { id: Some("c".into()), at: NOW, kind: "policy", body }]).unwrap();
